@@ -1,0 +1,21 @@
+/** What a planner hands to the device: shader, constants, uniforms and grid. No WebGPU object, so planners need no GPU. */
+
+export type Access = "read" | "read_write";
+
+/**
+ * A shader variant. Binding 0 of group 0 is `var<uniform> p: Params` (≤ 256 bytes); storage buffers follow as bindings
+ * 1, 2, … in the order of `access`. `constants` rewrite the values of `const NAME: type = …;` lines.
+ */
+export interface Program {
+  readonly name: string;
+  readonly source: string;
+  readonly constants?: Readonly<Record<string, number>>;
+  readonly access: readonly Access[];
+}
+
+/** One dispatch. `uniforms` are 32-bit words in the order of `Params` (floats through `f32bits`); `grid` counts workgroups. */
+export interface Plan {
+  readonly program: Program;
+  readonly uniforms: readonly number[];
+  readonly grid: readonly [number, number, number];
+}

@@ -1,0 +1,91 @@
+/**
+ * A model as data: a graph of ONNX-style nodes over named values, and a map of named parameters.
+ *
+ * A value is an activation (graph input or node output) or a parameter; nodes refer to both by name, parameters in the
+ * positions that ONNX gives them (`Conv` inputs: x, weight, bias?). Nodes stand in execution order.
+ */
+
+/** One dimension: a number, or "N" for the symbolic batch, which only stands first. */
+export type Dim = number | "N";
+export type Shape = readonly Dim[];
+
+/** ONNX operators we execute, and our own (ColumnConv, BorderBias), each with a lowering to standard ones. */
+export type OpName =
+  | "Conv"
+  | "Gemm"
+  | "BatchNormalization"
+  | "Relu"
+  | "Clip"
+  | "Gelu"
+  | "Sigmoid"
+  | "Tanh"
+  | "Add"
+  | "Mul"
+  | "MaxPool"
+  | "AveragePool"
+  | "GlobalAveragePool"
+  | "Flatten"
+  | "Reshape"
+  | "Concat"
+  | "Slice"
+  | "Pad"
+  | "Gather"
+  | "Dropout"
+  | "Identity"
+  | "ColumnConv"
+  | "BorderBias";
+
+export type Attr = number | string | readonly number[];
+export type Attrs = Readonly<Record<string, Attr>>;
+
+export interface Node {
+  readonly name: string;
+  readonly op: OpName;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attrs: Attrs;
+}
+
+export type ParamRole = "weight" | "bias" | "gamma" | "beta" | "mean" | "variance" | "table";
+
+/** `mean` and `variance` are running statistics: stored, counted as parameters, never given a gradient. */
+export interface ParamSpec {
+  readonly shape: readonly number[];
+  readonly role: ParamRole;
+}
+
+export interface Graph {
+  readonly name: string;
+  readonly inputs: readonly { readonly name: string; readonly shape: Shape }[];
+  readonly outputs: readonly string[];
+  readonly nodes: readonly Node[];
+  readonly params: Readonly<Record<string, ParamSpec>>;
+}
+
+/** A contiguous float32 array on the host, row-major. */
+export interface HostTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array<ArrayBuffer>;
+}
+
+export type Params = ReadonlyMap<string, HostTensor>;
+
+export interface Model {
+  readonly graph: Graph;
+  readonly params: Params;
+}
+
+/** Where a parameter of a rewritten model came from: its source and the kept indices per axis (null: all of them). */
+export interface IndexMapEntry {
+  readonly source: string;
+  readonly keep: readonly (readonly number[] | null)[];
+}
+
+/** New parameter name -> origin. A parameter that the rewrite made has no entry. */
+export type IndexMap = ReadonlyMap<string, IndexMapEntry>;
+
+/** What every rewrite returns. */
+export interface Rewrite {
+  readonly model: Model;
+  readonly map: IndexMap;
+}

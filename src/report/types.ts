@@ -1,0 +1,49 @@
+/** `report.json`, version 1: stable, fractions in 0…1, times in milliseconds, sizes in bytes. */
+
+/** One network at one moment. `params` are the numbers physically stored, `nonzero` those that are not 0. */
+export interface Point {
+  readonly name: string;
+  readonly accuracy: { readonly validation: number; readonly test: number };
+  readonly params: number;
+  readonly nonzero: number;
+  readonly macs: number;
+  readonly bytes: number;
+}
+
+export type Variant = "dense" | "masked" | "compact";
+
+export interface Latency {
+  readonly variant: Variant;
+  readonly batch: number;
+  readonly medianMs: number;
+  readonly madMs: number;
+  readonly samples: number;
+  readonly clock: string;
+  readonly quantumMs: number;
+}
+
+export interface Report {
+  readonly version: 1;
+  readonly tool: string;
+  readonly commit: string;
+  readonly seed: number;
+  readonly command: string;
+  readonly adapter: { readonly vendor: string; readonly description: string; readonly fallback: boolean };
+  readonly baseline: Point;
+  readonly stages: readonly Point[];
+  /** The last epoch's network; `best` beside it where a stage selected one on validation data. */
+  readonly final: Point;
+  readonly best?: Point;
+  /** Same budget, same retraining. */
+  readonly controls: { readonly magnitude?: Point; readonly random?: Point; readonly scratch?: Point };
+  /** baseline / final. */
+  readonly compression: { readonly params: number; readonly nonzero: number; readonly macs: number };
+  readonly equivalence: { readonly maxAbs: number; readonly maxRel: number; readonly inputs: number };
+  /** ‖W−Z‖/‖W‖ before the hard prune. */
+  readonly admm: readonly { readonly layer: string; readonly residual: number }[];
+  readonly latency: readonly Latency[];
+  /** dense / compact, medians. */
+  readonly speedup: readonly { readonly batch: number; readonly ratio: number }[];
+  readonly requested: Readonly<Record<string, number>>;
+  readonly achieved: Readonly<Record<string, number>>;
+}
