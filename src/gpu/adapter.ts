@@ -1,0 +1,56 @@
+import { NoAdapterError } from "./errors.ts";
+
+/** Printed with every number that is measured. */
+export interface AdapterInfo {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** A software adapter, or one that the browser calls a fallback: its times say little about real devices. */
+  readonly fallback: boolean;
+}
+
+const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ["timestamp-query", "shader-f16", "subgroups" as GPUFeatureName];
+
+/** Limits worth raising above the defaults. Everything works with the defaults; planners use more where there is more. */
+const RAISED_LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupStorageSize",
+] as const;
+
+export interface OpenOptions {
+  readonly powerPreference?: GPUPowerPreference;
+  /** Leave these features out even where the adapter has them (to test the path without). */
+  readonly without?: readonly string[];
+}
+
+/** Finds an adapter and opens a device with the optional features and higher limits that it offers. */
+export async function openDevice(options: OpenOptions): Promise<{ device: GPUDevice; info: AdapterInfo }> {
+  const gpu = globalThis.navigator?.gpu;
+  if (!gpu) {
+    throw new NoAdapterError(
+      "this runtime has no WebGPU (navigator.gpu is missing): use Deno ≥ 2.9, or a browser with WebGPU over HTTPS or localhost",
+    );
+  }
+  const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
+  if (!adapter) {
+    throw new NoAdapterError(
+      "no WebGPU adapter: install a Vulkan driver (without a GPU: apt-get install mesa-vulkan-drivers) or run `deno task setup`",
+    );
+  }
+  const without = new Set(options.without ?? []);
+  const requiredFeatures = OPTIONAL_FEATURES.filter((f) => adapter.features.has(f) && !without.has(f));
+  const requiredLimits: Record<string, number> = {};
+  for (const name of RAISED_LIMITS) requiredLimits[name] = adapter.limits[name];
+  const device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
+  return { device, info: describe(adapter) };
+}
+
+function describe(adapter: GPUAdapter): AdapterInfo {
+  const { vendor, architecture, description } = adapter.info;
+  const flagged = (adapter.info as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
+  const software = /llvmpipe|lavapipe|swiftshader|software|basic render/i.test(`${description} ${architecture}`);
+  return { vendor, architecture, description, fallback: flagged || software };
+}

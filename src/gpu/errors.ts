@@ -1,0 +1,16 @@
+import { UserError } from "../errors.ts";
+
+/** No WebGPU, or no adapter that fits: the message says what to install or switch on. */
+export class NoAdapterError extends UserError {
+  override readonly name = "NoAdapterError";
+}
+
+/** The device went away (driver reset, tab in the background, `destroy`). Reopen, and go on from the last checkpoint. */
+export class DeviceLostError extends UserError {
+  override readonly name = "DeviceLostError";
+}
+
+/** WebGPU refused something that we asked for: a shader, a dispatch, a size. The message names the kernel and the shapes. */
+export class GpuError extends Error {
+  override readonly name = "GpuError";
+}

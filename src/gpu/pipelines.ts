@@ -1,0 +1,87 @@
+import type { Access, Program } from "./types.ts";
+import { programKey, shaderText } from "./shader.ts";
+
+export interface Pipeline {
+  readonly native: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly layoutKey: string;
+  /** True until its first submit went through inside an error scope. */
+  fresh: boolean;
+}
+
+/** Compiled pipelines by program, and bind-group layouts by access pattern. */
+export class PipelineCache {
+  readonly #device: GPUDevice;
+  readonly #dynamicOffsets: boolean;
+  readonly #sources = new Map<string, number>();
+  readonly #byProgram = new WeakMap<Program, Pipeline>();
+  readonly #byKey = new Map<string, Pipeline>();
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+
+  constructor(device: GPUDevice, dynamicOffsets: boolean) {
+    this.#device = device;
+    this.#dynamicOffsets = dynamicOffsets;
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  /** The compiled pipeline of this program, or of another one with the same text and constants. */
+  known(program: Program): Pipeline | undefined {
+    let pipeline = this.#byProgram.get(program);
+    if (!pipeline) {
+      pipeline = this.#byKey.get(programKey(program, this.#sourceId(program.source)));
+      if (pipeline) this.#byProgram.set(program, pipeline);
+    }
+    return pipeline;
+  }
+
+  compile(program: Program): Pipeline {
+    const pipeline = this.#create(program);
+    this.#byKey.set(programKey(program, this.#sourceId(program.source)), pipeline);
+    this.#byProgram.set(program, pipeline);
+    return pipeline;
+  }
+
+  #create(program: Program): Pipeline {
+    const layoutKey = program.access.map((a) => a === "read" ? "r" : "w").join("");
+    const layout = this.#layout(layoutKey, program.access);
+    const module = this.#device.createShaderModule({ label: program.name, code: shaderText(program) });
+    const native = this.#device.createComputePipeline({
+      label: program.name,
+      layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint: "main" },
+    });
+    return { native, layout, layoutKey, fresh: true };
+  }
+
+  #layout(key: string, access: readonly Access[]): GPUBindGroupLayout {
+    let layout = this.#layouts.get(key);
+    if (!layout) {
+      layout = this.#device.createBindGroupLayout({
+        label: `uniforms+${key}`,
+        entries: [
+          {
+            binding: 0,
+            visibility: GPUShaderStage.COMPUTE,
+            buffer: { type: "uniform", hasDynamicOffset: this.#dynamicOffsets },
+          },
+          ...access.map((a, i) => ({
+            binding: i + 1,
+            visibility: GPUShaderStage.COMPUTE,
+            buffer: { type: a === "read" ? "read-only-storage" : "storage" } as const,
+          })),
+        ],
+      });
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  #sourceId(source: string): number {
+    let id = this.#sources.get(source);
+    if (id === undefined) this.#sources.set(source, id = this.#sources.size);
+    return id;
+  }
+}

@@ -1,0 +1,33 @@
+import type { Program } from "./types.ts";
+import { GpuError } from "./errors.ts";
+
+/** The program's final WGSL: its source with the named `const` lines rewritten. Throws GpuError for a name that has no such line. */
+export function shaderText(program: Program): string {
+  let text = program.source;
+  for (const [name, value] of Object.entries(program.constants ?? {})) {
+    const line = new RegExp(`^([ \\t]*const ${name}: *(u32|i32|f32|bool) *= *)[^;]*;`, "m");
+    const found = line.exec(text);
+    if (!found) throw new GpuError(`kernel "${program.name}": no line \`const ${name}: type = …;\` to set to ${value}`);
+    text = text.replace(line, `${found[1]}${literal(value, found[2])};`);
+  }
+  return text;
+}
+
+/** Two programs with the same key are the same pipeline. */
+export function programKey(program: Program, sourceId: number): string {
+  const constants = Object.entries(program.constants ?? {}).sort(([a], [b]) => a < b ? -1 : 1);
+  return `${sourceId};${constants.map(([k, v]) => `${k}=${v}`).join(",")}`;
+}
+
+function literal(value: number, type: string): string {
+  switch (type) {
+    case "u32":
+      return `${value}u`;
+    case "i32":
+      return `${value}i`;
+    case "bool":
+      return value ? "true" : "false";
+    default:
+      return Number.isInteger(value) ? `${value}.0` : `${value}`;
+  }
+}

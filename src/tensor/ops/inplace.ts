@@ -1,0 +1,18 @@
+import { planAxpby, planFill } from "../../../kernels/pointwise/inplace.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** y ← y + x, in place. Shapes must agree. */
+export function accumulate(gpu: Gpu, y: Tensor, x: Tensor): void {
+  axpby(gpu, 1, x, 1, y);
+}
+
+/** y ← alpha·x + beta·y, in place. With beta = 0 whatever y held is ignored. */
+export function axpby(gpu: Gpu, alpha: number, x: Tensor, beta: number, y: Tensor): void {
+  if (x.size !== y.size) throw new RangeError(`axpby of [${x.shape}] into [${y.shape}]`);
+  gpu.run(planAxpby(y.size, alpha, beta), [x, y], `[${y.shape}]`);
+}
+
+export function fill(gpu: Gpu, y: Tensor, value: number): void {
+  gpu.run(planFill(y.size, value), [y], `[${y.shape}]`);
+}

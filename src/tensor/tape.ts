@@ -1,0 +1,144 @@
+/**
+ * Reverse-mode differentiation: each op records how its output's gradient becomes its inputs' gradients; `backward`
+ * plays the records in reverse. One tape per step; it owns every tensor that ops make through it.
+ */
+import type { Gpu } from "../gpu/gpu.ts";
+import { accumulate, fill } from "./ops/inplace.ts";
+import { type Dtype, Tensor } from "./tensor.ts";
+
+export type Mode = "train" | "eval";
+
+type Backward = (dy: Tensor) => void;
+
+interface Entry {
+  readonly output: Tensor;
+  readonly backward: Backward;
+}
+
+interface Gradient {
+  /** Where the caller wants it (a slice of the gradient arena), if anywhere. */
+  readonly slot?: Tensor;
+  value?: Tensor;
+}
+
+export class Tape {
+  readonly #entries: Entry[] = [];
+  readonly #owned = new Set<Tensor>();
+  readonly #gradients = new Map<Tensor, Gradient>();
+  #current: Tensor | undefined;
+
+  constructor(readonly gpu: Gpu, readonly mode: Mode) {}
+
+  /** A tensor with undefined contents that the tape frees. */
+  empty(shape: readonly number[], dtype: Dtype = "f32"): Tensor {
+    return this.own(Tensor.empty(this.gpu, shape, dtype));
+  }
+
+  own(tensor: Tensor): Tensor {
+    this.#owned.add(tensor);
+    return tensor;
+  }
+
+  /** Asks for d(loss)/d(t), written into `gradient` where given. */
+  watch(t: Tensor, gradient?: Tensor): void {
+    this.#gradients.set(t, { slot: gradient });
+  }
+
+  needs(t: Tensor): boolean {
+    return this.#gradients.has(t);
+  }
+
+  /** Records an op. In eval mode, or when nobody needs any input's gradient, nothing is kept. */
+  record(inputs: readonly Tensor[], output: Tensor, backward: Backward): void {
+    if (!inputs.some((x) => this.needs(x))) return;
+    if (!this.#gradients.has(output)) this.#gradients.set(output, {});
+    this.#entries.push({ output, backward });
+  }
+
+  /** In a backward function: where to write the gradient of `x`. Hand it in with `add`. */
+  target(x: Tensor): Tensor {
+    const gradient = this.#gradients.get(x);
+    if (gradient?.slot && !gradient.value) return gradient.slot;
+    return this.empty(x.shape);
+  }
+
+  /**
+   * In a backward function: adds `dx` (from `target`, made with `empty`, or the output's own `dy`) to the gradient of `x`.
+   * The tape takes `dx` over: don't write to it any more.
+   */
+  add(x: Tensor, dx: Tensor): void {
+    const gradient = this.#gradients.get(x);
+    if (!gradient) {
+      if (dx !== this.#current) this.#free(dx);
+      return;
+    }
+    // The output's gradient is freed after its op: what goes on using its storage needs a reference of its own.
+    if (dx === this.#current) dx = this.own(dx.view(x.shape));
+    if (gradient.value) {
+      if (gradient.value !== gradient.slot && gradient.value.buffer.references > 1) this.#unshare(gradient);
+      accumulate(this.gpu, gradient.value, dx);
+      this.#free(dx);
+    } else if (gradient.slot && dx !== gradient.slot) {
+      this.gpu.copy(dx, gradient.slot);
+      gradient.value = gradient.slot;
+      this.#free(dx);
+    } else {
+      gradient.value = dx;
+    }
+  }
+
+  /**
+   * Differentiates `loss` (its own gradient is 1, or `seed`). Activations and their gradients are freed as soon as they
+   * are used up, so peak memory is the forward pass's.
+   */
+  backward(loss: Tensor, seed?: Tensor): void {
+    if (!this.needs(loss)) throw new Error("the loss depends on nothing that was watched: call tape.watch first");
+    let one = seed;
+    if (!one) {
+      one = this.empty(loss.shape);
+      fill(this.gpu, one, 1);
+    }
+    this.add(loss, one);
+    // From here on gradients are wanted only where the loss came through; entries off that path have none and are skipped.
+    for (let entry = this.#entries.pop(); entry; entry = this.#entries.pop()) {
+      const { output } = entry;
+      const dy = this.#gradients.get(output)!.value;
+      this.#current = dy;
+      if (dy) entry.backward(dy);
+      this.#current = undefined;
+      if (output === loss) continue;
+      this.#gradients.delete(output);
+      if (dy) this.#free(dy);
+      this.#free(output);
+    }
+  }
+
+  /** The gradient of a watched tensor after `backward`; undefined if the loss doesn't depend on it. */
+  gradient(x: Tensor): Tensor | undefined {
+    return this.#gradients.get(x)?.value;
+  }
+
+  /** Frees everything that the tape still owns. */
+  dispose(): void {
+    for (const tensor of this.#owned) tensor.dispose();
+    this.#owned.clear();
+    this.#entries.length = 0;
+    this.#gradients.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** A gradient that shares its storage with another one is copied before it is added to. */
+  #unshare(gradient: Gradient): void {
+    const shared = gradient.value!;
+    gradient.value = this.empty(shared.shape);
+    this.gpu.copy(shared, gradient.value);
+    this.#free(shared);
+  }
+
+  #free(tensor: Tensor): void {
+    if (this.#owned.delete(tensor)) tensor.dispose();
+  }
+}
