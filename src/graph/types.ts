@@ -75,7 +75,12 @@ export interface Model {
   readonly params: Params;
 }
 
-/** Where a parameter of a rewritten model came from: its source and the kept indices per axis (null: all of them). */
+/**
+ * Where a parameter of a rewritten model came from: its source and the kept indices per axis (null: all of them).
+ *
+ * `keep` may be shorter than the source's rank: its last entry then indexes all trailing axes in one, row-major, so that
+ * two entries describe a ColumnConv weight [F,T] taken from a Conv weight [F,C,KH,KW]. `gatherTensor` does the same.
+ */
 export interface IndexMapEntry {
   readonly source: string;
   readonly keep: readonly (readonly number[] | null)[];

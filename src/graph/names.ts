@@ -1,0 +1,38 @@
+/** Who makes a value, who reads it, and names that are still free. */
+
+import type { Graph, Node } from "./types.ts";
+
+/** Value name -> the node that makes it. Graph inputs and parameters have none. */
+export function producers(graph: Graph): Map<string, Node> {
+  return new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+}
+
+/** Value or parameter name -> the nodes that read it, in order of execution; a node that reads it twice stands once. */
+export function consumers(graph: Graph): Map<string, Node[]> {
+  const readers = new Map<string, Node[]>();
+  for (const node of graph.nodes) {
+    for (const name of new Set(node.inputs)) {
+      const list = readers.get(name);
+      if (list) list.push(node);
+      else readers.set(name, [node]);
+    }
+  }
+  return readers;
+}
+
+/** Every name of the graph: inputs, parameters, nodes and their outputs. */
+export function takenNames(graph: Graph): Set<string> {
+  return new Set([
+    ...graph.inputs.map((input) => input.name),
+    ...Object.keys(graph.params),
+    ...graph.nodes.flatMap((node) => [node.name, ...node.outputs]),
+  ]);
+}
+
+/** `base` if nobody has it, else `base_1`, `base_2`, …; the name is then taken. */
+export function freshName(taken: Set<string>, base: string): string {
+  let name = base;
+  for (let i = 1; taken.has(name); i++) name = `${base}_${i}`;
+  taken.add(name);
+  return name;
+}
