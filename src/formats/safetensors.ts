@@ -1,0 +1,237 @@
+/**
+ * Safetensors: 8 bytes little-endian header length, a JSON header `{name: {dtype, shape, data_offsets}, __metadata__}`,
+ * then the tensors' bytes without gaps or overlaps. Format: https://github.com/huggingface/safetensors (Format).
+ */
+import { UserError } from "../errors.ts";
+
+export type Dtype =
+  | "F64"
+  | "F32"
+  | "F16"
+  | "BF16"
+  | "I64"
+  | "I32"
+  | "I16"
+  | "I8"
+  | "U64"
+  | "U32"
+  | "U16"
+  | "U8"
+  | "BOOL";
+
+export type TensorData =
+  | Float64Array<ArrayBuffer>
+  | Float32Array<ArrayBuffer>
+  | BigInt64Array<ArrayBuffer>
+  | BigUint64Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>
+  | Int16Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>
+  | Int8Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>;
+
+/** Row-major. F16 and BF16 hold their raw bits in a Uint16Array, BOOL its 0 and 1 in a Uint8Array. */
+export interface StoredTensor {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly data: TensorData;
+}
+
+export interface Safetensors {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const arrays = {
+  F64: Float64Array,
+  F32: Float32Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+  I64: BigInt64Array,
+  I32: Int32Array,
+  I16: Int16Array,
+  I8: Int8Array,
+  U64: BigUint64Array,
+  U32: Uint32Array,
+  U16: Uint16Array,
+  U8: Uint8Array,
+  BOOL: Uint8Array,
+} as const satisfies Record<Dtype, unknown>;
+
+/** The reference reader refuses longer headers too. */
+const MAX_HEADER_BYTES = 100_000_000;
+
+/**
+ * Reads a whole file; tensors are copies, so `bytes` may be dropped afterwards.
+ * @param file names the file in errors
+ * @throws UserError where the file is not exactly what the format asks for
+ */
+export function readSafetensors(bytes: Uint8Array, file: string): Safetensors {
+  const fail = (text: string) => new UserError(`${file}: not a whole safetensors file: ${text}`);
+  if (bytes.length < 8) throw fail(`${bytes.length} bytes found, at least 8 expected; copy or download it again`);
+
+  const headerBytes = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  if (headerBytes > MAX_HEADER_BYTES || headerBytes > bytes.length - 8) {
+    throw fail(`its header claims ${headerBytes} bytes, the file has ${bytes.length - 8} after the first 8`);
+  }
+  const header = parseHeader(bytes.subarray(8, 8 + headerBytes), fail);
+  const data = bytes.subarray(8 + headerBytes);
+
+  const metadata = readMetadata(header.__metadata__, fail);
+  const entries = Object.entries(header).filter(([name]) => name !== "__metadata__")
+    .map(([name, value]) => readEntry(name, value, fail));
+  requireContiguous(entries, data.length, fail);
+
+  const tensors = new Map<string, StoredTensor>();
+  for (const { name, dtype, shape, begin, end } of entries) {
+    tensors.set(name, { dtype, shape, data: new arrays[dtype](data.slice(begin, end).buffer) });
+  }
+  return { tensors, metadata };
+}
+
+/**
+ * The bytes of a file: tensors ordered by falling element size, then by name, as the reference writer orders them, so
+ * that each is aligned and equal content gives equal bytes.
+ * @throws Error where a tensor's data doesn't fit its shape or dtype
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const ordered = [...tensors].sort(([a, x], [b, y]) =>
+    arrays[y.dtype].BYTES_PER_ELEMENT - arrays[x.dtype].BYTES_PER_ELEMENT || (a < b ? -1 : 1)
+  );
+  const entries: [string, unknown][] = [];
+  if (Object.keys(metadata).length > 0) entries.push(["__metadata__", metadata]);
+  let offset = 0;
+  for (const [name, { dtype, shape, data }] of ordered) {
+    if (name === "__metadata__") throw new Error(`"__metadata__" cannot name a tensor`);
+    if (!(data instanceof arrays[dtype]) || data.length !== shape.reduce((a, b) => a * b, 1)) {
+      throw new Error(`tensor "${name}": ${data.constructor.name}(${data.length}) is no ${dtype} [${shape}]`);
+    }
+    entries.push([name, { dtype, shape, data_offsets: [offset, offset + data.byteLength] }]);
+    offset += data.byteLength;
+  }
+
+  let header = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
+  const padded = new Uint8Array(Math.ceil(header.length / 8) * 8).fill(0x20);
+  padded.set(header);
+  header = padded;
+
+  const bytes = new Uint8Array(8 + header.length + offset);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
+  bytes.set(header, 8);
+  let at = 8 + header.length;
+  for (const [, { data }] of ordered) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return bytes;
+}
+
+/** Dtype of an ordinary typed array: Float32Array -> F32, Uint8Array -> U8, … */
+export function dtypeOf(data: TensorData): Dtype {
+  const dtype = (Object.keys(arrays) as Dtype[]).find((key) =>
+    key !== "F16" && key !== "BF16" && key !== "BOOL" && data instanceof arrays[key]
+  );
+  if (!dtype) throw new Error(`no dtype for ${(data as object).constructor.name}`);
+  return dtype;
+}
+
+/** Values as float32, whatever they are stored as. */
+export function toFloat32(tensor: StoredTensor): Float32Array<ArrayBuffer> {
+  const { dtype, data } = tensor;
+  if (data instanceof Float32Array) return data;
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Float32Array.from(data, Number);
+  if (dtype === "F16") return Float32Array.from(data, halfToFloat);
+  if (dtype === "BF16") return new Float32Array(Uint32Array.from(data, (bits) => bits << 16).buffer);
+  return Float32Array.from(data);
+}
+
+/** IEEE 754 binary16 bits -> number. */
+function halfToFloat(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction ? NaN : sign * Infinity;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+type Fail = (text: string) => UserError;
+
+interface Entry {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+function parseHeader(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw fail("its header is no valid JSON");
+  }
+  if (!isRecord(header)) throw fail(`its header is ${show(header)}, a JSON object expected`);
+  return header;
+}
+
+function readMetadata(value: unknown, fail: Fail): Record<string, string> {
+  if (value === undefined) return {};
+  if (!isRecord(value)) throw fail(`__metadata__ is ${show(value)}, an object of strings expected`);
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== "string") throw fail(`__metadata__ ${show(key)} is ${show(text)}, a string expected`);
+  }
+  return value as Record<string, string>;
+}
+
+function readEntry(name: string, value: unknown, fail: Fail): Entry {
+  const where = `tensor ${show(name)}`;
+  if (!isRecord(value)) throw fail(`${where} is ${show(value)}, {dtype, shape, data_offsets} expected`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (typeof dtype !== "string" || !Object.hasOwn(arrays, dtype)) {
+    throw fail(`${where} has dtype ${show(dtype)}, one of ${Object.keys(arrays).join(", ")} expected`);
+  }
+  if (!isCounts(shape)) throw fail(`${where} has shape ${show(shape)}, a list of whole numbers expected`);
+  if (!isCounts(offsets) || offsets.length !== 2) {
+    throw fail(`${where} has data_offsets ${show(offsets)}, [begin, end] expected`);
+  }
+  const [begin, end] = offsets;
+  const expected = shape.reduce((a, b) => a * b, arrays[dtype as Dtype].BYTES_PER_ELEMENT as number);
+  if (end - begin !== expected) {
+    throw fail(
+      `${where}, ${dtype} [${shape.join(", ")}], needs ${expected} bytes, its data_offsets span ${end - begin}`,
+    );
+  }
+  return { name, dtype: dtype as Dtype, shape, begin, end };
+}
+
+/** Every byte of the data belongs to exactly one tensor. */
+function requireContiguous(entries: readonly Entry[], dataBytes: number, fail: Fail): void {
+  let end = 0;
+  for (const entry of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (entry.begin !== end) {
+      throw fail(`tensor ${show(entry.name)} begins at byte ${entry.begin} of the data, ${end} expected`);
+    }
+    end = entry.end;
+  }
+  if (end !== dataBytes) throw fail(`its tensors take ${end} bytes, ${dataBytes} found; copy or download it again`);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isCounts(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((x) => Number.isSafeInteger(x) && x >= 0);
+}
+
+/** Short and on one line, whatever a foreign file holds. */
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? "missing";
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

@@ -1,0 +1,24 @@
+/** What a running pipeline shows; the command line and the web page each bring their own. */
+export interface Ui {
+  /** Opens a stage of `totalSteps` steps of any unit; close it with `done` before the next one opens. */
+  stage(name: string, totalSteps: number): StageUi;
+  note(text: string): void;
+  warn(text: string): void;
+}
+
+export interface StageUi {
+  /** `step` counts finished steps, 0…totalSteps; `accuracy` is a fraction in 0…1; `text` says what is being done. */
+  update(step: number, info: StageInfo): void;
+  done(summary?: string): void;
+}
+
+export interface StageInfo {
+  readonly loss?: number;
+  readonly accuracy?: number;
+  readonly text?: string;
+}
+
+/** Shows nothing. */
+export function silentUi(): Ui {
+  return { stage: () => ({ update() {}, done() {} }), note() {}, warn() {} };
+}

@@ -1,0 +1,173 @@
+import { UserError } from "../errors.ts";
+import { joinPath, normalisePath, parentOf } from "./path.ts";
+import type { Store } from "./types.ts";
+
+/**
+ * The file system, paths relative to the working directory.
+ *
+ * A write goes to a hidden temporary file beside its target, is flushed to the disk and renamed over it. The temporary
+ * name is fixed per target, so what a killed process left behind is overwritten by the next write instead of piling up.
+ */
+export function denoStore(): Store {
+  const inTurn = queuePerPath();
+
+  return {
+    read(path) {
+      const file = normalisePath(path);
+      return absentAs(undefined, "read", file, () => Deno.readFile(file));
+    },
+    write(path, bytes) {
+      const file = normalisePath(path);
+      return inTurn(file, () => mapErrors("write", file, () => replaceFile(file, bytes)));
+    },
+    append(path, text) {
+      const file = normalisePath(path);
+      return inTurn(file, () =>
+        mapErrors("write", file, async () => {
+          await makeFolder(parentOf(file));
+          await Deno.writeTextFile(file, text, { append: true });
+        }));
+    },
+    truncate(path, bytes) {
+      const file = normalisePath(path);
+      return inTurn(file, () =>
+        absentAs(undefined, "write", file, async () => {
+          if ((await Deno.stat(file)).size > bytes) await Deno.truncate(file, bytes);
+        }));
+    },
+    size(path) {
+      const file = normalisePath(path);
+      return absentAs(undefined, "read", file, async () => {
+        const info = await Deno.stat(file);
+        return info.isFile ? info.size : undefined;
+      });
+    },
+    async list(path) {
+      const folder = normalisePath(path);
+      const found: string[] = [];
+      await mapErrors("list", folder, () => collect(folder, found));
+      return found.sort();
+    },
+    remove(path) {
+      const file = normalisePath(path);
+      return inTurn(file, () =>
+        absentAs(undefined, "remove", file, async () => {
+          if ((await Deno.lstat(file)).isDirectory) {
+            throw Object.assign(new Error("Is a directory"), { code: "EISDIR" });
+          }
+          await Deno.remove(file);
+        }));
+    },
+  };
+}
+
+async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
+  const folder = parentOf(file);
+  await makeFolder(folder);
+  const temporary = joinPath(folder, `.${file.slice(file.lastIndexOf("/") + 1)}.tmp`);
+  try {
+    using handle = await Deno.open(temporary, { write: true, create: true, truncate: true });
+    for (let done = 0; done < bytes.length;) done += await handle.write(bytes.subarray(done));
+    await handle.sync();
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {});
+    throw error;
+  }
+  try {
+    await Deno.rename(temporary, file);
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {});
+    throw error;
+  }
+  await syncFolder(folder);
+}
+
+/** The rename itself reaches the disk with its folder; systems that can't open a folder (Windows) need no such help. */
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    using handle = await Deno.open(folder || ".");
+    await handle.sync();
+  } catch { /* the data is safe, only the moment of the rename is the system's choice */ }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  if (folder !== "") await Deno.mkdir(folder, { recursive: true });
+}
+
+async function collect(folder: string, found: string[]): Promise<void> {
+  try {
+    for await (const entry of Deno.readDir(folder || ".")) {
+      const path = joinPath(folder, entry.name);
+      if (entry.isDirectory) await collect(path, found);
+      else if (entry.isSymlink && (await isFolderLink(path))) continue;
+      else if (!(entry.name.startsWith(".") && entry.name.endsWith(".tmp"))) found.push(path);
+    }
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+  }
+}
+
+/** Links to folders are left out: they may lead in circles. */
+async function isFolderLink(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((info) => info.isDirectory, () => false);
+}
+
+/** Writes, appends and truncations of one path happen in the order in which they were asked for. */
+function queuePerPath(): <T>(path: string, action: () => Promise<T>) => Promise<T> {
+  const last = new Map<string, Promise<unknown>>();
+  return (path, action) => {
+    const result = (last.get(path) ?? Promise.resolve()).then(action);
+    const settled = result.catch(() => {}).then(() => {
+      if (last.get(path) === settled) last.delete(path);
+    });
+    last.set(path, settled);
+    return result;
+  };
+}
+
+async function mapErrors<T>(verb: string, path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw describeStoreError(error, verb, path);
+  }
+}
+
+async function absentAs<T>(absent: T, verb: string, path: string, action: () => Promise<T>): Promise<T> {
+  return await mapErrors(verb, path, async () => {
+    try {
+      return await action();
+    } catch (error) {
+      if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return absent;
+      throw error;
+    }
+  });
+}
+
+/** What the system said, as one line with the path and the way out. */
+export function describeStoreError(error: unknown, verb: string, path: string): UserError {
+  const advice: Record<string, string> = {
+    EACCES: "permission denied; change its permissions or choose a path of your own",
+    EPERM: "permission denied; change its permissions or choose a path of your own",
+    EROFS: "the file system is read-only; choose a path elsewhere",
+    ENOTDIR: "a part of the path is a file, not a folder; choose another path",
+    EEXIST: "a part of the path is a file, not a folder; choose another path",
+    EISDIR: "it is a folder; name a file in it",
+    ENOTEMPTY: "it is a folder; name a file in it",
+    ENOSPC: "no space left on the device; free some or choose a path elsewhere",
+    EDQUOT: "the disk quota is used up; free some space or choose a path elsewhere",
+    ENAMETOOLONG: "the name is too long; choose a shorter one",
+    ENOENT: "the system allows no file there; choose another path",
+  };
+  const what = `cannot ${verb} ${path || "."}`;
+  if (error instanceof Deno.errors.NotCapable) {
+    return new UserError(`${what}: Deno was started without the permission; run it with -A`);
+  }
+  const reason = advice[codeOf(error) ?? ""] ?? (error instanceof Error ? error.message.split("\n")[0] : String(error));
+  return new UserError(`${what}: ${reason}`);
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === "string" ? code : undefined;
+}

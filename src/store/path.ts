@@ -1,0 +1,21 @@
+/** One spelling per path: "./a//b/../c/" becomes "a/c", "" and "." become "". */
+export function normalisePath(path: string): string {
+  const names: string[] = [];
+  for (const name of path.split("/")) {
+    if (name === "" || name === ".") continue;
+    if (name === ".." && names.length > 0 && names[names.length - 1] !== "..") names.pop();
+    else if (name !== ".." || !path.startsWith("/")) names.push(name);
+  }
+  return (path.startsWith("/") ? "/" : "") + names.join("/");
+}
+
+/** "runs/a/x.txt" -> "runs/a"; a bare name has the parent "". */
+export function parentOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "" : slash === 0 ? "/" : path.slice(0, slash);
+}
+
+/** Folder and name joined; either may be empty. */
+export function joinPath(folder: string, name: string): string {
+  return folder === "" || folder.endsWith("/") ? folder + name : `${folder}/${name}`;
+}
