@@ -1,0 +1,78 @@
+/**
+ * Makes sure that this machine can run Secateur: a WebGPU adapter and, with `--browser`, a Chromium for the browser
+ * tests. Says nothing when all is there. Installs what is missing where it may (root on Debian or Ubuntu, and
+ * SECATEUR_NO_INSTALL unset); otherwise prints the command that would, and exits with 1.
+ */
+import { prepareEnvironment } from "../src/cli/environment.ts";
+import { findChromium } from "./chromium.ts";
+import { install } from "./install.ts";
+import { type Machine, type Need, parseDistro, remedy } from "./requirements.ts";
+
+const TITLE: Record<Need, string> = {
+  gpu: "a WebGPU adapter (GPU, or Mesa's software Vulkan)",
+  browser: "a Chromium for the browser tests",
+};
+
+async function setup(needs: readonly Need[]): Promise<void> {
+  prepareEnvironment();
+  for (const need of needs) {
+    if (await present(need)) continue;
+    const action = remedy(need, thisMachine());
+    if (action.kind === "tell") {
+      throw new Error(`This machine lacks ${TITLE[need]}. To get it, run:\n\n    ${action.command}\n`);
+    }
+    console.error(`This machine lacks ${TITLE[need]}: installing it.`);
+    for (const command of action.commands) await install(command);
+    if (!await presentNow(need)) {
+      throw new Error(`Installed what should have given ${TITLE[need]}, and it still can't be found.`);
+    }
+  }
+}
+
+async function present(need: Need): Promise<boolean> {
+  return need === "gpu" ? await hasAdapter() : await findChromium() !== undefined;
+}
+
+/** Like `present` after an installation: this process has already read the list of Vulkan drivers, a new one reads it again. */
+async function presentNow(need: Need): Promise<boolean> {
+  if (need === "browser") return await present(need);
+  return (await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", import.meta.filename!, "--probe"],
+    stdout: "null",
+  }).output())
+    .success;
+}
+
+async function hasAdapter(): Promise<boolean> {
+  return await navigator.gpu?.requestAdapter().catch(() => null) != null;
+}
+
+function thisMachine(): Machine {
+  return {
+    os: Deno.build.os,
+    distro: parseDistro(readOr("/etc/os-release", "")),
+    root: Deno.build.os !== "windows" && Deno.uid() === 0,
+    noInstall: !["", "0", undefined].includes(Deno.env.get("SECATEUR_NO_INSTALL")),
+  };
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return otherwise;
+  }
+}
+
+if (import.meta.main) {
+  if (Deno.args.includes("--probe")) {
+    prepareEnvironment();
+    Deno.exit(await hasAdapter() ? 0 : 1);
+  }
+  try {
+    await setup(Deno.args.includes("--browser") ? ["gpu", "browser"] : ["gpu"]);
+  } catch (error) {
+    console.error((error as Error).message);
+    Deno.exit(1);
+  }
+}

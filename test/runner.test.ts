@@ -1,0 +1,65 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { findTests } from "./runner.ts";
+
+const test = suite("runner");
+const here = import.meta.dirname!;
+
+/** Runs `files` (name -> source) in a process of its own; what runFiles returned and printed. */
+async function run(files: Record<string, string>): Promise<{ passed: number; failed: number; output: string }> {
+  const directory = await Deno.makeTempDir();
+  try {
+    for (const [name, source] of Object.entries(files)) await Deno.writeTextFile(`${directory}/${name}`, source);
+    const main = `${directory}/main.ts`;
+    await Deno.writeTextFile(
+      main,
+      `import { findTests, runFiles } from "file://${here}/runner.ts";
+       console.log("\\n" + JSON.stringify(await runFiles(findTests("${directory}", []))));`,
+    );
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--config", `${here}/../deno.json`, main],
+      env: { NO_COLOR: "1" },
+    }).output();
+    const output = new TextDecoder().decode(stdout);
+    return { ...JSON.parse(output.trim().split("\n").at(-1)!), output };
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+const good = `import { suite } from "uvu"; import * as assert from "uvu/assert"; const test = suite("good");
+  test("one", () => {}); test("two", async () => { await 0; }); test.run();`;
+
+test("passing and failing tests are counted, and a failure shows what differs", async () => {
+  const bad = good.replace("async () => { await 0; }", "() => assert.equal({ a: 1 }, { a: 2 })");
+  const { passed, failed, output } = await run({ "a.test.ts": good, "b.test.ts": bad });
+  assert.equal({ passed, failed }, { passed: 3, failed: 1 });
+  assert.match(output, /two/);
+  assert.match(output, /"a":.2/);
+});
+
+test("a file that throws, one without suites, a hook that throws and a stray rejection are failures", async () => {
+  const { passed, failed, output } = await run({
+    "a.test.ts": `throw new Error("thrown at import");`,
+    "b.test.ts": `import { suite } from "uvu"; suite("idle")("never", () => {});`,
+    "c.test.ts": good.replace("test.run()", `test.before(() => { throw new Error("hook"); }); test.run()`),
+    "d.test.ts": good.replace(
+      "await 0",
+      `Promise.reject(new Error("stray")); await new Promise((r) => setTimeout(r, 5))`,
+    ),
+    "e.test.ts": good,
+  });
+  assert.equal({ passed, failed }, { passed: 4, failed: 5 });
+  for (const message of [/thrown at import/, /no suite/, /a hook threw/, /stray/]) assert.match(output, message);
+});
+
+test("tests are found by a part of their path, in order, and skipped folders left out", () => {
+  const names = (filters: string[], skip: string[] = []) => findTests(here, filters, skip).map((file) => file.name);
+  assert.equal(names(["setup"]), ["setup.test.ts"]);
+  assert.ok(names(["browser"]).every((name) => name.startsWith("browser/")));
+  assert.equal(names(["browser"], ["browser"]), []);
+  const all = names([]);
+  assert.equal(all, all.toSorted());
+});
+
+test.run();
