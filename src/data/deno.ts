@@ -1,0 +1,151 @@
+/** Data sets by name, from the file system or the network. The only door to them under Deno. */
+import { UserError } from "../errors.ts";
+import { digitsSplits } from "./digits.ts";
+import { download, type Progress } from "./download_deno.ts";
+import {
+  fashionMnist,
+  mnist,
+  type MnistFile,
+  mnistFiles,
+  type MnistLike,
+  mnistSplits,
+  type NamedBytes,
+} from "./mnist.ts";
+import { contentSha256 } from "./sha256.ts";
+import type { SplitOptions, Splits } from "./types.ts";
+
+export type { Progress } from "./download_deno.ts";
+
+export interface LoadOptions extends SplitOptions {
+  /** Folder that holds the data set's files, or a subfolder named after it that does. */
+  readonly dataDir?: string;
+  /** Where downloads are kept; default cacheDir(). */
+  readonly cacheDir?: string;
+  /** Address under which the files are downloaded instead of the public one. */
+  readonly mirror?: string;
+  /** Called as a download goes on. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export const datasetNames: readonly string[] = ["digits", "mnist", "fashion-mnist"];
+
+/**
+ * The parts of a data set. digits is bundled; the others are looked for in `dataDir`, then where the system's packages
+ * put them, then in the cache, and are else downloaded into it. Throws UserError: unknown name, files missing, damaged
+ * or unreachable.
+ */
+export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Splits> {
+  if (name === "digits") {
+    const file = new URL("./digits/digits.csv.gz", import.meta.url);
+    return digitsSplits(await Deno.readFile(file), options, file.pathname);
+  }
+  const set = [mnist, fashionMnist].find((set) => set.name === name);
+  if (!set) throw new UserError(`found data set "${name}", expected one of: ${datasetNames.join(", ")}`);
+  return mnistSplits(set, await findFiles(set, options), options);
+}
+
+/** Where downloads are kept: $SECATEUR_CACHE, else $XDG_CACHE_HOME/secateur, else ~/.cache/secateur. */
+export function cacheDir(env: (name: string) => string | undefined = (name) => Deno.env.get(name)): string {
+  const own = env("SECATEUR_CACHE");
+  if (own) return own;
+  const xdg = env("XDG_CACHE_HOME");
+  if (xdg) return `${xdg}/secateur`;
+  const home = env("HOME") ?? env("USERPROFILE");
+  if (!home) {
+    throw new UserError(
+      "found no folder for downloads: set SECATEUR_CACHE to one, or give the data's own folder with --data-dir",
+    );
+  }
+  return `${home}/.cache/secateur`;
+}
+
+type Files = Record<MnistFile, NamedBytes>;
+
+async function findFiles(set: MnistLike, options: LoadOptions): Promise<Files> {
+  const { dataDir } = options;
+  if (dataDir !== undefined && !(await isDirectory(dataDir))) {
+    throw new UserError(`--data-dir "${dataDir}": found no such folder, expected one that holds ${set.name}'s files`);
+  }
+  const given = dataDir === undefined ? [] : [`${dataDir}/${set.name}`, dataDir];
+  for (const folder of [...given, ...set.installed]) {
+    const files = await readFolder(folder);
+    if (files) {
+      await assertNotAnother(set, files);
+      return files;
+    }
+  }
+  return await cached(set, options);
+}
+
+/** The four files of a folder; undefined where it holds none of them. Throws UserError where it holds only some. */
+async function readFolder(folder: string): Promise<Files | undefined> {
+  const entries = await Promise.all(mnistFiles.map(async (name) => [name, await findFile(folder, name)] as const));
+  const missing = entries.filter(([, path]) => !path).map(([name]) => name);
+  if (missing.length === mnistFiles.length) return undefined;
+  if (missing.length > 0) {
+    throw new UserError(
+      `${folder}: found no ${missing.join(", no ")} (nor .gz), expected all four files: add what is missing`,
+    );
+  }
+  const files = await Promise.all(entries.map(async ([name, path]) => [name, await readNamed(path!)] as const));
+  return Object.fromEntries(files) as Files;
+}
+
+/** The path of a file, gzipped or not; some copies are named `train-images.idx3-ubyte`. */
+async function findFile(folder: string, name: string): Promise<string | undefined> {
+  const dotted = name.replace("-idx", ".idx");
+  for (const file of [name, `${name}.gz`, dotted, `${dotted}.gz`]) {
+    try {
+      if ((await Deno.stat(`${folder}/${file}`)).isFile) return `${folder}/${file}`;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw unreadable(`${folder}/${file}`, error);
+    }
+  }
+}
+
+/** MNIST and its descendants share file names, so a wrong folder would go unnoticed: the test labels tell them apart. */
+async function assertNotAnother(set: MnistLike, files: Files): Promise<void> {
+  const { file, bytes } = files["t10k-labels-idx1-ubyte"];
+  const sum = await contentSha256(bytes, file);
+  const other = [mnist, fashionMnist].find((o) => o !== set && o.sha256["t10k-labels-idx1-ubyte"] === sum);
+  if (other) throw new UserError(`${file}: found the labels of "${other.name}", expected those of "${set.name}"`);
+}
+
+async function cached(set: MnistLike, options: LoadOptions): Promise<Files> {
+  const folder = `${options.cacheDir ?? cacheDir()}/${set.name}`;
+  const files: Partial<Files> = {};
+  for (const name of mnistFiles) {
+    const path = await findFile(folder, name) ?? await download({
+      url: `${(options.mirror ?? set.url).replace(/\/*$/, "/")}${name}.gz`,
+      to: `${folder}/${name}.gz`,
+      sha256: set.sha256[name],
+      onProgress: options.onProgress,
+    });
+    files[name] = await readNamed(path);
+  }
+  return files as Files;
+}
+
+async function readNamed(file: string): Promise<NamedBytes> {
+  try {
+    return { file, bytes: await Deno.readFile(file) };
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): UserError {
+  return new UserError(
+    `${path}: could not be read (${error instanceof Error ? error.message : error}), expected a readable file: ` +
+      `check its permissions`,
+  );
+}
