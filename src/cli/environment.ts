@@ -1,16 +1,21 @@
 /**
- * Prepares the process for the GPU; call it once, before the first `requestAdapter`.
+ * Prepares the process for the GPU; call it once, before the first `requestAdapter`. On Linux it
  *
- * On Linux the Vulkan loader's Wayland client complains twice on stderr when XDG_RUNTIME_DIR is unset, as it is in
- * containers and CI. Nothing here needs Wayland, so any private directory keeps it quiet.
+ * - asks for Vulkan. Where no Vulkan driver is installed wgpu would quietly take an OpenGL one, which lacks f16 and has
+ *   fewer bindings, so that the same machine would give other results after a driver came along. Setting
+ *   DENO_WEBGPU_BACKEND yourself overrides it.
+ * - gives XDG_RUNTIME_DIR a private directory where it is unset, as in containers and CI: otherwise the driver's Wayland
+ *   client, which nothing here needs, complains on stderr.
  */
 export function prepareEnvironment(): void {
-  if (Deno.build.os !== "linux" || Deno.env.get("XDG_RUNTIME_DIR")) return;
+  if (Deno.build.os !== "linux") return;
+  if (!Deno.env.get("DENO_WEBGPU_BACKEND")) Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
+  if (Deno.env.get("XDG_RUNTIME_DIR")) return;
   const directory = `${Deno.env.get("TMPDIR") ?? "/tmp"}/secateur-runtime-${Deno.uid() ?? 0}`;
   try {
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
     Deno.env.set("XDG_RUNTIME_DIR", directory);
   } catch {
-    // Only the warning comes back; it isn't worth a failure.
+    // Only the complaint comes back; that isn't worth a failure.
   }
 }
