@@ -1,0 +1,168 @@
+/** The rooms of the house and who may look into whom; see ARCHITECTURE in the documentation. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { codeOnly, type Import, importsOf, withoutComments } from "./imports.ts";
+
+const test = suite("architecture");
+const root = `${import.meta.dirname}/..`;
+
+/** Floors from the ground up. A room may import rooms of lower floors, and its neighbours unless that makes a ring. */
+const FLOORS: readonly (readonly string[])[] = [
+  ["errors"],
+  ["kernels", "gpu", "store"],
+  ["tensor"],
+  ["graph"],
+  ["models", "formats", "data"],
+  ["train", "measure"],
+  ["prune", "depth"],
+  ["recipe", "report"],
+  ["mod"],
+  ["cli", "web"],
+];
+const DENO_MAY_APPEAR = /^src\/(cli\/|store\/deno\.ts$|data\/[^/]*deno[^/]*\.ts$|data\/.*\/[^/]*deno[^/]*\.ts$)/;
+
+const files = new Map<string, string>();
+for (const directory of ["src", "kernels"]) read(directory);
+const imports = new Map<string, Import[]>([...files].map(([path, text]) => [path, importsOf(text)]));
+/** Relative imports as paths from the root; packages are left out. */
+const edges = [...imports].flatMap(([from, list]) =>
+  list.filter(({ specifier }) => specifier.startsWith(".")).map(({ specifier, typeOnly }) => ({
+    from,
+    to: new URL(specifier, `file:///${from}`).pathname.slice(1),
+    typeOnly,
+  }))
+);
+
+function read(directory: string): void {
+  for (const entry of Deno.readDirSync(`${root}/${directory}`)) {
+    const path = `${directory}/${entry.name}`;
+    if (entry.isDirectory && entry.name !== "node_modules") read(path);
+    if (entry.isFile && entry.name.endsWith(".ts")) files.set(path, Deno.readTextFileSync(`${root}/${path}`));
+  }
+}
+
+function room(path: string): string {
+  const [top, second] = path.split("/");
+  return top === "src" ? second.replace(/\.ts$/, "") : top;
+}
+
+function floor(path: string): number {
+  return FLOORS.findIndex((rooms) => rooms.includes(room(path)));
+}
+
+test("every file lives in a room", () => {
+  assert.ok(files.size > 10, "found hardly any source file");
+  assert.equal([...files.keys()].filter((path) => floor(path) < 0), []);
+});
+
+test("imports point downward", () => {
+  const upward = edges.filter(({ from, to }) => to.endsWith(".ts") && floor(to) > floor(from));
+  assert.equal(upward.map(({ from, to }) => `${from} -> ${to}`), []);
+});
+
+test("relative imports stay inside src and kernels", () => {
+  const outside = edges.filter(({ to }) => !to.startsWith("src/") && !to.startsWith("kernels/"));
+  assert.equal(outside.map(({ from, to }) => `${from} -> ${to}`), []);
+});
+
+test("neighbouring rooms don't import each other in a ring", () => {
+  const graph = new Map<string, Set<string>>();
+  for (const { from, to } of edges) {
+    if (room(from) === room(to) || !to.endsWith(".ts")) continue;
+    graph.set(room(from), (graph.get(room(from)) ?? new Set()).add(room(to)));
+  }
+  assert.is(ring(graph), undefined);
+});
+
+test("files don't import each other in a ring", () => {
+  const graph = new Map<string, Set<string>>();
+  for (const { from, to, typeOnly } of edges) {
+    if (!typeOnly) graph.set(from, (graph.get(from) ?? new Set()).add(to));
+  }
+  assert.is(ring(graph), undefined);
+});
+
+test("kernels import only types from gpu, and nothing else from src but errors", () => {
+  const wrong = edges.filter(({ from, to, typeOnly }) =>
+    room(from) === "kernels" && to.startsWith("src/") && room(to) !== "errors" && !(room(to) === "gpu" && typeOnly)
+  );
+  assert.equal(wrong.map(({ from, to }) => `${from} -> ${to}`), []);
+});
+
+test("Deno's own API appears only where a browser never comes", () => {
+  const wrong = [...files].filter(([path, text]) => !DENO_MAY_APPEAR.test(path) && /\bDeno\s*\./.test(codeOnly(text)));
+  assert.equal(wrong.map(([path]) => path), []);
+});
+
+test("what a browser loads never imports what uses Deno's own API", () => {
+  const wrong = edges.filter(({ from, to }) =>
+    DENO_MAY_APPEAR.test(to) && !DENO_MAY_APPEAR.test(from) && !from.startsWith("src/cli/")
+  );
+  assert.equal(wrong.map(({ from, to }) => `${from} -> ${to}`), []);
+});
+
+test("shaders are .wgsl files", () => {
+  const wrong = [...files].filter(([, text]) => withoutComments(text).includes("@workgroup_size"));
+  assert.equal(wrong.map(([path]) => path), []);
+});
+
+test("pruning rewrites graphs and never touches a GPU buffer", () => {
+  const wrong = [...files].filter(([path, text]) =>
+    ["prune", "depth"].includes(room(path)) && /\bG[Pp][Uu]Buffer\b/.test(codeOnly(text))
+  );
+  assert.equal(wrong.map(([path]) => path), []);
+});
+
+/** A ring in a directed graph, as "a -> b -> a", or undefined. */
+function ring(graph: ReadonlyMap<string, ReadonlySet<string>>): string | undefined {
+  const done = new Set<string>();
+  const visit = (node: string, path: readonly string[]): string | undefined => {
+    if (path.includes(node)) return [...path.slice(path.indexOf(node)), node].join(" -> ");
+    if (done.has(node)) return undefined;
+    for (const next of graph.get(node) ?? []) {
+      const found = visit(next, [...path, node]);
+      if (found) return found;
+    }
+    done.add(node);
+    return undefined;
+  };
+  for (const node of graph.keys()) {
+    const found = visit(node, []);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+test("a ring is found, and a diamond is none", () => {
+  const graph = (text: Record<string, string[]>) => new Map(Object.entries(text).map(([k, v]) => [k, new Set(v)]));
+  assert.is(ring(graph({ a: ["b"], b: ["c"], c: ["b"] })), "b -> c -> b");
+  assert.is(ring(graph({ a: ["b", "c"], b: ["d"], c: ["d"] })), undefined);
+});
+
+test("imports are read as TypeScript means them", () => {
+  const text = `import a, { type B } from "./a.ts"; // import no from "./no.ts"
+    /* export * from "./no.ts"; */
+    import type { C } from "./c.ts";
+    import {
+      type D,
+      type E,
+    } from "./d.ts";
+    export * from "./e.ts";
+    import "./f.ts";
+    const g = await import("./g.ts");
+    import wgsl from "./h.wgsl" with { type: "text" };
+    const s = "x // y"; export type { I } from "./i.ts";`;
+  assert.equal(importsOf(text), [
+    { specifier: "./a.ts", typeOnly: false },
+    { specifier: "./c.ts", typeOnly: true },
+    { specifier: "./d.ts", typeOnly: true },
+    { specifier: "./e.ts", typeOnly: false },
+    { specifier: "./f.ts", typeOnly: false },
+    { specifier: "./g.ts", typeOnly: false },
+    { specifier: "./h.wgsl", typeOnly: false },
+    { specifier: "./i.ts", typeOnly: true },
+  ]);
+  assert.is(codeOnly(`f("Deno.x", 'Deno.y', \`Deno.z\`); // Deno.w`).includes("Deno"), false);
+});
+
+test.run();
