@@ -1,0 +1,177 @@
+/** A small builder for graphs, with PyTorch's parameter names. It infers shapes as it goes, so mistakes show where they are made. */
+
+import { inferNode } from "./infer.ts";
+import { freshName } from "./names.ts";
+import type { Attrs, Graph, Node, OpName, ParamRole, ParamSpec, Shape } from "./types.ts";
+
+type Size = number | readonly [number, number];
+/** One number for all four sides, or ONNX's [top, left, bottom, right]. */
+type Padding = number | readonly [number, number, number, number];
+
+export interface ConvOptions {
+  readonly name: string;
+  readonly out: number;
+  readonly kernel: Size;
+  /** Default 1. */
+  readonly stride?: Size;
+  /** Default 0. */
+  readonly pad?: Padding;
+  /** Default 1. */
+  readonly dilation?: Size;
+  /** Default 1. */
+  readonly group?: number;
+  /** Default true. */
+  readonly bias?: boolean;
+}
+
+export interface PoolOptions {
+  readonly kernel: Size;
+  /** Default: the kernel, as in PyTorch. */
+  readonly stride?: Size;
+  readonly pad?: Padding;
+  readonly name?: string;
+}
+
+export type Builder = ReturnType<typeof builder>;
+
+/**
+ * A graph in the making, with one input named "input". Every method takes names of values and returns the name of a
+ * new one, which is the node's name too; `graph()` closes the graph with the last value as its output, unless told.
+ */
+export function builder(graphName: string, inputShape: Shape) {
+  const nodes: Node[] = [];
+  const params: Record<string, ParamSpec> = {};
+  const shapes = new Map<string, Shape>([["input", inputShape]]);
+  const taken = new Set(["input"]);
+
+  /** Any operator; a missing name is made from the operator's. */
+  const node = (op: OpName, inputs: readonly string[], attrs: Attrs = {}, name?: string): string => {
+    const own = freshName(taken, name ?? op.toLowerCase());
+    const made = { name: own, op, inputs, outputs: [own], attrs };
+    shapes.set(own, inferNode(made, inputs.map(shape)));
+    nodes.push(made);
+    return own;
+  };
+  const param = (name: string, shape: readonly number[], role: ParamRole): string => {
+    params[name] = { shape, role };
+    return name;
+  };
+  const shape = (value: string): Shape => {
+    const found = shapes.get(value) ?? params[value]?.shape;
+    if (!found) throw new Error(`graph "${graphName}" has no value "${value}"`);
+    return found;
+  };
+  const channels = (value: string): number => shape(value)[1] as number;
+
+  return {
+    input: "input",
+    node,
+    param,
+    shape,
+    channels,
+
+    conv(x: string, { name, out, kernel, stride = 1, pad = 0, dilation = 1, group = 1, bias = true }: ConvOptions) {
+      const inputs = [x, param(`${name}.weight`, [out, channels(x) / group, ...pair(kernel)], "weight")];
+      if (bias) inputs.push(param(`${name}.bias`, [out], "bias"));
+      return node("Conv", inputs, {
+        strides: pair(stride),
+        pads: sides(pad),
+        dilations: pair(dilation),
+        group,
+      }, name);
+    },
+
+    gemm(x: string, { name, out, bias = true }: { name: string; out: number; bias?: boolean }) {
+      const inputs = [x, param(`${name}.weight`, [out, channels(x)], "weight")];
+      if (bias) inputs.push(param(`${name}.bias`, [out], "bias"));
+      return node("Gemm", inputs, {}, name);
+    },
+
+    batchNorm(
+      x: string,
+      { name, epsilon = 1e-5, momentum = 0.9 }: { name: string; epsilon?: number; momentum?: number },
+    ) {
+      const size = [channels(x)];
+      const inputs = [
+        x,
+        param(`${name}.weight`, size, "gamma"),
+        param(`${name}.bias`, size, "beta"),
+        param(`${name}.running_mean`, size, "mean"),
+        param(`${name}.running_var`, size, "variance"),
+      ];
+      return node("BatchNormalization", inputs, { epsilon, momentum }, name);
+    },
+
+    /** Kept columns of a convolution, or of a Gemm when `x` is [N,K] and the kernel 1. */
+    columnConv(x: string, options: Omit<ConvOptions, "group"> & { readonly taps: readonly number[] }) {
+      const { name, out, kernel, stride = 1, pad = 0, dilation = 1, bias = true, taps } = options;
+      const inputs = [x, param(`${name}.weight`, [out, taps.length], "weight")];
+      if (bias) inputs.push(param(`${name}.bias`, [out], "bias"));
+      return node("ColumnConv", inputs, {
+        kernel_shape: pair(kernel),
+        strides: pair(stride),
+        pads: sides(pad),
+        dilations: pair(dilation),
+        taps,
+      }, name);
+    },
+
+    borderBias(x: string, { name, rows, cols }: { name: string; rows: readonly number[]; cols: readonly number[] }) {
+      const size = [channels(x), Math.max(...rows) + 1, Math.max(...cols) + 1];
+      return node("BorderBias", [x, param(`${name}.table`, size, "table")], { rows, cols }, name);
+    },
+
+    relu: (x: string, name?: string) => node("Relu", [x], {}, name),
+    relu6: (x: string, name?: string) => node("Clip", [x], { min: 0, max: 6 }, name ?? "relu6"),
+    gelu: (x: string, approximate: "none" | "tanh" = "none", name?: string) => node("Gelu", [x], { approximate }, name),
+    sigmoid: (x: string, name?: string) => node("Sigmoid", [x], {}, name),
+    tanh: (x: string, name?: string) => node("Tanh", [x], {}, name),
+    add: (a: string, b: string, name?: string) => node("Add", [a, b], {}, name),
+    mul: (a: string, b: string, name?: string) => node("Mul", [a, b], {}, name),
+
+    maxPool: (x: string, options: PoolOptions) => node("MaxPool", [x], pooling(options), options.name),
+    averagePool: (x: string, options: PoolOptions & { readonly countIncludePad?: boolean }) =>
+      node("AveragePool", [x], {
+        ...pooling(options),
+        count_include_pad: options.countIncludePad ? 1 : 0,
+      }, options.name),
+    globalAveragePool: (x: string, name?: string) => node("GlobalAveragePool", [x], {}, name),
+
+    flatten: (x: string, name?: string) => node("Flatten", [x], { axis: 1 }, name),
+    /** The wanted shape without the batch. */
+    reshape: (x: string, rest: readonly number[], name?: string) => node("Reshape", [x], { shape: [0, ...rest] }, name),
+    concat: (values: readonly string[], name?: string) => node("Concat", values, { axis: 1 }, name),
+    slice: (
+      x: string,
+      options: {
+        axes: readonly number[];
+        starts: readonly number[];
+        ends: readonly number[];
+        steps?: readonly number[];
+      },
+      name?: string,
+    ) => node("Slice", [x], { ...options, steps: options.steps ?? options.axes.map(() => 1) }, name),
+    /** Zeros before and after each axis, the batch included (where they must be 0). */
+    pad: (x: string, begins: readonly number[], ends: readonly number[], name?: string) =>
+      node("Pad", [x], { pads: [...begins, ...ends] }, name),
+    gather: (x: string, indices: readonly number[], name?: string) => node("Gather", [x], { axis: 1, indices }, name),
+    dropout: (x: string, ratio = 0.5, name?: string) => node("Dropout", [x], { ratio }, name),
+    identity: (x: string, name?: string) => node("Identity", [x], {}, name),
+
+    graph(outputs: readonly string[] = [nodes[nodes.length - 1].name]): Graph {
+      return { name: graphName, inputs: [{ name: "input", shape: inputShape }], outputs, nodes, params };
+    },
+  };
+}
+
+function pooling({ kernel, stride = kernel, pad = 0 }: PoolOptions): Attrs {
+  return { kernel_shape: pair(kernel), strides: pair(stride), pads: sides(pad) };
+}
+
+function pair(size: Size): readonly [number, number] {
+  return typeof size === "number" ? [size, size] : size;
+}
+
+function sides(pad: Padding): readonly number[] {
+  return typeof pad === "number" ? [pad, pad, pad, pad] : pad;
+}

@@ -1,0 +1,30 @@
+/** How far apart two outputs are, and how far apart they may be (ARCHITECTURE.md, decision 2). */
+
+import type { Graph } from "./types.ts";
+
+export interface Difference {
+  /** max |a − b|; NaN or infinite values that don't agree make it infinite. */
+  readonly maxAbs: number;
+  /** max |a − b| / max |a|. */
+  readonly maxRel: number;
+}
+
+/** `a` is what is expected: its largest magnitude scales `maxRel`. Throws RangeError when the lengths differ. */
+export function compareOutputs(a: Float32Array | Float64Array, b: Float32Array | Float64Array): Difference {
+  if (a.length !== b.length) throw new RangeError(`comparing ${a.length} outputs with ${b.length}`);
+  let maxAbs = 0;
+  let scale = 0;
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs(a[i] - b[i]);
+    // NaN compares false with everything, so it is asked for.
+    if (difference > maxAbs || Number.isNaN(difference)) maxAbs = Number.isNaN(difference) ? Infinity : difference;
+    scale = Math.max(scale, Math.abs(a[i]));
+  }
+  return { maxAbs, maxRel: maxAbs === 0 ? 0 : maxAbs === Infinity ? Infinity : maxAbs / scale };
+}
+
+/** The largest `maxRel` that float32 rounding explains: 1e-5 up to 20 layers (Conv, ColumnConv, Gemm), 1e-4 above. */
+export function tolerance(graph: Graph): number {
+  const layers = graph.nodes.filter(({ op }) => op === "Conv" || op === "ColumnConv" || op === "Gemm").length;
+  return layers <= 20 ? 1e-5 : 1e-4;
+}

@@ -1,0 +1,86 @@
+/** What a graph stores and computes. */
+
+import { inferShapes, sampleSize } from "./infer.ts";
+import type { Graph, Node, ParamRole, Params, Shape } from "./types.ts";
+
+export interface Cost {
+  /** Multiply-adds for one sample (1 MAC = 2 FLOP), in Conv, ColumnConv and Gemm; other operators count 0. */
+  readonly macs: number;
+  /** Numbers stored, running statistics included. */
+  readonly params: number;
+  /** 4 for each stored number and 4 for each index that the node carries (taps, gathered channels, border regions). */
+  readonly bytes: number;
+}
+
+export interface GraphCost extends Cost {
+  readonly nodes: ReadonlyMap<string, Cost>;
+}
+
+/** The cost of each node, by name, and their sum. A parameter that several nodes share counts with the first. */
+export function graphCost(graph: Graph): GraphCost {
+  const shapes = inferShapes(graph);
+  const counted = new Set<string>();
+  const nodes = new Map<string, Cost>();
+  const total = { macs: 0, params: 0, bytes: 0 };
+  for (const node of graph.nodes) {
+    const own = node.inputs.filter((name) => graph.params[name] && !counted.has(name));
+    const params = [...new Set(own)].reduce((sum, name) => sum + size(graph.params[name].shape), 0);
+    own.forEach((name) => counted.add(name));
+    const cost = { macs: macs(node, graph, shapes), params, bytes: 4 * (params + indexCount(node)) };
+    nodes.set(node.name, cost);
+    total.macs += cost.macs;
+    total.params += cost.params;
+    total.bytes += cost.bytes;
+  }
+  return { ...total, nodes };
+}
+
+const TRAINABLE: readonly ParamRole[] = ["weight", "bias", "gamma", "beta", "table"];
+
+/** Parameters that a gradient reaches: what papers count, without the running statistics of batch norm. */
+export function trainableCount(graph: Graph): number {
+  return Object.values(graph.params)
+    .filter(({ role }) => TRAINABLE.includes(role))
+    .reduce((sum, { shape }) => sum + size(shape), 0);
+}
+
+/** Stored numbers that aren't 0. */
+export function countNonzero(params: Params): number {
+  let count = 0;
+  for (const { data } of params.values()) {
+    for (let i = 0; i < data.length; i++) if (data[i] !== 0) count++;
+  }
+  return count;
+}
+
+function macs(node: Node, graph: Graph, shapes: Map<string, Shape>): number {
+  switch (node.op) {
+    case "Conv":
+    case "Gemm":
+    case "ColumnConv": {
+      const [, ...perFilter] = graph.params[node.inputs[1]].shape;
+      const outputs = sampleSize(shapes.get(node.outputs[0])!);
+      return outputs * size(perFilter);
+    }
+    default:
+      return 0;
+  }
+}
+
+function indexCount({ op, attrs }: Node): number {
+  const length = (key: string) => (attrs[key] as readonly number[]).length;
+  switch (op) {
+    case "ColumnConv":
+      return length("taps");
+    case "Gather":
+      return length("indices");
+    case "BorderBias":
+      return length("rows") + length("cols");
+    default:
+      return 0;
+  }
+}
+
+function size(shape: readonly number[]): number {
+  return shape.reduce((product, d) => product * d, 1);
+}

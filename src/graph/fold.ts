@@ -1,0 +1,147 @@
+/** Rewrites that inference wants: batch norm folded into the layer before it, Dropout and Identity dropped. */
+
+import { batchNormAttrs } from "./attrs.ts";
+import { identityMap } from "./indexmap.ts";
+import { consumers, freshName, takenNames } from "./names.ts";
+import type { Graph, HostTensor, IndexMapEntry, Model, Node, Rewrite } from "./types.ts";
+
+/** Parameters in float64, as folding computes them. */
+export type Params64 = ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float64Array }>;
+
+/** Both rewrites. Outputs keep their positions, and their names but where an Identity or a folded batch norm made them. */
+export function foldForInference(model: Model): Rewrite {
+  return foldBatchNorm({ graph: dropIdentities(model.graph), params: model.params });
+}
+
+/**
+ * Folds each evaluation-mode batch norm into the Conv, Gemm or ColumnConv before it (or before the BorderBias before
+ * it) where nobody else reads what is between them: with s = γ/√(σ² + ε), weight′ = s·weight, bias′ = s·(bias − μ) + β,
+ * table′ = s·table (ALGORITHMS.md 3.5). Computed in float64 and rounded once.
+ *
+ * Folded parameters are made by the rewrite, so they aren't in the index map.
+ */
+export function foldBatchNorm(model: Model): Rewrite {
+  const exact = new Map(
+    Array.from(model.params, ([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }]),
+  );
+  const folded = foldBatchNorm64(model.graph, exact);
+  const params = new Map<string, HostTensor>();
+  const map = new Map<string, IndexMapEntry>();
+  const identity = identityMap(model.graph);
+  for (const [name, tensor] of folded.params) {
+    const untouched = exact.get(name) === tensor;
+    params.set(
+      name,
+      untouched ? model.params.get(name)! : { shape: tensor.shape, data: Float32Array.from(tensor.data) },
+    );
+    if (untouched) map.set(name, identity.get(name)!);
+  }
+  return { model: { graph: folded.graph, params }, map };
+}
+
+/** The same in float64 throughout; untouched tensors are passed on as they are. */
+export function foldBatchNorm64(graph: Graph, params: Params64): { readonly graph: Graph; readonly params: Params64 } {
+  const specs = { ...graph.params };
+  const values = new Map(params);
+  const taken = takenNames(graph);
+  let nodes = [...graph.nodes];
+
+  for (const norm of graph.nodes) {
+    if (norm.op !== "BatchNormalization") continue;
+    const current = { ...graph, nodes };
+    const chain = foldable(norm, current);
+    if (!chain) continue;
+    const [gamma, beta, mean, variance] = norm.inputs.slice(1).map((name) => params.get(name)!.data);
+    const { epsilon } = batchNormAttrs(norm);
+    const scale = gamma.map((g, f) => g / Math.sqrt(variance[f] + epsilon));
+
+    const put = (
+      base: string,
+      replaced: string | undefined,
+      tensor: { shape: readonly number[]; data: Float64Array },
+    ) => {
+      // A shared parameter keeps its value for its other readers: the fold writes to a new one.
+      const shared = replaced === undefined || consumers(current).get(replaced)!.length > 1;
+      const name = shared ? freshName(taken, base) : replaced;
+      values.set(name, tensor);
+      const role = replaced === undefined ? "bias" : specs[replaced].role;
+      specs[name] = { shape: tensor.shape, role };
+      return name;
+    };
+    const scaled = (name: string) => {
+      const { shape, data } = values.get(name)!;
+      const perFilter = data.length / shape[0];
+      return { shape, data: data.map((v, i) => v * scale[Math.floor(i / perFilter)]) };
+    };
+
+    const { layer, border } = chain;
+    const [x, weight, bias] = layer.inputs;
+    const before = bias === undefined ? undefined : values.get(bias)!.data;
+    const shifted = scale.map((s, f) => s * ((before?.[f] ?? 0) - mean[f]) + beta[f]);
+    const rewritten: Node[] = [{
+      ...layer,
+      inputs: [
+        x,
+        put(weight, weight, scaled(weight)),
+        put(bias ?? weight.replace(/\.weight$/, "") + ".bias", bias, { shape: [scale.length], data: shifted }),
+      ],
+      outputs: border ? layer.outputs : norm.outputs,
+    }];
+    if (border) {
+      const table = border.inputs[1];
+      rewritten.push({
+        ...border,
+        inputs: [border.inputs[0], put(table, table, scaled(table))],
+        outputs: norm.outputs,
+      });
+    }
+    nodes = nodes.filter((node) => node !== norm).map((node) =>
+      rewritten.find(({ name }) => name === node.name) ?? node
+    );
+  }
+  return withoutUnused({ ...graph, nodes, params: specs }, values);
+}
+
+/** Graph without Dropout and Identity; one stays where it makes an output straight from an input or another output. */
+export function dropIdentities(graph: Graph): Graph {
+  const alias = new Map<string, string>();
+  const resolve = (name: string) => alias.get(name) ?? name;
+  const inputs = new Set(graph.inputs.map((input) => input.name));
+  const outputs = new Set(graph.outputs);
+  const nodes: Node[] = [];
+  for (const node of graph.nodes) {
+    const rewired = { ...node, inputs: node.inputs.map(resolve) };
+    const [source] = rewired.inputs;
+    const idle = node.op === "Dropout" || node.op === "Identity";
+    if (!idle || (outputs.has(node.outputs[0]) && (inputs.has(source) || outputs.has(source)))) {
+      nodes.push(rewired);
+      continue;
+    }
+    alias.set(node.outputs[0], source);
+    if (outputs.has(node.outputs[0])) outputs.add(source);
+  }
+  return { ...graph, nodes, outputs: graph.outputs.map(resolve) };
+}
+
+const LAYERS: readonly string[] = ["Conv", "Gemm", "ColumnConv"];
+
+function foldable(norm: Node, graph: Graph): { readonly layer: Node; readonly border?: Node } | undefined {
+  const readers = consumers(graph);
+  const maker = (name: string) =>
+    readers.get(name)?.length === 1 && !graph.outputs.includes(name)
+      ? graph.nodes.find((node) => node.outputs[0] === name)
+      : undefined;
+  const last = maker(norm.inputs[0]);
+  const border = last?.op === "BorderBias" ? last : undefined;
+  const layer = border ? maker(border.inputs[0]) : last;
+  return layer && LAYERS.includes(layer.op) ? { layer, border } : undefined;
+}
+
+/** Leaves only the parameters that some node reads. */
+function withoutUnused(graph: Graph, values: Params64): { readonly graph: Graph; readonly params: Params64 } {
+  const read = new Set(graph.nodes.flatMap((node) => node.inputs));
+  return {
+    graph: { ...graph, params: Object.fromEntries(Object.entries(graph.params).filter(([name]) => read.has(name))) },
+    params: new Map(Array.from(values).filter(([name]) => read.has(name))),
+  };
+}
