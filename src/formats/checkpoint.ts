@@ -6,15 +6,14 @@ import { UserError } from "../errors.ts";
 import type { Store } from "../store/types.ts";
 import { dtypeOf, readSafetensors, type StoredTensor, type TensorData, writeSafetensors } from "./safetensors.ts";
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
-
 export interface CheckpointTensor {
   readonly shape: readonly number[];
   readonly data: TensorData;
 }
 
-export interface Checkpoint<State extends Json = Json> {
+export interface Checkpoint<State = unknown> {
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+  /** Plain JSON data. */
   readonly state: State;
 }
 
@@ -37,7 +36,7 @@ export async function saveCheckpoint(store: Store, path: string, checkpoint: Che
  * The checkpoint at `path`; undefined where there is none.
  * @throws UserError where the file is cut off, damaged, of another version or no checkpoint at all
  */
-export async function loadCheckpoint<State extends Json = Json>(
+export async function loadCheckpoint<State = unknown>(
   store: Store,
   path: string,
 ): Promise<Checkpoint<State> | undefined> {

@@ -1,0 +1,82 @@
+import { parseDocument, stringify } from "yaml";
+import { UserError } from "../errors.ts";
+import type { Store } from "../store/types.ts";
+import { named } from "./named.ts";
+import { applyOverrides } from "./overrides.ts";
+import { suggest } from "./problems.ts";
+import { parseRecipe, type Recipe } from "./schema.ts";
+
+export interface RecipeChanges {
+  /** `path=value`, applied in turn. */
+  readonly set?: readonly string[];
+  readonly seed?: number;
+  readonly limit?: number;
+}
+
+/**
+ * A recipe by its name (digits) or by the path of its file (my.yaml, ./my), changed as asked.
+ * @throws UserError for an unknown name, a missing file, bad YAML (with line and column) or a value that doesn't fit
+ */
+export async function loadRecipe(nameOrPath: string, store: Store, changes: RecipeChanges = {}): Promise<Recipe> {
+  const isPath = /[/\\]|\.ya?ml$/i.test(nameOrPath);
+  const text = isPath ? await readText(nameOrPath, store) : namedText(nameOrPath);
+  const where = isPath ? nameOrPath : `recipe ${nameOrPath}`;
+
+  const settings = [...(changes.set ?? [])];
+  if (changes.seed !== undefined) settings.push(`seed=${changes.seed}`);
+  if (changes.limit !== undefined) settings.push(`data.limit=${changes.limit}`);
+  const given = parseYaml(text, where);
+  return settings.length === 0
+    ? parseRecipe(given, where)
+    : parseRecipe(applyOverrides(given, settings), `${where} with ${settings.join(", ")}`);
+}
+
+/** The recipes that have a name, validated. */
+export function namedRecipes(): Recipe[] {
+  return Object.entries(named).map(([name, text]) => parseRecipe(parseYaml(text, name), `recipe ${name}`));
+}
+
+/** A recipe as YAML that `loadRecipe` reads back to an equal recipe. */
+export function formatRecipe(recipe: Recipe): string {
+  return stringify(recipe, { lineWidth: 120, aliasDuplicateObjects: false });
+}
+
+function namedText(name: string): string {
+  if (Object.hasOwn(named, name)) return named[name];
+  const list = namedRecipes().map((recipe) =>
+    recipe.description ? `${recipe.name} (${recipe.description})` : recipe.name
+  );
+  const hint = suggest(name, Object.keys(named));
+  throw new UserError(
+    `no recipe is named "${name}"${hint.startsWith(" (") ? hint : ""}; there are ${
+      list.join(", ")
+    }; or give the path of a .yaml file`,
+  );
+}
+
+async function readText(path: string, store: Store): Promise<string> {
+  const bytes = await store.read(path);
+  if (!bytes) {
+    throw new UserError(`${path}: no such file; give the path of a recipe, or a name that \`secateur recipes\` lists`);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new UserError(`${path}: not a text in UTF-8; a recipe is a YAML file`);
+  }
+}
+
+function parseYaml(text: string, where: string): unknown {
+  const document = parseDocument(text);
+  const error = document.errors[0];
+  if (error) {
+    const at = error.linePos?.[0];
+    const place = at ? `${where}, line ${at.line}, column ${at.col}` : where;
+    throw new UserError(`${place}: ${error.message.split(/ at line \d|\n/)[0]}`);
+  }
+  try {
+    return document.toJS();
+  } catch (problem) {
+    throw new UserError(`${where}: ${(problem as Error).message.split("\n")[0]}`);
+  }
+}

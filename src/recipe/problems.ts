@@ -1,0 +1,71 @@
+import type * as v from "valibot";
+
+/**
+ * The first of valibot's issues as one line: `stages.1.constraints.0.keep: expected a fraction in (0, 1], got 1.5`.
+ * Unknown keys come first, since a mistyped key is also reported as a missing one.
+ */
+export function describeIssues(issues: readonly v.BaseIssue<unknown>[]): string {
+  const unknown = issues.filter(isUnknownKey);
+  const values = issues.filter((issue) => !isUnknownKey(issue) && !isRule(issue));
+  const rules = issues.filter(isRule);
+  // A rule that was broken beside a wrong value is most likely its consequence.
+  const told = values.length + unknown.length > 0 ? [...unknown, ...values] : rules;
+  return describeIssue(told[0]) + (told.length > 1 ? ` (and ${told.length - 1} more)` : "");
+}
+
+/** "a", "a or b", "a, b or c". */
+export function anyOf(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words[words.length - 1]}`;
+}
+
+/** ` (did you mean "keep"?)`, or `; known: …` where nothing is near. */
+export function suggest(given: string, known: readonly string[]): string {
+  const near = known.map((name) => ({ name, distance: editDistance(given.toLowerCase(), name.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)[0];
+  if (near && near.distance <= Math.max(1, Math.floor(given.length / 3))) return ` (did you mean "${near.name}"?)`;
+  return known.length > 0 ? `; known: ${known.join(", ")}` : "";
+}
+
+/** A value as a message shows it: short and on one line. */
+export function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text = typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))
+    ? String(value)
+    : JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+function describeIssue(issue: v.BaseIssue<unknown>): string {
+  const path = (issue.path ?? []).map((item) => String(item.key)).join(".");
+  const where = path === "" ? "" : `${path}: `;
+  if (isUnknownKey(issue) || isRule(issue)) return where + issue.message;
+  if (issue.input === undefined) return `${where}missing`;
+  const expected = issue.message.startsWith("expected ") ? issue.message : `expected ${plainType(issue)}`;
+  return `${where}${expected}, got ${show(issue.input)}`;
+}
+
+const isUnknownKey = (issue: v.BaseIssue<unknown>) => issue.type === "strict_object" && issue.expected === "never";
+
+/** Rules over several keys (`check`) say all there is to say. */
+const isRule = (issue: v.BaseIssue<unknown>) => issue.type === "check";
+
+function plainType(issue: v.BaseIssue<unknown>): string {
+  const names: Record<string, string> = { Object: "a map of keys", Array: "a list", boolean: "true or false" };
+  const expected = issue.expected ?? issue.message;
+  return names[expected] ?? expected.replace(/^\((.*)\)$/, "$1").replaceAll(" | ", " or ");
+}
+
+/** Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours. */
+function editDistance(a: string, b: string): number {
+  const rows = Array.from({ length: a.length + 1 }, (_, i) => [i, ...Array(b.length).fill(0)]);
+  for (let j = 0; j <= b.length; j++) rows[0][j] = j;
+  for (let i = 1; i <= a.length; i++) {
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1];
+      rows[i][j] = Math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + (same ? 0 : 1));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1);
+    }
+  }
+  return rows[a.length][b.length];
+}

@@ -1,0 +1,63 @@
+/** The schema of a recipe, version 1: a model, data, and a list of stages. */
+import * as v from "valibot";
+import { UserError } from "../errors.ts";
+import { describeIssues } from "./problems.ts";
+import { stage } from "./registry.ts";
+import { belowOne, count, record, some, text, word } from "./values.ts";
+
+const name = v.pipe(
+  v.string("expected a name"),
+  v.regex(/^[A-Za-z0-9][\w.-]*$/, "expected a name of letters, digits, dots, dashes and underscores"),
+);
+
+const seed = v.pipe(count(0), v.maxValue(0xffff_ffff, "expected a whole number below 2^32"));
+
+/** Options that a model doesn't have are refused by the model. */
+const model = record({
+  name: text(),
+  /** Of residual nets: zero-padded identity (A), or a 1×1 convolution. */
+  shortcut: v.optional(word("A", "projection")),
+  /** Channels of the first convolution. */
+  width: v.optional(count(1)),
+  classes: v.optional(count(2)),
+});
+
+const data = record({
+  name: text(),
+  /** Fraction of the training images, of every class alike, that validates. */
+  validation: v.optional(v.pipe(belowOne(), v.gtValue(0, "expected a fraction above 0 and below 1")), 0.15),
+  /** Training images used at most, validation included. */
+  limit: v.optional(count(1)),
+  augment: v.optional(record({
+    /** Pixels of zero padding from which a window of the image's size is cut at random. */
+    crop: v.optional(count(0), 0),
+    /** Mirror left to right with probability ½. */
+    flip: v.optional(v.boolean(), false),
+  })),
+});
+
+export const recipe = record({
+  version: v.literal(1, "expected 1, the version of recipes that this Secateur reads"),
+  name,
+  description: v.optional(text()),
+  seed: v.optional(seed, 1),
+  model,
+  data,
+  batch: v.optional(count(1), 64),
+  stages: some(stage),
+});
+
+export type Recipe = v.InferOutput<typeof recipe>;
+export type ModelOptions = v.InferOutput<typeof model>;
+export type DataOptions = v.InferOutput<typeof data>;
+
+/**
+ * A recipe with all defaults filled in.
+ * @param where what the value is called in errors: a file or a named recipe
+ * @throws UserError naming the first key that is wrong
+ */
+export function parseRecipe(value: unknown, where: string): Recipe {
+  const result = v.safeParse(recipe, value);
+  if (!result.success) throw new UserError(`${where}: ${describeIssues(result.issues)}`);
+  return result.output;
+}

@@ -1,0 +1,63 @@
+/** How weights are trained: optimizer, schedule and the stretch of epochs that follows a prune. */
+import * as v from "valibot";
+import { belowOne, byKind, count, nonNegative, positive, record } from "./values.ts";
+
+/** `weightDecay` of sgd and adam is added to the gradient, that of adamw shrinks the weights directly. */
+export const optimizer = byKind([
+  record({
+    kind: v.literal("sgd"),
+    lr: positive(),
+    momentum: v.optional(belowOne(), 0.9),
+    weightDecay: v.optional(nonNegative(), 0),
+    nesterov: v.optional(v.boolean(), false),
+  }),
+  record({
+    kind: v.literal("adam"),
+    lr: positive(),
+    beta1: v.optional(belowOne(), 0.9),
+    beta2: v.optional(belowOne(), 0.999),
+    epsilon: v.optional(positive(), 1e-8),
+    weightDecay: v.optional(nonNegative(), 0),
+  }),
+  record({
+    kind: v.literal("adamw"),
+    lr: positive(),
+    beta1: v.optional(belowOne(), 0.9),
+    beta2: v.optional(belowOne(), 0.999),
+    epsilon: v.optional(positive(), 1e-8),
+    weightDecay: v.optional(nonNegative(), 0.01),
+  }),
+], ["sgd", "adam", "adamw"]);
+
+const milestones = v.pipe(
+  v.array(positive()),
+  v.checkItems((epoch, index, all) => index === 0 || epoch > all[index - 1], "expected rising epochs"),
+);
+
+/** Times in epochs, fractions allowed; `warmup` rises linearly from 0. The learning rate is multiplied by `gamma` at each milestone. */
+export const schedule = byKind([
+  record({ kind: v.literal("cosine"), warmup: v.optional(nonNegative(), 0) }),
+  record({
+    kind: v.literal("step"),
+    milestones,
+    gamma: v.optional(positive(), 0.1),
+    warmup: v.optional(nonNegative(), 0),
+  }),
+  record({ kind: v.literal("constant"), warmup: v.optional(nonNegative(), 0) }),
+], ["cosine", "step", "constant"]);
+
+const defaultOptimizer = { kind: "sgd", lr: 0.01 } as const;
+const defaultSchedule = { kind: "cosine" } as const;
+
+/** Keys of whatever trains; defaults are SGD at 0.01 and one cosine descent. */
+export const training = {
+  optimizer: v.optional(optimizer, defaultOptimizer),
+  schedule: v.optional(schedule, defaultSchedule),
+  labelSmoothing: v.optional(belowOne(), 0),
+};
+
+export const retrain = record({ epochs: count(1), ...training });
+
+export type Optimizer = v.InferOutput<typeof optimizer>;
+export type Schedule = v.InferOutput<typeof schedule>;
+export type Retrain = v.InferOutput<typeof retrain>;
