@@ -6,6 +6,8 @@ import { UserError } from "../errors.ts";
 import type { Store } from "../store/types.ts";
 import { dtypeOf, readSafetensors, type StoredTensor, type TensorData, writeSafetensors } from "./safetensors.ts";
 
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
+
 export interface CheckpointTensor {
   readonly shape: readonly number[];
   readonly data: TensorData;
@@ -13,7 +15,7 @@ export interface CheckpointTensor {
 
 export interface Checkpoint<State = unknown> {
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
-  /** Plain JSON data. */
+  /** `Json`; typed by its owner. */
   readonly state: State;
 }
 

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { UserError } from "../errors.ts";
 import { describeIssues } from "./problems.ts";
 import { stage } from "./registry.ts";
-import { belowOne, count, record, some, text, word } from "./values.ts";
+import { count, inside, positive, record, some, text, word } from "./values.ts";
 
 const name = v.pipe(
   v.string("expected a name"),
@@ -17,15 +17,15 @@ const model = record({
   name: text(),
   /** Of residual nets: zero-padded identity (A), or a 1×1 convolution. */
   shortcut: v.optional(word("A", "projection")),
-  /** Channels of the first convolution. */
-  width: v.optional(count(1)),
+  /** Factor on the width of every hidden layer. */
+  width: v.optional(positive()),
   classes: v.optional(count(2)),
 });
 
 const data = record({
   name: text(),
   /** Fraction of the training images, of every class alike, that validates. */
-  validation: v.optional(v.pipe(belowOne(), v.gtValue(0, "expected a fraction above 0 and below 1")), 0.15),
+  validation: v.optional(inside(), 0.15),
   /** Training images used at most, validation included. */
   limit: v.optional(count(1)),
   augment: v.optional(record({

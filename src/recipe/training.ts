@@ -1,6 +1,6 @@
 /** How weights are trained: optimizer, schedule and the stretch of epochs that follows a prune. */
 import * as v from "valibot";
-import { belowOne, byKind, count, nonNegative, positive, record } from "./values.ts";
+import { belowOne, byKind, count, inside, nonNegative, positive, record, some } from "./values.ts";
 
 /** `weightDecay` of sgd and adam is added to the gradient, that of adamw shrinks the weights directly. */
 export const optimizer = byKind([
@@ -30,11 +30,14 @@ export const optimizer = byKind([
 ], ["sgd", "adam", "adamw"]);
 
 const milestones = v.pipe(
-  v.array(positive()),
-  v.checkItems((epoch, index, all) => index === 0 || epoch > all[index - 1], "expected rising epochs"),
+  some(inside()),
+  v.checkItems((at, index, all) => index === 0 || at > all[index - 1], "expected rising fractions of the period"),
 );
 
-/** Times in epochs, fractions allowed; `warmup` rises linearly from 0. The learning rate is multiplied by `gamma` at each milestone. */
+/**
+ * Warm-up counts epochs. Milestones are fractions of the period, after each of which the learning rate is multiplied by
+ * `gamma`. The period is the stage, or in the W-step of ADMM the time between two updates.
+ */
 export const schedule = byKind([
   record({ kind: v.literal("cosine"), warmup: v.optional(nonNegative(), 0) }),
   record({

@@ -58,6 +58,12 @@ export function belowOne() {
   return v.pipe(v.number(message), v.minValue(0, message), v.ltValue(1, message));
 }
 
+/** A number in (0, 1). */
+export function inside() {
+  const message = "expected a fraction above 0 and below 1";
+  return v.pipe(v.number(message), v.gtValue(0, message), v.ltValue(1, message));
+}
+
 /** A list of at least one value. */
 export function some<const Item extends v.GenericSchema>(item: Item) {
   return v.pipe(v.array(item), v.nonEmpty("expected at least one entry"));
