@@ -3,6 +3,7 @@ import { UserError } from "../errors.ts";
 import { digitsSplits } from "./digits.ts";
 import { download, type Progress } from "./download_deno.ts";
 import {
+  assertNotAnother,
   fashionMnist,
   mnist,
   type MnistFile,
@@ -11,7 +12,6 @@ import {
   mnistSplits,
   type NamedBytes,
 } from "./mnist.ts";
-import { contentSha256 } from "./sha256.ts";
 import type { SplitOptions, Splits } from "./types.ts";
 
 export type { Progress } from "./download_deno.ts";
@@ -27,7 +27,9 @@ export interface LoadOptions extends SplitOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
-export const datasetNames: readonly string[] = ["digits", "mnist", "fashion-mnist"];
+const sets: readonly MnistLike[] = [mnist, fashionMnist];
+
+export const datasetNames: readonly string[] = ["digits", ...sets.map((set) => set.name)];
 
 /**
  * The parts of a data set. digits is bundled; the others are looked for in `dataDir`, then where the system's packages
@@ -39,7 +41,7 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
     const file = new URL("./digits/digits.csv.gz", import.meta.url);
     return digitsSplits(await Deno.readFile(file), options, file.pathname);
   }
-  const set = [mnist, fashionMnist].find((set) => set.name === name);
+  const set = sets.find((set) => set.name === name);
   if (!set) throw new UserError(`found data set "${name}", expected one of: ${datasetNames.join(", ")}`);
   return mnistSplits(set, await findFiles(set, options), options);
 }
@@ -70,7 +72,7 @@ async function findFiles(set: MnistLike, options: LoadOptions): Promise<Files> {
   for (const folder of [...given, ...set.installed]) {
     const files = await readFolder(folder);
     if (files) {
-      await assertNotAnother(set, files);
+      await assertNotAnother(set, files["t10k-labels-idx1-ubyte"], sets);
       return files;
     }
   }
@@ -103,14 +105,6 @@ async function findFile(folder: string, name: string): Promise<string | undefine
   }
 }
 
-/** MNIST and its descendants share file names, so a wrong folder would go unnoticed: the test labels tell them apart. */
-async function assertNotAnother(set: MnistLike, files: Files): Promise<void> {
-  const { file, bytes } = files["t10k-labels-idx1-ubyte"];
-  const sum = await contentSha256(bytes, file);
-  const other = [mnist, fashionMnist].find((o) => o !== set && o.sha256["t10k-labels-idx1-ubyte"] === sum);
-  if (other) throw new UserError(`${file}: found the labels of "${other.name}", expected those of "${set.name}"`);
-}
-
 async function cached(set: MnistLike, options: LoadOptions): Promise<Files> {
   const folder = `${options.cacheDir ?? cacheDir()}/${set.name}`;
   const files: Partial<Files> = {};
@@ -120,6 +114,12 @@ async function cached(set: MnistLike, options: LoadOptions): Promise<Files> {
       to: `${folder}/${name}.gz`,
       sha256: set.sha256[name],
       onProgress: options.onProgress,
+    }).catch((error) => {
+      // Whoever gave a folder should learn that it was looked into in vain.
+      if (options.dataDir === undefined || !(error instanceof UserError)) throw error;
+      throw new UserError(
+        `--data-dir "${options.dataDir}": found no ${mnistFiles[0]}[.gz] there; then ${error.message}`,
+      );
     });
     files[name] = await readNamed(path);
   }

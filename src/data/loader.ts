@@ -43,8 +43,8 @@ export interface BatchOptions {
  * depends on (seed, epoch, number) only, never on timing. Throws UserError on options out of range.
  */
 export function batches(data: Dataset, options: BatchOptions): AsyncIterableIterator<Batch> {
-  const assemble = assembler(data, options);
   const total = batchCount(data, options);
+  const assemble = assembler(data, options);
   let number = options.from ?? 0;
   let ready: Batch | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,5 +1,6 @@
 import { UserError } from "../errors.ts";
 import { readIdx } from "./idx.ts";
+import { contentSha256 } from "./sha256.ts";
 import { makeSplits } from "./splits.ts";
 import type { Dataset, Normalization, SplitOptions, Splits } from "./types.ts";
 
@@ -76,6 +77,24 @@ export async function mnistSplits(
     pair(set, files["t10k-images-idx3-ubyte"], files["t10k-labels-idx1-ubyte"]),
   ]);
   return makeSplits({ train, test }, VALIDATION_FRACTION, options, set.normalization);
+}
+
+/**
+ * MNIST and its descendants share file names and shapes, so a wrong folder would go unnoticed: the test labels tell
+ * them apart. Throws UserError where they are those of another of `sets`.
+ */
+export async function assertNotAnother(
+  set: MnistLike,
+  { file, bytes }: NamedBytes,
+  sets: readonly MnistLike[],
+): Promise<void> {
+  const found = await contentSha256(bytes, file);
+  const other = sets.find((other) => other !== set && other.sha256["t10k-labels-idx1-ubyte"] === found);
+  if (!other) return;
+  throw new UserError(
+    `${file}: found the labels of "${other.name}", expected those of "${set.name}": ` +
+      `give the folder that holds the latter, or its parent`,
+  );
 }
 
 async function pair(set: MnistLike, imageFile: NamedBytes, labelFile: NamedBytes): Promise<Dataset> {
