@@ -2,12 +2,16 @@
 
 import { UserError } from "../errors.ts";
 import {
+  batchNormAttrs,
   borderBiasAttrs,
   channelAxis,
+  clipAttrs,
   columnConvAttrs,
   type ConvAttrs,
   convAttrs,
+  dropoutAttrs,
   gatherAttrs,
+  geluAttrs,
   gemmAttrs,
   nodeError,
   padAttrs,
@@ -95,6 +99,9 @@ type Rule = (node: Node, inputs: readonly Shape[]) => Shape;
 
 const same: Rule = (_, [x]) => x;
 
+/** The shape stays; the attributes are read so that a bad one is found before the node runs. */
+const checked = (read: (node: Node) => unknown): Rule => (node, [x]) => (read(node), x);
+
 const broadcast: Rule = (node, [a, b]) => broadcastOf(node, a, b).wide === 0 ? a : b;
 
 const RULES: Readonly<Record<OpName, Rule>> = {
@@ -102,8 +109,8 @@ const RULES: Readonly<Record<OpName, Rule>> = {
   Gemm: gemm,
   BatchNormalization: batchNorm,
   Relu: same,
-  Clip: same,
-  Gelu: same,
+  Clip: checked(clipAttrs),
+  Gelu: checked(geluAttrs),
   Sigmoid: same,
   Tanh: same,
   Add: broadcast,
@@ -117,7 +124,7 @@ const RULES: Readonly<Record<OpName, Rule>> = {
   Slice: (node, [x]) => sliceAttrs(node, x).map((range, axis) => range ? range.count : x[axis]),
   Pad: pad,
   Gather: gather,
-  Dropout: same,
+  Dropout: checked(dropoutAttrs),
   Identity: same,
   ColumnConv: columnConv,
   BorderBias: borderBias,
@@ -198,6 +205,7 @@ function gemm(node: Node, [x, weight, bias]: readonly Shape[]): Shape {
 }
 
 function batchNorm(node: Node, [x, ...perChannel]: readonly Shape[]): Shape {
+  batchNormAttrs(node);
   if (x.length < 2) throw nodeError(node, `input ${text(x)} has no channel axis`);
   ["gamma", "beta", "mean", "variance"].forEach((role, i) => perFilter(node, role, perChannel[i], x[1]));
   return x;

@@ -1,0 +1,93 @@
+/** Convolution, Gemm and ColumnConv as plain sums. */
+
+import { columnConvAttrs, type ConvAttrs, convAttrs } from "../attrs.ts";
+import { concrete, inferNode } from "../infer.ts";
+import type { Node } from "../types.ts";
+import { type Array64, zeros } from "./array.ts";
+
+/** y[n,f,i,j] = b[f] + Σ_{c,kh,kw} w[f,c,kh,kw] · x[n, c + group offset, i·s − p + kh·d, j·s − p + kw·d]. */
+export function conv(node: Node, [x, weight, bias]: readonly Array64[]): Array64 {
+  const attrs = convAttrs(node);
+  const y = output(node, x, weight, bias);
+  const [filters, perGroup, kh, kw] = weight.shape;
+  for (let f = 0; f < filters; f++) {
+    const group = Math.floor(f / (filters / attrs.group));
+    for (let c = 0; c < perGroup; c++) {
+      for (let ki = 0; ki < kh; ki++) {
+        for (let kj = 0; kj < kw; kj++) {
+          const w = weight.data[((f * perGroup + c) * kh + ki) * kw + kj];
+          addTap(y, f, x, group * perGroup + c, ki, kj, w, attrs);
+        }
+      }
+    }
+  }
+  return y;
+}
+
+/** A convolution over the kept columns: y[f] = b[f] + Σ_t w[f,t] · (column taps[t] of x). */
+export function columnConv(node: Node, [x, weight, bias]: readonly Array64[]): Array64 {
+  const attrs = columnConvAttrs(node);
+  const [kh, kw] = attrs.kernel;
+  // [N,K] is an image of one pixel.
+  const image = { shape: [...x.shape, 1, 1].slice(0, 4), data: x.data };
+  const y = output(node, x, weight, bias);
+  const yImage = { shape: [...y.shape, 1, 1].slice(0, 4), data: y.data };
+  const [filters, kept] = weight.shape;
+  for (let f = 0; f < filters; f++) {
+    for (let t = 0; t < kept; t++) {
+      const tap = attrs.taps[t];
+      const c = Math.floor(tap / (kh * kw));
+      const ki = Math.floor(tap / kw) % kh;
+      addTap(yImage, f, image, c, ki, tap % kw, weight.data[f * kept + t], attrs);
+    }
+  }
+  return y;
+}
+
+/** y = x·wᵀ + b. */
+export function gemm(node: Node, [x, weight, bias]: readonly Array64[]): Array64 {
+  const y = output(node, x, weight, bias);
+  const [filters, inputs] = weight.shape;
+  for (let n = 0; n < x.shape[0]; n++) {
+    for (let f = 0; f < filters; f++) {
+      let sum = 0;
+      for (let k = 0; k < inputs; k++) sum += x.data[n * inputs + k] * weight.data[f * inputs + k];
+      y.data[n * filters + f] += sum;
+    }
+  }
+  return y;
+}
+
+/** The output, filled with the bias. */
+function output(node: Node, x: Array64, weight: Array64, bias: Array64 | undefined): Array64 {
+  const shapes = [x.shape, weight.shape, ...(bias ? [bias.shape] : [])];
+  const y = zeros(concrete(inferNode(node, shapes), x.shape[0]));
+  const filters = y.shape[1];
+  const pixels = y.data.length / (y.shape[0] * filters);
+  if (bias) {
+    for (let i = 0; i < y.data.length; i++) y.data[i] = bias.data[Math.floor(i / pixels) % filters];
+  }
+  return y;
+}
+
+/** Adds w · (channel c of x, shifted by one kernel position) to channel f of y, for all samples and pixels. */
+function addTap(y: Array64, f: number, x: Array64, c: number, ki: number, kj: number, w: number, attrs: ConvAttrs) {
+  if (w === 0) return;
+  const [batch, filters, oh, ow] = y.shape;
+  const [, channels, h, width] = x.shape;
+  const [sh, sw] = attrs.strides;
+  const top = ki * attrs.dilations[0] - attrs.pads[0];
+  const left = kj * attrs.dilations[1] - attrs.pads[1];
+  for (let n = 0; n < batch; n++) {
+    for (let i = 0; i < oh; i++) {
+      const row = i * sh + top;
+      if (row < 0 || row >= h) continue;
+      const yRow = ((n * filters + f) * oh + i) * ow;
+      const xRow = ((n * channels + c) * h + row) * width;
+      for (let j = 0; j < ow; j++) {
+        const col = j * sw + left;
+        if (col >= 0 && col < width) y.data[yRow + j] += w * x.data[xRow + col];
+      }
+    }
+  }
+}

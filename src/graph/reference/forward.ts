@@ -1,0 +1,93 @@
+/**
+ * The reference interpreter: every operator as a plain loop in float64, sharing nothing with the GPU's code. It is the
+ * oracle of the tests and what `secateur verify` holds a compact network against.
+ */
+
+import { UserError } from "../../errors.ts";
+import { nodeError } from "../attrs.ts";
+import type { Graph, Node, OpName } from "../types.ts";
+import type { Array64 } from "./array.ts";
+import { columnConv, conv, gemm } from "./conv.ts";
+import { concat, flatten, gather, identity, pad, reshape, slice } from "./layout.ts";
+import { batchNorm, batchNormTraining } from "./norm.ts";
+import { add, borderBias, clip, gelu, mul, relu, sigmoid, tanh } from "./pointwise.ts";
+import { averagePool, globalAveragePool, maxPool } from "./pool.ts";
+
+/** A tensor in any numeric array: float32 parameters, or float64 ones where a test wants no rounding. */
+export interface NumericTensor {
+  readonly shape: readonly number[];
+  readonly data: ArrayLike<number>;
+}
+
+export interface ReferenceOptions {
+  /** "train": batch norm uses the batch's statistics. Dropout passes its input on in both. Default "eval". */
+  readonly mode?: "eval" | "train";
+}
+
+/**
+ * All activations of the model: inputs and node outputs by name, each [N, …].
+ *
+ * @throws UserError when an input is missing or doesn't fit the graph
+ */
+export function referenceForward(
+  model: { readonly graph: Graph; readonly params: ReadonlyMap<string, NumericTensor> },
+  inputs: Readonly<Record<string, NumericTensor>>,
+  { mode = "eval" }: ReferenceOptions = {},
+): Map<string, Array64> {
+  const { graph } = model;
+  const params = new Map(Array.from(model.params, ([name, tensor]) => [name, float64(tensor)]));
+  const values = new Map<string, Array64>();
+  for (const { name, shape } of graph.inputs) {
+    const given = inputs[name];
+    const fits = given?.shape.length === shape.length && shape.every((d, axis) => d === "N" || d === given.shape[axis]);
+    if (!fits) {
+      throw new UserError(`graph "${graph.name}": input "${name}" is [${given?.shape}], expected [${shape}]`);
+    }
+    values.set(name, float64(given));
+  }
+  for (const node of graph.nodes) {
+    const read = node.inputs.map((name) => {
+      const value = values.get(name) ?? params.get(name);
+      if (!value) throw nodeError(node, `"${name}" has no value`);
+      return value;
+    });
+    values.set(node.outputs[0], referenceNode(node, read, mode));
+  }
+  return values;
+}
+
+/** One node. */
+export function referenceNode(node: Node, inputs: readonly Array64[], mode: "eval" | "train" = "eval"): Array64 {
+  if (node.op === "BatchNormalization" && mode === "train") return batchNormTraining(node, inputs);
+  return REFERENCE[node.op](node, inputs);
+}
+
+const REFERENCE: Readonly<Record<OpName, (node: Node, inputs: readonly Array64[]) => Array64>> = {
+  Conv: conv,
+  Gemm: gemm,
+  BatchNormalization: batchNorm,
+  Relu: relu,
+  Clip: clip,
+  Gelu: gelu,
+  Sigmoid: sigmoid,
+  Tanh: tanh,
+  Add: add,
+  Mul: mul,
+  MaxPool: maxPool,
+  AveragePool: averagePool,
+  GlobalAveragePool: globalAveragePool,
+  Flatten: flatten,
+  Reshape: reshape,
+  Concat: concat,
+  Slice: slice,
+  Pad: pad,
+  Gather: gather,
+  Dropout: identity,
+  Identity: identity,
+  ColumnConv: columnConv,
+  BorderBias: borderBias,
+};
+
+function float64({ shape, data }: NumericTensor): Array64 {
+  return { shape, data: data instanceof Float64Array ? data : Float64Array.from(data) };
+}

@@ -1,0 +1,134 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { UserError } from "../../src/errors.ts";
+import { builder } from "../../src/graph/build.ts";
+import { concrete, inferNode, inferShapes } from "../../src/graph/infer.ts";
+import type { Attrs, Graph, OpName, Shape } from "../../src/graph/types.ts";
+import { createModel } from "../../src/models/zoo.ts";
+
+const test = suite("infer");
+
+const IMAGE: Shape = ["N", 4, 9, 8];
+
+function shapeOf(op: OpName, inputs: readonly Shape[], attrs: Attrs = {}): Shape {
+  return inferNode({ name: "n", op, inputs: inputs.map((_, i) => `v${i}`), outputs: ["y"], attrs }, inputs);
+}
+
+function message(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    assert.instance(error, UserError);
+    return (error as Error).message;
+  }
+  return "no error";
+}
+
+test("every operator's shape", () => {
+  const cases: [OpName, Shape[], Attrs, Shape][] = [
+    ["Conv", [IMAGE, [6, 4, 3, 3], [6]], { pads: [1, 1, 1, 1] }, ["N", 6, 9, 8]],
+    ["Conv", [IMAGE, [6, 2, 3, 2]], { group: 2, strides: [2, 3], dilations: [2, 1] }, ["N", 6, 3, 3]],
+    ["Conv", [IMAGE, [4, 1, 3, 3]], { group: 4, pads: [0, 1, 2, 0] }, ["N", 4, 9, 7]],
+    ["Gemm", [["N", 7], [3, 7], [3]], {}, ["N", 3]],
+    ["BatchNormalization", [IMAGE, [4], [4], [4], [4]], {}, IMAGE],
+    ["BatchNormalization", [["N", 5], [5], [5], [5], [5]], {}, ["N", 5]],
+    ["Relu", [IMAGE], {}, IMAGE],
+    ["Clip", [IMAGE], { min: 0, max: 6 }, IMAGE],
+    ["Gelu", [IMAGE], {}, IMAGE],
+    ["Sigmoid", [IMAGE], {}, IMAGE],
+    ["Tanh", [IMAGE], {}, IMAGE],
+    ["Add", [IMAGE, IMAGE], {}, IMAGE],
+    ["Add", [IMAGE, [4, 1, 1]], {}, IMAGE],
+    ["Add", [["N", 5], [5]], {}, ["N", 5]],
+    ["Mul", [["N", 4, 1, 1], IMAGE], {}, IMAGE],
+    ["Mul", [IMAGE, ["N", 4]], {}, IMAGE],
+    ["MaxPool", [IMAGE], { kernel_shape: [2, 2], strides: [2, 2] }, ["N", 4, 4, 4]],
+    ["AveragePool", [IMAGE], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }, IMAGE],
+    ["GlobalAveragePool", [IMAGE], {}, ["N", 4, 1, 1]],
+    ["Flatten", [IMAGE], {}, ["N", 288]],
+    ["Reshape", [IMAGE], { shape: [0, 8, -1] }, ["N", 8, 36]],
+    ["Reshape", [IMAGE], { shape: [-1, 288] }, ["N", 288]],
+    ["Reshape", [IMAGE], { shape: [0, 0, 72] }, ["N", 4, 72]],
+    ["Concat", [IMAGE, ["N", 3, 9, 8]], { axis: 1 }, ["N", 7, 9, 8]],
+    ["Slice", [IMAGE], { axes: [2, -1], starts: [0, -5], ends: [9, 1000], steps: [2, 3] }, ["N", 4, 5, 2]],
+    ["Slice", [IMAGE], { axes: [1], starts: [1], ends: [3] }, ["N", 2, 9, 8]],
+    ["Pad", [IMAGE], { pads: [0, 2, 0, 0, 0, 3, 1, 0] }, ["N", 9, 10, 8]],
+    ["Gather", [IMAGE], { axis: 1, indices: [3, 0, 0] }, ["N", 3, 9, 8]],
+    ["Dropout", [IMAGE], {}, IMAGE],
+    ["Identity", [IMAGE], {}, IMAGE],
+    ["ColumnConv", [IMAGE, [5, 3]], { kernel_shape: [3, 3], taps: [0, 9, 35], strides: [2, 2] }, ["N", 5, 4, 3]],
+    ["ColumnConv", [["N", 7], [5, 2], [5]], { taps: [0, 6] }, ["N", 5]],
+    ["BorderBias", [IMAGE, [4, 2, 1]], { rows: [0, 0, 0, 0, 1, 1, 1, 1, 1], cols: [0, 0, 0, 0, 0, 0, 0, 0] }, IMAGE],
+  ];
+  for (const [op, inputs, attrs, expected] of cases) assert.equal(shapeOf(op, inputs, attrs), expected, op);
+});
+
+test("an error says which node, what it got and what it expects", () => {
+  const conv = { name: "layer1.0.conv1", op: "Conv", inputs: ["x", "w"], outputs: ["y"], attrs: {} } as const;
+  assert.is(
+    message(() => inferNode(conv, [["N", 16, 8, 8], [16, 3, 3, 3]])),
+    'Conv "layer1.0.conv1": weight [16,3,3,3] expects 3 input channels, input has 16',
+  );
+});
+
+test("bad nodes are refused", () => {
+  const cases: [OpName, Shape[], Attrs, RegExp][] = [
+    ["Conv", [IMAGE], {}, /has 1 inputs, expected 2 to 3/],
+    ["Conv", [["N", 4], [6, 4, 3, 3]], {}, /input \[N,4\] isn't \[N,C,H,W\]/],
+    ["Conv", [IMAGE, [6, 4, 3, 3]], { strides: [0, 1] }, /strides is \[0,1\], expected two integers of at least 1/],
+    ["Conv", [IMAGE, [6, 4, 3, 3]], { pads: [1, 1] }, /expected \[top, left, bottom, right\]/],
+    ["Conv", [IMAGE, [6, 4, 3, 3], [5]], {}, /bias is \[5\], expected \[6\]/],
+    ["Conv", [IMAGE, [5, 2, 3, 3]], { group: 2 }, /5 filters can't be split into 2 groups/],
+    ["Conv", [IMAGE, [6, 4, 11, 3]], {}, /kernel \[11,3\] with pads \[0,0,0,0\] is larger than the input \[N,4,9,8\]/],
+    ["Gemm", [IMAGE, [3, 4]], {}, /put a Flatten before it/],
+    ["Gemm", [["N", 7], [3, 8]], {}, /weight \[3,8\] expects 8 inputs, input has 7/],
+    ["Gemm", [["N", 7], [3, 7]], { transB: 0 }, /transB 0 isn't supported, expected 1/],
+    ["BatchNormalization", [IMAGE, [4], [4], [3], [4]], {}, /mean is \[3\], expected \[4\]/],
+    ["Add", [IMAGE, ["N", 4, 9, 7]], {}, /\[N,4,9,8\] and \[N,4,9,7\] don't fit together/],
+    ["Add", [IMAGE, [8]], {}, /don't fit together/],
+    ["MaxPool", [IMAGE], {}, /kernel_shape is missing/],
+    ["MaxPool", [IMAGE], { kernel_shape: [2, 2], pads: [2, 0, 0, 0] }, /must be smaller than the kernel/],
+    ["MaxPool", [IMAGE], { kernel_shape: [2, 2], ceil_mode: 1 }, /ceil_mode 1 isn't supported/],
+    ["Flatten", [IMAGE], { axis: 2 }, /axis 2 isn't supported/],
+    ["Reshape", [IMAGE], { shape: [0, 7, -1] }, /can't give \[N,4,9,8\] the shape \[0,7,-1\]/],
+    ["Reshape", [IMAGE], { shape: [-1, -1] }, /more than one -1/],
+    ["Concat", [IMAGE, ["N", 3, 9, 7]], {}, /differ outside of axis 1/],
+    ["Slice", [IMAGE], { axes: [0], starts: [0], ends: [1] }, /axis 0 isn't supported/],
+    ["Slice", [IMAGE], { axes: [2], starts: [5], ends: [5] }, /keeps nothing of axis 2/],
+    ["Pad", [IMAGE], { pads: [1, 0, 0, 0, 0, 0, 0, 0] }, /the batch axis can't be padded/],
+    ["Pad", [IMAGE], { pads: [0, 0, 0, 0, 0, 0, 0, 0], value: 1 }, /only constant zeros/],
+    ["Gather", [IMAGE], { axis: 1, indices: [4] }, /index 4 is outside of the input's 4 channels/],
+    ["ColumnConv", [IMAGE, [5, 2]], { kernel_shape: [3, 3], taps: [3, 3] }, /taps must ascend/],
+    ["ColumnConv", [IMAGE, [5, 2]], { kernel_shape: [3, 3], taps: [3, 36] }, /tap 36 is outside of the input's 36/],
+    ["ColumnConv", [IMAGE, [5, 2]], { kernel_shape: [3, 3], taps: [3] }, /weight \[5,2\] isn't \[F,1\]/],
+    ["BorderBias", [IMAGE, [4, 1, 1]], { rows: [0], cols: [0] }, /1 rows and 1 cols of region indices/],
+    ["Gelu", [IMAGE], { approximate: "sigmoid" }, /expected "none" or "tanh"/],
+  ];
+  for (const [op, inputs, attrs, expected] of cases) {
+    assert.match(message(() => shapeOf(op, inputs, attrs)), expected, `${op} ${JSON.stringify(attrs)}`);
+  }
+});
+
+test("activations by name, in order of execution", () => {
+  const shapes = inferShapes(createModel("digits"));
+  assert.equal([...shapes.keys()].slice(0, 3), ["input", "conv1", "relu"]);
+  assert.equal(shapes.get("conv2"), ["N", 32, 8, 8]);
+  assert.equal(shapes.get("fc2"), ["N", 10]);
+  assert.equal(concrete(shapes.get("maxpool")!, 5), [5, 32, 4, 4]);
+});
+
+test("reading what nobody makes", () => {
+  const graph: Graph = {
+    name: "g",
+    inputs: [{ name: "input", shape: ["N", 2] }],
+    outputs: ["y"],
+    nodes: [{ name: "r", op: "Relu", inputs: ["z"], outputs: ["y"], attrs: {} }],
+    params: {},
+  };
+  assert.match(message(() => inferShapes(graph)), /Relu "r": reads "z", which is no parameter and nothing before it/);
+  const b = builder("g", ["N", 2]);
+  b.relu(b.input);
+  assert.match(message(() => inferShapes(b.graph(["other"]))), /graph "g": nothing makes its output "other"/);
+});
+
+test.run();
