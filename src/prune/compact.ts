@@ -1,0 +1,119 @@
+/**
+ * From a masked network to a physically smaller one that computes the same (ALGORITHMS.md 1.6): channels that nobody
+ * needs go, constants go into the biases of their readers, all-zero columns go by ColumnConv.
+ */
+
+import { type Cost, graphCost } from "../graph/cost.ts";
+import { compose, identityMap } from "../graph/indexmap.ts";
+import type { Model, Rewrite } from "../graph/types.ts";
+import { validateModel } from "../graph/validate.ts";
+import { weigh, type WeighedAnatomy } from "./anatomy.ts";
+import { type Constants, constants } from "./constants.ts";
+import { emit } from "./emit.ts";
+import { borderNodes, solveLayout } from "./layout.ts";
+
+export interface CompactOptions {
+  /** Drop all-zero columns of convolutions and Gemms (default true). */
+  readonly columns?: boolean;
+  /**
+   * A constant other than 0 that enters a zero-padded convolution: fold it into a table of biases per border region, or
+   * keep its channel. Default: for each convolution what stores fewer numbers.
+   */
+  readonly border?: "table" | "keep";
+}
+
+export interface LayerWidth {
+  readonly name: string;
+  readonly before: { readonly filters: number; readonly columns: number };
+  /** Absent if the layer is gone. */
+  readonly after?: { readonly filters: number; readonly columns: number };
+}
+
+export interface CompactReport {
+  readonly before: Cost;
+  readonly after: Cost;
+  /** Filters and stored columns (C·KH·KW or kept taps) of each Conv, Gemm and ColumnConv. */
+  readonly layers: readonly LayerWidth[];
+  /** Channels of activations, summed over all values of the graph. */
+  readonly channels: { readonly before: number; readonly after: number };
+  readonly tables: number;
+  readonly columnConvs: number;
+  /** Rewrites until nothing more went. */
+  readonly passes: number;
+}
+
+/**
+ * The model's inputs and outputs keep their names and shapes. Folding is done in float64 and rounded once.
+ *
+ * @throws UserError when the graph isn't valid or two nodes share a parameter
+ */
+export function compact(model: Model, options: CompactOptions = {}): Rewrite & { readonly report: CompactReport } {
+  let current: Rewrite = { model, map: identityMap(model.graph) };
+  let passes = 0;
+  const advance = (columns: boolean) => {
+    const next = shrink(current.model, options, columns);
+    const changed = !sameGraph(next.model, current.model);
+    if (changed) {
+      current = { model: next.model, map: compose(current.map, next.map, model.graph.params) };
+      passes++;
+    }
+    return changed;
+  };
+  // Columns last: a rewrite only finds zeros, so a ColumnConv sets free no channel that a Conv would not.
+  while (advance(false));
+  if (options.columns ?? true) advance(true);
+  validateModel(current.model);
+  return { ...current, report: reportOf(model, current.model, passes) };
+}
+
+function shrink(model: Model, options: CompactOptions, columns: boolean): Rewrite {
+  const anatomy = weigh(model);
+  const known = constants(anatomy);
+  const tables = chooseTables(anatomy, known, options);
+  return emit(anatomy, known, solveLayout(anatomy, known, tables), columns);
+}
+
+/** Starts with a table wherever one is possible and gives up those that don't pay, one convolution after the other. */
+function chooseTables(anatomy: WeighedAnatomy, known: Constants, { border }: CompactOptions): ReadonlySet<string> {
+  const candidates = border === "keep" ? [] : borderNodes(anatomy, known);
+  let chosen = new Set(candidates);
+  if (border === "table" || candidates.length === 0) return chosen;
+  const stored = (tables: ReadonlySet<string>) =>
+    graphCost(emit(anatomy, known, solveLayout(anatomy, known, tables), false).model.graph).params;
+  let least = stored(chosen);
+  for (const trial of [[...candidates], ...candidates.map((name) => [name])]) {
+    const without = new Set([...chosen].filter((name) => !trial.includes(name)));
+    const count = stored(without);
+    if (count < least) [chosen, least] = [without, count];
+  }
+  return chosen;
+}
+
+function sameGraph(a: Model, b: Model): boolean {
+  const text = ({ graph }: Model) => JSON.stringify([graph.nodes, Object.entries(graph.params).sort()]);
+  return text(a) === text(b);
+}
+
+function reportOf(before: Model, after: Model, passes: number): CompactReport {
+  const costs = { before: graphCost(before.graph), after: graphCost(after.graph) };
+  const widths = (model: Model) => {
+    const { atoms, linears, graph } = weigh(model);
+    const layers = new Map(
+      [...linears].map(([name, { weight }]) => {
+        const [filters, ...columns] = graph.params[weight].shape;
+        return [name, { filters, columns: columns.reduce((product, d) => product * d, 1) }] as const;
+      }),
+    );
+    return { channels: atoms.total, layers };
+  };
+  const old = widths(before);
+  const now = widths(after);
+  return {
+    ...costs,
+    layers: Array.from(old.layers, ([name, width]) => ({ name, before: width, after: now.layers.get(name) })),
+    channels: { before: old.channels, after: now.channels },
+    tables: after.graph.nodes.filter(({ op }) => op === "BorderBias").length,
+    columnConvs: after.graph.nodes.filter(({ op }) => op === "ColumnConv").length,
+    passes,
+  };
+}

@@ -1,0 +1,224 @@
+/**
+ * Forward pass of unused-path removal (ALGORITHMS.md 1.6): which channels hold one constant, whatever the input, at every
+ * position. Padding makes a constant depend on the position, unless it is 0 or every output sees the same taps.
+ */
+
+import { padAttrs, poolAttrs } from "../graph/attrs.ts";
+import { referenceNode } from "../graph/reference/forward.ts";
+import type { Node } from "../graph/types.ts";
+import { tensor, type WeighedAnatomy } from "./anatomy.ts";
+import { forEachLink } from "./atoms.ts";
+import { firstChannel, type Linear, regionSums, uniform } from "./linear.ts";
+import { axisRegions } from "./regions.ts";
+
+export interface Constants {
+  /** The value that an atom (atoms.ts) holds everywhere, undefined when it varies. */
+  valueOf(atom: number): number | undefined;
+}
+
+export interface VisitOrder {
+  /** Indices into `graph.nodes`: the order in which a sweep visits them. It changes the work, never the result. */
+  readonly order?: readonly number[];
+}
+
+/** Least fixpoint over unknown → constant → varying; sweeps until nothing changes. Float64 throughout. */
+export function constants(anatomy: WeighedAnatomy, { order }: VisitOrder = {}): Constants {
+  const { graph, atoms } = anatomy;
+  const facts: Facts = { kind: new Uint8Array(atoms.total), value: new Float64Array(atoms.total) };
+  for (const { name } of graph.inputs) {
+    facts.kind.fill(VARYING, atoms.base(name), atoms.base(name) + atoms.width(name));
+  }
+  const visits = (order ?? graph.nodes.map((_, i) => i)).map((i) => graph.nodes[i]);
+  const sweep = () => visits.map((node) => update(anatomy, node, facts)).includes(true);
+  while (sweep());
+  return { valueOf: (atom) => facts.kind[atom] === CONSTANT ? facts.value[atom] : undefined };
+}
+
+const UNKNOWN = 0, CONSTANT = 1, VARYING = 2;
+
+interface Facts {
+  readonly kind: Uint8Array;
+  readonly value: Float64Array;
+}
+
+/** What a channel is: a number, or one of the two ends of the lattice. */
+type Fact = number | "unknown" | "varying";
+
+/** Recomputes a node's channels; true if one changed. */
+function update(anatomy: WeighedAnatomy, node: Node, facts: Facts): boolean {
+  const to = anatomy.atoms.base(node.outputs[0]);
+  let changed = false;
+  transfer(anatomy, node, facts).forEach((fact, j) => {
+    // −0 and an overflow are no facts to build on.
+    const kind = fact === "unknown" ? UNKNOWN : fact === "varying" || !Number.isFinite(fact) ? VARYING : CONSTANT;
+    if (kind === facts.kind[to + j]) return;
+    facts.kind[to + j] = kind;
+    facts.value[to + j] = kind === CONSTANT ? (fact as number) + 0 : 0;
+    changed = true;
+  });
+  return changed;
+}
+
+function transfer(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
+  const linear = anatomy.linears.get(node.name);
+  if (linear) return mixed(anatomy, linear, facts);
+  switch (node.op) {
+    case "BatchNormalization":
+      return normalized(anatomy, node, facts);
+    case "Relu":
+    case "Clip":
+    case "Gelu":
+    case "Sigmoid":
+    case "Tanh":
+      return mapped(anatomy, node, facts, []);
+    case "Add":
+      return combined(anatomy, node, facts, (a, b) => a + b);
+    case "Mul":
+      return combined(anatomy, node, facts, (a, b) => a * b, 0);
+    case "AveragePool":
+      return averaged(anatomy, node, facts);
+    case "Pad":
+      return padded(anatomy, node, facts);
+    case "BorderBias":
+      return shifted(anatomy, node, facts);
+    default:
+      return joined(anatomy, node, facts);
+  }
+}
+
+function factOf({ kind, value }: Facts, atom: number): Fact {
+  return kind[atom] === CONSTANT ? value[atom] : kind[atom] === VARYING ? "varying" : "unknown";
+}
+
+/** A filter is constant if all that it reads with a non-zero weight is, and no border shows. */
+function mixed({ model, atoms, reads }: WeighedAnatomy, linear: Linear, facts: Facts): Fact[] {
+  const weight = tensor(model, linear.weight);
+  const bias = linear.bias ? tensor(model, linear.bias).data : undefined;
+  const nonzero = reads.get(linear.node.name)!;
+  const x = atoms.base(linear.x);
+  return Array.from({ length: linear.filters }, (_, f): Fact => {
+    const first = x + firstChannel(linear, f);
+    let sum = bias ? bias[f] : 0;
+    let unknown = false;
+    for (let c = 0; c < linear.perGroup; c++) {
+      if (!nonzero[f * linear.perGroup + c]) continue;
+      const fact = factOf(facts, first + c);
+      if (fact === "varying") return "varying";
+      if (fact === "unknown") unknown = true;
+      else if (fact !== 0) {
+        const taps = uniform(regionSums(linear, weight, f, c));
+        if (taps === undefined) return "varying";
+        sum += fact * taps;
+      }
+    }
+    return unknown ? "unknown" : sum;
+  });
+}
+
+/** γ = 0 makes β, whatever comes in. */
+function normalized(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
+  const [, gamma, beta, mean, variance] = node.inputs.map((name, i) =>
+    i === 0 ? undefined! : tensor(anatomy.model, name)
+  );
+  const results = mapped(anatomy, node, facts, [gamma, beta, mean, variance]);
+  return results.map((fact, j) => gamma.data[j] === 0 ? beta.data[j] : fact);
+}
+
+/** The reference interpreter on the constants, one pixel per channel: no second definition of any function. */
+function mapped(
+  { atoms }: WeighedAnatomy,
+  node: Node,
+  facts: Facts,
+  params: readonly { readonly shape: readonly number[]; readonly data: ArrayLike<number> }[],
+): Fact[] {
+  const x = atoms.base(node.inputs[0]);
+  const width = atoms.width(node.inputs[0]);
+  const input = { shape: [1, width], data: facts.value.slice(x, x + width) };
+  const wide = params.map(({ shape, data }) => ({ shape, data: Float64Array.from(data) }));
+  const { data } = referenceNode(node, [input, ...wide]);
+  return Array.from({ length: width }, (_, j) => {
+    const fact = factOf(facts, x + j);
+    return typeof fact === "number" ? data[j] : fact;
+  });
+}
+
+/** Add and Mul; `absorbing` decides alone. A parameter operand has one number per channel. */
+function combined(
+  { graph, model, atoms }: WeighedAnatomy,
+  node: Node,
+  facts: Facts,
+  combine: (a: number, b: number) => number,
+  absorbing?: number,
+): Fact[] {
+  return Array.from({ length: atoms.width(node.outputs[0]) }, (_, j): Fact => {
+    const [a, b] = node.inputs.map((name) =>
+      graph.params[name] ? tensor(model, name).data[j] : factOf(facts, atoms.base(name) + j)
+    );
+    if (absorbing !== undefined && (a === absorbing || b === absorbing)) return absorbing;
+    if (a === "varying" || b === "varying") return "varying";
+    if (a === "unknown" || b === "unknown") return "unknown";
+    return combine(a, b);
+  });
+}
+
+/** Counting the padding makes a constant depend on the position, unless all windows see as much of the image. */
+function averaged({ shapes, atoms }: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
+  const { kernel, strides, pads, countIncludePad } = poolAttrs(node);
+  const from = shapes.get(node.inputs[0])! as readonly number[];
+  const into = shapes.get(node.outputs[0])! as readonly number[];
+  const counts = ([0, 1] as const).map((axis) => {
+    const { taps } = axisRegions({
+      size: from[2 + axis],
+      out: into[2 + axis],
+      kernel: kernel[axis],
+      stride: strides[axis],
+      pad: pads[axis],
+      dilation: 1,
+    });
+    return uniform(Float64Array.from(taps, (valid) => valid.length / kernel[axis]));
+  });
+  const share = !countIncludePad ? 1 : counts.includes(undefined) ? undefined : counts[0]! * counts[1]!;
+  const x = atoms.base(node.inputs[0]);
+  return Array.from({ length: atoms.width(node.inputs[0]) }, (_, j): Fact => {
+    const fact = factOf(facts, x + j);
+    if (typeof fact !== "number" || fact === 0) return fact;
+    return share === undefined ? "varying" : fact * share;
+  });
+}
+
+/** Zeros around an image keep only the constant 0; new channels are 0. */
+function padded(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
+  const { begins, ends } = padAttrs(node, anatomy.shapes.get(node.inputs[0])!.length);
+  const borders = begins.slice(2).some((p) => p > 0) || ends.slice(2).some((p) => p > 0);
+  return joined(anatomy, node, facts, 0).map((fact) =>
+    typeof fact === "number" && fact !== 0 && borders ? "varying" : fact
+  );
+}
+
+function shifted(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
+  const { shape, data } = tensor(anatomy.model, node.inputs[1]);
+  const regions = shape[1] * shape[2];
+  return joined(anatomy, node, facts).map((fact, j) => {
+    if (typeof fact !== "number") return fact;
+    const shift = uniform(Float64Array.from(data.subarray(j * regions, (j + 1) * regions)));
+    return shift === undefined ? "varying" : fact + shift;
+  });
+}
+
+/** Operators that only move channels: a made one is constant if all that it comes from is the same constant. */
+function joined({ graph, shapes, atoms }: WeighedAnatomy, node: Node, facts: Facts, ofNothing?: number): Fact[] {
+  const to = atoms.base(node.outputs[0]);
+  const made: (Fact | undefined)[] = new Array(atoms.width(node.outputs[0])).fill(undefined);
+  forEachLink(node, graph, shapes, atoms, (y, x) => {
+    const j = y - to;
+    made[j] = meet(made[j], factOf(facts, x));
+  });
+  return made.map((fact) => fact ?? ofNothing ?? "varying");
+}
+
+function meet(a: Fact | undefined, b: Fact): Fact {
+  if (a === undefined || a === b) return b;
+  if (a === "varying" || b === "varying") return "varying";
+  if (a === "unknown" || b === "unknown") return "unknown";
+  return "varying";
+}

@@ -1,0 +1,183 @@
+/** The compact form of a Conv, Gemm or ColumnConv: kept rows and columns, and what removed constants leave behind. */
+
+import type { Attrs, IndexMapEntry, OpName } from "../graph/types.ts";
+import { tensor } from "./anatomy.ts";
+import { allOr, type Emission, range } from "./emit.ts";
+import { firstChannel, type Linear, regionCount, regionSums, uniform, weightAt } from "./linear.ts";
+
+export function emitLinear(e: Emission, linear: Linear): void {
+  const filters = e.kept(linear.y);
+  const { node } = linear;
+  const { op, attrs, weight } = cutWeight(e, linear, filters);
+  const folds = filters.map((f) => foldedConstants(e, linear, f));
+  const inner = folds.some((fold) => uniform(fold) === undefined) ? e.fresh(`${linear.y}.inner`) : undefined;
+  const bias = inner ? undefined : cutBias(e, linear, filters, folds.map((fold) => fold[0]));
+  e.node({
+    ...node,
+    op,
+    attrs,
+    inputs: bias ? [linear.x, weight, bias] : [linear.x, weight],
+    outputs: [inner ?? linear.y],
+  });
+  if (inner) emitTable(e, linear, filters, folds, inner);
+}
+
+/**
+ * Σ v · (taps that the region sees) over the removed constant channels that filter f reads, float64, per region
+ * (ALGORITHMS.md 1.6 and 3.8).
+ */
+function foldedConstants({ anatomy, known, kept }: Emission, linear: Linear, f: number): Float64Array {
+  const { perGroup } = linear;
+  const fold = new Float64Array(regionCount(linear));
+  const stays = keptSet(kept(linear.x));
+  const reads = anatomy.reads.get(linear.node.name)!;
+  const first = firstChannel(linear, f);
+  for (let c = 0; c < perGroup; c++) {
+    if (stays.has(first + c) || !reads[f * perGroup + c]) continue;
+    const value = known.valueOf(anatomy.atoms.base(linear.x) + first + c) ?? 0;
+    if (value === 0) continue;
+    const sums = regionSums(linear, tensor(anatomy.model, linear.weight), f, c);
+    sums.forEach((sum, region) => fold[region] += value * sum);
+  }
+  return fold;
+}
+
+const sets = new WeakMap<readonly number[], Set<number>>();
+
+function keptSet(kept: readonly number[]): Set<number> {
+  let set = sets.get(kept);
+  if (!set) sets.set(kept, set = new Set(kept));
+  return set;
+}
+
+function cutWeight(
+  e: Emission,
+  linear: Linear,
+  filters: readonly number[],
+): { op: OpName; attrs: Attrs; weight: string } {
+  const { node, size, perGroup } = linear;
+  const groups = new Set(filters.map((f) => Math.floor(f / (linear.filters / linear.group))));
+  const locals = localChannels(e, linear, groups);
+  const all = locals.flatMap((c) => range(size).map((k) => c * size + k));
+  const shape = tensor(e.anatomy.model, linear.weight).shape;
+  const grouped: Attrs = node.op === "Conv" ? { ...node.attrs, group: groups.size } : node.attrs;
+  if (groups.size === 1 && (e.columns || linear.columnAt)) {
+    const used = usedColumns(e, linear, filters, all);
+    if (used.length < all.length || linear.columnAt) return cutColumns(e, linear, filters, locals, used);
+  }
+  const origin = {
+    source: linear.weight,
+    keep: [allOr(filters, linear.filters), allOr(locals, perGroup), ...shape.slice(2).map(() => null)],
+  };
+  const cut = [filters.length, locals.length, ...shape.slice(2)];
+  return { op: node.op, attrs: grouped, weight: writeWeight(e, linear, filters, all, cut, origin) };
+}
+
+/** The same for all groups that stay (layout.ts sees to it). */
+function localChannels(e: Emission, linear: Linear, groups: ReadonlySet<number>): number[] {
+  const locals = new Set<number>();
+  for (const c of e.kept(linear.x)) {
+    if (groups.has(Math.floor(c / linear.perGroup))) locals.add(c % linear.perGroup);
+  }
+  return [...locals].sort((a, b) => a - b);
+}
+
+/** Columns with a weight that isn't 0 and sees the image; one at least. */
+function usedColumns(e: Emission, linear: Linear, filters: readonly number[], all: readonly number[]): number[] {
+  const { data } = tensor(e.anatomy.model, linear.weight);
+  const used = all.filter((column) => {
+    const local = Math.floor(column / linear.size);
+    const tap = column % linear.size;
+    return linear.reachable[tap] === 1 && filters.some((f) => {
+      const at = weightAt(linear, f, local, tap);
+      return at >= 0 && data[at] !== 0;
+    });
+  });
+  return used.length > 0 ? used : all.slice(0, 1);
+}
+
+function cutColumns(
+  e: Emission,
+  linear: Linear,
+  filters: readonly number[],
+  locals: readonly number[],
+  columns: readonly number[],
+): { op: OpName; attrs: Attrs; weight: string } {
+  const { node, size, columnAt } = linear;
+  const position = new Map(locals.map((c, i) => [c, i]));
+  const taps = columns.map((column) => position.get(Math.floor(column / size))! * size + column % size);
+  const { strides, pads, dilations } = node.attrs;
+  const window = Object.fromEntries(Object.entries({ strides, pads, dilations }).filter(([, v]) => v !== undefined));
+  const attrs = { ...window, kernel_shape: linear.kernel, taps };
+  const source = columnAt ? columns.map((column) => columnAt[column]) : columns;
+  const origin = source.includes(-1) ? undefined : {
+    source: linear.weight,
+    keep: [allOr(filters, linear.filters), allOr(source, linear.rowLength)],
+  };
+  const shape = [filters.length, columns.length];
+  return { op: "ColumnConv", attrs, weight: writeWeight(e, linear, filters, columns, shape, origin) };
+}
+
+function writeWeight(
+  e: Emission,
+  linear: Linear,
+  filters: readonly number[],
+  columns: readonly number[],
+  shape: readonly number[],
+  origin: IndexMapEntry | undefined,
+): string {
+  const { data } = tensor(e.anatomy.model, linear.weight);
+  const out = new Float64Array(filters.length * columns.length);
+  let i = 0;
+  for (const f of filters) {
+    for (const column of columns) {
+      const at = weightAt(linear, f, Math.floor(column / linear.size), column % linear.size);
+      out[i++] = at < 0 ? 0 : data[at];
+    }
+  }
+  return e.param(linear.weight, { role: "weight", shape }, out, origin);
+}
+
+/** The old bias plus what was folded; a convolution without one gets one if there is something to add. */
+function cutBias(
+  e: Emission,
+  linear: Linear,
+  filters: readonly number[],
+  folds: readonly number[],
+): string | undefined {
+  const nothing = folds.every((fold) => fold === 0);
+  if (!linear.bias) {
+    if (nothing) return undefined;
+    const spec = { role: "bias", shape: [filters.length] } as const;
+    return e.param(e.fresh(`${linear.node.name}.bias`), spec, Float64Array.from(folds));
+  }
+  const { data } = tensor(e.anatomy.model, linear.bias);
+  const sums = Float64Array.from(filters, (f, i) => data[f] + folds[i]);
+  const origin = { source: linear.bias, keep: [allOr(filters, linear.filters)] };
+  return e.param(linear.bias, { role: "bias", shape: [filters.length] }, sums, origin);
+}
+
+/** A bias per filter and region; it takes the convolution's own bias in, so that none is stored twice. */
+function emitTable(
+  e: Emission,
+  linear: Linear,
+  filters: readonly number[],
+  folds: readonly Float64Array[],
+  inner: string,
+): void {
+  const { node, rows, cols } = linear;
+  const bias = linear.bias ? tensor(e.anatomy.model, linear.bias).data : undefined;
+  const table = new Float64Array(filters.length * regionCount(linear));
+  filters.forEach((f, i) => {
+    folds[i].forEach((fold, region) => table[i * folds[i].length + region] = fold + (bias ? bias[f] : 0));
+  });
+  const spec = { role: "table", shape: [filters.length, rows.taps.length, cols.taps.length] } as const;
+  const name = e.param(e.fresh(`${node.name}.table`), spec, table);
+  e.node({
+    name: e.fresh(`${node.name}.border`),
+    op: "BorderBias",
+    inputs: [inner, name],
+    outputs: [linear.y],
+    attrs: { rows: rows.of, cols: cols.of },
+  });
+}

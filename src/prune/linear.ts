@@ -1,0 +1,142 @@
+/** One view of the operators that mix channels: Conv (grouped too), Gemm and ColumnConv. */
+
+import { columnConvAttrs, convAttrs } from "../graph/attrs.ts";
+import type { Graph, HostTensor, Node, Shape } from "../graph/types.ts";
+import { type AxisRegions, axisRegions, POINT, reachableTaps } from "./regions.ts";
+
+export interface Linear {
+  readonly node: Node;
+  readonly x: string;
+  readonly y: string;
+  readonly weight: string;
+  readonly bias: string | undefined;
+  readonly filters: number;
+  /** Input channels. */
+  readonly channels: number;
+  readonly group: number;
+  /** Input channels per group: what one filter sees. */
+  readonly perGroup: number;
+  readonly kernel: readonly [number, number];
+  /** Taps of a kernel, KH·KW. */
+  readonly size: number;
+  readonly rows: AxisRegions;
+  readonly cols: AxisRegions;
+  /** 0/1 per tap: does it ever see the image? */
+  readonly reachable: Uint8Array;
+  /** ColumnConv: where the weight of column c·KH·KW + k stands in a row, −1 where there is none. */
+  readonly columnAt: Int32Array | undefined;
+  /** Numbers of one filter. */
+  readonly rowLength: number;
+}
+
+export function linearOf(node: Node, graph: Graph, shapes: ReadonlyMap<string, Shape>): Linear {
+  const [x, weight, bias] = node.inputs;
+  const y = node.outputs[0];
+  const shape = graph.params[weight].shape;
+  const from = shapes.get(x)! as readonly number[];
+  const into = shapes.get(y)! as readonly number[];
+  const channels = from[1];
+  let kernel: readonly [number, number] = [1, 1];
+  let group = 1;
+  let rows = POINT;
+  let cols = POINT;
+  let columnAt: Int32Array | undefined;
+  if (node.op !== "Gemm") {
+    const attrs = node.op === "Conv" ? convAttrs(node) : columnConvAttrs(node);
+    kernel = node.op === "Conv" ? [shape[2], shape[3]] : columnConvAttrs(node).kernel;
+    group = attrs.group;
+    const along = (axis: 0 | 1) =>
+      axisRegions({
+        size: from[2 + axis],
+        out: into[2 + axis],
+        kernel: kernel[axis],
+        stride: attrs.strides[axis],
+        pad: attrs.pads[axis],
+        dilation: attrs.dilations[axis],
+      });
+    if (from.length === 4) [rows, cols] = [along(0), along(1)];
+  }
+  const size = kernel[0] * kernel[1];
+  if (node.op === "ColumnConv") {
+    columnAt = new Int32Array(channels * size).fill(-1);
+    columnConvAttrs(node).taps.forEach((tap, t) => columnAt![tap] = t);
+  }
+  return {
+    node,
+    x,
+    y,
+    weight,
+    bias,
+    filters: shape[0],
+    channels,
+    group,
+    perGroup: channels / group,
+    kernel,
+    size,
+    rows,
+    cols,
+    reachable: reachableTaps(rows, cols, kernel),
+    columnAt,
+    rowLength: shape.slice(1).reduce((product, d) => product * d, 1),
+  };
+}
+
+/** First input channel that filter f sees. */
+export function firstChannel(linear: Linear, f: number): number {
+  return Math.floor(f / (linear.filters / linear.group)) * linear.perGroup;
+}
+
+/** Position of w[f, local channel, tap] in the weight's data, −1 where a ColumnConv has none. */
+export function weightAt(linear: Linear, f: number, local: number, tap: number): number {
+  const column = local * linear.size + tap;
+  if (!linear.columnAt) return f * linear.rowLength + column;
+  const t = linear.columnAt[column];
+  return t < 0 ? -1 : f * linear.rowLength + t;
+}
+
+/** 0/1 per (filter, local channel): is any tap that sees the image non-zero? */
+export function readsOf(linear: Linear, weight: HostTensor): Uint8Array {
+  const { filters, perGroup, size, reachable } = linear;
+  const reads = new Uint8Array(filters * perGroup);
+  for (let f = 0; f < filters; f++) {
+    for (let c = 0; c < perGroup; c++) {
+      for (let k = 0; k < size; k++) {
+        const at = weightAt(linear, f, c, k);
+        if (at >= 0 && reachable[k] && weight.data[at] !== 0) {
+          reads[f * perGroup + c] = 1;
+          break;
+        }
+      }
+    }
+  }
+  return reads;
+}
+
+/** Regions of the output, rows × columns. */
+export function regionCount(linear: Linear): number {
+  return linear.rows.taps.length * linear.cols.taps.length;
+}
+
+/** Σ of w[f, local, ·] over the taps that each region sees, float64, per region row · columns + region column (3.8). */
+export function regionSums(linear: Linear, weight: HostTensor, f: number, local: number): Float64Array {
+  const { rows, cols, kernel } = linear;
+  const sums = new Float64Array(regionCount(linear));
+  rows.taps.forEach((kh, r) =>
+    cols.taps.forEach((kw, c) => {
+      let sum = 0;
+      for (const p of kh) {
+        for (const q of kw) {
+          const at = weightAt(linear, f, local, p * kernel[1] + q);
+          if (at >= 0) sum += weight.data[at];
+        }
+      }
+      sums[r * cols.taps.length + c] = sum;
+    })
+  );
+  return sums;
+}
+
+/** The one value of a list whose entries are all the same, else undefined. */
+export function uniform(values: Float64Array): number | undefined {
+  return values.every((v) => v === values[0]) ? values[0] : undefined;
+}
