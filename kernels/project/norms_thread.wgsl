@@ -1,0 +1,60 @@
+// scores[g] (+)= scale · Σ_{e ∈ g} v_e²,   v = w (+ u), 0 where frozen = 0 — one thread per group.
+// For many groups of few elements (single weights, kernels), and for columns, where neighbours read neighbours.
+//
+// The tensor is [F, C, KK] (see layout.ts); `kept` are the sizes of the grid of groups, `summed` those inside a group.
+// With SQUARE = 0 it sums v itself (the second stage of norms_group.wgsl).
+// Grid: 64 threads; group t = x + y·row. An input that a variant doesn't use may hold any read-only buffer.
+
+const SQUARE: u32 = 1u;
+const DUAL: u32 = 0u;
+const FROZEN: u32 = 0u;
+
+struct Params {
+  row: u32,        // threads per grid row
+  count: u32,      // groups
+  keptC: u32,
+  keptK: u32,
+  summedF: u32,
+  summedC: u32,
+  summedK: u32,
+  C: u32,
+  KK: u32,
+  gf: u32,
+  gc: u32,
+  gk: u32,
+  accumulate: u32, // 1: add to the scores
+  scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> w: array<f32>;
+@group(0) @binding(2) var<storage, read> u: array<f32>;
+@group(0) @binding(3) var<storage, read> frozen: array<f32>;
+@group(0) @binding(4) var<storage, read_write> scores: array<f32>;
+
+fn term(e: u32) -> f32 {
+  var v = w[e];
+  if (DUAL == 1u) { v += u[e]; }
+  if (FROZEN == 1u && frozen[e] == 0.0) { v = 0.0; }
+  if (SQUARE == 1u) { return v * v; }
+  return v;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let t = id.x + id.y * p.row;
+  if (t >= p.count) { return; }
+  let k = t % p.keptK;
+  let c = (t / p.keptK) % p.keptC;
+  let f = t / (p.keptK * p.keptC);
+  let first = (f * p.C + c) * p.KK + k;
+  var sum = 0.0;
+  for (var i = 0u; i < p.summedF; i++) {
+    for (var j = 0u; j < p.summedC; j++) {
+      let run = first + (i * p.C + j) * p.KK;
+      for (var l = 0u; l < p.summedK; l++) { sum += term(run + l); }
+    }
+  }
+  let g = f * p.gf + c * p.gc + k * p.gk;
+  scores[g] = select(0.0, scores[g], p.accumulate == 1u) + p.scale * sum;
+}

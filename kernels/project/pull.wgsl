@@ -1,0 +1,21 @@
+// One constraint's term of the pull's target T = Σ ρ_c(Z_c − U_c) / Σ ρ_c:  t (+)= share · (z − u), share = ρ_c / Σ ρ.
+// Grid: 64 threads, e = x + y·row.
+
+struct Params {
+  row: u32,        // threads per grid row
+  count: u32,      // elements
+  accumulate: u32, // 0: the first constraint, t's old contents are dropped
+  share: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> z: array<f32>;
+@group(0) @binding(2) var<storage, read> u: array<f32>;
+@group(0) @binding(3) var<storage, read_write> t: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let e = id.x + id.y * p.row;
+  if (e >= p.count) { return; }
+  t[e] = select(0.0, t[e], p.accumulate == 1u) + p.share * (z[e] - u[e]);
+}
