@@ -18,6 +18,14 @@ export interface StageInfo {
   readonly text?: string;
 }
 
+/** One thing that `secateur verify` recomputed: what the report says and what came out. */
+export interface Check {
+  readonly name: string;
+  readonly expected: number | string;
+  readonly found: number | string;
+  readonly ok: boolean;
+}
+
 /** Shows nothing. */
 export function silentUi(): Ui {
   return { stage: () => ({ update() {}, done() {} }), note() {}, warn() {} };

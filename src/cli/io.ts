@@ -1,0 +1,60 @@
+import type { Report } from "../report/types.ts";
+import type { Recipe } from "../recipe/schema.ts";
+import type { Check, Ui } from "../recipe/ui.ts";
+import type { Store } from "../store/types.ts";
+import type { TerminalUi } from "./ui.ts";
+
+/** Everything that a command touches besides its arguments, so that tests can stand in for it. */
+export interface Io {
+  readonly store: Store;
+  /** Results, a line or several at once. */
+  out(text: string): void;
+  /** Errors. */
+  err(text: string): void;
+  ui(): TerminalUi;
+  /** Aborts at the first SIGINT or SIGTERM; the reason is an `Interrupted`. */
+  readonly signal: AbortSignal;
+  /** Errors with their stack. */
+  readonly debug: boolean;
+  /** Columns of the terminal. */
+  readonly width: number;
+  removeEmptyFolder(path: string): Promise<void>;
+  /** Loaded only by commands that need a GPU: `recipes` and `--help` shall not wait for it. */
+  engine(): Promise<Engine>;
+}
+
+/** What the command line asks of `recipe/`. */
+export interface Engine {
+  runPrune(options: PruneOptions): Promise<Report>;
+  verifyRun(options: VerifyOptions): Promise<readonly Check[]>;
+}
+
+export interface PruneOptions {
+  readonly recipe: Recipe;
+  /** The run's folder; holds recipe.yaml already. */
+  readonly dir: string;
+  readonly store: Store;
+  readonly dataDir?: string;
+  /** Go on from the checkpoint in `dir`, if there is one. */
+  readonly resume: boolean;
+  readonly signal: AbortSignal;
+  readonly ui: Ui;
+  /** The command line, for the report. */
+  readonly command: string;
+}
+
+export interface VerifyOptions {
+  readonly dir: string;
+  readonly store: Store;
+  readonly dataDir?: string;
+  readonly signal: AbortSignal;
+  readonly ui: Ui;
+}
+
+/** The reason of an abort by signal; `exitCode` is 128 + the signal's number. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  constructor(readonly exitCode: number) {
+    super("interrupted");
+  }
+}

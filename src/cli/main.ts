@@ -1,0 +1,56 @@
+/** `secateur <command>`: the process around the program. */
+import process from "node:process";
+import { denoStore } from "../store/deno.ts";
+import { type Engine, Interrupted, type Io } from "./io.ts";
+import { runProgram } from "./program.ts";
+import { createUi } from "./ui.ts";
+
+if (import.meta.main) Deno.exit(await runProgram(Deno.args, systemIo()));
+
+function systemIo(): Io {
+  return {
+    store: denoStore(),
+    out: (text) => writeLine(Deno.stdout, text),
+    err: (text) => writeLine(Deno.stderr, text),
+    ui: () => createUi(process.stderr),
+    signal: interruptSignal(),
+    debug: Deno.env.get("SECATEUR_DEBUG") === "1",
+    width: process.stdout.columns || 100,
+    removeEmptyFolder: (path) => Deno.remove(path).catch(() => {}),
+    engine: loadEngine,
+  };
+}
+
+async function loadEngine(): Promise<Engine> {
+  const { prepareEnvironment } = await import("./environment.ts");
+  prepareEnvironment();
+  const [{ runPrune }, { verifyRun }] = await Promise.all([
+    import("../recipe/pipeline.ts"),
+    import("../recipe/verify.ts"),
+  ]);
+  return { runPrune, verifyRun };
+}
+
+/** The first signal asks the pipeline to keep what it has and stop; the second stops at once. */
+function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  const listen = (signal: Deno.Signal, exitCode: number) => {
+    Deno.addSignalListener(signal, () => {
+      if (controller.signal.aborted) Deno.exit(exitCode);
+      controller.abort(new Interrupted(exitCode));
+    });
+  };
+  listen("SIGINT", 130);
+  if (Deno.build.os !== "windows") listen("SIGTERM", 143);
+  return controller.signal;
+}
+
+function writeLine(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  const bytes = new TextEncoder().encode(text + "\n");
+  try {
+    for (let done = 0; done < bytes.length;) done += to.writeSync(bytes.subarray(done));
+  } catch (error) {
+    // `secateur recipes | head -1` closes the pipe early, which is its right.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}

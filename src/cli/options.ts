@@ -1,0 +1,41 @@
+import { type Command, InvalidArgumentError } from "commander";
+
+/** Options of every command that carries out a recipe. */
+export interface RunOptions {
+  readonly dataDir?: string;
+  readonly out?: string;
+  readonly seed?: number;
+  readonly limit?: number;
+  readonly set?: readonly string[];
+  readonly resume?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function addRunOptions(command: Command): Command {
+  return command
+    .argument("[recipe]", "name of a recipe (see secateur recipes) or path of a .yaml file (default: digits)")
+    .option("--data-dir <dir>", "where the data set's files lie")
+    .option("--out <dir>", "folder of the run (default: the next free runs/<recipe>-<number>)")
+    .option("--seed <n>", "seed of all randomness", wholeNumber(0))
+    .option("--limit <n>", "training images used at most", wholeNumber(1))
+    .option("--set <path=value>", "change a value of the recipe: stages.1.keep=0.3 (repeatable)", collect)
+    .option("--resume <dir>", "go on with an interrupted run")
+    .option("--json", "print the report as JSON instead of tables")
+    .option("--quiet", "print errors and warnings only");
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  if (!value.includes("=")) throw new InvalidArgumentError("Expected path=value");
+  return [...before, value];
+}
+
+function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : NaN;
+    if (!Number.isSafeInteger(value) || value < least) {
+      throw new InvalidArgumentError(`Expected a whole number of at least ${least}`);
+    }
+    return value;
+  };
+}

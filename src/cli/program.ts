@@ -1,0 +1,65 @@
+import { Command, CommanderError } from "commander";
+import manifest from "../../deno.json" with { type: "json" };
+import { UsageError, UserError } from "../errors.ts";
+import { Interrupted, type Io } from "./io.ts";
+import { pruneCommand } from "./prune.ts";
+import { recipesCommand } from "./recipes.ts";
+import { trainCommand } from "./train.ts";
+import { verifyCommand } from "./verify.ts";
+
+/**
+ * Runs one command line.
+ * @returns the exit code: 0, 1 for a failure, 2 for wrong usage, 128 + signal when interrupted
+ */
+export async function runProgram(args: readonly string[], io: Io): Promise<number> {
+  try {
+    await createProgram(args, io).parseAsync([...args], { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    return report(error, io);
+  }
+}
+
+function createProgram(args: readonly string[], io: Io): Command {
+  const program = new Command("secateur")
+    .description("Prunes neural networks on WebGPU and measures what the pruning bought.")
+    .version(`secateur ${manifest.version}`, "--version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command");
+  // Before the commands are added: they inherit it.
+  program.exitOverride().showHelpAfterError(false).configureOutput({
+    writeOut: (text) => io.out(text.trimEnd()),
+    writeErr: (text) => io.err(text.trimEnd()),
+    outputError: (text, write) =>
+      write(`secateur: ${oneLine(text.replace(/^error: /, "")).replace(/\.$/, "")}; see secateur --help`),
+    getOutHelpWidth: () => Math.min(io.width, 120),
+    getErrHelpWidth: () => Math.min(io.width, 120),
+  });
+  const line = ["secateur", ...args.map(quote)].join(" ");
+  for (const command of [pruneCommand(io, line), trainCommand(io, line), verifyCommand(io), recipesCommand(io)]) {
+    program.addCommand(command.copyInheritedSettings(program));
+  }
+  return program;
+}
+
+function report(error: unknown, io: Io): number {
+  if (io.debug && error instanceof Error) io.err(error.stack ?? error.message);
+  const text = oneLine(error instanceof Error ? error.message : String(error));
+  if (io.signal.aborted && io.signal.reason instanceof Interrupted) {
+    io.err(`secateur: ${error instanceof UserError ? text : "interrupted"}`);
+    return io.signal.reason.exitCode;
+  }
+  if (error instanceof UserError) io.err(`secateur: ${text}`);
+  else io.err(`secateur: internal error: ${text || "no message"} (SECATEUR_DEBUG=1 shows where)`);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, " ");
+}
+
+/** As a POSIX shell would need it. */
+function quote(arg: string): string {
+  return /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,110 @@
+/** Carries out a recipe in a folder of its own: what `prune` and `train` share. */
+import { UsageError, UserError } from "../errors.ts";
+import { requireSameRecipe } from "../recipe/compare.ts";
+import { formatRecipe, loadRecipe } from "../recipe/load.ts";
+import type { Recipe } from "../recipe/schema.ts";
+import { silentUi } from "../recipe/ui.ts";
+import type { Store } from "../store/types.ts";
+import { Interrupted, type Io } from "./io.ts";
+import type { RunOptions } from "./options.ts";
+import { formatSummary } from "./summary.ts";
+import type { TerminalUi } from "./ui.ts";
+
+const DEFAULT_RECIPE = "digits";
+
+export interface RunRequest {
+  /** prune or train, for messages. */
+  readonly name: string;
+  /** The command line, for the report. */
+  readonly line: string;
+  /** Name or path of a recipe. */
+  readonly recipe: string | undefined;
+  readonly options: RunOptions;
+  /** What the command makes of the recipe. */
+  readonly adapt: (recipe: Recipe) => Recipe;
+}
+
+export async function carryOut(io: Io, request: RunRequest): Promise<void> {
+  const { options } = request;
+  const { recipe, dir } = options.resume === undefined
+    ? await begin(io.store, request)
+    : await takeUp(io.store, request, options.resume);
+  const ui = options.quiet ? quietUi(io) : io.ui();
+  try {
+    const engine = await io.engine();
+    const report = await engine.runPrune({
+      recipe,
+      dir,
+      store: io.store,
+      dataDir: options.dataDir,
+      resume: options.resume !== undefined,
+      signal: io.signal,
+      ui,
+      command: request.line,
+    });
+    ui.close();
+    if (options.json) io.out(JSON.stringify(report, null, 2));
+    else if (!options.quiet) io.out(formatSummary(report, `${dir}/report.html`));
+  } catch (error) {
+    ui.close();
+    const kept = options.resume !== undefined || await keepStarted(io, dir);
+    if (io.signal.aborted && io.signal.reason instanceof Interrupted && !(error instanceof UserError)) {
+      throw new UserError(kept ? `interrupted; go on with: deno task ${request.name} --resume ${dir}` : "interrupted");
+    }
+    throw error;
+  }
+}
+
+/** A folder of its own, with the recipe as it will be carried out; also the proof that the folder can be written. */
+async function begin(
+  store: Store,
+  { recipe: name, options, adapt }: RunRequest,
+): Promise<{ recipe: Recipe; dir: string }> {
+  const recipe = adapt(await loadRecipe(name ?? DEFAULT_RECIPE, store, options));
+  const dir = options.out ?? await nextFree(store, `runs/${recipe.name}`);
+  if ((await store.list(dir)).length > 0) {
+    throw new UserError(`${dir} is not empty; go on with it by --resume ${dir}, or choose another --out`);
+  }
+  await store.write(recipeFile(dir), new TextEncoder().encode(formatRecipe(recipe)));
+  return { recipe, dir };
+}
+
+/** The folder's own recipe. One that is named as well, or changed, has to come to the same. */
+async function takeUp(
+  store: Store,
+  { recipe: name, options, adapt }: RunRequest,
+  dir: string,
+): Promise<{ recipe: Recipe; dir: string }> {
+  if (options.out !== undefined) throw new UsageError("--resume goes on in its own folder; leave out --out");
+  const file = recipeFile(dir);
+  if (await store.size(file) === undefined) {
+    throw new UserError(`${dir} holds no run: ${file} is missing; name the folder of an earlier run`);
+  }
+  const recipe = await loadRecipe(file, store);
+  requireSameRecipe(recipe, adapt(await loadRecipe(name ?? file, store, options)), dir);
+  return { recipe, dir };
+}
+
+function recipeFile(dir: string): string {
+  return `${dir}/recipe.yaml`;
+}
+
+async function nextFree(store: Store, prefix: string): Promise<string> {
+  for (let number = 1;; number++) {
+    const dir = `${prefix}-${number}`;
+    if ((await store.list(dir)).length === 0) return dir;
+  }
+}
+
+/** A run that failed before it kept anything (no data, no adapter) leaves no folder behind. True if there is one to resume. */
+async function keepStarted({ store, removeEmptyFolder }: Io, dir: string): Promise<boolean> {
+  const files = await store.list(dir);
+  if (files.length !== 1 || !files[0].endsWith("recipe.yaml")) return files.length > 0;
+  await store.remove(files[0]);
+  await removeEmptyFolder(dir);
+  return false;
+}
+
+function quietUi(io: Io): TerminalUi {
+  return { ...silentUi(), warn: (text) => io.err(`warning: ${text}`), close() {} };
+}

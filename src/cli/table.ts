@@ -1,0 +1,13 @@
+/** Rows as lines of aligned columns, the first `left` ones (default all) to the left; a header gets a rule below it. */
+export function formatTable(
+  rows: readonly (readonly string[])[],
+  { header = false, left = Infinity }: { header?: boolean; left?: number } = {},
+): string {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, cell.length));
+  const lines = rows.map((row) =>
+    row.map((cell, i) => i < left ? cell.padEnd(widths[i]) : cell.padStart(widths[i])).join("  ").trimEnd()
+  );
+  if (header) lines.splice(1, 0, widths.map((width) => "─".repeat(width)).join("  "));
+  return lines.join("\n");
+}

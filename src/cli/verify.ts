@@ -1,0 +1,30 @@
+import { Command } from "commander";
+import { UserError } from "../errors.ts";
+import type { Check } from "../recipe/ui.ts";
+import type { Io } from "./io.ts";
+import { formatTable } from "./table.ts";
+
+export function verifyCommand(io: Io): Command {
+  return new Command("verify")
+    .description("recompute accuracy, parameters, MACs and equality of a finished run from its files")
+    .argument("<dir>", "folder of the run")
+    .option("--data-dir <dir>", "where the data set's files lie")
+    .action(async (dir: string, { dataDir }: { dataDir?: string }) => {
+      if ((await io.store.list(dir)).length === 0) {
+        throw new UserError(`${dir} holds no run: no such folder, or an empty one; name the folder of a finished run`);
+      }
+      const { verifyRun } = await io.engine();
+      const ui = io.ui();
+      const checks = await verifyRun({ dir, store: io.store, dataDir, signal: io.signal, ui }).finally(ui.close);
+      io.out(formatChecks(checks));
+      const failed = checks.filter((check) => !check.ok).length;
+      if (failed > 0) throw new UserError(`${dir}: ${failed} of ${checks.length} checks failed`);
+    });
+}
+
+function formatChecks(checks: readonly Check[]): string {
+  const rows = checks.map((
+    { name, expected, found, ok },
+  ) => [name, String(expected), String(found), ok ? "ok" : "FAILED"]);
+  return formatTable([["check", "reported", "recomputed", ""], ...rows], { header: true });
+}
