@@ -1,11 +1,28 @@
-// y[i] ← value.  f32, contiguous, `n` elements.  Grid: one thread per element, rows of `row` threads.
-struct Params { n: u32, row: u32, value: f32 }
+// y[i] = value.
+//
+// y: `count` items of V. A workgroup of 64 threads makes 256 neighbouring items.
+// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where the number of elements does not divide by 4.
+
+alias V = vec4<f32>;
+
+struct Params {
+  count: u32,
+  row: u32,
+  value: f32,
+}
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<V>;
+
+fn item(i: u32) {
+  if (i < p.count) { y[i] = V(p.value); }
+}
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
-  let i = gid.x + gid.y * p.row;
-  if (i < p.n) { y[i] = p.value; }
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let i = (group.x + group.y * p.row) * 256u + local;
+  item(i);
+  item(i + 64u);
+  item(i + 128u);
+  item(i + 192u);
 }

@@ -1,17 +1,33 @@
-// y[i] ← beta·y[i] + alpha·x[i].  All f32, contiguous, `n` elements.
-// Bindings: x read, y read_write.  Grid: one thread per element, rows of `row` threads.
-// beta = 0 ignores what y held (also NaN).
-struct Params { n: u32, row: u32, alpha: f32, beta: f32 }
+// y[i] = alpha * x[i] + beta * y[i], in place. beta = 0 ignores what y held (also NaN).
+//
+// x, y: `count` items of V in different buffers. A workgroup of 64 threads makes 256 neighbouring items.
+// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where the number of elements does not divide by 4.
+
+alias V = vec4<f32>;
+
+struct Params {
+  count: u32,
+  row: u32,
+  alpha: f32,
+  beta: f32,
+}
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<V>;
+@group(0) @binding(2) var<storage, read_write> y: array<V>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
-  let i = gid.x + gid.y * p.row;
-  if (i >= p.n) { return; }
-  var kept = 0.0;
+fn item(i: u32) {
+  if (i >= p.count) { return; }
+  var kept = V(0.0);
   if (p.beta != 0.0) { kept = p.beta * y[i]; }
   y[i] = kept + p.alpha * x[i];
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let i = (group.x + group.y * p.row) * 256u + local;
+  item(i);
+  item(i + 64u);
+  item(i + 128u);
+  item(i + 192u);
 }

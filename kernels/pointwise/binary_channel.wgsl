@@ -1,0 +1,36 @@
+// y[n, c, i] = a[n, c, i] op b[c], op by KIND: 0 add, 1 multiply.
+// A bias or scale per channel; with channels = N * C also one per image and channel (squeeze and excitation).
+//
+// a, y: `count` items of V, laid out [count / (channels * inner), channels, inner] with `inner` items of V per map; b: `channels`
+// floats. A workgroup of 64 threads makes 256 neighbouring items.
+// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where a map's size does not divide by 4.
+
+alias V = vec4<f32>;
+const KIND: u32 = 0u;
+
+struct Params {
+  count: u32,
+  row: u32,
+  channels: u32,
+  inner: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> a: array<V>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<V>;
+
+fn item(i: u32) {
+  if (i >= p.count) { return; }
+  let s = b[(i / p.inner) % p.channels];
+  if (KIND == 0u) { y[i] = a[i] + V(s); } else { y[i] = a[i] * s; }
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let i = (group.x + group.y * p.row) * 256u + local;
+  item(i);
+  item(i + 64u);
+  item(i + 128u);
+  item(i + 192u);
+}

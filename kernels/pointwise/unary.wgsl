@@ -1,0 +1,74 @@
+// y[i] = f(x[i]), f by KIND:
+//   0 relu        max(x, 0)
+//   1 clip        min(max(x, a), b)
+//   2 gelu        x * Phi(x), Phi by the complementary error function (Numerical Recipes erfcc, relative error 1.2e-7)
+//   3 gelu tanh   x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))
+//   4 sigmoid     1 / (1 + e^-x)
+//   5 tanh        Cephes tanhf: a polynomial for |x| < 0.625, else 1 - 2 / (e^2x + 1)
+//   6 scale       a * x
+//
+// x, y: `count` items of V. A workgroup of 64 threads makes 256 neighbouring items, a thread every 64th of them.
+// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where the number of elements does not divide by 4.
+
+alias V = vec4<f32>;
+const KIND: u32 = 0u;
+
+struct Params {
+  count: u32,
+  row: u32,
+  a: f32,
+  b: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<V>;
+@group(0) @binding(2) var<storage, read_write> y: array<V>;
+
+// erfc(z) for z >= 0.
+fn erfc_positive(z: V) -> V {
+  let t = V(1.0) / (V(1.0) + 0.5 * z);
+  let q = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806 + t * (0.27886807 +
+    t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
+  return t * exp(max(q - z * z, V(-87.0)));
+}
+
+fn phi(v: V) -> V {
+  let tail = 0.5 * erfc_positive(abs(v) * 0.70710678);
+  return select(tail, V(1.0) - tail, v >= V(0.0));
+}
+
+fn sigmoid(v: V) -> V {
+  let e = exp(-min(abs(v), V(87.0)));
+  return select(e, V(1.0), v >= V(0.0)) / (V(1.0) + e);
+}
+
+fn tanh_exact(v: V) -> V {
+  let z = v * v;
+  let small = v + v * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  let large = sign(v) * (V(1.0) - 2.0 / (exp(2.0 * min(abs(v), V(15.0))) + V(1.0)));
+  return select(large, small, abs(v) < V(0.625));
+}
+
+fn f(v: V) -> V {
+  // The selects let a NaN through, as min and max might not.
+  if (KIND == 0u) { return select(v, V(0.0), v <= V(0.0)); }
+  if (KIND == 1u) { return select(select(v, V(p.a), v <= V(p.a)), V(p.b), v >= V(p.b)); }
+  if (KIND == 2u) { return v * phi(v); }
+  if (KIND == 3u) { return 0.5 * v * (V(1.0) + tanh_exact(0.7978845608 * (v + 0.044715 * v * v * v))); }
+  if (KIND == 4u) { return sigmoid(v); }
+  if (KIND == 5u) { return tanh_exact(v); }
+  return p.a * v;
+}
+
+fn item(i: u32) {
+  if (i < p.count) { y[i] = f(x[i]); }
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let i = (group.x + group.y * p.row) * 256u + local;
+  item(i);
+  item(i + 64u);
+  item(i + 128u);
+  item(i + 192u);
+}

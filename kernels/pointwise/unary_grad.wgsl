@@ -1,0 +1,73 @@
+// dx[i] = dy[i] * f'(x[i]), f by KIND as in unary.wgsl; `saved` is y for relu, clip, sigmoid and tanh, and x for gelu:
+//   0 relu        y > 0
+//   1 clip        a < y < b (the borders belong to the flat parts)
+//   2 gelu        Phi(x) + x * phi(x)
+//   3 gelu tanh   (1 + t)/2 + x/2 * (1 - t^2) * u',  t = tanh(u), u = sqrt(2/pi) * (x + 0.044715 x^3)
+//   4 sigmoid     y * (1 - y)
+//   5 tanh        1 - y^2
+//
+// saved, dy, dx: `count` items of V. Workgroups and grid as in unary.wgsl.
+
+alias V = vec4<f32>;
+const KIND: u32 = 0u;
+
+struct Params {
+  count: u32,
+  row: u32,
+  a: f32,
+  b: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> saved: array<V>;
+@group(0) @binding(2) var<storage, read> dy: array<V>;
+@group(0) @binding(3) var<storage, read_write> dx: array<V>;
+
+// erfc(z) for z >= 0.
+fn erfc_positive(z: V) -> V {
+  let t = V(1.0) / (V(1.0) + 0.5 * z);
+  let q = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806 + t * (0.27886807 +
+    t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
+  return t * exp(max(q - z * z, V(-87.0)));
+}
+
+fn phi(v: V) -> V {
+  let tail = 0.5 * erfc_positive(abs(v) * 0.70710678);
+  return select(tail, V(1.0) - tail, v >= V(0.0));
+}
+
+fn gelu_slope(v: V) -> V {
+  return phi(v) + v * 0.3989422804 * exp(max(-0.5 * v * v, V(-87.0)));
+}
+
+fn gelu_tanh_slope(v: V) -> V {
+  let u = clamp(0.7978845608 * (v + 0.044715 * v * v * v), V(-15.0), V(15.0));
+  // 1 - t^2 through s = e^-2|u|, which keeps its relative precision where t is nearly 1.
+  let s = exp(-2.0 * abs(u));
+  let magnitude = (V(1.0) - s) / (V(1.0) + s);
+  let t = select(-magnitude, magnitude, u >= V(0.0));
+  let rest = 4.0 * s / ((V(1.0) + s) * (V(1.0) + s));
+  return 0.5 * (V(1.0) + t) + 0.5 * v * rest * 0.7978845608 * (V(1.0) + 0.134145 * v * v);
+}
+
+fn slope(v: V) -> V {
+  if (KIND == 0u) { return select(V(1.0), V(0.0), v <= V(0.0)); }
+  if (KIND == 1u) { return select(select(V(1.0), V(0.0), v <= V(p.a)), V(0.0), v >= V(p.b)); }
+  if (KIND == 2u) { return gelu_slope(v); }
+  if (KIND == 3u) { return gelu_tanh_slope(v); }
+  if (KIND == 4u) { return v * (V(1.0) - v); }
+  return V(1.0) - v * v;
+}
+
+fn item(i: u32) {
+  if (i < p.count) { dx[i] = dy[i] * slope(saved[i]); }
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let i = (group.x + group.y * p.row) * 256u + local;
+  item(i);
+  item(i + 64u);
+  item(i + 128u);
+  item(i + 192u);
+}

@@ -1,0 +1,43 @@
+// y[m, i, j] = max over (a, b) of x[m, i*sh - top + a, j*sw - left + b], a < kh, b < kw, taps outside the map left out.
+//
+// x: [maps, h, w], y: [maps, oh, ow]; maps = N * C. A thread per output. Every window must meet the map.
+// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64, count = maps * oh * ow.
+
+struct Params {
+  count: u32,   // elements to make
+  row: u32,
+  h: u32,
+  w: u32,
+  oh: u32,
+  ow: u32,
+  kh: u32,
+  kw: u32,
+  sh: u32,
+  sw: u32,
+  top: u32,     // padding before the first row and column
+  left: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let index = (group.x + group.y * p.row) * 64u + local;
+  if (index >= p.count) { return; }
+  let j = index % p.ow;
+  let i = (index / p.ow) % p.oh;
+  let map = index / (p.ow * p.oh) * p.h * p.w;
+  // In coordinates of the padded map, where windows never start below 0.
+  let from_h = max(i * p.sh, p.top);
+  let to_h = min(i * p.sh + p.kh, p.h + p.top);
+  let from_w = max(j * p.sw, p.left);
+  let to_w = min(j * p.sw + p.kw, p.w + p.left);
+  var best = -3.4028234e38;
+  for (var r = from_h; r < to_h; r++) {
+    let line = map + (r - p.top) * p.w;
+    for (var c = from_w; c < to_w; c++) { best = max(best, x[line + c - p.left]); }
+  }
+  y[index] = best;
+}

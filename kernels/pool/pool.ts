@@ -1,0 +1,105 @@
+import type { Plan, Program } from "../../src/gpu/types.ts";
+import { linearGrid } from "../grid.ts";
+import averageSource from "./average.wgsl" with { type: "text" };
+import averageGradSource from "./average_grad.wgsl" with { type: "text" };
+import maxSource from "./max.wgsl" with { type: "text" };
+import max2Source from "./max2.wgsl" with { type: "text" };
+import max2GradSource from "./max2_grad.wgsl" with { type: "text" };
+import maxGradSource from "./max_grad.wgsl" with { type: "text" };
+
+/** Pooling windows over `maps` = N·C maps of height × width. `pads` as ONNX: top, left, bottom, right. */
+export interface PoolShape {
+  readonly maps: number;
+  readonly height: number;
+  readonly width: number;
+  readonly kernel: readonly [number, number];
+  readonly strides: readonly [number, number];
+  readonly pads: readonly [number, number, number, number];
+}
+
+export type AverageOver = "window" | "inside";
+
+/** Height and width of the output (ONNX with ceil_mode 0). */
+export function pooledSize({ height, width, kernel, strides, pads }: Omit<PoolShape, "maps">): [number, number] {
+  return [
+    Math.floor((height + pads[0] + pads[2] - kernel[0]) / strides[0]) + 1,
+    Math.floor((width + pads[1] + pads[3] - kernel[1]) / strides[1]) + 1,
+  ];
+}
+
+/** Bindings: x, y. */
+export function planMaxPool(shape: PoolShape): Plan {
+  return isTwoByTwo(shape) ? planTwoByTwo(max2, shape) : planWindows(max, shape, "output");
+}
+
+/** What planMaxPoolGrad binds: the fast form of 2×2 windows has no use for y. */
+export function maxPoolGradReads(shape: PoolShape): "x, dy" | "x, y, dy" {
+  return isTwoByTwo(shape) ? "x, dy" : "x, y, dy";
+}
+
+/** Bindings: those of maxPoolGradReads, then dx. */
+export function planMaxPoolGrad(shape: PoolShape): Plan {
+  return isTwoByTwo(shape) ? planTwoByTwo(max2Grad, shape) : planWindows(maxGrad, shape, "input");
+}
+
+/** `over`: "window" divides by the kernel's size (count_include_pad), "inside" by the taps inside the map. Bindings: x, y. */
+export function planAveragePool(shape: PoolShape, over: AverageOver): Plan {
+  return planWindows(average[over], shape, "output");
+}
+
+/** Bindings: dy, dx. */
+export function planAveragePoolGrad(shape: PoolShape, over: AverageOver): Plan {
+  return planWindows(averageGrad[over], shape, "input");
+}
+
+export function variants(): Program[] {
+  return [max, max2, maxGrad, max2Grad, ...Object.values(average), ...Object.values(averageGrad)];
+}
+
+const THREADS = 64;
+
+const max: Program = { name: "max pool", source: maxSource, access: ["read", "read_write"] };
+const max2: Program = { name: "max pool 2x2", source: max2Source, access: ["read", "read_write"] };
+const maxGrad: Program = {
+  name: "max pool gradient",
+  source: maxGradSource,
+  access: ["read", "read", "read", "read_write"],
+};
+const max2Grad: Program = {
+  name: "max pool 2x2 gradient",
+  source: max2GradSource,
+  access: ["read", "read", "read_write"],
+};
+const average = perDivisor("average pool", averageSource);
+const averageGrad = perDivisor("average pool gradient", averageGradSource);
+
+function perDivisor(name: string, source: string): Record<AverageOver, Program> {
+  const access = ["read", "read_write"] as const;
+  return {
+    window: { name, source, access, constants: { INCLUDE_PAD: 1 } },
+    inside: { name, source, access, constants: { INCLUDE_PAD: 0 } },
+  };
+}
+
+function isTwoByTwo({ height, width, kernel, strides, pads }: PoolShape): boolean {
+  return [...kernel, ...strides].every((n) => n === 2) && pads.every((n) => n === 0) && height % 2 === 0 &&
+    width % 4 === 0;
+}
+
+function planTwoByTwo(program: Program, { maps, height, width }: PoolShape): Plan {
+  const count = maps * (height / 2) * (width / 4);
+  const grid = linearGrid(count, THREADS);
+  return { program, uniforms: [count, grid[0], width / 4], grid };
+}
+
+function planWindows(program: Program, shape: PoolShape, threadPer: "output" | "input"): Plan {
+  const { maps, height, width, kernel, strides, pads } = shape;
+  const [oh, ow] = pooledSize(shape);
+  const count = maps * (threadPer === "output" ? oh * ow : height * width);
+  const grid = linearGrid(count, THREADS);
+  return {
+    program,
+    uniforms: [count, grid[0], height, width, oh, ow, ...kernel, ...strides, pads[0], pads[1]],
+    grid,
+  };
+}

@@ -1,0 +1,78 @@
+import { planCountCorrect, planMaxRows } from "../../../kernels/reduce/rows.ts";
+import { planSpread } from "../../../kernels/reduce/spread.ts";
+import { planSum, type Reduction } from "../../../kernels/reduce/sum.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
+import type { Tape } from "../tape.ts";
+import { Tensor } from "../tensor.ts";
+
+/** The sum of all elements, shape []. */
+export function sum(tape: Tape, x: Tensor): Tensor {
+  return reduce(tape, x, { outer: 1, channels: 1, inner: x.size }, [], 1);
+}
+
+/** The mean of all elements, shape []. */
+export function mean(tape: Tape, x: Tensor): Tensor {
+  return reduce(tape, x, { outer: 1, channels: 1, inner: x.size }, [], 1 / x.size);
+}
+
+/** x [N, C, …] summed over all but its channels: [C]. */
+export function sumChannels(tape: Tape, x: Tensor): Tensor {
+  return reduce(tape, x, perChannel(x.shape), [x.shape[1]], 1);
+}
+
+/** x [R…, L] summed over its last axis: [R…]. */
+export function sumRows(tape: Tape, x: Tensor): Tensor {
+  const inner = x.shape[x.shape.length - 1];
+  return reduce(tape, x, { outer: 1, channels: x.size / inner, inner }, x.shape.slice(0, -1), 1);
+}
+
+/** The largest value along the last axis and the index where it first stands. Not differentiable. */
+export function maxRows(tape: Tape, x: Tensor): { values: Tensor; indices: Tensor } {
+  const length = x.shape[x.shape.length - 1];
+  const shape = x.shape.slice(0, -1);
+  const values = tape.empty(shape);
+  const indices = tape.empty(shape, "u32");
+  tape.gpu.run(planMaxRows(x.size / length, length), [x, values, indices], `[${x.shape}]`);
+  return { values, indices };
+}
+
+/** counter[slot] += how many of the first `rows` rows of logits [N, K] have their (first) maximum at their label. */
+export function countCorrect(
+  gpu: Gpu,
+  logits: Tensor,
+  labels: Tensor,
+  counter: Tensor,
+  rows: number = logits.shape[0],
+  slot = 0,
+): void {
+  gpu.run(planCountCorrect(rows, logits.shape[1], slot), [logits, labels, counter], `[${logits.shape}]`);
+}
+
+/** out[c] = factor · Σ_{n,i} x[n,c,i] for x seen as [outer, channels, inner]: bias gradients, sums, means. */
+export function launchSum(gpu: Gpu, x: Tensor, over: Reduction, out: Tensor, factor = 1): void {
+  const { stages, partials } = planSum(over, factor);
+  const label = `[${x.shape}] to ${over.channels}`;
+  if (stages.length === 1) return gpu.run(stages[0], [x, out], label);
+  gpu.scope((track) => {
+    const between = track(Tensor.empty(gpu, [partials]));
+    gpu.run(stages[0], [x, between], label);
+    gpu.run(stages[1], [between, out], label);
+  });
+}
+
+/** x [N, C, …] as the sum over everything but channels sees it. */
+export function perChannel(shape: readonly number[]): Reduction {
+  const [outer, channels, ...rest] = shape;
+  return { outer, channels, inner: rest.reduce((a, b) => a * b, 1) };
+}
+
+function reduce(tape: Tape, x: Tensor, over: Reduction, shape: readonly number[], factor: number): Tensor {
+  const y = tape.empty(shape);
+  launchSum(tape.gpu, x, over, y, factor);
+  tape.record([x], y, (dy) => {
+    const dx = tape.target(x);
+    tape.gpu.run(planSpread(over, factor), [dy, dx], `[${x.shape}]`);
+    tape.add(x, dx);
+  });
+  return y;
+}

@@ -1,0 +1,117 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { planSum } from "../../kernels/reduce/sum.ts";
+import { countCorrect, launchSum, maxRows, mean, sum, sumChannels, sumRows } from "../../src/tensor/ops/reduce.ts";
+import { Tape } from "../../src/tensor/tape.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { testGpu } from "../gpu.ts";
+import { assertClose, checkOp } from "./check_op.ts";
+
+const test = suite("reduce");
+const total = (x: Float64Array) => x.reduce((a, b) => a + b, 0);
+
+for (const shape of [[1], [7], [3, 5, 7, 7], [4, 8, 32, 32], [100_003]]) {
+  test(`sum and mean of [${shape}], mid-graph`, async () => {
+    const common = { shapes: [shape], shape: [] };
+    await checkOp({ ...common, name: "sum", op: (t, [x]) => sum(t, x), oracle: ([x]) => Float64Array.of(total(x)) });
+    await checkOp({
+      ...common,
+      name: "mean",
+      op: (t, [x]) => mean(t, x),
+      oracle: ([x]) => Float64Array.of(total(x) / x.length),
+    });
+  });
+}
+
+for (const [n, c, inner] of [[1, 1, 1], [3, 5, 49], [64, 7, 64], [200, 13, 1], [2, 70, 9], [9, 2, 2052]]) {
+  test(`sums per channel of [${n}, ${c}, ${inner}], mid-graph`, () =>
+    checkOp({
+      name: "sum per channel",
+      shapes: [[n, c, inner]],
+      shape: [c],
+      op: (t, [x]) => sumChannels(t, x),
+      oracle: ([x]) => {
+        const y = new Float64Array(c);
+        x.forEach((v, i) => y[Math.floor(i / inner) % c] += v);
+        return y;
+      },
+    }));
+  test(`row sums of [${n}, ${c}, ${inner}], mid-graph`, () =>
+    checkOp({
+      name: "row sums",
+      shapes: [[n, c, inner]],
+      shape: [n, c],
+      op: (t, [x]) => sumRows(t, x),
+      oracle: ([x]) => Float64Array.from({ length: n * c }, (_, r) => total(x.subarray(r * inner, (r + 1) * inner))),
+    }));
+}
+
+test("integers sum exactly under every split of the work", async () => {
+  const gpu = await testGpu();
+  for (const outer of [1, 2, 31]) {
+    for (const channels of [1, 5, 4100]) {
+      for (const inner of [1, 4, 15, 16, 100]) {
+        const over = { outer, channels, inner };
+        const data = Float32Array.from({ length: outer * channels * inner }, (_, i) => (i * 7) % 11 - 5);
+        const expected = new Float32Array(channels);
+        data.forEach((v, i) => expected[Math.floor(i / inner) % channels] += v);
+        using x = Tensor.from(gpu, data, [data.length]);
+        using y = Tensor.empty(gpu, [channels]);
+        launchSum(gpu, x, over, y);
+        assert.equal(await y.read(), expected, JSON.stringify(over));
+      }
+    }
+  }
+});
+
+test("the planner never asks for more workgroups than a dimension holds", () => {
+  for (const channels of [1, 64, 65_536, 1_000_000]) {
+    for (const [outer, inner] of [[1, 1], [1, 1000], [64, 49], [1, 1_000_000]]) {
+      for (const { grid } of planSum({ outer, channels, inner }).stages) {
+        assert.ok(grid.every((n) => n >= 1 && n <= 65_535), `${grid}`);
+      }
+    }
+  }
+});
+
+test("the same sum twice gives the same bits", async () => {
+  const gpu = await testGpu();
+  using x = Tensor.from(gpu, Float32Array.from({ length: 50_000 }, (_, i) => Math.sin(i) * 100), [50_000]);
+  using a = Tensor.empty(gpu, [1]);
+  using b = Tensor.empty(gpu, [1]);
+  for (const out of [a, b]) launchSum(gpu, x, { outer: 1, channels: 1, inner: 50_000 }, out);
+  assert.is(await a.item(), await b.item());
+});
+
+test("rows' maxima: the first of equal ones", async () => {
+  const gpu = await testGpu();
+  using tape = new Tape(gpu, "eval");
+  const x = tape.own(Tensor.from(gpu, Float32Array.of(1, 3, 3, -5, -4, -4, 0, 0, 0, 9, 2, 1), [2, 2, 3]));
+  const { values, indices } = maxRows(tape, x);
+  assert.equal(values.shape, [2, 2]);
+  assertClose(await values.read(), [3, -4, 0, 9], 0, "values");
+  assert.equal(Array.from(new Uint32Array((await gpu.readMany([indices]))[0])), [1, 1, 0, 0]);
+});
+
+test("hits gather in a counter over batches, a short batch included", async () => {
+  const gpu = await testGpu();
+  const rows = 300, classes = 7;
+  const logits = Float32Array.from({ length: rows * classes }, (_, i) => (i * 37 % 101) / 10);
+  const labels = Uint32Array.from({ length: rows }, (_, r) => r % classes);
+  const hits = (count: number) =>
+    Array.from({ length: count }, (_, r) => {
+      const row = Array.from(logits.subarray(r * classes, (r + 1) * classes));
+      return Number(row.indexOf(Math.max(...row)) === labels[r]);
+    }).reduce((a, b) => a + b, 0);
+  using z = Tensor.from(gpu, logits, [rows, classes]);
+  using l = Tensor.from(gpu, labels, [rows]);
+  using counter = Tensor.zeros(gpu, [2], "u32");
+  countCorrect(gpu, z, l, counter);
+  countCorrect(gpu, z, l, counter, 17);
+  countCorrect(gpu, z, l, counter, 100, 1);
+  const counts = Array.from(new Uint32Array((await gpu.readMany([counter]))[0]));
+  assert.equal(counts, [hits(rows) + hits(17), hits(100)]);
+  assert.ok(hits(100) > 0);
+});
+
+test.run();
