@@ -8,9 +8,8 @@ import { testGpu } from "./gpu.ts";
 
 const started = performance.now();
 const root = import.meta.dirname!;
-const files = findTests(root, Deno.args, ["browser"]);
-const browserFiles = findTests(`${root}/browser`, Deno.args.map((filter) => filter.replace(/^.*browser\//, "")));
-const inBrowser = Deno.args.length === 0 || Deno.args.some((filter) => filter.includes("browser"));
+const files = findTests(root, Deno.args.map((filter) => filter.replace(/^(\.\/)?test\//, "")));
+const inBrowser = files.filter(({ name }) => name.startsWith("browser/"));
 const counts = { passed: 0, failed: 0 };
 
 try {
@@ -21,8 +20,8 @@ try {
   console.log(`No WebGPU adapter, and so no verdict: ${(error as Error).message}`);
 }
 if (counts.failed === 0) {
-  add(await runFiles(files));
-  if (inBrowser && browserFiles.length > 0) add(await runBrowserTests());
+  add(await runFiles(files.filter((file) => !inBrowser.includes(file))));
+  if (inBrowser.length > 0) add(await runBrowserTests());
 }
 if (counts.passed + counts.failed === 0) {
   console.log(`No test ran${Deno.args.length ? ` for ${Deno.args.join(" ")}` : ""}.`);
@@ -45,7 +44,7 @@ async function runBrowserTests(): Promise<Counts> {
       "--config",
       `${root}/browser/deno.json`,
       `${root}/browser/run.ts`,
-      ...browserFiles.map((f) => f.name),
+      ...inBrowser.map((file) => file.name),
     ],
     stdout: "piped",
     stdin: "null",

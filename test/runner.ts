@@ -67,13 +67,13 @@ function catchStrayErrors(): string[] {
   return caught;
 }
 
-/** All `*.test.ts` below `directory`, sorted; `skip` names folders (relative to it) that are left out. */
-export function findTests(directory: string, filters: readonly string[], skip: readonly string[] = []): TestFile[] {
+/** The `*.test.ts` below `directory` whose path from there has one of `filters` in it (all without filters), sorted. */
+export function findTests(directory: string, filters: readonly string[]): TestFile[] {
   const found: string[] = [];
   const walk = (relative: string) => {
     for (const entry of Deno.readDirSync(`${directory}/${relative}`)) {
       const path = relative + entry.name;
-      if (entry.isDirectory && entry.name !== "node_modules" && !skip.includes(path)) walk(`${path}/`);
+      if (entry.isDirectory && entry.name !== "node_modules") walk(`${path}/`);
       if (entry.isFile && entry.name.endsWith(".test.ts")) found.push(path);
     }
   };
