@@ -24,12 +24,12 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   let remaining = select(state.wanted, p.k, p.shift == 24u);
   let here = state.bins[lane];
   // The barriers inside also part these reads from the writes below.
-  let from = sumFrom(lane, here);
+  let above = sumFrom(lane, here);
   storageBarrier();
   state.bins[lane] = 0u;
-  let chosen = select(from >= remaining && from - here < remaining, lane == 255u, remaining == 0u);
+  let chosen = select(above >= remaining && above - here < remaining, lane == 255u, remaining == 0u);
   if (chosen) {
     state.threshold = prefix | (lane << p.shift);
-    state.wanted = remaining - (from - here) * u32(remaining > 0u);
+    state.wanted = remaining - (above - here) * u32(remaining > 0u);
   }
 }

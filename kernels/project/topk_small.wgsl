@@ -44,11 +44,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
     let here = atomicLoad(&bins[lane]);
-    let from = sumFrom(lane, here);
-    let chosen = select(from >= remaining && from - here < remaining, lane == 255u, remaining == 0u);
+    let above = sumFrom(lane, here);
+    let chosen = select(above >= remaining && above - here < remaining, lane == 255u, remaining == 0u);
     if (chosen) {
       threshold = prefix | (lane << shift);
-      wanted = remaining - (from - here) * u32(remaining > 0u);
+      wanted = remaining - (above - here) * u32(remaining > 0u);
     }
     known |= 255u << shift;
     workgroupBarrier();

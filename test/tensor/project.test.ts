@@ -1,0 +1,371 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Gpu } from "../../src/gpu/gpu.ts";
+import {
+  checkStatus,
+  decodeResiduals,
+  expandMask,
+  type Granularity,
+  type GroupLayout,
+  groupLayout,
+  groupNorms,
+  projectUpdate,
+  pullTarget,
+  rescaleDual,
+  selectTopK,
+} from "../../src/tensor/project.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { testGpu } from "../gpu.ts";
+
+const test = suite("project");
+
+const kinds: Granularity[] = ["filter", "channel", "column", "kernel", "element"];
+
+for (const kind of kinds) {
+  test(`${kind} norms of integer weights are exact for odd shapes`, async () => {
+    const gpu = await testGpu();
+    for (const shape of [[1], [13], [7, 5], [5, 3, 3, 3], [1, 65, 1, 7], [31, 1, 5, 5], [3, 300]]) {
+      const layout = groupLayout(kind, shape);
+      const w = integers(shape, 4, 1), u = integers(shape, 4, 2), frozen = integers(shape, 1, 3).map(Math.abs);
+      using tw = Tensor.from(gpu, w, shape);
+      using tu = Tensor.from(gpu, u, shape);
+      using tf = Tensor.from(gpu, frozen, shape);
+      using scores = Tensor.empty(gpu, [layout.groups]);
+      const what = `${kind} of [${shape}]`;
+      groupNorms(gpu, tw, undefined, layout, scores);
+      const first = hostNorms(layout, w);
+      assert.equal([...await scores.read()], first, what);
+      groupNorms(gpu, tw, tu, layout, scores, { accumulate: true, scale: 0.5 });
+      const second = hostNorms(layout, w.map((v, i) => v + u[i])).map((v, g) => first[g] + 0.5 * v);
+      assert.equal([...await scores.read()], second, `${what}, W + U`);
+      groupNorms(gpu, tw, tu, layout, scores, { frozen: tf });
+      const masked = hostNorms(layout, w.map((v, i) => frozen[i] ? v + u[i] : 0));
+      assert.equal([...await scores.read()], masked, `${what}, frozen`);
+    }
+  });
+}
+
+test("long groups, in one workgroup or in shares, equal float64 sums, the same bits each time", async () => {
+  const gpu = await testGpu();
+  const cases: GroupLayout[] = [
+    { F: 1, C: 100_003, KK: 1, gf: 0, gc: 0, gk: 0, groups: 1 },
+    groupLayout("filter", [3, 9001, 3]),
+    groupLayout("channel", [2003, 5, 3]),
+    groupLayout("filter", [130, 97, 3]),
+    groupLayout("column", [129, 300]),
+  ];
+  for (const layout of cases) {
+    const size = layout.F * layout.C * layout.KK;
+    const w = uniform(size, 5);
+    using tw = Tensor.from(gpu, w, [size]);
+    using scores = Tensor.from(gpu, new Float32Array(layout.groups).fill(7), [layout.groups]);
+    groupNorms(gpu, tw, undefined, layout, scores, { accumulate: true, scale: 2 });
+    const got = await scores.read();
+    hostNorms(layout, w).forEach((v, g) => {
+      assert.ok(Math.abs(got[g] - (7 + 2 * v)) <= 1e-5 * (7 + 2 * v), `group ${g}: ${got[g]}, expected ${7 + 2 * v}`);
+    });
+    gpu.write(scores, new Float32Array(layout.groups).fill(7));
+    groupNorms(gpu, tw, undefined, layout, scores, { accumulate: true, scale: 2 });
+    assert.equal(await scores.read(), got);
+  }
+});
+
+test("top-k keeps exactly k, by (score desc, index asc), for 1 … 70,000 groups under heavy ties", async () => {
+  const gpu = await testGpu();
+  for (const groups of [1, 2, 3, 63, 255, 256, 257, 1000, 4095, 4096, 4097, 8191, 8193, 65_537, 70_000]) {
+    const kinds: [string, Float32Array][] = [
+      ["all equal", new Float32Array(groups).fill(3)],
+      ["all zero", new Float32Array(groups)],
+      ["three values", uniform(groups, 11).map((v) => [0, 1.5, 1.5000001][Math.floor((v + 1) * 1.5)])],
+      ["spread", uniform(groups, 12).map((v) => Math.exp(20 * v))],
+    ];
+    const ks = [...new Set([0, 1, Math.floor(groups / 3), groups - 1, groups])];
+    for (const [what, scores] of groups > 10_000 ? kinds.slice(1, 3) : kinds) {
+      const masks = await selectAll(gpu, scores, ks);
+      ks.forEach((k, i) => assert.equal(masks[i], hostTopK(scores, k), `${what}, ${k} of ${groups}`));
+    }
+  }
+});
+
+test("every float bit pattern orders: denormals, −0, negatives, infinity; NaN and infinity are reported", async () => {
+  const gpu = await testGpu();
+  const some = [0, 1e-45, 1e-38, 1, 1.0000001, 3e38, -1, -1e-40, -2, 0.5, Infinity, NaN];
+  for (const groups of [12, 5000]) {
+    const scores = Float32Array.from({ length: groups }, (_, i) => some[i % 12]);
+    using t = Tensor.from(gpu, scores, [groups]);
+    using mask = Tensor.empty(gpu, [groups]);
+    using status = Tensor.empty(gpu, [1]);
+    for (const k of [1, 3, groups >> 1, groups - 2]) {
+      selectTopK(gpu, t, [{ offset: 0, groups, k }], mask, status);
+      assert.equal(await mask.read(), hostTopK(scores, k), `${k} of ${groups}`);
+      assert.is(await status.item(), scores.filter((v) => !Number.isFinite(v)).length);
+    }
+  }
+  checkStatus(new Float32Array([0, 0]), ["a", "b"]);
+  assert.throws(() => checkStatus(new Float32Array([0, 2]), ["a", "conv2 filters"]), /conv2 filters \(2\).*diverged/);
+});
+
+test("many selections in one buffer, short and long, do not disturb each other", async () => {
+  const gpu = await testGpu();
+  const lengths = [...Array.from({ length: 19 }, (_, i) => 1 + 7 * i), 5000, 4096, 9000];
+  let end = 0;
+  const selections = lengths.map((groups, i) => {
+    const offset = end;
+    end += Math.ceil(groups / 64) * 64;
+    return { offset, groups, k: i % 3 === 0 ? Math.floor(groups / 2) : Math.min(groups, i) };
+  });
+  const scores = uniform(end, 21).map((v) => Math.floor(Math.abs(v) * 40));
+  scores[selections[2].offset] = NaN;
+  scores[selections[19].offset + 4999] = Infinity;
+  using t = Tensor.from(gpu, scores, [end]);
+  using mask = Tensor.from(gpu, new Float32Array(end).fill(9), [end]);
+  using status = Tensor.empty(gpu, [lengths.length]);
+  const dispatches = gpu.stats().dispatches;
+  selectTopK(gpu, t, selections, mask, status);
+  assert.is(gpu.stats().dispatches - dispatches, 2 + 2 * 11);
+  const got = await mask.read();
+  const expected = new Float32Array(end).fill(9);
+  for (const { offset, groups, k } of selections) {
+    expected.set(hostTopK(scores.subarray(offset, offset + groups), k), offset);
+  }
+  assert.equal(got, expected);
+  assert.equal([...await status.read()], lengths.map((_, i) => Number(i === 2 || i === 19)));
+  assert.throws(() => selectTopK(gpu, t, [{ offset: end - 1, groups: 2, k: 1 }], mask, status), /do not fit/);
+});
+
+for (const kind of kinds) {
+  test(`${kind} projection equals brute force over all subsets`, async () => {
+    const gpu = await testGpu();
+    const shapes: Record<Granularity, number[][]> = {
+      filter: [[12, 2, 3, 3], [7, 5]],
+      channel: [[3, 11, 3, 3], [5, 6]],
+      column: [[4, 3, 2, 2], [5, 9]],
+      kernel: [[3, 4, 3, 3], [4, 3, 1, 5]],
+      element: [[3, 2, 1, 2], [11]],
+    };
+    for (const shape of shapes[kind]) {
+      for (const seed of [1, 2, 3]) {
+        const layout = groupLayout(kind, shape);
+        // Values −1, 0, 1: many groups have equal norms.
+        const v = integers(shape, 1, 100 * seed);
+        const k = 1 + (5 * seed) % (layout.groups - 1);
+        const { z, keep } = await project(gpu, [{ layout, v }], k);
+        const best = bruteForce(hostNorms(layout, v), k);
+        assert.equal(keep, best, `${kind} of [${shape}], ${k} kept`);
+        assert.equal(z[0], maskGroups(layout, v, best));
+        const again = await project(gpu, [{ layout, v: z[0] }], k);
+        assert.equal(again.z[0], z[0], "idempotent");
+      }
+    }
+  });
+}
+
+test("a coupled projection makes one decision for its tensors, the best of all subsets", async () => {
+  const gpu = await testGpu();
+  for (const seed of [1, 2, 3, 4]) {
+    const tensors = [[9, 2, 3, 3], [9], [9, 7]].map((shape, i) => ({
+      layout: groupLayout("filter", shape),
+      v: integers(shape, 2, 10 * seed + i),
+    }));
+    const norms = tensors.map(({ layout, v }) => hostNorms(layout, v));
+    const best = bruteForce(norms[0].map((_, g) => norms.reduce((sum, n) => sum + n[g], 0)), 2 + seed);
+    const { z, keep } = await project(gpu, tensors, 2 + seed);
+    assert.equal(keep, best);
+    tensors.forEach(({ layout, v }, i) => assert.equal(z[i], maskGroups(layout, v, best)));
+  }
+});
+
+test("the Z- and U-step and its residuals, with frozen zeros and held duals", async () => {
+  const gpu = await testGpu();
+  for (const [kind, shape] of [["column", [5, 3, 3, 3]], ["filter", [37, 301]], ["channel", [7, 5, 1, 1]]] as const) {
+    const layout = groupLayout(kind, shape);
+    const w = uniform(size(shape), 1), u = uniform(size(shape), 2), z = uniform(size(shape), 3);
+    const frozen = uniform(size(shape), 4).map((v) => Number(v > -0.6));
+    const keep = uniform(layout.groups, 5).map((v) => Number(v > 0));
+    using tw = Tensor.from(gpu, w, shape);
+    using tf = Tensor.from(gpu, frozen, shape);
+    using tk = Tensor.from(gpu, keep, [layout.groups]);
+    using residuals = Tensor.from(gpu, new Float32Array(12).fill(-1), [3, 4]);
+    for (const dual of ["update", "hold"] as const) {
+      for (const fixed of [false, true]) {
+        using tu = Tensor.from(gpu, u, shape);
+        using tz = Tensor.from(gpu, z, shape);
+        projectUpdate(gpu, {
+          layout,
+          w: tw,
+          u: tu,
+          z: tz,
+          keep: tk,
+          frozen: fixed ? tf : undefined,
+          dual,
+          residuals,
+          slot: 1,
+        });
+        const v = w.map((x, i) => fixed && !frozen[i] ? 0 : Math.fround(x + u[i]));
+        const nextZ = maskGroups(layout, v, keep);
+        const nextU = v.map((x, i) => dual === "hold" ? u[i] : x - nextZ[i]);
+        assert.equal(await tz.read(), nextZ);
+        assert.equal(await tu.read(), nextU);
+        const data = await residuals.read();
+        assert.ok(data[3] === -1 && data[8] === -1, "other slots are left alone");
+        const [, { gap, weight, change, target }] = decodeResiduals(data);
+        near(gap, norm(w.map((x, i) => x - nextZ[i])));
+        near(weight, norm(w));
+        near(change, norm(nextZ.map((x, i) => x - z[i])));
+        near(target, norm(nextZ));
+      }
+    }
+  }
+});
+
+test("the pull's target is the rho-weighted mean of Z − U; a rho change with the rescale keeps y = rho·U", async () => {
+  const gpu = await testGpu();
+  const n = 777;
+  const host = [1, 2, 3, 4].map((seed) => uniform(n, seed));
+  const [z1, u1, z2, u2] = host.map((data) => Tensor.from(gpu, data, [n]));
+  using target = Tensor.from(gpu, new Float32Array(n).fill(NaN), [n]);
+  pullTarget(gpu, [{ z: z1, u: u1, rho: 0.3 }], target);
+  assert.equal(await target.read(), host[0].map((z, i) => z - host[1][i]));
+  pullTarget(gpu, [{ z: z1, u: u1, rho: 0.3 }, { z: z2, u: u2, rho: 0.1 }], target);
+  (await target.read()).forEach((t, i) => {
+    near(t, 0.75 * (host[0][i] - host[1][i]) + 0.25 * (host[2][i] - host[3][i]), 1e-6);
+  });
+  assert.throws(() => pullTarget(gpu, [{ z: z1, u: u1, rho: 0 }], target), /must be positive/);
+
+  rescaleDual(gpu, u1, 0.3, 0.7);
+  (await u1.read()).forEach((u, i) => near(0.7 * u, 0.3 * host[1][i], 1e-6));
+  assert.throws(() => rescaleDual(gpu, u1, 1, 0), /must be positive/);
+  for (const t of [z1, u1, z2, u2]) t.dispose();
+});
+
+test("expandMask intersects groups, earlier masks and weights that are already 0", async () => {
+  const gpu = await testGpu();
+  const shape = [6, 5, 3, 3];
+  const filters = groupLayout("filter", shape), columns = groupLayout("column", shape);
+  const w = integers(shape, 2, 9);
+  const keepF = integers([6], 1, 1).map(Math.abs), keepC = integers([45], 1, 2).map(Math.abs);
+  using mask = Tensor.from(gpu, new Float32Array(270).fill(1), shape);
+  using bias = Tensor.from(gpu, new Float32Array(6).fill(1), [6]);
+  using tw = Tensor.from(gpu, w, shape);
+  using tf = Tensor.from(gpu, keepF, [6]);
+  using tc = Tensor.from(gpu, keepC, [45]);
+  const expected = maskGroups(columns, maskGroups(filters, new Float32Array(270).fill(1), keepF), keepC);
+  expandMask(gpu, tf, filters, mask);
+  expandMask(gpu, tf, groupLayout("filter", [6]), bias);
+  expandMask(gpu, tc, columns, mask);
+  assert.equal(await mask.read(), expected);
+  assert.equal(await bias.read(), keepF);
+  expandMask(gpu, tf, filters, mask, { freeze: tw });
+  assert.equal(await mask.read(), expected.map((m, i) => w[i] === 0 ? 0 : m));
+  assert.throws(() => expandMask(gpu, tf, filters, bias), /a slice of 6 elements, expected 270/);
+});
+
+test("a projection leaves no buffer behind", async () => {
+  const gpu = await testGpu();
+  const layout = groupLayout("element", [70, 100]);
+  const v = uniform(7000, 1);
+  await project(gpu, [{ layout, v }], 30);
+  const before = gpu.stats().liveBytes;
+  for (let i = 0; i < 3; i++) await project(gpu, [{ layout, v }], 30 + i);
+  assert.is(gpu.stats().liveBytes, before);
+});
+
+/** Π of coupled tensors V = W + 0 on the device. */
+async function project(gpu: Gpu, tensors: readonly { layout: GroupLayout; v: Float32Array }[], k: number) {
+  const groups = tensors[0].layout.groups;
+  using scores = Tensor.empty(gpu, [groups]);
+  using keep = Tensor.empty(gpu, [groups]);
+  using status = Tensor.empty(gpu, [1]);
+  using residuals = Tensor.empty(gpu, [tensors.length, 4]);
+  const device = tensors.map(({ v }) => ({
+    w: Tensor.from(gpu, v, [v.length]),
+    u: Tensor.zeros(gpu, [v.length]),
+    z: Tensor.zeros(gpu, [v.length]),
+  }));
+  tensors.forEach(({ layout }, i) => {
+    groupNorms(gpu, device[i].w, device[i].u, layout, scores, { accumulate: i > 0 });
+  });
+  selectTopK(gpu, scores, [{ offset: 0, groups, k }], keep, status);
+  tensors.forEach(({ layout }, i) => projectUpdate(gpu, { layout, ...device[i], keep, residuals, slot: i }));
+  const z = await Promise.all(device.map((d) => d.z.read()));
+  const kept = await keep.read();
+  for (const d of device) for (const t of [d.w, d.u, d.z]) t.dispose();
+  return { z, keep: kept };
+}
+
+/** One selection of the same scores per k, read together. */
+async function selectAll(gpu: Gpu, scores: Float32Array, ks: readonly number[]): Promise<Float32Array[]> {
+  const groups = scores.length;
+  using t = Tensor.from(gpu, scores, [groups]);
+  using status = Tensor.empty(gpu, [1]);
+  const masks = ks.map(() => Tensor.empty(gpu, [groups]));
+  ks.forEach((k, i) => selectTopK(gpu, t, [{ offset: 0, groups, k }], masks[i], status));
+  const read = (await gpu.readMany(masks)).map((bytes) => new Float32Array(bytes));
+  for (const mask of masks) mask.dispose();
+  return read;
+}
+
+/** The k-subset of the largest sum; among equals the one whose indices come first. At most 12 groups. */
+function bruteForce(norms: readonly number[], k: number): Float32Array {
+  const rank = (subset: number) => norms.map((_, g) => subset >> g & 1).join("");
+  let best = -1, bestSum = -1;
+  for (let subset = 0; subset < 2 ** norms.length; subset++) {
+    const kept = norms.filter((_, g) => subset >> g & 1);
+    if (kept.length !== k) continue;
+    const sum = kept.reduce((a, b) => a + b, 0);
+    if (sum > bestSum || (sum === bestSum && rank(subset) > rank(best))) [best, bestSum] = [subset, sum];
+  }
+  return Float32Array.from(norms, (_, g) => best >> g & 1);
+}
+
+function hostTopK(scores: Float32Array, k: number): Float32Array {
+  const rank = (v: number) => Number.isNaN(v) ? [1, 0] : [0, v];
+  const order = [...scores.keys()].sort((a, b) => {
+    const [x, y] = [rank(scores[a]), rank(scores[b])];
+    return y[0] - x[0] || (x[1] === y[1] ? 0 : y[1] > x[1] ? 1 : -1) || a - b;
+  });
+  const mask = new Float32Array(scores.length);
+  for (const i of order.slice(0, k)) mask[i] = 1;
+  return mask;
+}
+
+function groupIndex({ C, KK, gf, gc, gk }: GroupLayout, e: number): number {
+  return Math.floor(e / (C * KK)) * gf + Math.floor(e / KK) % C * gc + e % KK * gk;
+}
+
+function hostNorms(layout: GroupLayout, v: Float32Array): number[] {
+  const norms = new Array<number>(layout.groups).fill(0);
+  v.forEach((x, e) => norms[groupIndex(layout, e)] += x * x);
+  return norms;
+}
+
+function maskGroups(layout: GroupLayout, v: Float32Array, keep: Float32Array): Float32Array {
+  return v.map((x, e) => keep[groupIndex(layout, e)] ? x : 0);
+}
+
+function uniform(length: number, seed: number): Float32Array {
+  let state = (seed * 2654435761 + 12345) >>> 0;
+  return Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  });
+}
+
+/** Integers in −most … most. */
+function integers(shape: readonly number[], most: number, seed: number): Float32Array {
+  return uniform(size(shape), seed).map((v) => Math.floor((v + 1) / 2 * (2 * most + 1)) - most);
+}
+
+function size(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
+
+function norm(v: Float32Array): number {
+  return Math.sqrt(v.reduce((sum, x) => sum + x * x, 0));
+}
+
+function near(actual: number, expected: number, tolerance = 1e-5 * Math.abs(expected) + 1e-6): void {
+  assert.ok(Math.abs(actual - expected) <= tolerance, `${actual}, expected ${expected}`);
+}
+
+test.run();
