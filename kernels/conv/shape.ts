@@ -1,0 +1,52 @@
+import { UserError } from "../../src/errors.ts";
+
+/** Geometry of a convolution, symbols and order as in ONNX; x is [batch,channels,height,width]. */
+export interface ConvShape {
+  readonly batch: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly filters: number;
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  /** top, left, bottom, right; negative ones crop. */
+  readonly pads: readonly [number, number, number, number];
+  readonly dilation: readonly [number, number];
+  readonly groups: number;
+  /**
+   * Column-compacted: the kept columns c·KH·KW + kh·KW + kw of the GEMM matrix; the weight is [filters, taps.length].
+   * Absent: all of them, the weight is [filters, channels/groups, KH, KW]. Only with groups = 1.
+   */
+  readonly taps?: readonly number[];
+}
+
+/** [OH, OW]. @throws UserError when the kernel doesn't fit or the sizes make no sense */
+export function convOutput(s: ConvShape): [number, number] {
+  const [kh, kw] = s.kernel, [sh, sw] = s.stride, [dh, dw] = s.dilation, [top, left, bottom, right] = s.pads;
+  const oh = Math.floor((s.height + top + bottom - dh * (kh - 1) - 1) / sh) + 1;
+  const ow = Math.floor((s.width + left + right - dw * (kw - 1) - 1) / sw) + 1;
+  if (!(oh > 0 && ow > 0)) {
+    throw new UserError(
+      `convolution: input ${s.height}×${s.width} with pads [${s.pads}] is smaller than a ${kh}×${kw} kernel of dilation ` +
+        `[${s.dilation}]: use more padding or a smaller kernel`,
+    );
+  }
+  if (s.channels % s.groups !== 0 || s.filters % s.groups !== 0) {
+    throw new UserError(
+      `convolution: ${s.channels} channels and ${s.filters} filters can't be split into ${s.groups} groups`,
+    );
+  }
+  if (s.taps && s.groups !== 1) throw new UserError("convolution: kept columns need groups = 1");
+  return [oh, ow];
+}
+
+/** Columns of the GEMM matrix of one group: input channels of a group × KH × KW, or the kept ones. */
+export function convTaps(s: ConvShape): number {
+  return s.taps?.length ?? s.channels / s.groups * s.kernel[0] * s.kernel[1];
+}
+
+/** Multiply-adds of the forward pass; dgrad and wgrad have as many. */
+export function convMacs(s: ConvShape): number {
+  const [oh, ow] = convOutput(s);
+  return s.batch * s.filters * oh * ow * convTaps(s);
+}

@@ -1,0 +1,53 @@
+import type { Plan } from "../../src/gpu/types.ts";
+
+/** One dispatch of a launch; `bindings` names its buffers: operands of the launch, its scratch or its tables. */
+export interface Step {
+  readonly plan: Plan;
+  readonly bindings: readonly string[];
+}
+
+/**
+ * Dispatches that together compute one result, with what they need beside their operands: scratch buffers (bytes) and
+ * read-only tables. Pure data: a planner makes it, `tensor/` runs it.
+ *
+ * Every buffer is bound at a length rounded up to 16 bytes, so that kernels may declare it as an array of vec4.
+ */
+export interface Launch {
+  readonly steps: readonly Step[];
+  readonly scratch: Readonly<Record<string, number>>;
+  readonly tables: Readonly<Record<string, Uint32Array<ArrayBuffer>>>;
+}
+
+/** What happens to a sum before it is stored: + bias, + residual, then the activation. */
+export interface Epilogue {
+  readonly bias?: "none" | "add";
+  readonly residual?: "none" | "add";
+  readonly activation?: Activation;
+}
+
+export type Activation = "none" | "relu" | "relu6";
+
+/** The constants that the shaders' epilogues share. */
+export function epilogueConstants(e: Epilogue): Record<string, number> {
+  return {
+    BIAS: e.bias === "add" ? 1 : 0,
+    RESIDUAL: e.residual === "add" ? 1 : 0,
+    ACTIVATION: { none: 0, relu: 1, relu6: 2 }[e.activation ?? "none"],
+  };
+}
+
+/** Limits that planners heed; a GPUSupportedLimits is one. */
+export interface PlanLimits {
+  readonly maxComputeWorkgroupsPerDimension: number;
+  readonly maxStorageBufferBindingSize: number;
+}
+
+/** What every WebGPU device has. */
+export const DEFAULT_LIMITS: PlanLimits = {
+  maxComputeWorkgroupsPerDimension: 65_535,
+  maxStorageBufferBindingSize: 134_217_728,
+};
+
+export function ceilDiv(a: number, b: number): number {
+  return Math.ceil(a / b);
+}

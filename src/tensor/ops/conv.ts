@@ -1,0 +1,167 @@
+import { planConvDgrad } from "../../../kernels/conv/dgrad.ts";
+import { type ConvLaunch, planConvForward } from "../../../kernels/conv/forward.ts";
+import { convOutput, type ConvShape, convTaps } from "../../../kernels/conv/shape.ts";
+import { planConvWgrad } from "../../../kernels/conv/wgrad.ts";
+import type { Activation } from "../../../kernels/gemm/steps.ts";
+import { UserError } from "../../errors.ts";
+import type { Gpu, Slice } from "../../gpu/gpu.ts";
+import type { Tape } from "../tape.ts";
+import type { Tensor } from "../tensor.ts";
+import { biasGradient } from "./gemm.ts";
+import { cached, launch } from "./launch.ts";
+
+const forwardPlan = cached(planConvForward);
+const dgradPlan = cached(planConvDgrad);
+const wgradPlan = cached(planConvWgrad);
+
+/** Order and meaning as in ONNX. Defaults: stride 1, pads 0, dilation 1, groups 1. */
+export interface ConvOptions {
+  readonly stride?: readonly [number, number];
+  /** top, left, bottom, right */
+  readonly pads?: readonly [number, number, number, number];
+  readonly dilation?: readonly [number, number];
+  readonly groups?: number;
+}
+
+export interface ColumnConvOptions extends Omit<ConvOptions, "groups"> {
+  /** Kept columns c·KH·KW + kh·KW + kw of the GEMM matrix, ascending. */
+  readonly taps: readonly number[];
+  /** Default [1,1]. */
+  readonly kernel?: readonly [number, number];
+}
+
+/**
+ * y[N,F,OH,OW] = conv(x[N,C,H,W], w[F,C/groups,KH,KW]) + bias[F], differentiable in all three.
+ *
+ * @throws UserError when the shapes don't fit
+ */
+export function conv2d(tape: Tape, x: Tensor, w: Tensor, bias?: Tensor, options: ConvOptions = {}): Tensor {
+  return convolve(tape, x, w, bias, convShape(x, w, options));
+}
+
+/**
+ * A convolution that kept only the columns `taps` of its GEMM matrix: w is [F,taps.length]; x is [N,C,H,W], or [N,K] for
+ * a linear layer that kept some of its inputs. Differentiable in x, w and bias.
+ *
+ * @throws UserError when the shapes don't fit
+ */
+export function columnConv2d(
+  tape: Tape,
+  x: Tensor,
+  w: Tensor,
+  bias: Tensor | undefined,
+  options: ColumnConvOptions,
+): Tensor {
+  return convolve(tape, x, w, bias, columnConvShape(x, w, options));
+}
+
+/** The geometry of a convolution of these operands. @throws UserError when they don't fit */
+export function convShape(x: HasShape, w: HasShape, options: ConvOptions = {}): ConvShape {
+  const groups = options.groups ?? 1;
+  if (x.shape.length !== 4 || w.shape.length !== 4 || x.shape[1] !== w.shape[1] * groups) {
+    throw new UserError(
+      `convolution: weight [${w.shape}] with groups ${groups} expects ${w.shape[1] * groups} input channels, ` +
+        `input is [${x.shape}]`,
+    );
+  }
+  return { ...geometry(x, options), filters: w.shape[0], kernel: [w.shape[2], w.shape[3]], groups };
+}
+
+/** The geometry of a column-compacted convolution. @throws UserError when the operands don't fit */
+export function columnConvShape(x: HasShape, w: HasShape, options: ColumnConvOptions): ConvShape {
+  const { taps, kernel = [1, 1] } = options;
+  if (w.shape.length !== 2 || w.shape[1] !== taps.length) {
+    throw new UserError(
+      `column convolution: weight [${w.shape}] isn't [F,${taps.length}], one column for each kept tap`,
+    );
+  }
+  const shape = { ...geometry(x, options), filters: w.shape[0], kernel, groups: 1, taps };
+  const columns = shape.channels * kernel[0] * kernel[1];
+  const stray = taps.find((t) => !(t >= 0 && t < columns));
+  if (stray !== undefined) {
+    throw new UserError(`column convolution: tap ${stray} is outside of the input's ${columns} columns`);
+  }
+  return shape;
+}
+
+interface HasShape {
+  readonly shape: readonly number[];
+}
+
+export interface ConvOperands {
+  readonly x: Tensor;
+  /** Not read when `scratch.packed` was prepared. */
+  readonly w: Tensor;
+  readonly bias?: Tensor;
+  /** Added before the activation; shape of y. */
+  readonly residual?: Tensor;
+  readonly y: Tensor;
+}
+
+/**
+ * Inference: y = act(conv(x, w) + bias + residual) into a given tensor. Scratch that isn't given comes from the pool;
+ * a given `scratch.packed` must have been filled by `prepareConv` and is only read.
+ */
+export function convForward(
+  gpu: Gpu,
+  shape: ConvShape,
+  { x, w, bias, residual, y }: ConvOperands,
+  activation: Activation = "none",
+  scratch: Readonly<Record<string, Slice>> = {},
+): void {
+  const plan = inferencePlan(shape, !!bias, !!residual, activation);
+  const steps = "packed" in scratch ? plan.steps : [...plan.prepare, ...plan.steps];
+  launch(gpu, plan, { ...scratch, x, w, bias, residual, y }, convLabel(shape), steps);
+}
+
+/** Bytes of each scratch buffer of `convForward`: "packed" belongs to the weights, the others to one call. */
+export function convScratch(shape: ConvShape): Readonly<Record<string, number>> {
+  return forwardPlan(shape, {}).scratch;
+}
+
+/** Packs the weights into `packed` (of `convScratch(shape).packed` bytes), once for many `convForward`. */
+export function prepareConv(gpu: Gpu, shape: ConvShape, w: Tensor, packed: Slice): void {
+  const plan = forwardPlan(shape, {});
+  launch(gpu, plan, { w, packed }, convLabel(shape), plan.prepare);
+}
+
+function convolve(tape: Tape, x: Tensor, w: Tensor, bias: Tensor | undefined, shape: ConvShape): Tensor {
+  const { gpu } = tape;
+  if (bias && bias.size !== shape.filters) {
+    throw new UserError(`convolution: bias [${bias.shape}] for ${shape.filters} filters`);
+  }
+  const [oh, ow] = convOutput(shape);
+  const y = tape.empty(x.shape.length === 2 ? [shape.batch, shape.filters] : [shape.batch, shape.filters, oh, ow]);
+  convForward(gpu, shape, { x, w, bias, y });
+  tape.record(bias ? [x, w, bias] : [x, w], y, (dy) => {
+    if (tape.needs(x)) {
+      const dx = tape.target(x);
+      launch(gpu, dgradPlan(shape), { dy, w, dx }, `${convLabel(shape)} dgrad`);
+      tape.add(x, dx);
+    }
+    if (tape.needs(w)) {
+      const dw = tape.target(w);
+      launch(gpu, wgradPlan(shape), { x, dy, y: dw }, `${convLabel(shape)} wgrad`);
+      tape.add(w, dw);
+    }
+    if (bias && tape.needs(bias)) tape.add(bias, biasGradient(tape, bias, dy, shape.batch, shape.filters, oh * ow));
+  });
+  return y;
+}
+
+function inferencePlan(shape: ConvShape, bias: boolean, residual: boolean, activation: Activation): ConvLaunch {
+  return forwardPlan(shape, { bias: bias ? "add" : "none", residual: residual ? "add" : "none", activation });
+}
+
+function geometry(x: HasShape, options: ConvOptions): Omit<ConvShape, "filters" | "kernel" | "groups"> {
+  const { stride = [1, 1], pads = [0, 0, 0, 0], dilation = [1, 1] } = options;
+  const [batch, channels, height = 1, width = 1] = x.shape;
+  if (x.shape.length !== 4 && x.shape.length !== 2) {
+    throw new UserError(`convolution: input [${x.shape}] isn't [N,C,H,W]`);
+  }
+  return { batch, channels, height, width, stride, pads, dilation };
+}
+
+function convLabel(s: ConvShape): string {
+  return `conv ${s.filters}×${convTaps(s)} on [${s.batch},${s.channels},${s.height},${s.width}]`;
+}

@@ -1,0 +1,136 @@
+import { planBiasGrad } from "../../../kernels/conv/wgrad.ts";
+import { type GemmShape, planGemm } from "../../../kernels/gemm/plan.ts";
+import type { Epilogue } from "../../../kernels/gemm/steps.ts";
+import { UserError } from "../../errors.ts";
+import type { Gpu, Slice } from "../../gpu/gpu.ts";
+import type { Tape } from "../tape.ts";
+import type { Tensor } from "../tensor.ts";
+import { cached, launch } from "./launch.ts";
+
+const gemmPlan = cached(planGemm);
+const biasGradPlan = cached(planBiasGrad);
+
+export interface MatmulOptions {
+  /** b is [N,K] instead of [K,N]. Default: false. */
+  readonly transB?: boolean;
+}
+
+/** y[M,N] = a[M,K] · b[K,N], differentiable in both. @throws UserError when the shapes don't fit */
+export function matmul(tape: Tape, a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  const transB = options.transB ?? false;
+  const [m, k] = a.shape;
+  const [n, kb] = transB ? b.shape : [b.shape[1], b.shape[0]];
+  if (a.shape.length !== 2 || b.shape.length !== 2 || k !== kb) {
+    throw new UserError(`matmul: [${a.shape}] times [${b.shape}]${transB ? "ᵀ" : ""} doesn't fit`);
+  }
+  const y = tape.empty([m, n]);
+  gemm(tape.gpu, { m, n, k, a: "k", b: transB ? "k" : "rows" }, a, b, y, "matmul");
+  tape.record([a, b], y, (dy) => {
+    if (tape.needs(a)) {
+      const da = tape.target(a);
+      gemm(tape.gpu, { m, n: k, k: n, a: "k", b: transB ? "rows" : "k" }, dy, b, da, "matmul, gradient of a");
+      tape.add(a, da);
+    }
+    if (tape.needs(b)) {
+      const db = tape.target(b);
+      if (transB) gemm(tape.gpu, { m: n, n: k, k: m, a: "rows", b: "rows" }, dy, a, db, "matmul, gradient of b");
+      else gemm(tape.gpu, { m: k, n, k: m, a: "rows", b: "rows" }, a, dy, db, "matmul, gradient of b");
+      tape.add(b, db);
+    }
+  });
+  return y;
+}
+
+/**
+ * y[…,F] = x[…,K] · w[F,K]ᵀ + bias[F], differentiable in all three.
+ *
+ * @throws UserError when the shapes don't fit
+ */
+export function linear(tape: Tape, x: Tensor, w: Tensor, bias?: Tensor): Tensor {
+  const { m, n, k } = linearSize(x, w, bias);
+  const { gpu } = tape;
+  const y = tape.empty([...x.shape.slice(0, -1), n]);
+  linearForward(gpu, { x, w, bias, y });
+  tape.record(bias ? [x, w, bias] : [x, w], y, (dy) => {
+    if (tape.needs(x)) {
+      const dx = tape.target(x);
+      gemm(gpu, { m, n: k, k: n, a: "k", b: "rows" }, dy, w, dx, `linear [${w.shape}] dgrad`);
+      tape.add(x, dx);
+    }
+    if (tape.needs(w)) {
+      const dw = tape.target(w);
+      gemm(gpu, { m: n, n: k, k: m, a: "rows", b: "rows" }, dy, x, dw, `linear [${w.shape}] wgrad`);
+      tape.add(w, dw);
+    }
+    if (bias && tape.needs(bias)) tape.add(bias, biasGradient(tape, bias, dy, m, n, 1));
+  });
+  return y;
+}
+
+export interface LinearOperands {
+  readonly x: Tensor;
+  readonly w: Tensor;
+  readonly bias?: Tensor;
+  /** Added before the activation; shape of y. */
+  readonly residual?: Tensor;
+  readonly y: Tensor;
+}
+
+/**
+ * Inference: y = act(x·wᵀ + bias + residual) into a given tensor. `scratch` as `linearScratch` sizes it, else from the pool.
+ *
+ * @throws UserError when the shapes don't fit
+ */
+export function linearForward(
+  gpu: Gpu,
+  { x, w, bias, residual, y }: LinearOperands,
+  activation: Epilogue["activation"] = "none",
+  scratch: Readonly<Record<string, Slice>> = {},
+): void {
+  const size = linearSize(x, w, bias);
+  const plan = gemmPlan(linearShape(size, !!bias, !!residual, activation));
+  launch(gpu, plan, { ...scratch, a: x, b: w, bias, residual, y }, `linear [${w.shape}]`);
+}
+
+/** Bytes of each scratch buffer that `linearForward` uses for x [m,k] and w [n,k]. */
+export function linearScratch(size: { m: number; n: number; k: number }): Readonly<Record<string, number>> {
+  return gemmPlan(linearShape(size, false, false, "none")).scratch;
+}
+
+/** db[filters] = sum of dy [batch,filters,size] over all but the filters, in `tape.target(bias)`. */
+export function biasGradient(
+  tape: Tape,
+  bias: Tensor,
+  dy: Tensor,
+  batch: number,
+  filters: number,
+  size: number,
+): Tensor {
+  const db = tape.target(bias);
+  launch(tape.gpu, biasGradPlan(batch, filters, size), { dy, y: db }, `bias gradient [${filters}]`);
+  return db;
+}
+
+function gemm(gpu: Gpu, shape: GemmShape, a: Tensor, b: Tensor, y: Tensor, label: string): void {
+  launch(gpu, gemmPlan(shape), { a, b, y }, label);
+}
+
+function linearShape(
+  size: { m: number; n: number; k: number },
+  bias: boolean,
+  residual: boolean,
+  activation: Epilogue["activation"],
+): GemmShape {
+  const { m, n, k } = size;
+  return { m, n, k, a: "k", b: "k", bias: bias ? "add" : "none", residual: residual ? "add" : "none", activation };
+}
+
+function linearSize(x: Tensor, w: Tensor, bias?: Tensor): { m: number; n: number; k: number } {
+  const k = x.shape[x.shape.length - 1];
+  const [n, columns] = w.shape;
+  if (x.shape.length < 2 || w.shape.length !== 2 || columns !== k) {
+    throw new UserError(`linear: weight [${w.shape}] expects ${columns} inputs, x is [${x.shape}]`);
+  }
+  if (bias && bias.size !== n) throw new UserError(`linear: bias [${bias.shape}] for ${n} outputs`);
+  return { m: x.size / k, n, k };
+}

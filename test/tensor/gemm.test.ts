@@ -1,0 +1,135 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { linear, linearForward, linearScratch, matmul } from "../../src/tensor/ops/gemm.ts";
+import { Tape } from "../../src/tensor/tape.ts";
+import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
+import { testGpu } from "../gpu.ts";
+import { matmul64, noise, sumError, type Sums } from "./reference64.ts";
+
+const test = suite("gemm");
+
+/** [m, n, k]: ones, primes, 4k±1, multiples of 4 (vec4 loads), long k (split), LeNet's linear layers cut down. */
+const SIZES = [
+  [1, 1, 1],
+  [1, 3, 2],
+  [3, 1, 5],
+  [2, 2, 4],
+  [4, 4, 4],
+  [5, 7, 3],
+  [8, 8, 8],
+  [9, 8, 12],
+  [12, 20, 16],
+  [13, 29, 31],
+  [1, 64, 100],
+  [1, 10, 501],
+  [64, 10, 500],
+  [17, 5, 800],
+  [16, 100, 84],
+  [33, 36, 65],
+];
+
+for (const [m, n, k] of SIZES) {
+  test(`matmul and linear, forward and gradients: ${m}×${n}×${k}`, async () => {
+    const gpu = await testGpu();
+    const a = noise(m * k, 1), b = noise(n * k, 2), bt = transposed(b, n, k), bias = noise(n, 3), dy = noise(m * n, 4);
+    using ta = Tensor.from(gpu, a, [m, k]);
+    using tb = Tensor.from(gpu, b, [n, k]);
+    using tbt = Tensor.from(gpu, bt, [k, n]);
+    using tbias = Tensor.from(gpu, bias, [n]);
+    using seed = Tensor.from(gpu, dy, [m, n]);
+    const y = matmul64(m, n, k, (i, t) => a[i * k + t], (j, t) => b[j * k + t]);
+    const da = matmul64(m, k, n, (i, j) => dy[i * n + j], (t, j) => b[j * k + t]);
+    const db = matmul64(n, k, m, (j, i) => dy[i * n + j], (t, i) => a[i * k + t]);
+    const dbt = matmul64(k, n, m, (t, i) => a[i * k + t], (j, i) => dy[i * n + j]);
+    const dbias = matmul64(n, 1, m, (j, i) => dy[i * n + j], () => 1);
+    const biased: Sums = {
+      value: y.value.map((v, i) => v + bias[i % n]),
+      magnitude: y.magnitude.map((v, i) => v + Math.abs(bias[i % n])),
+    };
+    {
+      using tape = new Tape(gpu, "train");
+      for (const t of [ta, tbt]) tape.watch(t);
+      const out = matmul(tape, ta, tbt);
+      const [value] = await readTensors([out]);
+      tape.backward(out, seed);
+      const [gotA, gotB] = await readTensors([tape.gradient(ta)!, tape.gradient(tbt)!]);
+      assert.is(sumError(value, y, k), undefined, "matmul");
+      assert.is(sumError(gotA, da, n), undefined, "matmul da");
+      assert.is(sumError(gotB, dbt, m), undefined, "matmul db");
+    }
+    using tape = new Tape(gpu, "train");
+    for (const t of [ta, tb, tbias]) tape.watch(t);
+    const out = linear(tape, ta, tb, tbias);
+    const [value] = await readTensors([out]);
+    tape.backward(out, seed);
+    const grads = await readTensors([ta, tb, tbias].map((t) => tape.gradient(t)!));
+    assert.is(sumError(value, biased, k + 1), undefined, "linear");
+    assert.is(sumError(grads[0], da, n), undefined, "linear dx");
+    assert.is(sumError(grads[1], db, m), undefined, "linear dw");
+    assert.is(sumError(grads[2], dbias, m), undefined, "linear db");
+  });
+}
+
+test("gradients are only computed where they are needed, and flow through a chain", async () => {
+  const gpu = await testGpu();
+  const x = noise(6 * 5, 1), w = noise(7 * 5, 2), v = noise(3 * 7, 3), dy = noise(6 * 3, 4);
+  using tx = Tensor.from(gpu, x, [6, 5]);
+  using tw = Tensor.from(gpu, w, [7, 5]);
+  using tv = Tensor.from(gpu, v, [3, 7]);
+  using seed = Tensor.from(gpu, dy, [6, 3]);
+  using into = Tensor.empty(gpu, [7, 5]);
+  using tape = new Tape(gpu, "train");
+  tape.watch(tw, into);
+  tape.backward(linear(tape, linear(tape, tx, tw), tv), seed);
+  const dh = matmul64(6, 7, 3, (i, j) => dy[i * 3 + j], (h, j) => v[j * 7 + h]).value;
+  const dw = matmul64(7, 5, 6, (h, i) => dh[i * 7 + h], (t, i) => x[i * 5 + t]);
+  const got = await into.read();
+  got.forEach((g, i) => assert.ok(Math.abs(g - dw.value[i]) <= 1e-4 * dw.magnitude[i]));
+  assert.is(tape.gradient(tx), undefined);
+  assert.is(tape.gradient(tv), undefined);
+});
+
+test("fused bias, residual and activation, with given scratch", async () => {
+  const gpu = await testGpu();
+  for (const [m, n, k] of [[5, 7, 9], [2, 6, 600]]) {
+    const x = noise(m * k, 1), w = noise(n * k, 2).map((v) => 9 * v), bias = noise(n, 3), residual = noise(m * n, 4);
+    const plain = matmul64(m, n, k, (i, t) => x[i * k + t], (j, t) => w[j * k + t]);
+    using tx = Tensor.from(gpu, x, [m, k]);
+    using tw = Tensor.from(gpu, w, [n, k]);
+    using tb = Tensor.from(gpu, bias, [n]);
+    using tr = Tensor.from(gpu, residual, [m, n]);
+    using y = Tensor.empty(gpu, [m, n]);
+    const buffers = Object.entries(linearScratch({ m, n, k })).map(([name, bytes]) => {
+      return [name, { buffer: gpu.alloc(bytes), byteOffset: 0, byteLength: bytes }] as const;
+    });
+    for (const [activation, act] of ACTIVATIONS) {
+      linearForward(gpu, { x: tx, w: tw, bias: tb, residual: tr, y }, activation, Object.fromEntries(buffers));
+      const got = await y.read();
+      got.forEach((g, i) => {
+        const expected = act(plain.value[i] + bias[i % n] + residual[i]);
+        assert.ok(Math.abs(g - expected) <= 1e-5 * (plain.magnitude[i] + 2), `${activation} ${i}: ${g}, ${expected}`);
+      });
+    }
+    for (const [, slice] of buffers) slice.buffer.release();
+  }
+});
+
+test("shapes that don't fit are refused", async () => {
+  const gpu = await testGpu();
+  using tape = new Tape(gpu, "eval");
+  assert.throws(() => matmul(tape, tape.empty([2, 3]), tape.empty([4, 5])), /\[2,3\] times \[4,5\]/);
+  assert.throws(() => linear(tape, tape.empty([2, 3]), tape.empty([4, 5])), /expects 5 inputs/);
+  assert.throws(() => linear(tape, tape.empty([2, 5]), tape.empty([4, 5]), tape.empty([3])), /bias \[3\]/);
+});
+
+const ACTIVATIONS = [
+  ["none", (v: number) => v],
+  ["relu", (v: number) => Math.max(0, v)],
+  ["relu6", (v: number) => Math.min(6, Math.max(0, v))],
+] as const;
+
+function transposed(b: Float32Array, n: number, k: number): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: n * k }, (_, i) => b[i % n * k + Math.floor(i / n)]);
+}
+
+test.run();
