@@ -27,11 +27,16 @@ export class Tape {
   readonly #gradients = new Map<Tensor, Gradient>();
   #current: Tensor | undefined;
 
-  constructor(readonly gpu: Gpu, readonly mode: Mode) {}
+  /** @param allocate where ops' outputs come from, if not from the pool: the tape doesn't free those */
+  constructor(
+    readonly gpu: Gpu,
+    readonly mode: Mode,
+    readonly allocate?: (shape: readonly number[], dtype: Dtype) => Tensor,
+  ) {}
 
   /** A tensor with undefined contents that the tape frees. */
   empty(shape: readonly number[], dtype: Dtype = "f32"): Tensor {
-    return this.own(Tensor.empty(this.gpu, shape, dtype));
+    return this.allocate?.(shape, dtype) ?? this.own(Tensor.empty(this.gpu, shape, dtype));
   }
 
   own(tensor: Tensor): Tensor {

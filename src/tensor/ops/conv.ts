@@ -125,6 +125,11 @@ export function prepareConv(gpu: Gpu, shape: ConvShape, w: Tensor, packed: Slice
   launch(gpu, plan, { w, packed }, convLabel(shape), plan.prepare);
 }
 
+/** The output of a convolution of this geometry: [N,F,OH,OW], or [N,F] for an input of rank 2. */
+export function convOutputShape(shape: ConvShape, rank: number): number[] {
+  return rank === 2 ? [shape.batch, shape.filters] : [shape.batch, shape.filters, ...convOutput(shape)];
+}
+
 function convolve(tape: Tape, x: Tensor, w: Tensor, bias: Tensor | undefined, shape: ConvShape): Tensor {
   const { gpu } = tape;
   if (bias && bias.size !== shape.filters) {

@@ -1,0 +1,120 @@
+/** Runs a graph node by node with differentiable ops: how training sees a network, and the plan's unfused twin. */
+import { columnConv2d, type ColumnConvOptions, conv2d, type ConvOptions } from "../tensor/ops/conv.ts";
+import { dropout } from "../tensor/ops/dropout.ts";
+import { linear } from "../tensor/ops/gemm.ts";
+import { borderBias } from "../tensor/ops/border.ts";
+import { batchNorm } from "../tensor/ops/norm.ts";
+import { add, clip, gelu, mul, relu, sigmoid, tanh } from "../tensor/ops/pointwise.ts";
+import { averagePool, globalAveragePool, maxPool } from "../tensor/ops/pool.ts";
+import { concat, gather, pad, reshape, slice } from "../tensor/ops/shape.ts";
+import type { Tape } from "../tensor/tape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import {
+  batchNormAttrs,
+  borderBiasAttrs,
+  clipAttrs,
+  columnConvAttrs,
+  convAttrs,
+  dropoutAttrs,
+  gatherAttrs,
+  geluAttrs,
+  padAttrs,
+  poolAttrs,
+  sliceAttrs,
+} from "./attrs.ts";
+import { concrete, inferNode } from "./infer.ts";
+import type { Graph, Node, OpName } from "./types.ts";
+
+export interface ExecuteOptions {
+  /** Of dropout; default 0. */
+  readonly seed?: number;
+  /** Training step, which dropout draws anew for; default 0. */
+  readonly step?: number;
+}
+
+interface OpContext extends Required<ExecuteOptions> {
+  readonly tape: Tape;
+}
+
+type Execute = (ctx: OpContext, node: Node, inputs: readonly Tensor[]) => Tensor;
+
+/**
+ * The graph's first output for `input` (its only input, [N, …]). In a tape of mode "train" batch norms use the batch's
+ * statistics and update the running ones in place, and dropout drops.
+ */
+export function execute(
+  tape: Tape,
+  graph: Graph,
+  params: ReadonlyMap<string, Tensor>,
+  input: Tensor,
+  { seed = 0, step = 0 }: ExecuteOptions = {},
+): Tensor {
+  const ctx: OpContext = { tape, seed, step };
+  const values = new Map<string, Tensor>([[graph.inputs[0].name, input]]);
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map((name) => values.get(name) ?? params.get(name)!);
+    values.set(node.outputs[0], OPS[node.op](ctx, node, inputs));
+  }
+  return values.get(graph.outputs[0])!;
+}
+
+/** Every operator that a graph can hold. The tests ask for a float64 oracle of each. */
+export const OPS: Readonly<Record<OpName, Execute>> = {
+  Conv: ({ tape }, node, [x, w, b]) => conv2d(tape, x, w, b, convOptions(node)),
+  ColumnConv: ({ tape }, node, [x, w, b]) => columnConv2d(tape, x, w, b, columnConvOptions(node)),
+  Gemm: ({ tape }, _node, [x, w, b]) => linear(tape, x, w, b),
+  BatchNormalization({ tape }, node, [x, gamma, beta, mean, variance]) {
+    const { epsilon, momentum } = batchNormAttrs(node);
+    return batchNorm(tape, x, gamma, beta, mean, variance, { epsilon, momentum });
+  },
+  Relu: ({ tape }, _node, [x]) => relu(tape, x),
+  Clip({ tape }, node, [x]) {
+    const { min, max } = clipAttrs(node);
+    return clip(tape, x, min, max);
+  },
+  Gelu: ({ tape }, node, [x]) => gelu(tape, x, geluAttrs(node).approximate),
+  Sigmoid: ({ tape }, _node, [x]) => sigmoid(tape, x),
+  Tanh: ({ tape }, _node, [x]) => tanh(tape, x),
+  Add: ({ tape }, _node, [a, b]) => add(tape, a, b),
+  Mul: ({ tape }, _node, [a, b]) => mul(tape, a, b),
+  MaxPool({ tape }, node, [x]) {
+    const { kernel, strides, pads } = poolAttrs(node);
+    return maxPool(tape, x, { kernel, strides, pads });
+  },
+  AveragePool({ tape }, node, [x]) {
+    const { kernel, strides, pads, countIncludePad } = poolAttrs(node);
+    return averagePool(tape, x, { kernel, strides, pads, over: countIncludePad ? "window" : "inside" });
+  },
+  GlobalAveragePool: ({ tape }, _node, [x]) => globalAveragePool(tape, x),
+  Flatten: reshaped,
+  Reshape: reshaped,
+  Concat: ({ tape }, _node, inputs) => concat(tape, inputs),
+  Slice: ({ tape }, node, [x]) => slice(tape, x, sliceAttrs(node, x.shape)),
+  Pad({ tape }, node, [x]) {
+    const { begins, ends } = padAttrs(node, x.shape.length);
+    return pad(tape, x, begins, ends);
+  },
+  Gather: ({ tape }, node, [x]) => gather(tape, x, gatherAttrs(node).indices),
+  Dropout({ tape, seed, step }, node, [x]) {
+    return dropout(tape, x, dropoutAttrs(node).ratio, { seed, stream: node.name, step });
+  },
+  Identity: (_ctx, _node, [x]) => x,
+  BorderBias({ tape }, node, [x, table]) {
+    const { rows, cols } = borderBiasAttrs(node);
+    return borderBias(tape, x, table, rows, cols);
+  },
+};
+
+export function convOptions(node: Node): ConvOptions {
+  const { strides, pads, dilations, group } = convAttrs(node);
+  return { stride: strides, pads, dilation: dilations, groups: group };
+}
+
+export function columnConvOptions(node: Node): ColumnConvOptions {
+  const { strides, pads, dilations, kernel, taps } = columnConvAttrs(node);
+  return { stride: strides, pads, dilation: dilations, kernel, taps };
+}
+
+function reshaped({ tape }: OpContext, node: Node, [x]: readonly Tensor[]): Tensor {
+  return reshape(tape, x, concrete(inferNode(node, [x.shape]), x.shape[0]));
+}

@@ -1,0 +1,66 @@
+/** Which nodes one kernel does: a layer with the residual add and the activation after it. Pure. */
+import { clipAttrs } from "./attrs.ts";
+import { inferShapes } from "./infer.ts";
+import { consumers } from "./names.ts";
+import type { Graph, Node } from "./types.ts";
+
+export interface FusedStep {
+  readonly node: Node;
+  /** The value that is added before the activation. */
+  readonly residual?: string;
+  readonly activation: "none" | "relu" | "relu6";
+  /** What the step makes: the last fused node's output. */
+  readonly output: string;
+}
+
+const LAYERS: readonly string[] = ["Conv", "ColumnConv", "Gemm"];
+
+/** The graph's nodes in order of execution, with `Add` and `Relu`/`Relu6` drawn into the layer before them. */
+export function fuse(graph: Graph): FusedStep[] {
+  const readers = consumers(graph);
+  const shapes = inferShapes(graph);
+  const made = new Set(graph.inputs.map(({ name }) => name));
+  const done = new Set<Node>();
+  const steps: FusedStep[] = [];
+  const follower = (value: string): Node | undefined => {
+    const next = readers.get(value);
+    return next?.length === 1 && !graph.outputs.includes(value) ? next[0] : undefined;
+  };
+  for (const node of graph.nodes) {
+    if (done.has(node)) continue;
+    let output = node.outputs[0];
+    let residual: string | undefined;
+    let activation: FusedStep["activation"] = "none";
+    if (LAYERS.includes(node.op)) {
+      const sum = follower(output);
+      const other = sum?.op === "Add" ? sum.inputs.find((name) => name !== output) : undefined;
+      // The other operand must exist by now, and have the same shape: broadcasts and parameters stay nodes of their own.
+      if (sum && other && made.has(other) && sameShape(shapes.get(other), shapes.get(output))) {
+        residual = other;
+        output = sum.outputs[0];
+        done.add(sum);
+      }
+      const next = follower(output);
+      const kind = next && activationOf(next);
+      if (next && kind) {
+        activation = kind;
+        output = next.outputs[0];
+        done.add(next);
+      }
+    }
+    steps.push({ node, residual, activation, output });
+    made.add(output);
+  }
+  return steps;
+}
+
+function activationOf(node: Node): "relu" | "relu6" | undefined {
+  if (node.op === "Relu") return "relu";
+  if (node.op !== "Clip") return undefined;
+  const { min, max } = clipAttrs(node);
+  return min === 0 && max === 6 ? "relu6" : undefined;
+}
+
+function sameShape(a: readonly unknown[] | undefined, b: readonly unknown[] | undefined): boolean {
+  return !!a && !!b && a.length === b.length && a.every((d, i) => d === b[i]);
+}

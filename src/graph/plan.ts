@@ -1,0 +1,196 @@
+/**
+ * A network compiled for inference at one batch size: batch norms folded, residual adds and activations inside the
+ * layers' kernels, weights packed once, every buffer allocated once and reused as soon as its last reader is done.
+ */
+import type { Gpu, GpuBuffer } from "../gpu/gpu.ts";
+import {
+  columnConvShape,
+  convForward,
+  convOutputShape,
+  convScratch,
+  convShape,
+  prepareConv,
+} from "../tensor/ops/conv.ts";
+import { linearForward } from "../tensor/ops/gemm.ts";
+import { Tape } from "../tensor/tape.ts";
+import { type Dtype, elements, Tensor } from "../tensor/tensor.ts";
+import { columnConvOptions, convOptions, OPS } from "./execute.ts";
+import { foldForInference } from "./fold.ts";
+import { fuse, type FusedStep } from "./fuse.ts";
+import { concrete, inferShapes } from "./infer.ts";
+import type { Model } from "./types.ts";
+
+export interface InferencePlan {
+  readonly batch: number;
+  /** Overwritten by each run. */
+  readonly output: Tensor;
+  /** How many kernels-worth of nodes were left after fusing. */
+  readonly steps: readonly FusedStep[];
+  /** Records one forward pass. `input` has the graph's input shape at this batch. */
+  run(input: Tensor): Tensor;
+  dispose(): void;
+}
+
+type Values = Map<string, Tensor>;
+/** Records one step: reads and sets `values`, takes its output from the tape. */
+type Launch = (values: Values, tape: Tape) => void;
+
+/** Compiles `model`. Parameters are uploaded; the plan keeps nothing of the model. */
+export function compilePlan(gpu: Gpu, model: Model, batch: number): InferencePlan {
+  const { graph, params } = foldForInference(model).model;
+  const shapes = inferShapes(graph);
+  const steps = fuse(graph);
+  const memory = createMemory(gpu);
+  const weights: Values = new Map();
+  for (const [name, { shape, data }] of params) weights.set(name, memory.keep(Tensor.from(gpu, data, shape)));
+  const [{ name: inputName, shape }] = graph.inputs;
+  const inputShape = concrete(shape, batch);
+  const launches = steps.map((step) => {
+    const inputs = step.node.inputs.map((name) => concrete(shapes.get(name) ?? graph.params[name].shape, batch));
+    return launcher(gpu, step, inputs, weights, memory);
+  });
+
+  const { allocated, output } = assignBuffers();
+
+  /** One dry run decides which buffer each step writes; later runs replay the same choice. */
+  function assignBuffers(): { allocated: Tensor[][]; output: Tensor } {
+    const lastUse = new Map<string, number>();
+    steps.forEach(({ node, residual, output }, i) => {
+      for (const name of [...node.inputs, residual ?? output, output]) lastUse.set(name, i);
+    });
+    lastUse.set(graph.outputs[0], steps.length);
+    using input = Tensor.zeros(gpu, inputShape);
+    const values: Values = new Map([[inputName, input]]);
+    const tapes: Tape[] = [];
+    const allocated = steps.map((step, i) => {
+      const tensors: Tensor[] = [];
+      const tape = new Tape(gpu, "eval", (shape, dtype) => {
+        tensors.push(memory.take(shape, dtype));
+        return tensors[tensors.length - 1];
+      });
+      tapes.push(tape);
+      launches[i](values, tape);
+      memory.hold(values.get(step.output)!);
+      for (const tensor of tensors) memory.recycle(tensor);
+      for (const [name, last] of lastUse) {
+        const value = values.get(name);
+        if (last === i && value) memory.drop(value);
+      }
+      return tensors;
+    });
+    const result = values.get(graph.outputs[0])!;
+    const output = memory.keep(result.view(result.shape));
+    for (const tape of tapes) tape.dispose();
+    return { allocated, output };
+  }
+
+  return {
+    batch,
+    output,
+    steps,
+    run(input) {
+      if (input.size !== elements(inputShape)) {
+        throw new RangeError(`the plan takes [${inputShape}], got [${input.shape}]`);
+      }
+      const values: Values = new Map([[inputName, input]]);
+      const tapes = steps.map((_, i) => {
+        let next = 0;
+        const tape = new Tape(gpu, "eval", () => allocated[i][next++]);
+        launches[i](values, tape);
+        return tape;
+      });
+      for (const tape of tapes) tape.dispose();
+      return output;
+    },
+    dispose: memory.dispose,
+  };
+}
+
+/** How to record one step: layers through their fused kernels, everything else as the interpreter does it. */
+function launcher(gpu: Gpu, step: FusedStep, inputs: number[][], weights: Values, memory: Memory): Launch {
+  const { node, residual, activation, output } = step;
+  const value = (values: Values, name: string) => values.get(name) ?? weights.get(name)!;
+  const operands = (values: Values) => ({
+    x: value(values, node.inputs[0]),
+    w: weights.get(node.inputs[1])!,
+    bias: node.inputs[2] === undefined ? undefined : weights.get(node.inputs[2])!,
+    residual: residual === undefined ? undefined : value(values, residual),
+  });
+  if (node.op === "Gemm") {
+    return (values, tape) => {
+      const given = operands(values);
+      const y = tape.empty([...given.x.shape.slice(0, -1), given.w.shape[0]]);
+      linearForward(gpu, { ...given, y }, activation);
+      values.set(output, y);
+    };
+  }
+  if (node.op === "Conv" || node.op === "ColumnConv") {
+    const [x, w] = inputs.map((shape) => ({ shape }));
+    const shape = node.op === "Conv"
+      ? convShape(x, w, convOptions(node))
+      : columnConvShape(x, w, columnConvOptions(node));
+    const scratch: Record<string, Tensor> = {};
+    for (const [name, bytes] of Object.entries(convScratch(shape))) {
+      scratch[name] = memory.keep(Tensor.empty(gpu, [Math.ceil(bytes / 4)]));
+    }
+    if (scratch.packed) prepareConv(gpu, shape, weights.get(node.inputs[1])!, scratch.packed);
+    const size = convOutputShape(shape, x.shape.length);
+    return (values, tape) => {
+      const y = tape.empty(size);
+      convForward(gpu, shape, { ...operands(values), y }, activation, scratch);
+      values.set(output, y);
+    };
+  }
+  return (values, tape) => {
+    const given = node.inputs.map((name) => value(values, name));
+    values.set(output, OPS[node.op]({ tape, seed: 0, step: 0 }, node, given));
+  };
+}
+
+/** The plan's own buffers: kept apart from the pool, since their contents must survive from step to step of a run. */
+interface Memory {
+  /** Freed with the plan. */
+  keep(tensor: Tensor): Tensor;
+  take(shape: readonly number[], dtype: Dtype): Tensor;
+  /** One more value lies in this tensor's buffer; `drop`: one less. A buffer without values may be taken again. */
+  hold(value: Tensor): void;
+  drop(value: Tensor): void;
+  /** Makes a taken buffer that no value lies in (scratch) free again. */
+  recycle(tensor: Tensor): void;
+  dispose(): void;
+}
+
+function createMemory(gpu: Gpu): Memory {
+  const kept: Tensor[] = [];
+  const values = new Map<GpuBuffer, number>();
+  const free: GpuBuffer[] = [];
+  const settle = (buffer: GpuBuffer, change: number) => {
+    const count = values.get(buffer);
+    // A view of the plan's input lies in a buffer that isn't ours.
+    if (count === undefined) return;
+    values.set(buffer, count + change);
+    if (count + change === 0 && !free.includes(buffer)) free.push(buffer);
+  };
+  const memory: Memory = {
+    keep(tensor) {
+      kept.push(tensor);
+      return tensor;
+    },
+    take(shape, dtype) {
+      const bytes = Math.max(4, elements(shape) * 4);
+      const fitting = free.filter((buffer) => buffer.bytes >= bytes).sort((a, b) => a.bytes - b.bytes)[0];
+      if (fitting) free.splice(free.indexOf(fitting), 1);
+      const buffer = fitting?.retain() ?? gpu.alloc(bytes, `activation [${shape}]`);
+      if (!values.has(buffer)) values.set(buffer, 0);
+      return memory.keep(new Tensor(gpu, buffer, 0, shape, dtype));
+    },
+    hold: (value) => settle(value.buffer, 1),
+    drop: (value) => settle(value.buffer, -1),
+    recycle: (tensor) => settle(tensor.buffer, 0),
+    dispose() {
+      for (const tensor of kept) tensor.dispose();
+      kept.length = 0;
+    },
+  };
+  return memory;
+}

@@ -1,0 +1,82 @@
+/**
+ * Times several ways of doing the same work against each other: warm-up first, repeats inside one submit until a sample
+ * is long enough for the clock, then A/B/A/B rounds whose order rotates, so that a machine that slows down slows all of
+ * them. Medians and MADs, never means.
+ */
+import type { Gpu, Timing } from "../gpu/gpu.ts";
+import { mad, median } from "./stats.ts";
+
+export interface Contestant {
+  readonly name: string;
+  /** Records the work once. */
+  readonly record: () => void;
+}
+
+export interface Measured {
+  readonly name: string;
+  readonly medianMs: number;
+  readonly madMs: number;
+  readonly samples: number;
+  readonly clock: Timing["clock"];
+  readonly quantumMs: number;
+}
+
+export interface MeasureOptions {
+  /** Time to spend on each contestant, in seconds; default 1. */
+  readonly seconds?: number;
+  /** Samples of each at least; default 5. */
+  readonly minSamples?: number;
+  /** Samples of each at most; default 60. */
+  readonly maxSamples?: number;
+}
+
+const MIN_SAMPLE_MS = 5;
+const MIN_SAMPLE_QUANTA = 100;
+
+/** Per-run times of each contestant, in the given order. */
+export async function measureInterleaved(
+  gpu: Gpu,
+  contestants: readonly Contestant[],
+  options: MeasureOptions = {},
+): Promise<Measured[]> {
+  const { seconds = 1, minSamples = 5, maxSamples = 60 } = options;
+  const repeats: number[] = [];
+  for (const contestant of contestants) repeats.push(await calibrate(gpu, contestant));
+  const samples = contestants.map(() => [] as number[]);
+  const spent = contestants.map(() => 0);
+  let timing: Timing = { ms: 0, clock: "wall clock", quantumMs: 0 };
+  for (let round = 0; round < maxSamples; round++) {
+    const hungry = contestants.some((_, i) => samples[i].length < minSamples || spent[i] < seconds * 1000);
+    if (!hungry) break;
+    for (let k = 0; k < contestants.length; k++) {
+      const i = (k + round) % contestants.length;
+      timing = await gpu.time(() => repeat(repeats[i], contestants[i].record));
+      samples[i].push(timing.ms / repeats[i]);
+      spent[i] += timing.ms;
+    }
+  }
+  return contestants.map(({ name }, i) => ({
+    name,
+    medianMs: median(samples[i]),
+    madMs: mad(samples[i]),
+    samples: samples[i].length,
+    clock: timing.clock,
+    quantumMs: timing.quantumMs,
+  }));
+}
+
+/** Warms up, and finds how many repeats make a sample that the clock resolves. */
+async function calibrate(gpu: Gpu, { record }: Contestant): Promise<number> {
+  await gpu.time(record);
+  let repeats = 1;
+  for (;;) {
+    const { ms, quantumMs } = await gpu.time(() => repeat(repeats, record));
+    const wanted = Math.max(MIN_SAMPLE_MS, MIN_SAMPLE_QUANTA * quantumMs);
+    if (ms >= wanted) return repeats;
+    repeats = Math.max(repeats + 1, Math.ceil(repeats * Math.min(10, 1.3 * wanted / Math.max(ms, 1e-3))));
+  }
+}
+
+function repeat(times: number, work: () => void): void {
+  for (let i = 0; i < times; i++) work();
+}

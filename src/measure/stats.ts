@@ -1,0 +1,13 @@
+/** The middle value; the mean of the two middle ones for an even count. */
+export function median(values: readonly number[]): number {
+  if (values.length === 0) throw new RangeError("the median of no values");
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Median absolute deviation from the median, unscaled. */
+export function mad(values: readonly number[]): number {
+  const centre = median(values);
+  return median(values.map((v) => Math.abs(v - centre)));
+}

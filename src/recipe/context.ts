@@ -1,0 +1,25 @@
+/** What a stage works with: the device, the data, the run's state, and ways to show, log and keep what it does. */
+import type { Gpu } from "../gpu/gpu.ts";
+import type { HostTensor } from "../graph/types.ts";
+import type { Splits } from "../data/types.ts";
+import type { Store } from "../store/types.ts";
+import type { RunState, StageProgress } from "./run.ts";
+import type { Recipe } from "./schema.ts";
+import type { Ui } from "./ui.ts";
+
+export interface RunContext {
+  readonly gpu: Gpu;
+  readonly recipe: Recipe;
+  readonly data: Splits;
+  readonly store: Store;
+  readonly dir: string;
+  readonly ui: Ui;
+  readonly signal: AbortSignal | undefined;
+  readonly state: RunState;
+  /** Adds a line to log.jsonl. */
+  log(event: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Writes the checkpoint, with how far the stage in progress has got. */
+  save(cursor: unknown, tensors: ReadonlyMap<string, HostTensor>): Promise<void>;
+  /** Where an earlier process left this stage; only the first call gives it. */
+  takeProgress(): StageProgress | undefined;
+}

@@ -1,0 +1,184 @@
+/**
+ * Trains the run's network for some epochs, in a way that can be stopped anywhere: a checkpoint after each epoch (and at
+ * an interruption, within one), from which the same bits follow.
+ */
+import type { HostTensor, Params } from "../graph/types.ts";
+import { createOptimizer, type Optimizer as Updater, type OptimizerOptions } from "../tensor/optimizer.ts";
+import { diverged, Interrupted } from "../train/errors.ts";
+import { EPOCH_START, type EpochProgress, trainEpoch } from "../train/epoch.ts";
+import { evaluate } from "../train/evaluate.ts";
+import { learningRate } from "../train/schedule.ts";
+import { createTrainState, setMask, type TrainState } from "../train/state.ts";
+import type { RunContext } from "./context.ts";
+import type { StageProgress } from "./run.ts";
+import type { Optimizer, Schedule } from "./training.ts";
+
+export interface FitOptions {
+  /** Shown and logged: "train", "admm 1/2". */
+  readonly label: string;
+  readonly epochs: number;
+  readonly optimizer: Optimizer;
+  readonly schedule: Schedule;
+  readonly labelSmoothing: number;
+  /** Epochs after which the schedule starts anew; default: all of them. */
+  readonly period?: number;
+  /** Names this phase within its stage in the checkpoint. */
+  readonly phase: Readonly<Record<string, number | string>>;
+  /** What else happens beside training (ADMM). */
+  readonly companion?: (state: TrainState, optimizer: Updater) => Companion;
+}
+
+/** Something that goes along with training and has state of its own. */
+export interface Companion {
+  /** Before the first epoch of a phase that isn't resumed. */
+  start(): Promise<void>;
+  /** After epoch `epoch` (from 0). */
+  afterEpoch(epoch: number): Promise<Readonly<Record<string, unknown>>>;
+  snapshot(): Promise<{ cursor: unknown; tensors: Map<string, HostTensor> }>;
+  restore(saved: StageProgress): void;
+  dispose(): void;
+}
+
+interface Cursor {
+  readonly phase: Readonly<Record<string, number | string>>;
+  readonly epoch: number;
+  /** The run's count of epochs when this one began. */
+  readonly number: number;
+  readonly progress: EpochProgress;
+  readonly steps: number;
+  readonly companion: unknown;
+}
+
+/** The phase that a saved stage was in, if it was training. */
+export function savedPhase(progress: StageProgress | undefined): Cursor["phase"] | undefined {
+  return (progress?.cursor as Cursor | undefined)?.phase;
+}
+
+/** Trains `ctx.state.model` under `ctx.state.masks` and puts the result back. `saved` is this phase's own progress. */
+export async function fit(ctx: RunContext, options: FitOptions, saved?: StageProgress): Promise<void> {
+  const { gpu, recipe, data } = ctx;
+  const state = createTrainState(gpu, ctx.state.model);
+  if (ctx.state.masks.size > 0) setMask(state, ctx.state.masks);
+  const optimizer = createOptimizer(gpu, state.weights.layout, optimizerOptions(options.optimizer));
+  const treat = (name: string) => ({
+    weightDecay: ctx.state.model.graph.params[name].role === "weight" ? options.optimizer.weightDecay : 0,
+  });
+  optimizer.setSegments(treat);
+  const companion = options.companion?.(state, optimizer);
+  const ui = ctx.ui.stage(options.label, options.epochs * 1000);
+  try {
+    let cursor = saved && restore(saved, state, optimizer, companion);
+    if (!cursor) await companion?.start();
+    const period = options.period ?? options.epochs;
+    let accuracy: number | undefined;
+    for (let epoch = cursor?.epoch ?? 0; epoch < options.epochs; epoch++) {
+      const number = cursor?.number ?? ctx.state.epoch++;
+      const lr = (fraction: number) =>
+        learningRate(options.optimizer.lr, options.schedule, epoch % period + fraction, period);
+      const saveAt = async (epochAt: number, numberAt: number | undefined, progress: EpochProgress) =>
+        await ctx.save(
+          ...await snapshot(state, optimizer, companion, {
+            phase: options.phase,
+            epoch: epochAt,
+            number: numberAt,
+            progress,
+          }),
+        );
+      try {
+        const result = await trainEpoch(state, optimizer, {
+          data: data.train,
+          batch: recipe.batch,
+          seed: recipe.seed,
+          epoch: number,
+          augment: recipe.data.augment,
+          labelSmoothing: options.labelSmoothing,
+          lr,
+          from: cursor?.progress,
+          signal: ctx.signal,
+          onProgress: (p, batches) =>
+            ui.update(Math.floor((epoch + p.batch / batches) * 1000), {
+              loss: p.lossSum / p.samples,
+              accuracy,
+              text: `epoch ${epoch + 1}/${options.epochs}`,
+            }),
+        });
+        if (!result.finite) {
+          throw diverged(options.label, epoch, options.epochs, lr(result.batch * recipe.batch / data.train.count));
+        }
+        cursor = undefined;
+        const more = await companion?.afterEpoch(epoch);
+        const validation = await evaluate(gpu, state.graph, state.params, data.validation);
+        accuracy = validation.accuracy;
+        ui.update((epoch + 1) * 1000, {
+          loss: result.lossSum / result.samples,
+          accuracy,
+          text: `epoch ${epoch + 1}/${options.epochs}`,
+        });
+        await ctx.log({
+          phase: options.label,
+          epoch: epoch + 1,
+          loss: result.lossSum / result.samples,
+          trainAccuracy: result.correct / result.samples,
+          validationLoss: validation.loss,
+          validationAccuracy: validation.accuracy,
+          ...more,
+        });
+        await saveAt(epoch + 1, undefined, EPOCH_START);
+      } catch (error) {
+        if (error instanceof Interrupted) await saveAt(epoch, number, error.cause as EpochProgress);
+        throw error;
+      }
+    }
+    ctx.state.model = { graph: state.graph, params: await state.download() };
+    ui.done(accuracy === undefined ? undefined : `validation accuracy ${(100 * accuracy).toFixed(2)} %`);
+  } catch (error) {
+    ui.done();
+    throw error;
+  } finally {
+    companion?.dispose();
+    optimizer.dispose();
+    state.dispose();
+  }
+}
+
+/** The recipe's optimizer in the words of the tensor library. */
+function optimizerOptions(optimizer: Optimizer): OptimizerOptions {
+  if (optimizer.kind !== "sgd") return optimizer;
+  return { kind: "sgd", momentum: optimizer.momentum, form: optimizer.nesterov ? "nesterov" : "heavy-ball" };
+}
+
+async function snapshot(
+  state: TrainState,
+  optimizer: Updater,
+  companion: Companion | undefined,
+  at: { phase: Cursor["phase"]; epoch: number; number: number | undefined; progress: EpochProgress },
+): Promise<[unknown, Map<string, HostTensor>]> {
+  const tensors = new Map<string, HostTensor>();
+  for (const [name, tensor] of await state.download()) tensors.set(`param/${name}`, tensor);
+  for (const [role, arena] of optimizer.state) {
+    for (const [name, tensor] of await arena.download()) tensors.set(`${role}/${name}`, tensor);
+  }
+  const more = await companion?.snapshot();
+  for (const [name, tensor] of more?.tensors ?? []) tensors.set(`companion/${name}`, tensor);
+  return [{ ...at, steps: optimizer.steps, companion: more?.cursor ?? null }, tensors];
+}
+
+function restore(
+  saved: StageProgress,
+  state: TrainState,
+  optimizer: Updater,
+  companion: Companion | undefined,
+): Cursor {
+  const cursor = saved.cursor as Cursor;
+  const part = (prefix: string): Params =>
+    new Map(
+      [...saved.tensors].filter(([name]) => name.startsWith(`${prefix}/`)).map((
+        [name, tensor],
+      ) => [name.slice(prefix.length + 1), tensor]),
+    );
+  for (const [name, { data }] of part("param")) state.gpu.write(state.params.get(name)!, data);
+  for (const [role, arena] of optimizer.state) arena.upload(part(role));
+  optimizer.steps = cursor.steps;
+  companion?.restore({ cursor: cursor.companion, tensors: part("companion") });
+  return cursor;
+}

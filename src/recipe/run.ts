@@ -1,0 +1,123 @@
+/** What a run knows so far, and how it is kept: everything that `--resume` needs to end in the same bits. */
+import { UserError } from "../errors.ts";
+import { type CheckpointTensor, loadCheckpoint, saveCheckpoint } from "../formats/checkpoint.ts";
+import type { Graph, HostTensor, IndexMap, Model, Params } from "../graph/types.ts";
+import type { Latency, Point } from "../report/types.ts";
+import type { Store } from "../store/types.ts";
+
+/** A constraint as asked for and as solved, in the dense network's terms. */
+export interface KeptRecord {
+  readonly name: string;
+  readonly kind: string;
+  readonly keep: number;
+  readonly groups: number;
+}
+
+/** What is true between two stages. */
+export interface RunState {
+  /** Index of the stage in progress. */
+  stage: number;
+  /** Training epochs begun so far, over all stages: keys every shuffle and augmentation. */
+  epoch: number;
+  /** The network as it is now, and 0/1 masks of its parameters (absent: all ones). */
+  model: Model;
+  masks: Params;
+  /** The network before anything was pruned, and where `model`'s parameters lie in it. */
+  dense: Model;
+  origin: IndexMap;
+  points: Point[];
+  baseline: Point | undefined;
+  controls: { magnitude?: Point; random?: Point; scratch?: Point };
+  kept: KeptRecord[];
+  /** Epochs of training that the baseline got, and that each pruning stage's retraining got. */
+  trained: { baseline: number; retrain: number };
+  admm: { layer: string; residual: number }[];
+  equivalence: { maxAbs: number; maxRel: number; inputs: number } | undefined;
+  requested: Record<string, number>;
+  achieved: Record<string, number>;
+  latency: Latency[];
+}
+
+/** Where a stage stopped inside itself: its own cursor, and tensors (optimizer, Z, U …) that only it understands. */
+export interface StageProgress {
+  /** Plain JSON data. */
+  readonly cursor: unknown;
+  readonly tensors: ReadonlyMap<string, HostTensor>;
+}
+
+export interface SavedRun {
+  readonly state: RunState;
+  readonly progress: StageProgress | undefined;
+  /** The log's length when this was saved. */
+  readonly logBytes: number;
+}
+
+const FILE = "checkpoint.safetensors";
+
+export async function saveRun(
+  store: Store,
+  dir: string,
+  recipeHash: string,
+  { state, progress, logBytes }: SavedRun,
+): Promise<void> {
+  const tensors = new Map<string, CheckpointTensor>();
+  const put = (prefix: string, params: ReadonlyMap<string, HostTensor>) => {
+    for (const [name, tensor] of params) tensors.set(`${prefix}/${name}`, tensor);
+  };
+  put("model", state.model.params);
+  put("mask", state.masks);
+  put("dense", state.dense.params);
+  if (progress) put("stage", progress.tensors);
+  const { model, masks: _masks, dense, origin, ...rest } = state;
+  await saveCheckpoint(store, `${dir}/${FILE}`, {
+    tensors,
+    state: {
+      recipe: recipeHash,
+      logBytes,
+      cursor: progress?.cursor ?? null,
+      graph: model.graph,
+      denseGraph: dense.graph,
+      origin: [...origin],
+      ...rest,
+    },
+  });
+}
+
+/** The saved run in `dir`; undefined where there is none. Throws UserError for another recipe's or a damaged checkpoint. */
+export async function loadRun(store: Store, dir: string, recipeHash: string): Promise<SavedRun | undefined> {
+  const file = `${dir}/${FILE}`;
+  const checkpoint = await loadCheckpoint<Record<string, unknown>>(store, file);
+  if (!checkpoint) return undefined;
+  const { recipe, logBytes, cursor, graph, denseGraph, origin, ...rest } = checkpoint.state;
+  if (recipe !== recipeHash) {
+    throw new UserError(
+      `${file}: was written by another recipe than ${dir}/recipe.yaml: restore that file, or start a new run with --out`,
+    );
+  }
+  const part = (prefix: string) => {
+    const found = new Map<string, HostTensor>();
+    for (const [name, { shape, data }] of checkpoint.tensors) {
+      if (name.startsWith(`${prefix}/`)) {
+        found.set(name.slice(prefix.length + 1), { shape, data: data as Float32Array<ArrayBuffer> });
+      }
+    }
+    return found;
+  };
+  return {
+    logBytes: logBytes as number,
+    progress: cursor === null ? undefined : { cursor, tensors: part("stage") },
+    state: {
+      ...rest as unknown as RunState,
+      model: { graph: graph as unknown as Graph, params: part("model") },
+      masks: part("mask"),
+      dense: { graph: denseGraph as unknown as Graph, params: part("dense") },
+      origin: new Map(origin as unknown as [string, { source: string; keep: (number[] | null)[] }][]),
+    },
+  };
+}
+
+/** SHA-256 of the recipe's effective text, in hexadecimal. */
+export async function hashText(text: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  return [...digest].map((b) => b.toString(16).padStart(2, "0")).join("");
+}
