@@ -1,0 +1,80 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { denoStore, describeStoreError } from "../../src/store/deno.ts";
+
+const test = suite("store: atomic files");
+const root = await Deno.makeTempDir({ prefix: "secateur-atomic-" });
+
+test("what a killed writer left behind is neither seen nor in the way", async () => {
+  const store = denoStore();
+  await Deno.writeTextFile(`${root}/.run.bin.tmp`, "half a file, lo");
+  assert.equal(await store.list(root), []);
+  await store.write(`${root}/run.bin`, new Uint8Array([1, 2, 3]));
+  assert.equal(await store.list(root), [`${root}/run.bin`]);
+  assert.equal([...Deno.readDirSync(root)].map((entry) => entry.name), ["run.bin"]);
+});
+
+test("a write that fails at the last moment leaves no temporary file", async () => {
+  await Deno.mkdir(`${root}/target/full`, { recursive: true });
+  const error = await denoStore().write(`${root}/target`, new Uint8Array(9)).then(() => undefined, (e) => e);
+  assert.match(error.message, /it is a folder/);
+  assert.not.ok([...Deno.readDirSync(root)].some((entry) => entry.name.endsWith(".tmp")));
+});
+
+test("kill -9 amid writes leaves a whole file", async () => {
+  const file = `${root}/big.bin`;
+  const size = 2 ** 23;
+  const module = new URL("../../src/store/deno.ts", import.meta.url).href;
+  const code = `import { denoStore } from "${module}";
+    const store = denoStore();
+    for (let i = 0;; i = (i + 1) % 256) await store.write(${JSON.stringify(file)}, new Uint8Array(${size}).fill(i));`;
+  const child = new Deno.Command(Deno.execPath(), { args: ["eval", code], stdout: "null", stderr: "null" }).spawn();
+  const started = performance.now();
+  while (await denoStore().size(file) === undefined && performance.now() - started < 20_000) await pause(5);
+  for (let look = 0; look < 20; look++) {
+    requireWhole(Deno.readFileSync(file), size);
+    await pause(7);
+  }
+  child.kill("SIGKILL");
+  await child.status;
+  requireWhole(Deno.readFileSync(file), size);
+  assert.equal((await denoStore().list(root)).filter((path) => path.endsWith("big.bin")), [file]);
+});
+
+test("links to folders are not followed", async () => {
+  await denoStore().write(`${root}/loop/a.txt`, new Uint8Array());
+  await Deno.symlink(`${root}/loop`, `${root}/loop/again`);
+  assert.equal(await denoStore().list(`${root}/loop`), [`${root}/loop/a.txt`]);
+});
+
+test("each of the system's refusals says what to do", () => {
+  const withCode = (code: string) => Object.assign(new Error("os\nerror"), { code });
+  for (
+    const [code, words] of [
+      ["EACCES", "permission denied"],
+      ["EROFS", "read-only"],
+      ["ENOTDIR", "not a folder"],
+      ["ENOSPC", "no space left"],
+      ["ENAMETOOLONG", "too long"],
+      ["EWHATEVER", "os"],
+    ]
+  ) {
+    const { message } = describeStoreError(withCode(code), "write", "runs/x");
+    assert.ok(message.startsWith("cannot write runs/x: ") && message.includes(words), message);
+    assert.not.match(message, /\n/);
+  }
+  const { message } = describeStoreError(new Deno.errors.NotCapable("no"), "write", "runs/x");
+  assert.match(message, /permission; run it with -A/);
+});
+
+function requireWhole(bytes: Uint8Array, size: number): void {
+  assert.is(bytes.length, size);
+  assert.ok(bytes.every((byte) => byte === bytes[0]), "one write, not parts of two");
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+test.after(() => Deno.remove(root, { recursive: true }));
+test.run();
