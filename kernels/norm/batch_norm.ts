@@ -1,0 +1,131 @@
+import type { Plan, Program } from "../../src/gpu/types.ts";
+import { f32bits } from "../bits.ts";
+import { linearGrid } from "../grid.ts";
+import { type Reduction, sliceCount } from "../reduce/sum.ts";
+import { bothWidths, chooseWidth, type VectorPrograms, vectorPrograms } from "../vector.ts";
+import source from "./batch_norm.wgsl" with { type: "text" };
+import gradSource from "./batch_norm_grad.wgsl" with { type: "text" };
+import parametersSource from "./batch_norm_parameters.wgsl" with { type: "text" };
+import sumsSource from "./batch_norm_sums.wgsl" with { type: "text" };
+import momentsSource from "./moments.wgsl" with { type: "text" };
+import combineSource from "./moments_combine.wgsl" with { type: "text" };
+import runningSource from "./running_statistics.wgsl" with { type: "text" };
+
+/** Two dispatches with `partials` floats between them. */
+export interface TwoStages {
+  readonly first: Plan;
+  readonly second: Plan;
+  readonly partials: number;
+}
+
+export interface StatisticsOptions {
+  readonly epsilon: number;
+  /** Share of the new batch in the running statistics; 1 replaces them. */
+  readonly blend: number;
+}
+
+/**
+ * Mean and 1/√(variance + ε) per channel of x [outer, channels, inner], and the running statistics' update.
+ * Bindings: x, partials; then partials, statistics [2, channels], running mean, running variance.
+ */
+export function planStatistics(over: Reduction, { epsilon, blend }: StatisticsOptions): TwoStages {
+  const { slices, perSlice, ...rest } = sliced(moments, over);
+  const elements = over.outer * over.inner;
+  return {
+    ...rest,
+    second: {
+      program: combine,
+      uniforms: [over.channels, slices, elements, perSlice, f32bits(epsilon), f32bits(blend)],
+      grid: [Math.ceil(over.channels / THREADS), 1, 1],
+    },
+  };
+}
+
+/** The same statistics from the running ones. Bindings: running mean, running variance, statistics. */
+export function planRunningStatistics(channels: number, epsilon: number): Plan {
+  return {
+    program: running,
+    uniforms: [channels, f32bits(epsilon)],
+    grid: [Math.ceil(channels / THREADS), 1, 1],
+  };
+}
+
+/** y = (x − mean)·γ/σ + β. Bindings: x, statistics, γ, β, y. */
+export function planBatchNorm(over: Reduction): Plan {
+  return planMaps(normalise, over, []);
+}
+
+/** dγ and dβ. Bindings: x, dy, statistics, partials; then partials, dγ, dβ. */
+export function planBatchNormParameters(over: Reduction): TwoStages {
+  const { slices, first, partials } = sliced(sums, over);
+  return {
+    first,
+    partials,
+    second: {
+      program: parameters,
+      uniforms: [over.channels, slices],
+      grid: [Math.ceil(over.channels / THREADS), 1, 1],
+    },
+  };
+}
+
+/** dx, through the statistics too where they are the batch's. Bindings: x, dy, statistics, γ, dγ, dβ, dx. */
+export function planBatchNormGrad(over: Reduction, statistics: "batch" | "running"): Plan {
+  return planMaps(grad[statistics], over, [f32bits(1 / (over.outer * over.inner))]);
+}
+
+export function variants(): Program[] {
+  return [...[moments, sums, normalise, grad.batch, grad.running].flatMap(bothWidths), combine, running, parameters];
+}
+
+const THREADS = 64;
+const LEAST_PER_SLICE = 1024;
+
+const moments: VectorPrograms = {
+  four: { ...vectorPrograms("moments", momentsSource, ["read", "read_write"]).four, constants: { WIDTH: 4 } },
+  one: { ...vectorPrograms("moments", momentsSource, ["read", "read_write"]).one, constants: { WIDTH: 1 } },
+};
+const combine: Program = {
+  name: "moments combine",
+  source: combineSource,
+  access: ["read", "read_write", "read_write", "read_write"],
+};
+const running: Program = {
+  name: "running statistics",
+  source: runningSource,
+  access: ["read", "read", "read_write"],
+};
+const normalise = vectorPrograms("batch norm", source, ["read", "read", "read", "read", "read_write"]);
+const sums = vectorPrograms("batch norm sums", sumsSource, ["read", "read", "read", "read_write"]);
+const parameters: Program = {
+  name: "batch norm parameters",
+  source: parametersSource,
+  access: ["read", "read_write", "read_write"],
+};
+const gradAccess = ["read", "read", "read", "read", "read", "read", "read_write"] as const;
+const grad = {
+  batch: vectorPrograms("batch norm gradient", gradSource, gradAccess, { BATCH: 1 }),
+  running: vectorPrograms("batch norm gradient", gradSource, gradAccess, { BATCH: 0 }),
+};
+
+/** A workgroup per channel and slice; `perSlice` in elements. */
+function sliced(programs: VectorPrograms, { outer, channels, inner }: Reduction) {
+  const { program, width } = chooseWidth(programs, inner);
+  const row = inner / width;
+  const items = outer * row;
+  const perSlice = Math.ceil(items / sliceCount(outer * inner, channels, LEAST_PER_SLICE));
+  const slices = Math.ceil(items / perSlice);
+  const first: Plan = {
+    program,
+    uniforms: [channels, row, items, perSlice, Math.floor(THREADS / row), THREADS % row],
+    grid: [channels, slices, 1],
+  };
+  return { first, partials: slices * channels * 2, slices, perSlice: perSlice * width };
+}
+
+function planMaps(programs: VectorPrograms, { outer, channels, inner }: Reduction, rest: readonly number[]): Plan {
+  const { program, width } = chooseWidth(programs, inner);
+  const count = outer * channels * inner / width;
+  const grid = linearGrid(count, 256);
+  return { program, uniforms: [count, grid[0], channels, inner / width, ...rest], grid };
+}

@@ -1,0 +1,48 @@
+// Gradient of batch norm, xhat = (x - mean) * invstd, m = elements per channel:
+//   BATCH = 1 (batch statistics):    dx = gamma * invstd * (dy - dbeta / m - xhat * dgamma / m)
+//   BATCH = 0 (running statistics):  dx = gamma * invstd * dy
+//
+// x, dy, dx: `count` items of V, laid out [outer, channels, inner]; statistics: mean then invstd.
+// A workgroup of 64 threads makes 256 neighbouring items. Grid: (row, ceil(count / 256 / row), 1) workgroups.
+// V = f32 where a map's size does not divide by 4.
+
+alias V = vec4<f32>;
+const BATCH: u32 = 1u;
+
+struct Params {
+  count: u32,
+  row: u32,
+  channels: u32,
+  inner: u32,
+  share: f32,   // 1 / m
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<V>;
+@group(0) @binding(2) var<storage, read> dy: array<V>;
+@group(0) @binding(3) var<storage, read> statistics: array<f32>;
+@group(0) @binding(4) var<storage, read> gamma: array<f32>;
+@group(0) @binding(5) var<storage, read> dgamma: array<f32>;
+@group(0) @binding(6) var<storage, read> dbeta: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dx: array<V>;
+
+fn item(i: u32) {
+  if (i >= p.count) { return; }
+  let c = (i / p.inner) % p.channels;
+  let invstd = statistics[p.channels + c];
+  var g = dy[i];
+  if (BATCH == 1u) {
+    let slope = invstd * dgamma[c] * p.share;
+    g -= V(dbeta[c] * p.share) + (x[i] - V(statistics[c])) * slope;
+  }
+  dx[i] = g * (gamma[c] * invstd);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let i = (group.x + group.y * p.row) * 256u + local;
+  item(i);
+  item(i + 64u);
+  item(i + 128u);
+  item(i + 192u);
+}

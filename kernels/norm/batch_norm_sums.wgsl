@@ -1,0 +1,61 @@
+// The sums of batch norm's gradients over a slice of a channel, xhat = (x - mean) * invstd:
+//   partial[s, c] = (sum of dy, sum of dy * xhat)
+//
+// x, dy: [outer, channels, inner] with `inner` items of V; slices, workgroups and grid as in moments.wgsl.
+// partial: [slices, channels] of vec2; batch_norm_parameters.wgsl adds the slices.
+
+alias V = vec4<f32>;
+
+struct Params {
+  channels: u32,
+  inner: u32,
+  items: u32,      // outer * inner
+  per_slice: u32,
+  step_n: u32,     // 64 / inner and
+  step_i: u32,     // 64 % inner: a thread's stride as (n, i)
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<V>;
+@group(0) @binding(2) var<storage, read> dy: array<V>;
+@group(0) @binding(3) var<storage, read> statistics: array<f32>;
+@group(0) @binding(4) var<storage, read_write> partials: array<vec2<f32>>;
+
+var<workgroup> shared_sums: array<vec2<f32>, 64>;
+
+fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let c = group.x;
+  let start = group.y * p.per_slice;
+  let end = min(start + p.per_slice, p.items);
+  let mean = V(statistics[c]);
+  var n = (start + local) / p.inner;
+  var i = (start + local) % p.inner;
+  var plain = V(0.0);
+  var weighted = V(0.0);
+  for (var item = start + local; item < end; item += 64u) {
+    let at = (n * p.channels + c) * p.inner + i;
+    let g = dy[at];
+    plain += g;
+    weighted += g * (x[at] - mean);
+    n += p.step_n;
+    i += p.step_i;
+    if (i >= p.inner) {
+      i -= p.inner;
+      n += 1u;
+    }
+  }
+  shared_sums[local] = vec2<f32>(total(plain), total(weighted) * statistics[p.channels + c]);
+  workgroupBarrier();
+  if (local % 8u == 0u) {
+    shared_sums[local] = ((shared_sums[local] + shared_sums[local + 1u]) + (shared_sums[local + 2u] + shared_sums[local + 3u])) +
+      ((shared_sums[local + 4u] + shared_sums[local + 5u]) + (shared_sums[local + 6u] + shared_sums[local + 7u]));
+  }
+  workgroupBarrier();
+  if (local == 0u) {
+    partials[group.y * p.channels + c] = ((shared_sums[0] + shared_sums[8]) + (shared_sums[16] + shared_sums[24])) +
+      ((shared_sums[32] + shared_sums[40]) + (shared_sums[48] + shared_sums[56]));
+  }
+}

@@ -1,0 +1,79 @@
+// Mean and sum of squared deviations of a slice of a channel, in two passes (never E[x^2] - mean^2):
+//   partial[s, c] = (m, sum of (x - m)^2),  m = mean of the slice
+//
+// x: [outer, channels, inner] with `inner` items of V. The outer * inner items of a channel are numbered n * inner + i and cut into
+// slices of `per_slice`; moments_combine.wgsl puts them together. partial: [slices, channels] of vec2.
+// A workgroup of 64 threads per slice and channel. Grid: (channels, slices, 1). V = f32 where `inner` does not divide by 4.
+
+alias V = vec4<f32>;
+const WIDTH: u32 = 4u;   // elements of a V
+
+struct Params {
+  channels: u32,
+  inner: u32,
+  items: u32,      // outer * inner
+  per_slice: u32,
+  step_n: u32,     // 64 / inner and
+  step_i: u32,     // 64 % inner: a thread's stride as (n, i)
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<V>;
+@group(0) @binding(2) var<storage, read_write> partials: array<vec2<f32>>;
+
+var<workgroup> shared_sums: array<f32, 64>;
+
+fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
+
+// The sum of all threads' values, known to all threads.
+fn sum_of_group(local: u32, value: f32) -> f32 {
+  workgroupBarrier();
+  shared_sums[local] = value;
+  workgroupBarrier();
+  if (local % 8u == 0u) {
+    shared_sums[local] = ((shared_sums[local] + shared_sums[local + 1u]) + (shared_sums[local + 2u] + shared_sums[local + 3u])) +
+      ((shared_sums[local + 4u] + shared_sums[local + 5u]) + (shared_sums[local + 6u] + shared_sums[local + 7u]));
+  }
+  workgroupBarrier();
+  return ((shared_sums[0] + shared_sums[8]) + (shared_sums[16] + shared_sums[24])) +
+    ((shared_sums[32] + shared_sums[40]) + (shared_sums[48] + shared_sums[56]));
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let c = group.x;
+  let start = group.y * p.per_slice;
+  let end = min(start + p.per_slice, p.items);
+  let first_n = (start + local) / p.inner;
+  let first_i = (start + local) % p.inner;
+
+  var n = first_n;
+  var i = first_i;
+  var sum = V(0.0);
+  for (var item = start + local; item < end; item += 64u) {
+    sum += x[(n * p.channels + c) * p.inner + i];
+    n += p.step_n;
+    i += p.step_i;
+    if (i >= p.inner) {
+      i -= p.inner;
+      n += 1u;
+    }
+  }
+  let mean = sum_of_group(local, total(sum)) / f32((end - start) * WIDTH);
+
+  n = first_n;
+  i = first_i;
+  var squares = V(0.0);
+  for (var item = start + local; item < end; item += 64u) {
+    let d = x[(n * p.channels + c) * p.inner + i] - V(mean);
+    squares += d * d;
+    n += p.step_n;
+    i += p.step_i;
+    if (i >= p.inner) {
+      i -= p.inner;
+      n += 1u;
+    }
+  }
+  let deviation = sum_of_group(local, total(squares));
+  if (local == 0u) { partials[group.y * p.channels + c] = vec2<f32>(mean, deviation); }
+}

@@ -1,0 +1,33 @@
+import type { Program } from "../src/gpu/types.ts";
+import { variants as lossCrossEntropy } from "./loss/cross_entropy.ts";
+import { variants as normBatchNorm } from "./norm/batch_norm.ts";
+import { variants as optim } from "./optim/plan.ts";
+import { variants as pointwiseBinary } from "./pointwise/binary.ts";
+import { variants as pointwiseInplace } from "./pointwise/inplace.ts";
+import { variants as pointwiseUnary } from "./pointwise/unary.ts";
+import { variants as pool } from "./pool/pool.ts";
+import { variants as projectNorms } from "./project/norms.ts";
+import { variants as projectTopk } from "./project/topk.ts";
+import { variants as projectUpdate } from "./project/update.ts";
+import { variants as reduceRows } from "./reduce/rows.ts";
+import { variants as reduceSpread } from "./reduce/spread.ts";
+import { variants as reduceSum } from "./reduce/sum.ts";
+
+/** Every program that the planners can emit; tests compile them all on naga and on Tint. A planner adds its `variants` here. */
+export function variants(): Program[] {
+  return [
+    lossCrossEntropy,
+    normBatchNorm,
+    optim,
+    pointwiseBinary,
+    pointwiseInplace,
+    pointwiseUnary,
+    pool,
+    projectNorms,
+    projectTopk,
+    projectUpdate,
+    reduceRows,
+    reduceSpread,
+    reduceSum,
+  ].flatMap((family) => family());
+}

@@ -1,0 +1,123 @@
+import {
+  planBatchNorm,
+  planBatchNormGrad,
+  planBatchNormParameters,
+  planRunningStatistics,
+  planStatistics,
+} from "../../../kernels/norm/batch_norm.ts";
+import { UserError } from "../../errors.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
+import type { Tape } from "../tape.ts";
+import { Tensor } from "../tensor.ts";
+import { perChannel } from "./reduce.ts";
+
+/** All [C]. Training updates `mean` and `variance`, the running statistics, in place. */
+export interface BatchNormParams {
+  readonly gamma: Tensor;
+  readonly beta: Tensor;
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+}
+
+export interface BatchNormOptions {
+  /** Default 1e-5. */
+  readonly epsilon?: number;
+  /**
+   * As in ONNX: running ← momentum·running + (1 − momentum)·batch; default 0.9 (PyTorch's 0.1). A cumulative average over
+   * batches k = 1, 2, … is momentum (k − 1)/k.
+   */
+  readonly momentum?: number;
+  /** Whose mean and variance normalise. Default: the batch's in training, the running ones in evaluation. */
+  readonly statistics?: "batch" | "running";
+}
+
+/**
+ * Batch normalisation of x [N, C, …] (Ioffe and Szegedy, arXiv 1502.03167). Normalises by the biased batch variance and
+ * keeps the unbiased one, as PyTorch does.
+ */
+export function batchNorm(tape: Tape, x: Tensor, params: BatchNormParams, options: BatchNormOptions = {}): Tensor {
+  const { gpu } = tape;
+  const { gamma, beta } = params;
+  const { epsilon = 1e-5, statistics: whose = tape.mode === "train" ? "batch" : "running" } = options;
+  const over = perChannel(x.shape);
+  const statistics = tape.empty([2, over.channels]);
+  if (whose === "batch") launchStatistics(gpu, x, params, options, statistics);
+  else launchRunningStatistics(gpu, params, epsilon, statistics);
+  const y = tape.empty(x.shape);
+  launchNormalise(gpu, x, params, statistics, y);
+  tape.record([x, gamma, beta], y, (dy) => {
+    const dgamma = tape.target(gamma);
+    const dbeta = tape.target(beta);
+    const { first, second, partials } = planBatchNormParameters(over);
+    const label = `[${x.shape}]`;
+    gpu.scope((track) => {
+      const between = track(Tensor.empty(gpu, [partials]));
+      gpu.run(first, [x, dy, statistics, between], label);
+      gpu.run(second, [between, dgamma, dbeta], label);
+    });
+    if (tape.needs(x)) {
+      const dx = tape.target(x);
+      gpu.run(planBatchNormGrad(over, whose), [x, dy, statistics, gamma, dgamma, dbeta, dx], label);
+      tape.add(x, dx);
+    }
+    tape.add(gamma, dgamma);
+    tape.add(beta, dbeta);
+  });
+  return y;
+}
+
+/** Only updates the running statistics by those of x, for recalibration. `momentum` as in BatchNormOptions. */
+export function updateStatistics(
+  gpu: Gpu,
+  x: Tensor,
+  running: Pick<BatchNormParams, "mean" | "variance">,
+  momentum: number,
+): void {
+  gpu.scope((track) => {
+    launchStatistics(gpu, x, running, { momentum }, track(Tensor.empty(gpu, [2, x.shape[1]])));
+  });
+}
+
+/** Batch norm by the running statistics, into `y`. */
+export function launchBatchNorm(gpu: Gpu, x: Tensor, params: BatchNormParams, epsilon: number, y: Tensor): void {
+  gpu.scope((track) => {
+    const statistics = track(Tensor.empty(gpu, [2, x.shape[1]]));
+    launchRunningStatistics(gpu, params, epsilon, statistics);
+    launchNormalise(gpu, x, params, statistics, y);
+  });
+}
+
+function launchStatistics(
+  gpu: Gpu,
+  x: Tensor,
+  { mean, variance }: Pick<BatchNormParams, "mean" | "variance">,
+  { epsilon = 1e-5, momentum = 0.9 }: BatchNormOptions,
+  statistics: Tensor,
+): void {
+  const { first, second, partials } = planStatistics(perChannel(x.shape), { epsilon, blend: 1 - momentum });
+  gpu.scope((track) => {
+    const between = track(Tensor.empty(gpu, [partials]));
+    gpu.run(first, [x, between], `[${x.shape}]`);
+    gpu.run(second, [between, statistics, mean, variance], `[${x.shape}]`);
+  });
+}
+
+function launchRunningStatistics(
+  gpu: Gpu,
+  { mean, variance }: Pick<BatchNormParams, "mean" | "variance">,
+  epsilon: number,
+  statistics: Tensor,
+): void {
+  gpu.run(planRunningStatistics(mean.size, epsilon), [mean, variance, statistics], `[${mean.shape}]`);
+}
+
+function launchNormalise(gpu: Gpu, x: Tensor, params: BatchNormParams, statistics: Tensor, y: Tensor): void {
+  const { gamma, beta } = params;
+  const over = perChannel(x.shape);
+  if (gamma.size !== over.channels || beta.size !== over.channels) {
+    throw new UserError(
+      `BatchNormalization: input [${x.shape}] has ${over.channels} channels, gamma [${gamma.shape}] and beta [${beta.shape}]`,
+    );
+  }
+  gpu.run(planBatchNorm(over), [x, statistics, gamma, beta, y], `[${x.shape}]`);
+}

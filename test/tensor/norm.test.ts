@@ -1,0 +1,108 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { batchNorm, launchBatchNorm, updateStatistics } from "../../src/tensor/ops/norm.ts";
+import { Tape } from "../../src/tensor/tape.ts";
+import { elements, readTensors, Tensor } from "../../src/tensor/tensor.ts";
+import { testGpu } from "../gpu.ts";
+import { batchMoments, batchNormOf } from "../oracle/norm.ts";
+import { assertClose, checkOp } from "./check_op.ts";
+
+const test = suite("norm");
+const EPSILON = 1e-5;
+const SHAPES = [[5, 1, 1, 1], [4, 3, 7, 7], [3, 5, 8, 8], [16, 2, 16, 16], [20, 13], [2, 70, 3, 4]];
+
+for (const shape of SHAPES) {
+  const c = shape[1];
+  const runningMean = Float32Array.from({ length: c }, (_, i) => 0.1 * i - 0.2);
+  const runningVariance = Float32Array.from({ length: c }, (_, i) => 0.5 + 0.3 * i);
+  for (const statistics of ["batch", "running"] as const) {
+    test(`batch norm of [${shape}] by the ${statistics} statistics, mid-graph`, async () => {
+      const gpu = await testGpu();
+      using mean = Tensor.from(gpu, runningMean, [c]);
+      using variance = Tensor.from(gpu, runningVariance, [c]);
+      await checkOp({
+        name: "batch norm",
+        shapes: [shape, [c], [c]],
+        shape,
+        op: (tape, [x, gamma, beta]) =>
+          batchNorm(tape, x, { gamma, beta, mean, variance }, { epsilon: EPSILON, statistics }),
+        oracle: ([x, gamma, beta]) => {
+          const moments = statistics === "batch"
+            ? batchMoments(x, c, elements(shape.slice(2)))
+            : { mean: Float64Array.from(runningMean), variance: Float64Array.from(runningVariance) };
+          return batchNormOf(x, elements(shape.slice(2)), gamma, beta, moments, EPSILON);
+        },
+        rtol: 1e-5,
+      });
+    });
+  }
+}
+
+test("running statistics: ONNX momentum, unbiased variance", async () => {
+  const gpu = await testGpu();
+  const shape = [6, 3, 5, 5];
+  const data = sample(elements(shape));
+  const { mean: m, variance: v } = batchMoments(Float64Array.from(data), 3, 25);
+  using x = Tensor.from(gpu, data, shape);
+  using mean = Tensor.from(gpu, Float32Array.of(1, 2, 3), [3]);
+  using variance = Tensor.from(gpu, Float32Array.of(4, 5, 6), [3]);
+  using tape = new Tape(gpu, "train");
+  const ones = tape.own(Tensor.from(gpu, new Float32Array(3).fill(1), [3]));
+  batchNorm(tape, x, { gamma: ones, beta: ones, mean, variance }, { momentum: 0.75 });
+  const [rm, rv] = await readTensors([mean, variance]);
+  assertClose(rm, [1, 2, 3].map((old, i) => 0.75 * old + 0.25 * m[i]), 1e-6, "mean");
+  assertClose(rv, [4, 5, 6].map((old, i) => 0.75 * old + 0.25 * v[i] * 150 / 149), 1e-6, "variance");
+});
+
+test("recalibration is the cumulative average over batches, whatever stood there", async () => {
+  const gpu = await testGpu();
+  const batches = [3, 8, 5].map((n, k) => ({ n, data: sample(n * 2 * 9, k) }));
+  using mean = Tensor.from(gpu, new Float32Array(2).fill(NaN), [2]);
+  using variance = Tensor.from(gpu, new Float32Array(2).fill(NaN), [2]);
+  const want = { mean: [0, 0], variance: [0, 0] };
+  for (const [k, { n, data }] of batches.entries()) {
+    using x = Tensor.from(gpu, data, [n, 2, 3, 3]);
+    updateStatistics(gpu, x, { mean, variance }, k / (k + 1));
+    const moments = batchMoments(Float64Array.from(data), 2, 9);
+    for (const c of [0, 1]) {
+      want.mean[c] += moments.mean[c] / 3;
+      want.variance[c] += moments.variance[c] * (n * 9) / (n * 9 - 1) / 3;
+    }
+  }
+  const [rm, rv] = await readTensors([mean, variance]);
+  assertClose(rm, want.mean, 2e-6, "mean");
+  assertClose(rv, want.variance, 2e-6, "variance");
+});
+
+test("a large mean does not cost the variance its digits", async () => {
+  const gpu = await testGpu();
+  const shape = [64, 1, 16, 16];
+  // Multiples of 1/64 around 4096 are exact in float32.
+  const data = sample(elements(shape)).map((v) => 4096 + Math.round(v * 64) / 64);
+  const { variance: v } = batchMoments(Float64Array.from(data), 1, 256);
+  using x = Tensor.from(gpu, data, shape);
+  using mean = Tensor.zeros(gpu, [1]);
+  using variance = Tensor.zeros(gpu, [1]);
+  updateStatistics(gpu, x, { mean, variance }, 0);
+  assertClose([await variance.item()], [v[0] * 16384 / 16383], 1e-5, "variance");
+});
+
+test("evaluation neither records nor touches the running statistics; the launcher agrees with it", async () => {
+  const gpu = await testGpu();
+  using tape = new Tape(gpu, "eval");
+  const make = (data: number[]) => tape.own(Tensor.from(gpu, Float32Array.from(data), [2]));
+  const params = { gamma: make([1, 2]), beta: make([3, 4]), mean: make([5, 6]), variance: make([7, 8]) };
+  const x = tape.own(Tensor.from(gpu, sample(2 * 2 * 3), [2, 2, 3]));
+  const y = batchNorm(tape, x, params);
+  const again = tape.empty(x.shape);
+  launchBatchNorm(gpu, x, params, EPSILON, again);
+  const [a, b, m, v] = await readTensors([y, again, params.mean, params.variance]);
+  assert.equal(a, b);
+  assert.equal([...m, ...v], [5, 6, 7, 8]);
+});
+
+function sample(size: number, seed = 0): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: size }, (_, i) => Math.sin(i * 12.9898 + seed) * 2 + 0.3);
+}
+
+test.run();
