@@ -1,0 +1,62 @@
+/** Masks as host data: 0/1 per element of each constrained parameter, from the groups that stay. */
+
+import type { HostTensor, Model, Params } from "../graph/types.ts";
+import { type Constraint, forEachElement } from "./structures.ts";
+
+/** 1 where an element stays; parameters that no constraint touches have no entry. */
+export type Masks = ReadonlyMap<string, Uint8Array>;
+
+/** A constraint and the groups it keeps. */
+export interface Choice {
+  readonly constraint: Constraint;
+  readonly kept: readonly number[];
+}
+
+/** Biases, γ and β go with their filters; where several constraints meet, an element must be kept by all. */
+export function masksOf(choices: readonly Choice[], params: Params): Masks {
+  const masks = new Map<string, Uint8Array>();
+  for (const { constraint, kept } of choices) {
+    const stays = new Uint8Array(constraint.groups);
+    kept.forEach((group) => stays[group] = 1);
+    for (const member of constraint.members) {
+      let mask = masks.get(member.param);
+      if (!mask) masks.set(member.param, mask = new Uint8Array(params.get(member.param)!.data.length).fill(1));
+      forEachElement(member, constraint.groups, (group, element) => {
+        if (!stays[group]) mask[element] = 0;
+      });
+    }
+  }
+  return masks;
+}
+
+/** 0 where a parameter is 0 now: what a progressive step must leave alone. Running statistics have no mask. */
+export function zeroMasks({ graph, params }: Model): Masks {
+  const masks = new Map<string, Uint8Array>();
+  for (const [name, { data }] of params) {
+    const { role } = graph.params[name];
+    if (role !== "mean" && role !== "variance") masks.set(name, Uint8Array.from(data, (v) => v === 0 ? 0 : 1));
+  }
+  return masks;
+}
+
+/** The model with every masked element 0; the others, and all shapes, are the same. */
+export function maskModel(model: Model, masks: Masks): Model {
+  const params = new Map<string, HostTensor>(model.params);
+  for (const [name, mask] of masks) {
+    const { shape, data } = params.get(name)!;
+    params.set(name, { shape, data: data.map((v, i) => mask[i] ? v : 0) });
+  }
+  return { graph: model.graph, params };
+}
+
+export interface MaskCount {
+  readonly total: number;
+  readonly kept: number;
+}
+
+/** Elements under a mask and those that stay, by parameter. */
+export function countMasks(masks: Masks): Map<string, MaskCount> {
+  return new Map(
+    Array.from(masks, ([name, mask]) => [name, { total: mask.length, kept: mask.reduce((n, m) => n + m, 0) }]),
+  );
+}
