@@ -36,8 +36,12 @@ export function show(value: unknown): string {
 }
 
 function describeIssue(issue: v.BaseIssue<unknown>): string {
-  const path = (issue.path ?? []).map((item) => String(item.key)).join(".");
+  const items = issue.path ?? [];
+  // A list where a map belongs shows itself by its first index, an unknown key.
+  const list = isUnknownKey(issue) && Array.isArray(items.at(-1)?.input) ? items.at(-1)?.input : undefined;
+  const path = items.slice(0, list ? -1 : undefined).map((item) => String(item.key)).join(".");
   const where = path === "" ? "" : `${path}: `;
+  if (list) return `${where}expected a map of keys, got ${show(list)}`;
   if (isUnknownKey(issue) || isRule(issue)) return where + issue.message;
   if (issue.input === undefined) return `${where}missing`;
   const expected = issue.message.startsWith("expected ") ? issue.message : `expected ${plainType(issue)}`;

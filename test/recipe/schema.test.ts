@@ -1,0 +1,200 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { UserError } from "../../src/errors.ts";
+import { stageKinds } from "../../src/recipe/registry.ts";
+import { parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
+
+const test = suite("recipe schema");
+
+const small = (stages: unknown[], more: object = {}) => ({
+  version: 1,
+  name: "small",
+  model: { name: "digits" },
+  data: { name: "digits" },
+  stages,
+  ...more,
+});
+const train = { kind: "train", epochs: 2 };
+const stage = (value: object): Recipe["stages"][number] => parseRecipe(small([value]), "my.yaml").stages[0];
+
+function message(recipe: unknown): string {
+  try {
+    parseRecipe(recipe, "my.yaml");
+  } catch (error) {
+    assert.instance(error, UserError);
+    const { message } = error as UserError;
+    assert.ok(message.startsWith("my.yaml: "), message);
+    assert.not.match(message, /\n/);
+    return message.slice("my.yaml: ".length);
+  }
+  return "accepted";
+}
+
+test("defaults are filled in", () => {
+  const recipe = parseRecipe(small([train]), "my.yaml");
+  assert.equal(recipe, {
+    version: 1,
+    name: "small",
+    seed: 1,
+    model: { name: "digits" },
+    data: { name: "digits", validation: 0.15 },
+    batch: 64,
+    stages: [{
+      kind: "train",
+      epochs: 2,
+      optimizer: { kind: "sgd", lr: 0.01, momentum: 0.9, weightDecay: 0, nesterov: false },
+      schedule: { kind: "cosine", warmup: 0 },
+      labelSmoothing: 0,
+    }],
+  });
+});
+
+test("every kind of stage has a shortest form", () => {
+  const shortest: Record<string, object> = {
+    train: { epochs: 1 },
+    admm: { keep: 0.5 },
+    magnitude: { keep: 0.5 },
+    random: { budget: { macs: 0.5 } },
+  };
+  for (const kind of stageKinds) assert.is(stage({ kind, ...shortest[kind] }).kind, kind);
+});
+
+test("the stage's keep goes to the constraints that have none; one layer may stand for a list", () => {
+  const admm = stage({
+    kind: "admm",
+    keep: 0.3,
+    constraints: [{ kind: "filter" }, { kind: "column", layers: "conv*", keep: 0.5, minKeep: 4 }],
+  });
+  assert.ok(admm.kind === "admm" && !("keep" in admm));
+  assert.equal(admm.constraints, [
+    { kind: "filter", layers: ["*"], keep: 0.3, minKeep: 1 },
+    { kind: "column", layers: ["conv*"], keep: 0.5, minKeep: 4 },
+  ]);
+});
+
+test("a budget stands alone", () => {
+  const admm = stage({ kind: "admm", budget: { params: 0.1 } });
+  assert.ok(admm.kind === "admm");
+  assert.equal([admm.budget, admm.constraints], [{ params: 0.1 }, [{ kind: "filter", layers: ["*"], minKeep: 1 }]]);
+});
+
+test("parsing what was parsed changes nothing", () => {
+  const once = parseRecipe(small([train, { kind: "admm", keep: 0.3 }, { kind: "random", budget: { macs: 0.2 } }]), "a");
+  assert.equal(parseRecipe(structuredClone(once), "b"), once);
+});
+
+const prune = (more: object) => small([train, { kind: "admm", keep: 0.3, ...more }]);
+const constraint = (more: object) => small([{ kind: "admm", constraints: [{ kind: "filter", ...more }] }]);
+const optimizer = (value: unknown) => small([{ ...train, optimizer: value }]);
+const refused: [what: string, recipe: unknown, message: string][] = [
+  ["no recipe", null, "expected a map of keys, got null"],
+  ["a list", [1], "expected a map of keys, got [1] (and 5 more)"],
+  [
+    "another version",
+    small([train], { version: 2 }),
+    "version: expected 1, the version of recipes that this Secateur reads, got 2",
+  ],
+  [
+    "a name for no folder",
+    small([train], { name: "../x" }),
+    'name: expected a name of letters, digits, dots, dashes and underscores, got "../x"',
+  ],
+  ["missing model", small([train], { model: undefined }), "model: missing"],
+  ["unknown key at the top", small([train], { sed: 3 }), 'sed: unknown key (did you mean "seed"?)'],
+  ["unknown key in a stage", prune({ keeep: 0.3 }), 'stages.1.keeep: unknown key (did you mean "keep"?)'],
+  [
+    "mistyped instead of present",
+    small([{ kind: "train", epoch: 3 }]),
+    'stages.0.epoch: unknown key (did you mean "epochs"?) (and 1 more)',
+  ],
+  ["unknown key far from all", small([{ kind: "unused", zzz: 1 }]), "stages.0.zzz: unknown key; known: kind"],
+  ["no stages", small([]), "stages: expected at least one entry, got []"],
+  ["a stage of no kind", small([{ epochs: 3 }]), "stages.0.kind: missing"],
+  [
+    "unknown kind",
+    small([{ kind: "purifi" }]),
+    'stages.0.kind: expected train, admm, magnitude, random, purify, unused, compact, controls or measure (did you mean "purify"?), got "purifi"',
+  ],
+  ["a stage that is a word", small(["train"]), 'stages.0: expected a map with a kind, got "train"'],
+  ["keep of 0", prune({ keep: 0 }), "stages.1.keep: expected a fraction above 0 and at most 1, got 0"],
+  [
+    "keep above 1",
+    constraint({ keep: 1.01 }),
+    "stages.0.constraints.0.keep: expected a fraction above 0 and at most 1, got 1.01",
+  ],
+  ["keep a text", prune({ keep: "half" }), 'stages.1.keep: expected a fraction above 0 and at most 1, got "half"'],
+  ["keep not a number", prune({ keep: NaN }), "stages.1.keep: expected a fraction above 0 and at most 1, got NaN"],
+  ["nothing says how much", small([{ kind: "magnitude" }]), "stages.0: missing keep or budget: how much shall stay?"],
+  ["keep and budget", prune({ budget: { params: 0.1 } }), "stages.1: keep and budget exclude each other; remove one"],
+  [
+    "keep without effect",
+    prune({ constraints: [{ kind: "filter", keep: 0.2 }] }),
+    "stages.1: keep has no effect, since every constraint has its own; set constraints.0.keep and so on instead",
+  ],
+  ["empty budget", prune({ keep: undefined, budget: {} }), "stages.1.budget: expected either params or macs"],
+  [
+    "unknown structure",
+    constraint({ kind: "filtre", keep: 1 }),
+    'stages.0.constraints.0.kind: expected filter, channel, column or weight (did you mean "filter"?), got "filtre"',
+  ],
+  [
+    "fractional epochs",
+    small([{ kind: "train", epochs: 1.5 }]),
+    "stages.0.epochs: expected a whole number of at least 1, got 1.5",
+  ],
+  ["rho a word", prune({ rho: "automatic" }), 'stages.1.rho: expected auto or a number above 0, got "automatic"'],
+  ["rho of 0", prune({ rho: 0 }), "stages.1.rho: expected a number above 0, got 0"],
+  ["compact a number", prune({ compact: 1 }), "stages.1.compact: expected true or false, got 1"],
+  [
+    "unknown optimizer",
+    optimizer({ kind: "adamm", lr: 1 }),
+    'stages.0.optimizer.kind: expected sgd, adam or adamw (did you mean "adam"?), got "adamm"',
+  ],
+  [
+    "another optimizer's key",
+    optimizer({ kind: "adam", lr: 1, momentum: 0.9 }),
+    "stages.0.optimizer.momentum: unknown key; known: kind, lr, beta1, beta2, epsilon, weightDecay",
+  ],
+  ["no learning rate", optimizer({ kind: "sgd" }), "stages.0.optimizer.lr: missing"],
+  [
+    "negative learning rate",
+    optimizer({ kind: "sgd", lr: -1 }),
+    "stages.0.optimizer.lr: expected a number above 0, got -1",
+  ],
+  [
+    "infinite learning rate",
+    optimizer({ kind: "sgd", lr: Infinity }),
+    "stages.0.optimizer.lr: expected a number above 0, got Infinity",
+  ],
+  [
+    "momentum of 1",
+    optimizer({ kind: "sgd", lr: 1, momentum: 1 }),
+    "stages.0.optimizer.momentum: expected a number of at least 0 and below 1, got 1",
+  ],
+  [
+    "falling milestones",
+    small([{ ...train, schedule: { kind: "step", milestones: [0.6, 0.3] } }]),
+    "stages.0.schedule.milestones.1: expected rising fractions of the period, got 0.3",
+  ],
+  [
+    "a control twice",
+    small([{ kind: "controls", methods: ["scratch", "scratch"] }]),
+    'stages.0.methods.1: expected each entry once, got "scratch"',
+  ],
+  ["seed out of range", small([train], { seed: 2 ** 32 }), "seed: expected a whole number below 2^32, got 4294967296"],
+  [
+    "validation of everything",
+    small([train], { data: { name: "x", validation: 1 } }),
+    "data.validation: expected a fraction above 0 and below 1, got 1",
+  ],
+  [
+    "shortcut",
+    small([train], { model: { name: "resnet8", shortcut: "a" } }),
+    'model.shortcut: expected A or projection (did you mean "A"?), got "a"',
+  ],
+];
+for (const [what, recipe, expected] of refused) {
+  test(`refuses ${what}`, () => assert.is(message(recipe), expected));
+}
+
+test.run();
