@@ -81,10 +81,11 @@ function lineStage(stream: Terminal, name: string, total: number, now: () => num
   return {
     update(step, info) {
       last = describe(info);
+      const left = clock.left(step);
       if (now() - written < LINE_MS) return;
       written = now();
       const share = `${Math.floor(100 * step / Math.max(1, total))} %`;
-      stream.write([`${name}: ${share}`, last, clock.left(step)].filter((part) => part !== "").join("  ") + "\n");
+      stream.write([`${name}: ${share}`, last, left].filter((part) => part !== "").join("  ") + "\n");
     },
     done(summary) {
       if (!open) return;

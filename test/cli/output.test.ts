@@ -1,0 +1,113 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { formatSummary } from "../../src/cli/summary.ts";
+import { createUi } from "../../src/cli/ui.ts";
+import { byteSize, duration, grouped, milliseconds, times } from "../../src/cli/units.ts";
+import { report } from "./fake.ts";
+
+const test = suite("command line output");
+
+test("the summary", () => {
+  assert.is(
+    formatSummary(report, "runs/x/report.html"),
+    `
+stage               validation     test  parameters  non-zero       MACs      size
+──────────────────  ──────────  ───────  ──────────  ────────  ─────────  ────────
+train                  98.15 %  97.65 %     430,500   430,490  8,610,000   1.6 MiB
+admm                   97.50 %  97.00 %     430,500   430,490  8,610,000   1.6 MiB
+compact                97.51 %  97.01 %      10,250    10,240    205,000  40.0 KiB
+best                   97.70 %  97.20 %      10,250    10,240    205,000  40.0 KiB
+control: magnitude     95.50 %  95.00 %      10,250    10,240    205,000  40.0 KiB
+control: scratch       96.50 %  96.00 %      10,250    10,240    205,000  40.0 KiB
+
+median ± MAD             dense            masked           compact  speed-up
+────────────  ────────────────  ────────────────  ────────────────  ────────
+batch 1       3.12 ± 0.0123 ms  2.12 ± 0.0123 ms  1.12 ± 0.0123 ms     2.50×
+batch 256      768 ± 0.0123 ms   512 ± 0.0123 ms   256 ± 0.0123 ms     3.00×
+
+smaller           42.0× parameters, 12.3× MACs, 42.0× non-zero
+params            asked 0.025, reached 0.0238
+compact = masked  largest relative difference 2.5e-7 over 1,024 inputs
+ADMM residual     ‖W−Z‖/‖W‖ at most 0.0321 (fc1), 2 layers
+adapter           llvmpipe
+report            runs/x/report.html`.trim(),
+  );
+});
+
+test("a summary of training alone leaves out what there is not", () => {
+  const text = formatSummary({
+    ...report,
+    stages: [report.baseline],
+    final: report.baseline,
+    best: undefined,
+    controls: {},
+    latency: [],
+    speedup: [],
+    admm: [],
+    equivalence: { maxAbs: 0, maxRel: 0, inputs: 0 },
+  }, "r.html");
+  assert.is(text.split("\n\n").length, 2);
+  assert.not.match(text, /ADMM|compact|median/);
+});
+
+test("units", () => {
+  assert.equal([0, 59, 60, 75.4, 3599.7, 3700].map(duration), [
+    "0.0 s",
+    "59 s",
+    "1 min 0 s",
+    "1 min 15 s",
+    "1 h 0 min",
+    "1 h 1 min",
+  ]);
+  assert.equal([0, 999, 1000, 1234567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+  assert.equal([1, 1536, 3 * 2 ** 20].map(byteSize), ["1 B", "1.5 KiB", "3.0 MiB"]);
+  assert.equal([0.01234, 1.234, 123.4].map(milliseconds), ["0.0123", "1.23", "123"]);
+  assert.equal([1, 12.34, 231.8].map(times), ["1.00×", "12.3×", "232×"]);
+});
+
+test("without a terminal: a line now and then, and one at the end of a stage", () => {
+  let clock = 0;
+  let text = "";
+  const ui = createUi({ write: (more: string) => text += more }, () => clock);
+  ui.note("llvmpipe");
+  const stage = ui.stage("train", 20);
+  for (let step = 1; step <= 20; step++) {
+    clock += 1000;
+    stage.update(step, { loss: 1 / step, accuracy: step / 25 });
+  }
+  stage.done();
+  ui.warn("low");
+  assert.is(
+    text,
+    `llvmpipe
+train: 25 %  loss 0.2000  accuracy 20.00 %  15 s left
+train: 50 %  loss 0.1000  accuracy 40.00 %  10 s left
+train: 75 %  loss 0.0667  accuracy 60.00 %  5.0 s left
+train: 100 %  loss 0.0500  accuracy 80.00 %
+train: done in 20 s  loss 0.0500  accuracy 80.00 %
+warning: low
+`,
+  );
+});
+
+test("in a terminal: a bar, closed even if its stage never ended", () => {
+  let text = "";
+  const terminal = Object.assign(new EventTarget(), {
+    isTTY: true,
+    columns: 100,
+    write: (more: string) => (text += more, true),
+  });
+  const ui = createUi(terminal);
+  const stage = ui.stage("admm", 4);
+  stage.update(2, { loss: 0.5, text: "rho 0.01" });
+  stage.done("residual 0.03");
+  assert.match(text, /admm .*100%/);
+  assert.match(text, /residual 0.03/);
+  ui.stage("retrain", 4).update(1, {});
+  ui.close();
+  assert.ok(text.lastIndexOf("[?25h") > text.lastIndexOf("[?25l"), "the cursor is back");
+  assert.ok(text.endsWith("\n"));
+  ui.close();
+});
+
+test.run();

@@ -1,0 +1,218 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { UserError } from "../../src/errors.ts";
+import { Interrupted, type PruneOptions } from "../../src/cli/io.ts";
+import { loadRecipe } from "../../src/recipe/load.ts";
+import { report, session } from "./fake.ts";
+
+const test = suite("command line");
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+/** A session whose pipeline notes what it was asked and succeeds. */
+function recording() {
+  const asked: PruneOptions[] = [];
+  const runPrune = async (options: PruneOptions) => {
+    asked.push(options);
+    await options.store.write(`${options.dir}/report.json`, bytes("{}"));
+    return report;
+  };
+  return { asked, ...session({ runPrune }) };
+}
+
+test("help of the program and of each command", async () => {
+  for (const command of [[], ["prune"], ["train"], ["verify"], ["recipes"]]) {
+    const { run, out, err } = session();
+    assert.is(await run(...command, "--help"), 0);
+    assert.match(out.join("\n"), new RegExp(`Usage: secateur ${command.join("")}`));
+    assert.equal(err, []);
+  }
+  const { run, out } = session();
+  await run("prune", "--help");
+  for (const option of ["--data-dir", "--out", "--seed", "--limit", "--set", "--resume", "--json", "--quiet"]) {
+    assert.ok(out[0].includes(option), option);
+  }
+});
+
+test("wrong usage: one line, exit 2", async () => {
+  for (
+    const [args, words] of [
+      [["nope"], "unknown command 'nope'"],
+      [["prnue"], "(Did you mean prune?)"],
+      [["--nope"], "unknown option '--nope'"],
+      [["prune", "--sed", "3"], "(Did you mean one of --seed, --set?)"],
+      [["prune", "--seed"], "argument missing"],
+      [["prune", "--seed", "x"], "Expected a whole number of at least 0"],
+      [["prune", "--limit", "0"], "Expected a whole number of at least 1"],
+      [["prune", "--set", "x"], "Expected path=value"],
+      [["prune", "--set", "=3"], "expected path=value"],
+      [["prune", "a", "b"], "too many arguments"],
+      [["verify"], "missing required argument 'dir'"],
+    ] as [string[], string][]
+  ) {
+    const { run, out, err } = session();
+    assert.is(await run(...args), 2, args.join(" "));
+    assert.is(err.length, 1);
+    assert.ok(err[0].startsWith("secateur: ") && err[0].includes(words), err[0]);
+    assert.not.match(err[0], /\n/);
+    assert.equal(out, []);
+  }
+  assert.is(await session().run(), 2, "no command at all");
+});
+
+test("mistakes in what is asked for: one line, exit 1, nothing written", async () => {
+  for (
+    const [args, words] of [
+      [["prune", "nope"], 'no recipe is named "nope"'],
+      [["prune", "nope.yaml"], "nope.yaml: no such file"],
+      [["prune", "--set", "stages.1.keeep=1"], "stages.1.keeep: unknown key"],
+      [["prune", "--set", "stages.1.keep=1.5"], "expected a fraction above 0 and at most 1, got 1.5"],
+      [["prune", "--resume", "runs/none"], "runs/none holds no run"],
+      [["verify", "runs/none"], "runs/none holds no run"],
+    ] as [string[], string][]
+  ) {
+    const { run, err, io } = session();
+    assert.is(await run(...args), 1, args.join(" "));
+    assert.is(err.length, 1);
+    assert.ok(err[0].startsWith("secateur: ") && err[0].includes(words), err[0]);
+    assert.not.match(err[0], /\n/);
+    assert.equal(await io.store.list(""), []);
+  }
+});
+
+test("prune runs the recipe as changed, in a folder of its own", async () => {
+  const { run, asked, out, err, io } = recording();
+  assert.is(
+    await run(
+      "prune",
+      "--seed",
+      "5",
+      "--limit",
+      "300",
+      "--set",
+      "batch=32",
+      "--set",
+      "stages.1.keep=0.3",
+      "--data-dir",
+      "my data",
+    ),
+    0,
+  );
+  assert.equal(err, []);
+  const [{ recipe, dir, resume, dataDir, command }] = asked;
+  assert.equal([recipe.name, recipe.seed, recipe.data.limit, recipe.batch], ["digits", 5, 300, 32]);
+  assert.equal([dir, resume, dataDir], ["runs/digits-1", false, "my data"]);
+  assert.is(command, "secateur prune --seed 5 --limit 300 --set batch=32 --set stages.1.keep=0.3 --data-dir 'my data'");
+  assert.equal(await loadRecipe("runs/digits-1/recipe.yaml", io.store), recipe, "the effective recipe is kept");
+  assert.match(out[0], /runs\/digits-1\/report.html/);
+  await run("prune");
+  assert.is(asked[1].dir, "runs/digits-2");
+});
+
+test("--json prints the report and nothing else, --quiet nothing", async () => {
+  const { run, out } = recording();
+  await run("prune", "--json");
+  assert.equal(JSON.parse(out.join("\n")), report);
+  out.length = 0;
+  await run("prune", "--quiet");
+  assert.equal(out, []);
+});
+
+test("--out has to be empty, --resume goes on in its folder", async () => {
+  const { run, asked, err, io } = recording();
+  assert.is(await run("prune", "--out", "mine", "--seed", "3"), 0);
+  assert.is(await run("prune", "--out", "mine"), 1);
+  assert.match(err.pop()!, /mine is not empty; go on with it by --resume mine/);
+
+  assert.is(await run("prune", "--resume", "mine"), 0);
+  assert.equal([asked[1].dir, asked[1].resume, asked[1].recipe], ["mine", true, asked[0].recipe]);
+  assert.is(await run("prune", "digits", "--seed", "3", "--resume", "mine"), 0, "the same recipe, said again");
+  assert.is(await run("prune", "--resume", "mine", "--seed", "4"), 1);
+  assert.match(err.pop()!, /mine belongs to another recipe: seed is 3 there and 4 here/);
+  assert.is(await run("prune", "mnist-lenet5", "--resume", "mine"), 1);
+  assert.match(err.pop()!, /mine belongs to another recipe: name is "digits" there/);
+  assert.is(await run("prune", "--resume", "mine", "--out", "other"), 2);
+  assert.match(err.pop()!, /leave out --out/);
+
+  await io.store.write("file", bytes("x"));
+  assert.is(await run("prune", "--out", "file"), 1);
+  assert.match(err.pop()!, /file.* is a file/);
+  await io.store.write("mine/recipe.yaml", bytes("version: 1\nname: ["));
+  assert.is(await run("prune", "--resume", "mine"), 1);
+  assert.match(err.pop()!, /mine\/recipe.yaml, line 2, column/);
+});
+
+test("train keeps the train stages only", async () => {
+  const { run, asked, err, io } = recording();
+  assert.is(await run("train"), 0);
+  assert.equal(asked[0].recipe.stages.map((stage) => stage.kind), ["train"]);
+  assert.is(await run("train", "--resume", "runs/digits-1"), 0);
+  await io.store.write(
+    "p.yaml",
+    bytes("{version: 1, name: p, model: {name: x}, data: {name: x}, stages: [{kind: unused}]}"),
+  );
+  assert.is(await run("train", "p.yaml"), 1);
+  assert.match(err[0], /recipe p has no train stage/);
+});
+
+test("a run that fails before it kept anything leaves nothing, a later failure what it kept", async () => {
+  const early = session({ runPrune: () => Promise.reject(new UserError("no WebGPU adapter")) });
+  assert.is(await early.run("prune"), 1);
+  assert.equal(early.err, ["secateur: no WebGPU adapter"]);
+  assert.equal(await early.io.store.list(""), []);
+
+  const late = session({
+    async runPrune({ store, dir }) {
+      await store.append(`${dir}/log.jsonl`, "{}\n");
+      throw new UserError("loss is NaN in epoch 3");
+    },
+  });
+  assert.is(await late.run("prune"), 1);
+  assert.equal(await late.io.store.list(""), ["runs/digits-1/log.jsonl", "runs/digits-1/recipe.yaml"]);
+});
+
+test("an unforeseen error: one line without its stack, unless asked for", async () => {
+  const crash = { runPrune: () => Promise.reject(new TypeError("x is not\na function")) };
+  const { run, err, io } = session(crash);
+  assert.is(await run("prune"), 1);
+  assert.equal(err, ["secateur: internal error: x is not a function (SECATEUR_DEBUG=1 shows where)"]);
+  const debug = session(crash);
+  Object.assign(debug.io, { debug: true });
+  assert.is(await debug.run("prune"), 1);
+  assert.match(debug.err[0], /TypeError: x is not\na function\n +at /);
+  assert.not.ok(io.debug);
+});
+
+test("interrupted: 130, and how to go on", async () => {
+  const { run, err, interrupt } = session({
+    async runPrune({ store, dir, signal }) {
+      interrupt.abort(new Interrupted(130));
+      await store.write(`${dir}/checkpoint.safetensors`, bytes("x"));
+      throw signal.reason;
+    },
+  });
+  assert.is(await run("prune", "--out", "mine"), 130);
+  assert.equal(err, ["secateur: interrupted; go on with: deno task prune --resume mine"]);
+});
+
+test("verify: a table, and 1 where something differs", async () => {
+  const checks = [
+    { name: "params", expected: 10_250, found: 10_250, ok: true },
+    { name: "test accuracy", expected: 0.9701, found: 0.9512, ok: false },
+  ];
+  const { run, out, err, io } = session({ verifyRun: () => Promise.resolve(checks) });
+  await io.store.write("runs/x/report.json", bytes("{}"));
+  assert.is(await run("verify", "runs/x"), 1);
+  assert.match(out[0], /test accuracy +0.9701 +0.9512 +FAILED/);
+  assert.equal(err, ["secateur: runs/x: 1 of 2 checks failed"]);
+  checks.pop();
+  assert.is(await run("verify", "runs/x"), 0);
+});
+
+test("recipes lists every name with its description", async () => {
+  const { run, out } = session();
+  assert.is(await run("recipes"), 0);
+  assert.match(out[0], /^digits +\S.*\n/);
+  assert.match(out[0], /mnist-lenet5 +LeNet-5/);
+});
+
+test.run();
