@@ -30,9 +30,11 @@ export interface ExecuteOptions {
   readonly seed?: number;
   /** Training step, which dropout draws anew for; default 0. */
   readonly step?: number;
+  /** Of all batch norms' running statistics, in place of their own: for recalibration. */
+  readonly momentum?: number;
 }
 
-interface OpContext extends Required<ExecuteOptions> {
+interface OpContext extends ExecuteOptions {
   readonly tape: Tape;
 }
 
@@ -47,9 +49,9 @@ export function execute(
   graph: Graph,
   params: ReadonlyMap<string, Tensor>,
   input: Tensor,
-  { seed = 0, step = 0 }: ExecuteOptions = {},
+  options: ExecuteOptions = {},
 ): Tensor {
-  const ctx: OpContext = { tape, seed, step };
+  const ctx: OpContext = { tape, ...options };
   const values = new Map<string, Tensor>([[graph.inputs[0].name, input]]);
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((name) => values.get(name) ?? params.get(name)!);
@@ -63,9 +65,9 @@ export const OPS: Readonly<Record<OpName, Execute>> = {
   Conv: ({ tape }, node, [x, w, b]) => conv2d(tape, x, w, b, convOptions(node)),
   ColumnConv: ({ tape }, node, [x, w, b]) => columnConv2d(tape, x, w, b, columnConvOptions(node)),
   Gemm: ({ tape }, _node, [x, w, b]) => linear(tape, x, w, b),
-  BatchNormalization({ tape }, node, [x, gamma, beta, mean, variance]) {
-    const { epsilon, momentum } = batchNormAttrs(node);
-    return batchNorm(tape, x, gamma, beta, mean, variance, { epsilon, momentum });
+  BatchNormalization({ tape, momentum }, node, [x, gamma, beta, mean, variance]) {
+    const attrs = batchNormAttrs(node);
+    return batchNorm(tape, x, { gamma, beta, mean, variance }, { ...attrs, momentum: momentum ?? attrs.momentum });
   },
   Relu: ({ tape }, _node, [x]) => relu(tape, x),
   Clip({ tape }, node, [x]) {
@@ -95,7 +97,7 @@ export const OPS: Readonly<Record<OpName, Execute>> = {
     return pad(tape, x, begins, ends);
   },
   Gather: ({ tape }, node, [x]) => gather(tape, x, gatherAttrs(node).indices),
-  Dropout({ tape, seed, step }, node, [x]) {
+  Dropout({ tape, seed = 0, step = 0 }, node, [x]) {
     return dropout(tape, x, dropoutAttrs(node).ratio, { seed, stream: node.name, step });
   },
   Identity: (_ctx, _node, [x]) => x,

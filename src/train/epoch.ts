@@ -85,8 +85,8 @@ export async function trainEpoch(
   });
   for await (const { number, count, images, labels } of loader) {
     using tape = new Tape(gpu, "train");
-    const x = tape.own(Tensor.from(gpu, images.subarray(0, count * elementsPerImage(data)), [count, ...data.shape]));
-    const t = tape.own(Tensor.from(gpu, labels.subarray(0, count), [count]));
+    const x = tape.own(Tensor.from(gpu, images, [count, ...data.shape]));
+    const t = tape.own(Tensor.from(gpu, labels, [count]));
     for (const { name } of state.weights.layout.slots) {
       tape.watch(state.weights.tensor(name), state.gradients.tensor(name));
     }
@@ -117,8 +117,4 @@ export async function trainEpoch(
   const result = await read(total);
   options.onProgress?.(result, total);
   return result;
-}
-
-function elementsPerImage(data: Split): number {
-  return data.shape[0] * data.shape[1] * data.shape[2];
 }

@@ -33,9 +33,9 @@ export async function evaluate(
   for await (const { number, count, images, labels } of batches(data, { batch })) {
     using tape = new Tape(gpu, "eval");
     const x = tape.own(
-      Tensor.from(gpu, images.subarray(0, count * images.length / labels.length), [count, ...data.shape]),
+      Tensor.from(gpu, images, [count, ...data.shape]),
     );
-    const t = tape.own(Tensor.from(gpu, labels.subarray(0, count), [count]));
+    const t = tape.own(Tensor.from(gpu, labels, [count]));
     const logits = execute(tape, graph, params, x);
     axpby(gpu, count, softmaxCrossEntropy(tape, logits, t), 1, lossSum);
     countCorrect(gpu, logits, t, correct);

@@ -1,0 +1,32 @@
+/** Batch-norm statistics measured anew, after pruning has changed what flows through the network (ALGORITHMS.md 1.4). */
+import { batches } from "../data/loader.ts";
+import type { Split } from "../data/types.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { execute } from "../graph/execute.ts";
+import type { Model } from "../graph/types.ts";
+import { Tape } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { createTrainState } from "./state.ts";
+
+const BATCHES = 100;
+
+/**
+ * Running means and variances as the plain average over up to 100 training batches (momentum-free: batch k counts 1/k).
+ * A model without batch norms comes back as it is.
+ */
+export async function recalibrate(gpu: Gpu, model: Model, data: Split, batch: number): Promise<Model> {
+  if (!model.graph.nodes.some(({ op }) => op === "BatchNormalization")) return model;
+  const state = createTrainState(gpu, model);
+  try {
+    for await (const { number, count, images } of batches(data, { batch, shuffle: true })) {
+      if (number === BATCHES) break;
+      using tape = new Tape(gpu, "train");
+      const x = tape.own(Tensor.from(gpu, images, [count, ...data.shape]));
+      execute(tape, state.graph, state.params, x, { momentum: number / (number + 1) });
+      if (number % 8 === 7) await gpu.sync();
+    }
+    return { graph: model.graph, params: await state.download() };
+  } finally {
+    state.dispose();
+  }
+}
