@@ -19,6 +19,10 @@ export interface Io {
   /** Columns of the terminal. */
   readonly width: number;
   removeEmptyFolder(path: string): Promise<void>;
+  /** Of this Secateur: 0.1.0 */
+  version(): string;
+  /** The commit it was checked out from. */
+  commit(): Promise<string>;
   /** Loaded only by commands that need a GPU: `recipes` and `--help` shall not wait for it. */
   engine(): Promise<Engine>;
 }
@@ -39,7 +43,9 @@ export interface PruneOptions {
   readonly resume: boolean;
   readonly signal: AbortSignal;
   readonly ui: Ui;
-  /** The command line, for the report. */
+  /** For the report: "secateur 0.1.0", its commit, the command line. */
+  readonly tool: string;
+  readonly commit: string;
   readonly command: string;
 }
 

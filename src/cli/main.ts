@@ -1,6 +1,7 @@
 /** `secateur <command>`: the process around the program. */
 import process from "node:process";
 import { denoStore } from "../store/deno.ts";
+import { commit, version } from "./identity.ts";
 import { type Engine, Interrupted, type Io } from "./io.ts";
 import { runProgram } from "./program.ts";
 import { createUi } from "./ui.ts";
@@ -17,6 +18,8 @@ function systemIo(): Io {
     debug: Deno.env.get("SECATEUR_DEBUG") === "1",
     width: process.stdout.columns || 100,
     removeEmptyFolder: (path) => Deno.remove(path).catch(() => {}),
+    version,
+    commit,
     engine: loadEngine,
   };
 }

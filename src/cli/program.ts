@@ -1,5 +1,4 @@
 import { Command, CommanderError } from "commander";
-import manifest from "../../deno.json" with { type: "json" };
 import { UsageError, UserError } from "../errors.ts";
 import { Interrupted, type Io } from "./io.ts";
 import { pruneCommand } from "./prune.ts";
@@ -24,7 +23,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
 function createProgram(args: readonly string[], io: Io): Command {
   const program = new Command("secateur")
     .description("Prunes neural networks on WebGPU and measures what the pruning bought.")
-    .version(`secateur ${manifest.version}`, "--version", "print the version")
+    .version(`secateur ${io.version()}`, "--version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command");
   // Before the commands are added: they inherit it.

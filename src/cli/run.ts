@@ -40,6 +40,8 @@ export async function carryOut(io: Io, request: RunRequest): Promise<void> {
       resume: options.resume !== undefined,
       signal: io.signal,
       ui,
+      tool: `secateur ${io.version()}`,
+      commit: await io.commit(),
       command: request.line,
     });
     ui.close();

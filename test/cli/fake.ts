@@ -26,6 +26,8 @@ export function session(engine: Partial<Engine> = {}): Session {
     signal: interrupt.signal,
     debug: false,
     width: 100,
+    version: () => "0.1.0",
+    commit: () => Promise.resolve("0123456"),
     removeEmptyFolder: () => Promise.resolve(),
     engine: () =>
       Promise.resolve({ runPrune: () => unexpected("runPrune"), verifyRun: () => unexpected("verifyRun"), ...engine }),

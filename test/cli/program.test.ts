@@ -98,7 +98,8 @@ test("prune runs the recipe as changed, in a folder of its own", async () => {
     0,
   );
   assert.equal(err, []);
-  const [{ recipe, dir, resume, dataDir, command }] = asked;
+  const [{ recipe, dir, resume, dataDir, tool, commit, command }] = asked;
+  assert.equal([tool, commit], ["secateur 0.1.0", "0123456"]);
   assert.equal([recipe.name, recipe.seed, recipe.data.limit, recipe.batch], ["digits", 5, 300, 32]);
   assert.equal([dir, resume, dataDir], ["runs/digits-1", false, "my data"]);
   assert.is(command, "secateur prune --seed 5 --limit 300 --set batch=32 --set stages.1.keep=0.3 --data-dir 'my data'");
