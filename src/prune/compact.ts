@@ -7,7 +7,7 @@ import { type Cost, graphCost } from "../graph/cost.ts";
 import { compose, identityMap } from "../graph/indexmap.ts";
 import type { Model, Rewrite } from "../graph/types.ts";
 import { validateModel } from "../graph/validate.ts";
-import { weigh, type WeighedAnatomy } from "./anatomy.ts";
+import { anatomyOf, weigh, type WeighedAnatomy } from "./anatomy.ts";
 import { type Constants, constants } from "./constants.ts";
 import { emit } from "./emit.ts";
 import { borderNodes, solveLayout } from "./layout.ts";
@@ -97,7 +97,7 @@ function sameGraph(a: Model, b: Model): boolean {
 function reportOf(before: Model, after: Model, passes: number): CompactReport {
   const costs = { before: graphCost(before.graph), after: graphCost(after.graph) };
   const widths = (model: Model) => {
-    const { atoms, linears, graph } = weigh(model);
+    const { atoms, linears, graph } = anatomyOf(model.graph);
     const layers = new Map(
       [...linears].map(([name, { weight }]) => {
         const [filters, ...columns] = graph.params[weight].shape;

@@ -38,9 +38,11 @@ export function coupledConstraints(graph: Graph, options: ConstraintOptions): Co
       .map((linear) => layerConstraint(graph, linear, options));
 }
 
-/** The layers a pattern can name: Conv, Gemm and ColumnConv nodes. */
-export function layerNames(graph: Graph): string[] {
-  return [...anatomyOf(graph).linears.keys()];
+/** The layers (Conv, Gemm and ColumnConv nodes) that can be pruned at this granularity, by name. */
+export function prunableLayers(graph: Graph, granularity: Granularity): string[] {
+  const { linears } = anatomyOf(graph);
+  const refused = refusals(coupledClasses(graph), linears, granularity);
+  return [...linears.keys()].filter((name) => !refused.has(name));
 }
 
 function filterConstraint(graph: Graph, coupled: CoupledClass, { keep, minKeep = 1 }: ConstraintOptions): Constraint {

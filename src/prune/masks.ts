@@ -44,7 +44,9 @@ export function maskModel(model: Model, masks: Masks): Model {
   const params = new Map<string, HostTensor>(model.params);
   for (const [name, mask] of masks) {
     const { shape, data } = params.get(name)!;
-    params.set(name, { shape, data: data.map((v, i) => mask[i] ? v : 0) });
+    const masked = data.slice();
+    for (let i = 0; i < mask.length; i++) if (!mask[i]) masked[i] = 0;
+    params.set(name, { shape, data: masked });
   }
   return { graph: model.graph, params };
 }

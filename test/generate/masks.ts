@@ -2,9 +2,8 @@
  * Random zeros in a model: coupled filters as the pipeline prunes them, and damage that no pipeline would do, such as
  * filters without their biases, γ = 0 beside a β, single columns, channels and weights.
  */
-import type { Graph, HostTensor, Model } from "../../src/graph/types.ts";
-import { coupledClasses } from "../../src/prune/coupling.ts";
-import { coupledConstraints } from "../../src/prune/constraints.ts";
+import type { HostTensor, Model } from "../../src/graph/types.ts";
+import { coupledConstraints, prunableLayers } from "../../src/prune/constraints.ts";
 import { maskModel, masksOf } from "../../src/prune/masks.ts";
 import { type Dice, dice } from "./dice.ts";
 
@@ -31,17 +30,13 @@ export function randomlyMasked(model: Model, seed: number): Model {
 }
 
 function coupledFilters(model: Model, d: Dice): Model {
-  if (!hasPrunable(model.graph)) return model;
+  if (prunableLayers(model.graph, "filter").length === 0) return model;
   const constraints = coupledConstraints(model.graph, { granularity: "filter", keep: 0.5 });
   const choices = constraints.map((constraint) => {
     const share = d.uniform(0.2, 1);
     return { constraint, kept: Array.from({ length: constraint.groups }, (_, g) => g).filter(() => d.chance(share)) };
   });
   return maskModel(model, masksOf(choices, model.params));
-}
-
-function hasPrunable(graph: Graph): boolean {
-  return coupledClasses(graph).some(({ prunable }) => prunable);
 }
 
 function zeroRows({ shape, data }: HostTensor, d: Dice, rate: number): void {

@@ -1,0 +1,202 @@
+/**
+ * One budget for the whole network (ALGORITHMS.md 1.3): which fraction of the parameters or multiply-adds may stay, and how
+ * many groups each constraint keeps for it. The price of a choice is that of the network `compact` makes of it, so a
+ * filter's removal counts in its readers as well.
+ */
+
+import { UserError } from "../errors.ts";
+import { countNonzero, graphCost } from "../graph/cost.ts";
+import type { Graph, HostTensor, Model } from "../graph/types.ts";
+import { compact, type CompactOptions } from "./compact.ts";
+import { maskModel, masksOf } from "./masks.ts";
+import { type Constraint, keptCount, topGroups } from "./structures.ts";
+
+export interface Target {
+  /** Fraction of the stored numbers that may stay, in (0, 1]. Under "weight" constraints a weight's zeros don't count. */
+  readonly params?: number;
+  /** Fraction of the multiply-adds. */
+  readonly macs?: number;
+}
+
+export interface BudgetOptions {
+  readonly target: Target;
+  /** How the network will be compacted. */
+  readonly compact?: CompactOptions;
+}
+
+export interface Budget {
+  /** The constraints with their `keep` set. */
+  readonly constraints: readonly Constraint[];
+  readonly requested: Target;
+  /** Fractions of the dense network that the compact one has when each constraint keeps its strongest groups. */
+  readonly achieved: Required<Target>;
+  readonly params: number;
+  readonly macs: number;
+}
+
+/**
+ * Ranks all groups by energy / energy of the layer / cost of a group and drops from the bottom until the budget is met:
+ * the number to drop is found by bisection. No constraint goes below its minKeep.
+ *
+ * @param energies per constraint, length `groups` (`groupEnergies`)
+ * @throws UserError if the budget can't be met
+ */
+export function solveBudget(
+  graph: Graph,
+  constraints: readonly Constraint[],
+  energies: readonly ArrayLike<number>[],
+  options: BudgetOptions,
+): Budget {
+  const price = pricing(graph, constraints, energies, options);
+  const whole = constraints.map(({ groups }) => groups);
+  const dense = price(whole).excess;
+  const worth = constraints.map((constraint, c) => {
+    const { groups, minKeep } = constraint;
+    const total = sum(energies[c]);
+    const saved = groups > minKeep ? dense - price(whole.map((k, i) => i === c ? k - 1 : k)).excess : 0;
+    const worst = topGroups(Array.from(energies[c], (e) => -e), groups - minKeep);
+    return worst.map((g) => ({ c, g, score: saved > 0 ? energies[c][g] / (total || 1) / saved : Infinity }));
+  });
+  const order = worth.flat().filter(({ score }) => score < Infinity)
+    .sort((a, b) => a.score - b.score || a.c - b.c || b.g - a.g);
+  const keepAfter = (dropped: number) => {
+    const keep = [...whole];
+    for (let i = 0; i < dropped; i++) keep[order[i].c]--;
+    return keep;
+  };
+  const dropped = leastThat(order.length, (n) => price(keepAfter(n)).fits);
+  if (dropped === undefined) throw unreachable(price(keepAfter(order.length)).achieved, options.target);
+  return budgetOf(constraints, keepAfter(dropped), price(keepAfter(dropped)), options);
+}
+
+/**
+ * The same fraction everywhere, as large as the budget allows: what random pruning and a network trained from scratch are
+ * compared at.
+ *
+ * @throws UserError if the budget can't be met
+ */
+export function uniformBudget(graph: Graph, constraints: readonly Constraint[], options: BudgetOptions): Budget {
+  const energies = constraints.map(({ groups }) => new Float64Array(groups).fill(1));
+  const price = pricing(graph, constraints, energies, options);
+  const steps = 1000;
+  const keepAt = (dropped: number) =>
+    constraints.map(({ groups, minKeep }) => keptCount(groups, 1 - dropped / steps, minKeep));
+  const dropped = leastThat(steps, (n) => price(keepAt(n)).fits);
+  if (dropped === undefined) throw unreachable(price(keepAt(steps)).achieved, options.target);
+  return budgetOf(constraints, keepAt(dropped), price(keepAt(dropped)), options);
+}
+
+interface Price {
+  readonly params: number;
+  readonly macs: number;
+  readonly achieved: Required<Target>;
+  readonly fits: boolean;
+  /** Sum of the fractions that have a target. */
+  readonly excess: number;
+}
+
+/** keep per constraint -> the price of the compact network, on a network of ones: only the zeros matter. */
+function pricing(
+  graph: Graph,
+  constraints: readonly Constraint[],
+  energies: readonly ArrayLike<number>[],
+  { target, compact: options }: BudgetOptions,
+): (keep: readonly number[]) => Price {
+  checkTarget(target);
+  const model = ones(graph);
+  const single = new Set(
+    constraints.filter(({ kind }) => kind === "weight").flatMap((c) => c.members.map((m) => m.param)),
+  );
+  const dense = graphCost(graph);
+  const ranked = energies.map((scores) => rank(scores));
+  const seen = new Map<string, Price>();
+  return (keep) => {
+    const key = keep.join();
+    const known = seen.get(key);
+    if (known) return known;
+    const choices = constraints.map((constraint, c) => ({ constraint, kept: ranked[c].slice(0, keep[c]) }));
+    const { model: small } = compact(maskModel(model, masksOf(choices, model.params)), options);
+    const { macs, params: stored } = graphCost(small.graph);
+    let params = stored;
+    for (const [name, tensor] of small.params) {
+      if (single.has(name)) params -= tensor.data.length - countNonzero(new Map([[name, tensor]]));
+    }
+    const achieved = { params: params / dense.params, macs: macs / dense.macs };
+    const price = {
+      params,
+      macs,
+      achieved,
+      fits: achieved.params <= (target.params ?? 1) && achieved.macs <= (target.macs ?? 1),
+      excess: (target.params === undefined ? 0 : achieved.params) + (target.macs === undefined ? 0 : achieved.macs),
+    };
+    seen.set(key, price);
+    return price;
+  };
+}
+
+/** Weights and γ 1, everything else neutral, so that a masked filter is silent and nothing else is. */
+function ones(graph: Graph): Model {
+  const params = new Map<string, HostTensor>();
+  for (const [name, { shape, role }] of Object.entries(graph.params)) {
+    const data = new Float32Array(shape.reduce((product, d) => product * d, 1));
+    if (role === "weight" || role === "gamma" || role === "variance") data.fill(1);
+    params.set(name, { shape, data });
+  }
+  return { graph, params };
+}
+
+/** All groups, the strongest first. */
+function rank(scores: ArrayLike<number>): number[] {
+  return Array.from({ length: scores.length }, (_, g) => g).sort((a, b) => scores[b] - scores[a] || a - b);
+}
+
+/** The least n in 0 … most that fits, given that more always fits if less does; undefined if none. */
+function leastThat(most: number, fits: (n: number) => boolean): number | undefined {
+  if (!fits(most)) return undefined;
+  let low = 0, high = most;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (fits(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function budgetOf(
+  constraints: readonly Constraint[],
+  keep: readonly number[],
+  { params, macs, achieved }: Price,
+  { target }: BudgetOptions,
+): Budget {
+  return {
+    constraints: constraints.map((constraint, c) => ({ ...constraint, keep: keep[c] })),
+    requested: target,
+    achieved,
+    params,
+    macs,
+  };
+}
+
+function checkTarget(target: Target): void {
+  const given = Object.entries(target).filter(([, fraction]) => fraction !== undefined);
+  if (given.length === 0) throw new UserError("budget: give a fraction of params, of macs, or both");
+  for (const [what, fraction] of given) {
+    if (!(fraction > 0 && fraction <= 1)) {
+      throw new UserError(`budget: ${what} is ${fraction}, expected a fraction above 0 and at most 1`);
+    }
+  }
+}
+
+function unreachable(least: Required<Target>, target: Target): UserError {
+  const wanted = Object.entries(target).map(([what, fraction]) => `${fraction} of the ${what}`).join(" and ");
+  const got = `${least.params.toPrecision(3)} of the params and ${least.macs.toPrecision(3)} of the macs`;
+  return new UserError(
+    `budget: ${wanted} can't be reached, the constraints leave at least ${got}: lower minKeep or constrain more layers`,
+  );
+}
+
+function sum(values: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += values[i];
+  return total;
+}

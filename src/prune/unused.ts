@@ -1,0 +1,78 @@
+/**
+ * Unused-path removal on the level of masks (ALGORITHMS.md 1.6): numbers that can't reach the output become 0, shapes stay.
+ * The network computes the same; a following retrain leaves those numbers alone, and `compact` removes them for good.
+ */
+
+import { identityMap } from "../graph/indexmap.ts";
+import type { HostTensor, Model, Rewrite } from "../graph/types.ts";
+import { weigh } from "./anatomy.ts";
+import { constants } from "./constants.ts";
+import { firstChannel, weightAt } from "./linear.ts";
+import { liveness } from "./liveness.ts";
+
+export interface Removed {
+  /** Numbers that became 0, by parameter; parameters without any have no entry. */
+  readonly byParam: ReadonlyMap<string, number>;
+  readonly total: number;
+}
+
+/**
+ * Filters whose channel is dead go with their bias, γ and β; weights that read a channel that is always 0 go too. Repeats
+ * until nothing changes, for each such zero may kill another path.
+ */
+export function removeUnused(model: Model): Rewrite & { readonly removed: Removed } {
+  const byParam = new Map<string, number>();
+  let current = model;
+  for (let changed = true; changed;) {
+    const next = sweep(current, byParam);
+    changed = next !== current;
+    current = next;
+  }
+  const total = [...byParam.values()].reduce((sum, n) => sum + n, 0);
+  return { model: current, map: identityMap(model.graph), removed: { byParam, total } };
+}
+
+function sweep(model: Model, counts: Map<string, number>): Model {
+  const anatomy = weigh(model);
+  const { graph, atoms } = anatomy;
+  const known = constants(anatomy);
+  const live = liveness(anatomy, known);
+  const params = new Map<string, HostTensor>(model.params);
+  let changed = false;
+  const clear = (name: string, at: number) => {
+    const { shape, data } = params.get(name)!;
+    if (at < 0 || data[at] === 0) return;
+    if (params.get(name) === model.params.get(name)) params.set(name, { shape, data: data.slice() });
+    params.get(name)!.data[at] = 0;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+    changed = true;
+  };
+
+  for (const linear of anatomy.linears.values()) {
+    const x = atoms.base(linear.x);
+    for (let f = 0; f < linear.filters; f++) {
+      const dead = !live[atoms.base(linear.y) + f];
+      if (dead && linear.bias) clear(linear.bias, f);
+      for (let c = 0; c < linear.perGroup; c++) {
+        const silent = known.valueOf(x + firstChannel(linear, f) + c) === 0;
+        for (let k = 0; k < linear.size; k++) {
+          if (dead || silent || !linear.reachable[k]) clear(linear.weight, weightAt(linear, f, c, k));
+        }
+      }
+    }
+  }
+  for (const node of graph.nodes) {
+    if (anatomy.linears.has(node.name)) continue;
+    const y = atoms.base(node.outputs[0]);
+    const width = atoms.width(node.outputs[0]);
+    for (const name of node.inputs) {
+      const role = graph.params[name]?.role;
+      if (role === undefined || role === "mean" || role === "variance") continue;
+      const inner = params.get(name)!.data.length / width;
+      for (let j = 0; j < width; j++) {
+        if (!live[y + j]) { for (let i = 0; i < inner; i++) clear(name, j * inner + i); }
+      }
+    }
+  }
+  return changed ? { graph, params } : model;
+}
