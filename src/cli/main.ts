@@ -8,7 +8,7 @@ import { createUi } from "./ui.ts";
 
 if (import.meta.main) Deno.exit(await runProgram(Deno.args, systemIo()));
 
-function systemIo(): Io {
+export function systemIo(): Io {
   return {
     store: denoStore(),
     out: (text) => writeLine(Deno.stdout, text),

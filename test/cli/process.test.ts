@@ -34,5 +34,48 @@ test("wrong usage exits 2, a mistake 1, each with one line on stderr", async () 
   assert.match(unwritable.err, /^secateur: cannot [^\n]*file\/run[^\n]*not a folder[^\n]*\n$/);
 });
 
+test("SIGINT reaches the pipeline, exits 130 and says how to go on; a second one doesn't wait", async () => {
+  for (const stubborn of [false, true]) {
+    const dir = `${root}/run-${stubborn}`;
+    const pipeline = `async ({ signal, store, dir }) => {
+      await store.append(dir + "/log.jsonl", "{}");
+      Deno.stdout.writeSync(new TextEncoder().encode("ready"));
+      setInterval(() => {}, 1000);
+      await new Promise((_, reject) => signal.addEventListener("abort", () => {
+        Deno.stdout.writeSync(new TextEncoder().encode("again"));
+        if (!${stubborn}) reject(signal.reason);
+      }));
+    }`;
+    const code = `import { systemIo } from "file://${main}";
+      import { runProgram } from "${new URL("../../src/cli/program.ts", import.meta.url)}";
+      const engine = () => Promise.resolve({ runPrune: ${pipeline} });
+      Deno.exit(await runProgram(["prune", "--out", ${JSON.stringify(dir)}], { ...systemIo(), engine }));`;
+    await Deno.writeTextFile(`${root}/main.ts`, code);
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        "--no-check",
+        "--config",
+        new URL("../../deno.json", import.meta.url).pathname,
+        `${root}/main.ts`,
+      ],
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const reader = child.stdout.getReader();
+    await reader.read();
+    child.kill("SIGINT");
+    if (stubborn) {
+      await reader.read();
+      child.kill("SIGINT");
+    }
+    const [status, err] = await Promise.all([child.status, new Response(child.stderr).text()]);
+    await reader.cancel();
+    assert.is(status.code, 130);
+    assert.is(err, stubborn ? "" : `secateur: interrupted; go on with: deno task prune --resume ${dir}\n`);
+  }
+});
+
 test.after(() => Deno.remove(root, { recursive: true }));
 test.run();
