@@ -5,27 +5,21 @@
 import type { HostTensor, Params } from "../graph/types.ts";
 import { type Arena, createArena } from "../tensor/arena.ts";
 import {
+  addGroups,
   checkStatus,
   decodeResiduals,
   expandMask,
-  type GroupLayout,
   groupNorms,
   projectUpdate,
   pullTarget,
   rescaleDual,
   selectTopK,
+  takeGroups,
 } from "../tensor/project.ts";
 import { applyMask } from "../tensor/optimizer.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { TrainState } from "../train/state.ts";
-
-/** At most `keep` of `groups` groups are non-zero; a group spans all members (a filter's weights, bias, γ and β). */
-export interface GroupConstraint {
-  readonly name: string;
-  readonly members: readonly { readonly param: string; readonly layout: GroupLayout }[];
-  readonly groups: number;
-  readonly keep: number;
-}
+import type { Constraint, Member } from "./structures.ts";
 
 export interface Admm {
   /** Z = Π(W), U = 0, and the first pull. */
@@ -45,10 +39,10 @@ export interface Admm {
 }
 
 /** @param rhos ρ of each period, from `rhoSchedule` */
-export function createAdmm(state: TrainState, constraints: readonly GroupConstraint[], rhos: readonly number[]): Admm {
+export function createAdmm(state: TrainState, constraints: readonly Constraint[], rhos: readonly number[]): Admm {
   const { gpu, weights } = state;
   const parts = constraints.flatMap(({ name, members }, c) =>
-    members.map(({ param, layout }) => ({ constraint: c, param, layout, key: `${name}/${param}` }))
+    members.map((member) => ({ ...member, constraint: c, key: `${name}/${member.param}` }))
   );
   const specs = parts.map(({ key, param }) => ({ name: key, shape: weights.tensor(param).shape }));
   const z = createArena(gpu, specs, "Z");
@@ -70,28 +64,47 @@ export function createAdmm(state: TrainState, constraints: readonly GroupConstra
 
   const frozen = (param: string) => state.mask?.tensor(param);
 
-  function project(dual: "hold" | "update"): void {
-    const seen = new Set<number>();
-    for (const { constraint, param, layout, key } of parts) {
-      groupNorms(gpu, weights.tensor(param), u.tensor(key), layout, scores.tensor(constraints[constraint].name), {
-        accumulate: seen.has(constraint),
-        frozen: frozen(param),
-      });
-      seen.add(constraint);
+  /** The joint energy of a group is the sum over all its tensors: only so is top-k the Euclidean projection (1.3). */
+  function score({ name, members, groups }: Constraint, dual: "with U" | "W alone"): void {
+    const total = scores.tensor(name);
+    gpu.clear(total);
+    for (const { param, layout, offset } of members) {
+      const w = weights.tensor(param);
+      const other = dual === "with U" ? u.tensor(`${name}/${param}`) : undefined;
+      if (aligned({ layout, offset }, groups)) {
+        groupNorms(gpu, w, other, layout, total, { accumulate: true, frozen: frozen(param) });
+      } else {
+        using part = Tensor.empty(gpu, [layout.groups]);
+        groupNorms(gpu, w, other, layout, part, { frozen: frozen(param) });
+        addGroups(gpu, part, offset, total);
+      }
     }
+  }
+
+  /** Calls `use` with the kept groups as this member numbers them. */
+  function withKept({ name, groups }: Constraint, { layout, offset }: Member, use: (keep: Tensor) => void): void {
+    if (aligned({ layout, offset }, groups)) return use(kept.tensor(name));
+    using part = Tensor.empty(gpu, [layout.groups]);
+    takeGroups(gpu, kept.tensor(name), offset, part);
+    use(part);
+  }
+
+  function project(dual: "hold" | "update"): void {
+    for (const constraint of constraints) score(constraint, "with U");
     selectTopK(gpu, scores, selections, kept, status);
-    parts.forEach(({ constraint, param, layout, key }, slot) =>
-      projectUpdate(gpu, {
-        layout,
-        w: weights.tensor(param),
-        u: u.tensor(key),
-        z: z.tensor(key),
-        keep: kept.tensor(constraints[constraint].name),
-        frozen: frozen(param),
-        dual,
-        residuals,
-        slot,
-      })
+    parts.forEach((part, slot) =>
+      withKept(constraints[part.constraint], part, (keep) =>
+        projectUpdate(gpu, {
+          layout: part.layout,
+          w: weights.tensor(part.param),
+          u: u.tensor(part.key),
+          z: z.tensor(part.key),
+          keep,
+          frozen: frozen(part.param),
+          dual,
+          residuals,
+          slot,
+        }))
     );
   }
 
@@ -122,20 +135,16 @@ export function createAdmm(state: TrainState, constraints: readonly GroupConstra
     rhoOf: (param) => rho * (byParam.get(param)?.length ?? 0),
     async hardPrune() {
       state.mask ??= filled(createArena(gpu, weights.layout, "mask"));
-      for (const [c, { name, members }] of constraints.entries()) {
-        members.forEach(({ param, layout }, i) =>
-          groupNorms(gpu, weights.tensor(param), undefined, layout, scores.tensor(name), {
-            accumulate: i > 0,
-            frozen: frozen(param),
-          })
-        );
+      const mask = state.mask;
+      for (const [c, constraint] of constraints.entries()) {
+        score(constraint, "W alone");
         selectTopK(gpu, scores, [selections[c]], kept, status);
-        for (const { param, layout } of members) {
-          expandMask(gpu, kept.tensor(name), layout, state.mask.tensor(param));
+        for (const member of constraint.members) {
+          withKept(constraint, member, (keep) => expandMask(gpu, keep, member.layout, mask.tensor(member.param)));
         }
       }
-      applyMask(gpu, weights, state.mask);
-      await gpu.sync();
+      applyMask(gpu, weights, mask);
+      checkStatus(await status.read(), constraints.map((c) => c.name));
     },
     async snapshot() {
       const tensors = new Map<string, HostTensor>();
@@ -158,6 +167,11 @@ export function createAdmm(state: TrainState, constraints: readonly GroupConstra
       // The target belongs to the training state from here on, and goes with it.
     },
   };
+}
+
+/** Whether a member numbers its groups exactly as its constraint does. */
+function aligned({ layout, offset }: Pick<Member, "layout" | "offset">, groups: number): boolean {
+  return offset === 0 && layout.groups === groups;
 }
 
 function filled(arena: Arena): Arena {

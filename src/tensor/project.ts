@@ -15,6 +15,7 @@ import { type GroupLayout, layoutSize } from "../../kernels/project/layout.ts";
 import { type NormInput, planNorms } from "../../kernels/project/norms.ts";
 import { type LongTopK, planTopK, type Role, type Selection, STATE_BYTES } from "../../kernels/project/topk.ts";
 import { planExpand, planPull, planScale, planUpdate } from "../../kernels/project/update.ts";
+import { planWindow } from "../../kernels/project/window.ts";
 import { planWindows } from "../../kernels/optim/plan.ts";
 import { UserError } from "../errors.ts";
 import type { Gpu, GpuBuffer, Slice } from "../gpu/gpu.ts";
@@ -180,6 +181,18 @@ export function expandMask(
   for (const slice of [mask, freeze]) if (slice) checkBytes("expandMask", slice, layoutSize(layout));
   checkBytes("expandMask keep", keep, layout.groups);
   gpu.run(planExpand(layout, freeze ? "freeze" : "ignore"), [keep, freeze ?? keep, mask], describe(layout));
+}
+
+/** scores[offset + i] += part[i]: a member whose groups are a stretch of its constraint's (what lies outside is dropped). */
+export function addGroups(gpu: Gpu, part: Slice, offset: number, scores: Slice): void {
+  const [to, from] = [scores.byteLength / 4, part.byteLength / 4];
+  gpu.run(planWindow({ to, from, shift: -offset, fallback: 0, write: "add" }), [part, scores], `${from} groups`);
+}
+
+/** part[i] = keep[offset + i], 1 where that is outside: the member's own view of the kept groups. */
+export function takeGroups(gpu: Gpu, keep: Slice, offset: number, part: Slice): void {
+  const [to, from] = [part.byteLength / 4, keep.byteLength / 4];
+  gpu.run(planWindow({ to, from, shift: offset, fallback: 1, write: "replace" }), [keep, part], `${to} groups`);
 }
 
 function selectLong(gpu: Gpu, { tiles, steps }: LongTopK, given: Record<"scores" | "mask" | "status", Slice>): void {

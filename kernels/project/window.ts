@@ -1,0 +1,30 @@
+import type { Plan, Program } from "../../src/gpu/types.ts";
+import { f32bits } from "../bits.ts";
+import { linearGrid } from "../grid.ts";
+import source from "./window.wgsl" with { type: "text" };
+
+const GROUP = 64;
+const REPLACE: Program = { name: "window", source, constants: { ADD: 0 }, access: ["read", "read_write"] };
+const ADD: Program = { name: "window add", source, constants: { ADD: 1 }, access: ["read", "read_write"] };
+
+export interface Window {
+  /** Lengths of the destination and of the source. */
+  readonly to: number;
+  readonly from: number;
+  /** Destination element i takes source element i + shift. */
+  readonly shift: number;
+  /** What elements without a source take. */
+  readonly fallback: number;
+  readonly write: "replace" | "add";
+}
+
+/** Bindings: source, destination. */
+export function planWindow({ to, from, shift, fallback, write }: Window): Plan {
+  const grid = linearGrid(to, GROUP);
+  const uniforms = [to, grid[0] * GROUP, from, shift >>> 0, f32bits(fallback)];
+  return { program: write === "add" ? ADD : REPLACE, uniforms, grid };
+}
+
+export function variants(): Program[] {
+  return [REPLACE, ADD];
+}
