@@ -9,9 +9,13 @@ import { variants as pool } from "./pool/pool.ts";
 import { variants as projectNorms } from "./project/norms.ts";
 import { variants as projectTopk } from "./project/topk.ts";
 import { variants as projectUpdate } from "./project/update.ts";
+import { variants as dropout } from "./random/dropout.ts";
 import { variants as reduceRows } from "./reduce/rows.ts";
 import { variants as reduceSpread } from "./reduce/spread.ts";
 import { variants as reduceSum } from "./reduce/sum.ts";
+import { variants as shapeBorder } from "./shape/border.ts";
+import { variants as shapeGather } from "./shape/gather.ts";
+import { variants as shape } from "./shape/shape.ts";
 
 /** Every program that the planners can emit; tests compile them all on naga and on Tint. A planner adds its `variants` here. */
 export function variants(): Program[] {
@@ -26,8 +30,12 @@ export function variants(): Program[] {
     projectNorms,
     projectTopk,
     projectUpdate,
+    dropout,
     reduceRows,
     reduceSpread,
     reduceSum,
+    shapeBorder,
+    shapeGather,
+    shape,
   ].flatMap((family) => family());
 }

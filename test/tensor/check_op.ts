@@ -5,6 +5,7 @@
  */
 import * as assert from "uvu/assert";
 import { random } from "../../kernels/random/philox.ts";
+import type { Gpu } from "../../src/gpu/gpu.ts";
 import { mul, scale } from "../../src/tensor/ops/pointwise.ts";
 import { sum } from "../../src/tensor/ops/reduce.ts";
 import { Tape } from "../../src/tensor/tape.ts";
@@ -22,35 +23,29 @@ export interface OpCase {
   readonly shape: readonly number[];
   /** Forward tolerance relative to the element and to the largest element; default 2e-6. */
   readonly rtol?: number;
+  /** The op uploads constant tables once and keeps them. */
+  readonly keepsTables?: boolean;
 }
 
 /** At most this many elements of an input are differentiated numerically; others are taken at random from it. */
 const PROBES = 24;
 const STEP = 1e-5;
 
-export async function checkOp(
-  { name, shapes, values = normal, op, oracle, shape, rtol = 2e-6 }: OpCase,
-): Promise<void> {
+export async function checkOp(check: OpCase): Promise<void> {
+  const { name, shapes, values = normal, oracle, shape, rtol = 2e-6, keepsTables = false } = check;
   const gpu = await testGpu();
-  const before = gpu.stats().liveBuffers;
   // Rounded to float32 before both sides see them; halved so that 2·x is exact.
   const leaves = shapes.map((s, i) => Float64Array.from(Float32Array.from(values(i, elements(s)), (v) => v / 2)));
   const doubled = leaves.map((x) => x.map((v) => 2 * v));
   const expected = oracle(doubled);
   const c = Float32Array.from(random(7, "cotangent").fillNormal(new Float64Array(expected.length), 0));
 
-  const tape = new Tape(gpu, "train");
-  const inputs = leaves.map((x, i) => tape.own(Tensor.from(gpu, Float32Array.from(x), shapes[i])));
-  inputs.forEach((x) => tape.watch(x));
-  const y = op(tape, inputs.map((x) => scale(tape, x, 2)));
-  assert.equal(y.shape, shape, `${name}: shape`);
-  const kept = tape.own(Tensor.empty(gpu, y.shape));
-  gpu.copy(y, kept);
-  tape.backward(sum(tape, mul(tape, y, tape.own(Tensor.from(gpu, c, y.shape)))));
-  const [actual, ...gradients] = await readTensors([kept, ...inputs.map((x) => tape.gradient(x)!)]);
-  tape.dispose();
+  if (keepsTables) await differentiate(gpu, check, leaves, c);
+  const before = gpu.stats().liveBuffers;
+  const [actual, ...gradients] = await differentiate(gpu, check, leaves, c);
   assert.is(gpu.stats().liveBuffers, before, `${name}: the tape gives every buffer back`);
 
+  assert.is(actual.length, elements(shape));
   assertClose(actual, expected, rtol, `${name}: value`);
   const lossOf = (inputs: readonly Float64Array[]) => oracle(inputs).reduce((total, v, i) => total + v * c[i], 0);
   doubled.forEach((x, input) => {
@@ -62,6 +57,24 @@ export async function checkOp(
     const analytic = probes.map((i) => gradients[input][i]);
     assertClose(analytic, numeric, 1e-4, `${name}: gradient of input ${input}`);
   });
+}
+
+/** The op's value and the gradients of Σ c ⊙ op(2·x₀, …) with respect to x₀, …. */
+function differentiate(
+  gpu: Gpu,
+  { name, shapes, op, shape }: OpCase,
+  leaves: readonly Float64Array[],
+  c: Float32Array<ArrayBuffer>,
+): Promise<Float32Array[]> {
+  using tape = new Tape(gpu, "train");
+  const inputs = leaves.map((x, i) => tape.own(Tensor.from(gpu, Float32Array.from(x), shapes[i])));
+  inputs.forEach((x) => tape.watch(x));
+  const y = op(tape, inputs.map((x) => scale(tape, x, 2)));
+  assert.equal(y.shape, shape, `${name}: shape`);
+  const kept = tape.own(Tensor.empty(gpu, y.shape));
+  gpu.copy(y, kept);
+  tape.backward(sum(tape, mul(tape, y, tape.own(Tensor.from(gpu, c, y.shape)))));
+  return readTensors([kept, ...inputs.map((x) => tape.gradient(x)!)]);
 }
 
 /** Each |a − e| ≤ rtol · (|e| + largest |e|). */

@@ -11,7 +11,7 @@ import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
 import { perChannel } from "./reduce.ts";
 
-/** All [C]. Training updates `mean` and `variance`, the running statistics, in place. */
+/** All [C]. */
 export interface BatchNormParams {
   readonly gamma: Tensor;
   readonly beta: Tensor;
@@ -32,12 +32,21 @@ export interface BatchNormOptions {
 }
 
 /**
- * Batch normalisation of x [N, C, …] (Ioffe and Szegedy, arXiv 1502.03167). Normalises by the biased batch variance and
+ * Batch normalisation of x [N, C, …] (Ioffe and Szegedy, arXiv 1502.03167); the rest is [C], in ONNX's order. Training
+ * updates `mean` and `variance`, the running statistics, in place. Normalises by the biased batch variance and
  * keeps the unbiased one, as PyTorch does.
  */
-export function batchNorm(tape: Tape, x: Tensor, params: BatchNormParams, options: BatchNormOptions = {}): Tensor {
+export function batchNorm(
+  tape: Tape,
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  options: BatchNormOptions = {},
+): Tensor {
   const { gpu } = tape;
-  const { gamma, beta } = params;
+  const params = { gamma, beta, mean, variance };
   const { epsilon = 1e-5, statistics: whose = tape.mode === "train" ? "batch" : "running" } = options;
   const over = perChannel(x.shape);
   const statistics = tape.empty([2, over.channels]);

@@ -7,14 +7,18 @@ import type { Tape } from "../tape.ts";
 import { elements, Tensor } from "../tensor.ts";
 import { launchSum } from "./reduce.ts";
 
+/** The largest float32. */
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
+
 /** max(x, 0); the gradient at 0 is 0. */
 export function relu(tape: Tape, x: Tensor): Tensor {
   return unary(tape, "relu", x);
 }
 
-/** x limited to [min, max]; the gradient is 0 at the bounds and beyond. relu6 is clip(0, 6). */
+/** x limited to [min, max], which may be infinite; the gradient is 0 at the bounds and beyond. relu6 is clip(0, 6). */
 export function clip(tape: Tape, x: Tensor, min: number, max: number): Tensor {
-  return unary(tape, "clip", x, min, max);
+  // WGSL may assume that there are no infinities.
+  return unary(tape, "clip", x, Math.max(min, -LARGEST), Math.min(max, LARGEST));
 }
 
 /** Gaussian error linear unit: x·Φ(x), or its tanh approximation (Hendrycks and Gimpel, arXiv 1606.08415). */
@@ -48,15 +52,13 @@ export function add(tape: Tape, a: Tensor, b: Tensor): Tensor {
   const y = tape.empty(a.shape);
   launchBinary(tape.gpu, "add", a, b, y);
   tape.record([a, b], y, (dy) => {
+    tape.add(a, dy);
     const over = broadcast("Add", a.shape, b.shape);
-    if (tape.needs(b)) {
-      const db = tape.target(b);
-      if (over === "same") launchUnary(tape.gpu, "scale", dy, db, 1);
-      else launchSum(tape.gpu, dy, over, db);
-      tape.add(b, db);
-    }
-    // Nobody reads dy after this, so the gradient of `a` may live on in its storage.
-    if (tape.needs(a)) tape.add(a, tape.own(dy.view(a.shape)));
+    if (over === "same") return tape.add(b, dy);
+    if (!tape.needs(b)) return;
+    const db = tape.target(b);
+    launchSum(tape.gpu, dy, over, db);
+    tape.add(b, db);
   });
   return y;
 }

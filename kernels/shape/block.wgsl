@@ -1,0 +1,36 @@
+// to[n * to_stride + to_first + i] = from[n * from_stride + from_first + i]: one part of a concatenation along axis 1, or its gradient.
+//
+// `count` = N * length items of V are copied; the rest of `to` stays. A workgroup of 64 threads copies 256 items.
+// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where a length, stride or start does not divide by 4.
+
+alias V = vec4<f32>;
+
+struct Params {
+  count: u32,
+  row: u32,
+  length: u32,
+  from_stride: u32,
+  from_first: u32,
+  to_stride: u32,
+  to_first: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> source: array<V>;
+@group(0) @binding(2) var<storage, read_write> destination: array<V>;
+
+fn item(k: u32) {
+  if (k >= p.count) { return; }
+  let n = k / p.length;
+  let i = k % p.length;
+  destination[n * p.to_stride + p.to_first + i] = source[n * p.from_stride + p.from_first + i];
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let i = (group.x + group.y * p.row) * 256u + local;
+  item(i);
+  item(i + 64u);
+  item(i + 128u);
+  item(i + 192u);
+}

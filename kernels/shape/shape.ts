@@ -1,0 +1,57 @@
+import type { Plan, Program } from "../../src/gpu/types.ts";
+import { f32bits } from "../bits.ts";
+import { linearGrid } from "../grid.ts";
+import { bothWidths, chooseWidth, vectorPrograms } from "../vector.ts";
+import blockSource from "./block.wgsl" with { type: "text" };
+import embedSource from "./embed.wgsl" with { type: "text" };
+import sliceSource from "./slice.wgsl" with { type: "text" };
+
+export type Three = readonly [number, number, number];
+export type Four = readonly [number, number, number, number];
+
+/** Where a small tensor sits in a big one along axes 1, 2 and 3: its element k at first + k · step. */
+export interface Placement {
+  readonly small: Four;
+  readonly big: Four;
+  readonly first: Three;
+  readonly steps: Three;
+}
+
+/** small = the placed elements of big. Bindings: big, small. */
+export function planSlice({ small, big, first, steps }: Placement): Plan {
+  return planElements(slice, small, [...big.slice(1), ...first, ...steps]);
+}
+
+/** big = small where it is placed, `value` elsewhere. Bindings: small, big. */
+export function planEmbed({ small, big, first, steps }: Placement, value = 0): Plan {
+  return planElements(embed, big, [...small.slice(1), ...first, ...steps, f32bits(value)]);
+}
+
+/** `length` elements for each of `outer` images, at `first` of every `stride`. */
+export interface Block {
+  readonly stride: number;
+  readonly first: number;
+}
+
+/** Copies blocks; what lies between them in the destination stays. Bindings: source, destination. */
+export function planBlock(outer: number, length: number, from: Block, to: Block): Plan {
+  const { program, width } = chooseWidth(block, length, from.stride, from.first, to.stride, to.first);
+  const count = outer * length / width;
+  const grid = linearGrid(count, 256);
+  const words = [length, from.stride, from.first, to.stride, to.first].map((n) => n / width);
+  return { program, uniforms: [count, grid[0], ...words], grid };
+}
+
+export function variants(): Program[] {
+  return [slice, embed, ...bothWidths(block)];
+}
+
+const slice: Program = { name: "slice", source: sliceSource, access: ["read", "read_write"] };
+const embed: Program = { name: "embed", source: embedSource, access: ["read", "read_write"] };
+const block = vectorPrograms("copy block", blockSource, ["read", "read_write"]);
+
+function planElements(program: Program, [n, c, h, w]: Four, rest: readonly number[]): Plan {
+  const count = n * c * h * w;
+  const grid = linearGrid(count, 64);
+  return { program, uniforms: [count, grid[0], c, h, w, ...rest], grid };
+}

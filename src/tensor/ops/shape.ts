@@ -1,0 +1,142 @@
+import { invert, planGather, planGatherGrad } from "../../../kernels/shape/gather.ts";
+import { type Four, type Placement, planBlock, planEmbed, planSlice } from "../../../kernels/shape/shape.ts";
+import { UserError } from "../../errors.ts";
+import type { Tape } from "../tape.ts";
+import { elements, type Tensor } from "../tensor.ts";
+import { constantTable } from "./tables.ts";
+
+/** The same elements under another shape; no copy. */
+export function reshape(tape: Tape, x: Tensor, shape: readonly number[]): Tensor {
+  if (elements(shape) !== x.size) {
+    throw new UserError(`Reshape: [${x.shape}] has ${x.size} elements, not those of [${shape}]`);
+  }
+  const y = tape.own(x.view(shape));
+  tape.record([x], y, (dy) => tape.add(x, dy));
+  return y;
+}
+
+/** [N, …] to [N, everything else]. */
+export function flatten(tape: Tape, x: Tensor): Tensor {
+  return reshape(tape, x, [x.shape[0], x.size / x.shape[0]]);
+}
+
+/** Joins inputs [N, C_k, …] along axis 1; the other axes agree. */
+export function concat(tape: Tape, inputs: readonly Tensor[]): Tensor {
+  const { gpu } = tape;
+  const [n, , ...rest] = inputs[0].shape;
+  for (const { shape } of inputs) {
+    const [m, , ...others] = shape;
+    if (m !== n || others.length !== rest.length || others.some((size, i) => size !== rest[i])) {
+      throw new UserError(`Concat: [${shape}] differs from [${inputs[0].shape}] outside axis 1`);
+    }
+  }
+  const y = tape.empty([n, inputs.reduce((c, { shape }) => c + shape[1], 0), ...rest]);
+  const stride = y.size / n;
+  let first = 0;
+  const blocks = inputs.map((x) => {
+    const length = x.size / n;
+    const block = { x, length, whole: { stride: length, first: 0 }, part: { stride, first } };
+    first += length;
+    return block;
+  });
+  const label = `[${inputs.map(({ shape }) => `[${shape}]`)}]`;
+  for (const { x, length, whole, part } of blocks) gpu.run(planBlock(n, length, whole, part), [x, y], label);
+  tape.record(inputs, y, (dy) => {
+    for (const { x, length, whole, part } of blocks) {
+      if (!tape.needs(x)) continue;
+      const dx = tape.target(x);
+      gpu.run(planBlock(n, length, part, whole), [dy, dx], label);
+      tape.add(x, dx);
+    }
+  });
+  return y;
+}
+
+/** Elements start, start + step, … (`count` of them) of an axis. */
+export interface SliceRange {
+  readonly start: number;
+  readonly step: number;
+  readonly count: number;
+}
+
+/** Keeps a range of each axis, null keeps it whole. The batch (axis 0) stays whole; x has at most 4 axes. */
+export function slice(tape: Tape, x: Tensor, ranges: readonly (SliceRange | null)[]): Tensor {
+  const { gpu } = tape;
+  const whole = x.shape.map((count): SliceRange => ({ start: 0, step: 1, count }));
+  const kept = whole.map((range, axis) => ranges[axis] ?? range);
+  kept.forEach(({ start, step, count }, axis) => {
+    if (axis === 0 && count === x.shape[0] && start === 0) return;
+    if (axis === 0 || start < 0 || step < 1 || count < 1 || start + (count - 1) * step >= x.shape[axis]) {
+      throw new UserError(
+        `Slice: ${count} from ${start} in steps of ${step} is no range of axis ${axis} of [${x.shape}]`,
+      );
+    }
+  });
+  const y = tape.empty(kept.map(({ count }) => count));
+  const placement = place("Slice", y.shape, x.shape, kept.map(({ start }) => start), kept.map(({ step }) => step));
+  gpu.run(planSlice(placement), [x, y], `[${x.shape}] to [${y.shape}]`);
+  tape.record([x], y, (dy) => {
+    const dx = tape.target(x);
+    gpu.run(planEmbed(placement), [dy, dx], `[${y.shape}] in [${x.shape}]`);
+    tape.add(x, dx);
+  });
+  return y;
+}
+
+/** Adds `begins` and `ends` elements of `value` per axis; none along the batch (axis 0). x has at most 4 axes. */
+export function pad(
+  tape: Tape,
+  x: Tensor,
+  begins: readonly number[],
+  ends: readonly number[],
+  value = 0,
+): Tensor {
+  const { gpu } = tape;
+  if (
+    begins.length !== x.shape.length || ends.length !== x.shape.length || begins[0] !== 0 || ends[0] !== 0 ||
+    [...begins, ...ends].some((n) => n < 0)
+  ) {
+    throw new UserError(`Pad: begins [${begins}] and ends [${ends}] do not fit [${x.shape}] (no padding of the batch)`);
+  }
+  const y = tape.empty(x.shape.map((n, axis) => begins[axis] + n + ends[axis]));
+  const placement = place("Pad", x.shape, y.shape, begins, x.shape.map(() => 1));
+  gpu.run(planEmbed(placement, value), [x, y], `[${x.shape}] in [${y.shape}]`);
+  tape.record([x], y, (dy) => {
+    const dx = tape.target(x);
+    gpu.run(planSlice(placement), [dy, dx], `[${y.shape}] to [${x.shape}]`);
+    tape.add(x, dx);
+  });
+  return y;
+}
+
+/** Picks channels: y[:, j] = x[:, indices[j]]. An index may come more than once. */
+export function gather(tape: Tape, x: Tensor, indices: readonly number[]): Tensor {
+  const { gpu } = tape;
+  const [outer, from, ...rest] = x.shape;
+  const wrong = indices.find((c) => !Number.isInteger(c) || c < 0 || c >= from);
+  if (wrong !== undefined) throw new UserError(`Gather: index ${wrong} is no channel of [${x.shape}]`);
+  const y = tape.empty([outer, indices.length, ...rest]);
+  const shape = { outer, from, to: indices.length, inner: elements(rest) };
+  gpu.run(planGather(shape), [x, constantTable(gpu, indices), y], `[${x.shape}]`);
+  tape.record([x], y, (dy) => {
+    const dx = tape.target(x);
+    gpu.run(planGatherGrad(shape), [dy, constantTable(gpu, invert(indices, from)), dx], `[${x.shape}]`);
+    tape.add(x, dx);
+  });
+  return y;
+}
+
+function place(
+  op: string,
+  small: readonly number[],
+  big: readonly number[],
+  first: readonly number[],
+  steps: readonly number[],
+): Placement {
+  if (small.length < 2 || small.length > 4) throw new UserError(`${op}: expected 2 to 4 axes, got [${small}]`);
+  const four = (shape: readonly number[], fill: number) =>
+    [...shape, ...Array<number>(4 - shape.length).fill(fill)] as unknown as Four;
+  const [, c0, h0, w0] = four(first, 0);
+  const [, sc, sh, sw] = four(steps, 1);
+  return { small: four(small, 1), big: four(big, 1), first: [c0, h0, w0], steps: [sc, sh, sw] };
+}

@@ -1,0 +1,177 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { UserError } from "../../src/errors.ts";
+import { tanh } from "../../src/tensor/ops/pointwise.ts";
+import { concat, flatten, gather, pad, reshape, slice, type SliceRange } from "../../src/tensor/ops/shape.ts";
+import { Tape } from "../../src/tensor/tape.ts";
+import { elements } from "../../src/tensor/tensor.ts";
+import { testGpu } from "../gpu.ts";
+import { checkOp } from "./check_op.ts";
+
+const test = suite("shape");
+
+test("reshape and flatten, mid-graph", async () => {
+  await checkOp({
+    name: "reshape",
+    shapes: [[2, 3, 4]],
+    shape: [4, 6],
+    op: (t, [x]) => reshape(t, x, [4, 6]),
+    oracle: ([x]) => x.slice(),
+  });
+  await checkOp({
+    name: "tanh(flatten)",
+    shapes: [[3, 2, 5, 7]],
+    shape: [3, 70],
+    op: (t, [x]) => tanh(t, flatten(t, x)),
+    oracle: ([x]) => x.map(Math.tanh),
+  });
+});
+
+for (
+  const shapes of [
+    [[2, 1, 3, 3], [2, 4, 3, 3]],
+    [[3, 2, 4, 4], [3, 1, 4, 4], [3, 5, 4, 4]],
+    [[4, 3], [4, 1], [4, 12]],
+    [[70, 8], [70, 4]],
+    [[2, 3, 5]],
+  ]
+) {
+  test(`concat of ${JSON.stringify(shapes)}, mid-graph`, () => {
+    const [n, , ...rest] = shapes[0];
+    const channels = shapes.reduce((c, shape) => c + shape[1], 0);
+    return checkOp({
+      name: "concat",
+      shapes,
+      shape: [n, channels, ...rest],
+      op: concat,
+      oracle: (inputs) =>
+        Float64Array.from(
+          Array.from({ length: n }, (_, i) =>
+            inputs.flatMap((x) => [...x.subarray(i * x.length / n, (i + 1) * x.length / n)]))
+            .flat(),
+        ),
+    });
+  });
+}
+
+test("an input that is joined twice gets both gradients", () =>
+  checkOp({
+    name: "concat(x, x)",
+    shapes: [[2, 3]],
+    shape: [2, 6],
+    op: (t, [x]) => concat(t, [x, x]),
+    oracle: ([x]) =>
+      Float64Array.from([0, 1].flatMap((n) => [...x.subarray(3 * n, 3 * n + 3), ...x.subarray(3 * n, 3 * n + 3)])),
+  }));
+
+const SLICES: { shape: number[]; ranges: (SliceRange | null)[] }[] = [
+  { shape: [2, 3, 8, 8], ranges: [null, null, { start: 0, step: 2, count: 4 }, { start: 0, step: 2, count: 4 }] },
+  {
+    shape: [2, 3, 7, 13],
+    ranges: [null, { start: 1, step: 1, count: 2 }, { start: 1, step: 3, count: 2 }, { start: 2, step: 5, count: 3 }],
+  },
+  { shape: [3, 9], ranges: [null, { start: 2, step: 3, count: 3 }] },
+  { shape: [2, 4, 5], ranges: [null, { start: 3, step: 1, count: 1 }, null] },
+  { shape: [1, 1, 1, 1], ranges: [null, null, null, null] },
+];
+
+for (const { shape, ranges } of SLICES) {
+  test(`slice of [${shape}] at ${JSON.stringify(ranges)}, mid-graph`, () => {
+    const kept = shape.map((count, axis) => ranges[axis] ?? { start: 0, step: 1, count });
+    return checkOp({
+      name: "slice",
+      shapes: [shape],
+      shape: kept.map(({ count }) => count),
+      op: (t, [x]) => slice(t, x, ranges),
+      oracle: ([x]) => {
+        const y: number[] = [];
+        visit(
+          kept.map(({ count }) => count),
+          (at) => y.push(x[offset(shape, at.map((k, a) => kept[a].start + k * kept[a].step))]),
+        );
+        return Float64Array.from(y);
+      },
+    });
+  });
+}
+
+const PADS = [
+  { shape: [2, 3, 5, 5], begins: [0, 0, 1, 1], ends: [0, 0, 1, 1], value: 0 },
+  { shape: [2, 3, 4, 4], begins: [0, 2, 0, 0], ends: [0, 3, 0, 0], value: 0 },
+  { shape: [1, 2, 3, 7], begins: [0, 1, 0, 2], ends: [0, 0, 3, 1], value: -1.5 },
+  { shape: [5, 3], begins: [0, 1], ends: [0, 4], value: 2 },
+];
+
+for (const { shape, begins, ends, value } of PADS) {
+  test(`pad of [${shape}] by [${begins}], [${ends}], mid-graph`, () => {
+    const padded = shape.map((n, axis) => begins[axis] + n + ends[axis]);
+    return checkOp({
+      name: "pad",
+      shapes: [shape],
+      shape: padded,
+      op: (t, [x]) => pad(t, x, begins, ends, value),
+      oracle: ([x]) => {
+        const y = new Float64Array(elements(padded)).fill(value);
+        visit(shape, (at) => y[offset(padded, at.map((k, a) => k + begins[a]))] = x[offset(shape, at)]);
+        return y;
+      },
+    });
+  });
+}
+
+for (
+  const { shape, indices } of [
+    { shape: [2, 5, 3, 3], indices: [4, 0, 2] },
+    { shape: [3, 4, 4, 4], indices: [1, 1, 3, 1, 0, 0] },
+    { shape: [5, 7], indices: [6, 2] },
+    { shape: [1, 1, 2, 2], indices: [0, 0, 0] },
+  ]
+) {
+  test(`gather of channels ${indices} of [${shape}], mid-graph`, () => {
+    const [n, channels, ...rest] = shape;
+    const inner = elements(rest);
+    return checkOp({
+      name: "gather",
+      keepsTables: true,
+      shapes: [shape],
+      shape: [n, indices.length, ...rest],
+      op: (t, [x]) => gather(t, x, indices),
+      oracle: ([x]) =>
+        Float64Array.from({ length: n * indices.length * inner }, (_, k) => {
+          const map = Math.floor(k / inner);
+          const image = Math.floor(map / indices.length);
+          return x[(image * channels + indices[map % indices.length]) * inner + k % inner];
+        }),
+    });
+  });
+}
+
+test("what doesn't fit is refused", async () => {
+  using tape = new Tape(await testGpu(), "eval");
+  const x = tape.empty([2, 3, 4, 4]);
+  const refused = (call: () => unknown) => assert.throws(call, (e: Error) => e instanceof UserError);
+  refused(() => reshape(tape, x, [2, 5]));
+  refused(() => concat(tape, [x, tape.empty([2, 3, 4, 5])]));
+  refused(() => slice(tape, x, [null, { start: 1, step: 2, count: 2 }, null, null]));
+  refused(() => slice(tape, x, [{ start: 0, step: 1, count: 1 }, null, null, null]));
+  refused(() => pad(tape, x, [1, 0, 0, 0], [0, 0, 0, 0]));
+  refused(() => gather(tape, x, [0, 3]));
+});
+
+function visit(shape: readonly number[], each: (at: number[]) => void): void {
+  for (let i = 0; i < elements(shape); i++) {
+    let rest = i;
+    const at = [...shape].reverse().map((n) => {
+      const k = rest % n;
+      rest = Math.floor(rest / n);
+      return k;
+    }).reverse();
+    each(at);
+  }
+}
+
+function offset(shape: readonly number[], at: readonly number[]): number {
+  return shape.reduce((sum, n, axis) => sum * n + at[axis], 0);
+}
+
+test.run();
