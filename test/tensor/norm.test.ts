@@ -25,7 +25,7 @@ for (const shape of SHAPES) {
         shapes: [shape, [c], [c]],
         shape,
         op: (tape, [x, gamma, beta]) =>
-          batchNorm(tape, x, gamma, beta, mean, variance, { epsilon: EPSILON, statistics }),
+          batchNorm(tape, x, { gamma, beta, mean, variance }, { epsilon: EPSILON, statistics }),
         oracle: ([x, gamma, beta]) => {
           const moments = statistics === "batch"
             ? batchMoments(x, c, elements(shape.slice(2)))
@@ -48,7 +48,7 @@ test("running statistics: ONNX momentum, unbiased variance", async () => {
   using variance = Tensor.from(gpu, Float32Array.of(4, 5, 6), [3]);
   using tape = new Tape(gpu, "train");
   const ones = tape.own(Tensor.from(gpu, new Float32Array(3).fill(1), [3]));
-  batchNorm(tape, x, ones, ones, mean, variance, { momentum: 0.75 });
+  batchNorm(tape, x, { gamma: ones, beta: ones, mean, variance }, { momentum: 0.75 });
   const [rm, rv] = await readTensors([mean, variance]);
   assertClose(rm, [1, 2, 3].map((old, i) => 0.75 * old + 0.25 * m[i]), 1e-6, "mean");
   assertClose(rv, [4, 5, 6].map((old, i) => 0.75 * old + 0.25 * v[i] * 150 / 149), 1e-6, "variance");
@@ -93,7 +93,7 @@ test("evaluation neither records nor touches the running statistics; the launche
   const make = (data: number[]) => tape.own(Tensor.from(gpu, Float32Array.from(data), [2]));
   const params = { gamma: make([1, 2]), beta: make([3, 4]), mean: make([5, 6]), variance: make([7, 8]) };
   const x = tape.own(Tensor.from(gpu, sample(2 * 2 * 3), [2, 2, 3]));
-  const y = batchNorm(tape, x, params.gamma, params.beta, params.mean, params.variance);
+  const y = batchNorm(tape, x, params);
   const again = tape.empty(x.shape);
   launchBatchNorm(gpu, x, params, EPSILON, again);
   const [a, b, m, v] = await readTensors([y, again, params.mean, params.variance]);

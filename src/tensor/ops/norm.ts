@@ -32,21 +32,13 @@ export interface BatchNormOptions {
 }
 
 /**
- * Batch normalisation of x [N, C, …] (Ioffe and Szegedy, arXiv 1502.03167); the rest is [C], in ONNX's order. Training
- * updates `mean` and `variance`, the running statistics, in place. Normalises by the biased batch variance and
+ * Batch normalisation of x [N, C, …] (Ioffe and Szegedy, arXiv 1502.03167). Training updates `mean` and `variance`, the
+ * running statistics, in place. Normalises by the biased batch variance and
  * keeps the unbiased one, as PyTorch does.
  */
-export function batchNorm(
-  tape: Tape,
-  x: Tensor,
-  gamma: Tensor,
-  beta: Tensor,
-  mean: Tensor,
-  variance: Tensor,
-  options: BatchNormOptions = {},
-): Tensor {
+export function batchNorm(tape: Tape, x: Tensor, params: BatchNormParams, options: BatchNormOptions = {}): Tensor {
   const { gpu } = tape;
-  const params = { gamma, beta, mean, variance };
+  const { gamma, beta } = params;
   const { epsilon = 1e-5, statistics: whose = tape.mode === "train" ? "batch" : "running" } = options;
   const over = perChannel(x.shape);
   const statistics = tape.empty([2, over.channels]);
