@@ -9,7 +9,8 @@ import { variants as pool } from "./pool/pool.ts";
 import { variants as projectNorms } from "./project/norms.ts";
 import { variants as projectTopk } from "./project/topk.ts";
 import { variants as projectUpdate } from "./project/update.ts";
-import { variants as dropout } from "./random/dropout.ts";
+import { variants as projectWindow } from "./project/window.ts";
+import { variants as randomDropout } from "./random/dropout.ts";
 import { variants as reduceRows } from "./reduce/rows.ts";
 import { variants as reduceSpread } from "./reduce/spread.ts";
 import { variants as reduceSum } from "./reduce/sum.ts";
@@ -30,7 +31,8 @@ export function variants(): Program[] {
     projectNorms,
     projectTopk,
     projectUpdate,
-    dropout,
+    projectWindow,
+    randomDropout,
     reduceRows,
     reduceSpread,
     reduceSum,

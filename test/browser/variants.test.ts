@@ -1,0 +1,21 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { variants } from "../../kernels/variants.ts";
+import type { Refusal } from "../kernels/compile.ts";
+import { shaders } from "../kernels/shaders.ts";
+import { openPage, type TestPage } from "./page.ts";
+
+const test = suite("variants in Chromium");
+let page: TestPage;
+test.before(async () => {
+  page = await openPage();
+});
+test.after(() => page.close());
+
+test("every variant that the planners can emit compiles on Tint", async () => {
+  const all = shaders(variants());
+  assert.ok(all.length > 50, `only ${all.length} variants`);
+  assert.equal(await page.call<Refusal[]>(`${import.meta.dirname}/../kernels/compile.ts`, all), []);
+});
+
+test.run();
