@@ -27,11 +27,15 @@ export function systemIo(): Io {
 async function loadEngine(): Promise<Engine> {
   const { prepareEnvironment } = await import("./environment.ts");
   prepareEnvironment();
-  const [{ runPrune }, { verifyRun }] = await Promise.all([
+  const [{ runPrune }, { verifyRun }, { dataLoader }] = await Promise.all([
     import("../recipe/pipeline.ts"),
     import("../recipe/verify.ts"),
+    import("./data.ts"),
   ]);
-  return { runPrune, verifyRun };
+  return {
+    runPrune: (options) => runPrune({ ...options, loadData: dataLoader(options.dataDir) }),
+    verifyRun: (options) => verifyRun({ ...options, loadData: dataLoader(options.dataDir) }),
+  };
 }
 
 /** The first signal asks the pipeline to keep what it has and stop; the second stops at once. */

@@ -22,7 +22,7 @@ import {
   poolAttrs,
   sliceAttrs,
 } from "./attrs.ts";
-import { concrete, inferNode } from "./infer.ts";
+import { broadcastOf, concrete, inferNode } from "./infer.ts";
 import type { Graph, Node, OpName } from "./types.ts";
 
 export interface ExecuteOptions {
@@ -77,8 +77,8 @@ export const OPS: Readonly<Record<OpName, Execute>> = {
   Gelu: ({ tape }, node, [x]) => gelu(tape, x, geluAttrs(node).approximate),
   Sigmoid: ({ tape }, _node, [x]) => sigmoid(tape, x),
   Tanh: ({ tape }, _node, [x]) => tanh(tape, x),
-  Add: ({ tape }, _node, [a, b]) => add(tape, a, b),
-  Mul: ({ tape }, _node, [a, b]) => mul(tape, a, b),
+  Add: ({ tape }, node, operands) => add(tape, ...wideFirst(node, operands)),
+  Mul: ({ tape }, node, operands) => mul(tape, ...wideFirst(node, operands)),
   MaxPool({ tape }, node, [x]) {
     const { kernel, strides, pads } = poolAttrs(node);
     return maxPool(tape, x, { kernel, strides, pads });
@@ -115,6 +115,11 @@ export function convOptions(node: Node): ConvOptions {
 export function columnConvOptions(node: Node): ColumnConvOptions {
   const { strides, pads, dilations, kernel, taps } = columnConvAttrs(node);
   return { stride: strides, pads, dilation: dilations, kernel, taps };
+}
+
+/** The operand of the output's shape, then the one that is broadcast: sizes alone don't tell [N,C] from [N,C,1,1]. */
+function wideFirst(node: Node, [a, b]: readonly Tensor[]): [Tensor, Tensor] {
+  return broadcastOf(node, a.shape, b.shape).wide === 0 ? [a, b] : [b, a];
 }
 
 function reshaped({ tape }: OpContext, node: Node, [x]: readonly Tensor[]): Tensor {

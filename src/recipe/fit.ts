@@ -2,7 +2,7 @@
  * Trains the run's network for some epochs, in a way that can be stopped anywhere: a checkpoint after each epoch (and at
  * an interruption, within one), from which the same bits follow.
  */
-import type { HostTensor, Params } from "../graph/types.ts";
+import type { HostTensor, Model, Params } from "../graph/types.ts";
 import { createOptimizer, type Optimizer as Updater, type OptimizerOptions } from "../tensor/optimizer.ts";
 import { diverged, Interrupted } from "../train/errors.ts";
 import { EPOCH_START, type EpochProgress, trainEpoch } from "../train/epoch.ts";
@@ -14,6 +14,9 @@ import type { StageProgress } from "./run.ts";
 import type { Optimizer, Schedule } from "./training.ts";
 
 export interface FitOptions {
+  readonly model: Model;
+  /** 0/1 per element; a parameter without an entry is not masked. */
+  readonly masks: Params;
   /** Shown and logged: "train", "admm 1/2". */
   readonly label: string;
   readonly epochs: number;
@@ -34,8 +37,11 @@ export interface Companion {
   start(): Promise<void>;
   /** After epoch `epoch` (from 0). */
   afterEpoch(epoch: number): Promise<Readonly<Record<string, unknown>>>;
-  snapshot(): Promise<{ cursor: unknown; tensors: Map<string, HostTensor> }>;
-  restore(saved: StageProgress): void;
+  /** After the last epoch, when the result has been read. */
+  finish(): Promise<void>;
+  snapshot(): Promise<ReadonlyMap<string, HostTensor>>;
+  /** Takes a snapshot back that was made after `epochs` epochs. */
+  restore(tensors: Params, epochs: number): void;
   dispose(): void;
 }
 
@@ -43,10 +49,9 @@ interface Cursor {
   readonly phase: Readonly<Record<string, number | string>>;
   readonly epoch: number;
   /** The run's count of epochs when this one began. */
-  readonly number: number;
+  readonly number?: number;
   readonly progress: EpochProgress;
   readonly steps: number;
-  readonly companion: unknown;
 }
 
 /** The phase that a saved stage was in, if it was training. */
@@ -54,20 +59,21 @@ export function savedPhase(progress: StageProgress | undefined): Cursor["phase"]
   return (progress?.cursor as Cursor | undefined)?.phase;
 }
 
-/** Trains `ctx.state.model` under `ctx.state.masks` and puts the result back. `saved` is this phase's own progress. */
-export async function fit(ctx: RunContext, options: FitOptions, saved?: StageProgress): Promise<void> {
+/** Trains `options.model` under its masks and gives the new parameters. `saved` is this phase's own progress. */
+export async function fit(ctx: RunContext, options: FitOptions, saved?: StageProgress): Promise<Model> {
   const { gpu, recipe, data } = ctx;
-  const state = createTrainState(gpu, ctx.state.model);
-  if (ctx.state.masks.size > 0) setMask(state, ctx.state.masks);
+  const { graph } = options.model;
+  const state = createTrainState(gpu, options.model);
+  if (options.masks.size > 0) setMask(state, options.masks);
   const optimizer = createOptimizer(gpu, state.weights.layout, optimizerOptions(options.optimizer));
   const treat = (name: string) => ({
-    weightDecay: ctx.state.model.graph.params[name].role === "weight" ? options.optimizer.weightDecay : 0,
+    weightDecay: graph.params[name].role === "weight" ? options.optimizer.weightDecay : 0,
   });
   optimizer.setSegments(treat);
   const companion = options.companion?.(state, optimizer);
   const ui = ctx.ui.stage(options.label, options.epochs * 1000);
   try {
-    let cursor = saved && restore(saved, state, optimizer, companion);
+    let cursor = saved && saved.tensors.size > 0 ? restore(saved, state, optimizer, companion) : undefined;
     if (!cursor) await companion?.start();
     const period = options.period ?? options.epochs;
     let accuracy: number | undefined;
@@ -124,13 +130,16 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
           ...more,
         });
         await saveAt(epoch + 1, undefined, EPOCH_START);
+        if (ctx.signal?.aborted) throw new Interrupted("stopped");
       } catch (error) {
-        if (error instanceof Interrupted) await saveAt(epoch, number, error.cause as EpochProgress);
+        if (error instanceof Interrupted && error.cause) await saveAt(epoch, number, error.cause as EpochProgress);
         throw error;
       }
     }
-    ctx.state.model = { graph: state.graph, params: await state.download() };
+    const trained = { graph, params: await state.download() };
+    await companion?.finish();
     ui.done(accuracy === undefined ? undefined : `validation accuracy ${(100 * accuracy).toFixed(2)} %`);
+    return trained;
   } catch (error) {
     ui.done();
     throw error;
@@ -158,9 +167,8 @@ async function snapshot(
   for (const [role, arena] of optimizer.state) {
     for (const [name, tensor] of await arena.download()) tensors.set(`${role}/${name}`, tensor);
   }
-  const more = await companion?.snapshot();
-  for (const [name, tensor] of more?.tensors ?? []) tensors.set(`companion/${name}`, tensor);
-  return [{ ...at, steps: optimizer.steps, companion: more?.cursor ?? null }, tensors];
+  for (const [name, tensor] of await companion?.snapshot() ?? []) tensors.set(`companion/${name}`, tensor);
+  return [{ ...at, steps: optimizer.steps }, tensors];
 }
 
 function restore(
@@ -179,6 +187,6 @@ function restore(
   for (const [name, { data }] of part("param")) state.gpu.write(state.params.get(name)!, data);
   for (const [role, arena] of optimizer.state) arena.upload(part(role));
   optimizer.steps = cursor.steps;
-  companion?.restore({ cursor: cursor.companion, tensors: part("companion") });
+  companion?.restore(part("companion"), cursor.epoch);
   return cursor;
 }

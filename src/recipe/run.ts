@@ -29,13 +29,12 @@ export interface RunState {
   baseline: Point | undefined;
   controls: { magnitude?: Point; random?: Point; scratch?: Point };
   kept: KeptRecord[];
-  /** Epochs of training that the baseline got, and that each pruning stage's retraining got. */
-  trained: { baseline: number; retrain: number };
   admm: { layer: string; residual: number }[];
   equivalence: { maxAbs: number; maxRel: number; inputs: number } | undefined;
   requested: Record<string, number>;
-  achieved: Record<string, number>;
   latency: Latency[];
+  /** The last network in the dense shape, kept where the compact one cannot be scattered back (border tables). */
+  masked: Model | undefined;
 }
 
 /** Where a stage stopped inside itself: its own cursor, and tensors (optimizer, Z, U …) that only it understands. */
@@ -67,8 +66,9 @@ export async function saveRun(
   put("model", state.model.params);
   put("mask", state.masks);
   put("dense", state.dense.params);
+  if (state.masked) put("masked", state.masked.params);
   if (progress) put("stage", progress.tensors);
-  const { model, masks: _masks, dense, origin, ...rest } = state;
+  const { model, masks: _masks, dense, masked: _masked, origin, ...rest } = state;
   await saveCheckpoint(store, `${dir}/${FILE}`, {
     tensors,
     state: {
@@ -103,6 +103,7 @@ export async function loadRun(store: Store, dir: string, recipeHash: string): Pr
     }
     return found;
   };
+  const maskedParams = part("masked");
   return {
     logBytes: logBytes as number,
     progress: cursor === null ? undefined : { cursor, tensors: part("stage") },
@@ -111,6 +112,7 @@ export async function loadRun(store: Store, dir: string, recipeHash: string): Pr
       model: { graph: graph as unknown as Graph, params: part("model") },
       masks: part("mask"),
       dense: { graph: denseGraph as unknown as Graph, params: part("dense") },
+      masked: maskedParams.size > 0 ? { graph: denseGraph as unknown as Graph, params: maskedParams } : undefined,
       origin: new Map(origin as unknown as [string, { source: string; keep: (number[] | null)[] }][]),
     },
   };

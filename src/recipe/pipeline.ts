@@ -1,0 +1,123 @@
+/** Carries a recipe out, stage after stage, from data to report; from the checkpoint where there is one. */
+import type { DataOptions } from "./schema.ts";
+import type { Splits } from "../data/types.ts";
+import { UserError } from "../errors.ts";
+import { Gpu } from "../gpu/gpu.ts";
+import { identityMap } from "../graph/indexmap.ts";
+import { initialise } from "../graph/initialise.ts";
+import type { Graph } from "../graph/types.ts";
+import { createModel } from "../models/zoo.ts";
+import { EquivalenceError } from "../graph/equivalence.ts";
+import type { Report } from "../report/types.ts";
+import type { Store } from "../store/types.ts";
+import type { RunContext } from "./context.ts";
+import { writeModel } from "./files.ts";
+import { formatRecipe } from "./load.ts";
+import { writeReport } from "./report.ts";
+import { hashText, loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "./run.ts";
+import type { Recipe } from "./schema.ts";
+import { runStage } from "./stages/run.ts";
+import type { Ui } from "./ui.ts";
+
+export interface RunOptions {
+  readonly recipe: Recipe;
+  /** The run's folder in `store`; holds recipe.yaml. */
+  readonly dir: string;
+  readonly store: Store;
+  /** Go on from the checkpoint in `dir`, if there is one. */
+  readonly resume: boolean;
+  readonly signal?: AbortSignal;
+  readonly ui: Ui;
+  /** For the report: "secateur 0.1.0", its commit, the command line. */
+  readonly tool: string;
+  readonly commit: string;
+  readonly command: string;
+  readonly loadData: (options: DataOptions, ui: Ui) => Promise<Splits>;
+}
+
+/**
+ * Throws UserError for what its user can mend, Interrupted when the signal is aborted (with the checkpoint written),
+ * EquivalenceError where a rewrite was not exact.
+ */
+export async function runPrune(options: RunOptions): Promise<Report> {
+  const { recipe, dir, store, ui, signal } = options;
+  const recipeHash = await hashText(formatRecipe(recipe));
+  const saved = options.resume ? await loadRun(store, dir, recipeHash) : undefined;
+  const data = await options.loadData(recipe.data, ui);
+  const graph = modelFor(recipe, data);
+  using gpu = await Gpu.open();
+  const { state, progress, logBytes } = saved ?? begin(graph, recipe);
+  const logFile = `${dir}/log.jsonl`;
+  await store.truncate(logFile, logBytes);
+
+  let stageProgress: StageProgress | undefined = progress;
+  const save = async (inside: StageProgress | undefined) =>
+    await saveRun(store, dir, recipeHash, { state, progress: inside, logBytes: await store.size(logFile) ?? 0 });
+  const ctx: RunContext = {
+    gpu,
+    recipe,
+    data,
+    store,
+    dir,
+    ui,
+    signal,
+    state,
+    log: (event) => store.append(logFile, JSON.stringify({ stage: state.stage, ...event }) + "\n"),
+    save: (cursor, tensors) => save({ cursor, tensors }),
+    takeProgress() {
+      const taken = stageProgress;
+      stageProgress = undefined;
+      return taken;
+    },
+  };
+  while (state.stage < recipe.stages.length) {
+    const stage = recipe.stages[state.stage];
+    try {
+      await runStage(ctx, stage);
+    } catch (error) {
+      if (error instanceof EquivalenceError) {
+        throw new UserError(`stages.${state.stage} (${stage.kind}): ${error.message}: please report this as a bug`);
+      }
+      throw error;
+    }
+    state.stage++;
+    await save(undefined);
+  }
+  await writeModel(store, dir, state);
+  return await writeReport(ctx, options);
+}
+
+function modelFor(recipe: Recipe, { classes, shape: [inChannels, size], name }: Splits): Graph {
+  const { name: model, ...given } = recipe.model;
+  const sized = model.startsWith("resnet") || model.startsWith("vgg") ? { size } : {};
+  const graph = createModel(model, { classes, inChannels, ...sized, ...given });
+  const [, , height] = graph.inputs[0].shape;
+  if (height !== size) {
+    throw new UserError(
+      `model "${model}" takes ${height}×${height} images, data set "${name}" has ${size}×${size}: choose another pair`,
+    );
+  }
+  return graph;
+}
+
+function begin(graph: Graph, recipe: Recipe): SavedRun {
+  const model = { graph, params: initialise(graph, recipe.seed) };
+  const state: RunState = {
+    stage: 0,
+    epoch: 0,
+    model,
+    masks: new Map(),
+    dense: model,
+    masked: undefined,
+    origin: identityMap(graph),
+    points: [],
+    baseline: undefined,
+    controls: {},
+    kept: [],
+    admm: [],
+    equivalence: undefined,
+    requested: {},
+    latency: [],
+  };
+  return { state, progress: undefined, logBytes: 0 };
+}

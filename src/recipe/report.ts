@@ -1,0 +1,93 @@
+/** From a finished run's state to report.json and report.html. */
+import { graphCost } from "../graph/cost.ts";
+import type { Graph } from "../graph/types.ts";
+import { buildReport } from "../report/build.ts";
+import { detailFromLog, type Layer } from "../report/detail.ts";
+import { renderReport } from "../report/html.ts";
+import type { Report } from "../report/types.ts";
+import { UserError } from "../errors.ts";
+import type { RunContext } from "./context.ts";
+import { formatRecipe } from "./load.ts";
+import type { IndexMap } from "../graph/types.ts";
+
+export interface Provenance {
+  readonly tool: string;
+  readonly commit: string;
+  readonly command: string;
+}
+
+export async function writeReport(ctx: RunContext, { tool, commit, command }: Provenance): Promise<Report> {
+  const { state, recipe, gpu, store, dir } = ctx;
+  const final = state.points[state.points.length - 1];
+  if (!state.baseline || !final) {
+    throw new UserError(`recipe ${recipe.name}: nothing was trained; begin its stages with one of kind train`);
+  }
+  const report = buildReport({
+    tool,
+    commit,
+    command,
+    seed: recipe.seed,
+    adapter: { vendor: gpu.info.vendor, description: gpu.info.description, fallback: gpu.info.fallback },
+    baseline: state.baseline,
+    stages: state.points,
+    final,
+    controls: state.controls,
+    equivalence: state.equivalence ?? { maxAbs: 0, maxRel: 0, inputs: 0 },
+    admm: state.admm,
+    latency: state.latency,
+    requested: state.requested,
+    achieved: achieved(ctx),
+  });
+  const log = new TextDecoder().decode(await store.read(`${dir}/log.jsonl`) ?? new Uint8Array());
+  const html = renderReport(report, {
+    ...detailFromLog(log.split("\n").filter((line) => line !== "")),
+    recipeYaml: formatRecipe(recipe),
+    layers: layerChanges(state.dense.graph, state.model.graph, state.origin),
+    versions: runtimeVersions(tool),
+    notes: [],
+  });
+  const encode = (text: string) => new TextEncoder().encode(text);
+  await store.write(`${dir}/report.html`, encode(html));
+  await store.write(`${dir}/report.json`, encode(JSON.stringify(report, null, 2) + "\n"));
+  return report;
+}
+
+/** Every figure that was asked for, as it came out: of the same name. */
+function achieved({ state }: RunContext): Record<string, number> {
+  const [dense, small] = [graphCost(state.dense.graph), graphCost(state.model.graph)];
+  const result: Record<string, number> = { params: small.params / dense.params, macs: small.macs / dense.macs };
+  for (const name of Object.keys(state.requested)) {
+    if (name in result) continue;
+    const kind = name.split(" ")[0];
+    const records = state.kept.filter((record) => record.kind === kind);
+    const groups = records.reduce((sum, record) => sum + record.groups, 0);
+    if (groups > 0) result[name] = records.reduce((sum, { keep }) => sum + keep, 0) / groups;
+  }
+  return result;
+}
+
+/** Widths and costs of each layer, before and after; a layer that is gone has width 0. */
+function layerChanges(dense: Graph, small: Graph, origin: IndexMap): Layer[] {
+  const [before, after] = [graphCost(dense), graphCost(small)];
+  const width = (graph: Graph, weight: string) => graph.params[weight].shape[0];
+  const successor = new Map([...origin].map(([name, { source }]) => [source, name]));
+  return dense.nodes.filter(({ op }) => op === "Conv" || op === "Gemm" || op === "ColumnConv").map((node) => {
+    const weight = node.inputs[1];
+    const now = successor.get(weight);
+    const layer = small.nodes.find(({ inputs }) => now !== undefined && inputs[1] === now);
+    const cost = { dense: before.nodes.get(node.name)!, small: layer && after.nodes.get(layer.name) };
+    return {
+      name: node.name,
+      before: width(dense, weight),
+      after: now === undefined ? 0 : width(small, now),
+      params: { before: cost.dense.params, after: cost.small?.params ?? 0 },
+      macs: { before: cost.dense.macs, after: cost.small?.macs ?? 0 },
+    };
+  });
+}
+
+function runtimeVersions(tool: string): Record<string, string> {
+  const [name, version] = tool.split(" ");
+  const runtime = globalThis.navigator?.userAgent ?? "unknown";
+  return { [name]: version ?? "", runtime };
+}

@@ -1,0 +1,91 @@
+/** The same budget reached without ADMM: by magnitude, at random, and by training the small network from scratch. */
+import { initialise } from "../../graph/initialise.ts";
+import type { Model, Params } from "../../graph/types.ts";
+import { compact } from "../../prune/compact.ts";
+import type { Constraint } from "../../prune/structures.ts";
+import { recalibrate } from "../../train/recalibrate.ts";
+import type { RunContext } from "../context.ts";
+import { fit, savedPhase } from "../fit.ts";
+import { pointOf } from "../points.ts";
+import type { ControlsStage, Stage, TrainStage } from "../registry.ts";
+import { UserError } from "../../errors.ts";
+import { applyIndexMap } from "../../graph/indexmap.ts";
+import { oneShot, type PruneStage } from "./prune.ts";
+import { masked, partialMasks } from "./shrink.ts";
+import { constraintsOn } from "./targets.ts";
+
+export async function runControlsStage(ctx: RunContext, stage: ControlsStage): Promise<void> {
+  const { state, recipe } = ctx;
+  const saved = ctx.takeProgress();
+  const at = savedPhase(saved);
+  const pruning = recipe.stages.slice(0, state.stage).filter(isPruning);
+  const baseline = recipe.stages.find((s): s is TrainStage => s.kind === "train");
+  const last = pruning[pruning.length - 1];
+  if (!last || !baseline) {
+    throw new UserError(`stages.${state.stage}: controls need a train stage and a pruning stage before them`);
+  }
+  for (const [i, method] of stage.methods.entries()) {
+    if (at && i < Number(at.method)) continue;
+    const { model, masks } = method === "scratch"
+      ? {
+        model: { graph: state.model.graph, params: initialise(state.model.graph, recipe.seed + 1) },
+        masks: state.masks,
+      }
+      : await prunedDense(ctx, method, last);
+    const how = method === "scratch" ? baseline : last.retrain ?? baseline;
+    const usual = method === "scratch" ? baseline.epochs : totalRetraining(pruning) || baseline.epochs;
+    const trained = await fit(ctx, {
+      model: masked(model, masks),
+      masks,
+      label: `control: ${method}`,
+      epochs: stage.epochs ?? usual,
+      optimizer: how.optimizer,
+      schedule: how.schedule,
+      labelSmoothing: how.labelSmoothing,
+      phase: { kind: "control", method: i },
+    }, at && i === Number(at.method) ? saved : undefined);
+    state.controls[method] = await pointOf(ctx, `control: ${method}`, trained);
+    await ctx.save({ phase: { kind: "control", method: i + 1 } }, new Map());
+  }
+}
+
+function isPruning(stage: Stage): stage is PruneStage {
+  return stage.kind === "admm" || stage.kind === "magnitude" || stage.kind === "random";
+}
+
+function totalRetraining(stages: readonly PruneStage[]): number {
+  return stages.reduce((sum, { steps, retrain }) => sum + steps * (retrain?.epochs ?? 0), 0);
+}
+
+/** The baseline with as many groups left in each layer as the final network has, physically smaller where it can be. */
+async function prunedDense(
+  { gpu, state, recipe, data }: RunContext,
+  method: "magnitude" | "random",
+  stage: PruneStage,
+): Promise<{ model: Model; masks: Params }> {
+  const { graph } = state.dense;
+  const constraints = constraintsOn(graph, { constraints: stage.constraints.map((c) => ({ ...c, keep: 1 })) })
+    .map((constraint) => ({ ...constraint, keep: finalCount(constraint, state) }));
+  const masks = oneShot(method, state.dense, constraints, recipe.seed, 0);
+  const small = compact(masked(state.dense, masks), { columns: false, border: "keep" });
+  return {
+    model: await recalibrate(gpu, small.model, data.train, recipe.batch),
+    masks: partialMasks(applyIndexMap(small.map, masks)),
+  };
+}
+
+/** Groups of this constraint that the final network still has: counted where they are physical, else as solved. */
+function finalCount(constraint: Constraint, { origin, kept }: RunContext["state"]): number {
+  const solved = kept.find(({ name }) => name === constraint.name)?.keep ?? constraint.groups;
+  if (constraint.kind !== "filter") return Math.min(solved, constraint.groups);
+  const alive = new Set<number>();
+  for (const { param, role, offset } of constraint.members) {
+    if (role !== "weight") continue;
+    for (const { source, keep } of origin.values()) {
+      if (source !== param) continue;
+      const rows = keep[0] ?? Array.from({ length: constraint.groups }, (_, i) => i);
+      for (const row of rows) alive.add(row + offset);
+    }
+  }
+  return Math.max(1, Math.min(constraint.groups, alive.size));
+}

@@ -1,0 +1,46 @@
+import { random } from "../../../kernels/random/philox.ts";
+import { concrete } from "../../graph/infer.ts";
+import { compilePlan, type InferencePlan } from "../../graph/plan.ts";
+import { scatterModel } from "../../graph/scatter.ts";
+import type { Model } from "../../graph/types.ts";
+import { measureInterleaved } from "../../measure/interleaved.ts";
+import type { Variant } from "../../report/types.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import type { RunContext } from "../context.ts";
+import type { MeasureStage } from "../registry.ts";
+
+/** Times dense, masked and compact against each other, all through the same plan builder, interleaved. */
+export async function runMeasureStage(ctx: RunContext, stage: MeasureStage): Promise<void> {
+  const { gpu, state, ui } = ctx;
+  const masked = scatterModel(state.model, state.origin, state.dense) ?? state.masked;
+  const networks: Record<Variant, Model | undefined> = { dense: state.dense, masked, compact: state.model };
+  state.latency = [];
+  const progress = ui.stage("measure", stage.batches.length);
+  for (const [i, batch] of stage.batches.entries()) {
+    const shape = concrete(state.dense.graph.inputs[0].shape, batch);
+    const plans: { variant: Variant; plan: InferencePlan }[] = [];
+    using input = Tensor.from(
+      gpu,
+      random(ctx.recipe.seed, "measure").fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1)), 0),
+      shape,
+    );
+    try {
+      for (const variant of stage.variants) {
+        const model = networks[variant];
+        if (model) plans.push({ variant, plan: compilePlan(gpu, model, batch) });
+      }
+      const measured = await measureInterleaved(
+        gpu,
+        plans.map(({ variant, plan }) => ({ name: variant, record: () => void plan.run(input) })),
+        { seconds: stage.seconds },
+      );
+      measured.forEach(({ name: _, ...numbers }, k) =>
+        state.latency.push({ variant: plans[k].variant, batch, ...numbers })
+      );
+    } finally {
+      for (const { plan } of plans) plan.dispose();
+    }
+    progress.update(i + 1, { text: `batch ${batch}` });
+  }
+  progress.done();
+}

@@ -1,0 +1,71 @@
+import { purify } from "../../prune/purify.ts";
+import { removeUnused } from "../../prune/unused.ts";
+import { zeroMasks } from "../../prune/masks.ts";
+import type { HostTensor, Model, Params } from "../../graph/types.ts";
+import { evaluateModel } from "../../train/evaluate.ts";
+import { recalibrate } from "../../train/recalibrate.ts";
+import type { RunContext } from "../context.ts";
+import { savedPhase } from "../fit.ts";
+import { pointOf } from "../points.ts";
+import type { PurifyStage } from "../registry.ts";
+import { retrain } from "./prune.ts";
+import { partialMasks } from "./shrink.ts";
+
+/** Removes what carries next to nothing, as far as the validation loss allows (ALGORITHMS.md 1.5). */
+export async function runPurifyStage(ctx: RunContext, stage: PurifyStage): Promise<void> {
+  const { gpu, data, recipe, state, ui } = ctx;
+  const saved = ctx.takeProgress();
+  if (!savedPhase(saved)) {
+    const progress = ui.stage("purify", 16);
+    let trials = 0;
+    const result = await purify(state.model, {
+      epsilon: stage.tolerance,
+      async evaluate(model) {
+        const settled = await recalibrate(gpu, model, data.train, recipe.batch);
+        const { loss, accuracy } = await evaluateModel(gpu, settled, data.validation);
+        progress.update(Math.min(16, ++trials), { loss, accuracy });
+        return loss;
+      },
+    });
+    progress.done();
+    state.model = await recalibrate(gpu, result.model, data.train, recipe.batch);
+    state.masks = masksOfZeros(state.model);
+    const removed = [...result.removed.values()].reduce((sum, groups) => sum + groups.length, 0);
+    ui.note(
+      `purify: ${removed} groups removed, ${result.before.params} -> ${result.after.params} parameters when compact`,
+    );
+    await ctx.log({
+      phase: "purify",
+      removed: Object.fromEntries([...result.removed].map(([name, groups]) => [name, groups.length])),
+      loss: result.loss,
+      before: result.before,
+      after: result.after,
+    });
+    state.points.push(await pointOf(ctx, "purified", state.model));
+    await ctx.save({ phase: { kind: "purify-retrain" } }, new Map());
+  }
+  if (stage.retrain) {
+    state.model = await retrain(ctx, stage.retrain, state, "purify retrain", { kind: "purify-retrain" }, saved);
+    state.points.push(await pointOf(ctx, "purified, retrained", state.model));
+  }
+}
+
+/** Takes away filters that nobody reads and weights that read nothing (ALGORITHMS.md 1.6). */
+export async function runUnusedStage(ctx: RunContext): Promise<void> {
+  const { state, ui } = ctx;
+  const { model, removed } = removeUnused(state.model);
+  state.model = model;
+  state.masks = masksOfZeros(model);
+  ui.note(`unused paths: ${removed.total} further numbers are zero`);
+  await ctx.log({ phase: "unused", removed: removed.total, byParam: Object.fromEntries(removed.byParam) });
+  state.points.push(await pointOf(ctx, "unused paths", model));
+}
+
+/** What is exactly 0 now stays 0. */
+function masksOfZeros(model: Model): Params {
+  const masks = new Map<string, HostTensor>();
+  for (const [name, bits] of zeroMasks(model)) {
+    masks.set(name, { shape: model.graph.params[name].shape, data: Float32Array.from(bits) });
+  }
+  return partialMasks(masks);
+}

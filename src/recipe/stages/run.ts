@@ -1,0 +1,30 @@
+import type { RunContext } from "../context.ts";
+import type { Stage } from "../registry.ts";
+import { runCompactStage } from "./compact.ts";
+import { runControlsStage } from "./controls.ts";
+import { runMeasureStage } from "./measure.ts";
+import { runPruneStage } from "./prune.ts";
+import { runPurifyStage, runUnusedStage } from "./purify.ts";
+import { runTrainStage } from "./train.ts";
+
+/** Runs one stage of any kind on the run's state. */
+export function runStage(ctx: RunContext, stage: Stage): Promise<void> {
+  switch (stage.kind) {
+    case "train":
+      return runTrainStage(ctx, stage);
+    case "admm":
+    case "magnitude":
+    case "random":
+      return runPruneStage(ctx, stage);
+    case "purify":
+      return runPurifyStage(ctx, stage);
+    case "unused":
+      return runUnusedStage(ctx);
+    case "compact":
+      return runCompactStage(ctx, stage);
+    case "controls":
+      return runControlsStage(ctx, stage);
+    case "measure":
+      return runMeasureStage(ctx, stage);
+  }
+}

@@ -1,0 +1,92 @@
+/** Recomputes what a report claims from the files beside it: accuracy, parameters, MACs, equality. */
+import type { Splits } from "../data/types.ts";
+import { UserError } from "../errors.ts";
+import { Gpu } from "../gpu/gpu.ts";
+import { compareOutputs } from "../graph/compare.ts";
+import { countNonzero, graphCost } from "../graph/cost.ts";
+import { assertEquivalent, runPlan } from "../graph/equivalence.ts";
+import { initialise } from "../graph/initialise.ts";
+import { referenceForward } from "../graph/reference/forward.ts";
+import { scatterModel } from "../graph/scatter.ts";
+import { gather } from "../data/loader.ts";
+import { parseReport } from "../report/validate.ts";
+import type { Store } from "../store/types.ts";
+import { evaluateModel } from "../train/evaluate.ts";
+import { readModel } from "./files.ts";
+import { loadRecipe } from "./load.ts";
+import type { DataOptions } from "./schema.ts";
+import { proofInputs } from "./stages/shrink.ts";
+import type { Check, Ui } from "./ui.ts";
+
+export interface VerifyOptions {
+  readonly dir: string;
+  readonly store: Store;
+  readonly ui: Ui;
+  readonly loadData: (options: DataOptions, ui: Ui) => Promise<Splits>;
+}
+
+/** Another adapter may round a borderline image the other way: so many images may differ. */
+const ACCURACY_SLACK_IMAGES = 2;
+const REFERENCE_IMAGES = 16;
+
+/** Throws UserError where a file is missing or damaged; what disagrees comes back as a check that isn't ok. */
+export async function verifyRun({ dir, store, ui, loadData }: VerifyOptions): Promise<readonly Check[]> {
+  const file = `${dir}/report.json`;
+  const bytes = await store.read(file);
+  if (!bytes) throw new UserError(`${file} is missing: name the folder of a finished run`);
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new UserError(`${file}: not valid JSON: it is damaged, or the run did not finish`);
+  }
+  const report = parseReport(json, file);
+  const recipe = await loadRecipe(`${dir}/recipe.yaml`, store);
+  const { model, dense, origin } = await readModel(store, dir);
+  const data = await loadData(recipe.data, ui);
+  using gpu = await Gpu.open();
+
+  const cost = graphCost(model.graph);
+  const checks: Check[] = [
+    exact("parameters", report.final.params, cost.params),
+    exact("non-zero parameters", report.final.nonzero, countNonzero(model.params)),
+    exact("MACs", report.final.macs, cost.macs),
+    exact("bytes", report.final.bytes, cost.bytes),
+    exact("dense parameters", report.baseline.params, graphCost(dense).params),
+    exact("dense MACs", report.baseline.macs, graphCost(dense).macs),
+  ];
+  for (const part of ["validation", "test"] as const) {
+    const { accuracy } = await evaluateModel(gpu, model, data[part]);
+    const expected = report.final.accuracy[part];
+    const slack = ACCURACY_SLACK_IMAGES / data[part].count;
+    checks.push({ name: `accuracy, ${part}`, expected, found: accuracy, ok: Math.abs(accuracy - expected) <= slack });
+  }
+
+  const { inputs, batch } = proofInputs({ data, recipe });
+  // Weights that were pruned are zero whatever they were before: the dense network needs only its shape.
+  const masked = scatterModel(model, origin, { graph: dense, params: initialise(dense, 0) });
+  if (masked) {
+    const { maxRel } = await assertEquivalent(gpu, masked, model, inputs, batch);
+    checks.push(within("compact = masked, largest relative difference", maxRel));
+  }
+  const { images } = gather(
+    data.test,
+    Uint32Array.from({ length: Math.min(REFERENCE_IMAGES, data.test.count) }, (_, i) => i),
+  );
+  const count = images.length / data.shape.reduce((a, b) => a * b, 1);
+  const reference = referenceForward(model, {
+    [model.graph.inputs[0].name]: { shape: [count, ...data.shape], data: Float64Array.from(images) },
+  });
+  const exactOutput = reference.get(model.graph.outputs[0])!;
+  const { maxRel } = compareOutputs(exactOutput.data, await runPlan(gpu, model, images, count));
+  checks.push(within("device = float64 on the host, largest relative difference", maxRel));
+  return checks;
+}
+
+function exact(name: string, expected: number, found: number): Check {
+  return { name, expected, found, ok: expected === found };
+}
+
+function within(name: string, found: number): Check {
+  return { name, expected: "≤ 1e-5", found: found.toExponential(2), ok: found <= 1e-5 };
+}
