@@ -1,0 +1,108 @@
+/**
+ * A contest between implementations of the same work: nobody's time counts before all have been shown to compute the
+ * same thing, and every round measures everybody, in an order that rotates. No GPU in here, and no clock of its own.
+ */
+import { mad, median } from "../src/measure/stats.ts";
+
+/** One implementation, ready to run, with a state that `run` moves on. */
+export interface Contestant {
+  readonly name: string;
+  readonly version: string;
+  /** Does `steps` steps of work and then reads one number, that of the last step: its loss. */
+  run(steps: number): Promise<number>;
+  dispose(): void;
+}
+
+/** One that can't take part, and why: shown, never hidden. */
+export interface Absent {
+  readonly name: string;
+  readonly version: string;
+  readonly reason: string;
+}
+
+export interface Sample {
+  readonly name: string;
+  readonly msPerStep: number;
+}
+
+export interface Standing {
+  readonly name: string;
+  readonly medianMs: number;
+  readonly madMs: number;
+  /** Median over that of the first contestant. */
+  readonly ratio: number;
+  readonly samples: number;
+}
+
+/** The order of round `round`: everybody is first, second, … equally often. */
+export function rotated<T>(items: readonly T[], round: number): T[] {
+  return items.map((_, i) => items[(i + round) % items.length]);
+}
+
+/** Opens contestants one by one; one that throws becomes an absent one with the reason. */
+export async function gather(
+  entries: readonly { name: string; version: string; open: () => Promise<Contestant> }[],
+): Promise<{ contestants: Contestant[]; absent: Absent[] }> {
+  const contestants: Contestant[] = [];
+  const absent: Absent[] = [];
+  for (const { name, version, open } of entries) {
+    try {
+      contestants.push(await open());
+    } catch (error) {
+      absent.push({ name, version, reason: firstLine(error) });
+    }
+  }
+  return { contestants, absent };
+}
+
+export interface Losses {
+  readonly name: string;
+  /** Of the first step and of the last one. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * Runs `steps` steps of each contestant from its initial state. Those whose loss, at the first step or the last, is
+ * farther than `tolerance` from the first contestant's are returned as `apart`: they did something else, or did it wrong.
+ */
+export async function agree(
+  contestants: readonly Contestant[],
+  steps: number,
+  tolerance: number,
+): Promise<{ losses: Losses[]; agreed: Contestant[]; apart: Absent[] }> {
+  const losses: Losses[] = [];
+  const agreed: Contestant[] = [];
+  const apart: Absent[] = [];
+  for (const contestant of contestants) {
+    const { name, version } = contestant;
+    try {
+      const first = await contestant.run(1);
+      const last = await contestant.run(steps - 1);
+      losses.push({ name, first, last });
+      const off = Math.max(Math.abs(first - losses[0].first), Math.abs(last - losses[0].last));
+      if (off <= tolerance) agreed.push(contestant);
+      else apart.push({ name, version, reason: `its loss is ${off.toExponential(1)} away after ${steps} steps` });
+    } catch (error) {
+      apart.push({ name, version, reason: firstLine(error) });
+    }
+  }
+  return { losses, agreed, apart };
+}
+
+/** Medians and spreads, in the order of `contestants`; ratios to the first. */
+export function standings(contestants: readonly { name: string }[], samples: readonly Sample[]): Standing[] {
+  const times = contestants.map(({ name }) => samples.filter((s) => s.name === name).map((s) => s.msPerStep));
+  const medians = times.map(median);
+  return contestants.map(({ name }, i) => ({
+    name,
+    medianMs: medians[i],
+    madMs: mad(times[i]),
+    ratio: medians[i] / medians[0],
+    samples: times[i].length,
+  }));
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n")[0];
+}

@@ -1,0 +1,66 @@
+/** What a benchmark leaves behind: bench/results/<suite>-<time>.json, with everything needed to judge its numbers. */
+import type { Gpu } from "../src/gpu/gpu.ts";
+
+export interface Setting {
+  readonly suite: string;
+  readonly date: string;
+  /** Of the source that ran, with "+" if files had been changed since; "unknown" without git. */
+  readonly commit: string;
+  readonly adapter: Gpu["info"];
+  readonly machine: { readonly os: string; readonly arch: string; readonly cores: number };
+  /** Versions of Deno, V8 and the contestants' packages. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly seed: number;
+  readonly clock: string;
+  /** The smallest step that the clock can show, in ms. */
+  readonly quantumMs: number;
+}
+
+const RESULTS = `${import.meta.dirname}/results`;
+
+export async function describeSetting(
+  suite: string,
+  gpu: Gpu,
+  rest: Pick<Setting, "versions" | "seed" | "clock" | "quantumMs">,
+): Promise<Setting> {
+  return {
+    suite,
+    date: new Date().toISOString(),
+    commit: await commit(),
+    adapter: gpu.info,
+    machine: { os: Deno.build.os, arch: Deno.build.arch, cores: navigator.hardwareConcurrency },
+    ...rest,
+    versions: { deno: Deno.version.deno, v8: Deno.version.v8, ...rest.versions },
+  };
+}
+
+/** Writes the record and returns its path. */
+export function writeRecord(setting: Setting, results: unknown): string {
+  Deno.mkdirSync(RESULTS, { recursive: true });
+  const path = `${RESULTS}/${setting.suite}-${setting.date.replaceAll(":", "-")}.json`;
+  Deno.writeTextFileSync(path, JSON.stringify({ ...setting, results }, null, 2) + "\n");
+  return path;
+}
+
+/** The lines above a table: what was measured on. */
+export function printSetting({ adapter, machine, commit, seed, versions }: Setting): void {
+  const name = adapter.description || adapter.architecture || adapter.vendor || "an adapter without a name";
+  console.log(`adapter   ${name}${adapter.fallback ? " (software: says little about GPUs)" : ""}`);
+  console.log(`machine   ${machine.os} ${machine.arch}, ${machine.cores} cores`);
+  console.log(`versions  ${Object.entries(versions).map(([what, version]) => `${what} ${version}`).join(", ")}`);
+  console.log(`source    ${commit}, seed ${seed}\n`);
+}
+
+async function commit(): Promise<string> {
+  const git = async (...args: string[]) => {
+    const { success, stdout } = await new Deno.Command("git", { args, cwd: import.meta.dirname, stderr: "null" })
+      .output();
+    if (!success) throw new Error("not a repository");
+    return new TextDecoder().decode(stdout).trim();
+  };
+  try {
+    return await git("rev-parse", "--short=12", "HEAD") + (await git("status", "--porcelain") ? "+" : "");
+  } catch {
+    return "unknown";
+  }
+}
