@@ -5,6 +5,7 @@ import averageGradSource from "./average_grad.wgsl" with { type: "text" };
 import maxSource from "./max.wgsl" with { type: "text" };
 import max2Source from "./max2.wgsl" with { type: "text" };
 import max2GradSource from "./max2_grad.wgsl" with { type: "text" };
+import maxIndexSource from "./max_index.wgsl" with { type: "text" };
 import maxGradSource from "./max_grad.wgsl" with { type: "text" };
 
 /** Pooling windows over `maps` = N·C maps of height × width. `pads` as ONNX: top, left, bottom, right. */
@@ -32,14 +33,25 @@ export function planMaxPool(shape: PoolShape): Plan {
   return isTwoByTwo(shape) ? planTwoByTwo(max2, shape) : planWindows(max, shape, "output");
 }
 
-/** What planMaxPoolGrad binds: the fast form of 2×2 windows has no use for y. */
-export function maxPoolGradReads(shape: PoolShape): "x, dy" | "x, y, dy" {
-  return isTwoByTwo(shape) ? "x, dy" : "x, y, dy";
-}
+/**
+ * 2×2 windows go straight from (x, dy) to dx; others find the maxima first: bindings x, then `indices` u32 of scratch; then
+ * scratch, dy, dx.
+ */
+export type MaxPoolGrad =
+  | { readonly form: "direct"; readonly plan: Plan }
+  | { readonly form: "indexed"; readonly find: Plan; readonly route: Plan; readonly indices: number };
 
-/** Bindings: those of maxPoolGradReads, then dx. */
-export function planMaxPoolGrad(shape: PoolShape): Plan {
-  return isTwoByTwo(shape) ? planTwoByTwo(max2Grad, shape) : planWindows(maxGrad, shape, "input");
+export function planMaxPoolGrad(shape: PoolShape): MaxPoolGrad {
+  if (isTwoByTwo(shape)) return { form: "direct", plan: planTwoByTwo(max2Grad, shape) };
+  const { kernel, strides } = shape;
+  const overlap = kernel.every((size, axis) => size <= 2 * strides[axis]) ? "two" : "any";
+  const [oh, ow] = pooledSize(shape);
+  return {
+    form: "indexed",
+    find: planWindows(maxIndex, shape, "output"),
+    route: planWindows(maxGrad[overlap], shape, "input"),
+    indices: shape.maps * oh * ow,
+  };
 }
 
 /** `over`: "window" divides by the kernel's size (count_include_pad), "inside" by the taps inside the map. Bindings: x, y. */
@@ -53,17 +65,26 @@ export function planAveragePoolGrad(shape: PoolShape, over: AverageOver): Plan {
 }
 
 export function variants(): Program[] {
-  return [max, max2, maxGrad, max2Grad, ...Object.values(average), ...Object.values(averageGrad)];
+  return [
+    max,
+    max2,
+    maxIndex,
+    ...Object.values(maxGrad),
+    max2Grad,
+    ...Object.values(average),
+    ...Object.values(averageGrad),
+  ];
 }
 
 const THREADS = 64;
 
 const max: Program = { name: "max pool", source: maxSource, access: ["read", "read_write"] };
 const max2: Program = { name: "max pool 2x2", source: max2Source, access: ["read", "read_write"] };
-const maxGrad: Program = {
-  name: "max pool gradient",
-  source: maxGradSource,
-  access: ["read", "read", "read", "read_write"],
+const maxIndex: Program = { name: "max pool index", source: maxIndexSource, access: ["read", "read_write"] };
+const maxGradAccess = ["read", "read", "read_write"] as const;
+const maxGrad: Record<"any" | "two", Program> = {
+  any: { name: "max pool gradient", source: maxGradSource, access: maxGradAccess, constants: { OVERLAP: 0 } },
+  two: { name: "max pool gradient", source: maxGradSource, access: maxGradAccess, constants: { OVERLAP: 2 } },
 };
 const max2Grad: Program = {
   name: "max pool 2x2 gradient",

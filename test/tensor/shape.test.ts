@@ -4,7 +4,7 @@ import { UserError } from "../../src/errors.ts";
 import { tanh } from "../../src/tensor/ops/pointwise.ts";
 import { concat, flatten, gather, pad, reshape, slice, type SliceRange } from "../../src/tensor/ops/shape.ts";
 import { Tape } from "../../src/tensor/tape.ts";
-import { elements } from "../../src/tensor/tensor.ts";
+import { elements, Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
 import { checkOp } from "./check_op.ts";
 
@@ -145,6 +145,18 @@ for (
     });
   });
 }
+
+test("more workgroups than a grid's dimension holds fold into rows", async () => {
+  const gpu = await testGpu();
+  using tape = new Tape(gpu, "eval");
+  const side = 1500;
+  const data = Float32Array.from({ length: 2 * side * side }, (_, i) => i);
+  const x = tape.own(Tensor.from(gpu, data, [1, 2, side, side]));
+  const padded = pad(tape, x, [0, 0, 1, 1], [0, 0, 0, 0]);
+  const inner = { start: 1, step: 1, count: side };
+  const back = await slice(tape, padded, [null, null, inner, inner]).read();
+  assert.is(back.findIndex((v, i) => v !== data[i]), -1);
+});
 
 test("what doesn't fit is refused", async () => {
   using tape = new Tape(await testGpu(), "eval");

@@ -1,6 +1,5 @@
 import {
   type AverageOver,
-  maxPoolGradReads,
   planAveragePool,
   planAveragePoolGrad,
   planMaxPool,
@@ -12,7 +11,7 @@ import { planSpread } from "../../../kernels/reduce/spread.ts";
 import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
-import type { Tensor } from "../tensor.ts";
+import { Tensor } from "../tensor.ts";
 import { launchSum } from "./reduce.ts";
 
 export interface PoolOptions {
@@ -35,8 +34,7 @@ export function maxPool(tape: Tape, x: Tensor, options: PoolOptions): Tensor {
   launchMaxPool(tape.gpu, x, options, y);
   tape.record([x], y, (dy) => {
     const dx = tape.target(x);
-    const reads = maxPoolGradReads(shape) === "x, dy" ? [x, dy] : [x, y, dy];
-    tape.gpu.run(planMaxPoolGrad(shape), [...reads, dx], `[${x.shape}]`);
+    launchMaxPoolGrad(tape.gpu, shape, x, dy, dx);
     tape.add(x, dx);
   });
   return y;
@@ -80,6 +78,17 @@ export function launchAveragePool(gpu: Gpu, x: Tensor, options: AveragePoolOptio
 export function launchGlobalAveragePool(gpu: Gpu, x: Tensor, y: Tensor): void {
   const maps = perMap(x.shape);
   launchSum(gpu, x, maps, y, 1 / maps.inner);
+}
+
+function launchMaxPoolGrad(gpu: Gpu, shape: PoolShape, x: Tensor, dy: Tensor, dx: Tensor): void {
+  const grad = planMaxPoolGrad(shape);
+  const label = `[${x.shape}]`;
+  if (grad.form === "direct") return gpu.run(grad.plan, [x, dy, dx], label);
+  gpu.scope((track) => {
+    const index = track(Tensor.empty(gpu, [grad.indices], "u32"));
+    gpu.run(grad.find, [x, index], label);
+    gpu.run(grad.route, [index, dy, dx], label);
+  });
 }
 
 /** [N, C, OH, OW] of a pooling of [N, C, H, W]. */
