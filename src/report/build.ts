@@ -1,0 +1,60 @@
+/** What of a report follows from the rest of it. */
+import { points, times } from "./format.ts";
+import type { Latency, Point, Report } from "./types.ts";
+
+/** A report without what can be computed from it. */
+export type Findings = Omit<Report, "version" | "compression" | "speedup">;
+
+/** Completes the findings of a run to its report. */
+export function buildReport(findings: Findings): Report {
+  return {
+    version: 1,
+    ...findings,
+    compression: compression(findings.baseline, findings.final),
+    speedup: speedups(findings.latency),
+  };
+}
+
+/** How many times smaller `final` is than `baseline`. An empty network counts as one of size 1, so that JSON can tell it. */
+export function compression(baseline: Point, final: Point): Report["compression"] {
+  const ratio = (key: "params" | "nonzero" | "macs") => baseline[key] / Math.max(1, final[key]);
+  return { params: ratio("params"), nonzero: ratio("nonzero"), macs: ratio("macs") };
+}
+
+/** dense / compact, medians, for each batch that both were measured at, smallest batch first. */
+export function speedups(latency: readonly Latency[]): Report["speedup"] {
+  const batches = [...new Set(latency.map(({ batch }) => batch))].sort((a, b) => a - b);
+  return batches.flatMap((batch) => {
+    const dense = latency.find((entry) => entry.batch === batch && entry.variant === "dense");
+    const compact = latency.find((entry) => entry.batch === batch && entry.variant === "compact");
+    return dense && compact && compact.medianMs > 0 ? [{ batch, ratio: dense.medianMs / compact.medianMs }] : [];
+  });
+}
+
+/** The speed-up at the largest batch: the one least drowned in fixed costs. */
+export function largestBatch(speedup: Report["speedup"]): Report["speedup"][number] | undefined {
+  return speedup.reduce<Report["speedup"][number] | undefined>(
+    (best, entry) => best === undefined || entry.batch > best.batch ? entry : best,
+    undefined,
+  );
+}
+
+/** "12.3× fewer parameters, 5.10× fewer MACs, 3.20× faster at batch 256, −0.60 points test accuracy" */
+export function headline({ baseline, final, compression, speedup }: Report): string {
+  const fastest = largestBatch(speedup);
+  return [
+    ratioOf(compression.params, "fewer parameters", "more parameters"),
+    ratioOf(compression.macs, "fewer MACs", "more MACs"),
+    ...(fastest ? [`${ratioOf(fastest.ratio, "faster", "slower")} at batch ${fastest.batch}`] : []),
+    `${points(final.accuracy.test - baseline.accuracy.test)} test accuracy`,
+  ].join(", ");
+}
+
+/** Adapters that compute on the CPU, whether or not they own up to it. */
+export function isSoftware({ fallback, vendor, description }: Report["adapter"]): boolean {
+  return fallback || /llvmpipe|lavapipe|swiftshader|software|basic render|\bcpu\b/i.test(`${vendor} ${description}`);
+}
+
+function ratioOf(ratio: number, better: string, worse: string): string {
+  return ratio >= 1 ? `${times(ratio)} ${better}` : `${times(1 / ratio)} ${worse}`;
+}

@@ -1,0 +1,176 @@
+/** The tables of a report. */
+import { isSoftware } from "./build.ts";
+import type { Detail } from "./detail.ts";
+import { stagesOf } from "./figures.ts";
+import { bytes, count, milliSpread, percent, plain, points, times } from "./format.ts";
+import { type Content, type Html, markup, table } from "./markup.ts";
+import type { Latency, Point, Report } from "./types.ts";
+
+/** Every network of the run, and how each compares with the baseline. */
+export function summaryTable(report: Report): Html {
+  const { baseline, best, controls } = report;
+  const entries: [string, Point][] = stagesOf(report).map((point) => [point.name, point]);
+  if (best) entries.push([`best: ${best.name}`, best]);
+  for (const method of ["magnitude", "random", "scratch"] as const) {
+    const point = controls[method];
+    if (point) entries.push([`control: ${method}`, point]);
+  }
+  return table(
+    "Accuracy and size of each stage; ratios are baseline ÷ stage",
+    [
+      { label: "stage", kind: "words" },
+      { label: "validation" },
+      { label: "test" },
+      { label: "test − baseline" },
+      { label: "parameters" },
+      { label: "ratio" },
+      { label: "not zero" },
+      { label: "ratio" },
+      { label: "MACs" },
+      { label: "ratio" },
+      { label: "size" },
+    ],
+    entries.map(([name, point]) => [
+      name,
+      percent(point.accuracy.validation),
+      percent(point.accuracy.test),
+      points(point.accuracy.test - baseline.accuracy.test),
+      count(point.params),
+      ratio(baseline.params, point.params),
+      count(point.nonzero),
+      ratio(baseline.nonzero, point.nonzero),
+      count(point.macs),
+      ratio(baseline.macs, point.macs),
+      bytes(point.bytes),
+    ]),
+  );
+}
+
+/** Each form's time, and the speed-up beside the ratio of MACs that would explain it. */
+export function latencyTables({ latency, speedup, compression }: Report): Html {
+  if (latency.length === 0) return markup``;
+  const batches = [...new Set(latency.map(({ batch }) => batch))].sort((a, b) => a - b);
+  const at = (batch: number, variant: Latency["variant"]) => {
+    const found = latency.find((entry) => entry.batch === batch && entry.variant === variant);
+    return found ? milliSpread(found.medianMs, found.madMs) : "–";
+  };
+  const speeds = table(
+    "Latency of one forward pass (median ± MAD), and speed-up",
+    [
+      { label: "batch" },
+      { label: "dense" },
+      { label: "masked" },
+      { label: "compact" },
+      { label: "dense ÷ compact" },
+      { label: "MAC ratio" },
+    ],
+    batches.map((batch) => {
+      const gain = speedup.find((entry) => entry.batch === batch)?.ratio;
+      return [
+        batch,
+        at(batch, "dense"),
+        at(batch, "masked"),
+        at(batch, "compact"),
+        gain === undefined ? "–" : times(gain),
+        times(compression.macs),
+      ];
+    }),
+  );
+  const clocks = table(
+    "How the times were taken",
+    [
+      { label: "form", kind: "words" },
+      { label: "batch" },
+      { label: "samples" },
+      { label: "clock", kind: "words" },
+      { label: "smallest step" },
+    ],
+    latency.map(({ variant, batch, samples, clock, quantumMs }) => [
+      variant,
+      batch,
+      count(samples),
+      clock,
+      `${plain(quantumMs)} ms`,
+    ]),
+  );
+  return markup`${speeds}${clocks}`;
+}
+
+export function layersTable({ layers }: Detail): Html {
+  if (layers.length === 0) return markup``;
+  return table(
+    "Layers before and after",
+    [
+      { label: "layer", kind: "words" },
+      { label: "width before" },
+      { label: "after" },
+      { label: "parameters before" },
+      { label: "after" },
+      { label: "ratio" },
+      { label: "MACs before" },
+      { label: "after" },
+      { label: "ratio" },
+    ],
+    layers.map(({ name, before, after, params, macs }) => [
+      name,
+      count(before),
+      count(after),
+      count(params.before),
+      count(params.after),
+      ratio(params.before, params.after),
+      count(macs.before),
+      count(macs.after),
+      ratio(macs.before, macs.after),
+    ]),
+  );
+}
+
+/** That the small network is the masked one, and how near the weights were when they were cut. */
+export function proofTables({ equivalence, admm }: Report): Html {
+  const { maxAbs, maxRel, inputs } = equivalence;
+  const proof = inputs === 0 ? markup`<p>The compact network was not compared with the masked one.</p>` : table(
+    "The compact network computes what the masked one does",
+    [{ label: "inputs compared", kind: "numbers" }, { label: "largest |Δ|" }, { label: "largest |Δ| ÷ largest |y|" }],
+    [[count(inputs), plain(maxAbs), plain(maxRel)]],
+  );
+  if (admm.length === 0) return proof;
+  return markup`${proof}${
+    table(
+      "ADMM residual of each layer before the hard prune",
+      [{ label: "layer", kind: "words" }, { label: "‖W−Z‖/‖W‖" }],
+      admm.map(({ layer, residual }) => [layer, plain(residual)]),
+    )
+  }`;
+}
+
+export function budgetTable({ requested, achieved }: Report): Html {
+  const names = [...new Set([...Object.keys(requested), ...Object.keys(achieved)])];
+  if (names.length === 0) return markup``;
+  const cell = (values: Readonly<Record<string, number>>, name: string) =>
+    Object.hasOwn(values, name) ? plain(values[name]) : "–";
+  return table(
+    "Budgets: asked for and reached",
+    [{ label: "budget", kind: "words" }, { label: "requested" }, { label: "achieved" }],
+    names.map((name) => [name, cell(requested, name), cell(achieved, name)]),
+  );
+}
+
+/** Where the numbers come from. */
+export function originTable(report: Report, { versions }: Detail): Html {
+  const { adapter, command, commit, seed, tool } = report;
+  const kind = adapter.fallback ? " (fallback adapter)" : isSoftware(adapter) ? " (software)" : "";
+  const facts: [string, Content][] = [
+    ["command", markup`<code>${command}</code>`],
+    ["tool", tool],
+    ["commit", markup`<code>${commit}</code>`],
+    ["seed", String(seed)],
+    ["adapter", [adapter.vendor, adapter.description].filter((text) => text !== "").join(" · ") + kind],
+    ...Object.entries(versions).map(([name, version]): [string, Content] => [name, version]),
+  ];
+  return table("Origin", [{ label: "what", kind: "words" }, { label: "value", kind: "words" }], facts);
+}
+
+/** "–" where there is nothing to divide by. */
+function ratio(before: number, after: number): string {
+  return after > 0 ? times(before / after) : "–";
+}

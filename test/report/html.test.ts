@@ -1,0 +1,165 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { parseHTML } from "linkedom/worker";
+import { renderReport } from "../../src/report/html.ts";
+import type { Detail } from "../../src/report/detail.ts";
+import type { Report } from "../../src/report/types.ts";
+import { deepDetail, deepReport, sampleDetail, sampleReport } from "./sample.ts";
+
+const test = suite("report html");
+
+const page = renderReport(sampleReport(), sampleDetail());
+
+/** What is used of the DOM, whose types Deno doesn't know. */
+interface Element {
+  readonly textContent: string;
+  readonly children: readonly Element[];
+  getAttribute(name: string): string | null;
+  querySelector(selector: string): Element | null;
+  querySelectorAll(selector: string): Iterable<Element>;
+}
+
+function parse(text: string): Element {
+  return (parseHTML(text) as unknown as { document: Element }).document;
+}
+
+test("tells every number of the report", () => {
+  const text = parse(page).querySelector("body")!.textContent;
+  const expected = [
+    "12.3× fewer parameters, 6.63× fewer MACs, 4.36× faster at batch 256, −0.55 points test accuracy",
+    ...["98.02 %", "98.33 %", "97.36 %", "97.78 %", "97.50 %", "96.67 %", "92.78 %", "95.83 %"],
+    ...["38,282", "12,194", "3,498", "3,106", "343,936", "138,240", "51,872", "12.4 kB"],
+    ...["0.812 ± 0.021 ms", "0.543 ± 0.016 ms", "21.93 ± 0.31 ms", "5.026 ± 0.096 ms", "1.50×"],
+    ...["gpu timestamps", "0.001 ms", "5.72e−6", "2.41e−7", "512"],
+    ...["conv1.weight", "0.0123", "0.0311", "0.0408", "6 of 16", "294,912", "38,016"],
+    ...["deno task prune digits --out runs/digits", "secateur 0.1.0", "1ae5616", "llvmpipe (LLVM 19.1.7, 256 bits)"],
+    ...["0.0811", "0.1508", "version: 1\nname: digits", "2.9.6", "14.0.365"],
+  ];
+  for (const part of expected) assert.ok(text.includes(part), `lacks ${part}`);
+});
+
+test("opens without a network, a script or a link", () => {
+  for (const text of [page, renderReport(deepReport(), deepDetail())]) {
+    assert.match(text, `content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"`);
+    assert.not.match(text, /https?:|\/\/[a-z]|@import|url\(|<script|<link|<img|<iframe|<object|\s(src|href|on\w+)=/i);
+    assert.ok(text.length < 1_000_000, `${text.length} characters`);
+  }
+});
+
+test("is the same whenever it is written", () => {
+  assert.is(renderReport(sampleReport(), sampleDetail()), page);
+});
+
+test("text is text, wherever it comes from", () => {
+  const evil = `<script>alert(1)</script>"'&</title></style></svg><img src=x onerror=y>`;
+  const text = renderReport(poison(sampleReport(), evil), poison(sampleDetail(), evil));
+  const document = parse(text);
+  assert.is([...document.querySelectorAll("script, img")].length, 0);
+  assert.not.match(text, /<script|<img/);
+  assert.ok(document.querySelector("pre")!.textContent.includes(evil));
+  assert.ok(document.querySelector("tbody th")!.textContent.includes(evil));
+  // Each element is still where it was.
+  assert.is(shape(document.querySelector("body")!), shape(parse(harmless()).querySelector("body")!));
+
+  function harmless(): string {
+    const word = "a".repeat(evil.length);
+    return renderReport(poison(sampleReport(), word), poison(sampleDetail(), word));
+  }
+});
+
+/** Every free text, map keys too, with `text` behind it. */
+function poison<T extends Report | Detail>(value: T, text: string): T {
+  const fixed = new Set(["variant", "phase"]);
+  const walk = (part: unknown, key: string): unknown => {
+    if (typeof part === "string") return fixed.has(key) ? part : part + text;
+    if (Array.isArray(part)) return part.map((item) => walk(item, key));
+    if (typeof part !== "object" || part === null) return part;
+    const isMap = ["requested", "achieved", "versions"].includes(key);
+    return Object.fromEntries(Object.entries(part).map(([k, v]) => [isMap ? k + text : k, walk(v, k)]));
+  };
+  return walk(value, "") as T;
+}
+
+/** Names of elements, nested. */
+function shape(element: Element & { localName?: string }): string {
+  return `${element.localName}(${[...element.children].map(shape).join(" ")})`;
+}
+
+test("tables have captions and scopes, pictures a title and a description", () => {
+  const document = parse(page);
+  for (const table of document.querySelectorAll("table")) {
+    assert.ok(table.querySelector("caption")!.textContent.length > 5);
+    for (const th of table.querySelectorAll("th")) assert.ok(["col", "row"].includes(th.getAttribute("scope")!));
+    for (const row of table.querySelectorAll("tbody tr")) assert.ok(row.querySelector("th[scope=row]"));
+  }
+  const ids = new Set<string>();
+  for (const svg of document.querySelectorAll("svg[role=img]")) {
+    const [title, description] = svg.getAttribute("aria-labelledby")!.split(" ");
+    assert.is(svg.querySelector("title")!.getAttribute("id"), title);
+    assert.is(svg.querySelector("desc")!.getAttribute("id"), description);
+    assert.ok(!ids.has(title));
+    ids.add(title);
+  }
+  assert.is(ids.size, 20);
+  for (const svg of document.querySelectorAll("svg:not([role])")) assert.is(svg.getAttribute("aria-hidden"), "true");
+});
+
+test("charts take their colours from the page, so that they follow light and dark", () => {
+  for (const text of [page, renderReport(deepReport(), deepDetail())]) {
+    const colours = [...text.matchAll(/ (?:fill|stroke)="([^"]*)"/g)].map((match) => match[1]);
+    assert.ok(colours.length > 50);
+    const variables = new Set(text.match(/--[a-z0-9-]+(?=:)/g));
+    for (const colour of new Set(colours)) {
+      assert.match(colour, /^(none|currentColor|var\(--[a-z0-9-]+\))$/);
+      if (colour.startsWith("var")) assert.ok(variables.has(colour.slice(4, -1)), colour);
+    }
+  }
+});
+
+test("charts hold numbers only", () => {
+  for (const text of [page, renderReport(deepReport(), deepDetail())]) assert.not.match(text, /NaN|undefined|Infinity/);
+});
+
+test("a software adapter is warned of, a real one is not", () => {
+  assert.match(page, "absolute times mean little; compare ratios");
+  assert.not.match(renderReport(deepReport(), deepDetail()), "absolute times mean little");
+});
+
+test("what a run lacks is left out", () => {
+  const report = sampleReport({
+    best: undefined,
+    controls: {},
+    latency: [],
+    speedup: [],
+    admm: [],
+    requested: {},
+    achieved: {},
+    stages: [],
+    equivalence: { maxAbs: 0, maxRel: 0, inputs: 0 },
+  });
+  const text = renderReport(report, { recipeYaml: "", layers: [], curves: [], residuals: [], versions: {}, notes: [] });
+  assert.not.match(text, /NaN|undefined|Infinity/);
+  for (const absent of ["Against the controls", "Latency", "ADMM", "Budgets"]) assert.not.match(text, absent);
+});
+
+test("odd values do no harm", () => {
+  const report = sampleReport();
+  const nothing = { ...report.final, nonzero: 0, params: 0, macs: 0, bytes: 0, accuracy: { validation: 0, test: 0 } };
+  const text = renderReport(
+    { ...report, final: nothing, best: nothing },
+    sampleDetail({
+      curves: [{ phase: "train", epoch: 1, loss: 0, validationAccuracy: 1 }],
+      residuals: [{ update: 1, layer: "a", residual: 0, rho: NaN, step: 1 }],
+      layers: [{
+        name: "a".repeat(200),
+        before: 1,
+        after: 0,
+        params: { before: 1, after: 0 },
+        macs: { before: 1, after: 0 },
+      }],
+    }),
+  );
+  assert.not.match(text, /NaN|undefined|Infinity/);
+});
+
+test.run();
