@@ -9,7 +9,7 @@ import { countNonzero, graphCost } from "../graph/cost.ts";
 import type { Graph, HostTensor, Model } from "../graph/types.ts";
 import { compact, type CompactOptions } from "./compact.ts";
 import { maskModel, masksOf } from "./masks.ts";
-import { type Constraint, keptCount, topGroups } from "./structures.ts";
+import { type Constraint, keptCount } from "./structures.ts";
 
 export interface Target {
   /** Fraction of the stored numbers that may stay, in (0, 1]. Under "weight" constraints a weight's zeros don't count. */
@@ -36,7 +36,9 @@ export interface Budget {
 
 /**
  * Ranks all groups by energy / energy of the layer / cost of a group and drops from the bottom until the budget is met:
- * the number to drop is found by bisection. No constraint goes below its minKeep.
+ * the number to drop is found by bisection. The energy of the layer is what is left of it when the group's turn comes (so
+ * the product of the energies that layers retain is what is spared, and none is emptied for being dear); cost is what the
+ * compact network saves by the first group. No constraint goes below its minKeep.
  *
  * @param energies per constraint, length `groups` (`groupEnergies`)
  * @throws UserError if the budget can't be met
@@ -52,13 +54,17 @@ export function solveBudget(
   const dense = price(whole).excess;
   const worth = constraints.map((constraint, c) => {
     const { groups, minKeep } = constraint;
-    const total = sum(energies[c]);
     const saved = groups > minKeep ? dense - price(whole.map((k, i) => i === c ? k - 1 : k)).excess : 0;
-    const worst = topGroups(Array.from(energies[c], (e) => -e), groups - minKeep);
-    return worst.map((g) => ({ c, g, score: saved > 0 ? energies[c][g] / (total || 1) / saved : Infinity }));
+    let left = sum(energies[c]);
+    return rank(energies[c]).slice(minKeep).reverse().map((g) => {
+      const energy = energies[c][g];
+      const score = saved <= 0 ? Infinity : energy <= 0 ? 0 : energy / left / saved;
+      left -= energy;
+      return { c, score };
+    });
   });
   const order = worth.flat().filter(({ score }) => score < Infinity)
-    .sort((a, b) => a.score - b.score || a.c - b.c || b.g - a.g);
+    .sort((a, b) => a.score - b.score || a.c - b.c);
   const keepAfter = (dropped: number) => {
     const keep = [...whole];
     for (let i = 0; i < dropped; i++) keep[order[i].c]--;

@@ -127,14 +127,14 @@ function writeWeight(
   origin: IndexMapEntry | undefined,
 ): string {
   const { data } = tensor(e.anatomy.model, linear.weight);
+  // Where a column stands in a row, −1 where a ColumnConv has none.
+  const places = Int32Array.from(columns, (column) => linear.columnAt ? linear.columnAt[column] : column);
   const out = new Float64Array(filters.length * columns.length);
-  let i = 0;
-  for (const f of filters) {
-    for (const column of columns) {
-      const at = weightAt(linear, f, Math.floor(column / linear.size), column % linear.size);
-      out[i++] = at < 0 ? 0 : data[at];
-    }
-  }
+  filters.forEach((f, i) => {
+    const row = f * linear.rowLength;
+    const to = i * columns.length;
+    for (let t = 0; t < places.length; t++) out[to + t] = places[t] < 0 ? 0 : data[row + places[t]];
+  });
   return e.param(linear.weight, { role: "weight", shape }, out, origin);
 }
 

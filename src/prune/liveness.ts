@@ -1,10 +1,10 @@
 /**
  * Backward pass of unused-path removal (ALGORITHMS.md 1.6): which channels the outputs of the graph depend on. A channel
- * is live if a consumer reads it with a non-zero weight for something live that isn't constant anyway.
+ * is live if something live reads it with a non-zero weight; γ = 0 and a factor that is always 0 read nothing else.
  */
 
 import type { Node } from "../graph/types.ts";
-import type { WeighedAnatomy } from "./anatomy.ts";
+import { tensor, type WeighedAnatomy } from "./anatomy.ts";
 import { forEachLink } from "./atoms.ts";
 import type { Constants, VisitOrder } from "./constants.ts";
 import { firstChannel } from "./linear.ts";
@@ -22,7 +22,6 @@ export function liveness(anatomy: WeighedAnatomy, known: Constants, { order }: V
 
 function update(anatomy: WeighedAnatomy, node: Node, known: Constants, live: Uint8Array): boolean {
   let changed = false;
-  const needs = (atom: number) => live[atom] === 1 && known.valueOf(atom) === undefined;
   const revive = (atom: number) => {
     if (live[atom]) return;
     live[atom] = 1;
@@ -31,15 +30,39 @@ function update(anatomy: WeighedAnatomy, node: Node, known: Constants, live: Uin
   const { graph, shapes, atoms } = anatomy;
   const linear = anatomy.linears.get(node.name);
   if (!linear) {
-    forEachLink(node, graph, shapes, atoms, (made, read) => needs(made) && revive(read));
+    const needs = appetite(anatomy, node, known);
+    forEachLink(node, graph, shapes, atoms, (made, read) => live[made] && needs(made, read) && revive(read));
     return changed;
   }
   const reads = anatomy.reads.get(node.name)!;
   const { filters, perGroup } = linear;
   for (let f = 0; f < filters; f++) {
-    if (!needs(atoms.base(linear.y) + f)) continue;
+    if (!live[atoms.base(linear.y) + f]) continue;
     const first = atoms.base(linear.x) + firstChannel(linear, f);
     for (let c = 0; c < perGroup; c++) if (reads[f * perGroup + c]) revive(first + c);
   }
   return changed;
+}
+
+/** Does a made channel really depend on a read one? */
+function appetite(
+  { graph, model, atoms }: WeighedAnatomy,
+  node: Node,
+  known: Constants,
+): (made: number, read: number) => boolean {
+  const y = atoms.base(node.outputs[0]);
+  if (node.op === "BatchNormalization") {
+    const gamma = tensor(model, node.inputs[1]).data;
+    return (made) => gamma[made - y] !== 0;
+  }
+  if (node.op !== "Mul") return () => true;
+  return (made, read) => {
+    const j = made - y;
+    const factors = node.inputs.map((name) => {
+      const atom = graph.params[name] ? -1 : atoms.base(name) + j;
+      return { atom, value: atom < 0 ? tensor(model, name).data[j] : known.valueOf(atom) };
+    });
+    const zero = factors.find(({ value }) => value === 0);
+    return zero === undefined || zero.atom === read;
+  };
 }

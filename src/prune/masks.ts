@@ -1,7 +1,7 @@
 /** Masks as host data: 0/1 per element of each constrained parameter, from the groups that stay. */
 
 import type { HostTensor, Model, Params } from "../graph/types.ts";
-import { type Constraint, forEachElement } from "./structures.ts";
+import type { Constraint, Member } from "./structures.ts";
 
 /** 1 where an element stays; parameters that no constraint touches have no entry. */
 export type Masks = ReadonlyMap<string, Uint8Array>;
@@ -21,12 +21,26 @@ export function masksOf(choices: readonly Choice[], params: Params): Masks {
     for (const member of constraint.members) {
       let mask = masks.get(member.param);
       if (!mask) masks.set(member.param, mask = new Uint8Array(params.get(member.param)!.data.length).fill(1));
-      forEachElement(member, constraint.groups, (group, element) => {
-        if (!stays[group]) mask[element] = 0;
-      });
+      maskMember(member, stays, mask);
     }
   }
   return masks;
+}
+
+/** `forEachElement` as plain loops: a large layer has millions of elements. */
+function maskMember({ layout, offset }: Member, stays: Uint8Array, mask: Uint8Array): void {
+  const { F, C, KK, gf, gc, gk } = layout;
+  let element = 0;
+  for (let f = 0; f < F; f++) {
+    for (let c = 0; c < C; c++) {
+      let group = offset + f * gf + c * gc;
+      for (let k = 0; k < KK; k++, group += gk) {
+        // Outside of 0 … groups − 1 there is no group, and no entry in `stays`.
+        if (stays[group] === 0) mask[element] = 0;
+        element++;
+      }
+    }
+  }
 }
 
 /** 0 where a parameter is 0 now: what a progressive step must leave alone. Running statistics have no mask. */

@@ -1,0 +1,167 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type Builder, builder } from "../../src/graph/build.ts";
+import { referenceForward } from "../../src/graph/reference/forward.ts";
+import type { Model } from "../../src/graph/types.ts";
+import { weigh } from "../../src/prune/anatomy.ts";
+import { constants } from "../../src/prune/constants.ts";
+import { dice } from "../generate/dice.ts";
+import { randomInputs, randomModel } from "../generate/graphs.ts";
+import { randomlyMasked } from "../generate/masks.ts";
+import { widened } from "../generate/widen.ts";
+import { modelOf, zeroRows } from "./models.ts";
+
+const test = suite("constants");
+
+/** What is known of each channel of a value. */
+function factsOf(model: Model, value: string): (number | undefined)[] {
+  const anatomy = weigh(model);
+  const known = constants(anatomy);
+  const base = anatomy.atoms.base(value);
+  return Array.from({ length: anatomy.atoms.width(value) }, (_, j) => known.valueOf(base + j));
+}
+
+/** A convolution whose filter 0 is constant with the given value and filter 1 varies, and what `rest` puts behind it. */
+function behindConstant(
+  value: number,
+  rest: (b: Builder, x: string) => string,
+  values: Record<string, readonly number[]> = {},
+): (number | undefined)[] {
+  const b = builder("g", ["N", 2, 5, 5]);
+  const x = b.conv(b.input, { name: "c", out: 2, kernel: 1 });
+  const y = rest(b, x);
+  const model = zeroRows(modelOf(b.graph([y]), { "c.bias": [value, 0.3], ...values }), { "c.weight": [0] });
+  return factsOf(model, y);
+}
+
+const near = (actual: number | undefined, expected: number) =>
+  assert.ok(actual !== undefined && Math.abs(actual - expected) < 1e-7, `${actual} is not ${expected}`);
+
+test("a filter of zeros makes its bias", () => {
+  assert.equal(behindConstant(0.5, (_, x) => x), [0.5, undefined]);
+});
+
+test("batch norm maps a constant, and γ = 0 makes β of anything", () => {
+  const bn = (gamma: number[]) =>
+    behindConstant(0.5, (b, x) => b.batchNorm(x, { name: "n", epsilon: 0 }), {
+      "n.weight": gamma,
+      "n.bias": [0.25, 0.75],
+      "n.running_mean": [0.1, 0.1],
+      "n.running_var": [4, 4],
+    });
+  near(bn([2, 2])[0], 2 * (0.5 - 0.1) / 2 + 0.25);
+  assert.is(bn([2, 2])[1], undefined);
+  assert.equal(bn([0, 0]), [0.25, 0.75]);
+});
+
+test("activations: sigmoid(0) is a half", () => {
+  near(behindConstant(0, (b, x) => b.sigmoid(x))[0], 0.5);
+  near(behindConstant(-1, (b, x) => b.relu(x))[0], 0);
+  near(behindConstant(7, (b, x) => b.relu6(x))[0], 6);
+  near(behindConstant(1, (b, x) => b.gelu(x))[0], 0.8413447460685429);
+  near(behindConstant(0.5, (b, x) => b.tanh(x))[0], Math.tanh(0.5));
+});
+
+test("padding makes a constant depend on the position unless it is 0", () => {
+  const conv = (value: number, pad: number) =>
+    behindConstant(value, (b, x) =>
+      b.conv(b.slice(x, { axes: [1], starts: [0], ends: [1] }), {
+        name: "d",
+        out: 1,
+        kernel: 3,
+        pad,
+      }), { "d.bias": [0.125], "d.weight": [1, 2, 3, 4, 5, 6, 7, 8, 9] })[0];
+  near(conv(0, 1), 0.125);
+  near(conv(0.5, 0), 0.125 + 0.5 * 45);
+  assert.is(conv(0.5, 1), undefined);
+});
+
+test("padding doesn't show where only the centre tap is left, nor on a 1×1 map", () => {
+  const centre = { "d.bias": [0], "d.weight": [0, 0, 0, 0, 3, 0, 0, 0, 0] };
+  const pick = (b: Builder, x: string) => b.slice(x, { axes: [1], starts: [0], ends: [1] });
+  const conv = (b: Builder, x: string) => b.conv(pick(b, x), { name: "d", out: 1, kernel: 3, pad: 1 });
+  near(behindConstant(0.5, conv, centre)[0], 1.5);
+  const pooled = behindConstant(0.5, (b, x) => conv(b, b.globalAveragePool(x)), {
+    "d.bias": [0],
+    "d.weight": [1, 2, 3, 4, 5, 6, 7, 8, 9],
+  });
+  near(pooled[0], 2.5);
+});
+
+test("pooling: counting the padding shows it", () => {
+  near(behindConstant(0.5, (b, x) => b.maxPool(x, { kernel: 3, pad: 1 }))[0], 0.5);
+  near(behindConstant(0.5, (b, x) => b.averagePool(x, { kernel: 3, pad: 1 }))[0], 0.5);
+  near(behindConstant(0.5, (b, x) => b.averagePool(x, { kernel: 2, countIncludePad: true }))[0], 0.5);
+  const counted = (value: number) =>
+    behindConstant(value, (b, x) => b.averagePool(x, { kernel: 3, stride: 1, pad: 1, countIncludePad: true }))[0];
+  assert.is(counted(0.5), undefined);
+  near(counted(0), 0);
+  near(behindConstant(0.5, (b, x) => b.globalAveragePool(x))[0], 0.5);
+});
+
+test("sums need both, a product is 0 with one zero", () => {
+  assert.equal(behindConstant(0.5, (b, x) => b.add(x, x)), [1, undefined]);
+  assert.equal(behindConstant(0, (b, x) => b.mul(b.relu(x), b.conv(b.input, { name: "e", out: 2, kernel: 1 }))), [
+    0,
+    undefined,
+  ]);
+  assert.equal(behindConstant(0.5, (b, x) => b.mul(x, b.conv(b.input, { name: "e", out: 2, kernel: 1 }))), [
+    undefined,
+    undefined,
+  ]);
+  assert.equal(behindConstant(0.5, (b, x) => b.add(x, b.param("s", [2], "bias")), { s: [2, 3] }), [2.5, undefined]);
+});
+
+test("channels move through Concat, Slice, Pad, Gather, Flatten and Reshape", () => {
+  assert.equal(behindConstant(0.5, (b, x) => b.concat([b.input, x])), [undefined, undefined, 0.5, undefined]);
+  assert.equal(behindConstant(0.5, (b, x) => b.pad(x, [0, 1, 0, 0], [0, 1, 0, 0])), [0, 0.5, undefined, 0]);
+  assert.equal(behindConstant(0.5, (b, x) => b.pad(x, [0, 0, 1, 0], [0, 0, 0, 0])), [undefined, undefined]);
+  assert.equal(behindConstant(0, (b, x) => b.pad(x, [0, 0, 1, 0], [0, 0, 0, 0])), [0, undefined]);
+  assert.equal(behindConstant(0.5, (b, x) => b.gather(x, [1, 0, 0])), [undefined, 0.5, 0.5]);
+  const flat = behindConstant(0.5, (b, x) => b.flatten(x));
+  assert.equal(flat.slice(0, 25), new Array(25).fill(0.5));
+  assert.is(flat[25], undefined);
+  assert.equal(behindConstant(0.5, (b, x) => b.reshape(b.flatten(x), [2, 25, 1])), [0.5, undefined]);
+  assert.equal(behindConstant(0.5, (b, x) => b.reshape(x, [1, 2, 25])), [undefined]);
+});
+
+test("a border table keeps a constant only if its row is one number", () => {
+  const table = (values: number[]) =>
+    behindConstant(0.5, (b, x) => b.borderBias(x, { name: "t", rows: [0, 1, 1, 1, 0], cols: [0, 0, 0, 0, 0] }), {
+      "t.table": values,
+    })[0];
+  assert.is(table([2, 2, 1, 5]), 2.5);
+  assert.is(table([2, 3, 1, 5]), undefined);
+});
+
+test("what is called constant is constant, on random networks; the visiting order doesn't matter", () => {
+  let claims = 0;
+  for (let seed = 0; seed < 120; seed++) {
+    const model = widened(randomlyMasked(randomModel(seed), seed));
+    const anatomy = weigh(model);
+    const { atoms, graph } = anatomy;
+    const known = constants(anatomy);
+    const d = dice(seed, "order");
+    const keyed = graph.nodes.map((_, i) => ({ i, key: d.uniform(0, 1) }));
+    const order = keyed.sort((a, b) => a.key - b.key).map(({ i }) => i);
+    const shuffled = constants(anatomy, { order });
+    const values = referenceForward(model, randomInputs(graph, seed));
+    for (const name of atoms.values) {
+      const { shape, data } = values.get(name)!;
+      const pixels = data.length / shape[0] / shape[1];
+      for (let j = 0; j < shape[1]; j++) {
+        const claim = known.valueOf(atoms.base(name) + j);
+        assert.is(shuffled.valueOf(atoms.base(name) + j), claim);
+        if (claim === undefined) continue;
+        claims++;
+        for (let i = 0; i < data.length; i++) {
+          if (Math.floor(i / pixels) % shape[1] !== j) continue;
+          assert.ok(Math.abs(data[i] - claim) < 1e-12 * (1 + Math.abs(claim)), `${seed} ${name} ${j}`);
+        }
+      }
+    }
+  }
+  assert.ok(claims > 500, `only ${claims} constants in all`);
+});
+
+test.run();

@@ -1,0 +1,91 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { builder } from "../../src/graph/build.ts";
+import { countNonzero } from "../../src/graph/cost.ts";
+import type { Model } from "../../src/graph/types.ts";
+import { weigh } from "../../src/prune/anatomy.ts";
+import { constants } from "../../src/prune/constants.ts";
+import { liveness } from "../../src/prune/liveness.ts";
+import { removeUnused } from "../../src/prune/unused.ts";
+import { dice } from "../generate/dice.ts";
+import { randomModel } from "../generate/graphs.ts";
+import { randomlyMasked } from "../generate/masks.ts";
+import { difference } from "./equal.ts";
+import { modelOf, zeroColumns, zeroRows } from "./models.ts";
+
+const test = suite("liveness");
+
+function liveChannels(model: Model, value: string): number[] {
+  const anatomy = weigh(model);
+  const live = liveness(anatomy, constants(anatomy));
+  const base = anatomy.atoms.base(value);
+  return [...live.subarray(base, base + anatomy.atoms.width(value))];
+}
+
+test("a channel nobody reads is dead, back through everything that only made it", () => {
+  const b = builder("g", ["N", 1, 4, 4]);
+  const x = b.conv(b.input, { name: "a", out: 3, kernel: 3, pad: 1 });
+  const n = b.relu(b.batchNorm(x, { name: "n" }));
+  b.conv(n, { name: "b", out: 2, kernel: 1 });
+  const model = zeroColumns(modelOf(b.graph()), { "b.weight": [1] });
+  assert.equal(liveChannels(model, n), [1, 0, 1]);
+  assert.equal(liveChannels(model, x), [1, 0, 1]);
+});
+
+test("what only a constant would read is dead: γ = 0, a gate that is 0", () => {
+  const b = builder("g", ["N", 1, 4, 4]);
+  const x = b.conv(b.input, { name: "a", out: 2, kernel: 1 });
+  const n = b.batchNorm(x, { name: "n" });
+  const g = b.conv(b.globalAveragePool(b.input), { name: "g", out: 2, kernel: 1 });
+  b.conv(b.mul(n, g), { name: "out", out: 1, kernel: 1 });
+  const model = modelOf(b.graph(), { "n.weight": [0, 1], "g.bias": [1, 0] });
+  assert.equal(liveChannels(zeroRows(model, { "g.weight": [1] }), x), [0, 0]);
+});
+
+test("a tap that never sees the image reads nothing", () => {
+  const b = builder("g", ["N", 1, 4, 4]);
+  const x = b.conv(b.globalAveragePool(b.input), { name: "a", out: 2, kernel: 1 });
+  b.conv(x, { name: "b", out: 1, kernel: 3, pad: 1 });
+  const weight = new Array(18).fill(1);
+  weight[4] = 0;
+  assert.equal(liveChannels(modelOf(b.graph(), { "b.weight": weight }), x), [0, 1]);
+});
+
+test("the visiting order doesn't matter", () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const anatomy = weigh(randomlyMasked(randomModel(seed), seed));
+    const known = constants(anatomy);
+    const d = dice(seed, "order");
+    const keyed = anatomy.graph.nodes.map((_, i) => ({ i, key: d.uniform(0, 1) }));
+    const order = keyed.sort((a, b) => a.key - b.key).map(({ i }) => i);
+    assert.equal(liveness(anatomy, known, { order }), liveness(anatomy, known));
+  }
+});
+
+test("removing unused numbers changes no output, is idempotent and counts what it does", () => {
+  let removed = 0;
+  for (let seed = 0; seed < 120; seed++) {
+    const model = randomlyMasked(randomModel(seed), seed);
+    const once = removeUnused(model);
+    assert.ok(difference(model, once.model) < 1e-12, `seed ${seed}`);
+    const twice = removeUnused(once.model);
+    assert.is(twice.removed.total, 0);
+    assert.is(twice.model, once.model);
+    assert.is(countNonzero(model.params) - countNonzero(once.model.params), once.removed.total);
+    removed += once.removed.total;
+  }
+  assert.ok(removed > 500);
+});
+
+test("neighbours' different choices free more: a dead filter kills the filters that feed only it", () => {
+  const b = builder("g", ["N", 1, 4, 4]);
+  const x = b.relu(b.conv(b.input, { name: "a", out: 2, kernel: 3 }));
+  const y = b.relu(b.conv(x, { name: "b", out: 2, kernel: 1 }));
+  b.conv(y, { name: "c", out: 1, kernel: 1 });
+  const model = modelOf(b.graph(), { "b.weight": [1, 0, 0, 1], "c.weight": [1, 0] });
+  const { removed, model: after } = removeUnused(model);
+  assert.equal(Object.fromEntries(removed.byParam), { "a.weight": 9, "a.bias": 1, "b.weight": 1, "b.bias": 1 });
+  assert.equal([...after.params.get("b.weight")!.data], [1, 0, 0, 0]);
+});
+
+test.run();

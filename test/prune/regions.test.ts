@@ -1,0 +1,37 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { axisRegions, reachableTaps } from "../../src/prune/regions.ts";
+
+const test = suite("regions");
+
+const axis = (size: number, kernel: number, stride: number, pad: number, dilation = 1) => {
+  const out = Math.floor((size + 2 * pad - dilation * (kernel - 1) - 1) / stride) + 1;
+  return axisRegions({ size, out, kernel, stride, pad, dilation });
+};
+
+test("the table of ALGORITHMS.md 3.7", () => {
+  // [size of the map that the second convolution reads, k2, s2, p2, patterns per axis]
+  const rows = [[9, 3, 1, 1, 3], [5, 3, 1, 1, 3], [9, 5, 1, 2, 5], [10, 3, 2, 1, 2], [6, 3, 2, 1, 2], [2, 5, 1, 2, 2], [
+    1,
+    3,
+    1,
+    1,
+    1,
+  ]];
+  for (const [size, kernel, stride, pad, patterns] of rows) {
+    assert.is(axis(size, kernel, stride, pad).taps.length, patterns, `${size} ${kernel} ${stride} ${pad}`);
+  }
+});
+
+test("regions by output position", () => {
+  assert.equal(axis(4, 3, 1, 1), { of: [0, 1, 1, 2], taps: [[1, 2], [0, 1, 2], [0, 1]] });
+  assert.equal(axis(4, 3, 1, 0), { of: [0, 0], taps: [[0, 1, 2]] });
+  assert.equal(axis(3, 3, 1, 2, 2), { of: [0, 1, 2], taps: [[1, 2], [1], [0, 1]] });
+});
+
+test("on a 1×1 map only the centre of a padded kernel is reachable", () => {
+  const one = axis(1, 3, 1, 1);
+  assert.equal([...reachableTaps(one, one, [3, 3])], [0, 0, 0, 0, 1, 0, 0, 0, 0]);
+});
+
+test.run();
