@@ -50,6 +50,12 @@ export function headline({ baseline, final, compression, speedup }: Report): str
   ].join(", ");
 }
 
+/** The way from the baseline to the final network; neither is told twice. */
+export function stagesOf({ baseline, stages, final }: Report): Point[] {
+  const way = stages.some((stage) => same(stage, baseline)) ? [...stages] : [baseline, ...stages];
+  return same(way[way.length - 1], final) ? way : [...way, final];
+}
+
 /** Adapters that compute on the CPU, whether or not they own up to it. */
 export function isSoftware({ fallback, vendor, description }: Report["adapter"]): boolean {
   return fallback || /llvmpipe|lavapipe|swiftshader|software|basic render|\bcpu\b/i.test(`${vendor} ${description}`);
@@ -57,4 +63,10 @@ export function isSoftware({ fallback, vendor, description }: Report["adapter"])
 
 function ratioOf(ratio: number, better: string, worse: string): string {
   return ratio >= 1 ? `${times(ratio)} ${better}` : `${times(1 / ratio)} ${worse}`;
+}
+
+/** Whether two points tell the same, whatever they are called. */
+function same(a: Point, b: Point): boolean {
+  return a.params === b.params && a.macs === b.macs && a.nonzero === b.nonzero && a.bytes === b.bytes &&
+    a.accuracy.test === b.accuracy.test && a.accuracy.validation === b.accuracy.validation;
 }

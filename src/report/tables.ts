@@ -1,7 +1,6 @@
 /** The tables of a report. */
-import { isSoftware } from "./build.ts";
+import { isSoftware, stagesOf } from "./build.ts";
 import type { Detail } from "./detail.ts";
-import { stagesOf } from "./figures.ts";
 import { bytes, count, milliSpread, percent, plain, points, times } from "./format.ts";
 import { type Content, type Html, markup, table } from "./markup.ts";
 import type { Latency, Point, Report } from "./types.ts";

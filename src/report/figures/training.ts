@@ -1,0 +1,91 @@
+/** How weights got where they are: ADMM residuals, losses and accuracies over time. */
+import { bandsOf, lines, type LinesOptions } from "../charts/lines.ts";
+import { type Axis, logAxis, percentAxis } from "../charts/scale.ts";
+import { legend, type Style, STYLES } from "../charts/styles.ts";
+import { drawn } from "../charts/svg.ts";
+import type { CurvePoint, ResidualPoint } from "../detail.ts";
+import { percent, plain } from "../format.ts";
+import { type Html, markup } from "../markup.ts";
+import { figure, pairs } from "./frame.ts";
+
+const [FIRST, OTHER] = STYLES;
+
+export function residualsFigure(residuals: readonly ResidualPoint[]): Html {
+  const layers = [...new Set(residuals.map(({ layer }) => layer))];
+  const last = (layer: string) => residuals.findLast((point) => point.layer === layer)!.residual;
+  // Beyond what styles can tell apart, the worst layers stand out of a grey crowd.
+  const loud = layers.length <= STYLES.length ? layers : [...layers].sort((a, b) => last(b) - last(a)).slice(0, 3);
+  const crowd: Style = { color: "var(--faint)", symbol: "circle" };
+  const styleOf = (layer: string) => loud.includes(layer) ? STYLES[loud.indexOf(layer)] : crowd;
+  const drawnLast = [...layers].sort((a, b) => Number(loud.includes(a)) - Number(loud.includes(b)));
+  const series = drawnLast.map((layer) => ({
+    style: styleOf(layer),
+    values: residuals.filter((point) => point.layer === layer && point.residual > 0).map(({ update, residual }) => ({
+      x: update,
+      y: residual,
+    })),
+  }));
+  const entries = loud.map((layer) => ({ label: layer, style: styleOf(layer), sample: "line" as const }));
+  if (loud.length < layers.length) {
+    entries.push({ label: `${layers.length - loud.length} more layers`, style: crowd, sample: "line" });
+  }
+  const caption = {
+    id: "residuals",
+    title: "ADMM residuals",
+    description: `‖W−Z‖/‖W‖ after the last update: ${pairs(layers, layers.map((layer) => plain(last(layer))))}.`,
+  };
+  const inTime = [...residuals].sort((a, b) => a.update - b.update);
+  const bands = bandsOf(inTime, ({ step }) => `step ${step}`, ({ update }) => update);
+  return figure(
+    caption.title,
+    markup`<p>How far each layer's weights are from their pruned form, ‖W−Z‖/‖W‖; ${rhos(residuals)}${
+      bands.length > 1 ? " Bands are the progressive steps." : ""
+    }</p>
+${legend(entries)}`,
+    drawn(caption, (width) =>
+      lines(width, {
+        series,
+        bands,
+        y: logAxis(series.flatMap(({ values }) => values.map(({ y }) => y)), 5, plain),
+        yLabel: "‖W−Z‖/‖W‖, logarithmic",
+        xLabel: "update of Z and U",
+      })),
+  );
+}
+
+export function trainingFigure(curves: readonly CurvePoint[]): Html {
+  const points = curves.map((point, i) => ({ ...point, x: i + 1 }));
+  const bands = bandsOf(points, ({ phase }) => phase, ({ x }) => x);
+  const losses = points.filter(({ loss }) => loss > 0);
+  const accuracies = points.map(({ validationAccuracy }) => validationAccuracy);
+  const final = points[points.length - 1];
+  const panel = (id: string, title: string, description: string, y: Axis, series: LinesOptions["series"]) =>
+    drawn({ id, title, description }, (width) => lines(width, { series, bands, y, yLabel: title, xLabel: "epoch" }));
+  return figure(
+    "Training",
+    markup`<p>Over all phases: ${
+      bands.map(({ name, from, to }, i) => markup`${i > 0 ? " · " : ""}<b>${i + 1}</b> ${name} (${to - from + 1})`)
+    }; epochs in brackets.</p>`,
+    panel(
+      "loss",
+      "training loss, logarithmic",
+      `Training loss over ${points.length} epochs; ${plain(final.loss)} after the last.`,
+      logAxis(losses.map(({ loss }) => loss), 5, plain),
+      [{ style: { ...OTHER, dash: undefined }, values: losses.map(({ x, loss }) => ({ x, y: loss })) }],
+    ),
+    panel(
+      "validation",
+      "validation accuracy",
+      `Validation accuracy over ${points.length} epochs; ${percent(final.validationAccuracy)} after the last.`,
+      percentAxis(accuracies, 5),
+      [{ style: FIRST, values: points.map(({ x, validationAccuracy }) => ({ x, y: validationAccuracy })) }],
+    ),
+  );
+}
+
+function rhos(residuals: readonly ResidualPoint[]): string {
+  const known = residuals.map(({ rho }) => rho).filter(Number.isFinite);
+  if (known.length === 0) return "lower is nearer.";
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  return low === high ? `ρ = ${plain(low)}.` : `ρ from ${plain(low)} to ${plain(high)}.`;
+}
