@@ -1,6 +1,7 @@
-import type { Latency, Point, Report, Variant } from "../report/types.ts";
+import { stagesOf } from "../report/build.ts";
+import { bytes, count, milliSpread, percent, plain, times } from "../report/format.ts";
+import type { Report, Variant } from "../report/types.ts";
 import { formatTable } from "./table.ts";
-import { byteSize, grouped, milliseconds, percent, times } from "./units.ts";
 
 /** What a finished run has to say: its stages, how fast each form is, how sure that is, and where to read more. */
 export function formatSummary(report: Report, htmlPath: string): string {
@@ -9,9 +10,7 @@ export function formatSummary(report: Report, htmlPath: string): string {
 }
 
 function formatPoints(report: Report): string {
-  const points = [report.baseline, ...report.stages.filter((stage) => stage.name !== report.baseline.name)];
-  // The last stage is the final network: no need to tell it twice.
-  if (!samePoint(points[points.length - 1], report.final)) points.push(report.final);
+  const points = stagesOf(report);
   if (report.best) points.push(report.best);
   for (const [method, point] of Object.entries(report.controls)) {
     if (point) points.push({ ...point, name: `control: ${method}` });
@@ -20,19 +19,15 @@ function formatPoints(report: Report): string {
     point.name,
     percent(point.accuracy.validation),
     percent(point.accuracy.test),
-    grouped(point.params),
-    grouped(point.nonzero),
-    grouped(point.macs),
-    byteSize(point.bytes),
+    count(point.params),
+    count(point.nonzero),
+    count(point.macs),
+    bytes(point.bytes),
   ]);
   return formatTable([["stage", "validation", "test", "parameters", "non-zero", "MACs", "size"], ...rows], {
     header: true,
     left: 1,
   });
-}
-
-function samePoint(a: Point, b: Point): boolean {
-  return a.params === b.params && a.macs === b.macs && a.nonzero === b.nonzero && a.accuracy.test === b.accuracy.test;
 }
 
 function formatLatency({ latency, speedup }: Report): string {
@@ -43,7 +38,7 @@ function formatLatency({ latency, speedup }: Report): string {
   );
   const cell = (batch: number, variant: Variant) => {
     const found = latency.find((entry) => entry.batch === batch && entry.variant === variant);
-    return found ? spread(found) : "";
+    return found ? milliSpread(found.medianMs, found.madMs) : "";
   };
   const rows = batches.map((batch) => {
     const ratio = speedup.find((entry) => entry.batch === batch)?.ratio;
@@ -54,10 +49,6 @@ function formatLatency({ latency, speedup }: Report): string {
     ];
   });
   return formatTable([["median ± MAD", ...variants, "speed-up"], ...rows], { header: true, left: 1 });
-}
-
-function spread({ medianMs, madMs }: Latency): string {
-  return `${milliseconds(medianMs)} ± ${milliseconds(madMs)} ms`;
 }
 
 function formatFacts(report: Report, htmlPath: string): string {
@@ -76,7 +67,7 @@ function formatFacts(report: Report, htmlPath: string): string {
   if (equivalence.inputs > 0) {
     rows.push([
       "compact = masked",
-      `largest relative difference ${equivalence.maxRel.toExponential(1)} over ${grouped(equivalence.inputs)} inputs`,
+      `largest relative difference ${equivalence.maxRel.toExponential(1)} over ${count(equivalence.inputs)} inputs`,
     ]);
   }
   if (admm.length > 0) {
@@ -85,8 +76,4 @@ function formatFacts(report: Report, htmlPath: string): string {
   }
   rows.push(["adapter", adapter.description || adapter.vendor], ["report", htmlPath]);
   return formatTable(rows);
-}
-
-function plain(value: number): string {
-  return String(Number(value.toPrecision(4)));
 }

@@ -1,5 +1,5 @@
 /** What of a report follows from the rest of it. */
-import { points, times } from "./format.ts";
+import { percent, points, times } from "./format.ts";
 import type { Latency, Point, Report } from "./types.ts";
 
 /** A report without what can be computed from it. */
@@ -41,11 +41,14 @@ export function largestBatch(speedup: Report["speedup"]): Report["speedup"][numb
 
 /** "12.3× fewer parameters, 5.10× fewer MACs, 3.20× faster at batch 256, −0.60 points test accuracy" */
 export function headline({ baseline, final, compression, speedup }: Report): string {
+  if (same(baseline, final)) return `${percent(final.accuracy.test)} test accuracy, nothing pruned`;
   const fastest = largestBatch(speedup);
+  // Zeros that are still stored are all that a masked network has to show.
+  const masked = compression.params === 1 && compression.nonzero > 1;
   return [
-    ratioOf(compression.params, "fewer parameters", "more parameters"),
-    ratioOf(compression.macs, "fewer MACs", "more MACs"),
-    ...(fastest ? [`${ratioOf(fastest.ratio, "faster", "slower")} at batch ${fastest.batch}`] : []),
+    compare(masked ? compression.nonzero : compression.params, AMOUNT, masked ? "non-zero parameters" : "parameters"),
+    compare(compression.macs, AMOUNT, "MACs"),
+    ...(fastest ? [compare(fastest.ratio, ["faster", "as fast", "slower"], `at batch ${fastest.batch}`)] : []),
     `${points(final.accuracy.test - baseline.accuracy.test)} test accuracy`,
   ].join(", ");
 }
@@ -61,8 +64,11 @@ export function isSoftware({ fallback, vendor, description }: Report["adapter"])
   return fallback || /llvmpipe|lavapipe|swiftshader|software|basic render|\bcpu\b/i.test(`${vendor} ${description}`);
 }
 
-function ratioOf(ratio: number, better: string, worse: string): string {
-  return ratio >= 1 ? `${times(ratio)} ${better}` : `${times(1 / ratio)} ${worse}`;
+const AMOUNT = ["fewer", "as many", "more"] as const;
+
+function compare(ratio: number, [better, equal, worse]: readonly [string, string, string], what: string): string {
+  if (ratio === 1) return `${equal} ${what}`;
+  return ratio > 1 ? `${times(ratio)} ${better} ${what}` : `${times(1 / ratio)} ${worse} ${what}`;
 }
 
 /** Whether two points tell the same, whatever they are called. */

@@ -62,13 +62,16 @@ test("the headline tells gains and losses", () => {
     ...report,
     compression: { params: 2, nonzero: 2, macs: 0.5 },
     speedup: [{ batch: 1, ratio: 0.8 }],
-    final: report.baseline,
+    final: { ...report.final, accuracy: report.baseline.accuracy },
   };
   assert.is(
     headline(worse),
     "2.00× fewer parameters, 2.00× more MACs, 1.25× slower at batch 1, ±0.00 points test accuracy",
   );
   assert.not.match(headline({ ...report, speedup: [] }), "batch");
+  assert.is(headline({ ...report, final: report.baseline }), "98.33 % test accuracy, nothing pruned");
+  const masked = headline({ ...report, compression: { params: 1, nonzero: 10, macs: 1 }, speedup: [] });
+  assert.is(masked, "10.0× fewer non-zero parameters, as many MACs, −0.55 points test accuracy");
 });
 
 test("software adapters are known by their name", () => {
