@@ -90,7 +90,9 @@ function chooseTables(anatomy: WeighedAnatomy, known: Constants, { border }: Com
 }
 
 function sameGraph(a: Model, b: Model): boolean {
-  const text = ({ graph }: Model) => JSON.stringify([graph.nodes, Object.entries(graph.params).sort()]);
+  const sorted = (record: object) => Object.entries(record).sort(([x], [y]) => x < y ? -1 : 1);
+  const text = ({ graph }: Model) =>
+    JSON.stringify([graph.nodes.map((node) => ({ ...node, attrs: sorted(node.attrs) })), sorted(graph.params)]);
   return text(a) === text(b);
 }
 

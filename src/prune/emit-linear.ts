@@ -8,8 +8,9 @@ import { firstChannel, type Linear, regionCount, regionSums, uniform, weightAt }
 export function emitLinear(e: Emission, linear: Linear): void {
   const filters = e.kept(linear.y);
   const { node } = linear;
-  const { op, attrs, weight } = cutWeight(e, linear, filters);
-  const folds = filters.map((f) => foldedConstants(e, linear, f));
+  const read = readChannels(e, linear, filters);
+  const { op, attrs, weight } = cutWeight(e, linear, filters, read);
+  const folds = filters.map((f) => foldedConstants(e, linear, f, read));
   const inner = folds.some((fold) => uniform(fold) === undefined) ? e.fresh(`${linear.y}.inner`) : undefined;
   const bias = inner ? undefined : cutBias(e, linear, filters, folds.map((fold) => fold[0]));
   e.node({
@@ -23,17 +24,41 @@ export function emitLinear(e: Emission, linear: Linear): void {
 }
 
 /**
- * Σ v · (taps that the region sees) over the removed constant channels that filter f reads, float64, per region
+ * Input channels that the new weight reads: those that stay. When columns may go, it does without constants that only stay
+ * for somebody else (a residual stream's), if they fold without a table.
+ */
+function readChannels(e: Emission, linear: Linear, filters: readonly number[]): ReadonlySet<number> {
+  const { anatomy, known } = e;
+  const stays = new Set(e.kept(linear.x));
+  if (!e.columns || linear.group > 1) return stays;
+  const weight = tensor(anatomy.model, linear.weight);
+  const reads = anatomy.reads.get(linear.node.name)!;
+  for (const c of stays) {
+    const value = known.valueOf(anatomy.atoms.base(linear.x) + c);
+    if (value === undefined) continue;
+    const folds = (f: number) =>
+      !reads[f * linear.perGroup + c] || uniform(regionSums(linear, weight, f, c)) !== undefined;
+    if (value === 0 || filters.every(folds)) stays.delete(c);
+  }
+  return stays;
+}
+
+/**
+ * Σ v · (taps that the region sees) over the constant channels that filter f doesn't read any more, float64, per region
  * (ALGORITHMS.md 1.6 and 3.8).
  */
-function foldedConstants({ anatomy, known, kept }: Emission, linear: Linear, f: number): Float64Array {
+function foldedConstants(
+  { anatomy, known }: Emission,
+  linear: Linear,
+  f: number,
+  read: ReadonlySet<number>,
+): Float64Array {
   const { perGroup } = linear;
   const fold = new Float64Array(regionCount(linear));
-  const stays = keptSet(kept(linear.x));
   const reads = anatomy.reads.get(linear.node.name)!;
   const first = firstChannel(linear, f);
   for (let c = 0; c < perGroup; c++) {
-    if (stays.has(first + c) || !reads[f * perGroup + c]) continue;
+    if (read.has(first + c) || !reads[f * perGroup + c]) continue;
     const value = known.valueOf(anatomy.atoms.base(linear.x) + first + c) ?? 0;
     if (value === 0) continue;
     const sums = regionSums(linear, tensor(anatomy.model, linear.weight), f, c);
@@ -42,27 +67,20 @@ function foldedConstants({ anatomy, known, kept }: Emission, linear: Linear, f: 
   return fold;
 }
 
-const sets = new WeakMap<readonly number[], Set<number>>();
-
-function keptSet(kept: readonly number[]): Set<number> {
-  let set = sets.get(kept);
-  if (!set) sets.set(kept, set = new Set(kept));
-  return set;
-}
-
 function cutWeight(
   e: Emission,
   linear: Linear,
   filters: readonly number[],
+  read: ReadonlySet<number>,
 ): { op: OpName; attrs: Attrs; weight: string } {
   const { node, size, perGroup } = linear;
   const groups = new Set(filters.map((f) => Math.floor(f / (linear.filters / linear.group))));
   const locals = localChannels(e, linear, groups);
   const all = locals.flatMap((c) => range(size).map((k) => c * size + k));
   const shape = tensor(e.anatomy.model, linear.weight).shape;
-  const grouped: Attrs = node.op === "Conv" ? { ...node.attrs, group: groups.size } : node.attrs;
+  const grouped: Attrs = linear.group > 1 ? { ...node.attrs, group: groups.size } : node.attrs;
   if (groups.size === 1 && (e.columns || linear.columnAt)) {
-    const used = usedColumns(e, linear, filters, all);
+    const used = usedColumns(e, linear, filters, all, read);
     if (used.length < all.length || linear.columnAt) return cutColumns(e, linear, filters, locals, used);
   }
   const origin = {
@@ -82,18 +100,23 @@ function localChannels(e: Emission, linear: Linear, groups: ReadonlySet<number>)
   return [...locals].sort((a, b) => a - b);
 }
 
-/** Columns with a weight that isn't 0 and sees the image; one at least. */
-function usedColumns(e: Emission, linear: Linear, filters: readonly number[], all: readonly number[]): number[] {
+/** Columns with a weight that isn't 0 and sees the image. */
+function usedColumns(
+  e: Emission,
+  linear: Linear,
+  filters: readonly number[],
+  all: readonly number[],
+  read: ReadonlySet<number>,
+): number[] {
   const { data } = tensor(e.anatomy.model, linear.weight);
-  const used = all.filter((column) => {
+  return all.filter((column) => {
     const local = Math.floor(column / linear.size);
     const tap = column % linear.size;
-    return linear.reachable[tap] === 1 && filters.some((f) => {
+    return (linear.group > 1 || read.has(local)) && linear.reachable[tap] === 1 && filters.some((f) => {
       const at = weightAt(linear, f, local, tap);
       return at >= 0 && data[at] !== 0;
     });
   });
-  return used.length > 0 ? used : all.slice(0, 1);
 }
 
 function cutColumns(
@@ -101,20 +124,26 @@ function cutColumns(
   linear: Linear,
   filters: readonly number[],
   locals: readonly number[],
-  columns: readonly number[],
+  used: readonly number[],
 ): { op: OpName; attrs: Attrs; weight: string } {
   const { node, size, columnAt } = linear;
+  // Something must stand there, even if nothing is read.
+  const columns = used.length > 0 ? used : [locals[0] * size];
   const position = new Map(locals.map((c, i) => [c, i]));
   const taps = columns.map((column) => position.get(Math.floor(column / size))! * size + column % size);
   const { strides, pads, dilations } = node.attrs;
   const window = Object.fromEntries(Object.entries({ strides, pads, dilations }).filter(([, v]) => v !== undefined));
   const attrs = { ...window, kernel_shape: linear.kernel, taps };
   const source = columnAt ? columns.map((column) => columnAt[column]) : columns;
-  const origin = source.includes(-1) ? undefined : {
+  const shape = [filters.length, columns.length];
+  if (used.length === 0) {
+    const zeros = new Float64Array(filters.length);
+    return { op: "ColumnConv", attrs, weight: e.param(linear.weight, { role: "weight", shape }, zeros) };
+  }
+  const origin = {
     source: linear.weight,
     keep: [allOr(filters, linear.filters), allOr(source, linear.rowLength)],
   };
-  const shape = [filters.length, columns.length];
   return { op: "ColumnConv", attrs, weight: writeWeight(e, linear, filters, columns, shape, origin) };
 }
 
@@ -124,16 +153,15 @@ function writeWeight(
   filters: readonly number[],
   columns: readonly number[],
   shape: readonly number[],
-  origin: IndexMapEntry | undefined,
+  origin: IndexMapEntry,
 ): string {
   const { data } = tensor(e.anatomy.model, linear.weight);
-  // Where a column stands in a row, −1 where a ColumnConv has none.
   const places = Int32Array.from(columns, (column) => linear.columnAt ? linear.columnAt[column] : column);
   const out = new Float64Array(filters.length * columns.length);
   filters.forEach((f, i) => {
     const row = f * linear.rowLength;
     const to = i * columns.length;
-    for (let t = 0; t < places.length; t++) out[to + t] = places[t] < 0 ? 0 : data[row + places[t]];
+    for (let t = 0; t < places.length; t++) out[to + t] = data[row + places[t]];
   });
   return e.param(linear.weight, { role: "weight", shape }, out, origin);
 }

@@ -60,7 +60,7 @@ export function emit(anatomy: WeighedAnatomy, known: Constants, layout: Layout, 
       } else aliases.set(made, aliases.get(value) ?? value);
     },
     param(name, spec, data, origin) {
-      specs[name] = spec;
+      specs[name] = { shape: spec.shape, role: spec.role };
       params.set(name, { shape: spec.shape, data: store(model.params, data) });
       if (origin) map.set(name, origin);
       return name;

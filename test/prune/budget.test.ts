@@ -1,0 +1,72 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { graphCost } from "../../src/graph/cost.ts";
+import { createModel } from "../../src/models/zoo.ts";
+import { solveBudget, uniformBudget } from "../../src/prune/budget.ts";
+import { compact } from "../../src/prune/compact.ts";
+import { coupledConstraints } from "../../src/prune/constraints.ts";
+import { maskModel, masksOf } from "../../src/prune/masks.ts";
+import { groupEnergies, topGroups } from "../../src/prune/structures.ts";
+import { modelOf } from "./models.ts";
+
+const test = suite("budget");
+
+const graph = createModel("digits");
+const model = modelOf(graph);
+const filters = coupledConstraints(graph, { granularity: "filter", keep: 1, minKeep: 2 });
+const energies = filters.map((constraint) => groupEnergies(constraint, model.params));
+const dense = graphCost(graph);
+
+test("the budget is met, just, by the network that really comes out", () => {
+  for (const target of [{ params: 0.3 }, { macs: 0.2 }, { params: 0.25, macs: 0.25 }]) {
+    const budget = solveBudget(graph, filters, energies, { target });
+    const choices = budget.constraints.map((constraint, c) => ({
+      constraint,
+      kept: topGroups(energies[c], constraint.keep),
+    }));
+    const { model: small } = compact(maskModel(model, masksOf(choices, model.params)));
+    const cost = graphCost(small.graph);
+    assert.is(cost.params, budget.params);
+    assert.is(cost.macs, budget.macs);
+    assert.equal(budget.achieved, { params: cost.params / dense.params, macs: cost.macs / dense.macs });
+    const gaps = Object.entries(target).map(([what, f]) => f - budget.achieved[what as "params" | "macs"]);
+    assert.ok(gaps.every((gap) => gap >= 0) && Math.min(...gaps) < 0.05, `${gaps}`);
+  }
+});
+
+test("strong layers keep more, and none goes below its minKeep", () => {
+  const target = { params: 0.3 };
+  const before = solveBudget(graph, filters, energies, { target }).constraints.map(({ keep }) => keep);
+  const peaked = energies.map((e, c) => c === 1 ? e.map((v, g) => g < 4 ? v : v * 1e-6) : e);
+  const after = solveBudget(graph, filters, peaked, { target }).constraints.map(({ keep }) => keep);
+  assert.ok(after[1] < before[1], `${before} ${after}`);
+  assert.ok(after[2] > before[2], `${before} ${after}`);
+  const least = solveBudget(graph, filters, energies, { target: { params: 0.02 } });
+  assert.ok(least.constraints.every(({ keep, minKeep }) => keep >= minKeep));
+});
+
+test("single weights: their zeros don't count", () => {
+  const weights = coupledConstraints(graph, { granularity: "weight", keep: 1 });
+  const own = weights.map((constraint) => groupEnergies(constraint, model.params));
+  const { achieved } = solveBudget(graph, weights, own, { target: { params: 0.1 } });
+  assert.ok(achieved.params <= 0.1 && achieved.params > 0.095);
+});
+
+test("the uniform budget keeps the same share everywhere", () => {
+  const { constraints, achieved } = uniformBudget(graph, filters, { target: { params: 0.3 } });
+  const shares = constraints.map(({ keep, groups }) => keep / groups);
+  assert.ok(Math.max(...shares) - Math.min(...shares) < 0.04, `${shares}`);
+  assert.ok(achieved.params <= 0.3 && achieved.params > 0.25);
+});
+
+test("a budget that can't be, or isn't one", () => {
+  const solve = (target: { params?: number; macs?: number }) => () => solveBudget(graph, filters, energies, { target });
+  assert.throws(
+    solve({ params: 1e-4 }),
+    /0.0001 of the params can't be reached, the constraints leave at least 0\.\d+/,
+  );
+  assert.throws(solve({}), /give a fraction of params, of macs, or both/);
+  assert.throws(solve({ macs: 1.5 }), /macs is 1.5, expected a fraction above 0/);
+});
+
+test.run();
