@@ -1,10 +1,28 @@
 import type { Program } from "../../src/gpu/types.ts";
+import { ceilDiv, type Launch, type Step, type Tuning, UNTUNED } from "../gemm/steps.ts";
 import { linearGrid } from "../grid.ts";
-import type { Launch, Step } from "../gemm/steps.ts";
 import expand from "./expand.wgsl" with { type: "text" };
-import { type Gather, gatherSteps, packedBytes, packStep } from "./indirect.ts";
+import { gatherSteps, gatherTile } from "./indirect.ts";
+import { unrolled } from "./input.ts";
+import { inFours, NO_WEIGHT, packedBytes, packStep } from "./pack.ts";
 import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
+import { rowsSteps, rowsTile } from "./rows.ts";
+import { cutRuns, type RawRun } from "./runs.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
+
+/**
+ * dx[N,C,H,W] from dy and w; operands "dy", "w", "dx". A stride s makes s² phases: input rows i ≡ r (mod s) only meet
+ * taps kh with kh·d ≡ r, so each phase is a dense convolution of padded dy with its own taps, written with stride s.
+ */
+export function planConvDgrad(shape: ConvShape, tuning: Tuning = UNTUNED): Launch {
+  const s = unrolled(shape);
+  const axes: Axes = {
+    vertical: phases(s.height, s.kernel[0], s.stride[0], s.dilation[0], s.pads[0]),
+    horizontal: phases(s.width, s.kernel[1], s.stride[1], s.dilation[1], s.pads[1]),
+  };
+  const rows = byRows(s, axes, tuning), taps = byTaps(s, axes, tuning);
+  return rows && rows.cost < taps.cost ? assemble(s, rows) : assemble(s, taps);
+}
 
 /** Along one axis: the inputs `first`, `first + stride`, … and, per tap that reaches them, the first output it meets. */
 interface Phase {
@@ -13,75 +31,140 @@ interface Phase {
   readonly taps: readonly { readonly k: number; readonly at: number }[];
 }
 
-/**
- * dx[N,C,H,W] from dy and w; operands "dy", "w", "dx". A stride s makes s² phases: input rows i ≡ r (mod s) only meet
- * taps kh with kh·d ≡ r, so each phase is a dense convolution of padded dy with its own taps, written with stride s.
- */
-export function planConvDgrad(s: ConvShape): Launch {
-  const [oh, ow] = convOutput(s);
-  const vertical = phases(s.height, s.kernel[0], s.stride[0], s.dilation[0], s.pads[0]);
-  const horizontal = phases(s.width, s.kernel[1], s.stride[1], s.dilation[1], s.pads[1]);
-  const halo = gradientHalo(s, oh, ow, vertical, horizontal);
-  const plane = halo.rows * halo.cols;
-  const [kh, kw] = s.kernel;
-  const perGroup = s.channels / s.groups, filters = s.filters / s.groups;
-  const x = isBare(halo) ? "dy" : "padded";
+interface Axes {
+  readonly vertical: readonly Phase[];
+  readonly horizontal: readonly Phase[];
+}
+
+/** The part of dx that one phase makes. */
+interface Part {
+  readonly taps: Uint32Array<ArrayBuffer>;
+  readonly order: readonly number[];
+  steps(names: { x: string; packed: string; taps: string; y: string }): Step[];
+}
+
+interface Candidate {
+  readonly halo: Halo;
+  readonly parts: readonly Part[];
+  readonly cost: number;
+}
+
+function byRows(s: ConvShape, axes: Axes, tuning: Tuning): Candidate | undefined {
+  if (s.dilation[1] !== 1 && s.kernel[1] > 1) return undefined;
+  const starts = axes.horizontal.flatMap((h) => h.taps.map((t) => t.at));
+  const start = starts.length ? Math.min(...starts) : 0;
+  // Runs start at multiples of 4 of padded dy.
+  const left = ceilDiv(Math.max(0, start), 4) * 4 - start;
+  const bare = gradientHalo(s, axes);
+  const halo: Halo = { ...bare, left, cols: ceilDiv(bare.cols - bare.left + left, 4) * 4 };
+  const fours = halo.cols / 4;
+  const filters = s.filters / s.groups, perGroup = s.channels / s.groups, [kh, kw] = s.kernel;
+  let cost = 0;
+  const parts = eachPhase(axes, (v, h) => {
+    const raw: RawRun[] = [];
+    for (let f = 0; f < filters; f++) {
+      for (const a of v.taps) {
+        const weights: (number | undefined)[] = [];
+        for (const b of h.taps) weights[b.at - start] = f * perGroup * kh * kw + a.k * kw + b.k;
+        raw.push({ offset: (f * halo.rows + a.at + halo.top) * fours + (start + left) / 4, weights });
+      }
+    }
+    const runs = cutRuns(raw);
+    const image = s.filters * halo.rows * fours;
+    const conv = {
+      filters: perGroup,
+      groups: s.groups,
+      runs,
+      batch: s.batch,
+      rows: v.count,
+      cols: h.count,
+      x: [image, image / s.groups, fours] as const,
+      y: outputStrides(s, v, h),
+    };
+    const tile = rowsTile(conv, tuning.threads);
+    cost += tile.cost;
+    return {
+      taps: inFours(runs.offsets, 0),
+      order: runs.order,
+      steps: (names) => rowsSteps(conv, { ...tile, splits: 1 }, names, {}, 0),
+    };
+  });
+  return { halo, parts, cost };
+}
+
+function byTaps(s: ConvShape, axes: Axes, tuning: Tuning): Candidate {
+  const halo = gradientHalo(s, axes);
+  const filters = s.filters / s.groups, perGroup = s.channels / s.groups, [kh, kw] = s.kernel;
+  let cost = 0;
+  const parts = eachPhase(axes, (v, h) => {
+    const offsets: number[] = [], order: number[] = [];
+    for (let f = 0; f < filters; f++) {
+      for (const a of v.taps) {
+        for (const b of h.taps) {
+          offsets.push((f * halo.rows + a.at + halo.top) * halo.cols + b.at + halo.left);
+          order.push(f * perGroup * kh * kw + a.k * kw + b.k);
+        }
+      }
+    }
+    const image = s.filters * halo.rows * halo.cols;
+    const gather = {
+      filters: perGroup,
+      taps: offsets.length,
+      groups: s.groups,
+      batch: s.batch,
+      rows: v.count,
+      cols: h.count,
+      x: [image, image / s.groups, halo.cols, 1] as const,
+      y: outputStrides(s, v, h),
+    };
+    cost += gatherTile(gather, tuning.threads).cost;
+    return {
+      taps: inFours(offsets, 0),
+      order: order.length ? Array.from(inFours(order, NO_WEIGHT)) : [],
+      steps: (names) => gatherSteps(gather, names, {}, 1, 0),
+    };
+  });
+  return { halo, parts, cost };
+}
+
+function assemble(s: ConvShape, { halo, parts }: Candidate): Launch {
+  const filters = s.filters / s.groups, perGroup = s.channels / s.groups, size = s.kernel[0] * s.kernel[1];
   const steps: Step[] = [];
   const scratch: Record<string, number> = {};
   const tables: Record<string, Uint32Array<ArrayBuffer>> = {};
+  const x = isBare(halo) ? "dy" : "padded";
   if (x === "padded") {
     steps.push(padStep(halo, "dy", "padded"));
     scratch.padded = haloBytes(halo);
   }
   if (s.taps) {
     steps.push(expandStep(s, s.taps));
-    scratch.dense = s.filters * perGroup * kh * kw * 4;
+    scratch.dense = s.filters * s.channels * size * 4;
     tables.kept = keptColumns(s, s.taps);
   }
-  for (const v of vertical) {
-    for (const h of horizontal) {
-      const id = `${v.first},${h.first}`;
-      const taps = v.taps.length * h.taps.length * filters;
-      const gather: Gather = {
-        filters: perGroup,
-        taps,
-        groups: s.groups,
-        batch: s.batch,
-        rows: v.count,
-        cols: h.count,
-        x: [s.filters * plane, filters * plane, halo.cols, 1],
-        y: [
-          s.channels * s.height * s.width,
-          s.height * s.width,
-          s.stride[0] * s.width,
-          s.stride[1],
-          v.first * s.width + h.first,
-        ],
-      };
-      const offsets = new Uint32Array(Math.max(4, Math.ceil(taps / 4) * 4));
-      const order = new Uint32Array(Math.max(1, taps));
-      let t = 0;
-      for (let f = 0; f < filters; f++) {
-        for (const a of v.taps) {
-          for (const b of h.taps) {
-            offsets[t] = (f * halo.rows + a.at + halo.top) * halo.cols + b.at + halo.left;
-            order[t++] = f * perGroup * kh * kw + a.k * kw + b.k;
-          }
-        }
-      }
-      tables[`taps ${id}`] = offsets;
-      tables[`order ${id}`] = order;
-      const packed = `packed ${id}`;
-      scratch[packed] = Math.max(16, packedBytes(gather));
-      if (taps > 0) {
-        steps.push(
-          packStep(gather, filters * perGroup * kh * kw, kh * kw, s.taps ? "dense" : "w", `order ${id}`, packed),
-        );
-      }
-      steps.push(...gatherSteps(gather, { x, packed, taps: `taps ${id}`, y: "dx" }, {}, 1, 0));
+  parts.forEach((part, i) => {
+    const [packed, order, taps] = [`packed ${i}`, `order ${i}`, `taps ${i}`];
+    const packing = {
+      groups: s.groups,
+      filters: perGroup,
+      taps: part.order.length,
+      perGroup: filters * perGroup * size,
+      perFilter: size,
+    };
+    tables[taps] = part.taps;
+    scratch[packed] = Math.max(16, packedBytes(packing));
+    // Without taps (a stride beyond the kernel) dx is 0 there, and that is what an empty sum writes.
+    if (part.order.length > 0) {
+      tables[order] = Uint32Array.from(part.order);
+      steps.push(packStep(packing, s.taps ? "dense" : "w", order, packed));
     }
-  }
+    steps.push(...part.steps({ x, packed, taps, y: "dx" }));
+  });
   return { steps, scratch, tables };
+}
+
+function eachPhase(axes: Axes, part: (vertical: Phase, horizontal: Phase) => Part): Part[] {
+  return axes.vertical.flatMap((v) => axes.horizontal.map((h) => part(v, h)));
 }
 
 /** The non-empty phases of an axis of `size` inputs. */
@@ -93,23 +176,17 @@ function phases(size: number, kernel: number, stride: number, dilation: number, 
       const at = (first + pad - k * dilation) / stride;
       if (Number.isInteger(at)) taps.push({ k, at });
     }
-    found.push({ first, count: Math.ceil((size - first) / stride), taps });
+    found.push({ first, count: ceilDiv(size - first, stride), taps });
   }
   return found;
 }
 
 /** dy with zeros wherever any phase looks beyond it. */
-function gradientHalo(s: ConvShape, oh: number, ow: number, vertical: Phase[], horizontal: Phase[]): Halo {
-  const [top, bottom] = reach(oh, vertical), [left, right] = reach(ow, horizontal);
-  return {
-    planes: s.batch * s.filters,
-    height: oh,
-    width: ow,
-    rows: oh + top + bottom,
-    cols: ow + left + right,
-    top,
-    left,
-  };
+function gradientHalo(s: ConvShape, axes: Axes): Halo {
+  const [height, width] = convOutput(s);
+  const [top, bottom] = reach(height, axes.vertical), [left, right] = reach(width, axes.horizontal);
+  const planes = s.batch * s.filters;
+  return { planes, height, width, rows: height + top + bottom, cols: width + left + right, top, left, phases: 1 };
 }
 
 /** How far the phases look before and behind `size` outputs. */
@@ -122,6 +199,11 @@ function reach(size: number, phases: readonly Phase[]): [number, number] {
     }
   }
   return [before, behind];
+}
+
+function outputStrides(s: ConvShape, v: Phase, h: Phase): [number, number, number, number, number] {
+  const plane = s.height * s.width;
+  return [s.channels * plane, plane, s.stride[0] * s.width, s.stride[1], v.first * s.width + h.first];
 }
 
 function keptColumns(s: ConvShape, taps: readonly number[]): Uint32Array<ArrayBuffer> {
@@ -141,3 +223,7 @@ function expandStep(s: ConvShape, taps: readonly number[]): Step {
 }
 
 const EXPAND: Program = { name: "expand kept columns", source: expand, access: ["read", "read", "read_write"] };
+
+export function dgradVariants(): Program[] {
+  return [EXPAND];
+}

@@ -1,7 +1,10 @@
-import type { Epilogue, Launch, Step } from "../gemm/steps.ts";
 import { reduceStep } from "../gemm/plan.ts";
-import { type Gather, gatherSplits, gatherSteps, packedBytes, packStep } from "./indirect.ts";
+import { type Epilogue, type Launch, type Step, type Tuning, UNTUNED } from "../gemm/steps.ts";
+import { type Gather, gatherSteps, gatherTile } from "./indirect.ts";
+import { inputHalo, inputRuns, tapOffsets, unrolled } from "./input.ts";
+import { inFours, NO_WEIGHT, packedBytes, type Packing, packStep } from "./pack.ts";
 import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
+import { type RowsConv, rowsSteps, rowsTile } from "./rows.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
 
 /** A launch whose `prepare` depends on the weights only: inference runs it once, training before every step. */
@@ -13,68 +16,97 @@ export interface ConvLaunch extends Launch {
  * y[N,F,OH,OW] = act(conv(x, w) + bias[F] + residual). Operands "x", "w", "y", and, as the epilogue says, "bias" and
  * "residual" (shape of y). Scratch: "packed" (weights, made by `prepare`), "padded" (x with its halo), "partial".
  */
-export function planConvForward(s: ConvShape, epilogue: Epilogue = {}): ConvLaunch {
+export function planConvForward(shape: ConvShape, epilogue: Epilogue = {}, tuning: Tuning = UNTUNED): ConvLaunch {
+  const s = unrolled(shape);
+  const rows = byRows(s, epilogue, tuning), taps = byTaps(s, epilogue, tuning);
+  return rows && rows.cost < taps.cost ? rows.plan() : taps.plan();
+}
+
+interface Candidate {
+  readonly cost: number;
+  plan(): ConvLaunch;
+}
+
+function byRows(s: ConvShape, epilogue: Epilogue, tuning: Tuning): Candidate | undefined {
+  const input = inputRuns(s);
+  if (!input) return undefined;
   const [rows, cols] = convOutput(s);
-  const halo = inputHalo(s);
-  const bare = isBare(halo);
-  const plane = halo.rows * halo.cols;
+  const { halo, runs, x } = input;
+  const y = outputStrides(s, rows, cols);
+  const conv: RowsConv = { filters: s.filters / s.groups, groups: s.groups, runs, batch: s.batch, rows, cols, x, y };
+  const tile = rowsTile(conv, tuning.threads);
+  return {
+    cost: tile.cost,
+    plan: () =>
+      assemble(s, halo, runs.order, inFours(runs.offsets, 0), epilogue, tile.splits, (names, e, ySplit) => {
+        return rowsSteps(conv, tile, names, e, ySplit);
+      }),
+  };
+}
+
+function byTaps(s: ConvShape, epilogue: Epilogue, tuning: Tuning): Candidate {
+  const [rows, cols] = convOutput(s);
+  const halo = inputHalo(s), plane = halo.rows * halo.cols, taps = convTaps(s);
   const gather: Gather = {
     filters: s.filters / s.groups,
-    taps: convTaps(s),
+    taps,
     groups: s.groups,
     batch: s.batch,
     rows,
     cols,
     x: [s.channels * plane, s.channels / s.groups * plane, s.stride[0] * halo.cols, s.stride[1]],
-    y: [s.filters * rows * cols, rows * cols, cols, 1, 0],
+    y: outputStrides(s, rows, cols),
   };
-  const splits = gatherSplits(gather);
-  const size = s.batch * s.filters * rows * cols;
-  const x = bare ? "x" : "padded";
-  const names = { x, packed: "packed", taps: "taps", y: splits > 1 ? "partial" : "y" };
+  const tile = gatherTile(gather, tuning.threads);
+  const order = Array.from(inFours(Array.from({ length: taps }, (_, k) => k), NO_WEIGHT));
   return {
-    prepare: [packStep(gather, gather.filters * gather.taps, gather.taps, "w", "order", "packed")],
+    cost: tile.cost,
+    plan: () =>
+      assemble(s, halo, order, inFours(tapOffsets(s, halo), 0), epilogue, tile.splits, (names, e, ySplit) => {
+        return gatherSteps(gather, names, e, tile.splits, ySplit);
+      }),
+  };
+}
+
+type Names = { readonly x: string; readonly packed: string; readonly taps: string; readonly y: string };
+
+function assemble(
+  s: ConvShape,
+  halo: Halo,
+  order: readonly number[],
+  taps: Uint32Array<ArrayBuffer>,
+  epilogue: Epilogue,
+  splits: number,
+  convolve: (names: Names, epilogue: Epilogue, ySplit: number) => Step[],
+): ConvLaunch {
+  const [rows, cols] = convOutput(s);
+  const size = s.batch * s.filters * rows * cols;
+  const bare = isBare(halo);
+  const names = { x: bare ? "x" : "padded", packed: "packed", taps: "taps", y: splits > 1 ? "partial" : "y" };
+  const filters = s.filters / s.groups, perFilter = convTaps(s);
+  const packing: Packing = {
+    groups: s.groups,
+    filters,
+    taps: order.length,
+    perGroup: filters * perFilter,
+    perFilter,
+  };
+  return {
+    prepare: [packStep(packing, "w", "order", "packed")],
     steps: [
       ...(bare ? [] : [padStep(halo, "x", "padded")]),
-      ...gatherSteps(gather, names, splits > 1 ? {} : epilogue, splits, size),
+      ...convolve(names, splits > 1 ? {} : epilogue, size),
       ...(splits > 1 ? [reduceStep(size, splits, epilogue, rows * cols, s.filters)] : []),
     ],
     scratch: {
-      packed: packedBytes(gather),
+      packed: packedBytes(packing),
       ...(bare ? {} : { padded: haloBytes(halo) }),
       ...(splits > 1 ? { partial: splits * size * 4 } : {}),
     },
-    tables: {
-      order: Uint32Array.from({ length: gather.taps }, (_, k) => k),
-      taps: tapOffsets(s, halo),
-    },
+    tables: { order: Uint32Array.from(order), taps },
   };
 }
 
-/** x with the zeros of its padding. */
-export function inputHalo(s: ConvShape): Halo {
-  const [top, left, bottom, right] = s.pads;
-  const [height, width] = [s.height, s.width];
-  return {
-    planes: s.batch * s.channels,
-    height,
-    width,
-    rows: height + top + bottom,
-    cols: width + left + right,
-    top,
-    left,
-  };
-}
-
-/** Offset of each tap from a pixel's base in padded x; filled up with zeros to a multiple of 4. */
-export function tapOffsets(s: ConvShape, halo: Halo): Uint32Array<ArrayBuffer> {
-  const [kh, kw] = s.kernel;
-  const count = convTaps(s);
-  const offsets = new Uint32Array(Math.ceil(count / 4) * 4);
-  for (let t = 0; t < count; t++) {
-    const column = s.taps?.[t] ?? t;
-    const c = Math.floor(column / (kh * kw)), r = Math.floor(column / kw) % kh, q = column % kw;
-    offsets[t] = (c * halo.rows + r * s.dilation[0]) * halo.cols + q * s.dilation[1];
-  }
-  return offsets;
+function outputStrides(s: ConvShape, rows: number, cols: number): [number, number, number, number, number] {
+  return [s.filters * rows * cols, rows * cols, cols, 1, 0];
 }

@@ -2,7 +2,7 @@ import type { Plan, Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../gemm/steps.ts";
 import indirect from "./indirect.wgsl" with { type: "text" };
-import pack from "./pack.wgsl" with { type: "text" };
+import { filterTiles, FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, STORE_NS } from "./rows.ts";
 
 /** One gathered GEMM, see indirect.wgsl. Strides in elements. */
 export interface Gather {
@@ -21,36 +21,25 @@ export interface Gather {
 
 const GROUP = 64;
 const PIXELS = 8;
-/** Below this many threads the taps are split: two cores of a CPU then have work, and a GPU some. */
-const ENOUGH_THREADS = 512;
 /** In fours of taps: a shorter split spends more on adding up than it wins. */
 const SHORTEST_SPLIT = 16;
 
-export function packedBytes(g: Gather): number {
-  return g.groups * ceilDiv(g.taps, 4) * 16 * ceilDiv(g.filters, 4) * 4;
+export interface GatherTile {
+  readonly splits: number;
+  /** Estimated, in ns of one SIMD core; to compare plans with. */
+  readonly cost: number;
 }
 
-/** How many splits of the taps `gatherSteps` will make when it is allowed to. */
-export function gatherSplits(g: Gather): number {
-  const threads = ceilDiv(g.batch * g.rows * g.cols, PIXELS) * ceilDiv(g.filters, 8) * g.groups;
+/** How to run a gathered convolution with at least `threads` threads if its sums are long enough to be split. */
+export function gatherTile(g: Gather, threads: number): GatherTile {
+  const tiles = ceilDiv(g.batch * g.rows * g.cols, PIXELS) * g.groups, blocks = ceilDiv(g.filters, 4);
   const taps4 = ceilDiv(g.taps, 4);
-  const wanted = Math.min(ceilDiv(ENOUGH_THREADS, threads), Math.max(1, Math.floor(taps4 / SHORTEST_SPLIT)));
-  return taps4 === 0 ? 1 : ceilDiv(taps4, ceilDiv(taps4, wanted));
-}
-
-/** Packs weights: element (g,f,k) is w[g*group + f*filter + source[k]]. */
-export function packStep(g: Gather, group: number, filter: number, from: string, source: string, to: string): Step {
-  const size = packedBytes(g) / 4;
-  const grid = linearGrid(size, GROUP);
-  const rows = ceilDiv(g.taps, 4) * 4, packed = ceilDiv(g.filters, 4) * 4;
-  return {
-    plan: {
-      program: { name: "pack convolution weights", source: pack, access: ["read", "read", "read_write"] },
-      uniforms: [size, grid[0] * GROUP, g.taps, rows, g.filters, packed, group, filter],
-      grid,
-    },
-    bindings: [from, source, to],
-  };
+  const count = tiles * ceilDiv(blocks, 2);
+  const wanted = Math.min(Math.ceil(threads / count), Math.max(1, Math.floor(taps4 / SHORTEST_SPLIT)));
+  const splits = taps4 === 0 ? 1 : ceilDiv(taps4, ceilDiv(taps4, wanted));
+  const perTap = ceilDiv(blocks, 2) * (LOOP_NS + PIXELS * LOAD_NS) + blocks * (LOAD4_NS + 32 * FMA_NS);
+  const stores = blocks * 32 * STORE_NS * splits * (splits > 1 ? 2 : 1);
+  return { splits, cost: tiles * (g.taps * perTap + stores) * Math.max(1, threads / (count * splits)) };
 }
 
 export interface GatherNames {
@@ -82,15 +71,6 @@ export function gatherSteps(g: Gather, names: GatherNames, epilogue: Epilogue, s
     };
     return { plan, bindings: [names.x, names.packed, names.taps, bias, residual, names.y] };
   });
-}
-
-/** Tiles of 8 filters, the odd block of 4 in a launch of its own: odd widths cost no more than their multiply-adds. */
-function filterTiles(blocks: number): { first: number; count: number; blocks: number }[] {
-  const pairs = Math.floor(blocks / 2);
-  const tiles = [];
-  if (pairs > 0) tiles.push({ first: 0, count: pairs, blocks: 2 });
-  if (blocks % 2 === 1) tiles.push({ first: pairs * 2, count: 1, blocks: 1 });
-  return tiles;
 }
 
 function gatherProgram(constants: Record<string, number>): Program {

@@ -2,7 +2,8 @@ import type { Program } from "../../src/gpu/types.ts";
 import { reduceStep } from "../gemm/plan.ts";
 import { ceilDiv, type Launch } from "../gemm/steps.ts";
 import biasGrad from "./bias_grad.wgsl" with { type: "text" };
-import { inputHalo, tapOffsets } from "./forward.ts";
+import { inputHalo, tapOffsets } from "./input.ts";
+import { inFours } from "./pack.ts";
 import { haloBytes, isBare, padStep } from "./pad.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
 import wgrad from "./wgrad.wgsl" with { type: "text" };
@@ -47,7 +48,7 @@ export function planConvWgrad(s: ConvShape): Launch {
       ...(bare ? {} : { padded: haloBytes(halo) }),
       ...(splits > 1 ? { partial: splits * size * 4 } : {}),
     },
-    tables: { taps: tapOffsets(s, halo) },
+    tables: { taps: inFours(tapOffsets(s, halo), 0) },
   };
 }
 

@@ -36,17 +36,14 @@ export function epilogueConstants(e: Epilogue): Record<string, number> {
   };
 }
 
-/** Limits that planners heed; a GPUSupportedLimits is one. */
-export interface PlanLimits {
-  readonly maxComputeWorkgroupsPerDimension: number;
-  readonly maxStorageBufferBindingSize: number;
+/** What a planner may know about the device. */
+export interface Tuning {
+  /** Threads wanted at least: a launch with fewer leaves the device idle, so long sums are split. */
+  readonly threads: number;
 }
 
-/** What every WebGPU device has. */
-export const DEFAULT_LIMITS: PlanLimits = {
-  maxComputeWorkgroupsPerDimension: 65_535,
-  maxStorageBufferBindingSize: 134_217_728,
-};
+/** Enough for a CPU: two cores of 8 lanes with work to balance. A GPU wants thousands. */
+export const UNTUNED: Tuning = { threads: 256 };
 
 export function ceilDiv(a: number, b: number): number {
   return Math.ceil(a / b);

@@ -138,7 +138,7 @@ test("fused bias, residual and activation, with prepared weights and given scrat
     using tb = Tensor.from(gpu, bias, [s.filters]);
     using tr = Tensor.from(gpu, residual, [s.batch, s.filters, oh, ow]);
     using y = Tensor.empty(gpu, tr.shape);
-    const buffers = Object.entries(convScratch(s)).map(([name, bytes]) => {
+    const buffers = Object.entries(convScratch(gpu, s)).map(([name, bytes]) => {
       return [name, { buffer: gpu.alloc(bytes), byteOffset: 0, byteLength: bytes }] as const;
     });
     const scratch = Object.fromEntries(buffers);

@@ -8,7 +8,7 @@ import type { Gpu, Slice } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { biasGradient } from "./gemm.ts";
-import { cached, launch } from "./launch.ts";
+import { cached, launch, tuningFor } from "./launch.ts";
 
 const forwardPlan = cached(planConvForward);
 const dgradPlan = cached(planConvDgrad);
@@ -109,19 +109,19 @@ export function convForward(
   activation: Activation = "none",
   scratch: Readonly<Record<string, Slice>> = {},
 ): void {
-  const plan = inferencePlan(shape, !!bias, !!residual, activation);
+  const plan = inferencePlan(gpu, shape, !!bias, !!residual, activation);
   const steps = "packed" in scratch ? plan.steps : [...plan.prepare, ...plan.steps];
   launch(gpu, plan, { ...scratch, x, w, bias, residual, y }, convLabel(shape), steps);
 }
 
 /** Bytes of each scratch buffer of `convForward`: "packed" belongs to the weights, the others to one call. */
-export function convScratch(shape: ConvShape): Readonly<Record<string, number>> {
-  return forwardPlan(shape, {}).scratch;
+export function convScratch(gpu: Gpu, shape: ConvShape): Readonly<Record<string, number>> {
+  return forwardPlan(shape, {}, tuningFor(gpu)).scratch;
 }
 
-/** Packs the weights into `packed` (of `convScratch(shape).packed` bytes), once for many `convForward`. */
+/** Packs the weights into `packed` (of `convScratch(gpu, shape).packed` bytes), once for many `convForward`. */
 export function prepareConv(gpu: Gpu, shape: ConvShape, w: Tensor, packed: Slice): void {
-  const plan = forwardPlan(shape, {});
+  const plan = forwardPlan(shape, {}, tuningFor(gpu));
   launch(gpu, plan, { w, packed }, convLabel(shape), plan.prepare);
 }
 
@@ -141,7 +141,7 @@ function convolve(tape: Tape, x: Tensor, w: Tensor, bias: Tensor | undefined, sh
   tape.record(bias ? [x, w, bias] : [x, w], y, (dy) => {
     if (tape.needs(x)) {
       const dx = tape.target(x);
-      launch(gpu, dgradPlan(shape), { dy, w, dx }, `${convLabel(shape)} dgrad`);
+      launch(gpu, dgradPlan(shape, tuningFor(gpu)), { dy, w, dx }, `${convLabel(shape)} dgrad`);
       tape.add(x, dx);
     }
     if (tape.needs(w)) {
@@ -154,8 +154,15 @@ function convolve(tape: Tape, x: Tensor, w: Tensor, bias: Tensor | undefined, sh
   return y;
 }
 
-function inferencePlan(shape: ConvShape, bias: boolean, residual: boolean, activation: Activation): ConvLaunch {
-  return forwardPlan(shape, { bias: bias ? "add" : "none", residual: residual ? "add" : "none", activation });
+function inferencePlan(
+  gpu: Gpu,
+  shape: ConvShape,
+  bias: boolean,
+  residual: boolean,
+  activation: Activation,
+): ConvLaunch {
+  const epilogue = { bias: bias ? "add" : "none", residual: residual ? "add" : "none", activation } as const;
+  return forwardPlan(shape, epilogue, tuningFor(gpu));
 }
 
 function geometry(x: HasShape, options: ConvOptions): Omit<ConvShape, "filters" | "kernel" | "groups"> {

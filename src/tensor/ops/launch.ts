@@ -1,4 +1,4 @@
-import type { Launch, Step } from "../../../kernels/gemm/steps.ts";
+import { type Launch, type Step, type Tuning, UNTUNED } from "../../../kernels/gemm/steps.ts";
 import type { Gpu, GpuBuffer, Slice } from "../../gpu/gpu.ts";
 
 export type Operands = Readonly<Record<string, Slice | undefined>>;
@@ -23,6 +23,13 @@ export function launch(gpu: Gpu, plan: Launch, operands: Operands, label: string
   for (const step of steps) runStep(gpu, step, find, label);
   // Commands run in order, so whoever gets these buffers next writes after the steps above have read them.
   for (const buffer of taken) buffer.release();
+}
+
+const GPU_TUNING: Tuning = { threads: 8192 };
+
+/** How many threads a launch should have at least: few for a CPU that plays GPU, many for a GPU. */
+export function tuningFor(gpu: Gpu): Tuning {
+  return gpu.info.fallback ? UNTUNED : GPU_TUNING;
 }
 
 function runStep(gpu: Gpu, step: Step, find: (name: string) => Slice, label: string): void {

@@ -1,0 +1,42 @@
+import type { Program } from "../../src/gpu/types.ts";
+import { ceilDiv, type Step } from "../gemm/steps.ts";
+import { linearGrid } from "../grid.ts";
+import pack from "./pack.wgsl" with { type: "text" };
+
+const PACK: Program = { name: "pack convolution weights", source: pack, access: ["read", "read", "read_write"] };
+
+/** In an order table: a tap without a weight. */
+export const NO_WEIGHT = 0xffffffff;
+
+/** Weights as [groups, taps, filters rounded up to 4]; sizes per group. */
+export interface Packing {
+  readonly groups: number;
+  readonly filters: number;
+  readonly taps: number;
+  /** Distance of two groups, and of two filters of a group, in the weight tensor. */
+  readonly perGroup: number;
+  readonly perFilter: number;
+}
+
+export function packedBytes(p: Packing): number {
+  return p.groups * p.taps * ceilDiv(p.filters, 4) * 16;
+}
+
+/** Element (g,k,f) is w[g·perGroup + f·perFilter + order[k]]; bindings: weights, order table, packed. */
+export function packStep(p: Packing, from: string, order: string, to: string): Step {
+  const size = packedBytes(p) / 4;
+  const grid = linearGrid(size, 64);
+  const uniforms = [size, grid[0] * 64, p.taps, p.filters, ceilDiv(p.filters, 4) * 4, p.perGroup, p.perFilter];
+  return { plan: { program: PACK, uniforms, grid }, bindings: [from, order, to] };
+}
+
+/** Fills a table up to a multiple of four. */
+export function inFours(values: readonly number[], filler: number): Uint32Array<ArrayBuffer> {
+  const table = new Uint32Array(Math.max(4, ceilDiv(values.length, 4) * 4)).fill(filler);
+  table.set(values);
+  return table;
+}
+
+export function packVariants(): Program[] {
+  return [PACK];
+}

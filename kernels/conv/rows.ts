@@ -1,0 +1,110 @@
+import type { Plan, Program } from "../../src/gpu/types.ts";
+import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../gemm/steps.ts";
+import { linearGrid } from "../grid.ts";
+import type { GatherNames } from "./indirect.ts";
+import source from "./rows.wgsl" with { type: "text" };
+import type { Runs } from "./runs.ts";
+
+/** A convolution over runs of neighbouring taps, see rows.wgsl. Strides of x in fours of elements, of y in elements. */
+export interface RowsConv {
+  /** Per group. */
+  readonly filters: number;
+  readonly groups: number;
+  readonly runs: Runs;
+  readonly batch: number;
+  readonly rows: number;
+  readonly cols: number;
+  /** image, group, row */
+  readonly x: readonly [number, number, number];
+  /** image, plane, row, column, start */
+  readonly y: readonly [number, number, number, number, number];
+}
+
+export interface RowsTile {
+  /** Pieces of 4 columns per thread, and whether they lie below each other. */
+  readonly subs: number;
+  readonly down: boolean;
+  /** Per image. */
+  readonly tilesH: number;
+  readonly tilesV: number;
+  readonly splits: number;
+  /** Estimated, in ns of one SIMD core; to compare plans with. */
+  readonly cost: number;
+}
+
+const GROUP = 64;
+/** A split of fewer taps spends more on adding up than it wins. */
+const SHORTEST_SPLIT = 64;
+
+/** The cheapest tile that still gives `threads` threads, or the one with most. */
+export function rowsTile(r: RowsConv, threads: number): RowsTile {
+  const candidates: RowsTile[] = [];
+  for (const subs of [4, 2, 1]) {
+    for (const down of [true, false]) {
+      const tilesH = ceilDiv(r.rows, down ? subs : 1), tilesV = ceilDiv(r.cols, down ? 4 : 4 * subs);
+      candidates.push(finish(r, threads, { subs, down, tilesH, tilesV }));
+    }
+  }
+  return candidates.reduce((a, b) => b.cost < a.cost ? b : a);
+}
+
+function finish(r: RowsConv, threads: number, tile: Omit<RowsTile, "splits" | "cost">): RowsTile {
+  const { width, offsets } = r.runs;
+  const blocks = ceilDiv(r.filters, 4);
+  const count = tile.tilesH * tile.tilesV * r.batch * r.groups * ceilDiv(blocks, 2);
+  const longest = Math.max(1, Math.floor(offsets.length * width / SHORTEST_SPLIT));
+  const wanted = Math.min(longest, Math.ceil(threads / count));
+  const splits = offsets.length === 0 ? 1 : ceilDiv(offsets.length, ceilDiv(offsets.length, wanted));
+  const lines = tile.subs * (width > 5 ? 3 : width > 1 ? 2 : 1);
+  const pairs = Math.floor(blocks / 2), odd = blocks % 2;
+  const perRun = pairs * runCost(2, width, lines, tile.subs) + odd * runCost(1, width, lines, tile.subs);
+  const perSplit = (pairs * 2 + odd) * tile.subs * 16 * STORE_NS * splits * (splits > 1 ? 2 : 1);
+  const work = tile.tilesH * tile.tilesV * r.batch * r.groups * (offsets.length * perRun + perSplit);
+  return { ...tile, splits, cost: work * Math.max(1, threads / (count * splits)) };
+}
+
+/** Measured on llvmpipe; elsewhere only their ratios are hoped to hold. */
+export const LOAD4_NS = 22, LOAD_NS = 10, STORE_NS = 12, FMA_NS = 0.6, LOOP_NS = 20;
+
+function runCost(fb: number, width: number, lines: number, subs: number): number {
+  return LOOP_NS + LOAD_NS + (fb * width + lines) * LOAD4_NS + fb * width * subs * 16 * FMA_NS;
+}
+
+/** With splits, that many partial results `ySplit` elements apart, and the epilogue is left to who adds them up. */
+export function rowsSteps(r: RowsConv, tile: RowsTile, names: GatherNames, epilogue: Epilogue, ySplit: number): Step[] {
+  const packed4 = ceilDiv(r.filters, 4);
+  const count = r.runs.offsets.length;
+  const tiles = tile.tilesH * tile.tilesV * r.batch;
+  const bias = epilogue.bias === "add" ? "bias" : names.x;
+  const residual = epilogue.residual === "add" ? "residual" : names.x;
+  return filterTiles(packed4).map(({ first, count: filterCount, blocks }) => {
+    const grid = linearGrid(tiles * filterCount, GROUP);
+    const uniforms = [
+      ...[r.filters, packed4, count, ceilDiv(count, tile.splits), r.rows, r.cols, r.groups, grid[0] * GROUP],
+      ...[...r.x, tile.down ? r.x[2] : 1],
+      ...[...r.y, ySplit, tile.down ? 1 : 0, tile.down ? 0 : 4],
+      ...[tile.tilesH, tile.tilesV, tiles, filterCount, first],
+    ];
+    const constants = { KW: r.runs.width, FB: blocks, SUBS: tile.subs, ...epilogueConstants(epilogue) };
+    const plan: Plan = { program: rowsProgram(constants), uniforms, grid: [grid[0], grid[1], r.groups * tile.splits] };
+    return { plan, bindings: [names.x, names.packed, names.taps, bias, residual, names.y] };
+  });
+}
+
+/** Tiles of 8 filters, an odd block of 4 in a launch of its own: odd widths cost little more than their multiply-adds. */
+export function filterTiles(blocks: number): { first: number; count: number; blocks: number }[] {
+  const pairs = Math.floor(blocks / 2);
+  const tiles = [];
+  if (pairs > 0) tiles.push({ first: 0, count: pairs, blocks: 2 });
+  if (blocks % 2 === 1) tiles.push({ first: pairs * 2, count: 1, blocks: 1 });
+  return tiles;
+}
+
+function rowsProgram(constants: Record<string, number>): Program {
+  return {
+    name: "convolution by rows",
+    source,
+    constants,
+    access: ["read", "read", "read", "read", "read", "read_write"],
+  };
+}
