@@ -7,7 +7,8 @@ export interface Setting {
   /** Of the source that ran, with "+" if files had been changed since; "unknown" without git. */
   readonly commit: string;
   readonly adapter: Gpu["info"];
-  readonly machine: { readonly os: string; readonly arch: string; readonly cores: number };
+  /** `load` is how many processes wanted a core, on average over the last minute, as the suite began. */
+  readonly machine: { readonly os: string; readonly arch: string; readonly cores: number; readonly load: number };
   /** Versions of Deno, V8 and the contestants' packages. */
   readonly versions: Readonly<Record<string, string>>;
   readonly seed: number;
@@ -16,6 +17,10 @@ export interface Setting {
   readonly quantumMs: number;
 }
 
+/** Read before the suite itself makes any. */
+const loadAtStart = Deno.loadavg()[0];
+/** A machine is busy when others want more than this part of its cores. */
+const BUSY = 0.3;
 const RESULTS = `${import.meta.dirname}/results`;
 
 export async function describeSetting(
@@ -28,7 +33,12 @@ export async function describeSetting(
     date: new Date().toISOString(),
     commit: await commit(),
     adapter: gpu.info,
-    machine: { os: Deno.build.os, arch: Deno.build.arch, cores: navigator.hardwareConcurrency },
+    machine: {
+      os: Deno.build.os,
+      arch: Deno.build.arch,
+      cores: navigator.hardwareConcurrency,
+      load: loadAtStart,
+    },
     ...rest,
     versions: { deno: Deno.version.deno, v8: Deno.version.v8, ...rest.versions },
   };
@@ -46,7 +56,10 @@ export function writeRecord(setting: Setting, results: unknown): string {
 export function printSetting({ adapter, machine, commit, seed, versions }: Setting): void {
   const name = adapter.description || adapter.architecture || adapter.vendor || "an adapter without a name";
   console.log(`adapter   ${name}${adapter.fallback ? " (software: says little about GPUs)" : ""}`);
-  console.log(`machine   ${machine.os} ${machine.arch}, ${machine.cores} cores`);
+  const busy = machine.load > machine.cores * BUSY ? " (busy: measure again in a quiet minute)" : "";
+  console.log(
+    `machine   ${machine.os} ${machine.arch}, ${machine.cores} cores, load ${machine.load.toFixed(1)}${busy}`,
+  );
   console.log(`versions  ${Object.entries(versions).map(([what, version]) => `${what} ${version}`).join(", ")}`);
   console.log(`source    ${commit}, seed ${seed}\n`);
 }

@@ -2,16 +2,16 @@
  * Suite "train-step": LeNet-5 (20-50-500), batch 64, momentum, on the same adapter, in one process but on a device each.
  * Data lie on the device before; a sample is several steps and one read of the loss. See docs/benchmarks.md.
  */
-import { parseArgs } from "node:util";
 import rootConfig from "../../deno.json" with { type: "json" };
 import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { formatTable } from "../../src/cli/table.ts";
-import { byteSize, milliseconds, times } from "../../src/cli/units.ts";
+import { bytes, milliseconds, times } from "../../src/report/format.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { type Absent, agree, gather, standings } from "../contest.ts";
 import { lenetProblem } from "../lenet/problem.ts";
 import { secateurStep } from "../lenet/secateur.ts";
-import { steadyMemory } from "../lenet/steady_memory.ts";
+import { steadyMemory } from "../steady_memory.ts";
+import { readOptions } from "../options.ts";
 import { describeSetting, printSetting, writeRecord } from "../record.ts";
 import config from "./deno.json" with { type: "json" };
 import { race } from "./rounds.ts";
@@ -23,14 +23,7 @@ const WARM_STEPS = 3;
 const QUANTUM_MS = 10;
 
 prepareEnvironment();
-const { values } = parseArgs({
-  options: { rounds: { type: "string" }, steps: { type: "string" }, seed: { type: "string" } },
-});
-const { rounds, steps, seed } = {
-  rounds: Number(values.rounds ?? 7),
-  steps: Number(values.steps ?? 5),
-  seed: Number(values.seed ?? 1),
-};
+const { rounds, steps, seed } = readOptions({ rounds: 7, steps: 5, seed: 1 });
 
 const gpu = await Gpu.open();
 const problem = lenetProblem(seed);
@@ -92,7 +85,7 @@ const memory = weRan ? await steadyMemory(gpu, () => ours.record().dispose(), 20
 if (memory) {
   const { steady, live, peak } = memory;
   console.log(
-    `\nMemory of secateur over 200 more steps: live ${byteSize(live[0])}, peak ${byteSize(peak[0])}, ` +
+    `\nMemory of secateur over 200 more steps: live ${bytes(live[0])}, peak ${bytes(peak[0])}, ` +
       (steady ? "constant" : `NOT constant: live ${live.join("…")}, peak ${peak.join("…")} bytes`),
   );
 }

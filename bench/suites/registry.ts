@@ -15,4 +15,6 @@ export const SUITES: readonly Suite[] = [
     file: "peers/train_step.ts",
     config: "peers/deno.json",
   },
+  { name: "kernels", about: "throughput of our matrix products and convolutions", file: "suites/kernels.ts" },
+  { name: "profile", about: "where the time of our own training step goes", file: "suites/profile.ts" },
 ];

@@ -1,4 +1,4 @@
-import type { Gpu } from "../../src/gpu/gpu.ts";
+import type { Gpu } from "../src/gpu/gpu.ts";
 
 export interface SteadyMemory {
   /** Live bytes after a step are always the same, and the peak doesn't rise. */
