@@ -157,13 +157,15 @@ export function budgetTable({ requested, achieved }: Report): Html {
 /** Where the numbers come from. */
 export function originTable(report: Report, { versions }: Detail): Html {
   const { adapter, command, commit, seed, tool } = report;
+  // Where a driver has no name for its vendor it gives a number, which tells a reader nothing.
+  const vendor = /^\d+$/.test(adapter.vendor) && adapter.description !== "" ? "" : adapter.vendor;
   const kind = adapter.fallback ? " (fallback adapter)" : isSoftware(adapter) ? " (software)" : "";
   const facts: [string, Content][] = [
     ["command", markup`<code>${command}</code>`],
     ["tool", tool],
     ["commit", markup`<code>${commit}</code>`],
     ["seed", String(seed)],
-    ["adapter", [adapter.vendor, adapter.description].filter((text) => text !== "").join(" · ") + kind],
+    ["adapter", [vendor, adapter.description].filter((text) => text !== "").join(" · ") + kind],
     ...Object.entries(versions).map(([name, version]): [string, Content] => [name, version]),
   ];
   return table("Origin", [{ label: "what", kind: "words" }, { label: "value", kind: "words" }], facts);

@@ -142,6 +142,13 @@ test("what a run lacks is left out", () => {
   for (const absent of ["Against the controls", "Latency", "ADMM", "Budgets"]) assert.not.match(text, absent);
 });
 
+test("the controls' epochs don't run on from the network's own", () => {
+  const { curves } = sampleDetail();
+  const control = { phase: "control: scratch", epoch: 1, loss: 2.3, validationAccuracy: 0.1 };
+  const text = renderReport(sampleReport(), sampleDetail({ curves: [...curves, control] }));
+  assert.is(text, page.replace("epochs in brackets.", "epochs in brackets, controls left out."));
+});
+
 test("odd values do no harm", () => {
   const report = sampleReport();
   const nothing = { ...report.final, nonzero: 0, params: 0, macs: 0, bytes: 0, accuracy: { validation: 0, test: 0 } };

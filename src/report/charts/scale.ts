@@ -9,7 +9,7 @@ export interface Axis {
 }
 
 /** Fractions as percentages, with air around them. */
-export function percentAxis(values: readonly number[], maxTicks = 5): Axis {
+export function percentAxis(values: readonly number[], maxTicks = 6): Axis {
   const finite = values.filter(Number.isFinite);
   const low = Math.min(...finite, 1);
   const high = Math.max(...finite, 0);
@@ -26,13 +26,13 @@ export function percentAxis(values: readonly number[], maxTicks = 5): Axis {
 }
 
 /** From 0 to a little above the largest value. */
-export function amountAxis(largest: number, maxTicks = 5): Axis {
+export function amountAxis(largest: number, maxTicks = 6): Axis {
   const domain = [0, largest > 0 ? largest * 1.02 : 1] as const;
   return { type: "linear", domain, ticks: linearTicks(domain, maxTicks).ticks, format: briefly };
 }
 
 /** Logarithmic; values ≤ 0 must have been left out. */
-export function logAxis(values: readonly number[], maxTicks = 5, format: (value: number) => string = briefly): Axis {
+export function logAxis(values: readonly number[], maxTicks = 6, format: (value: number) => string = briefly): Axis {
   const finite = values.filter((value) => Number.isFinite(value) && value > 0);
   const low = finite.length > 0 ? Math.min(...finite) : 1;
   const high = finite.length > 0 ? Math.max(...finite) : 10;
@@ -42,18 +42,23 @@ export function logAxis(values: readonly number[], maxTicks = 5, format: (value:
   return { type: "log", domain, ticks: logTicks(domain, maxTicks), format };
 }
 
+/** The finest steps of 1, 2 or 5 times a power of ten for which there is room. */
 function linearTicks([low, high]: readonly [number, number], maxTicks: number): { ticks: number[]; step: number } {
-  const rough = (high - low) / maxTicks;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * (1 - 1e-9))!;
-  const ticks = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) ticks.push(k * step);
-  return { ticks, step };
+  for (let exponent = Math.floor(Math.log10((high - low) / maxTicks));; exponent++) {
+    for (const factor of [1, 2, 5]) {
+      const step = factor * Number(`1e${exponent}`);
+      const [first, last] = [Math.ceil(low / step - 1e-9), Math.floor(high / step + 1e-9)];
+      const count = last - first + 1;
+      if (count <= maxTicks) return { ticks: Array.from({ length: count }, (_, k) => (first + k) * step), step };
+    }
+  }
 }
 
-/** Multiples 1, 2, 5 of powers of ten where they are few enough, else 1, 3, else every first, second … power. */
+const LOG_FACTORS = [[1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9], [1, 1.5, 2, 3, 4, 5, 7], [1, 2, 5], [1, 3], [1]];
+
+/** Round multiples of powers of ten, as many as there is room for; then every second, third … power alone. */
 function logTicks([low, high]: readonly [number, number], maxTicks: number): number[] {
-  for (const factors of [[1, 2, 5], [1, 3], [1]]) {
+  for (const factors of LOG_FACTORS) {
     const ticks = powers(low, high, 1).flatMap((power) => factors.map((factor) => factor * power))
       .filter((tick) => tick >= low && tick <= high);
     if (ticks.length <= maxTicks) return ticks;

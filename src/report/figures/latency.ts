@@ -45,7 +45,7 @@ function batchPlot(batch: number, entries: readonly Latency[]): Html {
     rows(width, {
       names: entries.map(({ variant }) => variant),
       notes,
-      axis: amountAxis(Math.max(...whiskers.map(({ to }) => to)), width / 110),
+      axis: amountAxis(Math.max(...whiskers.map(({ to }) => to)), width / 90),
       axisLabel: "ms",
       marks: [
         bars(entries.map(({ medianMs }) => medianMs), FIRST, 0.6),

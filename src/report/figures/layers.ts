@@ -27,7 +27,7 @@ export function widthsFigure(layers: readonly Layer[]): Html {
       rows(width, {
         names,
         notes,
-        axis: amountAxis(Math.max(...before, ...after), width / 90),
+        axis: amountAxis(Math.max(...before, ...after), width / 70),
         axisLabel: "filters or neurons",
         rowHeight: layers.length > 30 ? 17 : 22,
         marks: [bars(after, FIRST, 0.66), bars(before, outline, 0.66)],

@@ -46,15 +46,18 @@ ${legend(entries)}`,
       lines(width, {
         series,
         bands,
-        y: logAxis(series.flatMap(({ values }) => values.map(({ y }) => y)), 5, plain),
+        y: logAxis(series.flatMap(({ values }) => values.map(({ y }) => y)), 6, plain),
         yLabel: "‖W−Z‖/‖W‖, logarithmic",
         xLabel: "update of Z and U",
       })),
   );
 }
 
-export function trainingFigure(curves: readonly CurvePoint[]): Html {
-  const points = curves.map((point, i) => ({ ...point, x: i + 1 }));
+export function trainingFigure(curves: readonly CurvePoint[]): Html | undefined {
+  // Controls are other networks; in one line with this one they would look like its fate.
+  const own = curves.filter(({ phase }) => !phase.startsWith("control"));
+  if (own.length === 0) return undefined;
+  const points = own.map((point, i) => ({ ...point, x: i + 1 }));
   const bands = bandsOf(points, ({ phase }) => phase, ({ x }) => x);
   const losses = points.filter(({ loss }) => loss > 0);
   const accuracies = points.map(({ validationAccuracy }) => validationAccuracy);
@@ -65,19 +68,19 @@ export function trainingFigure(curves: readonly CurvePoint[]): Html {
     "Training",
     markup`<p>Over all phases: ${
       bands.map(({ name, from, to }, i) => markup`${i > 0 ? " · " : ""}<b>${i + 1}</b> ${name} (${to - from + 1})`)
-    }; epochs in brackets.</p>`,
+    }; epochs in brackets${own.length < curves.length ? ", controls left out" : ""}.</p>`,
     panel(
       "loss",
       "training loss, logarithmic",
       `Training loss over ${points.length} epochs; ${plain(final.loss)} after the last.`,
-      logAxis(losses.map(({ loss }) => loss), 5, plain),
+      logAxis(losses.map(({ loss }) => loss), 6, plain),
       [{ style: { ...OTHER, dash: undefined }, values: losses.map(({ x, loss }) => ({ x, y: loss })) }],
     ),
     panel(
       "validation",
       "validation accuracy",
       `Validation accuracy over ${points.length} epochs; ${percent(final.validationAccuracy)} after the last.`,
-      percentAxis(accuracies, 5),
+      percentAxis(accuracies),
       [{ style: FIRST, values: points.map(({ x, validationAccuracy }) => ({ x, y: validationAccuracy })) }],
     ),
   );
