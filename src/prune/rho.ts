@@ -14,10 +14,12 @@ export interface RhoOptions {
 }
 
 /**
- * ρ of each period, rising geometrically by a factor of 100. "auto" ends at ρ_T = 5/(lr_eff·S), lr_eff = lr/(1−momentum):
- * the pull then closes most of the gap within a period, whatever the network and the budget (ALGORITHMS.md 1.7).
+ * ρ of each period, rising geometrically by a factor of 100 and staying at its last value for two periods: by then the
+ * choice of groups has settled, and the second one only closes the gap. "auto" ends at ρ_T = 5/(lr_eff·S), lr_eff =
+ * lr/(1−momentum): a period at ρ_T then shrinks a gap by e⁻⁵, whatever the network and the budget (ALGORITHMS.md 1.7).
  */
 export function rhoSchedule({ updates, stepsPerUpdate, lr, momentum, final }: RhoOptions): number[] {
   const last = final === "auto" ? 5 * (1 - momentum) / (lr * stepsPerUpdate) : final;
-  return Array.from({ length: updates }, (_, i) => last * 0.01 ** (1 - (i + 1) / updates));
+  const rising = Math.max(1, updates - 1);
+  return Array.from({ length: updates }, (_, i) => last * 0.01 ** (1 - Math.min(1, (i + 1) / rising)));
 }
