@@ -1,22 +1,100 @@
 import type { Program } from "../../src/gpu/types.ts";
 import { reduceStep } from "../gemm/plan.ts";
-import { ceilDiv, type Launch } from "../gemm/steps.ts";
+import { ceilDiv, type Launch, type Step, type Tuning, UNTUNED } from "../gemm/steps.ts";
+import { linearGrid } from "../grid.ts";
 import biasGrad from "./bias_grad.wgsl" with { type: "text" };
-import { inputHalo, tapOffsets } from "./input.ts";
+import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours } from "./pack.ts";
-import { haloBytes, isBare, padStep } from "./pad.ts";
+import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
+import { filterTiles, FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS } from "./rows.ts";
+import { positions } from "./runs.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
 import wgrad from "./wgrad.wgsl" with { type: "text" };
+import wgradReduce from "./wgrad_reduce.wgsl" with { type: "text" };
+import wgradRows from "./wgrad_rows.wgsl" with { type: "text" };
 
 const GROUP = 64;
-/** The sum over N·OH·OW is split until there are about this many threads. */
-const ENOUGH_THREADS = 1024;
 
-const WGRAD: Program = { name: "convolution wgrad", source: wgrad, access: ["read", "read", "read", "read_write"] };
-const BIAS_GRAD: Program = { name: "bias gradient", source: biasGrad, access: ["read", "read_write"] };
+/** dw (shape of w) from x and dy; operands "x", "dy", "y" (= dw). The long sum over N·OH·OW is split and added up. */
+export function planConvWgrad(shape: ConvShape, tuning: Tuning = UNTUNED): Launch {
+  const s = unrolled(shape);
+  const input = inputRuns(s);
+  return input && rowsCost(s, input) < tapsCost(s) ? byRows(s, input, tuning) : byTaps(s, tuning);
+}
 
-/** dw (shape of w) from x and dy; operands "x", "dy", "y" (= dw). */
-export function planConvWgrad(s: ConvShape): Launch {
+/** Output rows per split, such that there are about `threads` threads where `tiles` make one split. */
+function chunkOf(lines: number, tiles: number, threads: number): number {
+  return ceilDiv(lines, Math.min(lines, ceilDiv(threads, tiles)));
+}
+
+const RUNS = 4;
+
+/** Per output row of one image, in ns of one SIMD core. */
+function rowsCost(s: ConvShape, { runs }: RowsInput): number {
+  const [, cols] = convOutput(s);
+  const lines = runs.width > 5 ? 3 : runs.width > 1 ? 2 : 1;
+  const perFour = filterTiles(ceilDiv(s.filters / s.groups, 4)).reduce((sum, { count, blocks }) => {
+    return sum +
+      count * (LOOP_NS + (4 * blocks + RUNS * lines) * LOAD4_NS + blocks * RUNS * runs.width * 16 * FMA_NS);
+  }, 0);
+  return s.groups * ceilDiv(cols, 4) * ceilDiv(runs.offsets.length, RUNS) * perFour;
+}
+
+function tapsCost(s: ConvShape): number {
+  const [, cols] = convOutput(s);
+  const perPixel = LOOP_NS + 16 * LOAD_NS + 64 * FMA_NS;
+  return s.groups * cols * ceilDiv(convTaps(s), 8) * ceilDiv(s.filters / s.groups, 8) * perPixel;
+}
+
+function byRows(s: ConvShape, { halo, runs, x }: RowsInput, tuning: Tuning): Launch {
+  const [rows, cols] = convOutput(s);
+  const filters = s.filters / s.groups, packed4 = ceilDiv(filters, 4), weights = convTaps(s);
+  const cols4 = ceilDiv(cols, 4), lines = s.batch * rows, count = runs.offsets.length;
+  const bare = isBare(halo);
+  const gradient: Halo = { ...plain(s.batch * s.filters, rows, cols), cols: cols4 * 4 };
+  const bareGradient = isBare(gradient);
+  const tiles = ceilDiv(count, RUNS);
+  const chunk = chunkOf(lines, tiles * ceilDiv(packed4, 2) * s.groups, tuning.threads);
+  const splits = ceilDiv(lines, chunk);
+  const taps = count * runs.width, split = s.groups * taps * packed4 * 4;
+  const size = s.filters * weights;
+  const grid = linearGrid(size, GROUP);
+  const steps: Step[] = [];
+  if (!bare) steps.push(padStep(halo, "x", "padded"));
+  if (!bareGradient) steps.push(padStep(gradient, "dy", "padded dy"));
+  for (const { first, count: filterCount, blocks } of filterTiles(packed4)) {
+    steps.push({
+      plan: {
+        program: rowsProgram({ KW: runs.width, FB: blocks, RUNS }),
+        uniforms: [
+          ...[filters, packed4, count, s.groups, lines, chunk, rows, cols4],
+          ...[...x, tiles, filterCount, first],
+        ],
+        grid: [ceilDiv(tiles * filterCount, GROUP), s.groups, splits],
+      },
+      bindings: [bareGradient ? "dy" : "padded dy", bare ? "x" : "padded", "taps", "partial"],
+    });
+  }
+  steps.push({
+    plan: {
+      program: REDUCE,
+      uniforms: [size, grid[0] * GROUP, splits, filters, weights, taps, packed4 * 4, split],
+      grid,
+    },
+    bindings: ["partial", "places", "y"],
+  });
+  return {
+    steps,
+    scratch: {
+      ...(bare ? {} : { padded: haloBytes(halo) }),
+      ...(bareGradient ? {} : { "padded dy": haloBytes(gradient) }),
+      partial: splits * split * 4,
+    },
+    tables: { taps: inFours(runs.offsets, 0), places: positions(runs, weights) },
+  };
+}
+
+function byTaps(s: ConvShape, tuning: Tuning): Launch {
   const [rows, cols] = convOutput(s);
   const halo = inputHalo(s);
   const bare = isBare(halo);
@@ -24,7 +102,7 @@ export function planConvWgrad(s: ConvShape): Launch {
   const filters = s.filters / s.groups, taps = convTaps(s);
   const tiles = ceilDiv(taps, 8), filterTiles = ceilDiv(filters, 8);
   const lines = s.batch * rows;
-  const chunk = ceilDiv(lines, Math.min(lines, ceilDiv(ENOUGH_THREADS, tiles * filterTiles * s.groups)));
+  const chunk = chunkOf(lines, tiles * filterTiles * s.groups, tuning.threads);
   const splits = ceilDiv(lines, chunk);
   const size = s.filters * taps;
   return {
@@ -63,3 +141,20 @@ export function planBiasGrad(batch: number, filters: number, size: number): Laun
     tables: {},
   };
 }
+
+function plain(planes: number, height: number, width: number): Halo {
+  return { planes, height, width, rows: height, cols: width, top: 0, left: 0, phases: 1 };
+}
+
+function rowsProgram(constants: Record<string, number>): Program {
+  return {
+    name: "convolution wgrad by rows",
+    source: wgradRows,
+    constants,
+    access: ["read", "read", "read", "read_write"],
+  };
+}
+
+const WGRAD: Program = { name: "convolution wgrad", source: wgrad, access: ["read", "read", "read", "read_write"] };
+const REDUCE: Program = { name: "order weight gradients", source: wgradReduce, access: ["read", "read", "read_write"] };
+const BIAS_GRAD: Program = { name: "bias gradient", source: biasGrad, access: ["read", "read_write"] };

@@ -146,7 +146,7 @@ function convolve(tape: Tape, x: Tensor, w: Tensor, bias: Tensor | undefined, sh
     }
     if (tape.needs(w)) {
       const dw = tape.target(w);
-      launch(gpu, wgradPlan(shape), { x, dy, y: dw }, `${convLabel(shape)} wgrad`);
+      launch(gpu, wgradPlan(shape, tuningFor(gpu)), { x, dy, y: dw }, `${convLabel(shape)} wgrad`);
       tape.add(w, dw);
     }
     if (bias && tape.needs(bias)) tape.add(bias, biasGradient(tape, bias, dy, shape.batch, shape.filters, oh * ow));
