@@ -130,7 +130,7 @@ function launcher(gpu: Gpu, step: FusedStep, inputs: number[][], weights: Values
       ? convShape(x, w, convOptions(node))
       : columnConvShape(x, w, columnConvOptions(node));
     const scratch: Record<string, Tensor> = {};
-    for (const [name, bytes] of Object.entries(convScratch(shape))) {
+    for (const [name, bytes] of Object.entries(convScratch(gpu, shape))) {
       scratch[name] = memory.keep(Tensor.empty(gpu, [Math.ceil(bytes / 4)]));
     }
     if (scratch.packed) prepareConv(gpu, shape, weights.get(node.inputs[1])!, scratch.packed);
