@@ -7,6 +7,7 @@ import { unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, packStep } from "./pack.ts";
 import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
 import { rowsSteps, rowsTile } from "./rows.ts";
+import { fillRuns, singleSteps, singleTile } from "./single.ts";
 import { cutRuns, type RawRun } from "./runs.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
 
@@ -20,8 +21,12 @@ export function planConvDgrad(shape: ConvShape, tuning: Tuning = UNTUNED): Launc
     vertical: phases(s.height, s.kernel[0], s.stride[0], s.dilation[0], s.pads[0]),
     horizontal: phases(s.width, s.kernel[1], s.stride[1], s.dilation[1], s.pads[1]),
   };
-  const rows = byRows(s, axes, tuning), taps = byTaps(s, axes, tuning);
-  return rows && rows.cost < taps.cost ? assemble(s, rows) : assemble(s, taps);
+  const candidates = [byTaps(s, axes, tuning)];
+  if (s.dilation[1] === 1 || s.kernel[1] === 1) {
+    candidates.push(byRows(s, axes, tuning, 4));
+    if (s.channels === s.groups) candidates.push(byRows(s, axes, tuning, 1));
+  }
+  return assemble(s, candidates.reduce((a, b) => b.cost < a.cost ? b : a));
 }
 
 /** Along one axis: the inputs `first`, `first + stride`, … and, per tap that reaches them, the first output it meets. */
@@ -47,10 +52,12 @@ interface Candidate {
   readonly halo: Halo;
   readonly parts: readonly Part[];
   readonly cost: number;
+  /** Of the packed weights. */
+  readonly unit: 1 | 4;
 }
 
-function byRows(s: ConvShape, axes: Axes, tuning: Tuning): Candidate | undefined {
-  if (s.dilation[1] !== 1 && s.kernel[1] > 1) return undefined;
+/** By runs of taps, with threads that make 4 (or 8) channels of dx, or 1. */
+function byRows(s: ConvShape, axes: Axes, tuning: Tuning, unit: 1 | 4): Candidate {
   const starts = axes.horizontal.flatMap((h) => h.taps.map((t) => t.at));
   const start = starts.length ? Math.min(...starts) : 0;
   // Runs start at multiples of 4 of padded dy.
@@ -81,15 +88,17 @@ function byRows(s: ConvShape, axes: Axes, tuning: Tuning): Candidate | undefined
       x: [image, image / s.groups, fours] as const,
       y: outputStrides(s, v, h),
     };
+    const taps = inFours(runs.offsets, 0);
+    if (unit === 1) {
+      const tile = singleTile(conv, tuning.threads);
+      cost += tile.cost;
+      return { taps, order: fillRuns(runs), steps: (names) => singleSteps(conv, tile, names, {}) };
+    }
     const tile = rowsTile(conv, tuning.threads);
     cost += tile.cost;
-    return {
-      taps: inFours(runs.offsets, 0),
-      order: runs.order,
-      steps: (names) => rowsSteps(conv, { ...tile, splits: 1 }, names, {}, 0),
-    };
+    return { taps, order: runs.order, steps: (names) => rowsSteps(conv, { ...tile, splits: 1 }, names, {}, 0) };
   });
-  return { halo, parts, cost };
+  return { halo, parts, cost, unit };
 }
 
 function byTaps(s: ConvShape, axes: Axes, tuning: Tuning): Candidate {
@@ -124,10 +133,10 @@ function byTaps(s: ConvShape, axes: Axes, tuning: Tuning): Candidate {
       steps: (names) => gatherSteps(gather, names, {}, 1, 0),
     };
   });
-  return { halo, parts, cost };
+  return { halo, parts, cost, unit: 4 };
 }
 
-function assemble(s: ConvShape, { halo, parts }: Candidate): Launch {
+function assemble(s: ConvShape, { halo, parts, unit }: Candidate): Launch {
   const filters = s.filters / s.groups, perGroup = s.channels / s.groups, size = s.kernel[0] * s.kernel[1];
   const steps: Step[] = [];
   const scratch: Record<string, number> = {};
@@ -148,6 +157,7 @@ function assemble(s: ConvShape, { halo, parts }: Candidate): Launch {
       groups: s.groups,
       filters: perGroup,
       taps: part.order.length,
+      unit,
       perGroup: filters * perGroup * size,
       perFilter: size,
     };

@@ -1,10 +1,11 @@
 import { reduceStep } from "../gemm/plan.ts";
 import { type Epilogue, type Launch, type Step, type Tuning, UNTUNED } from "../gemm/steps.ts";
-import { type Gather, gatherSteps, gatherTile } from "./indirect.ts";
-import { inputHalo, inputRuns, tapOffsets, unrolled } from "./input.ts";
+import { type Gather, type GatherNames, gatherSteps, gatherTile } from "./indirect.ts";
+import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, type Packing, packStep } from "./pack.ts";
 import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
 import { type RowsConv, rowsSteps, rowsTile } from "./rows.ts";
+import { FEW_FILTERS, fillRuns, singleSteps, singleTile } from "./single.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
 
 /** A launch whose `prepare` depends on the weights only: inference runs it once, training before every step. */
@@ -18,33 +19,46 @@ export interface ConvLaunch extends Launch {
  */
 export function planConvForward(shape: ConvShape, epilogue: Epilogue = {}, tuning: Tuning = UNTUNED): ConvLaunch {
   const s = unrolled(shape);
-  const rows = byRows(s, epilogue, tuning), taps = byTaps(s, epilogue, tuning);
-  return rows && rows.cost < taps.cost ? rows.plan() : taps.plan();
+  const input = inputRuns(s);
+  const candidates = [byTaps(s, tuning)];
+  if (input) candidates.push(byRows(s, input, tuning));
+  if (input && s.filters / s.groups <= FEW_FILTERS) candidates.push(bySingle(s, input, tuning));
+  return assemble(s, candidates.reduce((a, b) => b.cost < a.cost ? b : a), epilogue);
 }
 
+/** One way to compute it. */
 interface Candidate {
   readonly cost: number;
-  plan(): ConvLaunch;
+  readonly halo: Halo;
+  readonly packing: Packing;
+  readonly order: readonly number[];
+  readonly offsets: readonly number[];
+  readonly splits: number;
+  convolve(names: GatherNames, epilogue: Epilogue, ySplit: number): Step[];
 }
 
-function byRows(s: ConvShape, epilogue: Epilogue, tuning: Tuning): Candidate | undefined {
-  const input = inputRuns(s);
-  if (!input) return undefined;
-  const [rows, cols] = convOutput(s);
-  const { halo, runs, x } = input;
-  const y = outputStrides(s, rows, cols);
-  const conv: RowsConv = { filters: s.filters / s.groups, groups: s.groups, runs, batch: s.batch, rows, cols, x, y };
+function byRows(s: ConvShape, input: RowsInput, tuning: Tuning): Candidate {
+  const conv = rowsConv(s, input), { order, offsets } = input.runs;
   const tile = rowsTile(conv, tuning.threads);
   return {
-    cost: tile.cost,
-    plan: () =>
-      assemble(s, halo, runs.order, inFours(runs.offsets, 0), epilogue, tile.splits, (names, e, ySplit) => {
-        return rowsSteps(conv, tile, names, e, ySplit);
-      }),
+    ...{ cost: tile.cost, splits: tile.splits, halo: input.halo, order, offsets },
+    packing: packing(s, order.length),
+    convolve: (names, epilogue, ySplit) => rowsSteps(conv, tile, names, epilogue, ySplit),
   };
 }
 
-function byTaps(s: ConvShape, epilogue: Epilogue, tuning: Tuning): Candidate {
+function bySingle(s: ConvShape, input: RowsInput, tuning: Tuning): Candidate {
+  const conv = rowsConv(s, input), order = fillRuns(input.runs);
+  const tile = singleTile(conv, tuning.threads);
+  const perFilter = convTaps(s);
+  return {
+    ...{ cost: tile.cost, splits: 1, halo: input.halo, order, offsets: input.runs.offsets },
+    packing: { groups: s.filters, filters: 1, taps: order.length, unit: 1, perGroup: perFilter, perFilter },
+    convolve: (names, epilogue) => singleSteps(conv, tile, names, epilogue),
+  };
+}
+
+function byTaps(s: ConvShape, tuning: Tuning): Candidate {
   const [rows, cols] = convOutput(s);
   const halo = inputHalo(s), plane = halo.rows * halo.cols, taps = convTaps(s);
   const gather: Gather = {
@@ -60,51 +74,42 @@ function byTaps(s: ConvShape, epilogue: Epilogue, tuning: Tuning): Candidate {
   const tile = gatherTile(gather, tuning.threads);
   const order = Array.from(inFours(Array.from({ length: taps }, (_, k) => k), NO_WEIGHT));
   return {
-    cost: tile.cost,
-    plan: () =>
-      assemble(s, halo, order, inFours(tapOffsets(s, halo), 0), epilogue, tile.splits, (names, e, ySplit) => {
-        return gatherSteps(gather, names, e, tile.splits, ySplit);
-      }),
+    ...{ cost: tile.cost, splits: tile.splits, halo, order, offsets: tapOffsets(s, halo) },
+    packing: packing(s, order.length),
+    convolve: (names, epilogue, ySplit) => gatherSteps(gather, names, epilogue, tile.splits, ySplit),
   };
 }
 
-type Names = { readonly x: string; readonly packed: string; readonly taps: string; readonly y: string };
-
-function assemble(
-  s: ConvShape,
-  halo: Halo,
-  order: readonly number[],
-  taps: Uint32Array<ArrayBuffer>,
-  epilogue: Epilogue,
-  splits: number,
-  convolve: (names: Names, epilogue: Epilogue, ySplit: number) => Step[],
-): ConvLaunch {
+function assemble(s: ConvShape, way: Candidate, epilogue: Epilogue): ConvLaunch {
   const [rows, cols] = convOutput(s);
   const size = s.batch * s.filters * rows * cols;
-  const bare = isBare(halo);
-  const names = { x: bare ? "x" : "padded", packed: "packed", taps: "taps", y: splits > 1 ? "partial" : "y" };
-  const filters = s.filters / s.groups, perFilter = convTaps(s);
-  const packing: Packing = {
-    groups: s.groups,
-    filters,
-    taps: order.length,
-    perGroup: filters * perFilter,
-    perFilter,
-  };
+  const bare = isBare(way.halo), split = way.splits > 1;
+  const names = { x: bare ? "x" : "padded", packed: "packed", taps: "taps", y: split ? "partial" : "y" };
   return {
-    prepare: [packStep(packing, "w", "order", "packed")],
+    prepare: [packStep(way.packing, "w", "order", "packed")],
     steps: [
-      ...(bare ? [] : [padStep(halo, "x", "padded")]),
-      ...convolve(names, splits > 1 ? {} : epilogue, size),
-      ...(splits > 1 ? [reduceStep(size, splits, epilogue, rows * cols, s.filters)] : []),
+      ...(bare ? [] : [padStep(way.halo, "x", "padded")]),
+      ...way.convolve(names, split ? {} : epilogue, size),
+      ...(split ? [reduceStep(size, way.splits, epilogue, rows * cols, s.filters)] : []),
     ],
     scratch: {
-      packed: packedBytes(packing),
-      ...(bare ? {} : { padded: haloBytes(halo) }),
-      ...(splits > 1 ? { partial: splits * size * 4 } : {}),
+      packed: packedBytes(way.packing),
+      ...(bare ? {} : { padded: haloBytes(way.halo) }),
+      ...(split ? { partial: way.splits * size * 4 } : {}),
     },
-    tables: { order: Uint32Array.from(order), taps },
+    tables: { order: Uint32Array.from(way.order), taps: inFours(way.offsets, 0) },
   };
+}
+
+function packing(s: ConvShape, taps: number): Packing {
+  const filters = s.filters / s.groups, perFilter = convTaps(s);
+  return { groups: s.groups, filters, taps, unit: 4, perGroup: filters * perFilter, perFilter };
+}
+
+function rowsConv(s: ConvShape, { runs, x }: RowsInput): RowsConv {
+  const [rows, cols] = convOutput(s);
+  const y = outputStrides(s, rows, cols);
+  return { filters: s.filters / s.groups, groups: s.groups, runs, batch: s.batch, rows, cols, x, y };
 }
 
 function outputStrides(s: ConvShape, rows: number, cols: number): [number, number, number, number, number] {

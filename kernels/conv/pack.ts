@@ -8,26 +8,31 @@ const PACK: Program = { name: "pack convolution weights", source: pack, access: 
 /** In an order table: a tap without a weight. */
 export const NO_WEIGHT = 0xffffffff;
 
-/** Weights as [groups, taps, filters rounded up to 4]; sizes per group. */
+/** Weights as [groups, taps, filters rounded up to a multiple of `unit`]; sizes per group. */
 export interface Packing {
   readonly groups: number;
   readonly filters: number;
   readonly taps: number;
+  readonly unit: 1 | 4;
   /** Distance of two groups, and of two filters of a group, in the weight tensor. */
   readonly perGroup: number;
   readonly perFilter: number;
 }
 
 export function packedBytes(p: Packing): number {
-  return p.groups * p.taps * ceilDiv(p.filters, 4) * 16;
+  return p.groups * p.taps * packedFilters(p) * 4;
 }
 
 /** Element (g,k,f) is w[g·perGroup + f·perFilter + order[k]]; bindings: weights, order table, packed. */
 export function packStep(p: Packing, from: string, order: string, to: string): Step {
   const size = packedBytes(p) / 4;
   const grid = linearGrid(size, 64);
-  const uniforms = [size, grid[0] * 64, p.taps, p.filters, ceilDiv(p.filters, 4) * 4, p.perGroup, p.perFilter];
+  const uniforms = [size, grid[0] * 64, p.taps, p.filters, packedFilters(p), p.perGroup, p.perFilter];
   return { plan: { program: PACK, uniforms, grid }, bindings: [from, order, to] };
+}
+
+function packedFilters(p: Packing): number {
+  return ceilDiv(p.filters, p.unit) * p.unit;
 }
 
 /** Fills a table up to a multiple of four. */

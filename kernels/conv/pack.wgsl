@@ -1,5 +1,5 @@
-// Weights for indirect.wgsl and rows.wgsl: y[g,k,f] = w[g*per_group + f*per_filter + source[k]] for f < filters, else 0;
-// also 0 where source[k] = 0xffffffff. y is [groups, taps, packed]; packed = filters rounded up to 4.
+// Weights for the convolutions: y[g,k,f] = w[g*per_group + f*per_filter + source[k]] for f < filters, else 0;
+// also 0 where source[k] = 0xffffffff. y is [groups, taps, packed]; packed = filters rounded up to 4 (to 1 for single.wgsl).
 // Bindings: w, source read, y read_write.
 // Grid: one thread per element of y, rows of `row` threads.
 struct Params { size: u32, row: u32, taps: u32, filters: u32, packed: u32, per_group: u32, per_filter: u32 }

@@ -8,9 +8,11 @@ import { inFours } from "./pack.ts";
 import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
 import { filterTiles, FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS } from "./rows.ts";
 import { positions } from "./runs.ts";
+import { FEW_FILTERS } from "./single.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
 import wgrad from "./wgrad.wgsl" with { type: "text" };
 import wgradReduce from "./wgrad_reduce.wgsl" with { type: "text" };
+import wgradSingle from "./wgrad_single.wgsl" with { type: "text" };
 import wgradRows from "./wgrad_rows.wgsl" with { type: "text" };
 
 const GROUP = 64;
@@ -19,7 +21,8 @@ const GROUP = 64;
 export function planConvWgrad(shape: ConvShape, tuning: Tuning = UNTUNED): Launch {
   const s = unrolled(shape);
   const input = inputRuns(s);
-  return input && rowsCost(s, input) < tapsCost(s) ? byRows(s, input, tuning) : byTaps(s, tuning);
+  if (input && s.filters / s.groups <= FEW_FILTERS) return byRows(s, input, tuning, 1);
+  return input && rowsCost(s, input) < tapsCost(s) ? byRows(s, input, tuning, 4) : byTaps(s, tuning);
 }
 
 /** Output rows per split, such that there are about `threads` threads where `tiles` make one split. */
@@ -46,52 +49,58 @@ function tapsCost(s: ConvShape): number {
   return s.groups * cols * ceilDiv(convTaps(s), 8) * ceilDiv(s.filters / s.groups, 8) * perPixel;
 }
 
-function byRows(s: ConvShape, { halo, runs, x }: RowsInput, tuning: Tuning): Launch {
+/** By runs of taps, with threads that make 4 (or 8) filters, or 1. */
+function byRows(s: ConvShape, { halo, runs, x }: RowsInput, tuning: Tuning, unit: 1 | 4): Launch {
   const [rows, cols] = convOutput(s);
-  const filters = s.filters / s.groups, packed4 = ceilDiv(filters, 4), weights = convTaps(s);
+  const filters = s.filters / s.groups, packed = ceilDiv(filters, unit) * unit, weights = convTaps(s);
   const cols4 = ceilDiv(cols, 4), lines = s.batch * rows, count = runs.offsets.length;
   const bare = isBare(halo);
   const gradient: Halo = { ...plain(s.batch * s.filters, rows, cols), cols: cols4 * 4 };
   const bareGradient = isBare(gradient);
   const tiles = ceilDiv(count, RUNS);
-  const chunk = chunkOf(lines, tiles * ceilDiv(packed4, 2) * s.groups, tuning.threads);
+  const chunk = chunkOf(lines, tiles * s.groups * (unit === 1 ? filters : ceilDiv(filters, 8)), tuning.threads);
   const splits = ceilDiv(lines, chunk);
-  const taps = count * runs.width, split = s.groups * taps * packed4 * 4;
-  const size = s.filters * weights;
-  const grid = linearGrid(size, GROUP);
+  const taps = count * runs.width;
+  const bindings = [bareGradient ? "dy" : "padded dy", bare ? "x" : "padded", "taps", "partial"];
   const steps: Step[] = [];
   if (!bare) steps.push(padStep(halo, "x", "padded"));
   if (!bareGradient) steps.push(padStep(gradient, "dy", "padded dy"));
-  for (const { first, count: filterCount, blocks } of filterTiles(packed4)) {
-    steps.push({
-      plan: {
-        program: rowsProgram({ KW: runs.width, FB: blocks, RUNS }),
-        uniforms: [
-          ...[filters, packed4, count, s.groups, lines, chunk, rows, cols4],
-          ...[...x, tiles, filterCount, first],
-        ],
-        grid: [ceilDiv(tiles * filterCount, GROUP), s.groups, splits],
-      },
-      bindings: [bareGradient ? "dy" : "padded dy", bare ? "x" : "padded", "taps", "partial"],
-    });
+  if (unit === 1) {
+    const program = rowsProgram(wgradSingle, { KW: runs.width, RUNS });
+    const uniforms = [s.filters, filters, count, tiles, lines, chunk, rows, cols4, ...x];
+    steps.push({ plan: { program, uniforms, grid: [ceilDiv(tiles * s.filters, GROUP), 1, splits] }, bindings });
+    steps.push(orderStep(s.filters, weights, splits, 1, taps, 1));
+  } else {
+    for (const { first, count: filterCount, blocks } of filterTiles(packed / 4)) {
+      const program = rowsProgram(wgradRows, { KW: runs.width, FB: blocks, RUNS });
+      const uniforms = [
+        ...[filters, packed / 4, count, s.groups, lines, chunk, rows, cols4],
+        ...[...x, tiles, filterCount, first],
+      ];
+      steps.push({
+        plan: { program, uniforms, grid: [ceilDiv(tiles * filterCount, GROUP), s.groups, splits] },
+        bindings,
+      });
+    }
+    steps.push(orderStep(s.filters, weights, splits, filters, taps, packed));
   }
-  steps.push({
-    plan: {
-      program: REDUCE,
-      uniforms: [size, grid[0] * GROUP, splits, filters, weights, taps, packed4 * 4, split],
-      grid,
-    },
-    bindings: ["partial", "places", "y"],
-  });
   return {
     steps,
     scratch: {
       ...(bare ? {} : { padded: haloBytes(halo) }),
       ...(bareGradient ? {} : { "padded dy": haloBytes(gradient) }),
-      partial: splits * split * 4,
+      partial: splits * s.groups * taps * packed * 4,
     },
     tables: { taps: inFours(runs.offsets, 0), places: positions(runs, weights) },
   };
+}
+
+/** Adds up partial results [splits, groups, taps, packed] of `filters` per group and brings them in the weights' order. */
+function orderStep(all: number, weights: number, splits: number, filters: number, taps: number, packed: number): Step {
+  const size = all * weights;
+  const grid = linearGrid(size, GROUP);
+  const uniforms = [size, grid[0] * GROUP, splits, filters, weights, taps, packed, all / filters * taps * packed];
+  return { plan: { program: REDUCE, uniforms, grid }, bindings: ["partial", "places", "y"] };
 }
 
 function byTaps(s: ConvShape, tuning: Tuning): Launch {
@@ -146,13 +155,8 @@ function plain(planes: number, height: number, width: number): Halo {
   return { planes, height, width, rows: height, cols: width, top: 0, left: 0, phases: 1 };
 }
 
-function rowsProgram(constants: Record<string, number>): Program {
-  return {
-    name: "convolution wgrad by rows",
-    source: wgradRows,
-    constants,
-    access: ["read", "read", "read", "read_write"],
-  };
+function rowsProgram(source: string, constants: Record<string, number>): Program {
+  return { name: "convolution wgrad by rows", source, constants, access: ["read", "read", "read", "read_write"] };
 }
 
 const WGRAD: Program = { name: "convolution wgrad", source: wgrad, access: ["read", "read", "read", "read_write"] };

@@ -1,0 +1,69 @@
+import type { Plan, Program } from "../../src/gpu/types.ts";
+import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../gemm/steps.ts";
+import { linearGrid } from "../grid.ts";
+import type { GatherNames } from "./indirect.ts";
+import { NO_WEIGHT } from "./pack.ts";
+import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, type RowsConv, STORE_NS } from "./rows.ts";
+import type { Runs } from "./runs.ts";
+import source from "./single.wgsl" with { type: "text" };
+
+/** Groups of more filters than this share too many loads for a thread per filter to be the best. */
+export const FEW_FILTERS = 2;
+
+const GROUP = 64;
+
+export interface SingleTile {
+  /** Rows per thread. */
+  readonly subs: number;
+  /** Estimated, in ns of one SIMD core; to compare plans with. */
+  readonly cost: number;
+}
+
+/** The cheapest height of tile that still gives `threads` threads, or the one with most. */
+export function singleTile(r: RowsConv, threads: number): SingleTile {
+  const { width, offsets } = r.runs;
+  const lines = width > 5 ? 4 : width > 1 ? 3 : 2;
+  const candidates = [4, 2, 1].map((subs) => {
+    const count = tiles(r, subs);
+    const perRun = LOOP_NS + LOAD_NS + (subs * lines + ceilDiv(width, 4)) * LOAD4_NS + subs * 8 * width * FMA_NS;
+    const cost = count * (offsets.length * perRun + subs * 8 * STORE_NS) * Math.max(1, threads / count);
+    return { subs, cost };
+  });
+  return candidates.reduce((a, b) => b.cost < a.cost ? b : a);
+}
+
+export function singleSteps(r: RowsConv, tile: SingleTile, names: GatherNames, epilogue: Epilogue): Step[] {
+  const grid = linearGrid(tiles(r, tile.subs), GROUP);
+  const tilesH = ceilDiv(r.rows, tile.subs), tilesV = ceilDiv(r.cols, 8);
+  const uniforms = [
+    ...[r.filters * r.groups, r.filters, r.runs.offsets.length, r.batch, r.rows, r.cols, grid[0] * GROUP, tilesH],
+    ...[...r.x, tilesV],
+    ...r.y,
+  ];
+  const constants = { KW: r.runs.width, SUBS: tile.subs, ...epilogueConstants(epilogue) };
+  const plan: Plan = { program: singleProgram(constants), uniforms, grid };
+  const bias = epilogue.bias === "add" ? "bias" : names.x;
+  const residual = epilogue.residual === "add" ? "residual" : names.x;
+  return [{ plan, bindings: [names.x, names.packed, names.taps, bias, residual, names.y] }];
+}
+
+/** Each run's weights filled up to fours. */
+export function fillRuns({ width, order, offsets }: Runs): number[] {
+  const filled = ceilDiv(width, 4) * 4;
+  return offsets.flatMap((_, j) => {
+    return Array.from({ length: filled }, (_, k) => k < width ? order[j * width + k] : NO_WEIGHT);
+  });
+}
+
+function tiles(r: RowsConv, subs: number): number {
+  return ceilDiv(r.rows, subs) * ceilDiv(r.cols, 8) * r.batch * r.filters * r.groups;
+}
+
+function singleProgram(constants: Record<string, number>): Program {
+  return {
+    name: "depthwise convolution",
+    source,
+    constants,
+    access: ["read", "read", "read", "read", "read", "read_write"],
+  };
+}
