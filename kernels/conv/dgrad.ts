@@ -5,7 +5,7 @@ import expand from "./expand.wgsl" with { type: "text" };
 import { gatherSteps, gatherTile } from "./indirect.ts";
 import { unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, packStep } from "./pack.ts";
-import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
+import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
 import { rowsSteps, rowsTile } from "./rows.ts";
 import { fillRuns, singleSteps, singleTile } from "./single.ts";
 import { cutRuns, type RawRun } from "./runs.ts";
@@ -102,7 +102,7 @@ function byRows(s: ConvShape, axes: Axes, tuning: Tuning, unit: 1 | 4): Candidat
 }
 
 function byTaps(s: ConvShape, axes: Axes, tuning: Tuning): Candidate {
-  const halo = gradientHalo(s, axes);
+  const halo = filledUp(gradientHalo(s, axes));
   const filters = s.filters / s.groups, perGroup = s.channels / s.groups, [kh, kw] = s.kernel;
   let cost = 0;
   const parts = eachPhase(axes, (v, h) => {

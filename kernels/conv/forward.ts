@@ -3,7 +3,7 @@ import { type Epilogue, type Launch, type Step, type Tuning, UNTUNED } from "../
 import { type Gather, type GatherNames, gatherSteps, gatherTile } from "./indirect.ts";
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, type Packing, packStep } from "./pack.ts";
-import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
+import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
 import { type RowsConv, rowsSteps, rowsTile } from "./rows.ts";
 import { FEW_FILTERS, fillRuns, singleSteps, singleTile } from "./single.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
@@ -60,7 +60,7 @@ function bySingle(s: ConvShape, input: RowsInput, tuning: Tuning): Candidate {
 
 function byTaps(s: ConvShape, tuning: Tuning): Candidate {
   const [rows, cols] = convOutput(s);
-  const halo = inputHalo(s), plane = halo.rows * halo.cols, taps = convTaps(s);
+  const halo = filledUp(inputHalo(s)), plane = halo.rows * halo.cols, taps = convTaps(s);
   const gather: Gather = {
     filters: s.filters / s.groups,
     taps,

@@ -1,9 +1,7 @@
 import type { Program } from "../../src/gpu/types.ts";
-import type { Step } from "../gemm/steps.ts";
+import { ceilDiv, type Step } from "../gemm/steps.ts";
 import { linearGrid } from "../grid.ts";
 import source from "./pad.wgsl" with { type: "text" };
-
-const PAD: Program = { name: "pad", source, access: ["read", "read_write"] };
 
 /**
  * Planes of height × width, zero-padded (or, where negative, cropped) from `top`, `left` on to rows × phases·cols, column
@@ -20,6 +18,11 @@ export interface Halo {
   readonly phases: number;
 }
 
+/** The same with rows filled up to a multiple of 4, unless it is x as it stands. */
+export function filledUp(h: Halo): Halo {
+  return isBare(h) ? h : { ...h, cols: ceilDiv(h.cols, 4) * 4 };
+}
+
 /** True when padding would only copy. */
 export function isBare(h: Halo): boolean {
   return h.phases === 1 && h.top === 0 && h.left === 0 && h.rows === h.height && h.cols === h.width;
@@ -29,13 +32,20 @@ export function haloBytes(h: Halo): number {
   return h.planes * h.phases * h.rows * h.cols * 4;
 }
 
+/** `cols` must be a multiple of 4. */
 export function padStep(h: Halo, from: string, to: string): Step {
-  const size = haloBytes(h) / 4;
+  const size = haloBytes(h) / 16;
   const grid = linearGrid(size, 64);
-  const uniforms = [size, grid[0] * 64, h.height, h.width, h.rows, h.cols, h.top >>> 0, h.left >>> 0, h.phases];
-  return { plan: { program: PAD, uniforms, grid }, bindings: [from, to] };
+  const aligned = h.phases === 1 && h.width % 4 === 0 && h.left % 4 === 0;
+  const [top, left] = [h.top >>> 0, h.left >>> 0];
+  const uniforms = [size, grid[0] * 64, h.height, h.width, h.rows, h.cols / 4, top, left, h.phases];
+  return { plan: { program: padProgram(aligned), uniforms, grid }, bindings: [from, to] };
+}
+
+function padProgram(aligned: boolean): Program {
+  return { name: "pad", source, constants: { ALIGNED: aligned ? 1 : 0 }, access: ["read", "read_write"] };
 }
 
 export function padVariants(): Program[] {
-  return [PAD];
+  return [padProgram(false), padProgram(true)];
 }

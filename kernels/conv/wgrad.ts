@@ -5,7 +5,7 @@ import { linearGrid } from "../grid.ts";
 import biasGrad from "./bias_grad.wgsl" with { type: "text" };
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours } from "./pack.ts";
-import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
+import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
 import { filterTiles, FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS } from "./rows.ts";
 import { positions } from "./runs.ts";
 import { FEW_FILTERS } from "./single.ts";
@@ -105,7 +105,7 @@ function orderStep(all: number, weights: number, splits: number, filters: number
 
 function byTaps(s: ConvShape, tuning: Tuning): Launch {
   const [rows, cols] = convOutput(s);
-  const halo = inputHalo(s);
+  const halo = filledUp(inputHalo(s));
   const bare = isBare(halo);
   const plane = halo.rows * halo.cols;
   const filters = s.filters / s.groups, taps = convTaps(s);
