@@ -1,0 +1,27 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { bundle, openPage, type TestPage } from "./page.ts";
+
+const test = suite("library in Chromium");
+const entry = `${import.meta.dirname}/library.ts`;
+let page: TestPage;
+test.before(async () => {
+  page = await openPage();
+});
+test.after(() => page.close());
+
+test("the public library bundles without Node's or Deno's own API", async () => {
+  const text = await bundle(`${import.meta.dirname}/../../src/mod.ts`);
+  assert.not.match(text, /\bDeno\.[a-z]/);
+  assert.not.match(text, /["']node:/);
+});
+
+test("it multiplies matrices in a page", async () => {
+  const [m, k, n] = [5, 7, 3];
+  const a = Array.from({ length: m }, (_, i) => Array.from({ length: k }, (_, j) => i - 2 * j));
+  const b = Array.from({ length: k }, (_, i) => Array.from({ length: n }, (_, j) => 3 * i + j));
+  const product = a.map((row) => b[0].map((_, j) => row.reduce((sum, value, i) => sum + value * b[i][j], 0)));
+  assert.equal(await page.call<number[]>(entry, { a, b }), product.flat());
+});
+
+test.run();
