@@ -2,11 +2,13 @@ import digits from "./named/digits.yaml" with { type: "text" };
 import digitsResnet8 from "./named/digits-resnet8.yaml" with { type: "text" };
 import fashionLenet5 from "./named/fashion-lenet5.yaml" with { type: "text" };
 import mnistLenet5 from "./named/mnist-lenet5.yaml" with { type: "text" };
+import mnistLenet5Extreme from "./named/mnist-lenet5-extreme.yaml" with { type: "text" };
 
 /** Recipes that have a name, as YAML text. */
 export const named: Readonly<Record<string, string>> = {
   digits,
   "digits-resnet8": digitsResnet8,
   "mnist-lenet5": mnistLenet5,
+  "mnist-lenet5-extreme": mnistLenet5Extreme,
   "fashion-lenet5": fashionLenet5,
 };
