@@ -120,7 +120,6 @@ function regularize({ atoms }: WeighedAnatomy, linear: Linear, kept: Uint8Array,
     g,
   })).filter(({ read, made }) => read.length + made.length > 0);
   const locals = new Set(groups.flatMap(({ read }) => read));
-  if (groups.length > 0 && locals.size === 0) locals.add(0);
   const count = Math.max(1, ...groups.map(({ made }) => made.length));
   for (const { g, made } of groups) {
     locals.forEach((c) => keep(x + g * perGroup + c));

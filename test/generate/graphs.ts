@@ -153,6 +153,7 @@ function squeeze(b: Builder, d: Dice, x: string): string {
     ? b.gemm(b.flatten(hidden), { name: fresh(b, "excite"), out: b.channels(x) })
     : b.conv(hidden, { name: fresh(b, "excite"), out: b.channels(x), kernel: 1 });
   const gates = flat && d.chance(0.5) ? b.reshape(excite, [b.channels(x), 1, 1]) : excite;
+  if (d.chance(0.2)) return activation(b, d, d.chance(0.5) ? b.add(x, gates) : b.add(gates, x));
   return b.mul(x, b.sigmoid(gates));
 }
 

@@ -197,6 +197,18 @@ test("a dead branch: the sum becomes its other operand, plus a bias if the branc
   assert.is(shapeOf(constant.model, "add.table"), "3x1x1");
 });
 
+test("a dead map under a gate's sum can't go: the gate alone has no pixels", () => {
+  const graph = graphOf((b) => {
+    const x = b.conv(b.input, { name: "c", out: 3, kernel: 3, pad: 1 });
+    const g = b.conv(b.globalAveragePool(b.input), { name: "g", out: 3, kernel: 1 });
+    b.conv(b.add(x, g), { name: "out", out: 2, kernel: 3, pad: 1 });
+  });
+  const dead = { "c.weight": [0, 1, 2], "c.bias": [0, 1, 2] };
+  assert.ok(ops(shrink(zeroRows(modelOf(graph), dead)).model).includes("Add"));
+  const gate = { "g.weight": [0, 1, 2], "g.bias": [0, 1, 2] };
+  assert.is(ops(shrink(zeroRows(modelOf(graph), gate)).model), "Conv Conv");
+});
+
 test("a dead branch at the output keeps the output's name", () => {
   const graph = graphOf((b) => {
     const a = b.conv(b.input, { name: "a", out: 2, kernel: 1 });
