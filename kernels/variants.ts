@@ -1,4 +1,6 @@
 import type { Program } from "../src/gpu/types.ts";
+import { variants as conv } from "./conv/variants.ts";
+import { variants as gemm } from "./gemm/plan.ts";
 import { variants as lossCrossEntropy } from "./loss/cross_entropy.ts";
 import { variants as normBatchNorm } from "./norm/batch_norm.ts";
 import { variants as optim } from "./optim/plan.ts";
@@ -21,6 +23,8 @@ import { variants as shape } from "./shape/shape.ts";
 /** Every program that the planners can emit; tests compile them all on naga and on Tint. A planner adds its `variants` here. */
 export function variants(): Program[] {
   return [
+    conv,
+    gemm,
     lossCrossEntropy,
     normBatchNorm,
     optim,

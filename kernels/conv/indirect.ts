@@ -73,7 +73,7 @@ export function gatherSteps(g: Gather, names: GatherNames, epilogue: Epilogue, s
   });
 }
 
-function gatherProgram(constants: Record<string, number>): Program {
+export function gatherProgram(constants: Record<string, number>): Program {
   return {
     name: "indirect convolution",
     source: indirect,

@@ -100,7 +100,7 @@ export function filterTiles(blocks: number): { first: number; count: number; blo
   return tiles;
 }
 
-function rowsProgram(constants: Record<string, number>): Program {
+export function rowsProgram(constants: Record<string, number>): Program {
   return {
     name: "convolution by rows",
     source,

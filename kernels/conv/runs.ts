@@ -6,7 +6,7 @@ import { ceilDiv } from "../gemm/steps.ts";
 import { NO_WEIGHT } from "./pack.ts";
 
 /** The widest run that the shaders have registers for, and the length of the pieces that a wider one is cut into. */
-const WIDEST = 7;
+export const WIDEST = 7;
 const PIECE = 4;
 
 export interface Runs {

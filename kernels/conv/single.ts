@@ -59,7 +59,7 @@ function tiles(r: RowsConv, subs: number): number {
   return ceilDiv(r.rows, subs) * ceilDiv(r.cols, 8) * r.batch * r.filters * r.groups;
 }
 
-function singleProgram(constants: Record<string, number>): Program {
+export function singleProgram(constants: Record<string, number>): Program {
   return {
     name: "depthwise convolution",
     source,

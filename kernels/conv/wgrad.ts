@@ -7,7 +7,7 @@ import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./in
 import { inFours } from "./pack.ts";
 import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
 import { filterTiles, FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS } from "./rows.ts";
-import { positions } from "./runs.ts";
+import { positions, WIDEST } from "./runs.ts";
 import { FEW_FILTERS } from "./single.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
 import wgrad from "./wgrad.wgsl" with { type: "text" };
@@ -157,6 +157,16 @@ function plain(planes: number, height: number, width: number): Halo {
 
 function rowsProgram(source: string, constants: Record<string, number>): Program {
   return { name: "convolution wgrad by rows", source, constants, access: ["read", "read", "read", "read_write"] };
+}
+
+export function wgradVariants(): Program[] {
+  const widths = Array.from({ length: WIDEST }, (_, i) => i + 1);
+  return [
+    ...widths.map((KW) => rowsProgram(wgradRows, { KW, FB: 1, RUNS })),
+    rowsProgram(wgradRows, { KW: 1, FB: 2, RUNS }),
+    ...widths.map((KW) => rowsProgram(wgradSingle, { KW, RUNS })),
+    ...[WGRAD, REDUCE, BIAS_GRAD],
+  ];
 }
 
 const WGRAD: Program = { name: "convolution wgrad", source: wgrad, access: ["read", "read", "read", "read_write"] };

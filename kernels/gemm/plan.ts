@@ -2,7 +2,7 @@ import type { Plan, Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import gemm from "./gemm.wgsl" with { type: "text" };
 import reduce from "./reduce.wgsl" with { type: "text" };
-import { ceilDiv, type Epilogue, epilogueConstants, type Launch, type Step } from "./steps.ts";
+import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "./steps.ts";
 
 /** Which dimension of a matrix lies contiguous in memory: the summed one, or the one that the output keeps. */
 export type Contiguous = "k" | "rows";
@@ -91,4 +91,16 @@ function gemmProgram(constants: Record<string, number>): Program {
 
 function reduceProgram(constants: Record<string, number>): Program {
   return { name: "reduce partial sums", source: reduce, constants, access: ["read", "read", "read", "read_write"] };
+}
+
+/** Every constant with each of its values: loads, tiles and epilogues change one at a time. */
+export function variants(): Program[] {
+  const plain = epilogueConstants({});
+  const loads = [0, 1, 2].flatMap((a) => [0, 1, 2].map((b) => ({ A_MODE: a, B_MODE: b, BM: 1, BN: 1 })));
+  const tiles = [[1, 2], [2, 1], [2, 2]].map(([bm, bn]) => ({ A_MODE: 0, B_MODE: 0, BM: bm, BN: bn }));
+  return [
+    ...[...loads, ...tiles].map((constants) => gemmProgram({ ...constants, ...plain })),
+    ...EPILOGUES.slice(1).map((e) => gemmProgram({ A_MODE: 0, B_MODE: 0, BM: 1, BN: 1, ...epilogueConstants(e) })),
+    ...EPILOGUES.map((e) => reduceProgram(epilogueConstants(e))),
+  ];
 }

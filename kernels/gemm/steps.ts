@@ -36,6 +36,13 @@ export function epilogueConstants(e: Epilogue): Record<string, number> {
   };
 }
 
+/** Epilogues that together have every value of every part, the empty one first. */
+export const EPILOGUES: readonly Epilogue[] = [
+  {},
+  { bias: "add", residual: "none", activation: "relu" },
+  { bias: "add", residual: "add", activation: "relu6" },
+];
+
 /** What a planner may know about the device. */
 export interface Tuning {
   /** Threads wanted at least: a launch with fewer leaves the device idle, so long sums are split. */

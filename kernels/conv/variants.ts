@@ -1,0 +1,30 @@
+import type { Program } from "../../src/gpu/types.ts";
+import { epilogueConstants, EPILOGUES } from "../gemm/steps.ts";
+import { dgradVariants } from "./dgrad.ts";
+import { gatherProgram } from "./indirect.ts";
+import { packVariants } from "./pack.ts";
+import { padVariants } from "./pad.ts";
+import { rowsProgram } from "./rows.ts";
+import { WIDEST } from "./runs.ts";
+import { singleProgram } from "./single.ts";
+import { wgradVariants } from "./wgrad.ts";
+
+/**
+ * Every constant with each of its values, not every combination: run widths, tiles and epilogues change one at a time,
+ * the others at their smallest (a software device takes a second to compile a large tile).
+ */
+export function variants(): Program[] {
+  const widths = Array.from({ length: WIDEST }, (_, i) => i + 1);
+  const plain = epilogueConstants({}), others = EPILOGUES.slice(1).map(epilogueConstants);
+  return [
+    ...widths.map((KW) => rowsProgram({ KW, FB: 1, SUBS: 1, ...plain })),
+    ...[[1, 2], [2, 4]].map(([FB, SUBS]) => rowsProgram({ KW: 1, FB, SUBS, ...plain })),
+    ...others.map((e) => rowsProgram({ KW: 1, FB: 1, SUBS: 1, ...e })),
+    ...widths.map((KW) => singleProgram({ KW, SUBS: 1, ...plain })),
+    ...[2, 4].map((SUBS) => singleProgram({ KW: 1, SUBS, ...plain })),
+    ...others.map((e) => singleProgram({ KW: 1, SUBS: 1, ...e })),
+    ...[1, 2].map((FB) => gatherProgram({ FB, ...plain })),
+    ...others.map((e) => gatherProgram({ FB: 1, ...e })),
+    ...[...wgradVariants(), ...dgradVariants(), ...packVariants(), ...padVariants()],
+  ];
+}
