@@ -39,6 +39,7 @@ export function epilogueConstants(e: Epilogue): Record<string, number> {
 /** Epilogues that together have every value of every part, the empty one first. */
 export const EPILOGUES: readonly Epilogue[] = [
   {},
+  { bias: "none", residual: "add", activation: "none" },
   { bias: "add", residual: "none", activation: "relu" },
   { bias: "add", residual: "add", activation: "relu6" },
 ];
