@@ -1,0 +1,243 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Builder } from "../../src/graph/build.ts";
+import { OPS } from "../../src/graph/execute.ts";
+import type { OpName } from "../../src/graph/types.ts";
+import { fill } from "../../src/tensor/ops/inplace.ts";
+import { Tape } from "../../src/tensor/tape.ts";
+import { testGpu } from "../gpu.ts";
+import { caseModel, checkMidGraph, type GraphCase } from "../oracle/mid_graph.ts";
+
+const test = suite("execute: every operator mid-graph against float64");
+
+type Build = GraphCase["build"];
+type Cases = Readonly<Record<string, readonly [shape: readonly number[], build: Build]>>;
+
+const unary = (build: (b: Builder, x: string) => string): Build => (b, branch) => build(b, branch());
+const conv = (options: Partial<Parameters<Builder["conv"]>[1]>): Build =>
+  unary((b, x) => b.conv(x, { name: "w", out: 3, kernel: 3, ...options }));
+const columns = (options: Partial<Parameters<Builder["columnConv"]>[1]>): Build =>
+  unary((b, x) => b.columnConv(x, { name: "w", out: 3, kernel: 3, taps: [0, 5, 7, 10, 17], ...options }));
+const pooled = (op: "maxPool" | "averagePool", options: Parameters<Builder["averagePool"]>[1]): Build =>
+  unary((b, x) => b[op](x, options));
+const sliced = (options: Parameters<Builder["slice"]>[1]): Build => unary((b, x) => b.slice(x, options));
+
+/** Keyed by operator, so that one without a case doesn't compile; the first test asks the same at run time. */
+const CASES: Readonly<Record<OpName, Cases>> = {
+  Conv: {
+    "3×3, padded": [[2, 3, 7, 5], conv({ out: 5, pad: 1 })],
+    "3×2, strides and pads uneven, dilated": [
+      [3, 2, 9, 8],
+      conv({ kernel: [3, 2], stride: [2, 1], pad: [1, 0, 2, 1], dilation: [2, 3], bias: false }),
+    ],
+    "two groups": [[2, 4, 5, 5], conv({ out: 6, pad: 1, group: 2 })],
+    "depthwise": [[2, 5, 7, 7], conv({ out: 5, pad: 1, group: 5 })],
+    "depthwise, twice the filters, stride 2": [[1, 3, 7, 6], conv({ out: 6, pad: 1, group: 3, stride: 2 })],
+    "1×1, stride 2": [[3, 5, 5, 7], conv({ out: 7, kernel: 1, stride: 2, bias: false })],
+    "1×1 maps": [[2, 3, 1, 1], conv({ pad: 1 })],
+    "5×5 on 13 columns, one sample": [[1, 1, 6, 13], conv({ out: 4, kernel: 5, pad: 2 })],
+    "29 columns": [[1, 2, 3, 29], conv({ pad: 1 })],
+    "two readers": [
+      [2, 3, 4, 4],
+      unary((b, x) => {
+        const y = b.conv(x, { name: "w", out: 3, kernel: 3, pad: 1 });
+        return b.add(b.tanh(y), b.mul(y, x));
+      }),
+    ],
+  },
+  ColumnConv: {
+    "padded": [[2, 2, 6, 5], columns({ pad: 1 })],
+    "strides, dilation": [[2, 2, 7, 9], columns({ stride: [2, 1], dilation: [1, 2], pad: [2, 1, 0, 2], bias: false })],
+    "one tap": [[2, 2, 5, 5], columns({ taps: [13] })],
+    "rank 2": [[3, 7], columns({ kernel: 1, taps: [1, 2, 6] })],
+  },
+  Gemm: {
+    "7 to 5": [[3, 7], unary((b, x) => b.gemm(x, { name: "w", out: 5 }))],
+    "29 to 13, no bias": [[5, 29], unary((b, x) => b.gemm(x, { name: "w", out: 13, bias: false }))],
+    "1 to 1, one sample": [[1, 1], unary((b, x) => b.gemm(x, { name: "w", out: 1 }))],
+  },
+  BatchNormalization: {
+    "maps": [[3, 3, 5, 7], unary((b, x) => b.batchNorm(b.tanh(x), { name: "bn" }))],
+    "rank 2": [[7, 5], unary((b, x) => b.batchNorm(b.tanh(x), { name: "bn", epsilon: 1e-3 }))],
+    "two in a row": [
+      [2, 4, 3, 3],
+      unary((b, x) => b.batchNorm(b.tanh(b.batchNorm(b.sigmoid(x), { name: "a" })), { name: "b" })),
+    ],
+  },
+  Relu: {
+    "maps": [[2, 3, 5, 5], unary((b, x) => b.relu(x))],
+    "rank 2": [[3, 7], unary((b, x) => b.relu(x))],
+  },
+  Clip: {
+    "to [0, 6]": [[2, 3, 5, 5], unary((b, x) => b.relu6(b.mul(x, b.param("wide", [3], "table"))))],
+    "on one side": [[2, 3, 3, 5], unary((b, x) => b.node("Clip", [x], { max: 0.5 }))],
+    "to [-0.5, 1]": [[3, 7], unary((b, x) => b.node("Clip", [x], { min: -0.5, max: 1 }))],
+  },
+  Gelu: {
+    "exact": [[2, 3, 5, 5], unary((b, x) => b.gelu(x))],
+    "by tanh": [[2, 3, 5, 5], unary((b, x) => b.gelu(x, "tanh"))],
+  },
+  Sigmoid: { "maps": [[2, 3, 5, 5], unary((b, x) => b.sigmoid(x))] },
+  Tanh: { "maps": [[2, 3, 5, 5], unary((b, x) => b.tanh(x))] },
+  Add: { ...meeting("add") },
+  Mul: { ...meeting("mul") },
+  MaxPool: {
+    "2×2": [[2, 3, 6, 8], pooled("maxPool", { kernel: 2 })],
+    "2×2, odd maps": [[2, 3, 7, 5], pooled("maxPool", { kernel: 2 })],
+    "3×2, overlapping, padded": [
+      [2, 2, 7, 7],
+      pooled("maxPool", { kernel: [3, 2], stride: [2, 1], pad: [1, 0, 2, 1] }),
+    ],
+  },
+  AveragePool: {
+    "2×2": [[2, 3, 6, 8], pooled("averagePool", { kernel: 2 })],
+    "3×3, padded, of what is inside": [[2, 2, 7, 5], pooled("averagePool", { kernel: 3, stride: 2, pad: 1 })],
+    "3×2, padded, of the window": [
+      [2, 2, 5, 7],
+      pooled("averagePool", { kernel: [3, 2], stride: 1, pad: [1, 1, 1, 0], countIncludePad: true }),
+    ],
+  },
+  GlobalAveragePool: {
+    "odd maps": [[2, 3, 5, 7], unary((b, x) => b.globalAveragePool(x))],
+    "1×1 maps": [[3, 5, 1, 1], unary((b, x) => b.globalAveragePool(x))],
+  },
+  Flatten: { "maps": [[2, 3, 5, 3], unary((b, x) => b.tanh(b.flatten(x)))] },
+  Reshape: {
+    "to rank 2": [[2, 3, 5, 2], unary((b, x) => b.reshape(x, [-1]))],
+    "to other maps, read twice": [
+      [2, 3, 4, 5],
+      unary((b, x) => b.add(b.reshape(x, [6, 2, 5]), b.reshape(b.tanh(x), [6, 2, 5]))),
+    ],
+  },
+  Concat: {
+    "two": [[2, 3, 5, 3], (b, branch) => b.concat([branch(), b.tanh(branch())])],
+    "three, one of them twice": [[3, 2, 3, 3], (b, branch) => {
+      const x = branch();
+      return b.concat([x, branch(), x]);
+    }],
+    "rank 2": [[3, 5], (b, branch) => b.concat([branch(), branch()])],
+  },
+  Slice: {
+    "channels": [[2, 7, 3, 5], sliced({ axes: [1], starts: [1], ends: [6], steps: [2] })],
+    "every second pixel": [[2, 3, 7, 5], sliced({ axes: [2, 3], starts: [0, 1], ends: [7, 5], steps: [2, 2] })],
+    "from the end, rank 2": [[3, 11], sliced({ axes: [-1], starts: [-7], ends: [-2] })],
+  },
+  Pad: {
+    "channels": [[2, 3, 3, 5], unary((b, x) => b.pad(x, [0, 2, 0, 0], [0, 1, 0, 0]))],
+    "maps": [[2, 2, 3, 5], unary((b, x) => b.pad(x, [0, 0, 1, 0], [0, 0, 2, 3]))],
+    "rank 2": [[3, 5], unary((b, x) => b.pad(x, [0, 1], [0, 3]))],
+  },
+  Gather: {
+    "some twice, some never": [[2, 5, 3, 5], unary((b, x) => b.gather(x, [4, 0, 4, 2, 4, 0]))],
+    "rank 2": [[3, 7], unary((b, x) => b.gather(x, [6, 1, 1]))],
+  },
+  Dropout: {
+    "half": [[2, 3, 5, 7], unary((b, x) => b.dropout(x, 0.5))],
+    "a tenth, rank 2": [[5, 13], unary((b, x) => b.dropout(x, 0.1, "other"))],
+    "none": [[3, 5], unary((b, x) => b.dropout(x, 0))],
+  },
+  Identity: { "maps": [[2, 3, 5, 3], unary((b, x) => b.identity(x))] },
+  BorderBias: {
+    "3×3 regions": [
+      [2, 3, 5, 4],
+      unary((b, x) => b.borderBias(x, { name: "border", rows: [0, 1, 1, 1, 2], cols: [0, 1, 1, 2] })),
+    ],
+    "2×1 regions, out of order": [
+      [3, 2, 3, 5],
+      unary((b, x) => b.borderBias(x, { name: "border", rows: [1, 0, 1], cols: [0, 0, 0, 0, 0] })),
+    ],
+  },
+};
+
+/** The ways in which two values meet. */
+function meeting(op: "add" | "mul"): Cases {
+  const gate = (rank: 2 | 4): Build => (b, branch) => {
+    const pooled = b.globalAveragePool(branch());
+    return b[op](branch(), rank === 4 ? pooled : b.flatten(pooled));
+  };
+  const param = (shape: (channels: number) => number[]): Build => (b, branch) => {
+    const x = branch();
+    return b[op](b.param("p", shape(b.channels(x)), "table"), x);
+  };
+  return {
+    "same": [[2, 3, 5, 3], (b, branch) => b[op](branch(), b.tanh(branch()))],
+    "with itself": [[2, 3, 5, 3], unary((b, x) => b[op](x, x))],
+    "a gate [N,C,1,1]": [[2, 3, 5, 3], gate(4)],
+    "a gate [N,C]": [[2, 3, 5, 3], gate(2)],
+    "a gate first": [[2, 3, 5, 3], (b, branch) => b[op](b.globalAveragePool(branch()), branch())],
+    "[N,C] and 1×1 maps": [[3, 5, 1, 1], (b, branch) =>
+      b.conv(b[op](b.flatten(branch()), branch()), {
+        name: "w",
+        out: 3,
+        kernel: 1,
+      })],
+    "a parameter [C], rank 2": [[4, 7], param((c) => [c])],
+    "a parameter [C,1,1]": [[2, 3, 5, 3], param((c) => [c, 1, 1])],
+    "a parameter [1,C,1,1], one sample of 1×1 maps": [[1, 3, 1, 1], param((c) => [1, c, 1, 1])],
+  };
+}
+
+const all: readonly GraphCase[] = Object.entries(CASES).flatMap(([op, cases]) =>
+  Object.entries(cases).map(([name, [shape, build]]) => ({ op: op as OpName, name, shape, build }))
+);
+
+test("every operator has a case", () => {
+  for (const op of Object.keys(OPS)) {
+    const cases = all.filter((item) => item.op === op);
+    assert.ok(cases.length > 0, `${op} has no case`);
+    for (const item of cases) {
+      assert.ok(caseModel(item).graph.nodes.some((node) => node.op === op), `${op} "${item.name}" holds no ${op}`);
+    }
+  }
+});
+
+for (const op of Object.keys(CASES) as OpName[]) {
+  test(`${op}: values and gradients, in training and evaluation`, async () => {
+    const gpu = await testGpu();
+    for (const item of all.filter((item) => item.op === op)) {
+      await checkMidGraph(item, "train");
+      // Constant tables stay on the device after the first time.
+      const live = gpu.stats().liveBuffers;
+      await checkMidGraph(item, "eval");
+      assert.is(gpu.stats().liveBuffers, live, `${item.op} ${item.name}: every buffer is given back`);
+    }
+  });
+}
+
+test("an operator that ignores the gradient from above is caught, whichever it is", async () => {
+  for (const item of Object.keys(CASES).map((op) => all.find((item) => item.op === op)!)) {
+    // Identity has no backward function to spoil.
+    if (item.op === "Identity") continue;
+    const restore = ignoreUpstream(item.op);
+    try {
+      await checkMidGraph(item, "train");
+    } catch {
+      continue;
+    } finally {
+      restore();
+    }
+    assert.unreachable(`${item.op} "${item.name}" passed though it ignored its gradient`);
+  }
+});
+
+/** Makes every execution of `op` take its output's gradient for ones. Returns what undoes it. */
+function ignoreUpstream(op: OpName): () => void {
+  const table = OPS as Record<OpName, typeof OPS[OpName]>;
+  const honest = table[op];
+  table[op] = (ctx, node, inputs) => {
+    const { tape } = ctx;
+    tape.record = (read, output, backward) =>
+      Tape.prototype.record.call(tape, read, output, (dy) => {
+        fill(tape.gpu, dy, 1);
+        backward(dy);
+      });
+    try {
+      return honest(ctx, node, inputs);
+    } finally {
+      Reflect.deleteProperty(tape, "record");
+    }
+  };
+  return () => table[op] = honest;
+}
+
+test.run();
