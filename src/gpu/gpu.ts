@@ -7,16 +7,19 @@
  * `queue.writeBuffer` runs before the submit that follows it).
  */
 import { type AdapterInfo, openDevice, type OpenOptions } from "./adapter.ts";
+import { BindGroupCache } from "./bindgroups.ts";
 import { BufferPool, type BufferStats, type GpuBuffer, type Slice } from "./buffers.ts";
+import { deviceTiming, TimestampPair, type Timing, wallTiming } from "./clock.ts";
 import { DeviceLostError, GpuError } from "./errors.ts";
 import { type Pipeline, PipelineCache } from "./pipelines.ts";
+import { StagingPool } from "./staging.ts";
 import type { Plan } from "./types.ts";
 
 export type { GpuBuffer, Slice } from "./buffers.ts";
+export type { Timing } from "./clock.ts";
 
 const SLOT_BYTES = 256;
 const SUBMIT_EVERY = 64;
-const BIND_GROUPS_KEPT = 4096;
 
 export interface GpuOptions extends OpenOptions {
   /** Wrap every submit in an error scope (slower): an error then names the kernels of that submit. */
@@ -31,24 +34,14 @@ export interface GpuStats extends BufferStats {
   readonly pipelines: number;
 }
 
-/** What a timed recording took. `quantumMs` is the smallest step that the clock can show. */
-export interface Timing {
-  readonly ms: number;
-  readonly clock: "gpu timestamps" | "wall clock";
-  readonly quantumMs: number;
-}
-
-/** Deno polls a pending map about every 10 ms, so a wall-clock time that ends in a read has that grain. */
-const WALL_QUANTUM_MS = 10;
-
 export class Gpu {
   readonly #device: GPUDevice;
   readonly #pool: BufferPool;
   readonly #pipelines: PipelineCache;
-  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  readonly #bindGroups: BindGroupCache;
   readonly #uniforms: GPUBuffer;
   readonly #uniformWords = new Uint32Array(SUBMIT_EVERY * SLOT_BYTES / 4);
-  readonly #staging = new Map<number, GPUBuffer[]>();
+  readonly #staging: StagingPool;
   readonly #debug: boolean;
   readonly #dynamicOffsets: boolean;
   readonly #lost: Promise<never>;
@@ -63,7 +56,7 @@ export class Gpu {
   #dispatches = 0;
   #submits = 0;
   #closed = false;
-  #timestamps: { set: GPUQuerySet; resolved: GPUBuffer } | undefined;
+  #timestamps: TimestampPair | undefined;
 
   private constructor(device: GPUDevice, readonly info: AdapterInfo, options: GpuOptions) {
     this.#device = device;
@@ -76,6 +69,8 @@ export class Gpu {
       size: SUBMIT_EVERY * SLOT_BYTES,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
+    this.#bindGroups = new BindGroupCache(device, this.#uniforms, SLOT_BYTES);
+    this.#staging = new StagingPool(device);
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       this.#failure ??= new GpuError((event as GPUUncapturedErrorEvent).error.message);
@@ -152,9 +147,11 @@ export class Gpu {
     if (pipeline.fresh) this.#fresh.push({ pipeline, what });
     const slot = this.#recorded++;
     this.#uniformWords.set(uniforms, slot * SLOT_BYTES / 4);
+    const offset = slot * SLOT_BYTES;
+    const group = this.#bindGroups.get(pipeline, bindings, this.#dynamicOffsets ? 0 : offset);
     const pass = this.#insidePass();
     pass.setPipeline(pipeline.native);
-    pass.setBindGroup(0, this.#bindGroup(pipeline, bindings, slot), this.#dynamicOffsets ? [slot * SLOT_BYTES] : []);
+    pass.setBindGroup(0, group, this.#dynamicOffsets ? [offset] : []);
     pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
     for (const binding of bindings) this.#touched.add(binding.buffer);
     this.#dispatches++;
@@ -191,7 +188,7 @@ export class Gpu {
   /** Reads the slices in one wait (a wait costs ~10 ms in Deno however much it reads). */
   async readMany(slices: readonly Slice[]): Promise<ArrayBuffer[]> {
     if (this.#failure) throw this.#failure;
-    const stagings = slices.map((slice) => this.#takeStaging(roundUp4(slice.byteLength)));
+    const stagings = slices.map((slice) => this.#staging.take(slice.byteLength));
     slices.forEach((slice, i) => {
       this.#touched.add(slice.buffer);
       this.#outsidePass().copyBufferToBuffer(
@@ -213,12 +210,7 @@ export class Gpu {
       await this.#settle();
       throw error;
     }
-    const results = slices.map((slice, i) => {
-      const bytes = stagings[i].getMappedRange(0, roundUp4(slice.byteLength)).slice(0, slice.byteLength);
-      stagings[i].unmap();
-      this.#staging.get(stagings[i].size)!.push(stagings[i]);
-      return bytes;
-    });
+    const results = slices.map((slice, i) => this.#staging.collect(stagings[i], slice.byteLength));
     await this.#settle();
     return results;
   }
@@ -239,32 +231,19 @@ export class Gpu {
     if (!this.features.has("timestamp-query")) {
       record();
       await this.sync();
-      return { ms: performance.now() - start, clock: "wall clock", quantumMs: WALL_QUANTUM_MS };
+      return wallTiming(performance.now() - start);
     }
-    const { set, resolved } = this.#timestamps ??= {
-      set: this.#device.createQuerySet({ type: "timestamp", count: 2 }),
-      resolved: this.#device.createBuffer({ size: 256, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC }),
-    };
-    this.#outsidePass().beginComputePass({ timestampWrites: { querySet: set, beginningOfPassWriteIndex: 0 } }).end();
+    const timestamps = this.#timestamps ??= new TimestampPair(this.#device);
+    timestamps.begin(this.#outsidePass());
     record();
-    const encoder = this.#outsidePass();
-    encoder.beginComputePass({ timestampWrites: { querySet: set, endOfPassWriteIndex: 1 } }).end();
-    encoder.resolveQuerySet(set, 0, 2, resolved, 0);
-    const staging = this.#takeStaging(16);
-    encoder.copyBufferToBuffer(resolved, 0, staging, 0, 16);
+    const staging = this.#staging.take(16);
+    timestamps.end(this.#outsidePass(), staging);
     this.flush();
     await Promise.race([staging.mapAsync(GPUMapMode.READ), this.#lost]);
     const wallMs = performance.now() - start;
-    const [from, to] = new BigUint64Array(staging.getMappedRange(0, 16).slice(0));
-    staging.unmap();
-    this.#staging.get(staging.size)!.push(staging);
+    const bytes = this.#staging.collect(staging, 16);
     await this.#settle();
-    const ms = Number(to - from) / 1e6;
-    // Some drivers give raw ticks or nothing: a time that is 0 or longer than the wall's cannot be in nanoseconds.
-    const plausible = ms > 0 && ms <= wallMs * 1.02 + 0.1;
-    return plausible
-      ? { ms, clock: "gpu timestamps", quantumMs: timestampQuantumMs() }
-      : { ms: wallMs, clock: "wall clock", quantumMs: WALL_QUANTUM_MS };
+    return deviceTiming(bytes, wallMs);
   }
 
   stats(): GpuStats {
@@ -330,6 +309,10 @@ export class Gpu {
     if (grid.some((n) => n > limit)) {
       throw new GpuError(`${what} wants a grid of ${grid.join("×")} workgroups; at most ${limit} per dimension`);
     }
+    const written = new Set(bindings.filter((_, i) => program.access[i] === "read_write").map((b) => b.buffer));
+    if (written.size > 0 && bindings.some((b, i) => program.access[i] === "read" && written.has(b.buffer))) {
+      throw new GpuError(`${what} binds one buffer both to read and to write: copy, or use another output`);
+    }
     const widest = this.limits.maxStorageBufferBindingSize;
     for (const { byteLength } of bindings) {
       if (byteLength > widest) {
@@ -338,33 +321,6 @@ export class Gpu {
         );
       }
     }
-  }
-
-  #bindGroup(pipeline: Pipeline, bindings: readonly Slice[], slot: number): GPUBindGroup {
-    const uniformOffset = this.#dynamicOffsets ? 0 : slot * SLOT_BYTES;
-    let key = `${pipeline.layoutKey}${uniformOffset}`;
-    for (const b of bindings) key += `,${b.buffer.id}:${b.byteOffset}:${b.byteLength}`;
-    let group = this.#bindGroups.get(key);
-    if (group) {
-      // Re-inserting keeps the map in order of last use.
-      this.#bindGroups.delete(key);
-    } else {
-      group = this.#device.createBindGroup({
-        layout: pipeline.layout,
-        entries: [
-          { binding: 0, resource: { buffer: this.#uniforms, offset: uniformOffset, size: SLOT_BYTES } },
-          ...bindings.map((b, i) => ({
-            binding: i + 1,
-            resource: { buffer: b.buffer.native, offset: b.byteOffset, size: roundUp4(b.byteLength) },
-          })),
-        ],
-      });
-      if (this.#bindGroups.size >= BIND_GROUPS_KEPT) {
-        this.#bindGroups.delete(this.#bindGroups.keys().next().value!);
-      }
-    }
-    this.#bindGroups.set(key, group);
-    return group;
   }
 
   #insidePass(): GPUComputePassEncoder {
@@ -378,19 +334,6 @@ export class Gpu {
     this.#pass = undefined;
     return this.#encoder ??= this.#device.createCommandEncoder();
   }
-
-  #takeStaging(bytes: number): GPUBuffer {
-    const size = 2 ** Math.ceil(Math.log2(Math.max(256, bytes)));
-    let free = this.#staging.get(size);
-    if (!free) this.#staging.set(size, free = []);
-    return free.pop() ??
-      this.#device.createBuffer({ label: "staging", size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-  }
-}
-
-/** Chrome rounds timestamps to 65,536 ns unless its developer features are on; native runtimes give nanoseconds. */
-function timestampQuantumMs(): number {
-  return "Deno" in globalThis ? 1e-6 : 0.065536;
 }
 
 function roundUp4(bytes: number): number {
