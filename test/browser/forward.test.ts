@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { prepareEnvironment } from "../../src/cli/environment.ts";
-import forward from "./forward.ts";
+import forward from "../pages/forward.ts";
 import { openPage, type TestPage } from "./page.ts";
 
 const test = suite("forward pass in Chromium");
@@ -14,7 +14,7 @@ test.after(() => page.close());
 test("the digits net gives the logits that it gives in Deno", async () => {
   prepareEnvironment();
   const here = await forward();
-  const there = await page.call<number[]>(`${import.meta.dirname}/forward.ts`);
+  const there = await page.call<number[]>(`${import.meta.dirname}/../pages/forward.ts`);
   assert.is(there.length, here.length);
   assert.ok(Math.max(...here.map(Math.abs)) > 0.05, "logits that are all about zero would agree too easily");
   const worst = Math.max(...here.map((value, i) => Math.abs(value - there[i])));

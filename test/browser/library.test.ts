@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { bundle, openPage, type TestPage } from "./page.ts";
 
 const test = suite("library in Chromium");
-const entry = `${import.meta.dirname}/library.ts`;
+const entry = `${import.meta.dirname}/../pages/library.ts`;
 let page: TestPage;
 test.before(async () => {
   page = await openPage();

@@ -2,8 +2,8 @@
 export interface Shader {
   readonly name: string;
   readonly code: string;
-  /** "r" or "w" per storage binding. */
-  readonly access: string;
+  /** "r" or "w" per storage binding. Without it the text is checked, and no pipeline made. */
+  readonly access?: string;
 }
 
 export interface Refusal {
@@ -25,19 +25,25 @@ export default async function compile(shaders: readonly Shader[]): Promise<Refus
   return refusals.filter((found) => found !== undefined);
 }
 
-async function refusal(device: GPUDevice, { name, code, access }: Shader): Promise<Refusal | undefined> {
+async function refusal(device: GPUDevice, shader: Shader): Promise<Refusal | undefined> {
+  const { name, code } = shader;
   device.pushErrorScope("validation");
   const module = device.createShaderModule({ label: name, code });
-  const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout(device, access)] });
   const scope = device.popErrorScope();
-  const refused = await device.createComputePipelineAsync({
-    label: name,
-    layout: pipelineLayout,
-    compute: { module, entryPoint: "main" },
-  }).then(() => undefined, (error: Error) => error.message);
+  const refused = shader.access === undefined ? undefined : await pipelineError(device, module, name, shader.access);
   const error = (await module.getCompilationInfo()).messages.find(({ type }) => type === "error");
   const message = error ? `line ${error.lineNum}: ${error.message}` : (await scope)?.message ?? refused;
   return message === undefined ? undefined : { name, message };
+}
+
+async function pipelineError(device: GPUDevice, module: GPUShaderModule, label: string, access: string) {
+  const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout(device, access)] });
+  const pipeline = device.createComputePipelineAsync({
+    label,
+    layout: pipelineLayout,
+    compute: { module, entryPoint: "main" },
+  });
+  return await pipeline.then(() => undefined, (error: Error) => error.message);
 }
 
 /** Group 0 as the engine lays it out: uniforms first, then the storage buffers. */
