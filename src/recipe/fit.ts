@@ -26,7 +26,7 @@ export interface FitOptions {
   /** Epochs after which the schedule starts anew; default: all of them. */
   readonly period?: number;
   /** Names this phase within its stage in the checkpoint. */
-  readonly phase: Readonly<Record<string, number | string>>;
+  readonly phase: Phase;
   /** What else happens beside training (ADMM). */
   readonly companion?: (state: TrainState, optimizer: Updater) => Companion;
 }
@@ -45,8 +45,10 @@ export interface Companion {
   dispose(): void;
 }
 
+export type Phase = Readonly<Record<string, number | string>>;
+
 interface Cursor {
-  readonly phase: Readonly<Record<string, number | string>>;
+  readonly phase: Phase;
   readonly epoch: number;
   /** The run's count of epochs when this one began. */
   readonly number?: number;
@@ -55,7 +57,7 @@ interface Cursor {
 }
 
 /** The phase that a saved stage was in, if it was training. */
-export function savedPhase(progress: StageProgress | undefined): Cursor["phase"] | undefined {
+export function savedPhase(progress: StageProgress | undefined): Phase | undefined {
   return (progress?.cursor as Cursor | undefined)?.phase;
 }
 
@@ -77,6 +79,15 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
     if (!cursor) await companion?.start();
     const period = options.period ?? options.epochs;
     let accuracy: number | undefined;
+    const divergedAt = (epoch: number, lr: number) =>
+      diverged({
+        stage: options.label,
+        epoch,
+        epochs: options.epochs,
+        lr,
+        base: options.optimizer.lr,
+        pulled: companion !== undefined,
+      });
     for (let epoch = cursor?.epoch ?? 0; epoch < options.epochs; epoch++) {
       const number = cursor?.number ?? ctx.state.epoch++;
       const lr = (fraction: number) =>
@@ -108,12 +119,12 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
               text: `epoch ${epoch + 1}/${options.epochs}`,
             }),
         });
-        if (!result.finite) {
-          throw diverged(options.label, epoch, options.epochs, lr(result.batch * recipe.batch / data.train.count));
-        }
+        if (!result.finite) throw divergedAt(epoch, lr((result.batch - 1) * recipe.batch / data.train.count));
         cursor = undefined;
         const more = await companion?.afterEpoch(epoch);
         const validation = await evaluate(gpu, state.graph, state.params, data.validation);
+        // The last steps can blow the weights up without any training loss telling.
+        if (!Number.isFinite(validation.loss)) throw divergedAt(epoch, lr(1 - recipe.batch / data.train.count));
         accuracy = validation.accuracy;
         ui.update((epoch + 1) * 1000, {
           loss: result.lossSum / result.samples,
@@ -132,7 +143,11 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
         await saveAt(epoch + 1, undefined, EPOCH_START);
         if (ctx.signal?.aborted) throw new Interrupted("stopped");
       } catch (error) {
-        if (error instanceof Interrupted && error.cause) await saveAt(epoch, number, error.cause as EpochProgress);
+        if (error instanceof Interrupted && error.cause) {
+          const reached = error.cause as EpochProgress;
+          if (!Number.isFinite(reached.lossSum)) throw divergedAt(epoch, lr(0));
+          await saveAt(epoch, number, reached);
+        }
         throw error;
       }
     }
@@ -160,7 +175,7 @@ async function snapshot(
   state: TrainState,
   optimizer: Updater,
   companion: Companion | undefined,
-  at: { phase: Cursor["phase"]; epoch: number; number: number | undefined; progress: EpochProgress },
+  at: { phase: Phase; epoch: number; number: number | undefined; progress: EpochProgress },
 ): Promise<[unknown, Map<string, HostTensor>]> {
   const tensors = new Map<string, HostTensor>();
   for (const [name, tensor] of await state.download()) tensors.set(`param/${name}`, tensor);

@@ -7,6 +7,7 @@ import { identityMap } from "../graph/indexmap.ts";
 import { initialise } from "../graph/initialise.ts";
 import type { Graph } from "../graph/types.ts";
 import { createModel } from "../models/zoo.ts";
+import { Interrupted } from "../train/errors.ts";
 import { EquivalenceError } from "../graph/equivalence.ts";
 import type { Report } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
@@ -28,6 +29,8 @@ export interface RunOptions {
   readonly resume: boolean;
   readonly signal?: AbortSignal;
   readonly ui: Ui;
+  /** The device to work on, which stays open; default: one of the run's own. */
+  readonly gpu?: Gpu;
   /** For the report: "secateur 0.1.0", its commit, the command line. */
   readonly tool: string;
   readonly commit: string;
@@ -45,7 +48,8 @@ export async function runPrune(options: RunOptions): Promise<Report> {
   const saved = options.resume ? await loadRun(store, dir, recipeHash) : undefined;
   const data = await options.loadData(recipe.data, ui);
   const graph = modelFor(recipe, data);
-  using gpu = await Gpu.open();
+  using own = options.gpu ? undefined : await Gpu.open();
+  const gpu = options.gpu ?? own!;
   const { state, progress, logBytes } = saved ?? begin(graph, recipe);
   const logFile = `${dir}/log.jsonl`;
   await store.truncate(logFile, logBytes);
@@ -82,6 +86,8 @@ export async function runPrune(options: RunOptions): Promise<Report> {
     }
     state.stage++;
     await save(undefined);
+    // Training stops within an epoch; whatever else a stage does is short, and ends first.
+    if (signal?.aborted && state.stage < recipe.stages.length) throw new Interrupted("stopped");
   }
   await writeModel(store, dir, state);
   return await writeReport(ctx, options);
@@ -108,6 +114,7 @@ function begin(graph: Graph, recipe: Recipe): SavedRun {
     model,
     masks: new Map(),
     dense: model,
+    fallback: undefined,
     masked: undefined,
     origin: identityMap(graph),
     points: [],

@@ -9,6 +9,7 @@ import { UserError } from "../errors.ts";
 import type { RunContext } from "./context.ts";
 import { formatRecipe } from "./load.ts";
 import type { IndexMap } from "../graph/types.ts";
+import { achieved } from "./stages/targets.ts";
 
 export interface Provenance {
   readonly tool: string;
@@ -36,7 +37,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     admm: state.admm,
     latency: state.latency,
     requested: state.requested,
-    achieved: achieved(ctx),
+    achieved: achieved(state),
   });
   const log = new TextDecoder().decode(await store.read(`${dir}/log.jsonl`) ?? new Uint8Array());
   const html = renderReport(report, {
@@ -50,20 +51,6 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
   await store.write(`${dir}/report.html`, encode(html));
   await store.write(`${dir}/report.json`, encode(JSON.stringify(report, null, 2) + "\n"));
   return report;
-}
-
-/** Every figure that was asked for, as it came out: of the same name. */
-function achieved({ state }: RunContext): Record<string, number> {
-  const [dense, small] = [graphCost(state.dense.graph), graphCost(state.model.graph)];
-  const result: Record<string, number> = { params: small.params / dense.params, macs: small.macs / dense.macs };
-  for (const name of Object.keys(state.requested)) {
-    if (name in result) continue;
-    const kind = name.split(" ")[0];
-    const records = state.kept.filter((record) => record.kind === kind);
-    const groups = records.reduce((sum, record) => sum + record.groups, 0);
-    if (groups > 0) result[name] = records.reduce((sum, { keep }) => sum + keep, 0) / groups;
-  }
-  return result;
 }
 
 /** Widths and costs of each layer, before and after; a layer that is gone has width 0. */

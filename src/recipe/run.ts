@@ -5,12 +5,16 @@ import type { Graph, HostTensor, IndexMap, Model, Params } from "../graph/types.
 import type { Latency, Point } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
 
-/** A constraint as asked for and as solved, in the dense network's terms. */
+/** A constraint of the pruning stage in progress: what it is to keep of the groups that the stage began with. */
 export interface KeptRecord {
   readonly name: string;
   readonly kind: string;
   readonly keep: number;
   readonly groups: number;
+}
+
+export interface Fallback extends Pick<RunState, "model" | "masks" | "origin" | "admm"> {
+  readonly points: number;
 }
 
 /** What is true between two stages. */
@@ -33,6 +37,8 @@ export interface RunState {
   equivalence: { maxAbs: number; maxRel: number; inputs: number } | undefined;
   requested: Record<string, number>;
   latency: Latency[];
+  /** The network before the progressive step in progress, while that may be taken back; how many points it had. */
+  fallback: Fallback | undefined;
   /** The last network in the dense shape, kept where the compact one cannot be scattered back (border tables). */
   masked: Model | undefined;
 }
@@ -67,8 +73,12 @@ export async function saveRun(
   put("mask", state.masks);
   put("dense", state.dense.params);
   if (state.masked) put("masked", state.masked.params);
+  if (state.fallback) {
+    put("fallback", state.fallback.model.params);
+    put("fallback-mask", state.fallback.masks);
+  }
   if (progress) put("stage", progress.tensors);
-  const { model, masks: _masks, dense, masked: _masked, origin, ...rest } = state;
+  const { model, masks: _masks, dense, masked: _masked, origin, fallback, ...rest } = state;
   await saveCheckpoint(store, `${dir}/${FILE}`, {
     tensors,
     state: {
@@ -78,6 +88,14 @@ export async function saveRun(
       graph: model.graph,
       denseGraph: dense.graph,
       origin: [...origin],
+      fallback: fallback
+        ? {
+          graph: fallback.model.graph,
+          origin: [...fallback.origin],
+          admm: fallback.admm,
+          points: fallback.points,
+        }
+        : null,
       ...rest,
     },
   });
@@ -88,7 +106,7 @@ export async function loadRun(store: Store, dir: string, recipeHash: string): Pr
   const file = `${dir}/${FILE}`;
   const checkpoint = await loadCheckpoint<Record<string, unknown>>(store, file);
   if (!checkpoint) return undefined;
-  const { recipe, logBytes, cursor, graph, denseGraph, origin, ...rest } = checkpoint.state;
+  const { recipe, logBytes, cursor, graph, denseGraph, origin, fallback, ...rest } = checkpoint.state;
   if (recipe !== recipeHash) {
     throw new UserError(
       `${file}: was written by another recipe than ${dir}/recipe.yaml: restore that file, or start a new run with --out`,
@@ -113,8 +131,22 @@ export async function loadRun(store: Store, dir: string, recipeHash: string): Pr
       masks: part("mask"),
       dense: { graph: denseGraph as unknown as Graph, params: part("dense") },
       masked: maskedParams.size > 0 ? { graph: denseGraph as unknown as Graph, params: maskedParams } : undefined,
-      origin: new Map(origin as unknown as [string, { source: string; keep: (number[] | null)[] }][]),
+      fallback: fallback ? readFallback(fallback as SavedFallback, part) : undefined,
+      origin: new Map(origin as SavedMap),
     },
+  };
+}
+
+type SavedMap = [string, { source: string; keep: (number[] | null)[] }][];
+type SavedFallback = Pick<Fallback, "admm" | "points"> & { readonly graph: Graph; readonly origin: SavedMap };
+
+function readFallback(saved: SavedFallback, part: (prefix: string) => Params): Fallback {
+  const { graph, origin, ...rest } = saved;
+  return {
+    ...rest,
+    model: { graph, params: part("fallback") },
+    masks: part("fallback-mask"),
+    origin: new Map(origin),
   };
 }
 

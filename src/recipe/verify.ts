@@ -22,6 +22,8 @@ export interface VerifyOptions {
   readonly dir: string;
   readonly store: Store;
   readonly ui: Ui;
+  /** The device to compute on, which stays open; default: one of its own. */
+  readonly gpu?: Gpu;
   readonly loadData: (options: DataOptions, ui: Ui) => Promise<Splits>;
 }
 
@@ -30,7 +32,7 @@ const ACCURACY_SLACK_IMAGES = 2;
 const REFERENCE_IMAGES = 16;
 
 /** Throws UserError where a file is missing or damaged; what disagrees comes back as a check that isn't ok. */
-export async function verifyRun({ dir, store, ui, loadData }: VerifyOptions): Promise<readonly Check[]> {
+export async function verifyRun({ dir, store, ui, loadData, ...options }: VerifyOptions): Promise<readonly Check[]> {
   const file = `${dir}/report.json`;
   const bytes = await store.read(file);
   if (!bytes) throw new UserError(`${file} is missing: name the folder of a finished run`);
@@ -44,7 +46,8 @@ export async function verifyRun({ dir, store, ui, loadData }: VerifyOptions): Pr
   const recipe = await loadRecipe(`${dir}/recipe.yaml`, store);
   const { model, dense, origin } = await readModel(store, dir);
   const data = await loadData(recipe.data, ui);
-  using gpu = await Gpu.open();
+  using own = options.gpu ? undefined : await Gpu.open();
+  const gpu = options.gpu ?? own!;
 
   const cost = graphCost(model.graph);
   const checks: Check[] = [

@@ -5,11 +5,25 @@ export class DivergedError extends UserError {
   override readonly name = "DivergedError";
 }
 
-export function diverged(stage: string, epoch: number, epochs: number, lr: number): DivergedError {
+export interface Divergence {
+  /** What was being trained: "train", "admm 1/2". */
+  readonly stage: string;
+  /** From 0. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** At that moment, and as the recipe has it. */
+  readonly lr: number;
+  readonly base: number;
+  /** Whether ADMM was pulling at the weights. */
+  readonly pulled: boolean;
+}
+
+export function diverged({ stage, epoch, epochs, lr, base, pulled }: Divergence): DivergedError {
+  const [rate, tenth] = [Number(lr.toPrecision(3)), Number((base / 10).toPrecision(2))];
+  const remedies = `an optimizer.lr of ${tenth}, a warm-up${pulled ? ", or a smaller rho" : ""}`;
   return new DivergedError(
-    `${stage}: the loss is not a number any more in epoch ${epoch + 1} of ${epochs}, at learning rate ${
-      Number(lr.toPrecision(3))
-    }: try a rate of ${Number((lr / 10).toPrecision(2))}, a warm-up, or a smaller rho`,
+    `${stage}: the loss is not a number any more in epoch ${epoch + 1} of ${epochs}, at learning rate ${rate}: ` +
+      `try ${remedies}, in a new run`,
   );
 }
 

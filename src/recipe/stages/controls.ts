@@ -2,7 +2,6 @@
 import { initialise } from "../../graph/initialise.ts";
 import type { Model, Params } from "../../graph/types.ts";
 import { compact } from "../../prune/compact.ts";
-import type { Constraint } from "../../prune/structures.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
 import type { RunContext } from "../context.ts";
 import { fit, savedPhase } from "../fit.ts";
@@ -10,9 +9,10 @@ import { pointOf } from "../points.ts";
 import type { ControlsStage, Stage, TrainStage } from "../registry.ts";
 import { UserError } from "../../errors.ts";
 import { applyIndexMap } from "../../graph/indexmap.ts";
-import { oneShot, type PruneStage } from "./prune.ts";
+import { choose } from "./choose.ts";
+import type { PruneStage } from "./prune.ts";
 import { masked, partialMasks } from "./shrink.ts";
-import { constraintsOn } from "./targets.ts";
+import { stillKept } from "./targets.ts";
 
 export async function runControlsStage(ctx: RunContext, stage: ControlsStage): Promise<void> {
   const { state, recipe } = ctx;
@@ -31,7 +31,7 @@ export async function runControlsStage(ctx: RunContext, stage: ControlsStage): P
         model: { graph: state.model.graph, params: initialise(state.model.graph, recipe.seed + 1) },
         masks: state.masks,
       }
-      : await prunedDense(ctx, method, last);
+      : await prunedDense(ctx, method, pruning);
     const how = method === "scratch" ? baseline : last.retrain ?? baseline;
     const usual = method === "scratch" ? baseline.epochs : totalRetraining(pruning) || baseline.epochs;
     const trained = await fit(ctx, {
@@ -61,31 +61,13 @@ function totalRetraining(stages: readonly PruneStage[]): number {
 async function prunedDense(
   { gpu, state, recipe, data }: RunContext,
   method: "magnitude" | "random",
-  stage: PruneStage,
+  stages: readonly PruneStage[],
 ): Promise<{ model: Model; masks: Params }> {
-  const { graph } = state.dense;
-  const constraints = constraintsOn(graph, { constraints: stage.constraints.map((c) => ({ ...c, keep: 1 })) })
-    .map((constraint) => ({ ...constraint, keep: finalCount(constraint, state) }));
-  const masks = oneShot(method, state.dense, constraints, recipe.seed, 0);
+  const constraints = stillKept(state, stages.flatMap((stage) => stage.constraints));
+  const masks = choose(method, state.dense, new Map(), constraints, recipe.seed);
   const small = compact(masked(state.dense, masks), { columns: false, border: "keep" });
   return {
     model: await recalibrate(gpu, small.model, data.train, recipe.batch),
     masks: partialMasks(applyIndexMap(small.map, masks)),
   };
-}
-
-/** Groups of this constraint that the final network still has: counted where they are physical, else as solved. */
-function finalCount(constraint: Constraint, { origin, kept }: RunContext["state"]): number {
-  const solved = kept.find(({ name }) => name === constraint.name)?.keep ?? constraint.groups;
-  if (constraint.kind !== "filter") return Math.min(solved, constraint.groups);
-  const alive = new Set<number>();
-  for (const { param, role, offset } of constraint.members) {
-    if (role !== "weight") continue;
-    for (const { source, keep } of origin.values()) {
-      if (source !== param) continue;
-      const rows = keep[0] ?? Array.from({ length: constraint.groups }, (_, i) => i);
-      for (const row of rows) alive.add(row + offset);
-    }
-  }
-  return Math.max(1, Math.min(constraint.groups, alive.size));
 }

@@ -6,6 +6,7 @@ import type { Model } from "../../graph/types.ts";
 import { measureInterleaved } from "../../measure/interleaved.ts";
 import type { Variant } from "../../report/types.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { Interrupted } from "../../train/errors.ts";
 import type { RunContext } from "../context.ts";
 import type { MeasureStage } from "../registry.ts";
 
@@ -17,6 +18,7 @@ export async function runMeasureStage(ctx: RunContext, stage: MeasureStage): Pro
   state.latency = [];
   const progress = ui.stage("measure", stage.batches.length);
   for (const [i, batch] of stage.batches.entries()) {
+    if (ctx.signal?.aborted) throw new Interrupted("stopped");
     const shape = concrete(state.dense.graph.inputs[0].shape, batch);
     const plans: { variant: Variant; plan: InferencePlan }[] = [];
     using input = Tensor.from(

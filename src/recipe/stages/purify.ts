@@ -3,6 +3,7 @@ import { removeUnused } from "../../prune/unused.ts";
 import { zeroMasks } from "../../prune/masks.ts";
 import type { HostTensor, Model, Params } from "../../graph/types.ts";
 import { evaluateModel } from "../../train/evaluate.ts";
+import { Interrupted } from "../../train/errors.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
 import type { RunContext } from "../context.ts";
 import { savedPhase } from "../fit.ts";
@@ -21,6 +22,7 @@ export async function runPurifyStage(ctx: RunContext, stage: PurifyStage): Promi
     const result = await purify(state.model, {
       epsilon: stage.tolerance,
       async evaluate(model) {
+        if (ctx.signal?.aborted) throw new Interrupted("stopped");
         const settled = await recalibrate(gpu, model, data.train, recipe.batch);
         const { loss, accuracy } = await evaluateModel(gpu, settled, data.validation);
         progress.update(Math.min(16, ++trials), { loss, accuracy });

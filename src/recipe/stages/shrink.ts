@@ -40,6 +40,16 @@ export function partialMasks(masks: Params): Params {
   return new Map([...masks].filter(([, { data }]) => data.some((bit) => bit === 0)));
 }
 
+/** What both leave. */
+export function bothMasks(a: Params, b: Params): Params {
+  const result = new Map(a);
+  for (const [name, { shape, data }] of b) {
+    const other = a.get(name)?.data;
+    result.set(name, { shape, data: other ? data.map((bit, i) => bit * other[i]) : data });
+  }
+  return partialMasks(result);
+}
+
 /** A model with its parameters multiplied by their masks. */
 export function masked({ graph, params }: Model, masks: Params): Model {
   const result = new Map(params);

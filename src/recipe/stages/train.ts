@@ -3,7 +3,7 @@ import { fit } from "../fit.ts";
 import { pointOf } from "../points.ts";
 import type { TrainStage } from "../registry.ts";
 
-/** Trains the network as it is. The first such stage, before anything is pruned, makes the baseline. */
+/** Trains the network as it is. What the first stages train is the baseline. */
 export async function runTrainStage(ctx: RunContext, stage: TrainStage): Promise<void> {
   const { state } = ctx;
   const { epochs, optimizer, schedule, labelSmoothing } = stage;
@@ -20,7 +20,8 @@ export async function runTrainStage(ctx: RunContext, stage: TrainStage): Promise
   }, ctx.takeProgress());
   const point = await pointOf(ctx, state.points.some(({ name }) => name === "train") ? "tuned" : "train", state.model);
   state.points.push(point);
-  if (state.kept.length === 0) {
+  const before = ctx.recipe.stages.slice(0, state.stage);
+  if (before.every(({ kind }) => kind === "train" || kind === "measure")) {
     state.dense = state.model;
     state.baseline = point;
   }
