@@ -2,7 +2,7 @@
 
 import type { Attrs, IndexMapEntry, OpName } from "../graph/types.ts";
 import { tensor } from "./anatomy.ts";
-import { allOr, type Emission, range } from "./emit.ts";
+import { allOr, type Emission, range } from "./emission.ts";
 import { firstChannel, type Linear, regionCount, regionSums, uniform, weightAt } from "./linear.ts";
 
 export function emitLinear(e: Emission, linear: Linear): void {

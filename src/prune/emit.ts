@@ -7,25 +7,8 @@ import type { Attrs, HostTensor, IndexMapEntry, Node, ParamRole, ParamSpec, Rewr
 import { tensor, type WeighedAnatomy } from "./anatomy.ts";
 import type { Layout } from "./layout.ts";
 import type { Constants } from "./constants.ts";
+import { allOr, type Emission, range } from "./emission.ts";
 import { emitLinear } from "./emit-linear.ts";
-
-export interface Emission {
-  readonly anatomy: WeighedAnatomy;
-  readonly known: Constants;
-  /** Turn convolutions with all-zero columns into ColumnConvs? */
-  readonly columns: boolean;
-  /** Channels of a value that stay, ascending. */
-  kept(value: string): readonly number[];
-  /** The name under which a value of the old graph is found in the new one. */
-  resolve(value: string): string;
-  node(node: Node): void;
-  /** The made value is another one under a new name. */
-  alias(made: string, value: string): void;
-  param(name: string, spec: ParamSpec, data: Float64Array, origin?: IndexMapEntry): string;
-  /** Cuts axis 0 of a parameter. */
-  cut(name: string, keep: readonly number[]): string;
-  fresh(base: string): string;
-}
 
 /** @returns the rewrite; a graph in which nothing went comes back as it was */
 export function emit(anatomy: WeighedAnatomy, known: Constants, layout: Layout, columns: boolean): Rewrite {
@@ -90,15 +73,6 @@ export function emit(anatomy: WeighedAnatomy, known: Constants, layout: Layout, 
     },
     map: new Map([...map].filter(([name]) => used.has(name))),
   };
-}
-
-/** null for "all of them", as index maps say it. */
-export function allOr(keep: readonly number[], count: number): readonly number[] | null {
-  return keep.length === count ? null : keep;
-}
-
-export function range(count: number): number[] {
-  return Array.from({ length: count }, (_, i) => i);
 }
 
 function emitNode(e: Emission, node: Node): void {
