@@ -2,7 +2,16 @@ import type { Plan, Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import gemm from "./gemm.wgsl" with { type: "text" };
 import reduce from "./reduce.wgsl" with { type: "text" };
-import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "./steps.ts";
+import {
+  ceilDiv,
+  type Epilogue,
+  epilogueConstants,
+  EPILOGUES,
+  type Launch,
+  type Step,
+  type Tuning,
+  UNTUNED,
+} from "./steps.ts";
 
 /** Which dimension of a matrix lies contiguous in memory: the summed one, or the one that the output keeps. */
 export type Contiguous = "k" | "rows";
@@ -18,8 +27,6 @@ export interface GemmShape extends Epilogue {
 }
 
 const GROUP = 64;
-/** Below this many threads k is split: two cores of a CPU then have work, and a GPU some. */
-const ENOUGH_THREADS = 1024;
 /** A split shorter than this spends more on adding up than it wins. */
 const SHORTEST_SPLIT = 64;
 
@@ -27,12 +34,12 @@ const SHORTEST_SPLIT = 64;
  * Y[m,n] = act(A·Bᵀ + bias[n] + residual[m,n]); operands "a", "b", "y" and, as the epilogue says, "bias", "residual".
  * nt, nn and tn products differ in `a` and `b` only. Any sizes ≥ 1. k is split (scratch "partial") when m·n is small.
  */
-export function planGemm(shape: GemmShape): Launch {
+export function planGemm(shape: GemmShape, tuning: Tuning = UNTUNED): Launch {
   const { m, n, k } = shape;
   const bm = m > 4 ? 2 : 1;
   const bn = n > 4 ? 2 : 1;
   const tilesM = ceilDiv(m, 4 * bm), tilesN = ceilDiv(n, 4 * bn);
-  const chunk = chooseChunk(tilesM * tilesN, k);
+  const chunk = chooseChunk(tilesM * tilesN, k, tuning.threads);
   const splits = ceilDiv(k, chunk);
   const grid = linearGrid(tilesM * tilesN, GROUP);
   const [aRow, aCol] = shape.a === "k" ? [k, 1] : [1, m];
@@ -74,8 +81,8 @@ export function reduceStep(size: number, splits: number, epilogue: Epilogue, per
 }
 
 /** Length of a split of k, a multiple of 4. */
-function chooseChunk(threads: number, k: number): number {
-  const wanted = Math.min(ceilDiv(ENOUGH_THREADS, threads), Math.max(1, Math.floor(k / SHORTEST_SPLIT)));
+function chooseChunk(tiles: number, k: number, threads: number): number {
+  const wanted = Math.min(ceilDiv(threads, tiles), Math.max(1, Math.floor(k / SHORTEST_SPLIT)));
   return ceilDiv(ceilDiv(k, wanted), 4) * 4;
 }
 

@@ -99,7 +99,7 @@ test("fused bias, residual and activation, with given scratch", async () => {
     using tb = Tensor.from(gpu, bias, [n]);
     using tr = Tensor.from(gpu, residual, [m, n]);
     using y = Tensor.empty(gpu, [m, n]);
-    const buffers = Object.entries(linearScratch({ m, n, k })).map(([name, bytes]) => {
+    const buffers = Object.entries(linearScratch(gpu, { m, n, k })).map(([name, bytes]) => {
       return [name, { buffer: gpu.alloc(bytes), byteOffset: 0, byteLength: bytes }] as const;
     });
     for (const [activation, act] of ACTIVATIONS) {

@@ -5,7 +5,7 @@ import { UserError } from "../../errors.ts";
 import type { Gpu, Slice } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
-import { cached, launch } from "./launch.ts";
+import { cached, launch, tuningFor } from "./launch.ts";
 
 const gemmPlan = cached(planGemm);
 const biasGradPlan = cached(planBiasGrad);
@@ -88,13 +88,16 @@ export function linearForward(
   scratch: Readonly<Record<string, Slice>> = {},
 ): void {
   const size = linearSize(x, w, bias);
-  const plan = gemmPlan(linearShape(size, !!bias, !!residual, activation));
+  const plan = gemmPlan(linearShape(size, !!bias, !!residual, activation), tuningFor(gpu));
   launch(gpu, plan, { ...scratch, a: x, b: w, bias, residual, y }, `linear [${w.shape}]`);
 }
 
 /** Bytes of each scratch buffer that `linearForward` uses for x [m,k] and w [n,k]. */
-export function linearScratch(size: { m: number; n: number; k: number }): Readonly<Record<string, number>> {
-  return gemmPlan(linearShape(size, false, false, "none")).scratch;
+export function linearScratch(
+  gpu: Gpu,
+  size: { m: number; n: number; k: number },
+): Readonly<Record<string, number>> {
+  return gemmPlan(linearShape(size, false, false, "none"), tuningFor(gpu)).scratch;
 }
 
 /** db[filters] = sum of dy [batch,filters,size] over all but the filters, in `tape.target(bias)`. */
@@ -112,7 +115,7 @@ export function biasGradient(
 }
 
 function gemm(gpu: Gpu, shape: GemmShape, a: Tensor, b: Tensor, y: Tensor, label: string): void {
-  launch(gpu, gemmPlan(shape), { a, b, y }, label);
+  launch(gpu, gemmPlan(shape, tuningFor(gpu)), { a, b, y }, label);
 }
 
 function linearShape(

@@ -1,0 +1,216 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { planConvDgrad } from "../../kernels/conv/dgrad.ts";
+import { planConvForward } from "../../kernels/conv/forward.ts";
+import { inputRuns } from "../../kernels/conv/input.ts";
+import { NO_WEIGHT } from "../../kernels/conv/pack.ts";
+import { cutRuns, positions } from "../../kernels/conv/runs.ts";
+import { convMacs, convOutput, type ConvShape, convTaps } from "../../kernels/conv/shape.ts";
+import { planConvWgrad } from "../../kernels/conv/wgrad.ts";
+import type { Step } from "../../kernels/gemm/steps.ts";
+import type { Plan } from "../../src/gpu/types.ts";
+import { noise } from "../tensor/reference64.ts";
+import { checkLaunch, coversOnce, params, threads } from "./launches.ts";
+
+const test = suite("plan convolutions");
+
+const base: ConvShape = {
+  batch: 2,
+  channels: 4,
+  height: 9,
+  width: 9,
+  filters: 6,
+  kernel: [3, 3],
+  stride: [1, 1],
+  pads: [1, 1, 1, 1],
+  dilation: [1, 1],
+  groups: 1,
+};
+
+/** The same random geometries every time, of every kind: strides, pads, dilations, groups, depthwise, kept columns. */
+function* shapes(count: number): Generator<ConvShape> {
+  const numbers = noise(count * 32, 7);
+  let at = 0;
+  const pick = <T>(from: readonly T[]) => from[Math.floor((numbers[at++] + 1) / 2 * from.length) % from.length];
+  for (let i = 0; i < count; i++) {
+    const groups = pick([1, 1, 1, 2, 5]), perGroup = pick([1, 2, 3, 7]), filters = groups * pick([1, 2, 4, 5, 9, 13]);
+    const kernel = [pick([1, 2, 3, 5, 7, 9]), pick([1, 2, 3, 5, 7, 9])] as const;
+    const columns = perGroup * kernel[0] * kernel[1];
+    const shape: ConvShape = {
+      batch: pick([1, 2, 3]),
+      channels: groups * perGroup,
+      height: pick([1, 4, 7, 8, 13, 20]),
+      width: pick([1, 4, 7, 8, 13, 29]),
+      filters,
+      kernel,
+      stride: [pick([1, 1, 2, 3]), pick([1, 1, 2, 3])],
+      pads: [pick([0, 1, 2, 5]), pick([0, 1, 2, 5]), pick([0, 1, 2, 5]), pick([0, 1, -1, 5])],
+      dilation: [pick([1, 1, 2]), pick([1, 1, 2])],
+      groups,
+      taps: groups === 1 && pick([0, 1])
+        ? Array.from({ length: columns }, (_, c) => c).filter(() => pick([0, 1, 1]))
+        : undefined,
+    };
+    const reachH = shape.dilation[0] * (kernel[0] - 1) + 1, reachW = shape.dilation[1] * (kernel[1] - 1) + 1;
+    const fits = shape.height + shape.pads[0] + shape.pads[2] >= reachH &&
+      shape.width + shape.pads[1] + shape.pads[3] >= reachW;
+    if (fits && convTaps(shape) > 0) yield shape;
+  }
+}
+
+test("every output of the forward pass and every element of dx is stored exactly once", () => {
+  const used = new Set<string>();
+  for (const s of shapes(400)) {
+    const [oh, ow] = convOutput(s), size = s.batch * s.filters * oh * ow;
+    for (const threadsWanted of [64, 4096]) {
+      const forward = planConvForward(s, {}, { threads: threadsWanted });
+      checkLaunch(forward, ["x", "w", "y"], [...forward.prepare, ...forward.steps]);
+      const splits = forward.scratch.partial ? forward.scratch.partial / size / 4 : 1;
+      assert.is(coversOnce(size * splits, stores(forward.steps)), true, JSON.stringify(s));
+      const dgrad = planConvDgrad(s, { threads: threadsWanted });
+      checkLaunch(dgrad, ["dy", "w", "dx"]);
+      assert.is(coversOnce(s.batch * s.channels * s.height * s.width, stores(dgrad.steps)), true, JSON.stringify(s));
+      const wgrad = planConvWgrad(s, { threads: threadsWanted });
+      checkLaunch(wgrad, ["x", "dy", "y"]);
+      for (const { plan } of [...forward.steps, ...dgrad.steps, ...wgrad.steps]) used.add(plan.program.name);
+    }
+  }
+  for (const name of ["indirect convolution", "convolution by rows", "depthwise convolution", "convolution wgrad"]) {
+    assert.ok(used.has(name), name);
+  }
+});
+
+test("every tap is in exactly one run, at its own offset from the run's start", () => {
+  for (const s of shapes(200)) {
+    const input = inputRuns(s);
+    if (!input) continue;
+    const { halo, runs } = input, [kh, kw] = s.kernel, sw = s.stride[1];
+    const found = new Map<number, number>();
+    runs.order.forEach((weight, i) => {
+      if (weight === NO_WEIGHT) return;
+      assert.not(found.has(weight), `weight ${weight} twice`);
+      found.set(weight, runs.offsets[Math.floor(i / runs.width)] * 4 + i % runs.width);
+    });
+    assert.is(found.size, convTaps(s));
+    for (const [weight, offset] of found) {
+      const column = s.taps?.[weight] ?? weight;
+      const c = Math.floor(column / (kh * kw)), r = Math.floor(column / kw) % kh, q = column % kw;
+      assert.is(offset, ((c * sw + q % sw) * halo.rows + r * s.dilation[0]) * halo.cols + Math.floor(q / sw));
+    }
+    const places = positions(runs, convTaps(s));
+    places.forEach((place, weight) => assert.is(runs.order[place], weight));
+  }
+});
+
+test("runs wider than the registers are cut, and pieces without a weight are left out", () => {
+  const weights = [5, ...Array(6).fill(undefined), 6, 7];
+  assert.equal(cutRuns([{ offset: 3, weights }]), {
+    width: 4,
+    offsets: [3, 4, 5],
+    order: [5, NO_WEIGHT, NO_WEIGHT, NO_WEIGHT, NO_WEIGHT, NO_WEIGHT, NO_WEIGHT, 6, 7, NO_WEIGHT, NO_WEIGHT, NO_WEIGHT],
+  });
+  assert.equal(cutRuns([{ offset: 0, weights: [undefined, undefined] }, { offset: 8, weights: [1, 2] }]), {
+    width: 2,
+    offsets: [8],
+    order: [1, 2],
+  });
+});
+
+test("large layers stay within the limits of every device", () => {
+  const large: Partial<ConvShape>[] = [
+    { batch: 64, channels: 64, filters: 64, height: 224, width: 224 },
+    { batch: 1, channels: 2048, filters: 2048, height: 7, width: 7 },
+    { batch: 256, channels: 512, filters: 512, groups: 512, height: 14, width: 14 },
+    { batch: 1, channels: 3, filters: 64, height: 512, width: 512, kernel: [7, 7], stride: [2, 2], pads: [3, 3, 3, 3] },
+  ];
+  for (const change of large) {
+    const s = { ...base, ...change };
+    for (const threadsWanted of [256, 8192]) {
+      const tuning = { threads: threadsWanted };
+      checkLaunch(planConvForward(s, {}, tuning), ["x", "w", "y"]);
+      checkLaunch(planConvDgrad(s, tuning), ["dy", "w", "dx"]);
+      checkLaunch(planConvWgrad(s, tuning), ["x", "dy", "y"]);
+    }
+  }
+});
+
+test("the epilogue runs where the sum is complete", () => {
+  const epilogue = { bias: "add", residual: "add", activation: "relu" } as const;
+  const flags = (steps: readonly Step[]) => steps.map((s) => s.plan.program.constants?.ACTIVATION);
+  const whole = planConvForward({ ...base, pads: [0, 0, 0, 0], width: 12, filters: 8 }, epilogue, { threads: 1 });
+  assert.equal(flags(whole.steps), [1]);
+  const split = planConvForward({ ...base, batch: 1, channels: 64, height: 2, width: 4 }, epilogue, { threads: 64 });
+  assert.is(split.steps.at(-1)!.plan.program.constants!.ACTIVATION, 1);
+  assert.ok(split.scratch.partial > 0);
+  assert.ok(flags(split.steps.slice(0, -1)).every((a) => a === undefined || a === 0));
+});
+
+test("multiply-adds count what is stored", () => {
+  assert.is(convMacs(base), 2 * 6 * 81 * 4 * 9);
+  assert.is(convMacs({ ...base, groups: 2 }), 2 * 6 * 81 * 2 * 9);
+  assert.is(convMacs({ ...base, taps: [0, 5, 7] }), 2 * 6 * 81 * 3);
+});
+
+/** Which elements the convolutions among the steps store. */
+function* stores(steps: readonly Step[]): Generator<number> {
+  for (const { plan } of steps) {
+    if (plan.program.name === "convolution by rows") yield* rowsStores(plan);
+    if (plan.program.name === "depthwise convolution") yield* singleStores(plan);
+    if (plan.program.name === "indirect convolution") yield* indirectStores(plan);
+  }
+}
+
+function* rowsStores(plan: Plan): Generator<number> {
+  const p = params(plan), { FB, SUBS } = plan.program.constants!;
+  for (const [x, y, z] of threads(plan)) {
+    const tile = x + y * p.row;
+    if (tile >= p.tiles * p.filter_tiles) continue;
+    const q = tile % p.tiles, line = Math.floor(q / p.tiles_v);
+    const v0 = q % p.tiles_v * (4 + (SUBS - 1) * p.step_v), h0 = line % p.tiles_h * (1 + (SUBS - 1) * p.step_h);
+    const n = Math.floor(line / p.tiles_h), f0 = 4 * (Math.floor(tile / p.tiles) * FB + p.first_tile);
+    const g = z % p.groups, split = Math.floor(z / p.groups);
+    for (let f = f0; f < Math.min(p.filters, f0 + 4 * FB); f++) {
+      const start = n * p.y_image + (g * p.filters + f) * p.y_plane + p.y_start + split * p.y_split;
+      for (let sub = 0; sub < SUBS; sub++) {
+        for (let i = 0; i < 4; i++) {
+          const h = h0 + sub * p.step_h, v = v0 + sub * p.step_v + i;
+          if (h < p.rows && v < p.cols) yield start + h * p.y_row + v * p.y_col;
+        }
+      }
+    }
+  }
+}
+
+function* singleStores(plan: Plan): Generator<number> {
+  const p = params(plan), { SUBS } = plan.program.constants!;
+  for (const [x, y] of threads(plan)) {
+    const tile = x + y * p.row;
+    if (tile >= p.tiles_v * p.tiles_h * p.images * p.channels) continue;
+    const line = Math.floor(tile / p.tiles_v), image = Math.floor(line / p.tiles_h);
+    const start = image % p.images * p.y_image + Math.floor(image / p.images) * p.y_plane + p.y_start;
+    for (let sub = 0; sub < SUBS; sub++) {
+      for (let i = 0; i < 8; i++) {
+        const h = line % p.tiles_h * SUBS + sub, v = tile % p.tiles_v * 8 + i;
+        if (h < p.rows && v < p.cols) yield start + h * p.y_row + v * p.y_col;
+      }
+    }
+  }
+}
+
+function* indirectStores(plan: Plan): Generator<number> {
+  const p = params(plan), { FB } = plan.program.constants!;
+  for (const [x, y, z] of threads(plan)) {
+    const tile = x + y * p.row;
+    if (tile >= p.tiles * p.filter_tiles) continue;
+    const f0 = 4 * (Math.floor(tile / p.tiles) * FB + p.first_tile), g = z % p.groups;
+    for (let q = tile % p.tiles * 8; q < Math.min(p.pixels, tile % p.tiles * 8 + 8); q++) {
+      const line = Math.floor(q / p.cols);
+      const at = Math.floor(line / p.rows) * p.y_image + line % p.rows * p.y_row + q % p.cols * p.y_col + p.y_start;
+      for (let f = f0; f < Math.min(p.filters, f0 + 4 * FB); f++) {
+        yield at + (g * p.filters + f) * p.y_plane + Math.floor(z / p.groups) * p.y_split;
+      }
+    }
+  }
+}
+
+test.run();
