@@ -1,6 +1,6 @@
 /**
- * Makes sure that this machine can run Secateur: a WebGPU adapter and, with `--browser`, a Chromium for the browser
- * tests. Says nothing when all is there. Installs what is missing where it may (root on Debian or Ubuntu, and
+ * Makes sure that this machine can run Secateur: the npm packages, a WebGPU adapter and, with `--browser`, a Chromium for
+ * the browser tests. Says nothing when all is there. Installs what is missing where it may (root on Debian or Ubuntu, and
  * SECATEUR_NO_INSTALL unset); otherwise prints the command that would, and exits with 1.
  */
 import { prepareEnvironment } from "../src/cli/environment.ts";
@@ -14,6 +14,8 @@ const TITLE: Record<Need, string> = {
 };
 
 async function setup(needs: readonly Need[]): Promise<void> {
+  await installPackages(".");
+  if (needs.includes("browser")) await installPackages("test/browser");
   prepareEnvironment();
   for (const need of needs) {
     if (await present(need)) continue;
@@ -27,6 +29,21 @@ async function setup(needs: readonly Need[]): Promise<void> {
       throw new Error(`Installed what should have given ${TITLE[need]}, and it still can't be found.`);
     }
   }
+}
+
+/**
+ * Packages of the deno.json in `directory`, all at once: left to the first import, each run would still be fetching some,
+ * and saying so between its own lines.
+ */
+async function installPackages(directory: string): Promise<void> {
+  const slow = setTimeout(() => console.error("Fetching packages …"), 1000);
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["install", "--quiet", "--config", `${directory}/deno.json`],
+    cwd: `${import.meta.dirname}/..`,
+    stdout: "null",
+  }).output();
+  clearTimeout(slow);
+  if (!success) throw new Error(`${new TextDecoder().decode(stderr)}The npm packages can't be fetched.`);
 }
 
 async function present(need: Need): Promise<boolean> {
