@@ -36,13 +36,14 @@ fn line_at(i: u32) -> Line {
   return t;
 }
 
+// Where four filters' planes start.
+fn planes(f: u32) -> vec4<u32> {
+  return min(vec4<u32>(f, f + 1u, f + 2u, f + 3u), vec4<u32>(p.filters - 1u)) * (p.rows * p.cols4);
+}
+
 // Column i: four filters at pixel i.
-fn pixels(f: u32, i: u32) -> mat4x4<f32> {
-  let plane = p.rows * p.cols4;
-  let last = p.filters - 1u;
-  return transpose(mat4x4<f32>(
-    dy[i + min(f, last) * plane], dy[i + min(f + 1u, last) * plane],
-    dy[i + min(f + 2u, last) * plane], dy[i + min(f + 3u, last) * plane]));
+fn pixels(f: vec4<u32>, i: u32) -> mat4x4<f32> {
+  return transpose(mat4x4<f32>(dy[i + f.x], dy[i + f.y], dy[i + f.z], dy[i + f.w]));
 }
 
 fn shifted(c: vec4<f32>, d: mat4x4<f32>, x: vec4<f32>) -> vec4<f32> {
@@ -92,6 +93,8 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   var c11 = Run();
   var c12 = Run();
   var c13 = Run();
+  let f0 = planes(f4 * 4u);
+  let f1 = planes(f4 * 4u + 4u);
   let end = min(p.lines, (gid.z + 1u) * p.chunk);
   for (var line = gid.z * p.chunk; line < end; line++) {
     let n = line / p.rows;
@@ -99,9 +102,9 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
     let x0 = n * p.x_image + g * p.x_group + h * p.x_row;
     let d0 = ((n * p.groups + g) * p.filters * p.rows + h) * p.cols4;
     for (var v = 0u; v < p.cols4; v++) {
-      let a = pixels(f4 * 4u, d0 + v);
+      let a = pixels(f0, d0 + v);
       var b = mat4x4<f32>();
-      if (FB > 1u) { b = pixels(f4 * 4u + 4u, d0 + v); }
+      if (FB > 1u) { b = pixels(f1, d0 + v); }
       let l0 = line_at(x0 + v + o0);
       c00 = add(c00, a, l0);
       if (FB > 1u) { c10 = add(c10, b, l0); }

@@ -5,6 +5,7 @@
 //   1  vec4 along the rows  (a_row = 1; a_col, rows a multiple of 4)
 //   2  scalar, any strides
 // A thread makes 4*BM x 4*BN outputs in named mat4x4 accumulators (column i of a block: row i, four columns of Y).
+// ONE_ROW (m = 1, batch 1): only the first row of a block is read, summed and stored.
 // Rows and columns beyond the edge read a clamped address and aren't stored.
 //
 // Bindings: a, b, bias, residual read (an unused one takes any buffer), y read_write.
@@ -14,6 +15,7 @@ const A_MODE: u32 = 0u;
 const B_MODE: u32 = 0u;
 const BM: u32 = 2u;
 const BN: u32 = 2u;
+const ONE_ROW: u32 = 0u;
 const BIAS: u32 = 0u;
 const RESIDUAL: u32 = 0u;
 const ACTIVATION: u32 = 0u;
@@ -52,6 +54,13 @@ fn b_column(n: u32, k: u32, end: u32) -> vec4<f32> {
 
 // Column i: A(m..m+3, k+i); zero from `end` on, so that what B reads there doesn't count.
 fn load_a(m: u32, k: u32, end: u32) -> mat4x4<f32> {
+  if (ONE_ROW == 1u) {
+    var v = vec4<f32>();
+    if (A_MODE == 0u) { v = a[k >> 2u]; }
+    else { v = vec4<f32>(a_at(0u, k, end), a_at(0u, k + 1u, end), a_at(0u, k + 2u, end), a_at(0u, k + 3u, end)); }
+    let none = vec3<f32>();
+    return mat4x4<f32>(vec4<f32>(v.x, none), vec4<f32>(v.y, none), vec4<f32>(v.z, none), vec4<f32>(v.w, none));
+  }
   let last = p.m - 1u;
   if (A_MODE == 0u) {
     let i = k >> 2u;
@@ -104,6 +113,7 @@ fn row_sum(c: vec4<f32>, a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
 
 fn block(c: mat4x4<f32>, a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
   let r = transpose(a);
+  if (ONE_ROW == 1u) { return mat4x4<f32>(row_sum(c[0], r[0], b), c[1], c[2], c[3]); }
   return mat4x4<f32>(row_sum(c[0], r[0], b), row_sum(c[1], r[1], b), row_sum(c[2], r[2], b), row_sum(c[3], r[3], b));
 }
 
@@ -128,6 +138,7 @@ fn store_row(m: u32, n: u32, v: vec4<f32>, split: u32) {
 
 fn store_block(m: u32, n: u32, c: mat4x4<f32>, split: u32) {
   store_row(m, n, c[0], split);
+  if (ONE_ROW == 1u) { return; }
   store_row(m + 1u, n, c[1], split);
   store_row(m + 2u, n, c[2], split);
   store_row(m + 3u, n, c[3], split);

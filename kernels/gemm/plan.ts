@@ -44,7 +44,10 @@ export function planGemm(shape: GemmShape, tuning: Tuning = UNTUNED): Launch {
   const grid = linearGrid(tilesM * tilesN, GROUP);
   const [aRow, aCol] = shape.a === "k" ? [k, 1] : [1, m];
   const [bRow, bCol] = shape.b === "k" ? [k, 1] : [1, n];
-  const constants = { A_MODE: mode(shape.a, m, k), B_MODE: mode(shape.b, n, k), BM: bm, BN: bn };
+  const one = m === 1 ? 1 : 0;
+  // A single row is contiguous along k either way.
+  const aMode = mode(one ? "k" : shape.a, m, k);
+  const constants = { A_MODE: aMode, B_MODE: mode(shape.b, n, k), BM: bm, BN: bn, ONE_ROW: one };
   const plan: Plan = {
     program: gemmProgram({ ...constants, ...epilogueConstants(splits > 1 ? {} : shape) }),
     uniforms: [m, n, k, chunk, aRow, aCol, bRow, bCol, tilesM, tilesN, grid[0] * GROUP],
@@ -103,11 +106,14 @@ function reduceProgram(constants: Record<string, number>): Program {
 /** Every constant with each of its values: loads, tiles and epilogues change one at a time. */
 export function variants(): Program[] {
   const plain = epilogueConstants({});
-  const loads = [0, 1, 2].flatMap((a) => [0, 1, 2].map((b) => ({ A_MODE: a, B_MODE: b, BM: 1, BN: 1 })));
-  const tiles = [[1, 2], [2, 1], [2, 2]].map(([bm, bn]) => ({ A_MODE: 0, B_MODE: 0, BM: bm, BN: bn }));
+  const loads = [0, 1, 2].flatMap((a) => [0, 1, 2].map((b) => ({ A_MODE: a, B_MODE: b, BM: 1, BN: 1, ONE_ROW: 0 })));
+  const tiles = [[1, 2], [2, 1], [2, 2]].map(([bm, bn]) => ({ A_MODE: 0, B_MODE: 0, BM: bm, BN: bn, ONE_ROW: 0 }));
+  const rows = [0, 2].map((a) => ({ A_MODE: a, B_MODE: a, BM: 1, BN: 2, ONE_ROW: 1 }));
   return [
-    ...[...loads, ...tiles].map((constants) => gemmProgram({ ...constants, ...plain })),
-    ...EPILOGUES.slice(1).map((e) => gemmProgram({ A_MODE: 0, B_MODE: 0, BM: 1, BN: 1, ...epilogueConstants(e) })),
+    ...[...loads, ...tiles, ...rows].map((constants) => gemmProgram({ ...constants, ...plain })),
+    ...EPILOGUES.slice(1).map((e) =>
+      gemmProgram({ A_MODE: 0, B_MODE: 0, BM: 1, BN: 1, ONE_ROW: 0, ...epilogueConstants(e) })
+    ),
     ...EPILOGUES.map((e) => reduceProgram(epilogueConstants(e))),
   ];
 }
