@@ -61,9 +61,9 @@ export async function loadCheckpoint<State = unknown>(
   return { tensors, state: JSON.parse(state) };
 }
 
-/** SHA-256 over the state, each tensor's description, and each tensor's own SHA-256, in order of name. */
-async function digest(state: string, tensors: ReadonlyMap<string, StoredTensor>): Promise<string> {
-  const parts: string[] = [state];
+/** SHA-256 over a text, each tensor's description, and each tensor's own SHA-256, in order of name. */
+export async function digest(text: string, tensors: ReadonlyMap<string, StoredTensor>): Promise<string> {
+  const parts: string[] = [text];
   for (const [name, { dtype, shape, data }] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
     parts.push(JSON.stringify([name, dtype, shape, await sha256(data)]));
   }

@@ -1,5 +1,6 @@
-/** model.safetensors: a network with its graph, and where its parameters lie in the dense network it came from. */
+/** model.safetensors: a network with its graph, where its parameters lie in the dense network, and a SHA-256 of it all. */
 import { UserError } from "../errors.ts";
+import { digest } from "../formats/checkpoint.ts";
 import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from "../formats/safetensors.ts";
 import type { Graph, HostTensor, IndexMap, Model } from "../graph/types.ts";
 import { validateModel } from "../graph/validate.ts";
@@ -20,13 +21,11 @@ export interface ModelFile {
 export async function writeModel(store: Store, dir: string, state: RunState): Promise<void> {
   const tensors = new Map<string, StoredTensor>();
   for (const [name, { shape, data }] of state.model.params) tensors.set(name, { dtype: "F32", shape, data });
-  const metadata = {
-    format: FORMAT,
-    version: VERSION,
-    graph: JSON.stringify(state.model.graph),
-    dense: JSON.stringify(state.dense.graph),
-    origin: JSON.stringify([...state.origin]),
-  };
+  const graph = JSON.stringify(state.model.graph);
+  const dense = JSON.stringify(state.dense.graph);
+  const origin = JSON.stringify([...state.origin]);
+  const sha256 = await digest(graph + dense + origin, tensors);
+  const metadata = { format: FORMAT, version: VERSION, graph, dense, origin, sha256 };
   await store.write(`${dir}/${FILE}`, writeSafetensors(tensors, metadata));
 }
 
@@ -43,12 +42,18 @@ export async function readModel(store: Store, dir: string): Promise<ModelFile> {
       }`,
     );
   }
+  const { graph, dense, origin, sha256 } = metadata;
+  if (sha256 !== await digest(graph + dense + origin, tensors)) {
+    throw new UserError(
+      `${file}: damaged or changed, its SHA-256 doesn't match its content; resume the run to rewrite it`,
+    );
+  }
   const params = new Map<string, HostTensor>();
   for (const [name, tensor] of tensors) params.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
   try {
-    const model: Model = { graph: JSON.parse(metadata.graph), params };
+    const model: Model = { graph: JSON.parse(graph), params };
     validateModel(model);
-    return { model, dense: JSON.parse(metadata.dense), origin: new Map(JSON.parse(metadata.origin)) };
+    return { model, dense: JSON.parse(dense), origin: new Map(JSON.parse(origin)) };
   } catch (error) {
     throw new UserError(`${file}: damaged: ${(error as Error).message}`);
   }

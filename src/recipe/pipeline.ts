@@ -14,6 +14,7 @@ import type { Store } from "../store/types.ts";
 import type { RunContext } from "./context.ts";
 import { writeModel } from "./files.ts";
 import { formatRecipe } from "./load.ts";
+import { checkOrder } from "./order.ts";
 import { writeReport } from "./report.ts";
 import { hashText, loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "./run.ts";
 import type { Recipe } from "./schema.ts";
@@ -44,6 +45,7 @@ export interface RunOptions {
  */
 export async function runPrune(options: RunOptions): Promise<Report> {
   const { recipe, dir, store, ui, signal } = options;
+  checkOrder(recipe);
   const recipeHash = await hashText(formatRecipe(recipe));
   const saved = options.resume ? await loadRun(store, dir, recipeHash) : undefined;
   const data = await options.loadData(recipe.data, ui);

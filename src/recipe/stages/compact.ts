@@ -1,7 +1,7 @@
 import { graphCost } from "../../graph/cost.ts";
 import { scatterModel } from "../../graph/scatter.ts";
 import { referenceForward } from "../../graph/reference/forward.ts";
-import { compareOutputs } from "../../graph/compare.ts";
+import { compareOutputs, tolerance } from "../../graph/compare.ts";
 import { assertEquivalent, EquivalenceError, runPlan } from "../../graph/equivalence.ts";
 import { gather } from "../../data/loader.ts";
 import type { RunContext } from "../context.ts";
@@ -11,9 +11,6 @@ import { proofInputs, shrink } from "./shrink.ts";
 
 /** Images that also go through the float64 reference on the host, which takes milliseconds for each. */
 const REFERENCE_INPUTS = 8;
-
-/** The device's float32 against float64, of the largest output. */
-const REFERENCE_TOLERANCE = 1e-5;
 
 /** The smaller network: proved equal to the masked one in the dense shape, and to a float64 forward pass on the host. */
 export async function runCompactStage(ctx: RunContext, stage: CompactStage): Promise<void> {
@@ -49,7 +46,7 @@ async function assertReference({ gpu, state, data }: RunContext): Promise<void> 
     { [input.name]: { shape: [count, ...data.shape], data: Float64Array.from(images) } },
   ).get(state.model.graph.outputs[0])!;
   const { maxRel } = compareOutputs(exact.data, await runPlan(gpu, state.model, images, count));
-  if (!(maxRel <= REFERENCE_TOLERANCE)) {
+  if (!(maxRel <= tolerance(state.model.graph))) {
     throw new EquivalenceError(
       `"${state.model.graph.name}" on the device differs from its float64 forward pass by ${maxRel.toExponential(2)}`,
     );

@@ -1,4 +1,5 @@
 import { random } from "../../../kernels/random/philox.ts";
+import { countNonzero, graphCost } from "../../graph/cost.ts";
 import { concrete } from "../../graph/infer.ts";
 import { compilePlan, type InferencePlan } from "../../graph/plan.ts";
 import { scatterModel } from "../../graph/scatter.ts";
@@ -9,12 +10,12 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { Interrupted } from "../../train/errors.ts";
 import type { RunContext } from "../context.ts";
 import type { MeasureStage } from "../registry.ts";
+import type { RunState } from "../run.ts";
 
 /** Times dense, masked and compact against each other, all through the same plan builder, interleaved. */
 export async function runMeasureStage(ctx: RunContext, stage: MeasureStage): Promise<void> {
   const { gpu, state, ui } = ctx;
-  const masked = scatterModel(state.model, state.origin, state.dense) ?? state.masked;
-  const networks: Record<Variant, Model | undefined> = { dense: state.dense, masked, compact: state.model };
+  const networks = networksOf(state);
   state.latency = [];
   const progress = ui.stage("measure", stage.batches.length);
   for (const [i, batch] of stage.batches.entries()) {
@@ -45,4 +46,12 @@ export async function runMeasureStage(ctx: RunContext, stage: MeasureStage): Pro
     progress.update(i + 1, { text: `batch ${batch}` });
   }
   progress.done();
+}
+
+/** What there is to compare: no masked network before something is pruned, no compact one before it is smaller. */
+function networksOf({ model, dense, masked, origin }: RunState): Readonly<Record<Variant, Model | undefined>> {
+  const inDenseShape = scatterModel(model, origin, dense) ?? masked;
+  const pruned = inDenseShape && countNonzero(inDenseShape.params) < countNonzero(dense.params);
+  const smaller = graphCost(model.graph).macs < graphCost(dense.graph).macs;
+  return { dense, masked: pruned ? inDenseShape : undefined, compact: smaller ? model : undefined };
 }
