@@ -11,7 +11,7 @@ import {
   convShape,
   prepareConv,
 } from "../tensor/ops/conv.ts";
-import { linearForward } from "../tensor/ops/gemm.ts";
+import { linearForward, linearScratch } from "../tensor/ops/gemm.ts";
 import { Tape } from "../tensor/tape.ts";
 import { type Dtype, elements, Tensor } from "../tensor/tensor.ts";
 import { columnConvOptions, convOptions, OPS } from "./execute.ts";
@@ -79,7 +79,10 @@ export function compilePlan(gpu: Gpu, model: Model, batch: number): InferencePla
       return tensors;
     });
     const result = values.get(graph.outputs[0])!;
-    const output = memory.keep(result.view(result.shape));
+    // A net that only reshapes would hand out its input's storage.
+    const output = memory.keep(
+      result.buffer === input.buffer ? Tensor.empty(gpu, result.shape) : result.view(result.shape),
+    );
     for (const tape of tapes) tape.dispose();
     return { allocated, output };
   }
@@ -99,6 +102,8 @@ export function compilePlan(gpu: Gpu, model: Model, batch: number): InferencePla
         launches[i](values, tape);
         return tape;
       });
+      const result = values.get(graph.outputs[0])!;
+      if (result.buffer !== output.buffer) gpu.copy(result, output);
       for (const tape of tapes) tape.dispose();
       return output;
     },
@@ -117,10 +122,12 @@ function launcher(gpu: Gpu, step: FusedStep, inputs: number[][], weights: Values
     residual: residual === undefined ? undefined : value(values, residual),
   });
   if (node.op === "Gemm") {
+    const [[m, k], [n]] = inputs;
+    const scratchBytes = linearScratch(gpu, { m, n, k });
     return (values, tape) => {
       const given = operands(values);
       const y = tape.empty([...given.x.shape.slice(0, -1), given.w.shape[0]]);
-      linearForward(gpu, { ...given, y }, activation);
+      linearForward(gpu, { ...given, y }, activation, scratchOf(tape, scratchBytes));
       values.set(output, y);
     };
   }
@@ -129,15 +136,16 @@ function launcher(gpu: Gpu, step: FusedStep, inputs: number[][], weights: Values
     const shape = node.op === "Conv"
       ? convShape(x, w, convOptions(node))
       : columnConvShape(x, w, columnConvOptions(node));
-    const scratch: Record<string, Tensor> = {};
-    for (const [name, bytes] of Object.entries(convScratch(gpu, shape))) {
-      scratch[name] = memory.keep(Tensor.empty(gpu, [Math.ceil(bytes / 4)]));
+    const { packed: packedBytes, ...scratchBytes } = convScratch(gpu, shape);
+    const packed: { packed?: Tensor } = {};
+    if (packedBytes !== undefined) {
+      packed.packed = memory.keep(Tensor.empty(gpu, [Math.ceil(packedBytes / 4)]));
+      prepareConv(gpu, shape, weights.get(node.inputs[1])!, packed.packed);
     }
-    if (scratch.packed) prepareConv(gpu, shape, weights.get(node.inputs[1])!, scratch.packed);
     const size = convOutputShape(shape, x.shape.length);
     return (values, tape) => {
       const y = tape.empty(size);
-      convForward(gpu, shape, { ...operands(values), y }, activation, scratch);
+      convForward(gpu, shape, { ...operands(values), y }, activation, { ...packed, ...scratchOf(tape, scratchBytes) });
       values.set(output, y);
     };
   }
@@ -145,6 +153,11 @@ function launcher(gpu: Gpu, step: FusedStep, inputs: number[][], weights: Values
     const given = node.inputs.map((name) => value(values, name));
     values.set(output, OPS[node.op]({ tape }, node, given));
   };
+}
+
+/** Scratch that no step but this one needs: other steps use its storage again. */
+function scratchOf(tape: Tape, bytes: Readonly<Record<string, number>>): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(bytes).map(([name, size]) => [name, tape.empty([Math.ceil(size / 4)])]));
 }
 
 /** The plan's own buffers: kept apart from the pool, since their contents must survive from step to step of a run. */

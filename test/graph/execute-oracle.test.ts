@@ -164,6 +164,7 @@ function meeting(op: "add" | "mul"): Cases {
     "with itself": [[2, 3, 5, 3], unary((b, x) => b[op](x, x))],
     "a gate [N,C,1,1]": [[2, 3, 5, 3], gate(4)],
     "a gate [N,C]": [[2, 3, 5, 3], gate(2)],
+    "a gate on one channel": [[3, 1, 4, 3], gate(4)],
     "a gate first": [[2, 3, 5, 3], (b, branch) => b[op](b.globalAveragePool(branch()), branch())],
     "[N,C] and 1×1 maps": [[3, 5, 1, 1], (b, branch) =>
       b.conv(b[op](b.flatten(branch()), branch()), {

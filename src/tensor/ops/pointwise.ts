@@ -119,13 +119,11 @@ export function broadcast(op: string, a: readonly number[], b: readonly number[]
   const size = elements(a);
   if (elements(b) === 1) return { outer: 1, channels: 1, inner: size };
   const [n, c] = a;
-  const trimmed = [...b];
-  while (trimmed.length > 1 && trimmed[trimmed.length - 1] === 1) trimmed.pop();
-  const perChannel = trimmed.length === 1 || (trimmed.length === 2 && trimmed[0] === 1);
-  if (a.length >= 2 && perChannel && trimmed[trimmed.length - 1] === c) {
+  const ones = (from: number) => b.slice(from).every((d) => d === 1);
+  if (a.length >= 2 && ((b[0] === c && ones(1)) || (b[0] === 1 && b[1] === c && ones(2)))) {
     return { outer: n, channels: c, inner: size / (n * c) };
   }
-  if (a.length >= 2 && trimmed.length === 2 && trimmed[0] === n && trimmed[1] === c) {
+  if (a.length >= 2 && b[0] === n && b[1] === c && ones(2)) {
     return { outer: 1, channels: n * c, inner: size / (n * c) };
   }
   throw new UserError(

@@ -1,0 +1,93 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { builder } from "../../src/graph/build.ts";
+import { fuse } from "../../src/graph/fuse.ts";
+import type { Graph } from "../../src/graph/types.ts";
+import { createModel } from "../../src/models/zoo.ts";
+
+const test = suite("fuse");
+
+/** `op name + residual → activation = output` of each step. */
+function steps(graph: Graph): string[] {
+  return fuse(graph).map(({ node, residual, activation, output }) =>
+    node.name + (residual ? ` + ${residual}` : "") + (activation === "none" ? "" : ` ${activation}`) + ` = ${output}`
+  );
+}
+
+function net() {
+  const b = builder("net", ["N", 3, 4, 4]);
+  const conv = (x: string, name: string) => b.conv(x, { name, out: 3, kernel: 3, pad: 1 });
+  return { b, conv };
+}
+
+test("a plain net: each activation goes into the layer before it", () => {
+  assert.equal(steps(createModel("digits")), [
+    "conv1 relu = relu",
+    "conv2 relu = relu_1",
+    "maxpool = maxpool",
+    "flatten = flatten",
+    "fc1 relu = relu_2",
+    "fc2 = fc2",
+  ]);
+});
+
+test("a residual sum is drawn in where its other operand is there already", () => {
+  const { b, conv } = net();
+  const x = b.relu(conv(b.input, "stem"), "x");
+  b.relu(b.add(conv(x, "branch"), x, "sum"), "y");
+  assert.equal(steps(b.graph()), ["stem relu = x", "branch + x relu = y"]);
+});
+
+test("of two branches the later one takes the sum", () => {
+  const { b, conv } = net();
+  const early = conv(b.input, "early");
+  const late = conv(b.input, "late");
+  b.node("Clip", [b.add(early, late, "sum")], { min: 0, max: 6 }, "y");
+  assert.equal(steps(b.graph()), ["early = early", "late + early relu6 = y"]);
+});
+
+test("an activation between the layer and the sum keeps the sum apart", () => {
+  const { b, conv } = net();
+  const x = conv(b.input, "stem");
+  b.add(b.relu(conv(x, "branch"), "inner"), x, "sum");
+  assert.equal(steps(b.graph()), ["stem = stem", "branch relu = inner", "sum = sum"]);
+});
+
+test("no fusing past a second reader, a graph output, a broadcast, or x + x", () => {
+  const two = net();
+  const shared = two.conv(two.b.input, "shared");
+  two.b.concat([two.b.relu(shared, "r"), shared], "both");
+  assert.equal(steps(two.b.graph()), ["shared = shared", "r = r", "both = both"]);
+
+  const out = net();
+  const seen = out.conv(out.b.input, "seen");
+  const after = out.b.relu(seen, "after");
+  assert.equal(steps(out.b.graph([after, seen])), ["seen = seen", "after = after"]);
+
+  const wide = net();
+  const gate = wide.b.globalAveragePool(wide.b.input, "gate");
+  wide.b.relu(wide.b.add(wide.conv(wide.b.input, "conv"), gate, "sum"), "r");
+  assert.equal(steps(wide.b.graph()), ["gate = gate", "conv = conv", "sum = sum", "r = r"]);
+
+  const narrow = net();
+  const pooled = narrow.b.globalAveragePool(narrow.b.input, "pooled");
+  narrow.b.add(narrow.b.input, narrow.conv(pooled, "conv"), "sum");
+  assert.equal(steps(narrow.b.graph()), ["pooled = pooled", "conv = conv", "sum = sum"]);
+
+  const affine = net();
+  affine.b.add(affine.conv(affine.b.input, "conv"), affine.b.param("p", [3], "beta"), "sum");
+  assert.equal(steps(affine.b.graph()), ["conv = conv", "sum = sum"]);
+
+  const twice = net();
+  const x = twice.conv(twice.b.input, "conv");
+  twice.b.add(x, x, "sum");
+  assert.equal(steps(twice.b.graph()), ["conv = conv", "sum = sum"]);
+});
+
+test("other clips are no relu6", () => {
+  const { b, conv } = net();
+  b.node("Clip", [conv(b.input, "conv")], { min: 0, max: 5 }, "clip");
+  assert.equal(steps(b.graph()), ["conv = conv", "clip = clip"]);
+});
+
+test.run();

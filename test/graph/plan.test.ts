@@ -1,0 +1,186 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Gpu } from "../../src/gpu/gpu.ts";
+import { type Builder, builder } from "../../src/graph/build.ts";
+import { compareOutputs, tolerance } from "../../src/graph/compare.ts";
+import { runInterpreter } from "../../src/graph/equivalence.ts";
+import { foldForInference } from "../../src/graph/fold.ts";
+import { fuse } from "../../src/graph/fuse.ts";
+import { concrete, inferShapes } from "../../src/graph/infer.ts";
+import { compilePlan } from "../../src/graph/plan.ts";
+import { referenceForward } from "../../src/graph/reference/forward.ts";
+import type { Graph, Model } from "../../src/graph/types.ts";
+import { createModel } from "../../src/models/zoo.ts";
+import { elements, Tensor } from "../../src/tensor/tensor.ts";
+import { randomInputs, randomParams } from "../generate/graphs.ts";
+import { testGpu } from "../gpu.ts";
+
+const test = suite("plan");
+
+function net(channels: number, side: number, build: (b: Builder, conv: (x: string, out: number) => string) => string) {
+  const b = builder("net", ["N", channels, side, side]);
+  let layers = 0;
+  const conv = (x: string, out: number) => b.conv(x, { name: `conv${layers++}`, out, kernel: 3, pad: 1 });
+  return b.graph([build(b, conv)]);
+}
+
+/** VGG in small: two stages of two convolutions with batch norm, and a hidden linear layer. */
+function smallVgg(): Graph {
+  return net(3, 8, (b, conv) => {
+    let x = b.input;
+    [6, 6, 9, 9].forEach((out, i) => {
+      x = b.relu(b.batchNorm(conv(x, out), { name: `bn${i}` }));
+      if (i % 2 === 1) x = b.maxPool(x, { kernel: 2 });
+    });
+    return b.gemm(b.relu(b.gemm(b.flatten(x), { name: "fc", out: 11 })), { name: "classifier", out: 5 });
+  });
+}
+
+const GRAPHS: Readonly<Record<string, Graph>> = {
+  "digits": createModel("digits"),
+  "lenet5": createModel("lenet5", { width: 0.5 }),
+  "resnet8, option A": createModel("resnet8", { size: 12, width: 0.5 }),
+  "resnet8, projections": createModel("resnet8", { size: 12, width: 0.5, shortcut: "projection" }),
+  "vgg in small": smallVgg(),
+  "sum before the activation": net(3, 7, (b, conv) => {
+    const x = b.relu(conv(b.input, 5));
+    return b.relu(b.add(b.batchNorm(conv(x, 5), { name: "bn" }), x));
+  }),
+  "sum after the activation": net(3, 7, (b, conv) => {
+    const x = b.relu(conv(b.input, 5));
+    return conv(b.add(x, b.relu(conv(x, 5))), 4);
+  }),
+  "relu6 and a sum of two branches": net(2, 5, (b, conv) => {
+    const wide = b.mul(b.input, b.param("wide", [2], "table"));
+    return b.relu6(b.add(conv(wide, 7), conv(b.relu6(conv(wide, 5)), 7)));
+  }),
+  "a batch norm that can't fold": net(3, 5, (b, conv) => {
+    const x = conv(b.batchNorm(b.input, { name: "first" }), 4);
+    return b.concat([b.batchNorm(x, { name: "second" }), b.relu(x)]);
+  }),
+  "concatenation of used and of finished values": net(3, 5, (b, conv) => {
+    const x = b.relu(conv(b.input, 3));
+    return conv(b.concat([x, conv(x, 2), b.tanh(conv(x, 4)), b.input]), 3);
+  }),
+  "gates": net(3, 6, (b, conv) => {
+    const x = conv(b.input, 5);
+    const hidden = b.relu(b.gemm(b.flatten(b.globalAveragePool(x)), { name: "squeeze", out: 3 }));
+    const gate = b.sigmoid(b.gemm(hidden, { name: "excite", out: 5 }));
+    return b.add(b.mul(x, gate), b.mul(b.sigmoid(conv(x, 5)), x));
+  }),
+  "a reshape at the end": net(3, 5, (b, conv) => b.reshape(b.relu(conv(b.input, 4)), [2, -1])),
+  "only a reshape": net(3, 5, (b) => b.flatten(b.input)),
+  "a view that outlives its source's last reader": net(3, 4, (b, conv) => {
+    const x = conv(b.input, 4);
+    const flat = b.flatten(x);
+    const y = conv(conv(b.tanh(x), 4), 4);
+    return b.gemm(b.concat([flat, b.flatten(y)]), { name: "fc", out: 3 });
+  }),
+  "two readers far apart": net(3, 6, (b, conv) => {
+    const x = conv(b.input, 4);
+    let y = x;
+    for (let i = 0; i < 4; i++) y = b.relu(conv(y, 4));
+    return b.add(y, x);
+  }),
+  "depthwise, dropout, identity, pooling": net(4, 7, (b) => {
+    let x = b.conv(b.input, { name: "depthwise", out: 4, kernel: 3, pad: 1, group: 4 });
+    x = b.dropout(b.gelu(b.averagePool(b.identity(x), { kernel: 3, stride: 2, pad: 1 })));
+    return b.conv(x, { name: "pointwise", out: 6, kernel: 1, bias: false });
+  }),
+  "kept columns and border tables": net(3, 6, (b) => {
+    const x = b.columnConv(b.input, { name: "columns", out: 4, kernel: 3, pad: 1, taps: [0, 4, 9, 13, 26] });
+    const border = [0, 1, 1, 1, 1, 2];
+    const y = b.relu(b.batchNorm(b.borderBias(x, { name: "border", rows: border, cols: border }), { name: "bn" }));
+    return b.columnConv(b.flatten(y), { name: "fc", out: 3, kernel: 1, taps: [1, 50, 143] });
+  }),
+};
+
+function modelOf(graph: Graph): Model {
+  return { graph, params: randomParams(graph, 17) };
+}
+
+for (const [name, graph] of Object.entries(GRAPHS)) {
+  test(`${name}: the plan equals the interpreter and the reference, at batches 1 and 5`, async () => {
+    const gpu = await testGpu();
+    const model = modelOf(graph);
+    for (const batch of [1, 5]) {
+      const { input } = randomInputs(graph, 4, batch);
+      const expected = referenceForward(model, { input }).get(graph.outputs[0])!;
+      const plan = compilePlan(gpu, model, batch);
+      using x = Tensor.from(gpu, input.data, input.shape);
+      const fused = await plan.run(x).read();
+      assert.equal(plan.output.shape, expected.shape);
+      plan.dispose();
+      const plain = await runInterpreter(gpu, model, input.data, batch);
+      const [byPlan, byInterpreter] = [fused, plain].map((y) => compareOutputs(expected.data, y).maxRel);
+      assert.ok(byPlan <= tolerance(graph), `batch ${batch}: the plan is off by ${byPlan}`);
+      assert.ok(byInterpreter <= tolerance(graph), `batch ${batch}: the interpreter is off by ${byInterpreter}`);
+    }
+  });
+}
+
+test("runs with other inputs between them give the same bits, and take no more memory", async () => {
+  const gpu = await testGpu();
+  for (const name of ["resnet8, option A", "gates", "concatenation of used and of finished values", "only a reshape"]) {
+    const graph = GRAPHS[name];
+    const plan = compilePlan(gpu, modelOf(graph), 3);
+    const [a, b] = [1, 2].map((seed) => randomInputs(graph, seed, 3).input);
+    using first = Tensor.from(gpu, a.data, a.shape);
+    using second = Tensor.from(gpu, b.data, b.shape);
+    const expected = await plan.run(first).read();
+    const before = memory(gpu);
+    assert.not.equal(await plan.run(second).read(), expected);
+    for (let i = 0; i < 20; i++) plan.run(i % 2 === 0 ? first : second);
+    assert.equal(await plan.run(first).read(), expected, name);
+    assert.equal(memory(gpu), before, name);
+    plan.dispose();
+  }
+});
+
+function memory(gpu: Gpu): readonly number[] {
+  const { liveBytes, pooledBytes, liveBuffers } = gpu.stats();
+  return [liveBytes, pooledBytes, liveBuffers];
+}
+
+test("a new plan after a disposed one takes its buffers again", async () => {
+  const gpu = await testGpu();
+  const model = modelOf(GRAPHS["vgg in small"]);
+  const compile = () => compilePlan(gpu, model, 4).dispose();
+  compile();
+  const before = memory(gpu);
+  for (let i = 0; i < 5; i++) compile();
+  assert.equal(memory(gpu), before);
+});
+
+test("activations share memory: a deep net needs little more than its widest step", async () => {
+  const gpu = await testGpu();
+  const graph = net(8, 8, (b, conv) => {
+    let x = conv(b.input, 8);
+    for (let i = 0; i < 10; i++) x = b.tanh(b.relu(b.add(conv(x, 8), x)));
+    return x;
+  });
+  const batch = 32;
+  const model = modelOf(graph);
+  const { model: folded } = foldForInference(model);
+  const shapes = inferShapes(folded.graph);
+  const sizes = fuse(folded.graph).map(({ output }) => 4 * elements(concrete(shapes.get(output)!, batch)));
+  const parameters = [...folded.params.values()].reduce((sum, { data }) => sum + Math.max(256, data.byteLength), 0);
+  const before = gpu.stats().liveBytes;
+  const plan = compilePlan(gpu, model, batch);
+  const taken = gpu.stats().liveBytes - before;
+  plan.dispose();
+  const all = sizes.reduce((a, b) => a + b, 0);
+  // Weights lie twice (as they are and packed), and buffers are rounded up.
+  const activations = taken - 3 * parameters;
+  assert.ok(activations < all / 3, `${activations} bytes for ${all} bytes of activations`);
+});
+
+test("an input of another size is refused", async () => {
+  const gpu = await testGpu();
+  const plan = compilePlan(gpu, modelOf(GRAPHS.digits), 2);
+  using x = Tensor.zeros(gpu, [3, 1, 8, 8]);
+  assert.throws(() => plan.run(x), /the plan takes \[2,1,8,8\], got \[3,1,8,8\]/);
+  plan.dispose();
+});
+
+test.run();
