@@ -1,7 +1,5 @@
-import type { Program } from "../../src/gpu/types.ts";
 import { ceilDiv, type Launch, type Step, type Tuning, UNTUNED } from "../gemm/steps.ts";
-import { linearGrid } from "../grid.ts";
-import expand from "./expand.wgsl" with { type: "text" };
+import { columnPlaces, expandStep, isLinear, planColumnsDgrad } from "./columns.ts";
 import { gatherSteps, gatherTile } from "./indirect.ts";
 import { unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, packStep } from "./pack.ts";
@@ -16,6 +14,7 @@ import { convOutput, type ConvShape } from "./shape.ts";
  * taps kh with kh·d ≡ r, so each phase is a dense convolution of padded dy with its own taps, written with stride s.
  */
 export function planConvDgrad(shape: ConvShape, tuning: Tuning = UNTUNED): Launch {
+  if (isLinear(shape)) return planColumnsDgrad(shape, tuning);
   const s = unrolled(shape);
   const axes: Axes = {
     vertical: phases(s.height, s.kernel[0], s.stride[0], s.dilation[0], s.pads[0]),
@@ -147,9 +146,9 @@ function assemble(s: ConvShape, { halo, parts, unit }: Candidate): Launch {
     scratch.padded = haloBytes(halo);
   }
   if (s.taps) {
-    steps.push(expandStep(s, s.taps));
+    steps.push(expandStep(s.filters, s.taps.length, s.channels * size, "w", "places", "dense"));
     scratch.dense = s.filters * s.channels * size * 4;
-    tables.kept = keptColumns(s, s.taps);
+    tables.places = columnPlaces(s.channels * size, s.taps);
   }
   parts.forEach((part, i) => {
     const [packed, order, taps] = [`packed ${i}`, `order ${i}`, `taps ${i}`];
@@ -214,26 +213,4 @@ function reach(size: number, phases: readonly Phase[]): [number, number] {
 function outputStrides(s: ConvShape, v: Phase, h: Phase): [number, number, number, number, number] {
   const plane = s.height * s.width;
   return [s.channels * plane, plane, s.stride[0] * s.width, s.stride[1], v.first * s.width + h.first];
-}
-
-function keptColumns(s: ConvShape, taps: readonly number[]): Uint32Array<ArrayBuffer> {
-  const kept = new Uint32Array(s.channels * s.kernel[0] * s.kernel[1]).fill(0xffffffff);
-  taps.forEach((column, t) => kept[column] = t);
-  return kept;
-}
-
-function expandStep(s: ConvShape, taps: readonly number[]): Step {
-  const columns = s.channels * s.kernel[0] * s.kernel[1];
-  const size = s.filters * columns;
-  const grid = linearGrid(size, 64);
-  return {
-    plan: { program: EXPAND, uniforms: [size, grid[0] * 64, taps.length, columns], grid },
-    bindings: ["w", "kept", "dense"],
-  };
-}
-
-const EXPAND: Program = { name: "expand kept columns", source: expand, access: ["read", "read", "read_write"] };
-
-export function dgradVariants(): Program[] {
-  return [EXPAND];
 }

@@ -1,5 +1,6 @@
 import { reduceStep } from "../gemm/plan.ts";
 import { type Epilogue, type Launch, type Step, type Tuning, UNTUNED } from "../gemm/steps.ts";
+import { isLinear, planColumnsForward } from "./columns.ts";
 import { type Gather, type GatherNames, gatherSteps, gatherTile } from "./indirect.ts";
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, type Packing, packStep } from "./pack.ts";
@@ -18,6 +19,7 @@ export interface ConvLaunch extends Launch {
  * "residual" (shape of y). Scratch: "packed" (weights, made by `prepare`), "padded" (x with its halo), "partial".
  */
 export function planConvForward(shape: ConvShape, epilogue: Epilogue = {}, tuning: Tuning = UNTUNED): ConvLaunch {
+  if (isLinear(shape)) return { ...planColumnsForward(shape, epilogue, tuning), prepare: [] };
   const s = unrolled(shape);
   const input = inputRuns(s);
   const candidates = [byTaps(s, tuning)];

@@ -21,6 +21,8 @@ export interface Gather {
 
 const GROUP = 64;
 const PIXELS = 8;
+/** In blocks of 4 filters. */
+const WIDEST_TILE = 4;
 /** In fours of taps: a shorter split spends more on adding up than it wins. */
 const SHORTEST_SPLIT = 16;
 
@@ -34,10 +36,10 @@ export interface GatherTile {
 export function gatherTile(g: Gather, threads: number): GatherTile {
   const tiles = ceilDiv(g.batch * g.rows * g.cols, PIXELS) * g.groups, blocks = ceilDiv(g.filters, 4);
   const taps4 = ceilDiv(g.taps, 4);
-  const count = tiles * ceilDiv(blocks, 2);
+  const count = tiles * filterTiles(blocks, WIDEST_TILE).reduce((sum, t) => sum + t.count, 0);
   const wanted = Math.min(Math.ceil(threads / count), Math.max(1, Math.floor(taps4 / SHORTEST_SPLIT)));
   const splits = taps4 === 0 ? 1 : ceilDiv(taps4, ceilDiv(taps4, wanted));
-  const perTap = ceilDiv(blocks, 2) * (LOOP_NS + PIXELS * LOAD_NS) + blocks * (LOAD4_NS + 32 * FMA_NS);
+  const perTap = count / tiles * (LOOP_NS + PIXELS * LOAD_NS) + blocks * (LOAD4_NS + 32 * FMA_NS);
   const stores = blocks * 32 * STORE_NS * splits * (splits > 1 ? 2 : 1);
   return { splits, cost: tiles * (g.taps * perTap + stores) * Math.max(1, threads / (count * splits)) };
 }
@@ -56,7 +58,7 @@ export function gatherSteps(g: Gather, names: GatherNames, epilogue: Epilogue, s
   const tiles = ceilDiv(pixels, PIXELS);
   const bias = epilogue.bias === "add" ? "bias" : names.x;
   const residual = epilogue.residual === "add" ? "residual" : names.x;
-  return filterTiles(packed4).map(({ first, count, blocks }) => {
+  return filterTiles(packed4, WIDEST_TILE).map(({ first, count, blocks }) => {
     const grid = linearGrid(tiles * count, GROUP);
     const uniforms = [
       ...[g.filters, packed4, taps4, ceilDiv(taps4, splits), pixels, g.rows, g.cols, g.groups],

@@ -4,7 +4,7 @@
 //
 // w is packed [groups, taps, packed] (pack.wgsl), taps a multiple of 4 (surplus: weight 0, offset 0), packed = filters
 // rounded up to 4. Stores go to n*y_image + (g*filters + f)*y_plane + r*y_row + c*y_col + y_start.
-// A thread makes 4*FB filters x 8 pixels.
+// A thread makes 4*FB filters (FB is 1, 2 or 4) x 8 pixels.
 //
 // Bindings: x, w, tap, bias, residual read (an unused one takes any buffer), y read_write.
 // Grid: x over pixel tiles of 8 * filter tiles, pixel tile fastest, rows of `row` threads folded into y;
@@ -49,10 +49,30 @@ fn y_base(q: u32) -> u32 {
   return line / p.rows * p.y_image + line % p.rows * p.y_row + q % p.cols * p.y_col;
 }
 
-fn outer(t: Tile, w: vec4<f32>, l: vec4<f32>, r: vec4<f32>) -> Tile {
+// Weights of four filters for four taps.
+struct Four { k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32>, k3: vec4<f32> }
+// Eight pixels at four taps: column i of l and r holds tap i of pixels 0 … 3 and 4 … 7.
+struct Window { l: mat4x4<f32>, r: mat4x4<f32> }
+
+fn weights(i: u32) -> Four {
+  return Four(w[i], w[i + p.packed4], w[i + 2u * p.packed4], w[i + 3u * p.packed4]);
+}
+
+fn left(b: Bases, d: u32) -> vec4<f32> { return vec4<f32>(x[b.b0 + d], x[b.b1 + d], x[b.b2 + d], x[b.b3 + d]); }
+
+fn right(b: Bases, d: u32) -> vec4<f32> { return vec4<f32>(x[b.b4 + d], x[b.b5 + d], x[b.b6 + d], x[b.b7 + d]); }
+
+// An accumulator takes four terms while it is in a register.
+fn pixel(c: vec4<f32>, t: Four, a: f32, b: f32, d: f32, e: f32) -> vec4<f32> {
+  return fma(t.k3, vec4<f32>(e), fma(t.k2, vec4<f32>(d), fma(t.k1, vec4<f32>(b), fma(t.k0, vec4<f32>(a), c))));
+}
+
+fn add(c: Tile, t: Four, v: Window) -> Tile {
   return Tile(
-    fma(w, vec4<f32>(l.x), t.c0), fma(w, vec4<f32>(l.y), t.c1), fma(w, vec4<f32>(l.z), t.c2), fma(w, vec4<f32>(l.w), t.c3),
-    fma(w, vec4<f32>(r.x), t.c4), fma(w, vec4<f32>(r.y), t.c5), fma(w, vec4<f32>(r.z), t.c6), fma(w, vec4<f32>(r.w), t.c7));
+    pixel(c.c0, t, v.l[0].x, v.l[1].x, v.l[2].x, v.l[3].x), pixel(c.c1, t, v.l[0].y, v.l[1].y, v.l[2].y, v.l[3].y),
+    pixel(c.c2, t, v.l[0].z, v.l[1].z, v.l[2].z, v.l[3].z), pixel(c.c3, t, v.l[0].w, v.l[1].w, v.l[2].w, v.l[3].w),
+    pixel(c.c4, t, v.r[0].x, v.r[1].x, v.r[2].x, v.r[3].x), pixel(c.c5, t, v.r[0].y, v.r[1].y, v.r[2].y, v.r[3].y),
+    pixel(c.c6, t, v.r[0].z, v.r[1].z, v.r[2].z, v.r[3].z), pixel(c.c7, t, v.r[0].w, v.r[1].w, v.r[2].w, v.r[3].w));
 }
 
 fn store(f: u32, at: u32, sum: f32) {
@@ -111,20 +131,21 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   for (var k4 = split * p.chunk; k4 < end; k4++) {
     let o = tap[k4];
     let at = (g * p.taps4 + k4) * 4u * p.packed4;
-    for (var i = 0u; i < 4u; i++) {
-      let d = o[i];
-      let wk = at + i * p.packed4;
-      let l = vec4<f32>(x[b.b0 + d], x[b.b1 + d], x[b.b2 + d], x[b.b3 + d]);
-      let r = vec4<f32>(x[b.b4 + d], x[b.b5 + d], x[b.b6 + d], x[b.b7 + d]);
-      t0 = outer(t0, w[wk + w0], l, r);
-      if (FB > 1u) { t1 = outer(t1, w[wk + w1], l, r); }
-      if (FB > 2u) { t2 = outer(t2, w[wk + w2], l, r); }
-      if (FB > 3u) { t3 = outer(t3, w[wk + w3], l, r); }
+    let v = Window(
+      mat4x4<f32>(left(b, o.x), left(b, o.y), left(b, o.z), left(b, o.w)),
+      mat4x4<f32>(right(b, o.x), right(b, o.y), right(b, o.z), right(b, o.w)));
+    t0 = add(t0, weights(at + w0), v);
+    if (FB > 1u) { t1 = add(t1, weights(at + w1), v); }
+    if (FB > 2u) {
+      t2 = add(t2, weights(at + w2), v);
+      t3 = add(t3, weights(at + w3), v);
     }
   }
   let start = g * p.filters * p.y_plane + p.y_start + split * p.y_split;
   store_tile(f4 * 4u, q, start, t0);
   if (FB > 1u) { store_tile(f4 * 4u + 4u, q, start, t1); }
-  if (FB > 2u) { store_tile(f4 * 4u + 8u, q, start, t2); }
-  if (FB > 3u) { store_tile(f4 * 4u + 12u, q, start, t3); }
+  if (FB > 2u) {
+    store_tile(f4 * 4u + 8u, q, start, t2);
+    store_tile(f4 * 4u + 12u, q, start, t3);
+  }
 }

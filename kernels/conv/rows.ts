@@ -91,12 +91,17 @@ export function rowsSteps(r: RowsConv, tile: RowsTile, names: GatherNames, epilo
   });
 }
 
-/** Tiles of 8 filters, an odd block of 4 in a launch of its own: odd widths cost little more than their multiply-adds. */
-export function filterTiles(blocks: number): { first: number; count: number; blocks: number }[] {
-  const pairs = Math.floor(blocks / 2);
+/**
+ * Blocks of 4 filters in tiles of `widest` blocks, the rest in narrower tiles with launches of their own: odd widths cost
+ * little more than their multiply-adds.
+ */
+export function filterTiles(blocks: number, widest = 2): { first: number; count: number; blocks: number }[] {
   const tiles = [];
-  if (pairs > 0) tiles.push({ first: 0, count: pairs, blocks: 2 });
-  if (blocks % 2 === 1) tiles.push({ first: pairs * 2, count: 1, blocks: 1 });
+  for (let first = 0, width = widest; first < blocks; width /= 2) {
+    const count = Math.floor((blocks - first) / width);
+    if (count > 0) tiles.push({ first, count, blocks: width });
+    first += count * width;
+  }
   return tiles;
 }
 

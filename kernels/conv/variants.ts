@@ -1,6 +1,6 @@
 import type { Program } from "../../src/gpu/types.ts";
 import { epilogueConstants, EPILOGUES } from "../gemm/steps.ts";
-import { dgradVariants } from "./dgrad.ts";
+import { columnsVariants } from "./columns.ts";
 import { gatherProgram } from "./indirect.ts";
 import { packVariants } from "./pack.ts";
 import { padVariants } from "./pad.ts";
@@ -23,8 +23,8 @@ export function variants(): Program[] {
     ...widths.map((KW) => singleProgram({ KW, SUBS: 1, ...plain })),
     ...[2, 4].map((SUBS) => singleProgram({ KW: 1, SUBS, ...plain })),
     ...others.map((e) => singleProgram({ KW: 1, SUBS: 1, ...e })),
-    ...[1, 2].map((FB) => gatherProgram({ FB, ...plain })),
+    ...[1, 2, 4].map((FB) => gatherProgram({ FB, ...plain })),
     ...others.map((e) => gatherProgram({ FB: 1, ...e })),
-    ...[...wgradVariants(), ...dgradVariants(), ...packVariants(), ...padVariants()],
+    ...[...wgradVariants(), ...columnsVariants(), ...packVariants(), ...padVariants()],
   ];
 }

@@ -3,6 +3,7 @@ import { reduceStep } from "../gemm/plan.ts";
 import { ceilDiv, type Launch, type Step, type Tuning, UNTUNED } from "../gemm/steps.ts";
 import { linearGrid } from "../grid.ts";
 import biasGrad from "./bias_grad.wgsl" with { type: "text" };
+import { isLinear, planColumnsWgrad } from "./columns.ts";
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours } from "./pack.ts";
 import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
@@ -19,6 +20,7 @@ const GROUP = 64;
 
 /** dw (shape of w) from x and dy; operands "x", "dy", "y" (= dw). The long sum over N·OH·OW is split and added up. */
 export function planConvWgrad(shape: ConvShape, tuning: Tuning = UNTUNED): Launch {
+  if (isLinear(shape)) return planColumnsWgrad(shape, tuning);
   const s = unrolled(shape);
   const input = inputRuns(s);
   if (input && s.filters / s.groups <= FEW_FILTERS) return byRows(s, input, tuning, 1);

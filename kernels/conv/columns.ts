@@ -1,0 +1,98 @@
+/**
+ * Kept columns of a matrix: a linear layer that kept some of its inputs is a narrower matrix product of those, and a
+ * column-compacted weight is spread out to its dense form.
+ */
+import type { Program } from "../../src/gpu/types.ts";
+import { type GemmShape, planGemm } from "../gemm/plan.ts";
+import type { Epilogue, Launch, Step, Tuning } from "../gemm/steps.ts";
+import { linearGrid } from "../grid.ts";
+import source from "./columns.wgsl" with { type: "text" };
+import expand from "./expand.wgsl" with { type: "text" };
+import type { ConvShape } from "./shape.ts";
+
+/** Images of one pixel: then a column-compacted convolution is a linear layer with its kept inputs. */
+export function isLinear(s: ConvShape): s is ConvShape & { readonly taps: readonly number[] } {
+  const ones = [s.height, s.width, ...s.kernel, ...s.stride];
+  return s.taps !== undefined && ones.every((n) => n === 1) && s.pads.every((p) => p === 0);
+}
+
+type Linear = ConvShape & { readonly taps: readonly number[] };
+
+/** y[N,F] = act(x[:,taps]·wᵀ + bias + residual); operands as in `planConvForward`. */
+export function planColumnsForward(s: Linear, epilogue: Epilogue, tuning: Tuning): Launch {
+  const product = gemm(
+    { m: s.batch, n: s.filters, k: s.taps.length, a: "k", b: "k", ...epilogue },
+    tuning,
+    "kept",
+    "w",
+    "y",
+  );
+  return withKept(s, product);
+}
+
+/** dw[F,T] = dyᵀ·x[:,taps]; operands "x", "dy", "y" (= dw). */
+export function planColumnsWgrad(s: Linear, tuning: Tuning): Launch {
+  const product = gemm({ m: s.filters, n: s.taps.length, k: s.batch, a: "rows", b: "rows" }, tuning, "dy", "kept", "y");
+  return withKept(s, product);
+}
+
+/** dx[N,C], zero where an input wasn't kept; operands "dy", "w", "dx". */
+export function planColumnsDgrad(s: Linear, tuning: Tuning): Launch {
+  const product = gemm({ m: s.batch, n: s.taps.length, k: s.filters, a: "k", b: "rows" }, tuning, "dy", "w", "narrow");
+  return {
+    steps: [...product.steps, expandStep(s.batch, s.taps.length, s.channels, "narrow", "places", "dx")],
+    scratch: { ...product.scratch, narrow: s.batch * s.taps.length * 4 },
+    tables: { places: columnPlaces(s.channels, s.taps) },
+  };
+}
+
+function withKept(s: Linear, product: Launch): Launch {
+  const size = s.batch * s.taps.length;
+  const grid = linearGrid(size, 64);
+  const uniforms = [size, grid[0] * 64, s.taps.length, s.channels];
+  const keep: Step = { plan: { program: COLUMNS, uniforms, grid }, bindings: ["x", "taps", "kept"] };
+  return {
+    steps: [keep, ...product.steps],
+    scratch: { ...product.scratch, kept: size * 4 },
+    tables: { taps: Uint32Array.from(s.taps) },
+  };
+}
+
+/** A matrix product with its operands renamed. */
+function gemm(shape: GemmShape, tuning: Tuning, a: string, b: string, y: string): Launch {
+  const names: Record<string, string> = { a, b, y };
+  const launch = planGemm(shape, tuning);
+  const steps = launch.steps.map((step) => ({ ...step, bindings: step.bindings.map((name) => names[name] ?? name) }));
+  return { ...launch, steps };
+}
+
+/** Where each column is among the kept ones; 0xffffffff where it isn't. */
+export function columnPlaces(columns: number, taps: readonly number[]): Uint32Array<ArrayBuffer> {
+  const places = new Uint32Array(columns).fill(0xffffffff);
+  taps.forEach((column, t) => places[column] = t);
+  return places;
+}
+
+/** to[rows,columns] = from[rows,taps] at its columns' places, 0 elsewhere. */
+export function expandStep(
+  rows: number,
+  taps: number,
+  columns: number,
+  from: string,
+  places: string,
+  to: string,
+): Step {
+  const size = rows * columns;
+  const grid = linearGrid(size, 64);
+  return {
+    plan: { program: EXPAND, uniforms: [size, grid[0] * 64, taps, columns], grid },
+    bindings: [from, places, to],
+  };
+}
+
+export function columnsVariants(): Program[] {
+  return [COLUMNS, EXPAND];
+}
+
+const COLUMNS: Program = { name: "keep columns", source, access: ["read", "read", "read_write"] };
+const EXPAND: Program = { name: "expand kept columns", source: expand, access: ["read", "read", "read_write"] };
