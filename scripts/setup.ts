@@ -14,8 +14,8 @@ const TITLE: Record<Need, string> = {
 };
 
 async function setup(needs: readonly Need[]): Promise<void> {
-  await installPackages(".");
-  if (needs.includes("browser")) await installPackages("test/browser");
+  await installPackages("deno.json", "src/cli/main.ts");
+  if (needs.includes("browser")) await installPackages("test/browser/deno.json", "test/browser/page.ts");
   prepareEnvironment();
   for (const need of needs) {
     if (await present(need)) continue;
@@ -32,13 +32,13 @@ async function setup(needs: readonly Need[]): Promise<void> {
 }
 
 /**
- * Packages of the deno.json in `directory`, all at once: left to the first import, each run would still be fetching some,
- * and saying so between its own lines.
+ * The packages that `entry` imports. Left to the first run that imports them, Deno would fetch their metadata then, and
+ * say so between the run's own lines.
  */
-async function installPackages(directory: string): Promise<void> {
+async function installPackages(config: string, entry: string): Promise<void> {
   const slow = setTimeout(() => console.error("Fetching packages …"), 1000);
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["install", "--quiet", "--config", `${directory}/deno.json`],
+    args: ["install", "--quiet", "--config", config, "--entrypoint", entry],
     cwd: `${import.meta.dirname}/..`,
     stdout: "null",
   }).output();
