@@ -42,8 +42,13 @@ export interface EpochResult extends EpochProgress {
   readonly finite: boolean;
 }
 
-/** At most this much work is recorded ahead of the device: more would only fill memory and delay an interruption. */
+/**
+ * About so much of the device's time is recorded ahead of it: more would only fill memory and delay an interruption.
+ * Recording is faster than the device, so it is batches that are counted, and each read tells how long they took.
+ */
 const READ_EVERY_MS = 250;
+/** Batches of an epoch before anything is known of their time. */
+const FIRST_READ = 4;
 
 /**
  * Trains for one epoch. Throws Interrupted, with the progress to resume from, when the signal is aborted: the state then
@@ -60,11 +65,15 @@ export async function trainEpoch(
   using lossSum = Tensor.from(gpu, Float32Array.of(from.lossSum), []);
   using correct = Tensor.from(gpu, Uint32Array.of(from.correct), [1]);
   let { samples } = from;
-  let lastRead = performance.now();
+  let lastRead = { batch: from.batch, at: performance.now() };
+  let nextRead = from.batch + FIRST_READ;
 
   const read = async (done: number): Promise<EpochResult> => {
     const [loss, right] = await gpu.readMany([lossSum, correct]);
-    lastRead = performance.now();
+    const now = performance.now();
+    const batchMs = (now - lastRead.at) / Math.max(1, done - lastRead.batch);
+    lastRead = { batch: done, at: now };
+    nextRead = done + Math.max(1, Math.round(READ_EVERY_MS / batchMs));
     const sum = new Float32Array(loss)[0];
     return {
       batch: done,
@@ -108,7 +117,7 @@ export async function trainEpoch(
     samples += count;
     const done = number + 1;
     if (options.signal?.aborted) throw new Interrupted("stopped", { cause: await read(done) });
-    if (done < total && performance.now() - lastRead > READ_EVERY_MS) {
+    if (done < total && done >= nextRead) {
       const progress = await read(done);
       options.onProgress?.(progress, total);
       if (!progress.finite) return progress;
