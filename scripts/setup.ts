@@ -1,7 +1,10 @@
 /**
- * Makes sure that this machine can run Secateur: the npm packages, a WebGPU adapter and, with `--browser`, a Chromium for
- * the browser tests. Says nothing when all is there. Installs what is missing where it may (root on Debian or Ubuntu, and
+ * Makes sure that this machine can run Secateur: a WebGPU adapter and, with `--browser`, a Chromium for the browser
+ * tests. Says nothing when all is there. Installs what is missing where it may (root on Debian or Ubuntu, and
  * SECATEUR_NO_INSTALL unset); otherwise prints the command that would, and exits with 1.
+ *
+ * npm packages are none of its business: `deno task` fetches them before it runs any command. What follows the set-up
+ * runs with --cached-only, because Deno would otherwise fetch their metadata again at every short run, and say so.
  */
 import { prepareEnvironment } from "../src/cli/environment.ts";
 import { findChromium } from "./chromium.ts";
@@ -14,8 +17,6 @@ const TITLE: Record<Need, string> = {
 };
 
 async function setup(needs: readonly Need[]): Promise<void> {
-  await installPackages("deno.json", "src/cli/main.ts");
-  if (needs.includes("browser")) await installPackages("test/browser/deno.json", "test/browser/page.ts");
   prepareEnvironment();
   for (const need of needs) {
     if (await present(need)) continue;
@@ -29,21 +30,6 @@ async function setup(needs: readonly Need[]): Promise<void> {
       throw new Error(`Installed what should have given ${TITLE[need]}, and it still can't be found.`);
     }
   }
-}
-
-/**
- * The packages that `entry` imports. Left to the first run that imports them, Deno would fetch their metadata then, and
- * say so between the run's own lines.
- */
-async function installPackages(config: string, entry: string): Promise<void> {
-  const slow = setTimeout(() => console.error("Fetching packages …"), 1000);
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["install", "--quiet", "--config", config, "--entrypoint", entry],
-    cwd: `${import.meta.dirname}/..`,
-    stdout: "null",
-  }).output();
-  clearTimeout(slow);
-  if (!success) throw new Error(`${new TextDecoder().decode(stderr)}The npm packages can't be fetched.`);
 }
 
 async function present(need: Need): Promise<boolean> {

@@ -8,7 +8,7 @@ const root = await Deno.makeTempDir({ prefix: "secateur-cli-" });
 
 async function secateur(...args: string[]) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", main, ...args],
+    args: ["run", "-A", "--cached-only", main, ...args],
     env: { NO_COLOR: "1", SECATEUR_DEBUG: "" },
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -55,6 +55,7 @@ test("SIGINT reaches the pipeline, exits 130 and says how to go on; a second one
       args: [
         "run",
         "-A",
+        "--cached-only",
         "--no-check",
         "--config",
         new URL("../../deno.json", import.meta.url).pathname,
