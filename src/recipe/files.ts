@@ -18,7 +18,10 @@ export interface ModelFile {
   readonly origin: IndexMap;
 }
 
-export async function writeModel(store: Store, dir: string, state: RunState): Promise<void> {
+/** What of a run's state the file holds. */
+export type SavedModel = Pick<RunState, "model" | "origin"> & { readonly dense: Pick<Model, "graph"> };
+
+export async function writeModel(store: Store, dir: string, state: SavedModel): Promise<void> {
   const tensors = new Map<string, StoredTensor>();
   for (const [name, { shape, data }] of state.model.params) tensors.set(name, { dtype: "F32", shape, data });
   const graph = JSON.stringify(state.model.graph);

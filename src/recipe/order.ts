@@ -1,8 +1,14 @@
-/** Which stage may stand where: what the schema of a single stage can't say. */
+/** What the schema of a single stage can't say, told before the first epoch instead of hours later. */
 import { UserError } from "../errors.ts";
+import { graphCost } from "../graph/cost.ts";
+import type { Model } from "../graph/types.ts";
+import { compact } from "../prune/compact.ts";
 import type { Recipe } from "./schema.ts";
+import { choose } from "./stages/choose.ts";
+import { masked } from "./stages/shrink.ts";
+import { constraintsOn, solveTargets } from "./stages/targets.ts";
 
-/** Throws UserError for stages that could only fail once those before them had run, maybe hours later. */
+/** Throws UserError where a stage lacks one before it. */
 export function checkOrder({ name, stages }: Recipe): void {
   if (stages[0].kind !== "train") {
     throw new UserError(
@@ -16,5 +22,21 @@ export function checkOrder({ name, stages }: Recipe): void {
       `recipe ${name}: stages.${controls}: controls repeat the pruning before them, and there is none: ` +
         `put an admm, magnitude or random stage before`,
     );
+  }
+}
+
+/** Throws UserError for constraints on layers that `model` doesn't have, and for budgets that it can't meet. */
+export function checkTargets(model: Model, { stages }: Recipe): void {
+  for (const stage of stages) {
+    if (stage.kind !== "admm" && stage.kind !== "magnitude" && stage.kind !== "random") continue;
+    const constraints = constraintsOn(model.graph, stage);
+    // How much single weights cost is for the budget to say.
+    if (!stage.budget || constraints.some(({ kind }) => kind === "weight")) continue;
+    const least = constraints.map((constraint) => ({ ...constraint, keep: constraint.minKeep }));
+    const smallest = compact(masked(model, choose("magnitude", model, new Map(), least, 0))).model;
+    const [before, after] = [graphCost(model.graph), graphCost(smallest.graph)];
+    const meets = (key: "params" | "macs") => after[key] <= (stage.budget![key] ?? 1) * before[key];
+    // Solving it, which takes longer, says what is wrong.
+    if (!meets("params") || !meets("macs")) solveTargets({ model, dense: model }, stage);
   }
 }

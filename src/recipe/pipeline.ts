@@ -14,7 +14,7 @@ import type { Store } from "../store/types.ts";
 import type { RunContext } from "./context.ts";
 import { writeModel } from "./files.ts";
 import { formatRecipe } from "./load.ts";
-import { checkOrder } from "./order.ts";
+import { checkOrder, checkTargets } from "./order.ts";
 import { writeReport } from "./report.ts";
 import { hashText, loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "./run.ts";
 import type { Recipe } from "./schema.ts";
@@ -110,6 +110,7 @@ function modelFor(recipe: Recipe, { classes, shape: [inChannels, size], name }: 
 
 function begin(graph: Graph, recipe: Recipe): SavedRun {
   const model = { graph, params: initialise(graph, recipe.seed) };
+  checkTargets(model, recipe);
   const state: RunState = {
     stage: 0,
     epoch: 0,

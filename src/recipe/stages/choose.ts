@@ -20,15 +20,15 @@ export function choose(
   const kinds = Map.groupBy(constraints, ({ kind }) => kind);
   let result = masks;
   for (const kind of GRANULARITIES) {
+    const wanted = kinds.get(kind);
+    if (!wanted) continue;
     const { params } = removeUnused(masked(model, result)).model;
-    const choices = (kinds.get(kind) ?? []).map((constraint) => {
+    const choices = wanted.map((constraint) => {
       const energies = groupEnergies(constraint, params);
-      return {
-        constraint,
-        kept: topGroups(how === "magnitude" ? energies : lots(constraint, energies, seed), constraint.keep),
-      };
+      const scores = how === "magnitude" ? energies : lots(constraint, energies, seed);
+      return { constraint, kept: topGroups(scores, constraint.keep) };
     });
-    if (choices.length > 0) result = bothMasks(result, hostMasks(masksOf(choices, model.params), model));
+    result = bothMasks(result, hostMasks(masksOf(choices, model.params), model));
   }
   return result;
 }
