@@ -4,7 +4,6 @@ import { random } from "../../kernels/random/philox.ts";
 import { loadDataset } from "../../src/data/deno.ts";
 import { batches } from "../../src/data/loader.ts";
 import type { Split } from "../../src/data/types.ts";
-import { Gpu } from "../../src/gpu/gpu.ts";
 import { DeviceLostError } from "../../src/gpu/errors.ts";
 import { builder } from "../../src/graph/build.ts";
 import { initialise } from "../../src/graph/initialise.ts";
@@ -15,6 +14,7 @@ import { Interrupted } from "../../src/train/errors.ts";
 import { type EpochOptions, type EpochProgress, type EpochResult, trainEpoch } from "../../src/train/epoch.ts";
 import { setMask } from "../../src/train/state.ts";
 import { testGpu } from "../gpu.ts";
+import { openGpu } from "../gpu/kernels.ts";
 import { assertClose } from "../tensor/check_op.ts";
 import { brightPixels, everything, flat, type Trainee, trainee } from "./small.ts";
 
@@ -199,7 +199,7 @@ async function interrupted({ state, optimizer }: Trainee, options: EpochOptions)
 }
 
 test("a device lost while training is a DeviceLostError", async () => {
-  const gpu = await Gpu.open();
+  const gpu = await openGpu();
   const net = trainee(gpu, everything());
   const lr = (fraction: number) => {
     if (fraction >= 0.5) gpu.loseDevice();

@@ -1,0 +1,56 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { deviceTiming, wallTiming } from "../../src/gpu/clock.ts";
+import type { Gpu } from "../../src/gpu/gpu.ts";
+import { floats, openGpu, planAffine } from "./kernels.ts";
+
+const test = suite("timing");
+
+const COUNT = 1 << 18;
+
+/** Median time of a few dispatches, and of twenty times as many. */
+async function times(gpu: Gpu) {
+  const [x, y] = [floats(gpu, COUNT), floats(gpu, COUNT)];
+  gpu.clear(x);
+  const repeat = (n: number) => () => {
+    for (let i = 0; i < n; i++) gpu.run(planAffine(COUNT, i), [x, y]);
+  };
+  await gpu.time(repeat(2));
+  const median = async (n: number) => {
+    const samples = [];
+    for (let i = 0; i < 5; i++) {
+      const start = performance.now();
+      const timing = await gpu.time(repeat(n));
+      assert.ok(timing.ms > 0 && timing.ms <= performance.now() - start + 1, `${timing.ms} ms, longer than it took`);
+      samples.push(timing);
+    }
+    return samples.sort((a, b) => a.ms - b.ms)[2];
+  };
+  return { few: await median(5), many: await median(100) };
+}
+
+test("more work takes longer, on the device's clock where it has one", async () => {
+  using gpu = await openGpu();
+  const { few, many } = await times(gpu);
+  assert.ok(many.ms > 4 * few.ms, `5 dispatches took ${few.ms} ms, 100 took ${many.ms} ms`);
+  if (gpu.features.has("timestamp-query")) assert.is(many.clock, "gpu timestamps");
+});
+
+test("without timestamps the wall clock is used, with its own grain", async () => {
+  using gpu = await openGpu({ without: ["timestamp-query"] });
+  assert.not.ok(gpu.features.has("timestamp-query"));
+  const { many } = await times(gpu);
+  assert.is(many.clock, "wall clock");
+  assert.is(many.quantumMs, 10);
+});
+
+test("timestamps that can't be true give way to the wall clock", () => {
+  const pair = (from: bigint, to: bigint) => BigUint64Array.of(from, to).buffer;
+  assert.equal(deviceTiming(pair(1_000_000n, 3_500_000n), 4).ms, 2.5);
+  assert.is(deviceTiming(pair(1_000_000n, 3_500_000n), 4).clock, "gpu timestamps");
+  for (const [from, to] of [[0n, 0n], [5n, 4n], [0n, 100_000_000n]]) {
+    assert.equal(deviceTiming(pair(from, to), 4), wallTiming(4));
+  }
+});
+
+test.run();
