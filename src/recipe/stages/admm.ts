@@ -10,7 +10,7 @@ import type { TrainState } from "../../train/state.ts";
 import type { RunContext } from "../context.ts";
 import { type Companion, fit, type Phase } from "../fit.ts";
 import type { AdmmStage } from "../registry.ts";
-import type { StageProgress } from "../run.ts";
+import type { RunState, StageProgress } from "../run.ts";
 import { partialMasks } from "./shrink.ts";
 
 /** The W-steps with their Z- and U-steps; leaves the pruned groups in `ctx.state.masks` and gives the weights before. */
@@ -50,8 +50,10 @@ export async function trainAdmm(
         if ((epoch + 1) % stage.epochsPerUpdate !== 0) return {};
         const period = (epoch + 1) / stage.epochsPerUpdate - 1;
         const residuals = await constrained.update(period);
-        // In the run's state, so that they are known after a resumption between the last update and the hard prune.
-        state.admm = [...residuals].map(([layer, residual]) => ({ layer, residual }));
+        if (period === stage.updates - 1) {
+          state.admm = worstOf(state.admm, residuals);
+          warnOfResiduals(ctx, stage, residuals);
+        }
         pull();
         return { rho: rhos[period], residuals: Object.fromEntries(residuals) };
       },
@@ -67,7 +69,7 @@ export async function trainAdmm(
       dispose: () => constrained.dispose(),
     };
   };
-  const trained = await fit(ctx, {
+  return await fit(ctx, {
     model: state.model,
     masks: state.masks,
     label,
@@ -79,19 +81,24 @@ export async function trainAdmm(
     phase,
     companion,
   }, saved);
-  warnOfResiduals(ctx, stage);
-  return trained;
+}
+
+/** Each layer's largest residual before any of the run's hard prunes. */
+function worstOf(earlier: RunState["admm"], residuals: ReadonlyMap<string, number>): RunState["admm"] {
+  const worst = new Map(earlier.map(({ layer, residual }) => [layer, residual]));
+  for (const [layer, residual] of residuals) worst.set(layer, Math.max(residual, worst.get(layer) ?? 0));
+  return [...worst].map(([layer, residual]) => ({ layer, residual }));
 }
 
 /** Above this ‖W−Z‖/‖W‖ the hard prune will hurt: ADMM has not converged. */
 const RESIDUAL_WARNING = 0.1;
 
-function warnOfResiduals({ state, ui }: RunContext, stage: AdmmStage): void {
-  const high = state.admm.filter(({ residual }) => residual > RESIDUAL_WARNING);
+function warnOfResiduals({ ui }: RunContext, stage: AdmmStage, residuals: ReadonlyMap<string, number>): void {
+  const high = [...residuals].filter(([, residual]) => residual > RESIDUAL_WARNING);
   if (high.length > 0) {
     ui.warn(
       `ADMM has not converged: ‖W−Z‖/‖W‖ is ${
-        high.map(({ layer, residual }) => `${residual.toFixed(3)} in ${layer}`).join(", ")
+        high.map(([layer, residual]) => `${residual.toFixed(3)} in ${layer}`).join(", ")
       }, above ${RESIDUAL_WARNING}: raise updates (${stage.updates}), epochsPerUpdate (${stage.epochsPerUpdate}), ` +
         `the learning rate (${stage.optimizer.lr}) or rho (${stage.rho})`,
     );
