@@ -85,9 +85,11 @@ test("no fusing past a second reader, a graph output, a broadcast, or x + x", ()
 });
 
 test("other clips are no relu6", () => {
-  const { b, conv } = net();
-  b.node("Clip", [conv(b.input, "conv")], { min: 0, max: 5 }, "clip");
-  assert.equal(steps(b.graph()), ["conv = conv", "clip = clip"]);
+  for (const limits of [{ min: 0, max: 5 }, { min: -1, max: 6 }, { min: 0 }, { max: 6 }]) {
+    const { b, conv } = net();
+    b.node("Clip", [conv(b.input, "conv")], limits, "clip");
+    assert.equal(steps(b.graph()), ["conv = conv", "clip = clip"]);
+  }
 });
 
 test.run();

@@ -36,6 +36,14 @@ function smallVgg(): Graph {
   });
 }
 
+function outputFirst(): Graph {
+  const b = builder("net", ["N", 3, 5, 5]);
+  const conv = (x: string, name: string) => b.conv(x, { name, out: 3, kernel: 3, pad: 1 });
+  const first = b.tanh(conv(b.input, "first"));
+  const last = b.tanh(conv(b.tanh(conv(first, "second")), "third"));
+  return b.graph([first, last]);
+}
+
 const GRAPHS: Readonly<Record<string, Graph>> = {
   "digits": createModel("digits"),
   "lenet5": createModel("lenet5", { width: 0.5 }),
@@ -82,6 +90,7 @@ const GRAPHS: Readonly<Record<string, Graph>> = {
     for (let i = 0; i < 4; i++) y = b.relu(conv(y, 4));
     return b.add(y, x);
   }),
+  "an output that later nodes read": outputFirst(),
   "depthwise, dropout, identity, pooling": net(4, 7, (b) => {
     let x = b.conv(b.input, { name: "depthwise", out: 4, kernel: 3, pad: 1, group: 4 });
     x = b.dropout(b.gelu(b.averagePool(b.identity(x), { kernel: 3, stride: 2, pad: 1 })));
