@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
 import { fuse } from "../../src/graph/fuse.ts";
-import type { Graph } from "../../src/graph/types.ts";
+import type { Attrs, Graph } from "../../src/graph/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
 
 const test = suite("fuse");
@@ -85,7 +85,8 @@ test("no fusing past a second reader, a graph output, a broadcast, or x + x", ()
 });
 
 test("other clips are no relu6", () => {
-  for (const limits of [{ min: 0, max: 5 }, { min: -1, max: 6 }, { min: 0 }, { max: 6 }]) {
+  const all: Attrs[] = [{ min: 0, max: 5 }, { min: -1, max: 6 }, { min: 0 }, { max: 6 }];
+  for (const limits of all) {
     const { b, conv } = net();
     b.node("Clip", [conv(b.input, "conv")], limits, "clip");
     assert.equal(steps(b.graph()), ["conv = conv", "clip = clip"]);
