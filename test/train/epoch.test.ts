@@ -116,12 +116,10 @@ test("a loss that isn't finite ends the epoch early and says so", async () => {
   const params = new Map<string, HostTensor>(initialise(graph, 1));
   params.set("fc2.bias", { shape: [10], data: new Float32Array(10).fill(NaN) });
   using net = trainee(await testGpu(), { graph, params });
-  const long = brightPixels(60_000, 8);
-  const start = performance.now();
+  const long = brightPixels(8000, 8);
   const result = await trainEpoch(net.state, net.optimizer, options(long, { batch: 8 }));
   assert.not.ok(result.finite);
-  assert.ok(result.batch < 7500, `stopped after ${result.batch} batches`);
-  assert.ok(performance.now() - start < 3000, `after ${performance.now() - start} ms`);
+  assert.ok(result.batch < 100, `stopped after ${result.batch} of 1000 batches`);
 });
 
 test("a rate that is far too high diverges, in the last batch as well", async () => {
