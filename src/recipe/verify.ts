@@ -99,17 +99,24 @@ function derived(report: Report): Check[] {
   const ratios = compression(baseline, final);
   const speedup = speedups(latency);
   return [
-    exact("last stage", JSON.stringify(final), JSON.stringify(stages[stages.length - 1] ?? null)),
+    exact(
+      "last stage = final",
+      "equal",
+      JSON.stringify(final) === JSON.stringify(stages.at(-1)) ? "equal" : "different",
+    ),
     exact("compression, parameters", report.compression.params, ratios.params),
     exact("compression, non-zero", report.compression.nonzero, ratios.nonzero),
     exact("compression, MACs", report.compression.macs, ratios.macs),
     exact("achieved, parameters", report.achieved.params, final.params / baseline.params),
     exact("achieved, MACs", report.achieved.macs, final.macs / baseline.macs),
-    exact("speed-ups", JSON.stringify(report.speedup), JSON.stringify(speedup)),
+    ...[...new Set([...report.speedup, ...speedup].map(({ batch }) => batch))].map((batch) => {
+      const ratio = (of: Report["speedup"]) => of.find((entry) => entry.batch === batch)?.ratio ?? "none";
+      return exact(`speed-up, batch ${batch}`, ratio(report.speedup), ratio(speedup));
+    }),
   ];
 }
 
-function exact<T extends number | string>(name: string, expected: T, found: T): Check {
+function exact(name: string, expected: number | string, found: number | string): Check {
   return { name, expected, found, ok: expected === found };
 }
 

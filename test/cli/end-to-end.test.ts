@@ -112,30 +112,38 @@ test("bad input through the whole engine: one line that names it, exit 1, nothin
   const images = "train-images-idx3-ubyte", labels = "train-labels-idx1-ubyte";
   await writeFolder({ ...broken, [images]: broken[images].slice(0, 5000) }, `${root}/cut`);
   await writeFolder({ ...broken, [labels]: broken[labels].map((b, i) => i === 3 ? 9 : b) }, `${root}/corrupt`);
+  const own = formatRecipe(tinyRecipe([train(1), admm(), { kind: "compact" }]));
   const mnist = ["prune", "mnist-lenet5", "--set", "stages=[{kind: train, epochs: 1}]"];
   for (
     const [args, words] of [
-      [["prune", "--set", "model.name=lenet6"], /unknown model "lenet6": expected one of /],
-      [["prune", "--set", "model.depth=3"], /model\.depth: unknown key/],
-      [["prune", "--set", "data.name=cifar"], /data set "cifar", expected one of: digits, /],
-      [["prune", "--set", "stages.0.kind=trian"], /stages\.0\.kind: expected train, .*got "trian"/],
-      [["prune", "--set", "stages.0.epochs=ten"], /stages\.0\.epochs: expected .*, got "ten"/],
-      [["prune", "--set", "stages.1.keep=0"], /stages\.1\.keep: expected a fraction above 0/],
-      [["prune", "--set", "stages.1.constraints.0.layers=[conv9]"], /no layer is named "conv9"; there are conv1, /],
-      [["prune", "--set", "stages.1.constraints.0.layers=[fc2]"], /layer "fc2" can't be pruned by filter: /],
-      [["prune", "--set", "stages.1.budget={params: 1e-6}"], /budget: 0\.000001 of the params can't be reached/],
-      [["prune", "--set", "stages.0="], /stages\.0 is admm, expected train/],
+      [["prune", "my.yaml", "--set", "model.name=lenet6"], /unknown model "lenet6": expected one of /],
+      [["prune", "my.yaml", "--set", "model.depth=3"], /model\.depth: unknown key/],
+      [["prune", "my.yaml", "--set", "data.name=cifar"], /data set "cifar", expected one of: digits, /],
+      [["prune", "my.yaml", "--set", "stages.0.kind=trian"], /stages\.0\.kind: expected train, .*got "trian"/],
+      [["prune", "my.yaml", "--set", "stages.0.epochs=ten"], /stages\.0\.epochs: expected .*, got "ten"/],
+      [["prune", "my.yaml", "--set", "stages.1.keep=0"], /stages\.1\.keep: expected a fraction above 0/],
+      [
+        ["prune", "my.yaml", "--set", "stages.1.constraints.0.layers=[conv9]"],
+        /no layer is named "conv9"; there are conv1, /,
+      ],
+      [["prune", "my.yaml", "--set", "stages.1.constraints.0.layers=[fc2]"], /layer "fc2" can't be pruned by filter: /],
+      [
+        ["prune", "my.yaml", "--set", "stages.1.budget={params: 1e-6}"],
+        /budget: 0\.000001 of the params can't be reached/,
+      ],
+      [["prune", "my.yaml", "--set", "stages.0="], /stages\.0 is admm, expected train/],
       [[...mnist, "--data-dir", `${root}/missing`], /--data-dir ".*missing": found no such folder/],
       [[...mnist, "--data-dir", `${root}/cut`], /cut\/train-images-idx3-ubyte: .*5000/],
       [[...mnist, "--data-dir", `${root}/corrupt`], /corrupt\/train-labels-idx1-ubyte: /],
     ] as [string[], RegExp][]
   ) {
     const { run, out, err, io } = await here();
+    await io.store.write("my.yaml", bytes(own));
     assert.is(await run(...args, "--out", "mine"), 1, args.join(" "));
     assert.is(err.length, 1, err.join("\n"));
     assert.match(err[0], /^secateur: [^\n]+$/);
     assert.ok(words.test(err[0]), err[0]);
-    assert.equal([out, await io.store.list("")], [[], []]);
+    assert.equal([out, await io.store.list("")], [[], ["my.yaml"]]);
   }
 });
 
