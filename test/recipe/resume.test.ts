@@ -28,7 +28,7 @@ const recipes: Readonly<Record<string, Recipe>> = {
     train(2),
     admm({ compact: false, updates: 2, steps: 1 }),
     { ...half, constraints: [{ kind: "column" }] },
-    { ...half, floor: 1, backoffs: 1 },
+    admm({ compact: false, steps: 1, updates: 1, floor: 1, backoffs: 1 }),
     { kind: "purify", tolerance: 0.05, retrain: retrain() },
     { kind: "compact" },
   ], { model: { name: "resnet8", width: 0.125 }, batch: 32 }),

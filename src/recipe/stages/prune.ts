@@ -60,6 +60,8 @@ async function pruneOnce(
 ): Promise<void> {
   const { state } = ctx;
   const { model, masks, origin, admm, points } = state;
+  // A resumed attempt brings its own: ADMM may have told its residuals by now.
+  if (stage.floor !== undefined && !saved) state.fallback = { model, masks, origin, admm, points: points.length };
   const constraints = stepConstraints(model.graph, stage, state.kept, attempt.wanted);
   if (stage.kind === "admm") {
     const phase = { kind: "admm", ...attempt };
@@ -68,7 +70,6 @@ async function pruneOnce(
   } else {
     state.masks = choose(stage.kind, model, masks, constraints, ctx.recipe.seed);
   }
-  if (stage.floor !== undefined) state.fallback = { model, masks, origin, admm, points: points.length };
   state.model = masked(state.model, state.masks);
   if (stage.compact) await shrink(ctx, { columns: false, border: "keep" });
   state.model = await recalibrate(ctx.gpu, state.model, ctx.data.train, ctx.recipe.batch);
