@@ -17,7 +17,7 @@ import {
   takeGroups,
 } from "../tensor/project.ts";
 import { applyMask } from "../tensor/optimizer.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { readTensors, Tensor } from "../tensor/tensor.ts";
 import type { TrainState } from "../train/state.ts";
 import type { Constraint, Member } from "./structures.ts";
 
@@ -50,13 +50,21 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
   const scores = createArena(gpu, constraints.map(({ name, groups }) => ({ name, shape: [groups] })), "group norms");
   const kept = createArena(gpu, scores.layout, "kept groups");
   const target = createArena(gpu, weights.layout, "ADMM target");
-  const status = Tensor.zeros(gpu, [Math.max(1, constraints.length)]);
+  const alive = createArena(gpu, weights.layout, "alive");
   const residuals = Tensor.zeros(gpu, [Math.max(1, parts.length), 4]);
   const selections = constraints.map(({ groups, keep }, c) => ({
     offset: scores.layout.slots[c].offset,
     groups,
     k: keep,
   }));
+  const kinds = [...Map.groupBy(constraints.keys(), (c) => constraints[c].kind).values()].map((members) => ({
+    members,
+    status: Tensor.zeros(gpu, [members.length]),
+  }));
+  const checked = ([norms, ...statuses]: Float32Array[]) => {
+    statuses.forEach((status, i) => checkStatus(status, kinds[i].members.map((c) => constraints[c].name)));
+    return [norms];
+  };
   const byParam = new Map<string, typeof parts>();
   for (const part of parts) byParam.set(part.param, [...(byParam.get(part.param) ?? []), part]);
   let rho = rhos[0];
@@ -71,12 +79,33 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
     for (const { param, layout, offset } of members) {
       const w = weights.tensor(param);
       const other = dual === "with U" ? u.tensor(`${name}/${param}`) : undefined;
+      const options = { frozen: alive.tensor(param) };
       if (aligned({ layout, offset }, groups)) {
-        groupNorms(gpu, w, other, layout, total, { accumulate: true, frozen: frozen(param) });
+        groupNorms(gpu, w, other, layout, total, { ...options, accumulate: true });
       } else {
         using part = Tensor.empty(gpu, [layout.groups]);
-        groupNorms(gpu, w, other, layout, part, { frozen: frozen(param) });
+        groupNorms(gpu, w, other, layout, part, options);
         addGroups(gpu, part, offset, total);
+      }
+    }
+  }
+
+  /**
+   * Chooses the groups that each constraint keeps, kind after kind in the given order: what reads a filter that is going
+   * does nothing, so a column of it must not take the place of one that does. At the hard prune the filters' own rows
+   * don't count any more either.
+   */
+  function select(dual: "with U" | "W alone"): void {
+    if (state.mask) gpu.copy(state.mask, alive);
+    else alive.fill(1);
+    for (const { members, status } of kinds) {
+      for (const c of members) score(constraints[c], dual);
+      selectTopK(gpu, scores, members.map((c) => selections[c]), kept, status);
+      for (const constraint of members.map((c) => constraints[c])) {
+        const gone = dual === "W alone" ? [...constraint.members, ...constraint.readers] : constraint.readers;
+        for (const member of gone) {
+          withKept(constraint, member, (keep) => expandMask(gpu, keep, member.layout, alive.tensor(member.param)));
+        }
       }
     }
   }
@@ -90,8 +119,7 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
   }
 
   function project(dual: "hold" | "update"): void {
-    for (const constraint of constraints) score(constraint, "with U");
-    selectTopK(gpu, scores, selections, kept, status);
+    select("with U");
     parts.forEach((part, slot) =>
       withKept(constraints[part.constraint], part, (keep) =>
         projectUpdate(gpu, {
@@ -124,27 +152,25 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
     },
     async update(period) {
       project("update");
-      const [statusBytes, residualBytes] = await gpu.readMany([status, residuals]);
-      checkStatus(new Float32Array(statusBytes), constraints.map((c) => c.name));
+      const [norms] = await readTensors([residuals, ...kinds.map(({ status }) => status)]).then(checked);
       const next = rhos[Math.min(period + 1, rhos.length - 1)];
       if (next !== rho) rescaleDual(gpu, u, rho, next);
       rho = next;
       aim();
-      return relativeResiduals(state, parts, new Float32Array(residualBytes));
+      return relativeResiduals(state, parts, norms);
     },
     rhoOf: (param) => rho * (byParam.get(param)?.length ?? 0),
     async hardPrune() {
       state.mask ??= filled(createArena(gpu, weights.layout, "mask"));
       const mask = state.mask;
-      for (const [c, constraint] of constraints.entries()) {
-        score(constraint, "W alone");
-        selectTopK(gpu, scores, [selections[c]], kept, status);
+      select("W alone");
+      for (const constraint of constraints) {
         for (const member of constraint.members) {
           withKept(constraint, member, (keep) => expandMask(gpu, keep, member.layout, mask.tensor(member.param)));
         }
       }
       applyMask(gpu, weights, mask);
-      checkStatus(await status.read(), constraints.map((c) => c.name));
+      checked([new Float32Array(), ...await readTensors(kinds.map(({ status }) => status))]);
     },
     async snapshot() {
       const tensors = new Map<string, HostTensor>();
@@ -161,8 +187,8 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
       aim();
     },
     dispose() {
-      for (const arena of [z, u, scores, kept]) arena.dispose();
-      status.dispose();
+      for (const arena of [z, u, scores, kept, alive]) arena.dispose();
+      for (const { status } of kinds) status.dispose();
       residuals.dispose();
       // The target belongs to the training state from here on, and goes with it.
     },

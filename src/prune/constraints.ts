@@ -5,7 +5,7 @@ import type { Graph } from "../graph/types.ts";
 import { anatomyOf } from "./anatomy.ts";
 import { type CoupledClass, coupledClasses } from "./coupling.ts";
 import type { Linear } from "./linear.ts";
-import { checkFraction, type Constraint, type Granularity, keptCount, memberOf } from "./structures.ts";
+import { checkFraction, type Constraint, type Granularity, keptCount, type Member, memberOf } from "./structures.ts";
 
 export interface ConstraintOptions {
   readonly granularity: Granularity;
@@ -52,10 +52,16 @@ function filterConstraint(graph: Graph, coupled: CoupledClass, { keep, minKeep =
     name: `${coupled.id}:filter`,
     kind: "filter",
     members: [...coupled.producers.map(member("weight")), ...coupled.vectors.map(member("vector"))],
+    readers: coupled.readers.map(({ param, offset, fold }) => readerOf(param, graph.params[param].shape, fold, offset)),
     groups: coupled.size,
     keep: keptCount(coupled.size, keep, minKeep),
     minKeep: Math.min(minKeep, coupled.size),
   };
+}
+
+/** A weight by the units that its columns read: `fold` input channels, with all their taps, to a unit. */
+function readerOf(param: string, [F, C, ...kernel]: readonly number[], fold: number, offset: number): Member {
+  return memberOf("channel", param, [F, C / fold, fold, ...kernel, 1], "weight", offset);
 }
 
 function layerConstraint(
@@ -69,6 +75,7 @@ function layerConstraint(
     name: `${node.name}:${granularity}`,
     kind: granularity,
     members: [member],
+    readers: [],
     groups,
     keep: keptCount(groups, keep, minKeep),
     minKeep: Math.min(minKeep, groups),

@@ -29,6 +29,11 @@ export interface CoupledClass {
   readonly vectors: readonly Coupled[];
   /** Layers that read the units' channels, by node name. */
   readonly consumers: readonly string[];
+  /**
+   * Those of them whose input channels follow the units in a row, `fold` channels to a unit (more than 1 behind a Flatten):
+   * input channel j reads unit offset + ⌊j / fold⌋, or none of this class where that is outside.
+   */
+  readonly readers: readonly (Coupled & { readonly fold: number })[];
   readonly prunable: boolean;
   /** Why it isn't prunable. */
   readonly why?: string;
@@ -81,6 +86,7 @@ function describe(
     })),
     vectors: vectors ?? [],
     consumers: [...anatomy.linears.values()].filter(({ x }) => reads(x)).map(({ node }) => node.name),
+    readers: reason === undefined ? readersOf(anatomy, units, positions) : [],
     prunable: reason === undefined,
     ...(reason === undefined ? {} : { why: reason }),
   };
@@ -156,6 +162,29 @@ function place(anatomy: Anatomy, units: DisjointSets, linears: readonly Linear[]
 
 function filterUnits({ atoms }: Anatomy, units: DisjointSets, value: string, count: number): number[] {
   return Array.from({ length: count }, (_, f) => units.find(atoms.base(value) + f));
+}
+
+/** Layers whose input channels follow the units in a row. Others read them too, but not in a way that a stride can say. */
+function readersOf(
+  { atoms, linears }: Anatomy,
+  units: DisjointSets,
+  positions: ReadonlyMap<number, number>,
+): CoupledClass["readers"] {
+  return [...linears.values()].flatMap((linear) => {
+    const at = filterUnits({ atoms } as Anatomy, units, linear.x, linear.channels).map((unit) => positions.get(unit));
+    const first = at.findIndex((position) => position !== undefined);
+    if (first < 0 || linear.group > 1 || linear.columnAt) return [];
+    const end = at.findIndex((position, j) => j > first && position !== at[first]);
+    const fold = (end < 0 ? at.length : end) - first;
+    const offset = at[first]! - Math.floor(first / fold);
+    const follows = at.every((position, j) => {
+      const unit = offset + Math.floor(j / fold);
+      return position === (unit >= 0 && unit < positions.size ? unit : undefined);
+    });
+    return follows && linear.channels % fold === 0
+      ? [{ node: linear.node.name, param: linear.weight, offset, fold }]
+      : [];
+  });
 }
 
 /** Per-channel parameters of the class; undefined if one of them doesn't follow the units in a row. */

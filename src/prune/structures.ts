@@ -28,6 +28,8 @@ export interface Constraint {
   readonly name: string;
   readonly kind: Granularity;
   readonly members: readonly Member[];
+  /** Of filters: weights that read their channels. What reads a pruned filter does nothing any more. */
+  readonly readers: readonly Member[];
   readonly groups: number;
   /** Groups that stay. */
   readonly keep: number;
