@@ -9,7 +9,7 @@ import { countNonzero, graphCost } from "../graph/cost.ts";
 import type { Graph, HostTensor, Model } from "../graph/types.ts";
 import { compact, type CompactOptions } from "./compact.ts";
 import { maskModel, masksOf } from "./masks.ts";
-import { type Constraint, keptCount } from "./structures.ts";
+import type { Constraint } from "./structures.ts";
 
 export interface Target {
   /** Fraction of the stored numbers that may stay, in (0, 1]. Under "weight" constraints a weight's zeros don't count. */
@@ -73,23 +73,6 @@ export function solveBudget(
   const dropped = leastThat(order.length, (n) => price(keepAfter(n)).fits);
   if (dropped === undefined) throw unreachable(price(keepAfter(order.length)).achieved, options.target);
   return budgetOf(constraints, keepAfter(dropped), price(keepAfter(dropped)), options);
-}
-
-/**
- * The same fraction everywhere, as large as the budget allows: what random pruning and a network trained from scratch are
- * compared at.
- *
- * @throws UserError if the budget can't be met
- */
-export function uniformBudget(graph: Graph, constraints: readonly Constraint[], options: BudgetOptions): Budget {
-  const energies = constraints.map(({ groups }) => new Float64Array(groups).fill(1));
-  const price = pricing(graph, constraints, energies, options);
-  const steps = 1000;
-  const keepAt = (dropped: number) =>
-    constraints.map(({ groups, minKeep }) => keptCount(groups, 1 - dropped / steps, minKeep));
-  const dropped = leastThat(steps, (n) => price(keepAt(n)).fits);
-  if (dropped === undefined) throw unreachable(price(keepAt(steps)).achieved, options.target);
-  return budgetOf(constraints, keepAt(dropped), price(keepAt(dropped)), options);
 }
 
 interface Price {

@@ -64,15 +64,3 @@ export function maskModel(model: Model, masks: Masks): Model {
   }
   return { graph: model.graph, params };
 }
-
-export interface MaskCount {
-  readonly total: number;
-  readonly kept: number;
-}
-
-/** Elements under a mask and those that stay, by parameter. */
-export function countMasks(masks: Masks): Map<string, MaskCount> {
-  return new Map(
-    Array.from(masks, ([name, mask]) => [name, { total: mask.length, kept: mask.reduce((n, m) => n + m, 0) }]),
-  );
-}

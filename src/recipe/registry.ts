@@ -94,7 +94,6 @@ export type AdmmStage = StageOf<"admm">;
 export type MagnitudeStage = StageOf<"magnitude">;
 export type RandomStage = StageOf<"random">;
 export type PurifyStage = StageOf<"purify">;
-export type UnusedStage = StageOf<"unused">;
 export type CompactStage = StageOf<"compact">;
 export type ControlsStage = StageOf<"controls">;
 export type MeasureStage = StageOf<"measure">;

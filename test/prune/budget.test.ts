@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { graphCost } from "../../src/graph/cost.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { solveBudget, uniformBudget } from "../../src/prune/budget.ts";
+import { solveBudget } from "../../src/prune/budget.ts";
 import { compact } from "../../src/prune/compact.ts";
 import { coupledConstraints } from "../../src/prune/constraints.ts";
 import { maskModel, masksOf } from "../../src/prune/masks.ts";
@@ -50,13 +50,6 @@ test("single weights: their zeros don't count", () => {
   const own = weights.map((constraint) => groupEnergies(constraint, model.params));
   const { achieved } = solveBudget(graph, weights, own, { target: { params: 0.1 } });
   assert.ok(achieved.params <= 0.1 && achieved.params > 0.095);
-});
-
-test("the uniform budget keeps the same share everywhere", () => {
-  const { constraints, achieved } = uniformBudget(graph, filters, { target: { params: 0.3 } });
-  const shares = constraints.map(({ keep, groups }) => keep / groups);
-  assert.ok(Math.max(...shares) - Math.min(...shares) < 0.04, `${shares}`);
-  assert.ok(achieved.params <= 0.3 && achieved.params > 0.25);
 });
 
 test("a budget that can't be, or isn't one", () => {

@@ -67,27 +67,6 @@ export function batchNorm(tape: Tape, x: Tensor, params: BatchNormParams, option
   return y;
 }
 
-/** Only updates the running statistics by those of x, for recalibration. `momentum` as in BatchNormOptions. */
-export function updateStatistics(
-  gpu: Gpu,
-  x: Tensor,
-  running: Pick<BatchNormParams, "mean" | "variance">,
-  momentum: number,
-): void {
-  gpu.scope((track) => {
-    launchStatistics(gpu, x, running, { momentum }, track(Tensor.empty(gpu, [2, x.shape[1]])));
-  });
-}
-
-/** Batch norm by the running statistics, into `y`. */
-export function launchBatchNorm(gpu: Gpu, x: Tensor, params: BatchNormParams, epsilon: number, y: Tensor): void {
-  gpu.scope((track) => {
-    const statistics = track(Tensor.empty(gpu, [2, x.shape[1]]));
-    launchRunningStatistics(gpu, params, epsilon, statistics);
-    launchNormalise(gpu, x, params, statistics, y);
-  });
-}
-
 function launchStatistics(
   gpu: Gpu,
   x: Tensor,
