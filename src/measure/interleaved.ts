@@ -32,6 +32,8 @@ export interface MeasureOptions {
 
 const MIN_SAMPLE_MS = 5;
 const MIN_SAMPLE_QUANTA = 100;
+/** A dispatch takes over a microsecond: so many in less than 5 ms were none. */
+const MAX_REPEATS = 100_000;
 
 /** Per-run times of each contestant, in the given order. */
 export async function measureInterleaved(
@@ -66,13 +68,18 @@ export async function measureInterleaved(
 }
 
 /** Warms up, and finds how many repeats make a sample that the clock resolves. */
-async function calibrate(gpu: Gpu, { record }: Contestant): Promise<number> {
+async function calibrate(gpu: Gpu, { name, record }: Contestant): Promise<number> {
   await gpu.time(record);
   let repeats = 1;
   for (;;) {
     const { ms, quantumMs } = await gpu.time(() => repeat(repeats, record));
     const wanted = Math.max(MIN_SAMPLE_MS, MIN_SAMPLE_QUANTA * quantumMs);
     if (ms >= wanted) return repeats;
+    if (repeats >= MAX_REPEATS) {
+      throw new RangeError(
+        `"${name}" takes ${ms} ms for ${repeats} runs, less than the clock can tell: it records no work on the device`,
+      );
+    }
     repeats = Math.max(repeats + 1, Math.ceil(repeats * Math.min(10, 1.3 * wanted / Math.max(ms, 1e-3))));
   }
 }

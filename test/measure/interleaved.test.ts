@@ -105,4 +105,14 @@ test("a machine that gets slower keeps the ratio", async () => {
   assert.ok(Math.abs(b.medianMs / a.medianMs - 2) < 0.04, `${b.medianMs / a.medianMs}`);
 });
 
+test("a contestant that records nothing is an error that names it, not a wait without end", async () => {
+  const { gpu, contestant } = clockwork();
+  try {
+    await measureInterleaved(gpu, [contestant("real", 5), { name: "idle", record: () => {} }]);
+    assert.unreachable("should throw");
+  } catch (error) {
+    assert.match((error as Error).message, /"idle" takes 0 ms for \d+ runs/);
+  }
+});
+
 test.run();
