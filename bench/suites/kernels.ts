@@ -16,7 +16,7 @@ import { milliseconds } from "../../src/report/format.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { type Contestant, measureInterleaved } from "../../src/measure/interleaved.ts";
 import { launch } from "../../src/tensor/ops/launch.ts";
-import { Tensor } from "../../src/tensor/tensor.ts";
+import { elements, Tensor } from "../../src/tensor/tensor.ts";
 import { readOptions } from "../options.ts";
 import { describeSetting, printSetting, writeRecord } from "../record.ts";
 
@@ -111,6 +111,5 @@ function product(name: string, m: number, n: number, k: number): Job {
 
 /** Small random values; zeros could be cheaper to multiply. */
 function tensor(shape: readonly number[]): Tensor {
-  const size = shape.reduce((product, d) => product * d, 1);
-  return Tensor.from(gpu, gaussian.fillNormal(new Float32Array(size), 0, 0, 0.01), shape);
+  return Tensor.from(gpu, gaussian.fillNormal(new Float32Array(elements(shape)), 0, 0, 0.01), shape);
 }

@@ -1,5 +1,6 @@
 /** How far apart two outputs are, and how far apart they may be (ARCHITECTURE.md, decision 2). */
 
+import { isLayer } from "./roles.ts";
 import type { Graph } from "./types.ts";
 
 export interface Difference {
@@ -25,6 +26,6 @@ export function compareOutputs(a: Float32Array | Float64Array, b: Float32Array |
 
 /** The largest `maxRel` that float32 rounding explains: 1e-5 up to 20 layers (Conv, ColumnConv, Gemm), 1e-4 above. */
 export function tolerance(graph: Graph): number {
-  const layers = graph.nodes.filter(({ op }) => op === "Conv" || op === "ColumnConv" || op === "Gemm").length;
+  const layers = graph.nodes.filter(isLayer).length;
   return layers <= 20 ? 1e-5 : 1e-4;
 }

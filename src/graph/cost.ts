@@ -1,7 +1,9 @@
 /** What a graph stores and computes. */
 
+import { elements } from "../tensor/tensor.ts";
 import { inferShapes, sampleSize } from "./infer.ts";
-import type { Graph, Node, ParamRole, Params, Shape } from "./types.ts";
+import { isLayer } from "./roles.ts";
+import type { Graph, Node, Params, Shape } from "./types.ts";
 
 export interface Cost {
   /** Multiply-adds for one sample (1 MAC = 2 FLOP), in Conv, ColumnConv and Gemm; other operators count 0. */
@@ -24,7 +26,7 @@ export function graphCost(graph: Graph): GraphCost {
   const total = { macs: 0, params: 0, bytes: 0 };
   for (const node of graph.nodes) {
     const own = node.inputs.filter((name) => graph.params[name] && !counted.has(name));
-    const params = [...new Set(own)].reduce((sum, name) => sum + size(graph.params[name].shape), 0);
+    const params = [...new Set(own)].reduce((sum, name) => sum + elements(graph.params[name].shape), 0);
     own.forEach((name) => counted.add(name));
     const cost = { macs: macs(node, graph, shapes), params, bytes: 4 * (params + indexCount(node)) };
     nodes.set(node.name, cost);
@@ -33,15 +35,6 @@ export function graphCost(graph: Graph): GraphCost {
     total.bytes += cost.bytes;
   }
   return { ...total, nodes };
-}
-
-const TRAINABLE: readonly ParamRole[] = ["weight", "bias", "gamma", "beta", "table"];
-
-/** Parameters that a gradient reaches: what papers count, without the running statistics of batch norm. */
-export function trainableCount(graph: Graph): number {
-  return Object.values(graph.params)
-    .filter(({ role }) => TRAINABLE.includes(role))
-    .reduce((sum, { shape }) => sum + size(shape), 0);
 }
 
 /** Stored numbers that aren't 0. */
@@ -54,17 +47,9 @@ export function countNonzero(params: Params): number {
 }
 
 function macs(node: Node, graph: Graph, shapes: Map<string, Shape>): number {
-  switch (node.op) {
-    case "Conv":
-    case "Gemm":
-    case "ColumnConv": {
-      const [, ...perFilter] = graph.params[node.inputs[1]].shape;
-      const outputs = sampleSize(shapes.get(node.outputs[0])!);
-      return outputs * size(perFilter);
-    }
-    default:
-      return 0;
-  }
+  if (!isLayer(node)) return 0;
+  const [, ...perFilter] = graph.params[node.inputs[1]].shape;
+  return sampleSize(shapes.get(node.outputs[0])!) * elements(perFilter);
 }
 
 function indexCount({ op, attrs }: Node): number {
@@ -79,8 +64,4 @@ function indexCount({ op, attrs }: Node): number {
     default:
       return 0;
   }
-}
-
-function size(shape: readonly number[]): number {
-  return shape.reduce((product, d) => product * d, 1);
 }

@@ -3,6 +3,7 @@
 import { batchNormAttrs } from "./attrs.ts";
 import { identityMap } from "./indexmap.ts";
 import { consumers, freshName, takenNames } from "./names.ts";
+import { isLayer } from "./roles.ts";
 import type { Graph, HostTensor, IndexMapEntry, Model, Node, Rewrite } from "./types.ts";
 
 /** Parameters in float64, as folding computes them. */
@@ -123,8 +124,6 @@ export function dropIdentities(graph: Graph): Graph {
   return { ...graph, nodes, outputs: graph.outputs.map(resolve) };
 }
 
-const LAYERS: readonly string[] = ["Conv", "Gemm", "ColumnConv"];
-
 function foldable(norm: Node, graph: Graph): { readonly layer: Node; readonly border?: Node } | undefined {
   const readers = consumers(graph);
   const maker = (name: string) =>
@@ -134,7 +133,7 @@ function foldable(norm: Node, graph: Graph): { readonly layer: Node; readonly bo
   const last = maker(norm.inputs[0]);
   const border = last?.op === "BorderBias" ? last : undefined;
   const layer = border ? maker(border.inputs[0]) : last;
-  return layer && LAYERS.includes(layer.op) ? { layer, border } : undefined;
+  return layer && isLayer(layer) ? { layer, border } : undefined;
 }
 
 /** Leaves only the parameters that some node reads. */

@@ -2,6 +2,7 @@
 import { clipAttrs } from "./attrs.ts";
 import { inferShapes } from "./infer.ts";
 import { consumers } from "./names.ts";
+import { isLayer } from "./roles.ts";
 import type { Graph, Node } from "./types.ts";
 
 export interface FusedStep {
@@ -12,8 +13,6 @@ export interface FusedStep {
   /** What the step makes: the last fused node's output. */
   readonly output: string;
 }
-
-const LAYERS: readonly string[] = ["Conv", "ColumnConv", "Gemm"];
 
 /** The graph's nodes in order of execution, with `Add` and `Relu`/`Relu6` drawn into the layer before them. */
 export function fuse(graph: Graph): FusedStep[] {
@@ -31,7 +30,7 @@ export function fuse(graph: Graph): FusedStep[] {
     let output = node.outputs[0];
     let residual: string | undefined;
     let activation: FusedStep["activation"] = "none";
-    if (LAYERS.includes(node.op)) {
+    if (isLayer(node)) {
       const sum = follower(output);
       const other = sum?.op === "Add" ? sum.inputs.find((name) => name !== output) : undefined;
       // The other operand must exist by now, and have the same shape: broadcasts and parameters stay nodes of their own.

@@ -1,5 +1,6 @@
 /** Index maps: which entries of which source a rewritten parameter consists of, and how other tensors follow it. */
 
+import { elements } from "../tensor/tensor.ts";
 import type { Graph, HostTensor, IndexMap, IndexMapEntry, Params } from "./types.ts";
 
 type Keep = IndexMapEntry["keep"];
@@ -37,7 +38,7 @@ export function compose(first: IndexMap, second: IndexMap, params: Graph["params
 export function gatherTensor(tensor: HostTensor, keep: Keep): HostTensor {
   const full = mergedShape(tensor.shape, keep.length);
   const shape = keep.map((indices, axis) => indices?.length ?? full[axis]);
-  const data = new Float32Array(shape.reduce((size, d) => size * d, 1));
+  const data = new Float32Array(elements(shape));
   let at = 0;
   const copy = (axis: number, offset: number) => {
     if (axis === full.length) {
@@ -87,5 +88,5 @@ function mergeAxes(keep: Keep, shape: readonly number[], rank: number): Keep {
 
 function mergedShape(shape: readonly number[], rank: number): number[] {
   if (rank >= shape.length) return [...shape];
-  return [...shape.slice(0, rank - 1), shape.slice(rank - 1).reduce((size, d) => size * d, 1)];
+  return [...shape.slice(0, rank - 1), elements(shape.slice(rank - 1))];
 }

@@ -1,6 +1,7 @@
 /** Shape inference over a symbolic batch. */
 
 import { UserError } from "../errors.ts";
+import { elements } from "../tensor/tensor.ts";
 import {
   batchNormAttrs,
   borderBiasAttrs,
@@ -230,7 +231,7 @@ function reshape(node: Node, [x]: readonly Shape[]): Shape {
   const size = sampleSize(x);
   const inferred = rest.map((d) => d === -1 ? size / known : d);
   const keepsBatch = shape[0] === 0 || shape[0] === -1 || shape[0] === x[0];
-  if (!keepsBatch || !inferred.every(Number.isInteger) || inferred.reduce((s, d) => s * d, 1) !== size) {
+  if (!keepsBatch || !inferred.every(Number.isInteger) || elements(inferred) !== size) {
     throw nodeError(
       node,
       `can't give ${text(x)} the shape [${shape}]: the batch stands first (0) and sizes must agree`,

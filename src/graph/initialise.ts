@@ -1,9 +1,11 @@
 /** First values of a graph's parameters. */
 
 import { random } from "../../kernels/random/philox.ts";
-import { consumers } from "./names.ts";
+import { elements } from "../tensor/tensor.ts";
 import { inferShapes } from "./infer.ts";
-import type { Graph, HostTensor, Node, Params, Shape } from "./types.ts";
+import { consumers } from "./names.ts";
+import { isLayer } from "./roles.ts";
+import type { Graph, HostTensor, Params, Shape } from "./types.ts";
 
 /**
  * Random weights, the same for the same graph and seed; each parameter has a stream of its own, so adding a layer
@@ -19,14 +21,14 @@ export function initialise(graph: Graph, seed: number): Params {
   const readers = consumers(graph);
   const params = new Map<string, HostTensor>();
   for (const [name, { shape, role }] of Object.entries(graph.params)) {
-    const data = new Float32Array(shape.reduce((size, d) => size * d, 1));
+    const data = new Float32Array(elements(shape));
     const [reader] = readers.get(name) ?? [];
-    if (isLayer(reader)) {
+    if (reader && isLayer(reader)) {
       const rng = random(seed, `init/${name}`);
       const weight = graph.params[reader.inputs[1]].shape;
       const normalised = readers.get(reader.outputs[0])?.some(({ op }) => op === "BatchNormalization");
       if (!normalised) {
-        const bound = 1 / Math.sqrt(weight.slice(1).reduce((size, d) => size * d, 1));
+        const bound = 1 / Math.sqrt(elements(weight.slice(1)));
         rng.fillUniform(data, 0, -bound, bound);
       } else if (role === "weight") {
         rng.fillNormal(data, 0, 0, Math.sqrt(2 / fanOut(weight, shapes.get(reader.inputs[0])!)));
@@ -39,12 +41,7 @@ export function initialise(graph: Graph, seed: number): Params {
   return params;
 }
 
-function isLayer(node: Node | undefined): node is Node {
-  return node?.op === "Conv" || node?.op === "ColumnConv" || node?.op === "Gemm";
-}
-
 /** How many outputs one input reaches: F/group · KH · KW; on kept columns the mean of that over the input channels. */
 function fanOut(weight: readonly number[], input: Shape): number {
-  const size = weight.reduce((product, d) => product * d, 1);
-  return size / (input[1] as number);
+  return elements(weight) / (input[1] as number);
 }

@@ -1,11 +1,6 @@
-/** Who makes a value, who reads it, and names that are still free. */
+/** Who reads a value, and names that are still free. */
 
 import type { Graph, Node } from "./types.ts";
-
-/** Value name -> the node that makes it. Graph inputs and parameters have none. */
-export function producers(graph: Graph): Map<string, Node> {
-  return new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-}
 
 /** Value or parameter name -> the nodes that read it, in order of execution; a node that reads it twice stands once. */
 export function consumers(graph: Graph): Map<string, Node[]> {

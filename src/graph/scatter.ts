@@ -1,3 +1,5 @@
+import { elements } from "../tensor/tensor.ts";
+import { isStatistic } from "./roles.ts";
 import type { HostTensor, IndexMap, IndexMapEntry, Model, Params } from "./types.ts";
 
 /**
@@ -10,7 +12,7 @@ import type { HostTensor, IndexMap, IndexMapEntry, Model, Params } from "./types
 export function scatterModel(small: Model, origin: IndexMap, dense: Model): Model | undefined {
   const params = new Map<string, HostTensor>();
   for (const [name, { shape, role }] of Object.entries(dense.graph.params)) {
-    const data = role === "mean" || role === "variance"
+    const data = isStatistic(role)
       ? dense.params.get(name)!.data.slice()
       : new Float32Array(dense.params.get(name)!.data.length);
     params.set(name, { shape, data });
@@ -27,9 +29,7 @@ export function scatterModel(small: Model, origin: IndexMap, dense: Model): Mode
 function scatter(from: HostTensor, { source, keep }: IndexMapEntry, into: Params): void {
   const to = into.get(source)!;
   const rank = keep.length;
-  const extent = to.shape.map((d, axis) =>
-    axis === rank - 1 ? to.shape.slice(axis).reduce((product, size) => product * size, 1) : d
-  ).slice(0, rank);
+  const extent = to.shape.map((d, axis) => axis === rank - 1 ? elements(to.shape.slice(axis)) : d).slice(0, rank);
   let at = 0;
   const put = (axis: number, offset: number): void => {
     if (axis === rank) {

@@ -1,6 +1,7 @@
 /** Is this graph, or this model, well formed? Each check throws a UserError that says where it isn't. */
 
 import { UserError } from "../errors.ts";
+import { elements } from "../tensor/tensor.ts";
 import { ATTRIBUTES, nodeError } from "./attrs.ts";
 import { inferShapes } from "./infer.ts";
 import type { Graph, Model, Node, OpName, ParamRole } from "./types.ts";
@@ -39,7 +40,7 @@ export function validateModel({ graph, params }: Model): void {
     if (tensor.shape.join() !== shape.join()) {
       throw new UserError(`parameter "${name}" is [${tensor.shape}], graph "${graph.name}" expects [${shape}]`);
     }
-    const size = shape.reduce((product, d) => product * d, 1);
+    const size = elements(shape);
     if (tensor.data.length !== size) {
       throw new UserError(`parameter "${name}" [${shape}] holds ${tensor.data.length} numbers, expected ${size}`);
     }

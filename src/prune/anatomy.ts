@@ -3,8 +3,9 @@
 import { UserError } from "../errors.ts";
 import { inferShapes } from "../graph/infer.ts";
 import { consumers } from "../graph/names.ts";
+import { isLayer } from "../graph/roles.ts";
 import type { Graph, HostTensor, Model, Shape } from "../graph/types.ts";
-import { type Atoms, isLinear, numberAtoms } from "./atoms.ts";
+import { type Atoms, numberAtoms } from "./atoms.ts";
 import { type Linear, linearOf, readsOf } from "./linear.ts";
 
 export interface Anatomy {
@@ -36,7 +37,7 @@ export function anatomyOf(graph: Graph): Anatomy {
     }
   }
   const linears = new Map(
-    graph.nodes.filter(isLinear).map((node) => [node.name, linearOf(node, graph, shapes)] as const),
+    graph.nodes.filter(isLayer).map((node) => [node.name, linearOf(node, graph, shapes)] as const),
   );
   return { graph, shapes, atoms: numberAtoms(shapes), linears };
 }

@@ -6,6 +6,7 @@
 
 import { gatherAttrs, padAttrs, sliceAttrs } from "../graph/attrs.ts";
 import type { Graph, Node, Shape } from "../graph/types.ts";
+import { elements } from "../tensor/tensor.ts";
 
 export interface Atoms {
   /** Activations in order of execution. */
@@ -43,10 +44,6 @@ export function numberAtoms(shapes: ReadonlyMap<string, Shape>): Atoms {
  */
 export type LinkKind = "tie" | "read";
 export type Link = (made: number, read: number, kind: LinkKind) => void;
-
-export function isLinear(node: Node): boolean {
-  return node.op === "Conv" || node.op === "Gemm" || node.op === "ColumnConv";
-}
 
 /** Calls `link` for every pair (made, read) of a node that doesn't mix channels, by ascending made channel. */
 export function forEachLink(
@@ -103,7 +100,7 @@ export function forEachLink(
 
 /** A reshape keeps the order of a sample's elements, so channels whose ranges of elements overlap belong together. */
 function linkReshape(from: Shape, into: Shape, x: number, y: number, link: Link): void {
-  const inner = (shape: Shape) => shape.slice(2).reduce<number>((size, d) => size * (d as number), 1);
+  const inner = (shape: Shape) => elements(shape.slice(2) as readonly number[]);
   const read = inner(from);
   const made = inner(into);
   const channels = (into[1] ?? 1) as number;

@@ -7,6 +7,7 @@
 import { UserError } from "../errors.ts";
 import { countNonzero, graphCost } from "../graph/cost.ts";
 import type { Graph, HostTensor, Model } from "../graph/types.ts";
+import { elements } from "../tensor/tensor.ts";
 import { compact, type CompactOptions } from "./compact.ts";
 import { maskModel, masksOf } from "./masks.ts";
 import type { Constraint } from "./structures.ts";
@@ -127,7 +128,7 @@ function pricing(
 function ones(graph: Graph): Model {
   const params = new Map<string, HostTensor>();
   for (const [name, { shape, role }] of Object.entries(graph.params)) {
-    const data = new Float32Array(shape.reduce((product, d) => product * d, 1));
+    const data = new Float32Array(elements(shape));
     if (role === "weight" || role === "gamma" || role === "variance") data.fill(1);
     params.set(name, { shape, data });
   }

@@ -7,6 +7,7 @@ import { type Cost, graphCost } from "../graph/cost.ts";
 import { compose, identityMap } from "../graph/indexmap.ts";
 import type { Model, Rewrite } from "../graph/types.ts";
 import { validateModel } from "../graph/validate.ts";
+import { elements } from "../tensor/tensor.ts";
 import { anatomyOf, weigh, type WeighedAnatomy } from "./anatomy.ts";
 import { type Constants, constants } from "./constants.ts";
 import { emit } from "./emit.ts";
@@ -103,7 +104,7 @@ function reportOf(before: Model, after: Model, passes: number): CompactReport {
     const layers = new Map(
       [...linears].map(([name, { weight }]) => {
         const [filters, ...columns] = graph.params[weight].shape;
-        return [name, { filters, columns: columns.reduce((product, d) => product * d, 1) }] as const;
+        return [name, { filters, columns: elements(columns) }] as const;
       }),
     );
     return { channels: atoms.total, layers };

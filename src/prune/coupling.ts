@@ -5,6 +5,7 @@
  * shortcut (option A), the narrow stage's filters are units of the wide one, some places on.
  */
 
+import { isStatistic } from "../graph/roles.ts";
 import type { Graph } from "../graph/types.ts";
 import { type Anatomy, anatomyOf } from "./anatomy.ts";
 import { forEachLink } from "./atoms.ts";
@@ -198,7 +199,7 @@ function vectorsOf(
     const params = node.inputs.filter((name) => {
       const role = graph.params[name]?.role;
       const weight = role === "weight" && node.op !== "Mul";
-      return role !== undefined && !weight && role !== "mean" && role !== "variance";
+      return role !== undefined && !weight && !isStatistic(role);
     });
     if (params.length === 0) continue;
     const y = node.outputs[0];

@@ -2,6 +2,7 @@
 
 import { columnConvAttrs, convAttrs } from "../graph/attrs.ts";
 import type { Graph, HostTensor, Node, Shape } from "../graph/types.ts";
+import { elements } from "../tensor/tensor.ts";
 import { type AxisRegions, axisRegions, POINT, reachableTaps } from "./regions.ts";
 
 export interface Linear {
@@ -77,7 +78,7 @@ export function linearOf(node: Node, graph: Graph, shapes: ReadonlyMap<string, S
     cols,
     reachable: reachableTaps(rows, cols, kernel),
     columnAt,
-    rowLength: shape.slice(1).reduce((product, d) => product * d, 1),
+    rowLength: elements(shape.slice(1)),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Masks as host data: 0/1 per element of each constrained parameter, from the groups that stay. */
 
+import { isStatistic } from "../graph/roles.ts";
 import type { HostTensor, Model, Params } from "../graph/types.ts";
 import type { Constraint, Member } from "./structures.ts";
 
@@ -47,8 +48,7 @@ function maskMember({ layout, offset }: Member, stays: Uint8Array, mask: Uint8Ar
 export function zeroMasks({ graph, params }: Model): Masks {
   const masks = new Map<string, Uint8Array>();
   for (const [name, { data }] of params) {
-    const { role } = graph.params[name];
-    if (role !== "mean" && role !== "variance") masks.set(name, Uint8Array.from(data, (v) => v === 0 ? 0 : 1));
+    if (!isStatistic(graph.params[name].role)) masks.set(name, Uint8Array.from(data, (v) => v === 0 ? 0 : 1));
   }
   return masks;
 }

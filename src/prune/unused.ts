@@ -4,6 +4,7 @@
  */
 
 import { identityMap } from "../graph/indexmap.ts";
+import { isStatistic } from "../graph/roles.ts";
 import type { HostTensor, Model, Rewrite } from "../graph/types.ts";
 import { weigh } from "./anatomy.ts";
 import { constants } from "./constants.ts";
@@ -67,7 +68,7 @@ function sweep(model: Model, counts: Map<string, number>): Model {
     const width = atoms.width(node.outputs[0]);
     for (const name of node.inputs) {
       const role = graph.params[name]?.role;
-      if (role === undefined || role === "mean" || role === "variance") continue;
+      if (role === undefined || isStatistic(role)) continue;
       const inner = params.get(name)!.data.length / width;
       for (let j = 0; j < width; j++) {
         if (!live[y + j]) { for (let i = 0; i < inner; i++) clear(name, j * inner + i); }

@@ -1,14 +1,14 @@
 /** From a finished run's state to report.json and report.html. */
+import { UserError } from "../errors.ts";
 import { graphCost } from "../graph/cost.ts";
-import type { Graph } from "../graph/types.ts";
+import { isLayer } from "../graph/roles.ts";
+import type { Graph, IndexMap } from "../graph/types.ts";
 import { buildReport } from "../report/build.ts";
 import { detailFromLog, type Layer } from "../report/detail.ts";
 import { renderReport } from "../report/html.ts";
 import type { Report } from "../report/types.ts";
-import { UserError } from "../errors.ts";
 import type { RunContext } from "./context.ts";
 import { formatRecipe } from "./load.ts";
-import type { IndexMap } from "../graph/types.ts";
 import { achieved } from "./stages/targets.ts";
 
 export interface Provenance {
@@ -58,7 +58,7 @@ function layerChanges(dense: Graph, small: Graph, origin: IndexMap): Layer[] {
   const [before, after] = [graphCost(dense), graphCost(small)];
   const width = (graph: Graph, weight: string) => graph.params[weight].shape[0];
   const successor = new Map([...origin].map(([name, { source }]) => [source, name]));
-  return dense.nodes.filter(({ op }) => op === "Conv" || op === "Gemm" || op === "ColumnConv").map((node) => {
+  return dense.nodes.filter(isLayer).map((node) => {
     const weight = node.inputs[1];
     const now = successor.get(weight);
     const layer = small.nodes.find(({ inputs }) => now !== undefined && inputs[1] === now);

@@ -26,7 +26,7 @@ const data = record({
   name: text(),
   /** Fraction of the training images, of every class alike, that validates. */
   validation: v.optional(inside(), 0.15),
-  /** Training images used at most, validation included. */
+  /** Training images used at most; validation and test shrink in proportion. */
   limit: v.optional(count(1)),
   augment: v.optional(record({
     /** Pixels of zero padding from which a window of the image's size is cut at random. */
@@ -48,7 +48,6 @@ export const recipe = record({
 });
 
 export type Recipe = v.InferOutput<typeof recipe>;
-export type ModelOptions = v.InferOutput<typeof model>;
 export type DataOptions = v.InferOutput<typeof data>;
 
 /**

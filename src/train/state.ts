@@ -1,6 +1,7 @@
 /** A network on the device while it is trained: parameters by role, each role in an arena of its own. */
 import type { Gpu } from "../gpu/gpu.ts";
-import type { Graph, HostTensor, Model, ParamRole, Params } from "../graph/types.ts";
+import { isStatistic } from "../graph/roles.ts";
+import type { Graph, HostTensor, Model, Params } from "../graph/types.ts";
 import { type Arena, createArena } from "../tensor/arena.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -20,10 +21,6 @@ export interface TrainState {
   target: Arena | undefined;
   download(): Promise<Params>;
   dispose(): void;
-}
-
-export function isStatistic(role: ParamRole): boolean {
-  return role === "mean" || role === "variance";
 }
 
 export function createTrainState(gpu: Gpu, model: Model): TrainState {

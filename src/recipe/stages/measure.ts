@@ -6,7 +6,7 @@ import { scatterModel } from "../../graph/scatter.ts";
 import type { Model } from "../../graph/types.ts";
 import { measureInterleaved } from "../../measure/interleaved.ts";
 import type { Variant } from "../../report/types.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import { elements, Tensor } from "../../tensor/tensor.ts";
 import { Interrupted } from "../../train/errors.ts";
 import type { RunContext } from "../context.ts";
 import type { MeasureStage } from "../registry.ts";
@@ -24,7 +24,7 @@ export async function runMeasureStage(ctx: RunContext, stage: MeasureStage): Pro
     const plans: { variant: Variant; plan: InferencePlan }[] = [];
     using input = Tensor.from(
       gpu,
-      random(ctx.recipe.seed, "measure").fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1)), 0),
+      random(ctx.recipe.seed, "measure").fillNormal(new Float32Array(elements(shape)), 0),
       shape,
     );
     try {

@@ -91,11 +91,6 @@ export function mul(tape: Tape, a: Tensor, b: Tensor): Tensor {
   return y;
 }
 
-/** x + b per channel: b [C] over x [N, C, …]. */
-export function bias(tape: Tape, x: Tensor, b: Tensor): Tensor {
-  return add(tape, x, b);
-}
-
 /** y = f(x) into `y`. `a`, `b`: clip's bounds; `a`: scale's factor. */
 export function launchUnary(gpu: Gpu, kind: UnaryKind, x: Tensor, y: Tensor, a = 0, b = 0): void {
   gpu.run(planUnary(kind, x.size, a, b), [x, y], `[${x.shape}]`);

@@ -11,7 +11,7 @@ import { planSpread } from "../../../kernels/reduce/spread.ts";
 import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
-import { Tensor } from "../tensor.ts";
+import { elements, Tensor } from "../tensor.ts";
 import { launchSum } from "./reduce.ts";
 
 export interface PoolOptions {
@@ -115,5 +115,5 @@ function poolShape(op: string, shape: readonly number[], options: PoolOptions): 
 
 function perMap(shape: readonly number[]): { outer: number; channels: number; inner: number } {
   const channels = shape[0] * shape[1];
-  return { outer: 1, channels, inner: shape.reduce((a, b) => a * b, 1) / channels };
+  return { outer: 1, channels, inner: elements(shape) / channels };
 }

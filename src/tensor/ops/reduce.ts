@@ -3,7 +3,7 @@ import { planSpread } from "../../../kernels/reduce/spread.ts";
 import { planSum, type Reduction } from "../../../kernels/reduce/sum.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
-import { Tensor } from "../tensor.ts";
+import { elements, Tensor } from "../tensor.ts";
 
 /** The sum of all elements, shape []. */
 export function sum(tape: Tape, x: Tensor): Tensor {
@@ -63,7 +63,7 @@ export function launchSum(gpu: Gpu, x: Tensor, over: Reduction, out: Tensor, fac
 /** x [N, C, …] as the sum over everything but channels sees it. */
 export function perChannel(shape: readonly number[]): Reduction {
   const [outer, channels, ...rest] = shape;
-  return { outer, channels, inner: rest.reduce((a, b) => a * b, 1) };
+  return { outer, channels, inner: elements(rest) };
 }
 
 function reduce(tape: Tape, x: Tensor, over: Reduction, shape: readonly number[], factor: number): Tensor {

@@ -15,11 +15,6 @@ export function reshape(tape: Tape, x: Tensor, shape: readonly number[]): Tensor
   return y;
 }
 
-/** [N, …] to [N, everything else]. */
-export function flatten(tape: Tape, x: Tensor): Tensor {
-  return reshape(tape, x, [x.shape[0], x.size / x.shape[0]]);
-}
-
 /** Joins inputs [N, C_k, …] along axis 1; the other axes agree. */
 export function concat(tape: Tape, inputs: readonly Tensor[]): Tensor {
   const { gpu } = tape;
