@@ -6,6 +6,7 @@ import { compareOutputs, type Difference, tolerance } from "./compare.ts";
 import { execute } from "./execute.ts";
 import { concrete } from "./infer.ts";
 import { compilePlan } from "./plan.ts";
+import { referenceForward } from "./reference/forward.ts";
 import type { Model } from "./types.ts";
 
 /** A rewrite changed what a network computes: a fault of ours, never of the user's. */
@@ -42,6 +43,18 @@ export async function runInterpreter(
   const x = tape.own(Tensor.from(gpu, inputs, concrete(model.graph.inputs[0].shape, batch)));
   const [y] = await readTensors([execute(tape, model.graph, params, x)]);
   return y;
+}
+
+/** How far the fused plan is from a float64 forward pass on the host. */
+export async function compareWithReference(
+  gpu: Gpu,
+  model: Model,
+  inputs: Float32Array,
+  batch: number,
+): Promise<Difference> {
+  const [{ name, shape }] = model.graph.inputs;
+  const exact = referenceForward(model, { [name]: { shape: concrete(shape, batch), data: inputs } });
+  return compareOutputs(exact.get(model.graph.outputs[0])!.data, await runPlan(gpu, model, inputs, batch));
 }
 
 /**

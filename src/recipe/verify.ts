@@ -4,11 +4,9 @@ import { UserError } from "../errors.ts";
 import { Gpu } from "../gpu/gpu.ts";
 import { compareOutputs, tolerance } from "../graph/compare.ts";
 import { countNonzero, graphCost } from "../graph/cost.ts";
-import { runPlan } from "../graph/equivalence.ts";
+import { compareWithReference, runPlan } from "../graph/equivalence.ts";
 import { initialise } from "../graph/initialise.ts";
-import { referenceForward } from "../graph/reference/forward.ts";
 import { scatterModel } from "../graph/scatter.ts";
-import { gather } from "../data/loader.ts";
 import { compression, speedups } from "../report/build.ts";
 import type { Report } from "../report/types.ts";
 import { parseReport } from "../report/validate.ts";
@@ -17,12 +15,14 @@ import { evaluateModel } from "../train/evaluate.ts";
 import { readModel } from "./files.ts";
 import { loadRecipe } from "./load.ts";
 import type { DataOptions } from "./schema.ts";
-import { proofInputs } from "./stages/shrink.ts";
+import { firstImages, proofInputs } from "./stages/shrink.ts";
 import type { Check, Ui } from "./ui.ts";
 
 export interface VerifyOptions {
   readonly dir: string;
   readonly store: Store;
+  /** Checked between the parts of the work; its reason is thrown. */
+  readonly signal?: AbortSignal;
   readonly ui: Ui;
   /** The device to compute on, which stays open; default: one of its own. */
   readonly gpu?: Gpu;
@@ -34,7 +34,9 @@ const ACCURACY_SLACK_IMAGES = 2;
 const REFERENCE_IMAGES = 16;
 
 /** Throws UserError where a file is missing or damaged; what disagrees comes back as a check that isn't ok. */
-export async function verifyRun({ dir, store, ui, loadData, ...options }: VerifyOptions): Promise<readonly Check[]> {
+export async function verifyRun(
+  { dir, store, ui, signal, loadData, ...options }: VerifyOptions,
+): Promise<readonly Check[]> {
   const file = `${dir}/report.json`;
   const bytes = await store.read(file);
   if (!bytes) throw new UserError(`${file} is missing: name the folder of a finished run`);
@@ -65,6 +67,7 @@ export async function verifyRun({ dir, store, ui, loadData, ...options }: Verify
     ...derived(report),
   ];
   for (const part of ["validation", "test"] as const) {
+    signal?.throwIfAborted();
     const { accuracy } = await evaluateModel(gpu, model, data[part]);
     const expected = report.final.accuracy[part];
     const slack = (ACCURACY_SLACK_IMAGES + 0.5) / data[part].count;
@@ -74,21 +77,15 @@ export async function verifyRun({ dir, store, ui, loadData, ...options }: Verify
   checks.push(within("compact = masked, as reported", report.equivalence.maxRel, limit));
   // Weights that were pruned are zero whatever they were before: the dense network needs only its shape.
   const masked = scatterModel(model, origin, { graph: dense, params: initialise(dense, 0) });
+  signal?.throwIfAborted();
   if (masked) {
     const { inputs, batch } = proofInputs({ data, recipe });
     const [a, b] = [await runPlan(gpu, masked, inputs, batch), await runPlan(gpu, model, inputs, batch)];
     checks.push(within("compact = masked, largest relative difference", compareOutputs(a, b).maxRel, limit));
   }
-  const { images } = gather(
-    data.test,
-    Uint32Array.from({ length: Math.min(REFERENCE_IMAGES, data.test.count) }, (_, i) => i),
-  );
-  const count = images.length / data.shape.reduce((a, b) => a * b, 1);
-  const reference = referenceForward(model, {
-    [model.graph.inputs[0].name]: { shape: [count, ...data.shape], data: Float64Array.from(images) },
-  });
-  const exactOutput = reference.get(model.graph.outputs[0])!;
-  const { maxRel } = compareOutputs(exactOutput.data, await runPlan(gpu, model, images, count));
+  signal?.throwIfAborted();
+  const { inputs, batch } = firstImages(data.test, REFERENCE_IMAGES);
+  const { maxRel } = await compareWithReference(gpu, model, inputs, batch);
   checks.push(within("device = float64 on the host, largest relative difference", maxRel, limit));
   return checks;
 }

@@ -1,38 +1,39 @@
 /** Compaction inside a run: the smaller network, proved equal, with everything that lies beside it following along. */
-import { assertEquivalent, type Equivalence } from "../../graph/equivalence.ts";
-import { applyIndexMap, compose } from "../../graph/indexmap.ts";
-import type { Model, Params } from "../../graph/types.ts";
 import { random } from "../../../kernels/random/philox.ts";
 import { gather } from "../../data/loader.ts";
-import { compact, type CompactOptions, type CompactReport } from "../../prune/compact.ts";
+import type { Dataset } from "../../data/types.ts";
+import { assertEquivalent } from "../../graph/equivalence.ts";
+import { applyIndexMap, compose } from "../../graph/indexmap.ts";
+import type { Model, Params } from "../../graph/types.ts";
+import { compact, type CompactOptions } from "../../prune/compact.ts";
 import type { RunContext } from "../context.ts";
 
 const PROOF_INPUTS = 64;
 
 /** As many real images as random ones, from the validation set. */
 export function proofInputs(ctx: Pick<RunContext, "data" | "recipe">): { inputs: Float32Array; batch: number } {
-  const { validation } = ctx.data;
-  const count = Math.min(PROOF_INPUTS, validation.count);
-  const { images } = gather(validation, Uint32Array.from({ length: count }, (_, i) => i));
+  const { inputs: images, batch } = firstImages(ctx.data.validation, PROOF_INPUTS);
   const inputs = new Float32Array(2 * images.length);
   inputs.set(images);
   random(ctx.recipe.seed, "proof").fillNormal(inputs.subarray(images.length), 0);
-  return { inputs, batch: 2 * count };
+  return { inputs, batch: 2 * batch };
+}
+
+/** The first images of a data set, at most `most`, as a network takes them. */
+export function firstImages(data: Dataset, most: number): { inputs: Float32Array; batch: number } {
+  const batch = Math.min(most, data.count);
+  return { inputs: gather(data, Uint32Array.from({ length: batch }, (_, i) => i)).images, batch };
 }
 
 /** Replaces `ctx.state.model` by its compaction. Throws EquivalenceError if the two differ. */
-export async function shrink(
-  ctx: RunContext,
-  options: CompactOptions,
-): Promise<{ report: CompactReport; equivalence: Equivalence }> {
+export async function shrink(ctx: RunContext, options: CompactOptions): Promise<void> {
   const { state } = ctx;
-  const { model, map, report } = compact(state.model, options);
+  const { model, map } = compact(state.model, options);
   const { inputs, batch } = proofInputs(ctx);
-  const equivalence = await assertEquivalent(ctx.gpu, state.model, model, inputs, batch);
+  await assertEquivalent(ctx.gpu, state.model, model, inputs, batch);
   state.masks = partialMasks(applyIndexMap(map, state.masks));
   state.origin = compose(state.origin, map, state.dense.graph.params);
   state.model = model;
-  return { report, equivalence };
 }
 
 /** Masks that still mask something. */
