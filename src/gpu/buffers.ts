@@ -67,7 +67,7 @@ export class BufferPool {
   take(bytes: number, label: string): GpuBuffer {
     const size = sizeClass(bytes);
     const limit = this.#device.limits.maxBufferSize;
-    if (size > limit && bytes > limit) {
+    if (bytes > limit) {
       throw new GpuError(
         `buffer "${label}" needs ${bytes} bytes; this device allows ${limit}: use a smaller batch or model`,
       );

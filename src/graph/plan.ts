@@ -37,10 +37,19 @@ type Launch = (values: Values, tape: Tape) => void;
 
 /** Compiles `model`. Parameters are uploaded; the plan keeps nothing of the model. */
 export function compilePlan(gpu: Gpu, model: Model, batch: number): InferencePlan {
+  const memory = createMemory(gpu);
+  try {
+    return compileInto(memory, gpu, model, batch);
+  } catch (error) {
+    memory.dispose();
+    throw error;
+  }
+}
+
+function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): InferencePlan {
   const { graph, params } = foldForInference(model).model;
   const shapes = inferShapes(graph);
   const steps = fuse(graph);
-  const memory = createMemory(gpu);
   const weights: Values = new Map();
   for (const [name, { shape, data }] of params) weights.set(name, memory.keep(Tensor.from(gpu, data, shape)));
   const [{ name: inputName, shape }] = graph.inputs;

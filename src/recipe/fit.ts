@@ -65,14 +65,16 @@ export function savedPhase(progress: StageProgress | undefined): Phase | undefin
 export async function fit(ctx: RunContext, options: FitOptions, saved?: StageProgress): Promise<Model> {
   const { gpu, recipe, data } = ctx;
   const { graph } = options.model;
-  const state = createTrainState(gpu, options.model);
+  using owned = new DisposableStack();
+  const state = owned.adopt(createTrainState(gpu, options.model), (state) => state.dispose());
   if (options.masks.size > 0) setMask(state, options.masks);
-  const optimizer = createOptimizer(gpu, state.weights.layout, optimizerOptions(options.optimizer));
+  const optimizer = owned.use(createOptimizer(gpu, state.weights.layout, optimizerOptions(options.optimizer)));
   const treat = (name: string) => ({
     weightDecay: graph.params[name].role === "weight" ? options.optimizer.weightDecay : 0,
   });
   optimizer.setSegments(treat);
   const companion = options.companion?.(state, optimizer);
+  owned.defer(() => companion?.dispose());
   const ui = ctx.ui.stage(options.label, options.epochs * 1000);
   try {
     let cursor = saved && saved.tensors.size > 0 ? restore(saved, state, optimizer, companion) : undefined;
@@ -158,10 +160,6 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
   } catch (error) {
     ui.done();
     throw error;
-  } finally {
-    companion?.dispose();
-    optimizer.dispose();
-    state.dispose();
   }
 }
 

@@ -192,4 +192,13 @@ test("an input of another size is refused", async () => {
   plan.dispose();
 });
 
+test("a model that can't be compiled leaves no buffers behind", async () => {
+  const gpu = await testGpu();
+  const { graph, params } = modelOf(GRAPHS.digits);
+  const cut = new Map(params).set("fc2.bias", { shape: [10], data: new Float32Array(9) });
+  const before = gpu.stats().liveBuffers;
+  assert.throws(() => compilePlan(gpu, { graph, params: cut }, 2), /shape \[10\] has 10 elements, the data 9/);
+  assert.is(gpu.stats().liveBuffers, before);
+});
+
 test.run();
