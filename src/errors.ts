@@ -3,6 +3,15 @@ export class UserError extends Error {
   override readonly name: string = "UserError";
 }
 
+/** A value as a message shows it: short and on one line. */
+export function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text = typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))
+    ? String(value)
+    : JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
 /** A command line that doesn't parse or lacks something: exit code 2 instead of 1. */
 export class UsageError extends UserError {
   override readonly name: string = "UsageError";

@@ -5,6 +5,7 @@
 import { UserError } from "../errors.ts";
 import type { Store } from "../store/types.ts";
 import { dtypeOf, readSafetensors, type StoredTensor, type TensorData, writeSafetensors } from "./safetensors.ts";
+import { sha256 } from "./sha256.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
@@ -68,11 +69,6 @@ export async function digest(text: string, tensors: ReadonlyMap<string, StoredTe
     parts.push(JSON.stringify([name, dtype, shape, await sha256(data)]));
   }
   return await sha256(new TextEncoder().encode(parts.join("\n")));
-}
-
-async function sha256(data: TensorData): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function refuseNonFinite(key: string, value: unknown): unknown {

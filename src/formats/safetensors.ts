@@ -2,7 +2,7 @@
  * Safetensors: 8 bytes little-endian header length, a JSON header `{name: {dtype, shape, data_offsets}, __metadata__}`,
  * then the tensors' bytes without gaps or overlaps. Format: https://github.com/huggingface/safetensors (Format).
  */
-import { UserError } from "../errors.ts";
+import { show, UserError } from "../errors.ts";
 
 export type Dtype =
   | "F64"
@@ -228,10 +228,4 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((x) => Number.isSafeInteger(x) && x >= 0);
-}
-
-/** Short and on one line, whatever a foreign file holds. */
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? "missing";
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

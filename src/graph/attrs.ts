@@ -4,7 +4,7 @@
  * Each reader throws a UserError that names the node when an attribute has the wrong type, length or range.
  */
 
-import { UserError } from "../errors.ts";
+import { show, UserError } from "../errors.ts";
 import type { Node, OpName, Shape } from "./types.ts";
 
 export type Pair = readonly [number, number];
@@ -257,8 +257,4 @@ function pads(node: Node): Pads {
     throw nodeError(node, `pads is [${list}], expected [top, left, bottom, right], none negative`);
   }
   return [list[0], list[1], list[2], list[3]];
-}
-
-function show(value: unknown): string {
-  return JSON.stringify(value) ?? "missing";
 }

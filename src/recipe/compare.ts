@@ -1,5 +1,4 @@
-import { UserError } from "../errors.ts";
-import { show } from "./problems.ts";
+import { show, UserError } from "../errors.ts";
 import type { Recipe } from "./schema.ts";
 
 /**

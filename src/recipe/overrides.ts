@@ -1,6 +1,6 @@
 import { parseDocument } from "yaml";
-import { UsageError, UserError } from "../errors.ts";
-import { show, suggest } from "./problems.ts";
+import { show, UsageError, UserError } from "../errors.ts";
+import { suggest } from "./problems.ts";
 
 /**
  * A copy of a recipe, not validated yet, with `path=value` settings applied in turn: `stages.1.constraints.0.keep=0.3`.

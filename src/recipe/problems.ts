@@ -1,4 +1,5 @@
 import type * as v from "valibot";
+import { show } from "../errors.ts";
 
 /**
  * The first of valibot's issues as one line: `stages.1.constraints.0.keep: expected a fraction in (0, 1], got 1.5`.
@@ -24,15 +25,6 @@ export function suggest(given: string, known: readonly string[]): string {
     .sort((a, b) => a.distance - b.distance)[0];
   if (near && near.distance <= Math.max(1, Math.floor(given.length / 3))) return ` (did you mean "${near.name}"?)`;
   return known.length > 0 ? `; known: ${known.join(", ")}` : "";
-}
-
-/** A value as a message shows it: short and on one line. */
-export function show(value: unknown): string {
-  if (value === undefined) return "nothing";
-  const text = typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))
-    ? String(value)
-    : JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
 function describeIssue(issue: v.BaseIssue<unknown>): string {

@@ -1,6 +1,7 @@
 /** What a run knows so far, and how it is kept: everything that `--resume` needs to end in the same bits. */
 import { UserError } from "../errors.ts";
 import { type CheckpointTensor, loadCheckpoint, saveCheckpoint } from "../formats/checkpoint.ts";
+import { sha256 } from "../formats/sha256.ts";
 import type { Graph, HostTensor, IndexMap, Model, Params } from "../graph/types.ts";
 import type { Latency, Point } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
@@ -152,6 +153,5 @@ function readFallback(saved: SavedFallback, part: (prefix: string) => Params): F
 
 /** SHA-256 of the recipe's effective text, in hexadecimal. */
 export async function hashText(text: string): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  return [...digest].map((b) => b.toString(16).padStart(2, "0")).join("");
+  return await sha256(new TextEncoder().encode(text));
 }

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { UserError } from "../errors.ts";
+import { show, UserError } from "../errors.ts";
 import type { Report } from "./types.ts";
 
 /**
@@ -102,8 +102,3 @@ function describe(issue: v.BaseIssue<unknown>): string {
 }
 
 const isUnknown = (issue: v.BaseIssue<unknown>) => issue.type === "strict_object" && issue.expected === "never";
-
-function show(value: unknown): string {
-  const text = typeof value === "number" ? String(value) : JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
-}
