@@ -32,8 +32,6 @@ export interface BatchOptions {
   /** Default false: in the data set's order. */
   readonly shuffle?: boolean;
   readonly augment?: Augment;
-  /** Leave out a last batch that isn't full; default false. */
-  readonly dropLast?: boolean;
   /** Number of the batch to begin with, for resuming within an epoch; default 0. */
   readonly from?: number;
 }
@@ -73,18 +71,12 @@ export function batches(data: Dataset, options: BatchOptions): AsyncIterableIter
 }
 
 /** How many batches one pass has. Throws UserError where there would be none, or `batch` is no positive integer. */
-export function batchCount(data: Dataset, { batch, dropLast = false }: BatchOptions): number {
+export function batchCount(data: Dataset, { batch }: Pick<BatchOptions, "batch">): number {
   if (!Number.isInteger(batch) || batch < 1) {
     throw new UserError(`data set "${data.name}": found batch ${batch}, expected a whole number of images above 0`);
   }
-  const total = dropLast ? Math.floor(data.count / batch) : Math.ceil(data.count / batch);
-  if (total === 0) {
-    throw new UserError(
-      `data set "${data.name}": found ${data.count} images, expected at least one batch of ${batch}: ` +
-        `choose a smaller batch`,
-    );
-  }
-  return total;
+  if (data.count === 0) throw new UserError(`data set "${data.name}": found no images, expected at least one`);
+  return Math.ceil(data.count / batch);
 }
 
 /** The samples `indices` (default: all), normalised: images [n, C, H, W] and labels [n], in arrays of their own. */

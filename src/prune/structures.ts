@@ -78,23 +78,13 @@ export function forEachElement(
   }
 }
 
-export interface EnergyOptions {
-  /** "layer": each weight tensor's share is divided by its ‖T‖²_F, for coupled layers of very different norms. */
-  readonly normalize?: "none" | "layer";
-}
-
 /** Σ w² per group over the weights of all members, float64, length `groups` (ALGORITHMS.md 1.3). */
-export function groupEnergies(
-  { members, groups }: Constraint,
-  params: Params,
-  { normalize = "none" }: EnergyOptions = {},
-): Float64Array {
+export function groupEnergies({ members, groups }: Constraint, params: Params): Float64Array {
   const energies = new Float64Array(groups);
   for (const member of members) {
     if (member.role !== "weight") continue;
     const { data } = params.get(member.param)!;
-    const total = normalize === "none" ? 1 : data.reduce((sum, w) => sum + w * w, 0) || 1;
-    forEachElement(member, groups, (group, element) => energies[group] += data[element] ** 2 / total);
+    forEachElement(member, groups, (group, element) => energies[group] += data[element] ** 2);
   }
   return energies;
 }

@@ -1,5 +1,4 @@
 /** Carries a recipe out, stage after stage, from data to report; from the checkpoint where there is one. */
-import type { DataOptions } from "./schema.ts";
 import type { Splits } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { Gpu } from "../gpu/gpu.ts";
@@ -17,7 +16,7 @@ import { formatRecipe } from "./load.ts";
 import { checkOrder, checkTargets } from "./order.ts";
 import { writeReport } from "./report.ts";
 import { hashText, loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "./run.ts";
-import type { Recipe } from "./schema.ts";
+import type { DataOptions, Recipe } from "./schema.ts";
 import { runStage } from "./stages/run.ts";
 import type { Ui } from "./ui.ts";
 

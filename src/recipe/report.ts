@@ -45,7 +45,6 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     recipeYaml: formatRecipe(recipe),
     layers: layerChanges(state.dense.graph, state.model.graph, state.origin),
     versions: runtimeVersions(tool),
-    notes: [],
   });
   const encode = (text: string) => new TextEncoder().encode(text);
   await store.write(`${dir}/report.html`, encode(html));

@@ -6,7 +6,6 @@ export interface Detail {
   readonly residuals: readonly ResidualPoint[];
   /** Name of a program or package -> its version. */
   readonly versions: Readonly<Record<string, string>>;
-  readonly notes: readonly string[];
 }
 
 /** A layer that carries weights; `before` and `after` are its output widths. */

@@ -30,7 +30,7 @@ ${raw(style)}</style>
 <h1>Pruning report</h1>
 <p class="headline">${headline(report)}</p>
 ${tiles(report)}
-${softwareNote(report)}${detail.notes.map((note) => markup`<p class="note">${note}</p>\n`)}</header>
+${softwareNote(report)}</header>
 <main>
 <h2>At a glance</h2>
 <div class="figures">

@@ -137,7 +137,7 @@ test("what a run lacks is left out", () => {
     stages: [],
     equivalence: { maxAbs: 0, maxRel: 0, inputs: 0 },
   });
-  const text = renderReport(report, { recipeYaml: "", layers: [], curves: [], residuals: [], versions: {}, notes: [] });
+  const text = renderReport(report, { recipeYaml: "", layers: [], curves: [], residuals: [], versions: {} });
   assert.not.match(text, /NaN|undefined|Infinity/);
   for (const absent of ["Against the controls", "Latency", "ADMM", "Budgets"]) assert.not.match(text, absent);
 });

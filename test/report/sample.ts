@@ -75,7 +75,6 @@ export function sampleDetail(change: Partial<Detail> = {}): Detail {
       }))
     ),
     versions: { deno: "2.9.6", v8: "14.0.365", typescript: "5.9.2" },
-    notes: [],
     ...change,
   };
 }
@@ -128,7 +127,6 @@ export function deepDetail(): Detail {
         ...curve(`retrain ${i + 1}/8`, 20, 0.2, 0.05, 0.9, 0.926),
       ]).flat(),
     ],
-    notes: ["Augmentation: crop 4, flip."],
   });
 }
 
