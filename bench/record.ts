@@ -1,4 +1,5 @@
 /** What a benchmark leaves behind: bench/results/<suite>-<time>.json, with everything needed to judge its numbers. */
+import { commit } from "../src/cli/identity.ts";
 import type { Gpu } from "../src/gpu/gpu.ts";
 
 export interface Setting {
@@ -62,18 +63,4 @@ export function printSetting({ adapter, machine, commit, seed, versions }: Setti
   );
   console.log(`versions  ${Object.entries(versions).map(([what, version]) => `${what} ${version}`).join(", ")}`);
   console.log(`source    ${commit}, seed ${seed}\n`);
-}
-
-async function commit(): Promise<string> {
-  const git = async (...args: string[]) => {
-    const { success, stdout } = await new Deno.Command("git", { args, cwd: import.meta.dirname, stderr: "null" })
-      .output();
-    if (!success) throw new Error("not a repository");
-    return new TextDecoder().decode(stdout).trim();
-  };
-  try {
-    return await git("rev-parse", "--short=12", "HEAD") + (await git("status", "--porcelain") ? "+" : "");
-  } catch {
-    return "unknown";
-  }
 }
