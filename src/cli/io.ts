@@ -12,7 +12,7 @@ export interface Io {
   /** Errors. */
   err(text: string): void;
   ui(): TerminalUi;
-  /** Aborts at the first SIGINT or SIGTERM; the reason is an `Interrupted`. */
+  /** Aborts at the first SIGINT or SIGTERM; the reason is an `StopSignal`. */
   readonly signal: AbortSignal;
   /** Errors with their stack. */
   readonly debug: boolean;
@@ -58,8 +58,8 @@ export interface VerifyOptions {
 }
 
 /** The reason of an abort by signal; `exitCode` is 128 + the signal's number. */
-export class Interrupted extends Error {
-  override readonly name = "Interrupted";
+export class StopSignal extends Error {
+  override readonly name = "StopSignal";
   constructor(readonly exitCode: number) {
     super("interrupted");
   }

@@ -2,7 +2,7 @@
 import process from "node:process";
 import { denoStore } from "../store/deno.ts";
 import { commit, version } from "./identity.ts";
-import { type Engine, Interrupted, type Io } from "./io.ts";
+import { type Engine, type Io, StopSignal } from "./io.ts";
 import { runProgram } from "./program.ts";
 import { createUi } from "./ui.ts";
 
@@ -44,7 +44,7 @@ function interruptSignal(): AbortSignal {
   const listen = (signal: Deno.Signal, exitCode: number) => {
     Deno.addSignalListener(signal, () => {
       if (controller.signal.aborted) Deno.exit(exitCode);
-      controller.abort(new Interrupted(exitCode));
+      controller.abort(new StopSignal(exitCode));
     });
   };
   listen("SIGINT", 130);

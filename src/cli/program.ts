@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { UsageError, UserError } from "../errors.ts";
-import { Interrupted, type Io } from "./io.ts";
+import { type Io, StopSignal } from "./io.ts";
 import { pruneCommand } from "./prune.ts";
 import { recipesCommand } from "./recipes.ts";
 import { trainCommand } from "./train.ts";
@@ -45,7 +45,7 @@ function createProgram(args: readonly string[], io: Io): Command {
 function report(error: unknown, io: Io): number {
   if (io.debug && error instanceof Error) io.err(error.stack ?? error.message);
   const text = oneLine(error instanceof Error ? error.message : String(error));
-  if (io.signal.aborted && io.signal.reason instanceof Interrupted) {
+  if (io.signal.aborted && io.signal.reason instanceof StopSignal) {
     io.err(`secateur: ${error instanceof UserError ? text : "interrupted"}`);
     return io.signal.reason.exitCode;
   }

@@ -5,7 +5,7 @@ import { formatRecipe, loadRecipe } from "../recipe/load.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import { silentUi } from "../recipe/ui.ts";
 import type { Store } from "../store/types.ts";
-import { Interrupted, type Io } from "./io.ts";
+import { type Io, StopSignal } from "./io.ts";
 import type { RunOptions } from "./options.ts";
 import { formatSummary } from "./summary.ts";
 import type { TerminalUi } from "./ui.ts";
@@ -50,7 +50,7 @@ export async function carryOut(io: Io, request: RunRequest): Promise<void> {
   } catch (error) {
     ui.close();
     const kept = options.resume !== undefined || await keepStarted(io, dir);
-    if (io.signal.aborted && io.signal.reason instanceof Interrupted && !(error instanceof UserError)) {
+    if (io.signal.aborted && io.signal.reason instanceof StopSignal && !(error instanceof UserError)) {
       throw new UserError(kept ? `interrupted; go on with: deno task ${request.name} --resume ${dir}` : "interrupted");
     }
     throw error;

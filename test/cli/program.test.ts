@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
-import { Interrupted, type PruneOptions } from "../../src/cli/io.ts";
+import { type PruneOptions, StopSignal } from "../../src/cli/io.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
 import { report, session } from "./fake.ts";
 
@@ -186,7 +186,7 @@ test("an unforeseen error: one line without its stack, unless asked for", async 
 test("interrupted: 130, and how to go on", async () => {
   const { run, err, interrupt } = session({
     async runPrune({ store, dir, signal }) {
-      interrupt.abort(new Interrupted(130));
+      interrupt.abort(new StopSignal(130));
       await store.write(`${dir}/checkpoint.safetensors`, bytes("x"));
       throw signal.reason;
     },
