@@ -38,7 +38,7 @@ test("passing and failing tests are counted, and a failure shows what differs", 
   assert.match(output, /"a":.2/);
 });
 
-test("a file that throws, one without suites, a hook that throws and a stray rejection are failures", async () => {
+test("a file that throws, one without suites or tests, a hook that throws, a stray rejection and a skipped test are failures", async () => {
   const { passed, failed, output } = await run({
     "a.test.ts": `throw new Error("thrown at import");`,
     "b.test.ts": `import { suite } from "uvu"; suite("idle")("never", () => {});`,
@@ -48,9 +48,14 @@ test("a file that throws, one without suites, a hook that throws and a stray rej
       `Promise.reject(new Error("stray")); await new Promise((r) => setTimeout(r, 5))`,
     ),
     "e.test.ts": good,
+    "f.test.ts": `import { suite } from "uvu"; suite("empty").run();`,
+    "g.test.ts": good.replace(`test("two"`, `test.skip("two"`),
+    "h.test.ts": good.replace(`test("two"`, `test.only("two"`),
   });
-  assert.equal({ passed, failed }, { passed: 4, failed: 5 });
-  for (const message of [/thrown at import/, /no suite/, /a hook threw/, /stray/]) assert.match(output, message);
+  assert.equal({ passed, failed }, { passed: 6, failed: 8 });
+  for (const message of [/thrown at import/, /no suite/, /a hook threw/, /stray/, /without a test/, /left out/]) {
+    assert.match(output, message);
+  }
 });
 
 test("tests are found by a part of their path, in order", () => {

@@ -41,7 +41,9 @@ export async function runFiles(files: readonly TestFile[]): Promise<Counts> {
       const suites = uvu.UVU_QUEUE[index].slice(1) as Suite[];
       if (suites.length === 0) fail("registered no suite (does it call test.run()?)");
       for (const suite of suites) {
-        const [errors, ok, , total] = await suite();
+        const [errors, ok, skipped, total] = await suite();
+        if (total === 0) fail("a suite without a test");
+        if (skipped > 0) fail(`${skipped} tests were left out by skip or only`);
         passed += ok;
         failed += total - ok;
         if (errors !== true) console.log(`\n${errors}`);
