@@ -96,6 +96,12 @@ export async function runPrune(options: RunOptions): Promise<Report> {
 
 function modelFor(recipe: Recipe, { classes, shape: [inChannels, size], name }: Splits): Graph {
   const { name: model, ...given } = recipe.model;
+  if (given.classes !== undefined && given.classes < classes) {
+    throw new UserError(
+      `recipe ${recipe.name}: model.classes is ${given.classes}, data set "${name}" has ${classes} classes: ` +
+        `leave it out, or give at least as many`,
+    );
+  }
   const sized = model.startsWith("resnet") || model.startsWith("vgg") ? { size } : {};
   const graph = createModel(model, { classes, inChannels, ...sized, ...given });
   const [, , height] = graph.inputs[0].shape;

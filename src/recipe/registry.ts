@@ -46,7 +46,7 @@ const unused = record({ kind: v.literal("unused") });
 
 const compact = record({
   kind: v.literal("compact"),
-  /** Gather the kept columns into thin GEMMs where that is faster. */
+  /** Do layers with all-zero columns keep a list of the others? */
   columns: v.optional(word("auto", "never"), "auto"),
   /** Constants that reach a zero-padded convolution: fold them into biases per region, or keep their channel. */
   border: v.optional(word("auto", "keep"), "auto"),

@@ -19,6 +19,7 @@ const model = record({
   shortcut: v.optional(word("A", "projection")),
   /** Factor on the width of every hidden layer. */
   width: v.optional(positive()),
+  /** Outputs; default: as many as the data have classes. */
   classes: v.optional(count(2)),
 });
 

@@ -81,6 +81,7 @@ test("unknown models and data sets, pairs that don't fit: one line, nothing writ
       [{ model: { name: "digits", shortcut: "A" } }, /model "digits" has no option "shortcut"/],
       [{ data: { name: "imagenet" } }, /found data set "imagenet", expected one of: digits, /],
       [{ model: { name: "lenet5" } }, /model "lenet5" takes 28×28 images, data set "digits" has 8×8/],
+      [{ model: { name: "digits", classes: 5 } }, /model.classes is 5, data set "digits" has 10 classes/],
     ] as const
   ) {
     const store = memoryStore();
