@@ -1,4 +1,4 @@
-/** The rooms of the house and who may look into whom; see ARCHITECTURE in the documentation. */
+/** The rooms of the house and who may look into whom; see docs/engine.md. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { codeOnly, type Import, importsOf, withoutComments } from "./imports.ts";

@@ -13,7 +13,7 @@ export interface GroupLayout {
   readonly groups: number;
 }
 
-/** ALGORITHMS.md 1.1: filter = a row of the GEMM view, column = one (c, kh, kw) over all filters, element = unstructured. */
+/** filter = a row of the GEMM view, column = one (c, kh, kw) over all filters, element = unstructured. */
 export type Granularity = "filter" | "channel" | "column" | "kernel" | "element";
 
 /** The groups of a weight [F, C, KH, KW], a matrix [F, C] or a vector [F]. */

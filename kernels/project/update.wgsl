@@ -1,4 +1,4 @@
-// The Z- and U-step of one tensor under one constraint (ALGORITHMS.md 1.2), its groups already chosen:
+// The Z- and U-step of one tensor under one constraint (docs/pipeline.md), its groups already chosen:
 //
 //   v = w + u                        0 where frozen = 0
 //   z⁺ = v where keep[group] ≠ 0, else 0

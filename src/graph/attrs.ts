@@ -174,7 +174,7 @@ export function dropoutAttrs(node: Node): { readonly ratio: number } {
   return { ratio };
 }
 
-/** y[n,f,i,j] = x[n,f,i,j] + table[f, rows[i], cols[j]] (ALGORITHMS.md 3.8). */
+/** y[n,f,i,j] = x[n,f,i,j] + table[f, rows[i], cols[j]] (docs/pipeline.md). */
 export function borderBiasAttrs(node: Node): { readonly rows: readonly number[]; readonly cols: readonly number[] } {
   return { rows: indices(node, "rows"), cols: indices(node, "cols") };
 }

@@ -1,4 +1,4 @@
-/** How far apart two outputs are, and how far apart they may be (ARCHITECTURE.md, decision 2). */
+/** How far apart two outputs are, and how far apart they may be. */
 
 import { isLayer } from "./roles.ts";
 import type { Graph } from "./types.ts";

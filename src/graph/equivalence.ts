@@ -59,7 +59,7 @@ export async function compareWithReference(
 
 /**
  * Runs `inputs` ([batch, …] row-major) through both networks, fused and unfused, and gives the largest differences.
- * Throws EquivalenceError where max|Δ| / max|y| exceeds 1e-5 (1e-4 above 20 layers), ARCHITECTURE.md decision 2.
+ * Throws EquivalenceError where max|Δ| / max|y| exceeds 1e-5 (1e-4 above 20 layers).
  */
 export async function assertEquivalent(
   gpu: Gpu,

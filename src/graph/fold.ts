@@ -17,7 +17,7 @@ export function foldForInference(model: Model): Rewrite {
 /**
  * Folds each evaluation-mode batch norm into the Conv, Gemm or ColumnConv before it (or before the BorderBias before
  * it) where nobody else reads what is between them: with s = γ/√(σ² + ε), weight′ = s·weight, bias′ = s·(bias − μ) + β,
- * table′ = s·table (ALGORITHMS.md 3.5). Computed in float64 and rounded once.
+ * table′ = s·table. Computed in float64 and rounded once.
  *
  * Folded parameters are made by the rewrite, so they aren't in the index map.
  */

@@ -1,5 +1,5 @@
 /**
- * ADMM over structured sparsity (ALGORITHMS.md 1.2): W-steps are ordinary training with the pull ρ(W − Z + U), which the
+ * ADMM over structured sparsity (docs/pipeline.md): W-steps are ordinary training with the pull ρ(W − Z + U), which the
  * optimizer adds; here are the Z- and U-steps between them and the hard prune at the end. Weights never leave the device.
  */
 import type { HostTensor, Params } from "../graph/types.ts";

@@ -1,5 +1,5 @@
 /**
- * One budget for the whole network (ALGORITHMS.md 1.3): which fraction of the parameters or multiply-adds may stay, and how
+ * One budget for the whole network (docs/pipeline.md): which fraction of the parameters or multiply-adds may stay, and how
  * many groups each constraint keeps for it. The price of a choice is that of the network `compact` makes of it, so a
  * filter's removal counts in its readers as well.
  */

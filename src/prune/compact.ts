@@ -1,5 +1,5 @@
 /**
- * From a masked network to a physically smaller one that computes the same (ALGORITHMS.md 1.6): channels that nobody
+ * From a masked network to a physically smaller one that computes the same (docs/pipeline.md): channels that nobody
  * needs go, constants go into the biases of their readers, all-zero columns go by ColumnConv.
  */
 

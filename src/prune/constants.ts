@@ -1,5 +1,5 @@
 /**
- * Forward pass of unused-path removal (ALGORITHMS.md 1.6): which channels hold one constant, whatever the input, at every
+ * Forward pass of unused-path removal (docs/pipeline.md): which channels hold one constant, whatever the input, at every
  * position. Padding makes a constant depend on the position, unless it is 0 or every output sees the same taps.
  */
 

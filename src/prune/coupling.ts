@@ -1,5 +1,5 @@
 /**
- * Which filters can only go together (ALGORITHMS.md 1.3 (a) and 2.4). Tied channels (atoms.ts) form units: filter j of a
+ * Which filters can only go together (docs/pipeline.md). Tied channels (atoms.ts) form units: filter j of a
  * convolution, the channels it becomes down the stream, filter j of whatever is added to it. Layers that share units form
  * a class. Offsets come by themselves: behind a Concat two layers have classes of their own, and where a Pad widens a
  * shortcut (option A), the narrow stage's filters are units of the wide one, some places on.

@@ -45,7 +45,7 @@ function readChannels(e: Emission, linear: Linear, filters: readonly number[]): 
 
 /**
  * Σ v · (taps that the region sees) over the constant channels that filter f doesn't read any more, float64, per region
- * (ALGORITHMS.md 1.6 and 3.8).
+ * (docs/pipeline.md).
  */
 function foldedConstants(
   { anatomy, known }: Emission,

@@ -17,7 +17,7 @@ export interface Layout {
 
 /**
  * @param tables nodes (by name) that may fold a constant whose contribution depends on the border, into a table of
- *   biases (ALGORITHMS.md 3.8); the others keep such a channel
+ *   biases (docs/pipeline.md); the others keep such a channel
  */
 export function solveLayout(anatomy: WeighedAnatomy, known: Constants, tables: ReadonlySet<string>): Layout {
   const { graph, atoms } = anatomy;

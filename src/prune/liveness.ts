@@ -1,5 +1,5 @@
 /**
- * Backward pass of unused-path removal (ALGORITHMS.md 1.6): which channels the outputs of the graph depend on. A channel
+ * Backward pass of unused-path removal (docs/pipeline.md): which channels the outputs of the graph depend on. A channel
  * is live if something live reads it with a non-zero weight; γ = 0 and a factor that is always 0 read nothing else.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Network purification (P-RM, ALGORITHMS.md 1.5) with automatic thresholds: what is left of weak filters, channels and
+ * Network purification (P-RM, docs/pipeline.md) with automatic thresholds: what is left of weak filters, channels and
  * columns goes while the loss on held-out data allows it. The thresholds α, β, γ of the paper become one ε.
  */
 

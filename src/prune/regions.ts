@@ -1,5 +1,5 @@
 /**
- * Which taps of a padded window see the image, per output position (ALGORITHMS.md 3.7).
+ * Which taps of a padded window see the image, per output position (docs/pipeline.md).
  *
  * Along one axis output j reads positions stride·j − pad + dilation·p of the input, p = 0 … kernel − 1. Outputs with the
  * same set of valid taps form a region. The sets are enumerated, never assumed: a large image with pad 1 has three of

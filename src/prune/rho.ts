@@ -16,7 +16,7 @@ export interface RhoOptions {
 /**
  * ρ of each period, rising geometrically by a factor of 100 and staying at its last value for two periods: by then the
  * choice of groups has settled, and the second one only closes the gap. "auto" ends at ρ_T = 5/(lr_eff·S), lr_eff =
- * lr/(1−momentum): a period at ρ_T then shrinks a gap by e⁻⁵, whatever the network and the budget (ALGORITHMS.md 1.7).
+ * lr/(1−momentum): a period at ρ_T then shrinks a gap by e⁻⁵, whatever the network and the budget (docs/pipeline.md).
  */
 export function rhoSchedule({ updates, stepsPerUpdate, lr, momentum, final }: RhoOptions): number[] {
   const last = final === "auto" ? 5 * (1 - momentum) / (lr * stepsPerUpdate) : final;

@@ -1,6 +1,6 @@
 /**
  * What may be pruned: a constraint says that at most `keep` of `groups` disjoint groups of numbers stay non-zero
- * (ALGORITHMS.md 1.1 and 1.3). A group may span several tensors: a filter is its weights, its bias and its BN γ and β, and
+ * (docs/pipeline.md). A group may span several tensors: a filter is its weights, its bias and its BN γ and β, and
  * coupled filters of a residual stream go together.
  */
 
@@ -78,7 +78,7 @@ export function forEachElement(
   }
 }
 
-/** Σ w² per group over the weights of all members, float64, length `groups` (ALGORITHMS.md 1.3). */
+/** Σ w² per group over the weights of all members, float64, length `groups` (docs/pipeline.md). */
 export function groupEnergies({ members, groups }: Constraint, params: Params): Float64Array {
   const energies = new Float64Array(groups);
   for (const member of members) {

@@ -1,5 +1,5 @@
 /**
- * Unused-path removal on the level of masks (ALGORITHMS.md 1.6): numbers that can't reach the output become 0, shapes stay.
+ * Unused-path removal on the level of masks (docs/pipeline.md): numbers that can't reach the output become 0, shapes stay.
  * The network computes the same; a following retrain leaves those numbers alone, and `compact` removes them for good.
  */
 

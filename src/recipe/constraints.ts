@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { count, distinct, fraction, record, text, word } from "./values.ts";
 
 const constraint = record({
-  /** Which groups of weights stand or fall together; ALGORITHMS 1.1. */
+  /** Which groups of weights stand or fall together, see docs/pipeline.md. */
   kind: word("filter", "channel", "column", "weight"),
   /** Names of layers, `*` standing for any characters. */
   layers: v.optional(

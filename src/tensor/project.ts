@@ -1,5 +1,5 @@
 /**
- * The ADMM projections on the device (ALGORITHMS.md 1.2 and 1.3): group norms, exact top-k, the Z- and U-step, the pull's
+ * The ADMM projections on the device (docs/pipeline.md): group norms, exact top-k, the Z- and U-step, the pull's
  * target, masks. Everything here only records; what a caller needs to see (residuals, selection status, kept groups) lies
  * in small buffers that it reads together, once per update.
  *

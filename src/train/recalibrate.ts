@@ -1,4 +1,4 @@
-/** Batch-norm statistics measured anew, after pruning has changed what flows through the network (ALGORITHMS.md 1.4). */
+/** Batch-norm statistics measured anew, after pruning has changed what flows through the network (docs/pipeline.md). */
 import { batches } from "../data/loader.ts";
 import type { Split } from "../data/types.ts";
 import type { Gpu } from "../gpu/gpu.ts";

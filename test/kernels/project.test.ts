@@ -18,7 +18,7 @@ const shapes = [[1], [7], [20, 1, 5, 5], [16, 3, 3, 3], [512, 512, 3, 3], [500, 
 const kinds = ["filter", "channel", "column", "kernel", "element"] as const;
 const layouts = shapes.flatMap((shape) => kinds.map((kind) => groupLayout(kind, shape)));
 
-test("group layouts number the groups as ALGORITHMS.md 1.1 says", () => {
+test("group layouts number the groups by row, channel, column and element", () => {
   assert.equal(groupLayout("filter", [4, 3, 2, 2]), { F: 4, C: 3, KK: 4, gf: 1, gc: 0, gk: 0, groups: 4 });
   assert.equal(groupLayout("column", [4, 3, 2, 2]), { F: 4, C: 3, KK: 4, gf: 0, gc: 4, gk: 1, groups: 12 });
   assert.is(groupLayout("channel", [10, 6]).groups, 6);

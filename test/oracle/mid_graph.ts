@@ -28,7 +28,7 @@ export interface GraphCase {
 
 export const EXECUTION: ExecuteOptions = { seed: 11, step: 5 };
 
-/** WEBGPU.md's tolerances: Σ(a−e)²/Σe² of the values, and relative error of the gradients. */
+/** Tolerances: Σ(a−e)²/Σe² of the values, and relative error of the gradients. */
 const NMSE = 1e-11;
 const GRADIENT_RTOL = 1e-4;
 const STEP = 1e-5;

@@ -9,7 +9,7 @@ const axis = (size: number, kernel: number, stride: number, pad: number, dilatio
   return axisRegions({ size, out, kernel, stride, pad, dilation });
 };
 
-test("the table of ALGORITHMS.md 3.7", () => {
+test("regions by hand: sizes, kernels, strides, pads and dilations", () => {
   // [size of the map that the second convolution reads, k2, s2, p2, patterns per axis]
   const rows = [[9, 3, 1, 1, 3], [5, 3, 1, 1, 3], [9, 5, 1, 2, 5], [10, 3, 2, 1, 2], [6, 3, 2, 1, 2], [2, 5, 1, 2, 2], [
     1,

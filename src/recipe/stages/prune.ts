@@ -16,7 +16,7 @@ export type PruneStage = AdmmStage | MagnitudeStage | RandomStage;
 
 /**
  * One try at one progressive step. How far a network is pruned is told by an exponent: each constraint keeps
- * keep^exponent of its groups, so 0 is where the stage began and 1 what it is asked for (ALGORITHMS.md 1.4).
+ * keep^exponent of its groups, so 0 is where the stage began and 1 what it is asked for (docs/pipeline.md).
  */
 interface Attempt {
   readonly step: number;

@@ -12,7 +12,7 @@ import type { PurifyStage } from "../registry.ts";
 import { retrain } from "./prune.ts";
 import { partialMasks } from "./shrink.ts";
 
-/** Removes what carries next to nothing, as far as the validation loss allows (ALGORITHMS.md 1.5). */
+/** Removes what carries next to nothing, as far as the validation loss allows (docs/pipeline.md). */
 export async function runPurifyStage(ctx: RunContext, stage: PurifyStage): Promise<void> {
   const { gpu, data, recipe, state, ui } = ctx;
   const saved = ctx.takeProgress();
@@ -52,7 +52,7 @@ export async function runPurifyStage(ctx: RunContext, stage: PurifyStage): Promi
   }
 }
 
-/** Takes away filters that nobody reads and weights that read nothing (ALGORITHMS.md 1.6). */
+/** Takes away filters that nobody reads and weights that read nothing (docs/pipeline.md). */
 export async function runUnusedStage(ctx: RunContext): Promise<void> {
   const { state, ui } = ctx;
   const { model, removed } = removeUnused(state.model);

@@ -47,7 +47,7 @@ function fromHere({ params, macs }: Budget, dense: Graph, now: Graph): Budget {
 
 /**
  * The constraints, on the graph as it is by now, of which each keeps keep^exponent of the groups that the stage began
- * with (ALGORITHMS.md 1.4). Layers that compaction has removed drop out.
+ * with (docs/pipeline.md). Layers that compaction has removed drop out.
  */
 export function stepConstraints(
   graph: Graph,

@@ -7,7 +7,7 @@ import { constantTable } from "./tables.ts";
 
 /**
  * y[n,f,i,j] = x[n,f,i,j] + table[f, rows[i], cols[j]] for x [N, F, H, W] and table [F, R, C]: the bias that a constant
- * leaves behind when it passes a zero-padded convolution (ALGORITHMS.md 3.8).
+ * leaves behind when it passes a zero-padded convolution (docs/pipeline.md).
  */
 export function borderBias(
   tape: Tape,
