@@ -72,7 +72,7 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
 
   const frozen = (param: string) => state.mask?.tensor(param);
 
-  /** The joint energy of a group is the sum over all its tensors: only so is top-k the Euclidean projection (1.3). */
+  /** The joint energy of a group is the sum over all its tensors: only so is top-k the Euclidean projection. */
   function score({ name, members, groups }: Constraint, dual: "with U" | "W alone"): void {
     const total = scores.tensor(name);
     gpu.clear(total);

@@ -118,7 +118,7 @@ export function regionCount(linear: Linear): number {
   return linear.rows.taps.length * linear.cols.taps.length;
 }
 
-/** Σ of w[f, local, ·] over the taps that each region sees, float64, per region row · columns + region column (3.8). */
+/** Σ of w[f, local, ·] over the taps that each region sees, float64, per region row · columns + region column. */
 export function regionSums(linear: Linear, weight: HostTensor, f: number, local: number): Float64Array {
   const { rows, cols, kernel } = linear;
   const sums = new Float64Array(regionCount(linear));

@@ -39,8 +39,8 @@ export interface RunOptions {
 }
 
 /**
- * Throws UserError for what its user can mend, Interrupted when the signal is aborted (with the checkpoint written),
- * EquivalenceError where a rewrite was not exact.
+ * Throws Interrupted when the signal is aborted (with the checkpoint written), UserError for everything that its user can
+ * mend or should report: also where a rewrite was not exact.
  */
 export async function runPrune(options: RunOptions): Promise<Report> {
   const { recipe, dir, store, ui, signal } = options;

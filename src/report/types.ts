@@ -34,7 +34,7 @@ export interface Report {
   /** The last epoch's network; `best` beside it where a stage selected one on validation data. */
   readonly final: Point;
   readonly best?: Point;
-  /** Same budget, same retraining. */
+  /** As many groups left in each layer, without ADMM; the recipe says how long they are retrained. */
   readonly controls: { readonly magnitude?: Point; readonly random?: Point; readonly scratch?: Point };
   /** baseline / final. */
   readonly compression: { readonly params: number; readonly nonzero: number; readonly macs: number };

@@ -1,4 +1,4 @@
-/** The same budget reached without ADMM: by magnitude, at random, and by training the small network from scratch. */
+/** As many groups left in each layer, reached without ADMM: by magnitude, at random, and by training the small network from scratch. */
 import { initialise } from "../../graph/initialise.ts";
 import type { Model, Params } from "../../graph/types.ts";
 import { compact } from "../../prune/compact.ts";
@@ -33,7 +33,7 @@ export async function runControlsStage(ctx: RunContext, stage: ControlsStage): P
       }
       : await prunedDense(ctx, method, pruning);
     const how = method === "scratch" ? baseline : last.retrain ?? baseline;
-    const usual = method === "scratch" ? baseline.epochs : totalRetraining(pruning) || baseline.epochs;
+    const usual = method === "scratch" ? baseline.epochs : retrainingBefore(ctx) || baseline.epochs;
     const trained = await fit(ctx, {
       model: masked(model, masks),
       masks,
@@ -53,8 +53,14 @@ function isPruning(stage: Stage): stage is PruneStage {
   return stage.kind === "admm" || stage.kind === "magnitude" || stage.kind === "random";
 }
 
-function totalRetraining(stages: readonly PruneStage[]): number {
-  return stages.reduce((sum, { steps, retrain }) => sum + steps * (retrain?.epochs ?? 0), 0);
+/** Epochs of training that the network had since it was first pruned, ADMM's own W-steps apart. */
+function retrainingBefore({ recipe, state }: RunContext): number {
+  const before = recipe.stages.slice(0, state.stage);
+  return before.slice(before.findIndex(isPruning)).reduce((sum, stage) => {
+    if (isPruning(stage)) return sum + stage.steps * (stage.retrain?.epochs ?? 0);
+    if (stage.kind === "purify") return sum + (stage.retrain?.epochs ?? 0);
+    return stage.kind === "train" ? sum + stage.epochs : sum;
+  }, 0);
 }
 
 /** The baseline with as many groups left in each layer as the final network has, physically smaller where it can be. */

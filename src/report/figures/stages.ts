@@ -56,11 +56,11 @@ export function controlsFigure({ final, baseline, best, controls }: Report): Htm
   const caption = {
     id: "controls",
     title: "Against the controls",
-    description: `Test accuracy at the same budget: ${pairs(names, test.map((a) => percent(a)))}.`,
+    description: `Test accuracy with as many groups left in each layer: ${pairs(names, test.map((a) => percent(a)))}.`,
   };
   return figure(
     caption.title,
-    markup`<p>Same budget, same retraining. The dashed line is the pruned network's test accuracy.</p>
+    markup`<p>As many groups left in each layer, retrained as the recipe says. The dashed line is the pruned network's test accuracy.</p>
 ${legend([{ label: "test", style: FIRST, sample: "dot" }, { label: "validation", style: SECOND, sample: "dot" }])}`,
     drawn(caption, (width) =>
       rows(width, {
