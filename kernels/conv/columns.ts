@@ -4,7 +4,8 @@
  */
 import type { Program } from "../../src/gpu/types.ts";
 import { type GemmShape, planGemm } from "../gemm/plan.ts";
-import type { Epilogue, Launch, Step, Tuning } from "../gemm/steps.ts";
+import type { Epilogue, Launch, Step } from "../launch.ts";
+import type { Tuning } from "../tuning.ts";
 import { linearGrid } from "../grid.ts";
 import source from "./columns.wgsl" with { type: "text" };
 import expand from "./expand.wgsl" with { type: "text" };

@@ -1,4 +1,5 @@
-import { ceilDiv, type Launch, type Step, type Tuning, UNTUNED } from "../gemm/steps.ts";
+import { ceilDiv, type Launch, type Step } from "../launch.ts";
+import { type Tuning, UNTUNED } from "../tuning.ts";
 import { columnPlaces, expandStep, isLinear, planColumnsDgrad } from "./columns.ts";
 import { gatherSteps, gatherTile } from "./indirect.ts";
 import { unrolled } from "./input.ts";

@@ -1,5 +1,6 @@
 import { reduceStep } from "../gemm/plan.ts";
-import { type Epilogue, type Launch, type Step, type Tuning, UNTUNED } from "../gemm/steps.ts";
+import type { Epilogue, Launch, Step } from "../launch.ts";
+import { type Tuning, UNTUNED } from "../tuning.ts";
 import { isLinear, planColumnsForward } from "./columns.ts";
 import { type Gather, type GatherNames, gatherSteps, gatherTile } from "./indirect.ts";
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";

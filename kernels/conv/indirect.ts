@@ -1,6 +1,6 @@
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
-import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../gemm/steps.ts";
+import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../launch.ts";
 import indirect from "./indirect.wgsl" with { type: "text" };
 import { filterTiles, FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, STORE_NS } from "./rows.ts";
 

@@ -1,5 +1,5 @@
 /** How a convolution reads x: padded with its halo, by runs of neighbouring taps (rows.wgsl) or tap by tap (indirect.wgsl). */
-import { ceilDiv } from "../gemm/steps.ts";
+import { ceilDiv } from "../launch.ts";
 import type { Halo } from "./pad.ts";
 import { type ConvShape, convTaps } from "./shape.ts";
 import { cutRuns, type RawRun, type Runs } from "./runs.ts";

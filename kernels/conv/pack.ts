@@ -1,5 +1,5 @@
 import type { Program } from "../../src/gpu/types.ts";
-import { ceilDiv, type Step } from "../gemm/steps.ts";
+import { ceilDiv, type Step } from "../launch.ts";
 import { linearGrid } from "../grid.ts";
 import pack from "./pack.wgsl" with { type: "text" };
 

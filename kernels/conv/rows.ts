@@ -1,5 +1,5 @@
 import type { Plan, Program } from "../../src/gpu/types.ts";
-import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../gemm/steps.ts";
+import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../launch.ts";
 import { linearGrid } from "../grid.ts";
 import type { GatherNames } from "./indirect.ts";
 import source from "./rows.wgsl" with { type: "text" };

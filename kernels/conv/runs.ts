@@ -2,7 +2,7 @@
  * Taps in runs of neighbours, for rows.wgsl: which columns of an input row a run covers, where it starts, and which
  * weight each of its taps has. Offsets count fours of columns, so a run starts at a multiple of 4.
  */
-import { ceilDiv } from "../gemm/steps.ts";
+import { ceilDiv } from "../launch.ts";
 import { NO_WEIGHT } from "./pack.ts";
 
 /** The widest run that the shaders have registers for, and the length of the pieces that a wider one is cut into. */

@@ -1,5 +1,5 @@
 import type { Program } from "../../src/gpu/types.ts";
-import { epilogueConstants, EPILOGUES } from "../gemm/steps.ts";
+import { epilogueConstants, EPILOGUES } from "../launch.ts";
 import { columnsVariants } from "./columns.ts";
 import { gatherProgram } from "./indirect.ts";
 import { packVariants } from "./pack.ts";

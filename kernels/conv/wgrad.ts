@@ -1,6 +1,7 @@
 import type { Program } from "../../src/gpu/types.ts";
 import { reduceStep } from "../gemm/plan.ts";
-import { ceilDiv, type Launch, type Step, type Tuning, UNTUNED } from "../gemm/steps.ts";
+import { ceilDiv, type Launch, type Step } from "../launch.ts";
+import { type Tuning, UNTUNED } from "../tuning.ts";
 import { linearGrid } from "../grid.ts";
 import biasGrad from "./bias_grad.wgsl" with { type: "text" };
 import { isLinear, planColumnsWgrad } from "./columns.ts";

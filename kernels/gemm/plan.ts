@@ -2,16 +2,8 @@ import type { Plan, Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import gemm from "./gemm.wgsl" with { type: "text" };
 import reduce from "./reduce.wgsl" with { type: "text" };
-import {
-  ceilDiv,
-  type Epilogue,
-  epilogueConstants,
-  EPILOGUES,
-  type Launch,
-  type Step,
-  type Tuning,
-  UNTUNED,
-} from "./steps.ts";
+import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
+import { type Tuning, UNTUNED } from "../tuning.ts";
 
 /** Which dimension of a matrix lies contiguous in memory: the summed one, or the one that the output keeps. */
 export type Contiguous = "k" | "rows";

@@ -2,6 +2,9 @@
 
 export type Access = "read" | "read_write";
 
+/** Optional parts of WGSL; a shader names them here, `gpu/` writes the `enable` lines that the implementation wants. */
+export type Feature = "f16" | "subgroups";
+
 /**
  * A shader variant. Binding 0 of group 0 is `var<uniform> p: Params` (≤ 256 bytes); storage buffers follow as bindings
  * 1, 2, … in the order of `access`. `constants` rewrite the values of `const NAME: type = …;` lines.
@@ -11,6 +14,8 @@ export interface Program {
   readonly source: string;
   readonly constants?: Readonly<Record<string, number>>;
   readonly access: readonly Access[];
+  /** Default: none. */
+  readonly features?: readonly Feature[];
 }
 
 /** One dispatch. `uniforms` are 32-bit words in the order of `Params` (floats through `f32bits`); `grid` counts workgroups. */

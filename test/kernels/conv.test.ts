@@ -7,7 +7,7 @@ import { NO_WEIGHT } from "../../kernels/conv/pack.ts";
 import { cutRuns, positions } from "../../kernels/conv/runs.ts";
 import { convMacs, convOutput, type ConvShape, convTaps } from "../../kernels/conv/shape.ts";
 import { planConvWgrad } from "../../kernels/conv/wgrad.ts";
-import type { Step } from "../../kernels/gemm/steps.ts";
+import type { Step } from "../../kernels/launch.ts";
 import type { Plan } from "../../src/gpu/types.ts";
 import { noise } from "../tensor/reference64.ts";
 import { checkLaunch, coversOnce, params, threads } from "./launches.ts";

@@ -1,6 +1,6 @@
 /** What every launch must hold, and a replay of which outputs the threads of a kernel store. */
 import * as assert from "uvu/assert";
-import type { Launch, Step } from "../../kernels/gemm/steps.ts";
+import type { Launch, Step } from "../../kernels/launch.ts";
 import type { Plan } from "../../src/gpu/types.ts";
 
 /** What every WebGPU device has. */

@@ -5,7 +5,7 @@ import { planConvForward } from "../../kernels/conv/forward.ts";
 import type { ConvShape } from "../../kernels/conv/shape.ts";
 import { planConvWgrad } from "../../kernels/conv/wgrad.ts";
 import { planGemm } from "../../kernels/gemm/plan.ts";
-import type { Epilogue, Step } from "../../kernels/gemm/steps.ts";
+import type { Epilogue, Step } from "../../kernels/launch.ts";
 import { variants } from "../../kernels/variants.ts";
 import { prepareEnvironment } from "../../src/cli/environment.ts";
 import type { Program } from "../../src/gpu/types.ts";

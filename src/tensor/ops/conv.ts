@@ -2,7 +2,7 @@ import { planConvDgrad } from "../../../kernels/conv/dgrad.ts";
 import { type ConvLaunch, planConvForward } from "../../../kernels/conv/forward.ts";
 import { convOutput, type ConvShape, convTaps } from "../../../kernels/conv/shape.ts";
 import { planConvWgrad } from "../../../kernels/conv/wgrad.ts";
-import type { Activation } from "../../../kernels/gemm/steps.ts";
+import type { Activation } from "../../../kernels/launch.ts";
 import { UserError } from "../../errors.ts";
 import type { Gpu, Slice } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";

@@ -1,6 +1,6 @@
 import { planBiasGrad } from "../../../kernels/conv/wgrad.ts";
 import { type GemmShape, planGemm } from "../../../kernels/gemm/plan.ts";
-import type { Epilogue } from "../../../kernels/gemm/steps.ts";
+import type { Epilogue } from "../../../kernels/launch.ts";
 import { UserError } from "../../errors.ts";
 import type { Gpu, Slice } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
@@ -8,7 +8,6 @@ import type { Tensor } from "../tensor.ts";
 import { cached, launch, tuningFor } from "./launch.ts";
 
 const gemmPlan = cached(planGemm);
-const biasGradPlan = cached(planBiasGrad);
 
 export interface MatmulOptions {
   /** b is [N,K] instead of [K,N]. Default: false. */
@@ -110,7 +109,7 @@ export function biasGradient(
   size: number,
 ): Tensor {
   const db = tape.target(bias);
-  launch(tape.gpu, biasGradPlan(batch, filters, size), { dy, y: db }, `bias gradient [${filters}]`);
+  launch(tape.gpu, planBiasGrad(batch, filters, size), { dy, y: db }, `bias gradient [${filters}]`);
   return db;
 }
 

@@ -1,4 +1,6 @@
-import { type Launch, type Step, type Tuning, UNTUNED } from "../../../kernels/gemm/steps.ts";
+import type { Launch, Step } from "../../../kernels/launch.ts";
+import { type Tuning, UNTUNED } from "../../../kernels/tuning.ts";
+import type { Feature } from "../../gpu/types.ts";
 import type { Gpu, GpuBuffer, Slice } from "../../gpu/gpu.ts";
 
 export type Operands = Readonly<Record<string, Slice | undefined>>;
@@ -25,11 +27,28 @@ export function launch(gpu: Gpu, plan: Launch, operands: Operands, label: string
   for (const buffer of taken) buffer.release();
 }
 
-const GPU_TUNING: Tuning = { threads: 8192 };
+/** Enough threads to fill a GPU. */
+const GPU_THREADS = 8192;
+const tunings = new WeakMap<Gpu, Tuning>();
 
-/** How many threads a launch should have at least: few for a CPU that plays GPU, many for a GPU. */
+/** What planners are told about this device: the measured tuning that was set for it, else defaults of its kind. */
 export function tuningFor(gpu: Gpu): Tuning {
-  return gpu.info.fallback ? UNTUNED : GPU_TUNING;
+  let tuning = tunings.get(gpu);
+  if (!tuning) tunings.set(gpu, tuning = defaultTuning(gpu));
+  return tuning;
+}
+
+/** Few threads for a CPU that plays GPU, many for a GPU; no measured winners. */
+export function defaultTuning(gpu: Gpu): Tuning {
+  const features: Feature[] = [];
+  if (gpu.features.has("shader-f16")) features.push("f16");
+  if (gpu.features.has("subgroups")) features.push("subgroups");
+  return { threads: gpu.info.fallback ? UNTUNED.threads : GPU_THREADS, features };
+}
+
+/** Plans made from now on use this tuning; launches recorded and plans compiled before stay as they are. */
+export function setTuning(gpu: Gpu, tuning: Tuning): void {
+  tunings.set(gpu, tuning);
 }
 
 function runStep(gpu: Gpu, step: Step, find: (name: string) => Slice, label: string): void {
@@ -66,14 +85,22 @@ function table(gpu: Gpu, data: Uint32Array<ArrayBuffer>): Slice {
 
 const PLANS_KEPT = 512;
 
-/** `plan` with its last few hundred results kept by the JSON of its arguments: a training step plans nothing anew. */
-export function cached<A extends unknown[], L>(plan: (...args: A) => L): (...args: A) => L {
-  const kept = new Map<string, L>();
-  return (...args) => {
-    const key = JSON.stringify(args);
+/**
+ * `plan` with its last few hundred results for each tuning kept by the JSON of its other arguments: a training step
+ * plans nothing anew.
+ */
+export function cached<A extends unknown[], L>(
+  plan: (...args: [...A, Tuning]) => L,
+): (...args: [...A, Tuning]) => L {
+  const byTuning = new WeakMap<Tuning, Map<string, L>>();
+  return (...all) => {
+    const tuning = all[all.length - 1] as Tuning;
+    let kept = byTuning.get(tuning);
+    if (!kept) byTuning.set(tuning, kept = new Map());
+    const key = JSON.stringify(all.slice(0, -1));
     let found = kept.get(key);
     if (found === undefined) {
-      found = plan(...args);
+      found = plan(...all);
       if (kept.size >= PLANS_KEPT) kept.delete(kept.keys().next().value!);
     } else kept.delete(key);
     kept.set(key, found);

@@ -1,4 +1,4 @@
-import type { Plan } from "../../src/gpu/types.ts";
+import type { Plan } from "../src/gpu/types.ts";
 
 /** One dispatch of a launch; `bindings` names its buffers: operands of the launch, its scratch or its tables. */
 export interface Step {
@@ -43,15 +43,6 @@ export const EPILOGUES: readonly Epilogue[] = [
   { bias: "add", residual: "none", activation: "relu" },
   { bias: "add", residual: "add", activation: "relu6" },
 ];
-
-/** What a planner may know about the device. */
-export interface Tuning {
-  /** Threads wanted at least: a launch with fewer leaves the device idle, so long sums are split. */
-  readonly threads: number;
-}
-
-/** Enough for a CPU: two cores of 8 lanes with work to balance. A GPU wants thousands. */
-export const UNTUNED: Tuning = { threads: 256 };
 
 export function ceilDiv(a: number, b: number): number {
   return Math.ceil(a / b);

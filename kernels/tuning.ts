@@ -1,0 +1,42 @@
+/**
+ * What planners know about the device, and how one of several ways to do the same work is picked: by the name that a
+ * measurement on this device found fastest for the shape's class, else by the planner's own estimate.
+ */
+import type { Feature } from "../src/gpu/types.ts";
+import type { Launch } from "./launch.ts";
+
+/** What a planner may know about the device. */
+export interface Tuning {
+  /** Threads wanted at least: a launch with fewer leaves the device idle, so long sums are split. */
+  readonly threads: number;
+  /** Optional features that kernels may use here; none by default. */
+  readonly features?: readonly Feature[];
+  /** Shape class -> name of the candidate that was measured fastest on this device. */
+  readonly winners?: Readonly<Record<string, string>>;
+}
+
+/** Enough for a CPU: two cores of 8 lanes with work to balance. A GPU wants thousands. */
+export const UNTUNED: Tuning = { threads: 256 };
+
+/** One way to do the work of a shape. */
+export interface Candidate<L extends Launch = Launch> {
+  /** Names the way, not the shape: "8x8", "rows 4x2", "workgroup 64x64". Stable, because caches hold it. */
+  readonly name: string;
+  /** Estimated time in ns, comparable among the candidates of one shape. */
+  readonly cost: number;
+  build(): L;
+}
+
+/**
+ * The winner of the shape's class where one was measured and can do this shape, else the cheapest by estimate (the
+ * first of equals).
+ */
+export function choose<L extends Launch>(
+  shapeClass: string,
+  candidates: readonly Candidate<L>[],
+  tuning: Tuning,
+): Candidate<L> {
+  const winner = tuning.winners?.[shapeClass];
+  return candidates.find(({ name }) => name === winner) ??
+    candidates.reduce((best, next) => next.cost < best.cost ? next : best);
+}
