@@ -1,0 +1,53 @@
+/** Sparse weights: what a format is. Each format has a file beside this one, with the packing and the kernels' planners. */
+import type { ConvShape } from "../conv/shape.ts";
+import type { Epilogue } from "../launch.ts";
+import type { Candidate, Tuning } from "../tuning.ts";
+
+/** A weight's numbers in the order in which a format's kernels read them, and where they belong. */
+export interface PackedWeight {
+  /** Name of the format that packed it. */
+  readonly format: string;
+  /** What the format chose: block sizes, N and M, … */
+  readonly parameters: Readonly<Record<string, number>>;
+  /** F, or N of a linear layer. */
+  readonly rows: number;
+  /** C·KH·KW, or K of a linear layer. */
+  readonly columns: number;
+  /** Numbers kept, zeros that fill up blocks included. */
+  readonly stored: number;
+  /** Operand "values" of every launch; never empty. */
+  readonly values: Float32Array<ArrayBuffer>;
+  readonly index: Readonly<Record<string, Uint32Array<ArrayBuffer>>>;
+  /** Of values and index together. */
+  readonly bytes: number;
+}
+
+/** y[m,n] = act(x[m,k]·w[n,k]ᵀ + bias[n] + residual[m,n]). */
+export interface LinearShape extends Epilogue {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/**
+ * One sparse format. Operands of every launch: "x", "values", "y" and, as the epilogue says, "bias" and "residual" (shape
+ * of y). Index arrays are the launch's tables.
+ */
+export interface SparseFormat {
+  readonly name: string;
+  /** @param shape [F,C,KH,KW] or [N,K]. Undefined where the zeros don't have this structure, or leaving them out saves nothing. */
+  pack(weight: Float32Array, shape: readonly number[]): PackedWeight | undefined;
+  /** Ways to run a convolution with the packed weight; none where the format can't. */
+  conv(shape: ConvShape, packed: PackedWeight, epilogue: Epilogue, tuning: Tuning): Candidate[];
+  /** Ways to run a linear layer with the packed weight; none where the format can't. */
+  gemm(shape: LinearShape, packed: PackedWeight, tuning: Tuning): Candidate[];
+}
+
+/** From the most regular structure to none. */
+export const FORMATS: readonly SparseFormat[] = [];
+
+/** A packed weight with its bytes counted. */
+export function packedWeight(parts: Omit<PackedWeight, "bytes">): PackedWeight {
+  const arrays = [parts.values, ...Object.values(parts.index)];
+  return { ...parts, bytes: arrays.reduce((sum, a) => sum + a.byteLength, 0) };
+}
