@@ -2,12 +2,12 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { prepareEnvironment } from "../../src/cli/environment.ts";
 import forward from "../pages/forward.ts";
-import { openPage, type TestPage } from "./page.ts";
+import { type BrowserPage, openPage } from "../../bench/browser/page.ts";
 
 const test = suite("forward pass in Chromium");
-let page: TestPage;
+let page: BrowserPage;
 test.before(async () => {
-  page = await openPage();
+  page = await openPage({ adapter: "software" });
 });
 test.after(() => page.close());
 

@@ -1,12 +1,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { bundle, openPage, type TestPage } from "./page.ts";
+import { type BrowserPage, bundle, openPage } from "../../bench/browser/page.ts";
 
 const test = suite("library in Chromium");
 const entry = `${import.meta.dirname}/../pages/library.ts`;
-let page: TestPage;
+let page: BrowserPage;
 test.before(async () => {
-  page = await openPage();
+  page = await openPage({ adapter: "software" });
 });
 test.after(() => page.close());
 

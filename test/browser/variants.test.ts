@@ -3,12 +3,12 @@ import * as assert from "uvu/assert";
 import { variants } from "../../kernels/variants.ts";
 import type { Refusal } from "../kernels/compile.ts";
 import { combinations, shaders, texts } from "../kernels/shaders.ts";
-import { openPage, type TestPage } from "./page.ts";
+import { type BrowserPage, openPage } from "../../bench/browser/page.ts";
 
 const test = suite("variants in Chromium");
-let page: TestPage;
+let page: BrowserPage;
 test.before(async () => {
-  page = await openPage();
+  page = await openPage({ adapter: "software" });
 });
 test.after(() => page.close());
 
