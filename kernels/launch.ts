@@ -14,6 +14,8 @@ export interface Step {
  */
 export interface Launch {
   readonly steps: readonly Step[];
+  /** Steps that depend on the weights only: inference runs them once, training before every call. Default: none. */
+  readonly prepare?: readonly Step[];
   readonly scratch: Readonly<Record<string, number>>;
   readonly tables: Readonly<Record<string, Uint32Array<ArrayBuffer>>>;
 }

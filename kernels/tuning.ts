@@ -13,6 +13,15 @@ export interface Tuning {
   readonly features?: readonly Feature[];
   /** Shape class -> name of the candidate that was measured fastest on this device. */
   readonly winners?: Readonly<Record<string, string>>;
+  /** Told what was chosen among what, so that the tuner can collect what a net asks for. */
+  readonly onChoice?: (choice: Choice) => void;
+}
+
+export interface Choice {
+  readonly shapeClass: string;
+  readonly candidates: readonly Candidate[];
+  /** What the chosen candidate built. */
+  readonly launch: Launch;
 }
 
 /** Enough for a CPU: two cores of 8 lanes with work to balance. A GPU wants thousands. */
@@ -36,7 +45,14 @@ export function choose<L extends Launch>(
   candidates: readonly Candidate<L>[],
   tuning: Tuning,
 ): Candidate<L> {
-  const winner = tuning.winners?.[shapeClass];
-  return candidates.find(({ name }) => name === winner) ??
+  const { winners, onChoice } = tuning;
+  const chosen = candidates.find(({ name }) => name === winners?.[shapeClass]) ??
     candidates.reduce((best, next) => next.cost < best.cost ? next : best);
+  if (!onChoice) return chosen;
+  const build = () => {
+    const launch = chosen.build();
+    onChoice({ shapeClass, candidates, launch });
+    return launch;
+  };
+  return { ...chosen, build };
 }

@@ -1,5 +1,5 @@
 import type { Launch, Step } from "../../../kernels/launch.ts";
-import { type Tuning, UNTUNED } from "../../../kernels/tuning.ts";
+import { type Candidate, type Choice, type Tuning, UNTUNED } from "../../../kernels/tuning.ts";
 import type { Feature } from "../../gpu/types.ts";
 import type { Gpu, GpuBuffer, Slice } from "../../gpu/gpu.ts";
 
@@ -7,6 +7,7 @@ export type Operands = Readonly<Record<string, Slice | undefined>>;
 
 /** Records a launch's steps. Scratch that `operands` doesn't hold is taken from the pool and given back right away. */
 export function launch(gpu: Gpu, plan: Launch, operands: Operands, label: string, steps = plan.steps): void {
+  observers.get(gpu)?.(plan, operands);
   const taken: GpuBuffer[] = [];
   const known = new Map<string, Slice>();
   const find = (name: string): Slice => {
@@ -25,6 +26,41 @@ export function launch(gpu: Gpu, plan: Launch, operands: Operands, label: string
   for (const step of steps) runStep(gpu, step, find, label);
   // Commands run in order, so whoever gets these buffers next writes after the steps above have read them.
   for (const buffer of taken) buffer.release();
+}
+
+/** A shape that was asked for, the ways to do it, and how large its operands are. */
+export interface Request {
+  readonly shapeClass: string;
+  readonly candidates: readonly Candidate[];
+  /** Bytes of each buffer that isn't the launch's own scratch or table. */
+  readonly operands: Readonly<Record<string, number>>;
+}
+
+const observers = new WeakMap<Gpu, (plan: Launch, operands: Operands) => void>();
+
+/** Runs `work` and gives what it asked of the planners and launched, one request for each class of shapes. */
+export function collectRequests(gpu: Gpu, work: () => void): Request[] {
+  const tuning = tuningFor(gpu);
+  const choices = new Map<Launch, Choice>();
+  const found = new Map<string, Request>();
+  setTuning(gpu, { ...tuning, onChoice: (choice) => choices.set(choice.launch, choice) });
+  observers.set(gpu, (plan, operands) => {
+    const choice = choices.get(plan);
+    if (!choice) return;
+    const { shapeClass, candidates } = choice;
+    const sizes = { ...found.get(shapeClass)?.operands };
+    for (const [name, slice] of Object.entries(operands)) {
+      if (slice && !(name in plan.scratch)) sizes[name] = slice.byteLength;
+    }
+    found.set(shapeClass, { shapeClass, candidates, operands: sizes });
+  });
+  try {
+    work();
+  } finally {
+    observers.delete(gpu);
+    setTuning(gpu, tuning);
+  }
+  return [...found.values()];
 }
 
 /** Enough threads to fill a GPU. */

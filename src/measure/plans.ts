@@ -1,0 +1,112 @@
+/**
+ * What the tuner found, kept between runs. A file belongs to one adapter, one runtime and one state of the kernels: a
+ * file of another is no error, and no use either.
+ */
+import * as v from "valibot";
+import { variants } from "../../kernels/variants.ts";
+import type { AdapterInfo } from "../gpu/adapter.ts";
+import type { Store } from "../store/types.ts";
+import type { Tuned } from "./tune.ts";
+
+const text = v.string();
+
+const schema = v.strictObject({
+  version: v.literal(1),
+  /** As the driver describes it, with its version where it gives one. */
+  adapter: v.strictObject({ vendor: text, architecture: text, description: text }),
+  /** Of all shaders: when one changes, what was measured is worth nothing. */
+  kernels: text,
+  /** Shape class -> what won, and the medians in ms of it and of the planner's own choice. */
+  plans: v.record(text, v.strictObject({ winner: text, medianMs: v.number(), untunedMs: v.number() })),
+});
+
+/** The content of a plans file. */
+export type Plans = v.InferOutput<typeof schema>;
+
+/** Nothing measured yet on this adapter. */
+export function emptyPlans(adapter: AdapterInfo): Plans {
+  return { version: 1, adapter: identity(adapter), kernels: kernelsHash(), plans: {} };
+}
+
+/** `plans` and what was found since; the later one of a class stays. */
+export function withTuned(plans: Plans, tuned: readonly Tuned[]): Plans {
+  const added = tuned.map(({ shapeClass, winner, untuned, measured }) => {
+    const ms = (name: string) => measured.find((m) => m.name === name)!.medianMs;
+    return [shapeClass, { winner, medianMs: ms(winner), untunedMs: ms(untuned) }];
+  });
+  return { ...plans, plans: { ...plans.plans, ...Object.fromEntries(added) } };
+}
+
+/** For `Tuning.winners`. */
+export function winnersOf({ plans }: Plans): Record<string, string> {
+  return Object.fromEntries(Object.entries(plans).map(([shapeClass, { winner }]) => [shapeClass, winner]));
+}
+
+/**
+ * The plans in `path`, or none where there is no such file. A file that can't be used is ignored, with one line to
+ * `onIgnored` that says why.
+ */
+export async function readPlans(
+  store: Store,
+  path: string,
+  adapter: AdapterInfo,
+  onIgnored: (line: string) => void,
+): Promise<Plans> {
+  const bytes = await store.read(path);
+  const empty = emptyPlans(adapter);
+  if (!bytes) return empty;
+  const found = parsePlans(bytes);
+  const reason = typeof found === "string" ? found : unfit(found, empty);
+  if (reason === undefined) return found as Plans;
+  onIgnored(`ignored the tuned plans in ${path}: ${reason}`);
+  return empty;
+}
+
+export async function writePlans(store: Store, path: string, plans: Plans): Promise<void> {
+  await store.write(path, new TextEncoder().encode(JSON.stringify(plans, null, 2) + "\n"));
+}
+
+/** A file name for this adapter's plans: letters, digits and dashes. */
+export function plansName({ vendor, architecture, description }: AdapterInfo): string {
+  const words = `${vendor} ${architecture} ${description}`.toLowerCase().match(/[a-z0-9]+/g) ?? ["adapter"];
+  return `${words.join("-").slice(0, 80)}.json`;
+}
+
+/** The parsed file, or why it isn't one. */
+function parsePlans(bytes: Uint8Array): Plans | string {
+  let content: unknown;
+  try {
+    content = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return "it isn't JSON";
+  }
+  const { success, output, issues } = v.safeParse(schema, content);
+  if (success) return output;
+  return `${v.getDotPath(issues[0]) ?? "the file"}: ${issues[0].message}`;
+}
+
+function unfit({ adapter, kernels }: Plans, here: Plans): string | undefined {
+  const names = [adapter, here.adapter].map(({ description, architecture, vendor }) =>
+    description || architecture || vendor || "an adapter without a name"
+  );
+  if (JSON.stringify(adapter) !== JSON.stringify(here.adapter)) return `measured on ${names[0]}, this is ${names[1]}`;
+  if (kernels !== here.kernels) return "the kernels have changed since";
+}
+
+function identity({ vendor, architecture, description }: AdapterInfo): Plans["adapter"] {
+  return { vendor, architecture, description };
+}
+
+let hash: string | undefined;
+
+/** FNV-1a over all shaders' texts and constants, 32 bits as hex: to notice a change, not to withstand an attack. */
+function kernelsHash(): string {
+  if (hash !== undefined) return hash;
+  const programs = variants();
+  const sources = new Set(programs.map(({ source }) => source));
+  let state = 0x811c9dc5;
+  for (const text of [...sources, ...programs.map(({ constants }) => JSON.stringify(constants ?? {}))]) {
+    for (let i = 0; i < text.length; i++) state = Math.imul(state ^ text.charCodeAt(i), 0x01000193);
+  }
+  return hash = (state >>> 0).toString(16).padStart(8, "0");
+}
