@@ -16,6 +16,7 @@ import { variants as randomDropout } from "./random/dropout.ts";
 import { variants as reduceRows } from "./reduce/rows.ts";
 import { variants as reduceSpread } from "./reduce/spread.ts";
 import { variants as reduceSum } from "./reduce/sum.ts";
+import { variants as roofline } from "./roofline/plan.ts";
 import { variants as shapeBorder } from "./shape/border.ts";
 import { variants as shapeGather } from "./shape/gather.ts";
 import { variants as shape } from "./shape/shape.ts";
@@ -40,6 +41,7 @@ export function variants(): Program[] {
     reduceRows,
     reduceSpread,
     reduceSum,
+    roofline,
     shapeBorder,
     shapeGather,
     shape,

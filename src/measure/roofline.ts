@@ -1,0 +1,107 @@
+/**
+ * What this adapter can do at most (Williams, Waterman, Patterson, "Roofline", CACM 2009): multiply-adds per second that
+ * stay in registers, and bytes per second to and from memory, each measured by a micro-kernel that does nothing else.
+ *
+ * Both are rates that a WGSL program has reached here, the best of several forms of it, not the data sheet's: a compiler
+ * that uses half of the machine lowers the roof for every kernel alike.
+ */
+import { COPY_VARIANTS, FMA_BYTES, FMA_VARIANTS, planCopy, planFma } from "../../kernels/roofline/plan.ts";
+import type { Gpu, Slice } from "../gpu/gpu.ts";
+import { type Measured, measureInterleaved } from "./interleaved.ts";
+
+export interface Roofline {
+  /** 10⁹ operations per second; a multiply-add counts as two. */
+  readonly gflops: number;
+  /** 10⁹ bytes per second, read and written ones added. */
+  readonly gbps: number;
+  /** Each form of the micro-kernels with its rate, in the same units. */
+  readonly forms: readonly { readonly name: string; readonly unit: "GFLOP/s" | "GB/s"; readonly rate: number }[];
+}
+
+export interface Bound {
+  /** No kernel that does this work can be faster, in ms. */
+  readonly ms: number;
+  /** Which roof it meets. */
+  readonly by: "arithmetic" | "memory";
+}
+
+/** Larger than caches: 2 × 64 MiB pass through. */
+const COPY_BYTES = 64 * 2 ** 20;
+/** A dispatch shorter than this would measure its launch. */
+const FMA_MS = 1;
+const FIRST_ROUNDS = 8;
+const MOST_ROUNDS = 1 << 16;
+const SAMPLES = 5;
+
+/** The time that `flops` operations and `bytes` of traffic take at least. */
+export function bound(flops: number, bytes: number, { gflops, gbps }: Pick<Roofline, "gflops" | "gbps">): Bound {
+  const [arithmetic, memory] = [flops / gflops / 1e6, bytes / gbps / 1e6];
+  return arithmetic >= memory ? { ms: arithmetic, by: "arithmetic" } : { ms: memory, by: "memory" };
+}
+
+/** Measures both roofs; a few seconds on a software adapter. */
+export async function measureRoofline(gpu: Gpu): Promise<Roofline> {
+  const arithmetic = await measureArithmetic(gpu);
+  const memory = await measureMemory(gpu);
+  const best = (rates: readonly { rate: number }[]) => Math.max(...rates.map(({ rate }) => rate));
+  return { gflops: best(arithmetic), gbps: best(memory), forms: [...arithmetic, ...memory] };
+}
+
+async function measureArithmetic(gpu: Gpu): Promise<Roofline["forms"]> {
+  const y = scratch(gpu, FMA_BYTES);
+  const rounds = await roundsFor(gpu, y);
+  const forms = FMA_VARIANTS.map((variant) => {
+    const plan = planFma(variant, rounds);
+    const name = `multiply-adds, ${variant.chains} × ${variant.width === 4 ? "vec4" : "f32"}`;
+    return { name, work: plan.flops, record: () => gpu.run(plan, [y], name) };
+  });
+  try {
+    return rates(forms, await measureInterleaved(gpu, forms, FEW), "GFLOP/s");
+  } finally {
+    y.buffer.release();
+  }
+}
+
+/** So many that the form with the fewest operations fills FMA_MS. */
+async function roundsFor(gpu: Gpu, y: Slice): Promise<number> {
+  const [smallest] = [...FMA_VARIANTS].sort((a, b) => a.chains * a.width - b.chains * b.width);
+  const time = async (rounds: number) => (await gpu.time(() => gpu.run(planFma(smallest, rounds), [y]))).ms;
+  await time(1);
+  for (let rounds = FIRST_ROUNDS;; rounds *= 2) {
+    if (rounds >= MOST_ROUNDS || await time(rounds) >= FMA_MS) return rounds;
+  }
+}
+
+async function measureMemory(gpu: Gpu): Promise<Roofline["forms"]> {
+  const bytes = Math.min(COPY_BYTES, gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
+  const [from, to] = [scratch(gpu, bytes), scratch(gpu, bytes)];
+  gpu.clear(from);
+  const forms = [
+    ...COPY_VARIANTS.map((perThread) => {
+      const plan = planCopy(bytes, perThread);
+      const name = `copy, ${perThread} × vec4 per thread`;
+      return { name, work: 2 * bytes, record: () => gpu.run(plan, [from, to], name) };
+    }),
+    { name: "copyBufferToBuffer", work: 2 * bytes, record: () => gpu.copy(from, to) },
+  ];
+  try {
+    return rates(forms, await measureInterleaved(gpu, forms, FEW), "GB/s");
+  } finally {
+    from.buffer.release();
+    to.buffer.release();
+  }
+}
+
+const FEW = { seconds: 0, minSamples: SAMPLES, maxSamples: SAMPLES };
+
+function rates(
+  forms: readonly { readonly name: string; readonly work: number }[],
+  measured: readonly Measured[],
+  unit: "GFLOP/s" | "GB/s",
+): Roofline["forms"] {
+  return forms.map(({ name, work }, i) => ({ name, unit, rate: work / measured[i].medianMs / 1e6 }));
+}
+
+function scratch(gpu: Gpu, byteLength: number): Slice & { readonly buffer: ReturnType<Gpu["alloc"]> } {
+  return { buffer: gpu.alloc(byteLength, "roofline"), byteOffset: 0, byteLength };
+}
