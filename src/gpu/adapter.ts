@@ -1,4 +1,5 @@
 import { NoAdapterError } from "./errors.ts";
+import { DEVICE_FEATURE, type EnableLines, probeFeatures } from "./features.ts";
 
 /** Printed with every number that is measured. */
 export interface AdapterInfo {
@@ -9,7 +10,7 @@ export interface AdapterInfo {
   readonly fallback: boolean;
 }
 
-const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ["timestamp-query", "shader-f16", "subgroups" as GPUFeatureName];
+const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ["timestamp-query", ...Object.values(DEVICE_FEATURE)];
 
 /** Limits worth raising above the defaults. Everything works with the defaults; planners use more where there is more. */
 const RAISED_LIMITS = [
@@ -26,8 +27,14 @@ export interface OpenOptions {
   readonly without?: readonly string[];
 }
 
+export interface OpenDevice {
+  readonly device: GPUDevice;
+  readonly info: AdapterInfo;
+  readonly enable: EnableLines;
+}
+
 /** Finds an adapter and opens a device with the optional features and higher limits that it offers. */
-export async function openDevice(options: OpenOptions): Promise<{ device: GPUDevice; info: AdapterInfo }> {
+export async function openDevice(options: OpenOptions): Promise<OpenDevice> {
   const gpu = globalThis.navigator?.gpu;
   if (!gpu) {
     throw new NoAdapterError(
@@ -45,7 +52,7 @@ export async function openDevice(options: OpenOptions): Promise<{ device: GPUDev
   const requiredLimits: Record<string, number> = {};
   for (const name of RAISED_LIMITS) requiredLimits[name] = adapter.limits[name];
   const device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
-  return { device, info: describe(adapter) };
+  return { device, info: describe(adapter), enable: await probeFeatures(device) };
 }
 
 function describe(adapter: GPUAdapter): AdapterInfo {

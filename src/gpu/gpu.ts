@@ -6,7 +6,7 @@
  * device once before the submit (a slot rewritten while recording would change earlier dispatches, because
  * `queue.writeBuffer` runs before the submit that follows it).
  */
-import { type AdapterInfo, openDevice, type OpenOptions } from "./adapter.ts";
+import { type AdapterInfo, type OpenDevice, openDevice, type OpenOptions } from "./adapter.ts";
 import { BindGroupCache } from "./bindgroups.ts";
 import { BufferPool, type BufferStats, type GpuBuffer, type Slice } from "./buffers.ts";
 import { deviceTiming, TimestampPair, type Timing, wallTiming } from "./clock.ts";
@@ -58,12 +58,15 @@ export class Gpu {
   #closed = false;
   #timestamps: TimestampPair | undefined;
 
-  private constructor(device: GPUDevice, readonly info: AdapterInfo, options: GpuOptions) {
+  readonly info: AdapterInfo;
+
+  private constructor({ device, info, enable }: OpenDevice, options: GpuOptions) {
+    this.info = info;
     this.#device = device;
     this.#debug = options.debug ?? false;
     this.#dynamicOffsets = options.dynamicOffsets ?? true;
     this.#pool = new BufferPool(device);
-    this.#pipelines = new PipelineCache(device, this.#dynamicOffsets);
+    this.#pipelines = new PipelineCache(device, enable, this.#dynamicOffsets);
     this.#uniforms = device.createBuffer({
       label: "uniforms",
       size: SUBMIT_EVERY * SLOT_BYTES,
@@ -87,8 +90,7 @@ export class Gpu {
 
   /** Opens the best adapter. Throws NoAdapterError where there is none. */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
-    const { device, info } = await openDevice(options);
-    return new Gpu(device, info, options);
+    return new Gpu(await openDevice(options), options);
   }
 
   get limits(): GPUSupportedLimits {
@@ -274,9 +276,11 @@ export class Gpu {
 
   #compile(plan: Plan, what: string): Pipeline {
     this.#device.pushErrorScope("validation");
-    const pipeline = this.#pipelines.compile(plan.program);
-    this.#checkScope(what);
-    return pipeline;
+    try {
+      return this.#pipelines.compile(plan.program);
+    } finally {
+      this.#checkScope(what);
+    }
   }
 
   #checkScope(what: string): void {

@@ -1,3 +1,4 @@
+import type { EnableLines } from "./features.ts";
 import type { Access, Program } from "./types.ts";
 import { programKey, shaderText } from "./shader.ts";
 
@@ -12,14 +13,16 @@ export interface Pipeline {
 /** Compiled pipelines by program, and bind-group layouts by access pattern. */
 export class PipelineCache {
   readonly #device: GPUDevice;
+  readonly #enable: EnableLines;
   readonly #dynamicOffsets: boolean;
   readonly #sources = new Map<string, number>();
   readonly #byProgram = new WeakMap<Program, Pipeline>();
   readonly #byKey = new Map<string, Pipeline>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
 
-  constructor(device: GPUDevice, dynamicOffsets: boolean) {
+  constructor(device: GPUDevice, enable: EnableLines, dynamicOffsets: boolean) {
     this.#device = device;
+    this.#enable = enable;
     this.#dynamicOffsets = dynamicOffsets;
   }
 
@@ -47,7 +50,7 @@ export class PipelineCache {
   #create(program: Program): Pipeline {
     const layoutKey = program.access.map((a) => a === "read" ? "r" : "w").join("");
     const layout = this.#layout(layoutKey, program.access);
-    const module = this.#device.createShaderModule({ label: program.name, code: shaderText(program) });
+    const module = this.#device.createShaderModule({ label: program.name, code: shaderText(program, this.#enable) });
     const native = this.#device.createComputePipeline({
       label: program.name,
       layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),

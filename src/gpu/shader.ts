@@ -1,8 +1,25 @@
 import type { Program } from "./types.ts";
 import { GpuError } from "./errors.ts";
+import type { EnableLines } from "./features.ts";
 
-/** The program's final WGSL: its source with the named `const` lines rewritten. Throws GpuError for a name that has no such line. */
-export function shaderText(program: Program): string {
+/** The program's WGSL for a device: under its features' `enable` lines the source with the named `const` lines rewritten. */
+export function shaderText(program: Program, enable: EnableLines): string {
+  return enableText(program, enable) + constantText(program);
+}
+
+/** @throws GpuError for a feature that the device lacks */
+function enableText({ name, features = [] }: Program, enable: EnableLines): string {
+  return features.map((feature) => {
+    const line = enable[feature];
+    if (line === undefined) {
+      throw new GpuError(`kernel "${name}" uses ${feature}, which this device lacks: plan with the features it has`);
+    }
+    return line;
+  }).join("");
+}
+
+/** The source with the named `const` lines rewritten. @throws GpuError for a name that has no such line */
+export function constantText(program: Program): string {
   let text = program.source;
   for (const [name, value] of Object.entries(program.constants ?? {})) {
     const line = new RegExp(`^([ \\t]*const ${name}: *(u32|i32|f32|bool) *= *)[^;]*;`, "m");
@@ -16,7 +33,7 @@ export function shaderText(program: Program): string {
 /** Two programs with the same key are the same pipeline. */
 export function programKey(program: Program, sourceId: number): string {
   const constants = Object.entries(program.constants ?? {}).sort(([a], [b]) => a < b ? -1 : 1);
-  return `${sourceId};${constants.map(([k, v]) => `${k}=${v}`).join(",")}`;
+  return `${sourceId};${program.features?.join() ?? ""};${constants.map(([k, v]) => `${k}=${v}`).join(",")}`;
 }
 
 function literal(value: number, type: string): string {

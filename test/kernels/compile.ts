@@ -1,7 +1,11 @@
-/** A shader as it reaches the device. */
+import { DEVICE_FEATURE, type EnableLines, probeFeatures } from "../../src/gpu/features.ts";
+import type { Feature } from "../../src/gpu/types.ts";
+
+/** A shader but for its `enable` lines, which differ among compilers. */
 export interface Shader {
   readonly name: string;
   readonly code: string;
+  readonly features: readonly Feature[];
   /** "r" or "w" per storage binding. Without it the text is checked, and no pipeline made. */
   readonly access?: string;
 }
@@ -11,22 +15,37 @@ export interface Refusal {
   readonly message: string;
 }
 
+export interface Compiled {
+  readonly refusals: readonly Refusal[];
+  readonly compiled: number;
+  /** How many were left out, by the feature that the adapter lacks. */
+  readonly lacking: Readonly<Partial<Record<Feature, number>>>;
+}
+
 /**
  * Compiles shaders on this runtime's compiler (naga in Deno, Tint in a Chromium page) for a device with no more than the
  * limits that every WebGPU device has; gives those that are refused.
  */
-export default async function compile(shaders: readonly Shader[]): Promise<Refusal[]> {
+export default async function compile(shaders: readonly Shader[]): Promise<Compiled> {
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) throw new Error("no WebGPU adapter");
-  const features = (["shader-f16", "subgroups"] as GPUFeatureName[]).filter((name) => adapter.features.has(name));
-  const device = await adapter.requestDevice({ requiredFeatures: features });
-  const refusals = await Promise.all(shaders.map((shader) => refusal(device, shader)));
+  const requiredFeatures = Object.values(DEVICE_FEATURE).filter((name) => adapter.features.has(name));
+  const device = await adapter.requestDevice({ requiredFeatures });
+  const enable = await probeFeatures(device);
+  const lacking: Partial<Record<Feature, number>> = {};
+  const able = shaders.filter(({ features }) => {
+    const missing = features.find((feature) => enable[feature] === undefined);
+    if (missing) lacking[missing] = (lacking[missing] ?? 0) + 1;
+    return !missing;
+  });
+  const refusals = await Promise.all(able.map((shader) => refusal(device, enable, shader)));
   device.destroy();
-  return refusals.filter((found) => found !== undefined);
+  return { refusals: refusals.filter((found) => found !== undefined), compiled: able.length, lacking };
 }
 
-async function refusal(device: GPUDevice, shader: Shader): Promise<Refusal | undefined> {
-  const { name, code } = shader;
+async function refusal(device: GPUDevice, enable: EnableLines, shader: Shader): Promise<Refusal | undefined> {
+  const { name } = shader;
+  const code = shader.features.map((feature) => enable[feature]).join("") + shader.code;
   device.pushErrorScope("validation");
   const module = device.createShaderModule({ label: name, code });
   const scope = device.popErrorScope();

@@ -1,19 +1,20 @@
 import type { Program } from "../../src/gpu/types.ts";
-import { shaderText } from "../../src/gpu/shader.ts";
+import { constantText } from "../../src/gpu/shader.ts";
 import type { Shader } from "./compile.ts";
 
 /** What a compiler sees of each program; its name carries the constants that make the variant. */
 export function shaders(programs: readonly Program[]): Shader[] {
   return programs.map((program) => ({
     name: label(program),
-    code: shaderText(program),
+    code: constantText(program),
+    features: program.features ?? [],
     access: program.access.map((access) => access === "read" ? "r" : "w").join(""),
   }));
 }
 
 /** The same to be checked as text only, without the costly pipeline. */
 export function texts(programs: readonly Program[]): Shader[] {
-  return shaders(programs).map(({ name, code }) => ({ name, code }));
+  return shaders(programs).map(({ name, code, features }) => ({ name, code, features }));
 }
 
 /**
@@ -24,7 +25,7 @@ export function combinations(programs: readonly Program[]): Program[] {
   const families = new Map<string, Program[]>();
   for (const program of programs) {
     // Programs of one source that name different constants are families of their own.
-    const key = JSON.stringify([program.source, Object.keys(program.constants ?? {}).sort()]);
+    const key = JSON.stringify([program.source, program.features, Object.keys(program.constants ?? {}).sort()]);
     families.set(key, [...families.get(key) ?? [], program]);
   }
   return [...families.values()].flatMap((family) => {
@@ -38,8 +39,8 @@ export function combinations(programs: readonly Program[]): Program[] {
 }
 
 /** Equal for programs that are the same shader. */
-export function programKey({ source, constants }: Program): string {
-  return JSON.stringify([source, Object.entries(constants ?? {}).sort(([a], [b]) => a < b ? -1 : 1)]);
+export function programKey({ source, constants, features = [] }: Program): string {
+  return JSON.stringify([source, features, Object.entries(constants ?? {}).sort(([a], [b]) => a < b ? -1 : 1)]);
 }
 
 function label({ name, constants }: Program): string {
