@@ -9,7 +9,9 @@ import { variants as pointwiseInplace } from "./pointwise/inplace.ts";
 import { variants as pointwiseUnary } from "./pointwise/unary.ts";
 import { variants as pool } from "./pool/pool.ts";
 import { variants as projectNorms } from "./project/norms.ts";
+import { variants as projectPattern } from "./project/pattern.ts";
 import { variants as projectTopk } from "./project/topk.ts";
+import { variants as projectTopkLong } from "./project/topk_long.ts";
 import { variants as projectUpdate } from "./project/update.ts";
 import { variants as projectWindow } from "./project/window.ts";
 import { variants as randomDropout } from "./random/dropout.ts";
@@ -34,7 +36,9 @@ export function variants(): Program[] {
     pointwiseUnary,
     pool,
     projectNorms,
+    projectPattern,
     projectTopk,
+    projectTopkLong,
     projectUpdate,
     projectWindow,
     randomDropout,

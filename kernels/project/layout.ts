@@ -1,7 +1,8 @@
 /**
  * How the elements of one tensor fall into disjoint groups. The tensor is viewed as [F, C, KK]: filters, input channels,
- * kernel taps (a matrix has KK = 1, a per-filter vector also C = 1). Element (f, c, k) belongs to group f·gf + c·gc + k·gk;
- * an axis with stride 0 is summed over. `groups` is the length of the score vector, which coupled tensors share.
+ * kernel taps (a matrix has KK = 1, a per-filter vector also C = 1). Element (f, c, k) belongs to group
+ * ⌊f/bf⌋·gf + ⌊c/bc⌋·gc + k·gk; an axis with stride 0 is summed over. `groups` is the length of the score vector, which
+ * coupled tensors share.
  */
 export interface GroupLayout {
   readonly F: number;
@@ -10,6 +11,9 @@ export interface GroupLayout {
   readonly gf: number;
   readonly gc: number;
   readonly gk: number;
+  /** Filters and channels that share a group; default 1. The last blocks are smaller where they don't divide F and C. */
+  readonly bf?: number;
+  readonly bc?: number;
   readonly groups: number;
 }
 
@@ -31,17 +35,44 @@ export function groupLayout(granularity: Granularity, shape: readonly number[]):
   return checkLayout({ F, C, KK, gf, gc, gk, groups });
 }
 
+/** Tiles of `rows` × `columns` of the GEMM view [F, C·KH·KW]. */
+export function blockLayout(shape: readonly number[], [rows, columns]: readonly [number, number]): GroupLayout {
+  const [F, ...filter] = shape;
+  const C = filter.reduce((a, b) => a * b, 1);
+  const across = Math.ceil(C / columns);
+  const groups = Math.ceil(F / rows) * across;
+  return checkLayout({ F, C, KK: 1, gf: across, gc: 1, gk: 0, bf: rows, bc: columns, groups });
+}
+
+/** One tap of all kernels in a tile of `filters` × `channels`, for a weight [F, C, KH, KW]. */
+export function punchedLayout(shape: readonly number[], [filters, channels]: readonly [number, number]): GroupLayout {
+  const [F, C, ...kernel] = shape;
+  const KK = kernel.reduce((a, b) => a * b, 1);
+  const gf = Math.ceil(C / channels) * KK;
+  const groups = Math.ceil(F / filters) * gf;
+  return checkLayout({ F, C, KK, gf, gc: KK, gk: 1, bf: filters, bc: channels, groups });
+}
+
+/** The rows, or the columns, of every kernel of a weight [F, C, KH, KW]. */
+export function vectorLayout([F, C, KH, KW]: readonly number[], direction: "row" | "column"): GroupLayout {
+  return checkLayout(
+    direction === "row"
+      ? { F, C: C * KH, KK: KW, gf: C * KH, gc: 1, gk: 0, groups: F * C * KH }
+      : { F: F * C, C: KH, KK: KW, gf: KW, gc: 0, gk: 1, groups: F * C * KW },
+  );
+}
+
 /** The grid of groups and, per group, the grid of elements that it sums: sizes along f, c and k. */
 export interface Axes {
   readonly kept: readonly [number, number, number];
   readonly summed: readonly [number, number, number];
-  /** Elements per group. */
+  /** Elements per group, of whole blocks. */
   readonly length: number;
 }
 
-export function axes({ F, C, KK, gf, gc, gk }: GroupLayout): Axes {
-  const kept = [gf ? F : 1, gc ? C : 1, gk ? KK : 1] as const;
-  const summed = [gf ? 1 : F, gc ? 1 : C, gk ? 1 : KK] as const;
+export function axes({ F, C, KK, gf, gc, gk, bf = 1, bc = 1 }: GroupLayout): Axes {
+  const kept = [gf ? Math.ceil(F / bf) : 1, gc ? Math.ceil(C / bc) : 1, gk ? KK : 1] as const;
+  const summed = [gf ? bf : F, gc ? bc : C, gk ? 1 : KK] as const;
   return { kept, summed, length: summed[0] * summed[1] * summed[2] };
 }
 
@@ -51,13 +82,15 @@ export function layoutSize({ F, C, KK }: GroupLayout): number {
 
 /** @throws RangeError unless the kept axes number the groups 0 … groups−1, each once. */
 export function checkLayout(layout: GroupLayout): GroupLayout {
-  const { F, C, KK, gf, gc, gk, groups } = layout;
+  const { F, C, KK, gf, gc, gk, bf = 1, bc = 1, groups } = layout;
   const text = `[${F}, ${C}, ${KK}] with group strides ${gf}, ${gc}, ${gk}`;
-  if (![F, C, KK, groups].every((n) => Number.isInteger(n) && n >= 1)) {
-    throw new RangeError(`group layout ${text}: sizes and the number of groups must be positive integers`);
+  if (![F, C, KK, bf, bc, groups].every((n) => Number.isInteger(n) && n >= 1)) {
+    throw new RangeError(`group layout ${text}: sizes, blocks and the number of groups must be positive integers`);
   }
   // Mixed radix: sorted by stride, each stride is the product of the sizes below it.
-  const sizes = [[gf, F], [gc, C], [gk, KK]].filter(([stride, n]) => stride !== 0 && n > 1).sort((a, b) => a[0] - b[0]);
+  const sizes = [[gf, Math.ceil(F / bf)], [gc, Math.ceil(C / bc)], [gk, KK]].filter(([stride, n]) =>
+    stride !== 0 && n > 1
+  ).sort((a, b) => a[0] - b[0]);
   let radix = 1;
   for (const [stride, n] of sizes) {
     if (stride !== radix) throw new RangeError(`group layout ${text}: groups overlap or leave holes`);
@@ -65,4 +98,36 @@ export function checkLayout(layout: GroupLayout): GroupLayout {
   }
   if (radix !== groups) throw new RangeError(`group layout ${text} makes ${radix} groups, not ${groups}`);
   return layout;
+}
+
+/**
+ * The layout cut along F into windows of at most `maxBytes` of weights, with where each begins. Every cut falls on a multiple
+ * of 64 filters and of whole blocks, so that weights and groups of a window begin at multiples of 256 bytes.
+ *
+ * @throws RangeError where 64 filters are too many already, or the groups of a window are not neighbours
+ */
+export function layoutWindows(layout: GroupLayout, maxBytes: number): LayoutWindow[] {
+  const { F, C, KK, gf, bf = 1, groups } = layout;
+  const unit = 64 * bf;
+  if (4 * F * C * KK <= maxBytes) return [{ layout, element: 0, group: 0 }];
+  const rows = Math.floor(maxBytes / (4 * C * KK * unit)) * unit;
+  const blocks = Math.ceil(F / bf);
+  if (rows === 0 || (gf !== 0 && gf * blocks !== groups)) {
+    throw new RangeError(`group layout [${F}, ${C}, ${KK}] can't be cut into windows of ${maxBytes} bytes`);
+  }
+  return Array.from({ length: Math.ceil(F / rows) }, (_, i) => {
+    const part = Math.min(rows, F - i * rows);
+    return {
+      layout: { ...layout, F: part, groups: gf === 0 ? groups : gf * Math.ceil(part / bf) },
+      element: i * rows * C * KK,
+      group: gf * i * rows / bf,
+    };
+  });
+}
+
+/** A stretch of filters: its own layout, and its first element and group in the whole tensor's. */
+export interface LayoutWindow {
+  readonly layout: GroupLayout;
+  readonly element: number;
+  readonly group: number;
 }

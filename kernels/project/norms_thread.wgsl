@@ -1,8 +1,9 @@
 // scores[g] (+)= scale · Σ_{e ∈ g} v_e²,   v = w (+ u), 0 where frozen = 0 — one thread per group.
-// For many groups of few elements (single weights, kernels), and for columns, where neighbours read neighbours.
+// For many groups of few elements: kernels, blocks, runs of a kernel, single weights.
 //
-// The tensor is [F, C, KK] (see layout.ts); `kept` are the sizes of the grid of groups, `summed` those inside a group.
-// With SQUARE = 0 it sums v itself (the second stage of norms_group.wgsl).
+// The tensor is [F, C, KK] (see layout.ts); `kept` are the sizes of the grid of groups, `summed` those inside a group, `step`
+// how far neighbouring groups lie apart (0 along an axis that is summed over). The last blocks may reach beyond the tensor.
+// With SQUARE = 0 it sums v itself (the second stage of the other norms).
 // Grid: 64 threads; group t = x + y·row. An input that a variant doesn't use may hold any read-only buffer.
 
 const SQUARE: u32 = 1u;
@@ -17,6 +18,10 @@ struct Params {
   summedF: u32,
   summedC: u32,
   summedK: u32,
+  stepF: u32,
+  stepC: u32,
+  stepK: u32,
+  F: u32,
   C: u32,
   KK: u32,
   gf: u32,
@@ -47,11 +52,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let k = t % p.keptK;
   let c = (t / p.keptK) % p.keptC;
   let f = t / (p.keptK * p.keptC);
-  let first = (f * p.C + c) * p.KK + k;
+  let endF = min(p.F, f * p.stepF + p.summedF);
+  let endC = min(p.C, c * p.stepC + p.summedC);
   var sum = 0.0;
-  for (var i = 0u; i < p.summedF; i++) {
-    for (var j = 0u; j < p.summedC; j++) {
-      let run = first + (i * p.C + j) * p.KK;
+  for (var i = f * p.stepF; i < endF; i++) {
+    for (var j = c * p.stepC; j < endC; j++) {
+      let run = (i * p.C + j) * p.KK + k * p.stepK;
       for (var l = 0u; l < p.summedK; l++) { sum += term(run + l); }
     }
   }

@@ -1,43 +1,49 @@
-// One pass of the radix select over a long score vector: adds to state.bins how often each value of the 8 bits at `shift`
-// occurs among the keys whose known bits equal state.threshold. Counts NaN and infinity in the first pass.
-// Follows order.wgsl. Grid: workgroups of 256, each over a tile of 4,096 scores; tile = x + y·row.
+// One pass of the radix select: adds to state.bins how often each value of the 8 bits at `shift` occurs among the keys whose
+// known bits equal state.threshold. Which keys: the candidates that were sifted, or all (state.source).
+// Follows keys.wgsl. Grid: as topk_sift.wgsl.
+
+const SLOTS: u32 = 48u;
 
 struct Params {
-  row: u32,   // workgroups per grid row
-  first: u32, // of the scores
-  count: u32,
+  row: u32,     // threads per grid row
+  count: u32,   // scores of the window
+  threads: u32,
+  first: u32,   // of found, in all windows together; slots begin at SLOTS · first
   shift: u32,
-  known: u32, // mask of the bits already decided
-}
-
-struct State {
-  threshold: u32,
-  wanted: u32,
-  bad: atomic<u32>,
-  unused: u32,
-  bins: array<atomic<u32>, 256>,
+  known: u32,   // mask of the bits already decided
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> scores: array<f32>;
-@group(0) @binding(2) var<storage, read_write> state: State;
+@group(0) @binding(5) var<storage, read_write> slots: array<u32>;
+@group(0) @binding(6) var<storage, read_write> found: array<u32>;
 
 var<workgroup> bins: array<atomic<u32>, 256>;
-var<workgroup> bad: atomic<u32>;
+
+fn tally(key: u32, prefix: u32) {
+  if ((key & p.known) == prefix) { atomicAdd(&bins[(key >> p.shift) & 255u], 1u); }
+}
 
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let tile = (group.x + group.y * p.row) * 4096u;
-  let end = min(p.count, tile + 4096u);
-  let prefix = state.threshold;
-  for (var i = tile + lane; i < end; i += 256u) {
-    let score = scores[p.first + i];
-    let key = orderKey(score);
-    if ((key & p.known) == prefix) { atomicAdd(&bins[(key >> p.shift) & 255u], 1u); }
-    if (p.known == 0u && !isFinite(score)) { atomicAdd(&bad, 1u); }
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let t = id.x + id.y * p.row;
+  let source = atomicLoad(&state.source);
+  let prefix = atomicLoad(&state.threshold);
+  if (source == 0u && t < p.threads) {
+    let end = found[p.first + t];
+    for (var j = 0u; j < end; j++) { tally(slots[(SLOTS * p.first + t) + j * p.threads], prefix); }
+  }
+  if (source == 1u && t < p.threads) {
+    let end = (p.count + 3u) / 4u;
+    for (var v = t; v < end; v += p.threads) {
+      let key = keys(v);
+      let here = present(v, p.count);
+      if (here.x == 1u) { tally(key.x, prefix); }
+      if (here.y == 1u) { tally(key.y, prefix); }
+      if (here.z == 1u) { tally(key.z, prefix); }
+      if (here.w == 1u) { tally(key.w, prefix); }
+    }
   }
   workgroupBarrier();
-  let here = atomicLoad(&bins[lane]);
-  if (here > 0u) { atomicAdd(&state.bins[lane], here); }
-  if (lane == 0u && atomicLoad(&bad) > 0u) { atomicAdd(&state.bad, atomicLoad(&bad)); }
+  let sum = atomicLoad(&bins[lane]);
+  if (sum > 0u) { atomicAdd(&state.bins[lane], sum); }
 }

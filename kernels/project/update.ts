@@ -13,46 +13,51 @@ const THREADS = 64;
 /** Enough to fill a device; the partial sums of a layer then fit a second stage of one workgroup. */
 const MOST_WORKGROUPS = 1024;
 /** Elements that one thread takes before another workgroup is worth starting. */
-const PER_THREAD = 4;
+const PER_THREAD = 16;
 
 export interface UpdatePlan {
   /** Bindings: w, u, z, keep, frozen, partials. */
   readonly update: Plan;
-  /** Number of vec4<f32> of scratch. */
+  /** Number of vec4<f32> of scratch, which `planResidual` adds up. */
   readonly partials: number;
-  /** Bindings: partials, residuals. */
-  readonly residual: Plan;
 }
+
+/** What the vector of kept groups holds: whether each stays, or for each kernel the bits of the taps that stay. */
+export type Kept = "groups" | "taps";
 
 export interface UpdateOptions {
   /** "hold" leaves U as it is: the start, Z = Π(W) with U = 0. */
   readonly dual: "update" | "hold";
   readonly frozen: "none" | "mask";
-  /** Which vec4 of the residual buffer. */
-  readonly slot: number;
+  /** Default "groups". */
+  readonly keep?: Kept;
 }
 
 /** The Z- and U-step of one tensor; formulas in update.wgsl. */
-export function planUpdate(layout: GroupLayout, { dual, frozen, slot }: UpdateOptions): UpdatePlan {
-  const { C, KK, gf, gc, gk } = checkLayout(layout);
-  const count = layoutSize(layout);
+export function planUpdate(layout: GroupLayout, { dual, frozen, keep = "groups" }: UpdateOptions): UpdatePlan {
+  const count = layoutSize(checkLayout(layout));
   const workgroups = Math.min(MOST_WORKGROUPS, Math.ceil(count / (THREADS * PER_THREAD)));
   return {
     update: {
-      program: updateProgram(dual, frozen),
-      uniforms: [count, workgroups * THREADS, C, KK, gf, gc, gk],
+      program: updateProgram(dual, frozen, layout, keep),
+      uniforms: [...groupWords(layout), count, workgroups * THREADS],
       grid: [workgroups, 1, 1],
     },
     partials: workgroups,
-    residual: { program: residualProgram, uniforms: [workgroups, slot], grid: [1, 1, 1] },
   };
 }
 
+/** Bindings: partials, residuals; slot = which vec4 of the residual buffer. */
+export function planResidual(partials: number, slot: number): Plan {
+  return { program: residualProgram, uniforms: [partials, slot], grid: [1, 1, 1] };
+}
+
 /** Bindings: keep, weights, mask. Formula in expand.wgsl. */
-export function planExpand(layout: GroupLayout, zeros: "freeze" | "ignore"): Plan {
-  const { C, KK, gf, gc, gk } = checkLayout(layout);
-  const { grid, head } = cover(layoutSize(layout));
-  return { program: expandProgram(zeros), uniforms: [...head, C, KK, gf, gc, gk], grid };
+export function planExpand(layout: GroupLayout, zeros: "freeze" | "ignore", keep: Kept = "groups"): Plan {
+  const count = layoutSize(checkLayout(layout));
+  const grid = linearGrid(count, 4 * THREADS);
+  const program = expandProgram(zeros, layout, keep);
+  return { program, uniforms: [...groupWords(layout), grid[0] * THREADS, count], grid };
 }
 
 /** Bindings: z, u, t. Formula in pull.wgsl. */
@@ -69,30 +74,75 @@ export function planScale(count: number, factor: number): Plan {
 
 /** Every program this planner can emit. */
 export function variants(): Program[] {
-  return [
-    ...(["update", "hold"] as const).flatMap((d) => [updateProgram(d, "none"), updateProgram(d, "mask")]),
+  const layouts: readonly GroupLayout[] = [
+    { F: 1, C: 3, KK: 1, gf: 0, gc: 1, gk: 0, groups: 3 },
+    { F: 4, C: 3, KK: 1, gf: 1, gc: 0, gk: 0, bf: 2, groups: 2 },
+    { F: 3, C: 1, KK: 1, gf: 1, gc: 0, gk: 0, groups: 3 },
+    { F: 1, C: 4, KK: 2, gf: 0, gc: 2, gk: 1, groups: 8 },
+    { F: 2, C: 4, KK: 1, gf: 1, gc: 0, gk: 0, groups: 2 },
+    { F: 2, C: 4, KK: 1, gf: 0, gc: 1, gk: 0, groups: 4 },
+  ];
+  return distinct([
+    ...layouts.flatMap((layout) =>
+      (["groups", "taps"] as const).flatMap((keep) => [
+        ...(["update", "hold"] as const).flatMap((dual) =>
+          (["none", "mask"] as const).map((frozen) => updateProgram(dual, frozen, layout, keep))
+        ),
+        expandProgram("ignore", layout, keep),
+        expandProgram("freeze", layout, keep),
+      ])
+    ),
     residualProgram,
-    expandProgram("ignore"),
-    expandProgram("freeze"),
     pullProgram,
     scaleProgram,
-  ];
+  ]);
 }
 
-function updateProgram(dual: UpdateOptions["dual"], frozen: UpdateOptions["frozen"]): Program {
+function distinct(programs: readonly Program[]): Program[] {
+  return [...new Map(programs.map((p) => [p.name + JSON.stringify(p.constants), p])).values()];
+}
+
+/** The words of groups.wgsl's Groups. */
+function groupWords({ C, KK, gf, gc, gk, bf = 1, bc = 1 }: GroupLayout): number[] {
+  return [C, KK, gf, gc, gk, bf, bc, Math.max(1, Math.floor(C * KK / 4))];
+}
+
+/** The constants of groups.wgsl. */
+function groupConstants(layout: GroupLayout, keep: Kept): Record<string, number> {
+  const { F, C, KK, gf, gc, gk, bf = 1, bc = 1, groups } = layout;
+  const wholeFours = C * KK % 4 === 0;
+  let how = 0;
+  if (keep === "groups" && bf * bc === 1) {
+    if (groups === F * C * KK && (gf === C * KK || F === 1) && (gc === KK || C === 1)) how = 1;
+    else if (wholeFours && gf === 0 && groups === C * KK && (gc === KK || C === 1)) how = 2;
+    else if (wholeFours && gf === 1 && gc === 0 && gk === 0) how = 3;
+  }
+  return { GROUPS: how, BLOCKS: Number(bf * bc > 1), TAPS: Number(keep === "taps") };
+}
+
+const UPDATE = `${groups}\n${updateSource}`;
+const EXPAND = `${groups}\n${expandSource}`;
+
+function updateProgram(
+  dual: UpdateOptions["dual"],
+  frozen: UpdateOptions["frozen"],
+  layout: GroupLayout,
+  keep: Kept,
+): Program {
+  const own = { FROZEN: Number(frozen === "mask"), HOLD: Number(dual === "hold") };
   return {
     name: "project update",
-    source: `${groups}\n${updateSource}`,
-    constants: { FROZEN: Number(frozen === "mask"), HOLD: Number(dual === "hold") },
+    source: UPDATE,
+    constants: { ...own, ...groupConstants(layout, keep) },
     access: ["read", "read_write", "read_write", "read", "read", "read_write"],
   };
 }
 
-function expandProgram(zeros: "freeze" | "ignore"): Program {
+function expandProgram(zeros: "freeze" | "ignore", layout: GroupLayout, keep: Kept): Program {
   return {
     name: "expand mask",
-    source: `${groups}\n${expandSource}`,
-    constants: { FREEZE: Number(zeros === "freeze") },
+    source: EXPAND,
+    constants: { FREEZE: Number(zeros === "freeze"), ...groupConstants(layout, keep) },
     access: ["read", "read", "read_write"],
   };
 }

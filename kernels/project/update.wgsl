@@ -5,49 +5,53 @@
 //   u⁺ = u + w − z⁺                  0 where frozen = 0; not written with HOLD = 1 (the start: Z = Π(W), U = 0)
 //   partials[workgroup] = Σ ((w − z⁺)², w², (z⁺ − z)², z⁺²)
 //
-// Grid: `workgroups` workgroups of 64 threads in x, each thread striding over the tensor. Follows groups.wgsl.
+// Grid: `workgroups` workgroups of 64 threads in x, each thread striding over the tensor by fours. Follows groups.wgsl.
 // An input that a variant doesn't use may hold any read-only buffer.
 
 const FROZEN: u32 = 0u;
 const HOLD: u32 = 0u;
 
 struct Params {
+  groups: Groups,
   count: u32,  // elements
   stride: u32, // threads of the whole grid
-  C: u32,
-  KK: u32,
-  gf: u32,
-  gc: u32,
-  gk: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> w: array<f32>;
-@group(0) @binding(2) var<storage, read_write> u: array<f32>;
-@group(0) @binding(3) var<storage, read_write> z: array<f32>;
-@group(0) @binding(4) var<storage, read> keep: array<f32>;
-@group(0) @binding(5) var<storage, read> frozen: array<f32>;
+@group(0) @binding(1) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> u: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> z: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> keep: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> frozen: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> partials: array<vec4<f32>>;
 
 var<workgroup> sums: array<vec4<f32>, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  var sum = vec4<f32>(0.0);
-  for (var e = group.x * 64u + lane; e < p.count; e += p.stride) {
-    let kept = keep[groupOf(e, vec2<u32>(p.C, p.KK), vec3<u32>(p.gf, p.gc, p.gk))] != 0.0;
-    let weight = w[e];
-    var v = weight + u[e];
-    var dual = select(v, 0.0, kept);
-    if (FROZEN == 1u && frozen[e] == 0.0) {
-      v = 0.0;
-      dual = 0.0;
+  let zero = vec4<f32>(0.0);
+  var sum = zero;
+  for (var v = group.x * 64u + lane; 4u * v < p.count; v += p.stride) {
+    let kept = keepOfFour(v, p.groups) != zero;
+    let here = presentOfFour(v, p.count);
+    let weight = w[v];
+    let oldU = u[v];
+    let oldZ = z[v];
+    var x = weight + oldU;
+    var dual = select(x, zero, kept);
+    if (FROZEN == 1u) {
+      let alive = frozen[v] != zero;
+      x = select(zero, x, alive);
+      dual = select(zero, dual, alive);
     }
-    let next = select(0.0, v, kept);
-    let terms = vec4<f32>(weight - next, weight, next - z[e], next);
-    sum += terms * terms;
-    z[e] = next;
-    if (HOLD == 0u) { u[e] = dual; }
+    let next = select(zero, x, kept);
+    let gap = select(zero, weight - next, here);
+    let size = select(zero, weight, here);
+    let change = select(zero, next - oldZ, here);
+    let goal = select(zero, next, here);
+    sum += vec4<f32>(dot(gap, gap), dot(size, size), dot(change, change), dot(goal, goal));
+    z[v] = select(oldZ, next, here);
+    if (HOLD == 0u) { u[v] = select(oldU, dual, here); }
   }
   sums[lane] = sum;
   workgroupBarrier();

@@ -11,14 +11,17 @@
  * WebGPU forbids one buffer as input and output of one dispatch: keep U, Z, targets, scores, kept groups and masks each in a
  * buffer (an arena) of their own.
  */
-import { type GroupLayout, layoutSize } from "../../kernels/project/layout.ts";
-import { type NormInput, planNorms } from "../../kernels/project/norms.ts";
-import { type LongTopK, planTopK, type Role, type Selection, STATE_BYTES } from "../../kernels/project/topk.ts";
-import { planExpand, planPull, planScale, planUpdate } from "../../kernels/project/update.ts";
+import { type GroupLayout, layoutSize, type LayoutWindow, layoutWindows } from "../../kernels/project/layout.ts";
+import { planNorms } from "../../kernels/project/norms.ts";
+import { planPatterns, planTaps } from "../../kernels/project/pattern.ts";
+import { planTopK, type Selection } from "../../kernels/project/topk.ts";
+import { keyWindows, planLongTopK, planRuns } from "../../kernels/project/topk_long.ts";
+import { type Kept, planExpand, planPull, planResidual, planScale, planUpdate } from "../../kernels/project/update.ts";
 import { planWindow } from "../../kernels/project/window.ts";
 import { planWindows } from "../../kernels/optim/plan.ts";
 import { UserError } from "../errors.ts";
 import type { Gpu, GpuBuffer, Slice } from "../gpu/gpu.ts";
+import { launch } from "./ops/launch.ts";
 
 export { type Granularity, type GroupLayout, groupLayout } from "../../kernels/project/layout.ts";
 export type { Selection } from "../../kernels/project/topk.ts";
@@ -43,16 +46,20 @@ export function groupNorms(
 ): void {
   for (const slice of [w, u, frozen]) if (slice) checkBytes("groupNorms", slice, layoutSize(layout));
   checkBytes("groupNorms scores", scores, layout.groups);
-  const inputs: NormInput[] = [];
-  if (u) inputs.push("dual");
-  if (frozen) inputs.push("frozen");
-  const plan = planNorms(layout, { write: accumulate ? "add" : "replace", scale, inputs });
+  const inputs = inputsOf(u, frozen);
   const label = describe(layout);
-  if (!plan.second) return gpu.run(plan.first, [w, u ?? w, frozen ?? w, scores], label);
-  const partials = scratch(gpu, 4 * plan.partials, "norm partials");
-  gpu.run(plan.first, [w, u ?? w, frozen ?? w, partials], label);
-  gpu.run(plan.second, [partials, partials, partials, scores], label);
-  partials.buffer.release();
+  windowsOf(gpu, layout).forEach((window, i) => {
+    const write = accumulate || (layout.gf === 0 && i > 0) ? "add" : "replace";
+    const plan = planNorms(window.layout, { write, scale, inputs });
+    const of = (slice: Slice) => weightsOf(slice, window);
+    const to = groupsOf(scores, window);
+    const operands = [of(w), of(u ?? w), of(frozen ?? w)];
+    if (!plan.second) return gpu.run(plan.first, [...operands, to], label);
+    const partials = scratch(gpu, 4 * plan.partials, "norm partials");
+    gpu.run(plan.first, [...operands, fours(partials)], label);
+    gpu.run(plan.second, [partials, partials, partials, to], label);
+    partials.buffer.release();
+  });
 }
 
 /**
@@ -74,10 +81,40 @@ export function selectTopK(
         `scores, ${mask.byteLength} of mask, ${status.byteLength} of status`,
     );
   }
-  for (const plan of planTopK(selections)) {
-    if (plan.kind === "small") gpu.run(plan.plan, [scores, mask, status], `${plan.plan.grid[0]} selections`);
-    else selectLong(gpu, plan, { scores, mask, status });
+  const { small, long } = planTopK(selections);
+  for (const plan of small) gpu.run(plan, [scores, mask, status], `${plan.grid[0]} selections`);
+  for (const selection of long) {
+    const own = (slice: Slice) => elementsOf(slice, selection.offset, selection.groups);
+    selectLong(gpu, { w: own(scores) }, selection, own(mask), status);
   }
+}
+
+export interface WeightSelection {
+  readonly w: Slice;
+  readonly u?: Slice;
+  /** Element mask of zeros that stay zero: those elements count as 0. */
+  readonly frozen?: Slice;
+  /** How many weights stay. */
+  readonly k: number;
+}
+
+/**
+ * The unstructured selection: mask = 1 for exactly the k largest |w + u|, ties to the lower index, without storing a score.
+ * status[slot] = how many are NaN or infinite.
+ */
+export function selectWeights(
+  gpu: Gpu,
+  { w, u, frozen, k }: WeightSelection,
+  mask: Slice,
+  status: Slice,
+  slot: number,
+): void {
+  const groups = w.byteLength / 4;
+  for (const slice of [u, frozen, mask]) if (slice) checkBytes("selectWeights", slice, groups);
+  if (!(Number.isInteger(k) && k >= 0 && k <= groups)) {
+    throw new RangeError(`selectWeights: cannot keep ${k} of ${groups} weights`);
+  }
+  selectLong(gpu, { w, u, frozen }, { groups, k, slot }, mask, status);
 }
 
 /** @throws UserError that names the selections whose scores were NaN or infinite. `names` are in the order of selections. */
@@ -91,6 +128,67 @@ export function checkStatus(status: Float32Array, names: readonly string[]): voi
   }
 }
 
+/** w, with u and frozen as for `selectWeights`, of 3×3 kernels. */
+export interface PatternInputs {
+  readonly w: Slice;
+  readonly u?: Slice;
+  readonly frozen?: Slice;
+}
+
+/**
+ * The best of `patterns` (bits of taps, bit 3·kh + kw) for each kernel: scores[q] is what it keeps of the kernel's energy,
+ * taps[q] (u32) the pattern itself. Kernels are then chosen by score, and `keepTaps` joins both.
+ */
+export function patternScores(
+  gpu: Gpu,
+  { w, u, frozen }: PatternInputs,
+  patterns: readonly number[],
+  scores: Slice,
+  taps: Slice,
+): void {
+  const kernels = scores.byteLength / 4;
+  for (const slice of [w, u, frozen]) if (slice) checkBytes("patternScores", slice, 9 * kernels);
+  checkBytes("patternScores taps", taps, kernels);
+  const layout: GroupLayout = { F: kernels, C: 1, KK: 9, gf: 1, gc: 0, gk: 0, groups: kernels };
+  for (const window of windowsOf(gpu, layout)) {
+    const plan = planPatterns(window.layout.F, patterns, inputsOf(u, frozen));
+    const of = (slice: Slice) => weightsOf(slice, window);
+    gpu.run(plan, [of(w), of(u ?? w), of(frozen ?? w), groupsOf(scores, window), groupsOf(taps, window)]);
+  }
+}
+
+/** keep[q] ← taps[q], as a number, where the kernel stays: what `ProjectUpdate.kept` and `expandMask` call "taps". */
+export function keepTaps(gpu: Gpu, taps: Slice, keep: Slice): void {
+  checkBytes("keepTaps", taps, keep.byteLength / 4);
+  gpu.run(planTaps(keep.byteLength / 4), [taps, keep]);
+}
+
+export interface RunSelection extends PatternInputs {
+  /** Weights per row: runs do not go beyond it, its last may be shorter. */
+  readonly length: number;
+  readonly n: number;
+  readonly m: number;
+}
+
+/** N:M: mask = 1 for the n largest |w + u| of each run of m in a row, ties to the lower index; status as `selectWeights`. */
+export function selectRuns(
+  gpu: Gpu,
+  { w, u, frozen, length, n, m }: RunSelection,
+  mask: Slice,
+  status: Slice,
+  slot: number,
+): void {
+  const rows = w.byteLength / 4 / length;
+  for (const slice of [u, frozen, mask]) if (slice) checkBytes("selectRuns", slice, rows * length);
+  const windows = windowsOf(gpu, { F: rows, C: length, KK: 1, gf: length, gc: 1, gk: 0, groups: rows * length });
+  const operands: Record<string, Slice> = { status };
+  for (const [name, slice] of Object.entries({ w, u, frozen, mask })) {
+    if (slice) windows.forEach((window, i) => operands[`${name}${i}`] = weightsOf(slice, window));
+  }
+  const plan = planRuns({ rows: windows.map(({ layout }) => layout.F), length, n, m, slot }, inputsOf(u, frozen));
+  launch(gpu, plan, operands, `${n}:${m} of [${rows},${length}]`);
+}
+
 export interface ProjectUpdate {
   readonly layout: GroupLayout;
   readonly w: Slice;
@@ -98,6 +196,8 @@ export interface ProjectUpdate {
   readonly z: Slice;
   /** f32 per group, 0 = pruned. */
   readonly keep: Slice;
+  /** "taps": keep holds the bits of each kernel's taps (`keepTaps`). Default "groups". */
+  readonly kept?: Kept;
   /** Element mask of zeros that stay zero: there Z and U become 0. */
   readonly frozen?: Slice;
   /** "hold" leaves U: the start, Z = Π(W) with U = 0. Default "update". */
@@ -109,16 +209,26 @@ export interface ProjectUpdate {
 
 /** Z⁺ = keep ∘ (W + U), U⁺ = U + W − Z⁺, and the sums of `decodeResiduals`. */
 export function projectUpdate(gpu: Gpu, update: ProjectUpdate): void {
-  const { layout, w, u, z, keep, frozen, dual = "update", residuals, slot } = update;
+  const { layout, w, u, z, keep, kept, frozen, dual = "update", residuals, slot } = update;
   for (const slice of [w, u, z, frozen]) if (slice) checkBytes("projectUpdate", slice, layoutSize(layout));
   checkBytes("projectUpdate keep", keep, layout.groups);
   if (16 * (slot + 1) > residuals.byteLength) {
     throw new RangeError(`projectUpdate: slot ${slot} of a residual buffer of ${residuals.byteLength / 16}`);
   }
-  const plan = planUpdate(layout, { dual, frozen: frozen ? "mask" : "none", slot });
-  const partials = scratch(gpu, 16 * plan.partials, "residual partials");
-  gpu.run(plan.update, [w, u, z, keep, frozen ?? w, partials], describe(layout));
-  gpu.run(plan.residual, [partials, residuals]);
+  const plans = windowsOf(gpu, layout).map((window) => ({
+    window,
+    plan: planUpdate(window.layout, { dual, frozen: frozen ? "mask" : "none", keep: kept }),
+  }));
+  const all = plans.reduce((sum, { plan }) => sum + plan.partials, 0);
+  const partials = scratch(gpu, 16 * all, "residual partials");
+  let first = 0;
+  for (const { window, plan } of plans) {
+    const of = (slice: Slice) => weightsOf(slice, window);
+    const own = { ...partials, byteOffset: 16 * first, byteLength: 16 * plan.partials };
+    gpu.run(plan.update, [of(w), of(u), of(z), fours(groupsOf(keep, window)), of(frozen ?? w), own], describe(layout));
+    first += plan.partials;
+  }
+  gpu.run(planResidual(all, slot), [partials, residuals]);
   partials.buffer.release();
 }
 
@@ -176,11 +286,15 @@ export function expandMask(
   keep: Slice,
   layout: GroupLayout,
   mask: Slice,
-  { freeze }: { readonly freeze?: Slice } = {},
+  { freeze, kept }: { readonly freeze?: Slice; readonly kept?: Kept } = {},
 ): void {
   for (const slice of [mask, freeze]) if (slice) checkBytes("expandMask", slice, layoutSize(layout));
   checkBytes("expandMask keep", keep, layout.groups);
-  gpu.run(planExpand(layout, freeze ? "freeze" : "ignore"), [keep, freeze ?? keep, mask], describe(layout));
+  for (const window of windowsOf(gpu, layout)) {
+    const plan = planExpand(window.layout, freeze ? "freeze" : "ignore", kept);
+    const own = fours(groupsOf(keep, window));
+    gpu.run(plan, [own, freeze ? weightsOf(freeze, window) : own, weightsOf(mask, window)], describe(layout));
+  }
 }
 
 /** scores[offset + i] += part[i]: a member whose groups are a stretch of its constraint's (what lies outside is dropped). */
@@ -195,14 +309,49 @@ export function takeGroups(gpu: Gpu, keep: Slice, offset: number, part: Slice): 
   gpu.run(planWindow({ to, from, shift: offset, fallback: 1, write: "replace" }), [keep, part], `${to} groups`);
 }
 
-function selectLong(gpu: Gpu, { tiles, steps }: LongTopK, given: Record<"scores" | "mask" | "status", Slice>): void {
-  const state = scratch(gpu, STATE_BYTES, "top-k state");
-  const ties = scratch(gpu, 4 * tiles, "top-k ties");
-  gpu.clear(state);
-  const slices: Record<Role, Slice> = { ...given, state, ties };
-  for (const { plan, bind } of steps) gpu.run(plan, bind.map((role) => slices[role]), `${tiles} tiles`);
-  state.buffer.release();
-  ties.buffer.release();
+function selectLong(
+  gpu: Gpu,
+  keys: { readonly w: Slice; readonly u?: Slice; readonly frozen?: Slice },
+  { groups, k, slot }: { readonly groups: number; readonly k: number; readonly slot: number },
+  mask: Slice,
+  status: Slice,
+): void {
+  const windows = keyWindows(groups, gpu.limits.maxStorageBufferBindingSize);
+  const source = "u" in keys ? inputsOf(keys.u, keys.frozen) : "scores";
+  const operands: Record<string, Slice> = { status };
+  for (const [name, slice] of Object.entries({ ...keys, mask })) {
+    if (slice) windows.forEach(({ first, count }, i) => operands[`${name}${i}`] = elementsOf(slice, first, count));
+  }
+  launch(gpu, planLongTopK({ windows, k, slot }, source), operands, `${k} of ${groups}`);
+}
+
+/** @throws RangeError where the device could not bind it: its offsets are multiples of 256 bytes */
+function elementsOf({ buffer, byteOffset }: Slice, first: number, count: number): Slice {
+  const start = byteOffset + 4 * first;
+  if (start % 256 !== 0) throw new RangeError(`a long selection begins at byte ${start}, not at a multiple of 256`);
+  return { buffer, byteOffset: start, byteLength: 4 * count };
+}
+
+function inputsOf(u: Slice | undefined, frozen: Slice | undefined): ("dual" | "frozen")[] {
+  return [...u ? ["dual" as const] : [], ...frozen ? ["frozen" as const] : []];
+}
+
+/** A tensor above the binding limit goes through in stretches of filters. */
+function windowsOf(gpu: Gpu, layout: GroupLayout): LayoutWindow[] {
+  return layoutWindows(layout, gpu.limits.maxStorageBufferBindingSize);
+}
+
+function weightsOf({ buffer, byteOffset }: Slice, { layout, element }: LayoutWindow): Slice {
+  return fours({ buffer, byteOffset: byteOffset + 4 * element, byteLength: 4 * layoutSize(layout) });
+}
+
+function groupsOf({ buffer, byteOffset }: Slice, { layout, group }: LayoutWindow): Slice {
+  return { buffer, byteOffset: byteOffset + 4 * group, byteLength: 4 * layout.groups };
+}
+
+/** Kernels take arrays of vec4; buffers have room to round up. */
+function fours({ buffer, byteOffset, byteLength }: Slice): Slice {
+  return { buffer, byteOffset, byteLength: Math.ceil(byteLength / 16) * 16 };
 }
 
 /** The recording is in order, so a scratch buffer may go back to the pool as soon as its last use is recorded. */

@@ -1,11 +1,24 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { axes, checkLayout, type GroupLayout, groupLayout, layoutSize } from "../../kernels/project/layout.ts";
+import {
+  axes,
+  blockLayout,
+  checkLayout,
+  type GroupLayout,
+  groupLayout,
+  layoutSize,
+  layoutWindows,
+  punchedLayout,
+  vectorLayout,
+} from "../../kernels/project/layout.ts";
+import { planPatterns, variants as patternVariants } from "../../kernels/project/pattern.ts";
 import { planNorms, variants as normVariants } from "../../kernels/project/norms.ts";
 import { planTopK, variants as topKVariants } from "../../kernels/project/topk.ts";
+import { keyWindows, planLongTopK, planRuns, variants as longVariants } from "../../kernels/project/topk_long.ts";
 import {
   planExpand,
   planPull,
+  planResidual,
   planScale,
   planUpdate,
   variants as updateVariants,
@@ -16,7 +29,15 @@ const test = suite("projection planners");
 
 const shapes = [[1], [7], [20, 1, 5, 5], [16, 3, 3, 3], [512, 512, 3, 3], [500, 800], [4096, 25088], [1, 1_000_003]];
 const kinds = ["filter", "channel", "column", "kernel", "element"] as const;
-const layouts = shapes.flatMap((shape) => kinds.map((kind) => groupLayout(kind, shape)));
+const layouts = [
+  ...shapes.flatMap((shape) => kinds.map((kind) => groupLayout(kind, shape))),
+  ...[[16, 3, 3, 3], [513, 511, 3, 3], [3, 2, 5, 7]].flatMap((shape) => [
+    blockLayout(shape, [4, 4]),
+    punchedLayout(shape, [8, 4]),
+    vectorLayout(shape, "row"),
+    vectorLayout(shape, "column"),
+  ]),
+];
 
 test("group layouts number the groups by row, channel, column and element", () => {
   assert.equal(groupLayout("filter", [4, 3, 2, 2]), { F: 4, C: 3, KK: 4, gf: 1, gc: 0, gk: 0, groups: 4 });
@@ -24,7 +45,38 @@ test("group layouts number the groups by row, channel, column and element", () =
   assert.is(groupLayout("channel", [10, 6]).groups, 6);
   assert.is(groupLayout("kernel", [4, 3, 2, 2]).groups, 12);
   assert.is(groupLayout("element", [5]).groups, 5);
-  for (const layout of layouts) assert.is(layout.groups * axes(layout).length, layoutSize(layout));
+  for (const layout of layouts) {
+    assert.ok(layout.groups * axes(layout).length >= layoutSize(layout));
+    if (!layout.bf && !layout.bc) assert.is(layout.groups * axes(layout).length, layoutSize(layout));
+  }
+  const blocks = { F: 5, C: 18, KK: 1, gf: 5, gc: 1, gk: 0, bf: 4, bc: 4, groups: 10 };
+  assert.equal(blockLayout([5, 2, 3, 3], [4, 4]), blocks);
+  const punched = { F: 5, C: 3, KK: 9, gf: 18, gc: 9, gk: 1, bf: 4, bc: 2, groups: 36 };
+  assert.equal(punchedLayout([5, 3, 3, 3], [4, 2]), punched);
+  assert.is(vectorLayout([4, 3, 5, 2], "row").groups, 60);
+  assert.is(vectorLayout([4, 3, 5, 2], "column").groups, 24);
+});
+
+test("a tensor above the binding limit is cut at whole blocks and aligned offsets", () => {
+  for (const layout of layouts) {
+    const most = 64 * (layout.bf ?? 1) * 4 * layout.C * layout.KK;
+    const windows = layoutWindows(layout, most);
+    assert.is(windows.reduce((sum, w) => sum + w.layout.F, 0), layout.F);
+    let element = 0;
+    for (const w of windows) {
+      assert.is(w.element, element);
+      element += layoutSize(w.layout);
+      assert.ok(4 * layoutSize(w.layout) <= most || windows.length === 1);
+      assert.ok(w.element % 64 === 0 && w.group % 64 === 0);
+      if (layout.gf !== 0) checkLayout(w.layout);
+    }
+    const last = windows[windows.length - 1];
+    assert.is(layout.gf === 0 ? last.layout.groups : last.group + last.layout.groups, layout.groups);
+  }
+  assert.throws(() => layoutWindows(groupLayout("filter", [65, 10]), 2000), /can't be cut/);
+  const windows = keyWindows(100_000_000, 2 ** 27);
+  assert.equal(windows.map(({ first }) => first), [0, 2 ** 25, 2 ** 26]);
+  assert.is(windows[2].first + windows[2].count, 100_000_000);
 });
 
 test("layouts whose groups overlap or leave holes are refused", () => {
@@ -40,8 +92,9 @@ test("layouts whose groups overlap or leave holes are refused", () => {
 test("every grid stays within limits and covers its work", () => {
   for (const layout of layouts) {
     const norms = planNorms(layout, { write: "replace", scale: 1, inputs: ["dual", "frozen"] });
-    const update = planUpdate(layout, { dual: "update", frozen: "none", slot: 3 });
-    const plans = [norms.first, norms.second, update.update, update.residual, planExpand(layout, "freeze")];
+    const update = planUpdate(layout, { dual: "update", frozen: "none" });
+    const residual = planResidual(update.partials, 3);
+    const plans = [norms.first, norms.second, update.update, residual, planExpand(layout, "freeze")];
     for (const plan of [...plans, planPull(layoutSize(layout), "add", 0.5), planScale(layoutSize(layout), 2)]) {
       if (plan) checkPlan(plan);
     }
@@ -63,23 +116,58 @@ test("few long groups are cut into shares, and the shares cover the group", () =
   assert.equal(whole.second!.uniforms.slice(-2), [1, 0x40400000]);
   assert.is(plan(groupLayout("filter", [64, 64, 3, 3])).second, undefined);
   assert.is(plan(groupLayout("element", [64, 64, 3, 3])).first.program.name, "group norms (thread)");
-  assert.is(plan(groupLayout("column", [500, 800])).first.program.name, "group norms (thread)");
-  assert.is(plan(groupLayout("filter", [500, 800])).first.program.name, "group norms (workgroup)");
+  assert.is(plan(groupLayout("column", [500, 801])).first.program.name, "group norms (thread)");
+  assert.is(plan(groupLayout("column", [500, 800])).first.program.name, "group norms (columns)");
+  assert.is(plan(groupLayout("channel", [500, 80, 3, 3])).first.program.name, "group norms (columns)");
+  assert.is(plan(groupLayout("filter", [500, 800])).first.program.name, "group norms (rows)");
+  assert.is(plan(groupLayout("filter", [500, 801])).first.program.name, "group norms (workgroup)");
+  assert.is(plan(blockLayout([500, 800], [32, 32])).first.program.name, "group norms (thread)");
 });
 
-test("short selections share dispatches, 16 to each; long ones are chains", () => {
-  const small = Array.from({ length: 20 }, (_, i) => ({ offset: 64 * i, groups: 1 + i, k: i }));
-  const plans = planTopK([...small.slice(0, 5), { offset: 4096, groups: 10_000_000, k: 77 }, ...small.slice(5)]);
-  assert.equal(plans.map((p) => p.kind), ["small", "small", "long"]);
-  assert.ok(plans[0].kind === "small" && plans[0].plan.grid[0] === 16);
-  assert.equal(plans[0].plan.uniforms.slice(20, 24), [320, 6, 5, 6]);
-  assert.ok(plans[2].kind === "long" && plans[2].steps.length === 11 && plans[2].tiles === 2442);
-  for (const p of plans) for (const { plan } of p.kind === "long" ? p.steps : [p]) checkPlan(plan);
+test("short selections share dispatches, 16 to each; long ones stand apart", () => {
+  const some = Array.from({ length: 20 }, (_, i) => ({ offset: 64 * i, groups: 1 + i, k: i }));
+  const { small, long } = planTopK([
+    ...some.slice(0, 5),
+    { offset: 4096, groups: 10_000_000, k: 77 },
+    ...some.slice(5),
+  ]);
+  assert.equal(small.map(({ grid }) => grid[0]), [16, 4]);
+  assert.equal(small[0].uniforms.slice(20, 24), [320, 6, 5, 6]);
+  assert.equal(long, [{ offset: 4096, groups: 10_000_000, k: 77, slot: 5 }]);
+  small.forEach(checkPlan);
   for (const k of [-1, 5, 1.5]) assert.throws(() => planTopK([{ offset: 0, groups: 4, k }]), /cannot keep/);
 });
 
+test("long selections bind what they were given, within limits, also in windows", () => {
+  for (const [count, most] of [[4097, 2 ** 27], [10_000_000, 2 ** 27], [10_000_000, 2 ** 24], [2 ** 28, 2 ** 27]]) {
+    const windows = keyWindows(count, most);
+    for (const source of ["scores", ["dual", "frozen"]] as const) {
+      const { steps, scratch } = planLongTopK({ windows, k: Math.floor(count / 3), slot: 2 }, source);
+      const known = new Set([...Object.keys(scratch), "status", ...windows.flatMap((_, i) => [`w${i}`, `mask${i}`])]);
+      if (source !== "scores") windows.forEach((_, i) => known.add(`u${i}`).add(`frozen${i}`));
+      for (const { plan, bindings } of steps) {
+        checkPlan(plan);
+        assert.ok(bindings.every((name) => known.has(name)) && bindings.length === plan.program.access.length);
+      }
+      assert.ok(Object.values(scratch).every((bytes) => bytes <= 2 ** 27 || count > 2 ** 27), `${count}`);
+    }
+  }
+  const programs = (rows: number, length: number, m: number) =>
+    planRuns({ rows: [rows], length, n: 1, m, slot: 0 }, []).steps.map(({ plan }) => (checkPlan(plan), plan.program));
+  assert.is(programs(100_000, 1000, 4)[1].constants!.FOURS, 1);
+  assert.is(programs(5, 27, 4)[1].constants!.FOURS, 0);
+  assert.throws(() => planRuns({ rows: [1], length: 8, n: 5, m: 4, slot: 0 }, []), /cannot keep 5 of each 4/);
+});
+
+test("a pattern library is of 1 to 56 sets of taps", () => {
+  checkPlan(planPatterns(10_000_000, Array.from({ length: 56 }, (_, i) => i + 1), ["dual"]));
+  for (const library of [[], [0], [512], Array.from({ length: 57 }, () => 1)]) {
+    assert.throws(() => planPatterns(9, library, []), /expected 1 to 56 sets/);
+  }
+});
+
 test("variants are distinct and bind at most 8 buffers", () => {
-  const all = [...normVariants(), ...topKVariants(), ...updateVariants()];
+  const all = [...normVariants(), ...topKVariants(), ...longVariants(), ...patternVariants(), ...updateVariants()];
   assert.is(new Set(all.map((v) => v.source + JSON.stringify(v.constants))).size, all.length);
   assert.ok(all.every((v) => v.access.length <= 8));
 });

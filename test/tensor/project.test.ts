@@ -13,6 +13,7 @@ import {
   pullTarget,
   rescaleDual,
   selectTopK,
+  selectWeights,
 } from "../../src/tensor/project.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
@@ -124,7 +125,8 @@ test("many selections in one buffer, short and long, do not disturb each other",
   using status = Tensor.empty(gpu, [lengths.length]);
   const dispatches = gpu.stats().dispatches;
   selectTopK(gpu, t, selections, mask, status);
-  assert.is(gpu.stats().dispatches - dispatches, 2 + 2 * 11);
+  // Two for the short ones, and a chain for each long one.
+  assert.is(gpu.stats().dispatches - dispatches, 2 + 2 * 14);
   const got = await mask.read();
   const expected = new Float32Array(end).fill(9);
   for (const { offset, groups, k } of selections) {
@@ -133,6 +135,57 @@ test("many selections in one buffer, short and long, do not disturb each other",
   assert.equal(got, expected);
   assert.equal([...await status.read()], lengths.map((_, i) => Number(i === 2 || i === 19)));
   assert.throws(() => selectTopK(gpu, t, [{ offset: end - 1, groups: 2, k: 1 }], mask, status), /do not fit/);
+});
+
+test("hundreds of thousands of scores: sampled, bracketed, sifted, and still exact", async () => {
+  const gpu = await testGpu();
+  for (const groups of [262_144, 300_007]) {
+    const cases: [string, Float32Array][] = [
+      ["bell", bell(groups)],
+      ["integers", uniform(groups, 32).map((v) => Math.floor(9 * v))],
+      ["one of two", uniform(groups, 33).map((v) => Number(v > 0.3))],
+      // A few threads meet all that is near the threshold, more than they can keep: all keys are counted instead.
+      [
+        "crowded",
+        Float32Array.from({ length: groups }, (_, i) => (i >> 2) % 1280 < 40 ? 1e6 + i : i % 5 === 0 ? 1e8 : i),
+      ],
+    ];
+    for (const [what, scores] of groups > 262_144 ? cases : cases.slice(0, 2)) {
+      const ks = [1, 999, Math.floor(groups / 5), groups - 1];
+      const masks = await selectAll(gpu, scores, ks);
+      const order = Uint32Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a] || a - b);
+      ks.forEach((k, i) => {
+        const expected = new Float32Array(groups);
+        for (const e of order.subarray(0, k)) expected[e] = 1;
+        assert.ok(masks[i].every((kept, e) => kept === expected[e]), `${what}, ${k} of ${groups}`);
+      });
+    }
+  }
+});
+
+test("a selection of single weights ranks |w + u| without scores, frozen zeros last", async () => {
+  const gpu = await testGpu();
+  for (const groups of [5, 4097, 270_001]) {
+    const w = integers([groups], 30, 1), u = integers([groups], 30, 2), frozen = integers([groups], 1, 3).map(Math.abs);
+    using tw = Tensor.from(gpu, w, [groups]);
+    using tu = Tensor.from(gpu, u, [groups]);
+    using tf = Tensor.from(gpu, frozen, [groups]);
+    using mask = Tensor.empty(gpu, [groups]);
+    using status = Tensor.from(gpu, new Float32Array([7, 7, 7]), [3]);
+    const k = Math.floor(groups / 3);
+    for (const inputs of [{}, { u: tu }, { frozen: tf }, { u: tu, frozen: tf }]) {
+      selectWeights(gpu, { w: tw, ...inputs, k }, mask, status, 1);
+      const size = w.map((x, i) => "frozen" in inputs && !frozen[i] ? 0 : Math.abs(x + ("u" in inputs ? u[i] : 0)));
+      const order = Uint32Array.from(size.keys()).sort((a, b) => size[b] - size[a] || a - b);
+      const expected = new Float32Array(groups);
+      for (const e of order.subarray(0, k)) expected[e] = 1;
+      assert.ok((await mask.read()).every((kept, e) => kept === expected[e]), `${Object.keys(inputs)}, ${groups}`);
+      assert.equal([...await status.read()], [7, 0, 7]);
+    }
+    gpu.write(tw, new Float32Array([NaN, -Infinity]));
+    selectWeights(gpu, { w: tw, k }, mask, status, 2);
+    assert.equal([...await status.read()], [7, 0, 2]);
+  }
 });
 
 for (const kind of kinds) {
@@ -343,6 +396,11 @@ function hostNorms(layout: GroupLayout, v: Float32Array): number[] {
 
 function maskGroups(layout: GroupLayout, v: Float32Array, keep: Float32Array): Float32Array {
   return v.map((x, e) => keep[groupIndex(layout, e)] ? x : 0);
+}
+
+function bell(length: number): Float32Array {
+  const [a, b] = [uniform(length, 41), uniform(length, 42)];
+  return a.map((v, i) => v + b[i]);
 }
 
 function uniform(length: number, seed: number): Float32Array {

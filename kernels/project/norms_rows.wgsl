@@ -1,0 +1,60 @@
+// scores[r·splits + s] (+)= scale · Σ v_e² over the s-th share of row r,   v = w (+ u), 0 where frozen = 0
+// Filters whose rows are whole fours: one workgroup per share, a fixed tree at its end. With splits > 1 the shares are partial
+// sums, which norms_thread.wgsl adds up.
+// Grid: 64 threads per workgroup; share index = x + y·row. An input that a variant doesn't use may hold any buffer.
+
+const DUAL: u32 = 0u;
+const FROZEN: u32 = 0u;
+
+struct Params {
+  row: u32,        // workgroups per grid row
+  count: u32,      // rows · splits
+  splits: u32,
+  share: u32,      // fours per share
+  fours: u32,      // per row
+  accumulate: u32, // 1: add to the scores
+  scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> u: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> frozen: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> scores: array<f32>;
+
+var<workgroup> sums: array<f32, 64>;
+
+fn squares(v: u32) -> vec4<f32> {
+  var x = w[v];
+  if (DUAL == 1u) { x += u[v]; }
+  if (FROZEN == 1u) { x = select(x, vec4<f32>(0.0), frozen[v] == vec4<f32>(0.0)); }
+  return x * x;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let t = group.x + group.y * p.row;
+  var sum = vec4<f32>(0.0);
+  if (t < p.count) {
+    let first = (t / p.splits) * p.fours;
+    let part = t % p.splits;
+    let end = first + min(p.fours, (part + 1u) * p.share);
+    var v = first + part * p.share + lane;
+    for (; v + 192u < end; v += 256u) {
+      sum += squares(v);
+      sum += squares(v + 64u);
+      sum += squares(v + 128u);
+      sum += squares(v + 192u);
+    }
+    for (; v < end; v += 64u) { sum += squares(v); }
+  }
+  sums[lane] = sum.x + sum.y + sum.z + sum.w;
+  workgroupBarrier();
+  for (var half = 32u; half > 0u; half >>= 1u) {
+    if (lane < half) { sums[lane] += sums[lane + half]; }
+    workgroupBarrier();
+  }
+  if (lane == 0u && t < p.count) {
+    scores[t] = select(0.0, scores[t], p.accumulate == 1u) + p.scale * sums[0];
+  }
+}

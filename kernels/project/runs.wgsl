@@ -1,0 +1,61 @@
+// N:M: of each run of m weights of a row, mask = 1 for the n largest |v|, ties to the lower index, else 0. A row's last run is
+// shorter where m doesn't divide it. Counts weights that are NaN or infinite. With FOURS = 1 m is 4 and rows are whole fours.
+// Follows keys.wgsl. Grid: 256 threads, one per run; t = x + y·row.
+
+const FOURS: u32 = 0u;
+
+struct Params {
+  row: u32,    // threads per grid row
+  count: u32,  // runs
+  length: u32, // weights per row
+  across: u32, // runs per row
+  n: u32,
+  m: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(5) var<storage, read_write> mask: array<vec4<f32>>;
+
+var<workgroup> bad: atomic<u32>;
+
+fn one(b: vec4<bool>) -> vec4<u32> {
+  return select(vec4<u32>(0u), vec4<u32>(1u), b);
+}
+
+fn keyAt(e: u32) -> u32 {
+  let four = keys(e / 4u);
+  return four[e % 4u];
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let t = id.x + id.y * p.row;
+  var wrong = 0u;
+  if (t < p.count && FOURS == 1u) {
+    let key = keys(t);
+    // How many of the others rank before each.
+    let rank = one(key.yxxx >= key) * vec4<u32>(0u, 1u, 1u, 1u) + one(key.yxxx > key) * vec4<u32>(1u, 0u, 0u, 0u) +
+      one(key.zzyy >= key) * vec4<u32>(0u, 0u, 1u, 1u) + one(key.zzyy > key) * vec4<u32>(1u, 1u, 0u, 0u) +
+      one(key.wwwz >= key) * vec4<u32>(0u, 0u, 0u, 1u) + one(key.wwwz > key) * vec4<u32>(1u, 1u, 1u, 0u);
+    mask[t] = select(vec4<f32>(0.0), vec4<f32>(1.0), rank < vec4<u32>(p.n));
+    wrong = total(notFinite(key));
+  }
+  if (t < p.count && FOURS == 0u) {
+    let first = (t / p.across) * p.length;
+    let begin = first + (t % p.across) * p.m;
+    let end = min(first + p.length, begin + p.m);
+    for (var e = begin; e < end; e++) {
+      let key = keyAt(e);
+      var rank = 0u;
+      for (var other = begin; other < end; other++) {
+        let theirs = keyAt(other);
+        rank += u32(theirs > key || (theirs == key && other < e));
+      }
+      mask[e / 4u][e % 4u] = f32(rank < p.n);
+      wrong += u32(key >= 0x7f800000u);
+    }
+  }
+  if (wrong > 0u) { atomicAdd(&bad, wrong); }
+  workgroupBarrier();
+  if (lane == 0u && atomicLoad(&bad) > 0u) { atomicAdd(&state.bad, atomicLoad(&bad)); }
+}
