@@ -3,22 +3,16 @@
  * layers' kernels, weights packed once, every buffer allocated once and reused as soon as its last reader is done.
  */
 import type { Gpu, GpuBuffer } from "../gpu/gpu.ts";
-import {
-  columnConvShape,
-  convForward,
-  convOutputShape,
-  convScratch,
-  convShape,
-  prepareConv,
-} from "../tensor/ops/conv.ts";
-import { linearForward, linearScratch } from "../tensor/ops/gemm.ts";
+import { columnConvShape, convOutputShape, convShape } from "../tensor/ops/conv.ts";
+import { launch, tuningFor } from "../tensor/ops/launch.ts";
 import { Tape } from "../tensor/tape.ts";
 import { type Dtype, elements, Tensor } from "../tensor/tensor.ts";
 import { columnConvOptions, convOptions, OPS } from "./execute.ts";
 import { foldForInference } from "./fold.ts";
 import { fuse, type FusedStep } from "./fuse.ts";
 import { concrete, inferShapes } from "./infer.ts";
-import type { Model } from "./types.ts";
+import { type LayerShape, planLayer } from "./layer.ts";
+import type { HostTensor, Model } from "./types.ts";
 
 export interface InferencePlan {
   readonly batch: number;
@@ -32,6 +26,11 @@ export interface InferencePlan {
 }
 
 type Values = Map<string, Tensor>;
+interface Weights {
+  host(name: string): HostTensor;
+  tensor(name: string): Tensor;
+}
+
 /** Records one step: reads and sets `values`, takes its output from the tape. */
 type Launch = (values: Values, tape: Tape) => void;
 
@@ -50,8 +49,7 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
   const { graph, params } = foldForInference(model).model;
   const shapes = inferShapes(graph);
   const steps = fuse(graph);
-  const weights: Values = new Map();
-  for (const [name, { shape, data }] of params) weights.set(name, memory.keep(Tensor.from(gpu, data, shape)));
+  const weights = upload();
   const [{ name: inputName, shape }] = graph.inputs;
   const inputShape = concrete(shape, batch);
   const launches = steps.map((step) => {
@@ -60,6 +58,22 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
   });
 
   const { allocated, output } = assignBuffers();
+
+  /** A weight goes to the device when the first kernel asks for it: packed sparse ones never do. */
+  function upload(): Weights {
+    const uploaded: Values = new Map();
+    return {
+      host: (name) => params.get(name)!,
+      tensor(name) {
+        let tensor = uploaded.get(name);
+        if (!tensor) {
+          const { data, shape } = params.get(name)!;
+          uploaded.set(name, tensor = memory.keep(Tensor.from(gpu, data, shape)));
+        }
+        return tensor;
+      },
+    };
+  }
 
   /** One dry run decides which buffer each step writes; later runs replay the same choice. */
   function assignBuffers(): { allocated: Tensor[][]; output: Tensor } {
@@ -121,52 +135,85 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
 }
 
 /** How to record one step: layers through their fused kernels, everything else as the interpreter does it. */
-function launcher(gpu: Gpu, step: FusedStep, inputs: number[][], weights: Values, memory: Memory): Launch {
-  const { node, residual, activation, output } = step;
-  const value = (values: Values, name: string) => values.get(name) ?? weights.get(name)!;
-  const operands = (values: Values) => ({
-    x: value(values, node.inputs[0]),
-    w: weights.get(node.inputs[1])!,
-    bias: node.inputs[2] === undefined ? undefined : weights.get(node.inputs[2])!,
-    residual: residual === undefined ? undefined : value(values, residual),
-  });
-  if (node.op === "Gemm") {
-    const [[m, k], [n]] = inputs;
-    const scratchBytes = linearScratch(gpu, { m, n, k });
+function launcher(gpu: Gpu, step: FusedStep, inputs: number[][], weights: Weights, memory: Memory): Launch {
+  const { node, residual, output } = step;
+  const value = (values: Values, name: string) => values.get(name) ?? weights.tensor(name);
+  const layer = layerShape(step, inputs);
+  if (!layer) {
     return (values, tape) => {
-      const given = operands(values);
-      const y = tape.empty([...given.x.shape.slice(0, -1), given.w.shape[0]]);
-      linearForward(gpu, { ...given, y }, activation, scratchOf(tape, scratchBytes));
-      values.set(output, y);
+      const given = node.inputs.map((name) => value(values, name));
+      values.set(output, OPS[node.op]({ tape }, node, given));
     };
   }
-  if (node.op === "Conv" || node.op === "ColumnConv") {
-    const [x, w] = inputs.map((shape) => ({ shape }));
-    const shape = node.op === "Conv"
-      ? convShape(x, w, convOptions(node))
-      : columnConvShape(x, w, columnConvOptions(node));
-    const { packed: packedBytes, ...scratchBytes } = convScratch(gpu, shape);
-    const packed: { packed?: Tensor } = {};
-    if (packedBytes !== undefined) {
-      packed.packed = memory.keep(Tensor.empty(gpu, [Math.ceil(packedBytes / 4)]));
-      prepareConv(gpu, shape, weights.get(node.inputs[1])!, packed.packed);
-    }
-    const size = convOutputShape(shape, x.shape.length);
-    return (values, tape) => {
-      const y = tape.empty(size);
-      convForward(gpu, shape, { ...operands(values), y }, activation, { ...packed, ...scratchOf(tape, scratchBytes) });
-      values.set(output, y);
-    };
-  }
-  return (values, tape) => {
-    const given = node.inputs.map((name) => value(values, name));
-    values.set(output, OPS[node.op]({ tape }, node, given));
+  const [x, w, bias] = node.inputs;
+  const plan = planLayer(layer, weights.host(w), tuningFor(gpu));
+  const label = `${node.name} [${inputs[1]}]`;
+  const fixed = {
+    ...tables(),
+    ...weightOperands(),
+    ...(bias === undefined ? {} : { bias: weights.tensor(bias) }),
   };
+  const prepared = prepare();
+  const scratch = Object.entries(plan.scratch).filter(([name]) => !(name in prepared));
+  const size = layer.kind === "conv"
+    ? convOutputShape(layer.conv, inputs[0].length)
+    : [...inputs[0].slice(0, -1), layer.n];
+  return (values, tape) => {
+    const y = tape.empty(size);
+    const given = value(values, x);
+    const operands: Record<string, Tensor> = { ...fixed, ...prepared, x: given, a: given, y };
+    // Scratch that no step but this one needs: other steps use its storage again.
+    for (const [name, bytes] of scratch) operands[name] = tape.empty([Math.ceil(bytes / 4)]);
+    if (residual !== undefined) operands.residual = value(values, residual);
+    launch(gpu, plan, operands, label);
+    values.set(output, y);
+  };
+
+  function tables(): Record<string, Tensor> {
+    const entries = Object.entries(plan.tables).filter(([name]) => name !== "w" && name !== "b");
+    return Object.fromEntries(
+      entries.map(([name, table]) => [name, memory.keep(Tensor.from(gpu, table, [table.length]))]),
+    );
+  }
+
+  /** The weight by its names in convolutions and products, unless only packed ones are read. */
+  function weightOperands(): Record<string, Tensor> {
+    const names = [...plan.prepare ?? [], ...plan.steps].flatMap(({ bindings }) => bindings);
+    return Object.fromEntries(
+      ["w", "b"].filter((name) => names.includes(name)).map((name) => [name, weights.tensor(w)]),
+    );
+  }
+
+  /** Runs what depends on the weights only, into buffers that the plan keeps. */
+  function prepare(): Record<string, Tensor> {
+    const made: Record<string, Tensor> = {};
+    for (const { plan: { program }, bindings } of plan.prepare ?? []) {
+      for (const [i, name] of bindings.entries()) {
+        if (program.access[i] === "read" || name in made) continue;
+        made[name] = memory.keep(Tensor.empty(gpu, [Math.ceil(plan.scratch[name] / 4)]));
+      }
+    }
+    if (plan.prepare) launch(gpu, plan, { ...fixed, ...made }, label, plan.prepare);
+    return made;
+  }
 }
 
-/** Scratch that no step but this one needs: other steps use its storage again. */
-function scratchOf(tape: Tape, bytes: Readonly<Record<string, number>>): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(bytes).map(([name, size]) => [name, tape.empty([Math.ceil(size / 4)])]));
+/** The step as a layer with its epilogue; undefined for anything else. */
+function layerShape({ node, residual, activation }: FusedStep, [x, w, bias]: number[][]): LayerShape | undefined {
+  const epilogue = {
+    bias: bias ? "add" : "none",
+    residual: residual === undefined ? "none" : "add",
+    activation,
+  } as const;
+  if (node.op === "Gemm") {
+    const [n, k] = w;
+    return { kind: "linear", m: elements(x) / k, n, k, epilogue };
+  }
+  const shapes = [{ shape: x }, { shape: w }] as const;
+  if (node.op === "Conv") return { kind: "conv", conv: convShape(...shapes, convOptions(node)), epilogue };
+  if (node.op === "ColumnConv") {
+    return { kind: "conv", conv: columnConvShape(...shapes, columnConvOptions(node)), epilogue };
+  }
 }
 
 /** The plan's own buffers: kept apart from the pool, since their contents must survive from step to step of a run. */

@@ -64,7 +64,9 @@ async function tuneOne(gpu: Gpu, request: Request): Promise<Tuned> {
       contestant.record();
       const outputs = await bench.outputs();
       const apart = expected && difference(expected, outputs);
-      if (apart !== undefined && !(apart <= SAME)) throw new Error(`its numbers differ: NMSE ${apart.toExponential(1)}`);
+      if (apart !== undefined && !(apart <= SAME)) {
+        throw new Error(`its numbers differ: NMSE ${apart.toExponential(1)}`);
+      }
       expected ??= outputs;
       able.push(contestant);
     } catch (error) {
@@ -117,7 +119,15 @@ function workbench(gpu: Gpu, { shapeClass, operands }: Request): Workbench {
       const scratch = Object.fromEntries(
         Object.entries(plan.scratch).map(([name, bytes]) => [name, slice(bytes, `tune ${candidate.name} ${name}`)]),
       );
-      const all = { ...given, ...scratch };
+      // Tables of its own rather than kept ones: a tuned net would fill the device with what lost.
+      const tables = Object.fromEntries(
+        Object.entries(plan.tables).map(([name, table]) => {
+          const kept = slice(table.byteLength, `tune ${candidate.name} ${name}`);
+          gpu.write(kept, table);
+          return [name, kept];
+        }),
+      );
+      const all = { ...given, ...tables, ...scratch };
       if (plan.prepare) launch(gpu, plan, all, shapeClass, plan.prepare);
       const outputs = outputsOf(plan).filter((name) => name in given).map((name) => given[name]);
       return {
@@ -143,7 +153,9 @@ function workbench(gpu: Gpu, { shapeClass, operands }: Request): Workbench {
 
 /** Names of the buffers that a launch writes. */
 function outputsOf({ steps }: Launch): string[] {
-  const names = steps.flatMap(({ plan, bindings }) => bindings.filter((_, i) => plan.program.access[i] === "read_write"));
+  const names = steps.flatMap(({ plan, bindings }) =>
+    bindings.filter((_, i) => plan.program.access[i] === "read_write")
+  );
   return [...new Set(names)];
 }
 

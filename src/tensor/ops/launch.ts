@@ -48,11 +48,11 @@ export function collectRequests(gpu: Gpu, work: () => void): Request[] {
     const choice = choices.get(plan);
     if (!choice) return;
     const { shapeClass, candidates } = choice;
-    const sizes = { ...found.get(shapeClass)?.operands };
+    const sizes: Record<string, number> = {};
     for (const [name, slice] of Object.entries(operands)) {
-      if (slice && !(name in plan.scratch)) sizes[name] = slice.byteLength;
+      if (slice && !(name in plan.scratch) && !(name in plan.tables)) sizes[name] = slice.byteLength;
     }
-    found.set(shapeClass, { shapeClass, candidates, operands: sizes });
+    found.set(shapeClass, { shapeClass, candidates, operands: { ...found.get(shapeClass)?.operands, ...sizes } });
   });
   try {
     work();
@@ -88,7 +88,11 @@ export function setTuning(gpu: Gpu, tuning: Tuning): void {
 }
 
 function runStep(gpu: Gpu, step: Step, find: (name: string) => Slice, label: string): void {
-  gpu.run(step.plan, step.bindings.map((name) => inFours(find(name))), label);
+  const slices = step.bindings.map((name, i) => {
+    const whole = find(name), window = step.windows?.[i];
+    return inFours(window ? { ...window, buffer: whole.buffer, byteOffset: whole.byteOffset + window.byteOffset } : whole);
+  });
+  gpu.run(step.plan, slices, label);
 }
 
 /** Kernels bind arrays of vec4: buffers are multiples of 256 bytes and offsets too, so there is room to round up. */

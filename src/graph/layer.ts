@@ -1,0 +1,86 @@
+/**
+ * The kernels of one fused layer: dense by default; a sparse format's where the tuner measured it to be faster, on this
+ * device, for these very zeros. No measurement, no sparse kernel.
+ */
+import { planConvForward } from "../../kernels/conv/forward.ts";
+import type { ConvShape } from "../../kernels/conv/shape.ts";
+import { planGemm } from "../../kernels/gemm/plan.ts";
+import type { Epilogue, Launch } from "../../kernels/launch.ts";
+import { FORMATS, type PackedWeight, type SparseFormat } from "../../kernels/sparse/format.ts";
+import { type Candidate, choose, type Tuning } from "../../kernels/tuning.ts";
+import type { HostTensor } from "./types.ts";
+
+/** A layer and what is fused into it. */
+export type LayerShape =
+  & { readonly epilogue: Epilogue }
+  & (
+    | { readonly kind: "conv"; readonly conv: ConvShape }
+    | { readonly kind: "linear"; readonly m: number; readonly n: number; readonly k: number }
+  );
+
+/** Fewer zeros than this are no structure worth looking for. */
+const LEAST_ZEROS = 0.1;
+const DENSE = "dense";
+
+/**
+ * The launch of a layer with this weight. Operands: "x" and "w" (a dense linear layer calls them "a" and "b"), "y" and, as
+ * the epilogue says, "bias" and "residual".
+ */
+export function planLayer(layer: LayerShape, weight: HostTensor, tuning: Tuning): Launch {
+  const dense = () => planDense(layer, tuning);
+  const zeros = weight.data.reduce((count, value) => count + (value === 0 ? 1 : 0), 0);
+  if (zeros < LEAST_ZEROS * weight.data.length) return dense();
+  const shapeClass = sparseClass(layer, weight.data);
+  const measured = tuning.winners?.[shapeClass] ?? DENSE;
+  // Packing every format costs time: only to measure them, or to run the one that won.
+  if (measured === DENSE && !tuning.onChoice) return dense();
+  // All ways with their numbers at hand, so that a measurement may compare what they compute.
+  const denseWay = { name: DENSE, cost: 0, build: () => withNumbers(dense(), weight.data, "w", "b") };
+  return choose(shapeClass, [denseWay, ...sparseCandidates(layer, weight, tuning)], tuning).build();
+}
+
+function planDense(layer: LayerShape, tuning: Tuning): Launch {
+  if (layer.kind === "conv") return planConvForward(layer.conv, layer.epilogue, tuning);
+  const { m, n, k, epilogue } = layer;
+  return planGemm({ m, n, k, a: "k", b: "k", ...epilogue }, tuning);
+}
+
+/** Every way of every format that finds its structure in the weight. Unmeasured, none is ever the cheapest. */
+function sparseCandidates(layer: LayerShape, weight: HostTensor, tuning: Tuning): Candidate[] {
+  return FORMATS.flatMap((format) => {
+    const packed = format.pack(weight.data, weight.shape);
+    if (!packed) return [];
+    return waysOf(format, layer, packed, tuning).map(({ name, build }) => ({
+      name: `${format.name} ${name}`,
+      cost: Infinity,
+      build: () => withNumbers(build(), packed.values, "values"),
+    }));
+  });
+}
+
+function waysOf(format: SparseFormat, layer: LayerShape, packed: PackedWeight, tuning: Tuning): Candidate[] {
+  if (layer.kind === "conv") return format.conv(layer.conv, packed, layer.epilogue, tuning);
+  const { m, n, k, epilogue } = layer;
+  return format.gemm({ m, n, k, ...epilogue }, packed, tuning);
+}
+
+/** `numbers` as a table of the launch, under each of these names that it binds. */
+function withNumbers(launch: Launch, numbers: Float32Array<ArrayBuffer>, ...names: string[]): Launch {
+  const steps = [...launch.prepare ?? [], ...launch.steps];
+  const bound = names.filter((name) => steps.some(({ bindings }) => bindings.includes(name)));
+  const words = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length);
+  return { ...launch, tables: { ...launch.tables, ...Object.fromEntries(bound.map((name) => [name, words])) } };
+}
+
+/** Shape and zeros: where the zeros lie decides what a sparse kernel costs. */
+function sparseClass(layer: LayerShape, weight: Float32Array): string {
+  const sizes = layer.kind === "conv" ? Object.values(layer.conv).flat() : [layer.m, layer.n, layer.k];
+  return `sparse ${layer.kind} ${sizes.join(" ")} zeros ${zerosHash(weight)}`;
+}
+
+/** FNV-1a over which elements are zero, 32 bits as hex. */
+function zerosHash(weight: Float32Array): string {
+  let state = 0x811c9dc5;
+  for (const value of weight) state = Math.imul(state ^ (value === 0 ? 1 : 2), 0x01000193);
+  return (state >>> 0).toString(16).padStart(8, "0");
+}
