@@ -1,9 +1,11 @@
 /**
  * `deno task bench [suite …] [options]`: runs suites one after another (default: all), each in a process of its own with
- * the configuration it needs. Exits with 2 for wrong usage, with 1 if a suite failed.
+ * the configuration it needs, and then draws bench/results/index.html. Exits with 2 for wrong usage, with 1 if a suite
+ * failed.
  */
 import { parseArgs } from "node:util";
-import { SUITES } from "./suites/registry.ts";
+import { OPTIONS } from "./options.ts";
+import { type Suite, SUITES } from "./suites/registry.ts";
 
 const usage = `Usage: deno task bench [suite …] [options]
 
@@ -11,12 +13,18 @@ Suites (default: all)
 ${SUITES.map(({ name, about }) => `  ${name.padEnd(12)}  ${about}`).join("\n")}
 
 Options
-  --rounds <n>  measured rounds, every contestant once in each
-  --steps <n>   steps per sample
-  --seed <n>    of data and weights (default 1)
-  --help        this text
+  --rounds <n>    samples of every contestant
+  --steps <n>     train-step: steps per sample
+  --seed <n>      of data, weights and masks (default 1)
+  --batch <n,…>   inference, headline: only these batch sizes
+  --browser       run the suites in headless Chromium: ${
+  SUITES.filter(({ browser }) => browser === "can").map(({ name }) => name).join(", ")
+}
+  --no-tune       take the planners' own choices instead of measuring the candidates first
+  --help          this text
 
-Every suite prints a table and writes bench/results/<suite>-<time>.json. docs/benchmarks.md explains how to read them.`;
+Every suite prints tables and writes bench/results/<suite>-<time>.json; bench/results/index.html shows the latest of
+each. docs/benchmarks.md explains how to read them.`;
 
 Deno.exit(await main(Deno.args));
 
@@ -33,32 +41,31 @@ async function main(args: string[]): Promise<number> {
     return 0;
   }
   let failed = 0;
-  for (const { file, config } of parsed.suites) {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        ...(config ? ["--config", `${import.meta.dirname}/${config}`] : []),
-        `${import.meta.dirname}/${file}`,
-        ...parsed.forwarded,
-      ],
-    }).spawn();
-    if (!(await child.status).success) failed = 1;
+  for (const { name, file, args = [], config } of parsed.suites) {
+    if (parsed.suites.length > 1) console.log(`\n=== ${name} ===\n`);
+    if (!await run(config, file, [...args, ...parsed.forwarded])) {
+      console.error(`bench: suite "${name}" failed`);
+      failed = 1;
+    }
   }
+  if (!await run("deno.json", "page.ts", [])) failed = 1;
   return failed;
 }
 
+async function run(config: string, file: string, args: readonly string[]): Promise<boolean> {
+  const here = import.meta.dirname!;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--config", `${here}/${config}`, `${here}/${file}`, ...args],
+  }).spawn();
+  return (await child.status).success;
+}
+
 /** @throws with one line to print, for anything that isn't understood */
-function parse(args: string[]) {
+function parse(args: string[]): { help: boolean; suites: readonly Suite[]; forwarded: string[] } {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: {
-      help: { type: "boolean", short: "h" },
-      rounds: { type: "string" },
-      steps: { type: "string" },
-      seed: { type: "string" },
-    },
+    options: { ...OPTIONS, help: { type: "boolean", short: "h" } },
   });
   const unknown = positionals.find((name) => !SUITES.some((suite) => suite.name === name));
   if (unknown !== undefined) {
@@ -73,6 +80,21 @@ function parse(args: string[]) {
     }
     forwarded.push(`--${name}=${text}`);
   }
-  const suites = positionals.length > 0 ? SUITES.filter(({ name }) => positionals.includes(name)) : SUITES;
-  return { help: values.help ?? false, suites, forwarded };
+  if (values.batch !== undefined) {
+    if (!/^[1-9]\d{0,4}(,[1-9]\d{0,4})*$/.test(values.batch)) {
+      throw new Error(`--batch: found "${values.batch}", expected whole numbers above 0 with commas between them`);
+    }
+    forwarded.push(`--batch=${values.batch}`);
+  }
+  if (values["no-tune"]) forwarded.push("--no-tune");
+  if (values.browser) forwarded.push("--browser");
+  return { help: values.help ?? false, suites: chosen(positionals, values.browser ? "browser" : "here"), forwarded };
+}
+
+/** All suites, or those named; in the browser all that can run there. */
+function chosen(names: readonly string[], where: "here" | "browser"): readonly Suite[] {
+  const able = where === "here" ? SUITES : SUITES.filter(({ browser }) => browser === "can");
+  const unable = names.find((name) => !able.some((suite) => suite.name === name));
+  if (unable !== undefined) throw new Error(`--browser: suite "${unable}" runs in Deno only`);
+  return names.length > 0 ? able.filter(({ name }) => names.includes(name)) : able;
 }

@@ -1,5 +1,15 @@
 import { parseArgs } from "node:util";
 
+/** What the command line takes; main.ts checks the values and hands them to every suite. */
+export const OPTIONS = {
+  rounds: { type: "string" },
+  steps: { type: "string" },
+  seed: { type: "string" },
+  batch: { type: "string" },
+  browser: { type: "boolean" },
+  "no-tune": { type: "boolean" },
+} as const;
+
 export interface Options {
   /** Measured rounds, every contestant once in each. */
   readonly rounds: number;
@@ -11,9 +21,7 @@ export interface Options {
 
 /** The suite's options from the command line, which main.ts has checked, or its own defaults. */
 export function readOptions(defaults: Options): Options {
-  const { values } = parseArgs({
-    options: { rounds: { type: "string" }, steps: { type: "string" }, seed: { type: "string" } },
-  });
+  const { values } = parseArgs({ options: OPTIONS, allowPositionals: true });
   const read = (name: keyof Options) => Number(values[name] ?? defaults[name]);
   return { rounds: read("rounds"), steps: read("steps"), seed: read("seed") };
 }

@@ -22,11 +22,11 @@ export interface Setting {
 const loadAtStart = Deno.loadavg()[0];
 /** A machine is busy when others want more than this part of its cores. */
 const BUSY = 0.3;
-const RESULTS = `${import.meta.dirname}/results`;
+export const RESULTS = `${import.meta.dirname}/results`;
 
 export async function describeSetting(
   suite: string,
-  gpu: Gpu,
+  gpu: Pick<Gpu, "info">,
   rest: Pick<Setting, "versions" | "seed" | "clock" | "quantumMs">,
 ): Promise<Setting> {
   return {
@@ -45,7 +45,7 @@ export async function describeSetting(
   };
 }
 
-/** Writes the record and returns its path. */
+/** Writes the record, which then stands in bench/results/index.html too, and returns its path. */
 export function writeRecord(setting: Setting, results: unknown): string {
   Deno.mkdirSync(RESULTS, { recursive: true });
   const path = `${RESULTS}/${setting.suite}-${setting.date.replaceAll(":", "-")}.json`;

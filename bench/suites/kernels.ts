@@ -1,43 +1,223 @@
 /**
- * Suite "kernels": throughput of our own matrix products and convolutions, in multiply-adds that the layer asks for (two
- * operations each), whatever the kernel does inside. What a call does around its main kernel (packing, padding, reducing)
- * counts as its time.
+ * Suite "kernels": our own kernels by themselves, against the roofs of the adapter. Operations are those that the layer
+ * asks for, whatever the kernel does inside; what a call does around its main kernel (packing, padding, reducing) counts
+ * as its time.
  */
-import { convMacs, convOutput, type ConvShape } from "../../kernels/conv/shape.ts";
 import { planConvDgrad } from "../../kernels/conv/dgrad.ts";
 import { planConvForward } from "../../kernels/conv/forward.ts";
+import { convMacs, convOutput, type ConvShape } from "../../kernels/conv/shape.ts";
 import { planConvWgrad } from "../../kernels/conv/wgrad.ts";
 import { planGemm } from "../../kernels/gemm/plan.ts";
-import { random } from "../../kernels/random/philox.ts";
-import config from "../../deno.json" with { type: "json" };
-import { prepareEnvironment } from "../../src/cli/environment.ts";
-import { formatTable } from "../../src/cli/table.ts";
-import { milliseconds } from "../../src/report/format.ts";
-import { Gpu } from "../../src/gpu/gpu.ts";
-import { type Contestant, measureInterleaved } from "../../src/measure/interleaved.ts";
-import { launch } from "../../src/tensor/ops/launch.ts";
-import { elements, Tensor } from "../../src/tensor/tensor.ts";
-import { readOptions } from "../options.ts";
-import { describeSetting, printSetting, writeRecord } from "../record.ts";
+import type { Gpu } from "../../src/gpu/gpu.ts";
+import { launch, tuningFor } from "../../src/tensor/ops/launch.ts";
+import { elements } from "../../src/tensor/tensor.ts";
+import {
+  atLeast,
+  atMost,
+  type Case,
+  type Job,
+  type MeasuredSuite,
+  measureJobs,
+  type Row,
+  type SuiteOptions,
+  type Timed,
+  type Work,
+} from "../suite.ts";
+import type { Workbench } from "../workbench.ts";
+import { layerCases } from "./layers.ts";
 
-interface Job extends Contestant {
-  readonly macs: number;
+export const kernels: MeasuredSuite = {
+  name: "kernels",
+  title: "Kernels against the roofs of this adapter",
+  notes: [
+    "flops are those that the layer asks for (2 per multiply-add; halos and padding aren't counted), bytes are inputs, " +
+    "weights and outputs moved once.",
+    "MAC share: the time that a shape should take by its multiply-adds, going by the regular shape beside it.",
+  ],
+  defaults: { seed: 1, rounds: 5 },
+  cases: (options) => [
+    ...GEMMS.map((sizes) => gemmCase(sizes, options)),
+    ...RESNET20.map((layer) => convCase(layer, options)),
+    ...WIDTHS.map((pair) => widthsCase(pair, options)),
+    sevenCase(options),
+    ...OTHERS.map((layer) => convCase(layer, options)),
+    ...layerCases(options),
+  ],
+};
+
+type Direction = "forward" | "dgrad" | "wgrad";
+
+interface Layer {
+  readonly table: string;
+  readonly name: string;
+  readonly shape: ConvShape;
+  readonly directions: readonly Direction[];
 }
 
-const { rounds, seed } = readOptions({ rounds: 7, steps: 1, seed: 1 });
-prepareEnvironment();
-const gpu = await Gpu.open();
-const gaussian = random(seed, "bench/kernels");
+const PEAK_SHARE = 0.45;
+const MAC_SHARE = 1.15;
+const DIRECTIONS = ["forward", "dgrad", "wgrad"] as const;
 
-const conv = (
+/** m, n, k: a square one and three whose sizes suit no tile. */
+const GEMMS = [[512, 512, 512], [509, 513, 517], [127, 2000, 333], [64, 500, 800]] as const;
+
+/** The distinct convolutions of ResNet-20 (option A) at batch 32. Nobody needs the gradient of the images. */
+const RESNET20: readonly Layer[] = ([
+  ["stem 3→16, 32²", [32, 3, 32, 32], 16, 1, ["forward", "wgrad"]],
+  ["16→16, 32²", [32, 16, 32, 32], 16, 1, DIRECTIONS],
+  ["16→32, 32², stride 2", [32, 16, 32, 32], 32, 2, DIRECTIONS],
+  ["32→32, 16²", [32, 32, 16, 16], 32, 1, DIRECTIONS],
+  ["32→64, 16², stride 2", [32, 32, 16, 16], 64, 2, DIRECTIONS],
+  ["64→64, 8²", [32, 64, 8, 8], 64, 1, DIRECTIONS],
+] as const).map(([name, input, filters, stride, directions]) => ({
+  table: "Convolutions 3×3 of ResNet-20, batch 32",
+  name,
+  shape: conv(input, filters, { stride }),
+  directions,
+}));
+
+/** Pruned widths and the regular ones that they are measured by; maps as in the stages of ResNet-20, batch 32. */
+const WIDTHS = [[13, 16, 32], [29, 32, 16], [51, 64, 8]] as const;
+
+const OTHERS: readonly Layer[] = [
+  ["1×1, 64→256, 14², batch 8", conv([8, 64, 14, 14], 256, { kernel: 1 })] as const,
+  ["1×1, 256→64, 14², batch 8", conv([8, 256, 14, 14], 64, { kernel: 1 })] as const,
+  ["depthwise 3×3, 128, 14², batch 8", conv([8, 128, 14, 14], 128, { groups: 128 })] as const,
+  ["depthwise 3×3, 96, 29², stride 2, batch 8", conv([8, 96, 29, 29], 96, { groups: 96, stride: 2 })] as const,
+].map(([name, shape]) => ({ table: "Convolutions 1×1 and depthwise", name, shape, directions: DIRECTIONS }));
+
+function gemmCase([m, n, k]: readonly [number, number, number], options: SuiteOptions): Case {
+  const name = `${m}×${n}×${k}`;
+  const forms = [["nt", "k", "k"], ["nn", "k", "rows"], ["tn", "rows", "rows"]] as const;
+  const work = { flops: 2 * m * n * k, bytes: 4 * (m * k + n * k + m * n) };
+  return {
+    name: `GEMM ${name}`,
+    run: async (bench) => {
+      const jobs = await measureJobs(bench, options, (w) => {
+        const [x, y, z] = [w.tensor([m, k]), w.tensor([n, k]), w.tensor([m, n])];
+        return forms.map(([form, a, b]) => {
+          const plan = planGemm({ m, n, k, a, b }, tuningFor(bench.gpu));
+          const label = `${name} ${form}`;
+          return { name: label, work, record: () => launch(bench.gpu, plan, { a: x, b: y, y: z }, label) };
+        });
+      });
+      return jobs.map((job) => ({
+        ...rowOf("GEMM, m×n×k", job),
+        goal: atLeast(
+          `≥ ${100 * PEAK_SHARE} % of the multiply-add peak`,
+          work.flops / job.time.medianMs / 1e6 / bench.roofline.gflops,
+          PEAK_SHARE,
+        ),
+      }));
+    },
+  };
+}
+
+function convCase({ table, name, shape, directions }: Layer, options: SuiteOptions): Case {
+  return {
+    name: `convolution ${name}`,
+    run: async (bench) => {
+      const jobs = await measureJobs(bench, options, (w) => convJobs(bench.gpu, w, name, shape, directions));
+      return jobs.map((job) => rowOf(table, job));
+    },
+  };
+}
+
+/** A pruned width, forward and backward, beside the regular one above it. */
+function widthsCase([odd, regular, side]: readonly [number, number, number], options: SuiteOptions): Case {
+  const shapeOf = (width: number) => conv([32, width, side, side], width);
+  const share = convMacs(shapeOf(odd)) / convMacs(shapeOf(regular));
+  return {
+    name: `widths ${odd} and ${regular}`,
+    run: async (bench) => {
+      const jobs = await measureJobs(
+        bench,
+        options,
+        (w) =>
+          [odd, regular].flatMap((width) =>
+            convJobs(bench.gpu, w, `${width}→${width}, ${side}²`, shapeOf(width), DIRECTIONS)
+          ),
+      );
+      const [small, large] = [jobs.slice(0, DIRECTIONS.length), jobs.slice(DIRECTIONS.length)];
+      const table = "Pruned widths beside regular ones, 3×3, batch 32";
+      return [
+        ...small.map((job, i) => shareRow(table, job, large[i], share)),
+        ...large.map((job) => rowOf(table, job)),
+      ];
+    },
+  };
+}
+
+/** 512 filters on 7×7 maps: batch 1 beside batch 32, and that beside the map that is a power of two. */
+function sevenCase(options: SuiteOptions): Case {
+  const shapeOf = (batch: number, side: number) => conv([batch, 512, side, side], 512);
+  const [one, many, regular] = [shapeOf(1, 7), shapeOf(32, 7), shapeOf(32, 8)];
+  const table = "512 filters 3×3 on small maps";
+  return {
+    name: "7×7×512",
+    run: async (bench) => {
+      const [b1, b32, b32regular] = await measureJobs(
+        bench,
+        { ...options, rounds: Math.min(3, options.rounds) },
+        (w) => [
+          ...convJobs(bench.gpu, w, "7×7×512, batch 1", one, ["forward"]),
+          ...convJobs(bench.gpu, w, "7×7×512, batch 32", many, ["forward"]),
+          ...convJobs(bench.gpu, w, "8×8×512, batch 32", regular, ["forward"]),
+        ],
+      );
+      return [
+        shareRow(table, b1, b32, convMacs(one) / convMacs(many)),
+        shareRow(table, b32, b32regular, convMacs(many) / convMacs(regular)),
+        rowOf(table, b32regular),
+      ];
+    },
+  };
+}
+
+function convJobs(
+  gpu: Gpu,
+  w: Workbench,
   name: string,
-  [batch, channels, height, width]: [number, number, number, number],
+  shape: ConvShape,
+  directions: readonly Direction[],
+): Job[] {
+  const tuning = tuningFor(gpu);
+  const { batch, channels, height, width, filters, kernel, groups } = shape;
+  const sizes = {
+    x: [batch, channels, height, width],
+    w: [filters, channels / groups, ...kernel],
+    y: [batch, filters, ...convOutput(shape)],
+  };
+  const [x, weight, y] = [w.tensor(sizes.x), w.tensor(sizes.w), w.tensor(sizes.y)];
+  const work: Work = {
+    flops: 2 * convMacs(shape),
+    bytes: 4 * (elements(sizes.x) + elements(sizes.w) + elements(sizes.y)),
+  };
+  const record: Record<Direction, () => () => void> = {
+    forward: () => {
+      const plan = planConvForward(shape, {}, tuning);
+      const steps = [...plan.prepare, ...plan.steps];
+      return () => launch(gpu, plan, { x, w: weight, y }, name, steps);
+    },
+    dgrad: () => {
+      const plan = planConvDgrad(shape, tuning);
+      return () => launch(gpu, plan, { dy: y, w: weight, dx: x }, name);
+    },
+    wgrad: () => {
+      const plan = planConvWgrad(shape, tuning);
+      return () => launch(gpu, plan, { x, dy: y, y: weight }, name);
+    },
+  };
+  return directions.map((direction) => ({ name: `${name}: ${direction}`, work, record: record[direction]() }));
+}
+
+function conv(
+  [batch, channels, height, width]: readonly [number, number, number, number],
   filters: number,
-  kernel: number,
-  pad: number,
-  stride = 1,
-): Job[] =>
-  convolution(name, {
+  { kernel = 3, stride = 1, groups = 1 }: { kernel?: number; stride?: number; groups?: number } = {},
+): ConvShape {
+  const pad = (kernel - 1) / 2;
+  return {
     batch,
     channels,
     height,
@@ -47,69 +227,20 @@ const conv = (
     stride: [stride, stride],
     pads: [pad, pad, pad, pad],
     dilation: [1, 1],
-    groups: 1,
-  });
-const jobs: Job[] = [
-  product("GEMM 512×512×512", 512, 512, 512),
-  product("LeNet-5 fc1, batch 64", 64, 500, 800),
-  ...conv("LeNet-5 conv1, batch 64", [64, 1, 28, 28], 20, 5, 0),
-  ...conv("LeNet-5 conv2, batch 64", [64, 20, 12, 12], 50, 5, 0),
-  ...conv("ResNet-20 stem, batch 32", [32, 3, 32, 32], 16, 3, 1),
-  ...conv("ResNet-20 stage 1, batch 32", [32, 16, 32, 32], 16, 3, 1),
-  ...conv("ResNet-20 stage 2, batch 32", [32, 32, 16, 16], 32, 3, 1),
-  ...conv("ResNet-20 stage 2, stride 2", [32, 16, 32, 32], 32, 3, 1, 2),
-  ...conv("ResNet-20 stage 3, batch 32", [32, 64, 8, 8], 64, 3, 1),
-];
-
-const measured = await measureInterleaved(gpu, jobs, { seconds: 0, minSamples: rounds, maxSamples: rounds });
-const setting = await describeSetting("kernels", gpu, {
-  versions: { secateur: config.version },
-  seed,
-  clock: measured[0].clock,
-  quantumMs: measured[0].quantumMs,
-});
-const results = measured.map((m, i) => ({ ...m, macs: jobs[i].macs, gflops: 2 * jobs[i].macs / m.medianMs / 1e6 }));
-console.log("Throughput of our kernels\n");
-printSetting(setting);
-console.log(formatTable([
-  ["", "GFLOP/s", "ms", "MAD", "samples"],
-  ...results.map(({ name, gflops, medianMs, madMs, samples }) => [
-    name,
-    gflops.toFixed(1),
-    milliseconds(medianMs),
-    milliseconds(madMs),
-    String(samples),
-  ]),
-], { header: true, left: 1 }));
-console.log(`Medians by ${setting.clock}, whose grain is ${setting.quantumMs} ms; samples are several calls long.`);
-console.log(`\nWritten to ${writeRecord(setting, results)}`);
-gpu.close();
-
-function convolution(name: string, shape: ConvShape): Job[] {
-  const { batch, channels, height, width, filters, kernel } = shape;
-  const x = tensor([batch, channels, height, width]);
-  const w = tensor([filters, channels, ...kernel]);
-  const y = tensor([batch, filters, ...convOutput(shape)]);
-  const macs = convMacs(shape);
-  const forward = planConvForward(shape);
-  const job = (direction: string, record: () => void): Job => ({ name: `${name}: ${direction}`, macs, record });
-  const jobs = [
-    job("forward", () => launch(gpu, forward, { x, w, y }, name, [...forward.prepare, ...forward.steps])),
-    job("weight gradient", () => launch(gpu, planConvWgrad(shape), { x, dy: y, y: w }, name)),
-  ];
-  // Nobody needs the gradient of the images.
-  if (channels > 3) jobs.push(job("data gradient", () => launch(gpu, planConvDgrad(shape), { dy: y, w, dx: x }, name)));
-  return jobs;
+    groups,
+  };
 }
 
-/** y[m,n] = a[m,k] · b[n,k]ᵀ, as a linear layer's forward pass. */
-function product(name: string, m: number, n: number, k: number): Job {
-  const [a, b, y] = [tensor([m, k]), tensor([n, k]), tensor([m, n])];
-  const plan = planGemm({ m, n, k, a: "k", b: "k" });
-  return { name, macs: m * n * k, record: () => launch(gpu, plan, { a, b, y }, name) };
+function rowOf(table: string, { name, time, work }: Timed<Job>): Row {
+  return { table, name, time, work, facts: {} };
 }
 
-/** Small random values; zeros could be cheaper to multiply. */
-function tensor(shape: readonly number[]): Tensor {
-  return Tensor.from(gpu, gaussian.fillNormal(new Float32Array(elements(shape)), 0, 0, 0.01), shape);
+/** A row whose time is held against `share` of another's. */
+function shareRow(table: string, job: Timed<Job>, whole: Timed<Job>, share: number): Row {
+  const ratio = job.time.medianMs / whole.time.medianMs / share;
+  return {
+    ...rowOf(table, job),
+    facts: { "time ÷ MAC share": ratio.toFixed(2) },
+    goal: atMost(`≤ ${MAC_SHARE} × its MAC share of "${whole.name}"`, ratio, MAC_SHARE),
+  };
 }

@@ -4,17 +4,41 @@ export interface Suite {
   readonly about: string;
   /** Path below bench/. */
   readonly file: string;
-  /** Rivals come with a configuration of their own, so that nobody else downloads them; path below bench/. */
-  readonly config?: string;
+  /** What the file is told beside the options. */
+  readonly args?: readonly string[];
+  /** Configuration to run it with, path below bench/: rivals come with one of their own, so that nobody else downloads them. */
+  readonly config: string;
+  /** Whether it can run in Chromium as a whole (`--browser`). */
+  readonly browser: "can" | "cannot";
 }
 
+const measured = (name: string, about: string): Suite => ({
+  name,
+  about,
+  file: "run.ts",
+  args: [name],
+  config: "deno.json",
+  browser: "can",
+});
+
 export const SUITES: readonly Suite[] = [
+  measured("kernels", "our kernels one by one, against the roofs of the adapter"),
+  measured("sparse", "sparse formats against our own dense kernels, by density"),
+  measured("projection", "projections of 10⁷ weights against copying them once"),
   {
     name: "train-step",
     about: "one training step of LeNet-5, batch 64, against TensorFlow.js and jax-js",
     file: "peers/train_step.ts",
     config: "peers/deno.json",
+    browser: "cannot",
   },
-  { name: "kernels", about: "throughput of our matrix products and convolutions", file: "suites/kernels.ts" },
-  { name: "profile", about: "where the time of our own training step goes", file: "suites/profile.ts" },
+  measured("inference", "ResNet-20 whole against half the filters in each layer"),
+  measured("headline", "AlexNet and ResNet-18 pruned as StructADMM did: dense, masked, compact"),
+  {
+    name: "profile",
+    about: "where the time of our own training step goes",
+    file: "suites/profile.ts",
+    config: "deno.json",
+    browser: "cannot",
+  },
 ];

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { MEASURED } from "../../bench/suites/measured.ts";
 import { SUITES } from "../../bench/suites/registry.ts";
 
 const test = suite("bench command");
@@ -20,8 +21,10 @@ test("--help names every suite", async () => {
 test("wrong usage is one line about what is wrong, the usage, and exit code 2", async () => {
   for (
     const [args, message] of [
-      [["nope"], /^bench: unknown suite "nope": expected train-step/],
+      [["nope"], /^bench: unknown suite "nope": expected kernels/],
       [["kernels", "--rounds=0"], /^bench: --rounds: found "0"/],
+      [["headline", "--batch=1,x"], /^bench: --batch: found "1,x", expected whole numbers/],
+      [["train-step", "--browser"], /^bench: --browser: suite "train-step" runs in Deno only/],
       [["--sneed", "3"], /^bench: .*--sneed/],
     ] as const
   ) {
@@ -33,18 +36,35 @@ test("wrong usage is one line about what is wrong, the usage, and exit code 2", 
   }
 });
 
-test("suites are files, with a configuration where they need one", () => {
-  for (const { file, config } of SUITES) {
+test("suites are files with a configuration, and measured ones exist", () => {
+  for (const { file, config, args } of SUITES) {
     assert.ok(Deno.statSync(`${bench}/${file}`).isFile);
-    if (config) assert.ok(Deno.statSync(`${bench}/${config}`).isFile);
+    assert.ok(Deno.statSync(`${bench}/${config}`).isFile);
+    if (args) assert.ok(MEASURED.some(({ name }) => name === args[0]), `no measured suite "${args[0]}"`);
+  }
+  assert.is(new Set(SUITES.map(({ name }) => name)).size, SUITES.length);
+});
+
+test("every measured suite has cases, none twice, each with a table's worth of words", () => {
+  for (const { name, title, notes, defaults, cases } of MEASURED) {
+    const names = cases(defaults).map((c) => c.name);
+    assert.ok(names.length > 0, name);
+    assert.equal(names.filter((n, i) => names.indexOf(n) !== i), [], name);
+    assert.ok(title !== "" && notes.length > 0, name);
   }
 });
 
-test("nothing that only rivals need is in the root's import map", () => {
+test("nothing that only rivals or benches need is in the root's import map; what is shared has one version", () => {
   const read = (path: string) => JSON.parse(Deno.readTextFileSync(path)).imports as Record<string, string>;
-  const [root, peers] = [read(`${bench}/../deno.json`), read(`${bench}/peers/deno.json`)];
-  assert.equal(Object.keys(root).filter((name) => name in peers), []);
-  for (const specifier of Object.values(peers)) assert.match(specifier, /@\d+\.\d+\.\d+$/, "pinned");
+  const [root, benches, peers] = ["../", "", "peers/"].map((path) => read(`${bench}/${path}deno.json`));
+  for (const name of ["benny", "playwright-core"]) assert.ok(name in benches && !(name in root), name);
+  const rivals = Object.keys(peers).filter((name) => !(name in benches));
+  assert.ok(rivals.length >= 5, "no rivals");
+  assert.equal(rivals.filter((name) => name in root), []);
+  for (const [name, specifier] of [...Object.entries(benches), ...Object.entries(peers)]) {
+    assert.match(specifier, /@\d+\.\d+\.\d+(-[\w.-]+)?$/, "pinned");
+    for (const other of [root, benches]) if (name in other) assert.is(other[name], specifier);
+  }
 });
 
 test.run();

@@ -1,0 +1,94 @@
+/** The layers that multiply little: they are held against the memory's roof. */
+import { batchNorm } from "../../src/tensor/ops/norm.ts";
+import { add, gelu, relu } from "../../src/tensor/ops/pointwise.ts";
+import { averagePool, globalAveragePool, maxPool } from "../../src/tensor/ops/pool.ts";
+import { Tape } from "../../src/tensor/tape.ts";
+import { elements, Tensor } from "../../src/tensor/tensor.ts";
+import type { Gpu } from "../../src/gpu/gpu.ts";
+import { type Case, type Job, measureJobs, type SuiteOptions } from "../suite.ts";
+import type { Workbench } from "../workbench.ts";
+
+interface Layer {
+  readonly name: string;
+  readonly x: readonly number[];
+  /** Tensors beside x, all of them per channel or per row. */
+  readonly parameters: readonly (readonly number[])[];
+  /** Tensors of x's size that must be read and written, forward and (0: not measured) backward. */
+  readonly traffic: readonly [number, number];
+  apply(tape: Tape, x: Tensor, parameters: readonly Tensor[]): Tensor;
+}
+
+const X = [32, 64, 32, 32] as const;
+const POOLED = [[2, 2], [2, 2]] as const;
+
+const LAYERS: readonly Layer[] = [
+  {
+    name: "max pooling 2×2",
+    x: X,
+    parameters: [],
+    traffic: [1.25, 2.25],
+    apply: (tape, x) => maxPool(tape, x, { kernel: POOLED[0], strides: POOLED[1] }),
+  },
+  {
+    name: "average pooling 2×2",
+    x: X,
+    parameters: [],
+    traffic: [1.25, 1.25],
+    apply: (tape, x) => averagePool(tape, x, { kernel: POOLED[0], strides: POOLED[1] }),
+  },
+  {
+    name: "global average pooling",
+    x: X,
+    parameters: [],
+    traffic: [1, 1],
+    apply: (tape, x) => globalAveragePool(tape, x),
+  },
+  {
+    name: "batch norm",
+    x: X,
+    parameters: [[64], [64], [64], [64]],
+    traffic: [2, 3],
+    apply: (tape, x, [gamma, beta, mean, variance]) => batchNorm(tape, x, { gamma, beta, mean, variance }),
+  },
+  { name: "ReLU", x: X, parameters: [], traffic: [2, 3], apply: (tape, x) => relu(tape, x) },
+  { name: "GELU", x: X, parameters: [], traffic: [2, 3], apply: (tape, x) => gelu(tape, x) },
+  { name: "sum of two", x: X, parameters: [X], traffic: [3, 0], apply: (tape, x, [other]) => add(tape, x, other) },
+];
+
+/** Forward alone, and forward with backward, of each. */
+export function layerCases(options: SuiteOptions): Case[] {
+  return LAYERS.map((layer) => ({
+    name: layer.name,
+    run: async (bench) => {
+      const jobs = await measureJobs(bench, options, (w) => layerJobs(bench.gpu, w, layer));
+      return jobs.map(({ name, time, work }) => ({ table: "Layers that move memory", name, time, work, facts: {} }));
+    },
+  }));
+}
+
+function layerJobs(gpu: Gpu, w: Workbench, { name, x: shape, parameters, traffic, apply }: Layer): Job[] {
+  const x = w.tensor(shape);
+  const rest = parameters.map((p) => w.tensor(p));
+  using dry = new Tape(gpu, "eval");
+  const [gradient, dy] = [w.tensor(shape), w.tensor(apply(dry, x, rest).shape)];
+  const job = (direction: string, passes: number, record: () => void): Job => ({
+    name: `${name}: ${direction}`,
+    work: { flops: 0, bytes: 4 * elements(shape) * passes },
+    record,
+  });
+  const [forward, backward] = traffic;
+  const jobs = [
+    job("forward", forward, () => {
+      using tape = new Tape(gpu, "train");
+      apply(tape, x, rest);
+    }),
+  ];
+  if (backward > 0) {
+    jobs.push(job("forward and backward", forward + backward, () => {
+      using tape = new Tape(gpu, "train");
+      tape.watch(x, gradient);
+      tape.backward(apply(tape, x, rest), dy);
+    }));
+  }
+  return jobs;
+}
