@@ -1,5 +1,6 @@
 import type { Report } from "../report/types.ts";
 import type { Recipe } from "../recipe/schema.ts";
+import type { TuneModelsOptions, TuneReport } from "../recipe/tune_models.ts";
 import type { Check, Ui } from "../recipe/ui.ts";
 import type { Store } from "../store/types.ts";
 import type { TerminalUi } from "./ui.ts";
@@ -31,6 +32,7 @@ export interface Io {
 export interface Engine {
   runPrune(options: PruneOptions): Promise<Report>;
   verifyRun(options: VerifyOptions): Promise<readonly Check[]>;
+  tuneModels(options: Omit<TuneModelsOptions, "plansFolder">): Promise<TuneReport>;
 }
 
 export interface PruneOptions {
@@ -41,6 +43,8 @@ export interface PruneOptions {
   readonly dataDir?: string;
   /** Go on from the checkpoint in `dir`, if there is one. */
   readonly resume: boolean;
+  /** Measure the kernels on this device and use the fastest. */
+  readonly tune: boolean;
   readonly signal: AbortSignal;
   readonly ui: Ui;
   /** For the report: "secateur 0.1.0", its commit, the command line. */

@@ -1,6 +1,7 @@
 /** `secateur <command>`: the process around the program. */
 import process from "node:process";
 import { denoStore } from "../store/deno.ts";
+import { joinPath } from "../store/path.ts";
 import { commit, version } from "./identity.ts";
 import { type Engine, type Io, StopSignal } from "./io.ts";
 import { runProgram } from "./program.ts";
@@ -27,14 +28,23 @@ export function systemIo(): Io {
 async function loadEngine(): Promise<Engine> {
   const { prepareEnvironment } = await import("./environment.ts");
   prepareEnvironment();
-  const [{ runPrune }, { verifyRun }, { dataLoader }] = await Promise.all([
+  const [{ runPrune }, { verifyRun }, { tuneModels }, { dataLoader }, { cacheDir }] = await Promise.all([
     import("../recipe/pipeline.ts"),
     import("../recipe/verify.ts"),
+    import("../recipe/tune_models.ts"),
     import("./data.ts"),
+    import("../data/deno.ts"),
   ]);
+  const plansFolder = () => joinPath(cacheDir(), "plans");
   return {
-    runPrune: (options) => runPrune({ ...options, loadData: dataLoader(options.dataDir) }),
+    runPrune: (options) =>
+      runPrune({
+        ...options,
+        loadData: dataLoader(options.dataDir),
+        plansFolder: options.tune ? plansFolder() : undefined,
+      }),
     verifyRun: (options) => verifyRun({ ...options, loadData: dataLoader(options.dataDir) }),
+    tuneModels: (options) => tuneModels({ ...options, plansFolder: plansFolder() }),
   };
 }
 

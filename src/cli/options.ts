@@ -8,6 +8,8 @@ export interface RunOptions {
   readonly limit?: number;
   readonly set?: readonly string[];
   readonly resume?: string;
+  /** False with --no-tune. */
+  readonly tune: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -21,6 +23,7 @@ export function addRunOptions(command: Command): Command {
     .option("--limit <n>", "training images used at most", wholeNumber(1))
     .option("--set <path=value>", "change a value of the recipe: stages.1.keep=0.3 (repeatable)", collect)
     .option("--resume <dir>", "go on with an interrupted run")
+    .option("--no-tune", "use the kernels' default plans instead of measuring which are fastest here")
     .option("--json", "print the report as JSON instead of tables")
     .option("--quiet", "print errors and warnings only");
 }

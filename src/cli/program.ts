@@ -4,6 +4,7 @@ import { type Io, StopSignal } from "./io.ts";
 import { pruneCommand } from "./prune.ts";
 import { recipesCommand } from "./recipes.ts";
 import { trainCommand } from "./train.ts";
+import { tuneCommand } from "./tune.ts";
 import { verifyCommand } from "./verify.ts";
 
 /**
@@ -36,7 +37,14 @@ function createProgram(args: readonly string[], io: Io): Command {
     getErrHelpWidth: () => Math.min(io.width, 120),
   });
   const line = ["secateur", ...args.map(quote)].join(" ");
-  for (const command of [pruneCommand(io, line), trainCommand(io, line), verifyCommand(io), recipesCommand(io)]) {
+  const commands = [
+    pruneCommand(io, line),
+    trainCommand(io, line),
+    verifyCommand(io),
+    recipesCommand(io),
+    tuneCommand(io),
+  ];
+  for (const command of commands) {
     program.addCommand(command.copyInheritedSettings(program));
   }
   return program;

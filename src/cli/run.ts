@@ -38,6 +38,7 @@ export async function carryOut(io: Io, request: RunRequest): Promise<void> {
       store: io.store,
       dataDir: options.dataDir,
       resume: options.resume !== undefined,
+      tune: options.tune,
       signal: io.signal,
       ui,
       tool: `secateur ${io.version()}`,

@@ -5,6 +5,7 @@ import type { Splits } from "../data/types.ts";
 import type { Store } from "../store/types.ts";
 import type { RunState, StageProgress } from "./run.ts";
 import type { Recipe } from "./schema.ts";
+import type { RunTuner } from "./tuning.ts";
 import type { Ui } from "./ui.ts";
 
 export interface RunContext {
@@ -16,6 +17,7 @@ export interface RunContext {
   readonly ui: Ui;
   readonly signal: AbortSignal | undefined;
   readonly state: RunState;
+  readonly tuner: RunTuner;
   /** Adds a line to log.jsonl. */
   log(event: Readonly<Record<string, unknown>>): Promise<void>;
   /** Writes the checkpoint, with how far the stage in progress has got. */

@@ -65,6 +65,7 @@ export function savedPhase(progress: StageProgress | undefined): Phase | undefin
 export async function fit(ctx: RunContext, options: FitOptions, saved?: StageProgress): Promise<Model> {
   const { gpu, recipe, data } = ctx;
   const { graph } = options.model;
+  await ctx.tuner.training(options.model, recipe.batch);
   using owned = new DisposableStack();
   const state = owned.adopt(createTrainState(gpu, options.model), (state) => state.dispose());
   if (options.masks.size > 0) setMask(state, options.masks);

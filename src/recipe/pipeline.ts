@@ -18,6 +18,7 @@ import { writeReport } from "./report.ts";
 import { hashText, loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "./run.ts";
 import type { DataOptions, Recipe } from "./schema.ts";
 import { runStage } from "./stages/run.ts";
+import { openTuner } from "./tuning.ts";
 import type { Ui } from "./ui.ts";
 
 export interface RunOptions {
@@ -29,6 +30,8 @@ export interface RunOptions {
   readonly resume: boolean;
   readonly signal?: AbortSignal;
   readonly ui: Ui;
+  /** Measure kernels before they are used, and keep the winners in this folder of `store`. Default: planners' defaults. */
+  readonly plansFolder?: string;
   /** The device to work on, which stays open; default: one of the run's own. */
   readonly gpu?: Gpu;
   /** For the report: "secateur 0.1.0", its commit, the command line. */
@@ -55,6 +58,16 @@ export async function runPrune(options: RunOptions): Promise<Report> {
   const logFile = `${dir}/log.jsonl`;
   await store.truncate(logFile, logBytes);
 
+  const tuner = await openTuner({
+    gpu,
+    store,
+    dir,
+    plansFolder: options.plansFolder,
+    resume: saved !== undefined,
+    ui,
+    signal,
+  });
+
   let stageProgress: StageProgress | undefined = progress;
   const save = async (inside: StageProgress | undefined) =>
     await saveRun(store, dir, recipeHash, { state, progress: inside, logBytes: await store.size(logFile) ?? 0 });
@@ -67,6 +80,7 @@ export async function runPrune(options: RunOptions): Promise<Report> {
     ui,
     signal,
     state,
+    tuner,
     log: (event) => store.append(logFile, JSON.stringify({ stage: state.stage, ...event }) + "\n"),
     save: (cursor, tensors) => save({ cursor, tensors }),
     takeProgress() {

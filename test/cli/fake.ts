@@ -30,7 +30,12 @@ export function session(engine: Partial<Engine> = {}): Session {
     commit: () => Promise.resolve("0123456"),
     removeEmptyFolder: () => Promise.resolve(),
     engine: () =>
-      Promise.resolve({ runPrune: () => unexpected("runPrune"), verifyRun: () => unexpected("verifyRun"), ...engine }),
+      Promise.resolve({
+        runPrune: () => unexpected("runPrune"),
+        verifyRun: () => unexpected("verifyRun"),
+        tuneModels: () => unexpected("tuneModels"),
+        ...engine,
+      }),
   };
   return { io, out, err, interrupt, run: (...args) => runProgram(args, io) };
 }

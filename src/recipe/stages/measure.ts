@@ -30,6 +30,7 @@ export async function runMeasureStage(ctx: RunContext, stage: MeasureStage): Pro
     try {
       for (const variant of stage.variants) {
         const model = networks[variant];
+        if (model) await ctx.tuner.inference(model, batch);
         if (model) plans.push({ variant, plan: compilePlan(gpu, model, batch) });
       }
       const measured = await measureInterleaved(

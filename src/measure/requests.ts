@@ -1,0 +1,34 @@
+/** What a network asks of the planners: found by running it once, forward as compiled or as a training step. */
+import type { Gpu } from "../gpu/gpu.ts";
+import { execute } from "../graph/execute.ts";
+import { concrete } from "../graph/infer.ts";
+import { compilePlan } from "../graph/plan.ts";
+import type { Model } from "../graph/types.ts";
+import { collectRequests, type Request } from "../tensor/ops/launch.ts";
+import { softmaxCrossEntropy } from "../tensor/ops/loss.ts";
+import { Tape } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { createTrainState } from "../train/state.ts";
+
+/** The shapes of `model`'s inference plan at this batch size. */
+export function inferenceRequests(gpu: Gpu, model: Model, batch: number): Request[] {
+  return collectRequests(gpu, () => compilePlan(gpu, model, batch).dispose());
+}
+
+/** The shapes of a training step of `model`, forward and backward, at this batch size. */
+export function trainingRequests(gpu: Gpu, model: Model, batch: number): Request[] {
+  const state = createTrainState(gpu, model);
+  using x = Tensor.zeros(gpu, concrete(model.graph.inputs[0].shape, batch));
+  using labels = Tensor.from(gpu, new Uint32Array(batch), [batch]);
+  try {
+    return collectRequests(gpu, () => {
+      using tape = new Tape(gpu, "train");
+      for (const { name } of state.weights.layout.slots) {
+        tape.watch(state.weights.tensor(name), state.gradients.tensor(name));
+      }
+      tape.backward(softmaxCrossEntropy(tape, execute(tape, state.graph, state.params, x), labels));
+    });
+  } finally {
+    state.dispose();
+  }
+}

@@ -1,0 +1,62 @@
+/** Tunes this device for networks of the zoo, apart from any run. */
+import { Gpu } from "../gpu/gpu.ts";
+import { initialise } from "../graph/initialise.ts";
+import { emptyPlans, plansName, readPlans, writePlans } from "../measure/plans.ts";
+import type { Tuned } from "../measure/tune.ts";
+import { createTuner } from "../measure/tuner.ts";
+import { createModel } from "../models/zoo.ts";
+import { joinPath } from "../store/path.ts";
+import type { Store } from "../store/types.ts";
+import { Interrupted } from "../train/errors.ts";
+import type { Ui } from "./ui.ts";
+
+export interface TuneModelsOptions {
+  /** Names of the zoo. */
+  readonly models: readonly string[];
+  readonly batches: readonly number[];
+  /** Measure again what is known already. */
+  readonly fresh: boolean;
+  readonly store: Store;
+  readonly plansFolder: string;
+  readonly signal: AbortSignal;
+  readonly ui: Ui;
+  /** The device to work on, which stays open; default: one of its own. */
+  readonly gpu?: Gpu;
+}
+
+export interface TuneReport {
+  readonly adapter: string;
+  /** Where the plans of this device are. */
+  readonly file: string;
+  /** What was measured now; shapes that were known are left out. */
+  readonly tuned: readonly Tuned[];
+}
+
+/** Measures inference and, for batches above 1, training. Each network's plans are kept as soon as they are found. */
+export async function tuneModels(options: TuneModelsOptions): Promise<TuneReport> {
+  const { models, batches, fresh, store, signal, ui } = options;
+  const graphs = models.map((name) => ({ name, graph: createModel(name) }));
+  using own = options.gpu ? undefined : await Gpu.open();
+  const gpu = options.gpu ?? own!;
+  const file = joinPath(options.plansFolder, plansName(gpu.info));
+  const tuner = createTuner(gpu, fresh ? emptyPlans(gpu.info) : await readPlans(store, file, gpu.info, ui.note));
+  const found: Tuned[] = [];
+  for (const { name, graph } of graphs) {
+    const model = { graph, params: initialise(graph, 1) };
+    for (const batch of batches) {
+      for (const kind of batch > 1 ? ["inference", "training"] as const : ["inference"] as const) {
+        const stage = ui.stage(`${name}, ${kind}, batch ${batch}`, 1);
+        const tuned = await tuner[kind](model, batch, {
+          signal,
+          onProgress: (done, total, text) => stage.update(total === 0 ? 1 : done / total, { text }),
+        });
+        stage.done(`${tuned.length} kernels measured`);
+        found.push(...tuned);
+        if (tuned.length > 0) await writePlans(store, file, tuner.plans);
+        if (signal.aborted) throw new Interrupted("stopped");
+      }
+    }
+  }
+  const { description, architecture, vendor } = gpu.info;
+  return { adapter: description || architecture || vendor || "an adapter without a name", file, tuned: found };
+}
