@@ -9,7 +9,7 @@ import { bytes, milliseconds, times } from "../../src/report/format.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { type Absent, agree, gather, standings } from "../contest.ts";
 import { lenetProblem } from "../lenet/problem.ts";
-import { secateurStep } from "../lenet/secateur.ts";
+import { secateurStep } from "../secateur.ts";
 import { steadyMemory } from "../steady_memory.ts";
 import { readOptions } from "../options.ts";
 import { describeSetting, printSetting, writeRecord } from "../record.ts";

@@ -10,7 +10,7 @@ import { milliseconds, percent } from "../../src/report/format.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { measureInterleaved } from "../../src/measure/interleaved.ts";
 import { lenetProblem } from "../lenet/problem.ts";
-import { secateurStep } from "../lenet/secateur.ts";
+import { secateurStep } from "../secateur.ts";
 import { readOptions } from "../options.ts";
 import { describeSetting, printSetting, writeRecord } from "../record.ts";
 

@@ -1,13 +1,13 @@
 /** Our own training step, put together as src/train/epoch.ts does it, on batches that already lie on the device. */
-import { execute } from "../../src/graph/execute.ts";
-import type { Gpu } from "../../src/gpu/gpu.ts";
-import { softmaxCrossEntropy } from "../../src/tensor/ops/loss.ts";
-import { createOptimizer } from "../../src/tensor/optimizer.ts";
-import { Tape } from "../../src/tensor/tape.ts";
-import { Tensor } from "../../src/tensor/tensor.ts";
-import { createTrainState } from "../../src/train/state.ts";
-import type { Contestant } from "../contest.ts";
-import { BATCH, LEARNING_RATE, MOMENTUM, type Problem, SIDE } from "./problem.ts";
+import { execute } from "../src/graph/execute.ts";
+import type { Gpu } from "../src/gpu/gpu.ts";
+import { softmaxCrossEntropy } from "../src/tensor/ops/loss.ts";
+import { createOptimizer } from "../src/tensor/optimizer.ts";
+import { Tape } from "../src/tensor/tape.ts";
+import { Tensor } from "../src/tensor/tensor.ts";
+import { createTrainState } from "../src/train/state.ts";
+import type { Contestant } from "./contest.ts";
+import { LEARNING_RATE, MOMENTUM, type Problem } from "./problem.ts";
 
 export interface TrainingStep extends Contestant {
   /** Records one step without waiting; returns its loss, owned by the caller. */
@@ -17,9 +17,10 @@ export interface TrainingStep extends Contestant {
 export function secateurStep(gpu: Gpu, { model, batches }: Problem, version: string): TrainingStep {
   const state = createTrainState(gpu, model);
   const optimizer = createOptimizer(gpu, state.weights.layout, { kind: "sgd", momentum: MOMENTUM });
+  const image = model.graph.inputs[0].shape.slice(1) as number[];
   const data = batches.map(({ images, labels }) => ({
-    x: Tensor.from(gpu, images, [BATCH, 1, SIDE, SIDE]),
-    labels: Tensor.from(gpu, labels, [BATCH]),
+    x: Tensor.from(gpu, images, [labels.length, ...image]),
+    labels: Tensor.from(gpu, labels, [labels.length]),
   }));
   let step = 0;
 
