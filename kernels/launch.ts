@@ -4,6 +4,14 @@ import type { Plan } from "../src/gpu/types.ts";
 export interface Step {
   readonly plan: Plan;
   readonly bindings: readonly string[];
+  /** Parts of the buffers to bind, by place in `bindings`; default: the whole ones. */
+  readonly windows?: Readonly<Record<number, Window>>;
+}
+
+/** In bytes; the offset is a multiple of 256. */
+export interface Window {
+  readonly byteOffset: number;
+  readonly byteLength: number;
 }
 
 /**

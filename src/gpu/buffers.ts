@@ -84,7 +84,7 @@ export class BufferPool {
     const native = this.#device.createBuffer({
       label,
       size: Math.min(size, limit),
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
     return new GpuBuffer(this.#nextId++, native, size, (buffer) => this.#putBack(buffer));
   }

@@ -314,7 +314,7 @@ export class Gpu {
       throw new GpuError(`${what} wants a grid of ${grid.join("×")} workgroups; at most ${limit} per dimension`);
     }
     const written = new Set(bindings.filter((_, i) => program.access[i] === "read_write").map((b) => b.buffer));
-    if (written.size > 0 && bindings.some((b, i) => program.access[i] === "read" && written.has(b.buffer))) {
+    if (written.size > 0 && bindings.some((b, i) => program.access[i] !== "read_write" && written.has(b.buffer))) {
       throw new GpuError(`${what} binds one buffer both to read and to write: copy, or use another output`);
     }
     const widest = this.limits.maxStorageBufferBindingSize;

@@ -10,6 +10,12 @@ export interface Pipeline {
   fresh: boolean;
 }
 
+export const BINDING_TYPE: Readonly<Record<Access, GPUBufferBindingType>> = {
+  read: "read-only-storage",
+  read_write: "storage",
+  uniform: "uniform",
+};
+
 /** Compiled pipelines by program, and bind-group layouts by access pattern. */
 export class PipelineCache {
   readonly #device: GPUDevice;
@@ -48,7 +54,7 @@ export class PipelineCache {
   }
 
   #create(program: Program): Pipeline {
-    const layoutKey = program.access.map((a) => a === "read" ? "r" : "w").join("");
+    const layoutKey = program.access.join();
     const layout = this.#layout(layoutKey, program.access);
     const module = this.#device.createShaderModule({ label: program.name, code: shaderText(program, this.#enable) });
     const native = this.#device.createComputePipeline({
@@ -73,7 +79,7 @@ export class PipelineCache {
           ...access.map((a, i) => ({
             binding: i + 1,
             visibility: GPUShaderStage.COMPUTE,
-            buffer: { type: a === "read" ? "read-only-storage" : "storage" } as const,
+            buffer: { type: BINDING_TYPE[a] },
           })),
         ],
       });

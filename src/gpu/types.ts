@@ -1,12 +1,16 @@
 /** What a planner hands to the device: shader, constants, uniforms and grid. No WebGPU object, so planners need no GPU. */
 
-export type Access = "read" | "read_write";
+/**
+ * How a kernel sees a buffer: storage that it reads, or also writes, or a uniform array that it reads, of at most 64 KiB,
+ * bound at a multiple of 256 bytes.
+ */
+export type Access = "read" | "read_write" | "uniform";
 
 /** Optional parts of WGSL; a shader names them here, `gpu/` writes the `enable` lines that the implementation wants. */
 export type Feature = "f16" | "subgroups";
 
 /**
- * A shader variant. Binding 0 of group 0 is `var<uniform> p: Params` (≤ 256 bytes); storage buffers follow as bindings
+ * A shader variant. Binding 0 of group 0 is `var<uniform> p: Params` (≤ 256 bytes); the buffers follow as bindings
  * 1, 2, … in the order of `access`. `constants` rewrite the values of `const NAME: type = …;` lines.
  */
 export interface Program {

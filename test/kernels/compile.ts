@@ -1,13 +1,14 @@
 import { DEVICE_FEATURE, type EnableLines, probeFeatures } from "../../src/gpu/features.ts";
-import type { Feature } from "../../src/gpu/types.ts";
+import { BINDING_TYPE } from "../../src/gpu/pipelines.ts";
+import type { Access, Feature } from "../../src/gpu/types.ts";
 
 /** A shader but for its `enable` lines, which differ among compilers. */
 export interface Shader {
   readonly name: string;
   readonly code: string;
   readonly features: readonly Feature[];
-  /** "r" or "w" per storage binding. Without it the text is checked, and no pipeline made. */
-  readonly access?: string;
+  /** Of its buffers. Without it the text is checked, and no pipeline made. */
+  readonly access?: readonly Access[];
 }
 
 export interface Refusal {
@@ -55,7 +56,7 @@ async function refusal(device: GPUDevice, enable: EnableLines, shader: Shader): 
   return message === undefined ? undefined : { name, message };
 }
 
-async function pipelineError(device: GPUDevice, module: GPUShaderModule, label: string, access: string) {
+async function pipelineError(device: GPUDevice, module: GPUShaderModule, label: string, access: readonly Access[]) {
   const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout(device, access)] });
   const pipeline = device.createComputePipelineAsync({
     label,
@@ -66,12 +67,12 @@ async function pipelineError(device: GPUDevice, module: GPUShaderModule, label: 
 }
 
 /** Group 0 as the engine lays it out: uniforms first, then the storage buffers. */
-function layout(device: GPUDevice, access: string): GPUBindGroupLayout {
+function layout(device: GPUDevice, access: readonly Access[]): GPUBindGroupLayout {
   const entries: GPUBindGroupLayoutEntry[] = [
     { binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform", hasDynamicOffset: true } },
   ];
-  for (const [index, kind] of [...access].entries()) {
-    const type = kind === "w" ? "storage" : "read-only-storage";
+  for (const [index, kind] of access.entries()) {
+    const type = BINDING_TYPE[kind];
     entries.push({ binding: index + 1, visibility: GPUShaderStage.COMPUTE, buffer: { type } });
   }
   return device.createBindGroupLayout({ entries });

@@ -8,7 +8,7 @@ export function shaders(programs: readonly Program[]): Shader[] {
     name: label(program),
     code: constantText(program),
     features: program.features ?? [],
-    access: program.access.map((access) => access === "read" ? "r" : "w").join(""),
+    access: program.access,
   }));
 }
 
