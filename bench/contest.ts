@@ -34,6 +34,16 @@ export interface Standing {
   readonly samples: number;
 }
 
+/** A finished contest. A record whose results have `contests` has them drawn on the page of the results. */
+export interface Contest {
+  /** Unique in its record: "GEMM 512×512×512". */
+  readonly title: string;
+  readonly ranks: readonly Standing[];
+  readonly missing: readonly Absent[];
+  /** What the first contestant set out to reach, and whether it did: "≥ 2.5× tfjs-webgpu: yes, 6.1×". */
+  readonly goals?: readonly string[];
+}
+
 /** The order of round `round`: everybody is first, second, … equally often. */
 export function rotated<T>(items: readonly T[], round: number): T[] {
   return items.map((_, i) => items[(i + round) % items.length]);

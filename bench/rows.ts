@@ -1,7 +1,7 @@
 /** From measured rows to what is printed and written. Pure. */
 import type { Roofline } from "../src/measure/roofline.ts";
 import { milliseconds, percent } from "../src/report/format.ts";
-import { type Rates, ratesOf, type Row } from "./suite.ts";
+import { type Goal, type Rates, ratesOf, type Row } from "./suite.ts";
 
 /** A row with what its time means on the adapter that measured it. */
 export interface FinishedRow extends Row {
@@ -47,18 +47,23 @@ export function tablesOf(rows: readonly FinishedRow[]): TextTable[] {
         rates ? milliseconds(rates.gbps) : "–",
         rates ? `${percent(rates.ofBound, 0)} ${rates.boundBy}` : "–",
         ...facts.map((fact) => String(own[fact] ?? "")),
-        ...(goals ? [goal?.text ?? "", goal ? `${goal.reached ? "yes" : "no"}, ${goal.value.toFixed(2)}` : ""] : []),
+        ...(goals ? [goal?.text ?? "", goal ? verdict(goal) : ""] : []),
         ...(notes ? [note ?? ""] : []),
       ]),
     };
   });
 }
 
+function verdict({ reached, value }: Goal): string {
+  const answer = reached ? "yes" : "no";
+  return value === undefined ? answer : `${answer}, ${value.toFixed(2)}`;
+}
+
 /** "5 of 7 goals reached; not reached: …" */
 export function goalsReached(rows: readonly FinishedRow[]): string {
   const claimed = rows.filter(({ goal }) => goal);
   if (claimed.length === 0) return "No goal applies to these rows.";
-  const missed = claimed.filter(({ goal }) => !goal!.reached).map(({ name }) => name);
+  const missed = claimed.filter(({ goal }) => !goal!.reached).map(({ table, name }) => `${table}: ${name}`);
   const text = `${claimed.length - missed.length} of ${claimed.length} goals reached`;
   return missed.length === 0 ? `${text}.` : `${text}; not reached: ${missed.join("; ")}.`;
 }

@@ -46,7 +46,8 @@ export interface MeasuredSuite {
 export interface Goal {
   /** "≤ 1.15 × its MAC share" */
   readonly text: string;
-  readonly value: number;
+  /** Absent where there was nothing to measure. */
+  readonly value?: number;
   readonly limit: number;
   readonly reached: boolean;
 }

@@ -42,12 +42,16 @@ test("a table's columns are those that its rows fill", () => {
   assert.equal(gemm.lines, [["a", "20.0", "0.500", "5", "50.0", "0.0500", "50 % arithmetic"]]);
   assert.equal(sparse.header.slice(7), ["density", "÷ dense", "goal", "goal met", "note"]);
   assert.equal(sparse.lines[0], ["b", "3.00", "0.500", "5", "–", "–", "–", "0.5", "", "", "", ""]);
+  assert.equal(
+    tablesOf(completed([row({ goal: { text: "≤ 1", limit: 1, reached: false } })], ROOFS))[0].lines[0].at(-1),
+    "no",
+  );
   assert.equal(sparse.lines[1], ["c", "–", "–", "–", "–", "–", "–", "", "0.61", "≤ 1", "no, 2.00", "not packed"]);
 });
 
 test("missed goals are named", () => {
   const rows = [row({ goal: atMost("", 1, 2) }), row({ name: "b", goal: atMost("", 3, 2) }), row({ name: "c" })];
-  assert.is(goalsReached(rows), "1 of 2 goals reached; not reached: b.");
+  assert.is(goalsReached(rows), "1 of 2 goals reached; not reached: GEMM: b.");
   assert.is(goalsReached(rows.slice(0, 1)), "1 of 1 goals reached.");
   assert.is(goalsReached(rows.slice(2)), "No goal applies to these rows.");
 });

@@ -1,0 +1,115 @@
+/** The page of the results: one file without scripts, fonts or links, that opens with no network. */
+import { isSoftware } from "../../src/report/build.ts";
+import { type Html, markup, raw, table } from "../../src/report/markup.ts";
+import style from "../../src/report/style.css" with { type: "text" };
+import type { Roofline } from "../../src/measure/roofline.ts";
+import type { Absent, Contest, Standing } from "../contest.ts";
+import type { Setting } from "../record.ts";
+import { type FinishedRow, goalsReached, tablesOf } from "../rows.ts";
+import { contestFigure } from "./rivals.ts";
+import { rooflineFigure } from "./roofline.ts";
+import { SPEEDUP_LEAD, speedupFigures } from "./speedup.ts";
+
+/** A record as a suite wrote it. */
+export type BenchRecord = Setting & { readonly results: Measured | Contests | OneContest };
+
+interface Measured {
+  readonly title: string;
+  readonly notes: readonly string[];
+  readonly tuning: string;
+  readonly roofline: Roofline;
+  readonly rows: readonly FinishedRow[];
+}
+
+interface Contests {
+  readonly contests: readonly Contest[];
+}
+
+interface OneContest {
+  readonly ranks: readonly Standing[];
+  readonly missing: readonly Absent[];
+}
+
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+
+/** Records that have nothing to draw are passed over; the same records give the same bytes. */
+export function renderResults(records: readonly BenchRecord[]): string {
+  return markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${raw(POLICY)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Benchmarks of Secateur</title>
+<style>
+${raw(style)}</style>
+</head>
+<body>
+<header>
+<h1>Benchmarks of Secateur</h1>
+<p class="headline">The latest run of each suite</p>
+</header>
+<main>
+${records.map(section)}</main>
+<footer>Times are medians, MAD is the median distance from them. 1 GFLOP/s counts a multiply-add as two operations.
+docs/benchmarks.md says how everything is measured.</footer>
+</body>
+</html>
+`.html;
+}
+
+function section(record: BenchRecord): Html {
+  const { suite, results } = record;
+  if ("rows" in results) return measuredSection(record, results);
+  const contests = "contests" in results
+    ? results.contests
+    : "ranks" in results
+    ? [{ title: suite, ranks: results.ranks, missing: results.missing }]
+    : [];
+  if (contests.length === 0) return markup``;
+  return markup`<h2>${suite}</h2>
+${origin(record)}<div class="figures">
+${contests.map((contest, i) => contestFigure(`${suite}-${i}`, contest))}</div>
+`;
+}
+
+function measuredSection(record: BenchRecord, { title, notes, roofline, rows }: Measured): Html {
+  const { suite } = record;
+  const curves = speedupFigures(suite, rows);
+  const roof = rooflineFigure(suite, rows, roofline);
+  return markup`<h2>${suite}: ${title}</h2>
+${origin(record)}<p><strong>${goalsReached(rows)}</strong></p>
+${curves.length > 0 ? SPEEDUP_LEAD : ""}<div class="figures">
+${curves}${roof ?? ""}</div>
+${
+    tablesOf(rows).map(({ title, header, lines }) =>
+      table(
+        title,
+        header.map((label, i) => ({ label, kind: i === 0 || WORDS.includes(label) ? "words" : "numbers" })),
+        lines,
+      )
+    )
+  }
+${notes.map((note) => markup`<p class="note">${note}</p>`)}
+`;
+}
+
+const WORDS: readonly string[] = ["goal", "goal met", "note", "published"];
+
+function origin({ date, commit, adapter, machine, versions, seed, clock }: BenchRecord): Html {
+  const name = adapter.description || adapter.architecture || adapter.vendor;
+  const versionList = Object.entries(versions).map(([what, version]) => `${what} ${version}`).join(", ");
+  return markup`<p>${
+    date.slice(0, 16).replace("T", " ")
+  }, commit ${commit}, ${name}, ${machine.os} ${machine.arch} with ${machine.cores} cores at load ${
+    machine.load.toFixed(1)
+  }, ${versionList}, seed ${seed}, ${clock}.</p>
+${
+    isSoftware(adapter)
+      ? markup`<p class="note warning"><strong>Software adapter.</strong> ${name} computes on the CPU: absolute times mean
+little; compare ratios.</p>
+`
+      : ""
+  }`;
+}
