@@ -5,12 +5,13 @@
 //   1  vec4 along the rows  (a_row = 1; a_col, rows a multiple of 4)
 //   2  scalar, any strides
 // A thread makes 4*BM x 4*BN outputs in named mat4x4 accumulators (column i of a block: row i, four columns of Y).
-// ONE_ROW (m = 1, batch 1): only the first row of a block is read, summed and stored.
+// ONE_ROW (m = 1): only the first row of a block is read, summed and stored.
 // Rows and columns beyond the edge read a clamped address and aren't stored.
 //
 // Bindings: a, b, bias, residual read (an unused one takes any buffer), y read_write.
-// Grid: x over tiles_m * tiles_n tiles, tile_n fastest, rows of `row` threads folded into y; z over splits of k, split
-// z covering k in [z*chunk, (z+1)*chunk) and writing at y + z*m*n. chunk is a multiple of 4.
+// Grid: x over tiles_m * tiles_n tiles, tile_n fastest, rows of `row` threads folded into y; z over splits
+// of k and batches, batch fastest. Split s covers k in [s*chunk, (s+1)*chunk), chunk a multiple of 4; z writes at y + z*m*n.
+// Matrices of a batch are a_batch and b_batch elements apart (0: all the same one).
 const A_MODE: u32 = 0u;
 const B_MODE: u32 = 0u;
 const BM: u32 = 2u;
@@ -23,7 +24,7 @@ const ACTIVATION: u32 = 0u;
 struct Params {
   m: u32, n: u32, k: u32, chunk: u32,
   a_row: u32, a_col: u32, b_row: u32, b_col: u32,
-  tiles_m: u32, tiles_n: u32, row: u32,
+  tiles_m: u32, tiles_n: u32, row: u32, batches: u32, a_batch: u32, b_batch: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -33,37 +34,41 @@ struct Params {
 @group(0) @binding(4) var<storage, read> residual: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
+// Where the matrices of this batch start.
+var<private> a_base: u32;
+var<private> b_base: u32;
+
 fn a_at(row: u32, k: u32, end: u32) -> f32 {
-  let i = row * p.a_row + min(k, end - 1u) * p.a_col;
+  let i = a_base + row * p.a_row + min(k, end - 1u) * p.a_col;
   return select(0.0, a[i >> 2u][i & 3u], k < end);
 }
 
 fn b_at(row: u32, k: u32, end: u32) -> f32 {
-  let i = row * p.b_row + min(k, end - 1u) * p.b_col;
+  let i = b_base + row * p.b_row + min(k, end - 1u) * p.b_col;
   return b[i >> 2u][i & 3u];
 }
 
 fn a_column(m: u32, k: u32, end: u32) -> vec4<f32> {
-  let v = a[(min(k, end - 1u) * p.a_col + m) >> 2u];
+  let v = a[(a_base + min(k, end - 1u) * p.a_col + m) >> 2u];
   return select(vec4<f32>(0.0), v, vec4<bool>(k < end));
 }
 
 fn b_column(n: u32, k: u32, end: u32) -> vec4<f32> {
-  return b[(min(k, end - 1u) * p.b_col + n) >> 2u];
+  return b[(b_base + min(k, end - 1u) * p.b_col + n) >> 2u];
 }
 
 // Column i: A(m..m+3, k+i); zero from `end` on, so that what B reads there doesn't count.
 fn load_a(m: u32, k: u32, end: u32) -> mat4x4<f32> {
   if (ONE_ROW == 1u) {
     var v = vec4<f32>();
-    if (A_MODE == 0u) { v = a[k >> 2u]; }
+    if (A_MODE == 0u) { v = a[(a_base + k) >> 2u]; }
     else { v = vec4<f32>(a_at(0u, k, end), a_at(0u, k + 1u, end), a_at(0u, k + 2u, end), a_at(0u, k + 3u, end)); }
     let none = vec3<f32>();
     return mat4x4<f32>(vec4<f32>(v.x, none), vec4<f32>(v.y, none), vec4<f32>(v.z, none), vec4<f32>(v.w, none));
   }
   let last = p.m - 1u;
   if (A_MODE == 0u) {
-    let i = k >> 2u;
+    let i = (a_base + k) >> 2u;
     let s = p.a_row >> 2u;
     return transpose(mat4x4<f32>(
       a[min(m, last) * s + i], a[min(m + 1u, last) * s + i], a[min(m + 2u, last) * s + i], a[min(m + 3u, last) * s + i]));
@@ -87,7 +92,7 @@ fn load_a(m: u32, k: u32, end: u32) -> mat4x4<f32> {
 fn load_b(n: u32, k: u32, end: u32) -> mat4x4<f32> {
   let last = p.n - 1u;
   if (B_MODE == 0u) {
-    let i = k >> 2u;
+    let i = (b_base + k) >> 2u;
     let s = p.b_row >> 2u;
     return transpose(mat4x4<f32>(
       b[min(n, last) * s + i], b[min(n + 1u, last) * s + i], b[min(n + 2u, last) * s + i], b[min(n + 3u, last) * s + i]));
@@ -150,12 +155,15 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   if (tile >= p.tiles_m * p.tiles_n) { return; }
   let m = tile / p.tiles_n * (4u * BM);
   let n = tile % p.tiles_n * (4u * BN);
-  let end = min(p.k, (gid.z + 1u) * p.chunk);
+  let split = gid.z / p.batches;
+  a_base = gid.z % p.batches * p.a_batch;
+  b_base = gid.z % p.batches * p.b_batch;
+  let end = min(p.k, (split + 1u) * p.chunk);
   var c00 = mat4x4<f32>();
   var c01 = mat4x4<f32>();
   var c10 = mat4x4<f32>();
   var c11 = mat4x4<f32>();
-  for (var k = gid.z * p.chunk; k < end; k += 4u) {
+  for (var k = split * p.chunk; k < end; k += 4u) {
     let a0 = load_a(m, k, end);
     let b0 = load_b(n, k, end);
     c00 = block(c00, a0, b0);

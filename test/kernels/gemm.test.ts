@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { planGemm } from "../../kernels/gemm/plan.ts";
+import { gemmCandidates, gemmClass, planGemm } from "../../kernels/gemm/plan.ts";
 import type { Plan } from "../../src/gpu/types.ts";
 import { checkLaunch, coversOnce, params, threads } from "./launches.ts";
 
@@ -15,7 +15,8 @@ test("every output of every split is stored exactly once, and the splits cover k
     for (const n of SIZES) {
       for (const k of [1, 4, 63, 64, 129, 800]) {
         for (const threadsWanted of [1, 256, 8192]) {
-          const launch = planGemm({ m, n, k, a: "k", b: "k" }, { threads: threadsWanted });
+          const [registers] = gemmCandidates({ m, n, k, a: "k", b: "k" }, { threads: threadsWanted });
+          const launch = registers.build();
           checkLaunch(launch, OPERANDS);
           const { plan } = launch.steps[0], { chunk } = params(plan), splits = plan.grid[2];
           assert.ok(chunk % 4 === 0 && chunk * splits >= k && chunk * (splits - 1) < k, `${k}: ${splits} × ${chunk}`);
@@ -54,6 +55,57 @@ test("the epilogue runs where the sum is complete", () => {
   const split = planGemm({ m: 1, n: 8, k: 512, a: "k", b: "k", ...epilogue });
   assert.equal(split.steps.map((s) => s.bindings.at(-1)), ["partial", "y"]);
   assert.equal(split.steps.map((s) => s.plan.program.constants!.ACTIVATION), [0, 1]);
+});
+
+test("every candidate of a shape has a name of its own and a launch within every device's limits", () => {
+  for (const batch of [undefined, { count: 7, a: 0, b: 12 }, { count: 40_000, a: 4, b: 4 }]) {
+    for (const [m, n, k] of [[1, 1, 1], [5, 3, 900], [127, 300, 333], [600, 513, 517]]) {
+      const shape = { m, n, k, a: "k", b: "rows", batch } as const;
+      const candidates = gemmCandidates(shape, { threads: 256 });
+      assert.is(new Set(candidates.map(({ name }) => name)).size, candidates.length);
+      for (const { cost, build } of candidates) {
+        assert.ok(cost > 0);
+        checkLaunch(build(), OPERANDS);
+      }
+    }
+  }
+});
+
+test("panels: windows lie inside their scratch, and the tiles of each span of k cover the outputs once", () => {
+  const [m, n, k] = [300, 513, 517];
+  const launch = gemmCandidates({ m, n, k, a: "k", b: "rows" }, { threads: 256 }).at(-1)!.build();
+  const products = launch.steps.slice(2);
+  const spans = new Map<number, Uint8Array>();
+  for (const { plan, bindings, windows } of products) {
+    for (const [place, { byteOffset, byteLength }] of Object.entries(windows!)) {
+      assert.ok(byteOffset % 256 === 0 && byteLength <= 65_536);
+      assert.ok(byteOffset + byteLength <= launch.scratch[bindings[Number(place)]]);
+    }
+    const p = params(plan), span = windows![0].byteOffset / 65_536 % 9;
+    const stored = spans.get(span) ?? new Uint8Array(m * n);
+    spans.set(span, stored);
+    for (let i = p.m0; i < Math.min(p.m, p.m0 + 8 * p.tiles_m); i++) {
+      for (let j = p.n0; j < Math.min(p.n, p.n0 + 8 * p.tiles_n); j++) stored[i * n + j]++;
+    }
+    assert.is(p.k, Math.min(256, k - span * 64));
+    assert.is(plan.program.constants!.ADD, span > 0 ? 1 : 0);
+  }
+  assert.equal([...spans.keys()], [0, 4, 8]);
+  for (const stored of spans.values()) assert.ok(stored.every((count) => count === 1));
+});
+
+test("a shape's class names layout, sizes and a bucket of the batch", () => {
+  const shape = { m: 5, n: 6, k: 7, a: "k", b: "rows" } as const;
+  assert.is(gemmClass(shape), "gemm nn 5x6x7");
+  assert.is(gemmClass({ ...shape, b: "k", batch: { count: 5, a: 35, b: 0 } }), "gemm nt 5x6x7 x8");
+});
+
+test("a measured winner is taken, and a batch beyond a grid's layers is refused", () => {
+  const shape = { m: 512, n: 512, k: 512, a: "k", b: "k" } as const;
+  const winners = { [gemmClass(shape)]: "4x8" };
+  const { BM, BN } = planGemm(shape, { threads: 256, winners }).steps[0].plan.program.constants!;
+  assert.equal([BM, BN], [1, 2]);
+  assert.throws(() => planGemm({ ...shape, batch: { count: 70_000, a: 0, b: 0 } }), /batch of 70000/);
 });
 
 /** Which elements the threads of gemm.wgsl store. */

@@ -4,7 +4,7 @@ import type { Launch, Step } from "../../kernels/launch.ts";
 import type { Plan } from "../../src/gpu/types.ts";
 
 /** What every WebGPU device has. */
-const MAX_GROUPS = 65_535, MAX_UNIFORM_WORDS = 64, MAX_STORAGE = 8;
+const MAX_GROUPS = 65_535, MAX_UNIFORM_WORDS = 64, MAX_STORAGE = 8, MAX_UNIFORM_BUFFERS = 12;
 
 /** Grids, uniforms and bindings are within every device's limits, and every buffer that a step binds is known. */
 export function checkLaunch(launch: Launch, operands: readonly string[], steps: readonly Step[] = launch.steps): void {
@@ -15,7 +15,8 @@ export function checkLaunch(launch: Launch, operands: readonly string[], steps: 
     assert.ok(uniforms.length <= MAX_UNIFORM_WORDS, what);
     assert.is(uniforms.length, Object.keys(params(plan)).length, what);
     assert.ok(uniforms.every((u) => Number.isInteger(u) && u >= 0 && u < 2 ** 32), `${what}: ${uniforms}`);
-    assert.ok(program.access.length <= MAX_STORAGE, what);
+    const arrays = program.access.filter((access) => access === "uniform").length;
+    assert.ok(program.access.length - arrays <= MAX_STORAGE && arrays + 1 <= MAX_UNIFORM_BUFFERS, what);
     assert.is(bindings.length, program.access.length, what);
     const written = bindings.filter((_, i) => program.access[i] === "read_write");
     assert.ok(

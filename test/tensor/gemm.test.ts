@@ -1,5 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { gemmCandidates, type GemmShape } from "../../kernels/gemm/plan.ts";
+import { launch } from "../../src/tensor/ops/launch.ts";
 import { linear, linearForward, linearScratch, matmul } from "../../src/tensor/ops/gemm.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
@@ -68,6 +70,106 @@ for (const [m, n, k] of SIZES) {
     assert.is(sumError(grads[1], db, m), undefined, "linear dw");
     assert.is(sumError(grads[2], dbias, m), undefined, "linear db");
   });
+}
+
+for (const layout of [["k", "k"], ["k", "rows"], ["rows", "rows"]] as const) {
+  test(`every candidate, with its epilogue and batched: ${layout}`, async () => {
+    const gpu = await testGpu();
+    for (
+      const [m, n, k, batch] of [[37, 257, 261], [5, 7, 130, 3], [1, 12, 28, 4]]
+    ) {
+      const count = batch ?? 1;
+      const a = noise(count * m * k, 1),
+        b = noise(count * n * k, 2),
+        bias = noise(n, 3),
+        residual = noise(count * m * n, 4);
+      using ta = Tensor.from(gpu, a, [a.length]);
+      using tb = Tensor.from(gpu, b, [b.length]);
+      using tbias = Tensor.from(gpu, bias, [n]);
+      using tresidual = Tensor.from(gpu, residual, [residual.length]);
+      for (const strideB of batch ? [n * k, 0] : [0]) {
+        const shape: GemmShape = {
+          ...{ m, n, k, a: layout[0], b: layout[1], bias: "add", residual: "add" },
+          batch: batch ? { count, a: m * k, b: strideB } : undefined,
+        };
+        const [aRow, aCol] = layout[0] === "k" ? [k, 1] : [1, m];
+        const [bRow, bCol] = layout[1] === "k" ? [k, 1] : [1, n];
+        const products = Array.from(
+          { length: count },
+          (_, z) =>
+            matmul64(
+              m,
+              n,
+              k,
+              (i, t) => a[z * m * k + i * aRow + t * aCol],
+              (j, t) => b[z * strideB + j * bRow + t * bCol],
+            ),
+        );
+        const plus = (i: number) => [bias[i % n], residual[i]];
+        const expected: Sums = {
+          value: Float64Array.from(products.flatMap((p) => [...p.value]), (v, i) => v + plus(i)[0] + plus(i)[1]),
+          magnitude: Float64Array.from(
+            products.flatMap((p) => [...p.magnitude]),
+            (v, i) => v + Math.abs(plus(i)[0]) + Math.abs(plus(i)[1]),
+          ),
+        };
+        for (const { name, build } of gemmCandidates(shape, { threads: 256 })) {
+          using y = Tensor.empty(gpu, [residual.length]);
+          launch(gpu, build(), { a: ta, b: tb, bias: tbias, residual: tresidual, y }, name);
+          assert.is(sumError(await y.read(), expected, k + 2), undefined, `${name} ${m}×${n}×${k} batch ${count}`);
+        }
+      }
+    }
+  });
+}
+
+for (const transB of [false, true]) {
+  for (const leading of [[], [3, 2]]) {
+    const what = `${leading.length ? "its own" : "a shared"} second operand${transB ? ", transposed" : ""}`;
+    test(`matmul of rank 4 with ${what}, its gradients in the middle of a graph`, async () => {
+      const gpu = await testGpu();
+      const [m, n, k, o] = [5, 7, 3, 4], count = 6, many = leading.length > 0;
+      const a = noise(count * m * k, 1),
+        b = noise((many ? count : 1) * n * k, 2),
+        c = noise(n * o, 3),
+        dy = noise(count * m * o, 4);
+      using ta = Tensor.from(gpu, a, [3, 2, m, k]);
+      using tb = Tensor.from(gpu, b, [...leading, ...(transB ? [n, k] : [k, n])]);
+      using tc = Tensor.from(gpu, c, [n, o]);
+      using seed = Tensor.from(gpu, dy, [3, 2, m, o]);
+      using tape = new Tape(gpu, "train");
+      tape.watch(ta);
+      tape.watch(tb);
+      const h = matmul(tape, ta, tb, { transB });
+      const value = await h.read();
+      tape.backward(matmul(tape, h, tc), seed);
+      const [gotA, gotB] = await readTensors([tape.gradient(ta)!, tape.gradient(tb)!]);
+      const at = (z: number, j: number, t: number) => (many ? z * n * k : 0) + (transB ? j * k + t : t * n + j);
+      const expectedH = new Float64Array(count * m * n),
+        da = new Float64Array(a.length),
+        db = new Float64Array(b.length);
+      for (let z = 0; z < count; z++) {
+        for (let i = 0; i < m; i++) {
+          for (let j = 0; j < n; j++) {
+            const row = z * m + i;
+            let dh = 0;
+            for (let q = 0; q < o; q++) dh += dy[row * o + q] * c[j * o + q];
+            for (let t = 0; t < k; t++) {
+              expectedH[row * n + j] += a[row * k + t] * b[at(z, j, t)];
+              da[row * k + t] += dh * b[at(z, j, t)];
+              db[at(z, j, t)] += dh * a[row * k + t];
+            }
+          }
+        }
+      }
+      for (const [got, expected] of [[value, expectedH], [gotA, da], [gotB, db]] as const) {
+        assert.is(got.length, expected.length);
+        expected.forEach((v, i) =>
+          assert.ok(Math.abs(got[i] - v) <= 1e-5 * (1 + Math.abs(v)), `${i}: ${got[i]}, ${v}`)
+        );
+      }
+    });
+  }
 }
 
 test("gradients are only computed where they are needed, and flow through a chain", async () => {

@@ -14,26 +14,40 @@ export interface MatmulOptions {
   readonly transB?: boolean;
 }
 
-/** y[M,N] = a[M,K] · b[K,N], differentiable in both. @throws UserError when the shapes don't fit */
+/**
+ * y[…,M,N] = a[…,M,K] · b[…,K,N], differentiable in both. b has the leading dimensions of a, or none: then all share it.
+ *
+ * @throws UserError when the shapes don't fit
+ */
 export function matmul(tape: Tape, a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const transB = options.transB ?? false;
-  const [m, k] = a.shape;
-  const [n, kb] = transB ? b.shape : [b.shape[1], b.shape[0]];
-  if (a.shape.length !== 2 || b.shape.length !== 2 || k !== kb) {
-    throw new UserError(`matmul: [${a.shape}] times [${b.shape}]${transB ? "ᵀ" : ""} doesn't fit`);
-  }
-  const y = tape.empty([m, n]);
-  gemm(tape.gpu, { m, n, k, a: "k", b: transB ? "k" : "rows" }, a, b, y, "matmul");
+  const leading = a.shape.slice(0, -2), [rows, k] = a.shape.slice(-2);
+  const [n, kb] = transB ? b.shape.slice(-2) : b.shape.slice(-2).reverse();
+  const shared = b.shape.length === 2;
+  const fits = a.shape.length >= 2 && k === kb && (shared || `${b.shape.slice(0, -2)}` === `${leading}`);
+  if (!fits) throw new UserError(`matmul: [${a.shape}] times [${b.shape}]${transB ? "ᵀ" : ""} doesn't fit`);
+  // Products with one b are one product with all their rows.
+  const count = shared ? 1 : leading.reduce((product, size) => product * size, 1);
+  const m = shared ? a.size / k : rows;
+  const batch = (one: number, other: number) => count > 1 ? { count, a: one, b: other } : undefined;
+  const y = tape.empty([...leading, rows, n]);
+  const forward: GemmShape = { m, n, k, a: "k", b: transB ? "k" : "rows", batch: batch(m * k, n * k) };
+  gemm(tape.gpu, forward, a, b, y, "matmul");
   tape.record([a, b], y, (dy) => {
     if (tape.needs(a)) {
       const da = tape.target(a);
-      gemm(tape.gpu, { m, n: k, k: n, a: "k", b: transB ? "rows" : "k" }, dy, b, da, "matmul, gradient of a");
+      const shape: GemmShape = { m, n: k, k: n, a: "k", b: transB ? "rows" : "k", batch: batch(m * n, n * k) };
+      gemm(tape.gpu, shape, dy, b, da, "matmul, gradient of a");
       tape.add(a, da);
     }
     if (tape.needs(b)) {
       const db = tape.target(b);
-      if (transB) gemm(tape.gpu, { m: n, n: k, k: m, a: "rows", b: "rows" }, dy, a, db, "matmul, gradient of b");
-      else gemm(tape.gpu, { m: k, n, k: m, a: "rows", b: "rows" }, a, dy, db, "matmul, gradient of b");
+      const [first, second, outputs, columns] = transB ? [dy, a, n, k] : [a, dy, k, n];
+      const shape: GemmShape = {
+        ...{ m: outputs, n: columns, k: m, a: "rows", b: "rows" },
+        batch: batch(m * outputs, m * columns),
+      };
+      gemm(tape.gpu, shape, first, second, db, "matmul, gradient of b");
       tape.add(b, db);
     }
   });

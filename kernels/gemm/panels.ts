@@ -1,0 +1,102 @@
+import type { Program } from "../../src/gpu/types.ts";
+import { linearGrid } from "../grid.ts";
+import {
+  ceilDiv,
+  type Epilogue,
+  epilogueConstants,
+  EPILOGUES,
+  type Launch,
+  type Step,
+  type Window,
+} from "../launch.ts";
+import pack from "./pack.wgsl" with { type: "text" };
+import panels from "./panels.wgsl" with { type: "text" };
+import type { Contiguous, GemmShape } from "./shape.ts";
+
+/** Rows and summed columns of a packed block; together what a uniform binding may hold. */
+const ROWS = 256, COLUMNS = 64;
+const BLOCK_BYTES = 4 * ROWS * COLUMNS;
+/** Blocks of one operand that a dispatch binds. */
+const BOUND = 4;
+const GROUP = 64;
+
+/** Both operands packed into blocks (scratch "panelsA", "panelsB") that are read through uniform bindings; batch 1 only. */
+export function planPanels(shape: GemmShape): Launch {
+  const { m, n, k } = shape;
+  const blocks = ceilDiv(k, COLUMNS);
+  const steps: Step[] = [packStep("a", "panelsA", m, k, shape.a), packStep("b", "panelsB", n, k, shape.b)];
+  for (let i = 0; i < m; i += ROWS) {
+    for (let j = 0; j < n; j += ROWS) {
+      for (let first = 0; first < blocks; first += BOUND) steps.push(productStep(shape, i, j, first));
+    }
+  }
+  const bytes = (rows: number) => ceilDiv(rows, ROWS) * blocks * BLOCK_BYTES;
+  return { steps, scratch: { panelsA: bytes(m), panelsB: bytes(n) }, tables: {} };
+}
+
+/** Dispatches that the products take, beside the two of packing. */
+export function panelDispatches({ m, n, k }: GemmShape): number {
+  return ceilDiv(m, ROWS) * ceilDiv(n, ROWS) * ceilDiv(k, COLUMNS * BOUND);
+}
+
+/** The 256 × 256 outputs from (m0,n0), with four blocks of k from block `first` on. */
+function productStep(shape: GemmShape, m0: number, n0: number, first: number): Step {
+  const blocks = ceilDiv(shape.k, COLUMNS);
+  const m = Math.min(shape.m, m0 + ROWS), n = Math.min(shape.n, n0 + ROWS);
+  const k = Math.min(shape.k - first * COLUMNS, BOUND * COLUMNS);
+  const tilesM = ceilDiv(m - m0, 8), tilesN = ceilDiv(n - n0, 8);
+  const epilogue: Epilogue = first + BOUND >= blocks ? shape : {};
+  const windows: Record<number, Window> = {};
+  for (let i = 0; i < BOUND; i++) {
+    const block = Math.min(first + i, blocks - 1);
+    windows[i] = { byteOffset: (m0 / ROWS * blocks + block) * BLOCK_BYTES, byteLength: BLOCK_BYTES };
+    windows[BOUND + i] = { byteOffset: (n0 / ROWS * blocks + block) * BLOCK_BYTES, byteLength: BLOCK_BYTES };
+  }
+  return {
+    plan: {
+      program: panelsProgram({ ADD: first > 0 ? 1 : 0, ...epilogueConstants(epilogue) }),
+      uniforms: [m0, n0, m, n, shape.n, k, tilesM, tilesN],
+      grid: [ceilDiv(tilesM * tilesN, GROUP), 1, 1],
+    },
+    bindings: [
+      ...Array(BOUND).fill("panelsA"),
+      ...Array(BOUND).fill("panelsB"),
+      epilogue.bias === "add" ? "bias" : "a",
+      epilogue.residual === "add" ? "residual" : "a",
+      "y",
+    ],
+    windows,
+  };
+}
+
+function packStep(from: string, to: string, rows: number, k: number, contiguous: Contiguous): Step {
+  const grid = linearGrid(rows * k, GROUP);
+  const [rowStep, colStep] = contiguous === "k" ? [k, 1] : [1, rows];
+  return {
+    plan: {
+      program: packProgram(contiguous),
+      uniforms: [rows, k, rowStep, colStep, ceilDiv(k, COLUMNS), grid[0] * GROUP],
+      grid,
+    },
+    bindings: [from, to],
+  };
+}
+
+function packProgram(contiguous: Contiguous): Program {
+  const constants = { ROWS: contiguous === "rows" ? 1 : 0 };
+  return { name: "pack panels", source: pack, constants, access: ["read", "read_write"] };
+}
+
+function panelsProgram(constants: Record<string, number>): Program {
+  const access = [...Array<"uniform">(2 * BOUND).fill("uniform"), "read", "read", "read_write"] as const;
+  return { name: "gemm of panels", source: panels, constants, access };
+}
+
+export function panelPrograms(): Program[] {
+  return [
+    packProgram("k"),
+    packProgram("rows"),
+    panelsProgram({ ADD: 1, ...epilogueConstants({}) }),
+    ...EPILOGUES.map((e) => panelsProgram({ ADD: 0, ...epilogueConstants(e) })),
+  ];
+}

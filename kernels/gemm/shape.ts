@@ -1,0 +1,23 @@
+import type { Epilogue } from "../launch.ts";
+
+/** Which dimension of a matrix lies contiguous in memory: the summed one, or the one that the output keeps. */
+export type Contiguous = "k" | "rows";
+
+export interface GemmShape extends Epilogue {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** A is [m,k] ("k") or [k,m] ("rows") in memory. */
+  readonly a: Contiguous;
+  /** B is [n,k] ("k") or [k,n] ("rows") in memory. */
+  readonly b: Contiguous;
+  /** So many independent products, their outputs one after another. Default: one. */
+  readonly batch?: Batch;
+}
+
+/** Strides in elements, 0 for an operand that all products share. */
+export interface Batch {
+  readonly count: number;
+  readonly a: number;
+  readonly b: number;
+}
