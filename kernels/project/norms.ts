@@ -43,7 +43,7 @@ export interface NormPlan {
 export function planNorms(layout: GroupLayout, options: NormOptions): NormPlan {
   checkLayout(layout);
   const { length } = axes(layout);
-  const { F, C, KK, gf, gc, gk, bf = 1, bc = 1, groups } = layout;
+  const { C, KK, gf, gc, gk, bf = 1, bc = 1, groups } = layout;
   const columns = gf === 0 && gc === (gk === 0 ? 1 : KK) && gk <= 1 && C * KK % 4 === 0 && C * KK >= MANY_GROUPS;
   if (columns && bc === 1) return planColumns(layout, options);
   const neighbours = gk === 1 || (KK === 1 && gc === 1);

@@ -10,10 +10,14 @@ import {
   decodeResiduals,
   expandMask,
   groupNorms,
+  keepTaps,
+  patternScores,
   projectUpdate,
   pullTarget,
   rescaleDual,
+  selectRuns,
   selectTopK,
+  selectWeights,
   takeGroups,
 } from "../tensor/project.ts";
 import { applyMask } from "../tensor/optimizer.ts";
@@ -57,12 +61,13 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
     groups,
     k: keep,
   }));
-  const kinds = [...Map.groupBy(constraints.keys(), (c) => constraints[c].kind).values()].map((members) => ({
-    members,
-    status: Tensor.zeros(gpu, [members.length]),
-  }));
+  const steps = [...Map.groupBy(constraints.keys(), (c) => `${constraints[c].kind} ${wayOf(constraints[c])}`).values()]
+    .map((members) => ({
+      members,
+      status: Tensor.zeros(gpu, [members.length]),
+    }));
   const checked = ([norms, ...statuses]: Float32Array[]) => {
-    statuses.forEach((status, i) => checkStatus(status, kinds[i].members.map((c) => constraints[c].name)));
+    statuses.forEach((status, i) => checkStatus(status, steps[i].members.map((c) => constraints[c].name)));
     return [norms];
   };
   const byParam = new Map<string, typeof parts>();
@@ -98,15 +103,48 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
   function select(dual: "with U" | "W alone"): void {
     if (state.mask) gpu.copy(state.mask, alive);
     else alive.fill(1);
-    for (const { members, status } of kinds) {
-      for (const c of members) score(constraints[c], dual);
-      selectTopK(gpu, scores, members.map((c) => selections[c]), kept, status);
+    for (const { members, status } of steps) {
+      choose(members, dual, status);
       for (const constraint of members.map((c) => constraints[c])) {
         const gone = dual === "W alone" ? [...constraint.members, ...constraint.readers] : constraint.readers;
         for (const member of gone) {
-          withKept(constraint, member, (keep) => expandMask(gpu, keep, member.layout, alive.tensor(member.param)));
+          withKept(
+            constraint,
+            member,
+            (keep) => expandMask(gpu, keep, member.layout, alive.tensor(member.param), keptAs(constraint)),
+          );
         }
       }
+    }
+  }
+
+  /** Leaves the kept groups of these constraints, all chosen in one way, in `kept`. */
+  function choose(chosen: readonly number[], dual: "with U" | "W alone", status: Tensor): void {
+    const inputs = ({ name, members: [{ param }] }: Constraint) => ({
+      w: weights.tensor(param),
+      u: dual === "with U" ? u.tensor(`${name}/${param}`) : undefined,
+      frozen: alive.tensor(param),
+    });
+    const patterns: { name: string; taps: Tensor }[] = [];
+    chosen.forEach((c, slot) => {
+      const constraint = constraints[c];
+      const { name, rule, keep, groups } = constraint;
+      if (rule?.kind === "runs") {
+        selectRuns(gpu, { ...inputs(constraint), ...rule }, kept.tensor(name), status, slot);
+      } else if (rule?.kind === "pattern") {
+        const taps = Tensor.empty(gpu, [groups]);
+        patternScores(gpu, inputs(constraint), rule.patterns, scores.tensor(name), taps);
+        patterns.push({ name, taps });
+      } else if (wayOf(constraint) === "whole") {
+        selectWeights(gpu, { ...inputs(constraint), k: keep }, kept.tensor(name), status, slot);
+      } else score(constraint, dual);
+    });
+    if (wayOf(constraints[chosen[0]]) === "scores") {
+      selectTopK(gpu, scores, chosen.map((c) => selections[c]), kept, status);
+    }
+    for (const { name, taps } of patterns) {
+      keepTaps(gpu, taps, kept.tensor(name));
+      taps.dispose();
     }
   }
 
@@ -124,6 +162,7 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
       withKept(constraints[part.constraint], part, (keep) =>
         projectUpdate(gpu, {
           layout: part.layout,
+          ...keptAs(constraints[part.constraint]),
           w: weights.tensor(part.param),
           u: u.tensor(part.key),
           z: z.tensor(part.key),
@@ -152,7 +191,7 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
     },
     async update(period) {
       project("update");
-      const [norms] = await readTensors([residuals, ...kinds.map(({ status }) => status)]).then(checked);
+      const [norms] = await readTensors([residuals, ...steps.map(({ status }) => status)]).then(checked);
       const next = rhos[Math.min(period + 1, rhos.length - 1)];
       if (next !== rho) rescaleDual(gpu, u, rho, next);
       rho = next;
@@ -166,11 +205,15 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
       select("W alone");
       for (const constraint of constraints) {
         for (const member of constraint.members) {
-          withKept(constraint, member, (keep) => expandMask(gpu, keep, member.layout, mask.tensor(member.param)));
+          withKept(
+            constraint,
+            member,
+            (keep) => expandMask(gpu, keep, member.layout, mask.tensor(member.param), keptAs(constraint)),
+          );
         }
       }
       applyMask(gpu, weights, mask);
-      checked([new Float32Array(), ...await readTensors(kinds.map(({ status }) => status))]);
+      checked([new Float32Array(), ...await readTensors(steps.map(({ status }) => status))]);
     },
     async snapshot() {
       const tensors = new Map<string, HostTensor>();
@@ -188,11 +231,24 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
     },
     dispose() {
       for (const arena of [z, u, scores, kept, alive]) arena.dispose();
-      for (const { status } of kinds) status.dispose();
+      for (const { status } of steps) status.dispose();
       residuals.dispose();
       // The target belongs to the training state from here on, and goes with it.
     },
   };
+}
+
+/** From here on single weights are ranked as they are, without scores: several dispatches for each layer, few bytes. */
+const MANY_WEIGHTS = 2 ** 16;
+
+/** By scores, many constraints of a kind together; or each from its whole tensor, where it needs none. */
+function wayOf({ kind, groups, rule }: Constraint): "scores" | "whole" {
+  return rule?.kind === "runs" || (kind === "weight" && groups >= MANY_WEIGHTS) ? "whole" : "scores";
+}
+
+/** How the vector of kept groups is to be read. */
+function keptAs({ rule }: Constraint): { readonly kept: "groups" | "taps" } {
+  return { kept: rule?.kind === "pattern" ? "taps" : "groups" };
 }
 
 /** Whether a member numbers its groups exactly as its constraint does. */

@@ -9,11 +9,11 @@ import { countNonzero, graphCost } from "../graph/cost.ts";
 import type { Graph, HostTensor, Model } from "../graph/types.ts";
 import { elements } from "../tensor/tensor.ts";
 import { compact, type CompactOptions } from "./compact.ts";
-import { maskModel, masksOf } from "./masks.ts";
-import type { Constraint } from "./structures.ts";
+import { type Choice, maskModel, masksOf } from "./masks.ts";
+import { type Constraint, keptGroups, leavesZeros } from "./structures.ts";
 
 export interface Target {
-  /** Fraction of the stored numbers that may stay, in (0, 1]. Under "weight" constraints a weight's zeros don't count. */
+  /** Fraction of the stored numbers that may stay, in (0, 1]. Under constraints that leave zeros in place a weight's zeros don't count. */
   readonly params?: number;
   /** Fraction of the multiply-adds. */
   readonly macs?: number;
@@ -51,10 +51,11 @@ export function solveBudget(
   options: BudgetOptions,
 ): Budget {
   const price = pricing(graph, constraints, energies, options);
-  const whole = constraints.map(({ groups }) => groups);
+  const whole = constraints.map((constraint) => isFixed(constraint) ? constraint.keep : constraint.groups);
   const dense = price(whole).excess;
   const worth = constraints.map((constraint, c) => {
     const { groups, minKeep } = constraint;
+    if (isFixed(constraint)) return [];
     const saved = groups > minKeep ? dense - price(whole.map((k, i) => i === c ? k - 1 : k)).excess : 0;
     let left = sum(energies[c]);
     return rank(energies[c]).slice(minKeep).reverse().map((g) => {
@@ -94,8 +95,8 @@ function pricing(
 ): (keep: readonly number[]) => Price {
   checkTarget(target);
   const model = ones(graph);
-  const single = new Set(
-    constraints.filter(({ kind }) => kind === "weight").flatMap((c) => c.members.map((m) => m.param)),
+  const inPlace = new Set(
+    constraints.filter(({ kind }) => leavesZeros(kind)).flatMap((c) => c.members.map((m) => m.param)),
   );
   const dense = graphCost(graph);
   const ranked = energies.map((scores) => rank(scores));
@@ -104,12 +105,16 @@ function pricing(
     const key = keep.join();
     const known = seen.get(key);
     if (known) return known;
-    const choices = constraints.map((constraint, c) => ({ constraint, kept: ranked[c].slice(0, keep[c]) }));
+    const choices = constraints.map((constraint, c): Choice => ({
+      constraint,
+      kept: isFixed(constraint) ? keptGroups(constraint, energies[c]) : ranked[c].slice(0, keep[c]),
+      ...anyTaps(constraint),
+    }));
     const { model: small } = compact(maskModel(model, masksOf(choices, model.params)), options);
     const { macs, params: stored } = graphCost(small.graph);
     let params = stored;
     for (const [name, tensor] of small.params) {
-      if (single.has(name)) params -= tensor.data.length - countNonzero(new Map([[name, tensor]]));
+      if (inPlace.has(name)) params -= tensor.data.length - countNonzero(new Map([[name, tensor]]));
     }
     const achieved = { params: params / dense.params, macs: macs / dense.macs };
     const price = {
@@ -121,6 +126,20 @@ function pricing(
     };
     seen.set(key, price);
     return price;
+  };
+}
+
+/** Whether how many groups stay is no choice. */
+function isFixed({ rule }: Constraint): boolean {
+  return rule?.kind === "runs";
+}
+
+/** Patterns as mixed as those of real kernels, so that no tap is missing from a whole column: only their price matters. */
+function anyTaps({ rule, groups, members: [{ layout }] }: Constraint): { readonly taps?: Uint16Array } {
+  if (rule?.kind !== "pattern") return {};
+  const { patterns } = rule;
+  return {
+    taps: Uint16Array.from({ length: groups }, (_, q) => patterns[(q + Math.floor(q / layout.C)) % patterns.length]),
   };
 }
 

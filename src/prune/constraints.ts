@@ -1,15 +1,24 @@
 /** From "prune these layers in this way" to a list of constraints over disjoint groups. */
 
 import { UserError } from "../errors.ts";
-import type { Graph } from "../graph/types.ts";
+import type { Graph, Params } from "../graph/types.ts";
 import { anatomyOf } from "./anatomy.ts";
 import { type CoupledClass, coupledClasses } from "./coupling.ts";
 import type { Linear } from "./linear.ts";
-import { checkFraction, type Constraint, type Granularity, keptCount, type Member, memberOf } from "./structures.ts";
+import { patternLibrary } from "./patterns.ts";
+import {
+  checkFraction,
+  type Constraint,
+  keptCount,
+  type Member,
+  memberOf,
+  type Rule,
+  type Structure,
+  structureLayout,
+} from "./structures.ts";
 
-export interface ConstraintOptions {
-  readonly granularity: Granularity;
-  /** Fraction of the groups that stay, in (0, 1]. */
+export type ConstraintOptions = Structure & {
+  /** Fraction of the groups that stay, in (0, 1]; n:m has its own. */
   readonly keep: number;
   /**
    * Names of nodes or weights, `*` for any run of characters and `?` for one. Default: every layer that can be pruned this
@@ -18,11 +27,11 @@ export interface ConstraintOptions {
   readonly layers?: readonly string[];
   /** Groups that stay in any case; default 1. */
   readonly minKeep?: number;
-}
+};
 
 /**
- * Filters: one constraint for each coupled class of which a layer is chosen. Channels, columns and single weights: one
- * per layer. Several lists may be put together: a tensor may stand under several kinds at once.
+ * Filters: one constraint for each coupled class of which a layer is chosen. All others: one per layer. Several lists may be
+ * put together: a tensor may stand under several kinds at once. Patterns are to be settled (`settlePatterns`).
  *
  * @throws UserError for an unknown layer, one that can't be pruned so, or a keep outside (0, 1]
  */
@@ -30,7 +39,7 @@ export function coupledConstraints(graph: Graph, options: ConstraintOptions): Co
   checkFraction(options.keep, `constraint "${options.granularity}"`);
   const { linears } = anatomyOf(graph);
   const classes = coupledClasses(graph);
-  const chosen = choose([...linears.values()], options, refusals(classes, linears, options.granularity));
+  const chosen = choose([...linears.values()], options, refusals(graph, classes, linears, options));
   return options.granularity === "filter"
     ? classes.filter(({ producers }) => producers.some(({ node }) => chosen.has(node)))
       .map((coupled) => filterConstraint(graph, coupled, options))
@@ -38,10 +47,20 @@ export function coupledConstraints(graph: Graph, options: ConstraintOptions): Co
       .map((linear) => layerConstraint(graph, linear, options));
 }
 
-/** The layers (Conv, Gemm and ColumnConv nodes) that can be pruned at this granularity, by name. */
-export function prunableLayers(graph: Graph, granularity: Granularity): string[] {
+/** The constraints with the pattern library of each that has none yet, from the weights as they are. */
+export function settlePatterns(constraints: readonly Constraint[], params: Params): Constraint[] {
+  return constraints.map((constraint) => {
+    const { rule, members } = constraint;
+    if (rule?.kind !== "pattern" || rule.patterns.length > 0) return constraint;
+    const patterns = patternLibrary(params.get(members[0].param)!.data, rule.library);
+    return { ...constraint, rule: { ...rule, patterns } };
+  });
+}
+
+/** The layers (Conv, Gemm and ColumnConv nodes) that can be given this structure, by name. */
+export function prunableLayers(graph: Graph, structure: Structure): string[] {
   const { linears } = anatomyOf(graph);
-  const refused = refusals(coupledClasses(graph), linears, granularity);
+  const refused = refusals(graph, coupledClasses(graph), linears, structure);
   return [...linears.keys()].filter((name) => !refused.has(name));
 }
 
@@ -67,19 +86,39 @@ function readerOf(param: string, [F, C, ...kernel]: readonly number[], fold: num
 function layerConstraint(
   graph: Graph,
   { node, weight }: Linear,
-  { granularity, keep, minKeep = 1 }: ConstraintOptions,
+  options: ConstraintOptions,
 ): Constraint {
-  const member = memberOf(granularity, weight, graph.params[weight].shape, "weight");
-  const { groups } = member.layout;
+  const { granularity, keep, minKeep = 1 } = options;
+  const { shape } = graph.params[weight];
+  const layout = structureLayout(options, shape);
+  const { groups } = layout;
+  const rule = ruleOf(options, shape);
+  const fixed = rule?.kind === "runs" ? shape[0] * keptOfRow(rule) : undefined;
   return {
     name: `${node.name}:${granularity}`,
     kind: granularity,
-    members: [member],
+    members: [{ param: weight, role: "weight", layout, offset: 0 }],
     readers: [],
     groups,
-    keep: keptCount(groups, keep, minKeep),
-    minKeep: Math.min(minKeep, groups),
+    keep: fixed ?? keptCount(groups, keep, minKeep),
+    minKeep: fixed ?? Math.min(minKeep, groups),
+    ...rule && { rule },
   };
+}
+
+function ruleOf(structure: Structure, [, ...row]: readonly number[]): Rule | undefined {
+  switch (structure.granularity) {
+    case "n:m":
+      return { kind: "runs", n: structure.n, m: structure.m, length: row.reduce((a, b) => a * b, 1) };
+    case "pattern":
+      return { kind: "pattern", library: structure.library, patterns: [] };
+    default:
+      return undefined;
+  }
+}
+
+function keptOfRow({ n, m, length }: { n: number; m: number; length: number }): number {
+  return Math.floor(length / m) * n + Math.min(n, length % m);
 }
 
 /** A parameter [1,C,1,1] of an Add or Mul is a vector as well. */
@@ -87,24 +126,68 @@ function perChannel(shape: readonly number[]): readonly number[] {
   return shape.length === 4 && shape[0] === 1 && shape[2] === 1 && shape[3] === 1 ? [shape[1]] : shape;
 }
 
-/** Layer name -> why it can't be pruned at this granularity. */
+/** Layer name -> why it can't be given this structure. */
 function refusals(
+  graph: Graph,
   classes: readonly CoupledClass[],
   linears: ReadonlyMap<string, Linear>,
-  granularity: Granularity,
+  structure: Structure,
 ): Map<string, string> {
   const refused = new Map<string, string>();
-  if (granularity === "filter") {
+  if (structure.granularity === "filter") {
     for (const { prunable, why, producers } of classes) {
       if (!prunable) producers.forEach(({ node }) => refused.set(node, why!));
     }
-  } else if (granularity !== "weight") {
-    for (const [name, { group, node }] of linears) {
-      if (group > 1) refused.set(name, `a grouped convolution has no ${granularity}s that all its filters share`);
-      if (granularity === "channel" && node.op === "ColumnConv") refused.set(name, "it keeps single columns already");
-    }
+    return refused;
+  }
+  for (const [name, linear] of linears) {
+    const why = refusal(linear, graph.params[linear.weight].shape, structure);
+    if (why) refused.set(name, why);
   }
   return refused;
+}
+
+/** Why a layer can't be given a structure that its own weight alone decides; undefined if it can. */
+function refusal(
+  { group, node, kernel: [KH, KW] }: Linear,
+  shape: readonly number[],
+  s: Structure,
+): string | undefined {
+  const grouped = group > 1;
+  const size = `${KH}×${KW}`;
+  const kernels = node.op === "Gemm"
+    ? "a fully connected layer has no kernels"
+    : node.op === "ColumnConv"
+    ? "it keeps single columns already"
+    : KH * KW === 1
+    ? `its kernels are ${size}: single weights`
+    : undefined;
+  switch (s.granularity) {
+    case "channel":
+      if (grouped) return "a grouped convolution has no channels that all its filters share";
+      return node.op === "ColumnConv" ? "it keeps single columns already" : undefined;
+    case "column":
+      return grouped ? "a grouped convolution has no columns that all its filters share" : undefined;
+    case "block":
+      return grouped ? "the filters of a grouped convolution don't read the same columns" : undefined;
+    case "block-punched":
+      return grouped ? "the filters of a grouped convolution don't read the same channels" : kernels;
+    case "kernel":
+      return kernels;
+    case "vector":
+      if (kernels) return kernels;
+      return (s.direction === "row" ? KW : KH) === 1
+        ? `the ${s.direction}s of its ${size} kernels are single weights`
+        : undefined;
+    case "pattern":
+      return kernels ?? (KH === 3 && KW === 3 ? undefined : `its kernels are ${size}, patterns are of 3×3`);
+    case "n:m": {
+      const length = shape.slice(1).reduce((a, b) => a * b, 1);
+      return length <= s.n ? `its rows of ${length} weights have nothing beyond ${s.n}` : undefined;
+    }
+    default:
+      return undefined;
+  }
 }
 
 function choose(

@@ -11,18 +11,21 @@ export type Masks = ReadonlyMap<string, Uint8Array>;
 export interface Choice {
   readonly constraint: Constraint;
   readonly kept: readonly number[];
+  /** Of kernels: the bits of the taps that stay in each. Default: all. */
+  readonly taps?: Uint16Array;
 }
 
 /** Biases, γ and β go with their filters; where several constraints meet, an element must be kept by all. */
 export function masksOf(choices: readonly Choice[], params: Params): Masks {
   const masks = new Map<string, Uint8Array>();
-  for (const { constraint, kept } of choices) {
+  for (const { constraint, kept, taps } of choices) {
     const stays = new Uint8Array(constraint.groups);
     kept.forEach((group) => stays[group] = 1);
     for (const member of constraint.members) {
       let mask = masks.get(member.param);
       if (!mask) masks.set(member.param, mask = new Uint8Array(params.get(member.param)!.data.length).fill(1));
       maskMember(member, stays, mask);
+      if (taps) maskTaps(taps, mask);
     }
   }
   return masks;
@@ -30,11 +33,11 @@ export function masksOf(choices: readonly Choice[], params: Params): Masks {
 
 /** `forEachElement` as plain loops: a large layer has millions of elements. */
 function maskMember({ layout, offset }: Member, stays: Uint8Array, mask: Uint8Array): void {
-  const { F, C, KK, gf, gc, gk } = layout;
+  const { F, C, KK, gf, gc, gk, bf = 1, bc = 1 } = layout;
   let element = 0;
   for (let f = 0; f < F; f++) {
     for (let c = 0; c < C; c++) {
-      let group = offset + f * gf + c * gc;
+      let group = offset + Math.floor(f / bf) * gf + Math.floor(c / bc) * gc;
       for (let k = 0; k < KK; k++, group += gk) {
         // Outside of 0 … groups − 1 there is no group, and no entry in `stays`.
         if (stays[group] === 0) mask[element] = 0;
@@ -42,6 +45,11 @@ function maskMember({ layout, offset }: Member, stays: Uint8Array, mask: Uint8Ar
       }
     }
   }
+}
+
+function maskTaps(taps: Uint16Array, mask: Uint8Array): void {
+  const size = mask.length / taps.length;
+  for (let e = 0; e < mask.length; e++) if (!(taps[Math.floor(e / size)] >> e % size & 1)) mask[e] = 0;
 }
 
 /** 0 where a parameter is 0 now: what a progressive step must leave alone. Running statistics have no mask. */

@@ -8,7 +8,7 @@ import type { Graph, Model } from "../graph/types.ts";
 import { compact, type CompactOptions } from "./compact.ts";
 import { coupledConstraints, prunableLayers } from "./constraints.ts";
 import { maskModel, type Masks, masksOf } from "./masks.ts";
-import { type Constraint, forEachElement, type Granularity, groupEnergies, topGroups } from "./structures.ts";
+import { type Constraint, forEachElement, groupEnergies, type PlainGranularity, topGroups } from "./structures.ts";
 
 export interface PurifyOptions {
   /** Loss on held-out data, after recalibrating batch norm on a copy. Called one at a time. */
@@ -16,7 +16,7 @@ export interface PurifyOptions {
   /** How much the loss may rise. */
   readonly epsilon: number;
   /** Default filter, channel and column. */
-  readonly kinds?: readonly Granularity[];
+  readonly kinds?: readonly PlainGranularity[];
   /** Groups that stay in each constraint; default 1. */
   readonly minKeep?: number;
   /** Evaluations for the common threshold, and as many again at most for single layers; default 8. */
@@ -132,8 +132,8 @@ function without(model: Model, constraints: readonly Constraint[], out: readonly
 }
 
 /** All that can be constrained at this granularity, which may be nothing. */
-function everyConstraint(graph: Graph, granularity: Granularity): Constraint[] {
-  return prunableLayers(graph, granularity).length > 0 ? coupledConstraints(graph, { granularity, keep: 1 }) : [];
+function everyConstraint(graph: Graph, granularity: PlainGranularity): Constraint[] {
+  return prunableLayers(graph, { granularity }).length > 0 ? coupledConstraints(graph, { granularity, keep: 1 }) : [];
 }
 
 function gain(candidates: readonly Candidate[]): number {

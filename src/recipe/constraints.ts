@@ -1,20 +1,64 @@
 /** What a pruning stage takes away: constraints with their kept fractions, or a budget that is solved for them. */
 import * as v from "valibot";
-import { count, distinct, fraction, record, text, word } from "./values.ts";
+import { GRANULARITIES } from "../prune/structures.ts";
+import { byKind, count, distinct, fraction, record, text, word } from "./values.ts";
 
-const constraint = record({
-  /** Which groups of weights stand or fall together, see docs/pipeline.md. */
-  kind: word("filter", "channel", "column", "weight"),
+const where = {
   /** Names of layers, `*` standing for any characters. */
   layers: v.optional(
     v.pipe(v.union([distinct(text()), text()]), v.transform((given) => typeof given === "string" ? [given] : given)),
     ["*"],
   ),
+};
+
+const share = {
+  ...where,
   /** Fraction of the groups that stay; without a budget always there after validation. */
   keep: v.optional(fraction()),
   /** Groups that stay at least, in each layer. */
   minKeep: v.optional(count(1), 1),
-});
+};
+
+/** [filters, channels or columns] of a tile. Four of each: a thread's accumulators by a vector of weights. */
+const block = v.optional(
+  v.pipe(
+    v.tuple([count(1), count(1)], "expected two whole numbers, [rows, columns]"),
+    v.check(([rows, columns]) => rows * columns > 1, "a block of one weight: use the kind weight"),
+  ),
+  [4, 4],
+);
+
+/** Which groups of weights stand or fall together, see docs/pipeline.md. */
+const kinds = {
+  filter: record({ kind: v.literal("filter"), ...share }),
+  channel: record({ kind: v.literal("channel"), ...share }),
+  column: record({ kind: v.literal("column"), ...share }),
+  block: record({ kind: v.literal("block"), ...share, block }),
+  "block-punched": record({ kind: v.literal("block-punched"), ...share, block }),
+  kernel: record({ kind: v.literal("kernel"), ...share }),
+  pattern: record({
+    kind: v.literal("pattern"),
+    ...share,
+    /** Patterns that a layer's kernels choose from; there are 56. `keep` is connectivity, the fraction of kernels that stay. */
+    library: v.optional(v.pipe(count(1), v.maxValue(56, "expected a whole number of at most 56")), 8),
+  }),
+  vector: record({
+    kind: v.literal("vector"),
+    ...share,
+    /** Of the kernels. */
+    direction: v.optional(word("row", "column"), "row"),
+  }),
+  "n:m": v.pipe(
+    record({ kind: v.literal("n:m"), ...where, n: v.optional(count(1), 2), m: v.optional(count(2), 4) }),
+    v.check(({ n, m }) => n < m, "n must be below m: n of each m weights stay"),
+  ),
+  weight: record({ kind: v.literal("weight"), ...share }),
+} as const;
+
+const constraint = byKind(Object.values(kinds) as never, GRANULARITIES) as unknown as v.GenericSchema<
+  unknown,
+  { [Kind in keyof typeof kinds]: v.InferOutput<(typeof kinds)[Kind]> }[keyof typeof kinds]
+>;
 
 const budget = v.pipe(
   record({ params: v.optional(fraction()), macs: v.optional(fraction()) }),
@@ -44,23 +88,28 @@ export function settleKeep<Input, Stage extends Pruning>(schema: v.GenericSchema
     schema,
     v.check(
       ({ budget, keep, constraints }) =>
-        !budget || (keep === undefined && constraints.every((c) => c.keep === undefined)),
+        !budget || (keep === undefined && constraints.every((c) => !("keep" in c) || c.keep === undefined)),
       "keep and budget exclude each other; remove one",
     ),
     v.check(
       ({ budget, keep, constraints }) =>
-        !!budget || keep !== undefined || constraints.every((c) => c.keep !== undefined),
+        !!budget || keep !== undefined || constraints.every((c) => !lacksKeep(c) || c.kind === "pattern"),
       "missing keep or budget: how much shall stay?",
     ),
     v.check(
-      ({ keep, constraints }) => keep === undefined || constraints.some((c) => c.keep === undefined),
+      ({ keep, constraints }) => keep === undefined || constraints.some(lacksKeep),
       "keep has no effect, since every constraint has its own; set constraints.0.keep and so on instead",
     ),
     v.transform(({ keep, ...stage }) => ({
       ...stage,
-      constraints: stage.constraints.map((c) => keep === undefined ? c : { ...c, keep: c.keep ?? keep }),
+      constraints: stage.constraints.map((c) => stage.budget || !lacksKeep(c) ? c : { ...c, keep: keep ?? 1 }),
     })),
   );
+}
+
+/** Whether it is for the stage to say how much of this constraint stays. Patterns alone keep every kernel. */
+function lacksKeep(c: Constraint): boolean {
+  return c.kind !== "n:m" && c.keep === undefined;
 }
 
 export type Constraint = v.InferOutput<typeof constraint>;

@@ -3,6 +3,7 @@ import { UserError } from "../errors.ts";
 import { graphCost } from "../graph/cost.ts";
 import type { Model } from "../graph/types.ts";
 import { compact } from "../prune/compact.ts";
+import { leavesZeros } from "../prune/structures.ts";
 import type { Recipe } from "./schema.ts";
 import { choose } from "./stages/choose.ts";
 import { masked } from "./stages/shrink.ts";
@@ -30,8 +31,8 @@ export function checkTargets(model: Model, { stages }: Recipe): void {
   for (const stage of stages) {
     if (stage.kind !== "admm" && stage.kind !== "magnitude" && stage.kind !== "random") continue;
     const constraints = constraintsOn(model.graph, stage);
-    // How much single weights cost is for the budget to say.
-    if (!stage.budget || constraints.some(({ kind }) => kind === "weight")) continue;
+    // How much zeros in place cost is for the budget to say.
+    if (!stage.budget || constraints.some(({ kind }) => leavesZeros(kind))) continue;
     const least = constraints.map((constraint) => ({ ...constraint, keep: constraint.minKeep }));
     const smallest = compact(masked(model, choose("magnitude", model, new Map(), least, 0))).model;
     const [before, after] = [graphCost(model.graph), graphCost(smallest.graph)];

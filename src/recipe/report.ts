@@ -37,7 +37,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     admm: state.admm,
     latency: state.latency,
     requested: state.requested,
-    achieved: achieved(state),
+    achieved: achieved(state, recipe),
   });
   const log = new TextDecoder().decode(await store.read(`${dir}/log.jsonl`) ?? new Uint8Array());
   const html = renderReport(report, {

@@ -12,6 +12,8 @@ export interface KeptRecord {
   readonly kind: string;
   readonly keep: number;
   readonly groups: number;
+  /** The library of a constraint to patterns, chosen from the weights that the stage began with. */
+  readonly patterns?: readonly number[];
 }
 
 export interface Fallback extends Pick<RunState, "model" | "masks" | "origin" | "admm"> {

@@ -7,6 +7,8 @@ import { countNonzero, graphCost } from "../graph/cost.ts";
 import { compareWithReference, runPlan } from "../graph/equivalence.ts";
 import { initialise } from "../graph/initialise.ts";
 import { scatterModel } from "../graph/scatter.ts";
+import type { Model } from "../graph/types.ts";
+import { strays } from "../prune/strays.ts";
 import { compression, speedups } from "../report/build.ts";
 import type { Report } from "../report/types.ts";
 import { parseReport } from "../report/validate.ts";
@@ -14,8 +16,9 @@ import type { Store } from "../store/types.ts";
 import { evaluateModel } from "../train/evaluate.ts";
 import { readModel } from "./files.ts";
 import { loadRecipe } from "./load.ts";
-import type { DataOptions } from "./schema.ts";
+import type { DataOptions, Recipe } from "./schema.ts";
 import { firstImages, proofInputs } from "./stages/shrink.ts";
+import { constraintsOn, keptFraction, nameOf } from "./stages/targets.ts";
 import type { Check, Ui } from "./ui.ts";
 
 export interface VerifyOptions {
@@ -79,6 +82,7 @@ export async function verifyRun(
   const masked = scatterModel(model, origin, { graph: dense, params: initialise(dense, 0) });
   signal?.throwIfAborted();
   if (masked) {
+    checks.push(...structures(masked, recipe, report));
     const { inputs, batch } = proofInputs({ data, recipe });
     const [a, b] = [await runPlan(gpu, masked, inputs, batch), await runPlan(gpu, model, inputs, batch)];
     checks.push(within("compact = masked, largest relative difference", compareOutputs(a, b).maxRel, limit));
@@ -88,6 +92,20 @@ export async function verifyRun(
   const { maxRel } = await compareWithReference(gpu, model, inputs, batch);
   checks.push(within("device = float64 on the host, largest relative difference", maxRel, limit));
   return checks;
+}
+
+/** In the dense shape: how much each constraint has left, and that what is left has its structure. */
+function structures(whole: Model, { stages }: Recipe, { achieved, requested }: Report): Check[] {
+  const pruning = stages.flatMap((stage) => "constraints" in stage ? stage.constraints : []);
+  return [...new Map(pruning.map((asked) => [nameOf(asked), asked]))].flatMap(([name, asked]) => {
+    const outside = constraintsOn(whole.graph, { constraints: [asked] })
+      .reduce((sum, constraint) => sum + strays(constraint, whole.params), 0);
+    return [
+      // With a budget no constraint is asked for a share of its own.
+      ...name in requested ? [exact(`achieved, ${name}`, achieved[name], keptFraction(whole, asked))] : [],
+      ...asked.kind === "n:m" || asked.kind === "pattern" ? [exact(`numbers outside of ${name}`, 0, outside)] : [],
+    ];
+  });
 }
 
 /** Figures of the report that follow from others. */

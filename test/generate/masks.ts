@@ -30,7 +30,7 @@ export function randomlyMasked(model: Model, seed: number): Model {
 }
 
 function coupledFilters(model: Model, d: Dice): Model {
-  if (prunableLayers(model.graph, "filter").length === 0) return model;
+  if (prunableLayers(model.graph, { granularity: "filter" }).length === 0) return model;
   const constraints = coupledConstraints(model.graph, { granularity: "filter", keep: 0.5 });
   const choices = constraints.map((constraint) => {
     const share = d.uniform(0.2, 1);

@@ -117,7 +117,7 @@ const digits = createModel("digits");
 test("constraints by pattern, by node or weight name", () => {
   const names = (layers?: string[]) =>
     coupledConstraints(digits, { granularity: "filter", keep: 0.5, layers }).map(({ name }) => name);
-  const all = prunableLayers(digits, "filter");
+  const all = prunableLayers(digits, { granularity: "filter" });
   assert.equal(names(), all.map((name) => `${name}:filter`));
   assert.equal(names([`${all[0]}.weight`]), [`${all[0]}:filter`]);
   assert.equal(names([`${all[0].slice(0, -1)}?`, all[1]]), names().slice(0, 2));

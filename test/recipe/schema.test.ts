@@ -72,6 +72,28 @@ test("the stage's keep goes to the constraints that have none; one layer may sta
   ]);
 });
 
+test("structures have defaults of their own; patterns alone keep every kernel, and n:m knows how much stays", () => {
+  const kinds = ["block", "block-punched", "pattern", "vector", "n:m"];
+  const settled = (more: object, names = kinds) => {
+    const admm = stage({ kind: "admm", constraints: names.map((kind) => ({ kind })), ...more });
+    assert.ok(admm.kind === "admm");
+    return admm.constraints;
+  };
+  const common = { layers: ["*"], keep: 0.5, minKeep: 1 };
+  assert.equal(settled({ keep: 0.5 }), [
+    { kind: "block", ...common, block: [4, 4] },
+    { kind: "block-punched", ...common, block: [4, 4] },
+    { kind: "pattern", ...common, library: 8 },
+    { kind: "vector", ...common, direction: "row" },
+    { kind: "n:m", layers: ["*"], n: 2, m: 4 },
+  ]);
+  assert.equal(settled({}, ["pattern", "n:m"]), [
+    { kind: "pattern", ...common, keep: 1, library: 8 },
+    { kind: "n:m", layers: ["*"], n: 2, m: 4 },
+  ]);
+  assert.not("keep" in settled({ budget: { params: 0.3 } }, ["pattern"])[0]);
+});
+
 test("a budget stands alone", () => {
   const admm = stage({ kind: "admm", budget: { params: 0.1 } });
   assert.ok(admm.kind === "admm");
@@ -133,9 +155,44 @@ const refused: [what: string, recipe: unknown, message: string][] = [
   ],
   ["empty budget", prune({ keep: undefined, budget: {} }), "stages.1.budget: expected either params or macs"],
   [
+    "keep for n:m alone",
+    prune({ constraints: [{ kind: "n:m" }] }),
+    "stages.1: keep has no effect, since every constraint has its own; set constraints.0.keep and so on instead",
+  ],
+  [
+    "keep of n:m",
+    constraint({ kind: "n:m", keep: 0.5 }),
+    "stages.0.constraints.0.keep: unknown key; known: kind, layers, n, m",
+  ],
+  [
+    "as many as there are",
+    constraint({ kind: "n:m", n: 4 }),
+    "stages.0.constraints.0: n must be below m: n of each m weights stay",
+  ],
+  [
+    "a block of a filter",
+    constraint({ block: [4, 4], keep: 1 }),
+    "stages.0.constraints.0.block: unknown key; known: kind, layers, keep, minKeep",
+  ],
+  [
+    "blocks of one number",
+    constraint({ kind: "block", keep: 0.5, block: 4 }),
+    "stages.0.constraints.0.block: expected two whole numbers, [rows, columns], got 4",
+  ],
+  [
+    "blocks of one weight",
+    constraint({ kind: "block-punched", keep: 0.5, block: [1, 1] }),
+    "stages.0.constraints.0.block: a block of one weight: use the kind weight",
+  ],
+  [
+    "a large library",
+    constraint({ kind: "pattern", library: 57 }),
+    "stages.0.constraints.0.library: expected a whole number of at most 56, got 57",
+  ],
+  [
     "unknown structure",
     constraint({ kind: "filtre", keep: 1 }),
-    'stages.0.constraints.0.kind: expected filter, channel, column or weight (did you mean "filter"?), got "filtre"',
+    'stages.0.constraints.0.kind: expected filter, channel, column, block, block-punched, kernel, pattern, vector, n:m or weight (did you mean "filter"?), got "filtre"',
   ],
   [
     "fractional epochs",

@@ -1,6 +1,7 @@
 /** What each kind of stage does to the network: masks that hold, budgets that are met, steps that are taken back. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { scatterModel } from "../../src/graph/scatter.ts";
 import { UserError } from "../../src/errors.ts";
 import { readModel } from "../../src/recipe/files.ts";
 import { formatRecipe } from "../../src/recipe/load.ts";
@@ -117,6 +118,49 @@ test("several constraints on one layer: filters and columns, compact with gather
   }
   await assertSound(store);
 });
+
+test("patterns with connectivity, blocks and 2:4: the final weights have the structure, and the report names it", async () => {
+  const { report, store, saves } = await watched(tinyRecipe([
+    train(2),
+    admm({
+      constraints: [
+        { kind: "pattern", layers: "conv2", keep: 0.5, library: 4 },
+        { kind: "n:m", layers: "fc1" },
+        { kind: "block", layers: "fc2", keep: 0.5 },
+      ],
+    }),
+    { kind: "compact", columns: "never" },
+    { kind: "controls", methods: ["magnitude", "random"], epochs: 1 },
+  ]));
+  const { state } = saves[saves.length - 1];
+  const whole = scatterModel(state.model, state.origin, state.dense)!;
+  const weight = (name: string) => whole.params.get(`${name}.weight`)!;
+  const kernels = chunks(weight("conv2").data, 9).map((kernel) => kernel.reduce((s, w, k) => w ? s | 1 << k : s, 0));
+  assert.ok(kernels.filter((bits) => bits > 0).length <= kernels.length / 2);
+  assert.ok(kernels.every((bits) => bits.toString(2).replaceAll("0", "").length <= 4));
+  assert.ok(new Set(kernels.filter((bits) => bits > 0)).size <= 4);
+  const runs = chunks(weight("fc1").data, 4);
+  assert.ok(runs.every((run) => run.filter((w) => w !== 0).length <= 2));
+  assert.ok(runs.some((run) => run.filter((w) => w !== 0).length === 2));
+  const { shape: [F, C], data } = weight("fc2");
+  const tiles = new Set<number>();
+  data.forEach((w, e) => w !== 0 && tiles.add((Math.floor(e / C) >> 2) * Math.ceil(C / 4) + (e % C >> 2)));
+  assert.ok(tiles.size <= Math.ceil(F / 4) * Math.ceil(C / 4) / 2);
+  assert.equal(report.requested, { "pattern of 4 conv2": 0.5, "2:4 fc1": 0.5, "block 4×4 fc2": 0.5 });
+  for (const [name, asked] of Object.entries(report.requested)) {
+    assert.ok(report.achieved[name] > 0 && report.achieved[name] <= asked, `${name}: ${report.achieved[name]}`);
+  }
+  assert.ok(report.equivalence.inputs > 0 && report.equivalence.maxRel <= 1e-5);
+  assert.ok(report.final.nonzero < report.final.params);
+  for (const { nonzero } of [report.controls.magnitude!, report.controls.random!]) {
+    assert.ok(nonzero <= 1.1 * report.final.nonzero, `${nonzero} numbers, ${report.final.nonzero} by ADMM`);
+  }
+  await assertSound(store);
+});
+
+function chunks(data: Float32Array, size: number): Float32Array[] {
+  return Array.from({ length: Math.ceil(data.length / size) }, (_, i) => data.subarray(i * size, (i + 1) * size));
+}
 
 test("single weights: exactly so many are left, and they cost no storage less", async () => {
   const { report, store } = await watched(tinyRecipe([

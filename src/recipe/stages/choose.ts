@@ -1,8 +1,9 @@
 /** Pruning without training: masks by the norms of the groups, or by lot. */
 import { random } from "../../../kernels/random/philox.ts";
 import type { HostTensor, Model, Params } from "../../graph/types.ts";
-import { masksOf } from "../../prune/masks.ts";
-import { type Constraint, type Granularity, groupEnergies, topGroups } from "../../prune/structures.ts";
+import { type Choice, masksOf } from "../../prune/masks.ts";
+import { bestPatterns } from "../../prune/patterns.ts";
+import { type Constraint, GRANULARITIES, groupEnergies, keptGroups } from "../../prune/structures.ts";
 import { removeUnused } from "../../prune/unused.ts";
 import { bothMasks, masked } from "./shrink.ts";
 
@@ -26,15 +27,26 @@ export function choose(
     const choices = wanted.map((constraint) => {
       const energies = groupEnergies(constraint, params);
       const scores = how === "magnitude" ? energies : lots(constraint, energies, seed);
-      return { constraint, kept: topGroups(scores, constraint.keep) };
+      return { constraint, kept: keptGroups(constraint, scores), ...tapsOf(how, constraint, params, seed) };
     });
     result = bothMasks(result, hostMasks(masksOf(choices, model.params), model));
   }
   return result;
 }
 
-/** Coarse to fine: whole filters go first, what is left of the others is chosen among the filters that stay. */
-export const GRANULARITIES: readonly Granularity[] = ["filter", "channel", "column", "weight"];
+/** The pattern of each kernel: its best, or one by lot. */
+function tapsOf(
+  how: "magnitude" | "random",
+  { name, rule, groups, members }: Constraint,
+  params: Params,
+  seed: number,
+): Pick<Choice, "taps"> {
+  if (rule?.kind !== "pattern") return {};
+  const { patterns } = rule;
+  if (how === "magnitude") return { taps: bestPatterns(params.get(members[0].param)!.data, patterns).taps };
+  const drawn = random(seed, `patterns/${name}`).fillUniform(new Float64Array(groups), 0);
+  return { taps: Uint16Array.from(drawn, (lot) => patterns[Math.floor(lot * patterns.length)]) };
+}
 
 /** The same draw at each progressive step, so that what goes later adds to what went before; empty groups lose. */
 function lots({ name, groups }: Constraint, energies: Float64Array, seed: number): Float64Array {

@@ -1,5 +1,6 @@
 /** The stages that prune: StructADMM, and one-shot pruning by magnitude or at random, each progressive and retrained. */
 import type { Model, Params } from "../../graph/types.ts";
+import { survivesCompaction } from "../../prune/structures.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
 import type { RunContext } from "../context.ts";
 import { fit, type Phase, savedPhase } from "../fit.ts";
@@ -71,7 +72,9 @@ async function pruneOnce(
     state.masks = choose(stage.kind, model, masks, constraints, ctx.recipe.seed);
   }
   state.model = masked(state.model, state.masks);
-  if (stage.compact) await shrink(ctx, { columns: false, border: "keep" });
+  // Blocks and runs are counted off from where the tensors begin now.
+  const stable = stage.constraints.every(({ kind }) => survivesCompaction(kind));
+  if (stage.compact && stable) await shrink(ctx, { columns: false, border: "keep" });
   state.model = await recalibrate(ctx.gpu, state.model, ctx.data.train, ctx.recipe.batch);
   state.points = [...state.points, await pointOf(ctx, labelOf("pruned", stage, attempt), state.model)];
 }

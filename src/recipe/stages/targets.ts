@@ -1,13 +1,13 @@
 /** From a stage's constraints or budget to the number of groups that each constraint keeps, step by step. */
 import { countNonzero, graphCost } from "../../graph/cost.ts";
 import { scatterModel } from "../../graph/scatter.ts";
-import type { Graph } from "../../graph/types.ts";
+import type { Graph, Model, Params } from "../../graph/types.ts";
 import { solveBudget } from "../../prune/budget.ts";
-import { coupledConstraints } from "../../prune/constraints.ts";
-import { type Constraint, type Granularity, groupEnergies } from "../../prune/structures.ts";
+import { type ConstraintOptions, coupledConstraints, settlePatterns } from "../../prune/constraints.ts";
+import { type Constraint, GRANULARITIES, groupEnergies, structureName } from "../../prune/structures.ts";
 import type { Budget, Constraint as Asked } from "../constraints.ts";
 import type { KeptRecord, RunState } from "../run.ts";
-import { GRANULARITIES } from "./choose.ts";
+import type { Recipe } from "../schema.ts";
 
 export interface Pruning {
   readonly constraints: readonly Asked[];
@@ -17,23 +17,30 @@ export interface Pruning {
 /** The stage's constraints on this graph, one of each name, in the order in which the hard prune applies them. */
 export function constraintsOn(graph: Graph, { constraints, budget }: Pruning): Constraint[] {
   const found = new Map<string, Constraint>();
-  for (const { kind, layers, keep, minKeep } of constraints) {
-    const options = { granularity: kind, layers, keep: budget ? 1 : keep!, minKeep };
+  for (const asked of constraints) {
+    const options = { ...optionsOf(asked), ...budget && { keep: 1 } };
     // A later, more particular entry replaces an earlier one on the same layer.
     for (const constraint of coupledConstraints(graph, options)) found.set(constraint.name, constraint);
   }
   return [...found.values()].sort((a, b) => GRANULARITIES.indexOf(a.kind) - GRANULARITIES.indexOf(b.kind));
 }
 
+function optionsOf({ kind, ...asked }: Asked): ConstraintOptions {
+  return { keep: 1, ...asked, granularity: kind } as ConstraintOptions;
+}
+
 /** What the whole stage is to reach, solved once on the network that it starts from. */
 export function solveTargets({ model, dense }: Pick<RunState, "model" | "dense">, pruning: Pruning): KeptRecord[] {
   const { graph, params } = model;
-  const constraints = constraintsOn(graph, pruning);
+  const constraints = settlePatterns(constraintsOn(graph, pruning), params);
   const energies = constraints.map((c) => groupEnergies(c, params));
   const solved = pruning.budget
     ? solveBudget(graph, constraints, energies, { target: fromHere(pruning.budget, dense.graph, graph) }).constraints
     : constraints;
-  return solved.map(({ name, kind, keep, groups }) => ({ name, kind, keep, groups }));
+  return solved.map(({ name, kind, keep, groups, rule }) => ({
+    ...{ name, kind, keep, groups },
+    ...rule?.kind === "pattern" && { patterns: rule.patterns },
+  }));
 }
 
 /** A budget counts from the baseline; this is what it leaves of a network that may be smaller already. */
@@ -47,7 +54,8 @@ function fromHere({ params, macs }: Budget, dense: Graph, now: Graph): Budget {
 
 /**
  * The constraints, on the graph as it is by now, of which each keeps keep^exponent of the groups that the stage began
- * with (docs/pipeline.md). Layers that compaction has removed drop out.
+ * with (docs/pipeline.md); N:M, and the taps of patterns, are whole from the first step. Layers that compaction has removed
+ * drop out.
  */
 export function stepConstraints(
   graph: Graph,
@@ -59,45 +67,75 @@ export function stepConstraints(
   return unsolved(graph, pruning.constraints).flatMap((constraint) => {
     const target = byName.get(constraint.name);
     if (!target) return [];
+    const { rule } = constraint;
+    if (rule?.kind === "runs") return [constraint];
     const wanted = Math.round(target.groups * (target.keep / target.groups) ** exponent);
-    return [{ ...constraint, keep: Math.min(constraint.groups, Math.max(1, wanted)) }];
+    return [{
+      ...constraint,
+      keep: Math.min(constraint.groups, Math.max(1, wanted)),
+      ...rule && { rule: { ...rule, patterns: target.patterns! } },
+    }];
   });
 }
 
 /** What a stage asks for, by names that `achieved` understands. */
 export function requestOf({ constraints, budget }: Pruning): Record<string, number> {
   if (budget) return Object.fromEntries(Object.entries(budget).filter(([, fraction]) => fraction !== undefined));
-  return Object.fromEntries(constraints.map(({ kind, layers, keep }) => [`${kind} ${layers.join(" ")}`, keep!]));
+  return Object.fromEntries(constraints.map((asked) => [nameOf(asked), keepOf(asked)]));
+}
+
+/** "filter layer*", "block 4×4 conv2", "2:4 *". */
+export function nameOf(asked: Asked): string {
+  return `${structureName(optionsOf(asked))} ${asked.layers.join(" ")}`;
+}
+
+function keepOf(asked: Asked): number {
+  return asked.kind === "n:m" ? asked.n / asked.m : asked.keep!;
 }
 
 /** For each name that was asked for, and for the whole: which fraction of the dense network the network at hand has. */
-export function achieved(state: RunState): Record<string, number> {
+export function achieved(state: RunState, { stages }: Recipe): Record<string, number> {
   const [dense, small] = [graphCost(state.dense.graph), graphCost(state.model.graph)];
   const result: Record<string, number> = {
     params: small.params / dense.params,
     nonzero: countNonzero(state.model.params) / countNonzero(state.dense.params),
     macs: small.macs / dense.macs,
   };
-  for (const name of Object.keys(state.requested)) {
-    if (name in result) continue;
-    const [kind, ...layers] = name.split(" ");
-    const constraints = stillKept(state, [{ kind: kind as Granularity, layers, minKeep: 1 }]);
-    const groups = constraints.reduce((sum, constraint) => sum + constraint.groups, 0);
-    result[name] = constraints.reduce((sum, { keep }) => sum + keep, 0) / groups;
+  const whole = inDenseShape(state);
+  for (const stage of stages) {
+    if (!("constraints" in stage)) continue;
+    for (const asked of stage.constraints) {
+      if (nameOf(asked) in state.requested) result[nameOf(asked)] = keptFraction(whole, asked);
+    }
   }
   return result;
 }
 
+/** Which fraction of the groups of a constraint is not empty, over all its layers. */
+export function keptFraction(whole: Model, asked: Asked): number {
+  const constraints = unsolved(whole.graph, [asked]);
+  const groups = constraints.reduce((sum, constraint) => sum + constraint.groups, 0);
+  return constraints.reduce((sum, constraint) => sum + filled(constraint, whole.params), 0) / groups;
+}
+
 /** Constraints on the dense network, each keeping as many groups as the network at hand still has. */
-export function stillKept(
-  { model, origin, dense, masked }: Pick<RunState, "model" | "origin" | "dense" | "masked">,
-  asked: readonly Asked[],
-): Constraint[] {
-  const whole = scatterModel(model, origin, dense) ?? masked ?? dense;
-  return unsolved(dense.graph, asked).map((constraint) => {
-    const left = groupEnergies(constraint, whole.params).filter((energy) => energy > 0).length;
-    return { ...constraint, keep: Math.max(1, left) };
-  });
+export function stillKept(state: Network, asked: readonly Asked[]): Constraint[] {
+  const whole = inDenseShape(state);
+  return settlePatterns(unsolved(state.dense.graph, asked), state.dense.params).map((constraint) => ({
+    ...constraint,
+    keep: Math.max(1, filled(constraint, whole.params)),
+  }));
+}
+
+type Network = Pick<RunState, "model" | "origin" | "dense" | "masked">;
+
+function inDenseShape({ model, origin, dense, masked }: Network): Model {
+  return scatterModel(model, origin, dense) ?? masked ?? dense;
+}
+
+/** Groups that aren't all zero. */
+function filled(constraint: Constraint, params: Params): number {
+  return groupEnergies(constraint, params).filter((energy) => energy > 0).length;
 }
 
 function unsolved(graph: Graph, constraints: readonly Asked[]): Constraint[] {
