@@ -22,6 +22,7 @@ import { variants as roofline } from "./roofline/plan.ts";
 import { variants as shapeBorder } from "./shape/border.ts";
 import { variants as shapeGather } from "./shape/gather.ts";
 import { variants as shape } from "./shape/shape.ts";
+import { variants as sparseKernelList } from "./sparse/kernel_list.ts";
 
 /** Every program that the planners can emit; tests compile them all on naga and on Tint. A planner adds its `variants` here. */
 export function variants(): Program[] {
@@ -49,5 +50,6 @@ export function variants(): Program[] {
     shapeBorder,
     shapeGather,
     shape,
+    sparseKernelList,
   ].flatMap((family) => family());
 }

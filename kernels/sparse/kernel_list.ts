@@ -1,0 +1,188 @@
+/** Whole KH×KW kernels removed: each filter keeps a list of its input channels (connectivity pruning). */
+import { inputHalo } from "../conv/input.ts";
+import { inFours } from "../conv/pack.ts";
+import { type Halo, haloBytes, isBare, padStep } from "../conv/pad.ts";
+import { convOutput, type ConvShape } from "../conv/shape.ts";
+import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, STORE_NS } from "../conv/rows.ts";
+import { linearGrid } from "../grid.ts";
+import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
+import type { Candidate, Tuning } from "../tuning.ts";
+import type { Plan, Program } from "../../src/gpu/types.ts";
+import type { SparseFormat } from "./format.ts";
+import source from "./kernel_list.wgsl" with { type: "text" };
+import { byLength, saves } from "./lists.ts";
+
+/**
+ * index.starts [F+1]: where each list starts, the longest first; index.filters [F]: whose it is; index.channels: the kept
+ * kernels. Values: a kernel's rows, each filled up to a multiple of four.
+ */
+export const kernelList: SparseFormat = {
+  name: "kernel list",
+  pack(weight, shape) {
+    if (shape.length !== 4) return undefined;
+    const [filters, channels, kh, kw] = shape, size = kh * kw;
+    if (size === 1) return undefined;
+    const lists = Array.from({ length: filters }, (_, f) => {
+      const kept = (c: number) =>
+        weight.subarray((f * channels + c) * size, (f * channels + c + 1) * size).some(Boolean);
+      return Array.from({ length: channels }, (_, c) => c).filter(kept);
+    });
+    const { order, starts, entries } = byLength(lists);
+    const width = ceilDiv(kw, 4) * 4;
+    const values = new Float32Array(Math.max(4, entries.length * kh * width));
+    order.forEach((f, l) => {
+      for (let e = starts[l]; e < starts[l + 1]; e++) {
+        for (let r = 0; r < kh; r++) {
+          const from = ((f * channels + entries[e]) * kh + r) * kw;
+          values.set(weight.subarray(from, from + kw), (e * kh + r) * width);
+        }
+      }
+    });
+    return saves({
+      format: this.name,
+      parameters: { kh, kw },
+      rows: filters,
+      columns: channels * size,
+      stored: entries.length * size,
+      values,
+      index: { starts: Uint32Array.from(starts), filters: Uint32Array.from(order), channels: inFours(entries, 0) },
+    });
+  },
+  conv(shape, packed, epilogue, tuning) {
+    const { kh } = packed.parameters, { starts, filters, channels } = packed.index;
+    const input = listInput(shape);
+    if (!input) return [];
+    const whole = kh <= 3 && kh > 1 && shape.stride[0] === 1 && shape.dilation[0] === 1 && shape.kernel[1] <= 4;
+    const pieces = ceilDiv(shape.kernel[1], 4);
+    const lists = Array.from(filters, (filter, l) => {
+      const kept = Array.from(channels.subarray(starts[l], starts[l + 1]));
+      return {
+        filter,
+        kernels: [whole ? kept.map((c) => input.offset(c, 0, 0)) : kept.flatMap((c) => rows(input, c, kh, pieces))],
+      };
+    });
+    const width = Math.min(4, shape.kernel[1]);
+    return listCandidates({ shape, input, lists, kh: whole ? kh : 1, kw: width, masks: [], epilogue }, tuning);
+  },
+  gemm: () => [],
+};
+
+function rows(input: ListInput, c: number, kh: number, pieces: number): number[] {
+  return Array.from({ length: kh * pieces }, (_, i) => input.offset(c, Math.floor(i / pieces), i % pieces));
+}
+
+/** How lists read x: padded, rows in fours. */
+export interface ListInput {
+  readonly halo: Halo;
+  /** Of four columns of a kernel row, from a pixel's base, in fours. */
+  offset(channel: number, kernelRow: number, piece: number): number;
+}
+
+/** Undefined where neighbouring taps aren't neighbours in x, and for groups and compacted columns. */
+export function listInput(s: ConvShape): ListInput | undefined {
+  if (s.groups !== 1 || s.taps || s.stride[1] !== 1 || (s.dilation[1] !== 1 && s.kernel[1] > 1)) return undefined;
+  const bare = inputHalo(s), fours = ceilDiv(bare.cols, 4);
+  const halo = { ...bare, cols: fours * 4 };
+  return { halo, offset: (c, r, piece) => (c * halo.rows + r * s.dilation[0]) * fours + piece };
+}
+
+interface Lists {
+  readonly shape: ConvShape;
+  readonly input: ListInput;
+  /** For each pattern the offsets of its kernels. */
+  readonly lists: readonly { readonly filter: number; readonly kernels: readonly (readonly number[])[] }[];
+  /** Rows and columns of taps of an entry; 1 or 3, and 1 to 4. */
+  readonly kh: number;
+  readonly kw: number;
+  /** Patterns of packed entries; none: all taps, a vec4 per row. */
+  readonly masks: readonly number[];
+  readonly epilogue: Epilogue;
+}
+
+const GROUP = 64;
+/** Rows, and fours of columns, of a thread's tile. */
+const TILES = [[8, 2], [8, 1], [4, 2], [4, 1], [1, 1]] as const;
+
+export function listCandidates(l: Lists, tuning: Tuning): Candidate[] {
+  return TILES.map(([rows, fours]) => ({
+    name: `rows ${rows}x${fours * 4}`,
+    cost: listCost(l, rows, fours, tuning.threads),
+    build: () => build(l, rows, fours),
+  }));
+}
+
+function listCost(l: Lists, rows: number, fours: number, threads: number): number {
+  const { shape: s, kh, kw, masks } = l, [oh, ow] = convOutput(s);
+  const tiles = ceilDiv(oh, rows) * ceilDiv(ow, 4 * fours) * s.batch, count = tiles * l.lists.length;
+  const entries = l.lists.reduce((sum, { kernels }) => sum + kernels.reduce((n, k) => n + k.length, 0), 0);
+  const loads = (rows + kh - 1) * (fours + (kw > 1 ? 1 : 0)) + (masks.length ? 1 : kh);
+  const perEntry = LOOP_NS + LOAD_NS + loads * LOAD4_NS + (masks.length ? 4 : kh * kw) * rows * fours * 4 * FMA_NS;
+  const work = tiles * entries * perEntry + count * rows * fours * 4 * STORE_NS;
+  return work * Math.max(1, threads / count);
+}
+
+function build(l: Lists, rows: number, fours: number): Launch {
+  const { shape: s, input, lists, epilogue } = l, [oh, ow] = convOutput(s);
+  const { halo } = input, bare = isBare(halo), x = bare ? "x" : "padded";
+  const patterns = Math.max(1, l.masks.length);
+  const tilesH = ceilDiv(oh, rows), tilesV = ceilDiv(ow, 4 * fours), tiles = tilesH * tilesV * s.batch;
+  const grid = linearGrid(tiles * lists.length, GROUP);
+  const kernels: number[] = [], bounds: number[] = [];
+  for (const { filter, kernels: perPattern } of lists) {
+    for (const some of perPattern) {
+      bounds.push(kernels.length);
+      for (const offset of some) kernels.push(offset);
+    }
+    bounds.push(kernels.length, filter);
+  }
+  const plan: Plan = {
+    program: listProgram({
+      KH: l.kh,
+      KW: l.kw,
+      ROWS: rows,
+      FOURS: fours,
+      ...maskConstants(l),
+      ...epilogueConstants(epilogue),
+    }),
+    uniforms: [
+      ...[lists.length, patterns, s.filters, grid[0] * GROUP, oh, ow, tilesH, tilesV, tiles],
+      ...[s.channels * halo.rows * halo.cols / 4, s.stride[0] * halo.cols / 4],
+    ],
+    grid,
+  };
+  const bias = epilogue.bias === "add" ? "bias" : x, residual = epilogue.residual === "add" ? "residual" : x;
+  return {
+    steps: [
+      ...(bare ? [] : [padStep(halo, "x", "padded")]),
+      { plan, bindings: [x, "values", "kernels", "bounds", bias, residual, "y"] },
+    ],
+    scratch: bare ? {} : { padded: haloBytes(halo) },
+    tables: { kernels: inFours(kernels, 0), bounds: inFours(bounds, 0) },
+  };
+}
+
+const MASKS = 8;
+
+function maskConstants({ kh, kw, masks }: Pick<Lists, "kh" | "kw" | "masks">): Record<string, number> {
+  const all = masks.length ? masks : [2 ** (kh * kw) - 1];
+  const named = Array.from({ length: MASKS }, (_, i) => [`MASK${i}`, all[i] ?? 0]);
+  return { PACKED: masks.length ? 1 : 0, ...Object.fromEntries(named) };
+}
+
+function listProgram(constants: Record<string, number>): Program {
+  const access = ["read", "read", "read", "read", "read", "read", "read_write"] as const;
+  return { name: "sparse convolution by kernels", source, constants, access };
+}
+
+/** Heights, widths, tiles, packed entries and epilogues change one at a time; any bits may be a pattern. */
+export function variants(): Program[] {
+  const plain = { ROWS: 1, FOURS: 1, ...epilogueConstants({}) };
+  const full = (kh: number, kw: number) => ({ KH: kh, KW: kw, ...maskConstants({ kh, kw, masks: [] }) });
+  const packed = { KH: 3, KW: 3, ...maskConstants({ kh: 3, kw: 3, masks: [27, 54, 216, 432, 58, 178, 184, 154] }) };
+  return [
+    ...[1, 2, 3].flatMap((kh) => [1, 2, 3, 4].map((kw) => listProgram({ ...full(kh, kw), ...plain }))),
+    ...TILES.slice(0, -1).map(([ROWS, FOURS]) => listProgram({ ...full(3, 3), ...plain, ROWS, FOURS })),
+    ...EPILOGUES.slice(1).map((e) => listProgram({ ...full(1, 1), ...plain, ...epilogueConstants(e) })),
+    listProgram({ ...packed, ...plain }),
+  ];
+}

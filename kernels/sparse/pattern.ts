@@ -1,0 +1,91 @@
+/**
+ * Patterns: every 3×3 kernel that was kept has at most four taps, after one of a few masks (PatDNN); with connectivity
+ * pruning some kernels are gone altogether. A filter's kernels are sorted by pattern, so that each pattern has a loop whose
+ * taps are known when the shader is compiled.
+ */
+import type { SparseFormat } from "./format.ts";
+import { listCandidates, listInput } from "./kernel_list.ts";
+import { inFours } from "../conv/pack.ts";
+import { byLength, saves } from "./lists.ts";
+
+/** As many as the shader has loops for. */
+const MOST_PATTERNS = 8;
+const MOST_TAPS = 4;
+const TAPS = 9;
+
+/**
+ * index.masks: the patterns, bit 3·kh + kw per tap; index.starts [F+1], index.filters [F] as in a kernel list;
+ * index.kernels: pattern · C + c, sorted. Values: four per kernel, the taps of its pattern in order.
+ */
+export const pattern: SparseFormat = {
+  name: "pattern",
+  pack(weight, shape) {
+    if (shape.length !== 4 || shape[2] !== 3 || shape[3] !== 3) return undefined;
+    const [filters, channels] = shape;
+    const found = Array.from({ length: filters * channels }, (_, k) => taps(weight, k * TAPS));
+    const masks = library(found);
+    if (!masks) return undefined;
+    const lists = Array.from({ length: filters }, (_, f) =>
+      found.slice(f * channels, (f + 1) * channels)
+        .flatMap((mask, c) => mask === 0 ? [] : [masks.findIndex((m) => contains(m, mask)) * channels + c])
+        .sort((a, b) => a - b));
+    const { order, starts, entries } = byLength(lists);
+    const values = new Float32Array(Math.max(4, entries.length * MOST_TAPS));
+    order.forEach((f, l) => {
+      for (let e = starts[l]; e < starts[l + 1]; e++) {
+        const mask = masks[Math.floor(entries[e] / channels)], from = (f * channels + entries[e] % channels) * TAPS;
+        let at = e * MOST_TAPS;
+        for (let t = 0; t < TAPS; t++) if (mask >> t & 1) values[at++] = weight[from + t];
+      }
+    });
+    return saves({
+      format: this.name,
+      parameters: { channels, patterns: masks.length },
+      rows: filters,
+      columns: channels * TAPS,
+      stored: entries.length * MOST_TAPS,
+      values,
+      index: {
+        masks: Uint32Array.from(masks),
+        starts: Uint32Array.from(starts),
+        filters: Uint32Array.from(order),
+        kernels: inFours(entries, 0),
+      },
+    });
+  },
+  conv(shape, packed, epilogue, tuning) {
+    const input = listInput(shape);
+    // The kernel slides a window of three neighbouring lines.
+    if (!input || shape.stride[0] !== 1 || shape.dilation[0] !== 1) return [];
+    const { channels } = packed.parameters, { masks, starts, filters, kernels } = packed.index;
+    const lists = Array.from(filters, (filter, l) => {
+      const kept = Array.from(kernels.subarray(starts[l], starts[l + 1]));
+      const of = (p: number) => kept.filter((k) => Math.floor(k / channels) === p);
+      return { filter, kernels: Array.from(masks, (_, p) => of(p).map((k) => input.offset(k % channels, 0, 0))) };
+    });
+    return listCandidates({ shape, input, lists, kh: 3, kw: 3, masks: Array.from(masks), epilogue }, tuning);
+  },
+  gemm: () => [],
+};
+
+function taps(weight: Float32Array, from: number): number {
+  let mask = 0;
+  for (let t = 0; t < TAPS; t++) if (weight[from + t] !== 0) mask |= 1 << t;
+  return mask;
+}
+
+function contains(mask: number, other: number): boolean {
+  return (mask & other) === other;
+}
+
+/** The masks that aren't part of another one; undefined if they are too many or have too many taps. */
+function library(found: readonly number[]): number[] | undefined {
+  const distinct = [...new Set(found)];
+  const largest = distinct.filter((m) => !distinct.some((other) => other !== m && contains(other, m)));
+  const fits = largest.length <= MOST_PATTERNS && largest.every((m) => bits(m) <= MOST_TAPS);
+  return fits ? largest.sort((a, b) => a - b) : undefined;
+}
+
+function bits(mask: number): number {
+  return mask.toString(2).replaceAll("0", "").length;
+}
