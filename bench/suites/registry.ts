@@ -32,6 +32,20 @@ export const SUITES: readonly Suite[] = [
     config: "peers/deno.json",
     browser: "cannot",
   },
+  {
+    name: "peers",
+    about: "single operations against TensorFlow.js, jax-js and gpu.js",
+    file: "peers/ops.ts",
+    config: "peers/deno.json",
+    browser: "cannot",
+  },
+  {
+    name: "peers-inference",
+    about: "ResNet-20 in Chromium against TensorFlow.js and ONNX Runtime",
+    file: "peers/inference.ts",
+    config: "peers/deno.json",
+    browser: "cannot",
+  },
   measured("inference", "ResNet-20 whole against half the filters in each layer"),
   measured("headline", "AlexNet and ResNet-18 pruned as StructADMM did: dense, masked, compact"),
   {

@@ -1,0 +1,153 @@
+/**
+ * One case between all contestants: numbers agree with ours before any time counts, everybody warms up apart, samples are
+ * long enough for the clock, and rounds rotate. Where a contestant runs (here, in a page) is its own affair.
+ */
+import { mad, median } from "../../src/measure/stats.ts";
+import { type Absent, rotated } from "../contest.ts";
+
+/** One implementation of one case, its operands on its device and its program compiled at the latest by the first run. */
+export interface Player {
+  /** Computes once and reads the result, row-major in our layout. */
+  output(): Promise<Float32Array>;
+  /** Milliseconds for `calls` computations and one small read that waits for them. */
+  sample(calls: number): Promise<number>;
+  dispose(): void;
+}
+
+export interface Entry {
+  readonly name: string;
+  readonly version: string;
+  /** @throws with the reason, when it can't take part */
+  open(): Promise<Player>;
+}
+
+export interface Rules {
+  readonly rounds: number;
+  /** A sample takes this long at least. */
+  readonly sampleMs: number;
+  /** Of the largest difference from our output, relative to our largest number. */
+  readonly tolerance: number;
+}
+
+export interface Result {
+  readonly name: string;
+  readonly version: string;
+  /** Milliseconds per call, one number a round. */
+  readonly samples: readonly number[];
+  /** Largest difference from our output, relative to our largest number. */
+  readonly apart: number;
+}
+
+export interface Outcome {
+  /** Ours first, then those whose numbers agree. */
+  readonly results: readonly Result[];
+  readonly absent: readonly Absent[];
+}
+
+/** Where a row says what was wanted: ours at least `value` times as fast as `contestant`. */
+export type Goals = Readonly<Record<string, number>>;
+
+export interface PeerRow {
+  readonly case: string;
+  readonly unit: "ms";
+  readonly contestant: string;
+  readonly version: string;
+  readonly medianMs?: number;
+  readonly madMs?: number;
+  readonly samples?: number;
+  readonly gflops?: number;
+  /** Its time over ours. */
+  readonly ratio?: number;
+  /** Ours is to be this many times as fast. */
+  readonly goal?: number;
+  readonly reached?: boolean;
+  /** Why it has no time. */
+  readonly note?: string;
+}
+
+/** @throws when our own contestant, the first, can't run or is fails the `check` of its numbers */
+export async function play(
+  entries: readonly Entry[],
+  { rounds, sampleMs, tolerance }: Rules,
+  check: (output: Float32Array) => void,
+): Promise<Outcome> {
+  const absent: Absent[] = [];
+  const able: { entry: Entry; player: Player; apart: number; calls: number; samples: number[] }[] = [];
+  let ours: Float32Array | undefined;
+  for (const entry of entries) {
+    let player: Player | undefined;
+    try {
+      player = await entry.open();
+      const output = await player.output();
+      if (!ours) check(output);
+      ours ??= output;
+      const apart = relativeDifference(ours, output);
+      if (!(apart <= tolerance)) throw new Error(`its numbers are ${apart.toExponential(1)} away from ours`);
+      able.push({ entry, player, apart, calls: await calibrated(player, sampleMs), samples: [] });
+    } catch (error) {
+      player?.dispose();
+      if (!ours) throw error;
+      absent.push({ name: entry.name, version: entry.version, reason: String((error as Error)?.message ?? error) });
+    }
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const { player, calls, samples } of rotated(able, round)) samples.push(await player.sample(calls) / calls);
+  }
+  for (const { player } of able) player.dispose();
+  return {
+    results: able.map(({ entry: { name, version }, samples, apart }) => ({ name, version, samples, apart })),
+    absent,
+  };
+}
+
+/** How many calls make a sample long enough, by one that was warmed up. */
+async function calibrated(player: Player, sampleMs: number): Promise<number> {
+  await player.sample(1);
+  let calls = 1;
+  for (;;) {
+    const ms = await player.sample(calls);
+    if (ms >= sampleMs) return calls;
+    calls = Math.max(calls + 1, Math.ceil(calls * Math.min(10, 1.2 * sampleMs / Math.max(ms, 1e-3))));
+  }
+}
+
+/** max |b − a| / max |a|; infinite for other lengths and where b isn't finite. */
+export function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Infinity;
+  let [largest, off] = [0, 0];
+  for (let i = 0; i < a.length; i++) {
+    if (!Number.isFinite(b[i])) return Infinity;
+    largest = Math.max(largest, Math.abs(a[i]));
+    off = Math.max(off, Math.abs(b[i] - a[i]));
+  }
+  return off === 0 ? 0 : off / largest;
+}
+
+/** `macs`: multiply-adds that one call asks for. */
+export function rowsOf(name: string, macs: number, { results, absent }: Outcome, goals: Goals): PeerRow[] {
+  const medians = results.map(({ samples }) => median(samples));
+  const rows = results.map(({ name: contestant, version, samples }, i): PeerRow => {
+    const ratio = medians[i] / medians[0];
+    const goal = goals[contestant];
+    return {
+      case: name,
+      unit: "ms",
+      contestant,
+      version,
+      medianMs: medians[i],
+      madMs: mad(samples),
+      samples: samples.length,
+      gflops: 2 * macs / medians[i] / 1e6,
+      ratio,
+      ...(goal === undefined ? {} : { goal, reached: ratio >= goal }),
+    };
+  });
+  const missing = absent.map(({ name: contestant, version, reason }): PeerRow => ({
+    case: name,
+    unit: "ms",
+    contestant,
+    version,
+    note: reason,
+  }));
+  return [...rows, ...missing];
+}
