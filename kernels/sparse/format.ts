@@ -2,6 +2,8 @@
 import type { ConvShape } from "../conv/shape.ts";
 import type { Epilogue } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
+import { columns } from "./columns.ts";
+import { nm } from "./nm.ts";
 
 /** A weight's numbers in the order in which a format's kernels read them, and where they belong. */
 export interface PackedWeight {
@@ -44,10 +46,4 @@ export interface SparseFormat {
 }
 
 /** From the most regular structure to none. */
-export const FORMATS: readonly SparseFormat[] = [];
-
-/** A packed weight with its bytes counted. */
-export function packedWeight(parts: Omit<PackedWeight, "bytes">): PackedWeight {
-  const arrays = [parts.values, ...Object.values(parts.index)];
-  return { ...parts, bytes: arrays.reduce((sum, a) => sum + a.byteLength, 0) };
-}
+export const FORMATS: readonly SparseFormat[] = [columns, nm];

@@ -1,0 +1,91 @@
+/** N:M sparsity: of every M neighbours along k a row keeps at most N. */
+import type { Plan, Program } from "../../src/gpu/types.ts";
+import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS } from "../conv/rows.ts";
+import { linearGrid } from "../grid.ts";
+import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
+import type { Candidate, Tuning } from "../tuning.ts";
+import type { LinearShape, PackedWeight, SparseFormat } from "./format.ts";
+import source from "./nm.wgsl" with { type: "text" };
+import { matrixShape, packedWeight } from "./packed.ts";
+
+/** [N, M], the sparsest first. */
+const RATIOS = [[1, 4], [2, 4], [4, 8]] as const;
+
+const GROUP = 64;
+
+/** Linear layers only: along the taps of a convolution neighbours don't lie side by side in x. */
+export const nm: SparseFormat = { name: "n:m", pack, conv: () => [], gemm };
+
+/** Parameters: `n`, `m`. Index: `place`, 4 bits for each value. Values and index in the layout of nm.wgsl. */
+function pack(weight: Float32Array, shape: readonly number[]): PackedWeight | undefined {
+  const { rows, columns } = matrixShape(shape);
+  const ratio = RATIOS.find(([n, m]) => columns % m === 0 && mostInGroup(weight, m) <= n);
+  if (!ratio) return undefined;
+  const [n, m] = ratio, n8 = ceilDiv(rows, 8), groups = columns / m;
+  const values = new Float32Array(groups * n * n8 * 8), place = new Uint32Array(groups * n * n8);
+  for (let r = 0; r < rows; r++) {
+    for (let g = 0; g < groups; g++) {
+      let slot = 0;
+      for (let i = 0; i < m; i++) {
+        const w = weight[r * columns + g * m + i];
+        if (w === 0) continue;
+        const at = (g * n + slot++) * n8 + Math.floor(r / 8);
+        values[at * 8 + r % 8] = w;
+        place[at] |= i << r % 8 * 4;
+      }
+    }
+  }
+  const stored = values.length;
+  return packedWeight({ format: "n:m", parameters: { n, m }, rows, columns, stored, values, index: { place } });
+}
+
+/** Rows hold whole groups, so groups can be counted off without regard to rows. */
+function mostInGroup(weight: Float32Array, m: number): number {
+  let most = 0;
+  for (let start = 0; start < weight.length; start += m) {
+    let count = 0;
+    for (let i = start; i < start + m; i++) if (weight[i] !== 0) count++;
+    most = Math.max(most, count);
+  }
+  return most;
+}
+
+function gemm(shape: LinearShape, packed: PackedWeight, tuning: Tuning): Candidate[] {
+  const { n, m } = packed.parameters, threads = ceilDiv(shape.m, 4) * ceilDiv(shape.n, 8);
+  const selects = 4 * (m - 1), perValue = 8 * (4 + selects) * FMA_NS;
+  const perGroup = LOOP_NS + m * LOAD4_NS + n * (LOOP_NS + LOAD_NS + 2 * LOAD4_NS + perValue);
+  return [{
+    name: "4x8",
+    cost: threads * shape.k / m * perGroup * Math.max(1, tuning.threads / threads),
+    build: () => gemmLaunch(shape, packed),
+  }];
+}
+
+function gemmLaunch(s: LinearShape, packed: PackedWeight): Launch {
+  const { n, m } = packed.parameters, tilesM = ceilDiv(s.m, 4), n8 = ceilDiv(s.n, 8);
+  const grid = linearGrid(tilesM * n8, GROUP);
+  const plan: Plan = {
+    program: nmProgram({ KEPT: n, OF: m, ...epilogueConstants(s) }),
+    uniforms: [s.m, s.n, s.k / 4, s.k / m, n8, tilesM, grid[0] * GROUP],
+    grid,
+  };
+  const bias = s.bias === "add" ? "bias" : "x", residual = s.residual === "add" ? "residual" : "x";
+  return {
+    steps: [{ plan, bindings: ["x", "values", "place", bias, residual, "y"] }],
+    scratch: {},
+    tables: packed.index,
+  };
+}
+
+function nmProgram(constants: Record<string, number>): Program {
+  const access = ["read", "read", "read", "read", "read", "read_write"] as const;
+  return { name: "N:M matrix product", source, constants, access };
+}
+
+/** Every constant with each of its values. */
+export function variants(): Program[] {
+  return [
+    ...RATIOS.map(([n, m]) => nmProgram({ KEPT: n, OF: m, ...epilogueConstants({}) })),
+    ...EPILOGUES.slice(1).map((e) => nmProgram({ KEPT: 1, OF: 4, ...epilogueConstants(e) })),
+  ];
+}
