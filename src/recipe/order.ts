@@ -3,20 +3,22 @@ import { UserError } from "../errors.ts";
 import { graphCost } from "../graph/cost.ts";
 import type { Model } from "../graph/types.ts";
 import { compact } from "../prune/compact.ts";
-import { leavesZeros } from "../prune/structures.ts";
+import { leavesZeros, survivesCompaction } from "../prune/structures.ts";
+import type { Stage } from "./registry.ts";
 import type { Recipe } from "./schema.ts";
 import { choose } from "./stages/choose.ts";
+import type { PruneStage } from "./stages/prune.ts";
 import { masked } from "./stages/shrink.ts";
 import { constraintsOn, solveTargets } from "./stages/targets.ts";
 
-/** Throws UserError where a stage lacks one before it. */
+/** Throws UserError where a stage lacks one before it, or has one that spoils it. */
 export function checkOrder({ name, stages }: Recipe): void {
   if (stages[0].kind !== "train") {
     throw new UserError(
       `recipe ${name}: stages.0 is ${stages[0].kind}, expected train: what it trains is the baseline`,
     );
   }
-  const prunes = stages.findIndex(({ kind }) => kind === "admm" || kind === "magnitude" || kind === "random");
+  const prunes = stages.findIndex(isPruning);
   const controls = stages.findIndex(({ kind }) => kind === "controls");
   if (controls >= 0 && !(prunes >= 0 && prunes < controls)) {
     throw new UserError(
@@ -24,12 +26,32 @@ export function checkOrder({ name, stages }: Recipe): void {
         `put an admm, magnitude or random stage before`,
     );
   }
+  stages.forEach((stage, i) => {
+    const counted = isPruning(stage) ? stage.constraints.find(({ kind }) => !survivesCompaction(kind)) : undefined;
+    const smaller = stages.slice(0, i).findIndex(compacts);
+    if (counted && smaller >= 0) {
+      throw new UserError(
+        `recipe ${name}: stages.${i}: ${counted.kind} is counted off along the dense network's weights, and ` +
+          `stages.${smaller} (${stages[smaller].kind}) makes them smaller: put it after, or set compact to false`,
+      );
+    }
+  });
+}
+
+function isPruning(stage: Stage): stage is PruneStage {
+  return stage.kind === "admm" || stage.kind === "magnitude" || stage.kind === "random";
+}
+
+/** Whether the network may be physically smaller after the stage. */
+function compacts(stage: Stage): boolean {
+  if (isPruning(stage)) return stage.compact && stage.constraints.every(({ kind }) => survivesCompaction(kind));
+  return stage.kind === "compact";
 }
 
 /** Throws UserError for constraints on layers that `model` doesn't have, and for budgets that it can't meet. */
 export function checkTargets(model: Model, { stages }: Recipe): void {
   for (const stage of stages) {
-    if (stage.kind !== "admm" && stage.kind !== "magnitude" && stage.kind !== "random") continue;
+    if (!isPruning(stage)) continue;
     const constraints = constraintsOn(model.graph, stage);
     // How much zeros in place cost is for the budget to say.
     if (!stage.budget || constraints.some(({ kind }) => leavesZeros(kind))) continue;

@@ -272,6 +272,10 @@ test("stages in an order that can't work are refused before anything is done", a
         [train(), { kind: "controls" }, admm()],
         /stages\.1: controls repeat the pruning before them, and there is none/,
       ],
+      [
+        [train(), admm(), admm({ constraints: [{ kind: "n:m" }] })],
+        /stages\.2: n:m is counted off along the dense network's weights, and stages\.1 \(admm\) makes them smaller/,
+      ],
     ] as const
   ) {
     const store = memoryStore();
