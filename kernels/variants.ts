@@ -22,7 +22,9 @@ import { variants as roofline } from "./roofline/plan.ts";
 import { variants as shapeBorder } from "./shape/border.ts";
 import { variants as shapeGather } from "./shape/gather.ts";
 import { variants as shape } from "./shape/shape.ts";
+import { variants as sparseBsr } from "./sparse/bsr.ts";
 import { variants as sparseKernelList } from "./sparse/kernel_list.ts";
+import { variants as sparseNm } from "./sparse/nm.ts";
 
 /** Every program that the planners can emit; tests compile them all on naga and on Tint. A planner adds its `variants` here. */
 export function variants(): Program[] {
@@ -50,6 +52,8 @@ export function variants(): Program[] {
     shapeBorder,
     shapeGather,
     shape,
+    sparseBsr,
     sparseKernelList,
+    sparseNm,
   ].flatMap((family) => family());
 }

@@ -2,6 +2,7 @@
 import type { ConvShape } from "../conv/shape.ts";
 import type { Epilogue } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
+import { bsr } from "./bsr.ts";
 import { columns } from "./columns.ts";
 import { nm } from "./nm.ts";
 
@@ -46,4 +47,4 @@ export interface SparseFormat {
 }
 
 /** From the most regular structure to none. */
-export const FORMATS: readonly SparseFormat[] = [columns, nm];
+export const FORMATS: readonly SparseFormat[] = [columns, bsr, nm];
