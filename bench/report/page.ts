@@ -32,6 +32,12 @@ interface OneContest {
 
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
+/** The report has a heading between its charts and its tables, this page none. */
+const SPACING = `.figures + .scroll, .figures + details {
+  margin-top: 20px;
+}
+`;
+
 /** Records that have nothing to draw are passed over; the same records give the same bytes. */
 export function renderResults(records: readonly BenchRecord[]): string {
   return markup`<!doctype html>
@@ -43,7 +49,7 @@ export function renderResults(records: readonly BenchRecord[]): string {
 <meta name="color-scheme" content="light dark">
 <title>Benchmarks of Secateur</title>
 <style>
-${raw(style)}</style>
+${raw(style + SPACING)}</style>
 </head>
 <body>
 <header>
