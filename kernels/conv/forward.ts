@@ -1,12 +1,12 @@
 import { reduceStep } from "../gemm/plan.ts";
 import type { Epilogue, Launch, Step } from "../launch.ts";
-import { type Tuning, UNTUNED } from "../tuning.ts";
+import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import { isLinear, planColumnsForward } from "./columns.ts";
 import { type Gather, type GatherNames, gatherSteps, gatherTile } from "./indirect.ts";
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, type Packing, packStep } from "./pack.ts";
 import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
-import { type RowsConv, rowsSteps, rowsTile } from "./rows.ts";
+import { type RowsConv, rowsSteps, rowsTiles } from "./rows.ts";
 import { FEW_FILTERS, fillRuns, singleSteps, singleTile } from "./single.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
 
@@ -20,17 +20,43 @@ export interface ConvLaunch extends Launch {
  * "residual" (shape of y). Scratch: "packed" (weights, made by `prepare`), "padded" (x with its halo), "partial".
  */
 export function planConvForward(shape: ConvShape, epilogue: Epilogue = {}, tuning: Tuning = UNTUNED): ConvLaunch {
-  if (isLinear(shape)) return { ...planColumnsForward(shape, epilogue, tuning), prepare: [] };
+  return choose(convForwardClass(shape), convForwardCandidates(shape, epilogue, tuning), tuning).build();
+}
+
+/**
+ * What a measurement is valid for. The epilogue isn't in it: weights are packed before it is known, so that all
+ * epilogues of a shape must go the same way.
+ */
+export function convForwardClass(s: ConvShape): string {
+  const columns = s.taps ? `kept ${s.taps.length}` : `groups ${s.groups}`;
+  return [
+    `conv forward x${2 ** Math.ceil(Math.log2(s.batch))} ${s.channels}x${s.height}x${s.width}`,
+    `-> ${s.filters} kernel ${s.kernel.join("x")} stride ${s.stride.join("x")} pads ${s.pads.join(",")}`,
+    `dilation ${s.dilation.join("x")} ${columns}`,
+  ].join(" ");
+}
+
+/** The ways that can do the shape: by taps always, by rows where columns aren't dilated, and one filter to a thread. */
+export function convForwardCandidates(
+  shape: ConvShape,
+  epilogue: Epilogue,
+  tuning: Tuning,
+): Candidate<ConvLaunch>[] {
+  if (isLinear(shape)) {
+    const build = () => ({ ...planColumnsForward(shape, epilogue, tuning), prepare: [] });
+    return [{ name: "kept columns", cost: 0, build }];
+  }
   const s = unrolled(shape);
   const input = inputRuns(s);
-  const candidates = [byTaps(s, tuning)];
-  if (input) candidates.push(byRows(s, input, tuning));
-  if (input && s.filters / s.groups <= FEW_FILTERS) candidates.push(bySingle(s, input, tuning));
-  return assemble(s, candidates.reduce((a, b) => b.cost < a.cost ? b : a), epilogue);
+  const ways = [byTaps(s, tuning)];
+  if (input) ways.push(...byRows(s, input, tuning));
+  if (input && s.filters / s.groups <= FEW_FILTERS) ways.push(bySingle(s, input, tuning));
+  return ways.map((way) => ({ name: way.name, cost: way.cost, build: () => assemble(s, way, epilogue) }));
 }
 
 /** One way to compute it. */
-interface Candidate {
+interface Way {
+  readonly name: string;
   readonly cost: number;
   readonly halo: Halo;
   readonly packing: Packing;
@@ -40,28 +66,30 @@ interface Candidate {
   convolve(names: GatherNames, epilogue: Epilogue, ySplit: number): Step[];
 }
 
-function byRows(s: ConvShape, input: RowsInput, tuning: Tuning): Candidate {
+/** A way for each tile. */
+function byRows(s: ConvShape, input: RowsInput, tuning: Tuning): Way[] {
   const conv = rowsConv(s, input), { order, offsets } = input.runs;
-  const tile = rowsTile(conv, tuning.threads);
-  return {
+  return rowsTiles(conv, tuning.threads).map((tile) => ({
+    name: `rows ${tile.down ? `${tile.subs}x4` : `1x${4 * tile.subs}`}`,
     ...{ cost: tile.cost, splits: tile.splits, halo: input.halo, order, offsets },
     packing: packing(s, order.length),
     convolve: (names, epilogue, ySplit) => rowsSteps(conv, tile, names, epilogue, ySplit),
-  };
+  }));
 }
 
-function bySingle(s: ConvShape, input: RowsInput, tuning: Tuning): Candidate {
+function bySingle(s: ConvShape, input: RowsInput, tuning: Tuning): Way {
   const conv = rowsConv(s, input), order = fillRuns(input.runs);
   const tile = singleTile(conv, tuning.threads);
   const perFilter = convTaps(s);
   return {
+    name: "one filter",
     ...{ cost: tile.cost, splits: 1, halo: input.halo, order, offsets: input.runs.offsets },
     packing: { groups: s.filters, filters: 1, taps: order.length, unit: 1, perGroup: perFilter, perFilter },
     convolve: (names, epilogue) => singleSteps(conv, tile, names, epilogue),
   };
 }
 
-function byTaps(s: ConvShape, tuning: Tuning): Candidate {
+function byTaps(s: ConvShape, tuning: Tuning): Way {
   const [rows, cols] = convOutput(s);
   const halo = filledUp(inputHalo(s)), plane = halo.rows * halo.cols, taps = convTaps(s);
   const gather: Gather = {
@@ -77,13 +105,14 @@ function byTaps(s: ConvShape, tuning: Tuning): Candidate {
   const tile = gatherTile(gather, tuning.threads);
   const order = Array.from(inFours(Array.from({ length: taps }, (_, k) => k), NO_WEIGHT));
   return {
+    name: "taps",
     ...{ cost: tile.cost, splits: tile.splits, halo, order, offsets: tapOffsets(s, halo) },
     packing: packing(s, order.length),
     convolve: (names, epilogue, ySplit) => gatherSteps(gather, names, epilogue, tile.splits, ySplit),
   };
 }
 
-function assemble(s: ConvShape, way: Candidate, epilogue: Epilogue): ConvLaunch {
+function assemble(s: ConvShape, way: Way, epilogue: Epilogue): ConvLaunch {
   const [rows, cols] = convOutput(s);
   const size = s.batch * s.filters * rows * cols;
   const bare = isBare(way.halo), split = way.splits > 1;

@@ -38,14 +38,18 @@ const SHORTEST_SPLIT = 64;
 
 /** The cheapest tile that still gives `threads` threads, or the one with most. */
 export function rowsTile(r: RowsConv, threads: number): RowsTile {
-  const candidates: RowsTile[] = [];
-  for (const subs of [4, 2, 1]) {
-    for (const down of [true, false]) {
+  return rowsTiles(r, threads).reduce((a, b) => b.cost < a.cost ? b : a);
+}
+
+/** Tiles of 4, 8 and 16 columns, and of 4 columns by 2 and 4 rows; a single row has none of several. */
+export function rowsTiles(r: RowsConv, threads: number): RowsTile[] {
+  return [4, 2, 1].flatMap((subs) => {
+    const downs = subs === 1 || r.rows === 1 ? [false] : [true, false];
+    return downs.map((down) => {
       const tilesH = ceilDiv(r.rows, down ? subs : 1), tilesV = ceilDiv(r.cols, down ? 4 : 4 * subs);
-      candidates.push(finish(r, threads, { subs, down, tilesH, tilesV }));
-    }
-  }
-  return candidates.reduce((a, b) => b.cost < a.cost ? b : a);
+      return finish(r, threads, { subs, down, tilesH, tilesV });
+    });
+  });
 }
 
 function finish(r: RowsConv, threads: number, tile: Omit<RowsTile, "splits" | "cost">): RowsTile {

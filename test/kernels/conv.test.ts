@@ -1,13 +1,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { planConvDgrad } from "../../kernels/conv/dgrad.ts";
-import { planConvForward } from "../../kernels/conv/forward.ts";
+import { convForwardCandidates, convForwardClass, planConvForward } from "../../kernels/conv/forward.ts";
 import { inputRuns } from "../../kernels/conv/input.ts";
 import { NO_WEIGHT } from "../../kernels/conv/pack.ts";
 import { cutRuns, positions } from "../../kernels/conv/runs.ts";
 import { convMacs, convOutput, type ConvShape, convTaps } from "../../kernels/conv/shape.ts";
 import { planConvWgrad } from "../../kernels/conv/wgrad.ts";
-import type { Step } from "../../kernels/launch.ts";
+import type { Epilogue, Step } from "../../kernels/launch.ts";
 import type { Plan } from "../../src/gpu/types.ts";
 import { noise } from "../tensor/reference64.ts";
 import { checkLaunch, coversOnce, params, threads } from "./launches.ts";
@@ -63,20 +63,42 @@ test("every output of the forward pass and every element of dx is stored exactly
   for (const s of shapes(400)) {
     const [oh, ow] = convOutput(s), size = s.batch * s.filters * oh * ow;
     for (const threadsWanted of [64, 4096]) {
-      const forward = planConvForward(s, {}, { threads: threadsWanted });
-      checkLaunch(forward, ["x", "w", "y"], [...forward.prepare, ...forward.steps]);
-      const splits = forward.scratch.partial ? forward.scratch.partial / size / 4 : 1;
-      assert.is(coversOnce(size * splits, stores(forward.steps)), true, JSON.stringify(s));
+      for (const candidate of convForwardCandidates(s, {}, { threads: threadsWanted })) {
+        const forward = candidate.build(), what = `${candidate.name} ${JSON.stringify(s)}`;
+        checkLaunch(forward, ["x", "w", "y"], [...forward.prepare, ...forward.steps]);
+        const splits = forward.scratch.partial ? forward.scratch.partial / size / 4 : 1;
+        assert.is(coversOnce(size * splits, stores(forward.steps)), true, what);
+        for (const { plan } of forward.steps) used.add(plan.program.name);
+      }
       const dgrad = planConvDgrad(s, { threads: threadsWanted });
       checkLaunch(dgrad, ["dy", "w", "dx"]);
       assert.is(coversOnce(s.batch * s.channels * s.height * s.width, stores(dgrad.steps)), true, JSON.stringify(s));
       const wgrad = planConvWgrad(s, { threads: threadsWanted });
       checkLaunch(wgrad, ["x", "dy", "y"]);
-      for (const { plan } of [...forward.steps, ...dgrad.steps, ...wgrad.steps]) used.add(plan.program.name);
+      for (const { plan } of [...dgrad.steps, ...wgrad.steps]) used.add(plan.program.name);
     }
   }
   for (const name of ["indirect convolution", "convolution by rows", "depthwise convolution", "convolution wgrad"]) {
     assert.ok(used.has(name), name);
+  }
+});
+
+test("a measured winner is taken for its class, whatever the epilogue, and only where it can do the shape", () => {
+  const winners = { [convForwardClass(base)]: "taps" }, tuning = { threads: 256, winners };
+  const convolution = (s: ConvShape, epilogue: Epilogue) => planConvForward(s, epilogue, tuning).steps.at(-1)!.plan;
+  for (const epilogue of [{}, { bias: "add", activation: "relu" }] as const) {
+    assert.is(convolution(base, epilogue).program.name, "indirect convolution");
+  }
+  assert.is(convolution({ ...base, filters: 7 }, {}).program.name, "convolution by rows");
+  const unable = { threads: 256, winners: { [convForwardClass(base)]: "one filter" } };
+  assert.equal(planConvForward(base, {}, unable), planConvForward(base));
+});
+
+test("candidates have names of their own, few enough to be measured", () => {
+  for (const s of shapes(200)) {
+    const names = convForwardCandidates(s, {}, { threads: 256 }).map(({ name }) => name);
+    assert.is(new Set(names).size, names.length, names.join());
+    assert.ok(names.length >= 1 && names.length <= 8, names.join());
   }
 });
 

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { convForwardCandidates } from "../../kernels/conv/forward.ts";
 import { convOutput, type ConvShape, convTaps } from "../../kernels/conv/shape.ts";
 import {
   columnConv2d,
@@ -10,6 +11,7 @@ import {
   convShape,
   prepareConv,
 } from "../../src/tensor/ops/conv.ts";
+import { launch } from "../../src/tensor/ops/launch.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
@@ -154,6 +156,43 @@ test("fused bias, residual and activation, with prepared weights and given scrat
     for (const [, slice] of buffers) slice.buffer.release();
   }
 });
+
+/** Those whose planner has most ways: odd maps and widths, strides, groups, sums long enough to be split. */
+const MANY_WAYS = [
+  "3×3 pad 1 on 7×7",
+  "width 29, 8 filters, 8 rows",
+  "1×1 kernel",
+  "stride 2",
+  "groups 2",
+  "depthwise",
+];
+
+for (const name of [...MANY_WAYS, "many channels, few pixels"]) {
+  const s: ConvShape = { ...base, ...SHAPES[name] };
+  test(`every way of the planner: ${name}`, async () => {
+    const gpu = await testGpu();
+    const [oh, ow] = convOutput(s);
+    const x = noise(s.batch * s.channels * s.height * s.width, 1), w = noise(s.filters * convTaps(s), 2);
+    const bias = noise(s.filters, 3), residual = noise(s.batch * s.filters * oh * ow, 4);
+    const plain = withBias(conv64(s, x, w), bias, s, oh * ow);
+    using tx = Tensor.from(gpu, x, [x.length]);
+    using tw = Tensor.from(gpu, w, [w.length]);
+    using tb = Tensor.from(gpu, bias, [bias.length]);
+    using tr = Tensor.from(gpu, residual, [residual.length]);
+    using y = Tensor.empty(gpu, tr.shape);
+    const epilogue = { bias: "add", residual: "add", activation: "relu" } as const;
+    for (const candidate of convForwardCandidates(s, epilogue, { threads: 256 })) {
+      const plan = candidate.build();
+      gpu.clear(y);
+      launch(gpu, plan, { x: tx, w: tw, bias: tb, residual: tr, y }, name, [...plan.prepare, ...plan.steps]);
+      (await y.read()).forEach((g, i) => {
+        const expected = Math.max(0, plain.value[i] + residual[i]);
+        const error = Math.abs(g - expected);
+        assert.ok(error <= 1e-5 * (plain.magnitude[i] + 1), `${candidate.name} ${i}: ${g}, ${expected}`);
+      });
+    }
+  });
+}
 
 test("a repeated step gives the same bits", async () => {
   const gpu = await testGpu();
