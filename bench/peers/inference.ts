@@ -7,12 +7,13 @@ import rootConfig from "../../deno.json" with { type: "json" };
 import { graphCost } from "../../src/graph/cost.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
+import type { Contest } from "../contest.ts";
 import { openPage } from "../browser/page.ts";
 import { readOptions } from "../options.ts";
 import { describeSetting, printSetting, writeRecord } from "../record.ts";
 import type { Call, Name } from "./inference/page.ts";
 import { CHANNELS, CLASSES, inferenceProblem, SIDE } from "./inference/problem.ts";
-import { type Entry, type PeerRow, play, relativeDifference, rowsOf, type Rules } from "./match.ts";
+import { contestOf, type Entry, type PeerRow, play, relativeDifference, rowsOf, type Rules } from "./match.ts";
 import { peerTable } from "./table.ts";
 import { pinned } from "./versions.ts";
 
@@ -33,6 +34,7 @@ const VERSIONS: Readonly<Record<Name, string>> = {
 const { rounds, seed } = readOptions({ rounds: 3, steps: 1, seed: 1 });
 const rules: Rules = { rounds, sampleMs: 200, tolerance: TOLERANCE };
 const rows: PeerRow[] = [];
+const contests: Contest[] = [];
 let adapter: Gpu["info"] | undefined;
 let chromium = "";
 for (const batch of BATCHES) {
@@ -56,7 +58,9 @@ for (const batch of BATCHES) {
       },
     }));
     const outcome = await play(entries, rules, (output) => checkFirst(problem, output));
-    rows.push(...rowsOf(`ResNet-20, batch ${batch}`, graphCost(problem.model.graph).macs * batch, outcome, GOALS));
+    const title = `ResNet-20, batch ${batch}`;
+    contests.push(contestOf(title, outcome, GOALS));
+    rows.push(...rowsOf(title, graphCost(problem.model.graph).macs * batch, outcome, GOALS));
   } finally {
     await page.close();
   }
@@ -78,7 +82,9 @@ console.log(`Logits agree with ours within ${TOLERANCE} of the largest, ours wit
 console.log(
   "onnxruntime-web wasm runs on the CPU without WebGPU: on a software adapter it says what the detour costs.",
 );
-console.log(`\nWritten to ${writeRecord(setting, { title: "ResNet-20 inference in Chromium", rounds, rows })}`);
+console.log(
+  `\nWritten to ${writeRecord(setting, { title: "ResNet-20 inference in Chromium", rounds, contests, rows })}`,
+);
 
 /** Our logits of the first image against the float64 reference. */
 function checkFirst({ model, images }: ReturnType<typeof inferenceProblem>, output: Float32Array): void {

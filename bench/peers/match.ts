@@ -1,9 +1,13 @@
 /**
- * One case between all contestants: numbers agree with ours before any time counts, everybody warms up apart, samples are
- * long enough for the clock, and rounds rotate. Where a contestant runs (here, in a page) is its own affair.
+ * One case between all contestants: numbers agree with ours before any time counts, that run is everybody's
+ * warm-up, samples are long enough for the clock, and rounds rotate. Where a contestant runs (here, in a page) is its own affair.
  */
 import { mad, median } from "../../src/measure/stats.ts";
-import { type Absent, rotated } from "../contest.ts";
+import { type Absent, type Contest, rotated, standings } from "../contest.ts";
+import { times } from "../../src/report/format.ts";
+
+/** One whose sample takes longer is measured only once: no round would bring it near. */
+const PATIENCE_MS = 5000;
 
 /** One implementation of one case, its operands on its device and its program compiled at the latest by the first run. */
 export interface Player {
@@ -72,7 +76,7 @@ export async function play(
   check: (output: Float32Array) => void,
 ): Promise<Outcome> {
   const absent: Absent[] = [];
-  const able: { entry: Entry; player: Player; apart: number; calls: number; samples: number[] }[] = [];
+  const able: { entry: Entry; player: Player; apart: number; calls: number; slow: boolean; samples: number[] }[] = [];
   let ours: Float32Array | undefined;
   for (const entry of entries) {
     let player: Player | undefined;
@@ -83,7 +87,9 @@ export async function play(
       ours ??= output;
       const apart = relativeDifference(ours, output);
       if (!(apart <= tolerance)) throw new Error(`its numbers are ${apart.toExponential(1)} away from ours`);
-      able.push({ entry, player, apart, calls: await calibrated(player, sampleMs), samples: [] });
+      const { calls, ms } = await calibrated(player, sampleMs);
+      const slow = ms > PATIENCE_MS;
+      able.push({ entry, player, apart, calls, slow, samples: slow ? [ms / calls] : [] });
     } catch (error) {
       player?.dispose();
       if (!ours) throw error;
@@ -91,7 +97,9 @@ export async function play(
     }
   }
   for (let round = 0; round < rounds; round++) {
-    for (const { player, calls, samples } of rotated(able, round)) samples.push(await player.sample(calls) / calls);
+    for (const { player, calls, slow, samples } of rotated(able, round)) {
+      if (!slow) samples.push(await player.sample(calls) / calls);
+    }
   }
   for (const { player } of able) player.dispose();
   return {
@@ -100,13 +108,12 @@ export async function play(
   };
 }
 
-/** How many calls make a sample long enough, by one that was warmed up. */
-async function calibrated(player: Player, sampleMs: number): Promise<number> {
-  await player.sample(1);
+/** How many calls make a sample long enough, and what that many took. The contestant is warm. */
+async function calibrated(player: Player, sampleMs: number): Promise<{ calls: number; ms: number }> {
   let calls = 1;
   for (;;) {
     const ms = await player.sample(calls);
-    if (ms >= sampleMs) return calls;
+    if (ms >= sampleMs) return { calls, ms };
     calls = Math.max(calls + 1, Math.ceil(calls * Math.min(10, 1.2 * sampleMs / Math.max(ms, 1e-3))));
   }
 }
@@ -150,4 +157,19 @@ export function rowsOf(name: string, macs: number, { results, absent }: Outcome,
     note: reason,
   }));
   return [...rows, ...missing];
+}
+
+/** The same outcome as the page of the results draws it. */
+export function contestOf(title: string, { results, absent }: Outcome, goals: Goals): Contest {
+  const samples = results.flatMap(({ name, samples }) => samples.map((msPerStep) => ({ name, msPerStep })));
+  const ranks = standings(results, samples);
+  return { title, ranks, missing: absent, goals: goalLines(ranks, goals) };
+}
+
+/** "≥ 2.5× tfjs-webgpu: yes, 6.1×" for each contestant that has a time and a goal. */
+export function goalLines(ranks: readonly { readonly name: string; readonly ratio: number }[], goals: Goals): string[] {
+  return ranks.flatMap(({ name, ratio }) => {
+    const goal = goals[name];
+    return goal === undefined ? [] : [`≥ ${times(goal)} ${name}: ${ratio >= goal ? "yes" : "no"}, ${times(ratio)}`];
+  });
 }

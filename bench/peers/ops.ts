@@ -6,10 +6,11 @@
 import rootConfig from "../../deno.json" with { type: "json" };
 import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
+import type { Contest } from "../contest.ts";
 import { hold } from "../hold.ts";
 import { readOptions } from "../options.ts";
 import { describeSetting, printSetting, writeRecord } from "../record.ts";
-import { type Entry, type PeerRow, play, relativeDifference, rowsOf, type Rules } from "./match.ts";
+import { contestOf, type Entry, type PeerRow, play, relativeDifference, rowsOf, type Rules } from "./match.ts";
 import { macsOf, OP_CASES, operandsOf } from "./ops/cases.ts";
 import { sampledReference } from "./ops/reference.ts";
 import { secateurOp } from "./ops/secateur.ts";
@@ -41,6 +42,7 @@ console.log("Single operations beside their peers\n");
 printSetting(setting);
 
 const rows: PeerRow[] = [];
+const contests: Contest[] = [];
 await hold("peers", OP_CASES.map((op) => ({ name: op.name, run: async () => void rows.push(...await contest(op)) })));
 console.log(peerTable(rows));
 const claimed = rows.filter(({ goal }) => goal !== undefined);
@@ -49,7 +51,9 @@ console.log(
   `Medians of ${rounds} rounds of rotated order; a sample takes ${rules.sampleMs} ms at least, the clock's grain is ` +
     `${QUANTUM_MS} ms. Results agree with ours within ${TOLERANCE} of the largest number, ours with float64 sums.`,
 );
-console.log(`\nWritten to ${writeRecord(setting, { title: "Single operations beside their peers", rounds, rows })}`);
+console.log(
+  `\nWritten to ${writeRecord(setting, { title: "Single operations beside their peers", rounds, contests, rows })}`,
+);
 Deno.exit(0);
 
 async function contest(op: (typeof OP_CASES)[number]): Promise<PeerRow[]> {
@@ -72,5 +76,6 @@ async function contest(op: (typeof OP_CASES)[number]): Promise<PeerRow[]> {
     const apart = relativeDifference(sampled.map(({ value }) => value), sampled.map(({ index }) => output[index]));
     if (!(apart <= TOLERANCE)) throw new Error(`${op.name}: ours is ${apart.toExponential(1)} away from float64 sums`);
   });
+  contests.push(contestOf(op.name, outcome, op.goals));
   return rowsOf(op.name, macsOf(op), outcome, op.goals);
 }

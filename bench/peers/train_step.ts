@@ -1,103 +1,144 @@
 /**
- * Suite "train-step": LeNet-5 (20-50-500), batch 64, momentum, on the same adapter, in one process but on a device each.
- * Data lie on the device before; a sample is several steps and one read of the loss. See docs/benchmarks.md.
+ * Suite "train-step": LeNet-5 (20-50-500), batch 64, and ResNet-20, batch 32, with momentum, on the same adapter, in one
+ * process but on a device each. Data lie on the device before; a sample is several steps and one read of the loss. See
+ * docs/benchmarks.md.
  */
 import rootConfig from "../../deno.json" with { type: "json" };
 import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { formatTable } from "../../src/cli/table.ts";
 import { bytes, milliseconds, times } from "../../src/report/format.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
-import { type Absent, agree, gather, standings } from "../contest.ts";
+import { agree, type Contest, type Contestant, gather, type Losses, type Sample, standings } from "../contest.ts";
 import { lenetProblem } from "../lenet/problem.ts";
+import type { Problem } from "../problem.ts";
+import { resnetProblem } from "../resnet/problem.ts";
 import { secateurStep } from "../secateur.ts";
-import { steadyMemory } from "../steady_memory.ts";
+import { type SteadyMemory, steadyMemory } from "../steady_memory.ts";
 import { readOptions } from "../options.ts";
 import { describeSetting, printSetting, writeRecord } from "../record.ts";
-import config from "./deno.json" with { type: "json" };
+import { goalLines, type Goals } from "./match.ts";
 import { race } from "./rounds.ts";
+import { pinned } from "./versions.ts";
 
-const AGREE_STEPS = 20;
 const TOLERANCE = 1e-3;
-const WARM_STEPS = 3;
+const WARM_STEPS = 1;
+const MEMORY_STEPS = 50;
 /** Deno looks for a finished read about every 10 ms. */
 const QUANTUM_MS = 10;
+const GOALS: Goals = { "tfjs-webgpu": 12, "jax-js": 4 };
 
-prepareEnvironment();
-const { rounds, steps, seed } = readOptions({ rounds: 7, steps: 5, seed: 1 });
+interface Net {
+  readonly title: string;
+  readonly problem: (seed: number) => Problem;
+  readonly tfjs: (problem: Problem, version: string) => Promise<Contestant>;
+  readonly jax: (problem: Problem, version: string) => Promise<Contestant>;
+  /** Losses are compared after so many. */
+  readonly agreeSteps: number;
+  /** Of a sample. */
+  readonly steps: number;
+}
 
-const gpu = await Gpu.open();
-const problem = lenetProblem(seed);
-const ours = secateurStep(gpu, problem, rootConfig.version);
-const [tfjs, jax] = ["@tensorflow/tfjs-backend-webgpu", "@jax-js/jax"] as const;
-const entries = [
-  { name: ours.name, version: ours.version, open: () => Promise.resolve(ours) },
+const NETS: readonly Net[] = [
   {
-    name: "tfjs-webgpu",
-    version: pinned(tfjs),
-    open: async () => (await import("./tfjs.ts")).tfjsStep(problem, pinned(tfjs)),
+    title: "LeNet-5 training step, batch 64",
+    problem: lenetProblem,
+    tfjs: async (problem, version) => (await import("./lenet/tfjs.ts")).tfjsStep(problem, version),
+    jax: async (problem, version) => (await import("./lenet/jax.ts")).jaxStep(problem, version),
+    agreeSteps: 20,
+    steps: 5,
   },
-  { name: "jax-js", version: pinned(jax), open: async () => (await import("./jax.ts")).jaxStep(problem, pinned(jax)) },
+  {
+    title: "ResNet-20 training step, batch 32",
+    problem: resnetProblem,
+    tfjs: async (problem, version) => (await import("./resnet/tfjs.ts")).tfjsStep(problem, version),
+    jax: async (problem, version) => (await import("./resnet/jax.ts")).jaxStep(problem, version),
+    agreeSteps: 20,
+    steps: 1,
+  },
 ];
+
+const versions = {
+  secateur: rootConfig.version,
+  "tfjs-webgpu": pinned("@tensorflow/tfjs-backend-webgpu"),
+  "jax-js": pinned("@jax-js/jax"),
+};
+const { rounds, steps, seed } = readOptions({ rounds: 5, steps: 0, seed: 1 });
+prepareEnvironment();
+const gpu = await Gpu.open();
 const setting = await describeSetting("train-step", gpu, {
-  versions: Object.fromEntries(entries.map(({ name, version }) => [name, version])),
+  versions,
   seed,
   clock: "wall clock, with the final read",
   quantumMs: QUANTUM_MS,
 });
-console.log(`LeNet-5 training step, batch 64, SGD with momentum\n`);
+console.log("Training steps, SGD with momentum\n");
 printSetting(setting);
+const contests: Fought[] = [];
+for (const net of NETS) contests.push(await fight(net));
+console.log(`Written to ${writeRecord(setting, { title: "Training steps", rounds, contests })}`);
+Deno.exit(contests.every(({ memory }) => memory?.steady) ? 0 : 1);
 
-const { contestants, absent } = await gather(entries);
-const { losses, agreed, apart } = await agree(contestants, AGREE_STEPS, TOLERANCE);
-console.log(`Loss at step 1 and at step ${AGREE_STEPS}; a difference above ${TOLERANCE} disqualifies`);
-console.log(formatTable(losses.map(({ name, first, last }) => [name, first.toFixed(6), last.toFixed(6)]), { left: 1 }));
-for (const contestant of agreed) await contestant.run(WARM_STEPS);
+interface Fought extends Contest {
+  readonly losses: readonly Losses[];
+  readonly samples: readonly Sample[];
+  /** Ours; absent when we didn't run. */
+  readonly memory?: SteadyMemory;
+}
 
-console.log(`\n${rounds} rounds of rotated order; a sample is ${steps} steps and one read`);
-const samples = await race(agreed, {
-  title: "train-step",
-  rounds,
-  steps,
-  onSample: ({ name, msPerStep }, round) => console.log(`  ${round + 1}  ${name}  ${milliseconds(msPerStep)} ms`),
-});
-const ranks = standings(agreed, samples);
-const missing: Absent[] = [...absent, ...apart];
-console.log(
-  "\n" + formatTable([
-    ["", "version", "ms per step", "MAD", "ratio", "samples"],
-    ...ranks.map(({ name, medianMs, madMs, ratio, samples }) => [
-      name,
-      versionOf(name),
-      milliseconds(medianMs),
-      milliseconds(madMs),
-      times(ratio),
-      String(samples),
-    ]),
-  ], { header: true, left: 2 }),
-);
-for (const { name, version, reason } of missing) console.log(`${name}  ${version}  did not run: ${reason}`);
-console.log(
-  `Medians; MAD is the median distance from them. The clock's grain is ${(QUANTUM_MS / steps).toFixed(1)} ms per step.`,
-);
-
-const weRan = agreed.some(({ name }) => name === ours.name);
-const memory = weRan ? await steadyMemory(gpu, () => ours.record().dispose(), 200) : undefined;
-if (memory) {
-  const { steady, live, peak } = memory;
+async function fight(net: Net): Promise<Fought> {
+  const problem = net.problem(seed);
+  const perSample = steps || net.steps;
+  const ours = secateurStep(gpu, problem, versions.secateur);
+  const { contestants, absent } = await gather([
+    { name: ours.name, version: ours.version, open: () => Promise.resolve(ours) },
+    {
+      name: "tfjs-webgpu",
+      version: versions["tfjs-webgpu"],
+      open: () => net.tfjs(problem, versions["tfjs-webgpu"]),
+    },
+    { name: "jax-js", version: versions["jax-js"], open: () => net.jax(problem, versions["jax-js"]) },
+  ]);
+  const { losses, agreed, apart } = await agree(contestants, net.agreeSteps, TOLERANCE);
+  console.log(`${net.title}\n`);
+  console.log(`Loss at step 1 and at step ${net.agreeSteps}; a difference above ${TOLERANCE} disqualifies`);
   console.log(
-    `\nMemory of secateur over 200 more steps: live ${bytes(live[0])}, peak ${bytes(peak[0])}, ` +
-      (steady ? "constant" : `NOT constant: live ${live.join("…")}, peak ${peak.join("…")} bytes`),
+    formatTable(losses.map(({ name, first, last }) => [name, first.toFixed(6), last.toFixed(6)]), { left: 1 }),
   );
-}
-console.log(`\nWritten to ${writeRecord(setting, { rounds, steps, losses, ranks, samples, missing, memory })}`);
-for (const contestant of contestants) contestant.dispose();
-Deno.exit(memory?.steady ? 0 : 1);
-
-function versionOf(name: string): string {
-  return entries.find((entry) => entry.name === name)!.version;
-}
-
-/** The version in our import map, which pins it exactly. */
-function pinned(name: keyof typeof config.imports): string {
-  return config.imports[name].split("@").at(-1)!;
+  for (const contestant of agreed) await contestant.run(WARM_STEPS);
+  const samples = await race(agreed, { title: net.title, rounds, steps: perSample });
+  const ranks = standings(agreed, samples);
+  const missing = [...absent, ...apart];
+  const goals = goalLines(ranks, GOALS);
+  console.log(
+    "\n" + formatTable([
+      ["", "version", "ms per step", "MAD", "ratio", "samples"],
+      ...ranks.map(({ name, medianMs, madMs, ratio, samples }, i) => [
+        name,
+        agreed[i].version,
+        milliseconds(medianMs),
+        milliseconds(madMs),
+        times(ratio),
+        String(samples),
+      ]),
+    ], { header: true, left: 2 }),
+  );
+  for (const { name, version, reason } of missing) console.log(`${name}  ${version}  did not run: ${reason}`);
+  for (const goal of goals) console.log(goal);
+  console.log(
+    `Medians of ${rounds} rounds of rotated order; a sample is ${perSample} steps and one read, the clock's grain is ` +
+      `${(QUANTUM_MS / perSample).toFixed(1)} ms per step.`,
+  );
+  const memory = agreed.includes(ours)
+    ? await steadyMemory(gpu, () => ours.record().dispose(), MEMORY_STEPS)
+    : undefined;
+  if (memory) {
+    const { steady, live, peak } = memory;
+    console.log(
+      `Memory of secateur over ${MEMORY_STEPS} more steps: live ${bytes(live[0])}, peak ${bytes(peak[0])}, ` +
+        (steady ? "constant" : `NOT constant: live ${live.join("…")}, peak ${peak.join("…")} bytes`),
+    );
+  }
+  console.log("");
+  for (const contestant of contestants) contestant.dispose();
+  return { title: net.title, ranks, missing, goals, losses, samples, memory };
 }

@@ -52,7 +52,7 @@ export async function tfjsForward({ model, batch, images }: InferenceProblem): P
 }
 
 /** Option A: every second pixel, and zero channels half before and half after. */
-function shortcut(x: tf.Tensor4D, channels: number): tf.Tensor4D {
+export function shortcut(x: tf.Tensor4D, channels: number): tf.Tensor4D {
   const [batch, height, width, given] = x.shape;
   if (given === channels) return x;
   const pixels = tf.stridedSlice(x, [0, 0, 0, 0], [batch, height, width, given], [1, 2, 2, 1]) as tf.Tensor4D;

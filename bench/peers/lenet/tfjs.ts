@@ -6,9 +6,9 @@ import "@tensorflow/tfjs-backend-webgpu";
 import * as tf from "@tensorflow/tfjs-core";
 // Registers the gradients: the core's build for Node leaves them out.
 import "@tensorflow/tfjs-layers";
-import type { HostTensor } from "../../src/graph/types.ts";
-import type { Contestant } from "../contest.ts";
-import { BATCH, CLASSES, LEARNING_RATE, MOMENTUM, type Problem, SIDE } from "../lenet/problem.ts";
+import type { HostTensor } from "../../../src/graph/types.ts";
+import type { Contestant } from "../../contest.ts";
+import { BATCH, CLASSES, LEARNING_RATE, MOMENTUM, type Problem, SIDE } from "../../lenet/problem.ts";
 
 export async function tfjsStep({ model, batches }: Problem, version: string): Promise<Contestant> {
   if (!await tf.setBackend("webgpu")) throw new Error("its WebGPU backend did not start");

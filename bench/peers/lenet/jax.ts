@@ -1,8 +1,8 @@
 /** The training step in jax-js: `valueAndGrad` and the update inside one `jit`, layers as in its own MNIST example. */
 import { defaultDevice, init, jit, lax, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
-import type { HostTensor } from "../../src/graph/types.ts";
-import type { Contestant } from "../contest.ts";
-import { BATCH, CLASSES, LEARNING_RATE, MOMENTUM, type Problem, SIDE } from "../lenet/problem.ts";
+import type { HostTensor } from "../../../src/graph/types.ts";
+import type { Contestant } from "../../contest.ts";
+import { BATCH, CLASSES, LEARNING_RATE, MOMENTUM, type Problem, SIDE } from "../../lenet/problem.ts";
 
 // A type alias because jax-js maps over trees of known keys only with one.
 type Weights = { [name: string]: np.Array };
