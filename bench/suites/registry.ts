@@ -27,7 +27,7 @@ export const SUITES: readonly Suite[] = [
   measured("projection", "projections of 10⁷ weights against copying them once"),
   {
     name: "train-step",
-    about: "one training step of LeNet-5, batch 64, against TensorFlow.js and jax-js",
+    about: "one training step of LeNet-5 and of ResNet-20, against TensorFlow.js and jax-js",
     file: "peers/train_step.ts",
     config: "peers/deno.json",
     browser: "cannot",
