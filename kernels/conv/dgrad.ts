@@ -1,6 +1,7 @@
 import { ceilDiv, type Launch, type Step } from "../launch.ts";
-import { type Tuning, UNTUNED } from "../tuning.ts";
+import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import { columnPlaces, expandStep, isLinear, planColumnsDgrad } from "./columns.ts";
+import { gradClass } from "./grad_class.ts";
 import { gatherSteps, gatherTile } from "./indirect.ts";
 import { unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, packStep } from "./pack.ts";
@@ -15,18 +16,27 @@ import { convOutput, type ConvShape } from "./shape.ts";
  * taps kh with kh·d ≡ r, so each phase is a dense convolution of padded dy with its own taps, written with stride s.
  */
 export function planConvDgrad(shape: ConvShape, tuning: Tuning = UNTUNED): Launch {
-  if (isLinear(shape)) return planColumnsDgrad(shape, tuning);
+  return choose(convDgradClass(shape), convDgradCandidates(shape, tuning), tuning).build();
+}
+
+export function convDgradClass(shape: ConvShape): string {
+  return gradClass("dgrad", shape);
+}
+
+/** By taps always; by runs of them where columns aren't dilated, with threads of 4 channels, or of 1 in a depthwise layer. */
+export function convDgradCandidates(shape: ConvShape, tuning: Tuning): Candidate[] {
+  if (isLinear(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsDgrad(shape, tuning) }];
   const s = unrolled(shape);
   const axes: Axes = {
     vertical: phases(s.height, s.kernel[0], s.stride[0], s.dilation[0], s.pads[0]),
     horizontal: phases(s.width, s.kernel[1], s.stride[1], s.dilation[1], s.pads[1]),
   };
-  const candidates = [byTaps(s, axes, tuning)];
+  const ways = [byTaps(s, axes, tuning)];
   if (s.dilation[1] === 1 || s.kernel[1] === 1) {
-    candidates.push(byRows(s, axes, tuning, 4));
-    if (s.channels === s.groups) candidates.push(byRows(s, axes, tuning, 1));
+    ways.push(byRows(s, axes, tuning, 4));
+    if (s.channels === s.groups) ways.push(byRows(s, axes, tuning, 1));
   }
-  return assemble(s, candidates.reduce((a, b) => b.cost < a.cost ? b : a));
+  return ways.map((way) => ({ name: way.name, cost: way.cost, build: () => assemble(s, way) }));
 }
 
 /** Along one axis: the inputs `first`, `first + stride`, … and, per tap that reaches them, the first output it meets. */
@@ -48,7 +58,9 @@ interface Part {
   steps(names: { x: string; packed: string; taps: string; y: string }): Step[];
 }
 
-interface Candidate {
+/** One way to compute it. */
+interface Way {
+  readonly name: string;
   readonly halo: Halo;
   readonly parts: readonly Part[];
   readonly cost: number;
@@ -57,7 +69,7 @@ interface Candidate {
 }
 
 /** By runs of taps, with threads that make 4 (or 8) channels of dx, or 1. */
-function byRows(s: ConvShape, axes: Axes, tuning: Tuning, unit: 1 | 4): Candidate {
+function byRows(s: ConvShape, axes: Axes, tuning: Tuning, unit: 1 | 4): Way {
   const starts = axes.horizontal.flatMap((h) => h.taps.map((t) => t.at));
   const start = starts.length ? Math.min(...starts) : 0;
   // Runs start at multiples of 4 of padded dy.
@@ -98,10 +110,10 @@ function byRows(s: ConvShape, axes: Axes, tuning: Tuning, unit: 1 | 4): Candidat
     cost += tile.cost;
     return { taps, order: runs.order, steps: (names) => rowsSteps(conv, { ...tile, splits: 1 }, names, {}, 0) };
   });
-  return { halo, parts, cost, unit };
+  return { name: unit === 4 ? "rows" : "one channel", halo, parts, cost, unit };
 }
 
-function byTaps(s: ConvShape, axes: Axes, tuning: Tuning): Candidate {
+function byTaps(s: ConvShape, axes: Axes, tuning: Tuning): Way {
   const halo = filledUp(gradientHalo(s, axes));
   const filters = s.filters / s.groups, perGroup = s.channels / s.groups, [kh, kw] = s.kernel;
   let cost = 0;
@@ -133,10 +145,10 @@ function byTaps(s: ConvShape, axes: Axes, tuning: Tuning): Candidate {
       steps: (names) => gatherSteps(gather, names, {}, 1, 0),
     };
   });
-  return { halo, parts, cost, unit: 4 };
+  return { name: "taps", halo, parts, cost, unit: 4 };
 }
 
-function assemble(s: ConvShape, { halo, parts, unit }: Candidate): Launch {
+function assemble(s: ConvShape, { halo, parts, unit }: Way): Launch {
   const filters = s.filters / s.groups, perGroup = s.channels / s.groups, size = s.kernel[0] * s.kernel[1];
   const steps: Step[] = [];
   const scratch: Record<string, number> = {};

@@ -1,10 +1,11 @@
 import type { Program } from "../../src/gpu/types.ts";
 import { reduceStep } from "../gemm/plan.ts";
 import { ceilDiv, type Launch, type Step } from "../launch.ts";
-import { type Tuning, UNTUNED } from "../tuning.ts";
+import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import { linearGrid } from "../grid.ts";
 import biasGrad from "./bias_grad.wgsl" with { type: "text" };
 import { isLinear, planColumnsWgrad } from "./columns.ts";
+import { gradClass } from "./grad_class.ts";
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours } from "./pack.ts";
 import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
@@ -21,11 +22,43 @@ const GROUP = 64;
 
 /** dw (shape of w) from x and dy; operands "x", "dy", "y" (= dw). The long sum over N·OH·OW is split and added up. */
 export function planConvWgrad(shape: ConvShape, tuning: Tuning = UNTUNED): Launch {
-  if (isLinear(shape)) return planColumnsWgrad(shape, tuning);
+  return choose(convWgradClass(shape), convWgradCandidates(shape, tuning), tuning).build();
+}
+
+export function convWgradClass(shape: ConvShape): string {
+  return gradClass("wgrad", shape);
+}
+
+/** Tiles of wgrad_rows.wgsl: fours of filters × runs of taps. The small ones keep few sums in registers. */
+const TILES = [[2, 4], [2, 2], [1, 4], [1, 1]] as const;
+
+/** By taps always; by runs of them where columns aren't dilated, in tiles of several sizes, or one filter to a thread. */
+export function convWgradCandidates(shape: ConvShape, tuning: Tuning): Candidate[] {
+  if (isLinear(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsWgrad(shape, tuning) }];
   const s = unrolled(shape);
   const input = inputRuns(s);
-  if (input && s.filters / s.groups <= FEW_FILTERS) return byRows(s, input, tuning, 1);
-  return input && rowsCost(s, input) < tapsCost(s) ? byRows(s, input, tuning, 4) : byTaps(s, tuning);
+  const taps: Candidate = { name: "taps", cost: tapsCost(s), build: () => byTaps(s, tuning) };
+  if (!input) return [taps];
+  const filters = s.filters / s.groups;
+  const ways: Candidate[] = [];
+  if (filters <= FEW_FILTERS) {
+    const cost = rowsCost(s, input, { unit: 1, blocks: 1, runs: RUNS });
+    ways.push({ name: "one filter", cost, build: () => byRows(s, input, tuning, { unit: 1, blocks: 1, runs: RUNS }) });
+  }
+  for (const [blocks, runs] of TILES) {
+    if (blocks > ceilDiv(filters, 4)) continue;
+    const tile: RowsTile = { unit: 4, blocks, runs };
+    const build = () => byRows(s, input, tuning, tile);
+    ways.push({ name: `rows ${4 * blocks}x${runs}`, cost: rowsCost(s, input, tile), build });
+  }
+  return [...ways, taps];
+}
+
+/** What a thread of a kernel by rows makes: `blocks` of `unit` filters, by `runs` of taps. */
+interface RowsTile {
+  readonly unit: 1 | 4;
+  readonly blocks: 1 | 2;
+  readonly runs: 1 | 2 | 4;
 }
 
 /** Output rows per split, such that there are about `threads` threads where `tiles` make one split. */
@@ -33,17 +66,23 @@ function chunkOf(lines: number, tiles: number, threads: number): number {
   return ceilDiv(lines, Math.min(lines, ceilDiv(threads, tiles)));
 }
 
+/** The largest tile. */
 const RUNS = 4;
 
 /** Per output row of one image, in ns of one SIMD core. */
-function rowsCost(s: ConvShape, { runs }: RowsInput): number {
+function rowsCost(s: ConvShape, { runs }: RowsInput, tile: RowsTile): number {
   const [, cols] = convOutput(s);
   const lines = runs.width > 5 ? 3 : runs.width > 1 ? 2 : 1;
-  const perFour = filterTiles(ceilDiv(s.filters / s.groups, 4)).reduce((sum, { count, blocks }) => {
+  const perFour = tilesOf(s, tile).reduce((sum, { count, blocks }) => {
+    const filters = tile.unit * blocks;
     return sum +
-      count * (LOOP_NS + (4 * blocks + RUNS * lines) * LOAD4_NS + blocks * RUNS * runs.width * 16 * FMA_NS);
+      count * (LOOP_NS + (filters + tile.runs * lines) * LOAD4_NS + filters * tile.runs * runs.width * 4 * FMA_NS);
   }, 0);
-  return s.groups * ceilDiv(cols, 4) * ceilDiv(runs.offsets.length, RUNS) * perFour;
+  return s.groups * ceilDiv(cols, 4) * ceilDiv(runs.offsets.length, tile.runs) * perFour;
+}
+
+function tilesOf(s: ConvShape, { unit, blocks }: RowsTile): ReturnType<typeof filterTiles> {
+  return filterTiles(ceilDiv(s.filters / s.groups, unit), blocks);
 }
 
 function tapsCost(s: ConvShape): number {
@@ -52,16 +91,16 @@ function tapsCost(s: ConvShape): number {
   return s.groups * cols * ceilDiv(convTaps(s), 8) * ceilDiv(s.filters / s.groups, 8) * perPixel;
 }
 
-/** By runs of taps, with threads that make 4 (or 8) filters, or 1. */
-function byRows(s: ConvShape, { halo, runs, x }: RowsInput, tuning: Tuning, unit: 1 | 4): Launch {
+function byRows(s: ConvShape, { halo, runs, x }: RowsInput, tuning: Tuning, tile: RowsTile): Launch {
+  const { unit } = tile;
   const [rows, cols] = convOutput(s);
   const filters = s.filters / s.groups, packed = ceilDiv(filters, unit) * unit, weights = convTaps(s);
   const cols4 = ceilDiv(cols, 4), lines = s.batch * rows, count = runs.offsets.length;
   const bare = isBare(halo);
   const gradient: Halo = { ...plain(s.batch * s.filters, rows, cols), cols: cols4 * 4 };
   const bareGradient = isBare(gradient);
-  const tiles = ceilDiv(count, RUNS);
-  const chunk = chunkOf(lines, tiles * s.groups * (unit === 1 ? filters : ceilDiv(filters, 8)), tuning.threads);
+  const tiles = ceilDiv(count, tile.runs);
+  const chunk = chunkOf(lines, tiles * s.groups * ceilDiv(filters, unit * tile.blocks), tuning.threads);
   const splits = ceilDiv(lines, chunk);
   const taps = count * runs.width;
   const bindings = [bareGradient ? "dy" : "padded dy", bare ? "x" : "padded", "taps", "partial"];
@@ -69,13 +108,13 @@ function byRows(s: ConvShape, { halo, runs, x }: RowsInput, tuning: Tuning, unit
   if (!bare) steps.push(padStep(halo, "x", "padded"));
   if (!bareGradient) steps.push(padStep(gradient, "dy", "padded dy"));
   if (unit === 1) {
-    const program = rowsProgram(wgradSingle, { KW: runs.width, RUNS });
+    const program = rowsProgram(wgradSingle, { KW: runs.width, RUNS: tile.runs });
     const uniforms = [s.filters, filters, count, tiles, lines, chunk, rows, cols4, ...x];
     steps.push({ plan: { program, uniforms, grid: [ceilDiv(tiles * s.filters, GROUP), 1, splits] }, bindings });
     steps.push(orderStep(s.filters, weights, splits, 1, taps, 1));
   } else {
-    for (const { first, count: filterCount, blocks } of filterTiles(packed / 4)) {
-      const program = rowsProgram(wgradRows, { KW: runs.width, FB: blocks, RUNS });
+    for (const { first, count: filterCount, blocks } of tilesOf(s, tile)) {
+      const program = rowsProgram(wgradRows, { KW: runs.width, FB: blocks, RUNS: tile.runs });
       const uniforms = [
         ...[filters, packed / 4, count, s.groups, lines, chunk, rows, cols4],
         ...[...x, tiles, filterCount, first],
@@ -167,6 +206,7 @@ export function wgradVariants(): Program[] {
   return [
     ...widths.map((KW) => rowsProgram(wgradRows, { KW, FB: 1, RUNS })),
     rowsProgram(wgradRows, { KW: 1, FB: 2, RUNS }),
+    ...[1, 2].map((few) => rowsProgram(wgradRows, { KW: 1, FB: 1, RUNS: few })),
     ...widths.map((KW) => rowsProgram(wgradSingle, { KW, RUNS })),
     ...[WGRAD, REDUCE, BIAS_GRAD],
   ];

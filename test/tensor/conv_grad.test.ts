@@ -1,0 +1,76 @@
+/** Every way to compute a convolution's gradients, against float64. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { convDgradCandidates, convDgradClass, planConvDgrad } from "../../kernels/conv/dgrad.ts";
+import { convOutput, type ConvShape, convTaps } from "../../kernels/conv/shape.ts";
+import { convWgradCandidates, convWgradClass, planConvWgrad } from "../../kernels/conv/wgrad.ts";
+import { launch } from "../../src/tensor/ops/launch.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { testGpu } from "../gpu.ts";
+import { convGradients64, noise, sumError } from "./reference64.ts";
+
+const test = suite("conv gradients");
+
+const base: ConvShape = {
+  batch: 2,
+  channels: 3,
+  height: 7,
+  width: 7,
+  filters: 13,
+  kernel: [3, 3],
+  stride: [1, 1],
+  pads: [1, 1, 1, 1],
+  dilation: [1, 1],
+  groups: 1,
+};
+
+const SHAPES: Record<string, Partial<ConvShape>> = {
+  "7×7, 13 filters": {},
+  "unpadded 5×5 on width 13": { kernel: [5, 5], pads: [0, 0, 0, 0], width: 13, height: 9 },
+  "stride 2 on an even map": { stride: [2, 2], height: 8, width: 8, pads: [0, 0, 1, 1] },
+  "1×1": { kernel: [1, 1], pads: [0, 0, 0, 0], channels: 5 },
+  "dilation 2, asymmetric pads": { dilation: [2, 2], pads: [2, 1, 3, 2] },
+  "groups 2, stride 3": { groups: 2, channels: 6, filters: 18, stride: [3, 3], width: 11 },
+  depthwise: { groups: 5, channels: 5, filters: 5, width: 29 },
+};
+
+for (const [name, change] of Object.entries(SHAPES)) {
+  const s: ConvShape = { ...base, ...change };
+  test(`each way: ${name}`, async () => {
+    const gpu = await testGpu();
+    const [oh, ow] = convOutput(s);
+    const x = noise(s.batch * s.channels * s.height * s.width, 1), w = noise(s.filters * convTaps(s), 2);
+    const dy = noise(s.batch * s.filters * oh * ow, 3);
+    const { dx, dw } = convGradients64(s, x, w, dy);
+    using tx = Tensor.from(gpu, x, [x.length]);
+    using tw = Tensor.from(gpu, w, [w.length]);
+    using tdy = Tensor.from(gpu, dy, [dy.length]);
+    using tdx = Tensor.empty(gpu, [x.length]);
+    using tdw = Tensor.empty(gpu, [w.length]);
+    for (const way of convDgradCandidates(s, { threads: 256 })) {
+      gpu.clear(tdx);
+      launch(gpu, way.build(), { dy: tdy, w: tw, dx: tdx }, way.name);
+      assert.is(sumError(await tdx.read(), dx, s.filters / s.groups * s.kernel[0] * s.kernel[1]), undefined, way.name);
+    }
+    for (const way of convWgradCandidates(s, { threads: 256 })) {
+      gpu.clear(tdw);
+      launch(gpu, way.build(), { x: tx, dy: tdy, y: tdw }, way.name);
+      assert.is(sumError(await tdw.read(), dw, s.batch * oh * ow), undefined, way.name);
+    }
+  });
+}
+
+test("a measured winner is taken", () => {
+  const s = { ...base, ...SHAPES.depthwise };
+  const tuning = { threads: 256 };
+  for (const way of convDgradCandidates(s, tuning)) {
+    const winners = { [convDgradClass(s)]: way.name };
+    assert.equal(planConvDgrad(s, { ...tuning, winners }), way.build());
+  }
+  for (const way of convWgradCandidates(s, tuning)) {
+    const winners = { [convWgradClass(s)]: way.name };
+    assert.equal(planConvWgrad(s, { ...tuning, winners }), way.build());
+  }
+});
+
+test.run();
