@@ -1,27 +1,92 @@
 /**
- * Suite "projection": Π(W) of the ADMM constraint sets on tensors of ten million weights, beside copying them once. What
- * is timed is what an update does before the dual variable: norms of all groups, the exact top-k of them, the mask.
+ * Suite "projection": the ADMM constraint sets on ten million weights, beside copying them once. What is timed is what
+ * each update chooses anew: norms of all groups, the exact top-k of them, and the element mask that follows.
  */
-import { type Granularity, groupLayout } from "../../kernels/project/layout.ts";
+import {
+  blockLayout,
+  type GroupLayout,
+  groupLayout,
+  punchedLayout,
+  vectorLayout,
+} from "../../kernels/project/layout.ts";
 import { planCopy } from "../../kernels/roofline/plan.ts";
-import { expandMask, groupNorms, selectTopK } from "../../src/tensor/project.ts";
+import type { Gpu, Slice } from "../../src/gpu/gpu.ts";
+import {
+  expandMask,
+  groupNorms,
+  keepTaps,
+  patternScores,
+  selectRuns,
+  selectTopK,
+  selectWeights,
+} from "../../src/tensor/project.ts";
 import { atMost, type Case, type Job, type MeasuredSuite, measureJobs, type SuiteOptions } from "../suite.ts";
+import type { Workbench } from "../workbench.ts";
 
-/** [F, C, KH, KW]: 10.06 M weights, the size of a large linear layer in the form of a convolution. */
+/** [F, C, KH, KW]: 10.06 M weights, as many as a large linear layer has, with kernels for every structure to act on. */
 const SHAPE = [1040, 1075, 3, 3] as const;
 const COUNT = SHAPE.reduce((a, b) => a * b, 1);
+const KERNELS = SHAPE[0] * SHAPE[1];
 const KEEP = 0.25;
 const COPIES = 6;
-
-const STRUCTURES: readonly { readonly name: string; readonly granularity: Granularity }[] = [
-  { name: "filter", granularity: "filter" },
-  { name: "channel", granularity: "channel" },
-  { name: "column", granularity: "column" },
-  { name: "kernel", granularity: "kernel" },
-  { name: "unstructured", granularity: "element" },
+/** Four taps of 3×3 around the centre, bit 3·kh + kw. */
+const PATTERNS = [
+  0b000011011,
+  0b000110110,
+  0b011011000,
+  0b110110000,
+  0b000111010,
+  0b010011010,
+  0b010110010,
+  0b010111000,
 ];
-/** The structures that the goal names. */
-const CLAIMED = ["filter", "column", "unstructured"];
+
+interface Structure {
+  readonly name: string;
+  /** Set where the goal names the structure. */
+  readonly claim?: typeof COPIES;
+  /** What records one projection of `w` into the element mask. */
+  project(gpu: Gpu, bench: Workbench, w: Slice, mask: Slice): () => void;
+}
+
+const STRUCTURES: readonly Structure[] = [
+  { name: "filter", claim: COPIES, project: byGroups(groupLayout("filter", SHAPE)) },
+  { name: "column", claim: COPIES, project: byGroups(groupLayout("column", SHAPE)) },
+  {
+    name: "unstructured",
+    claim: COPIES,
+    project: (gpu, bench, w, mask) => {
+      const status = bench.empty([1]);
+      return () => selectWeights(gpu, { w, k: Math.round(KEEP * COUNT) }, mask, status, 0);
+    },
+  },
+  { name: "channel", project: byGroups(groupLayout("channel", SHAPE)) },
+  { name: "kernel", project: byGroups(groupLayout("kernel", SHAPE)) },
+  { name: "kernel row", project: byGroups(vectorLayout(SHAPE, "row")) },
+  { name: "block 16×16", project: byGroups(blockLayout(SHAPE, [16, 16])) },
+  { name: "block-punched 8×4", project: byGroups(punchedLayout(SHAPE, [8, 4])) },
+  {
+    name: "pattern and connectivity",
+    project: (gpu, bench, w, mask) => {
+      const layout = groupLayout("kernel", SHAPE);
+      const [scores, taps, kept, status] = [KERNELS, KERNELS, KERNELS, 1].map((size) => bench.empty([size]));
+      const selection = { offset: 0, groups: KERNELS, k: Math.round(KEEP * KERNELS) };
+      return () => {
+        patternScores(gpu, { w }, PATTERNS, scores, taps);
+        selectTopK(gpu, scores, [selection], kept, status);
+        keepTaps(gpu, taps, kept);
+        expandMask(gpu, kept, layout, mask, { kept: "taps" });
+      };
+    },
+  },
+  {
+    name: "1 of 4",
+    project: (gpu, bench, w, mask) => {
+      const status = bench.empty([1]);
+      return () => selectRuns(gpu, { w, length: COUNT / SHAPE[0], n: 1, m: 4 }, mask, status, 0);
+    },
+  },
+];
 
 export const projection: MeasuredSuite = {
   name: "projection",
@@ -32,49 +97,61 @@ export const projection: MeasuredSuite = {
     "the CPU's own memory copy, faster than any kernel.",
   ],
   defaults: { seed: 1, rounds: 3 },
-  cases: (options) => STRUCTURES.map((structure) => projectionCase(structure, options)),
+  cases: (options) => [projectionCase(options)],
 };
 
-function projectionCase({ name, granularity }: (typeof STRUCTURES)[number], options: SuiteOptions): Case {
-  const layout = groupLayout(granularity, SHAPE);
-  const keep = Math.round(KEEP * layout.groups);
+/** All at once: the weights take longer to draw than to project. */
+function projectionCase(options: SuiteOptions): Case {
   return {
-    name: `projection: ${name}`,
+    name: "projections",
     run: async (bench) => {
       const { gpu } = bench;
-      const [copy, transfer, project] = await measureJobs(bench, options, (w) => {
-        const [weights, to] = [w.tensor([COUNT]), w.empty([COUNT])];
-        const [scores, kept, status] = [w.empty([layout.groups]), w.empty([layout.groups]), w.empty([1])];
+      const bytes = 8 * COUNT;
+      const [copy, transfer, ...projections] = await measureJobs(bench, options, (w): Job[] => {
+        const [weights, mask] = [w.tensor([COUNT]), w.empty([COUNT])];
         const plan = planCopy(4 * COUNT, 1);
-        const bytes = 8 * COUNT;
         return [
-          { name: "copy", work: { flops: 0, bytes }, record: () => gpu.run(plan, [weights, to]) },
-          { name: "transfer", work: { flops: 0, bytes }, record: () => gpu.copy(weights, to) },
-          {
+          { name: "copy", work: { flops: 0, bytes }, record: () => gpu.run(plan, [weights, mask]) },
+          { name: "transfer", work: { flops: 0, bytes }, record: () => gpu.copy(weights, mask) },
+          ...STRUCTURES.map(({ name, project }) => ({
             name,
             work: { flops: 2 * COUNT, bytes },
-            record: () => {
-              groupNorms(gpu, weights, undefined, layout, scores);
-              selectTopK(gpu, scores, [{ offset: 0, groups: layout.groups, k: keep }], kept, status);
-              expandMask(gpu, kept, layout, to);
-            },
-          },
-        ] satisfies Job[];
+            record: project(gpu, w, weights, mask),
+          })),
+        ];
       });
-      const copies = project.time.medianMs / copy.time.medianMs;
-      const { time, work } = project;
-      return [{
-        table: "Projections",
-        name,
-        time,
-        work,
-        facts: {
-          groups: layout.groups,
-          "÷ copy": copies.toFixed(2),
-          "÷ transfer": (time.medianMs / transfer.time.medianMs).toFixed(2),
-        },
-        ...(CLAIMED.includes(name) ? { goal: atMost(`≤ ${COPIES} × copying once`, copies, COPIES) } : {}),
-      }];
+      return [
+        ...[copy, transfer].map(({ name, time, work }) => ({ table: "Copies", name, time, work, facts: {} })),
+        ...projections.map(({ name, time, work }, i) => {
+          const copies = time.medianMs / copy.time.medianMs;
+          const { claim } = STRUCTURES[i];
+          return {
+            table: "Projections",
+            name,
+            time,
+            work,
+            facts: {
+              "÷ copy": copies.toFixed(2),
+              "÷ transfer": (time.medianMs / transfer.time.medianMs).toFixed(2),
+            },
+            ...(claim ? { goal: atMost(`≤ ${claim} × copying once`, copies, claim) } : {}),
+          };
+        }),
+      ];
     },
+  };
+}
+
+/** Norms of the groups, the top-k of them, the mask. */
+function byGroups(layout: GroupLayout): Structure["project"] {
+  const { groups } = layout;
+  const selection = { offset: 0, groups, k: Math.round(KEEP * groups) };
+  return (gpu, bench, w, mask) => {
+    const [scores, kept, status] = [groups, groups, 1].map((size) => bench.empty([size]));
+    return () => {
+      groupNorms(gpu, w, undefined, layout, scores);
+      selectTopK(gpu, scores, [selection], kept, status);
+      expandMask(gpu, kept, layout, mask);
+    };
   };
 }
