@@ -43,8 +43,17 @@ printSetting(setting);
 
 const rows: PeerRow[] = [];
 const contests: Contest[] = [];
-await hold("peers", OP_CASES.map((op) => ({ name: op.name, run: async () => void rows.push(...await contest(op)) })));
-console.log(peerTable(rows));
+await hold(
+  "peers",
+  OP_CASES.map((op) => ({
+    name: op.name,
+    run: async () => {
+      const found = await contest(op);
+      rows.push(...found);
+      console.log(peerTable(found) + "\n");
+    },
+  })),
+);
 const claimed = rows.filter(({ goal }) => goal !== undefined);
 console.log(`${claimed.filter(({ reached }) => reached).length} of ${claimed.length} goals reached.`);
 console.log(

@@ -38,8 +38,10 @@ interface Job {
 
 function prepare(op: OpCase, { a, b, dy }: Operands): Job {
   if (op.kind === "gemm") {
-    const [x, w] = [np.array(a).reshape([op.m, op.k]), np.array(b).reshape([op.n, op.k])];
-    const compiled = jit((x: np.Array, w: np.Array) => [np.matmul(x, w.transpose())]);
+    // [k, n] in memory, as it wants it: `transpose` alone would only make a view.
+    const transposed = b.map((_, i) => b[i % op.n * op.k + Math.floor(i / op.n)]);
+    const [x, w] = [np.array(a).reshape([op.m, op.k]), np.array(transposed).reshape([op.k, op.n])];
+    const compiled = jit((x: np.Array, w: np.Array) => [np.matmul(x, w)]);
     return { inputs: [x, w], run: () => compiled(x.ref, w.ref), dispose: () => compiled.dispose() };
   }
   const sizes = sizesOf(op.shape);
