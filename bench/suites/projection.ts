@@ -9,7 +9,7 @@ import {
   punchedLayout,
   vectorLayout,
 } from "../../kernels/project/layout.ts";
-import { planCopy } from "../../kernels/roofline/plan.ts";
+import { COPY_VARIANTS, planCopy } from "../../kernels/roofline/plan.ts";
 import type { Gpu, Slice } from "../../src/gpu/gpu.ts";
 import {
   expandMask,
@@ -92,7 +92,7 @@ export const projection: MeasuredSuite = {
   name: "projection",
   title: "Projections of ten million weights",
   notes: [
-    `Weights [${SHAPE}], a quarter of the groups kept. "÷ copy" is the time over that of a kernel that copies the weights ` +
+    `Weights [${SHAPE}], a quarter of the groups kept. "÷ copy" is the time over that of the fastest kernel that copies the weights ` +
     'once; the goal is held against it. "÷ transfer" is over copyBufferToBuffer, which a software adapter does with ' +
     "the CPU's own memory copy, faster than any kernel.",
   ],
@@ -107,12 +107,19 @@ function projectionCase(options: SuiteOptions): Case {
     run: async (bench) => {
       const { gpu } = bench;
       const bytes = 8 * COUNT;
-      const [copy, transfer, ...projections] = await measureJobs(bench, options, (w): Job[] => {
+      const jobs = await measureJobs(bench, options, (w): Job[] => {
         const [weights, mask] = [w.tensor([COUNT]), w.empty([COUNT])];
-        const plan = planCopy(4 * COUNT, 1);
+        const work = { flops: 0, bytes };
         return [
-          { name: "copy", work: { flops: 0, bytes }, record: () => gpu.run(plan, [weights, mask]) },
-          { name: "transfer", work: { flops: 0, bytes }, record: () => gpu.copy(weights, mask) },
+          ...COPY_VARIANTS.map((perThread) => {
+            const plan = planCopy(4 * COUNT, perThread);
+            return {
+              name: `kernel, ${perThread} × vec4 per thread`,
+              work,
+              record: () => gpu.run(plan, [weights, mask]),
+            };
+          }),
+          { name: "copyBufferToBuffer", work, record: () => gpu.copy(weights, mask) },
           ...STRUCTURES.map(({ name, project }) => ({
             name,
             work: { flops: 2 * COUNT, bytes },
@@ -120,10 +127,13 @@ function projectionCase(options: SuiteOptions): Case {
           })),
         ];
       });
+      const copies = jobs.slice(0, COPY_VARIANTS.length);
+      const [transfer, ...projections] = jobs.slice(COPY_VARIANTS.length);
+      const copyMs = Math.min(...copies.map(({ time }) => time.medianMs));
       return [
-        ...[copy, transfer].map(({ name, time, work }) => ({ table: "Copies", name, time, work, facts: {} })),
+        ...[...copies, transfer].map(({ name, time, work }) => ({ table: "Copies", name, time, work, facts: {} })),
         ...projections.map(({ name, time, work }, i) => {
-          const copies = time.medianMs / copy.time.medianMs;
+          const ratio = time.medianMs / copyMs;
           const { claim } = STRUCTURES[i];
           return {
             table: "Projections",
@@ -131,10 +141,10 @@ function projectionCase(options: SuiteOptions): Case {
             time,
             work,
             facts: {
-              "÷ copy": copies.toFixed(2),
+              "÷ copy": ratio.toFixed(2),
               "÷ transfer": (time.medianMs / transfer.time.medianMs).toFixed(2),
             },
-            ...(claim ? { goal: atMost(`≤ ${claim} × copying once`, copies, claim) } : {}),
+            ...(claim ? { goal: atMost(`≤ ${claim} × copying once`, ratio, claim) } : {}),
           };
         }),
       ];
