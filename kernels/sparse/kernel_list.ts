@@ -141,7 +141,7 @@ function build(l: Lists, rows: number, fours: number): Launch {
       KW: l.kw,
       ROWS: rows,
       FOURS: fours,
-      ...maskConstants(l),
+      ...maskConstants(l.masks),
       ...epilogueConstants(epilogue),
     }),
     uniforms: [
@@ -163,10 +163,9 @@ function build(l: Lists, rows: number, fours: number): Launch {
 
 const MASKS = 8;
 
-function maskConstants({ kh, kw, masks }: Pick<Lists, "kh" | "kw" | "masks">): Record<string, number> {
-  const all = masks.length ? masks : [2 ** (kh * kw) - 1];
-  const named = Array.from({ length: MASKS }, (_, i) => [`MASK${i}`, all[i] ?? 0]);
-  return { PACKED: masks.length ? 1 : 0, ...Object.fromEntries(named) };
+function maskConstants(masks: readonly number[]): Record<string, number> {
+  if (masks.length === 0) return {};
+  return { PACKED: 1, ...Object.fromEntries(Array.from({ length: MASKS }, (_, i) => [`MASK${i}`, masks[i] ?? 0])) };
 }
 
 function listProgram(constants: Record<string, number>): Program {
@@ -174,15 +173,17 @@ function listProgram(constants: Record<string, number>): Program {
   return { name: "sparse convolution by kernels", source, constants, access };
 }
 
-/** Heights, widths, tiles, packed entries and epilogues change one at a time; any bits may be a pattern. */
+/** Heights, widths, tiles and epilogues change one at a time; any bits may be a pattern. */
 export function variants(): Program[] {
   const plain = { ROWS: 1, FOURS: 1, ...epilogueConstants({}) };
-  const full = (kh: number, kw: number) => ({ KH: kh, KW: kw, ...maskConstants({ kh, kw, masks: [] }) });
-  const packed = { KH: 3, KW: 3, ...maskConstants({ kh: 3, kw: 3, masks: [27, 54, 216, 432, 58, 178, 184, 154] }) };
+  const patterns = { KH: 3, KW: 3, ...maskConstants([27, 54, 58, 154, 178, 184, 216, 432]), ...plain };
+  const sizes = [[1, 1], [2, 2], [3, 3], [3, 4]].map(([KH, KW]) => listProgram({ KH, KW, ...plain }));
   return [
-    ...[1, 2, 3].flatMap((kh) => [1, 2, 3, 4].map((kw) => listProgram({ ...full(kh, kw), ...plain }))),
-    ...TILES.slice(0, -1).map(([ROWS, FOURS]) => listProgram({ ...full(3, 3), ...plain, ROWS, FOURS })),
-    ...EPILOGUES.slice(1).map((e) => listProgram({ ...full(1, 1), ...plain, ...epilogueConstants(e) })),
-    listProgram({ ...packed, ...plain }),
+    ...sizes,
+    ...[[4, 1], [8, 2]].map(([ROWS, FOURS]) => listProgram({ KH: 3, KW: 3, ...plain, ROWS, FOURS })),
+    ...EPILOGUES.slice(1).map((e) => listProgram({ KH: 1, KW: 1, ...plain, ...epilogueConstants(e) })),
+    listProgram(patterns),
+    ...[[4, 1], [8, 2]].map(([ROWS, FOURS]) => listProgram({ ...patterns, ROWS, FOURS })),
+    ...EPILOGUES.slice(1).map((e) => listProgram({ ...patterns, ...epilogueConstants(e) })),
   ];
 }

@@ -4,7 +4,7 @@
 // x is in fours of columns (its rows are multiples of 4 long) and carries its zero halo: base = n*x_image + h*x_row + v/4;
 // kernel[j] and the strides count vec4s. What lies beyond a row's end only reaches outputs that aren't stored.
 // MASK0 … MASK7 are patterns: bit r*KW + k says that a kernel has tap (r,k). A list holds the kernels of pattern 0 first,
-// then those of pattern 1, …, each in a loop of its own whose missing taps cost nothing; 0 is no pattern.
+// then those of pattern 1, …, each in a loop of its own whose missing taps cost nothing; 0 is no pattern. Without PACKED there is one, of all taps.
 // w has a vec4 per kernel row (KW <= 4), or, PACKED, one vec4 per kernel with the taps of its pattern in order.
 // bounds[l*(patterns + 2) + i] is where pattern i of list l starts in `kernel` (i = patterns: where the last one ends), followed by the
 // list's filter.
@@ -18,7 +18,7 @@ const KW: u32 = 3u;
 const ROWS: u32 = 4u;
 const FOURS: u32 = 2u;
 const PACKED: u32 = 0u;
-const MASK0: u32 = 511u;
+const MASK0: u32 = 0u;
 const MASK1: u32 = 0u;
 const MASK2: u32 = 0u;
 const MASK3: u32 = 0u;
@@ -29,6 +29,7 @@ const MASK7: u32 = 0u;
 const BIAS: u32 = 0u;
 const RESIDUAL: u32 = 0u;
 const ACTIVATION: u32 = 0u;
+const FIRST: u32 = select((1u << (KH * KW)) - 1u, MASK0, PACKED == 1u);
 
 struct Params {
   lists: u32, patterns: u32, filters: u32, row: u32,
@@ -177,7 +178,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   let n = q / p.tiles_v / p.tiles_h;
   let x0 = n * p.x_image + h * p.x_row + v / 4u;
   let b = tile / p.tiles * (p.patterns + 2u);
-  var c = sum(MASK0, Tile(), x0, bounds[b], bounds[b + 1u]);
+  var c = sum(FIRST, Tile(), x0, bounds[b], bounds[b + 1u]);
   if (MASK1 != 0u) { c = sum(MASK1, c, x0, bounds[b + 1u], bounds[b + 2u]); }
   if (MASK2 != 0u) { c = sum(MASK2, c, x0, bounds[b + 2u], bounds[b + 3u]); }
   if (MASK3 != 0u) { c = sum(MASK3, c, x0, bounds[b + 3u], bounds[b + 4u]); }
