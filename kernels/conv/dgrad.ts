@@ -9,6 +9,7 @@ import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
 import { rowsSteps, rowsTile } from "./rows.ts";
 import { fillRuns, singleSteps, singleTile } from "./single.ts";
 import { cutRuns, type RawRun } from "./runs.ts";
+import { isSquare, squareCost, squareDgrad } from "./square.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
 
 /**
@@ -36,7 +37,10 @@ export function convDgradCandidates(shape: ConvShape, tuning: Tuning): Candidate
     ways.push(byRows(s, axes, tuning, 4));
     if (s.channels === s.groups) ways.push(byRows(s, axes, tuning, 1));
   }
-  return ways.map((way) => ({ name: way.name, cost: way.cost, build: () => assemble(s, way) }));
+  const candidates: Candidate[] = ways.map((way) => ({ ...way, build: () => assemble(s, way) }));
+  if (!isSquare(s)) return candidates;
+  const cost = squareCost(s, tuning.threads, "dgrad");
+  return [...candidates, { name: "squares", cost, build: () => squareDgrad(s) }];
 }
 
 /** Along one axis: the inputs `first`, `first + stride`, … and, per tap that reaches them, the first output it meets. */

@@ -8,6 +8,7 @@ import { inFours, NO_WEIGHT, packedBytes, type Packing, packStep } from "./pack.
 import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
 import { type RowsConv, rowsSteps, rowsTiles } from "./rows.ts";
 import { FEW_FILTERS, fillRuns, singleSteps, singleTile } from "./single.ts";
+import { isSquare, squareCost, squareForward } from "./square.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
 
 /** A launch whose `prepare` depends on the weights only: inference runs it once, training before every step. */
@@ -51,7 +52,10 @@ export function convForwardCandidates(
   const ways = [byTaps(s, tuning)];
   if (input) ways.push(...byRows(s, input, tuning));
   if (input && s.filters / s.groups <= FEW_FILTERS) ways.push(bySingle(s, input, tuning));
-  return ways.map((way) => ({ name: way.name, cost: way.cost, build: () => assemble(s, way, epilogue) }));
+  const candidates = ways.map((way) => ({ ...way, build: () => assemble(s, way, epilogue) }));
+  if (!isSquare(s)) return candidates;
+  const cost = squareCost(s, tuning.threads, "forward");
+  return [...candidates, { name: "squares", cost, build: () => squareForward(s, epilogue) }];
 }
 
 /** One way to compute it. */

@@ -7,6 +7,7 @@ import { padVariants } from "./pad.ts";
 import { rowsProgram } from "./rows.ts";
 import { WIDEST } from "./runs.ts";
 import { singleProgram } from "./single.ts";
+import { squareVariants } from "./square.ts";
 import { wgradVariants } from "./wgrad.ts";
 
 /**
@@ -25,6 +26,6 @@ export function variants(): Program[] {
     ...others.map((e) => singleProgram({ KW: 1, SUBS: 1, ...e })),
     ...[1, 2, 4].map((FB) => gatherProgram({ FB, ...plain })),
     ...others.map((e) => gatherProgram({ FB: 1, ...e })),
-    ...[...wgradVariants(), ...columnsVariants(), ...packVariants(), ...padVariants()],
+    ...[...wgradVariants(), ...columnsVariants(), ...packVariants(), ...padVariants(), ...squareVariants()],
   ];
 }
