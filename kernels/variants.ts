@@ -3,6 +3,8 @@ import { variants as conv } from "./conv/variants.ts";
 import { variants as gemm } from "./gemm/plan.ts";
 import { variants as lossCrossEntropy } from "./loss/cross_entropy.ts";
 import { variants as normBatchNorm } from "./norm/batch_norm.ts";
+import { variants as normGroupNorm } from "./norm/group_norm.ts";
+import { variants as normLayerNorm } from "./norm/layer_norm.ts";
 import { variants as optim } from "./optim/plan.ts";
 import { variants as pointwiseBinary } from "./pointwise/binary.ts";
 import { variants as pointwiseInplace } from "./pointwise/inplace.ts";
@@ -22,6 +24,7 @@ import { variants as roofline } from "./roofline/plan.ts";
 import { variants as shapeBorder } from "./shape/border.ts";
 import { variants as shapeGather } from "./shape/gather.ts";
 import { variants as shape } from "./shape/shape.ts";
+import { variants as softmax } from "./softmax/softmax.ts";
 import { variants as sparseBsr } from "./sparse/bsr.ts";
 import { variants as sparseKernelList } from "./sparse/kernel_list.ts";
 import { variants as sparseNm } from "./sparse/nm.ts";
@@ -33,6 +36,8 @@ export function variants(): Program[] {
     gemm,
     lossCrossEntropy,
     normBatchNorm,
+    normGroupNorm,
+    normLayerNorm,
     optim,
     pointwiseBinary,
     pointwiseInplace,
@@ -52,6 +57,7 @@ export function variants(): Program[] {
     shapeBorder,
     shapeGather,
     shape,
+    softmax,
     sparseBsr,
     sparseKernelList,
     sparseNm,

@@ -8,7 +8,7 @@ export interface VectorPrograms {
 
 /**
  * Makes both forms of `source`. The text stands alone as the vec4 form; the scalar form rewrites its line
- * `alias V = vec4<f32>;` and, where there is one, the helper `total` that adds the parts of a V.
+ * `alias V = vec4<f32>;` and, where there are some, the helpers `total` and `largest` that join the parts of a V.
  */
 export function vectorPrograms(
   name: string,
@@ -36,12 +36,14 @@ export function bothWidths(programs: VectorPrograms): Program[] {
 
 const VECTOR_ALIAS = "alias V = vec4<f32>;";
 const VECTOR_TOTAL = "fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }";
+const VECTOR_LARGEST = "fn largest(v: V) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }";
 const scalarTexts = new Map<string, string>();
 
 function scalarText(source: string): string {
   let text = scalarTexts.get(source);
   if (text === undefined) {
-    text = source.replace(VECTOR_ALIAS, "alias V = f32;").replace(VECTOR_TOTAL, "fn total(v: V) -> f32 { return v; }");
+    text = source.replace(VECTOR_ALIAS, "alias V = f32;").replace(VECTOR_TOTAL, "fn total(v: V) -> f32 { return v; }")
+      .replace(VECTOR_LARGEST, "fn largest(v: V) -> f32 { return v; }");
     if (text === source) throw new Error(`a shader of two widths has no line "${VECTOR_ALIAS}"`);
     scalarTexts.set(source, text);
   }

@@ -61,12 +61,13 @@ export function planBatchNormParameters(over: Reduction): TwoStages {
   return {
     first,
     partials,
-    second: {
-      program: parameters,
-      uniforms: [over.channels, slices],
-      grid: [Math.ceil(over.channels / THREADS), 1, 1],
-    },
+    second: planParameterSums(over.channels, slices),
   };
+}
+
+/** dγ and dβ from partial sums [slices, channels] of (Σ dy, Σ dy·x̂). Bindings: partials, dγ, dβ. */
+export function planParameterSums(channels: number, slices: number): Plan {
+  return { program: parameters, uniforms: [channels, slices], grid: [Math.ceil(channels / THREADS), 1, 1] };
 }
 
 /** dx, through the statistics too where they are the batch's. Bindings: x, dy, statistics, γ, dγ, dβ, dx. */

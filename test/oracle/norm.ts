@@ -28,3 +28,23 @@ export function batchNormOf(
     return (v - mean[c]) / Math.sqrt(variance[c] + epsilon) * gamma[c] + beta[c];
   });
 }
+
+/** Each `length` neighbours of x normalised to mean 0 and variance 1, then scaled and shifted by `affine(index)`. */
+export function normaliseRows(
+  x: Float64Array,
+  length: number,
+  epsilon: number,
+  affine: (index: number) => readonly [gamma: number, beta: number],
+): Float64Array {
+  const y = new Float64Array(x.length);
+  for (let first = 0; first < x.length; first += length) {
+    const row = x.subarray(first, first + length);
+    const mean = row.reduce((sum, v) => sum + v / length, 0);
+    const variance = row.reduce((sum, v) => sum + (v - mean) ** 2 / length, 0);
+    row.forEach((v, i) => {
+      const [gamma, beta] = affine(first + i);
+      y[first + i] = (v - mean) / Math.sqrt(variance + epsilon) * gamma + beta;
+    });
+  }
+  return y;
+}

@@ -1,0 +1,84 @@
+import type { Program } from "../../src/gpu/types.ts";
+import { f32bits } from "../bits.ts";
+import type { Launch } from "../launch.ts";
+import { planTeams, teamCandidates, teamPrograms, teamVariants } from "../teams.ts";
+import { type Candidate, choose, type Tuning } from "../tuning.ts";
+import { planParameterSums } from "./batch_norm.ts";
+import source from "./group_norm.wgsl" with { type: "text" };
+import gradSource from "./group_norm_grad.wgsl" with { type: "text" };
+import sumsSource from "./group_norm_sums.wgsl" with { type: "text" };
+
+/** x [batch, channels, inner], normalised over each of `groups` runs of channels; `groups` divides `channels`. */
+export interface GroupNormShape {
+  readonly batch: number;
+  readonly channels: number;
+  readonly inner: number;
+  readonly groups: number;
+}
+
+/** Operands: x, gamma, beta, y, and statistics [batch, groups, 2], which the gradients read. */
+export function planGroupNorm(shape: GroupNormShape, epsilon: number, tuning: Tuning): Launch {
+  return choose(groupNormClass(shape, "forward"), groupNormCandidates(shape, epsilon, tuning), tuning).build();
+}
+
+export function groupNormCandidates(shape: GroupNormShape, epsilon: number, tuning: Tuning): Candidate[] {
+  const { batch, channels, inner, groups } = shape;
+  const rows = batch * groups, span = channels / groups;
+  return teamCandidates(rows, span * items(inner), tuning, (lanes) => ({
+    steps: [{
+      plan: planTeams(forward, lanes, rows, inner, (width) => [groups, span, inner / width, f32bits(epsilon)]),
+      bindings: ["x", "gamma", "beta", "statistics", "y"],
+    }],
+    scratch: {},
+    tables: {},
+  }));
+}
+
+/** All three gradients. Operands: x, dy, gamma, statistics, dx, dgamma, dbeta. */
+export function planGroupNormGrad(shape: GroupNormShape, tuning: Tuning): Launch {
+  return choose(groupNormClass(shape, "gradient"), groupNormGradCandidates(shape, tuning), tuning).build();
+}
+
+export function groupNormGradCandidates(shape: GroupNormShape, tuning: Tuning): Candidate[] {
+  const { batch, channels, inner, groups } = shape;
+  const rows = batch * groups, maps = batch * channels, span = channels / groups;
+  return teamCandidates(rows, span * items(inner), tuning, (lanes) => ({
+    steps: [
+      {
+        plan: planTeams(sums, lanes, maps, inner, (width) => [span, inner / width]),
+        bindings: ["x", "dy", "statistics", "partials"],
+      },
+      { plan: planParameterSums(channels, batch), bindings: ["partials", "dgamma", "dbeta"] },
+      {
+        plan: planTeams(gradient, lanes, rows, inner, (width) => [groups, span, inner / width]),
+        bindings: ["x", "dy", "statistics", "gamma", "partials", "dx"],
+      },
+    ],
+    scratch: { partials: 8 * maps },
+    tables: {},
+  }));
+}
+
+export function groupNormClass(
+  { batch, channels, inner, groups }: GroupNormShape,
+  pass: "forward" | "gradient",
+): string {
+  return `group norm ${pass} ${batch}x${channels}x${inner} in ${groups}`;
+}
+
+export function variants(): Program[] {
+  return [forward, sums, gradient].flatMap(teamVariants);
+}
+
+const forward = teamPrograms("group norm", source, ["read", "read", "read", "read_write", "read_write"], "counted");
+const sums = teamPrograms("group norm sums", sumsSource, ["read", "read", "read", "read_write"], "uncounted");
+const gradient = teamPrograms(
+  "group norm gradient",
+  gradSource,
+  ["read", "read", "read", "read", "read", "read_write"],
+  "counted",
+);
+
+function items(inner: number): number {
+  return inner % 4 === 0 ? inner / 4 : inner;
+}

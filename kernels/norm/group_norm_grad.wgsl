@@ -1,0 +1,68 @@
+// Gradient of group norm with respect to its input, xhat = (x - mean) * invstd, m = elements of a group, sums over the group:
+//   dx = invstd * (gamma * dy - (sum of gamma * dy) / m - xhat * (sum of gamma * dy * xhat) / m)
+//
+// x, dy, dx: [N, channels, inner] with `inner` items of V, a row r = n * groups + g being the `span` channels of group g;
+// statistics: [rows] of (mean, invstd); gamma: [channels]; partials: [N, channels] of (sum of dy, sum of dy * xhat) over a map,
+// from group_norm_sums.wgsl. A team of LANES threads per row. Grid: (row, teams of 64 / LANES rows / row, 1) workgroups of 64.
+// V = f32 where a map does not divide by 4.
+
+alias V = vec4<f32>;
+const WIDTH: u32 = 4u;    // elements of a V
+const LANES: u32 = 64u;
+
+struct Params {
+  rows: u32,
+  row: u32,
+  groups: u32,
+  span: u32,     // channels of a group
+  inner: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<V>;
+@group(0) @binding(2) var<storage, read> dy: array<V>;
+@group(0) @binding(3) var<storage, read> statistics: array<vec2<f32>>;
+@group(0) @binding(4) var<storage, read> gamma: array<f32>;
+@group(0) @binding(5) var<storage, read> partials: array<vec2<f32>>;
+@group(0) @binding(6) var<storage, read_write> dx: array<V>;
+
+var<workgroup> shared_values: array<f32, 64>;
+
+// The sum of a team's values, known to all of the team.
+fn sum_of_team(local: u32, value: f32) -> f32 {
+  if (LANES == 1u) { return value; }
+  workgroupBarrier();
+  shared_values[local] = value;
+  workgroupBarrier();
+  for (var step = LANES / 2u; step > 0u; step /= 2u) {
+    if (local % LANES < step) { shared_values[local] += shared_values[local + step]; }
+    workgroupBarrier();
+  }
+  return shared_values[local / LANES * LANES];
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let team = (group.x + group.y * p.row) * (64u / LANES) + local / LANES;
+  let lane = local % LANES;
+  // Teams beyond the last row come along to the barriers.
+  let there = team < p.rows;
+  let r = min(team, p.rows - 1u);
+  let length = p.span * p.inner;
+  let base = r * length;
+  let mean = statistics[r].x;
+  let invstd = statistics[r].y;
+  let first = r % p.groups * p.span;
+
+  var sums = vec2<f32>(0.0);
+  for (var j = lane; j < p.span; j += LANES) { sums += gamma[first + j] * partials[r * p.span + j]; }
+  let share = 1.0 / f32(length * WIDTH);
+  let level = sum_of_team(local, sums.x) * share;
+  let slope = sum_of_team(local, sums.y) * share * invstd;
+
+  if (!there) { return; }
+  for (var i = lane; i < length; i += LANES) {
+    let g = dy[base + i] * gamma[first + i / p.inner];
+    dx[base + i] = (g - V(level) - (x[base + i] - V(mean)) * slope) * invstd;
+  }
+}

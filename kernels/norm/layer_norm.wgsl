@@ -1,0 +1,69 @@
+// Layer norm of rows, in two passes (never E[x^2] - mean^2):
+//   y[r, i] = (x[r, i] - mean) * invstd * gamma[i] + beta[i],  mean over i,  invstd = 1 / sqrt(mean of (x - mean)^2 + epsilon)
+//
+// x, y: [rows, length] with `length` items of V; gamma, beta: [length]; statistics: [rows] of (mean, invstd), for the gradient.
+// A team of LANES threads per row. Grid: (row, teams of 64 / LANES rows / row, 1) workgroups of 64.
+// V = f32 where a row does not divide by 4.
+
+alias V = vec4<f32>;
+const WIDTH: u32 = 4u;    // elements of a V
+const LANES: u32 = 64u;
+
+struct Params {
+  rows: u32,
+  row: u32,
+  length: u32,
+  epsilon: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<V>;
+@group(0) @binding(2) var<storage, read> gamma: array<V>;
+@group(0) @binding(3) var<storage, read> beta: array<V>;
+@group(0) @binding(4) var<storage, read_write> statistics: array<vec2<f32>>;
+@group(0) @binding(5) var<storage, read_write> y: array<V>;
+
+var<workgroup> shared_values: array<f32, 64>;
+
+fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
+
+// The sum of a team's values, known to all of the team.
+fn sum_of_team(local: u32, value: f32) -> f32 {
+  if (LANES == 1u) { return value; }
+  workgroupBarrier();
+  shared_values[local] = value;
+  workgroupBarrier();
+  for (var step = LANES / 2u; step > 0u; step /= 2u) {
+    if (local % LANES < step) { shared_values[local] += shared_values[local + step]; }
+    workgroupBarrier();
+  }
+  return shared_values[local / LANES * LANES];
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let team = (group.x + group.y * p.row) * (64u / LANES) + local / LANES;
+  let lane = local % LANES;
+  // Teams beyond the last row come along to the barriers.
+  let there = team < p.rows;
+  let r = min(team, p.rows - 1u);
+  let base = r * p.length;
+  let share = 1.0 / f32(p.length * WIDTH);
+
+  var sum = V(0.0);
+  for (var i = lane; i < p.length; i += LANES) { sum += x[base + i]; }
+  let mean = sum_of_team(local, total(sum)) * share;
+
+  var squares = V(0.0);
+  for (var i = lane; i < p.length; i += LANES) {
+    let d = x[base + i] - V(mean);
+    squares += d * d;
+  }
+  let invstd = 1.0 / sqrt(sum_of_team(local, total(squares)) * share + p.epsilon);
+
+  if (!there) { return; }
+  if (lane == 0u) { statistics[r] = vec2<f32>(mean, invstd); }
+  for (var i = lane; i < p.length; i += LANES) {
+    y[base + i] = (x[base + i] - V(mean)) * invstd * gamma[i] + beta[i];
+  }
+}

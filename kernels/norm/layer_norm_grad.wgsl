@@ -1,0 +1,69 @@
+// Gradient of layer norm with respect to its input, xhat = (x - mean) * invstd and g = gamma * dy:
+//   dx[r, i] = invstd * (g[r, i] - mean over k of g[r, k] - xhat[r, i] * mean over k of g[r, k] * xhat[r, k])
+//
+// x, dy, dx: [rows, length] with `length` items of V; gamma: [length]; statistics: [rows] of (mean, invstd).
+// A team of LANES threads per row. Grid: (row, teams of 64 / LANES rows / row, 1) workgroups of 64.
+// V = f32 where a row does not divide by 4.
+
+alias V = vec4<f32>;
+const WIDTH: u32 = 4u;    // elements of a V
+const LANES: u32 = 64u;
+
+struct Params {
+  rows: u32,
+  row: u32,
+  length: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<V>;
+@group(0) @binding(2) var<storage, read> dy: array<V>;
+@group(0) @binding(3) var<storage, read> gamma: array<V>;
+@group(0) @binding(4) var<storage, read> statistics: array<vec2<f32>>;
+@group(0) @binding(5) var<storage, read_write> dx: array<V>;
+
+var<workgroup> shared_values: array<f32, 64>;
+
+fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
+
+// The sum of a team's values, known to all of the team.
+fn sum_of_team(local: u32, value: f32) -> f32 {
+  if (LANES == 1u) { return value; }
+  workgroupBarrier();
+  shared_values[local] = value;
+  workgroupBarrier();
+  for (var step = LANES / 2u; step > 0u; step /= 2u) {
+    if (local % LANES < step) { shared_values[local] += shared_values[local + step]; }
+    workgroupBarrier();
+  }
+  return shared_values[local / LANES * LANES];
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let team = (group.x + group.y * p.row) * (64u / LANES) + local / LANES;
+  let lane = local % LANES;
+  // Teams beyond the last row come along to the barriers.
+  let there = team < p.rows;
+  let r = min(team, p.rows - 1u);
+  let base = r * p.length;
+  let mean = statistics[r].x;
+  let invstd = statistics[r].y;
+
+  var plain = V(0.0);
+  var weighted = V(0.0);
+  for (var i = lane; i < p.length; i += LANES) {
+    let g = dy[base + i] * gamma[i];
+    plain += g;
+    weighted += g * (x[base + i] - V(mean));
+  }
+  let share = 1.0 / f32(p.length * WIDTH);
+  let level = sum_of_team(local, total(plain)) * share;
+  let slope = sum_of_team(local, total(weighted)) * share * invstd * invstd;
+
+  if (!there) { return; }
+  for (var i = lane; i < p.length; i += LANES) {
+    let g = dy[base + i] * gamma[i];
+    dx[base + i] = (g - V(level) - (x[base + i] - V(mean)) * slope) * invstd;
+  }
+}

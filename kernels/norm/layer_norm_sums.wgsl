@@ -1,0 +1,35 @@
+// The sums of layer norm's gamma and beta over a slice of the rows, xhat = (x - mean) * invstd:
+//   partials[s, i] = (sum over r of dy[r, i], sum over r of dy[r, i] * xhat[r, i])
+//
+// x, dy: [rows, length] floats; statistics: [rows] of (mean, invstd); partials: [slices, length] of vec2, which
+// batch_norm_parameters.wgsl adds up. A thread per column and slice of `per_slice` rows.
+// Grid: (ceil(length / 64), slices, 1) workgroups of 64.
+
+struct Params {
+  rows: u32,
+  length: u32,
+  per_slice: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read> statistics: array<vec2<f32>>;
+@group(0) @binding(4) var<storage, read_write> partials: array<vec2<f32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let i = group.x * 64u + local;
+  if (i >= p.length) { return; }
+  let start = group.y * p.per_slice;
+  let end = min(start + p.per_slice, p.rows);
+  var plain = 0.0;
+  var weighted = 0.0;
+  for (var r = start; r < end; r++) {
+    let row = statistics[r];
+    let g = dy[r * p.length + i];
+    plain += g;
+    weighted += g * ((x[r * p.length + i] - row.x) * row.y);
+  }
+  partials[group.y * p.length + i] = vec2<f32>(plain, weighted);
+}

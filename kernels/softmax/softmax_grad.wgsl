@@ -1,0 +1,49 @@
+// Gradient of softmax from its output:  dx[r, i] = y[r, i] * (dy[r, i] - sum over k of dy[r, k] * y[r, k])
+//
+// y, dy, dx: [rows, length] with `length` items of V. A team of LANES threads per row. Grid: (row, teams of 64 / LANES rows / row, 1) workgroups of 64.
+// V = f32 where a row does not divide by 4.
+
+alias V = vec4<f32>;
+const LANES: u32 = 64u;
+
+struct Params {
+  rows: u32,
+  row: u32,
+  length: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> y: array<V>;
+@group(0) @binding(2) var<storage, read> dy: array<V>;
+@group(0) @binding(3) var<storage, read_write> dx: array<V>;
+
+var<workgroup> shared_values: array<f32, 64>;
+
+fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
+
+// The sum of a team's values, known to all of the team.
+fn sum_of_team(local: u32, value: f32) -> f32 {
+  if (LANES == 1u) { return value; }
+  workgroupBarrier();
+  shared_values[local] = value;
+  workgroupBarrier();
+  for (var step = LANES / 2u; step > 0u; step /= 2u) {
+    if (local % LANES < step) { shared_values[local] += shared_values[local + step]; }
+    workgroupBarrier();
+  }
+  return shared_values[local / LANES * LANES];
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let team = (group.x + group.y * p.row) * (64u / LANES) + local / LANES;
+  let lane = local % LANES;
+  // Teams beyond the last row come along to the barriers.
+  let there = team < p.rows;
+  let base = min(team, p.rows - 1u) * p.length;
+  var sum = V(0.0);
+  for (var i = lane; i < p.length; i += LANES) { sum += dy[base + i] * y[base + i]; }
+  let level = sum_of_team(local, total(sum));
+  if (!there) { return; }
+  for (var i = lane; i < p.length; i += LANES) { dx[base + i] = y[base + i] * (dy[base + i] - V(level)); }
+}

@@ -1,0 +1,89 @@
+import { type GroupNormShape, planGroupNorm, planGroupNormGrad } from "../../../kernels/norm/group_norm.ts";
+import {
+  type LayerNormShape,
+  planLayerNorm,
+  planLayerNormGrad,
+  planLayerNormParameters,
+} from "../../../kernels/norm/layer_norm.ts";
+import { UserError } from "../../errors.ts";
+import type { Tape } from "../tape.ts";
+import type { Tensor } from "../tensor.ts";
+import { cached, launch, tuningFor } from "./launch.ts";
+import { perChannel } from "./reduce.ts";
+
+const layerNormPlan = cached(planLayerNorm);
+const layerNormGradPlan = cached(planLayerNormGrad);
+const groupNormPlan = cached(planGroupNorm);
+const groupNormGradPlan = cached(planGroupNormGrad);
+
+/** One number each per normalised element of a row (layer norm), or per channel (group norm). */
+export interface Affine {
+  readonly gamma: Tensor;
+  readonly beta: Tensor;
+}
+
+/**
+ * Layer normalisation over the last axis (Ba, Kiros and Hinton, arXiv 1607.06450), by the biased variance; differentiable in
+ * x, γ and β.
+ *
+ * @throws UserError when γ or β doesn't have the last axis's size
+ */
+export function layerNorm(tape: Tape, x: Tensor, { gamma, beta }: Affine, epsilon: number): Tensor {
+  const { gpu } = tape;
+  const length = x.shape[x.shape.length - 1];
+  if (gamma.size !== length || beta.size !== length) {
+    throw new UserError(`LayerNormalization: input [${x.shape}], gamma [${gamma.shape}], beta [${beta.shape}]`);
+  }
+  const shape: LayerNormShape = { rows: x.size / length, length };
+  const label = `layer norm [${x.shape}]`;
+  const statistics = tape.empty([shape.rows, 2]);
+  const y = tape.empty(x.shape);
+  launch(gpu, layerNormPlan(shape, epsilon, tuningFor(gpu)), { x, gamma, beta, statistics, y }, label);
+  tape.record([x, gamma, beta], y, (dy) => {
+    if (tape.needs(x)) {
+      const dx = tape.target(x);
+      launch(gpu, layerNormGradPlan(shape, tuningFor(gpu)), { x, dy, gamma, statistics, dx }, label);
+      tape.add(x, dx);
+    }
+    if (tape.needs(gamma) || tape.needs(beta)) {
+      const dgamma = tape.target(gamma), dbeta = tape.target(beta);
+      launch(gpu, planLayerNormParameters(shape), { x, dy, statistics, dgamma, dbeta }, label);
+      tape.add(gamma, dgamma);
+      tape.add(beta, dbeta);
+    }
+  });
+  return y;
+}
+
+/**
+ * Group normalisation of x [N, C, …] (Wu and He, arXiv 1803.08494), by the biased variance; differentiable in x, γ and β.
+ * As many groups as channels make it instance normalisation.
+ *
+ * @throws UserError when the groups don't divide the channels, or γ or β isn't per channel
+ */
+export function groupNorm(tape: Tape, x: Tensor, { gamma, beta }: Affine, groups: number, epsilon: number): Tensor {
+  const { gpu } = tape;
+  const { outer: batch, channels, inner } = perChannel(x.shape);
+  if (channels % groups !== 0) {
+    throw new UserError(
+      `GroupNormalization: ${channels} channels of [${x.shape}] can't be split into ${groups} groups`,
+    );
+  }
+  if (gamma.size !== channels || beta.size !== channels) {
+    throw new UserError(`GroupNormalization: input [${x.shape}], gamma [${gamma.shape}], beta [${beta.shape}]`);
+  }
+  const shape: GroupNormShape = { batch, channels, inner, groups };
+  const label = `group norm [${x.shape}]`;
+  const statistics = tape.empty([batch * groups, 2]);
+  const y = tape.empty(x.shape);
+  launch(gpu, groupNormPlan(shape, epsilon, tuningFor(gpu)), { x, gamma, beta, statistics, y }, label);
+  tape.record([x, gamma, beta], y, (dy) => {
+    const dx = tape.target(x), dgamma = tape.target(gamma), dbeta = tape.target(beta);
+    const plan = groupNormGradPlan(shape, tuningFor(gpu));
+    launch(gpu, plan, { x, dy, gamma, statistics, dx, dgamma, dbeta }, label);
+    tape.add(x, dx);
+    tape.add(gamma, dgamma);
+    tape.add(beta, dbeta);
+  });
+  return y;
+}

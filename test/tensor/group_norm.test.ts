@@ -1,0 +1,133 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { groupNormCandidates, groupNormGradCandidates } from "../../kernels/norm/group_norm.ts";
+import { layerNormCandidates, layerNormClass, layerNormGradCandidates } from "../../kernels/norm/layer_norm.ts";
+import { UNTUNED } from "../../kernels/tuning.ts";
+import { UserError } from "../../src/errors.ts";
+import { groupNorm, layerNorm } from "../../src/tensor/ops/group_norm.ts";
+import { setTuning, tuningFor } from "../../src/tensor/ops/launch.ts";
+import { Tape } from "../../src/tensor/tape.ts";
+import { elements, Tensor } from "../../src/tensor/tensor.ts";
+import { testGpu } from "../gpu.ts";
+import { normaliseRows } from "../oracle/norm.ts";
+import { assertClose, checkOp } from "./check_op.ts";
+
+const test = suite("layer and group norm");
+const EPSILON = 1e-5;
+const WAYS = ["thread to a row", "8 threads to a row", "64 threads to a row"] as const;
+
+/** Makes the planners choose this way for every shape. */
+async function forced(way: string, work: () => Promise<void>): Promise<void> {
+  const gpu = await testGpu();
+  const before = tuningFor(gpu);
+  const winners = new Proxy({}, { get: () => way });
+  setTuning(gpu, { ...before, winners });
+  try {
+    await work();
+  } finally {
+    setTuning(gpu, before);
+  }
+}
+
+for (const way of WAYS) {
+  for (const shape of [[1, 3], [7, 13], [3, 5, 29], [2, 9, 64], [67, 192]]) {
+    const length = shape[shape.length - 1];
+    test(`layer norm of [${shape}] by ${way}, mid-graph`, () =>
+      forced(way, () =>
+        checkOp({
+          name: "layer norm",
+          shapes: [shape, [length], [length]],
+          shape,
+          op: (tape, [x, gamma, beta]) => layerNorm(tape, x, { gamma, beta }, EPSILON),
+          oracle: ([x, gamma, beta]) => normaliseRows(x, length, EPSILON, (i) => [gamma[i % length], beta[i % length]]),
+          rtol: 1e-5,
+        })));
+  }
+  for (
+    const [groups, ...shape] of [[1, 2, 3, 1, 1, 2], [2, 3, 6, 7, 7], [5, 2, 5, 3, 29], [4, 3, 8, 4, 4], [3, 5, 9, 13]]
+  ) {
+    const [, channels, ...rest] = shape;
+    const inner = elements(rest), span = channels / groups;
+    test(`group norm of [${shape}] in ${groups} by ${way}, mid-graph`, () =>
+      forced(way, () =>
+        checkOp({
+          name: "group norm",
+          shapes: [shape, [channels], [channels]],
+          shape,
+          op: (tape, [x, gamma, beta]) => groupNorm(tape, x, { gamma, beta }, groups, EPSILON),
+          oracle: ([x, gamma, beta]) => {
+            const channel = (i: number) => Math.floor(i / inner) % channels;
+            return normaliseRows(x, span * inner, EPSILON, (i) => [gamma[channel(i)], beta[channel(i)]]);
+          },
+          rtol: 1e-5,
+        })));
+  }
+}
+
+test("a large mean does not cost the variance its digits", async () => {
+  const gpu = await testGpu();
+  const shape = [5, 256];
+  const data = Float32Array.from({ length: elements(shape) }, (_, i) => 4096 + (i * 37 % 101) / 128);
+  using tape = new Tape(gpu, "eval");
+  const of = (values: Float32Array, dims: number[]) => tape.own(Tensor.from(gpu, values, dims));
+  const affine = { gamma: of(new Float32Array(256).fill(1), [256]), beta: of(new Float32Array(256), [256]) };
+  const want = normaliseRows(Float64Array.from(data), 256, EPSILON, () => [1, 0]);
+  assertClose(await layerNorm(tape, of(data, shape), affine, EPSILON).read(), want, 2e-3, "layer norm");
+});
+
+test("a row that is constant is beta, and its gradient finite", async () => {
+  const gpu = await testGpu();
+  using tape = new Tape(gpu, "train");
+  const of = (values: number[], dims: number[]) => tape.own(Tensor.from(gpu, Float32Array.from(values), dims));
+  const x = of([3, 3, 3, 3], [1, 4]);
+  tape.watch(x);
+  const y = layerNorm(tape, x, { gamma: of([1, 2, 3, 4], [4]), beta: of([5, 6, 7, 8], [4]) }, EPSILON);
+  const kept = tape.own(Tensor.empty(gpu, [1, 4]));
+  gpu.copy(y, kept);
+  tape.backward(y, tape.own(Tensor.from(gpu, Float32Array.of(1, -1, 1, -1), [1, 4])));
+  assert.equal([...await kept.read()], [5, 6, 7, 8]);
+  assert.ok((await tape.gradient(x)!.read()).every(Number.isFinite));
+});
+
+test("parameters that don't fit are refused", async () => {
+  const gpu = await testGpu();
+  using tape = new Tape(gpu, "eval");
+  const of = (...shape: number[]) => tape.own(Tensor.zeros(gpu, shape));
+  const refused = (work: () => unknown, pattern: RegExp) =>
+    assert.throws(work, (error: Error) => error instanceof UserError && pattern.test(error.message));
+  refused(() => layerNorm(tape, of(2, 5), { gamma: of(4), beta: of(5) }, EPSILON), /gamma \[4\]/);
+  refused(() => groupNorm(tape, of(2, 6, 3), { gamma: of(6), beta: of(6) }, 4, EPSILON), /into 4 groups/);
+  refused(() => groupNorm(tape, of(2, 6, 3), { gamma: of(3), beta: of(6) }, 3, EPSILON), /gamma \[3\]/);
+});
+
+test("few rows get wide teams on a wide device, many rows threads of their own", () => {
+  const cheapest = (rows: number, threads: number) =>
+    layerNormCandidates({ rows, length: 768 }, EPSILON, { threads }).reduce((a, b) => b.cost < a.cost ? b : a).name;
+  assert.is(cheapest(64, 8192), "64 threads to a row");
+  assert.is(cheapest(100_000, 8192), "thread to a row");
+});
+
+test("every way runs a team per row, whatever the counts", () => {
+  for (const rows of [1, 7, 64, 197, 70_000]) {
+    for (const length of [1, 13, 192]) {
+      const shape = { batch: rows, channels: 6, inner: length, groups: 3 };
+      const launches = [
+        ...layerNormCandidates({ rows, length }, EPSILON, UNTUNED),
+        ...layerNormGradCandidates({ rows, length }, UNTUNED),
+        ...groupNormCandidates(shape, EPSILON, UNTUNED),
+        ...groupNormGradCandidates(shape, UNTUNED),
+      ].map((way) => way.build());
+      for (const { steps } of launches) {
+        for (const { plan: { grid, uniforms, program } } of steps) {
+          const lanes = program.constants?.LANES;
+          if (lanes === undefined) continue;
+          assert.ok(grid.every((n) => n >= 1 && n <= 65_535), `${program.name} ${grid}`);
+          assert.ok(grid[0] * grid[1] * (64 / lanes) >= uniforms[0], `${program.name}: rows left out`);
+        }
+      }
+    }
+  }
+  assert.is(layerNormClass({ rows: 197, length: 192 }, "forward"), "layer norm forward 197x192");
+});
+
+test.run();
