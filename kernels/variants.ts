@@ -1,4 +1,5 @@
 import type { Program } from "../src/gpu/types.ts";
+import { variants as attention } from "./attention/attention.ts";
 import { variants as conv } from "./conv/variants.ts";
 import { variants as gemm } from "./gemm/plan.ts";
 import { variants as lossCrossEntropy } from "./loss/cross_entropy.ts";
@@ -32,6 +33,7 @@ import { variants as sparseNm } from "./sparse/nm.ts";
 /** Every program that the planners can emit; tests compile them all on naga and on Tint. A planner adds its `variants` here. */
 export function variants(): Program[] {
   return [
+    attention,
     conv,
     gemm,
     lossCrossEntropy,

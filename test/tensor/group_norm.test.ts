@@ -30,7 +30,7 @@ async function forced(way: string, work: () => Promise<void>): Promise<void> {
 }
 
 for (const way of WAYS) {
-  for (const shape of [[1, 3], [7, 13], [3, 5, 29], [2, 9, 64], [67, 192]]) {
+  for (const shape of [[1, 3], [3, 5, 29], [67, 192]]) {
     const length = shape[shape.length - 1];
     test(`layer norm of [${shape}] by ${way}, mid-graph`, () =>
       forced(way, () =>
@@ -43,9 +43,7 @@ for (const way of WAYS) {
           rtol: 1e-5,
         })));
   }
-  for (
-    const [groups, ...shape] of [[1, 2, 3, 1, 1, 2], [2, 3, 6, 7, 7], [5, 2, 5, 3, 29], [4, 3, 8, 4, 4], [3, 5, 9, 13]]
-  ) {
+  for (const [groups, ...shape] of [[2, 3, 6, 7, 7], [5, 2, 5, 3, 29], [4, 3, 8, 4, 4]]) {
     const [, channels, ...rest] = shape;
     const inner = elements(rest), span = channels / groups;
     test(`group norm of [${shape}] in ${groups} by ${way}, mid-graph`, () =>

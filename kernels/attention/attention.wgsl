@@ -1,0 +1,220 @@
+// Attention with a running maximum and sum (Dao et al., arXiv 2205.14135), for each head:
+//   y[i] = sum over j of exp(scale * q[i].k[j] - lse[i]) * v[j],   lse[i] = log(sum over j of exp(scale * q[i].k[j]))
+//
+// q: [heads, queries, width], k, v: [heads, keys, width] with `width` items of vec4, zero beyond `depth` floats;
+// y: [heads, queries, depth] floats; lse: [heads, queries], for the gradient.
+// A workgroup of 64 threads makes 32 queries and streams over 32 keys at a time. Threads 8t..8t+7 own the queries 4t..4t+3: each
+// makes their products with 4 of the keys (the components of a vec4 are the 4 queries) and keeps the sums of the columns
+// lane, lane + 8, … of their outputs, CHUNKS vec4 each. Grid: (ceil(queries / 32), heads or less, …) workgroups.
+
+const CHUNKS: u32 = 4u;   // ceil(width / 8)
+const LOWEST: f32 = -1.0e30;
+
+struct Params {
+  heads: u32,
+  row: u32,      // heads along y of the grid
+  queries: u32,
+  keys: u32,
+  width: u32,
+  depth: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+
+var<workgroup> weights: array<vec4<f32>, 256>;   // [32 keys, 8 teams]
+var<workgroup> shared_parts: array<vec4<f32>, 64>;
+
+fn store(row: u32, i: u32, column: u32, value: vec4<f32>) {
+  if (i >= p.queries || column >= p.width) { return; }
+  let at = row * p.depth + column * 4u;
+  let left = p.depth - column * 4u;
+  y[at] = value.x;
+  if (left > 1u) { y[at + 1u] = value.y; }
+  if (left > 2u) { y[at + 2u] = value.z; }
+  if (left > 3u) { y[at + 3u] = value.w; }
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let head = group.y + group.z * p.row;
+  if (head >= p.heads) { return; }
+  let team = local / 8u;
+  let lane = local % 8u;
+  let i0 = group.x * 32u + team * 4u;
+  let last = head * p.queries + p.queries - 1u;
+  // Queries and keys beyond the last are read as the last: nothing of theirs is kept.
+  let q0 = min(head * p.queries + i0, last) * p.width;
+  let q1 = min(head * p.queries + i0 + 1u, last) * p.width;
+  let q2 = min(head * p.queries + i0 + 2u, last) * p.width;
+  let q3 = min(head * p.queries + i0 + 3u, last) * p.width;
+  let first_key = head * p.keys;
+  let last_key = first_key + p.keys - 1u;
+  let c0 = min(lane, p.width - 1u);
+  let c1 = min(lane + 8u, p.width - 1u);
+  let c2 = min(lane + 16u, p.width - 1u);
+  let c3 = min(lane + 24u, p.width - 1u);
+
+  var high = vec4<f32>(LOWEST);
+  var sum = vec4<f32>(0.0);   // over this thread's keys only
+  var a0 = vec4<f32>(0.0);
+  var a1 = vec4<f32>(0.0);
+  var a2 = vec4<f32>(0.0);
+  var a3 = vec4<f32>(0.0);
+  var b0 = vec4<f32>(0.0);
+  var b1 = vec4<f32>(0.0);
+  var b2 = vec4<f32>(0.0);
+  var b3 = vec4<f32>(0.0);
+  var d0 = vec4<f32>(0.0);
+  var d1 = vec4<f32>(0.0);
+  var d2 = vec4<f32>(0.0);
+  var d3 = vec4<f32>(0.0);
+  var e0 = vec4<f32>(0.0);
+  var e1 = vec4<f32>(0.0);
+  var e2 = vec4<f32>(0.0);
+  var e3 = vec4<f32>(0.0);
+
+  for (var block = 0u; block < p.keys; block += 32u) {
+    let j = block + lane * 4u;
+    let k0 = min(first_key + j, last_key) * p.width;
+    let k1 = min(first_key + j + 1u, last_key) * p.width;
+    let k2 = min(first_key + j + 2u, last_key) * p.width;
+    let k3 = min(first_key + j + 3u, last_key) * p.width;
+    var s0 = vec4<f32>(0.0);
+    var s1 = vec4<f32>(0.0);
+    var s2 = vec4<f32>(0.0);
+    var s3 = vec4<f32>(0.0);
+    for (var d = 0u; d < p.width; d++) {
+      let u0 = q[q0 + d];
+      let u1 = q[q1 + d];
+      let u2 = q[q2 + d];
+      let u3 = q[q3 + d];
+      let w0 = k[k0 + d];
+      let w1 = k[k1 + d];
+      let w2 = k[k2 + d];
+      let w3 = k[k3 + d];
+      s0 += vec4<f32>(dot(u0, w0), dot(u1, w0), dot(u2, w0), dot(u3, w0));
+      s1 += vec4<f32>(dot(u0, w1), dot(u1, w1), dot(u2, w1), dot(u3, w1));
+      s2 += vec4<f32>(dot(u0, w2), dot(u1, w2), dot(u2, w2), dot(u3, w2));
+      s3 += vec4<f32>(dot(u0, w3), dot(u1, w3), dot(u2, w3), dot(u3, w3));
+    }
+    s0 = select(vec4<f32>(LOWEST), s0 * p.scale, j < p.keys);
+    s1 = select(vec4<f32>(LOWEST), s1 * p.scale, j + 1u < p.keys);
+    s2 = select(vec4<f32>(LOWEST), s2 * p.scale, j + 2u < p.keys);
+    s3 = select(vec4<f32>(LOWEST), s3 * p.scale, j + 3u < p.keys);
+
+    shared_parts[local] = max(max(s0, s1), max(s2, s3));
+    workgroupBarrier();
+    var higher = high;
+    for (var other = 0u; other < 8u; other++) { higher = max(higher, shared_parts[team * 8u + other]); }
+    let fade = exp(high - higher);
+    high = higher;
+    s0 = exp(s0 - high);
+    s1 = exp(s1 - high);
+    s2 = exp(s2 - high);
+    s3 = exp(s3 - high);
+    sum = sum * fade + ((s0 + s1) + (s2 + s3));
+    let own = lane * 32u + team;
+    weights[own] = s0;
+    weights[own + 8u] = s1;
+    weights[own + 16u] = s2;
+    weights[own + 24u] = s3;
+    a0 *= fade.x;
+    a1 *= fade.y;
+    a2 *= fade.z;
+    a3 *= fade.w;
+    if (CHUNKS > 1u) {
+      b0 *= fade.x;
+      b1 *= fade.y;
+      b2 *= fade.z;
+      b3 *= fade.w;
+    }
+    if (CHUNKS > 2u) {
+      d0 *= fade.x;
+      d1 *= fade.y;
+      d2 *= fade.z;
+      d3 *= fade.w;
+    }
+    if (CHUNKS > 3u) {
+      e0 *= fade.x;
+      e1 *= fade.y;
+      e2 *= fade.z;
+      e3 *= fade.w;
+    }
+    workgroupBarrier();
+
+    let count = min(32u, p.keys - block);
+    for (var key = 0u; key < count; key++) {
+      let w = weights[key * 8u + team];
+      let at = (first_key + block + key) * p.width;
+      let x0 = v[at + c0];
+      a0 = fma(vec4<f32>(w.x), x0, a0);
+      a1 = fma(vec4<f32>(w.y), x0, a1);
+      a2 = fma(vec4<f32>(w.z), x0, a2);
+      a3 = fma(vec4<f32>(w.w), x0, a3);
+      if (CHUNKS > 1u) {
+        let x1 = v[at + c1];
+        b0 = fma(vec4<f32>(w.x), x1, b0);
+        b1 = fma(vec4<f32>(w.y), x1, b1);
+        b2 = fma(vec4<f32>(w.z), x1, b2);
+        b3 = fma(vec4<f32>(w.w), x1, b3);
+      }
+      if (CHUNKS > 2u) {
+        let x2 = v[at + c2];
+        d0 = fma(vec4<f32>(w.x), x2, d0);
+        d1 = fma(vec4<f32>(w.y), x2, d1);
+        d2 = fma(vec4<f32>(w.z), x2, d2);
+        d3 = fma(vec4<f32>(w.w), x2, d3);
+      }
+      if (CHUNKS > 3u) {
+        let x3 = v[at + c3];
+        e0 = fma(vec4<f32>(w.x), x3, e0);
+        e1 = fma(vec4<f32>(w.y), x3, e1);
+        e2 = fma(vec4<f32>(w.z), x3, e2);
+        e3 = fma(vec4<f32>(w.w), x3, e3);
+      }
+    }
+  }
+
+  // Every thread has read the maxima before the barrier at the weights.
+  shared_parts[local] = sum;
+  workgroupBarrier();
+  var all = vec4<f32>(0.0);
+  for (var other = 0u; other < 8u; other++) { all += shared_parts[team * 8u + other]; }
+  let factor = 1.0 / all;
+  let r = head * p.queries + i0;
+  if (lane == 0u) {
+    let logs = high + log(all);
+    if (i0 < p.queries) { lse[r] = logs.x; }
+    if (i0 + 1u < p.queries) { lse[r + 1u] = logs.y; }
+    if (i0 + 2u < p.queries) { lse[r + 2u] = logs.z; }
+    if (i0 + 3u < p.queries) { lse[r + 3u] = logs.w; }
+  }
+  store(r, i0, lane, a0 * factor.x);
+  store(r + 1u, i0 + 1u, lane, a1 * factor.y);
+  store(r + 2u, i0 + 2u, lane, a2 * factor.z);
+  store(r + 3u, i0 + 3u, lane, a3 * factor.w);
+  if (CHUNKS > 1u) {
+    store(r, i0, lane + 8u, b0 * factor.x);
+    store(r + 1u, i0 + 1u, lane + 8u, b1 * factor.y);
+    store(r + 2u, i0 + 2u, lane + 8u, b2 * factor.z);
+    store(r + 3u, i0 + 3u, lane + 8u, b3 * factor.w);
+  }
+  if (CHUNKS > 2u) {
+    store(r, i0, lane + 16u, d0 * factor.x);
+    store(r + 1u, i0 + 1u, lane + 16u, d1 * factor.y);
+    store(r + 2u, i0 + 2u, lane + 16u, d2 * factor.z);
+    store(r + 3u, i0 + 3u, lane + 16u, d3 * factor.w);
+  }
+  if (CHUNKS > 3u) {
+    store(r, i0, lane + 24u, e0 * factor.x);
+    store(r + 1u, i0 + 1u, lane + 24u, e1 * factor.y);
+    store(r + 2u, i0 + 2u, lane + 24u, e2 * factor.z);
+    store(r + 3u, i0 + 3u, lane + 24u, e3 * factor.w);
+  }
+}

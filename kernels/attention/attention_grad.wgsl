@@ -1,0 +1,223 @@
+// One gradient of attention, with the weights made anew from lse, for each head:
+//   w[i,j] = exp(scale * q[i].k[j] - lse[i]),   ds[i,j] = scale * w[i,j] * (dy[i].v[j] - delta[i])
+//   OUTPUT = 0: dq[i] = sum over j of ds[i,j] k[j]     own = q, other = k, own_pair = dy, other_pair = v
+//   OUTPUT = 1: dk[j] = sum over i of ds[i,j] q[i]     own = k, other = q, own_pair = v, other_pair = dy
+//   OUTPUT = 2: dv[j] = sum over i of w[i,j] dy[i]     the same
+//
+// own, own_pair: [heads, rows, width], other, other_pair: [heads, others, width] with `width` items of vec4, zero beyond `depth`
+// floats; lse, delta: [heads, queries], delta from delta.wgsl; y: [heads, rows, depth] floats.
+// Workgroups, threads and grid as in attention.wgsl: 32 rows, streaming over 32 of the others at a time.
+
+const OUTPUT: u32 = 0u;
+const CHUNKS: u32 = 4u;   // ceil(width / 8)
+
+struct Params {
+  heads: u32,
+  row: u32,      // heads along y of the grid
+  rows: u32,
+  others: u32,
+  width: u32,
+  depth: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> own: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> other: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> own_pair: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> other_pair: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> lse: array<f32>;
+@group(0) @binding(6) var<storage, read> delta: array<f32>;
+@group(0) @binding(7) var<storage, read_write> y: array<f32>;
+
+var<workgroup> weights: array<vec4<f32>, 256>;   // [32 others, 8 teams]
+
+fn store(row: u32, i: u32, column: u32, value: vec4<f32>) {
+  if (i >= p.rows || column >= p.width) { return; }
+  let at = row * p.depth + column * 4u;
+  let left = p.depth - column * 4u;
+  y[at] = value.x;
+  if (left > 1u) { y[at + 1u] = value.y; }
+  if (left > 2u) { y[at + 2u] = value.z; }
+  if (left > 3u) { y[at + 3u] = value.w; }
+}
+
+// What the weights multiply.
+fn column(at: u32) -> vec4<f32> {
+  if (OUTPUT == 2u) { return other_pair[at]; }
+  return other[at];
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let head = group.y + group.z * p.row;
+  if (head >= p.heads) { return; }
+  let team = local / 8u;
+  let lane = local % 8u;
+  let i0 = group.x * 32u + team * 4u;
+  let last = head * p.rows + p.rows - 1u;
+  // Rows beyond the last are read as the last: nothing of theirs is kept.
+  let r0 = min(head * p.rows + i0, last);
+  let r1 = min(head * p.rows + i0 + 1u, last);
+  let r2 = min(head * p.rows + i0 + 2u, last);
+  let r3 = min(head * p.rows + i0 + 3u, last);
+  let first_other = head * p.others;
+  let last_other = first_other + p.others - 1u;
+  let c0 = min(lane, p.width - 1u);
+  let c1 = min(lane + 8u, p.width - 1u);
+  let c2 = min(lane + 16u, p.width - 1u);
+  let c3 = min(lane + 24u, p.width - 1u);
+  var row_lse = vec4<f32>(0.0);
+  var row_delta = vec4<f32>(0.0);
+  if (OUTPUT == 0u) {
+    row_lse = vec4<f32>(lse[r0], lse[r1], lse[r2], lse[r3]);
+    row_delta = vec4<f32>(delta[r0], delta[r1], delta[r2], delta[r3]);
+  }
+  var a0 = vec4<f32>(0.0);
+  var a1 = vec4<f32>(0.0);
+  var a2 = vec4<f32>(0.0);
+  var a3 = vec4<f32>(0.0);
+  var b0 = vec4<f32>(0.0);
+  var b1 = vec4<f32>(0.0);
+  var b2 = vec4<f32>(0.0);
+  var b3 = vec4<f32>(0.0);
+  var d0 = vec4<f32>(0.0);
+  var d1 = vec4<f32>(0.0);
+  var d2 = vec4<f32>(0.0);
+  var d3 = vec4<f32>(0.0);
+  var e0 = vec4<f32>(0.0);
+  var e1 = vec4<f32>(0.0);
+  var e2 = vec4<f32>(0.0);
+  var e3 = vec4<f32>(0.0);
+
+  for (var block = 0u; block < p.others; block += 32u) {
+    let j = block + lane * 4u;
+    let j0 = min(first_other + j, last_other);
+    let j1 = min(first_other + j + 1u, last_other);
+    let j2 = min(first_other + j + 2u, last_other);
+    let j3 = min(first_other + j + 3u, last_other);
+    var s0 = vec4<f32>(0.0);
+    var s1 = vec4<f32>(0.0);
+    var s2 = vec4<f32>(0.0);
+    var s3 = vec4<f32>(0.0);
+    for (var d = 0u; d < p.width; d++) {
+      let u0 = own[r0 * p.width + d];
+      let u1 = own[r1 * p.width + d];
+      let u2 = own[r2 * p.width + d];
+      let u3 = own[r3 * p.width + d];
+      let w0 = other[j0 * p.width + d];
+      let w1 = other[j1 * p.width + d];
+      let w2 = other[j2 * p.width + d];
+      let w3 = other[j3 * p.width + d];
+      s0 += vec4<f32>(dot(u0, w0), dot(u1, w0), dot(u2, w0), dot(u3, w0));
+      s1 += vec4<f32>(dot(u0, w1), dot(u1, w1), dot(u2, w1), dot(u3, w1));
+      s2 += vec4<f32>(dot(u0, w2), dot(u1, w2), dot(u2, w2), dot(u3, w2));
+      s3 += vec4<f32>(dot(u0, w3), dot(u1, w3), dot(u2, w3), dot(u3, w3));
+    }
+    if (OUTPUT == 0u) {
+      s0 = exp(s0 * p.scale - row_lse);
+      s1 = exp(s1 * p.scale - row_lse);
+      s2 = exp(s2 * p.scale - row_lse);
+      s3 = exp(s3 * p.scale - row_lse);
+    } else {
+      s0 = exp(s0 * p.scale - vec4<f32>(lse[j0]));
+      s1 = exp(s1 * p.scale - vec4<f32>(lse[j1]));
+      s2 = exp(s2 * p.scale - vec4<f32>(lse[j2]));
+      s3 = exp(s3 * p.scale - vec4<f32>(lse[j3]));
+    }
+    if (OUTPUT != 2u) {
+      var t0 = vec4<f32>(0.0);
+      var t1 = vec4<f32>(0.0);
+      var t2 = vec4<f32>(0.0);
+      var t3 = vec4<f32>(0.0);
+      for (var d = 0u; d < p.width; d++) {
+        let u0 = own_pair[r0 * p.width + d];
+        let u1 = own_pair[r1 * p.width + d];
+        let u2 = own_pair[r2 * p.width + d];
+        let u3 = own_pair[r3 * p.width + d];
+        let w0 = other_pair[j0 * p.width + d];
+        let w1 = other_pair[j1 * p.width + d];
+        let w2 = other_pair[j2 * p.width + d];
+        let w3 = other_pair[j3 * p.width + d];
+        t0 += vec4<f32>(dot(u0, w0), dot(u1, w0), dot(u2, w0), dot(u3, w0));
+        t1 += vec4<f32>(dot(u0, w1), dot(u1, w1), dot(u2, w1), dot(u3, w1));
+        t2 += vec4<f32>(dot(u0, w2), dot(u1, w2), dot(u2, w2), dot(u3, w2));
+        t3 += vec4<f32>(dot(u0, w3), dot(u1, w3), dot(u2, w3), dot(u3, w3));
+      }
+      if (OUTPUT == 0u) {
+        s0 *= (t0 - row_delta) * p.scale;
+        s1 *= (t1 - row_delta) * p.scale;
+        s2 *= (t2 - row_delta) * p.scale;
+        s3 *= (t3 - row_delta) * p.scale;
+      } else {
+        s0 *= (t0 - vec4<f32>(delta[j0])) * p.scale;
+        s1 *= (t1 - vec4<f32>(delta[j1])) * p.scale;
+        s2 *= (t2 - vec4<f32>(delta[j2])) * p.scale;
+        s3 *= (t3 - vec4<f32>(delta[j3])) * p.scale;
+      }
+    }
+    let mine = lane * 32u + team;
+    weights[mine] = s0;
+    weights[mine + 8u] = s1;
+    weights[mine + 16u] = s2;
+    weights[mine + 24u] = s3;
+    workgroupBarrier();
+
+    let count = min(32u, p.others - block);
+    for (var o = 0u; o < count; o++) {
+      let w = weights[o * 8u + team];
+      let at = (first_other + block + o) * p.width;
+      let x0 = column(at + c0);
+      a0 = fma(vec4<f32>(w.x), x0, a0);
+      a1 = fma(vec4<f32>(w.y), x0, a1);
+      a2 = fma(vec4<f32>(w.z), x0, a2);
+      a3 = fma(vec4<f32>(w.w), x0, a3);
+      if (CHUNKS > 1u) {
+        let x1 = column(at + c1);
+        b0 = fma(vec4<f32>(w.x), x1, b0);
+        b1 = fma(vec4<f32>(w.y), x1, b1);
+        b2 = fma(vec4<f32>(w.z), x1, b2);
+        b3 = fma(vec4<f32>(w.w), x1, b3);
+      }
+      if (CHUNKS > 2u) {
+        let x2 = column(at + c2);
+        d0 = fma(vec4<f32>(w.x), x2, d0);
+        d1 = fma(vec4<f32>(w.y), x2, d1);
+        d2 = fma(vec4<f32>(w.z), x2, d2);
+        d3 = fma(vec4<f32>(w.w), x2, d3);
+      }
+      if (CHUNKS > 3u) {
+        let x3 = column(at + c3);
+        e0 = fma(vec4<f32>(w.x), x3, e0);
+        e1 = fma(vec4<f32>(w.y), x3, e1);
+        e2 = fma(vec4<f32>(w.z), x3, e2);
+        e3 = fma(vec4<f32>(w.w), x3, e3);
+      }
+    }
+    workgroupBarrier();
+  }
+
+  let r = head * p.rows + i0;
+  store(r, i0, lane, a0);
+  store(r + 1u, i0 + 1u, lane, a1);
+  store(r + 2u, i0 + 2u, lane, a2);
+  store(r + 3u, i0 + 3u, lane, a3);
+  if (CHUNKS > 1u) {
+    store(r, i0, lane + 8u, b0);
+    store(r + 1u, i0 + 1u, lane + 8u, b1);
+    store(r + 2u, i0 + 2u, lane + 8u, b2);
+    store(r + 3u, i0 + 3u, lane + 8u, b3);
+  }
+  if (CHUNKS > 2u) {
+    store(r, i0, lane + 16u, d0);
+    store(r + 1u, i0 + 1u, lane + 16u, d1);
+    store(r + 2u, i0 + 2u, lane + 16u, d2);
+    store(r + 3u, i0 + 3u, lane + 16u, d3);
+  }
+  if (CHUNKS > 3u) {
+    store(r, i0, lane + 24u, e0);
+    store(r + 1u, i0 + 1u, lane + 24u, e1);
+    store(r + 2u, i0 + 2u, lane + 24u, e2);
+    store(r + 3u, i0 + 3u, lane + 24u, e3);
+  }
+}
