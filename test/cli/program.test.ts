@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
-import { type PruneOptions, StopSignal } from "../../src/cli/io.ts";
+import { type Engine, type PruneOptions, StopSignal } from "../../src/cli/io.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
 import { report, session } from "./fake.ts";
 
@@ -20,7 +20,7 @@ function recording() {
 }
 
 test("help of the program and of each command", async () => {
-  for (const command of [[], ["prune"], ["train"], ["verify"], ["recipes"]]) {
+  for (const command of [[], ["prune"], ["train"], ["verify"], ["recipes"], ["tune"]]) {
     const { run, out, err } = session();
     assert.is(await run(...command, "--help"), 0);
     assert.match(out.join("\n"), new RegExp(`Usage: secateur ${command.join("")}`));
@@ -28,9 +28,46 @@ test("help of the program and of each command", async () => {
   }
   const { run, out } = session();
   await run("prune", "--help");
-  for (const option of ["--data-dir", "--out", "--seed", "--limit", "--set", "--resume", "--json", "--quiet"]) {
+  for (
+    const option of ["--data-dir", "--out", "--seed", "--limit", "--set", "--resume", "--no-tune", "--json", "--quiet"]
+  ) {
     assert.ok(out[0].includes(option), option);
   }
+});
+
+test("runs are tuned unless told otherwise", async () => {
+  const { asked, run } = recording();
+  await run("prune", "digits", "--quiet");
+  await run("train", "digits", "--quiet", "--no-tune");
+  assert.equal(asked.map(({ tune }) => tune), [true, false]);
+});
+
+test("tune: what it asks for, and what it prints", async () => {
+  const asked: unknown[] = [];
+  const tuned = [{
+    shapeClass: "gemm nt 1x2x3",
+    untuned: "8x8",
+    winner: "4x4",
+    measured: [{ name: "8x8", medianMs: 3 }, { name: "4x4", medianMs: 2 }],
+    refused: [{ name: "16x16", reason: "its numbers differ" }],
+  }];
+  const report = { adapter: "Acme GPU", file: "plans/acme.json", tuned };
+  const tuneModels: Engine["tuneModels"] = ({ models, batches, fresh }) => {
+    asked.push({ models, batches, fresh });
+    return Promise.resolve(fresh ? report : { ...report, tuned: [] });
+  };
+  const { run, out } = session({ tuneModels });
+  assert.is(await run("tune"), 0);
+  assert.is(await run("tune", "resnet20", "--batches", "4,32", "--fresh"), 0);
+  assert.equal(asked, [
+    { models: ["digits", "lenet5", "resnet20"], batches: [1, 64], fresh: false },
+    { models: ["resnet20"], batches: [4, 32], fresh: true },
+  ]);
+  assert.match(
+    out[0],
+    /All of this was known; --fresh measures it again\.\n\nTuned for Acme GPU; kept in plans\/acme\.json/,
+  );
+  assert.match(out[1], /gemm nt 1x2x3 +8x8 +4x4 +2\.00 +1\.50× +1/);
 });
 
 test("wrong usage: one line, exit 2", async () => {
@@ -47,6 +84,8 @@ test("wrong usage: one line, exit 2", async () => {
       [["prune", "--set", "=3"], "expected path=value"],
       [["prune", "a", "b"], "too many arguments"],
       [["verify"], "missing required argument 'dir'"],
+      [["tune", "--batches", "0"], "Expected batch sizes like 1,32"],
+      [["tune", "--batches", "1,x"], "Expected batch sizes like 1,32"],
     ] as [string[], string][]
   ) {
     const { run, out, err } = session();

@@ -1,0 +1,83 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  emptyPlans,
+  type Plans,
+  plansName,
+  readPlans,
+  winnersOf,
+  withTuned,
+  writePlans,
+} from "../../src/measure/plans.ts";
+import { memoryStore } from "../../src/store/memory.ts";
+
+const test = suite("tuned plans in a file");
+
+const adapter = { vendor: "acme", architecture: "gen 3", description: "Acme GPU (driver 1.2)", fallback: false };
+const FILE = "plans/acme.json";
+
+const some = withTuned(emptyPlans(adapter), [{
+  shapeClass: "gemm nt 1x2x3",
+  untuned: "8x8",
+  winner: "4x4",
+  measured: [{ name: "8x8", medianMs: 3 }, { name: "4x4", medianMs: 2 }],
+  refused: [],
+}]);
+
+/** What reading `content` gives, and the lines it says. */
+async function read(content?: string, on = adapter): Promise<{ plans: Plans; lines: string[] }> {
+  const store = memoryStore();
+  if (content !== undefined) await store.write(FILE, new TextEncoder().encode(content));
+  const lines: string[] = [];
+  return { plans: await readPlans(store, FILE, on, (line) => lines.push(line)), lines };
+}
+
+test("what was written is read again", async () => {
+  const store = memoryStore();
+  await writePlans(store, FILE, some);
+  const plans = await readPlans(store, FILE, adapter, (line) => assert.unreachable(line));
+  assert.equal(plans, some);
+  assert.equal(winnersOf(plans), { "gemm nt 1x2x3": "4x4" });
+  assert.equal(plans.plans["gemm nt 1x2x3"], { winner: "4x4", medianMs: 2, untunedMs: 3 });
+});
+
+test("no file: no plans, and nothing to say", async () => {
+  assert.equal(await read(), { plans: emptyPlans(adapter), lines: [] });
+});
+
+test("a file that can't be used is ignored with one line that says why", async () => {
+  const changed = (change: Record<string, unknown>) => JSON.stringify({ ...some, ...change });
+  for (
+    const [content, words] of [
+      ["", "it isn't JSON"],
+      ['{"version":1', "it isn't JSON"],
+      ["[]", "version: "],
+      [changed({ version: 2 }), "version"],
+      [changed({ plans: { "gemm nt 1x2x3": { winner: 4 } } }), "plans.gemm nt 1x2x3"],
+      [changed({ extra: 1 }), "extra"],
+      [changed({ kernels: "00000000" }), "the kernels have changed since"],
+    ]
+  ) {
+    const { plans, lines } = await read(content);
+    assert.equal(plans, emptyPlans(adapter), content);
+    assert.is(lines.length, 1, content);
+    assert.ok(lines[0].startsWith(`ignored the tuned plans in ${FILE}: `) && lines[0].includes(words), lines[0]);
+    assert.not.match(lines[0], /\n/);
+  }
+});
+
+test("plans of another adapter are no use here", async () => {
+  const { plans, lines } = await read(JSON.stringify(some), { ...adapter, description: "Acme GPU (driver 1.3)" });
+  assert.equal(plans.plans, {});
+  assert.equal(lines, [
+    `ignored the tuned plans in ${FILE}: measured on Acme GPU (driver 1.2), this is Acme GPU (driver 1.3)`,
+  ]);
+});
+
+test("an adapter's file name is a name on every system", () => {
+  assert.is(plansName(adapter), "acme-gen-3-acme-gpu-driver-1-2.json");
+  assert.is(plansName({ vendor: "", architecture: "", description: "", fallback: false }), "adapter.json");
+  assert.ok(plansName({ ...adapter, description: "x/..\\:".repeat(99) }).match(/^[a-z0-9-]{1,80}\.json$/));
+});
+
+test.run();
