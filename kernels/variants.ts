@@ -25,6 +25,7 @@ import { variants as roofline } from "./roofline/plan.ts";
 import { variants as shapeBorder } from "./shape/border.ts";
 import { variants as shapeGather } from "./shape/gather.ts";
 import { variants as shape } from "./shape/shape.ts";
+import { variants as shapeTranspose } from "./shape/transpose.ts";
 import { variants as softmax } from "./softmax/softmax.ts";
 import { variants as sparseBsr } from "./sparse/bsr.ts";
 import { variants as sparseKernelList } from "./sparse/kernel_list.ts";
@@ -59,6 +60,7 @@ export function variants(): Program[] {
     shapeBorder,
     shapeGather,
     shape,
+    shapeTranspose,
     softmax,
     sparseBsr,
     sparseKernelList,

@@ -57,6 +57,38 @@ export function batchNormAttrs(node: Node): { readonly epsilon: number; readonly
   return { epsilon: number(node, "epsilon", 1e-5), momentum: number(node, "momentum", 0.9) };
 }
 
+/** Over the last axis. */
+export function layerNormAttrs(node: Node): { readonly epsilon: number } {
+  lastAxis(node);
+  return { epsilon: number(node, "epsilon", 1e-5) };
+}
+
+export function groupNormAttrs(node: Node): { readonly epsilon: number; readonly groups: number } {
+  return { epsilon: number(node, "epsilon", 1e-5), groups: integer(node, "num_groups", 0, 1) };
+}
+
+/** LayerNormalization and Softmax work along the last axis only. */
+export function lastAxis(node: Node): -1 {
+  const axis = number(node, "axis", -1);
+  if (axis !== -1) throw nodeError(node, `axis ${axis} isn't supported, expected -1`);
+  return -1;
+}
+
+/** y = softmax(scale · q·kᵀ)·v; the default is 1/√D. */
+export function attentionAttrs(node: Node, depth: number): { readonly scale: number } {
+  return { scale: number(node, "scale", 1 / Math.sqrt(depth)) };
+}
+
+/** Axis i of the output is axis perm[i] of the input; the batch stays first. */
+export function transposeAttrs(node: Node, rank: number): { readonly perm: readonly number[] } {
+  const perm = integers(node, "perm");
+  if (perm.length !== rank || perm.toSorted((a, b) => a - b).some((axis, i) => axis !== i)) {
+    throw nodeError(node, `perm [${perm}] isn't an order of ${rank} axes`);
+  }
+  if (perm[0] !== 0) throw nodeError(node, `perm [${perm}] moves the batch axis, which stands first`);
+  return { perm };
+}
+
 /** An absent bound is infinite. */
 export function clipAttrs(node: Node): { readonly min: number; readonly max: number } {
   return { min: number(node, "min", -Infinity), max: number(node, "max", Infinity) };
@@ -183,12 +215,16 @@ export function borderBiasAttrs(node: Node): { readonly rows: readonly number[];
 export const ATTRIBUTES: Readonly<Record<OpName, readonly string[]>> = {
   Conv: ["kernel_shape", "strides", "pads", "dilations", "group"],
   Gemm: ["transA", "transB", "alpha", "beta"],
+  MatMul: [],
   BatchNormalization: ["epsilon", "momentum"],
+  LayerNormalization: ["axis", "epsilon"],
+  GroupNormalization: ["epsilon", "num_groups"],
   Relu: [],
   Clip: ["min", "max"],
   Gelu: ["approximate"],
   Sigmoid: [],
   Tanh: [],
+  Softmax: ["axis"],
   Add: [],
   Mul: [],
   MaxPool: ["kernel_shape", "strides", "pads", "ceil_mode", "dilations"],
@@ -196,6 +232,7 @@ export const ATTRIBUTES: Readonly<Record<OpName, readonly string[]>> = {
   GlobalAveragePool: [],
   Flatten: ["axis"],
   Reshape: ["shape"],
+  Transpose: ["perm"],
   Concat: ["axis"],
   Slice: ["axes", "starts", "ends", "steps"],
   Pad: ["pads", "mode", "value"],
@@ -204,6 +241,7 @@ export const ATTRIBUTES: Readonly<Record<OpName, readonly string[]>> = {
   Identity: [],
   ColumnConv: ["kernel_shape", "strides", "pads", "dilations", "group", "taps"],
   BorderBias: ["rows", "cols"],
+  Attention: ["scale"],
 };
 
 /** An error that says which node it is about: `Conv "layer1.0.conv1": …`. */

@@ -102,6 +102,19 @@ export function builder(graphName: string, inputShape: Shape) {
       return node("BatchNormalization", inputs, { epsilon, momentum }, name);
     },
 
+    /** Over the last axis. */
+    layerNorm(x: string, { name, epsilon = 1e-5 }: { name: string; epsilon?: number }) {
+      const size = [shape(x).at(-1) as number];
+      const inputs = [x, param(`${name}.weight`, size, "gamma"), param(`${name}.bias`, size, "beta")];
+      return node("LayerNormalization", inputs, { axis: -1, epsilon }, name);
+    },
+
+    groupNorm(x: string, { name, groups, epsilon = 1e-5 }: { name: string; groups: number; epsilon?: number }) {
+      const size = [channels(x)];
+      const inputs = [x, param(`${name}.weight`, size, "gamma"), param(`${name}.bias`, size, "beta")];
+      return node("GroupNormalization", inputs, { num_groups: groups, epsilon }, name);
+    },
+
     /** Kept columns of a convolution, or of a Gemm when `x` is [N,K] and the kernel 1. */
     columnConv(x: string, options: Omit<ConvOptions, "group"> & { readonly taps: readonly number[] }) {
       const { name, out, kernel, stride = 1, pad = 0, dilation = 1, bias = true, taps } = options;
@@ -126,6 +139,11 @@ export function builder(graphName: string, inputShape: Shape) {
     gelu: (x: string, approximate: "none" | "tanh" = "none", name?: string) => node("Gelu", [x], { approximate }, name),
     sigmoid: (x: string, name?: string) => node("Sigmoid", [x], {}, name),
     tanh: (x: string, name?: string) => node("Tanh", [x], {}, name),
+    softmax: (x: string, name?: string) => node("Softmax", [x], { axis: -1 }, name),
+    matmul: (a: string, b: string, name?: string) => node("MatMul", [a, b], {}, name),
+    /** Queries, keys and values [N,T,D] or [N,H,T,D]; `scale` of the scores, default 1/√D. */
+    attention: (q: string, k: string, v: string, { scale, name }: { scale?: number; name?: string } = {}) =>
+      node("Attention", [q, k, v], scale === undefined ? {} : { scale }, name),
     add: (a: string, b: string, name?: string) => node("Add", [a, b], {}, name),
     mul: (a: string, b: string, name?: string) => node("Mul", [a, b], {}, name),
 
@@ -140,6 +158,8 @@ export function builder(graphName: string, inputShape: Shape) {
     flatten: (x: string, name?: string) => node("Flatten", [x], { axis: 1 }, name),
     /** The wanted shape without the batch. */
     reshape: (x: string, rest: readonly number[], name?: string) => node("Reshape", [x], { shape: [0, ...rest] }, name),
+    /** Axis i of the result is axis perm[i] of x; the batch stays first. */
+    transpose: (x: string, perm: readonly number[], name?: string) => node("Transpose", [x], { perm }, name),
     concat: (values: readonly string[], name?: string) => node("Concat", values, { axis: 1 }, name),
     slice: (
       x: string,

@@ -6,7 +6,7 @@ import { isLayer } from "./roles.ts";
 import type { Graph, Node, Params, Shape } from "./types.ts";
 
 export interface Cost {
-  /** Multiply-adds for one sample (1 MAC = 2 FLOP), in Conv, ColumnConv and Gemm; other operators count 0. */
+  /** Multiply-adds for one sample (1 MAC = 2 FLOP), in Conv, ColumnConv, Gemm, MatMul and Attention; other operators count 0. */
   readonly macs: number;
   /** Numbers stored, running statistics included. */
   readonly params: number;
@@ -47,6 +47,10 @@ export function countNonzero(params: Params): number {
 }
 
 function macs(node: Node, graph: Graph, shapes: Map<string, Shape>): number {
+  const last = (name: string) => (shapes.get(name) ?? graph.params[name].shape).slice(-2) as readonly number[];
+  if (node.op === "MatMul") return sampleSize(shapes.get(node.outputs[0])!) * last(node.inputs[0])[1];
+  // Two products: with the keys, and with the values.
+  if (node.op === "Attention") return 2 * sampleSize(shapes.get(node.outputs[0])!) * last(node.inputs[1])[0];
   if (!isLayer(node)) return 0;
   const [, ...perFilter] = graph.params[node.inputs[1]].shape;
   return sampleSize(shapes.get(node.outputs[0])!) * elements(perFilter);

@@ -1,15 +1,19 @@
 /** Runs a graph node by node with differentiable ops: how training sees a network, and the plan's unfused twin. */
+import { attention } from "../tensor/ops/attention.ts";
 import { columnConv2d, type ColumnConvOptions, conv2d, type ConvOptions } from "../tensor/ops/conv.ts";
 import { dropout } from "../tensor/ops/dropout.ts";
-import { linear } from "../tensor/ops/gemm.ts";
+import { linear, matmul } from "../tensor/ops/gemm.ts";
+import { groupNorm, layerNorm } from "../tensor/ops/group_norm.ts";
 import { borderBias } from "../tensor/ops/border.ts";
 import { batchNorm } from "../tensor/ops/norm.ts";
 import { add, clip, gelu, mul, relu, sigmoid, tanh } from "../tensor/ops/pointwise.ts";
 import { averagePool, globalAveragePool, maxPool } from "../tensor/ops/pool.ts";
-import { concat, gather, pad, reshape, slice } from "../tensor/ops/shape.ts";
+import { concat, gather, pad, reshape, slice, transpose } from "../tensor/ops/shape.ts";
+import { softmax } from "../tensor/ops/softmax.ts";
 import type { Tape } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {
+  attentionAttrs,
   batchNormAttrs,
   borderBiasAttrs,
   clipAttrs,
@@ -18,9 +22,12 @@ import {
   dropoutAttrs,
   gatherAttrs,
   geluAttrs,
+  groupNormAttrs,
+  layerNormAttrs,
   padAttrs,
   poolAttrs,
   sliceAttrs,
+  transposeAttrs,
 } from "./attrs.ts";
 import { broadcastOf, concrete, inferNode } from "./infer.ts";
 import type { Graph, Node, OpName } from "./types.ts";
@@ -65,9 +72,17 @@ export const OPS: Readonly<Record<OpName, Execute>> = {
   Conv: ({ tape }, node, [x, w, b]) => conv2d(tape, x, w, b, convOptions(node)),
   ColumnConv: ({ tape }, node, [x, w, b]) => columnConv2d(tape, x, w, b, columnConvOptions(node)),
   Gemm: ({ tape }, _node, [x, w, b]) => linear(tape, x, w, b),
+  MatMul: ({ tape }, _node, [a, b]) => matmul(tape, a, b),
   BatchNormalization({ tape, momentum }, node, [x, gamma, beta, mean, variance]) {
     const attrs = batchNormAttrs(node);
     return batchNorm(tape, x, { gamma, beta, mean, variance }, { ...attrs, momentum: momentum ?? attrs.momentum });
+  },
+  LayerNormalization({ tape }, node, [x, gamma, beta]) {
+    return layerNorm(tape, x, { gamma, beta }, layerNormAttrs(node).epsilon);
+  },
+  GroupNormalization({ tape }, node, [x, gamma, beta]) {
+    const { groups, epsilon } = groupNormAttrs(node);
+    return groupNorm(tape, x, { gamma, beta }, groups, epsilon);
   },
   Relu: ({ tape }, _node, [x]) => relu(tape, x),
   Clip({ tape }, node, [x]) {
@@ -77,6 +92,7 @@ export const OPS: Readonly<Record<OpName, Execute>> = {
   Gelu: ({ tape }, node, [x]) => gelu(tape, x, geluAttrs(node).approximate),
   Sigmoid: ({ tape }, _node, [x]) => sigmoid(tape, x),
   Tanh: ({ tape }, _node, [x]) => tanh(tape, x),
+  Softmax: ({ tape }, _node, [x]) => softmax(tape, x),
   Add: ({ tape }, node, operands) => add(tape, ...wideFirst(node, operands)),
   Mul: ({ tape }, node, operands) => mul(tape, ...wideFirst(node, operands)),
   MaxPool({ tape }, node, [x]) {
@@ -90,6 +106,7 @@ export const OPS: Readonly<Record<OpName, Execute>> = {
   GlobalAveragePool: ({ tape }, _node, [x]) => globalAveragePool(tape, x),
   Flatten: reshaped,
   Reshape: reshaped,
+  Transpose: ({ tape }, node, [x]) => transpose(tape, x, transposeAttrs(node, x.shape.length).perm),
   Concat: ({ tape }, _node, inputs) => concat(tape, inputs),
   Slice: ({ tape }, node, [x]) => slice(tape, x, sliceAttrs(node, x.shape)),
   Pad({ tape }, node, [x]) {
@@ -104,6 +121,9 @@ export const OPS: Readonly<Record<OpName, Execute>> = {
   BorderBias({ tape }, node, [x, table]) {
     const { rows, cols } = borderBiasAttrs(node);
     return borderBias(tape, x, table, rows, cols);
+  },
+  Attention({ tape }, node, [q, k, v]) {
+    return attention(tape, q, k, v, attentionAttrs(node, q.shape[q.shape.length - 1]).scale);
   },
 };
 

@@ -3,6 +3,7 @@
 import { UserError } from "../errors.ts";
 import { elements } from "../tensor/tensor.ts";
 import {
+  attentionAttrs,
   batchNormAttrs,
   borderBiasAttrs,
   channelAxis,
@@ -14,6 +15,9 @@ import {
   gatherAttrs,
   geluAttrs,
   gemmAttrs,
+  groupNormAttrs,
+  lastAxis,
+  layerNormAttrs,
   nodeError,
   padAttrs,
   type Pads,
@@ -21,6 +25,7 @@ import {
   poolAttrs,
   reshapeAttrs,
   sliceAttrs,
+  transposeAttrs,
 } from "./attrs.ts";
 import type { Dim, Graph, Node, OpName, Shape } from "./types.ts";
 
@@ -108,12 +113,16 @@ const broadcast: Rule = (node, [a, b]) => broadcastOf(node, a, b).wide === 0 ? a
 const RULES: Readonly<Record<OpName, Rule>> = {
   Conv: conv,
   Gemm: gemm,
+  MatMul: matmul,
   BatchNormalization: batchNorm,
+  LayerNormalization: layerNorm,
+  GroupNormalization: groupNorm,
   Relu: same,
   Clip: checked(clipAttrs),
   Gelu: checked(geluAttrs),
   Sigmoid: same,
   Tanh: same,
+  Softmax: checked(lastAxis),
   Add: broadcast,
   Mul: broadcast,
   MaxPool: pool,
@@ -121,6 +130,7 @@ const RULES: Readonly<Record<OpName, Rule>> = {
   GlobalAveragePool: (node, [x]) => (image(node, x), [x[0], x[1], 1, 1]),
   Flatten: (node, [x]) => (channelAxis(node), [x[0], sampleSize(x)]),
   Reshape: reshape,
+  Transpose: (node, [x]) => transposeAttrs(node, x.length).perm.map((axis) => x[axis]),
   Concat: concat,
   Slice: (node, [x]) => sliceAttrs(node, x).map((range, axis) => range ? range.count : x[axis]),
   Pad: pad,
@@ -129,18 +139,23 @@ const RULES: Readonly<Record<OpName, Rule>> = {
   Identity: same,
   ColumnConv: columnConv,
   BorderBias: borderBias,
+  Attention: attention,
 };
 
 /** Fewest and most inputs, parameters included. */
 const ARITY: Readonly<Record<OpName, readonly [number, number]>> = {
   Conv: [2, 3],
   Gemm: [2, 3],
+  MatMul: [2, 2],
   BatchNormalization: [5, 5],
+  LayerNormalization: [3, 3],
+  GroupNormalization: [3, 3],
   Relu: [1, 1],
   Clip: [1, 1],
   Gelu: [1, 1],
   Sigmoid: [1, 1],
   Tanh: [1, 1],
+  Softmax: [1, 1],
   Add: [2, 2],
   Mul: [2, 2],
   MaxPool: [1, 1],
@@ -148,6 +163,7 @@ const ARITY: Readonly<Record<OpName, readonly [number, number]>> = {
   GlobalAveragePool: [1, 1],
   Flatten: [1, 1],
   Reshape: [1, 1],
+  Transpose: [1, 1],
   Concat: [1, Infinity],
   Slice: [1, 1],
   Pad: [1, 1],
@@ -156,6 +172,7 @@ const ARITY: Readonly<Record<OpName, readonly [number, number]>> = {
   Identity: [1, 1],
   ColumnConv: [2, 3],
   BorderBias: [2, 2],
+  Attention: [3, 3],
 };
 
 function conv(node: Node, [x, weight, bias]: readonly Shape[]): Shape {
@@ -210,6 +227,44 @@ function batchNorm(node: Node, [x, ...perChannel]: readonly Shape[]): Shape {
   if (x.length < 2) throw nodeError(node, `input ${text(x)} has no channel axis`);
   ["gamma", "beta", "mean", "variance"].forEach((role, i) => perFilter(node, role, perChannel[i], x[1]));
   return x;
+}
+
+/** a […,M,K] times b […,K,N] of the same leading dimensions, the batch first among them; or b [K,N], which all share. */
+function matmul(node: Node, [a, b]: readonly Shape[]): Shape {
+  const shared = b.length === 2 && b[0] !== "N";
+  const matrices = a.length >= 3 && a.length === b.length && equal(a.slice(0, -2), b.slice(0, -2));
+  if (a.length < 2 || (!shared && !matrices) || a[a.length - 1] !== b[b.length - 2]) {
+    throw nodeError(node, `can't multiply ${text(a)} by ${text(b)}`);
+  }
+  return [...a.slice(0, -1), b[b.length - 1]];
+}
+
+function layerNorm(node: Node, [x, gamma, beta]: readonly Shape[]): Shape {
+  layerNormAttrs(node);
+  if (x.length < 2) throw nodeError(node, `input ${text(x)} has no axis but the batch`);
+  const length = x[x.length - 1];
+  perFilter(node, "gamma", gamma, length);
+  perFilter(node, "beta", beta, length);
+  return x;
+}
+
+function groupNorm(node: Node, [x, gamma, beta]: readonly Shape[]): Shape {
+  const { groups } = groupNormAttrs(node);
+  if (x.length < 2) throw nodeError(node, `input ${text(x)} has no channel axis`);
+  const channels = x[1] as number;
+  if (channels % groups !== 0) throw nodeError(node, `${channels} channels can't be split into ${groups} groups`);
+  perFilter(node, "gamma", gamma, channels);
+  perFilter(node, "beta", beta, channels);
+  return x;
+}
+
+/** Of q […,T,D], k and v […,S,D]: [N,T,D], or with heads [N,H,T,D]. */
+function attention(node: Node, [q, k, v]: readonly Shape[]): Shape {
+  const depth = q[q.length - 1];
+  const fits = q.length >= 3 && equal(q.slice(0, -2), k.slice(0, -2)) && equal(k, v) && k[k.length - 1] === depth;
+  if (!fits) throw nodeError(node, `queries ${text(q)}, keys ${text(k)} and values ${text(v)} don't fit together`);
+  attentionAttrs(node, depth as number);
+  return q;
 }
 
 function pool(node: Node, [x]: readonly Shape[]): Shape {

@@ -14,7 +14,8 @@ import type { Graph, HostTensor, Params, Shape } from "./types.ts";
  * - a convolution that feeds a batch norm: Kaiming normal over the fan-out, σ = √(2 / (F/group · KH · KW)), bias 0
  *   (He et al. 2015; torchvision's ResNet)
  * - other convolutions and Gemm: uniform in ±1/√fan-in, bias too (PyTorch's default)
- * - batch norm: γ 1, β 0, mean 0, variance 1; scales of a Mul 1, biases of an Add and border tables 0
+ * - the matrix of a MatMul: uniform in ±1/√K
+ * - norms: γ 1, β 0, mean 0, variance 1; scales of a Mul 1, biases of an Add and border tables 0
  */
 export function initialise(graph: Graph, seed: number): Params {
   const shapes = inferShapes(graph);
@@ -33,6 +34,9 @@ export function initialise(graph: Graph, seed: number): Params {
       } else if (role === "weight") {
         rng.fillNormal(data, 0, 0, Math.sqrt(2 / fanOut(weight, shapes.get(reader.inputs[0])!)));
       }
+    } else if (reader?.op === "MatMul") {
+      const bound = 1 / Math.sqrt(shape[0]);
+      random(seed, `init/${name}`).fillUniform(data, 0, -bound, bound);
     } else if (role === "gamma" || role === "variance" || role === "weight") {
       data.fill(1);
     }

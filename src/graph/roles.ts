@@ -1,10 +1,24 @@
 /** What kind of node or parameter is it? */
 
-import type { Node, ParamRole } from "./types.ts";
+import type { Node, OpName, ParamRole } from "./types.ts";
 
-/** A layer: it has a weight and mixes channels. Only layers count multiply-adds. */
+/** A layer: it has a weight and mixes channels. */
 export function isLayer({ op }: Pick<Node, "op">): boolean {
   return op === "Conv" || op === "Gemm" || op === "ColumnConv";
+}
+
+const OPAQUE: readonly OpName[] = [
+  "MatMul",
+  "LayerNormalization",
+  "GroupNormalization",
+  "Softmax",
+  "Transpose",
+  "Attention",
+];
+
+/** Every channel that it makes may depend on every channel that it reads: none goes alone, and pruning keeps them all. */
+export function isOpaque({ op }: Pick<Node, "op">): boolean {
+  return OPAQUE.includes(op);
 }
 
 /** A running mean or variance: measured, never trained. */

@@ -9,16 +9,20 @@
 export type Dim = number | "N";
 export type Shape = readonly Dim[];
 
-/** ONNX operators we execute, and our own (ColumnConv, BorderBias), each with a lowering to standard ones. */
+/** ONNX operators we execute, and our own (ColumnConv, BorderBias, Attention), each with a lowering to standard ones. */
 export type OpName =
   | "Conv"
   | "Gemm"
+  | "MatMul"
   | "BatchNormalization"
+  | "LayerNormalization"
+  | "GroupNormalization"
   | "Relu"
   | "Clip"
   | "Gelu"
   | "Sigmoid"
   | "Tanh"
+  | "Softmax"
   | "Add"
   | "Mul"
   | "MaxPool"
@@ -26,6 +30,7 @@ export type OpName =
   | "GlobalAveragePool"
   | "Flatten"
   | "Reshape"
+  | "Transpose"
   | "Concat"
   | "Slice"
   | "Pad"
@@ -33,7 +38,8 @@ export type OpName =
   | "Dropout"
   | "Identity"
   | "ColumnConv"
-  | "BorderBias";
+  | "BorderBias"
+  | "Attention";
 
 export type Attr = number | string | readonly number[];
 export type Attrs = Readonly<Record<string, Attr>>;

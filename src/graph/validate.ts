@@ -55,11 +55,17 @@ const POSITIONS: Partial<Record<OpName, readonly (readonly ParamRole[] | null)[]
   Conv: [null, ["weight"], ["bias"]],
   Gemm: [null, ["weight"], ["bias"]],
   ColumnConv: [null, ["weight"], ["bias"]],
+  MatMul: [null, ["weight"]],
   BatchNormalization: [null, ["gamma"], ["beta"], ["mean"], ["variance"]],
+  LayerNormalization: [null, ["gamma"], ["beta"]],
+  GroupNormalization: [null, ["gamma"], ["beta"]],
   BorderBias: [null, ["table"]],
   Add: [["bias", "beta"], ["bias", "beta"]],
   Mul: [["weight", "gamma"], ["weight", "gamma"]],
 };
+
+/** Operators whose listed positions take activations too. */
+const EITHER: readonly OpName[] = ["Add", "Mul", "MatMul"];
 
 function parameterPositions(node: Node, graph: Graph): void {
   const positions = POSITIONS[node.op];
@@ -70,7 +76,7 @@ function parameterPositions(node: Node, graph: Graph): void {
       const expected = allowed ? `a parameter of role ${allowed.join(" or ")}` : "an activation";
       throw nodeError(node, `input ${i} is "${name}", a parameter of role ${role}, expected ${expected}`);
     }
-    if (!role && allowed && node.op !== "Add" && node.op !== "Mul") {
+    if (!role && allowed && !EITHER.includes(node.op)) {
       throw nodeError(node, `input ${i} is "${name}", expected a parameter of role ${allowed.join(" or ")}`);
     }
   });

@@ -5,6 +5,7 @@
  */
 
 import { gatherAttrs, padAttrs, sliceAttrs } from "../graph/attrs.ts";
+import { isOpaque } from "../graph/roles.ts";
 import type { Graph, Node, Shape } from "../graph/types.ts";
 import { elements } from "../tensor/tensor.ts";
 
@@ -57,6 +58,7 @@ export function forEachLink(
   const x = node.inputs[0];
   const to = atoms.base(y);
   const count = atoms.width(y);
+  if (isOpaque(node)) return linkAll(node, graph, atoms, link);
   switch (node.op) {
     case "Conv":
     case "Gemm":
@@ -95,6 +97,15 @@ export function forEachLink(
       return linkReshape(shapes.get(x)!, shapes.get(y)!, atoms.base(x), to, link);
     default:
       for (let j = 0; j < count; j++) link(to + j, atoms.base(x) + j, "tie");
+  }
+}
+
+/** What an opaque node reads and makes stays or goes as a whole; few links that connect all say so too. */
+function linkAll({ inputs, outputs: [y] }: Node, graph: Graph, atoms: Atoms, link: Link): void {
+  const read = inputs.filter((name) => !graph.params[name]);
+  for (let j = 0; j < atoms.width(y); j++) link(atoms.base(y) + j, atoms.base(read[0]), "tie");
+  for (const x of read) {
+    for (let j = 0; j < atoms.width(x); j++) link(atoms.base(y), atoms.base(x) + j, "tie");
   }
 }
 

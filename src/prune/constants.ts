@@ -5,6 +5,7 @@
 
 import { padAttrs, poolAttrs } from "../graph/attrs.ts";
 import { referenceNode } from "../graph/reference/forward.ts";
+import { isOpaque } from "../graph/roles.ts";
 import type { Node } from "../graph/types.ts";
 import { tensor, type WeighedAnatomy } from "./anatomy.ts";
 import { forEachLink } from "./atoms.ts";
@@ -62,6 +63,7 @@ function update(anatomy: WeighedAnatomy, node: Node, facts: Facts): boolean {
 function transfer(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
   const linear = anatomy.linears.get(node.name);
   if (linear) return mixed(anatomy, linear, facts);
+  if (isOpaque(node)) return new Array(anatomy.atoms.width(node.outputs[0])).fill("varying");
   switch (node.op) {
     case "BatchNormalization":
       return normalized(anatomy, node, facts);

@@ -5,11 +5,12 @@
  * shortcut (option A), the narrow stage's filters are units of the wide one, some places on.
  */
 
-import { isStatistic } from "../graph/roles.ts";
+import { isOpaque, isStatistic } from "../graph/roles.ts";
 import type { Graph } from "../graph/types.ts";
 import { type Anatomy, anatomyOf } from "./anatomy.ts";
 import { forEachLink } from "./atoms.ts";
 import { DisjointSets } from "./disjoint-sets.ts";
+import { activations } from "./layout.ts";
 import type { Linear } from "./linear.ts";
 
 /** A tensor whose entry i along axis 0 belongs to unit offset + i of the class, if there is such a unit. */
@@ -93,10 +94,15 @@ function describe(
   };
 }
 
-/** Ties, and the two sides of a depthwise convolution; a Gather's channels go with those they copy. */
+/**
+ * Ties, and the two sides of a depthwise convolution; a Gather's channels go with those they copy. Opaque nodes tie none:
+ * what they read and make is blocked.
+ */
 function tiedUnits({ graph, shapes, atoms, linears }: Anatomy): DisjointSets {
   const units = new DisjointSets(atoms.total);
-  for (const node of graph.nodes) forEachLink(node, graph, shapes, atoms, (made, read) => units.join(made, read));
+  for (const node of graph.nodes) {
+    if (!isOpaque(node)) forEachLink(node, graph, shapes, atoms, (made, read) => units.join(made, read));
+  }
   for (const linear of linears.values()) {
     if (!isDepthwise(linear)) continue;
     for (let j = 0; j < linear.channels; j++) units.join(atoms.base(linear.x) + j, atoms.base(linear.y) + j);
@@ -119,6 +125,10 @@ function blockedUnits({ graph, atoms, linears }: Anatomy, units: DisjointSets): 
   };
   graph.outputs.forEach((name) => block(name, `it makes the output "${name}"`));
   graph.inputs.forEach(({ name }) => block(name, `it is tied to the input "${name}"`));
+  for (const node of graph.nodes.filter(isOpaque)) {
+    const why = `it flows through ${node.op} "${node.name}", from which no channel can go alone`;
+    [...activations(node, atoms), node.outputs[0]].forEach((name) => block(name, why));
+  }
   for (const linear of linears.values()) {
     if (linear.group === 1 || isDepthwise(linear)) continue;
     const why = `its groups must stay of equal size ("${linear.node.name}" has ${linear.group})`;

@@ -2,6 +2,7 @@
 
 import { gatherAttrs, padAttrs, sliceAttrs } from "../graph/attrs.ts";
 import { broadcastOf } from "../graph/infer.ts";
+import { isOpaque } from "../graph/roles.ts";
 import { freshName, takenNames } from "../graph/names.ts";
 import type { Attrs, HostTensor, IndexMapEntry, Node, ParamRole, ParamSpec, Rewrite, Shape } from "../graph/types.ts";
 import { tensor, type WeighedAnatomy } from "./anatomy.ts";
@@ -80,6 +81,7 @@ function emitNode(e: Emission, node: Node): void {
   const { shapes, graph } = anatomy;
   const linear = anatomy.linears.get(node.name);
   if (linear) return emitLinear(e, linear);
+  if (isOpaque(node)) return emitWhole(e, node);
   const [x] = node.inputs;
   const y = node.outputs[0];
   const kept = e.kept(y);
@@ -116,6 +118,13 @@ function emitNode(e: Emission, node: Node): void {
     default:
       return e.node({ ...node, inputs: node.inputs.map((name) => graph.params[name] ? e.cut(name, kept) : name) });
   }
+}
+
+/** All channels are kept, and so are the parameters, whichever axis they go along. */
+function emitWhole(e: Emission, node: Node): void {
+  const { params } = e.anatomy.graph;
+  const inputs = node.inputs.map((name) => params[name] ? e.cut(name, range(params[name].shape[0])) : name);
+  e.node({ ...node, inputs });
 }
 
 /**

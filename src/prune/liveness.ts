@@ -3,10 +3,12 @@
  * is live if something live reads it with a non-zero weight; γ = 0 and a factor that is always 0 read nothing else.
  */
 
+import { isOpaque } from "../graph/roles.ts";
 import type { Node } from "../graph/types.ts";
 import { tensor, type WeighedAnatomy } from "./anatomy.ts";
 import { forEachLink } from "./atoms.ts";
 import type { Constants, VisitOrder } from "./constants.ts";
+import { activations } from "./layout.ts";
 import { firstChannel } from "./linear.ts";
 
 /** 0/1 per atom (atoms.ts). The channels of the graph's outputs are always live. */
@@ -28,6 +30,14 @@ function update(anatomy: WeighedAnatomy, node: Node, known: Constants, live: Uin
     changed = true;
   };
   const { graph, shapes, atoms } = anatomy;
+  if (isOpaque(node)) {
+    const y = atoms.base(node.outputs[0]);
+    if (!live.subarray(y, y + atoms.width(node.outputs[0])).includes(1)) return false;
+    for (const name of [...activations(node, atoms), node.outputs[0]]) {
+      for (let j = 0; j < atoms.width(name); j++) revive(atoms.base(name) + j);
+    }
+    return changed;
+  }
   const linear = anatomy.linears.get(node.name);
   if (!linear) {
     const needs = appetite(anatomy, node, known);

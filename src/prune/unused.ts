@@ -4,7 +4,7 @@
  */
 
 import { identityMap } from "../graph/indexmap.ts";
-import { isStatistic } from "../graph/roles.ts";
+import { isOpaque, isStatistic } from "../graph/roles.ts";
 import type { HostTensor, Model, Rewrite } from "../graph/types.ts";
 import { weigh } from "./anatomy.ts";
 import { constants } from "./constants.ts";
@@ -66,10 +66,16 @@ function sweep(model: Model, counts: Map<string, number>): Model {
     if (anatomy.linears.has(node.name)) continue;
     const y = atoms.base(node.outputs[0]);
     const width = atoms.width(node.outputs[0]);
+    if (isOpaque(node) && live[y]) continue;
     for (const name of node.inputs) {
       const role = graph.params[name]?.role;
       if (role === undefined || isStatistic(role)) continue;
-      const inner = params.get(name)!.data.length / width;
+      const { length } = params.get(name)!.data;
+      if (isOpaque(node)) {
+        for (let i = 0; i < length; i++) clear(name, i);
+        continue;
+      }
+      const inner = length / width;
       for (let j = 0; j < width; j++) {
         if (!live[y + j]) { for (let i = 0; i < inner; i++) clear(name, j * inner + i); }
       }

@@ -56,6 +56,26 @@ const CASES: Readonly<Record<OpName, Cases>> = {
     "29 to 13, no bias": [[5, 29], unary((b, x) => b.gemm(x, { name: "w", out: 13, bias: false }))],
     "1 to 1, one sample": [[1, 1], unary((b, x) => b.gemm(x, { name: "w", out: 1 }))],
   },
+  MatMul: {
+    "by a matrix that all samples share": [
+      [3, 5, 7],
+      unary((b, x) => b.matmul(x, b.param("w", [7, 13], "weight"))),
+    ],
+    "rank 2": [[5, 3], unary((b, x) => b.matmul(x, b.param("w", [3, 4], "weight")))],
+    "each with its own": [[2, 3, 5, 7], (b, branch) => b.matmul(branch(), b.transpose(branch(), [0, 1, 3, 2]))],
+    "with itself": [[2, 3, 3], unary((b, x) => b.matmul(x, x))],
+  },
+  LayerNormalization: {
+    "tokens": [[2, 5, 13], unary((b, x) => b.layerNorm(b.tanh(x), { name: "ln" }))],
+    "heads": [[2, 3, 5, 8], unary((b, x) => b.layerNorm(b.tanh(x), { name: "ln", epsilon: 1e-3 }))],
+    "rank 2": [[7, 6], unary((b, x) => b.layerNorm(x, { name: "ln" }))],
+  },
+  GroupNormalization: {
+    "maps": [[2, 6, 5, 7], unary((b, x) => b.groupNorm(x, { name: "gn", groups: 3 }))],
+    "one group": [[3, 4, 4, 4], unary((b, x) => b.groupNorm(x, { name: "gn", groups: 1, epsilon: 1e-3 }))],
+    "a group to a channel": [[2, 3, 5, 5], unary((b, x) => b.groupNorm(b.tanh(x), { name: "gn", groups: 3 }))],
+    "tokens": [[2, 6, 13], unary((b, x) => b.groupNorm(x, { name: "gn", groups: 2 }))],
+  },
   BatchNormalization: {
     "maps": [[3, 3, 5, 7], unary((b, x) => b.batchNorm(b.tanh(x), { name: "bn" }))],
     "rank 2": [[7, 5], unary((b, x) => b.batchNorm(b.tanh(x), { name: "bn", epsilon: 1e-3 }))],
@@ -79,6 +99,10 @@ const CASES: Readonly<Record<OpName, Cases>> = {
   },
   Sigmoid: { "maps": [[2, 3, 5, 5], unary((b, x) => b.sigmoid(x))] },
   Tanh: { "maps": [[2, 3, 5, 5], unary((b, x) => b.tanh(x))] },
+  Softmax: {
+    "rank 2": [[3, 7], unary((b, x) => b.softmax(x))],
+    "heads": [[2, 3, 5, 4], unary((b, x) => b.softmax(x))],
+  },
   Add: { ...meeting("add") },
   Mul: { ...meeting("mul") },
   MaxPool: {
@@ -107,6 +131,14 @@ const CASES: Readonly<Record<OpName, Cases>> = {
     "to other maps, read twice": [
       [2, 3, 4, 5],
       unary((b, x) => b.add(b.reshape(x, [6, 2, 5]), b.reshape(b.tanh(x), [6, 2, 5]))),
+    ],
+  },
+  Transpose: {
+    "tokens": [[2, 5, 3], unary((b, x) => b.transpose(x, [0, 2, 1]))],
+    "a turn of three axes": [[2, 3, 5, 4], unary((b, x) => b.transpose(b.tanh(x), [0, 2, 3, 1]))],
+    "heads out of tokens": [
+      [2, 5, 18],
+      unary((b, x) => b.transpose(b.reshape(x, [5, 3, 2, 3]), [0, 3, 1, 2, 4])),
     ],
   },
   Concat: {
@@ -146,6 +178,14 @@ const CASES: Readonly<Record<OpName, Cases>> = {
       [3, 2, 3, 5],
       unary((b, x) => b.borderBias(x, { name: "border", rows: [1, 0, 1], cols: [0, 0, 0, 0, 0] })),
     ],
+  },
+  Attention: {
+    "tokens": [[2, 5, 7], (b, branch) => b.attention(branch(), branch(), branch())],
+    "heads, scaled": [[2, 3, 6, 4], (b, branch) => b.attention(branch(), b.tanh(branch()), branch(), { scale: 0.8 })],
+    "over fewer tokens": [[2, 9, 5], (b, branch) => {
+      const few = b.slice(branch(), { axes: [1], starts: [2], ends: [9], steps: [3] });
+      return b.attention(branch(), few, b.tanh(few));
+    }],
   },
 };
 

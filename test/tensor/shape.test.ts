@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
 import { tanh } from "../../src/tensor/ops/pointwise.ts";
-import { concat, gather, pad, reshape, slice, type SliceRange } from "../../src/tensor/ops/shape.ts";
+import { concat, gather, pad, reshape, slice, type SliceRange, transpose } from "../../src/tensor/ops/shape.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { elements, Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
@@ -184,6 +184,33 @@ function visit(shape: readonly number[], each: (at: number[]) => void): void {
 
 function offset(shape: readonly number[], at: readonly number[]): number {
   return shape.reduce((sum, n, axis) => sum * n + at[axis], 0);
+}
+
+for (
+  const [shape, perm] of [[[2, 3], [1, 0]], [[3, 1, 5], [2, 0, 1]], [[2, 3, 5, 7], [0, 2, 3, 1]], [[2, 3, 4, 5, 3], [
+    4,
+    1,
+    0,
+    3,
+    2,
+  ]]]
+) {
+  const turned = perm.map((axis) => shape[axis]);
+  test(`[${shape}] with its axes in the order [${perm}]`, () =>
+    checkOp({
+      name: "transpose",
+      shapes: [shape],
+      shape: turned,
+      op: (tape, [x]) => transpose(tape, x, perm),
+      oracle: ([x]) =>
+        Float64Array.from(x, (_, i) => {
+          const index: number[] = [];
+          for (let axis = perm.length - 1; axis >= 0; i = Math.floor(i / turned[axis--])) {
+            index[perm[axis]] = i % turned[axis];
+          }
+          return x[index.reduce((at, k, axis) => at * shape[axis] + k, 0)];
+        }),
+    }));
 }
 
 test.run();

@@ -7,9 +7,10 @@ import { UserError } from "../../errors.ts";
 import { nodeError } from "../attrs.ts";
 import type { Graph, Node, OpName } from "../types.ts";
 import type { Array64 } from "./array.ts";
+import { attention, matmul, softmax } from "./attention.ts";
 import { columnConv, conv, gemm } from "./conv.ts";
-import { concat, flatten, gather, identity, pad, reshape, slice } from "./layout.ts";
-import { batchNorm, batchNormTraining } from "./norm.ts";
+import { concat, flatten, gather, identity, pad, reshape, slice, transpose } from "./layout.ts";
+import { batchNorm, batchNormTraining, groupNorm, layerNorm } from "./norm.ts";
 import { add, borderBias, clip, gelu, mul, relu, sigmoid, tanh } from "./pointwise.ts";
 import { averagePool, globalAveragePool, maxPool } from "./pool.ts";
 
@@ -65,12 +66,16 @@ export function referenceNode(node: Node, inputs: readonly Array64[], mode: "eva
 const REFERENCE: Readonly<Record<OpName, (node: Node, inputs: readonly Array64[]) => Array64>> = {
   Conv: conv,
   Gemm: gemm,
+  MatMul: matmul,
   BatchNormalization: batchNorm,
+  LayerNormalization: layerNorm,
+  GroupNormalization: groupNorm,
   Relu: relu,
   Clip: clip,
   Gelu: gelu,
   Sigmoid: sigmoid,
   Tanh: tanh,
+  Softmax: softmax,
   Add: add,
   Mul: mul,
   MaxPool: maxPool,
@@ -78,6 +83,7 @@ const REFERENCE: Readonly<Record<OpName, (node: Node, inputs: readonly Array64[]
   GlobalAveragePool: globalAveragePool,
   Flatten: flatten,
   Reshape: reshape,
+  Transpose: transpose,
   Concat: concat,
   Slice: slice,
   Pad: pad,
@@ -86,6 +92,7 @@ const REFERENCE: Readonly<Record<OpName, (node: Node, inputs: readonly Array64[]
   Identity: identity,
   ColumnConv: columnConv,
   BorderBias: borderBias,
+  Attention: attention,
 };
 
 function float64({ shape, data }: NumericTensor): Array64 {

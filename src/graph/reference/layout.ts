@@ -1,6 +1,6 @@
 /** Operators that only move numbers. */
 
-import { gatherAttrs, padAttrs, sliceAttrs } from "../attrs.ts";
+import { gatherAttrs, padAttrs, sliceAttrs, transposeAttrs } from "../attrs.ts";
 import { concrete, inferNode } from "../infer.ts";
 import type { Node } from "../types.ts";
 import { type Array64, size, zeros } from "./array.ts";
@@ -47,6 +47,11 @@ export const gather: Kernel = (node, [x]) => {
   const { indices } = gatherAttrs(node);
   const shape = x.shape.map((d, axis) => axis === 1 ? indices.length : d);
   return pick(x, shape, (index) => index.map((i, axis) => axis === 1 ? indices[i] : i));
+};
+
+export const transpose: Kernel = (node, [x]) => {
+  const { perm } = transposeAttrs(node, x.shape.length);
+  return pick(x, perm.map((axis) => x.shape[axis]), (index) => x.shape.map((_, axis) => index[perm.indexOf(axis)]));
 };
 
 /** y[to(index)] = x[index] for every index of x. */

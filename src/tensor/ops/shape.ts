@@ -1,5 +1,6 @@
 import { invert, planGather, planGatherGrad } from "../../../kernels/shape/gather.ts";
 import { type Four, type Placement, planBlock, planEmbed, planSlice } from "../../../kernels/shape/shape.ts";
+import { MAX_AXES, planTranspose } from "../../../kernels/shape/transpose.ts";
 import { UserError } from "../../errors.ts";
 import type { Tape } from "../tape.ts";
 import { elements, type Tensor } from "../tensor.ts";
@@ -12,6 +13,26 @@ export function reshape(tape: Tape, x: Tensor, shape: readonly number[]): Tensor
   }
   const y = tape.own(x.view(shape));
   tape.record([x], y, (dy) => tape.add(x, dy));
+  return y;
+}
+
+/** Axis i of the result is axis perm[i] of x, which has at most 5. */
+export function transpose(tape: Tape, x: Tensor, perm: readonly number[]): Tensor {
+  const { gpu } = tape;
+  const isOrder = perm.length === x.shape.length && x.shape.every((_, axis) => perm.includes(axis));
+  if (!isOrder || perm.length > MAX_AXES) {
+    throw new UserError(
+      `Transpose: perm [${perm}] of [${x.shape}]; expected an order of its axes, at most ${MAX_AXES}`,
+    );
+  }
+  const y = tape.empty(perm.map((axis) => x.shape[axis]));
+  gpu.run(planTranspose(x.shape, perm), [x, y], `[${x.shape}] by [${perm}]`);
+  tape.record([x], y, (dy) => {
+    const dx = tape.target(x);
+    const back = perm.map((_, axis) => perm.indexOf(axis));
+    gpu.run(planTranspose(y.shape, back), [dy, dx], `[${y.shape}] by [${back}]`);
+    tape.add(x, dx);
+  });
   return y;
 }
 

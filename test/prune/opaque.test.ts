@@ -1,0 +1,129 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type Builder, builder } from "../../src/graph/build.ts";
+import { graphCost } from "../../src/graph/cost.ts";
+import { referenceForward } from "../../src/graph/reference/forward.ts";
+import type { Graph, HostTensor, Model } from "../../src/graph/types.ts";
+import { compact } from "../../src/prune/compact.ts";
+import { coupledClasses } from "../../src/prune/coupling.ts";
+import { removeUnused } from "../../src/prune/unused.ts";
+import { randomInputs, randomParams } from "../generate/graphs.ts";
+
+const test = suite("opaque operators");
+
+/** A convolution makes patches, a block attends over them, and a head reads one token. */
+function transformer(): Graph {
+  const b = builder("transformer", ["N", 3, 6, 6]);
+  const stem = b.relu(b.conv(b.input, { name: "stem", out: 5, kernel: 3, pad: 1 }));
+  const patches = b.conv(stem, { name: "patch", out: 8, kernel: 2, stride: 2 });
+  const tokens = b.transpose(b.reshape(patches, [8, 9]), [0, 2, 1]);
+  const normal = b.layerNorm(tokens, { name: "ln" });
+  const [q, k, v] = ["q", "k", "v"].map((name) => {
+    const projected = b.matmul(normal, b.param(`${name}.weight`, [8, 8], "weight"), name);
+    return b.transpose(b.reshape(projected, [9, 2, 4]), [0, 2, 1, 3]);
+  });
+  const heads = b.transpose(b.attention(q, k, v, { name: "attend" }), [0, 2, 1, 3]);
+  const sum = b.add(tokens, b.reshape(heads, [9, 8]));
+  const first = b.flatten(b.slice(sum, { axes: [1], starts: [0], ends: [1] }));
+  b.gemm(b.relu(b.gemm(first, { name: "hidden", out: 6 })), { name: "head", out: 4 });
+  return b.graph();
+}
+
+function outputs(model: Model, inputs: Record<string, HostTensor>): Float64Array {
+  return referenceForward(model, inputs).get(model.graph.outputs[0])!.data;
+}
+
+function cleared(model: Model, ...parts: readonly (readonly [param: string, first: number, count: number])[]): Model {
+  const params = new Map(model.params);
+  for (const [name, first, count] of parts) {
+    const { shape, data } = params.get(name)!;
+    params.set(name, { shape, data: data.slice().fill(0, first, first + count) });
+  }
+  return { graph: model.graph, params };
+}
+
+function near(actual: Float64Array, expected: Float64Array): void {
+  assert.is(actual.length, expected.length);
+  const worst = expected.reduce((most, v, i) => Math.max(most, Math.abs(v - actual[i])), 0);
+  assert.ok(worst < 1e-5, `off by ${worst}`);
+}
+
+test("channels that flow through one aren't prunable, and the reason names it; others are", () => {
+  const classes = new Map(coupledClasses(transformer()).map((found) => [found.id, found]));
+  const refusal = (id: string) => classes.get(id)!.prunable ? "prunable" : classes.get(id)!.why;
+  assert.is(refusal("stem"), "prunable");
+  assert.match(refusal("patch")!, /^it flows through Transpose "transpose", from which no channel can go alone$/);
+  assert.is(refusal("hidden"), "prunable");
+});
+
+const SINGLE: Readonly<Record<string, (b: Builder, x: string) => string>> = {
+  GroupNormalization: (b, x) => b.groupNorm(x, { name: "op", groups: 2 }),
+  LayerNormalization: (b, x) => b.layerNorm(x, { name: "op" }),
+  Softmax: (b, x) => b.softmax(x, "op"),
+  MatMul: (b, x) => b.matmul(x, x, "op"),
+  Transpose: (b, x) => b.transpose(x, [0, 1, 3, 2], "op"),
+  Attention: (b, x) => b.attention(x, b.tanh(x), x, { name: "op" }),
+};
+
+for (const [op, build] of Object.entries(SINGLE)) {
+  test(`a dead filter before ${op} keeps its channel, one behind it goes`, () => {
+    const b = builder(op, ["N", 2, 5, 5]);
+    const before = b.conv(b.input, { name: "before", out: 4, kernel: 3, pad: 1 });
+    const behind = b.relu(b.conv(build(b, before), { name: "behind", out: 6, kernel: 1 }));
+    b.gemm(b.flatten(b.globalAveragePool(behind)), { name: "head", out: 3 });
+    const graph = b.graph();
+    const model = cleared(
+      { graph, params: randomParams(graph, 1) },
+      ...[["before.weight", 0, 18], ["before.bias", 0, 1], ["behind.weight", 4, 8], ["behind.bias", 1, 2]] as const,
+    );
+    const inputs = randomInputs(graph, 2);
+    const expected = outputs(model, inputs);
+    near(outputs(removeUnused(model).model, inputs), expected);
+    const small = compact(model).model;
+    near(outputs(small, inputs), expected);
+    assert.equal(small.graph.params["before.weight"].shape, [4, 2, 3, 3]);
+    assert.equal(small.graph.params["behind.weight"].shape, [4, 4, 1, 1]);
+    const [classOf] = coupledClasses(graph);
+    assert.match(classOf.why!, new RegExp(`^it flows through ${op} "op"`));
+  });
+}
+
+test("one that nobody needs goes with its parameters", () => {
+  const b = builder("dead", ["N", 4, 6]);
+  const side = b.matmul(b.layerNorm(b.input, { name: "ln" }), b.param("w", [6, 6], "weight"));
+  const gate = b.mul(side, b.param("gate", [4], "gamma"));
+  const sum = b.add(b.tanh(b.input), gate);
+  b.gemm(b.flatten(sum), { name: "head", out: 3 });
+  const graph = b.graph();
+  const model = cleared({ graph, params: randomParams(graph, 1) }, ["gate", 0, 4]);
+  const inputs = randomInputs(graph, 2);
+  const { model: unused, removed } = removeUnused(model);
+  assert.equal([...removed.byParam.keys()].sort(), ["ln.bias", "ln.weight", "w"]);
+  near(outputs(unused, inputs), outputs(model, inputs));
+  const small = compact(model).model;
+  near(outputs(small, inputs), outputs(model, inputs));
+  assert.equal(small.graph.nodes.map(({ op }) => op), ["Tanh", "Flatten", "Gemm"]);
+});
+
+test("a transformer block computes the same without its dead filters", () => {
+  const graph = transformer();
+  const model = cleared(
+    { graph, params: randomParams(graph, 3) },
+    ...[["stem.weight", 27, 27], ["stem.bias", 1, 1], ["hidden.weight", 0, 16], ["hidden.bias", 0, 2]] as const,
+  );
+  const inputs = randomInputs(graph, 4);
+  const small = compact(model).model;
+  near(outputs(small, inputs), outputs(model, inputs));
+  assert.equal(small.graph.params["stem.weight"].shape, [4, 3, 3, 3]);
+  assert.equal(small.graph.params["patch.weight"].shape, [8, 4, 2, 2]);
+  assert.equal(small.graph.params["hidden.weight"].shape, [4, 8]);
+});
+
+test("products of activations count their multiply-adds", () => {
+  const cost = (name: string) => graphCost(transformer()).nodes.get(name)!.macs;
+  assert.is(cost("q"), 9 * 8 * 8);
+  assert.is(cost("attend"), 2 * 2 * 9 * 9 * 4);
+  assert.is(cost("ln"), 0);
+});
+
+test.run();
