@@ -7,6 +7,7 @@ import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts
 import type { Candidate, Tuning } from "../tuning.ts";
 import type { LinearShape, PackedWeight, SparseFormat } from "./format.ts";
 import { countNonzeros, matrixShape, packedWeight } from "./packed.ts";
+import { type ListCost, type TapLine, type TapLists, windowsConv, windowsGemm, windowsVariants } from "./windows.ts";
 import source from "./bsr_gemm.wgsl" with { type: "text" };
 
 /** Sides of blocks, the largest first: larger ones share more loads. */
@@ -18,8 +19,16 @@ const GROUP = 64;
 /** In blocks: a split of fewer spends more on adding up than it wins. */
 const SHORTEST_SPLIT = 4;
 
-/** Linear layers only: a convolution needs a kernel of its own, which gathers a block's taps. */
-export const bsr: SparseFormat = { name: "bsr", pack, conv: () => [], gemm };
+export const bsr: SparseFormat = {
+  name: "bsr",
+  pack,
+  conv: (shape, packed, epilogue, tuning) =>
+    windowsConv(shape, epilogue, () => tapLists(packed), listCost(packed), tuning),
+  gemm: (shape, packed, tuning) => [
+    ...windowsGemm(shape, () => tapLists(packed), listCost(packed), tuning),
+    ...storageGemm(shape, packed, tuning),
+  ],
+};
 
 /**
  * Parameters: `block`, the side. Index: `line`, pairs of a block row and its first block, longest rows first, and the end
@@ -81,12 +90,41 @@ function packBlocks(
   return packedWeight({ format: "bsr", parameters: { block }, rows, columns, stored, values, index });
 }
 
+/** A stored block is a tap for each of its columns; rows of blocks are lines of at most 16 filters. */
+function tapLists({ parameters: { block }, rows, columns, index }: PackedWeight): TapLists {
+  const blocks = lineBlocks(block), height = 4 * blocks, quads = block / 4;
+  const lines: TapLine[] = [];
+  for (let i = 0; i + 2 < index.line.length; i += 2) {
+    for (let part = 0; part < block && index.line[i] * block + part < rows; part += height) {
+      const taps = [];
+      for (let b = index.line[i + 1]; b < index.line[i + 3]; b++) {
+        for (let k = 0; k < block && index.column[b] * block + k < columns; k++) {
+          const four = (Math.floor(k / 4) * quads + part / 4) * 4 + k % 4;
+          taps.push({ column: index.column[b] * block + k, source: b * block ** 2 + 4 * four });
+        }
+      }
+      lines.push({ first: index.line[i] * block + part, taps });
+    }
+  }
+  return { filters: rows, blocks, perFilter: 1, perFour: 16, lines };
+}
+
+function listCost({ parameters: { block }, rows, stored }: PackedWeight): ListCost {
+  const blocks = lineBlocks(block), height = 4 * blocks;
+  return { lines: ceilDiv(rows, height), blocks, taps: stored / height };
+}
+
+/** Fours of filters. */
+function lineBlocks(block: number): 1 | 2 | 4 {
+  return block >= 16 ? 4 : block === 8 ? 2 : 1;
+}
+
 /** Heights of a thread's tile, in fours of rows. */
 const HEIGHTS = [4, 2, 1] as const;
 /** Reading x one by one takes so much code that a taller tile compiles for seconds. */
 const SCALAR_HEIGHTS = [1] as const;
 
-function gemm(shape: LinearShape, packed: PackedWeight, tuning: Tuning): Candidate[] {
+function storageGemm(shape: LinearShape, packed: PackedWeight, tuning: Tuning): Candidate[] {
   const heights: readonly number[] = readsFours(shape, packed) ? HEIGHTS : SCALAR_HEIGHTS;
   const needed = heights.filter((bm) => bm === 1 || shape.m > 2 * bm);
   return needed.flatMap((bm) => {
@@ -174,6 +212,7 @@ export function variants(): Program[] {
   return [
     ...[[4, 4], [2, 1], [1, 2]].map(([BM, BN]) => gemmProgram({ X_MODE: 0, BM, BN, ...plain })),
     gemmProgram({ X_MODE: 1, BM: 1, BN: 1, ...plain }),
+    ...windowsVariants(),
     ...EPILOGUES.map((e) => gemmProgram({ X_MODE: 0, BM: 1, BN: 1, ...epilogueConstants(e) })),
   ];
 }

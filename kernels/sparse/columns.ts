@@ -1,15 +1,14 @@
 /** Column-compacted weights: the columns of the GEMM view [F, C·KH·KW] that some filter uses, so that only their taps are gathered. */
-import { planConvForward } from "../conv/forward.ts";
-import { convMacs, type ConvShape } from "../conv/shape.ts";
-import type { Epilogue, Launch } from "../launch.ts";
+import { convForwardCandidates, type ConvLaunch } from "../conv/forward.ts";
+import type { ConvShape } from "../conv/shape.ts";
+import { ceilDiv, type Epilogue, type Launch, type Step } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
 import type { LinearShape, PackedWeight, SparseFormat } from "./format.ts";
 import { countNonzeros, matrixShape, packedWeight } from "./packed.ts";
+import { type TapLists, windowsConv } from "./windows.ts";
 
 /** Share of the numbers in kept columns that must not be zero, for the columns to be what the zeros are about. */
 const EXPLAINED = 0.95;
-/** Of a run of three taps with its loads; measured on llvmpipe, where the taps' loads outweigh their multiply-adds. */
-const MAC_NS = 1.5;
 
 export const columns: SparseFormat = { name: "columns", pack, conv, gemm };
 
@@ -33,25 +32,52 @@ function pack(weight: Float32Array, shape: readonly number[]): PackedWeight | un
 function conv(shape: ConvShape, packed: PackedWeight, epilogue: Epilogue, tuning: Tuning): Candidate[] {
   if (shape.groups !== 1) return [];
   const kept: ConvShape = { ...shape, taps: Array.from(packed.index.taps) };
-  return [{
-    name: "kept taps",
-    cost: convMacs(kept) * MAC_NS,
-    build: () => keptLaunch(kept, epilogue, tuning),
-  }];
+  const lines = ceilDiv(shape.filters, 16);
+  return [
+    ...windowsConv(
+      shape,
+      epilogue,
+      () => tapLists(packed),
+      { lines, blocks: 4, taps: lines * kept.taps!.length },
+      tuning,
+    ),
+    ...convForwardCandidates(kept, epilogue, tuning).map(({ name, cost, build }): Candidate => ({
+      ...{ name, cost },
+      build: () => renamed(build()),
+    })),
+  ];
+}
+
+/** Every sixteen filters keep all the taps. */
+function tapLists({ rows, values, index: { taps } }: PackedWeight): TapLists {
+  const lines = Array.from({ length: ceilDiv(rows, 16) }, (_, i) => ({
+    first: 16 * i,
+    taps: Array.from(taps, (column, t) => ({ column, source: 16 * i * taps.length + t })),
+  }));
+  const perFilter = values.length / rows;
+  return { filters: rows, blocks: 4, perFilter, perFour: 4 * perFilter, lines };
 }
 
 /** A linear layer is a convolution of images of one pixel. */
 function gemm({ m, n, k, ...epilogue }: LinearShape, packed: PackedWeight, tuning: Tuning): Candidate[] {
   const pixel = { height: 1, width: 1, kernel: [1, 1], stride: [1, 1], pads: [0, 0, 0, 0], dilation: [1, 1] } as const;
-  return conv({ ...pixel, batch: m, channels: k, filters: n, groups: 1 }, packed, epilogue, tuning);
+  const kept: ConvShape = {
+    ...pixel,
+    batch: m,
+    channels: k,
+    filters: n,
+    groups: 1,
+    taps: Array.from(packed.index.taps),
+  };
+  return convForwardCandidates(kept, epilogue, tuning).map(({ name, cost, build }): Candidate => ({
+    ...{ name, cost },
+    build: () => renamed(build()),
+  }));
 }
 
-/** The dense planner's launch for kept columns, its weight being the packed values. */
-function keptLaunch(kept: ConvShape, epilogue: Epilogue, tuning: Tuning): Launch {
-  const { prepare, steps, scratch, tables } = planConvForward(kept, epilogue, tuning);
-  const renamed = [...prepare, ...steps].map((step) => ({
-    ...step,
-    bindings: step.bindings.map((name) => name === "w" ? "values" : name),
-  }));
-  return { steps: renamed, scratch, tables };
+/** A dense planner's launch, its weight being the packed values. */
+function renamed({ prepare, steps, ...launch }: ConvLaunch): Launch {
+  const rename = (list: readonly Step[]) =>
+    list.map((step) => ({ ...step, bindings: step.bindings.map((name) => name === "w" ? "values" : name) }));
+  return { ...launch, prepare: rename(prepare), steps: rename(steps) };
 }

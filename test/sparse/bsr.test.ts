@@ -1,9 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { ConvShape } from "../../kernels/conv/shape.ts";
 import { bsr } from "../../kernels/sparse/bsr.ts";
 import type { PackedWeight } from "../../kernels/sparse/format.ts";
 import { noise } from "../tensor/reference64.ts";
-import { checkGemm } from "./check_format.ts";
+import { checkConv, checkGemm } from "./check_format.ts";
 
 const test = suite("block-sparse rows");
 
@@ -18,6 +19,10 @@ const SIZES = [
   [3, 101, 83, 16],
   [3, 128, 160, 32],
   [2, 70, 131, 32],
+  // Enough rows for panels: several of them, several windows of columns, and more than a dispatch takes.
+  [67, 29, 300, 8],
+  [33, 13, 1100, 4],
+  [65, 40, 257, 32],
 ];
 
 for (const [m, n, k, block] of SIZES) {
@@ -26,6 +31,25 @@ for (const [m, n, k, block] of SIZES) {
     const packed = await checkGemm(bsr, weight, { m, n, k });
     assert.is(packed.parameters.block, block);
     assert.equal(unpacked(packed), weight);
+  });
+}
+
+const CONV: ConvShape = {
+  ...{ batch: 3, channels: 24, height: 7, width: 13, filters: 37, groups: 1 },
+  ...{ kernel: [3, 3], stride: [1, 1], pads: [1, 1, 1, 1], dilation: [1, 1] },
+};
+
+for (
+  const [name, block, shape] of [
+    ["3×3", 16, CONV],
+    ["strided and dilated", 8, { ...CONV, width: 29, stride: [2, 1], dilation: [1, 2], pads: [0, 2, 1, 0] }],
+    ["1×1", 4, { ...CONV, channels: 67, kernel: [1, 1], pads: [0, 0, 0, 0] }],
+  ] as const
+) {
+  test(`convolution ${name} in blocks of ${block}`, async () => {
+    const columns = shape.channels * shape.kernel[0] * shape.kernel[1];
+    const packed = await checkConv(bsr, blocks(shape.filters, columns, block), shape);
+    assert.is(packed.parameters.block, block);
   });
 }
 

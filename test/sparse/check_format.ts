@@ -82,7 +82,7 @@ async function checkWays(
     const plan = way.build(), y = Tensor.empty(gpu, [size]);
     checkLaunch(plan, OPERANDS);
     const operands: Record<string, Slice> = { x: tx, values, bias: tbias, residual: tresidual, y };
-    launch(gpu, plan, operands, way.name);
+    launch(gpu, { ...plan, steps: [...plan.prepare ?? [], ...plan.steps] }, operands, way.name);
     return y;
   });
   const got = await readTensors(outputs);

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { ConvShape } from "../../kernels/conv/shape.ts";
 import { columns } from "../../kernels/sparse/columns.ts";
-import type { PackedWeight } from "../../kernels/sparse/format.ts";
+import type { PackedWeight, SparseFormat } from "../../kernels/sparse/format.ts";
 import { noise } from "../tensor/reference64.ts";
 import { checkConv, checkGemm } from "./check_format.ts";
 
@@ -21,6 +21,12 @@ const base: ConvShape = {
   groups: 1,
 };
 
+/** The ways of the dense planner are slow to compile, and tested above. */
+const windowsOnly: SparseFormat = {
+  ...columns,
+  conv: (...args) => columns.conv(...args).filter(({ name }) => name === "uniform windows"),
+};
+
 const SHAPES: Readonly<Record<string, ConvShape>> = {
   "3×3": base,
   "stride 2, width 29": { ...base, width: 29, stride: [2, 2], filters: 8 },
@@ -29,14 +35,25 @@ const SHAPES: Readonly<Record<string, ConvShape>> = {
   "1×1": { ...base, channels: 7, kernel: [1, 1], pads: [0, 0, 0, 0] },
 };
 
-for (const [name, shape] of Object.entries(SHAPES)) {
-  for (const density of [0.5, 0.1]) {
-    test(`convolution ${name}, ${density} kept`, async () => {
-      const weight = kept(shape.filters, shape.channels * shape.kernel[0] * shape.kernel[1], density);
-      const packed = await checkConv(columns, weight, shape);
-      assert.equal(unpacked(packed), weight);
-    });
-  }
+for (const [i, [name, shape]] of Object.entries(SHAPES).entries()) {
+  const density = i % 2 ? 0.1 : 0.5;
+  test(`convolution ${name}, ${density} kept`, async () => {
+    const weight = kept(shape.filters, shape.channels * shape.kernel[0] * shape.kernel[1], density);
+    const packed = await checkConv(columns, weight, shape);
+    assert.equal(unpacked(packed), weight);
+  });
+}
+
+/** Images that share a window, and channels that take five windows and so two dispatches. */
+const WINDOWED: Readonly<Record<string, ConvShape>> = {
+  "several images to a window": { ...base, batch: 31, channels: 4, height: 13, width: 13, filters: 19 },
+  "channels in five windows": { ...base, channels: 9, height: 83, width: 89, filters: 3, stride: [2, 1] },
+};
+
+for (const [name, shape] of Object.entries(WINDOWED)) {
+  test(`windows: ${name}`, async () => {
+    await checkConv(windowsOnly, kept(shape.filters, shape.channels * 9, 0.5), shape);
+  });
 }
 
 test("a linear layer that kept some of its inputs", async () => {
