@@ -1,5 +1,4 @@
 import type { Program } from "../../src/gpu/types.ts";
-import { linearGrid } from "../grid.ts";
 import {
   ceilDiv,
   type Epilogue,
@@ -16,15 +15,22 @@ import type { Contiguous, GemmShape } from "./shape.ts";
 /** Rows and summed columns of a packed block; together what a uniform binding may hold. */
 const ROWS = 256, COLUMNS = 64;
 const BLOCK_BYTES = 4 * ROWS * COLUMNS;
+/** Elements whose offset a uniform binding may have; buffers end at a multiple of it too. */
+const ALIGNED = 64;
 /** Blocks of one operand that a dispatch binds. */
 const BOUND = 4;
 const GROUP = 64;
+/** More would fill the queue with small work. */
+const MOST_DISPATCHES = 512;
 
-/** Both operands packed into blocks (scratch "panelsA", "panelsB") that are read through uniform bindings; batch 1 only. */
+/**
+ * Both operands packed into blocks (scratch "panelsA", "panelsB") that are read through uniform
+ * bindings. For shapes that `fitsPanels`.
+ */
 export function planPanels(shape: GemmShape): Launch {
   const { m, n, k } = shape;
   const blocks = ceilDiv(k, COLUMNS);
-  const steps: Step[] = [packStep("a", "panelsA", m, k, shape.a), packStep("b", "panelsB", n, k, shape.b)];
+  const steps = [...packSteps("a", "panelsA", m, k, shape.a), ...packSteps("b", "panelsB", n, k, shape.b)];
   for (let i = 0; i < m; i += ROWS) {
     for (let j = 0; j < n; j += ROWS) {
       for (let first = 0; first < blocks; first += BOUND) steps.push(productStep(shape, i, j, first));
@@ -34,9 +40,17 @@ export function planPanels(shape: GemmShape): Launch {
   return { steps, scratch: { panelsA: bytes(m), panelsB: bytes(n) }, tables: {} };
 }
 
-/** Dispatches that the products take, beside the two of packing. */
-export function panelDispatches({ m, n, k }: GemmShape): number {
-  return ceilDiv(m, ROWS) * ceilDiv(n, ROWS) * ceilDiv(k, COLUMNS * BOUND);
+/** Each operand fills a uniform binding, and each packed number is read for many outputs. */
+export function fitsPanels({ m, n, k, batch }: GemmShape): boolean {
+  const window = BLOCK_BYTES / 4;
+  return batch === undefined && Math.min(m, n, k) >= 32 && m * k >= window && n * k >= window &&
+    panelDispatches({ m, n, k }) <= MOST_DISPATCHES;
+}
+
+/** Dispatches for packing and for the products. */
+export function panelDispatches({ m, n, k }: Pick<GemmShape, "m" | "n" | "k">): number {
+  const packing = ceilDiv(m * k * 4, BLOCK_BYTES) + ceilDiv(n * k * 4, BLOCK_BYTES);
+  return packing + ceilDiv(m, ROWS) * ceilDiv(n, ROWS) * ceilDiv(k, COLUMNS * BOUND);
 }
 
 /** The 256 × 256 outputs from (m0,n0), with four blocks of k from block `first` on. */
@@ -69,22 +83,28 @@ function productStep(shape: GemmShape, m0: number, n0: number, first: number): S
   };
 }
 
-function packStep(from: string, to: string, rows: number, k: number, contiguous: Contiguous): Step {
-  const grid = linearGrid(rows * k, GROUP);
-  const [rowStep, colStep] = contiguous === "k" ? [k, 1] : [1, rows];
-  return {
-    plan: {
-      program: packProgram(contiguous),
-      uniforms: [rows, k, rowStep, colStep, ceilDiv(k, COLUMNS), grid[0] * GROUP],
-      grid,
-    },
-    bindings: [from, to],
-  };
+/** A window of 64 KiB of the operand at a time; the last one is moved back so that it ends where the operand's buffer does. */
+function packSteps(from: string, to: string, rows: number, k: number, contiguous: Contiguous): Step[] {
+  const size = rows * k, words = BLOCK_BYTES / 4;
+  return Array.from({ length: ceilDiv(size, words) }, (_, i): Step => {
+    const first = i * words;
+    const start = Math.min(first, ceilDiv(size - words, ALIGNED) * ALIGNED);
+    const skip = (first - start) / 4;
+    return {
+      plan: {
+        program: packProgram(contiguous),
+        uniforms: [contiguous === "k" ? k : rows, ceilDiv(k, COLUMNS), start, skip, size],
+        grid: [ceilDiv(words / 4 - skip, GROUP), 1, 1],
+      },
+      bindings: [from, to],
+      windows: { 0: { byteOffset: 4 * start, byteLength: BLOCK_BYTES } },
+    };
+  });
 }
 
 function packProgram(contiguous: Contiguous): Program {
   const constants = { ROWS: contiguous === "rows" ? 1 : 0 };
-  return { name: "pack panels", source: pack, constants, access: ["read", "read_write"] };
+  return { name: "pack panels", source: pack, constants, access: ["uniform", "read_write"] };
 }
 
 function panelsProgram(constants: Record<string, number>): Program {

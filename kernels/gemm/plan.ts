@@ -4,7 +4,7 @@ import gemm from "./gemm.wgsl" with { type: "text" };
 import reduce from "./reduce.wgsl" with { type: "text" };
 import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
-import { panelDispatches, panelPrograms, planPanels } from "./panels.ts";
+import { fitsPanels, panelDispatches, panelPrograms, planPanels } from "./panels.ts";
 import type { Contiguous, GemmShape } from "./shape.ts";
 
 export type { Batch, Contiguous, GemmShape } from "./shape.ts";
@@ -61,11 +61,6 @@ function registerCost({ m, n, k, a, b, batch }: GemmShape, bm: number, bn: numbe
   const load = (contiguous: Contiguous, rows: number) => mode(contiguous, rows, k) === 2 ? 2 * LOAD : LOAD;
   const turn = TURN + 4 * (bm * load(a, m) + bn * load(b, n)) + 64 * bm * bn * FMA;
   return Math.max(tiles, Math.min(threads, tiles * ceilDiv(k, SHORTEST_SPLIT))) / threads * ceilDiv(k, 4) * turn;
-}
-
-/** Worth the packing only where each packed number is read for many outputs. */
-function fitsPanels({ m, n, k, batch }: GemmShape): boolean {
-  return batch === undefined && m >= 32 && n >= 32 && k >= 32 && panelDispatches({ m, n, k, a: "k", b: "k" }) <= 256;
 }
 
 function panelCost(shape: GemmShape, { threads }: Tuning): number {

@@ -73,8 +73,9 @@ test("every candidate of a shape has a name of its own and a launch within every
 
 test("panels: windows lie inside their scratch, and the tiles of each span of k cover the outputs once", () => {
   const [m, n, k] = [300, 513, 517];
-  const launch = gemmCandidates({ m, n, k, a: "k", b: "rows" }, { threads: 256 }).at(-1)!.build();
-  const products = launch.steps.slice(2);
+  const launch = gemmCandidates({ m, n, k, a: "k", b: "rows" }, { threads: 256 })
+    .find(({ name }) => name === "uniform panels")!.build();
+  const products = launch.steps.filter(({ bindings }) => bindings.includes("y"));
   const spans = new Map<number, Uint8Array>();
   for (const { plan, bindings, windows } of products) {
     for (const [place, { byteOffset, byteLength }] of Object.entries(windows!)) {
@@ -92,6 +93,28 @@ test("panels: windows lie inside their scratch, and the tiles of each span of k 
   }
   assert.equal([...spans.keys()], [0, 4, 8]);
   for (const stored of spans.values()) assert.ok(stored.every((count) => count === 1));
+});
+
+test("panels: the windows of packing cover each operand once and end where its buffer does", () => {
+  for (const [m, n, k] of [[300, 513, 517], [512, 512, 512], [127, 2000, 333]]) {
+    const { steps } = gemmCandidates({ m, n, k, a: "k", b: "rows" }, { threads: 256 })
+      .find(({ name }) => name === "uniform panels")!.build();
+    for (const [operand, size] of [["a", m * k], ["b", n * k]] as const) {
+      let next = 0;
+      for (
+        const { plan, windows } of steps.filter(({ bindings }) => bindings[0] === operand && bindings.length === 2)
+      ) {
+        const { start, skip, end } = params(plan), { byteOffset, byteLength } = windows![0];
+        assert.is(byteOffset, 4 * start);
+        assert.ok(byteOffset % 256 === 0 && byteOffset + byteLength <= Math.ceil(4 * size / 256) * 256);
+        assert.is(start + 4 * skip, next);
+        assert.ok(plan.grid[0] * 64 >= 4096 - skip);
+        assert.is(end, size);
+        next = start + byteLength / 4;
+      }
+      assert.ok(next >= size);
+    }
+  }
 });
 
 test("a shape's class names layout, sizes and a bucket of the batch", () => {
