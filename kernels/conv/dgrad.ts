@@ -38,7 +38,7 @@ export function convDgradCandidates(shape: ConvShape, tuning: Tuning): Candidate
     if (s.channels === s.groups) ways.push(byRows(s, axes, tuning, 1));
   }
   const candidates: Candidate[] = ways.map((way) => ({ ...way, build: () => assemble(s, way) }));
-  if (!isSquare(s)) return candidates;
+  if (!isSquare(s, "dgrad")) return candidates;
   const cost = squareCost(s, tuning.threads, "dgrad");
   return [...candidates, { name: "squares", cost, build: () => squareDgrad(s) }];
 }

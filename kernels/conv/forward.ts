@@ -53,7 +53,7 @@ export function convForwardCandidates(
   if (input) ways.push(...byRows(s, input, tuning));
   if (input && s.filters / s.groups <= FEW_FILTERS) ways.push(bySingle(s, input, tuning));
   const candidates = ways.map((way) => ({ ...way, build: () => assemble(s, way, epilogue) }));
-  if (!isSquare(s)) return candidates;
+  if (!isSquare(s, "forward")) return candidates;
   const cost = squareCost(s, tuning.threads, "forward");
   return [...candidates, { name: "squares", cost, build: () => squareForward(s, epilogue) }];
 }

@@ -1,6 +1,7 @@
 /**
- * 3×3 convolutions of stride 1 by squares of 4×4 pixels, weights in uniform windows (square.wgsl): forward, and, with the
- * kernel turned round, the data gradient. One dispatch for each 16 filters and each window of channels.
+ * 3×3 convolutions by squares of 4×4 pixels, weights in uniform windows (square.wgsl): forward with strides of 1 and 2,
+ * and, with the kernel turned round, the data gradient of stride 1. One dispatch for each 16 filters and each window of
+ * channels.
  */
 import type { Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
@@ -12,8 +13,9 @@ import { convOutput, type ConvShape } from "./shape.ts";
 import source from "./square.wgsl" with { type: "text" };
 import pack from "./square_pack.wgsl" with { type: "text" };
 
-/** What a uniform binding holds, in fours of weights. */
-const WINDOW = 4096;
+/** Sizes of a uniform window, in fours of weights; the last is what every device binds. */
+const WINDOWS = [256, 1024, 4096];
+const LARGEST = WINDOWS[WINDOWS.length - 1];
 const TAPS = 9;
 const GROUP = 64;
 
@@ -22,12 +24,12 @@ export interface SquareLaunch extends Launch {
   readonly prepare: readonly Step[];
 }
 
-/** Whether `squareForward` and `squareDgrad` can do this shape. */
-export function isSquare(s: ConvShape): boolean {
-  const { kernel, stride, dilation, pads } = s;
-  const plain = kernel.every((k) => k === 3) && [...stride, ...dilation].every((n) => n === 1);
+/** Whether `squareForward` or `squareDgrad` can do this shape. */
+export function isSquare({ kernel, stride, dilation, pads, taps }: ConvShape, direction: Direction): boolean {
+  const plain = kernel.every((k) => k === 3) && dilation.every((d) => d === 1) && taps === undefined;
+  if (!plain || stride[0] !== stride[1]) return false;
   // Turning the kernel round asks for paddings of 0 … 2.
-  return plain && s.taps === undefined && pads.every((p) => p <= 2) && convOutput(s).every((n) => n >= 1);
+  return direction === "forward" ? stride[0] <= 2 : stride[0] === 1 && pads.every((p) => p <= 2);
 }
 
 /** Operands "x", "w", "y" and, as the epilogue says, "bias", "residual". */
@@ -37,7 +39,7 @@ export function squareForward(s: ConvShape, epilogue: Epilogue): SquareLaunch {
   return squareLaunch(
     {
       ...{ batch: s.batch, groups: s.groups, channels: perGroup, filters: s.filters / s.groups, rows, cols },
-      ...{ height: s.height, width: s.width, top: s.pads[0], left: s.pads[1] },
+      ...{ height: s.height, width: s.width, top: s.pads[0], left: s.pads[1], stride: s.stride[0] },
       order: Array.from({ length: perGroup * TAPS }, (_, k) => k),
       ...{ perFilter: perGroup * TAPS, perGroup: s.filters / s.groups * perGroup * TAPS },
     },
@@ -53,7 +55,7 @@ export function squareDgrad(s: ConvShape): Launch {
   const { prepare, ...launch } = squareLaunch(
     {
       ...{ batch: s.batch, groups: s.groups, channels: filters, filters: perGroup, rows: s.height, cols: s.width },
-      ...{ height, width, top: 2 - s.pads[0], left: 2 - s.pads[1] },
+      ...{ height, width, top: 2 - s.pads[0], left: 2 - s.pads[1], stride: 1 },
       order: Array.from({ length: filters * TAPS }, (_, k) => {
         const f = Math.floor(k / TAPS), tap = k % TAPS;
         return f * perGroup * TAPS + TAPS - 1 - tap;
@@ -67,16 +69,20 @@ export function squareDgrad(s: ConvShape): Launch {
 }
 
 /** Of all threads' instructions, in ns of one SIMD core of 8 lanes; loads and stores as software adapters have them. */
-export function squareCost(s: ConvShape, threads: number, direction: "forward" | "dgrad"): number {
+export function squareCost(s: ConvShape, threads: number, direction: Direction): number {
   const [rows, cols] = direction === "forward" ? convOutput(s) : [s.height, s.width];
   const [filters, channels] = direction === "forward" ? [s.filters, s.channels] : [s.channels, s.filters];
   const tiles = s.batch * ceilDiv(rows, 4) * ceilDiv(cols, 4);
-  const perTile = filterBlocks(filters / s.groups).reduce((sum, { blocks }) => {
-    return sum + channels / s.groups * (12 * LOAD4_NS + blocks * (9 * UNIFORM4_NS + 576 * FMA_NS)) +
-      blocks * 64 * STORE_NS;
+  const loads = s.stride[0] === 1 ? 9 : 20;
+  const perTile = filterBlocks(filters / s.groups).reduce((sum, { blocks, rest }) => {
+    const kernels = blocks + Math.min(rest, 1), each = 4 * blocks + rest;
+    return sum + channels / s.groups * (loads * LOAD4_NS + kernels * 9 * UNIFORM4_NS + each * 144 * FMA_NS) +
+      each * 16 * STORE_NS;
   }, 0);
   return s.groups * tiles * perTile * Math.max(1, threads / tiles);
 }
+
+type Direction = "forward" | "dgrad";
 
 /** Sizes per group. */
 interface Square {
@@ -90,17 +96,23 @@ interface Square {
   readonly width: number;
   readonly top: number;
   readonly left: number;
+  readonly stride: number;
   /** Of each channel's taps in the weights of a filter. */
   readonly order: readonly number[];
   readonly perFilter: number;
   readonly perGroup: number;
 }
 
-/** Filters [first, first + 4·blocks) of a group and channels [c, c + channels), whose weights lie in one window. */
-interface Part {
-  readonly group: number;
+/** Filters `first`, … of a group: `blocks` fours of them and then `rest`, fewer than four. */
+interface Filters {
   readonly first: number;
   readonly blocks: number;
+  readonly rest: number;
+}
+
+/** Filters and channels [c, c + channels) of a group, whose weights lie in one window. */
+interface Part extends Filters {
+  readonly group: number;
   readonly c: number;
   readonly channels: number;
   /** Where the window starts in the packed weights. */
@@ -110,90 +122,121 @@ interface Part {
 function squareLaunch(s: Square, epilogue: Epilogue, names: { x: string; y: string }): SquareLaunch {
   const halo: Halo = {
     ...{ planes: s.batch * s.groups * s.channels, height: s.height, width: s.width, top: s.top, left: s.left },
-    ...{ rows: s.rows + 2, cols: ceilDiv(s.cols + 2, 4) * 4, phases: 1 },
+    rows: s.stride * (s.rows - 1) + 3,
+    ...{ cols: ceilDiv(s.cols + 3 - s.stride, 4) * 4, phases: s.stride },
   };
   const bare = isBare(halo);
   const x = bare ? names.x : "padded";
-  const { parts, bytes } = cut(s);
+  const { parts, bytes, window } = cut(s);
   return {
     prepare: parts.map((part) => packWindow(s, part)),
     steps: [
       ...(bare ? [] : [padStep(halo, names.x, x)]),
-      ...parts.map((part) => squareStep(s, halo, part, epilogue, x, names.y)),
+      ...parts.map((part) => squareStep(s, halo, part, window, epilogue, x, names.y)),
     ],
     // The last window reaches beyond its weights: a uniform array has one size.
-    scratch: { packed: bytes + WINDOW * 16, ...(bare ? {} : { padded: haloBytes(halo) }) },
+    scratch: { packed: bytes + window * 16, ...(bare ? {} : { padded: haloBytes(halo) }) },
     tables: { order: inFours(s.order, 0) },
   };
 }
 
-function cut(s: Square): { parts: Part[]; bytes: number } {
+/** The parts, the bytes of their weights, and the smallest window that holds each, in fours. */
+function cut(s: Square): { parts: Part[]; bytes: number; window: number } {
   const parts: Part[] = [];
   let byteOffset = 0;
   for (let group = 0; group < s.groups; group++) {
-    for (const { first, blocks } of filterBlocks(s.filters)) {
-      const most = Math.floor(WINDOW / (TAPS * blocks));
+    for (const filters of filterBlocks(s.filters)) {
+      const most = Math.floor(LARGEST / (TAPS * fours(filters)));
       for (let c = 0; c < s.channels; c += most) {
         const channels = Math.min(most, s.channels - c);
-        parts.push({ group, first, blocks, c, channels, byteOffset });
-        byteOffset += ceilDiv(channels * TAPS * blocks * 16, 256) * 256;
+        parts.push({ ...filters, group, c, channels, byteOffset });
+        byteOffset += ceilDiv(channels * TAPS * fours(filters) * 16, 256) * 256;
       }
     }
   }
-  return { parts, bytes: byteOffset };
+  const largest = Math.max(...parts.map((part) => part.channels * TAPS * fours(part)));
+  return { parts, bytes: byteOffset, window: WINDOWS.find((fours) => fours >= largest)! };
 }
 
-/** Sixteen filters at a time, and what is left, rounded up to four. */
-function filterBlocks(filters: number): { first: number; blocks: number }[] {
-  const starts = Array.from({ length: ceilDiv(filters, 16) }, (_, i) => 16 * i);
-  return starts.map((first) => ({ first, blocks: Math.min(4, ceilDiv(filters - first, 4)) }));
+/** Sixteen filters at a time, and what is left. */
+function filterBlocks(filters: number): Filters[] {
+  return Array.from({ length: ceilDiv(filters, 16) }, (_, i) => {
+    const count = Math.min(16, filters - 16 * i);
+    return { first: 16 * i, blocks: Math.floor(count / 4), rest: count % 4 };
+  });
 }
 
-function packWindow(s: Square, { group, first, blocks, c, channels, byteOffset }: Part): Step {
-  const taps = channels * TAPS;
+/** Of weights for each tap. */
+function fours({ blocks, rest }: Filters): number {
+  return blocks + Math.min(rest, 1);
+}
+
+function packWindow(s: Square, part: Part): Step {
+  const { group, first, c, channels, byteOffset } = part;
+  const taps = channels * TAPS, blocks = fours(part);
   const start = group * s.perGroup + first * s.perFilter;
   const uniforms = [taps, blocks, s.filters - first, s.perFilter, start, c * TAPS, byteOffset / 4];
   const grid = linearGrid(taps * blocks * 4, GROUP);
   return { plan: { program: PACK, uniforms, grid }, bindings: ["w", "order", "packed"] };
 }
 
-function squareStep(s: Square, halo: Halo, part: Part, epilogue: Epilogue, x: string, y: string): Step {
-  const { group, first, blocks, c, channels, byteOffset } = part;
+function squareStep(
+  s: Square,
+  halo: Halo,
+  part: Part,
+  window: number,
+  epilogue: Epilogue,
+  x: string,
+  y: string,
+): Step {
+  const { group, first, c, channels, byteOffset } = part;
   const whole = c + channels === s.channels ? epilogue : {};
-  const row = halo.cols / 4, plane = halo.rows * row, pixels = s.rows * s.cols;
+  const row = halo.cols / 4, phase = halo.rows * row, plane = s.stride * phase, pixels = s.rows * s.cols;
   const [tilesH, tilesV] = [ceilDiv(s.rows, 4), ceilDiv(s.cols, 4)];
   const tiles = s.batch * tilesH * tilesV;
   const grid = linearGrid(tiles, GROUP);
   const all = s.groups * s.filters, at = group * s.filters;
   const uniforms = [
     ...[channels, at + s.filters, at + first, s.rows, s.cols, (group * s.channels + c) * plane],
-    ...[s.groups * s.channels * plane, plane, row, all * pixels, pixels, tilesH, tilesV, tiles, grid[0] * GROUP],
+    ...[s.groups * s.channels * plane, plane, row, phase, all * pixels, pixels],
+    ...[tilesH, tilesV, tiles, grid[0] * GROUP],
   ];
-  const program = squareProgram(blocks, c > 0 ? 1 : 0, s.cols % 4 === 0 ? 1 : 0, whole);
+  const program = squareProgram({
+    ...{ FB: part.blocks, REST: part.rest, STRIDE: s.stride, WINDOW: window },
+    ...{ ADD: c > 0 ? 1 : 0, WIDE: s.cols % 4 === 0 ? 1 : 0 },
+  }, whole);
   const bias = whole.bias === "add" ? "bias" : x, residual = whole.residual === "add" ? "residual" : x;
   return {
     plan: { program, uniforms, grid },
     bindings: [x, "packed", bias, residual, y],
-    windows: { 1: { byteOffset, byteLength: WINDOW * 16 } },
+    windows: { 1: { byteOffset, byteLength: window * 16 } },
   };
 }
 
 const PACK: Program = { name: "pack weights in windows", source: pack, access: ["read", "read", "read_write"] };
 
-function squareProgram(FB: number, ADD: number, WIDE: number, epilogue: Epilogue): Program {
+function squareProgram(
+  constants: Record<"FB" | "REST" | "STRIDE" | "WINDOW" | "ADD" | "WIDE", number>,
+  epilogue: Epilogue,
+): Program {
   return {
     name: "convolution by squares",
     source,
-    constants: { FB, ADD, WIDE, ...epilogueConstants(epilogue) },
+    constants: { ...constants, ...epilogueConstants(epilogue) },
     access: ["read", "uniform", "read", "read", "read_write"],
   };
 }
 
 export function squareVariants(): Program[] {
+  const plain = { FB: 1, REST: 0, STRIDE: 1, WINDOW: LARGEST, ADD: 0, WIDE: 1 };
   return [
     PACK,
-    ...[1, 2, 3, 4].map((blocks) => squareProgram(blocks, 0, 1, {})),
-    ...[0, 1].map((add) => squareProgram(1, add, 0, {})),
-    ...EPILOGUES.slice(1).map((epilogue) => squareProgram(1, 0, 1, epilogue)),
+    ...[1, 2, 3, 4].map((FB) => squareProgram({ ...plain, FB }, {})),
+    ...WINDOWS.slice(0, -1).map((WINDOW) => squareProgram({ ...plain, WINDOW }, {})),
+    ...[1, 2, 3].map((REST) => squareProgram({ ...plain, REST }, {})),
+    squareProgram({ ...plain, FB: 0, REST: 1 }, {}),
+    squareProgram({ ...plain, STRIDE: 2 }, {}),
+    ...[0, 1].map((ADD) => squareProgram({ ...plain, ADD, WIDE: 0 }, {})),
+    ...EPILOGUES.slice(1).map((epilogue) => squareProgram(plain, epilogue)),
   ];
 }

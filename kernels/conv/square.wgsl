@@ -1,61 +1,126 @@
-// y[f,h,v] = act(sum over c, r < 3, q < 3 of w[c,3r+q,f] x[c,h+r,v+q] + bias[f] + residual): a 3x3 convolution of stride 1,
-// with the weights in a uniform array. Each input row that a thread loads serves three of its output rows and all of its
-// filters, so there are few loads for many multiply-adds: made for adapters on which a load is dear.
+// y[f,h,v] = act(sum over c, r < 3, q < 3 of w[c,3r+q,f] x[c,S*h+r,S*v+q] + bias[f] + residual): a 3x3 convolution of
+// stride S (STRIDE, 1 or 2), with the weights in a uniform array. Each input row that a thread loads serves up to three of
+// its output rows and all of its filters, so there are few loads for many multiply-adds: made for adapters on which a load
+// is dear.
 //
 // x is in fours of columns (its rows are multiples of 4 long) and carries its zero halo: a pixel's window starts at
-// x_start + n*x_image + h*x_row + v/4, channel c at c*x_plane more.
-// w is packed [channels, 9, FB] fours of filters (square_pack.wgsl): the weights of this dispatch's filters and channels.
+// x_start + n*x_image + S*h*x_row + v/4, channel c at c*x_plane more. With stride 2 columns are taken apart (pad.wgsl): the
+// odd ones lie x_odd behind the even ones. What lies beyond a row's end only reaches outputs that aren't stored.
+// w has WINDOW fours, packed [channels, 9, BLOCKS] fours of filters (square_pack.wgsl): the weights of this dispatch's filters and channels.
 // Stores go to n*y_image + f*y_plane + h*cols + v, f from first_filter on; y and residual are in fours of columns (cols is a
 // multiple of 4), or single numbers where WIDE is 0.
-// A thread makes 4*FB filters x 4 rows x 4 columns. ADD: y holds the sum over earlier channels.
+// A thread makes 4*FB + REST filters x 4 rows x 4 columns. ADD: y holds the sum over earlier channels.
 //
 // Bindings: x read, w uniform, bias, residual read (an unused one takes any buffer), y read_write.
 // Grid: one thread per 4x4 pixels, column tile fastest, then row tile, then image; rows of `row` threads folded into y.
 const FB: u32 = 4u;
+const WINDOW: u32 = 4096u;
+const REST: u32 = 0u;
+const STRIDE: u32 = 1u;
 const ADD: u32 = 0u;
 const WIDE: u32 = 1u;
 const BIAS: u32 = 0u;
 const RESIDUAL: u32 = 0u;
 const ACTIVATION: u32 = 0u;
+const BLOCKS: u32 = FB + min(REST, 1u);
 
 struct Params {
   channels: u32, filters: u32, first_filter: u32, rows: u32,
   cols: u32, x_start: u32, x_image: u32, x_plane: u32,
-  x_row: u32, y_image: u32, y_plane: u32, tiles_h: u32,
-  tiles_v: u32, tiles: u32, row: u32,
+  x_row: u32, x_odd: u32, y_image: u32, y_plane: u32,
+  tiles_h: u32, tiles_v: u32, tiles: u32, row: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<uniform> w: array<vec4<f32>, 4096>;
+@group(0) @binding(2) var<uniform> w: array<vec4<f32>, WINDOW>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
 
-// Columns 0 ... 5 of a row.
-struct Line { l: vec4<f32>, m: vec2<f32> }
-// Four filters' weights for a row of the kernel.
+// What four neighbouring outputs see of an input row, by the kernel's columns.
+struct Line { a: vec4<f32>, b: vec4<f32>, d: vec4<f32> }
+// The input rows of four output rows; with stride 1 the first six.
+struct Lines { l0: Line, l1: Line, l2: Line, l3: Line, l4: Line, l5: Line, l6: Line, l7: Line, l8: Line }
+// Four filters' weights for a row of the kernel, and for the kernel.
 struct Taps { k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32> }
+struct Kernel { r0: Taps, r1: Taps, r2: Taps }
+// Four output rows.
+struct Block { h0: mat4x4<f32>, h1: mat4x4<f32>, h2: mat4x4<f32>, h3: mat4x4<f32> }
 
-fn line_at(i: u32) -> Line { return Line(x[i], x[i + 1u].xy); }
+fn line_at(i: u32) -> Line {
+  let l = x[i];
+  let m = x[i + 1u].xy;
+  if (STRIDE == 1u) { return Line(l, vec4<f32>(l.yzw, m.x), vec4<f32>(l.zw, m)); }
+  return Line(l, x[i + p.x_odd], vec4<f32>(l.yzw, m.x));
+}
 
-fn taps_at(i: u32) -> Taps { return Taps(w[i], w[i + FB], w[i + 2u * FB]); }
+fn lines_at(i: u32) -> Lines {
+  var t = Lines();
+  t.l0 = line_at(i);
+  t.l1 = line_at(i + p.x_row);
+  t.l2 = line_at(i + 2u * p.x_row);
+  t.l3 = line_at(i + 3u * p.x_row);
+  t.l4 = line_at(i + 4u * p.x_row);
+  t.l5 = line_at(i + 5u * p.x_row);
+  if (STRIDE == 2u) {
+    t.l6 = line_at(i + 6u * p.x_row);
+    t.l7 = line_at(i + 7u * p.x_row);
+    t.l8 = line_at(i + 8u * p.x_row);
+  }
+  return t;
+}
+
+fn taps_at(i: u32) -> Taps { return Taps(w[i], w[i + BLOCKS], w[i + 2u * BLOCKS]); }
+
+fn kernel_at(i: u32) -> Kernel { return Kernel(taps_at(i), taps_at(i + 3u * BLOCKS), taps_at(i + 6u * BLOCKS)); }
 
 fn pixel(c: vec4<f32>, t: Taps, a: f32, b: f32, d: f32) -> vec4<f32> {
   return fma(t.k2, vec4<f32>(d), fma(t.k1, vec4<f32>(b), fma(t.k0, vec4<f32>(a), c)));
 }
 
-// Four filters x four columns; column i of the matrix is image column i.
 fn piece(c: mat4x4<f32>, t: Taps, x: Line) -> mat4x4<f32> {
   return mat4x4<f32>(
-    pixel(c[0], t, x.l.x, x.l.y, x.l.z),
-    pixel(c[1], t, x.l.y, x.l.z, x.l.w),
-    pixel(c[2], t, x.l.z, x.l.w, x.m.x),
-    pixel(c[3], t, x.l.w, x.m.x, x.m.y));
+    pixel(c[0], t, x.a.x, x.b.x, x.d.x),
+    pixel(c[1], t, x.a.y, x.b.y, x.d.y),
+    pixel(c[2], t, x.a.z, x.b.z, x.d.z),
+    pixel(c[3], t, x.a.w, x.b.w, x.d.w));
 }
 
-fn nine(c: mat4x4<f32>, t0: Taps, t1: Taps, t2: Taps, a: Line, b: Line, d: Line) -> mat4x4<f32> {
-  return piece(piece(piece(c, t0, a), t1, b), t2, d);
+fn nine(c: mat4x4<f32>, k: Kernel, a: Line, b: Line, d: Line) -> mat4x4<f32> {
+  return piece(piece(piece(c, k.r0, a), k.r1, b), k.r2, d);
+}
+
+// Four filters; column i of a row's matrix is image column i.
+fn block(c: Block, k: Kernel, x: Lines) -> Block {
+  if (STRIDE == 1u) {
+    return Block(
+      nine(c.h0, k, x.l0, x.l1, x.l2), nine(c.h1, k, x.l1, x.l2, x.l3),
+      nine(c.h2, k, x.l2, x.l3, x.l4), nine(c.h3, k, x.l3, x.l4, x.l5));
+  }
+  return Block(
+    nine(c.h0, k, x.l0, x.l1, x.l2), nine(c.h1, k, x.l2, x.l3, x.l4),
+    nine(c.h2, k, x.l4, x.l5, x.l6), nine(c.h3, k, x.l6, x.l7, x.l8));
+}
+
+fn lone_row(c: vec4<f32>, t: Taps, i: u32, x: Line) -> vec4<f32> {
+  return fma(vec4<f32>(t.k2[i]), x.d, fma(vec4<f32>(t.k1[i]), x.b, fma(vec4<f32>(t.k0[i]), x.a, c)));
+}
+
+fn lone_nine(c: vec4<f32>, k: Kernel, i: u32, a: Line, b: Line, d: Line) -> vec4<f32> {
+  return lone_row(lone_row(lone_row(c, k.r0, i, a), k.r1, i, b), k.r2, i, d);
+}
+
+// One filter, the i-th of a four; a column of the matrix is an output row.
+fn lone(c: mat4x4<f32>, k: Kernel, i: u32, x: Lines) -> mat4x4<f32> {
+  if (STRIDE == 1u) {
+    return mat4x4<f32>(
+      lone_nine(c[0], k, i, x.l0, x.l1, x.l2), lone_nine(c[1], k, i, x.l1, x.l2, x.l3),
+      lone_nine(c[2], k, i, x.l2, x.l3, x.l4), lone_nine(c[3], k, i, x.l3, x.l4, x.l5));
+  }
+  return mat4x4<f32>(
+    lone_nine(c[0], k, i, x.l0, x.l1, x.l2), lone_nine(c[1], k, i, x.l2, x.l3, x.l4),
+    lone_nine(c[2], k, i, x.l4, x.l5, x.l6), lone_nine(c[3], k, i, x.l6, x.l7, x.l8));
 }
 
 fn finish(i: u32, sum: vec4<f32>) -> vec4<f32> {
@@ -106,13 +171,23 @@ fn biases(f: u32) -> vec4<f32> {
   return vec4<f32>(bias[f], bias[min(f + 1u, last)], bias[min(f + 2u, last)], bias[min(f + 3u, last)]);
 }
 
-fn store_block(n: u32, f: u32, h: u32, v: u32, c0: mat4x4<f32>, c1: mat4x4<f32>, c2: mat4x4<f32>, c3: mat4x4<f32>) {
+fn store_block(n: u32, f: u32, h: u32, v: u32, c: Block) {
   if (f >= p.filters) { return; }
   let b = biases(f);
-  store_row(n, f, h, v, b, c0);
-  store_row(n, f, h + 1u, v, b, c1);
-  store_row(n, f, h + 2u, v, b, c2);
-  store_row(n, f, h + 3u, v, b, c3);
+  store_row(n, f, h, v, b, c.h0);
+  store_row(n, f, h + 1u, v, b, c.h1);
+  store_row(n, f, h + 2u, v, b, c.h2);
+  store_row(n, f, h + 3u, v, b, c.h3);
+}
+
+fn store_lone(n: u32, f: u32, h: u32, v: u32, c: mat4x4<f32>) {
+  var b = vec4<f32>();
+  if (BIAS == 1u) { b = vec4<f32>(bias[f]); }
+  let at = n * p.y_image + f * p.y_plane + h * p.cols + v;
+  store_four(at, v, c[0] + b);
+  if (h + 1u < p.rows) { store_four(at + p.cols, v, c[1] + b); }
+  if (h + 2u < p.rows) { store_four(at + 2u * p.cols, v, c[2] + b); }
+  if (h + 3u < p.rows) { store_four(at + 3u * p.cols, v, c[3] + b); }
 }
 
 @compute @workgroup_size(64)
@@ -122,70 +197,36 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   let v = tile % p.tiles_v * 4u;
   let h = tile / p.tiles_v % p.tiles_h * 4u;
   let n = tile / p.tiles_v / p.tiles_h;
-  var i = p.x_start + n * p.x_image + h * p.x_row + v / 4u;
-  var c00 = mat4x4<f32>();
-  var c01 = mat4x4<f32>();
-  var c02 = mat4x4<f32>();
-  var c03 = mat4x4<f32>();
-  var c10 = mat4x4<f32>();
-  var c11 = mat4x4<f32>();
-  var c12 = mat4x4<f32>();
-  var c13 = mat4x4<f32>();
-  var c20 = mat4x4<f32>();
-  var c21 = mat4x4<f32>();
-  var c22 = mat4x4<f32>();
-  var c23 = mat4x4<f32>();
-  var c30 = mat4x4<f32>();
-  var c31 = mat4x4<f32>();
-  var c32 = mat4x4<f32>();
-  var c33 = mat4x4<f32>();
+  var i = p.x_start + n * p.x_image + STRIDE * h * p.x_row + v / 4u;
+  var c0 = Block();
+  var c1 = Block();
+  var c2 = Block();
+  var c3 = Block();
+  var d0 = mat4x4<f32>();
+  var d1 = mat4x4<f32>();
+  var d2 = mat4x4<f32>();
   for (var c = 0u; c < p.channels; c++) {
-    let a = line_at(i);
-    let b = line_at(i + p.x_row);
-    let d = line_at(i + 2u * p.x_row);
-    let e = line_at(i + 3u * p.x_row);
-    let g = line_at(i + 4u * p.x_row);
-    let l = line_at(i + 5u * p.x_row);
+    let l = lines_at(i);
     i += p.x_plane;
-    let j = c * 9u * FB;
-    let t0 = taps_at(j);
-    let t1 = taps_at(j + 3u * FB);
-    let t2 = taps_at(j + 6u * FB);
-    c00 = nine(c00, t0, t1, t2, a, b, d);
-    c01 = nine(c01, t0, t1, t2, b, d, e);
-    c02 = nine(c02, t0, t1, t2, d, e, g);
-    c03 = nine(c03, t0, t1, t2, e, g, l);
-    if (FB > 1u) {
-      let u0 = taps_at(j + 1u);
-      let u1 = taps_at(j + 1u + 3u * FB);
-      let u2 = taps_at(j + 1u + 6u * FB);
-      c10 = nine(c10, u0, u1, u2, a, b, d);
-      c11 = nine(c11, u0, u1, u2, b, d, e);
-      c12 = nine(c12, u0, u1, u2, d, e, g);
-      c13 = nine(c13, u0, u1, u2, e, g, l);
-    }
-    if (FB > 2u) {
-      let q0 = taps_at(j + 2u);
-      let q1 = taps_at(j + 2u + 3u * FB);
-      let q2 = taps_at(j + 2u + 6u * FB);
-      c20 = nine(c20, q0, q1, q2, a, b, d);
-      c21 = nine(c21, q0, q1, q2, b, d, e);
-      c22 = nine(c22, q0, q1, q2, d, e, g);
-      c23 = nine(c23, q0, q1, q2, e, g, l);
-    }
-    if (FB > 3u) {
-      let s0 = taps_at(j + 3u);
-      let s1 = taps_at(j + 3u + 3u * FB);
-      let s2 = taps_at(j + 3u + 6u * FB);
-      c30 = nine(c30, s0, s1, s2, a, b, d);
-      c31 = nine(c31, s0, s1, s2, b, d, e);
-      c32 = nine(c32, s0, s1, s2, d, e, g);
-      c33 = nine(c33, s0, s1, s2, e, g, l);
+    let j = c * 9u * BLOCKS;
+    if (FB > 0u) { c0 = block(c0, kernel_at(j), l); }
+    if (FB > 1u) { c1 = block(c1, kernel_at(j + 1u), l); }
+    if (FB > 2u) { c2 = block(c2, kernel_at(j + 2u), l); }
+    if (FB > 3u) { c3 = block(c3, kernel_at(j + 3u), l); }
+    if (REST > 0u) {
+      let k = kernel_at(j + FB);
+      d0 = lone(d0, k, 0u, l);
+      if (REST > 1u) { d1 = lone(d1, k, 1u, l); }
+      if (REST > 2u) { d2 = lone(d2, k, 2u, l); }
     }
   }
   let f = p.first_filter;
-  store_block(n, f, h, v, c00, c01, c02, c03);
-  if (FB > 1u) { store_block(n, f + 4u, h, v, c10, c11, c12, c13); }
-  if (FB > 2u) { store_block(n, f + 8u, h, v, c20, c21, c22, c23); }
-  if (FB > 3u) { store_block(n, f + 12u, h, v, c30, c31, c32, c33); }
+  if (FB > 0u) { store_block(n, f, h, v, c0); }
+  if (FB > 1u) { store_block(n, f + 4u, h, v, c1); }
+  if (FB > 2u) { store_block(n, f + 8u, h, v, c2); }
+  if (FB > 3u) { store_block(n, f + 12u, h, v, c3); }
+  let rest = f + 4u * FB;
+  if (REST > 0u) { store_lone(n, rest, h, v, d0); }
+  if (REST > 1u) { store_lone(n, rest + 1u, h, v, d1); }
+  if (REST > 2u) { store_lone(n, rest + 2u, h, v, d2); }
 }

@@ -78,9 +78,8 @@ test("every output of the forward pass and every element of dx is stored exactly
       for (const { plan } of [...dgrad.steps, ...wgrad.steps]) used.add(plan.program.name);
     }
   }
-  for (const name of ["indirect convolution", "convolution by rows", "depthwise convolution", "convolution wgrad"]) {
-    assert.ok(used.has(name), name);
-  }
+  const kernels = ["indirect convolution", "convolution by rows", "depthwise convolution", "convolution by squares"];
+  for (const name of [...kernels, "convolution wgrad"]) assert.ok(used.has(name), name);
 });
 
 test("a measured winner is taken for its class, whatever the epilogue, and only where it can do the shape", () => {
@@ -179,6 +178,7 @@ function* stores(steps: readonly Step[]): Generator<number> {
     if (plan.program.name === "convolution by rows") yield* rowsStores(plan);
     if (plan.program.name === "depthwise convolution") yield* singleStores(plan);
     if (plan.program.name === "indirect convolution") yield* indirectStores(plan);
+    if (plan.program.name === "convolution by squares") yield* squareStores(plan);
   }
 }
 
@@ -214,6 +214,23 @@ function* singleStores(plan: Plan): Generator<number> {
       for (let i = 0; i < 8; i++) {
         const h = line % p.tiles_h * SUBS + sub, v = tile % p.tiles_v * 8 + i;
         if (h < p.rows && v < p.cols) yield start + h * p.y_row + v * p.y_col;
+      }
+    }
+  }
+}
+
+function* squareStores(plan: Plan): Generator<number> {
+  const p = params(plan), { FB, REST, ADD } = plan.program.constants!;
+  // A later window of channels adds to what the first one stored.
+  if (ADD) return;
+  for (const [x, y] of threads(plan)) {
+    const tile = x + y * p.row;
+    if (tile >= p.tiles) continue;
+    const line = Math.floor(tile / p.tiles_v), start = Math.floor(line / p.tiles_h) * p.y_image;
+    for (let f = p.first_filter; f < p.first_filter + 4 * FB + REST; f++) {
+      for (let i = 0; i < 16; i++) {
+        const h = line % p.tiles_h * 4 + Math.floor(i / 4), v = tile % p.tiles_v * 4 + i % 4;
+        if (h < p.rows && v < p.cols) yield start + f * p.y_plane + h * p.cols + v;
       }
     }
   }

@@ -45,6 +45,8 @@ const SHAPES: Record<string, Partial<ConvShape>> = {
   "1×1 kernel, even plane": { kernel: [1, 1], pads: [0, 0, 0, 0], channels: 5, filters: 7, height: 4, width: 8 },
   "1×1 kernel, stride 2": { kernel: [1, 1], pads: [0, 0, 0, 0], stride: [2, 2], height: 8 },
   "stride 2": { stride: [2, 2] },
+  "stride 2, 19 filters, width 13": { stride: [2, 2], filters: 19, width: 13 },
+  "two windows of weights, 18 filters": { batch: 1, channels: 130, filters: 18, height: 5, width: 4 },
   "stride 2 on an even map": { stride: [2, 2], height: 8, width: 8, pads: [0, 0, 1, 1] },
   "stride 3×2, kernel 4×5": { stride: [3, 2], kernel: [4, 5], height: 11, width: 13, pads: [2, 1, 0, 3] },
   "stride beyond the kernel": { stride: [4, 3], kernel: [2, 2], height: 11, width: 10, pads: [0, 0, 0, 0] },
@@ -163,6 +165,8 @@ const MANY_WAYS = [
   "width 29, 8 filters, 8 rows",
   "1×1 kernel",
   "stride 2",
+  "stride 2, 19 filters, width 13",
+  "two windows of weights, 18 filters",
   "groups 2",
   "depthwise",
 ];
