@@ -1,3 +1,4 @@
+import probe from "./probe.wgsl" with { type: "text" };
 import type { Feature } from "./types.ts";
 
 /** What stands at the top of a shader that uses a feature; the features that a device lacks are missing. */
@@ -17,7 +18,7 @@ export async function probeFeatures(device: GPUDevice): Promise<EnableLines> {
   const names = (Object.keys(DEVICE_FEATURE) as Feature[]).filter((name) => device.features.has(DEVICE_FEATURE[name]));
   const lines = names.map(async (name) => {
     const line = `enable ${name};\n`;
-    return [name, await compiles(device, `${line}@compute @workgroup_size(1) fn main() {}`) ? line : ""] as const;
+    return [name, await compiles(device, line + probe) ? line : ""] as const;
   });
   return Object.fromEntries(await Promise.all(lines));
 }

@@ -18,7 +18,12 @@ export interface Tuner {
 /** A tuner that starts from `known`, which planners on this device use from now on. */
 export function createTuner(gpu: Gpu, known: Plans): Tuner {
   let plans = known;
-  const use = () => setTuning(gpu, { ...defaultTuning(gpu), winners: winnersOf(plans) });
+  const use = () => {
+    const winners = winnersOf(plans);
+    const tuned = Object.keys(winners).length > 0;
+    // Plans are cached by tuning: the device's own default is one object for good.
+    setTuning(gpu, tuned ? { ...defaultTuning(gpu), winners } : defaultTuning(gpu));
+  };
   use();
   const measure = async (requests: readonly Request[], options?: TuneOptions) => {
     const open = requests.filter(({ shapeClass }) => !(shapeClass in plans.plans));

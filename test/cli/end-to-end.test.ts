@@ -76,7 +76,7 @@ test("kill -9 at three moments, then Ctrl-C, each followed by --resume: the bits
 
   const moments = [[1, 0], [5, 15], [8, 40]] as const;
   for (const [i, [lines, afterMs]] of moments.entries()) {
-    const child = start(i === 0 ? ["prune", `${root}/tiny.yaml`, "--out", dir] : resume);
+    const child = start(i === 0 ? ["prune", `${root}/tiny.yaml`, "--out", dir, "--no-tune"] : resume);
     await endAt(child, "SIGKILL", log, lines, afterMs);
     assert.is((await end(child)).code, 137);
   }

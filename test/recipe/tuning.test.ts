@@ -52,7 +52,7 @@ test("a run that isn't tuned leaves no plans, and isn't tuned when it goes on", 
   assert.is(await store.size(`${DIR}/plans.json`), undefined);
   await prune(recipe, { store, resume: true, plansFolder: "plans" });
   assert.equal(await store.list("plans"), []);
-  assert.equal(tuningFor(await testGpu()).winners, {});
+  assert.is(tuningFor(await testGpu()).winners, undefined);
 });
 
 test.run();

@@ -74,8 +74,16 @@ export function tuningFor(gpu: Gpu): Tuning {
   return tuning;
 }
 
-/** Few threads for a CPU that plays GPU, many for a GPU; no measured winners. */
+const defaults = new WeakMap<Gpu, Tuning>();
+
+/** Few threads for a CPU that plays GPU, many for a GPU; no measured winners. The same object for the same device. */
 export function defaultTuning(gpu: Gpu): Tuning {
+  let tuning = defaults.get(gpu);
+  if (!tuning) defaults.set(gpu, tuning = untuned(gpu));
+  return tuning;
+}
+
+function untuned(gpu: Gpu): Tuning {
   const features: Feature[] = [];
   if (gpu.features.has("shader-f16")) features.push("f16");
   if (gpu.features.has("subgroups")) features.push("subgroups");
@@ -90,7 +98,9 @@ export function setTuning(gpu: Gpu, tuning: Tuning): void {
 function runStep(gpu: Gpu, step: Step, find: (name: string) => Slice, label: string): void {
   const slices = step.bindings.map((name, i) => {
     const whole = find(name), window = step.windows?.[i];
-    return inFours(window ? { ...window, buffer: whole.buffer, byteOffset: whole.byteOffset + window.byteOffset } : whole);
+    return inFours(
+      window ? { ...window, buffer: whole.buffer, byteOffset: whole.byteOffset + window.byteOffset } : whole,
+    );
   });
   gpu.run(step.plan, slices, label);
 }
