@@ -17,6 +17,7 @@ import wgrad from "./wgrad.wgsl" with { type: "text" };
 import wgradReduce from "./wgrad_reduce.wgsl" with { type: "text" };
 import wgradSingle from "./wgrad_single.wgsl" with { type: "text" };
 import wgradRows from "./wgrad_rows.wgsl" with { type: "text" };
+import { isWindowed, windowsCost, windowsVariants, windowsWgrad } from "./wgrad_windows.ts";
 
 const GROUP = 64;
 
@@ -32,7 +33,10 @@ export function convWgradClass(shape: ConvShape): string {
 /** Tiles of wgrad_rows.wgsl: fours of filters × runs of taps. The small ones keep few sums in registers. */
 const TILES = [[2, 4], [2, 2], [1, 4], [1, 1]] as const;
 
-/** By taps always; by runs of them where columns aren't dilated, in tiles of several sizes, or one filter to a thread. */
+/**
+ * By taps always; by runs of them where columns aren't dilated, in tiles of several sizes, or one filter to a thread; 3×3
+ * kernels on small maps through uniform windows.
+ */
 export function convWgradCandidates(shape: ConvShape, tuning: Tuning): Candidate[] {
   if (isLinear(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsWgrad(shape, tuning) }];
   const s = unrolled(shape);
@@ -50,6 +54,10 @@ export function convWgradCandidates(shape: ConvShape, tuning: Tuning): Candidate
     const tile: RowsTile = { unit: 4, blocks, runs };
     const build = () => byRows(s, input, tuning, tile);
     ways.push({ name: `rows ${4 * blocks}x${runs}`, cost: rowsCost(s, input, tile), build });
+  }
+  if (isWindowed(s)) {
+    const { threads } = tuning;
+    ways.push({ name: "windows", cost: windowsCost(s, threads), build: () => windowsWgrad(s, threads) });
   }
   return [...ways, taps];
 }
@@ -208,7 +216,7 @@ export function wgradVariants(): Program[] {
     rowsProgram(wgradRows, { KW: 1, FB: 2, RUNS }),
     ...[1, 2].map((few) => rowsProgram(wgradRows, { KW: 1, FB: 1, RUNS: few })),
     ...widths.map((KW) => rowsProgram(wgradSingle, { KW, RUNS })),
-    ...[WGRAD, REDUCE, BIAS_GRAD],
+    ...[...windowsVariants(), WGRAD, REDUCE, BIAS_GRAD],
   ];
 }
 

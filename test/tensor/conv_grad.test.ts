@@ -60,6 +60,33 @@ for (const [name, change] of Object.entries(SHAPES)) {
   });
 }
 
+/** The weight gradient in windows of the tensors themselves, of several images, and of some of the channels and filters. */
+const WINDOWED: Record<string, Partial<ConvShape>> = {
+  "several images": { batch: 5, channels: 18, filters: 21, height: 16, width: 16 },
+  "17 channels of 32×32": { batch: 3, channels: 17, filters: 18, height: 32, width: 32 },
+  "stride 2": { batch: 3, channels: 17, filters: 18, height: 32, width: 32, stride: [2, 2] },
+  "no padding, stride 2, width 13": { filters: 4, width: 13, pads: [0, 0, 0, 0], stride: [2, 2] },
+  "no padding": { filters: 2, width: 12, pads: [0, 0, 0, 0] },
+  "wide padding": { filters: 1, pads: [2, 3, 0, 6] },
+};
+
+for (const [name, change] of Object.entries(WINDOWED)) {
+  const s: ConvShape = { ...base, ...change };
+  test(`weight gradient in windows: ${name}`, async () => {
+    const gpu = await testGpu();
+    const [oh, ow] = convOutput(s);
+    const x = noise(s.batch * s.channels * s.height * s.width, 1), dy = noise(s.batch * s.filters * oh * ow, 3);
+    const w = noise(s.filters * convTaps(s), 2);
+    const { dw } = convGradients64(s, x, w, dy);
+    using tx = Tensor.from(gpu, x, [x.length]);
+    using tdy = Tensor.from(gpu, dy, [dy.length]);
+    using tdw = Tensor.empty(gpu, [w.length]);
+    const way = convWgradCandidates(s, { threads: 256 }).find((w) => w.name === "windows")!;
+    launch(gpu, way.build(), { x: tx, dy: tdy, y: tdw }, way.name);
+    assert.is(sumError(await tdw.read(), dw, s.batch * oh * ow), undefined);
+  });
+}
+
 test("a measured winner is taken", () => {
   const s = { ...base, ...SHAPES.depthwise };
   const tuning = { threads: 256 };

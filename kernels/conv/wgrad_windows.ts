@@ -1,0 +1,183 @@
+/**
+ * Weight gradients of 3×3 convolutions of stride 1 or 2 on small maps: as much of x and of dy as a uniform binding holds at a
+ * time (wgrad_windows.wgsl), one dispatch for each such pair.
+ */
+import type { Program } from "../../src/gpu/types.ts";
+import { reduceStep } from "../gemm/plan.ts";
+import { ceilDiv, type Launch, type Step, type Window } from "../launch.ts";
+import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
+import { FMA_NS, LOAD_NS, LOOP_NS, STORE_NS, UNIFORM4_NS } from "./rows.ts";
+import { convOutput, type ConvShape } from "./shape.ts";
+import source from "./wgrad_windows.wgsl" with { type: "text" };
+
+/** What a uniform binding holds, and where one may start, in fours of numbers. */
+const WINDOW = 4096, ALIGNMENT = 16;
+const TAPS = 9;
+/** Lanes of a workgroup, and of a SIMD core that plays GPU. */
+const GROUP = 64, SIMD = 8;
+/** Filters of a thread. Planes of so many filters or channels start where a window may, if an image does. */
+const TILE = 16;
+
+/** One operand as the kernel reads it; sizes in fours of numbers, a plane's rows filled up to fours. */
+interface Operand {
+  readonly halo: Halo;
+  readonly row: number;
+  readonly plane: number;
+  readonly image: number;
+  /** Channels or filters of a window, or 0 where not enough of them fit. */
+  readonly block: number;
+  /** Images of a window. */
+  readonly images: number;
+}
+
+interface Operands {
+  readonly x: Operand;
+  readonly dy: Operand;
+}
+
+/** Whether `windowsWgrad` can do this shape. */
+export function isWindowed(s: ConvShape): boolean {
+  const { kernel, stride, dilation, groups, taps } = s;
+  const plain = kernel.every((k) => k === 3) && dilation.every((d) => d === 1) && groups === 1 && !taps;
+  if (!plain || stride[0] !== stride[1] || stride[0] > 2) return false;
+  const { x, dy } = operands(s);
+  return x.block > 0 && dy.block > 0;
+}
+
+/** Per output row of one image, in ns of one SIMD core. */
+export function windowsCost(s: ConvShape, threads: number): number {
+  const [rows, cols] = convOutput(s);
+  const { x, dy } = operands(s);
+  const tiles = ceilDiv(s.filters, TILE), channels = ceilDiv(s.channels, SIMD) * SIMD, parts = partsOf(s, threads);
+  const fours = Math.min(4, ceilDiv(s.filters, 4));
+  const perFour = LOOP_NS + (4 * fours + 3 * s.stride[0]) * UNIFORM4_NS + fours * 4 * TAPS * 4 * FMA_NS;
+  const atEnd = fours * 4 * TAPS * (LOAD_NS + STORE_NS) * parts / (rows * Math.min(x.images, dy.images));
+  const idle = Math.max(1, threads / (ceilDiv(Math.min(x.block, s.channels), GROUP) * GROUP * tiles * parts));
+  return tiles * channels * (ceilDiv(cols, 4) * perFour + atEnd) * idle;
+}
+
+/** Operands "x", "dy", "y" (= dw). */
+export function windowsWgrad(s: ConvShape, threads: number): Launch {
+  const { x, dy } = operands(s);
+  const parts = partsOf(s, threads), size = s.filters * s.channels * TAPS;
+  const copied = { padded: !isBound(x), "padded dy": !isBound(dy) };
+  const images = Math.min(x.images, dy.images);
+  const steps: Step[] = [];
+  if (copied.padded) steps.push(padStep(x.halo, "x", "padded"));
+  if (copied["padded dy"]) steps.push(padStep(dy.halo, "dy", "padded dy"));
+  const names = [copied.padded ? "padded" : "x", copied["padded dy"] ? "padded dy" : "dy", parts > 1 ? "partial" : "y"];
+  for (let c = 0; c < s.channels; c += x.block) {
+    for (let f = 0; f < s.filters; f += dy.block) {
+      for (let n = 0; n < s.batch; n += images) {
+        const piece = { c, f, n, images: Math.min(images, s.batch - n) };
+        steps.push(windowStep(s, x, dy, piece, parts, names));
+      }
+    }
+  }
+  if (parts > 1) steps.push(reduceStep(size, parts, {}, 1, 1));
+  // The last window of a copy reaches beyond it: a uniform array has one size.
+  const copyBytes = (operand: Operand) => haloBytes(operand.halo) + WINDOW * 16;
+  return {
+    steps,
+    scratch: {
+      ...(copied.padded ? { padded: copyBytes(x) } : {}),
+      ...(copied["padded dy"] ? { "padded dy": copyBytes(dy) } : {}),
+      ...(parts > 1 ? { partial: parts * size * 4 } : {}),
+    },
+    tables: {},
+  };
+}
+
+/** Channels from c, filters from f and `images` from n on, as many as a window holds. */
+interface Piece {
+  readonly c: number;
+  readonly f: number;
+  readonly n: number;
+  readonly images: number;
+}
+
+function windowStep(
+  s: ConvShape,
+  x: Operand,
+  dy: Operand,
+  { c, f, n, images }: Piece,
+  parts: number,
+  bindings: readonly string[],
+): Step {
+  const [rows] = convOutput(s);
+  const channels = Math.min(x.block, s.channels - c), filters = Math.min(dy.block, s.filters - f);
+  const fromX = windowAt(x, n * x.image + c * x.plane), fromDy = windowAt(dy, n * dy.image + f * dy.plane);
+  const perFilter = s.channels * TAPS, fours = Math.min(4, ceilDiv(filters, 4));
+  return {
+    plan: {
+      program: windowsProgram(fours, s.stride[0], leftOf(s)),
+      uniforms: [
+        ...[channels, filters, images, rows, dy.row, parts, s.pads[0] >>> 0, s.height],
+        ...[fromX.start, x.image, x.plane, x.row, fromDy.start, dy.image, dy.plane],
+        ...[f * perFilter + c * TAPS, perFilter, s.filters * perFilter, n > 0 ? 1 : 0],
+      ],
+      grid: [ceilDiv(channels, GROUP), ceilDiv(filters, 4 * fours), parts],
+    },
+    bindings,
+    windows: { 0: fromX.window, 1: fromDy.window },
+  };
+}
+
+/** The window that holds what begins `at`, and where in it that is. */
+function windowAt(operand: Operand, at: number): { window: Window; start: number } {
+  const aligned = Math.floor(at / ALIGNMENT) * ALIGNMENT;
+  const first = isBound(operand) ? Math.min(aligned, haloBytes(operand.halo) / 16 - WINDOW) : aligned;
+  return { window: { byteOffset: first * 16, byteLength: WINDOW * 16 }, start: at - first };
+}
+
+/** Whether windows of the tensor itself can be bound: it needs no padding, and the last of them ends where it does. */
+function isBound({ halo }: Operand): boolean {
+  const fours = haloBytes(halo) / 16;
+  return isBare(halo) && fours % ALIGNMENT === 0 && fours >= WINDOW;
+}
+
+/** Threads share the columns of a map where there are few of them otherwise. */
+function partsOf(s: ConvShape, threads: number): number {
+  const [, cols] = convOutput(s);
+  const others = ceilDiv(s.channels, GROUP) * GROUP * ceilDiv(s.filters, TILE);
+  return Math.min(ceilDiv(cols, 4), ceilDiv(threads, others));
+}
+
+/** The kernel shifts columns by one itself, which leaves most layers without a padded copy of x. */
+function leftOf(s: ConvShape): number {
+  return s.pads[1] > 0 ? 1 : 0;
+}
+
+function operands(s: ConvShape): Operands {
+  const [rows, cols] = convOutput(s);
+  const left = s.pads[1] - leftOf(s);
+  return {
+    x: operand(s.batch, s.channels, s.height, s.width, left),
+    dy: operand(s.batch, s.filters, rows, cols, 0),
+  };
+}
+
+function operand(batch: number, channels: number, height: number, width: number, left: number): Operand {
+  const cols = ceilDiv(Math.max(1, width + left), 4) * 4;
+  const halo: Halo = { planes: batch * channels, height, width, rows: height, cols, top: 0, left, phases: 1 };
+  const row = cols / 4, plane = height * row, image = channels * plane;
+  const room = image % ALIGNMENT === 0 ? WINDOW : WINDOW - ALIGNMENT + 1;
+  const block = channels * plane <= room ? channels : Math.floor(room / plane / TILE) * TILE;
+  return { halo, row, plane, image, block, images: 1 + Math.floor((room - block * plane) / image) };
+}
+
+function windowsProgram(FB: number, STRIDE: number, LEFT: number): Program {
+  return {
+    name: "convolution wgrad in windows",
+    source,
+    constants: { FB, STRIDE, LEFT },
+    access: ["uniform", "uniform", "read_write"],
+  };
+}
+
+export function windowsVariants(): Program[] {
+  return [
+    ...[1, 2, 3, 4].map((fours) => windowsProgram(fours, 1, 1)),
+    ...[[1, 0], [2, 0], [2, 1]].map(([stride, left]) => windowsProgram(1, stride, left)),
+  ];
+}
