@@ -1,12 +1,14 @@
-import type { Plan, Program } from "../../src/gpu/types.ts";
+import type { Access, Plan, Program } from "../../src/gpu/types.ts";
 import { f32bits } from "../bits.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Launch, type Step } from "../launch.ts";
-import { planEmbed } from "../shape/shape.ts";
+import { type Candidate, choose, type Tuning } from "../tuning.ts";
+import { uniformText } from "../uniform.ts";
 import { bothWidths, chooseWidth, vectorPrograms } from "../vector.ts";
 import source from "./attention.wgsl" with { type: "text" };
 import gradSource from "./attention_grad.wgsl" with { type: "text" };
 import deltaSource from "./delta.wgsl" with { type: "text" };
+import { fitUniform, layRows, type Reads, type Rows, type RowsShape, widthOf } from "./rows.ts";
 
 /** Q and Y [heads, queries, depth], K and V [heads, keys, depth]; `heads` counts those of all samples. */
 export interface AttentionShape {
@@ -23,107 +25,172 @@ export interface AttentionShape {
 export const MAX_DEPTH = 128;
 
 /** softmax(scale · Q·Kᵀ)·V. Operands: q, k, v, y, and lse [heads, queries], which the gradient reads. */
-export function planAttention(shape: AttentionShape): Launch {
-  const { queries, keys } = shape;
-  const rows = padded(shape, { q: queries, k: keys, v: keys });
-  const plan = planTiles(forward[chunks(shape) - 1], shape, queries, keys);
-  return {
-    steps: [...rows.steps, { plan, bindings: [...["q", "k", "v"].map(rows.name), "lse", "y"] }],
-    scratch: rows.scratch,
-    tables: {},
-  };
+export function planAttention(shape: AttentionShape, tuning: Tuning): Launch {
+  return choose(attentionClass(shape), attentionCandidates(shape, tuning), tuning).build();
+}
+
+export function attentionCandidates(shape: AttentionShape, tuning: Tuning): Candidate[] {
+  const { heads, queries, keys, depth } = shape;
+  const operands: RowsShape = { heads, depth, rows: { q: queries, k: keys, v: keys } };
+  return candidates(shape, operands, 2, tuning, (reads) => {
+    const rows = layRows(operands, reads);
+    const program = forward[reads][chunks(shape) - 1];
+    return {
+      steps: [...rows.steps, ...tiles(program, shape, rows, ["q", "k", "v"], [queries, keys, keys], ["lse", "y"])],
+      scratch: rows.scratch,
+      tables: {},
+    };
+  });
 }
 
 export type AttentionInput = "q" | "k" | "v";
 
 /** The gradients of `wanted`. Operands: q, k, v, y, dy, lse, and dq, dk, dv as they are wanted. */
-export function planAttentionGrad(shape: AttentionShape, wanted: readonly AttentionInput[]): Launch {
+export function planAttentionGrad(
+  shape: AttentionShape,
+  wanted: readonly AttentionInput[],
+  tuning: Tuning,
+): Launch {
+  return choose(attentionGradClass(shape, wanted), attentionGradCandidates(shape, wanted, tuning), tuning).build();
+}
+
+export function attentionGradCandidates(
+  shape: AttentionShape,
+  wanted: readonly AttentionInput[],
+  tuning: Tuning,
+): Candidate[] {
   const { heads, queries, keys, depth } = shape;
-  const rows = padded(shape, { q: queries, k: keys, v: keys, dy: queries });
-  const gradients = wanted.map((input): Step => {
-    const [own, other] = input === "q" ? [queries, keys] : [keys, queries];
-    const operands = input === "q" ? ["q", "k", "dy", "v"] : ["k", "q", "v", "dy"];
+  const operands: RowsShape = { heads, depth, rows: { q: queries, k: keys, v: keys, dy: queries } };
+  const products = wanted.reduce((sum, input) => sum + (input === "v" ? 2 : 3), 0);
+  return candidates(shape, operands, products, tuning, (reads) => {
+    const rows = layRows(operands, reads);
+    const gradients = wanted.flatMap((input) => {
+      const names = input === "q" ? ["q", "k", "dy", "v"] : ["k", "q", "v", "dy"];
+      const counts = input === "q" ? [queries, keys, queries, keys] : [keys, queries, keys, queries];
+      const program = gradient[reads][input][chunks(shape) - 1];
+      return tiles(program, shape, rows, names, counts, ["lse", "delta", `d${input}`]);
+    });
     return {
-      plan: planTiles(gradient[input][chunks(shape) - 1], shape, own, other),
-      bindings: [...operands.map(rows.name), "lse", "delta", `d${input}`],
+      steps: [{ plan: planDelta(heads * queries, depth), bindings: ["y", "dy", "delta"] }, ...rows.steps, ...gradients],
+      scratch: { delta: 4 * heads * queries, ...rows.scratch },
+      tables: {},
     };
   });
-  return {
-    steps: [{ plan: planDelta(heads * queries, depth), bindings: ["y", "dy", "delta"] }, ...rows.steps, ...gradients],
-    scratch: { delta: 4 * heads * queries, ...rows.scratch },
-    tables: {},
-  };
+}
+
+export function attentionClass({ heads, queries, keys, depth }: AttentionShape): string {
+  return `attention ${heads}x${queries}x${keys}x${depth}`;
+}
+
+export function attentionGradClass(shape: AttentionShape, wanted: readonly AttentionInput[]): string {
+  return `gradient of ${attentionClass(shape)} for ${wanted.join("")}`;
 }
 
 export function variants(): Program[] {
-  return [...forward, ...Object.values(gradient).flat(), ...bothWidths(delta)];
+  return [
+    ...READS.flatMap((reads) => [...forward[reads], ...Object.values(gradient[reads]).flat()]),
+    ...bothWidths(delta),
+  ];
 }
 
+const READS = ["storage", "uniform"] as const;
 const TILE = 32;
 const MAX_GROUPS = 65_535;
 const CHUNKS = [1, 2, 3, 4] as const;
+/** Of 8 threads, or of one on a device with many: a multiply-add with its loads, and what each dispatch costs beside. */
+const TERM_NS: Readonly<Record<Reads, readonly [few: number, many: number]>> = {
+  storage: [4, 0.5],
+  uniform: [1, 1],
+};
+const MANY_THREADS = 1024;
+const DISPATCH_NS = 5000;
 
-const forward = CHUNKS.map((count): Program => ({
-  name: "attention",
-  source,
-  constants: { CHUNKS: count },
-  access: ["read", "read", "read", "read_write", "read_write"],
-}));
-const gradient: Readonly<Record<AttentionInput, readonly Program[]>> = {
-  q: gradientPrograms(0),
-  k: gradientPrograms(1),
-  v: gradientPrograms(2),
+const forward: Readonly<Record<Reads, readonly Program[]>> = {
+  storage: forwardPrograms("storage"),
+  uniform: forwardPrograms("uniform"),
+};
+const gradient: Readonly<Record<Reads, Readonly<Record<AttentionInput, readonly Program[]>>>> = {
+  storage: gradientPrograms("storage"),
+  uniform: gradientPrograms("uniform"),
 };
 const delta = vectorPrograms("attention delta", deltaSource, ["read", "read", "read_write"]);
 
-function gradientPrograms(output: number): Program[] {
+function forwardPrograms(reads: Reads): Program[] {
+  const input: Access = reads === "uniform" ? "uniform" : "read";
   return CHUNKS.map((count) => ({
-    name: "attention gradient",
-    source: gradSource,
-    constants: { OUTPUT: output, CHUNKS: count },
-    access: ["read", "read", "read", "read", "read", "read", "read_write"],
+    name: `attention from ${reads}`,
+    source: reads === "uniform" ? uniformText(source) : source,
+    constants: { CHUNKS: count },
+    access: [input, input, input, "read_write", "read_write"],
   }));
 }
 
-/** vec4 of a row. */
-function widthOf({ depth }: AttentionShape): number {
-  return ceilDiv(depth, 4);
+function gradientPrograms(reads: Reads): Readonly<Record<AttentionInput, readonly Program[]>> {
+  const input: Access = reads === "uniform" ? "uniform" : "read";
+  const programs = (output: number): Program[] =>
+    CHUNKS.map((count) => ({
+      name: `attention gradient from ${reads}`,
+      source: reads === "uniform" ? uniformText(gradSource) : gradSource,
+      constants: { OUTPUT: output, CHUNKS: count },
+      access: [input, input, input, input, "read", "read", "read_write"],
+    }));
+  return { q: programs(0), k: programs(1), v: programs(2) };
 }
 
-function chunks(shape: AttentionShape): number {
-  if (shape.depth > MAX_DEPTH) {
-    throw new RangeError(`heads of ${shape.depth} numbers, at most ${MAX_DEPTH} are supported`);
-  }
-  return ceilDiv(widthOf(shape), 8);
+function chunks({ depth }: AttentionShape): number {
+  if (depth > MAX_DEPTH) throw new RangeError(`heads of ${depth} numbers, at most ${MAX_DEPTH} are supported`);
+  return ceilDiv(widthOf(depth), 8);
 }
 
-function planTiles(program: Program, shape: AttentionShape, rows: number, others: number): Plan {
-  const { heads, depth, scale } = shape;
-  const row = Math.min(heads, MAX_GROUPS);
-  return {
-    program,
-    uniforms: [heads, row, rows, others, widthOf(shape), depth, f32bits(scale)],
-    grid: [ceilDiv(rows, TILE), row, ceilDiv(heads, row)],
-  };
+/** `products`: how many sums of heads · queries · keys · depth terms there are. */
+function candidates(
+  shape: AttentionShape,
+  operands: RowsShape,
+  products: number,
+  tuning: Tuning,
+  build: (reads: Reads) => Launch,
+): Candidate[] {
+  const { heads, queries, keys, depth } = shape;
+  const terms = products * heads * queries * keys * depth;
+  const side = tuning.threads < MANY_THREADS ? 0 : 1;
+  const ways = fitUniform(operands) ? READS : ["storage"] as const;
+  return ways.map((reads) => {
+    const dispatches = reads === "uniform" ? heads / layRows(operands, reads).bound : 1;
+    return {
+      name: reads,
+      cost: terms * TERM_NS[reads][side] / tuning.threads + dispatches * DISPATCH_NS,
+      build: () => build(reads),
+    };
+  });
+}
+
+/** A dispatch for each run of heads that is bound at once; `counts` are the rows of the operands, the first's are made. */
+function tiles(
+  program: Program,
+  { heads, depth, scale }: AttentionShape,
+  rows: Rows,
+  operands: readonly string[],
+  counts: readonly number[],
+  others: readonly string[],
+): Step[] {
+  const [own, other] = counts;
+  const bindings = [...operands.map(rows.name), ...others];
+  return Array.from({ length: ceilDiv(heads, rows.bound) }, (_, i) => {
+    const first = i * rows.bound;
+    const count = Math.min(heads - first, rows.bound);
+    const row = Math.min(count, MAX_GROUPS);
+    const sizes = [first, count, row, own, other, rows.pitch(own), rows.pitch(other), widthOf(depth), depth];
+    const plan: Plan = {
+      program,
+      uniforms: [...sizes, f32bits(scale)],
+      grid: [ceilDiv(own, TILE), row, ceilDiv(count, row)],
+    };
+    return { plan, bindings, windows: rows.windows(first, counts) };
+  });
 }
 
 function planDelta(rows: number, depth: number): Plan {
   const { program, width } = chooseWidth(delta, depth);
   const grid = linearGrid(rows, 64);
   return { program, uniforms: [rows, grid[0], depth / width], grid };
-}
-
-/** Copies of the operands whose rows are filled up with zeros to whole vec4; none where they are already. */
-function padded(shape: AttentionShape, rowsOf: Readonly<Record<string, number>>) {
-  const { heads, depth } = shape;
-  const width = 4 * widthOf(shape);
-  if (width === depth) return { steps: [], scratch: {}, name: (operand: string) => operand };
-  const name = (operand: string) => `${operand}.padded`;
-  const steps = Object.entries(rowsOf).map(([operand, rows]): Step => {
-    const n = heads * rows;
-    const placement = { small: [n, 1, 1, depth], big: [n, 1, 1, width], first: [0, 0, 0], steps: [1, 1, 1] } as const;
-    return { plan: planEmbed(placement), bindings: [operand, name(operand)] };
-  });
-  const bytes = Object.entries(rowsOf).map(([operand, rows]) => [name(operand), 4 * heads * rows * width] as const);
-  return { steps, scratch: Object.fromEntries(bytes), name };
 }

@@ -1,8 +1,9 @@
 // Attention with a running maximum and sum (Dao et al., arXiv 2205.14135), for each head:
 //   y[i] = sum over j of exp(scale * q[i].k[j] - lse[i]) * v[j],   lse[i] = log(sum over j of exp(scale * q[i].k[j]))
 //
-// q: [heads, queries, width], k, v: [heads, keys, width] with `width` items of vec4, zero beyond `depth` floats;
-// y: [heads, queries, depth] floats; lse: [heads, queries], for the gradient.
+// q: [heads, query_pitch, width], k, v: [heads, key_pitch, width] with `width` items of vec4, zero beyond `depth` floats, of which
+// `queries` and `keys` rows count; bound from head `first` on, and read through uniform bindings where those are faster.
+// y: [.., queries, depth] floats; lse: [.., queries], for the gradient: of all heads.
 // A workgroup of 64 threads makes 32 queries and streams over 32 keys at a time. Threads 8t..8t+7 own the queries 4t..4t+3: each
 // makes their products with 4 of the keys (the components of a vec4 are the 4 queries) and keeps the sums of the columns
 // lane, lane + 8, … of their outputs, CHUNKS vec4 each. Grid: (ceil(queries / 32), heads or less, …) workgroups.
@@ -11,10 +12,13 @@ const CHUNKS: u32 = 4u;   // ceil(width / 8)
 const LOWEST: f32 = -1.0e30;
 
 struct Params {
-  heads: u32,
+  first: u32,
+  heads: u32,    // from the first on
   row: u32,      // heads along y of the grid
   queries: u32,
   keys: u32,
+  query_pitch: u32,
+  key_pitch: u32,
   width: u32,
   depth: u32,
   scale: f32,
@@ -47,13 +51,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let team = local / 8u;
   let lane = local % 8u;
   let i0 = group.x * 32u + team * 4u;
-  let last = head * p.queries + p.queries - 1u;
+  let first_query = head * p.query_pitch;
+  let last_query = first_query + p.queries - 1u;
   // Queries and keys beyond the last are read as the last: nothing of theirs is kept.
-  let q0 = min(head * p.queries + i0, last) * p.width;
-  let q1 = min(head * p.queries + i0 + 1u, last) * p.width;
-  let q2 = min(head * p.queries + i0 + 2u, last) * p.width;
-  let q3 = min(head * p.queries + i0 + 3u, last) * p.width;
-  let first_key = head * p.keys;
+  let q0 = min(first_query + i0, last_query) * p.width;
+  let q1 = min(first_query + i0 + 1u, last_query) * p.width;
+  let q2 = min(first_query + i0 + 2u, last_query) * p.width;
+  let q3 = min(first_query + i0 + 3u, last_query) * p.width;
+  let first_key = head * p.key_pitch;
   let last_key = first_key + p.keys - 1u;
   let c0 = min(lane, p.width - 1u);
   let c1 = min(lane + 8u, p.width - 1u);
@@ -187,7 +192,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var all = vec4<f32>(0.0);
   for (var other = 0u; other < 8u; other++) { all += shared_parts[team * 8u + other]; }
   let factor = 1.0 / all;
-  let r = head * p.queries + i0;
+  let r = (p.first + head) * p.queries + i0;
   if (lane == 0u) {
     let logs = high + log(all);
     if (i0 < p.queries) { lse[r] = logs.x; }

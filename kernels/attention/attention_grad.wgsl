@@ -4,18 +4,22 @@
 //   OUTPUT = 1: dk[j] = sum over i of ds[i,j] q[i]     own = k, other = q, own_pair = v, other_pair = dy
 //   OUTPUT = 2: dv[j] = sum over i of w[i,j] dy[i]     the same
 //
-// own, own_pair: [heads, rows, width], other, other_pair: [heads, others, width] with `width` items of vec4, zero beyond `depth`
-// floats; lse, delta: [heads, queries], delta from delta.wgsl; y: [heads, rows, depth] floats.
+// own, own_pair: [heads, row_pitch, width], other, other_pair: [heads, other_pitch, width] with `width` items of vec4, zero beyond
+// `depth` floats, of which `rows` and `others` rows count; bound from head `first` on, and read through uniform bindings where
+// those are faster. lse, delta: [.., queries], delta from delta.wgsl, and y: [.., rows, depth] floats: of all heads.
 // Workgroups, threads and grid as in attention.wgsl: 32 rows, streaming over 32 of the others at a time.
 
 const OUTPUT: u32 = 0u;
 const CHUNKS: u32 = 4u;   // ceil(width / 8)
 
 struct Params {
-  heads: u32,
+  first: u32,
+  heads: u32,    // from the first on
   row: u32,      // heads along y of the grid
   rows: u32,
   others: u32,
+  row_pitch: u32,
+  other_pitch: u32,
   width: u32,
   depth: u32,
   scale: f32,
@@ -55,14 +59,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let team = local / 8u;
   let lane = local % 8u;
   let i0 = group.x * 32u + team * 4u;
-  let last = head * p.rows + p.rows - 1u;
+  let last = p.rows - 1u;
   // Rows beyond the last are read as the last: nothing of theirs is kept.
-  let r0 = min(head * p.rows + i0, last);
-  let r1 = min(head * p.rows + i0 + 1u, last);
-  let r2 = min(head * p.rows + i0 + 2u, last);
-  let r3 = min(head * p.rows + i0 + 3u, last);
-  let first_other = head * p.others;
-  let last_other = first_other + p.others - 1u;
+  let i1 = min(i0 + 1u, last);
+  let i2 = min(i0 + 2u, last);
+  let i3 = min(i0 + 3u, last);
+  let r0 = (head * p.row_pitch + min(i0, last)) * p.width;
+  let r1 = (head * p.row_pitch + i1) * p.width;
+  let r2 = (head * p.row_pitch + i2) * p.width;
+  let r3 = (head * p.row_pitch + i3) * p.width;
+  let first_row = (p.first + head) * p.rows;
+  let first_score = (p.first + head) * p.others;
   let c0 = min(lane, p.width - 1u);
   let c1 = min(lane + 8u, p.width - 1u);
   let c2 = min(lane + 16u, p.width - 1u);
@@ -70,8 +77,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var row_lse = vec4<f32>(0.0);
   var row_delta = vec4<f32>(0.0);
   if (OUTPUT == 0u) {
-    row_lse = vec4<f32>(lse[r0], lse[r1], lse[r2], lse[r3]);
-    row_delta = vec4<f32>(delta[r0], delta[r1], delta[r2], delta[r3]);
+    row_lse = vec4<f32>(lse[first_row + min(i0, last)], lse[first_row + i1], lse[first_row + i2], lse[first_row + i3]);
+    row_delta = vec4<f32>(delta[first_row + min(i0, last)], delta[first_row + i1], delta[first_row + i2], delta[first_row + i3]);
   }
   var a0 = vec4<f32>(0.0);
   var a1 = vec4<f32>(0.0);
@@ -92,23 +99,27 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
   for (var block = 0u; block < p.others; block += 32u) {
     let j = block + lane * 4u;
-    let j0 = min(first_other + j, last_other);
-    let j1 = min(first_other + j + 1u, last_other);
-    let j2 = min(first_other + j + 2u, last_other);
-    let j3 = min(first_other + j + 3u, last_other);
+    let j0 = min(j, p.others - 1u);
+    let o0 = (head * p.other_pitch + j0) * p.width;
+    let j1 = min(j + 1u, p.others - 1u);
+    let o1 = (head * p.other_pitch + j1) * p.width;
+    let j2 = min(j + 2u, p.others - 1u);
+    let o2 = (head * p.other_pitch + j2) * p.width;
+    let j3 = min(j + 3u, p.others - 1u);
+    let o3 = (head * p.other_pitch + j3) * p.width;
     var s0 = vec4<f32>(0.0);
     var s1 = vec4<f32>(0.0);
     var s2 = vec4<f32>(0.0);
     var s3 = vec4<f32>(0.0);
     for (var d = 0u; d < p.width; d++) {
-      let u0 = own[r0 * p.width + d];
-      let u1 = own[r1 * p.width + d];
-      let u2 = own[r2 * p.width + d];
-      let u3 = own[r3 * p.width + d];
-      let w0 = other[j0 * p.width + d];
-      let w1 = other[j1 * p.width + d];
-      let w2 = other[j2 * p.width + d];
-      let w3 = other[j3 * p.width + d];
+      let u0 = own[r0 + d];
+      let u1 = own[r1 + d];
+      let u2 = own[r2 + d];
+      let u3 = own[r3 + d];
+      let w0 = other[o0 + d];
+      let w1 = other[o1 + d];
+      let w2 = other[o2 + d];
+      let w3 = other[o3 + d];
       s0 += vec4<f32>(dot(u0, w0), dot(u1, w0), dot(u2, w0), dot(u3, w0));
       s1 += vec4<f32>(dot(u0, w1), dot(u1, w1), dot(u2, w1), dot(u3, w1));
       s2 += vec4<f32>(dot(u0, w2), dot(u1, w2), dot(u2, w2), dot(u3, w2));
@@ -120,10 +131,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       s2 = exp(s2 * p.scale - row_lse);
       s3 = exp(s3 * p.scale - row_lse);
     } else {
-      s0 = exp(s0 * p.scale - vec4<f32>(lse[j0]));
-      s1 = exp(s1 * p.scale - vec4<f32>(lse[j1]));
-      s2 = exp(s2 * p.scale - vec4<f32>(lse[j2]));
-      s3 = exp(s3 * p.scale - vec4<f32>(lse[j3]));
+      s0 = exp(s0 * p.scale - vec4<f32>(lse[first_score + j0]));
+      s1 = exp(s1 * p.scale - vec4<f32>(lse[first_score + j1]));
+      s2 = exp(s2 * p.scale - vec4<f32>(lse[first_score + j2]));
+      s3 = exp(s3 * p.scale - vec4<f32>(lse[first_score + j3]));
     }
     if (OUTPUT != 2u) {
       var t0 = vec4<f32>(0.0);
@@ -131,14 +142,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       var t2 = vec4<f32>(0.0);
       var t3 = vec4<f32>(0.0);
       for (var d = 0u; d < p.width; d++) {
-        let u0 = own_pair[r0 * p.width + d];
-        let u1 = own_pair[r1 * p.width + d];
-        let u2 = own_pair[r2 * p.width + d];
-        let u3 = own_pair[r3 * p.width + d];
-        let w0 = other_pair[j0 * p.width + d];
-        let w1 = other_pair[j1 * p.width + d];
-        let w2 = other_pair[j2 * p.width + d];
-        let w3 = other_pair[j3 * p.width + d];
+        let u0 = own_pair[r0 + d];
+        let u1 = own_pair[r1 + d];
+        let u2 = own_pair[r2 + d];
+        let u3 = own_pair[r3 + d];
+        let w0 = other_pair[o0 + d];
+        let w1 = other_pair[o1 + d];
+        let w2 = other_pair[o2 + d];
+        let w3 = other_pair[o3 + d];
         t0 += vec4<f32>(dot(u0, w0), dot(u1, w0), dot(u2, w0), dot(u3, w0));
         t1 += vec4<f32>(dot(u0, w1), dot(u1, w1), dot(u2, w1), dot(u3, w1));
         t2 += vec4<f32>(dot(u0, w2), dot(u1, w2), dot(u2, w2), dot(u3, w2));
@@ -150,10 +161,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         s2 *= (t2 - row_delta) * p.scale;
         s3 *= (t3 - row_delta) * p.scale;
       } else {
-        s0 *= (t0 - vec4<f32>(delta[j0])) * p.scale;
-        s1 *= (t1 - vec4<f32>(delta[j1])) * p.scale;
-        s2 *= (t2 - vec4<f32>(delta[j2])) * p.scale;
-        s3 *= (t3 - vec4<f32>(delta[j3])) * p.scale;
+        s0 *= (t0 - vec4<f32>(delta[first_score + j0])) * p.scale;
+        s1 *= (t1 - vec4<f32>(delta[first_score + j1])) * p.scale;
+        s2 *= (t2 - vec4<f32>(delta[first_score + j2])) * p.scale;
+        s3 *= (t3 - vec4<f32>(delta[first_score + j3])) * p.scale;
       }
     }
     let mine = lane * 32u + team;
@@ -166,7 +177,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let count = min(32u, p.others - block);
     for (var o = 0u; o < count; o++) {
       let w = weights[o * 8u + team];
-      let at = (first_other + block + o) * p.width;
+      let at = (head * p.other_pitch + block + o) * p.width;
       let x0 = column(at + c0);
       a0 = fma(vec4<f32>(w.x), x0, a0);
       a1 = fma(vec4<f32>(w.y), x0, a1);
@@ -197,7 +208,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
   }
 
-  let r = head * p.rows + i0;
+  let r = first_row + i0;
   store(r, i0, lane, a0);
   store(r + 1u, i0 + 1u, lane, a1);
   store(r + 2u, i0 + 2u, lane, a2);

@@ -1,6 +1,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { planAttention, planAttentionGrad } from "../../kernels/attention/attention.ts";
+import {
+  attentionCandidates,
+  type AttentionShape,
+  planAttention,
+  planAttentionGrad,
+} from "../../kernels/attention/attention.ts";
+import { UNTUNED } from "../../kernels/tuning.ts";
 import { UserError } from "../../src/errors.ts";
 import { attention } from "../../src/tensor/ops/attention.ts";
 import { Tape } from "../../src/tensor/tape.ts";
@@ -8,6 +14,7 @@ import { elements, Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
 import { attentionOf } from "../oracle/attention.ts";
 import { assertClose, checkOp } from "./check_op.ts";
+import { withWinner } from "./with_winner.ts";
 
 const test = suite("attention");
 
@@ -16,29 +23,32 @@ const CASES: readonly { readonly q: readonly number[]; readonly keys?: number; r
   { q: [2, 1, 5, 3] },
   { q: [1, 2, 33, 9] },
   { q: [2, 1, 3, 29], keys: 67 },
-  { q: [37, 8], keys: 31, scale: 0.7 },
+  { q: [5, 7, 8], keys: 31, scale: 0.7 },
   { q: [1, 32, 64] },
   { q: [1, 5, 94], keys: 33 },
   { q: [1, 6, 128], keys: 3 },
 ];
 
-for (const { q, keys = q[q.length - 2], scale } of CASES) {
-  const [queries, depth] = q.slice(-2);
-  const kv = [...q.slice(0, -2), keys, depth];
-  test(`attention of [${q}] over ${keys} keys, mid-graph`, () =>
-    checkOp({
-      name: "attention",
-      shapes: [q, kv, kv],
-      shape: q,
-      op: (tape, [q, k, v]) => attention(tape, q, k, v, scale),
-      oracle: (inputs) =>
-        attentionOf(
-          inputs,
-          { heads: elements(q) / (queries * depth), queries, keys, depth },
-          scale ?? 1 / Math.sqrt(depth),
-        ),
-      rtol: 1e-5,
-    }));
+for (const way of ["storage", "uniform"]) {
+  for (const { q, keys = q[q.length - 2], scale } of CASES) {
+    const [queries, depth] = q.slice(-2);
+    const kv = [...q.slice(0, -2), keys, depth];
+    test(`attention of [${q}] over ${keys} keys from ${way}, mid-graph`, () =>
+      withWinner(way, () =>
+        checkOp({
+          name: "attention",
+          shapes: [q, kv, kv],
+          shape: q,
+          op: (tape, [q, k, v]) => attention(tape, q, k, v, scale),
+          oracle: (inputs) =>
+            attentionOf(
+              inputs,
+              { heads: elements(q) / (queries * depth), queries, keys, depth },
+              scale ?? 1 / Math.sqrt(depth),
+            ),
+          rtol: 1e-5,
+        })));
+  }
 }
 
 test("self-attention: one tensor as q, k and v gathers all three gradients", () =>
@@ -63,15 +73,50 @@ test("scores far apart, and in the hundreds, neither overflow nor vanish", async
   assertClose(await y.read(), [37, 1, -37, 0, others, 1, -others, 0], 1e-6, "attention");
 });
 
-test("only the wanted gradients are made, and rows of whole vec4 aren't copied", () => {
+test("heads that fit a uniform binding are read through one on a small device, from storage on a large one", () => {
   const shape = { heads: 6, queries: 197, keys: 197, depth: 64, scale: 0.125 };
-  const steps = (wanted: readonly ("q" | "k" | "v")[]) => planAttentionGrad(shape, wanted).steps.length;
+  const ways = (of: AttentionShape, threads: number) => {
+    const all = attentionCandidates(of, { threads });
+    return [all.length, all.reduce((a, b) => b.cost < a.cost ? b : a).name];
+  };
+  assert.equal(ways(shape, 256), [2, "uniform"]);
+  assert.equal(ways(shape, 8192), [2, "storage"]);
+  assert.equal(ways({ ...shape, keys: 257 }, 256), [1, "storage"]);
+});
+
+test("only the wanted gradients are made, and storage isn't copied where rows are whole vec4", () => {
+  const shape = { heads: 6, queries: 197, keys: 197, depth: 64, scale: 0.125 };
+  const tuning = { threads: 8192 };
+  const steps = (wanted: readonly ("q" | "k" | "v")[]) => planAttentionGrad(shape, wanted, tuning).steps.length;
   assert.equal([steps(["q"]), steps(["k", "v"]), steps(["q", "k", "v"])], [2, 3, 4]);
-  assert.is(planAttention(shape).steps.length, 1);
-  assert.is(planAttention({ ...shape, depth: 63 }).steps.length, 4);
-  assert.throws(() => planAttention({ ...shape, depth: 129 }), /at most 128/);
-  const { grid } = planAttention({ ...shape, heads: 100_000 }).steps[0].plan;
+  assert.is(planAttention(shape, tuning).steps.length, 1);
+  assert.is(planAttention({ ...shape, depth: 63 }, tuning).steps.length, 4);
+  assert.throws(() => planAttention({ ...shape, depth: 129 }, tuning).steps, /at most 128/);
+  const { grid } = planAttention({ ...shape, heads: 100_000 }, tuning).steps[0].plan;
   assert.ok(grid.every((n) => n <= 65_535) && grid[1] * grid[2] >= 100_000);
+});
+
+test("uniform windows are aligned, lie inside their buffers, and take every head once", () => {
+  for (const depth of [1, 3, 13, 32, 48, 64, 94, 128]) {
+    for (const [queries, keys] of [[1, 1], [7, 31], [49, 49], [100, 13]]) {
+      const shape = { heads: 11, queries, keys, depth, scale: 1 };
+      const way = attentionCandidates(shape, UNTUNED).find(({ name }) => name === "uniform");
+      assert.ok(way, `no uniform way for ${queries}x${keys}x${depth}`);
+      const { steps, scratch } = way!.build();
+      let heads = 0;
+      for (const { plan, bindings, windows } of steps) {
+        if (!windows) continue;
+        assert.is(plan.uniforms[0], heads);
+        heads += plan.uniforms[1];
+        for (const [i, { byteOffset, byteLength }] of Object.entries(windows)) {
+          assert.is(byteOffset % 256, 0);
+          assert.is(byteLength, 65_536);
+          assert.ok(byteOffset + byteLength <= scratch[bindings[Number(i)]], `${queries}x${keys}x${depth}`);
+        }
+      }
+      assert.is(heads, shape.heads);
+    }
+  }
 });
 
 test("operands that don't fit are refused", async () => {

@@ -5,35 +5,22 @@ import { layerNormCandidates, layerNormClass, layerNormGradCandidates } from "..
 import { UNTUNED } from "../../kernels/tuning.ts";
 import { UserError } from "../../src/errors.ts";
 import { groupNorm, layerNorm } from "../../src/tensor/ops/group_norm.ts";
-import { setTuning, tuningFor } from "../../src/tensor/ops/launch.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { elements, Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
 import { normaliseRows } from "../oracle/norm.ts";
 import { assertClose, checkOp } from "./check_op.ts";
+import { withWinner } from "./with_winner.ts";
 
 const test = suite("layer and group norm");
 const EPSILON = 1e-5;
 const WAYS = ["thread to a row", "8 threads to a row", "64 threads to a row"] as const;
 
-/** Makes the planners choose this way for every shape. */
-async function forced(way: string, work: () => Promise<void>): Promise<void> {
-  const gpu = await testGpu();
-  const before = tuningFor(gpu);
-  const winners = new Proxy({}, { get: () => way });
-  setTuning(gpu, { ...before, winners });
-  try {
-    await work();
-  } finally {
-    setTuning(gpu, before);
-  }
-}
-
 for (const way of WAYS) {
   for (const shape of [[1, 3], [3, 5, 29], [67, 192]]) {
     const length = shape[shape.length - 1];
     test(`layer norm of [${shape}] by ${way}, mid-graph`, () =>
-      forced(way, () =>
+      withWinner(way, () =>
         checkOp({
           name: "layer norm",
           shapes: [shape, [length], [length]],
@@ -47,7 +34,7 @@ for (const way of WAYS) {
     const [, channels, ...rest] = shape;
     const inner = elements(rest), span = channels / groups;
     test(`group norm of [${shape}] in ${groups} by ${way}, mid-graph`, () =>
-      forced(way, () =>
+      withWinner(way, () =>
         checkOp({
           name: "group norm",
           shapes: [shape, [channels], [channels]],

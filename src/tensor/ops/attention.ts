@@ -1,21 +1,16 @@
 import {
-  type AttentionInput,
   type AttentionShape,
   MAX_DEPTH,
   planAttention,
   planAttentionGrad,
 } from "../../../kernels/attention/attention.ts";
-import type { Tuning } from "../../../kernels/tuning.ts";
 import { UserError } from "../../errors.ts";
 import type { Tape } from "../tape.ts";
 import { elements, type Tensor } from "../tensor.ts";
 import { cached, launch, tuningFor } from "./launch.ts";
 
-// There is one way to do each, so the plans don't ask the tuning; they are kept all the same.
-const attentionPlan = cached((shape: AttentionShape, _: Tuning) => planAttention(shape));
-const attentionGradPlan = cached((shape: AttentionShape, wanted: readonly AttentionInput[], _: Tuning) =>
-  planAttentionGrad(shape, wanted)
-);
+const attentionPlan = cached(planAttention);
+const attentionGradPlan = cached(planAttentionGrad);
 
 /**
  * y[…,T,D] = softmax(scale · q·kᵀ)·v over the last two axes (Vaswani et al., arXiv 1706.03762), for q […,T,D] and k, v
