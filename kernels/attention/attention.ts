@@ -34,7 +34,7 @@ export function attentionCandidates(shape: AttentionShape, tuning: Tuning): Cand
   const operands: RowsShape = { heads, depth, rows: { q: queries, k: keys, v: keys } };
   return candidates(shape, operands, 2, tuning, (reads) => {
     const rows = layRows(operands, reads);
-    const program = forward[reads][chunks(shape) - 1];
+    const program = forward[reads][chunksOf(shape)];
     return {
       steps: [...rows.steps, ...tiles(program, shape, rows, ["q", "k", "v"], [queries, keys, keys], ["lse", "y"])],
       scratch: rows.scratch,
@@ -67,7 +67,7 @@ export function attentionGradCandidates(
     const gradients = wanted.flatMap((input) => {
       const names = input === "q" ? ["q", "k", "dy", "v"] : ["k", "q", "v", "dy"];
       const counts = input === "q" ? [queries, keys, queries, keys] : [keys, queries, keys, queries];
-      const program = gradient[reads][input][chunks(shape) - 1];
+      const program = gradient[reads][input][chunksOf(shape)];
       return tiles(program, shape, rows, names, counts, ["lse", "delta", `d${input}`]);
     });
     return {
@@ -96,7 +96,8 @@ export function variants(): Program[] {
 const READS = ["storage", "uniform"] as const;
 const TILE = 32;
 const MAX_GROUPS = 65_535;
-const CHUNKS = [1, 2, 3, 4] as const;
+/** vec4 columns of a thread; the next larger serves what lies between. */
+const CHUNKS = [1, 2, 4] as const;
 /** Of 8 threads, or of one on a device with many: a multiply-add with its loads, and what each dispatch costs beside. */
 const TERM_NS: Readonly<Record<Reads, readonly [few: number, many: number]>> = {
   storage: [4, 0.5],
@@ -137,9 +138,10 @@ function gradientPrograms(reads: Reads): Readonly<Record<AttentionInput, readonl
   return { q: programs(0), k: programs(1), v: programs(2) };
 }
 
-function chunks({ depth }: AttentionShape): number {
+/** Place in `CHUNKS`. */
+function chunksOf({ depth }: AttentionShape): number {
   if (depth > MAX_DEPTH) throw new RangeError(`heads of ${depth} numbers, at most ${MAX_DEPTH} are supported`);
-  return ceilDiv(widthOf(depth), 8);
+  return CHUNKS.findIndex((count) => 8 * count >= widthOf(depth));
 }
 
 /** `products`: how many sums of heads · queries · keys · depth terms there are. */

@@ -8,7 +8,7 @@
 // makes their products with 4 of the keys (the components of a vec4 are the 4 queries) and keeps the sums of the columns
 // lane, lane + 8, … of their outputs, CHUNKS vec4 each. Grid: (ceil(queries / 32), heads or less, …) workgroups.
 
-const CHUNKS: u32 = 4u;   // ceil(width / 8)
+const CHUNKS: u32 = 4u;   // at least width / 8
 const LOWEST: f32 = -1.0e30;
 
 struct Params {

@@ -10,7 +10,7 @@
 // Workgroups, threads and grid as in attention.wgsl: 32 rows, streaming over 32 of the others at a time.
 
 const OUTPUT: u32 = 0u;
-const CHUNKS: u32 = 4u;   // ceil(width / 8)
+const CHUNKS: u32 = 4u;   // at least width / 8
 
 struct Params {
   first: u32,

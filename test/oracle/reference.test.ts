@@ -241,4 +241,55 @@ test("a whole net: every value by name, and its input checked", () => {
   assert.throws(forward([2, 3]), (error: Error) => error instanceof UserError && /is \[2,3\], exp/.test(error.message));
 });
 
+test("softmax by hand, also of large numbers", () => {
+  const x = array([2, 3], [0, Math.log(2), Math.log(5), 1000, 1000, -1000]);
+  is(run("Softmax", [x]), [2, 3], [1 / 8, 2 / 8, 5 / 8, 0.5, 0.5, 0]);
+});
+
+test("layer norm and group norm by hand", () => {
+  const x = array([1, 2, 2], [1, 3, 10, 30]);
+  const gamma = array([2], [1, 2]);
+  const beta = array([2], [0, 100]);
+  is(run("LayerNormalization", [x, gamma, beta], { epsilon: 3 }), [1, 2, 2], [
+    -0.5,
+    101,
+    ...[-1, 1].map((sign, i) => (i + 1) * sign * 10 / Math.sqrt(103) + 100 * i),
+  ]);
+  const instance = run("GroupNormalization", [x, gamma, beta], { num_groups: 2, epsilon: 0 });
+  is(instance, [1, 2, 2], [-1, 1, 98, 102]);
+  const whole = run("GroupNormalization", [x, array([2], [1, 1]), array([2], [0, 0])], { num_groups: 1, epsilon: 0 });
+  is(whole, [1, 2, 2], [-10, -8, -1, 19].map((d) => d / Math.sqrt((100 + 64 + 1 + 361) / 4)));
+});
+
+test("a MatMul by a shared matrix is a Gemm by its transpose, and each sample can have its own", () => {
+  const x = sample("x", 3, 4);
+  const w = sample("w", 4, 5);
+  const transposed = array([5, 4], Array.from({ length: 20 }, (_, i) => w.data[i % 4 * 5 + Math.floor(i / 4)]));
+  same(run("MatMul", [x, w]), run("Gemm", [x, transposed]));
+  const a = array([2, 1, 2], [1, 2, 3, 4]);
+  const b = array([2, 2, 1], [10, 1, 1, 10]);
+  is(run("MatMul", [a, b]), [2, 1, 1], [12, 43]);
+});
+
+test("transposing moves axes, and back is as before", () => {
+  const x = sample("x", 2, 3, 4, 5);
+  const y = run("Transpose", [x], { perm: [0, 2, 3, 1] });
+  assert.equal(y.shape, [2, 4, 5, 3]);
+  assert.is(y.data[((1 * 4 + 2) * 5 + 3) * 3 + 1], x.data[((1 * 3 + 1) * 4 + 2) * 5 + 3]);
+  same(run("Transpose", [y], { perm: [0, 3, 1, 2] }), x);
+});
+
+test("attention is MatMul, Softmax, MatMul; equal keys average the values", () => {
+  const [q, k, v] = ["q", "k", "v"].map((name) => sample(name, 2, 3, name === "q" ? 4 : 6, 5));
+  const scores = run("MatMul", [q, run("Transpose", [k], { perm: [0, 1, 3, 2] })]);
+  const scaled = { ...scores, data: scores.data.map((s) => s / Math.sqrt(5)) };
+  same(run("Attention", [q, k, v]), run("MatMul", [run("Softmax", [scaled]), v]));
+  const flat = run("Attention", [
+    array([1, 1, 2], [3, 4]),
+    array([1, 2, 2], [1, 1, 1, 1]),
+    array([1, 2, 2], [1, 10, 3, 30]),
+  ]);
+  is(flat, [1, 1, 2], [2, 20]);
+});
+
 test.run();
