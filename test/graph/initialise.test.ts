@@ -51,6 +51,16 @@ test("batch norm starts as the identity", () => {
   all("bn.running_var", 1);
 });
 
+test("the matrix of a MatMul is uniform in ±1/√K", () => {
+  const b = builder("tokens", ["N", 9, 64]);
+  b.matmul(b.layerNorm(b.input, { name: "ln" }), b.param("w", [64, 48], "weight"));
+  const params = initialise(b.graph(), 1);
+  const { std, largest } = moments(params.get("w")!.data);
+  near(std, 1 / 8 / Math.sqrt(3), 0.03);
+  assert.ok(largest <= 1 / 8 && largest > 0.99 / 8);
+  assert.ok(params.get("ln.weight")!.data.every((v) => v === 1));
+});
+
 test("a function of the seed and the parameter's name", () => {
   const first = initialise(net(), 1);
   assert.equal(initialise(net(), 1).get("plain.weight"), first.get("plain.weight"));

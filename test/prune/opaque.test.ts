@@ -3,31 +3,14 @@ import * as assert from "uvu/assert";
 import { type Builder, builder } from "../../src/graph/build.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
-import type { Graph, HostTensor, Model } from "../../src/graph/types.ts";
+import type { HostTensor, Model } from "../../src/graph/types.ts";
 import { compact } from "../../src/prune/compact.ts";
 import { coupledClasses } from "../../src/prune/coupling.ts";
 import { removeUnused } from "../../src/prune/unused.ts";
 import { randomInputs, randomParams } from "../generate/graphs.ts";
+import { transformer } from "../generate/transformer.ts";
 
 const test = suite("opaque operators");
-
-/** A convolution makes patches, a block attends over them, and a head reads one token. */
-function transformer(): Graph {
-  const b = builder("transformer", ["N", 3, 6, 6]);
-  const stem = b.relu(b.conv(b.input, { name: "stem", out: 5, kernel: 3, pad: 1 }));
-  const patches = b.conv(stem, { name: "patch", out: 8, kernel: 2, stride: 2 });
-  const tokens = b.transpose(b.reshape(patches, [8, 9]), [0, 2, 1]);
-  const normal = b.layerNorm(tokens, { name: "ln" });
-  const [q, k, v] = ["q", "k", "v"].map((name) => {
-    const projected = b.matmul(normal, b.param(`${name}.weight`, [8, 8], "weight"), name);
-    return b.transpose(b.reshape(projected, [9, 2, 4]), [0, 2, 1, 3]);
-  });
-  const heads = b.transpose(b.attention(q, k, v, { name: "attend" }), [0, 2, 1, 3]);
-  const sum = b.add(tokens, b.reshape(heads, [9, 8]));
-  const first = b.flatten(b.slice(sum, { axes: [1], starts: [0], ends: [1] }));
-  b.gemm(b.relu(b.gemm(first, { name: "hidden", out: 6 })), { name: "head", out: 4 });
-  return b.graph();
-}
 
 function outputs(model: Model, inputs: Record<string, HostTensor>): Float64Array {
   return referenceForward(model, inputs).get(model.graph.outputs[0])!.data;

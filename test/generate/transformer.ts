@@ -1,0 +1,20 @@
+import { builder } from "../../src/graph/build.ts";
+import type { Graph } from "../../src/graph/types.ts";
+
+/** A convolution makes nine patches, one block of two heads attends over them, and a head reads the first token. */
+export function transformer(): Graph {
+  const b = builder("transformer", ["N", 3, 6, 6]);
+  const stem = b.relu(b.conv(b.input, { name: "stem", out: 5, kernel: 3, pad: 1 }));
+  const patches = b.conv(stem, { name: "patch", out: 8, kernel: 2, stride: 2 });
+  const tokens = b.transpose(b.reshape(patches, [8, 9]), [0, 2, 1]);
+  const normal = b.layerNorm(tokens, { name: "ln" });
+  const [q, k, v] = ["q", "k", "v"].map((name) => {
+    const projected = b.matmul(normal, b.param(`${name}.weight`, [8, 8], "weight"), name);
+    return b.transpose(b.reshape(projected, [9, 2, 4]), [0, 2, 1, 3]);
+  });
+  const heads = b.transpose(b.attention(q, k, v, { name: "attend" }), [0, 2, 1, 3]);
+  const sum = b.add(tokens, b.reshape(heads, [9, 8]));
+  const first = b.flatten(b.slice(sum, { axes: [1], starts: [0], ends: [1] }));
+  b.gemm(b.relu(b.gemm(first, { name: "hidden", out: 6 })), { name: "head", out: 4 });
+  return b.graph();
+}
