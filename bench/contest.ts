@@ -65,39 +65,72 @@ export async function gather(
   return { contestants, absent };
 }
 
-export interface Losses {
+/** How many samples of `ms` each fit into a budget: one at least, and no more than `rounds`. */
+export function turnsWithin(budgetMs: number, ms: number, rounds: number): number {
+  return Math.max(1, Math.min(rounds, Math.ceil(budgetMs / ms)));
+}
+
+/** What a contestant showed before its time counted. */
+export interface Trial {
   readonly name: string;
-  /** Of the first step and of the last one. */
-  readonly first: number;
-  readonly last: number;
+  /** Of each step, from the first. */
+  readonly losses: readonly number[];
+  /** Of the first step, compilation included. */
+  readonly firstMs: number;
+  /** Median of the other steps, with a read each. */
+  readonly stepMs: number;
+}
+
+export interface Agreement {
+  readonly steps: number;
+  /** Between losses of the same step. */
+  readonly tolerance: number;
+  /** Whose steps take longer is compared over `fewSteps` only. */
+  readonly patienceMs: number;
+  readonly fewSteps: number;
+  /** Milliseconds, from anywhere. */
+  readonly now: () => number;
 }
 
 /**
- * Runs `steps` steps of each contestant from its initial state. Those whose loss, at the first step or the last, is
- * farther than `tolerance` from the first contestant's are returned as `apart`: they did something else, or did it wrong.
+ * Trains each contestant from its initial state, the first in full. Those with a loss, at any step, farther than
+ * `tolerance` from the first contestant's are returned as `apart`: they did something else, or did it wrong.
  */
 export async function agree(
   contestants: readonly Contestant[],
-  steps: number,
-  tolerance: number,
-): Promise<{ losses: Losses[]; agreed: Contestant[]; apart: Absent[] }> {
-  const losses: Losses[] = [];
+  rules: Agreement,
+): Promise<{ trials: Trial[]; agreed: Contestant[]; apart: Absent[] }> {
+  const trials: Trial[] = [];
   const agreed: Contestant[] = [];
   const apart: Absent[] = [];
   for (const contestant of contestants) {
     const { name, version } = contestant;
     try {
-      const first = await contestant.run(1);
-      const last = await contestant.run(steps - 1);
-      losses.push({ name, first, last });
-      const off = Math.max(Math.abs(first - losses[0].first), Math.abs(last - losses[0].last));
-      if (off <= tolerance) agreed.push(contestant);
-      else apart.push({ name, version, reason: `its loss is ${off.toExponential(1)} away after ${steps} steps` });
+      const trial = await tried(contestant, trials.length === 0 ? { ...rules, patienceMs: Infinity } : rules);
+      trials.push(trial);
+      const off = Math.max(...trial.losses.map((loss, i) => Math.abs(loss - trials[0].losses[i])));
+      const steps = trial.losses.length;
+      if (off <= rules.tolerance) agreed.push(contestant);
+      else apart.push({ name, version, reason: `its loss is ${off.toExponential(1)} away within ${steps} steps` });
     } catch (error) {
       apart.push({ name, version, reason: firstLine(error) });
     }
   }
-  return { losses, agreed, apart };
+  return { trials, agreed, apart };
+}
+
+async function tried(contestant: Contestant, { steps, patienceMs, fewSteps, now }: Agreement): Promise<Trial> {
+  const losses: number[] = [];
+  const took: number[] = [];
+  // The first step compiles, so that the second one decides.
+  for (let until = steps; losses.length < until;) {
+    const start = now();
+    losses.push(await contestant.run(1));
+    took.push(now() - start);
+    if (took.length === 2 && took[1] > patienceMs) until = fewSteps;
+  }
+  const [firstMs, ...others] = took;
+  return { name: contestant.name, losses, firstMs, stepMs: median(others) };
 }
 
 /** Medians and spreads, in the order of `contestants`; ratios to the first. */

@@ -17,6 +17,7 @@ Options
   --steps <n>     train-step: steps per sample
   --seed <n>      of data, weights and masks (default 1)
   --batch <n,…>   inference, headline: only these batch sizes
+  --case <text>   peers, peers-inference, train-step: only cases whose names contain it
   --browser       run the suites in headless Chromium: ${
   SUITES.filter(({ browser }) => browser === "can").map(({ name }) => name).join(", ")
 }
@@ -43,21 +44,23 @@ async function main(args: string[]): Promise<number> {
   let failed = 0;
   for (const { name, file, args = [], config } of parsed.suites) {
     if (parsed.suites.length > 1) console.log(`\n=== ${name} ===\n`);
-    if (!await run(config, file, [...args, ...parsed.forwarded])) {
+    const code = await run(config, file, [...args, ...parsed.forwarded]);
+    if (code === 2) return 2;
+    if (code !== 0) {
       console.error(`bench: suite "${name}" failed`);
       failed = 1;
     }
   }
-  if (!await run("deno.json", "page.ts", [])) failed = 1;
+  if (await run("deno.json", "page.ts", []) !== 0) failed = 1;
   return failed;
 }
 
-async function run(config: string, file: string, args: readonly string[]): Promise<boolean> {
+async function run(config: string, file: string, args: readonly string[]): Promise<number> {
   const here = import.meta.dirname!;
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--config", `${here}/${config}`, `${here}/${file}`, ...args],
   }).spawn();
-  return (await child.status).success;
+  return (await child.status).code;
 }
 
 /** @throws with one line to print, for anything that isn't understood */
@@ -86,6 +89,8 @@ function parse(args: string[]): { help: boolean; suites: readonly Suite[]; forwa
     }
     forwarded.push(`--batch=${values.batch}`);
   }
+  if (values.case === "") throw new Error(`--case: found "", expected a part of a case's name`);
+  if (values.case !== undefined) forwarded.push(`--case=${values.case}`);
   if (values["no-tune"]) forwarded.push("--no-tune");
   if (values.browser) forwarded.push("--browser");
   return { help: values.help ?? false, suites: chosen(positionals, values.browser ? "browser" : "here"), forwarded };

@@ -6,6 +6,7 @@ export const OPTIONS = {
   steps: { type: "string" },
   seed: { type: "string" },
   batch: { type: "string" },
+  case: { type: "string" },
   browser: { type: "boolean" },
   "no-tune": { type: "boolean" },
 } as const;
@@ -17,6 +18,21 @@ export interface Options {
   readonly steps: number;
   /** Of data and weights. */
   readonly seed: number;
+}
+
+/**
+ * The cases whose names contain the `--case` of the command line, in any letter case; all without it. None ends the
+ * process as wrong usage.
+ */
+export function chosenCases<T>(cases: readonly T[], nameOf: (one: T) => string): readonly T[] {
+  const { values } = parseArgs({ options: OPTIONS, allowPositionals: true });
+  const wanted = (values.case ?? "").toLowerCase();
+  const chosen = cases.filter((one) => nameOf(one).toLowerCase().includes(wanted));
+  if (chosen.length > 0) return chosen;
+  console.error(
+    `bench: --case: no case contains "${values.case}": expected a part of\n  ${cases.map(nameOf).join("\n  ")}`,
+  );
+  Deno.exit(2);
 }
 
 /** The suite's options from the command line, which main.ts has checked, or its own defaults. */

@@ -9,8 +9,8 @@ import { referenceForward } from "../../src/graph/reference/forward.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
 import type { Contest } from "../contest.ts";
 import { openPage } from "../browser/page.ts";
-import { readOptions } from "../options.ts";
-import { describeSetting, printSetting, writeRecord } from "../record.ts";
+import { chosenCases, readOptions } from "../options.ts";
+import { describeSetting, printSetting, type Setting, writeRecord } from "../record.ts";
 import type { Call, Name } from "./inference/page.ts";
 import { CHANNELS, CLASSES, inferenceProblem, SIDE } from "./inference/problem.ts";
 import { contestOf, type Entry, type PeerRow, play, relativeDifference, rowsOf, type Rules } from "./match.ts";
@@ -18,6 +18,7 @@ import { peerTable } from "./table.ts";
 import { pinned } from "./versions.ts";
 
 const BATCHES = [1, 32];
+const TITLE = "ResNet-20 inference in Chromium";
 const GOALS = { "tfjs-webgpu": 2, "onnxruntime-web webgpu": 1.5 };
 const TOLERANCE = 1e-4;
 /** An isolated page's clock. */
@@ -32,17 +33,27 @@ const VERSIONS: Readonly<Record<Name, string>> = {
 };
 
 const { rounds, seed } = readOptions({ rounds: 3, steps: 1, seed: 1 });
-const rules: Rules = { rounds, sampleMs: 200, tolerance: TOLERANCE };
+const rules: Rules = { rounds, sampleMs: 200, tolerance: TOLERANCE, now: () => performance.now() };
 const rows: PeerRow[] = [];
 const contests: Contest[] = [];
-let adapter: Gpu["info"] | undefined;
-let chromium = "";
-for (const batch of BATCHES) {
+const titleOf = (batch: number) => `ResNet-20, batch ${batch}`;
+const batches = chosenCases(BATCHES, titleOf);
+let setting: Setting | undefined;
+let path = "";
+for (const [i, batch] of batches.entries()) {
   const page = await openPage({ adapter: "any", files: ortFiles(), origin: "isolated" });
   const ask = <T>(call: Call) => page.call<T>(`${import.meta.dirname}/inference/page.ts`, call);
   try {
-    chromium = page.version;
-    adapter = await ask<Gpu["info"]>({ do: "adapter" });
+    if (!setting) {
+      setting = await describeSetting("peers-inference", { info: await ask<Gpu["info"]>({ do: "adapter" }) }, {
+        versions: { chromium: page.version, ...VERSIONS },
+        seed,
+        clock: "wall clock, with the final read",
+        quantumMs: QUANTUM_MS,
+      });
+      console.log(`${TITLE}\n`);
+      printSetting(setting);
+    }
     const problem = inferenceProblem(batch, seed);
     const entries = (Object.keys(VERSIONS) as Name[]).map((name): Entry => ({
       name,
@@ -58,33 +69,28 @@ for (const batch of BATCHES) {
       },
     }));
     const outcome = await play(entries, rules, (output) => checkFirst(problem, output));
-    const title = `ResNet-20, batch ${batch}`;
+    const title = titleOf(batch);
+    const found = rowsOf(title, graphCost(problem.model.graph).macs * batch, outcome, GOALS);
     contests.push(contestOf(title, outcome, GOALS));
-    rows.push(...rowsOf(title, graphCost(problem.model.graph).macs * batch, outcome, GOALS));
+    rows.push(...found);
+    console.log(peerTable(found) + "\n");
+    const remaining = batches.slice(i + 1).map(titleOf);
+    // After each batch: whoever ends the run early keeps what it found.
+    path = writeRecord(setting, { title: TITLE, rounds, contests, rows, remaining });
   } finally {
     await page.close();
   }
 }
 
-const setting = await describeSetting("peers-inference", { info: adapter! }, {
-  versions: { chromium, ...VERSIONS },
-  seed,
-  clock: "wall clock, with the final read",
-  quantumMs: QUANTUM_MS,
-});
-console.log("ResNet-20 inference in Chromium\n");
-printSetting(setting);
-console.log(peerTable(rows));
 console.log(
-  `Medians of ${rounds} rounds of rotated order; a sample takes ${rules.sampleMs} ms at least, with one read.`,
+  `Medians of at most ${rounds} rounds of rotated order, fewer for the slow; a sample takes ${rules.sampleMs} ms at least, ` +
+    "with one read.",
 );
 console.log(`Logits agree with ours within ${TOLERANCE} of the largest, ours with the float64 reference.`);
 console.log(
   "onnxruntime-web wasm runs on the CPU without WebGPU: on a software adapter it says what the detour costs.",
 );
-console.log(
-  `\nWritten to ${writeRecord(setting, { title: "ResNet-20 inference in Chromium", rounds, contests, rows })}`,
-);
+console.log(`\nWritten to ${path}`);
 
 /** Our logits of the first image against the float64 reference. */
 function checkFirst({ model, images }: ReturnType<typeof inferenceProblem>, output: Float32Array): void {

@@ -3,11 +3,13 @@
  * warm-up, samples are long enough for the clock, and rounds rotate. Where a contestant runs (here, in a page) is its own affair.
  */
 import { mad, median } from "../../src/measure/stats.ts";
-import { type Absent, type Contest, rotated, standings } from "../contest.ts";
+import { type Absent, type Contest, rotated, standings, turnsWithin } from "../contest.ts";
 import { times } from "../../src/report/format.ts";
 
-/** One whose sample takes longer is measured only once: no round would bring it near. */
-const PATIENCE_MS = 5000;
+/** Of one contestant in one case, for its samples. */
+const BUDGET_MS = 4000;
+/** Whose first call takes longer isn't called again. */
+export const HOPELESS_MS = 30_000;
 
 /** One implementation of one case, its operands on its device and its program compiled at the latest by the first run. */
 export interface Player {
@@ -31,6 +33,8 @@ export interface Rules {
   readonly sampleMs: number;
   /** Of the largest difference from our output, relative to our largest number. */
   readonly tolerance: number;
+  /** Milliseconds, from anywhere. */
+  readonly now: () => number;
 }
 
 export interface Result {
@@ -40,6 +44,10 @@ export interface Result {
   readonly samples: readonly number[];
   /** Largest difference from our output, relative to our largest number. */
   readonly apart: number;
+  /** Milliseconds of the call that warmed it up, compilation and the read of all results included. */
+  readonly firstMs: number;
+  /** Where the samples are none that others have. */
+  readonly note?: string;
 }
 
 export interface Outcome {
@@ -59,53 +67,60 @@ export interface PeerRow {
   readonly medianMs?: number;
   readonly madMs?: number;
   readonly samples?: number;
+  /** Of the first call, compilation and the read of all results included. */
+  readonly firstMs?: number;
   readonly gflops?: number;
   /** Its time over ours. */
   readonly ratio?: number;
   /** Ours is to be this many times as fast. */
   readonly goal?: number;
   readonly reached?: boolean;
-  /** Why it has no time. */
+  /** Why it has no time, or one like no other. */
   readonly note?: string;
 }
 
-/** @throws when our own contestant, the first, can't run or is fails the `check` of its numbers */
+/** @throws when our own contestant, the first, can't run or fails the `check` of its numbers */
 export async function play(
   entries: readonly Entry[],
-  { rounds, sampleMs, tolerance }: Rules,
+  { rounds, sampleMs, tolerance, now }: Rules,
   check: (output: Float32Array) => void,
 ): Promise<Outcome> {
   const absent: Absent[] = [];
-  const able: { entry: Entry; player: Player; apart: number; calls: number; slow: boolean; samples: number[] }[] = [];
+  const able: (Result & { player: Player; calls: number; turns: number; samples: number[] })[] = [];
   let ours: Float32Array | undefined;
-  for (const entry of entries) {
+  for (const { name, version, open } of entries) {
     let player: Player | undefined;
     try {
-      player = await entry.open();
+      player = await open();
+      const start = now();
       const output = await player.output();
+      const firstMs = now() - start;
       if (!ours) check(output);
       ours ??= output;
       const apart = relativeDifference(ours, output);
       if (!(apart <= tolerance)) throw new Error(`its numbers are ${apart.toExponential(1)} away from ours`);
+      const opened = { name, version, player, apart, firstMs };
+      if (firstMs > HOPELESS_MS) {
+        const note = "too slow for another call: its first one, compilation and reading included";
+        able.push({ ...opened, calls: 1, turns: 0, samples: [firstMs], note });
+        continue;
+      }
       const { calls, ms } = await calibrated(player, sampleMs);
-      const slow = ms > PATIENCE_MS;
-      able.push({ entry, player, apart, calls, slow, samples: slow ? [ms / calls] : [] });
+      const turns = turnsWithin(BUDGET_MS, ms, rounds);
+      able.push({ ...opened, calls, turns: turns > 1 ? turns : 0, samples: turns > 1 ? [] : [ms / calls] });
     } catch (error) {
       player?.dispose();
       if (!ours) throw error;
-      absent.push({ name: entry.name, version: entry.version, reason: String((error as Error)?.message ?? error) });
+      absent.push({ name, version, reason: String((error as Error)?.message ?? error) });
     }
   }
   for (let round = 0; round < rounds; round++) {
-    for (const { player, calls, slow, samples } of rotated(able, round)) {
-      if (!slow) samples.push(await player.sample(calls) / calls);
+    for (const { player, calls, turns, samples } of rotated(able, round)) {
+      if (round < turns) samples.push(await player.sample(calls) / calls);
     }
   }
   for (const { player } of able) player.dispose();
-  return {
-    results: able.map(({ entry: { name, version }, samples, apart }) => ({ name, version, samples, apart })),
-    absent,
-  };
+  return { results: able.map(({ player: _, calls: __, turns: ___, ...result }) => result), absent };
 }
 
 /** How many calls make a sample long enough, and what that many took. The contestant is warm. */
@@ -133,7 +148,7 @@ export function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): 
 /** `macs`: multiply-adds that one call asks for. */
 export function rowsOf(name: string, macs: number, { results, absent }: Outcome, goals: Goals): PeerRow[] {
   const medians = results.map(({ samples }) => median(samples));
-  const rows = results.map(({ name: contestant, version, samples }, i): PeerRow => {
+  const rows = results.map(({ name: contestant, version, samples, firstMs, note }, i): PeerRow => {
     const ratio = medians[i] / medians[0];
     const goal = goals[contestant];
     return {
@@ -144,9 +159,11 @@ export function rowsOf(name: string, macs: number, { results, absent }: Outcome,
       medianMs: medians[i],
       madMs: mad(samples),
       samples: samples.length,
+      firstMs,
       gflops: 2 * macs / medians[i] / 1e6,
       ratio,
       ...(goal === undefined ? {} : { goal, reached: ratio >= goal }),
+      ...(note === undefined ? {} : { note }),
     };
   });
   const missing = absent.map(({ name: contestant, version, reason }): PeerRow => ({

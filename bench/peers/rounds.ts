@@ -2,16 +2,23 @@
 import { type Contestant, rotated, type Sample } from "../contest.ts";
 import { hold } from "../hold.ts";
 
-/** Times `steps` steps of each contestant with the read that ends them, in rotated order, `rounds` times. */
+export interface Runner {
+  readonly contestant: Contestant;
+  /** It is measured in so many rounds, the first ones. */
+  readonly turns: number;
+}
+
+/** Times `steps` steps of each contestant with the read that ends them, in rotated order, until nobody has a turn left. */
 export async function race(
-  contestants: readonly Contestant[],
-  { title, rounds, steps }: { title: string; rounds: number; steps: number },
+  runners: readonly Runner[],
+  { title, steps }: { title: string; steps: number },
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
+  const rounds = Math.max(0, ...runners.map(({ turns }) => turns));
   for (let round = 0; round < rounds; round++) {
     await hold(
       `${title}, round ${round + 1}`,
-      rotated(contestants, round).map(({ name, run }) => ({
+      rotated(runners, round).filter(({ turns }) => round < turns).map(({ contestant: { name, run } }) => ({
         name,
         run: async () => {
           const start = performance.now();

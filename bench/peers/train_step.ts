@@ -8,21 +8,32 @@ import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { formatTable } from "../../src/cli/table.ts";
 import { bytes, milliseconds, times } from "../../src/report/format.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
-import { agree, type Contest, type Contestant, gather, type Losses, type Sample, standings } from "../contest.ts";
+import {
+  agree,
+  type Contest,
+  type Contestant,
+  gather,
+  type Sample,
+  standings,
+  type Trial,
+  turnsWithin,
+} from "../contest.ts";
 import { lenetProblem } from "../lenet/problem.ts";
 import type { Problem } from "../problem.ts";
 import { resnetProblem } from "../resnet/problem.ts";
 import { secateurStep } from "../secateur.ts";
 import { type SteadyMemory, steadyMemory } from "../steady_memory.ts";
-import { readOptions } from "../options.ts";
+import { chosenCases, readOptions } from "../options.ts";
 import { describeSetting, printSetting, writeRecord } from "../record.ts";
 import { goalLines, type Goals } from "./match.ts";
 import { race } from "./rounds.ts";
 import { pinned } from "./versions.ts";
 
-const TOLERANCE = 1e-3;
-const WARM_STEPS = 1;
-const MEMORY_STEPS = 50;
+/** Losses are compared over 20 steps, over 3 with somebody whose steps take more than 5 s. All of them warm up. */
+const AGREEMENT = { steps: 20, tolerance: 1e-3, patienceMs: 5000, fewSteps: 3, now: () => performance.now() };
+/** Of one contestant, for its samples. */
+const BUDGET_MS = 15_000;
+const MEMORY_STEPS = 30;
 /** Deno looks for a finished read about every 10 ms. */
 const QUANTUM_MS = 10;
 const GOALS: Goals = { "tfjs-webgpu": 12, "jax-js": 4 };
@@ -32,8 +43,6 @@ interface Net {
   readonly problem: (seed: number) => Problem;
   readonly tfjs: (problem: Problem, version: string) => Promise<Contestant>;
   readonly jax: (problem: Problem, version: string) => Promise<Contestant>;
-  /** Losses are compared after so many. */
-  readonly agreeSteps: number;
   /** Of a sample. */
   readonly steps: number;
 }
@@ -44,7 +53,6 @@ const NETS: readonly Net[] = [
     problem: lenetProblem,
     tfjs: async (problem, version) => (await import("./lenet/tfjs.ts")).tfjsStep(problem, version),
     jax: async (problem, version) => (await import("./lenet/jax.ts")).jaxStep(problem, version),
-    agreeSteps: 20,
     steps: 5,
   },
   {
@@ -52,7 +60,6 @@ const NETS: readonly Net[] = [
     problem: resnetProblem,
     tfjs: async (problem, version) => (await import("./resnet/tfjs.ts")).tfjsStep(problem, version),
     jax: async (problem, version) => (await import("./resnet/jax.ts")).jaxStep(problem, version),
-    agreeSteps: 20,
     steps: 1,
   },
 ];
@@ -63,6 +70,7 @@ const versions = {
   "jax-js": pinned("@jax-js/jax"),
 };
 const { rounds, steps, seed } = readOptions({ rounds: 5, steps: 0, seed: 1 });
+const nets = chosenCases(NETS, ({ title }) => title);
 prepareEnvironment();
 const gpu = await Gpu.open();
 const setting = await describeSetting("train-step", gpu, {
@@ -74,12 +82,18 @@ const setting = await describeSetting("train-step", gpu, {
 console.log("Training steps, SGD with momentum\n");
 printSetting(setting);
 const contests: Fought[] = [];
-for (const net of NETS) contests.push(await fight(net));
-console.log(`Written to ${writeRecord(setting, { title: "Training steps", rounds, contests })}`);
+let path = "";
+for (const [i, net] of nets.entries()) {
+  contests.push(await fight(net));
+  const remaining = nets.slice(i + 1).map(({ title }) => title);
+  // After each net: whoever ends the run early keeps what it found.
+  path = writeRecord(setting, { title: "Training steps", rounds, contests, remaining });
+}
+console.log(`Written to ${path}`);
 Deno.exit(contests.every(({ memory }) => memory?.steady) ? 0 : 1);
 
 interface Fought extends Contest {
-  readonly losses: readonly Losses[];
+  readonly trials: readonly Trial[];
   readonly samples: readonly Sample[];
   /** Ours; absent when we didn't run. */
   readonly memory?: SteadyMemory;
@@ -98,14 +112,25 @@ async function fight(net: Net): Promise<Fought> {
     },
     { name: "jax-js", version: versions["jax-js"], open: () => net.jax(problem, versions["jax-js"]) },
   ]);
-  const { losses, agreed, apart } = await agree(contestants, net.agreeSteps, TOLERANCE);
   console.log(`${net.title}\n`);
-  console.log(`Loss at step 1 and at step ${net.agreeSteps}; a difference above ${TOLERANCE} disqualifies`);
+  const { trials, agreed, apart } = await agree(contestants, AGREEMENT);
+  console.log(`Losses; a difference above ${AGREEMENT.tolerance} at any of the steps disqualifies`);
   console.log(
-    formatTable(losses.map(({ name, first, last }) => [name, first.toFixed(6), last.toFixed(6)]), { left: 1 }),
+    formatTable([
+      ["", "steps", "at step 1", `at step ${AGREEMENT.fewSteps}`, "at the last", "ms of step 1, compiling"],
+      ...trials.map(({ name, losses, firstMs }) => [
+        name,
+        String(losses.length),
+        ...[losses[0], losses[AGREEMENT.fewSteps - 1], losses.at(-1)!].map((loss) => loss.toFixed(6)),
+        milliseconds(firstMs),
+      ]),
+    ], { header: true, left: 1 }),
   );
-  for (const contestant of agreed) await contestant.run(WARM_STEPS);
-  const samples = await race(agreed, { title: net.title, rounds, steps: perSample });
+  const runners = agreed.map((contestant) => {
+    const { stepMs } = trials.find(({ name }) => name === contestant.name)!;
+    return { contestant, turns: turnsWithin(BUDGET_MS, stepMs * perSample, rounds) };
+  });
+  const samples = await race(runners, { title: net.title, steps: perSample });
   const ranks = standings(agreed, samples);
   const missing = [...absent, ...apart];
   const goals = goalLines(ranks, GOALS);
@@ -125,7 +150,7 @@ async function fight(net: Net): Promise<Fought> {
   for (const { name, version, reason } of missing) console.log(`${name}  ${version}  did not run: ${reason}`);
   for (const goal of goals) console.log(goal);
   console.log(
-    `Medians of ${rounds} rounds of rotated order; a sample is ${perSample} steps and one read, the clock's grain is ` +
+    `Medians of at most ${rounds} rounds of rotated order, fewer for the slow; a sample is ${perSample} steps and one read, the clock's grain is ` +
       `${(QUANTUM_MS / perSample).toFixed(1)} ms per step.`,
   );
   const memory = agreed.includes(ours)
@@ -140,5 +165,5 @@ async function fight(net: Net): Promise<Fought> {
   }
   console.log("");
   for (const contestant of contestants) contestant.dispose();
-  return { title: net.title, ranks, missing, goals, losses, samples, memory };
+  return { title: net.title, ranks, missing, goals, trials, samples, memory };
 }

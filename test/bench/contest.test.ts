@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { agree, type Contestant, gather, rotated, standings } from "../../bench/contest.ts";
+import { agree, type Contestant, gather, rotated, standings, turnsWithin } from "../../bench/contest.ts";
 
 const test = suite("benchmark contest");
 
@@ -15,6 +15,22 @@ function contestant(name: string, loss: (t: number) => number): Contestant {
       return Promise.resolve(loss(t));
     },
     dispose() {},
+  };
+}
+
+let clock = 0;
+const RULES = { steps: 20, tolerance: 1e-3, patienceMs: 5000, fewSteps: 3, now: () => clock };
+
+/** The same with a step that takes so long, and a first one of a minute. */
+function slow(contestant: Contestant, stepMs: number): Contestant {
+  let first = true;
+  return {
+    ...contestant,
+    run(steps) {
+      clock += steps * stepMs + (first ? 60_000 : 0);
+      first = false;
+      return contestant.run(steps);
+    },
   };
 }
 
@@ -35,11 +51,27 @@ test("who can't start is absent with the first line of the reason", async () => 
   assert.equal(absent, [{ name: "gone", version: "2.0", reason: "no backend" }]);
 });
 
-test("losses are those of the first step and of the last", async () => {
-  const { losses, agreed, apart } = await agree([contestant("a", (t) => t), contestant("b", (t) => t)], 20, 1e-3);
-  assert.equal(losses, [{ name: "a", first: 1, last: 20 }, { name: "b", first: 1, last: 20 }]);
-  assert.is(agreed.length, 2);
-  assert.is(apart.length, 0);
+test("losses of every step are compared, of a few where steps are slow after the first", async () => {
+  const contestants = [
+    contestant("a", (t) => t),
+    slow(contestant("b", (t) => t), 5001),
+    slow(contestant("c", honest), 9),
+  ];
+  const { trials, agreed, apart } = await agree(contestants, RULES);
+  assert.equal(trials.map(({ losses }) => losses.length), [20, 3, 20]);
+  assert.equal(trials[0].losses.slice(0, 3), [1, 2, 3]);
+  assert.equal(trials.slice(1).map(({ firstMs, stepMs }) => [firstMs, stepMs]), [[65_001, 5001], [60_009, 9]]);
+  assert.equal(agreed.map(({ name }) => name), ["a", "b"]);
+  assert.equal(apart.map(({ name }) => name), ["c"]);
+});
+
+test("the first contestant is compared in full, however slow", async () => {
+  const { trials } = await agree([slow(contestant("a", honest), 6000)], RULES);
+  assert.is(trials[0].losses.length, 20);
+});
+
+test("a budget buys one sample at least, and no more than there are rounds", () => {
+  assert.equal([1, 900, 2500, 4000, 9000].map((ms) => turnsWithin(4000, ms, 5)), [5, 5, 2, 1, 1]);
 });
 
 test("who computes something else has no time", async () => {
@@ -52,12 +84,11 @@ test("who computes something else has no time", async () => {
       contestant("not a number", () => NaN),
       { ...contestant("throws", honest), run: () => Promise.reject(new Error("out of memory")) },
     ],
-    20,
-    1e-3,
+    RULES,
   );
   assert.equal(agreed.map(({ name }) => name), ["ours", "rounding"]);
   assert.equal(apart.map(({ name }) => name), ["other rate", "other weights", "not a number", "throws"]);
-  assert.match(apart[0].reason, /away after 20 steps/);
+  assert.match(apart[0].reason, /away within 20 steps/);
   assert.is(apart[3].reason, "out of memory");
 });
 

@@ -6,12 +6,16 @@ import { macsOf, OP_CASES, type OpCase, operandsOf, sizesOf } from "../../bench/
 import { elementOf } from "../../bench/peers/ops/reference.ts";
 
 const test = suite("peers");
-const RULES = { rounds: 3, sampleMs: 10, tolerance: 1e-4 };
+let clock = 0;
+const RULES = { rounds: 3, sampleMs: 10, tolerance: 1e-4, now: () => clock };
 
 /** Takes `msPerCall`, and says who was asked in which order. */
 function entry(name: string, numbers: readonly number[], msPerCall: number, order: string[] = []): Entry {
   const player: Player = {
-    output: () => Promise.resolve(Float32Array.from(numbers)),
+    output() {
+      clock += msPerCall;
+      return Promise.resolve(Float32Array.from(numbers));
+    },
     sample(calls) {
       order.push(`${name} ${calls}`);
       return Promise.resolve(calls * msPerCall);
@@ -32,6 +36,19 @@ test("samples are long enough, rounds rotate, ratios are to the first", async ()
   assert.is(ours.goal, undefined);
   assert.is(rival.ratio, 10);
   assert.is(rival.reached, false);
+});
+
+test("the slow have fewer samples, the hopeless only their first call, and the row says so", async () => {
+  const order: string[] = [];
+  const rivals = [[2500, "slow"], [5000, "slower"], [31_000, "hopeless"]] as const;
+  const entries = [entry("ours", [1], 20), ...rivals.map(([ms, name]) => entry(name, [1], ms, order))];
+  const rows = rowsOf("case", 1, await play(entries, RULES, () => {}), { hopeless: 4 });
+  assert.equal(rows.map(({ samples }) => samples), [3, 2, 1, 1]);
+  assert.equal(order.filter((call) => call.startsWith("slower")).length, 1);
+  assert.not.ok(order.some((call) => call.startsWith("hopeless")));
+  const { medianMs, ratio, reached, firstMs, note } = rows[3];
+  assert.equal([medianMs, ratio, reached, firstMs], [31_000, 1550, true, 31_000]);
+  assert.match(note!, "its first one");
 });
 
 test("a rival with other numbers, or one that throws, has no time but a reason", async () => {
