@@ -4,7 +4,10 @@ import type { Epilogue } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
 import { bsr } from "./bsr.ts";
 import { columns } from "./columns.ts";
+import { kernelList } from "./kernel_list.ts";
 import { nm } from "./nm.ts";
+import { pattern } from "./pattern.ts";
+import { vector } from "./vector.ts";
 
 /** A weight's numbers in the order in which a format's kernels read them, and where they belong. */
 export interface PackedWeight {
@@ -47,4 +50,4 @@ export interface SparseFormat {
 }
 
 /** From the most regular structure to none. */
-export const FORMATS: readonly SparseFormat[] = [columns, bsr, nm];
+export const FORMATS: readonly SparseFormat[] = [columns, bsr, kernelList, vector, pattern, nm];
