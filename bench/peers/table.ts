@@ -13,7 +13,7 @@ export function peerTable(rows: readonly PeerRow[]): string {
       row.madMs === undefined ? "–" : milliseconds(row.madMs),
       row.samples === undefined ? "–" : String(row.samples),
       row.firstMs === undefined ? "–" : milliseconds(row.firstMs),
-      row.gflops === undefined ? "–" : row.gflops.toFixed(1),
+      row.gflops === undefined ? "–" : row.gflops.toFixed(2),
       row.ratio === undefined ? "–" : times(row.ratio),
       row.goal === undefined ? "" : times(row.goal),
       row.reached === undefined ? "" : row.reached ? "yes" : "no",
