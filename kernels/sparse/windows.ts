@@ -118,14 +118,16 @@ function gemmLaunch(shape: LinearShape, lists: TapLists): Launch {
     bindings: ["x", "panels"],
   };
   const steps = [pack];
+  const whole = m % 8 === 0 && isWhole(lists);
   for (let m0 = 0; m0 < m; m0 += PANEL_ROWS) {
+    const tiles = ceilDiv(Math.min(PANEL_ROWS, m - m0), 8);
     for (const chunk of cut.chunks) {
       const starts = chunk.windows.map((w) => (m0 * width + w * FLOATS) * 4);
       const uniforms = [
-        ...[0, 0, 0, 0, PANEL_ROWS / 8, PANEL_ROWS / 8, 1, n, m - m0, 4],
+        ...[0, 0, 0, 0, tiles, tiles, 1, n, m - m0, 4],
         ...[0, 0, 0, 0, 0, m0 * n, 0, 1, 4 * n, n],
       ];
-      steps.push(step(lists, chunk, 0, shape, "panels", starts, uniforms));
+      steps.push(step(lists, chunk, { CONV: 0, EDGES: whole ? 0 : 1 }, shape, "panels", starts, uniforms));
     }
   }
   return finished(lists, cut, steps, { panels: size * 4 });
@@ -153,7 +155,8 @@ function imageViews(s: ConvShape): ImageViews | undefined {
   const images = whole ? Math.min(s.batch, Math.floor(room / image)) : 1;
   const most = whole ? perWindow : Math.min(perWindow, Math.floor((FLOATS - 63) / plane));
   if (most < 1) return undefined;
-  const windows = ceilDiv(s.channels, most);
+  // Several windows, even of the same images, hold the weights of more lines.
+  const windows = Math.max(ceilDiv(s.channels, most), Math.min(WINDOWS, s.channels));
   return { images, channels: ceilDiv(s.channels, windows), whole, windows, groups: ceilDiv(s.batch, images) };
 }
 
@@ -175,6 +178,7 @@ function convLaunch(s: ConvShape, epilogue: Epilogue, lists: TapLists, views: Im
   );
   const steps = short ? [copy] : [];
   const tilesH = ceilDiv(rows, 2), tilesV = ceilDiv(cols, 4);
+  const constants = { CONV: 1, EDGES: rows % 2 === 0 && cols % 4 === 0 && isWhole(lists) ? 0 : 1 };
   for (let n = 0; n < s.batch; n += views.images) {
     const images = Math.min(views.images, s.batch - n);
     for (const chunk of cut.chunks) {
@@ -186,7 +190,7 @@ function convLaunch(s: ConvShape, epilogue: Epilogue, lists: TapLists, views: Im
         ...[image, n * s.filters * pixels, s.filters * pixels, pixels, cols, 1],
       ];
       const bytes = starts.map((at) => 4 * at);
-      steps.push(step(lists, chunk, 1, epilogue, short ? "copy" : "x", bytes, uniforms));
+      steps.push(step(lists, chunk, constants, epilogue, short ? "copy" : "x", bytes, uniforms));
     }
   }
   return finished(lists, cut, steps, short ? { copy: FLOATS * 4 } : {});
@@ -272,7 +276,7 @@ interface Listed {
 function step(
   { blocks }: TapLists,
   chunk: Chunk,
-  conv: 0 | 1,
+  constants: Readonly<Record<"CONV" | "EDGES", number>>,
   epilogue: Epilogue,
   x: string,
   starts: readonly number[],
@@ -288,7 +292,7 @@ function step(
   const tiles = uniforms[4];
   return {
     plan: {
-      program: program({ FB: blocks, CONV: conv, ADD: chunk.add ? 1 : 0, ...epilogueConstants(whole) }),
+      program: program({ FB: blocks, ...constants, ADD: chunk.add ? 1 : 0, ...epilogueConstants(whole) }),
       uniforms,
       grid: [ceilDiv(tiles, GROUP), chunk.lines, 1],
     },
@@ -302,6 +306,11 @@ function step(
     ],
     windows,
   };
+}
+
+/** All lines have as many filters. */
+function isWhole({ filters, blocks }: TapLists): boolean {
+  return filters % (4 * blocks) === 0;
 }
 
 /** With the packing of the weights, which inference does once. */
@@ -336,9 +345,9 @@ export function windowsVariants(): Program[] {
   return [
     PACK,
     ROWS,
-    ...[1, 2, 4].map((FB) => program({ FB, CONV: 0, ADD: 0, ...plain })),
-    program({ FB: 4, CONV: 1, ADD: 0, ...plain }),
-    program({ FB: 1, CONV: 1, ADD: 1, ...plain }),
-    ...EPILOGUES.slice(1).map((e) => program({ FB: 1, CONV: 0, ADD: 0, ...epilogueConstants(e) })),
+    ...[1, 2, 4].map((FB) => program({ FB, CONV: 0, ADD: 0, EDGES: 0, ...plain })),
+    program({ FB: 4, CONV: 1, ADD: 0, EDGES: 0, ...plain }),
+    program({ FB: 1, CONV: 1, ADD: 1, EDGES: 1, ...plain }),
+    ...EPILOGUES.slice(1).map((e) => program({ FB: 1, CONV: 0, ADD: 0, EDGES: 1, ...epilogueConstants(e) })),
   ];
 }

@@ -8,13 +8,15 @@
 // CONV 0: x is packed in columns of 64 pixels, a tap is a column; pixel r, c of a tile is 4*r + c, and rows is a count of
 // pixels. CONV 1: x is an image as it is; a tap is plane | (256 + row) << 14 | (256 + column) << 23, all relative, and what
 // lies beyond the image's edge counts as zero.
-// A thread makes 4*FB filters x 2 rows x 4 columns. ADD: y holds the sum over earlier windows.
+// A thread makes 4*FB filters x 2 rows x 4 columns. ADD: y holds the sum over earlier windows. EDGES 0: every line and every
+// tile is whole, so that nothing is asked before a store.
 //
 // Bindings: x0..x3, w0..w3, table uniform, bias, residual read (an unused one takes any buffer), y read_write.
 // Grid: x one thread per tile, column tile fastest, then row tile, then image; y over lines.
 const FB: u32 = 4u;
 const CONV: u32 = 1u;
 const ADD: u32 = 0u;
+const EDGES: u32 = 1u;
 const BIAS: u32 = 0u;
 const RESIDUAL: u32 = 0u;
 const ACTIVATION: u32 = 0u;
@@ -130,19 +132,22 @@ fn add(c: Sums, x: Patch, w: vec4<f32>) -> Sums {
 }
 
 fn store(f: u32, i: u32, sum: f32) {
-  if (f >= p.filters) { return; }
+  if (EDGES == 1u && f >= p.filters) { return; }
   var s = sum;
   if (ADD == 1u) { s += y[i]; }
-  if (BIAS == 1u) { s += bias[f]; }
   if (RESIDUAL == 1u) { s += residual[i]; }
   if (ACTIVATION >= 1u) { s = max(s, 0.0); }
   if (ACTIVATION == 2u) { s = min(s, 6.0); }
   y[i] = s;
 }
 
+fn is_beyond(h: u32, v: u32) -> bool {
+  if (CONV == 0u) { return 4u * h + v >= p.rows; }
+  return h >= p.rows || v >= p.cols;
+}
+
 fn store_pixel(f: u32, h: u32, v: u32, at: u32, s: vec4<f32>) {
-  if (CONV == 0u && 4u * h + v >= p.rows) { return; }
-  if (CONV == 1u && (h >= p.rows || v >= p.cols)) { return; }
+  if (EDGES == 1u && is_beyond(h, v)) { return; }
   let i = at + f * p.y_filter + h * p.y_row + v * p.y_col;
   store(f, i, s.x);
   store(f + 1u, i + p.y_filter, s.y);
@@ -150,16 +155,23 @@ fn store_pixel(f: u32, h: u32, v: u32, at: u32, s: vec4<f32>) {
   store(f + 3u, i + 3u * p.y_filter, s.w);
 }
 
-fn store_row(f: u32, h: u32, v: u32, at: u32, c: mat4x4<f32>) {
-  store_pixel(f, h, v, at, c[0]);
-  store_pixel(f, h, v + 1u, at, c[1]);
-  store_pixel(f, h, v + 2u, at, c[2]);
-  store_pixel(f, h, v + 3u, at, c[3]);
+fn store_row(f: u32, h: u32, v: u32, at: u32, b: vec4<f32>, c: mat4x4<f32>) {
+  store_pixel(f, h, v, at, c[0] + b);
+  store_pixel(f, h, v + 1u, at, c[1] + b);
+  store_pixel(f, h, v + 2u, at, c[2] + b);
+  store_pixel(f, h, v + 3u, at, c[3] + b);
+}
+
+fn biases(f: u32) -> vec4<f32> {
+  if (BIAS == 0u) { return vec4<f32>(); }
+  let i = min(vec4<u32>(f, f + 1u, f + 2u, f + 3u), vec4<u32>(p.filters - 1u));
+  return vec4<f32>(bias[i.x], bias[i.y], bias[i.z], bias[i.w]);
 }
 
 fn store_sums(f: u32, h: u32, v: u32, at: u32, c: Sums) {
-  store_row(f, h, v, at, c.a);
-  store_row(f, h + 1u, v, at, c.b);
+  let b = biases(f);
+  store_row(f, h, v, at, b, c.a);
+  store_row(f, h + 1u, v, at, b, c.b);
 }
 
 @compute @workgroup_size(8)
