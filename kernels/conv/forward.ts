@@ -3,6 +3,7 @@ import type { Epilogue, Launch, Step } from "../launch.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import { isLinear, planColumnsForward } from "./columns.ts";
 import { type Gather, type GatherNames, gatherSteps, gatherTile } from "./indirect.ts";
+import { fitsIm2col, im2colCost, im2colForward } from "./im2col.ts";
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, type Packing, packStep } from "./pack.ts";
 import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
@@ -37,7 +38,7 @@ export function convForwardClass(s: ConvShape): string {
   ].join(" ");
 }
 
-/** The ways that can do the shape: by taps always, by rows where columns aren't dilated, and one filter to a thread. */
+/** The ways that can do the shape: by taps always, by rows where columns aren't dilated, and those made for some. */
 export function convForwardCandidates(
   shape: ConvShape,
   epilogue: Epilogue,
@@ -52,10 +53,15 @@ export function convForwardCandidates(
   const ways = [byTaps(s, tuning)];
   if (input) ways.push(...byRows(s, input, tuning));
   if (input && s.filters / s.groups <= FEW_FILTERS) ways.push(bySingle(s, input, tuning));
-  const candidates = ways.map((way) => ({ ...way, build: () => assemble(s, way, epilogue) }));
-  if (!isSquare(s, "forward")) return candidates;
-  const cost = squareCost(s, tuning.threads, "forward");
-  return [...candidates, { name: "squares", cost, build: () => squareForward(s, epilogue) }];
+  const candidates: Candidate<ConvLaunch>[] = ways.map((way) => ({ ...way, build: () => assemble(s, way, epilogue) }));
+  if (isSquare(s, "forward")) {
+    const cost = squareCost(s, tuning.threads, "forward");
+    candidates.push({ name: "squares", cost, build: () => squareForward(s, epilogue) });
+  }
+  if (fitsIm2col(s)) {
+    candidates.push({ name: "im2col", cost: im2colCost(s, tuning.threads), build: () => im2colForward(s, epilogue) });
+  }
+  return candidates;
 }
 
 /** One way to compute it. */

@@ -173,10 +173,32 @@ function fours({ blocks, rest }: Filters): number {
 
 function packWindow(s: Square, part: Part): Step {
   const { group, first, c, channels, byteOffset } = part;
-  const taps = channels * TAPS, blocks = fours(part);
-  const start = group * s.perGroup + first * s.perFilter;
-  const uniforms = [taps, blocks, s.filters - first, s.perFilter, start, c * TAPS, byteOffset / 4];
-  const grid = linearGrid(taps * blocks * 4, GROUP);
+  return windowStep({
+    ...{ taps: channels * TAPS, blocks: fours(part), filters: s.filters - first, perFilter: s.perFilter },
+    ...{ start: group * s.perGroup + first * s.perFilter, firstTap: c * TAPS, byteOffset },
+  });
+}
+
+/** One window of packed weights. */
+interface PackedWindow {
+  readonly taps: number;
+  /** Fours of filters; those from the `filters`-th on are zero. */
+  readonly blocks: number;
+  readonly filters: number;
+  /** Distance of two filters' weights. */
+  readonly perFilter: number;
+  /** Of the first filter in the weights. */
+  readonly start: number;
+  /** In the table of which weight each tap has. */
+  readonly firstTap: number;
+  /** Of the window in the packed weights. */
+  readonly byteOffset: number;
+}
+
+/** Packs a window as [taps, blocks] fours of filters; bindings "w", "order", "packed". */
+export function windowStep(w: PackedWindow): Step {
+  const uniforms = [w.taps, w.blocks, w.filters, w.perFilter, w.start, w.firstTap, w.byteOffset / 4];
+  const grid = linearGrid(w.taps * w.blocks * 4, GROUP);
   return { plan: { program: PACK, uniforms, grid }, bindings: ["w", "order", "packed"] };
 }
 

@@ -1,6 +1,7 @@
 import type { Program } from "../../src/gpu/types.ts";
 import { epilogueConstants, EPILOGUES } from "../launch.ts";
 import { columnsVariants } from "./columns.ts";
+import { im2colVariants } from "./im2col.ts";
 import { gatherProgram } from "./indirect.ts";
 import { packVariants } from "./pack.ts";
 import { padVariants } from "./pad.ts";
@@ -26,6 +27,13 @@ export function variants(): Program[] {
     ...others.map((e) => singleProgram({ KW: 1, SUBS: 1, ...e })),
     ...[1, 2, 4].map((FB) => gatherProgram({ FB, ...plain })),
     ...others.map((e) => gatherProgram({ FB: 1, ...e })),
-    ...[...wgradVariants(), ...columnsVariants(), ...packVariants(), ...padVariants(), ...squareVariants()],
+    ...[
+      ...wgradVariants(),
+      ...columnsVariants(),
+      ...packVariants(),
+      ...padVariants(),
+      ...squareVariants(),
+      ...im2colVariants(),
+    ],
   ];
 }

@@ -33,7 +33,9 @@ function* shapes(count: number): Generator<ConvShape> {
   let at = 0;
   const pick = <T>(from: readonly T[]) => from[Math.floor((numbers[at++] + 1) / 2 * from.length) % from.length];
   for (let i = 0; i < count; i++) {
-    const groups = pick([1, 1, 1, 2, 5]), perGroup = pick([1, 2, 3, 7]), filters = groups * pick([1, 2, 4, 5, 9, 13]);
+    const groups = pick([1, 1, 1, 2, 5]),
+      perGroup = pick([1, 2, 3, 7]),
+      filters = groups * pick([1, 2, 4, 5, 9, 13, 17]);
     const kernel = [pick([1, 2, 3, 5, 7, 9]), pick([1, 2, 3, 5, 7, 9])] as const;
     const columns = perGroup * kernel[0] * kernel[1];
     const shape: ConvShape = {
@@ -78,7 +80,13 @@ test("every output of the forward pass and every element of dx is stored exactly
       for (const { plan } of [...dgrad.steps, ...wgrad.steps]) used.add(plan.program.name);
     }
   }
-  const kernels = ["indirect convolution", "convolution by rows", "depthwise convolution", "convolution by squares"];
+  const kernels = [
+    "indirect convolution",
+    "convolution by rows",
+    "depthwise convolution",
+    "convolution by squares",
+    "convolution by im2col",
+  ];
   for (const name of [...kernels, "convolution wgrad"]) assert.ok(used.has(name), name);
 });
 
@@ -179,6 +187,7 @@ function* stores(steps: readonly Step[]): Generator<number> {
     if (plan.program.name === "depthwise convolution") yield* singleStores(plan);
     if (plan.program.name === "indirect convolution") yield* indirectStores(plan);
     if (plan.program.name === "convolution by squares") yield* squareStores(plan);
+    if (plan.program.name === "convolution by im2col") yield* productStores(plan);
   }
 }
 
@@ -231,6 +240,20 @@ function* squareStores(plan: Plan): Generator<number> {
       for (let i = 0; i < 16; i++) {
         const h = line % p.tiles_h * 4 + Math.floor(i / 4), v = tile % p.tiles_v * 4 + i % 4;
         if (h < p.rows && v < p.cols) yield start + f * p.y_plane + h * p.cols + v;
+      }
+    }
+  }
+}
+
+function* productStores(plan: Plan): Generator<number> {
+  const p = params(plan);
+  if (plan.program.constants!.ADD) return;
+  for (const [tile] of threads(plan)) {
+    if (tile >= p.tiles_f * p.tiles_q) continue;
+    const f0 = p.first_filter + 8 * Math.floor(tile / p.tiles_q), q0 = p.first_pixel + 8 * (tile % p.tiles_q);
+    for (let f = f0; f < Math.min(p.filters, f0 + 8); f++) {
+      for (let q = q0; q < Math.min(p.pixels, q0 + 8); q++) {
+        yield Math.floor(q / p.plane) * p.y_image + f * p.plane + q % p.plane;
       }
     }
   }

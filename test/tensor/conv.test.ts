@@ -46,6 +46,18 @@ const SHAPES: Record<string, Partial<ConvShape>> = {
   "1×1 kernel, stride 2": { kernel: [1, 1], pads: [0, 0, 0, 0], stride: [2, 2], height: 8 },
   "stride 2": { stride: [2, 2] },
   "stride 2, 19 filters, width 13": { stride: [2, 2], filters: 19, width: 13 },
+  "three windows, 21 filters, kernel 5×4, dilation 1×2": {
+    ...{
+      batch: 3,
+      channels: 14,
+      filters: 21,
+      height: 12,
+      width: 13,
+      kernel: [5, 4],
+      dilation: [1, 2],
+      pads: [2, 3, 1, 0],
+    },
+  },
   "two windows of weights, 18 filters": { batch: 1, channels: 130, filters: 18, height: 5, width: 4 },
   "stride 2 on an even map": { stride: [2, 2], height: 8, width: 8, pads: [0, 0, 1, 1] },
   "stride 3×2, kernel 4×5": { stride: [3, 2], kernel: [4, 5], height: 11, width: 13, pads: [2, 1, 0, 3] },
@@ -167,6 +179,7 @@ const MANY_WAYS = [
   "stride 2",
   "stride 2, 19 filters, width 13",
   "two windows of weights, 18 filters",
+  "three windows, 21 filters, kernel 5×4, dilation 1×2",
   "groups 2",
   "depthwise",
 ];
