@@ -10,7 +10,7 @@ import { type Suite, SUITES } from "./suites/registry.ts";
 const usage = `Usage: deno task bench [suite …] [options]
 
 Suites (default: all)
-${SUITES.map(({ name, about }) => `  ${name.padEnd(12)}  ${about}`).join("\n")}
+${SUITES.map(({ name, about }) => `  ${name.padEnd(15)}  ${about}`).join("\n")}
 
 Options
   --rounds <n>    samples of every contestant
