@@ -1,0 +1,78 @@
+/** Weights as lines of neighbouring filters, each with the list of the columns of the GEMM view that its filters keep. */
+import { ceilDiv } from "../launch.ts";
+import type { PackedWeight, SparseFormat } from "./format.ts";
+import { matrixShape, packedWeight } from "./packed.ts";
+import { type ListCost, type TapLists, windowsConv, windowsGemm } from "./windows.ts";
+
+/** Filters of a line. */
+export type Height = 4 | 8 | 16;
+
+/** What the kernels of a format that packs lines are. */
+export const lineKernels: Pick<SparseFormat, "conv" | "gemm"> = {
+  conv: (shape, packed, epilogue, tuning) =>
+    windowsConv(shape, epilogue, () => tapLists(packed), listCost(packed), tuning),
+  gemm: (shape, packed, tuning) => windowsGemm(shape, () => tapLists(packed), listCost(packed), tuning),
+};
+
+/** For each `height` filters the columns in which one of them isn't zero, ascending. */
+export function usedColumns(weight: Float32Array, shape: readonly number[], height: Height): number[][] {
+  const { rows, columns } = matrixShape(shape);
+  const used = Array.from({ length: ceilDiv(rows, height) }, () => new Uint8Array(columns));
+  for (let r = 0; r < rows; r++) {
+    const line = used[Math.floor(r / height)];
+    for (let c = 0; c < columns; c++) if (weight[r * columns + c] !== 0) line[c] = 1;
+  }
+  return used.map((line) => Array.from(line.keys()).filter((c) => line[c]));
+}
+
+/** Of the numbers in these columns, those that belong to a filter. */
+export function coveredNumbers(lines: readonly (readonly number[])[], rows: number, height: Height): number {
+  return lines.reduce((sum, taps, l) => sum + taps.length * Math.min(height, rows - l * height), 0);
+}
+
+/**
+ * Parameters: `height`. Index: `starts` [lines + 1], where each line's list starts; `taps`, the columns. Values:
+ * [taps, height], zero beyond the last filter. Undefined where that is as many numbers as the dense weight.
+ */
+export function packLines(
+  format: string,
+  weight: Float32Array,
+  shape: readonly number[],
+  height: Height,
+  lines: readonly (readonly number[])[],
+): PackedWeight | undefined {
+  const { rows, columns } = matrixShape(shape);
+  const starts = [0];
+  for (const taps of lines) starts.push(starts[starts.length - 1] + taps.length);
+  const stored = starts[lines.length] * height;
+  if (stored >= rows * columns) return undefined;
+  const values = new Float32Array(Math.max(height, stored));
+  lines.forEach((taps, l) =>
+    taps.forEach((c, t) => {
+      const filters = Math.min(height, rows - l * height), at = (starts[l] + t) * height;
+      for (let f = 0; f < filters; f++) values[at + f] = weight[(l * height + f) * columns + c];
+    })
+  );
+  const index = { starts: Uint32Array.from(starts), taps: Uint32Array.from(lines.flat()) };
+  return packedWeight({ format, parameters: { height }, rows, columns, stored, values, index });
+}
+
+function tapLists({ parameters: { height }, rows, index: { starts, taps } }: PackedWeight): TapLists {
+  const lines = Array.from({ length: starts.length - 1 }, (_, l) => ({
+    first: l * height,
+    taps: Array.from(
+      taps.subarray(starts[l], starts[l + 1]),
+      (column, t) => ({ column, source: (starts[l] + t) * height }),
+    ),
+  }));
+  return { filters: rows, blocks: blocksOf(height), perFilter: 1, perFour: 4, lines };
+}
+
+function listCost({ parameters: { height }, stored, index }: PackedWeight): ListCost {
+  return { lines: index.starts.length - 1, blocks: blocksOf(height), taps: stored / height };
+}
+
+/** Fours of filters. */
+function blocksOf(height: number): 1 | 2 | 4 {
+  return height === 16 ? 4 : height === 8 ? 2 : 1;
+}
