@@ -1,0 +1,30 @@
+import type { UserError } from "../../errors.ts";
+import type { Attrs, OpName, ParamRole, Shape } from "../../graph/types.ts";
+import type { Attributes } from "./attributes.ts";
+import type { Constant } from "./tensors.ts";
+import type { OnnxNode } from "./types.ts";
+
+/** What an operator's import sees of one ONNX node, and how it adds nodes and parameters to the graph. */
+export interface Call {
+  readonly node: OnnxNode;
+  readonly attrs: Attributes;
+  readonly opset: number;
+  /** The batch that the file was exported with; undefined where it is symbolic there too. */
+  readonly fixedBatch: number | undefined;
+  /** Inputs, optional ones at the end left out. */
+  readonly arity: number;
+  isConstant(input: number): boolean;
+  /** @throws UserError where the input is missing or constant */
+  activation(input: number): string;
+  /** The shape of an activation, by its name. */
+  shape(value: string): Shape;
+  /** Undefined where the input is left out; @throws UserError where it is an activation. */
+  constant(input: number): Constant | undefined;
+  /** A parameter of the graph; `kind` ends its name where the file has none for it. */
+  parameter(constant: Constant, role: ParamRole, kind: string): string;
+  /** A node between others; the name of what it makes. */
+  between(op: OpName, inputs: readonly string[], attrs?: Attrs): string;
+  /** The node that makes what the ONNX node makes. */
+  emit(op: OpName, inputs: readonly string[], attrs?: Attrs): void;
+  fail(message: string): UserError;
+}

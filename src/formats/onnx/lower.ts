@@ -1,0 +1,193 @@
+/** Each operator of a graph as standard ONNX operators. */
+import {
+  attentionAttrs,
+  batchNormAttrs,
+  borderBiasAttrs,
+  clipAttrs,
+  columnConvAttrs,
+  convAttrs,
+  dropoutAttrs,
+  gatherAttrs,
+  geluAttrs,
+  groupNormAttrs,
+  layerNormAttrs,
+  padAttrs,
+  poolAttrs,
+  reshapeAttrs,
+  sliceAttrs,
+  transposeAttrs,
+} from "../../graph/attrs.ts";
+import { broadcastOf } from "../../graph/infer.ts";
+import type { HostTensor, Node, OpName, Shape } from "../../graph/types.ts";
+import type { OnnxAttribute } from "./types.ts";
+
+/** One node to be lowered, and how its lowering adds ONNX nodes and constants. */
+export interface Lowering {
+  readonly node: Node;
+  /** Of an activation or a parameter. */
+  shape(value: string): Shape;
+  /** Undefined for an activation. */
+  parameter(value: string): HostTensor | undefined;
+  /** A parameter in the form that ONNX wants; it keeps its name unless other nodes read it too. */
+  reformed(value: string, tensor: HostTensor): string;
+  /** A constant list of int64; its name. */
+  integers(kind: string, values: readonly number[]): string;
+  /** A constant float32; its name. */
+  number(kind: string, value: number): string;
+  /** A node between others; the name of what it makes. */
+  between(op: string, inputs: readonly string[], attributes?: readonly OnnxAttribute[]): string;
+  /** The node that makes what the graph's node makes. */
+  emit(op: string, inputs: readonly string[], attributes?: readonly OnnxAttribute[]): void;
+  /** The operator exists, in this form, since that opset. */
+  requireOpset(version: number): void;
+}
+
+export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> = {
+  Conv({ node, shape, emit }) {
+    const [, , ...kernel] = shape(node.inputs[1]) as number[];
+    emit("Conv", node.inputs, convAttributes(node, kernel));
+  },
+  Gemm: ({ node, emit }) => emit("Gemm", node.inputs, [integer("transB", 1)]),
+  MatMul: same,
+  BatchNormalization({ node, emit }) {
+    const { epsilon, momentum } = batchNormAttrs(node);
+    emit("BatchNormalization", node.inputs, [float("epsilon", epsilon), float("momentum", momentum)]);
+  },
+  LayerNormalization({ node, emit }) {
+    emit("LayerNormalization", node.inputs, [integer("axis", -1), float("epsilon", layerNormAttrs(node).epsilon)]);
+  },
+  GroupNormalization({ node, emit, requireOpset }) {
+    const { epsilon, groups } = groupNormAttrs(node);
+    requireOpset(21);
+    emit("GroupNormalization", node.inputs, [float("epsilon", epsilon), integer("num_groups", groups)]);
+  },
+  Relu: same,
+  Clip({ node, number, emit }) {
+    const { min, max } = clipAttrs(node);
+    const bound = (kind: string, value: number) => Number.isFinite(value) ? number(kind, value) : "";
+    emit("Clip", [node.inputs[0], bound("min", min), bound("max", max)]);
+  },
+  Gelu({ node, emit, requireOpset }) {
+    requireOpset(20);
+    emit("Gelu", node.inputs, [text("approximate", geluAttrs(node).approximate)]);
+  },
+  Sigmoid: same,
+  Tanh: same,
+  Softmax: ({ node, emit }) => emit("Softmax", node.inputs, [integer("axis", -1)]),
+  Add: broadcast,
+  Mul: broadcast,
+  MaxPool: ({ node, emit }) => emit("MaxPool", node.inputs, poolAttributes(node)),
+  AveragePool({ node, emit }) {
+    const counted = integer("count_include_pad", poolAttrs(node).countIncludePad ? 1 : 0);
+    emit("AveragePool", node.inputs, [...poolAttributes(node), counted]);
+  },
+  GlobalAveragePool: same,
+  Flatten: ({ node, emit }) => emit("Flatten", node.inputs, [integer("axis", 1)]),
+  Reshape({ node, integers, emit }) {
+    const [, ...rest] = reshapeAttrs(node).shape;
+    emit("Reshape", [node.inputs[0], integers("shape", [0, ...rest])]);
+  },
+  Transpose({ node, shape, emit }) {
+    emit("Transpose", node.inputs, [list("perm", transposeAttrs(node, shape(node.inputs[0]).length).perm)]);
+  },
+  Concat: ({ node, emit }) => emit("Concat", node.inputs, [integer("axis", 1)]),
+  Slice({ node, shape, integers, emit }) {
+    const kept = sliceAttrs(node, shape(node.inputs[0])).flatMap((range, axis) => range ? [{ axis, ...range }] : []);
+    emit("Slice", [
+      node.inputs[0],
+      integers("starts", kept.map(({ start }) => start)),
+      integers("ends", kept.map(({ start, step, count }) => start + (count - 1) * step + 1)),
+      integers("axes", kept.map(({ axis }) => axis)),
+      integers("steps", kept.map(({ step }) => step)),
+    ]);
+  },
+  Pad({ node, shape, integers, emit }) {
+    const { begins, ends } = padAttrs(node, shape(node.inputs[0]).length);
+    emit("Pad", [node.inputs[0], integers("pads", [...begins, ...ends])]);
+  },
+  Gather({ node, integers, emit }) {
+    emit("Gather", [node.inputs[0], integers("indices", gatherAttrs(node).indices)], [integer("axis", 1)]);
+  },
+  Dropout({ node, number, emit }) {
+    emit("Dropout", [node.inputs[0], number("ratio", dropoutAttrs(node).ratio)]);
+  },
+  Identity: same,
+  ColumnConv: columnConv,
+  BorderBias({ node, integers, between, emit }) {
+    const { rows, cols } = borderBiasAttrs(node);
+    const [x, table] = node.inputs;
+    const byRow = between("Gather", [table, integers("rows", rows)], [integer("axis", 1)]);
+    emit("Add", [x, between("Gather", [byRow, integers("cols", cols)], [integer("axis", 2)])]);
+  },
+  /** softmax(scale · q·kᵀ)·v. */
+  Attention({ node, shape, number, between, emit }) {
+    const [q, k, v] = node.inputs;
+    const rank = shape(q).length;
+    const { scale } = attentionAttrs(node, shape(q)[rank - 1] as number);
+    const perm = Array.from({ length: rank }, (_, axis) => axis);
+    [perm[rank - 1], perm[rank - 2]] = [rank - 2, rank - 1];
+    const scores = between("MatMul", [q, between("Transpose", [k], [list("perm", perm)])]);
+    const scaled = between("Mul", [scores, number("scale", scale)]);
+    emit("MatMul", [between("Softmax", [scaled], [integer("axis", -1)]), v]);
+  },
+};
+
+function same({ node, emit }: Lowering): void {
+  emit(node.op, node.inputs);
+}
+
+/** ONNX aligns axes at the end: what stands per channel, or per sample and channel, gets the axes of the pixels. */
+function broadcast({ node, shape, parameter, reformed, integers, between, emit }: Lowering): void {
+  const [a, b] = node.inputs.map(shape);
+  const { kind, wide } = broadcastOf(node, a, b);
+  const [large, small] = wide === 0 ? [a, b] : [b, a];
+  const value = node.inputs[1 - wide];
+  const pixels = large.slice(2).map(() => 1);
+  let aligned = value;
+  if (kind === "channel" && small.length === 1) {
+    aligned = reformed(value, { shape: [large[1] as number, ...pixels], data: parameter(value)!.data });
+  } else if (kind === "gate" && small.length === 2) {
+    aligned = between("Reshape", [value, integers("shape", [0, large[1] as number, ...pixels])]);
+  }
+  emit(node.op, node.inputs.map((name, i) => i === wide ? name : aligned));
+}
+
+/** Where a tap is a whole channel, the kept channels are gathered; elsewhere the dropped columns come back as zeros. */
+function columnConv({ node, shape, parameter, reformed, integers, between, emit }: Lowering): void {
+  const [x, weight, ...bias] = node.inputs;
+  const { kernel, taps } = columnConvAttrs(node);
+  const { shape: [filters], data } = parameter(weight)!;
+  if (kernel[0] === 1 && kernel[1] === 1) {
+    const gathered = between("Gather", [x, integers("taps", taps)], [integer("axis", 1)]);
+    if (shape(x).length === 2) return emit("Gemm", [gathered, weight, ...bias], [integer("transB", 1)]);
+    const pointwise = reformed(weight, { shape: [filters, taps.length, 1, 1], data });
+    return emit("Conv", [gathered, pointwise, ...bias], convAttributes(node, kernel));
+  }
+  const channels = shape(x)[1] as number;
+  const columns = channels * kernel[0] * kernel[1];
+  const dense = new Float32Array(filters * columns);
+  for (let f = 0; f < filters; f++) taps.forEach((tap, t) => dense[f * columns + tap] = data[f * taps.length + t]);
+  const whole = reformed(weight, { shape: [filters, channels, ...kernel], data: dense });
+  emit("Conv", [x, whole, ...bias], convAttributes(node, kernel));
+}
+
+function convAttributes(node: Node, kernel: readonly number[]): OnnxAttribute[] {
+  const { strides, pads, dilations, group } = convAttrs(node);
+  return [
+    list("kernel_shape", kernel),
+    list("strides", strides),
+    list("pads", pads),
+    list("dilations", dilations),
+    integer("group", group),
+  ];
+}
+
+function poolAttributes(node: Node): OnnxAttribute[] {
+  const { kernel, strides, pads } = poolAttrs(node);
+  return [list("kernel_shape", kernel), list("strides", strides), list("pads", pads)];
+}
+
+const integer = (name: string, value: number): OnnxAttribute => ({ name, kind: "int", value });
+const float = (name: string, value: number): OnnxAttribute => ({ name, kind: "float", value });
+const text = (name: string, value: string): OnnxAttribute => ({ name, kind: "string", value });
+const list = (name: string, value: readonly number[]): OnnxAttribute => ({ name, kind: "ints", value });

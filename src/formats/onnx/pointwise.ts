@@ -1,0 +1,114 @@
+/** Sums and products, of activations or with a constant, by ONNX's rule of broadcasting (axes aligned at the end). */
+import type { Shape } from "../../graph/types.ts";
+import type { Call } from "./call.ts";
+import type { Constant } from "./tensors.ts";
+
+export function importAddition(call: Call): void {
+  const operands = sides(call);
+  if (!operands.constant) return call.emit("Add", [operands.a, operands.b]);
+  addConstant(call, operands.x, operands.constant);
+}
+
+/** x − c is x + (−c), c − x is (−1)·x + c. */
+export function importSubtraction(call: Call): void {
+  const operands = sides(call);
+  if (!operands.constant) {
+    return call.emit("Add", [operands.a, timesNumber(call, operands.b, -1)]);
+  }
+  if (operands.first === "constant") addConstant(call, timesNumber(call, operands.x, -1), operands.constant);
+  else addConstant(call, operands.x, mapped(operands.constant, (v) => -v));
+}
+
+export function importMultiplication(call: Call): void {
+  const operands = sides(call);
+  if (!operands.constant) return call.emit("Mul", [operands.a, operands.b]);
+  multiplyConstant(call, operands.x, operands.constant);
+}
+
+/** By a constant only: x / c is x · (1/c). */
+export function importDivision(call: Call): void {
+  const operands = sides(call);
+  if (!operands.constant || operands.first === "constant") {
+    throw call.fail("division is only supported by a constant");
+  }
+  multiplyConstant(call, operands.x, mapped(operands.constant, (v) => 1 / v));
+}
+
+type Sides =
+  | { readonly constant?: undefined; readonly a: string; readonly b: string }
+  | { readonly constant: Constant; readonly x: string; readonly first: "constant" | "activation" };
+
+function sides(call: Call): Sides {
+  for (const [at, other] of [[0, 1], [1, 0]]) {
+    if (!call.isConstant(at)) continue;
+    return { constant: call.constant(at)!, x: call.activation(other), first: at === 0 ? "constant" : "activation" };
+  }
+  return { a: call.activation(0), b: call.activation(1) };
+}
+
+function multiplyConstant(call: Call, x: string, constant: Constant): void {
+  const scale = perChannel(constant, call.shape(x));
+  if (!scale) throw misfit(call, constant, call.shape(x));
+  call.emit("Mul", [x, call.parameter(scale, "gamma", "scale")]);
+}
+
+/** Per channel, or, where every pixel has its own, a table over channels and places. */
+function addConstant(call: Call, x: string, constant: Constant): void {
+  const shape = call.shape(x);
+  const shift = perChannel(constant, shape);
+  if (shift) return call.emit("Add", [x, call.parameter(shift, "beta", "shift")]);
+  const own = constant.shape.length === 4 && constant.shape[0] === 1 ? constant.shape.slice(1) : constant.shape;
+  if (shape.length !== 4 || own.join() !== shape.slice(1).join()) throw misfit(call, constant, shape);
+  borderBias(call, x, { ...constant, shape: own });
+}
+
+/** Rows of pixels that are alike share one row of the table, and so do columns. */
+function borderBias(call: Call, x: string, { shape: [channels, height, width], ...constant }: Constant): void {
+  const data = constant.data as ArrayLike<number>;
+  const at = (c: number, i: number, j: number) => data[(c * height + i) * width + j];
+  const all = Array.from({ length: channels }, (_, c) => c);
+  const across = Array.from({ length: width }, (_, j) => j);
+  const down = Array.from({ length: height }, (_, i) => i);
+  const rows = regions(down.map((i) => all.flatMap((c) => across.map((j) => at(c, i, j))).join()));
+  const cols = regions(across.map((j) => all.flatMap((c) => down.map((i) => at(c, i, j))).join()));
+  const [keptRows, keptCols] = [rows.first, cols.first];
+  const numbers = all.flatMap((c) => keptRows.flatMap((i) => keptCols.map((j) => at(c, i, j))));
+  const table: Constant = {
+    ...constant,
+    shape: [channels, keptRows.length, keptCols.length],
+    data: Float32Array.from(numbers),
+  };
+  const attrs = { rows: rows.region, cols: cols.region };
+  call.emit("BorderBias", [x, call.parameter(table, "table", "table")], attrs);
+}
+
+/** The region of each place, and the first place of each region. */
+function regions(keys: readonly string[]): { readonly region: readonly number[]; readonly first: readonly number[] } {
+  const distinct = [...new Set(keys)];
+  return { region: keys.map((key) => distinct.indexOf(key)), first: distinct.map((key) => keys.indexOf(key)) };
+}
+
+/** The constant as one number per channel ([C], [C,1,1] or [1,C,1,1]); undefined where it differs along other axes. */
+function perChannel(constant: Constant, shape: Shape): Constant | undefined {
+  const channels = shape[1] as number;
+  const { data } = constant;
+  const form = [channels, ...shape.slice(2).map(() => 1)];
+  if (data.length === 1 && constant.shape.length <= shape.length) {
+    return { ...constant, shape: form, data: new Float32Array(channels).fill(data[0] as number) };
+  }
+  if (constant.shape.join() === form.join() || constant.shape.join() === [1, ...form].join()) return constant;
+  return undefined;
+}
+
+function timesNumber(call: Call, x: string, factor: number): string {
+  const constant: Constant = { name: "", type: "float", shape: [], data: [factor] };
+  return call.between("Mul", [x, call.parameter(perChannel(constant, call.shape(x))!, "gamma", "scale")]);
+}
+
+function mapped(constant: Constant, to: (v: number) => number): Constant {
+  return { ...constant, data: Float32Array.from(constant.data, (v) => to(Number(v))) };
+}
+
+function misfit(call: Call, { shape }: Constant, x: Shape) {
+  return call.fail(`a constant [${shape}] on [${x}] isn't supported, expected one number per channel`);
+}
