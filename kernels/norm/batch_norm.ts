@@ -1,6 +1,7 @@
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import { f32bits } from "../bits.ts";
 import { linearGrid } from "../grid.ts";
+import type { Activation } from "../launch.ts";
 import { type Reduction, sliceCount } from "../reduce/sum.ts";
 import { bothWidths, chooseWidth, type VectorPrograms, vectorPrograms } from "../vector.ts";
 import source from "./batch_norm.wgsl" with { type: "text" };
@@ -50,14 +51,17 @@ export function planRunningStatistics(channels: number, epsilon: number): Plan {
   };
 }
 
-/** y = (x − mean)·γ/σ + β. Bindings: x, statistics, γ, β, y. */
-export function planBatchNorm(over: Reduction): Plan {
-  return planMaps(normalise, over, []);
+/** What follows the norm in the same kernels. */
+export type NormActivation = Extract<Activation, "none" | "relu">;
+
+/** y = act((x − mean)·γ/σ + β). Bindings: x, statistics, γ, β, y. */
+export function planBatchNorm(over: Reduction, activation: NormActivation): Plan {
+  return planMaps(normalise[activation], over, []);
 }
 
-/** dγ and dβ. Bindings: x, dy, statistics, partials; then partials, dγ, dβ. */
-export function planBatchNormParameters(over: Reduction): TwoStages {
-  const { slices, first, partials } = sliced(sums, over);
+/** dγ and dβ. Bindings: x, dy, statistics, γ, β, partials; then partials, dγ, dβ. */
+export function planBatchNormParameters(over: Reduction, activation: NormActivation): TwoStages {
+  const { slices, first, partials } = sliced(sums[activation], over);
   return {
     first,
     partials,
@@ -70,13 +74,18 @@ export function planParameterSums(channels: number, slices: number): Plan {
   return { program: parameters, uniforms: [channels, slices], grid: [Math.ceil(channels / THREADS), 1, 1] };
 }
 
-/** dx, through the statistics too where they are the batch's. Bindings: x, dy, statistics, γ, dγ, dβ, dx. */
-export function planBatchNormGrad(over: Reduction, statistics: "batch" | "running"): Plan {
-  return planMaps(grad[statistics], over, [f32bits(1 / (over.outer * over.inner))]);
+/** dx, through the statistics too where they are the batch's. Bindings: x, dy, statistics, γ, β, dγ, dβ, dx. */
+export function planBatchNormGrad(
+  over: Reduction,
+  statistics: "batch" | "running",
+  activation: NormActivation,
+): Plan {
+  return planMaps(grad[statistics][activation], over, [f32bits(1 / (over.outer * over.inner))]);
 }
 
 export function variants(): Program[] {
-  return [...[moments, sums, normalise, grad.batch, grad.running].flatMap(bothWidths), combine, running, parameters];
+  const maps = [sums, normalise, grad.batch, grad.running].flatMap((programs) => Object.values(programs));
+  return [...[moments, ...maps].flatMap(bothWidths), combine, running, parameters];
 }
 
 const THREADS = 64;
@@ -96,18 +105,31 @@ const running: Program = {
   source: runningSource,
   access: ["read", "read", "read_write"],
 };
-const normalise = vectorPrograms("batch norm", source, ["read", "read", "read", "read", "read_write"]);
-const sums = vectorPrograms("batch norm sums", sumsSource, ["read", "read", "read", "read_write"]);
+const normalise = activated("batch norm", source, 4);
+const sums = activated("batch norm sums", sumsSource, 5);
 const parameters: Program = {
   name: "batch norm parameters",
   source: parametersSource,
   access: ["read", "read_write", "read_write"],
 };
-const gradAccess = ["read", "read", "read", "read", "read", "read", "read_write"] as const;
 const grad = {
-  batch: vectorPrograms("batch norm gradient", gradSource, gradAccess, { BATCH: 1 }),
-  running: vectorPrograms("batch norm gradient", gradSource, gradAccess, { BATCH: 0 }),
+  batch: activated("batch norm gradient", gradSource, 7, { BATCH: 1 }),
+  running: activated("batch norm gradient", gradSource, 7, { BATCH: 0 }),
 };
+
+/** Programs that read `inputs` buffers and write one. */
+function activated(
+  name: string,
+  text: string,
+  inputs: number,
+  constants: Record<string, number> = {},
+): Record<NormActivation, VectorPrograms> {
+  const access = [...Array<"read">(inputs).fill("read"), "read_write"] as const;
+  return {
+    none: vectorPrograms(name, text, access, { ...constants, RELU: 0 }),
+    relu: vectorPrograms(name, text, access, { ...constants, RELU: 1 }),
+  };
+}
 
 /** A workgroup per channel and slice; `perSlice` in elements. */
 function sliced(programs: VectorPrograms, { outer, channels, inner }: Reduction) {

@@ -1,6 +1,7 @@
 // Gradient of batch norm, xhat = (x - mean) * invstd, m = elements per channel:
 //   BATCH = 1 (batch statistics):    dx = gamma * invstd * (dy - dbeta / m - xhat * dgamma / m)
 //   BATCH = 0 (running statistics):  dx = gamma * invstd * dy
+// RELU = 1: of its positive part; where the norm's output, made again from x, isn't positive, dy counts as 0.
 //
 // x, dy, dx: `count` items of V, laid out [outer, channels, inner]; statistics: mean then invstd.
 // A workgroup of 64 threads makes 256 neighbouring items. Grid: (row, ceil(count / 256 / row), 1) workgroups.
@@ -8,6 +9,7 @@
 
 alias V = vec4<f32>;
 const BATCH: u32 = 1u;
+const RELU: u32 = 0u;
 
 struct Params {
   count: u32,
@@ -22,20 +24,25 @@ struct Params {
 @group(0) @binding(2) var<storage, read> dy: array<V>;
 @group(0) @binding(3) var<storage, read> statistics: array<f32>;
 @group(0) @binding(4) var<storage, read> gamma: array<f32>;
-@group(0) @binding(5) var<storage, read> dgamma: array<f32>;
-@group(0) @binding(6) var<storage, read> dbeta: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dx: array<V>;
+@group(0) @binding(5) var<storage, read> beta: array<f32>;
+@group(0) @binding(6) var<storage, read> dgamma: array<f32>;
+@group(0) @binding(7) var<storage, read> dbeta: array<f32>;
+@group(0) @binding(8) var<storage, read_write> dx: array<V>;
 
 fn item(i: u32) {
   if (i >= p.count) { return; }
   let c = (i / p.inner) % p.channels;
   let invstd = statistics[p.channels + c];
+  let factor = gamma[c] * invstd;
+  var centred = V(0.0);
+  if (BATCH == 1u || RELU == 1u) { centred = x[i] - V(statistics[c]); }
   var g = dy[i];
+  if (RELU == 1u) { g = select(V(0.0), g, centred * factor + V(beta[c]) > V(0.0)); }
   if (BATCH == 1u) {
     let slope = invstd * dgamma[c] * p.share;
-    g -= V(dbeta[c] * p.share) + (x[i] - V(statistics[c])) * slope;
+    g -= V(dbeta[c] * p.share) + centred * slope;
   }
-  dx[i] = g * (gamma[c] * invstd);
+  dx[i] = g * factor;
 }
 
 @compute @workgroup_size(64)

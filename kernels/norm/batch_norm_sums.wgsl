@@ -1,10 +1,12 @@
 // The sums of batch norm's gradients over a slice of a channel, xhat = (x - mean) * invstd:
 //   partial[s, c] = (sum of dy, sum of dy * xhat)
+// RELU = 1: of its positive part; where the norm's output, made again from x, isn't positive, dy counts as 0.
 //
 // x, dy: [outer, channels, inner] with `inner` items of V; slices, workgroups and grid as in moments.wgsl.
 // partial: [slices, channels] of vec2; batch_norm_parameters.wgsl adds the slices.
 
 alias V = vec4<f32>;
+const RELU: u32 = 0u;
 
 struct Params {
   channels: u32,
@@ -19,7 +21,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<V>;
 @group(0) @binding(2) var<storage, read> dy: array<V>;
 @group(0) @binding(3) var<storage, read> statistics: array<f32>;
-@group(0) @binding(4) var<storage, read_write> partials: array<vec2<f32>>;
+@group(0) @binding(4) var<storage, read> gamma: array<f32>;
+@group(0) @binding(5) var<storage, read> beta: array<f32>;
+@group(0) @binding(6) var<storage, read_write> partials: array<vec2<f32>>;
 
 var<workgroup> shared_sums: array<vec2<f32>, 64>;
 
@@ -31,15 +35,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let start = group.y * p.per_slice;
   let end = min(start + p.per_slice, p.items);
   let mean = V(statistics[c]);
+  let factor = gamma[c] * statistics[p.channels + c];
+  let offset = V(beta[c]);
   var n = (start + local) / p.inner;
   var i = (start + local) % p.inner;
   var plain = V(0.0);
   var weighted = V(0.0);
   for (var item = start + local; item < end; item += 64u) {
     let at = (n * p.channels + c) * p.inner + i;
-    let g = dy[at];
+    let centred = x[at] - mean;
+    var g = dy[at];
+    if (RELU == 1u) { g = select(V(0.0), g, centred * factor + offset > V(0.0)); }
     plain += g;
-    weighted += g * (x[at] - mean);
+    weighted += g * centred;
     n += p.step_n;
     i += p.step_i;
     if (i >= p.inner) {

@@ -1,5 +1,6 @@
-// Mean and sum of squared deviations of a slice of a channel, in two passes (never E[x^2] - mean^2):
+// Mean and sum of squared deviations of a slice of a channel (never E[x^2] - mean^2):
 //   partial[s, c] = (m, sum of (x - m)^2),  m = mean of the slice
+// x is read once: each part of a thread's V keeps its own moments (Welford 1962), which are put together at the end.
 //
 // x: [outer, channels, inner] with `inner` items of V. The outer * inner items of a channel are numbered n * inner + i and cut into
 // slices of `per_slice`; moments_combine.wgsl puts them together. partial: [slices, channels] of vec2.
@@ -44,29 +45,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let c = group.x;
   let start = group.y * p.per_slice;
   let end = min(start + p.per_slice, p.items);
-  let first_n = (start + local) / p.inner;
-  let first_i = (start + local) % p.inner;
-
-  var n = first_n;
-  var i = first_i;
-  var sum = V(0.0);
-  for (var item = start + local; item < end; item += 64u) {
-    sum += x[(n * p.channels + c) * p.inner + i];
-    n += p.step_n;
-    i += p.step_i;
-    if (i >= p.inner) {
-      i -= p.inner;
-      n += 1u;
-    }
-  }
-  let mean = sum_of_group(local, total(sum)) / f32((end - start) * WIDTH);
-
-  n = first_n;
-  i = first_i;
+  var n = (start + local) / p.inner;
+  var i = (start + local) % p.inner;
+  var count = 0.0;
+  var mean = V(0.0);
   var squares = V(0.0);
   for (var item = start + local; item < end; item += 64u) {
-    let d = x[(n * p.channels + c) * p.inner + i] - V(mean);
-    squares += d * d;
+    let v = x[(n * p.channels + c) * p.inner + i];
+    let d = v - mean;
+    count += 1.0;
+    mean += d / count;
+    squares += d * (v - mean);
     n += p.step_n;
     i += p.step_i;
     if (i >= p.inner) {
@@ -74,6 +63,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       n += 1u;
     }
   }
-  let deviation = sum_of_group(local, total(squares));
-  if (local == 0u) { partials[group.y * p.channels + c] = vec2<f32>(mean, deviation); }
+  let m = sum_of_group(local, count * total(mean)) / f32((end - start) * WIDTH);
+  let e = mean - V(m);
+  let deviation = sum_of_group(local, total(squares) + count * total(e * e));
+  if (local == 0u) { partials[group.y * p.channels + c] = vec2<f32>(m, deviation); }
 }

@@ -5,6 +5,7 @@ import { dropout } from "../tensor/ops/dropout.ts";
 import { linear, matmul } from "../tensor/ops/gemm.ts";
 import { groupNorm, layerNorm } from "../tensor/ops/group_norm.ts";
 import { borderBias } from "../tensor/ops/border.ts";
+import type { NormActivation } from "../../kernels/norm/batch_norm.ts";
 import { batchNorm } from "../tensor/ops/norm.ts";
 import { add, clip, gelu, mul, relu, sigmoid, tanh } from "../tensor/ops/pointwise.ts";
 import { averagePool, globalAveragePool, maxPool } from "../tensor/ops/pool.ts";
@@ -60,9 +61,14 @@ export function execute(
 ): Tensor {
   const ctx: OpContext = { tape, ...options };
   const values = new Map<string, Tensor>([[graph.inputs[0].name, input]]);
+  const activations = activatedNorms(graph);
+  const done = new Set(activations.values());
   for (const node of graph.nodes) {
+    if (done.has(node)) continue;
     const inputs = node.inputs.map((name) => values.get(name) ?? params.get(name)!);
-    values.set(node.outputs[0], OPS[node.op](ctx, node, inputs));
+    const activation = activations.get(node);
+    const y = activation ? normalised(ctx, node, inputs, "relu") : OPS[node.op](ctx, node, inputs);
+    values.set((activation ?? node).outputs[0], y);
   }
   return values.get(graph.outputs[0])!;
 }
@@ -73,10 +79,7 @@ export const OPS: Readonly<Record<OpName, Execute>> = {
   ColumnConv: ({ tape }, node, [x, w, b]) => columnConv2d(tape, x, w, b, columnConvOptions(node)),
   Gemm: ({ tape }, _node, [x, w, b]) => linear(tape, x, w, b),
   MatMul: ({ tape }, _node, [a, b]) => matmul(tape, a, b),
-  BatchNormalization({ tape, momentum }, node, [x, gamma, beta, mean, variance]) {
-    const attrs = batchNormAttrs(node);
-    return batchNorm(tape, x, { gamma, beta, mean, variance }, { ...attrs, momentum: momentum ?? attrs.momentum });
-  },
+  BatchNormalization: (ctx, node, inputs) => normalised(ctx, node, inputs, "none"),
   LayerNormalization({ tape }, node, [x, gamma, beta]) {
     return layerNorm(tape, x, { gamma, beta }, layerNormAttrs(node).epsilon);
   },
@@ -140,6 +143,32 @@ export function columnConvOptions(node: Node): ColumnConvOptions {
 /** The operand of the output's shape, then the one that is broadcast: sizes alone don't tell [N,C] from [N,C,1,1]. */
 function wideFirst(node: Node, [a, b]: readonly Tensor[]): [Tensor, Tensor] {
   return broadcastOf(node, a.shape, b.shape).wide === 0 ? [a, b] : [b, a];
+}
+
+function normalised(
+  { tape, momentum }: OpContext,
+  node: Node,
+  [x, gamma, beta, mean, variance]: readonly Tensor[],
+  activation: NormActivation,
+): Tensor {
+  const attrs = batchNormAttrs(node);
+  const options = { ...attrs, momentum: momentum ?? attrs.momentum, activation };
+  return batchNorm(tape, x, { gamma, beta, mean, variance }, options);
+}
+
+/** Each batch norm whose only reader is a ReLU, with that ReLU: both run in one kernel, forwards and backwards. */
+function activatedNorms(graph: Graph): Map<Node, Node> {
+  const readers = new Map<string, Node[]>(graph.nodes.map((node) => [node.outputs[0], []]));
+  for (const node of graph.nodes) {
+    for (const name of node.inputs) readers.get(name)?.push(node);
+  }
+  const found = new Map<Node, Node>();
+  for (const node of graph.nodes) {
+    const [reader, ...others] = readers.get(node.outputs[0])!;
+    const alone = others.length === 0 && !graph.outputs.includes(node.outputs[0]);
+    if (node.op === "BatchNormalization" && alone && reader?.op === "Relu") found.set(node, reader);
+  }
+  return found;
 }
 
 function reshaped({ tape }: OpContext, node: Node, [x]: readonly Tensor[]): Tensor {

@@ -17,24 +17,27 @@ for (const shape of SHAPES) {
   const runningMean = Float32Array.from({ length: c }, (_, i) => 0.1 * i - 0.2);
   const runningVariance = Float32Array.from({ length: c }, (_, i) => 0.5 + 0.3 * i);
   for (const statistics of ["batch", "running"] as const) {
-    test(`batch norm of [${shape}] by the ${statistics} statistics, mid-graph`, async () => {
+    test(`batch norm of [${shape}] by the ${statistics} statistics, with and without ReLU, mid-graph`, async () => {
       const gpu = await testGpu();
       using mean = Tensor.from(gpu, runningMean, [c]);
       using variance = Tensor.from(gpu, runningVariance, [c]);
-      await checkOp({
-        name: "batch norm",
-        shapes: [shape, [c], [c]],
-        shape,
-        op: (tape, [x, gamma, beta]) =>
-          batchNorm(tape, x, { gamma, beta, mean, variance }, { epsilon: EPSILON, statistics }),
-        oracle: ([x, gamma, beta]) => {
-          const moments = statistics === "batch"
-            ? batchMoments(x, c, elements(shape.slice(2)))
-            : { mean: Float64Array.from(runningMean), variance: Float64Array.from(runningVariance) };
-          return batchNormOf(x, elements(shape.slice(2)), gamma, beta, moments, EPSILON);
-        },
-        rtol: 1e-5,
-      });
+      for (const activation of ["none", "relu"] as const) {
+        await checkOp({
+          name: `batch norm, ${activation}`,
+          shapes: [shape, [c], [c]],
+          shape,
+          op: (tape, [x, gamma, beta]) =>
+            batchNorm(tape, x, { gamma, beta, mean, variance }, { epsilon: EPSILON, statistics, activation }),
+          oracle: ([x, gamma, beta]) => {
+            const moments = statistics === "batch"
+              ? batchMoments(x, c, elements(shape.slice(2)))
+              : { mean: Float64Array.from(runningMean), variance: Float64Array.from(runningVariance) };
+            const y = batchNormOf(x, elements(shape.slice(2)), gamma, beta, moments, EPSILON);
+            return activation === "relu" ? y.map((v) => Math.max(v, 0)) : y;
+          },
+          rtol: 1e-5,
+        });
+      }
     });
   }
 }

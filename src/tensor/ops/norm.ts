@@ -1,4 +1,5 @@
 import {
+  type NormActivation,
   planBatchNorm,
   planBatchNormGrad,
   planBatchNormParameters,
@@ -29,6 +30,8 @@ export interface BatchNormOptions {
   readonly momentum?: number;
   /** Whose mean and variance normalise. Default: the batch's in training, the running ones in evaluation. */
   readonly statistics?: "batch" | "running";
+  /** Of the normalised values; default "none". Its gradient keeps only x. */
+  readonly activation?: NormActivation;
 }
 
 /**
@@ -39,26 +42,28 @@ export interface BatchNormOptions {
 export function batchNorm(tape: Tape, x: Tensor, params: BatchNormParams, options: BatchNormOptions = {}): Tensor {
   const { gpu } = tape;
   const { gamma, beta } = params;
-  const { epsilon = 1e-5, statistics: whose = tape.mode === "train" ? "batch" : "running" } = options;
+  const { epsilon = 1e-5, activation = "none" } = options;
+  const { statistics: whose = tape.mode === "train" ? "batch" : "running" } = options;
   const over = perChannel(x.shape);
   const statistics = tape.empty([2, over.channels]);
   if (whose === "batch") launchStatistics(gpu, x, params, options, statistics);
   else launchRunningStatistics(gpu, params, epsilon, statistics);
   const y = tape.empty(x.shape);
-  launchNormalise(gpu, x, params, statistics, y);
+  launchNormalise(gpu, x, params, statistics, activation, y);
   tape.record([x, gamma, beta], y, (dy) => {
     const dgamma = tape.target(gamma);
     const dbeta = tape.target(beta);
-    const { first, second, partials } = planBatchNormParameters(over);
+    const { first, second, partials } = planBatchNormParameters(over, activation);
     const label = `[${x.shape}]`;
     gpu.scope((track) => {
       const between = track(Tensor.empty(gpu, [partials]));
-      gpu.run(first, [x, dy, statistics, between], label);
+      gpu.run(first, [x, dy, statistics, gamma, beta, between], label);
       gpu.run(second, [between, dgamma, dbeta], label);
     });
     if (tape.needs(x)) {
       const dx = tape.target(x);
-      gpu.run(planBatchNormGrad(over, whose), [x, dy, statistics, gamma, dgamma, dbeta, dx], label);
+      const plan = planBatchNormGrad(over, whose, activation);
+      gpu.run(plan, [x, dy, statistics, gamma, beta, dgamma, dbeta, dx], label);
       tape.add(x, dx);
     }
     tape.add(gamma, dgamma);
@@ -91,7 +96,14 @@ function launchRunningStatistics(
   gpu.run(planRunningStatistics(mean.size, epsilon), [mean, variance, statistics], `[${mean.shape}]`);
 }
 
-function launchNormalise(gpu: Gpu, x: Tensor, params: BatchNormParams, statistics: Tensor, y: Tensor): void {
+function launchNormalise(
+  gpu: Gpu,
+  x: Tensor,
+  params: BatchNormParams,
+  statistics: Tensor,
+  activation: NormActivation,
+  y: Tensor,
+): void {
   const { gamma, beta } = params;
   const over = perChannel(x.shape);
   if (gamma.size !== over.channels || beta.size !== over.channels) {
@@ -99,5 +111,5 @@ function launchNormalise(gpu: Gpu, x: Tensor, params: BatchNormParams, statistic
       `BatchNormalization: input [${x.shape}] has ${over.channels} channels, gamma [${gamma.shape}] and beta [${beta.shape}]`,
     );
   }
-  gpu.run(planBatchNorm(over), [x, statistics, gamma, beta, y], `[${x.shape}]`);
+  gpu.run(planBatchNorm(over, activation), [x, statistics, gamma, beta, y], `[${x.shape}]`);
 }
