@@ -6,6 +6,7 @@
 import type { Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
+import { UNTUNED } from "../tuning.ts";
 import { inFours } from "./pack.ts";
 import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
 import { FMA_NS, LOAD4_NS, STORE_NS, UNIFORM4_NS } from "./rows.ts";
@@ -79,7 +80,13 @@ export function squareCost(s: ConvShape, threads: number, direction: Direction):
     return sum + channels / s.groups * (loads * LOAD4_NS + kernels * 9 * UNIFORM4_NS + each * 144 * FMA_NS) +
       each * 16 * STORE_NS;
   }, 0);
-  return s.groups * tiles * perTile * Math.max(1, threads / tiles);
+  return s.groups * tiles * perTile * Math.max(1, idle(tiles, threads));
+}
+
+/** How many times fewer lanes work than could: two cores of 8 lanes on a CPU, where a workgroup stays on one core. */
+function idle(tiles: number, threads: number): number {
+  if (threads > UNTUNED.threads) return threads / tiles;
+  return 16 / Math.min(tiles, tiles > GROUP ? 16 : 8);
 }
 
 type Direction = "forward" | "dgrad";
