@@ -8,6 +8,8 @@ import {
   type Step,
   type Window,
 } from "../launch.ts";
+import type { Candidate, Tuning } from "../tuning.ts";
+import { BLOCK, DISPATCH, isGpu, LOAD, timeOf, TURN, UNIFORM_LOAD } from "./cost.ts";
 import pack from "./pack.wgsl" with { type: "text" };
 import panels from "./panels.wgsl" with { type: "text" };
 import type { Contiguous, GemmShape } from "./shape.ts";
@@ -23,11 +25,25 @@ const GROUP = 64;
 /** More would fill the queue with small work. */
 const MOST_DISPATCHES = 512;
 
+/** None for batches, nor where packing can't pay. */
+export function panelCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
+  if (!fitsPanels(shape)) return [];
+  return [{ name: "uniform panels", cost: cost(shape, tuning), build: () => planPanels(shape) }];
+}
+
+function cost(shape: GemmShape, tuning: Tuning): number {
+  const { m, n, k } = shape;
+  const sums = timeOf(ceilDiv(m, 8) * ceilDiv(n, 8), k * (TURN + 4 * UNIFORM_LOAD + BLOCK), tuning);
+  const packing = timeOf((m + n) * k / 4, UNIFORM_LOAD + TURN + LOAD, tuning);
+  // GPUs broadcast from uniform arrays only what all lanes read alike.
+  return (isGpu(tuning) ? 8 : 1) * (sums + packing) + panelDispatches(shape) * DISPATCH;
+}
+
 /**
  * Both operands packed into blocks (scratch "panelsA", "panelsB") that are read through uniform
  * bindings. For shapes that `fitsPanels`.
  */
-export function planPanels(shape: GemmShape): Launch {
+function planPanels(shape: GemmShape): Launch {
   const { m, n, k } = shape;
   const blocks = ceilDiv(k, COLUMNS);
   const steps = [...packSteps("a", "panelsA", m, k, shape.a), ...packSteps("b", "panelsB", n, k, shape.b)];
@@ -41,14 +57,14 @@ export function planPanels(shape: GemmShape): Launch {
 }
 
 /** Each operand fills a uniform binding, and each packed number is read for many outputs. */
-export function fitsPanels({ m, n, k, batch }: GemmShape): boolean {
+function fitsPanels({ m, n, k, batch }: GemmShape): boolean {
   const window = BLOCK_BYTES / 4;
   return batch === undefined && Math.min(m, n, k) >= 32 && m * k >= window && n * k >= window &&
     panelDispatches({ m, n, k }) <= MOST_DISPATCHES;
 }
 
 /** Dispatches for packing and for the products. */
-export function panelDispatches({ m, n, k }: Pick<GemmShape, "m" | "n" | "k">): number {
+function panelDispatches({ m, n, k }: Pick<GemmShape, "m" | "n" | "k">): number {
   const packing = ceilDiv(m * k * 4, BLOCK_BYTES) + ceilDiv(n * k * 4, BLOCK_BYTES);
   return packing + ceilDiv(m, ROWS) * ceilDiv(n, ROWS) * ceilDiv(k, COLUMNS * BOUND);
 }

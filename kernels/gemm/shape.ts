@@ -13,6 +13,11 @@ export interface GemmShape extends Epilogue {
   readonly b: Contiguous;
   /** So many independent products, their outputs one after another. Default: one. */
   readonly batch?: Batch;
+  /**
+   * What b is read as: "f16" rounds it in `prepare` (values within ±65504), which halves what is read, and sums in f32.
+   * Default: "f32".
+   */
+  readonly storage?: "f32" | "f16";
 }
 
 /** Strides in elements, 0 for an operand that all products share. */

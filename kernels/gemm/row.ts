@@ -1,0 +1,76 @@
+/** Matrix times vector (m = 1 or n = 1): a workgroup per row of the matrix adds up its products together. */
+import type { Program } from "../../src/gpu/types.ts";
+import { linearGrid } from "../grid.ts";
+import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
+import type { Candidate, Tuning } from "../tuning.ts";
+import { isGpu, LOAD, timeOf, TURN } from "./cost.ts";
+import row from "./row.wgsl" with { type: "text" };
+import rowSubgroups from "./row_subgroups.wgsl" with { type: "text" };
+import type { GemmShape } from "./shape.ts";
+import { batchOf } from "./split.ts";
+
+const GROUP = 64;
+
+/** How the threads of a workgroup add up: pairwise in workgroup memory, or in subgroups first. */
+type Adding = "pairwise" | "subgroups";
+
+/** None for products of matrices. */
+export function rowCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
+  if (shape.m > 1 && shape.n > 1) return [];
+  const ways: Adding[] = tuning.features?.includes("subgroups") ? ["pairwise", "subgroups"] : ["pairwise"];
+  return ways.map((adding) => ({
+    name: adding === "pairwise" ? "row per workgroup" : "row per workgroup, subgroups",
+    cost: cost(shape, adding, tuning),
+    build: () => plan(shape, adding),
+  }));
+}
+
+function cost(shape: GemmShape, adding: Adding, tuning: Tuning): number {
+  const { m, n, k, batch } = shape, { contiguous } = matrixOf(shape);
+  // Neighbouring threads read neighbours along k.
+  const load = contiguous === "k" || !isGpu(tuning) ? LOAD / 4 : LOAD;
+  const steps = adding === "pairwise" ? 7 : 3;
+  const ns = ceilDiv(k, GROUP) * (TURN + 2 * load) + steps * (LOAD + TURN);
+  return timeOf(m * n * (batch?.count ?? 1) * GROUP, ns, tuning);
+}
+
+/** Which operand is the matrix, and where its elements lie. */
+function matrixOf({ m, n, a, b }: GemmShape) {
+  return m === 1
+    ? { matrix: "b", vector: "a", rows: n, contiguous: b } as const
+    : { matrix: "a", vector: "b", rows: m, contiguous: a } as const;
+}
+
+function plan(shape: GemmShape, adding: Adding): Launch {
+  const { k } = shape, batch = batchOf(shape);
+  const { matrix, vector, rows, contiguous } = matrixOf(shape);
+  const grid = linearGrid(rows, 1);
+  const [rowStep, colStep] = contiguous === "k" ? [k, 1] : [1, rows];
+  const biasStep = matrix === "b" ? 1 : 0;
+  const bias = shape.bias === "add" ? "bias" : vector, residual = shape.residual === "add" ? "residual" : vector;
+  return {
+    steps: [{
+      plan: {
+        program: rowProgram(adding, epilogueConstants(shape)),
+        uniforms: [rows, k, rowStep, colStep, biasStep, grid[0], batch[matrix], batch[vector]],
+        grid: [grid[0], grid[1], batch.count],
+      },
+      bindings: [matrix, vector, bias, residual, "y"],
+    }],
+    scratch: {},
+    tables: {},
+  };
+}
+
+function rowProgram(adding: Adding, constants: Record<string, number>): Program {
+  const access = ["read", "read", "read", "read", "read_write"] as const;
+  if (adding === "pairwise") return { name: "matrix times vector", source: row, constants, access };
+  const features = ["subgroups"] as const;
+  return { name: "matrix times vector, subgroups", source: rowSubgroups, constants, access, features };
+}
+
+export function rowPrograms(): Program[] {
+  return (["pairwise", "subgroups"] as const).flatMap((adding) =>
+    EPILOGUES.map((e) => rowProgram(adding, epilogueConstants(e)))
+  );
+}

@@ -1,0 +1,48 @@
+// y[r] = act(sum_k M(r,k) v[k] + bias + residual[r]), f32: a matrix times a vector, M(r,k) = matrix[r*row_step + k*col_step].
+//
+// The 64 threads of a workgroup share a row, each adding up every 64th product; their sums are added pairwise.
+//
+// Bindings: matrix, vector, bias, residual read (an unused one takes any buffer), y read_write [batch, rows].
+// Grid: one workgroup per row in x, rows of `row` workgroups folded into y; z over batches, whose matrices and vectors lie
+// matrix_batch and vector_batch elements apart (0: all the same one). bias_step 0: all rows share a bias.
+const BIAS: u32 = 0u;
+const RESIDUAL: u32 = 0u;
+const ACTIVATION: u32 = 0u;
+
+struct Params {
+  rows: u32, k: u32, row_step: u32, col_step: u32, bias_step: u32, row: u32, matrix_batch: u32, vector_batch: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> matrix: array<f32>;
+@group(0) @binding(2) var<storage, read> vector: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+
+fn store(r: u32, at: u32, sum: f32) {
+  var v = sum;
+  if (BIAS == 1u) { v += bias[r * p.bias_step]; }
+  if (RESIDUAL == 1u) { v += residual[at]; }
+  if (ACTIVATION >= 1u) { v = max(v, 0.0); }
+  if (ACTIVATION == 2u) { v = min(v, 6.0); }
+  y[at] = v;
+}
+
+var<workgroup> sums: array<f32, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let r = group.x + group.y * p.row;
+  if (r >= p.rows) { return; }
+  let m = group.z * p.matrix_batch + r * p.row_step;
+  let v = group.z * p.vector_batch;
+  var sum = 0.0;
+  for (var k = local; k < p.k; k += 64u) { sum = fma(matrix[m + k * p.col_step], vector[v + k], sum); }
+  sums[local] = sum;
+  for (var half = 32u; half > 0u; half >>= 1u) {
+    workgroupBarrier();
+    if (local < half) { sums[local] += sums[local + half]; }
+  }
+  if (local == 0u) { store(r, group.z * p.rows + r, sums[0]); }
+}
