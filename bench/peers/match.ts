@@ -8,8 +8,6 @@ import { times } from "../../src/report/format.ts";
 
 /** Of one contestant in one case, for its samples. */
 const BUDGET_MS = 4000;
-/** Whose first call takes longer isn't called again. */
-export const HOPELESS_MS = 30_000;
 
 /** One implementation of one case, its operands on its device and its program compiled at the latest by the first run. */
 export interface Player {
@@ -46,8 +44,6 @@ export interface Result {
   readonly apart: number;
   /** Milliseconds of the call that warmed it up, compilation and the read of all results included. */
   readonly firstMs: number;
-  /** Where the samples are none that others have. */
-  readonly note?: string;
 }
 
 export interface Outcome {
@@ -75,7 +71,7 @@ export interface PeerRow {
   /** Ours is to be this many times as fast. */
   readonly goal?: number;
   readonly reached?: boolean;
-  /** Why it has no time, or one like no other. */
+  /** Why it has no time. */
   readonly note?: string;
 }
 
@@ -99,15 +95,10 @@ export async function play(
       ours ??= output;
       const apart = relativeDifference(ours, output);
       if (!(apart <= tolerance)) throw new Error(`its numbers are ${apart.toExponential(1)} away from ours`);
-      const opened = { name, version, player, apart, firstMs };
-      if (firstMs > HOPELESS_MS) {
-        const note = "too slow for another call: its first one, compilation and reading included";
-        able.push({ ...opened, calls: 1, turns: 0, samples: [firstMs], note });
-        continue;
-      }
       const { calls, ms } = await calibrated(player, sampleMs);
       const turns = turnsWithin(BUDGET_MS, ms, rounds);
-      able.push({ ...opened, calls, turns: turns > 1 ? turns : 0, samples: turns > 1 ? [] : [ms / calls] });
+      const [left, samples] = turns > 1 ? [turns, []] : [0, [ms / calls]];
+      able.push({ name, version, player, apart, firstMs, calls, turns: left, samples });
     } catch (error) {
       player?.dispose();
       if (!ours) throw error;
@@ -148,7 +139,7 @@ export function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): 
 /** `macs`: multiply-adds that one call asks for. */
 export function rowsOf(name: string, macs: number, { results, absent }: Outcome, goals: Goals): PeerRow[] {
   const medians = results.map(({ samples }) => median(samples));
-  const rows = results.map(({ name: contestant, version, samples, firstMs, note }, i): PeerRow => {
+  const rows = results.map(({ name: contestant, version, samples, firstMs }, i): PeerRow => {
     const ratio = medians[i] / medians[0];
     const goal = goals[contestant];
     return {
@@ -163,7 +154,6 @@ export function rowsOf(name: string, macs: number, { results, absent }: Outcome,
       gflops: 2 * macs / medians[i] / 1e6,
       ratio,
       ...(goal === undefined ? {} : { goal, reached: ratio >= goal }),
-      ...(note === undefined ? {} : { note }),
     };
   });
   const missing = absent.map(({ name: contestant, version, reason }): PeerRow => ({

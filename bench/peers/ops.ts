@@ -10,16 +10,7 @@ import type { Contest } from "../contest.ts";
 import { hold } from "../hold.ts";
 import { chosenCases, readOptions } from "../options.ts";
 import { describeSetting, printSetting, writeRecord } from "../record.ts";
-import {
-  contestOf,
-  type Entry,
-  HOPELESS_MS,
-  type PeerRow,
-  play,
-  relativeDifference,
-  rowsOf,
-  type Rules,
-} from "./match.ts";
+import { contestOf, type Entry, type PeerRow, play, relativeDifference, rowsOf, type Rules } from "./match.ts";
 import { macsOf, OP_CASES, type OpCase, operandsOf } from "./ops/cases.ts";
 import { sampledReference } from "./ops/reference.ts";
 import { secateurOp } from "./ops/secateur.ts";
@@ -30,6 +21,8 @@ import { pinned } from "./versions.ts";
 const TOLERANCE = 1e-4;
 /** Deno looks for a finished read about every 10 ms. */
 const QUANTUM_MS = 10;
+/** A call that must take longer isn't made. */
+const HOPELESS_MS = 30_000;
 
 const { rounds, seed } = readOptions({ rounds: 5, steps: 1, seed: 1 });
 const cases = chosenCases(OP_CASES, ({ name }) => name);
@@ -82,7 +75,7 @@ Deno.exit(0);
 
 async function contest(op: OpCase): Promise<PeerRow[]> {
   const operands = operandsOf(op, seed);
-  const entry = (name: string, version: string, open: Entry["open"]): Entry => ({
+  const rival = (name: string, version: string, open: Entry["open"]): Entry => ({
     name,
     version,
     async open() {
@@ -91,11 +84,11 @@ async function contest(op: OpCase): Promise<PeerRow[]> {
     },
   });
   const entries = [
-    entry("secateur", versions.secateur, () => secateurOp(gpu, op, operands)),
-    entry("tfjs-webgpu", versions["tfjs-webgpu"], async () => (await import("./ops/tfjs.ts")).tfjsOp(op, operands)),
-    entry("jax-js", versions["jax-js"], async () => (await import("./ops/jax.ts")).jaxOp(op, operands)),
+    { name: "secateur", version: versions.secateur, open: () => secateurOp(gpu, op, operands) },
+    rival("tfjs-webgpu", versions["tfjs-webgpu"], async () => (await import("./ops/tfjs.ts")).tfjsOp(op, operands)),
+    rival("jax-js", versions["jax-js"], async () => (await import("./ops/jax.ts")).jaxOp(op, operands)),
     ...(["webgpu", "cpu"] as const).map((mode) =>
-      entry(
+      rival(
         `gpu.js ${mode}`,
         versions["gpu.js"],
         async () => (await import("./ops/gpujs.ts")).gpujsOp(mode, op, operands),
@@ -116,7 +109,7 @@ async function contest(op: OpCase): Promise<PeerRow[]> {
   return found;
 }
 
-/** A call in flight can't be stopped. @throws when the contestant's best rate so far foretells a call without an end */
+/** A call in flight can't be stopped. @throws when the rival's best rate so far foretells a call without an end */
 function refuseHopeless(name: string, op: OpCase): void {
   const rate = best.get(`${name}, ${op.kind}`) ?? Infinity;
   const ms = 2 * macsOf(op) / rate / 1e6;

@@ -9,11 +9,14 @@ const test = suite("peers");
 let clock = 0;
 const RULES = { rounds: 3, sampleMs: 10, tolerance: 1e-4, now: () => clock };
 
+/** Milliseconds, in the first call. */
+const COMPILING = 70_000;
+
 /** Takes `msPerCall`, and says who was asked in which order. */
 function entry(name: string, numbers: readonly number[], msPerCall: number, order: string[] = []): Entry {
   const player: Player = {
     output() {
-      clock += msPerCall;
+      clock += msPerCall + COMPILING;
       return Promise.resolve(Float32Array.from(numbers));
     },
     sample(calls) {
@@ -38,17 +41,15 @@ test("samples are long enough, rounds rotate, ratios are to the first", async ()
   assert.is(rival.reached, false);
 });
 
-test("the slow have fewer samples, the hopeless only their first call, and the row says so", async () => {
+test("the slow have fewer samples, one at least, and never their first call, which compiles", async () => {
   const order: string[] = [];
-  const rivals = [[2500, "slow"], [5000, "slower"], [31_000, "hopeless"]] as const;
+  const rivals = [[2500, "slow"], [5000, "slower"]] as const;
   const entries = [entry("ours", [1], 20), ...rivals.map(([ms, name]) => entry(name, [1], ms, order))];
-  const rows = rowsOf("case", 1, await play(entries, RULES, () => {}), { hopeless: 4 });
-  assert.equal(rows.map(({ samples }) => samples), [3, 2, 1, 1]);
+  const rows = rowsOf("case", 1, await play(entries, RULES, () => {}), {});
+  assert.equal(rows.map(({ samples }) => samples), [3, 2, 1]);
   assert.equal(order.filter((call) => call.startsWith("slower")).length, 1);
-  assert.not.ok(order.some((call) => call.startsWith("hopeless")));
-  const { medianMs, ratio, reached, firstMs, note } = rows[3];
-  assert.equal([medianMs, ratio, reached, firstMs], [31_000, 1550, true, 31_000]);
-  assert.match(note!, "its first one");
+  assert.equal(rows.map(({ firstMs }) => firstMs), [20 + COMPILING, 2500 + COMPILING, 5000 + COMPILING]);
+  assert.equal(rows.map(({ medianMs }) => medianMs), [20, 2500, 5000]);
 });
 
 test("a rival with other numbers, or one that throws, has no time but a reason", async () => {
