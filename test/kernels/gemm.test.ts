@@ -1,7 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { gemmCandidates, gemmClass, planGemm } from "../../kernels/gemm/plan.ts";
-import type { Plan } from "../../src/gpu/types.ts";
+import { choose, UNTUNED } from "../../kernels/tuning.ts";
+import type { Feature, Plan } from "../../src/gpu/types.ts";
 import { checkLaunch, coversOnce, params, threads } from "./launches.ts";
 
 const test = suite("plan matrix products");
@@ -59,10 +60,11 @@ test("the epilogue runs where the sum is complete", () => {
 
 test("every candidate of a shape has a name of its own and a launch within every device's limits", () => {
   for (const batch of [undefined, { count: 7, a: 0, b: 12 }, { count: 40_000, a: 4, b: 4 }]) {
-    for (const [m, n, k] of [[1, 1, 1], [5, 3, 900], [127, 300, 333], [600, 513, 517]]) {
+    for (const [m, n, k] of [[1, 1, 1], [1, 70_001, 5], [5, 1, 900], [127, 300, 333], [600, 513, 517]]) {
       const shape = { m, n, k, a: "k", b: "rows", batch } as const;
-      const candidates = gemmCandidates(shape, { threads: 256 });
+      const candidates = gemmCandidates(shape, { threads: 256, features: ["subgroups"] });
       assert.is(new Set(candidates.map(({ name }) => name)).size, candidates.length);
+      assert.ok(candidates.length >= 2 && candidates.length <= 8);
       for (const { cost, build } of candidates) {
         assert.ok(cost > 0);
         checkLaunch(build(), OPERANDS);
@@ -121,6 +123,38 @@ test("a shape's class names layout, sizes and a bucket of the batch", () => {
   const shape = { m: 5, n: 6, k: 7, a: "k", b: "rows" } as const;
   assert.is(gemmClass(shape), "gemm nn 5x6x7");
   assert.is(gemmClass({ ...shape, b: "k", batch: { count: 5, a: 35, b: 0 } }), "gemm nt 5x6x7 x8");
+});
+
+test("GPUs get tiles in workgroup memory and rows for vectors, and subgroups only where they are offered", () => {
+  const named = (m: number, n: number, k: number, features: Feature[] = []) => {
+    const candidates = gemmCandidates({ m, n, k, a: "k", b: "k" }, { threads: 8192, features });
+    return choose("", candidates, UNTUNED).name;
+  };
+  assert.is(named(512, 512, 512), "workgroup 64x64");
+  assert.is(named(1, 1000, 512), "row per workgroup");
+  assert.is(named(1, 1000, 512, ["subgroups"]), "row per workgroup, subgroups");
+});
+
+test("f16 is a class of its own that only tiles serve, with b rounded in advance", () => {
+  const shape = { m: 5, n: 6, k: 7, a: "k", b: "rows", storage: "f16" } as const;
+  assert.is(gemmClass(shape), "gemm nn 5x6x7 f16");
+  const launch = planGemm(shape);
+  checkLaunch(launch, OPERANDS);
+  checkLaunch(launch, OPERANDS, launch.prepare);
+  assert.equal(launch.steps.map(({ bindings }) => bindings[1]), ["halfB"]);
+  assert.is(launch.scratch.halfB, 84);
+});
+
+test("tiles in workgroup memory cover the outputs, and their splits k", () => {
+  for (const [m, n, k] of [[17, 33, 70], [65, 129, 300], [100, 64, 5]]) {
+    for (const { name, build } of gemmCandidates({ m, n, k, a: "k", b: "k" }, { threads: 8192 })) {
+      if (!name.startsWith("workgroup")) continue;
+      const { plan } = build().steps[0], p = params(plan), side = 32 * plan.program.constants!.B;
+      assert.is(p.tiles_m * p.tiles_n, plan.grid[0] * plan.grid[1]);
+      assert.ok(p.tiles_m * side >= m && p.tiles_n * side >= n && (p.tiles_m - 1) * side < m);
+      assert.ok(p.chunk % 4 === 0 && p.chunk * plan.grid[2] >= k && p.chunk * (plan.grid[2] - 1) < k);
+    }
+  }
 });
 
 test("a measured winner is taken, and a batch beyond a grid's layers is refused", () => {

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { gemmCandidates, type GemmShape } from "../../kernels/gemm/plan.ts";
-import { launch } from "../../src/tensor/ops/launch.ts";
+import { defaultTuning, launch } from "../../src/tensor/ops/launch.ts";
 import { linear, linearForward, linearScratch, matmul } from "../../src/tensor/ops/gemm.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
@@ -76,7 +76,7 @@ for (const layout of [["k", "k"], ["k", "rows"], ["rows", "rows"]] as const) {
   test(`every candidate, with its epilogue and batched: ${layout}`, async () => {
     const gpu = await testGpu();
     for (
-      const [m, n, k, batch] of [[67, 257, 261], [5, 7, 130, 3], [1, 12, 28, 4]]
+      const [m, n, k, batch] of [[67, 257, 261], [17, 7, 130, 3], [1, 12, 28, 4], [29, 1, 301]]
     ) {
       const count = batch ?? 1;
       const a = noise(count * m * k, 1),
@@ -113,7 +113,7 @@ for (const layout of [["k", "k"], ["k", "rows"], ["rows", "rows"]] as const) {
             (v, i) => v + Math.abs(plus(i)[0]) + Math.abs(plus(i)[1]),
           ),
         };
-        for (const { name, build } of gemmCandidates(shape, { threads: 256 })) {
+        for (const { name, build } of gemmCandidates(shape, { threads: 256, features: defaultTuning(gpu).features })) {
           using y = Tensor.empty(gpu, [residual.length]);
           launch(gpu, build(), { a: ta, b: tb, bias: tbias, residual: tresidual, y }, name);
           assert.is(sumError(await y.read(), expected, k + 2), undefined, `${name} ${m}×${n}×${k} batch ${count}`);
@@ -121,6 +121,46 @@ for (const layout of [["k", "k"], ["k", "rows"], ["rows", "rows"]] as const) {
       }
     }
   });
+}
+
+for (const [m, n, k, count] of [[1, 5, 7, 1], [67, 33, 29, 1], [13, 65, 130, 3]]) {
+  for (const b of ["k", "rows"] as const) {
+    test(`b in f16, sums in f32: ${m}×${n}×${k}, ${count} of them, b along ${b}`, async () => {
+      const gpu = await testGpu();
+      const left = noise(count * m * k, 1), right = noise(count * n * k, 2);
+      using ta = Tensor.from(gpu, left, [left.length]);
+      using tb = Tensor.from(gpu, right, [right.length]);
+      const [row, column] = b === "k" ? [k, 1] : [1, n];
+      const at = (z: number, j: number, t: number) => z * n * k + j * row + t * column;
+      const each = (numbers: ArrayLike<number>) =>
+        Array.from(
+          { length: count },
+          (_, z) => matmul64(m, n, k, (i, t) => left[(z * m + i) * k + t], (j, t) => numbers[at(z, j, t)]),
+        );
+      const rounded = new Float16Array(right);
+      const exact = each(right).flatMap(({ value }) => [...value]);
+      const parts = each(rounded);
+      const expected: Sums = {
+        value: Float64Array.from(parts.flatMap(({ value }) => [...value])),
+        magnitude: Float64Array.from(parts.flatMap(({ magnitude }) => [...magnitude])),
+      };
+      const batch = count > 1 ? { count, a: m * k, b: n * k } : undefined;
+      const shape: GemmShape = { m, n, k, a: "k", b, batch, storage: "f16" };
+      for (const { name, build } of gemmCandidates(shape, { threads: 256 })) {
+        const plan = build();
+        using half = Tensor.empty(gpu, [plan.scratch.halfB / 4]);
+        using y = Tensor.empty(gpu, [count * m * n]);
+        const operands = { a: ta, b: tb, halfB: half, y };
+        launch(gpu, plan, operands, name, plan.prepare);
+        launch(gpu, plan, operands, name);
+        const got = await y.read();
+        assert.is(sumError(got, expected, k), undefined, name);
+        const error = exact.reduce((sum, v, i) => sum + (v - got[i]) ** 2, 0);
+        const nmse = error / exact.reduce((sum, v) => sum + v ** 2, 0);
+        assert.ok(nmse > 1e-12 && nmse <= 1e-5, `${name}: NMSE ${nmse} beside f32 storage`);
+      }
+    });
+  }
 }
 
 for (const transB of [false, true]) {
