@@ -2,14 +2,22 @@ import type { Program } from "../../src/gpu/types.ts";
 import { constantText } from "../../src/gpu/shader.ts";
 import type { Shader } from "./compile.ts";
 
-/** What a compiler sees of each program; its name carries the constants that make the variant. */
+/**
+ * What a compiler sees of each program; its name carries the constants that make the variant. Each text is checked; a
+ * pipeline, which a software adapter translates to machine code for seconds, is made of the first program of each source.
+ */
 export function shaders(programs: readonly Program[]): Shader[] {
-  return programs.map((program) => ({
-    name: label(program),
-    code: constantText(program),
-    features: program.features ?? [],
-    access: program.access,
-  }));
+  const seen = new Set<string>();
+  return programs.map((program) => {
+    const first = !seen.has(program.source);
+    seen.add(program.source);
+    return {
+      name: label(program),
+      code: constantText(program),
+      features: program.features ?? [],
+      ...(first ? { access: program.access } : {}),
+    };
+  });
 }
 
 /** The same to be checked as text only, without the costly pipeline. */
@@ -35,6 +43,22 @@ export function combinations(programs: readonly Program[]): Program[] {
       all = all.flatMap((constants) => values.map((value) => ({ ...constants, [name]: value })));
     }
     return all.map((constants) => ({ ...family[0], constants }));
+  });
+}
+
+/** Of one shader's combinations, so many are compiled. */
+const MOST = 48;
+
+/**
+ * At most `MOST` combinations of each shader: all of them would take a compiler minutes. They are spread by the golden
+ * ratio, so that every two values of two constants soon meet; the same ones each time.
+ */
+export function spread(programs: readonly Program[]): Program[] {
+  const bySource = Map.groupBy(programs, ({ source }) => source);
+  return [...bySource.values()].flatMap((family) => {
+    if (family.length <= MOST) return family;
+    const places = Array.from({ length: MOST }, (_, i) => Math.floor(i * (Math.sqrt(5) - 1) / 2 % 1 * family.length));
+    return [...new Set(places)].map((place) => family[place]);
   });
 }
 
