@@ -96,7 +96,9 @@ test("a measured winner is taken for its class, whatever the epilogue, and only 
   for (const epilogue of [{}, { bias: "add", activation: "relu" }] as const) {
     assert.is(convolution(base, epilogue).program.name, "indirect convolution");
   }
-  assert.is(convolution({ ...base, filters: 7 }, {}).program.name, "convolution by rows");
+  const another = { ...base, filters: 7 };
+  assert.equal(planConvForward(another, {}, tuning), planConvForward(another));
+  assert.is.not(planConvForward(another).steps.at(-1)!.plan.program.name, "indirect convolution");
   const unable = { threads: 256, winners: { [convForwardClass(base)]: "one filter" } };
   assert.equal(planConvForward(base, {}, unable), planConvForward(base));
 });
