@@ -7,11 +7,12 @@ import { validateModel } from "../../graph/validate.ts";
 import { type Attributes, attributesOf, onnxError } from "./attributes.ts";
 import type { Call } from "./call.ts";
 import { type Budget, foldConstants, foldShape } from "./fold.ts";
+import { fuseGelu } from "./gelu.ts";
 import { isAnonymous, scopeOf } from "./names.ts";
 import { OPERATORS } from "./operators.ts";
 import { readOnnx } from "./read.ts";
 import { type Constant, decode, typeOf } from "./tensors.ts";
-import type { OnnxModel, OnnxNode, OnnxOpset, OnnxValue } from "./types.ts";
+import type { OnnxGraph, OnnxModel, OnnxNode, OnnxOpset, OnnxValue } from "./types.ts";
 
 const OPSETS = { least: 11, most: 21 } as const;
 
@@ -40,7 +41,7 @@ export function loadOnnx(bytes: Uint8Array, file: string): Model {
 export function importOnnx(onnx: OnnxModel): Model {
   const opset = opsetOf(onnx.opsets);
   const { graph } = onnx;
-  const nodes = needed(onnx);
+  const nodes = needed(graph, fuseGelu(graph));
   const read = new Set(nodes.flatMap((node) => node.inputs));
   const constants = new Map<string, Constant>();
   for (const tensor of graph.initialisers) {
@@ -86,10 +87,10 @@ function opsetOf(opsets: readonly OnnxOpset[]): number {
 }
 
 /** The nodes that some output depends on, in the file's order, which is the order of execution. */
-function needed({ graph }: OnnxModel): OnnxNode[] {
-  const wanted = new Set(graph.outputs.map(({ name }) => name));
+function needed({ outputs }: OnnxGraph, nodes: readonly OnnxNode[]): OnnxNode[] {
+  const wanted = new Set(outputs.map(({ name }) => name));
   const kept: OnnxNode[] = [];
-  for (const node of [...graph.nodes].reverse()) {
+  for (const node of nodes.toReversed()) {
     if (!node.outputs.some((name) => wanted.has(name))) continue;
     kept.push(node);
     node.inputs.forEach((name) => name !== "" && wanted.add(name));

@@ -1,0 +1,256 @@
+/** What exporters write, and what is refused, on small ONNX models made by hand. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { UserError } from "../../src/errors.ts";
+import { importOnnx } from "../../src/formats/onnx/import.ts";
+import { scopeOf } from "../../src/formats/onnx/names.ts";
+import type { OnnxModel, OnnxNode } from "../../src/formats/onnx/types.ts";
+import { referenceForward } from "../../src/graph/reference/forward.ts";
+import { float32, type HandModel, int64, model, node } from "./onnx-models.ts";
+
+const test = suite("onnx import");
+
+const ramp = (size: number) => Array.from({ length: size }, (_, i) => (i * 7 % 11) / 4 - 1);
+
+/** Operators and attributes of the graph that these nodes become. */
+function imported(nodes: readonly OnnxNode[], options: HandModel = {}) {
+  return importOnnx(model(nodes, options)).graph.nodes.map(({ op, attrs }) => [op, attrs]);
+}
+
+/** The output for x = ramp. */
+function evaluated(onnx: OnnxModel): number[] {
+  const imported = importOnnx(onnx);
+  const shape = imported.graph.inputs[0].shape.map((d) => d === "N" ? 1 : d);
+  const x = { shape, data: ramp(shape.reduce((size, d) => size * d, 1)) };
+  return [...referenceForward(imported, { x }).get("y")!.data];
+}
+
+function close(actual: readonly number[], expected: readonly number[]): void {
+  assert.is(actual.length, expected.length);
+  expected.forEach((v, i) => assert.ok(Math.abs(v - actual[i]) < 1e-6, `${i}: ${actual[i]}, expected ${v}`));
+}
+
+test("auto_pad keeps ⌈size / stride⌉, the odd pixel after or before", () => {
+  const w = float32("w", [2, 4, 3, 3], ramp(72));
+  const pads = (mode: string, side: number) =>
+    imported([node("Conv", ["x", "w"], "y", { auto_pad: mode, strides: [2, 2] })], {
+      initialisers: [w],
+      input: ["N", 4, side, side],
+    })[0][1] as Record<string, unknown>;
+  assert.equal(pads("SAME_UPPER", 6).pads, [0, 0, 1, 1]);
+  assert.equal(pads("SAME_LOWER", 6).pads, [1, 1, 0, 0]);
+  assert.equal(pads("SAME_UPPER", 5).pads, [1, 1, 1, 1]);
+  assert.equal(pads("VALID", 6).pads, [0, 0, 0, 0]);
+});
+
+test("Gemm folds its factors and its transposition; MatMul by a constant is one", () => {
+  const input = ["N", 3];
+  const x = ramp(3);
+  const w = ramp(6);
+  const c = [0.5, -2];
+  const product = (at: (k: number, f: number) => number) =>
+    [0, 1].map((f) => x.reduce((s, v, k) => s + v * at(k, f), 0));
+  const options = { input, initialisers: [float32("w", [3, 2], w), float32("c", [1, 2], c)] };
+  const gemm = model([node("Gemm", ["x", "w", "c"], "y", { alpha: 0.5, beta: 2.5 })], options);
+  close(evaluated(gemm), product((k, f) => w[k * 2 + f]).map((v, f) => 0.5 * v + 2.5 * c[f]));
+  close(evaluated(model([node("MatMul", ["x", "w"])], options)), product((k, f) => w[k * 2 + f]));
+  const kept = { input, initialisers: [float32("fc.weight", [2, 3], w)] };
+  const straight = importOnnx(model([node("Gemm", ["x", "fc.weight"], "y", { transB: 1 })], kept));
+  assert.equal(Object.keys(straight.graph.params), ["fc.weight"]);
+  assert.is(straight.graph.nodes[0].name, "fc");
+});
+
+test("a flattening that reads the batch from the shape", () => {
+  const nodes = [
+    node("Shape", ["x"], "shape"),
+    node("Gather", ["shape", "zero"], "batch", { axis: 0 }),
+    node("Unsqueeze", ["batch", "axis"], "first"),
+    node("Concat", ["first", "rest"], "wanted", { axis: 0 }),
+    node("Reshape", ["x", "wanted"]),
+  ];
+  const initialisers = [int64("zero", [0], []), int64("axis", [0]), int64("rest", [-1])];
+  assert.equal(imported(nodes, { initialisers }), [["Flatten", { axis: 1 }]]);
+  assert.equal(imported([node("Reshape", ["x", "to"])], { initialisers: [int64("to", [0, 2, -1, 6])] }), [
+    ["Reshape", { shape: [0, 2, 12, 6] }],
+  ]);
+  assert.equal(
+    imported([node("Reshape", ["x", "to"])], { initialisers: [int64("to", [1, -1])], input: [1, 4, 6, 6] }),
+    [["Flatten", { axis: 1 }]],
+    "a fixed batch becomes symbolic",
+  );
+});
+
+test("option A's shortcut: pads that are reversed and transposed from PyTorch's order", () => {
+  const nodes = [
+    node("ConstantOfShape", ["missing"], "zeros", { value: int64("", [0]) }),
+    node("Concat", ["given", "zeros"], "all", { axis: 0 }),
+    node("Reshape", ["all", "pairs"], "paired"),
+    node("Slice", ["paired", "last", "first", "axis0", "back"], "reversed"),
+    node("Transpose", ["reversed"], "turned", { perm: [1, 0] }),
+    node("Reshape", ["turned", "flat"], "flattened"),
+    node("Cast", ["flattened"], "pads", { to: 7 }),
+    node("Slice", ["x", "starts", "ends", "axes", "steps"], "sliced"),
+    node("Pad", ["sliced", "pads"]),
+  ];
+  const initialisers = [
+    int64("missing", [2]),
+    int64("given", [0, 0, 0, 0, 4, 5]),
+    int64("pairs", [-1, 2]),
+    int64("last", [-1]),
+    int64("first", [-(2 ** 53)]),
+    int64("axis0", [0]),
+    int64("back", [-1]),
+    int64("flat", [-1]),
+    int64("starts", [0]),
+    int64("ends", [2 ** 53]),
+    int64("axes", [-1]),
+    int64("steps", [2]),
+  ];
+  const [[, sliced], [, padded]] = imported(nodes, { initialisers });
+  assert.equal(sliced, { axes: [3], starts: [0], ends: [2 ** 31], steps: [2] });
+  assert.equal(padded, { pads: [0, 4, 0, 0, 0, 5, 0, 0] });
+});
+
+test("GELU by the error function, in both orders", () => {
+  const constants = [
+    float32("root", [], [Math.SQRT2]),
+    float32("one", [1], [1]),
+    float32("half", [], [0.5]),
+  ];
+  const gate = [
+    node("Div", ["x", "root"], "scaled"),
+    node("Erf", ["scaled"], "erf"),
+    node("Add", ["erf", "one"], "gate"),
+  ];
+  const late = [...gate, node("Mul", ["x", "gate"], "product"), node("Mul", ["product", "half"])];
+  const early = [...gate, node("Mul", ["half", "x"], "halved"), node("Mul", ["halved", "gate"])];
+  for (const nodes of [late, early]) {
+    assert.equal(imported(nodes, { initialisers: constants }), [["Gelu", { approximate: "none" }]]);
+  }
+  const third = [constants[0], constants[1], float32("half", [], [0.4])];
+  assert.throws(() => imported(late, { initialisers: third }), /Erf "\/block\/Erf": the operator isn't supported/);
+});
+
+test("a mean over height and width is a global average", () => {
+  assert.equal(imported([node("ReduceMean", ["x"], "y", { axes: [-1, 2], keepdims: 0 })]).map(([op]) => op), [
+    "GlobalAveragePool",
+    "Flatten",
+  ]);
+  const since18 = { opset: 18, initialisers: [int64("axes", [2, 3])] };
+  assert.equal(imported([node("ReduceMean", ["x", "axes"])], since18).map(([op]) => op), ["GlobalAveragePool"]);
+});
+
+test("constants beside activations: per channel, one number, a map, and differences", () => {
+  const x = ramp(8);
+  const input = ["N", 2, 2, 2];
+  const c = float32("c", [2, 1, 1], [3, -1]);
+  const channel = (i: number) => [3, -1][i >> 2];
+  const by = (op: string, inputs: string[], initialiser = c) =>
+    evaluated(model([node(op, inputs)], { input, initialisers: [initialiser] }));
+  close(by("Sub", ["x", "c"]), x.map((v, i) => v - channel(i)));
+  close(by("Sub", ["c", "x"]), x.map((v, i) => channel(i) - v));
+  close(by("Div", ["x", "c"]), x.map((v, i) => v / channel(i)));
+  close(by("Mul", ["s", "x"], float32("s", [], [2])), x.map((v) => 2 * v));
+  const map = ramp(8).reverse();
+  close(by("Add", ["m", "x"], float32("m", [1, 2, 2, 2], map)), x.map((v, i) => v + map[i]));
+});
+
+test("Clip, Dropout and pooling in their older and younger forms", () => {
+  const bounds = [float32("zero", [], [0]), float32("six", [], [6])];
+  assert.equal(imported([node("Clip", ["x", "zero", "six"])], { initialisers: bounds }), [["Clip", {
+    min: 0,
+    max: 6,
+  }]]);
+  assert.equal(imported([node("Clip", ["x", "", "six"])], { initialisers: bounds }), [["Clip", { max: 6 }]]);
+  assert.equal(imported([node("Dropout", ["x"], "y", { ratio: 0.25 })], { opset: 11 }), [["Dropout", { ratio: 0.25 }]]);
+  const pool = node("MaxPool", ["x"], "y", { kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1 });
+  assert.is(imported([pool])[0][0], "MaxPool");
+  assert.throws(() => imported([pool], { input: ["N", 4, 7, 7] }), /MaxPool "\/block\/MaxPool": attribute ceil_mode 1/);
+});
+
+test("parameters without a name get one from their node's scope", () => {
+  const initialisers = [
+    float32("onnx::Conv_255", [4, 4, 1, 1], ramp(16)),
+    float32("onnx::Conv_256", [4], ramp(4)),
+    float32("417", [4], ramp(4)),
+  ];
+  const { graph } = importOnnx(model([
+    node("Conv", ["x", "onnx::Conv_255", "onnx::Conv_256"], "c", {}, "/layer1/layer1.0/conv1/Conv"),
+    node("Identity", ["onnx::Conv_255"], "/Identity_output_0"),
+    node("Conv", ["c", "/Identity_output_0", "417"], "y", {}, "/layer1/layer1.0/conv2/Conv"),
+  ], { initialisers }));
+  assert.equal(Object.keys(graph.params), [
+    "layer1.0.conv1.weight",
+    "layer1.0.conv1.bias",
+    "layer1.0.conv2.weight",
+    "layer1.0.conv2.bias",
+  ]);
+  assert.equal(graph.nodes.map(({ name }) => name), ["layer1.0.conv1", "layer1.0.conv2"]);
+  assert.is(scopeOf("/features/features.1/conv/conv.0/conv.0.0/Conv"), "features.1.conv.0.0");
+  assert.is(scopeOf("Conv_0"), "Conv_0");
+});
+
+test("half precision is widened", () => {
+  const half = { name: "h", dims: [4, 1, 1], dataType: 10, raw: Uint8Array.of(0, 0x3c, 0, 0xc1, 0, 0, 0, 0x38) };
+  const onnx = importOnnx(model([node("Mul", ["x", "h"])], { initialisers: [half] }));
+  assert.equal([...onnx.params.get("h")!.data], [1, -2.5, 0, 0.5]);
+});
+
+const w = float32("w", [4, 4, 3, 3], ramp(144));
+const refused: [what: string, nodes: readonly OnnxNode[], options: HandModel, message: RegExp][] = [
+  [
+    "an operator",
+    [node("ConvTranspose", ["x", "w"])],
+    { initialisers: [w] },
+    /^ConvTranspose "\/block\/ConvTranspose": the op/,
+  ],
+  ["an inherited name as one", [node("toString", ["x"])], {}, /^toString .*the operator isn't supported/],
+  ["another domain", [{ ...node("Gelu", ["x"]), domain: "com.microsoft" }], {}, /domain "com.microsoft"/],
+  ["an unknown attribute", [node("Relu", ["x"], "y", { slope: 1 })], {}, /^Relu .*attribute "slope" isn't supported/],
+  [
+    "an attribute's type",
+    [node("Conv", ["x", "w"], "y", { group: [1] })],
+    { initialisers: [w] },
+    /"group" is of type ints/,
+  ],
+  [
+    "a weight that is computed",
+    [node("Relu", ["x"], "r"), node("Conv", ["x", "r"])],
+    {},
+    /input 1, "r", isn't constant/,
+  ],
+  ["a value of nobody", [node("Relu", ["z"])], {}, /reads "z", which nothing before it makes/],
+  ["an old opset", [node("Relu", ["x"])], { opset: 10 }, /^opset 10 isn't supported, expected 11 to 21/],
+  ["open height", [node("Relu", ["x"])], { input: ["N", 3, "height", 4] }, /input "x": dimension 2 is "height"/],
+  ["a merged batch", [node("Reshape", ["x", "to"])], { initialisers: [int64("to", [-1, 6])] }, /batch has to stay/],
+  [
+    "arithmetic with the batch",
+    [node("Shape", ["x"], "s"), node("Mul", ["s", "s"], "t"), node("Reshape", ["x", "t"])],
+    {},
+    /^Mul .*it computes with the batch size/,
+  ],
+  ["a transposed batch", [node("Transpose", ["x"])], {}, /moves the batch axis/],
+  [
+    "a second output",
+    [{ ...node("MaxPool", ["x"], "a", { kernel_shape: [2, 2] }), outputs: ["a", "i"] }, node("Add", ["a", "i"])],
+    {},
+    /"i" is read/,
+  ],
+  [
+    "training",
+    [node("BatchNormalization", ["x", "w"], "y", { training_mode: 1 })],
+    { initialisers: [w] },
+    /training_mode 1/,
+  ],
+];
+for (const [what, nodes, options, message] of refused) {
+  test(`refuses ${what}`, () => {
+    assert.throws(
+      () => importOnnx(model(nodes, options)),
+      (error: unknown) =>
+        error instanceof UserError && message.test(error.message) || assert.unreachable(String(error)),
+    );
+  });
+}
+
+test.run();
