@@ -1,7 +1,7 @@
 import { ceilDiv, type Launch, type Step } from "../launch.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
+import { convClass } from "./class.ts";
 import { columnPlaces, expandStep, isLinear, planColumnsDgrad } from "./columns.ts";
-import { gradClass } from "./grad_class.ts";
 import { gatherSteps, gatherTile } from "./indirect.ts";
 import { unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, packStep } from "./pack.ts";
@@ -21,7 +21,7 @@ export function planConvDgrad(shape: ConvShape, tuning: Tuning = UNTUNED): Launc
 }
 
 export function convDgradClass(shape: ConvShape): string {
-  return gradClass("dgrad", shape);
+  return convClass("dgrad", shape);
 }
 
 /** By taps always; by runs of them where columns aren't dilated, with threads of 4 channels, or of 1 in a depthwise layer. */

@@ -1,6 +1,7 @@
 import { reduceStep } from "../gemm/plan.ts";
 import type { Epilogue, Launch, Step } from "../launch.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
+import { convClass } from "./class.ts";
 import { isLinear, planColumnsForward } from "./columns.ts";
 import { type Gather, type GatherNames, gatherSteps, gatherTile } from "./indirect.ts";
 import { fitsIm2col, im2colCost, im2colForward } from "./im2col.ts";
@@ -30,12 +31,7 @@ export function planConvForward(shape: ConvShape, epilogue: Epilogue = {}, tunin
  * epilogues of a shape must go the same way.
  */
 export function convForwardClass(s: ConvShape): string {
-  const columns = s.taps ? `kept ${s.taps.length}` : `groups ${s.groups}`;
-  return [
-    `conv forward x${2 ** Math.ceil(Math.log2(s.batch))} ${s.channels}x${s.height}x${s.width}`,
-    `-> ${s.filters} kernel ${s.kernel.join("x")} stride ${s.stride.join("x")} pads ${s.pads.join(",")}`,
-    `dilation ${s.dilation.join("x")} ${columns}`,
-  ].join(" ");
+  return convClass("forward", s);
 }
 
 /** The ways that can do the shape: by taps always, by rows where columns aren't dilated, and those made for some. */

@@ -4,8 +4,8 @@ import { ceilDiv, type Launch, type Step } from "../launch.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import { linearGrid } from "../grid.ts";
 import biasGrad from "./bias_grad.wgsl" with { type: "text" };
+import { convClass } from "./class.ts";
 import { isLinear, planColumnsWgrad } from "./columns.ts";
-import { gradClass } from "./grad_class.ts";
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours } from "./pack.ts";
 import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
@@ -27,7 +27,7 @@ export function planConvWgrad(shape: ConvShape, tuning: Tuning = UNTUNED): Launc
 }
 
 export function convWgradClass(shape: ConvShape): string {
-  return gradClass("wgrad", shape);
+  return convClass("wgrad", shape);
 }
 
 /** Tiles of wgrad_rows.wgsl: fours of filters × runs of taps. The small ones keep few sums in registers. */
