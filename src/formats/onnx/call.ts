@@ -28,3 +28,10 @@ export interface Call {
   emit(op: OpName, inputs: readonly string[], attrs?: Attrs): void;
   fail(message: string): UserError;
 }
+
+/** @throws UserError where the input is left out */
+export function required(call: Call, input: number, role: string): Constant {
+  const constant = call.constant(input);
+  if (!constant) throw call.fail(`input ${input}, its ${role}, is missing`);
+  return constant;
+}

@@ -146,13 +146,14 @@ function building(
   /** Parameter name -> the numbers it was made from. */
   const sources = new Map<string, Constant["data"]>();
 
-  /** A layer bears the name of its weight; what has none, that of its ONNX node. */
-  const nameFor = (node: OnnxNode, inputs: readonly string[]) => {
+  /** A layer bears the name of its weight; what has none, or shares it, that of its ONNX node, or of what it makes. */
+  const nameFor = (node: OnnxNode, inputs: readonly string[], output: string) => {
     const weight = inputs.find((name) => specs.has(name))?.match(/^(.+)\.(weight|scale|shift|table)$/)?.[1];
-    return freshName(nodeNames, weight ?? (node.name || node.outputs[0]));
+    const free = [weight, node.name].find((name) => name && !nodeNames.has(name));
+    return freshName(nodeNames, free ?? output);
   };
   const add = (node: OnnxNode, op: OpName, inputs: readonly string[], output: string, attrs: Attrs) => {
-    const made: Node = { name: nameFor(node, inputs), op, inputs, outputs: [output], attrs };
+    const made: Node = { name: nameFor(node, inputs, output), op, inputs, outputs: [output], attrs };
     shapes.set(output, inferNode(made, inputs.map((name) => shapes.get(name) ?? specs.get(name)!.shape)));
     nodes.push(made);
   };
