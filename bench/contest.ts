@@ -77,7 +77,7 @@ export interface Trial {
   readonly losses: readonly number[];
   /** Of the first step, compilation included. */
   readonly firstMs: number;
-  /** Median of the other steps, with a read each. */
+  /** The fastest step, with its read. */
   readonly stepMs: number;
 }
 
@@ -122,15 +122,14 @@ export async function agree(
 async function tried(contestant: Contestant, { steps, patienceMs, fewSteps, now }: Agreement): Promise<Trial> {
   const losses: number[] = [];
   const took: number[] = [];
-  // The first step compiles, so that the second one decides.
+  // The first step compiles, and the second one may once more, for weights that lie otherwise now.
   for (let until = steps; losses.length < until;) {
     const start = now();
     losses.push(await contestant.run(1));
     took.push(now() - start);
-    if (took.length === 2 && took[1] > patienceMs) until = fewSteps;
+    if (took.length === fewSteps && took.at(-1)! > patienceMs) until = fewSteps;
   }
-  const [firstMs, ...others] = took;
-  return { name: contestant.name, losses, firstMs, stepMs: median(others) };
+  return { name: contestant.name, losses, firstMs: took[0], stepMs: Math.min(...took) };
 }
 
 /** Medians and spreads, in the order of `contestants`; ratios to the first. */

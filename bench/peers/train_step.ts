@@ -29,8 +29,8 @@ import { goalLines, type Goals } from "./match.ts";
 import { race } from "./rounds.ts";
 import { pinned } from "./versions.ts";
 
-/** Losses are compared over 20 steps, over 3 with somebody whose steps take more than 5 s. All of them warm up. */
-const AGREEMENT = { steps: 20, tolerance: 1e-3, patienceMs: 5000, fewSteps: 3, now: () => performance.now() };
+/** These steps warm up, too. */
+const AGREEMENT = { steps: 20, tolerance: 1e-3, fewSteps: 3, now: () => performance.now() };
 /** Of one contestant, for its samples. */
 const BUDGET_MS = 15_000;
 const MEMORY_STEPS = 30;
@@ -43,6 +43,8 @@ interface Net {
   readonly problem: (seed: number) => Problem;
   readonly tfjs: (problem: Problem, version: string) => Promise<Contestant>;
   readonly jax: (problem: Problem, version: string) => Promise<Contestant>;
+  /** Who takes longer for a step is compared over few steps. */
+  readonly patienceMs: number;
   /** Of a sample. */
   readonly steps: number;
 }
@@ -53,6 +55,7 @@ const NETS: readonly Net[] = [
     problem: lenetProblem,
     tfjs: async (problem, version) => (await import("./lenet/tfjs.ts")).tfjsStep(problem, version),
     jax: async (problem, version) => (await import("./lenet/jax.ts")).jaxStep(problem, version),
+    patienceMs: Infinity,
     steps: 5,
   },
   {
@@ -60,6 +63,7 @@ const NETS: readonly Net[] = [
     problem: resnetProblem,
     tfjs: async (problem, version) => (await import("./resnet/tfjs.ts")).tfjsStep(problem, version),
     jax: async (problem, version) => (await import("./resnet/jax.ts")).jaxStep(problem, version),
+    patienceMs: 5000,
     steps: 1,
   },
 ];
@@ -113,7 +117,7 @@ async function fight(net: Net): Promise<Fought> {
     { name: "jax-js", version: versions["jax-js"], open: () => net.jax(problem, versions["jax-js"]) },
   ]);
   console.log(`${net.title}\n`);
-  const { trials, agreed, apart } = await agree(contestants, AGREEMENT);
+  const { trials, agreed, apart } = await agree(contestants, { ...AGREEMENT, patienceMs: net.patienceMs });
   console.log(`Losses; a difference above ${AGREEMENT.tolerance} at any of the steps disqualifies`);
   console.log(
     formatTable([
