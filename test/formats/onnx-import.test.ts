@@ -229,6 +229,9 @@ const refused: [what: string, nodes: readonly OnnxNode[], options: HandModel, me
     {},
     /^Mul .*it computes with the batch size/,
   ],
+  ["activations of different rank", [node("Flatten", ["x"], "f"), node("Mul", ["x", "f"])], {
+    input: ["N", 4, 1, 1],
+  }, /^Mul .*\[N,4,1,1\] and \[N,4\] of different rank/],
   ["a transposed batch", [node("Transpose", ["x"])], {}, /moves the batch axis/],
   [
     "a second output",

@@ -43,7 +43,12 @@ function sides(call: Call): Sides {
     if (!call.isConstant(at)) continue;
     return { constant: call.constant(at)!, x: call.activation(other), first: at === 0 ? "constant" : "activation" };
   }
-  return { a: call.activation(0), b: call.activation(1) };
+  const [a, b] = [call.activation(0), call.activation(1)];
+  // [N,C] beside [N,C,H,W] would stand for height and width, not for what we take it to be.
+  if (call.shape(a).length !== call.shape(b).length) {
+    throw call.fail(`inputs [${call.shape(a)}] and [${call.shape(b)}] of different rank aren't supported`);
+  }
+  return { a, b };
 }
 
 function multiplyConstant(call: Call, x: string, constant: Constant): void {
