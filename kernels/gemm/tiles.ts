@@ -12,6 +12,8 @@ import tile from "./tile.wgsl" with { type: "text" };
 const GROUP = 64;
 /** Outputs along a side of a tile, per block of a thread. */
 const SIDE = 32;
+/** k of both operands that are in workgroup memory at a time. */
+const STEP = 16;
 
 /** Tiles of 32 × 32 and 64 × 64 outputs. */
 export function tileCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
@@ -32,12 +34,12 @@ function threadsOf({ m, n, batch }: GemmShape, blocks: number): number {
 function cost(shape: GemmShape, blocks: number, tuning: Tuning): number {
   const threads = threadsOf(shape, blocks);
   const { splits, chunk } = chooseSplit(shape, threads, tuning.threads);
-  // A GPU's workgroup memory is near; a software adapter's is memory like any other.
-  const load = isGpu(tuning) ? LOAD / 4 : LOAD;
+  // A GPU's workgroup memory is near; a software adapter's is memory like any other, and barriers save and restore all lanes.
+  const load = isGpu(tuning) ? LOAD / 4 : 2 * LOAD;
   const turn = TURN + 2 * blocks * load + blocks ** 2 * BLOCK / 4;
-  // Sixteen k of both operands, a vec4 gathered from four places.
-  const staging = 2 * blocks * 2 * (2 * LOAD + load) / 16;
-  return timeOf(threads * splits, chunk * (turn + staging), tuning) + (splits > 1 ? DISPATCH : 0);
+  // Each vec4 is gathered from four places.
+  const staging = 2 * blocks * 2 * (2 * LOAD + load) / STEP;
+  return timeOf(threads * splits, ceilDiv(chunk, STEP) * STEP * (turn + staging), tuning) + (splits > 1 ? DISPATCH : 0);
 }
 
 function plan(shape: GemmShape, blocks: number, tuning: Tuning): Launch {
