@@ -25,7 +25,7 @@ function cost(shape: GemmShape, bm: number, bn: number, tuning: Tuning): number 
   const { m, n, k, a, b, batch } = shape;
   const tiles = ceilDiv(m, 4 * bm) * ceilDiv(n, 4 * bn) * (batch?.count ?? 1);
   const { splits, chunk } = chooseSplit(shape, tiles, tuning.threads);
-  const load = (contiguous: Contiguous, rows: number) => mode(contiguous, rows, k) === 2 ? 2 * LOAD : LOAD;
+  const load = (contiguous: Contiguous, rows: number) => mode(contiguous, rows, k) === 2 ? 1.5 * LOAD : LOAD;
   const turn = TURN + 4 * (bm * load(a, m) + bn * load(b, n)) + bm * bn * BLOCK;
   return timeOf(tiles * splits, chunk / 4 * turn, tuning) + (splits > 1 ? DISPATCH : 0);
 }
