@@ -6,7 +6,7 @@ import { add, gelu, relu } from "../../src/tensor/ops/pointwise.ts";
 import { softmax } from "../../src/tensor/ops/softmax.ts";
 import { averagePool, globalAveragePool, maxPool } from "../../src/tensor/ops/pool.ts";
 import { Tape } from "../../src/tensor/tape.ts";
-import { elements, Tensor } from "../../src/tensor/tensor.ts";
+import { elements, type Tensor } from "../../src/tensor/tensor.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
 import { type Case, type Job, measureJobs, type SuiteOptions } from "../suite.ts";
 import type { Workbench } from "../workbench.ts";

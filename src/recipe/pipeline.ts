@@ -63,7 +63,7 @@ export async function runPrune(options: RunOptions): Promise<Report> {
     store,
     dir,
     plansFolder: options.plansFolder,
-    resume: saved !== undefined,
+    resume: options.resume,
     ui,
     signal,
   });
