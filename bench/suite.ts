@@ -5,8 +5,8 @@
 import type { Gpu } from "../src/gpu/gpu.ts";
 import { type Contestant, type Measured, measureInterleaved } from "../src/measure/interleaved.ts";
 import { bound, type Roofline } from "../src/measure/roofline.ts";
-import { tune } from "../src/measure/tune.ts";
-import { collectRequests, setTuning, tuningFor } from "../src/tensor/ops/launch.ts";
+import { collectRequests } from "../src/tensor/ops/launch.ts";
+import { tuneFor } from "./tuned.ts";
 import type { CurvePoint } from "./sparse/break_even.ts";
 import { type Workbench, workbench } from "./workbench.ts";
 
@@ -96,7 +96,10 @@ export async function measureJobs<J extends Job>(
   { seed, rounds }: SuiteOptions,
   build: (bench: Workbench) => readonly J[],
 ): Promise<Timed<J>[]> {
-  if (tuning === "measured") await tuneFor(gpu, seed, build);
+  if (tuning === "measured") {
+    using bench = workbench(gpu, seed);
+    await tuneFor(gpu, collectRequests(gpu, () => build(bench).forEach(({ record }) => record())));
+  }
   using bench = workbench(gpu, seed);
   const jobs = build(bench);
   const measured = await measureInterleaved(gpu, jobs, { seconds: 0, minSamples: rounds, maxSamples: rounds });
@@ -104,16 +107,6 @@ export async function measureJobs<J extends Job>(
     const { name: _, ...time } = measured[i];
     return { ...job, time };
   });
-}
-
-/** Measures the ways that planners have for what `build` records; plans made from now on use the winners. */
-async function tuneFor(gpu: Gpu, seed: number, build: (bench: Workbench) => readonly Job[]): Promise<void> {
-  using bench = workbench(gpu, seed);
-  const known = tuningFor(gpu).winners ?? {};
-  const requests = collectRequests(gpu, () => build(bench).forEach(({ record }) => record()));
-  const found = await tune(gpu, requests.filter(({ shapeClass }) => !(shapeClass in known)));
-  const winners = Object.fromEntries(found.map(({ shapeClass, winner }) => [shapeClass, winner]));
-  setTuning(gpu, { ...tuningFor(gpu), winners: { ...known, ...winners } });
 }
 
 /** A goal that is reached when `value` is no more than `limit`. */

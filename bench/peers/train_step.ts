@@ -8,6 +8,7 @@ import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { formatTable } from "../../src/cli/table.ts";
 import { bytes, milliseconds, times } from "../../src/report/format.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
+import { trainingRequests } from "../../src/measure/requests.ts";
 import {
   agree,
   type Contest,
@@ -22,6 +23,7 @@ import { lenetProblem } from "../lenet/problem.ts";
 import type { Problem } from "../problem.ts";
 import { resnetProblem } from "../resnet/problem.ts";
 import { secateurStep } from "../secateur.ts";
+import { tuneFor } from "../tuned.ts";
 import { type SteadyMemory, steadyMemory } from "../steady_memory.ts";
 import { chosenCases, readOptions } from "../options.ts";
 import { describeSetting, printSetting, writeRecord } from "../record.ts";
@@ -106,6 +108,7 @@ interface Fought extends Contest {
 async function fight(net: Net): Promise<Fought> {
   const problem = net.problem(seed);
   const perSample = steps || net.steps;
+  await tuneFor(gpu, trainingRequests(gpu, problem.model, problem.batches[0].labels.length));
   const ours = secateurStep(gpu, problem, versions.secateur);
   const { contestants, absent } = await gather([
     { name: ours.name, version: ours.version, open: () => Promise.resolve(ours) },

@@ -4,9 +4,9 @@ import { planConvForward } from "../../../kernels/conv/forward.ts";
 import { planConvWgrad } from "../../../kernels/conv/wgrad.ts";
 import { planGemm } from "../../../kernels/gemm/plan.ts";
 import type { Gpu } from "../../../src/gpu/gpu.ts";
-import { tune } from "../../../src/measure/tune.ts";
-import { collectRequests, launch, setTuning, tuningFor } from "../../../src/tensor/ops/launch.ts";
+import { collectRequests, launch, tuningFor } from "../../../src/tensor/ops/launch.ts";
 import { readTensors, Tensor } from "../../../src/tensor/tensor.ts";
+import { tuneFor } from "../../tuned.ts";
 import type { Player } from "../match.ts";
 import { type OpCase, type Operands, sizesOf } from "./cases.ts";
 
@@ -22,11 +22,7 @@ export async function secateurOp(gpu: Gpu, op: OpCase, operands: Operands): Prom
     return tensor;
   };
   const prepared = () => prepare(gpu, op, operands, own);
-  const requests = collectRequests(gpu, () => prepared().record());
-  const tuning = tuningFor(gpu);
-  const found = await tune(gpu, requests.filter(({ shapeClass }) => !(shapeClass in (tuning.winners ?? {}))));
-  const winners = Object.fromEntries(found.map(({ shapeClass, winner }) => [shapeClass, winner]));
-  setTuning(gpu, { ...tuning, winners: { ...tuning.winners, ...winners } });
+  await tuneFor(gpu, collectRequests(gpu, () => prepared().record()));
   const { results, record } = prepared();
   const first = own(new Tensor(gpu, results[0].buffer.retain(), results[0].byteOffset, [1], "f32"));
   return {
