@@ -17,7 +17,7 @@ Options
   --steps <n>     train-step: steps per sample
   --seed <n>      of data, weights and masks (default 1)
   --batch <n,…>   inference, headline: only these batch sizes
-  --case <text>   peers, peers-inference, train-step: only cases whose names contain it
+  --case <text>   only cases whose names contain it (not: profile)
   --browser       run the suites in headless Chromium: ${
   SUITES.filter(({ browser }) => browser === "can").map(({ name }) => name).join(", ")
 }

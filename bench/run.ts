@@ -1,5 +1,6 @@
 /**
- * Runs one measured suite, here or in Chromium: `run.ts <suite> [--browser] [--no-tune] [--seed n] [--rounds n] [--batch n,…]`.
+ * Runs one measured suite, here or in Chromium: `run.ts <suite> [--browser] [--no-tune] [--seed n] [--rounds n] [--batch n,…]
+ * [--case text]`.
  * main.ts starts it and has checked the arguments.
  */
 import { parseArgs } from "node:util";
@@ -7,7 +8,7 @@ import config from "../deno.json" with { type: "json" };
 import { formatTable } from "../src/cli/table.ts";
 import { hold } from "./hold.ts";
 import { browserHost, denoHost } from "./host.ts";
-import { OPTIONS } from "./options.ts";
+import { chosenCases, OPTIONS } from "./options.ts";
 import { describeSetting, printSetting, writeRecord } from "./record.ts";
 import { completed, goalsReached, tablesOf } from "./rows.ts";
 import type { Row, SuiteOptions } from "./suite.ts";
@@ -22,17 +23,26 @@ const options: SuiteOptions = {
 };
 const tuning = values["no-tune"] ? "default" : "measured";
 const host = await (values.browser ? browserHost(tuning) : denoHost(tuning));
-const cases = suite.cases(options);
+const cases = chosenCases(suite.cases(options).map(({ name }, index) => ({ name, index })), ({ name }) => name);
+const setting = await describeSetting(values.browser ? `${suite.name}-chromium` : suite.name, host, {
+  versions: { secateur: config.version, ...host.versions },
+  seed: options.seed,
+  clock: "none",
+  quantumMs: 0,
+});
 const rows: Row[] = [];
+let path = "";
 const started = performance.now();
 try {
   await hold(
     suite.title,
-    cases.map(({ name }, index) => ({
+    cases.map(({ name, index }, done) => ({
       name,
       run: async () => {
-        progress(`  ${index + 1}/${cases.length}  ${name}`);
+        progress(`  ${done + 1}/${cases.length}  ${name}`);
         rows.push(...await host.run(suite, options, index));
+        // After each case: whoever ends the run early keeps what it found.
+        path = write(cases.slice(done + 1).map(({ name }) => name));
       },
     })),
   );
@@ -41,14 +51,7 @@ try {
   await host.close();
 }
 const seconds = (performance.now() - started) / 1000;
-
-const timed = rows.find(({ time }) => time)?.time;
-const setting = await describeSetting(values.browser ? `${suite.name}-chromium` : suite.name, host, {
-  versions: { secateur: config.version, ...host.versions },
-  seed: options.seed,
-  clock: timed?.clock ?? "none",
-  quantumMs: timed?.quantumMs ?? 0,
-});
+const clock = clockOf(rows);
 const finished = completed(rows, host.roofline);
 console.log(`${suite.title}\n`);
 printSetting(setting);
@@ -61,12 +64,24 @@ for (const { title, header, lines } of tablesOf(finished)) {
 console.log(goalsReached(finished));
 for (const note of suite.notes) console.log(note);
 console.log(
-  `Medians of ${options.rounds} samples by ${setting.clock}, grain ${setting.quantumMs} ms; ${seconds.toFixed(0)} s.`,
+  `Medians of ${options.rounds} samples by ${clock.clock}, grain ${clock.quantumMs} ms; ${seconds.toFixed(0)} s.`,
 );
-const results = { title: suite.title, notes: suite.notes, tuning, roofline: host.roofline, rows: finished };
-console.log(`\nWritten to ${writeRecord(setting, results)}`);
+console.log(`\nWritten to ${path}`);
 
-/** One line that moves, on a terminal only. */
+function write(remaining: readonly string[]): string {
+  const { title, notes } = suite;
+  const { roofline } = host;
+  const results = { title, notes, tuning, roofline, rows: completed(rows, roofline), remaining };
+  return writeRecord({ ...setting, ...clockOf(rows) }, results);
+}
+
+function clockOf(rows: readonly Row[]): { clock: string; quantumMs: number } {
+  const { clock = "none", quantumMs = 0 } = rows.find(({ time }) => time)?.time ?? {};
+  return { clock, quantumMs };
+}
+
+/** One line that moves on a terminal, else a line for each case. */
 function progress(text: string): void {
   if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(`\r${text}\x1b[K`));
+  else if (text) console.error(text);
 }
