@@ -67,17 +67,19 @@ docs/benchmarks.md says how everything is measured.</footer>
 
 function section(record: BenchRecord): Html {
   const { suite, results } = record;
-  if ("rows" in results) return measuredSection(record, results);
-  const contests = "contests" in results
-    ? results.contests
-    : "ranks" in results
-    ? [{ title: suite, ranks: results.ranks, missing: results.missing }]
-    : [];
-  if (contests.length === 0) return markup``;
+  const contests = contestsOf(record);
+  // What a contest has as rows is of another kind.
+  if (!contests && "rows" in results) return measuredSection(record, results);
+  if (!contests || contests.length === 0) return markup``;
   return markup`<h2>${suite}</h2>
 ${origin(record)}<div class="figures">
 ${contests.map((contest, i) => contestFigure(`${suite}-${i}`, contest))}</div>
 `;
+}
+
+function contestsOf({ suite, results }: BenchRecord) {
+  if ("contests" in results) return results.contests;
+  if ("ranks" in results) return [{ title: suite, ranks: results.ranks, missing: results.missing }];
 }
 
 function measuredSection(record: BenchRecord, { title, notes, roofline, rows }: Measured): Html {
