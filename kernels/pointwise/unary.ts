@@ -6,18 +6,34 @@ import source from "./unary.wgsl" with { type: "text" };
 import gradSource from "./unary_grad.wgsl" with { type: "text" };
 
 /** The order is the shaders' KIND. `scale` is linear: its gradient is itself on dy. */
-const KINDS = ["relu", "clip", "gelu", "geluTanh", "sigmoid", "tanh", "scale"] as const;
+const KINDS = [
+  "relu",
+  "clip",
+  "gelu",
+  "geluTanh",
+  "sigmoid",
+  "tanh",
+  "leakyRelu",
+  "hardSigmoid",
+  "hardSwish",
+  "scale",
+] as const;
 export type UnaryKind = typeof KINDS[number];
 
 /** Items of a workgroup in all pointwise kernels. */
 export const ITEMS_PER_GROUP = 256;
 
+const FROM_INPUT: readonly UnaryKind[] = ["gelu", "geluTanh", "leakyRelu", "hardSwish"];
+
 /** What the gradient kernel of a kind reads beside dy. */
 export function savedFor(kind: UnaryKind): "x" | "y" {
-  return kind === "gelu" || kind === "geluTanh" ? "x" : "y";
+  return FROM_INPUT.includes(kind) ? "x" : "y";
 }
 
-/** y = f(x) on `size` elements. Bindings: x, y. `a`, `b`: clip's bounds; `a`: scale's factor. */
+/**
+ * y = f(x) on `size` elements. Bindings: x, y. `a`, `b`: clip's bounds, hardSigmoid's slope and offset; `a`: scale's factor,
+ * leakyRelu's slope.
+ */
 export function planUnary(kind: UnaryKind, size: number, a = 0, b = 0): Plan {
   return planItems(forward[kind], size, [f32bits(a), f32bits(b)]);
 }

@@ -1,11 +1,14 @@
 // y[i] = f(x[i]), f by KIND:
-//   0 relu        max(x, 0)
-//   1 clip        min(max(x, a), b)
-//   2 gelu        x * Phi(x), Phi by the complementary error function (Numerical Recipes erfcc, relative error 1.2e-7)
-//   3 gelu tanh   x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))
-//   4 sigmoid     1 / (1 + e^-x)
-//   5 tanh        Cephes tanhf: a polynomial for |x| < 0.625, else 1 - 2 / (e^2x + 1)
-//   6 scale       a * x
+//   0 relu          max(x, 0)
+//   1 clip          min(max(x, a), b)
+//   2 gelu          x * Phi(x), Phi by the complementary error function (Numerical Recipes erfcc, relative error 1.2e-7)
+//   3 gelu tanh     x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))
+//   4 sigmoid       1 / (1 + e^-x)
+//   5 tanh          Cephes tanhf: a polynomial for |x| < 0.625, else 1 - 2 / (e^2x + 1)
+//   6 leaky relu    x where x > 0, else a * x
+//   7 hard sigmoid  min(max(a * x + b, 0), 1)
+//   8 hard swish    x * min(max(x/6 + 1/2, 0), 1)
+//   9 scale         a * x
 //
 // x, y: `count` items of V. A workgroup of 64 threads makes 256 neighbouring items, a thread every 64th of them.
 // Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where the number of elements does not divide by 4.
@@ -49,14 +52,21 @@ fn tanh_exact(v: V) -> V {
   return select(large, small, abs(v) < V(0.625));
 }
 
+// Limited to [0, 1]. Here and below selects let a NaN through, as min and max might not.
+fn unit(v: V) -> V {
+  return select(select(v, V(0.0), v <= V(0.0)), V(1.0), v >= V(1.0));
+}
+
 fn f(v: V) -> V {
-  // The selects let a NaN through, as min and max might not.
   if (KIND == 0u) { return select(v, V(0.0), v <= V(0.0)); }
   if (KIND == 1u) { return select(select(v, V(p.a), v <= V(p.a)), V(p.b), v >= V(p.b)); }
   if (KIND == 2u) { return v * phi(v); }
   if (KIND == 3u) { return 0.5 * v * (V(1.0) + tanh_exact(0.7978845608 * (v + 0.044715 * v * v * v))); }
   if (KIND == 4u) { return sigmoid(v); }
   if (KIND == 5u) { return tanh_exact(v); }
+  if (KIND == 6u) { return select(v, p.a * v, v <= V(0.0)); }
+  if (KIND == 7u) { return unit(p.a * v + V(p.b)); }
+  if (KIND == 8u) { return v * unit(v * 0.16666667 + V(0.5)); }
   return p.a * v;
 }
 

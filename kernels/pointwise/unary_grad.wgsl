@@ -1,10 +1,13 @@
-// dx[i] = dy[i] * f'(x[i]), f by KIND as in unary.wgsl; `saved` is y for relu, clip, sigmoid and tanh, and x for gelu:
-//   0 relu        y > 0
-//   1 clip        a < y < b (the borders belong to the flat parts)
-//   2 gelu        Phi(x) + x * phi(x)
-//   3 gelu tanh   (1 + t)/2 + x/2 * (1 - t^2) * u',  t = tanh(u), u = sqrt(2/pi) * (x + 0.044715 x^3)
-//   4 sigmoid     y * (1 - y)
-//   5 tanh        1 - y^2
+// dx[i] = dy[i] * f'(x[i]), f by KIND as in unary.wgsl; `saved` is y or x:
+//   0 relu          y > 0
+//   1 clip          a < y < b (the borders belong to the flat parts)
+//   2 gelu          Phi(x) + x * phi(x)
+//   3 gelu tanh     (1 + t)/2 + x/2 * (1 - t^2) * u',  t = tanh(u), u = sqrt(2/pi) * (x + 0.044715 x^3)
+//   4 sigmoid       y * (1 - y)
+//   5 tanh          1 - y^2
+//   6 leaky relu    1 where x > 0, else a
+//   7 hard sigmoid  a where 0 < y < 1
+//   8 hard swish    0 up to -3, 1 from 3, between them x/3 + 1/2
 //
 // saved, dy, dx: `count` items of V. Workgroups and grid as in unary.wgsl.
 
@@ -56,7 +59,10 @@ fn slope(v: V) -> V {
   if (KIND == 2u) { return gelu_slope(v); }
   if (KIND == 3u) { return gelu_tanh_slope(v); }
   if (KIND == 4u) { return v * (V(1.0) - v); }
-  return V(1.0) - v * v;
+  if (KIND == 5u) { return V(1.0) - v * v; }
+  if (KIND == 6u) { return select(V(1.0), V(p.a), v <= V(0.0)); }
+  if (KIND == 7u) { return select(select(V(p.a), V(0.0), v <= V(0.0)), V(0.0), v >= V(1.0)); }
+  return select(select(v * 0.33333333 + V(0.5), V(0.0), v <= V(-3.0)), V(1.0), v >= V(3.0));
 }
 
 fn item(i: u32) {

@@ -94,6 +94,16 @@ export function clipAttrs(node: Node): { readonly min: number; readonly max: num
   return { min: number(node, "min", -Infinity), max: number(node, "max", Infinity) };
 }
 
+/** x where it is positive, else alpha · x. */
+export function leakyReluAttrs(node: Node): { readonly alpha: number } {
+  return { alpha: number(node, "alpha", 0.01) };
+}
+
+/** alpha · x + beta, limited to [0, 1]. */
+export function hardSigmoidAttrs(node: Node): { readonly alpha: number; readonly beta: number } {
+  return { alpha: number(node, "alpha", 0.2), beta: number(node, "beta", 0.5) };
+}
+
 /** "none" is x·Φ(x) by the error function, "tanh" its usual approximation. */
 export function geluAttrs(node: Node): { readonly approximate: "none" | "tanh" } {
   const approximate = node.attrs.approximate ?? "none";
@@ -220,10 +230,13 @@ export const ATTRIBUTES: Readonly<Record<OpName, readonly string[]>> = {
   LayerNormalization: ["axis", "epsilon"],
   GroupNormalization: ["epsilon", "num_groups"],
   Relu: [],
+  LeakyRelu: ["alpha"],
   Clip: ["min", "max"],
   Gelu: ["approximate"],
   Sigmoid: [],
   Tanh: [],
+  HardSigmoid: ["alpha", "beta"],
+  HardSwish: [],
   Softmax: ["axis"],
   Add: [],
   Mul: [],

@@ -139,6 +139,10 @@ export function builder(graphName: string, inputShape: Shape) {
     gelu: (x: string, approximate: "none" | "tanh" = "none", name?: string) => node("Gelu", [x], { approximate }, name),
     sigmoid: (x: string, name?: string) => node("Sigmoid", [x], {}, name),
     tanh: (x: string, name?: string) => node("Tanh", [x], {}, name),
+    leakyRelu: (x: string, alpha = 0.01, name?: string) => node("LeakyRelu", [x], { alpha }, name),
+    hardSigmoid: (x: string, { alpha, beta }: { alpha: number; beta: number }, name?: string) =>
+      node("HardSigmoid", [x], { alpha, beta }, name),
+    hardSwish: (x: string, name?: string) => node("HardSwish", [x], {}, name),
     softmax: (x: string, name?: string) => node("Softmax", [x], { axis: -1 }, name),
     matmul: (a: string, b: string, name?: string) => node("MatMul", [a, b], {}, name),
     /** Queries, keys and values [N,T,D] or [N,H,T,D]; `scale` of the scores, default 1/√D. */

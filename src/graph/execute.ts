@@ -7,7 +7,18 @@ import { groupNorm, layerNorm } from "../tensor/ops/group_norm.ts";
 import { borderBias } from "../tensor/ops/border.ts";
 import type { NormActivation } from "../../kernels/norm/batch_norm.ts";
 import { batchNorm } from "../tensor/ops/norm.ts";
-import { add, clip, gelu, mul, relu, sigmoid, tanh } from "../tensor/ops/pointwise.ts";
+import {
+  add,
+  clip,
+  gelu,
+  hardSigmoid,
+  hardSwish,
+  leakyRelu,
+  mul,
+  relu,
+  sigmoid,
+  tanh,
+} from "../tensor/ops/pointwise.ts";
 import { averagePool, globalAveragePool, maxPool } from "../tensor/ops/pool.ts";
 import { concat, gather, pad, reshape, slice, transpose } from "../tensor/ops/shape.ts";
 import { softmax } from "../tensor/ops/softmax.ts";
@@ -24,7 +35,9 @@ import {
   gatherAttrs,
   geluAttrs,
   groupNormAttrs,
+  hardSigmoidAttrs,
   layerNormAttrs,
+  leakyReluAttrs,
   padAttrs,
   poolAttrs,
   sliceAttrs,
@@ -88,6 +101,7 @@ export const OPS: Readonly<Record<OpName, Execute>> = {
     return groupNorm(tape, x, { gamma, beta }, groups, epsilon);
   },
   Relu: ({ tape }, _node, [x]) => relu(tape, x),
+  LeakyRelu: ({ tape }, node, [x]) => leakyRelu(tape, x, leakyReluAttrs(node).alpha),
   Clip({ tape }, node, [x]) {
     const { min, max } = clipAttrs(node);
     return clip(tape, x, min, max);
@@ -95,6 +109,11 @@ export const OPS: Readonly<Record<OpName, Execute>> = {
   Gelu: ({ tape }, node, [x]) => gelu(tape, x, geluAttrs(node).approximate),
   Sigmoid: ({ tape }, _node, [x]) => sigmoid(tape, x),
   Tanh: ({ tape }, _node, [x]) => tanh(tape, x),
+  HardSigmoid({ tape }, node, [x]) {
+    const { alpha, beta } = hardSigmoidAttrs(node);
+    return hardSigmoid(tape, x, alpha, beta);
+  },
+  HardSwish: ({ tape }, _node, [x]) => hardSwish(tape, x),
   Softmax: ({ tape }, _node, [x]) => softmax(tape, x),
   Add: ({ tape }, node, operands) => add(tape, ...wideFirst(node, operands)),
   Mul: ({ tape }, node, operands) => mul(tape, ...wideFirst(node, operands)),

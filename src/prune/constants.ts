@@ -72,6 +72,9 @@ function transfer(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
     case "Gelu":
     case "Sigmoid":
     case "Tanh":
+    case "LeakyRelu":
+    case "HardSigmoid":
+    case "HardSwish":
       return mapped(anatomy, node, facts, []);
     case "Add":
       return combined(anatomy, node, facts, (a, b) => a + b);

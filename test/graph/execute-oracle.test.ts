@@ -22,6 +22,9 @@ const pooled = (op: "maxPool" | "averagePool", options: Parameters<Builder["aver
   unary((b, x) => b[op](x, options));
 const sliced = (options: Parameters<Builder["slice"]>[1]): Build => unary((b, x) => b.slice(x, options));
 
+/** Spread beyond the kinks of the activations that saturate. */
+const wide = (b: Builder, x: string) => b.add(b.add(x, x), b.add(x, x));
+
 /** Keyed by operator, so that one without a case doesn't compile; the first test asks the same at run time. */
 const CASES: Readonly<Record<OpName, Cases>> = {
   Conv: {
@@ -88,8 +91,12 @@ const CASES: Readonly<Record<OpName, Cases>> = {
     "maps": [[2, 3, 5, 5], unary((b, x) => b.relu(x))],
     "rank 2": [[3, 7], unary((b, x) => b.relu(x))],
   },
+  LeakyRelu: {
+    "default slope": [[2, 3, 5, 5], unary((b, x) => b.leakyRelu(x))],
+    "falling, rank 2": [[3, 7], unary((b, x) => b.leakyRelu(x, -0.3))],
+  },
   Clip: {
-    "to [0, 6]": [[2, 3, 5, 5], unary((b, x) => b.relu6(b.mul(x, b.param("wide", [3], "table"))))],
+    "to [0, 6]": [[2, 3, 5, 5], unary((b, x) => b.relu6(wide(b, x)))],
     "on one side": [[2, 3, 3, 5], unary((b, x) => b.node("Clip", [x], { max: 0.5 }))],
     "to [-0.5, 1]": [[3, 7], unary((b, x) => b.node("Clip", [x], { min: -0.5, max: 1 }))],
   },
@@ -99,6 +106,11 @@ const CASES: Readonly<Record<OpName, Cases>> = {
   },
   Sigmoid: { "maps": [[2, 3, 5, 5], unary((b, x) => b.sigmoid(x))] },
   Tanh: { "maps": [[2, 3, 5, 5], unary((b, x) => b.tanh(x))] },
+  HardSigmoid: {
+    "of MobileNetV3": [[2, 3, 5, 5], unary((b, x) => b.hardSigmoid(wide(b, x), { alpha: 1 / 6, beta: 0.5 }))],
+    "ONNX's default, rank 2": [[3, 7], unary((b, x) => b.node("HardSigmoid", [wide(b, x)]))],
+  },
+  HardSwish: { "maps": [[2, 3, 5, 5], unary((b, x) => b.hardSwish(wide(b, x)))] },
   Softmax: {
     "rank 2": [[3, 7], unary((b, x) => b.softmax(x))],
     "heads": [[2, 3, 5, 4], unary((b, x) => b.softmax(x))],

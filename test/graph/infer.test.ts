@@ -37,6 +37,9 @@ test("every operator's shape", () => {
     ["Gelu", [IMAGE], {}, IMAGE],
     ["Sigmoid", [IMAGE], {}, IMAGE],
     ["Tanh", [IMAGE], {}, IMAGE],
+    ["LeakyRelu", [IMAGE], { alpha: 0.1 }, IMAGE],
+    ["HardSigmoid", [IMAGE], { alpha: 0.1, beta: 0.5 }, IMAGE],
+    ["HardSwish", [["N", 5]], {}, ["N", 5]],
     ["Add", [IMAGE, IMAGE], {}, IMAGE],
     ["Add", [IMAGE, [4, 1, 1]], {}, IMAGE],
     ["Add", [["N", 5], [5]], {}, ["N", 5]],
@@ -120,6 +123,7 @@ test("bad nodes are refused", () => {
     ["Transpose", [IMAGE], { perm: [0, 2, 1] }, /isn't an order of 4 axes/],
     ["Transpose", [IMAGE], { perm: [1, 0, 2, 3] }, /moves the batch axis/],
     ["Attention", [["N", 5, 7], ["N", 5, 6], ["N", 5, 6]], {}, /don't fit together/],
+    ["LeakyRelu", [IMAGE], { alpha: "steep" }, /alpha is "steep", expected a number/],
     ["Gelu", [IMAGE], { approximate: "sigmoid" }, /expected "none" or "tanh"/],
   ];
   for (const [op, inputs, attrs, expected] of cases) {

@@ -183,6 +183,9 @@ test("activations by hand", () => {
   is(run("Clip", [x], { min: 0, max: 6 }), [1, 5], [0, 0, 0, 0.5, 6]);
   is(run("Clip", [x], { max: 0 }), [1, 5], [-2, -0.5, 0, 0, 0]);
   is(run("Sigmoid", [array([1, 3], [0, Math.log(3), -Math.log(3)])]), [1, 3], [0.5, 0.75, 0.25]);
+  is(run("LeakyRelu", [x], { alpha: 0.2 }), [1, 5], [-0.4, -0.1, 0, 0.5, 7]);
+  is(run("HardSigmoid", [x]), [1, 5], [0.1, 0.4, 0.5, 0.6, 1]);
+  is(run("HardSwish", [array([1, 4], [-4, -1.5, 1.5, 4])]), [1, 4], [0, -0.375, 1.125, 4]);
   is(run("Tanh", [array([1, 2], [0, Math.log(2)])]), [1, 2], [0, 0.6]);
   const one = array([1, 2], [1, -1]);
   is(run("Gelu", [one]), [1, 2], [0.8413447460685429, -0.15865525393145707]); // Φ(1), −Φ(−1)

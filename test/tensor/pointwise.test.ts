@@ -6,7 +6,10 @@ import {
   broadcast,
   clip,
   gelu,
+  hardSigmoid,
+  hardSwish,
   launchUnary,
+  leakyRelu,
   mul,
   relu,
   scale,
@@ -34,6 +37,9 @@ const UNARY: [string, (tape: Tape, x: Tensor) => Tensor, (v: number) => number][
   ],
   ["sigmoid", sigmoid, (v) => 1 / (1 + Math.exp(-v))],
   ["tanh", tanh, Math.tanh],
+  ["leaky relu", (tape, x) => leakyRelu(tape, x, 0.1), (v) => v > 0 ? v : 0.1 * v],
+  ["hard sigmoid", (tape, x) => hardSigmoid(tape, x, 0.5, 0.25), (v) => Math.min(Math.max(0.5 * v + 0.25, 0), 1)],
+  ["hard swish", (tape, x) => hardSwish(tape, x), (v) => v * Math.min(Math.max(v / 6 + 0.5, 0), 1)],
   ["scale", (tape, x) => scale(tape, x, -1.5), (v) => -1.5 * v],
 ];
 

@@ -10,7 +10,9 @@ import {
   gatherAttrs,
   geluAttrs,
   groupNormAttrs,
+  hardSigmoidAttrs,
   layerNormAttrs,
+  leakyReluAttrs,
   padAttrs,
   poolAttrs,
   reshapeAttrs,
@@ -62,6 +64,7 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
     emit("GroupNormalization", node.inputs, [float("epsilon", epsilon), integer("num_groups", groups)]);
   },
   Relu: same,
+  LeakyRelu: ({ node, emit }) => emit("LeakyRelu", node.inputs, [float("alpha", leakyReluAttrs(node).alpha)]),
   Clip({ node, number, emit }) {
     const { min, max } = clipAttrs(node);
     const bound = (kind: string, value: number) => Number.isFinite(value) ? number(kind, value) : "";
@@ -73,6 +76,11 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
   },
   Sigmoid: same,
   Tanh: same,
+  HardSigmoid({ node, emit }) {
+    const { alpha, beta } = hardSigmoidAttrs(node);
+    emit("HardSigmoid", node.inputs, [float("alpha", alpha), float("beta", beta)]);
+  },
+  HardSwish: same,
   Softmax: ({ node, emit }) => emit("Softmax", node.inputs, [integer("axis", -1)]),
   Add: broadcast,
   Mul: broadcast,

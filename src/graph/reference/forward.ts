@@ -11,7 +11,19 @@ import { attention, matmul, softmax } from "./attention.ts";
 import { columnConv, conv, gemm } from "./conv.ts";
 import { concat, flatten, gather, identity, pad, reshape, slice, transpose } from "./layout.ts";
 import { batchNorm, batchNormTraining, groupNorm, layerNorm } from "./norm.ts";
-import { add, borderBias, clip, gelu, mul, relu, sigmoid, tanh } from "./pointwise.ts";
+import {
+  add,
+  borderBias,
+  clip,
+  gelu,
+  hardSigmoid,
+  hardSwish,
+  leakyRelu,
+  mul,
+  relu,
+  sigmoid,
+  tanh,
+} from "./pointwise.ts";
 import { averagePool, globalAveragePool, maxPool } from "./pool.ts";
 
 /** A tensor in any numeric array: float32 parameters, or float64 ones where a test wants no rounding. */
@@ -71,10 +83,13 @@ const REFERENCE: Readonly<Record<OpName, (node: Node, inputs: readonly Array64[]
   LayerNormalization: layerNorm,
   GroupNormalization: groupNorm,
   Relu: relu,
+  LeakyRelu: leakyRelu,
   Clip: clip,
   Gelu: gelu,
   Sigmoid: sigmoid,
   Tanh: tanh,
+  HardSigmoid: hardSigmoid,
+  HardSwish: hardSwish,
   Softmax: softmax,
   Add: add,
   Mul: mul,

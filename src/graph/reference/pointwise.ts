@@ -1,6 +1,6 @@
 /** Element-wise operators. */
 
-import { borderBiasAttrs, clipAttrs, geluAttrs } from "../attrs.ts";
+import { borderBiasAttrs, clipAttrs, geluAttrs, hardSigmoidAttrs, leakyReluAttrs } from "../attrs.ts";
 import { broadcastOf } from "../infer.ts";
 import type { Node } from "../types.ts";
 import { type Array64, plane, zeros } from "./array.ts";
@@ -13,6 +13,18 @@ export const clip: Kernel = (node, [x]) => {
   const { min, max } = clipAttrs(node);
   return map(x, (v) => Math.min(Math.max(v, min), max));
 };
+
+export const leakyRelu: Kernel = (node, [x]) => {
+  const { alpha } = leakyReluAttrs(node);
+  return map(x, (v) => v > 0 ? v : alpha * v);
+};
+
+export const hardSigmoid: Kernel = (node, [x]) => {
+  const { alpha, beta } = hardSigmoidAttrs(node);
+  return map(x, (v) => Math.min(Math.max(alpha * v + beta, 0), 1));
+};
+
+export const hardSwish: Kernel = (_, [x]) => map(x, (v) => v * Math.min(Math.max(v / 6 + 0.5, 0), 1));
 
 export const sigmoid: Kernel = (_, [x]) => map(x, (v) => 1 / (1 + Math.exp(-v)));
 

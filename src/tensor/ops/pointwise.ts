@@ -34,6 +34,21 @@ export function tanh(tape: Tape, x: Tensor): Tensor {
   return unary(tape, "tanh", x);
 }
 
+/** x where it is positive, else slope · x (Maas, Hannun and Ng 2013); the gradient at 0 is the slope. */
+export function leakyRelu(tape: Tape, x: Tensor, slope: number): Tensor {
+  return unary(tape, "leakyRelu", x, slope);
+}
+
+/** alpha · x + beta, limited to [0, 1]. */
+export function hardSigmoid(tape: Tape, x: Tensor, alpha: number, beta: number): Tensor {
+  return unary(tape, "hardSigmoid", x, alpha, beta);
+}
+
+/** x · hardSigmoid(x, 1/6, 1/2) (Howard et al., arXiv 1905.02244). */
+export function hardSwish(tape: Tape, x: Tensor): Tensor {
+  return unary(tape, "hardSwish", x);
+}
+
 /** factor · x. */
 export function scale(tape: Tape, x: Tensor, factor: number): Tensor {
   const y = tape.empty(x.shape);
@@ -91,7 +106,7 @@ export function mul(tape: Tape, a: Tensor, b: Tensor): Tensor {
   return y;
 }
 
-/** y = f(x) into `y`. `a`, `b`: clip's bounds; `a`: scale's factor. */
+/** y = f(x) into `y`; `a` and `b` as `planUnary` takes them. */
 export function launchUnary(gpu: Gpu, kind: UnaryKind, x: Tensor, y: Tensor, a = 0, b = 0): void {
   gpu.run(planUnary(kind, x.size, a, b), [x, y], `[${x.shape}]`);
 }
