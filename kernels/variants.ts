@@ -18,6 +18,7 @@ import { variants as projectTopkLong } from "./project/topk_long.ts";
 import { variants as projectUpdate } from "./project/update.ts";
 import { variants as projectWindow } from "./project/window.ts";
 import { variants as randomDropout } from "./random/dropout.ts";
+import { variants as reduceMiddle } from "./reduce/middle.ts";
 import { variants as reduceRows } from "./reduce/rows.ts";
 import { variants as reduceSpread } from "./reduce/spread.ts";
 import { variants as reduceSum } from "./reduce/sum.ts";
@@ -53,6 +54,7 @@ export function variants(): Program[] {
     projectUpdate,
     projectWindow,
     randomDropout,
+    reduceMiddle,
     reduceRows,
     reduceSpread,
     reduceSum,

@@ -1,44 +1,68 @@
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
-import { bothWidths, chooseWidth, vectorPrograms } from "../vector.ts";
+import type { MiddleReduction } from "../reduce/middle.ts";
+import type { Reduction } from "../reduce/sum.ts";
+import { bothWidths, chooseWidth, type VectorPrograms, vectorPrograms } from "../vector.ts";
 import { ITEMS_PER_GROUP, planItems } from "./unary.ts";
 import source from "./binary.wgsl" with { type: "text" };
 import channelSource from "./binary_channel.wgsl" with { type: "text" };
 
-export type BinaryKind = "add" | "mul";
+/**
+ * The order is the shaders' KIND. `subFrom` is b − a and `divInto` b / a; `prelu` is a where it is positive, else b · a, and
+ * `preluSlope` its derivative by a; `timesNegative` is a · min(b, 0).
+ */
+const KINDS = [
+  "add",
+  "mul",
+  "sub",
+  "subFrom",
+  "div",
+  "divInto",
+  "prelu",
+  "preluSlope",
+  "timesNegative",
+] as const;
+export type BinaryKind = typeof KINDS[number];
 
 /** y = a op b, same shapes. Bindings: a, b, y. */
 export function planBinary(kind: BinaryKind, size: number): Plan {
-  return planItems(same[kind], size, [0]);
+  return planItems(same[kind], size, [0, 0]);
 }
 
-/** y[n,c,i] = a[n,c,i] op b[c] for a [outer, channels, inner]. Bindings: a, b, y. */
-export function planBinaryChannel(kind: BinaryKind, outer: number, channels: number, inner: number): Plan {
-  const size = outer * channels * inner;
-  if (inner === 1) {
-    const { program, width } = chooseWidth(periodic[kind], channels);
-    const grid = linearGrid(size / width, ITEMS_PER_GROUP);
-    return { program, uniforms: [size / width, grid[0], channels / width], grid };
+/**
+ * y = a op b with b repeated along the axes of a that `over` sums: b [channels] over a [outer, channels, inner], or
+ * b [outer, inner] over a [outer, middle, inner]. Bindings: a, b, y.
+ */
+export function planBinaryOver(kind: BinaryKind, over: Reduction | MiddleReduction): Plan {
+  if ("middle" in over) {
+    const { outer, middle, inner } = over;
+    return planRepeated(repeated[kind], outer * middle * inner, inner, middle * inner);
   }
+  const { outer, channels, inner } = over;
+  const size = outer * channels * inner;
+  if (inner === 1) return planRepeated(periodic[kind], size, channels, size);
   const { program, width } = chooseWidth(channel[kind], inner);
   const grid = linearGrid(size / width, ITEMS_PER_GROUP);
   return { program, uniforms: [size / width, grid[0], channels, inner / width], grid };
 }
 
 export function variants(): Program[] {
-  return [same, periodic, channel].flatMap(({ add, mul }) => [...bothWidths(add), ...bothWidths(mul)]);
+  return [same, periodic, repeated, channel].flatMap((family) => Object.values(family).flatMap(bothWidths));
 }
 
-const ACCESS = ["read", "read", "read_write"] as const;
-const same = {
-  add: vectorPrograms("add", source, ACCESS, { KIND: 0, PERIODIC: 0 }),
-  mul: vectorPrograms("mul", source, ACCESS, { KIND: 1, PERIODIC: 0 }),
-};
-const periodic = {
-  add: vectorPrograms("add row", source, ACCESS, { KIND: 0, PERIODIC: 1 }),
-  mul: vectorPrograms("mul row", source, ACCESS, { KIND: 1, PERIODIC: 1 }),
-};
-const channel = {
-  add: vectorPrograms("add channel", channelSource, ACCESS, { KIND: 0 }),
-  mul: vectorPrograms("mul channel", channelSource, ACCESS, { KIND: 1 }),
-};
+const same = family("", source, { FORM: 0 });
+const periodic = family(" row", source, { FORM: 1 });
+const repeated = family(" middle", source, { FORM: 2 });
+const channel = family(" channel", channelSource, {});
+
+function family(form: string, text: string, constants: Record<string, number>): Record<BinaryKind, VectorPrograms> {
+  const access = ["read", "read", "read_write"] as const;
+  const made = KINDS.map((kind, KIND) => [kind, vectorPrograms(kind + form, text, access, { KIND, ...constants })]);
+  return Object.fromEntries(made) as Record<BinaryKind, VectorPrograms>;
+}
+
+function planRepeated(programs: VectorPrograms, size: number, inner: number, block: number): Plan {
+  const { program, width } = chooseWidth(programs, inner);
+  const grid = linearGrid(size / width, ITEMS_PER_GROUP);
+  return { program, uniforms: [size / width, grid[0], inner / width, block / width], grid };
+}

@@ -1,17 +1,28 @@
-// y[i] = a[i] op b[i % period], op by KIND: 0 add, 1 multiply.
-// PERIODIC = 0: same shapes, b as long as a. PERIODIC = 1: b is one row of `period` items repeated (a [N, F], b [F]).
+// y[i] = a[i] op b[j(i)], op by KIND:
+//   0 add             a + b
+//   1 multiply        a * b
+//   2 subtract        a - b
+//   3 subtract from   b - a
+//   4 divide          a / b
+//   5 divide into     b / a
+//   6 prelu           a where a > 0, else b * a
+//   7 prelu slope     1 where a > 0, else b
+//   8 times negative  a * min(b, 0)
+// FORM = 0: same shapes, j = i. FORM = 1: b is one row of `inner` items repeated (a [N, F], b [F]). FORM = 2: a is
+// [outer, middle, inner] and b [outer, inner], repeated along the middle; `block` = middle * inner.
 //
-// a, y: `count` items of V; b: `period` items of V. A workgroup of 64 threads makes 256 neighbouring items.
+// a, y: `count` items of V; b: as many, `inner`, or outer * inner. A workgroup of 64 threads makes 256 neighbouring items.
 // Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where the numbers of elements do not divide by 4.
 
 alias V = vec4<f32>;
 const KIND: u32 = 0u;
-const PERIODIC: u32 = 0u;
+const FORM: u32 = 0u;
 
 struct Params {
   count: u32,
   row: u32,
-  period: u32,
+  inner: u32,
+  block: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -19,11 +30,24 @@ struct Params {
 @group(0) @binding(2) var<storage, read> b: array<V>;
 @group(0) @binding(3) var<storage, read_write> y: array<V>;
 
+fn op(u: V, v: V) -> V {
+  if (KIND == 0u) { return u + v; }
+  if (KIND == 1u) { return u * v; }
+  if (KIND == 2u) { return u - v; }
+  if (KIND == 3u) { return v - u; }
+  if (KIND == 4u) { return u / v; }
+  if (KIND == 5u) { return v / u; }
+  if (KIND == 6u) { return select(u, v * u, u <= V(0.0)); }
+  if (KIND == 7u) { return select(V(1.0), v, u <= V(0.0)); }
+  return u * select(V(0.0), v, v <= V(0.0));
+}
+
 fn item(i: u32) {
   if (i >= p.count) { return; }
   var j = i;
-  if (PERIODIC == 1u) { j = i % p.period; }
-  if (KIND == 0u) { y[i] = a[i] + b[j]; } else { y[i] = a[i] * b[j]; }
+  if (FORM == 1u) { j = i % p.inner; }
+  if (FORM == 2u) { j = i / p.block * p.inner + i % p.inner; }
+  y[i] = op(a[i], b[j]);
 }
 
 @compute @workgroup_size(64)

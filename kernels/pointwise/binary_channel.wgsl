@@ -1,4 +1,4 @@
-// y[n, c, i] = a[n, c, i] op b[c], op by KIND: 0 add, 1 multiply.
+// y[n, c, i] = a[n, c, i] op b[c], op by KIND as in binary.wgsl.
 // A bias or scale per channel; with channels = N * C also one per image and channel (squeeze and excitation).
 //
 // a, y: `count` items of V, laid out [count / (channels * inner), channels, inner] with `inner` items of V per map; b: `channels`
@@ -20,10 +20,19 @@ struct Params {
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<V>;
 
+fn op(u: V, v: V) -> V {
+  if (KIND == 0u) { return u + v; }
+  if (KIND == 1u) { return u * v; }
+  if (KIND == 2u) { return u - v; }
+  if (KIND == 3u) { return v - u; }
+  if (KIND == 4u) { return u / v; }
+  if (KIND == 5u) { return v / u; }
+  if (KIND == 6u) { return select(u, v * u, u <= V(0.0)); }
+  return select(V(1.0), v, u <= V(0.0));
+}
+
 fn item(i: u32) {
-  if (i >= p.count) { return; }
-  let s = b[(i / p.inner) % p.channels];
-  if (KIND == 0u) { y[i] = a[i] + V(s); } else { y[i] = a[i] * s; }
+  if (i < p.count) { y[i] = op(a[i], V(b[(i / p.inner) % p.channels])); }
 }
 
 @compute @workgroup_size(64)

@@ -140,6 +140,9 @@ export function builder(graphName: string, inputShape: Shape) {
     sigmoid: (x: string, name?: string) => node("Sigmoid", [x], {}, name),
     tanh: (x: string, name?: string) => node("Tanh", [x], {}, name),
     leakyRelu: (x: string, alpha = 0.01, name?: string) => node("LeakyRelu", [x], { alpha }, name),
+    /** A slope per channel. */
+    prelu: (x: string, { name }: { name: string }) =>
+      node("PRelu", [x, param(`${name}.weight`, [channels(x)], "slope")], {}, name),
     hardSigmoid: (x: string, { alpha, beta }: { alpha: number; beta: number }, name?: string) =>
       node("HardSigmoid", [x], { alpha, beta }, name),
     hardSwish: (x: string, name?: string) => node("HardSwish", [x], {}, name),
@@ -149,7 +152,9 @@ export function builder(graphName: string, inputShape: Shape) {
     attention: (q: string, k: string, v: string, { scale, name }: { scale?: number; name?: string } = {}) =>
       node("Attention", [q, k, v], scale === undefined ? {} : { scale }, name),
     add: (a: string, b: string, name?: string) => node("Add", [a, b], {}, name),
+    sub: (a: string, b: string, name?: string) => node("Sub", [a, b], {}, name),
     mul: (a: string, b: string, name?: string) => node("Mul", [a, b], {}, name),
+    div: (a: string, b: string, name?: string) => node("Div", [a, b], {}, name),
 
     maxPool: (x: string, options: PoolOptions) => node("MaxPool", [x], pooling(options), options.name),
     averagePool: (x: string, options: PoolOptions & { readonly countIncludePad?: boolean }) =>

@@ -10,13 +10,16 @@ import { batchNorm } from "../tensor/ops/norm.ts";
 import {
   add,
   clip,
+  div,
   gelu,
   hardSigmoid,
   hardSwish,
   leakyRelu,
   mul,
+  prelu,
   relu,
   sigmoid,
+  sub,
   tanh,
 } from "../tensor/ops/pointwise.ts";
 import { averagePool, globalAveragePool, maxPool } from "../tensor/ops/pool.ts";
@@ -43,7 +46,7 @@ import {
   sliceAttrs,
   transposeAttrs,
 } from "./attrs.ts";
-import { broadcastOf, concrete, inferNode } from "./infer.ts";
+import { concrete, inferNode } from "./infer.ts";
 import type { Graph, Node, OpName } from "./types.ts";
 
 export interface ExecuteOptions {
@@ -115,8 +118,11 @@ export const OPS: Readonly<Record<OpName, Execute>> = {
   },
   HardSwish: ({ tape }, _node, [x]) => hardSwish(tape, x),
   Softmax: ({ tape }, _node, [x]) => softmax(tape, x),
-  Add: ({ tape }, node, operands) => add(tape, ...wideFirst(node, operands)),
-  Mul: ({ tape }, node, operands) => mul(tape, ...wideFirst(node, operands)),
+  PRelu: ({ tape }, _node, [x, slope]) => prelu(tape, x, slope),
+  Add: ({ tape }, _node, [a, b]) => add(tape, a, b),
+  Sub: ({ tape }, _node, [a, b]) => sub(tape, a, b),
+  Mul: ({ tape }, _node, [a, b]) => mul(tape, a, b),
+  Div: ({ tape }, _node, [a, b]) => div(tape, a, b),
   MaxPool({ tape }, node, [x]) {
     const { kernel, strides, pads } = poolAttrs(node);
     return maxPool(tape, x, { kernel, strides, pads });
@@ -157,11 +163,6 @@ export function convOptions(node: Node): ConvOptions {
 export function columnConvOptions(node: Node): ColumnConvOptions {
   const { strides, pads, dilations, kernel, taps } = columnConvAttrs(node);
   return { stride: strides, pads, dilation: dilations, kernel, taps };
-}
-
-/** The operand of the output's shape, then the one that is broadcast: sizes alone don't tell [N,C] from [N,C,1,1]. */
-function wideFirst(node: Node, [a, b]: readonly Tensor[]): [Tensor, Tensor] {
-  return broadcastOf(node, a.shape, b.shape).wide === 0 ? [a, b] : [b, a];
 }
 
 function normalised(

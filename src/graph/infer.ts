@@ -29,7 +29,10 @@ import {
   sliceAttrs,
   transposeAttrs,
 } from "./attrs.ts";
+import { broadcastOf } from "./broadcast.ts";
 import type { Dim, Graph, Node, OpName, Shape } from "./types.ts";
+
+export { broadcastOf } from "./broadcast.ts";
 
 /**
  * The shape of every activation: graph inputs and node outputs, by name, in order of execution. Parameters are not in
@@ -75,34 +78,6 @@ export function sampleSize(shape: Shape): number {
   return shape.slice(1).reduce<number>((size, d) => size * (d as number), 1);
 }
 
-/**
- * How the two inputs of an Add or Mul meet. `wide` is the input of the output's shape, the other one is
- * - "same": of the same shape,
- * - "gate": one number per sample and channel ([N,C,1,1] or [N,C] over [N,C,H,W]),
- * - "channel": one number per channel, a parameter ([C], [C,1,1] or [1,C,1,1]).
- */
-export interface Broadcast {
-  readonly kind: "same" | "gate" | "channel";
-  readonly wide: 0 | 1;
-}
-
-export function broadcastOf(node: Node, a: Shape, b: Shape): Broadcast {
-  if (equal(a, b)) return { kind: "same", wide: 0 };
-  for (const wide of [0, 1] as const) {
-    const [large, small] = wide === 0 ? [a, b] : [b, a];
-    if (large.length < 2) continue;
-    const channels = large[1];
-    if (large.length === 4 && small[0] === large[0] && small[1] === channels) {
-      if (small.length === 2 || (small.length === 4 && small[2] === 1 && small[3] === 1)) return { kind: "gate", wide };
-    }
-    const ones = large.slice(2).map(() => 1);
-    if ([[channels], [channels, ...ones], [1, channels, ...ones]].some((s) => equal(s, small))) {
-      return { kind: "channel", wide };
-    }
-  }
-  throw nodeError(node, `inputs ${text(a)} and ${text(b)} don't fit together`);
-}
-
 type Rule = (node: Node, inputs: readonly Shape[]) => Shape;
 
 const same: Rule = (_, [x]) => x;
@@ -129,7 +104,10 @@ const RULES: Readonly<Record<OpName, Rule>> = {
   HardSwish: same,
   Softmax: checked(lastAxis),
   Add: broadcast,
+  Sub: broadcast,
   Mul: broadcast,
+  Div: broadcast,
+  PRelu: prelu,
   MaxPool: pool,
   AveragePool: pool,
   GlobalAveragePool: (node, [x]) => (image(node, x), [x[0], x[1], 1, 1]),
@@ -165,7 +143,10 @@ const ARITY: Readonly<Record<OpName, readonly [number, number]>> = {
   HardSwish: [1, 1],
   Softmax: [1, 1],
   Add: [2, 2],
+  Sub: [2, 2],
   Mul: [2, 2],
+  Div: [2, 2],
+  PRelu: [2, 2],
   MaxPool: [1, 1],
   AveragePool: [1, 1],
   GlobalAveragePool: [1, 1],
@@ -228,6 +209,13 @@ function gemm(node: Node, [x, weight, bias]: readonly Shape[]): Shape {
   }
   perFilter(node, "bias", bias, weight[0]);
   return [x[0], weight[0]];
+}
+
+/** One slope per channel. */
+function prelu(node: Node, [x, slope]: readonly Shape[]): Shape {
+  if (x.length < 2) throw nodeError(node, `input ${text(x)} has no channel axis`);
+  perFilter(node, "slope", slope, x[1]);
+  return x;
 }
 
 function batchNorm(node: Node, [x, ...perChannel]: readonly Shape[]): Shape {

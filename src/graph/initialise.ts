@@ -15,6 +15,7 @@ import type { Graph, HostTensor, Params, Shape } from "./types.ts";
  *   (He et al. 2015; torchvision's ResNet)
  * - other convolutions and Gemm: uniform in ±1/√fan-in, bias too (PyTorch's default)
  * - the matrix of a MatMul: uniform in ±1/√K
+ * - slopes of a PRelu: 0.25 (He et al. 2015; PyTorch's default)
  * - norms: γ 1, β 0, mean 0, variance 1; scales of a Mul 1, biases of an Add and border tables 0
  */
 export function initialise(graph: Graph, seed: number): Params {
@@ -39,6 +40,8 @@ export function initialise(graph: Graph, seed: number): Params {
       random(seed, `init/${name}`).fillUniform(data, 0, -bound, bound);
     } else if (role === "gamma" || role === "variance" || role === "weight") {
       data.fill(1);
+    } else if (role === "slope") {
+      data.fill(0.25);
     }
     params.set(name, { shape, data });
   }

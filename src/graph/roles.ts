@@ -14,6 +14,8 @@ const OPAQUE: readonly OpName[] = [
   "Softmax",
   "Transpose",
   "Attention",
+  "Sub",
+  "Div",
 ];
 
 /** Every channel that it makes may depend on every channel that it reads: none goes alone, and pruning keeps them all. */

@@ -26,8 +26,11 @@ export type OpName =
   | "HardSigmoid"
   | "HardSwish"
   | "Softmax"
+  | "PRelu"
   | "Add"
+  | "Sub"
   | "Mul"
+  | "Div"
   | "MaxPool"
   | "AveragePool"
   | "GlobalAveragePool"
@@ -55,7 +58,7 @@ export interface Node {
   readonly attrs: Attrs;
 }
 
-export type ParamRole = "weight" | "bias" | "gamma" | "beta" | "mean" | "variance" | "table";
+export type ParamRole = "weight" | "bias" | "gamma" | "beta" | "slope" | "mean" | "variance" | "table";
 
 /** `mean` and `variance` are running statistics: stored, counted as parameters, never given a gradient. */
 export interface ParamSpec {

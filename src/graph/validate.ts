@@ -50,6 +50,9 @@ export function validateModel({ graph, params }: Model): void {
   }
 }
 
+const SHIFTS: readonly ParamRole[] = ["bias", "beta", "table"];
+const SCALES: readonly ParamRole[] = ["weight", "gamma", "table"];
+
 /** Which roles an input position takes; positions that aren't listed take activations only. */
 const POSITIONS: Partial<Record<OpName, readonly (readonly ParamRole[] | null)[]>> = {
   Conv: [null, ["weight"], ["bias"]],
@@ -60,12 +63,15 @@ const POSITIONS: Partial<Record<OpName, readonly (readonly ParamRole[] | null)[]
   LayerNormalization: [null, ["gamma"], ["beta"]],
   GroupNormalization: [null, ["gamma"], ["beta"]],
   BorderBias: [null, ["table"]],
-  Add: [["bias", "beta"], ["bias", "beta"]],
-  Mul: [["weight", "gamma"], ["weight", "gamma"]],
+  PRelu: [null, ["slope"]],
+  Add: [SHIFTS, SHIFTS],
+  Sub: [SHIFTS, SHIFTS],
+  Mul: [SCALES, SCALES],
+  Div: [SCALES, SCALES],
 };
 
 /** Operators whose listed positions take activations too. */
-const EITHER: readonly OpName[] = ["Add", "Mul", "MatMul"];
+const EITHER: readonly OpName[] = ["Add", "Sub", "Mul", "Div", "MatMul"];
 
 function parameterPositions(node: Node, graph: Graph): void {
   const positions = POSITIONS[node.op];

@@ -67,6 +67,8 @@ function transfer(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
   switch (node.op) {
     case "BatchNormalization":
       return normalized(anatomy, node, facts);
+    case "PRelu":
+      return mapped(anatomy, node, facts, [tensor(anatomy.model, node.inputs[1])]);
     case "Relu":
     case "Clip":
     case "Gelu":

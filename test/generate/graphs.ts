@@ -32,6 +32,7 @@ export function randomParams(graph: Graph, seed: number): Params {
       bias: () => d.normal(0, 0.5),
       gamma: () => d.normal(1, 0.3),
       beta: () => d.normal(0.2, 0.5),
+      slope: () => d.uniform(-0.3, 0.6),
       mean: () => d.normal(0, 0.5),
       variance: () => d.uniform(0.3, 2),
       table: () => d.normal(0, 0.5),

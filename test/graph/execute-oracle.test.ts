@@ -115,8 +115,14 @@ const CASES: Readonly<Record<OpName, Cases>> = {
     "rank 2": [[3, 7], unary((b, x) => b.softmax(x))],
     "heads": [[2, 3, 5, 4], unary((b, x) => b.softmax(x))],
   },
+  PRelu: {
+    "maps": [[2, 3, 5, 5], unary((b, x) => b.prelu(b.tanh(b.sub(x, b.sigmoid(x))), { name: "slope" }))],
+    "rank 2": [[3, 7], unary((b, x) => b.prelu(x, { name: "slope" }))],
+  },
   Add: { ...meeting("add") },
+  Sub: { ...meeting("sub") },
   Mul: { ...meeting("mul") },
+  Div: { ...meeting("div") },
   MaxPool: {
     "2×2": [[2, 3, 6, 8], pooled("maxPool", { kernel: 2 })],
     "2×2, odd maps": [[2, 3, 7, 5], pooled("maxPool", { kernel: 2 })],
@@ -201,32 +207,44 @@ const CASES: Readonly<Record<OpName, Cases>> = {
   },
 };
 
-/** The ways in which two values meet. */
-function meeting(op: "add" | "mul"): Cases {
+/** The ways in which two values meet. Divisors stay away from 0. */
+function meeting(op: "add" | "sub" | "mul" | "div"): Cases {
+  const apart = (b: Builder, x: string) => op === "div" ? b.add(b.sigmoid(x), b.sigmoid(x)) : x;
+  const meet = (b: Builder, x: string, y: string) => b[op](x, apart(b, y));
   const gate = (rank: 2 | 4): Build => (b, branch) => {
     const pooled = b.globalAveragePool(branch());
-    return b[op](branch(), rank === 4 ? pooled : b.flatten(pooled));
+    return meet(b, branch(), rank === 4 ? pooled : b.flatten(pooled));
   };
-  const param = (shape: (channels: number) => number[]): Build => (b, branch) => {
+  const param = (shape: (x: readonly number[]) => number[]): Build => (b, branch) => {
     const x = branch();
-    return b[op](b.param("p", shape(b.channels(x)), "table"), x);
+    return meet(b, b.param("p", shape(b.shape(x) as number[]), "table"), x);
   };
   return {
-    "same": [[2, 3, 5, 3], (b, branch) => b[op](branch(), b.tanh(branch()))],
-    "with itself": [[2, 3, 5, 3], unary((b, x) => b[op](x, x))],
+    "same": [[2, 3, 5, 3], (b, branch) => meet(b, branch(), b.tanh(branch()))],
+    "with itself": [[2, 3, 5, 3], unary((b, x) => b[op](apart(b, x), apart(b, x)))],
     "a gate [N,C,1,1]": [[2, 3, 5, 3], gate(4)],
     "a gate [N,C]": [[2, 3, 5, 3], gate(2)],
     "a gate on one channel": [[3, 1, 4, 3], gate(4)],
-    "a gate first": [[2, 3, 5, 3], (b, branch) => b[op](b.globalAveragePool(branch()), branch())],
+    "a gate first": [[2, 3, 5, 3], (b, branch) => meet(b, b.globalAveragePool(branch()), branch())],
     "[N,C] and 1×1 maps": [[3, 5, 1, 1], (b, branch) =>
-      b.conv(b[op](b.flatten(branch()), branch()), {
+      b.conv(meet(b, b.flatten(branch()), branch()), {
         name: "w",
         out: 3,
         kernel: 1,
       })],
-    "a parameter [C], rank 2": [[4, 7], param((c) => [c])],
-    "a parameter [C,1,1]": [[2, 3, 5, 3], param((c) => [c, 1, 1])],
-    "a parameter [1,C,1,1], one sample of 1×1 maps": [[1, 3, 1, 1], param((c) => [1, c, 1, 1])],
+    "a parameter [C], rank 2": [[4, 7], param(([, c]) => [c])],
+    "a parameter [C,1,1]": [[2, 3, 5, 3], param(([, c]) => [c, 1, 1])],
+    "a parameter [1,C,1,1], one sample of 1×1 maps": [[1, 3, 1, 1], param(([, c]) => [1, c, 1, 1])],
+    "a parameter per place of tokens": [[2, 5, 4], param(([, t, d]) => [1, t, d])],
+    "a parameter along the last axis": [[2, 3, 5, 4], param(([, , , d]) => [1, 1, 1, d])],
+    "a map that all channels share": [[2, 3, 5, 4], (b, branch) => {
+      const one = b.conv(branch(), { name: "w", out: 1, kernel: 1 });
+      return meet(b, branch(), one);
+    }],
+    "a token that all share, one sample": [[1, 7, 5], (b, branch) => {
+      const first = b.slice(branch(), { axes: [1], starts: [2], ends: [3] });
+      return meet(b, first, branch());
+    }],
   };
 }
 

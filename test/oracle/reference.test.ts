@@ -192,6 +192,14 @@ test("activations by hand", () => {
   same(run("Gelu", [one], { approximate: "tanh" }), array([1, 2], [0.8411919906082768, -0.15880800939172324]));
 });
 
+test("operands that meet, by hand", () => {
+  const x = array([1, 2, 3], [1, 2, 3, 4, 5, 6]);
+  is(run("Sub", [x, array([1, 1, 3], [1, 0, 2])]), [1, 2, 3], [0, 2, 1, 3, 5, 4]);
+  is(run("Sub", [array([1, 2, 1], [1, 2]), x]), [1, 2, 3], [0, -1, -2, -2, -3, -4]);
+  is(run("Div", [x, array([2], [1, 2])]), [1, 2, 3], [1, 2, 3, 2, 2.5, 3]);
+  is(run("PRelu", [array([1, 2, 2], [-1, 1, -1, 1]), array([2], [0.5, -2])]), [1, 2, 2], [-0.5, 1, 2, 1]);
+});
+
 test("the error function to double precision", () => {
   // Abramowitz & Stegun, table 7.1, and mpmath.
   const known = [[0, 0], [0.5, 0.5204998778130465], [1, 0.8427007929497149], [2, 0.9953222650189527]];

@@ -1,19 +1,23 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { random } from "../../kernels/random/philox.ts";
 import { UserError } from "../../src/errors.ts";
 import {
   add,
   broadcast,
   clip,
+  div,
   gelu,
   hardSigmoid,
   hardSwish,
   launchUnary,
   leakyRelu,
   mul,
+  prelu,
   relu,
   scale,
   sigmoid,
+  sub,
   tanh,
 } from "../../src/tensor/ops/pointwise.ts";
 import { Tape } from "../../src/tensor/tape.ts";
@@ -133,10 +137,16 @@ const BINARY: { a: number[]; b: number[]; pick: Pick }[] = [
   { a: [6, 8], b: [8], pick: (_n, c) => c },
   { a: [70, 13], b: [13], pick: (_n, c) => c },
   { a: [2, 3, 5], b: [1], pick: () => 0 },
+  { a: [2, 3, 5], b: [1, 3, 5], pick: (_n, c, i) => c * 5 + i },
+  { a: [4, 3, 8], b: [1, 1, 8], pick: (_n, _c, i) => i },
+  { a: [2, 7, 5], b: [2, 1, 5], pick: (n, _c, i) => n * 5 + i },
+  { a: [2, 13, 3, 4], b: [2, 1, 3, 4], pick: (n, _c, i) => n * 12 + i },
+  { a: [3, 5, 7], b: [3, 5, 1], pick: (n, c) => n * 5 + c },
+  { a: [5, 5], b: [5, 1], pick: (n) => n },
 ];
 
 for (const { a, b, pick } of BINARY) {
-  test(`add and mul of [${a}] and [${b}], mid-graph`, async () => {
+  test(`add, sub, mul and div of [${a}] and [${b}], mid-graph`, async () => {
     const [n, c] = a;
     const inner = elements(a) / (n * c);
     const zip = (f: (a: number, b: number) => number) => ([x, y]: readonly Float64Array[]) =>
@@ -145,6 +155,26 @@ for (const { a, b, pick } of BINARY) {
     await checkOp({ ...common, name: "add", op: (t, [x, y]) => add(t, x, y), oracle: zip((x, y) => x + y) });
     await checkOp({ ...common, name: "mul", op: (t, [x, y]) => mul(t, x, y), oracle: zip((x, y) => x * y) });
     await checkOp({ ...common, name: "mul, swapped", op: (t, [x, y]) => mul(t, y, x), oracle: zip((x, y) => x * y) });
+    await checkOp({ ...common, name: "sub", op: (t, [x, y]) => sub(t, x, y), oracle: zip((x, y) => x - y) });
+    await checkOp({ ...common, name: "sub, swapped", op: (t, [x, y]) => sub(t, y, x), oracle: zip((x, y) => y - x) });
+    const values = (input: number, size: number) =>
+      random(2, `divisor ${input}`).fillUniform(new Float64Array(size), 0, 1, 3);
+    const apart = { ...common, values };
+    await checkOp({ ...apart, name: "div", op: (t, [x, y]) => div(t, x, y), oracle: zip((x, y) => x / y) });
+    await checkOp({ ...apart, name: "div, swapped", op: (t, [x, y]) => div(t, y, x), oracle: zip((x, y) => y / x) });
+  });
+}
+
+for (const shape of [[3, 5, 7, 7], [2, 4, 4, 4], [7, 5], [6, 8]]) {
+  test(`prelu of [${shape}], mid-graph`, () => {
+    const inner = elements(shape.slice(2));
+    return checkOp({
+      name: "prelu",
+      shapes: [shape, [shape[1]]],
+      shape,
+      op: (tape, [x, slope]) => prelu(tape, x, slope),
+      oracle: ([x, slope]) => x.map((v, i) => v > 0 ? v : v * slope[Math.floor(i / inner) % shape[1]]),
+    });
   });
 }
 
@@ -179,7 +209,9 @@ test("shapes that don't go together are refused by name", () => {
     () => broadcast("Add", [2, 3, 4, 4], [4]),
     (e: Error) => e instanceof UserError && /Add.*\[4\]/.test(e.message),
   );
-  assert.throws(() => broadcast("Mul", [2, 3, 4, 4], [2, 3, 4, 1]), (e: Error) => e instanceof UserError);
+  // Repeated, kept, repeated, kept.
+  assert.throws(() => broadcast("Mul", [2, 3, 4, 4], [1, 3, 1, 4]), (e: Error) => e instanceof UserError);
+  assert.throws(() => broadcast("Mul", [2, 3, 4, 4], [2, 3, 2, 4]), (e: Error) => e instanceof UserError);
 });
 
 test.run();

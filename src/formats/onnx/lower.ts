@@ -82,8 +82,16 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
   },
   HardSwish: same,
   Softmax: ({ node, emit }) => emit("Softmax", node.inputs, [integer("axis", -1)]),
+  PRelu({ node, shape, parameter, reformed, emit }) {
+    const [x, slope] = node.inputs;
+    const [, channels, ...pixels] = shape(x) as number[];
+    const { data } = parameter(slope)!;
+    emit("PRelu", [x, reformed(slope, { shape: [channels, ...pixels.map(() => 1)], data })]);
+  },
   Add: broadcast,
+  Sub: broadcast,
   Mul: broadcast,
+  Div: broadcast,
   MaxPool: ({ node, emit }) => emit("MaxPool", node.inputs, poolAttributes(node)),
   AveragePool({ node, emit }) {
     const counted = integer("count_include_pad", poolAttrs(node).countIncludePad ? 1 : 0);

@@ -1,7 +1,7 @@
 /** Element-wise operators. */
 
 import { borderBiasAttrs, clipAttrs, geluAttrs, hardSigmoidAttrs, leakyReluAttrs } from "../attrs.ts";
-import { broadcastOf } from "../infer.ts";
+import { broadcastOf } from "../broadcast.ts";
 import type { Node } from "../types.ts";
 import { type Array64, plane, zeros } from "./array.ts";
 
@@ -38,7 +38,17 @@ export const gelu: Kernel = (node, [x]) =>
 
 export const add: Kernel = (node, inputs) => combine(node, inputs, (a, b) => a + b);
 
+export const sub: Kernel = (node, inputs) => combine(node, inputs, (a, b) => a - b);
+
 export const mul: Kernel = (node, inputs) => combine(node, inputs, (a, b) => a * b);
+
+export const div: Kernel = (node, inputs) => combine(node, inputs, (a, b) => a / b);
+
+/** x where it is positive, else its channel's slope times x. */
+export const prelu: Kernel = (_, [x, slope]) => {
+  const pixels = plane(x.shape);
+  return map(x, (v, i) => v > 0 ? v : slope.data[Math.floor(i / pixels) % x.shape[1]] * v);
+};
 
 /** y[n,f,i,j] = x[n,f,i,j] + table[f, rows[i], cols[j]]. */
 export const borderBias: Kernel = (node, [x, table]) => {
@@ -76,6 +86,18 @@ function map(x: Array64, f: (v: number, index: number) => number): Array64 {
   return { shape: x.shape, data: x.data.map(f) };
 }
 
+/** Where the element of a shape with this offset finds its partner in one with ones along some axes. */
+function spreadIndex(offset: number, shape: readonly number[], ones: readonly number[]): number {
+  let index = 0;
+  let stride = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    index += stride * (offset % shape[axis] % ones[axis]);
+    stride *= ones[axis];
+    offset = Math.floor(offset / shape[axis]);
+  }
+  return index;
+}
+
 function combine(node: Node, [a, b]: readonly Array64[], f: (a: number, b: number) => number): Array64 {
   const { kind, wide } = broadcastOf(node, a.shape, b.shape);
   const y = zeros(wide === 0 ? a.shape : b.shape);
@@ -84,6 +106,7 @@ function combine(node: Node, [a, b]: readonly Array64[], f: (a: number, b: numbe
     same: (i: number) => i,
     gate: (i: number) => Math.floor(i / pixels),
     channel: (i: number) => Math.floor(i / pixels) % y.shape[1],
+    spread: (i: number) => spreadIndex(i, y.shape, (wide === 0 ? b : a).shape),
   }[kind];
   for (let i = 0; i < y.data.length; i++) {
     y.data[i] = wide === 0 ? f(a.data[i], b.data[index(i)]) : f(a.data[index(i)], b.data[i]);

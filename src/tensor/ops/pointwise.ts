@@ -1,11 +1,12 @@
-import { type BinaryKind, planBinary, planBinaryChannel } from "../../../kernels/pointwise/binary.ts";
+import { type BinaryKind, planBinary, planBinaryOver } from "../../../kernels/pointwise/binary.ts";
 import { planUnary, planUnaryGrad, savedFor, type UnaryKind } from "../../../kernels/pointwise/unary.ts";
+import type { MiddleReduction } from "../../../kernels/reduce/middle.ts";
 import type { Reduction } from "../../../kernels/reduce/sum.ts";
 import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
 import { elements, Tensor } from "../tensor.ts";
-import { launchSum } from "./reduce.ts";
+import { launchSum, reductionOver } from "./reduce.ts";
 
 /** The largest float32. */
 const LARGEST = (2 - 2 ** -23) * 2 ** 127;
@@ -61,47 +62,65 @@ export function scale(tape: Tape, x: Tensor, factor: number): Tensor {
   return y;
 }
 
-/** a + b; the smaller operand is broadcast as `broadcast` says. */
+/** a + b; one of them is broadcast as `broadcast` says. */
 export function add(tape: Tape, a: Tensor, b: Tensor): Tensor {
-  if (b.size > a.size) return add(tape, b, a);
-  const y = tape.empty(a.shape);
-  launchBinary(tape.gpu, "add", a, b, y);
+  const y = binary(tape, "add", a, b);
   tape.record([a, b], y, (dy) => {
-    tape.add(a, dy);
-    const over = broadcast("Add", a.shape, b.shape);
-    if (over === "same") return tape.add(b, dy);
-    if (!tape.needs(b)) return;
-    const db = tape.target(b);
-    launchSum(tape.gpu, dy, over, db);
-    tape.add(b, db);
+    for (const operand of [a, b]) hand(tape, operand, dy);
   });
   return y;
 }
 
-/** a · b element by element; the smaller operand is broadcast as `broadcast` says. */
-export function mul(tape: Tape, a: Tensor, b: Tensor): Tensor {
-  if (b.size > a.size) return mul(tape, b, a);
-  const { gpu } = tape;
-  const y = tape.empty(a.shape);
-  launchBinary(gpu, "mul", a, b, y);
+/** a − b; one of them is broadcast as `broadcast` says. */
+export function sub(tape: Tape, a: Tensor, b: Tensor): Tensor {
+  const y = binary(tape, "sub", a, b);
   tape.record([a, b], y, (dy) => {
-    const over = broadcast("Mul", a.shape, b.shape);
-    if (tape.needs(a)) {
-      const da = tape.target(a);
-      launchBinary(gpu, "mul", dy, b, da);
-      tape.add(a, da);
-    }
+    hand(tape, a, dy);
+    hand(tape, b, dy, -1);
+  });
+  return y;
+}
+
+/** a · b element by element; one of them is broadcast as `broadcast` says. */
+export function mul(tape: Tape, a: Tensor, b: Tensor): Tensor {
+  const y = binary(tape, "mul", a, b);
+  tape.record([a, b], y, (dy) => {
+    handProduct(tape, a, "mul", dy, b);
+    handProduct(tape, b, "mul", dy, a);
+  });
+  return y;
+}
+
+/** a / b element by element; one of them is broadcast as `broadcast` says. */
+export function div(tape: Tape, a: Tensor, b: Tensor): Tensor {
+  const { gpu } = tape;
+  const y = binary(tape, "div", a, b);
+  tape.record([a, b], y, (dy) => {
+    handProduct(tape, a, "div", dy, b);
     if (!tape.needs(b)) return;
-    const db = tape.target(b);
-    if (over === "same") launchBinary(gpu, "mul", dy, a, db);
-    else {
+    gpu.scope((track) => {
+      const product = track(Tensor.empty(gpu, dy.shape));
+      launchBinary(gpu, "mul", dy, y, product);
+      handProduct(tape, b, "div", product, b, -1);
+    });
+  });
+  return y;
+}
+
+/** x where it is positive, else its channel's slope times x, for slope [C] (He et al., arXiv 1502.01852). */
+export function prelu(tape: Tape, x: Tensor, slope: Tensor): Tensor {
+  const { gpu } = tape;
+  const y = tape.empty(x.shape);
+  launchBinary(gpu, "prelu", x, slope, y);
+  tape.record([x, slope], y, (dy) => {
+    if (tape.needs(x)) {
       gpu.scope((track) => {
-        const product = track(Tensor.empty(gpu, dy.shape));
-        launchBinary(gpu, "mul", dy, a, product);
-        launchSum(gpu, product, over, db);
+        const derivative = track(Tensor.empty(gpu, x.shape));
+        launchBinary(gpu, "preluSlope", x, slope, derivative);
+        handProduct(tape, x, "mul", dy, derivative);
       });
     }
-    tape.add(b, db);
+    handProduct(tape, slope, "timesNegative", dy, x);
   });
   return y;
 }
@@ -113,32 +132,88 @@ export function launchUnary(gpu: Gpu, kind: UnaryKind, x: Tensor, y: Tensor, a =
 
 /** y = a op b into `y`, b broadcast over a. Throws UserError for shapes that don't go together. */
 export function launchBinary(gpu: Gpu, kind: BinaryKind, a: Tensor, b: Tensor, y: Tensor): void {
-  const over = broadcast(kind === "add" ? "Add" : "Mul", a.shape, b.shape);
-  const plan = over === "same"
-    ? planBinary(kind, a.size)
-    : planBinaryChannel(kind, over.outer, over.channels, over.inner);
+  const over = broadcast(kind, a.shape, b.shape);
+  const plan = over === "same" ? planBinary(kind, a.size) : planBinaryOver(kind, over);
   gpu.run(plan, [a, b, y], `[${a.shape}], [${b.shape}]`);
 }
 
 /**
- * How b meets a [N, C, …]: the same shape; one number; [C], [C, 1, …] or [1, C, 1, …] (per channel); [N, C] or [N, C, 1, …]
- * (per image and channel). Throws UserError for anything else.
+ * How b meets a [N, C, …]: the same shape; one number; of the same rank, 1 along each axis on which it is repeated; [C] or
+ * [C, 1, …] (per channel); [N, C] (per image and channel). Throws UserError for anything else.
  */
-export function broadcast(op: string, a: readonly number[], b: readonly number[]): "same" | Reduction {
+export function broadcast(
+  op: string,
+  a: readonly number[],
+  b: readonly number[],
+): "same" | Reduction | MiddleReduction {
   if (a.length === b.length && a.every((n, i) => n === b[i])) return "same";
-  const size = elements(a);
-  if (elements(b) === 1) return { outer: 1, channels: 1, inner: size };
-  const [n, c] = a;
-  const ones = (from: number) => b.slice(from).every((d) => d === 1);
-  if (a.length >= 2 && ((b[0] === c && ones(1)) || (b[0] === 1 && b[1] === c && ones(2)))) {
-    return { outer: n, channels: c, inner: size / (n * c) };
+  if (elements(b) === 1) return { outer: 1, channels: 1, inner: elements(a) };
+  const aligned = alignedShape(a, b);
+  const fits = aligned?.every((d, axis) => d === a[axis] || d === 1);
+  const over = fits && reductionOver(a, aligned!.map((d, axis) => d !== a[axis]));
+  if (!over) {
+    throw new UserError(
+      `${op}: cannot broadcast [${b}] over [${a}]: expected the same shape, one number, [C] or [N, C] with C = ${
+        a[1]
+      }, or the same rank with ones`,
+    );
   }
-  if (a.length >= 2 && b[0] === n && b[1] === c && ones(2)) {
-    return { outer: 1, channels: n * c, inner: size / (n * c) };
+  return over;
+}
+
+/** b with as many axes as a. */
+function alignedShape(a: readonly number[], b: readonly number[]): readonly number[] | undefined {
+  const ones = (count: number) => new Array<number>(count).fill(1);
+  if (b.length === a.length) return b;
+  if (b[0] === a[1] && b.slice(1).every((d) => d === 1)) return [1, a[1], ...ones(a.length - 2)];
+  if (b.length === 2 && a.length > 2) return [...b, ...ones(a.length - 2)];
+  return undefined;
+}
+
+/** Of two operands the larger one, or where both are as large the one of more axes, has the result's shape. */
+function binary(tape: Tape, kind: "add" | "sub" | "mul" | "div", a: Tensor, b: Tensor): Tensor {
+  const swapped = b.size > a.size || (b.size === a.size && b.shape.length > a.shape.length);
+  const y = tape.empty(swapped ? b.shape : a.shape);
+  const swappedKind = ({ add: "add", sub: "subFrom", mul: "mul", div: "divInto" } as const)[kind];
+  if (swapped) launchBinary(tape.gpu, swappedKind, b, a, y);
+  else launchBinary(tape.gpu, kind, a, b, y);
+  return y;
+}
+
+/** Adds factor · dy, summed over the axes along which `operand` was repeated, to the gradient of `operand`. */
+function hand(tape: Tape, operand: Tensor, dy: Tensor, factor = 1): void {
+  if (!tape.needs(operand)) return;
+  const over = broadcast("gradient", dy.shape, operand.shape);
+  if (over === "same" && factor === 1) return tape.add(operand, dy);
+  const gradient = tape.target(operand);
+  if (over === "same") launchUnary(tape.gpu, "scale", dy, gradient, factor);
+  else launchSum(tape.gpu, dy, over, gradient, factor);
+  tape.add(operand, gradient);
+}
+
+/** Adds factor · (dy op other), summed as in `hand`, to the gradient of `operand`. */
+function handProduct(
+  tape: Tape,
+  operand: Tensor,
+  kind: "mul" | "div" | "timesNegative",
+  dy: Tensor,
+  other: Tensor,
+  factor = 1,
+): void {
+  if (!tape.needs(operand)) return;
+  const { gpu } = tape;
+  const over = broadcast("gradient", dy.shape, operand.shape);
+  const gradient = tape.target(operand);
+  if (over === "same" && factor === 1) launchBinary(gpu, kind, dy, other, gradient);
+  else {
+    gpu.scope((track) => {
+      const product = track(Tensor.empty(gpu, dy.shape));
+      launchBinary(gpu, kind, dy, other, product);
+      if (over === "same") launchUnary(gpu, "scale", product, gradient, factor);
+      else launchSum(gpu, product, over, gradient, factor);
+    });
   }
-  throw new UserError(
-    `${op}: cannot broadcast [${b}] over [${a}]: expected the same shape, one number, [C] or [N, C] with C = ${c}`,
-  );
+  tape.add(operand, gradient);
 }
 
 function unary(tape: Tape, kind: Exclude<UnaryKind, "scale">, x: Tensor, a = 0, b = 0): Tensor {

@@ -1,4 +1,5 @@
 import { planCountCorrect, planMaxRows } from "../../../kernels/reduce/rows.ts";
+import { type MiddleReduction, planSumMiddle } from "../../../kernels/reduce/middle.ts";
 import { planSpread } from "../../../kernels/reduce/spread.ts";
 import { planSum, type Reduction } from "../../../kernels/reduce/sum.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
@@ -48,8 +49,15 @@ export function countCorrect(
   gpu.run(planCountCorrect(rows, logits.shape[1], slot), [logits, labels, counter], `[${logits.shape}]`);
 }
 
-/** out[c] = factor · Σ_{n,i} x[n,c,i] for x seen as [outer, channels, inner]: bias gradients, sums, means. */
-export function launchSum(gpu: Gpu, x: Tensor, over: Reduction, out: Tensor, factor = 1): void {
+/** out = factor · Σ x over all but the channels of [outer, channels, inner], or over the middle of [outer, middle, inner]. */
+export function launchSum(
+  gpu: Gpu,
+  x: Tensor,
+  over: Reduction | MiddleReduction,
+  out: Tensor,
+  factor = 1,
+): void {
+  if ("middle" in over) return gpu.run(planSumMiddle(over, factor), [x, out], `[${x.shape}] to [${out.shape}]`);
   const { stages, partials } = planSum(over, factor);
   const label = `[${x.shape}] to ${over.channels}`;
   if (stages.length === 1) return gpu.run(stages[0], [x, out], label);
@@ -58,6 +66,30 @@ export function launchSum(gpu: Gpu, x: Tensor, over: Reduction, out: Tensor, fac
     gpu.run(stages[0], [x, between], label);
     gpu.run(stages[1], [between, out], label);
   });
+}
+
+/**
+ * The axes to sum as one reduction: neighbouring axes count as one, and of those either the ones summed or the ones kept
+ * lie side by side. Undefined where they alternate more often.
+ */
+export function reductionOver(
+  shape: readonly number[],
+  summed: readonly boolean[],
+): Reduction | MiddleReduction | undefined {
+  const runs: { readonly sum: boolean; size: number }[] = [];
+  shape.forEach((size, axis) => {
+    if (size === 1) return;
+    const last = runs[runs.length - 1];
+    if (last?.sum === summed[axis]) last.size *= size;
+    else runs.push({ sum: summed[axis], size });
+  });
+  const [first, second, third] = runs;
+  if (runs.length === 3 && !first.sum) return { outer: first.size, middle: second.size, inner: third.size };
+  if (runs.length > 3) return undefined;
+  const kept = runs.findIndex(({ sum }) => !sum);
+  const size = (run: number) => runs[run]?.size ?? 1;
+  if (kept < 0) return { outer: 1, channels: 1, inner: size(0) };
+  return { outer: kept === 0 ? 1 : size(0), channels: size(kept), inner: size(kept + 1) };
 }
 
 /** x [N, C, …] as the sum over everything but channels sees it. */

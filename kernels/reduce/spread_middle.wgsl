@@ -1,0 +1,32 @@
+// y[o, m, i] = scale * g[o, i]: the gradient of a sum or mean over m.
+//
+// g: [outer, inner] items of V; y: `count` items of V, laid out [outer, middle, inner]; `block` = middle * inner.
+// A workgroup of 64 threads makes 256 neighbouring items. Grid: (row, ceil(count / 256 / row), 1) workgroups.
+// V = f32 where `inner` does not divide by 4.
+
+alias V = vec4<f32>;
+
+struct Params {
+  count: u32,
+  row: u32,
+  block: u32,
+  inner: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> g: array<V>;
+@group(0) @binding(2) var<storage, read_write> y: array<V>;
+
+fn item(i: u32) {
+  if (i < p.count) { y[i] = p.scale * g[i / p.block * p.inner + i % p.inner]; }
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let i = (group.x + group.y * p.row) * 256u + local;
+  item(i);
+  item(i + 64u);
+  item(i + 128u);
+  item(i + 192u);
+}
