@@ -26,6 +26,7 @@ import { variants as roofline } from "./roofline/plan.ts";
 import { variants as shapeBorder } from "./shape/border.ts";
 import { variants as shapeGather } from "./shape/gather.ts";
 import { variants as shape } from "./shape/shape.ts";
+import { variants as shapeResize } from "./shape/resize.ts";
 import { variants as shapeTranspose } from "./shape/transpose.ts";
 import { variants as softmax } from "./softmax/softmax.ts";
 import { variants as sparseBsr } from "./sparse/bsr.ts";
@@ -62,6 +63,7 @@ export function variants(): Program[] {
     shapeBorder,
     shapeGather,
     shape,
+    shapeResize,
     shapeTranspose,
     softmax,
     sparseBsr,

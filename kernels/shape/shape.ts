@@ -19,6 +19,14 @@ export interface Placement {
 
 /** small = the placed elements of big. Bindings: big, small. */
 export function planSlice({ small, big, first, steps }: Placement): Plan {
+  const inner = small[2] * small[3];
+  if (steps[0] === 1 && inner === big[2] * big[3]) {
+    const length = small[1] * inner;
+    return planBlock(small[0], length, { stride: big[1] * inner, first: first[0] * inner }, {
+      stride: length,
+      first: 0,
+    });
+  }
   return planElements(slice, small, [...big.slice(1), ...first, ...steps]);
 }
 

@@ -138,6 +138,24 @@ export function poolAttrs(node: Node): PoolAttrs {
   };
 }
 
+/** The mean over neighbouring axes, none of them the batch; `keepdims` leaves them with size 1. */
+export function reduceMeanAttrs(
+  node: Node,
+  rank: number,
+): { readonly axes: readonly number[]; readonly keepdims: "keep" | "drop" } {
+  const axes = integers(node, "axes");
+  const inside = axes.length > 0 && axes[0] >= 1 && axes[axes.length - 1] < rank;
+  if (!inside || axes.some((axis, i) => i > 0 && axis !== axes[i - 1] + 1)) {
+    throw nodeError(node, `axes [${axes}] aren't neighbouring axes of rank ${rank}, ascending, without the batch`);
+  }
+  return { axes, keepdims: number(node, "keepdims", 1) === 0 ? "drop" : "keep" };
+}
+
+/** How many rows and columns a pixel becomes: nearest neighbours, y[n,c,i,j] = x[n,c,⌊i/fh⌋,⌊j/fw⌋]. */
+export function resizeAttrs(node: Node): { readonly scales: Pair } {
+  return { scales: pair(node, "scales", undefined, 1) };
+}
+
 /** Flatten and Concat work along axis 1 only. */
 export function channelAxis(node: Node): 1 {
   const axis = number(node, "axis", node.op === "Gather" ? 0 : 1);
@@ -246,6 +264,8 @@ export const ATTRIBUTES: Readonly<Record<OpName, readonly string[]>> = {
   MaxPool: ["kernel_shape", "strides", "pads", "ceil_mode", "dilations"],
   AveragePool: ["kernel_shape", "strides", "pads", "ceil_mode", "dilations", "count_include_pad"],
   GlobalAveragePool: [],
+  ReduceMean: ["axes", "keepdims"],
+  Resize: ["scales"],
   Flatten: ["axis"],
   Reshape: ["shape"],
   Transpose: ["perm"],

@@ -103,9 +103,13 @@ export function builder(graphName: string, inputShape: Shape) {
     },
 
     /** Over the last axis. */
-    layerNorm(x: string, { name, epsilon = 1e-5 }: { name: string; epsilon?: number }) {
+    layerNorm(
+      x: string,
+      { name, epsilon = 1e-5, bias = true }: { name: string; epsilon?: number; bias?: boolean },
+    ) {
       const size = [shape(x).at(-1) as number];
-      const inputs = [x, param(`${name}.weight`, size, "gamma"), param(`${name}.bias`, size, "beta")];
+      const inputs = [x, param(`${name}.weight`, size, "gamma")];
+      if (bias) inputs.push(param(`${name}.bias`, size, "beta"));
       return node("LayerNormalization", inputs, { axis: -1, epsilon }, name);
     },
 
@@ -164,11 +168,21 @@ export function builder(graphName: string, inputShape: Shape) {
       }, options.name),
     globalAveragePool: (x: string, name?: string) => node("GlobalAveragePool", [x], {}, name),
 
+    /** The mean over neighbouring axes; they go, unless told to keep them with size 1. */
+    mean: (
+      x: string,
+      axes: readonly number[],
+      { keepdims = false, name }: { keepdims?: boolean; name?: string } = {},
+    ) => node("ReduceMean", [x], { axes, keepdims: keepdims ? 1 : 0 }, name),
+    /** Every pixel becomes a block of `scales` [rows, columns]. */
+    resize: (x: string, scales: Size, name?: string) => node("Resize", [x], { scales: pair(scales) }, name),
+
     flatten: (x: string, name?: string) => node("Flatten", [x], { axis: 1 }, name),
     /** The wanted shape without the batch. */
     reshape: (x: string, rest: readonly number[], name?: string) => node("Reshape", [x], { shape: [0, ...rest] }, name),
     /** Axis i of the result is axis perm[i] of x; the batch stays first. */
     transpose: (x: string, perm: readonly number[], name?: string) => node("Transpose", [x], { perm }, name),
+    /** A parameter [1,C,…] among the values stands in every sample. */
     concat: (values: readonly string[], name?: string) => node("Concat", values, { axis: 1 }, name),
     slice: (
       x: string,

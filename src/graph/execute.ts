@@ -24,6 +24,8 @@ import {
 } from "../tensor/ops/pointwise.ts";
 import { averagePool, globalAveragePool, maxPool } from "../tensor/ops/pool.ts";
 import { concat, gather, pad, reshape, slice, transpose } from "../tensor/ops/shape.ts";
+import { meanOver } from "../tensor/ops/reduce.ts";
+import { resize } from "../tensor/ops/resize.ts";
 import { softmax } from "../tensor/ops/softmax.ts";
 import type { Tape } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -43,6 +45,8 @@ import {
   leakyReluAttrs,
   padAttrs,
   poolAttrs,
+  reduceMeanAttrs,
+  resizeAttrs,
   sliceAttrs,
   transposeAttrs,
 } from "./attrs.ts";
@@ -132,6 +136,11 @@ export const OPS: Readonly<Record<OpName, Execute>> = {
     return averagePool(tape, x, { kernel, strides, pads, over: countIncludePad ? "window" : "inside" });
   },
   GlobalAveragePool: ({ tape }, _node, [x]) => globalAveragePool(tape, x),
+  ReduceMean({ tape }, node, [x]) {
+    const { axes, keepdims } = reduceMeanAttrs(node, x.shape.length);
+    return meanOver(tape, x, axes, keepdims);
+  },
+  Resize: ({ tape }, node, [x]) => resize(tape, x, resizeAttrs(node).scales),
   Flatten: reshaped,
   Reshape: reshaped,
   Transpose: ({ tape }, node, [x]) => transpose(tape, x, transposeAttrs(node, x.shape.length).perm),

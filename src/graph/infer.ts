@@ -25,7 +25,9 @@ import {
   type Pads,
   type Pair,
   poolAttrs,
+  reduceMeanAttrs,
   reshapeAttrs,
+  resizeAttrs,
   sliceAttrs,
   transposeAttrs,
 } from "./attrs.ts";
@@ -111,6 +113,8 @@ const RULES: Readonly<Record<OpName, Rule>> = {
   MaxPool: pool,
   AveragePool: pool,
   GlobalAveragePool: (node, [x]) => (image(node, x), [x[0], x[1], 1, 1]),
+  ReduceMean: reduceMean,
+  Resize: resize,
   Flatten: (node, [x]) => (channelAxis(node), [x[0], sampleSize(x)]),
   Reshape: reshape,
   Transpose: (node, [x]) => transposeAttrs(node, x.length).perm.map((axis) => x[axis]),
@@ -131,7 +135,7 @@ const ARITY: Readonly<Record<OpName, readonly [number, number]>> = {
   Gemm: [2, 3],
   MatMul: [2, 2],
   BatchNormalization: [5, 5],
-  LayerNormalization: [3, 3],
+  LayerNormalization: [2, 3],
   GroupNormalization: [3, 3],
   Relu: [1, 1],
   LeakyRelu: [1, 1],
@@ -150,6 +154,8 @@ const ARITY: Readonly<Record<OpName, readonly [number, number]>> = {
   MaxPool: [1, 1],
   AveragePool: [1, 1],
   GlobalAveragePool: [1, 1],
+  ReduceMean: [1, 1],
+  Resize: [1, 1],
   Flatten: [1, 1],
   Reshape: [1, 1],
   Transpose: [1, 1],
@@ -269,6 +275,19 @@ function pool(node: Node, [x]: readonly Shape[]): Shape {
   return [x[0], x[1], ...convolved(node, x, kernel, { strides, pads, dilations: [1, 1] })];
 }
 
+function reduceMean(node: Node, [x]: readonly Shape[]): Shape {
+  const { axes, keepdims } = reduceMeanAttrs(node, x.length);
+  return keepdims === "keep"
+    ? x.map((d, axis) => axes.includes(axis) ? 1 : d)
+    : x.filter((_, axis) => !axes.includes(axis));
+}
+
+function resize(node: Node, [x]: readonly Shape[]): Shape {
+  image(node, x);
+  const { scales } = resizeAttrs(node);
+  return [x[0], x[1], (x[2] as number) * scales[0], (x[3] as number) * scales[1]];
+}
+
 function reshape(node: Node, [x]: readonly Shape[]): Shape {
   const { shape } = reshapeAttrs(node);
   const rest = shape.slice(1).map((d, i) => {
@@ -291,12 +310,14 @@ function reshape(node: Node, [x]: readonly Shape[]): Shape {
   return [x[0], ...inferred];
 }
 
+/** A parameter [1,C,…] among the inputs stands in every sample. */
 function concat(node: Node, inputs: readonly Shape[]): Shape {
   channelAxis(node);
-  const [first] = inputs;
+  const first = inputs.find((x) => x[0] !== 1) ?? inputs[0];
   let channels = 0;
   for (const x of inputs) {
-    if (x.length < 2 || x.length !== first.length || x.some((d, axis) => axis !== 1 && d !== first[axis])) {
+    const fits = (d: Dim, axis: number) => axis === 1 || d === first[axis] || (axis === 0 && d === 1);
+    if (x.length < 2 || x.length !== first.length || !x.every(fits)) {
       throw nodeError(node, `inputs ${inputs.map(text).join(", ")} differ outside of axis 1`);
     }
     channels += x[1] as number;

@@ -16,6 +16,7 @@ const OPAQUE: readonly OpName[] = [
   "Attention",
   "Sub",
   "Div",
+  "ReduceMean",
 ];
 
 /** Every channel that it makes may depend on every channel that it reads: none goes alone, and pruning keeps them all. */

@@ -34,6 +34,8 @@ export type OpName =
   | "MaxPool"
   | "AveragePool"
   | "GlobalAveragePool"
+  | "ReduceMean"
+  | "Resize"
   | "Flatten"
   | "Reshape"
   | "Transpose"

@@ -51,6 +51,7 @@ export function validateModel({ graph, params }: Model): void {
 }
 
 const SHIFTS: readonly ParamRole[] = ["bias", "beta", "table"];
+const TABLES: readonly ParamRole[] = ["table"];
 const SCALES: readonly ParamRole[] = ["weight", "gamma", "table"];
 
 /** Which roles an input position takes; positions that aren't listed take activations only. */
@@ -71,13 +72,13 @@ const POSITIONS: Partial<Record<OpName, readonly (readonly ParamRole[] | null)[]
 };
 
 /** Operators whose listed positions take activations too. */
-const EITHER: readonly OpName[] = ["Add", "Sub", "Mul", "Div", "MatMul"];
+const EITHER: readonly OpName[] = ["Add", "Sub", "Mul", "Div", "MatMul", "Concat"];
 
 function parameterPositions(node: Node, graph: Graph): void {
   const positions = POSITIONS[node.op];
   node.inputs.forEach((name, i) => {
     const role = graph.params[name]?.role;
-    const allowed = positions?.[i] ?? null;
+    const allowed = positions?.[i] ?? (node.op === "Concat" ? TABLES : null);
     if (role && !allowed?.includes(role)) {
       const expected = allowed ? `a parameter of role ${allowed.join(" or ")}` : "an activation";
       throw nodeError(node, `input ${i} is "${name}", a parameter of role ${role}, expected ${expected}`);

@@ -72,6 +72,7 @@ const CASES: Readonly<Record<OpName, Cases>> = {
     "tokens": [[2, 5, 13], unary((b, x) => b.layerNorm(b.tanh(x), { name: "ln" }))],
     "heads": [[2, 3, 5, 8], unary((b, x) => b.layerNorm(b.tanh(x), { name: "ln", epsilon: 1e-3 }))],
     "rank 2": [[7, 6], unary((b, x) => b.layerNorm(x, { name: "ln" }))],
+    "no bias": [[3, 5, 6], unary((b, x) => b.layerNorm(b.tanh(x), { name: "ln", bias: false }))],
   },
   GroupNormalization: {
     "maps": [[2, 6, 5, 7], unary((b, x) => b.groupNorm(x, { name: "gn", groups: 3 }))],
@@ -143,6 +144,15 @@ const CASES: Readonly<Record<OpName, Cases>> = {
     "odd maps": [[2, 3, 5, 7], unary((b, x) => b.globalAveragePool(x))],
     "1×1 maps": [[3, 5, 1, 1], unary((b, x) => b.globalAveragePool(x))],
   },
+  ReduceMean: {
+    "tokens": [[2, 5, 8], unary((b, x) => b.mean(b.tanh(x), [1]))],
+    "pixels, channels last, kept": [[2, 3, 5, 4], unary((b, x) => b.mean(x, [1, 2], { keepdims: true }))],
+    "the last axis": [[3, 4, 7], unary((b, x) => b.sub(x, b.mean(x, [2], { keepdims: true })))],
+  },
+  Resize: {
+    "twice": [[2, 3, 4, 5], unary((b, x) => b.resize(b.tanh(x), 2))],
+    "3×1": [[1, 2, 3, 3], unary((b, x) => b.resize(x, [3, 1]))],
+  },
   Flatten: { "maps": [[2, 3, 5, 3], unary((b, x) => b.tanh(b.flatten(x)))] },
   Reshape: {
     "to rank 2": [[2, 3, 5, 2], unary((b, x) => b.reshape(x, [-1]))],
@@ -166,16 +176,29 @@ const CASES: Readonly<Record<OpName, Cases>> = {
       return b.concat([x, branch(), x]);
     }],
     "rank 2": [[3, 5], (b, branch) => b.concat([branch(), branch()])],
+    "a parameter that stands in every sample": [
+      [3, 4, 5],
+      (b, branch) => b.concat([b.param("token", [1, 2, 5], "table"), branch()]),
+    ],
+    "one sample and a parameter": [
+      [1, 4, 5],
+      (b, branch) => b.concat([branch(), b.param("token", [1, 1, 5], "table")]),
+    ],
   },
   Slice: {
     "channels": [[2, 7, 3, 5], sliced({ axes: [1], starts: [1], ends: [6], steps: [2] })],
     "every second pixel": [[2, 3, 7, 5], sliced({ axes: [2, 3], starts: [0, 1], ends: [7, 5], steps: [2, 2] })],
+    "a third of heads": [
+      [2, 5, 12],
+      unary((b, x) => b.slice(b.reshape(x, [5, 3, 2, 2]), { axes: [2], starts: [1], ends: [2] })),
+    ],
     "from the end, rank 2": [[3, 11], sliced({ axes: [-1], starts: [-7], ends: [-2] })],
   },
   Pad: {
     "channels": [[2, 3, 3, 5], unary((b, x) => b.pad(x, [0, 2, 0, 0], [0, 1, 0, 0]))],
     "maps": [[2, 2, 3, 5], unary((b, x) => b.pad(x, [0, 0, 1, 0], [0, 0, 2, 3]))],
     "rank 2": [[3, 5], unary((b, x) => b.pad(x, [0, 1], [0, 3]))],
+    "tokens": [[2, 3, 4], unary((b, x) => b.pad(x, [0, 1, 0], [0, 0, 0]))],
   },
   Gather: {
     "some twice, some never": [[2, 5, 3, 5], unary((b, x) => b.gather(x, [4, 0, 4, 2, 4, 0]))],

@@ -252,12 +252,35 @@ test("a whole net: every value by name, and its input checked", () => {
   assert.throws(forward([2, 3]), (error: Error) => error instanceof UserError && /is \[2,3\], exp/.test(error.message));
 });
 
+test("joined parameters, means over axes and enlarged maps by hand", () => {
+  const x = array([2, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8]);
+  is(run("Concat", [array([1, 1, 2], [-1, -2]), x]), [2, 3, 2], [-1, -2, 1, 2, 3, 4, -1, -2, 5, 6, 7, 8]);
+  is(run("ReduceMean", [x], { axes: [1] }), [2, 1, 2], [2, 3, 6, 7]);
+  is(run("ReduceMean", [x], { axes: [1, 2], keepdims: 0 }), [2], [2.5, 6.5]);
+  is(run("Resize", [array([1, 1, 1, 2], [3, 4])], { scales: [2, 3] }), [1, 1, 2, 6], [
+    3,
+    3,
+    3,
+    4,
+    4,
+    4,
+    3,
+    3,
+    3,
+    4,
+    4,
+    4,
+  ]);
+});
+
 test("softmax by hand, also of large numbers", () => {
   const x = array([2, 3], [0, Math.log(2), Math.log(5), 1000, 1000, -1000]);
   is(run("Softmax", [x]), [2, 3], [1 / 8, 2 / 8, 5 / 8, 0.5, 0.5, 0]);
 });
 
 test("layer norm and group norm by hand", () => {
+  const eps = { epsilon: 0 };
+  is(run("LayerNormalization", [array([1, 2], [1, 3]), array([2], [2, 5])], eps), [1, 2], [-2, 5]);
   const x = array([1, 2, 2], [1, 3, 10, 30]);
   const gamma = array([2], [1, 2]);
   const beta = array([2], [0, 100]);

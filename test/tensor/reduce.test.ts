@@ -1,9 +1,19 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { planSum } from "../../kernels/reduce/sum.ts";
-import { countCorrect, launchSum, maxRows, mean, sum, sumChannels, sumRows } from "../../src/tensor/ops/reduce.ts";
+import { UserError } from "../../src/errors.ts";
+import {
+  countCorrect,
+  launchSum,
+  maxRows,
+  mean,
+  meanOver,
+  sum,
+  sumChannels,
+  sumRows,
+} from "../../src/tensor/ops/reduce.ts";
 import { Tape } from "../../src/tensor/tape.ts";
-import { Tensor } from "../../src/tensor/tensor.ts";
+import { elements, Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
 import { assertClose, checkOp } from "./check_op.ts";
 
@@ -112,6 +122,43 @@ test("hits gather in a counter over batches, a short batch included", async () =
   const counts = Array.from(new Uint32Array((await gpu.readMany([counter]))[0]));
   assert.equal(counts, [hits(rows) + hits(17), hits(100)]);
   assert.ok(hits(100) > 0);
+});
+
+for (
+  const [shape, axes] of [[[2, 5, 8], [1]], [[3, 7, 5], [1]], [[2, 3, 5, 4], [1, 2]], [[2, 3, 5], [2]], [[4, 6, 1, 3], [
+    1,
+    3,
+  ]]]
+) {
+  test(`mean of [${shape}] over [${axes}], mid-graph`, async () => {
+    const kept = shape.filter((_, axis) => !axes.includes(axis));
+    const ones = shape.map((d, axis) => axes.includes(axis) ? 1 : d);
+    const oracle = ([x]: readonly Float64Array[]) => {
+      const y = new Float64Array(elements(kept));
+      x.forEach((v, i) => {
+        let at = 0;
+        shape.forEach((d, axis) => {
+          const index = Math.floor(i / elements(shape.slice(axis + 1))) % d;
+          if (!axes.includes(axis)) at = at * d + index;
+        });
+        y[at] += v * y.length / x.length;
+      });
+      return y;
+    };
+    const common = { name: "mean", shapes: [shape], oracle };
+    await checkOp({ ...common, shape: kept, op: (tape, [x]) => meanOver(tape, x, axes, "drop") });
+    await checkOp({ ...common, shape: ones, op: (tape, [x]) => meanOver(tape, x, axes, "keep") });
+  });
+}
+
+test("axes that aren't neighbours are refused", async () => {
+  const gpu = await testGpu();
+  using tape = new Tape(gpu, "eval");
+  const x = tape.own(Tensor.zeros(gpu, [2, 3, 4, 5]));
+  assert.throws(
+    () => meanOver(tape, x, [1, 3], "keep"),
+    (e: Error) => e instanceof UserError && /\[1,3\]/.test(e.message),
+  );
 });
 
 test.run();

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
 import { tanh } from "../../src/tensor/ops/pointwise.ts";
 import { concat, gather, pad, reshape, slice, type SliceRange, transpose } from "../../src/tensor/ops/shape.ts";
+import { resize } from "../../src/tensor/ops/resize.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { elements, Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
@@ -54,6 +55,16 @@ for (
   });
 }
 
+test("an input of one sample is joined to every sample, mid-graph", () =>
+  checkOp({
+    name: "concat([1, 2, 3], [4, 1, 3])",
+    shapes: [[1, 2, 3], [4, 1, 3]],
+    shape: [4, 3, 3],
+    op: concat,
+    oracle: ([shared, x]) =>
+      Float64Array.from([0, 1, 2, 3].flatMap((n) => [...shared, ...x.subarray(3 * n, 3 * n + 3)])),
+  }));
+
 test("an input that is joined twice gets both gradients", () =>
   checkOp({
     name: "concat(x, x)",
@@ -73,6 +84,16 @@ const SLICES: { shape: number[]; ranges: (SliceRange | null)[] }[] = [
   { shape: [3, 9], ranges: [null, { start: 2, step: 3, count: 3 }] },
   { shape: [2, 4, 5], ranges: [null, { start: 3, step: 1, count: 1 }, null] },
   { shape: [1, 1, 1, 1], ranges: [null, null, null, null] },
+  { shape: [3, 8, 4, 4], ranges: [null, { start: 2, step: 1, count: 4 }, null, null] },
+  { shape: [2, 5, 3, 2, 7], ranges: [null, null, { start: 1, step: 1, count: 1 }, null, null] },
+  {
+    shape: [2, 3, 2, 5, 4],
+    ranges: [null, null, { start: 1, step: 1, count: 1 }, { start: 1, step: 1, count: 3 }, {
+      start: 0,
+      step: 3,
+      count: 2,
+    }],
+  },
 ];
 
 for (const { shape, ranges } of SLICES) {
@@ -100,6 +121,7 @@ const PADS = [
   { shape: [2, 3, 4, 4], begins: [0, 2, 0, 0], ends: [0, 3, 0, 0], value: 0 },
   { shape: [1, 2, 3, 7], begins: [0, 1, 0, 2], ends: [0, 0, 3, 1], value: -1.5 },
   { shape: [5, 3], begins: [0, 1], ends: [0, 4], value: 2 },
+  { shape: [2, 3, 2, 5, 2], begins: [0, 0, 0, 1, 0], ends: [0, 0, 0, 0, 2], value: 0 },
 ];
 
 for (const { shape, begins, ends, value } of PADS) {
@@ -184,6 +206,27 @@ function visit(shape: readonly number[], each: (at: number[]) => void): void {
 
 function offset(shape: readonly number[], at: readonly number[]): number {
   return shape.reduce((sum, n, axis) => sum * n + at[axis], 0);
+}
+
+for (const [shape, scales] of [[[2, 3, 5, 7], [2, 3]], [[1, 2, 4, 4], [2, 2]], [[3, 1, 1, 3], [1, 4]]] as const) {
+  test(`resize of [${shape}] by [${scales}], mid-graph`, () => {
+    const [n, c, h, w] = shape;
+    const made = [n, c, h * scales[0], w * scales[1]];
+    return checkOp({
+      name: "resize",
+      shapes: [shape],
+      shape: made,
+      op: (tape, [x]) => resize(tape, x, scales),
+      oracle: ([x]) => {
+        const y = new Float64Array(elements(made));
+        visit(made, (at) => {
+          const from = at.map((k, axis) => axis < 2 ? k : Math.floor(k / scales[axis - 2]));
+          y[offset(made, at)] = x[offset(shape, from)];
+        });
+        return y;
+      },
+    });
+  });
 }
 
 for (

@@ -41,6 +41,10 @@ export function exportOnnx({ graph, params }: Model): OnnxModel {
         return add(floatTensor(own ? value : freshName(taken, value), shape, data));
       },
       integers: (kind, values) => add(integerTensor(freshName(taken, `${node.name}.${kind}`), values)),
+      numbers(kind, values) {
+        const name = freshName(taken, `${node.name}.${kind}`);
+        return add(floatTensor(name, [values.length], Float32Array.from(values)));
+      },
       number: (kind, value) => add(floatTensor(freshName(taken, `${node.name}.${kind}`), [], Float32Array.of(value))),
       between(op, inputs, attributes = []) {
         const name = freshName(taken, `${node.name}.${op.toLowerCase()}`);

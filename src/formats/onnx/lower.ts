@@ -15,7 +15,9 @@ import {
   leakyReluAttrs,
   padAttrs,
   poolAttrs,
+  reduceMeanAttrs,
   reshapeAttrs,
+  resizeAttrs,
   sliceAttrs,
   transposeAttrs,
 } from "../../graph/attrs.ts";
@@ -34,6 +36,8 @@ export interface Lowering {
   reformed(value: string, tensor: HostTensor): string;
   /** A constant list of int64; its name. */
   integers(kind: string, values: readonly number[]): string;
+  /** A constant list of float32; its name. */
+  numbers(kind: string, values: readonly number[]): string;
   /** A constant float32; its name. */
   number(kind: string, value: number): string;
   /** A node between others; the name of what it makes. */
@@ -98,6 +102,19 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
     emit("AveragePool", node.inputs, [...poolAttributes(node), counted]);
   },
   GlobalAveragePool: same,
+  ReduceMean({ node, shape, integers, emit, requireOpset }) {
+    const { axes, keepdims } = reduceMeanAttrs(node, shape(node.inputs[0]).length);
+    requireOpset(18);
+    emit("ReduceMean", [node.inputs[0], integers("axes", axes)], [integer("keepdims", keepdims === "keep" ? 1 : 0)]);
+  },
+  Resize({ node, numbers, emit }) {
+    const modes = [
+      text("mode", "nearest"),
+      text("coordinate_transformation_mode", "asymmetric"),
+      text("nearest_mode", "floor"),
+    ];
+    emit("Resize", [node.inputs[0], "", numbers("scales", [1, 1, ...resizeAttrs(node).scales])], modes);
+  },
   Flatten: ({ node, emit }) => emit("Flatten", node.inputs, [integer("axis", 1)]),
   Reshape({ node, integers, emit }) {
     const [, ...rest] = reshapeAttrs(node).shape;
@@ -106,7 +123,7 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
   Transpose({ node, shape, emit }) {
     emit("Transpose", node.inputs, [list("perm", transposeAttrs(node, shape(node.inputs[0]).length).perm)]);
   },
-  Concat: ({ node, emit }) => emit("Concat", node.inputs, [integer("axis", 1)]),
+  Concat: concat,
   Slice({ node, shape, integers, emit }) {
     const kept = sliceAttrs(node, shape(node.inputs[0])).flatMap((range, axis) => range ? [{ axis, ...range }] : []);
     emit("Slice", [
@@ -166,6 +183,18 @@ function broadcast({ node, shape, parameter, reformed, integers, between, emit }
     aligned = between("Reshape", [value, integers("shape", [0, large[1] as number, ...pixels])]);
   }
   emit(node.op, node.inputs.map((name, i) => i === wide ? name : aligned));
+}
+
+/** A parameter [1,C,…] is expanded to the batch. */
+function concat({ node, shape, parameter, integers, between, emit }: Lowering): void {
+  const sample = node.inputs.find((name) => !parameter(name))!;
+  const inputs = node.inputs.map((name) => {
+    if (!parameter(name)) return name;
+    const batch = between("Shape", [sample], [integer("start", 0), integer("end", 1)]);
+    const rest = integers("rest", shape(name).slice(1) as number[]);
+    return between("Expand", [name, between("Concat", [batch, rest], [integer("axis", 0)])]);
+  });
+  emit("Concat", inputs, [integer("axis", 1)]);
 }
 
 /** Where a tap is a whole channel, the kept channels are gathered; elsewhere the dropped columns come back as zeros. */

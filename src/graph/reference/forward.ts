@@ -9,7 +9,7 @@ import type { Graph, Node, OpName } from "../types.ts";
 import type { Array64 } from "./array.ts";
 import { attention, matmul, softmax } from "./attention.ts";
 import { columnConv, conv, gemm } from "./conv.ts";
-import { concat, flatten, gather, identity, pad, reshape, slice, transpose } from "./layout.ts";
+import { concat, flatten, gather, identity, pad, reduceMean, reshape, resize, slice, transpose } from "./layout.ts";
 import { batchNorm, batchNormTraining, groupNorm, layerNorm } from "./norm.ts";
 import {
   add,
@@ -102,6 +102,8 @@ const REFERENCE: Readonly<Record<OpName, (node: Node, inputs: readonly Array64[]
   MaxPool: maxPool,
   AveragePool: averagePool,
   GlobalAveragePool: globalAveragePool,
+  ReduceMean: reduceMean,
+  Resize: resize,
   Flatten: flatten,
   Reshape: reshape,
   Transpose: transpose,

@@ -1,6 +1,6 @@
 /** Operators that only move numbers. */
 
-import { gatherAttrs, padAttrs, sliceAttrs, transposeAttrs } from "../attrs.ts";
+import { gatherAttrs, padAttrs, reduceMeanAttrs, resizeAttrs, sliceAttrs, transposeAttrs } from "../attrs.ts";
 import { concrete, inferNode } from "../infer.ts";
 import type { Node } from "../types.ts";
 import { type Array64, size, zeros } from "./array.ts";
@@ -17,11 +17,14 @@ export const reshape: Kernel = (node, [x]) => ({
 });
 
 export const concat: Kernel = (node, inputs) => {
-  const y = zeros(concrete(inferNode(node, inputs.map((x) => x.shape)), inputs[0].shape[0]));
+  const y = zeros(concrete(inferNode(node, inputs.map((x) => x.shape)), Math.max(...inputs.map((x) => x.shape[0]))));
   let before = 0;
   for (const x of inputs) {
     const offset = before;
-    place(x, y, (index) => index.map((i, axis) => axis === 1 ? i + offset : i));
+    // A parameter [1,C,…] stands in every sample.
+    for (let n = 0; n < y.shape[0]; n += x.shape[0]) {
+      place(x, y, (index) => index.map((i, axis) => axis === 0 ? i + n : axis === 1 ? i + offset : i));
+    }
     before += x.shape[1];
   }
   return y;
@@ -47,6 +50,29 @@ export const gather: Kernel = (node, [x]) => {
   const { indices } = gatherAttrs(node);
   const shape = x.shape.map((d, axis) => axis === 1 ? indices.length : d);
   return pick(x, shape, (index) => index.map((i, axis) => axis === 1 ? indices[i] : i));
+};
+
+/** Nearest neighbours: every pixel becomes a block of its value. */
+export const resize: Kernel = (node, [x]) => {
+  const { scales } = resizeAttrs(node);
+  return pick(
+    x,
+    inferNode(node, [x.shape]) as number[],
+    (index) => index.map((i, axis) => axis < 2 ? i : Math.floor(i / scales[axis - 2])),
+  );
+};
+
+/** The mean over some axes. */
+export const reduceMean: Kernel = (node, [x]) => {
+  const { axes } = reduceMeanAttrs(node, x.shape.length);
+  const y = zeros(inferNode(node, [x.shape]) as number[]);
+  const ones = x.shape.map((d, axis) => axes.includes(axis) ? 1 : d);
+  const count = size(x.shape) / size(ones);
+  x.data.forEach((v, i) => {
+    const index = position(i, x.shape).map((k, axis) => axes.includes(axis) ? 0 : k);
+    y.data[offset(index, ones)] += v / count;
+  });
+  return y;
 };
 
 export const transpose: Kernel = (node, [x]) => {

@@ -36,7 +36,7 @@ export function batchStatistics(x: Array64): { readonly mean: Array64; readonly 
   return { mean, variance };
 }
 
-/** Each row of the last axis by its own statistics; γ and β per place in it. */
+/** Each row of the last axis by its own statistics; γ and, unless it is left out, β per place in it. */
 export function layerNorm(node: Node, [x, gamma, beta]: readonly Array64[]): Array64 {
   const [length] = gamma.shape;
   return normalised(
@@ -44,7 +44,7 @@ export function layerNorm(node: Node, [x, gamma, beta]: readonly Array64[]): Arr
     length,
     layerNormAttrs(node).epsilon,
     (i) => gamma.data[i % length],
-    (i) => beta.data[i % length],
+    (i) => beta?.data[i % length] ?? 0,
   );
 }
 

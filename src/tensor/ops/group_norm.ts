@@ -10,6 +10,7 @@ import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cached, launch, tuningFor } from "./launch.ts";
 import { perChannel } from "./reduce.ts";
+import { constantTable } from "./tables.ts";
 
 const layerNormPlan = cached(planLayerNorm);
 const layerNormGradPlan = cached(planLayerNormGrad);
@@ -22,34 +23,39 @@ export interface Affine {
   readonly beta: Tensor;
 }
 
+/** Layer norm does without β too. */
+export type LayerAffine = Pick<Affine, "gamma"> & Partial<Affine>;
+
 /**
  * Layer normalisation over the last axis (Ba, Kiros and Hinton, arXiv 1607.06450), by the biased variance; differentiable in
- * x, γ and β.
+ * x, γ and β, which may be left out.
  *
  * @throws UserError when γ or β doesn't have the last axis's size
  */
-export function layerNorm(tape: Tape, x: Tensor, { gamma, beta }: Affine, epsilon: number): Tensor {
+export function layerNorm(tape: Tape, x: Tensor, { gamma, beta }: LayerAffine, epsilon: number): Tensor {
   const { gpu } = tape;
   const length = x.shape[x.shape.length - 1];
-  if (gamma.size !== length || beta.size !== length) {
-    throw new UserError(`LayerNormalization: input [${x.shape}], gamma [${gamma.shape}], beta [${beta.shape}]`);
+  if (gamma.size !== length || (beta && beta.size !== length)) {
+    throw new UserError(`LayerNormalization: input [${x.shape}], gamma [${gamma.shape}], beta [${beta?.shape}]`);
   }
   const shape: LayerNormShape = { rows: x.size / length, length };
   const label = `layer norm [${x.shape}]`;
   const statistics = tape.empty([shape.rows, 2]);
   const y = tape.empty(x.shape);
-  launch(gpu, layerNormPlan(shape, epsilon, tuningFor(gpu)), { x, gamma, beta, statistics, y }, label);
-  tape.record([x, gamma, beta], y, (dy) => {
+  // The bits of the integer 0 are those of the float.
+  const shift = beta ?? constantTable(gpu, new Array<number>(length).fill(0));
+  launch(gpu, layerNormPlan(shape, epsilon, tuningFor(gpu)), { x, gamma, beta: shift, statistics, y }, label);
+  tape.record(beta ? [x, gamma, beta] : [x, gamma], y, (dy) => {
     if (tape.needs(x)) {
       const dx = tape.target(x);
       launch(gpu, layerNormGradPlan(shape, tuningFor(gpu)), { x, dy, gamma, statistics, dx }, label);
       tape.add(x, dx);
     }
-    if (tape.needs(gamma) || tape.needs(beta)) {
-      const dgamma = tape.target(gamma), dbeta = tape.target(beta);
+    if (tape.needs(gamma) || (beta && tape.needs(beta))) {
+      const dgamma = tape.target(gamma), dbeta = beta ? tape.target(beta) : tape.empty(gamma.shape);
       launch(gpu, planLayerNormParameters(shape), { x, dy, statistics, dgamma, dbeta }, label);
       tape.add(gamma, dgamma);
-      tape.add(beta, dbeta);
+      if (beta) tape.add(beta, dbeta);
     }
   });
   return y;

@@ -1,7 +1,8 @@
 import { planCountCorrect, planMaxRows } from "../../../kernels/reduce/rows.ts";
-import { type MiddleReduction, planSumMiddle } from "../../../kernels/reduce/middle.ts";
+import { type MiddleReduction, planSpreadMiddle, planSumMiddle } from "../../../kernels/reduce/middle.ts";
 import { planSpread } from "../../../kernels/reduce/spread.ts";
 import { planSum, type Reduction } from "../../../kernels/reduce/sum.ts";
+import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
 import { elements, Tensor } from "../tensor.ts";
@@ -14,6 +15,15 @@ export function sum(tape: Tape, x: Tensor): Tensor {
 /** The mean of all elements, shape []. */
 export function mean(tape: Tape, x: Tensor): Tensor {
   return reduce(tape, x, { outer: 1, channels: 1, inner: x.size }, [], 1 / x.size);
+}
+
+/** The mean over neighbouring axes, which `keepdims` "keep" leaves with size 1. */
+export function meanOver(tape: Tape, x: Tensor, axes: readonly number[], keepdims: "keep" | "drop"): Tensor {
+  const over = reductionOver(x.shape, x.shape.map((_, axis) => axes.includes(axis)));
+  if (!over) throw new UserError(`ReduceMean: axes [${axes}] of [${x.shape}] aren't neighbours`);
+  const kept = x.shape.filter((_, axis) => !axes.includes(axis));
+  const shape = keepdims === "keep" ? x.shape.map((d, axis) => axes.includes(axis) ? 1 : d) : kept;
+  return reduce(tape, x, over, shape, elements(kept) / x.size);
 }
 
 /** x [N, C, …] summed over all but its channels: [C]. */
@@ -98,12 +108,19 @@ export function perChannel(shape: readonly number[]): Reduction {
   return { outer, channels, inner: elements(rest) };
 }
 
-function reduce(tape: Tape, x: Tensor, over: Reduction, shape: readonly number[], factor: number): Tensor {
+function reduce(
+  tape: Tape,
+  x: Tensor,
+  over: Reduction | MiddleReduction,
+  shape: readonly number[],
+  factor: number,
+): Tensor {
   const y = tape.empty(shape);
   launchSum(tape.gpu, x, over, y, factor);
   tape.record([x], y, (dy) => {
     const dx = tape.target(x);
-    tape.gpu.run(planSpread(over, factor), [dy, dx], `[${x.shape}]`);
+    const plan = "middle" in over ? planSpreadMiddle(over, factor) : planSpread(over, factor);
+    tape.gpu.run(plan, [dy, dx], `[${x.shape}]`);
     tape.add(x, dx);
   });
   return y;

@@ -3,7 +3,8 @@ import { type Four, type Placement, planBlock, planEmbed, planSlice } from "../.
 import { MAX_AXES, planTranspose } from "../../../kernels/shape/transpose.ts";
 import { UserError } from "../../errors.ts";
 import type { Tape } from "../tape.ts";
-import { elements, type Tensor } from "../tensor.ts";
+import { elements, Tensor } from "../tensor.ts";
+import { launchSum } from "./reduce.ts";
 import { constantTable } from "./tables.ts";
 
 /** The same elements under another shape; no copy. */
@@ -36,13 +37,14 @@ export function transpose(tape: Tape, x: Tensor, perm: readonly number[]): Tenso
   return y;
 }
 
-/** Joins inputs [N, C_k, …] along axis 1; the other axes agree. */
+/** Joins inputs [N, C_k, …] along axis 1; the other axes agree. One of [1, C_k, …] stands in every sample. */
 export function concat(tape: Tape, inputs: readonly Tensor[]): Tensor {
   const { gpu } = tape;
-  const [n, , ...rest] = inputs[0].shape;
+  const n = Math.max(...inputs.map(({ shape }) => shape[0]));
+  const [, , ...rest] = inputs[0].shape;
   for (const { shape } of inputs) {
     const [m, , ...others] = shape;
-    if (m !== n || others.length !== rest.length || others.some((size, i) => size !== rest[i])) {
+    if ((m !== n && m !== 1) || others.length !== rest.length || others.some((size, i) => size !== rest[i])) {
       throw new UserError(`Concat: [${shape}] differs from [${inputs[0].shape}] outside axis 1`);
     }
   }
@@ -50,18 +52,28 @@ export function concat(tape: Tape, inputs: readonly Tensor[]): Tensor {
   const stride = y.size / n;
   let first = 0;
   const blocks = inputs.map((x) => {
-    const length = x.size / n;
-    const block = { x, length, whole: { stride: length, first: 0 }, part: { stride, first } };
+    const length = x.size / x.shape[0];
+    const block = { x, length, part: { stride, first } };
     first += length;
     return block;
   });
   const label = `[${inputs.map(({ shape }) => `[${shape}]`)}]`;
-  for (const { x, length, whole, part } of blocks) gpu.run(planBlock(n, length, whole, part), [x, y], label);
+  for (const { x, length, part } of blocks) {
+    gpu.run(planBlock(n, length, { stride: x.shape[0] === n ? length : 0, first: 0 }, part), [x, y], label);
+  }
   tape.record(inputs, y, (dy) => {
-    for (const { x, length, whole, part } of blocks) {
+    for (const { x, length, part } of blocks) {
       if (!tape.needs(x)) continue;
       const dx = tape.target(x);
-      gpu.run(planBlock(n, length, part, whole), [dy, dx], label);
+      const cut = (to: Tensor) => gpu.run(planBlock(n, length, part, { stride: length, first: 0 }), [dy, to], label);
+      if (x.shape[0] === n) cut(dx);
+      else {
+        gpu.scope((track) => {
+          const samples = track(Tensor.empty(gpu, [n, length]));
+          cut(samples);
+          launchSum(gpu, samples, { outer: n, channels: length, inner: 1 }, dx);
+        });
+      }
       tape.add(x, dx);
     }
   });
@@ -75,7 +87,7 @@ export interface SliceRange {
   readonly count: number;
 }
 
-/** Keeps a range of each axis, null keeps it whole. The batch (axis 0) stays whole; x has at most 4 axes. */
+/** Keeps a range of each axis, null keeps it whole. The batch (axis 0) stays whole; at most three axes don't. */
 export function slice(tape: Tape, x: Tensor, ranges: readonly (SliceRange | null)[]): Tensor {
   const { gpu } = tape;
   const whole = x.shape.map((count): SliceRange => ({ start: 0, step: 1, count }));
@@ -99,7 +111,7 @@ export function slice(tape: Tape, x: Tensor, ranges: readonly (SliceRange | null
   return y;
 }
 
-/** Adds `begins` and `ends` elements of `value` per axis; none along the batch (axis 0). x has at most 4 axes. */
+/** Adds `begins` and `ends` elements of `value` per axis; none along the batch (axis 0), and to three axes at most. */
 export function pad(
   tape: Tape,
   x: Tensor,
@@ -142,6 +154,7 @@ export function gather(tape: Tape, x: Tensor, indices: readonly number[]): Tenso
   return y;
 }
 
+/** Neighbouring axes that are whole in both count as one. */
 function place(
   op: string,
   small: readonly number[],
@@ -149,10 +162,18 @@ function place(
   first: readonly number[],
   steps: readonly number[],
 ): Placement {
-  if (small.length < 2 || small.length > 4) throw new UserError(`${op}: expected 2 to 4 axes, got [${small}]`);
-  const four = (shape: readonly number[], fill: number) =>
-    [...shape, ...Array<number>(4 - shape.length).fill(fill)] as unknown as Four;
-  const [, c0, h0, w0] = four(first, 0);
-  const [, sc, sh, sw] = four(steps, 1);
-  return { small: four(small, 1), big: four(big, 1), first: [c0, h0, w0], steps: [sc, sh, sw] };
+  const axes: { small: number; big: number; first: number; step: number }[] = [];
+  small.forEach((size, axis) => {
+    const last = axes.at(-1);
+    if (last && last.small === last.big && size === big[axis]) {
+      last.small *= size;
+      last.big *= size;
+    } else axes.push({ small: size, big: big[axis], first: first[axis], step: steps[axis] });
+  });
+  if (axes.length > 4) throw new UserError(`${op}: [${small}] in [${big}] has more than 4 axes`);
+  while (axes.length < 4) axes.push({ small: 1, big: 1, first: 0, step: 1 });
+  const four = (key: "small" | "big" | "first" | "step") => axes.map((axis) => axis[key]) as unknown as Four;
+  const [, ...firsts] = four("first");
+  const [, ...strides] = four("step");
+  return { small: four("small"), big: four("big"), first: firsts, steps: strides };
 }
