@@ -138,6 +138,24 @@ export function poolAttrs(node: Node): PoolAttrs {
   };
 }
 
+/**
+ * Pads with which a pooling makes what it makes of `size` [height, width] with ceil_mode 1: the last windows reach beyond
+ * the end, but none begins there (PyTorch; ONNX since opset 22). What is padded must not count in an average.
+ */
+export function ceilPads(
+  size: Pair,
+  { kernel, strides, pads }: Pick<PoolAttrs, "kernel" | "strides" | "pads">,
+): Pads {
+  const end = ([0, 1] as const).map((axis) => {
+    const begun = size[axis] + pads[axis];
+    const padded = begun + pads[axis + 2];
+    const steps = Math.ceil((padded - kernel[axis]) / strides[axis]);
+    const last = steps * strides[axis] < begun ? steps : steps - 1;
+    return Math.max(padded, last * strides[axis] + kernel[axis]) - begun;
+  });
+  return [pads[0], pads[1], end[0], end[1]];
+}
+
 /** The mean over neighbouring axes, none of them the batch; `keepdims` leaves them with size 1. */
 export function reduceMeanAttrs(
   node: Node,

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
+import { ceilPads } from "../../src/graph/attrs.ts";
 import { builder } from "../../src/graph/build.ts";
 import { concrete, inferNode, inferShapes } from "../../src/graph/infer.ts";
 import type { Attrs, Graph, OpName, Shape } from "../../src/graph/types.ts";
@@ -82,6 +83,24 @@ test("every operator's shape", () => {
     ["BorderBias", [IMAGE, [4, 2, 1]], { rows: [0, 0, 0, 0, 1, 1, 1, 1, 1], cols: [0, 0, 0, 0, 0, 0, 0, 0] }, IMAGE],
   ];
   for (const [op, inputs, attrs, expected] of cases) assert.equal(shapeOf(op, inputs, attrs), expected, op);
+});
+
+test("pads that make what ceil_mode makes, by PyTorch's figures", () => {
+  const along = (size: number, kernel: number, stride: number, pad: number) => {
+    const pads = ceilPads([size, 1], { kernel: [kernel, 1], strides: [stride, 1], pads: [pad, 0, pad, 0] });
+    const attrs = { kernel_shape: [kernel, 1], strides: [stride, 1], pads };
+    return shapeOf("MaxPool", [["N", 1, size, 1]], attrs)[2];
+  };
+  // torch.nn.functional.max_pool2d(…, ceil_mode=True)
+  assert.is(along(7, 2, 2, 0), 4);
+  assert.is(along(8, 2, 2, 0), 4);
+  assert.is(along(6, 3, 2, 0), 3);
+  assert.is(along(112, 3, 2, 0), 56);
+  assert.is(along(7, 3, 2, 1), 4);
+  assert.is(along(5, 1, 3, 0), 2);
+  // A fourth window would begin in the padding.
+  assert.is(along(5, 2, 2, 1), 3);
+  assert.is(along(4, 2, 3, 1), 2);
 });
 
 test("an error says which node, what it got and what it expects", () => {
