@@ -7,19 +7,12 @@ export function isLayer({ op }: Pick<Node, "op">): boolean {
   return op === "Conv" || op === "Gemm" || op === "ColumnConv";
 }
 
-const OPAQUE: readonly OpName[] = [
-  "MatMul",
-  "LayerNormalization",
-  "GroupNormalization",
-  "Softmax",
-  "Transpose",
-  "Attention",
-  "Sub",
-  "Div",
-  "ReduceMean",
-];
+const OPAQUE: readonly OpName[] = ["LayerNormalization", "Softmax"];
 
-/** Every channel that it makes may depend on every channel that it reads: none goes alone, and pruning keeps them all. */
+/**
+ * Every channel that it makes may depend on every channel that it reads: none goes alone, and pruning keeps them all. Of
+ * other operators the axis of the channels decides (prune/atoms.ts).
+ */
 export function isOpaque({ op }: Pick<Node, "op">): boolean {
   return OPAQUE.includes(op);
 }

@@ -4,15 +4,12 @@ import { UserError } from "../errors.ts";
 import { inferShapes } from "../graph/infer.ts";
 import { consumers } from "../graph/names.ts";
 import { isLayer } from "../graph/roles.ts";
-import type { Graph, HostTensor, Model, Shape } from "../graph/types.ts";
-import { type Atoms, numberAtoms } from "./atoms.ts";
+import type { Graph, HostTensor, Model } from "../graph/types.ts";
+import { type Channels, isProjection, numberChannels } from "./atoms.ts";
 import { type Linear, linearOf, readsOf } from "./linear.ts";
 
-export interface Anatomy {
-  readonly graph: Graph;
-  readonly shapes: ReadonlyMap<string, Shape>;
-  readonly atoms: Atoms;
-  /** By node name. */
+export interface Anatomy extends Channels {
+  /** Layers that channels can go one by one from, by node name. */
   readonly linears: ReadonlyMap<string, Linear>;
 }
 
@@ -36,10 +33,11 @@ export function anatomyOf(graph: Graph): Anatomy {
       );
     }
   }
-  const linears = new Map(
-    graph.nodes.filter(isLayer).map((node) => [node.name, linearOf(node, graph, shapes)] as const),
+  const channels = numberChannels(graph, shapes);
+  const layers = graph.nodes.filter((node) =>
+    !channels.whole.has(node.name) && (isLayer(node) || isProjection(channels, node))
   );
-  return { graph, shapes, atoms: numberAtoms(shapes), linears };
+  return { ...channels, linears: new Map(layers.map((node) => [node.name, linearOf(node, graph, shapes)])) };
 }
 
 export function weigh(model: Model): WeighedAnatomy {

@@ -1,13 +1,13 @@
 /**
  * Channels as atoms: every (value, channel) of a graph has a number, and every operator says how the channels it makes
  * hang on those it reads. Coupling, constants, liveness and compaction all walk the same links, so that offsets (Concat,
- * Slice, Pad, Flatten, Gather) need no special care anywhere else.
+ * Slice, Pad, Flatten, Gather) and axes (Transpose, heads of attention) need no special care anywhere else.
  */
 
-import { gatherAttrs, padAttrs, sliceAttrs } from "../graph/attrs.ts";
-import { isOpaque } from "../graph/roles.ts";
+import { gatherAttrs, groupNormAttrs, padAttrs, reduceMeanAttrs, sliceAttrs } from "../graph/attrs.ts";
+import { isLayer, isOpaque } from "../graph/roles.ts";
 import type { Graph, Node, Shape } from "../graph/types.ts";
-import { elements } from "../tensor/tensor.ts";
+import { channelAxes, innerSize, reshapedAxis } from "./axes.ts";
 
 export interface Atoms {
   /** Activations in order of execution. */
@@ -16,18 +16,36 @@ export interface Atoms {
   readonly total: number;
   /** The atom of a value's channel 0; channel j is `base(value) + j`. */
   base(value: string): number;
-  /** Channels of a value: the size of axis 1 (features of a [N,F]). */
+  /** Channels of a value: the size of its channel axis. */
   width(value: string): number;
+  /** The axis of its channels (axes.ts). */
+  axis(value: string): number;
   has(value: string): boolean;
 }
 
-export function numberAtoms(shapes: ReadonlyMap<string, Shape>): Atoms {
+/** A graph with its channels numbered. */
+export interface Channels {
+  readonly graph: Graph;
+  readonly shapes: ReadonlyMap<string, Shape>;
+  readonly atoms: Atoms;
+  /** Names of the nodes of which all that they read and make must stay or go as a whole. */
+  readonly whole: ReadonlySet<string>;
+}
+
+export function numberChannels(graph: Graph, shapes: ReadonlyMap<string, Shape>): Channels {
+  const channels = { graph, shapes, atoms: numberAtoms(graph, shapes) };
+  const whole = graph.nodes.filter((node) => isWhole(channels, node)).map(({ name }) => name);
+  return { ...channels, whole: new Set(whole) };
+}
+
+function numberAtoms(graph: Graph, shapes: ReadonlyMap<string, Shape>): Atoms {
+  const axes = channelAxes(graph, shapes);
   const bases = new Map<string, number>();
   const widths = new Map<string, number>();
   let total = 0;
   for (const [value, shape] of shapes) {
     bases.set(value, total);
-    widths.set(value, (shape[1] ?? 1) as number);
+    widths.set(value, (shape[axes.get(value)!] ?? 1) as number);
     total += widths.get(value)!;
   }
   return {
@@ -35,88 +53,158 @@ export function numberAtoms(shapes: ReadonlyMap<string, Shape>): Atoms {
     total,
     base: (value) => bases.get(value)!,
     width: (value) => widths.get(value)!,
+    axis: (value) => axes.get(value)!,
     has: (value) => bases.has(value),
   };
 }
 
+/** Where channel j of what a node makes finds its operand: an operand of one channel is spread over all. */
+export function operandAtom(atoms: Atoms, operand: string, j: number): number {
+  return atoms.base(operand) + (atoms.width(operand) === 1 ? 0 : j);
+}
+
+/** The inputs of a node that aren't parameters. */
+export function activations(node: Node, atoms: { has(value: string): boolean }): string[] {
+  return node.inputs.filter((name) => atoms.has(name));
+}
+
+/** A product with a matrix of parameters over the channels of tokens: a layer like any other. */
+export function isProjection(
+  { graph, shapes, atoms }: Omit<Channels, "whole">,
+  { op, inputs: [x, matrix] }: Node,
+): boolean {
+  return op === "MatMul" && matrix in graph.params && atoms.axis(x) === shapes.get(x)!.length - 1;
+}
+
+/** Every channel that it makes may depend on every one that it reads, or we can't say on which. */
+function isWhole(channels: Omit<Channels, "whole">, node: Node): boolean {
+  const { shapes, atoms } = channels;
+  const [y] = node.outputs;
+  const read = activations(node, atoms);
+  const axis = atoms.axis(y);
+  switch (node.op) {
+    case "MatMul":
+      return !isProjection(channels, node);
+    case "Transpose":
+      return false;
+    case "Attention":
+      // Heads go one by one, but no part of one.
+      return read.some((x) => atoms.axis(x) !== 1 || shapes.get(x)!.length !== 4);
+    case "Flatten":
+    case "Reshape":
+      return reshapedAxis(shapes.get(read[0])!, atoms.axis(read[0]), shapes.get(y)!) === undefined;
+    case "BatchNormalization":
+    case "GroupNormalization":
+    case "BorderBias":
+    case "MaxPool":
+    case "AveragePool":
+    case "GlobalAveragePool":
+    case "Resize":
+      return axis !== 1;
+    case "ReduceMean":
+      return reduceMeanAttrs(node, shapes.get(read[0])!.length).axes.includes(atoms.axis(read[0]));
+    default:
+      if (isLayer(node)) return atoms.axis(read[0]) !== 1;
+      return isOpaque(node) || read.some((x) => atoms.axis(x) !== axis);
+  }
+}
+
 /**
- * "tie": both channels stay or both go. "read": the made channel needs the read one, but not the other way round.
- * Conv, Gemm and ColumnConv mix channels: what they read depends on their weights (linear.ts), so they have no links.
+ * "tie": both channels stay or both go. "read": the made channel needs the read one, but not the other way round. "spread":
+ * the same of the only channel of a value, which all made ones need.
+ * Layers mix channels: what they read depends on their weights (linear.ts), so they have no links.
  */
-export type LinkKind = "tie" | "read";
+export type LinkKind = "tie" | "read" | "spread";
 export type Link = (made: number, read: number, kind: LinkKind) => void;
 
 /** Calls `link` for every pair (made, read) of a node that doesn't mix channels, by ascending made channel. */
-export function forEachLink(
-  node: Node,
-  graph: Graph,
-  shapes: ReadonlyMap<string, Shape>,
-  atoms: Atoms,
-  link: Link,
-): void {
+export function forEachLink(channels: Channels, node: Node, link: Link): void {
+  const { graph, shapes, atoms, whole } = channels;
   const y = node.outputs[0];
   const x = node.inputs[0];
   const to = atoms.base(y);
+  const from = atoms.base(x);
   const count = atoms.width(y);
-  if (isOpaque(node)) return linkAll(node, graph, atoms, link);
+  const axis = atoms.axis(y);
+  if (whole.has(node.name)) return linkAll(node, atoms, link);
+  const straight = () => {
+    for (let j = 0; j < count; j++) {
+      for (const input of activations(node, atoms)) {
+        if (atoms.width(input) === count) link(to + j, atoms.base(input) + j, "tie");
+        else link(to + j, atoms.base(input), "spread");
+      }
+    }
+  };
   switch (node.op) {
     case "Conv":
     case "Gemm":
     case "ColumnConv":
+    case "MatMul":
       return;
-    case "Add":
-    case "Mul":
+    case "GroupNormalization": {
+      // The statistics are a group's: it goes as a whole.
+      const size = count / groupNormAttrs(node).groups;
       for (let j = 0; j < count; j++) {
-        for (const input of node.inputs) if (!graph.params[input]) link(to + j, atoms.base(input) + j, "tie");
+        const first = from + j - j % size;
+        for (let i = 0; i < size; i++) link(to + j, first + i, "tie");
       }
       return;
+    }
     case "Concat": {
+      if (axis !== 1) return straight();
       let offset = to;
       for (const input of node.inputs) {
-        for (let j = 0; j < atoms.width(input); j++) link(offset + j, atoms.base(input) + j, "tie");
-        offset += atoms.width(input);
+        const width = graph.params[input]?.shape[axis] ?? atoms.width(input);
+        for (let j = 0; j < width; j++) if (atoms.has(input)) link(offset + j, atoms.base(input) + j, "tie");
+        offset += width;
       }
       return;
     }
     case "Slice": {
-      const range = sliceAttrs(node, shapes.get(x)!)[1];
-      const { start, step } = range ?? { start: 0, step: 1 };
-      for (let j = 0; j < count; j++) link(to + j, atoms.base(x) + start + step * j, "tie");
+      const { start, step } = sliceAttrs(node, shapes.get(x)!)[axis] ?? { start: 0, step: 1 };
+      for (let j = 0; j < count; j++) link(to + j, from + start + step * j, "tie");
       return;
     }
     case "Pad": {
-      const before = padAttrs(node, shapes.get(x)!.length).begins[1];
-      for (let j = 0; j < atoms.width(x); j++) link(to + before + j, atoms.base(x) + j, "tie");
+      const before = padAttrs(node, shapes.get(x)!.length).begins[axis];
+      for (let j = 0; j < atoms.width(x); j++) link(to + before + j, from + j, "tie");
       return;
     }
     case "Gather":
-      gatherAttrs(node).indices.forEach((i, j) => link(to + j, atoms.base(x) + i, "read"));
+      if (axis !== 1) return straight();
+      gatherAttrs(node).indices.forEach((i, j) => link(to + j, from + i, "read"));
       return;
     case "Flatten":
     case "Reshape":
-      return linkReshape(shapes.get(x)!, shapes.get(y)!, atoms.base(x), to, link);
+      return linkReshape(
+        innerSize(shapes.get(x)!, atoms.axis(x)),
+        innerSize(shapes.get(y)!, axis),
+        count,
+        (j, i) => link(to + j, from + i, "tie"),
+      );
     default:
-      for (let j = 0; j < count; j++) link(to + j, atoms.base(x) + j, "tie");
+      return straight();
   }
 }
 
-/** What an opaque node reads and makes stays or goes as a whole; few links that connect all say so too. */
-function linkAll({ inputs, outputs: [y] }: Node, graph: Graph, atoms: Atoms, link: Link): void {
-  const read = inputs.filter((name) => !graph.params[name]);
+/** What a whole node reads and makes stays or goes as a whole; few links that connect all say so too. */
+function linkAll(node: Node, atoms: Atoms, link: Link): void {
+  const [y] = node.outputs;
+  const read = activations(node, atoms);
   for (let j = 0; j < atoms.width(y); j++) link(atoms.base(y) + j, atoms.base(read[0]), "tie");
   for (const x of read) {
     for (let j = 0; j < atoms.width(x); j++) link(atoms.base(y), atoms.base(x) + j, "tie");
   }
 }
 
-/** A reshape keeps the order of a sample's elements, so channels whose ranges of elements overlap belong together. */
-function linkReshape(from: Shape, into: Shape, x: number, y: number, link: Link): void {
-  const inner = (shape: Shape) => elements(shape.slice(2) as readonly number[]);
-  const read = inner(from);
-  const made = inner(into);
-  const channels = (into[1] ?? 1) as number;
-  for (let j = 0; j < channels; j++) {
+/**
+ * A reshape keeps the order of a sample's elements, so channels whose ranges of elements overlap belong together.
+ *
+ * @param read elements of a channel that is read, `made` of one that is made
+ */
+function linkReshape(read: number, made: number, count: number, link: (made: number, read: number) => void): void {
+  for (let j = 0; j < count; j++) {
     const last = Math.ceil(((j + 1) * made) / read);
-    for (let i = Math.floor((j * made) / read); i < last; i++) link(y + j, x + i, "tie");
+    for (let i = Math.floor((j * made) / read); i < last; i++) link(j, i);
   }
 }

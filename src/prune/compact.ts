@@ -102,9 +102,9 @@ function reportOf(before: Model, after: Model, passes: number): CompactReport {
   const widths = (model: Model) => {
     const { atoms, linears, graph } = anatomyOf(model.graph);
     const layers = new Map(
-      [...linears].map(([name, { weight }]) => {
-        const [filters, ...columns] = graph.params[weight].shape;
-        return [name, { filters, columns: elements(columns) }] as const;
+      [...linears].map(([name, { weight, filters }]) => {
+        const columns = elements(graph.params[weight].shape) / filters;
+        return [name, { filters, columns }] as const;
       }),
     );
     return { channels: atoms.total, layers };

@@ -5,10 +5,11 @@
 
 import { padAttrs, poolAttrs } from "../graph/attrs.ts";
 import { referenceNode } from "../graph/reference/forward.ts";
-import { isOpaque } from "../graph/roles.ts";
 import type { Node } from "../graph/types.ts";
+import { elements } from "../tensor/tensor.ts";
 import { tensor, type WeighedAnatomy } from "./anatomy.ts";
-import { forEachLink } from "./atoms.ts";
+import { forEachLink, operandAtom } from "./atoms.ts";
+import { parameterAxis } from "./axes.ts";
 import { firstChannel, type Linear, regionSums, uniform } from "./linear.ts";
 import { axisRegions } from "./regions.ts";
 
@@ -63,12 +64,17 @@ function update(anatomy: WeighedAnatomy, node: Node, facts: Facts): boolean {
 function transfer(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
   const linear = anatomy.linears.get(node.name);
   if (linear) return mixed(anatomy, linear, facts);
-  if (isOpaque(node)) return new Array(anatomy.atoms.width(node.outputs[0])).fill("varying");
+  if (anatomy.whole.has(node.name)) return new Array(anatomy.atoms.width(node.outputs[0])).fill("varying");
   switch (node.op) {
     case "BatchNormalization":
       return normalized(anatomy, node, facts);
     case "PRelu":
       return mapped(anatomy, node, facts, [tensor(anatomy.model, node.inputs[1])]);
+    case "GroupNormalization":
+      return scaledToNothing(anatomy, node);
+    case "Attention":
+      // Weights that sum to 1 leave a constant what it is.
+      return own(anatomy, node.inputs[2], facts);
     case "Relu":
     case "Clip":
     case "Gelu":
@@ -80,6 +86,10 @@ function transfer(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
       return mapped(anatomy, node, facts, []);
     case "Add":
       return combined(anatomy, node, facts, (a, b) => a + b);
+    case "Sub":
+      return combined(anatomy, node, facts, (a, b) => a - b);
+    case "Div":
+      return combined(anatomy, node, facts, (a, b) => a / b);
     case "Mul":
       return combined(anatomy, node, facts, (a, b) => a * b, 0);
     case "AveragePool":
@@ -88,6 +98,8 @@ function transfer(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
       return padded(anatomy, node, facts);
     case "BorderBias":
       return shifted(anatomy, node, facts);
+    case "Concat":
+      return concatenated(anatomy, node, facts);
     default:
       return joined(anatomy, node, facts);
   }
@@ -131,6 +143,16 @@ function normalized(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
   return results.map((fact, j) => gamma.data[j] === 0 ? beta.data[j] : fact);
 }
 
+/** γ = 0 makes β; else a group's statistics depend on all of its channels. */
+function scaledToNothing({ model }: WeighedAnatomy, node: Node): Fact[] {
+  const [gamma, beta] = node.inputs.slice(1).map((name) => tensor(model, name).data);
+  return Array.from(gamma, (g, j) => g === 0 ? beta[j] : "varying");
+}
+
+function own({ atoms }: WeighedAnatomy, value: string, facts: Facts): Fact[] {
+  return Array.from({ length: atoms.width(value) }, (_, j) => factOf(facts, atoms.base(value) + j));
+}
+
 /** The reference interpreter on the constants, one pixel per channel: no second definition of any function. */
 function mapped(
   { atoms }: WeighedAnatomy,
@@ -149,23 +171,39 @@ function mapped(
   });
 }
 
-/** Add and Mul; `absorbing` decides alone. A parameter operand has one number per channel. */
+/** Operators of two operands; `absorbing` decides alone. */
 function combined(
-  { graph, model, atoms }: WeighedAnatomy,
+  anatomy: WeighedAnatomy,
   node: Node,
   facts: Facts,
   combine: (a: number, b: number) => number,
   absorbing?: number,
 ): Fact[] {
+  const { graph, atoms } = anatomy;
   return Array.from({ length: atoms.width(node.outputs[0]) }, (_, j): Fact => {
-    const [a, b] = node.inputs.map((name) =>
-      graph.params[name] ? tensor(model, name).data[j] : factOf(facts, atoms.base(name) + j)
+    const [a, b] = node.inputs.map((name): Fact =>
+      graph.params[name] ? operandOf(anatomy, node, name, j) ?? "varying" : factOf(facts, operandAtom(atoms, name, j))
     );
     if (absorbing !== undefined && (a === absorbing || b === absorbing)) return absorbing;
     if (a === "varying" || b === "varying") return "varying";
     if (a === "unknown" || b === "unknown") return "unknown";
     return combine(a, b);
   });
+}
+
+/** What a parameter operand gives to channel j: one number, or undefined where it has several. */
+export function operandOf(
+  { graph, shapes, atoms, model }: WeighedAnatomy,
+  node: Node,
+  name: string,
+  j: number,
+): number | undefined {
+  const { shape, data } = tensor(model, name);
+  const axis = parameterAxis(node, name, graph, shapes, atoms.axis(node.outputs[0]));
+  if (axis === null) return uniform(Float64Array.from(data));
+  const inner = elements(shape.slice(axis + 1));
+  if (inner * shape[axis] === data.length) return uniform(Float64Array.from(data.subarray(j * inner, (j + 1) * inner)));
+  return uniform(Float64Array.from(data.filter((_, i) => Math.floor(i / inner) % shape[axis] === j)));
 }
 
 /** Counting the padding makes a constant depend on the position, unless all windows see as much of the image. */
@@ -196,7 +234,8 @@ function averaged({ shapes, atoms }: WeighedAnatomy, node: Node, facts: Facts): 
 /** Zeros around an image keep only the constant 0; new channels are 0. */
 function padded(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
   const { begins, ends } = padAttrs(node, anatomy.shapes.get(node.inputs[0])!.length);
-  const borders = begins.slice(2).some((p) => p > 0) || ends.slice(2).some((p) => p > 0);
+  const axis = anatomy.atoms.axis(node.outputs[0]);
+  const borders = [begins, ends].some((side) => side.some((p, i) => i !== axis && p > 0));
   return joined(anatomy, node, facts, 0).map((fact) =>
     typeof fact === "number" && fact !== 0 && borders ? "varying" : fact
   );
@@ -212,11 +251,23 @@ function shifted(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
   });
 }
 
+/** Parameters that stand beside a channel's other entries (a class token) have to be of the same value. */
+function concatenated(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
+  const { graph, atoms } = anatomy;
+  const made = joined(anatomy, node, facts);
+  if (atoms.axis(node.outputs[0]) === 1) return made;
+  const beside = node.inputs.filter((name) => graph.params[name]);
+  return made.map((fact, j) =>
+    beside.reduce<Fact>((all, name) => meet(all, operandOf(anatomy, node, name, j) ?? "varying"), fact)
+  );
+}
+
 /** Operators that only move channels: a made one is constant if all that it comes from is the same constant. */
-function joined({ graph, shapes, atoms }: WeighedAnatomy, node: Node, facts: Facts, ofNothing?: number): Fact[] {
+function joined(anatomy: WeighedAnatomy, node: Node, facts: Facts, ofNothing?: number): Fact[] {
+  const { atoms } = anatomy;
   const to = atoms.base(node.outputs[0]);
   const made: (Fact | undefined)[] = new Array(atoms.width(node.outputs[0])).fill(undefined);
-  forEachLink(node, graph, shapes, atoms, (y, x) => {
+  forEachLink(anatomy, node, (y, x) => {
     const j = y - to;
     made[j] = meet(made[j], factOf(facts, x));
   });

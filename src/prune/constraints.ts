@@ -3,7 +3,7 @@
 import { UserError } from "../errors.ts";
 import type { Graph, Params } from "../graph/types.ts";
 import { anatomyOf } from "./anatomy.ts";
-import { type CoupledClass, coupledClasses } from "./coupling.ts";
+import { type Coupled, type CoupledClass, coupledClasses } from "./coupling.ts";
 import type { Linear } from "./linear.ts";
 import { patternLibrary } from "./patterns.ts";
 import {
@@ -65,32 +65,29 @@ export function prunableLayers(graph: Graph, structure: Structure): string[] {
 }
 
 function filterConstraint(graph: Graph, coupled: CoupledClass, { keep, minKeep = 1 }: ConstraintOptions): Constraint {
-  const member = (role: "weight" | "vector") => ({ param, offset }: { param: string; offset: number }) =>
-    memberOf("filter", param, perChannel(graph.params[param].shape), role, offset);
+  const member = (role: Member["role"]) => (of: Coupled) => memberOf(of, graph.params[of.param].shape, role);
   return {
     name: `${coupled.id}:filter`,
     kind: "filter",
     members: [...coupled.producers.map(member("weight")), ...coupled.vectors.map(member("vector"))],
-    readers: coupled.readers.map(({ param, offset, fold }) => readerOf(param, graph.params[param].shape, fold, offset)),
+    readers: coupled.readers.map(member("weight")),
     groups: coupled.size,
     keep: keptCount(coupled.size, keep, minKeep),
     minKeep: Math.min(minKeep, coupled.size),
   };
 }
 
-/** A weight by the units that its columns read: `fold` input channels, with all their taps, to a unit. */
-function readerOf(param: string, [F, C, ...kernel]: readonly number[], fold: number, offset: number): Member {
-  return memberOf("channel", param, [F, C / fold, fold, ...kernel, 1], "weight", offset);
-}
-
 function layerConstraint(
   graph: Graph,
-  { node, weight }: Linear,
+  { node, weight, axes, channels }: Linear,
   options: ConstraintOptions,
 ): Constraint {
   const { granularity, keep, minKeep = 1 } = options;
   const { shape } = graph.params[weight];
-  const layout = structureLayout(options, shape);
+  // Of a matrix [C, F] a row is a channel.
+  const layout = axes.channel === 0 && granularity !== "weight"
+    ? memberOf({ param: weight, axis: 0, offset: 0, fold: 1, period: channels }, shape, "weight").layout
+    : structureLayout(options, shape);
   const { groups } = layout;
   const rule = ruleOf(options, shape);
   const fixed = rule?.kind === "runs" ? shape[0] * keptOfRow(rule) : undefined;
@@ -121,11 +118,6 @@ function keptOfRow({ n, m, length }: { n: number; m: number; length: number }): 
   return Math.floor(length / m) * n + Math.min(n, length % m);
 }
 
-/** A parameter [1,C,1,1] of an Add or Mul is a vector as well. */
-function perChannel(shape: readonly number[]): readonly number[] {
-  return shape.length === 4 && shape[0] === 1 && shape[2] === 1 && shape[3] === 1 ? [shape[1]] : shape;
-}
-
 /** Layer name -> why it can't be given this structure. */
 function refusals(
   graph: Graph,
@@ -149,12 +141,14 @@ function refusals(
 
 /** Why a layer can't be given a structure that its own weight alone decides; undefined if it can. */
 function refusal(
-  { group, node, kernel: [KH, KW] }: Linear,
+  { group, perGroup, node, kernel: [KH, KW], axes }: Linear,
   shape: readonly number[],
   s: Structure,
 ): string | undefined {
   const grouped = group > 1;
   const size = `${KH}×${KW}`;
+  const transposed = axes.channel === 0 && !["channel", "column", "weight"].includes(s.granularity);
+  if (transposed) return "its weight is a matrix that tokens are multiplied with: only channels and single weights";
   const kernels = node.op === "Gemm"
     ? "a fully connected layer has no kernels"
     : node.op === "ColumnConv"
@@ -164,10 +158,10 @@ function refusal(
     : undefined;
   switch (s.granularity) {
     case "channel":
-      if (grouped) return "a grouped convolution has no channels that all its filters share";
+      if (perGroup === 1 && grouped) return "each of its filters reads one channel only: prune its filters";
       return node.op === "ColumnConv" ? "it keeps single columns already" : undefined;
     case "column":
-      return grouped ? "a grouped convolution has no columns that all its filters share" : undefined;
+      return undefined;
     case "block":
       return grouped ? "the filters of a grouped convolution don't read the same columns" : undefined;
     case "block-punched":

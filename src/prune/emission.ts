@@ -1,6 +1,6 @@
 /** What the writers of a compact network share: where nodes and parameters go, and what stays of the old ones. */
 
-import type { IndexMapEntry, Node, ParamSpec } from "../graph/types.ts";
+import type { IndexMapEntry, Node, ParamSpec, Shape } from "../graph/types.ts";
 import type { WeighedAnatomy } from "./anatomy.ts";
 import type { Constants } from "./constants.ts";
 
@@ -17,9 +17,30 @@ export interface Emission {
   /** The made value is another one under a new name. */
   alias(made: string, value: string): void;
   param(name: string, spec: ParamSpec, data: Float64Array, origin?: IndexMapEntry): string;
-  /** Cuts axis 0 of a parameter. */
-  cut(name: string, keep: readonly number[]): string;
+  /** Leaves these entries along an axis of a parameter, 0 unless told; null: all. */
+  cut(name: string, keep: readonly number[] | null, axis?: number): string;
   fresh(base: string): string;
+}
+
+/** made = value + a number per channel: in a table's one region over images, else along the channels' axis. */
+export function emitShift(
+  e: Emission,
+  name: string,
+  value: string,
+  made: string,
+  shift: Float64Array,
+  shape: Shape,
+  axis: number,
+): void {
+  const image = shape.length === 4 && axis === 1;
+  if (image) {
+    const table = e.param(e.fresh(`${name}.table`), { role: "table", shape: [shift.length, 1, 1] }, shift);
+    const [rows, cols] = [shape[2], shape[3]].map((size) => range(size as number).map(() => 0));
+    return e.node({ name, op: "BorderBias", inputs: [value, table], outputs: [made], attrs: { rows, cols } });
+  }
+  const spread = shape.map((_, i) => i === axis ? shift.length : 1);
+  const bias = e.param(e.fresh(`${name}.bias`), { role: "bias", shape: spread }, shift);
+  e.node({ name, op: "Add", inputs: [value, bias], outputs: [made], attrs: {} });
 }
 
 /** null for "all of them", as index maps say it. */

@@ -2,7 +2,7 @@
 
 import type { Attrs, IndexMapEntry, OpName } from "../graph/types.ts";
 import { tensor } from "./anatomy.ts";
-import { allOr, type Emission, range } from "./emission.ts";
+import { allOr, type Emission, emitShift, range } from "./emission.ts";
 import { firstChannel, type Linear, regionCount, regionSums, uniform, weightAt } from "./linear.ts";
 
 export function emitLinear(e: Emission, linear: Linear): void {
@@ -11,6 +11,7 @@ export function emitLinear(e: Emission, linear: Linear): void {
   const read = readChannels(e, linear, filters);
   const { op, attrs, weight } = cutWeight(e, linear, filters, read);
   const folds = filters.map((f) => foldedConstants(e, linear, f, read));
+  if (linear.axes.filter === 1) return emitProduct(e, linear, weight, Float64Array.from(folds, ([fold]) => fold));
   const inner = folds.some((fold) => uniform(fold) === undefined) ? e.fresh(`${linear.y}.inner`) : undefined;
   const bias = inner ? undefined : cutBias(e, linear, filters, folds.map((fold) => fold[0]));
   e.node({
@@ -23,6 +24,15 @@ export function emitLinear(e: Emission, linear: Linear): void {
   if (inner) emitTable(e, linear, filters, folds, inner);
 }
 
+/** A product has no bias: what is folded is added behind it. */
+function emitProduct(e: Emission, { node, x, y }: Linear, weight: string, shift: Float64Array): void {
+  const { shapes, atoms } = e.anatomy;
+  const plain = shift.every((v) => v === 0);
+  const product = plain ? y : e.fresh(`${y}.inner`);
+  e.node({ ...node, inputs: [x, weight], outputs: [product] });
+  if (!plain) emitShift(e, e.fresh(`${node.name}.shift`), product, y, shift, shapes.get(y)!, atoms.axis(y));
+}
+
 /**
  * Input channels that the new weight reads: those that stay. When columns may go, it does without constants that only stay
  * for somebody else (a residual stream's), if they fold without a table.
@@ -30,7 +40,7 @@ export function emitLinear(e: Emission, linear: Linear): void {
 function readChannels(e: Emission, linear: Linear, filters: readonly number[]): ReadonlySet<number> {
   const { anatomy, known } = e;
   const stays = new Set(e.kept(linear.x));
-  if (!e.columns || linear.group > 1) return stays;
+  if (!e.columns || linear.group > 1 || linear.axes.filter === 1) return stays;
   const weight = tensor(anatomy.model, linear.weight);
   const reads = anatomy.reads.get(linear.node.name)!;
   for (const c of stays) {
@@ -73,6 +83,7 @@ function cutWeight(
   filters: readonly number[],
   read: ReadonlySet<number>,
 ): { op: OpName; attrs: Attrs; weight: string } {
+  if (linear.axes.filter === 1) return cutMatrix(e, linear, filters);
   const { node, size, perGroup } = linear;
   const groups = new Set(filters.map((f) => Math.floor(f / (linear.filters / linear.group))));
   const locals = localChannels(e, linear, groups);
@@ -89,6 +100,20 @@ function cutWeight(
   };
   const cut = [filters.length, locals.length, ...shape.slice(2)];
   return { op: node.op, attrs: grouped, weight: writeWeight(e, linear, filters, all, cut, origin) };
+}
+
+/** A matrix [C, F]: of its rows and columns those stay whose channels do. */
+function cutMatrix(
+  e: Emission,
+  { node, weight, x, channels, filters: all }: Linear,
+  filters: readonly number[],
+): { op: OpName; attrs: Attrs; weight: string } {
+  const read = e.kept(x);
+  const { data } = tensor(e.anatomy.model, weight);
+  const numbers = Float64Array.from(read.flatMap((c) => filters.map((f) => data[c * all + f])));
+  const origin = { source: weight, keep: [allOr(read, channels), allOr(filters, all)] };
+  const spec = { role: "weight", shape: [read.length, filters.length] } as const;
+  return { op: node.op, attrs: node.attrs, weight: e.param(weight, spec, numbers, origin) };
 }
 
 /** The same for all groups that stay (layout.ts sees to it). */

@@ -1,14 +1,15 @@
 /** Writes the network that a layout describes: nodes, parameters cut to the kept channels, and where they came from. */
 
-import { gatherAttrs, padAttrs, sliceAttrs } from "../graph/attrs.ts";
-import { broadcastOf } from "../graph/infer.ts";
-import { isOpaque } from "../graph/roles.ts";
+import { gatherAttrs, groupNormAttrs, padAttrs, sliceAttrs } from "../graph/attrs.ts";
+import { broadcastOf } from "../graph/broadcast.ts";
 import { freshName, takenNames } from "../graph/names.ts";
-import type { Attrs, HostTensor, IndexMapEntry, Node, ParamRole, ParamSpec, Rewrite, Shape } from "../graph/types.ts";
+import type { Attrs, HostTensor, IndexMapEntry, Node, ParamSpec, Rewrite, Shape } from "../graph/types.ts";
+import { elements } from "../tensor/tensor.ts";
 import { tensor, type WeighedAnatomy } from "./anatomy.ts";
+import { parameterAxis } from "./axes.ts";
 import type { Layout } from "./layout.ts";
 import type { Constants } from "./constants.ts";
-import { allOr, type Emission, range } from "./emission.ts";
+import { allOr, type Emission, emitShift, range } from "./emission.ts";
 import { emitLinear } from "./emit-linear.ts";
 
 /** @returns the rewrite; a graph in which nothing went comes back as it was */
@@ -49,13 +50,21 @@ export function emit(anatomy: WeighedAnatomy, known: Constants, layout: Layout, 
       if (origin) map.set(name, origin);
       return name;
     },
-    cut(name, keep) {
+    cut(name, keep, axis = 0) {
       const { shape, data } = tensor(model, name);
-      const inner = data.length / shape[0];
-      const out = new Float64Array(keep.length * inner);
-      keep.forEach((j, i) => out.set(data.subarray(j * inner, (j + 1) * inner), i * inner));
-      const origin = { source: name, keep: [allOr(keep, shape[0]), ...shape.slice(1).map(() => null)] };
-      return this.param(name, { ...graph.params[name], shape: [keep.length, ...shape.slice(1)] }, out, origin);
+      const kept = shape.map((size, i) => i === axis && keep ? allOr(keep, size) : null);
+      const entries = keep ?? range(shape[axis]);
+      const inner = elements(shape.slice(axis + 1));
+      const outer = elements(shape.slice(0, axis));
+      const out = new Float64Array(outer * entries.length * inner);
+      for (let o = 0; o < outer; o++) {
+        entries.forEach((j, i) => {
+          const from = (o * shape[axis] + j) * inner;
+          out.set(data.subarray(from, from + inner), (o * entries.length + i) * inner);
+        });
+      }
+      const spec = { ...graph.params[name], shape: shape.map((size, i) => i === axis ? entries.length : size) };
+      return this.param(name, spec, out, { source: name, keep: kept });
     },
     fresh: (base) => freshName(taken, base),
   };
@@ -78,99 +87,100 @@ export function emit(anatomy: WeighedAnatomy, known: Constants, layout: Layout, 
 
 function emitNode(e: Emission, node: Node): void {
   const { anatomy } = e;
-  const { shapes, graph } = anatomy;
+  const { shapes, graph, atoms } = anatomy;
   const linear = anatomy.linears.get(node.name);
   if (linear) return emitLinear(e, linear);
-  if (isOpaque(node)) return emitWhole(e, node);
   const [x] = node.inputs;
   const y = node.outputs[0];
   const kept = e.kept(y);
+  const axis = atoms.axis(y);
+  /** The node with its parameters cut to the channels that it still makes. */
+  const cut = (attrs: Attrs = node.attrs) =>
+    e.node({
+      ...node,
+      attrs,
+      inputs: node.inputs.map((name) => {
+        if (!graph.params[name]) return name;
+        const along = anatomy.whole.has(node.name) ? null : parameterAxis(node, name, graph, shapes, axis);
+        return along === null ? e.cut(name, null) : e.cut(name, kept, along);
+      }),
+    });
+  if (anatomy.whole.has(node.name)) return cut();
   switch (node.op) {
-    case "BatchNormalization":
-    case "BorderBias":
-      return e.node({ ...node, inputs: [x, ...node.inputs.slice(1).map((name) => e.cut(name, kept))] });
-    case "Add":
-    case "Mul":
-      return emitOperands(e, node);
-    case "Concat": {
-      const inputs = node.inputs.filter((name) => e.kept(name).length > 0);
-      return inputs.length === 1 ? e.alias(y, inputs[0]) : e.node({ ...node, inputs });
+    case "GroupNormalization": {
+      const size = atoms.width(y) / groupNormAttrs(node).groups;
+      return cut({ ...node.attrs, num_groups: kept.length / size });
     }
+    case "Add":
+      return emitSum(e, node, cut);
+    case "Concat":
+      return axis === 1 ? emitConcat(e, node) : cut();
     case "Slice":
       return emitSlice(e, node);
     case "Pad": {
       const rank = shapes.get(x)!.length;
       const { begins, ends } = padAttrs(node, rank);
-      const front = kept.filter((j) => j < begins[1]).length;
-      const back = kept.filter((j) => j >= begins[1] + (shapes.get(x)![1] as number)).length;
-      const sides = [begins, ends].map((side, i) => side.map((p, axis) => axis === 1 ? [front, back][i] : p)).flat();
+      const front = kept.filter((j) => j < begins[axis]).length;
+      const back = kept.filter((j) => j >= begins[axis] + atoms.width(x)).length;
+      const sides = [begins, ends].map((side, i) => side.map((p, along) => along === axis ? [front, back][i] : p))
+        .flat();
       return sides.every((p) => p === 0) ? e.alias(y, x) : e.node({ ...node, attrs: { ...node.attrs, pads: sides } });
     }
     case "Gather": {
+      if (axis !== 1) return cut();
       const all = gatherAttrs(node).indices;
       return emitGather(e, node, x, e.kept(x), kept.map((i) => all[i]));
     }
     case "Reshape": {
       const shape = shapes.get(y)!;
-      const wanted = [0, ...shape.slice(1).map((d, i) => i === 0 ? kept.length : d as number)];
+      const wanted = [0, ...shape.slice(1).map((d, i) => i + 1 === axis ? kept.length : d as number)];
       return e.node({ ...node, attrs: { ...node.attrs, shape: wanted } });
     }
     default:
-      return e.node({ ...node, inputs: node.inputs.map((name) => graph.params[name] ? e.cut(name, kept) : name) });
+      return cut();
   }
 }
 
-/** All channels are kept, and so are the parameters, whichever axis they go along. */
-function emitWhole(e: Emission, node: Node): void {
-  const { params } = e.anatomy.graph;
-  const inputs = node.inputs.map((name) => params[name] ? e.cut(name, range(params[name].shape[0])) : name);
-  e.node({ ...node, inputs });
-}
-
-/**
- * A sum with an operand that is constant throughout is the other operand, plus a bias per channel where the constants
- * aren't 0. Otherwise the operands keep the same channels; a parameter is cut along its channel axis.
- */
-function emitOperands(e: Emission, node: Node): void {
+/** A sum with an operand that is constant throughout is the other operand, plus a bias per channel where it isn't 0. */
+function emitSum(e: Emission, node: Node, cut: () => void): void {
   const { graph, shapes } = e.anatomy;
-  const y = node.outputs[0];
-  const kept = e.kept(y);
   const [a, b] = node.inputs.map((name) => shapes.get(name) ?? graph.params[name].shape);
   const { kind, wide } = broadcastOf(node, a, b);
-  for (const operand of node.op === "Add" ? [0, 1] : []) {
+  for (const operand of [0, 1]) {
     const other = 1 - operand;
     if (graph.params[node.inputs[operand]] || graph.params[node.inputs[other]]) continue;
     if (kind !== "same" && other !== wide) continue;
     if (emitConstantSum(e, node, node.inputs[operand], node.inputs[other])) return;
   }
-  e.node({ ...node, inputs: node.inputs.map((name) => graph.params[name] ? cutOperand(e, name, kept) : name) });
+  cut();
 }
 
 function emitConstantSum(e: Emission, node: Node, operand: string, other: string): boolean {
   const { atoms, shapes } = e.anatomy;
   const y = node.outputs[0];
-  const values = e.kept(operand).map((j) => e.known.valueOf(atoms.base(operand) + j));
+  const values = e.kept(y).map((_, j) => {
+    const kept = e.kept(operand);
+    return e.known.valueOf(atoms.base(operand) + (atoms.width(operand) === 1 ? 0 : kept[j]));
+  });
   if (values.includes(undefined)) return false;
-  if (values.every((v) => v === 0)) {
-    e.alias(y, other);
-    return true;
-  }
-  const shape = shapes.get(y)! as readonly number[];
-  if (shape.length !== 4) return false;
-  const spec = { shape: [values.length, 1, 1], role: "table" as ParamRole };
-  const table = e.param(e.fresh(`${node.name}.table`), spec, Float64Array.from(values as number[]));
-  const attrs = { rows: range(shape[2]).map(() => 0), cols: range(shape[3]).map(() => 0) };
-  e.node({ ...node, op: "BorderBias", inputs: [other, table], attrs });
+  if (values.every((v) => v === 0)) e.alias(y, other);
+  else emitShift(e, node.name, other, y, Float64Array.from(values as number[]), shapes.get(y)!, atoms.axis(y));
   return true;
 }
 
-/** [C], [C,1,1] or [1,C,1,1]. */
-function cutOperand(e: Emission, name: string, keep: readonly number[]): string {
-  const { shape, data } = tensor(e.anatomy.model, name);
-  if (shape.length !== 4) return e.cut(name, keep);
-  const spec = { ...e.anatomy.graph.params[name], shape: [1, keep.length, 1, 1] };
-  const origin = { source: name, keep: [null, allOr(keep, shape[1]), null, null] };
-  return e.param(name, spec, Float64Array.from(keep, (j) => data[j]), origin);
+/** Along the channels: of each operand what stays, and nothing of those of which nothing does. */
+function emitConcat(e: Emission, node: Node): void {
+  const { graph, atoms } = e.anatomy;
+  const y = node.outputs[0];
+  let offset = 0;
+  const inputs = node.inputs.flatMap((name) => {
+    const width = graph.params[name]?.shape[1] ?? atoms.width(name);
+    const kept = e.kept(y).map((j) => j - offset).filter((j) => j >= 0 && j < width);
+    offset += width;
+    return kept.length === 0 ? [] : [graph.params[name] ? e.cut(name, kept, 1) : name];
+  });
+  if (inputs.length === 1 && atoms.has(inputs[0])) e.alias(y, inputs[0]);
+  else e.node({ ...node, inputs });
 }
 
 /** Kept channels of a slice that don't stand evenly any more are gathered after it. */
@@ -179,15 +189,16 @@ function emitSlice(e: Emission, node: Node): void {
   const y = node.outputs[0];
   const shape: Shape = e.anatomy.shapes.get(x)!;
   const ranges = sliceAttrs(node, shape);
-  const channels = ranges[1];
+  const channelAxis = e.anatomy.atoms.axis(y);
+  const channels = ranges[channelAxis];
   const source = e.kept(x);
   const wanted = e.kept(y).map((j) => channels ? channels.start + channels.step * j : j);
   const at = wanted.map((j) => source.indexOf(j));
-  const others = ranges.flatMap((r, axis) => r && axis !== 1 ? [{ axis, ...r }] : []);
+  const others = ranges.flatMap((r, axis) => r && axis !== channelAxis ? [{ axis, ...r }] : []);
   const step = at.length > 1 ? at[1] - at[0] : 1;
   const even = at.every((p, i) => p === at[0] + step * i);
   const whole = at.length === source.length;
-  const slices = even && !whole ? [{ axis: 1, start: at[0], step, count: at.length }, ...others] : others;
+  const slices = even && !whole ? [{ axis: channelAxis, start: at[0], step, count: at.length }, ...others] : others;
   const attrs: Attrs = {
     axes: slices.map(({ axis }) => axis),
     starts: slices.map(({ start }) => start),

@@ -4,9 +4,8 @@
  * Grouped convolutions stay regular, and a value that is still read keeps one channel at least.
  */
 
-import type { Node } from "../graph/types.ts";
 import { tensor, type WeighedAnatomy } from "./anatomy.ts";
-import { forEachLink } from "./atoms.ts";
+import { activations, forEachLink } from "./atoms.ts";
 import type { Constants } from "./constants.ts";
 import { firstChannel, type Linear, regionSums, uniform } from "./linear.ts";
 
@@ -85,10 +84,11 @@ function mandatory(anatomy: WeighedAnatomy, known: Constants, linear: Linear, ta
 }
 
 /** All links in one array: from atom a to `to[start[a] … start[a + 1])`. */
-function linkTable({ graph, shapes, atoms }: WeighedAnatomy): { start: Uint32Array; to: Uint32Array } {
+function linkTable(anatomy: WeighedAnatomy): { start: Uint32Array; to: Uint32Array } {
+  const { graph, atoms } = anatomy;
   const each = (visit: (from: number, to: number) => void) => {
     for (const node of graph.nodes) {
-      forEachLink(node, graph, shapes, atoms, (made, read, kind) => {
+      forEachLink(anatomy, node, (made, read, kind) => {
         visit(made, read);
         if (kind === "tie") visit(read, made);
       });
@@ -131,25 +131,21 @@ function regularize({ atoms }: WeighedAnatomy, linear: Linear, kept: Uint8Array,
   }
 }
 
-/** Walks back from the outputs: what is read keeps a channel. A Concat can do without one of its inputs. */
+/** Walks back from the outputs: what is read keeps a channel. A Concat can do without some of its inputs. */
 function keepOneOfEach({ graph, atoms }: WeighedAnatomy, kept: Uint8Array, keep: (atom: number) => void): void {
   const empty = (value: string) =>
     !kept.subarray(atoms.base(value), atoms.base(value) + atoms.width(value)).includes(1);
   const needed = new Set(graph.outputs);
   for (const node of [...graph.nodes].reverse()) {
     if (!needed.has(node.outputs[0])) continue;
-    for (const input of activations(node, atoms)) {
+    const inputs = activations(node, atoms);
+    for (const input of inputs) {
       if (empty(input)) {
-        if (node.op === "Concat") continue;
+        if (node.op === "Concat" && !inputs.every(empty)) continue;
         keep(atoms.base(input));
         return;
       }
       needed.add(input);
     }
   }
-}
-
-/** The inputs of a node that aren't parameters. */
-export function activations(node: Node, atoms: { has(value: string): boolean }): string[] {
-  return node.inputs.filter((name) => atoms.has(name));
 }

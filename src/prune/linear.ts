@@ -1,4 +1,4 @@
-/** One view of the operators that mix channels: Conv (grouped too), Gemm and ColumnConv. */
+/** One view of the operators that mix channels: Conv (grouped too), Gemm, ColumnConv, and MatMul by a matrix of parameters. */
 
 import { columnConvAttrs, convAttrs } from "../graph/attrs.ts";
 import type { Graph, HostTensor, Node, Shape } from "../graph/types.ts";
@@ -11,6 +11,8 @@ export interface Linear {
   readonly y: string;
   readonly weight: string;
   readonly bias: string | undefined;
+  /** The axes of the weight along which filters and input channels stand. */
+  readonly axes: { readonly filter: 0 | 1; readonly channel: 0 | 1 };
   readonly filters: number;
   /** Input channels. */
   readonly channels: number;
@@ -36,13 +38,14 @@ export function linearOf(node: Node, graph: Graph, shapes: ReadonlyMap<string, S
   const shape = graph.params[weight].shape;
   const from = shapes.get(x)! as readonly number[];
   const into = shapes.get(y)! as readonly number[];
-  const channels = from[1];
+  const matrix = node.op === "MatMul";
+  const channels = matrix ? shape[0] : from[1];
   let kernel: readonly [number, number] = [1, 1];
   let group = 1;
   let rows = POINT;
   let cols = POINT;
   let columnAt: Int32Array | undefined;
-  if (node.op !== "Gemm") {
+  if (node.op !== "Gemm" && !matrix) {
     const attrs = node.op === "Conv" ? convAttrs(node) : columnConvAttrs(node);
     kernel = node.op === "Conv" ? [shape[2], shape[3]] : columnConvAttrs(node).kernel;
     group = attrs.group;
@@ -68,7 +71,8 @@ export function linearOf(node: Node, graph: Graph, shapes: ReadonlyMap<string, S
     y,
     weight,
     bias,
-    filters: shape[0],
+    axes: matrix ? { filter: 1, channel: 0 } : { filter: 0, channel: 1 },
+    filters: shape[matrix ? 1 : 0],
     channels,
     group,
     perGroup: channels / group,
@@ -78,7 +82,7 @@ export function linearOf(node: Node, graph: Graph, shapes: ReadonlyMap<string, S
     cols,
     reachable: reachableTaps(rows, cols, kernel),
     columnAt,
-    rowLength: elements(shape.slice(1)),
+    rowLength: matrix ? channels : elements(shape.slice(1)),
   };
 }
 
@@ -89,6 +93,7 @@ export function firstChannel(linear: Linear, f: number): number {
 
 /** Position of w[f, local channel, tap] in the weight's data, −1 where a ColumnConv has none. */
 export function weightAt(linear: Linear, f: number, local: number, tap: number): number {
+  if (linear.axes.filter === 1) return local * linear.filters + f;
   const column = local * linear.size + tap;
   if (!linear.columnAt) return f * linear.rowLength + column;
   const t = linear.columnAt[column];

@@ -3,12 +3,10 @@
  * is live if something live reads it with a non-zero weight; γ = 0 and a factor that is always 0 read nothing else.
  */
 
-import { isOpaque } from "../graph/roles.ts";
 import type { Node } from "../graph/types.ts";
 import { tensor, type WeighedAnatomy } from "./anatomy.ts";
-import { forEachLink } from "./atoms.ts";
-import type { Constants, VisitOrder } from "./constants.ts";
-import { activations } from "./layout.ts";
+import { activations, forEachLink, operandAtom } from "./atoms.ts";
+import { type Constants, operandOf, type VisitOrder } from "./constants.ts";
 import { firstChannel } from "./linear.ts";
 
 /** 0/1 per atom (atoms.ts). The channels of the graph's outputs are always live. */
@@ -29,8 +27,8 @@ function update(anatomy: WeighedAnatomy, node: Node, known: Constants, live: Uin
     live[atom] = 1;
     changed = true;
   };
-  const { graph, shapes, atoms } = anatomy;
-  if (isOpaque(node)) {
+  const { atoms } = anatomy;
+  if (anatomy.whole.has(node.name)) {
     const y = atoms.base(node.outputs[0]);
     if (!live.subarray(y, y + atoms.width(node.outputs[0])).includes(1)) return false;
     for (const name of [...activations(node, atoms), node.outputs[0]]) {
@@ -41,7 +39,7 @@ function update(anatomy: WeighedAnatomy, node: Node, known: Constants, live: Uin
   const linear = anatomy.linears.get(node.name);
   if (!linear) {
     const needs = appetite(anatomy, node, known);
-    forEachLink(node, graph, shapes, atoms, (made, read) => live[made] && needs(made, read) && revive(read));
+    forEachLink(anatomy, node, (made, read) => live[made] && needs(made, read) && revive(read));
     return changed;
   }
   const reads = anatomy.reads.get(node.name)!;
@@ -56,23 +54,35 @@ function update(anatomy: WeighedAnatomy, node: Node, known: Constants, live: Uin
 
 /** Does a made channel really depend on a read one? */
 function appetite(
-  { graph, model, atoms }: WeighedAnatomy,
+  anatomy: WeighedAnatomy,
   node: Node,
   known: Constants,
 ): (made: number, read: number) => boolean {
+  const { graph, model, atoms } = anatomy;
   const y = atoms.base(node.outputs[0]);
-  if (node.op === "BatchNormalization") {
-    const gamma = tensor(model, node.inputs[1]).data;
-    return (made) => gamma[made - y] !== 0;
+  switch (node.op) {
+    case "BatchNormalization":
+    case "GroupNormalization": {
+      const gamma = tensor(model, node.inputs[1]).data;
+      return (made) => gamma[made - y] !== 0;
+    }
+    case "Attention": {
+      // Weights that sum to 1 leave a constant what it is, whatever they are.
+      const v = atoms.base(node.inputs[2]);
+      return (made, read) => read === v + made - y || known.valueOf(v + made - y) === undefined;
+    }
+    case "Mul":
+      return (made, read) => {
+        const j = made - y;
+        const factors = node.inputs.map((name) => {
+          if (graph.params[name]) return { atom: -1, value: operandOf(anatomy, node, name, j) };
+          const atom = operandAtom(atoms, name, j);
+          return { atom, value: known.valueOf(atom) };
+        });
+        const zero = factors.find(({ value }) => value === 0);
+        return zero === undefined || zero.atom === read;
+      };
+    default:
+      return () => true;
   }
-  if (node.op !== "Mul") return () => true;
-  return (made, read) => {
-    const j = made - y;
-    const factors = node.inputs.map((name) => {
-      const atom = graph.params[name] ? -1 : atoms.base(name) + j;
-      return { atom, value: atom < 0 ? tensor(model, name).data[j] : known.valueOf(atom) };
-    });
-    const zero = factors.find(({ value }) => value === 0);
-    return zero === undefined || zero.atom === read;
-  };
 }

@@ -6,6 +6,7 @@
 
 import {
   blockLayout,
+  checkLayout,
   type GroupLayout,
   groupLayout,
   punchedLayout,
@@ -13,7 +14,9 @@ import {
 } from "../../kernels/project/layout.ts";
 import { UserError } from "../errors.ts";
 import type { Params } from "../graph/types.ts";
+import { elements } from "../tensor/tensor.ts";
 import { bestPatterns } from "./patterns.ts";
+import type { Row } from "./rows.ts";
 
 /** The kinds of groups that need no further word. */
 export type PlainGranularity = "filter" | "channel" | "column" | "kernel" | "weight";
@@ -110,16 +113,19 @@ export function structureLayout(structure: Structure, shape: readonly number[]):
   }
 }
 
-/** Groups of a weight [F,C,KH,KW], a matrix [F,C] or, for kind "filter", of a vector [F] or a table [F,RH,RW]. */
+/** A tensor of this shape whose entries along an axis belong to groups as a row says (rows.ts). */
 export function memberOf(
-  kind: "filter" | "channel",
-  param: string,
+  { param, axis, offset, fold, period }: Row & { readonly param: string; readonly axis: number },
   shape: readonly number[],
   role: Member["role"],
-  offset = 0,
 ): Member {
-  const view = shape.length === 3 ? [shape[0], 1, shape[1], shape[2]] : shape;
-  return { param, role, layout: groupLayout(kind, view), offset };
+  const inner = elements(shape.slice(axis + 1));
+  const outer = elements(shape.slice(0, axis + 1)) / period;
+  const groups = period / fold;
+  const layout: GroupLayout = outer === 1
+    ? { F: period, C: inner, KK: 1, gf: 1, gc: 0, gk: 0, bf: fold, groups }
+    : { F: outer, C: period, KK: inner, gf: 0, gc: 1, gk: 0, bc: fold, groups };
+  return { param, role, layout: checkLayout(layout), offset };
 }
 
 /** k = max(minKeep, round(fraction · groups)), never more than there are. */

@@ -4,9 +4,11 @@
  */
 
 import { identityMap } from "../graph/indexmap.ts";
-import { isOpaque, isStatistic } from "../graph/roles.ts";
+import { isStatistic } from "../graph/roles.ts";
 import type { HostTensor, Model, Rewrite } from "../graph/types.ts";
+import { elements } from "../tensor/tensor.ts";
 import { weigh } from "./anatomy.ts";
+import { parameterAxis } from "./axes.ts";
 import { constants } from "./constants.ts";
 import { firstChannel, weightAt } from "./linear.ts";
 import { liveness } from "./liveness.ts";
@@ -35,7 +37,7 @@ export function removeUnused(model: Model): Rewrite & { readonly removed: Remove
 
 function sweep(model: Model, counts: Map<string, number>): Model {
   const anatomy = weigh(model);
-  const { graph, atoms } = anatomy;
+  const { graph, shapes, atoms, whole } = anatomy;
   const known = constants(anatomy);
   const live = liveness(anatomy, known);
   const params = new Map<string, HostTensor>(model.params);
@@ -66,18 +68,17 @@ function sweep(model: Model, counts: Map<string, number>): Model {
     if (anatomy.linears.has(node.name)) continue;
     const y = atoms.base(node.outputs[0]);
     const width = atoms.width(node.outputs[0]);
-    if (isOpaque(node) && live[y]) continue;
+    if (whole.has(node.name) && live[y]) continue;
     for (const name of node.inputs) {
       const role = graph.params[name]?.role;
       if (role === undefined || isStatistic(role)) continue;
-      const { length } = params.get(name)!.data;
-      if (isOpaque(node)) {
-        for (let i = 0; i < length; i++) clear(name, i);
-        continue;
-      }
-      const inner = length / width;
-      for (let j = 0; j < width; j++) {
-        if (!live[y + j]) { for (let i = 0; i < inner; i++) clear(name, j * inner + i); }
+      const { shape, data: { length } } = params.get(name)!;
+      const axis = parameterAxis(node, name, graph, shapes, atoms.axis(node.outputs[0]));
+      const dead = Array.from({ length: width }, (_, j) => !live[y + j]);
+      const all = dead.every((isDead) => isDead);
+      const inner = axis === null ? length : elements(shape.slice(axis + 1));
+      for (let i = 0; i < length; i++) {
+        if (all || (axis !== null && dead[Math.floor(i / inner) % shape[axis]])) clear(name, i);
       }
     }
   }

@@ -63,8 +63,16 @@ const BLOCKS: readonly Block[] = [
   depthwise,
   depthwise,
   grouped,
+  thinGroups,
+  groupNormed,
+  attended,
+  attended,
+  resized,
   squeeze,
   gate,
+  spatialGate,
+  sloped,
+  difference,
   pooling,
   widened,
   sliced,
@@ -111,6 +119,9 @@ function activation(b: Builder, d: Dice, x: string): string {
     () => b.tanh(x),
     () => b.gelu(x),
     () => b.gelu(x, "tanh"),
+    () => b.leakyRelu(x, 0.1),
+    () => b.hardSigmoid(x, { alpha: 0.2, beta: 0.5 }),
+    () => b.hardSwish(x),
     () => b.dropout(x),
   ])();
 }
@@ -132,6 +143,8 @@ function residual(b: Builder, d: Dice, x: string): string {
 function concatenation(b: Builder, d: Dice, x: string): string {
   const parts = [finish(b, d, same(b, d, x, d.between(1, 4))), finish(b, d, same(b, d, x, d.between(1, 4)))];
   if (d.chance(0.4)) parts.push(x);
+  const [, , h, w] = b.shape(x) as number[];
+  if (d.chance(0.2)) parts.push(b.param(`${fresh(b, "plane")}.table`, [1, d.between(1, 2), h, w], "table"));
   return finish(b, d, b.concat(parts));
 }
 
@@ -144,6 +157,58 @@ function depthwise(b: Builder, d: Dice, x: string): string {
 function grouped(b: Builder, d: Dice, x: string): string {
   const wide = finish(b, d, same(b, d, x, d.pick([4, 6, 8])));
   return finish(b, d, same(b, d, wide, d.pick([4, 6]), 2));
+}
+
+/** As ResNeXt has them. */
+function thinGroups(b: Builder, d: Dice, x: string): string {
+  const groups = d.pick([3, 4]);
+  const wide = finish(b, d, same(b, d, x, 2 * groups));
+  return finish(b, d, same(b, d, wide, groups * d.between(1, 3), groups));
+}
+
+function groupNormed(b: Builder, d: Dice, x: string): string {
+  const groups = d.between(1, 3);
+  const y = same(b, d, x, groups * d.between(1, 3));
+  return activation(b, d, b.groupNorm(y, { name: fresh(b, "gn"), groups }));
+}
+
+/** A block of a transformer over the pixels: layer norm, two heads or one, an MLP, and back to an image. */
+function attended(b: Builder, d: Dice, x: string): string {
+  const [, channels, h, w] = b.shape(x) as number[];
+  const heads = d.between(1, 2);
+  const depth = d.between(1, 3);
+  const project = (x: string, name: string, out: number) => {
+    const own = fresh(b, name);
+    const y = b.matmul(x, b.param(`${own}.weight`, [b.shape(x)[2] as number, out], "weight"));
+    return d.chance(0.6) ? b.add(y, b.param(`${own}.bias`, [1, 1, out], "bias")) : y;
+  };
+  const normed = (x: string) => d.chance(0.7) ? b.layerNorm(x, { name: fresh(b, "ln") }) : x;
+  let tokens = b.transpose(b.reshape(x, [channels, h * w]), [0, 2, 1]);
+  if (d.chance(0.5)) tokens = b.add(tokens, b.param(`${fresh(b, "position")}.table`, [1, h * w, channels], "table"));
+  const classified = d.chance(0.3);
+  if (classified) tokens = b.concat([b.param(`${fresh(b, "class")}.table`, [1, 1, channels], "table"), tokens]);
+  const count = b.shape(tokens)[1] as number;
+  const before = normed(tokens);
+  const [q, k, v] = ["q", "k", "v"].map((name) =>
+    b.transpose(b.reshape(project(before, name, heads * depth), [count, heads, depth]), [0, 2, 1, 3])
+  );
+  const together = b.reshape(b.transpose(b.attention(q, k, v), [0, 2, 1, 3]), [count, heads * depth]);
+  const sum = b.add(tokens, project(together, "proj", channels));
+  const hidden = activation(b, d, project(normed(sum), "fc1", d.between(2, 6)));
+  const out = b.add(project(hidden, "fc2", channels), sum);
+  if (classified) {
+    const first = d.chance(0.5) ? b.slice(out, { axes: [1], starts: [0], ends: [1] }) : out;
+    const mean = b.node("ReduceMean", [first], { axes: [1], keepdims: 0 });
+    return b.reshape(mean, [channels, 1, 1]);
+  }
+  return b.reshape(b.transpose(out, [0, 2, 1]), [channels, h, w]);
+}
+
+/** Nearest neighbours, and back to a size that doesn't grow from block to block. */
+function resized(b: Builder, d: Dice, x: string): string {
+  const scales = d.pick([[2, 2], [1, 2], [3, 1]] as const);
+  const large = finish(b, d, b.resize(x, scales));
+  return b.conv(large, { name: fresh(b, "conv"), out: d.between(2, 6), kernel: scales, stride: scales });
 }
 
 /** Squeeze and excitation. */
@@ -161,6 +226,23 @@ function squeeze(b: Builder, d: Dice, x: string): string {
 function gate(b: Builder, d: Dice, x: string): string {
   const gates = b.sigmoid(same(b, d, x, b.channels(x)));
   return finish(b, d, b.mul(gates, x));
+}
+
+/** One map of gates over all channels. */
+function spatialGate(b: Builder, d: Dice, x: string): string {
+  const gates = b.sigmoid(same(b, d, x, 1));
+  return finish(b, d, d.chance(0.7) ? b.mul(x, gates) : b.add(gates, x));
+}
+
+function sloped(b: Builder, d: Dice, x: string): string {
+  return b.prelu(same(b, d, x, d.between(2, 6)), { name: fresh(b, "prelu") });
+}
+
+/** Sub, and Div by what is far from 0. */
+function difference(b: Builder, d: Dice, x: string): string {
+  const out = b.channels(x);
+  const [p, q] = [finish(b, d, same(b, d, x, out)), finish(b, d, same(b, d, x, out))];
+  return d.chance(0.6) ? b.sub(p, q) : b.div(p, b.sigmoid(q));
 }
 
 function pooling(b: Builder, d: Dice, x: string): string {

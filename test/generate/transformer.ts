@@ -18,3 +18,23 @@ export function transformer(): Graph {
   b.gemm(b.relu(b.gemm(first, { name: "hidden", out: 6 })), { name: "head", out: 4 });
   return b.graph();
 }
+
+/** The same with a projection behind the heads, and an MLP: a block of a vision transformer. */
+export function vit(): Graph {
+  const b = builder("vit", ["N", 3, 6, 6]);
+  const stem = b.relu(b.conv(b.input, { name: "stem", out: 5, kernel: 3, pad: 1 }));
+  const patches = b.conv(stem, { name: "patch", out: 8, kernel: 2, stride: 2 });
+  const tokens = b.transpose(b.reshape(patches, [8, 9]), [0, 2, 1]);
+  const project = (x: string, name: string, out: number) =>
+    b.matmul(x, b.param(`${name}.weight`, [b.shape(x)[2] as number, out], "weight"), name);
+  const normal = b.layerNorm(tokens, { name: "ln" });
+  const [q, k, v] = ["q", "k", "v"].map((name) =>
+    b.transpose(b.reshape(project(normal, name, 8), [9, 2, 4]), [0, 2, 1, 3])
+  );
+  const heads = b.reshape(b.transpose(b.attention(q, k, v, { name: "attend" }), [0, 2, 1, 3]), [9, 8]);
+  const attended = b.add(tokens, project(heads, "proj", 8));
+  const hidden = b.gelu(project(b.layerNorm(attended, { name: "ln2" }), "fc1", 6));
+  const sum = b.add(attended, project(hidden, "fc2", 8));
+  b.gemm(b.flatten(b.slice(sum, { axes: [1], starts: [0], ends: [1] })), { name: "head", out: 4 });
+  return b.graph();
+}

@@ -7,6 +7,7 @@ import { createModel } from "../../src/models/zoo.ts";
 import { compact, type CompactOptions } from "../../src/prune/compact.ts";
 import { coupledConstraints } from "../../src/prune/constraints.ts";
 import { maskModel, masksOf } from "../../src/prune/masks.ts";
+import { groupEnergies, topGroups } from "../../src/prune/structures.ts";
 import { widened } from "../generate/widen.ts";
 import { difference } from "./equal.ts";
 import { modelOf, ops, shapeOf, zeroColumns, zeroRows } from "./models.ts";
@@ -266,6 +267,27 @@ test("grouped: groups stay of one size, an empty one goes", () => {
   const group = shrink(zeroColumns(model, { "out.weight": [2, 3] }));
   assert.is(shapeOf(group.model, "g.weight"), "4x2x3x3");
   assert.is(shapeOf(group.model, "in.weight"), "4x2x1x1");
+});
+
+test("grouped: what the constraints choose leaves groups of one size, and so do channels", () => {
+  const build = (group: number) =>
+    graphOf((b) => {
+      const x = b.relu(b.conv(b.input, { name: "in", out: 8, kernel: 1 }));
+      const y = b.relu(b.conv(x, { name: "g", out: 16, kernel: 3, pad: 1, group }));
+      b.conv(y, { name: "out", out: 2, kernel: 1 });
+    });
+  const pruned = (group: number, granularity: "filter" | "channel" | "column", layers: string[]) => {
+    const model = modelOf(build(group));
+    const choices = coupledConstraints(model.graph, { granularity, keep: 0.5, layers })
+      .map((constraint) => ({ constraint, kept: topGroups(groupEnergies(constraint, model.params), constraint.keep) }));
+    const { model: small } = shrink(maskModel(model, masksOf(choices, model.params)));
+    return ["in", "g", "out"].map((name) => shapeOf(small, `${name}.weight`)).join(" ");
+  };
+  assert.is(pruned(2, "filter", ["in", "g"]), "4x2x1x1 8x2x3x3 2x8x1x1");
+  assert.is(pruned(8, "filter", ["in"]), "4x2x1x1 8x1x3x3 2x8x1x1");
+  assert.is(pruned(2, "channel", ["g"]), "4x2x1x1 16x2x3x3 2x16x1x1");
+  // Columns of several groups stay in place as zeros.
+  assert.is(pruned(2, "column", ["g"]), "8x2x1x1 16x4x3x3 2x16x1x1");
 });
 
 test("squeeze and excitation: a dead gate halves, it doesn't vanish", () => {

@@ -5,6 +5,7 @@ import { referenceForward } from "../../src/graph/reference/forward.ts";
 import type { Model } from "../../src/graph/types.ts";
 import { weigh } from "../../src/prune/anatomy.ts";
 import { constants } from "../../src/prune/constants.ts";
+import { elements } from "../../src/tensor/tensor.ts";
 import { dice } from "../generate/dice.ts";
 import { randomInputs, randomModel } from "../generate/graphs.ts";
 import { randomlyMasked } from "../generate/masks.ts";
@@ -122,7 +123,8 @@ test("channels move through Concat, Slice, Pad, Gather, Flatten and Reshape", ()
   assert.equal(flat.slice(0, 25), new Array(25).fill(0.5));
   assert.is(flat[25], undefined);
   assert.equal(behindConstant(0.5, (b, x) => b.reshape(b.flatten(x), [2, 25, 1])), [0.5, undefined]);
-  assert.equal(behindConstant(0.5, (b, x) => b.reshape(x, [1, 2, 25])), [undefined]);
+  assert.equal(behindConstant(0.5, (b, x) => b.reshape(x, [1, 2, 25])), [0.5, undefined]);
+  assert.equal(behindConstant(0.5, (b, x) => b.transpose(b.reshape(x, [2, 25]), [0, 2, 1])), [0.5, undefined]);
 });
 
 test("a border table keeps a constant only if its row is one number", () => {
@@ -148,14 +150,15 @@ test("what is called constant is constant, on random networks; the visiting orde
     const values = referenceForward(model, randomInputs(graph, seed));
     for (const name of atoms.values) {
       const { shape, data } = values.get(name)!;
-      const pixels = data.length / shape[0] / shape[1];
-      for (let j = 0; j < shape[1]; j++) {
+      const axis = atoms.axis(name);
+      const inner = elements(shape.slice(axis + 1));
+      for (let j = 0; j < shape[axis]; j++) {
         const claim = known.valueOf(atoms.base(name) + j);
         assert.is(shuffled.valueOf(atoms.base(name) + j), claim);
         if (claim === undefined) continue;
         claims++;
         for (let i = 0; i < data.length; i++) {
-          if (Math.floor(i / pixels) % shape[1] !== j) continue;
+          if (Math.floor(i / inner) % shape[axis] !== j) continue;
           assert.ok(Math.abs(data[i] - claim) < 1e-12 * (1 + Math.abs(claim)), `${seed} ${name} ${j}`);
         }
       }

@@ -2,8 +2,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Builder, builder } from "../../src/graph/build.ts";
 import { createModel } from "../../src/models/zoo.ts";
+import { vit } from "../generate/transformer.ts";
 import { coupledConstraints, prunableLayers } from "../../src/prune/constraints.ts";
-import { type CoupledClass, coupledClasses } from "../../src/prune/coupling.ts";
+import { type Coupled, type CoupledClass, coupledClasses } from "../../src/prune/coupling.ts";
 
 const test = suite("coupling");
 
@@ -13,8 +14,11 @@ function classesOf(make: (b: Builder) => unknown): Map<string, CoupledClass> {
   return new Map(coupledClasses(b.graph()).map((coupled) => [coupled.id, coupled]));
 }
 
-const members = (list: readonly { param: string; offset: number }[]) =>
-  list.map(({ param, offset }) => `${param}@${offset}`).join(" ");
+const members = (list: readonly Coupled[]) => list.map(({ param, offset }) => `${param}@${offset}`).join(" ");
+
+/** As `members`, with what differs from one entry to a unit along axis 0. */
+const rows = (list: readonly Coupled[]) =>
+  list.map(({ param, axis, fold, period }) => `${param}${axis ? ` axis ${axis}` : ""} ${fold}/${period}`).join(", ");
 
 const refusal = (coupled: CoupledClass | undefined) => coupled?.prunable ? "prunable" : coupled?.why;
 
@@ -29,7 +33,7 @@ test("a chain: each layer for itself with its bias, γ and β; the logits never"
   assert.is(members(a.vectors), "a.bias@0 n.weight@0 n.bias@0");
   assert.equal(a.consumers, ["f"]);
   assert.is(refusal(a), "prunable");
-  assert.is(refusal(classes.get("f")), `it makes the output "f"`);
+  assert.is(refusal(classes.get("f")), `it makes the output "f", whose width is given`);
 });
 
 test("a sum ties its producers, and a depthwise convolution its two sides", () => {
@@ -99,17 +103,76 @@ test("projection: a stream for each stage, with the shortcut's convolution", () 
 test("refused, with the reason", () => {
   const classes = classesOf((b) => {
     const i = b.add(b.conv(b.input, { name: "tied", out: 3, kernel: 1 }), b.input);
-    const g = b.conv(b.conv(i, { name: "into", out: 4, kernel: 1 }), { name: "grouped", out: 6, kernel: 1, group: 2 });
-    const r = b.gather(b.conv(g, { name: "r", out: 3, kernel: 1 }), [2, 1, 0]);
-    const s = b.add(r, b.conv(g, { name: "s", out: 3, kernel: 1 }));
-    const d = b.reshape(b.gemm(b.flatten(b.globalAveragePool(s)), { name: "pairs", out: 8 }), [2, 2, 2]);
-    b.conv(d, { name: "out", out: 2, kernel: 1 });
+    const r = b.gather(b.conv(i, { name: "r", out: 3, kernel: 1 }), [2, 1, 0]);
+    const s = b.add(r, b.conv(i, { name: "s", out: 3, kernel: 1 }));
+    const one = b.groupNorm(b.conv(s, { name: "one", out: 4, kernel: 1 }), { name: "gn", groups: 1 });
+    const [p, q] = ["p", "q"].map((name) => b.conv(one, { name, out: 4, kernel: 1 }));
+    const mixed = b.add(
+      b.slice(p, { axes: [1], starts: [0], ends: [4], steps: [2] }),
+      b.slice(q, {
+        axes: [1],
+        starts: [0],
+        ends: [2],
+      }),
+    );
+    b.conv(mixed, { name: "out", out: 2, kernel: 1 });
   });
-  assert.is(refusal(classes.get("tied")), `it is tied to the input "input"`);
-  assert.is(refusal(classes.get("into")), `its groups must stay of equal size ("grouped" has 2)`);
-  assert.is(refusal(classes.get("grouped")), `its groups must stay of equal size ("grouped" has 2)`);
+  assert.is(refusal(classes.get("tied")), `it is tied to the input "input", whose channels are given`);
   assert.is(refusal(classes.get("r")), `"s" meets the stream in another order`);
-  assert.is(refusal(classes.get("pairs")), `filters of "pairs" are tied to each other`);
+  assert.is(refusal(classes.get("one")), "all its 4 filters can only go together");
+  assert.is(refusal(classes.get("p")), `"q" meets the stream in another order`);
+});
+
+test("a grouped convolution of few wide groups: filter i of each group is a unit, and so is input channel i", () => {
+  const classes = classesOf((b) => {
+    const x = b.relu(b.conv(b.input, { name: "in", out: 6, kernel: 1 }));
+    const y = b.batchNorm(b.conv(x, { name: "g", out: 8, kernel: 3, pad: 1, group: 2 }), { name: "n" });
+    b.conv(y, { name: "out", out: 2, kernel: 1 });
+  });
+  assert.is(classes.get("in")!.size, 3);
+  assert.is(rows(classes.get("in")!.producers), "in.weight 1/3");
+  assert.is(classes.get("g")!.size, 4);
+  assert.is(rows(classes.get("g")!.producers), "g.weight 1/4");
+  assert.is(rows(classes.get("g")!.vectors), "g.bias 1/4, n.weight 1/4, n.bias 1/4");
+  assert.is(rows(classes.get("g")!.readers), "out.weight axis 1 1/4");
+});
+
+test("many thin groups go whole, with what they read; a depthwise multiplier is such a group", () => {
+  const thin = classesOf((b) => {
+    const x = b.conv(b.input, { name: "in", out: 8, kernel: 1 });
+    b.conv(b.conv(x, { name: "g", out: 12, kernel: 3, pad: 1, group: 4 }), { name: "out", out: 2, kernel: 1 });
+  });
+  assert.equal([...thin.keys()], ["in", "out"]);
+  assert.is(thin.get("in")!.size, 4);
+  assert.is(rows(thin.get("in")!.producers), "in.weight 2/8, g.weight 3/12");
+  const multiplied = classesOf((b) => {
+    const x = b.conv(b.input, { name: "in", out: 4, kernel: 1 });
+    b.conv(b.conv(x, { name: "d", out: 8, kernel: 3, group: 4 }), { name: "out", out: 2, kernel: 1 });
+  });
+  assert.is(rows(multiplied.get("in")!.producers), "in.weight 1/4, d.weight 2/8");
+  assert.is(rows(multiplied.get("in")!.vectors), "in.bias 1/4, d.bias 2/8");
+});
+
+test("group norm: whole groups", () => {
+  const classes = classesOf((b) => {
+    const x = b.groupNorm(b.conv(b.input, { name: "c", out: 6, kernel: 1 }), { name: "n", groups: 3 });
+    b.conv(x, { name: "out", out: 2, kernel: 1 });
+  });
+  assert.is(classes.get("c")!.size, 3);
+  assert.is(rows(classes.get("c")!.vectors), "c.bias 2/6, n.weight 2/6, n.bias 2/6");
+});
+
+test("attention: whole heads of q, k and v; the MLP's hidden units one by one; the stream stays", () => {
+  const classes = new Map(coupledClasses(vit()).map((found) => [found.id, found]));
+  assert.equal([...classes.keys()], ["stem", "patch", "q", "fc1", "head"]);
+  const heads = classes.get("q")!;
+  assert.is(heads.size, 2);
+  assert.is(rows(heads.producers), "q.weight axis 1 4/8, k.weight axis 1 4/8, v.weight axis 1 4/8");
+  assert.is(rows(heads.readers), "proj.weight 4/8");
+  assert.is(classes.get("fc1")!.size, 6);
+  assert.is(rows(classes.get("fc1")!.readers), "fc2.weight 1/6");
+  assert.equal(classes.get("patch")!.producers.map(({ node }) => node), ["patch", "proj", "fc2"]);
+  assert.match(refusal(classes.get("patch"))!, /^it flows through LayerNormalization "ln", which takes mean/);
 });
 
 const digits = createModel("digits");

@@ -4,11 +4,16 @@ import { type Builder, builder } from "../../src/graph/build.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
 import type { HostTensor, Model } from "../../src/graph/types.ts";
+import { gatherTensor } from "../../src/graph/indexmap.ts";
 import { compact } from "../../src/prune/compact.ts";
+import { coupledConstraints } from "../../src/prune/constraints.ts";
 import { coupledClasses } from "../../src/prune/coupling.ts";
+import { maskModel, masksOf } from "../../src/prune/masks.ts";
+import { groupEnergies, topGroups } from "../../src/prune/structures.ts";
 import { removeUnused } from "../../src/prune/unused.ts";
 import { randomInputs, randomParams } from "../generate/graphs.ts";
-import { transformer } from "../generate/transformer.ts";
+import { elements } from "../../src/tensor/tensor.ts";
+import { transformer, vit } from "../generate/transformer.ts";
 
 const test = suite("opaque operators");
 
@@ -35,17 +40,21 @@ test("channels that flow through one aren't prunable, and the reason names it; o
   const classes = new Map(coupledClasses(transformer()).map((found) => [found.id, found]));
   const refusal = (id: string) => classes.get(id)!.prunable ? "prunable" : classes.get(id)!.why;
   assert.is(refusal("stem"), "prunable");
-  assert.match(refusal("patch")!, /^it flows through Transpose "transpose", from which no channel can go alone$/);
+  assert.match(
+    refusal("patch")!,
+    /^it flows through LayerNormalization "ln", which takes mean and variance over all channels/,
+  );
   assert.is(refusal("hidden"), "prunable");
 });
 
 const SINGLE: Readonly<Record<string, (b: Builder, x: string) => string>> = {
-  GroupNormalization: (b, x) => b.groupNorm(x, { name: "op", groups: 2 }),
   LayerNormalization: (b, x) => b.layerNorm(x, { name: "op" }),
   Softmax: (b, x) => b.softmax(x, "op"),
   MatMul: (b, x) => b.matmul(x, x, "op"),
-  Transpose: (b, x) => b.transpose(x, [0, 1, 3, 2], "op"),
-  Attention: (b, x) => b.attention(x, b.tanh(x), x, { name: "op" }),
+  Attention(b, x) {
+    const tokens = b.reshape(x, [4, 25]);
+    return b.reshape(b.attention(tokens, b.tanh(tokens), tokens, { name: "op" }), [4, 5, 5]);
+  },
 };
 
 for (const [op, build] of Object.entries(SINGLE)) {
@@ -86,6 +95,52 @@ test("one that nobody needs goes with its parameters", () => {
   const small = compact(model).model;
   near(outputs(small, inputs), outputs(model, inputs));
   assert.equal(small.graph.nodes.map(({ op }) => op), ["Tanh", "Flatten", "Gemm"]);
+});
+
+const SEPARATE: Readonly<Record<string, (b: Builder, x: string) => string>> = {
+  GroupNormalization: (b, x) => b.groupNorm(x, { name: "op", groups: 4 }),
+  Transpose: (b, x) => b.transpose(x, [0, 1, 3, 2], "op"),
+  Attention: (b, x) => b.attention(x, b.tanh(x), x, { name: "op" }),
+};
+
+for (const [op, build] of Object.entries(SEPARATE)) {
+  test(`channels go one by one through ${op} along its own axis: groups, heads, or whatever stays in its place`, () => {
+    const b = builder(op, ["N", 2, 5, 5]);
+    const before = b.conv(b.input, { name: "before", out: 4, kernel: 3, pad: 1 });
+    b.gemm(b.flatten(build(b, before)), { name: "head", out: 3 });
+    const graph = b.graph();
+    assert.ok(coupledClasses(graph)[0].prunable);
+    const parts = [["before.weight", 18, 18], ["before.bias", 1, 1]] as const;
+    const dead = graph.params["op.bias"] ? [...parts, ["op.weight", 1, 1], ["op.bias", 1, 1]] as const : parts;
+    const model = cleared({ graph, params: randomParams(graph, 1) }, ...dead);
+    const inputs = randomInputs(graph, 2);
+    const small = compact(model).model;
+    near(outputs(small, inputs), outputs(model, inputs));
+    assert.equal(small.graph.params["before.weight"].shape, [3, 2, 3, 3]);
+    assert.is(elements(small.graph.params["head.weight"].shape), 3 * 3 * 25);
+  });
+}
+
+test("a head goes with its part of q, k, v and of the projection; the MLP's hidden units too", () => {
+  const graph = vit();
+  const base = { graph, params: randomParams(graph, 5) };
+  const filters = coupledConstraints(graph, { granularity: "filter", keep: 0.5 });
+  const choices = filters.map((constraint) => ({
+    constraint,
+    kept: topGroups(groupEnergies(constraint, base.params), constraint.keep),
+  }));
+  const model = maskModel(base, masksOf(choices, base.params));
+  const inputs = randomInputs(graph, 6);
+  const { model: small, map } = compact(model);
+  near(outputs(small, inputs), outputs(model, inputs));
+  const shapes = Object.fromEntries(
+    ["q", "k", "v", "proj", "fc1", "fc2"].map((name) => [name, small.graph.params[`${name}.weight`].shape]),
+  );
+  assert.equal(shapes, { q: [8, 4], k: [8, 4], v: [8, 4], proj: [4, 8], fc1: [8, 3], fc2: [3, 8] });
+  for (const name of ["q.weight", "fc2.weight"]) {
+    const { source, keep } = map.get(name)!;
+    assert.equal(gatherTensor(model.params.get(source)!, keep), small.params.get(name));
+  }
 });
 
 test("a transformer block computes the same without its dead filters", () => {
