@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 
 /** Options of every command that carries out a recipe. */
 export interface RunOptions {
+  readonly data?: string;
   readonly dataDir?: string;
   readonly out?: string;
   readonly seed?: number;
@@ -17,6 +18,7 @@ export interface RunOptions {
 export function addRunOptions(command: Command): Command {
   return command
     .argument("[recipe]", "name of a recipe (see secateur recipes) or path of a .yaml file (default: digits)")
+    .option("--data <data>", "data in place of the recipe's: digits, mnist, folder:./images, cifar10:./dir …")
     .option("--data-dir <dir>", "where the data set's files lie")
     .option("--out <dir>", "folder of the run (default: the next free runs/<recipe>-<number>)")
     .option("--seed <n>", "seed of all randomness", wholeNumber(0))

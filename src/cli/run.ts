@@ -1,7 +1,9 @@
 /** Carries out a recipe in a folder of its own: what `prune` and `train` share. */
+import { isAbsolute, relative, resolve } from "node:path";
 import { UsageError, UserError } from "../errors.ts";
 import { requireSameRecipe } from "../recipe/compare.ts";
 import { formatRecipe, loadRecipe } from "../recipe/load.ts";
+import { mapPaths } from "../recipe/paths.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import { silentUi } from "../recipe/ui.ts";
 import type { Store } from "../store/types.ts";
@@ -68,7 +70,7 @@ async function begin(
   if ((await store.list(dir)).length > 0) {
     throw new UserError(`${dir} is not empty; go on with it by --resume ${dir}, or choose another --out`);
   }
-  await store.write(recipeFile(dir), new TextEncoder().encode(formatRecipe(recipe)));
+  await store.write(recipeFile(dir), new TextEncoder().encode(formatRecipe(seenFrom(dir, recipe))));
   return { recipe, dir };
 }
 
@@ -86,6 +88,14 @@ async function takeUp(
   const recipe = await loadRecipe(file, store);
   requireSameRecipe(recipe, adapt(await loadRecipe(name ?? file, store, options)), dir);
   return { recipe, dir };
+}
+
+/** Paths in a recipe's file are relative to its folder. */
+function seenFrom(dir: string, recipe: Recipe): Recipe {
+  return mapPaths(
+    recipe,
+    (path) => isAbsolute(path) ? path : relative(resolve(dir), resolve(path)).replaceAll("\\", "/"),
+  );
 }
 
 function recipeFile(dir: string): string {

@@ -1,5 +1,6 @@
 /** Data sets by name, from the file system or the network. The only door to them under Deno. */
 import { UserError } from "../errors.ts";
+import { denoStore } from "../store/deno.ts";
 import { digitsSplits } from "./digits.ts";
 import { download, type Progress } from "./download_deno.ts";
 import {
@@ -12,11 +13,15 @@ import {
   mnistSplits,
   type NamedBytes,
 } from "./mnist.ts";
-import type { SplitOptions, Splits } from "./types.ts";
+import type { PartName } from "./images/arrange.ts";
+import { adaptInput, type InputOptions } from "./input.ts";
+import { parseSource, sourceKinds } from "./source.ts";
+import { readSource, type SourceOptions, sourceSplits } from "./sources_deno.ts";
+import type { Dataset, SplitOptions, Splits } from "./types.ts";
 
 export type { Progress } from "./download_deno.ts";
 
-export interface LoadOptions extends SplitOptions {
+export interface LoadOptions extends SplitOptions, InputOptions {
   /** Folder that holds the data set's files, or a subfolder named after it that does. */
   readonly dataDir?: string;
   /** Where downloads are kept; default cacheDir(). */
@@ -25,18 +30,76 @@ export interface LoadOptions extends SplitOptions {
   readonly mirror?: string;
   /** Called as a download goes on. */
   readonly onProgress?: (progress: Progress) => void;
+  /** Called as image files are decoded: how many so far. */
+  readonly onImages?: (images: number) => void;
+  /** Told what was passed over. */
+  readonly onNote?: (text: string) => void;
 }
 
 const sets: readonly MnistLike[] = [mnist, fashionMnist];
 
-export const datasetNames: readonly string[] = ["digits", ...sets.map((set) => set.name)];
+export const datasetNames: readonly string[] = [
+  "digits",
+  ...sets.map((set) => set.name),
+  ...sourceKinds.map((kind) => `${kind}:<path>`),
+];
 
 /**
- * The parts of a data set. digits is bundled; the others are looked for in `dataDir`, then where the system's packages
- * put them, then in the cache, and are else downloaded into it. Throws UserError: unknown name, files missing, damaged
- * or unreachable.
+ * The parts of a data set: `folder:./images` and `cifar10:./dir` name files of one's own, digits is bundled; the others
+ * are looked for in `dataDir`, then where the system's packages put them, then in the cache, and are else downloaded
+ * into it. Throws UserError: unknown name, files missing, damaged or unreachable, or not what `options` expect.
  */
 export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Splits> {
+  const source = parseSource(name);
+  const splits = source
+    ? sourceSplits(source, await readSource(source, imageOptions(options)), options)
+    : await namedSplits(name, options);
+  const { size } = options;
+  if (size !== undefined && (splits.shape[1] !== size || splits.shape[2] !== size)) {
+    throw new UserError(
+      `data set "${name}": its images have ${splits.shape[1]}×${
+        splits.shape[2]
+      } pixels, ${size}×${size} are asked for; ` +
+        `only image files are resized: leave the size out`,
+    );
+  }
+  const [train, validation, test] = [splits.train, splits.validation, splits.test].map((part) =>
+    adaptInput(part, options)
+  );
+  return { ...splits, shape: train.shape, train, validation, test };
+}
+
+/**
+ * One part whole, to score a network on: of a data set, or of files that need no other part. Undivided files are one
+ * part, "all", unless another is asked for, which is then the one that a run on them has.
+ */
+export async function loadPart(
+  name: string,
+  part: PartName | "all" | undefined,
+  options: LoadOptions = {},
+): Promise<{ readonly part: PartName | "all"; readonly data: Dataset }> {
+  const source = parseSource(name);
+  const parts = source && await readSource(source, imageOptions(options));
+  const chosen = part ?? (parts?.has("all") ? "all" : "test");
+  const data = parts?.get(chosen);
+  if (data) return { part: chosen, data: adaptInput(data, options) };
+  if (chosen === "all") {
+    throw new UserError(`data set "${name}" has parts of its own, expected one of train, validation, test`);
+  }
+  return { part: chosen, data: (await loadDataset(name, options))[chosen] };
+}
+
+function imageOptions(options: LoadOptions): SourceOptions {
+  let folder: string | undefined;
+  try {
+    folder = `${options.cacheDir ?? cacheDir()}/images`;
+  } catch {
+    options.onNote?.("decoded images aren't kept for the next run: set SECATEUR_CACHE to a folder for them");
+  }
+  return { ...options, cache: folder === undefined ? undefined : { store: denoStore(), folder } };
+}
+
+async function namedSplits(name: string, options: LoadOptions): Promise<Splits> {
   if (name === "digits") {
     const file = new URL("./digits/digits.csv.gz", import.meta.url);
     return digitsSplits(await Deno.readFile(file), options, file.pathname);

@@ -46,7 +46,7 @@ export async function fetchDigits(url: string | URL, options: SplitOptions = {})
 function parseDigits(text: string, file: string): Dataset {
   const lines = text.trimEnd().split("\n");
   const images = new Uint8Array(lines.length * PIXELS);
-  const labels = new Uint8Array(lines.length);
+  const labels = new Uint16Array(lines.length);
   lines.forEach((line, i) => {
     const values = line.split(",").map((value) => value.trim() === "" ? NaN : Number(value));
     const whole = values.length === PIXELS + 1 &&

@@ -128,7 +128,7 @@ async function pair(set: MnistLike, imageFile: NamedBytes, labelFile: NamedBytes
     shape: [1, SIDE, SIDE],
     count,
     images: images.data,
-    labels: labels.data,
+    labels: Uint16Array.from(labels.data),
     normalization: set.normalization,
   };
 }

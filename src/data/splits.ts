@@ -3,12 +3,15 @@ import { stratify } from "./stratify.ts";
 import type { Dataset, Normalization, Split, SplitOptions, Splits } from "./types.ts";
 
 export interface Published {
-  /** What was published for training; validation is taken from it. */
+  /** What was published for training; validation is taken from it where it wasn't published. */
   readonly train: Dataset;
+  readonly validation?: Dataset;
   /** What was published for testing. */
   readonly test: Dataset;
   /** Indices that samples of `train` and `test` bear in the published files, where these are parts of one file. */
   readonly source?: { readonly train: Uint32Array<ArrayBuffer>; readonly test: Uint32Array<ArrayBuffer> };
+  /** Keys the choice of what validates; default: the set's name, which doesn't do where that is a path. */
+  readonly key?: string;
 }
 
 /**
@@ -23,7 +26,8 @@ export function makeSplits(
   fixed?: Normalization,
 ): Splits {
   const { train: all, test } = published;
-  const { name, classes, shape } = all;
+  const { name, classes, classNames, shape } = all;
+  const { key = name } = published;
   const { validation = fraction, limit } = options;
   if (!(validation > 0 && validation < 1)) {
     throw new UserError(
@@ -35,14 +39,15 @@ export function makeSplits(
   if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) {
     throw new UserError(`data set "${name}": found limit ${limit}, expected a whole number of training images above 0`);
   }
-  const held = Math.round(all.count * validation);
-  if (held === 0 || held === all.count || test.count === 0) {
+  const given = published.validation;
+  const held = given ? 0 : Math.round(all.count * validation);
+  if ((given ?? { count: held }).count === 0 || held === all.count || test.count === 0) {
     throw new UserError(
       `data set "${name}": found ${all.count} training and ${test.count} test images, expected enough that ` +
         `training, validation (${validation} of the former) and test get at least one each`,
     );
   }
-  const { taken, rest } = stratify(all.labels, classes, held, `data.split.${name}.validation`);
+  const { taken, rest } = stratify(all.labels, classes, held, `data.split.${key}.validation`);
   const normalization = fixed ?? measure(all, rest);
   const make = (data: Dataset, indices: Uint32Array<ArrayBuffer>, source?: Uint32Array<ArrayBuffer>): Split => ({
     ...pick(data, indices),
@@ -50,14 +55,20 @@ export function makeSplits(
     source: source ? indices.map((i) => source[i]) : indices,
   });
   const ratio = limit === undefined ? 1 : Math.min(1, limit / rest.length);
-  const part = (role: string, split: Split) => shrink(split, role === "train" ? limit : split.count * ratio, role);
+  const part = (role: string, split: Split) =>
+    shrink(split, role === "train" ? limit : split.count * ratio, `data.limit.${key}.${role}`);
+  const whole = (data: Dataset) => Uint32Array.from(data.labels.keys());
   return {
     name,
     classes,
+    classNames,
     shape,
     train: part("train", make(all, rest, published.source?.train)),
-    validation: part("validation", make(all, taken, published.source?.train)),
-    test: part("test", make(test, Uint32Array.from(test.labels.keys()), published.source?.test)),
+    validation: part(
+      "validation",
+      given ? make(given, whole(given)) : make(all, taken, published.source?.train),
+    ),
+    test: part("test", make(test, whole(test), published.source?.test)),
   };
 }
 
@@ -65,7 +76,7 @@ export function makeSplits(
 export function pick(data: Dataset, indices: Uint32Array): Dataset {
   const size = data.shape[0] * data.shape[1] * data.shape[2];
   const images = new Uint8Array(indices.length * size);
-  const labels = new Uint8Array(indices.length);
+  const labels = new Uint16Array(indices.length);
   indices.forEach((from, to) => {
     images.set(data.images.subarray(from * size, (from + 1) * size), to * size);
     labels[to] = data.labels[from];
@@ -74,10 +85,10 @@ export function pick(data: Dataset, indices: Uint32Array): Dataset {
 }
 
 /** At most `limit` samples, stratified; where there are any, never fewer than one. */
-function shrink(split: Split, limit: number | undefined, role: string): Split {
+function shrink(split: Split, limit: number | undefined, stream: string): Split {
   const take = Math.max(1, Math.round(limit ?? split.count));
   if (take >= split.count) return split;
-  const { taken } = stratify(split.labels, split.classes, take, `data.limit.${split.name}.${role}`);
+  const { taken } = stratify(split.labels, split.classes, take, stream);
   return { ...pick(split, taken), source: taken.map((i) => split.source[i]) };
 }
 

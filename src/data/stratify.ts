@@ -9,7 +9,7 @@ const SPLIT_SEED = 0;
  * `stream`. Returns ascending indices: `taken` has `take` of them, `rest` the others.
  */
 export function stratify(
-  labels: Uint8Array,
+  labels: Uint16Array,
   classes: number,
   take: number,
   stream: string,

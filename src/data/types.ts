@@ -9,13 +9,15 @@ export interface Normalization {
 export interface Dataset {
   readonly name: string;
   readonly classes: number;
+  /** What each label stands for, where the data say so. */
+  readonly classNames?: readonly string[];
   /** [C, H, W] of one image. */
   readonly shape: readonly [number, number, number];
   readonly count: number;
   /** [count, C, H, W], row-major. */
   readonly images: Uint8Array<ArrayBuffer>;
   /** [count], each below `classes`. */
-  readonly labels: Uint8Array<ArrayBuffer>;
+  readonly labels: Uint16Array<ArrayBuffer>;
   readonly normalization: Normalization;
 }
 
@@ -31,6 +33,7 @@ export interface Split extends Dataset {
 export interface Splits {
   readonly name: string;
   readonly classes: number;
+  readonly classNames?: readonly string[];
   readonly shape: readonly [number, number, number];
   readonly train: Split;
   readonly validation: Split;

@@ -3,6 +3,7 @@ import { UserError } from "../errors.ts";
 import type { Store } from "../store/types.ts";
 import { named } from "./named.ts";
 import { applyOverrides } from "./overrides.ts";
+import { mapPaths, relativeTo } from "./paths.ts";
 import { suggest } from "./problems.ts";
 import { parseRecipe, type Recipe } from "./schema.ts";
 
@@ -11,10 +12,13 @@ export interface RecipeChanges {
   readonly set?: readonly string[];
   readonly seed?: number;
   readonly limit?: number;
+  /** Name of the data: digits, folder:./images, … */
+  readonly data?: string;
 }
 
 /**
- * A recipe by its name (digits) or by the path of its file (my.yaml, ./my), changed as asked.
+ * A recipe by its name (digits) or by the path of its file (my.yaml, ./my), changed as asked. Paths in a file are relative
+ * to it, paths in `changes` to the working directory, and so are all in the result.
  * @throws UserError for an unknown name, a missing file, bad YAML (with line and column) or a value that doesn't fit
  */
 export async function loadRecipe(nameOrPath: string, store: Store, changes: RecipeChanges = {}): Promise<Recipe> {
@@ -25,7 +29,11 @@ export async function loadRecipe(nameOrPath: string, store: Store, changes: Reci
   const settings = [...(changes.set ?? [])];
   if (changes.seed !== undefined) settings.push(`seed=${changes.seed}`);
   if (changes.limit !== undefined) settings.push(`data.limit=${changes.limit}`);
-  const given = parseYaml(text, where);
+  if (changes.data !== undefined) settings.push(`data.name=${JSON.stringify(changes.data)}`);
+  const written = parseYaml(text, where);
+  const given = isPath && isMap(written)
+    ? mapPaths(spellOut(written), (path) => relativeTo(nameOrPath, path))
+    : written;
   return settings.length === 0
     ? parseRecipe(given, where)
     : parseRecipe(applyOverrides(given, settings), `${where} with ${settings.join(", ")}`);
@@ -39,6 +47,16 @@ export function namedRecipes(): Recipe[] {
 /** A recipe as YAML that `loadRecipe` reads back to an equal recipe. */
 export function formatRecipe(recipe: Recipe): string {
   return stringify(recipe, { lineWidth: 120, aliasDuplicateObjects: false });
+}
+
+/** `data: folder:./images` is short for `data: { name: folder:./images }`. */
+function spellOut(recipe: Record<string, unknown>): Record<string, unknown> {
+  const { data } = recipe;
+  return typeof data === "string" ? { ...recipe, data: { name: data } } : recipe;
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function namedText(name: string): string {

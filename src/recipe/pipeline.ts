@@ -14,9 +14,10 @@ import type { RunContext } from "./context.ts";
 import { writeModel } from "./files.ts";
 import { formatRecipe } from "./load.ts";
 import { checkOrder, checkTargets } from "./order.ts";
+import { mapPaths } from "./paths.ts";
 import { writeReport } from "./report.ts";
 import { hashText, loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "./run.ts";
-import type { DataOptions, Recipe } from "./schema.ts";
+import type { DataRequest, Recipe } from "./schema.ts";
 import { runStage } from "./stages/run.ts";
 import { openTuner } from "./tuning.ts";
 import type { Ui } from "./ui.ts";
@@ -38,7 +39,7 @@ export interface RunOptions {
   readonly tool: string;
   readonly commit: string;
   readonly command: string;
-  readonly loadData: (options: DataOptions, ui: Ui) => Promise<Splits>;
+  readonly loadData: (request: DataRequest, ui: Ui) => Promise<Splits>;
 }
 
 /**
@@ -48,9 +49,9 @@ export interface RunOptions {
 export async function runPrune(options: RunOptions): Promise<Report> {
   const { recipe, dir, store, ui, signal } = options;
   checkOrder(recipe);
-  const recipeHash = await hashText(formatRecipe(recipe));
+  const recipeHash = await recipeIdentity(recipe);
   const saved = options.resume ? await loadRun(store, dir, recipeHash) : undefined;
-  const data = await options.loadData(recipe.data, ui);
+  const data = await options.loadData({ ...recipe.data, ...recipe.preprocess }, ui);
   const graph = modelFor(recipe, data);
   using own = options.gpu ? undefined : await Gpu.open();
   const gpu = options.gpu ?? own!;
@@ -106,6 +107,11 @@ export async function runPrune(options: RunOptions): Promise<Report> {
   }
   await writeModel(store, dir, state);
   return await writeReport(ctx, options);
+}
+
+/** The same files elsewhere are the same recipe: a run may be taken up from another folder than the one it began in. */
+function recipeIdentity(recipe: Recipe): Promise<string> {
+  return hashText(formatRecipe(mapPaths(recipe, (path) => path.slice(path.lastIndexOf("/") + 1))));
 }
 
 function modelFor(recipe: Recipe, { classes, shape: [inChannels, size], name }: Splits): Graph {

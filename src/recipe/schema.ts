@@ -1,5 +1,6 @@
 /** The schema of a recipe, version 1: a model, data, and a list of stages. */
 import * as v from "valibot";
+import type { InputOptions } from "../data/input.ts";
 import { UserError } from "../errors.ts";
 import { describeIssues } from "./problems.ts";
 import { stage } from "./registry.ts";
@@ -37,6 +38,17 @@ const data = record({
   })),
 });
 
+const perChannel = (number: v.GenericSchema<number>) => v.optional(some(number));
+
+/** What the model expects of its input; what is left out is asked of the model's file, then of the data. */
+const preprocess = record({
+  /** Of pixels in 0…1, a number for each channel. */
+  mean: perChannel(v.pipe(v.number("expected a number"), v.finite("expected a number"))),
+  std: perChannel(positive()),
+  /** Image files are resized to it on their shorter side and cropped in the middle. */
+  size: v.optional(count(1)),
+});
+
 export const recipe = record({
   version: v.literal(1, "expected 1, the version of recipes that this Secateur reads"),
   name,
@@ -44,12 +56,15 @@ export const recipe = record({
   seed: v.optional(seed, 1),
   model,
   data,
+  preprocess: v.optional(preprocess),
   batch: v.optional(count(1), 64),
   stages: some(stage),
 });
 
 export type Recipe = v.InferOutput<typeof recipe>;
 export type DataOptions = v.InferOutput<typeof data>;
+/** What a run asks of whoever loads data. */
+export type DataRequest = DataOptions & InputOptions;
 
 /**
  * A recipe with all defaults filled in.

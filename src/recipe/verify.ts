@@ -16,7 +16,7 @@ import type { Store } from "../store/types.ts";
 import { evaluateModel } from "../train/evaluate.ts";
 import { readModel } from "./files.ts";
 import { loadRecipe } from "./load.ts";
-import type { DataOptions, Recipe } from "./schema.ts";
+import type { DataRequest, Recipe } from "./schema.ts";
 import { firstImages, proofInputs } from "./stages/shrink.ts";
 import { constraintsOn, keptFraction, nameOf } from "./stages/targets.ts";
 import type { Check, Ui } from "./ui.ts";
@@ -29,7 +29,7 @@ export interface VerifyOptions {
   readonly ui: Ui;
   /** The device to compute on, which stays open; default: one of its own. */
   readonly gpu?: Gpu;
-  readonly loadData: (options: DataOptions, ui: Ui) => Promise<Splits>;
+  readonly loadData: (request: DataRequest, ui: Ui) => Promise<Splits>;
 }
 
 /** Another adapter may round a borderline image the other way: so many images may differ. */
@@ -52,7 +52,7 @@ export async function verifyRun(
   const report = parseReport(json, file);
   const recipe = await loadRecipe(`${dir}/recipe.yaml`, store);
   const { model, dense, origin } = await readModel(store, dir);
-  const data = await loadData(recipe.data, ui);
+  const data = await loadData({ ...recipe.data, ...recipe.preprocess }, ui);
   using own = options.gpu ? undefined : await Gpu.open();
   const gpu = options.gpu ?? own!;
 

@@ -61,7 +61,7 @@ export function ramp(count: number, shape: [number, number, number] = [1, 6, 6],
       const i = Math.floor(at / size), c = Math.floor(at % size / plane), j = at % plane;
       return 1 + (7 * i + 50 * c + j) % 200;
     }),
-    labels: Uint8Array.from({ length: count }, (_, i) => i % classes),
+    labels: Uint16Array.from({ length: count }, (_, i) => i % classes),
     normalization: {
       scale: 200,
       mean: Array.from({ length: shape[0] }, (_, c) => 0.25 + c / 8),

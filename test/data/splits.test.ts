@@ -13,7 +13,7 @@ const test = suite("splits");
 const PINNED = ["ac5bd8e278f4bd77", "0620de1c769e4b18", "3f39c582647d0661"];
 const digits = (options: SplitOptions = {}) => loadDataset("digits", options);
 const parts = (s: Splits): Split[] => [s.train, s.validation, s.test];
-const histogram = ({ labels, classes }: { labels: Uint8Array; classes: number }) => {
+const histogram = ({ labels, classes }: { labels: Uint16Array; classes: number }) => {
   const counts = Array(classes).fill(0);
   labels.forEach((label) => counts[label]++);
   return counts as number[];
@@ -34,7 +34,7 @@ test("apportion: exact total, no share off by one, never more than there is", ()
 });
 
 test("stratify: ascending, disjoint, complete; another stream chooses others", () => {
-  const labels = Uint8Array.from({ length: 300 }, (_, i) => i * i % 7);
+  const labels = Uint16Array.from({ length: 300 }, (_, i) => i * i % 7);
   const { taken, rest } = stratify(labels, 7, 90, "a");
   assert.is(taken.length, 90);
   assert.equal([...taken, ...rest].sort((a, b) => a - b), [...Array(300).keys()]);

@@ -35,6 +35,22 @@ test("a recipe that was written back is the same recipe", async () => {
   }
 });
 
+test("paths are relative to the recipe's file, or to the working directory where they are set from outside", async () => {
+  const text = (data: string) =>
+    `version: 1\nname: x\nmodel: { name: digits }\ndata: ${data}\nstages: [{ kind: train, epochs: 1 }]`;
+  await keep("recipes/x.yaml", text("folder:../images"));
+  await keep("recipes/y.yaml", text("{ name: 'cifar10:/data/cifar', limit: 5 }"));
+  assert.is((await loadRecipe("recipes/x.yaml", store)).data.name, "folder:images");
+  assert.is((await loadRecipe("./recipes/x.yaml", store, { set: ["data.limit=3"] })).data.name, "folder:images");
+  assert.is((await loadRecipe("recipes/x.yaml", store, { data: "folder:./a: b #c" })).data.name, "folder:./a: b #c");
+  assert.equal((await loadRecipe("recipes/y.yaml", store)).data, {
+    name: "cifar10:/data/cifar",
+    validation: 0.15,
+    limit: 5,
+  });
+  assert.is((await loadRecipe("recipes/y.yaml", store, { data: "digits" })).data.name, "digits");
+});
+
 test("seed, limit and settings", async () => {
   const recipe = await loadRecipe("digits", store, { seed: 7, limit: 500, set: ["batch=32", "seed=3"] });
   assert.equal([recipe.seed, recipe.data.limit, recipe.batch], [7, 500, 32]);

@@ -12,7 +12,7 @@ import { createTrainState, type TrainState } from "../../src/train/state.ts";
 export function brightPixels(count: number, side = 4, classes = 3): Split {
   const rng = random(2, "bright pixels");
   const plane = side * side;
-  const labels = Uint8Array.from({ length: count }, (_, i) => rng.below(classes, 1, i));
+  const labels = Uint16Array.from({ length: count }, (_, i) => rng.below(classes, 1, i));
   const images = Uint8Array.from({ length: count * plane }, (_, at) => {
     const [i, pixel] = [Math.floor(at / plane), at % plane];
     return pixel === 5 * labels[i] ? 255 : rng.bits(0, at) % 120;

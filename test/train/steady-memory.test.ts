@@ -61,7 +61,7 @@ async function trainAndDispose(epochs: number): Promise<{ afterEpoch: string[]; 
     shape: [1, 8, 8],
     count,
     images: new Uint8Array(count * 64).map((_, i) => i % 17),
-    labels: new Uint8Array(count).map((_, i) => i % 10),
+    labels: new Uint16Array(count).map((_, i) => i % 10),
     source: new Uint32Array(count).map((_, i) => i),
     normalization: { scale: 16, mean: [0], std: [1] },
   };

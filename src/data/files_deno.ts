@@ -1,0 +1,121 @@
+/** Files of a folder, or of a tar archive read in place. */
+import xz from "xz-decompress";
+import { UserError } from "../errors.ts";
+import type { Files, Visitor } from "./files.ts";
+import { readTar } from "./tar.ts";
+
+/** Throws UserError where there is nothing, or an archive of a kind that isn't read. */
+export async function openFiles(path: string): Promise<Files> {
+  const info = await attempt(path, () => Deno.stat(path));
+  if (info.isDirectory) return await openFolder(path);
+  const compression = compressionOf(path);
+  return {
+    name: path,
+    fingerprint: JSON.stringify([info.size, info.mtime?.getTime()]),
+    read: (visitor) => readArchive(path, compression, visitor),
+  };
+}
+
+type Compression = "none" | "gzip" | "xz";
+
+const ARCHIVES: readonly (readonly [ending: RegExp, compression: Compression])[] = [
+  [/\.tar$/i, "none"],
+  [/\.(tar\.gz|tgz)$/i, "gzip"],
+  [/\.(tar\.xz|txz)$/i, "xz"],
+];
+
+function compressionOf(path: string): Compression {
+  const known = ARCHIVES.find(([ending]) => ending.test(path));
+  if (known) return known[1];
+  throw new UserError(
+    `${path}: a file, expected a folder or an archive that ends in .tar, .tar.gz or .tar.xz: unpack it into a folder`,
+  );
+}
+
+async function readArchive(path: string, compression: Compression, visitor: Visitor): Promise<void> {
+  using file = await attempt(path, () => Deno.open(path));
+  const raw = file.readable;
+  try {
+    if (compression === "none") await readTar(raw, path, visitor);
+    else if (compression === "gzip") await readTar(raw.pipeThrough(new DecompressionStream("gzip")), path, visitor);
+    else await readTar(new xz.XzReadableStream(raw), path, visitor);
+  } catch (error) {
+    throw error instanceof UserError ? error : broken(path, error);
+  }
+}
+
+interface Listed {
+  readonly path: string;
+  readonly size: number;
+  readonly changed: number | undefined;
+}
+
+/** How many files are read at once. */
+const AT_ONCE = 64;
+
+async function openFolder(root: string): Promise<Files> {
+  const files: Listed[] = [];
+  const folders: string[] = [];
+  await walk(root, "", [await attempt(root, () => Deno.realPath(root))], files, folders);
+  files.sort((a, b) => a.path < b.path ? -1 : 1);
+  return {
+    name: root,
+    fingerprint: JSON.stringify([folders.sort(), files.map(({ path, size, changed }) => [path, size, changed])]),
+    async read(visitor) {
+      for (const folder of folders) visitor.folder?.(folder);
+      const wanted = files.filter(({ path }) => visitor.wants(path));
+      for (let from = 0; from < wanted.length; from += AT_ONCE) {
+        await Promise.all(
+          wanted.slice(from, from + AT_ONCE).map(async ({ path }) => {
+            const full = `${root}/${path}`;
+            visitor.file(path, await attempt(full, () => Deno.readFile(full)));
+          }),
+        );
+        await visitor.room?.();
+      }
+    },
+  };
+}
+
+/** Follows links, to files and to folders, but not in circles. `above` holds the real paths of the folders on the way. */
+async function walk(
+  root: string,
+  folder: string,
+  above: readonly string[],
+  files: Listed[],
+  folders: string[],
+): Promise<void> {
+  const full = (path: string) => path === "" ? root : `${root}/${path}`;
+  const entries = await attempt(full(folder), () => Array.fromAsync(Deno.readDir(full(folder))));
+  const deeper: string[] = [];
+  await Promise.all(entries.map(async ({ name }) => {
+    if (name.startsWith(".")) return;
+    const path = folder === "" ? name : `${folder}/${name}`;
+    const info = await attempt(full(path), () => Deno.stat(full(path)));
+    if (info.isDirectory) deeper.push(path);
+    else if (!info.isFile) throw new UserError(`${full(path)}: is a device or a pipe, expected files: remove it`);
+    else files.push({ path, size: info.size, changed: info.mtime?.getTime() });
+  }));
+  for (const path of deeper) {
+    const real = await attempt(full(path), () => Deno.realPath(full(path)));
+    if (above.includes(real)) throw new UserError(`${full(path)}: a link that leads to a folder above it: remove it`);
+    folders.push(path);
+    await walk(root, path, [...above, real], files, folders);
+  }
+}
+
+async function attempt<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new UserError(`${path}: no such folder or file: check the path`);
+    }
+    throw broken(path, error);
+  }
+}
+
+function broken(path: string, error: unknown): UserError {
+  const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+  return new UserError(`${path}: could not be read (${reason}): check its permissions and that it is whole`);
+}

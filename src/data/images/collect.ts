@@ -1,0 +1,121 @@
+/** Image files of a folder or an archive to labelled pixels. */
+import { UserError } from "../../errors.ts";
+import type { Files } from "../files.ts";
+import type { Dataset } from "../types.ts";
+import { arrange, type Arrangement, isImagePath, type PartName, type Sample } from "./arrange.ts";
+import type { Picture } from "./decode.ts";
+import { createDecoder } from "./pool.ts";
+
+/** The parts that a source has: its own, or "all" where nobody divided it. */
+export type ImageParts = ReadonlyMap<PartName | "all", Dataset>;
+
+export interface CollectOptions {
+  /** Side of the square that images are resized and cropped to; default: all must have one size already. */
+  readonly size?: number;
+  readonly onNote?: (text: string) => void;
+  /** Called as images are decoded; their number in all isn't known before the end of an archive. */
+  readonly onImages?: (images: number) => void;
+}
+
+/** Files that a thread gets at once: enough to make a message worth while. */
+const BATCH = 32;
+
+/**
+ * Decodes every image. Greyscale files alone give one channel, otherwise all have three.
+ * @throws UserError naming a file that isn't what it should be; see `arrange`
+ */
+export async function collectImages(files: Files, options: CollectOptions = {}): Promise<ImageParts> {
+  const { onNote, onImages } = options;
+  const decoded = new Map<string, Picture | string>();
+  const folders: string[] = [];
+  const passedOver: string[] = [];
+  using decoder = createDecoder(options.size);
+  const batches: Promise<void>[] = [];
+  let batch: { path: string; bytes: Uint8Array<ArrayBuffer> }[] = [];
+  const send = () => {
+    const sent = batch;
+    batch = [];
+    batches.push(
+      decoder.decode(sent.map(({ bytes }) => bytes)).then((results) => {
+        results.forEach((result, i) => decoded.set(sent[i].path, result));
+        onImages?.(decoded.size);
+      }),
+    );
+  };
+  await files.read({
+    wants(path) {
+      const wanted = isImagePath(path, files.name);
+      if (!wanted) passedOver.push(path);
+      return wanted;
+    },
+    folder: (path) => void folders.push(path),
+    file(path, bytes) {
+      batch.push({ path, bytes });
+      if (batch.length === BATCH) send();
+    },
+    room: () => decoder.room(),
+  });
+  if (batch.length > 0) send();
+  await Promise.all(batches);
+
+  if (passedOver.length > 0) {
+    onNote?.(`${files.name}: passed over ${passedOver.length} files that are no images, such as ${passedOver[0]}`);
+  }
+  const arrangement = arrange([...decoded.keys()], folders, files.name);
+  return assemble(arrangement, decoded, files.name);
+}
+
+function assemble(
+  { classes, parts }: Arrangement,
+  decoded: ReadonlyMap<string, Picture | string>,
+  where: string,
+): ImageParts {
+  const samples = [...parts.values()].flat();
+  requirePictures(samples, decoded, where);
+  const pictures = decoded as ReadonlyMap<string, Picture>;
+  const { height, width } = pictures.get(samples[0].path)!;
+  requireOneSize(samples, pictures, where);
+  const channels = samples.every(({ path }) => pictures.get(path)!.grey) ? 1 : 3;
+  const size = channels * height * width;
+  return new Map([...parts].map(([part, members]) => {
+    const images = new Uint8Array(members.length * size);
+    members.forEach(({ path }, i) => images.set(pictures.get(path)!.planes.subarray(0, size), i * size));
+    return [part, {
+      name: where,
+      classes: classes.length,
+      classNames: classes,
+      shape: [channels, height, width],
+      count: members.length,
+      images,
+      labels: Uint16Array.from(members, ({ label }) => label),
+      normalization: { scale: 255, mean: new Array(channels).fill(0), std: new Array(channels).fill(1) },
+    }];
+  }));
+}
+
+function requirePictures(
+  samples: readonly Sample[],
+  decoded: ReadonlyMap<string, Picture | string>,
+  where: string,
+): void {
+  const wrong = samples.filter(({ path }) => typeof decoded.get(path) === "string");
+  if (wrong.length === 0) return;
+  const [{ path }] = wrong;
+  const more = wrong.length > 1 ? ` (and so ${wrong.length - 1} more files)` : "";
+  throw new UserError(
+    `${where}: ${path} can't be decoded: ${decoded.get(path)}, expected a PNG or JPEG of 8 bits, grey or RGB${more}: ` +
+      `convert or remove it`,
+  );
+}
+
+function requireOneSize(samples: readonly Sample[], pictures: ReadonlyMap<string, Picture>, where: string): void {
+  const sizeOf = ({ path }: Sample) => `${pictures.get(path)!.width}×${pictures.get(path)!.height}`;
+  const other = samples.find((sample) => sizeOf(sample) !== sizeOf(samples[0]));
+  if (!other) return;
+  throw new UserError(
+    `${where}: ${samples[0].path} has ${sizeOf(samples[0])} pixels, ${other.path} ${
+      sizeOf(other)
+    }, expected one size: ` +
+      `give one that all are resized to, such as preprocess: { size: 32 }`,
+  );
+}

@@ -1,0 +1,55 @@
+/** Data of one's own, named by kind and path: `folder:./images`, `folder:./images.tar.gz`, `cifar10:./cifar-10-batches-bin`. */
+import { UserError } from "../errors.ts";
+import { readCifar } from "./cifar.ts";
+import { openFiles } from "./files_deno.ts";
+import { type ImageCache, readImages, writeImages } from "./images/cache.ts";
+import { collectImages, type CollectOptions, type ImageParts } from "./images/collect.ts";
+import { makeSplits, pick, type Published } from "./splits.ts";
+import type { Source } from "./source.ts";
+import { stratify } from "./stratify.ts";
+import type { Dataset, SplitOptions, Splits } from "./types.ts";
+
+export interface SourceOptions extends CollectOptions {
+  /** Where decoded images are kept; undefined: nowhere. */
+  readonly cache: ImageCache | undefined;
+}
+
+const VALIDATION_FRACTION = 0.15;
+const TEST_FRACTION = 0.2;
+
+/** Throws UserError naming the file that is missing, damaged, or not what it should be. */
+export async function readSource({ kind, path }: Source, options: SourceOptions): Promise<ImageParts> {
+  const files = await openFiles(path);
+  if (kind !== "folder") return await readCifar(kind, files);
+  const { cache, size, onNote } = options;
+  if (!cache) return await collectImages(files, options);
+  const key = { source: await Deno.realPath(path), size, fingerprint: files.fingerprint };
+  const kept = await readImages(cache, key, path);
+  if (kept) return kept;
+  const parts = await collectImages(files, options);
+  await writeImages(cache, key, parts).catch((error) =>
+    onNote?.(`decoded images aren't kept for the next run: ${error.message}`)
+  );
+  return parts;
+}
+
+/** Training, validation and test parts; where nobody divided the images, a fixed 20 % of each class is for testing. */
+export function sourceSplits({ kind, path }: Source, parts: ImageParts, options: SplitOptions): Splits {
+  return makeSplits({ ...publishedOf(parts, path, kind), key: kind }, VALIDATION_FRACTION, options);
+}
+
+function publishedOf(parts: ImageParts, path: string, key: string): Published {
+  const all = parts.get("all");
+  if (all) {
+    const held = Math.max(1, Math.round(all.count * TEST_FRACTION));
+    const { taken, rest } = stratify(all.labels, all.classes, held, `data.split.${key}.test`);
+    return { train: pick(all, rest), test: pick(all, taken), source: { train: rest, test: taken } };
+  }
+  const { train, validation, test } = Object.fromEntries(parts) as Partial<Record<string, Dataset>>;
+  if (!train || !test) {
+    throw new UserError(
+      `${path}: found only ${[...parts.keys()].join(" and ")}, expected train and test folders, or class folders alone`,
+    );
+  }
+  return { train, test, ...validation ? { validation } : {} };
+}

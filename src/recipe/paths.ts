@@ -1,0 +1,24 @@
+/** The files that a recipe names. In YAML their paths are relative to the recipe's own file, once loaded to the working directory. */
+import { parseSource } from "../data/source.ts";
+import { joinPath, normalisePath, parentOf } from "../store/path.ts";
+
+/** What of a recipe may name files; it needs no validation yet. */
+interface Naming {
+  readonly data?: { readonly name?: unknown };
+}
+
+/** A copy in which each path is what `map` makes of it. */
+export function mapPaths<R>(recipe: R, map: (path: string) => string): R {
+  const { data } = recipe as Naming;
+  const source = typeof data?.name === "string" ? parseSource(data.name) : undefined;
+  return {
+    ...recipe,
+    ...source ? { data: { ...data, name: `${source.kind}:${map(source.path)}` } } : {},
+  };
+}
+
+/** A path that stands in `file`, seen from where `file` is named. */
+export function relativeTo(file: string, path: string): string {
+  if (/^([/\\]|[A-Za-z]:[/\\])/.test(path)) return path;
+  return normalisePath(joinPath(parentOf(file), path)) || ".";
+}

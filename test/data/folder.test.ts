@@ -1,0 +1,298 @@
+import encodePng from "@jsquash/png/encode.js";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { loadDataset, loadPart } from "../../src/data/deno.ts";
+import { complaint, gzip, withFolder } from "./fixtures.ts";
+import { jpegFile } from "./image-files.ts";
+import { tar, type TarMember } from "./tar-file.ts";
+
+const test = suite("image folders");
+
+/** A PNG of one colour. */
+async function png(
+  rgb: readonly [number, number, number],
+  width = 2,
+  height = width,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const data = Uint8ClampedArray.from({ length: 4 * width * height }, (_, i) => [...rgb, 255][i % 4]);
+  return new Uint8Array(await encodePng(new ImageData(data, width, height)));
+}
+
+type Tree = Readonly<Record<string, Uint8Array | string>>;
+
+async function write(dir: string, tree: Tree): Promise<void> {
+  for (const [path, content] of Object.entries(tree)) {
+    const file = `${dir}/${path}`;
+    await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+    if (path.endsWith("/")) continue;
+    await Deno.writeFile(file, typeof content === "string" ? new TextEncoder().encode(content) : content);
+  }
+}
+
+/** Train and test folders of two classes, b and A (which comes first in byte order); red counts the files. */
+async function divided(): Promise<Tree> {
+  const tree: Record<string, Uint8Array> = {};
+  let red = 0;
+  for (const [part, count] of [["train", 6], ["test", 2]] as const) {
+    for (const name of ["b", "A"]) {
+      for (let i = 0; i < count; i++) tree[`${part}/${name}/${i}.png`] = await png([red++, 100, 200]);
+    }
+  }
+  return tree;
+}
+
+const load = (dir: string, path = `${dir}/images`, more = {}) =>
+  loadDataset(`folder:${path}`, { cacheDir: `${dir}/cache`, ...more });
+
+test("parts, classes in byte order, files in order, channels as planes", () =>
+  withFolder(async (dir) => {
+    await write(`${dir}/images`, {
+      ...await divided(),
+      "README.md": "hello",
+      ".DS_Store": "x",
+      "train/b/._0.png": "x",
+    });
+    const notes: string[] = [];
+    const data = await load(dir, undefined, { onNote: (text: string) => notes.push(text), validation: 0.2 });
+    assert.equal(data.classNames, ["A", "b"]);
+    assert.equal(data.shape, [3, 2, 2]);
+    assert.equal([data.train.count, data.validation.count, data.test.count], [10, 2, 4]);
+    assert.equal([...data.test.labels], [0, 0, 1, 1]);
+    // Of the test part, b was written before A.
+    assert.equal([0, 1, 2, 3].map((i) => data.test.images[12 * i]), [14, 15, 12, 13]);
+    assert.equal([...data.test.images.slice(0, 12)], [14, 14, 14, 14, 100, 100, 100, 100, 200, 200, 200, 200]);
+    assert.is(notes.length, 1);
+    assert.match(notes[0], "README.md");
+  }));
+
+test("undivided classes: a fifth of each is for testing, wherever the folder lies", () =>
+  withFolder(async (dir) => {
+    const tree: Record<string, Uint8Array> = {};
+    for (const name of ["x", "y"]) {
+      for (let i = 0; i < 10; i++) tree[`${name}/deep/${i}.png`] = await png([i, i, name === "x" ? 0 : 255]);
+    }
+    await write(`${dir}/images`, tree);
+    await write(`${dir}/elsewhere/wrapped`, tree);
+    const data = await load(dir);
+    assert.equal([data.train.count, data.validation.count, data.test.count], [14, 2, 4]);
+    assert.equal(data.test.labels.filter((label) => label === 0).length, 2);
+    const all = [data.train, data.validation, data.test].flatMap((part) =>
+      Array.from({ length: part.count }, (_, i) => `${part.labels[i]} ${part.images[12 * i]}`)
+    );
+    assert.is(new Set(all).size, 20);
+    const moved = await load(dir, `${dir}/elsewhere`);
+    assert.equal(moved.test.images, data.test.images);
+    assert.equal(moved.validation.images, data.validation.images);
+    const { part, data: whole } = await loadPart(`folder:${dir}/images`, undefined, { cacheDir: `${dir}/cache` });
+    assert.equal([part, whole.count], ["all", 20]);
+  }));
+
+test("a validation folder validates, and is the test part where there is none", () =>
+  withFolder(async (dir) => {
+    const tree: Record<string, Uint8Array> = {};
+    for (const [i, part] of ["train", "val", "test"].entries()) {
+      for (const name of ["x", "y"]) tree[`${part}/${name}/1.png`] = await png([i, i, i]);
+    }
+    await write(`${dir}/images`, tree);
+    const data = await load(dir);
+    assert.equal([data.train, data.validation, data.test].map(({ count, images }) => [count, images[0]]), [[2, 0], [
+      2,
+      1,
+    ], [2, 2]]);
+    await Deno.remove(`${dir}/images/test`, { recursive: true });
+    for (const name of ["x", "y"]) await Deno.writeFile(`${dir}/images/train/${name}/2.png`, await png([9, 9, 9]));
+    const without = await load(dir, undefined, { validation: 0.5 });
+    assert.equal([without.test.count, without.test.images[0]], [2, 1]);
+  }));
+
+test("decoded images are kept, and decoded anew when a file has changed", () =>
+  withFolder(async (dir) => {
+    await write(`${dir}/images`, await divided());
+    const decodings = async () => {
+      let images = 0;
+      const data = await load(dir, undefined, { onImages: (n: number) => images = n });
+      return [images, data.test.images[0]];
+    };
+    assert.equal(await decodings(), [16, 14]);
+    assert.equal(await decodings(), [0, 14]);
+    await Deno.writeFile(`${dir}/images/test/A/0.png`, await png([77, 100, 200]));
+    await Deno.utime(`${dir}/images/test/A/0.png`, 1, 1);
+    assert.equal(await decodings(), [16, 77]);
+    assert.equal(await decodings(), [0, 77]);
+    await Deno.remove(`${dir}/images/test/A/0.png`);
+    assert.equal(await decodings(), [15, 15]);
+    const kept = [...Deno.readDirSync(`${dir}/cache/images`)];
+    assert.is(kept.length, 1);
+    await Deno.truncate(`${dir}/cache/images/${kept[0].name}`, 100);
+    assert.equal(await decodings(), [15, 15]);
+  }));
+
+test("sizes must agree, or a size is given", () =>
+  withFolder(async (dir) => {
+    await write(`${dir}/images`, { ...await divided(), "train/A/wide.png": await png([1, 2, 3], 5, 4) });
+    const message = await complaint(() => load(dir));
+    for (const part of ["train/A/0.png has 2×2", "train/A/wide.png 5×4", "size"]) {
+      assert.ok(message.includes(part), message);
+    }
+    const data = await load(dir, undefined, { size: 3 });
+    assert.equal(data.shape, [3, 3, 3]);
+    assert.equal(data.test.images[0], 14);
+  }));
+
+test("greyscale files alone have one channel, which may be repeated", () =>
+  withFolder(async (dir) => {
+    const { greyPng } = await import("./image-files.ts");
+    const grey = Uint8Array.from(atob(greyPng.base64), (c) => c.charCodeAt(0));
+    const tree: Record<string, Uint8Array> = {};
+    for (const part of ["train", "test"]) {
+      for (const name of ["x", "y"]) for (const i of [1, 2]) tree[`${part}/${name}/${i}.png`] = grey;
+    }
+    await write(`${dir}/images`, tree);
+    assert.equal((await load(dir)).shape, [1, 13, 11]);
+    const wide = await load(dir, undefined, { channels: 3, mean: [0.1, 0.2, 0.3], std: [1, 1, 2] });
+    assert.equal(wide.shape, [3, 13, 11]);
+    assert.equal(wide.test.images.slice(0, 143), wide.test.images.slice(286, 429));
+    assert.equal(wide.train.normalization, { scale: 255, mean: [0.1, 0.2, 0.3], std: [1, 1, 2] });
+    assert.match(
+      await complaint(() => load(dir, undefined, { mean: [0.1, 0.2, 0.3] })),
+      /mean has 3 numbers.*1 channel/,
+    );
+    await Deno.writeFile(`${dir}/images/train/x/1.png`, await png([1, 2, 3], 11, 13));
+    assert.equal((await load(dir)).shape, [3, 13, 11]);
+    assert.match(await complaint(() => load(dir, undefined, { channels: 1 })), "3 channels, the model takes 1");
+  }));
+
+test("what is wrong is named", () =>
+  withFolder(async (dir) => {
+    const good = await divided();
+    let number = 0;
+    const refused = async (tree: Tree) => {
+      const path = `${dir}/case${number++}`;
+      await write(path, tree);
+      return await complaint(() => load(dir, path));
+    };
+    assert.match(
+      await refused({ ...good, "train/A/9.jpg": "not an image" }),
+      /train\/A\/9\.jpg can't be decoded: found a text file/,
+    );
+    assert.match(
+      await refused({ ...good, "train/A/9.gif": "GIF89a" }),
+      /train\/A\/9\.gif is of a format that isn't read/,
+    );
+    assert.match(await refused({ ...good, "train/c/": "" }), /class "c" has no images/);
+    assert.match(await refused({ ...good, "test/c/1.png": await png([1, 1, 1]) }), /class "c" has no images in train/);
+    assert.match(
+      await refused({ ...good, "train/1.png": await png([1, 1, 1]) }),
+      /train\/1\.png lies in no class folder/,
+    );
+    assert.match(await refused({ "a/1.png": await png([1, 1, 1]) }), /only the class "a"/);
+    assert.match(await refused({ "notes.txt": "x" }), /found no PNG or JPEG files/);
+    assert.match(
+      await refused({ "train/a/1.png": await png([1, 1, 1]), "train/b/1.png": await png([1, 1, 1]) }),
+      /found only train/,
+    );
+    assert.match(await complaint(() => load(dir, `${dir}/none`)), /none: no such folder/);
+    await Deno.writeTextFile(`${dir}/one.zip`, "PK");
+    assert.match(
+      await complaint(() => load(dir, `${dir}/one.zip`)),
+      /one\.zip: a file, expected a folder or an archive/,
+    );
+    assert.match(await complaint(() => loadDataset("folder:")), /found no path/);
+  }));
+
+test("links to files and folders are followed, but not in circles", () =>
+  withFolder(async (dir) => {
+    const { "train/A/0.png": first, ...others } = await divided();
+    await write(`${dir}/images`, others);
+    await write(dir, { "aside/0.png": first });
+    await Deno.symlink(`${dir}/aside/0.png`, `${dir}/images/train/A/0.png`);
+    await Deno.symlink(`${dir}/aside`, `${dir}/images/train/b/more`);
+    assert.is((await load(dir)).train.count + (await load(dir)).validation.count, 13);
+    await Deno.symlink(`${dir}/images`, `${dir}/images/train/b/circle`);
+    assert.match(await complaint(() => load(dir)), /circle: a link that leads to a folder above it/);
+  }));
+
+const membersOf = (tree: Tree): TarMember[] =>
+  Object.entries(tree).map(([name, bytes]) => ({ name: `./set/${name}`, bytes: bytes as Uint8Array }));
+
+test("archives are read in place, packed or not, and in any order", () =>
+  withFolder(async (dir) => {
+    const tree = await divided();
+    await write(`${dir}/images`, tree);
+    const expected = await load(dir);
+    const packed = tar([{ name: "./", type: "5" }, ...membersOf(tree).reverse(), { name: "./set/._0.png" }]);
+    await Deno.writeFile(`${dir}/a.tar`, packed);
+    await Deno.writeFile(`${dir}/a.tar.gz`, await gzip(packed));
+    for (const file of ["a.tar", "a.tar.gz"]) {
+      const data = await load(dir, `${dir}/${file}`);
+      for (const part of ["train", "validation", "test"] as const) {
+        assert.equal(data[part].images, expected[part].images);
+        assert.equal(data[part].labels, expected[part].labels);
+      }
+    }
+    assert.equal([...Deno.readDirSync(dir)].map(({ name }) => name).sort(), ["a.tar", "a.tar.gz", "cache", "images"]);
+  }));
+
+/** GNU tar and xz 5.4 of set/{a,b}/{1,2}.png, each of one grey pixel: 10, 20, 30, 40. */
+const TAR_XZ =
+  "/Td6WFoAAATm1rRGAgAhARwAAAAQz1jM4Cf/AMtdADmZSusjTM73m3BMGW6GolHWMTixTbqhtSSPKjDyf24raNhzobgFH7bmEad4DlZeiFk1gakSfJV1" +
+  "MY4rBY7TKmKY6pSgvEy+2MC5X2eP00Qn7yJYc0m5BNYbfaNF1+N5AsRENKUnSIjfSv1qZYBpbumTxfMBwZev08bwIBw+ryrEcX15IHA0gfyCPeHG13HD" +
+  "/i0OX4IOez+jaGIa34qAPW2QNLl6N08wcN5l5lLCRgQEOcsPjJjId80knX4bVIaGrwMJ5W3J/d+UwgAAAAADTHKoQUMdbwAB5wGAUAAA3E6RdLHEZ/sC" +
+  "AAAAAARZWg==";
+
+test("xz too", () =>
+  withFolder(async (dir) => {
+    const bytes = Uint8Array.from(atob(TAR_XZ), (c) => c.charCodeAt(0));
+    await Deno.writeFile(`${dir}/a.tar.xz`, bytes);
+    const { data } = await loadPart(`folder:${dir}/a.tar.xz`, "all", { cacheDir: `${dir}/cache` });
+    assert.equal([[...data.images], [...data.labels], data.classNames], [[10, 20, 30, 40], [0, 0, 1, 1], ["a", "b"]]);
+    await Deno.writeFile(`${dir}/cut.tar.xz`, bytes.slice(0, 200));
+    assert.match(await complaint(() => load(dir, `${dir}/cut.tar.xz`)), /cut\.tar\.xz/);
+  }));
+
+test("archives that are damaged, cut off or hostile are refused by name", () =>
+  withFolder(async (dir) => {
+    const members = membersOf(await divided());
+    const image = await png([1, 2, 3]);
+    const whole = tar(members);
+    const damaged = whole.slice();
+    damaged[150] ^= 1;
+    for (
+      const [bytes, said] of [
+        [
+          tar([...members, { name: "../../etc/x.png", bytes: image }]),
+          /"\.\.\/\.\.\/etc\/x\.png" leads out of the archive/,
+        ],
+        [tar([...members, { name: "/etc/x.png", bytes: image }]), /"\/etc\/x\.png" leads out/],
+        [tar([...members, { name: "set/train/A/l.png", type: "2" }]), /l\.png" is a link.*dereference/],
+        [tar([...members, { name: "set/train/A/l.png", type: "1" }]), /is a link/],
+        [tar([...members, { name: "set/train/A/p.png", type: "6" }]), /is a fifo/],
+        [tar([{ name: "set/train/A/big.png", size: 2 ** 32 }, ...members]), /big\.png" has 4294967296 bytes/],
+        [tar([...members, members[0]]), /twice/],
+        [whole.slice(0, whole.length - 1024), /is cut off/],
+        [whole.slice(0, 700), /cut off|Unexpected end/],
+        [damaged, /no whole tar archive/],
+        [new Uint8Array(0), /is cut off/],
+      ] as const
+    ) {
+      await Deno.writeFile(`${dir}/a.tar`, bytes);
+      const message = await complaint(() => load(dir, `${dir}/a.tar`));
+      assert.match(message, said);
+      assert.ok(message.startsWith(`${dir}/a.tar: `), message);
+    }
+    const packed = await gzip(whole);
+    await Deno.writeFile(`${dir}/a.tar.gz`, packed.slice(0, packed.length - 20));
+    assert.match(await complaint(() => load(dir, `${dir}/a.tar.gz`)), /a\.tar\.gz/);
+  }));
+
+test("JPEG in the worker threads is as in this one", () =>
+  withFolder(async (dir) => {
+    const file = Uint8Array.from(atob(jpegFile.base64), (c) => c.charCodeAt(0));
+    await write(`${dir}/images`, Object.fromEntries(["a/1.JPG", "a/2.jpeg", "b/1.jpg"].map((path) => [path, file])));
+    const { decodeImage } = await import("../../src/data/images/decode.ts");
+    const { data } = await loadPart(`folder:${dir}/images`, undefined, { cacheDir: `${dir}/cache` });
+    const { planes } = await decodeImage(file);
+    assert.equal(data.images, Uint8Array.from([...planes, ...planes, ...planes]));
+  }));
+
+test.run();
