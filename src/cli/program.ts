@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { UsageError, UserError } from "../errors.ts";
+import { inspectCommand } from "./inspect.ts";
 import { type Io, StopSignal } from "./io.ts";
 import { pruneCommand } from "./prune.ts";
 import { recipesCommand } from "./recipes.ts";
@@ -42,6 +43,7 @@ function createProgram(args: readonly string[], io: Io): Command {
     trainCommand(io, line),
     verifyCommand(io),
     recipesCommand(io),
+    inspectCommand(io),
     tuneCommand(io),
   ];
   for (const command of commands) {

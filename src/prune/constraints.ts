@@ -57,11 +57,15 @@ export function settlePatterns(constraints: readonly Constraint[], params: Param
   });
 }
 
-/** The layers (Conv, Gemm and ColumnConv nodes) that can be given this structure, by name. */
+/** The layers that can be given this structure, by name. */
 export function prunableLayers(graph: Graph, structure: Structure): string[] {
-  const { linears } = anatomyOf(graph);
-  const refused = refusals(graph, coupledClasses(graph), linears, structure);
-  return [...linears.keys()].filter((name) => !refused.has(name));
+  const refused = refusedLayers(graph, structure);
+  return [...anatomyOf(graph).linears.keys()].filter((name) => !refused.has(name));
+}
+
+/** Those that can't, with the reason. */
+export function refusedLayers(graph: Graph, structure: Structure): Map<string, string> {
+  return refusals(graph, coupledClasses(graph), anatomyOf(graph).linears, structure);
 }
 
 function filterConstraint(graph: Graph, coupled: CoupledClass, { keep, minKeep = 1 }: ConstraintOptions): Constraint {

@@ -20,7 +20,7 @@ function recording() {
 }
 
 test("help of the program and of each command", async () => {
-  for (const command of [[], ["prune"], ["train"], ["verify"], ["recipes"], ["tune"]]) {
+  for (const command of [[], ["prune"], ["train"], ["verify"], ["recipes"], ["inspect"], ["tune"]]) {
     const { run, out, err } = session();
     assert.is(await run(...command, "--help"), 0);
     assert.match(out.join("\n"), new RegExp(`Usage: secateur ${command.join("")}`));

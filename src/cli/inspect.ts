@@ -1,0 +1,106 @@
+import { Command } from "commander";
+import { UserError } from "../errors.ts";
+import type { Graph } from "../graph/types.ts";
+import { type CoupledGroup, inspect, type Inspection } from "../prune/inspect.ts";
+import { bytes, count, short } from "../report/format.ts";
+import type { Io } from "./io.ts";
+import { formatTable } from "./table.ts";
+
+export function inspectCommand(io: Io): Command {
+  return new Command("inspect")
+    .description("print a network's layers, their costs, what is pruned together, and what can't be pruned and why")
+    .argument("<model>", "an .onnx file, a run's folder or its model.safetensors, or the name of a network of the zoo")
+    .option("--html <file>", "also draw the graph, as a page that opens without a network")
+    .option("--json", "print JSON instead of tables")
+    .action(async (model: string, { html, json }: { html?: string; json?: boolean }) => {
+      const found = inspect(await graphOf(model, io));
+      if (html !== undefined) {
+        const { renderInspection } = await import("../report/inspection/page.ts");
+        await io.store.write(html, new TextEncoder().encode(renderInspection(found)));
+      }
+      if (json) return io.out(JSON.stringify(found, null, 2));
+      io.out(formatInspection(found, io.width) + (html === undefined ? "" : `\n\nThe graph is drawn in ${html}`));
+    });
+}
+
+/** Files first: a path has a dot or a slash in it, the zoo's names have none that a file would bear. */
+async function graphOf(model: string, { store }: Io): Promise<Graph> {
+  if (/\.onnx$/i.test(model)) {
+    const bytes = await store.read(model);
+    if (!bytes) throw new UserError(`${model}: no such file`);
+    const { loadOnnx } = await import("../formats/onnx/import.ts");
+    return loadOnnx(bytes, model).graph;
+  }
+  const { modelNames, createModel } = await import("../models/zoo.ts");
+  if (modelNames.includes(model)) return createModel(model);
+  const dir = model.replace(/(^|\/)model\.safetensors$/, "") || ".";
+  const isFile = await store.size(model) !== undefined;
+  if (isFile && dir === model) {
+    throw new UserError(`${model} holds no graph: expected an .onnx file or a run's model.safetensors`);
+  }
+  if (isFile || (await store.list(dir)).length > 0) {
+    const { readModel } = await import("../recipe/files.ts");
+    return (await readModel(store, dir)).model.graph;
+  }
+  throw new UserError(
+    `no file, run or network is named "${model}": expected an .onnx file, a run's folder, or one of ${
+      modelNames.join(", ")
+    }`,
+  );
+}
+
+export function formatInspection(found: Inspection, width: number): string {
+  const { name, inputs, outputs, params, macs, bytes: size, nodes, groups } = found;
+  const list = (values: typeof inputs) => values.map(({ name, shape }) => `${name} [${shape}]`).join(", ");
+  const prunable = groups.filter(({ why }) => why === undefined);
+  const refused = groups.filter(({ why }) => why !== undefined);
+  const layers = nodes.filter((node) => node.params > 0 || node.macs > 0).map((node) => [
+    node.name,
+    node.op,
+    `[${node.shape}]`,
+    node.weight?.join("×") ?? "",
+    node.group ?? "",
+    count(node.params),
+    short(node.macs),
+  ]);
+  const sections = [
+    `${name}: ${list(inputs)} to ${list(outputs)}\n` +
+    `${count(params)} parameters (${bytes(size)}), ${short(macs)} MACs per sample, ${nodes.length} nodes`,
+    formatTable([["layer", "operator", "makes", "weight", "group", "parameters", "MACs"], ...layers], {
+      header: true,
+      left: 5,
+    }),
+  ];
+  if (prunable.length > 0) {
+    sections.push(`Can be pruned:\n${prunable.map((group) => formatGroup(group, width)).join("\n")}`);
+  }
+  if (refused.length > 0) {
+    const rows = refused.map(({ layers, why }) =>
+      wrapped(`${layers.map(({ name }) => name).join(", ")}: ${why}`, width)
+    );
+    sections.push(`Can't lose filters:\n${rows.join("\n")}`);
+  }
+  return sections.join("\n\n");
+}
+
+/** Every layer whose filters go with one choice, and who reads them. */
+function formatGroup({ units, layers, readers }: CoupledGroup, width: number): string {
+  const members = layers.map(({ name, perUnit }) => perUnit === 1 ? name : `${name} (${perUnit} filters to a unit)`);
+  const together = layers.length > 1 ? " together" : "";
+  const read = readers.length > 0 ? `, read by ${readers.join(", ")}` : "";
+  return wrapped(`${count(units)} of ${members.join(", ")}${together}${read}`, width);
+}
+
+/** Lines of at most `width` characters where words allow it, the later ones set in. */
+function wrapped(text: string, width: number): string {
+  const lines: string[] = [];
+  let line = " ";
+  for (const word of text.split(" ")) {
+    if (line.length + 1 + word.length > width && line.trim() !== "") {
+      lines.push(line);
+      line = "   ";
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line].join("\n");
+}

@@ -1,0 +1,99 @@
+/** What there is to know of a network before it is pruned: its layers and what they cost, what goes together, what can't go. */
+
+import { type Cost, graphCost } from "../graph/cost.ts";
+import { inferShapes } from "../graph/infer.ts";
+import { isLayer } from "../graph/roles.ts";
+import type { Graph, OpName, Shape } from "../graph/types.ts";
+import { anatomyOf } from "./anatomy.ts";
+import { refusedLayers } from "./constraints.ts";
+import { coupledClasses } from "./coupling.ts";
+import type { PlainGranularity } from "./structures.ts";
+
+export interface InspectedNode extends Cost {
+  readonly name: string;
+  readonly op: OpName;
+  /** Of what it makes. */
+  readonly shape: Shape;
+  /** Of its weight, if it has one. */
+  readonly weight?: readonly number[];
+  readonly inputs: readonly string[];
+  readonly output: string;
+  /** The group whose filters it has: a layer's. */
+  readonly group?: string;
+  /** Why it can't be given groups of these kinds, where it can't. */
+  readonly refused: Readonly<Partial<Record<PlainGranularity, string>>>;
+}
+
+/** Layers that can only be pruned together, by `filter`. */
+export interface CoupledGroup {
+  /** The name of its first layer. */
+  readonly name: string;
+  /** How many can be chosen among: filters, heads, or whole groups of a convolution. */
+  readonly units: number;
+  /** Layers whose filters these are, and how many of each go with a unit. */
+  readonly layers: readonly { readonly name: string; readonly filters: number; readonly perUnit: number }[];
+  readonly readers: readonly string[];
+  /** Why none of them can go; undefined if they can. */
+  readonly why?: string;
+}
+
+export interface Inspection {
+  readonly name: string;
+  readonly inputs: readonly { readonly name: string; readonly shape: Shape }[];
+  readonly outputs: readonly { readonly name: string; readonly shape: Shape }[];
+  readonly params: number;
+  /** For one sample. */
+  readonly macs: number;
+  readonly bytes: number;
+  /** In order of execution. */
+  readonly nodes: readonly InspectedNode[];
+  readonly groups: readonly CoupledGroup[];
+}
+
+const KINDS: readonly PlainGranularity[] = ["filter", "channel", "column", "kernel", "weight"];
+
+/** @throws UserError when the graph isn't valid or two nodes share a parameter */
+export function inspect(graph: Graph): Inspection {
+  const shapes = inferShapes(graph);
+  const cost = graphCost(graph);
+  const { linears, whole } = anatomyOf(graph);
+  const groups = coupledClasses(graph).map(({ id, size, producers, consumers, why }): CoupledGroup => ({
+    name: id,
+    units: size,
+    layers: producers.map(({ node, fold, period }) => {
+      const { filters } = linears.get(node)!;
+      return { name: node, filters, perUnit: fold * filters / period };
+    }),
+    readers: consumers,
+    ...why === undefined ? {} : { why },
+  }));
+  const groupOf = new Map(groups.flatMap(({ name, layers }) => layers.map((layer) => [layer.name, name] as const)));
+  const refusals = KINDS.map((granularity) => [granularity, refusedLayers(graph, { granularity })] as const);
+  const nodes = graph.nodes.map((node): InspectedNode => {
+    const weight = linears.has(node.name) || isLayer(node) ? graph.params[node.inputs[1]].shape : undefined;
+    const refused = isLayer(node) && whole.has(node.name)
+      ? KINDS.map((kind) => [kind, "its input's channels stand along another axis"])
+      : refusals.flatMap(([kind, found]) => found.has(node.name) ? [[kind, found.get(node.name)!]] : []);
+    return {
+      name: node.name,
+      op: node.op,
+      shape: shapes.get(node.outputs[0])!,
+      ...weight && { weight },
+      inputs: node.inputs.filter((name) => shapes.has(name)),
+      output: node.outputs[0],
+      ...cost.nodes.get(node.name)!,
+      ...groupOf.has(node.name) ? { group: groupOf.get(node.name) } : {},
+      refused: Object.fromEntries(refused),
+    };
+  });
+  return {
+    name: graph.name,
+    inputs: graph.inputs,
+    outputs: graph.outputs.map((name) => ({ name, shape: shapes.get(name)! })),
+    params: cost.params,
+    macs: cost.macs,
+    bytes: cost.bytes,
+    nodes,
+    groups,
+  };
+}

@@ -1,0 +1,140 @@
+/** The page of `secateur inspect`: the graph with its lanes, its coupled groups and what can't be pruned. No script, no network. */
+import type { CoupledGroup, InspectedNode, Inspection } from "../../prune/inspect.ts";
+import { bytes, count, short } from "../format.ts";
+import { type Html, markup, raw, table } from "../markup.ts";
+import baseStyle from "../style.css" with { type: "text" };
+import { laneRows } from "./lanes.ts";
+import { rowLanes } from "./draw.ts";
+import style from "./style.css" with { type: "text" };
+
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
+/** Of the style sheet: --s1 … --s6. */
+const COLOURS = 6;
+
+/** The same inspection gives the same bytes. */
+export function renderInspection(found: Inspection): string {
+  const colours = coloursOf(found.groups);
+  const page = markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${raw(POLICY)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Network: ${found.name}</title>
+<style>
+${raw(baseStyle)}${raw(style)}</style>
+</head>
+<body>
+<header>
+<h1>Network</h1>
+<p class="headline">${found.name}: ${found.inputs.map(({ name, shape }) => `${name} [${shape}]`).join(", ")} to ${
+    found.outputs.map(({ name, shape }) => `${name} [${shape}]`).join(", ")
+  }</p>
+${tiles(found)}</header>
+<main>
+<h2>What goes together</h2>
+${groupsTable(found.groups, colours)}${refusedTable(found.groups)}${layersTable(found.nodes)}
+<h2>Graph</h2>
+<p>From top to bottom in order of execution. A line is a value on its way to what reads it. Layers of one colour are
+pruned together, those with a ring can't lose a filter.</p>
+${drawing(found, colours)}</main>
+<footer>1 MAC is one multiply-add, for one sample; N is the batch; parameters include running statistics.</footer>
+</body>
+</html>
+`;
+  return page.html;
+}
+
+function tiles({ params, macs, bytes: size, nodes, groups }: Inspection): Html {
+  const facts: [string, string][] = [
+    [count(params), `parameters, ${bytes(size)} in float32`],
+    [short(macs), "MACs for one sample"],
+    [count(nodes.length), "nodes"],
+    [`${groups.filter(({ why }) => why === undefined).length} of ${groups.length}`, "groups of layers can be pruned"],
+  ];
+  return markup`<ul class="tiles">${facts.map(([value, label]) => markup`<li><b>${value}</b>${label}</li>`)}</ul>
+`;
+}
+
+/** Group -> its colour: prunable ones in turn. */
+function coloursOf(groups: readonly CoupledGroup[]): Map<string, string> {
+  const prunable = groups.filter(({ why }) => why === undefined);
+  return new Map(prunable.map(({ name }, i) => [name, `s${i % COLOURS + 1}`]));
+}
+
+function groupsTable(groups: readonly CoupledGroup[], colours: ReadonlyMap<string, string>): Html {
+  const prunable = groups.filter(({ why }) => why === undefined);
+  if (prunable.length === 0) return markup`<p>Nothing here can lose a filter.</p>`;
+  return table(
+    "Layers that lose filters together",
+    [
+      { label: "group" },
+      { label: "units" },
+      { label: "filters of", kind: "words" },
+      { label: "read by", kind: "words" },
+    ],
+    prunable.map(({ name, units, layers, readers }) => [
+      markup`<i class="chip ${colours.get(name)!}"></i>${name}`,
+      count(units),
+      layers.map(({ name, perUnit }) => perUnit === 1 ? name : `${name} (${perUnit} to a unit)`).join(", "),
+      readers.join(", ") || "–",
+    ]),
+  );
+}
+
+function refusedTable(groups: readonly CoupledGroup[]): Html {
+  const refused = groups.filter(({ why }) => why !== undefined);
+  if (refused.length === 0) return markup``;
+  return table("Layers that can't lose filters, and why", [
+    { label: "layers" },
+    { label: "reason", kind: "words" },
+  ], refused.map(({ layers, why }) => [layers.map(({ name }) => name).join(", "), why!]));
+}
+
+function layersTable(nodes: readonly InspectedNode[]): Html {
+  return table(
+    "What each node costs",
+    [
+      { label: "layer" },
+      { label: "operator", kind: "words" },
+      { label: "makes", kind: "words" },
+      { label: "weight", kind: "words" },
+      { label: "parameters" },
+      { label: "MACs" },
+    ],
+    nodes.filter(({ params, macs }) => params > 0 || macs > 0).map((node) => [
+      node.name,
+      node.op,
+      `[${node.shape}]`,
+      node.weight?.join("×") ?? "–",
+      count(node.params),
+      short(node.macs),
+    ]),
+  );
+}
+
+function drawing({ inputs, nodes, groups }: Inspection, colours: ReadonlyMap<string, string>): Html {
+  const rows = laneRows(inputs.map(({ name }) => name), nodes);
+  const width = 1 + rows.reduce((most, { lane, from, past }) => Math.max(most, lane, ...from, ...past), 0);
+  const why = new Map(groups.map((group) => [group.name, group.why]));
+  const items = nodes.map((node, i) => {
+    const colour = node.group === undefined ? "plain" : colours.get(node.group) ?? "fixed";
+    return markup`<li>${rowLanes(rows[i], width, colour)}<div><p><b>${node.name}</b> ${node.op}</p>
+<small>${described(node, node.group === undefined ? undefined : why.get(node.group))}</small></div></li>
+`;
+  });
+  return markup`<ol class="graph">${items}</ol>
+`;
+}
+
+function described({ shape, params, macs, weight, group, name, refused }: InspectedNode, why?: string): string {
+  return [
+    `[${shape}]`,
+    macs > 0 ? `${short(macs)} MACs` : "",
+    params > 0 ? `${short(params)} parameters` : "",
+    weight ? `weight ${weight.join("×")}` : "",
+    group !== undefined && why === undefined && group !== name ? `goes with ${group}` : "",
+    why ?? (group === undefined && refused.filter ? refused.filter : ""),
+  ].filter((part) => part !== "").join(" · ");
+}

@@ -1,0 +1,98 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { builder } from "../../src/graph/build.ts";
+import { createModel } from "../../src/models/zoo.ts";
+import { inspect } from "../../src/prune/inspect.ts";
+import { laneRows } from "../../src/report/inspection/lanes.ts";
+import { renderInspection } from "../../src/report/inspection/page.ts";
+import { randomGraph } from "../generate/graphs.ts";
+import { vit } from "../generate/transformer.ts";
+
+const test = suite("inspection");
+
+test("a chain stays in one lane, a shortcut goes round in its own", () => {
+  const rows = laneRows(["x"], [
+    { inputs: ["x"], output: "a" },
+    { inputs: ["a"], output: "b" },
+    { inputs: ["b"], output: "c" },
+    { inputs: ["c", "a"], output: "d" },
+  ]);
+  assert.equal(rows, [
+    { lane: 0, from: [0], past: [], goesOn: true },
+    { lane: 1, from: [0], past: [0], goesOn: true },
+    { lane: 1, from: [1], past: [0], goesOn: true },
+    { lane: 0, from: [0, 1], past: [], goesOn: false },
+  ]);
+});
+
+test("every value runs unbroken from its node to its last reader, on random graphs", () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const { nodes, inputs } = inspect(randomGraph(seed));
+    const rows = laneRows(inputs.map(({ name }) => name), nodes);
+    const lanes = new Map(inputs.map(({ name }, i) => [name, i]));
+    nodes.forEach((node, i) => {
+      const { lane, from, past, goesOn } = rows[i];
+      assert.equal(from, [...new Set(node.inputs.map((name) => lanes.get(name)!))].sort((a, b) => a - b));
+      for (const [name, at] of lanes) {
+        const later = nodes.slice(i + 1).some((next) => next.inputs.includes(name));
+        assert.is(past.includes(at), later, `${seed} ${node.name} ${name}`);
+        if (!later) lanes.delete(name);
+      }
+      assert.not.ok(past.includes(lane), `${seed} ${node.name}`);
+      if (goesOn) lanes.set(node.output, lane);
+    });
+  }
+});
+
+test("an inspection: costs add up, each layer has a group, what can't go has a reason", () => {
+  const found = inspect(createModel("resnet20"));
+  assert.is(found.params, 269_722 + 2 * 688);
+  assert.is(found.params, found.nodes.reduce((sum, { params }) => sum + params, 0));
+  assert.is(found.macs, found.nodes.reduce((sum, { macs }) => sum + macs, 0));
+  const layers = found.nodes.filter(({ weight }) => weight);
+  assert.is(layers.length, 20);
+  assert.equal(layers.map(({ group }) => found.groups.some(({ name }) => name === group)), layers.map(() => true));
+  assert.equal(found.groups.filter(({ why }) => why).map(({ name }) => name), ["linear"]);
+  assert.equal(layers[1].refused, {});
+});
+
+test("heads and groups of a convolution: how many filters go with a unit", () => {
+  const heads = inspect(vit()).groups.find(({ name }) => name === "q")!;
+  assert.equal(heads.layers.map(({ perUnit }) => perUnit), [4, 4, 4]);
+  const b = builder("g", ["N", 2, 4, 4]);
+  const x = b.conv(b.input, { name: "in", out: 8, kernel: 1 });
+  b.conv(b.conv(x, { name: "g", out: 12, kernel: 3, group: 2 }), { name: "out", out: 2, kernel: 1 });
+  assert.equal(inspect(b.graph()).groups.map(({ units, layers }) => [units, layers[0].perUnit]), [[4, 2], [6, 2], [
+    2,
+    1,
+  ]]);
+});
+
+test("a layer along another axis is refused with that reason", () => {
+  const b = builder("turned", ["N", 4, 4, 4]);
+  const x = b.conv(b.transpose(b.conv(b.input, { name: "a", out: 4, kernel: 1 }), [0, 2, 1, 3]), {
+    name: "t",
+    out: 3,
+    kernel: 1,
+  });
+  b.conv(x, { name: "out", out: 2, kernel: 1 });
+  const { nodes, groups } = inspect(b.graph());
+  assert.match(nodes.find(({ name }) => name === "t")!.refused.filter!, /another axis/);
+  assert.match(
+    groups.find(({ name }) => name === "a")!.why!,
+    /flows through Conv "t", whose channels stand along another axis/,
+  );
+});
+
+test("the page holds every node, opens without network or script, and escapes names", () => {
+  const b = builder("<net>", ["N", 1, 4, 4]);
+  b.conv(b.conv(b.input, { name: "a<b>", out: 2, kernel: 1 }), { name: "out", out: 2, kernel: 1 });
+  const html = renderInspection(inspect(b.graph()));
+  assert.ok(html.includes("a&#60;b&#62;") && !html.includes("a<b>"));
+  assert.not.match(html, /<script|https?:|<link|url\(/);
+  assert.match(html, /default-src 'none'/);
+  const large = renderInspection(inspect(createModel("resnet20")));
+  assert.is(large.match(/<circle/g)!.length, createModel("resnet20").nodes.length);
+});
+
+test.run();
