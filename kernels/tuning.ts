@@ -11,6 +11,8 @@ export interface Tuning {
   readonly threads: number;
   /** Optional features that kernels may use here; none by default. */
   readonly features?: readonly Feature[];
+  /** Most bytes that the device binds; default 128 MiB, as every device does. */
+  readonly bindingBytes?: number;
   /** Shape class -> name of the candidate that was measured fastest on this device. */
   readonly winners?: Readonly<Record<string, string>>;
   /** Told what was chosen among what, so that the tuner can collect what a net asks for. */

@@ -7,6 +7,7 @@ import { rowCandidates, rowPrograms } from "./row.ts";
 import type { GemmShape } from "./shape.ts";
 import { reducePrograms } from "./split.ts";
 import { tileCandidates, tilePrograms } from "./tiles.ts";
+import { planInWindows } from "./windows.ts";
 
 export type { Batch, Contiguous, GemmShape } from "./shape.ts";
 export { reduceStep } from "./split.ts";
@@ -18,7 +19,11 @@ export { reduceStep } from "./split.ts";
  * @throws RangeError for a batch of more products than a grid has layers
  */
 export function planGemm(shape: GemmShape, tuning: Tuning = UNTUNED): Launch {
-  return choose(gemmClass(shape), gemmCandidates(shape, tuning), tuning).build();
+  return planInWindows(
+    shape,
+    tuning,
+    (part) => choose(gemmClass(part), gemmCandidates(part, tuning), tuning).build(),
+  );
 }
 
 /** What a measurement is valid for. Epilogues cost the same whichever way the sum is made. */

@@ -26,6 +26,8 @@ export interface GpuOptions extends OpenOptions {
   readonly debug?: boolean;
   /** Bind uniform slots by dynamic offset (default). Some phones run only the first such dispatch right: then false. */
   readonly dynamicOffsets?: boolean;
+  /** Bind no more bytes of a buffer than this, though the device would: to test what goes through in windows. */
+  readonly bindingBytes?: number;
 }
 
 export interface GpuStats extends BufferStats {
@@ -44,6 +46,7 @@ export class Gpu {
   readonly #staging: StagingPool;
   readonly #debug: boolean;
   readonly #dynamicOffsets: boolean;
+  readonly #bindingBytes: number;
   readonly #lost: Promise<never>;
 
   #encoder: GPUCommandEncoder | undefined;
@@ -65,6 +68,7 @@ export class Gpu {
     this.#device = device;
     this.#debug = options.debug ?? false;
     this.#dynamicOffsets = options.dynamicOffsets ?? true;
+    this.#bindingBytes = options.bindingBytes ?? Infinity;
     this.#pool = new BufferPool(device);
     this.#pipelines = new PipelineCache(device, enable, this.#dynamicOffsets);
     this.#uniforms = device.createBuffer({
@@ -95,6 +99,11 @@ export class Gpu {
 
   get limits(): GPUSupportedLimits {
     return this.#device.limits;
+  }
+
+  /** Most bytes that a dispatch may bind of a buffer: the device's limit, or what it was opened with if that is less. */
+  get bindingBytes(): number {
+    return Math.min(this.limits.maxStorageBufferBindingSize, this.#bindingBytes);
   }
 
   get features(): ReadonlySet<string> {
@@ -317,11 +326,11 @@ export class Gpu {
     if (written.size > 0 && bindings.some((b, i) => program.access[i] !== "read_write" && written.has(b.buffer))) {
       throw new GpuError(`${what} binds one buffer both to read and to write: copy, or use another output`);
     }
-    const widest = this.limits.maxStorageBufferBindingSize;
+    const widest = this.bindingBytes;
     for (const { byteLength } of bindings) {
       if (byteLength > widest) {
         throw new GpuError(
-          `${what} binds ${byteLength} bytes; this device binds at most ${widest}: bind it in windows`,
+          `${what} binds ${byteLength} bytes; this device binds at most ${widest}: use a smaller batch or model`,
         );
       }
     }

@@ -73,7 +73,7 @@ async function roundsFor(gpu: Gpu, y: Slice): Promise<number> {
 }
 
 async function measureMemory(gpu: Gpu): Promise<Roofline["forms"]> {
-  const bytes = Math.min(COPY_BYTES, gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
+  const bytes = Math.min(COPY_BYTES, gpu.bindingBytes, gpu.limits.maxBufferSize);
   const [from, to] = [scratch(gpu, bytes), scratch(gpu, bytes)];
   gpu.clear(from);
   const forms = [

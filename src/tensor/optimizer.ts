@@ -1,7 +1,7 @@
 import { BLOCK_ELEMENTS, type Extra, planAdam, planMask, planSgd, planWindows } from "../../kernels/optim/plan.ts";
 import type { Gpu, Slice } from "../gpu/gpu.ts";
 import { type Arena, type ArenaLayout, createArena } from "./arena.ts";
-import { Tensor } from "./tensor.ts";
+import { partOf, Tensor } from "./tensor.ts";
 
 /** What to run. Defaults: momentum 0.9, heavy ball; β 0.9 and 0.999, ε 1e-8 (PyTorch's). */
 export type OptimizerOptions = (SgdOptions | AdamOptions) & {
@@ -67,7 +67,7 @@ export interface Optimizer {
 export function createOptimizer(gpu: Gpu, layout: ArenaLayout, options: OptimizerOptions): Optimizer {
   const windows = planWindows(
     layout.elements,
-    Math.min(options.windowBytes ?? Infinity, gpu.limits.maxStorageBufferBindingSize),
+    Math.min(options.windowBytes ?? Infinity, gpu.bindingBytes),
   );
   const names = options.kind === "sgd" ? ["momentum"] : ["moment1", "moment2"];
   const state = new Map(names.map((name) => [name, createArena(gpu, layout, name)]));
@@ -90,7 +90,7 @@ export function createOptimizer(gpu: Gpu, layout: ArenaLayout, options: Optimize
       if (target) extras.push("pull");
       if (mask) extras.push("mask");
       for (const window of windows) {
-        const at = (slice: Slice) => part(slice, window.first, window.elements);
+        const at = (slice: Slice) => partOf(slice, window.first, window.elements);
         const plan = options.kind === "sgd"
           ? planSgd({ lr, momentum: options.momentum ?? 0.9, form: options.form ?? "heavy-ball" }, extras, window)
           : planAdam(
@@ -131,8 +131,8 @@ export function applyMask(gpu: Gpu, x: Slice, mask: Slice): void {
   if (x.byteLength !== mask.byteLength || x.byteLength % (4 * BLOCK_ELEMENTS) !== 0) {
     throw new RangeError(`applyMask: ${x.byteLength} and ${mask.byteLength} bytes are not two arenas of one layout`);
   }
-  for (const window of planWindows(x.byteLength / 4, gpu.limits.maxStorageBufferBindingSize)) {
-    const at = (slice: Slice) => part(slice, window.first, window.elements);
+  for (const window of planWindows(x.byteLength / 4, gpu.bindingBytes)) {
+    const at = (slice: Slice) => partOf(slice, window.first, window.elements);
     gpu.run(planMask(window), [at(x), at(mask)], `${x.byteLength / 4} elements`);
   }
 }
@@ -152,10 +152,6 @@ function segmentTable(layout: ArenaLayout, treat: (name: string) => Segment | un
     table.set([weightDecay, rho, lrScale, frozen ? 0 : 1], 4 * i);
   });
   return table;
-}
-
-function part(slice: Slice, first: number, elements: number): Slice {
-  return { buffer: slice.buffer, byteOffset: slice.byteOffset + 4 * first, byteLength: 4 * elements };
 }
 
 function checkLength(layout: ArenaLayout, slice: Slice): void {

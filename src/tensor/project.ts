@@ -264,14 +264,17 @@ export function pullTarget(
   constraints.forEach(({ z, u, rho }, c) => {
     checkBytes("pullTarget", z, count);
     checkBytes("pullTarget", u, count);
-    gpu.run(planPull(count, c === 0 ? "replace" : "add", rho / total), [z, u, target], `${count} elements`);
+    for (const { first, elements } of planWindows(count, gpu.bindingBytes)) {
+      const plan = planPull(elements, c === 0 ? "replace" : "add", rho / total);
+      gpu.run(plan, [z, u, target].map((slice) => elementsOf(slice, first, elements)), `${count} elements`);
+    }
   });
 }
 
 /** U ← U·ρ_old/ρ_new, so that the dual y = ρU does not jump when ρ changes. `u` may be a whole arena. */
 export function rescaleDual(gpu: Gpu, u: Slice, rhoOld: number, rhoNew: number): void {
   if (!(rhoOld > 0 && rhoNew > 0)) throw new RangeError(`rescaleDual: rho ${rhoOld} -> ${rhoNew} must be positive`);
-  for (const { first, elements } of planWindows(u.byteLength / 4, gpu.limits.maxStorageBufferBindingSize)) {
+  for (const { first, elements } of planWindows(u.byteLength / 4, gpu.bindingBytes)) {
     const window = { buffer: u.buffer, byteOffset: u.byteOffset + 4 * first, byteLength: 4 * elements };
     gpu.run(planScale(elements, rhoOld / rhoNew), [window], `${elements} elements`);
   }
@@ -316,7 +319,7 @@ function selectLong(
   mask: Slice,
   status: Slice,
 ): void {
-  const windows = keyWindows(groups, gpu.limits.maxStorageBufferBindingSize);
+  const windows = keyWindows(groups, gpu.bindingBytes);
   const source = "u" in keys ? inputsOf(keys.u, keys.frozen) : "scores";
   const operands: Record<string, Slice> = { status };
   for (const [name, slice] of Object.entries({ ...keys, mask })) {
@@ -338,7 +341,7 @@ function inputsOf(u: Slice | undefined, frozen: Slice | undefined): ("dual" | "f
 
 /** A tensor above the binding limit goes through in stretches of filters. */
 function windowsOf(gpu: Gpu, layout: GroupLayout): LayoutWindow[] {
-  return layoutWindows(layout, gpu.limits.maxStorageBufferBindingSize);
+  return layoutWindows(layout, gpu.bindingBytes);
 }
 
 function weightsOf({ buffer, byteOffset }: Slice, { layout, element }: LayoutWindow): Slice {

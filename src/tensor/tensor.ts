@@ -81,6 +81,11 @@ export async function readTensors(tensors: readonly Tensor[]): Promise<Float32Ar
   return (await tensors[0].gpu.readMany(tensors)).map((bytes) => new Float32Array(bytes));
 }
 
+/** Elements first … first + count of a slice of 4-byte numbers. */
+export function partOf({ buffer, byteOffset }: Slice, first: number, count: number): Slice {
+  return { buffer, byteOffset: byteOffset + 4 * first, byteLength: 4 * count };
+}
+
 export function elements(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }

@@ -1,8 +1,9 @@
+import { planWindows } from "../../../kernels/optim/plan.ts";
 import { planAxpby, planFill } from "../../../kernels/pointwise/inplace.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
-import type { Tensor } from "../tensor.ts";
+import { partOf, type Tensor } from "../tensor.ts";
 
-/** y ← y + x, in place. Shapes must agree. */
+/** y ← y + x, in place. Shapes must agree. Both may be larger than a binding, as gradients of weights are. */
 export function accumulate(gpu: Gpu, y: Tensor, x: Tensor): void {
   axpby(gpu, 1, x, 1, y);
 }
@@ -10,7 +11,9 @@ export function accumulate(gpu: Gpu, y: Tensor, x: Tensor): void {
 /** y ← alpha·x + beta·y, in place. With beta = 0 whatever y held is ignored. */
 export function axpby(gpu: Gpu, alpha: number, x: Tensor, beta: number, y: Tensor): void {
   if (x.size !== y.size) throw new RangeError(`axpby of [${x.shape}] into [${y.shape}]`);
-  gpu.run(planAxpby(y.size, alpha, beta), [x, y], `[${y.shape}]`);
+  for (const { first, elements } of planWindows(y.size, gpu.bindingBytes)) {
+    gpu.run(planAxpby(elements, alpha, beta), [x, y].map((part) => partOf(part, first, elements)), `[${y.shape}]`);
+  }
 }
 
 export function fill(gpu: Gpu, y: Tensor, value: number): void {

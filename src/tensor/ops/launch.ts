@@ -87,7 +87,8 @@ function untuned(gpu: Gpu): Tuning {
   const features: Feature[] = [];
   if (gpu.features.has("shader-f16")) features.push("f16");
   if (gpu.features.has("subgroups")) features.push("subgroups");
-  return { threads: gpu.info.fallback ? UNTUNED.threads : GPU_THREADS, features };
+  const threads = gpu.info.fallback ? UNTUNED.threads : GPU_THREADS;
+  return { threads, features, bindingBytes: gpu.bindingBytes };
 }
 
 /** Plans made from now on use this tuning; launches recorded and plans compiled before stay as they are. */
