@@ -1,6 +1,9 @@
 // y[i0, i1, i2, i3, i4] = x[i0 * t0 + i1 * t1 + i2 * t2 + i3 * t3 + i4 * t4]: the axes in another order, t being x's strides
 //
-// y: [.., n1, n2, n3, n4], `count` elements. A thread per element of y. Grid: (row, ceil(count / 64 / row), 1) workgroups of 64.
+// y: [.., n1, n2, n3, n4], `count` items of V, and so are n4 and the strides. A thread per item of y.
+// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64. V = f32 unless the last axis stays the last and divides by 4.
+
+alias V = vec4<f32>;
 
 struct Params {
   count: u32,
@@ -17,8 +20,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<V>;
+@group(0) @binding(2) var<storage, read_write> y: array<V>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { planTranspose } from "../../kernels/shape/transpose.ts";
 import { UserError } from "../../src/errors.ts";
 import { tanh } from "../../src/tensor/ops/pointwise.ts";
 import { concat, gather, pad, reshape, slice, type SliceRange, transpose } from "../../src/tensor/ops/shape.ts";
@@ -230,13 +231,21 @@ for (const [shape, scales] of [[[2, 3, 5, 7], [2, 3]], [[1, 2, 4, 4], [2, 2]], [
 }
 
 for (
-  const [shape, perm] of [[[2, 3], [1, 0]], [[3, 1, 5], [2, 0, 1]], [[2, 3, 5, 7], [0, 2, 3, 1]], [[2, 3, 4, 5, 3], [
-    4,
-    1,
-    0,
-    3,
-    2,
-  ]]]
+  const [shape, perm] of [
+    [[2, 3], [1, 0]],
+    [[4, 8], [1, 0]],
+    [[3, 1, 5], [2, 0, 1]],
+    [[2, 8, 12], [0, 2, 1]],
+    [[2, 3, 5, 7], [0, 2, 3, 1]],
+    [[3, 4, 2, 6], [0, 2, 3, 1]],
+    [[3, 2, 6, 4], [0, 3, 1, 2]],
+    [[2, 5, 3, 8], [0, 2, 1, 3]],
+    [[2, 5, 3, 7], [0, 2, 1, 3]],
+    [[2, 3, 4, 5, 3], [4, 1, 0, 3, 2]],
+    [[2, 2, 3, 2, 3, 4], [0, 1, 3, 2, 4, 5]],
+    [[2, 1, 3], [0, 1, 2]],
+    [[1, 1, 1], [2, 1, 0]],
+  ]
 ) {
   const turned = perm.map((axis) => shape[axis]);
   test(`[${shape}] with its axes in the order [${perm}]`, () =>
@@ -255,5 +264,10 @@ for (
         }),
     }));
 }
+
+test("more than five axes that go apart are refused", () => {
+  const shape = [2, 2, 2, 2, 2, 2];
+  assert.throws(() => planTranspose(shape, [5, 4, 3, 2, 1, 0]), /moves 6 axes apart, at most 5/);
+});
 
 test.run();
