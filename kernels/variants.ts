@@ -32,6 +32,7 @@ import { variants as softmax } from "./softmax/softmax.ts";
 import { variants as sparseBsr } from "./sparse/bsr.ts";
 import { variants as sparseKernelList } from "./sparse/kernel_list.ts";
 import { variants as sparseNm } from "./sparse/nm.ts";
+import { variants as sparseTaps } from "./sparse/taps.ts";
 
 /** Every program that the planners can emit; tests compile them all on naga and on Tint. A planner adds its `variants` here. */
 export function variants(): Program[] {
@@ -69,5 +70,6 @@ export function variants(): Program[] {
     sparseBsr,
     sparseKernelList,
     sparseNm,
+    sparseTaps,
   ].flatMap((family) => family());
 }

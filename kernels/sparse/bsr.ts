@@ -5,9 +5,10 @@ import { reduceStep } from "../gemm/plan.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
+import type { Height, ListCost, TapLine, TapLists } from "./cut.ts";
 import type { LinearShape, PackedWeight, SparseFormat } from "./format.ts";
 import { countNonzeros, matrixShape, packedWeight } from "./packed.ts";
-import { type ListCost, type TapLine, type TapLists, windowsConv, windowsGemm, windowsVariants } from "./windows.ts";
+import { tapsConv, tapsGemm } from "./taps.ts";
 import source from "./bsr_gemm.wgsl" with { type: "text" };
 
 /** Sides of blocks, the largest first: larger ones share more loads. */
@@ -23,9 +24,9 @@ export const bsr: SparseFormat = {
   name: "bsr",
   pack,
   conv: (shape, packed, epilogue, tuning) =>
-    windowsConv(shape, epilogue, () => tapLists(packed), listCost(packed), tuning),
+    tapsConv(shape, epilogue, () => tapLists(packed), listCost(packed), tuning),
   gemm: (shape, packed, tuning) => [
-    ...windowsGemm(shape, () => tapLists(packed), listCost(packed), tuning),
+    ...tapsGemm(shape, () => tapLists(packed), listCost(packed), tuning),
     ...storageGemm(shape, packed, tuning),
   ],
 };
@@ -92,7 +93,7 @@ function packBlocks(
 
 /** A stored block is a tap for each of its columns; rows of blocks are lines of at most 16 filters. */
 function tapLists({ parameters: { block }, rows, columns, index }: PackedWeight): TapLists {
-  const blocks = lineBlocks(block), height = 4 * blocks, quads = block / 4;
+  const height = lineHeight(block), quads = block / 4;
   const lines: TapLine[] = [];
   for (let i = 0; i + 2 < index.line.length; i += 2) {
     for (let part = 0; part < block && index.line[i] * block + part < rows; part += height) {
@@ -106,17 +107,16 @@ function tapLists({ parameters: { block }, rows, columns, index }: PackedWeight)
       lines.push({ first: index.line[i] * block + part, taps });
     }
   }
-  return { filters: rows, blocks, perFilter: 1, perFour: 16, lines };
+  return { filters: rows, height, perFilter: 1, perFour: 16, lines };
 }
 
 function listCost({ parameters: { block }, rows, stored }: PackedWeight): ListCost {
-  const blocks = lineBlocks(block), height = 4 * blocks;
-  return { lines: ceilDiv(rows, height), blocks, taps: stored / height };
+  const height = lineHeight(block);
+  return { lines: ceilDiv(rows, height), height, taps: stored / height };
 }
 
-/** Fours of filters. */
-function lineBlocks(block: number): 1 | 2 | 4 {
-  return block >= 16 ? 4 : block === 8 ? 2 : 1;
+function lineHeight(block: number): Height {
+  return Math.min(block, 16) as Height;
 }
 
 /** Heights of a thread's tile, in fours of rows. */
@@ -212,7 +212,6 @@ export function variants(): Program[] {
   return [
     ...[[4, 4], [2, 1], [1, 2]].map(([BM, BN]) => gemmProgram({ X_MODE: 0, BM, BN, ...plain })),
     gemmProgram({ X_MODE: 1, BM: 1, BN: 1, ...plain }),
-    ...windowsVariants(),
     ...EPILOGUES.map((e) => gemmProgram({ X_MODE: 0, BM: 1, BN: 1, ...epilogueConstants(e) })),
   ];
 }

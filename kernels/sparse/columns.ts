@@ -3,9 +3,10 @@ import { convForwardCandidates, type ConvLaunch } from "../conv/forward.ts";
 import type { ConvShape } from "../conv/shape.ts";
 import { ceilDiv, type Epilogue, type Launch, type Step } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
+import type { TapLists } from "./cut.ts";
 import type { LinearShape, PackedWeight, SparseFormat } from "./format.ts";
 import { countNonzeros, matrixShape, packedWeight } from "./packed.ts";
-import { type TapLists, windowsConv } from "./windows.ts";
+import { tapsConv } from "./taps.ts";
 
 /** Share of the numbers in kept columns that must not be zero, for the columns to be what the zeros are about. */
 const EXPLAINED = 0.95;
@@ -34,11 +35,11 @@ function conv(shape: ConvShape, packed: PackedWeight, epilogue: Epilogue, tuning
   const kept: ConvShape = { ...shape, taps: Array.from(packed.index.taps) };
   const lines = ceilDiv(shape.filters, 16);
   return [
-    ...windowsConv(
+    ...tapsConv(
       shape,
       epilogue,
       () => tapLists(packed),
-      { lines, blocks: 4, taps: lines * kept.taps!.length },
+      { lines, height: 16, taps: lines * kept.taps!.length },
       tuning,
     ),
     ...convForwardCandidates(kept, epilogue, tuning).map(({ name, cost, build }): Candidate => ({
@@ -55,7 +56,7 @@ function tapLists({ rows, values, index: { taps } }: PackedWeight): TapLists {
     taps: Array.from(taps, (column, t) => ({ column, source: 16 * i * taps.length + t })),
   }));
   const perFilter = values.length / rows;
-  return { filters: rows, blocks: 4, perFilter, perFour: 4 * perFilter, lines };
+  return { filters: rows, height: 16, perFilter, perFour: 4 * perFilter, lines };
 }
 
 /** A linear layer is a convolution of images of one pixel. */

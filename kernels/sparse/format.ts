@@ -5,10 +5,10 @@ import type { Candidate, Tuning } from "../tuning.ts";
 import { blockPunched } from "./block_punched.ts";
 import { bsr } from "./bsr.ts";
 import { columns } from "./columns.ts";
+import { csr } from "./csr.ts";
 import { kernelList } from "./kernel_list.ts";
 import { nm } from "./nm.ts";
 import { pattern } from "./pattern.ts";
-import { unstructured } from "./unstructured.ts";
 import { vector } from "./vector.ts";
 
 /** A weight's numbers in the order in which a format's kernels read them, and where they belong. */
@@ -53,5 +53,5 @@ export interface SparseFormat {
 
 /** From the most regular structure to none. */
 export const FORMATS: readonly SparseFormat[] = [
-  ...[columns, bsr, blockPunched, kernelList, vector, pattern, nm, unstructured],
+  ...[columns, bsr, blockPunched, kernelList, vector, pattern, nm, csr],
 ];

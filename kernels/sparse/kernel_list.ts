@@ -10,7 +10,8 @@ import type { Candidate, Tuning } from "../tuning.ts";
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import type { SparseFormat } from "./format.ts";
 import source from "./kernel_list.wgsl" with { type: "text" };
-import { byLength, saves } from "./lists.ts";
+import { byLength } from "./lists.ts";
+import { savingWeight } from "./packed.ts";
 
 /**
  * index.starts [F+1]: where each list starts, the longest first; index.filters [F]: whose it is; index.channels: the kept
@@ -38,7 +39,7 @@ export const kernelList: SparseFormat = {
         }
       }
     });
-    return saves({
+    return savingWeight({
       format: this.name,
       parameters: { kh, kw },
       rows: filters,

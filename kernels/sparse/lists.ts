@@ -1,6 +1,4 @@
 /** What the formats of one list of kept things per filter share. */
-import type { PackedWeight } from "./format.ts";
-
 export interface Sorted {
   /** Which filter each list belongs to. */
   readonly order: readonly number[];
@@ -15,11 +13,4 @@ export function byLength(lists: readonly (readonly number[])[]): Sorted {
   const starts = [0];
   for (const f of order) starts.push(starts[starts.length - 1] + lists[f].length);
   return { order, starts, entries: order.flatMap((f) => lists[f]) };
-}
-
-/** With its bytes; undefined if it stores as many numbers as the dense weight. */
-export function saves(packed: Omit<PackedWeight, "bytes">): PackedWeight | undefined {
-  if (packed.stored >= packed.rows * packed.columns) return undefined;
-  const index = Object.values(packed.index).reduce((sum, table) => sum + table.byteLength, 0);
-  return { ...packed, bytes: packed.values.byteLength + index };
 }

@@ -1,20 +1,31 @@
-/** N:M sparsity: of every M neighbours along k a row keeps at most N. */
+/** N:M sparsity: of every M neighbouring columns of the GEMM view a row keeps at most N. */
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS } from "../conv/rows.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
+import type { ListCost, Tap, TapLists } from "./cut.ts";
 import type { LinearShape, PackedWeight, SparseFormat } from "./format.ts";
 import source from "./nm.wgsl" with { type: "text" };
 import { matrixShape, packedWeight } from "./packed.ts";
+import { tapsConv } from "./taps.ts";
 
 /** [N, M], the sparsest first. */
 const RATIOS = [[1, 4], [2, 4], [4, 8]] as const;
 
 const GROUP = 64;
 
-/** Linear layers only: along the taps of a convolution neighbours don't lie side by side in x. */
-export const nm: SparseFormat = { name: "n:m", pack, conv: () => [], gemm };
+/**
+ * A linear layer picks its columns of x by selects (nm.wgsl). The taps of a convolution don't lie side by side in x, so that
+ * there is nothing to select from: there each filter gathers its own taps.
+ */
+export const nm: SparseFormat = {
+  name: "n:m",
+  pack,
+  conv: (shape, packed, epilogue, tuning) =>
+    tapsConv(shape, epilogue, () => tapLists(packed), listCost(packed), tuning),
+  gemm,
+};
 
 /** Parameters: `n`, `m`. Index: `place`, 4 bits for each value. Values and index in the layout of nm.wgsl. */
 function pack(weight: Float32Array, shape: readonly number[]): PackedWeight | undefined {
@@ -48,6 +59,24 @@ function mostInGroup(weight: Float32Array, m: number): number {
     most = Math.max(most, count);
   }
   return most;
+}
+
+/** Every filter by itself, without the places that fill up a group. */
+function tapLists({ parameters: { n, m }, rows, columns, values, index: { place } }: PackedWeight): TapLists {
+  const n8 = ceilDiv(rows, 8), kept = columns / m * n;
+  const lines = Array.from({ length: rows }, (_, first) => {
+    const taps = Array.from({ length: kept }, (_, slot): Tap => {
+      const at = slot * n8 + Math.floor(first / 8);
+      const column = Math.floor(slot / n) * m + (place[at] >>> 4 * (first % 8) & 15);
+      return { column, source: at * 8 + first % 8 };
+    });
+    return { first, taps: taps.filter(({ source }) => values[source] !== 0) };
+  });
+  return { filters: rows, height: 1, perFilter: 0, perFour: 0, lines };
+}
+
+function listCost({ parameters: { n, m }, rows, columns }: PackedWeight): ListCost {
+  return { lines: rows, height: 1, taps: rows * columns / m * n };
 }
 
 function gemm(shape: LinearShape, packed: PackedWeight, tuning: Tuning): Candidate[] {

@@ -6,7 +6,8 @@
 import type { SparseFormat } from "./format.ts";
 import { listCandidates, listInput } from "./kernel_list.ts";
 import { inFours } from "../conv/pack.ts";
-import { byLength, saves } from "./lists.ts";
+import { byLength } from "./lists.ts";
+import { savingWeight } from "./packed.ts";
 
 /** As many as the shader has loops for. */
 const MOST_PATTERNS = 8;
@@ -38,7 +39,7 @@ export const pattern: SparseFormat = {
         for (let t = 0; t < TAPS; t++) if (mask >> t & 1) values[at++] = weight[from + t];
       }
     });
-    return saves({
+    return savingWeight({
       format: this.name,
       parameters: { channels, patterns: masks.length },
       rows: filters,

@@ -1,17 +1,15 @@
 /** Weights as lines of neighbouring filters, each with the list of the columns of the GEMM view that its filters keep. */
 import { ceilDiv } from "../launch.ts";
+import type { Height, ListCost, TapLists } from "./cut.ts";
 import type { PackedWeight, SparseFormat } from "./format.ts";
-import { matrixShape, packedWeight } from "./packed.ts";
-import { type ListCost, type TapLists, windowsConv, windowsGemm } from "./windows.ts";
-
-/** Filters of a line. */
-export type Height = 4 | 8 | 16;
+import { matrixShape, savingWeight } from "./packed.ts";
+import { tapsConv, tapsGemm } from "./taps.ts";
 
 /** What the kernels of a format that packs lines are. */
 export const lineKernels: Pick<SparseFormat, "conv" | "gemm"> = {
   conv: (shape, packed, epilogue, tuning) =>
-    windowsConv(shape, epilogue, () => tapLists(packed), listCost(packed), tuning),
-  gemm: (shape, packed, tuning) => windowsGemm(shape, () => tapLists(packed), listCost(packed), tuning),
+    tapsConv(shape, epilogue, () => tapLists(packed), listCost(packed), tuning),
+  gemm: (shape, packed, tuning) => tapsGemm(shape, () => tapLists(packed), listCost(packed), tuning),
 };
 
 /** For each `height` filters the columns in which one of them isn't zero, ascending. */
@@ -45,7 +43,6 @@ export function packLines(
   const starts = [0];
   for (const taps of lines) starts.push(starts[starts.length - 1] + taps.length);
   const stored = starts[lines.length] * height;
-  if (stored >= rows * columns) return undefined;
   const values = new Float32Array(Math.max(height, stored));
   lines.forEach((taps, l) =>
     taps.forEach((c, t) => {
@@ -54,7 +51,7 @@ export function packLines(
     })
   );
   const index = { starts: Uint32Array.from(starts), taps: Uint32Array.from(lines.flat()) };
-  return packedWeight({ format, parameters: { height }, rows, columns, stored, values, index });
+  return savingWeight({ format, parameters: { height }, rows, columns, stored, values, index });
 }
 
 function tapLists({ parameters: { height }, rows, index: { starts, taps } }: PackedWeight): TapLists {
@@ -65,14 +62,9 @@ function tapLists({ parameters: { height }, rows, index: { starts, taps } }: Pac
       (column, t) => ({ column, source: (starts[l] + t) * height }),
     ),
   }));
-  return { filters: rows, blocks: blocksOf(height), perFilter: 1, perFour: 4, lines };
+  return { filters: rows, height: height as Height, perFilter: 1, perFour: 4, lines };
 }
 
 function listCost({ parameters: { height }, stored, index }: PackedWeight): ListCost {
-  return { lines: index.starts.length - 1, blocks: blocksOf(height), taps: stored / height };
-}
-
-/** Fours of filters. */
-function blocksOf(height: number): 1 | 2 | 4 {
-  return height === 16 ? 4 : height === 8 ? 2 : 1;
+  return { lines: index.starts.length - 1, height: height as Height, taps: stored / height };
 }

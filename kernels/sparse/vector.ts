@@ -3,7 +3,8 @@ import { inFours } from "../conv/pack.ts";
 import { ceilDiv } from "../launch.ts";
 import type { SparseFormat } from "./format.ts";
 import { listCandidates, listInput } from "./kernel_list.ts";
-import { byLength, saves } from "./lists.ts";
+import { byLength } from "./lists.ts";
+import { savingWeight } from "./packed.ts";
 
 /**
  * index.starts [F+1]: where each list starts, the longest first; index.filters [F]: whose it is; index.vectors: the kept
@@ -27,7 +28,7 @@ export const vector: SparseFormat = {
         values.set(weight.subarray(from, from + kw), e * width);
       }
     });
-    return saves({
+    return savingWeight({
       format: this.name,
       parameters: { kh, kw },
       rows: filters,

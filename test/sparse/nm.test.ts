@@ -1,9 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { ConvShape } from "../../kernels/conv/shape.ts";
 import type { PackedWeight } from "../../kernels/sparse/format.ts";
 import { nm } from "../../kernels/sparse/nm.ts";
 import { noise } from "../tensor/reference64.ts";
-import { checkGemm } from "./check_format.ts";
+import { checkConv, checkGemm } from "./check_format.ts";
 
 const test = suite("N:M");
 
@@ -16,6 +17,26 @@ for (const [n, m] of [[1, 4], [2, 4], [4, 8]]) {
       assert.equal(unpacked(packed), weight);
     });
   }
+}
+
+const CONV: ConvShape = {
+  ...{ batch: 2, channels: 8, height: 7, width: 13, filters: 19, groups: 1 },
+  ...{ kernel: [3, 3], stride: [1, 1], pads: [1, 1, 1, 1], dilation: [1, 1] },
+};
+const CONVS: Readonly<Record<string, ConvShape>> = {
+  "3×3": CONV,
+  "1×1, width 29": { ...CONV, width: 29, kernel: [1, 1], pads: [0, 0, 0, 0] },
+  "strided and dilated": { ...CONV, stride: [2, 1], dilation: [1, 2], pads: [0, 2, 1, 0], filters: 5 },
+};
+
+for (const [i, [name, shape]] of Object.entries(CONVS).entries()) {
+  test(`convolution ${name}`, async () => {
+    const [n, m] = [[1, 4], [2, 4], [4, 8]][i];
+    const weight = kept(shape.filters, shape.channels * shape.kernel[0] * shape.kernel[1], n, m);
+    const packed = await checkConv(nm, weight, shape);
+    assert.equal(packed.parameters, { n, m });
+    assert.equal(unpacked(packed), weight);
+  });
 }
 
 test("a weight of zeros gives zero", async () => {

@@ -2,8 +2,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { ConvShape } from "../../kernels/conv/shape.ts";
 import { blockPunched } from "../../kernels/sparse/block_punched.ts";
+import { csr } from "../../kernels/sparse/csr.ts";
 import type { PackedWeight } from "../../kernels/sparse/format.ts";
-import { unstructured } from "../../kernels/sparse/unstructured.ts";
 import { noise } from "../tensor/reference64.ts";
 import { checkConv, checkGemm } from "./check_format.ts";
 
@@ -34,9 +34,9 @@ for (const [name, shape] of Object.entries(SHAPES)) {
     assert.equal(unpacked(await checkConv(blockPunched, weight, shape)), weight);
   });
 
-  test(`unstructured convolution ${name}`, async () => {
+  test(`csr convolution ${name}`, async () => {
     const weight = scattered(shape.filters, shape.channels * 9, 0.1);
-    assert.equal(unpacked(await checkConv(unstructured, weight, shape)), weight);
+    assert.equal(unpacked(await checkConv(csr, weight, shape)), weight);
   });
 }
 
@@ -48,11 +48,11 @@ test("linear layers", async () => {
   );
   assert.equal(unpacked(await checkGemm(blockPunched, weight, linear)), weight);
   const sparse = scattered(linear.n, linear.k, 0.05);
-  assert.equal(unpacked(await checkGemm(unstructured, sparse, linear)), sparse);
+  assert.equal(unpacked(await checkGemm(csr, sparse, linear)), sparse);
 });
 
 test("weights of zeros give zero", async () => {
-  for (const format of [blockPunched, unstructured]) await checkConv(format, new Float32Array(19 * 45), base);
+  for (const format of [blockPunched, csr]) await checkConv(format, new Float32Array(19 * 45), base);
 });
 
 test("blocks are as high as the weight allows", () => {
@@ -62,7 +62,7 @@ test("blocks are as high as the weight allows", () => {
 });
 
 test("what saves nothing, and zeros that aren't in blocks, aren't packed", () => {
-  for (const format of [blockPunched, unstructured]) {
+  for (const format of [blockPunched, csr]) {
     assert.is(format.pack(noise(19 * 45, 1), [19, 5, 3, 3]), undefined);
   }
   assert.is(blockPunched.pack(scattered(16, 45, 0.3), [16, 5, 3, 3]), undefined);

@@ -1,0 +1,169 @@
+/**
+ * Lists of kept taps, cut to what windows of uniform arrays hold: the tables and packed weights of windows.wgsl. Pure data;
+ * the weights themselves are packed on the device.
+ */
+import type { Program } from "../../src/gpu/types.ts";
+import { inFours } from "../conv/pack.ts";
+import { linearGrid } from "../grid.ts";
+import { ceilDiv, type Step } from "../launch.ts";
+import packSource from "./windows_pack.wgsl" with { type: "text" };
+
+/** Filters of a line, all of which keep the same taps. */
+export type Height = 1 | 4 | 8 | 16;
+
+/** Of the GEMM view, and where its first filter's weight is among the packed values. */
+export interface Tap {
+  readonly column: number;
+  readonly source: number;
+}
+
+/** Filters first … first + height. */
+export interface TapLine {
+  readonly first: number;
+  readonly taps: readonly Tap[];
+}
+
+export interface TapLists {
+  readonly filters: number;
+  readonly height: Height;
+  /** Distance in the packed values of two filters of a four, and of two fours. */
+  readonly perFilter: number;
+  readonly perFour: number;
+  readonly lines: readonly TapLine[];
+}
+
+/** Floats in a window. */
+export const FLOATS = 16_384;
+/** Lines of a dispatch. */
+const LINES = 64;
+/** A thread takes so many taps in a turn of its loop. */
+const TURN = 4;
+/** In words of the shaders' tables, behind which a region of taps follows for each window. */
+const FILTERS_AT = 4 * (LINES + 1), TAPS_AT = 4 * 96, MOST_TAPS = 4000;
+
+/** Taps that a window has room for, in the table and among its weights. */
+export function tapRoom(height: Height): number {
+  return Math.min(MOST_TAPS, FLOATS / Math.max(4, height));
+}
+
+/** Lines of one dispatch. */
+export interface Chunk {
+  readonly lines: number;
+  /** The part of the input that the first of its windows shows. */
+  readonly from: number;
+  /** In bytes: where each window's weights start. */
+  readonly weights: readonly number[];
+  /** In bytes. */
+  readonly table: number;
+  readonly add: boolean;
+  readonly last: boolean;
+}
+
+export interface Cut {
+  readonly chunks: readonly Chunk[];
+  /** Tables of all chunks, and for each slot of packed weights its source and how many filters it has. */
+  readonly table: Uint32Array<ArrayBuffer>;
+  readonly tableBytes: number;
+  readonly sources: readonly number[];
+}
+
+interface Listed {
+  readonly code: number;
+  readonly source: number;
+}
+
+/** How a dispatch shows the columns. */
+export interface Views {
+  /** Of the columns, each with taps and weights of its own. */
+  readonly parts: number;
+  /** Parts of a dispatch. */
+  readonly shown: number;
+  /** Of a dispatch, each with weights: window w shows part w % shown. */
+  readonly windows: 1 | 4;
+}
+
+/** @param place part of a column, and what the shader's table says of it */
+export function cutLists(
+  lists: TapLists,
+  { parts, shown, windows }: Views,
+  place: (column: number) => readonly [number, number],
+): Cut {
+  const { height } = lists, room = tapRoom(height), size = TAPS_AT + windows * room;
+  const everyWindow = (part: number) => Array.from({ length: windows / shown | 0 }, (_, i) => part + i * shown);
+  const chunks: Chunk[] = [], tables: Uint32Array[] = [], sources: number[] = [];
+  const floats = () => sources.length / 2 * height;
+  for (let from = 0; from < parts; from += shown) {
+    let open: { first: number; listed: Listed[][] }[] = [], counts = Array<number>(shown).fill(0);
+    const close = () => {
+      const table = new Uint32Array(size), weights: number[] = [];
+      for (let part = 0; part < shown; part++) {
+        weights.push(floats() * 4);
+        let at = 0;
+        open.forEach(({ first, listed }, l) => {
+          table[FILTERS_AT + l] = first;
+          for (const w of everyWindow(part)) table[windows * l + w] = at / TURN;
+          for (const { code, source } of listed[part]) {
+            for (const w of everyWindow(part)) table[TAPS_AT + w * room + at] = code;
+            at++;
+            sources.push(source, source < 0 ? 0 : Math.min(height, lists.filters - first));
+          }
+        });
+        for (const w of everyWindow(part)) table[windows * open.length + w] = at / TURN;
+        while (floats() % 64 !== 0) sources.push(-1, 0);
+      }
+      chunks.push({
+        ...{ lines: open.length, from, add: from > 0, last: from + shown >= parts },
+        weights: Array.from({ length: windows }, (_, w) => weights[w % shown]),
+        table: tables.length * size * 4,
+      });
+      tables.push(table);
+      open = [];
+      counts = counts.map(() => 0);
+    };
+    for (const { first, taps } of lists.lines) {
+      const listed = counts.map((): Listed[] => []);
+      for (const { column, source } of taps) {
+        const [part, code] = place(column);
+        listed[part - from]?.push({ code, source });
+      }
+      for (const list of listed) while (list.length % TURN) list.push({ ...list[list.length - 1], source: -1 });
+      if (open.length === LINES || counts.some((n, part) => n + listed[part].length > room)) close();
+      open.push({ first, listed });
+      listed.forEach((list, part) => counts[part] += list.length);
+    }
+    close();
+  }
+  const table = new Uint32Array(tables.length * size);
+  tables.forEach((t, i) => table.set(t, i * size));
+  return { chunks, table, tableBytes: size * 4, sources: sources.map((n) => Math.max(0, n)) };
+}
+
+/** Puts the weights where the windows find them, which inference does once: scratch "packed" and table "sources". */
+export function packWeights({ height, perFilter, perFour }: TapLists, { sources }: Cut) {
+  const size = sources.length / 2 * height, grid = linearGrid(size, 64);
+  const uniforms = [size, grid[0] * 64, height, perFilter, perFour];
+  const step: Step = {
+    plan: { program: PACK_WEIGHTS, uniforms, grid },
+    bindings: ["values", "sources", "packed"],
+  };
+  // The last window reaches beyond its weights: a uniform array has one size.
+  return { step, bytes: size * 4 + FLOATS * 4, sources: inFours(sources, 0) };
+}
+
+export const PACK_WEIGHTS: Program = {
+  name: "pack listed weights",
+  source: packSource,
+  access: ["read", "read", "read_write"],
+};
+
+/** What decides the time: lines, and taps of all lines together. */
+export interface ListCost {
+  readonly lines: number;
+  readonly height: Height;
+  readonly taps: number;
+}
+
+/** How many chunks `cutLists` makes, at least. */
+export function chunkCount({ lines, height, taps }: ListCost, { parts, shown }: Omit<Views, "windows">): number {
+  return Math.max(ceilDiv(parts, shown) * ceilDiv(lines, LINES), ceilDiv(taps, tapRoom(height) * shown));
+}
