@@ -1,12 +1,14 @@
-/** Which nodes one kernel does: a layer with the residual add and the activation after it. Pure. */
+/** Which nodes one kernel does: a layer with the bias, the residual add and the activation after it. Pure. */
 import { clipAttrs } from "./attrs.ts";
 import { inferShapes } from "./infer.ts";
 import { consumers } from "./names.ts";
 import { isLayer } from "./roles.ts";
-import type { Graph, Node } from "./types.ts";
+import type { Graph, Node, Shape } from "./types.ts";
 
 export interface FusedStep {
   readonly node: Node;
+  /** The layer's bias: its third input, or the parameter that an Add after a MatMul gives to each column. */
+  readonly bias?: string;
   /** The value that is added before the activation. */
   readonly residual?: string;
   readonly activation: "none" | "relu" | "relu6";
@@ -14,7 +16,10 @@ export interface FusedStep {
   readonly output: string;
 }
 
-/** The graph's nodes in order of execution, with `Add` and `Relu`/`Relu6` drawn into the layer before them. */
+/**
+ * The graph's nodes in order of execution, with `Add` and `Relu`/`Relu6` drawn into the layer, or the MatMul by a parameter,
+ * before them.
+ */
 export function fuse(graph: Graph): FusedStep[] {
   const readers = consumers(graph);
   const shapes = inferShapes(graph);
@@ -28,9 +33,18 @@ export function fuse(graph: Graph): FusedStep[] {
   for (const node of graph.nodes) {
     if (done.has(node)) continue;
     let output = node.outputs[0];
+    let bias = isLayer(node) ? node.inputs[2] : undefined;
     let residual: string | undefined;
     let activation: FusedStep["activation"] = "none";
-    if (isLayer(node)) {
+    const projects = node.op === "MatMul" && node.inputs[1] in graph.params;
+    const shift = projects ? follower(output) : undefined;
+    const perColumn = shift?.op === "Add" ? shift.inputs.find((name) => name !== output) : undefined;
+    if (shift && perColumn && isPerColumn(graph.params[perColumn]?.shape, shapes.get(output)!)) {
+      bias = perColumn;
+      output = shift.outputs[0];
+      done.add(shift);
+    }
+    if (isLayer(node) || projects) {
       const sum = follower(output);
       const other = sum?.op === "Add" ? sum.inputs.find((name) => name !== output) : undefined;
       // The other operand must exist by now, and have the same shape: broadcasts and parameters stay nodes of their own.
@@ -47,10 +61,16 @@ export function fuse(graph: Graph): FusedStep[] {
         done.add(next);
       }
     }
-    steps.push({ node, residual, activation, output });
+    steps.push({ node, bias, residual, activation, output });
     made.add(output);
   }
   return steps;
+}
+
+/** [1,…,1,F] over […,F]. */
+function isPerColumn(shape: Shape | undefined, made: Shape): boolean {
+  return !!shape && shape.length === made.length &&
+    shape.every((d, axis) => d === (axis < made.length - 1 ? 1 : made[axis]));
 }
 
 function activationOf(node: Node): "relu" | "relu6" | undefined {

@@ -4,7 +4,7 @@
  */
 import { planConvForward } from "../../kernels/conv/forward.ts";
 import type { ConvShape } from "../../kernels/conv/shape.ts";
-import { planGemm } from "../../kernels/gemm/plan.ts";
+import { type Contiguous, planGemm } from "../../kernels/gemm/plan.ts";
 import type { Epilogue, Launch } from "../../kernels/launch.ts";
 import { FORMATS, type PackedWeight, type SparseFormat } from "../../kernels/sparse/format.ts";
 import { type Candidate, choose, type Tuning } from "../../kernels/tuning.ts";
@@ -15,7 +15,14 @@ export type LayerShape =
   & { readonly epilogue: Epilogue }
   & (
     | { readonly kind: "conv"; readonly conv: ConvShape }
-    | { readonly kind: "linear"; readonly m: number; readonly n: number; readonly k: number }
+    | {
+      readonly kind: "linear";
+      readonly m: number;
+      readonly n: number;
+      readonly k: number;
+      /** [n,k] ("k"), or [k,n] ("rows") as a MatMul has it. */
+      readonly weight: Contiguous;
+    }
   );
 
 /** Fewer zeros than this are no structure worth looking for. */
@@ -28,6 +35,8 @@ const DENSE = "dense";
  */
 export function planLayer(layer: LayerShape, weight: HostTensor, tuning: Tuning): Launch {
   const dense = () => planDense(layer, tuning);
+  // Sparse formats pack filters, which are rows of the weight.
+  if (layer.kind === "linear" && layer.weight === "rows") return dense();
   const zeros = weight.data.reduce((count, value) => count + (value === 0 ? 1 : 0), 0);
   if (zeros < LEAST_ZEROS * weight.data.length) return dense();
   const shapeClass = sparseClass(layer, weight.data);
@@ -41,8 +50,8 @@ export function planLayer(layer: LayerShape, weight: HostTensor, tuning: Tuning)
 
 function planDense(layer: LayerShape, tuning: Tuning): Launch {
   if (layer.kind === "conv") return planConvForward(layer.conv, layer.epilogue, tuning);
-  const { m, n, k, epilogue } = layer;
-  return planGemm({ m, n, k, a: "k", b: "k", ...epilogue }, tuning);
+  const { m, n, k, weight, epilogue } = layer;
+  return planGemm({ m, n, k, a: "k", b: weight, ...epilogue }, tuning);
 }
 
 /** Every way of every format that finds its structure in the weight. Unmeasured, none is ever the cheapest. */

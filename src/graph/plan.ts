@@ -136,7 +136,7 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
 
 /** How to record one step: layers through their fused kernels, everything else as the interpreter does it. */
 function launcher(gpu: Gpu, step: FusedStep, inputs: number[][], weights: Weights, memory: Memory): Launch {
-  const { node, residual, output } = step;
+  const { node, bias, residual, output } = step;
   const value = (values: Values, name: string) => values.get(name) ?? weights.tensor(name);
   const layer = layerShape(step, inputs);
   if (!layer) {
@@ -145,7 +145,7 @@ function launcher(gpu: Gpu, step: FusedStep, inputs: number[][], weights: Weight
       values.set(output, OPS[node.op]({ tape }, node, given));
     };
   }
-  const [x, w, bias] = node.inputs;
+  const [x, w] = node.inputs;
   const plan = planLayer(layer, weights.host(w), tuningFor(gpu));
   const label = `${node.name} [${inputs[1]}]`;
   const fixed = {
@@ -199,15 +199,20 @@ function launcher(gpu: Gpu, step: FusedStep, inputs: number[][], weights: Weight
 }
 
 /** The step as a layer with its epilogue; undefined for anything else. */
-function layerShape({ node, residual, activation }: FusedStep, [x, w, bias]: number[][]): LayerShape | undefined {
+function layerShape({ node, bias, residual, activation }: FusedStep, [x, w]: number[][]): LayerShape | undefined {
   const epilogue = {
-    bias: bias ? "add" : "none",
+    bias: bias === undefined ? "none" : "add",
     residual: residual === undefined ? "none" : "add",
     activation,
   } as const;
   if (node.op === "Gemm") {
     const [n, k] = w;
-    return { kind: "linear", m: elements(x) / k, n, k, epilogue };
+    return { kind: "linear", m: elements(x) / k, n, k, weight: "k", epilogue };
+  }
+  // Of two axes is a parameter: what a graph makes has the batch and two more.
+  if (node.op === "MatMul" && w.length === 2) {
+    const [k, n] = w;
+    return { kind: "linear", m: elements(x) / k, n, k, weight: "rows", epilogue };
   }
   const shapes = [{ shape: x }, { shape: w }] as const;
   if (node.op === "Conv") return { kind: "conv", conv: convShape(...shapes, convOptions(node)), epilogue };

@@ -9,8 +9,9 @@ const test = suite("fuse");
 
 /** `op name + residual → activation = output` of each step. */
 function steps(graph: Graph): string[] {
-  return fuse(graph).map(({ node, residual, activation, output }) =>
-    node.name + (residual ? ` + ${residual}` : "") + (activation === "none" ? "" : ` ${activation}`) + ` = ${output}`
+  return fuse(graph).map(({ node, bias, residual, activation, output }) =>
+    node.name + (bias === undefined || node.inputs.includes(bias) ? "" : ` + ${bias}`) +
+    (residual ? ` + ${residual}` : "") + (activation === "none" ? "" : ` ${activation}`) + ` = ${output}`
   );
 }
 
@@ -36,6 +37,23 @@ test("a residual sum is drawn in where its other operand is there already", () =
   const x = b.relu(conv(b.input, "stem"), "x");
   b.relu(b.add(conv(x, "branch"), x, "sum"), "y");
   assert.equal(steps(b.graph()), ["stem relu = x", "branch + x relu = y"]);
+});
+
+test("a product with a parameter takes its bias, the residual sum and the activation", () => {
+  const b = builder("tokens", ["N", 5, 4]);
+  const product = b.matmul(b.input, b.param("w", [4, 4], "weight"), "product");
+  const biased = b.add(product, b.param("b", [1, 1, 4], "bias"), "biased");
+  b.relu(b.add(biased, b.input, "sum"), "y");
+  assert.equal(steps(b.graph()), ["product + b + input relu = y"]);
+});
+
+test("of a product only a bias per column, and only of one with a parameter, is drawn in", () => {
+  const b = builder("tokens", ["N", 4, 4]);
+  const product = b.matmul(b.input, b.param("w", [4, 4], "weight"), "product");
+  const placed = b.add(product, b.param("places", [1, 4, 4], "table"), "placed");
+  const both = b.matmul(placed, b.input, "both");
+  b.add(both, b.param("b", [1, 1, 4], "bias"), "sum");
+  assert.equal(steps(b.graph()), ["product = product", "placed = placed", "both = both", "sum = sum"]);
 });
 
 test("of two branches the later one takes the sum", () => {

@@ -44,12 +44,54 @@ function outputFirst(): Graph {
   return b.graph([first, last]);
 }
 
+/** A block of ConvNeXt: depthwise, then channels last for the norm and the two products, scaled and added. */
+function convNeXt(): Graph {
+  const b = builder("convnext", ["N", 6, 5, 5]);
+  const spread = b.conv(b.input, { name: "dwconv", out: 6, kernel: 7, pad: 3, group: 6 });
+  const normal = b.layerNorm(b.transpose(spread, [0, 2, 3, 1]), { name: "norm", bias: false });
+  const product = (x: string, name: string, out: number) => {
+    const y = b.matmul(x, b.param(`${name}.weight`, [b.shape(x)[3] as number, out], "weight"));
+    return b.add(y, b.param(`${name}.bias`, [1, 1, 1, out], "bias"));
+  };
+  const mixed = product(b.gelu(product(normal, "pwconv1", 24)), "pwconv2", 6);
+  const scaled = b.mul(mixed, b.param("gamma", [1, 1, 1, 6], "gamma"));
+  return b.graph([b.add(b.input, b.transpose(scaled, [0, 3, 1, 2]))]);
+}
+
+/** Tokens behind a class token, with a place each; one product takes bias, sum and activation. */
+function tokens(): Graph {
+  const b = builder("tokens", ["N", 4, 8]);
+  const all = b.concat([b.param("cls", [1, 1, 8], "table"), b.input]);
+  const placed = b.add(all, b.param("places", [1, 5, 8], "table"));
+  const product = b.matmul(b.layerNorm(placed, { name: "norm" }), b.param("fc.weight", [8, 8], "weight"));
+  const sum = b.relu(b.add(b.add(product, b.param("fc.bias", [1, 1, 8], "bias")), placed));
+  return b.graph([b.gemm(b.mean(sum, [1]), { name: "head", out: 3 })]);
+}
+
+/** What MobileNetV3 is made of, and a decoder's step up. */
+function mobile(): Graph {
+  return net(3, 6, (b, conv) => {
+    const x = b.hardSwish(conv(b.input, 8));
+    const gates = b.hardSigmoid(b.conv(b.globalAveragePool(x), { name: "gate", out: 8, kernel: 1 }), {
+      alpha: 1 / 6,
+      beta: 0.5,
+    });
+    const small = b.maxPool(b.prelu(b.mul(x, gates), { name: "prelu" }), { kernel: 2 });
+    const map = b.sigmoid(b.conv(small, { name: "map", out: 1, kernel: 1 }));
+    const up = b.leakyRelu(b.resize(b.div(b.sub(small, map), b.add(map, map)), 2), 0.2);
+    return conv(b.concat([up, x]), 4);
+  });
+}
+
 const GRAPHS: Readonly<Record<string, Graph>> = {
   "digits": createModel("digits"),
   "lenet5": createModel("lenet5", { width: 0.5 }),
   "resnet8, option A": createModel("resnet8", { size: 12, width: 0.5 }),
   "resnet8, projections": createModel("resnet8", { size: 12, width: 0.5, shortcut: "projection" }),
   "vgg in small": smallVgg(),
+  "a block of ConvNeXt": convNeXt(),
+  "tokens": tokens(),
+  "hard activations, gates, a step up": mobile(),
   "sum before the activation": net(3, 7, (b, conv) => {
     const x = b.relu(conv(b.input, 5));
     return b.relu(b.add(b.batchNorm(conv(x, 5), { name: "bn" }), x));
