@@ -6,7 +6,7 @@
  */
 export { UserError } from "./errors.ts";
 export { Gpu, type GpuOptions, type GpuStats, type Timing } from "./gpu/gpu.ts";
-export { DeviceLostError, GpuError, NoAdapterError } from "./gpu/errors.ts";
+export { DeviceLimitError, DeviceLostError, GpuError, NoAdapterError } from "./gpu/errors.ts";
 export { readTensors, Tensor } from "./tensor/tensor.ts";
 export { Tape } from "./tensor/tape.ts";
 export { linear, matmul } from "./tensor/ops/gemm.ts";

@@ -52,7 +52,7 @@ export function planRunningStatistics(channels: number, epsilon: number): Plan {
 }
 
 /** What follows the norm in the same kernels. */
-export type NormActivation = Extract<Activation, "none" | "relu">;
+export type NormActivation = Extract<Activation, "none" | "relu" | "relu6">;
 
 /** y = act((x − mean)·γ/σ + β). Bindings: x, statistics, γ, β, y. */
 export function planBatchNorm(over: Reduction, activation: NormActivation): Plan {
@@ -126,8 +126,9 @@ function activated(
 ): Record<NormActivation, VectorPrograms> {
   const access = [...Array<"read">(inputs).fill("read"), "read_write"] as const;
   return {
-    none: vectorPrograms(name, text, access, { ...constants, RELU: 0 }),
-    relu: vectorPrograms(name, text, access, { ...constants, RELU: 1 }),
+    none: vectorPrograms(name, text, access, { ...constants, ACTIVATION: 0 }),
+    relu: vectorPrograms(name, text, access, { ...constants, ACTIVATION: 1 }),
+    relu6: vectorPrograms(name, text, access, { ...constants, ACTIVATION: 2 }),
   };
 }
 

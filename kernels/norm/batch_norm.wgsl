@@ -1,11 +1,12 @@
-// y[n, c, i] = (x[n, c, i] - mean[c]) * (gamma[c] * invstd[c]) + beta[c], with RELU = 1 its positive part
+// y[n, c, i] = (x[n, c, i] - mean[c]) * (gamma[c] * invstd[c]) + beta[c], then by ACTIVATION:
+// 0 nothing, 1 its positive part, 2 that up to 6
 //
 // x, y: `count` items of V, laid out [outer, channels, inner] with `inner` items of V per map; statistics: mean [channels] then
 // invstd [channels]. A workgroup of 64 threads makes 256 neighbouring items.
 // Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where a map's size does not divide by 4.
 
 alias V = vec4<f32>;
-const RELU: u32 = 0u;
+const ACTIVATION: u32 = 0u;
 
 struct Params {
   count: u32,
@@ -24,8 +25,10 @@ struct Params {
 fn item(i: u32) {
   if (i >= p.count) { return; }
   let c = (i / p.inner) % p.channels;
-  let v = (x[i] - V(statistics[c])) * (gamma[c] * statistics[p.channels + c]) + V(beta[c]);
-  if (RELU == 1u) { y[i] = max(v, V(0.0)); } else { y[i] = v; }
+  var v = (x[i] - V(statistics[c])) * (gamma[c] * statistics[p.channels + c]) + V(beta[c]);
+  if (ACTIVATION > 0u) { v = max(v, V(0.0)); }
+  if (ACTIVATION == 2u) { v = min(v, V(6.0)); }
+  y[i] = v;
 }
 
 @compute @workgroup_size(64)

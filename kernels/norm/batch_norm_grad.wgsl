@@ -1,7 +1,7 @@
 // Gradient of batch norm, xhat = (x - mean) * invstd, m = elements per channel:
 //   BATCH = 1 (batch statistics):    dx = gamma * invstd * (dy - dbeta / m - xhat * dgamma / m)
 //   BATCH = 0 (running statistics):  dx = gamma * invstd * dy
-// RELU = 1: of its positive part; where the norm's output, made again from x, isn't positive, dy counts as 0.
+// ACTIVATION = 1: of its positive part, 2: of that up to 6; where the norm's output, made again from x, is beyond, dy counts as 0.
 //
 // x, dy, dx: `count` items of V, laid out [outer, channels, inner]; statistics: mean then invstd.
 // A workgroup of 64 threads makes 256 neighbouring items. Grid: (row, ceil(count / 256 / row), 1) workgroups.
@@ -9,7 +9,7 @@
 
 alias V = vec4<f32>;
 const BATCH: u32 = 1u;
-const RELU: u32 = 0u;
+const ACTIVATION: u32 = 0u;
 
 struct Params {
   count: u32,
@@ -35,9 +35,13 @@ fn item(i: u32) {
   let invstd = statistics[p.channels + c];
   let factor = gamma[c] * invstd;
   var centred = V(0.0);
-  if (BATCH == 1u || RELU == 1u) { centred = x[i] - V(statistics[c]); }
+  if (BATCH == 1u || ACTIVATION > 0u) { centred = x[i] - V(statistics[c]); }
   var g = dy[i];
-  if (RELU == 1u) { g = select(V(0.0), g, centred * factor + V(beta[c]) > V(0.0)); }
+  if (ACTIVATION > 0u) {
+    let made = centred * factor + V(beta[c]);
+    g = select(V(0.0), g, made > V(0.0));
+    if (ACTIVATION == 2u) { g = select(V(0.0), g, made < V(6.0)); }
+  }
   if (BATCH == 1u) {
     let slope = invstd * dgamma[c] * p.share;
     g -= V(dbeta[c] * p.share) + centred * slope;

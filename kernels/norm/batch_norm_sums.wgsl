@@ -1,12 +1,12 @@
 // The sums of batch norm's gradients over a slice of a channel, xhat = (x - mean) * invstd:
 //   partial[s, c] = (sum of dy, sum of dy * xhat)
-// RELU = 1: of its positive part; where the norm's output, made again from x, isn't positive, dy counts as 0.
+// ACTIVATION = 1: of its positive part, 2: of that up to 6; where the norm's output, made again from x, is beyond, dy counts as 0.
 //
 // x, dy: [outer, channels, inner] with `inner` items of V; slices, workgroups and grid as in moments.wgsl.
 // partial: [slices, channels] of vec2; batch_norm_parameters.wgsl adds the slices.
 
 alias V = vec4<f32>;
-const RELU: u32 = 0u;
+const ACTIVATION: u32 = 0u;
 
 struct Params {
   channels: u32,
@@ -45,7 +45,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let at = (n * p.channels + c) * p.inner + i;
     let centred = x[at] - mean;
     var g = dy[at];
-    if (RELU == 1u) { g = select(V(0.0), g, centred * factor + offset > V(0.0)); }
+    if (ACTIVATION > 0u) {
+      let made = centred * factor + offset;
+      g = select(V(0.0), g, made > V(0.0));
+      if (ACTIVATION == 2u) { g = select(V(0.0), g, made < V(6.0)); }
+    }
     plain += g;
     weighted += g * centred;
     n += p.step_n;

@@ -1,4 +1,4 @@
-import { GpuError } from "./errors.ts";
+import { DeviceLimitError, GpuError } from "./errors.ts";
 
 /** A device buffer with a reference count. At zero it returns to the pool it came from. */
 export class GpuBuffer {
@@ -68,7 +68,7 @@ export class BufferPool {
     const size = sizeClass(bytes);
     const limit = this.#device.limits.maxBufferSize;
     if (bytes > limit) {
-      throw new GpuError(
+      throw new DeviceLimitError(
         `buffer "${label}" needs ${bytes} bytes; this device allows ${limit}: use a smaller batch or model`,
       );
     }

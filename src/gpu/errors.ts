@@ -10,6 +10,11 @@ export class DeviceLostError extends UserError {
   override readonly name = "DeviceLostError";
 }
 
+/** More than the device holds in a buffer or binds at once: the message names both sizes. */
+export class DeviceLimitError extends UserError {
+  override readonly name = "DeviceLimitError";
+}
+
 /** WebGPU refused something that we asked for: a shader, a dispatch, a size. The message names the kernel and the shapes. */
 export class GpuError extends Error {
   override readonly name = "GpuError";

@@ -10,7 +10,7 @@ import { type AdapterInfo, type OpenDevice, openDevice, type OpenOptions } from 
 import { BindGroupCache } from "./bindgroups.ts";
 import { BufferPool, type BufferStats, type GpuBuffer, type Slice } from "./buffers.ts";
 import { deviceTiming, TimestampPair, type Timing, wallTiming } from "./clock.ts";
-import { DeviceLostError, GpuError } from "./errors.ts";
+import { DeviceLimitError, DeviceLostError, GpuError } from "./errors.ts";
 import { type Pipeline, PipelineCache } from "./pipelines.ts";
 import { StagingPool } from "./staging.ts";
 import type { Plan } from "./types.ts";
@@ -329,7 +329,7 @@ export class Gpu {
     const widest = this.bindingBytes;
     for (const { byteLength } of bindings) {
       if (byteLength > widest) {
-        throw new GpuError(
+        throw new DeviceLimitError(
           `${what} binds ${byteLength} bytes; this device binds at most ${widest}: use a smaller batch or model`,
         );
       }

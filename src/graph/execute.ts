@@ -50,6 +50,7 @@ import {
   sliceAttrs,
   transposeAttrs,
 } from "./attrs.ts";
+import { activationOf } from "./fuse.ts";
 import { concrete, inferNode } from "./infer.ts";
 import type { Graph, Node, OpName } from "./types.ts";
 
@@ -87,7 +88,7 @@ export function execute(
     if (done.has(node)) continue;
     const inputs = node.inputs.map((name) => values.get(name) ?? params.get(name)!);
     const activation = activations.get(node);
-    const y = activation ? normalised(ctx, node, inputs, "relu") : OPS[node.op](ctx, node, inputs);
+    const y = activation ? normalised(ctx, node, inputs, activationOf(activation)!) : OPS[node.op](ctx, node, inputs);
     values.set((activation ?? node).outputs[0], y);
   }
   return values.get(graph.outputs[0])!;
@@ -185,7 +186,7 @@ function normalised(
   return batchNorm(tape, x, { gamma, beta, mean, variance }, options);
 }
 
-/** Each batch norm whose only reader is a ReLU, with that ReLU: both run in one kernel, forwards and backwards. */
+/** Each batch norm whose only reader is a ReLU or ReLU6, with that reader: both run in one kernel, forwards and backwards. */
 function activatedNorms(graph: Graph): Map<Node, Node> {
   const readers = new Map<string, Node[]>(graph.nodes.map((node) => [node.outputs[0], []]));
   for (const node of graph.nodes) {
@@ -195,7 +196,7 @@ function activatedNorms(graph: Graph): Map<Node, Node> {
   for (const node of graph.nodes) {
     const [reader, ...others] = readers.get(node.outputs[0])!;
     const alone = others.length === 0 && !graph.outputs.includes(node.outputs[0]);
-    if (node.op === "BatchNormalization" && alone && reader?.op === "Relu") found.set(node, reader);
+    if (node.op === "BatchNormalization" && alone && reader && activationOf(reader)) found.set(node, reader);
   }
   return found;
 }

@@ -73,7 +73,8 @@ function isPerColumn(shape: Shape | undefined, made: Shape): boolean {
     shape.every((d, axis) => d === (axis < made.length - 1 ? 1 : made[axis]));
 }
 
-function activationOf(node: Node): "relu" | "relu6" | undefined {
+/** The activation that kernels of layers and norms do as well, if the node is one. */
+export function activationOf(node: Node): "relu" | "relu6" | undefined {
   if (node.op === "Relu") return "relu";
   if (node.op !== "Clip") return undefined;
   const { min, max } = clipAttrs(node);

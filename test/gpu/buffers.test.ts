@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { GpuError } from "../../src/gpu/errors.ts";
+import { DeviceLimitError, GpuError } from "../../src/gpu/errors.ts";
 import { sizeClass } from "../../src/gpu/buffers.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
@@ -72,7 +72,7 @@ test("a buffer beyond the device's limit is refused before it is made, and the d
   const bytes = gpu.limits.maxBufferSize + 1;
   const before = gpu.stats();
   assert.throws(() => gpu.alloc(bytes, "activation [9,9]"), (e: Error) => {
-    assert.instance(e, GpuError);
+    assert.instance(e, DeviceLimitError);
     assert.match(e.message, `buffer "activation [9,9]" needs ${bytes} bytes; this device allows ${bytes - 1}`);
     return true;
   });

@@ -83,6 +83,13 @@ const CASES: Readonly<Record<OpName, Cases>> = {
   BatchNormalization: {
     "maps": [[3, 3, 5, 7], unary((b, x) => b.batchNorm(b.tanh(x), { name: "bn" }))],
     "rank 2": [[7, 5], unary((b, x) => b.batchNorm(b.tanh(x), { name: "bn", epsilon: 1e-3 }))],
+    "then relu, then relu6": [
+      [3, 4, 5, 5],
+      unary((b, x) => {
+        const y = b.relu(b.batchNorm(b.tanh(x), { name: "first" }));
+        return b.relu6(b.batchNorm(y, { name: "second" }));
+      }),
+    ],
     "two in a row": [
       [2, 4, 3, 3],
       unary((b, x) => b.batchNorm(b.tanh(b.batchNorm(b.sigmoid(x), { name: "a" })), { name: "b" })),

@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Gpu } from "../../src/gpu/gpu.ts";
 import { batchNorm } from "../../src/tensor/ops/norm.ts";
+import { random } from "../../kernels/random/philox.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { elements, readTensors, Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
@@ -21,11 +22,13 @@ for (const shape of SHAPES) {
       const gpu = await testGpu();
       using mean = Tensor.from(gpu, runningMean, [c]);
       using variance = Tensor.from(gpu, runningVariance, [c]);
-      for (const activation of ["none", "relu"] as const) {
+      for (const activation of ["none", "relu", "relu6"] as const) {
         await checkOp({
           name: `batch norm, ${activation}`,
           shapes: [shape, [c], [c]],
           shape,
+          // γ so large that some results go beyond 6.
+          values: (input, size) => random(1, `${input}`).fillNormal(new Float64Array(size), 0, 0, input === 1 ? 5 : 1),
           op: (tape, [x, gamma, beta]) =>
             batchNorm(tape, x, { gamma, beta, mean, variance }, { epsilon: EPSILON, statistics, activation }),
           oracle: ([x, gamma, beta]) => {
@@ -33,7 +36,9 @@ for (const shape of SHAPES) {
               ? batchMoments(x, c, elements(shape.slice(2)))
               : { mean: Float64Array.from(runningMean), variance: Float64Array.from(runningVariance) };
             const y = batchNormOf(x, elements(shape.slice(2)), gamma, beta, moments, EPSILON);
-            return activation === "relu" ? y.map((v) => Math.max(v, 0)) : y;
+            return y.map((v) =>
+              activation === "none" ? v : Math.min(Math.max(v, 0), activation === "relu" ? Infinity : 6)
+            );
           },
           rtol: 1e-5,
         });

@@ -6,7 +6,7 @@ import { execute } from "../../src/graph/execute.ts";
 import { compilePlan } from "../../src/graph/plan.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
-import { GpuError } from "../../src/gpu/errors.ts";
+import { DeviceLimitError } from "../../src/gpu/errors.ts";
 import { createArena } from "../../src/tensor/arena.ts";
 import { linear, linearForward, matmul } from "../../src/tensor/ops/gemm.ts";
 import { add } from "../../src/tensor/ops/pointwise.ts";
@@ -152,7 +152,8 @@ test("what can't go through in windows says so", async () => {
   assert.throws(
     () => add(tape, x, x),
     (error: Error) =>
-      error instanceof GpuError && /524288 bytes; this device binds at most 262144: use a smaller/.test(error.message),
+      error instanceof DeviceLimitError &&
+      /524288 bytes; this device binds at most 262144: use a smaller/.test(error.message),
   );
 });
 
