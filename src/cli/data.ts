@@ -1,43 +1,51 @@
-import { loadDataset } from "../data/deno.ts";
-import type { Splits } from "../data/types.ts";
+/** Data for the commands: a progress bar shows downloads and the decoding of images. */
+import { loadDataset, type LoadOptions, loadPart } from "../data/deno.ts";
+import type { PartName } from "../data/images/arrange.ts";
+import type { InputOptions } from "../data/input.ts";
+import type { Dataset, Splits } from "../data/types.ts";
 import type { DataRequest } from "../recipe/schema.ts";
 import type { StageUi, Ui } from "../recipe/ui.ts";
 
-/** Finds a recipe's data set; a progress bar shows downloads and the decoding of images. */
-export function dataLoader(dataDir: string | undefined): (options: DataRequest, ui: Ui) => Promise<Splits> {
-  return async ({ name, ...options }, ui) => {
-    const decoding = decodingStage(ui);
-    let progress: { readonly url: string; readonly stage: StageUi } | undefined;
-    try {
-      return await loadDataset(name, {
-        ...options,
-        dataDir,
-        onNote: (text) => ui.note(text),
-        onImages: decoding.update,
-        onProgress({ url, receivedBytes, totalBytes }) {
-          if (progress?.url !== url) {
-            progress?.stage.done();
-            progress = { url, stage: ui.stage(`download ${url.slice(url.lastIndexOf("/") + 1)}`, totalBytes ?? 0) };
-          }
-          progress.stage.update(receivedBytes, {});
-        },
-      });
-    } finally {
-      progress?.stage.done();
-      decoding.done();
-    }
-  };
+/** Finds a recipe's data set. */
+export function dataLoader(dataDir: string | undefined): (request: DataRequest, ui: Ui) => Promise<Splits> {
+  return ({ name, ...options }, ui) =>
+    withProgress(ui, (progress) => loadDataset(name, { ...options, ...progress, dataDir }));
 }
 
-/** A bar that begins with the first image; how many there are isn't known before the end of an archive. */
-function decodingStage(ui: Ui): { update(images: number): void; done(): void } {
-  let stage: StageUi | undefined;
-  let count = 0;
-  return {
-    update(images) {
-      stage ??= ui.stage("decode", 0);
-      stage.update(count = images, { text: `${images} images` });
-    },
-    done: () => stage?.done(`${count} images`),
-  };
+/** Finds one part of a data set. */
+export function partLoader(
+  { name, part }: { readonly name: string; readonly part: PartName | "all" | undefined },
+  dataDir: string | undefined,
+): (input: InputOptions, ui: Ui) => Promise<{ part: PartName | "all"; data: Dataset }> {
+  return (input, ui) => withProgress(ui, (progress) => loadPart(name, part, { ...input, ...progress, dataDir }));
+}
+
+async function withProgress<T>(
+  ui: Ui,
+  load: (progress: Pick<LoadOptions, "onNote" | "onImages" | "onProgress">) => Promise<T>,
+): Promise<T> {
+  let download: { readonly url: string; readonly stage: StageUi } | undefined;
+  let decoding: StageUi | undefined;
+  let images = 0;
+  try {
+    return await load({
+      onNote: (text) => ui.note(text),
+      onImages(count) {
+        // How many there are isn't known before the end of an archive.
+        decoding ??= ui.stage("decode", 0);
+        images = count;
+        decoding.update(0, { text: `${images} images` });
+      },
+      onProgress({ url, receivedBytes, totalBytes }) {
+        if (download?.url !== url) {
+          download?.stage.done();
+          download = { url, stage: ui.stage(`download ${url.slice(url.lastIndexOf("/") + 1)}`, totalBytes ?? 0) };
+        }
+        download.stage.update(receivedBytes, {});
+      },
+    });
+  } finally {
+    download?.stage.done();
+    decoding?.done(`${images} images`);
+  }
 }

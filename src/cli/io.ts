@@ -1,3 +1,6 @@
+import type { PartName } from "../data/images/arrange.ts";
+import type { Score } from "../recipe/evaluate.ts";
+import type { NetworkOptions } from "../recipe/start.ts";
 import type { Report } from "../report/types.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import type { TuneModelsOptions, TuneReport } from "../recipe/tune_models.ts";
@@ -32,6 +35,7 @@ export interface Io {
 export interface Engine {
   runPrune(options: PruneOptions): Promise<Report>;
   verifyRun(options: VerifyOptions): Promise<readonly Check[]>;
+  evaluateNetwork(options: EvalOptions): Promise<Score>;
   tuneModels(options: Omit<TuneModelsOptions, "plansFolder">): Promise<TuneReport>;
 }
 
@@ -58,6 +62,14 @@ export interface VerifyOptions {
   readonly store: Store;
   readonly dataDir?: string;
   readonly signal: AbortSignal;
+  readonly ui: Ui;
+}
+
+export interface EvalOptions {
+  readonly network: NetworkOptions;
+  readonly data: { readonly name: string; readonly part: PartName | "all" | undefined };
+  readonly dataDir?: string;
+  readonly store: Store;
   readonly ui: Ui;
 }
 

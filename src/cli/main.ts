@@ -28,13 +28,15 @@ export function systemIo(): Io {
 async function loadEngine(): Promise<Engine> {
   const { prepareEnvironment } = await import("./environment.ts");
   prepareEnvironment();
-  const [{ runPrune }, { verifyRun }, { tuneModels }, { dataLoader }, { cacheDir }] = await Promise.all([
-    import("../recipe/pipeline.ts"),
-    import("../recipe/verify.ts"),
-    import("../recipe/tune_models.ts"),
-    import("./data.ts"),
-    import("../data/deno.ts"),
-  ]);
+  const [{ runPrune }, { verifyRun }, { tuneModels }, { dataLoader, partLoader }, { cacheDir }, { evaluateNetwork }] =
+    await Promise.all([
+      import("../recipe/pipeline.ts"),
+      import("../recipe/verify.ts"),
+      import("../recipe/tune_models.ts"),
+      import("./data.ts"),
+      import("../data/deno.ts"),
+      import("../recipe/evaluate.ts"),
+    ]);
   const plansFolder = () => joinPath(cacheDir(), "plans");
   return {
     runPrune: (options) =>
@@ -44,6 +46,8 @@ async function loadEngine(): Promise<Engine> {
         plansFolder: options.tune ? plansFolder() : undefined,
       }),
     verifyRun: (options) => verifyRun({ ...options, loadData: dataLoader(options.dataDir) }),
+    evaluateNetwork: ({ data, dataDir, ...options }) =>
+      evaluateNetwork({ ...options, loadPart: partLoader(data, dataDir) }),
     tuneModels: (options) => tuneModels({ ...options, plansFolder: plansFolder() }),
   };
 }

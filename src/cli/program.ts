@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { UsageError, UserError } from "../errors.ts";
+import { evalCommand } from "./eval.ts";
 import { inspectCommand } from "./inspect.ts";
 import { type Io, StopSignal } from "./io.ts";
 import { pruneCommand } from "./prune.ts";
@@ -41,6 +42,7 @@ function createProgram(args: readonly string[], io: Io): Command {
   const commands = [
     pruneCommand(io, line),
     trainCommand(io, line),
+    evalCommand(io),
     verifyCommand(io),
     recipesCommand(io),
     inspectCommand(io),

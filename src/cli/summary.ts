@@ -52,7 +52,7 @@ function formatLatency({ latency, speedup }: Report): string {
 }
 
 function formatFacts(report: Report, htmlPath: string): string {
-  const { compression, equivalence, admm, achieved, requested, adapter } = report;
+  const { compression, equivalence, admm, achieved, requested, adapter, files } = report;
   const rows = [
     [
       "smaller",
@@ -75,5 +75,6 @@ function formatFacts(report: Report, htmlPath: string): string {
     rows.push(["ADMM residual", `‖W−Z‖/‖W‖ at most ${plain(worst.residual)} (${worst.layer}), ${admm.length} layers`]);
   }
   rows.push(["adapter", adapter.description || adapter.vendor], ["report", htmlPath]);
+  if (files) rows.push(["network", `${files.join(", ")}, beside it`]);
   return formatTable(rows);
 }

@@ -1,13 +1,19 @@
-/** model.safetensors: a network with its graph, where its parameters lie in the dense network, and a SHA-256 of it all. */
+/**
+ * model.safetensors: a network with its graph, what it expects of its input, where its parameters lie in the dense
+ * network, and a SHA-256 of it all. model.onnx: the network for everybody else.
+ */
 import { UserError } from "../errors.ts";
 import { digest } from "../formats/checkpoint.ts";
+import { formatMetadata, type ModelMetadata, parseMetadata } from "../formats/metadata.ts";
+import { onnxBytes } from "../formats/onnx/export.ts";
 import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from "../formats/safetensors.ts";
 import type { Graph, HostTensor, IndexMap, Model } from "../graph/types.ts";
 import { validateModel } from "../graph/validate.ts";
 import type { Store } from "../store/types.ts";
 import type { RunState } from "./run.ts";
 
-const FILE = "model.safetensors";
+export const MODEL_FILE = "model.safetensors";
+export const ONNX_FILE = "model.onnx";
 const FORMAT = "secateur-model";
 const VERSION = "1";
 
@@ -16,27 +22,49 @@ export interface ModelFile {
   /** The dense network's graph, and the place of each parameter in it. */
   readonly dense: Graph;
   readonly origin: IndexMap;
+  readonly metadata: ModelMetadata;
 }
 
 /** What of a run's state the file holds. */
 export type SavedModel = Pick<RunState, "model" | "origin"> & { readonly dense: Pick<Model, "graph"> };
 
-export async function writeModel(store: Store, dir: string, state: SavedModel): Promise<void> {
+export async function writeModel(
+  store: Store,
+  dir: string,
+  state: SavedModel,
+  metadata: ModelMetadata = {},
+): Promise<void> {
   const tensors = new Map<string, StoredTensor>();
   for (const [name, { shape, data }] of state.model.params) tensors.set(name, { dtype: "F32", shape, data });
   const graph = JSON.stringify(state.model.graph);
   const dense = JSON.stringify(state.dense.graph);
   const origin = JSON.stringify([...state.origin]);
-  const sha256 = await digest(graph + dense + origin, tensors);
-  const metadata = { format: FORMAT, version: VERSION, graph, dense, origin, sha256 };
-  await store.write(`${dir}/${FILE}`, writeSafetensors(tensors, metadata));
+  const texts = formatMetadata(metadata);
+  const sha256 = await digest(graph + dense + origin + textOf(texts), tensors);
+  const all = { format: FORMAT, version: VERSION, graph, dense, origin, ...texts, sha256 };
+  await store.write(`${dir}/${MODEL_FILE}`, writeSafetensors(tensors, all));
+}
+
+/** The network as standard ONNX. */
+export async function writeOnnx(store: Store, dir: string, model: Model, metadata: ModelMetadata): Promise<void> {
+  await store.write(`${dir}/${ONNX_FILE}`, onnxBytes(model, formatMetadata(metadata)));
 }
 
 /** Throws UserError where the file is missing, damaged, or of another version. */
 export async function readModel(store: Store, dir: string): Promise<ModelFile> {
-  const file = `${dir}/${FILE}`;
+  const file = `${dir}/${MODEL_FILE}`;
   const bytes = await store.read(file);
   if (!bytes) throw new UserError(`${file} is missing: name the folder of a finished run`);
+  return await parseModel(bytes, file);
+}
+
+/** Whether a safetensors file holds a graph beside its weights. */
+export function holdsGraph(metadata: Readonly<Record<string, string>>): boolean {
+  return metadata.format === FORMAT;
+}
+
+/** Throws UserError where the file is damaged, or of another version. */
+export async function parseModel(bytes: Uint8Array, file: string): Promise<ModelFile> {
   const { tensors, metadata } = readSafetensors(bytes, file);
   if (metadata.format !== FORMAT || metadata.version !== VERSION) {
     throw new UserError(
@@ -46,18 +74,25 @@ export async function readModel(store: Store, dir: string): Promise<ModelFile> {
     );
   }
   const { graph, dense, origin, sha256 } = metadata;
-  if (sha256 !== await digest(graph + dense + origin, tensors)) {
+  const texts = Object.fromEntries(Object.entries(metadata).filter(([key]) => key.startsWith("secateur.")));
+  if (sha256 !== await digest(graph + dense + origin + textOf(texts), tensors)) {
     throw new UserError(
       `${file}: damaged or changed, its SHA-256 doesn't match its content; resume the run to rewrite it`,
     );
   }
   const params = new Map<string, HostTensor>();
   for (const [name, tensor] of tensors) params.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
+  const described = parseMetadata(texts, file);
   try {
     const model: Model = { graph: JSON.parse(graph), params };
     validateModel(model);
-    return { model, dense: JSON.parse(dense), origin: new Map(JSON.parse(origin)) };
+    return { model, dense: JSON.parse(dense), origin: new Map(JSON.parse(origin)), metadata: described };
   } catch (error) {
     throw new UserError(`${file}: damaged: ${(error as Error).message}`);
   }
+}
+
+/** In an order of their own: a file may be written anew by others. */
+function textOf(texts: Readonly<Record<string, string>>): string {
+  return Object.keys(texts).sort().map((key) => `${key}=${texts[key]}`).join("\n");
 }

@@ -30,10 +30,8 @@ export async function loadRecipe(nameOrPath: string, store: Store, changes: Reci
   if (changes.seed !== undefined) settings.push(`seed=${changes.seed}`);
   if (changes.limit !== undefined) settings.push(`data.limit=${changes.limit}`);
   if (changes.data !== undefined) settings.push(`data.name=${JSON.stringify(changes.data)}`);
-  const written = parseYaml(text, where);
-  const given = isPath && isMap(written)
-    ? mapPaths(spellOut(written), (path) => relativeTo(nameOrPath, path))
-    : written;
+  const written = spellOut(parseYaml(text, where));
+  const given = isPath && isMap(written) ? mapPaths(written, (path) => relativeTo(nameOrPath, path)) : written;
   return settings.length === 0
     ? parseRecipe(given, where)
     : parseRecipe(applyOverrides(given, settings), `${where} with ${settings.join(", ")}`);
@@ -41,7 +39,7 @@ export async function loadRecipe(nameOrPath: string, store: Store, changes: Reci
 
 /** The recipes that have a name, validated. */
 export function namedRecipes(): Recipe[] {
-  return Object.entries(named).map(([name, text]) => parseRecipe(parseYaml(text, name), `recipe ${name}`));
+  return Object.entries(named).map(([name, text]) => parseRecipe(spellOut(parseYaml(text, name)), `recipe ${name}`));
 }
 
 /** A recipe as YAML that `loadRecipe` reads back to an equal recipe. */
@@ -49,10 +47,15 @@ export function formatRecipe(recipe: Recipe): string {
   return stringify(recipe, { lineWidth: 120, aliasDuplicateObjects: false });
 }
 
-/** `data: folder:./images` is short for `data: { name: folder:./images }`. */
-function spellOut(recipe: Record<string, unknown>): Record<string, unknown> {
-  const { data } = recipe;
-  return typeof data === "string" ? { ...recipe, data: { name: data } } : recipe;
+/** `data: folder:./images` is short for `data: { name: folder:./images }`, and so is `model: ./net.onnx`. */
+function spellOut(recipe: unknown): unknown {
+  if (!isMap(recipe)) return recipe;
+  const { model, data } = recipe;
+  return {
+    ...recipe,
+    ...typeof model === "string" ? { model: { name: model } } : {},
+    ...typeof data === "string" ? { data: { name: data } } : {},
+  };
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {

@@ -6,16 +6,18 @@ import { compact } from "../prune/compact.ts";
 import { leavesZeros, survivesCompaction } from "../prune/structures.ts";
 import type { Stage } from "./registry.ts";
 import type { Recipe } from "./schema.ts";
+import { isTrained } from "./start.ts";
 import { choose } from "./stages/choose.ts";
 import type { PruneStage } from "./stages/prune.ts";
 import { masked } from "./stages/shrink.ts";
 import { constraintsOn, solveTargets } from "./stages/targets.ts";
 
 /** Throws UserError where a stage lacks one before it, or has one that spoils it. */
-export function checkOrder({ name, stages }: Recipe): void {
-  if (stages[0].kind !== "train") {
+export function checkOrder({ name, stages, model, weights }: Recipe): void {
+  if (stages[0].kind !== "train" && !isTrained({ model, weights })) {
     throw new UserError(
-      `recipe ${name}: stages.0 is ${stages[0].kind}, expected train: what it trains is the baseline`,
+      `recipe ${name}: stages.0 is ${stages[0].kind}, expected train: what it trains is the baseline; or give the ` +
+        `trained network's weights`,
     );
   }
   const prunes = stages.findIndex(isPruning);

@@ -4,15 +4,24 @@ import { joinPath, normalisePath, parentOf } from "../store/path.ts";
 
 /** What of a recipe may name files; it needs no validation yet. */
 interface Naming {
+  readonly model?: { readonly name?: unknown };
+  readonly weights?: unknown;
   readonly data?: { readonly name?: unknown };
+}
+
+/** Whether a model's name is that of a file and not of the zoo. */
+export function isModelPath(name: string): boolean {
+  return /[/\\]|\.(onnx|safetensors)$/i.test(name);
 }
 
 /** A copy in which each path is what `map` makes of it. */
 export function mapPaths<R>(recipe: R, map: (path: string) => string): R {
-  const { data } = recipe as Naming;
+  const { model, weights, data } = recipe as Naming;
   const source = typeof data?.name === "string" ? parseSource(data.name) : undefined;
   return {
     ...recipe,
+    ...typeof model?.name === "string" && isModelPath(model.name) ? { model: { ...model, name: map(model.name) } } : {},
+    ...typeof weights === "string" ? { weights: map(weights) } : {},
     ...source ? { data: { ...data, name: `${source.kind}:${map(source.path)}` } } : {},
   };
 }

@@ -3,21 +3,21 @@ import type { Splits } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { Gpu } from "../gpu/gpu.ts";
 import { identityMap } from "../graph/indexmap.ts";
-import { initialise } from "../graph/initialise.ts";
-import type { Graph } from "../graph/types.ts";
-import { createModel } from "../models/zoo.ts";
+import type { Model } from "../graph/types.ts";
 import { Interrupted } from "../train/errors.ts";
 import { EquivalenceError } from "../graph/equivalence.ts";
 import type { Report } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
 import type { RunContext } from "./context.ts";
-import { writeModel } from "./files.ts";
+import { writeModel, writeOnnx } from "./files.ts";
 import { formatRecipe } from "./load.ts";
 import { checkOrder, checkTargets } from "./order.ts";
 import { mapPaths } from "./paths.ts";
+import { pointOf } from "./points.ts";
 import { writeReport } from "./report.ts";
 import { hashText, loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "./run.ts";
 import type { DataRequest, Recipe } from "./schema.ts";
+import { inputOptions, isTrained, metadataOf, readGiven, startModel, tellStart } from "./start.ts";
 import { runStage } from "./stages/run.ts";
 import { openTuner } from "./tuning.ts";
 import type { Ui } from "./ui.ts";
@@ -51,11 +51,12 @@ export async function runPrune(options: RunOptions): Promise<Report> {
   checkOrder(recipe);
   const recipeHash = await recipeIdentity(recipe);
   const saved = options.resume ? await loadRun(store, dir, recipeHash) : undefined;
-  const data = await options.loadData({ ...recipe.data, ...recipe.preprocess }, ui);
-  const graph = modelFor(recipe, data);
+  const given = await readGiven(recipe, store);
+  const data = await options.loadData({ ...recipe.data, ...inputOptions(recipe, given) }, ui);
+  const start = startModel(given, recipe, data, recipe.seed);
   using own = options.gpu ? undefined : await Gpu.open();
   const gpu = options.gpu ?? own!;
-  const { state, progress, logBytes } = saved ?? begin(graph, recipe);
+  const { state, progress, logBytes } = saved ?? begin(start, recipe);
   const logFile = `${dir}/log.jsonl`;
   await store.truncate(logFile, logBytes);
 
@@ -90,6 +91,12 @@ export async function runPrune(options: RunOptions): Promise<Report> {
       return taken;
     },
   };
+  if (!saved && isTrained(recipe)) {
+    tellStart(ui, recipe, given, data.train);
+    state.baseline = await pointOf(ctx, "given", state.model);
+    state.points.push(state.baseline);
+    await save(undefined);
+  }
   while (state.stage < recipe.stages.length) {
     const stage = recipe.stages[state.stage];
     try {
@@ -105,7 +112,9 @@ export async function runPrune(options: RunOptions): Promise<Report> {
     // Training stops within an epoch; whatever else a stage does is short, and ends first.
     if (signal?.aborted && state.stage < recipe.stages.length) throw new Interrupted("stopped");
   }
-  await writeModel(store, dir, state);
+  const metadata = metadataOf(data);
+  await writeModel(store, dir, state, metadata);
+  await writeOnnx(store, dir, state.model, metadata);
   return await writeReport(ctx, options);
 }
 
@@ -114,27 +123,7 @@ function recipeIdentity(recipe: Recipe): Promise<string> {
   return hashText(formatRecipe(mapPaths(recipe, (path) => path.slice(path.lastIndexOf("/") + 1))));
 }
 
-function modelFor(recipe: Recipe, { classes, shape: [inChannels, size], name }: Splits): Graph {
-  const { name: model, ...given } = recipe.model;
-  if (given.classes !== undefined && given.classes < classes) {
-    throw new UserError(
-      `recipe ${recipe.name}: model.classes is ${given.classes}, data set "${name}" has ${classes} classes: ` +
-        `leave it out, or give at least as many`,
-    );
-  }
-  const sized = model.startsWith("resnet") || model.startsWith("vgg") ? { size } : {};
-  const graph = createModel(model, { classes, inChannels, ...sized, ...given });
-  const [, , height] = graph.inputs[0].shape;
-  if (height !== size) {
-    throw new UserError(
-      `model "${model}" takes ${height}×${height} images, data set "${name}" has ${size}×${size}: choose another pair`,
-    );
-  }
-  return graph;
-}
-
-function begin(graph: Graph, recipe: Recipe): SavedRun {
-  const model = { graph, params: initialise(graph, recipe.seed) };
+function begin(model: Model, recipe: Recipe): SavedRun {
   checkTargets(model, recipe);
   const state: RunState = {
     stage: 0,
@@ -144,7 +133,7 @@ function begin(graph: Graph, recipe: Recipe): SavedRun {
     dense: model,
     fallback: undefined,
     masked: undefined,
-    origin: identityMap(graph),
+    origin: identityMap(model.graph),
     points: [],
     baseline: undefined,
     controls: {},

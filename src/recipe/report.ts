@@ -8,6 +8,7 @@ import { detailFromLog, type Layer } from "../report/detail.ts";
 import { renderReport } from "../report/html.ts";
 import type { Report } from "../report/types.ts";
 import type { RunContext } from "./context.ts";
+import { MODEL_FILE, ONNX_FILE } from "./files.ts";
 import { formatRecipe } from "./load.ts";
 import { achieved } from "./stages/targets.ts";
 
@@ -38,6 +39,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     latency: state.latency,
     requested: state.requested,
     achieved: achieved(state, recipe),
+    files: [ONNX_FILE, MODEL_FILE],
   });
   const log = new TextDecoder().decode(await store.read(`${dir}/log.jsonl`) ?? new Uint8Array());
   const html = renderReport(report, {

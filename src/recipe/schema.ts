@@ -55,6 +55,8 @@ export const recipe = record({
   description: v.optional(text()),
   seed: v.optional(seed, 1),
   model,
+  /** File of the model's weights; without it, and without a file as model, weights are drawn at random. */
+  weights: v.optional(text()),
   data,
   preprocess: v.optional(preprocess),
   batch: v.optional(count(1), 64),

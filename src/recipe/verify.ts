@@ -1,6 +1,7 @@
 /** Recomputes what a report claims from the files beside it: accuracy, parameters, MACs, equality. */
 import type { Splits } from "../data/types.ts";
 import { UserError } from "../errors.ts";
+import { loadOnnx } from "../formats/onnx/import.ts";
 import { Gpu } from "../gpu/gpu.ts";
 import { compareOutputs, tolerance } from "../graph/compare.ts";
 import { countNonzero, graphCost } from "../graph/cost.ts";
@@ -14,9 +15,10 @@ import type { Report } from "../report/types.ts";
 import { parseReport } from "../report/validate.ts";
 import type { Store } from "../store/types.ts";
 import { evaluateModel } from "../train/evaluate.ts";
-import { readModel } from "./files.ts";
+import { ONNX_FILE, readModel } from "./files.ts";
 import { loadRecipe } from "./load.ts";
 import type { DataRequest, Recipe } from "./schema.ts";
+import { inputOptions } from "./start.ts";
 import { firstImages, proofInputs } from "./stages/shrink.ts";
 import { constraintsOn, keptFraction, nameOf } from "./stages/targets.ts";
 import type { Check, Ui } from "./ui.ts";
@@ -51,8 +53,8 @@ export async function verifyRun(
   }
   const report = parseReport(json, file);
   const recipe = await loadRecipe(`${dir}/recipe.yaml`, store);
-  const { model, dense, origin } = await readModel(store, dir);
-  const data = await loadData({ ...recipe.data, ...recipe.preprocess }, ui);
+  const { model, dense, origin, metadata } = await readModel(store, dir);
+  const data = await loadData({ ...recipe.data, ...inputOptions(recipe, { model, metadata }) }, ui);
   using own = options.gpu ? undefined : await Gpu.open();
   const gpu = options.gpu ?? own!;
 
@@ -88,10 +90,30 @@ export async function verifyRun(
     checks.push(within("compact = masked, largest relative difference", compareOutputs(a, b).maxRel, limit));
   }
   signal?.throwIfAborted();
+  if (report.files?.includes(ONNX_FILE)) {
+    checks.push(await exported(gpu, store, dir, model, proofInputs({ data, recipe })));
+  }
   const { inputs, batch } = firstImages(data.test, REFERENCE_IMAGES);
   const { maxRel } = await compareWithReference(gpu, model, inputs, batch);
   checks.push(within("device = float64 on the host, largest relative difference", maxRel, limit));
   return checks;
+}
+
+/** model.onnx read back computes what model.safetensors does. */
+async function exported(
+  gpu: Gpu,
+  store: Store,
+  dir: string,
+  model: Model,
+  { inputs, batch }: ReturnType<typeof proofInputs>,
+): Promise<Check> {
+  const file = `${dir}/${ONNX_FILE}`;
+  const bytes = await store.read(file);
+  if (!bytes) throw new UserError(`${file} is missing, and the report names it: resume the run to write it again`);
+  const read = loadOnnx(bytes, file);
+  const limit = Math.max(tolerance(model.graph), tolerance(read.graph));
+  const [a, b] = [await runPlan(gpu, model, inputs, batch), await runPlan(gpu, read, inputs, batch)];
+  return within("model.onnx = model.safetensors, largest relative difference", compareOutputs(a, b).maxRel, limit);
 }
 
 /** In the dense shape: how much each constraint has left, and that what is left has its structure. */

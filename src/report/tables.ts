@@ -156,7 +156,7 @@ export function budgetTable({ requested, achieved }: Report): Html {
 
 /** Where the numbers come from. */
 export function originTable(report: Report, { versions }: Detail): Html {
-  const { adapter, command, commit, seed, tool } = report;
+  const { adapter, command, commit, files, seed, tool } = report;
   // Where a driver has no name for its vendor it gives a number, which tells a reader nothing.
   const vendor = /^\d+$/.test(adapter.vendor) && adapter.description !== "" ? "" : adapter.vendor;
   const kind = adapter.fallback ? " (fallback adapter)" : isSoftware(adapter) ? " (software)" : "";
@@ -165,6 +165,7 @@ export function originTable(report: Report, { versions }: Detail): Html {
     ["tool", tool],
     ["commit", markup`<code>${commit}</code>`],
     ["seed", String(seed)],
+    ...files ? [["network", files.join(", ")] as [string, Content]] : [],
     ["adapter", [vendor, adapter.description].filter((text) => text !== "").join(" · ") + kind],
     ...Object.entries(versions).map(([name, version]): [string, Content] => [name, version]),
   ];

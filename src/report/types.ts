@@ -46,4 +46,6 @@ export interface Report {
   readonly speedup: readonly { readonly batch: number; readonly ratio: number }[];
   readonly requested: Readonly<Record<string, number>>;
   readonly achieved: Readonly<Record<string, number>>;
+  /** Beside the report: the final network, in each format. */
+  readonly files?: readonly string[];
 }

@@ -69,6 +69,7 @@ const report: v.GenericSchema<unknown, Report> = object({
   speedup: list(object({ batch: whole(1), ratio: positive })),
   requested: numbers,
   achieved: numbers,
+  files: v.optional(list(text)),
 });
 
 /** Exactly these keys. Every schema's message is what it expects, so that one sentence fits them all. */

@@ -32,6 +32,7 @@ export function session(engine: Partial<Engine> = {}): Session {
     engine: () =>
       Promise.resolve({
         runPrune: () => unexpected("runPrune"),
+        evaluateNetwork: () => unexpected("evaluateNetwork"),
         verifyRun: () => unexpected("verifyRun"),
         tuneModels: () => unexpected("tuneModels"),
         ...engine,

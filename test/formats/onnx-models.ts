@@ -18,6 +18,7 @@ export function model(nodes: readonly OnnxNode[], { input, initialisers = [], op
   return {
     irVersion: 8,
     producer: "by hand",
+    properties: [],
     opsets: [{ domain: "", version: opset }],
     graph: {
       name: "hand",

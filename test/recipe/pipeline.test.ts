@@ -31,6 +31,7 @@ test("a finished run's folder, and what is shown on the way", async () => {
   assert.equal(await store.list(DIR), [
     CHECKPOINT,
     `${DIR}/log.jsonl`,
+    `${DIR}/model.onnx`,
     `${DIR}/model.safetensors`,
     `${DIR}/recipe.yaml`,
     `${DIR}/report.html`,

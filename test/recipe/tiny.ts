@@ -3,7 +3,7 @@ import { loadDataset } from "../../src/data/deno.ts";
 import type { Splits } from "../../src/data/types.ts";
 import { type RunOptions, runPrune } from "../../src/recipe/pipeline.ts";
 import { formatRecipe } from "../../src/recipe/load.ts";
-import { type DataOptions, parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
+import { type DataRequest, parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
 import { silentUi } from "../../src/recipe/ui.ts";
 import type { Check } from "../../src/recipe/ui.ts";
 import { verifyRun } from "../../src/recipe/verify.ts";
@@ -44,9 +44,9 @@ export function tinyRecipe(stages: readonly unknown[], more: Record<string, unkn
 
 const loaded = new Map<string, Promise<Splits>>();
 
-export function loadTiny({ name, validation, limit }: DataOptions): Promise<Splits> {
-  const key = `${name} ${validation} ${limit}`;
-  if (!loaded.has(key)) loaded.set(key, loadDataset(name, { validation, limit }));
+export function loadTiny({ name, ...options }: DataRequest): Promise<Splits> {
+  const key = JSON.stringify([name, options]);
+  if (!loaded.has(key)) loaded.set(key, loadDataset(name, options));
   return loaded.get(key)!;
 }
 

@@ -93,12 +93,13 @@ test("another network, sealed anew, gives itself away by what it computes and co
     await writeModel(store, DIR, { model, dense: { graph: dense }, origin });
     return await failures(store);
   };
-  assert.equal(await other((data) => data[3] = 0), ["non-zero parameters"]);
-  assert.equal(await other((data) => data[3] += 1000), ["accuracy, validation", "accuracy, test"]);
+  const exported = "model.onnx = model.safetensors, largest relative difference";
+  assert.equal(await other((data) => data[3] = 0), ["non-zero parameters", exported]);
+  assert.equal(await other((data) => data[3] += 1000), ["accuracy, validation", "accuracy, test", exported]);
 });
 
 test("files that are missing or damaged are named", async () => {
-  for (const name of ["report.json", "recipe.yaml", "model.safetensors"]) {
+  for (const name of ["report.json", "recipe.yaml", "model.safetensors", "model.onnx"]) {
     const missing = await copy();
     await missing.remove(`${DIR}/${name}`);
     assert.match(await complaint(() => verify(missing)), new RegExp(`^runs/tiny/${name}\\b[^\\n]+$`));

@@ -13,9 +13,14 @@ const LEAST_OPSET = 17;
 /** Opset -> the ir_version that its release of ONNX came with. */
 const IR_VERSION: Readonly<Record<number, number>> = { 17: 8, 18: 8, 19: 9, 20: 9, 21: 10 };
 
-/** The bytes of an ONNX file. */
-export function onnxBytes(model: Model): Uint8Array<ArrayBuffer> {
-  return writeOnnx(exportOnnx(model));
+/**
+ * The bytes of an ONNX file.
+ *
+ * @param metadata texts by key, for its metadata_props
+ */
+export function onnxBytes(model: Model, metadata: Readonly<Record<string, string>> = {}): Uint8Array<ArrayBuffer> {
+  const properties = Object.entries(metadata).map(([key, value]) => ({ key, value }));
+  return writeOnnx({ ...exportOnnx(model), properties });
 }
 
 export function exportOnnx({ graph, params }: Model): OnnxModel {
@@ -72,5 +77,6 @@ export function exportOnnx({ graph, params }: Model): OnnxModel {
       inputs: graph.inputs.map(({ name }) => value(name)),
       outputs: graph.outputs.map(value),
     },
+    properties: [],
   };
 }

@@ -4,7 +4,16 @@
  * attributes aren't followed, so nothing nests without bound.
  */
 import type { PbfReader } from "pbf";
-import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxOpset, OnnxTensor, OnnxValue } from "./types.ts";
+import type {
+  OnnxAttribute,
+  OnnxGraph,
+  OnnxModel,
+  OnnxNode,
+  OnnxOpset,
+  OnnxProperty,
+  OnnxTensor,
+  OnnxValue,
+} from "./types.ts";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
 
@@ -20,6 +29,7 @@ export function readModelMessage(pbf: PbfReader): OnnxModel {
     producer: "",
     opsets: [],
     graph: { name: "", nodes: [], initialisers: [], inputs: [], outputs: [] },
+    properties: [],
   }, MODEL);
   return model;
 }
@@ -29,6 +39,12 @@ const MODEL: Fields<Writable<OnnxModel>> = {
   2: ["bytes", (model, pbf) => model.producer = pbf.readString()],
   7: ["bytes", (model, pbf) => model.graph = nested(pbf, model.graph as Writable<OnnxGraph>, GRAPH)],
   8: ["bytes", (model, pbf) => model.opsets.push(nested(pbf, { domain: "", version: 0 }, OPSET))],
+  14: ["bytes", (model, pbf) => model.properties.push(nested(pbf, { key: "", value: "" }, PROPERTY))],
+};
+
+const PROPERTY: Fields<Writable<OnnxProperty>> = {
+  1: ["bytes", (property, pbf) => property.key = pbf.readString()],
+  2: ["bytes", (property, pbf) => property.value = pbf.readString()],
 };
 
 const OPSET: Fields<Writable<OnnxOpset>> = {

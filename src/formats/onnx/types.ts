@@ -5,6 +5,13 @@ export interface OnnxModel {
   readonly producer: string;
   readonly opsets: readonly OnnxOpset[];
   readonly graph: OnnxGraph;
+  /** metadata_props. */
+  readonly properties: readonly OnnxProperty[];
+}
+
+export interface OnnxProperty {
+  readonly key: string;
+  readonly value: string;
 }
 
 /** The default domain is written "" or "ai.onnx". */

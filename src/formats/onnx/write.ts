@@ -1,6 +1,15 @@
 /** Writers of onnx.proto3's messages, field for field what schema.ts reads. */
 import { PbfWriter } from "pbf";
-import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxOpset, OnnxTensor, OnnxValue } from "./types.ts";
+import type {
+  OnnxAttribute,
+  OnnxGraph,
+  OnnxModel,
+  OnnxNode,
+  OnnxOpset,
+  OnnxProperty,
+  OnnxTensor,
+  OnnxValue,
+} from "./types.ts";
 
 /** The same model gives the same bytes. */
 export function writeOnnx(model: OnnxModel): Uint8Array<ArrayBuffer> {
@@ -9,12 +18,18 @@ export function writeOnnx(model: OnnxModel): Uint8Array<ArrayBuffer> {
   pbf.writeStringField(2, model.producer);
   pbf.writeMessage(7, writeGraph, model.graph);
   for (const opset of model.opsets) pbf.writeMessage(8, writeOpset, opset);
+  for (const property of model.properties) pbf.writeMessage(14, writeProperty, property);
   return Uint8Array.from(pbf.finish());
 }
 
 function writeOpset({ domain, version }: OnnxOpset, pbf: PbfWriter): void {
   pbf.writeStringField(1, domain);
   pbf.writeVarintField(2, version);
+}
+
+function writeProperty({ key, value }: OnnxProperty, pbf: PbfWriter): void {
+  pbf.writeStringField(1, key);
+  pbf.writeStringField(2, value);
 }
 
 function writeGraph(graph: OnnxGraph, pbf: PbfWriter): void {

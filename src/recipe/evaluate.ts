@@ -1,0 +1,66 @@
+/** Scores a network on data, apart from any run: what an imported file is worth. */
+import type { PartName } from "../data/images/arrange.ts";
+import type { InputOptions } from "../data/input.ts";
+import type { Dataset } from "../data/types.ts";
+import { Gpu } from "../gpu/gpu.ts";
+import { graphCost } from "../graph/cost.ts";
+import type { Store } from "../store/types.ts";
+import { evaluateModel } from "../train/evaluate.ts";
+import { inputOptions, type NetworkOptions, readGiven, startModel, tellStart } from "./start.ts";
+import type { Ui } from "./ui.ts";
+
+export interface EvaluateOptions {
+  readonly network: NetworkOptions;
+  readonly store: Store;
+  readonly ui: Ui;
+  /** The device to compute on, which stays open; default: one of its own. */
+  readonly gpu?: Gpu;
+  readonly loadPart: (input: InputOptions, ui: Ui) => Promise<{ part: PartName | "all"; data: Dataset }>;
+}
+
+export interface Score {
+  readonly model: string;
+  readonly params: number;
+  readonly macs: number;
+  readonly data: string;
+  readonly part: PartName | "all";
+  readonly images: number;
+  readonly shape: readonly number[];
+  readonly classes: number;
+  readonly classNames?: readonly string[];
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  readonly correct: number;
+  /** Fraction in 0…1. */
+  readonly accuracy: number;
+  /** Mean cross-entropy. */
+  readonly loss: number;
+}
+
+/** Throws UserError where the network's files or the data are missing or damaged, or don't fit each other. */
+export async function evaluateNetwork({ network, store, ui, ...options }: EvaluateOptions): Promise<Score> {
+  const given = await readGiven(network, store);
+  const { part, data } = await options.loadPart(inputOptions(network, given), ui);
+  const model = startModel(given, network, data, 0);
+  tellStart(ui, network, given, data);
+  using own = options.gpu ? undefined : await Gpu.open();
+  const { accuracy, loss } = await evaluateModel(options.gpu ?? own!, model, data);
+  const { params, macs } = graphCost(model.graph);
+  const { mean, std } = data.normalization;
+  return {
+    model: network.weights ?? network.model.name,
+    params,
+    macs,
+    data: data.name,
+    part,
+    images: data.count,
+    shape: data.shape,
+    classes: data.classes,
+    classNames: data.classNames,
+    mean,
+    std,
+    correct: Math.round(accuracy * data.count),
+    accuracy,
+    loss,
+  };
+}

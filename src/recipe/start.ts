@@ -1,0 +1,210 @@
+/** The network that a run starts with: of the zoo, or of one's own, from files. */
+import type { InputOptions } from "../data/input.ts";
+import type { Dataset, Splits } from "../data/types.ts";
+import { UserError } from "../errors.ts";
+import { type ModelMetadata, parseMetadata } from "../formats/metadata.ts";
+import { loadOnnx } from "../formats/onnx/import.ts";
+import { readOnnx } from "../formats/onnx/read.ts";
+import { readSafetensors, type StoredTensor } from "../formats/safetensors.ts";
+import { inferShapes } from "../graph/infer.ts";
+import { initialise } from "../graph/initialise.ts";
+import type { Graph, Model } from "../graph/types.ts";
+import { createModel } from "../models/zoo.ts";
+import type { Store } from "../store/types.ts";
+import { holdsGraph, parseModel } from "./files.ts";
+import { loadWeights, readWeights } from "./weights.ts";
+import { isModelPath } from "./paths.ts";
+import type { Recipe } from "./schema.ts";
+import type { Ui } from "./ui.ts";
+
+/** What a recipe says of its network. */
+export type NetworkOptions = Pick<Recipe, "model" | "weights" | "preprocess">;
+
+/** What the files of a recipe hold; nothing where the network is of the zoo and untrained. */
+export interface Given {
+  /** `model`, where it is a file. */
+  readonly model?: Model;
+  readonly weights?: ReadonlyMap<string, StoredTensor>;
+  /** What they say of inputs and outputs; the weights' word counts before the model's. */
+  readonly metadata: ModelMetadata;
+  /** The file that was named last, for messages. */
+  readonly file?: string;
+}
+
+/** Whether a recipe's network comes with weights: then it needs no training before it is a baseline. */
+export function isTrained({ model, weights }: Pick<Recipe, "model" | "weights">): boolean {
+  return weights !== undefined || isModelPath(model.name);
+}
+
+/** Throws UserError where a file is missing, damaged, or of a kind that isn't read. */
+export async function readGiven(
+  { model: { name, ...options }, weights }: NetworkOptions,
+  store: Store,
+): Promise<Given> {
+  let given: Given = { metadata: {} };
+  if (isModelPath(name)) {
+    const option = Object.keys(options).find((key) => options[key as keyof typeof options] !== undefined);
+    if (option) throw new UserError(`model.${option} is for networks of the zoo, ${name} is as it is: leave it out`);
+    given = await readModelFile(await bytesOf(name, store), name);
+  }
+  if (weights === undefined) return given;
+  const { tensors, metadata } = readWeights(await bytesOf(weights, store), weights);
+  return { ...given, weights: tensors, metadata: { ...given.metadata, ...defined(metadata) }, file: weights };
+}
+
+/** What data must be made into for the network: the recipe's word counts before the files'. */
+export function inputOptions({ preprocess }: NetworkOptions, { model, metadata }: Given): InputOptions {
+  const shape = model?.graph.inputs[0].shape;
+  const [height, width] = shape?.length === 4 ? shape.slice(2) as number[] : metadata.size ?? [];
+  return {
+    mean: preprocess?.mean ?? metadata.mean,
+    std: preprocess?.std ?? metadata.std,
+    size: preprocess?.size ?? (height === width ? height : undefined),
+    ...shape?.length === 4 ? { channels: shape[1] as number } : {},
+  };
+}
+
+/**
+ * The network, made to fit `data`. Untrained ones are initialised with `seed`.
+ * @throws UserError where network and data don't fit: image size, channels, number or order of classes, weights
+ */
+export function startModel(
+  given: Given,
+  { model: { name, ...options } }: NetworkOptions,
+  data: Data,
+  seed: number,
+): Model {
+  requireSameOrder(given, data);
+  if (given.model && !given.weights) return requireFit(given.model, name, data);
+  const { graph } = given.model ? requireFit(given.model, name, data) : { graph: zooGraph(name, options, data) };
+  if (!given.weights) return { graph, params: initialise(graph, seed) };
+  requireOutputs(graph, given, data);
+  return { graph, params: loadWeights(graph, given.weights, given.file!) };
+}
+
+/** What a network's files shall say of its input and its outputs. */
+export function metadataOf({ train: { normalization: { mean, std } }, shape, classNames }: Splits): ModelMetadata {
+  const [, height, width] = shape;
+  return { mean, std, size: [height, width], classes: classNames };
+}
+
+/** Says how inputs are prepared and what the outputs mean, since neither shows when it is wrong. */
+export function tellStart(ui: Ui, { preprocess }: NetworkOptions, { metadata, file }: Given, data: Dataset): void {
+  const { normalization: { mean, std }, classNames } = data;
+  const numbers = (values: readonly number[]) => values.map((value) => Number(value.toFixed(4))).join(", ");
+  const inputs = `mean ${numbers(mean)}, std ${numbers(std)} of pixels in 0…1`;
+  if ((preprocess?.mean ?? metadata.mean) && (preprocess?.std ?? metadata.std)) ui.note(`inputs: ${inputs}`);
+  else {ui.warn(
+      `nothing says how the inputs of ${file} were normalised: the data's own ${inputs} are taken; give its mean and std`,
+    );}
+  if (classNames && !metadata.classes) {
+    ui.note(`${file} doesn't name its classes: output 0 is taken for ${classNames[0]}, and so on${named(data)}`);
+  }
+}
+
+type Data = Pick<Dataset, "name" | "classes" | "classNames" | "shape">;
+
+async function bytesOf(file: string, store: Store): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await store.read(file);
+  if (!bytes) throw new UserError(`${file}: no such file: paths in a recipe are relative to its own folder`);
+  return bytes;
+}
+
+async function readModelFile(bytes: Uint8Array<ArrayBuffer>, file: string): Promise<Given> {
+  if (!isSafetensors(bytes)) {
+    const texts = Object.fromEntries(readOnnx(bytes, file).properties.map(({ key, value }) => [key, value]));
+    return { model: loadOnnx(bytes, file), metadata: parseMetadata(texts, file), file };
+  }
+  const { metadata } = readSafetensors(bytes, file);
+  if (!holdsGraph(metadata)) {
+    throw new UserError(
+      `${file}: holds weights and no graph: name its network as model (resnet20 …), and the file as weights`,
+    );
+  }
+  return { ...await parseModel(bytes, file), file };
+}
+
+/** A JSON object follows the 8 bytes of its length. */
+function isSafetensors(bytes: Uint8Array): boolean {
+  return bytes[8] === 0x7b && bytes[7] === 0;
+}
+
+function defined<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+function zooGraph(model: string, given: Omit<Recipe["model"], "name">, data: Data): Graph {
+  const { classes, shape: [inChannels, size], name } = data;
+  if (given.classes !== undefined && given.classes < classes) {
+    throw new UserError(
+      `model.classes is ${given.classes}, data set "${name}" has ${classes} classes: leave it out, or give at least as many`,
+    );
+  }
+  const sized = model.startsWith("resnet") || model.startsWith("vgg") ? { size } : {};
+  const graph = createModel(model, { classes, inChannels, ...sized, ...given });
+  const [, , height] = graph.inputs[0].shape;
+  if (height !== size) {
+    throw new UserError(
+      `model "${model}" takes ${height}×${height} images, data set "${name}" has ${size}×${size}: choose another pair`,
+    );
+  }
+  return graph;
+}
+
+/** A graph from a file is as it is: its input must be an image of the data's shape, its output a row of scores. */
+function requireFit(model: Model, file: string, data: Data): Model {
+  const { inputs, outputs } = model.graph;
+  const [input] = inputs;
+  if (inputs.length !== 1 || outputs.length !== 1) {
+    throw new UserError(
+      `${file}: has ${inputs.length} inputs and ${outputs.length} outputs, expected one of each: images, and a score for ` +
+        `each class`,
+    );
+  }
+  if (input.shape.slice(1).join() !== data.shape.join()) {
+    throw new UserError(
+      `${file}: takes images of ${input.shape.slice(1).join("×")}, data set "${data.name}" has ${
+        data.shape.join("×")
+      }: ` +
+        `choose another pair`,
+    );
+  }
+  const shape = inferShapes(model.graph).get(outputs[0])!;
+  if (shape.length !== 2 || shape[1] !== data.classes) {
+    throw new UserError(
+      `${file}: its output is [${
+        shape.join(", ")
+      }], expected [N, ${data.classes}]: a score for each class of data set ` +
+        `"${data.name}"${named(data)}`,
+    );
+  }
+  return model;
+}
+
+/** A clearer word than two shapes where weights are for another number of classes. */
+function requireOutputs(graph: Graph, { weights, file }: Given, data: Data): void {
+  const last = graph.nodes.find(({ outputs }) => outputs[0] === graph.outputs[0]);
+  const found = last && weights!.get(last.inputs[1])?.shape[0];
+  const expected = last && graph.params[last.inputs[1]]?.shape[0];
+  if (found === undefined || expected === undefined || found === expected) return;
+  throw new UserError(
+    `${file}: has ${found} outputs, expected ${expected}: one for each class of data set "${data.name}"${named(data)}`,
+  );
+}
+
+function named({ classNames }: Data): string {
+  return classNames ? ` (${classNames.slice(0, 20).join(", ")}${classNames.length > 20 ? ", …" : ""})` : "";
+}
+
+/** Where both sides name their classes, a label must mean the same on both. */
+function requireSameOrder({ metadata, file }: Given, { name, classNames }: Data): void {
+  if (!metadata.classes || !classNames) return;
+  const at = classNames.findIndex((className, i) => className !== metadata.classes![i]);
+  if (at < 0 && metadata.classes.length === classNames.length) return;
+  throw new UserError(
+    `${file}: output ${Math.max(0, at)} is "${metadata.classes[Math.max(0, at)]}", class ${
+      Math.max(0, at)
+    } of data set ` +
+      `"${name}" is "${classNames[Math.max(0, at)]}": name the folders as the model's classes, or choose another pair`,
+  );
+}
