@@ -54,12 +54,28 @@ export function importOnnx(onnx: OnnxModel): Model {
   const given = new Set(graph.initialisers.map(({ name }) => name));
   const inputs = graph.inputs.filter(({ name }) => !given.has(name));
   const made = building(inputs, constants, nodes);
+  /** Constants that the file expands to the batch, each kept as its one sample. */
+  const expanded = new Set<string>();
   const fixedBatch = inputs.map(({ shape }) => shape?.[0]).find((batch) => typeof batch === "number") as
     | number
     | undefined;
   for (const node of nodes) {
     requireSupported(node, read);
     const attrs = attributesOf(node);
+    const perSample = node.inputs.find((name) => expanded.has(name));
+    if (perSample !== undefined && !BROADCASTING.includes(node.op)) {
+      throw onnxError(
+        node,
+        `reads ${show(perSample)}, a constant that is expanded to the batch, which isn't supported`,
+      );
+    }
+    const token = expandedToBatch(node, constants);
+    if (token) {
+      attrs.finish();
+      constants.set(node.outputs[0], token);
+      expanded.add(node.outputs[0]);
+      continue;
+    }
     const folded = fold(node, { node, attrs, opset, budget }, constants, made.shapes);
     if (folded) constants.set(node.outputs[0], folded);
     else {
@@ -74,6 +90,19 @@ export function importOnnx(onnx: OnnxModel): Model {
   const model = made.model(graph.name || "onnx", outputs);
   validateModel(model);
   return model;
+}
+
+/** Operators that take one sample for all. */
+const BROADCASTING: readonly string[] = ["Add", "Sub", "Mul", "Div", "Concat"];
+
+/** A constant [1, …] that nothing but the batch is expanded of. */
+function expandedToBatch(node: OnnxNode, constants: ReadonlyMap<string, Constant>): Constant | undefined {
+  if (node.op !== "Expand") return undefined;
+  const [x, shape] = node.inputs.map((name) => constants.get(name));
+  const wanted = shape && Array.from(shape.data);
+  const fits = x?.shape[0] === 1 && wanted?.[0] === "N" && wanted.length === x.shape.length &&
+    wanted.every((d, axis) => axis === 0 || d === 1 || d === x.shape[axis]);
+  return fits ? x : undefined;
 }
 
 function opsetOf(opsets: readonly OnnxOpset[]): number {

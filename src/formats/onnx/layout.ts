@@ -4,9 +4,17 @@ import type { Dim } from "../../graph/types.ts";
 import { type Call, required } from "./call.ts";
 import { axesOf, axisOf, integersOf } from "./fold.ts";
 
+/** A constant among them that stands in every sample (an expanded class token) is a table. */
 export function concat(call: Call): void {
-  const values = Array.from({ length: call.arity }, (_, i) => call.activation(i));
-  call.emit("Concat", values, { axis: axisOf(call.node, call.attrs.integer("axis", 1), call.shape(values[0]).length) });
+  const values = Array.from({ length: call.arity }, (_, i) => {
+    if (!call.isConstant(i)) return call.activation(i);
+    const constant = call.constant(i)!;
+    if (constant.shape[0] !== 1) throw call.fail(`input ${i} is a constant [${constant.shape}], expected [1, …]`);
+    return call.parameter(constant, "table", "table");
+  });
+  const sample = values.find((_, i) => !call.isConstant(i));
+  if (sample === undefined) throw call.fail("all its inputs are constant");
+  call.emit("Concat", values, { axis: axisOf(call.node, call.attrs.integer("axis", 1), call.shape(sample).length) });
 }
 
 export function flatten(call: Call): void {

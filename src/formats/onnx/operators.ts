@@ -1,5 +1,6 @@
 /** The import of each operator: ONNX's forms and defaults (opset 11 to 21) to the graph's. */
 import type { Attrs, OpName, Shape } from "../../graph/types.ts";
+import { hardSigmoid, leakyRelu, prelu, resize } from "./activations.ts";
 import { type Call, required } from "./call.ts";
 import { axesOf, axisOf } from "./fold.ts";
 import { concat, flatten, gather, pad, reshape, slice, squeeze, transpose, unsqueeze } from "./layout.ts";
@@ -18,6 +19,11 @@ export const OPERATORS: Readonly<Record<string, Import>> = {
   Relu: plain("Relu"),
   Sigmoid: plain("Sigmoid"),
   Tanh: plain("Tanh"),
+  HardSwish: plain("HardSwish"),
+  HardSigmoid: hardSigmoid,
+  LeakyRelu: leakyRelu,
+  PRelu: prelu,
+  Resize: resize,
   Identity: plain("Identity"),
   Gelu: (call) => call.emit("Gelu", [call.activation(0)], { approximate: call.attrs.text("approximate", "none") }),
   Clip: clip,
@@ -196,12 +202,14 @@ function pool(call: Call, op: "MaxPool" | "AveragePool"): void {
 /** Over height and width it is a global average. */
 function reduceMean(call: Call): void {
   const x = call.activation(0);
-  const axes = axesOf(call, call.constant(1), call.shape(x).length, 18);
-  if (call.shape(x).length !== 4 || axes?.toSorted((a, b) => a - b).join() !== "2,3") {
-    throw call.fail(`attribute axes [${axes ?? ""}] isn't supported, expected height and width of [N,C,H,W]`);
-  }
+  const axes = axesOf(call, call.constant(1), call.shape(x).length, 18)?.toSorted((a, b) => a - b);
   call.attrs.only("noop_with_empty_axes", 0);
-  if (call.attrs.integer("keepdims", 1) !== 0) return call.emit("GlobalAveragePool", [x]);
+  const keepdims = call.attrs.integer("keepdims", 1);
+  if (call.shape(x).length !== 4 || axes?.join() !== "2,3") {
+    if (!axes || axes.length === 0) throw call.fail("the mean over all axes isn't supported, expected some axes");
+    return call.emit("ReduceMean", [x], { axes, keepdims });
+  }
+  if (keepdims !== 0) return call.emit("GlobalAveragePool", [x]);
   call.emit("Flatten", [call.between("GlobalAveragePool", [x])], { axis: 1 });
 }
 

@@ -12,9 +12,7 @@ export function importAddition(call: Call): void {
 /** x − c is x + (−c), c − x is (−1)·x + c. */
 export function importSubtraction(call: Call): void {
   const operands = sides(call);
-  if (!operands.constant) {
-    return call.emit("Add", [operands.a, timesNumber(call, operands.b, -1)]);
-  }
+  if (!operands.constant) return call.emit("Sub", [operands.a, operands.b]);
   if (operands.first === "constant") addConstant(call, timesNumber(call, operands.x, -1), operands.constant);
   else addConstant(call, operands.x, mapped(operands.constant, (v) => -v));
 }
@@ -25,12 +23,11 @@ export function importMultiplication(call: Call): void {
   multiplyConstant(call, operands.x, operands.constant);
 }
 
-/** By a constant only: x / c is x · (1/c). */
+/** By a constant x / c is x · (1/c). */
 export function importDivision(call: Call): void {
   const operands = sides(call);
-  if (!operands.constant || operands.first === "constant") {
-    throw call.fail("division is only supported by a constant");
-  }
+  if (!operands.constant) return call.emit("Div", [operands.a, operands.b]);
+  if (operands.first === "constant") throw call.fail("the division of a constant isn't supported");
   multiplyConstant(call, operands.x, mapped(operands.constant, (v) => 1 / v));
 }
 
@@ -52,7 +49,7 @@ function sides(call: Call): Sides {
 }
 
 function multiplyConstant(call: Call, x: string, constant: Constant): void {
-  const scale = perChannel(constant, call.shape(x));
+  const scale = perChannel(constant, call.shape(x)) ?? spread(constant, call.shape(x));
   if (!scale) throw misfit(call, constant, call.shape(x));
   call.emit("Mul", [x, call.parameter(scale, "gamma", "scale")]);
 }
@@ -63,8 +60,12 @@ function addConstant(call: Call, x: string, constant: Constant): void {
   const shift = perChannel(constant, shape);
   if (shift) return call.emit("Add", [x, call.parameter(shift, "beta", "shift")]);
   const own = constant.shape.length === 4 && constant.shape[0] === 1 ? constant.shape.slice(1) : constant.shape;
-  if (shape.length !== 4 || own.join() !== shape.slice(1).join()) throw misfit(call, constant, shape);
-  borderBias(call, x, { ...constant, shape: own });
+  if (shape.length === 4 && own.join() === shape.slice(1).join()) {
+    return borderBias(call, x, { ...constant, shape: own });
+  }
+  const wide = spread(constant, shape);
+  if (!wide) throw misfit(call, constant, shape);
+  call.emit("Add", [x, call.parameter(wide, "beta", "shift")]);
 }
 
 /** Rows of pixels that are alike share one row of the table, and so do columns. */
@@ -103,6 +104,13 @@ function perChannel(constant: Constant, shape: Shape): Constant | undefined {
   }
   if (constant.shape.join() === form.join() || constant.shape.join() === [1, ...form].join()) return constant;
   return undefined;
+}
+
+/** A constant that is the same for all samples and along some axes, with 1 there; undefined where it doesn't fit so. */
+function spread(constant: Constant, shape: Shape): Constant | undefined {
+  const own = [...new Array(Math.max(0, shape.length - constant.shape.length)).fill(1), ...constant.shape];
+  const fits = own.length === shape.length && own[0] === 1 && own.every((d, axis) => d === 1 || d === shape[axis]);
+  return fits ? { ...constant, shape: own } : undefined;
 }
 
 function timesNumber(call: Call, x: string, factor: number): string {

@@ -1,0 +1,59 @@
+/** The import of activations with numbers of their own, and of Resize. */
+import type { Call } from "./call.ts";
+import { required } from "./call.ts";
+
+export function leakyRelu(call: Call): void {
+  call.emit("LeakyRelu", [call.activation(0)], { alpha: call.attrs.float("alpha", 0.01) });
+}
+
+export function hardSigmoid(call: Call): void {
+  const { attrs } = call;
+  call.emit("HardSigmoid", [call.activation(0)], { alpha: attrs.float("alpha", 0.2), beta: attrs.float("beta", 0.5) });
+}
+
+/** A slope per channel, or one for all. */
+export function prelu(call: Call): void {
+  const x = call.activation(0);
+  const [, channels, ...rest] = call.shape(x) as number[];
+  const slope = required(call, 1, "slope");
+  const single = slope.data.length === 1;
+  const form = [channels, ...rest.map(() => 1)].join();
+  if (!single && slope.shape.join() !== form && slope.shape.join() !== `1,${form}`) {
+    throw call.fail(`slope [${slope.shape}] isn't one number, or one per channel: [${form}]`);
+  }
+  const data = single ? new Float32Array(channels).fill(Number(slope.data[0])) : slope.data;
+  call.emit("PRelu", [x, call.parameter({ ...slope, shape: [channels], data }, "slope", "weight")]);
+}
+
+/** Nearest neighbours by whole factors, in the two forms that come to ⌊i / factor⌋. */
+export function resize(call: Call): void {
+  const { attrs } = call;
+  const x = call.activation(0);
+  const shape = call.shape(x);
+  const mode = attrs.text("mode", "nearest");
+  const rounding = attrs.text("nearest_mode", "round_prefer_floor");
+  const coordinates = attrs.text("coordinate_transformation_mode", "half_pixel");
+  attrs.only("cubic_coeff_a", -0.75);
+  attrs.only("exclude_outside", 0);
+  attrs.only("extrapolation_value", 0);
+  attrs.only("antialias", 0);
+  const known = coordinates === "asymmetric"
+    ? rounding === "floor"
+    : coordinates === "half_pixel" && rounding === "round_prefer_floor";
+  if (mode !== "nearest" || !known) {
+    throw call.fail(
+      `mode "${mode}" with "${coordinates}" and "${rounding}" isn't supported, expected nearest neighbours`,
+    );
+  }
+  const numbers = (input: number) => {
+    const constant = call.constant(input);
+    return constant && constant.data.length > 0 ? Array.from(constant.data) : undefined;
+  };
+  const sizes = numbers(3);
+  const scales = numbers(2)?.map(Number) ??
+    sizes?.map((size, axis) => axis === 0 ? 1 : Number(size) / Number(shape[axis]));
+  const whole = shape.length === 4 && scales?.length === 4 && scales[0] === 1 && scales[1] === 1 &&
+    scales.every((scale) => Number.isInteger(scale) && scale >= 1);
+  if (!whole) throw call.fail(`scales [${scales ?? ""}] aren't supported, expected [1, 1, fh, fw] of whole factors`);
+  call.emit("Resize", [x], { scales: scales.slice(2) });
+}
