@@ -1,6 +1,6 @@
 /** What the writers of a compact network share: where nodes and parameters go, and what stays of the old ones. */
 
-import type { IndexMapEntry, Node, ParamSpec, Shape } from "../graph/types.ts";
+import type { HostTensor, IndexMapEntry, Node, Params, ParamSpec, Shape } from "../graph/types.ts";
 import type { WeighedAnatomy } from "./anatomy.ts";
 import type { Constants } from "./constants.ts";
 
@@ -50,4 +50,11 @@ export function allOr(keep: readonly number[], count: number): readonly number[]
 
 export function range(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i);
+}
+
+/** Rounds once, to the precision of the model (tests widen theirs to float64). */
+export function inPrecisionOf(params: Params, shape: readonly number[], data: Float64Array): HostTensor {
+  const [first] = params.values();
+  if (first.data as unknown instanceof Float64Array) return { shape, data: data as unknown as HostTensor["data"] };
+  return { shape, data: Float32Array.from(data) };
 }

@@ -9,7 +9,7 @@ import { tensor, type WeighedAnatomy } from "./anatomy.ts";
 import { parameterAxis } from "./axes.ts";
 import type { Layout } from "./layout.ts";
 import type { Constants } from "./constants.ts";
-import { allOr, type Emission, emitShift, range } from "./emission.ts";
+import { allOr, type Emission, emitShift, inPrecisionOf, range } from "./emission.ts";
 import { emitLinear } from "./emit-linear.ts";
 
 /** @returns the rewrite; a graph in which nothing went comes back as it was */
@@ -46,7 +46,7 @@ export function emit(anatomy: WeighedAnatomy, known: Constants, layout: Layout, 
     },
     param(name, spec, data, origin) {
       specs[name] = { shape: spec.shape, role: spec.role };
-      params.set(name, { shape: spec.shape, data: store(model.params, data) });
+      params.set(name, inPrecisionOf(model.params, spec.shape, data));
       if (origin) map.set(name, origin);
       return name;
     },
@@ -226,11 +226,4 @@ function reachable(nodes: readonly Node[], outputs: readonly string[]): Node[] {
     node.inputs.forEach((name) => needed.add(name));
     return true;
   }).reverse();
-}
-
-/** Rounds once, to the precision of the model (tests widen theirs to float64). */
-function store(params: ReadonlyMap<string, HostTensor>, data: Float64Array): HostTensor["data"] {
-  const [first] = params.values();
-  if (first.data as unknown instanceof Float64Array) return data as unknown as HostTensor["data"];
-  return Float32Array.from(data);
 }

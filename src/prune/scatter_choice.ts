@@ -1,0 +1,76 @@
+/** Which scattered sums pay on this device: measured, never assumed. */
+
+import { random } from "../../kernels/random/philox.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { compose } from "../graph/indexmap.ts";
+import { concrete } from "../graph/infer.ts";
+import { compilePlan } from "../graph/plan.ts";
+import type { Model, Rewrite } from "../graph/types.ts";
+import { measureInterleaved } from "../measure/interleaved.ts";
+import { elements, Tensor } from "../tensor/tensor.ts";
+import { compact, type CompactOptions } from "./compact.ts";
+import { scatterAdds, scatterCandidates } from "./scatter_add.ts";
+
+export interface ScatterChoiceOptions {
+  /** Batch at which the networks are timed. */
+  readonly batch: number;
+  /** For each network and round of measurement; default 0.2. */
+  readonly seconds?: number;
+  readonly compact?: CompactOptions;
+}
+
+export interface ScatterChoice extends Rewrite {
+  /** The sums that are scattered, by name. */
+  readonly chosen: readonly string[];
+  /** Median times of the compact network with the usual sums, and with the chosen ones; equal where none was. */
+  readonly usualMs: number;
+  readonly chosenMs: number;
+}
+
+/**
+ * `compact`, with those sums scattered that make the network faster: each candidate is timed alone against the usual network,
+ * interleaved, and counts if it is faster by more than both spreads; then all that count together must be faster still.
+ */
+export async function compactScattered(
+  gpu: Gpu,
+  model: Model,
+  { batch, seconds = 0.2, compact: options }: ScatterChoiceOptions,
+): Promise<ScatterChoice> {
+  const shrunk = (names: readonly string[]): Rewrite => {
+    const scattered = scatterAdds(model, new Set(names));
+    const small = compact(scattered.model, options);
+    return { model: small.model, map: compose(scattered.map, small.map, model.graph.params) };
+  };
+  const usual = shrunk([]);
+  const candidates = scatterCandidates(model).map(({ name }) => name);
+  const alone = await time(gpu, [usual, ...candidates.map((name) => shrunk([name]))], batch, seconds);
+  const faster = candidates.filter((_, i) => isFaster(alone[i + 1], alone[0]));
+  if (faster.length === 0) return { ...usual, chosen: [], usualMs: alone[0].medianMs, chosenMs: alone[0].medianMs };
+  const together = shrunk(faster);
+  const [before, after] = await time(gpu, [usual, together], batch, seconds);
+  return isFaster(after, before)
+    ? { ...together, chosen: faster, usualMs: before.medianMs, chosenMs: after.medianMs }
+    : { ...usual, chosen: [], usualMs: before.medianMs, chosenMs: before.medianMs };
+}
+
+interface Time {
+  readonly medianMs: number;
+  readonly madMs: number;
+}
+
+function isFaster(a: Time, b: Time): boolean {
+  return a.medianMs + a.madMs < b.medianMs - b.madMs;
+}
+
+async function time(gpu: Gpu, networks: readonly Rewrite[], batch: number, seconds: number): Promise<readonly Time[]> {
+  const plans = networks.map(({ model }) => compilePlan(gpu, model, batch));
+  try {
+    const shape = concrete(networks[0].model.graph.inputs[0].shape, batch);
+    const data = random(0, "scatter").fillNormal(new Float32Array(elements(shape)), 0);
+    using input = Tensor.from(gpu, data, shape);
+    const contestants = plans.map((plan, i) => ({ name: String(i), record: () => void plan.run(input) }));
+    return await measureInterleaved(gpu, contestants, { seconds });
+  } finally {
+    plans.forEach((plan) => plan.dispose());
+  }
+}
