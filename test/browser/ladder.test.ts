@@ -1,0 +1,34 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { prepareEnvironment } from "../../src/cli/environment.ts";
+import { Gpu } from "../../src/gpu/gpu.ts";
+import { openJudges } from "./judges.ts";
+import { type Climb, climb, coverageOf, LIMIT, worstOf } from "../ladder/ladder.ts";
+
+const test = suite("equality ladder");
+const GRAPHS = 100;
+let climbs: Climb[];
+
+test.before(async () => {
+  prepareEnvironment();
+  const gpu = await Gpu.open();
+  const judges = await openJudges();
+  try {
+    climbs = await climb(Array.from({ length: GRAPHS }, (_, i) => i), { gpu, ...judges });
+  } finally {
+    await judges.close();
+    gpu.close();
+  }
+});
+
+test(`${GRAPHS} random networks: masked = compact = folded = exported = read again = ONNX Runtime = in a browser`, () => {
+  for (const [rung, { seed, gap }] of worstOf(climbs)) assert.ok(gap <= LIMIT, `seed ${seed}, ${rung}: off by ${gap}`);
+});
+
+test("they hold every construct, and most get smaller", () => {
+  for (const [construct, count] of coverageOf(climbs)) assert.ok(count >= 3, `only ${count} have ${construct}`);
+  const shrunk = climbs.filter(({ shrunk }) => shrunk).length;
+  assert.ok(shrunk >= 0.6 * GRAPHS, `only ${shrunk} of ${GRAPHS} lost a channel`);
+});
+
+test.run();
