@@ -35,8 +35,9 @@ const DENSE = "dense";
  */
 export function planLayer(layer: LayerShape, weight: HostTensor, tuning: Tuning): Launch {
   const dense = () => planDense(layer, tuning);
-  // Sparse formats pack filters, which are rows of the weight.
+  // Sparse formats pack filters, which are rows of the weight, and bind all that they packed at once.
   if (layer.kind === "linear" && layer.weight === "rows") return dense();
+  if (4 * weight.data.length > (tuning.bindingBytes ?? Infinity)) return dense();
   const zeros = weight.data.reduce((count, value) => count + (value === 0 ? 1 : 0), 0);
   if (zeros < LEAST_ZEROS * weight.data.length) return dense();
   const shapeClass = sparseClass(layer, weight.data);

@@ -36,6 +36,13 @@ const CASES: Readonly<Record<OpName, Cases>> = {
     "two groups": [[2, 4, 5, 5], conv({ out: 6, pad: 1, group: 2 })],
     "depthwise": [[2, 5, 7, 7], conv({ out: 5, pad: 1, group: 5 })],
     "depthwise, twice the filters, stride 2": [[1, 3, 7, 6], conv({ out: 6, pad: 1, group: 3, stride: 2 })],
+    "depthwise, 7×7": [[2, 3, 9, 7], conv({ out: 3, kernel: 7, pad: 3, group: 3 })],
+    "depthwise, dilated, stride 2": [
+      [2, 4, 11, 9],
+      conv({ out: 4, pad: 2, dilation: 2, stride: 2, group: 4, bias: false }),
+    ],
+    "three groups, dilated": [[2, 6, 7, 9], conv({ out: 9, pad: [2, 1, 0, 2], dilation: [2, 1], group: 3 })],
+    "1×1, two groups, stride 2": [[2, 4, 5, 7], conv({ out: 6, kernel: 1, stride: 2, group: 2 })],
     "1×1, stride 2": [[3, 5, 5, 7], conv({ out: 7, kernel: 1, stride: 2, bias: false })],
     "1×1 maps": [[2, 3, 1, 1], conv({ pad: 1 })],
     "5×5 on 13 columns, one sample": [[1, 1, 6, 13], conv({ out: 4, kernel: 5, pad: 2 })],
