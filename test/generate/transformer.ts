@@ -20,7 +20,7 @@ export function transformer(): Graph {
 }
 
 /** The same with a projection behind the heads, and an MLP: a block of a vision transformer. */
-export function vit(): Graph {
+export function vit(qkv: "apart" | "together" = "apart"): Graph {
   const b = builder("vit", ["N", 3, 6, 6]);
   const stem = b.relu(b.conv(b.input, { name: "stem", out: 5, kernel: 3, pad: 1 }));
   const patches = b.conv(stem, { name: "patch", out: 8, kernel: 2, stride: 2 });
@@ -28,9 +28,13 @@ export function vit(): Graph {
   const project = (x: string, name: string, out: number) =>
     b.matmul(x, b.param(`${name}.weight`, [b.shape(x)[2] as number, out], "weight"), name);
   const normal = b.layerNorm(tokens, { name: "ln" });
-  const [q, k, v] = ["q", "k", "v"].map((name) =>
-    b.transpose(b.reshape(project(normal, name, 8), [9, 2, 4]), [0, 2, 1, 3])
-  );
+  const whole = qkv === "together" ? project(normal, "qkv", 24) : undefined;
+  const [q, k, v] = ["q", "k", "v"].map((name, i) => {
+    const part = whole
+      ? b.slice(whole, { axes: [2], starts: [8 * i], ends: [8 * (i + 1)] }, name)
+      : project(normal, name, 8);
+    return b.transpose(b.reshape(part, [9, 2, 4]), [0, 2, 1, 3]);
+  });
   const heads = b.reshape(b.transpose(b.attention(q, k, v, { name: "attend" }), [0, 2, 1, 3]), [9, 8]);
   const attended = b.add(tokens, project(heads, "proj", 8));
   const hidden = b.gelu(project(b.layerNorm(attended, { name: "ln2" }), "fc1", 6));

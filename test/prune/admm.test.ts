@@ -2,10 +2,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
 import { initialise } from "../../src/graph/initialise.ts";
-import type { HostTensor, Model } from "../../src/graph/types.ts";
+import type { HostTensor, Model, Params } from "../../src/graph/types.ts";
 import { createAdmm } from "../../src/prune/admm.ts";
 import { coupledConstraints } from "../../src/prune/constraints.ts";
+import { maskModel, masksOf } from "../../src/prune/masks.ts";
+import { type Constraint, forEachElement, topGroups } from "../../src/prune/structures.ts";
 import { createTrainState } from "../../src/train/state.ts";
+import { randomParams } from "../generate/graphs.ts";
+import { vit } from "../generate/transformer.ts";
 import { testGpu } from "../gpu.ts";
 
 const test = suite("admm");
@@ -25,13 +29,15 @@ function fill(model: Model, name: string, value: (index: number) => number): voi
   for (let i = 0; i < data.length; i++) data[i] = value(i);
 }
 
-async function hardPruned(model: Model): Promise<Map<string, HostTensor>> {
-  const gpu = await testGpu();
-  const state = createTrainState(gpu, model);
-  const constraints = [
+async function hardPruned(
+  model: Model,
+  constraints: readonly Constraint[] = [
     ...coupledConstraints(model.graph, { granularity: "filter", keep: 0.5, layers: ["conv1"] }),
     ...coupledConstraints(model.graph, { granularity: "column", keep: 6 / 36, layers: ["conv2"] }),
-  ];
+  ],
+): Promise<Map<string, HostTensor>> {
+  const gpu = await testGpu();
+  const state = createTrainState(gpu, model);
   const admm = createAdmm(state, constraints, [1]);
   try {
     admm.start();
@@ -65,6 +71,40 @@ test("a pruned filter goes with its bias, and its rows stay out of what its own 
   const pruned = await hardPruned(model);
   assert.equal([...pruned.get("conv1.bias")!.data], [1, 1, 0, 0]);
   assert.ok(pruned.get("conv1.weight")!.data.slice(18).every((w) => w === 0));
+});
+
+/** Over biases, γ and β as well: the device projects them together. */
+function jointEnergies({ members, groups }: Constraint, params: Params): Float64Array {
+  const energies = new Float64Array(groups);
+  for (const member of members) {
+    const { data } = params.get(member.param)!;
+    forEachElement(member, groups, (group, element) => energies[group] += data[element] ** 2);
+  }
+  return energies;
+}
+
+test("units of several filters: the device keeps those of the largest norm, whole, in every tensor", async () => {
+  const b = builder("units", ["N", 3, 6, 6]);
+  const x = b.relu(b.conv(b.input, { name: "in", out: 8, kernel: 3, pad: 1 }));
+  const y = b.relu(b.batchNorm(b.conv(x, { name: "wide", out: 12, kernel: 3, pad: 1, group: 2 }), { name: "bn" }));
+  const z = b.groupNorm(b.conv(y, { name: "normed", out: 6, kernel: 1 }), { name: "gn", groups: 3 });
+  b.gemm(b.flatten(b.globalAveragePool(z)), { name: "head", out: 3 });
+  for (const graph of [b.graph(), vit("apart"), vit("together")]) {
+    const model = { graph, params: randomParams(graph, 3) };
+    const constraints = coupledConstraints(graph, { granularity: "filter", keep: 0.5 });
+    const masks = masksOf(
+      constraints.map((constraint) => ({
+        constraint,
+        kept: topGroups(jointEnergies(constraint, model.params), constraint.keep),
+      })),
+      model.params,
+    );
+    const expected = maskModel(model, masks);
+    const pruned = await hardPruned(model, constraints);
+    for (const name of masks.keys()) {
+      assert.equal(pruned.get(name)!.data, expected.params.get(name)!.data, `${graph.name} ${name}`);
+    }
+  }
 });
 
 test.run();

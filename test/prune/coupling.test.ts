@@ -175,6 +175,13 @@ test("attention: whole heads of q, k and v; the MLP's hidden units one by one; t
   assert.match(refusal(classes.get("patch"))!, /^it flows through LayerNormalization "ln", which takes mean/);
 });
 
+test("q, k and v from one product: a head has its filters in each third", () => {
+  const heads = coupledClasses(vit("together")).find(({ id }) => id === "qkv")!;
+  assert.is(heads.size, 2);
+  assert.is(rows(heads.producers), "qkv.weight axis 1 4/8");
+  assert.is(rows(heads.readers), "proj.weight 4/8");
+});
+
 const digits = createModel("digits");
 
 test("constraints by pattern, by node or weight name", () => {

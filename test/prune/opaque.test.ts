@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { type Builder, builder } from "../../src/graph/build.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
-import type { HostTensor, Model } from "../../src/graph/types.ts";
+import type { Graph, HostTensor, Model } from "../../src/graph/types.ts";
 import { gatherTensor } from "../../src/graph/indexmap.ts";
 import { compact } from "../../src/prune/compact.ts";
 import { coupledConstraints } from "../../src/prune/constraints.ts";
@@ -121,25 +121,34 @@ for (const [op, build] of Object.entries(SEPARATE)) {
   });
 }
 
-test("a head goes with its part of q, k, v and of the projection; the MLP's hidden units too", () => {
-  const graph = vit();
-  const base = { graph, params: randomParams(graph, 5) };
-  const filters = coupledConstraints(graph, { granularity: "filter", keep: 0.5 });
-  const choices = filters.map((constraint) => ({
+/** The strongest halves of everything that can lose filters. */
+function halved(graph: Graph, seed: number) {
+  const dense = { graph, params: randomParams(graph, seed) };
+  const choices = coupledConstraints(graph, { granularity: "filter", keep: 0.5 }).map((constraint) => ({
     constraint,
-    kept: topGroups(groupEnergies(constraint, base.params), constraint.keep),
+    kept: topGroups(groupEnergies(constraint, dense.params), constraint.keep),
   }));
-  const model = maskModel(base, masksOf(choices, base.params));
-  const inputs = randomInputs(graph, 6);
-  const { model: small, map } = compact(model);
-  near(outputs(small, inputs), outputs(model, inputs));
-  const shapes = Object.fromEntries(
-    ["q", "k", "v", "proj", "fc1", "fc2"].map((name) => [name, small.graph.params[`${name}.weight`].shape]),
-  );
-  assert.equal(shapes, { q: [8, 4], k: [8, 4], v: [8, 4], proj: [4, 8], fc1: [8, 3], fc2: [3, 8] });
-  for (const name of ["q.weight", "fc2.weight"]) {
-    const { source, keep } = map.get(name)!;
-    assert.equal(gatherTensor(model.params.get(source)!, keep), small.params.get(name));
+  return maskModel(dense, masksOf(choices, dense.params));
+}
+
+test("a head goes with its part of q, k, v and of the projection; the MLP's hidden units too", () => {
+  for (const qkv of ["apart", "together"] as const) {
+    const model = halved(vit(qkv), 5);
+    const inputs = randomInputs(model.graph, 6);
+    const { model: small, map } = compact(model);
+    near(outputs(small, inputs), outputs(model, inputs));
+    const shapes = Object.fromEntries(
+      ["q", "k", "v", "qkv", "proj", "fc1", "fc2"].flatMap((name) => {
+        const spec = small.graph.params[`${name}.weight`];
+        return spec ? [[name, spec.shape]] : [];
+      }),
+    );
+    const three = qkv === "together" ? { qkv: [8, 12] } : { q: [8, 4], k: [8, 4], v: [8, 4] };
+    assert.equal(shapes, { ...three, proj: [4, 8], fc1: [8, 3], fc2: [3, 8] });
+    for (const [name, { source, keep }] of map) {
+      if (small.graph.params[name].role !== "weight") continue;
+      assert.equal(gatherTensor(model.params.get(source)!, keep), small.params.get(name), name);
+    }
   }
 });
 
