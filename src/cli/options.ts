@@ -2,6 +2,8 @@ import { type Command, InvalidArgumentError } from "commander";
 
 /** Options of every command that carries out a recipe. */
 export interface RunOptions {
+  readonly model?: string;
+  readonly weights?: string;
   readonly data?: string;
   readonly dataDir?: string;
   readonly out?: string;
@@ -18,6 +20,8 @@ export interface RunOptions {
 export function addRunOptions(command: Command): Command {
   return command
     .argument("[recipe]", "name of a recipe (see secateur recipes) or path of a .yaml file (default: digits)")
+    .option("--model <model>", "network in place of the recipe's: an .onnx file, or one of the zoo")
+    .option("--weights <file>", "its trained weights")
     .option("--data <data>", "data in place of the recipe's: digits, mnist, folder:./images, cifar10:./dir …")
     .option("--data-dir <dir>", "where the data set's files lie")
     .option("--out <dir>", "folder of the run (default: the next free runs/<recipe>-<number>)")

@@ -31,6 +31,8 @@ export interface BatchOptions {
   readonly epoch?: number;
   /** Default false: in the data set's order. */
   readonly shuffle?: boolean;
+  /** At most so many images; when shuffled, another choice in each epoch. Default: all. */
+  readonly images?: number;
   readonly augment?: Augment;
   /** Number of the batch to begin with, for resuming within an epoch; default 0. */
   readonly from?: number;
@@ -71,12 +73,17 @@ export function batches(data: Dataset, options: BatchOptions): AsyncIterableIter
 }
 
 /** How many batches one pass has. Throws UserError where there would be none, or `batch` is no positive integer. */
-export function batchCount(data: Dataset, { batch }: Pick<BatchOptions, "batch">): number {
+export function batchCount(data: Dataset, { batch, images }: Pick<BatchOptions, "batch" | "images">): number {
   if (!Number.isInteger(batch) || batch < 1) {
     throw new UserError(`data set "${data.name}": found batch ${batch}, expected a whole number of images above 0`);
   }
   if (data.count === 0) throw new UserError(`data set "${data.name}": found no images, expected at least one`);
-  return Math.ceil(data.count / batch);
+  return Math.ceil(imageCount(data, images) / batch);
+}
+
+/** Images of one pass. */
+export function imageCount(data: Dataset, images = Infinity): number {
+  return Math.min(images, data.count);
 }
 
 /** The samples `indices` (default: all), normalised: images [n, C, H, W] and labels [n], in arrays of their own. */
@@ -98,6 +105,7 @@ export function gather(
 /** A function from a batch's number to the batch, in one of two sets of arrays by turns. */
 function assembler(data: Dataset, options: BatchOptions): (number: number) => Batch {
   const { batch, seed = 0, epoch = 0, shuffle = false, augment = {} } = options;
+  const total = imageCount(data, options.images);
   const { crop = 0, flip = false } = augment;
   const nearest = Math.min(data.shape[1], data.shape[2]);
   if (!Number.isInteger(crop) || crop < 0 || crop >= nearest) {
@@ -109,7 +117,7 @@ function assembler(data: Dataset, options: BatchOptions): (number: number) => Ba
   const table = shades(data);
   const order = shuffle ? random(seed, "data.shuffle").permutation(data.count, epoch) : undefined;
   const rng = crop > 0 || flip ? random(seed, "data.augment") : undefined;
-  const room = Math.min(batch, data.count);
+  const room = Math.min(batch, total);
   const staging = [0, 1].map(() => ({
     images: new Float32Array(room * size),
     labels: new Uint32Array(room),
@@ -119,7 +127,7 @@ function assembler(data: Dataset, options: BatchOptions): (number: number) => Ba
   return (number) => {
     const { images, labels, indices } = staging[number % 2];
     const start = number * batch;
-    const count = Math.min(batch, data.count - start);
+    const count = Math.min(batch, total - start);
     for (let i = 0; i < count; i++) {
       const sample = order ? order[start + i] : start + i;
       indices[i] = sample;

@@ -2,6 +2,7 @@
  * Trains the run's network for some epochs, in a way that can be stopped anywhere: a checkpoint after each epoch (and at
  * an interruption, within one), from which the same bits follow.
  */
+import { batchCount } from "../data/loader.ts";
 import type { HostTensor, Model, Params } from "../graph/types.ts";
 import { createOptimizer, type Optimizer as Updater, type OptimizerOptions } from "../tensor/optimizer.ts";
 import { diverged, Interrupted } from "../train/errors.ts";
@@ -82,6 +83,7 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
     if (!cursor) await companion?.start();
     const period = options.period ?? options.epochs;
     let accuracy: number | undefined;
+    const batches = batchCount(data.train, { batch: recipe.batch, images: recipe.data.perEpoch });
     const divergedAt = (epoch: number, lr: number) =>
       diverged({
         stage: options.label,
@@ -111,23 +113,24 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
           seed: recipe.seed,
           epoch: number,
           augment: recipe.data.augment,
+          images: recipe.data.perEpoch,
           labelSmoothing: options.labelSmoothing,
           lr,
           from: cursor?.progress,
           signal: ctx.signal,
-          onProgress: (p, batches) =>
+          onProgress: (p) =>
             ui.update(Math.floor((epoch + p.batch / batches) * 1000), {
               loss: p.lossSum / p.samples,
               accuracy,
               text: `epoch ${epoch + 1}/${options.epochs}`,
             }),
         });
-        if (!result.finite) throw divergedAt(epoch, lr((result.batch - 1) * recipe.batch / data.train.count));
+        if (!result.finite) throw divergedAt(epoch, lr((result.batch - 1) / batches));
         cursor = undefined;
         const more = await companion?.afterEpoch(epoch);
         const validation = await evaluate(gpu, state.graph, state.params, data.validation);
         // The last steps can blow the weights up without any training loss telling.
-        if (!Number.isFinite(validation.loss)) throw divergedAt(epoch, lr(1 - recipe.batch / data.train.count));
+        if (!Number.isFinite(validation.loss)) throw divergedAt(epoch, lr(1 - 1 / batches));
         accuracy = validation.accuracy;
         ui.update((epoch + 1) * 1000, {
           loss: result.lossSum / result.samples,

@@ -14,6 +14,9 @@ export interface RecipeChanges {
   readonly limit?: number;
   /** Name of the data: digits, folder:./images, … */
   readonly data?: string;
+  /** A model's file, or a network of the zoo, without options. */
+  readonly model?: string;
+  readonly weights?: string;
 }
 
 /**
@@ -29,6 +32,8 @@ export async function loadRecipe(nameOrPath: string, store: Store, changes: Reci
   const settings = [...(changes.set ?? [])];
   if (changes.seed !== undefined) settings.push(`seed=${changes.seed}`);
   if (changes.limit !== undefined) settings.push(`data.limit=${changes.limit}`);
+  if (changes.model !== undefined) settings.push(`model={ name: ${JSON.stringify(changes.model)} }`);
+  if (changes.weights !== undefined) settings.push(`weights=${JSON.stringify(changes.weights)}`);
   if (changes.data !== undefined) settings.push(`data.name=${JSON.stringify(changes.data)}`);
   const written = spellOut(parseYaml(text, where));
   const given = isPath && isMap(written) ? mapPaths(written, (path) => relativeTo(nameOrPath, path)) : written;

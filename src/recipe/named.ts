@@ -1,3 +1,4 @@
+import cifar10JpegResnet20 from "./named/cifar10-jpeg-resnet20.yaml" with { type: "text" };
 import digits from "./named/digits.yaml" with { type: "text" };
 import digitsResnet8 from "./named/digits-resnet8.yaml" with { type: "text" };
 import fashionLenet5 from "./named/fashion-lenet5.yaml" with { type: "text" };
@@ -11,4 +12,5 @@ export const named: Readonly<Record<string, string>> = {
   "mnist-lenet5": mnistLenet5,
   "mnist-lenet5-extreme": mnistLenet5Extreme,
   "fashion-lenet5": fashionLenet5,
+  "cifar10-jpeg-resnet20": cifar10JpegResnet20,
 };

@@ -30,6 +30,8 @@ const data = record({
   validation: v.optional(inside(), 0.15),
   /** Training images used at most; validation and test shrink in proportion. */
   limit: v.optional(count(1)),
+  /** Images of a training epoch, drawn anew for each; default: all. */
+  perEpoch: v.optional(count(1)),
   augment: v.optional(record({
     /** Pixels of zero padding from which a window of the image's size is cut at random. */
     crop: v.optional(count(0), 0),

@@ -28,6 +28,8 @@ export interface EpochOptions {
   /** Number of this epoch in the whole run: keys shuffling, augmentation and dropout. */
   readonly epoch: number;
   readonly augment?: Augment;
+  /** Images of the epoch, drawn anew for each; default: all. */
+  readonly images?: number;
   readonly labelSmoothing?: number;
   /** Learning rate at a fraction 0…1 of this epoch. */
   readonly lr: (fraction: number) => number;
@@ -61,7 +63,7 @@ export async function trainEpoch(
 ): Promise<EpochResult> {
   const { gpu } = state;
   const { data, batch, from = EPOCH_START } = options;
-  const total = batchCount(data, { batch });
+  const total = batchCount(data, options);
   using lossSum = Tensor.from(gpu, Float32Array.of(from.lossSum), []);
   using correct = Tensor.from(gpu, Uint32Array.of(from.correct), [1]);
   let { samples } = from;
@@ -90,6 +92,7 @@ export async function trainEpoch(
     epoch: options.epoch,
     shuffle: true,
     augment: options.augment,
+    images: options.images,
     from: from.batch,
   });
   for await (const { number, count, images, labels } of loader) {

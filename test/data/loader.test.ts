@@ -60,7 +60,24 @@ test("the last batch holds the rest", async () => {
   const data = ramp(10);
   assert.equal((await all(data, { batch: 4 })).map((b) => b.count), [4, 4, 2]);
   assert.is(batchCount(data, { batch: 4 }), 3);
+  assert.is(batchCount(data, { batch: 4, images: 5 }), 2);
+  assert.is(batchCount(data, { batch: 4, images: 99 }), 3);
   assert.is(batchCount(data, { batch: 5 }), 2);
+});
+
+test("an epoch of some of the images: each once, another choice in each epoch", async () => {
+  const data = ramp(101);
+  const options = { batch: 8, images: 20, shuffle: true };
+  const chosen: number[][] = [];
+  for (const epoch of [0, 1]) {
+    const list = await all(data, { ...options, epoch });
+    assert.equal(list.map((b) => b.count), [8, 8, 4]);
+    assert.is(new Set(order(list)).size, 20);
+    chosen.push(order(list));
+  }
+  assert.ok(chosen[0].some((sample) => !chosen[1].includes(sample)));
+  assert.equal(order(await all(data, { ...options, epoch: 1, from: 1 })), chosen[1].slice(8));
+  assert.equal(order(await all(data, { batch: 8, images: 20 })), [...Array(20).keys()]);
 });
 
 test("timing changes nothing", async () => {

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { UsageError, UserError } from "../../src/errors.ts";
 import { requireSameRecipe } from "../../src/recipe/compare.ts";
 import { formatRecipe, loadRecipe, namedRecipes, type RecipeChanges } from "../../src/recipe/load.ts";
+import { mapPaths } from "../../src/recipe/paths.ts";
 import { applyOverrides } from "../../src/recipe/overrides.ts";
 import type { AdmmStage } from "../../src/recipe/registry.ts";
 import { memoryStore } from "../../src/store/memory.ts";
@@ -30,7 +31,7 @@ test("every named recipe is valid, says what it is, and lies under its own name"
 
 test("a recipe that was written back is the same recipe", async () => {
   for (const recipe of namedRecipes()) {
-    await keep("runs/x/recipe.yaml", formatRecipe(recipe));
+    await keep("runs/x/recipe.yaml", formatRecipe(mapPaths(recipe, (path) => `../../${path}`)));
     assert.equal(await loadRecipe("runs/x/recipe.yaml", store), recipe);
   }
 });
@@ -49,6 +50,11 @@ test("paths are relative to the recipe's file, or to the working directory where
     limit: 5,
   });
   assert.is((await loadRecipe("recipes/y.yaml", store, { data: "digits" })).data.name, "digits");
+  await keep("recipes/z.yaml", text("digits").replace("{ name: digits }", "./nets/a.onnx\nweights: w.pth"));
+  const { model, weights } = await loadRecipe("recipes/z.yaml", store);
+  assert.equal([model, weights], [{ name: "recipes/nets/a.onnx" }, "recipes/w.pth"]);
+  const given = await loadRecipe("recipes/z.yaml", store, { model: "b.onnx", weights: "c.pth" });
+  assert.equal([given.model, given.weights], [{ name: "b.onnx" }, "c.pth"]);
 });
 
 test("seed, limit and settings", async () => {

@@ -25,7 +25,8 @@ export async function trainAdmm(
   const { state } = ctx;
   const rhos = rhoSchedule({
     updates: stage.updates,
-    stepsPerUpdate: stage.epochsPerUpdate * batchCount(ctx.data.train, { batch: ctx.recipe.batch }),
+    stepsPerUpdate: stage.epochsPerUpdate *
+      batchCount(ctx.data.train, { batch: ctx.recipe.batch, images: ctx.recipe.data.perEpoch }),
     lr: meanRate(stage),
     momentum: stage.optimizer.kind === "sgd" ? stage.optimizer.momentum : 0,
     final: stage.rho,
