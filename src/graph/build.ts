@@ -2,7 +2,7 @@
 
 import { inferNode } from "./infer.ts";
 import { freshName } from "./names.ts";
-import type { Attrs, Graph, Node, OpName, ParamRole, ParamSpec, Shape } from "./types.ts";
+import type { Attrs, Graph, Init, Node, OpName, ParamRole, ParamSpec, Shape } from "./types.ts";
 
 type Size = number | readonly [number, number];
 /** One number for all four sides, or ONNX's [top, left, bottom, right]. */
@@ -22,7 +22,12 @@ export interface ConvOptions {
   readonly group?: number;
   /** Default true. */
   readonly bias?: boolean;
+  /** How the weight starts; the bias is then 0, unless told. Default: as initialise.ts says. */
+  readonly init?: Init;
+  readonly biasInit?: Init;
 }
+
+export type LinearOptions = Pick<ConvOptions, "name" | "out" | "bias" | "init" | "biasInit">;
 
 export interface PoolOptions {
   readonly kernel: Size;
@@ -52,8 +57,8 @@ export function builder(graphName: string, inputShape: Shape) {
     nodes.push(made);
     return own;
   };
-  const param = (name: string, shape: readonly number[], role: ParamRole): string => {
-    params[name] = { shape, role };
+  const param = (name: string, shape: readonly number[], role: ParamRole, init?: Init): string => {
+    params[name] = init === undefined ? { shape, role } : { shape, role, init };
     return name;
   };
   const shape = (value: string): Shape => {
@@ -70,9 +75,10 @@ export function builder(graphName: string, inputShape: Shape) {
     shape,
     channels,
 
-    conv(x: string, { name, out, kernel, stride = 1, pad = 0, dilation = 1, group = 1, bias = true }: ConvOptions) {
-      const inputs = [x, param(`${name}.weight`, [out, channels(x) / group, ...pair(kernel)], "weight")];
-      if (bias) inputs.push(param(`${name}.bias`, [out], "bias"));
+    conv(x: string, options: ConvOptions) {
+      const { name, out, kernel, stride = 1, pad = 0, dilation = 1, group = 1, bias = true } = options;
+      const inputs = [x, param(`${name}.weight`, [out, channels(x) / group, ...pair(kernel)], "weight", options.init)];
+      if (bias) inputs.push(param(`${name}.bias`, [out], "bias", options.biasInit));
       return node("Conv", inputs, {
         strides: pair(stride),
         pads: sides(pad),
@@ -81,10 +87,19 @@ export function builder(graphName: string, inputShape: Shape) {
       }, name);
     },
 
-    gemm(x: string, { name, out, bias = true }: { name: string; out: number; bias?: boolean }) {
-      const inputs = [x, param(`${name}.weight`, [out, channels(x)], "weight")];
-      if (bias) inputs.push(param(`${name}.bias`, [out], "bias"));
+    gemm(x: string, { name, out, bias = true, init, biasInit }: LinearOptions) {
+      const inputs = [x, param(`${name}.weight`, [out, channels(x)], "weight", init)];
+      if (bias) inputs.push(param(`${name}.bias`, [out], "bias", biasInit));
       return node("Gemm", inputs, {}, name);
+    },
+
+    /** A linear layer over the last axis of tokens [N,T,K]; its weight is [K,F], the transpose of PyTorch's. */
+    linear(x: string, { name, out, bias = true, init, biasInit }: LinearOptions) {
+      const weight = param(`${name}.weight`, [shape(x).at(-1) as number, out], "weight", init);
+      const product = node("MatMul", [x, weight], {}, name);
+      if (!bias) return product;
+      const spread = shape(x).map((_, axis, { length }) => axis === length - 1 ? out : 1);
+      return node("Add", [product, param(`${name}.bias`, spread, "bias", biasInit)], {}, `${name}.add`);
     },
 
     batchNorm(
@@ -120,7 +135,10 @@ export function builder(graphName: string, inputShape: Shape) {
     },
 
     /** Kept columns of a convolution, or of a Gemm when `x` is [N,K] and the kernel 1. */
-    columnConv(x: string, options: Omit<ConvOptions, "group"> & { readonly taps: readonly number[] }) {
+    columnConv(
+      x: string,
+      options: Omit<ConvOptions, "group" | "init" | "biasInit"> & { readonly taps: readonly number[] },
+    ) {
       const { name, out, kernel, stride = 1, pad = 0, dilation = 1, bias = true, taps } = options;
       const inputs = [x, param(`${name}.weight`, [out, taps.length], "weight")];
       if (bias) inputs.push(param(`${name}.bias`, [out], "bias"));

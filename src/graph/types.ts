@@ -62,10 +62,18 @@ export interface Node {
 
 export type ParamRole = "weight" | "bias" | "gamma" | "beta" | "slope" | "mean" | "variance" | "table";
 
+/**
+ * How a parameter starts: "he" is He et al.'s normal over the fan-out (σ = √(2 / (F/group · KH · KW))), `normal` a σ
+ * around 0, `constant` the same number everywhere.
+ */
+export type Init = "he" | { readonly normal: number } | { readonly constant: number };
+
 /** `mean` and `variance` are running statistics: stored, counted as parameters, never given a gradient. */
 export interface ParamSpec {
   readonly shape: readonly number[];
   readonly role: ParamRole;
+  /** Where it doesn't follow from the role and the reader (initialise.ts). */
+  readonly init?: Init;
 }
 
 export interface Graph {

@@ -1,7 +1,7 @@
 /** What the nets of the zoo can be told; every option has a default. */
 
 export interface SmallOptions {
-  /** Width of the last layer; default 10. */
+  /** Width of the last layer; default 10, of networks for ImageNet 1000. */
   readonly classes?: number;
   /** Channels of the input image. */
   readonly inChannels?: number;
@@ -10,7 +10,7 @@ export interface SmallOptions {
 }
 
 export interface ImageOptions extends SmallOptions {
-  /** Height and width of the input image; default 32. */
+  /** Height and width of the input image; default 32, of networks for ImageNet 224. */
   readonly size?: number;
 }
 

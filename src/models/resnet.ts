@@ -1,10 +1,11 @@
 import { type Builder, builder } from "../graph/build.ts";
 import type { Graph } from "../graph/types.ts";
+import { convBn } from "./blocks.ts";
 import { type ResNetOptions, scaled } from "./options.ts";
 
 /**
  * The CIFAR ResNets of He et al. 2016, section 4.2: a 3×3 stem, three stages of basic blocks with 16, 32 and 64
- * channels, global average pooling and one linear layer. `depth` is 6n + 2: 8, 20, 32, 56. Parameter names are those
+ * channels, global average pooling and one linear layer. `depth` is 6n + 2: 8, 20, 32, 44, 56, 110. Parameter names are those
  * of akamaster/pytorch_resnet_cifar10, whose counts (ResNet-20: 269,722 with option A) this matches.
  */
 export function resnet(depth: number, options: ResNetOptions = {}): Graph {
@@ -47,13 +48,4 @@ function subsampleAndPad(b: Builder, x: string, name: string, out: number, strid
   );
   const before = Math.floor((out - channels) / 2);
   return b.pad(sliced, [0, before, 0, 0], [0, out - channels - before, 0, 0], `${name}.pad`);
-}
-
-function convBn(
-  b: Builder,
-  x: string,
-  { conv, bn, out, kernel, stride = 1 }: { conv: string; bn: string; out: number; kernel: number; stride?: number },
-): string {
-  const y = b.conv(x, { name: conv, out, kernel, stride, pad: (kernel - 1) / 2, bias: false });
-  return b.batchNorm(y, { name: bn });
 }

@@ -2,11 +2,17 @@
 
 import { UserError } from "../errors.ts";
 import type { Graph } from "../graph/types.ts";
+import { alexnet, caffeAlexnet } from "./alexnet.ts";
+import { cifarConvnext, convnextT } from "./convnext.ts";
+import { cifarDeit, deitT } from "./deit.ts";
+import { densenet40 } from "./densenet.ts";
 import { digits } from "./digits.ts";
+import { imagenetResNet } from "./imagenet_resnet.ts";
 import { lenet5 } from "./lenet5.ts";
+import { mobilenetV2 } from "./mobilenet.ts";
 import type { ResNetOptions } from "./options.ts";
 import { resnet } from "./resnet.ts";
-import { vgg16 } from "./vgg.ts";
+import { cifarVgg, vgg } from "./vgg.ts";
 
 export type ModelOptions = ResNetOptions;
 
@@ -19,17 +25,43 @@ const SMALL = ["classes", "inChannels", "width"] as const;
 const IMAGE = [...SMALL, "size"] as const;
 const RESNET = [...IMAGE, "shortcut"] as const;
 
+/** By the images that they are for, smallest first. */
 const ZOO: Readonly<Record<string, Entry>> = {
   "digits": { make: digits, options: SMALL },
   "lenet5": { make: lenet5, options: SMALL },
   "resnet8": { make: (options) => resnet(8, options), options: RESNET },
   "resnet20": { make: (options) => resnet(20, options), options: RESNET },
   "resnet32": { make: (options) => resnet(32, options), options: RESNET },
+  "resnet44": { make: (options) => resnet(44, options), options: RESNET },
   "resnet56": { make: (options) => resnet(56, options), options: RESNET },
-  "vgg16-bn": { make: vgg16, options: IMAGE },
+  "resnet110": { make: (options) => resnet(110, options), options: RESNET },
+  "resnet18-cifar": { make: (options) => imagenetResNet(18, "cifar", options), options: IMAGE },
+  "resnet34-cifar": { make: (options) => imagenetResNet(34, "cifar", options), options: IMAGE },
+  "vgg11-bn-cifar": { make: (options) => cifarVgg(11, options), options: IMAGE },
+  "vgg16-bn-cifar": { make: (options) => cifarVgg(16, options), options: IMAGE },
+  "vgg19-bn-cifar": { make: (options) => cifarVgg(19, options), options: IMAGE },
+  "densenet40": { make: densenet40, options: IMAGE },
+  "mobilenetv2-cifar": { make: (options) => mobilenetV2("cifar", options), options: IMAGE },
+  "convnext-cifar": { make: cifarConvnext, options: IMAGE },
+  "deit-cifar": { make: cifarDeit, options: IMAGE },
+  "resnet18": { make: (options) => imagenetResNet(18, "imagenet", options), options: IMAGE },
+  "resnet34": { make: (options) => imagenetResNet(34, "imagenet", options), options: IMAGE },
+  "vgg11-bn": { make: (options) => vgg(11, options), options: IMAGE },
+  "vgg16-bn": { make: (options) => vgg(16, options), options: IMAGE },
+  "vgg19-bn": { make: (options) => vgg(19, options), options: IMAGE },
+  "alexnet": { make: alexnet, options: IMAGE },
+  "alexnet-caffe": { make: caffeAlexnet, options: IMAGE },
+  "mobilenetv2": { make: (options) => mobilenetV2("imagenet", options), options: IMAGE },
+  "convnext-t": { make: convnextT, options: IMAGE },
+  "deit-t": { make: deitT, options: IMAGE },
 };
 
 export const modelNames: readonly string[] = Object.keys(ZOO);
+
+/** What a model can be told; nothing of a name that isn't in the zoo. */
+export function modelOptions(name: string): readonly (keyof ModelOptions)[] {
+  return Object.hasOwn(ZOO, name) ? ZOO[name].options : [];
+}
 
 /**
  * A graph of the zoo.

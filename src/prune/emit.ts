@@ -45,7 +45,8 @@ export function emit(anatomy: WeighedAnatomy, known: Constants, layout: Layout, 
       } else aliases.set(made, aliases.get(value) ?? value);
     },
     param(name, spec, data, origin) {
-      specs[name] = { shape: spec.shape, role: spec.role };
+      const init = graph.params[name]?.init;
+      specs[name] = { shape: spec.shape, role: spec.role, ...(init && { init }) };
       params.set(name, inPrecisionOf(model.params, spec.shape, data));
       if (origin) map.set(name, origin);
       return name;

@@ -9,7 +9,7 @@ import { readSafetensors, type StoredTensor } from "../formats/safetensors.ts";
 import { inferShapes } from "../graph/infer.ts";
 import { initialise } from "../graph/initialise.ts";
 import type { Graph, Model } from "../graph/types.ts";
-import { createModel } from "../models/zoo.ts";
+import { createModel, modelOptions } from "../models/zoo.ts";
 import type { Store } from "../store/types.ts";
 import { holdsGraph, parseModel } from "./files.ts";
 import { loadWeights, readWeights } from "./weights.ts";
@@ -140,7 +140,7 @@ function zooGraph(model: string, given: Omit<Recipe["model"], "name">, data: Dat
       `model.classes is ${given.classes}, data set "${name}" has ${classes} classes: leave it out, or give at least as many`,
     );
   }
-  const sized = model.startsWith("resnet") || model.startsWith("vgg") ? { size } : {};
+  const sized = modelOptions(model).includes("size") ? { size } : {};
   const graph = createModel(model, { classes, inChannels, ...sized, ...given });
   const [, , height] = graph.inputs[0].shape;
   if (height !== size) {
