@@ -1,9 +1,11 @@
 import { Command } from "commander";
 import { UserError } from "../errors.ts";
 import type { Graph } from "../graph/types.ts";
+import { createModel, modelNames } from "../models/zoo.ts";
 import { type CoupledGroup, inspect, type Inspection } from "../prune/inspect.ts";
 import { bytes, count, short } from "../report/format.ts";
 import type { Io } from "./io.ts";
+import { zooHelp } from "./networks.ts";
 import { formatTable } from "./table.ts";
 
 export function inspectCommand(io: Io): Command {
@@ -12,6 +14,7 @@ export function inspectCommand(io: Io): Command {
     .argument("<model>", "an .onnx file, a run's folder or its model.safetensors, or the name of a network of the zoo")
     .option("--html <file>", "also draw the graph, as a page that opens without a network")
     .option("--json", "print JSON instead of tables")
+    .addHelpText("after", zooHelp(io.width))
     .action(async (model: string, { html, json }: { html?: string; json?: boolean }) => {
       const found = inspect(await graphOf(model, io));
       if (html !== undefined) {
@@ -31,7 +34,6 @@ async function graphOf(model: string, { store }: Io): Promise<Graph> {
     const { loadOnnx } = await import("../formats/onnx/import.ts");
     return loadOnnx(bytes, model).graph;
   }
-  const { modelNames, createModel } = await import("../models/zoo.ts");
   if (modelNames.includes(model)) return createModel(model);
   const dir = model.replace(/(^|\/)model\.safetensors$/, "") || ".";
   const isFile = await store.size(model) !== undefined;

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { TuneReport } from "../recipe/tune_models.ts";
 import { milliseconds, times } from "../report/format.ts";
 import type { Io } from "./io.ts";
+import { zooHelp } from "./networks.ts";
 import { formatTable } from "./table.ts";
 
 const MODELS = ["digits", "lenet5", "resnet20"];
@@ -20,6 +21,7 @@ export function tuneCommand(io: Io): Command {
     .option("--batches <n,...>", `batch sizes (default: ${BATCHES.join(",")})`, batchList, BATCHES)
     .option("--fresh", "measure again what is known already")
     .option("--json", "print what was found as JSON instead of a table")
+    .addHelpText("after", zooHelp(io.width))
     .action(async (models: readonly string[], { batches, fresh = false, json }: TuneCommandOptions) => {
       const { tuneModels } = await io.engine();
       const ui = io.ui();

@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
 import { type Engine, type PruneOptions, StopSignal } from "../../src/cli/io.ts";
+import { modelNames } from "../../src/models/zoo.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
 import { report, session } from "./fake.ts";
 
@@ -32,6 +33,13 @@ test("help of the program and of each command", async () => {
     const option of ["--data-dir", "--out", "--seed", "--limit", "--set", "--resume", "--no-tune", "--json", "--quiet"]
   ) {
     assert.ok(out[0].includes(option), option);
+  }
+  for (const command of ["inspect", "tune"]) {
+    const { run, out } = session();
+    await run(command, "--help");
+    const lines = out.join("\n").split("\n");
+    for (const name of modelNames) assert.ok(lines.some((line) => line.split(" ").includes(name)), name);
+    assert.ok(lines.every((line) => line.length <= 100));
   }
 });
 

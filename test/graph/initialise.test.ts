@@ -61,6 +61,24 @@ test("the matrix of a MatMul is uniform in ±1/√K", () => {
   assert.ok(params.get("ln.weight")!.data.every((v) => v === 1));
 });
 
+test("what a parameter's init says comes first, and leaves the bias of its layer at 0", () => {
+  const b = builder("told", ["N", 8, 6, 6]);
+  let x = b.concat([b.input, b.conv(b.input, { name: "he", out: 40, kernel: 3, pad: 1, init: "he" })]);
+  x = b.conv(x, { name: "normal", out: 20, kernel: 6, init: { normal: 0.02 }, biasInit: { constant: 0.1 } });
+  x = b.mul(x, b.param("scale", [20], "gamma", { constant: 1e-6 }));
+  b.gemm(b.flatten(x), { name: "fc", out: 300, init: { normal: 0.01 } });
+  const params = initialise(b.graph(), 1);
+  near(moments(params.get("he.weight")!.data).std, Math.sqrt(2 / (40 * 9)), 0.05);
+  near(moments(params.get("normal.weight")!.data).std, 0.02, 0.05);
+  near(moments(params.get("fc.weight")!.data).std, 0.01, 0.05);
+  const all = (name: string, value: number) =>
+    assert.ok(params.get(name)!.data.every((v) => v === Math.fround(value)), name);
+  all("he.bias", 0);
+  all("normal.bias", 0.1);
+  all("scale", 1e-6);
+  all("fc.bias", 0);
+});
+
 test("a function of the seed and the parameter's name", () => {
   const first = initialise(net(), 1);
   assert.equal(initialise(net(), 1).get("plain.weight"), first.get("plain.weight"));

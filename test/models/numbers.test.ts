@@ -106,6 +106,9 @@ for (const [name, options] of Object.entries(SMALL)) {
     const masked = maskModel(model, masksOf(choices, model.params));
     const { model: small, report } = compact(masked);
     assert.ok(report.after.params < 0.8 * report.before.params, `${report.after.params} of ${report.before.params}`);
+    for (const [param, { init }] of Object.entries(small.graph.params)) {
+      assert.equal(init, graph.params[param]?.init, `${param} starts as in the dense network`);
+    }
     await assertEquivalent(gpu, masked, small, randomInputs(graph, 6).input.data, 2);
   });
 
