@@ -38,7 +38,7 @@ export interface Climb {
 }
 
 /** What float32 may round off: networks of a few layers, some with norms over few numbers. */
-export const LIMIT = 2e-5;
+export const LIMIT = 1e-5;
 
 const BATCH = 2;
 const OPTIONS: readonly CompactOptions[] = [{}, { border: "keep" }, { border: "table" }, { columns: false }];
