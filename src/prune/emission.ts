@@ -20,6 +20,8 @@ export interface Emission {
   /** Leaves these entries along an axis of a parameter, 0 unless told; null: all. */
   cut(name: string, keep: readonly number[] | null, axis?: number): string;
   fresh(base: string): string;
+  /** Value -> what it lacks per kept channel: the sum with a bias that alone reads it adds it. */
+  readonly owed: Map<string, Float64Array>;
 }
 
 /** made = value + a number per channel: in a table's one region over images, else along the channels' axis. */

@@ -1,7 +1,9 @@
 /** The compact form of a Conv, Gemm or ColumnConv: kept rows and columns, and what removed constants leave behind. */
 
 import type { Attrs, IndexMapEntry, OpName } from "../graph/types.ts";
+import { elements } from "../tensor/tensor.ts";
 import { tensor } from "./anatomy.ts";
+import { parameterAxis } from "./axes.ts";
 import { allOr, type Emission, emitShift, range } from "./emission.ts";
 import { firstChannel, type Linear, regionCount, regionSums, uniform, weightAt } from "./linear.ts";
 
@@ -24,13 +26,27 @@ export function emitLinear(e: Emission, linear: Linear): void {
   if (inner) emitTable(e, linear, filters, folds, inner);
 }
 
-/** A product has no bias: what is folded is added behind it. */
+/** A product has no bias of its own: what is folded goes into the one that is added behind it. */
 function emitProduct(e: Emission, { node, x, y }: Linear, weight: string, shift: Float64Array): void {
   const { shapes, atoms } = e.anatomy;
   const plain = shift.every((v) => v === 0);
-  const product = plain ? y : e.fresh(`${y}.inner`);
+  const inPlace = plain || hasBias(e, y);
+  const product = inPlace ? y : e.fresh(`${y}.inner`);
   e.node({ ...node, inputs: [x, weight], outputs: [product] });
-  if (!plain) emitShift(e, e.fresh(`${node.name}.shift`), product, y, shift, shapes.get(y)!, atoms.axis(y));
+  if (plain) return;
+  if (inPlace) e.owed.set(y, shift);
+  else emitShift(e, e.fresh(`${node.name}.shift`), product, y, shift, shapes.get(y)!, atoms.axis(y));
+}
+
+/** Is a bias per channel added to the value, and nothing else done with it? */
+function hasBias({ anatomy }: Emission, y: string): boolean {
+  const { graph, shapes, atoms } = anatomy;
+  const readers = graph.nodes.filter((node) => node.inputs.includes(y));
+  if (readers.length !== 1 || readers[0].op !== "Add" || graph.outputs.includes(y)) return false;
+  const bias = readers[0].inputs.find((name) => graph.params[name]);
+  if (bias === undefined || !["bias", "beta"].includes(graph.params[bias].role)) return false;
+  const single = elements(graph.params[bias].shape) === atoms.width(y);
+  return single && parameterAxis(readers[0], bias, graph, shapes, atoms.axis(y)) !== null;
 }
 
 /**

@@ -8,7 +8,7 @@ import { elements } from "../tensor/tensor.ts";
 import { tensor, type WeighedAnatomy } from "./anatomy.ts";
 import { parameterAxis } from "./axes.ts";
 import type { Layout } from "./layout.ts";
-import type { Constants } from "./constants.ts";
+import { type Constants, operandOf } from "./constants.ts";
 import { allOr, type Emission, emitShift, inPrecisionOf, range } from "./emission.ts";
 import { emitLinear } from "./emit-linear.ts";
 
@@ -68,6 +68,7 @@ export function emit(anatomy: WeighedAnatomy, known: Constants, layout: Layout, 
       return this.param(name, spec, out, { source: name, keep: kept });
     },
     fresh: (base) => freshName(taken, base),
+    owed: new Map(),
   };
   for (const node of graph.nodes) if (emission.kept(node.outputs[0]).length > 0) emitNode(emission, node);
 
@@ -113,7 +114,7 @@ function emitNode(e: Emission, node: Node): void {
       return cut({ ...node.attrs, num_groups: kept.length / size });
     }
     case "Add":
-      return emitSum(e, node, cut);
+      return node.inputs.some((name) => e.owed.has(name)) ? emitBias(e, node) : emitSum(e, node, cut);
     case "Concat":
       return axis === 1 ? emitConcat(e, node) : cut();
     case "Slice":
@@ -140,6 +141,25 @@ function emitNode(e: Emission, node: Node): void {
     default:
       return cut();
   }
+}
+
+/** A sum with a bias, which takes over what the product before it owes. */
+function emitBias(e: Emission, node: Node): void {
+  const { graph, atoms } = e.anatomy;
+  const y = node.outputs[0];
+  const kept = e.kept(y);
+  const axis = atoms.axis(y);
+  const inputs = node.inputs.map((name) => {
+    if (!graph.params[name]) return name;
+    const owed = e.owed.get(node.inputs.find((other) => other !== name)!)!;
+    const numbers = Float64Array.from(kept, (j, i) => operandOf(e.anatomy, node, name, j)! + owed[i]);
+    const along = parameterAxis(node, name, graph, e.anatomy.shapes, axis);
+    const { shape } = graph.params[name];
+    const keep = shape.map((size, i) => i === along ? allOr(kept, size) : null);
+    const spec = { ...graph.params[name], shape: shape.map((size, i) => i === along ? kept.length : size) };
+    return e.param(name, spec, numbers, { source: name, keep });
+  });
+  e.node({ ...node, inputs });
 }
 
 /** A sum with an operand that is constant throughout is the other operand, plus a bias per channel where it isn't 0. */

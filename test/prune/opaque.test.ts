@@ -152,6 +152,26 @@ test("a head goes with its part of q, k, v and of the projection; the MLP's hidd
   }
 });
 
+test("what a dead hidden unit leaves moves into the next bias, or into one of its own", () => {
+  for (const bias of ["bias", "none"] as const) {
+    const b = builder("mlp", ["N", 3, 4, 4]);
+    const tokens = b.transpose(b.reshape(b.conv(b.input, { name: "c", out: 4, kernel: 1 }), [4, 16]), [0, 2, 1]);
+    const shifted = (x: string, name: string, out: number) => b.add(x, b.param(name, [1, 1, out], "bias"));
+    const hidden = b.gelu(shifted(b.matmul(tokens, b.param("fc1", [4, 6], "weight")), "b1", 6));
+    const y = b.matmul(hidden, b.param("fc2", [6, 3], "weight"));
+    b.tanh(bias === "bias" ? shifted(y, "b2", 3) : y);
+    const graph = b.graph();
+    // Its weights go, its bias of 0.5 or so doesn't.
+    const columns = Array.from({ length: 4 }, (_, row) => ["fc1", 6 * row + 1, 1] as const);
+    const model = cleared({ graph, params: randomParams(graph, 1) }, ...columns);
+    const inputs = randomInputs(graph, 2);
+    const small = compact(model).model;
+    near(outputs(small, inputs), outputs(model, inputs));
+    assert.equal(small.graph.params.fc2.shape, [5, 3]);
+    assert.is(small.graph.nodes.filter(({ op }) => op === "Add").length, 2);
+  }
+});
+
 test("a transformer block computes the same without its dead filters", () => {
   const graph = transformer();
   const model = cleared(

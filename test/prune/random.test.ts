@@ -55,7 +55,10 @@ test("index maps say where every number came from", () => {
       const made = model.params.get(name)!;
       assert.equal(origin.shape, made.shape, `${seed} ${name}`);
       // Folding changes biases, nothing else.
-      if (model.graph.params[name].role !== "bias") assert.equal(origin.data, made.data, `${seed} ${name}`);
+      const { op } = model.graph.nodes.find(({ inputs }) => inputs.includes(name))!;
+      if (model.graph.params[name].role !== "bias" && op !== "Add") {
+        assert.equal(origin.data, made.data, `${seed} ${name}`);
+      }
     }
     for (const [name, { role }] of Object.entries(model.graph.params)) {
       // A ColumnConv that nothing reaches any more gets a column of zeros to stand on.
