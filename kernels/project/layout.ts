@@ -101,14 +101,14 @@ export function checkLayout(layout: GroupLayout): GroupLayout {
 }
 
 /**
- * The layout cut along F into windows of at most `maxBytes` of weights, with where each begins. Every cut falls on a multiple
- * of 64 filters and of whole blocks, so that weights and groups of a window begin at multiples of 256 bytes.
+ * The layout cut along F into windows of at most `maxBytes` of weights, with where each begins. Every cut falls on whole blocks,
+ * and so that weights and groups of a window begin at multiples of 256 bytes: on every 64th block at the latest.
  *
- * @throws RangeError where 64 filters are too many already, or the groups of a window are not neighbours
+ * @throws RangeError where so many filters are too many already, or the groups of a window are not neighbours
  */
 export function layoutWindows(layout: GroupLayout, maxBytes: number): LayoutWindow[] {
   const { F, C, KK, gf, bf = 1, groups } = layout;
-  const unit = 64 * bf;
+  const unit = bf * Math.max(stepsTo64(bf * C * KK), stepsTo64(gf));
   if (4 * F * C * KK <= maxBytes) return [{ layout, element: 0, group: 0 }];
   const rows = Math.floor(maxBytes / (4 * C * KK * unit)) * unit;
   const blocks = Math.ceil(F / bf);
@@ -123,6 +123,13 @@ export function layoutWindows(layout: GroupLayout, maxBytes: number): LayoutWind
       group: gf * i * rows / bf,
     };
   });
+}
+
+/** After how many steps of this length the numbers that are passed divide by 64. */
+function stepsTo64(length: number): number {
+  let steps = 64;
+  while (steps > 1 && length * steps / 2 % 64 === 0) steps /= 2;
+  return steps;
 }
 
 /** A stretch of filters: its own layout, and its first element and group in the whole tensor's. */

@@ -219,14 +219,17 @@ export function projectUpdate(gpu: Gpu, update: ProjectUpdate): void {
     window,
     plan: planUpdate(window.layout, { dual, frozen: frozen ? "mask" : "none", keep: kept }),
   }));
-  const all = plans.reduce((sum, { plan }) => sum + plan.partials, 0);
+  // Each window's begin at a multiple of 256 bytes; what lies between them counts as 0.
+  const aligned = (count: number) => plans.length === 1 ? count : Math.ceil(count / 16) * 16;
+  const all = plans.reduce((sum, { plan }) => sum + aligned(plan.partials), 0);
   const partials = scratch(gpu, 16 * all, "residual partials");
+  if (plans.length > 1) gpu.clear(partials);
   let first = 0;
   for (const { window, plan } of plans) {
     const of = (slice: Slice) => weightsOf(slice, window);
     const own = { ...partials, byteOffset: 16 * first, byteLength: 16 * plan.partials };
     gpu.run(plan.update, [of(w), of(u), of(z), fours(groupsOf(keep, window)), of(frozen ?? w), own], describe(layout));
-    first += plan.partials;
+    first += aligned(plan.partials);
   }
   gpu.run(planResidual(all, slot), [partials, residuals]);
   partials.buffer.release();
