@@ -22,6 +22,8 @@ export { compilePlan, type InferencePlan } from "./graph/plan.ts";
 export { assertEquivalent, type Equivalence, EquivalenceError } from "./graph/equivalence.ts";
 export { referenceForward } from "./graph/reference/forward.ts";
 export { createModel, modelNames } from "./models/zoo.ts";
+export { readWeights, type StateDict, type Weights } from "./formats/weights.ts";
+export { loadWeights } from "./formats/dialects/load.ts";
 export { fetchDigits } from "./data/digits.ts";
 export type { Dataset, Split, Splits } from "./data/types.ts";
 export { evaluateModel } from "./train/evaluate.ts";

@@ -59,11 +59,17 @@ const arrays = {
   BOOL: Uint8Array,
 } as const satisfies Record<Dtype, unknown>;
 
+export const BYTES_PER_ELEMENT = Object.fromEntries(
+  Object.entries(arrays).map(([dtype, { BYTES_PER_ELEMENT }]) => [dtype, BYTES_PER_ELEMENT]),
+) as Readonly<Record<Dtype, number>>;
+
 /** The reference reader refuses longer headers too. */
 const MAX_HEADER_BYTES = 100_000_000;
 
 /**
- * Reads a whole file; tensors are copies, so `bytes` may be dropped afterwards.
+ * Reads a whole file; tensors are copies, so `bytes` may be dropped afterwards. Nothing is copied before the header has
+ * been checked against the bytes that are there: every byte of the data in exactly one tensor, each tensor as long as
+ * its dtype and shape say, no name twice.
  * @param file names the file in errors
  * @throws UserError where the file is not exactly what the format asks for
  */
@@ -85,7 +91,7 @@ export function readSafetensors(bytes: Uint8Array, file: string): Safetensors {
 
   const tensors = new Map<string, StoredTensor>();
   for (const { name, dtype, shape, begin, end } of entries) {
-    tensors.set(name, { dtype, shape, data: new arrays[dtype](data.slice(begin, end).buffer) });
+    tensors.set(name, { dtype, shape, data: arrayOf(dtype, data.slice(begin, end)) });
   }
   return { tensors, metadata };
 }
@@ -100,7 +106,7 @@ export function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
   const ordered = [...tensors].sort(([a, x], [b, y]) =>
-    arrays[y.dtype].BYTES_PER_ELEMENT - arrays[x.dtype].BYTES_PER_ELEMENT || (a < b ? -1 : 1)
+    BYTES_PER_ELEMENT[y.dtype] - BYTES_PER_ELEMENT[x.dtype] || (a < b ? -1 : 1)
   );
   const entries: [string, unknown][] = [];
   if (Object.keys(metadata).length > 0) entries.push(["__metadata__", metadata]);
@@ -128,6 +134,16 @@ export function writeSafetensors(
     at += data.byteLength;
   }
   return bytes;
+}
+
+/** The numbers in little-endian bytes that fill their buffer; a view of them. */
+export function arrayOf(dtype: Dtype, bytes: Uint8Array<ArrayBuffer>): TensorData {
+  return new arrays[dtype](bytes.buffer);
+}
+
+/** Whether the content begins like a safetensors file: a JSON object follows the 8 bytes of its length. */
+export function isSafetensors(bytes: Uint8Array): boolean {
+  return bytes[8] === 0x7b && bytes[7] === 0;
 }
 
 /** Dtype of an ordinary typed array: Float32Array -> F32, Uint8Array -> U8, … */
@@ -171,13 +187,32 @@ interface Entry {
 
 function parseHeader(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
   let header: unknown;
+  let text: string;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    header = JSON.parse(text);
   } catch {
     throw fail("its header is no valid JSON");
   }
   if (!isRecord(header)) throw fail(`its header is ${show(header)}, a JSON object expected`);
+  if (!text.startsWith("{")) throw fail(`its header begins with ${show(text[0])}, "{" expected`);
+  const twice = duplicateKey(text);
+  if (twice !== undefined) throw fail(`its header has ${show(twice)} twice`);
   return header;
+}
+
+/** The first key that stands twice in one object of a valid JSON text; `JSON.parse` would keep the last silently. */
+function duplicateKey(json: string): string | undefined {
+  const open: Set<string>[] = [];
+  for (const [token, key] of json.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]/g)) {
+    if (key !== undefined) {
+      const name = JSON.parse(key);
+      if (open.at(-1)!.has(name)) return name;
+      open.at(-1)!.add(name);
+    } else if (token === "{") open.push(new Set());
+    else if (token === "}") open.pop();
+  }
+  return undefined;
 }
 
 function readMetadata(value: unknown, fail: Fail): Record<string, string> {
@@ -201,11 +236,9 @@ function readEntry(name: string, value: unknown, fail: Fail): Entry {
     throw fail(`${where} has data_offsets ${show(offsets)}, [begin, end] expected`);
   }
   const [begin, end] = offsets;
-  const expected = shape.reduce((a, b) => a * b, arrays[dtype as Dtype].BYTES_PER_ELEMENT as number);
+  const expected = shape.reduce((a, b) => a * b, BYTES_PER_ELEMENT[dtype as Dtype]);
   if (end - begin !== expected) {
-    throw fail(
-      `${where}, ${dtype} [${shape.join(", ")}], needs ${expected} bytes, its data_offsets span ${end - begin}`,
-    );
+    throw fail(`${where}, ${dtype} ${show(shape)}, needs ${expected} bytes, its data_offsets span ${end - begin}`);
   }
   return { name, dtype: dtype as Dtype, shape, begin, end };
 }

@@ -2,17 +2,18 @@
 import type { InputOptions } from "../data/input.ts";
 import type { Dataset, Splits } from "../data/types.ts";
 import { UserError } from "../errors.ts";
+import { loadWeights } from "../formats/dialects/load.ts";
 import { type ModelMetadata, parseMetadata } from "../formats/metadata.ts";
 import { loadOnnx } from "../formats/onnx/import.ts";
 import { readOnnx } from "../formats/onnx/read.ts";
-import { readSafetensors, type StoredTensor } from "../formats/safetensors.ts";
+import { isSafetensors, readSafetensors } from "../formats/safetensors.ts";
+import { readWeights, type StateDict } from "../formats/weights.ts";
 import { inferShapes } from "../graph/infer.ts";
 import { initialise } from "../graph/initialise.ts";
 import type { Graph, Model } from "../graph/types.ts";
 import { createModel, modelOptions } from "../models/zoo.ts";
 import type { Store } from "../store/types.ts";
 import { holdsGraph, parseModel } from "./files.ts";
-import { loadWeights, readWeights } from "./weights.ts";
 import { isModelPath } from "./paths.ts";
 import type { Recipe } from "./schema.ts";
 import type { Ui } from "./ui.ts";
@@ -24,7 +25,7 @@ export type NetworkOptions = Pick<Recipe, "model" | "weights" | "preprocess">;
 export interface Given {
   /** `model`, where it is a file. */
   readonly model?: Model;
-  readonly weights?: ReadonlyMap<string, StoredTensor>;
+  readonly weights?: StateDict;
   /** What they say of inputs and outputs; the weights' word counts before the model's. */
   readonly metadata: ModelMetadata;
   /** The file that was named last, for messages. */
@@ -122,11 +123,6 @@ async function readModelFile(bytes: Uint8Array<ArrayBuffer>, file: string): Prom
     );
   }
   return { ...await parseModel(bytes, file), file };
-}
-
-/** A JSON object follows the 8 bytes of its length. */
-function isSafetensors(bytes: Uint8Array): boolean {
-  return bytes[8] === 0x7b && bytes[7] === 0;
 }
 
 function defined<T extends object>(values: T): Partial<T> {

@@ -61,6 +61,14 @@ test("a file that other software wrote unaligned is read all the same", () => {
   assert.equal(readSafetensors(bytes, "x").tensors.get("a")!.data, new Float32Array([1.5]));
 });
 
+test("names that look like keys, and spaces behind the header, are no duplicates", () => {
+  const { tensors, metadata } = readSafetensors(
+    withHeader('{"__metadata__":{"a":"\\"a\\":{}","b":"{"},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}   '),
+    "x",
+  );
+  assert.equal([[...tensors.keys()], metadata], [["a"], { a: '"a":{}', b: "{" }]);
+});
+
 test("toFloat32 widens every dtype", () => {
   const values = (name: string) => [...toFloat32(sample().get(name)!)];
   assert.equal(values("half"), [1, -2.5]);
@@ -93,6 +101,10 @@ const wrong: [name: string, bytes: Uint8Array, message: RegExp][] = [
   ["header of 2^60 bytes", withHeader("{}", 0, 2 ** 60), /header claims/],
   ["no JSON", withHeader("{oops"), /no valid JSON/],
   ["no UTF-8", withHeader("\xff", 0), /no valid JSON|JSON object expected/],
+  ["a name twice", withHeader('{"a":{"b":1},"\\u0061":1}'), /its header has "a" twice/],
+  ["a key of an entry twice", withHeader('{"a":{"dtype":"F32","shape":[],"shape":[]}}'), /has "shape" twice/],
+  ["a header behind a space", withHeader(" {}"), /its header begins with " ", "\{" expected/],
+  ["a byte order mark", withHeader("\ufeff{}"), /no valid JSON/],
   ["a list", withHeader("[1]"), /header is \[1\], a JSON object expected/],
   ["metadata with numbers", withHeader('{"__metadata__":{"n":1}}'), /__metadata__ "n" is 1, a string expected/],
   ["metadata a list", withHeader('{"__metadata__":[]}'), /an object of strings expected/],
