@@ -1,7 +1,7 @@
 /** The blocks that random networks consist of: each reads an image and makes another. */
 import type { Builder } from "../../src/graph/build.ts";
 import type { Dice } from "./dice.ts";
-import { activation, finish, fresh, layer, same } from "./pieces.ts";
+import { activation, EPSILON, finish, fresh, layer, same } from "./pieces.ts";
 import { attended, convnext } from "./tokens.ts";
 
 type Block = (b: Builder, d: Dice, x: string) => string;
@@ -73,7 +73,7 @@ function thinGroups(b: Builder, d: Dice, x: string): string {
 function groupNormed(b: Builder, d: Dice, x: string): string {
   const groups = d.between(1, 3);
   const y = same(b, d, x, groups * d.between(1, 3));
-  return activation(b, d, b.groupNorm(y, { name: fresh(b, "gn"), groups }));
+  return activation(b, d, b.groupNorm(y, { name: fresh(b, "gn"), groups, epsilon: EPSILON }));
 }
 
 /** Nearest neighbours, and back to a size that doesn't grow from block to block. */

@@ -2,6 +2,12 @@
 import type { Builder } from "../../src/graph/build.ts";
 import type { Dice } from "./dice.ts";
 
+/**
+ * Of norms over groups and layers. Random zeros make groups that are nearly constant, of which 1/√ε is what a rounding error is
+ * multiplied with: the usual 1e-5 would make 1e-7 of them 3e-5.
+ */
+export const EPSILON = 1e-3;
+
 /** A number unique within the graph, for parameter names. */
 export function fresh(b: Builder, prefix: string): string {
   return `${prefix}${b.graph(["input"]).nodes.length}`;

@@ -1,6 +1,6 @@
 /** Blocks of random networks whose channels stand along the last axis for a while. */
 import type { Builder } from "../../src/graph/build.ts";
-import { activation, fresh } from "./pieces.ts";
+import { activation, EPSILON, fresh } from "./pieces.ts";
 import type { Dice } from "./dice.ts";
 
 /** A block of a transformer over the pixels: layer norm, two heads or one, an MLP, and back to an image. */
@@ -13,7 +13,7 @@ export function attended(b: Builder, d: Dice, x: string): string {
     const y = b.matmul(x, b.param(`${own}.weight`, [b.shape(x)[2] as number, out], "weight"));
     return d.chance(0.6) ? b.add(y, b.param(`${own}.bias`, [1, 1, out], "bias")) : y;
   };
-  const normed = (x: string) => d.chance(0.7) ? b.layerNorm(x, { name: fresh(b, "ln") }) : x;
+  const normed = (x: string) => d.chance(0.7) ? b.layerNorm(x, { name: fresh(b, "ln"), epsilon: EPSILON }) : x;
   let tokens = b.transpose(b.reshape(x, [channels, h * w]), [0, 2, 1]);
   if (d.chance(0.5)) tokens = b.add(tokens, b.param(`${fresh(b, "position")}.table`, [1, h * w, channels], "table"));
   const classified = d.chance(0.3);
@@ -40,7 +40,7 @@ export function convnext(b: Builder, d: Dice, x: string): string {
   const channels = b.channels(x);
   const own = fresh(b, "dwconv");
   const mixed = b.conv(x, { name: own, out: channels, kernel: 3, pad: 1, group: channels });
-  const last = b.layerNorm(b.transpose(mixed, [0, 2, 3, 1]), { name: `${own}.norm` });
+  const last = b.layerNorm(b.transpose(mixed, [0, 2, 3, 1]), { name: `${own}.norm`, epsilon: EPSILON });
   const hidden = d.between(2, 6);
   const wide = b.matmul(last, b.param(`${own}.pwconv1.weight`, [channels, hidden], "weight"));
   const active = activation(b, d, b.add(wide, b.param(`${own}.pwconv1.bias`, [1, 1, 1, hidden], "bias")));

@@ -37,7 +37,7 @@ export interface Climb {
   readonly shrunk: boolean;
 }
 
-/** What float32 may round off: networks of a few layers, some with norms over few numbers. */
+/** What float32 may round off in networks of a few layers. */
 export const LIMIT = 1e-5;
 
 const BATCH = 2;
