@@ -39,7 +39,7 @@ const LINES = 64;
 /** A thread takes so many taps in a turn of its loop. */
 const TURN = 4;
 /** In words of the shaders' tables, behind which a region of taps follows for each window. */
-const FILTERS_AT = 4 * (LINES + 1), TAPS_AT = 4 * 96, MOST_TAPS = 4000;
+const FILTERS_AT = 4 * (LINES + 1), TAPS_AT = 4 * 96, MOST_TAPS = 3968;
 
 /** Taps that a window has room for, in the table and among its weights. */
 export function tapRoom(height: Height): number {

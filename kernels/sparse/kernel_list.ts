@@ -1,14 +1,15 @@
 /** Whole KH×KW kernels removed: each filter keeps a list of its input channels (connectivity pruning). */
-import { inputHalo } from "../conv/input.ts";
 import { inFours } from "../conv/pack.ts";
-import { type Halo, haloBytes, isBare, padStep } from "../conv/pad.ts";
-import { convOutput, type ConvShape } from "../conv/shape.ts";
+import { haloBytes, isBare, padStep } from "../conv/pad.ts";
+import { convOutput } from "../conv/shape.ts";
 import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, STORE_NS } from "../conv/rows.ts";
 import { linearGrid } from "../grid.ts";
-import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
+import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import type { SparseFormat } from "./format.ts";
+import { kernelWindows, windowVariants } from "./kernel_windows.ts";
+import { linesSource, type ListInput, listInput, type Lists } from "./kernel_lines.ts";
 import source from "./kernel_list.wgsl" with { type: "text" };
 import { byLength } from "./lists.ts";
 import { savingWeight } from "./packed.ts";
@@ -63,7 +64,8 @@ export const kernelList: SparseFormat = {
       };
     });
     const width = Math.min(4, shape.kernel[1]);
-    return listCandidates({ shape, input, lists, kh: whole ? kh : 1, kw: width, masks: [], epilogue }, tuning);
+    const all: Lists = { shape, input, lists, kh: whole ? kh : 1, kw: width, masks: [], epilogue };
+    return [...kernelWindows(all, tuning), ...listCandidates(all, tuning)];
   },
   gemm: () => [],
 };
@@ -72,35 +74,8 @@ function rows(input: ListInput, c: number, kh: number, pieces: number): number[]
   return Array.from({ length: kh * pieces }, (_, i) => input.offset(c, Math.floor(i / pieces), i % pieces));
 }
 
-/** How lists read x: padded, rows in fours. */
-export interface ListInput {
-  readonly halo: Halo;
-  /** Of four columns of a kernel row, from a pixel's base, in fours. */
-  offset(channel: number, kernelRow: number, piece: number): number;
-}
-
-/** Undefined where neighbouring taps aren't neighbours in x, and for groups and compacted columns. */
-export function listInput(s: ConvShape): ListInput | undefined {
-  if (s.groups !== 1 || s.taps || s.stride[1] !== 1 || (s.dilation[1] !== 1 && s.kernel[1] > 1)) return undefined;
-  const bare = inputHalo(s), fours = ceilDiv(bare.cols, 4);
-  const halo = { ...bare, cols: fours * 4 };
-  return { halo, offset: (c, r, piece) => (c * halo.rows + r * s.dilation[0]) * fours + piece };
-}
-
-interface Lists {
-  readonly shape: ConvShape;
-  readonly input: ListInput;
-  /** For each pattern the offsets of its kernels. */
-  readonly lists: readonly { readonly filter: number; readonly kernels: readonly (readonly number[])[] }[];
-  /** Rows and columns of taps of an entry; 1 or 3, and 1 to 4. */
-  readonly kh: number;
-  readonly kw: number;
-  /** Patterns of packed entries; none: all taps, a vec4 per row. */
-  readonly masks: readonly number[];
-  readonly epilogue: Epilogue;
-}
-
 const GROUP = 64;
+
 /** Rows, and fours of columns, of a thread's tile. */
 const TILES = [[8, 2], [8, 1], [4, 2], [4, 1], [1, 1]] as const;
 
@@ -142,6 +117,7 @@ function build(l: Lists, rows: number, fours: number): Launch {
       KW: l.kw,
       ROWS: rows,
       FOURS: fours,
+      WIDE: ow % 4 ? 0 : 1,
       ...maskConstants(l.masks),
       ...epilogueConstants(epilogue),
     }),
@@ -171,16 +147,18 @@ function maskConstants(masks: readonly number[]): Record<string, number> {
 
 function listProgram(constants: Record<string, number>): Program {
   const access = ["read", "read", "read", "read", "read", "read", "read_write"] as const;
-  return { name: "sparse convolution by kernels", source, constants, access };
+  return { name: "sparse convolution by kernels", source: linesSource(source), constants, access };
 }
 
 /** Heights, widths, tiles and epilogues change one at a time; any bits may be a pattern. */
 export function variants(): Program[] {
-  const plain = { ROWS: 1, FOURS: 1, ...epilogueConstants({}) };
+  const plain = { ROWS: 1, FOURS: 1, WIDE: 0, ...epilogueConstants({}) };
   const patterns = { KH: 3, KW: 3, ...maskConstants([27, 54, 58, 154, 178, 184, 216, 432]), ...plain };
   const sizes = [[1, 1], [2, 2], [3, 3], [3, 4]].map(([KH, KW]) => listProgram({ KH, KW, ...plain }));
   return [
+    ...windowVariants(),
     ...sizes,
+    listProgram({ KH: 3, KW: 3, ...plain, WIDE: 1 }),
     ...[[4, 1], [8, 2]].map(([ROWS, FOURS]) => listProgram({ KH: 3, KW: 3, ...plain, ROWS, FOURS })),
     ...EPILOGUES.slice(1).map((e) => listProgram({ KH: 1, KW: 1, ...plain, ...epilogueConstants(e) })),
     listProgram(patterns),

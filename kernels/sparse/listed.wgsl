@@ -13,7 +13,7 @@ const RESIDUAL: u32 = 0u;
 const ACTIVATION: u32 = 0u;
 const FILTERS_AT: u32 = 65u;
 const TAPS_AT: u32 = 96u;
-const REGION: u32 = min(1000u, 1024u / max(FB, 1u));
+const REGION: u32 = min(992u, 1024u / max(FB, 1u));
 
 // A tile's rows of four pixels: of the input at a tap, at four taps, of sums for four filters each (column i: pixel i).
 struct Patch { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32> }

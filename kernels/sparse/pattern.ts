@@ -3,8 +3,10 @@
  * pruning some kernels are gone altogether. A filter's kernels are sorted by pattern, so that each pattern has a loop whose
  * taps are known when the shader is compiled.
  */
-import type { SparseFormat } from "./format.ts";
-import { listCandidates, listInput } from "./kernel_list.ts";
+import type { PackedWeight, SparseFormat } from "./format.ts";
+import { listInput, type Lists } from "./kernel_lines.ts";
+import { listCandidates } from "./kernel_list.ts";
+import { kernelWindows } from "./kernel_windows.ts";
 import { inFours } from "../conv/pack.ts";
 import { byLength } from "./lists.ts";
 import { savingWeight } from "./packed.ts";
@@ -64,10 +66,37 @@ export const pattern: SparseFormat = {
       const of = (p: number) => kept.filter((k) => Math.floor(k / channels) === p);
       return { filter, kernels: Array.from(masks, (_, p) => of(p).map((k) => input.offset(k % channels, 0, 0))) };
     });
-    return listCandidates({ shape, input, lists, kh: 3, kw: 3, masks: Array.from(masks), epilogue }, tuning);
+    const all: Lists = { shape, input, lists, kh: 3, kw: 3, masks: Array.from(masks), epilogue };
+    const expanded = byChannel(packed);
+    const whole: Lists = {
+      ...all,
+      masks: [],
+      lists: expanded.map(({ filter, entries }) => ({
+        filter,
+        kernels: [entries.map((e) => input.offset(kernels[e] % channels, 0, 0))],
+      })),
+    };
+    const rows = () => expanded.flatMap(({ entries }) => entries.flatMap((e) => wholeKernel(packed, e)));
+    return [...kernelWindows(whole, tuning, rows), ...listCandidates(all, tuning)];
   },
   gemm: () => [],
 };
+
+/** Each filter's kernels, by their places among all, in the order of channels. */
+function byChannel({ parameters: { channels }, index: { starts, filters, kernels } }: PackedWeight) {
+  return Array.from(filters, (filter, l) => ({
+    filter,
+    entries: Array.from({ length: starts[l + 1] - starts[l] }, (_, i) => starts[l] + i)
+      .sort((a, b) => kernels[a] % channels - kernels[b] % channels),
+  }));
+}
+
+/** Where the taps of a kernel's rows, each filled up to four, are among the values, plus one; 0 where it has none. */
+function wholeKernel({ parameters: { channels }, index: { masks, kernels } }: PackedWeight, e: number): number[] {
+  const mask = masks[Math.floor(kernels[e] / channels)];
+  let at = e * MOST_TAPS;
+  return Array.from({ length: 12 }, (_, i) => i % 4 < 3 && mask >> (Math.floor(i / 4) * 3 + i % 4) & 1 ? ++at : 0);
+}
 
 function taps(weight: Float32Array, from: number): number {
   let mask = 0;

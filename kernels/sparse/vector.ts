@@ -2,7 +2,9 @@
 import { inFours } from "../conv/pack.ts";
 import { ceilDiv } from "../launch.ts";
 import type { SparseFormat } from "./format.ts";
-import { listCandidates, listInput } from "./kernel_list.ts";
+import { listInput, type Lists } from "./kernel_lines.ts";
+import { listCandidates } from "./kernel_list.ts";
+import { kernelWindows } from "./kernel_windows.ts";
 import { byLength } from "./lists.ts";
 import { savingWeight } from "./packed.ts";
 
@@ -47,7 +49,8 @@ export const vector: SparseFormat = {
       const kept = Array.from(vectors.subarray(starts[l], starts[l + 1]));
       return { filter, kernels: [kept.flatMap((v) => pieces.map((i) => input.offset(Math.floor(v / kh), v % kh, i)))] };
     });
-    return listCandidates({ shape, input, lists, kh: 1, kw: Math.min(4, kw), masks: [], epilogue }, tuning);
+    const all: Lists = { shape, input, lists, kh: 1, kw: Math.min(4, kw), masks: [], epilogue };
+    return [...kernelWindows(all, tuning), ...listCandidates(all, tuning)];
   },
   gemm: () => [],
 };

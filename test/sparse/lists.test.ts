@@ -55,7 +55,7 @@ const SHAPES: Partial<ConvShape>[] = [
 
 /** Tiles by name; large ones take a software device seconds to compile. */
 type Tiles = RegExp;
-const ALL: Tiles = /./, SMALL: Tiles = /1x4/;
+const ALL: Tiles = /./, SMALL: Tiles = /1x4|windows 4x8/, WINDOWS: Tiles = /windows 4x8/;
 const EPILOGUE = EPILOGUES[3];
 
 async function check(
@@ -83,12 +83,35 @@ async function check(
     using y = Tensor.from(gpu, new Float32Array(size).fill(NaN), [size]);
     const plan = build();
     checkLaunch(plan, ["x", "values", "bias", "residual", "y"]);
-    launch(gpu, plan, { x, values, bias, residual, y }, format.name);
+    launch(
+      gpu,
+      { ...plan, steps: [...plan.prepare ?? [], ...plan.steps] },
+      { x, values, bias, residual, y },
+      format.name,
+    );
     const [got] = await readTensors([y]);
     const terms = s.channels * s.kernel[0] * s.kernel[1] + 2;
     assert.is(sumError(got, expected, terms), undefined, `${format.name} ${name} ${JSON.stringify(s)}`);
   }
   return candidates.length;
+}
+
+/** Several images to a window; channels in two windows of one image, and in five, which take two dispatches. */
+const WINDOWED: Readonly<Record<string, Partial<ConvShape>>> = {
+  "several images to a window": { batch: 31, height: 12, width: 12 },
+  "channels in two windows": { batch: 3, channels: 3, height: 83, width: 89, filters: 4 },
+  "channels in five windows": { batch: 1, channels: 9, height: 83, width: 89, filters: 4 },
+};
+
+for (const [name, change] of Object.entries(WINDOWED)) {
+  test(`windows: ${name}`, async () => {
+    const s = { ...base, ...change };
+    for (const format of [kernelList, vector]) {
+      await check(format, s, weights(s, KEEP[format.name as keyof typeof KEEP]), WINDOWS);
+    }
+    const one = (k: number, row: number, tap: number) => KEEP.pattern(k - k % 8, row, tap);
+    await check(pattern, s, weights(s, one), WINDOWS);
+  });
 }
 
 for (const format of [kernelList, vector, pattern]) {
@@ -100,14 +123,14 @@ for (const format of [kernelList, vector, pattern]) {
       const s = { ...base, ...change };
       checked += await check(format, s, weights(s, kept), SMALL);
     }
-    assert.is(checked, format === pattern ? 2 : SHAPES.length);
+    assert.is(checked, 2 * (format === pattern ? 2 : SHAPES.length));
   });
 
   test(`${format.name}: so does every tile`, async () => {
     const s = { ...base, height: 9, width: 13 }, kept = KEEP[format.name as keyof typeof KEEP];
     // A loop for each of eight patterns would take seconds to compile.
     const one = (k: number, row: number, tap: number) => kept(k - k % 8, row, tap);
-    assert.is(await check(format, s, weights(s, format === pattern ? one : kept), ALL), 5);
+    assert.is(await check(format, s, weights(s, format === pattern ? one : kept), ALL), 7);
   });
 
   test(`${format.name}: a weight that is zero gives the epilogue of nothing`, async () => {
