@@ -2,15 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { convForwardCandidates } from "../../kernels/conv/forward.ts";
 import { convOutput, type ConvShape, convTaps } from "../../kernels/conv/shape.ts";
-import {
-  columnConv2d,
-  columnConvShape,
-  conv2d,
-  convForward,
-  convScratch,
-  convShape,
-  prepareConv,
-} from "../../src/tensor/ops/conv.ts";
+import { columnConv2d, columnConvShape, conv2d, convForward, convShape } from "../../src/tensor/ops/conv.ts";
 import { launch } from "../../src/tensor/ops/launch.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
@@ -141,7 +133,7 @@ test("gradients flow through a chain, into given slots, and only where they are 
   assert.is(tape.gradient(tv), undefined);
 });
 
-test("fused bias, residual and activation, with prepared weights and given scratch", async () => {
+test("fused bias, residual and activation", async () => {
   const gpu = await testGpu();
   for (const change of [{}, { batch: 1, channels: 40, height: 4, width: 4 }, { channels: 4, filters: 4, groups: 4 }]) {
     const s: ConvShape = { ...base, ...change };
@@ -154,20 +146,14 @@ test("fused bias, residual and activation, with prepared weights and given scrat
     using tb = Tensor.from(gpu, bias, [s.filters]);
     using tr = Tensor.from(gpu, residual, [s.batch, s.filters, oh, ow]);
     using y = Tensor.empty(gpu, tr.shape);
-    const buffers = Object.entries(convScratch(gpu, s)).map(([name, bytes]) => {
-      return [name, { buffer: gpu.alloc(bytes), byteOffset: 0, byteLength: bytes }] as const;
-    });
-    const scratch = Object.fromEntries(buffers);
-    if (scratch.packed) prepareConv(gpu, s, tw, scratch.packed);
     const plain = withBias(conv64(s, x, w), bias, s, oh * ow);
     for (const [activation, act] of ACTIVATIONS) {
-      convForward(gpu, s, { x: tx, w: tw, bias: tb, residual: tr, y }, activation, scratch);
+      convForward(gpu, s, { x: tx, w: tw, bias: tb, residual: tr, y }, activation);
       (await y.read()).forEach((g, i) => {
         const expected = act(plain.value[i] + residual[i]);
         assert.ok(Math.abs(g - expected) <= 1e-5 * (plain.magnitude[i] + 1), `${activation} ${i}: ${g}, ${expected}`);
       });
     }
-    for (const [, slice] of buffers) slice.buffer.release();
   }
 });
 

@@ -1,10 +1,10 @@
 import { planConvDgrad } from "../../../kernels/conv/dgrad.ts";
-import { type ConvLaunch, planConvForward } from "../../../kernels/conv/forward.ts";
+import { planConvForward } from "../../../kernels/conv/forward.ts";
 import { convOutput, type ConvShape, convTaps } from "../../../kernels/conv/shape.ts";
 import { planConvWgrad } from "../../../kernels/conv/wgrad.ts";
 import type { Activation } from "../../../kernels/launch.ts";
 import { UserError } from "../../errors.ts";
-import type { Gpu, Slice } from "../../gpu/gpu.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { biasGradient } from "./gemm.ts";
@@ -90,7 +90,6 @@ interface HasShape {
 
 export interface ConvOperands {
   readonly x: Tensor;
-  /** Not read when `scratch.packed` was prepared. */
   readonly w: Tensor;
   readonly bias?: Tensor;
   /** Added before the activation; shape of y. */
@@ -98,31 +97,16 @@ export interface ConvOperands {
   readonly y: Tensor;
 }
 
-/**
- * Inference: y = act(conv(x, w) + bias + residual) into a given tensor. Scratch that isn't given comes from the pool;
- * a given `scratch.packed` must have been filled by `prepareConv` and is only read.
- */
+/** y = act(conv(x, w) + bias + residual) into a given tensor. */
 export function convForward(
   gpu: Gpu,
   shape: ConvShape,
   { x, w, bias, residual, y }: ConvOperands,
   activation: Activation = "none",
-  scratch: Readonly<Record<string, Slice>> = {},
 ): void {
-  const plan = inferencePlan(gpu, shape, !!bias, !!residual, activation);
-  const steps = "packed" in scratch ? plan.steps : [...plan.prepare, ...plan.steps];
-  launch(gpu, plan, { ...scratch, x, w, bias, residual, y }, convLabel(shape), steps);
-}
-
-/** Bytes of each scratch buffer of `convForward`: "packed" belongs to the weights, the others to one call. */
-export function convScratch(gpu: Gpu, shape: ConvShape): Readonly<Record<string, number>> {
-  return forwardPlan(shape, {}, tuningFor(gpu)).scratch;
-}
-
-/** Packs the weights into `packed` (of `convScratch(gpu, shape).packed` bytes), once for many `convForward`. */
-export function prepareConv(gpu: Gpu, shape: ConvShape, w: Tensor, packed: Slice): void {
-  const plan = forwardPlan(shape, {}, tuningFor(gpu));
-  launch(gpu, plan, { w, packed }, convLabel(shape), plan.prepare);
+  const epilogue = { bias: bias ? "add" : "none", residual: residual ? "add" : "none", activation } as const;
+  const plan = forwardPlan(shape, epilogue, tuningFor(gpu));
+  launch(gpu, plan, { x, w, bias, residual, y }, convLabel(shape), [...plan.prepare, ...plan.steps]);
 }
 
 /** The output of a convolution of this geometry: [N,F,OH,OW], or [N,F] for an input of rank 2. */
@@ -152,17 +136,6 @@ function convolve(tape: Tape, x: Tensor, w: Tensor, bias: Tensor | undefined, sh
     if (bias && tape.needs(bias)) tape.add(bias, biasGradient(tape, bias, dy, shape.batch, shape.filters, oh * ow));
   });
   return y;
-}
-
-function inferencePlan(
-  gpu: Gpu,
-  shape: ConvShape,
-  bias: boolean,
-  residual: boolean,
-  activation: Activation,
-): ConvLaunch {
-  const epilogue = { bias: bias ? "add" : "none", residual: residual ? "add" : "none", activation } as const;
-  return forwardPlan(shape, epilogue, tuningFor(gpu));
 }
 
 function geometry(x: HasShape, options: ConvOptions): Omit<ConvShape, "filters" | "kernel" | "groups"> {

@@ -2,7 +2,7 @@ import { planBiasGrad } from "../../../kernels/conv/wgrad.ts";
 import { type GemmShape, planGemm } from "../../../kernels/gemm/plan.ts";
 import type { Epilogue } from "../../../kernels/launch.ts";
 import { UserError } from "../../errors.ts";
-import type { Gpu, Slice } from "../../gpu/gpu.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cached, launch, tuningFor } from "./launch.ts";
@@ -90,7 +90,7 @@ export interface LinearOperands {
 }
 
 /**
- * Inference: y = act(x·wᵀ + bias + residual) into a given tensor. `scratch` as `linearScratch` sizes it, else from the pool.
+ * Inference: y = act(x·wᵀ + bias + residual) into a given tensor.
  *
  * @throws UserError when the shapes don't fit
  */
@@ -98,19 +98,10 @@ export function linearForward(
   gpu: Gpu,
   { x, w, bias, residual, y }: LinearOperands,
   activation: Epilogue["activation"] = "none",
-  scratch: Readonly<Record<string, Slice>> = {},
 ): void {
   const size = linearSize(x, w, bias);
   const plan = gemmPlan(linearShape(size, !!bias, !!residual, activation), tuningFor(gpu));
-  launch(gpu, plan, { ...scratch, a: x, b: w, bias, residual, y }, `linear [${w.shape}]`);
-}
-
-/** Bytes of each scratch buffer that `linearForward` uses for x [m,k] and w [n,k]. */
-export function linearScratch(
-  gpu: Gpu,
-  size: { m: number; n: number; k: number },
-): Readonly<Record<string, number>> {
-  return gemmPlan(linearShape(size, false, false, "none"), tuningFor(gpu)).scratch;
+  launch(gpu, plan, { a: x, b: w, bias, residual, y }, `linear [${w.shape}]`);
 }
 
 /** db[filters] = sum of dy [batch,filters,size] over all but the filters, in `tape.target(bias)`. */
