@@ -11,7 +11,7 @@ interface Naming {
 
 /** Whether a model's name is that of a file and not of the zoo. */
 export function isModelPath(name: string): boolean {
-  return /[/\\]|\.(onnx|safetensors)$/i.test(name);
+  return /[/\\]|\.(onnx|safetensors|pth?|th)$/i.test(name);
 }
 
 /** A copy in which each path is what `map` makes of it. */

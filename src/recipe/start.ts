@@ -6,6 +6,7 @@ import { loadWeights } from "../formats/dialects/load.ts";
 import { type ModelMetadata, parseMetadata } from "../formats/metadata.ts";
 import { loadOnnx } from "../formats/onnx/import.ts";
 import { readOnnx } from "../formats/onnx/read.ts";
+import { isArchive, isPickle } from "../formats/pth/read.ts";
 import { isSafetensors, readSafetensors } from "../formats/safetensors.ts";
 import { readWeights, type StateDict } from "../formats/weights.ts";
 import { inferShapes } from "../graph/infer.ts";
@@ -112,16 +113,17 @@ async function bytesOf(file: string, store: Store): Promise<Uint8Array<ArrayBuff
 }
 
 async function readModelFile(bytes: Uint8Array<ArrayBuffer>, file: string): Promise<Given> {
+  const bare = () =>
+    new UserError(
+      `${file}: holds weights and no graph: name its network as model (resnet20 …), and the file as weights`,
+    );
+  if (isArchive(bytes) || isPickle(bytes)) throw bare();
   if (!isSafetensors(bytes)) {
     const texts = Object.fromEntries(readOnnx(bytes, file).properties.map(({ key, value }) => [key, value]));
     return { model: loadOnnx(bytes, file), metadata: parseMetadata(texts, file), file };
   }
   const { metadata } = readSafetensors(bytes, file);
-  if (!holdsGraph(metadata)) {
-    throw new UserError(
-      `${file}: holds weights and no graph: name its network as model (resnet20 …), and the file as weights`,
-    );
-  }
+  if (!holdsGraph(metadata)) throw bare();
   return { ...await parseModel(bytes, file), file };
 }
 

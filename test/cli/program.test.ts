@@ -21,7 +21,7 @@ function recording() {
 }
 
 test("help of the program and of each command", async () => {
-  for (const command of [[], ["prune"], ["train"], ["verify"], ["recipes"], ["inspect"], ["tune"]]) {
+  for (const command of [[], ["prune"], ["train"], ["eval"], ["verify"], ["recipes"], ["inspect"], ["tune"]]) {
     const { run, out, err } = session();
     assert.is(await run(...command, "--help"), 0);
     assert.match(out.join("\n"), new RegExp(`Usage: secateur ${command.join("")}`));
@@ -40,6 +40,21 @@ test("help of the program and of each command", async () => {
     const lines = out.join("\n").split("\n");
     for (const name of modelNames) assert.ok(lines.some((line) => line.split(" ").includes(name)), name);
     assert.ok(lines.every((line) => line.length <= 100));
+  }
+});
+
+test("a run's own recipe names files as seen from its folder, wherever that is", async () => {
+  const text = "version: 1\nname: x\nmodel: ../net.onnx\ndata: folder:./images\nstages: [{ kind: unused }]";
+  for (const dir of ["runs/a", "/tmp/elsewhere/a"]) {
+    const { asked, io, run } = recording();
+    await io.store.write("recipes/x.yaml", bytes(text));
+    assert.is(await run("prune", "recipes/x.yaml", "--out", dir, "--quiet", "--weights", "w.pth"), 0);
+    const [{ recipe }] = asked;
+    const names = ({ model, weights, data }: typeof recipe) => [model.name, weights, data.name];
+    assert.equal(names(recipe), ["net.onnx", "w.pth", "folder:recipes/images"]);
+    const kept = names(await loadRecipe(`${dir}/recipe.yaml`, io.store));
+    const there = (path: string) => dir.startsWith("/") ? `${Deno.cwd()}/${path}` : path;
+    assert.equal(kept, [there("net.onnx"), there("w.pth"), `folder:${there("recipes/images")}`]);
   }
 });
 

@@ -149,6 +149,7 @@ test("what doesn't fit together is said", async () => {
     "w.safetensors": weightsOf(other),
     "named.onnx": onnxBytes(other, formatMetadata({ classes: ["a", "b", "d"] })),
     "notes.onnx": new TextEncoder().encode("this is no model"),
+    "bare.pth": Uint8Array.of(0x80, 2, 0x7d, 0x2e),
     "bare.safetensors": weightsOf(learnt.model),
   });
   const data = { name: "d", classes: 3, classNames: ["a", "b", "c"] };
@@ -169,7 +170,9 @@ test("what doesn't fit together is said", async () => {
   );
   assert.match(await complaint(start({ model: { name: "notes.onnx" } })), /^notes\.onnx: /);
   assert.match(await complaint(start({ model: { name: "none.onnx" } })), /none\.onnx: no such file/);
-  assert.match(await complaint(start({ model: { name: "bare.safetensors" } })), /holds weights and no graph/);
+  for (const name of ["bare.safetensors", "bare.pth"]) {
+    assert.match(await complaint(start({ model: { name } })), /holds weights and no graph/);
+  }
   assert.match(
     await complaint(start({ model: { name: "net.onnx", width: 2 } })),
     /model\.width is for networks of the zoo/,
