@@ -10,6 +10,9 @@ import { tuneFor } from "./tuned.ts";
 import type { CurvePoint } from "./sparse/break_even.ts";
 import { type Workbench, workbench } from "./workbench.ts";
 
+/** Long enough that starting the work, some 0.4 ms on a CPU, is lost in it. */
+const SAMPLE_MS = 20;
+
 export interface SuiteOptions {
   /** Of data, weights and masks. */
   readonly seed: number;
@@ -102,7 +105,10 @@ export async function measureJobs<J extends Job>(
   }
   using bench = workbench(gpu, seed);
   const jobs = build(bench);
-  const measured = await measureInterleaved(gpu, jobs, { seconds: 0, minSamples: rounds, maxSamples: rounds });
+  const measured = await measureInterleaved(gpu, jobs, {
+    ...{ seconds: 0, minSamples: rounds, maxSamples: rounds },
+    sampleMs: SAMPLE_MS,
+  });
   return jobs.map((job, i) => {
     const { name: _, ...time } = measured[i];
     return { ...job, time };

@@ -12,7 +12,7 @@ import type { Candidate, Tuning } from "../tuning.ts";
 import { BLOCK, DISPATCH, isGpu, LOAD, timeOf, TURN, UNIFORM_LOAD } from "./cost.ts";
 import pack from "./pack.wgsl" with { type: "text" };
 import panels from "./panels.wgsl" with { type: "text" };
-import type { Contiguous, GemmShape } from "./shape.ts";
+import { type Contiguous, type GemmShape, packedLaunch } from "./shape.ts";
 
 /** Rows and summed columns of a packed block; together what a uniform binding may hold. */
 const ROWS = 256, COLUMNS = 64;
@@ -34,7 +34,7 @@ export function panelCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
 function cost(shape: GemmShape, tuning: Tuning): number {
   const { m, n, k } = shape;
   const sums = timeOf(ceilDiv(m, 8) * ceilDiv(n, 8), k * (TURN + 4 * UNIFORM_LOAD + BLOCK), tuning);
-  const packing = timeOf((m + n) * k / 4, UNIFORM_LOAD + TURN + LOAD, tuning);
+  const packing = timeOf((m + (shape.fixed ? 0 : n)) * k / 4, UNIFORM_LOAD + TURN + LOAD, tuning);
   // GPUs broadcast from uniform arrays only what all lanes read alike.
   return (isGpu(tuning) ? 8 : 1) * (sums + packing) + panelDispatches(shape) * DISPATCH;
 }
@@ -46,14 +46,15 @@ function cost(shape: GemmShape, tuning: Tuning): number {
 function planPanels(shape: GemmShape): Launch {
   const { m, n, k } = shape;
   const blocks = ceilDiv(k, COLUMNS);
-  const steps = [...packSteps("a", "panelsA", m, k, shape.a), ...packSteps("b", "panelsB", n, k, shape.b)];
+  const steps = packSteps("a", "panelsA", m, k, shape.a);
   for (let i = 0; i < m; i += ROWS) {
     for (let j = 0; j < n; j += ROWS) {
       for (let first = 0; first < blocks; first += BOUND) steps.push(productStep(shape, i, j, first));
     }
   }
   const bytes = (rows: number) => ceilDiv(rows, ROWS) * blocks * BLOCK_BYTES;
-  return { steps, scratch: { panelsA: bytes(m), panelsB: bytes(n) }, tables: {} };
+  const launch = { steps, scratch: { panelsA: bytes(m), panelsB: bytes(n) }, tables: {} };
+  return packedLaunch(launch, packSteps("b", "panelsB", n, k, shape.b), shape);
 }
 
 /** Each operand fills a uniform binding, and each packed number is read for many outputs. */

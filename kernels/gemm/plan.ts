@@ -7,6 +7,7 @@ import { rowCandidates, rowPrograms } from "./row.ts";
 import type { GemmShape } from "./shape.ts";
 import { reducePrograms } from "./split.ts";
 import { tileCandidates, tilePrograms } from "./tiles.ts";
+import { wideCandidates, widePrograms } from "./wide.ts";
 import { planInWindows } from "./windows.ts";
 
 export type { Batch, Contiguous, GemmShape } from "./shape.ts";
@@ -27,18 +28,22 @@ export function planGemm(shape: GemmShape, tuning: Tuning = UNTUNED): Launch {
 }
 
 /** What a measurement is valid for. Epilogues cost the same whichever way the sum is made. */
-export function gemmClass({ m, n, k, a, b, batch, storage }: GemmShape): string {
+export function gemmClass({ m, n, k, a, b, batch, storage, fixed }: GemmShape): string {
   const layout = `${a === "k" ? "n" : "t"}${b === "k" ? "t" : "n"}`;
   const batches = batch ? ` x${2 ** Math.ceil(Math.log2(batch.count))}` : "";
-  return `gemm ${layout} ${m}x${n}x${k}${batches}${storage === "f16" ? " f16" : ""}`;
+  return `gemm ${layout} ${m}x${n}x${k}${batches}${storage === "f16" ? " f16" : ""}${fixed ? ` fixed ${fixed}` : ""}`;
 }
 
 /** The ways that can win somewhere. f16 has other numbers: it is taken where the shape asks for it, and then alone. */
 export function gemmCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   if (shape.storage === "f16") return tileCandidates(shape, tuning);
-  return [registerCandidates, panelCandidates, tileCandidates, rowCandidates].flatMap((ways) => ways(shape, tuning));
+  return [registerCandidates, wideCandidates, panelCandidates, tileCandidates, rowCandidates].flatMap((ways) =>
+    ways(shape, tuning)
+  );
 }
 
 export function variants(): Program[] {
-  return [registerPrograms, reducePrograms, panelPrograms, tilePrograms, rowPrograms].flatMap((programs) => programs());
+  return [registerPrograms, reducePrograms, widePrograms, panelPrograms, tilePrograms, rowPrograms].flatMap((
+    programs,
+  ) => programs());
 }

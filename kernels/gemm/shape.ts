@@ -1,4 +1,4 @@
-import type { Epilogue } from "../launch.ts";
+import type { Epilogue, Launch, Step } from "../launch.ts";
 
 /** Which dimension of a matrix lies contiguous in memory: the summed one, or the one that the output keeps. */
 export type Contiguous = "k" | "rows";
@@ -18,6 +18,14 @@ export interface GemmShape extends Epilogue {
    * Default: "f32".
    */
   readonly storage?: "f32" | "f16";
+  /** An operand that is the same in every call: what is made of it alone goes to `prepare`. Default: none. */
+  readonly fixed?: "b";
+}
+
+/** The launch with the steps that pack b: before every call, or in `prepare` where b is fixed. */
+export function packedLaunch(launch: Launch, packB: readonly Step[], { fixed }: GemmShape): Launch {
+  if (packB.length === 0) return launch;
+  return fixed === "b" ? { ...launch, prepare: packB } : { ...launch, steps: [...packB, ...launch.steps] };
 }
 
 /** Strides in elements, 0 for an operand that all products share. */

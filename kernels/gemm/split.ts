@@ -52,12 +52,23 @@ export function splitLaunch(shape: GemmShape, { splits }: Split, b: string, plan
 /** Adds up `splits` partial results of `size` elements: scratch "partial" → "y"; `per` elements in a row share a bias. */
 export function reduceStep(size: number, splits: number, epilogue: Epilogue, per: number, biases: number): Step {
   const grid = linearGrid(size, GROUP);
+  return sumStep(0, [size, grid[0] * GROUP, splits, per, biases, size, 0, 0], grid, epilogue);
+}
+
+/** The same for partial results in rows of `columns` numbers that lie `stride` apart; y has no gaps, and a bias per column. */
+export function reducePaddedStep(
+  [rows, columns, stride]: readonly [number, number, number],
+  splits: number,
+  epilogue: Epilogue,
+): Step {
+  const layers = ceilDiv(rows, MAX_GROUPS), lines = ceilDiv(rows, layers);
+  const grid = [ceilDiv(columns, GROUP), lines, layers] as const;
+  return sumStep(1, [rows * columns, columns, splits, 1, columns, rows * stride, stride, lines], grid, epilogue);
+}
+
+function sumStep(padded: 0 | 1, uniforms: readonly number[], grid: Plan["grid"], epilogue: Epilogue): Step {
   return {
-    plan: {
-      program: reduceProgram(epilogueConstants(epilogue)),
-      uniforms: [size, grid[0] * GROUP, splits, per, biases],
-      grid,
-    },
+    plan: { program: reduceProgram({ ...epilogueConstants(epilogue), PADDED: padded }), uniforms, grid },
     bindings: [
       "partial",
       epilogue.bias === "add" ? "bias" : "partial",
@@ -72,5 +83,8 @@ function reduceProgram(constants: Record<string, number>): Program {
 }
 
 export function reducePrograms(): Program[] {
-  return EPILOGUES.map((e) => reduceProgram(epilogueConstants(e)));
+  return [
+    ...EPILOGUES.map((e) => reduceProgram({ ...epilogueConstants(e), PADDED: 0 })),
+    reduceProgram({ ...epilogueConstants(EPILOGUES[3]), PADDED: 1 }),
+  ];
 }

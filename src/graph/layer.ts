@@ -52,7 +52,7 @@ export function planLayer(layer: LayerShape, weight: HostTensor, tuning: Tuning)
 function planDense(layer: LayerShape, tuning: Tuning): Launch {
   if (layer.kind === "conv") return planConvForward(layer.conv, layer.epilogue, tuning);
   const { m, n, k, weight, epilogue } = layer;
-  return planGemm({ m, n, k, a: "k", b: weight, ...epilogue }, tuning);
+  return planGemm({ m, n, k, a: "k", b: weight, fixed: "b", ...epilogue }, tuning);
 }
 
 /** Every way of every format that finds its structure in the weight. Unmeasured, none is ever the cheapest. */

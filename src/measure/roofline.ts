@@ -92,7 +92,7 @@ async function measureMemory(gpu: Gpu): Promise<Roofline["forms"]> {
   }
 }
 
-const FEW = { seconds: 0, minSamples: SAMPLES, maxSamples: SAMPLES };
+const FEW = { sampleMs: 20, seconds: 0, minSamples: SAMPLES, maxSamples: SAMPLES };
 
 function rates(
   forms: readonly { readonly name: string; readonly work: number }[],

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { gemmCandidates, gemmClass, planGemm } from "../../kernels/gemm/plan.ts";
+import { gemmCandidates, gemmClass, type GemmShape, planGemm } from "../../kernels/gemm/plan.ts";
+import type { Step } from "../../kernels/launch.ts";
 import { choose, UNTUNED } from "../../kernels/tuning.ts";
 import type { Feature, Plan } from "../../src/gpu/types.ts";
 import { checkLaunch, coversOnce, params, threads } from "./launches.ts";
@@ -51,7 +52,8 @@ test("large products stay within the limits of every device", () => {
 
 test("the epilogue runs where the sum is complete", () => {
   const epilogue = { bias: "add", residual: "add", activation: "relu" } as const;
-  const whole = planGemm({ m: 64, n: 512, k: 8, a: "k", b: "k", ...epilogue });
+  const [registers] = gemmCandidates({ m: 64, n: 512, k: 8, a: "k", b: "k", ...epilogue }, UNTUNED);
+  const whole = registers.build();
   assert.equal(whole.steps.map((s) => s.bindings), [["a", "b", "bias", "residual", "y"]]);
   const split = planGemm({ m: 1, n: 8, k: 512, a: "k", b: "k", ...epilogue });
   assert.equal(split.steps.map((s) => s.bindings.at(-1)), ["partial", "y"]);
@@ -64,13 +66,34 @@ test("every candidate of a shape has a name of its own and a launch within every
       const shape = { m, n, k, a: "k", b: "rows", batch } as const;
       const candidates = gemmCandidates(shape, { threads: 256, features: ["subgroups"] });
       assert.is(new Set(candidates.map(({ name }) => name)).size, candidates.length);
-      assert.ok(candidates.length >= 2 && candidates.length <= 8);
+      assert.ok(candidates.length >= 2 && candidates.length <= 12);
       for (const { cost, build } of candidates) {
         assert.ok(cost > 0);
         checkLaunch(build(), OPERANDS);
       }
     }
   }
+});
+
+test("wide tiles: only what isn't k-major in fours is packed, and padded columns are cut off afterwards", () => {
+  const wide = (shape: Pick<GemmShape, "m" | "n" | "k" | "a" | "b" | "fixed">) => {
+    const epilogue = { bias: "add", residual: "none", activation: "relu" } as const;
+    const launch = gemmCandidates({ ...shape, ...epilogue }, UNTUNED).find(({ name }) => name === "wide 16x16")!
+      .build();
+    checkLaunch(launch, OPERANDS);
+    return launch;
+  };
+  const names = (steps: readonly Step[] = []) => steps.map(({ bindings }) => bindings.join());
+  const sizes = { m: 64, n: 512, k: 8 };
+  assert.equal(names(wide({ ...sizes, a: "rows", b: "rows" }).steps), ["a,b,bias,a,y"]);
+  const packed = wide({ ...sizes, a: "k", b: "k" });
+  assert.equal(names(packed.steps), ["b,packedB", "a,packedA", "packedA,packedB,bias,packedA,y"]);
+  assert.equal(packed.scratch, { packedA: 4 * 64 * 8, packedB: 4 * 512 * 8 });
+  const fixed = wide({ ...sizes, a: "k", b: "k", fixed: "b" });
+  assert.equal([names(fixed.prepare), names(fixed.steps).length], [["b,packedB"], 2]);
+  const odd = wide({ m: 61, n: 511, k: 8, a: "rows", b: "rows" });
+  assert.equal(names(odd.steps).at(-1), "partial,bias,partial,y");
+  assert.equal(odd.scratch, { packedA: 4 * 64 * 8, packedB: 4 * 512 * 8, partial: 4 * 61 * 512 });
 });
 
 test("panels: windows lie inside their scratch, and the tiles of each span of k cover the outputs once", () => {

@@ -34,13 +34,13 @@ function plan(shape: GemmShape): Launch {
 }
 
 /** The windows of one operand, without repetition, in order. */
-function windowsOf({ steps }: Launch, operand: string): [number, number][] {
+function windowsOf({ prepare = [], steps }: Launch, operand: string): [number, number][] {
   const found = new Map<number, number>();
   const visit = ({ bindings, windows }: Step) =>
     bindings.forEach((name, i) => {
       if (name === operand && windows?.[i]) found.set(windows[i].byteOffset, windows[i].byteLength);
     });
-  steps.forEach(visit);
+  [...prepare, ...steps].forEach(visit);
   return [...found].sort(([a], [b]) => a - b);
 }
 
@@ -58,7 +58,7 @@ for (const m of [1, 5, 31]) {
     const epilogue = { bias: "add", residual: "add", activation: "relu" } as const;
     test(`the weight [${n},${k}] and ${m} rows: forward, data gradient, weight gradient`, () => {
       cover(windowsOf(plan({ m, n, k, a: "k", b: "k", ...epilogue }), "b"), 4 * n * k);
-      cover(windowsOf(plan({ m, n, k, a: "k", b: "k", fixed: "b" } as GemmShape), "b"), 4 * n * k);
+      cover(windowsOf(plan({ m, n, k, a: "k", b: "k", fixed: "b" }), "b"), 4 * n * k);
       cover(windowsOf(plan({ m, n: k, k: n, a: "k", b: "rows" }), "b"), 4 * n * k);
       cover(windowsOf(plan({ m: n, n: k, k: m, a: "rows", b: "rows" }), "y"), 4 * n * k);
     });

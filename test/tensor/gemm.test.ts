@@ -76,7 +76,7 @@ for (const layout of [["k", "k"], ["k", "rows"], ["rows", "rows"]] as const) {
   test(`every candidate, with its epilogue and batched: ${layout}`, async () => {
     const gpu = await testGpu();
     for (
-      const [m, n, k, batch] of [[67, 257, 261], [17, 7, 130, 3], [1, 12, 28, 4], [29, 1, 301]]
+      const [m, n, k, batch] of [[67, 257, 261], [36, 44, 20], [17, 7, 130, 3], [1, 12, 28, 4], [29, 1, 301]]
     ) {
       const count = batch ?? 1;
       const a = noise(count * m * k, 1),
@@ -122,6 +122,33 @@ for (const layout of [["k", "k"], ["k", "rows"], ["rows", "rows"]] as const) {
     }
   });
 }
+
+test("a fixed b is packed once, apart from the calls", async () => {
+  const gpu = await testGpu();
+  const [m, n, k] = [260, 300, 65];
+  const a = noise(m * k, 1), b = noise(n * k, 2);
+  using ta = Tensor.from(gpu, a, [m, k]);
+  using tb = Tensor.from(gpu, b, [n, k]);
+  const expected = matmul64(m, n, k, (i, t) => a[i * k + t], (j, t) => b[j * k + t]);
+  const shape: GemmShape = { m, n, k, a: "k", b: "k", fixed: "b" };
+  const packed: string[] = [];
+  for (const { name, build } of gemmCandidates(shape, { threads: 256 })) {
+    const plan = build();
+    using y = Tensor.empty(gpu, [m, n]);
+    const kept = (plan.prepare ?? []).flatMap(({ bindings }) => bindings).filter((operand) => operand in plan.scratch);
+    const made = Object.fromEntries(kept.map((operand) => [operand, Tensor.zeros(gpu, [plan.scratch[operand] / 4])]));
+    if (plan.prepare) {
+      packed.push(name);
+      launch(gpu, plan, { a: ta, b: tb, y, ...made }, name, plan.prepare);
+    }
+    for (let call = 0; call < 2; call++) {
+      launch(gpu, plan, { a: ta, b: plan.prepare ? undefined : tb, y, ...made }, name);
+    }
+    assert.is(sumError(await y.read(), expected, k), undefined, name);
+    for (const tensor of Object.values(made)) tensor.dispose();
+  }
+  assert.ok(packed.includes("uniform panels") && packed.includes("wide 32x16"), packed.join());
+});
 
 for (const [m, n, k, count] of [[1, 5, 7, 1], [67, 33, 29, 1], [13, 65, 130, 3]]) {
   for (const b of ["k", "rows"] as const) {
