@@ -1,9 +1,11 @@
-// to[n * to_stride + to_first + i] = from[n * from_stride + from_first + i]: one part of a concatenation along axis 1, or its gradient.
+// to[n * to_stride + to_first + i] = from[n * from_stride + from_first + i]: one part of a concatenation along axis 1, or its gradient;
+// with ADD = 1 added to what is there: the gradient of a slice.
 //
 // `count` = N * length items of V are copied; the rest of `to` stays. A workgroup of 64 threads copies 256 items.
 // Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where a length, stride or start does not divide by 4.
 
 alias V = vec4<f32>;
+const ADD: u32 = 0u;
 
 struct Params {
   count: u32,
@@ -23,7 +25,9 @@ fn item(k: u32) {
   if (k >= p.count) { return; }
   let n = k / p.length;
   let i = k % p.length;
-  destination[n * p.to_stride + p.to_first + i] = source[n * p.from_stride + p.from_first + i];
+  let to = n * p.to_stride + p.to_first + i;
+  let value = source[n * p.from_stride + p.from_first + i];
+  if (ADD == 1u) { destination[to] += value; } else { destination[to] = value; }
 }
 
 @compute @workgroup_size(64)

@@ -18,16 +18,17 @@ export interface Placement {
 }
 
 /** small = the placed elements of big. Bindings: big, small. */
-export function planSlice({ small, big, first, steps }: Placement): Plan {
-  const inner = small[2] * small[3];
-  if (steps[0] === 1 && inner === big[2] * big[3]) {
-    const length = small[1] * inner;
-    return planBlock(small[0], length, { stride: big[1] * inner, first: first[0] * inner }, {
-      stride: length,
-      first: 0,
-    });
-  }
+export function planSlice(placement: Placement): Plan {
+  const blocks = blocksOf(placement);
+  if (blocks) return planBlock(placement.small[0], blocks.small.stride, blocks.big, blocks.small);
+  const { small, big, first, steps } = placement;
   return planElements(slice, small, [...big.slice(1), ...first, ...steps]);
+}
+
+/** big += small where it is placed; undefined where that isn't one block of each image. Bindings: small, big. */
+export function planAddSlice(placement: Placement): Plan | undefined {
+  const blocks = blocksOf(placement);
+  return blocks && planBlock(placement.small[0], blocks.small.stride, blocks.small, blocks.big, "add");
 }
 
 /** big = small where it is placed, `value` elsewhere. Bindings: small, big. */
@@ -41,9 +42,15 @@ export interface Block {
   readonly first: number;
 }
 
-/** Copies blocks; what lies between them in the destination stays. Bindings: source, destination. */
-export function planBlock(outer: number, length: number, from: Block, to: Block): Plan {
-  const { program, width } = chooseWidth(block, length, from.stride, from.first, to.stride, to.first);
+/** Copies blocks, or adds them; what lies between them in the destination stays. Bindings: source, destination. */
+export function planBlock(
+  outer: number,
+  length: number,
+  from: Block,
+  to: Block,
+  write: "replace" | "add" = "replace",
+): Plan {
+  const { program, width } = chooseWidth(block[write], length, from.stride, from.first, to.stride, to.first);
   const count = outer * length / width;
   const grid = linearGrid(count, 256);
   const words = [length, from.stride, from.first, to.stride, to.first].map((n) => n / width);
@@ -51,12 +58,24 @@ export function planBlock(outer: number, length: number, from: Block, to: Block)
 }
 
 export function variants(): Program[] {
-  return [slice, embed, ...bothWidths(block)];
+  return [slice, embed, ...bothWidths(block.replace), ...bothWidths(block.add)];
 }
 
 const slice: Program = { name: "slice", source: sliceSource, access: ["read", "read_write"] };
 const embed: Program = { name: "embed", source: embedSource, access: ["read", "read_write"] };
-const block = vectorPrograms("copy block", blockSource, ["read", "read_write"]);
+const block = {
+  replace: vectorPrograms("copy block", blockSource, ["read", "read_write"], { ADD: 0 }),
+  add: vectorPrograms("add block", blockSource, ["read", "read_write"], { ADD: 1 }),
+};
+
+function blocksOf({ small, big, first, steps }: Placement): { readonly small: Block; readonly big: Block } | undefined {
+  const inner = small[2] * small[3];
+  if (steps[0] !== 1 || inner !== big[2] * big[3]) return undefined;
+  return {
+    small: { stride: small[1] * inner, first: 0 },
+    big: { stride: big[1] * inner, first: first[0] * inner },
+  };
+}
 
 function planElements(program: Program, [n, c, h, w]: Four, rest: readonly number[]): Plan {
   const count = n * c * h * w;

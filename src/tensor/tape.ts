@@ -92,6 +92,16 @@ export class Tape {
     }
   }
 
+  /** In a backward function: the gradient of `x` so far, zeros if there is none, to be added to in place. `x` needs one. */
+  accumulator(x: Tensor): Tensor {
+    const gradient = this.#gradients.get(x)!;
+    if (!gradient.value) {
+      gradient.value = gradient.slot ?? this.empty(x.shape);
+      this.gpu.clear(gradient.value);
+    } else if (gradient.value !== gradient.slot && gradient.value.buffer.references > 1) this.#unshare(gradient);
+    return gradient.value;
+  }
+
   /**
    * Differentiates `loss` (its own gradient is 1, or `seed`). Activations and their gradients are freed as soon as they
    * are used up, so peak memory is the forward pass's.

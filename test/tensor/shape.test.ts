@@ -117,6 +117,32 @@ for (const { shape, ranges } of SLICES) {
   });
 }
 
+test("parts of a split, also overlapping ones, add to their places beside what other readers hand back", () => {
+  const part = (t: Tape, x: Tensor, start: number) => slice(t, x, [null, { start, step: 1, count: 3 }, null]);
+  return checkOp({
+    name: "concat(x, x[2..5), x[0..3), x)",
+    shapes: [[2, 6, 4]],
+    shape: [2, 18, 4],
+    op: (t, [x]) => concat(t, [x, part(t, x, 2), part(t, x, 0), x]),
+    oracle: ([x]) =>
+      Float64Array.from([0, 24].flatMap((n) => {
+        const rows = (start: number, end: number) => [...x.subarray(n + 4 * start, n + 4 * end)];
+        return [...rows(0, 6), ...rows(2, 5), ...rows(0, 3), ...rows(0, 6)];
+      })),
+  });
+});
+
+test("a slice writes its gradient where it was asked for, over what was there", async () => {
+  const gpu = await testGpu();
+  using tape = new Tape(gpu, "train");
+  const x = tape.own(Tensor.from(gpu, new Float32Array(6), [1, 6]));
+  const slot = tape.own(Tensor.from(gpu, new Float32Array(6).fill(9), [1, 6]));
+  tape.watch(x, slot);
+  const y = slice(tape, x, [null, { start: 1, step: 1, count: 3 }]);
+  tape.backward(y, tape.own(Tensor.from(gpu, Float32Array.of(1, 2, 3), [1, 3])));
+  assert.equal([...await slot.read()], [0, 1, 2, 3, 0, 0]);
+});
+
 const PADS = [
   { shape: [2, 3, 5, 5], begins: [0, 0, 1, 1], ends: [0, 0, 1, 1], value: 0 },
   { shape: [2, 3, 4, 4], begins: [0, 2, 0, 0], ends: [0, 3, 0, 0], value: 0 },

@@ -1,5 +1,12 @@
 import { invert, planGather, planGatherGrad } from "../../../kernels/shape/gather.ts";
-import { type Four, type Placement, planBlock, planEmbed, planSlice } from "../../../kernels/shape/shape.ts";
+import {
+  type Four,
+  type Placement,
+  planAddSlice,
+  planBlock,
+  planEmbed,
+  planSlice,
+} from "../../../kernels/shape/shape.ts";
 import { planTranspose } from "../../../kernels/shape/transpose.ts";
 import { UserError } from "../../errors.ts";
 import type { Tape } from "../tape.ts";
@@ -101,8 +108,12 @@ export function slice(tape: Tape, x: Tensor, ranges: readonly (SliceRange | null
   const placement = place("Slice", y.shape, x.shape, kept.map(({ start }) => start), kept.map(({ step }) => step));
   gpu.run(planSlice(placement), [x, y], `[${x.shape}] to [${y.shape}]`);
   tape.record([x], y, (dy) => {
+    const label = `[${y.shape}] in [${x.shape}]`;
+    // The parts of a split each add to their own place.
+    const adding = planAddSlice(placement);
+    if (adding) return gpu.run(adding, [dy, tape.accumulator(x)], label);
     const dx = tape.target(x);
-    gpu.run(planEmbed(placement), [dy, dx], `[${y.shape}] in [${x.shape}]`);
+    gpu.run(planEmbed(placement), [dy, dx], label);
     tape.add(x, dx);
   });
   return y;
