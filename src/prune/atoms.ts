@@ -7,7 +7,7 @@
 import { gatherAttrs, groupNormAttrs, padAttrs, reduceMeanAttrs, sliceAttrs } from "../graph/attrs.ts";
 import { isLayer, isOpaque } from "../graph/roles.ts";
 import type { Graph, Node, Shape } from "../graph/types.ts";
-import { channelAxes, innerSize, reshapedAxis } from "./axes.ts";
+import { channelAxes, elementsBefore, innerSize, reshapedAxis } from "./axes.ts";
 
 export interface Atoms {
   /** Activations in order of execution. */
@@ -176,12 +176,7 @@ export function forEachLink(channels: Channels, node: Node, link: Link): void {
       return;
     case "Flatten":
     case "Reshape":
-      return linkReshape(
-        innerSize(shapes.get(x)!, atoms.axis(x)),
-        innerSize(shapes.get(y)!, axis),
-        count,
-        (j, i) => link(to + j, from + i, "tie"),
-      );
+      return linkReshape(channels, node, (j, i) => link(to + j, from + i, "tie"));
     default:
       return straight();
   }
@@ -198,11 +193,23 @@ function linkAll(node: Node, atoms: Atoms, link: Link): void {
 }
 
 /**
- * A reshape keeps the order of a sample's elements, so channels whose ranges of elements overlap belong together.
- *
- * @param read elements of a channel that is read, `made` of one that is made
+ * A reshape keeps the order of a sample's elements, so channels whose ranges of elements overlap belong together. Where the
+ * made axis begins later than the read one (queries, keys and values at once), its channels come again and again.
  */
-function linkReshape(read: number, made: number, count: number, link: (made: number, read: number) => void): void {
+function linkReshape(
+  { shapes, atoms }: Channels,
+  { inputs: [x], outputs: [y] }: Node,
+  link: (made: number, read: number) => void,
+): void {
+  const read = innerSize(shapes.get(x)!, atoms.axis(x));
+  const made = innerSize(shapes.get(y)!, atoms.axis(y));
+  const count = atoms.width(y);
+  if (elementsBefore(shapes.get(x)!, atoms.axis(x)) !== elementsBefore(shapes.get(y)!, atoms.axis(y))) {
+    for (let j = 0; j < count; j++) {
+      for (let i = 0; i < atoms.width(x); i++) if (Math.floor(i / made) % count === j) link(j, i);
+    }
+    return;
+  }
   for (let j = 0; j < count; j++) {
     const last = Math.ceil(((j + 1) * made) / read);
     for (let i = Math.floor((j * made) / read); i < last; i++) link(j, i);

@@ -39,13 +39,20 @@ function axisOf(node: Node, shapes: ReadonlyMap<string, Shape>, axes: ReadonlyMa
 
 /**
  * The axis of a reshaped value that begins where the given one began: as many elements stand before it. Undefined if none
- * does. Of several, for axes of size 1 make no difference to what stands before, the last.
+ * does. Of several, for axes of size 1 make no difference to what stands before, the last. Features of tokens that are cut
+ * into three axes or more are so many kinds of heads ([N,T,3,H,D], queries, keys and values at once): the heads' axis.
  */
 export function reshapedAxis(from: Shape, axis: number, into: Shape): number | undefined {
-  const before = (shape: Shape, end: number) => elements(shape.slice(1, end) as readonly number[]);
-  const wanted = before(from, axis);
-  const found = into.findLastIndex((_, i) => i > 0 && before(into, i) === wanted);
-  return found < 0 ? undefined : found;
+  const wanted = elementsBefore(from, axis);
+  const first = into.findLastIndex((_, i) => i > 0 && elementsBefore(into, i) === wanted);
+  if (first < 0) return undefined;
+  const tokens = axis > 1 && axis === from.length - 1;
+  return tokens && into.length - first > 2 ? into.length - 2 : first;
+}
+
+/** Elements of a sample before an axis. */
+export function elementsBefore(shape: Shape, axis: number): number {
+  return elements(shape.slice(1, axis) as readonly number[]);
 }
 
 /** Elements of a sample behind the channel axis. */

@@ -65,7 +65,8 @@ export function prunableLayers(graph: Graph, structure: Structure): string[] {
 
 /** Those that can't, with the reason. */
 export function refusedLayers(graph: Graph, structure: Structure): Map<string, string> {
-  return refusals(graph, coupledClasses(graph), anatomyOf(graph).linears, structure);
+  const classes = structure.granularity === "filter" ? coupledClasses(graph) : [];
+  return refusals(graph, classes, anatomyOf(graph).linears, structure);
 }
 
 function filterConstraint(graph: Graph, coupled: CoupledClass, { keep, minKeep = 1 }: ConstraintOptions): Constraint {

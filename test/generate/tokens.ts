@@ -20,9 +20,7 @@ export function attended(b: Builder, d: Dice, x: string): string {
   if (classified) tokens = b.concat([b.param(`${fresh(b, "class")}.table`, [1, 1, channels], "table"), tokens]);
   const count = b.shape(tokens)[1] as number;
   const before = normed(tokens);
-  const [q, k, v] = ["q", "k", "v"].map((name) =>
-    b.transpose(b.reshape(project(before, name, heads * depth), [count, heads, depth]), [0, 2, 1, 3])
-  );
+  const [q, k, v] = headsOf(b, d, { heads, depth, project: (name, out) => project(before, name, out) });
   const together = b.reshape(b.transpose(b.attention(q, k, v), [0, 2, 1, 3]), [count, heads * depth]);
   const sum = b.add(tokens, project(together, "proj", channels));
   const hidden = activation(b, d, project(normed(sum), "fc1", d.between(2, 6)));
@@ -33,6 +31,30 @@ export function attended(b: Builder, d: Dice, x: string): string {
     return b.reshape(mean, [channels, 1, 1]);
   }
   return b.reshape(b.transpose(out, [0, 2, 1]), [channels, h, w]);
+}
+
+/** Queries, keys and values [N,H,T,D], from products of their own or from one, cut in either of the usual ways. */
+function headsOf(
+  b: Builder,
+  d: Dice,
+  { heads, depth, project }: {
+    readonly heads: number;
+    readonly depth: number;
+    readonly project: (name: string, out: number) => string;
+  },
+): string[] {
+  const width = heads * depth;
+  const way = d.pick(["apart", "together", "stacked"]);
+  const split = (x: string) => b.transpose(b.reshape(x, [b.shape(x)[1] as number, heads, depth]), [0, 2, 1, 3]);
+  if (way === "apart") return ["q", "k", "v"].map((name) => split(project(name, width)));
+  const all = project("qkv", 3 * width);
+  const count = b.shape(all)[1] as number;
+  const stack = way === "stacked" && b.transpose(b.reshape(all, [count, 3, heads, depth]), [0, 2, 3, 1, 4]);
+  return [0, 1, 2].map((i) =>
+    stack
+      ? b.reshape(b.slice(stack, { axes: [1], starts: [i], ends: [i + 1] }), [heads, count, depth])
+      : split(b.slice(all, { axes: [2], starts: [i * width], ends: [(i + 1) * width] }))
+  );
 }
 
 /** Depthwise, then layer norm, an MLP and a scale per channel with the channels last, and a shortcut. */

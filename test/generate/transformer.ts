@@ -20,7 +20,7 @@ export function transformer(): Graph {
 }
 
 /** The same with a projection behind the heads, and an MLP: a block of a vision transformer. */
-export function vit(qkv: "apart" | "together" = "apart"): Graph {
+export function vit(qkv: "apart" | "together" | "stacked" = "apart"): Graph {
   const b = builder("vit", ["N", 3, 6, 6]);
   const stem = b.relu(b.conv(b.input, { name: "stem", out: 5, kernel: 3, pad: 1 }));
   const patches = b.conv(stem, { name: "patch", out: 8, kernel: 2, stride: 2 });
@@ -28,8 +28,11 @@ export function vit(qkv: "apart" | "together" = "apart"): Graph {
   const project = (x: string, name: string, out: number) =>
     b.matmul(x, b.param(`${name}.weight`, [b.shape(x)[2] as number, out], "weight"), name);
   const normal = b.layerNorm(tokens, { name: "ln" });
-  const whole = qkv === "together" ? project(normal, "qkv", 24) : undefined;
+  const whole = qkv === "apart" ? undefined : project(normal, "qkv", 24);
+  // As timm has it: [N,3,H,T,D].
+  const stacked = qkv === "stacked" ? b.transpose(b.reshape(whole!, [9, 3, 2, 4]), [0, 2, 3, 1, 4]) : undefined;
   const [q, k, v] = ["q", "k", "v"].map((name, i) => {
+    if (stacked) return b.reshape(b.slice(stacked, { axes: [1], starts: [i], ends: [i + 1] }, name), [2, 9, 4]);
     const part = whole
       ? b.slice(whole, { axes: [2], starts: [8 * i], ends: [8 * (i + 1)] }, name)
       : project(normal, name, 8);

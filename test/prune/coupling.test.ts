@@ -176,10 +176,12 @@ test("attention: whole heads of q, k and v; the MLP's hidden units one by one; t
 });
 
 test("q, k and v from one product: a head has its filters in each third", () => {
-  const heads = coupledClasses(vit("together")).find(({ id }) => id === "qkv")!;
-  assert.is(heads.size, 2);
-  assert.is(rows(heads.producers), "qkv.weight axis 1 4/8");
-  assert.is(rows(heads.readers), "proj.weight 4/8");
+  for (const qkv of ["together", "stacked"] as const) {
+    const heads = coupledClasses(vit(qkv)).find(({ id }) => id === "qkv")!;
+    assert.is(heads.size, 2);
+    assert.is(rows(heads.producers), "qkv.weight axis 1 4/8");
+    assert.is(rows(heads.readers), "proj.weight 4/8");
+  }
 });
 
 const digits = createModel("digits");

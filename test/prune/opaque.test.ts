@@ -132,7 +132,7 @@ function halved(graph: Graph, seed: number) {
 }
 
 test("a head goes with its part of q, k, v and of the projection; the MLP's hidden units too", () => {
-  for (const qkv of ["apart", "together"] as const) {
+  for (const qkv of ["apart", "together", "stacked"] as const) {
     const model = halved(vit(qkv), 5);
     const inputs = randomInputs(model.graph, 6);
     const { model: small, map } = compact(model);
@@ -143,7 +143,7 @@ test("a head goes with its part of q, k, v and of the projection; the MLP's hidd
         return spec ? [[name, spec.shape]] : [];
       }),
     );
-    const three = qkv === "together" ? { qkv: [8, 12] } : { q: [8, 4], k: [8, 4], v: [8, 4] };
+    const three = qkv !== "apart" ? { qkv: [8, 12] } : { q: [8, 4], k: [8, 4], v: [8, 4] };
     assert.equal(shapes, { ...three, proj: [4, 8], fc1: [8, 3], fc2: [3, 8] });
     for (const [name, { source, keep }] of map) {
       if (small.graph.params[name].role !== "weight") continue;
