@@ -1,8 +1,10 @@
 // Shared by the shaders that walk over the elements of one tensor, which follow this text and bind `keep`.
 
-/// How the groups of the tensor lie (layout.ts): 0 anyhow, 1 each element is one, 2 columns, 3 rows. 2 and 3: rows of the
-/// tensor are whole fours.
+/// How the groups of the tensor lie (layout.ts): 0 anyhow, 1 each element is one, 2 columns, 3 rows. 2 and 3: a row of the tensor
+/// has four elements at least.
 const GROUPS: u32 = 0u;
+/// 1: rows of the tensor are whole fours.
+const WHOLE: u32 = 0u;
 /// 1: groups are made of blocks of bf · bc.
 const BLOCKS: u32 = 0u;
 /// 1: keep holds for each kernel the bits of the taps that stay, 0: whether the group stays.
@@ -17,42 +19,71 @@ struct Groups {
   gk: u32,
   bf: u32,
   bc: u32,
-  fours: u32, // in a row, for GROUPS 2 and 3
+  length: u32, // of a row
 }
 
-fn keepOf(f: u32, c: u32, k: u32, g: Groups) -> f32 {
-  var q = f * g.gf + c * g.gc + k * g.gk;
-  if (BLOCKS == 1u) { q = (f / g.bf) * g.gf + (c / g.bc) * g.gc + k * g.gk; }
-  let value = keep[q / 4u][q % 4u];
-  if (TAPS == 1u) { return f32((u32(value) >> k) & 1u); }
+fn stays(q: u32) -> f32 {
+  return keep[q / 4u][q % 4u];
+}
+
+/// An element, its block, and where it is in its block.
+struct Element { f: u32, c: u32, k: u32, fb: u32, cb: u32, fr: u32, cr: u32 }
+
+fn elementAt(i: u32, g: Groups) -> Element {
+  let row = i / g.KK;
+  let f = row / g.C;
+  let c = row - f * g.C;
+  var e = Element(f, c, i - row * g.KK, f, c, 0u, 0u);
+  if (BLOCKS == 1u) {
+    e.fb = f / g.bf;
+    e.cb = c / g.bc;
+    e.fr = f - e.fb * g.bf;
+    e.cr = c - e.cb * g.bc;
+  }
+  return e;
+}
+
+/// The one behind it, without another division.
+fn next(e: Element, g: Groups) -> Element {
+  let nextChannel = e.k + 1u == g.KK;
+  let nextFilter = nextChannel && e.c + 1u == g.C;
+  let nextColumn = nextChannel && (BLOCKS == 0u || e.cr + 1u == g.bc);
+  let nextRow = nextFilter && (BLOCKS == 0u || e.fr + 1u == g.bf);
+  return Element(
+    e.f + u32(nextFilter),
+    select(e.c + u32(nextChannel), 0u, nextFilter),
+    select(e.k + 1u, 0u, nextChannel),
+    e.fb + u32(nextRow),
+    select(e.cb + u32(nextColumn), 0u, nextFilter),
+    select(e.fr + u32(nextFilter), 0u, nextRow),
+    select(e.cr + u32(nextChannel), 0u, nextColumn || nextFilter));
+}
+
+fn keepOf(e: Element, g: Groups) -> f32 {
+  let value = stays(e.fb * g.gf + e.cb * g.gc + e.k * g.gk);
+  if (TAPS == 1u) { return f32((u32(value) >> e.k) & 1u); }
   return value;
 }
 
 /// keep of the elements 4·v … 4·v + 3; of those beyond the tensor's end, anything.
 fn keepOfFour(v: u32, g: Groups) -> vec4<f32> {
   if (GROUPS == 1u) { return keep[v]; }
-  if (GROUPS == 2u) { return keep[v % g.fours]; }
-  if (GROUPS == 3u) {
-    let f = v / g.fours;
-    return vec4<f32>(keep[f / 4u][f % 4u]);
+  if (GROUPS == 2u || GROUPS == 3u) {
+    let f = 4u * v / g.length;
+    let at = 4u * v - f * g.length;
+    if (GROUPS == 2u && WHOLE == 1u) { return keep[at / 4u]; }
+    if (GROUPS == 3u && WHOLE == 1u) { return vec4<f32>(stays(f)); }
+    // Where the row ends inside the four, the rest belongs to the next one.
+    let i = at + vec4<u32>(0u, 1u, 2u, 3u);
+    let next = i >= vec4<u32>(g.length);
+    if (GROUPS == 3u) { return select(vec4<f32>(stays(f)), vec4<f32>(stays(f + 1u)), next); }
+    let q = select(i, i - vec4<u32>(g.length), next);
+    return vec4<f32>(stays(q.x), stays(q.y), stays(q.z), stays(q.w));
   }
-  let row = 4u * v / g.KK;
-  var k = 4u * v - row * g.KK;
-  var f = row / g.C;
-  var c = row - f * g.C;
-  var kept = vec4<f32>(0.0);
-  kept.x = keepOf(f, c, k, g);
-  for (var j = 1u; j < 4u; j++) {
-    k += 1u;
-    let nextChannel = k == g.KK;
-    k = select(k, 0u, nextChannel);
-    c += u32(nextChannel);
-    let nextFilter = c == g.C;
-    c = select(c, 0u, nextFilter);
-    f += u32(nextFilter);
-    kept[j] = keepOf(f, c, k, g);
-  }
-  return kept;
+  let a = elementAt(4u * v, g);
+  let b = next(a, g);
+  let c = next(b, g);
+  return vec4<f32>(keepOf(a, g), keepOf(b, g), keepOf(c, g), keepOf(next(c, g), g));
 }
 
 /// Which of the elements 4·v … 4·v + 3 there are.

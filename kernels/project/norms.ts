@@ -50,14 +50,14 @@ export function planNorms(layout: GroupLayout, options: NormOptions): NormPlan {
   if (length <= SHORT_GROUP || bf * bc > 1 || (neighbours && groups >= MANY_GROUPS)) {
     return { first: planThreads(layout, options, "squares"), partials: 0 };
   }
-  const rows = gf === 1 && gc === 0 && gk === 0 && C * KK % 4 === 0;
+  const rows = gf === 1 && gc === 0 && gk === 0;
   const splits = groups >= MANY_SHARES ? 1 : Math.max(1, Math.min(256, Math.floor(length / SHARE)));
   const grid = linearGrid(groups * splits, 1);
   const last = splits === 1;
   const ending = [Number(last && options.write === "add"), f32bits(last ? options.scale : 1)];
   const first = rows
     ? planOf("rows", options, grid, [
-      ...[grid[0], groups * splits, splits, Math.ceil(length / 4 / splits), length / 4],
+      ...[grid[0], groups * splits, splits, Math.ceil(length / splits / 4) * 4, length],
       ...ending,
     ])
     : planOf("workgroup", options, grid, [

@@ -1,6 +1,6 @@
 // scores[r·splits + s] (+)= scale · Σ v_e² over the s-th share of row r,   v = w (+ u), 0 where frozen = 0
-// Filters whose rows are whole fours: one workgroup per share, a fixed tree at its end. With splits > 1 the shares are partial
-// sums, which norms_thread.wgsl adds up.
+// Filters, whose elements lie side by side: one workgroup per share, a fixed tree at its end. Where a share begins or ends inside
+// a four, the first thread takes what belongs to it. With splits > 1 the shares are partial sums, which norms_thread.wgsl adds up.
 // Grid: 64 threads per workgroup; share index = x + y·row. An input that a variant doesn't use may hold any buffer.
 
 const DUAL: u32 = 0u;
@@ -10,8 +10,8 @@ struct Params {
   row: u32,        // workgroups per grid row
   count: u32,      // rows · splits
   splits: u32,
-  share: u32,      // fours per share
-  fours: u32,      // per row
+  share: u32,      // elements per share
+  length: u32,     // elements per row
   accumulate: u32, // 1: add to the scores
   scale: f32,
 }
@@ -31,15 +31,25 @@ fn squares(v: u32) -> vec4<f32> {
   return x * x;
 }
 
+// Of what lies in begin … end − 1.
+fn part_of(v: u32, begin: u32, end: u32) -> vec4<f32> {
+  let i = vec4<u32>(4u * v) + vec4<u32>(0u, 1u, 2u, 3u);
+  return select(vec4<f32>(0.0), squares(v), (i >= vec4<u32>(begin)) & (i < vec4<u32>(end)));
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let t = group.x + group.y * p.row;
   var sum = vec4<f32>(0.0);
   if (t < p.count) {
-    let first = (t / p.splits) * p.fours;
+    let row = (t / p.splits) * p.length;
     let part = t % p.splits;
-    let end = first + min(p.fours, (part + 1u) * p.share);
-    var v = first + part * p.share + lane;
+    let first = row + min(p.length, part * p.share);
+    let last = row + min(p.length, (part + 1u) * p.share);
+    let end = last / 4u;
+    if (lane == 0u && first % 4u != 0u) { sum += part_of(first / 4u, first, last); }
+    if (lane == 0u && last % 4u != 0u && 4u * end >= first) { sum += part_of(end, first, last); }
+    var v = (first + 3u) / 4u + lane;
     for (; v + 192u < end; v += 256u) {
       sum += squares(v);
       sum += squares(v + 64u);

@@ -1,5 +1,6 @@
 // N:M: of each run of m weights of a row, mask = 1 for the n largest |v|, ties to the lower index, else 0. A row's last run is
-// shorter where m doesn't divide it. Counts weights that are NaN or infinite. With FOURS = 1 m is 4 and rows are whole fours.
+// shorter where m doesn't divide it. Counts weights that are NaN or infinite. FOURS: m is 4 and 1: rows are whole fours, 2: they
+// aren't, so that a run lies anywhere in two fours.
 // Follows keys.wgsl. Grid: 256 threads, one per run; t = x + y·row.
 
 const FOURS: u32 = 0u;
@@ -27,17 +28,47 @@ fn keyAt(e: u32) -> u32 {
   return four[e % 4u];
 }
 
+// 1 for the n largest, by counting how many of the others rank before each.
+fn largest(key: vec4<u32>) -> vec4<f32> {
+  let rank = one(key.yxxx >= key) * vec4<u32>(0u, 1u, 1u, 1u) + one(key.yxxx > key) * vec4<u32>(1u, 0u, 0u, 0u) +
+    one(key.zzyy >= key) * vec4<u32>(0u, 0u, 1u, 1u) + one(key.zzyy > key) * vec4<u32>(1u, 1u, 0u, 0u) +
+    one(key.wwwz >= key) * vec4<u32>(0u, 0u, 0u, 1u) + one(key.wwwz > key) * vec4<u32>(1u, 1u, 1u, 0u);
+  return select(vec4<f32>(0.0), vec4<f32>(1.0), rank < vec4<u32>(p.n));
+}
+
+fn fourFrom(e: u32) -> vec4<u32> {
+  let a = keys(e / 4u);
+  let b = keys(e / 4u + 1u);
+  let odd = vec4<bool>((e & 1u) != 0u);
+  return select(select(a, vec4<u32>(a.yzw, b.x), odd), select(vec4<u32>(a.zw, b.xy), vec4<u32>(a.w, b.xyz), odd),
+    vec4<bool>((e & 2u) != 0u));
+}
+
+fn store(e: u32, kept: f32) {
+  mask[e / 4u][e % 4u] = kept;
+}
+
 @compute @workgroup_size(256)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let t = id.x + id.y * p.row;
   var wrong = 0u;
   if (t < p.count && FOURS == 1u) {
     let key = keys(t);
-    // How many of the others rank before each.
-    let rank = one(key.yxxx >= key) * vec4<u32>(0u, 1u, 1u, 1u) + one(key.yxxx > key) * vec4<u32>(1u, 0u, 0u, 0u) +
-      one(key.zzyy >= key) * vec4<u32>(0u, 0u, 1u, 1u) + one(key.zzyy > key) * vec4<u32>(1u, 1u, 0u, 0u) +
-      one(key.wwwz >= key) * vec4<u32>(0u, 0u, 0u, 1u) + one(key.wwwz > key) * vec4<u32>(1u, 1u, 1u, 0u);
-    mask[t] = select(vec4<f32>(0.0), vec4<f32>(1.0), rank < vec4<u32>(p.n));
+    mask[t] = largest(key);
+    wrong = total(notFinite(key));
+  }
+  if (t < p.count && FOURS == 2u) {
+    let row = t / p.across;
+    let first = row * p.length;
+    let begin = first + (t - row * p.across) * 4u;
+    // What follows a short last run comes after all of it, as zeros of higher index do.
+    let inside = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(first + p.length - begin);
+    let key = select(vec4<u32>(0u), fourFrom(begin), inside);
+    let kept = largest(key);
+    store(begin, kept.x);
+    if (inside.y) { store(begin + 1u, kept.y); }
+    if (inside.z) { store(begin + 2u, kept.z); }
+    if (inside.w) { store(begin + 3u, kept.w); }
     wrong = total(notFinite(key));
   }
   if (t < p.count && FOURS == 0u) {

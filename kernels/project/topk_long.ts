@@ -139,7 +139,7 @@ export function planRuns({ rows, length, n, m, slot }: Runs, inputs: readonly Ke
     throw new RangeError(`N:M: cannot keep ${n} of each ${m}`);
   }
   const across = ceilDiv(length, m);
-  const way = m === 4 && length % 4 === 0 ? "fours" : "runs";
+  const way = m !== 4 ? "runs" : length % 4 === 0 ? "fours" : "any fours";
   const one = [1, 1, 1] as const;
   return {
     steps: [
@@ -161,7 +161,7 @@ export function variants(): Program[] {
   const all = Object.keys(PASSES) as Pass[];
   return [
     ...new Set([
-      ...all.filter((pass) => pass !== "runs" && pass !== "fours").map((pass) => programOf(pass, "scores")),
+      ...all.filter((pass) => PASSES[pass].source !== runsSource).map((pass) => programOf(pass, "scores")),
       ...weights.flatMap((source) => all.map((pass) => programOf(pass, source))),
     ]),
   ];
@@ -247,7 +247,8 @@ type Pass =
   | "mark"
   | "status"
   | "runs"
-  | "fours";
+  | "fours"
+  | "any fours";
 
 interface Text {
   readonly source: string;
@@ -270,6 +271,7 @@ const PASSES: Readonly<Record<Pass, Text>> = {
   status: { source: statusSource, own: 1 },
   runs: { source: runsSource, own: 1, constants: { FOURS: 0 } },
   fours: { source: runsSource, own: 1, constants: { FOURS: 1 } },
+  "any fours": { source: runsSource, own: 1, constants: { FOURS: 2 } },
 };
 
 /** Those that look at no key but through `state`: one program whatever the source. */

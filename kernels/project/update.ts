@@ -81,6 +81,8 @@ export function variants(): Program[] {
     { F: 1, C: 4, KK: 2, gf: 0, gc: 2, gk: 1, groups: 8 },
     { F: 2, C: 4, KK: 1, gf: 1, gc: 0, gk: 0, groups: 2 },
     { F: 2, C: 4, KK: 1, gf: 0, gc: 1, gk: 0, groups: 4 },
+    { F: 2, C: 5, KK: 1, gf: 1, gc: 0, gk: 0, groups: 2 },
+    { F: 2, C: 5, KK: 1, gf: 0, gc: 1, gk: 0, groups: 5 },
   ];
   return distinct([
     ...layouts.flatMap((layout) =>
@@ -104,20 +106,25 @@ function distinct(programs: readonly Program[]): Program[] {
 
 /** The words of groups.wgsl's Groups. */
 function groupWords({ C, KK, gf, gc, gk, bf = 1, bc = 1 }: GroupLayout): number[] {
-  return [C, KK, gf, gc, gk, bf, bc, Math.max(1, Math.floor(C * KK / 4))];
+  return [C, KK, gf, gc, gk, bf, bc, C * KK];
 }
 
 /** The constants of groups.wgsl. */
 function groupConstants(layout: GroupLayout, keep: Kept): Record<string, number> {
   const { F, C, KK, gf, gc, gk, bf = 1, bc = 1, groups } = layout;
-  const wholeFours = C * KK % 4 === 0;
+  const length = C * KK;
   let how = 0;
   if (keep === "groups" && bf * bc === 1) {
     if (groups === F * C * KK && (gf === C * KK || F === 1) && (gc === KK || C === 1)) how = 1;
-    else if (wholeFours && gf === 0 && groups === C * KK && (gc === KK || C === 1)) how = 2;
-    else if (wholeFours && gf === 1 && gc === 0 && gk === 0) how = 3;
+    else if (length >= 4 && gf === 0 && groups === C * KK && (gc === KK || C === 1)) how = 2;
+    else if (length >= 4 && gf === 1 && gc === 0 && gk === 0) how = 3;
   }
-  return { GROUPS: how, BLOCKS: Number(bf * bc > 1), TAPS: Number(keep === "taps") };
+  return {
+    GROUPS: how,
+    WHOLE: Number(how > 1 && length % 4 === 0),
+    BLOCKS: Number(bf * bc > 1),
+    TAPS: Number(keep === "taps"),
+  };
 }
 
 const UPDATE = `${groups}\n${updateSource}`;

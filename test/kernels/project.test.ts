@@ -120,7 +120,8 @@ test("few long groups are cut into shares, and the shares cover the group", () =
   assert.is(plan(groupLayout("column", [500, 800])).first.program.name, "group norms (columns)");
   assert.is(plan(groupLayout("channel", [500, 80, 3, 3])).first.program.name, "group norms (columns)");
   assert.is(plan(groupLayout("filter", [500, 800])).first.program.name, "group norms (rows)");
-  assert.is(plan(groupLayout("filter", [500, 801])).first.program.name, "group norms (workgroup)");
+  assert.is(plan(groupLayout("filter", [500, 801])).first.program.name, "group norms (rows)");
+  assert.is(plan(groupLayout("channel", [9, 5, 7, 7])).first.program.name, "group norms (workgroup)");
   assert.is(plan(blockLayout([500, 800], [32, 32])).first.program.name, "group norms (thread)");
 });
 
@@ -155,7 +156,8 @@ test("long selections bind what they were given, within limits, also in windows"
   const programs = (rows: number, length: number, m: number) =>
     planRuns({ rows: [rows], length, n: 1, m, slot: 0 }, []).steps.map(({ plan }) => (checkPlan(plan), plan.program));
   assert.is(programs(100_000, 1000, 4)[1].constants!.FOURS, 1);
-  assert.is(programs(5, 27, 4)[1].constants!.FOURS, 0);
+  assert.is(programs(5, 27, 4)[1].constants!.FOURS, 2);
+  assert.is(programs(5, 27, 3)[1].constants!.FOURS, 0);
   assert.throws(() => planRuns({ rows: [1], length: 8, n: 5, m: 4, slot: 0 }, []), /cannot keep 5 of each 4/);
 });
 

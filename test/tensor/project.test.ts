@@ -12,6 +12,7 @@ import {
   projectUpdate,
   pullTarget,
   rescaleDual,
+  selectRuns,
   selectTopK,
   selectWeights,
 } from "../../src/tensor/project.ts";
@@ -213,6 +214,39 @@ test("a selection of single weights ranks |w + u| without scores, frozen zeros l
     gpu.write(tw, new Float32Array([NaN, -Infinity]));
     selectWeights(gpu, { w: tw, k }, mask, status, 2);
     assert.equal([...await status.read()], [7, 0, 2]);
+  }
+});
+
+test("N:M keeps the n largest of each run of m in a row, ties to the lower index", async () => {
+  const gpu = await testGpu();
+  // Rows of whole fours, rows that end inside one, a last run of one weight; m = 4 and others.
+  for (
+    const [rows, length, n, m] of [[3, 8, 1, 4], [5, 9, 1, 4], [7, 27, 2, 4], [2, 3, 1, 4], [3, 11, 3, 5], [
+      2,
+      16,
+      4,
+      8,
+    ]]
+  ) {
+    const shape = [rows, length];
+    const w = integers(shape, 4, 1), u = integers(shape, 4, 2), frozen = integers(shape, 1, 3).map(Math.abs);
+    using tw = Tensor.from(gpu, w, shape);
+    using tu = Tensor.from(gpu, u, shape);
+    using tf = Tensor.from(gpu, frozen, shape);
+    using mask = Tensor.empty(gpu, shape);
+    using status = Tensor.empty(gpu, [1]);
+    selectRuns(gpu, { w: tw, u: tu, frozen: tf, length, n, m }, mask, status, 0);
+    const size = w.map((v, i) => frozen[i] ? Math.abs(v + u[i]) : 0);
+    const kept = Array.from(size, (mine, e) => {
+      const begin = e - e % length % m, end = Math.min(begin + m, e - e % length + length);
+      const before = Array.from(size.subarray(begin, end), (s, i) => s > mine || (s === mine && begin + i < e));
+      return before.filter(Boolean).length < n ? 1 : 0;
+    });
+    assert.equal([...await mask.read()], kept, `${n}:${m} of [${shape}]`);
+    assert.is(await status.item(), 0);
+    gpu.write(tw, w.map((v, i) => i === length - 1 ? NaN : v));
+    selectRuns(gpu, { w: tw, length, n, m }, mask, status, 0);
+    assert.is(await status.item(), 1);
   }
 });
 
