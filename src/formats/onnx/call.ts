@@ -4,6 +4,12 @@ import type { Attributes } from "./attributes.ts";
 import type { Constant } from "./tensors.ts";
 import type { OnnxNode } from "./types.ts";
 
+/** An activation whose axes stand in another order in the file: axis i there is axis `perm[i]` of `value`. */
+export interface View {
+  readonly value: string;
+  readonly perm: readonly number[];
+}
+
 /** What an operator's import sees of one ONNX node, and how it adds nodes and parameters to the graph. */
 export interface Call {
   readonly node: OnnxNode;
@@ -14,18 +20,24 @@ export interface Call {
   /** Inputs, optional ones at the end left out. */
   readonly arity: number;
   isConstant(input: number): boolean;
-  /** @throws UserError where the input is missing or constant */
+  /** @throws UserError where the input is missing or constant, or its batch isn't the first axis */
   activation(input: number): string;
+  /** An activation that may have its batch elsewhere. */
+  view(input: number): View;
   /** The shape of an activation, by its name. */
   shape(value: string): Shape;
+  /** The value that a Reshape made this one of; undefined where it was made otherwise. */
+  unshaped(value: string): string | undefined;
   /** Undefined where the input is left out; @throws UserError where it is an activation. */
   constant(input: number): Constant | undefined;
   /** A parameter of the graph; `kind` ends its name where the file has none for it. */
   parameter(constant: Constant, role: ParamRole, kind: string): string;
   /** A node between others; the name of what it makes. */
   between(op: OpName, inputs: readonly string[], attrs?: Attrs): string;
-  /** The node that makes what the ONNX node makes. */
-  emit(op: OpName, inputs: readonly string[], attrs?: Attrs): void;
+  /** The node that makes what the ONNX node makes, as output 0 unless told. */
+  emit(op: OpName, inputs: readonly string[], attrs?: Attrs, output?: number): void;
+  /** What the ONNX node makes is this view: a Transpose once the batch is first, nothing to compute before. */
+  emitView(view: View, output?: number): void;
   fail(message: string): UserError;
 }
 

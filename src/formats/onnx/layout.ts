@@ -1,20 +1,39 @@
-/** The import of operators that only move numbers. The batch has to stay the first dimension. */
+/**
+ * The import of operators that only move numbers. The batch has to be first where anything is computed; between two of
+ * these operators it may stand elsewhere (joint queries, keys and values are transposed so).
+ */
 import { sampleSize } from "../../graph/infer.ts";
-import type { Dim } from "../../graph/types.ts";
-import { type Call, required } from "./call.ts";
-import { axesOf, axisOf, integersOf } from "./fold.ts";
+import type { Dim, Shape } from "../../graph/types.ts";
+import { type Call, required, type View } from "./call.ts";
+import { axesOf, axisOf, integersOf } from "./folding.ts";
+import { transposedConstant } from "./fold-layout.ts";
 
 /** A constant among them that stands in every sample (an expanded class token) is a table. */
 export function concat(call: Call): void {
+  const first = Array.from({ length: call.arity }, (_, i) => i).find((i) => !call.isConstant(i));
+  if (first === undefined) throw call.fail("all its inputs are constant");
+  const rank = call.shape(call.activation(first)).length;
+  const axis = axisOf(call.node, call.attrs.integer("axis", 1), rank);
+  if (axis === 0) throw call.fail("axis 0 is the batch, which can't be joined");
+  const perm = exchange(rank, axis);
   const values = Array.from({ length: call.arity }, (_, i) => {
-    if (!call.isConstant(i)) return call.activation(i);
-    const constant = call.constant(i)!;
-    if (constant.shape[0] !== 1) throw call.fail(`input ${i} is a constant [${constant.shape}], expected [1, …]`);
-    return call.parameter(constant, "table", "table");
+    if (call.isConstant(i)) {
+      const constant = call.constant(i)!;
+      if (constant.shape[0] !== 1 || constant.shape.length !== rank) {
+        throw call.fail(`input ${i} is a constant [${constant.shape}], expected [1, …] of rank ${rank}`);
+      }
+      return call.parameter(axis === 1 ? constant : transposedConstant(constant, perm), "table", "table");
+    }
+    const x = call.activation(i);
+    return axis === 1 ? x : call.between("Transpose", [x], { perm });
   });
-  const sample = values.find((_, i) => !call.isConstant(i));
-  if (sample === undefined) throw call.fail("all its inputs are constant");
-  call.emit("Concat", values, { axis: axisOf(call.node, call.attrs.integer("axis", 1), call.shape(sample).length) });
+  if (axis === 1) call.emit("Concat", values, { axis: 1 });
+  else call.emit("Transpose", [call.between("Concat", values, { axis: 1 })], { perm });
+}
+
+/** The order of axes that exchanges axis 1 and another one: its own inverse. */
+export function exchange(rank: number, axis: number): readonly number[] {
+  return Array.from({ length: rank }, (_, i) => i === 1 ? axis : i === axis ? 1 : i);
 }
 
 export function flatten(call: Call): void {
@@ -39,11 +58,19 @@ export function reshape(call: Call): void {
 }
 
 export function squeeze(call: Call): void {
-  const x = call.activation(0);
-  const shape = call.shape(x);
-  const axes = axesOf(call, call.constant(1), shape.length, 13);
-  if (axes?.some((axis) => shape[axis] !== 1)) throw call.fail(`can't take the axes [${axes}] off [${shape}]`);
-  toShape(call, x, shape.slice(1).filter((d, i) => axes ? !axes.includes(i + 1) : d !== 1));
+  const view = call.view(0);
+  const shape = shapeOf(call, view);
+  const axes = axesOf(call, call.constant(1), shape.length, 13) ?? shape.flatMap((d, axis) => d === 1 ? [axis] : []);
+  if (axes.some((axis) => shape[axis] !== 1)) throw call.fail(`can't take the axes [${axes}] off [${shape}]`);
+  const gone = axes.map((axis) => view.perm[axis]);
+  if (view.perm[0] === 0) {
+    return toShape(
+      call,
+      plain(call, view),
+      shape.slice(1).filter((_, i) => !axes.includes(i + 1)),
+    );
+  }
+  call.emitView(dropped(call, view, gone));
 }
 
 export function unsqueeze(call: Call): void {
@@ -59,30 +86,69 @@ export function unsqueeze(call: Call): void {
 }
 
 /** Flatten where one dimension is left beside the batch: what pruning sees through. */
-function toShape(call: Call, x: string, rest: readonly Dim[]): void {
-  if (rest.length === 1) call.emit("Flatten", [x], { axis: 1 });
-  else call.emit("Reshape", [x], { shape: [0, ...rest as number[]] });
+function toShape(call: Call, x: string, rest: readonly Dim[], output = 0): void {
+  if (rest.length === 1) call.emit("Flatten", [x], { axis: 1 }, output);
+  else call.emit("Reshape", [x], { shape: [0, ...rest as number[]] }, output);
 }
 
 export function transpose(call: Call): void {
-  const x = call.activation(0);
-  const perm = call.attrs.integers("perm") ?? call.shape(x).map((_, axis, all) => all.length - 1 - axis);
-  call.emit("Transpose", [x], { perm });
+  const view = call.view(0);
+  const rank = view.perm.length;
+  const perm = call.attrs.integers("perm") ?? view.perm.map((_, axis) => rank - 1 - axis);
+  if (perm.toSorted((a, b) => a - b).join() !== view.perm.map((_, axis) => axis).join()) {
+    throw call.fail(`attribute perm [${perm}] isn't an order of ${rank} axes`);
+  }
+  call.emitView({ value: view.value, perm: perm.map((axis) => view.perm[axis]) });
 }
 
 export function slice(call: Call): void {
-  const x = call.activation(0);
+  const { value, perm } = call.view(0);
   // PyTorch writes the largest int64 for "to the end"; what is far outside of any axis may as well be nearer.
   const near = (list: readonly number[]) => list.map((v) => Math.min(Math.max(v, -(2 ** 31)), 2 ** 31));
   const [starts, ends] = [1, 2].map((i) => near(integersOf(call.node, required(call, i, "range"))));
-  const [axes, steps] = [3, 4].map((i) => {
+  const given = [3, 4].map((i) => {
     const constant = call.constant(i);
     return constant && integersOf(call.node, constant);
   });
-  const attrs: Record<string, readonly number[]> = { starts, ends };
-  attrs.axes = (axes ?? starts.map((_, i) => i)).map((axis) => axisOf(call.node, axis, call.shape(x).length));
-  attrs.steps = steps ?? starts.map(() => 1);
-  call.emit("Slice", [x], attrs);
+  const steps = given[1] ?? starts.map(() => 1);
+  const axes = (given[0] ?? starts.map((_, i) => i)).map((axis) => perm[axisOf(call.node, axis, perm.length)]);
+  // The whole of the batch may be asked for.
+  const kept = axes.flatMap((axis, i) =>
+    axis === 0 && starts[i] === 0 && ends[i] === 2 ** 31 && steps[i] === 1 ? [] : [i]
+  );
+  const attrs = {
+    axes: kept.map((i) => axes[i]),
+    starts: kept.map((i) => starts[i]),
+    ends: kept.map((i) => ends[i]),
+    steps: kept.map((i) => steps[i]),
+  };
+  if (kept.length === 0) return call.emitView({ value, perm });
+  if (perm.every((axis, i) => axis === i)) return call.emit("Slice", [value], attrs);
+  call.emitView({ value: call.between("Slice", [value], attrs), perm });
+}
+
+/** A Slice for each part. */
+export function split(call: Call): void {
+  const view = call.view(0);
+  const { node, attrs } = call;
+  const axis = view.perm[axisOf(node, attrs.integer("axis", 0), view.perm.length)];
+  if (axis === 0) throw call.fail("axis 0 is the batch, which can't be split");
+  const size = call.shape(view.value)[axis] as number;
+  const given = call.opset < 13 ? attrs.integers("split") : call.constant(1) && integersOf(node, call.constant(1)!);
+  const parts = attrs.integer("num_outputs", node.outputs.length);
+  const whole = Math.ceil(size / parts);
+  const sizes = given ?? Array.from({ length: parts }, (_, i) => Math.min(whole, size - i * whole));
+  const fits = sizes.length === node.outputs.length && sizes.every((s) => s > 0) &&
+    sizes.reduce((sum, s) => sum + s, 0) === size;
+  if (!fits) throw call.fail(`can't split ${size} into [${sizes}] for ${node.outputs.length} outputs`);
+  let start = 0;
+  sizes.forEach((count, i) => {
+    const range = { axis, start, count };
+    start += count;
+    if (node.outputs[i] === "") return;
+    if (view.perm[0] === 0) call.emit("Slice", [plain(call, view)], rangeAttrs(range), i);
+    else call.emitView({ value: sliced(call, view.value, range), perm: view.perm }, i);
+  });
 }
 
 export function pad(call: Call): void {
@@ -106,17 +172,95 @@ export function pad(call: Call): void {
     pads[axis] = given[i];
     pads[axis + rank] = given[i + padded.length];
   });
-  call.emit("Pad", [x], { pads });
+  const more = pads.map((p) => Math.max(p, 0));
+  if (pads.every((p) => p >= 0)) return call.emit("Pad", [x], { pads });
+  const cropped = call.shape(x).flatMap((_, axis) => pads[axis] < 0 || pads[axis + rank] < 0 ? [axis] : []);
+  const crop = {
+    axes: cropped,
+    starts: cropped.map((axis) => Math.max(0, -pads[axis])),
+    ends: cropped.map((axis) => Number(call.shape(x)[axis]) + Math.min(0, pads[axis + rank])),
+    steps: cropped.map(() => 1),
+  };
+  if (more.every((p) => p === 0)) return call.emit("Slice", [x], crop);
+  call.emit("Pad", [call.between("Slice", [x], crop)], { pads: more });
 }
 
+/** One index takes a slice and drops its axis; a list of them is a Gather of channels, or a Slice where it is a range. */
 export function gather(call: Call): void {
-  const x = call.activation(0);
-  const shape = call.shape(x);
+  const view = call.view(0);
   const at = required(call, 1, "indices");
-  const axis = axisOf(call.node, call.attrs.integer("axis", 0), shape.length);
-  if (axis !== 1 || at.shape.length !== 1) {
-    throw call.fail(`attribute axis ${axis} with indices of rank ${at.shape.length} isn't supported, expected 1 and 1`);
+  const axis = view.perm[axisOf(call.node, call.attrs.integer("axis", 0), view.perm.length)];
+  if (axis === 0) throw call.fail("it takes samples out of the batch, which isn't supported");
+  const size = call.shape(view.value)[axis] as number;
+  const indices = integersOf(call.node, at).map((i) => i < 0 ? i + size : i);
+  if (indices.length === 0 || indices.some((i) => i < 0 || i >= size)) {
+    throw call.fail(`indices [${indices.slice(0, 8)}] aren't inside of ${size}`);
   }
-  const indices = integersOf(call.node, at).map((i) => i < 0 ? i + (shape[1] as number) : i);
-  call.emit("Gather", [x], { axis: 1, indices });
+  if (at.shape.length > 1) throw call.fail(`indices of rank ${at.shape.length} aren't supported, expected a list`);
+  const isRange = indices.every((index, i) => index === indices[0] + i);
+  if (at.shape.length === 0) {
+    const value = sliced(call, view.value, { axis, start: indices[0], count: 1 });
+    if (view.perm[0] !== 0) return call.emitView(dropped(call, { ...view, value }, [axis]));
+    return toShape(call, value, call.shape(value).slice(1).filter((_, i) => i + 1 !== axis));
+  }
+  const x = plain(call, view);
+  if (axis === 1) call.emit("Gather", [x], { axis: 1, indices });
+  else if (isRange) call.emit("Slice", [x], rangeAttrs({ axis, start: indices[0], count: indices.length }));
+  else {
+    const perm = exchange(view.perm.length, axis);
+    const taken = call.between("Gather", [call.between("Transpose", [x], { perm })], { axis: 1, indices });
+    call.emit("Transpose", [taken], { perm });
+  }
+}
+
+interface Range {
+  readonly axis: number;
+  readonly start: number;
+  readonly count: number;
+}
+
+function rangeAttrs({ axis, start, count }: Range) {
+  return { axes: [axis], starts: [start], ends: [start + count], steps: [1] };
+}
+
+/**
+ * A Slice of the value. Where a Reshape had just made the axis, as the outermost of those that it split one into, what it
+ * split is cut instead, and reshaped: [N,T,3·H·D] -> [N,T,H·D] -> [N,T,1,H,D], whose channels pruning can follow.
+ */
+function sliced(call: Call, value: string, { axis, start, count }: Range): string {
+  const shape = call.shape(value) as number[];
+  const source = call.unshaped(value);
+  const from = source === undefined ? [] : call.shape(source) as number[];
+  const before = product(shape.slice(1, axis));
+  const at = from.findIndex((_, i) => i > 0 && product(from.slice(1, i)) === before);
+  const inner = at < 0 ? NaN : from[at] / shape[axis];
+  const isOutermost = shape.some((_, end) => end >= axis && product(shape.slice(axis + 1, end + 1)) === inner);
+  if (!isOutermost) return call.between("Slice", [value], rangeAttrs({ axis, start, count }));
+  const cut = call.between("Slice", [source!], rangeAttrs({ axis: at, start: start * inner, count: count * inner }));
+  return call.between("Reshape", [cut], { shape: [0, ...shape.slice(1).map((d, i) => i + 1 === axis ? count : d)] });
+}
+
+/** The view without these axes of its value, each of size 1. */
+function dropped(call: Call, { value, perm }: View, axes: readonly number[]): View {
+  const rest = call.shape(value).slice(1).filter((_, i) => !axes.includes(i + 1)) as number[];
+  const source = call.unshaped(value) ?? value;
+  const whole = [0, ...rest];
+  const same = call.shape(source).slice(1).join() === rest.join();
+  const left = same ? source : call.between("Reshape", [source], { shape: whole });
+  const kept = perm.filter((axis) => !axes.includes(axis));
+  return { value: left, perm: kept.map((axis) => axis - axes.filter((gone) => gone < axis).length) };
+}
+
+/** The value of a view whose batch is first, its axes in the view's order. */
+function plain(call: Call, { value, perm }: View): string {
+  if (perm[0] !== 0) throw call.fail(`its input has the batch as axis ${perm.indexOf(0)}: it has to stay first`);
+  return perm.every((axis, i) => axis === i) ? value : call.between("Transpose", [value], { perm });
+}
+
+function shapeOf(call: Call, { value, perm }: View): Shape {
+  return perm.map((axis) => call.shape(value)[axis]);
+}
+
+function product(sizes: readonly number[]): number {
+  return sizes.reduce((size, d) => size * d, 1);
 }

@@ -1,11 +1,15 @@
 /** The import of each operator: ONNX's forms and defaults (opset 11 to 21) to the graph's. */
-import type { Attrs, OpName, Shape } from "../../graph/types.ts";
+import { sampleSize } from "../../graph/infer.ts";
+import type { OpName } from "../../graph/types.ts";
 import { hardSigmoid, leakyRelu, prelu, resize } from "./activations.ts";
 import { type Call, required } from "./call.ts";
-import { axesOf, axisOf } from "./fold.ts";
-import { concat, flatten, gather, pad, reshape, slice, squeeze, transpose, unsqueeze } from "./layout.ts";
+import { axesOf, axisOf } from "./folding.ts";
+import { concat, flatten, gather, pad, reshape, slice, split, squeeze, transpose, unsqueeze } from "./layout.ts";
+import { batchNorm, groupNorm, instanceNorm, layerNorm } from "./norms.ts";
 import { importAddition, importDivision, importMultiplication, importSubtraction } from "./pointwise.ts";
 import type { Constant } from "./tensors.ts";
+import { DATA_TYPE } from "./types.ts";
+import { globalMaxPool, padding, pool } from "./windows.ts";
 
 export type Import = (call: Call) => void;
 
@@ -16,6 +20,7 @@ export const OPERATORS: Readonly<Record<string, Import>> = {
   BatchNormalization: batchNorm,
   LayerNormalization: layerNorm,
   GroupNormalization: groupNorm,
+  InstanceNormalization: instanceNorm,
   Relu: plain("Relu"),
   Sigmoid: plain("Sigmoid"),
   Tanh: plain("Tanh"),
@@ -36,6 +41,7 @@ export const OPERATORS: Readonly<Record<string, Import>> = {
   MaxPool: (call) => pool(call, "MaxPool"),
   AveragePool: (call) => pool(call, "AveragePool"),
   GlobalAveragePool: plain("GlobalAveragePool"),
+  GlobalMaxPool: globalMaxPool,
   ReduceMean: reduceMean,
   Flatten: flatten,
   Reshape: reshape,
@@ -44,8 +50,10 @@ export const OPERATORS: Readonly<Record<string, Import>> = {
   Transpose: transpose,
   Slice: slice,
   Pad: pad,
+  Split: split,
   Gather: gather,
   Dropout: dropout,
+  Cast: cast,
 };
 
 function plain(op: OpName): Import {
@@ -65,29 +73,6 @@ function conv(call: Call): void {
   const inputs = [x, call.parameter(weight, "weight", "weight")];
   if (bias) inputs.push(call.parameter(bias, "bias", "bias"));
   call.emit("Conv", inputs, { strides, pads, dilations, group });
-}
-
-/** Pads as they stand, or as auto_pad asks for on an input of this size: SAME keeps ⌈size / stride⌉. */
-function padding(
-  { attrs, fail }: Call,
-  shape: Shape,
-  kernel: readonly number[],
-  strides: readonly number[],
-  dilations: readonly number[],
-): readonly number[] {
-  const mode = attrs.text("auto_pad", "NOTSET");
-  const pads = attrs.integers("pads");
-  if (mode === "NOTSET") return pads ?? [0, 0, 0, 0];
-  if (mode === "VALID") return [0, 0, 0, 0];
-  if (mode !== "SAME_UPPER" && mode !== "SAME_LOWER") throw fail(`attribute auto_pad "${mode}" isn't supported`);
-  const sides = [0, 1].map((axis) => {
-    const size = shape[2 + axis] as number;
-    const reach = dilations[axis] * (kernel[axis] - 1) + 1;
-    const total = Math.max(0, (Math.ceil(size / strides[axis]) - 1) * strides[axis] + reach - size);
-    const less = Math.floor(total / 2);
-    return mode === "SAME_UPPER" ? [less, total - less] : [total - less, less];
-  });
-  return [sides[0][0], sides[1][0], sides[0][1], sides[1][1]];
 }
 
 /** α · x · w + β · c with every factor folded into weight and bias. */
@@ -113,47 +98,6 @@ function matmul(call: Call): void {
   call.emit("Gemm", [x, call.parameter(transposed(call, weight), "weight", "weight")]);
 }
 
-function batchNorm(call: Call): void {
-  const { attrs } = call;
-  attrs.only("training_mode", 0);
-  const x = call.activation(0);
-  const roles = ["gamma", "beta", "mean", "variance"] as const;
-  const kinds = ["weight", "bias", "running_mean", "running_var"];
-  const params = roles.map((role, i) => call.parameter(required(call, i + 1, kinds[i]), role, kinds[i]));
-  const epsilon = attrs.float("epsilon", 1e-5);
-  call.emit("BatchNormalization", [x, ...params], { epsilon, momentum: attrs.float("momentum", 0.9) });
-}
-
-function layerNorm(call: Call): void {
-  const { attrs, node } = call;
-  const x = call.activation(0);
-  const rank = call.shape(x).length;
-  const axis = axisOf(node, attrs.integer("axis", -1), rank);
-  if (axis !== rank - 1) throw call.fail(`attribute axis ${axis} of rank ${rank} isn't supported, expected the last`);
-  attrs.only("stash_type", 1);
-  const gamma = required(call, 1, "scale");
-  const zero = { ...gamma, name: "", data: new Float32Array(gamma.data.length) };
-  const beta = call.constant(2) ?? zero;
-  const params = [call.parameter(gamma, "gamma", "weight"), call.parameter(beta, "beta", "bias")];
-  call.emit("LayerNormalization", [x, ...params], { axis: -1, epsilon: attrs.float("epsilon", 1e-5) });
-}
-
-/** Opset 21: scale and bias per channel. Before, they stood per group. */
-function groupNorm(call: Call): void {
-  const { attrs } = call;
-  if (call.opset < 21) throw call.fail(`opset ${call.opset} isn't supported, expected 21`);
-  attrs.only("stash_type", 1);
-  const params = [
-    call.parameter(required(call, 1, "scale"), "gamma", "weight"),
-    call.parameter(required(call, 2, "bias"), "beta", "bias"),
-  ];
-  const groups = attrs.integer("num_groups", 0);
-  call.emit("GroupNormalization", [call.activation(0), ...params], {
-    num_groups: groups,
-    epsilon: attrs.float("epsilon", 1e-5),
-  });
-}
-
 function clip(call: Call): void {
   const bound = (input: number) => {
     const constant = call.constant(input);
@@ -172,31 +116,19 @@ function clip(call: Call): void {
 /** Before opset 13 the axes from `axis` on (1 unless told) were taken as one. */
 function softmax(call: Call): void {
   const x = call.activation(0);
-  const rank = call.shape(x).length;
+  const shape = call.shape(x) as number[];
+  const rank = shape.length;
   const axis = axisOf(call.node, call.attrs.integer("axis", call.opset < 13 ? 1 : -1), rank);
-  if (axis !== rank - 1) throw call.fail(`attribute axis ${axis} of rank ${rank} isn't supported, expected the last`);
-  call.emit("Softmax", [x], { axis: -1 });
-}
-
-function pool(call: Call, op: "MaxPool" | "AveragePool"): void {
-  const { attrs } = call;
-  const x = call.activation(0);
-  const shape = call.shape(x);
-  const kernel = attrs.integers("kernel_shape");
-  if (kernel?.length !== 2 || shape.length !== 4) throw call.fail("only 2-D windows over [N,C,H,W] are supported");
-  const strides = attrs.integers("strides") ?? [1, 1];
-  const dilations = attrs.integers("dilations") ?? [1, 1];
-  const pads = padding(call, shape, kernel, strides, dilations);
-  attrs.only("storage_order", 0);
-  if (attrs.integer("ceil_mode", 0) !== 0) {
-    const over = (axis: 0 | 1) =>
-      ((shape[2 + axis] as number) + pads[axis] + pads[axis + 2] - kernel[axis]) % strides[axis];
-    if (over(0) !== 0 || over(1) !== 0) {
-      throw call.fail("attribute ceil_mode 1 isn't supported where windows would reach beyond the padded input");
-    }
+  if (axis === 0) throw call.fail("attribute axis 0 is the batch, expected another one");
+  if (axis === rank - 1) return call.emit("Softmax", [x], { axis: -1 });
+  if (call.opset < 13) {
+    const joint = sampleSize(["N", ...shape.slice(axis)]);
+    const wide = call.between("Reshape", [x], { shape: [0, ...shape.slice(1, axis), joint] });
+    return call.emit("Reshape", [call.between("Softmax", [wide], { axis: -1 })], { shape: [0, ...shape.slice(1)] });
   }
-  const counted: Attrs = op === "AveragePool" ? { count_include_pad: attrs.integer("count_include_pad", 0) } : {};
-  call.emit(op, [x], { kernel_shape: kernel, strides, pads, dilations, ...counted });
+  const perm = shape.map((_, i) => i === axis ? rank - 1 : i === rank - 1 ? axis : i);
+  const soft = call.between("Softmax", [call.between("Transpose", [x], { perm })], { axis: -1 });
+  call.emit("Transpose", [soft], { perm });
 }
 
 /** Over height and width it is a global average. */
@@ -219,6 +151,15 @@ function dropout(call: Call): void {
   call.attrs.integer("seed", 0);
   if (call.constant(2)?.data[0] === 1) throw call.fail("training_mode is on, expected a model exported for inference");
   call.emit("Dropout", [call.activation(0)], { ratio });
+}
+
+/** From one kind of float to another: numbers are float32 here. */
+function cast(call: Call): void {
+  const to = call.attrs.integer("to", 0);
+  if (to !== DATA_TYPE.float && to !== DATA_TYPE.double) {
+    throw call.fail(`attribute to ${to} isn't supported, expected float`);
+  }
+  call.emit("Identity", [call.activation(0)]);
 }
 
 function transposed(call: Call, matrix: Constant): Constant {

@@ -1,26 +1,26 @@
 /** Sums and products, of activations or with a constant, by ONNX's rule of broadcasting (axes aligned at the end). */
-import type { Shape } from "../../graph/types.ts";
+import type { Attrs, OpName, Shape } from "../../graph/types.ts";
 import type { Call } from "./call.ts";
 import type { Constant } from "./tensors.ts";
 
 export function importAddition(call: Call): void {
   const operands = sides(call);
   if (!operands.constant) return call.emit("Add", [operands.a, operands.b]);
-  addConstant(call, operands.x, operands.constant);
+  addConstant(call, operands.x, operands.constant, call.emit);
 }
 
 /** x − c is x + (−c), c − x is (−1)·x + c. */
 export function importSubtraction(call: Call): void {
   const operands = sides(call);
   if (!operands.constant) return call.emit("Sub", [operands.a, operands.b]);
-  if (operands.first === "constant") addConstant(call, timesNumber(call, operands.x, -1), operands.constant);
-  else addConstant(call, operands.x, mapped(operands.constant, (v) => -v));
+  if (operands.first === "constant") addConstant(call, timesNumber(call, operands.x, -1), operands.constant, call.emit);
+  else addConstant(call, operands.x, mapped(operands.constant, (v) => -v), call.emit);
 }
 
 export function importMultiplication(call: Call): void {
   const operands = sides(call);
   if (!operands.constant) return call.emit("Mul", [operands.a, operands.b]);
-  multiplyConstant(call, operands.x, operands.constant);
+  multiplyConstant(call, operands.x, operands.constant, call.emit);
 }
 
 /** By a constant x / c is x · (1/c). */
@@ -28,7 +28,7 @@ export function importDivision(call: Call): void {
   const operands = sides(call);
   if (!operands.constant) return call.emit("Div", [operands.a, operands.b]);
   if (operands.first === "constant") throw call.fail("the division of a constant isn't supported");
-  multiplyConstant(call, operands.x, mapped(operands.constant, (v) => 1 / v));
+  multiplyConstant(call, operands.x, mapped(operands.constant, (v) => 1 / v), call.emit);
 }
 
 type Sides =
@@ -48,28 +48,36 @@ function sides(call: Call): Sides {
   return { a, b };
 }
 
-function multiplyConstant(call: Call, x: string, constant: Constant): void {
+type Make<T> = (op: OpName, inputs: readonly string[], attrs?: Attrs) => T;
+
+/** x times a constant; `make` adds the node. */
+export function multiplyConstant<T>(call: Call, x: string, constant: Constant, make: Make<T>): T {
   const scale = perChannel(constant, call.shape(x)) ?? spread(constant, call.shape(x));
   if (!scale) throw misfit(call, constant, call.shape(x));
-  call.emit("Mul", [x, call.parameter(scale, "gamma", "scale")]);
+  return make("Mul", [x, call.parameter(scale, "gamma", "scale")]);
 }
 
 /** Per channel, or, where every pixel has its own, a table over channels and places. */
-function addConstant(call: Call, x: string, constant: Constant): void {
+export function addConstant<T>(call: Call, x: string, constant: Constant, make: Make<T>): T {
   const shape = call.shape(x);
   const shift = perChannel(constant, shape);
-  if (shift) return call.emit("Add", [x, call.parameter(shift, "beta", "shift")]);
+  if (shift) return make("Add", [x, call.parameter(shift, "beta", "shift")]);
   const own = constant.shape.length === 4 && constant.shape[0] === 1 ? constant.shape.slice(1) : constant.shape;
   if (shape.length === 4 && own.join() === shape.slice(1).join()) {
-    return borderBias(call, x, { ...constant, shape: own });
+    return borderBias(call, x, { ...constant, shape: own }, make);
   }
   const wide = spread(constant, shape);
   if (!wide) throw misfit(call, constant, shape);
-  call.emit("Add", [x, call.parameter(wide, "beta", "shift")]);
+  return make("Add", [x, call.parameter(wide, "beta", "shift")]);
 }
 
 /** Rows of pixels that are alike share one row of the table, and so do columns. */
-function borderBias(call: Call, x: string, { shape: [channels, height, width], ...constant }: Constant): void {
+function borderBias<T>(
+  call: Call,
+  x: string,
+  { shape: [channels, height, width], ...constant }: Constant,
+  make: Make<T>,
+): T {
   const data = constant.data as ArrayLike<number>;
   const at = (c: number, i: number, j: number) => data[(c * height + i) * width + j];
   const all = Array.from({ length: channels }, (_, c) => c);
@@ -85,7 +93,7 @@ function borderBias(call: Call, x: string, { shape: [channels, height, width], .
     data: Float32Array.from(numbers),
   };
   const attrs = { rows: rows.region, cols: cols.region };
-  call.emit("BorderBias", [x, call.parameter(table, "table", "table")], attrs);
+  return make("BorderBias", [x, call.parameter(table, "table", "table")], attrs);
 }
 
 /** The region of each place, and the first place of each region. */

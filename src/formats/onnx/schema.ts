@@ -132,11 +132,13 @@ const TENSOR: Fields<Writable<OnnxTensor>> = {
   10: ["doubles", (tensor, pbf) => tensor.doubles = pbf.readPackedDouble(tensor.doubles as number[])],
   11: ["varints", (tensor, pbf) => tensor.ints = pbf.readPackedVarint(tensor.ints as number[])],
   13: ["bytes", (tensor, pbf) => {
-    pbf.skip(pbf.type);
-    tensor.external = true;
+    const { key, value } = nested(pbf, { key: "", value: "" } as Writable<OnnxProperty>, PROPERTY);
+    const known = tensor.external ?? { location: "", offset: 0 };
+    if (key === "location") tensor.external = { ...known, location: value };
+    if (key === "offset" || key === "length") tensor.external = { ...known, [key]: Number(value) };
   }],
   14: ["varint", (tensor, pbf) => {
-    if (pbf.readVarint(true) === 1) tensor.external = true;
+    if (pbf.readVarint(true) === 1) tensor.external ??= { location: "", offset: 0 };
   }],
 };
 

@@ -2,7 +2,7 @@
 import { show, UserError } from "../../errors.ts";
 import type { Dim } from "../../graph/types.ts";
 import { toFloat32 } from "../safetensors.ts";
-import { DATA_TYPE, type OnnxTensor } from "./types.ts";
+import { DATA_TYPE, type ExternalData, type OnnxTensor } from "./types.ts";
 
 /** Row-major. Shape arithmetic may hold the symbolic batch, "N". */
 export interface Constant {
@@ -17,11 +17,15 @@ export interface Constant {
 interface Storage {
   readonly type: Constant["type"];
   readonly bytes: number;
-  readonly decode: (view: DataView<ArrayBuffer>, count: number) => ArrayLike<number>;
+  readonly decode: (view: DataView<ArrayBufferLike>, count: number) => ArrayLike<number>;
 }
 
 const STORAGE: Readonly<Record<number, Storage>> = {
-  [DATA_TYPE.float]: { type: "float", bytes: 4, decode: (view) => new Float32Array(view.buffer) },
+  [DATA_TYPE.float]: {
+    type: "float",
+    bytes: 4,
+    decode: (view) => new Float32Array(view.buffer, view.byteOffset, count),
+  },
   [DATA_TYPE.double]: storage("float", 8, (view, at) => view.getFloat64(at, true)),
   [DATA_TYPE.float16]: { type: "float", bytes: 2, decode: (view, count) => halves("F16", words(view, count)) },
   [DATA_TYPE.bfloat16]: { type: "float", bytes: 2, decode: (view, count) => halves("BF16", words(view, count)) },
@@ -42,27 +46,49 @@ export function typeOf(dataType: number): Constant["type"] | undefined {
 }
 
 /** @throws UserError where the tensor's type isn't supported, or its numbers aren't all there or are in another file */
-export function decode(tensor: OnnxTensor, name = tensor.name): Constant {
-  const { dims, dataType, raw } = tensor;
+export function decode(tensor: OnnxTensor, name = tensor.name, external: External = new Map()): Constant {
+  const { dims, dataType } = tensor;
   const fail = (text: string) => new UserError(`tensor ${show(name)}: ${text}`);
   const storage = STORAGE[dataType];
   if (!storage) throw fail(`data type ${dataType} isn't supported`);
   if (!dims.every((d) => Number.isSafeInteger(d) && d >= 0)) throw fail(`it has the shape [${dims.slice(0, 8)}]`);
-  if (tensor.external) {
-    throw fail("its numbers are in another file (external data); export the model as one file, below 2 GB");
-  }
+  const raw = tensor.external ? externalBytes(tensor.external, external, fail) : tensor.raw;
   const count = dims.reduce((size, d) => size * d, 1);
   const { type } = storage;
   if (raw) {
     if (raw.length !== count * storage.bytes) {
       throw fail(`[${dims.slice(0, 8)}] needs ${count * storage.bytes} bytes, the file has ${raw.length}`);
     }
-    const copy = raw.slice();
-    return { name, type, shape: dims, data: storage.decode(new DataView(copy.buffer), count) };
+    // A copy starts at an aligned address and lets the file go; numbers of other types are converted anyway.
+    const own = dataType === DATA_TYPE.float ? raw.slice() : raw;
+    return {
+      name,
+      type,
+      shape: dims,
+      data: storage.decode(new DataView(own.buffer, own.byteOffset, own.byteLength), count),
+    };
   }
   const list = tensor.floats ?? tensor.ints ?? tensor.doubles ?? [];
   if (list.length !== count) throw fail(`[${dims.slice(0, 8)}] needs ${count} numbers, the file has ${list.length}`);
   return { name, type, shape: dims, data: type === "float" ? floats(dataType, list) : list };
+}
+
+/** Other files by the location that tensors give for them. */
+export type External = ReadonlyMap<string, Uint8Array>;
+
+/** The bytes of a tensor in another file. */
+function externalBytes(
+  { location, offset, length }: ExternalData,
+  files: External,
+  fail: (text: string) => UserError,
+): Uint8Array {
+  const bytes = files.get(location);
+  if (!bytes) throw fail(`its numbers are in another file, ${show(location)}, which isn't at hand`);
+  const size = length ?? bytes.length - offset;
+  if (!(offset >= 0 && size >= 0 && offset + size <= bytes.length)) {
+    throw fail(`its numbers are bytes ${offset} to ${offset + size} of ${show(location)}, which has ${bytes.length}`);
+  }
+  return bytes.subarray(offset, offset + size);
 }
 
 /** A tensor whose numbers lie in the file, as float32. */

@@ -50,7 +50,7 @@ export type OnnxAttribute =
     | { readonly kind: "other"; readonly value: number }
   );
 
-/** The numbers stand in `raw` (little-endian) or in the list that fits the type; `external` are those in another file. */
+/** The numbers stand in `raw` (little-endian) or in the list that fits the type; `external` says where in another file. */
 export interface OnnxTensor {
   readonly name: string;
   readonly dims: readonly number[];
@@ -60,7 +60,14 @@ export interface OnnxTensor {
   readonly floats?: readonly number[];
   readonly ints?: readonly number[];
   readonly doubles?: readonly number[];
-  readonly external?: true;
+  readonly external?: ExternalData;
+}
+
+/** Bytes `offset` to `offset + length` (without it to the end) of the file `location` beside this one. */
+export interface ExternalData {
+  readonly location: string;
+  readonly offset: number;
+  readonly length?: number;
 }
 
 /** Each dimension a number, a symbol's name, or null where the file says nothing; no shape at all: undefined. */

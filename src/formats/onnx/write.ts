@@ -89,7 +89,12 @@ function writeTensor(tensor: OnnxTensor, pbf: PbfWriter): void {
   pbf.writeStringField(8, tensor.name);
   if (tensor.raw) pbf.writeBytesField(9, tensor.raw);
   if (tensor.doubles) pbf.writePackedDouble(10, [...tensor.doubles]);
-  if (tensor.external) pbf.writeVarintField(14, 1);
+  if (!tensor.external) return;
+  const { location, offset, length } = tensor.external;
+  pbf.writeMessage(13, writeProperty, { key: "location", value: location });
+  pbf.writeMessage(13, writeProperty, { key: "offset", value: String(offset) });
+  if (length !== undefined) pbf.writeMessage(13, writeProperty, { key: "length", value: String(length) });
+  pbf.writeVarintField(14, 1);
 }
 
 function writeValue({ name, dataType, shape }: OnnxValue, pbf: PbfWriter): void {

@@ -1,0 +1,166 @@
+/** The graph in the making: values, parameters and names, and what each operator's import sees of them. */
+import { show, UserError } from "../../errors.ts";
+import { inferNode } from "../../graph/infer.ts";
+import { freshName } from "../../graph/names.ts";
+import type { Attrs, HostTensor, Model, Node, OpName, ParamRole, ParamSpec, Shape } from "../../graph/types.ts";
+import { type Attributes, onnxError } from "./attributes.ts";
+import type { Call, View } from "./call.ts";
+import { isAnonymous, scopeOf } from "./names.ts";
+import { type Constant, typeOf } from "./tensors.ts";
+import type { OnnxNode, OnnxValue } from "./types.ts";
+
+export interface Building {
+  /** The shape of an activation as the file sees it, wherever its batch stands; undefined for what is none. */
+  shape(name: string): Shape | undefined;
+  call(node: OnnxNode, attrs: Attributes, opset: number, fixedBatch: number | undefined): Call;
+  /** @throws UserError where nothing made an output */
+  model(name: string, outputs: readonly string[]): Model;
+}
+
+export function building(
+  inputs: readonly OnnxValue[],
+  constants: ReadonlyMap<string, Constant>,
+  onnxNodes: readonly OnnxNode[],
+): Building {
+  const nodes: Node[] = [];
+  const makers = new Map<string, Node>();
+  const specs = new Map<string, ParamSpec>();
+  const params = new Map<string, HostTensor>();
+  const shapes = new Map<string, Shape>(inputs.map((input) => [input.name, inputShape(input)]));
+  /** Values whose batch isn't first: nothing has computed them yet. */
+  const views = new Map<string, View>();
+  const values = new Set([...shapes.keys(), ...onnxNodes.flatMap((node) => node.outputs)]);
+  const nodeNames = new Set<string>();
+  /** Parameter name -> the numbers it was made from. */
+  const sources = new Map<string, Constant["data"]>();
+
+  /** A layer bears the name of its weight; what has none, or shares it, that of its ONNX node, or of what it makes. */
+  const nameFor = (node: OnnxNode, inputs: readonly string[], output: string) => {
+    const weight = inputs.find((name) => specs.has(name))?.match(/^(.+)\.(weight|scale|shift|table)$/)?.[1];
+    const free = [weight, node.name].find((name) => name && !nodeNames.has(name));
+    return freshName(nodeNames, free ?? output);
+  };
+  const add = (node: OnnxNode, op: OpName, inputs: readonly string[], output: string, attrs: Attrs) => {
+    const made: Node = { name: nameFor(node, inputs, output), op, inputs, outputs: [output], attrs };
+    shapes.set(output, inferNode(made, inputs.map((name) => shapes.get(name) ?? specs.get(name)!.shape)));
+    makers.set(output, made);
+    nodes.push(made);
+  };
+  const parameter = (node: OnnxNode, constant: Constant, role: ParamRole, kind: string) => {
+    const wanted = isAnonymous(constant.name) ? `${scopeOf(node.name || node.outputs[0])}.${kind}` : constant.name;
+    const known = specs.get(wanted);
+    const same = known?.role === role && known.shape.join() === constant.shape.join() &&
+      sources.get(wanted) === constant.data;
+    if (same) return wanted;
+    if (constant.type !== "float" || !constant.shape.every((d) => d > 0)) {
+      throw onnxError(node, `its ${kind} is [${constant.shape}] of type ${constant.type}, expected float numbers`);
+    }
+    const name = freshName(values, wanted);
+    const { shape } = constant;
+    const data = constant.data instanceof Float32Array
+      ? constant.data as HostTensor["data"]
+      : Float32Array.from(constant.data as ArrayLike<number>);
+    specs.set(name, { shape, role });
+    params.set(name, { shape, data });
+    sources.set(name, constant.data);
+    return name;
+  };
+
+  const call = (node: OnnxNode, attrs: Attributes, opset: number, fixedBatch: number | undefined): Call => {
+    const fail = (message: string) => onnxError(node, message);
+    const arity = node.inputs.findLastIndex((name) => name !== "") + 1;
+    const view = (input: number): View => {
+      const name = node.inputs[input] ?? "";
+      const found = views.get(name);
+      if (found) return found;
+      const shape = shapes.get(name);
+      if (shape) return { value: name, perm: shape.map((_, axis) => axis) };
+      if (name === "") throw fail(`input ${input} is missing`);
+      if (constants.has(name)) throw fail(`input ${input}, ${show(name)}, is constant, expected an activation`);
+      throw fail(`reads ${show(name)}, which nothing before it makes`);
+    };
+    const emit = (op: OpName, inputs: readonly string[], attrs: Attrs = {}, output = 0) =>
+      add(node, op, inputs, node.outputs[output], attrs);
+    return {
+      node,
+      attrs,
+      opset,
+      fixedBatch,
+      arity,
+      fail,
+      isConstant: (input) => constants.has(node.inputs[input]),
+      activation(input) {
+        const { value, perm } = view(input);
+        if (perm[0] !== 0) {
+          throw fail(
+            `input ${input}, ${show(node.inputs[input])}, has the batch as axis ${
+              perm.indexOf(0)
+            }: it has to stay first`,
+          );
+        }
+        return value;
+      },
+      view,
+      shape: (value) => shapes.get(value)!,
+      unshaped(value) {
+        const maker = makers.get(value);
+        return maker?.op === "Reshape" || maker?.op === "Flatten" ? maker.inputs[0] : undefined;
+      },
+      constant(input) {
+        const name = node.inputs[input] ?? "";
+        if (name === "") return undefined;
+        const constant = constants.get(name);
+        if (!constant) throw fail(`input ${input}, ${show(name)}, isn't constant`);
+        return constant;
+      },
+      parameter: (constant, role, kind) => parameter(node, constant, role, kind),
+      between(op, inputs, attrs = {}) {
+        const output = freshName(values, `${node.outputs[0]}_${op.toLowerCase()}`);
+        add(node, op, inputs, output, attrs);
+        return output;
+      },
+      emit,
+      emitView({ value, perm }, output = 0) {
+        if (perm[0] !== 0) views.set(node.outputs[output], { value, perm });
+        else if (perm.every((axis, i) => axis === i)) emit("Identity", [value], {}, output);
+        else emit("Transpose", [value], { perm }, output);
+      },
+    };
+  };
+
+  return {
+    shape(name) {
+      const view = views.get(name);
+      return view ? view.perm.map((axis) => shapes.get(view.value)![axis]) : shapes.get(name);
+    },
+    call,
+    model(name, outputs) {
+      for (const output of outputs) {
+        const where = views.get(output)?.perm.indexOf(0);
+        if (where !== undefined) {
+          throw new UserError(`output ${show(output)} has the batch as axis ${where}: it has to stay first`);
+        }
+        if (!shapes.has(output)) throw new UserError(`output ${show(output)} is constant, or nothing makes it`);
+      }
+      const graph = {
+        name,
+        inputs: inputs.map((input) => ({ name: input.name, shape: shapes.get(input.name)! })),
+        outputs,
+        nodes,
+        params: Object.fromEntries(specs),
+      };
+      return { graph, params };
+    },
+  };
+}
+
+function inputShape({ name, dataType, shape }: OnnxValue): Shape {
+  const fail = (text: string) => new UserError(`input ${show(name)}: ${text}`);
+  if (typeOf(dataType) !== "float") throw fail(`data type ${dataType} isn't supported, expected float`);
+  if (!shape || shape.length < 2) throw fail(`its shape is ${show(shape)}, expected [N, …]`);
+  return shape.map((dim, axis) => {
+    if (axis === 0) return "N";
+    if (typeof dim === "number" && Number.isSafeInteger(dim) && dim > 0) return dim;
+    throw fail(`dimension ${axis} is ${show(dim)}, expected a number: only the batch may be open`);
+  });
+}

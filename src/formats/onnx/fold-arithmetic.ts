@@ -1,0 +1,76 @@
+/** Folding of arithmetic, comparisons and what makes constants of sizes. */
+import type { Dim } from "../../graph/types.ts";
+import { onnxError } from "./attributes.ts";
+import {
+  broadcastShape,
+  broadcastStrides,
+  build,
+  type Fold,
+  integersOf,
+  need,
+  noSize,
+  number,
+  sizes,
+  strided,
+  symbolic,
+} from "./folding.ts";
+import { type Constant, decode, typeOf } from "./tensors.ts";
+
+export const ARITHMETIC_FOLDS: Readonly<Record<string, Fold>> = {
+  Cast(ctx, inputs) {
+    const { data, shape } = need(ctx, inputs, 0);
+    const to = ctx.attrs.integer("to", 0);
+    const type = typeOf(to);
+    if (!type) throw onnxError(ctx.node, `attribute to ${to} isn't a supported data type`);
+    if (type === "float") return build(ctx, type, shape, (i) => data[i]);
+    const whole = type === "boolean" ? (v: number) => v === 0 ? 0 : 1 : Math.trunc;
+    return build(ctx, type, shape, (i) => number(data[i], whole));
+  },
+  ConstantOfShape(ctx, inputs) {
+    const shape = sizes(ctx, need(ctx, inputs, 0));
+    const tensor = ctx.attrs.tensor("value");
+    const value = tensor && decode(tensor, ctx.node.outputs[0]);
+    if (value && value.data.length !== 1) throw onnxError(ctx.node, "attribute value holds more than one number");
+    return build(ctx, value?.type ?? "float", shape, () => value?.data[0] ?? 0);
+  },
+  Range(ctx, inputs) {
+    const [start, limit, step] = [0, 1, 2].map((i) => integersOf(ctx.node, need(ctx, inputs, i))[0]);
+    const count = Math.max(0, Math.ceil((limit - start) / step));
+    if (!Number.isFinite(count)) throw onnxError(ctx.node, `no range from ${start} to ${limit} by ${step}`);
+    return build(ctx, "integer", [count], (i) => start + i * step);
+  },
+  Where(ctx, inputs) {
+    const [condition, a, b] = [0, 1, 2].map((i) => need(ctx, inputs, i));
+    const shape = [condition, a, b].map((x) => x.shape).reduce((x, y) => broadcastShape(ctx, x, y));
+    const [c, yes, no] = [condition, a, b].map((x) => strided(ctx, x, shape, broadcastStrides(x.shape, shape)));
+    return build(ctx, a.type, shape, (i) => c.data[i] === 0 ? no.data[i] : yes.data[i]);
+  },
+  Add: binary((a, b) => a === 0 ? b : b === 0 ? a : number(a, (x) => number(b, (y) => x + y))),
+  Sub: binary((a, b) => b === 0 ? a : number(a, (x) => number(b, (y) => x - y))),
+  Mul: binary((a, b) => a === 1 ? b : b === 1 ? a : number(a, (x) => number(b, (y) => x * y))),
+  Div: binary((a, b, type) => {
+    if (b === 1) return a;
+    return number(a, (x) => number(b, (y) => type === "integer" ? Math.trunc(x / y) : x / y));
+  }),
+  Equal: binary((a, b) => a === b ? 1 : noSize(a) || noSize(b) || (a !== "N" && b !== "N") ? 0 : symbolic(), "boolean"),
+  Neg: unary((x) => -x),
+  Sqrt: unary(Math.sqrt),
+  Floor: unary(Math.floor),
+  Ceil: unary(Math.ceil),
+};
+
+function binary(op: (a: Dim, b: Dim, type: Constant["type"]) => Dim, type?: Constant["type"]): Fold {
+  return (ctx, inputs) => {
+    const [a, b] = [need(ctx, inputs, 0), need(ctx, inputs, 1)];
+    const shape = broadcastShape(ctx, a.shape, b.shape);
+    const [x, y] = [a, b].map((input) => strided(ctx, input, shape, broadcastStrides(input.shape, shape)));
+    return build(ctx, type ?? a.type, shape, (i) => op(x.data[i], y.data[i], a.type));
+  };
+}
+
+function unary(op: (x: number) => number): Fold {
+  return (ctx, inputs) => {
+    const { type, shape, data } = need(ctx, inputs, 0);
+    return build(ctx, type, shape, (i) => number(data[i], op));
+  };
+}
