@@ -32,7 +32,8 @@ async function graphOf(model: string, { store }: Io): Promise<Graph> {
     const bytes = await store.read(model);
     if (!bytes) throw new UserError(`${model}: no such file`);
     const { loadOnnx } = await import("../formats/onnx/import.ts");
-    return loadOnnx(bytes, model).graph;
+    const { readExternal } = await import("../formats/onnx/external.ts");
+    return loadOnnx(bytes, model, await readExternal(bytes, model, (path) => store.read(path))).graph;
   }
   if (modelNames.includes(model)) return createModel(model);
   const dir = model.replace(/(^|\/)model\.safetensors$/, "") || ".";

@@ -4,6 +4,7 @@ import type { Dataset, Splits } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { loadWeights } from "../formats/dialects/load.ts";
 import { type ModelMetadata, parseMetadata } from "../formats/metadata.ts";
+import { readExternal } from "../formats/onnx/external.ts";
 import { loadOnnx } from "../formats/onnx/import.ts";
 import { readOnnx } from "../formats/onnx/read.ts";
 import { isArchive, isPickle } from "../formats/pth/read.ts";
@@ -47,7 +48,7 @@ export async function readGiven(
   if (isModelPath(name)) {
     const option = Object.keys(options).find((key) => options[key as keyof typeof options] !== undefined);
     if (option) throw new UserError(`model.${option} is for networks of the zoo, ${name} is as it is: leave it out`);
-    given = await readModelFile(await bytesOf(name, store), name);
+    given = await readModelFile(await bytesOf(name, store), name, store);
   }
   if (weights === undefined) return given;
   const { tensors, metadata } = readWeights(await bytesOf(weights, store), weights);
@@ -112,7 +113,7 @@ async function bytesOf(file: string, store: Store): Promise<Uint8Array<ArrayBuff
   return bytes;
 }
 
-async function readModelFile(bytes: Uint8Array<ArrayBuffer>, file: string): Promise<Given> {
+async function readModelFile(bytes: Uint8Array<ArrayBuffer>, file: string, store: Store): Promise<Given> {
   const bare = () =>
     new UserError(
       `${file}: holds weights and no graph: name its network as model (resnet20 …), and the file as weights`,
@@ -120,7 +121,8 @@ async function readModelFile(bytes: Uint8Array<ArrayBuffer>, file: string): Prom
   if (isArchive(bytes) || isPickle(bytes)) throw bare();
   if (!isSafetensors(bytes)) {
     const texts = Object.fromEntries(readOnnx(bytes, file).properties.map(({ key, value }) => [key, value]));
-    return { model: loadOnnx(bytes, file), metadata: parseMetadata(texts, file), file };
+    const external = await readExternal(bytes, file, (path) => store.read(path));
+    return { model: loadOnnx(bytes, file, external), metadata: parseMetadata(texts, file), file };
   }
   const { metadata } = readSafetensors(bytes, file);
   if (!holdsGraph(metadata)) throw bare();

@@ -62,7 +62,11 @@ const refusedTensors: [what: string, tensor: Partial<OnnxTensor>, message: RegEx
   ["absurd sizes", { dims: [2 ** 40, 2 ** 40], raw: new Uint8Array(8) }, /needs .* bytes/],
   ["too few numbers", { dims: [3], floats: [1] }, /\[3\] needs 3 numbers, the file has 1/],
   ["negative sizes", { dims: [-1], floats: [1] }, /has the shape \[-1\]/],
-  ["another file", { dims: [4], external: true }, /"w": its numbers are in another file/],
+  [
+    "another file",
+    { dims: [4], external: { location: "w.bin", offset: 0 } },
+    /"w": its numbers are in another file, "w.bin"/,
+  ],
   ["an unknown type", { dims: [4], dataType: 99 }, /"w": data type 99 isn't supported/],
 ];
 for (const [what, tensor, message] of refusedTensors) {

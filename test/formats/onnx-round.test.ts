@@ -4,12 +4,14 @@ import * as assert from "uvu/assert";
 import { exportOnnx, onnxBytes } from "../../src/formats/onnx/export.ts";
 import { loadOnnx } from "../../src/formats/onnx/import.ts";
 import { readOnnx } from "../../src/formats/onnx/read.ts";
+import type { OnnxGraph } from "../../src/formats/onnx/types.ts";
 import { writeOnnx } from "../../src/formats/onnx/write.ts";
 import { builder } from "../../src/graph/build.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
-import type { Model } from "../../src/graph/types.ts";
-import { createModel } from "../../src/models/zoo.ts";
+import type { Graph, HostTensor, Model } from "../../src/graph/types.ts";
+import { createModel, modelNames } from "../../src/models/zoo.ts";
 import { randomInputs, randomModel, randomParams } from "../generate/graphs.ts";
+import { checkOnnx } from "./onnx-checker.ts";
 
 const test = suite("onnx round trip");
 
@@ -18,6 +20,7 @@ test("random networks compute the same after export and import", () => {
   for (let seed = 0; seed < 40; seed++) {
     const model = randomModel(seed);
     model.graph.nodes.forEach(({ op }) => operators.add(op));
+    assert.equal(checkOnnx(exportOnnx(model)), [], `seed ${seed}`);
     const back = loadOnnx(onnxBytes(model), `random${seed}`);
     assert.ok(difference(model, back, seed) <= 1e-6, `seed ${seed}: ${difference(model, back, seed)}`);
   }
@@ -36,6 +39,29 @@ test("the parameters of the zoo keep their names, shapes, roles and numbers", ()
     assert.equal(back.graph.nodes.map(({ op }) => op), graph.nodes.map(({ op }) => op));
     assert.equal([back.graph.inputs, back.graph.outputs], [graph.inputs, graph.outputs]);
   }
+});
+
+test("every network of the zoo keeps the checker's rules, and its parameters their names", () => {
+  for (const name of modelNames) {
+    const graph = createModel(name, name.startsWith("vgg") || name === "alexnet" ? { width: 0.25 } : {});
+    const params = zeros(graph);
+    const onnx = exportOnnx({ graph, params });
+    assert.equal(checkOnnx(onnx), [], name);
+    const names = new Set(onnx.graph.initialisers.map((tensor) => tensor.name));
+    assert.equal(Object.keys(graph.params).filter((parameter) => !names.has(parameter)), [], name);
+  }
+});
+
+test("the checker sees what is wrong", () => {
+  const onnx = exportOnnx(randomModel(1));
+  const [first, ...rest] = onnx.graph.nodes;
+  const changed = (graph: Partial<OnnxGraph>) => checkOnnx({ ...onnx, graph: { ...onnx.graph, ...graph } }).length > 0;
+  assert.ok(changed({ nodes: [...rest, first] }), "the order");
+  assert.ok(changed({ nodes: [first, ...onnx.graph.nodes] }), "a value made twice");
+  assert.ok(changed({ nodes: [{ ...first, op: "Attention" }, ...rest] }), "an operator of ours");
+  assert.ok(changed({ initialisers: onnx.graph.initialisers.slice(1) }), "a parameter that is missing");
+  assert.ok(changed({ initialisers: onnx.graph.initialisers.map((tensor) => ({ ...tensor, dims: [3] })) }), "sizes");
+  assert.ok(checkOnnx({ ...onnx, opsets: [{ domain: "", version: 12 }] }).length > 0, "the opset");
 });
 
 test("a transformer's block: attention lowered, layer and group norm, softmax", () => {
@@ -87,6 +113,14 @@ test("what is written is what was read", () => {
     assert.equal(writeOnnx(readOnnx(bytes, "x")), bytes);
   }
 });
+
+function zeros(graph: Graph): Map<string, HostTensor> {
+  return new Map(
+    Object.entries(graph.params).map(([name, { shape }]) => {
+      return [name, { shape, data: new Float32Array(shape.reduce((size, d) => size * d, 1)) }];
+    }),
+  );
+}
 
 /** Largest difference of the outputs over their largest value. */
 function difference(a: Model, b: Model, seed: number): number {

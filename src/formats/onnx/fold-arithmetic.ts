@@ -2,6 +2,7 @@
 import type { Dim } from "../../graph/types.ts";
 import { onnxError } from "./attributes.ts";
 import {
+  axesOf,
   broadcastShape,
   broadcastStrides,
   build,
@@ -12,6 +13,7 @@ import {
   number,
   sizes,
   strided,
+  stridesOf,
   symbolic,
 } from "./folding.ts";
 import { type Constant, decode, typeOf } from "./tensors.ts";
@@ -47,17 +49,61 @@ export const ARITHMETIC_FOLDS: Readonly<Record<string, Fold>> = {
   },
   Add: binary((a, b) => a === 0 ? b : b === 0 ? a : number(a, (x) => number(b, (y) => x + y))),
   Sub: binary((a, b) => b === 0 ? a : number(a, (x) => number(b, (y) => x - y))),
-  Mul: binary((a, b) => a === 1 ? b : b === 1 ? a : number(a, (x) => number(b, (y) => x * y))),
+  Mul: binary(times),
   Div: binary((a, b, type) => {
     if (b === 1) return a;
     return number(a, (x) => number(b, (y) => type === "integer" ? Math.trunc(x / y) : x / y));
   }),
   Equal: binary((a, b) => a === b ? 1 : noSize(a) || noSize(b) || (a !== "N" && b !== "N") ? 0 : symbolic(), "boolean"),
+  Greater: comparison((a, b) => a > b),
+  GreaterOrEqual: comparison((a, b) => a >= b),
+  Less: comparison((a, b) => a < b),
+  LessOrEqual: comparison((a, b) => a <= b),
+  And: comparison((a, b) => a !== 0 && b !== 0),
+  Or: comparison((a, b) => a !== 0 || b !== 0),
+  Not: unary((x) => x === 0 ? 1 : 0),
+  Min: binary((a, b) => number(a, (x) => number(b, (y) => Math.min(x, y)))),
+  Max: binary((a, b) => number(a, (x) => number(b, (y) => Math.max(x, y)))),
+  Pow: binary((a, b) => number(a, (x) => number(b, (y) => x ** y))),
+  Mod(ctx, inputs) {
+    const truncated = ctx.attrs.integer("fmod", 0) !== 0;
+    const modulo = (x: number, y: number) => truncated ? x % y : x - y * Math.floor(x / y);
+    return binary((a, b) => number(a, (x) => number(b, (y) => modulo(x, y))))(ctx, inputs);
+  },
+  /** Of a list, or of all numbers: what sizes are multiplied with. */
+  ReduceProd(ctx, inputs) {
+    const { type, shape, data } = need(ctx, inputs, 0);
+    const axes = axesOf(ctx, inputs[1], shape.length, 18);
+    const keeps = ctx.attrs.integer("keepdims", 1) !== 0;
+    ctx.attrs.only("noop_with_empty_axes", 0);
+    if (axes && new Set(axes).size !== shape.length) {
+      throw onnxError(ctx.node, `axes [${axes}] of [${shape}] aren't all`);
+    }
+    return build(ctx, type, keeps ? shape.map(() => 1) : [], () => Array.from(data).reduce(times, 1));
+  },
+  /** The places of what isn't 0, an axis in each row; the batch is never 0. */
+  NonZero(ctx, inputs) {
+    const { shape, data } = need(ctx, inputs, 0);
+    const places = Array.from(data).flatMap((value, i) => value === 0 ? [] : [i]);
+    const steps = stridesOf(shape);
+    return build(ctx, "integer", [shape.length, places.length], (i) => {
+      const axis = Math.floor(i / places.length);
+      return Math.floor(places[i % places.length] / steps[axis]) % shape[axis];
+    });
+  },
   Neg: unary((x) => -x),
   Sqrt: unary(Math.sqrt),
   Floor: unary(Math.floor),
   Ceil: unary(Math.ceil),
 };
+
+function times(a: Dim, b: Dim): Dim {
+  return a === 1 ? b : b === 1 ? a : number(a, (x) => number(b, (y) => x * y));
+}
+
+function comparison(holds: (a: number, b: number) => boolean): Fold {
+  return binary((a, b) => number(a, (x) => number(b, (y) => holds(x, y) ? 1 : 0)), "boolean");
+}
 
 function binary(op: (a: Dim, b: Dim, type: Constant["type"]) => Dim, type?: Constant["type"]): Fold {
   return (ctx, inputs) => {

@@ -1,8 +1,8 @@
 /** PyTorch's names for the parameters of a file that lost them. */
 
-/** Names that an exporter counted up: `onnx::Conv_255`, `/layer1/Constant_3_output_0`, `_v_12`, `417`. */
+/** Names that an exporter counted up: `onnx::Conv_255`, `/layer1/Constant_3_output_0`, `_v_12`, `val_3`, `417`. */
 export function isAnonymous(name: string): boolean {
-  return name === "" || /^(onnx::|\/|_v_\d|\d+$)/.test(name);
+  return name === "" || /^(onnx::|\/|_v_\d|val_\d|\d+$)/.test(name);
 }
 
 /**

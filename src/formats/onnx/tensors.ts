@@ -24,7 +24,7 @@ const STORAGE: Readonly<Record<number, Storage>> = {
   [DATA_TYPE.float]: {
     type: "float",
     bytes: 4,
-    decode: (view) => new Float32Array(view.buffer, view.byteOffset, count),
+    decode: (view, count) => new Float32Array(view.buffer, view.byteOffset, count),
   },
   [DATA_TYPE.double]: storage("float", 8, (view, at) => view.getFloat64(at, true)),
   [DATA_TYPE.float16]: { type: "float", bytes: 2, decode: (view, count) => halves("F16", words(view, count)) },
@@ -85,7 +85,8 @@ function externalBytes(
   const bytes = files.get(location);
   if (!bytes) throw fail(`its numbers are in another file, ${show(location)}, which isn't at hand`);
   const size = length ?? bytes.length - offset;
-  if (!(offset >= 0 && size >= 0 && offset + size <= bytes.length)) {
+  const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(size);
+  if (!whole || offset < 0 || size < 0 || offset + size > bytes.length) {
     throw fail(`its numbers are bytes ${offset} to ${offset + size} of ${show(location)}, which has ${bytes.length}`);
   }
   return bytes.subarray(offset, offset + size);

@@ -37,26 +37,24 @@ export function pool(call: Call, op: "MaxPool" | "AveragePool"): void {
   const dilations = attrs.integers("dilations") ?? [1, 1];
   const pads = padding(call, shape, kernel, strides, dilations);
   attrs.only("storage_order", 0);
-  const counted = op === "AveragePool" && attrs.integer("count_include_pad", 0) !== 0;
-  const form = { kernel_shape: kernel, strides, dilations };
-  const counts: Attrs = op === "AveragePool" ? { count_include_pad: counted ? 1 : 0 } : {};
-  if (attrs.integer("ceil_mode", 0) === 0) return call.emit(op, [x], { ...form, pads, ...counts });
+  const isAverage = op === "AveragePool";
+  const counted = isAverage && attrs.integer("count_include_pad", 0) !== 0;
+  const emit = (value: string, pads: readonly number[], counted: boolean) => {
+    const counts: Attrs = isAverage ? { count_include_pad: counted ? 1 : 0 } : {};
+    call.emit(op, [value], { kernel_shape: kernel, strides, pads, dilations, ...counts });
+  };
+  if (attrs.integer("ceil_mode", 0) === 0) return emit(x, pads, counted);
   if (![kernel, strides].every((pair) => pair.length === 2 && pair.every((v) => v >= 1)) || pads.length !== 4) {
     throw call.fail(`kernel [${kernel}], strides [${strides}] or pads [${pads}] aren't those of a 2-D window`);
   }
-  const window = {
-    kernel: kernel as unknown as Pair,
-    strides: strides as unknown as Pair,
-    pads: pads as unknown as Pads,
-  };
   const [height, width] = shape.slice(2) as number[];
+  const window = { kernel: kernel as unknown as Pair, strides: strides as unknown as Pair };
   if (!counted || pads.every((p) => p === 0)) {
-    return call.emit(op, [x], { ...form, pads: ceilPads([height, width], window), ...counts, count_include_pad: 0 });
+    return emit(x, ceilPads([height, width], { ...window, pads: pads as unknown as Pads }), false);
   }
   const [top, left, bottom, right] = pads;
   const wide = call.between("Pad", [x], { pads: [0, 0, top, left, 0, 0, bottom, right] });
-  const end = ceilPads([height + top + bottom, width + left + right], { ...window, pads: [0, 0, 0, 0] });
-  call.emit(op, [wide], { ...form, pads: end, count_include_pad: 0 });
+  emit(wide, ceilPads([height + top + bottom, width + left + right], { ...window, pads: [0, 0, 0, 0] }), false);
 }
 
 /** Over the whole map. */

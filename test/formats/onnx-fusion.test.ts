@@ -1,0 +1,215 @@
+/** What exporters write in parts is fused where it is what it looks like, and only there. */
+import fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { importOnnx } from "../../src/formats/onnx/import.ts";
+import type { OnnxNode, OnnxTensor } from "../../src/formats/onnx/types.ts";
+import { referenceForward } from "../../src/graph/reference/forward.ts";
+import { sample } from "../oracle/samples.ts";
+import { float32, type HandModel, int64, model, node } from "./onnx-models.ts";
+
+const test = suite("onnx fusion");
+
+const opsOf = (nodes: readonly OnnxNode[], options: HandModel) =>
+  importOnnx(model(nodes, options)).graph.nodes.map(({ op }) => op);
+
+function evaluated(nodes: readonly OnnxNode[], options: HandModel, data: Float64Array): Float64Array {
+  const imported = importOnnx(model(nodes, options));
+  const shape = imported.graph.inputs[0].shape.map((d) => d === "N" ? 1 : d);
+  return referenceForward(imported, { x: { shape, data } }).get("y")!.data;
+}
+
+function close(actual: ArrayLike<number>, expected: ArrayLike<number>): void {
+  assert.is(actual.length, expected.length);
+  for (let i = 0; i < expected.length; i++) {
+    assert.ok(Math.abs(actual[i] - expected[i]) < 1e-6, `${i}: ${actual[i]}, expected ${expected[i]}`);
+  }
+}
+
+/** Layer norm in parts over one axis, γ and β of some form. */
+function norm(axis: number, gamma: OnnxTensor, beta: OnnxTensor, square: "power" | "product" | "twice") {
+  const centre = node("Sub", ["x", "mean"], "centred");
+  const squared = {
+    power: [node("Pow", ["centred", "two"], "squared")],
+    product: [node("Mul", ["centred", "centred"], "squared")],
+    twice: [node("Sub", ["x", "mean"], "again"), node("Pow", ["again", "two"], "squared")],
+  }[square];
+  const nodes = [
+    node("ReduceMean", ["x"], "mean", { axes: [axis] }),
+    centre,
+    ...squared,
+    node("ReduceMean", ["squared"], "variance", { axes: [axis] }),
+    node("Add", ["epsilon", "variance"], "sum"),
+    node("Sqrt", ["sum"], "root"),
+    node("Div", ["centred", "root"], "normed"),
+    node("Mul", ["gamma", "normed"], "scaled"),
+    node("Add", ["scaled", "beta"]),
+  ];
+  const initialisers = [
+    float32("two", [], [2]),
+    float32("epsilon", [], [1e-5]),
+    { ...gamma, name: "gamma" },
+    { ...beta, name: "beta" },
+  ];
+  return { nodes, initialisers };
+}
+
+test("layer norm over any axis, γ and β along any axis", () => {
+  const [C, W] = [3, 5];
+  const x = sample("x", C, W).data;
+  const forms: (readonly number[])[] = [[W], [1, W], [C, 1], [1, C, W], [1, 1, W], [1, C, 1], [1]];
+  fc.assert(
+    fc.property(
+      fc.constantFrom(1, 2, -1, -2),
+      fc.constantFrom(...forms),
+      fc.constantFrom(...forms),
+      fc.constantFrom("power", "product", "twice"),
+      (axis, g, b, square) => {
+        const tensor = (name: string, dims: readonly number[]) => float32(name, dims, [...sample(name, ...dims).data]);
+        const [gamma, beta] = [tensor("gamma", g), tensor("beta", b)];
+        const { nodes, initialisers } = norm(axis, gamma, beta, square as "power");
+        const overChannels = axis === 1 || axis === -2;
+        const at = ({ dims, floats }: OnnxTensor, c: number, w: number) => {
+          const [rows, columns] = [1, ...dims].slice(-2);
+          return floats![(rows === 1 ? 0 : c) * columns + (columns === 1 ? 0 : w)];
+        };
+        const expected = Array.from(x, (v, i) => {
+          const [c, w] = [Math.floor(i / W), i % W];
+          const line = Array.from(x).filter((_, j) => overChannels ? j % W === w : Math.floor(j / W) === c);
+          const mean = line.reduce((sum, u) => sum + u, 0) / line.length;
+          const variance = line.reduce((sum, u) => sum + (u - mean) ** 2, 0) / line.length;
+          return (v - mean) / Math.sqrt(variance + 1e-5) * at(gamma, c, w) + at(beta, c, w);
+        });
+        close(evaluated(nodes, { input: ["N", C, W], initialisers, opset: 13 }, x), expected);
+      },
+    ),
+    { numRuns: 150, seed: 3 },
+  );
+});
+
+test("a norm of another value, or with another mean, isn't one", () => {
+  const { nodes, initialisers } = norm(
+    2,
+    float32("", [5], [1, 1, 1, 1, 1]),
+    float32("", [5], [0, 0, 0, 0, 0]),
+    "power",
+  );
+  const cubed = initialisers.map((tensor) => tensor.name === "two" ? { ...tensor, floats: [3] } : tensor);
+  const options = { input: ["N", 3, 5], opset: 13 };
+  assert.throws(() => opsOf(nodes, { ...options, initialisers: cubed }), /^Pow .*isn't supported/);
+  const other = nodes.map((n) =>
+    n.outputs[0] === "variance" ? node("ReduceMean", ["squared"], "variance", { axes: [1] }) : n
+  );
+  assert.throws(() => opsOf(other, { ...options, initialisers }), /^Pow .*isn't supported/);
+});
+
+const NUMBERS = [
+  float32("three", [], [3]),
+  float32("zero", [], [0]),
+  float32("six", [], [6]),
+  float32("seven", [], [7]),
+];
+
+test("hard swish in parts, in either order, with its own numbers only", () => {
+  const swish = (top: string, divisor: string) => [
+    node("Add", ["x", "three"], "moved"),
+    node("Clip", ["moved", "zero", top], "ramp"),
+    node("Mul", ["ramp", "x"], "product"),
+    node("Div", ["product", divisor]),
+  ];
+  const options = { initialisers: NUMBERS };
+  assert.equal(opsOf(swish("six", "six"), options), ["HardSwish"]);
+  const [moved, ramp] = swish("six", "six");
+  const early = [moved, ramp, node("Div", ["ramp", "six"], "gate"), node("Mul", ["x", "gate"])];
+  assert.equal(opsOf(early, options), ["HardSwish"]);
+  assert.equal(opsOf(swish("seven", "six"), options), ["Add", "Clip", "Mul", "Mul"]);
+  assert.equal(opsOf(swish("six", "seven"), options), ["Add", "Clip", "Mul", "Mul"]);
+  const slope = (alpha: number) => [node("HardSigmoid", ["x"], "gate", { alpha }), node("Mul", ["gate", "x"])];
+  assert.equal(opsOf(slope(1 / 6), options), ["HardSwish"]);
+  assert.equal(opsOf(slope(0.2), options), ["HardSigmoid", "Mul"]);
+});
+
+test("attention isn't fused where its weights are read elsewhere, or masked", () => {
+  const attention = [
+    node("Transpose", ["x"], "keys", { perm: [0, 1, 3, 2] }),
+    node("MatMul", ["x", "keys"], "scores"),
+    node("Softmax", ["scores"], "weights", { axis: -1 }),
+    node("MatMul", ["weights", "x"], "y"),
+  ];
+  assert.equal(opsOf(attention, { input: ["N", 2, 4, 4] }), ["Attention"]);
+  const [keys, scores, softmax, last] = attention;
+  const twice = [keys, scores, softmax, { ...last, outputs: ["z"] }, node("Add", ["z", "weights"])];
+  assert.equal(opsOf(twice, { input: ["N", 2, 4, 4] }), ["Transpose", "MatMul", "Softmax", "MatMul", "Add"]);
+  const mask = float32("mask", [1, 1, 4, 4], [...sample("mask", 16).data]);
+  const masked = [
+    keys,
+    scores,
+    node("Add", ["scores", "mask"], "masked"),
+    node("Softmax", ["masked"], "weights"),
+    last,
+  ];
+  assert.not.ok(opsOf(masked, { input: ["N", 2, 4, 4], initialisers: [mask] }).includes("Attention"));
+});
+
+test("attention over keys that were transposed twice, scaled three times", () => {
+  const [H, T, D] = [2, 4, 3];
+  const nodes = [
+    node("Mul", ["x", "half"], "q"),
+    node("Transpose", ["x"], "k", { perm: [0, 3, 1, 2] }),
+    node("Transpose", ["k"], "kt", { perm: [0, 2, 1, 3] }),
+    node("Mul", ["kt", "half"], "keys"),
+    node("MatMul", ["q", "keys"], "scores"),
+    node("Div", ["scores", "half"], "scaled"),
+    node("Softmax", ["scaled"], "weights"),
+    node("MatMul", ["weights", "x"]),
+  ];
+  const options = { input: ["N", H, T, D], initialisers: [float32("half", [], [0.5])] };
+  const { graph } = importOnnx(model(nodes, options));
+  assert.is(graph.nodes.at(-1)!.op, "Attention");
+  assert.is(graph.nodes.at(-1)!.attrs.scale, 0.5);
+  const x = sample("x", H, T, D).data;
+  const expected = Array.from(x, (_, i) => {
+    const [h, t, d] = [Math.floor(i / (T * D)), Math.floor(i / D) % T, i % D];
+    const at = (s: number, e: number) => x[(h * T + s) * D + e];
+    const scores = Array.from(
+      { length: T },
+      (_, s) => [0, 1, 2].reduce((sum, e) => sum + 0.5 * at(t, e) * at(s, e), 0),
+    );
+    const total = scores.reduce((sum, v) => sum + Math.exp(v), 0);
+    return scores.reduce((sum, v, s) => sum + Math.exp(v) / total * at(s, d), 0);
+  });
+  close(evaluated(nodes, options, x), expected);
+});
+
+test("group norm is fused where the instance norm leaves scale and shift to the channels", () => {
+  const nodes = [
+    node("Reshape", ["x", "grouped"], "g"),
+    node("InstanceNormalization", ["g", "ones", "zeros"], "n"),
+    node("Shape", ["x"], "shape"),
+    node("Reshape", ["n", "shape"], "r"),
+    node("Mul", ["r", "gn.weight"], "m"),
+    node("Add", ["m", "gn.bias"]),
+  ];
+  const initialisers = (scale: number) => [
+    int64("grouped", [0, 2, -1]),
+    float32("ones", [2], [scale, 1]),
+    float32("zeros", [2], [0, 0]),
+    float32("gn.weight", [4, 1, 1], [1, 2, 3, 4]),
+    float32("gn.bias", [4, 1, 1], [4, 3, 2, 1]),
+  ];
+  const { graph } = importOnnx(model(nodes, { initialisers: initialisers(1) }));
+  assert.equal(graph.nodes.map(({ op, name, attrs }) => [op, name, attrs.num_groups]), [[
+    "GroupNormalization",
+    "gn",
+    2,
+  ]]);
+  assert.equal(graph.params["gn.weight"], { shape: [4], role: "gamma" });
+  assert.is(opsOf(nodes, { initialisers: initialisers(2) }).length, 5);
+  const x = sample("x", 4, 6, 6).data;
+  const whole = evaluated(nodes, { initialisers: initialisers(1) }, x);
+  const apart = evaluated(nodes, { initialisers: initialisers(2) }, x);
+  // The first group's scale is doubled: (y − β) of its channels, 0 and 1, doubles.
+  close(apart, Array.from(whole, (y, i) => i < 72 ? 2 * (y - (i < 36 ? 4 : 3)) + (i < 36 ? 4 : 3) : y));
+});
+
+test.run();
