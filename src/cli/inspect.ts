@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { UserError } from "../errors.ts";
 import type { Graph } from "../graph/types.ts";
 import { createModel, modelNames } from "../models/zoo.ts";
-import { type CoupledGroup, inspect, type Inspection } from "../prune/inspect.ts";
+import { type CoupledGroup, inspect, type Inspection, refusalsOf } from "../prune/inspect.ts";
 import { bytes, count, short } from "../report/format.ts";
 import type { Io } from "./io.ts";
 import { zooHelp } from "./networks.ts";
@@ -56,7 +56,6 @@ export function formatInspection(found: Inspection, width: number): string {
   const { name, inputs, outputs, params, macs, bytes: size, nodes, groups } = found;
   const list = (values: typeof inputs) => values.map(({ name, shape }) => `${name} [${shape}]`).join(", ");
   const prunable = groups.filter(({ why }) => why === undefined);
-  const refused = groups.filter(({ why }) => why !== undefined);
   const layers = nodes.filter((node) => node.params > 0 || node.macs > 0).map((node) => [
     node.name,
     node.op,
@@ -77,11 +76,9 @@ export function formatInspection(found: Inspection, width: number): string {
   if (prunable.length > 0) {
     sections.push(`Can be pruned:\n${prunable.map((group) => formatGroup(group, width)).join("\n")}`);
   }
-  if (refused.length > 0) {
-    const rows = refused.map(({ layers, why }) =>
-      wrapped(`${layers.map(({ name }) => name).join(", ")}: ${why}`, width)
-    );
-    sections.push(`Can't lose filters:\n${rows.join("\n")}`);
+  for (const [kind, list] of Map.groupBy(refusalsOf(found), ({ kind }) => kind)) {
+    const lines = list.map(({ layers, why }) => wrapped(`${layers.join(", ")}: ${why}`, width));
+    sections.push(`Can't be pruned by ${kind}:\n${lines.join("\n")}`);
   }
   return sections.join("\n\n");
 }

@@ -153,7 +153,9 @@ function refusal(
   const grouped = group > 1;
   const size = `${KH}×${KW}`;
   const transposed = axes.channel === 0 && !["channel", "column", "weight"].includes(s.granularity);
-  if (transposed) return "its weight is a matrix that tokens are multiplied with: only channels and single weights";
+  if (transposed) {
+    return "its weight is a matrix over tokens, of which only filters, channels and single weights are taken";
+  }
   const kernels = node.op === "Gemm"
     ? "a fully connected layer has no kernels"
     : node.op === "ColumnConv"

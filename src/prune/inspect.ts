@@ -52,6 +52,28 @@ export interface Inspection {
 
 const KINDS: readonly PlainGranularity[] = ["filter", "channel", "column", "kernel", "weight"];
 
+/** Layers that can't be given groups of a kind, all for the same reason. */
+export interface Refusal {
+  readonly kind: PlainGranularity;
+  readonly why: string;
+  readonly layers: readonly string[];
+}
+
+/** What can't be pruned, kind after kind, and why. */
+export function refusalsOf({ nodes }: Inspection): Refusal[] {
+  const found = new Map<string, { kind: PlainGranularity; why: string; layers: string[] }>();
+  for (const kind of KINDS) {
+    for (const { name, refused } of nodes) {
+      const why = refused[kind];
+      if (why === undefined) continue;
+      const key = `${kind} ${why}`;
+      if (!found.has(key)) found.set(key, { kind, why, layers: [] });
+      found.get(key)!.layers.push(name);
+    }
+  }
+  return [...found.values()];
+}
+
 /** @throws UserError when the graph isn't valid or two nodes share a parameter */
 export function inspect(graph: Graph): Inspection {
   const shapes = inferShapes(graph);

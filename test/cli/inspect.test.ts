@@ -28,6 +28,7 @@ test("a network of the zoo: layers, costs, groups, and what can't go", async () 
   assert.match(text, /layer2\.0\.conv2 +Conv +\[N,32,16,16\] +32×32×3×3 +conv1 +9,216 +2\.36 M/);
   assert.match(text, /64 of conv1, layer1\.0\.conv2, layer2\.0\.conv2, layer3\.0\.conv2 together, read by/);
   assert.match(text, /linear: it makes the output "linear", whose width is given/);
+  assert.match(text, /Can't be pruned by kernel:\n {2}linear: a fully connected layer has no kernels/);
   for (const line of text.split("Can be pruned:")[1].split("\n")) assert.ok(line.length <= 100, line);
 });
 

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { inspect } from "../../src/prune/inspect.ts";
+import { inspect, refusalsOf } from "../../src/prune/inspect.ts";
 import { laneRows } from "../../src/report/inspection/lanes.ts";
 import { renderInspection } from "../../src/report/inspection/page.ts";
 import { randomGraph } from "../generate/graphs.ts";
@@ -66,6 +66,16 @@ test("heads and groups of a convolution: how many filters go with a unit", () =>
     2,
     1,
   ]]);
+});
+
+test("refusals: kind after kind, the layers of one reason together", () => {
+  const found = refusalsOf(inspect(createModel("resnet8", { shortcut: "projection" })));
+  assert.equal(found.map(({ kind, layers }) => `${kind}: ${layers}`), [
+    "filter: linear",
+    "kernel: layer2.0.shortcut.0,layer3.0.shortcut.0",
+    "kernel: linear",
+  ]);
+  assert.is(found[1].why, "its kernels are 1×1: single weights");
 });
 
 test("a layer along another axis is refused with that reason", () => {

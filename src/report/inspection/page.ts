@@ -1,5 +1,5 @@
 /** The page of `secateur inspect`: the graph with its lanes, its coupled groups and what can't be pruned. No script, no network. */
-import type { CoupledGroup, InspectedNode, Inspection } from "../../prune/inspect.ts";
+import { type CoupledGroup, type InspectedNode, type Inspection, refusalsOf } from "../../prune/inspect.ts";
 import { bytes, count, short } from "../format.ts";
 import { type Html, markup, raw, table } from "../markup.ts";
 import baseStyle from "../style.css" with { type: "text" };
@@ -34,7 +34,7 @@ ${raw(baseStyle)}${raw(style)}</style>
 ${tiles(found)}</header>
 <main>
 <h2>What goes together</h2>
-${groupsTable(found.groups, colours)}${refusedTable(found.groups)}${layersTable(found.nodes)}
+${groupsTable(found.groups, colours)}${refusedTable(found)}${layersTable(found.nodes)}
 <h2>Graph</h2>
 <p>From top to bottom in order of execution. A line is a value on its way to what reads it. Layers of one colour are
 pruned together, those with a ring can't lose a filter.</p>
@@ -83,13 +83,14 @@ function groupsTable(groups: readonly CoupledGroup[], colours: ReadonlyMap<strin
   );
 }
 
-function refusedTable(groups: readonly CoupledGroup[]): Html {
-  const refused = groups.filter(({ why }) => why !== undefined);
-  if (refused.length === 0) return markup``;
-  return table("Layers that can't lose filters, and why", [
-    { label: "layers" },
+function refusedTable(found: Inspection): Html {
+  const refusals = refusalsOf(found);
+  if (refusals.length === 0) return markup``;
+  return table("What can't be pruned, and why", [
+    { label: "by" },
     { label: "reason", kind: "words" },
-  ], refused.map(({ layers, why }) => [layers.map(({ name }) => name).join(", "), why!]));
+    { label: "layers", kind: "words" },
+  ], refusals.map(({ kind, layers, why }) => [kind, why, layers.join(", ")]));
 }
 
 function layersTable(nodes: readonly InspectedNode[]): Html {
