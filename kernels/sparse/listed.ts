@@ -13,7 +13,7 @@ import listed from "./listed.wgsl" with { type: "text" };
 import rowsSource from "./windows_rows.wgsl" with { type: "text" };
 
 export const GROUP = 8;
-/** A matrix product's panels of x: rows; a window holds 256 columns. */
+/** Of a panel of x, in which a matrix product reads it. */
 export const PANEL_ROWS = 64;
 
 /** All lines have as many filters. */

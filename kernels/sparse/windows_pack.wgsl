@@ -1,4 +1,5 @@
-// Weights of listed taps for windows.wgsl: y[s*filters + f] = value[source[2*s] + f/4*per_four + f%4*per_filter] for
+// Weights of listed taps for windows.wgsl, stored.wgsl and kernel_windows.wgsl:
+// y[s*filters + f] = value[source[2*s] + f/4*per_four + f%4*per_filter] for
 // f < source[2*s+1], 0 for the others. Slot s is the place of a tap; `filters` are those of a line.
 // Bindings: value, source read, y read_write. Grid: one thread per element, rows of `row` threads folded into y.
 struct Params { size: u32, row: u32, filters: u32, per_filter: u32, per_four: u32 }
