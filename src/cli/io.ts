@@ -60,6 +60,7 @@ export interface PruneOptions {
 export interface VerifyOptions {
   readonly dir: string;
   readonly store: Store;
+  readonly data?: string;
   readonly dataDir?: string;
   readonly signal: AbortSignal;
   readonly ui: Ui;

@@ -8,14 +8,15 @@ export function verifyCommand(io: Io): Command {
   return new Command("verify")
     .description("recompute accuracy, parameters, MACs and equality of a finished run from its files")
     .argument("<dir>", "folder of the run")
+    .option("--data <data>", "the run's data, if they lie elsewhere now: folder:./images …")
     .option("--data-dir <dir>", "where the data set's files lie")
-    .action(async (dir: string, { dataDir }: { dataDir?: string }) => {
+    .action(async (dir: string, { data, dataDir }: { data?: string; dataDir?: string }) => {
       if ((await io.store.list(dir)).length === 0) {
         throw new UserError(`${dir} holds no run: no such folder, or an empty one; name the folder of a finished run`);
       }
       const { verifyRun } = await io.engine();
       const ui = io.ui();
-      const checks = await verifyRun({ dir, store: io.store, dataDir, signal: io.signal, ui }).finally(ui.close);
+      const checks = await verifyRun({ dir, store: io.store, data, dataDir, signal: io.signal, ui }).finally(ui.close);
       io.out(formatChecks(checks));
       const failed = checks.filter((check) => !check.ok).length;
       if (failed > 0) throw new UserError(`${dir}: ${failed} of ${checks.length} checks failed`);

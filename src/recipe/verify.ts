@@ -26,6 +26,8 @@ import type { Check, Ui } from "./ui.ts";
 export interface VerifyOptions {
   readonly dir: string;
   readonly store: Store;
+  /** Name of the data where they lie elsewhere than the run's recipe says. */
+  readonly data?: string;
   /** Checked between the parts of the work; its reason is thrown. */
   readonly signal?: AbortSignal;
   readonly ui: Ui;
@@ -52,7 +54,7 @@ export async function verifyRun(
     throw new UserError(`${file}: not valid JSON: it is damaged, or the run did not finish`);
   }
   const report = parseReport(json, file);
-  const recipe = await loadRecipe(`${dir}/recipe.yaml`, store);
+  const recipe = await loadRecipe(`${dir}/recipe.yaml`, store, { data: options.data });
   const { model, dense, origin, metadata } = await readModel(store, dir);
   const data = await loadData({ ...recipe.data, ...inputOptions(recipe, { model, metadata }) }, ui);
   using own = options.gpu ? undefined : await Gpu.open();

@@ -5,7 +5,10 @@ import { readModel, writeModel } from "../../src/recipe/files.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
 import { complaint } from "../data/fixtures.ts";
-import { admm, DIR, prune, tinyRecipe, train, verify } from "./tiny.ts";
+import { silentUi } from "../../src/recipe/ui.ts";
+import { verifyRun } from "../../src/recipe/verify.ts";
+import { testGpu } from "../gpu.ts";
+import { admm, DIR, loadTiny, prune, tinyRecipe, train, verify } from "./tiny.ts";
 
 const test = suite("verify");
 const finished = prune(tinyRecipe([
@@ -96,6 +99,22 @@ test("another network, sealed anew, gives itself away by what it computes and co
   const exported = "model.onnx = model.safetensors, largest relative difference";
   assert.equal(await other((data) => data[3] = 0), ["non-zero parameters", exported]);
   assert.equal(await other((data) => data[3] += 1000), ["accuracy, validation", "accuracy, test", exported]);
+});
+
+test("data may lie elsewhere than the run's recipe says", async () => {
+  const store = await copy();
+  const text = new TextDecoder().decode(await store.read(`${DIR}/recipe.yaml`));
+  await store.write(
+    `${DIR}/recipe.yaml`,
+    new TextEncoder().encode(text.replace(/(data:\n {2}name: )digits/, "$1folder:gone")),
+  );
+  const asked: string[] = [];
+  const loadData: typeof loadTiny = (request) => (asked.push(request.name), loadTiny({ ...request, name: "digits" }));
+  const options = { dir: DIR, store, ui: silentUi(), gpu: await testGpu(), loadData };
+  await verifyRun(options);
+  const checks = await verifyRun({ ...options, data: "folder:./here" });
+  assert.equal(asked, [`folder:${DIR}/gone`, "folder:./here"]);
+  assert.ok(checks.every(({ ok }) => ok));
 });
 
 test("files that are missing or damaged are named", async () => {
