@@ -11,6 +11,7 @@ import { fillRuns, singleSteps, singleTile } from "./single.ts";
 import { cutRuns, type RawRun } from "./runs.ts";
 import { isSquare, squareCost, squareDgrad } from "./square.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
+import { isWhole, wholeCost, wholeDgrad } from "./dgrad_whole.ts";
 
 /**
  * dx[N,C,H,W] from dy and w; operands "dy", "w", "dx". A stride s makes s² phases: input rows i ≡ r (mod s) only meet
@@ -24,7 +25,10 @@ export function convDgradClass(shape: ConvShape): string {
   return convClass("dgrad", shape);
 }
 
-/** By taps always; by runs of them where columns aren't dilated, with threads of 4 channels, or of 1 in a depthwise layer. */
+/**
+ * By taps always; by runs of them where columns aren't dilated, with threads of 4 channels, or of 1 in a depthwise layer;
+ * by squares and by whole rows where they can.
+ */
 export function convDgradCandidates(shape: ConvShape, tuning: Tuning): Candidate[] {
   if (isLinear(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsDgrad(shape, tuning) }];
   const s = unrolled(shape);
@@ -38,9 +42,12 @@ export function convDgradCandidates(shape: ConvShape, tuning: Tuning): Candidate
     if (s.channels === s.groups) ways.push(byRows(s, axes, tuning, 1));
   }
   const candidates: Candidate[] = ways.map((way) => ({ ...way, build: () => assemble(s, way) }));
-  if (!isSquare(s, "dgrad")) return candidates;
-  const cost = squareCost(s, tuning.threads, "dgrad");
-  return [...candidates, { name: "squares", cost, build: () => squareDgrad(s) }];
+  const { threads } = tuning;
+  if (isSquare(s, "dgrad")) {
+    candidates.push({ name: "squares", cost: squareCost(s, threads, "dgrad"), build: () => squareDgrad(s) });
+  }
+  if (isWhole(s)) candidates.push({ name: "whole rows", cost: wholeCost(s, threads), build: () => wholeDgrad(s) });
+  return candidates;
 }
 
 /** Along one axis: the inputs `first`, `first + stride`, … and, per tap that reaches them, the first output it meets. */

@@ -2,6 +2,7 @@ import type { Program } from "../../src/gpu/types.ts";
 import { epilogueConstants, EPILOGUES } from "../launch.ts";
 import { columnsVariants } from "./columns.ts";
 import { im2colVariants } from "./im2col.ts";
+import { wholeVariants } from "./dgrad_whole.ts";
 import { gatherProgram } from "./indirect.ts";
 import { packVariants } from "./pack.ts";
 import { padVariants } from "./pad.ts";
@@ -33,6 +34,7 @@ export function variants(): Program[] {
       ...packVariants(),
       ...padVariants(),
       ...squareVariants(),
+      ...wholeVariants(),
       ...im2colVariants(),
     ],
   ];

@@ -17,6 +17,7 @@ import wgrad from "./wgrad.wgsl" with { type: "text" };
 import wgradReduce from "./wgrad_reduce.wgsl" with { type: "text" };
 import wgradSingle from "./wgrad_single.wgsl" with { type: "text" };
 import wgradRows from "./wgrad_rows.wgsl" with { type: "text" };
+import { downCandidates, downVariants } from "./wgrad_down.ts";
 import { isWindowed, windowsCost, windowsVariants, windowsWgrad } from "./wgrad_windows.ts";
 
 const GROUP = 64;
@@ -59,7 +60,7 @@ export function convWgradCandidates(shape: ConvShape, tuning: Tuning): Candidate
     const { threads } = tuning;
     ways.push({ name: "windows", cost: windowsCost(s, threads), build: () => windowsWgrad(s, threads) });
   }
-  return [...ways, taps];
+  return [...ways, ...downCandidates(s, tuning.threads), taps];
 }
 
 /** What a thread of a kernel by rows makes: `blocks` of `unit` filters, by `runs` of taps. */
@@ -216,7 +217,7 @@ export function wgradVariants(): Program[] {
     rowsProgram(wgradRows, { KW: 1, FB: 2, RUNS }),
     ...[1, 2].map((few) => rowsProgram(wgradRows, { KW: 1, FB: 1, RUNS: few })),
     ...widths.map((KW) => rowsProgram(wgradSingle, { KW, RUNS })),
-    ...[...windowsVariants(), WGRAD, REDUCE, BIAS_GRAD],
+    ...[...windowsVariants(), ...downVariants(), WGRAD, REDUCE, BIAS_GRAD],
   ];
 }
 

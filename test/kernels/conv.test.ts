@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { planConvDgrad } from "../../kernels/conv/dgrad.ts";
+import { convDgradCandidates, planConvDgrad } from "../../kernels/conv/dgrad.ts";
 import { convForwardCandidates, convForwardClass, planConvForward } from "../../kernels/conv/forward.ts";
 import { inputRuns } from "../../kernels/conv/input.ts";
 import { NO_WEIGHT } from "../../kernels/conv/pack.ts";
@@ -72,12 +72,15 @@ test("every output of the forward pass and every element of dx is stored exactly
         assert.is(coversOnce(size * splits, stores(forward.steps)), true, what);
         for (const { plan } of forward.steps) used.add(plan.program.name);
       }
-      const dgrad = planConvDgrad(s, { threads: threadsWanted });
-      checkLaunch(dgrad, ["dy", "w", "dx"]);
-      assert.is(coversOnce(s.batch * s.channels * s.height * s.width, stores(dgrad.steps)), true, JSON.stringify(s));
+      for (const candidate of convDgradCandidates(s, { threads: threadsWanted })) {
+        const launch = candidate.build(), what = `${candidate.name} ${JSON.stringify(s)}`;
+        checkLaunch(launch, ["dy", "w", "dx"]);
+        assert.is(coversOnce(s.batch * s.channels * s.height * s.width, stores(launch.steps)), true, what);
+        for (const { plan } of launch.steps) used.add(plan.program.name);
+      }
       const wgrad = planConvWgrad(s, { threads: threadsWanted });
       checkLaunch(wgrad, ["x", "dy", "y"]);
-      for (const { plan } of [...dgrad.steps, ...wgrad.steps]) used.add(plan.program.name);
+      for (const { plan } of wgrad.steps) used.add(plan.program.name);
     }
   }
   const kernels = [
@@ -86,6 +89,7 @@ test("every output of the forward pass and every element of dx is stored exactly
     "depthwise convolution",
     "convolution by squares",
     "convolution by im2col",
+    "convolution dgrad by whole rows",
   ];
   for (const name of [...kernels, "convolution wgrad"]) assert.ok(used.has(name), name);
 });
@@ -190,6 +194,7 @@ function* stores(steps: readonly Step[]): Generator<number> {
     if (plan.program.name === "indirect convolution") yield* indirectStores(plan);
     if (plan.program.name === "convolution by squares") yield* squareStores(plan);
     if (plan.program.name === "convolution by im2col") yield* productStores(plan);
+    if (plan.program.name === "convolution dgrad by whole rows") yield* wholeStores(plan);
   }
 }
 
@@ -256,6 +261,23 @@ function* productStores(plan: Plan): Generator<number> {
     for (let f = f0; f < Math.min(p.filters, f0 + 8); f++) {
       for (let q = q0; q < Math.min(p.pixels, q0 + 8); q++) {
         yield Math.floor(q / p.plane) * p.y_image + f * p.plane + q % p.plane;
+      }
+    }
+  }
+}
+
+function* wholeStores(plan: Plan): Generator<number> {
+  const p = params(plan), columns = 4 * plan.program.constants!.FOURS + 4;
+  for (const [x, y] of threads(plan)) {
+    const thread = x + y * p.row;
+    if (thread >= p.threads) continue;
+    const n = thread % p.batch, rest = Math.floor(thread / p.batch);
+    const h0 = rest % p.tiles * 4, c0 = 4 * Math.floor(rest / p.tiles);
+    for (let c = c0; c < Math.min(p.channels, c0 + 4); c++) {
+      for (let h = h0; h < Math.min(p.height, h0 + 4); h++) {
+        for (let i = p.left; i < Math.min(columns, p.left + p.width); i++) {
+          yield ((n * p.channels + c) * p.height + h) * p.width + i - p.left;
+        }
       }
     }
   }

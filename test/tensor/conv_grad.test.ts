@@ -27,7 +27,11 @@ const base: ConvShape = {
 const SHAPES: Record<string, Partial<ConvShape>> = {
   "7×7, 13 filters": {},
   "unpadded 5×5 on width 13": { kernel: [5, 5], pads: [0, 0, 0, 0], width: 13, height: 9 },
+  "5×5 whose dy has 8 columns": { kernel: [5, 5], pads: [0, 0, 0, 0], batch: 3, channels: 6, width: 12, height: 11 },
+  "7×2 and wide padding": { kernel: [7, 2], pads: [4, 1, 9, 3], channels: 5, filters: 2, width: 4 },
+  "2×4 beyond the map": { kernel: [2, 4], pads: [1, 3, 0, 0], batch: 9, filters: 3, width: 5, height: 2 },
   "stride 2 on an even map": { stride: [2, 2], height: 8, width: 8, pads: [0, 0, 1, 1] },
+  "3×3, 9 channels, 6 filters, width 13": { batch: 3, channels: 9, filters: 6, height: 5, width: 13 },
   "1×1": { kernel: [1, 1], pads: [0, 0, 0, 0], channels: 5 },
   "dilation 2, asymmetric pads": { dilation: [2, 2], pads: [2, 1, 3, 2] },
   "groups 2, stride 3": { groups: 2, channels: 6, filters: 18, stride: [3, 3], width: 11 },

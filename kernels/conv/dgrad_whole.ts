@@ -1,0 +1,83 @@
+/** Data gradients of stride 1 on small maps, by whole rows of dx (dgrad_whole.wgsl). */
+import type { Program } from "../../src/gpu/types.ts";
+import { linearGrid } from "../grid.ts";
+import { ceilDiv, type Launch, type Step } from "../launch.ts";
+import { UNTUNED } from "../tuning.ts";
+import { packedBytes, type Packing, packStep } from "./pack.ts";
+import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
+import { FMA_NS, LOAD4_NS, LOOP_NS, STORE_NS } from "./rows.ts";
+import { convOutput, type ConvShape } from "./shape.ts";
+import source from "./dgrad_whole.wgsl" with { type: "text" };
+
+const GROUP = 64;
+/** Columns of dy and of the kernel that the shader has registers for, and rows and channels of a thread. */
+const WIDEST_MAP = 8, WIDEST_KERNEL = 5, ROWS = 4, CHANNELS = 4;
+/** Lanes of a SIMD core share their instructions, but on a GPU a thread of 192 sums leaves room for few others. */
+const GPU_SPILLS = 4;
+
+/** Whether `wholeDgrad` can do this shape. */
+export function isWhole(s: ConvShape): boolean {
+  const { kernel, stride, dilation, pads, groups, taps } = s;
+  const plain = [...stride, ...dilation, groups].every((n) => n === 1) && pads.every((p) => p >= 0) && !taps;
+  return plain && kernel[1] > 1 && kernel[1] <= WIDEST_KERNEL && convOutput(s)[1] <= WIDEST_MAP;
+}
+
+/** Of all threads' instructions, as for `rowsTiles`. */
+export function wholeCost(s: ConvShape, threads: number): number {
+  const [, cols] = convOutput(s);
+  const fours = ceilDiv(cols, 4), count = threadsOf(s);
+  const perRow = LOOP_NS + (s.kernel[1] + fours) * LOAD4_NS + ROWS * CHANNELS * cols * s.kernel[1] * FMA_NS;
+  const perFilter = LOOP_NS + 3 * fours * LOAD4_NS + s.kernel[0] * perRow;
+  const work = count * (s.filters * perFilter + ROWS * CHANNELS * s.width * STORE_NS);
+  return work * (threads > UNTUNED.threads ? GPU_SPILLS : 1) * Math.max(1, threads / count);
+}
+
+/** Operands "dy", "w", "dx". */
+export function wholeDgrad(s: ConvShape): Launch {
+  const [rows, cols] = convOutput(s), [kernelRows, kernelCols] = s.kernel;
+  const taps = kernelRows * kernelCols, channels4 = ceilDiv(s.channels, CHANNELS), fours = ceilDiv(cols, 4);
+  const planes = s.batch * s.filters;
+  const filled: Halo = { planes, height: rows, width: cols, rows, cols: 4 * fours, top: 0, left: 0, phases: 1 };
+  const bare = isBare(filled), dy = bare ? "dy" : "padded";
+  const packing: Packing = {
+    ...{ groups: 1, filters: s.channels, taps: s.filters * taps, unit: 4 },
+    ...{ perGroup: s.filters * s.channels * taps, perFilter: taps },
+  };
+  const order = Uint32Array.from({ length: s.filters * taps }, (_, k) => {
+    return Math.floor(k / taps) * s.channels * taps + k % taps;
+  });
+  const threads = threadsOf(s), grid = linearGrid(threads, GROUP);
+  const product: Step = {
+    plan: {
+      program: program(kernelCols, fours),
+      uniforms: [
+        ...[threads, grid[0] * GROUP, s.batch, s.filters, s.channels, channels4, rows, kernelRows],
+        ...[ceilDiv(s.height, ROWS), s.height, s.width, s.pads[0], s.pads[1]],
+      ],
+      grid,
+    },
+    bindings: [dy, "packed", "dx"],
+  };
+  return {
+    steps: [...(bare ? [] : [padStep(filled, "dy", dy)]), packStep(packing, "w", "order", "packed"), product],
+    scratch: { packed: packedBytes(packing), ...(bare ? {} : { padded: haloBytes(filled) }) },
+    tables: { order },
+  };
+}
+
+function threadsOf(s: ConvShape): number {
+  return s.batch * ceilDiv(s.height, ROWS) * ceilDiv(s.channels, CHANNELS);
+}
+
+function program(KW: number, FOURS: number): Program {
+  return {
+    name: "convolution dgrad by whole rows",
+    source,
+    constants: { KW, FOURS },
+    access: ["read", "read", "read_write"],
+  };
+}
+
+export function wholeVariants(): Program[] {
+  return [2, 3, 4, 5].flatMap((KW) => [1, 2].map((fours) => program(KW, fours)));
+}
