@@ -10,7 +10,8 @@ import { FMA_NS, LOAD4_NS, LOOP_NS, STORE_NS } from "./rows.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
 import source from "./wgrad_down.wgsl" with { type: "text" };
 
-const GROUP = 64;
+/** Small, so that few tiles keep both cores of a CPU busy. */
+const GROUP = 32;
 /** Rows and columns of a kernel that the shader has registers for. */
 const LARGEST = 5;
 /** Filters of a thread, and how many channels there may be beside them. */

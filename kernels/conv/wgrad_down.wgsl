@@ -125,7 +125,7 @@ fn store(at: u32, k: Kernel) {
   if (KH > 4u) { store_row(at + 4u * KW, k.r4); }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(32)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   let thread = gid.x + gid.y * p.row;
   let split = thread / p.tiles_c / p.tiles_f;
