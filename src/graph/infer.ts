@@ -34,8 +34,6 @@ import {
 import { broadcastOf } from "./broadcast.ts";
 import type { Dim, Graph, Node, OpName, Shape } from "./types.ts";
 
-export { broadcastOf } from "./broadcast.ts";
-
 /**
  * The shape of every activation: graph inputs and node outputs, by name, in order of execution. Parameters are not in
  * it; theirs stand in `graph.params`.

@@ -21,7 +21,7 @@ import {
   sliceAttrs,
   transposeAttrs,
 } from "../../graph/attrs.ts";
-import { broadcastOf } from "../../graph/infer.ts";
+import { broadcastOf } from "../../graph/broadcast.ts";
 import type { HostTensor, Node, OpName, Shape } from "../../graph/types.ts";
 import type { OnnxAttribute } from "./types.ts";
 
