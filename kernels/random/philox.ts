@@ -59,9 +59,8 @@ export function random(seed: number, stream: string): Rng {
   const normal = (step: number, index: number) => {
     const w = words(step, index);
     const pair = index & 2;
-    const radius = Math.sqrt(-2 * Math.log((w[pair] + 0.5) * TWO_M32));
-    const angle = 2 * Math.PI * (w[pair + 1] + 0.5) * TWO_M32;
-    return radius * ((index & 1) === 0 ? Math.cos(angle) : Math.sin(angle));
+    const angle = angleOf(w[pair + 1]);
+    return radiusOf(w[pair]) * ((index & 1) === 0 ? Math.cos(angle) : Math.sin(angle));
   };
   const permutation = (n: number, step: number) => {
     const order = new Uint32Array(n);
@@ -75,11 +74,21 @@ export function random(seed: number, stream: string): Rng {
     return order;
   };
   const fillUniform = <T extends Float32Array | Float64Array>(out: T, step: number, low = 0, high = 1): T => {
-    for (let i = 0; i < out.length; i++) out[i] = low + (high - low) * uniform(step, i);
+    for (let i = 0; i < out.length; i += 4) {
+      const w = words(step, i);
+      const end = Math.min(4, out.length - i);
+      for (let j = 0; j < end; j++) out[i + j] = low + (high - low) * ((w[j] >>> 8) * TWO_M24);
+    }
     return out;
   };
   const fillNormal = <T extends Float32Array | Float64Array>(out: T, step: number, mean = 0, std = 1): T => {
-    for (let i = 0; i < out.length; i++) out[i] = mean + std * normal(step, i);
+    for (let i = 0; i < out.length; i += 2) {
+      const w = words(step, i);
+      const radius = radiusOf(w[i & 2]);
+      const angle = angleOf(w[(i & 2) + 1]);
+      out[i] = mean + std * (radius * Math.cos(angle));
+      if (i + 1 < out.length) out[i + 1] = mean + std * (radius * Math.sin(angle));
+    }
     return out;
   };
   return { seed, stream, key, bits, uniform, normal, below, permutation, fillUniform, fillNormal };
@@ -133,9 +142,21 @@ const W1 = 0xbb67ae85; // √3 - 1
 const TWO_M24 = 2 ** -24;
 const TWO_M32 = 2 ** -32;
 
-/** Upper word of (high · 2^16 + low) · x; both products are under 2^48, so exact as doubles. */
+/** Box–Muller's two halves, of one word each. */
+function radiusOf(word: number): number {
+  return Math.sqrt(-2 * Math.log((word + 0.5) * TWO_M32));
+}
+
+function angleOf(word: number): number {
+  return 2 * Math.PI * (word + 0.5) * TWO_M32;
+}
+
+/** Upper word of (high · 2^16 + low) · x, in halves whose products and sums stay below 2^32. */
 function mulhi(high: number, low: number, x: number): number {
-  return Math.floor((high * x + Math.floor(low * x / 65536)) / 65536);
+  const top = x >>> 16, bottom = x & 0xffff;
+  const middle = (Math.imul(high, bottom) >>> 0) + (Math.imul(low, bottom) >>> 16);
+  const carry = (Math.imul(low, top) >>> 0) + (middle & 0xffff);
+  return (Math.imul(high, top) + (middle >>> 16) + (carry >>> 16)) | 0;
 }
 
 /** FNV-1a, 64 bits, of the UTF-8 bytes. */
