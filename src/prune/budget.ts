@@ -37,7 +37,7 @@ export interface Budget {
 
 /**
  * Ranks all groups by energy / energy of the layer / cost of a group and drops from the bottom until the budget is met:
- * the number to drop is found by bisection. The energy of the layer is what is left of it when the group's turn comes (so
+ * the number to drop is found by trial. The energy of the layer is what is left of it when the group's turn comes (so
  * the product of the energies that layers retain is what is spared, and none is emptied for being dear); cost is what the
  * compact network saves by the first group. No constraint goes below its minKeep.
  *
@@ -72,7 +72,7 @@ export function solveBudget(
     for (let i = 0; i < dropped; i++) keep[order[i].c]--;
     return keep;
   };
-  const dropped = leastThat(order.length, (n) => price(keepAfter(n)).fits);
+  const dropped = leastThat(order.length, (n) => price(keepAfter(n)).gap);
   if (dropped === undefined) throw unreachable(price(keepAfter(order.length)).achieved, options.target);
   return budgetOf(constraints, keepAfter(dropped), price(keepAfter(dropped)), options);
 }
@@ -81,7 +81,8 @@ interface Price {
   readonly params: number;
   readonly macs: number;
   readonly achieved: Required<Target>;
-  readonly fits: boolean;
+  /** By how much of the dense network the target that is farthest off is missed; 0 or less where all are met. */
+  readonly gap: number;
   /** Sum of the fractions that have a target. */
   readonly excess: number;
 }
@@ -110,7 +111,9 @@ function pricing(
       kept: isFixed(constraint) ? keptGroups(constraint, energies[c]) : ranked[c].slice(0, keep[c]),
       ...anyTaps(constraint),
     }));
-    const { model: small } = compact(maskModel(model, masksOf(choices, model.params)), options);
+    // Masks of ones cost as much as others.
+    const cutting = choices.filter(({ constraint, kept, taps }) => taps || kept.length < constraint.groups);
+    const { model: small } = compact(maskModel(model, masksOf(cutting, model.params)), options);
     const { macs, params: stored } = graphCost(small.graph);
     let params = stored;
     for (const [name, tensor] of small.params) {
@@ -121,7 +124,7 @@ function pricing(
       params,
       macs,
       achieved,
-      fits: achieved.params <= (target.params ?? 1) && achieved.macs <= (target.macs ?? 1),
+      gap: Math.max(achieved.params - (target.params ?? 1), achieved.macs - (target.macs ?? 1)),
       excess: (target.params === undefined ? 0 : achieved.params) + (target.macs === undefined ? 0 : achieved.macs),
     };
     seen.set(key, price);
@@ -159,17 +162,36 @@ function rank(scores: ArrayLike<number>): number[] {
   return Array.from({ length: scores.length }, (_, g) => g).sort((a, b) => scores[b] - scores[a] || a - b);
 }
 
-/** The least n in 0 … most that fits, given that more always fits if less does; undefined if none. */
-function leastThat(most: number, fits: (n: number) => boolean): number | undefined {
-  if (!fits(most)) return undefined;
+/**
+ * The least n in 0 … most whose gap isn't above 0, given that the gap never grows with n; undefined if none. Prices are
+ * dear and nearly smooth, so that the Illinois method (regula falsi in which an end that stays counts half) asks for few;
+ * halving goes on where it doesn't get there.
+ */
+function leastThat(most: number, gap: (n: number) => number): number | undefined {
   let low = 0, high = most;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (fits(middle)) high = middle;
-    else low = middle + 1;
+  let above = gap(low);
+  if (above <= 0) return low;
+  let below = gap(high);
+  if (below > 0) return undefined;
+  let stayed: "low" | "high" | undefined;
+  for (let asked = 0; high - low > 1; asked++) {
+    const share = asked < SECANTS ? above / (above - below) : 0.5;
+    const middle = Math.min(Math.max(low + Math.round((high - low) * share), low + 1), high - 1);
+    const value = gap(middle);
+    if (value <= 0) {
+      [high, below] = [middle, value];
+      if (stayed === "low") above /= 2;
+      stayed = "low";
+    } else {
+      [low, above] = [middle, value];
+      if (stayed === "high") below /= 2;
+      stayed = "high";
+    }
   }
-  return low;
+  return high;
 }
+
+const SECANTS = 10;
 
 function budgetOf(
   constraints: readonly Constraint[],

@@ -4,6 +4,9 @@ import type { HostTensor, IndexMapEntry, Node, Params, ParamSpec, Shape } from "
 import type { WeighedAnatomy } from "./anatomy.ts";
 import type { Constants } from "./constants.ts";
 
+/** What a parameter is made from: float64 where something is computed, the source's own numbers where they are only cut. */
+export type Numbers = Float64Array | HostTensor["data"];
+
 export interface Emission {
   readonly anatomy: WeighedAnatomy;
   readonly known: Constants;
@@ -16,7 +19,7 @@ export interface Emission {
   node(node: Node): void;
   /** The made value is another one under a new name. */
   alias(made: string, value: string): void;
-  param(name: string, spec: ParamSpec, data: Float64Array, origin?: IndexMapEntry): string;
+  param(name: string, spec: ParamSpec, data: Numbers, origin?: IndexMapEntry): string;
   /** Leaves these entries along an axis of a parameter, 0 unless told; null: all. */
   cut(name: string, keep: readonly number[] | null, axis?: number): string;
   fresh(base: string): string;
@@ -55,8 +58,8 @@ export function range(count: number): number[] {
 }
 
 /** Rounds once, to the precision of the model (tests widen theirs to float64). */
-export function inPrecisionOf(params: Params, shape: readonly number[], data: Float64Array): HostTensor {
+export function inPrecisionOf(params: Params, shape: readonly number[], data: Numbers): HostTensor {
   const [first] = params.values();
-  if (first.data as unknown instanceof Float64Array) return { shape, data: data as unknown as HostTensor["data"] };
-  return { shape, data: Float32Array.from(data) };
+  const same = data instanceof Float32Array || first.data as unknown instanceof Float64Array;
+  return { shape, data: same ? data as unknown as HostTensor["data"] : new Float32Array(data) };
 }

@@ -150,14 +150,22 @@ function usedColumns(
   read: ReadonlySet<number>,
 ): number[] {
   const { data } = tensor(e.anatomy.model, linear.weight);
-  return all.filter((column) => {
+  const used = new Set<number>();
+  // Filter by filter, for that is how the numbers lie; most columns are decided by the first.
+  let open = all.filter((column) => {
     const local = Math.floor(column / linear.size);
-    const tap = column % linear.size;
-    return (linear.group > 1 || read.has(local)) && linear.reachable[tap] === 1 && filters.some((f) => {
-      const at = weightAt(linear, f, local, tap);
-      return at >= 0 && data[at] !== 0;
-    });
+    return (linear.group > 1 || read.has(local)) && linear.reachable[column % linear.size] === 1;
   });
+  for (const f of filters) {
+    open = open.filter((column) => {
+      const at = weightAt(linear, f, Math.floor(column / linear.size), column % linear.size);
+      if (at < 0 || data[at] === 0) return true;
+      used.add(column);
+      return false;
+    });
+    if (open.length === 0) break;
+  }
+  return all.filter((column) => used.has(column));
 }
 
 function cutColumns(
@@ -197,14 +205,18 @@ function writeWeight(
   origin: IndexMapEntry,
 ): string {
   const { data } = tensor(e.anatomy.model, linear.weight);
+  const spec = { role: "weight", shape } as const;
+  if (filters.length === linear.filters && columns.length === linear.rowLength) {
+    return e.param(linear.weight, spec, data, origin);
+  }
   const places = Int32Array.from(columns, (column) => linear.columnAt ? linear.columnAt[column] : column);
-  const out = new Float64Array(filters.length * columns.length);
+  const out = new (data.constructor as typeof Float32Array)(filters.length * columns.length);
   filters.forEach((f, i) => {
     const row = f * linear.rowLength;
     const to = i * columns.length;
     for (let t = 0; t < places.length; t++) out[to + t] = data[row + places[t]];
   });
-  return e.param(linear.weight, { role: "weight", shape }, out, origin);
+  return e.param(linear.weight, spec, out, origin);
 }
 
 /** The old bias plus what was folded; a convolution without one gets one if there is something to add. */

@@ -57,7 +57,7 @@ export function emit(anatomy: WeighedAnatomy, known: Constants, layout: Layout, 
       const entries = keep ?? range(shape[axis]);
       const inner = elements(shape.slice(axis + 1));
       const outer = elements(shape.slice(0, axis));
-      const out = new Float64Array(outer * entries.length * inner);
+      const out = new (data.constructor as typeof Float32Array)(outer * entries.length * inner);
       for (let o = 0; o < outer; o++) {
         entries.forEach((j, i) => {
           const from = (o * shape[axis] + j) * inner;

@@ -71,12 +71,14 @@ function mandatory(anatomy: WeighedAnatomy, known: Constants, linear: Linear, ta
   const must = anatomy.reads.get(linear.node.name)!.slice();
   const weight = tensor(anatomy.model, linear.weight);
   const x = anatomy.atoms.base(linear.x);
+  const values = Array.from({ length: linear.channels }, (_, c) => known.valueOf(x + c));
+  if (values.every((value) => value === undefined)) return must;
   for (let f = 0; f < linear.filters; f++) {
+    const first = firstChannel(linear, f);
     for (let c = 0; c < linear.perGroup; c++) {
       const i = f * linear.perGroup + c;
-      if (!must[i]) continue;
-      const value = known.valueOf(x + firstChannel(linear, f) + c);
-      if (value === undefined) continue;
+      const value = values[first + c];
+      if (value === undefined || !must[i]) continue;
       if (value === 0 || table || uniform(regionSums(linear, weight, f, c)) !== undefined) must[i] = 0;
     }
   }

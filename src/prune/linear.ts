@@ -102,8 +102,15 @@ export function weightAt(linear: Linear, f: number, local: number, tap: number):
 
 /** 0/1 per (filter, local channel): is any tap that sees the image non-zero? */
 export function readsOf(linear: Linear, weight: HostTensor): Uint8Array {
-  const { filters, perGroup, size, reachable } = linear;
+  const { filters, perGroup, size, reachable, axes, columnAt } = linear;
   const reads = new Uint8Array(filters * perGroup);
+  // A dense weight holds its kernels one after the other.
+  if (axes.filter === 0 && !columnAt) {
+    for (let i = 0; i < reads.length; i++) {
+      for (let k = 0; k < size && !reads[i]; k++) if (reachable[k] && weight.data[i * size + k] !== 0) reads[i] = 1;
+    }
+    return reads;
+  }
   for (let f = 0; f < filters; f++) {
     for (let c = 0; c < perGroup; c++) {
       for (let k = 0; k < size; k++) {

@@ -31,18 +31,24 @@ export function masksOf(choices: readonly Choice[], params: Params): Masks {
   return masks;
 }
 
-/** `forEachElement` as plain loops: a large layer has millions of elements. */
+/** `forEachElement` as plain loops over what goes: a large layer has millions of elements. */
 function maskMember({ layout, offset }: Member, stays: Uint8Array, mask: Uint8Array): void {
   const { F, C, KK, gf, gc, gk, bf = 1, bc = 1 } = layout;
-  let element = 0;
+  // Outside of 0 … groups − 1 there is no group, and no entry in `stays`.
   for (let f = 0; f < F; f++) {
+    const row = offset + Math.floor(f / bf) * gf;
+    if (gc === 0 && gk === 0) {
+      if (stays[row] === 0) mask.fill(0, f * C * KK, (f + 1) * C * KK);
+      continue;
+    }
     for (let c = 0; c < C; c++) {
-      let group = offset + Math.floor(f / bf) * gf + Math.floor(c / bc) * gc;
-      for (let k = 0; k < KK; k++, group += gk) {
-        // Outside of 0 … groups − 1 there is no group, and no entry in `stays`.
-        if (stays[group] === 0) mask[element] = 0;
-        element++;
+      const element = (f * C + c) * KK;
+      let group = row + Math.floor(c / bc) * gc;
+      if (gk === 0) {
+        if (stays[group] === 0) mask.fill(0, element, element + KK);
+        continue;
       }
+      for (let k = 0; k < KK; k++, group += gk) if (stays[group] === 0) mask[element + k] = 0;
     }
   }
 }
