@@ -1,27 +1,10 @@
 /** The networks of StructADMM's speed-up experiments, as graphs. */
 import { type Builder, builder } from "../../src/graph/build.ts";
 import type { Graph, HostTensor, Model } from "../../src/graph/types.ts";
+import { type AlexNetLayer, CAFFE_ALEXNET } from "../../src/models/alexnet.ts";
 
 /** How many parts a convolution of two groups is written as; see `alexnet`. */
 export type Groups = "one node" | "a node each";
-
-interface AlexNetLayer {
-  readonly name: string;
-  readonly out: number;
-  readonly kernel: number;
-  readonly pad: number;
-  readonly stride?: number;
-  readonly group?: 2;
-  readonly pool?: true;
-}
-
-const ALEXNET: readonly AlexNetLayer[] = [
-  { name: "conv1", out: 96, kernel: 11, stride: 4, pad: 0, pool: true },
-  { name: "conv2", out: 256, kernel: 5, pad: 2, group: 2, pool: true },
-  { name: "conv3", out: 384, kernel: 3, pad: 1 },
-  { name: "conv4", out: 384, kernel: 3, pad: 1, group: 2 },
-  { name: "conv5", out: 256, kernel: 3, pad: 1, group: 2, pool: true },
-];
 
 /**
  * AlexNet's convolutions as Caffe has them (227×227 input, groups of 2 in conv2, 4 and 5, overlapping pools; local response
@@ -33,7 +16,7 @@ const ALEXNET: readonly AlexNetLayer[] = [
 export function alexnet(groups: Groups): Graph {
   const b = builder("alexnet", ["N", 3, 227, 227]);
   let x = b.input;
-  for (const layer of ALEXNET) {
+  for (const layer of CAFFE_ALEXNET) {
     x = b.relu(layer.group && groups === "a node each" ? halves(b, x, layer) : b.conv(x, layer), `${layer.name}.relu`);
     if (layer.pool) x = b.maxPool(x, { kernel: 3, stride: 2, name: `${layer.name}.pool` });
   }
@@ -43,7 +26,7 @@ export function alexnet(groups: Groups): Graph {
 
 /** Names of the nodes that a layer is written as. */
 export function alexnetNodes(layer: string): readonly string[] {
-  return ALEXNET.find(({ name }) => name === layer)!.group ? [`${layer}.0`, `${layer}.1`] : [layer];
+  return CAFFE_ALEXNET.find(({ name }) => name === layer)!.group ? [`${layer}.0`, `${layer}.1`] : [layer];
 }
 
 function halves(b: Builder, x: string, { name, out, kernel, pad }: AlexNetLayer): string {
@@ -76,22 +59,4 @@ export function withGroups({ params }: Model): Model {
       }),
     ),
   };
-}
-
-/** ResNet-18 for 32×32 images: a 3×3 stem, four stages of two blocks with 64 to 512 channels. 11.2 M parameters. */
-export function resnet18(): Graph {
-  const b = builder("resnet18", ["N", 3, 32, 32]);
-  const layer = (x: string, name: string, out: number, kernel: number, stride: number) =>
-    b.batchNorm(b.conv(x, { name, out, kernel, stride, pad: (kernel - 1) / 2, bias: false }), { name: `${name}.bn` });
-  let x = b.relu(layer(b.input, "conv1", 64, 3, 1));
-  [64, 128, 256, 512].forEach((out, stage) => {
-    for (const block of [0, 1]) {
-      const name = `layer${stage + 1}.${block}`, stride = stage > 0 && block === 0 ? 2 : 1;
-      const inner = layer(b.relu(layer(x, `${name}.conv1`, out, 3, stride)), `${name}.conv2`, out, 3, 1);
-      const skip = b.channels(x) === out ? x : layer(x, `${name}.shortcut`, out, 1, stride);
-      x = b.relu(b.add(inner, skip));
-    }
-  });
-  b.gemm(b.flatten(b.globalAveragePool(x)), { name: "linear", out: 10 });
-  return b.graph();
 }

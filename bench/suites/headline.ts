@@ -6,7 +6,8 @@ import { graphCost } from "../../src/graph/cost.ts";
 import { compilePlan } from "../../src/graph/plan.ts";
 import type { Graph, Model } from "../../src/graph/types.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
-import { alexnet, alexnetNodes, resnet18, withGroups } from "../headline/networks.ts";
+import { createModel } from "../../src/models/zoo.ts";
+import { alexnet, alexnetNodes, withGroups } from "../headline/networks.ts";
 import { convWeights, type Cut, type Kind, pruneAtRandom } from "../headline/prune.ts";
 import { type Case, type Job, type MeasuredSuite, measureJobs, type Row, type SuiteOptions } from "../suite.ts";
 import { imagesFor, modelOf, workOf } from "./inference.ts";
@@ -68,7 +69,7 @@ const alexnetExperiment: Experiment = {
 
 const resnetExperiment: Experiment = {
   name: "ResNet-18/CIFAR",
-  graph: resnet18,
+  graph: () => createModel("resnet18-cifar"),
   dense: (model) => model,
   settings: [
     // A filter takes its channel in the next layer along: keeping f of the filters keeps f² of the weights.

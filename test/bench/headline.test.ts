@@ -1,11 +1,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { alexnet, alexnetNodes, resnet18, withGroups } from "../../bench/headline/networks.ts";
+import { alexnet, alexnetNodes, withGroups } from "../../bench/headline/networks.ts";
 import { convWeights, pruneAtRandom } from "../../bench/headline/prune.ts";
 import { builder } from "../../src/graph/build.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import type { HostTensor, Model } from "../../src/graph/types.ts";
+import { createModel } from "../../src/models/zoo.ts";
 
 const test = suite("headline benchmark");
 
@@ -20,7 +21,7 @@ test("AlexNet's convolutions have Caffe's sizes, in both forms", () => {
 });
 
 test("ResNet-18 has the 11,173,962 trainable numbers of its CIFAR form", () => {
-  const graph = resnet18();
+  const graph = createModel("resnet18-cifar");
   const statistics = Object.values(graph.params).filter(({ role }) => role === "mean" || role === "variance");
   const trained = graphCost(graph).params - statistics.reduce((sum, { shape }) => sum + shape[0], 0);
   assert.is(trained, 11_173_962);
