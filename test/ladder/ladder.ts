@@ -12,6 +12,7 @@ import type { HostTensor, Model } from "../../src/graph/types.ts";
 import { onnxBytes } from "../../src/formats/onnx/export.ts";
 import { loadOnnx } from "../../src/formats/onnx/import.ts";
 import { compact, type CompactOptions } from "../../src/prune/compact.ts";
+import { scatterAdds, scatterCandidates } from "../../src/prune/scatter_add.ts";
 import { randomInputs, randomModel } from "../generate/graphs.ts";
 import { randomlyMasked } from "../generate/masks.ts";
 
@@ -33,6 +34,8 @@ export interface Climb {
   readonly model: Model;
   /** Rung -> max|Δ| / max|y|. */
   readonly rungs: ReadonlyMap<string, number>;
+  /** Sums that the compact network scatters a branch into, every third time where there is one. */
+  readonly scattered: number;
   /** Did it get smaller? */
   readonly shrunk: boolean;
 }
@@ -43,34 +46,58 @@ export const LIMIT = 1e-5;
 const BATCH = 2;
 const OPTIONS: readonly CompactOptions[] = [{}, { border: "keep" }, { border: "table" }, { columns: false }];
 
-/** One ladder per seed. Jobs go to the browser together, for it compiles shaders. */
-export async function climb(seeds: readonly number[], { gpu, ort, browser }: Judges): Promise<Climb[]> {
-  const climbs: (Climb & { job: Job; truth: Float64Array; rungs: Map<string, number> })[] = [];
-  for (const seed of seeds) {
-    const masked = randomlyMasked(randomModel(seed), seed);
-    const { input } = randomInputs(masked.graph, seed, BATCH);
-    const truth = exact(masked, input);
-    const { model: small, report } = compact(masked, OPTIONS[seed % OPTIONS.length]);
-    const { model: folded } = foldForInference(small);
-    // Both forms are written, the one with batch norms and the one without.
-    const file = onnxBytes(seed % 2 === 0 ? folded : small);
-    const again = loadOnnx(file, `random${seed}.onnx`);
-    const rungs = new Map<string, number>();
-    const step = (name: string, got: Float32Array | Float64Array) => rungs.set(name, compareOutputs(truth, got).maxRel);
-    step("masked", await runPlan(gpu, masked, input.data, BATCH));
-    step("compact, exactly", exact(small, input));
-    step("compact", await runPlan(gpu, small, input.data, BATCH));
-    step("compact, node by node", await runInterpreter(gpu, small, input.data, BATCH));
-    step("folded, exactly", exact(folded, input));
-    step("imported again, exactly", exact(again, input));
-    step("imported again", await runPlan(gpu, again, input.data, BATCH));
-    const job = { file, input };
-    step("ONNX Runtime", await ort(job));
-    climbs.push({ seed, model: masked, rungs, shrunk: report.channels.after < report.channels.before, job, truth });
-  }
-  const answers = await browser(climbs.map(({ job }) => job));
-  climbs.forEach(({ rungs, truth }, i) => rungs.set("in the browser", compareOutputs(truth, answers[i]).maxRel));
-  return climbs;
+/** One ladder per seed. The browser climbs its rung beside the others: it runs on a core of its own. */
+export async function climb(seeds: readonly number[], judges: Judges): Promise<Climb[]> {
+  const ladders = seeds.map(prepare);
+  const here = async () => {
+    for (const ladder of ladders) await climbHere(ladder, judges);
+  };
+  const [, answers] = await Promise.all([here(), judges.browser(ladders.map(({ job }) => job))]);
+  ladders.forEach(({ step }, i) => step("in the browser", answers[i]));
+  return ladders;
+}
+
+/** All forms of a network, and where the results of its rungs go. */
+interface Ladder extends Climb {
+  readonly job: Job;
+  readonly small: Model;
+  readonly folded: Model;
+  readonly again: Model;
+  readonly step: (rung: string, got: Float32Array | Float64Array) => void;
+}
+
+function prepare(seed: number): Ladder {
+  const model = randomlyMasked(randomModel(seed), seed);
+  const { input } = randomInputs(model.graph, seed, BATCH);
+  const sums = seed % 3 === 0 ? scatterCandidates(model).map(({ name }) => name) : [];
+  const scattered = scatterAdds(model, new Set(sums)).model;
+  const { model: small, report } = compact(scattered, OPTIONS[seed % OPTIONS.length]);
+  const { model: folded } = foldForInference(small);
+  // Both forms are written, the one with batch norms and the one without.
+  const file = onnxBytes(seed % 2 === 0 ? folded : small);
+  const again = loadOnnx(file, `random${seed}.onnx`);
+  const truth = exact(model, input);
+  const rungs = new Map<string, number>();
+  return {
+    ...{ seed, model, small, folded, again, rungs },
+    scattered: sums.length,
+    shrunk: report.channels.after < report.channels.before,
+    job: { file, input },
+    step: (rung, got) => rungs.set(rung, compareOutputs(truth, got).maxRel),
+  };
+}
+
+async function climbHere({ model, small, folded, again, job, step }: Ladder, { gpu, ort }: Judges): Promise<void> {
+  const { input } = job;
+  const plan = (of: Model) => runPlan(gpu, of, input.data, BATCH);
+  step("masked", await plan(model));
+  step("compact, exactly", exact(small, input));
+  step("compact", await plan(small));
+  step("compact, node by node", await runInterpreter(gpu, small, input.data, BATCH));
+  step("folded, exactly", exact(folded, input));
+  step("imported again, exactly", exact(again, input));
+  step("imported again", await plan(again));
+  step("ONNX Runtime", await ort(job));
 }
 
 function exact(model: Model, input: HostTensor): Float64Array {
@@ -93,6 +120,7 @@ export function worstOf(climbs: readonly Climb[]): Map<string, { readonly seed: 
 /** What the networks are made of: construct -> in how many it stands. */
 export function coverageOf(climbs: readonly Climb[]): Map<string, number> {
   const counts = new Map<string, number>(Object.keys(CONSTRUCTS).map((name) => [name, 0]));
+  counts.set("scattered sum", climbs.filter(({ scattered }) => scattered > 0).length);
   for (const { model } of climbs) {
     for (const [name, isThere] of Object.entries(CONSTRUCTS)) {
       if (isThere(model)) counts.set(name, counts.get(name)! + 1);
