@@ -89,6 +89,7 @@ export function building(
       arity,
       fail,
       isConstant: (input) => constants.has(node.inputs[input]),
+      isParameter: (value) => specs.has(value),
       activation(input) {
         const { value, perm } = view(input);
         if (perm[0] !== 0) {
@@ -102,10 +103,7 @@ export function building(
       },
       view,
       shape: (value) => shapes.get(value)!,
-      unshaped(value) {
-        const maker = makers.get(value);
-        return maker?.op === "Reshape" || maker?.op === "Flatten" ? maker.inputs[0] : undefined;
-      },
+      maker: (value) => makers.get(value),
       constant(input) {
         const name = node.inputs[input] ?? "";
         if (name === "") return undefined;

@@ -1,5 +1,5 @@
 import type { UserError } from "../../errors.ts";
-import type { Attrs, OpName, ParamRole, Shape } from "../../graph/types.ts";
+import type { Attrs, Node, OpName, ParamRole, Shape } from "../../graph/types.ts";
 import type { Attributes } from "./attributes.ts";
 import type { Constant } from "./tensors.ts";
 import type { OnnxNode } from "./types.ts";
@@ -20,14 +20,16 @@ export interface Call {
   /** Inputs, optional ones at the end left out. */
   readonly arity: number;
   isConstant(input: number): boolean;
+  /** Is the value a parameter of the graph? */
+  isParameter(value: string): boolean;
   /** @throws UserError where the input is missing or constant, or its batch isn't the first axis */
   activation(input: number): string;
   /** An activation that may have its batch elsewhere. */
   view(input: number): View;
   /** The shape of an activation, by its name. */
   shape(value: string): Shape;
-  /** The value that a Reshape made this one of; undefined where it was made otherwise. */
-  unshaped(value: string): string | undefined;
+  /** The node of the graph that makes an activation; undefined for an input. */
+  maker(value: string): Node | undefined;
   /** Undefined where the input is left out; @throws UserError where it is an activation. */
   constant(input: number): Constant | undefined;
   /** A parameter of the graph; `kind` ends its name where the file has none for it. */

@@ -123,8 +123,21 @@ export function slice(call: Call): void {
     steps: kept.map((i) => steps[i]),
   };
   if (kept.length === 0) return call.emitView({ value, perm });
-  if (perm.every((axis, i) => axis === i)) return call.emit("Slice", [value], attrs);
-  call.emitView({ value: call.between("Slice", [value], attrs), perm });
+  const [source, all] = joined(call, value, attrs);
+  if (perm.every((axis, i) => axis === i)) return call.emit("Slice", [source], all);
+  call.emitView({ value: call.between("Slice", [source], all), perm });
+}
+
+type SliceAttrs = Readonly<Record<"axes" | "starts" | "ends" | "steps", readonly number[]>>;
+
+/** PyTorch slices axis by axis: a Slice of a Slice along other axes is one of all of them. */
+function joined(call: Call, value: string, attrs: SliceAttrs): [string, SliceAttrs] {
+  const maker = call.maker(value);
+  if (maker?.op !== "Slice") return [value, attrs];
+  const before = maker.attrs as SliceAttrs;
+  if (before.axes.some((axis) => attrs.axes.includes(axis))) return [value, attrs];
+  const both = (key: keyof SliceAttrs) => [...before[key], ...attrs[key]];
+  return [maker.inputs[0], { axes: both("axes"), starts: both("starts"), ends: both("ends"), steps: both("steps") }];
 }
 
 /** A Slice for each part. */
@@ -229,7 +242,7 @@ function rangeAttrs({ axis, start, count }: Range) {
  */
 function sliced(call: Call, value: string, { axis, start, count }: Range): string {
   const shape = call.shape(value) as number[];
-  const source = call.unshaped(value);
+  const source = unshaped(call, value);
   const from = source === undefined ? [] : call.shape(source) as number[];
   const before = product(shape.slice(1, axis));
   const at = from.findIndex((_, i) => i > 0 && product(from.slice(1, i)) === before);
@@ -240,10 +253,16 @@ function sliced(call: Call, value: string, { axis, start, count }: Range): strin
   return call.between("Reshape", [cut], { shape: [0, ...shape.slice(1).map((d, i) => i + 1 === axis ? count : d)] });
 }
 
+/** The value that a Reshape made this one of; undefined where it was made otherwise. */
+function unshaped(call: Call, value: string): string | undefined {
+  const maker = call.maker(value);
+  return maker?.op === "Reshape" || maker?.op === "Flatten" ? maker.inputs[0] : undefined;
+}
+
 /** The view without these axes of its value, each of size 1. */
 function dropped(call: Call, { value, perm }: View, axes: readonly number[]): View {
   const rest = call.shape(value).slice(1).filter((_, i) => !axes.includes(i + 1)) as number[];
-  const source = call.unshaped(value) ?? value;
+  const source = unshaped(call, value) ?? value;
   const whole = [0, ...rest];
   const same = call.shape(source).slice(1).join() === rest.join();
   const left = same ? source : call.between("Reshape", [source], { shape: whole });

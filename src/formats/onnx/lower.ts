@@ -160,7 +160,7 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
     const perm = Array.from({ length: rank }, (_, axis) => axis);
     [perm[rank - 1], perm[rank - 2]] = [rank - 2, rank - 1];
     const scores = between("MatMul", [q, between("Transpose", [k], [list("perm", perm)])]);
-    const scaled = between("Mul", [scores, number("scale", scale)]);
+    const scaled = between("Mul", [scores, number("factor", scale)]);
     emit("MatMul", [between("Softmax", [scaled], [integer("axis", -1)]), v]);
   },
 };

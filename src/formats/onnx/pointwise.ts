@@ -68,7 +68,10 @@ export function addConstant<T>(call: Call, x: string, constant: Constant, make: 
   }
   const wide = spread(constant, shape);
   if (!wide) throw misfit(call, constant, shape);
-  return make("Add", [x, call.parameter(wide, "beta", "shift")]);
+  const byParameter = call.maker(x)?.op === "MatMul" && call.isParameter(call.maker(x)!.inputs[1]);
+  const axes = wide.shape.filter((d) => d > 1).length;
+  const role = axes > 1 ? "table" : byParameter && wide.shape[wide.shape.length - 1] > 1 ? "bias" : "beta";
+  return make("Add", [x, call.parameter(wide, role, "shift")]);
 }
 
 /** Rows of pixels that are alike share one row of the table, and so do columns. */
