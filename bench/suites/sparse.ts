@@ -93,7 +93,7 @@ function gemmCase(structure: Structure, size: number, options: SuiteOptions, cla
     x: [size, size],
     y: [size, size],
     macs: size ** 3,
-    dense: (tuning) => planGemm({ ...sizes, a: "k", b: "k" }, tuning),
+    dense: (tuning) => planGemm({ ...sizes, a: "k", b: "k", fixed: "b" }, tuning),
     ways: (format, packed, tuning) => format.gemm(sizes, packed, tuning),
   });
 }
