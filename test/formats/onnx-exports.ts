@@ -222,3 +222,41 @@ export function dense(): OnnxModel {
   y = t.op("Concat", [y, t.op("Softmax", [y], { axis: 1 })], { axis: 3 });
   return t.done(y, ["batch", 3, 7, 7], 13);
 }
+
+/** What has changed its form between opsets 11 and 21: axes and sizes as attributes or as inputs, and what younger ones added. */
+export function forms(opset: number): OnnxModel {
+  const t = tracer();
+  /** Axes are an attribute before `since`. */
+  const over = (op: string, x: string, axes: number[], since: number, attributes: Attributes = {}) =>
+    opset < since ? t.op(op, [x], { ...attributes, axes }) : t.op(op, [x, t.integers(...axes)], attributes);
+  const mode = opset % 2 === 0 ? "SAME_LOWER" : "SAME_UPPER";
+  let x = t.op("Conv", ["input", t.weight("conv.weight", 6, 3, 3, 3)], { auto_pad: mode, strides: [2, 2] });
+  const sizes = opset < 13
+    ? t.many("Split", [x], 3, { axis: 1, split: [1, 2, 3] })
+    : t.many("Split", [x, t.integers(1, 2, 3)], 3, { axis: 1 });
+  const parts = opset < 18
+    ? t.many("Split", [sizes[2]], 3, { axis: 1 })
+    : t.many("Split", [sizes[2]], 3, { axis: 1, num_outputs: 3 });
+  x = t.op("Concat", [parts[2], sizes[1], parts[0], sizes[0], parts[1]], { axis: -3 });
+  x = t.op("Pad", [x, t.integers(0, 0, 1, 0, 0, 1, 0, -1)]);
+  x = t.op("Clip", [x, t.number(-2)]);
+  x = opset < 12 ? t.op("Dropout", [x], { ratio: 0.3 }) : t.op("Dropout", [x, t.number(0.3)]);
+  const lines = over("Squeeze", over("Unsqueeze", x, [2], 13), [2], 13);
+  const soft = t.op("Softmax", [lines], { axis: 2 });
+  let y = t.op("Add", [t.op("Mul", [soft, lines]), over("ReduceMean", lines, [1], 18)]);
+  if (opset >= 17) y = t.op("LayerNormalization", [y, t.weight("norm.weight", 5)], { axis: -1 });
+  if (opset >= 18) {
+    const channels = opset >= 21 ? 7 : 1;
+    const group = [t.weight("gn.weight", channels), t.weight("gn.bias", channels)];
+    y = t.op("GroupNormalization", [y, ...group], { num_groups: 1 });
+  }
+  if (opset >= 20) y = t.op("Gelu", [y], { approximate: "tanh" });
+  y = t.op("Sub", [y, t.op("InstanceNormalization", [y, t.weight("in.weight", 7), t.weight("in.bias", 7)])]);
+  y = over("ReduceMean", y, [2, 3], 18, { keepdims: 0 });
+  return t.done(t.op("Gather", [y, t.op("Constant", [], { value: int64("", [5, -7, 2]) })], { axis: 1 }), [
+    "batch",
+    3,
+    11,
+    12,
+  ], opset);
+}
