@@ -23,21 +23,31 @@ export function foldForInference(model: Model): Rewrite {
  */
 export function foldBatchNorm(model: Model): Rewrite {
   const exact = new Map(
-    Array.from(model.params, ([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }]),
+    foldedParams(model.graph).map((name) => {
+      const { shape, data } = model.params.get(name)!;
+      return [name, { shape, data: new Float64Array(data) }];
+    }),
   );
   const folded = foldBatchNorm64(model.graph, exact);
   const params = new Map<string, HostTensor>();
   const map = new Map<string, IndexMapEntry>();
   const identity = identityMap(model.graph);
-  for (const [name, tensor] of folded.params) {
-    const untouched = exact.get(name) === tensor;
-    params.set(
-      name,
-      untouched ? model.params.get(name)! : { shape: tensor.shape, data: Float32Array.from(tensor.data) },
-    );
+  for (const name of Object.keys(folded.graph.params)) {
+    const made = folded.params.get(name);
+    const untouched = made === exact.get(name);
+    params.set(name, untouched ? model.params.get(name)! : { shape: made!.shape, data: new Float32Array(made!.data) });
     if (untouched) map.set(name, identity.get(name)!);
   }
   return { model: { graph: folded.graph, params }, map };
+}
+
+/** Parameters that a fold may read: those of batch norms and of what stands before them. The others may be large. */
+function foldedParams(graph: Graph): string[] {
+  const readers = consumers(graph);
+  const norm = ({ op }: Node) => op === "BatchNormalization";
+  const before = (node: Node) => readers.get(node.outputs[0])?.some((next) => norm(next) || next.op === "BorderBias");
+  const nodes = graph.nodes.filter((node) => norm(node) || node.op === "BorderBias" || before(node));
+  return [...new Set(nodes.flatMap((node) => node.inputs.filter((name) => graph.params[name])))];
 }
 
 /** The same in float64 throughout; untouched tensors are passed on as they are. */
