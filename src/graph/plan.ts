@@ -189,7 +189,7 @@ function launcher(gpu: Gpu, step: FusedStep, inputs: number[][], weights: Weight
     const made: Record<string, Tensor> = {};
     for (const { plan: { program }, bindings } of plan.prepare ?? []) {
       for (const [i, name] of bindings.entries()) {
-        if (program.access[i] === "read" || name in made) continue;
+        if (program.access[i] !== "read_write" || name in made) continue;
         made[name] = memory.keep(Tensor.empty(gpu, [Math.ceil(plan.scratch[name] / 4)]));
       }
     }

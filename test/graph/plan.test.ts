@@ -83,6 +83,13 @@ function mobile(): Graph {
   });
 }
 
+/** Both operands fill a uniform binding of 64 KiB. */
+function wideProduct(): Graph {
+  const b = builder("wide", ["N", 128, 128]);
+  b.linear(b.layerNorm(b.input, { name: "norm" }), { name: "fc", out: 192 });
+  return b.graph();
+}
+
 const GRAPHS: Readonly<Record<string, Graph>> = {
   "digits": createModel("digits"),
   "lenet5": createModel("lenet5", { width: 0.5 }),
@@ -138,6 +145,7 @@ const GRAPHS: Readonly<Record<string, Graph>> = {
     x = b.dropout(b.gelu(b.averagePool(b.identity(x), { kernel: 3, stride: 2, pad: 1 })));
     return b.conv(x, { name: "pointwise", out: 6, kernel: 1, bias: false });
   }),
+  "tokens times a matrix wide enough for panels": wideProduct(),
   "kept columns and border tables": net(3, 6, (b) => {
     const x = b.columnConv(b.input, { name: "columns", out: 4, kernel: 3, pad: 1, taps: [0, 4, 9, 13, 26] });
     const border = [0, 1, 1, 1, 1, 2];
