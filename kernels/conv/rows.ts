@@ -68,10 +68,10 @@ function finish(r: RowsConv, threads: number, tile: Omit<RowsTile, "splits" | "c
 }
 
 /**
- * Per SIMD group of 8 lanes on llvmpipe, between what two hosts need: a vec4 from storage took 22 ns with AVX-512 and
- * 225 ns with AVX2, where a uniform array gives one in 16. Elsewhere only the ratios are hoped to hold.
+ * Per SIMD group of 8 lanes on llvmpipe, such that they rank these kernels as a host with AVX-512 does. With AVX2 a vec4 from
+ * storage takes 225 ns and one from a uniform array 16: there the tuner finds other winners. Elsewhere only the ratios are hoped to hold.
  */
-export const LOAD4_NS = 80, LOAD_NS = 25, UNIFORM4_NS = 16, STORE_NS = 40, FMA_NS = 0.7, LOOP_NS = 25;
+export const LOAD4_NS = 24, LOAD_NS = 10, UNIFORM4_NS = 20, STORE_NS = 12, FMA_NS = 0.3, LOOP_NS = 25;
 
 function runCost(fb: number, width: number, lines: number, subs: number): number {
   return LOOP_NS + LOAD_NS + (fb * width + lines) * LOAD4_NS + fb * width * subs * 16 * FMA_NS;
