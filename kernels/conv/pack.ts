@@ -3,7 +3,14 @@ import { ceilDiv, type Step } from "../launch.ts";
 import { linearGrid } from "../grid.ts";
 import pack from "./pack.wgsl" with { type: "text" };
 
-const PACK: Program = { name: "pack convolution weights", source: pack, access: ["read", "read", "read_write"] };
+function packProgram(UNIT: number): Program {
+  return {
+    name: "pack convolution weights",
+    source: pack,
+    constants: { UNIT },
+    access: ["read", "read", "read_write"],
+  };
+}
 
 /** In an order table: a tap without a weight. */
 export const NO_WEIGHT = 0xffffffff;
@@ -25,10 +32,10 @@ export function packedBytes(p: Packing): number {
 
 /** Element (g,k,f) is w[g·perGroup + f·perFilter + order[k]]; bindings: weights, order table, packed. */
 export function packStep(p: Packing, from: string, order: string, to: string): Step {
-  const size = packedBytes(p) / 4;
+  const packed = packedFilters(p) / p.unit, size = p.groups * p.taps * packed;
   const grid = linearGrid(size, 64);
-  const uniforms = [size, grid[0] * 64, p.taps, p.filters, packedFilters(p), p.perGroup, p.perFilter];
-  return { plan: { program: PACK, uniforms, grid }, bindings: [from, order, to] };
+  const uniforms = [size, grid[0] * 64, p.taps, p.filters, packed, p.perGroup, p.perFilter];
+  return { plan: { program: packProgram(p.unit), uniforms, grid }, bindings: [from, order, to] };
 }
 
 function packedFilters(p: Packing): number {
@@ -43,5 +50,5 @@ export function inFours(values: readonly number[], filler: number): Uint32Array<
 }
 
 export function packVariants(): Program[] {
-  return [PACK];
+  return [packProgram(4), packProgram(1)];
 }

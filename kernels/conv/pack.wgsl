@@ -1,7 +1,10 @@
 // Weights for the convolutions: y[g,k,f] = w[g*per_group + f*per_filter + source[k]] for f < filters, else 0;
-// also 0 where source[k] = 0xffffffff. y is [groups, taps, packed]; packed = filters rounded up to 4 (to 1 for single.wgsl).
+// also 0 where source[k] = 0xffffffff. y is [groups, taps, UNIT*packed], filters rounded up to 4, or to 1 for single.wgsl.
+// A thread makes UNIT filters: divisions cost more than loads.
 // Bindings: w, source read, y read_write.
-// Grid: one thread per element of y, rows of `row` threads.
+// Grid: one thread per UNIT elements of y, rows of `row` threads.
+const UNIT: u32 = 4u;
+
 struct Params { size: u32, row: u32, taps: u32, filters: u32, packed: u32, per_group: u32, per_filter: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -13,10 +16,14 @@ struct Params { size: u32, row: u32, taps: u32, filters: u32, packed: u32, per_g
 fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   let i = gid.x + gid.y * p.row;
   if (i >= p.size) { return; }
-  let f = i % p.packed;
-  let k = source[i / p.packed % p.taps];
-  let g = i / (p.packed * p.taps);
-  var v = 0.0;
-  if (f < p.filters && k != 0xffffffffu) { v = w[g * p.per_group + f * p.per_filter + k]; }
-  y[i] = v;
+  let line = i / p.packed;
+  let f = (i - line * p.packed) * UNIT;
+  let g = line / p.taps;
+  let k = source[line - g * p.taps];
+  let from_w = g * p.per_group + f * p.per_filter + k;
+  for (var j = 0u; j < UNIT; j++) {
+    var v = 0.0;
+    if (f + j < p.filters && k != 0xffffffffu) { v = w[from_w + j * p.per_filter]; }
+    y[i * UNIT + j] = v;
+  }
 }
