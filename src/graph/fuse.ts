@@ -30,7 +30,7 @@ export function fuse(graph: Graph): FusedStep[] {
     const next = readers.get(value);
     return next?.length === 1 && !graph.outputs.includes(value) ? next[0] : undefined;
   };
-  for (const node of graph.nodes) {
+  for (const node of inOrder(graph, follower)) {
     if (done.has(node)) continue;
     let output = node.outputs[0];
     let bias = isLayer(node) ? node.inputs[2] : undefined;
@@ -65,6 +65,24 @@ export function fuse(graph: Graph): FusedStep[] {
     made.add(output);
   }
   return steps;
+}
+
+/**
+ * The nodes with each layer right before the sum that it alone flows into, where the sum's other operand is made after the
+ * layer stands in the graph: a shortcut that subsamples, say. Two layers that meet stay as they stand: the second takes the
+ * first one's output in.
+ */
+function inOrder({ nodes }: Graph, follower: (value: string) => Node | undefined): readonly Node[] {
+  const places = new Map(nodes.map((node, i) => [node, i]));
+  const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
+  const placeOf = (node: Node): number => {
+    const place = places.get(node)!, [output] = node.outputs;
+    const sum = isLayer(node) ? follower(output) : undefined;
+    const other = sum?.op === "Add" ? makers.get(sum.inputs.find((name) => name !== output) ?? "") : undefined;
+    return sum && other && !isLayer(other) && places.get(other)! > place ? places.get(sum)! - 0.5 : place;
+  };
+  const moved = new Map(nodes.map((node) => [node, placeOf(node)]));
+  return nodes.toSorted((a, b) => moved.get(a)! - moved.get(b)!);
 }
 
 /** [1,…,1,F] over […,F]. */

@@ -39,6 +39,15 @@ test("a residual sum is drawn in where its other operand is there already", () =
   assert.equal(steps(b.graph()), ["stem relu = x", "branch + x relu = y"]);
 });
 
+test("a layer waits for the shortcut that its sum adds, if that is no layer", () => {
+  const { b, conv } = net();
+  const x = b.relu(conv(b.input, "stem"), "x");
+  const branch = conv(x, "branch");
+  const pooled = b.sigmoid(b.identity(x, "same"), "gate");
+  b.relu(b.add(branch, pooled, "sum"), "y");
+  assert.equal(steps(b.graph()), ["stem relu = x", "same = same", "gate = gate", "branch + gate relu = y"]);
+});
+
 test("a product with a parameter takes its bias, the residual sum and the activation", () => {
   const b = builder("tokens", ["N", 5, 4]);
   const product = b.matmul(b.input, b.param("w", [4, 4], "weight"), "product");

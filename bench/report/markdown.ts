@@ -1,0 +1,73 @@
+/** The tables of docs/benchmarks.md, made from committed records so that neither can say what the other doesn't. Pure. */
+import type { Contest } from "../contest.ts";
+import { milliseconds } from "../../src/report/format.ts";
+import { tablesOf } from "../rows.ts";
+import type { BenchRecord } from "./page.ts";
+
+const BLOCK = /<!-- record (\S+) -->\n[^]*?<!-- end -->/g;
+
+/**
+ * The document with each `<!-- record NAME -->` … `<!-- end -->` filled from the record of that name.
+ *
+ * @throws RangeError for a name without a record
+ */
+export function filledIn(document: string, record: (name: string) => BenchRecord | undefined): string {
+  return document.replaceAll(BLOCK, (_, name: string) => {
+    const found = record(name);
+    if (!found) throw new RangeError(`there is no record "${name}" for the document's tables`);
+    return `<!-- record ${name} -->\n\n${tables(found)}\n\n<!-- end -->`;
+  });
+}
+
+function tables(record: BenchRecord): string {
+  const { results } = record;
+  const blocks = "rows" in results && "roofline" in results
+    ? tablesOf(results.rows).map(({ title, header, lines }) => table([title, ...header.slice(1)], lines))
+    : "contests" in results
+    ? results.contests.map(contest)
+    : [contest({ title: record.suite, ...results })];
+  return [source(record), ...blocks].join("\n\n");
+}
+
+/** What the numbers were measured on. */
+function source({ adapter, machine, versions, seed, commit, date, results }: BenchRecord): string {
+  const peak = "roofline" in results
+    ? [`${milliseconds(results.roofline.gflops)} GFLOP/s and ${milliseconds(results.roofline.gbps)} GB/s at most`]
+    : [];
+  const plans = "tuning" in results ? [results.tuning === "measured" ? "plans tuned" : "plans not tuned"] : [];
+  const facts = [
+    adapter.description || adapter.vendor,
+    `${machine.cores} cores`,
+    `Deno ${versions.deno}`,
+    ...peak,
+    ...plans,
+    `seed ${seed}`,
+    `commit ${commit.slice(0, 7)}${commit.endsWith("+") ? "+" : ""}`,
+    date.slice(0, 10),
+  ];
+  return `${facts.join(", ")}:`;
+}
+
+function contest({ title, ranks, missing, goals = [] }: Contest): string {
+  const rows = [
+    ...ranks.map(({ name, medianMs, madMs, ratio, samples }) => [
+      name,
+      milliseconds(medianMs),
+      milliseconds(madMs),
+      String(samples),
+      `${ratio >= 0.1 ? ratio.toFixed(2) : ratio.toPrecision(2)}×`,
+    ]),
+    ...missing.map(({ name, reason }) => [name, "–", "–", "–", reason]),
+  ];
+  const reached = goals.length > 0 ? `\n\nGoals: ${goals.join("; ")}.` : "";
+  return table([title, "ms", "MAD", "samples", "ratio"], rows) + reached;
+}
+
+/** Names to the left, everything else to the right; empty columns are left out. */
+function table(header: readonly string[], lines: readonly (readonly string[])[]): string {
+  const kept = header.map((_, i) => i).filter((i) =>
+    i === 0 || lines.some((line) => line[i] !== "" && line[i] !== "–")
+  );
+  const row = (cells: readonly string[]) => `| ${kept.map((i) => cells[i].replaceAll("|", "\\|")).join(" | ")} |`;
+  return [row(header), `| ${kept.map((i) => i === 0 ? "---" : "--:").join(" | ")} |`, ...lines.map(row)].join("\n");
+}
