@@ -32,20 +32,28 @@ export function haloBytes(h: Halo): number {
   return h.planes * h.phases * h.rows * h.cols * 4;
 }
 
+/** Fours of a row that a thread may make, the longest first: on a CPU that pays, on a GPU neighbours should lie near. */
+const RUNS = [5, 4, 3, 2, 1];
+const GROUP = 64;
+
 /** `cols` must be a multiple of 4. */
 export function padStep(h: Halo, from: string, to: string): Step {
-  const size = haloBytes(h) / 16;
-  const grid = linearGrid(size, 64);
-  const aligned = h.phases === 1 && h.width % 4 === 0 && h.left % 4 === 0;
+  const fours = h.cols / 4;
+  const covered = (run: number) => ceilDiv(fours, run) * run;
+  const run = RUNS.reduce((best, next) => covered(next) < covered(best) ? next : best);
+  const runs = ceilDiv(fours, run), count = h.planes * h.phases * h.rows * runs;
+  const grid = linearGrid(count, GROUP);
+  const aligned = h.width % 4 === 0 && h.left % 4 === 0;
+  const mode = h.phases > 1 ? 0 : aligned ? 2 : 1;
   const [top, left] = [h.top >>> 0, h.left >>> 0];
-  const uniforms = [size, grid[0] * 64, h.height, h.width, h.rows, h.cols / 4, top, left, h.phases];
-  return { plan: { program: padProgram(aligned), uniforms, grid }, bindings: [from, to] };
+  const uniforms = [count, grid[0] * GROUP, h.height, h.width, h.rows, fours, runs, top, left, h.phases];
+  return { plan: { program: padProgram(mode, run), uniforms, grid }, bindings: [from, to] };
 }
 
-function padProgram(aligned: boolean): Program {
-  return { name: "pad", source, constants: { ALIGNED: aligned ? 1 : 0 }, access: ["read", "read_write"] };
+function padProgram(mode: number, run: number): Program {
+  return { name: "pad", source, constants: { MODE: mode, FOURS: run }, access: ["read", "read_write"] };
 }
 
 export function padVariants(): Program[] {
-  return [padProgram(false), padProgram(true)];
+  return [...[0, 1, 2].map((mode) => padProgram(mode, 3)), ...RUNS.map((run) => padProgram(1, run))];
 }

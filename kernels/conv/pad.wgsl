@@ -1,15 +1,31 @@
 // y[i,f,r,c] = x[i, r - top, c*phases + f - left] inside of x, else 0: planes [height,width] into [phases,rows,cols].
 // top and left may be negative (as u32, wrapping): then x is cropped. phases > 1 takes the columns apart by their
 // remainder, so that a convolution with that stride finds neighbours side by side.
-// cols is a multiple of 4, y in fours (cols4 per row). ALIGNED: phases is 1, width and left are multiples of 4, so x is
-// read in fours too. Bindings: x read, y read_write. Grid: one thread per four of y, rows of `row` threads.
-const ALIGNED: u32 = 0u;
+// cols is a multiple of 4, y in fours (cols4 per row). A thread makes FOURS of them side by side, since finding its place costs
+// more than copying; rows are `runs` of so many. MODE says how x is read:
+//   0  scalar
+//   1  phases is 1: in fours, and what lies between two of them is put together
+//   2  phases is 1, width and left are multiples of 4: in fours
+//
+// Bindings: x read, y read_write. Grid: one thread per run of y, rows of `row` threads.
+const MODE: u32 = 1u;
+const FOURS: u32 = 3u;
 
-struct Params { size: u32, row: u32, height: u32, width: u32, rows: u32, cols4: u32, top: u32, left: u32, phases: u32 }
+struct Params {
+  count: u32, row: u32, height: u32, width: u32, rows: u32, cols4: u32, runs: u32, top: u32, left: u32, phases: u32,
+}
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+
+// Four elements from `shift` on of the eight in u and v.
+fn joined(u: vec4<f32>, v: vec4<f32>, shift: u32) -> vec4<f32> {
+  let odd = (shift & 1u) == 1u;
+  let near = select(u, vec4<f32>(u.yzw, v.x), vec4<bool>(odd));
+  let far = select(v.xy, v.yz, vec2<bool>(odd));
+  return select(near, vec4<f32>(near.zw, far), vec4<bool>(shift >= 2u));
+}
 
 fn at(start: u32, w: u32) -> f32 {
   let i = start + min(w, p.width - 1u);
@@ -19,20 +35,40 @@ fn at(start: u32, w: u32) -> f32 {
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   let i = gid.x + gid.y * p.row;
-  if (i >= p.size) { return; }
-  let line = i / p.cols4;
+  if (i >= p.count) { return; }
+  let line = i / p.runs;
   let plane = line / p.rows;
+  let four = (i - line * p.runs) * FOURS;
+  let phases = p.phases;
+  let width = p.width;
   // Left of or above the image the difference wraps to a huge number.
-  let h = line % p.rows - p.top;
-  let w = i % p.cols4 * 4u * p.phases + plane % p.phases - p.left;
-  let start = (plane / p.phases * p.height + h) * p.width;
-  var v = vec4<f32>();
-  if (h < p.height) {
-    if (ALIGNED == 1u) {
-      if (w < p.width) { v = x[(start + w) >> 2u]; }
+  let h = line - plane * p.rows - p.top;
+  let inside = h < p.height;
+  var w = four * 4u * phases + plane % phases - p.left;
+  let start = (plane / phases * p.height + h) * width;
+  // Before the first plane the place is negative.
+  let place = start + w;
+  var q = bitcast<u32>(bitcast<i32>(place) >> 2u);
+  var u = vec4<f32>();
+  if (MODE == 1u) { u = x[q]; }
+  for (var f = 0u; f < FOURS; f++) {
+    var v = vec4<f32>();
+    if (MODE == 0u) {
+      v = vec4<f32>(at(start, w), at(start, w + phases), at(start, w + 2u * phases), at(start, w + 3u * phases));
+      v = select(vec4<f32>(), v, vec4<bool>(inside));
     } else {
-      v = vec4<f32>(at(start, w), at(start, w + p.phases), at(start, w + 2u * p.phases), at(start, w + 3u * p.phases));
+      q += 1u;
+      if (MODE == 1u) {
+        let next = x[q];
+        v = joined(u, next, place & 3u);
+        u = next;
+      } else {
+        v = x[q - 1u];
+      }
+      let columns = vec4<u32>(w, w + 1u, w + 2u, w + 3u);
+      v = select(vec4<f32>(), v, (columns < vec4<u32>(width)) & vec4<bool>(inside));
     }
+    w += 4u * phases;
+    if (four + f < p.cols4) { y[line * p.cols4 + four + f] = v; }
   }
-  y[i] = v;
 }
