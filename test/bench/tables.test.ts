@@ -52,8 +52,11 @@ test("docs/benchmarks.md says what its records say", () => {
   const document = Deno.readTextFileSync(`${import.meta.dirname}/../../docs/benchmarks.md`);
   assert.ok(document.includes("<!-- record kernels -->"));
   // The formatter pads columns and wraps lines.
-  const words = (text: string) => text.replaceAll(/-{3,}:?|\s+/g, " ").replaceAll(/ +/g, " ");
-  assert.is(words(document), words(benchmarksPage(document)));
+  const words = (text: string) => text.replaceAll(/-{2,}:?/g, "-").split(/\s+/);
+  const said = words(document), measured = words(benchmarksPage(document));
+  const differs = measured.findIndex((word, i) => word !== said[i]);
+  assert.equal(said.slice(differs, differs + 12), measured.slice(differs, differs + 12));
+  assert.is(said.length, measured.length);
 });
 
 test.run();
