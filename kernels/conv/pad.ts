@@ -44,7 +44,7 @@ export function padStep(h: Halo, from: string, to: string): Step {
   const runs = ceilDiv(fours, run), count = h.planes * h.phases * h.rows * runs;
   const grid = linearGrid(count, GROUP);
   const aligned = h.width % 4 === 0 && h.left % 4 === 0;
-  const mode = h.phases > 1 ? 0 : aligned ? 2 : 1;
+  const mode = h.phases > 2 ? 0 : h.phases === 2 ? 3 : aligned ? 2 : 1;
   const [top, left] = [h.top >>> 0, h.left >>> 0];
   const uniforms = [count, grid[0] * GROUP, h.height, h.width, h.rows, fours, runs, top, left, h.phases];
   return { plan: { program: padProgram(mode, run), uniforms, grid }, bindings: [from, to] };
@@ -55,5 +55,5 @@ function padProgram(mode: number, run: number): Program {
 }
 
 export function padVariants(): Program[] {
-  return [...[0, 1, 2].map((mode) => padProgram(mode, 3)), ...RUNS.map((run) => padProgram(1, run))];
+  return [...[0, 1, 2, 3].map((mode) => padProgram(mode, 3)), ...RUNS.map((run) => padProgram(1, run))];
 }

@@ -6,6 +6,7 @@
 //   0  scalar
 //   1  phases is 1: in fours, and what lies between two of them is put together
 //   2  phases is 1, width and left are multiples of 4: in fours
+//   3  phases is 2: in fours, of which each phase takes every second element
 //
 // Bindings: x read, y read_write. Grid: one thread per run of y, rows of `row` threads.
 const MODE: u32 = 1u;
@@ -50,7 +51,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   let place = start + w;
   var q = bitcast<u32>(bitcast<i32>(place) >> 2u);
   var u = vec4<f32>();
-  if (MODE == 1u) { u = x[q]; }
+  if (MODE == 1u || MODE == 3u) { u = x[q]; }
   for (var f = 0u; f < FOURS; f++) {
     var v = vec4<f32>();
     if (MODE == 0u) {
@@ -62,10 +63,16 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
         let next = x[q];
         v = joined(u, next, place & 3u);
         u = next;
+      } else if (MODE == 3u) {
+        let next = x[q];
+        q += 1u;
+        let last = x[q];
+        v = vec4<f32>(joined(u, next, place & 3u).xz, joined(next, last, place & 3u).xz);
+        u = last;
       } else {
         v = x[q - 1u];
       }
-      let columns = vec4<u32>(w, w + 1u, w + 2u, w + 3u);
+      let columns = vec4<u32>(w, w + phases, w + 2u * phases, w + 3u * phases);
       v = select(vec4<f32>(), v, (columns < vec4<u32>(width)) & vec4<bool>(inside));
     }
     w += 4u * phases;
