@@ -26,7 +26,9 @@ function tables(record: BenchRecord): string {
     : "contests" in results
     ? results.contests.map(contest)
     : [contest({ title: record.suite, ...results })];
-  return [source(record), ...blocks].join("\n\n");
+  const { remaining = [] } = results;
+  const left = remaining.length > 0 ? [`Not run: ${remaining.join("; ")}.`] : [];
+  return [source(record), ...blocks, ...left].join("\n\n");
 }
 
 /** What the numbers were measured on. */

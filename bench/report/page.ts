@@ -11,7 +11,12 @@ import { rooflineFigure } from "./roofline.ts";
 import { SPEEDUP_LEAD, speedupFigures } from "./speedup.ts";
 
 /** A record as a suite wrote it. */
-export type BenchRecord = Setting & { readonly results: Measured | Contests | OneContest };
+export type BenchRecord = Setting & { readonly results: (Measured | Contests | OneContest) & Unfinished };
+
+interface Unfinished {
+  /** Cases that hadn't run when the record was written. */
+  readonly remaining?: readonly string[];
+}
 
 interface Measured {
   readonly title: string;

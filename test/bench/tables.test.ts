@@ -27,6 +27,7 @@ const record: BenchRecord = {
       missing: [{ name: "absent", version: "1", reason: "it can't | won't" }],
       goals: ["≥ 2× theirs: yes, 2.00×"],
     }],
+    remaining: ["a long case"],
   },
 };
 
@@ -42,7 +43,7 @@ test("a record becomes tables that name their source, absent contestants and goa
       "| ours | 12.3 | 0.100 | 3 | 1.00× |",
       "| theirs | 24.7 | 0.200 | 3 | 2.00× |",
       "| absent | – | – | – | it can't \\| won't |",
-      ...["", "Goals: ≥ 2× theirs: yes, 2.00×.", "", "<!-- end -->", "after"],
+      ...["", "Goals: ≥ 2× theirs: yes, 2.00×.", "", "Not run: a long case.", "", "<!-- end -->", "after"],
     ].join("\n"),
   );
   assert.throws(() => filledIn("<!-- record none -->\n<!-- end -->", () => undefined), /no record "none"/);
