@@ -107,15 +107,20 @@ function float32(name: string, tensor: StoredTensor, file: string): HostTensor {
 
 function complaint(graph: Graph, { dialect, missing, leftOver, misshapen }: Fit): string {
   const parts = [
-    listed("missing", missing.map((name) => `${name} [${graph.params[name].shape}]`)),
-    listed("left over", leftOver.map(([name, { shape }]) => `${name} [${shape}]`)),
+    listed("missing", missing.map((name) => entry(name, graph.params[name]))),
+    listed("left over", leftOver.map(([name, tensor]) => entry(name, tensor))),
     listed(
       "of another shape",
-      misshapen.map(([name, { shape }]) => `${name} [${shape}], expected [${graph.params[name].shape}]`),
+      misshapen.map(([name, tensor]) => `${entry(name, tensor)}, expected ${show(graph.params[name].shape)}`),
     ),
   ].filter((part) => part !== undefined);
   const read = dialect.rules.length > 0 ? ` (names read as ${dialect.name})` : "";
   return `its weights don't fit the network "${graph.name}"${read}: ${parts.join("; ")}`;
+}
+
+/** Names and shapes of a damaged file may be of any length. */
+function entry(name: string, { shape }: { readonly shape: readonly number[] }): string {
+  return `${name.length > 80 ? `${name.slice(0, 79)}…` : name} ${show(shape)}`;
 }
 
 function listed(what: string, items: readonly string[]): string | undefined {
