@@ -1,0 +1,129 @@
+/**
+ * A timing session: what it is asked to measure, what it tells while it goes, and what it finds. Plain data (it crosses
+ * workers and is kept as JSON): times in ms, sizes in bytes, fractions in 0…1.
+ */
+
+/** "burst": short samples from rest. "sustained": on and on, because a phone that is warm ranks networks otherwise. */
+export type Mode = "burst" | "sustained";
+
+export interface Protocol {
+  readonly mode: Mode;
+  /** Spent on each network and batch size, in seconds. */
+  readonly seconds: number;
+  readonly batches: readonly number[];
+}
+
+/** A network before and after pruning; either may be missing (one's own file has only one form). */
+export type Variant = "dense" | "pruned";
+
+/** "failed": no number; `reason` says why. "retried": its number is of the second try, after the device was lost. */
+export type RowStatus = "measured" | "retried" | "failed";
+
+/** One network at one batch size. */
+export interface Row {
+  readonly network: string;
+  readonly variant: Variant;
+  readonly batch: number;
+  readonly params: number;
+  /** For one image. */
+  readonly macs: number;
+  readonly status: RowStatus;
+  readonly reason?: string;
+  /** Compiling the plan and its first run, shaders included. */
+  readonly coldMs?: number;
+  /** Of one run of the whole batch. */
+  readonly medianMs?: number;
+  readonly madMs?: number;
+  readonly samples?: number;
+  readonly clock?: string;
+  readonly quantumMs?: number;
+  /** Median of the last fifth of the samples / of the first: above 1 the device has become slower. */
+  readonly drift?: number;
+  /** The page was hidden meanwhile, or the clock can't resolve it: shown, and kept out of comparisons. */
+  readonly doubt?: string;
+}
+
+/** One step of the inference plan, summed over its launches. */
+export interface LayerTime {
+  readonly network: string;
+  readonly variant: Variant;
+  readonly batch: number;
+  readonly layer: string;
+  readonly op: string;
+  readonly macs: number;
+  readonly medianMs: number;
+}
+
+/** One kernel on one shape. */
+export interface KernelTime {
+  readonly family: "gemm" | "conv" | "block-sparse";
+  /** "512×512×512", "32×16×32×32 → 16, 3×3". */
+  readonly shape: string;
+  /** Of the blocks that are stored; 1 is the dense kernel. */
+  readonly density: number;
+  readonly medianMs: number;
+  readonly madMs: number;
+  readonly samples: number;
+  /** Of the operations that it does. */
+  readonly gflops: number;
+  /** Of the roof that it meets at its intensity, 0…1. */
+  readonly ofRoof: number;
+}
+
+export interface Roof {
+  readonly gflops: number;
+  readonly gbps: number;
+}
+
+export type CheckName = "repeat" | "reduction" | "f16" | "subgroups" | "dynamic offsets";
+
+/** "absent": the device doesn't offer it. */
+export interface SelfCheck {
+  readonly name: CheckName;
+  readonly outcome: "passed" | "failed" | "absent";
+  /** What was found and what was expected, or what is used instead. */
+  readonly detail: string;
+}
+
+/** What the checks allow: how the device is opened for measuring. */
+export interface SafePath {
+  readonly dynamicOffsets: boolean;
+  readonly f16: boolean;
+  readonly subgroups: boolean;
+}
+
+export interface SelfTest {
+  readonly checks: readonly SelfCheck[];
+  readonly path: SafePath;
+  /** False where even the safe path computes wrong numbers: nothing that is measured means anything. */
+  readonly trusted: boolean;
+}
+
+export interface DeviceInfo {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** A software adapter: kept out of comparisons unless asked for. */
+  readonly fallback: boolean;
+  readonly features: readonly string[];
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+/** What happened meanwhile; `atMs` counts from the session's start. */
+export interface Incident {
+  readonly atMs: number;
+  readonly kind: "hidden" | "visible" | "device lost" | "device reopened" | "slower" | "stopped";
+  readonly text: string;
+}
+
+/** What a session tells, in the order in which it happens; the record is made of these and of nothing else. */
+export type SessionEvent =
+  | { readonly kind: "device"; readonly device: DeviceInfo }
+  | { readonly kind: "self-test"; readonly selfTest: SelfTest }
+  | { readonly kind: "roof"; readonly roof: Roof }
+  | { readonly kind: "row"; readonly row: Row }
+  | { readonly kind: "layers"; readonly layers: readonly LayerTime[] }
+  | { readonly kind: "kernel"; readonly kernel: KernelTime }
+  | { readonly kind: "incident"; readonly incident: Incident }
+  /** `done` of `total` measurements; `text` says what is being measured. */
+  | { readonly kind: "progress"; readonly done: number; readonly total: number; readonly text: string };

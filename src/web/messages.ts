@@ -1,0 +1,88 @@
+/**
+ * Between the page and its worker, which owns the GPU: the page asks, the worker answers once and tells meanwhile. Plain
+ * data; files go as bytes and never leave the device.
+ */
+import type { Mode, SessionEvent, Variant } from "../measure/session/types.ts";
+import type { LatencyTable } from "../report/devices/record.ts";
+
+/** What the page can time: a network of the zoo, a run's that the server has, or one that was dropped on the page. */
+export interface NetworkEntry {
+  readonly id: string;
+  readonly title: string;
+  readonly source: "bundled" | "run" | "file";
+  readonly variants: readonly { readonly variant: Variant; readonly params: number; readonly macs: number }[];
+  /** Of images: channels, height, width. */
+  readonly input: readonly [number, number, number];
+  /** Fractions in 0…1 where the network is trained. */
+  readonly accuracy?: { readonly dense: number; readonly pruned: number };
+}
+
+/** Calls by name: what the page sends and what comes back. */
+export interface Calls {
+  /** The networks that can be timed here. */
+  networks: { request: Record<never, never>; answer: readonly NetworkEntry[] };
+  /** An .onnx or .safetensors file: adds a network, with a pruned form made of it where it can be pruned. */
+  addFile: { request: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }; answer: NetworkEntry };
+  /** Ends early where the call is stopped; what was found until then has been told. */
+  measure: { request: MeasureRequest; answer: { readonly complete: boolean } };
+  /** Logits of a drawn digit, 8×8 values in 0…16, from both forms of the digits network. */
+  classify: {
+    request: { readonly pixels: readonly number[] };
+    answer: readonly {
+      readonly variant: Variant;
+      readonly probabilities: readonly number[];
+      readonly ms: number;
+    }[];
+  };
+  /** The `digits` recipe in this browser; goes on from the checkpoint where there is one and `resume` says so. */
+  train: { request: { readonly resume: boolean }; answer: TrainResult };
+  /** Is there a run to go on with? */
+  trainState: { request: Record<never, never>; answer: { readonly resumable: boolean; readonly finished: boolean } };
+  /** A file of the finished run: model.onnx, report.html. */
+  trainFile: { request: { readonly name: string }; answer: { readonly bytes: Uint8Array<ArrayBuffer> } };
+  /** Times each layer shape of a network at many widths. */
+  buildTable: { request: { readonly network: string; readonly batch: number }; answer: LatencyTable };
+}
+
+export interface MeasureRequest {
+  /** Ids of NetworkEntry. */
+  readonly networks: readonly string[];
+  readonly batches: readonly number[];
+  readonly mode: Mode;
+  /** Per network and batch size. */
+  readonly seconds: number;
+  /** Also the kernels against the roofline, and each layer. */
+  readonly detail: boolean;
+}
+
+export interface TrainResult {
+  /** Undefined where it was stopped: `resume` goes on. */
+  readonly report?: {
+    readonly accuracy: { readonly dense: number; readonly pruned: number };
+    readonly params: { readonly dense: number; readonly pruned: number };
+    readonly macs: { readonly dense: number; readonly pruned: number };
+  };
+}
+
+export interface TrainEvent {
+  readonly stage: string;
+  /** 0…1 of this stage. */
+  readonly progress: number;
+  readonly loss?: number;
+  readonly accuracy?: number;
+  readonly note?: string;
+}
+
+export type CallName = keyof Calls;
+
+export type ToWorker =
+  | { [N in CallName]: { readonly id: number; readonly call: N; readonly request: Calls[N]["request"] } }[CallName]
+  /** Ends call `id` early. */
+  | { readonly id: number; readonly stop: true }
+  | { readonly visibility: "visible" | "hidden" };
+
+export type FromWorker =
+  | { readonly id: number; readonly answer: unknown }
+  /** `message` is for the person in front of the page; `internal` where it is our fault. */
+  | { readonly id: number; readonly error: { readonly message: string; readonly internal: boolean } }
+  | { readonly id: number; readonly event: SessionEvent | TrainEvent };
