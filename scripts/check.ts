@@ -43,7 +43,7 @@ function groups(): Group[] {
     for (const entry of Deno.readDirSync(path)) {
       const child = `${path}/${entry.name}`;
       if (entry.isDirectory && entry.name !== "node_modules") walk(child, governing);
-      if (entry.isFile && entry.name.endsWith(".ts")) {
+      if (entry.isFile && /\.tsx?$/.test(entry.name)) {
         byDirectory.set(governing, [...byDirectory.get(governing) ?? [], child]);
       }
     }

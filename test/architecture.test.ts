@@ -37,8 +37,12 @@ function read(directory: string): void {
   for (const entry of Deno.readDirSync(`${root}/${directory}`)) {
     const path = `${directory}/${entry.name}`;
     if (entry.isDirectory && entry.name !== "node_modules") read(path);
-    if (entry.isFile && entry.name.endsWith(".ts")) files.set(path, Deno.readTextFileSync(`${root}/${path}`));
+    if (entry.isFile && isCode(entry.name)) files.set(path, Deno.readTextFileSync(`${root}/${path}`));
   }
+}
+
+function isCode(path: string): boolean {
+  return path.endsWith(".ts") || path.endsWith(".tsx");
 }
 
 function room(path: string): string {
@@ -56,7 +60,7 @@ test("every file lives in a room", () => {
 });
 
 test("imports point downward", () => {
-  const upward = edges.filter(({ from, to }) => to.endsWith(".ts") && floor(to) > floor(from));
+  const upward = edges.filter(({ from, to }) => isCode(to) && floor(to) > floor(from));
   assert.equal(upward.map(({ from, to }) => `${from} -> ${to}`), []);
 });
 
@@ -68,7 +72,7 @@ test("relative imports stay inside src and kernels", () => {
 test("neighbouring rooms don't import each other in a ring", () => {
   const graph = new Map<string, Set<string>>();
   for (const { from, to } of edges) {
-    if (room(from) === room(to) || !to.endsWith(".ts")) continue;
+    if (room(from) === room(to) || !isCode(to)) continue;
     graph.set(room(from), (graph.get(room(from)) ?? new Set()).add(room(to)));
   }
   assert.is(ring(graph), undefined);
