@@ -28,6 +28,8 @@ export interface FitOptions {
   readonly period?: number;
   /** Names this phase within its stage in the checkpoint. */
   readonly phase: Phase;
+  /** Also keep the epoch that validates best. */
+  readonly selectBest?: boolean;
   /** What else happens beside training (ADMM). */
   readonly companion?: (state: TrainState, optimizer: Updater) => Companion;
 }
@@ -46,6 +48,19 @@ export interface Companion {
   dispose(): void;
 }
 
+export interface Fitted {
+  /** After the last epoch. */
+  readonly model: Model;
+  /** After the epoch with the highest validation accuracy, the first of equals; where it was asked for. */
+  readonly best?: BestEpoch;
+}
+
+export interface BestEpoch {
+  /** From 1. */
+  readonly epoch: number;
+  readonly model: Model;
+}
+
 export type Phase = Readonly<Record<string, number | string>>;
 
 interface Cursor {
@@ -55,7 +70,10 @@ interface Cursor {
   readonly number?: number;
   readonly progress: EpochProgress;
   readonly steps: number;
+  readonly best?: { readonly epoch: number; readonly accuracy: number };
 }
+
+type Best = BestEpoch & { readonly accuracy: number };
 
 /** The phase that a saved stage was in, if it was training. */
 export function savedPhase(progress: StageProgress | undefined): Phase | undefined {
@@ -63,7 +81,7 @@ export function savedPhase(progress: StageProgress | undefined): Phase | undefin
 }
 
 /** Trains `options.model` under its masks and gives the new parameters. `saved` is this phase's own progress. */
-export async function fit(ctx: RunContext, options: FitOptions, saved?: StageProgress): Promise<Model> {
+export async function fit(ctx: RunContext, options: FitOptions, saved?: StageProgress): Promise<Fitted> {
   const { gpu, recipe, data } = ctx;
   const { graph } = options.model;
   await ctx.tuner.training(options.model, recipe.batch);
@@ -80,6 +98,7 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
   const ui = ctx.ui.stage(options.label, options.epochs * 1000);
   try {
     let cursor = saved && saved.tensors.size > 0 ? restore(saved, state, optimizer, companion) : undefined;
+    let best = cursor?.best && { ...cursor.best, model: { graph, params: part(saved!, "best") } };
     if (!cursor) await companion?.start();
     const period = options.period ?? options.epochs;
     let accuracy: number | undefined;
@@ -99,7 +118,7 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
         learningRate(options.optimizer.lr, options.schedule, epoch % period + fraction, period);
       const saveAt = async (epochAt: number, numberAt: number | undefined, progress: EpochProgress) =>
         await ctx.save(
-          ...await snapshot(state, optimizer, companion, {
+          ...await snapshot(state, optimizer, companion, best, {
             phase: options.phase,
             epoch: epochAt,
             number: numberAt,
@@ -132,6 +151,9 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
         // The last steps can blow the weights up without any training loss telling.
         if (!Number.isFinite(validation.loss)) throw divergedAt(epoch, lr(1 - 1 / batches));
         accuracy = validation.accuracy;
+        if (options.selectBest && !(best && best.accuracy >= accuracy)) {
+          best = { epoch: epoch + 1, accuracy, model: { graph, params: await state.download() } };
+        }
         ui.update((epoch + 1) * 1000, {
           loss: result.lossSum / result.samples,
           accuracy,
@@ -160,7 +182,7 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
     const trained = { graph, params: await state.download() };
     await companion?.finish();
     ui.done(accuracy === undefined ? undefined : `validation accuracy ${(100 * accuracy).toFixed(2)} %`);
-    return trained;
+    return { model: trained, best };
   } catch (error) {
     ui.done();
     throw error;
@@ -177,6 +199,7 @@ async function snapshot(
   state: TrainState,
   optimizer: Updater,
   companion: Companion | undefined,
+  best: Best | undefined,
   at: { phase: Phase; epoch: number; number: number | undefined; progress: EpochProgress },
 ): Promise<[unknown, Map<string, HostTensor>]> {
   const tensors = new Map<string, HostTensor>();
@@ -185,7 +208,9 @@ async function snapshot(
     for (const [name, tensor] of await arena.download()) tensors.set(`${role}/${name}`, tensor);
   }
   for (const [name, tensor] of await companion?.snapshot() ?? []) tensors.set(`companion/${name}`, tensor);
-  return [{ ...at, steps: optimizer.steps }, tensors];
+  if (!best) return [{ ...at, steps: optimizer.steps }, tensors];
+  for (const [name, tensor] of best.model.params) tensors.set(`best/${name}`, tensor);
+  return [{ ...at, steps: optimizer.steps, best: { epoch: best.epoch, accuracy: best.accuracy } }, tensors];
 }
 
 function restore(
@@ -195,15 +220,15 @@ function restore(
   companion: Companion | undefined,
 ): Cursor {
   const cursor = saved.cursor as Cursor;
-  const part = (prefix: string): Params =>
-    new Map(
-      [...saved.tensors].filter(([name]) => name.startsWith(`${prefix}/`)).map((
-        [name, tensor],
-      ) => [name.slice(prefix.length + 1), tensor]),
-    );
-  for (const [name, { data }] of part("param")) state.gpu.write(state.params.get(name)!, data);
-  for (const [role, arena] of optimizer.state) arena.upload(part(role));
+  for (const [name, { data }] of part(saved, "param")) state.gpu.write(state.params.get(name)!, data);
+  for (const [role, arena] of optimizer.state) arena.upload(part(saved, role));
   optimizer.steps = cursor.steps;
-  companion?.restore(part("companion"), cursor.epoch);
+  companion?.restore(part(saved, "companion"), cursor.epoch);
   return cursor;
+}
+
+/** The saved tensors called `prefix`/…, by the rest of their names. */
+function part({ tensors }: StageProgress, prefix: string): Params {
+  const found = [...tensors].filter(([name]) => name.startsWith(`${prefix}/`));
+  return new Map(found.map(([name, tensor]) => [name.slice(prefix.length + 1), tensor]));
 }

@@ -33,6 +33,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     baseline: state.baseline,
     stages: state.points,
     final,
+    best: state.best,
     controls: state.controls,
     equivalence: state.equivalence ?? { maxAbs: 0, maxRel: 0, inputs: 0 },
     admm: state.admm,

@@ -16,7 +16,7 @@ export interface KeptRecord {
   readonly patterns?: readonly number[];
 }
 
-export interface Fallback extends Pick<RunState, "model" | "masks" | "origin" | "admm"> {
+export interface Fallback extends Pick<RunState, "model" | "masks" | "origin" | "admm" | "best"> {
   readonly points: number;
 }
 
@@ -34,6 +34,8 @@ export interface RunState {
   origin: IndexMap;
   points: Point[];
   baseline: Point | undefined;
+  /** Of the last training of the pruned network: its best epoch, as small as what it is made of can be. */
+  best?: Point;
   controls: { magnitude?: Point; random?: Point; scratch?: Point };
   kept: KeptRecord[];
   admm: { layer: string; residual: number }[];
@@ -96,6 +98,7 @@ export async function saveRun(
           graph: fallback.model.graph,
           origin: [...fallback.origin],
           admm: fallback.admm,
+          best: fallback.best,
           points: fallback.points,
         }
         : null,
@@ -141,7 +144,7 @@ export async function loadRun(store: Store, dir: string, recipeHash: string): Pr
 }
 
 type SavedMap = [string, { source: string; keep: (number[] | null)[] }][];
-type SavedFallback = Pick<Fallback, "admm" | "points"> & { readonly graph: Graph; readonly origin: SavedMap };
+type SavedFallback = Pick<Fallback, "admm" | "best" | "points"> & { readonly graph: Graph; readonly origin: SavedMap };
 
 function readFallback(saved: SavedFallback, part: (prefix: string) => Params): Fallback {
   const { graph, origin, ...rest } = saved;

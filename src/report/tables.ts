@@ -9,7 +9,7 @@ import type { Latency, Point, Report } from "./types.ts";
 export function summaryTable(report: Report): Html {
   const { baseline, best, controls } = report;
   const entries: [string, Point][] = stagesOf(report).map((point) => [point.name, point]);
-  if (best) entries.push([`best: ${best.name}`, best]);
+  if (best) entries.push([best.name, best]);
   for (const method of ["magnitude", "random", "scratch"] as const) {
     const point = controls[method];
     if (point) entries.push([`control: ${method}`, point]);

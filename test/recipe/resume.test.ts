@@ -18,7 +18,12 @@ const rest = [
   { kind: "controls", epochs: 1 },
 ];
 
-const half = { kind: "magnitude", keep: 0.5, compact: false, retrain: retrain() };
+const half = {
+  kind: "magnitude",
+  keep: 0.5,
+  compact: false,
+  retrain: { ...retrain(3), schedule: { kind: "constant" } },
+};
 
 const recipes: Readonly<Record<string, Recipe>> = {
   "compact between steps, augmented": tinyRecipe([train(), admm({ compact: true }), ...rest], {

@@ -70,7 +70,7 @@ export async function trainAdmm(
       dispose: () => constrained.dispose(),
     };
   };
-  return await fit(ctx, {
+  const { model } = await fit(ctx, {
     model: state.model,
     masks: state.masks,
     label,
@@ -82,6 +82,7 @@ export async function trainAdmm(
     phase,
     companion,
   }, saved);
+  return model;
 }
 
 /** Each layer's largest residual before any of the run's hard prunes. */

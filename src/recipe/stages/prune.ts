@@ -3,12 +3,13 @@ import type { Model, Params } from "../../graph/types.ts";
 import { survivesCompaction } from "../../prune/structures.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
 import type { RunContext } from "../context.ts";
-import { fit, type Phase, savedPhase } from "../fit.ts";
+import { type Phase, savedPhase } from "../fit.ts";
 import { pointOf } from "../points.ts";
 import type { AdmmStage, MagnitudeStage, RandomStage } from "../registry.ts";
 import type { StageProgress } from "../run.ts";
 import type { Retrain } from "../training.ts";
 import { trainAdmm } from "./admm.ts";
+import { fitPruned } from "./best.ts";
 import { choose } from "./choose.ts";
 import { masked, shrink } from "./shrink.ts";
 import { requestOf, solveTargets, stepConstraints } from "./targets.ts";
@@ -60,9 +61,10 @@ async function pruneOnce(
   saved: StageProgress | undefined,
 ): Promise<void> {
   const { state } = ctx;
-  const { model, masks, origin, admm, points } = state;
+  const { model, masks, origin, admm, best, points } = state;
   // A resumed attempt brings its own: ADMM may have told its residuals by now.
-  if (stage.floor !== undefined && !saved) state.fallback = { model, masks, origin, admm, points: points.length };
+  if (stage.floor !== undefined && !saved) state.fallback = { model, masks, origin, admm, best, points: points.length };
+  state.best = undefined;
   const constraints = stepConstraints(model.graph, stage, state.kept, attempt.wanted);
   if (stage.kind === "admm") {
     const phase = { kind: "admm", ...attempt };
@@ -88,7 +90,7 @@ export async function retrain(
   phase: Phase,
   saved: StageProgress | undefined,
 ): Promise<Model> {
-  return await fit(ctx, { model, masks, label, epochs, optimizer, schedule, labelSmoothing, phase }, saved);
+  return await fitPruned(ctx, { model, masks, label, epochs, optimizer, schedule, labelSmoothing, phase }, saved);
 }
 
 /**

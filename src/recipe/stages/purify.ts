@@ -32,6 +32,7 @@ export async function runPurifyStage(ctx: RunContext, stage: PurifyStage): Promi
     progress.done();
     state.model = await recalibrate(gpu, result.model, data.train, recipe.batch);
     state.masks = masksOfZeros(state.model);
+    state.best = undefined;
     const removed = [...result.removed.values()].reduce((sum, groups) => sum + groups.length, 0);
     ui.note(
       `purify: ${removed} groups removed, ${result.before.params} -> ${result.after.params} parameters when compact`,

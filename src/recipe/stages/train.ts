@@ -2,26 +2,22 @@ import type { RunContext } from "../context.ts";
 import { fit } from "../fit.ts";
 import { pointOf } from "../points.ts";
 import type { TrainStage } from "../registry.ts";
+import { fitPruned } from "./best.ts";
 
 /** Trains the network as it is. What the first stages train is the baseline. */
 export async function runTrainStage(ctx: RunContext, stage: TrainStage): Promise<void> {
   const { state } = ctx;
   const { epochs, optimizer, schedule, labelSmoothing } = stage;
   const phase = { kind: "train" };
-  state.model = await fit(ctx, {
-    model: state.model,
-    masks: state.masks,
-    label: "train",
-    epochs,
-    optimizer,
-    schedule,
-    labelSmoothing,
-    phase,
-  }, ctx.takeProgress());
+  const { model, masks } = state;
+  const options = { model, masks, label: "train", epochs, optimizer, schedule, labelSmoothing, phase };
+  const before = ctx.recipe.stages.slice(0, state.stage);
+  const unpruned = before.every(({ kind }) => kind === "train" || kind === "measure");
+  const saved = ctx.takeProgress();
+  state.model = unpruned ? (await fit(ctx, options, saved)).model : await fitPruned(ctx, options, saved);
   const point = await pointOf(ctx, state.points.some(({ name }) => name === "train") ? "tuned" : "train", state.model);
   state.points.push(point);
-  const before = ctx.recipe.stages.slice(0, state.stage);
-  if (before.every(({ kind }) => kind === "train" || kind === "measure")) {
+  if (unpruned) {
     state.dense = state.model;
     state.baseline = point;
   }

@@ -1,0 +1,24 @@
+/** Training of a network that was pruned: the run goes on with the last epoch, and the report also tells of the best one. */
+import { compact } from "../../prune/compact.ts";
+import type { RunContext } from "../context.ts";
+import { fit, type FitOptions } from "../fit.ts";
+import { pointOf } from "../points.ts";
+import type { StageProgress } from "../run.ts";
+import type { Model } from "../../graph/types.ts";
+
+/**
+ * The network after the last epoch. The epoch that validates best goes to `state.best`, measured in the size that it has
+ * without its zeros; its test accuracy is looked at only after it was chosen.
+ */
+export async function fitPruned(
+  ctx: RunContext,
+  options: Omit<FitOptions, "selectBest" | "companion">,
+  saved: StageProgress | undefined,
+): Promise<Model> {
+  const { model, best } = await fit(ctx, { ...options, selectBest: true }, saved);
+  if (best) {
+    const small = compact(best.model, { columns: false, border: "keep" }).model;
+    ctx.state.best = await pointOf(ctx, `best epoch, ${best.epoch} of ${options.epochs}`, small);
+  }
+  return model;
+}
