@@ -23,6 +23,7 @@ import { variants as reduceRows } from "./reduce/rows.ts";
 import { variants as reduceSpread } from "./reduce/spread.ts";
 import { variants as reduceSum } from "./reduce/sum.ts";
 import { variants as roofline } from "./roofline/plan.ts";
+import { variants as selftest } from "./selftest/plan.ts";
 import { variants as shapeBorder } from "./shape/border.ts";
 import { variants as shapeGather } from "./shape/gather.ts";
 import { variants as shape } from "./shape/shape.ts";
@@ -61,6 +62,7 @@ export function variants(): Program[] {
     reduceSpread,
     reduceSum,
     roofline,
+    selftest,
     shapeBorder,
     shapeGather,
     shape,

@@ -5,22 +5,47 @@ export interface Timing {
   readonly quantumMs: number;
 }
 
-/** Deno polls a pending map about every 10 ms, so a wall-clock time that ends in a wait has that grain. */
-const WALL_QUANTUM_MS = 10;
+const WAITS = 5;
+const STEPS = 3;
 
-export function wallTiming(ms: number): Timing {
-  return { ms, clock: "wall clock", quantumMs: WALL_QUANTUM_MS };
+/**
+ * The grain of a wall-clock time that ends in a wait, measured: the clock's own step (5 µs to 1 ms in browsers) or, where
+ * that is more, what a wait for next to nothing takes. Deno looks every 10 ms whether the device is done, Firefox every
+ * 100 ms, and that much of a time may be no work at all.
+ *
+ * @param wait for work that takes no time, on a device that has nothing else to do
+ */
+export async function wallQuantumMs(wait: () => Promise<void>): Promise<number> {
+  const waits: number[] = [];
+  for (let i = 0; i < WAITS; i++) {
+    const start = performance.now();
+    await wait();
+    waits.push(performance.now() - start);
+  }
+  return Math.max(clockStepMs(), waits.sort((a, b) => a - b)[WAITS >> 1]);
+}
+
+/** The smallest step in which performance.now() was seen to move on. */
+function clockStepMs(): number {
+  let smallest = Infinity;
+  for (let i = 0; i < STEPS; i++) {
+    const start = performance.now();
+    let now = start;
+    while (now === start) now = performance.now();
+    smallest = Math.min(smallest, now - start);
+  }
+  return smallest;
 }
 
 /**
- * The device's two timestamps (nanoseconds) as a time, or the wall's where they can't be true: some drivers give raw ticks
- * or nothing.
+ * The device's two timestamps (nanoseconds) as a time; undefined where they can't be true: some drivers give raw ticks or
+ * nothing. `wallMs` is what the wall's clock saw.
  */
-export function deviceTiming(timestamps: ArrayBuffer, wallMs: number): Timing {
+export function deviceTiming(timestamps: ArrayBuffer, wallMs: number): Timing | undefined {
   const [from, to] = new BigUint64Array(timestamps);
   const ms = Number(to - from) / 1e6;
   const plausible = ms > 0 && ms <= wallMs * 1.02 + 0.1;
-  return plausible ? { ms, clock: "gpu timestamps", quantumMs: timestampQuantumMs() } : wallTiming(wallMs);
+  return plausible ? { ms, clock: "gpu timestamps", quantumMs: timestampQuantumMs() } : undefined;
 }
 
 /** Chrome rounds timestamps to 65,536 ns unless its developer features are on; native runtimes give nanoseconds. */

@@ -9,7 +9,7 @@
 import { type AdapterInfo, type OpenDevice, openDevice, type OpenOptions } from "./adapter.ts";
 import { BindGroupCache } from "./bindgroups.ts";
 import { BufferPool, type BufferStats, type GpuBuffer, type Slice } from "./buffers.ts";
-import { deviceTiming, TimestampPair, type Timing, wallTiming } from "./clock.ts";
+import { deviceTiming, TimestampPair, type Timing, wallQuantumMs } from "./clock.ts";
 import { DeviceLimitError, DeviceLostError, GpuError } from "./errors.ts";
 import { type Pipeline, PipelineCache } from "./pipelines.ts";
 import { StagingPool } from "./staging.ts";
@@ -60,6 +60,7 @@ export class Gpu {
   #submits = 0;
   #closed = false;
   #timestamps: TimestampPair | undefined;
+  #wallQuantumMs: Promise<number> | undefined;
 
   readonly info: AdapterInfo;
 
@@ -242,7 +243,7 @@ export class Gpu {
     if (!this.features.has("timestamp-query")) {
       record();
       await this.sync();
-      return wallTiming(performance.now() - start);
+      return this.#wallTiming(performance.now() - start);
     }
     const timestamps = this.#timestamps ??= new TimestampPair(this.#device);
     timestamps.begin(this.#outsidePass());
@@ -254,7 +255,7 @@ export class Gpu {
     const wallMs = performance.now() - start;
     const bytes = this.#staging.collect(staging, 16);
     await this.#settle();
-    return deviceTiming(bytes, wallMs);
+    return deviceTiming(bytes, wallMs) ?? this.#wallTiming(wallMs);
   }
 
   stats(): GpuStats {
@@ -281,6 +282,23 @@ export class Gpu {
   /** As a driver reset would: the device goes away under whatever is running. For tests of that path. */
   loseDevice(): void {
     this.#device.destroy();
+  }
+
+  async #wallTiming(ms: number): Promise<Timing> {
+    const quantumMs = await (this.#wallQuantumMs ??= this.#measureWallQuantum());
+    return { ms, clock: "wall clock", quantumMs };
+  }
+
+  async #measureWallQuantum(): Promise<number> {
+    const buffer = this.alloc(256, "clock");
+    try {
+      return await wallQuantumMs(() => {
+        this.clear({ buffer, byteOffset: 0, byteLength: 256 });
+        return this.sync();
+      });
+    } finally {
+      buffer.release();
+    }
   }
 
   #compile(plan: Plan, what: string): Pipeline {

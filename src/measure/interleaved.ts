@@ -21,6 +21,17 @@ export interface Measured {
   readonly quantumMs: number;
 }
 
+/** Every sample of a contestant, in the order in which they were taken. */
+export interface Sampled {
+  readonly name: string;
+  /** Of one run. */
+  readonly samplesMs: readonly number[];
+  /** Runs in a sample. */
+  readonly repeats: number;
+  readonly clock: Timing["clock"];
+  readonly quantumMs: number;
+}
+
 export interface MeasureOptions {
   /** Time to spend on each contestant, in seconds; default 1. */
   readonly seconds?: number;
@@ -30,10 +41,15 @@ export interface MeasureOptions {
   readonly maxSamples?: number;
   /** Length of a sample at least, beside 100 steps of the clock. Starting one costs some 0.4 ms on a CPU. Default 5. */
   readonly sampleMs?: number;
+  /** Samples need not be longer than this, even where that is less than 100 steps of the clock. Default: no limit. */
+  readonly longestSampleMs?: number;
+  /** Awaited before each sample: to rest, to let messages in, or to end here with what there is. */
+  readonly beforeSample?: () => Promise<"go on" | "enough">;
 }
 
 const SAMPLE_MS = 5;
-const MIN_SAMPLE_QUANTA = 100;
+/** Steps of the clock that a sample must have to be true to 1 %. */
+export const MIN_SAMPLE_QUANTA = 100;
 /** A dispatch takes over a microsecond: so many in less than 5 ms were none. */
 const MAX_REPEATS = 100_000;
 
@@ -43,39 +59,66 @@ export async function measureInterleaved(
   contestants: readonly Contestant[],
   options: MeasureOptions = {},
 ): Promise<Measured[]> {
-  const { seconds = 1, minSamples = 5, maxSamples = 60, sampleMs = SAMPLE_MS } = options;
-  const repeats: number[] = [];
-  for (const contestant of contestants) repeats.push(await calibrate(gpu, contestant, sampleMs));
+  const sampled = await sampleInterleaved(gpu, contestants, options);
+  return sampled.map(({ name, samplesMs, clock, quantumMs }) => ({
+    name,
+    medianMs: median(samplesMs),
+    madMs: mad(samplesMs),
+    samples: samplesMs.length,
+    clock,
+    quantumMs,
+  }));
+}
+
+/** The same with each sample; a contestant has none where `beforeSample` ended it early. */
+export async function sampleInterleaved(
+  gpu: Gpu,
+  contestants: readonly Contestant[],
+  options: MeasureOptions = {},
+): Promise<Sampled[]> {
+  const { seconds = 1, minSamples = 5, maxSamples = 60, beforeSample = goOn } = options;
+  const repeats: number[] = contestants.map(() => 1);
   const samples = contestants.map(() => [] as number[]);
   const spent = contestants.map(() => 0);
   let timing: Timing = { ms: 0, clock: "wall clock", quantumMs: 0 };
+  const found = () =>
+    contestants.map(({ name }, i) => ({
+      name,
+      samplesMs: samples[i],
+      repeats: repeats[i],
+      clock: timing.clock,
+      quantumMs: timing.quantumMs,
+    }));
+  for (const [i, contestant] of contestants.entries()) {
+    if (await beforeSample() === "enough") return found();
+    repeats[i] = await calibrate(gpu, contestant, options);
+  }
   for (let round = 0; round < maxSamples; round++) {
     const hungry = contestants.some((_, i) => samples[i].length < minSamples || spent[i] < seconds * 1000);
     if (!hungry) break;
     for (let k = 0; k < contestants.length; k++) {
+      if (await beforeSample() === "enough") return found();
       const i = (k + round) % contestants.length;
       timing = await gpu.time(() => repeat(repeats[i], contestants[i].record));
       samples[i].push(timing.ms / repeats[i]);
       spent[i] += timing.ms;
     }
   }
-  return contestants.map(({ name }, i) => ({
-    name,
-    medianMs: median(samples[i]),
-    madMs: mad(samples[i]),
-    samples: samples[i].length,
-    clock: timing.clock,
-    quantumMs: timing.quantumMs,
-  }));
+  return found();
+}
+
+function goOn(): Promise<"go on"> {
+  return Promise.resolve("go on");
 }
 
 /** Warms up, and finds how many repeats make a sample that the clock resolves. */
-async function calibrate(gpu: Gpu, { name, record }: Contestant, sampleMs: number): Promise<number> {
+async function calibrate(gpu: Gpu, { name, record }: Contestant, options: MeasureOptions): Promise<number> {
+  const { sampleMs = SAMPLE_MS, longestSampleMs = Infinity } = options;
   await gpu.time(record);
   let repeats = 1;
   for (;;) {
     const { ms, quantumMs } = await gpu.time(() => repeat(repeats, record));
-    const wanted = Math.max(sampleMs, MIN_SAMPLE_QUANTA * quantumMs);
+    const wanted = Math.min(Math.max(sampleMs, MIN_SAMPLE_QUANTA * quantumMs), longestSampleMs);
     if (ms >= wanted) return repeats;
     if (repeats >= MAX_REPEATS) {
       throw new RangeError(

@@ -8,7 +8,7 @@ export type Mode = "burst" | "sustained";
 
 export interface Protocol {
   readonly mode: Mode;
-  /** Spent on each network and batch size, in seconds. */
+  /** Of work on the device, spent on each network and batch size, shared by its variants, in seconds. */
   readonly seconds: number;
   readonly batches: readonly number[];
 }
@@ -19,7 +19,7 @@ export type Variant = "dense" | "pruned";
 /** "failed": no number; `reason` says why. "retried": its number is of the second try, after the device was lost. */
 export type RowStatus = "measured" | "retried" | "failed";
 
-/** One network at one batch size. */
+/** One network at one batch size. A later row of the same network, variant and batch takes its place. */
 export interface Row {
   readonly network: string;
   readonly variant: Variant;
@@ -29,9 +29,9 @@ export interface Row {
   readonly macs: number;
   readonly status: RowStatus;
   readonly reason?: string;
-  /** Compiling the plan and its first run, shaders included. */
+  /** Compiling the plan and its first run on a fresh device, shaders included as far as the browser doesn't keep them. */
   readonly coldMs?: number;
-  /** Of one run of the whole batch. */
+  /** Of one run of the whole batch; missing where the clock can't tell. */
   readonly medianMs?: number;
   readonly madMs?: number;
   readonly samples?: number;
@@ -39,7 +39,7 @@ export interface Row {
   readonly quantumMs?: number;
   /** Median of the last fifth of the samples / of the first: above 1 the device has become slower. */
   readonly drift?: number;
-  /** The page was hidden meanwhile, or the clock can't resolve it: shown, and kept out of comparisons. */
+  /** The page was hidden meanwhile, or the clock hardly resolves it: shown, and kept out of comparisons. */
   readonly doubt?: string;
 }
 
@@ -50,8 +50,11 @@ export interface LayerTime {
   readonly batch: number;
   readonly layer: string;
   readonly op: string;
+  /** For one image. */
   readonly macs: number;
   readonly medianMs: number;
+  /** Of a whole run, measured in turns with the steps: what they add up to more or less than 1 is caches and gaps. */
+  readonly ofWhole: number;
 }
 
 /** One kernel on one shape. */

@@ -1,0 +1,37 @@
+/** Kernels that only ask whether a device does what it says: its optional parts of WGSL. */
+import type { Plan, Program } from "../../src/gpu/types.ts";
+import halfSource from "./half.wgsl" with { type: "text" };
+import subgroupSource from "./subgroup_sums.wgsl" with { type: "text" };
+
+/** Threads of a workgroup. */
+export const SUBGROUP_TEST_GROUP = 64;
+
+/** wide ← wide · 3 + ¼ through f16, in two dispatches. Bindings: wide f32 [size], narrow f16 [size]. */
+export function planHalf(size: number): Plan[] {
+  return [1, 0].map((NARROW) => ({
+    program: halfProgram(NARROW),
+    uniforms: [size],
+    grid: [Math.ceil(size / 64), 1, 1],
+  }));
+}
+
+/** Sums over subgroups and each thread's first fellow. Bindings: x, sums, first, all u32 [groups · 64]. */
+export function planSubgroupSums(groups: number): Plan {
+  return { program: SUBGROUP_SUMS, uniforms: [0], grid: [groups, 1, 1] };
+}
+
+export function variants(): Program[] {
+  return [halfProgram(1), halfProgram(0), SUBGROUP_SUMS];
+}
+
+function halfProgram(NARROW: number): Program {
+  const access = ["read_write", "read_write"] as const;
+  return { name: "half precision", source: halfSource, constants: { NARROW }, access, features: ["f16"] };
+}
+
+const SUBGROUP_SUMS: Program = {
+  name: "subgroup sums",
+  source: subgroupSource,
+  access: ["read", "read_write", "read_write"],
+  features: ["subgroups"],
+};

@@ -1,0 +1,31 @@
+/** How a session opens the device, and what it tells about it. */
+import { Gpu, type GpuOptions } from "../../gpu/gpu.ts";
+import type { DeviceInfo, SafePath } from "./types.ts";
+
+/** `Gpu.open`, or what a test puts in its place. */
+export type OpenGpu = (options: GpuOptions) => Promise<Gpu>;
+
+export const openGpu: OpenGpu = (options) => Gpu.open(options);
+
+/** The options that keep a device on its safe path. */
+export function gpuOptions({ dynamicOffsets, f16, subgroups }: SafePath): GpuOptions {
+  return { dynamicOffsets, without: [...f16 ? [] : ["shader-f16"], ...subgroups ? [] : ["subgroups"]] };
+}
+
+/** What decides how large a network and a batch may be. */
+const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeWorkgroupsPerDimension",
+] as const;
+
+export function deviceInfo({ info, features, limits }: Gpu): DeviceInfo {
+  return {
+    ...info,
+    features: [...features].sort(),
+    limits: Object.fromEntries(LIMITS.map((name) => [name, limits[name]])),
+  };
+}

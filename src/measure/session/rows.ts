@@ -1,0 +1,192 @@
+/** The rows of one network at one batch size: its variants timed in turns, whatever happens meanwhile. */
+import { random } from "../../../kernels/random/philox.ts";
+import { DeviceLostError } from "../../gpu/errors.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
+import { graphCost } from "../../graph/cost.ts";
+import { concrete } from "../../graph/infer.ts";
+import { compilePlan, type InferencePlan } from "../../graph/plan.ts";
+import type { Model } from "../../graph/types.ts";
+import { elements, Tensor } from "../../tensor/tensor.ts";
+import { type MeasureOptions, MIN_SAMPLE_QUANTA, type Sampled, sampleInterleaved } from "../interleaved.ts";
+import { mad, median } from "../stats.ts";
+import { type Context, pause, reasonOf } from "./context.ts";
+import type { Protocol, Row, RowStatus, Variant } from "./types.ts";
+import { untilVisible } from "./visibility.ts";
+
+/** A variant of the network whose turn it is. */
+export interface Entrant {
+  readonly network: string;
+  readonly variant: Variant;
+  readonly model: Model;
+}
+
+/** So that a burst's samples start from a device at rest. */
+const REST_MS = 20;
+const MIN_SAMPLES = 5;
+/** Of the first samples' time that the last ones may take before it counts as slower. */
+const SLOWER = 1.15;
+/** Fewer have fifths of less than five, whose medians are noise. */
+const DRIFT_SAMPLES = 25;
+/** A sample of so few steps of the clock says nothing. */
+const FEW_QUANTA = 20;
+
+/** Measures and tells the rows; a lost device gives them one more try, a page hidden meanwhile as well. Never throws. */
+export async function measureRows(context: Context, entrants: readonly Entrant[], batch: number): Promise<void> {
+  let losses = 0, repeats = 0;
+  for (;;) {
+    await untilVisible(context.visibility, context.signal);
+    if (context.stopped()) return;
+    let hidden = false;
+    const unwatch = context.visibility.onChange((state) => hidden ||= state === "hidden");
+    try {
+      const rows = await timeVariants(context, entrants, batch, losses > 0, () => hidden);
+      for (const row of rows) context.tell({ kind: "row", row: hidden ? { ...row, doubt: HIDDEN } : row });
+      reportDrift(context, rows);
+      if (!hidden || repeats++ > 0) return;
+    } catch (error) {
+      if (error instanceof DeviceLostError) context.incident("device lost", `at ${describe(entrants, batch)}`);
+      if (!(error instanceof DeviceLostError) || losses++ > 0) {
+        for (const entrant of entrants) context.tell({ kind: "row", row: failedRow(entrant, batch, error) });
+        return;
+      }
+    } finally {
+      unwatch();
+    }
+  }
+}
+
+export function failedRow({ network, variant, model }: Entrant, batch: number, error: unknown): Row {
+  const { params, macs } = graphCost(model.graph);
+  return { network, variant, batch, params, macs, status: "failed", reason: reasonOf(error) };
+}
+
+const HIDDEN = "the page was hidden meanwhile";
+
+function describe([{ network }]: readonly Entrant[], batch: number): string {
+  return `${network}, batch ${batch}`;
+}
+
+interface Ready {
+  readonly entrant: Entrant;
+  readonly plan: InferencePlan;
+  readonly input: Tensor;
+  readonly coldMs: number;
+}
+
+/**
+ * One try, on a device of its own, so that what a network has used is free for the next one. A variant that doesn't fit
+ * fails alone.
+ *
+ * @throws what ends the try for all variants: a lost device, above all
+ */
+async function timeVariants(
+  context: Context,
+  entrants: readonly Entrant[],
+  batch: number,
+  again: boolean,
+  hidden: () => boolean,
+): Promise<Row[]> {
+  using gpu = await context.open();
+  if (again) context.incident("device reopened", `to try ${describe(entrants, batch)} again`);
+  const rows = new Map<Entrant, Row>();
+  const ready: Ready[] = [];
+  for (const entrant of entrants) {
+    try {
+      const coldMs = await coldStart(context, entrant.model, batch);
+      const input = images(gpu, entrant.model, batch);
+      const plan = compilePlan(gpu, entrant.model, batch);
+      plan.run(input);
+      await gpu.sync();
+      ready.push({ entrant, plan, input, coldMs });
+    } catch (error) {
+      if (error instanceof DeviceLostError) throw error;
+      rows.set(entrant, failedRow(entrant, batch, error));
+    }
+  }
+  const contestants = ready.map(({ entrant, plan, input }) => ({
+    name: entrant.variant,
+    record: () => void plan.run(input),
+  }));
+  const sampled = await sampleInterleaved(gpu, contestants, {
+    ...sampling(context.protocol, ready.length),
+    beforeSample: async () => {
+      await pause(context.protocol.mode === "burst" ? REST_MS : 0);
+      return context.stopped() || hidden() ? "enough" : "go on";
+    },
+  });
+  ready.forEach(({ entrant, coldMs }, i) => {
+    const row = timedRow(entrant, batch, coldMs, sampled[i], again ? "retried" : "measured");
+    // Stopped before its first sample: no row.
+    if (sampled[i].samplesMs.length > 0 || hidden()) rows.set(entrant, context.stopped() ? stoppedRow(row) : row);
+  });
+  return entrants.flatMap((entrant) => rows.get(entrant) ?? []);
+}
+
+function sampling({ mode, seconds }: Protocol, variants: number): MeasureOptions {
+  const each = seconds / variants;
+  // A clock of 100 ms would want samples of 10 s: such a row is marked instead.
+  const longestSampleMs = Math.max(2000, 1000 * each);
+  return mode === "burst"
+    ? { seconds: each, longestSampleMs, minSamples: MIN_SAMPLES }
+    : { seconds: each, longestSampleMs, minSamples: MIN_SAMPLES, sampleMs: 50, maxSamples: Infinity };
+}
+
+/** Compiles the network's plan on a fresh device and runs it once, in ms. */
+async function coldStart(context: Context, model: Model, batch: number): Promise<number> {
+  using gpu = await context.open();
+  const input = images(gpu, model, batch);
+  await gpu.sync();
+  const start = performance.now();
+  const plan = compilePlan(gpu, model, batch);
+  await plan.run(input).read();
+  return performance.now() - start;
+}
+
+function images(gpu: Gpu, { graph }: Model, batch: number): Tensor {
+  const shape = concrete(graph.inputs[0].shape, batch);
+  return Tensor.from(gpu, random(1, "session").fillNormal(new Float32Array(elements(shape)), 0), shape);
+}
+
+function timedRow(
+  { network, variant, model }: Entrant,
+  batch: number,
+  coldMs: number,
+  { samplesMs, repeats, clock, quantumMs }: Sampled,
+  status: RowStatus,
+): Row {
+  const { params, macs } = graphCost(model.graph);
+  const row = { network, variant, batch, params, macs, status, coldMs, samples: samplesMs.length, clock, quantumMs };
+  if (samplesMs.length === 0) return row;
+  const medianMs = median(samplesMs);
+  const quanta = medianMs * repeats / quantumMs;
+  const coarse = `a sample is only ${quanta.toFixed(0)} steps of the clock`;
+  if (quanta < FEW_QUANTA) return { ...row, doubt: coarse };
+  return {
+    ...row,
+    medianMs,
+    madMs: mad(samplesMs),
+    ...(samplesMs.length >= DRIFT_SAMPLES ? { drift: driftOf(samplesMs) } : {}),
+    // Later samples may be a little shorter than the one that the repeats were chosen by.
+    ...(quanta < 0.8 * MIN_SAMPLE_QUANTA ? { doubt: coarse } : {}),
+  };
+}
+
+function stoppedRow(row: Row): Row {
+  return row.samples! < MIN_SAMPLES ? { ...row, doubt: `stopped after ${row.samples} samples` } : row;
+}
+
+/** Median of the last fifth / of the first. */
+export function driftOf(samplesMs: readonly number[]): number {
+  const fifth = Math.ceil(samplesMs.length / 5);
+  return median(samplesMs.slice(-fifth)) / median(samplesMs.slice(0, fifth));
+}
+
+function reportDrift(context: Context, rows: readonly Row[]): void {
+  for (const { network, variant, batch, drift } of rows) {
+    if (drift === undefined || drift < SLOWER) continue;
+    const text = `${network} ${variant}, batch ${batch}: ${
+      drift.toFixed(2)
+    } times as long at the end as at the beginning`;
+    context.incident("slower", text);
+  }
+}

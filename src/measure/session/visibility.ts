@@ -1,0 +1,44 @@
+/** Whether the page is seen. A hidden page's GPU work is slowed down or put off, so what was measured then is doubtful. */
+
+export type VisibilityState = "visible" | "hidden";
+
+/** The page posts what it is told (`set`); the session asks and waits. */
+export interface Visibility {
+  readonly state: VisibilityState;
+  set(state: VisibilityState): void;
+  /** Called at each change; gives what ends that. */
+  onChange(listener: (state: VisibilityState) => void): () => void;
+}
+
+export function createVisibility(initial: VisibilityState = "visible"): Visibility {
+  let state = initial;
+  const listeners = new Set<(state: VisibilityState) => void>();
+  return {
+    get state() {
+      return state;
+    },
+    set(next) {
+      if (next === state) return;
+      state = next;
+      for (const listener of [...listeners]) listener(next);
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}
+
+/** Resolves when the page is seen, or when the signal aborts. */
+export function untilVisible(visibility: Visibility, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (visibility.state === "visible" || signal?.aborted) return resolve();
+    const done = () => {
+      stop();
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const stop = visibility.onChange((state) => state === "visible" && done());
+    signal?.addEventListener("abort", done);
+  });
+}

@@ -1,0 +1,77 @@
+/** Devices with the faults that drivers have: real ones whose results, or whose fate, are tampered with. */
+import { prepareEnvironment } from "../../src/cli/environment.ts";
+import { Gpu, type GpuOptions, type Slice } from "../../src/gpu/gpu.ts";
+import type { Plan } from "../../src/gpu/types.ts";
+import type { OpenGpu } from "../../src/measure/session/device.ts";
+
+/** Opens devices and has `tamper` change each. */
+export function faulty(tamper: (gpu: Gpu, options: GpuOptions) => void): OpenGpu {
+  prepareEnvironment();
+  return async (options) => {
+    const gpu = await Gpu.open(options);
+    tamper(gpu, options);
+    return gpu;
+  };
+}
+
+/** Dispatches of `kernel` (part of its name) are left out. */
+export function skips(kernel: string): OpenGpu {
+  return faulty((gpu) => {
+    const run = gpu.run.bind(gpu);
+    gpu.run = (plan, bindings, label) => plan.program.name.includes(kernel) ? undefined : run(plan, bindings, label);
+  });
+}
+
+/** With dynamic offsets, each dispatch of a submit after the first gets the first one's uniforms. */
+export function firstUniformsOnly(): OpenGpu {
+  return faulty((gpu, { dynamicOffsets = true }) => {
+    if (!dynamicOffsets) return;
+    const run = gpu.run.bind(gpu), flush = gpu.flush.bind(gpu);
+    let first: readonly number[] | undefined;
+    gpu.run = (plan: Plan, bindings: readonly Slice[], label?: string) => {
+      first ??= plan.uniforms;
+      run({ ...plan, uniforms: first }, bindings, label);
+    };
+    gpu.flush = () => {
+      first = undefined;
+      flush();
+    };
+  });
+}
+
+/** What is read back for the `nth` time from a device has one bit of its first byte flipped. */
+export function flipsBit(nth: number): OpenGpu {
+  return faulty((gpu) => {
+    const readMany = gpu.readMany.bind(gpu);
+    let reads = 0;
+    gpu.readMany = async (slices) => {
+      const results = await readMany(slices);
+      if (++reads === nth) new Uint8Array(results[0])[0] ^= 1;
+      return results;
+    };
+  });
+}
+
+/**
+ * A device that says it has subgroups. Its kernel is played on the host, for subgroups of `size`: `add` gives the sum over
+ * the threads from `first` on.
+ */
+export function playsSubgroups(size: number, add: (first: number, x: Uint32Array) => number): OpenGpu {
+  return faulty((gpu, { without = [] }) => {
+    if (without.includes("subgroups")) return;
+    const features = new Set([...gpu.features, "subgroups"]);
+    Object.defineProperty(gpu, "features", { value: features });
+    const run = gpu.run.bind(gpu), write = gpu.write.bind(gpu);
+    let x = new Uint32Array();
+    gpu.write = (to, data) => {
+      if (data instanceof Uint32Array) x = data.slice();
+      write(to, data);
+    };
+    gpu.run = (plan, bindings, label) => {
+      if (plan.program.name !== "subgroup sums") return run(plan, bindings, label);
+      const first = Uint32Array.from(x, (_, i) => i - i % size);
+      write(bindings[1], first.map((leader) => add(leader, x)));
+      write(bindings[2], first);
+    };
+  });
+}
