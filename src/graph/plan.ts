@@ -22,7 +22,17 @@ export interface InferencePlan {
   readonly steps: readonly FusedStep[];
   /** Records one forward pass. `input` has the graph's input shape at this batch. */
   run(input: Tensor): Tensor;
+  /** Records one pass and gives its steps, each to be recorded again alone: to time them. For as long as the plan lives. */
+  parts(input: Tensor): PlanPart[];
   dispose(): void;
+}
+
+/** A step over the buffers that it has in a pass. Later steps may use their storage again: only its time means anything. */
+export interface PlanPart {
+  readonly step: FusedStep;
+  /** 0 for a step that only sees its input in another shape. */
+  readonly dispatches: number;
+  readonly record: () => void;
 }
 
 type Values = Map<string, Tensor>;
@@ -110,27 +120,54 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
     return { allocated, output };
   }
 
+  /** Views that parts read, until the plan goes. */
+  const held: Tape[] = [];
+
+  function record(i: number, values: Values): Tape {
+    let next = 0;
+    const tape = new Tape(gpu, "eval", () => allocated[i][next++]);
+    launches[i](values, tape);
+    return tape;
+  }
+
+  /** All steps; `seen` hears of each when it has been recorded. */
+  function replay(input: Tensor, seen: (i: number) => void = () => {}): { values: Values; tapes: Tape[] } {
+    if (input.size !== elements(inputShape)) {
+      throw new RangeError(`the plan takes [${inputShape}], got [${input.shape}]`);
+    }
+    const values: Values = new Map([[inputName, input]]);
+    const tapes = steps.map((_, i) => {
+      const tape = record(i, values);
+      seen(i);
+      return tape;
+    });
+    const result = values.get(graph.outputs[0])!;
+    if (result.buffer !== output.buffer) gpu.copy(result, output);
+    return { values, tapes };
+  }
+
   return {
     batch,
     output,
     steps,
     run(input) {
-      if (input.size !== elements(inputShape)) {
-        throw new RangeError(`the plan takes [${inputShape}], got [${input.shape}]`);
-      }
-      const values: Values = new Map([[inputName, input]]);
-      const tapes = steps.map((_, i) => {
-        let next = 0;
-        const tape = new Tape(gpu, "eval", () => allocated[i][next++]);
-        launches[i](values, tape);
-        return tape;
-      });
-      const result = values.get(graph.outputs[0])!;
-      if (result.buffer !== output.buffer) gpu.copy(result, output);
-      for (const tape of tapes) tape.dispose();
+      for (const tape of replay(input).tapes) tape.dispose();
       return output;
     },
-    dispose: memory.dispose,
+    parts(input) {
+      const counts = [gpu.stats().dispatches];
+      const { values, tapes } = replay(input, () => counts.push(gpu.stats().dispatches));
+      held.push(...tapes);
+      return steps.map((step, i) => {
+        // What a part makes goes into its own map: its views end with it.
+        const own = new Map(values);
+        return { step, dispatches: counts[i + 1] - counts[i], record: () => record(i, own).dispose() };
+      });
+    },
+    dispose() {
+      for (const tape of held) tape.dispose();
+      memory.dispose();
+    },
   };
 }
 

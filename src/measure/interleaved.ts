@@ -35,6 +35,8 @@ export interface Sampled {
 export interface MeasureOptions {
   /** Time to spend on each contestant, in seconds; default 1. */
   readonly seconds?: number;
+  /** What `seconds` counts: a contestant's own work (default), or time on the wall, rests and waits included. */
+  readonly secondsOf?: "work" | "wall";
   /** Samples of each at least; default 5. */
   readonly minSamples?: number;
   /** Samples of each at most; default 60. */
@@ -76,7 +78,7 @@ export async function sampleInterleaved(
   contestants: readonly Contestant[],
   options: MeasureOptions = {},
 ): Promise<Sampled[]> {
-  const { seconds = 1, minSamples = 5, maxSamples = 60, beforeSample = goOn } = options;
+  const { seconds = 1, secondsOf = "work", minSamples = 5, maxSamples = 60, beforeSample = goOn } = options;
   const repeats: number[] = contestants.map(() => 1);
   const samples = contestants.map(() => [] as number[]);
   const spent = contestants.map(() => 0);
@@ -93,9 +95,11 @@ export async function sampleInterleaved(
     if (await beforeSample() === "enough") return found();
     repeats[i] = await calibrate(gpu, contestant, options);
   }
+  const started = performance.now();
+  const shareMs = () => (performance.now() - started) / contestants.length;
   for (let round = 0; round < maxSamples; round++) {
-    const hungry = contestants.some((_, i) => samples[i].length < minSamples || spent[i] < seconds * 1000);
-    if (!hungry) break;
+    const spentMs = secondsOf === "wall" ? shareMs() : Math.min(...spent);
+    if (round >= minSamples && spentMs >= seconds * 1000) break;
     for (let k = 0; k < contestants.length; k++) {
       if (await beforeSample() === "enough") return found();
       const i = (k + round) % contestants.length;

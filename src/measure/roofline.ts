@@ -7,7 +7,8 @@
  */
 import { COPY_VARIANTS, FMA_BYTES, FMA_VARIANTS, planCopy, planFma } from "../../kernels/roofline/plan.ts";
 import type { Gpu, Slice } from "../gpu/gpu.ts";
-import { type Measured, measureInterleaved } from "./interleaved.ts";
+import { type Contestant, type MeasureOptions, sampleInterleaved } from "./interleaved.ts";
+import { median } from "./stats.ts";
 
 export interface Roofline {
   /** 10⁹ operations per second; a multiply-add counts as two. */
@@ -25,7 +26,13 @@ export interface Bound {
   readonly by: "arithmetic" | "memory";
 }
 
-/** Larger than caches: 2 × 64 MiB pass through. */
+export interface RooflineOptions {
+  /** Of each of the two buffers of the copy, a multiple of 16: more than caches hold. Default 64 MiB. */
+  readonly copyBytes?: number;
+  /** See MeasureOptions. */
+  readonly beforeSample?: MeasureOptions["beforeSample"];
+}
+
 const COPY_BYTES = 64 * 2 ** 20;
 /** A dispatch shorter than this would measure its launch. */
 const FMA_MS = 1;
@@ -39,15 +46,18 @@ export function bound(flops: number, bytes: number, { gflops, gbps }: Pick<Roofl
   return arithmetic >= memory ? { ms: arithmetic, by: "arithmetic" } : { ms: memory, by: "memory" };
 }
 
-/** Measures both roofs; a few seconds on a software adapter. */
-export async function measureRoofline(gpu: Gpu): Promise<Roofline> {
-  const arithmetic = await measureArithmetic(gpu);
-  const memory = await measureMemory(gpu);
+/** Measures both roofs; a few seconds on a software adapter. Undefined where `beforeSample` ended it early. */
+export async function measureRoofline(gpu: Gpu): Promise<Roofline>;
+export async function measureRoofline(gpu: Gpu, options: RooflineOptions): Promise<Roofline | undefined>;
+export async function measureRoofline(gpu: Gpu, options: RooflineOptions = {}): Promise<Roofline | undefined> {
+  const arithmetic = await measureArithmetic(gpu, options);
+  const memory = await measureMemory(gpu, options);
+  if (!arithmetic || !memory) return undefined;
   const best = (rates: readonly { rate: number }[]) => Math.max(...rates.map(({ rate }) => rate));
   return { gflops: best(arithmetic), gbps: best(memory), forms: [...arithmetic, ...memory] };
 }
 
-async function measureArithmetic(gpu: Gpu): Promise<Roofline["forms"]> {
+async function measureArithmetic(gpu: Gpu, options: RooflineOptions): Promise<Roofline["forms"] | undefined> {
   const y = scratch(gpu, FMA_BYTES);
   const rounds = await roundsFor(gpu, y);
   const forms = FMA_VARIANTS.map((variant) => {
@@ -56,7 +66,7 @@ async function measureArithmetic(gpu: Gpu): Promise<Roofline["forms"]> {
     return { name, work: plan.flops, record: () => gpu.run(plan, [y], name) };
   });
   try {
-    return rates(forms, await measureInterleaved(gpu, forms, FEW), "GFLOP/s");
+    return await rates(gpu, forms, options, "GFLOP/s");
   } finally {
     y.buffer.release();
   }
@@ -72,8 +82,8 @@ async function roundsFor(gpu: Gpu, y: Slice): Promise<number> {
   }
 }
 
-async function measureMemory(gpu: Gpu): Promise<Roofline["forms"]> {
-  const bytes = Math.min(COPY_BYTES, gpu.bindingBytes, gpu.limits.maxBufferSize);
+async function measureMemory(gpu: Gpu, options: RooflineOptions): Promise<Roofline["forms"] | undefined> {
+  const bytes = Math.min(options.copyBytes ?? COPY_BYTES, gpu.bindingBytes, gpu.limits.maxBufferSize);
   const [from, to] = [scratch(gpu, bytes), scratch(gpu, bytes)];
   gpu.clear(from);
   const forms = [
@@ -85,7 +95,7 @@ async function measureMemory(gpu: Gpu): Promise<Roofline["forms"]> {
     { name: "copyBufferToBuffer", work: 2 * bytes, record: () => gpu.copy(from, to) },
   ];
   try {
-    return rates(forms, await measureInterleaved(gpu, forms, FEW), "GB/s");
+    return await rates(gpu, forms, options, "GB/s");
   } finally {
     from.buffer.release();
     to.buffer.release();
@@ -94,12 +104,20 @@ async function measureMemory(gpu: Gpu): Promise<Roofline["forms"]> {
 
 const FEW = { sampleMs: 20, seconds: 0, minSamples: SAMPLES, maxSamples: SAMPLES };
 
-function rates(
-  forms: readonly { readonly name: string; readonly work: number }[],
-  measured: readonly Measured[],
+interface Form extends Contestant {
+  /** Operations or bytes of one run. */
+  readonly work: number;
+}
+
+async function rates(
+  gpu: Gpu,
+  forms: readonly Form[],
+  { beforeSample }: RooflineOptions,
   unit: "GFLOP/s" | "GB/s",
-): Roofline["forms"] {
-  return forms.map(({ name, work }, i) => ({ name, unit, rate: work / measured[i].medianMs / 1e6 }));
+): Promise<Roofline["forms"] | undefined> {
+  const sampled = await sampleInterleaved(gpu, forms, { ...FEW, beforeSample });
+  if (sampled.some(({ samplesMs }) => samplesMs.length === 0)) return undefined;
+  return forms.map(({ name, work }, i) => ({ name, unit, rate: work / median(sampled[i].samplesMs) / 1e6 }));
 }
 
 function scratch(gpu: Gpu, byteLength: number): Slice & { readonly buffer: ReturnType<Gpu["alloc"]> } {

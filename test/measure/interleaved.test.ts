@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Gpu } from "../../src/gpu/gpu.ts";
-import { type Contestant, measureInterleaved } from "../../src/measure/interleaved.ts";
+import { type Contestant, measureInterleaved, sampleInterleaved } from "../../src/measure/interleaved.ts";
 
 const test = suite("interleaved measuring");
 
@@ -94,6 +94,36 @@ test("the time per contestant, and the least and most samples, bound the number 
   assert.is(await rounds({ seconds: 0.2 }), 20, "the fast one has its 0.2 s as well");
   assert.is(await rounds({ seconds: 100 }), 60);
   assert.is(await rounds({ seconds: 100, maxSamples: 12 }), 12);
+});
+
+test("on the wall, rests count as well", async () => {
+  const { gpu, contestant } = clockwork();
+  const rest = async () => {
+    await new Promise((done) => setTimeout(done, 20));
+    return "go on" as const;
+  };
+  const started = performance.now();
+  const options = { seconds: 0.2, secondsOf: "wall", minSamples: 2, maxSamples: Infinity, beforeSample: rest } as const;
+  const [a] = await measureInterleaved(gpu, [contestant("a", 10), contestant("b", 100)], options);
+  assert.ok(performance.now() - started < 2000);
+  assert.ok(a.samples >= 2 && a.samples <= 11, `${a.samples} samples of 40 ms for both in 0.4 s`);
+});
+
+test("it ends where it is told to, with the samples that there are", async () => {
+  const { gpu, contestant } = clockwork();
+  let calls = 0;
+  const [a, b] = await sampleInterleaved(gpu, [contestant("a", 10), contestant("b", 20)], {
+    beforeSample: () => Promise.resolve(++calls > 5 ? "enough" : "go on"),
+  });
+  assert.equal([a.samplesMs, b.samplesMs], [[10], [20, 20]]);
+});
+
+test("samples are no longer than they need to be, however coarse the clock", async () => {
+  const { gpu, contestant, recordings } = clockwork({ quantumMs: 10 });
+  const options = { seconds: 0, minSamples: 1, maxSamples: 1, longestSampleMs: 300 };
+  const [{ repeats, quantumMs }] = await sampleInterleaved(gpu, [contestant("x", 17)], options);
+  assert.ok(recordings.at(-1)!.ms >= 300 && recordings.at(-1)!.ms < 500);
+  assert.equal([repeats, quantumMs], [recordings.at(-1)!.names.length, 10]);
 });
 
 test("a machine that gets slower keeps the ratio", async () => {

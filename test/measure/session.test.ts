@@ -83,7 +83,7 @@ test("progress goes from 0 to its total", async () => {
 });
 
 test("sustained mode takes all of its time, and says how the end compares with the beginning", async () => {
-  const { found } = await session({ networks: DIGITS, protocol: { mode: "sustained", seconds: 4, batches: [8] } });
+  const { found } = await session({ networks: DIGITS, protocol: { mode: "sustained", seconds: 6, batches: [8] } });
   for (const { samples, medianMs, drift } of found.rows) {
     assert.ok(samples! >= 25, `${samples} samples`);
     assert.ok(medianMs! > 0 && drift! > 0.2 && drift! < 5, `drift ${drift}`);
@@ -104,12 +104,12 @@ test("a device that gets slower is told of", async () => {
   let ms = 100;
   const { found } = await session({
     networks: DIGITS,
-    open: timing(() => ms *= 1.01, 0.1),
-    protocol: { mode: "sustained", seconds: 12, batches: [1] },
+    open: timing(() => ms += 0.3, 0.1),
+    protocol: { mode: "sustained", seconds: 0.5, batches: [1] },
   });
   const slower = found.incidents.filter(({ kind }) => kind === "slower");
   assert.is(slower.length, 2, JSON.stringify(found.rows));
-  assert.match(slower[0].text, /^digits dense, batch 1: 1\.\d\d times as long at the end/);
+  assert.match(slower[0].text, /^digits dense, batch 1: \d\.\d\d times as long at the end/);
 });
 
 /** Loses the `nth` device that is opened after the self-test, while it measures. */

@@ -30,24 +30,32 @@ const DRIFT_SAMPLES = 25;
 /** A sample of so few steps of the clock says nothing. */
 const FEW_QUANTA = 20;
 
-/** Measures and tells the rows; a lost device gives them one more try, a page hidden meanwhile as well. Never throws. */
-export async function measureRows(context: Context, entrants: readonly Entrant[], batch: number): Promise<void> {
+/**
+ * Measures and tells the rows; a lost device gives them one more try, a page hidden meanwhile as well. Gives the entrants
+ * that could be measured. Never throws.
+ */
+export async function measureRows(
+  context: Context,
+  entrants: readonly Entrant[],
+  batch: number,
+): Promise<readonly Entrant[]> {
   let losses = 0, repeats = 0;
   for (;;) {
     await untilVisible(context.visibility, context.signal);
-    if (context.stopped()) return;
+    if (context.stopped() || entrants.length === 0) return [];
     let hidden = false;
     const unwatch = context.visibility.onChange((state) => hidden ||= state === "hidden");
     try {
       const rows = await timeVariants(context, entrants, batch, losses > 0, () => hidden);
       for (const row of rows) context.tell({ kind: "row", row: hidden ? { ...row, doubt: HIDDEN } : row });
       reportDrift(context, rows);
-      if (!hidden || repeats++ > 0) return;
+      const failed = rows.filter(({ status }) => status === "failed").map(({ variant }) => variant);
+      if (!hidden || repeats++ > 0) return entrants.filter(({ variant }) => !failed.includes(variant));
     } catch (error) {
       if (error instanceof DeviceLostError) context.incident("device lost", `at ${describe(entrants, batch)}`);
       if (!(error instanceof DeviceLostError) || losses++ > 0) {
         for (const entrant of entrants) context.tell({ kind: "row", row: failedRow(entrant, batch, error) });
-        return;
+        return [];
       }
     } finally {
       unwatch();
@@ -126,9 +134,8 @@ function sampling({ mode, seconds }: Protocol, variants: number): MeasureOptions
   const each = seconds / variants;
   // A clock of 100 ms would want samples of 10 s: such a row is marked instead.
   const longestSampleMs = Math.max(2000, 1000 * each);
-  return mode === "burst"
-    ? { seconds: each, longestSampleMs, minSamples: MIN_SAMPLES }
-    : { seconds: each, longestSampleMs, minSamples: MIN_SAMPLES, sampleMs: 50, maxSamples: Infinity };
+  const both = { seconds: each, secondsOf: "wall", longestSampleMs, minSamples: MIN_SAMPLES } as const;
+  return mode === "burst" ? both : { ...both, sampleMs: 50, maxSamples: Infinity };
 }
 
 /** Compiles the network's plan on a fresh device and runs it once, in ms. */
@@ -142,7 +149,8 @@ async function coldStart(context: Context, model: Model, batch: number): Promise
   return performance.now() - start;
 }
 
-function images(gpu: Gpu, { graph }: Model, batch: number): Tensor {
+/** Seeded ones, standard normal. */
+export function images(gpu: Gpu, { graph }: Model, batch: number): Tensor {
   const shape = concrete(graph.inputs[0].shape, batch);
   return Tensor.from(gpu, random(1, "session").fillNormal(new Float32Array(elements(shape)), 0), shape);
 }

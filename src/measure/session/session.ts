@@ -6,6 +6,7 @@
 import type { Model } from "../../graph/types.ts";
 import { type Context, createContext, reasonOf, type Setting } from "./context.ts";
 import { deviceInfo, type OpenGpu, openGpu } from "./device.ts";
+import { measureHardware, measureTimelines } from "./detail.ts";
 import { type Entrant, failedRow, measureRows } from "./rows.ts";
 import { selfTest } from "./selftest.ts";
 import type { Protocol, SafePath, SelfTest, SessionEvent, Variant } from "./types.ts";
@@ -22,6 +23,8 @@ export interface SessionNetwork {
 export interface SessionOptions {
   readonly networks: readonly SessionNetwork[];
   readonly protocol: Protocol;
+  /** "full": also the kernels against the roofline, and each layer. Default "rows". */
+  readonly detail?: "rows" | "full";
   readonly onEvent: (event: SessionEvent) => void;
   /** Ends the session after the current sample; what was found until then has been told. */
   readonly signal?: AbortSignal;
@@ -40,7 +43,8 @@ const EVERYTHING: SafePath = { dynamicOffsets: true, f16: true, subgroups: true 
  * @throws NoAdapterError where there is no WebGPU at all
  */
 export async function measureSession(options: SessionOptions): Promise<{ readonly complete: boolean }> {
-  const { networks, protocol, onEvent, signal, visibility = createVisibility(), open = openGpu } = options;
+  const { networks, protocol, detail = "rows", onEvent, signal, visibility = createVisibility(), open = openGpu } =
+    options;
   const started = performance.now();
   const setting: Setting = { protocol, visibility, signal, open, onEvent };
   const early = createContext(setting, EVERYTHING, started);
@@ -51,12 +55,17 @@ export async function measureSession(options: SessionOptions): Promise<{ readonl
       onEvent({ kind: "device", device: deviceInfo(gpu) });
     }
     const groups = [...Map.groupBy(networks, ({ network }) => network).values()];
-    const steps = progressOf(early, 1 + groups.length * protocol.batches.length);
+    const full = detail === "full" ? 1 : 0;
+    const steps = progressOf(early, 1 + full + (1 + full) * groups.length * protocol.batches.length);
     steps("self-test");
     const found = await selfTest(open);
     onEvent({ kind: "self-test", selfTest: found });
     const context = createContext(setting, found.path, started);
-    for (const group of groups) await measureNetwork(context, found, group, steps);
+    if (full) {
+      steps("roofs and kernels");
+      if (found.trusted) await measureHardware(context);
+    }
+    for (const group of groups) await measureNetwork(context, found, group, detail, steps);
     if (context.stopped()) context.incident("stopped", "before everything was measured");
     else steps("done");
     return { complete: !context.stopped() };
@@ -77,6 +86,7 @@ async function measureNetwork(
   context: Context,
   { trusted, checks }: SelfTest,
   group: readonly SessionNetwork[],
+  detail: "rows" | "full",
   steps: Steps,
 ): Promise<void> {
   const entrants: Entrant[] = [];
@@ -92,15 +102,22 @@ async function measureNetwork(
       }
     }
   }
+  const { network } = group[0];
   for (const batch of batches) {
     if (context.stopped()) return;
-    steps(`${group[0].network}, batch ${batch}`);
-    if (trusted) {
-      if (entrants.length > 0) await measureRows(context, entrants, batch);
-      continue;
+    steps(`${network}, batch ${batch}`);
+    const measured = trusted ? await measureRows(context, entrants, batch) : [];
+    if (!trusted) refuse(context, checks, entrants, batch);
+    if (detail === "full") {
+      steps(`layers of ${network}, batch ${batch}`);
+      await measureTimelines(context, measured, batch);
     }
-    const wrong = checks.filter(({ outcome }) => outcome === "failed").map(({ name }) => name).join(", ");
-    const reason = `the device computes wrong numbers (self-test: ${wrong})`;
-    for (const entrant of entrants) context.tell({ kind: "row", row: failedRow(entrant, batch, new Error(reason)) });
   }
+}
+
+/** Numbers of a device that computes wrong ones aren't taken. */
+function refuse(context: Context, checks: SelfTest["checks"], entrants: readonly Entrant[], batch: number): void {
+  const wrong = checks.filter(({ outcome }) => outcome === "failed").map(({ name }) => name).join(", ");
+  const reason = new Error(`the device computes wrong numbers (self-test: ${wrong})`);
+  for (const entrant of entrants) context.tell({ kind: "row", row: failedRow(entrant, batch, reason) });
 }

@@ -8,7 +8,7 @@ export type Mode = "burst" | "sustained";
 
 export interface Protocol {
   readonly mode: Mode;
-  /** Of work on the device, spent on each network and batch size, shared by its variants, in seconds. */
+  /** Spent on the samples of each network and batch size, all of its variants and their rests together, in seconds. */
   readonly seconds: number;
   readonly batches: readonly number[];
 }
@@ -112,10 +112,10 @@ export interface DeviceInfo {
   readonly limits: Readonly<Record<string, number>>;
 }
 
-/** What happened meanwhile; `atMs` counts from the session's start. */
+/** What happened meanwhile; `atMs` counts from the session's start. "left out": roof, kernels or layers, and why. */
 export interface Incident {
   readonly atMs: number;
-  readonly kind: "hidden" | "visible" | "device lost" | "device reopened" | "slower" | "stopped";
+  readonly kind: "hidden" | "visible" | "device lost" | "device reopened" | "slower" | "left out" | "stopped";
   readonly text: string;
 }
 
