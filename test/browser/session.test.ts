@@ -1,0 +1,61 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type BrowserPage, openPage } from "../../bench/browser/page.ts";
+import { prepareEnvironment } from "../../src/cli/environment.ts";
+import { NO_FINDINGS, withEvent } from "../../src/measure/session/findings.ts";
+import session, { type Told } from "../pages/session.ts";
+
+const test = suite("timing session in Chromium");
+const NETWORKS = ["digits", "lenet5"];
+let page: BrowserPage;
+let there: Told;
+test.before(async () => {
+  page = await openPage({ adapter: "software" });
+  there = await page.call<Told>(`${import.meta.dirname}/../pages/session.ts`, NETWORKS);
+});
+test.after(() => page.close());
+
+test("dense and pruned networks give the outputs that they give in Deno", async () => {
+  prepareEnvironment();
+  const here = await session(NETWORKS);
+  assert.is(there.outputs.length, 4);
+  for (const [i, outputs] of here.outputs.entries()) {
+    assert.ok(Math.max(...outputs.map(Math.abs)) > 0.05, "outputs that are all about zero would agree too easily");
+    const worst = Math.max(...outputs.map((value, j) => Math.abs(value - there.outputs[i][j])));
+    assert.ok(worst <= 1e-4, `output ${i} differs by ${worst}`);
+  }
+});
+
+test("the self-test passes on Tint and SwiftShader, subgroups included where there are some", () => {
+  const { selfTest, device } = there.events.reduce(withEvent, NO_FINDINGS);
+  assert.is(device!.fallback, true);
+  assert.is(selfTest!.trusted, true);
+  for (const { name, outcome, detail } of selfTest!.checks) {
+    assert.is.not(outcome, "failed", `${name}: ${detail}`);
+    const feature = { f16: "shader-f16", subgroups: "subgroups" }[name as string];
+    assert.is(outcome, !feature || device!.features.includes(feature) ? "passed" : "absent");
+    console.log(`  ${name} ${outcome}: ${detail}`);
+  }
+});
+
+test("every row is measured, by Chromium's clock", () => {
+  const { rows } = there.events.reduce(withEvent, NO_FINDINGS);
+  assert.equal(rows.map(({ network, variant }) => `${network} ${variant}`), [
+    "digits dense",
+    "digits pruned",
+    "lenet5 dense",
+    "lenet5 pruned",
+  ]);
+  for (const { status, medianMs, coldMs, quantumMs, clock } of rows) {
+    assert.is(status, "measured");
+    assert.ok(medianMs! > 0 && coldMs! > 0);
+    assert.ok(clock === "gpu timestamps" ? quantumMs === 0.065536 : quantumMs! > 0.005, `${clock} ${quantumMs}`);
+  }
+});
+
+test("the wall clock's grain is measured, not Deno's", () => {
+  console.log(`  ${there.wallQuantumMs} ms`);
+  assert.ok(there.wallQuantumMs >= 0.005 && there.wallQuantumMs < 10, `${there.wallQuantumMs} ms`);
+});
+
+test.run();

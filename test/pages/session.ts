@@ -1,0 +1,47 @@
+/** Runs in Deno and in the page: pairs of networks, their outputs and a short timing session over them. */
+import { random } from "../../kernels/random/philox.ts";
+import { Gpu } from "../../src/gpu/gpu.ts";
+import { runPlan } from "../../src/graph/equivalence.ts";
+import { measureSession } from "../../src/measure/session/session.ts";
+import type { SessionEvent, Variant } from "../../src/measure/session/types.ts";
+import { type Pair, zooPair } from "../../src/prune/pairs.ts";
+
+const BATCH = 3;
+const VARIANTS: readonly Variant[] = ["dense", "pruned"];
+
+export interface Told {
+  /** Logits [BATCH, classes] of each network's dense and pruned form, in turn. */
+  readonly outputs: readonly (readonly number[])[];
+  readonly events: readonly SessionEvent[];
+  /** The wall clock's grain, ms, on a device without timestamps. */
+  readonly wallQuantumMs: number;
+}
+
+export default async function session(names: readonly string[]): Promise<Told> {
+  const pairs = new Map<string, Pair>(names.map((name) => [name, zooPair(name)]));
+  const outputs: number[][] = [];
+  const gpu = await Gpu.open();
+  for (const pair of pairs.values()) {
+    for (const variant of VARIANTS) {
+      const model = pair[variant];
+      const size = model.graph.inputs[0].shape.slice(1).reduce<number>((a, b) => a * (b as number), BATCH);
+      const images = random(3, "images").fillNormal(new Float32Array(size), 0);
+      outputs.push([...await runPlan(gpu, model, images, BATCH)]);
+    }
+  }
+  gpu.close();
+  const events: SessionEvent[] = [];
+  await measureSession({
+    networks: names.flatMap((network) =>
+      VARIANTS.map((variant) => ({ network, variant, model: () => pairs.get(network)![variant] }))
+    ),
+    protocol: { mode: "burst", seconds: 0.2, batches: [BATCH] },
+    onEvent: (event) => events.push(event),
+  });
+  return { outputs, events, wallQuantumMs: await wallQuantumMs() };
+}
+
+async function wallQuantumMs(): Promise<number> {
+  using gpu = await Gpu.open({ without: ["timestamp-query"] });
+  return (await gpu.time(() => {})).quantumMs;
+}
