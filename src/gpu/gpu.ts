@@ -6,6 +6,7 @@
  * device once before the submit (a slot rewritten while recording would change earlier dispatches, because
  * `queue.writeBuffer` runs before the submit that follows it).
  */
+import "../disposable.ts";
 import { type AdapterInfo, type OpenDevice, openDevice, type OpenOptions } from "./adapter.ts";
 import { BindGroupCache } from "./bindgroups.ts";
 import { BufferPool, type BufferStats, type GpuBuffer, type Slice } from "./buffers.ts";

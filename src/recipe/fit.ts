@@ -2,6 +2,7 @@
  * Trains the run's network for some epochs, in a way that can be stopped anywhere: a checkpoint after each epoch (and at
  * an interruption, within one), from which the same bits follow.
  */
+import "../disposable.ts";
 import { batchCount } from "../data/loader.ts";
 import type { HostTensor, Model, Params } from "../graph/types.ts";
 import { createOptimizer, type Optimizer as Updater, type OptimizerOptions } from "../tensor/optimizer.ts";

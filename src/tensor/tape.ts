@@ -2,6 +2,7 @@
  * Reverse-mode differentiation: each op records how its output's gradient becomes its inputs' gradients; `backward`
  * plays the records in reverse. One tape per step; it owns every tensor that ops make through it.
  */
+import "../disposable.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { accumulate, fill } from "./ops/inplace.ts";
 import { type Dtype, Tensor } from "./tensor.ts";

@@ -1,3 +1,4 @@
+import "../disposable.ts";
 import type { Gpu, GpuBuffer, Slice } from "../gpu/gpu.ts";
 
 export type Dtype = "f32" | "u32" | "i32";

@@ -58,4 +58,23 @@ test("the wall clock's grain is measured, not Deno's", () => {
   assert.ok(there.wallQuantumMs >= 0.005 && there.wallQuantumMs < 10, `${there.wallQuantumMs} ms`);
 });
 
+test("it goes as well in a browser without Symbol.dispose and DisposableStack, such as Safari", async () => {
+  const script = `
+    const native = Symbol;
+    const old = (description) => native(description);
+    for (const key of Reflect.ownKeys(native)) {
+      if (!/dispose|prototype|length|name/i.test(String(key))) old[key] = native[key];
+    }
+    globalThis.Symbol = old;
+    delete globalThis.DisposableStack;
+  `;
+  await page.page.addInitScript(script);
+  await page.page.reload();
+  assert.is(await page.page.evaluate("Symbol.dispose ?? globalThis.DisposableStack ?? 'neither'"), "neither");
+  const { events } = await page.call<Told>(`${import.meta.dirname}/../pages/session.ts`, ["digits"]);
+  const { selfTest, rows } = events.reduce(withEvent, NO_FINDINGS);
+  assert.is(selfTest!.trusted, true, JSON.stringify(selfTest!.checks));
+  assert.equal(rows.map(({ status }) => status), ["measured", "measured"]);
+});
+
 test.run();

@@ -2,6 +2,7 @@
  * The checks of the self-test: each computes something whose result is known and gives what it found, or throws what is
  * wrong with it. Inputs are integers where that makes every order of adding exact.
  */
+import "../../disposable.ts";
 import { planGemm } from "../../../kernels/gemm/plan.ts";
 import { random } from "../../../kernels/random/philox.ts";
 import { planHalf, planSubgroupSums, SUBGROUP_TEST_GROUP } from "../../../kernels/selftest/plan.ts";

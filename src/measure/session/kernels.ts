@@ -2,6 +2,7 @@
  * Kernels by themselves, against the roofs: products, 3×3 convolutions, and block-sparse products against the dense one.
  * Weights are packed before, as inference does.
  */
+import "../../disposable.ts";
 import { planConvForward } from "../../../kernels/conv/forward.ts";
 import { convMacs, type ConvShape } from "../../../kernels/conv/shape.ts";
 import { planGemm } from "../../../kernels/gemm/plan.ts";
