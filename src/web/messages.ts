@@ -2,8 +2,8 @@
  * Between the page and its worker, which owns the GPU: the page asks, the worker answers once and tells meanwhile. Plain
  * data; files go as bytes and never leave the device.
  */
+import type { LatencyTable } from "../measure/latency/types.ts";
 import type { Mode, SessionEvent, Variant } from "../measure/session/types.ts";
-import type { LatencyTable } from "../report/devices/record.ts";
 
 /** What the page can time: a network of the zoo, a run's that the server has, or one that was dropped on the page. */
 export interface NetworkEntry {

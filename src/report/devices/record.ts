@@ -1,4 +1,5 @@
 /** `runs/devices/<device>.json`, version 1: one timing session on one device, as the server keeps it. */
+import type { LatencyTable } from "../../measure/latency/types.ts";
 import type {
   DeviceInfo,
   Incident,
@@ -43,25 +44,6 @@ export interface DeviceRecord {
   readonly layers: readonly LayerTime[];
   readonly kernels: readonly KernelTime[];
   readonly incidents: readonly Incident[];
-  /** Latency tables built on this device, by model: see measure/latency. */
+  /** Latency tables built on this device, one for each model and batch size. */
   readonly tables?: readonly LatencyTable[];
-}
-
-/** Latency of each layer shape of a model at some widths: what a budget in ms is computed from. */
-export interface LatencyTable {
-  readonly model: string;
-  readonly batch: number;
-  /** Launches that belong to no layer with weights (pooling, sums, softmax), and what a run costs beside its layers. */
-  readonly restMs: number;
-  readonly layers: readonly LatencyLayer[];
-}
-
-/** One layer: its time over a grid of input and output channels, everything else as in the model. */
-export interface LatencyLayer {
-  readonly layer: string;
-  readonly op: string;
-  readonly inputs: readonly number[];
-  readonly outputs: readonly number[];
-  /** `medianMs[i][o]`: at `inputs[i]` and `outputs[o]` channels. */
-  readonly medianMs: readonly (readonly number[])[];
 }
