@@ -38,19 +38,28 @@ function clockStepMs(): number {
 }
 
 /**
- * The device's two timestamps (nanoseconds) as a time; undefined where they can't be true: some drivers give raw ticks or
- * nothing. `wallMs` is what the wall's clock saw.
+ * Times between two timestamps of a device. Browsers round them (Chrome to 65,536 ns) and none says to what: the grain is
+ * the greatest common divisor of all timestamps seen, and so too coarse at first, if anything, and right after a few.
  */
-export function deviceTiming(timestamps: ArrayBuffer, wallMs: number): Timing | undefined {
-  const [from, to] = new BigUint64Array(timestamps);
-  const ms = Number(to - from) / 1e6;
-  const plausible = ms > 0 && ms <= wallMs * 1.02 + 0.1;
-  return plausible ? { ms, clock: "gpu timestamps", quantumMs: timestampQuantumMs() } : undefined;
+export class TimestampClock {
+  #grainNs = 0n;
+
+  /**
+   * The time between two timestamps, 16 bytes; undefined where it can't be true: some drivers give raw ticks or nothing.
+   * `wallMs` is what the wall's clock saw.
+   */
+  timing(timestamps: ArrayBuffer, wallMs: number): Timing | undefined {
+    const [from, to] = new BigUint64Array(timestamps);
+    const ms = Number(to - from) / 1e6;
+    if (!(ms > 0 && ms <= wallMs * 1.02 + 0.1)) return undefined;
+    this.#grainNs = greatestCommonDivisor(greatestCommonDivisor(this.#grainNs, from), to);
+    return { ms, clock: "gpu timestamps", quantumMs: Number(this.#grainNs) / 1e6 };
+  }
 }
 
-/** Chrome rounds timestamps to 65,536 ns unless its developer features are on; native runtimes give nanoseconds. */
-function timestampQuantumMs(): number {
-  return "Deno" in globalThis ? 1e-6 : 0.065536;
+function greatestCommonDivisor(a: bigint, b: bigint): bigint {
+  while (b !== 0n) [a, b] = [b, a % b];
+  return a;
 }
 
 /** Two timestamps around whatever is encoded between `begin` and `end`. */

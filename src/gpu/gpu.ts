@@ -10,7 +10,7 @@ import "../disposable.ts";
 import { type AdapterInfo, type OpenDevice, openDevice, type OpenOptions } from "./adapter.ts";
 import { BindGroupCache } from "./bindgroups.ts";
 import { BufferPool, type BufferStats, type GpuBuffer, type Slice } from "./buffers.ts";
-import { deviceTiming, TimestampPair, type Timing, wallQuantumMs } from "./clock.ts";
+import { TimestampClock, TimestampPair, type Timing, wallQuantumMs } from "./clock.ts";
 import { DeviceLimitError, DeviceLostError, GpuError } from "./errors.ts";
 import { type Pipeline, PipelineCache } from "./pipelines.ts";
 import { StagingPool } from "./staging.ts";
@@ -61,6 +61,7 @@ export class Gpu {
   #submits = 0;
   #closed = false;
   #timestamps: TimestampPair | undefined;
+  readonly #timestampClock = new TimestampClock();
   #wallQuantumMs: Promise<number> | undefined;
 
   readonly info: AdapterInfo;
@@ -256,7 +257,7 @@ export class Gpu {
     const wallMs = performance.now() - start;
     const bytes = this.#staging.collect(staging, 16);
     await this.#settle();
-    return deviceTiming(bytes, wallMs) ?? this.#wallTiming(wallMs);
+    return this.#timestampClock.timing(bytes, wallMs) ?? this.#wallTiming(wallMs);
   }
 
   stats(): GpuStats {

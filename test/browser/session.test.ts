@@ -49,7 +49,9 @@ test("every row is measured, by Chromium's clock", () => {
   for (const { status, medianMs, coldMs, quantumMs, clock } of rows) {
     assert.is(status, "measured");
     assert.ok(medianMs! > 0 && coldMs! > 0);
-    assert.ok(clock === "gpu timestamps" ? quantumMs === 0.065536 : quantumMs! > 0.005, `${clock} ${quantumMs}`);
+    // Chrome rounds timestamps to 65,536 ns, unless it is told to be unsafe, as here.
+    const grain = clock === "gpu timestamps" ? [1e-6, 0.066] : [0.005, 10];
+    assert.ok(quantumMs! >= grain[0] && quantumMs! <= grain[1], `${clock} ${quantumMs}`);
   }
 });
 

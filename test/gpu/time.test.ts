@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { deviceTiming, wallQuantumMs } from "../../src/gpu/clock.ts";
+import { TimestampClock, wallQuantumMs } from "../../src/gpu/clock.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
 import { floats, openGpu, planAffine } from "./kernels.ts";
 
@@ -52,13 +52,27 @@ test("the wall clock's grain is what a wait for nothing takes, and never less th
   assert.ok(quick > 0 && quick < 5, `${quick} ms`);
 });
 
+const pair = (from: bigint, to: bigint) => BigUint64Array.of(from, to).buffer;
+
 test("timestamps that can't be true aren't taken", () => {
-  const pair = (from: bigint, to: bigint) => BigUint64Array.of(from, to).buffer;
-  const timing = deviceTiming(pair(1_000_000n, 3_500_000n), 4);
+  const clock = new TimestampClock();
+  const timing = clock.timing(pair(1_000_000n, 3_500_000n), 4);
   assert.equal([timing?.ms, timing?.clock], [2.5, "gpu timestamps"]);
   for (const [from, to] of [[0n, 0n], [5n, 4n], [0n, 100_000_000n]]) {
-    assert.is(deviceTiming(pair(from, to), 4), undefined);
+    assert.is(clock.timing(pair(from, to), 4), undefined);
   }
+});
+
+test("the grain of timestamps is what divides them all", () => {
+  const quantum = (...pairs: [bigint, bigint][]) => {
+    const clock = new TimestampClock();
+    return pairs.map(([from, to]) => clock.timing(pair(from, to), 1e9)?.quantumMs).at(-1);
+  };
+  const step = 65_536n, late = 1_790_000_000_000n;
+  assert.is(quantum([4n * step, 8n * step]), 0.262144, "too coarse at first");
+  assert.is(quantum([4n * step, 8n * step], [late * step, (late + 3n) * step]), 0.065536);
+  assert.is(quantum([100_000n, 300_000n], [700_000n, 1_200_000n]), 0.1);
+  assert.is(quantum([late, late + 12_345n], [late + 52_001n, late + 81_009n]), 1e-6);
 });
 
 test.run();
