@@ -15,6 +15,7 @@
 import * as esbuild from "esbuild";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { findChromium } from "../../scripts/chromium.ts";
+import { textImports } from "../../src/cli/page/text_imports.ts";
 
 /** On a secure origin, so that it has WebGPU. */
 export interface BrowserPage {
@@ -104,18 +105,6 @@ export async function bundle(entry: string): Promise<string> {
   });
   return result.outputFiles[0].text;
 }
-
-/** `import text from "./x" with { type: "text" }` for any file, as Deno has it. */
-const textImports: esbuild.Plugin = {
-  name: "text imports",
-  setup(build) {
-    build.onLoad(
-      { filter: /.*/ },
-      async ({ path, with: attributes }) =>
-        attributes.type === "text" ? { contents: await Deno.readTextFile(path), loader: "text" } : undefined,
-    );
-  },
-};
 
 async function call<T>(page: Page, scripts: Map<string, string>, entry: string, argument: unknown): Promise<T> {
   const path = `/bundle/${encodeURIComponent(entry)}.js`;

@@ -6,6 +6,8 @@ import type { Recipe } from "../recipe/schema.ts";
 import type { TuneModelsOptions, TuneReport } from "../recipe/tune_models.ts";
 import type { Check, Ui } from "../recipe/ui.ts";
 import type { Store } from "../store/types.ts";
+import type { PageFiles } from "./page/bundle.ts";
+import type { Listening, ListenOptions } from "./server/listen.ts";
 import type { TerminalUi } from "./ui.ts";
 
 /** Everything that a command touches besides its arguments, so that tests can stand in for it. */
@@ -29,6 +31,22 @@ export interface Io {
   commit(): Promise<string>;
   /** Loaded only by commands that need a GPU: `recipes` and `--help` shall not wait for it. */
   engine(): Promise<Engine>;
+  /** Loaded only by `serve` and `build`: the bundler and the certificate maker are large. */
+  serving(): Promise<Serving>;
+  /** Asks at the terminal; false where nobody sits there. */
+  confirm(question: string): boolean;
+}
+
+/** What `serve` and `build` ask of bundler and network. */
+export interface Serving {
+  bundle(tool: string): Promise<PageFiles>;
+  listen(options: ListenOptions): Listening;
+  /** Of this machine in its networks. */
+  lanAddresses(): readonly string[];
+  /** Where certificate and token are kept. */
+  folder(): string;
+  /** The text as a code of block characters. */
+  qr(text: string): string;
 }
 
 /** What the command line asks of `recipe/`. */

@@ -22,6 +22,8 @@ export function systemIo(): Io {
     version,
     commit,
     engine: loadEngine,
+    serving: async () => (await import("./server/serving.ts")).systemServing(),
+    confirm: (question) => Deno.stdin.isTerminal() && confirm(question),
   };
 }
 

@@ -1,10 +1,12 @@
 import { Command, CommanderError } from "commander";
 import { UsageError, UserError } from "../errors.ts";
+import { buildCommand } from "./build.ts";
 import { evalCommand } from "./eval.ts";
 import { inspectCommand } from "./inspect.ts";
 import { type Io, StopSignal } from "./io.ts";
 import { pruneCommand } from "./prune.ts";
 import { recipesCommand } from "./recipes.ts";
+import { serveCommand } from "./serve.ts";
 import { trainCommand } from "./train.ts";
 import { tuneCommand } from "./tune.ts";
 import { verifyCommand } from "./verify.ts";
@@ -47,6 +49,8 @@ function createProgram(args: readonly string[], io: Io): Command {
     recipesCommand(io),
     inspectCommand(io),
     tuneCommand(io),
+    serveCommand(io),
+    buildCommand(io),
   ];
   for (const command of commands) {
     program.addCommand(command.copyInheritedSettings(program));

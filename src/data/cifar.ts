@@ -1,7 +1,7 @@
 /** CIFAR-10 and CIFAR-100 in their binary form: records of one or two labels and 3×32×32 bytes, channel after channel. */
 import { UserError } from "../errors.ts";
 import type { Files } from "./files.ts";
-import type { ImageParts } from "./images/collect.ts";
+import type { ImageParts } from "./images/arrange.ts";
 import type { Dataset } from "./types.ts";
 
 interface CifarSet {

@@ -5,7 +5,6 @@ import { isLayer } from "../graph/roles.ts";
 import type { Graph, IndexMap } from "../graph/types.ts";
 import { buildReport } from "../report/build.ts";
 import { detailFromLog, type Layer } from "../report/detail.ts";
-import { renderReport } from "../report/html.ts";
 import type { Report } from "../report/types.ts";
 import type { RunContext } from "./context.ts";
 import { MODEL_FILE, ONNX_FILE } from "./files.ts";
@@ -43,6 +42,8 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     files: [ONNX_FILE, MODEL_FILE],
   });
   const log = new TextDecoder().decode(await store.read(`${dir}/log.jsonl`) ?? new Uint8Array());
+  // Its plots are half of a page's code, which comes when it is needed.
+  const { renderReport } = await import("../report/html.ts");
   const html = renderReport(report, {
     ...detailFromLog(log.split("\n").filter((line) => line !== "")),
     recipeYaml: formatRecipe(recipe),

@@ -4,6 +4,7 @@
  */
 import type { LatencyTable } from "../measure/latency/types.ts";
 import type { Mode, SessionEvent, Variant } from "../measure/session/types.ts";
+import type { Backend } from "../report/devices/record.ts";
 
 /** What the page can time: a network of the zoo, a run's that the server has, or one that was dropped on the page. */
 export interface NetworkEntry {
@@ -53,6 +54,8 @@ export interface MeasureRequest {
   readonly seconds: number;
   /** Also the kernels against the roofline, and each layer. */
   readonly detail: boolean;
+  /** Of the worker without WebGPU: what is to compute. */
+  readonly backend?: Backend;
 }
 
 export interface TrainResult {

@@ -37,6 +37,8 @@ export function session(engine: Partial<Engine> = {}): Session {
         tuneModels: () => unexpected("tuneModels"),
         ...engine,
       }),
+    serving: () => Promise.reject(new Error("no server was expected here")),
+    confirm: () => false,
   };
   return { io, out, err, interrupt, run: (...args) => runProgram(args, io) };
 }

@@ -65,7 +65,7 @@ test("several mistakes are counted, an unknown key told first", () => {
 
 test("what is no report at all", () => {
   for (const value of [null, 3, "text", []]) {
-    assert.throws(() => parseReport(value, file), /report\.json: the report: expected a map of keys|version: missing/);
+    assert.throws(() => parseReport(value, file), /report\.json: the whole: expected a map of keys|version: missing/);
   }
 });
 

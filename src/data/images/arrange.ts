@@ -1,8 +1,12 @@
 /** From the paths below a folder or in an archive to parts, classes and labels. Pure. */
 import { UserError } from "../../errors.ts";
+import type { Dataset } from "../types.ts";
 
 export const partNames = ["train", "validation", "test"] as const;
 export type PartName = (typeof partNames)[number];
+
+/** The parts that a source has: its own, or "all" where nobody divided it. */
+export type ImageParts = ReadonlyMap<PartName | "all", Dataset>;
 
 export interface Sample {
   readonly path: string;

@@ -4,8 +4,7 @@ import { sha256 } from "../../formats/sha256.ts";
 import { joinPath } from "../../store/path.ts";
 import type { Store } from "../../store/types.ts";
 import type { Dataset } from "../types.ts";
-import type { PartName } from "./arrange.ts";
-import type { ImageParts } from "./collect.ts";
+import type { ImageParts, PartName } from "./arrange.ts";
 
 const FORMAT = "secateur-images";
 /** Raised when the same files would decode to other pixels or in another order. */

@@ -1,13 +1,9 @@
 /** Image files of a folder or an archive to labelled pixels. */
 import { UserError } from "../../errors.ts";
 import type { Files } from "../files.ts";
-import type { Dataset } from "../types.ts";
-import { arrange, type Arrangement, isImagePath, type PartName, type Sample } from "./arrange.ts";
+import { arrange, type Arrangement, type ImageParts, isImagePath, type Sample } from "./arrange.ts";
 import type { Picture } from "./decode.ts";
 import { createDecoder } from "./pool.ts";
-
-/** The parts that a source has: its own, or "all" where nobody divided it. */
-export type ImageParts = ReadonlyMap<PartName | "all", Dataset>;
 
 export interface CollectOptions {
   /** Side of the square that images are resized and cropped to; default: all must have one size already. */

@@ -65,6 +65,7 @@ export async function measureKernels(
     return {
       ...{ family, shape, density, medianMs, madMs: mad(samplesMs), samples: samplesMs.length },
       gflops: flops / medianMs / 1e6,
+      intensity: flops / bytes,
       ofRoof: bound(flops, bytes, roof).ms / medianMs,
     };
   });

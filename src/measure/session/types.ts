@@ -69,6 +69,8 @@ export interface KernelTime {
   readonly samples: number;
   /** Of the operations that it does. */
   readonly gflops: number;
+  /** Operations for each byte that it must move. */
+  readonly intensity: number;
   /** Of the roof that it meets at its intensity, 0…1. */
   readonly ofRoof: number;
 }
@@ -78,7 +80,7 @@ export interface Roof {
   readonly gbps: number;
 }
 
-export type CheckName = "repeat" | "reduction" | "f16" | "subgroups" | "dynamic offsets";
+export type CheckName = "repeat" | "reduction" | "f16" | "subgroups" | "dynamic offsets" | "float64";
 
 /** "absent": the device doesn't offer it. */
 export interface SelfCheck {

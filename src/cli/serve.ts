@@ -1,0 +1,148 @@
+import { Command, InvalidArgumentError } from "commander";
+import { UsageError, UserError } from "../errors.ts";
+import { speedOf } from "../report/devices/speedups.ts";
+import type { DeviceRecord } from "../report/devices/record.ts";
+import { milliSpread, times } from "../report/format.ts";
+import type { Io } from "./io.ts";
+import type { Certificate } from "./server/listen.ts";
+import type { Kept } from "./server/records.ts";
+import { formatTable } from "./table.ts";
+
+interface ServeOptions {
+  readonly runs: string;
+  readonly port: number;
+  readonly lan?: boolean;
+  readonly http?: boolean;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly newToken?: boolean;
+}
+
+export function serveCommand(io: Io): Command {
+  return new Command("serve")
+    .description("serve the phone page: times networks in a phone's browser and keeps what it finds in runs/devices/")
+    .option("--runs <dir>", "folder of the runs that the page may time, and where devices' records go", "runs")
+    .option("--port <n>", "port to listen on; 0 takes any free one", port, 8443)
+    .option("--lan", "let other machines of the network in, not only this one")
+    .option("--http", "without encryption: for this machine, and for phones through `adb reverse tcp:8443 tcp:8443`")
+    .option("--cert <file>", "a certificate of one's own, PEM")
+    .option("--key <file>", "and its key")
+    .option("--new-token", "make links that were given out before worthless")
+    .action(async (options: ServeOptions) => await serve(io, options));
+}
+
+async function serve(io: Io, options: ServeOptions): Promise<void> {
+  const { http = false, runs, newToken = false } = options;
+  if ((options.cert === undefined) !== (options.key === undefined)) {
+    throw new UsageError("--cert and --key belong together: give both, or none for a certificate made here");
+  }
+  if (http && options.cert !== undefined) throw new UsageError("--http has no use for a certificate: leave one out");
+  if (http && options.lan) {
+    throw new UsageError(
+      "--http is for this machine only: WebGPU needs HTTPS from others, so leave one of the two out",
+    );
+  }
+  const serving = await io.serving();
+  const { createHandler } = await import("./server/handler.ts");
+  const { linkToken } = await import("./server/token.ts");
+  const addresses = serving.lanAddresses();
+  const lan = !http && addresses.length > 0 &&
+    (options.lan ?? io.confirm(`Let other machines of the network in, at ${addresses[0]}?`));
+  if (options.lan && !lan) throw new UserError("this machine has no address in a network: leave --lan out");
+  const names = ["localhost", "127.0.0.1", "::1", ...addresses];
+  const certificate = http ? undefined : await certificateOf(io, options, serving.folder(), names);
+  const token = await linkToken(io.store, serving.folder(), newToken);
+  const tool = `secateur ${io.version()}`;
+  const files = await serving.bundle(tool);
+  const shown = new Map<string, number>();
+  const { port, finished } = serving.listen({
+    hostname: lan ? "0.0.0.0" : "127.0.0.1",
+    port: options.port,
+    certificate,
+    signal: io.signal,
+    handler: createHandler({
+      files,
+      store: io.store,
+      runs,
+      token,
+      hosts: new Set(names),
+      tool,
+      onRecord: (record, kept) => tellRecord(io, record, kept, shown),
+    }),
+  });
+  const link = `${http ? "http" : "https"}://${lan ? hostOf(addresses[0]) : "localhost"}:${port}/#t=${token}`;
+  io.out(`${serving.qr(link)}\n\n${link}\n`);
+  io.out(advice({ lan, http, own: options.cert !== undefined, runs }));
+  await finished;
+  io.out("stopped");
+}
+
+function advice({ lan, http, own, runs }: { lan: boolean; http: boolean; own: boolean; runs: string }): string {
+  return [
+    lan
+      ? "Open the link on a phone in the same network, or scan the code."
+      : http
+      ? "Open the link here, or on a phone on a cable: adb reverse tcp:8443 tcp:8443"
+      : "Only this machine is let in; --lan lets phones of the network in.",
+    ...http || own ? [] : ["Its certificate is made here: the browser will warn once, and asks whether to go on."],
+    `Records are kept in ${runs}/devices/. Ctrl-C stops.`,
+  ].join("\n");
+}
+
+async function certificateOf(
+  { store }: Io,
+  { cert, key }: ServeOptions,
+  folder: string,
+  names: readonly string[],
+): Promise<Certificate> {
+  if (cert === undefined) return await (await import("./server/certificate.ts")).ownCertificate(store, folder, names);
+  const read = async (file: string) => {
+    const bytes = await store.read(file);
+    if (!bytes) throw new UserError(`${file}: no such file: expected PEM`);
+    return new TextDecoder().decode(bytes);
+  };
+  return { cert: await read(cert), key: await read(key!) };
+}
+
+/** The rows that this post added, under the device's name. */
+function tellRecord(io: Io, record: DeviceRecord, { file }: Kept, shown: Map<string, number>): void {
+  const from = shown.get(record.session) ?? 0;
+  const rows = record.rows.slice(from);
+  shown.set(record.session, record.rows.length);
+  if (from === 0) {
+    const { device, backend, name } = record;
+    const adapter = device ? device.description || device.architecture || device.vendor : "no device";
+    io.out(`\n${name}: ${adapter}${device?.fallback ? " (software)" : ""}, ${backend}`);
+  }
+  if (rows.length > 0) {
+    io.out(formatTable(
+      rows.map((row) => [
+        row.network,
+        row.variant,
+        `batch ${row.batch}`,
+        row.medianMs === undefined ? row.reason ?? "–" : milliSpread(row.medianMs, row.madMs ?? 0),
+        speedText(record, row),
+        row.doubt ?? "",
+      ]),
+    ));
+  }
+  if (record.complete) io.out(`${name(record)} is done: ${file}`);
+}
+
+const name = ({ name }: DeviceRecord) => name;
+
+function speedText(record: DeviceRecord, { network, variant, batch }: DeviceRecord["rows"][number]): string {
+  if (variant !== "pruned") return "";
+  const speed = speedOf(record.rows, network, batch);
+  return speed?.ratio === undefined ? "" : `${times(speed.ratio)} as fast, ${times(speed.macs)} fewer MACs`;
+}
+
+function hostOf(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
+}
+
+function port(text: string): number {
+  const value = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
+  if (!(value <= 65_535)) throw new InvalidArgumentError("Expected a number from 0 to 65535");
+  return value;
+}

@@ -1,0 +1,140 @@
+/** Answers the page's requests: its files, the runs that it may time, and the records that it posts. */
+import { UserError } from "../../errors.ts";
+import type { DeviceRecord } from "../../report/devices/record.ts";
+import { parseDeviceRecord } from "../../report/devices/schema.ts";
+import type { Store } from "../../store/types.ts";
+import { contentType, type PageFiles } from "../page/bundle.ts";
+import { readBody } from "./body.ts";
+import { createFiles } from "./files.ts";
+import { headersOf } from "./headers.ts";
+import { createRate } from "./rate.ts";
+import { createRecords, type Kept } from "./records.ts";
+import { Refusal } from "./refusal.ts";
+import { listRuns, readRunFile } from "./runs.ts";
+
+export interface HandlerOptions {
+  readonly files: PageFiles;
+  readonly store: Store;
+  /** Folder of the runs, with devices/ in it. */
+  readonly runs: string;
+  /** Whoever doesn't show it gets the page's files and nothing else. */
+  readonly token: string;
+  /** Names under which the server may be addressed: others come from pages that play with name servers. */
+  readonly hosts: ReadonlySet<string>;
+  readonly tool: string;
+  readonly onRecord: (record: DeviceRecord, kept: Kept) => void;
+}
+
+const POSTS_PER_SECOND = 10;
+
+export function createHandler(options: HandlerOptions): (request: Request) => Promise<Response> {
+  const { store, runs, token, hosts, tool, onRecord } = options;
+  const files = createFiles(options.files);
+  const keep = createRecords(store, runs);
+  const postRate = createRate(POSTS_PER_SECOND, 1000);
+
+  async function answer(request: Request): Promise<Response> {
+    const { pathname, hostname } = new URL(request.url);
+    if (!hosts.has(hostname.replace(/^\[|\]$/g, ""))) {
+      throw new Refusal(421, `this server isn't ${hostname}: use the address that it printed`);
+    }
+    const parts = partsOf(pathname);
+    if (parts[0] !== "api") return await page(request, parts);
+    if (!sameText(request.headers.get("authorization") ?? "", `Bearer ${token}`)) {
+      throw new Refusal(
+        401,
+        "the link's token is missing or wrong: open the link, or the QR code, that the server printed",
+      );
+    }
+    const [, what, ...rest] = parts;
+    if (what === "devices" && rest.length === 0) {
+      allow(request, "POST");
+      return await post(request);
+    }
+    allow(request, "GET", "HEAD");
+    if (what === "hello" && rest.length === 0) return json({ tool });
+    if (what === "runs" && rest.length === 0) return json(await listRuns(store, runs));
+    if (what === "runs" && rest.length === 2) {
+      const bytes = await readRunFile(store, runs, rest[0], rest[1]);
+      return new Response(bytes, { headers: { ...headersOf(""), "content-type": contentType(rest[1]) } });
+    }
+    throw new Refusal(404, "expected api/hello, api/runs, api/runs/<run>/<file> or api/devices");
+  }
+
+  async function page(request: Request, parts: readonly string[]): Promise<Response> {
+    allow(request, "GET", "HEAD");
+    const path = parts.join("/") || "index.html";
+    const found = await files(path, request);
+    if (!found) throw new Refusal(404, "there is no such file");
+    return found;
+  }
+
+  async function post(request: Request): Promise<Response> {
+    const wait = postRate();
+    if (wait > 0) {
+      throw new Refusal(429, `more than ${POSTS_PER_SECOND} posts in a second: wait`, {
+        "retry-after": String(Math.ceil(wait / 1000)),
+      });
+    }
+    const bytes = await readBody(request);
+    let content: unknown;
+    try {
+      content = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    } catch {
+      throw new Refusal(400, "what was posted isn't JSON");
+    }
+    let record: DeviceRecord;
+    try {
+      record = parseDeviceRecord(content, "the record");
+    } catch (error) {
+      throw error instanceof UserError ? new Refusal(422, error.message) : error;
+    }
+    const kept = await keep(record);
+    onRecord(record, kept);
+    return json({ file: kept.file });
+  }
+
+  return async (request) => {
+    try {
+      return await answer(request);
+    } catch (error) {
+      const { status, message, headers } = error instanceof Refusal
+        ? error
+        : new Refusal(500, error instanceof UserError ? error.message : "the server failed: see its terminal");
+      if (!(error instanceof Refusal) && !(error instanceof UserError)) console.error(error);
+      return new Response(JSON.stringify({ error: message }) + "\n", {
+        status,
+        headers: { ...headersOf(""), "content-type": "application/json", "cache-control": "no-store", ...headers },
+      });
+    }
+  };
+}
+
+/** The names of a path, decoded. Nothing is looked up by them but in maps and lists, so ".." is just an unknown name. */
+function partsOf(pathname: string): string[] {
+  try {
+    return pathname.slice(1).split("/").map(decodeURIComponent);
+  } catch {
+    throw new Refusal(400, "the address isn't well-formed");
+  }
+}
+
+function allow({ method }: Request, ...methods: readonly string[]): void {
+  if (methods.includes(method)) return;
+  throw new Refusal(405, `${method} isn't for this address, ${methods.join(" or ")} is`, { allow: methods.join(", ") });
+}
+
+function json(value: unknown): Response {
+  return new Response(JSON.stringify(value), {
+    headers: { ...headersOf(""), "content-type": "application/json", "cache-control": "no-store" },
+  });
+}
+
+/** Takes as long for a wrong first letter as for a wrong last one. */
+function sameText(a: string, b: string): boolean {
+  const encoder = new TextEncoder();
+  const [x, y] = [encoder.encode(a), encoder.encode(b)];
+  let difference = x.length ^ y.length;
+  for (let i = 0; i < y.length; i++) difference |= y[i] ^ (x[i] ?? 0);
+  return difference === 0;
+}

@@ -1,0 +1,75 @@
+/** Finished runs that pages may time: listed from their reports, and read file by file, never outside of their folder. */
+import { parseModel } from "../../recipe/files.ts";
+import { graphCost } from "../../graph/cost.ts";
+import { parseReport } from "../../report/validate.ts";
+import { joinPath } from "../../store/path.ts";
+import type { Store } from "../../store/types.ts";
+import { UserError } from "../../errors.ts";
+import { Refusal } from "./refusal.ts";
+
+/** What a page may ask of a run. */
+export const RUN_FILES: readonly string[] = ["model.safetensors", "model.onnx", "report.json", "recipe.yaml"];
+
+/** As src/web/engine/server.ts reads it. */
+export interface ListedRun {
+  readonly name: string;
+  readonly dense: { readonly params: number; readonly macs: number };
+  readonly pruned: { readonly params: number; readonly macs: number };
+  readonly input: readonly [number, number, number];
+  readonly accuracy: { readonly dense: number; readonly pruned: number };
+}
+
+/** Of a folder below the runs' folder: one name, no path. */
+const RUN_NAME = /^[A-Za-z0-9_][\w.-]*$/;
+
+/** Folders with a whole report and network; what isn't one is passed over. */
+export async function listRuns(store: Store, runs: string): Promise<ListedRun[]> {
+  const names = new Set<string>();
+  for (const path of await store.list(runs)) {
+    const [name, file, deeper] = path.slice(runs.length).replace(/^\//, "").split("/");
+    if (file === "report.json" && deeper === undefined && RUN_NAME.test(name)) names.add(name);
+  }
+  const found: ListedRun[] = [];
+  for (const name of names) {
+    try {
+      const file = joinPath(joinPath(runs, name), "report.json");
+      const { baseline, final } = parseReport(
+        JSON.parse(new TextDecoder().decode(await store.read(file) ?? new Uint8Array())),
+        file,
+      );
+      const bytes = await store.read(joinPath(joinPath(runs, name), "model.safetensors"));
+      if (!bytes) continue;
+      const { dense } = await parseModel(bytes, name);
+      const [, channels, height, width] = dense.inputs[0].shape as [string, number, number, number];
+      const { params, macs } = graphCost(dense);
+      found.push({
+        name,
+        dense: { params, macs },
+        pruned: { params: final.params, macs: final.macs },
+        input: [channels, height, width],
+        accuracy: { dense: baseline.accuracy.test, pruned: final.accuracy.test },
+      });
+    } catch (error) {
+      if (!(error instanceof UserError) && !(error instanceof SyntaxError)) throw error;
+    }
+  }
+  return found;
+}
+
+/** @throws Refusal for a name that isn't one of a run, or a file that pages may not have */
+export async function readRunFile(
+  store: Store,
+  runs: string,
+  name: string,
+  file: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (!RUN_NAME.test(name) || !RUN_FILES.includes(file)) {
+    throw new Refusal(404, `no run has that file: expected api/runs/<run>/ and one of ${RUN_FILES.join(", ")}`);
+  }
+  const bytes = await store.read(joinPath(joinPath(runs, name), file)).catch((error) => {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  });
+  if (!bytes) throw new Refusal(404, `run "${name}" has no ${file}`);
+  return bytes;
+}

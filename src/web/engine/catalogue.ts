@@ -1,0 +1,152 @@
+/**
+ * The networks that can be timed here: trained digits, networks of the zoo with seeded weights (weights decide nothing
+ * about time), runs that the server has, and files that were dropped on the page.
+ */
+import { UserError } from "../../errors.ts";
+import { graphCost } from "../../graph/cost.ts";
+import { initialise } from "../../graph/initialise.ts";
+import type { Model } from "../../graph/types.ts";
+import type { SessionNetwork } from "../../measure/session/session.ts";
+import type { Variant } from "../../measure/session/types.ts";
+import { createModel } from "../../models/zoo.ts";
+import { pruneFilters } from "../../prune/pairs.ts";
+import { parseModel } from "../../recipe/files.ts";
+import type { NetworkEntry } from "../messages.ts";
+import { fetchBytes, type Server } from "./server.ts";
+
+/** A network in one or two forms, each made when it is asked for. */
+export interface Network {
+  readonly entry: NetworkEntry;
+  readonly models: Readonly<Partial<Record<Variant, () => Promise<Model>>>>;
+}
+
+export interface Catalogue {
+  list(): Promise<readonly NetworkEntry[]>;
+  /** Throws UserError for an id that isn't listed. */
+  network(id: string): Promise<Network>;
+  add(network: Network): void;
+}
+
+/** Of the zoo, by size: title and what its images are. */
+const ZOO: readonly (readonly [name: string, title: string])[] = [
+  ["lenet5", "LeNet-5"],
+  ["resnet20", "ResNet-20"],
+  ["resnet56", "ResNet-56"],
+  ["mobilenetv2-cifar", "MobileNetV2, 32×32"],
+  ["mobilenetv2", "MobileNetV2, 224×224"],
+];
+
+export function createCatalogue(base: URL, server: Server): Catalogue {
+  const added = new Map<string, Network>();
+  const bundled = once(async () => [await digits(base), ...ZOO.map(([name, title]) => ofZoo(name, title))]);
+  const all = async () => {
+    const runs = await server.runs();
+    return [...await bundled(), ...runs.map((run) => ofRun(run, server)), ...added.values()];
+  };
+  return {
+    list: async () => (await all()).map(({ entry }) => entry),
+    async network(id) {
+      const networks = await all();
+      const found = networks.find(({ entry }) => entry.id === id);
+      if (!found) {
+        const ids = networks.map(({ entry }) => entry.id).join(", ");
+        throw new UserError(`no network is called "${id}" here: there are ${ids}`);
+      }
+      return found;
+    },
+    add: (network) => void added.set(network.entry.id, network),
+  };
+}
+
+/** What a timing session takes. */
+export function forSession({ entry, models }: Network): SessionNetwork[] {
+  return (["dense", "pruned"] as const).flatMap((variant) => {
+    const model = models[variant];
+    return model ? [{ network: entry.title, variant, model }] : [];
+  });
+}
+
+/** The trained digits network and its pruned form: also those that classify what is drawn. */
+export async function digits(base: URL): Promise<Network> {
+  const read = (name: string) => once(async () => (await trained(base, name)).model);
+  const models = { dense: read("digits-dense"), pruned: read("digits") };
+  const accuracy = await (await fetch(new URL("models/digits.json", base))).json() as NetworkEntry["accuracy"];
+  return { entry: await entryOf("digits", "Digits", "bundled", models, accuracy), models };
+}
+
+/** A file under models/, with what it says of its input. */
+export async function trained(base: URL, name: string): ReturnType<typeof parseModel> {
+  const url = new URL(`models/${name}.safetensors`, base);
+  return await parseModel(await fetchBytes(url), url.pathname);
+}
+
+function ofZoo(name: string, title: string): Network {
+  const graph = createModel(name);
+  const dense = once(() => Promise.resolve<Model>({ graph, params: initialise(graph, 1) }));
+  const pruned = once(async () => pruneFilters(await dense()));
+  const { params, macs } = graphCost(graph);
+  const [, channels, height, width] = graph.inputs[0].shape as [string, number, number, number];
+  return {
+    entry: {
+      id: name,
+      title,
+      source: "bundled",
+      // How small the pruned form is shows when it is made: that takes seconds for the large ones.
+      variants: [{ variant: "dense", params, macs }],
+      input: [channels, height, width],
+    },
+    models: { dense, pruned },
+  };
+}
+
+/** A finished run: its result, and the network that it began with. Its weights aren't kept, and time doesn't need them. */
+function ofRun(run: Awaited<ReturnType<Server["runs"]>>[number], server: Server): Network {
+  const file = once(async () => parseModel(await server.runFile(run.name, "model.safetensors"), run.name));
+  return {
+    entry: {
+      id: `run:${run.name}`,
+      title: run.name,
+      source: "run",
+      variants: [{ variant: "dense", ...run.dense }, { variant: "pruned", ...run.pruned }],
+      input: run.input,
+      accuracy: run.accuracy,
+    },
+    models: {
+      dense: async () => {
+        const { dense } = await file();
+        return { graph: dense, params: initialise(dense, 1) };
+      },
+      pruned: async () => (await file()).model,
+    },
+  };
+}
+
+export async function entryOf(
+  id: string,
+  title: string,
+  source: NetworkEntry["source"],
+  models: Network["models"],
+  accuracy?: NetworkEntry["accuracy"],
+): Promise<NetworkEntry> {
+  const variants: NetworkEntry["variants"][number][] = [];
+  let input: NetworkEntry["input"] = [0, 0, 0];
+  for (const variant of ["dense", "pruned"] as const) {
+    const model = await models[variant]?.();
+    if (!model) continue;
+    const { params, macs } = graphCost(model.graph);
+    variants.push({ variant, params, macs });
+    const [, channels, height, width] = model.graph.inputs[0].shape as [string, number, number, number];
+    input = [channels, height, width];
+  }
+  return { id, title, source, variants, input, accuracy };
+}
+
+/** Made at the first call; a failure is forgotten, so that the next call tries again. */
+export function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () =>
+    made ??= make().catch((error) => {
+      made = undefined;
+      throw error;
+    });
+}

@@ -1,0 +1,48 @@
+/** What the page's own server has beside the page. A page of static files has none, which is no error. */
+import { UserError } from "../../errors.ts";
+
+/** A finished run as the server lists it. */
+export interface ServerRun {
+  readonly name: string;
+  readonly dense: { readonly params: number; readonly macs: number };
+  readonly pruned: { readonly params: number; readonly macs: number };
+  readonly input: readonly [number, number, number];
+  /** On its test data. */
+  readonly accuracy: { readonly dense: number; readonly pruned: number };
+}
+
+export interface Server {
+  /** None where there is no server, or it is away. */
+  runs(): Promise<readonly ServerRun[]>;
+  runFile(run: string, file: string): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** @param token from the link's fragment; without it a page has no server to ask */
+export function createServer(base: URL, token: string | undefined): Server {
+  const headers = { authorization: `Bearer ${token}` };
+  return {
+    async runs() {
+      if (token === undefined) return [];
+      try {
+        const response = await fetch(new URL("api/runs", base), { headers });
+        return response.ok ? await response.json() : [];
+      } catch {
+        return [];
+      }
+    },
+    runFile: (run, file) =>
+      fetchBytes(new URL(`api/runs/${encodeURIComponent(run)}/${encodeURIComponent(file)}`, base), { headers }),
+  };
+}
+
+/** Throws UserError where the address doesn't answer with the file. */
+export async function fetchBytes(url: URL, init?: RequestInit): Promise<Uint8Array<ArrayBuffer>> {
+  let response: Response;
+  try {
+    response = await fetch(url, init);
+  } catch {
+    throw new UserError(`could not reach ${url.host} for ${url.pathname}: is its server running, on the same network?`);
+  }
+  if (!response.ok) throw new UserError(`${url.pathname}: ${url.host} answers ${response.status}: reload the page`);
+  return new Uint8Array(await response.arrayBuffer());
+}

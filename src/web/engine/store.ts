@@ -1,0 +1,104 @@
+/**
+ * A store in IndexedDB: what a page keeps between visits. It stands here and not beside the other stores because it needs
+ * the browser's types. A file is one record; a write is one transaction, so a page that is closed amid leaves the old bytes.
+ */
+import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import { UserError } from "../../errors.ts";
+import { normalisePath, parentOf } from "../../store/path.ts";
+import type { Store } from "../../store/types.ts";
+
+interface Files extends DBSchema {
+  files: { key: string; value: Uint8Array<ArrayBuffer> };
+}
+
+/** Opens the database `name`; made where there is none. */
+export function indexedDbStore(name: string): Store {
+  let opened: Promise<IDBPDatabase<Files>> | undefined;
+  const database = () => opened ??= openDB<Files>(name, 1, { upgrade: (db) => void db.createObjectStore("files") });
+
+  /** Changes one file within one transaction; `change` gives its new bytes, or undefined to leave it. */
+  async function update(
+    path: string,
+    change: (bytes: Uint8Array<ArrayBuffer> | undefined) => Uint8Array<ArrayBuffer> | undefined,
+  ): Promise<void> {
+    const key = normalisePath(path);
+    const transaction = (await database()).transaction("files", "readwrite");
+    const names = await transaction.store.getAllKeys();
+    const bytes = change(await transaction.store.get(key));
+    if (bytes) {
+      requireFilePath(key, names);
+      await transaction.store.put(bytes, key);
+    }
+    await transaction.done;
+  }
+
+  async function readFile(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const key = normalisePath(path);
+    const db = await database();
+    const bytes = await db.get("files", key);
+    if (!bytes && isFolder(key, await db.getAllKeys("files"))) {
+      throw new UserError(`cannot read ${key}: it is a folder; name a file in it`);
+    }
+    return bytes;
+  }
+
+  return {
+    read: readFile,
+    write(path, bytes) {
+      const own = new Uint8Array(bytes);
+      return update(path, () => own);
+    },
+    append(path, text) {
+      const added = new TextEncoder().encode(text);
+      return update(path, (before = new Uint8Array()) => {
+        const after = new Uint8Array(before.length + added.length);
+        after.set(before);
+        after.set(added, before.length);
+        return after;
+      });
+    },
+    truncate(path, bytes) {
+      return update(path, (file) => file && file.length > bytes ? file.slice(0, bytes) : undefined);
+    },
+    async size(path) {
+      return (await (await database()).get("files", normalisePath(path)))?.length;
+    },
+    async list(folder) {
+      const key = normalisePath(folder);
+      const names = await (await database()).getAllKeys("files");
+      if (names.includes(key)) {
+        throw new UserError(`cannot list ${key}: it is a file, not a folder; choose another path`);
+      }
+      return names.filter((file) => isInside(file, key)).sort();
+    },
+    async remove(path) {
+      const key = normalisePath(path);
+      const transaction = (await database()).transaction("files", "readwrite");
+      if (isFolder(key, await transaction.store.getAllKeys())) {
+        throw new UserError(`cannot remove ${key}: it is a folder; name a file in it`);
+      }
+      await transaction.store.delete(key);
+      await transaction.done;
+    },
+  };
+}
+
+function requireFilePath(path: string, names: readonly string[]): void {
+  if (path === "" || path === "/" || isFolder(path, names)) {
+    throw new UserError(`cannot write ${path || "."}: it is a folder; choose another name`);
+  }
+  for (let folder = parentOf(path); folder !== "" && folder !== "/"; folder = parentOf(folder)) {
+    if (names.includes(folder)) {
+      throw new UserError(`cannot write ${path}: ${folder} is a file, not a folder; choose another path`);
+    }
+  }
+}
+
+function isFolder(path: string, names: readonly string[]): boolean {
+  return names.some((file) => isInside(file, path) && file !== path);
+}
+
+function isInside(file: string, folder: string): boolean {
+  if (folder === "") return !file.startsWith("/");
+  return file.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
+}

@@ -1,0 +1,94 @@
+/** The `digits` recipe in this browser: trained, pruned, proved and compacted as on a server, and kept in IndexedDB. */
+import { fetchDigits } from "../../data/digits.ts";
+import { UserError } from "../../errors.ts";
+import { formatRecipe, loadRecipe } from "../../recipe/load.ts";
+import { runPrune } from "../../recipe/pipeline.ts";
+import type { Recipe } from "../../recipe/schema.ts";
+import type { Ui } from "../../recipe/ui.ts";
+import type { Report } from "../../report/types.ts";
+import type { Store } from "../../store/types.ts";
+import { Interrupted } from "../../train/errors.ts";
+import type { Calls, TrainEvent, TrainResult } from "../messages.ts";
+
+const DIR = "runs/digits";
+const RECIPE = `${DIR}/recipe.yaml`;
+/** Kept for whoever asks; the checkpoint is of use here only. */
+const FILES = ["model.onnx", "model.safetensors", "report.json", "report.html", "recipe.yaml", "log.jsonl"];
+/** The page times networks by itself, and controls would triple the wait. */
+const LEFT_OUT: readonly string[] = ["controls", "measure"];
+
+export interface Training {
+  run(options: { resume: boolean; signal: AbortSignal; onEvent: (event: TrainEvent) => void }): Promise<TrainResult>;
+  state(): Promise<Calls["trainState"]["answer"]>;
+  file(name: string): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+export function createTraining(base: URL, store: Store, tool: string): Training {
+  return {
+    async run({ resume, signal, onEvent }) {
+      const going = resume && await store.size(RECIPE) !== undefined;
+      if (!going) { for (const file of await store.list(DIR)) await store.remove(file); }
+      const recipe = going ? await loadRecipe(RECIPE, store) : await pageRecipe(store);
+      await store.write(RECIPE, new TextEncoder().encode(formatRecipe(recipe)));
+      try {
+        const report = await runPrune({
+          recipe,
+          dir: DIR,
+          store,
+          resume: going,
+          signal,
+          ui: uiOf(onEvent),
+          tool,
+          commit: "page",
+          command: "train in the page",
+          loadData: (request) => fetchDigits(new URL("data/digits.csv.gz", base), request),
+        });
+        return { report: resultOf(report) };
+      } catch (error) {
+        if (error instanceof Interrupted) return {};
+        throw error;
+      }
+    },
+    async state() {
+      const finished = await store.size(`${DIR}/report.json`) !== undefined;
+      return { resumable: !finished && await store.size(`${DIR}/checkpoint.safetensors`) !== undefined, finished };
+    },
+    async file(name) {
+      const bytes = FILES.includes(name) ? await store.read(`${DIR}/${name}`) : undefined;
+      if (!bytes) {
+        throw new UserError(`the run has no file "${name}": expected one of ${FILES.join(", ")}, once it is done`);
+      }
+      return bytes;
+    },
+  };
+}
+
+async function pageRecipe(store: Store): Promise<Recipe> {
+  const recipe = await loadRecipe("digits", store);
+  return { ...recipe, stages: recipe.stages.filter(({ kind }) => !LEFT_OUT.includes(kind)) };
+}
+
+function uiOf(onEvent: (event: TrainEvent) => void): Ui {
+  let stage = "";
+  return {
+    stage(name, totalSteps) {
+      stage = name;
+      onEvent({ stage, progress: 0 });
+      return {
+        update: (step, { loss, accuracy, text }) =>
+          onEvent({ stage, progress: totalSteps > 0 ? step / totalSteps : 0, loss, accuracy, note: text }),
+        done: (summary) => onEvent({ stage, progress: 1, note: summary }),
+      };
+    },
+    note: (note) => onEvent({ stage, progress: 0, note }),
+    warn: (note) => onEvent({ stage, progress: 0, note }),
+  };
+}
+
+function resultOf({ baseline, final }: Report): TrainResult["report"] {
+  return {
+    accuracy: { dense: baseline.accuracy.test, pruned: final.accuracy.test },
+    params: { dense: baseline.params, pruned: final.params },
+    macs: { dense: baseline.macs, pruned: final.macs },
+  };
+}

@@ -1,0 +1,175 @@
+/** What the page knows, as signals, and what its buttons do. */
+import { computed, signal } from "@preact/signals";
+import type { Mode, SessionEvent } from "../../measure/session/types.ts";
+import type { Backend, DeviceRecord } from "../../report/devices/record.ts";
+import { type Client, createClient } from "../client.ts";
+import { diagnose, type Diagnosis, facts } from "../fallback/diagnose.ts";
+import type { NetworkEntry } from "../messages.ts";
+import { createOutbox } from "../outbox.ts";
+import { sharedRecord } from "../share.ts";
+import { TOOL } from "../tool.ts";
+import { cleanName, deviceName } from "./device_name.ts";
+import { beginRecord, withEvent } from "./record.ts";
+
+export type Tab = "time" | "draw" | "train";
+
+/** The page's own address: everything else is beside it. */
+export const base = new URL("./", location.href);
+const link = new URLSearchParams(location.hash.slice(1));
+const token = link.get("t") ?? undefined;
+export const outbox = createOutbox(base, token);
+
+export const tab = signal<Tab>("time");
+export const message = signal<{ readonly text: string; readonly internal: boolean } | undefined>(undefined);
+
+/** Why there is no WebGPU; undefined where there is, or it isn't known yet. */
+export const diagnosis = signal<Diagnosis | undefined>(undefined);
+export const ready = signal(false);
+
+export const networks = signal<readonly NetworkEntry[]>([]);
+export const chosen = signal<ReadonlySet<string>>(new Set(["digits", "lenet5", "resnet20"]));
+export const batches = signal<ReadonlySet<number>>(new Set([1, 8]));
+export const mode = signal<Mode>("burst");
+export const detail = signal(true);
+export const name = signal("device");
+/** Without WebGPU: what is to compute instead. */
+export const backend = signal<Backend>("webgpu");
+
+export const record = signal<DeviceRecord | undefined>(undefined);
+/** A record from a link: shown, and not this device's. */
+export const shared = signal(false);
+export const progress = signal<{ readonly done: number; readonly total: number; readonly text: string } | undefined>(
+  undefined,
+);
+export const running = computed(() => progress.value !== undefined);
+
+const SECONDS: Readonly<Record<Mode, number>> = { burst: 1, sustained: 60 };
+
+let client: Client | undefined;
+let stop: AbortController | undefined;
+
+/** The worker that owns the GPU. */
+export function engine(): Client {
+  return client ??= openWorker("engine.js");
+}
+
+function openWorker(file: string): Client {
+  const url = new URL(`app/${file}`, base);
+  if (token !== undefined) url.hash = new URLSearchParams({ t: token }).toString();
+  const opened = createClient(new Worker(url, { type: "module", name: file }));
+  document.addEventListener("visibilitychange", () => opened.tellVisibility(document.visibilityState));
+  return opened;
+}
+
+/** Finds out what this browser can do, and lists the networks. */
+export async function start(): Promise<void> {
+  const found = await sharedRecord(location.hash).catch(fail);
+  if (found) {
+    shared.value = true;
+    record.value = found;
+  }
+  const known = await facts();
+  name.value = deviceName(navigator.userAgent, known.model);
+  diagnosis.value = diagnose(known);
+  if (diagnosis.value) {
+    client = openWorker("fallback.js");
+    backend.value = "gpu.js webgl2";
+    chosen.value = new Set(["digits", "lenet5"]);
+    batches.value = new Set([1]);
+  }
+  ready.value = true;
+  await engine().call("networks", {}).then((list) => networks.value = list, fail);
+}
+
+export async function run(): Promise<void> {
+  if (running.value) return;
+  const protocol = {
+    mode: mode.value,
+    seconds: SECONDS[mode.value],
+    batches: [...batches.value].sort((a, b) => a - b),
+  };
+  shared.value = false;
+  message.value = undefined;
+  record.value = beginRecord({
+    tool: TOOL,
+    session: crypto.randomUUID?.() ?? String(Math.random()).slice(2).padEnd(8, "0"),
+    name: cleanName(name.value),
+    started: new Date(),
+    runtime: {
+      userAgent: navigator.userAgent.slice(0, 400),
+      cores: navigator.hardwareConcurrency || 1,
+      isolated: globalThis.crossOriginIsolated === true,
+    },
+    backend: backend.value,
+    ...diagnosis.value ? { reason: diagnosis.value.headline } : {},
+    protocol,
+  });
+  progress.value = { done: 0, total: 1, text: "opening the device" };
+  stop = new AbortController();
+  const awake = await keepAwake();
+  try {
+    const { complete } = await engine().call("measure", {
+      ...protocol,
+      networks: networks.value.map(({ id }) => id).filter((id) => chosen.value.has(id)),
+      detail: detail.value,
+      ...diagnosis.value ? { backend: backend.value } : {},
+    }, { signal: stop.signal, onEvents: take });
+    record.value = { ...record.value, complete };
+  } catch (error) {
+    fail(error);
+  } finally {
+    awake?.();
+    progress.value = undefined;
+    await outbox.put(record.value).catch(fail);
+  }
+}
+
+export function stopRun(): void {
+  stop?.abort();
+  if (progress.value) progress.value = { ...progress.value, text: "stopping" };
+}
+
+function take(events: readonly object[]): void {
+  let next = record.value!;
+  for (const event of events as readonly SessionEvent[]) {
+    if (event.kind === "progress") progress.value = event;
+    else next = withEvent(next, event);
+  }
+  if (next === record.value) return;
+  record.value = next;
+  void outbox.put(next).catch(fail);
+}
+
+/** A file from the phone: the worker reads it here, nothing is sent. */
+export async function addFile(file: File): Promise<void> {
+  message.value = undefined;
+  try {
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    const entry = await engine().call("addFile", { name: file.name, bytes }, { transfer: [bytes.buffer] });
+    networks.value = [...networks.value.filter(({ id }) => id !== entry.id), entry];
+    chosen.value = new Set([...chosen.value, entry.id]);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+export function toggle<T>(set: { value: ReadonlySet<T> }, item: T): void {
+  const next = new Set(set.value);
+  if (!next.delete(item)) next.add(item);
+  set.value = next;
+}
+
+export function fail(error: unknown): void {
+  const text = error instanceof Error ? error.message : String(error);
+  message.value = { text, internal: (error as { internal?: boolean }).internal ?? false };
+}
+
+/** A screen that goes dark hides the page amid a measurement. */
+async function keepAwake(): Promise<(() => void) | undefined> {
+  try {
+    const lock = await navigator.wakeLock?.request("screen");
+    return () => void lock?.release();
+  } catch {
+    return undefined;
+  }
+}

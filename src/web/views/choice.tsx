@@ -1,0 +1,130 @@
+/** What is to be timed, and how. */
+import { short } from "../../report/format.ts";
+import type { NetworkEntry } from "../messages.ts";
+import { addFile, backend, batches, chosen, detail, diagnosis, mode, name, networks, toggle } from "../state/app.ts";
+
+const BATCHES = [1, 8, 32];
+const BACKENDS = [
+  { id: "gpu.js webgl2", label: "WebGL2 (gpu.js)" },
+  { id: "gpu.js cpu", label: "JavaScript (gpu.js)" },
+  { id: "webassembly", label: "WebAssembly" },
+] as const;
+
+export function Choice() {
+  return (
+    <form class="card" onSubmit={(event) => event.preventDefault()}>
+      <fieldset>
+        <legend>Networks</legend>
+        {networks.value.length === 0 && <p class="muted">Looking which there are …</p>}
+        <ul class="choices">
+          {networks.value.map((entry) => <NetworkChoice key={entry.id} entry={entry} />)}
+        </ul>
+        {!diagnosis.value && <FileChoice />}
+      </fieldset>
+      {diagnosis.value && (
+        <fieldset>
+          <legend>Computed by</legend>
+          <div class="chips">
+            {BACKENDS.map(({ id, label }) => (
+              <label key={id} class="chip">
+                <input type="radio" name="backend" checked={backend.value === id} onChange={() => backend.value = id} />
+                {label}
+              </label>
+            ))}
+          </div>
+        </fieldset>
+      )}
+      <fieldset>
+        <legend>Images at a time</legend>
+        <div class="chips">
+          {BATCHES.map((batch) => (
+            <label key={batch} class="chip">
+              <input type="checkbox" checked={batches.value.has(batch)} onChange={() => toggle(batches, batch)} />
+              {batch}
+            </label>
+          ))}
+        </div>
+      </fieldset>
+      <fieldset>
+        <legend>How long</legend>
+        <div class="chips">
+          <label class="chip">
+            <input type="radio" name="mode" checked={mode.value === "burst"} onChange={() => mode.value = "burst"} />
+            Burst
+          </label>
+          <label class="chip">
+            <input
+              type="radio"
+              name="mode"
+              checked={mode.value === "sustained"}
+              onChange={() => mode.value = "sustained"}
+            />
+            Sustained
+          </label>
+        </div>
+        <p class="muted">
+          {mode.value === "burst"
+            ? "A second for each: what a phone does when it is asked something now and then."
+            : "A minute for each, without rest: phones get warm and slow, and the ranking may change."}
+        </p>
+        {!diagnosis.value && (
+          <label class="line">
+            <input type="checkbox" checked={detail.value} onChange={() => detail.value = !detail.value} />
+            Also each layer, and single kernels against what the device can do at most
+          </label>
+        )}
+        <label class="line">
+          Name of this device
+          <input
+            type="text"
+            maxLength={64}
+            value={name.value}
+            autocomplete="off"
+            onInput={(event) => name.value = event.currentTarget.value}
+          />
+        </label>
+      </fieldset>
+    </form>
+  );
+}
+
+function NetworkChoice({ entry }: { entry: NetworkEntry }) {
+  const [{ params, macs }] = entry.variants;
+  const source = { bundled: "", run: "run on the server, ", file: "your file, " }[entry.source];
+  return (
+    <li>
+      <label class="choice">
+        <input type="checkbox" checked={chosen.value.has(entry.id)} onChange={() => toggle(chosen, entry.id)} />
+        <span>
+          <strong>{entry.title}</strong>
+          <small>{source}{short(params)} parameters, {short(macs)} MACs</small>
+        </span>
+      </label>
+    </li>
+  );
+}
+
+function FileChoice() {
+  return (
+    <div
+      class="drop"
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => {
+        event.preventDefault();
+        for (const file of event.dataTransfer?.files ?? []) void addFile(file);
+      }}
+    >
+      <label>
+        Add a network of yours (.onnx, .safetensors): it stays on this device
+        <input
+          type="file"
+          accept=".onnx,.safetensors"
+          onChange={(event) => {
+            for (const file of event.currentTarget.files ?? []) void addFile(file);
+            event.currentTarget.value = "";
+          }}
+        />
+      </label>
+    </div>
+  );
+}

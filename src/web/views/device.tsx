@@ -1,0 +1,44 @@
+import type { DeviceRecord } from "../../report/devices/record.ts";
+import { bytes, plain } from "../../report/format.ts";
+
+export function DeviceCard({ record }: { record: DeviceRecord }) {
+  const { device, runtime, backend, protocol, rows } = record;
+  const clock = rows.find((row) => row.clock !== undefined);
+  const facts: [string, string][] = [
+    ["computed by", backend === "webgpu" ? "WebGPU" : backend],
+    ...device
+      ? [
+        [
+          "adapter",
+          [device.vendor, device.architecture, device.description].filter((part) => part).join(", ") || "unnamed",
+        ],
+        ["kind", device.fallback ? "software (fallback)" : "hardware"],
+        [
+          "features",
+          device.features.filter((name) => /f16|subgroups|timestamp/.test(name)).join(", ") ||
+          "none of f16, subgroups, timestamps",
+        ],
+        ...device.limits.maxStorageBufferBindingSize
+          ? [["largest binding", bytes(device.limits.maxStorageBufferBindingSize)]]
+          : [],
+      ] as [string, string][]
+      : [],
+    ...clock ? [["clock", `${clock.clock}, steps of ${plain(clock.quantumMs ?? 0)} ms`]] as [string, string][] : [],
+    ["page", `${runtime.isolated ? "isolated (fine clock)" : "not isolated (coarse clock)"}, ${runtime.cores} cores`],
+    ["protocol", `${protocol.mode}, ${protocol.seconds} s each, dense and pruned in turns`],
+    ["browser", runtime.userAgent],
+  ];
+  return (
+    <section class="card" aria-labelledby="device">
+      <h2 id="device">{record.name}</h2>
+      <dl>
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}

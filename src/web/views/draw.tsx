@@ -1,0 +1,145 @@
+/** Draw a digit; both forms of the network say what they see, while the finger is still on the glass. */
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { milliseconds, percent } from "../../report/format.ts";
+import { inkGrid, LINE_WIDTH, SIDE } from "../ink.ts";
+import type { Calls } from "../messages.ts";
+import { diagnosis, engine, fail, running } from "../state/app.ts";
+
+type Answer = Calls["classify"]["answer"];
+
+export function Draw() {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const answer = useSignal<Answer | undefined>(undefined);
+  const empty = useSignal(true);
+  const asking = useRef({ busy: false, again: false });
+  const drawing = useRef(false);
+
+  useEffect(() => clear(canvas.current!), []);
+
+  /** One question at a time; the last drawing is always asked about. */
+  async function ask(): Promise<void> {
+    if (asking.current.busy) return void (asking.current.again = true);
+    asking.current.busy = true;
+    try {
+      do {
+        asking.current.again = false;
+        const pixels = inkGrid(canvas.current!);
+        if (pixels) answer.value = await engine().call("classify", { pixels });
+      } while (asking.current.again);
+    } catch (error) {
+      fail(error);
+    } finally {
+      asking.current.busy = false;
+    }
+  }
+
+  function point(event: PointerEvent): [number, number] {
+    const { left, top, width } = canvas.current!.getBoundingClientRect();
+    return [(event.clientX - left) * SIDE / width, (event.clientY - top) * SIDE / width];
+  }
+
+  const context = () => canvas.current!.getContext("2d")!;
+
+  if (diagnosis.value) return <p class="note">Drawings are classified on WebGPU, which this browser doesn't have.</p>;
+  return (
+    <section class="card draw" aria-labelledby="draw">
+      <h2 id="draw">Draw a digit</h2>
+      <p class="muted">
+        {running.value
+          ? "Networks are being timed: answers come when that is done."
+          : "The trained digits network and its pruned form both look at it. Nothing leaves this device."}
+      </p>
+      <canvas
+        ref={canvas}
+        width={SIDE}
+        height={SIDE}
+        role="img"
+        aria-label="Drawing area: draw one digit from 0 to 9 with a finger, a pen or the mouse"
+        onPointerDown={(event) => {
+          drawing.current = true;
+          empty.value = false;
+          canvas.current!.setPointerCapture(event.pointerId);
+          const [x, y] = point(event);
+          context().beginPath();
+          context().moveTo(x, y);
+          context().lineTo(x + 0.01, y);
+          context().stroke();
+          void ask();
+        }}
+        onPointerMove={(event) => {
+          if (!drawing.current) return;
+          for (const step of event.getCoalescedEvents?.() ?? [event]) context().lineTo(...point(step));
+          context().stroke();
+          void ask();
+        }}
+        onPointerUp={() => {
+          drawing.current = false;
+          void ask();
+        }}
+        onPointerCancel={() => drawing.current = false}
+      />
+      <button
+        type="button"
+        disabled={empty.value}
+        onClick={() => {
+          clear(canvas.current!);
+          answer.value = undefined;
+          empty.value = true;
+        }}
+      >
+        Clear
+      </button>
+      {answer.value && <Verdict answer={answer.value} />}
+    </section>
+  );
+}
+
+function clear(canvas: HTMLCanvasElement): void {
+  const context = canvas.getContext("2d", { willReadFrequently: true })!;
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, SIDE, SIDE);
+  context.strokeStyle = "#111";
+  context.lineWidth = LINE_WIDTH;
+  context.lineCap = context.lineJoin = "round";
+}
+
+function Verdict({ answer }: { answer: Answer }) {
+  const likeliest = (probabilities: readonly number[]) => probabilities.indexOf(Math.max(...probabilities));
+  return (
+    <>
+      <p role="status" class="verdict">
+        {answer.map(({ variant, probabilities, ms }) => {
+          const digit = likeliest(probabilities);
+          return (
+            <span key={variant}>
+              {variant} sees <strong>{digit}</strong>
+              <small>{percent(probabilities[digit], 0)}, {milliseconds(ms)} ms with the wait for it</small>
+            </span>
+          );
+        })}
+      </p>
+      <table class="probabilities">
+        <thead>
+          <tr>
+            <th scope="col">digit</th>
+            {answer.map(({ variant }) => <th key={variant} scope="col">{variant}</th>)}
+          </tr>
+        </thead>
+        <tbody>
+          {Array.from({ length: 10 }, (_, digit) => (
+            <tr key={digit}>
+              <th scope="row">{digit}</th>
+              {answer.map(({ variant, probabilities }) => (
+                <td key={variant}>
+                  <span class={`bar-cell ${variant}`} style={{ width: `${60 * probabilities[digit]}%` }} />
+                  {percent(probabilities[digit], 0)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
+}

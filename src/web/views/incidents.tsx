@@ -1,0 +1,18 @@
+import type { DeviceRecord } from "../../report/devices/record.ts";
+import { duration } from "../../report/format.ts";
+
+export function Incidents({ record: { incidents } }: { record: DeviceRecord }) {
+  if (incidents.length === 0) return null;
+  return (
+    <section class="note warn" aria-label="What happened meanwhile">
+      <ul>
+        {incidents.map(({ atMs, kind, text }, i) => (
+          <li key={i}>
+            after {duration(atMs / 1000)}: <strong>{kind}</strong>
+            {text && `, ${text}`}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,25 @@
+import type { SelfTest } from "../../measure/session/types.ts";
+
+const MARK = { passed: "✓", failed: "✗", absent: "–" } as const;
+
+export function SelfTestCard({ selfTest: { checks, trusted } }: { selfTest: SelfTest }) {
+  return (
+    <section class="card" aria-labelledby="self-test">
+      <h2 id="self-test">Self-test</h2>
+      {!trusted && (
+        <p class="note warn">This device computes wrong numbers even on the safest path: nothing was timed.</p>
+      )}
+      <ul class="checks">
+        {checks.map(({ name, outcome, detail }) => (
+          <li key={name} class={outcome}>
+            <span aria-hidden="true">{MARK[outcome]}</span>
+            <span>
+              <strong>{name}</strong> {outcome}
+              <small>{detail}</small>
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

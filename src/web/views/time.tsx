@@ -1,0 +1,41 @@
+/** Choosing, running, and what came out. */
+import { progress, record, run, running, shared, stopRun } from "../state/app.ts";
+import { Choice } from "./choice.tsx";
+import { NoGpu } from "./no_gpu.tsx";
+import { Result } from "./result.tsx";
+
+export function Time() {
+  return (
+    <>
+      <NoGpu />
+      {!running.value && <Choice />}
+      {record.value && <Result record={record.value} shared={shared.value} running={running.value} />}
+      <RunBar />
+    </>
+  );
+}
+
+function RunBar() {
+  const now = progress.value;
+  if (!now) {
+    return (
+      <div class="run-bar">
+        <button type="button" class="primary" onClick={() => void run()}>
+          {record.value && !shared.value ? "Run again" : "Run"}
+        </button>
+      </div>
+    );
+  }
+  const percent = Math.round(100 * now.done / Math.max(1, now.total));
+  return (
+    <div class="run-bar">
+      <div class="running">
+        <label for="progress">
+          <span role="status">{now.text}</span>
+        </label>
+        <progress id="progress" max={100} value={percent}>{percent} %</progress>
+      </div>
+      <button type="button" onClick={stopRun}>Stop</button>
+    </div>
+  );
+}

@@ -1,0 +1,119 @@
+/** Training and pruning here, on this device. */
+import { useEffect } from "preact/hooks";
+import { count, percent, points, times } from "../../report/format.ts";
+import { Curve } from "../charts/curve.tsx";
+import { diagnosis } from "../state/app.ts";
+import { curves, found, kept, look, notes, now, save, stopTraining, train, training } from "../state/training.ts";
+
+export function Train() {
+  useEffect(() => void look(), []);
+  if (diagnosis.value) return <p class="note">Networks are trained on WebGPU, which this browser doesn't have.</p>;
+  return (
+    <>
+      <section class="card" aria-labelledby="train">
+        <h2 id="train">Train and prune here</h2>
+        <p class="muted">
+          The recipe “digits”, as on a server: a small network learns 1,221 handwritten digits, ADMM pulls whole filters
+          to zero, and what is left is compacted and proved equal. Kept in this browser: it can be stopped and resumed.
+        </p>
+        <Progress />
+        {curves.value.loss.length > 1 && (
+          <>
+            <Curve
+              title="Training loss"
+              samples={curves.value.loss}
+              stages={curves.value.stages}
+              format={(v) => v.toFixed(2)}
+            />
+            <Curve
+              title="Validation accuracy"
+              samples={curves.value.accuracy}
+              stages={curves.value.stages}
+              format={(v) => percent(v, 0)}
+            />
+          </>
+        )}
+        {notes.value.length > 0 && <ol class="notes">{notes.value.map((note, i) => <li key={i}>{note}</li>)}</ol>}
+        {found.value && <Found />}
+        {!training.value && kept.value?.finished && (
+          <div class="chips">
+            <button type="button" onClick={() => void save("model.onnx", "application/octet-stream")}>
+              model.onnx
+            </button>
+            <button type="button" onClick={() => void save("report.html", "text/html")}>report.html</button>
+          </div>
+        )}
+      </section>
+      <div class="run-bar">
+        {training.value ? <button type="button" onClick={stopTraining}>Stop</button> : (
+          <>
+            {kept.value?.resumable && (
+              <button type="button" class="primary" onClick={() => void train(true)}>Resume</button>
+            )}
+            <button type="button" class={kept.value?.resumable ? "" : "primary"} onClick={() => void train(false)}>
+              {kept.value?.resumable || kept.value?.finished ? "Start anew" : "Train"}
+            </button>
+          </>
+        )}
+      </div>
+    </>
+  );
+}
+
+function Progress() {
+  const event = now.value;
+  if (!training.value) return null;
+  return (
+    <div class="running">
+      <label for="training">
+        <span role="status">{event ? event.stage : "opening the device"}</span>
+      </label>
+      <progress id="training" max={100} value={Math.round(100 * (event?.progress ?? 0))} />
+      <small>
+        {event?.note}
+        {event?.loss !== undefined && ` loss ${event.loss.toFixed(3)}`}
+        {event?.accuracy !== undefined && ` accuracy ${percent(event.accuracy)}`}
+      </small>
+    </div>
+  );
+}
+
+function Found() {
+  const { accuracy, params, macs } = found.value!;
+  return (
+    <table>
+      <caption>On the test images, which chose nothing</caption>
+      <thead>
+        <tr>
+          <th scope="col">network</th>
+          <th scope="col">accuracy</th>
+          <th scope="col">parameters</th>
+          <th scope="col">MACs</th>
+        </tr>
+      </thead>
+      <tbody>
+        <tr>
+          <th scope="row">dense</th>
+          <td>{percent(accuracy.dense)}</td>
+          <td>{count(params.dense)}</td>
+          <td>{count(macs.dense)}</td>
+        </tr>
+        <tr>
+          <th scope="row">pruned</th>
+          <td>
+            {percent(accuracy.pruned)}
+            <small>{points(accuracy.pruned - accuracy.dense)}</small>
+          </td>
+          <td>
+            {count(params.pruned)}
+            <small>{times(params.dense / params.pruned)} fewer</small>
+          </td>
+          <td>
+            {count(macs.pruned)}
+            <small>{times(macs.dense / macs.pruned)} fewer</small>
+          </td>
+        </tr>
+      </tbody>
+    </table>
+  );
+}
