@@ -5,7 +5,7 @@
  */
 const ROOTS = ["src", "kernels", "test", "scripts", "bench"];
 /** Checked even when not installed yet: small, and every test run needs them. */
-const ALWAYS = ["bench", "test/browser"];
+const ALWAYS = ["bench", "src/web", "test/browser"];
 
 interface Group {
   readonly directory: string;

@@ -1,10 +1,10 @@
 /** What every answer says beside its content: what the page may load and run, and who may look into it. */
 import { FALLBACK } from "../page/bundle.ts";
 
-/** Nothing but the page's own files; no inline script or style; WebAssembly may be compiled, text may not. */
+/** Nothing but the page's own files; no inline script or style, and no text made into code. */
 const POLICY = [
   "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
+  "script-src 'self'",
   "worker-src 'self'",
   "style-src 'self'",
   "img-src 'self' data: blob:",

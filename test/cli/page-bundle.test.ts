@@ -1,0 +1,75 @@
+/** The page's bundle: what is in it, what must not be, and how large it is. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { bundlePage, contentType, FALLBACK, type PageFiles } from "../../src/cli/page/bundle.ts";
+import { bareShader } from "../../src/cli/page/shaders.ts";
+import { gzip } from "../../src/cli/server/files.ts";
+import { variants } from "../../kernels/variants.ts";
+
+const test = suite("page bundle");
+const MOST = 400_000;
+let files: PageFiles;
+test.before(async () => {
+  files = await bundlePage("secateur 0.0.0");
+});
+
+const text = (path: string) => new TextDecoder().decode(files.get(path));
+const codes = () => [...files.keys()].filter((path) => path.endsWith(".js") && path !== FALLBACK);
+
+/** Files that an entry loads at once, itself among them. */
+function closure(entry: string, found = new Set<string>()): Set<string> {
+  if (found.has(entry)) return found;
+  found.add(entry);
+  for (const [, name] of text(entry).matchAll(/(?:from|import)\s*"\.\/([^"]+)"/g)) closure(`app/${name}`, found);
+  return found;
+}
+
+test("page, workers, style, data and networks are there, addressed relatively", () => {
+  for (
+    const path of ["index.html", "app/main.js", "app/engine.js", FALLBACK, "app/style.css", "data/digits.csv.gz"]
+  ) assert.ok(files.has(path), path);
+  for (const name of ["digits.safetensors", "digits-dense.safetensors", "digits.json"]) {
+    assert.ok(files.has(`models/${name}`), name);
+  }
+  const addresses = [...text("index.html").matchAll(/(?:src|href)="([^"]+)"/g)].map(([, address]) => address);
+  assert.ok(addresses.length >= 3);
+  for (const address of addresses) assert.ok(address.startsWith("data:") || files.has(address), address);
+  assert.not.match(text("index.html"), /<script(?![^>]*src=)|\sstyle=|\son\w+=/, "nothing inline");
+});
+
+test(`what a visit loads is at most ${MOST / 1000} kB compressed, networks apart; reports and gpu.js come when needed`, async () => {
+  const loaded = new Set(["index.html", "app/style.css", ...closure("app/main.js"), ...closure("app/engine.js")]);
+  let size = 0;
+  for (const path of loaded) size += (await gzip(files.get(path)!)).length;
+  assert.ok(size <= MOST, `${size} bytes`);
+  assert.ok(size > 100_000, "most of the code is missing");
+  const late = codes().filter((path) => !loaded.has(path));
+  assert.ok(late.length >= 1, "the report's plots are a chunk of their own");
+});
+
+test("no code of Deno or Node, no text made into code but in the worker without WebGPU", () => {
+  for (const path of codes()) {
+    assert.not.match(text(path), /\bDeno\.[a-z]|["']node:/, path);
+    assert.not.match(text(path), /\beval\(|\bnew Function\b|[^.\w]Function\(["'`]/, path);
+  }
+  assert.match(text(FALLBACK), /new Function|Function\(/, "gpu.js does: else its policy could be stricter");
+});
+
+test("shaders lose what people read and nothing else", () => {
+  assert.is(
+    bareShader("// a\n/* b\n c */\nconst A: u32 = 4u; // d\n\n  fn f() {\n    return;\n  }\n"),
+    "const A: u32 = 4u;\nfn f() {\nreturn;\n}\n",
+  );
+  for (const { source, constants = {} } of variants()) {
+    const bare = bareShader(source);
+    for (const name of Object.keys(constants)) assert.match(bare, new RegExp(`^const ${name}\\b`, "m"));
+    assert.is(bare.match(/@compute/g)?.length, source.match(/^\s*@compute/gm)?.length);
+  }
+});
+
+test("types by ending", () => {
+  assert.is(contentType("a/b.js"), "text/javascript; charset=utf-8");
+  assert.is(contentType("a/b.safetensors"), "application/octet-stream");
+});
+
+test.run();

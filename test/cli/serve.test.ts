@@ -1,0 +1,175 @@
+/** `serve` and `build` from the command line, and what they keep beside the page. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Serving } from "../../src/cli/io.ts";
+import { ownCertificate } from "../../src/cli/server/certificate.ts";
+import { listen, type ListenOptions } from "../../src/cli/server/listen.ts";
+import { linkToken } from "../../src/cli/server/token.ts";
+import { createRate } from "../../src/cli/server/rate.ts";
+import { readBody } from "../../src/cli/server/body.ts";
+import { memoryStore } from "../../src/store/memory.ts";
+import { session } from "./fake.ts";
+
+const test = suite("secateur serve and build");
+const bytes = (text: string) => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
+
+/** A session whose server is asked for and never opened. */
+function serving(more: Partial<Serving> = {}, confirmed = false) {
+  const asked: ListenOptions[] = [];
+  const questions: string[] = [];
+  const made = session();
+  const fake: Serving = {
+    bundle: () => Promise.resolve(new Map([["index.html", bytes("page")], ["app/main.js", bytes("code")]])),
+    listen(options) {
+      asked.push(options);
+      return { port: options.port || 50_000, finished: Promise.resolve() };
+    },
+    lanAddresses: () => ["192.168.1.20", "fd00::1"],
+    folder: () => "cache/server",
+    qr: (text) => `[code of ${text}]`,
+    ...more,
+  };
+  Object.assign(made.io, {
+    serving: () => Promise.resolve(fake),
+    confirm: (question: string) => (questions.push(question), confirmed),
+  });
+  return { asked, questions, ...made };
+}
+
+test("serve: this machine alone unless it is told otherwise, with a link, a code and a certificate", async () => {
+  const { run, asked, out, questions, io } = serving();
+  assert.is(await run("serve"), 0);
+  assert.is(asked[0].hostname, "127.0.0.1");
+  assert.is(asked[0].port, 8443);
+  assert.match(asked[0].certificate!.cert, /^-----BEGIN CERTIFICATE-----/);
+  assert.equal(questions, ["Let other machines of the network in, at 192.168.1.20?"]);
+  const link = /^https:\/\/localhost:8443\/#t=([\w-]{22})$/m.exec(out.join("\n"))!;
+  assert.ok(out[0].startsWith(`[code of ${link[0]}]`));
+  assert.match(out.join("\n"), /--lan lets phones of the network in/);
+  assert.equal(await io.store.list("cache"), ["cache/server/certificate.json", "cache/server/token"]);
+  assert.is(await run("serve"), 0);
+  assert.ok(out.join("\n").split(link[0]).length > 3, "the token stays, so that open pages can post after a restart");
+  assert.is(await run("serve", "--new-token"), 0);
+  assert.not.match(out.at(-3)!, new RegExp(link[1]));
+});
+
+test("serve --lan, or yes at the terminal: the network's address", async () => {
+  for (const { confirmed, args } of [{ confirmed: true, args: [] }, { confirmed: false, args: ["--lan"] }]) {
+    const { run, asked, out } = serving({}, confirmed);
+    assert.is(await run("serve", "--port", "9000", ...args), 0);
+    assert.is(asked[0].hostname, "0.0.0.0");
+    assert.match(out.join("\n"), /^https:\/\/192\.168\.1\.20:9000\/#t=/m);
+  }
+  const { run, err } = serving({ lanAddresses: () => [] });
+  assert.is(await run("serve", "--lan"), 1);
+  assert.match(err[0], /this machine has no address in a network/);
+});
+
+test("serve --http has no certificate and asks nothing", async () => {
+  const { run, asked, out, questions } = serving();
+  assert.is(await run("serve", "--http"), 0);
+  assert.is(asked[0].certificate, undefined);
+  assert.equal(questions, []);
+  assert.match(out.join("\n"), /^http:\/\/localhost:8443\/#t=/m);
+  assert.match(out.join("\n"), /adb reverse/);
+});
+
+test("a certificate of one's own; what doesn't go together is refused", async () => {
+  const { run, asked, err, io } = serving();
+  await io.store.write("c.pem", bytes("CERT"));
+  await io.store.write("k.pem", bytes("KEY"));
+  assert.is(await run("serve", "--cert", "c.pem", "--key", "k.pem"), 0);
+  assert.equal({ ...asked[0].certificate }, { cert: "CERT", key: "KEY" });
+  for (
+    const [args, code, words] of [
+      [["--cert", "c.pem"], 2, /--cert and --key belong together/],
+      [["--cert", "c.pem", "--key", "none.pem"], 1, /none\.pem: no such file/],
+      [["--http", "--cert", "c.pem", "--key", "k.pem"], 2, /--http has no use for a certificate/],
+      [["--http", "--lan"], 2, /--http is for this machine only/],
+      [["--port", "70000"], 2, /Expected a number from 0 to 65535/],
+      [["--port", "x"], 2, /Expected a number/],
+    ] as const
+  ) {
+    err.length = 0;
+    assert.is(await run("serve", ...args), code, args.join(" "));
+    assert.match(err.join("\n"), words);
+  }
+});
+
+test("help of both", async () => {
+  for (const command of ["serve", "build"]) {
+    const { run, out } = serving();
+    assert.is(await run(command, "--help"), 0);
+    assert.match(out.join("\n"), new RegExp(`Usage: secateur ${command}`));
+  }
+});
+
+test("build writes the files, again over its own, never over others'", async () => {
+  const { run, out, err, io } = serving();
+  assert.is(await run("build", "--out", "site"), 0);
+  assert.equal(await io.store.list("site"), ["site/app/main.js", "site/index.html"]);
+  assert.match(out[0], /^2 files, 8 bytes: site\/index\.html$/);
+  await io.store.write("site/app/chunk-old.js", bytes("old"));
+  assert.is(await run("build", "--out", "site"), 0);
+  assert.equal(await io.store.list("site"), ["site/app/main.js", "site/index.html"]);
+  await io.store.write("mine/thesis.txt", bytes("years"));
+  assert.is(await run("build", "--out", "mine"), 1);
+  assert.match(err[0], /mine holds other files than the page's/);
+  assert.equal(await io.store.list("mine"), ["mine/thesis.txt"]);
+});
+
+test("the certificate is kept, serves HTTPS, and is renewed when it ends or an address is missing", async () => {
+  const store = memoryStore();
+  const names = ["localhost", "127.0.0.1"];
+  const first = await ownCertificate(store, "keep", names);
+  assert.is((await ownCertificate(store, "keep", names)).cert, first.cert);
+  assert.is((await ownCertificate(store, "keep", ["localhost"])).cert, first.cert);
+  assert.is.not((await ownCertificate(store, "keep", [...names, "10.0.0.7"])).cert, first.cert);
+  const current = await ownCertificate(store, "keep", names);
+  assert.is.not((await ownCertificate(store, "keep", names, Date.now() + 395 * 86_400_000)).cert, current.cert);
+  await store.write("keep/certificate.json", bytes("damaged"));
+  const certificate = await ownCertificate(store, "keep", names);
+
+  const controller = new AbortController();
+  const handler = () => Promise.resolve(new Response("hello"));
+  const options = { hostname: "127.0.0.1", certificate, handler, signal: controller.signal };
+  const { port, finished } = listen({ ...options, port: 0 });
+  const client = Deno.createHttpClient({ caCerts: [certificate.cert] });
+  assert.is(await (await fetch(`https://localhost:${port}/`, { client })).text(), "hello");
+  client.close();
+  assert.throws(() => listen({ ...options, port }), /port \d+ is in use: .* --port/);
+  assert.throws(() => listen({ ...options, port: 0, certificate: { cert: "x", key: "y" } }), /expected PEM files/);
+  controller.abort();
+  await finished;
+});
+
+test("tokens are 128 random bits, kept, and made anew where the file is damaged", async () => {
+  const store = memoryStore();
+  const first = await linkToken(store, "keep", false);
+  assert.match(first, /^[\w-]{22}$/);
+  assert.is(await linkToken(store, "keep", false), first);
+  assert.is.not(await linkToken(store, "keep", true), first);
+  await store.write("keep/token", bytes("short"));
+  assert.match(await linkToken(store, "keep", false), /^[\w-]{22}$/);
+});
+
+test("a rate counts the span before each moment", () => {
+  let now = 0;
+  const rate = createRate(2, 1000, () => now);
+  assert.is(rate(), 0);
+  now = 600;
+  assert.is(rate(), 0);
+  assert.is(rate(), 400);
+  now = 1000;
+  assert.is(rate(), 0, "the first is a second ago");
+  assert.is(rate(), 600);
+});
+
+test("a post that never ends is given up", async () => {
+  const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(bytes("{")) });
+  const request = new Request("http://localhost/", { method: "POST", body });
+  const error = await readBody(request, 30).then(() => undefined, (error) => error);
+  assert.is(error.status, 408);
+});
+
+test.run();
