@@ -9,6 +9,7 @@ import type { DeviceRecord } from "../report/devices/record.ts";
 export type Delivery =
   /** A page of static files has nobody to send to. */
   | { readonly state: "no server" }
+  | { readonly state: "sending" }
   | { readonly state: "sent"; readonly file: string }
   | { readonly state: "waiting"; readonly reason: string }
   /** For good: sending it again would change nothing. */
@@ -41,13 +42,16 @@ export function createOutbox(base: URL, token: string | undefined): Outbox {
   const delivery = signal<Delivery>(
     token === undefined ? { state: "no server" } : { state: "waiting", reason: "nothing yet" },
   );
-  let newest: string | undefined;
+  let newest: DeviceRecord | undefined;
   let pause = PAUSE_MS;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let sending: Promise<void> | undefined;
 
   const tell = (record: DeviceRecord, found: Delivery) => {
-    if (record.session === newest || newest === undefined) delivery.value = found;
+    if (newest && record.session !== newest.session) return;
+    // What was told meanwhile is still on its way.
+    if (newest && found.state === "sent" && !same(record, newest)) return;
+    delivery.value = found;
   };
 
   /** False where it should be tried again later. */
@@ -78,7 +82,7 @@ export function createOutbox(base: URL, token: string | undefined): Outbox {
   async function forget(record: DeviceRecord): Promise<void> {
     const transaction = (await database).transaction("records", "readwrite");
     const kept = await transaction.store.get(record.session);
-    if (kept && JSON.stringify(kept) === JSON.stringify(record)) await transaction.store.delete(record.session);
+    if (kept && same(kept, record)) await transaction.store.delete(record.session);
     await transaction.done;
   }
 
@@ -114,8 +118,9 @@ export function createOutbox(base: URL, token: string | undefined): Outbox {
   return {
     delivery,
     async put(record) {
-      newest = record.session;
+      newest = record;
       if (token === undefined) return;
+      delivery.value = { state: "sending" };
       await (await database).put("records", record);
       if (record.complete) {
         pause = PAUSE_MS;
@@ -125,4 +130,8 @@ export function createOutbox(base: URL, token: string | undefined): Outbox {
     },
     flush,
   };
+}
+
+function same(a: DeviceRecord, b: DeviceRecord): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }

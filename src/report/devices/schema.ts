@@ -92,7 +92,7 @@ const selfTest = object({
 const incident = object({
   atMs: nonNegative,
   kind: v.picklist(
-    ["hidden", "visible", "device lost", "device reopened", "slower", "stopped"],
+    ["hidden", "visible", "device lost", "device reopened", "slower", "left out", "stopped"],
     "a kind of incident",
   ),
   text,

@@ -1,5 +1,6 @@
 /** Rate over arithmetic intensity, both logarithmic: the roof, and how far below it each kernel stays. */
 import type { KernelTime, Roof } from "../../measure/session/types.ts";
+import { type Axis, logAxis } from "../../report/charts/scale.ts";
 import { plain } from "../../report/format.ts";
 
 const WIDTH = 320;
@@ -8,16 +9,17 @@ const MARGIN = { left: 38, right: 8, top: 8, bottom: 30 };
 
 export function Roofline({ kernels, roof: { gflops, gbps } }: { kernels: readonly KernelTime[]; roof: Roof }) {
   const ridge = gflops / gbps;
-  const intensities = kernels.map(({ intensity }) => intensity);
-  const x = logScale(
-    Math.min(ridge, ...intensities) / 3,
-    Math.max(ridge, ...intensities) * 3,
+  const x = scale(
+    logAxis([ridge / 3, ridge * 3, ...kernels.map(({ intensity }) => intensity)], 5),
     MARGIN.left,
     WIDTH - MARGIN.right,
   );
-  const lowest = Math.min(...kernels.map((kernel) => kernel.gflops), gflops) / 3;
-  const y = logScale(lowest, gflops * 2, HEIGHT - MARGIN.bottom, MARGIN.top);
-  const from = Math.max(x.from, lowest / gbps);
+  const y = scale(
+    logAxis([gflops, gflops / 5, ...kernels.map((kernel) => kernel.gflops)], 5),
+    HEIGHT - MARGIN.bottom,
+    MARGIN.top,
+  );
+  const from = Math.max(x.domain[0], y.domain[0] / gbps);
   return (
     <svg
       class="roofline"
@@ -30,13 +32,13 @@ export function Roofline({ kernels, roof: { gflops, gbps } }: { kernels: readonl
       {x.ticks.map((tick) => (
         <g key={tick}>
           <line class="grid" x1={x.at(tick)} x2={x.at(tick)} y1={MARGIN.top} y2={HEIGHT - MARGIN.bottom} />
-          <text x={x.at(tick)} y={HEIGHT - MARGIN.bottom + 12} text-anchor="middle">{plain(tick)}</text>
+          <text x={x.at(tick)} y={HEIGHT - MARGIN.bottom + 12} text-anchor="middle">{x.format(tick)}</text>
         </g>
       ))}
       {y.ticks.map((tick) => (
         <g key={tick}>
           <line class="grid" x1={MARGIN.left} x2={WIDTH - MARGIN.right} y1={y.at(tick)} y2={y.at(tick)} />
-          <text x={MARGIN.left - 4} y={y.at(tick) + 3} text-anchor="end">{plain(tick)}</text>
+          <text x={MARGIN.left - 4} y={y.at(tick) + 3} text-anchor="end">{y.format(tick)}</text>
         </g>
       ))}
       <path
@@ -60,9 +62,8 @@ export function Roofline({ kernels, roof: { gflops, gbps } }: { kernels: readonl
   );
 }
 
-function logScale(from: number, to: number, start: number, end: number) {
-  const [low, high] = [Math.log10(from), Math.log10(to)];
-  const ticks: number[] = [];
-  for (let power = Math.ceil(low); power <= high; power++) ticks.push(10 ** power);
-  return { from, ticks, at: (value: number) => start + (Math.log10(value) - low) / (high - low) * (end - start) };
+/** Puts an axis' values between two places of the picture. */
+function scale(axis: Axis, start: number, end: number) {
+  const [low, high] = axis.domain.map(Math.log10);
+  return { ...axis, at: (value: number) => start + (Math.log10(value) - low) / (high - low) * (end - start) };
 }

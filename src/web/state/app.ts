@@ -42,6 +42,10 @@ export const progress = signal<{ readonly done: number; readonly total: number; 
   undefined,
 );
 export const running = computed(() => progress.value !== undefined);
+/** Networks that are chosen and there, in the list's order. */
+export const chosenIds = computed(() => networks.value.map(({ id }) => id).filter((id) => chosen.value.has(id)));
+/** Something is chosen to be timed. */
+export const runnable = computed(() => chosenIds.value.length > 0 && batches.value.size > 0);
 
 const SECONDS: Readonly<Record<Mode, number>> = { burst: 1, sustained: 60 };
 
@@ -82,7 +86,7 @@ export async function start(): Promise<void> {
 }
 
 export async function run(): Promise<void> {
-  if (running.value) return;
+  if (running.value || !runnable.value) return;
   const protocol = {
     mode: mode.value,
     seconds: SECONDS[mode.value],
@@ -110,7 +114,7 @@ export async function run(): Promise<void> {
   try {
     const { complete } = await engine().call("measure", {
       ...protocol,
-      networks: networks.value.map(({ id }) => id).filter((id) => chosen.value.has(id)),
+      networks: chosenIds.value,
       detail: detail.value,
       ...diagnosis.value ? { backend: backend.value } : {},
     }, { signal: stop.signal, onEvents: take });

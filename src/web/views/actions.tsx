@@ -12,6 +12,7 @@ export function Actions({ record }: { record: DeviceRecord }) {
   return (
     <section class="card actions" aria-label="Results">
       <p role="status">
+        {delivery.state === "sending" && "Being sent to the server …"}
         {delivery.state === "sent" && `Kept by the server in ${delivery.file}.`}
         {delivery.state === "waiting" && `Waiting in this browser until the server takes it: ${delivery.reason}.`}
         {delivery.state === "refused" && `The server refused it: ${delivery.reason}`}

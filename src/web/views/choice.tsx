@@ -12,7 +12,7 @@ const BACKENDS = [
 
 export function Choice() {
   return (
-    <form class="card" onSubmit={(event) => event.preventDefault()}>
+    <form onSubmit={(event) => event.preventDefault()}>
       <fieldset>
         <legend>Networks</legend>
         {networks.value.length === 0 && <p class="muted">Looking which there are …</p>}

@@ -12,6 +12,8 @@ export function Draw() {
   const canvas = useRef<HTMLCanvasElement>(null);
   const answer = useSignal<Answer | undefined>(undefined);
   const empty = useSignal(true);
+  /** For screen readers, when the pen rests: each stroke's many answers would drown it. */
+  const said = useSignal("");
   const asking = useRef({ busy: false, again: false });
   const drawing = useRef(false);
 
@@ -27,6 +29,7 @@ export function Draw() {
         const pixels = inkGrid(canvas.current!);
         if (pixels) answer.value = await engine().call("classify", { pixels });
       } while (asking.current.again);
+      if (!drawing.current && answer.value) said.value = inWords(answer.value);
     } catch (error) {
       fail(error);
     } finally {
@@ -85,11 +88,13 @@ export function Draw() {
         onClick={() => {
           clear(canvas.current!);
           answer.value = undefined;
+          said.value = "";
           empty.value = true;
         }}
       >
         Clear
       </button>
+      <p role="status" class="unseen">{said.value}</p>
       {answer.value && <Verdict answer={answer.value} />}
     </section>
   );
@@ -104,11 +109,18 @@ function clear(canvas: HTMLCanvasElement): void {
   context.lineCap = context.lineJoin = "round";
 }
 
+function likeliest(probabilities: readonly number[]): number {
+  return probabilities.indexOf(Math.max(...probabilities));
+}
+
+function inWords(answer: Answer): string {
+  return answer.map(({ variant, probabilities }) => `${variant}: ${likeliest(probabilities)}`).join(", ");
+}
+
 function Verdict({ answer }: { answer: Answer }) {
-  const likeliest = (probabilities: readonly number[]) => probabilities.indexOf(Math.max(...probabilities));
   return (
     <>
-      <p role="status" class="verdict">
+      <p class="verdict">
         {answer.map(({ variant, probabilities, ms }) => {
           const digit = likeliest(probabilities);
           return (

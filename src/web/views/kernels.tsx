@@ -4,6 +4,8 @@ import { percent, plain, times } from "../../report/format.ts";
 import { Roofline } from "../charts/roofline.tsx";
 import { Spread } from "./spread.tsx";
 
+const FAMILIES: readonly KernelTime["family"][] = ["gemm", "conv", "block-sparse"];
+
 export function Kernels({ kernels, roof }: { kernels: readonly KernelTime[]; roof?: Roof }) {
   const dense = (kernel: KernelTime) =>
     kernels.find(({ family, shape, density }) => family === "block-sparse" && shape === kernel.shape && density === 1);
@@ -17,15 +19,21 @@ export function Kernels({ kernels, roof }: { kernels: readonly KernelTime[]; roo
         </p>
       )}
       {roof && <Roofline kernels={kernels} roof={roof} />}
+      {roof && (
+        <ul class="legend" aria-hidden="true">
+          {FAMILIES.map((family) => <li key={family} class={family}>{family}</li>)}
+        </ul>
+      )}
       <div class="scroll" tabIndex={0} role="region" aria-labelledby="kernels">
         <table>
           <thead>
             <tr>
               <th scope="col">kernel</th>
               <th scope="col">time</th>
-              <th scope="col">GFLOP/s</th>
-              <th scope="col">of the roof</th>
-              <th scope="col">of dense time</th>
+              <th scope="col">
+                GFLOP/s<small>of the roof</small>
+              </th>
+              <th scope="col">of dense</th>
             </tr>
           </thead>
           <tbody>
@@ -40,8 +48,10 @@ export function Kernels({ kernels, roof }: { kernels: readonly KernelTime[]; roo
                   <td>
                     <Spread ms={kernel.medianMs} spreadMs={kernel.madMs} />
                   </td>
-                  <td>{plain(Number(kernel.gflops.toPrecision(3)))}</td>
-                  <td>{percent(kernel.ofRoof, 0)}</td>
+                  <td>
+                    {plain(Number(kernel.gflops.toPrecision(3)))}
+                    <small>{percent(kernel.ofRoof, 0)}</small>
+                  </td>
                   <td>{whole && kernel.density < 1 ? times(kernel.medianMs / whole.medianMs) : "–"}</td>
                 </tr>
               );

@@ -31,8 +31,9 @@ export function Speeds({ record, running }: { record: DeviceRecord; running: boo
               <th scope="col">network</th>
               <th scope="col">dense</th>
               <th scope="col">pruned</th>
-              <th scope="col">faster</th>
-              <th scope="col">MACs fewer</th>
+              <th scope="col">
+                faster<small>fewer MACs</small>
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -48,8 +49,10 @@ export function Speeds({ record, running }: { record: DeviceRecord; running: boo
                 <td>
                   <Time row={pruned} />
                 </td>
-                <td class="strong">{ratio === undefined ? "–" : times(ratio)}</td>
-                <td>{times(macs)}</td>
+                <td>
+                  <strong>{ratio === undefined ? "–" : times(ratio)}</strong>
+                  <small>{times(macs)}</small>
+                </td>
               </tr>
             ))}
             {single.map((row) => (
@@ -60,7 +63,6 @@ export function Speeds({ record, running }: { record: DeviceRecord; running: boo
                 </th>
                 <td>{row.variant === "dense" ? <Time row={row} /> : "–"}</td>
                 <td>{row.variant === "pruned" ? <Time row={row} /> : "–"}</td>
-                <td>–</td>
                 <td>–</td>
               </tr>
             ))}

@@ -1,5 +1,5 @@
 /** Choosing, running, and what came out. */
-import { progress, record, run, running, shared, stopRun } from "../state/app.ts";
+import { progress, record, run, runnable, running, shared, stopRun } from "../state/app.ts";
 import { Choice } from "./choice.tsx";
 import { NoGpu } from "./no_gpu.tsx";
 import { Result } from "./result.tsx";
@@ -8,7 +8,18 @@ export function Time() {
   return (
     <>
       <NoGpu />
-      {!running.value && <Choice />}
+      {!running.value && (record.value
+        ? (
+          <details class="card fold">
+            <summary>Choose what to time</summary>
+            <Choice />
+          </details>
+        )
+        : (
+          <div class="card">
+            <Choice />
+          </div>
+        ))}
       {record.value && <Result record={record.value} shared={shared.value} running={running.value} />}
       <RunBar />
     </>
@@ -20,7 +31,15 @@ function RunBar() {
   if (!now) {
     return (
       <div class="run-bar">
-        <button type="button" class="primary" onClick={() => void run()}>
+        <button
+          type="button"
+          class="primary"
+          disabled={!runnable.value}
+          onClick={() => {
+            scrollTo({ top: 0 });
+            void run();
+          }}
+        >
           {record.value && !shared.value ? "Run again" : "Run"}
         </button>
       </div>

@@ -85,29 +85,31 @@ function Found() {
       <caption>On the test images, which chose nothing</caption>
       <thead>
         <tr>
-          <th scope="col">network</th>
-          <th scope="col">accuracy</th>
-          <th scope="col">parameters</th>
-          <th scope="col">MACs</th>
+          <td />
+          <th scope="col">dense</th>
+          <th scope="col">pruned</th>
         </tr>
       </thead>
       <tbody>
         <tr>
-          <th scope="row">dense</th>
+          <th scope="row">accuracy</th>
           <td>{percent(accuracy.dense)}</td>
-          <td>{count(params.dense)}</td>
-          <td>{count(macs.dense)}</td>
-        </tr>
-        <tr>
-          <th scope="row">pruned</th>
           <td>
             {percent(accuracy.pruned)}
             <small>{points(accuracy.pruned - accuracy.dense)}</small>
           </td>
+        </tr>
+        <tr>
+          <th scope="row">parameters</th>
+          <td>{count(params.dense)}</td>
           <td>
             {count(params.pruned)}
             <small>{times(params.dense / params.pruned)} fewer</small>
           </td>
+        </tr>
+        <tr>
+          <th scope="row">MACs</th>
+          <td>{count(macs.dense)}</td>
           <td>
             {count(macs.pruned)}
             <small>{times(macs.dense / macs.pruned)} fewer</small>
