@@ -1,0 +1,268 @@
+/**
+ * Every state of the phone page, made by an engine that only plays it, at a phone's width, light and dark: nothing is cut
+ * off, axe finds nothing serious, and what the page says is what it was told. `PAGE_SHOTS=folder` keeps a picture of each.
+ */
+import { Buffer } from "node:buffer";
+import axe from "axe-core";
+import * as esbuild from "esbuild";
+import type { Page } from "playwright-core";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Scenario } from "../pages/fake_engine.ts";
+import { openPhone, type Phone, type PhoneServer, servePage } from "./phone.ts";
+
+const test = suite("states of the phone page");
+const shots = Deno.env.get("PAGE_SHOTS");
+/** A page says where it is within this time, or fails. */
+const PATIENCE_MS = 10_000;
+
+let server: PhoneServer;
+let phone: Phone;
+let page: Page;
+test.before(async () => {
+  server = await servePage();
+  // The engine is played, so no adapter is needed but the page's belief that there is one.
+  phone = await openPhone({ webgpu: false });
+  page = phone.page;
+});
+test.after(async () => {
+  await phone.close();
+  await server.stop();
+  await esbuild.stop();
+});
+
+/** Opens the page with an engine of that kind; undefined: without WebGPU. */
+async function open(scenario: Scenario | undefined, link = server.link): Promise<void> {
+  page = await freshPage();
+  if (scenario) {
+    const script = await fakeEngine(scenario);
+    await page.route("**/app/engine.js", async (route) => {
+      const original = await route.fetch();
+      await route.fulfill({ response: original, body: script });
+    });
+  }
+  await page.goto(link);
+  await page.locator("button.primary:enabled").waitFor();
+}
+
+async function freshPage(): Promise<Page> {
+  await page.close();
+  const opened = await phone.context.newPage();
+  opened.setDefaultTimeout(PATIENCE_MS);
+  await opened.addInitScript({ content: axe.source });
+  opened.on("pageerror", (error) => phone.errors.push(error.message));
+  return opened;
+}
+
+async function fakeEngine(scenario: Scenario): Promise<string> {
+  const { outputFiles } = await esbuild.build({
+    entryPoints: [`${import.meta.dirname}/../pages/fake_engine.ts`],
+    bundle: true,
+    write: false,
+    format: "esm",
+    define: { SCENARIO: JSON.stringify(scenario) },
+  });
+  return outputFiles[0].text;
+}
+
+/** Makes the page believe in an adapter. */
+async function withAdapter(): Promise<void> {
+  await phone.context.addInitScript(() => {
+    Object.defineProperty(navigator, "gpu", { value: { requestAdapter: () => Promise.resolve({}) } });
+  });
+}
+
+const run = () => page.getByRole("button", { name: /^Run/ }).tap();
+const finished = () => page.getByRole("button", { name: "Run again" }).waitFor();
+
+/** Looks at the page as it stands, light and dark. */
+async function inspect(name: string): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    if (shots) await page.screenshot({ path: `${shots}/${name}-${colorScheme}.png`, fullPage: true });
+    assert.equal(await violations(), [], `${name}, ${colorScheme}`);
+  }
+  assert.is(await page.evaluate("document.scrollingElement.scrollWidth"), 360, `${name} is wider than the phone`);
+  assert.equal(await smallTargets(), [], `${name}: too small for a thumb`);
+}
+
+async function violations(): Promise<string[]> {
+  return await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: typeof import("axe-core") };
+    const { violations } = await axe.run(document);
+    return violations.filter(({ impact }) => impact === "serious" || impact === "critical")
+      .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}: ${failureSummary}`));
+  });
+}
+
+async function smallTargets(): Promise<string[]> {
+  return await page.evaluate(() =>
+    [...document.querySelectorAll("button, summary, label:has(input), input:not(label input)")]
+      .filter((element) => {
+        const { width, height } = element.getBoundingClientRect();
+        return width > 0 && (height < 44 || width < 44);
+      })
+      .map((element) => element.textContent || element.outerHTML)
+  );
+}
+
+test("without WebGPU: why, and what can be done instead", async () => {
+  await open(undefined);
+  await page.getByText(/WebGPU/).first().waitFor();
+  await page.getByRole("radio", { name: /WebGL2/ }).waitFor();
+  await inspect("no-webgpu");
+  await withAdapter();
+});
+
+test("start: one tap is enough", async () => {
+  await open("sound");
+  await inspect("start");
+  assert.ok(await page.getByRole("checkbox", { name: /Digits/ }).isChecked());
+  const box = (await page.getByRole("button", { name: "Run" }).boundingBox())!;
+  assert.ok(box.y > 740 / 2 && box.y + box.height <= 740, "the button isn't where the thumb is");
+});
+
+test("nothing can be run when nothing is chosen", async () => {
+  for (const name of [/Digits/, /LeNet/, /ResNet-20/]) await page.getByRole("checkbox", { name }).uncheck();
+  assert.ok(await page.getByRole("button", { name: "Run" }).isDisabled());
+  await page.getByRole("checkbox", { name: /Digits/ }).check();
+  assert.ok(await page.getByRole("button", { name: "Run" }).isEnabled());
+  for (const name of ["1", "8"]) await page.getByRole("checkbox", { name, exact: true }).uncheck();
+  assert.ok(await page.getByRole("button", { name: "Run" }).isDisabled());
+});
+
+test("a file that can't be read is refused by its name, and one that can is chosen", async () => {
+  await open("sound");
+  const pick = page.locator("input[type=file]");
+  await pick.setInputFiles({ name: "broken.onnx", mimeType: "application/octet-stream", buffer: Buffer.alloc(8) });
+  await page.getByRole("alert").getByText("broken.onnx: ends in the middle of a tensor").waitFor();
+  await inspect("refused-file");
+  await page.getByRole("button", { name: "Close" }).tap();
+  await pick.setInputFiles({ name: "mine.onnx", mimeType: "application/octet-stream", buffer: Buffer.alloc(8) });
+  await page.getByRole("checkbox", { name: /mine\.onnx/, checked: true }).waitFor();
+});
+
+test("running: what is measured, the rows so far, and a way to stop", async () => {
+  await open("endless");
+  await run();
+  await page.getByText("Digits, batch 1").first().waitFor();
+  await page.getByRole("row", { name: /Digits.*batch 1/ }).waitFor();
+  await inspect("running");
+  await page.getByRole("button", { name: "Stop" }).tap();
+  await finished();
+  await page.getByText("before everything was measured").waitFor();
+});
+
+test("a sound device's result, kept by the server", async () => {
+  await open("sound");
+  await run();
+  await finished();
+  await page.getByText("Kept by the server").waitFor();
+  await inspect("result");
+  const kept = server.records.at(-1)!;
+  assert.is(kept.complete, true);
+  assert.is(kept.rows.length, 12);
+  assert.is(kept.kernels.length, 5);
+});
+
+test("the result is what one sees first", async () => {
+  const table = (await page.getByRole("table").first().boundingBox())!;
+  assert.ok(table.y >= 0 && table.y + 100 < 740 - 130, `the table begins at ${table.y} of 740 pixels`);
+});
+
+test("all columns of the main table are seen without scrolling", async () => {
+  const scroll = await page.getByRole("region", { name: "Dense against pruned" }).last().evaluate((element) =>
+    element.scrollWidth - element.clientWidth
+  );
+  assert.is(scroll, 0);
+});
+
+test("everything that can happen meanwhile is told and kept", async () => {
+  await open("troubled");
+  await run();
+  await finished();
+  for (const text of [/^hidden$/, /^device lost$/, /^left out$/]) await page.getByText(text).first().waitFor();
+  await page.getByText(/second try/).first().waitFor();
+  await page.getByText(/out of memory/).first().waitFor();
+  await page.getByText(/slower at the end/).first().waitFor();
+  await page.getByText("Kept by the server").waitFor();
+  await inspect("troubled");
+  assert.ok(server.records.at(-1)!.incidents.some(({ kind }) => kind === "left out"));
+});
+
+test("a software adapter is flagged", async () => {
+  await open("software");
+  await run();
+  await finished();
+  await page.getByText(/software adapter/).waitFor();
+  await inspect("software");
+});
+
+test("a device that computes wrong numbers gets none", async () => {
+  await open("untrusted");
+  await run();
+  await finished();
+  await page.getByText(/computes wrong numbers/).waitFor();
+  await inspect("untrusted");
+});
+
+test("the worker's own fault is called that", async () => {
+  await open("broken");
+  await run();
+  await page.getByRole("alert").getByText(/0 workgroups.*fault of the page/).waitFor();
+  await inspect("fault");
+});
+
+test("a drawn digit, by both networks", async () => {
+  await open("sound");
+  await page.getByRole("button", { name: "Draw" }).tap();
+  const { x, y } = (await page.locator("canvas").boundingBox())!;
+  await page.touchscreen.tap(x + 100, y + 60);
+  await page.getByText(/dense sees 7/).waitFor();
+  await page.getByText(/pruned sees 7/).waitFor();
+  await inspect("drawn");
+  await page.getByRole("button", { name: "Clear" }).tap();
+  assert.is(await page.getByText(/sees 7/).count(), 0);
+});
+
+test("training stops, resumes, and gives its files", async () => {
+  await open("sound");
+  await page.getByRole("navigation").getByRole("button", { name: "Train" }).tap();
+  await page.locator(".run-bar").getByRole("button", { name: "Train" }).tap();
+  await page.getByText(/Validation accuracy/).waitFor();
+  await inspect("training");
+  await page.getByRole("button", { name: "Stop" }).tap();
+  await page.getByRole("button", { name: "Resume" }).waitFor();
+  await inspect("resumable");
+  await page.getByRole("button", { name: "Resume" }).tap();
+  await page.getByRole("row", { name: /accuracy.*99\.44/ }).waitFor();
+  await inspect("trained");
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "model.onnx" }).tap();
+  assert.is((await download).suggestedFilename(), "model.onnx");
+});
+
+test("without a server the result goes by file or by link, and the link shows it read-only", async () => {
+  await phone.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await open("sound", server.address);
+  await page.evaluate(() => Object.defineProperty(navigator, "share", { value: undefined }));
+  await run();
+  await finished();
+  await page.getByText(/no server to keep results/).waitFor();
+  await page.getByRole("button", { name: "Share link" }).tap();
+  await page.getByText(/in the clipboard/).waitFor();
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  assert.ok(link.startsWith(`${server.address}#r=`), link.slice(0, 60));
+  await open("sound", link);
+  await page.getByText(/from a link/).waitFor();
+  await page.getByRole("row", { name: /ResNet-20.*batch 8/ }).waitFor();
+  await inspect("shared");
+  await open("sound", link.slice(0, -200));
+  await page.getByRole("alert").getByText(/the link's record/).waitFor();
+});
+
+test("nothing went wrong on the page that nobody caught", () => {
+  assert.equal(phone.errors, []);
+});
+
+test.run();

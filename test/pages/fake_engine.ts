@@ -1,0 +1,221 @@
+/**
+ * Stands where the page's engine is and answers its calls at once, so that every state of the page can be had at will,
+ * those included that a sound device never shows. `SCENARIO` is written in by whoever bundles it.
+ */
+import type { KernelTime, LayerTime, Row, SessionEvent, Variant } from "../../src/measure/session/types.ts";
+import type { CallName, Calls, FromWorker, NetworkEntry, ToWorker, TrainEvent } from "../../src/web/messages.ts";
+
+/**
+ * "sound": a phone's GPU; "endless": one row, and then it goes on until it is stopped; "troubled": everything that can
+ * happen meanwhile; "software": a fallback adapter; "untrusted": fails its self-test; "broken": the worker's own fault.
+ */
+export type Scenario = "sound" | "endless" | "troubled" | "software" | "untrusted" | "broken";
+declare const SCENARIO: Scenario;
+
+interface Call<N extends CallName> {
+  readonly request: Calls[N]["request"];
+  readonly tell: (event: SessionEvent | TrainEvent) => void;
+  /** Resolves when the call is stopped. */
+  readonly stopped: Promise<void>;
+}
+
+const VARIANTS = ["dense", "pruned"] as const;
+const stops = new Map<number, () => void>();
+let trained: "no" | "begun" | "finished" = "no";
+
+const entry = (id: string, title: string, params: number, macs: number): NetworkEntry => ({
+  id,
+  title,
+  source: "bundled",
+  variants: [{ variant: "dense", params, macs }, { variant: "pruned", params: params / 4, macs: macs / 4 }],
+  input: [1, 28, 28],
+});
+const networks: NetworkEntry[] = [
+  entry("digits", "Digits", 38_282, 337_792),
+  entry("lenet5", "LeNet-5", 431_080, 2_293_000),
+  entry("resnet20", "ResNet-20", 270_896, 40_551_808),
+  { ...entry("run:a-long-name", "a-run-with-quite-a-long-name-of-its-own", 2e6, 3e8), source: "run" },
+];
+
+const handlers: { readonly [N in CallName]: (call: Call<N>) => Promise<Calls[N]["answer"]> | Calls[N]["answer"] } = {
+  networks: () => networks,
+  addFile({ request: { name } }) {
+    if (name.startsWith("broken")) throw new Error(`${name}: ends in the middle of a tensor`);
+    const added = { ...entry(`file:${name}`, name, 1e5, 1e6), source: "file" as const };
+    networks.push(added);
+    return added;
+  },
+  measure,
+  classify: () =>
+    VARIANTS.map((variant) => ({
+      variant,
+      probabilities: Array.from({ length: 10 }, (_, digit) => digit === 7 ? 0.91 : 0.01),
+      ms: variant === "dense" ? 1.9 : 1.2,
+    })),
+  async train({ request: { resume }, tell, stopped }) {
+    for (const [i, stage] of ["train", "admm", "retrain"].entries()) {
+      for (let epoch = 1; epoch <= 12; epoch++) {
+        const at = 12 * i + epoch;
+        tell({ stage, progress: epoch / 12, loss: 2.3 / at, accuracy: 1 - 0.9 / at, note: `epoch ${epoch} of 12` });
+      }
+    }
+    if (!resume) {
+      trained = "begun";
+      await stopped;
+      return {};
+    }
+    trained = "finished";
+    return {
+      report: {
+        accuracy: { dense: 0.9972, pruned: 0.9944 },
+        params: { dense: 38_282, pruned: 3_526 },
+        macs: { dense: 337_792, pruned: 62_412 },
+      },
+    };
+  },
+  trainState: () => ({ resumable: trained === "begun", finished: trained === "finished" }),
+  trainFile: () => ({ bytes: new Uint8Array([1, 2, 3]) }),
+  buildTable: () => {
+    throw new Error("no tables of this engine");
+  },
+};
+
+async function measure({ request, tell, stopped }: Call<"measure">): Promise<{ complete: boolean }> {
+  if (SCENARIO === "broken") throw new Error("the planner asked for 0 workgroups");
+  const trouble = SCENARIO === "troubled";
+  const trusted = SCENARIO !== "untrusted";
+  tell({
+    kind: "device",
+    device: {
+      vendor: SCENARIO === "software" ? "google" : "qualcomm",
+      architecture: SCENARIO === "software" ? "swiftshader" : "adreno-7xx",
+      description: "",
+      fallback: SCENARIO === "software",
+      features: ["shader-f16", "timestamp-query"],
+      limits: { maxStorageBufferBindingSize: 134_217_728 },
+    },
+  });
+  tell({
+    kind: "self-test",
+    selfTest: {
+      checks: [
+        { name: "repeat", outcome: trusted ? "passed" : "failed", detail: "a product 61×67×129 twice" },
+        { name: "subgroups", outcome: "absent", detail: "this device doesn't offer subgroups" },
+        { name: "dynamic offsets", outcome: trouble ? "failed" : "passed", detail: "bind groups are used instead" },
+      ],
+      path: { dynamicOffsets: !trouble, f16: true, subgroups: false },
+      trusted,
+    },
+  });
+  if (trouble) {
+    for (
+      const [i, kind] of (["hidden", "visible", "device lost", "device reopened", "slower", "left out"] as const)
+        .entries()
+    ) {
+      tell({ kind: "incident", incident: { atMs: 1700 * (i + 1), kind, text: `the text of “${kind}”` } });
+    }
+  }
+  if (request.detail && trusted) {
+    tell({ kind: "roof", roof: { gflops: 1480, gbps: 38 } });
+    for (const kernel of kernels()) tell({ kind: "kernel", kernel });
+  }
+  const chosen = networks.filter(({ id }) => request.networks.includes(id));
+  const total = chosen.length * request.batches.length;
+  for (const [i, { title, variants: [{ params, macs }] }] of chosen.entries()) {
+    for (const [j, batch] of request.batches.entries()) {
+      tell({ kind: "progress", done: i * request.batches.length + j, total, text: `${title}, batch ${batch}` });
+      for (const variant of VARIANTS) {
+        const row = measuredRow(title, variant, batch, params, macs);
+        tell({ kind: "row", row: trusted ? trouble ? troubled(row, i, j) : row : failed(row, "the self-test failed") });
+      }
+      if (request.detail && trusted) tell({ kind: "layers", layers: VARIANTS.flatMap((v) => layers(title, v, batch)) });
+      if (SCENARIO === "endless") {
+        await stopped;
+        tell({ kind: "incident", incident: { atMs: 900, kind: "stopped", text: "before everything was measured" } });
+        return { complete: false };
+      }
+    }
+  }
+  return { complete: true };
+}
+
+function measuredRow(network: string, variant: Variant, batch: number, params: number, macs: number): Row {
+  const share = variant === "dense" ? 1 : 0.25;
+  const medianMs = (0.4 + 1.1e-8 * macs * share * batch) * (variant === "dense" ? 1.2 : 1);
+  return {
+    ...{ network, variant, batch, params: Math.round(params * share), macs: Math.round(macs * share) },
+    ...{ status: "measured", coldMs: 180, medianMs, madMs: medianMs * 0.012, samples: 57 },
+    ...{ clock: "gpu timestamps", quantumMs: 0.065536, drift: 1.02 },
+  };
+}
+
+function failed({ medianMs: _median, madMs: _mad, coldMs: _cold, ...row }: Row, reason: string): Row {
+  return { ...row, status: "failed", reason };
+}
+
+/** Each pair has a trouble of its own. */
+function troubled(row: Row, network: number, batch: number): Row {
+  const kind = (2 * network + batch) % 4;
+  if (kind === 0) return { ...row, status: "retried" };
+  if (kind === 1) return { ...row, doubt: "the page was hidden meanwhile" };
+  if (kind === 2 && row.variant === "dense") {
+    return failed(row, "out of memory: a buffer of 154,140,672 bytes was refused; a smaller batch may fit");
+  }
+  return { ...row, drift: 1.31 };
+}
+
+function kernels(): KernelTime[] {
+  const shape = "512×512×512";
+  const common = { madMs: 0.01, samples: 41 };
+  return [
+    { family: "gemm", shape, density: 1, medianMs: 0.4, gflops: 671, intensity: 85, ofRoof: 0.45, ...common },
+    {
+      family: "conv",
+      shape: "32×16×32×32 → 16, 3×3",
+      density: 1,
+      medianMs: 0.5,
+      gflops: 302,
+      intensity: 31,
+      ofRoof: 0.26,
+      ...common,
+    },
+    ...[1, 0.5, 0.1].map((density) => ({
+      ...{
+        family: "block-sparse" as const,
+        shape,
+        density,
+        medianMs: 0.1 + 0.4 * density,
+        gflops: 500,
+        intensity: 85 * density,
+      },
+      ...{ ofRoof: 0.3, ...common },
+    })),
+  ];
+}
+
+function layers(network: string, variant: Variant, batch: number): LayerTime[] {
+  return ["features.0.conv", "features.1.conv", "pool", "classifier"].map((layer, i) => ({
+    ...{ network, variant, batch, layer, op: ["Conv", "Conv", "MaxPool", "Gemm"][i], macs: 1000 * (i + 1) },
+    ...{ medianMs: (variant === "dense" ? 0.4 : 0.2) / (i + 1), ofWhole: 0.25 },
+  }));
+}
+
+/** What a worker's global scope has, for the type-checker of a configuration without workers. */
+const worker = globalThis as unknown as {
+  postMessage(message: FromWorker): void;
+  addEventListener(type: "message", listener: (event: MessageEvent<ToWorker>) => void): void;
+};
+const post = (message: FromWorker) => worker.postMessage(message);
+
+worker.addEventListener("message", async ({ data }) => {
+  if ("visibility" in data) return;
+  if ("stop" in data) return stops.get(data.id)?.();
+  const { id, call, request } = data;
+  const stopped = new Promise<void>((resolve) => stops.set(id, resolve));
+  try {
+    const handler = handlers[call] as (call: unknown) => unknown;
+    post({ id, answer: await handler({ request, stopped, tell: (event: SessionEvent) => post({ id, event }) }) });
+  } catch (error) {
+    post({ id, error: { message: (error as Error).message, internal: call === "measure" } });
+  }
+});
