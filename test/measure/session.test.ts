@@ -12,7 +12,7 @@ import { measureSession, type SessionNetwork, type SessionOptions } from "../../
 import type { Row, SessionEvent } from "../../src/measure/session/types.ts";
 import { createVisibility } from "../../src/measure/session/visibility.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { faulty, flipsBit } from "./session_faults.ts";
+import { assertKeepable, faulty, flipsBit } from "./session_faults.ts";
 
 const test = suite("timing session");
 prepareEnvironment();
@@ -44,7 +44,9 @@ async function session(
       on(event);
     },
   });
-  return { events, found: events.reduce(withEvent, NO_FINDINGS), complete };
+  const found = events.reduce(withEvent, NO_FINDINGS);
+  assertKeepable(found);
+  return { events, found, complete };
 }
 
 const name = ({ network, variant, batch }: Row) => `${network} ${variant} ${batch}`;

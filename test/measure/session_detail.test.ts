@@ -14,7 +14,7 @@ import { createModel } from "../../src/models/zoo.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { random } from "../../kernels/random/philox.ts";
 import { testGpu } from "../gpu.ts";
-import { faulty } from "./session_faults.ts";
+import { assertKeepable, faulty } from "./session_faults.ts";
 
 const test = suite("detail of a session");
 
@@ -107,6 +107,7 @@ async function full(options: Partial<SessionOptions>, on: (event: SessionEvent) 
     },
   });
   const found = events.reduce(withEvent, NO_FINDINGS);
+  assertKeepable(found);
   return { events, found, complete };
 }
 

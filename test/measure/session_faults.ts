@@ -1,8 +1,29 @@
 /** Devices with the faults that drivers have: real ones whose results, or whose fate, are tampered with. */
+import * as assert from "uvu/assert";
 import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { Gpu, type GpuOptions, type Slice } from "../../src/gpu/gpu.ts";
 import type { Plan } from "../../src/gpu/types.ts";
 import type { OpenGpu } from "../../src/measure/session/device.ts";
+import type { Findings } from "../../src/measure/session/findings.ts";
+import type { DeviceRecord } from "../../src/report/devices/record.ts";
+import { parseDeviceRecord } from "../../src/report/devices/schema.ts";
+
+/** What was found is of the shape that the server takes, whatever happened meanwhile. */
+export function assertKeepable(found: Findings): void {
+  const record: DeviceRecord = {
+    version: 1,
+    tool: "secateur 0.1.0",
+    session: "a-session",
+    name: "a-device",
+    started: "2026-01-31T12:00:00.000Z",
+    runtime: { userAgent: "Deno", cores: 2, isolated: false },
+    backend: "webgpu",
+    protocol: { mode: "burst", seconds: 1, batches: [1] },
+    complete: true,
+    ...found,
+  };
+  assert.equal(parseDeviceRecord(JSON.parse(JSON.stringify(record)), "the record"), record);
+}
 
 /** Opens devices and has `tamper` change each. */
 export function faulty(tamper: (gpu: Gpu, options: GpuOptions) => void): OpenGpu {

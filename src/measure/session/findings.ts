@@ -14,8 +14,8 @@ export interface Findings {
 
 export const NO_FINDINGS: Findings = { rows: [], layers: [], kernels: [], incidents: [] };
 
-/** The findings and one event more. A row or a layer that is measured again takes the place of the first one. */
-export function withEvent(found: Findings, event: SessionEvent): Findings {
+/** The findings, or a record of them, and one event more. What is measured again takes the place of the first. */
+export function withEvent<F extends Findings>(found: F, event: SessionEvent): F {
   switch (event.kind) {
     case "device":
       return { ...found, device: event.device };

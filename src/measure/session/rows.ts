@@ -167,8 +167,9 @@ function timedRow(
   status: RowStatus,
 ): Row {
   const { params, macs } = graphCost(model.graph);
-  const row = { network, variant, batch, params, macs, status, coldMs, samples: samplesMs.length, clock, quantumMs };
-  if (samplesMs.length === 0) return row;
+  const cold = { network, variant, batch, params, macs, status, coldMs };
+  if (samplesMs.length === 0) return cold;
+  const row = { ...cold, samples: samplesMs.length, clock, quantumMs };
   const medianMs = median(samplesMs);
   const quanta = medianMs * repeats / quantumMs;
   const coarse = `a sample is only ${quanta.toFixed(0)} steps of the clock`;
@@ -184,7 +185,7 @@ function timedRow(
 }
 
 function stoppedRow(row: Row): Row {
-  return row.samples! < MIN_SAMPLES ? { ...row, doubt: `stopped after ${row.samples} samples` } : row;
+  return (row.samples ?? 0) < MIN_SAMPLES ? { ...row, doubt: `stopped after ${row.samples ?? 0} samples` } : row;
 }
 
 /** Median of the last fifth / of the first. */

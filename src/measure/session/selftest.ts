@@ -4,6 +4,7 @@
  */
 import type { Gpu, GpuOptions } from "../../gpu/gpu.ts";
 import { type Check, f16Check, reductionCheck, repeatCheck, subgroupsCheck, uniformsCheck } from "./checks.ts";
+import { reasonOf } from "./context.ts";
 import { gpuOptions, type OpenGpu, openGpu } from "./device.ts";
 import type { CheckName, SafePath, SelfCheck, SelfTest } from "./types.ts";
 
@@ -53,7 +54,7 @@ async function runCheck(
     }
     return { name, outcome: "passed", detail: await check(gpu) };
   } catch (error) {
-    return { name, outcome: "failed", detail: error instanceof Error ? error.message : String(error) };
+    return { name, outcome: "failed", detail: reasonOf(error) };
   } finally {
     gpu?.close();
   }

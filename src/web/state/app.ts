@@ -1,5 +1,6 @@
 /** What the page knows, as signals, and what its buttons do. */
 import { computed, signal } from "@preact/signals";
+import { withEvent } from "../../measure/session/findings.ts";
 import type { Mode, SessionEvent } from "../../measure/session/types.ts";
 import type { Backend, DeviceRecord } from "../../report/devices/record.ts";
 import { type Client, createClient } from "../client.ts";
@@ -9,7 +10,7 @@ import { createOutbox } from "../outbox.ts";
 import { sharedRecord } from "../share.ts";
 import { TOOL } from "../tool.ts";
 import { cleanName, deviceName } from "./device_name.ts";
-import { beginRecord, withEvent } from "./record.ts";
+import { beginRecord } from "./record.ts";
 
 export type Tab = "time" | "draw" | "train";
 

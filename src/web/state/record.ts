@@ -1,5 +1,4 @@
-/** A session's events, folded into the record that is shown, posted and kept. Pure. */
-import type { Row, SessionEvent } from "../../measure/session/types.ts";
+/** The record that is shown, posted and kept, before a session's events are folded into it. Pure. */
 import type { Backend, DeviceRecord } from "../../report/devices/record.ts";
 
 export interface Beginning {
@@ -24,32 +23,4 @@ export function beginRecord({ started, ...given }: Beginning): DeviceRecord {
     kernels: [],
     incidents: [],
   };
-}
-
-export function withEvent(record: DeviceRecord, event: SessionEvent): DeviceRecord {
-  switch (event.kind) {
-    case "device":
-      return { ...record, device: event.device };
-    case "self-test":
-      return { ...record, selfTest: event.selfTest };
-    case "roof":
-      return { ...record, roof: event.roof };
-    case "row":
-      return { ...record, rows: withRow(record.rows, event.row) };
-    case "layers":
-      return { ...record, layers: [...record.layers, ...event.layers] };
-    case "kernel":
-      return { ...record, kernels: [...record.kernels, event.kernel] };
-    case "incident":
-      return { ...record, incidents: [...record.incidents, event.incident] };
-    case "progress":
-      return record;
-  }
-}
-
-/** A later row of the same network, variant and batch takes the earlier one's place. */
-function withRow(rows: readonly Row[], row: Row): Row[] {
-  const same = ({ network, variant, batch }: Row) =>
-    network === row.network && variant === row.variant && batch === row.batch;
-  return rows.some(same) ? rows.map((old) => same(old) ? row : old) : [...rows, row];
 }
