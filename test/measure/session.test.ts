@@ -6,6 +6,7 @@ import { DeviceLimitError, NoAdapterError } from "../../src/gpu/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import type { Model } from "../../src/graph/types.ts";
+import type { OpenGpu } from "../../src/measure/session/device.ts";
 import { type Findings, NO_FINDINGS, withEvent } from "../../src/measure/session/findings.ts";
 import { driftOf } from "../../src/measure/session/rows.ts";
 import { measureSession, type SessionNetwork, type SessionOptions } from "../../src/measure/session/session.ts";
@@ -114,25 +115,40 @@ test("a device that gets slower is told of", async () => {
   assert.match(slower[0].text, /^digits dense, batch 1: \d\.\d\d times as long at the end/);
 });
 
-/** Loses the `nth` device that is opened after the self-test, while it measures. */
-function losing(...nths: number[]) {
-  let measuring = false, opened = 0;
-  const open = faulty((gpu) => {
-    if (!measuring || !nths.includes(++opened)) return;
+test("a device that is slower for a later row than for the first is told of once", async () => {
+  let rows = 0;
+  const { found } = await session({
+    networks: DIGITS,
+    protocol: { mode: "burst", seconds: 0, batches: [1, 2, 3] },
+    open: faulty((gpu) => {
+      const factor = rows >= 2 ? 20 : 1;
+      const time = gpu.time.bind(gpu);
+      gpu.time = async (record) => {
+        const timing = await time(record);
+        return { ...timing, ms: timing.ms * factor };
+      };
+    }),
+  }, (event) => event.kind === "row" && rows++);
+  const slower = found.incidents.filter(({ text }) => text.includes("product")).map(({ text }) => text);
+  assert.match(slower[0], /^at digits, batch 2: a 256×256×256 product takes \d+\.\d\d times as long as before/);
+  assert.is(slower.filter((text) => text.includes("batch 2")).length, 1);
+});
+
+/** Loses the first, second … of the devices that rows are measured on, amid the samples. */
+function losing(...nths: number[]): OpenGpu {
+  let measured = 0;
+  return faulty((gpu) => {
     const time = gpu.time.bind(gpu);
     let timed = 0;
     gpu.time = (record) => {
-      if (++timed === 3) gpu.loseDevice();
+      if (++timed === 15 && nths.includes(++measured)) gpu.loseDevice();
       return time(record);
     };
   });
-  return { open, on: (event: SessionEvent) => measuring ||= event.kind === "self-test" };
 }
 
-// Each try opens a device to measure on, and one per variant for its cold start.
 test("a lost device is opened again and the row tried once more", async () => {
-  const { open, on } = losing(1);
-  const { found, complete } = await session({ open }, on);
+  const { found, complete } = await session({ open: losing(1) });
   assert.is(complete, true);
   assert.equal(incidents(found), ["device lost", "device reopened"]);
   assert.equal(found.rows.map(name), ALL);
@@ -141,8 +157,7 @@ test("a lost device is opened again and the row tried once more", async () => {
 });
 
 test("lost twice in the same row, it fails, and the others are measured", async () => {
-  const { open, on } = losing(1, 4);
-  const { found, complete } = await session({ open }, on);
+  const { found, complete } = await session({ open: losing(1, 2) });
   assert.is(complete, true);
   assert.equal(incidents(found), ["device lost", "device reopened", "device lost"]);
   assert.equal(found.rows.map(name), ALL);
@@ -163,20 +178,18 @@ test("a device that never comes back fails the rest of the table", async () => {
   assert.match(found.rows[0].reason!, "no WebGPU adapter");
 });
 
+/** Of the weights of the dense digits network's first linear layer, [64, 512]. */
+const DENSE_BYTES = 64 * 512 * 4;
+
 test("a variant that doesn't fit fails alone, with the reason", async () => {
-  let measuring = false;
   const open = faulty((gpu) => {
     const alloc = gpu.alloc.bind(gpu);
     gpu.alloc = (bytes, label) => {
-      // The dense network's linear layer has 131 kB of weights.
-      if (measuring && bytes > 60_000) throw new DeviceLimitError(`buffer "${label}" needs ${bytes} bytes`);
+      if (bytes === DENSE_BYTES) throw new DeviceLimitError(`buffer "${label}" needs ${bytes} bytes`);
       return alloc(bytes, label);
     };
   });
-  const { found, complete } = await session(
-    { networks: DIGITS, open },
-    (event) => measuring ||= event.kind === "self-test",
-  );
+  const { found, complete } = await session({ networks: DIGITS, open });
   assert.is(complete, true);
   assert.equal(found.rows.map(({ variant, status }) => `${variant} ${status}`), ["dense failed", "pruned measured"]);
   assert.match(found.rows[0].reason!, /needs \d+ bytes/);

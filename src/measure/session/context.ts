@@ -2,6 +2,7 @@
 import { DeviceLostError } from "../../gpu/errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import { gpuOptions, type OpenGpu } from "./device.ts";
+import { createPace, type Pace } from "./pace.ts";
 import type { Incident, Protocol, SafePath, SessionEvent } from "./types.ts";
 import type { Visibility } from "./visibility.ts";
 
@@ -13,6 +14,7 @@ export interface Context {
   incident(kind: Incident["kind"], text: string): void;
   /** A device on the safe path. Tries for a while: after a device was lost, there may be no adapter for a moment. */
   open(): Promise<Gpu>;
+  readonly pace: Pace;
   stopped(): boolean;
 }
 
@@ -47,6 +49,7 @@ export function createContext(setting: Setting, path: SafePath, startedMs: numbe
         }
       }
     },
+    pace: createPace(),
     stopped: () => signal?.aborted ?? false,
   };
   return context;

@@ -97,6 +97,12 @@ async function timeVariants(
 ): Promise<Row[]> {
   using gpu = await context.open();
   if (again) context.incident("device reopened", `to try ${describe(entrants, batch)} again`);
+  const beforeSample = async () => {
+    await pause(context.protocol.mode === "burst" ? REST_MS : 0);
+    return context.stopped() || hidden() ? "enough" : "go on";
+  };
+  const slower = await context.pace(gpu, beforeSample);
+  if (slower) context.incident("slower", `at ${describe(entrants, batch)}: ${slower}`);
   const rows = new Map<Entrant, Row>();
   const ready: Ready[] = [];
   for (const entrant of entrants) {
@@ -118,10 +124,7 @@ async function timeVariants(
   }));
   const sampled = await sampleInterleaved(gpu, contestants, {
     ...sampling(context.protocol, ready.length),
-    beforeSample: async () => {
-      await pause(context.protocol.mode === "burst" ? REST_MS : 0);
-      return context.stopped() || hidden() ? "enough" : "go on";
-    },
+    beforeSample,
   });
   ready.forEach(({ entrant, coldMs }, i) => {
     const row = timedRow(entrant, batch, coldMs, sampled[i], again ? "retried" : "measured");

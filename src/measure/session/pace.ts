@@ -1,0 +1,46 @@
+/**
+ * The device's pace: one product, timed before each row. Rows follow one another for minutes, and a phone that has become
+ * warm meanwhile makes the later ones look worse than they are.
+ */
+import { planGemm } from "../../../kernels/gemm/plan.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
+import { launch, tuningFor } from "../../tensor/ops/launch.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { type MeasureOptions, MIN_SAMPLE_QUANTA, sampleInterleaved } from "../interleaved.ts";
+import { median } from "../stats.ts";
+
+const SIZE = 256;
+const SAMPLES = 5;
+/** A coarser clock would take seconds to tell. */
+const LONGEST_SAMPLE_MS = 100;
+/** Of the first row's time, or of the last one that was told of. */
+const SLOWER = 1.3;
+
+/** Gives a line about it where the device has become slower than it was. */
+export type Pace = (gpu: Gpu, beforeSample: MeasureOptions["beforeSample"]) => Promise<string | undefined>;
+
+export function createPace(): Pace {
+  let firstMs: number | undefined, told = 1;
+  return async (gpu, beforeSample) => {
+    const ms = await productMs(gpu, beforeSample);
+    if (ms === undefined) return undefined;
+    firstMs ??= ms;
+    const ratio = ms / firstMs;
+    if (ratio < told * SLOWER) return undefined;
+    told = ratio;
+    return `a ${SIZE}×${SIZE}×${SIZE} product takes ${ratio.toFixed(2)} times as long as before the first row`;
+  };
+}
+
+async function productMs(gpu: Gpu, beforeSample: MeasureOptions["beforeSample"]): Promise<number | undefined> {
+  using a = Tensor.zeros(gpu, [SIZE, SIZE]);
+  using b = Tensor.zeros(gpu, [SIZE, SIZE]);
+  using y = Tensor.empty(gpu, [SIZE, SIZE]);
+  const plan = planGemm({ m: SIZE, n: SIZE, k: SIZE, a: "k", b: "k" }, tuningFor(gpu));
+  const work = { name: "pace", record: () => launch(gpu, plan, { a, b, y }, "pace") };
+  const [{ samplesMs, quantumMs }] = await sampleInterleaved(gpu, [work], {
+    ...{ seconds: 0, minSamples: SAMPLES, maxSamples: SAMPLES, longestSampleMs: LONGEST_SAMPLE_MS, beforeSample },
+  });
+  const resolved = samplesMs.length === SAMPLES && MIN_SAMPLE_QUANTA * quantumMs <= LONGEST_SAMPLE_MS;
+  return resolved ? median(samplesMs) : undefined;
+}
