@@ -23,7 +23,7 @@ export interface Network {
 export interface Catalogue {
   list(): Promise<readonly NetworkEntry[]>;
   /** Throws UserError for an id that isn't listed. */
-  network(id: string): Promise<Network>;
+  networks(ids: readonly string[]): Promise<Network[]>;
   add(network: Network): void;
 }
 
@@ -45,24 +45,26 @@ export function createCatalogue(base: URL, server: Server): Catalogue {
   };
   return {
     list: async () => (await all()).map(({ entry }) => entry),
-    async network(id) {
-      const networks = await all();
-      const found = networks.find(({ entry }) => entry.id === id);
-      if (!found) {
-        const ids = networks.map(({ entry }) => entry.id).join(", ");
-        throw new UserError(`no network is called "${id}" here: there are ${ids}`);
-      }
-      return found;
+    async networks(ids) {
+      const known = new Map((await all()).map((network) => [network.entry.id, network]));
+      return ids.map((id) => {
+        const found = known.get(id);
+        if (!found) throw new UserError(`no network is called "${id}" here: there are ${[...known.keys()].join(", ")}`);
+        return found;
+      });
     },
     add: (network) => void added.set(network.entry.id, network),
   };
 }
 
-/** What a timing session takes. */
-export function forSession({ entry, models }: Network): SessionNetwork[] {
-  return (["dense", "pruned"] as const).flatMap((variant) => {
-    const model = models[variant];
-    return model ? [{ network: entry.title, variant, model }] : [];
+/** What a timing session takes: rows are called by the titles, with the ids where two networks have the same one. */
+export function forSession(networks: readonly Network[]): SessionNetwork[] {
+  return networks.flatMap(({ entry: { id, title }, models }) => {
+    const alone = networks.every(({ entry }) => entry.id === id || entry.title !== title);
+    return (["dense", "pruned"] as const).flatMap((variant) => {
+      const model = models[variant];
+      return model ? [{ network: alone ? title : `${title} (${id})`, variant, model }] : [];
+    });
   });
 }
 
@@ -70,7 +72,8 @@ export function forSession({ entry, models }: Network): SessionNetwork[] {
 export async function digits(base: URL): Promise<Network> {
   const read = (name: string) => once(async () => (await trained(base, name)).model);
   const models = { dense: read("digits-dense"), pruned: read("digits") };
-  const accuracy = await (await fetch(new URL("models/digits.json", base))).json() as NetworkEntry["accuracy"];
+  const bytes = await fetchBytes(new URL("models/digits.json", base));
+  const accuracy: NetworkEntry["accuracy"] = JSON.parse(new TextDecoder().decode(bytes));
   return { entry: await entryOf("digits", "Digits", "bundled", models, accuracy), models };
 }
 

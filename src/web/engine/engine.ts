@@ -1,4 +1,4 @@
-/** Answers the page's calls. Work on the device goes one after the other, so that nothing is timed while something else computes. */
+/** Answers the page's calls; nothing is timed while something else computes. */
 import { UserError } from "../../errors.ts";
 import { measureSession } from "../../measure/session/session.ts";
 import { createVisibility } from "../../measure/session/visibility.ts";
@@ -11,6 +11,7 @@ import { createDevice } from "./device.ts";
 import { fileNetwork } from "./file.ts";
 import { createServer } from "./server.ts";
 import { createTraining } from "./train.ts";
+import { createTurns } from "./turns.ts";
 
 export interface EngineOptions {
   /** Where the page lies: models/, data/ and api/ are beside it. */
@@ -35,45 +36,38 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
   const device = createDevice();
   const visibility = createVisibility();
   const catalogue = createCatalogue(base, createServer(base, token));
-  const training = createTraining(base, store, tool);
+  const training = createTraining({ base, store, tool, open: device.open });
   const classify = createClassifier(base, device);
+  const turns = createTurns();
   const stops = new Map<number, AbortController>();
-
-  let last: Promise<unknown> = Promise.resolve();
-  /** After whatever was asked for before. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work, work);
-    last = turn.catch(() => {});
-    return turn;
-  };
 
   const handlers: Handlers = {
     networks: () => catalogue.list(),
-    async addFile({ request: { name, bytes } }) {
-      const network = await fileNetwork(name, bytes);
-      catalogue.add(network);
-      return network.entry;
-    },
+    addFile: ({ request: { name, bytes } }) =>
+      turns.short(async () => {
+        const network = await fileNetwork(name, bytes);
+        catalogue.add(network);
+        return network.entry;
+      }),
     measure: ({ request, signal, tell }) =>
-      inTurn(async () => {
+      turns.timing(async () => {
         device.close();
         const { networks: ids, batches, mode, seconds, detail } = request;
-        const networks = await Promise.all(ids.map((id) => catalogue.network(id)));
+        const networks = await catalogue.networks(ids);
         return await measureSession({
-          networks: networks.flatMap(forSession),
+          networks: forSession(networks),
           protocol: { mode, seconds, batches },
           detail: detail ? "full" : "rows",
           visibility,
           signal,
-          onEvent: tell,
+          onEvent(event) {
+            if (event.kind === "self-test") device.know(event.selfTest);
+            tell(event);
+          },
         });
       }),
-    classify: ({ request: { pixels } }) => inTurn(() => classify(pixels)),
-    train: ({ request: { resume }, signal, tell }) =>
-      inTurn(() => {
-        device.close();
-        return training.run({ resume, signal, onEvent: tell });
-      }),
+    classify: ({ request: { pixels } }) => turns.short(() => classify(pixels)),
+    train: ({ request: { resume }, signal, tell }) => turns.long(() => training.run({ resume, signal, onEvent: tell })),
     trainState: () => training.state(),
     trainFile: async ({ request: { name } }) => ({ bytes: await training.file(name) }),
     buildTable: () => Promise.reject(new UserError("latency tables can't be built here yet")),

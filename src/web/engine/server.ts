@@ -12,7 +12,7 @@ export interface ServerRun {
 }
 
 export interface Server {
-  /** None where there is no server, or it is away. */
+  /** None where there is no server; where it is away, those that it last told of. */
   runs(): Promise<readonly ServerRun[]>;
   runFile(run: string, file: string): Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -20,15 +20,15 @@ export interface Server {
 /** @param token from the link's fragment; without it a page has no server to ask */
 export function createServer(base: URL, token: string | undefined): Server {
   const headers = { authorization: `Bearer ${token}` };
+  let told: readonly ServerRun[] = [];
   return {
     async runs() {
       if (token === undefined) return [];
       try {
         const response = await fetch(new URL("api/runs", base), { headers });
-        return response.ok ? await response.json() : [];
-      } catch {
-        return [];
-      }
+        if (response.ok) told = await response.json();
+      } catch { /* it may come back */ }
+      return told;
     },
     runFile: (run, file) =>
       fetchBytes(new URL(`api/runs/${encodeURIComponent(run)}/${encodeURIComponent(file)}`, base), { headers }),

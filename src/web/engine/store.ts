@@ -14,7 +14,14 @@ interface Files extends DBSchema {
 /** Opens the database `name`; made where there is none. */
 export function indexedDbStore(name: string): Store {
   let opened: Promise<IDBPDatabase<Files>> | undefined;
-  const database = () => opened ??= openDB<Files>(name, 1, { upgrade: (db) => void db.createObjectStore("files") });
+  const database = () =>
+    opened ??= openDB<Files>(name, 1, {
+      upgrade: (db) => void db.createObjectStore("files"),
+      terminated: () => opened = undefined,
+    }).catch((error) => {
+      opened = undefined;
+      throw refusal("open", name, error);
+    });
 
   /** Changes one file within one transaction; `change` gives its new bytes, or undefined to leave it. */
   async function update(
@@ -25,11 +32,13 @@ export function indexedDbStore(name: string): Store {
     const transaction = (await database()).transaction("files", "readwrite");
     const names = await transaction.store.getAllKeys();
     const bytes = change(await transaction.store.get(key));
-    if (bytes) {
-      requireFilePath(key, names);
-      await transaction.store.put(bytes, key);
+    if (!bytes) return;
+    requireFilePath(key, names);
+    try {
+      await Promise.all([transaction.store.put(bytes, key), transaction.done]);
+    } catch (error) {
+      throw refusal("write", key, error);
     }
-    await transaction.done;
   }
 
   async function readFile(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -81,6 +90,15 @@ export function indexedDbStore(name: string): Store {
       await transaction.done;
     },
   };
+}
+
+/** What the browser said, as one line with the path and the way out. */
+function refusal(verb: string, path: string, error: unknown): UserError {
+  const { name = "", message = String(error) } = error as Partial<DOMException>;
+  const advice = name === "QuotaExceededError"
+    ? "the browser gives this page no more room; free some storage on the device"
+    : `${message}; allow this page to keep site data, outside of a private window`;
+  return new UserError(`cannot ${verb} ${path}: ${advice}`);
 }
 
 function requireFilePath(path: string, names: readonly string[]): void {

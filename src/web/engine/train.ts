@@ -1,6 +1,8 @@
 /** The `digits` recipe in this browser: trained, pruned, proved and compacted as on a server, and kept in IndexedDB. */
 import { fetchDigits } from "../../data/digits.ts";
 import { UserError } from "../../errors.ts";
+import { DeviceLostError } from "../../gpu/errors.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
 import { formatRecipe, loadRecipe } from "../../recipe/load.ts";
 import { runPrune } from "../../recipe/pipeline.ts";
 import type { Recipe } from "../../recipe/schema.ts";
@@ -17,27 +19,41 @@ const FILES = ["model.onnx", "model.safetensors", "report.json", "report.html", 
 /** The page times networks by itself, and controls would triple the wait. */
 const LEFT_OUT: readonly string[] = ["controls", "measure"];
 
+/** After a lost device a run goes on from its last epoch, so often at most. */
+const LOSSES = 3;
+
+export interface TrainingOptions {
+  /** Where the page lies: data/ is beside it. */
+  readonly base: URL;
+  readonly store: Store;
+  readonly tool: string;
+  /** Opens a device for the run. */
+  readonly open: () => Promise<Gpu>;
+}
+
 export interface Training {
+  /** Stopped, it gives no report, and `resume` goes on from there. Throws UserError where another tab is at it. */
   run(options: { resume: boolean; signal: AbortSignal; onEvent: (event: TrainEvent) => void }): Promise<TrainResult>;
   state(): Promise<Calls["trainState"]["answer"]>;
   file(name: string): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-export function createTraining(base: URL, store: Store, tool: string): Training {
-  return {
-    async run({ resume, signal, onEvent }) {
-      const going = resume && await store.size(RECIPE) !== undefined;
-      if (!going) { for (const file of await store.list(DIR)) await store.remove(file); }
-      const recipe = going ? await loadRecipe(RECIPE, store) : await pageRecipe(store);
-      await store.write(RECIPE, new TextEncoder().encode(formatRecipe(recipe)));
+export function createTraining({ base, store, tool, open }: TrainingOptions): Training {
+  async function run(going: boolean, signal: AbortSignal, ui: Ui): Promise<TrainResult> {
+    if (!going) { for (const file of await store.list(DIR)) await store.remove(file); }
+    const recipe = going ? await loadRecipe(RECIPE, store) : await pageRecipe(store);
+    await store.write(RECIPE, new TextEncoder().encode(formatRecipe(recipe)));
+    for (let losses = 0;; losses++) {
       try {
+        using gpu = await open();
         const report = await runPrune({
           recipe,
           dir: DIR,
           store,
-          resume: going,
+          resume: going || losses > 0,
           signal,
-          ui: uiOf(onEvent),
+          ui,
+          gpu,
           tool,
           commit: "page",
           command: "train in the page",
@@ -46,9 +62,18 @@ export function createTraining(base: URL, store: Store, tool: string): Training 
         return { report: resultOf(report) };
       } catch (error) {
         if (error instanceof Interrupted) return {};
-        throw error;
+        if (!(error instanceof DeviceLostError) || losses === LOSSES) throw error;
+        ui.warn("the GPU device was lost: going on from the last epoch");
       }
-    },
+    }
+  }
+
+  return {
+    run: ({ resume, signal, onEvent }) =>
+      alone(async () => {
+        if (signal.aborted) return {};
+        return await run(resume && await store.size(RECIPE) !== undefined, signal, uiOf(onEvent));
+      }),
     async state() {
       const finished = await store.size(`${DIR}/report.json`) !== undefined;
       return { resumable: !finished && await store.size(`${DIR}/checkpoint.safetensors`) !== undefined, finished };
@@ -61,6 +86,16 @@ export function createTraining(base: URL, store: Store, tool: string): Training 
       return bytes;
     },
   };
+}
+
+/** Two tabs share one folder. @throws UserError where the other one has a run going */
+async function alone<T>(work: () => Promise<T>): Promise<T> {
+  const { locks } = navigator;
+  if (!locks) return await work();
+  return await locks.request(`secateur ${DIR}`, { ifAvailable: true }, async (lock) => {
+    if (!lock) throw new UserError("the network is being trained in another tab: stop it there first");
+    return await work();
+  }) as T;
 }
 
 async function pageRecipe(store: Store): Promise<Recipe> {
