@@ -50,7 +50,7 @@ async function measure(
   { networks: ids, batches, mode, seconds, backend: name = "gpu.js webgl2" }: Calls["measure"]["request"],
   signal: AbortSignal,
 ): Promise<Calls["measure"]["answer"]> {
-  const networks = await Promise.all(ids.map((id) => catalogue.network(id)));
+  const networks = await catalogue.networks(ids);
   const backend = await open(name);
   try {
     return await fallbackSession(backend, {
