@@ -3,8 +3,8 @@
  * the server or the page meanwhile.
  */
 import { signal } from "@preact/signals";
-import { type DBSchema, openDB } from "idb";
 import type { DeviceRecord } from "../report/devices/record.ts";
+import { openWaiting, sameRecord } from "./waiting.ts";
 
 export type Delivery =
   /** A page of static files has nobody to send to. */
@@ -14,10 +14,6 @@ export type Delivery =
   | { readonly state: "waiting"; readonly reason: string }
   /** For good: sending it again would change nothing. */
   | { readonly state: "refused"; readonly reason: string };
-
-interface Box extends DBSchema {
-  records: { key: string; value: DeviceRecord };
-}
 
 export interface Outbox {
   /** Of the record that was put in last. */
@@ -31,14 +27,14 @@ export interface Outbox {
 /** Between two posts: a session tells more often than a server wants to hear. */
 const PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
+/** A server that is there answers sooner. */
+const PATIENCE_MS = 15_000;
 /** What a server may yet take: it is away, busy, or restarted with another token. */
 const PASSING = new Set([401, 408, 421, 429]);
 
 /** @param token from the page's link; without it nothing is ever sent */
 export function createOutbox(base: URL, token: string | undefined): Outbox {
-  const database = openDB<Box>("secateur-outbox", 1, {
-    upgrade: (db) => void db.createObjectStore("records", { keyPath: "session" }),
-  });
+  const waiting = openWaiting("secateur-outbox");
   const delivery = signal<Delivery>(
     token === undefined ? { state: "no server" } : { state: "waiting", reason: "nothing yet" },
   );
@@ -50,7 +46,7 @@ export function createOutbox(base: URL, token: string | undefined): Outbox {
   const tell = (record: DeviceRecord, found: Delivery) => {
     if (newest && record.session !== newest.session) return;
     // What was told meanwhile is still on its way.
-    if (newest && found.state === "sent" && !same(record, newest)) return;
+    if (newest && found.state === "sent" && !sameRecord(record, newest)) return;
     delivery.value = found;
   };
 
@@ -62,39 +58,37 @@ export function createOutbox(base: URL, token: string | undefined): Outbox {
         method: "POST",
         headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
         body: JSON.stringify(record),
+        signal: AbortSignal.timeout(PATIENCE_MS),
       });
     } catch {
       tell(record, { state: "waiting", reason: "the server doesn't answer" });
       return false;
     }
-    const said = await response.json().catch(() => ({})) as { file?: string; error?: string };
-    if (!response.ok) {
-      const reason = said.error ?? `the server answers ${response.status}`;
-      const passing = PASSING.has(response.status) || response.status >= 500;
-      tell(record, { state: passing ? "waiting" : "refused", reason });
-      if (passing) return false;
-    } else tell(record, { state: "sent", file: said.file ?? "" });
-    await forget(record);
+    const { ok, status } = response;
+    const said = await response.json().catch(() => undefined) as { file?: unknown; error?: unknown } | null | undefined;
+    const { file, error } = said ?? {};
+    // Only Secateur's own words count: a hotel's network answers everything with its own page.
+    const kept = ok && typeof file === "string";
+    const refused = typeof error === "string" && status >= 400 && status < 500 && !PASSING.has(status);
+    if (!kept && !refused) {
+      const foreign = `something else than Secateur answers, with ${status}`;
+      tell(record, { state: "waiting", reason: typeof error === "string" ? error : foreign });
+      return false;
+    }
+    await waiting.remove(record);
+    tell(record, kept ? { state: "sent", file } : { state: "refused", reason: String(error) });
     return true;
   }
 
-  /** Unless a newer state of the same session has come meanwhile. */
-  async function forget(record: DeviceRecord): Promise<void> {
-    const transaction = (await database).transaction("records", "readwrite");
-    const kept = await transaction.store.get(record.session);
-    if (kept && same(kept, record)) await transaction.store.delete(record.session);
-    await transaction.done;
-  }
-
   async function sendAll(): Promise<void> {
-    for (const record of await (await database).getAll("records")) {
+    for (const record of await waiting.all()) {
       if (!await send(record)) {
         pause = Math.min(LONGEST_PAUSE_MS, 2 * pause);
         return schedule();
       }
       pause = PAUSE_MS;
     }
-    if (await (await database).count("records") > 0) schedule();
+    if ((await waiting.all()).length > 0) schedule();
   }
 
   function schedule(): void {
@@ -121,7 +115,7 @@ export function createOutbox(base: URL, token: string | undefined): Outbox {
       newest = record;
       if (token === undefined) return;
       delivery.value = { state: "sending" };
-      await (await database).put("records", record);
+      await waiting.put(record);
       if (record.complete) {
         pause = PAUSE_MS;
         await flush();
@@ -130,8 +124,4 @@ export function createOutbox(base: URL, token: string | undefined): Outbox {
     },
     flush,
   };
-}
-
-function same(a: DeviceRecord, b: DeviceRecord): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

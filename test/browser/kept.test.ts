@@ -1,0 +1,46 @@
+/** What the page keeps while the network, the device or the page itself goes away, in Chromium. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type BrowserPage, openPage } from "../../bench/browser/page.ts";
+import type { Shown } from "./pages/outbox.ts";
+
+const test = suite("what the page keeps");
+const entry = (name: string) => `${import.meta.dirname}/pages/${name}.ts`;
+let page: BrowserPage;
+test.before(async () => {
+  page = await openPage({ adapter: "software" });
+});
+test.after(() => page.close());
+
+test("IndexedDB keeps every promise of a store", async () => {
+  const { titles, failures } = await page.call<{ titles: string[]; failures: string[] }>(entry("store"));
+  assert.ok(titles.length >= 8);
+  assert.equal(failures, []);
+});
+
+test("a result waits until the server has it, whatever answers meanwhile", async () => {
+  const { shown, taken, authorization } = await page.call<Shown>(entry("outbox"));
+  assert.equal(shown, [
+    "away: waiting: the server doesn't answer",
+    "restarted: waiting: the token is another one",
+    "hotel: waiting: something else than Secateur answers, with 200",
+    "full: waiting: the disk is full",
+    "back: sent: runs/devices/phone.json",
+    "wrong: refused: the record: rows is missing",
+    "no token: no server",
+  ]);
+  assert.equal(taken[0], "one 2", "its newest state, once");
+  assert.equal([...new Set(taken)], ["one 2", "three 3"], "what was refused isn't sent again");
+  assert.is(authorization, "Bearer secret");
+});
+
+test("a lost device is opened again, once for each piece of work", async () => {
+  const found = await page.call<{ read: number[][]; lost: number; opened: number[]; again: string }>(entry("device"));
+  assert.equal(found.read, [[1, 2, 3], [1, 2, 3], [1, 2, 3]]);
+  const [first, second, third] = found.opened;
+  assert.equal([second - first, third - second], [1, 0], "tested once, opened again once");
+  assert.is(found.again, "DeviceLostError");
+  assert.is(found.lost, 3);
+});
+
+test.run();
