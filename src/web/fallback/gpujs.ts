@@ -23,7 +23,7 @@ export function gpuJsBackend(mode: "webgl2" | "cpu"): Backend {
 
 /** What createKernel gives: a texture where results stay on the GPU. */
 interface Kernel {
-  (x: Float32Array, w: Float32Array): Texture | Float32Array[];
+  (x: Float32Array, w: Float32Array, taps?: Float32Array): Texture | Float32Array[];
   destroy(): void;
 }
 
@@ -34,54 +34,32 @@ function prepare(
   x: Float32Array<ArrayBuffer>,
   w: Float32Array<ArrayBuffer>,
 ): Prepared {
-  const { batch, channels, height, width, filters, kernel, stride, pads, dilation, groups, outHeight, outWidth } = work;
+  const { op, batch, channels, height, width, filters, kernel, taps } = work;
+  const { stride, pads, dilation, groups, outHeight, outWidth } = work;
   const pixels = batch * outHeight * outWidth;
   const pipeline = mode === "webgl2";
-  // gpu.js reads this function's text: plain names, plain loops, nothing from outside but constants.
-  const layer = gpu.createKernel(
-    function (this: { thread: { x: number; y: number }; constants: Record<string, number> }, x: number[], w: number[]) {
-      const image = Math.floor(this.thread.x / this.constants.outSize);
-      const place = this.thread.x - image * this.constants.outSize;
-      const row = Math.floor(place / this.constants.outWidth);
-      const column = place - row * this.constants.outWidth;
-      const group = Math.floor(this.thread.y / this.constants.filtersPerGroup);
-      const top = row * this.constants.strideY - this.constants.padY;
-      const left = column * this.constants.strideX - this.constants.padX;
-      let sum = 0;
-      for (let c = 0; c < this.constants.perGroup; c++) {
-        const channel = image * this.constants.channels + group * this.constants.perGroup + c;
-        for (let i = 0; i < this.constants.kernelY; i++) {
-          const y = top + i * this.constants.dilationY;
-          for (let j = 0; j < this.constants.kernelX; j++) {
-            const at = left + j * this.constants.dilationX;
-            if (y >= 0 && y < this.constants.height && at >= 0 && at < this.constants.width) {
-              const tap = ((this.thread.y * this.constants.perGroup + c) * this.constants.kernelY + i) *
-                  this.constants.kernelX + j;
-              sum += w[tap] * x[(channel * this.constants.height + y) * this.constants.width + at];
-            }
-          }
-        }
-      }
-      return sum;
-    } as never,
-    {
-      output: [pixels, filters],
-      precision: "single",
-      pipeline,
-      immutable: false,
-      constants: {
-        ...{ channels, height, width, outWidth, outSize: outHeight * outWidth, perGroup: channels / groups },
-        ...{ filtersPerGroup: filters / groups, kernelY: kernel[0], kernelX: kernel[1] },
-        ...{ strideY: stride[0], strideX: stride[1], padY: pads[0], padX: pads[1] },
-        ...{ dilationY: dilation[0], dilationX: dilation[1] },
-      },
+  const settings = {
+    output: [pixels, filters],
+    precision: "single",
+    pipeline,
+    immutable: false,
+    constants: {
+      ...{ channels, height, width, outWidth, outSize: outHeight * outWidth, perGroup: channels / groups },
+      ...{ filtersPerGroup: filters / groups, kernelY: kernel[0], kernelX: kernel[1], taps: taps.length },
+      ...{ strideY: stride[0], strideX: stride[1], padY: pads[0], padX: pads[1] },
+      ...{ dilationY: dilation[0], dilationX: dilation[1] },
     },
+  };
+  const layer = gpu.createKernel(
+    (op === "ColumnConv" ? columnLayer : wholeLayer) as never,
+    settings as never,
   ) as unknown as Kernel;
+  const table = Float32Array.from(taps.flat());
   let last: ReturnType<Kernel> | undefined;
   const rows = (): Float32Array[] => Array.isArray(last) ? last : last!.toArray() as Float32Array[];
   return {
     run(times) {
-      for (let i = 0; i < times; i++) last = layer(x, w);
+      for (let i = 0; i < times; i++) last = op === "ColumnConv" ? layer(x, w, table) : layer(x, w);
       // A texture is there when it can be read.
       if (pipeline) rows();
     },
@@ -99,6 +77,62 @@ function prepare(
       layer.destroy();
     },
   };
+}
+
+/** What gpu.js gives a kernel as `this`. */
+interface Thread {
+  readonly thread: { readonly x: number; readonly y: number };
+  readonly constants: Readonly<Record<string, number>>;
+}
+
+// gpu.js reads the text of the two functions below: plain names, plain loops, nothing from outside but constants.
+
+/** One pixel of one filter's output. */
+function wholeLayer(this: Thread, x: number[], w: number[]): number {
+  const image = Math.floor(this.thread.x / this.constants.outSize);
+  const place = this.thread.x - image * this.constants.outSize;
+  const row = Math.floor(place / this.constants.outWidth);
+  const column = place - row * this.constants.outWidth;
+  const group = Math.floor(this.thread.y / this.constants.filtersPerGroup);
+  const top = row * this.constants.strideY - this.constants.padY;
+  const left = column * this.constants.strideX - this.constants.padX;
+  let sum = 0;
+  for (let c = 0; c < this.constants.perGroup; c++) {
+    const channel = image * this.constants.channels + group * this.constants.perGroup + c;
+    for (let i = 0; i < this.constants.kernelY; i++) {
+      const y = top + i * this.constants.dilationY;
+      for (let j = 0; j < this.constants.kernelX; j++) {
+        const at = left + j * this.constants.dilationX;
+        if (y >= 0 && y < this.constants.height && at >= 0 && at < this.constants.width) {
+          const tap = ((this.thread.y * this.constants.perGroup + c) * this.constants.kernelY + i) *
+              this.constants.kernelX + j;
+          sum += w[tap] * x[(channel * this.constants.height + y) * this.constants.width + at];
+        }
+      }
+    }
+  }
+  return sum;
+}
+
+/** The same over the taps that are kept: `taps` has a channel, a row and a column for each. */
+function columnLayer(this: Thread, x: number[], w: number[], taps: number[]): number {
+  const image = Math.floor(this.thread.x / this.constants.outSize);
+  const place = this.thread.x - image * this.constants.outSize;
+  const row = Math.floor(place / this.constants.outWidth);
+  const column = place - row * this.constants.outWidth;
+  const top = row * this.constants.strideY - this.constants.padY;
+  const left = column * this.constants.strideX - this.constants.padX;
+  let sum = 0;
+  for (let t = 0; t < this.constants.taps; t++) {
+    const y = top + taps[3 * t + 1] * this.constants.dilationY;
+    const at = left + taps[3 * t + 2] * this.constants.dilationX;
+    if (y >= 0 && y < this.constants.height && at >= 0 && at < this.constants.width) {
+      const channel = image * this.constants.channels + taps[3 * t];
+      sum += w[this.thread.y * this.constants.taps + t] *
+        x[(channel * this.constants.height + y) * this.constants.width + at];
+    }
+  }
+  return sum;
 }
 
 function rendererOf(context: WebGL2RenderingContext): string {

@@ -1,7 +1,7 @@
 /** That a backend computes what a layer is: against loops in float64, on shapes where edges and strides matter. */
 import { random } from "../../../kernels/random/philox.ts";
 import { builder } from "../../graph/build.ts";
-import { conv } from "../../graph/reference/conv.ts";
+import { columnConv, conv, gemm } from "../../graph/reference/conv.ts";
 import type { SelfTest } from "../../measure/session/types.ts";
 import type { Backend } from "./backend.ts";
 import { layersOf, type LayerWork } from "./work.ts";
@@ -10,7 +10,9 @@ const SHAPES = [
   { channels: 3, size: 7, filters: 5, kernel: 3, stride: 2, pad: 1, groups: 1 },
   { channels: 4, size: 6, filters: 8, kernel: 3, stride: 1, pad: 1, groups: 4 },
   { channels: 13, size: 1, filters: 11, kernel: 1, stride: 1, pad: 0, groups: 1 },
+  { channels: 3, size: 7, filters: 5, kernel: 3, stride: 2, pad: 1, groups: 1, taps: [0, 4, 7, 13, 26] },
 ] as const;
+const REFERENCE = { Conv: conv, ColumnConv: columnConv, Gemm: gemm } as const;
 const BATCH = 2;
 
 /** Computes each shape once and tells how far off the worst was. */
@@ -29,11 +31,11 @@ export function proveBackend(backend: Backend): SelfTest {
 
 /** Seeded inputs and weights of a layer. */
 export function operandsOf(work: LayerWork): { x: Float32Array<ArrayBuffer>; w: Float32Array<ArrayBuffer> } {
-  const { batch, channels, height, width, filters, kernel: [kh, kw], groups } = work;
+  const { batch, channels, height, width, filters, taps } = work;
   const rng = random(1, "fallback");
   return {
     x: rng.fillNormal(new Float32Array(batch * channels * height * width), 0),
-    w: rng.fillNormal(new Float32Array(filters * (channels / groups) * kh * kw), 1),
+    w: rng.fillNormal(new Float32Array(filters * taps.length), 1),
   };
 }
 
@@ -43,10 +45,11 @@ function relativeError(backend: Backend, work: LayerWork): number {
   try {
     prepared.run(2);
     const found = prepared.result();
-    const { batch, channels, height, width, filters, kernel, groups } = work;
-    const expected = conv(work.node, [
+    const { op, batch, channels, height, width, filters, kernel, groups, taps } = work;
+    const weight = op === "ColumnConv" ? [filters, taps.length] : [filters, channels / groups, ...kernel];
+    const expected = REFERENCE[op](work.node, [
       { shape: [batch, channels, height, width], data: Float64Array.from(x) },
-      { shape: [filters, channels / groups, ...kernel], data: Float64Array.from(w) },
+      { shape: weight, data: Float64Array.from(w) },
     ]).data;
     if (found.length !== expected.length) return Infinity;
     const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -61,8 +64,11 @@ function relativeError(backend: Backend, work: LayerWork): number {
   }
 }
 
-function workOf({ channels, size, filters, kernel, stride, pad, groups }: (typeof SHAPES)[number]): LayerWork {
+function workOf(shape: (typeof SHAPES)[number]): LayerWork {
+  const { channels, size, filters, kernel, stride, pad, groups } = shape;
   const net = builder("proof", ["N", channels, size, size]);
-  net.conv(net.input, { name: "conv", out: filters, kernel, stride, pad, group: groups, bias: false });
+  const options = { name: "conv", out: filters, kernel, stride, pad, bias: false };
+  if ("taps" in shape) net.columnConv(net.input, { ...options, taps: shape.taps });
+  else net.conv(net.input, { ...options, group: groups });
   return layersOf(net.graph(), BATCH)[0];
 }

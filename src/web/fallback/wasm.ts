@@ -22,8 +22,8 @@ function prepare(
   x: Float32Array<ArrayBuffer>,
   w: Float32Array<ArrayBuffer>,
 ): Prepared {
-  const { batch, channels, filters, kernel, groups, outHeight, outWidth } = work;
-  const k = channels / groups * kernel[0] * kernel[1];
+  const { batch, filters, groups, taps, outHeight, outWidth } = work;
+  const k = taps.length;
   const perGroup = filters / groups;
   const size = outHeight * outWidth;
   const [m, n] = [up(perGroup, ROWS), up(size, COLUMNS)];
@@ -65,7 +65,7 @@ function prepare(
   };
 }
 
-/** columns[(c, i, j), pixel] of one image's group; rows are `stride` numbers long. */
+/** columns[tap, pixel] of one image's group; rows are `row` numbers long. */
 function gather(
   work: LayerWork,
   x: Float32Array,
@@ -74,29 +74,24 @@ function gather(
   columns: Float32Array,
   row: number,
 ): void {
-  const { channels, height, width, kernel: [kh, kw], stride: [sy, sx], pads: [py, px], dilation: [dy, dx] } = work;
-  const { groups, outHeight, outWidth } = work;
+  const { channels, height, width, stride: [sy, sx], pads: [py, px], dilation: [dy, dx] } = work;
+  const { groups, outHeight, outWidth, taps } = work;
   const perGroup = channels / groups;
-  let line = 0;
-  for (let c = 0; c < perGroup; c++) {
+  taps.forEach(([c, i, j], tap) => {
     const plane = ((image * groups + group) * perGroup + c) * height * width;
-    for (let i = 0; i < kh; i++) {
-      for (let j = 0; j < kw; j++, line += row) {
-        for (let oy = 0; oy < outHeight; oy++) {
-          const y = oy * sy - py + i * dy;
-          const to = line + oy * outWidth;
-          if (y < 0 || y >= height) {
-            columns.fill(0, to, to + outWidth);
-            continue;
-          }
-          for (let ox = 0; ox < outWidth; ox++) {
-            const at = ox * sx - px + j * dx;
-            columns[to + ox] = at >= 0 && at < width ? x[plane + y * width + at] : 0;
-          }
-        }
+    for (let oy = 0; oy < outHeight; oy++) {
+      const y = oy * sy - py + i * dy;
+      const to = tap * row + oy * outWidth;
+      if (y < 0 || y >= height) {
+        columns.fill(0, to, to + outWidth);
+        continue;
+      }
+      for (let ox = 0; ox < outWidth; ox++) {
+        const at = ox * sx - px + j * dx;
+        columns[to + ox] = at >= 0 && at < width ? x[plane + y * width + at] : 0;
       }
     }
-  }
+  });
 }
 
 function up(value: number, multiple: number): number {

@@ -1,14 +1,17 @@
 /** The layers of a network that do its multiply-adds, as shapes: what is timed where there is no WebGPU. */
 import { UserError } from "../../errors.ts";
-import { convAttrs } from "../../graph/attrs.ts";
+import { columnConvAttrs, convAttrs } from "../../graph/attrs.ts";
 import { concrete, inferShapes } from "../../graph/infer.ts";
 import { isLayer } from "../../graph/roles.ts";
 import type { Graph, Node } from "../../graph/types.ts";
 
+/** One number of a filter: its channel within the group, its row and its column. */
+export type Tap = readonly [channel: number, row: number, column: number];
+
 /** A convolution; a product of matrices is one of 1×1 on images of one pixel. */
 export interface LayerWork {
   readonly layer: string;
-  readonly op: "Conv" | "Gemm";
+  readonly op: "Conv" | "Gemm" | "ColumnConv";
   readonly node: Node;
   readonly batch: number;
   readonly channels: number;
@@ -23,6 +26,8 @@ export interface LayerWork {
   readonly groups: number;
   readonly outHeight: number;
   readonly outWidth: number;
+  /** What a filter holds, in the order of its weights: of a ColumnConv the kept ones, else all. */
+  readonly taps: readonly Tap[];
   /** For one image. */
   readonly macs: number;
 }
@@ -31,36 +36,39 @@ export interface LayerWork {
 export function layersOf(graph: Graph, batch: number): LayerWork[] {
   const shapes = inferShapes(graph);
   return graph.nodes.filter(isLayer).map((node) => {
-    const [x, weight] = [shapes.get(node.inputs[0])!, graph.params[node.inputs[1]]?.shape];
-    if ((node.op !== "Conv" && node.op !== "Gemm") || !weight) {
-      throw new UserError(`${node.op} "${node.name}" isn't timed without WebGPU: convolutions and Gemm are`);
-    }
-    return node.op === "Conv"
-      ? convWork(node, concrete(x, batch), weight, concrete(shapes.get(node.outputs[0])!, batch))
-      : gemmWork(node, concrete(x, batch), weight);
+    const weight = graph.params[node.inputs[1]]?.shape;
+    if (!weight) throw new UserError(`${node.op} "${node.name}" computes its weight: that isn't timed without WebGPU`);
+    const [x, y] = [node.inputs[0], node.outputs[0]].map((name) => concrete(shapes.get(name)!, batch));
+    return workOf(node, image(x), weight, image(y));
   });
 }
 
-function convWork(node: Node, x: readonly number[], weight: readonly number[], y: readonly number[]): LayerWork {
+/** [N,K] is an image of one pixel. */
+function image(shape: readonly number[]): readonly number[] {
+  return shape.length === 2 ? [...shape, 1, 1] : shape;
+}
+
+function workOf(node: Node, x: readonly number[], weight: readonly number[], y: readonly number[]): LayerWork {
+  const op = node.op as LayerWork["op"];
   const { strides, pads, dilations, group } = convAttrs(node);
-  const [batch, channels, height, width] = x;
-  const [filters, perGroup, kh, kw] = weight;
+  const columns = op === "ColumnConv" ? columnConvAttrs(node) : undefined;
+  const [filters, , kh = 1, kw = 1] = weight;
+  const kernel = columns?.kernel ?? [kh, kw];
+  const all = Array.from({ length: x[1] / group * kernel[0] * kernel[1] }, (_, tap) => tap);
+  const taps = (columns?.taps ?? all).map((tap): Tap => [
+    Math.floor(tap / (kernel[0] * kernel[1])),
+    Math.floor(tap / kernel[1]) % kernel[0],
+    tap % kernel[1],
+  ]);
   return {
-    ...{ layer: node.name, op: "Conv", node, batch, channels, height, width, filters, kernel: [kh, kw] },
+    ...{ layer: node.name, op, node, batch: x[0], channels: x[1], height: x[2], width: x[3], filters, taps },
+    kernel: [kernel[0], kernel[1]],
     stride: [strides[0], strides[1]],
     pads: [pads[0], pads[1]],
     dilation: [dilations[0], dilations[1]],
     groups: group,
     outHeight: y[2],
     outWidth: y[3],
-    macs: filters * perGroup * kh * kw * y[2] * y[3],
-  };
-}
-
-function gemmWork(node: Node, [batch]: readonly number[], [filters, channels]: readonly number[]): LayerWork {
-  return {
-    ...{ layer: node.name, op: "Gemm", node, batch, channels, height: 1, width: 1, filters, groups: 1 },
-    ...{ kernel: [1, 1], stride: [1, 1], pads: [0, 0], dilation: [1, 1], outHeight: 1, outWidth: 1 },
-    macs: filters * channels,
+    macs: filters * taps.length * y[2] * y[3],
   };
 }

@@ -1,0 +1,198 @@
+/** A browser without WebGPU: why, and the same layers on what there is. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import fc from "fast-check";
+import { COLUMNS, createWasmGemm, ROWS } from "../../src/web/fallback/wasm_gemm.ts";
+import { diagnose, type Facts } from "../../src/web/fallback/diagnose.ts";
+import { proveBackend } from "../../src/web/fallback/proof.ts";
+import { wasmBackend } from "../../src/web/fallback/wasm.ts";
+import { timeInTurns } from "../../src/web/fallback/timing.ts";
+import { layersOf } from "../../src/web/fallback/work.ts";
+import type { Backend } from "../../src/web/fallback/backend.ts";
+import type { DeviceRecord } from "../../src/report/devices/record.ts";
+import { zooPair } from "../../src/prune/pairs.ts";
+import { graphCost } from "../../src/graph/cost.ts";
+import { openPhone, type Phone, type PhoneServer, servePage } from "./phone.ts";
+
+const test = suite("without WebGPU");
+let server: PhoneServer;
+let phone: Phone;
+test.before(async () => {
+  server = await servePage();
+  phone = await openPhone({ webgpu: false });
+});
+test.after(async () => {
+  await phone.close();
+  await server.stop();
+});
+
+const AGENT = {
+  chromeAndroid:
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Mobile Safari/537.36",
+  chromeNew:
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Mobile Safari/537.36",
+  chromeLinux: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
+  webview:
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/130.0.0.0 Mobile Safari/537.36",
+  safari17:
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1",
+  safari26:
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1",
+  chromeIos:
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 16_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/120.0.0.0 Mobile/15E148 Safari/604.1",
+  safariMac:
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.3 Safari/605.1.15",
+  firefoxWin: "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+  firefoxAndroid: "Mozilla/5.0 (Android 14; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0",
+  samsung:
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/23.0 Chrome/115.0.0.0 Mobile Safari/537.36",
+  edge:
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/112.0.0.0 Safari/537.36 Edg/112.0.0.0",
+  unknown: "curl/8",
+};
+
+test("why there is none, browser by browser", () => {
+  const facts = (userAgent: string, more: Partial<Facts> = {}): Facts => ({
+    ...{ userAgent, model: "", secure: true, href: "https://192.168.1.20:8443/", api: false, adapter: false },
+    ...more,
+  });
+  const said = (known: Facts) => {
+    const found = diagnose(known)!;
+    return [found.headline, ...found.remedies].join(" | ");
+  };
+  assert.is(diagnose(facts(AGENT.chromeNew, { api: true, adapter: true })), undefined);
+  for (
+    const [agent, words] of [
+      [AGENT.chromeAndroid, /^Chrome 120 is too old for WebGPU\. \| update it to Chrome 121/],
+      [AGENT.chromeNew, /^Chrome 148 has WebGPU, and it is switched off.*chrome:\/\/flags/],
+      [AGENT.chromeLinux, /^Chrome 130 has WebGPU, and it is switched off.*enable-vulkan/],
+      [AGENT.webview, /inside of another app/],
+      [AGENT.safari17, /^iOS 17 has no WebGPU in any browser\. \| update to iOS 26.*Feature Flags/],
+      [AGENT.safari26, /^Safari 26 has WebGPU, and it is switched off/],
+      [AGENT.chromeIos, /^iOS 16 has no WebGPU in any browser\. \| update to iOS 26 or newer$/],
+      [AGENT.safariMac, /^Safari 18 is too old for WebGPU\. \| update it to Safari 26/],
+      [AGENT.firefoxWin, /^Firefox 140 is too old.*Firefox 141/],
+      [AGENT.firefoxAndroid, /^Firefox on Android doesn't have WebGPU switched on/],
+      [AGENT.samsung, /^Samsung Internet 23 is too old.*24/],
+      [AGENT.edge, /^Edge 112 is too old/],
+      [AGENT.unknown, /^this browser is too old for WebGPU/],
+    ] as const
+  ) assert.match(said(facts(agent)), words);
+  const insecure = facts(AGENT.chromeNew, { secure: false, href: "http://192.168.1.20:8443/x" });
+  assert.match(said(insecure), /insecure connection.*https:\/\/192\.168\.1\.20:8443.*adb reverse tcp:8443 tcp:8443/);
+  assert.match(said(facts(AGENT.chromeNew, { api: true })), /^Chrome 148 has WebGPU, but no GPU.*chrome:\/\/gpu/);
+});
+
+test("the assembled product equals float64 loops", async () => {
+  const { memory, gemm } = await createWasmGemm();
+  memory.grow(4);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 37 }),
+      fc.integer(),
+      (rows, columns, k, seed) => {
+        const [m, n] = [rows * ROWS, columns * COLUMNS];
+        const numbers = new Float32Array(memory.buffer);
+        const [a, b, y] = [0, m * k, m * k + k * n].map((at) => Math.ceil(at / 4) * 4);
+        const bAt = b, yAt = Math.ceil((b + k * n) / 4) * 4;
+        for (let i = 0; i < yAt + m * n; i++) numbers[i] = ((i * 7919 + seed) % 101) / 50 - 1;
+        const [left, right] = [numbers.slice(a, a + m * k), numbers.slice(bAt, bAt + k * n)];
+        gemm(4 * a, 4 * bAt, 4 * yAt, m, n, k);
+        assert.ok(y <= yAt);
+        for (let i = 0; i < m; i++) {
+          for (let j = 0; j < n; j++) {
+            let sum = 0, size = 0;
+            for (let p = 0; p < k; p++) {
+              sum += left[i * k + p] * right[p * n + j];
+              size += Math.abs(left[i * k + p] * right[p * n + j]);
+            }
+            assert.ok(Math.abs(numbers[yAt + i * n + j] - sum) <= 4 * Math.sqrt(k) * 2 ** -24 * size + 1e-12);
+          }
+        }
+        return Promise.resolve();
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test("a backend is trusted only while its numbers are right", async () => {
+  const wasm = await wasmBackend();
+  assert.is(proveBackend(wasm).trusted, true);
+  const wrong: Backend = {
+    ...wasm,
+    prepare(...given) {
+      const prepared = wasm.prepare(...given);
+      return { ...prepared, result: () => prepared.result().map((value, i) => i === 3 ? value + 0.01 : value) };
+    },
+  };
+  const { trusted, checks } = proveBackend(wrong);
+  assert.is(trusted, false);
+  assert.is(checks[0].outcome, "failed");
+});
+
+test("the layers that are timed are those that do the multiply-adds, and shrink with the network", () => {
+  const { dense, pruned } = zooPair("lenet5");
+  for (const { graph } of [dense, pruned]) {
+    const macs = layersOf(graph, 4).reduce((sum, layer) => sum + layer.macs, 0);
+    assert.is(macs, graphCost(graph).macs);
+  }
+});
+
+test("work is timed in turns until the clock resolves it, and stops when it is told", async () => {
+  const calls = [0, 0];
+  const burn = (ms: number) => {
+    const until = performance.now() + ms;
+    while (performance.now() < until);
+  };
+  const work = [(times: number) => (calls[0]++, burn(times)), (times: number) => (calls[1]++, burn(3 * times))];
+  const settings = { seconds: 0.2, mode: "burst", quantumMs: 0.001 } as const;
+  const [one, three] = await timeInTurns(work, { ...settings, pause: () => Promise.resolve(true) });
+  assert.ok(three.medianMs / one.medianMs > 2 && three.medianMs / one.medianMs < 4, `${three.medianMs / one.medianMs}`);
+  assert.ok(one.samples >= 5);
+  const [stopped] = await timeInTurns(work, { ...settings, pause: () => Promise.resolve(false) });
+  assert.is(stopped.samples, 1);
+});
+
+test("the page says why, and each backend fills the table, marked as what it is", async () => {
+  const { page } = phone;
+  await page.goto(server.link);
+  await page.getByText(/WebGPU/).first().waitFor();
+  await page.locator(".choice").first().waitFor();
+  const lenet = page.locator(".choice", { hasText: "LeNet-5" }).locator("input");
+  if (await lenet.isChecked()) await lenet.tap();
+  const backends = [["WebGL2", "gpu.js webgl2"], ["JavaScript", "gpu.js cpu"], ["WebAssembly", "webassembly"]];
+  for (const [label, name] of backends) {
+    const choice = page.locator(".chip", { hasText: label }).locator("input");
+    // The form is folded away under a result.
+    if (!await choice.isVisible()) await page.locator("main > details > summary").first().tap();
+    await choice.tap();
+    await page.getByRole("button", { name: /^Run/ }).tap();
+    await page.waitForFunction(
+      (name) => document.body.innerText.includes(`Computed by ${name}`) && /Run again/.test(document.body.innerText),
+      name,
+      { timeout: 60_000 },
+    );
+    const alert = await page.locator("[role=alert]").innerText();
+    assert.is(alert, "", name);
+    let kept: DeviceRecord | undefined;
+    for (let tries = 0; tries < 50 && !(kept?.backend === name && kept.complete); tries++) {
+      await page.waitForTimeout(100);
+      kept = server.records.at(-1);
+    }
+    assert.is(kept?.backend, name);
+    assert.equal(kept!.selfTest!.checks.map(({ outcome }) => outcome), ["passed"], kept!.selfTest!.checks[0].detail);
+    assert.equal(kept!.rows.map(({ variant, status }) => `${variant} ${status}`), [
+      "dense measured",
+      "pruned measured",
+    ]);
+    assert.ok(kept!.rows.every(({ medianMs }) => medianMs! > 0));
+    assert.is(kept!.device!.fallback, true);
+    assert.ok(kept!.reason!.length > 10);
+  }
+  assert.equal(phone.errors, [], "a policy that is broken is told on the console");
+});
+
+test.run();
