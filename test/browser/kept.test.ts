@@ -8,7 +8,8 @@ const test = suite("what the page keeps");
 const entry = (name: string) => `${import.meta.dirname}/pages/${name}.ts`;
 let page: BrowserPage;
 test.before(async () => {
-  page = await openPage({ adapter: "software" });
+  const digits = `${import.meta.dirname}/../../src/data/digits/digits.csv.gz`;
+  page = await openPage({ adapter: "software", files: { "/digits.csv.gz": digits } });
 });
 test.after(() => page.close());
 
@@ -32,6 +33,12 @@ test("a result waits until the server has it, whatever answers meanwhile", async
   assert.equal(taken[0], "one 2", "its newest state, once");
   assert.equal([...new Set(taken)], ["one 2", "three 3"], "what was refused isn't sent again");
   assert.is(authorization, "Bearer secret");
+});
+
+test("a run that is stopped and resumed ends in the same bits", async () => {
+  const { whole, pieces, stops } = await page.call<{ whole: string; pieces: string; stops: number }>(entry("resume"));
+  assert.is(stops, 4);
+  assert.is(pieces, whole);
 });
 
 test("a lost device is opened again, once for each piece of work", async () => {

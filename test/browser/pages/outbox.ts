@@ -22,6 +22,7 @@ export default async function outbox(): Promise<Shown> {
   const shown: string[] = [], taken: string[] = [];
   let authorization: string | null = null;
   let respond: () => Response = () => new Response();
+  const { fetch } = globalThis;
   globalThis.fetch = (_, init) => {
     const response = respond();
     authorization = new Headers(init?.headers).get("authorization");
@@ -80,5 +81,6 @@ export default async function outbox(): Promise<Shown> {
   const without = createOutbox(base, undefined);
   await without.put(record("four"));
   shown.push(`no token: ${without.delivery.value.state}`);
+  globalThis.fetch = fetch;
   return { shown, taken, authorization };
 }
