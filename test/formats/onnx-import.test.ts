@@ -43,6 +43,40 @@ test("auto_pad keeps ⌈size / stride⌉, the odd pixel after or before", () => 
   assert.equal(pads("VALID", 6).pads, [0, 0, 0, 0]);
 });
 
+test("norms and biases that an exporter stored once are parameters of each reader; a tied weight stays one", () => {
+  const initialisers = [
+    float32("conv1.weight", [4, 4, 1, 1], ramp(16)),
+    float32("bn1.weight", [4], ramp(4)),
+    float32("bn1.bias", [4], [1, 2, 3, 4]),
+    float32("bn1.running_mean", [4], [0, 0, 0, 0]),
+    float32("bn1.running_var", [4], [1, 1, 1, 1]),
+  ];
+  const conv = (input: string, output: string) => node("Conv", [input, "conv1.weight", "bn1.bias"], output);
+  const norm = (input: string, output: string, name: string) => ({
+    ...node("BatchNormalization", [input, "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var"], output),
+    name,
+  });
+  const onnx = model([
+    { ...conv("x", "a"), name: "/conv1/Conv" },
+    norm("a", "b", "/bn1/BatchNormalization"),
+    { ...conv("b", "c"), name: "/conv2/Conv" },
+    norm("c", "y", "/layer/bn2/BatchNormalization"),
+  ], { input: ["N", 4, 3, 3], initialisers });
+  const { graph, params } = importOnnx(onnx);
+  const names = Object.keys(graph.params);
+  assert.is(names.filter((name) => name === "conv1.weight").length, 1);
+  assert.is(graph.nodes[2].inputs[1], "conv1.weight");
+  for (const name of ["bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var", "conv2.bias"]) {
+    assert.ok(names.includes(name), `${names}`);
+  }
+  for (const kind of ["weight", "bias", "running_mean", "running_var"]) {
+    assert.ok(names.includes(`layer.bn2.${kind}`), `${names}`);
+    assert.equal(params.get(`layer.bn2.${kind}`)!.data, params.get(`bn1.${kind}`)!.data);
+  }
+  const biases = graph.nodes.map(({ inputs }) => inputs[2]);
+  assert.is(new Set(biases).size, 4, `${biases}`);
+});
+
 test("Gemm folds its factors and its transposition; MatMul by a constant is one", () => {
   const input = ["N", 3];
   const x = ramp(3);

@@ -31,8 +31,8 @@ export function building(
   const views = new Map<string, View>();
   const values = new Set([...shapes.keys(), ...onnxNodes.flatMap((node) => node.outputs)]);
   const nodeNames = new Set<string>();
-  /** Parameter name -> the numbers it was made from. */
-  const sources = new Map<string, Constant["data"]>();
+  /** Parameter name -> the numbers it was made from, and who read them first. */
+  const sources = new Map<string, { readonly data: Constant["data"]; readonly node: OnnxNode }>();
 
   /** A layer bears the name of its weight; what has none, or shares it, that of its ONNX node, or of what it makes. */
   const nameFor = (node: OnnxNode, inputs: readonly string[], output: string) => {
@@ -47,11 +47,15 @@ export function building(
     nodes.push(made);
   };
   const parameter = (node: OnnxNode, constant: Constant, role: ParamRole, kind: string) => {
-    const wanted = isAnonymous(constant.name) ? `${scopeOf(node.name || node.outputs[0])}.${kind}` : constant.name;
-    const known = specs.get(wanted);
-    const same = known?.role === role && known.shape.join() === constant.shape.join() &&
-      sources.get(wanted) === constant.data;
-    if (same) return wanted;
+    const own = `${scopeOf(node.name || node.outputs[0])}.${kind}`;
+    const given = isAnonymous(constant.name) ? own : constant.name;
+    const known = specs.get(given);
+    const source = sources.get(given);
+    const again = source?.data === constant.data;
+    const same = again && known?.role === role && known.shape.join() === constant.shape.join();
+    // Exporters store equal biases and norms once, though they are trained and pruned apart. Weights that are one are tied.
+    if (same && (constant.shape.length > 1 || source.node === node)) return given;
+    const wanted = again ? own : given;
     if (constant.type !== "float" || !constant.shape.every((d) => d > 0)) {
       throw onnxError(node, `its ${kind} is [${constant.shape}] of type ${constant.type}, expected float numbers`);
     }
@@ -62,7 +66,7 @@ export function building(
       : Float32Array.from(constant.data as ArrayLike<number>);
     specs.set(name, { shape, role });
     params.set(name, { shape, data });
-    sources.set(name, constant.data);
+    sources.set(name, { data: constant.data, node });
     return name;
   };
 
