@@ -3,13 +3,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type BrowserPage, openPage } from "../../bench/browser/page.ts";
 import type { Shown } from "./pages/outbox.ts";
+import type { Trained } from "./pages/training.ts";
 
 const test = suite("what the page keeps");
 const entry = (name: string) => `${import.meta.dirname}/pages/${name}.ts`;
 let page: BrowserPage;
 test.before(async () => {
   const digits = `${import.meta.dirname}/../../src/data/digits/digits.csv.gz`;
-  page = await openPage({ adapter: "software", files: { "/digits.csv.gz": digits } });
+  page = await openPage({ adapter: "software", files: { "/data/digits.csv.gz": digits } });
 });
 test.after(() => page.close());
 
@@ -39,6 +40,15 @@ test("a run that is stopped and resumed ends in the same bits", async () => {
   const { whole, pieces, stops } = await page.call<{ whole: string; pieces: string; stops: number }>(entry("resume"));
   assert.is(stops, 4);
   assert.is(pieces, whole);
+});
+
+test("training goes on from its last epoch after the device was lost, in one tab only", async () => {
+  const { opened, notes, eventsAfter, resumable, second } = await page.call<Trained>(entry("training"));
+  assert.is(opened, 2);
+  assert.equal(notes, ["the GPU device was lost: going on from the last epoch"]);
+  assert.ok(eventsAfter >= 6, `${eventsAfter} events after the loss`);
+  assert.ok(resumable);
+  assert.is(second, "the network is being trained in another tab: stop it there first");
 });
 
 test("a lost device is opened again, once for each piece of work", async () => {

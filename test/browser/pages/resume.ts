@@ -35,7 +35,7 @@ export default async function resume(): Promise<{ whole: string; pieces: string;
     runPrune({
       ...{ recipe, dir, store, resume, signal, gpu, ui: silentUi(), tool: "secateur 0.0.0", commit: "test" },
       command: "test",
-      loadData: (request) => fetchDigits(new URL("/digits.csv.gz", location.href), request),
+      loadData: (request) => fetchDigits(new URL("/data/digits.csv.gz", location.href), request),
     });
   /** The model's bytes and the log's. */
   const hash = async (dir: string) => {
