@@ -2,7 +2,7 @@
 import type { Row } from "../../measure/session/types.ts";
 import type { DeviceRecord } from "../../report/devices/record.ts";
 import { speeds } from "../../report/devices/speedups.ts";
-import { milliseconds, times } from "../../report/format.ts";
+import { duration, milliseconds, times } from "../../report/format.ts";
 import { Bars } from "../charts/bars.tsx";
 import { Spread } from "./spread.tsx";
 
@@ -80,7 +80,9 @@ function Time({ row }: { row: Row }) {
   return (
     <>
       <Spread ms={row.medianMs} spreadMs={row.madMs ?? 0} />
-      {row.coldMs !== undefined && <small>first {milliseconds(row.coldMs)} ms</small>}
+      {row.coldMs !== undefined && (
+        <small>first {row.coldMs < 1000 ? `${milliseconds(row.coldMs)} ms` : duration(row.coldMs / 1000)}</small>
+      )}
       {row.status === "retried" && <small class="odd">second try, the device was lost</small>}
       {row.drift !== undefined && row.drift > 1.15 && <small class="odd">{times(row.drift)} slower at the end</small>}
       {row.doubt && <small class="odd">{row.doubt}</small>}
