@@ -13,8 +13,12 @@ export function Bars({ pairs }: { pairs: readonly Speed[] }) {
             <p>
               {network}, batch {batch} {ratio !== undefined && <strong>{times(ratio)} as fast</strong>}
             </p>
-            <Bar kind="dense" share={dense.medianMs! / longest} label={`${milliseconds(dense.medianMs!)} ms`} />
-            <Bar kind="pruned" share={pruned.medianMs! / longest} label={`${milliseconds(pruned.medianMs!)} ms`} />
+            <Bar kind="dense" share={dense.medianMs! / longest} label={`dense, ${milliseconds(dense.medianMs!)} ms`} />
+            <Bar
+              kind="pruned"
+              share={pruned.medianMs! / longest}
+              label={`pruned, ${milliseconds(pruned.medianMs!)} ms`}
+            />
             <Bar kind="macs" share={1 / macs} label="if only MACs counted" />
           </div>
         );
