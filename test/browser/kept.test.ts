@@ -51,13 +51,4 @@ test("training goes on from its last epoch after the device was lost, in one tab
   assert.is(second, "the network is being trained in another tab: stop it there first");
 });
 
-test("a lost device is opened again, once for each piece of work", async () => {
-  const found = await page.call<{ read: number[][]; lost: number; opened: number[]; again: string }>(entry("device"));
-  assert.equal(found.read, [[1, 2, 3], [1, 2, 3], [1, 2, 3]]);
-  const [first, second, third] = found.opened;
-  assert.equal([second - first, third - second], [1, 0], "tested once, opened again once");
-  assert.is(found.again, "DeviceLostError");
-  assert.is(found.lost, 3);
-});
-
 test.run();
