@@ -11,8 +11,8 @@ import type {
   SelfTest,
 } from "../../measure/session/types.ts";
 
-/** How the rows were computed: by our kernels, or, without WebGPU, by gpu.js on what the browser has. */
-export type Backend = "webgpu" | "gpu.js webgl2" | "gpu.js cpu" | "webassembly";
+/** How the rows were computed: by our kernels, or, without WebGPU, by gpu.js on what the browser has or by a product in WebAssembly. */
+export type Backend = "webgpu" | "gpu.js webgl2" | "gpu.js webasm" | "gpu.js cpu" | "webassembly";
 
 export interface DeviceRecord {
   readonly version: 1;

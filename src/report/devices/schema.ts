@@ -125,7 +125,10 @@ const record: v.GenericSchema<unknown, DeviceRecord> = object({
   name: named("a name of letters, digits, dots and dashes, at most 64", DEVICE_NAME),
   started: named("a time like 2026-01-31T12:00:00.000Z", /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/),
   runtime: object({ userAgent: text, cores: whole(1), isolated: flag }),
-  backend: v.picklist(["webgpu", "gpu.js webgl2", "gpu.js cpu", "webassembly"], "the name of a backend"),
+  backend: v.picklist(
+    ["webgpu", "gpu.js webgl2", "gpu.js webasm", "gpu.js cpu", "webassembly"],
+    "the name of a backend",
+  ),
   reason: v.optional(text),
   protocol: object({
     mode: v.picklist(["burst", "sustained"], "burst or sustained"),

@@ -14,6 +14,8 @@ export interface Backend {
   readonly name: BackendName;
   /** What computes, as the browser tells: the GPU's name, or the engine. */
   readonly description: string;
+  /** The processor computes, not a GPU. */
+  readonly software: boolean;
   /** Largest error that its arithmetic is allowed, of the largest result. */
   readonly tolerance: number;
   /** @param x [N,C,H,W] @param w [F,C/groups,KH,KW] */

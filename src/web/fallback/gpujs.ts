@@ -1,102 +1,137 @@
-/** gpu.js: kernels written as functions, which it makes into WebGL2 shaders, or into loops in JavaScript. */
+/** gpu.js: kernels written as functions, which it makes into WebGL2 shaders, WebAssembly, or loops in JavaScript. */
 import { GPU, type Texture } from "gpu.js";
 import type { Backend, Prepared } from "./backend.ts";
 import type { LayerWork } from "./work.ts";
 
-/** @throws Error where the browser has no WebGL2 with float textures */
-export function gpuJsBackend(mode: "webgl2" | "cpu"): Backend {
-  const canvas = mode === "webgl2" ? new OffscreenCanvas(2, 2) : undefined;
+export type GpuJsMode = "webgl2" | "webasm" | "cpu";
+
+/** @throws Error where the browser has no WebGL2 with float textures, or no WebAssembly */
+export function gpuJsBackend(mode: GpuJsMode): Backend {
+  const canvas = mode === "webgl2" && "OffscreenCanvas" in globalThis ? new OffscreenCanvas(2, 2) : undefined;
   const context = canvas?.getContext("webgl2") ?? undefined;
   if (mode === "webgl2" && !context?.getExtension("EXT_color_buffer_float")) {
     throw new Error("this browser has no WebGL2 with float textures in workers");
   }
-  const gpu = new GPU({ mode, canvas: canvas as unknown as HTMLCanvasElement, context });
+  if (mode === "webasm" && !GPU.isWebAssemblySupported) throw new Error("this browser has no WebAssembly with SIMD");
+  const gpu = new GPU({ mode: mode as "webgl2", canvas: canvas as unknown as HTMLCanvasElement, context });
+  const description = context ? rendererOf(context) : "one thread of the processor";
   return {
-    name: mode === "webgl2" ? "gpu.js webgl2" : "gpu.js cpu",
-    description: context ? rendererOf(context) : "JavaScript",
+    name: `gpu.js ${mode}`,
+    description,
+    software: !context || /swiftshader|llvmpipe|softpipe|basic render/i.test(description),
     // Float textures hold float32, but shaders may compute with less.
     tolerance: mode === "webgl2" ? 1e-3 : 1e-5,
-    prepare: (work, x, w) => prepare(gpu, mode, work, x, w),
+    prepare: (work, x, w) => context ? onTextures(gpu, context, work, x, w) : onArrays(gpu, work, x, w),
     dispose: () => void gpu.destroy(),
   };
 }
 
 /** What createKernel gives: a texture where results stay on the GPU. */
-interface Kernel {
-  (x: Float32Array, w: Float32Array, taps?: Float32Array): Texture | Float32Array[];
+interface Kernel<Value> {
+  /** @param taps of kept columns: a channel, a row and a column for each */
+  (x: Value, w: Value, taps: Value, before: Value, none: number): Value;
   destroy(): void;
 }
 
-function prepare(
+function onArrays(gpu: GPU, work: LayerWork, x: Float32Array<ArrayBuffer>, w: Float32Array<ArrayBuffer>): Prepared {
+  const layer = layerKernel<Float32Array>(gpu, work, false);
+  const taps = Float32Array.from(work.taps.flat());
+  let last = new Float32Array();
+  return {
+    run(times) {
+      for (let i = 0; i < times; i++) last = layer(x, w, taps, x, 0) as typeof last;
+      const { fallbackReason } = (layer as unknown as { kernel: { fallbackReason: string | null } }).kernel;
+      if (fallbackReason) throw new Error(`gpu.js took its plain loops instead: ${fallbackReason}`);
+    },
+    result: () => last,
+    dispose: () => layer.destroy(),
+  };
+}
+
+/**
+ * Two kernels of the same layer write to a texture each, and each reads a number of what the other one wrote (times
+ * nought): phones' GPUs leave out the shading of what is drawn over before anybody has looked at it.
+ */
+function onTextures(
   gpu: GPU,
-  mode: "webgl2" | "cpu",
+  context: WebGL2RenderingContext,
   work: LayerWork,
   x: Float32Array<ArrayBuffer>,
   w: Float32Array<ArrayBuffer>,
 ): Prepared {
+  const uploads = [x, w, Float32Array.from(work.taps.flat())].map((values) => upload(gpu, values));
+  const [input, weights, taps] = uploads.map(({ texture }) => texture);
+  const layers = [0, 1].map(() => layerKernel<Texture>(gpu, work, true));
+  let last = input;
+  let turn = 0;
+  const pixel = new Float32Array(4);
+  return {
+    run(times) {
+      for (let i = 0; i < times; i++) last = layers[turn ^= 1](input, weights, taps, last, 0);
+      // The last kernel's texture is bound still; it is there when a pixel of it can be read.
+      context.readPixels(0, 0, 1, 1, context.RGBA, context.FLOAT, pixel);
+      if (context.isContextLost()) throw new Error("the browser took the GPU away (its WebGL context is lost)");
+    },
+    result: () => last.toArray() as Float32Array,
+    dispose() {
+      for (const { destroy } of [...layers, ...uploads]) destroy();
+    },
+  };
+}
+
+/** Numbers as a texture, where inference has its weights and what the layer before wrote. */
+function upload(gpu: GPU, values: Float32Array): { readonly texture: Texture; destroy(): void } {
+  const copy = gpu.createKernel(
+    function (this: { thread: { x: number } }, values: number[]) {
+      return values[this.thread.x];
+    } as never,
+    { output: [values.length], precision: "single", pipeline: true },
+  ) as unknown as ((values: Float32Array) => Texture) & { destroy(): void };
+  return { texture: copy(values), destroy: () => copy.destroy() };
+}
+
+/** All of [N, F, OH, OW] as one row of numbers: a texture of any shape holds it, and rows of pixels can be too long for one. */
+function layerKernel<Value>(gpu: GPU, work: LayerWork, pipeline: boolean): Kernel<Value> {
   const { op, batch, channels, height, width, filters, kernel, taps } = work;
   const { stride, pads, dilation, groups, outHeight, outWidth } = work;
-  const pixels = batch * outHeight * outWidth;
-  const pipeline = mode === "webgl2";
   const settings = {
-    output: [pixels, filters],
+    output: [batch * filters * outHeight * outWidth],
     precision: "single",
     pipeline,
-    immutable: false,
     constants: {
-      ...{ channels, height, width, outWidth, outSize: outHeight * outWidth, perGroup: channels / groups },
+      ...{ channels, height, width, filters, outHeight, outWidth, perGroup: channels / groups },
       ...{ filtersPerGroup: filters / groups, kernelY: kernel[0], kernelX: kernel[1], taps: taps.length },
       ...{ strideY: stride[0], strideX: stride[1], padY: pads[0], padX: pads[1] },
       ...{ dilationY: dilation[0], dilationX: dilation[1] },
     },
   };
-  const layer = gpu.createKernel(
+  return gpu.createKernel(
     (op === "ColumnConv" ? columnLayer : wholeLayer) as never,
     settings as never,
-  ) as unknown as Kernel;
-  const table = Float32Array.from(taps.flat());
-  let last: ReturnType<Kernel> | undefined;
-  const rows = (): Float32Array[] => Array.isArray(last) ? last : last!.toArray() as Float32Array[];
-  return {
-    run(times) {
-      for (let i = 0; i < times; i++) last = op === "ColumnConv" ? layer(x, w, table) : layer(x, w);
-      // A texture is there when it can be read.
-      if (pipeline) rows();
-    },
-    result() {
-      // Filters lie outermost there: [F, N·OH·OW].
-      const y = new Float32Array(filters * pixels);
-      const size = outHeight * outWidth;
-      rows().forEach((line, f) => {
-        for (let n = 0; n < batch; n++) y.set(line.slice(n * size, (n + 1) * size), (n * filters + f) * size);
-      });
-      return y;
-    },
-    dispose() {
-      if (last && !Array.isArray(last)) last.delete();
-      layer.destroy();
-    },
-  };
+  ) as unknown as Kernel<Value>;
 }
 
 /** What gpu.js gives a kernel as `this`. */
 interface Thread {
-  readonly thread: { readonly x: number; readonly y: number };
+  readonly thread: { readonly x: number };
   readonly constants: Readonly<Record<string, number>>;
 }
 
-// gpu.js reads the text of the two functions below: plain names, plain loops, nothing from outside but constants.
+// gpu.js reads the text of the two functions below: plain names, plain loops, nothing from outside but constants. GPUs
+// divide by reciprocals, which may come out a little below the whole number that they should be: hence the halves.
 
 /** One pixel of one filter's output. */
-function wholeLayer(this: Thread, x: number[], w: number[]): number {
-  const image = Math.floor(this.thread.x / this.constants.outSize);
-  const place = this.thread.x - image * this.constants.outSize;
-  const row = Math.floor(place / this.constants.outWidth);
-  const column = place - row * this.constants.outWidth;
-  const group = Math.floor(this.thread.y / this.constants.filtersPerGroup);
+function wholeLayer(this: Thread, x: number[], w: number[], taps: number[], before: number[], none: number): number {
+  const line = Math.floor((this.thread.x + 0.5) / this.constants.outWidth);
+  const column = this.thread.x - line * this.constants.outWidth;
+  const plane = Math.floor((line + 0.5) / this.constants.outHeight);
+  const row = line - plane * this.constants.outHeight;
+  const image = Math.floor((plane + 0.5) / this.constants.filters);
+  const filter = plane - image * this.constants.filters;
+  const group = Math.floor((filter + 0.5) / this.constants.filtersPerGroup);
   const top = row * this.constants.strideY - this.constants.padY;
   const left = column * this.constants.strideX - this.constants.padX;
-  let sum = 0;
+  let sum = none * (before[0] + taps[0]);
   for (let c = 0; c < this.constants.perGroup; c++) {
     const channel = image * this.constants.channels + group * this.constants.perGroup + c;
     for (let i = 0; i < this.constants.kernelY; i++) {
@@ -104,8 +139,8 @@ function wholeLayer(this: Thread, x: number[], w: number[]): number {
       for (let j = 0; j < this.constants.kernelX; j++) {
         const at = left + j * this.constants.dilationX;
         if (y >= 0 && y < this.constants.height && at >= 0 && at < this.constants.width) {
-          const tap = ((this.thread.y * this.constants.perGroup + c) * this.constants.kernelY + i) *
-              this.constants.kernelX + j;
+          const tap = ((filter * this.constants.perGroup + c) * this.constants.kernelY + i) * this.constants.kernelX +
+            j;
           sum += w[tap] * x[(channel * this.constants.height + y) * this.constants.width + at];
         }
       }
@@ -114,22 +149,23 @@ function wholeLayer(this: Thread, x: number[], w: number[]): number {
   return sum;
 }
 
-/** The same over the taps that are kept: `taps` has a channel, a row and a column for each. */
-function columnLayer(this: Thread, x: number[], w: number[], taps: number[]): number {
-  const image = Math.floor(this.thread.x / this.constants.outSize);
-  const place = this.thread.x - image * this.constants.outSize;
-  const row = Math.floor(place / this.constants.outWidth);
-  const column = place - row * this.constants.outWidth;
+/** The same over the taps that are kept. */
+function columnLayer(this: Thread, x: number[], w: number[], taps: number[], before: number[], none: number): number {
+  const line = Math.floor((this.thread.x + 0.5) / this.constants.outWidth);
+  const column = this.thread.x - line * this.constants.outWidth;
+  const plane = Math.floor((line + 0.5) / this.constants.outHeight);
+  const row = line - plane * this.constants.outHeight;
+  const image = Math.floor((plane + 0.5) / this.constants.filters);
+  const filter = plane - image * this.constants.filters;
   const top = row * this.constants.strideY - this.constants.padY;
   const left = column * this.constants.strideX - this.constants.padX;
-  let sum = 0;
+  let sum = none * before[0];
   for (let t = 0; t < this.constants.taps; t++) {
     const y = top + taps[3 * t + 1] * this.constants.dilationY;
     const at = left + taps[3 * t + 2] * this.constants.dilationX;
     if (y >= 0 && y < this.constants.height && at >= 0 && at < this.constants.width) {
       const channel = image * this.constants.channels + taps[3 * t];
-      sum += w[this.thread.y * this.constants.taps + t] *
-        x[(channel * this.constants.height + y) * this.constants.width + at];
+      sum += w[filter * this.constants.taps + t] * x[(channel * this.constants.height + y) * this.constants.width + at];
     }
   }
   return sum;

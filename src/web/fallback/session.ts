@@ -1,10 +1,13 @@
 /** A timing session without WebGPU: the layers of each network, dense and pruned in turns, on one backend. */
 import { graphCost } from "../../graph/cost.ts";
 import type { Model } from "../../graph/types.ts";
-import type { LayerTime, Protocol, Row, SessionEvent, Variant } from "../../measure/session/types.ts";
+import { driftOf } from "../../measure/session/rows.ts";
+import type { Incident, LayerTime, Protocol, Row, SessionEvent, Variant } from "../../measure/session/types.ts";
+import { untilVisible, type Visibility } from "../../measure/session/visibility.ts";
+import { mad, median } from "../../measure/stats.ts";
 import type { Backend, Prepared } from "./backend.ts";
-import { operandsOf, proveBackend } from "./proof.ts";
-import { clockQuantum, type Timed, timeInTurns } from "./timing.ts";
+import { operandsOf, proveBackend, proveLayer } from "./proof.ts";
+import { clockQuantum, timeInTurns } from "./timing.ts";
 import { layersOf, type LayerWork } from "./work.ts";
 
 export interface FallbackNetwork {
@@ -15,64 +18,100 @@ export interface FallbackNetwork {
 export interface FallbackOptions {
   readonly networks: readonly FallbackNetwork[];
   readonly protocol: Protocol;
+  readonly visibility: Visibility;
   readonly signal: AbortSignal;
   readonly onEvent: (event: SessionEvent) => void;
 }
 
+const HIDDEN = "the page was hidden meanwhile";
+/** Of fewer rounds a number is shown, and doubted. */
+const LEAST_ROUNDS = 5;
+/** Of fewer rounds it can't be told whether the device became slower. */
+const DRIFT_ROUNDS = 10;
+
 /** Layers with weights alone are timed: pooling, sums and activations are left out, on both sides. */
 export async function fallbackSession(
   backend: Backend,
-  { networks, protocol, signal, onEvent }: FallbackOptions,
+  options: FallbackOptions,
 ): Promise<{ readonly complete: boolean }> {
-  const [vendor] = backend.description.split(",");
+  const { networks, protocol, visibility, signal, onEvent } = options;
+  const { description, software } = backend;
+  const vendor = /^ANGLE \(([^,]+)/.exec(description)?.[1] ?? "";
   onEvent({
     kind: "device",
-    device: { vendor, architecture: "", description: backend.description, fallback: true, features: [], limits: {} },
+    device: { vendor, architecture: "", description, fallback: software, features: [], limits: {} },
   });
-  const selfTest = proveBackend(backend);
-  onEvent({ kind: "self-test", selfTest });
   const started = performance.now();
-  const quantumMs = clockQuantum();
-  const total = networks.length * protocol.batches.length;
-  let done = 0;
-  for (const { network, models } of networks) {
-    for (const batch of protocol.batches) {
-      onEvent({ kind: "progress", done: done++, total, text: `${network}, batch ${batch}` });
-      await breathe();
-      if (signal.aborted) break;
-      const entrants: Entrant[] = [];
-      for (const { variant, model } of models) {
-        const { graph } = await model();
-        const { params, macs } = graphCost(graph);
-        const about = { network, variant, batch, params, macs };
-        try {
-          if (!selfTest.trusted) throw new Error(`its results are wrong here: ${selfTest.checks[0].detail}`);
-          entrants.push({ about, layers: layersOf(graph, batch) });
-        } catch (error) {
-          onEvent({ kind: "row", row: { ...about, status: "failed", reason: reasonOf(error) } });
-        }
-      }
-      try {
-        for (const event of await timeEntrants(backend, entrants, protocol, quantumMs, signal)) onEvent(event);
-      } catch (error) {
-        const reason = reasonOf(error);
-        for (const { about } of entrants) onEvent({ kind: "row", row: { ...about, status: "failed", reason } });
+  const incident = (kind: Incident["kind"], text: string) =>
+    onEvent({ kind: "incident", incident: { atMs: Math.round(performance.now() - started), kind, text } });
+  const unwatch = visibility.onChange((state) => incident(state, `the page is ${state}`));
+  try {
+    const selfTest = proveBackend(backend);
+    onEvent({ kind: "self-test", selfTest });
+    const quantumMs = clockQuantum();
+    const total = networks.length * protocol.batches.length;
+    let done = 0;
+    for (const network of networks) {
+      for (const batch of protocol.batches) {
+        await breathe();
+        await untilVisible(visibility, signal);
+        if (signal.aborted) break;
+        onEvent({ kind: "progress", done: done++, total, text: `${network.network}, batch ${batch}` });
+        const entrants = await entrantsOf(network, batch);
+        if (selfTest.trusted) await measure(backend, entrants, options, quantumMs);
+        else fail(entrants, `its results are wrong here: ${selfTest.checks[0].detail}`, onEvent);
       }
     }
+    if (signal.aborted) incident("stopped", "before everything was measured");
+    return { complete: !signal.aborted };
+  } finally {
+    unwatch();
   }
-  if (signal.aborted) {
-    const atMs = Math.round(performance.now() - started);
-    onEvent({ kind: "incident", incident: { atMs, kind: "stopped", text: "before everything was measured" } });
-  }
-  return { complete: !signal.aborted };
 }
 
 interface Entrant {
   readonly about: Pick<Row, "network" | "variant" | "batch" | "params" | "macs">;
-  readonly layers: readonly LayerWork[];
+  readonly layers: () => readonly LayerWork[];
 }
 
-/** The same layer of each variant in turns; a network's time is the sum of its layers'. */
+async function entrantsOf({ network, models }: FallbackNetwork, batch: number): Promise<Entrant[]> {
+  return await Promise.all(models.map(async ({ variant, model }) => {
+    const { graph } = await model();
+    const { params, macs } = graphCost(graph);
+    return { about: { network, variant, batch, params, macs }, layers: () => layersOf(graph, batch) };
+  }));
+}
+
+/** Once more where the page was hidden meanwhile: browsers slow such pages down. Tells what was found; never throws. */
+async function measure(
+  backend: Backend,
+  entrants: readonly Entrant[],
+  { protocol, visibility, signal, onEvent }: FallbackOptions,
+  quantumMs: number,
+): Promise<void> {
+  for (let attempt = 0; attempt < 2; attempt++) {
+    await untilVisible(visibility, signal);
+    let hidden = false;
+    const unwatch = visibility.onChange((state) => hidden ||= state === "hidden");
+    try {
+      const events = await timeEntrants(backend, entrants, protocol, quantumMs, signal);
+      for (const event of events) {
+        onEvent(hidden && event.kind === "row" ? { kind: "row", row: { ...event.row, doubt: HIDDEN } } : event);
+      }
+    } catch (error) {
+      fail(entrants, reasonOf(error), onEvent);
+    } finally {
+      unwatch();
+    }
+    if (!hidden || signal.aborted) return;
+  }
+}
+
+function fail(entrants: readonly Entrant[], reason: string, onEvent: FallbackOptions["onEvent"]): void {
+  for (const { about } of entrants) onEvent({ kind: "row", row: { ...about, status: "failed", reason } });
+}
+
+/** Each layer of one variant beside the other's in turns; a round's time of a network is the sum of its layers'. */
 async function timeEntrants(
   backend: Backend,
   entrants: readonly Entrant[],
@@ -80,43 +119,58 @@ async function timeEntrants(
   quantumMs: number,
   signal: AbortSignal,
 ): Promise<SessionEvent[]> {
-  const most = Math.max(0, ...entrants.map(({ layers }) => layers.length));
-  const timed = entrants.map(() => [] as (Timed & { readonly work: LayerWork })[]);
-  for (let i = 0; i < most; i++) {
-    const turn = entrants.flatMap(({ layers }, e) => i < layers.length ? [{ e, work: layers[i] }] : []);
-    const prepared: Prepared[] = [];
-    try {
-      for (const { work } of turn) {
-        const { x, w } = operandsOf(work);
-        prepared.push(backend.prepare(work, x, w));
-      }
-      const found = await timeInTurns(prepared.map(({ run }) => run), {
-        ...{ mode, quantumMs, seconds: seconds / most },
-        pause: async () => {
-          await breathe();
-          return !signal.aborted;
-        },
-      });
-      turn.forEach(({ e, work }, k) => timed[e].push({ ...found[k], work }));
-    } finally {
-      for (const { dispose } of prepared) dispose();
+  const networks = entrants.map(({ layers }) => layers());
+  const most = Math.max(0, ...networks.map(({ length }) => length));
+  const order = Array.from({ length: most }, (_, i) => i).flatMap((i) =>
+    networks.flatMap((layers, entrant) => i < layers.length ? [{ entrant, work: layers[i] }] : [])
+  );
+  const prepared: Prepared[] = [];
+  try {
+    for (const { work } of order) {
+      const { x, w } = operandsOf(work);
+      const layer = backend.prepare(work, x, w);
+      prepared.push(layer);
+      layer.run(1);
+      proveLayer(work, x, w, layer.result(), backend.tolerance);
+      await breathe();
+      if (signal.aborted) return [];
     }
-    if (signal.aborted) return [];
+    const rounds = await timeInTurns(prepared.map(({ run }) => run), {
+      ...{ mode, quantumMs, seconds },
+      pause: async () => {
+        await breathe();
+        return !signal.aborted;
+      },
+    });
+    if (rounds.every(({ length }) => length === 0)) return [];
+    const timed = order.map((place, i) => ({ ...place, ms: rounds[i] }));
+    return entrants.flatMap(({ about }, e) => eventsOf(about, timed.filter(({ entrant }) => entrant === e), quantumMs));
+  } finally {
+    for (const { dispose } of prepared) dispose();
   }
-  return entrants.flatMap(({ about }, e): SessionEvent[] => {
-    const sum = (of: (time: Timed) => number) => timed[e].reduce((total, time) => total + of(time), 0);
-    const medianMs = sum((time) => time.medianMs);
-    const row: Row = {
-      ...about,
-      ...{ status: "measured", medianMs, madMs: sum((time) => time.madMs), clock: "wall clock", quantumMs },
-      samples: Math.min(...timed[e].map(({ samples }) => samples)),
-    };
-    const layers = timed[e].map(({ work, ...time }): LayerTime => ({
-      ...{ network: about.network, variant: about.variant, batch: about.batch, layer: work.layer, op: work.op },
-      ...{ macs: work.macs, medianMs: time.medianMs, ofWhole: time.medianMs / medianMs },
-    }));
-    return [{ kind: "row", row }, { kind: "layers", layers }];
-  });
+}
+
+/** @param layers with the time of each in every round */
+function eventsOf(
+  about: Entrant["about"],
+  layers: readonly { readonly work: LayerWork; readonly ms: readonly number[] }[],
+  quantumMs: number,
+): SessionEvent[] {
+  const { network, variant, batch } = about;
+  const rounds = layers[0].ms.map((_, round) => layers.reduce((sum, { ms }) => sum + ms[round], 0));
+  const medianMs = median(rounds);
+  const row: Row = {
+    ...about,
+    ...{ status: "measured", medianMs, madMs: mad(rounds), samples: rounds.length, clock: "wall clock", quantumMs },
+    ...rounds.length >= DRIFT_ROUNDS ? { drift: driftOf(rounds) } : {},
+    ...rounds.length < LEAST_ROUNDS ? { doubt: `stopped after ${rounds.length} samples` } : {},
+  };
+  return [{ kind: "row", row }, {
+    kind: "layers",
+    layers: layers.map(({ work: { layer, op, macs }, ms }): LayerTime => ({
+      ...{ network, variant, batch, layer, op, macs, medianMs: median(ms), ofWhole: median(ms) / medianMs },
+    })),
+  }];
 }
 
 /** Lets messages in, such as the one that stops the session. */

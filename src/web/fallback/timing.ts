@@ -1,17 +1,12 @@
 /** Times work that ends when its function returns, on the wall clock: in turns, in samples that the clock resolves. */
-import { mad, median } from "../../measure/stats.ts";
 import type { Mode } from "../../measure/session/types.ts";
-
-export interface Timed {
-  readonly medianMs: number;
-  readonly madMs: number;
-  readonly samples: number;
-}
 
 const SAMPLE_MS = 4;
 const SAMPLE_QUANTA = 20;
-const LEAST_SAMPLES = 5;
-const MOST_SAMPLES = { burst: 40, sustained: 100_000 } as const;
+const LEAST_ROUNDS = 5;
+const MOST_ROUNDS = { burst: 40, sustained: 100_000 } as const;
+/** Longer than this no message waits. */
+const PAUSE_MS = 50;
 
 /** The smallest step that performance.now() has been seen to make, in ms. */
 export function clockQuantum(): number {
@@ -25,7 +20,13 @@ export function clockQuantum(): number {
   return least;
 }
 
-/** @param work each computes so many times in a row; @param pause lets messages in, and false ends it */
+/**
+ * In rounds, each of which takes one sample of all; every other one goes backwards, so that of two neighbours each is the
+ * first as often as the other.
+ * @param work each computes so many times in a row
+ * @param pause lets messages in, and false ends it
+ * @returns ms of each work, one number for each whole round
+ */
 export async function timeInTurns(
   work: readonly ((times: number) => void)[],
   { seconds, mode, quantumMs, pause }: {
@@ -34,22 +35,36 @@ export async function timeInTurns(
     readonly quantumMs: number;
     readonly pause: () => Promise<boolean>;
   },
-): Promise<Timed[]> {
+): Promise<number[][]> {
   const wanted = Math.max(SAMPLE_MS, SAMPLE_QUANTA * quantumMs);
-  const repeats = work.map((run) => repeatsFor(run, wanted));
+  let paused = performance.now();
+  const goOn = async () => {
+    if (performance.now() - paused < PAUSE_MS) return true;
+    const wanted = await pause();
+    paused = performance.now();
+    return wanted;
+  };
   const samples = work.map(() => [] as number[]);
+  const repeats: number[] = [];
+  for (const run of work) {
+    repeats.push(repeatsFor(run, wanted));
+    if (!await goOn()) return samples;
+  }
+  const order = work.map((_, i) => i);
   const until = performance.now() + 1000 * seconds;
-  for (let round = 0; round < MOST_SAMPLES[mode]; round++) {
-    if (round >= LEAST_SAMPLES && performance.now() > until) break;
-    for (let turn = 0; turn < work.length; turn++) {
-      const i = (turn + round) % work.length;
+  for (let round = 0; round < MOST_ROUNDS[mode]; round++) {
+    if (round >= LEAST_ROUNDS && performance.now() > until) break;
+    const took = new Array<number>(work.length);
+    for (const i of order) {
       const started = performance.now();
       work[i](repeats[i]);
-      samples[i].push((performance.now() - started) / repeats[i]);
+      took[i] = (performance.now() - started) / repeats[i];
+      if (!await goOn()) return samples;
     }
-    if (!await pause()) break;
+    took.forEach((ms, i) => samples[i].push(ms));
+    order.reverse();
   }
-  return samples.map((list) => ({ medianMs: median(list), madMs: mad(list), samples: list.length }));
+  return samples;
 }
 
 function repeatsFor(run: (times: number) => void, wantedMs: number): number {

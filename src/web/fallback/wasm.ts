@@ -9,7 +9,8 @@ export async function wasmBackend(): Promise<Backend> {
   const module = await createWasmGemm();
   return {
     name: "webassembly",
-    description: "WebAssembly, SIMD, one thread",
+    description: "one thread of the processor, with SIMD",
+    software: true,
     tolerance: 1e-5,
     prepare: (work, x, w) => prepare(module, work, x, w),
     dispose() {},

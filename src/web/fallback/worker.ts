@@ -3,18 +3,20 @@
  * may make code from text, which gpu.js does.
  */
 import { UserError } from "../../errors.ts";
+import { createVisibility } from "../../measure/session/visibility.ts";
 import type { Backend as BackendName } from "../../report/devices/record.ts";
 import { createCatalogue } from "../engine/catalogue.ts";
 import { createServer } from "../engine/server.ts";
 import type { CallName, Calls, FromWorker, ToWorker } from "../messages.ts";
 import type { Backend } from "./backend.ts";
-import { gpuJsBackend } from "./gpujs.ts";
+import { gpuJsBackend, type GpuJsMode } from "./gpujs.ts";
 import { fallbackSession } from "./session.ts";
 import { wasmBackend } from "./wasm.ts";
 
 const base = new URL("../", self.location.href);
 const token = new URLSearchParams(self.location.hash.slice(1)).get("t") ?? undefined;
 const catalogue = createCatalogue(base, createServer(base, token));
+const visibility = createVisibility();
 const stops = new Map<number, AbortController>();
 const post = (message: FromWorker) => self.postMessage(message);
 
@@ -22,8 +24,8 @@ const post = (message: FromWorker) => self.postMessage(message);
 const IDS = new Set(["digits", "lenet5", "resnet20"]);
 
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
-  if ("visibility" in data) return;
-  if ("stop" in data) stops.get(data.id)?.abort();
+  if ("visibility" in data) visibility.set(data.visibility);
+  else if ("stop" in data) stops.get(data.id)?.abort();
   else void answer(data.id, data.call, data.request);
 });
 
@@ -62,6 +64,7 @@ async function measure(
         }),
       })),
       protocol: { mode, seconds, batches },
+      visibility,
       signal,
       onEvent: (event) => post({ id, event }),
     });
@@ -72,7 +75,7 @@ async function measure(
 
 async function open(name: BackendName): Promise<Backend> {
   try {
-    return name === "webassembly" ? await wasmBackend() : gpuJsBackend(name === "gpu.js cpu" ? "cpu" : "webgl2");
+    return name === "webassembly" ? await wasmBackend() : gpuJsBackend(name.replace("gpu.js ", "") as GpuJsMode);
   } catch (error) {
     throw new UserError(`${name} can't be used here (${(error as Error).message}): choose another one`);
   }

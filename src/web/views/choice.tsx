@@ -6,8 +6,9 @@ import { addFile, backend, batches, chosen, detail, diagnosis, mode, name, netwo
 const BATCHES = [1, 8, 32];
 const BACKENDS = [
   { id: "gpu.js webgl2", label: "WebGL2 (gpu.js)" },
+  { id: "gpu.js webasm", label: "WebAssembly (gpu.js)" },
   { id: "gpu.js cpu", label: "JavaScript (gpu.js)" },
-  { id: "webassembly", label: "WebAssembly" },
+  { id: "webassembly", label: "WebAssembly (our product)" },
 ] as const;
 
 export function Choice() {
