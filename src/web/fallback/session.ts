@@ -27,7 +27,7 @@ const HIDDEN = "the page was hidden meanwhile";
 /** Of fewer rounds a number is shown, and doubted. */
 const LEAST_ROUNDS = 5;
 /** Of fewer rounds it can't be told whether the device became slower. */
-const DRIFT_ROUNDS = 10;
+const DRIFT_ROUNDS = 25;
 
 /** Layers with weights alone are timed: pooling, sums and activations are left out, on both sides. */
 export async function fallbackSession(
