@@ -1,5 +1,6 @@
 /** Answers the page's calls; nothing is timed while something else computes. */
 import { UserError } from "../../errors.ts";
+import { buildLatencyTable, type TableProgress } from "../../measure/latency/build.ts";
 import { measureSession } from "../../measure/session/session.ts";
 import { createVisibility } from "../../measure/session/visibility.ts";
 import type { Store } from "../../store/types.ts";
@@ -70,7 +71,13 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
     train: ({ request: { resume }, signal, tell }) => turns.long(() => training.run({ resume, signal, onEvent: tell })),
     trainState: () => training.state(),
     trainFile: async ({ request: { name } }) => ({ bytes: await training.file(name) }),
-    buildTable: () => Promise.reject(new UserError("latency tables can't be built here yet")),
+    buildTable: ({ request: { network, batch }, signal, tell }) =>
+      turns.timing(async () => {
+        const [{ entry, models }] = await catalogue.networks([network]);
+        const model = await (models.dense ?? models.pruned)!();
+        const onProgress = (progress: TableProgress) => tell({ kind: "progress", ...progress });
+        return await device.use((gpu) => buildLatencyTable(gpu, model, { name: entry.id, batch, signal, onProgress }));
+      }),
   };
 
   async function answer<N extends CallName>(id: number, call: N, request: Calls[N]["request"]): Promise<void> {

@@ -1,0 +1,187 @@
+/**
+ * Builds a latency table on the device at hand: the model as it is first, then each of its layer shapes at the ends of its
+ * widths, and the widths between as far as the time allows. Kernels are the planners' own choices: nothing is tuned.
+ */
+import { UserError } from "../../errors.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
+import { compilePlan } from "../../graph/plan.ts";
+import type { Model } from "../../graph/types.ts";
+import { type Contestant, type MeasureOptions, type Sampled, sampleInterleaved } from "../interleaved.ts";
+import { pause } from "../session/context.ts";
+import { images } from "../session/rows.ts";
+import { median } from "../stats.ts";
+import { FINENESS, type Fineness, type Grid, gridOf, pointsOf, type ShapeGroup, shapeGroups } from "./grid.ts";
+import { openProbe } from "./probe.ts";
+import { type LayerStep, type RestStep, tableSteps } from "./steps.ts";
+import type { LatencyLayer, LatencyTable } from "./types.ts";
+
+export interface TableOptions {
+  /** What the table calls the model. */
+  readonly name: string;
+  readonly batch: number;
+  /** Time to spend, about; default 90 s. The ends of all layers' widths are measured however long it takes. */
+  readonly seconds?: number;
+  readonly onProgress?: (progress: TableProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface TableProgress {
+  readonly done: number;
+  /** Becomes smaller where the device is too slow for all widths. */
+  readonly total: number;
+  /** What is measured next. */
+  readonly text: string;
+}
+
+const SECONDS = 90;
+const POINT_SAMPLES = 3;
+const WHOLE_SAMPLES = 9;
+/** Points are many: with a coarse clock they make do with fewer of its steps than rows have. */
+const LONGEST_SAMPLE_MS = 200;
+/** Fewer steps of the clock say nothing. */
+const FEW_QUANTA = 20;
+
+/**
+ * @throws UserError where the clock is too coarse, or `model` has no layer
+ * @throws DeviceLostError where the device went away
+ * @throws what `signal` was aborted with
+ */
+export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOptions): Promise<LatencyTable> {
+  const { name, batch, seconds = SECONDS, onProgress = () => {}, signal } = options;
+  const started = performance.now();
+  const steps = tableSteps(model);
+  const groups = shapeGroups(steps.filter((step) => step.kind === "layer"));
+  if (groups.length === 0) throw new UserError(`"${name}" has no layers: there is nothing to make a table of`);
+  const measured = groups.map(() => new Map<string, number>());
+  let done = 0, fineness: Fineness = "fine";
+  const tell = (text: string) => {
+    signal?.throwIfAborted();
+    onProgress({ done, total: 1 + count(groups, fineness), text });
+  };
+
+  tell("the whole network");
+  const whole = await measureWhole(gpu, model, batch, steps.filter((step) => step.kind === "rest"));
+  done++;
+  const first = performance.now();
+  await measureGrids("ends");
+  const pointMs = (performance.now() - first) / count(groups, "ends");
+  fineness = affordable(groups, pointMs, seconds * 1000 - (performance.now() - started));
+  await measureGrids(fineness);
+  const layers = groups.map((group, g) => latencyLayer(group, gridOf(group, fineness), measured[g]));
+  const all = [...layers.flatMap(({ medianMs }) => medianMs.flat()), ...whole.rest.map(({ medianMs }) => medianMs)];
+  return { model: name, batch, ...whole, launchMs: Math.min(...all), layers };
+
+  async function measureGrids(fineness: Fineness): Promise<void> {
+    for (const [g, { step }] of groups.entries()) {
+      for (const [input, output] of scattered(pairs(gridOf(groups[g], fineness), step))) {
+        const key = pointKey(input, output);
+        if (measured[g].has(key)) continue;
+        tell(`${step.shape}: ${input} → ${output}`);
+        // Lets messages in, such as the one that stops this.
+        await pause(0);
+        measured[g].set(key, await measurePoint(gpu, step, input, output, batch));
+        done++;
+      }
+    }
+  }
+}
+
+async function measureWhole(
+  gpu: Gpu,
+  model: Model,
+  batch: number,
+  steps: readonly RestStep[],
+): Promise<Pick<LatencyTable, "wholeMs" | "clock" | "quantumMs" | "rest">> {
+  const plan = compilePlan(gpu, model, batch);
+  const input = images(gpu, model, batch);
+  try {
+    const records = new Map(
+      plan.parts(input).filter(({ dispatches }) => dispatches > 0).map(({ step, record }) => [step.node.name, record]),
+    );
+    const rest = steps.filter(({ name }) => records.has(name));
+    const [whole, ...parts] = await sample(gpu, [
+      { name: "the whole network", record: () => void plan.run(input) },
+      ...rest.map(({ name }) => ({ name, record: records.get(name)! })),
+    ], WHOLE_SAMPLES);
+    const { clock, quantumMs } = whole;
+    return {
+      clock,
+      quantumMs,
+      wholeMs: medianOf(whole),
+      rest: rest.map(({ name, op, traffic }, i) => ({ name, op, traffic, medianMs: medianOf(parts[i]) })),
+    };
+  } finally {
+    input.dispose();
+    plan.dispose();
+  }
+}
+
+async function measurePoint(gpu: Gpu, step: LayerStep, input: number, output: number, batch: number): Promise<number> {
+  const probe = openProbe(gpu, step.probe, input, output, batch);
+  try {
+    const [sampled] = await sample(gpu, [{ name: step.shape, record: probe.record }], POINT_SAMPLES);
+    return medianOf(sampled);
+  } finally {
+    probe.dispose();
+  }
+}
+
+async function sample(gpu: Gpu, contestants: readonly Contestant[], samples: number): Promise<Sampled[]> {
+  const options: MeasureOptions = {
+    seconds: 0,
+    minSamples: samples,
+    maxSamples: samples,
+    longestSampleMs: LONGEST_SAMPLE_MS,
+  };
+  return await sampleInterleaved(gpu, contestants, options);
+}
+
+/** To four digits. */
+function medianOf({ name, samplesMs, repeats, quantumMs }: Sampled): number {
+  const medianMs = median(samplesMs);
+  if (medianMs * repeats < FEW_QUANTA * quantumMs) {
+    throw new UserError(
+      `the clock here moves in steps of ${
+        quantumMs.toPrecision(3)
+      } ms, too coarse to time "${name}": build the table ` +
+        `in a browser with GPU timestamps, or with Deno on that machine`,
+    );
+  }
+  return Number(medianMs.toPrecision(4));
+}
+
+/** The finest grids whose points that are still to be measured fit into the time. */
+function affordable(groups: readonly ShapeGroup[], pointMs: number, leftMs: number): Fineness {
+  const known = count(groups, "ends");
+  return FINENESS.findLast((fineness) => (count(groups, fineness) - known) * pointMs <= leftMs) ?? "ends";
+}
+
+function count(groups: readonly ShapeGroup[], fineness: Fineness): number {
+  return groups.reduce((sum, group) => sum + pointsOf(gridOf(group, fineness)), 0);
+}
+
+function latencyLayer({ step, layers }: ShapeGroup, grid: Grid, measured: ReadonlyMap<string, number>): LatencyLayer {
+  const rows = grid.inputs.map((input) =>
+    pairs({ ...grid, inputs: [input] }, step).map(([i, o]) => measured.get(pointKey(i, o))!)
+  );
+  return { shape: step.shape, layers, ...grid, medianMs: rows };
+}
+
+/** All [input, output] of a grid. */
+function pairs({ inputs, outputs }: Grid, { probe: { groups } }: LayerStep): [number, number][] {
+  return inputs.flatMap((input) =>
+    groups.kind === "thin"
+      ? [[input, input / groups.inputs * groups.outputs] as [number, number]]
+      : outputs.map((output) => [input, output] as [number, number])
+  );
+}
+
+/** In an order that doesn't rise, so that a device that slows down doesn't tilt the grid. */
+function scattered<T>(points: readonly T[]): T[] {
+  const stride = [7, 5, 3, 2].find((s) => points.length % s !== 0) ?? 1;
+  return points.map((_, i) => points[i * stride % points.length]);
+}
+
+function pointKey(input: number, output: number): string {
+  return `${input} ${output}`;
+}

@@ -1,0 +1,134 @@
+/** What a table is asked about: the steps of a network's inference plan, each with what decides its time. Pure. */
+import { columnConvAttrs, type ConvAttrs, convAttrs, type Pair } from "../../graph/attrs.ts";
+import { foldForInference } from "../../graph/fold.ts";
+import { fuse, type FusedStep } from "../../graph/fuse.ts";
+import { inferShapes, sampleSize } from "../../graph/infer.ts";
+import { isLayer } from "../../graph/roles.ts";
+import type { Graph, Model, OpName, Shape } from "../../graph/types.ts";
+
+export type TableStep = LayerStep | RestStep;
+
+/** A layer with a weight: everything that decides its time but for its channels is in `shape`. */
+export interface LayerStep {
+  readonly kind: "layer";
+  readonly name: string;
+  readonly shape: string;
+  /** Channels, or features, that it reads; a fraction where a layer keeps only some columns of its channels. */
+  readonly input: number;
+  readonly output: number;
+  readonly probe: ProbeShape;
+}
+
+/** What a layer of the same shape with other channels is built from. */
+export interface ProbeShape {
+  /** Of one image, after the channels of a convolution or before the features of a linear layer. */
+  readonly extent: readonly number[];
+  readonly conv?: ConvAttrs & { readonly kernel: Pair };
+  readonly groups: Groups;
+  readonly bias: boolean;
+  readonly residual: boolean;
+  readonly activation: FusedStep["activation"];
+}
+
+/**
+ * "dense": every output reads every input. "wide": so does each of `count` groups with its own. "thin": many groups of
+ * `inputs` and `outputs` channels, of which pruning takes whole ones, so that the outputs follow from the inputs.
+ */
+export type Groups =
+  | { readonly kind: "dense" }
+  | { readonly kind: "wide"; readonly count: number }
+  | { readonly kind: "thin"; readonly inputs: number; readonly outputs: number };
+
+export interface RestStep {
+  readonly kind: "rest";
+  readonly name: string;
+  readonly op: OpName;
+  /** Numbers that it reads and makes, for one image. */
+  readonly traffic: number;
+}
+
+/** The steps that launch something, in order. */
+export function tableSteps(model: Model): TableStep[] {
+  const { graph } = foldForInference(model).model;
+  const shapes = inferShapes(graph);
+  return fuse(graph).filter(({ node: { op } }) => !FREE.includes(op)).map((step) => tableStep(step, graph, shapes));
+}
+
+/** These only see their input in another shape. */
+const FREE: readonly OpName[] = ["Flatten", "Reshape", "Identity", "Dropout"];
+
+function tableStep(step: FusedStep, graph: Graph, shapes: ReadonlyMap<string, Shape>): TableStep {
+  const { node } = step;
+  if (!isLayer(node) && !(node.op === "MatMul" && graph.params[node.inputs[1]]?.shape.length === 2)) {
+    const values = [...node.inputs.filter((name) => shapes.has(name)), step.output];
+    const traffic = values.reduce((sum, name) => sum + sampleSize(shapes.get(name)!), 0);
+    return { kind: "rest", name: node.name, op: node.op, traffic };
+  }
+  const sizes = sizesOf(step, shapes.get(node.inputs[0])!, graph.params[node.inputs[1]].shape);
+  const probe = {
+    bias: step.bias !== undefined,
+    residual: step.residual !== undefined,
+    activation: step.activation,
+    extent: sizes.extent,
+    conv: sizes.conv,
+    groups: sizes.groups,
+  };
+  return { kind: "layer", name: node.name, shape: shapeName(probe), input: sizes.input, output: sizes.output, probe };
+}
+
+type Sizes = Pick<LayerStep, "input" | "output"> & Pick<ProbeShape, "extent" | "conv" | "groups">;
+
+function sizesOf({ node }: FusedStep, x: Shape, weight: readonly number[]): Sizes {
+  const dense = { kind: "dense" } as const;
+  if (node.op === "MatMul") {
+    const extent = x.slice(1, -1) as number[];
+    return { input: weight[0], output: weight[1], extent, groups: dense };
+  }
+  if (node.op === "Gemm") return { input: weight[1], output: weight[0], extent: [], groups: dense };
+  const extent = x.slice(2) as number[];
+  if (node.op === "ColumnConv") {
+    const { kernel, strides, pads, dilations, taps } = columnConvAttrs(node);
+    const input = taps.length / (kernel[0] * kernel[1]);
+    // Of a linear layer.
+    if (extent.length === 0) return { input, output: weight[0], extent, groups: dense };
+    const conv = { kernel, strides, pads, dilations, group: 1 };
+    return { input, output: weight[0], extent, conv, groups: dense };
+  }
+  const [filters, perGroup, ...kernel] = weight;
+  const conv = { ...convAttrs(node), kernel: kernel as unknown as Pair };
+  const { group } = conv;
+  const thin = { kind: "thin", inputs: perGroup, outputs: filters / group } as const;
+  // As pruning takes them: prune/units.ts.
+  const groups = group === 1 ? dense : group >= perGroup ? thin : { kind: "wide", count: group } as const;
+  return { input: group * perGroup, output: filters, extent, conv, groups };
+}
+
+/** "3×3 convolution of 32×32, stride 2, with a sum". Biases and activations cost next to nothing. */
+export function shapeName({ extent, conv, groups, residual }: Omit<ProbeShape, "bias" | "activation">): string {
+  const sum = residual ? SUM : "";
+  if (!conv) return (extent.length === 0 ? "linear" : `linear of ${extent.join("×")} tokens`) + sum;
+  const { kernel, strides, pads, dilations } = conv;
+  const parts = [`${kernel.join("×")} convolution of ${extent.join("×")}`];
+  if (strides.some((stride) => stride !== 1)) parts.push(`stride ${short(strides)}`);
+  if (pads.some((pad) => pad !== 0)) parts.push(`pads ${short(pads)}`);
+  if (dilations.some((dilation) => dilation !== 1)) parts.push(`dilation ${short(dilations)}`);
+  if (groups.kind === "wide") parts.push(`${groups.count} groups`);
+  if (groups.kind === "thin") parts.push(`groups of ${groups.inputs} → ${groups.outputs}`);
+  return parts.join(", ") + sum;
+}
+
+const SUM = ", with a sum";
+
+/** The same shape with nothing added, or with something. */
+export function withoutSum(shape: string): string {
+  return shape.endsWith(SUM) ? shape.slice(0, -SUM.length) : shape;
+}
+
+export function withSum(shape: string): string {
+  return withoutSum(shape) + SUM;
+}
+
+/** One number where all are the same. */
+function short(numbers: readonly number[]): string {
+  return numbers.every((n) => n === numbers[0]) ? String(numbers[0]) : numbers.join(" ");
+}
