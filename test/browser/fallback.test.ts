@@ -49,12 +49,29 @@ const AGENT = {
     "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/23.0 Chrome/115.0.0.0 Mobile Safari/537.36",
   edge:
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/112.0.0.0 Safari/537.36 Edg/112.0.0.0",
+  edgeNew:
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
+  samsungNew:
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/28.0 Chrome/130.0.0.0 Mobile Safari/537.36",
+  facebookIos:
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 [FBAN/FBIOS;FBAV/468.0.0.37.69;FBDV/iPhone14,5;FBSV/17.5.1]",
+  firefoxMac: "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:146.0) Gecko/20100101 Firefox/146.0",
+  firefoxLinux: "Mozilla/5.0 (X11; Linux x86_64; rv:146.0) Gecko/20100101 Firefox/146.0",
   unknown: "curl/8",
 };
 
 test("why there is none, browser by browser", () => {
   const facts = (userAgent: string, more: Partial<Facts> = {}): Facts => ({
-    ...{ userAgent, model: "", secure: true, href: "https://192.168.1.20:8443/", api: false, adapter: false },
+    ...{
+      userAgent,
+      model: "",
+      systemVersion: 0,
+      touchPoints: 5,
+      secure: true,
+      href: "https://192.168.1.20:8443/",
+      api: false,
+      adapter: false,
+    },
     ...more,
   });
   const said = (known: Facts) => {
@@ -71,17 +88,34 @@ test("why there is none, browser by browser", () => {
       [AGENT.safari17, /^iOS 17 has no WebGPU in any browser\. \| update to iOS 26.*Feature Flags/],
       [AGENT.safari26, /^Safari 26 has WebGPU, and it is switched off/],
       [AGENT.chromeIos, /^iOS 16 has no WebGPU in any browser\. \| update to iOS 26 or newer$/],
+      [AGENT.facebookIos, /^iOS 17 has no WebGPU in any browser/],
+      [AGENT.edgeNew, /^Edge 140 has WebGPU, and it is switched off.*edge:\/\/flags/],
+      [AGENT.samsungNew, /^Samsung Internet 28 has WebGPU, and it is switched off.*internet:\/\/flags/],
+      [AGENT.firefoxLinux, /^Firefox on Linux doesn't have WebGPU switched on/],
+      [AGENT.safariMac, /^iOS 18 has no WebGPU.*Settings, Apps/],
+    ] as const
+  ) assert.match(said(facts(agent)), words);
+  for (
+    const [agent, words] of [
       [AGENT.safariMac, /^Safari 18 is too old for WebGPU\. \| update it to Safari 26/],
+      [AGENT.firefoxMac, /^Firefox 146 has WebGPU, and it is switched off.*Apple's chips.*about:config/],
       [AGENT.firefoxWin, /^Firefox 140 is too old.*Firefox 141/],
       [AGENT.firefoxAndroid, /^Firefox on Android doesn't have WebGPU switched on/],
       [AGENT.samsung, /^Samsung Internet 23 is too old.*24/],
       [AGENT.edge, /^Edge 112 is too old/],
       [AGENT.unknown, /^this browser is too old for WebGPU/],
     ] as const
-  ) assert.match(said(facts(agent)), words);
+  ) assert.match(said(facts(agent, { touchPoints: 0 })), words);
   const insecure = facts(AGENT.chromeNew, { secure: false, href: "http://192.168.1.20:8443/x" });
   assert.match(said(insecure), /insecure connection.*https:\/\/192\.168\.1\.20:8443.*adb reverse tcp:8443 tcp:8443/);
   assert.match(said(facts(AGENT.chromeNew, { api: true })), /^Chrome 148 has WebGPU, but no GPU.*chrome:\/\/gpu/);
+  const android = facts(AGENT.chromeNew, { api: true, systemVersion: 11 });
+  assert.match(said(android), /^Chrome 148 has WebGPU from Android 12 on, and this is Android 11\./);
+  assert.match(said({ ...android, systemVersion: 14 }), /^Chrome 148 has WebGPU, but no GPU/);
+  assert.match(
+    said(facts(AGENT.chromeLinux, { api: true })),
+    /on Linux: switch on .*unsafe-webgpu and .*enable-vulkan/,
+  );
 });
 
 test("the assembled product equals float64 loops", async () => {

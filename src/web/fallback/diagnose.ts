@@ -5,6 +5,10 @@ export interface Facts {
   readonly userAgent: string;
   /** Of the device, where the browser tells ("Pixel 8"). */
   readonly model: string;
+  /** Of the system, where the browser tells; 0 where it doesn't. User agents froze theirs. */
+  readonly systemVersion: number;
+  /** How many fingers its screen feels: iPads say that they are Macs, which have no such screens. */
+  readonly touchPoints: number;
   readonly secure: boolean;
   /** The page's address. */
   readonly href: string;
@@ -36,16 +40,28 @@ const CHROME = { Android: 121, Linux: 144, other: 113 };
 const FIREFOX = { Windows: 141, macOS: 145 } as const;
 const SAFARI = 26;
 const SAMSUNG = 24;
+/** The first that Chrome uses the GPU of. */
+const ANDROID = 12;
+
+/** What not every browser's `navigator` has, and types leave out. */
+interface Hints {
+  readonly maxTouchPoints: number;
+  readonly userAgentData: {
+    getHighEntropyValues(keys: string[]): Promise<{ readonly model?: string; readonly platformVersion?: string }>;
+  };
+}
 
 /** Asks the browser. Waits for an adapter, which can take a second. */
 export async function facts(): Promise<Facts> {
   const { gpu, userAgent } = navigator;
-  const hints = (navigator as { userAgentData?: { getHighEntropyValues(keys: string[]): Promise<{ model?: string }> } })
-    .userAgentData;
-  const { model = "" } = await hints?.getHighEntropyValues(["model"]).catch(() => ({ model: "" })) ?? {};
+  const { maxTouchPoints = 0, userAgentData } = navigator as Partial<Hints>;
+  const told = userAgentData?.getHighEntropyValues(["model", "platformVersion"]).catch(() => undefined);
+  const { model = "", platformVersion = "" } = await told ?? {};
   return {
     userAgent,
     model,
+    systemVersion: parseInt(platformVersion, 10) || 0,
+    touchPoints: maxTouchPoints,
     secure: globalThis.isSecureContext,
     href: location.href,
     api: gpu !== undefined,
@@ -56,10 +72,10 @@ export async function facts(): Promise<Facts> {
 /** Undefined where WebGPU works. */
 export function diagnose(known: Facts): Diagnosis | undefined {
   if (known.adapter) return undefined;
-  const browser = browserOf(known.userAgent);
+  const browser = browserOf(known);
   const who = `${browser.name}${browser.version > 0 ? ` ${browser.version}` : ""}`;
   if (!known.secure) return insecure(known.href);
-  if (known.api) return noAdapter(browser, who);
+  if (known.api) return noAdapter(browser, who, known.systemVersion);
   return noApi(browser, who);
 }
 
@@ -76,19 +92,26 @@ function insecure(href: string): Diagnosis {
   return { headline: "The page came over an insecure connection, where browsers have no WebGPU.", remedies };
 }
 
-function noAdapter({ name, system }: Browser, who: string): Diagnosis {
-  const chromium = name !== "Firefox" && name !== "Safari";
+/** @param systemVersion 0 where it isn't known */
+function noAdapter({ name, system }: Browser, who: string, systemVersion: number): Diagnosis {
+  const chromium = name !== "Firefox" && name !== "Safari" && system !== "iOS";
+  if (chromium && system === "Android" && systemVersion > 0 && systemVersion < ANDROID) {
+    return {
+      headline: `${who} has WebGPU from Android ${ANDROID} on, and this is Android ${systemVersion}.`,
+      remedies: [`update the phone to Android ${ANDROID} or newer`],
+    };
+  }
   return {
     headline: `${who} has WebGPU, but no GPU that it would use with it.`,
     remedies: [
       ...chromium
         ? [
-          "look at chrome://gpu: “WebGPU” says why (a blocked driver, or hardware acceleration switched off in the settings)",
+          `look at ${
+            pages(name)
+          }gpu: “WebGPU” says why (a blocked driver, or graphics acceleration switched off in the settings)`,
         ]
         : [],
-      ...chromium && system === "Linux"
-        ? ["on Linux: chrome://flags/#enable-unsafe-webgpu and chrome://flags/#enable-vulkan"]
-        : [],
+      ...chromium && system === "Linux" ? [`on Linux: switch on ${flags(name, true)}`] : [],
       ...name === "Firefox" ? ["look at about:support, section Graphics: it says why"] : [],
       "update the system: the GPU's driver comes with it",
     ],
@@ -96,24 +119,23 @@ function noAdapter({ name, system }: Browser, who: string): Diagnosis {
 }
 
 function noApi({ name, version, system, systemVersion, embedded }: Browser, who: string): Diagnosis {
+  if (system === "iOS" && systemVersion < SAFARI) {
+    // All browsers there are Safari's engine.
+    return {
+      headline: `iOS ${systemVersion || `before ${SAFARI}`} has no WebGPU in any browser.`,
+      remedies: [
+        `update to iOS ${SAFARI} or newer`,
+        ...systemVersion >= 17 ? ["or switch it on: Settings, Apps, Safari, Advanced, Feature Flags, WebGPU"] : [],
+      ],
+    };
+  }
   if (embedded) {
     return {
       headline: "The page is open inside of another app, whose browser has no WebGPU.",
       remedies: ["open it in the phone's own browser: Chrome on Android, Safari on an iPhone"],
     };
   }
-  if (system === "iOS") {
-    // All browsers there are Safari's engine.
-    return systemVersion < SAFARI
-      ? {
-        headline: `iOS ${systemVersion || "before 26"} has no WebGPU in any browser.`,
-        remedies: [
-          `update to iOS ${SAFARI} or newer`,
-          ...systemVersion >= 17 ? ["or switch it on: Settings, Apps, Safari, Advanced, Feature Flags, WebGPU"] : [],
-        ],
-      }
-      : off(who, "Settings, Apps, Safari, Advanced, Feature Flags, WebGPU");
-  }
+  if (system === "iOS") return off(who, "Settings, Apps, Safari, Advanced, Feature Flags, WebGPU");
   if (name === "Safari") {
     return version < SAFARI ? old(who, `Safari ${SAFARI}`) : off(who, "Develop, Feature Flags, WebGPU");
   }
@@ -128,14 +150,18 @@ function noApi({ name, version, system, systemVersion, embedded }: Browser, who:
         ],
       };
     }
-    return version < least ? old(who, `Firefox ${least}`) : off(who, "about:config, dom.webgpu.enabled");
+    if (version < least) return old(who, `Firefox ${least}`);
+    const switched = off(who, "about:config, dom.webgpu.enabled");
+    return system === "macOS"
+      ? { ...switched, remedies: ["Firefox has it on Macs with Apple's chips only", ...switched.remedies] }
+      : switched;
   }
-  if (name === "Samsung Internet") return old(who, `Samsung Internet ${SAMSUNG}`);
+  if (name === "Samsung Internet") {
+    return version < SAMSUNG ? old(who, `Samsung Internet ${SAMSUNG}`) : off(who, flags(name));
+  }
   const least = system === "Android" ? CHROME.Android : system === "Linux" ? CHROME.Linux : CHROME.other;
-  if (name !== "this browser" && version >= least) return off(who, "chrome://flags/#enable-unsafe-webgpu");
-  if (name !== "this browser" && system === "Linux" && version >= CHROME.other) {
-    return off(who, "chrome://flags/#enable-unsafe-webgpu and chrome://flags/#enable-vulkan");
-  }
+  if (name !== "this browser" && version >= least) return off(who, flags(name));
+  if (name !== "this browser" && system === "Linux" && version >= CHROME.other) return off(who, flags(name, true));
   return old(who, `Chrome ${least}`);
 }
 
@@ -147,10 +173,20 @@ function off(who: string, where: string): Diagnosis {
   return { headline: `${who} has WebGPU, and it is switched off.`, remedies: [`switch it on: ${where}`] };
 }
 
+/** Where a browser made of Chromium keeps what it tells of itself. */
+function pages(name: Browser["name"]): string {
+  return { Edge: "edge://", "Samsung Internet": "internet://" }[name as string] ?? "chrome://";
+}
+
+function flags(name: Browser["name"], vulkan = false): string {
+  const flag = (id: string) => `${pages(name)}flags/#${id}`;
+  return [flag("enable-unsafe-webgpu"), ...vulkan ? [flag("enable-vulkan")] : []].join(" and ");
+}
+
 /** By the marks that browsers leave in their user agents, the most particular first. */
-export function browserOf(userAgent: string): Browser {
+export function browserOf({ userAgent, touchPoints }: Pick<Facts, "userAgent" | "touchPoints">): Browser {
   const number = (pattern: RegExp) => Number(pattern.exec(userAgent)?.[1] ?? 0);
-  const ios = /iPhone|iPad|iPod/.test(userAgent);
+  const ios = /iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && touchPoints > 1);
   const system = ios
     ? "iOS"
     : /Android/.test(userAgent)
@@ -163,7 +199,7 @@ export function browserOf(userAgent: string): Browser {
     ? "Linux"
     : "another system";
   // Safari's own number has followed the system's since 26, and user agents froze the latter.
-  const systemVersion = ios ? Math.max(number(/OS (\d+)_/), number(/Version\/(\d+)/)) : 0;
+  const systemVersion = ios ? Math.max(number(/\bOS (\d+)_/), number(/Version\/(\d+)/)) : 0;
   const embedded = /; wv\)|\bFBA[NV]\/|\bInstagram\b|\bLine\//.test(userAgent);
   const known = (
     [

@@ -1,0 +1,198 @@
+/** The session without WebGPU, on backends that compute right, wrong, or not to the end. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { builder } from "../../src/graph/build.ts";
+import { columnConv, conv } from "../../src/graph/reference/conv.ts";
+import { NO_FINDINGS, withEvent } from "../../src/measure/session/findings.ts";
+import type { SessionEvent } from "../../src/measure/session/types.ts";
+import { createVisibility, type Visibility } from "../../src/measure/session/visibility.ts";
+import { zooPair } from "../../src/prune/pairs.ts";
+import type { Backend } from "../../src/web/fallback/backend.ts";
+import { fallbackSession } from "../../src/web/fallback/session.ts";
+import { operandsOf, proveLayer } from "../../src/web/fallback/proof.ts";
+import { wasmBackend } from "../../src/web/fallback/wasm.ts";
+import { layersOf, type LayerWork } from "../../src/web/fallback/work.ts";
+
+const test = suite("session without WebGPU");
+const { dense, pruned } = zooPair("lenet5");
+const lenet = {
+  network: "LeNet-5",
+  models: [
+    { variant: "dense", model: () => Promise.resolve(dense) },
+    { variant: "pruned", model: () => Promise.resolve(pruned) },
+  ],
+} as const;
+
+interface Asked {
+  readonly batches?: readonly number[];
+  readonly seconds?: number;
+  readonly visibility?: Visibility;
+  readonly onEvent?: (event: SessionEvent, stop: () => void) => void;
+}
+
+async function run(backend: Backend, { batches = [1], seconds = 0.1, visibility, onEvent }: Asked = {}) {
+  const events: SessionEvent[] = [];
+  const controller = new AbortController();
+  const { complete } = await fallbackSession(backend, {
+    networks: [lenet],
+    protocol: { mode: "burst", seconds, batches },
+    visibility: visibility ?? createVisibility(),
+    signal: controller.signal,
+    onEvent(event) {
+      events.push(event);
+      onEvent?.(event, () => controller.abort());
+    },
+  });
+  return { complete, events, ...events.reduce(withEvent, NO_FINDINGS) };
+}
+
+/** WebAssembly, whose `result` of one layer goes through `spoil`. */
+async function spoilt(spoil: (result: Float32Array, work: LayerWork) => Float32Array): Promise<Backend> {
+  const wasm = await wasmBackend();
+  return {
+    ...wasm,
+    prepare(work, x, w) {
+      const prepared = wasm.prepare(work, x, w);
+      return { ...prepared, result: () => spoil(prepared.result(), work) };
+    },
+  };
+}
+
+test("each network and batch size has a row for either form, made of its layers", async () => {
+  const { complete, rows, layers, selfTest, device, events } = await run(await wasmBackend(), { batches: [1, 3] });
+  assert.is(complete, true);
+  assert.is(selfTest!.trusted, true);
+  assert.is(device!.fallback, true);
+  assert.equal(rows.map(({ variant, batch, status }) => `${variant} ${batch} ${status}`), [
+    "dense 1 measured",
+    "pruned 1 measured",
+    "dense 3 measured",
+    "pruned 3 measured",
+  ]);
+  for (const { variant, batch, medianMs, madMs, samples, macs, doubt } of rows) {
+    assert.ok(medianMs! > 0 && madMs! >= 0 && samples! >= 5 && doubt === undefined);
+    const own = layers.filter((layer) => layer.variant === variant && layer.batch === batch);
+    assert.is(own.reduce((sum, layer) => sum + layer.macs, 0), macs);
+    for (const layer of own) assert.is(layer.ofWhole, layer.medianMs / medianMs!);
+  }
+  assert.equal(events.flatMap((event) => event.kind === "progress" ? [event.done] : []), [0, 1]);
+});
+
+test("single results of a layer are computed as the interpreter computes them all", () => {
+  const net = builder("proof", ["N", 6, 9, 7]);
+  const options = { kernel: 3, stride: 2, pad: 1, dilation: 2, bias: false } as const;
+  net.conv(net.input, { ...options, name: "grouped", out: 4, group: 2 });
+  net.conv(net.input, { ...options, name: "whole", out: 3 });
+  net.columnConv(net.input, { ...options, name: "columns", out: 3, taps: [0, 5, 13, 40, 53] });
+  for (const work of layersOf(net.graph(), 2)) {
+    const { x, w } = operandsOf(work);
+    const y = (work.op === "Conv" ? conv : columnConv)(work.node, [
+      { shape: [2, 6, 9, 7], data: Float64Array.from(x) },
+      {
+        shape: work.op === "Conv" ? [work.filters, 6 / work.groups, 3, 3] : [3, 5],
+        data: Float64Array.from(w),
+      },
+    ]).data;
+    proveLayer(work, x, w, Float32Array.from(y), 1e-6);
+    for (const at of [0, y.length - 1]) {
+      const wrong = Float32Array.from(y, (value, i) => i === at ? value + 0.1 : value);
+      assert.throws(() => proveLayer(work, x, w, wrong, 1e-3), new RegExp(`^${work.layer} is off by`));
+    }
+    assert.throws(() => proveLayer(work, x, w, Float32Array.from(y.slice(1)), 1e-3), /numbers came back/);
+  }
+});
+
+test("wrong numbers of a layer that is timed fail its network, and the reason names it", async () => {
+  // Right on the small shapes of the proof: as textures that are too large for a device would be.
+  const backend = await spoilt((y, { op, channels }) => op === "Gemm" && channels > 100 ? y.map((v) => v * 1.01) : y);
+  const { selfTest, rows, layers } = await run(backend);
+  assert.is(selfTest!.trusted, true);
+  assert.equal(rows.map(({ status }) => status), ["failed", "failed"]);
+  for (const { reason, medianMs } of rows) {
+    assert.match(reason!, /fc\d.* is off by 1\.\de-2 of the largest result/);
+    assert.is(medianMs, undefined);
+  }
+  assert.is(layers.length, 0);
+});
+
+test("nothing is timed where the proof fails, or numbers are none", async () => {
+  for (const wrong of [0, NaN]) {
+    const { selfTest, rows } = await run(await spoilt((y) => y.map(() => wrong)));
+    assert.is(selfTest!.trusted, false);
+    assert.equal(rows.map(({ status }) => status), ["failed", "failed"]);
+    assert.match(rows[0].reason!, /^its results are wrong here: webassembly is off by/);
+  }
+});
+
+test("a backend that breaks leaves rows with its reason, and is tidied up", async () => {
+  const wasm = await wasmBackend();
+  let open = 0;
+  const breaking: Backend = {
+    ...wasm,
+    prepare(work, x, w) {
+      const prepared = wasm.prepare(work, x, w);
+      open++;
+      let runs = 0;
+      return {
+        ...prepared,
+        run(times) {
+          if (work.op === "Gemm" && ++runs > 4) throw new Error("the browser took the GPU away");
+          prepared.run(times);
+        },
+        dispose: () => void open--,
+      };
+    },
+  };
+  const { complete, rows } = await run(breaking);
+  assert.is(complete, true, "the table is: failed rows are in it");
+  assert.equal(rows.map(({ status, reason }) => `${status}: ${reason}`), [
+    "failed: the browser took the GPU away",
+    "failed: the browser took the GPU away",
+  ]);
+  assert.is(open, 0);
+});
+
+test("a page that is hidden meanwhile is told of, waited for, and the row is taken again", async () => {
+  const visibility = createVisibility();
+  const wasm = await wasmBackend();
+  let hide = true;
+  const hiding: Backend = {
+    ...wasm,
+    prepare(work, ...given) {
+      if (hide && work.channels > 100) {
+        hide = false;
+        visibility.set("hidden");
+        setTimeout(() => visibility.set("visible"), 300);
+      }
+      return wasm.prepare(work, ...given);
+    },
+  };
+  const { rows, incidents, events } = await run(hiding, { visibility });
+  assert.equal(incidents.map(({ kind }) => kind), ["hidden", "visible"]);
+  const told = events.flatMap((event) => event.kind === "row" ? [event.row] : []);
+  assert.equal(told.map(({ variant, doubt }) => `${variant} ${doubt}`), [
+    "dense the page was hidden meanwhile",
+    "pruned the page was hidden meanwhile",
+    "dense undefined",
+    "pruned undefined",
+  ]);
+  assert.is(rows.length, 2, "the later rows take the place of the earlier ones");
+});
+
+test("stops within a moment when it is told, and says so", async () => {
+  let stopped = 0;
+  const { complete, incidents, rows } = await run(await wasmBackend(), {
+    batches: [1, 2, 3],
+    seconds: 30,
+    onEvent(event, stop) {
+      if (event.kind === "progress") setTimeout(() => (stopped = performance.now(), stop()), 200);
+    },
+  });
+  const took = performance.now() - stopped;
+  assert.ok(took < 1000, `${took} ms`);
+  assert.is(complete, false);
+  assert.equal(incidents.map(({ kind }) => kind), ["stopped"]);
+  assert.ok(rows.every(({ batch }) => batch === 1), "nothing was begun afterwards");
+});
+
+test.run();
