@@ -45,6 +45,8 @@ export interface Serving {
   lanAddresses(): readonly string[];
   /** Where certificate and token are kept. */
   folder(): string;
+  /** The store, whose reading ends at the folder's edge: links that lead out of it are as if they weren't there. */
+  withoutLinksOut(store: Store, folder: string): Store;
   /** The text as a code of block characters. */
   qr(text: string): string;
 }

@@ -3,6 +3,7 @@ import { UsageError, UserError } from "../errors.ts";
 import { speedOf } from "../report/devices/speedups.ts";
 import type { DeviceRecord } from "../report/devices/record.ts";
 import { milliSpread, times } from "../report/format.ts";
+import { joinPath, normalisePath } from "../store/path.ts";
 import type { Io } from "./io.ts";
 import type { Certificate } from "./server/listen.ts";
 import type { Kept } from "./server/records.ts";
@@ -32,7 +33,8 @@ export function serveCommand(io: Io): Command {
 }
 
 async function serve(io: Io, options: ServeOptions): Promise<void> {
-  const { http = false, runs, newToken = false } = options;
+  const { http = false, newToken = false } = options;
+  const runs = normalisePath(options.runs);
   if ((options.cert === undefined) !== (options.key === undefined)) {
     throw new UsageError("--cert and --key belong together: give both, or none for a certificate made here");
   }
@@ -51,41 +53,52 @@ async function serve(io: Io, options: ServeOptions): Promise<void> {
   if (options.lan && !lan) throw new UserError("this machine has no address in a network: leave --lan out");
   const names = ["localhost", "127.0.0.1", "::1", ...addresses];
   const certificate = http ? undefined : await certificateOf(io, options, serving.folder(), names);
+  // Browsers believe a certificate of one's own under its names only.
+  const own = options.cert === undefined ? [] : await namesOf(certificate!);
   const token = await linkToken(io.store, serving.folder(), newToken);
   const tool = `secateur ${io.version()}`;
   const files = await serving.bundle(tool);
-  const shown = new Map<string, number>();
   const { port, finished } = serving.listen({
-    hostname: lan ? "0.0.0.0" : "127.0.0.1",
+    hostname: !lan ? "127.0.0.1" : addresses[0].includes(":") ? "::" : "0.0.0.0",
     port: options.port,
     certificate,
     signal: io.signal,
     handler: createHandler({
       files,
-      store: io.store,
+      store: serving.withoutLinksOut(io.store, runs),
       runs,
       token,
-      hosts: new Set(names),
+      hosts: new Set([...names, ...own]),
       tool,
-      onRecord: (record, kept) => tellRecord(io, record, kept, shown),
+      onRecord: (record, kept) => tellRecord(io, record, kept),
     }),
   });
-  const link = `${http ? "http" : "https"}://${lan ? hostOf(addresses[0]) : "localhost"}:${port}/#t=${token}`;
+  const host = lan ? own.find((name) => !name.startsWith("*") && name !== "localhost") ?? addresses[0] : "localhost";
+  const link = `${http ? "http" : "https"}://${hostOf(host)}:${port}/#t=${token}`;
   io.out(`${serving.qr(link)}\n\n${link}\n`);
-  io.out(advice({ lan, http, own: options.cert !== undefined, runs }));
+  io.out(advice({ lan, http, own: options.cert !== undefined, runs, port }));
   await finished;
   io.out("stopped");
 }
 
-function advice({ lan, http, own, runs }: { lan: boolean; http: boolean; own: boolean; runs: string }): string {
+interface Advice {
+  readonly lan: boolean;
+  readonly http: boolean;
+  /** The certificate is one's own. */
+  readonly own: boolean;
+  readonly runs: string;
+  readonly port: number;
+}
+
+function advice({ lan, http, own, runs, port }: Advice): string {
   return [
     lan
       ? "Open the link on a phone in the same network, or scan the code."
       : http
-      ? "Open the link here, or on a phone on a cable: adb reverse tcp:8443 tcp:8443"
+      ? `Open the link here, or on a phone on a cable: adb reverse tcp:${port} tcp:${port}`
       : "Only this machine is let in; --lan lets phones of the network in.",
     ...http || own ? [] : ["Its certificate is made here: the browser will warn once, and asks whether to go on."],
-    `Records are kept in ${runs}/devices/. Ctrl-C stops.`,
+    `Records are kept in ${joinPath(runs, "devices")}/. Ctrl-C stops.`,
   ].join("\n");
 }
 
@@ -104,32 +117,39 @@ async function certificateOf(
   return { cert: await read(cert), key: await read(key!) };
 }
 
+async function namesOf({ cert }: Certificate): Promise<string[]> {
+  return (await import("./server/certificate.ts")).certificateNames(cert);
+}
+
 /** The rows that this post added, under the device's name. */
-function tellRecord(io: Io, record: DeviceRecord, { file }: Kept, shown: Map<string, number>): void {
-  const from = shown.get(record.session) ?? 0;
-  const rows = record.rows.slice(from);
-  shown.set(record.session, record.rows.length);
-  if (from === 0) {
+function tellRecord(io: Io, record: DeviceRecord, { file, before }: Kept): void {
+  const rows = record.rows.slice(before?.rows.length ?? 0);
+  if (!before) {
     const { device, backend, name } = record;
     const adapter = device ? device.description || device.architecture || device.vendor : "no device";
-    io.out(`\n${name}: ${adapter}${device?.fallback ? " (software)" : ""}, ${backend}`);
+    io.out(`\n${name}: ${printable(adapter)}${device?.fallback ? " (software)" : ""}, ${backend}`);
   }
   if (rows.length > 0) {
     io.out(formatTable(
-      rows.map((row) => [
-        row.network,
-        row.variant,
-        `batch ${row.batch}`,
-        row.medianMs === undefined ? row.reason ?? "–" : milliSpread(row.medianMs, row.madMs ?? 0),
-        speedText(record, row),
-        row.doubt ?? "",
-      ]),
+      rows.map((row) =>
+        [
+          row.network,
+          row.variant,
+          `batch ${row.batch}`,
+          row.medianMs === undefined ? row.reason ?? "–" : milliSpread(row.medianMs, row.madMs ?? 0),
+          speedText(record, row),
+          row.doubt ?? "",
+        ].map(printable)
+      ),
     ));
   }
-  if (record.complete) io.out(`${name(record)} is done: ${file}`);
+  if (record.complete && !before?.complete) io.out(`${record.name} is done: ${file}`);
 }
 
-const name = ({ name }: DeviceRecord) => name;
+/** A terminal obeys control characters, and what was posted comes from whoever has the link. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}+/gu, " ");
+}
 
 function speedText(record: DeviceRecord, { network, variant, batch }: DeviceRecord["rows"][number]): string {
   if (variant !== "pruned") return "";

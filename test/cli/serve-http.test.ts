@@ -158,6 +158,12 @@ test("the api wants the link's token, and the server its own name", async () => 
     assert.equal(await hello.json(), { tool: "secateur 0.1.0" });
     const rebound = url.replace("127.0.0.1", "localhost");
     assert.match(await refusal(await fetch(rebound)), /^421 this server isn't localhost/);
+    const from = (origin: string) =>
+      fetch(`${url}api/hello`, { headers: { authorization: `Bearer ${TOKEN}`, origin } });
+    for (const origin of ["https://evil.example", "http://127.0.0.1:1", "null"]) {
+      assert.is(await refusal(await from(origin)), `403 pages of ${origin} may ask nothing here`);
+    }
+    assert.equal(await (await from(new URL(url).origin)).json(), { tool: "secateur 0.1.0" });
   });
 });
 

@@ -2,11 +2,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Serving } from "../../src/cli/io.ts";
-import { ownCertificate } from "../../src/cli/server/certificate.ts";
+import { certificateNames, ownCertificate } from "../../src/cli/server/certificate.ts";
 import { listen, type ListenOptions } from "../../src/cli/server/listen.ts";
 import { linkToken } from "../../src/cli/server/token.ts";
 import { createRate } from "../../src/cli/server/rate.ts";
 import { readBody } from "../../src/cli/server/body.ts";
+import { withoutLinksOut } from "../../src/cli/server/links.ts";
+import { denoStore } from "../../src/store/deno.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { session } from "./fake.ts";
 
@@ -19,13 +21,14 @@ function serving(more: Partial<Serving> = {}, confirmed = false) {
   const questions: string[] = [];
   const made = session();
   const fake: Serving = {
-    bundle: () => Promise.resolve(new Map([["index.html", bytes("page")], ["app/main.js", bytes("code")]])),
+    bundle: () => Promise.resolve(new Map([["index.html", bytes("<head></head>")], ["app/main.js", bytes("code")]])),
     listen(options) {
       asked.push(options);
       return { port: options.port || 50_000, finished: Promise.resolve() };
     },
     lanAddresses: () => ["192.168.1.20", "fd00::1"],
     folder: () => "cache/server",
+    withoutLinksOut: (store) => store,
     qr: (text) => `[code of ${text}]`,
     ...more,
   };
@@ -68,10 +71,11 @@ test("serve --lan, or yes at the terminal: the network's address", async () => {
 test("serve --http has no certificate and asks nothing", async () => {
   const { run, asked, out, questions } = serving();
   assert.is(await run("serve", "--http"), 0);
+  assert.is(asked[0].hostname, "127.0.0.1");
   assert.is(asked[0].certificate, undefined);
   assert.equal(questions, []);
   assert.match(out.join("\n"), /^http:\/\/localhost:8443\/#t=/m);
-  assert.match(out.join("\n"), /adb reverse/);
+  assert.match(out.join("\n"), /adb reverse tcp:8443 tcp:8443/);
 });
 
 test("a certificate of one's own; what doesn't go together is refused", async () => {
@@ -96,6 +100,84 @@ test("a certificate of one's own; what doesn't go together is refused", async ()
   }
 });
 
+test("under a certificate of one's own the link bears its name, and the server answers to it", async () => {
+  const names = ["pc.home.example", "*.lab.example", "10.0.0.9"];
+  const certificate = await ownCertificate(memoryStore(), "keep", names);
+  assert.equal(certificateNames(certificate.cert), names);
+  assert.equal(certificateNames("none"), []);
+  const { run, asked, out, io } = serving();
+  await io.store.write("c.pem", bytes(certificate.cert));
+  await io.store.write("k.pem", bytes(certificate.key));
+  assert.is(await run("serve", "--lan", "--cert", "c.pem", "--key", "k.pem"), 0);
+  assert.match(out.join("\n"), /^https:\/\/pc\.home\.example:8443\/#t=/m);
+  for (
+    const [host, status] of [
+      ["pc.home.example", 200],
+      ["a.lab.example", 200],
+      ["10.0.0.9", 200],
+      ["192.168.1.20", 200],
+      ["[fd00::1]", 200],
+      ["a.b.lab.example", 421],
+      ["evil.example", 421],
+    ] as const
+  ) assert.is((await asked[0].handler(new Request(`https://${host}:8443/`))).status, status, host);
+});
+
+test("the terminal is told each row once, as plain text", async () => {
+  const { run, asked, out } = serving();
+  const row = {
+    ...{ network: "Digits\x1b[2J", variant: "dense", batch: 1, params: 10, macs: 20, status: "measured" },
+    ...{ medianMs: 3, madMs: 0.1, samples: 20, clock: "wall clock", quantumMs: 0.1 },
+  };
+  const post = async (rows: unknown[], complete: boolean) => {
+    const token = /#t=([\w-]{22})/.exec(out.join("\n"))![1];
+    const body = JSON.stringify({
+      ...{ version: 1, tool: "secateur 0.1.0", session: "session-1", name: "pixel8", started: "2026-01-31T12:00:00Z" },
+      ...{ runtime: { userAgent: "a browser", cores: 8, isolated: true }, backend: "webgpu", complete, rows },
+      ...{ protocol: { mode: "burst", seconds: 1, batches: [1] }, layers: [], kernels: [], incidents: [] },
+    });
+    const headers = { authorization: `Bearer ${token}` };
+    const before = out.length;
+    const request = new Request("https://localhost:8443/api/devices", { method: "POST", headers, body });
+    assert.is((await asked.at(-1)!.handler(request)).status, 200);
+    return out.slice(before).join("\n");
+  };
+  assert.is(await run("serve"), 0);
+  const first = await post([row], false);
+  assert.match(first, /^\npixel8: no device, webgpu\nDigits \[2J  dense  batch 1  3\.0/);
+  assert.not.match(first, /\x1b/);
+  const pruned = { ...row, variant: "pruned", macs: 10, medianMs: 2 };
+  assert.is(await run("serve"), 0, "started again");
+  const second = await post([row, pruned], true);
+  assert.match(
+    second,
+    /^Digits \[2J  pruned  batch 1  2\.0.*1\.5.*2\.0.* fewer MACs\npixel8 is done: runs\/devices\/pixel8\.json$/,
+  );
+  assert.is(await post([row, pruned], true), "", "sent twice");
+});
+
+test("links that lead out of the runs' folder are not followed", async () => {
+  const root = await Deno.makeTempDir({ prefix: "secateur-links-" });
+  try {
+    const store = denoStore();
+    await store.write(`${root}/secret.json`, bytes("secret"));
+    await store.write(`${root}/runs-2/report.json`, bytes("secret"));
+    await store.write(`${root}/runs/good/report.json`, bytes("{}"));
+    await Deno.symlink(`${root}/secret.json`, `${root}/runs/good/model.onnx`);
+    await Deno.symlink(`${root}/runs-2`, `${root}/runs/other`);
+    await Deno.symlink(`${root}/runs/good`, `${root}/runs/again`);
+    const guarded = withoutLinksOut(store, `${root}/runs`);
+    const read = async (path: string) => new TextDecoder().decode(await guarded.read(`${root}/runs/${path}`));
+    assert.is(await read("good/report.json"), "{}");
+    assert.is(await read("again/report.json"), "{}");
+    for (const path of ["good/model.onnx", "other/report.json", "none/report.json"]) {
+      assert.is(await read(path), "", path);
+    }
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
 test("help of both", async () => {
   for (const command of ["serve", "build"]) {
     const { run, out } = serving();
@@ -108,10 +190,18 @@ test("build writes the files, again over its own, never over others'", async () 
   const { run, out, err, io } = serving();
   assert.is(await run("build", "--out", "site"), 0);
   assert.equal(await io.store.list("site"), ["site/app/main.js", "site/index.html"]);
-  assert.match(out[0], /^2 files, 8 bytes: site\/index\.html$/);
+  assert.match(out[0], /^2 files, 17 bytes: site\/index\.html$/);
+  const page = new TextDecoder().decode(await io.store.read("site/index.html"));
+  assert.match(
+    page,
+    /^<head>\s*<meta http-equiv="Content-Security-Policy" content="default-src 'none'; [^"]*" \/><\/head>$/,
+  );
+  assert.not.match(page, /unsafe|frame-ancestors/);
   await io.store.write("site/app/chunk-old.js", bytes("old"));
-  assert.is(await run("build", "--out", "site"), 0);
-  assert.equal(await io.store.list("site"), ["site/app/main.js", "site/index.html"]);
+  await io.store.write("site/CNAME", bytes("page.example"));
+  await io.store.write("site/.git/HEAD", bytes("ref"));
+  assert.is(await run("build", "--out", "./site/"), 0);
+  assert.equal(await io.store.list("site"), ["site/.git/HEAD", "site/CNAME", "site/app/main.js", "site/index.html"]);
   await io.store.write("mine/thesis.txt", bytes("years"));
   assert.is(await run("build", "--out", "mine"), 1);
   assert.match(err[0], /mine holds other files than the page's/);

@@ -9,10 +9,10 @@ export async function readBody(request: Request, mostMs = MOST_MS): Promise<Uint
   const tooLarge = (found: string) => new Refusal(413, `${found} were sent, expected at most ${MOST_BYTES} bytes`);
   const promised = Number(request.headers.get("content-length") ?? 0);
   if (promised > MOST_BYTES) throw tooLarge(`${promised} bytes`);
+  const reader = request.body?.getReader();
+  if (!reader) return new Uint8Array();
   const bytes = new Uint8Array(MOST_BYTES);
   let length = 0;
-  const reader = request.body?.getReader();
-  if (!reader) return bytes.slice(0, 0);
   const late = Promise.withResolvers<never>();
   late.promise.catch(() => {});
   const timer = setTimeout(

@@ -2,6 +2,7 @@
  * A certificate of one's own for the addresses of this machine, kept between runs, so that a phone that has accepted it
  * once doesn't ask again; made anew when it runs out or an address is missing in it.
  */
+import { X509Certificate } from "node:crypto";
 import selfsigned from "selfsigned";
 import { joinPath } from "../../store/path.ts";
 import type { Store } from "../../store/types.ts";
@@ -50,6 +51,18 @@ export async function ownCertificate(
   const made: KeptCertificate = { cert, key, names, until: until.toISOString() };
   await store.write(file, new TextEncoder().encode(JSON.stringify(made)));
   return made;
+}
+
+/** The host names and addresses that a certificate is for; names may start with "*.". Empty where it can't be read. */
+export function certificateNames(pem: string): string[] {
+  try {
+    const { subjectAltName = "" } = new X509Certificate(pem);
+    return subjectAltName.split(", ").flatMap((name) =>
+      /^(?:DNS|IP Address):(.+)$/.exec(name)?.[1].toLowerCase() ?? []
+    );
+  } catch {
+    return [];
+  }
 }
 
 function isAddress(name: string): boolean {

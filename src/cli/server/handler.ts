@@ -19,7 +19,7 @@ export interface HandlerOptions {
   readonly runs: string;
   /** Whoever doesn't show it gets the page's files and nothing else. */
   readonly token: string;
-  /** Names under which the server may be addressed: others come from pages that play with name servers. */
+  /** Names under which the server may be addressed, "*" for a first part: others come from pages that play with name servers. */
   readonly hosts: ReadonlySet<string>;
   readonly tool: string;
   readonly onRecord: (record: DeviceRecord, kept: Kept) => void;
@@ -34,9 +34,14 @@ export function createHandler(options: HandlerOptions): (request: Request) => Pr
   const postRate = createRate(POSTS_PER_SECOND, 1000);
 
   async function answer(request: Request): Promise<Response> {
-    const { pathname, hostname } = new URL(request.url);
-    if (!hosts.has(hostname.replace(/^\[|\]$/g, ""))) {
+    const { pathname, hostname, host } = new URL(request.url);
+    const name = hostname.replace(/^\[|\]$/g, "");
+    if (!hosts.has(name) && !hosts.has(name.replace(/^[^.]+/, "*"))) {
       throw new Refusal(421, `this server isn't ${hostname}: use the address that it printed`);
+    }
+    const origin = request.headers.get("origin");
+    if (origin !== null && URL.parse(origin)?.host !== host) {
+      throw new Refusal(403, `pages of ${origin} may ask nothing here`);
     }
     const parts = partsOf(pathname);
     if (parts[0] !== "api") return await page(request, parts);

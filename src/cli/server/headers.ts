@@ -11,11 +11,13 @@ const POLICY = [
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
-  "frame-ancestors 'none'",
 ];
 
+/** For a page's own head, where nothing can be said about frames. */
+export const META_POLICY = POLICY.join("; ");
+
 /** A worker has the policy of its own response: gpu.js makes functions from text, and only there it may. */
-const FALLBACK_POLICY = ["default-src 'none'", "script-src 'self' 'unsafe-eval'", "connect-src 'self'"];
+const FALLBACK_POLICY = "default-src 'none'; script-src 'self' 'unsafe-eval'; connect-src 'self'";
 
 /** Isolation gives the page a clock of 5 µs steps instead of 100. */
 const ISOLATION = {
@@ -28,7 +30,7 @@ const ISOLATION = {
 export function headersOf(path: string): Record<string, string> {
   return {
     ...ISOLATION,
-    "content-security-policy": (path === FALLBACK ? FALLBACK_POLICY : POLICY).join("; "),
+    "content-security-policy": path === FALLBACK ? FALLBACK_POLICY : `${META_POLICY}; frame-ancestors 'none'`,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
   };

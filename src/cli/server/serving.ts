@@ -4,6 +4,7 @@ import { cacheDir } from "../../data/deno.ts";
 import { joinPath } from "../../store/path.ts";
 import { bundlePage } from "../page/bundle.ts";
 import type { Serving } from "../io.ts";
+import { withoutLinksOut } from "./links.ts";
 import { lanAddresses, listen } from "./listen.ts";
 
 export function systemServing(): Serving {
@@ -11,8 +12,16 @@ export function systemServing(): Serving {
     bundle: bundlePage,
     listen,
     lanAddresses,
-    folder: () => joinPath(cacheDir(), "server"),
+    folder: () => privateFolder(joinPath(cacheDir(), "server")),
+    withoutLinksOut,
     // Terminals are dark more often than not: light modules on them are what cameras want inverted.
     qr: (text) => renderUnicodeCompact(text, { border: 2 }),
   };
+}
+
+/** A key and a token are kept in it: other users of this machine have no business there. */
+function privateFolder(path: string): string {
+  Deno.mkdirSync(path, { recursive: true });
+  if (Deno.build.os !== "windows") Deno.chmodSync(path, 0o700);
+  return path;
 }
