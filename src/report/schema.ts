@@ -45,7 +45,10 @@ export function within(least: number, most: number, expected: string) {
 }
 
 function describe(issue: v.BaseIssue<unknown>): string {
-  const keys = (issue.path ?? []).map((item) => String(item.key));
+  // Files may come from anywhere, and so do their keys.
+  const keys = (issue.path ?? []).map((item) => String(item.key)).map((key) =>
+    key.length > 60 ? `${key.slice(0, 60)}…` : key
+  );
   const where = keys.length > 0 ? keys.join(".") : "the whole";
   if (isUnknown(issue)) return `${where}: unknown key, expected ${issue.message}`;
   // A missing key is reported as a fault of the object that lacks it.

@@ -192,6 +192,8 @@ test("bad posts are refused with the reason, and nothing is kept", async () => {
         ["", 400, /isn't JSON/],
         ["[]", 422, /the record: /],
         [JSON.stringify({ ...record(), extra: 1 }), 422, /extra: unknown key/],
+        [JSON.stringify({ ...record(), ["k".repeat(900_000)]: 1 }), 422, /: kkk+…: unknown key/],
+        [`{"version":${"[".repeat(400_000)}${"]".repeat(400_000)}}`, 422, /version: expected 1, .* got \[\[\[/],
         [JSON.stringify(record({ name: "../../etc/passwd" })), 422, /name: expected a name of letters/],
         [JSON.stringify(record({ name: "a".repeat(65) })), 422, /name: expected/],
         [JSON.stringify({ ...record(), rows: [{ ...record().rows[0], medianMs: -1 }] }), 422, /rows\.0\.medianMs/],
@@ -202,6 +204,7 @@ test("bad posts are refused with the reason, and nothing is kept", async () => {
       assert.is(found.status, status, found.body.error);
       assert.match(found.body.error, words);
       assert.not.match(found.body.error, /\n/);
+      assert.ok(found.body.error.length < 500, `an answer of ${found.body.error.length} characters`);
       // Ten are let through in a second.
       await new Promise((resolve) => setTimeout(resolve, 110));
     }
@@ -260,6 +263,11 @@ test("finished runs are listed with both networks; what isn't a run is passed ov
     await writeModel(store, "runs/good", { model, dense: model, origin: identityMap(graph) });
     await store.write("runs/good/report.json", bytes(JSON.stringify(report)));
     await store.write("runs/damaged/report.json", bytes("{"));
+    const whole = (await store.read("runs/good/model.safetensors"))!;
+    for (const length of [0, 7, 9, 2000, whole.length - 1]) {
+      await store.write(`runs/cut-${length}/report.json`, bytes(JSON.stringify(report)));
+      await store.write(`runs/cut-${length}/model.safetensors`, whole.slice(0, length));
+    }
     await store.write("runs/bare/report.json", bytes(JSON.stringify(report)));
     const response = await fetch(`${url}api/runs`, { headers: { authorization: `Bearer ${TOKEN}` } });
     assert.equal(await response.json(), [{
