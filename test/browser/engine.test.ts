@@ -145,6 +145,18 @@ test("times both forms of a network, and ends early when it is stopped", async (
   assert.match(error!.message, /^no network is called "nothing" here: there are digits, /);
 });
 
+test("builds a latency table until it is stopped", async () => {
+  const { error, events } = await worker.call("buildTable", { network: "digits", batch: 1 }, 3);
+  assert.equal(error, { message: "stopped", internal: false });
+  assert.equal(events.slice(0, 3).map(({ kind, done }) => `${kind} ${done}`), [
+    "progress 0",
+    "progress 1",
+    "progress 2",
+  ]);
+  const missing = await worker.call("buildTable", { network: "none", batch: 1 });
+  assert.match(missing.error!.message, /^no network is called "none"/);
+});
+
 test("trains and prunes to 95 %, stopped and resumed by another worker", async () => {
   assert.equal((await worker.call("trainState", {})).answer, { resumable: false, finished: false });
   const stopped = await worker.call("train", { resume: false }, 60);

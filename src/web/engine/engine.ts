@@ -73,6 +73,7 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
     trainFile: async ({ request: { name } }) => ({ bytes: await training.file(name) }),
     buildTable: ({ request: { network, batch }, signal, tell }) =>
       turns.timing(async () => {
+        signal.throwIfAborted();
         const [{ entry, models }] = await catalogue.networks([network]);
         const model = await (models.dense ?? models.pruned)!();
         const onProgress = (progress: TableProgress) => tell({ kind: "progress", ...progress });
@@ -88,8 +89,11 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
       const found = await handler({ request, signal: controller.signal, tell: (event) => post({ id, event }) });
       post({ id, answer: found });
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      post({ id, error: { message, internal: !(error instanceof UserError) } });
+      const known = error instanceof UserError;
+      // What was stopped may well end in an error: whoever stopped it knows why.
+      const stopped = !known && controller.signal.aborted;
+      const message = stopped ? "stopped" : error instanceof Error ? error.message : String(error);
+      post({ id, error: { message, internal: !known && !stopped } });
     } finally {
       stops.delete(id);
     }
