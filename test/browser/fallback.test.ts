@@ -10,6 +10,9 @@ import { timeInTurns } from "../../src/web/fallback/timing.ts";
 import { layersOf } from "../../src/web/fallback/work.ts";
 import type { Backend } from "../../src/web/fallback/backend.ts";
 import type { DeviceRecord } from "../../src/report/devices/record.ts";
+import { NO_FINDINGS, withEvent } from "../../src/measure/session/findings.ts";
+import type { SessionEvent } from "../../src/measure/session/types.ts";
+import type { FromWorker } from "../../src/web/messages.ts";
 import { median } from "../../src/measure/stats.ts";
 import { zooPair } from "../../src/prune/pairs.ts";
 import { graphCost } from "../../src/graph/cost.ts";
@@ -235,6 +238,61 @@ test("the page says why, and each backend fills the table, marked as what it is"
     assert.ok(kept!.reason!.length > 10);
   }
   assert.equal(phone.errors, [], "a policy that is broken is told on the console");
+});
+
+test("a page may not make text into code: only its worker without WebGPU may", async () => {
+  // Later than the call, which the browser's own tools are allowed to make.
+  const outcome = await phone.page.evaluate(() =>
+    new Promise((resolve) =>
+      setTimeout(() => {
+        try {
+          resolve(new Function("return 1")());
+        } catch (error) {
+          resolve((error as Error).name);
+        }
+      })
+    )
+  );
+  assert.is(outcome, "EvalError");
+  const policy = async (path: string) => (await fetch(server.address + path)).headers.get("content-security-policy")!;
+  assert.match(await policy("app/fallback.js"), /'unsafe-eval'/);
+  for (const path of ["", "app/main.js", "app/engine.js"]) assert.not.match(await policy(path), /unsafe/);
+});
+
+test("a GPU that is taken away amid a run comes back, and the table is complete", async () => {
+  const { page, context } = await openPhone({ webgpu: false });
+  try {
+    await page.goto(server.link);
+    await page.locator(".choice").first().waitFor();
+    const told = page.evaluate(() =>
+      new Promise<readonly SessionEvent[]>((resolve, reject) => {
+        const worker = new Worker("/app/fallback.js", { type: "module" });
+        const events: SessionEvent[] = [];
+        worker.onerror = ({ message }) => reject(new Error(message));
+        worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+          if ("event" in data) {
+            events.push(data.event as SessionEvent);
+            if ("kind" in data.event && data.event.kind === "progress") document.title = "measuring";
+          } else if ("error" in data) reject(new Error(data.error.message));
+          else resolve(events);
+        };
+        const request = { networks: ["digits"], batches: [1], mode: "sustained", seconds: 4, detail: false };
+        worker.postMessage({ id: 1, call: "measure", request: { ...request, backend: "gpu.js webgl2" } });
+      })
+    );
+    await page.waitForFunction(() => document.title === "measuring");
+    await page.waitForTimeout(1500);
+    const session = await context.browser()!.newBrowserCDPSession();
+    await session.send("Browser.crashGpuProcess");
+    const { rows, incidents } = (await told).reduce(withEvent, NO_FINDINGS);
+    assert.equal(rows.map(({ variant, status, reason }) => `${variant} ${status} ${reason}`), [
+      "dense retried undefined",
+      "pruned retried undefined",
+    ]);
+    assert.equal(incidents.map(({ kind }) => kind), ["device lost", "device reopened"]);
+  } finally {
+    await context.browser()!.close();
+  }
 });
 
 test.run();

@@ -7,7 +7,7 @@ import { NO_FINDINGS, withEvent } from "../../src/measure/session/findings.ts";
 import type { SessionEvent } from "../../src/measure/session/types.ts";
 import { createVisibility, type Visibility } from "../../src/measure/session/visibility.ts";
 import { zooPair } from "../../src/prune/pairs.ts";
-import type { Backend } from "../../src/web/fallback/backend.ts";
+import { type Backend, BackendLostError } from "../../src/web/fallback/backend.ts";
 import { fallbackSession } from "../../src/web/fallback/session.ts";
 import { operandsOf, proveLayer } from "../../src/web/fallback/proof.ts";
 import { wasmBackend } from "../../src/web/fallback/wasm.ts";
@@ -33,7 +33,7 @@ interface Asked {
 async function run(backend: Backend, { batches = [1], seconds = 0.1, visibility, onEvent }: Asked = {}) {
   const events: SessionEvent[] = [];
   const controller = new AbortController();
-  const { complete } = await fallbackSession(backend, {
+  const { complete } = await fallbackSession(() => Promise.resolve(backend), {
     networks: [lenet],
     protocol: { mode: "burst", seconds, batches },
     visibility: visibility ?? createVisibility(),
@@ -150,6 +150,36 @@ test("a backend that breaks leaves rows with its reason, and is tidied up", asyn
     "failed: the browser took the GPU away",
   ]);
   assert.is(open, 0);
+});
+
+test("a lost backend is opened again and its row taken once more, then marked", async () => {
+  const wasm = await wasmBackend();
+  /** Lost in its first `times` runs of a fully connected layer. */
+  const losing = (times: number): Backend => ({
+    ...wasm,
+    prepare(work, x, w) {
+      const prepared = wasm.prepare(work, x, w);
+      return {
+        ...prepared,
+        run(repeats) {
+          if (work.op === "Gemm" && times-- > 0) throw new BackendLostError("its context is lost");
+          prepared.run(repeats);
+        },
+      };
+    },
+  });
+  const once = await run(losing(1));
+  assert.equal(once.rows.map(({ variant, status }) => `${variant} ${status}`), ["dense retried", "pruned retried"]);
+  assert.equal(once.incidents.map(({ kind }) => kind), ["device lost", "device reopened"]);
+  const twice = await run(losing(2), { batches: [1, 2] });
+  assert.equal(twice.rows.map(({ variant, batch, status }) => `${variant} ${batch} ${status}`), [
+    "dense 1 failed",
+    "pruned 1 failed",
+    "dense 2 measured",
+    "pruned 2 measured",
+  ]);
+  assert.is(twice.rows[0].reason, "its context is lost");
+  assert.is(twice.complete, true);
 });
 
 test("a page that is hidden meanwhile is told of, waited for, and the row is taken again", async () => {

@@ -2,6 +2,11 @@
 import type { Backend as BackendName } from "../../report/devices/record.ts";
 import type { LayerWork } from "./work.ts";
 
+/** The browser took the GPU away: another backend of the same kind may get it again. */
+export class BackendLostError extends Error {
+  override readonly name = "BackendLostError";
+}
+
 export interface Prepared {
   /** Computes the layer `times` times, and comes back when the last result is there. */
   run(times: number): void;

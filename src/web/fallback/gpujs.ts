@@ -1,6 +1,6 @@
 /** gpu.js: kernels written as functions, which it makes into WebGL2 shaders, WebAssembly, or loops in JavaScript. */
 import { GPU, type Texture } from "gpu.js";
-import type { Backend, Prepared } from "./backend.ts";
+import { type Backend, BackendLostError, type Prepared } from "./backend.ts";
 import type { LayerWork } from "./work.ts";
 
 export type GpuJsMode = "webgl2" | "webasm" | "cpu";
@@ -21,9 +21,18 @@ export function gpuJsBackend(mode: GpuJsMode): Backend {
     software: !context || /swiftshader|llvmpipe|softpipe|basic render/i.test(description),
     // Float textures hold float32, but shaders may compute with less.
     tolerance: mode === "webgl2" ? 1e-3 : 1e-5,
-    prepare: (work, x, w) => context ? onTextures(gpu, context, work, x, w) : onArrays(gpu, work, x, w),
+    prepare(work, x, w) {
+      if (!context) return onArrays(gpu, work, x, w);
+      // What gpu.js throws then is about shaders.
+      if (context.isContextLost()) throw contextLost();
+      return onTextures(gpu, context, work, x, w);
+    },
     dispose: () => void gpu.destroy(),
   };
+}
+
+function contextLost(): BackendLostError {
+  return new BackendLostError("the browser took the GPU away: its WebGL context is lost");
 }
 
 /** What createKernel gives: a texture where results stay on the GPU. */
@@ -70,7 +79,7 @@ function onTextures(
       for (let i = 0; i < times; i++) last = layers[turn ^= 1](input, weights, taps, last, 0);
       // The last kernel's texture is bound still; it is there when a pixel of it can be read.
       context.readPixels(0, 0, 1, 1, context.RGBA, context.FLOAT, pixel);
-      if (context.isContextLost()) throw new Error("the browser took the GPU away (its WebGL context is lost)");
+      if (context.isContextLost()) throw contextLost();
     },
     result: () => last.toArray() as Float32Array,
     dispose() {

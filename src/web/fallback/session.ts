@@ -5,7 +5,7 @@ import { driftOf } from "../../measure/session/rows.ts";
 import type { Incident, LayerTime, Protocol, Row, SessionEvent, Variant } from "../../measure/session/types.ts";
 import { untilVisible, type Visibility } from "../../measure/session/visibility.ts";
 import { mad, median } from "../../measure/stats.ts";
-import type { Backend, Prepared } from "./backend.ts";
+import { type Backend, BackendLostError, type Prepared } from "./backend.ts";
 import { operandsOf, proveBackend, proveLayer } from "./proof.ts";
 import { clockQuantum, timeInTurns } from "./timing.ts";
 import { layersOf, type LayerWork } from "./work.ts";
@@ -31,10 +31,11 @@ const DRIFT_ROUNDS = 25;
 
 /** Layers with weights alone are timed: pooling, sums and activations are left out, on both sides. */
 export async function fallbackSession(
-  backend: Backend,
+  open: () => Promise<Backend>,
   options: FallbackOptions,
 ): Promise<{ readonly complete: boolean }> {
   const { networks, protocol, visibility, signal, onEvent } = options;
+  let backend: Backend | undefined = await open();
   const { description, software } = backend;
   const vendor = /^ANGLE \(([^,]+)/.exec(description)?.[1] ?? "";
   onEvent({
@@ -48,7 +49,21 @@ export async function fallbackSession(
   try {
     const selfTest = proveBackend(backend);
     onEvent({ kind: "self-test", selfTest });
-    const quantumMs = clockQuantum();
+    const context: Context = {
+      ...options,
+      quantumMs: clockQuantum(),
+      async use() {
+        if (backend) return backend;
+        backend = await open();
+        incident("device reopened", backend.description);
+        return backend;
+      },
+      lose(reason) {
+        incident("device lost", reason);
+        backend?.dispose();
+        backend = undefined;
+      },
+    };
     const total = networks.length * protocol.batches.length;
     let done = 0;
     for (const network of networks) {
@@ -58,7 +73,7 @@ export async function fallbackSession(
         if (signal.aborted) break;
         onEvent({ kind: "progress", done: done++, total, text: `${network.network}, batch ${batch}` });
         const entrants = await entrantsOf(network, batch);
-        if (selfTest.trusted) await measure(backend, entrants, options, quantumMs);
+        if (selfTest.trusted) await measure(entrants, context);
         else fail(entrants, `its results are wrong here: ${selfTest.checks[0].detail}`, onEvent);
       }
     }
@@ -66,7 +81,15 @@ export async function fallbackSession(
     return { complete: !signal.aborted };
   } finally {
     unwatch();
+    backend?.dispose();
   }
+}
+
+interface Context extends FallbackOptions {
+  readonly quantumMs: number;
+  /** Another one after a loss. */
+  use(): Promise<Backend>;
+  lose(reason: string): void;
 }
 
 interface Entrant {
@@ -82,28 +105,32 @@ async function entrantsOf({ network, models }: FallbackNetwork, batch: number): 
   }));
 }
 
-/** Once more where the page was hidden meanwhile: browsers slow such pages down. Tells what was found; never throws. */
-async function measure(
-  backend: Backend,
-  entrants: readonly Entrant[],
-  { protocol, visibility, signal, onEvent }: FallbackOptions,
-  quantumMs: number,
-): Promise<void> {
-  for (let attempt = 0; attempt < 2; attempt++) {
+/**
+ * Once more where the page was hidden meanwhile, because browsers slow such pages down, and where the backend was lost.
+ * Tells what was found; never throws.
+ */
+async function measure(entrants: readonly Entrant[], context: Context): Promise<void> {
+  const { visibility, signal, onEvent } = context;
+  let losses = 0, repeats = 0;
+  for (;;) {
     await untilVisible(visibility, signal);
     let hidden = false;
     const unwatch = visibility.onChange((state) => hidden ||= state === "hidden");
     try {
-      const events = await timeEntrants(backend, entrants, protocol, quantumMs, signal);
-      for (const event of events) {
-        onEvent(hidden && event.kind === "row" ? { kind: "row", row: { ...event.row, doubt: HIDDEN } } : event);
+      for (const event of await timeEntrants(await context.use(), entrants, context)) {
+        if (event.kind !== "row") onEvent(event);
+        else {
+          const status = losses > 0 ? "retried" : event.row.status;
+          onEvent({ kind: "row", row: { ...event.row, status, ...hidden ? { doubt: HIDDEN } : {} } });
+        }
       }
+      if (!hidden || signal.aborted || repeats++ > 0) return;
     } catch (error) {
-      fail(entrants, reasonOf(error), onEvent);
+      if (error instanceof BackendLostError) context.lose(error.message);
+      if (!(error instanceof BackendLostError) || losses++ > 0) return fail(entrants, reasonOf(error), onEvent);
     } finally {
       unwatch();
     }
-    if (!hidden || signal.aborted) return;
   }
 }
 
@@ -115,9 +142,7 @@ function fail(entrants: readonly Entrant[], reason: string, onEvent: FallbackOpt
 async function timeEntrants(
   backend: Backend,
   entrants: readonly Entrant[],
-  { mode, seconds }: Protocol,
-  quantumMs: number,
-  signal: AbortSignal,
+  { protocol: { mode, seconds }, quantumMs, signal }: Context,
 ): Promise<SessionEvent[]> {
   const networks = entrants.map(({ layers }) => layers());
   const most = Math.max(0, ...networks.map(({ length }) => length));

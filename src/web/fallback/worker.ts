@@ -53,24 +53,19 @@ async function measure(
   signal: AbortSignal,
 ): Promise<Calls["measure"]["answer"]> {
   const networks = await catalogue.networks(ids);
-  const backend = await open(name);
-  try {
-    return await fallbackSession(backend, {
-      networks: networks.map(({ entry, models }) => ({
-        network: entry.title,
-        models: (["dense", "pruned"] as const).flatMap((variant) => {
-          const model = models[variant];
-          return model ? [{ variant, model }] : [];
-        }),
-      })),
-      protocol: { mode, seconds, batches },
-      visibility,
-      signal,
-      onEvent: (event) => post({ id, event }),
-    });
-  } finally {
-    backend.dispose();
-  }
+  return await fallbackSession(() => open(name), {
+    networks: networks.map(({ entry, models }) => ({
+      network: entry.title,
+      models: (["dense", "pruned"] as const).flatMap((variant) => {
+        const model = models[variant];
+        return model ? [{ variant, model }] : [];
+      }),
+    })),
+    protocol: { mode, seconds, batches },
+    visibility,
+    signal,
+    onEvent: (event) => post({ id, event }),
+  });
 }
 
 async function open(name: BackendName): Promise<Backend> {
