@@ -17,20 +17,26 @@ export interface Target {
   readonly params?: number;
   /** Fraction of the multiply-adds. */
   readonly macs?: number;
+  /** Milliseconds of one run, as `latency` estimates them. */
+  readonly ms?: number;
 }
+
+export type Achieved = Required<Pick<Target, "params" | "macs">> & Pick<Target, "ms">;
 
 export interface BudgetOptions {
   readonly target: Target;
   /** How the network will be compacted. */
   readonly compact?: CompactOptions;
+  /** What a network takes on the device that is aimed at, in ms: wanted where the target has `ms`. */
+  readonly latency?: (model: Model) => number;
 }
 
 export interface Budget {
   /** The constraints with their `keep` set. */
   readonly constraints: readonly Constraint[];
   readonly requested: Target;
-  /** Fractions of the dense network that the compact one has when each constraint keeps its strongest groups. */
-  readonly achieved: Required<Target>;
+  /** What the compact network has of the dense one, and takes, when each constraint keeps its strongest groups. */
+  readonly achieved: Achieved;
   readonly params: number;
   readonly macs: number;
 }
@@ -80,7 +86,7 @@ export function solveBudget(
 interface Price {
   readonly params: number;
   readonly macs: number;
-  readonly achieved: Required<Target>;
+  readonly achieved: Achieved;
   /** By how much of the dense network the target that is farthest off is missed; 0 or less where all are met. */
   readonly gap: number;
   /** Sum of the fractions that have a target. */
@@ -92,7 +98,7 @@ function pricing(
   graph: Graph,
   constraints: readonly Constraint[],
   energies: readonly ArrayLike<number>[],
-  { target, compact: options }: BudgetOptions,
+  { target, compact: options, latency }: BudgetOptions,
 ): (keep: readonly number[]) => Price {
   checkTarget(target);
   const model = ones(graph);
@@ -100,6 +106,9 @@ function pricing(
     constraints.filter(({ kind }) => leavesZeros(kind)).flatMap((c) => c.members.map((m) => m.param)),
   );
   const dense = graphCost(graph);
+  if (target.ms !== undefined && !latency) throw new RangeError("a budget in ms needs an estimate of latencies");
+  const price = target.ms === undefined ? undefined : latency;
+  const denseMs = price?.(model) ?? 1;
   const ranked = energies.map((scores) => rank(scores));
   const seen = new Map<string, Price>();
   return (keep) => {
@@ -119,16 +128,26 @@ function pricing(
     for (const [name, tensor] of small.params) {
       if (inPlace.has(name)) params -= tensor.data.length - countNonzero(new Map([[name, tensor]]));
     }
-    const achieved = { params: params / dense.params, macs: macs / dense.macs };
-    const price = {
+    const ms = price?.(small);
+    const achieved: Achieved = {
+      params: params / dense.params,
+      macs: macs / dense.macs,
+      ...ms === undefined ? {} : { ms },
+    };
+    const wanted = ([
+      [achieved.params, target.params],
+      [achieved.macs, target.macs],
+      [(ms ?? 0) / denseMs, target.ms && target.ms / denseMs],
+    ] as const).filter(([, most]) => most !== undefined);
+    const found = {
       params,
       macs,
       achieved,
-      gap: Math.max(achieved.params - (target.params ?? 1), achieved.macs - (target.macs ?? 1)),
-      excess: (target.params === undefined ? 0 : achieved.params) + (target.macs === undefined ? 0 : achieved.macs),
+      gap: Math.max(...wanted.map(([part, most]) => part - most!)),
+      excess: wanted.reduce((sum, [part]) => sum + part, 0),
     };
-    seen.set(key, price);
-    return price;
+    seen.set(key, found);
+    return found;
   };
 }
 
@@ -208,19 +227,25 @@ function budgetOf(
   };
 }
 
-function checkTarget(target: Target): void {
-  const given = Object.entries(target).filter(([, fraction]) => fraction !== undefined);
-  if (given.length === 0) throw new UserError("budget: give a fraction of params, of macs, or both");
+function checkTarget({ ms, ...fractions }: Target): void {
+  const given = Object.entries(fractions).filter(([, fraction]) => fraction !== undefined);
+  if (given.length === 0 && ms === undefined) throw new UserError("budget: give a fraction of params, of macs, or ms");
   for (const [what, fraction] of given) {
     if (!(fraction > 0 && fraction <= 1)) {
       throw new UserError(`budget: ${what} is ${fraction}, expected a fraction above 0 and at most 1`);
     }
   }
+  if (ms !== undefined && !(ms > 0)) throw new UserError(`budget: ms is ${ms}, expected a time above 0`);
 }
 
-function unreachable(least: Required<Target>, target: Target): UserError {
-  const wanted = Object.entries(target).map(([what, fraction]) => `${fraction} of the ${what}`).join(" and ");
-  const got = `${least.params.toPrecision(3)} of the params and ${least.macs.toPrecision(3)} of the macs`;
+function unreachable(least: Achieved, { params, macs, ms }: Target): UserError {
+  const wanted = [
+    ...params === undefined ? [] : [`${params} of the params`],
+    ...macs === undefined ? [] : [`${macs} of the macs`],
+    ...ms === undefined ? [] : [`${ms} ms`],
+  ].join(" and ");
+  const got = `${least.params.toPrecision(3)} of the params and ${least.macs.toPrecision(3)} of the macs` +
+    (least.ms === undefined ? "" : `, which take ${least.ms.toPrecision(3)} ms by the table`);
   return new UserError(
     `budget: ${wanted} can't be reached, the constraints leave at least ${got}: lower minKeep or constrain more layers`,
   );

@@ -1,7 +1,7 @@
 /** What a pruning stage takes away: constraints with their kept fractions, or a budget that is solved for them. */
 import * as v from "valibot";
 import { GRANULARITIES } from "../prune/structures.ts";
-import { byKind, count, distinct, fraction, record, text, word } from "./values.ts";
+import { byKind, count, distinct, fraction, positive, record, text, word } from "./values.ts";
 
 const where = {
   /** Names of layers, `*` standing for any characters. */
@@ -61,15 +61,25 @@ const constraint = byKind(Object.values(kinds) as never, GRANULARITIES) as unkno
 >;
 
 const budget = v.pipe(
-  record({ params: v.optional(fraction()), macs: v.optional(fraction()) }),
-  v.check((given) => (given.params === undefined) !== (given.macs === undefined), "expected either params or macs"),
+  record({
+    params: v.optional(fraction()),
+    macs: v.optional(fraction()),
+    /** One run's time on the recipe's device, by its latency table at `batch`. */
+    ms: v.optional(positive()),
+    batch: v.optional(count(1)),
+  }),
+  v.check(
+    ({ params, macs, ms }) => [params, macs, ms].filter((value) => value !== undefined).length === 1,
+    "expected one of params, macs and ms",
+  ),
+  v.check(({ ms, batch }) => ms !== undefined || batch === undefined, "batch belongs to ms: leave it out"),
 );
 
 /** Keys of every stage that prunes. `keep` is shorthand for the keep of each constraint that names none. */
 export const pruning = {
   constraints: v.optional(distinct(constraint), [{ kind: "filter" }]),
   keep: v.optional(fraction()),
-  /** Fraction of the baseline's parameters or MACs that stays, for the whole net. */
+  /** For the whole net: the fraction of the baseline's parameters or MACs that stays, or a time on a device. */
   budget: v.optional(budget),
 };
 

@@ -1,6 +1,7 @@
 /** What a stage works with: the device, the data, the run's state, and ways to show, log and keep what it does. */
 import type { Gpu } from "../gpu/gpu.ts";
 import type { HostTensor } from "../graph/types.ts";
+import type { LatencyTable } from "../measure/latency/types.ts";
 import type { Splits } from "../data/types.ts";
 import type { Store } from "../store/types.ts";
 import type { RunState, StageProgress } from "./run.ts";
@@ -18,6 +19,8 @@ export interface RunContext {
   readonly signal: AbortSignal | undefined;
   readonly state: RunState;
   readonly tuner: RunTuner;
+  /** Of the device that is pruned for; none where no budget is in ms. */
+  readonly tables: readonly LatencyTable[];
   /** Adds a line to log.jsonl. */
   log(event: Readonly<Record<string, unknown>>): Promise<void>;
   /** Writes the checkpoint, with how far the stage in progress has got. */

@@ -17,6 +17,8 @@ export interface RecipeChanges {
   /** A model's file, or a network of the zoo, without options. */
   readonly model?: string;
   readonly weights?: string;
+  /** A device's record, for budgets in ms. */
+  readonly device?: string;
 }
 
 /**
@@ -34,6 +36,7 @@ export async function loadRecipe(nameOrPath: string, store: Store, changes: Reci
   if (changes.limit !== undefined) settings.push(`data.limit=${changes.limit}`);
   if (changes.model !== undefined) settings.push(`model={ name: ${JSON.stringify(changes.model)} }`);
   if (changes.weights !== undefined) settings.push(`weights=${JSON.stringify(changes.weights)}`);
+  if (changes.device !== undefined) settings.push(`device=${JSON.stringify(changes.device)}`);
   if (changes.data !== undefined) settings.push(`data.name=${JSON.stringify(changes.data)}`);
   const written = spellOut(parseYaml(text, where));
   const given = isPath && isMap(written) ? mapPaths(written, (path) => relativeTo(nameOrPath, path)) : written;

@@ -2,8 +2,10 @@
 import { UserError } from "../errors.ts";
 import { graphCost } from "../graph/cost.ts";
 import type { Model } from "../graph/types.ts";
+import type { LatencyTable } from "../measure/latency/types.ts";
 import { compact } from "../prune/compact.ts";
 import { leavesZeros, survivesCompaction } from "../prune/structures.ts";
+import { estimateFor } from "./device.ts";
 import type { Stage } from "./registry.ts";
 import type { Recipe } from "./schema.ts";
 import { isTrained } from "./start.ts";
@@ -51,7 +53,7 @@ function compacts(stage: Stage): boolean {
 }
 
 /** Throws UserError for constraints on layers that `model` doesn't have, and for budgets that it can't meet. */
-export function checkTargets(model: Model, { stages }: Recipe): void {
+export function checkTargets(model: Model, { stages }: Recipe, tables: readonly LatencyTable[]): void {
   for (const stage of stages) {
     if (!isPruning(stage)) continue;
     const constraints = constraintsOn(model.graph, stage);
@@ -60,8 +62,10 @@ export function checkTargets(model: Model, { stages }: Recipe): void {
     const least = constraints.map((constraint) => ({ ...constraint, keep: constraint.minKeep }));
     const smallest = compact(masked(model, choose("magnitude", model, new Map(), least, 0))).model;
     const [before, after] = [graphCost(model.graph), graphCost(smallest.graph)];
+    const { ms } = stage.budget;
+    const tooSlow = ms !== undefined && estimateFor(tables, stage.budget, model)(smallest) > ms;
     const meets = (key: "params" | "macs") => after[key] <= (stage.budget![key] ?? 1) * before[key];
     // Solving it, which takes longer, says what is wrong.
-    if (!meets("params") || !meets("macs")) solveTargets({ model, dense: model }, stage);
+    if (tooSlow || !meets("params") || !meets("macs")) solveTargets({ model, dense: model }, stage, tables);
   }
 }

@@ -6,6 +6,7 @@ import { joinPath, normalisePath, parentOf } from "../store/path.ts";
 interface Naming {
   readonly model?: { readonly name?: unknown };
   readonly weights?: unknown;
+  readonly device?: unknown;
   readonly data?: { readonly name?: unknown };
 }
 
@@ -16,12 +17,13 @@ export function isModelPath(name: string): boolean {
 
 /** A copy in which each path is what `map` makes of it. */
 export function mapPaths<R>(recipe: R, map: (path: string) => string): R {
-  const { model, weights, data } = recipe as Naming;
+  const { model, weights, data, device } = recipe as Naming;
   const source = typeof data?.name === "string" ? parseSource(data.name) : undefined;
   return {
     ...recipe,
     ...typeof model?.name === "string" && isModelPath(model.name) ? { model: { ...model, name: map(model.name) } } : {},
     ...typeof weights === "string" ? { weights: map(weights) } : {},
+    ...typeof device === "string" ? { device: map(device) } : {},
     ...source ? { data: { ...data, name: `${source.kind}:${map(source.path)}` } } : {},
   };
 }

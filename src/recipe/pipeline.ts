@@ -8,7 +8,9 @@ import { Interrupted } from "../train/errors.ts";
 import { EquivalenceError } from "../graph/equivalence.ts";
 import type { Report } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
+import type { LatencyTable } from "../measure/latency/types.ts";
 import type { RunContext } from "./context.ts";
+import { openTables } from "./device.ts";
 import { writeModel, writeOnnx } from "./files.ts";
 import { formatRecipe } from "./load.ts";
 import { checkOrder, checkTargets } from "./order.ts";
@@ -54,9 +56,10 @@ export async function runPrune(options: RunOptions): Promise<Report> {
   const given = await readGiven(recipe, store);
   const data = await options.loadData({ ...recipe.data, ...inputOptions(recipe, given) }, ui);
   const start = startModel(given, recipe, data, recipe.seed);
+  const tables = await openTables(recipe, store, dir, ui);
   using own = options.gpu ? undefined : await Gpu.open();
   const gpu = options.gpu ?? own!;
-  const { state, progress, logBytes } = saved ?? begin(start, recipe);
+  const { state, progress, logBytes } = saved ?? begin(start, recipe, tables);
   const logFile = `${dir}/log.jsonl`;
   await store.truncate(logFile, logBytes);
 
@@ -83,6 +86,7 @@ export async function runPrune(options: RunOptions): Promise<Report> {
     signal,
     state,
     tuner,
+    tables,
     log: (event) => store.append(logFile, JSON.stringify({ stage: state.stage, ...event }) + "\n"),
     save: (cursor, tensors) => save({ cursor, tensors }),
     takeProgress() {
@@ -123,8 +127,8 @@ function recipeIdentity(recipe: Recipe): Promise<string> {
   return hashText(formatRecipe(mapPaths(recipe, (path) => path.slice(path.lastIndexOf("/") + 1))));
 }
 
-function begin(model: Model, recipe: Recipe): SavedRun {
-  checkTargets(model, recipe);
+function begin(model: Model, recipe: Recipe, tables: readonly LatencyTable[]): SavedRun {
+  checkTargets(model, recipe, tables);
   const state: RunState = {
     stage: 0,
     epoch: 0,

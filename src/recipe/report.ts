@@ -38,7 +38,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     admm: state.admm,
     latency: state.latency,
     requested: state.requested,
-    achieved: achieved(state, recipe),
+    achieved: achieved(state, recipe, ctx.tables),
     files: [ONNX_FILE, MODEL_FILE],
   });
   const log = new TextDecoder().decode(await store.read(`${dir}/log.jsonl`) ?? new Uint8Array());

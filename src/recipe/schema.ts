@@ -61,6 +61,8 @@ export const recipe = record({
   weights: v.optional(text()),
   data,
   preprocess: v.optional(preprocess),
+  /** A device's record with latency tables, for budgets in ms. */
+  device: v.optional(text()),
   batch: v.optional(count(1), 64),
   stages: some(stage),
 });

@@ -15,6 +15,7 @@ import type { Report } from "../report/types.ts";
 import { parseReport } from "../report/validate.ts";
 import type { Store } from "../store/types.ts";
 import { evaluateModel } from "../train/evaluate.ts";
+import { estimateFor, openTables } from "./device.ts";
 import { ONNX_FILE, readModel } from "./files.ts";
 import { loadRecipe } from "./load.ts";
 import type { DataRequest, Recipe } from "./schema.ts";
@@ -90,6 +91,14 @@ export async function verifyRun(
     const { inputs, batch } = proofInputs({ data, recipe });
     const [a, b] = [await runPlan(gpu, masked, inputs, batch), await runPlan(gpu, model, inputs, batch)];
     checks.push(within("compact = masked, largest relative difference", compareOutputs(a, b).maxRel, limit));
+  }
+  for (const stage of recipe.stages) {
+    if (!("budget" in stage) || stage.budget?.ms === undefined) continue;
+    const tables = await openTables(recipe, store, dir, ui);
+    const whole = { graph: dense, params: initialise(dense, 0) };
+    checks.push(
+      exact("achieved, ms by the table", report.achieved.ms, estimateFor(tables, stage.budget, whole)(model)),
+    );
   }
   signal?.throwIfAborted();
   if (report.files?.includes(ONNX_FILE)) {

@@ -58,7 +58,7 @@ test("a budget that can't be, or isn't one", () => {
     solve({ params: 1e-4 }),
     /0.0001 of the params can't be reached, the constraints leave at least 0\.\d+/,
   );
-  assert.throws(solve({}), /give a fraction of params, of macs, or both/);
+  assert.throws(solve({}), /give a fraction of params, of macs, or ms/);
   assert.throws(solve({ macs: 1.5 }), /macs is 1.5, expected a fraction above 0/);
 });
 

@@ -153,7 +153,7 @@ const refused: [what: string, recipe: unknown, message: string][] = [
     prune({ constraints: [{ kind: "filter", keep: 0.2 }] }),
     "stages.1: keep has no effect, since every constraint has its own; set constraints.0.keep and so on instead",
   ],
-  ["empty budget", prune({ keep: undefined, budget: {} }), "stages.1.budget: expected either params or macs"],
+  ["empty budget", prune({ keep: undefined, budget: {} }), "stages.1.budget: expected one of params, macs and ms"],
   [
     "keep for n:m alone",
     prune({ constraints: [{ kind: "n:m" }] }),

@@ -34,7 +34,7 @@ export async function runPruneStage(ctx: RunContext, stage: PruneStage): Promise
   const saved = ctx.takeProgress();
   let at = savedPhase(saved);
   if (!at) {
-    state.kept = solveTargets(state, stage);
+    state.kept = solveTargets(state, stage, ctx.tables);
     Object.assign(state.requested, requestOf(stage));
   }
   let attempt: Attempt | undefined = attemptOf(at) ?? { step: 0, reached: 0, wanted: 1 / stage.steps, backoffs: 0 };

@@ -2,10 +2,12 @@
 import { countNonzero, graphCost } from "../../graph/cost.ts";
 import { scatterModel } from "../../graph/scatter.ts";
 import type { Graph, Model, Params } from "../../graph/types.ts";
-import { solveBudget } from "../../prune/budget.ts";
+import type { LatencyTable } from "../../measure/latency/types.ts";
+import { solveBudget, type Target } from "../../prune/budget.ts";
 import { type ConstraintOptions, coupledConstraints, settlePatterns } from "../../prune/constraints.ts";
 import { type Constraint, GRANULARITIES, groupEnergies, structureName } from "../../prune/structures.ts";
 import type { Budget, Constraint as Asked } from "../constraints.ts";
+import { estimateFor } from "../device.ts";
 import type { KeptRecord, RunState } from "../run.ts";
 import type { Recipe } from "../schema.ts";
 
@@ -30,12 +32,20 @@ function optionsOf({ kind, ...asked }: Asked): ConstraintOptions {
 }
 
 /** What the whole stage is to reach, solved once on the network that it starts from. */
-export function solveTargets({ model, dense }: Pick<RunState, "model" | "dense">, pruning: Pruning): KeptRecord[] {
+export function solveTargets(
+  { model, dense }: Pick<RunState, "model" | "dense">,
+  pruning: Pruning,
+  tables: readonly LatencyTable[],
+): KeptRecord[] {
   const { graph, params } = model;
   const constraints = settlePatterns(constraintsOn(graph, pruning), params);
   const energies = constraints.map((c) => groupEnergies(c, params));
-  const solved = pruning.budget
-    ? solveBudget(graph, constraints, energies, { target: fromHere(pruning.budget, dense.graph, graph) }).constraints
+  const { budget } = pruning;
+  const solved = budget
+    ? solveBudget(graph, constraints, energies, {
+      target: fromHere(budget, dense.graph, graph),
+      latency: budget.ms === undefined ? undefined : estimateFor(tables, budget, model),
+    }).constraints
     : constraints;
   return solved.map(({ name, kind, keep, groups, rule }) => ({
     ...{ name, kind, keep, groups },
@@ -44,11 +54,12 @@ export function solveTargets({ model, dense }: Pick<RunState, "model" | "dense">
 }
 
 /** A budget counts from the baseline; this is what it leaves of a network that may be smaller already. */
-function fromHere({ params, macs }: Budget, dense: Graph, now: Graph): Budget {
+function fromHere({ params, macs, ms }: Budget, dense: Graph, now: Graph): Target {
   const [before, after] = [graphCost(dense), graphCost(now)];
   return {
     ...params === undefined ? {} : { params: Math.min(1, params * before.params / after.params) },
     ...macs === undefined ? {} : { macs: Math.min(1, macs * before.macs / after.macs) },
+    ...ms === undefined ? {} : { ms },
   };
 }
 
@@ -80,7 +91,15 @@ export function stepConstraints(
 
 /** What a stage asks for, by names that `achieved` understands. */
 export function requestOf({ constraints, budget }: Pruning): Record<string, number> {
-  if (budget) return Object.fromEntries(Object.entries(budget).filter(([, fraction]) => fraction !== undefined));
+  if (budget) {
+    const { params, macs, ms } = budget;
+    return Object.fromEntries(
+      Object.entries({ params, macs, ms }).filter(([, asked]) => asked !== undefined),
+    ) as Record<
+      string,
+      number
+    >;
+  }
   return Object.fromEntries(constraints.map((asked) => [nameOf(asked), keepOf(asked)]));
 }
 
@@ -93,8 +112,15 @@ function keepOf(asked: Asked): number {
   return asked.kind === "n:m" ? asked.n / asked.m : asked.keep!;
 }
 
-/** For each name that was asked for, and for the whole: which fraction of the dense network the network at hand has. */
-export function achieved(state: RunState, { stages }: Recipe): Record<string, number> {
+/**
+ * For each name that was asked for, and for the whole: which fraction of the dense network the network at hand has; and
+ * what it takes by the device's table, where that was asked for.
+ */
+export function achieved(
+  state: Pick<RunState, "model" | "dense" | "origin" | "masked" | "requested">,
+  { stages }: Recipe,
+  tables: readonly LatencyTable[],
+): Record<string, number> {
   const [dense, small] = [graphCost(state.dense.graph), graphCost(state.model.graph)];
   const result: Record<string, number> = {
     params: small.params / dense.params,
@@ -104,6 +130,7 @@ export function achieved(state: RunState, { stages }: Recipe): Record<string, nu
   const whole = inDenseShape(state);
   for (const stage of stages) {
     if (!("constraints" in stage)) continue;
+    if (stage.budget?.ms !== undefined) result.ms = estimateFor(tables, stage.budget, state.dense)(state.model);
     for (const asked of stage.constraints) {
       if (nameOf(asked) in state.requested) result[nameOf(asked)] = keptFraction(whole, asked);
     }

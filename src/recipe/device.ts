@@ -1,0 +1,69 @@
+/**
+ * The latency tables of the device that a recipe prunes for. The record is copied into the run's folder when the run
+ * begins: what is gone on with, or verified, must not depend on a file that changes when the phone is measured again.
+ */
+import { UserError } from "../errors.ts";
+import type { Model } from "../graph/types.ts";
+import { type Estimate, latencyEstimate, unfitTable } from "../measure/latency/estimate.ts";
+import type { LatencyTable } from "../measure/latency/types.ts";
+import type { DeviceRecord } from "../report/devices/record.ts";
+import { parseDeviceRecord } from "../report/devices/schema.ts";
+import { joinPath } from "../store/path.ts";
+import type { Store } from "../store/types.ts";
+import type { Budget } from "./constraints.ts";
+import type { Recipe } from "./schema.ts";
+import type { Ui } from "./ui.ts";
+
+export const DEVICE_FILE = "device.json";
+
+/**
+ * The tables of the run's own copy, or of the recipe's device, which is copied then. None where no budget is in ms.
+ * @throws UserError where a budget is in ms and there is no record, or it can't be read
+ */
+export async function openTables(recipe: Recipe, store: Store, dir: string, ui: Ui): Promise<readonly LatencyTable[]> {
+  const timed = recipe.stages.findIndex((stage) => "budget" in stage && stage.budget?.ms !== undefined);
+  if (timed < 0) return [];
+  const own = joinPath(dir, DEVICE_FILE);
+  const kept = await store.read(own);
+  if (kept) return parse(kept, own).tables ?? [];
+  if (recipe.device === undefined) {
+    throw new UserError(
+      `stages.${timed}: a budget in ms needs a device's latency table: give its record with --device ` +
+        `runs/devices/<name>.json (the phone page builds tables, and so does \`secateur time --table\`)`,
+    );
+  }
+  const bytes = await store.read(recipe.device);
+  if (!bytes) throw new UserError(`${recipe.device}: no such file; expected a device's record with latency tables`);
+  const record = parse(bytes, recipe.device);
+  if (!record.tables?.length) {
+    throw new UserError(`${recipe.device}: has no latency tables: build one for this network on the device`);
+  }
+  if (record.device?.fallback) ui.warn(`${recipe.device} was measured on a software adapter: its times are no phone's`);
+  await store.write(own, bytes);
+  return record.tables;
+}
+
+/**
+ * What networks take by the table at the budget's batch that has `model`'s layers.
+ * @throws UserError where none has: which there are, and what the nearest lacks
+ */
+export function estimateFor(tables: readonly LatencyTable[], { batch = 1 }: Budget, model: Model): Estimate {
+  const alike = tables.filter((table) => table.batch === batch);
+  const fitting = alike.find((table) => unfitTable(table, model) === undefined);
+  if (fitting) return latencyEstimate(fitting);
+  const there = tables.map((table) => `${table.model} at batch ${table.batch}`).join(", ") || "none";
+  const lack = alike.length > 0 ? `: ${unfitTable(alike[0], model)}` : "";
+  throw new UserError(
+    `the device's record has no latency table for "${model.graph.name}" at batch ${batch} (there are: ${there})${lack}`,
+  );
+}
+
+function parse(bytes: Uint8Array, file: string): DeviceRecord {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new UserError(`${file}: not valid JSON; expected a device's record`);
+  }
+  return parseDeviceRecord(json, file);
+}
