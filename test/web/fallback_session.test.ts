@@ -1,6 +1,7 @@
 /** The session without WebGPU, on backends that compute right, wrong, or not to the end. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "fast-check";
 import { builder } from "../../src/graph/build.ts";
 import { columnConv, conv } from "../../src/graph/reference/conv.ts";
 import { NO_FINDINGS, withEvent } from "../../src/measure/session/findings.ts";
@@ -100,6 +101,46 @@ test("single results of a layer are computed as the interpreter computes them al
     }
     assert.throws(() => proveLayer(work, x, w, Float32Array.from(y.slice(1)), 1e-3), /numbers came back/);
   }
+});
+
+test("WebAssembly computes convolutions of any shape, images of few pixels together", async () => {
+  const wasm = await wasmBackend();
+  const small = (max: number) => fc.integer({ min: 1, max });
+  const shapes = fc.record({
+    ...{ batch: small(5), groups: small(3), perGroup: small(5), filters: small(6), height: small(6), width: small(6) },
+    ...{ kernel: small(3), stride: small(2), dilation: small(2) },
+  });
+  fc.assert(
+    fc.property(shapes, ({ batch, groups, perGroup, filters, height, width, kernel, stride, dilation }) => {
+      const channels = groups * perGroup;
+      const net = builder("odd", ["N", channels, height, width]);
+      // Enough padding that something is left to compute.
+      const pad = Math.floor(dilation * (kernel - 1) / 2) + (kernel % 2 ? 0 : 1);
+      const options = {
+        name: "conv",
+        out: groups * filters,
+        kernel,
+        stride,
+        pad,
+        dilation,
+        group: groups,
+        bias: false,
+      };
+      net.conv(net.input, options);
+      const [work] = layersOf(net.graph(), batch);
+      const { x, w } = operandsOf(work);
+      const prepared = wasm.prepare(work, x, w);
+      prepared.run(2);
+      const expected = conv(work.node, [
+        { shape: [batch, channels, height, width], data: Float64Array.from(x) },
+        { shape: [groups * filters, perGroup, kernel, kernel], data: Float64Array.from(w) },
+      ]).data;
+      assert.is(prepared.result().length, expected.length);
+      const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(prepared.result()[i] - value)), 0);
+      assert.ok(worst <= 1e-5 * expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1), `${worst}`);
+    }),
+    { numRuns: 150 },
+  );
 });
 
 test("wrong numbers of a layer that is timed fail its network, and the reason names it", async () => {

@@ -27,7 +27,9 @@ function prepare(
   const k = taps.length;
   const perGroup = filters / groups;
   const size = outHeight * outWidth;
-  const [m, n] = [up(perGroup, ROWS), up(size, COLUMNS)];
+  // Images of a few pixels share a product's columns, which there are at least eight of.
+  const together = size < COLUMNS ? batch : 1;
+  const [m, n] = [up(perGroup, ROWS), up(together * size, COLUMNS)];
   const [aBytes, bBytes, yBytes] = [4 * m * k, 4 * k * n, 4 * m * n].map((bytes) => up(bytes, 16));
   const needed = groups * aBytes + bBytes + yBytes;
   if (memory.buffer.byteLength < needed) memory.grow(Math.ceil((needed - memory.buffer.byteLength) / PAGE));
@@ -45,13 +47,17 @@ function prepare(
     numbers.fill(0, b / 4, (b + bBytes) / 4);
   };
   const once = () => {
-    for (let image = 0; image < batch; image++) {
+    for (let first = 0; first < batch; first += together) {
       for (let g = 0; g < groups; g++) {
-        gather(work, x, image, g, numbers.subarray(b / 4, (b + bBytes) / 4), n);
+        for (let i = 0; i < together; i++) {
+          gather(work, x, first + i, g, numbers.subarray(b / 4 + i * size, (b + bBytes) / 4), n);
+        }
         gemm(a + g * aBytes, b, y, m, n, k);
-        for (let f = 0; f < perGroup; f++) {
-          const from = y / 4 + f * n;
-          output.set(numbers.subarray(from, from + size), ((image * groups + g) * perGroup + f) * size);
+        for (let i = 0; i < together; i++) {
+          for (let f = 0; f < perGroup; f++) {
+            const from = y / 4 + f * n + i * size;
+            output.set(numbers.subarray(from, from + size), (((first + i) * groups + g) * perGroup + f) * size);
+          }
         }
       }
     }
