@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { UsageError, UserError } from "../errors.ts";
 import { buildCommand } from "./build.ts";
+import { devicesCommand } from "./devices.ts";
 import { evalCommand } from "./eval.ts";
 import { inspectCommand } from "./inspect.ts";
 import { type Io, StopSignal } from "./io.ts";
@@ -51,6 +52,7 @@ function createProgram(args: readonly string[], io: Io): Command {
     tuneCommand(io),
     serveCommand(io),
     buildCommand(io),
+    devicesCommand(io),
   ];
   for (const command of commands) {
     program.addCommand(command.copyInheritedSettings(program));

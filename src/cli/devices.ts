@@ -1,0 +1,86 @@
+import { Command } from "commander";
+import { UserError } from "../errors.ts";
+import { compareDevices, type Comparison, deviceWords, doubtOf } from "../report/devices/compare.ts";
+import type { DeviceRecord } from "../report/devices/record.ts";
+import { parseDeviceRecord } from "../report/devices/schema.ts";
+import type { Speed } from "../report/devices/speedups.ts";
+import { milliseconds, times } from "../report/format.ts";
+import type { Io } from "./io.ts";
+import { formatTable } from "./table.ts";
+
+const FOLDER = "runs/devices";
+
+export function devicesCommand(io: Io): Command {
+  return new Command("devices")
+    .description("compare what was measured on several devices, side by side")
+    .argument("[files...]", `records of devices, or folders of them (default: ${FOLDER})`)
+    .option("--html <file>", "also write a page with charts, which opens without a network")
+    .option("--all", "software adapters too")
+    .action(async (paths: readonly string[], { html, all }: { html?: string; all?: boolean }) => {
+      const records = await readRecords(paths.length > 0 ? paths : [FOLDER], io);
+      const compared = compareDevices(records, all ? "all" : "hardware");
+      if (compared.devices.length === 0) {
+        throw new UserError(
+          `only software adapters are there (${compared.leftOut.map(({ name }) => name).join(", ")}): --all shows them`,
+        );
+      }
+      if (html !== undefined) {
+        const { renderComparison } = await import("../report/devices/page.ts");
+        await io.store.write(html, new TextEncoder().encode(renderComparison(compared)));
+      }
+      io.out(formatComparison(compared) + (html === undefined ? "" : `\n\nThe charts are in ${html}`));
+    });
+}
+
+async function readRecords(paths: readonly string[], { store }: Io): Promise<DeviceRecord[]> {
+  const files = new Set<string>();
+  for (const path of paths) {
+    if (await store.size(path) !== undefined) files.add(path);
+    else {
+      const found = (await store.list(path)).filter((file) => file.endsWith(".json"));
+      if (found.length === 0) {
+        throw new UserError(`${path}: no record of a device there: measure one with deno task serve`);
+      }
+      found.forEach((file) => files.add(file));
+    }
+  }
+  return await Promise.all([...files].map(async (file) => {
+    let json: unknown;
+    try {
+      json = JSON.parse(new TextDecoder().decode(await store.read(file)));
+    } catch {
+      throw new UserError(`${file}: not valid JSON: expected the record of a device`);
+    }
+    return parseDeviceRecord(json, file);
+  }));
+}
+
+function formatComparison({ devices, rows, leftOut }: Comparison): string {
+  const doubts: string[] = [];
+  const cell = (speed: Speed | undefined, device: string): string => {
+    if (!speed) return "";
+    const { network, batch, dense, pruned, ratio } = speed;
+    const ms = ({ medianMs }: Speed["dense"]) => medianMs === undefined ? "–" : milliseconds(medianMs);
+    if (ratio === undefined) {
+      doubts.push(`? ${device}, ${network}, batch ${batch}: ${doubtOf(speed) ?? "no time"}`);
+    }
+    return `${ms(dense)} → ${ms(pruned)} ms  ${ratio === undefined ? "?" : times(ratio)}`;
+  };
+  const table = rows.length === 0 ? "No network was timed both dense and pruned." : formatTable([
+    ["network", "batch", "MACs", ...devices.map(({ name }) => name)],
+    ...rows.map(({ network, batch, macs, speeds }) => [
+      network,
+      String(batch),
+      times(macs),
+      ...speeds.map((speed, d) => cell(speed, devices[d].name)),
+    ]),
+  ], { header: true, left: 1 });
+  const about = formatTable(devices.map((record) => [record.name, deviceWords(record)]));
+  const left = leftOut.map(({ name }) => name).join(", ");
+  return [
+    table,
+    ...doubts.length > 0 ? [doubts.join("\n")] : [],
+    about,
+    ...left === "" ? [] : [`Left out as software adapters: ${left}; --all shows them`],
+  ].join("\n\n");
+}

@@ -1,0 +1,49 @@
+/** What pruning bought on several devices, side by side. Pure. */
+import { isSoftware } from "../build.ts";
+import type { DeviceRecord } from "./record.ts";
+import { type Speed, speeds } from "./speedups.ts";
+
+export interface Comparison {
+  readonly devices: readonly DeviceRecord[];
+  readonly rows: readonly ComparedRow[];
+  /** Software adapters, which aren't compared unless asked for: a phone's browser falls back to one without a word. */
+  readonly leftOut: readonly DeviceRecord[];
+}
+
+export interface ComparedRow {
+  readonly network: string;
+  readonly batch: number;
+  /** dense / pruned multiply-adds. */
+  readonly macs: number;
+  /** Per device; undefined where it didn't time both forms. */
+  readonly speeds: readonly (Speed | undefined)[];
+}
+
+/** Networks and batch sizes in the order in which they first appear, batches of a network together, smallest first. */
+export function compareDevices(records: readonly DeviceRecord[], which: "all" | "hardware"): Comparison {
+  const software = ({ device }: DeviceRecord) => which === "hardware" && device !== undefined && isSoftware(device);
+  const devices = records.filter((record) => !software(record));
+  const found = devices.map(({ rows }) => speeds(rows));
+  const networks = Map.groupBy(found.flat(), ({ network }) => network);
+  const rows = [...networks].flatMap(([network, all]) =>
+    [...new Set(all.map(({ batch }) => batch))].sort((a, b) => a - b).map((batch) => {
+      const own = found.map((list) => list.find((speed) => speed.network === network && speed.batch === batch));
+      return { network, batch, macs: own.find((speed) => speed !== undefined)!.macs, speeds: own };
+    })
+  );
+  return { devices, rows, leftOut: records.filter(software) };
+}
+
+/** Why a pair of rows has no ratio: what failed, or what makes it doubtful. */
+export function doubtOf({ dense, pruned }: Speed): string | undefined {
+  return dense.reason ?? pruned.reason ?? dense.doubt ?? pruned.doubt;
+}
+
+/** What computed it, and whether it was stopped before its end. */
+export function deviceWords({ device, backend, complete, protocol }: DeviceRecord): string {
+  const adapter = device
+    ? device.description || device.architecture || device.vendor || "an adapter without a name"
+    : "";
+  const how = backend === "webgpu" ? adapter : [backend, adapter].filter((word) => word !== "").join(", ");
+  return `${how}; ${protocol.mode}${complete ? "" : "; stopped before its end"}`;
+}
