@@ -33,7 +33,9 @@ ${raw(style)}</style>
 <p class="headline">Dense against pruned networks on ${devices.map(({ name }) => name).join(", ")}</p>
 </header>
 <main>
+<h2>Speed-up</h2>
 ${compared.rows.map((row, i) => rowFigure(compared, row, i))}
+<h2>Times</h2>
 ${devices.map((_, d) => deviceTable(compared, d))}
 ${
     table(
