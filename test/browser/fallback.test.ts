@@ -207,7 +207,7 @@ test("the page says why, and each backend fills the table, marked as what it is"
     ["WebGL2", "gpu.js webgl2"],
     ["WebAssembly (gpu.js)", "gpu.js webasm"],
     ["JavaScript", "gpu.js cpu"],
-    ["WebAssembly (our", "webassembly"],
+    ["WebAssembly (im2col", "webassembly"],
   ];
   for (const [label, name] of backends) {
     const choice = page.locator(".chip", { hasText: label }).locator("input");

@@ -8,7 +8,7 @@ const BACKENDS = [
   { id: "gpu.js webgl2", label: "WebGL2 (gpu.js)" },
   { id: "gpu.js webasm", label: "WebAssembly (gpu.js)" },
   { id: "gpu.js cpu", label: "JavaScript (gpu.js)" },
-  { id: "webassembly", label: "WebAssembly (our product)" },
+  { id: "webassembly", label: "WebAssembly (im2col)" },
 ] as const;
 
 export function Choice() {
