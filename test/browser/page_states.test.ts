@@ -219,6 +219,25 @@ test("the worker's own fault is called that", async () => {
   await inspect("fault");
 });
 
+test("a latency table is built, kept with the record, and can be stopped", async () => {
+  await open("sound");
+  const build = () => page.getByRole("button", { name: "Build table" }).tap();
+  await page.getByRole("combobox", { name: /^Network/ }).selectOption("LeNet-5");
+  await page.getByRole("combobox", { name: /^Batch/ }).selectOption("8");
+  await build();
+  await page.getByText("1 shapes of layers, 2 times").waitFor();
+  await inspect("table");
+  const { tables = [], rows, complete } = await kept();
+  assert.equal(tables.map(({ model, batch }) => `${model} ${batch}`), ["lenet5 8"]);
+  assert.equal([rows.length, complete], [0, true]);
+  await open("endless");
+  await build();
+  await page.getByText("Conv 3×3 of 8×8: 4 → 16").waitFor();
+  await page.getByRole("button", { name: "Stop" }).tap();
+  await page.getByRole("button", { name: "Build table" }).waitFor();
+  assert.is(await page.getByRole("alert").textContent(), "");
+});
+
 test("a drawn digit, by both networks", async () => {
   await open("sound");
   await page.getByRole("button", { name: "Draw" }).tap();

@@ -75,8 +75,19 @@ const handlers: { readonly [N in CallName]: (call: Call<N>) => Promise<Calls[N][
   },
   trainState: () => ({ resumable: trained === "begun", finished: trained === "finished" }),
   trainFile: () => ({ bytes: new Uint8Array([1, 2, 3]) }),
-  buildTable: () => {
-    throw new Error("no tables of this engine");
+  async buildTable({ request: { network, batch }, tell, stopped }) {
+    tell({ kind: "progress", done: 3, total: 9, text: "Conv 3×3 of 8×8: 4 → 16" });
+    if (SCENARIO === "endless") {
+      await stopped;
+      throw new Error("stopped");
+    }
+    return {
+      ...{ model: network, batch, clock: "gpu timestamps", quantumMs: 0.065536, wholeMs: 0.41, launchMs: 0.02 },
+      layers: [{
+        ...{ shape: "Conv 3×3 of 8×8", layers: ["conv1"], inputs: [1], outputs: [4, 16], medianMs: [[0.1, 0.2]] },
+      }],
+      rest: [{ name: "pool", op: "MaxPool", traffic: 1280, medianMs: 0.03 }],
+    };
   },
 };
 

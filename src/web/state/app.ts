@@ -93,9 +93,21 @@ export async function run(): Promise<void> {
     seconds: SECONDS[mode.value],
     batches: [...batches.value].sort((a, b) => a - b),
   };
-  shared.value = false;
-  message.value = undefined;
-  record.value = beginRecord({
+  record.value = newRecord(protocol);
+  await whileRunning(async (signal) => {
+    const { complete } = await engine().call("measure", {
+      ...protocol,
+      networks: chosenIds.value,
+      detail: detail.value,
+      ...diagnosis.value ? { backend: backend.value } : {},
+    }, { signal, onEvents: take });
+    record.value = { ...record.value!, complete };
+  });
+}
+
+/** Of this device, with nothing measured yet. */
+export function newRecord(protocol: DeviceRecord["protocol"]): DeviceRecord {
+  return beginRecord({
     tool: TOOL,
     session: crypto.randomUUID?.() ?? String(Math.random()).slice(2).padEnd(8, "0"),
     name: cleanName(name.value),
@@ -109,23 +121,23 @@ export async function run(): Promise<void> {
     ...diagnosis.value ? { reason: diagnosis.value.headline } : {},
     protocol,
   });
+}
+
+/** Measures with the screen awake and a bar that shows how far it is and stops it; then the record is on its way. */
+export async function whileRunning(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  shared.value = false;
+  message.value = undefined;
   progress.value = { done: 0, total: 1, text: "opening the device" };
   stop = new AbortController();
   const awake = await keepAwake();
   try {
-    const { complete } = await engine().call("measure", {
-      ...protocol,
-      networks: chosenIds.value,
-      detail: detail.value,
-      ...diagnosis.value ? { backend: backend.value } : {},
-    }, { signal: stop.signal, onEvents: take });
-    record.value = { ...record.value, complete };
+    await work(stop.signal);
   } catch (error) {
     fail(error);
   } finally {
     awake?.();
     progress.value = undefined;
-    await outbox.put(record.value).catch(fail);
+    if (record.value) await outbox.put(record.value).catch(fail);
   }
 }
 
@@ -134,7 +146,8 @@ export function stopRun(): void {
   if (progress.value) progress.value = { ...progress.value, text: "stopping" };
 }
 
-function take(events: readonly object[]): void {
+/** What a call tells, folded into the record. */
+export function take(events: readonly object[]): void {
   let next = record.value!;
   for (const event of events as readonly SessionEvent[]) {
     if (event.kind === "progress") progress.value = event;

@@ -1,8 +1,9 @@
 /** Choosing, running, and what came out. */
-import { progress, record, run, runnable, running, shared, stopRun } from "../state/app.ts";
+import { diagnosis, networks, progress, record, run, runnable, running, shared, stopRun } from "../state/app.ts";
 import { Choice } from "./choice.tsx";
 import { NoGpu } from "./no_gpu.tsx";
 import { Result } from "./result.tsx";
+import { Tables } from "./tables.tsx";
 
 export function Time() {
   return (
@@ -21,6 +22,9 @@ export function Time() {
           </div>
         ))}
       {record.value && <Result record={record.value} shared={shared.value} running={running.value} />}
+      {!diagnosis.value && networks.value.length > 0 && !running.value && !shared.value && (
+        <Tables tables={record.value?.tables ?? []} />
+      )}
       <RunBar />
     </>
   );
