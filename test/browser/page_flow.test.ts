@@ -243,6 +243,15 @@ test("a lost device is opened again, and the table is complete", async () => {
   for (const { status, reason } of last().rows) assert.ok(status !== "failed", reason);
 });
 
+test("a latency table of the device is built, and kept with its record", async () => {
+  await open();
+  await page.getByRole("button", { name: "Build table" }).tap();
+  await kept();
+  const [{ model, batch, wholeMs, layers }] = last().tables!;
+  assert.equal([model, batch], ["digits", 1]);
+  assert.ok(wholeMs > 0 && layers.length > 0);
+});
+
 test("nothing went wrong on the page that nobody caught", () => {
   assert.equal(phone.errors.filter((text) => !/ERR_CONNECTION_REFUSED/.test(text)), []);
 });
