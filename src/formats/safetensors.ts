@@ -198,6 +198,8 @@ function parseHeader(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
   if (!text.startsWith("{")) throw fail(`its header begins with ${show(text[0])}, "{" expected`);
   const twice = duplicateKey(text);
   if (twice !== undefined) throw fail(`its header has ${show(twice)} twice`);
+  const number = unusualNumber(text);
+  if (number !== undefined) throw fail(`its header has the number ${number}, only digits expected`);
   return header;
 }
 
@@ -211,6 +213,14 @@ function duplicateKey(json: string): string | undefined {
       open.at(-1)!.add(name);
     } else if (token === "{") open.push(new Set());
     else if (token === "}") open.pop();
+  }
+  return undefined;
+}
+
+/** The first number of a valid JSON text that isn't plain digits: 1e3, 8.0 and -0 are no integers to other readers. */
+function unusualNumber(json: string): string | undefined {
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g)) {
+    if (!token.startsWith('"') && !/^\d+$/.test(token)) return token;
   }
   return undefined;
 }
@@ -236,7 +246,11 @@ function readEntry(name: string, value: unknown, fail: Fail): Entry {
     throw fail(`${where} has data_offsets ${show(offsets)}, [begin, end] expected`);
   }
   const [begin, end] = offsets;
-  const expected = shape.reduce((a, b) => a * b, BYTES_PER_ELEMENT[dtype as Dtype]);
+  const expected = shape.reduce((bytes, size) => {
+    // Even where a 0 follows: the reference reader multiplies in this order, and refuses what overflows.
+    if (!Number.isSafeInteger(bytes * size)) throw fail(`${where} has shape ${show(shape)}, whose size overflows`);
+    return bytes * size;
+  }, BYTES_PER_ELEMENT[dtype as Dtype]);
   if (end - begin !== expected) {
     throw fail(`${where}, ${dtype} ${show(shape)}, needs ${expected} bytes, its data_offsets span ${end - begin}`);
   }
