@@ -3,6 +3,7 @@ import { UserError } from "../errors.ts";
 import { type ModelMetadata, parseMetadata } from "./metadata.ts";
 import { loadOnnx } from "./onnx/import.ts";
 import { readOnnx } from "./onnx/read.ts";
+import type { External } from "./onnx/tensors.ts";
 import { isArchive, isPickle, readPth } from "./pth/read.ts";
 import { isSafetensors, readSafetensors, type StoredTensor } from "./safetensors.ts";
 
@@ -20,16 +21,17 @@ export interface Weights {
  * which it is, whatever the file's name says.
  *
  * @param file names the file in errors
+ * @param external the files beside an ONNX file that hold its numbers, by location (see `readExternal`)
  * @throws UserError for a file that is damaged, of another format, or holds something else than weights
  */
-export function readWeights(bytes: Uint8Array, file: string): Weights {
+export function readWeights(bytes: Uint8Array, file: string, external: External = new Map()): Weights {
   if (isArchive(bytes) || isPickle(bytes)) return { tensors: readPth(bytes, file), metadata: {} };
   if (isSafetensors(bytes)) {
     const { tensors, metadata } = readSafetensors(bytes, file);
     return { tensors, metadata: parseMetadata(metadata, file) };
   }
   if (isOnnx(bytes)) {
-    const { params } = loadOnnx(bytes, file);
+    const { params } = loadOnnx(bytes, file, external);
     const texts = Object.fromEntries(readOnnx(bytes, file).properties.map(({ key, value }) => [key, value]));
     const tensors = new Map(
       [...params].map(([name, { shape, data }]) => [name, { dtype: "F32" as const, shape, data }]),
@@ -40,7 +42,7 @@ export function readWeights(bytes: Uint8Array, file: string): Weights {
 }
 
 /** Every exporter writes ModelProto's first field first: 1, the IR version, a varint. */
-function isOnnx(bytes: Uint8Array): boolean {
+export function isOnnx(bytes: Uint8Array): boolean {
   return bytes[0] === 0x08;
 }
 

@@ -9,7 +9,7 @@ import { loadOnnx } from "../formats/onnx/import.ts";
 import { readOnnx } from "../formats/onnx/read.ts";
 import { isArchive, isPickle } from "../formats/pth/read.ts";
 import { isSafetensors, readSafetensors } from "../formats/safetensors.ts";
-import { readWeights, type StateDict } from "../formats/weights.ts";
+import { isOnnx, readWeights, type StateDict } from "../formats/weights.ts";
 import { inferShapes } from "../graph/infer.ts";
 import { initialise } from "../graph/initialise.ts";
 import type { Graph, Model } from "../graph/types.ts";
@@ -51,7 +51,9 @@ export async function readGiven(
     given = await readModelFile(await bytesOf(name, store), name, store);
   }
   if (weights === undefined) return given;
-  const { tensors, metadata } = readWeights(await bytesOf(weights, store), weights);
+  const bytes = await bytesOf(weights, store);
+  const external = isOnnx(bytes) ? await readExternal(bytes, weights, (path) => store.read(path)) : undefined;
+  const { tensors, metadata } = readWeights(bytes, weights, external);
   return { ...given, weights: tensors, metadata: { ...given.metadata, ...defined(metadata) }, file: weights };
 }
 

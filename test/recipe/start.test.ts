@@ -6,6 +6,7 @@ import { formatMetadata } from "../../src/formats/metadata.ts";
 import { onnxBytes } from "../../src/formats/onnx/export.ts";
 import { loadOnnx } from "../../src/formats/onnx/import.ts";
 import { readOnnx } from "../../src/formats/onnx/read.ts";
+import { writeOnnx } from "../../src/formats/onnx/write.ts";
 import { type StoredTensor, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import type { Model } from "../../src/graph/types.ts";
@@ -76,6 +77,31 @@ test("weights, an ONNX file and a run's file start where training ended", async 
     assert.is(report.baseline.accuracy.test, learnt.accuracy, JSON.stringify(recipe));
     assert.equal(report.files, ["model.onnx", "model.safetensors"]);
   }
+});
+
+test("weights: an ONNX file whose numbers lie in a file beside it", async () => {
+  const onnx = readOnnx(onnxBytes(learnt.model), "net.onnx");
+  const pieces: Uint8Array[] = [];
+  let offset = 0;
+  const initialisers = onnx.graph.initialisers.map(({ raw, ...tensor }) => {
+    if (!raw) return tensor;
+    pieces.push(raw);
+    offset += raw.length;
+    return { ...tensor, external: { location: "w.onnx.data", offset: offset - raw.length, length: raw.length } };
+  });
+  assert.ok(pieces.length > 5);
+  const bytes = writeOnnx({ ...onnx, graph: { ...onnx.graph, initialisers } });
+  const data = new Uint8Array(await new Blob(pieces as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+  const options = recipeOf({ weights: "nets/w.onnx" });
+
+  const { weights } = await readGiven(options, await storeWith({ "nets/w.onnx": bytes, "nets/w.onnx.data": data }));
+  for (const [name, tensor] of learnt.model.params) assert.equal(weights!.get(name)?.data, tensor.data, name);
+
+  const alone = await storeWith({ "nets/w.onnx": bytes });
+  assert.match(
+    await complaint(() => readGiven(options, alone)),
+    /^nets\/w\.onnx: its numbers are in "w\.onnx\.data", which isn't beside it: put it there/,
+  );
 });
 
 test("training goes on from the given weights, and what it ends with is the baseline; verify agrees", async () => {
