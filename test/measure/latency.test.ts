@@ -9,7 +9,7 @@ import type { Model } from "../../src/graph/types.ts";
 import { buildLatencyTable } from "../../src/measure/latency/build.ts";
 import { latencyEstimate, unfitTable } from "../../src/measure/latency/estimate.ts";
 import { gridOf, pointsOf, shapeGroups, widths } from "../../src/measure/latency/grid.ts";
-import { monotone } from "../../src/measure/latency/monotone.ts";
+import { monotone, outliers } from "../../src/measure/latency/monotone.ts";
 import { tableSteps } from "../../src/measure/latency/steps.ts";
 import type { LatencyTable } from "../../src/measure/latency/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
@@ -47,6 +47,13 @@ test("widths go from 4 to all channels, finer grids hold coarser ones", () => {
       if (i > 0) assert.ok(grids[i - 1].every((width) => grid.includes(width)));
     }
   }));
+});
+
+test("outliers are the times that are longer than those of wider layers", () => {
+  assert.equal(outliers([[1, 2], [3, 4]], 1.2), []);
+  assert.equal(outliers([[1, 9], [3, 4]], 1.2), [[0, 1]]);
+  assert.equal(outliers([[1.1, 1]], 1.2), []);
+  assert.equal(outliers([[9], [1], [2]], 1.2), [[0, 0]]);
 });
 
 test("monotone grids stay, others become so, by no more than they have to", () => {

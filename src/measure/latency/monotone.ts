@@ -16,3 +16,13 @@ export function monotone(grid: readonly (readonly number[])[]): number[][] {
   }
   return above.map((row, i) => row.map((high, j) => (high + below[i][j]) / 2));
 }
+
+/** Places [i, j] of times that are more than `times` as long as the time of one at least as wide in both directions. */
+export function outliers(grid: readonly (readonly number[])[], times: number): [number, number][] {
+  return grid.flatMap((row, i) =>
+    row.flatMap((ms, j): [number, number][] => {
+      const least = Math.min(...grid.slice(i).flatMap((wider) => wider.slice(j)));
+      return ms > times * least ? [[i, j]] : [];
+    })
+  );
+}
