@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { UserError } from "../errors.ts";
 import { compareDevices, type Comparison, deviceWords, doubtOf } from "../report/devices/compare.ts";
 import type { DeviceRecord } from "../report/devices/record.ts";
-import { parseDeviceRecord } from "../report/devices/schema.ts";
+import { readDeviceRecord } from "../report/devices/schema.ts";
 import type { Speed } from "../report/devices/speedups.ts";
 import { milliseconds, times } from "../report/format.ts";
 import type { Io } from "./io.ts";
@@ -39,23 +39,15 @@ async function readRecords(paths: readonly string[], { store }: Io): Promise<Dev
     else {
       const found = (await store.list(path)).filter((file) => file.endsWith(".json"));
       if (found.length === 0) {
-        throw new UserError(`${path}: no record of a device there: measure one with deno task serve`);
+        throw new UserError(`${path}: no record of a device there: measure one with deno task serve, or secateur time`);
       }
       found.forEach((file) => files.add(file));
     }
   }
-  return await Promise.all([...files].map(async (file) => {
-    let json: unknown;
-    try {
-      json = JSON.parse(new TextDecoder().decode(await store.read(file)));
-    } catch {
-      throw new UserError(`${file}: not valid JSON: expected the record of a device`);
-    }
-    return parseDeviceRecord(json, file);
-  }));
+  return await Promise.all([...files].map(async (file) => readDeviceRecord((await store.read(file))!, file)));
 }
 
-function formatComparison({ devices, rows, leftOut }: Comparison): string {
+export function formatComparison({ devices, rows, leftOut }: Comparison): string {
   const doubts: string[] = [];
   const cell = (speed: Speed | undefined, device: string): string => {
     if (!speed) return "";

@@ -1,6 +1,8 @@
 import type { PartName } from "../data/images/arrange.ts";
 import type { Score } from "../recipe/evaluate.ts";
 import type { NetworkOptions } from "../recipe/start.ts";
+import type { TimeOptions } from "../recipe/time_networks.ts";
+import type { DeviceRecord } from "../report/devices/record.ts";
 import type { Report } from "../report/types.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import type { TuneModelsOptions, TuneReport } from "../recipe/tune_models.ts";
@@ -57,6 +59,7 @@ export interface Engine {
   verifyRun(options: VerifyOptions): Promise<readonly Check[]>;
   evaluateNetwork(options: EvalOptions): Promise<Score>;
   tuneModels(options: Omit<TuneModelsOptions, "plansFolder">): Promise<TuneReport>;
+  timeNetworks(options: Omit<TimeOptions, "runtime">): Promise<DeviceRecord>;
 }
 
 export interface PruneOptions {

@@ -30,15 +30,23 @@ export function systemIo(): Io {
 async function loadEngine(): Promise<Engine> {
   const { prepareEnvironment } = await import("./environment.ts");
   prepareEnvironment();
-  const [{ runPrune }, { verifyRun }, { tuneModels }, { dataLoader, partLoader }, { cacheDir }, { evaluateNetwork }] =
-    await Promise.all([
-      import("../recipe/pipeline.ts"),
-      import("../recipe/verify.ts"),
-      import("../recipe/tune_models.ts"),
-      import("./data.ts"),
-      import("../data/deno.ts"),
-      import("../recipe/evaluate.ts"),
-    ]);
+  const [
+    { runPrune },
+    { verifyRun },
+    { tuneModels },
+    { dataLoader, partLoader },
+    { cacheDir },
+    { evaluateNetwork },
+    { timeNetworks },
+  ] = await Promise.all([
+    import("../recipe/pipeline.ts"),
+    import("../recipe/verify.ts"),
+    import("../recipe/tune_models.ts"),
+    import("./data.ts"),
+    import("../data/deno.ts"),
+    import("../recipe/evaluate.ts"),
+    import("../recipe/time_networks.ts"),
+  ]);
   const plansFolder = () => joinPath(cacheDir(), "plans");
   return {
     runPrune: (options) =>
@@ -50,6 +58,10 @@ async function loadEngine(): Promise<Engine> {
     verifyRun: (options) => verifyRun({ ...options, loadData: dataLoader(options.dataDir) }),
     evaluateNetwork: ({ data, dataDir, ...options }) =>
       evaluateNetwork({ ...options, loadPart: partLoader(data, dataDir) }),
+    timeNetworks: (options) => {
+      const { userAgent, hardwareConcurrency: cores } = navigator;
+      return timeNetworks({ ...options, runtime: { userAgent, cores, isolated: true } });
+    },
     tuneModels: (options) => tuneModels({ ...options, plansFolder: plansFolder() }),
   };
 }

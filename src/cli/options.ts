@@ -50,3 +50,10 @@ function wholeNumber(least: number): (text: string) => number {
     return value;
   };
 }
+
+/** "1,32" */
+export function batchList(text: string): number[] {
+  const batches = text.split(",").map((part) => /^[1-9]\d{0,4}$/.test(part) ? Number(part) : NaN);
+  if (batches.some(Number.isNaN)) throw new InvalidArgumentError("Expected batch sizes like 1,32");
+  return batches;
+}

@@ -8,6 +8,7 @@ import { type Io, StopSignal } from "./io.ts";
 import { pruneCommand } from "./prune.ts";
 import { recipesCommand } from "./recipes.ts";
 import { serveCommand } from "./serve.ts";
+import { timeCommand } from "./time.ts";
 import { trainCommand } from "./train.ts";
 import { tuneCommand } from "./tune.ts";
 import { verifyCommand } from "./verify.ts";
@@ -50,6 +51,7 @@ function createProgram(args: readonly string[], io: Io): Command {
     recipesCommand(io),
     inspectCommand(io),
     tuneCommand(io),
+    timeCommand(io),
     serveCommand(io),
     buildCommand(io),
     devicesCommand(io),

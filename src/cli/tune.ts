@@ -1,8 +1,9 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import type { TuneReport } from "../recipe/tune_models.ts";
 import { milliseconds, times } from "../report/format.ts";
 import type { Io } from "./io.ts";
 import { zooHelp } from "./networks.ts";
+import { batchList } from "./options.ts";
 import { formatTable } from "./table.ts";
 
 const MODELS = ["digits", "lenet5", "resnet20"];
@@ -53,10 +54,4 @@ function formatReport({ adapter, file, tuned }: TuneReport): string {
     ? "All of this was known; --fresh measures it again."
     : formatTable([["shapes", "default", "fastest", "ms", "gain", "refused"], ...rows], { header: true, left: 3 });
   return `${table}\n\nTuned for ${adapter}; kept in ${file}`;
-}
-
-function batchList(text: string): number[] {
-  const batches = text.split(",").map((part) => /^[1-9]\d{0,4}$/.test(part) ? Number(part) : NaN);
-  if (batches.some(Number.isNaN)) throw new InvalidArgumentError("Expected batch sizes like 1,32");
-  return batches;
 }

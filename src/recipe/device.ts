@@ -6,8 +6,7 @@ import { UserError } from "../errors.ts";
 import type { Model } from "../graph/types.ts";
 import { type Estimate, latencyEstimate, unfitTable } from "../measure/latency/estimate.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
-import type { DeviceRecord } from "../report/devices/record.ts";
-import { parseDeviceRecord } from "../report/devices/schema.ts";
+import { readDeviceRecord } from "../report/devices/schema.ts";
 import { joinPath } from "../store/path.ts";
 import type { Store } from "../store/types.ts";
 import type { Budget } from "./constraints.ts";
@@ -25,7 +24,7 @@ export async function openTables(recipe: Recipe, store: Store, dir: string, ui: 
   if (timed < 0) return [];
   const own = joinPath(dir, DEVICE_FILE);
   const kept = await store.read(own);
-  if (kept) return parse(kept, own).tables ?? [];
+  if (kept) return readDeviceRecord(kept, own).tables ?? [];
   if (recipe.device === undefined) {
     throw new UserError(
       `stages.${timed}: a budget in ms needs a device's latency table: give its record with --device ` +
@@ -34,7 +33,7 @@ export async function openTables(recipe: Recipe, store: Store, dir: string, ui: 
   }
   const bytes = await store.read(recipe.device);
   if (!bytes) throw new UserError(`${recipe.device}: no such file; expected a device's record with latency tables`);
-  const record = parse(bytes, recipe.device);
+  const record = readDeviceRecord(bytes, recipe.device);
   if (!record.tables?.length) {
     throw new UserError(`${recipe.device}: has no latency tables: build one for this network on the device`);
   }
@@ -56,14 +55,4 @@ export function estimateFor(tables: readonly LatencyTable[], { batch = 1 }: Budg
   throw new UserError(
     `the device's record has no latency table for "${model.graph.name}" at batch ${batch} (there are: ${there})${lack}`,
   );
-}
-
-function parse(bytes: Uint8Array, file: string): DeviceRecord {
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    throw new UserError(`${file}: not valid JSON; expected a device's record`);
-  }
-  return parseDeviceRecord(json, file);
 }

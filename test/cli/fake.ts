@@ -35,6 +35,7 @@ export function session(engine: Partial<Engine> = {}): Session {
         evaluateNetwork: () => unexpected("evaluateNetwork"),
         verifyRun: () => unexpected("verifyRun"),
         tuneModels: () => unexpected("tuneModels"),
+        timeNetworks: () => unexpected("timeNetworks"),
         ...engine,
       }),
     serving: () => Promise.reject(new Error("no server was expected here")),

@@ -1,5 +1,6 @@
 /** A device's record as it is posted and kept, checked key by key: it comes from whoever has the link. */
 import * as v from "valibot";
+import { UserError } from "../../errors.ts";
 import { count, flag, list, nonNegative, object, parseWith, positive, whole } from "../schema.ts";
 import type { DeviceRecord } from "./record.ts";
 
@@ -13,6 +14,17 @@ const ROWS = 2000;
  */
 export function parseDeviceRecord(json: unknown, file: string): DeviceRecord {
   return parseWith(record, json, file, "measure again with this version's page");
+}
+
+/** The same from a file. Throws UserError, also for what isn't JSON. */
+export function readDeviceRecord(bytes: Uint8Array, file: string): DeviceRecord {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new UserError(`${file}: not valid JSON; expected a device's record`);
+  }
+  return parseDeviceRecord(json, file);
 }
 
 /** Of a device: what can be a file's name everywhere. */

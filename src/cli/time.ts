@@ -1,0 +1,63 @@
+import { Command, InvalidArgumentError } from "commander";
+import { UserError } from "../errors.ts";
+import { DEVICE_NAME } from "../report/devices/schema.ts";
+import { compareDevices } from "../report/devices/compare.ts";
+import { formatComparison } from "./devices.ts";
+import type { Io } from "./io.ts";
+import { zooHelp } from "./networks.ts";
+import { batchList } from "./options.ts";
+
+const MODELS = ["digits", "lenet5", "resnet20"];
+const BATCHES = [1, 8];
+const SECONDS = { burst: 1, sustained: 60 } as const;
+
+interface TimeCommandOptions {
+  readonly batches: readonly number[];
+  readonly sustained?: boolean;
+  readonly detail?: boolean;
+  readonly table?: boolean;
+  readonly name: string;
+  readonly out?: string;
+}
+
+export function timeCommand(io: Io): Command {
+  return new Command("time")
+    .description(
+      "time networks dense and pruned on this machine's adapter, as the phone page does, and keep the record",
+    )
+    .argument("[models...]", `networks of the zoo (default: ${MODELS.join(" ")})`)
+    .option("--batches <n,...>", `batch sizes (default: ${BATCHES.join(",")})`, batchList, BATCHES)
+    .option("--sustained", `${SECONDS.sustained} s for each without rest, instead of ${SECONDS.burst} s`)
+    .option("--detail", "also each layer, and single kernels against the roofline")
+    .option("--table", "also latency tables, for recipes with a budget in ms")
+    .option("--name <name>", "what the device is called", deviceName, "here")
+    .option("--out <file>", "the record (default: runs/devices/<name>.json)")
+    .addHelpText("after", zooHelp(io.width))
+    .action(async (models: readonly string[], options: TimeCommandOptions) => {
+      const { batches, sustained = false, detail = false, table = false, name } = options;
+      const out = options.out ?? `runs/devices/${name}.json`;
+      if (await io.store.size(out) !== undefined) {
+        throw new UserError(`${out} is there already: choose another --name or --out, or remove it`);
+      }
+      const { timeNetworks } = await io.engine();
+      const ui = io.ui();
+      const mode = sustained ? "sustained" : "burst";
+      const record = await timeNetworks({
+        models: models.length > 0 ? models : MODELS,
+        protocol: { mode, seconds: SECONDS[mode], batches },
+        detail,
+        tables: table,
+        name,
+        tool: `secateur ${io.version()}`,
+        signal: io.signal,
+        ui,
+      }).finally(ui.close);
+      await io.store.write(out, new TextEncoder().encode(JSON.stringify(record, null, 2) + "\n"));
+      io.out(`${formatComparison(compareDevices([record], "all"))}\n\nKept in ${out}`);
+    });
+}
+
+function deviceName(text: string): string {
+  if (!DEVICE_NAME.test(text)) throw new InvalidArgumentError("Expected letters, digits, dots and dashes, at most 64");
+  return text;
+}

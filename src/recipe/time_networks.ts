@@ -1,0 +1,87 @@
+/** A timing session on this machine's own adapter, as the phone page makes them: a record to compare, and to prune for. */
+import { UserError } from "../errors.ts";
+import { buildLatencyTable } from "../measure/latency/build.ts";
+import type { LatencyTable } from "../measure/latency/types.ts";
+import { Gpu } from "../gpu/gpu.ts";
+import { withEvent } from "../measure/session/findings.ts";
+import { measureSession, type SessionNetwork } from "../measure/session/session.ts";
+import type { Protocol } from "../measure/session/types.ts";
+import { createModel } from "../models/zoo.ts";
+import { initialise } from "../graph/initialise.ts";
+import { zooPair } from "../prune/pairs.ts";
+import type { DeviceRecord } from "../report/devices/record.ts";
+import { Interrupted } from "../train/errors.ts";
+import type { Ui } from "./ui.ts";
+
+export interface TimeOptions {
+  /** Names of the zoo. */
+  readonly models: readonly string[];
+  readonly protocol: Protocol;
+  /** Also kernels and layers. */
+  readonly detail: boolean;
+  /** Also latency tables of the dense networks, at each batch size. */
+  readonly tables: boolean;
+  readonly name: string;
+  readonly tool: string;
+  readonly runtime: DeviceRecord["runtime"];
+  readonly signal: AbortSignal;
+  readonly ui: Ui;
+}
+
+/** @throws Interrupted where it was stopped: a part of a session is no record to compare */
+export async function timeNetworks(options: TimeOptions): Promise<DeviceRecord> {
+  const { models, protocol, detail, tables, name, tool, runtime, signal, ui } = options;
+  for (const model of models) createModel(model);
+  let record: DeviceRecord = {
+    ...{ version: 1, tool, session: crypto.randomUUID(), name, started: new Date().toISOString(), runtime },
+    ...{ backend: "webgpu", protocol, complete: false, rows: [], layers: [], kernels: [], incidents: [] },
+  };
+  const stage = ui.stage("time", 1000);
+  const { complete } = await measureSession({
+    networks: models.flatMap(networksOf),
+    protocol,
+    detail: detail ? "full" : "rows",
+    signal,
+    onEvent(event) {
+      if (event.kind === "progress") {
+        stage.update(Math.floor(1000 * event.done / Math.max(1, event.total)), { text: event.text });
+      } else record = withEvent(record, event);
+    },
+  }).finally(() => stage.done());
+  if (!complete) throw new Interrupted("stopped");
+  if (record.selfTest && !record.selfTest.trusted) {
+    throw new UserError(
+      `this device computes wrong numbers: ${record.selfTest.checks.map((c) => c.detail).join("; ")}`,
+    );
+  }
+  const built = tables ? await tablesOf(options) : undefined;
+  return { ...record, complete, ...built ? { tables: built } : {} };
+}
+
+/** Both forms come of one pair, made when the first is wanted. */
+function networksOf(name: string): SessionNetwork[] {
+  let pair: ReturnType<typeof zooPair> | undefined;
+  return (["dense", "pruned"] as const).map((variant) => ({
+    network: name,
+    variant,
+    model: () => (pair ??= zooPair(name))[variant],
+  }));
+}
+
+async function tablesOf({ models, protocol, signal, ui }: TimeOptions): Promise<LatencyTable[]> {
+  const built: LatencyTable[] = [];
+  using gpu = await Gpu.open();
+  for (const name of models) {
+    const graph = createModel(name);
+    for (const batch of protocol.batches) {
+      const stage = ui.stage(`table ${name}, batch ${batch}`, 1000);
+      built.push(
+        await buildLatencyTable(gpu, { graph, params: initialise(graph, 1) }, {
+          ...{ name, batch, signal },
+          onProgress: ({ done, total, text }) => stage.update(Math.floor(1000 * done / total), { text }),
+        }).finally(() => stage.done()),
+      );
+    }
+  }
+  return built;
+}

@@ -1,0 +1,62 @@
+/** This machine as a device among others. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { DeviceRecord } from "../../src/report/devices/record.ts";
+import { parseDeviceRecord } from "../../src/report/devices/schema.ts";
+import { timeNetworks } from "../../src/recipe/time_networks.ts";
+import { silentUi } from "../../src/recipe/ui.ts";
+import { Interrupted } from "../../src/train/errors.ts";
+import { session } from "./fake.ts";
+
+const test = suite("secateur time");
+const settings = {
+  models: ["digits"],
+  protocol: { mode: "burst", seconds: 0.05, batches: [1] },
+  ...{ detail: false, tables: false, name: "here", tool: "secateur 0.1.0", ui: silentUi() },
+  runtime: { userAgent: "deno", cores: 2, isolated: true },
+  signal: new AbortController().signal,
+} as const;
+
+const row = (variant: "dense" | "pruned", medianMs: number) => ({
+  ...{ network: "digits", variant, batch: 1, params: 10, macs: 40, status: "measured" as const },
+  ...{ medianMs, madMs: 0.1, samples: 20 },
+});
+
+const record = (name: string): DeviceRecord => ({
+  ...{ version: 1, tool: "secateur 0.1.0", session: "session-1", name, started: "2026-01-31T12:00:00.000Z" },
+  ...{ runtime: settings.runtime, backend: "webgpu", protocol: settings.protocol, complete: true },
+  device: { ...{ vendor: "v", architecture: "a", description: "d", fallback: true }, features: [], limits: {} },
+  rows: [row("dense", 3), row("pruned", 1)],
+  ...{ layers: [], kernels: [], incidents: [] },
+});
+
+test("a record as a phone makes it, with tables where they are wanted", async () => {
+  const found = await timeNetworks({ ...settings, tables: true });
+  parseDeviceRecord(JSON.parse(JSON.stringify(found)), "record");
+  assert.is(found.complete, true);
+  assert.equal(found.rows.map(({ variant, status }) => `${variant} ${status}`), ["dense measured", "pruned measured"]);
+  assert.equal(found.tables!.map(({ model, batch }) => [model, batch]), [["digits", 1]]);
+});
+
+test("stopped early there is none; an unknown network is named before anything is measured", async () => {
+  const stopped = await timeNetworks({ ...settings, signal: AbortSignal.abort() }).then(
+    () => undefined,
+    (error) => error,
+  );
+  assert.instance(stopped, Interrupted);
+  const unknown = await timeNetworks({ ...settings, models: ["resnet21"] }).then(() => undefined, (error) => error);
+  assert.match(unknown.message, /unknown model "resnet21"/);
+});
+
+test("the command keeps it, shows it, and never writes over another one", async () => {
+  const { run, out, err, io } = session({ timeNetworks: ({ name }) => Promise.resolve(record(name)) });
+  assert.is(await run("time", "digits", "--name", "desk"), 0);
+  assert.match(out[0], /digits .*3\.00×[\s\S]*Kept in runs\/devices\/desk\.json$/);
+  assert.is(await run("time", "digits", "--name", "desk"), 1);
+  assert.match(err[0], /runs\/devices\/desk\.json is there already/);
+  assert.equal(await io.store.list("runs"), ["runs/devices/desk.json"]);
+  for (const args of [["--batches", "0"], ["--name", "../x"]]) assert.is(await run("time", ...args), 2);
+  assert.is(await run("time", "--help"), 0);
+});
+
+test.run();
