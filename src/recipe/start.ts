@@ -12,7 +12,7 @@ import { isSafetensors, readSafetensors } from "../formats/safetensors.ts";
 import { isOnnx, readWeights, type StateDict } from "../formats/weights.ts";
 import { inferShapes } from "../graph/infer.ts";
 import { initialise } from "../graph/initialise.ts";
-import type { Graph, Model } from "../graph/types.ts";
+import type { Graph, Model, OpName } from "../graph/types.ts";
 import { createModel, modelOptions } from "../models/zoo.ts";
 import type { Store } from "../store/types.ts";
 import { holdsGraph, parseModel } from "./files.ts";
@@ -94,7 +94,15 @@ export function metadataOf({ train: { normalization: { mean, std } }, shape, cla
 }
 
 /** Says how inputs are prepared and what the outputs mean, since neither shows when it is wrong. */
-export function tellStart(ui: Ui, { preprocess }: NetworkOptions, { metadata, file }: Given, data: Dataset): void {
+export function tellStart(ui: Ui, { model: { name }, preprocess }: NetworkOptions, given: Given, data: Dataset): void {
+  const { model, metadata, file } = given;
+  const softmax = model && lastSoftmax(model.graph);
+  if (softmax !== undefined) {
+    ui.warn(
+      `${name} ends in a Softmax ("${softmax}"), where the loss takes logits: accuracy is right, but the loss isn't its ` +
+        "cross-entropy, and it trains badly; export it without its last Softmax",
+    );
+  }
   const { normalization: { mean, std }, classNames } = data;
   const numbers = (values: readonly number[]) => values.map((value) => Number(value.toFixed(4))).join(", ");
   const inputs = `mean ${numbers(mean)}, std ${numbers(std)} of pixels in 0…1`;
@@ -105,6 +113,17 @@ export function tellStart(ui: Ui, { preprocess }: NetworkOptions, { metadata, fi
   if (classNames && !metadata.classes) {
     ui.note(`${file} doesn't name its classes: output 0 is taken for ${classNames[0]}, and so on${named(data)}`);
   }
+}
+
+/** Operators that leave the numbers as they are. */
+const MOVES: readonly OpName[] = ["Identity", "Reshape", "Flatten", "Transpose"];
+
+/** The Softmax that makes the output. */
+function lastSoftmax({ nodes, outputs: [output] }: Graph): string | undefined {
+  const maker = (value: string) => nodes.find(({ outputs }) => outputs.includes(value));
+  let node = maker(output);
+  while (node && MOVES.includes(node.op)) node = maker(node.inputs[0]);
+  return node?.op === "Softmax" ? node.name : undefined;
 }
 
 type Data = Pick<Dataset, "name" | "classes" | "classNames" | "shape">;

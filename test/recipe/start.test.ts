@@ -9,7 +9,7 @@ import { readOnnx } from "../../src/formats/onnx/read.ts";
 import { writeOnnx } from "../../src/formats/onnx/write.ts";
 import { type StoredTensor, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { initialise } from "../../src/graph/initialise.ts";
-import type { Model } from "../../src/graph/types.ts";
+import type { Model, Node } from "../../src/graph/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { evaluateNetwork } from "../../src/recipe/evaluate.ts";
 import { readModel } from "../../src/recipe/files.ts";
@@ -230,6 +230,23 @@ test("a network is scored on a part of the data, with a warning where nothing sa
   assert.match(warnings[0], /nothing says how the inputs of w\.safetensors were normalised/);
   const own = await score({ model: { name: "net.onnx" } });
   assert.equal([own.accuracy, own.warnings], [learnt.accuracy, []]);
+
+  // The same classes win, but its loss is a softmax's softmax.
+  const { graph, params } = learnt.model;
+  const [logits] = graph.outputs;
+  const end: Node[] = [
+    { name: "prob", op: "Softmax", inputs: [logits], outputs: ["p"], attrs: { axis: -1 } },
+    { name: "end", op: "Identity", inputs: ["p"], outputs: ["q"], attrs: {} },
+  ];
+  const soft = { graph: { ...graph, nodes: [...graph.nodes, ...end], outputs: ["q"] }, params };
+  const said = formatMetadata({ mean: [0.25], std: [0.5] });
+  await store.write("soft.onnx", onnxBytes(soft, said));
+  await store.write("hard.onnx", onnxBytes(learnt.model, said));
+  const warned = await score({ model: { name: "soft.onnx" } });
+  const plain = await score({ model: { name: "hard.onnx" } });
+  assert.equal([warned.accuracy, plain.warnings], [plain.accuracy, []]);
+  assert.is(warned.warnings.length, 1);
+  assert.match(warned.warnings[0], /^soft\.onnx ends in a Softmax \("prob"\), .*export it without its last Softmax/);
   assert.equal(loadOnnx((await store.read("net.onnx"))!, "x").graph.params["fc2.bias"].shape, [10]);
 });
 
