@@ -1,7 +1,7 @@
 /** The forward pass in ONNX Runtime for the web, from the ONNX file of the same model. */
 import * as wasm from "onnxruntime-web/wasm";
 import * as ort from "onnxruntime-web/webgpu";
-import { onnxBytes } from "../onnx.ts";
+import { onnxBytes } from "../../../src/formats/onnx/export.ts";
 import type { Forward } from "./contestant.ts";
 import { CHANNELS, CLASSES, type InferenceProblem, SIDE } from "./problem.ts";
 
