@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { describeFailure, fuzz } from "./fuzz.ts";
 import { load } from "./load.ts";
 import { makeCase } from "./mutate.ts";
+import { onnxFiles, safetensorsFiles } from "./seeds.ts";
 
 const test = suite("fuzz");
 
@@ -17,6 +18,11 @@ test("a case is made again from its seed and number", () => {
     assert.equal(makeCase(5, number), makeCase(5, number));
     assert.not.equal(makeCase(5, number).bytes, makeCase(6, number).bytes);
   }
+});
+
+test("the files that mutations begin with all load", () => {
+  for (const bytes of onnxFiles) assert.is(load({ kind: "onnx", bytes }), "loaded");
+  assert.is(load({ kind: "safetensors", bytes: safetensorsFiles[0] }), "loaded");
 });
 
 test("what is neither a load nor a UserError counts as a failure", () => {

@@ -1,12 +1,13 @@
 /** What a case must end in. */
 import { UserError } from "../../src/errors.ts";
 import { loadWeights } from "../../src/formats/dialects/load.ts";
+import { externalFiles } from "../../src/formats/onnx/external.ts";
 import { loadOnnx } from "../../src/formats/onnx/import.ts";
 import { readPth } from "../../src/formats/pth/read.ts";
 import { readSafetensors, type StoredTensor } from "../../src/formats/safetensors.ts";
 import { validateModel } from "../../src/graph/validate.ts";
 import type { Case } from "./mutate.ts";
-import { graph } from "./seeds.ts";
+import { beside, graph } from "./seeds.ts";
 
 const FILE = "net.bin";
 const MAX_MESSAGE = 600;
@@ -17,8 +18,10 @@ const MAX_MESSAGE = 600;
  */
 export function load({ kind, bytes }: Case): "loaded" | "refused" {
   try {
-    if (kind === "onnx") validateModel(loadOnnx(bytes, FILE));
-    else {
+    if (kind === "onnx") {
+      const locations = externalFiles(bytes, FILE).filter((location) => location === beside.location);
+      validateModel(loadOnnx(bytes, FILE, new Map(locations.map((location) => [location, beside.bytes]))));
+    } else {
       const tensors = kind === "safetensors" ? readSafetensors(bytes, FILE).tensors : readPth(bytes, FILE);
       requireWhole(tensors);
       // What is a state dict may all the same not be this network's; then that must be said as clearly.

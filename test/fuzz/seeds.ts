@@ -1,10 +1,13 @@
 /** Whole files that the mutations begin with. */
 import type { Rng } from "../../kernels/random/philox.ts";
 import { onnxBytes } from "../../src/formats/onnx/export.ts";
+import { readOnnx } from "../../src/formats/onnx/read.ts";
+import type { OnnxTensor } from "../../src/formats/onnx/types.ts";
+import { writeOnnx } from "../../src/formats/onnx/write.ts";
 import { type StoredTensor, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { dict, floats, ordered, type Saved, tensor } from "../formats/pth-files.ts";
+import { concat, dict, floats, ordered, type Saved, tensor } from "../formats/pth-files.ts";
 import { randomModel } from "../generate/graphs.ts";
 
 export type Kind = "onnx" | "safetensors" | "archive" | "legacy";
@@ -14,8 +17,41 @@ export const KINDS: readonly Kind[] = ["onnx", "safetensors", "archive", "legacy
 export const graph = createModel("resnet8", { width: 0.125 });
 const params = initialise(graph, 1);
 
+const onnx = readOnnx(onnxBytes({ graph, params }), "net.onnx");
+const withInitialisers = (initialisers: readonly OnnxTensor[], nodes = onnx.graph.nodes) =>
+  writeOnnx({ ...onnx, graph: { ...onnx.graph, nodes, initialisers } });
+
+/** The file beside the one whose numbers are elsewhere. */
+export const beside = { location: "net.data", bytes: concat(onnx.graph.initialisers.flatMap(({ raw }) => raw ?? [])) };
+
+/** Equal tensors stored once, as exporters do. */
+function deduplicated(): Uint8Array {
+  const kept = new Map<string, string>();
+  const names = new Map(onnx.graph.initialisers.map(({ name, dims, raw }) => {
+    const content = `${dims}:${raw}`;
+    if (!kept.has(content)) kept.set(content, name);
+    return [name, kept.get(content)!];
+  }));
+  return withInitialisers(
+    onnx.graph.initialisers.filter(({ name }) => names.get(name) === name),
+    onnx.graph.nodes.map((node) => ({ ...node, inputs: node.inputs.map((name) => names.get(name) ?? name) })),
+  );
+}
+
+function external(): Uint8Array {
+  let offset = 0;
+  return withInitialisers(onnx.graph.initialisers.map(({ raw, ...tensor }) => {
+    if (!raw) return tensor;
+    offset += raw.length;
+    const { location } = beside;
+    return { ...tensor, external: { location, offset: offset - raw.length, length: raw.length } };
+  }));
+}
+
 export const onnxFiles: readonly Uint8Array[] = [
   onnxBytes({ graph, params }),
+  ...Array.from({ length: 3 }, external),
+  ...Array.from({ length: 3 }, deduplicated),
   ...Array.from({ length: 24 }, (_, seed) => onnxBytes(randomModel(seed))),
 ];
 
