@@ -4,6 +4,7 @@ import type { Score } from "../recipe/evaluate.ts";
 import { isModelPath } from "../recipe/paths.ts";
 import { count, percent, plain } from "../report/format.ts";
 import type { Io } from "./io.ts";
+import { modelFile } from "./networks.ts";
 import { formatTable } from "./table.ts";
 
 interface EvalCommandOptions {
@@ -34,8 +35,7 @@ export function evalCommand(io: Io): Command {
     .option("--json", "print the score as JSON instead of a table")
     .action(async (model: string, options: EvalCommandOptions) => {
       const { data, dataDir, part, weights, json, ...preprocess } = options;
-      const isRun = await io.store.size(`${model}/model.safetensors`) !== undefined;
-      const name = isRun ? `${model}/model.safetensors` : model;
+      const name = await modelFile(model, io.store);
       if (!isModelPath(name) && weights === undefined) {
         throw new UsageError(`${model}: a network of the zoo knows nothing yet; give its weights with --weights`);
       }

@@ -3,9 +3,10 @@ import { UserError } from "../errors.ts";
 import type { Graph } from "../graph/types.ts";
 import { createModel, modelNames } from "../models/zoo.ts";
 import { type CoupledGroup, inspect, type Inspection, refusalsOf } from "../prune/inspect.ts";
+import { isModelPath } from "../recipe/paths.ts";
 import { bytes, count, short } from "../report/format.ts";
 import type { Io } from "./io.ts";
-import { zooHelp } from "./networks.ts";
+import { modelFile, zooHelp } from "./networks.ts";
 import { formatTable } from "./table.ts";
 
 export function inspectCommand(io: Io): Command {
@@ -26,30 +27,23 @@ export function inspectCommand(io: Io): Command {
     });
 }
 
-/** Files first: a path has a dot or a slash in it, the zoo's names have none that a file would bear. */
 async function graphOf(model: string, { store }: Io): Promise<Graph> {
-  if (/\.onnx$/i.test(model)) {
-    const bytes = await store.read(model);
-    if (!bytes) throw new UserError(`${model}: no such file`);
-    const { loadOnnx } = await import("../formats/onnx/import.ts");
-    const { readExternal } = await import("../formats/onnx/external.ts");
-    return loadOnnx(bytes, model, await readExternal(bytes, model, (path) => store.read(path))).graph;
-  }
   if (modelNames.includes(model)) return createModel(model);
-  const dir = model.replace(/(^|\/)model\.safetensors$/, "") || ".";
-  const isFile = await store.size(model) !== undefined;
-  if (isFile && dir === model) {
+  const name = await modelFile(model, store);
+  const isFile = await store.size(name) !== undefined;
+  if (isFile && !isModelPath(name.slice(name.lastIndexOf("/") + 1))) {
     throw new UserError(`${model} holds no graph: expected an .onnx file or a run's model.safetensors`);
   }
-  if (isFile || (await store.list(dir)).length > 0) {
-    const { readModel } = await import("../recipe/files.ts");
-    return (await readModel(store, dir)).model.graph;
+  if (!isFile && isModelPath(name)) throw new UserError(`${name}: no such file`);
+  if (!isFile) {
+    throw new UserError(
+      `no file, run or network is named "${model}": expected an .onnx file, a run's folder, or one of ${
+        modelNames.join(", ")
+      }`,
+    );
   }
-  throw new UserError(
-    `no file, run or network is named "${model}": expected an .onnx file, a run's folder, or one of ${
-      modelNames.join(", ")
-    }`,
-  );
+  const { readGiven } = await import("../recipe/start.ts");
+  return (await readGiven({ model: { name } }, store)).model!.graph;
 }
 
 export function formatInspection(found: Inspection, width: number): string {

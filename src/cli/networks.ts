@@ -1,4 +1,6 @@
+import { UserError } from "../errors.ts";
 import { modelNames } from "../models/zoo.ts";
+import type { Store } from "../store/types.ts";
 
 /** For the help of a command: the zoo's names in lines of at most `width` characters. */
 export function zooHelp(width: number): string {
@@ -9,4 +11,18 @@ export function zooHelp(width: number): string {
     else lines.push(`  ${name}`);
   }
   return `\n${lines.join("\n")}`;
+}
+
+/**
+ * The file that holds the network: for a run's folder its model.safetensors, else what was named.
+ * @throws UserError for the folder of a run that has made none
+ */
+export async function modelFile(name: string, store: Store): Promise<string> {
+  if (await store.size(name) !== undefined) return name;
+  const ofRun = `${name}/model.safetensors`;
+  if (await store.size(ofRun) !== undefined) return ofRun;
+  if (/[/\\]/.test(name) && (await store.list(name)).length > 0) {
+    throw new UserError(`${ofRun} is missing: end the run first, or name a file`);
+  }
+  return name;
 }

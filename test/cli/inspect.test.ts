@@ -62,7 +62,8 @@ test("mistakes: one line, exit 1 or 2, nothing written", async () => {
       [["inspect", "nope"], 1, 'no file, run or network is named "nope"'],
       [["inspect", "bad.onnx", "--html", "x.html"], 1, "bad.onnx: "],
       [["inspect", "notes.txt"], 1, "notes.txt holds no graph"],
-      [["inspect", "runs/y"], 1, "model.safetensors is missing"],
+      [["inspect", "runs/y/recipe.yaml"], 1, "runs/y/recipe.yaml holds no graph"],
+      [["inspect", "runs/y"], 1, "runs/y/model.safetensors is missing"],
     ] as [string[], number, string][]
   ) {
     const { run, out, err, io } = session();
