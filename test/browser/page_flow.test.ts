@@ -124,7 +124,7 @@ test("results that a closed page left waiting are sent by the next one", async (
   assert.is(last().complete, true);
 });
 
-test("the main thread is never blocked for over 100 ms, in the median of three runs", async () => {
+test("the main thread is never blocked for over 100 ms, in the median of five runs", async () => {
   await open();
   await page.evaluate(() =>
     setTimeout(() => {
@@ -135,7 +135,7 @@ test("the main thread is never blocked for over 100 ms, in the median of three r
   await page.waitForTimeout(500);
   assert.ok(await longestTask() >= 150, "the observer doesn't see a task of 150 ms");
   const longest: number[] = [];
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < 5; i++) {
     await open();
     await choose([/Digits/], ["1"]);
     await page.getByRole("checkbox", { name: /each layer/ }).check();
@@ -146,7 +146,7 @@ test("the main thread is never blocked for over 100 ms, in the median of three r
     longest.push(await longestTask());
   }
   console.log(`  longest tasks ${longest.map(Math.round).join(", ")} ms`);
-  assert.ok(longest.sort((a, b) => a - b)[1] <= 100, `${longest}`);
+  assert.ok(longest.sort((a, b) => a - b)[2] <= 100, `${longest}`);
   assert.ok(last().layers.length > 0 && last().kernels.length > 0);
 });
 
