@@ -21,6 +21,8 @@ export interface TimeOptions {
   readonly detail: boolean;
   /** Also latency tables of the dense networks, at each batch size. */
   readonly tables: boolean;
+  /** Time to spend on each table, about; default: as `buildLatencyTable` has it. */
+  readonly tableSeconds?: number;
   readonly name: string;
   readonly tool: string;
   readonly runtime: DeviceRecord["runtime"];
@@ -68,7 +70,7 @@ function networksOf(name: string): SessionNetwork[] {
   }));
 }
 
-async function tablesOf({ models, protocol, signal, ui }: TimeOptions): Promise<LatencyTable[]> {
+async function tablesOf({ models, protocol, tableSeconds: seconds, signal, ui }: TimeOptions): Promise<LatencyTable[]> {
   const built: LatencyTable[] = [];
   using gpu = await Gpu.open();
   for (const name of models) {
@@ -77,7 +79,7 @@ async function tablesOf({ models, protocol, signal, ui }: TimeOptions): Promise<
       const stage = ui.stage(`table ${name}, batch ${batch}`, 1000);
       built.push(
         await buildLatencyTable(gpu, { graph, params: initialise(graph, 1) }, {
-          ...{ name, batch, signal },
+          ...{ name, batch, seconds, signal },
           onProgress: ({ done, total, text }) => stage.update(Math.floor(1000 * done / total), { text }),
         }).finally(() => stage.done()),
       );
