@@ -20,8 +20,10 @@ try {
   console.log(`No WebGPU adapter, and so no verdict: ${(error as Error).message}`);
 }
 if (counts.failed === 0) {
+  // Both wait for their device most of the time: side by side they take little longer than the longer of them.
+  const browser = inBrowser.length > 0 ? runBrowserTests() : undefined;
   add(await runFiles(files.filter((file) => !inBrowser.includes(file))));
-  if (inBrowser.length > 0) add(await runBrowserTests());
+  if (browser) add(await (await browser)());
 }
 if (counts.passed + counts.failed === 0) {
   console.log(`No test ran${Deno.args.length ? ` for ${Deno.args.join(" ")}` : ""}.`);
@@ -35,8 +37,11 @@ function add(more: Counts): void {
   counts.failed += more.failed;
 }
 
-/** Passes on what the browser tests print, but for their last line, which holds their counts. */
-async function runBrowserTests(): Promise<Counts> {
+/**
+ * Runs the browser tests to their end. What it gives passes on what they printed, but for their last line, which holds
+ * their counts.
+ */
+async function runBrowserTests(): Promise<() => Counts> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -50,6 +55,7 @@ async function runBrowserTests(): Promise<Counts> {
     stdin: "null",
   }).spawn();
   let result: Counts | undefined;
+  const printed: string[] = [];
   let rest = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
@@ -57,11 +63,14 @@ async function runBrowserTests(): Promise<Counts> {
     for (const line of lines) {
       const found = /^(\d+) passed, (\d+) failed$/.exec(line);
       if (found) result = { passed: Number(found[1]), failed: Number(found[2]) };
-      else console.log(line);
+      else printed.push(line);
     }
   }
   const { code } = await child.status;
-  if (result && (code === 0) === (result.failed === 0)) return result;
-  console.log(`\n  FAIL  the browser tests ended with exit code ${code} and no verdict`);
-  return { passed: result?.passed ?? 0, failed: (result?.failed ?? 0) + 1 };
+  return () => {
+    for (const line of printed) console.log(line);
+    if (result && (code === 0) === (result.failed === 0)) return result;
+    console.log(`\n  FAIL  the browser tests ended with exit code ${code} and no verdict`);
+    return { passed: result?.passed ?? 0, failed: (result?.failed ?? 0) + 1 };
+  };
 }
