@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { UserError } from "../errors.ts";
-import { compareDevices, type Comparison, deviceWords, doubtOf } from "../report/devices/compare.ts";
+import { compareDevices, type Comparison, deviceWords, doubtOf, leftOutWords } from "../report/devices/compare.ts";
 import type { DeviceRecord } from "../report/devices/record.ts";
 import { readDeviceRecord } from "../report/devices/schema.ts";
 import type { Speed } from "../report/devices/speedups.ts";
@@ -15,13 +15,13 @@ export function devicesCommand(io: Io): Command {
     .description("compare what was measured on several devices, side by side")
     .argument("[files...]", `records of devices, or folders of them (default: ${FOLDER})`)
     .option("--html <file>", "also write a page with charts, which opens without a network")
-    .option("--all", "software adapters too")
+    .option("--all", "software adapters too, and what was computed without WebGPU")
     .action(async (paths: readonly string[], { html, all }: { html?: string; all?: boolean }) => {
       const records = await readRecords(paths.length > 0 ? paths : [FOLDER], io);
       const compared = compareDevices(records, all ? "all" : "hardware");
       if (compared.devices.length === 0) {
         throw new UserError(
-          `only software adapters are there (${compared.leftOut.map(({ name }) => name).join(", ")}): --all shows them`,
+          `no device was timed on its GPU by WebGPU; there are ${leftOutWords(compared)}: --all shows them`,
         );
       }
       if (html !== undefined) {
@@ -47,7 +47,8 @@ async function readRecords(paths: readonly string[], { store }: Io): Promise<Dev
   return await Promise.all([...files].map(async (file) => readDeviceRecord((await store.read(file))!, file)));
 }
 
-export function formatComparison({ devices, rows, leftOut }: Comparison): string {
+export function formatComparison(compared: Comparison): string {
+  const { devices, rows, leftOut } = compared;
   const doubts: string[] = [];
   const cell = (speed: Speed | undefined, device: string): string => {
     if (!speed) return "";
@@ -68,11 +69,10 @@ export function formatComparison({ devices, rows, leftOut }: Comparison): string
     ]),
   ], { header: true, left: 1 });
   const about = formatTable(devices.map((record) => [record.name, deviceWords(record)]));
-  const left = leftOut.map(({ name }) => name).join(", ");
   return [
     table,
     ...doubts.length > 0 ? [doubts.join("\n")] : [],
     about,
-    ...left === "" ? [] : [`Left out as software adapters: ${left}; --all shows them`],
+    ...leftOut.length === 0 ? [] : [`Left out: ${leftOutWords(compared)}; --all shows them`],
   ].join("\n\n");
 }

@@ -11,3 +11,9 @@ export function mad(values: readonly number[]): number {
   const centre = median(values);
   return median(values.map((v) => Math.abs(v - centre)));
 }
+
+/** Median of the last fifth of the samples / of the first: above 1 they became longer. */
+export function driftOf(samplesMs: readonly number[]): number {
+  const fifth = Math.ceil(samplesMs.length / 5);
+  return median(samplesMs.slice(-fifth)) / median(samplesMs.slice(0, fifth));
+}

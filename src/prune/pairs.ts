@@ -25,14 +25,19 @@ const SEED = 1;
 /** The part that layers keep is found to 1/128. */
 const HALVINGS = 7;
 
+/** A network of the zoo with seeded weights. Throws UserError for an unknown name. */
+export function zooModel(name: string): Model {
+  const graph = createModel(name);
+  return { graph, params: initialise(graph, SEED) };
+}
+
 /**
  * A network of the zoo with seeded weights, and the same without the filters that `pruneFilters` takes.
  *
  * @throws UserError for an unknown name
  */
 export function zooPair(name: string): Pair {
-  const graph = createModel(name);
-  const dense = { graph, params: initialise(graph, SEED) };
+  const dense = zooModel(name);
   return { dense, pruned: pruneFilters(dense) };
 }
 

@@ -7,9 +7,8 @@ import { withEvent } from "../measure/session/findings.ts";
 import { measureSession, type SessionNetwork } from "../measure/session/session.ts";
 import type { Protocol } from "../measure/session/types.ts";
 import { createModel } from "../models/zoo.ts";
-import { initialise } from "../graph/initialise.ts";
-import { zooPair } from "../prune/pairs.ts";
-import type { DeviceRecord } from "../report/devices/record.ts";
+import { zooModel, zooPair } from "../prune/pairs.ts";
+import { beginRecord, type DeviceRecord, sessionName } from "../report/devices/record.ts";
 import { Interrupted } from "../train/errors.ts";
 import type { Ui } from "./ui.ts";
 
@@ -34,10 +33,7 @@ export interface TimeOptions {
 export async function timeNetworks(options: TimeOptions): Promise<DeviceRecord> {
   const { models, protocol, detail, tables, name, tool, runtime, signal, ui } = options;
   for (const model of models) createModel(model);
-  let record: DeviceRecord = {
-    ...{ version: 1, tool, session: crypto.randomUUID(), name, started: new Date().toISOString(), runtime },
-    ...{ backend: "webgpu", protocol, complete: false, rows: [], layers: [], kernels: [], incidents: [] },
-  };
+  let record = beginRecord({ tool, session: sessionName(), name, runtime, backend: "webgpu", protocol });
   const stage = ui.stage("time", 1000);
   const { complete } = await measureSession({
     networks: models.flatMap(networksOf),
@@ -74,11 +70,11 @@ async function tablesOf({ models, protocol, tableSeconds: seconds, signal, ui }:
   const built: LatencyTable[] = [];
   using gpu = await Gpu.open();
   for (const name of models) {
-    const graph = createModel(name);
+    const model = zooModel(name);
     for (const batch of protocol.batches) {
       const stage = ui.stage(`table ${name}, batch ${batch}`, 1000);
       built.push(
-        await buildLatencyTable(gpu, { graph, params: initialise(graph, 1) }, {
+        await buildLatencyTable(gpu, model, {
           ...{ name, batch, seconds, signal },
           onProgress: ({ done, total, text }) => stage.update(Math.floor(1000 * done / total), { text }),
         }).finally(() => stage.done()),

@@ -3,30 +3,17 @@ import { headline, isSoftware, largestBatch } from "./build.ts";
 import type { Detail } from "./detail.ts";
 import { figures } from "./figures.ts";
 import { percent, points, times } from "./format.ts";
-import { type Html, markup, raw } from "./markup.ts";
+import { type Html, markup } from "./markup.ts";
+import { renderPage } from "./page.ts";
 import style from "./style.css" with { type: "text" };
 import { budgetTable, latencyTables, layersTable, originTable, proofTables, summaryTable } from "./tables.ts";
 import type { Report } from "./types.ts";
 
 export type { Detail } from "./detail.ts";
 
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
-
 /** `report.markup` as text; the same report and detail give the same bytes. */
 export function renderReport(report: Report, detail: Detail): string {
-  const page = markup`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${raw(POLICY)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Pruning report: ${headline(report)}</title>
-<style>
-${raw(style)}</style>
-</head>
-<body>
-<header>
+  const body = markup`<header>
 <h1>Pruning report</h1>
 <p class="headline">${headline(report)}</p>
 ${tiles(report)}
@@ -49,10 +36,8 @@ ${originTable(report, detail)}
 </main>
 <footer>${report.tool}. Accuracy is the share of inputs classified correctly; 1 MAC is one multiply-add; sizes are float32
 parameters with their index data, 1 MB = 10⁶ bytes.</footer>
-</body>
-</html>
 `;
-  return page.html;
+  return renderPage({ title: `Pruning report: ${headline(report)}`, styles: [style], images: "data", body });
 }
 
 function speed(report: Report): Html {

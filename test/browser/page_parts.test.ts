@@ -2,11 +2,10 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { DeviceRecord } from "../../src/report/devices/record.ts";
+import { beginRecord, type DeviceRecord } from "../../src/report/devices/record.ts";
 import { countInk } from "../../src/web/ink.ts";
 import { sharedRecord, shareLink } from "../../src/web/share.ts";
 import { cleanName, deviceName } from "../../src/web/state/device_name.ts";
-import { beginRecord } from "../../src/web/state/record.ts";
 
 const test = suite("parts of the phone page");
 const SIDE = 64;
@@ -46,10 +45,10 @@ test("a bar that stands is in the middle columns, one that lies in the middle ro
 
 const record = (layers = 0): DeviceRecord => ({
   ...beginRecord({
-    ...{ tool: "secateur 0.1.0", session: "0123456789abcdef", name: "pixel-8", started: new Date(0) },
+    ...{ tool: "secateur 0.1.0", session: "0123456789abcdef", name: "pixel-8" },
     ...{ runtime: { userAgent: "…/ü", cores: 8, isolated: true }, backend: "webgpu" },
     protocol: { mode: "burst", seconds: 1, batches: [1] },
-  }),
+  }, new Date(0)),
   layers: Array.from({ length: layers }, (_, i) => ({
     ...{ network: "net", variant: "dense", batch: 1, layer: `layer ${i} ${Math.sin(i)}`, op: "Conv", macs: i },
     ...{ medianMs: Math.abs(Math.sin(i * i)), ofWhole: 0.1 },

@@ -29,6 +29,8 @@ const LAPTOP = record("laptop", "Iris Xe", false, [
   ...[row("dense", 1, 3), row("pruned", 1, 2, { doubt: "the page was hidden meanwhile" })],
 ]);
 const SOFTWARE = record("here", "llvmpipe", false, [row("dense", 1, 9), row("pruned", 1, 3)]);
+/** On the phone's own GPU, and yet nothing to compare with WebGPU. */
+const WITHOUT_WEBGPU: DeviceRecord = { ...record("old", "Adreno 530", false, PIXEL.rows), backend: "gpu.js webgl2" };
 
 async function withRecords(...records: readonly DeviceRecord[]) {
   const cli = session();
@@ -39,14 +41,14 @@ async function withRecords(...records: readonly DeviceRecord[]) {
 }
 
 test("devices stand side by side, batches in order, software adapters left out and named", async () => {
-  const { run, out } = await withRecords(PIXEL, LAPTOP, SOFTWARE);
+  const { run, out } = await withRecords(PIXEL, LAPTOP, SOFTWARE, WITHOUT_WEBGPU);
   assert.is(await run("devices"), 0);
   const [head, , one, many] = out[0].split("\n");
   assert.match(head, /network +batch +MACs +laptop +pixel8$/);
   assert.match(one, /resnet20 +1 +2\.00× +3\.00 → 2\.00 ms +\? +6\.00 → 4\.00 ms +1\.50×/);
   assert.match(many, /resnet20 +32 +2\.00× +80\.0 → 32\.0 ms +2\.50×/);
   assert.match(out[0], "? laptop, resnet20, batch 1: the page was hidden meanwhile");
-  assert.match(out[0], "Left out as software adapters: here; --all shows them");
+  assert.match(out[0], "Left out: here (software adapter), old (gpu.js webgl2); --all shows them");
   assert.not.match(out[0], "llvmpipe");
 });
 
@@ -55,7 +57,7 @@ test("--all shows software adapters; a file may be named alone", async () => {
   assert.is(await run("devices", "--all"), 0);
   assert.match(out[0], /here +llvmpipe; burst/);
   assert.is(await run("devices", "runs/devices/here.json"), 1);
-  assert.match(err[0], "only software adapters are there (here): --all shows them");
+  assert.match(err[0], "there are here (software adapter): --all shows them");
 });
 
 test("--html writes a page without scripts that escapes what records say", async () => {

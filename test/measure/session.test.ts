@@ -8,7 +8,7 @@ import { initialise } from "../../src/graph/initialise.ts";
 import type { Model } from "../../src/graph/types.ts";
 import type { OpenGpu } from "../../src/measure/session/device.ts";
 import { type Findings, NO_FINDINGS, withEvent } from "../../src/measure/session/findings.ts";
-import { driftOf } from "../../src/measure/session/rows.ts";
+import { driftOf } from "../../src/measure/stats.ts";
 import { measureSession, type SessionNetwork, type SessionOptions } from "../../src/measure/session/session.ts";
 import type { Row, SessionEvent } from "../../src/measure/session/types.ts";
 import { createVisibility } from "../../src/measure/session/visibility.ts";

@@ -8,14 +8,15 @@ import { initialise } from "../../src/graph/initialise.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { createCatalogue, forSession } from "../../src/web/engine/catalogue.ts";
 import { fileNetwork } from "../../src/web/engine/file.ts";
-import { createServer, type ServerRun } from "../../src/web/engine/server.ts";
+import type { ListedRun } from "../../src/report/listed_run.ts";
+import { createServer } from "../../src/web/engine/server.ts";
 
 const test = suite("the worker's networks");
 /** models/ lies there as beside the served page. */
 const page = new URL("../../src/web/", import.meta.url);
 const model = await Deno.readFile(new URL("models/digits.safetensors", page));
 
-const RUN: ServerRun = {
+const RUN: ListedRun = {
   name: "mine",
   ...{ dense: { params: 2, macs: 20 }, pruned: { params: 1, macs: 10 }, input: [1, 8, 8] },
   accuracy: { dense: 0.99, pruned: 0.98 },

@@ -16,13 +16,10 @@ import { layersOf, type LayerWork } from "../../src/web/fallback/work.ts";
 
 const test = suite("session without WebGPU");
 const { dense, pruned } = zooPair("lenet5");
-const lenet = {
-  network: "LeNet-5",
-  models: [
-    { variant: "dense", model: () => Promise.resolve(dense) },
-    { variant: "pruned", model: () => Promise.resolve(pruned) },
-  ],
-} as const;
+const lenet = [
+  { network: "LeNet-5", variant: "dense", model: () => dense },
+  { network: "LeNet-5", variant: "pruned", model: () => pruned },
+] as const;
 
 interface Asked {
   readonly batches?: readonly number[];
@@ -35,7 +32,7 @@ async function run(backend: Backend, { batches = [1], seconds = 0.1, visibility,
   const events: SessionEvent[] = [];
   const controller = new AbortController();
   const { complete } = await fallbackSession(() => Promise.resolve(backend), {
-    networks: [lenet],
+    networks: lenet,
     protocol: { mode: "burst", seconds, batches },
     visibility: visibility ?? createVisibility(),
     signal: controller.signal,

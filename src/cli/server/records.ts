@@ -3,7 +3,7 @@
  * another session of a device of the same name gets a file of its own.
  */
 import type { DeviceRecord } from "../../report/devices/record.ts";
-import { parseDeviceRecord } from "../../report/devices/schema.ts";
+import { readDeviceRecord } from "../../report/devices/schema.ts";
 import { UserError } from "../../errors.ts";
 import { joinPath } from "../../store/path.ts";
 import type { Store } from "../../store/types.ts";
@@ -39,9 +39,9 @@ async function keep(store: Store, folder: string, record: DeviceRecord): Promise
 /** Undefined for a file that is something else: it isn't ours to replace. */
 function readRecord(bytes: Uint8Array, file: string): DeviceRecord | undefined {
   try {
-    return parseDeviceRecord(JSON.parse(new TextDecoder().decode(bytes)), file);
+    return readDeviceRecord(bytes, file);
   } catch (error) {
-    if (error instanceof UserError || error instanceof SyntaxError) return undefined;
+    if (error instanceof UserError) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 /** Finished runs that pages may time: listed from their reports, and read file by file, never outside of their folder. */
 import { parseModel } from "../../recipe/files.ts";
 import { graphCost } from "../../graph/cost.ts";
+import type { ListedRun } from "../../report/listed_run.ts";
 import { parseReport } from "../../report/validate.ts";
 import { joinPath } from "../../store/path.ts";
 import type { Store } from "../../store/types.ts";
@@ -8,16 +9,7 @@ import { UserError } from "../../errors.ts";
 import { Refusal } from "./refusal.ts";
 
 /** What a page may ask of a run. */
-export const RUN_FILES: readonly string[] = ["model.safetensors", "model.onnx", "report.json", "recipe.yaml"];
-
-/** As src/web/engine/server.ts reads it. */
-export interface ListedRun {
-  readonly name: string;
-  readonly dense: { readonly params: number; readonly macs: number };
-  readonly pruned: { readonly params: number; readonly macs: number };
-  readonly input: readonly [number, number, number];
-  readonly accuracy: { readonly dense: number; readonly pruned: number };
-}
+const RUN_FILES: readonly string[] = ["model.safetensors", "model.onnx", "report.json", "recipe.yaml"];
 
 /** Of a folder below the runs' folder: one name, no path. */
 const RUN_NAME = /^[A-Za-z0-9_][\w.-]*$/;

@@ -14,7 +14,7 @@ export function systemServing(): Serving {
     lanAddresses,
     folder: () => privateFolder(joinPath(cacheDir(), "server")),
     withoutLinksOut,
-    // Terminals are dark more often than not: light modules on them are what cameras want inverted.
+    // Blocks are the light modules: right on a dark terminal, as most are, and inverted on a light one.
     qr: (text) => renderUnicodeCompact(text, { border: 2 }),
   };
 }

@@ -7,7 +7,7 @@ import type { Gpu } from "../../gpu/gpu.ts";
 import { compilePlan } from "../../graph/plan.ts";
 import type { Model } from "../../graph/types.ts";
 import { type Contestant, type MeasureOptions, type Sampled, sampleInterleaved } from "../interleaved.ts";
-import { pause } from "../session/context.ts";
+import { pause } from "../session/pause.ts";
 import { images } from "../session/rows.ts";
 import { median } from "../stats.ts";
 import { FINENESS, type Fineness, type Grid, gridOf, pointsOf, type ShapeGroup, shapeGroups } from "./grid.ts";

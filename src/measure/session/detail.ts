@@ -5,12 +5,14 @@ import type { Gpu, Timing } from "../../gpu/gpu.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { MIN_SAMPLE_QUANTA } from "../interleaved.ts";
 import { measureRoofline } from "../roofline.ts";
-import { type Context, pause, reasonOf } from "./context.ts";
+import type { Context } from "./context.ts";
+import { pause } from "./pause.ts";
+import { reasonOf } from "./reason.ts";
 import { FAMILIES, measureKernels } from "./kernels.ts";
 import { layerCount, measureLayers } from "./layers.ts";
 import { type Entrant, images } from "./rows.ts";
 import type { Roof } from "./types.ts";
-import { untilVisible } from "./visibility.ts";
+import { HIDDEN, untilVisible } from "./visibility.ts";
 
 /** Buffers of the copy that is the memory roof: as large as that where there is room, smaller where there isn't. */
 const COPY_BYTES = [64 * 2 ** 20, 16 * 2 ** 20, 4 * 2 ** 20];
@@ -75,7 +77,7 @@ async function steadily<T>(
       });
       if (context.stopped()) return undefined;
       if (!hidden) return result;
-      if (tries > 1) throw new Error("the page was hidden meanwhile");
+      if (tries > 1) throw new Error(HIDDEN);
     } catch (error) {
       const lost = error instanceof DeviceLostError;
       if (lost) context.incident("device lost", `at ${what}`);

@@ -5,6 +5,22 @@ import type { DeviceInfo, SafePath } from "./types.ts";
 /** `Gpu.open`, or what a test puts in its place. */
 export type OpenGpu = (options: GpuOptions) => Promise<Gpu>;
 
+/** After a device was lost there may be no adapter for a moment. */
+const TRIES = 3;
+const PAUSE_MS = 500;
+
+/** Tries for a while. Throws the last try's error, and at once where `giveUp` says so. */
+export async function openPatiently(open: OpenGpu, path: SafePath, giveUp: (error: unknown) => boolean): Promise<Gpu> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await open(gpuOptions(path));
+    } catch (error) {
+      if (tries === TRIES || giveUp(error)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+}
+
 export const openGpu: OpenGpu = (options) => Gpu.open(options);
 
 /** The options that keep a device on its safe path. */

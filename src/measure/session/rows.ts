@@ -8,10 +8,12 @@ import { compilePlan, type InferencePlan } from "../../graph/plan.ts";
 import type { Model } from "../../graph/types.ts";
 import { elements, Tensor } from "../../tensor/tensor.ts";
 import { type MeasureOptions, MIN_SAMPLE_QUANTA, type Sampled, sampleInterleaved } from "../interleaved.ts";
-import { mad, median } from "../stats.ts";
-import { type Context, pause, reasonOf } from "./context.ts";
+import { driftOf, mad, median } from "../stats.ts";
+import type { Context } from "./context.ts";
+import { pause } from "./pause.ts";
+import { reasonOf } from "./reason.ts";
 import type { Protocol, Row, RowStatus, Variant } from "./types.ts";
-import { untilVisible } from "./visibility.ts";
+import { HIDDEN, untilVisible } from "./visibility.ts";
 
 /** A variant of the network whose turn it is. */
 export interface Entrant {
@@ -68,8 +70,6 @@ export function failedRow({ network, variant, model }: Entrant, batch: number, e
   const { params, macs } = graphCost(model.graph);
   return { network, variant, batch, params, macs, status: "failed", reason: reasonOf(error) };
 }
-
-const HIDDEN = "the page was hidden meanwhile";
 
 function describe([{ network }]: readonly Entrant[], batch: number): string {
   return `${network}, batch ${batch}`;
@@ -189,12 +189,6 @@ function timedRow(
 
 function stoppedRow(row: Row): Row {
   return (row.samples ?? 0) < MIN_SAMPLES ? { ...row, doubt: `stopped after ${row.samples ?? 0} samples` } : row;
-}
-
-/** Median of the last fifth / of the first. */
-export function driftOf(samplesMs: readonly number[]): number {
-  const fifth = Math.ceil(samplesMs.length / 5);
-  return median(samplesMs.slice(-fifth)) / median(samplesMs.slice(0, fifth));
 }
 
 function reportDrift(context: Context, rows: readonly Row[]): void {

@@ -4,7 +4,7 @@
  */
 import type { Gpu, GpuOptions } from "../../gpu/gpu.ts";
 import { type Check, f16Check, reductionCheck, repeatCheck, subgroupsCheck, uniformsCheck } from "./checks.ts";
-import { reasonOf } from "./context.ts";
+import { reasonOf } from "./reason.ts";
 import { gpuOptions, type OpenGpu, openGpu } from "./device.ts";
 import type { CheckName, SafePath, SelfCheck, SelfTest } from "./types.ts";
 

@@ -4,7 +4,8 @@
  * too little memory, a hidden page. Kernels are the planners' own choices: nothing is tuned.
  */
 import type { Model } from "../../graph/types.ts";
-import { type Context, createContext, reasonOf, type Setting } from "./context.ts";
+import { type Context, createContext, type Setting } from "./context.ts";
+import { reasonOf } from "./reason.ts";
 import { deviceInfo, type OpenGpu, openGpu } from "./device.ts";
 import { measureHardware, measureTimelines } from "./detail.ts";
 import { type Entrant, failedRow, measureRows } from "./rows.ts";

@@ -1,5 +1,8 @@
 /** Whether the page is seen. A hidden page's GPU work is slowed down or put off, so what was measured then is doubtful. */
 
+/** Why a row is in doubt that was measured meanwhile. */
+export const HIDDEN = "the page was hidden meanwhile";
+
 export type VisibilityState = "visible" | "hidden";
 
 /** The page posts what it is told (`set`); the session asks and waits. */

@@ -6,7 +6,10 @@ import { type Speed, speeds } from "./speedups.ts";
 export interface Comparison {
   readonly devices: readonly DeviceRecord[];
   readonly rows: readonly ComparedRow[];
-  /** Software adapters, which aren't compared unless asked for: a phone's browser falls back to one without a word. */
+  /**
+   * What says nothing about a device, and isn't compared unless asked for: software adapters, which a phone's browser falls
+   * back to without a word, and what something else than WebGPU computed.
+   */
   readonly leftOut: readonly DeviceRecord[];
 }
 
@@ -21,8 +24,8 @@ export interface ComparedRow {
 
 /** Networks and batch sizes in the order in which they first appear, batches of a network together, smallest first. */
 export function compareDevices(records: readonly DeviceRecord[], which: "all" | "hardware"): Comparison {
-  const software = ({ device }: DeviceRecord) => which === "hardware" && device !== undefined && isSoftware(device);
-  const devices = records.filter((record) => !software(record));
+  const telling = ({ backend, device }: DeviceRecord) => backend === "webgpu" && !(device && isSoftware(device));
+  const devices = which === "all" ? records : records.filter(telling);
   const found = devices.map(({ rows }) => speeds(rows));
   const networks = Map.groupBy(found.flat(), ({ network }) => network);
   const rows = [...networks].flatMap(([network, all]) =>
@@ -31,12 +34,19 @@ export function compareDevices(records: readonly DeviceRecord[], which: "all" | 
       return { network, batch, macs: own.find((speed) => speed !== undefined)!.macs, speeds: own };
     })
   );
-  return { devices, rows, leftOut: records.filter(software) };
+  return { devices, rows, leftOut: records.filter((record) => !devices.includes(record)) };
 }
 
 /** Why a pair of rows has no ratio: what failed, or what makes it doubtful. */
 export function doubtOf({ dense, pruned }: Speed): string | undefined {
   return dense.reason ?? pruned.reason ?? dense.doubt ?? pruned.doubt;
+}
+
+/** What was left out, by name. */
+export function leftOutWords({ leftOut }: Comparison): string {
+  return leftOut.map(({ name, backend }) => `${name} (${backend === "webgpu" ? "software adapter" : backend})`).join(
+    ", ",
+  );
 }
 
 /** What computed it, and whether it was stopped before its end. */

@@ -5,30 +5,18 @@ import { STYLES } from "../charts/styles.ts";
 import { drawn } from "../charts/svg.ts";
 import { figure, pairs } from "../figures/frame.ts";
 import { milliseconds, milliSpread, times } from "../format.ts";
-import { type Html, markup, raw, table } from "../markup.ts";
+import { type Html, markup, table } from "../markup.ts";
+import { renderPage } from "../page.ts";
 import style from "../style.css" with { type: "text" };
-import { type ComparedRow, type Comparison, deviceWords, doubtOf } from "./compare.ts";
+import { type ComparedRow, type Comparison, deviceWords, doubtOf, leftOutWords } from "./compare.ts";
 import type { Speed } from "./speedups.ts";
 
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 const [FIRST] = STYLES;
 
 /** The same records give the same bytes. */
 export function renderComparison(compared: Comparison): string {
   const { devices, leftOut } = compared;
-  const page = markup`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${raw(POLICY)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Devices</title>
-<style>
-${raw(style)}</style>
-</head>
-<body>
-<header>
+  const body = markup`<header>
 <h1>Devices</h1>
 <p class="headline">Dense against pruned networks on ${devices.map(({ name }) => name).join(", ")}</p>
 </header>
@@ -45,12 +33,10 @@ ${
     )
   }</main>
 <footer>Median of one run of the batch. Ratios are dense / pruned; a row in doubt has none.${
-    leftOut.length > 0 ? ` Left out as software adapters: ${leftOut.map(({ name }) => name).join(", ")}.` : ""
+    leftOut.length > 0 ? ` Left out: ${leftOutWords(compared)}.` : ""
   }</footer>
-</body>
-</html>
 `;
-  return page.html;
+  return renderPage({ title: "Devices", styles: [style], body });
 }
 
 /** A bar for each device: how many times as fast the pruned network is there. */

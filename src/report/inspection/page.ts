@@ -1,32 +1,20 @@
 /** The page of `secateur inspect`: the graph with its lanes, its coupled groups and what can't be pruned. No script, no network. */
 import { type CoupledGroup, type InspectedNode, type Inspection, refusalsOf } from "../../prune/inspect.ts";
 import { bytes, count, short } from "../format.ts";
-import { type Html, markup, raw, table } from "../markup.ts";
+import { type Html, markup, table } from "../markup.ts";
+import { renderPage } from "../page.ts";
 import baseStyle from "../style.css" with { type: "text" };
 import { laneRows } from "./lanes.ts";
 import { rowLanes } from "./draw.ts";
 import style from "./style.css" with { type: "text" };
 
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 /** Of the style sheet: --s1 … --s6. */
 const COLOURS = 6;
 
 /** The same inspection gives the same bytes. */
 export function renderInspection(found: Inspection): string {
   const colours = coloursOf(found.groups);
-  const page = markup`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${raw(POLICY)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Network: ${found.name}</title>
-<style>
-${raw(baseStyle)}${raw(style)}</style>
-</head>
-<body>
-<header>
+  const body = markup`<header>
 <h1>Network</h1>
 <p class="headline">${found.name}: ${found.inputs.map(({ name, shape }) => `${name} [${shape}]`).join(", ")} to ${
     found.outputs.map(({ name, shape }) => `${name} [${shape}]`).join(", ")
@@ -40,10 +28,8 @@ ${groupsTable(found.groups, colours)}${refusedTable(found)}${layersTable(found.n
 pruned together, those with a ring can't lose a filter.</p>
 ${drawing(found, colours)}</main>
 <footer>1 MAC is one multiply-add, for one sample; N is the batch; parameters include running statistics.</footer>
-</body>
-</html>
 `;
-  return page.html;
+  return renderPage({ title: `Network: ${found.name}`, styles: [baseStyle, style], body });
 }
 
 function tiles({ params, macs, bytes: size, nodes, groups }: Inspection): Html {

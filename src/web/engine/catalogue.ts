@@ -9,8 +9,9 @@ import type { Model } from "../../graph/types.ts";
 import type { SessionNetwork } from "../../measure/session/session.ts";
 import type { Variant } from "../../measure/session/types.ts";
 import { createModel } from "../../models/zoo.ts";
-import { pruneFilters } from "../../prune/pairs.ts";
+import { pruneFilters, zooModel } from "../../prune/pairs.ts";
 import { parseModel } from "../../recipe/files.ts";
+import type { ListedRun } from "../../report/listed_run.ts";
 import type { NetworkEntry } from "../messages.ts";
 import { fetchBytes, type Server } from "./server.ts";
 
@@ -85,7 +86,7 @@ export async function trained(base: URL, name: string): ReturnType<typeof parseM
 
 function ofZoo(name: string, title: string): Network {
   const graph = createModel(name);
-  const dense = once(() => Promise.resolve<Model>({ graph, params: initialise(graph, 1) }));
+  const dense = once(() => Promise.resolve(zooModel(name)));
   const pruned = once(async () => pruneFilters(await dense()));
   const { params, macs } = graphCost(graph);
   const [, channels, height, width] = graph.inputs[0].shape as [string, number, number, number];
@@ -103,7 +104,7 @@ function ofZoo(name: string, title: string): Network {
 }
 
 /** A finished run: its result, and the network that it began with. Its weights aren't kept, and time doesn't need them. */
-function ofRun(run: Awaited<ReturnType<Server["runs"]>>[number], server: Server): Network {
+function ofRun(run: ListedRun, server: Server): Network {
   const file = once(async () => parseModel(await server.runFile(run.name, "model.safetensors"), run.name));
   return {
     entry: {

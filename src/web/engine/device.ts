@@ -5,7 +5,7 @@
 import { UserError } from "../../errors.ts";
 import { DeviceLostError, NoAdapterError } from "../../gpu/errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
-import { gpuOptions, type OpenGpu, openGpu } from "../../measure/session/device.ts";
+import { type OpenGpu, openGpu, openPatiently } from "../../measure/session/device.ts";
 import { selfTest } from "../../measure/session/selftest.ts";
 import type { SelfTest } from "../../measure/session/types.ts";
 
@@ -24,10 +24,6 @@ export interface Device {
   /** Gives its memory back. */
   close(): void;
 }
-
-/** After a device was lost there may be no adapter for a moment. */
-const OPEN_TRIES = 3;
-const OPEN_PAUSE_MS = 500;
 
 /** @param openRaw `Gpu.open`, or what a test puts in its place */
 export function createDevice(openRaw: OpenGpu = openGpu): Device {
@@ -50,14 +46,7 @@ export function createDevice(openRaw: OpenGpu = openGpu): Device {
         `this device computes wrong numbers (self-test: ${wrong}): update the browser or the graphics driver`,
       );
     }
-    for (let tries = 1;; tries++) {
-      try {
-        return await openRaw(gpuOptions(path));
-      } catch (error) {
-        if (!(error instanceof NoAdapterError) || tries === OPEN_TRIES) throw error;
-        await new Promise((resolve) => setTimeout(resolve, OPEN_PAUSE_MS));
-      }
-    }
+    return await openPatiently(openRaw, path, (error) => !(error instanceof NoAdapterError));
   };
   const attempt = async <T>(work: (gpu: Gpu) => Promise<T>): Promise<T> => {
     try {

@@ -1,11 +1,10 @@
 /** Answers the page's calls; nothing is timed while something else computes. */
-import { UserError } from "../../errors.ts";
 import { buildLatencyTable, type TableProgress } from "../../measure/latency/build.ts";
 import { measureSession } from "../../measure/session/session.ts";
 import { createVisibility } from "../../measure/session/visibility.ts";
 import type { Store } from "../../store/types.ts";
-import type { SessionEvent } from "../../measure/session/types.ts";
-import type { CallName, Calls, FromWorker, ToWorker, TrainEvent } from "../messages.ts";
+import { answerCalls } from "../answers.ts";
+import type { FromWorker, ToWorker } from "../messages.ts";
 import { createCatalogue, forSession } from "./catalogue.ts";
 import { createClassifier } from "./classify.ts";
 import { createDevice } from "./device.ts";
@@ -24,14 +23,6 @@ export interface EngineOptions {
   readonly post: (message: FromWorker) => void;
 }
 
-interface Call<N extends CallName> {
-  readonly request: Calls[N]["request"];
-  readonly signal: AbortSignal;
-  readonly tell: (event: SessionEvent | TrainEvent) => void;
-}
-
-type Handlers = { readonly [N in CallName]: (call: Call<N>) => Promise<Calls[N]["answer"]> };
-
 /** Takes what the page posts. */
 export function createEngine({ base, token, store, tool, post }: EngineOptions): (message: ToWorker) => void {
   const device = createDevice();
@@ -40,68 +31,50 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
   const training = createTraining({ base, store, tool, open: device.open });
   const classify = createClassifier(base, device);
   const turns = createTurns();
-  const stops = new Map<number, AbortController>();
 
-  const handlers: Handlers = {
-    networks: () => catalogue.list(),
-    addFile: ({ request: { name, bytes } }) =>
-      turns.short(async () => {
-        const network = await fileNetwork(name, bytes);
-        catalogue.add(network);
-        return network.entry;
-      }),
-    measure: ({ request, signal, tell }) =>
-      turns.timing(async () => {
-        device.close();
-        const { networks: ids, batches, mode, seconds, detail } = request;
-        const networks = await catalogue.networks(ids);
-        return await measureSession({
-          networks: forSession(networks),
-          protocol: { mode, seconds, batches },
-          detail: detail ? "full" : "rows",
-          visibility,
-          signal,
-          onEvent(event) {
-            if (event.kind === "self-test") device.know(event.selfTest);
-            tell(event);
-          },
-        });
-      }),
-    classify: ({ request: { pixels } }) => turns.short(() => classify(pixels)),
-    train: ({ request: { resume }, signal, tell }) => turns.long(() => training.run({ resume, signal, onEvent: tell })),
-    trainState: () => training.state(),
-    trainFile: async ({ request: { name } }) => ({ bytes: await training.file(name) }),
-    buildTable: ({ request: { network, batch }, signal, tell }) =>
-      turns.timing(async () => {
-        signal.throwIfAborted();
-        const [{ entry, models }] = await catalogue.networks([network]);
-        const model = await (models.dense ?? models.pruned)!();
-        const onProgress = (progress: TableProgress) => tell({ kind: "progress", ...progress });
-        return await device.use((gpu) => buildLatencyTable(gpu, model, { name: entry.id, batch, signal, onProgress }));
-      }),
-  };
-
-  async function answer<N extends CallName>(id: number, call: N, request: Calls[N]["request"]): Promise<void> {
-    const controller = new AbortController();
-    stops.set(id, controller);
-    try {
-      const handler = handlers[call] as (call: Call<N>) => Promise<Calls[N]["answer"]>;
-      const found = await handler({ request, signal: controller.signal, tell: (event) => post({ id, event }) });
-      post({ id, answer: found });
-    } catch (error) {
-      const known = error instanceof UserError;
-      // What was stopped may well end in an error: whoever stopped it knows why.
-      const stopped = !known && controller.signal.aborted;
-      const message = stopped ? "stopped" : error instanceof Error ? error.message : String(error);
-      post({ id, error: { message, internal: !known && !stopped } });
-    } finally {
-      stops.delete(id);
-    }
-  }
-
-  return (message) => {
-    if ("visibility" in message) visibility.set(message.visibility);
-    else if ("stop" in message) stops.get(message.id)?.abort();
-    else void answer(message.id, message.call, message.request);
-  };
+  return answerCalls(
+    {
+      networks: () => catalogue.list(),
+      addFile: ({ request: { name, bytes } }) =>
+        turns.short(async () => {
+          const network = await fileNetwork(name, bytes);
+          catalogue.add(network);
+          return network.entry;
+        }),
+      measure: ({ request, signal, tell }) =>
+        turns.timing(async () => {
+          device.close();
+          const { networks: ids, batches, mode, seconds, detail } = request;
+          const networks = await catalogue.networks(ids);
+          return await measureSession({
+            networks: forSession(networks),
+            protocol: { mode, seconds, batches },
+            detail: detail ? "full" : "rows",
+            visibility,
+            signal,
+            onEvent(event) {
+              if (event.kind === "self-test") device.know(event.selfTest);
+              tell(event);
+            },
+          });
+        }),
+      classify: ({ request: { pixels } }) => turns.short(() => classify(pixels)),
+      train: ({ request: { resume }, signal, tell }) =>
+        turns.long(() => training.run({ resume, signal, onEvent: tell })),
+      trainState: () => training.state(),
+      trainFile: async ({ request: { name } }) => ({ bytes: await training.file(name) }),
+      buildTable: ({ request: { network, batch }, signal, tell }) =>
+        turns.timing(async () => {
+          signal.throwIfAborted();
+          const [{ entry, models }] = await catalogue.networks([network]);
+          const model = await (models.dense ?? models.pruned)!();
+          const onProgress = (progress: TableProgress) => tell({ kind: "progress", ...progress });
+          return await device.use((gpu) =>
+            buildLatencyTable(gpu, model, { name: entry.id, batch, signal, onProgress })
+          );
+        }),
+    },
+    visibility,
+    post,
+  );
 }

@@ -1,26 +1,17 @@
 /** What the page's own server has beside the page. A page of static files has none, which is no error. */
 import { UserError } from "../../errors.ts";
-
-/** A finished run as the server lists it. */
-export interface ServerRun {
-  readonly name: string;
-  readonly dense: { readonly params: number; readonly macs: number };
-  readonly pruned: { readonly params: number; readonly macs: number };
-  readonly input: readonly [number, number, number];
-  /** On its test data. */
-  readonly accuracy: { readonly dense: number; readonly pruned: number };
-}
+import type { ListedRun } from "../../report/listed_run.ts";
 
 export interface Server {
   /** None where there is no server; where it is away, those that it last told of. */
-  runs(): Promise<readonly ServerRun[]>;
+  runs(): Promise<readonly ListedRun[]>;
   runFile(run: string, file: string): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** @param token from the link's fragment; without it a page has no server to ask */
 export function createServer(base: URL, token: string | undefined): Server {
   const headers = { authorization: `Bearer ${token}` };
-  let told: readonly ServerRun[] = [];
+  let told: readonly ListedRun[] = [];
   return {
     async runs() {
       if (token === undefined) return [];

@@ -115,8 +115,9 @@ function uiOf(onEvent: (event: TrainEvent) => void): Ui {
         done: (summary) => onEvent({ stage, progress: 1, note: summary }),
       };
     },
-    note: (note) => onEvent({ stage, progress: 0, note }),
-    warn: (note) => onEvent({ stage, progress: 0, note }),
+    // As the page keeps what a stage ends with, it keeps these too.
+    note: (note) => onEvent({ stage, progress: 1, note }),
+    warn: (note) => onEvent({ stage, progress: 1, note }),
   };
 }
 

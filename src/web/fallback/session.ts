@@ -1,29 +1,24 @@
 /** A timing session without WebGPU: the layers of each network, dense and pruned in turns, on one backend. */
 import { graphCost } from "../../graph/cost.ts";
-import type { Model } from "../../graph/types.ts";
-import { driftOf } from "../../measure/session/rows.ts";
-import type { Incident, LayerTime, Protocol, Row, SessionEvent, Variant } from "../../measure/session/types.ts";
-import { untilVisible, type Visibility } from "../../measure/session/visibility.ts";
-import { mad, median } from "../../measure/stats.ts";
+import { pause } from "../../measure/session/pause.ts";
+import { reasonOf } from "../../measure/session/reason.ts";
+import type { SessionNetwork } from "../../measure/session/session.ts";
+import type { Incident, LayerTime, Protocol, Row, SessionEvent } from "../../measure/session/types.ts";
+import { HIDDEN, untilVisible, type Visibility } from "../../measure/session/visibility.ts";
+import { driftOf, mad, median } from "../../measure/stats.ts";
 import { type Backend, BackendLostError, type Prepared } from "./backend.ts";
 import { operandsOf, proveBackend, proveLayer } from "./proof.ts";
 import { clockQuantum, timeInTurns } from "./timing.ts";
 import { layersOf, type LayerWork } from "./work.ts";
 
-export interface FallbackNetwork {
-  readonly network: string;
-  readonly models: readonly { readonly variant: Variant; readonly model: () => Promise<Model> }[];
-}
-
 export interface FallbackOptions {
-  readonly networks: readonly FallbackNetwork[];
+  readonly networks: readonly SessionNetwork[];
   readonly protocol: Protocol;
   readonly visibility: Visibility;
   readonly signal: AbortSignal;
   readonly onEvent: (event: SessionEvent) => void;
 }
 
-const HIDDEN = "the page was hidden meanwhile";
 /** Of fewer rounds a number is shown, and doubted. */
 const LEAST_ROUNDS = 5;
 /** Of fewer rounds it can't be told whether the device became slower. */
@@ -64,15 +59,16 @@ export async function fallbackSession(
         backend = undefined;
       },
     };
-    const total = networks.length * protocol.batches.length;
+    const groups = [...Map.groupBy(networks, ({ network }) => network)];
+    const total = groups.length * protocol.batches.length;
     let done = 0;
-    for (const network of networks) {
+    for (const [network, variants] of groups) {
       for (const batch of protocol.batches) {
-        await breathe();
+        await pause(0);
         await untilVisible(visibility, signal);
         if (signal.aborted) break;
-        onEvent({ kind: "progress", done: done++, total, text: `${network.network}, batch ${batch}` });
-        const entrants = await entrantsOf(network, batch);
+        onEvent({ kind: "progress", done: done++, total, text: `${network}, batch ${batch}` });
+        const entrants = await entrantsOf(variants, batch);
         if (selfTest.trusted) await measure(entrants, context);
         else fail(entrants, `its results are wrong here: ${selfTest.checks[0].detail}`, onEvent);
       }
@@ -97,8 +93,8 @@ interface Entrant {
   readonly layers: () => readonly LayerWork[];
 }
 
-async function entrantsOf({ network, models }: FallbackNetwork, batch: number): Promise<Entrant[]> {
-  return await Promise.all(models.map(async ({ variant, model }) => {
+async function entrantsOf(variants: readonly SessionNetwork[], batch: number): Promise<Entrant[]> {
+  return await Promise.all(variants.map(async ({ network, variant, model }) => {
     const { graph } = await model();
     const { params, macs } = graphCost(graph);
     return { about: { network, variant, batch, params, macs }, layers: () => layersOf(graph, batch) };
@@ -157,13 +153,13 @@ async function timeEntrants(
       prepared.push(layer);
       layer.run(1);
       proveLayer(work, x, w, layer.result(), backend.tolerance);
-      await breathe();
+      await pause(0);
       if (signal.aborted) return [];
     }
     const rounds = await timeInTurns(prepared.map(({ run }) => run), {
       ...{ mode, quantumMs, seconds },
       pause: async () => {
-        await breathe();
+        await pause(0);
         return !signal.aborted;
       },
     });
@@ -196,13 +192,4 @@ function eventsOf(
       ...{ network, variant, batch, layer, op, macs, medianMs: median(ms), ofWhole: median(ms) / medianMs },
     })),
   }];
-}
-
-/** Lets messages in, such as the one that stops the session. */
-function breathe(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split("\n")[0].slice(0, 300);
 }

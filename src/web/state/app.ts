@@ -2,7 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import { withEvent } from "../../measure/session/findings.ts";
 import type { Mode, SessionEvent } from "../../measure/session/types.ts";
-import type { Backend, DeviceRecord } from "../../report/devices/record.ts";
+import { type Backend, beginRecord, type DeviceRecord, sessionName } from "../../report/devices/record.ts";
 import { type Client, createClient } from "../client.ts";
 import { diagnose, type Diagnosis, facts } from "../fallback/diagnose.ts";
 import type { NetworkEntry } from "../messages.ts";
@@ -10,7 +10,6 @@ import { createOutbox } from "../outbox.ts";
 import { sharedRecord } from "../share.ts";
 import { TOOL } from "../tool.ts";
 import { cleanName, deviceName } from "./device_name.ts";
-import { beginRecord } from "./record.ts";
 
 export type Tab = "time" | "draw" | "train";
 
@@ -109,9 +108,8 @@ export async function run(): Promise<void> {
 export function newRecord(protocol: DeviceRecord["protocol"]): DeviceRecord {
   return beginRecord({
     tool: TOOL,
-    session: crypto.randomUUID?.() ?? String(Math.random()).slice(2).padEnd(8, "0"),
+    session: sessionName(),
     name: cleanName(name.value),
-    started: new Date(),
     runtime: {
       userAgent: navigator.userAgent.slice(0, 400),
       cores: navigator.hardwareConcurrency || 1,

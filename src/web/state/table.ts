@@ -1,6 +1,6 @@
 /** Building a latency table: which, and what becomes of it. */
 import { signal } from "@preact/signals";
-import type { LatencyTable } from "../../measure/latency/types.ts";
+import { withTable } from "../../report/devices/record.ts";
 import { engine, mode, networks, newRecord, progress, record, running, shared, whileRunning } from "./app.ts";
 
 export const network = signal("digits");
@@ -9,7 +9,8 @@ export const batch = signal(1);
 /** Adds the table to this device's record, or to a new one. */
 export async function buildTable(): Promise<void> {
   if (running.value || !networks.value.some(({ id }) => id === network.value)) return;
-  if (!record.value || shared.value) {
+  const fresh = !record.value || shared.value;
+  if (fresh) {
     record.value = newRecord({ mode: mode.value, seconds: 1, batches: [batch.value] });
   }
   await whileRunning(async (signal) => {
@@ -21,15 +22,12 @@ export async function buildTable(): Promise<void> {
           if (last && "kind" in last && last.kind === "progress") progress.value = last;
         },
       });
-      record.value = { ...record.value!, complete: true, tables: withTable(record.value!.tables ?? [], table) };
+      const added = withTable(record.value!, table);
+      // A record that was there is as complete as its own session was.
+      record.value = fresh ? { ...added, complete: true } : added;
     } catch (error) {
       // A table that was stopped is no table, and no fault.
       if (!signal.aborted) throw error;
     }
   });
-}
-
-/** A later table of the same model and batch size takes the earlier one's place. Pure. */
-export function withTable(tables: readonly LatencyTable[], table: LatencyTable): readonly LatencyTable[] {
-  return [...tables.filter(({ model, batch }) => model !== table.model || batch !== table.batch), table];
 }
