@@ -1,11 +1,11 @@
 /** Structures at random: which filters and columns go is drawn by seed. Nothing here looks at a weight's size. */
 import { random } from "../../kernels/random/philox.ts";
 import type { Model } from "../../src/graph/types.ts";
-import { compact } from "../../src/prune/compact.ts";
-import { coupledConstraints } from "../../src/prune/constraints.ts";
-import { type Choice, maskModel, masksOf } from "../../src/prune/masks.ts";
-import { topGroups } from "../../src/prune/structures.ts";
-import { removeUnused } from "../../src/prune/unused.ts";
+import { compact } from "../../src/prune/rewrite/compact.ts";
+import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
+import { type Choice, maskModel, masksOf } from "../../src/prune/structures/masks.ts";
+import { topGroups } from "../../src/prune/structures/structures.ts";
+import { removeUnused } from "../../src/prune/rewrite/unused.ts";
 
 export type Kind = "column" | "filter";
 

@@ -4,10 +4,10 @@ import { type Cost, graphCost } from "../graph/cost.ts";
 import { inferShapes } from "../graph/infer.ts";
 import { isLayer } from "../graph/roles.ts";
 import type { Graph, OpName, Shape } from "../graph/types.ts";
-import { anatomyOf } from "./anatomy.ts";
-import { refusedLayers } from "./constraints.ts";
-import { coupledClasses } from "./coupling.ts";
-import type { PlainGranularity } from "./structures.ts";
+import { anatomyOf } from "./groups/dependency_graph.ts";
+import { refusedLayers } from "./structures/constraints.ts";
+import { coupledClasses } from "./groups/coupling.ts";
+import type { PlainGranularity } from "./structures/structures.ts";
 
 export interface InspectedNode extends Cost {
   readonly name: string;

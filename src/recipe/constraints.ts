@@ -1,6 +1,6 @@
 /** What a pruning stage takes away: constraints with their kept fractions, or a budget that is solved for them. */
 import * as v from "valibot";
-import { GRANULARITIES } from "../prune/structures.ts";
+import { GRANULARITIES } from "../prune/structures/structures.ts";
 import { byKind, count, distinct, fraction, positive, record, text, word } from "./values.ts";
 
 const where = {

@@ -7,7 +7,7 @@ import { withEvent } from "../measure/session/findings.ts";
 import { measureSession, type SessionNetwork } from "../measure/session/session.ts";
 import type { Protocol } from "../measure/session/types.ts";
 import { createModel } from "../models/zoo.ts";
-import { zooModel, zooPair } from "../prune/pairs.ts";
+import { zooModel, zooPair } from "../prune/methods/uniform.ts";
 import { beginRecord, type DeviceRecord, sessionName } from "../report/devices/record.ts";
 import { Interrupted } from "../train/errors.ts";
 import type { Ui } from "./ui.ts";

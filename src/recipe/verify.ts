@@ -9,7 +9,7 @@ import { compareWithReference, runPlan } from "../graph/equivalence.ts";
 import { initialise } from "../graph/initialise.ts";
 import { scatterModel } from "../graph/scatter.ts";
 import type { Model } from "../graph/types.ts";
-import { strays } from "../prune/strays.ts";
+import { strays } from "../prune/structures/violations.ts";
 import { compression, speedups } from "../report/build.ts";
 import type { Report } from "../report/types.ts";
 import { parseReport } from "../report/validate.ts";

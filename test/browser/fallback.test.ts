@@ -14,7 +14,7 @@ import { NO_FINDINGS, withEvent } from "../../src/measure/session/findings.ts";
 import type { SessionEvent } from "../../src/measure/session/types.ts";
 import type { FromWorker } from "../../src/web/messages.ts";
 import { median } from "../../src/measure/stats.ts";
-import { zooPair } from "../../src/prune/pairs.ts";
+import { zooPair } from "../../src/prune/methods/uniform.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import { openPhone, type Phone, type PhoneServer, servePage } from "./phone.ts";
 

@@ -3,8 +3,8 @@
  * filters without their biases, γ = 0 beside a β, single columns, channels and weights.
  */
 import type { HostTensor, Model } from "../../src/graph/types.ts";
-import { coupledConstraints, prunableLayers } from "../../src/prune/constraints.ts";
-import { maskModel, masksOf } from "../../src/prune/masks.ts";
+import { coupledConstraints, prunableLayers } from "../../src/prune/structures/constraints.ts";
+import { maskModel, masksOf } from "../../src/prune/structures/masks.ts";
 import { type Dice, dice } from "./dice.ts";
 
 export function randomlyMasked(model: Model, seed: number): Model {

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { compareOutputs, tolerance } from "../../src/graph/compare.ts";
 import { runInterpreter, runPlan } from "../../src/graph/equivalence.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
-import { compact } from "../../src/prune/compact.ts";
+import { compact } from "../../src/prune/rewrite/compact.ts";
 import { randomInputs, randomModel } from "../generate/graphs.ts";
 import { randomlyMasked } from "../generate/masks.ts";
 import { testGpu } from "../gpu.ts";

@@ -7,9 +7,9 @@ import { referenceForward } from "../../src/graph/reference/forward.ts";
 import { scatterModel } from "../../src/graph/scatter.ts";
 import type { IndexMap, Model } from "../../src/graph/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { compact } from "../../src/prune/compact.ts";
-import { coupledConstraints } from "../../src/prune/constraints.ts";
-import { maskModel, masksOf } from "../../src/prune/masks.ts";
+import { compact } from "../../src/prune/rewrite/compact.ts";
+import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
+import { maskModel, masksOf } from "../../src/prune/structures/masks.ts";
 import { randomInputs, randomModel, randomParams } from "../generate/graphs.ts";
 import { randomlyMasked } from "../generate/masks.ts";
 

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { compilePlan } from "../../src/graph/plan.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
 import { validateModel } from "../../src/graph/validate.ts";
-import { compact } from "../../src/prune/compact.ts";
+import { compact } from "../../src/prune/rewrite/compact.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { randomInputs, randomParams } from "../generate/graphs.ts";
 import { transformer } from "../generate/transformer.ts";

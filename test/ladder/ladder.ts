@@ -11,8 +11,8 @@ import { referenceForward } from "../../src/graph/reference/forward.ts";
 import type { HostTensor, Model } from "../../src/graph/types.ts";
 import { onnxBytes } from "../../src/formats/onnx/export.ts";
 import { loadOnnx } from "../../src/formats/onnx/import.ts";
-import { compact, type CompactOptions } from "../../src/prune/compact.ts";
-import { scatterAdds, scatterCandidates } from "../../src/prune/scatter_add.ts";
+import { compact, type CompactOptions } from "../../src/prune/rewrite/compact.ts";
+import { scatterAdds, scatterCandidates } from "../../src/prune/rewrite/scatter_add.ts";
 import { randomInputs, randomModel } from "../generate/graphs.ts";
 import { randomlyMasked } from "../generate/masks.ts";
 

@@ -13,7 +13,7 @@ import { monotone, outliers } from "../../src/measure/latency/monotone.ts";
 import { tableSteps } from "../../src/measure/latency/steps.ts";
 import type { LatencyTable } from "../../src/measure/latency/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { pruneFilters, zooPair } from "../../src/prune/pairs.ts";
+import { pruneFilters, zooPair } from "../../src/prune/methods/uniform.ts";
 import { testGpu } from "../gpu.ts";
 
 const test = suite("latency tables");

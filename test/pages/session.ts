@@ -4,7 +4,7 @@ import { Gpu } from "../../src/gpu/gpu.ts";
 import { runPlan } from "../../src/graph/equivalence.ts";
 import { measureSession } from "../../src/measure/session/session.ts";
 import type { SessionEvent, Variant } from "../../src/measure/session/types.ts";
-import { type Pair, zooPair } from "../../src/prune/pairs.ts";
+import { type Pair, zooPair } from "../../src/prune/methods/uniform.ts";
 
 const BATCH = 3;
 const VARIANTS: readonly Variant[] = ["dense", "pruned"];

@@ -2,11 +2,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { graphCost } from "../../src/graph/cost.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { solveBudget } from "../../src/prune/budget.ts";
-import { compact } from "../../src/prune/compact.ts";
-import { coupledConstraints } from "../../src/prune/constraints.ts";
-import { maskModel, masksOf } from "../../src/prune/masks.ts";
-import { groupEnergies, topGroups } from "../../src/prune/structures.ts";
+import { solveBudget } from "../../src/prune/budget/budget.ts";
+import { compact } from "../../src/prune/rewrite/compact.ts";
+import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
+import { maskModel, masksOf } from "../../src/prune/structures/masks.ts";
+import { groupEnergies, topGroups } from "../../src/prune/structures/structures.ts";
 import { modelOf } from "./models.ts";
 
 const test = suite("budget");

@@ -3,8 +3,8 @@ import * as assert from "uvu/assert";
 import { type Builder, builder } from "../../src/graph/build.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { vit } from "../generate/transformer.ts";
-import { coupledConstraints, prunableLayers } from "../../src/prune/constraints.ts";
-import { type Coupled, type CoupledClass, coupledClasses } from "../../src/prune/coupling.ts";
+import { coupledConstraints, prunableLayers } from "../../src/prune/structures/constraints.ts";
+import { type Coupled, type CoupledClass, coupledClasses } from "../../src/prune/groups/coupling.ts";
 
 const test = suite("coupling");
 

@@ -7,7 +7,7 @@ import { inferShapes } from "../../src/graph/infer.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { validateModel } from "../../src/graph/validate.ts";
 import { compilePlan } from "../../src/graph/plan.ts";
-import { pruneFilters, zooPair } from "../../src/prune/pairs.ts";
+import { pruneFilters, zooPair } from "../../src/prune/methods/uniform.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
 

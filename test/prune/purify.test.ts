@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
 import type { HostTensor, Model } from "../../src/graph/types.ts";
-import { purify } from "../../src/prune/purify.ts";
+import { purify } from "../../src/prune/methods/purify.ts";
 import { randomInputs } from "../generate/graphs.ts";
 import { difference } from "./equal.ts";
 import { modelOf } from "./models.ts";

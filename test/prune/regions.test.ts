@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { axisRegions, reachableTaps } from "../../src/prune/regions.ts";
+import { axisRegions, reachableTaps } from "../../src/prune/rewrite/regions.ts";
 
 const test = suite("regions");
 

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { rhoSchedule } from "../../src/prune/rho.ts";
+import { rhoSchedule } from "../../src/prune/methods/rho.ts";
 
 const test = suite("rho schedule");
 

@@ -1,9 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
-import { coupledConstraints } from "../../src/prune/constraints.ts";
-import { maskModel, masksOf, zeroMasks } from "../../src/prune/masks.ts";
-import { groupEnergies, topGroups } from "../../src/prune/structures.ts";
+import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
+import { maskModel, masksOf, zeroMasks } from "../../src/prune/structures/masks.ts";
+import { groupEnergies, topGroups } from "../../src/prune/structures/structures.ts";
 import { modelOf } from "./models.ts";
 
 const test = suite("structures");

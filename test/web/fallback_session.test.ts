@@ -7,7 +7,7 @@ import { columnConv, conv } from "../../src/graph/reference/conv.ts";
 import { NO_FINDINGS, withEvent } from "../../src/measure/session/findings.ts";
 import type { SessionEvent } from "../../src/measure/session/types.ts";
 import { createVisibility, type Visibility } from "../../src/measure/session/visibility.ts";
-import { zooPair } from "../../src/prune/pairs.ts";
+import { zooPair } from "../../src/prune/methods/uniform.ts";
 import { type Backend, BackendLostError } from "../../src/web/fallback/backend.ts";
 import { fallbackSession } from "../../src/web/fallback/session.ts";
 import { operandsOf, proveLayer } from "../../src/web/fallback/proof.ts";

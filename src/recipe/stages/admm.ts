@@ -1,9 +1,9 @@
 /** One progressive step of StructADMM: W-steps, the Z- and U-steps between them, and the hard prune. */
 import { batchCount } from "../../data/loader.ts";
 import type { Model } from "../../graph/types.ts";
-import { createAdmm } from "../../prune/admm.ts";
-import { rhoSchedule } from "../../prune/rho.ts";
-import type { Constraint } from "../../prune/structures.ts";
+import { createAdmm } from "../../prune/methods/admm.ts";
+import { rhoSchedule } from "../../prune/methods/rho.ts";
+import type { Constraint } from "../../prune/structures/structures.ts";
 import type { Optimizer as Updater } from "../../tensor/optimizer.ts";
 import { learningRate } from "../../train/schedule.ts";
 import type { TrainState } from "../../train/state.ts";

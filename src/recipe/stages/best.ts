@@ -1,5 +1,5 @@
 /** Training of a network that was pruned: the run goes on with the last epoch, and the report also tells of the best one. */
-import { compact } from "../../prune/compact.ts";
+import { compact } from "../../prune/rewrite/compact.ts";
 import type { RunContext } from "../context.ts";
 import { fit, type FitOptions } from "../fit.ts";
 import { pointOf } from "../points.ts";

@@ -1,10 +1,10 @@
 /** Pruning without training: masks by the norms of the groups, or by lot. */
 import { random } from "../../../kernels/random/philox.ts";
 import type { HostTensor, Model, Params } from "../../graph/types.ts";
-import { type Choice, masksOf } from "../../prune/masks.ts";
-import { bestPatterns } from "../../prune/patterns.ts";
-import { type Constraint, GRANULARITIES, groupEnergies, keptGroups } from "../../prune/structures.ts";
-import { removeUnused } from "../../prune/unused.ts";
+import { type Choice, masksOf } from "../../prune/structures/masks.ts";
+import { bestPatterns } from "../../prune/structures/patterns.ts";
+import { type Constraint, GRANULARITIES, groupEnergies, keptGroups } from "../../prune/structures/structures.ts";
+import { removeUnused } from "../../prune/rewrite/unused.ts";
 import { bothMasks, masked } from "./shrink.ts";
 
 /**

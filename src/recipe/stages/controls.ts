@@ -1,7 +1,7 @@
 /** As many groups left in each layer, reached without ADMM: by magnitude, at random, and by training the small network from scratch. */
 import { initialise } from "../../graph/initialise.ts";
 import type { Model, Params } from "../../graph/types.ts";
-import { compact } from "../../prune/compact.ts";
+import { compact } from "../../prune/rewrite/compact.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
 import type { RunContext } from "../context.ts";
 import { fit, savedPhase } from "../fit.ts";

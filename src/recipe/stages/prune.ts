@@ -1,6 +1,6 @@
 /** The stages that prune: StructADMM, and one-shot pruning by magnitude or at random, each progressive and retrained. */
 import type { Model, Params } from "../../graph/types.ts";
-import { survivesCompaction } from "../../prune/structures.ts";
+import { survivesCompaction } from "../../prune/structures/structures.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
 import type { RunContext } from "../context.ts";
 import { warnOfTable } from "../device.ts";

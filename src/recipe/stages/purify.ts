@@ -1,6 +1,6 @@
-import { purify } from "../../prune/purify.ts";
-import { removeUnused } from "../../prune/unused.ts";
-import { zeroMasks } from "../../prune/masks.ts";
+import { purify } from "../../prune/methods/purify.ts";
+import { removeUnused } from "../../prune/rewrite/unused.ts";
+import { zeroMasks } from "../../prune/structures/masks.ts";
 import type { HostTensor, Model, Params } from "../../graph/types.ts";
 import { evaluateModel } from "../../train/evaluate.ts";
 import { Interrupted } from "../../train/errors.ts";

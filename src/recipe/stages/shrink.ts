@@ -5,7 +5,7 @@ import type { Dataset } from "../../data/types.ts";
 import { assertEquivalent } from "../../graph/equivalence.ts";
 import { applyIndexMap, compose } from "../../graph/indexmap.ts";
 import type { Model, Params } from "../../graph/types.ts";
-import { compact, type CompactOptions } from "../../prune/compact.ts";
+import { compact, type CompactOptions } from "../../prune/rewrite/compact.ts";
 import type { RunContext } from "../context.ts";
 
 const PROOF_INPUTS = 64;

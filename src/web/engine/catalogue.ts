@@ -9,7 +9,7 @@ import type { Model } from "../../graph/types.ts";
 import type { SessionNetwork } from "../../measure/session/session.ts";
 import type { Variant } from "../../measure/session/types.ts";
 import { createModel } from "../../models/zoo.ts";
-import { pruneFilters, zooModel } from "../../prune/pairs.ts";
+import { pruneFilters, zooModel } from "../../prune/methods/uniform.ts";
 import { parseModel } from "../../recipe/files.ts";
 import type { ListedRun } from "../../report/listed_run.ts";
 import type { NetworkEntry } from "../messages.ts";

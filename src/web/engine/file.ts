@@ -6,7 +6,7 @@ import { initialise } from "../../graph/initialise.ts";
 import type { Model } from "../../graph/types.ts";
 import { inferShapes } from "../../graph/infer.ts";
 import { createModel, modelNames } from "../../models/zoo.ts";
-import { pruneFilters } from "../../prune/pairs.ts";
+import { pruneFilters } from "../../prune/methods/uniform.ts";
 import { holdsGraph, parseModel } from "../../recipe/files.ts";
 import { loadOnnx } from "../../formats/onnx/import.ts";
 import { isSafetensors, readSafetensors } from "../../formats/safetensors.ts";

@@ -1,10 +1,10 @@
 /** From "prune these layers in this way" to a list of constraints over disjoint groups. */
 
-import { UserError } from "../errors.ts";
-import type { Graph, Params } from "../graph/types.ts";
-import { anatomyOf } from "./anatomy.ts";
-import { type Coupled, type CoupledClass, coupledClasses } from "./coupling.ts";
-import type { Linear } from "./linear.ts";
+import { UserError } from "../../errors.ts";
+import type { Graph, Params } from "../../graph/types.ts";
+import { anatomyOf } from "../groups/dependency_graph.ts";
+import { type Coupled, type CoupledClass, coupledClasses } from "../groups/coupling.ts";
+import type { Linear } from "../groups/layers.ts";
 import { patternLibrary } from "./patterns.ts";
 import {
   checkFraction,

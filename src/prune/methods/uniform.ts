@@ -2,16 +2,16 @@
  * A network and what filter pruning makes of it, to be timed against each other. Weights decide which filters go and
  * nothing about the time that is left, so a network of the zoo may have any: seeded ones.
  */
-import { UserError } from "../errors.ts";
-import { graphCost } from "../graph/cost.ts";
-import { initialise } from "../graph/initialise.ts";
-import type { Model } from "../graph/types.ts";
-import { createModel } from "../models/zoo.ts";
-import { compact } from "./compact.ts";
-import { coupledConstraints } from "./constraints.ts";
-import { maskModel, masksOf } from "./masks.ts";
-import { groupEnergies, keptGroups } from "./structures.ts";
-import { removeUnused } from "./unused.ts";
+import { UserError } from "../../errors.ts";
+import { graphCost } from "../../graph/cost.ts";
+import { initialise } from "../../graph/initialise.ts";
+import type { Model } from "../../graph/types.ts";
+import { createModel } from "../../models/zoo.ts";
+import { compact } from "../rewrite/compact.ts";
+import { coupledConstraints } from "../structures/constraints.ts";
+import { maskModel, masksOf } from "../structures/masks.ts";
+import { groupEnergies, keptGroups } from "../structures/structures.ts";
+import { removeUnused } from "../rewrite/unused.ts";
 
 export interface Pair {
   readonly dense: Model;

@@ -1,5 +1,5 @@
 /** Whether a weight has the structure that it was pruned to, which a finished network must still show. */
-import type { Params } from "../graph/types.ts";
+import type { Params } from "../../graph/types.ts";
 import { PATTERN_TAPS } from "./patterns.ts";
 import type { Constraint } from "./structures.ts";
 

@@ -1,16 +1,16 @@
 /** Writes the network that a layout describes: nodes, parameters cut to the kept channels, and where they came from. */
 
-import { gatherAttrs, groupNormAttrs, padAttrs, sliceAttrs } from "../graph/attrs.ts";
-import { broadcastOf } from "../graph/broadcast.ts";
-import { freshName, takenNames } from "../graph/names.ts";
-import type { Attrs, HostTensor, IndexMapEntry, Node, ParamSpec, Rewrite, Shape } from "../graph/types.ts";
-import { elements } from "../tensor/tensor.ts";
-import { tensor, type WeighedAnatomy } from "./anatomy.ts";
-import { parameterAxis } from "./axes.ts";
+import { gatherAttrs, groupNormAttrs, padAttrs, sliceAttrs } from "../../graph/attrs.ts";
+import { broadcastOf } from "../../graph/broadcast.ts";
+import { freshName, takenNames } from "../../graph/names.ts";
+import type { Attrs, HostTensor, IndexMapEntry, Node, ParamSpec, Rewrite, Shape } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
+import { tensor, type WeighedAnatomy } from "../groups/dependency_graph.ts";
+import { parameterAxis } from "../groups/axes.ts";
 import type { Layout } from "./layout.ts";
-import { type Constants, operandOf } from "./constants.ts";
+import { type Constants, operandOf } from "./constant_propagation.ts";
 import { allOr, type Emission, emitShift, inPrecisionOf, range } from "./emission.ts";
-import { emitLinear } from "./emit-linear.ts";
+import { emitLinear } from "./emit_layers.ts";
 
 /** @returns the rewrite; a graph in which nothing went comes back as it was */
 export function emit(anatomy: WeighedAnatomy, known: Constants, layout: Layout, columns: boolean): Rewrite {

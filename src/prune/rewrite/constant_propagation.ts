@@ -3,14 +3,14 @@
  * position. Padding makes a constant depend on the position, unless it is 0 or every output sees the same taps.
  */
 
-import { padAttrs, poolAttrs } from "../graph/attrs.ts";
-import { referenceNode } from "../graph/reference/forward.ts";
-import type { Node } from "../graph/types.ts";
-import { elements } from "../tensor/tensor.ts";
-import { tensor, type WeighedAnatomy } from "./anatomy.ts";
-import { forEachLink, operandAtom } from "./atoms.ts";
-import { parameterAxis } from "./axes.ts";
-import { firstChannel, type Linear, regionSums, uniform } from "./linear.ts";
+import { padAttrs, poolAttrs } from "../../graph/attrs.ts";
+import { referenceNode } from "../../graph/reference/forward.ts";
+import type { Node } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
+import { tensor, type WeighedAnatomy } from "../groups/dependency_graph.ts";
+import { forEachLink, operandAtom } from "../groups/channels.ts";
+import { parameterAxis } from "../groups/axes.ts";
+import { firstChannel, type Linear, regionSums, uniform } from "../groups/layers.ts";
 import { axisRegions } from "./regions.ts";
 
 export interface Constants {

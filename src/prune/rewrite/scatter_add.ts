@@ -5,11 +5,11 @@
  * copies cost time, so whether it pays is measured (scatter_choice.ts).
  */
 
-import { identityMap } from "../graph/indexmap.ts";
-import { consumers, freshName, takenNames } from "../graph/names.ts";
-import type { HostTensor, Model, Node, ParamSpec, Rewrite } from "../graph/types.ts";
-import { weigh, type WeighedAnatomy } from "./anatomy.ts";
-import { type Constants, constants } from "./constants.ts";
+import { identityMap } from "../../graph/indexmap.ts";
+import { consumers, freshName, takenNames } from "../../graph/names.ts";
+import type { HostTensor, Model, Node, ParamSpec, Rewrite } from "../../graph/types.ts";
+import { weigh, type WeighedAnatomy } from "../groups/dependency_graph.ts";
+import { type Constants, constants } from "./constant_propagation.ts";
 import { inPrecisionOf, range } from "./emission.ts";
 
 /** A sum that can be rewritten: its name, and how many channels of its branch are constant. */

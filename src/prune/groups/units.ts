@@ -1,10 +1,10 @@
 /** Which channels stand or fall together, and which can't go at all and why. */
 
-import type { Node, OpName } from "../graph/types.ts";
-import type { Anatomy } from "./anatomy.ts";
-import { activations, forEachLink } from "./atoms.ts";
-import { DisjointSets } from "./disjoint-sets.ts";
-import { firstChannel, type Linear } from "./linear.ts";
+import type { Node, OpName } from "../../graph/types.ts";
+import type { Anatomy } from "./dependency_graph.ts";
+import { activations, forEachLink } from "./channels.ts";
+import { DisjointSets } from "./disjoint_sets.ts";
+import { firstChannel, type Linear } from "./layers.ts";
 
 /**
  * Ties, and the channels that grouped convolutions bind; a Gather's channels go with those they copy. Nodes from which no

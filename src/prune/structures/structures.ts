@@ -11,12 +11,12 @@ import {
   groupLayout,
   punchedLayout,
   vectorLayout,
-} from "../../kernels/project/layout.ts";
-import { UserError } from "../errors.ts";
-import type { Params } from "../graph/types.ts";
-import { elements } from "../tensor/tensor.ts";
+} from "../../../kernels/project/layout.ts";
+import { UserError } from "../../errors.ts";
+import type { Params } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
 import { bestPatterns } from "./patterns.ts";
-import type { Row } from "./rows.ts";
+import type { Row } from "../groups/rows.ts";
 
 /** The kinds of groups that need no further word. */
 export type PlainGranularity = "filter" | "channel" | "column" | "kernel" | "weight";

@@ -1,7 +1,7 @@
 /** Masks as host data: 0/1 per element of each constrained parameter, from the groups that stay. */
 
-import { isStatistic } from "../graph/roles.ts";
-import type { HostTensor, Model, Params } from "../graph/types.ts";
+import { isStatistic } from "../../graph/roles.ts";
+import type { HostTensor, Model, Params } from "../../graph/types.ts";
 import type { Constraint, Member } from "./structures.ts";
 
 /** 1 where an element stays; parameters that no constraint touches have no entry. */

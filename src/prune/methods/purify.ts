@@ -3,12 +3,18 @@
  * columns goes while the loss on held-out data allows it. The thresholds α, β, γ of the paper become one ε.
  */
 
-import { countNonzero, graphCost } from "../graph/cost.ts";
-import type { Graph, Model } from "../graph/types.ts";
-import { compact, type CompactOptions } from "./compact.ts";
-import { coupledConstraints, prunableLayers } from "./constraints.ts";
-import { maskModel, type Masks, masksOf } from "./masks.ts";
-import { type Constraint, forEachElement, groupEnergies, type PlainGranularity, topGroups } from "./structures.ts";
+import { countNonzero, graphCost } from "../../graph/cost.ts";
+import type { Graph, Model } from "../../graph/types.ts";
+import { compact, type CompactOptions } from "../rewrite/compact.ts";
+import { coupledConstraints, prunableLayers } from "../structures/constraints.ts";
+import { maskModel, type Masks, masksOf } from "../structures/masks.ts";
+import {
+  type Constraint,
+  forEachElement,
+  groupEnergies,
+  type PlainGranularity,
+  topGroups,
+} from "../structures/structures.ts";
 
 export interface PurifyOptions {
   /** Loss on held-out data, after recalibrating batch norm on a copy. Called one at a time. */

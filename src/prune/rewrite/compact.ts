@@ -3,13 +3,13 @@
  * needs go, constants go into the biases of their readers, all-zero columns go by ColumnConv.
  */
 
-import { type Cost, graphCost } from "../graph/cost.ts";
-import { compose, identityMap } from "../graph/indexmap.ts";
-import type { Model, Rewrite } from "../graph/types.ts";
-import { validateModel } from "../graph/validate.ts";
-import { elements } from "../tensor/tensor.ts";
-import { anatomyOf, weigh, type WeighedAnatomy } from "./anatomy.ts";
-import { type Constants, constants } from "./constants.ts";
+import { type Cost, graphCost } from "../../graph/cost.ts";
+import { compose, identityMap } from "../../graph/indexmap.ts";
+import type { Model, Rewrite } from "../../graph/types.ts";
+import { validateModel } from "../../graph/validate.ts";
+import { elements } from "../../tensor/tensor.ts";
+import { anatomyOf, weigh, type WeighedAnatomy } from "../groups/dependency_graph.ts";
+import { type Constants, constants } from "./constant_propagation.ts";
 import { emit } from "./emit.ts";
 import { borderNodes, solveLayout } from "./layout.ts";
 

@@ -4,10 +4,10 @@
  * Grouped convolutions stay regular, and a value that is still read keeps one channel at least.
  */
 
-import { tensor, type WeighedAnatomy } from "./anatomy.ts";
-import { activations, forEachLink } from "./atoms.ts";
-import type { Constants } from "./constants.ts";
-import { firstChannel, type Linear, regionSums, uniform } from "./linear.ts";
+import { tensor, type WeighedAnatomy } from "../groups/dependency_graph.ts";
+import { activations, forEachLink } from "../groups/channels.ts";
+import type { Constants } from "./constant_propagation.ts";
+import { firstChannel, type Linear, regionSums, uniform } from "../groups/layers.ts";
 
 export interface Layout {
   /** 0/1 per atom. */

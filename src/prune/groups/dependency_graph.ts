@@ -1,12 +1,12 @@
 /** What the passes over a model share: shapes, channel numbers, and the weights seen as who-reads-whom. */
 
-import { UserError } from "../errors.ts";
-import { inferShapes } from "../graph/infer.ts";
-import { consumers } from "../graph/names.ts";
-import { isLayer } from "../graph/roles.ts";
-import type { Graph, HostTensor, Model } from "../graph/types.ts";
-import { type Channels, isProjection, numberChannels } from "./atoms.ts";
-import { type Linear, linearOf, readsOf } from "./linear.ts";
+import { UserError } from "../../errors.ts";
+import { inferShapes } from "../../graph/infer.ts";
+import { consumers } from "../../graph/names.ts";
+import { isLayer } from "../../graph/roles.ts";
+import type { Graph, HostTensor, Model } from "../../graph/types.ts";
+import { type Channels, isProjection, numberChannels } from "./channels.ts";
+import { type Linear, linearOf, readsOf } from "./layers.ts";
 
 export interface Anatomy extends Channels {
   /** Layers that channels can go one by one from, by node name. */

@@ -4,10 +4,10 @@
  * (`isWhole` in atoms.ts).
  */
 
-import { reduceMeanAttrs, transposeAttrs } from "../graph/attrs.ts";
-import { broadcastOf } from "../graph/broadcast.ts";
-import type { Graph, Node, Shape } from "../graph/types.ts";
-import { elements } from "../tensor/tensor.ts";
+import { reduceMeanAttrs, transposeAttrs } from "../../graph/attrs.ts";
+import { broadcastOf } from "../../graph/broadcast.ts";
+import type { Graph, Node, Shape } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
 
 /** Value -> the axis of its channels. */
 export function channelAxes(graph: Graph, shapes: ReadonlyMap<string, Shape>): Map<string, number> {

@@ -2,8 +2,8 @@
  * ADMM over structured sparsity (docs/pipeline.md): W-steps are ordinary training with the pull ρ(W − Z + U), which the
  * optimizer adds; here are the Z- and U-steps between them and the hard prune at the end. Weights never leave the device.
  */
-import type { HostTensor, Params } from "../graph/types.ts";
-import { type Arena, createArena } from "../tensor/arena.ts";
+import type { HostTensor, Params } from "../../graph/types.ts";
+import { type Arena, createArena } from "../../tensor/arena.ts";
 import {
   addGroups,
   checkStatus,
@@ -19,11 +19,11 @@ import {
   selectTopK,
   selectWeights,
   takeGroups,
-} from "../tensor/project.ts";
-import { applyMask } from "../tensor/optimizer.ts";
-import { readTensors, Tensor } from "../tensor/tensor.ts";
-import type { TrainState } from "../train/state.ts";
-import type { Constraint, Member } from "./structures.ts";
+} from "../../tensor/project.ts";
+import { applyMask } from "../../tensor/optimizer.ts";
+import { readTensors, Tensor } from "../../tensor/tensor.ts";
+import type { TrainState } from "../../train/state.ts";
+import type { Constraint, Member } from "../structures/structures.ts";
 
 export interface Admm {
   /** Z = Π(W), U = 0, and the first pull. */

@@ -4,13 +4,13 @@
  * filter's removal counts in its readers as well.
  */
 
-import { UserError } from "../errors.ts";
-import { countNonzero, graphCost } from "../graph/cost.ts";
-import type { Graph, HostTensor, Model } from "../graph/types.ts";
-import { elements } from "../tensor/tensor.ts";
-import { compact, type CompactOptions } from "./compact.ts";
-import { type Choice, maskModel, masksOf } from "./masks.ts";
-import { type Constraint, keptGroups, leavesZeros } from "./structures.ts";
+import { UserError } from "../../errors.ts";
+import { countNonzero, graphCost } from "../../graph/cost.ts";
+import type { Graph, HostTensor, Model } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
+import { compact, type CompactOptions } from "../rewrite/compact.ts";
+import { type Choice, maskModel, masksOf } from "../structures/masks.ts";
+import { type Constraint, keptGroups, leavesZeros } from "../structures/structures.ts";
 
 export interface Target {
   /** Fraction of the stored numbers that may stay, in (0, 1]. Under constraints that leave zeros in place a weight's zeros don't count. */

@@ -1,9 +1,9 @@
 /** One view of the operators that mix channels: Conv (grouped too), Gemm, ColumnConv, and MatMul by a matrix of parameters. */
 
-import { columnConvAttrs, convAttrs } from "../graph/attrs.ts";
-import type { Graph, HostTensor, Node, Shape } from "../graph/types.ts";
-import { elements } from "../tensor/tensor.ts";
-import { type AxisRegions, axisRegions, POINT, reachableTaps } from "./regions.ts";
+import { columnConvAttrs, convAttrs } from "../../graph/attrs.ts";
+import type { Graph, HostTensor, Node, Shape } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
+import { type AxisRegions, axisRegions, POINT, reachableTaps } from "../rewrite/regions.ts";
 
 export interface Linear {
   readonly node: Node;

@@ -1,11 +1,11 @@
 /** The compact form of a Conv, Gemm or ColumnConv: kept rows and columns, and what removed constants leave behind. */
 
-import type { Attrs, IndexMapEntry, OpName } from "../graph/types.ts";
-import { elements } from "../tensor/tensor.ts";
-import { tensor } from "./anatomy.ts";
-import { parameterAxis } from "./axes.ts";
+import type { Attrs, IndexMapEntry, OpName } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
+import { tensor } from "../groups/dependency_graph.ts";
+import { parameterAxis } from "../groups/axes.ts";
 import { allOr, type Emission, emitShift, range } from "./emission.ts";
-import { firstChannel, type Linear, regionCount, regionSums, uniform, weightAt } from "./linear.ts";
+import { firstChannel, type Linear, regionCount, regionSums, uniform, weightAt } from "../groups/layers.ts";
 
 export function emitLinear(e: Emission, linear: Linear): void {
   const filters = e.kept(linear.y);

@@ -3,11 +3,11 @@
  * is live if something live reads it with a non-zero weight; γ = 0 and a factor that is always 0 read nothing else.
  */
 
-import type { Node } from "../graph/types.ts";
-import { tensor, type WeighedAnatomy } from "./anatomy.ts";
-import { activations, forEachLink, operandAtom } from "./atoms.ts";
-import { type Constants, operandOf, type VisitOrder } from "./constants.ts";
-import { firstChannel } from "./linear.ts";
+import type { Node } from "../../graph/types.ts";
+import { tensor, type WeighedAnatomy } from "../groups/dependency_graph.ts";
+import { activations, forEachLink, operandAtom } from "../groups/channels.ts";
+import { type Constants, operandOf, type VisitOrder } from "./constant_propagation.ts";
+import { firstChannel } from "../groups/layers.ts";
 
 /** 0/1 per atom (atoms.ts). The channels of the graph's outputs are always live. */
 export function liveness(anatomy: WeighedAnatomy, known: Constants, { order }: VisitOrder = {}): Uint8Array {

@@ -1,13 +1,13 @@
 /** Which scattered sums pay on this device: measured, never assumed. */
 
-import { random } from "../../kernels/random/philox.ts";
-import type { Gpu } from "../gpu/gpu.ts";
-import { compose } from "../graph/indexmap.ts";
-import { concrete } from "../graph/infer.ts";
-import { compilePlan } from "../graph/plan.ts";
-import type { Model, Rewrite } from "../graph/types.ts";
-import { measureInterleaved } from "../measure/interleaved.ts";
-import { elements, Tensor } from "../tensor/tensor.ts";
+import { random } from "../../../kernels/random/philox.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
+import { compose } from "../../graph/indexmap.ts";
+import { concrete } from "../../graph/infer.ts";
+import { compilePlan } from "../../graph/plan.ts";
+import type { Model, Rewrite } from "../../graph/types.ts";
+import { measureInterleaved } from "../../measure/interleaved.ts";
+import { elements, Tensor } from "../../tensor/tensor.ts";
 import { compact, type CompactOptions } from "./compact.ts";
 import { scatterAdds, scatterCandidates } from "./scatter_add.ts";
 

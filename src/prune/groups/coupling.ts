@@ -5,12 +5,12 @@
  * Pad widens a shortcut (option A), the narrow stage's filters are units of the wide one, some places on.
  */
 
-import { isStatistic } from "../graph/roles.ts";
-import type { Graph } from "../graph/types.ts";
-import { type Anatomy, anatomyOf } from "./anatomy.ts";
+import { isStatistic } from "../../graph/roles.ts";
+import type { Graph } from "../../graph/types.ts";
+import { type Anatomy, anatomyOf } from "./dependency_graph.ts";
 import { parameterAxis } from "./axes.ts";
-import { DisjointSets } from "./disjoint-sets.ts";
-import type { Linear } from "./linear.ts";
+import { DisjointSets } from "./disjoint_sets.ts";
+import type { Linear } from "./layers.ts";
 import { type Row, rowsOf, unitsOf } from "./rows.ts";
 import { blockedUnits, tiedUnits } from "./units.ts";
 

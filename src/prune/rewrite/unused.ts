@@ -3,14 +3,14 @@
  * The network computes the same; a following retrain leaves those numbers alone, and `compact` removes them for good.
  */
 
-import { identityMap } from "../graph/indexmap.ts";
-import { isStatistic } from "../graph/roles.ts";
-import type { HostTensor, Model, Rewrite } from "../graph/types.ts";
-import { elements } from "../tensor/tensor.ts";
-import { weigh } from "./anatomy.ts";
-import { parameterAxis } from "./axes.ts";
-import { constants } from "./constants.ts";
-import { firstChannel, weightAt } from "./linear.ts";
+import { identityMap } from "../../graph/indexmap.ts";
+import { isStatistic } from "../../graph/roles.ts";
+import type { HostTensor, Model, Rewrite } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
+import { weigh } from "../groups/dependency_graph.ts";
+import { parameterAxis } from "../groups/axes.ts";
+import { constants } from "./constant_propagation.ts";
+import { firstChannel, weightAt } from "../groups/layers.ts";
 import { liveness } from "./liveness.ts";
 
 export interface Removed {

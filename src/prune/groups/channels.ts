@@ -4,9 +4,9 @@
  * Slice, Pad, Flatten, Gather) and axes (Transpose, heads of attention) need no special care anywhere else.
  */
 
-import { gatherAttrs, groupNormAttrs, padAttrs, reduceMeanAttrs, sliceAttrs } from "../graph/attrs.ts";
-import { isLayer, isOpaque } from "../graph/roles.ts";
-import type { Graph, Node, Shape } from "../graph/types.ts";
+import { gatherAttrs, groupNormAttrs, padAttrs, reduceMeanAttrs, sliceAttrs } from "../../graph/attrs.ts";
+import { isLayer, isOpaque } from "../../graph/roles.ts";
+import type { Graph, Node, Shape } from "../../graph/types.ts";
 import { channelAxes, elementsBefore, innerSize, reshapedAxis } from "./axes.ts";
 
 export interface Atoms {
