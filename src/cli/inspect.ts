@@ -78,11 +78,13 @@ export function formatInspection(found: Inspection, width: number): string {
 }
 
 /** Every layer whose filters go with one choice, and who reads them. */
-function formatGroup({ units, layers, readers }: CoupledGroup, width: number): string {
-  const members = layers.map(({ name, perUnit }) => perUnit === 1 ? name : `${name} (${perUnit} filters to a unit)`);
+function formatGroup({ size, layers, readers }: CoupledGroup, width: number): string {
+  const members = layers.map(({ name, filtersPerGroup }) =>
+    filtersPerGroup === 1 ? name : `${name} (${filtersPerGroup} filters to a group)`
+  );
   const together = layers.length > 1 ? " together" : "";
   const read = readers.length > 0 ? `, read by ${readers.join(", ")}` : "";
-  return wrapped(`${count(units)} of ${members.join(", ")}${together}${read}`, width);
+  return wrapped(`${count(size)} of ${members.join(", ")}${together}${read}`, width);
 }
 
 /** Lines of at most `width` characters where words allow it, the later ones set in. */

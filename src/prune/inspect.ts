@@ -4,7 +4,7 @@ import { type Cost, graphCost } from "../graph/cost.ts";
 import { inferShapes } from "../graph/infer.ts";
 import { isLayer } from "../graph/roles.ts";
 import type { Graph, OpName, Shape } from "../graph/types.ts";
-import { anatomyOf } from "./groups/dependency_graph.ts";
+import { dependencyGraph } from "./groups/dependency_graph.ts";
 import { refusedLayers } from "./structures/constraints.ts";
 import { coupledClasses } from "./groups/coupling.ts";
 import type { PlainGranularity } from "./structures/structures.ts";
@@ -29,9 +29,9 @@ export interface CoupledGroup {
   /** The name of its first layer. */
   readonly name: string;
   /** How many can be chosen among: filters, heads, or whole groups of a convolution. */
-  readonly units: number;
-  /** Layers whose filters these are, and how many of each go with a unit. */
-  readonly layers: readonly { readonly name: string; readonly filters: number; readonly perUnit: number }[];
+  readonly size: number;
+  /** Layers whose filters these are, and how many of each go with a coupling group. */
+  readonly layers: readonly { readonly name: string; readonly filters: number; readonly filtersPerGroup: number }[];
   readonly readers: readonly string[];
   /** Why none of them can go; undefined if they can. */
   readonly why?: string;
@@ -78,13 +78,13 @@ export function refusalsOf({ nodes }: Inspection): Refusal[] {
 export function inspect(graph: Graph): Inspection {
   const shapes = inferShapes(graph);
   const cost = graphCost(graph);
-  const { linears, whole } = anatomyOf(graph);
+  const { layers, whole } = dependencyGraph(graph);
   const groups = coupledClasses(graph).map(({ id, size, producers, consumers, why }): CoupledGroup => ({
     name: id,
-    units: size,
-    layers: producers.map(({ node, fold, period }) => {
-      const { filters } = linears.get(node)!;
-      return { name: node, filters, perUnit: fold * filters / period };
+    size,
+    layers: producers.map(({ node, repeat, period }) => {
+      const { filters } = layers.get(node)!;
+      return { name: node, filters, filtersPerGroup: repeat * filters / period };
     }),
     readers: consumers,
     ...why === undefined ? {} : { why },
@@ -92,7 +92,7 @@ export function inspect(graph: Graph): Inspection {
   const groupOf = new Map(groups.flatMap(({ name, layers }) => layers.map((layer) => [layer.name, name] as const)));
   const refusals = KINDS.map((granularity) => [granularity, refusedLayers(graph, { granularity })] as const);
   const nodes = graph.nodes.map((node): InspectedNode => {
-    const weight = linears.has(node.name) || isLayer(node) ? graph.params[node.inputs[1]].shape : undefined;
+    const weight = layers.has(node.name) || isLayer(node) ? graph.params[node.inputs[1]].shape : undefined;
     const refused = isLayer(node) && whole.has(node.name)
       ? KINDS.map((kind) => [kind, "its input's channels stand along another axis"])
       : refusals.flatMap(([kind, found]) => found.has(node.name) ? [[kind, found.get(node.name)!]] : []);

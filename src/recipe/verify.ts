@@ -9,7 +9,7 @@ import { compareWithReference, runPlan } from "../graph/equivalence.ts";
 import { initialise } from "../graph/initialise.ts";
 import { scatterModel } from "../graph/scatter.ts";
 import type { Model } from "../graph/types.ts";
-import { strays } from "../prune/structures/violations.ts";
+import { violations } from "../prune/structures/violations.ts";
 import { compression, speedups } from "../report/build.ts";
 import type { Report } from "../report/types.ts";
 import { parseReport } from "../report/validate.ts";
@@ -132,7 +132,7 @@ function structures(whole: Model, { stages }: Recipe, { achieved, requested }: R
   const pruning = stages.flatMap((stage) => "constraints" in stage ? stage.constraints : []);
   return [...new Map(pruning.map((asked) => [nameOf(asked), asked]))].flatMap(([name, asked]) => {
     const outside = constraintsOn(whole.graph, { constraints: [asked] })
-      .reduce((sum, constraint) => sum + strays(constraint, whole.params), 0);
+      .reduce((sum, constraint) => sum + violations(constraint, whole.params), 0);
     return [
       // With a budget no constraint is asked for a share of its own.
       ...name in requested ? [exact(`achieved, ${name}`, achieved[name], keptFraction(whole, asked))] : [],

@@ -83,7 +83,7 @@ function jointEnergies({ members, groups }: Constraint, params: Params): Float64
   return energies;
 }
 
-test("units of several filters: the device keeps those of the largest norm, whole, in every tensor", async () => {
+test("coupling groups of several filters: the device keeps those of the largest norm, whole, in every tensor", async () => {
   const b = builder("units", ["N", 3, 6, 6]);
   const x = b.relu(b.conv(b.input, { name: "in", out: 8, kernel: 3, pad: 1 }));
   const y = b.relu(b.batchNorm(b.conv(x, { name: "wide", out: 12, kernel: 3, pad: 1, group: 2 }), { name: "bn" }));

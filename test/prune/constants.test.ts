@@ -16,10 +16,10 @@ const test = suite("constants");
 
 /** What is known of each channel of a value. */
 function factsOf(model: Model, value: string): (number | undefined)[] {
-  const anatomy = weigh(model);
-  const known = constants(anatomy);
-  const base = anatomy.atoms.base(value);
-  return Array.from({ length: anatomy.atoms.width(value) }, (_, j) => known.valueOf(base + j));
+  const dependencies = weigh(model);
+  const known = constants(dependencies);
+  const base = dependencies.channels.base(value);
+  return Array.from({ length: dependencies.channels.width(value) }, (_, j) => known.valueOf(base + j));
 }
 
 /** A convolution whose filter 0 is constant with the given value and filter 1 varies, and what `rest` puts behind it. */
@@ -140,21 +140,21 @@ test("what is called constant is constant, on random networks; the visiting orde
   let claims = 0;
   for (let seed = 0; seed < 120; seed++) {
     const model = widened(randomlyMasked(randomModel(seed), seed));
-    const anatomy = weigh(model);
-    const { atoms, graph } = anatomy;
-    const known = constants(anatomy);
+    const dependencies = weigh(model);
+    const { channels, graph } = dependencies;
+    const known = constants(dependencies);
     const d = dice(seed, "order");
     const keyed = graph.nodes.map((_, i) => ({ i, key: d.uniform(0, 1) }));
     const order = keyed.sort((a, b) => a.key - b.key).map(({ i }) => i);
-    const shuffled = constants(anatomy, { order });
+    const shuffled = constants(dependencies, { order });
     const values = referenceForward(model, randomInputs(graph, seed));
-    for (const name of atoms.values) {
+    for (const name of channels.values) {
       const { shape, data } = values.get(name)!;
-      const axis = atoms.axis(name);
+      const axis = channels.axis(name);
       const inner = elements(shape.slice(axis + 1));
       for (let j = 0; j < shape[axis]; j++) {
-        const claim = known.valueOf(atoms.base(name) + j);
-        assert.is(shuffled.valueOf(atoms.base(name) + j), claim);
+        const claim = known.valueOf(channels.base(name) + j);
+        assert.is(shuffled.valueOf(channels.base(name) + j), claim);
         if (claim === undefined) continue;
         claims++;
         for (let i = 0; i < data.length; i++) {

@@ -16,9 +16,11 @@ function classesOf(make: (b: Builder) => unknown): Map<string, CoupledClass> {
 
 const members = (list: readonly Coupled[]) => list.map(({ param, offset }) => `${param}@${offset}`).join(" ");
 
-/** As `members`, with what differs from one entry to a unit along axis 0. */
+/** As `members`, with what differs from one entry to a coupling group along axis 0. */
 const rows = (list: readonly Coupled[]) =>
-  list.map(({ param, axis, fold, period }) => `${param}${axis ? ` axis ${axis}` : ""} ${fold}/${period}`).join(", ");
+  list.map(({ param, axis, repeat, period }) => `${param}${axis ? ` axis ${axis}` : ""} ${repeat}/${period}`).join(
+    ", ",
+  );
 
 const refusal = (coupled: CoupledClass | undefined) => coupled?.prunable ? "prunable" : coupled?.why;
 
@@ -82,7 +84,7 @@ test("gates are tied to what they gate", () => {
   assert.is(members(classes.get("s")!.producers), "s.weight@0");
 });
 
-test("option A: the narrow stages are units of the wide stream, some places on", () => {
+test("option A: the narrow stages are coupling groups of the wide stream, some places on", () => {
   const classes = coupledClasses(createModel("resnet8", { shortcut: "A" }));
   const stream = classes.find(({ id }) => id === "conv1")!;
   assert.is(stream.size, 64);
@@ -123,7 +125,7 @@ test("refused, with the reason", () => {
   assert.is(refusal(classes.get("p")), `"q" meets the stream in another order`);
 });
 
-test("a grouped convolution of few wide groups: filter i of each group is a unit, and so is input channel i", () => {
+test("a grouped convolution of few wide groups: filter i of each group is a coupling group, and so is input channel i", () => {
   const classes = classesOf((b) => {
     const x = b.relu(b.conv(b.input, { name: "in", out: 6, kernel: 1 }));
     const y = b.batchNorm(b.conv(x, { name: "g", out: 8, kernel: 3, pad: 1, group: 2 }), { name: "n" });

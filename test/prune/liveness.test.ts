@@ -16,10 +16,10 @@ import { modelOf, zeroColumns, zeroRows } from "./models.ts";
 const test = suite("liveness");
 
 function liveChannels(model: Model, value: string): number[] {
-  const anatomy = weigh(model);
-  const live = liveness(anatomy, constants(anatomy));
-  const base = anatomy.atoms.base(value);
-  return [...live.subarray(base, base + anatomy.atoms.width(value))];
+  const dependencies = weigh(model);
+  const live = liveness(dependencies, constants(dependencies));
+  const base = dependencies.channels.base(value);
+  return [...live.subarray(base, base + dependencies.channels.width(value))];
 }
 
 test("a channel nobody reads is dead, back through everything that only made it", () => {
@@ -53,12 +53,12 @@ test("a tap that never sees the image reads nothing", () => {
 
 test("the visiting order doesn't matter", () => {
   for (let seed = 0; seed < 60; seed++) {
-    const anatomy = weigh(randomlyMasked(randomModel(seed), seed));
-    const known = constants(anatomy);
+    const dependencies = weigh(randomlyMasked(randomModel(seed), seed));
+    const known = constants(dependencies);
     const d = dice(seed, "order");
-    const keyed = anatomy.graph.nodes.map((_, i) => ({ i, key: d.uniform(0, 1) }));
+    const keyed = dependencies.graph.nodes.map((_, i) => ({ i, key: d.uniform(0, 1) }));
     const order = keyed.sort((a, b) => a.key - b.key).map(({ i }) => i);
-    assert.equal(liveness(anatomy, known, { order }), liveness(anatomy, known));
+    assert.equal(liveness(dependencies, known, { order }), liveness(dependencies, known));
   }
 });
 

@@ -69,15 +69,15 @@ test("index maps say where every number came from", () => {
 });
 
 function featuresOf({ graph, params }: Model) {
-  const anatomy = weigh({ graph, params });
+  const dependencies = weigh({ graph, params });
   const makers = new Map(graph.nodes.map((node) => [node.outputs[0], node.op]));
   return {
     add: graph.nodes.some(({ op }) => op === "Add"),
     concat: graph.nodes.some(({ op }) => op === "Concat"),
-    depthwise: [...anatomy.linears.values()].some(({ group, channels }) => group > 1 && group === channels),
-    constantAtPadding: borderNodes(anatomy, constants(anatomy)).length > 0,
+    depthwise: [...dependencies.layers.values()].some(({ group, channels }) => group > 1 && group === channels),
+    constantAtPadding: borderNodes(dependencies, constants(dependencies)).length > 0,
     gate: graph.nodes.some(({ op, inputs }) => op === "Mul" && inputs.some((name) => makers.get(name) === "Sigmoid")),
-    pixel: [...anatomy.linears.values()].some(({ reachable }) => reachable.includes(0)),
+    pixel: [...dependencies.layers.values()].some(({ reachable }) => reachable.includes(0)),
   };
 }
 

@@ -14,7 +14,7 @@ import { bestPatterns, patternLibrary } from "../../src/prune/structures/pattern
 import { groupEnergies, keptGroups, type Structure, structureName } from "../../src/prune/structures/structures.ts";
 import { choose } from "../../src/recipe/stages/choose.ts";
 import { masked } from "../../src/recipe/stages/shrink.ts";
-import { strays } from "../../src/prune/structures/violations.ts";
+import { violations } from "../../src/prune/structures/violations.ts";
 import { createTrainState } from "../../src/train/state.ts";
 import { testGpu } from "../gpu.ts";
 import { modelOf } from "./models.ts";
@@ -195,7 +195,7 @@ test("numbers outside of a structure are found", () => {
   const model = convModel([2, 1, 3, 3], 1);
   const outside = (structure: Structure, weights: readonly number[]) => {
     const params = new Map([["a.weight", { shape: [2, 1, 3, 3], data: Float32Array.from(weights) }]]);
-    return strays(coupledConstraints(model.graph, { ...structure, keep: 1 })[0], params);
+    return violations(coupledConstraints(model.graph, { ...structure, keep: 1 })[0], params);
   };
   const runs: Structure = { granularity: "n:m", n: 2, m: 4 };
   assert.is(outside(runs, [1, 0, 1, 0, 0, 2, 2, 0, 5, ...Array(9).fill(0)]), 0);

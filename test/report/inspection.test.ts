@@ -56,16 +56,20 @@ test("an inspection: costs add up, each layer has a group, what can't go has a r
   assert.equal(layers[1].refused, {});
 });
 
-test("heads and groups of a convolution: how many filters go with a unit", () => {
+test("heads and groups of a convolution: how many filters go with a coupling group", () => {
   const heads = inspect(vit()).groups.find(({ name }) => name === "q")!;
-  assert.equal(heads.layers.map(({ perUnit }) => perUnit), [4, 4, 4]);
+  assert.equal(heads.layers.map(({ filtersPerGroup }) => filtersPerGroup), [4, 4, 4]);
   const b = builder("g", ["N", 2, 4, 4]);
   const x = b.conv(b.input, { name: "in", out: 8, kernel: 1 });
   b.conv(b.conv(x, { name: "g", out: 12, kernel: 3, group: 2 }), { name: "out", out: 2, kernel: 1 });
-  assert.equal(inspect(b.graph()).groups.map(({ units, layers }) => [units, layers[0].perUnit]), [[4, 2], [6, 2], [
-    2,
-    1,
-  ]]);
+  assert.equal(inspect(b.graph()).groups.map(({ size, layers }) => [size, layers[0].filtersPerGroup]), [
+    [4, 2],
+    [6, 2],
+    [
+      2,
+      1,
+    ],
+  ]);
 });
 
 test("refusals: kind after kind, the layers of one reason together", () => {

@@ -98,7 +98,7 @@ function sizesOf({ node }: FusedStep, x: Shape, weight: readonly number[]): Size
   const conv = { ...convAttrs(node), kernel: kernel as unknown as Pair };
   const { group } = conv;
   const thin = { kind: "thin", inputs: perGroup, outputs: filters / group } as const;
-  // As pruning takes them: prune/units.ts.
+  // As pruning takes them: prune/groups/coupling_groups.ts.
   const groups = group === 1 ? dense : group >= perGroup ? thin : { kind: "wide", count: group } as const;
   return { input: group * perGroup, output: filters, extent, conv, groups };
 }

@@ -1,7 +1,7 @@
 /**
  * Along which axis the channels of each value stand: axis 1 of an image, the last one of tokens [N,T,D], axis 1 of heads
  * [N,H,T,D]. Operators that move axes move it along; where one can't say where the channels went, it mixes them
- * (`isWhole` in atoms.ts).
+ * (`isWhole` in channels.ts).
  */
 
 import { reduceMeanAttrs, transposeAttrs } from "../../graph/attrs.ts";
@@ -62,7 +62,7 @@ export function innerSize(shape: Shape, axis: number): number {
 
 /**
  * The axis of a parameter along which the channels of what its node makes stand; null where it is the same for all of them.
- * Weights of layers have two such axes (linear.ts).
+ * Weights of layers have two such axes (layers.ts).
  */
 export function parameterAxis(
   node: Node,

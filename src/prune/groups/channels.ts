@@ -1,5 +1,5 @@
 /**
- * Channels as atoms: every (value, channel) of a graph has a number, and every operator says how the channels it makes
+ * Every channel of every value of a graph has a number, and every operator says how the channels it makes
  * hang on those it reads. Coupling, constants, liveness and compaction all walk the same links, so that offsets (Concat,
  * Slice, Pad, Flatten, Gather) and axes (Transpose, heads of attention) need no special care anywhere else.
  */
@@ -9,12 +9,12 @@ import { isLayer, isOpaque } from "../../graph/roles.ts";
 import type { Graph, Node, Shape } from "../../graph/types.ts";
 import { channelAxes, elementsBefore, innerSize, reshapedAxis } from "./axes.ts";
 
-export interface Atoms {
+export interface ChannelNumbers {
   /** Activations in order of execution. */
   readonly values: readonly string[];
-  /** How many atoms there are. */
+  /** How many channels there are. */
   readonly total: number;
-  /** The atom of a value's channel 0; channel j is `base(value) + j`. */
+  /** The number of a value's channel 0; that of channel j is `base(value) + j`. */
   base(value: string): number;
   /** Channels of a value: the size of its channel axis. */
   width(value: string): number;
@@ -24,21 +24,21 @@ export interface Atoms {
 }
 
 /** A graph with its channels numbered. */
-export interface Channels {
+export interface NumberedGraph {
   readonly graph: Graph;
   readonly shapes: ReadonlyMap<string, Shape>;
-  readonly atoms: Atoms;
+  readonly channels: ChannelNumbers;
   /** Names of the nodes of which all that they read and make must stay or go as a whole. */
   readonly whole: ReadonlySet<string>;
 }
 
-export function numberChannels(graph: Graph, shapes: ReadonlyMap<string, Shape>): Channels {
-  const channels = { graph, shapes, atoms: numberAtoms(graph, shapes) };
-  const whole = graph.nodes.filter((node) => isWhole(channels, node)).map(({ name }) => name);
-  return { ...channels, whole: new Set(whole) };
+export function numberChannels(graph: Graph, shapes: ReadonlyMap<string, Shape>): NumberedGraph {
+  const numbered = { graph, shapes, channels: numbersOf(graph, shapes) };
+  const whole = graph.nodes.filter((node) => isWhole(numbered, node)).map(({ name }) => name);
+  return { ...numbered, whole: new Set(whole) };
 }
 
-function numberAtoms(graph: Graph, shapes: ReadonlyMap<string, Shape>): Atoms {
+function numbersOf(graph: Graph, shapes: ReadonlyMap<string, Shape>): ChannelNumbers {
   const axes = channelAxes(graph, shapes);
   const bases = new Map<string, number>();
   const widths = new Map<string, number>();
@@ -59,40 +59,40 @@ function numberAtoms(graph: Graph, shapes: ReadonlyMap<string, Shape>): Atoms {
 }
 
 /** Where channel j of what a node makes finds its operand: an operand of one channel is spread over all. */
-export function operandAtom(atoms: Atoms, operand: string, j: number): number {
-  return atoms.base(operand) + (atoms.width(operand) === 1 ? 0 : j);
+export function operandChannel(channels: ChannelNumbers, operand: string, j: number): number {
+  return channels.base(operand) + (channels.width(operand) === 1 ? 0 : j);
 }
 
 /** The inputs of a node that aren't parameters. */
-export function activations(node: Node, atoms: { has(value: string): boolean }): string[] {
-  return node.inputs.filter((name) => atoms.has(name));
+export function activations(node: Node, channels: { has(value: string): boolean }): string[] {
+  return node.inputs.filter((name) => channels.has(name));
 }
 
 /** A product with a matrix of parameters over the channels of tokens: a layer like any other. */
 export function isProjection(
-  { graph, shapes, atoms }: Omit<Channels, "whole">,
+  { graph, shapes, channels }: Omit<NumberedGraph, "whole">,
   { op, inputs: [x, matrix] }: Node,
 ): boolean {
-  return op === "MatMul" && matrix in graph.params && atoms.axis(x) === shapes.get(x)!.length - 1;
+  return op === "MatMul" && matrix in graph.params && channels.axis(x) === shapes.get(x)!.length - 1;
 }
 
 /** Every channel that it makes may depend on every one that it reads, or we can't say on which. */
-function isWhole(channels: Omit<Channels, "whole">, node: Node): boolean {
-  const { shapes, atoms } = channels;
+function isWhole(numbered: Omit<NumberedGraph, "whole">, node: Node): boolean {
+  const { shapes, channels } = numbered;
   const [y] = node.outputs;
-  const read = activations(node, atoms);
-  const axis = atoms.axis(y);
+  const read = activations(node, channels);
+  const axis = channels.axis(y);
   switch (node.op) {
     case "MatMul":
-      return !isProjection(channels, node);
+      return !isProjection(numbered, node);
     case "Transpose":
       return false;
     case "Attention":
       // Heads go one by one, but no part of one.
-      return read.some((x) => atoms.axis(x) !== 1 || shapes.get(x)!.length !== 4);
+      return read.some((x) => channels.axis(x) !== 1 || shapes.get(x)!.length !== 4);
     case "Flatten":
     case "Reshape":
-      return reshapedAxis(shapes.get(read[0])!, atoms.axis(read[0]), shapes.get(y)!) === undefined;
+      return reshapedAxis(shapes.get(read[0])!, channels.axis(read[0]), shapes.get(y)!) === undefined;
     case "BatchNormalization":
     case "GroupNormalization":
     case "BorderBias":
@@ -102,36 +102,36 @@ function isWhole(channels: Omit<Channels, "whole">, node: Node): boolean {
     case "Resize":
       return axis !== 1;
     case "ReduceMean":
-      return reduceMeanAttrs(node, shapes.get(read[0])!.length).axes.includes(atoms.axis(read[0]));
+      return reduceMeanAttrs(node, shapes.get(read[0])!.length).axes.includes(channels.axis(read[0]));
     default:
-      if (isLayer(node)) return atoms.axis(read[0]) !== 1;
-      return isOpaque(node) || read.some((x) => atoms.axis(x) !== axis);
+      if (isLayer(node)) return channels.axis(read[0]) !== 1;
+      return isOpaque(node) || read.some((x) => channels.axis(x) !== axis);
   }
 }
 
 /**
  * "tie": both channels stay or both go. "read": the made channel needs the read one, but not the other way round. "spread":
  * the same of the only channel of a value, which all made ones need.
- * Layers mix channels: what they read depends on their weights (linear.ts), so they have no links.
+ * Layers mix channels: what they read depends on their weights (layers.ts), so they have no links.
  */
 export type LinkKind = "tie" | "read" | "spread";
 export type Link = (made: number, read: number, kind: LinkKind) => void;
 
 /** Calls `link` for every pair (made, read) of a node that doesn't mix channels, by ascending made channel. */
-export function forEachLink(channels: Channels, node: Node, link: Link): void {
-  const { graph, shapes, atoms, whole } = channels;
+export function forEachLink(numbered: NumberedGraph, node: Node, link: Link): void {
+  const { graph, shapes, channels, whole } = numbered;
   const y = node.outputs[0];
   const x = node.inputs[0];
-  const to = atoms.base(y);
-  const from = atoms.base(x);
-  const count = atoms.width(y);
-  const axis = atoms.axis(y);
-  if (whole.has(node.name)) return linkAll(node, atoms, link);
+  const to = channels.base(y);
+  const from = channels.base(x);
+  const count = channels.width(y);
+  const axis = channels.axis(y);
+  if (whole.has(node.name)) return linkAll(node, channels, link);
   const straight = () => {
     for (let j = 0; j < count; j++) {
-      for (const input of activations(node, atoms)) {
-        if (atoms.width(input) === count) link(to + j, atoms.base(input) + j, "tie");
-        else link(to + j, atoms.base(input), "spread");
+      for (const input of activations(node, channels)) {
+        if (channels.width(input) === count) link(to + j, channels.base(input) + j, "tie");
+        else link(to + j, channels.base(input), "spread");
       }
     }
   };
@@ -154,8 +154,8 @@ export function forEachLink(channels: Channels, node: Node, link: Link): void {
       if (axis !== 1) return straight();
       let offset = to;
       for (const input of node.inputs) {
-        const width = graph.params[input]?.shape[axis] ?? atoms.width(input);
-        for (let j = 0; j < width; j++) if (atoms.has(input)) link(offset + j, atoms.base(input) + j, "tie");
+        const width = graph.params[input]?.shape[axis] ?? channels.width(input);
+        for (let j = 0; j < width; j++) if (channels.has(input)) link(offset + j, channels.base(input) + j, "tie");
         offset += width;
       }
       return;
@@ -167,7 +167,7 @@ export function forEachLink(channels: Channels, node: Node, link: Link): void {
     }
     case "Pad": {
       const before = padAttrs(node, shapes.get(x)!.length).begins[axis];
-      for (let j = 0; j < atoms.width(x); j++) link(to + before + j, from + j, "tie");
+      for (let j = 0; j < channels.width(x); j++) link(to + before + j, from + j, "tie");
       return;
     }
     case "Gather":
@@ -176,19 +176,19 @@ export function forEachLink(channels: Channels, node: Node, link: Link): void {
       return;
     case "Flatten":
     case "Reshape":
-      return linkReshape(channels, node, (j, i) => link(to + j, from + i, "tie"));
+      return linkReshape(numbered, node, (j, i) => link(to + j, from + i, "tie"));
     default:
       return straight();
   }
 }
 
 /** What a whole node reads and makes stays or goes as a whole; few links that connect all say so too. */
-function linkAll(node: Node, atoms: Atoms, link: Link): void {
+function linkAll(node: Node, channels: ChannelNumbers, link: Link): void {
   const [y] = node.outputs;
-  const read = activations(node, atoms);
-  for (let j = 0; j < atoms.width(y); j++) link(atoms.base(y) + j, atoms.base(read[0]), "tie");
+  const read = activations(node, channels);
+  for (let j = 0; j < channels.width(y); j++) link(channels.base(y) + j, channels.base(read[0]), "tie");
   for (const x of read) {
-    for (let j = 0; j < atoms.width(x); j++) link(atoms.base(y), atoms.base(x) + j, "tie");
+    for (let j = 0; j < channels.width(x); j++) link(channels.base(y), channels.base(x) + j, "tie");
   }
 }
 
@@ -197,16 +197,16 @@ function linkAll(node: Node, atoms: Atoms, link: Link): void {
  * made axis begins later than the read one (queries, keys and values at once), its channels come again and again.
  */
 function linkReshape(
-  { shapes, atoms }: Channels,
+  { shapes, channels }: NumberedGraph,
   { inputs: [x], outputs: [y] }: Node,
   link: (made: number, read: number) => void,
 ): void {
-  const read = innerSize(shapes.get(x)!, atoms.axis(x));
-  const made = innerSize(shapes.get(y)!, atoms.axis(y));
-  const count = atoms.width(y);
-  if (elementsBefore(shapes.get(x)!, atoms.axis(x)) !== elementsBefore(shapes.get(y)!, atoms.axis(y))) {
+  const read = innerSize(shapes.get(x)!, channels.axis(x));
+  const made = innerSize(shapes.get(y)!, channels.axis(y));
+  const count = channels.width(y);
+  if (elementsBefore(shapes.get(x)!, channels.axis(x)) !== elementsBefore(shapes.get(y)!, channels.axis(y))) {
     for (let j = 0; j < count; j++) {
-      for (let i = 0; i < atoms.width(x); i++) if (Math.floor(i / made) % count === j) link(j, i);
+      for (let i = 0; i < channels.width(x); i++) if (Math.floor(i / made) % count === j) link(j, i);
     }
     return;
   }

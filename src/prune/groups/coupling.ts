@@ -1,20 +1,20 @@
 /**
- * Which filters can only go together (docs/pipeline.md). Tied channels (units.ts) form units: filter j of a convolution, the
+ * Which filters can only go together (docs/pipeline.md). Tied channels (coupling_groups.ts) form groups: filter j of a convolution, the
  * channels it becomes down the stream, filter j of whatever is added to it; the filters of a head or of a group. Layers that
- * share units form a class. Offsets come by themselves: behind a Concat two layers have classes of their own, and where a
- * Pad widens a shortcut (option A), the narrow stage's filters are units of the wide one, some places on.
+ * share groups form a class. Offsets come by themselves: behind a Concat two layers have classes of their own, and where a
+ * Pad widens a shortcut (option A), the narrow stage's filters are groups of the wide one, some places on.
  */
 
 import { isStatistic } from "../../graph/roles.ts";
 import type { Graph } from "../../graph/types.ts";
-import { type Anatomy, anatomyOf } from "./dependency_graph.ts";
+import { type DependencyGraph, dependencyGraph } from "./dependency_graph.ts";
 import { parameterAxis } from "./axes.ts";
 import { DisjointSets } from "./disjoint_sets.ts";
-import type { Linear } from "./layers.ts";
-import { type Row, rowsOf, unitsOf } from "./rows.ts";
-import { blockedUnits, tiedUnits } from "./units.ts";
+import type { Layer } from "./layers.ts";
+import { groupsOf, type Row, rowsOf } from "./rows.ts";
+import { blockedGroups, couplingGroups } from "./coupling_groups.ts";
 
-/** A tensor whose entries along an axis belong to units of the class. */
+/** A tensor whose entries along an axis belong to groups of the class. */
 export interface Coupled extends Row {
   readonly node: string;
   readonly param: string;
@@ -24,15 +24,15 @@ export interface Coupled extends Row {
 export interface CoupledClass {
   /** The name of its first layer. */
   readonly id: string;
-  /** Units: how many can be chosen among. */
+  /** Coupling groups: how many can be chosen among. */
   readonly size: number;
-  /** Layers whose filters the units are, by weight. */
+  /** Layers whose filters the groups are, by weight. */
   readonly producers: readonly Coupled[];
   /** Biases, γ, β and tables that go with them. */
   readonly vectors: readonly Coupled[];
-  /** Layers that read the units' channels, by node name. */
+  /** Layers that read the groups' channels, by node name. */
   readonly consumers: readonly string[];
-  /** Those of them whose input channels follow the units in one row. */
+  /** Those of them whose input channels follow the groups in one row. */
   readonly readers: readonly Coupled[];
   readonly prunable: boolean;
   /** Why it isn't prunable. */
@@ -41,40 +41,40 @@ export interface CoupledClass {
 
 /** The classes of a graph in order of execution; each layer is a producer in exactly one. */
 export function coupledClasses(graph: Graph): CoupledClass[] {
-  const anatomy = anatomyOf(graph);
-  const linears = [...anatomy.linears.values()];
-  const units = tiedUnits(anatomy);
-  const layers = new DisjointSets(linears.length);
+  const dependencies = dependencyGraph(graph);
+  const layers = [...dependencies.layers.values()];
+  const groups = couplingGroups(dependencies);
+  const joined = new DisjointSets(layers.length);
   const owner = new Map<number, number>();
-  linears.forEach((linear, i) => {
-    for (const unit of unitsOfValue(anatomy, units, linear.y)) {
-      if (owner.has(unit)) layers.join(i, owner.get(unit)!);
-      else owner.set(unit, i);
+  layers.forEach((layer, i) => {
+    for (const group of groupsOfValue(dependencies, groups, layer.y)) {
+      if (owner.has(group)) joined.join(i, owner.get(group)!);
+      else owner.set(group, i);
     }
   });
-  const blocked = blockedUnits(anatomy, units);
-  const classes = Map.groupBy(linears.keys(), (i) => layers.find(i));
-  return [...classes.values()].map((members) => describe(anatomy, units, blocked, members.map((i) => linears[i])));
+  const blocked = blockedGroups(dependencies, groups);
+  const classes = Map.groupBy(layers.keys(), (i) => joined.find(i));
+  return [...classes.values()].map((members) => describe(dependencies, groups, blocked, members.map((i) => layers[i])));
 }
 
 function describe(
-  anatomy: Anatomy,
-  units: DisjointSets,
+  dependencies: DependencyGraph,
+  groups: DisjointSets,
   blocked: ReadonlyMap<number, string>,
-  linears: readonly Linear[],
+  layers: readonly Layer[],
 ): CoupledClass {
-  const mine = new Set(linears.flatMap((linear) => unitsOfValue(anatomy, units, linear.y)));
-  const consumers = [...anatomy.linears.values()].filter(({ x }) =>
-    unitsOfValue(anatomy, units, x).some((unit) => mine.has(unit))
+  const mine = new Set(layers.flatMap((layer) => groupsOfValue(dependencies, groups, layer.y)));
+  const consumers = [...dependencies.layers.values()].filter(({ x }) =>
+    groupsOfValue(dependencies, groups, x).some((group) => mine.has(group))
   );
-  const placed = placedClass(anatomy, units, linears, consumers);
-  const why = [...mine].map((unit) => blocked.get(unit)).find((reason) => reason !== undefined) ??
-    (typeof placed === "string" ? placed : mine.size === 1 ? single(linears) : undefined);
-  const whole = linears.map(({ node, weight, axes, filters }) => ({
-    ...{ node: node.name, param: weight, axis: axes.filter, offset: 0, fold: 1, period: filters },
+  const placed = placedClass(dependencies, groups, layers, consumers);
+  const why = [...mine].map((group) => blocked.get(group)).find((reason) => reason !== undefined) ??
+    (typeof placed === "string" ? placed : mine.size === 1 ? single(layers) : undefined);
+  const whole = layers.map(({ node, weight, axes, filters }) => ({
+    ...{ node: node.name, param: weight, axis: axes.filter, offset: 0, repeat: 1, period: filters },
   }));
   return {
-    id: linears[0].node.name,
+    id: layers[0].node.name,
     size: mine.size,
     ...(typeof placed === "string" ? { producers: whole, vectors: [], readers: [] } : placed),
     consumers: consumers.map(({ node }) => node.name),
@@ -83,28 +83,28 @@ function describe(
   };
 }
 
-function single(linears: readonly Linear[]): string {
-  const filters = linears.reduce((most, linear) => Math.max(most, linear.filters), 0);
+function single(layers: readonly Layer[]): string {
+  const filters = layers.reduce((most, layer) => Math.max(most, layer.filters), 0);
   return filters === 1 ? "it has one filter" : `all its ${filters} filters can only go together`;
 }
 
-/** Where the units of a class stand in its tensors; or why that can't be said. */
+/** Where the groups of a class stand in its tensors; or why that can't be said. */
 function placedClass(
-  anatomy: Anatomy,
-  units: DisjointSets,
-  linears: readonly Linear[],
-  consumers: readonly Linear[],
+  dependencies: DependencyGraph,
+  groups: DisjointSets,
+  layers: readonly Layer[],
+  consumers: readonly Layer[],
 ): Pick<CoupledClass, "producers" | "vectors" | "readers"> | string {
-  const positions = place(anatomy, units, linears);
+  const positions = place(dependencies, groups, layers);
   if (typeof positions === "string") return positions;
   const rows = (value: string) => {
-    const at = unitsOfValue(anatomy, units, value).map((unit) => positions.get(unit));
+    const at = groupsOfValue(dependencies, groups, value).map((group) => positions.get(group));
     return rowsOf(at, positions.size);
   };
-  const vectors = vectorsOf(anatomy, rows);
+  const vectors = vectorsOf(dependencies, rows);
   if (typeof vectors === "string") return vectors;
   return {
-    producers: linears.map(({ node, weight, axes, y }) => ({
+    producers: layers.map(({ node, weight, axes, y }) => ({
       ...{ node: node.name, param: weight, axis: axes.filter },
       ...rows(y)![0],
     })),
@@ -118,34 +118,38 @@ function placedClass(
   };
 }
 
-/** Position of each unit, so that every layer's filters stand in a row; or why they can't. */
-function place(anatomy: Anatomy, units: DisjointSets, linears: readonly Linear[]): Map<number, number> | string {
-  const waiting = new Map<Linear, readonly number[]>();
-  for (const linear of linears) {
-    const row = unitsOf(unitsOfValue(anatomy, units, linear.y));
-    if (!row) return `the filters of "${linear.node.name}" are tied to each other in no order`;
-    waiting.set(linear, row.units);
+/** Position of each group, so that every layer's filters stand in a row; or why they can't. */
+function place(
+  dependencies: DependencyGraph,
+  groups: DisjointSets,
+  layers: readonly Layer[],
+): Map<number, number> | string {
+  const waiting = new Map<Layer, readonly number[]>();
+  for (const layer of layers) {
+    const row = groupsOf(groupsOfValue(dependencies, groups, layer.y));
+    if (!row) return `the filters of "${layer.node.name}" are tied to each other in no order`;
+    waiting.set(layer, row.groups);
   }
   const positions = new Map<number, number>();
   const widest = [...waiting].reduce((a, b) => b[1].length > a[1].length ? b : a)[0];
-  let next: { linear: Linear; offset: number } | undefined = { linear: widest, offset: 0 };
+  let next: { layer: Layer; offset: number } | undefined = { layer: widest, offset: 0 };
   while (next) {
-    const { linear, offset }: { linear: Linear; offset: number } = next;
-    for (const [k, unit] of waiting.get(linear)!.entries()) {
-      const known = positions.get(unit);
-      if (known !== undefined && known !== offset + k) return `"${linear.node.name}" meets the stream in another order`;
-      positions.set(unit, offset + k);
+    const { layer, offset }: { layer: Layer; offset: number } = next;
+    for (const [k, group] of waiting.get(layer)!.entries()) {
+      const known = positions.get(group);
+      if (known !== undefined && known !== offset + k) return `"${layer.node.name}" meets the stream in another order`;
+      positions.set(group, offset + k);
     }
-    waiting.delete(linear);
+    waiting.delete(layer);
     next = undefined;
-    for (const [linear, row] of waiting) {
-      const k = row.findIndex((unit) => positions.has(unit));
-      if (k >= 0) next = { linear, offset: positions.get(row[k])! - k };
+    for (const [layer, row] of waiting) {
+      const k = row.findIndex((group) => positions.has(group));
+      if (k >= 0) next = { layer, offset: positions.get(row[k])! - k };
       if (next) break;
     }
   }
   const least = Math.min(...positions.values());
-  for (const [unit, position] of positions) positions.set(unit, position - least);
+  for (const [group, position] of positions) positions.set(group, position - least);
   const distinct = new Set(positions.values());
   if (distinct.size < positions.size || Math.max(...distinct) >= positions.size) {
     return "its layers meet in an irregular order";
@@ -153,9 +157,9 @@ function place(anatomy: Anatomy, units: DisjointSets, linears: readonly Linear[]
   return positions;
 }
 
-/** Per-channel parameters of the class; or which of them doesn't follow the units. */
+/** Per-channel parameters of the class; or which of them doesn't follow the groups. */
 function vectorsOf(
-  { graph, shapes, atoms, linears, whole }: Anatomy,
+  { graph, shapes, channels, layers, whole }: DependencyGraph,
   rows: (value: string) => Row[] | undefined,
 ): Coupled[] | string {
   const vectors: Coupled[] = [];
@@ -164,8 +168,8 @@ function vectorsOf(
     const y = node.outputs[0];
     for (const param of node.inputs) {
       const role = graph.params[param]?.role;
-      if (role === undefined || isStatistic(role) || linears.get(node.name)?.weight === param) continue;
-      const axis = parameterAxis(node, param, graph, shapes, atoms.axis(y));
+      if (role === undefined || isStatistic(role) || layers.get(node.name)?.weight === param) continue;
+      const axis = parameterAxis(node, param, graph, shapes, channels.axis(y));
       if (axis === null) continue;
       const found = rows(y);
       if (!found) return `its channels spread irregularly over "${param}"`;
@@ -175,6 +179,6 @@ function vectorsOf(
   return vectors;
 }
 
-function unitsOfValue({ atoms }: Anatomy, units: DisjointSets, value: string): number[] {
-  return Array.from({ length: atoms.width(value) }, (_, j) => units.find(atoms.base(value) + j));
+function groupsOfValue({ channels }: DependencyGraph, groups: DisjointSets, value: string): number[] {
+  return Array.from({ length: channels.width(value) }, (_, j) => groups.find(channels.base(value) + j));
 }

@@ -5,22 +5,22 @@ import { inferShapes } from "../../graph/infer.ts";
 import { consumers } from "../../graph/names.ts";
 import { isLayer } from "../../graph/roles.ts";
 import type { Graph, HostTensor, Model } from "../../graph/types.ts";
-import { type Channels, isProjection, numberChannels } from "./channels.ts";
-import { type Linear, linearOf, readsOf } from "./layers.ts";
+import { isProjection, numberChannels, type NumberedGraph } from "./channels.ts";
+import { type Layer, layerOf, readsOf } from "./layers.ts";
 
-export interface Anatomy extends Channels {
+export interface DependencyGraph extends NumberedGraph {
   /** Layers that channels can go one by one from, by node name. */
-  readonly linears: ReadonlyMap<string, Linear>;
+  readonly layers: ReadonlyMap<string, Layer>;
 }
 
-export interface WeighedAnatomy extends Anatomy {
+export interface WeighedGraph extends DependencyGraph {
   readonly model: Model;
   /** By node name: 0/1 per (filter, local channel), see `readsOf`. */
   readonly reads: ReadonlyMap<string, Uint8Array>;
 }
 
 /** @throws UserError when two nodes share a parameter: their channels would have to go together */
-export function anatomyOf(graph: Graph): Anatomy {
+export function dependencyGraph(graph: Graph): DependencyGraph {
   const shapes = inferShapes(graph);
   const readers = consumers(graph);
   for (const name of Object.keys(graph.params)) {
@@ -33,18 +33,18 @@ export function anatomyOf(graph: Graph): Anatomy {
       );
     }
   }
-  const channels = numberChannels(graph, shapes);
+  const numbered = numberChannels(graph, shapes);
   const layers = graph.nodes.filter((node) =>
-    !channels.whole.has(node.name) && (isLayer(node) || isProjection(channels, node))
+    !numbered.whole.has(node.name) && (isLayer(node) || isProjection(numbered, node))
   );
-  return { ...channels, linears: new Map(layers.map((node) => [node.name, linearOf(node, graph, shapes)])) };
+  return { ...numbered, layers: new Map(layers.map((node) => [node.name, layerOf(node, graph, shapes)])) };
 }
 
-export function weigh(model: Model): WeighedAnatomy {
-  const anatomy = anatomyOf(model.graph);
+export function weigh(model: Model): WeighedGraph {
+  const dependencies = dependencyGraph(model.graph);
   const reads = new Map<string, Uint8Array>();
-  for (const [name, linear] of anatomy.linears) reads.set(name, readsOf(linear, tensor(model, linear.weight)));
-  return { ...anatomy, model, reads };
+  for (const [name, layer] of dependencies.layers) reads.set(name, readsOf(layer, tensor(model, layer.weight)));
+  return { ...dependencies, model, reads };
 }
 
 export function tensor(model: Model, name: string): HostTensor {

@@ -5,7 +5,7 @@ import type { Graph, HostTensor, Node, Shape } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import { type AxisRegions, axisRegions, POINT, reachableTaps } from "../rewrite/regions.ts";
 
-export interface Linear {
+export interface Layer {
   readonly node: Node;
   readonly x: string;
   readonly y: string;
@@ -32,7 +32,7 @@ export interface Linear {
   readonly rowLength: number;
 }
 
-export function linearOf(node: Node, graph: Graph, shapes: ReadonlyMap<string, Shape>): Linear {
+export function layerOf(node: Node, graph: Graph, shapes: ReadonlyMap<string, Shape>): Layer {
   const [x, weight, bias] = node.inputs;
   const y = node.outputs[0];
   const shape = graph.params[weight].shape;
@@ -87,22 +87,22 @@ export function linearOf(node: Node, graph: Graph, shapes: ReadonlyMap<string, S
 }
 
 /** First input channel that filter f sees. */
-export function firstChannel(linear: Linear, f: number): number {
-  return Math.floor(f / (linear.filters / linear.group)) * linear.perGroup;
+export function firstChannel(layer: Layer, f: number): number {
+  return Math.floor(f / (layer.filters / layer.group)) * layer.perGroup;
 }
 
 /** Position of w[f, local channel, tap] in the weight's data, −1 where a ColumnConv has none. */
-export function weightAt(linear: Linear, f: number, local: number, tap: number): number {
-  if (linear.axes.filter === 1) return local * linear.filters + f;
-  const column = local * linear.size + tap;
-  if (!linear.columnAt) return f * linear.rowLength + column;
-  const t = linear.columnAt[column];
-  return t < 0 ? -1 : f * linear.rowLength + t;
+export function weightAt(layer: Layer, f: number, local: number, tap: number): number {
+  if (layer.axes.filter === 1) return local * layer.filters + f;
+  const column = local * layer.size + tap;
+  if (!layer.columnAt) return f * layer.rowLength + column;
+  const t = layer.columnAt[column];
+  return t < 0 ? -1 : f * layer.rowLength + t;
 }
 
 /** 0/1 per (filter, local channel): is any tap that sees the image non-zero? */
-export function readsOf(linear: Linear, weight: HostTensor): Uint8Array {
-  const { filters, perGroup, size, reachable, axes, columnAt } = linear;
+export function readsOf(layer: Layer, weight: HostTensor): Uint8Array {
+  const { filters, perGroup, size, reachable, axes, columnAt } = layer;
   const reads = new Uint8Array(filters * perGroup);
   // A dense weight holds its kernels one after the other.
   if (axes.filter === 0 && !columnAt) {
@@ -114,7 +114,7 @@ export function readsOf(linear: Linear, weight: HostTensor): Uint8Array {
   for (let f = 0; f < filters; f++) {
     for (let c = 0; c < perGroup; c++) {
       for (let k = 0; k < size; k++) {
-        const at = weightAt(linear, f, c, k);
+        const at = weightAt(layer, f, c, k);
         if (at >= 0 && reachable[k] && weight.data[at] !== 0) {
           reads[f * perGroup + c] = 1;
           break;
@@ -126,20 +126,20 @@ export function readsOf(linear: Linear, weight: HostTensor): Uint8Array {
 }
 
 /** Regions of the output, rows × columns. */
-export function regionCount(linear: Linear): number {
-  return linear.rows.taps.length * linear.cols.taps.length;
+export function regionCount(layer: Layer): number {
+  return layer.rows.taps.length * layer.cols.taps.length;
 }
 
 /** Σ of w[f, local, ·] over the taps that each region sees, float64, per region row · columns + region column. */
-export function regionSums(linear: Linear, weight: HostTensor, f: number, local: number): Float64Array {
-  const { rows, cols, kernel } = linear;
-  const sums = new Float64Array(regionCount(linear));
+export function regionSums(layer: Layer, weight: HostTensor, f: number, local: number): Float64Array {
+  const { rows, cols, kernel } = layer;
+  const sums = new Float64Array(regionCount(layer));
   rows.taps.forEach((kh, r) =>
     cols.taps.forEach((kw, c) => {
       let sum = 0;
       for (const p of kh) {
         for (const q of kw) {
-          const at = weightAt(linear, f, local, p * kernel[1] + q);
+          const at = weightAt(layer, f, local, p * kernel[1] + q);
           if (at >= 0) sum += weight.data[at];
         }
       }

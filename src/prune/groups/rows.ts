@@ -1,55 +1,55 @@
-/** How entries in a row (filters of a weight, γ of a batch norm) follow the units of a class. */
+/** How entries in a row (filters of a weight, γ of a batch norm) follow the groups of a class. */
 
 /**
- * Entry i belongs to unit offset + ⌊(i mod period) / fold⌋, or to none of the class where that is outside of 0 … size − 1.
- * `fold` entries to a unit: the pixels of a channel behind a Flatten, the features of an attention head. A period shorter
- * than the row: the groups of a convolution, of which each has a filter of the unit.
+ * Entry i belongs to group offset + ⌊(i mod period) / repeat⌋, or to none of the class where that is outside of 0 … size − 1.
+ * `repeat` entries to a group: the pixels of a channel behind a Flatten, the features of an attention head. A period shorter
+ * than the row: the groups of a convolution, of which each has a filter of the group.
  */
 export interface Row {
   readonly offset: number;
-  readonly fold: number;
+  readonly repeat: number;
   readonly period: number;
 }
 
-/** The units of a row in the order in which they come, each once; undefined if it is no row in this sense. */
-export function unitsOf(entries: readonly number[]): { units: number[]; fold: number; period: number } | undefined {
+/** The groups of a row in the order in which they come, each once; undefined if it is no row in this sense. */
+export function groupsOf(entries: readonly number[]): { groups: number[]; repeat: number; period: number } | undefined {
   const [first] = entries;
-  const change = entries.findIndex((unit) => unit !== first);
-  const fold = change < 0 ? entries.length : change;
-  const again = entries.findIndex((unit, i) => i > fold && unit === first);
+  const change = entries.findIndex((group) => group !== first);
+  const repeat = change < 0 ? entries.length : change;
+  const again = entries.findIndex((group, i) => i > repeat && group === first);
   const period = again < 0 ? entries.length : again;
-  if (entries.length % period !== 0 || period % fold !== 0) return undefined;
-  const units = Array.from({ length: period / fold }, (_, k) => entries[k * fold]);
-  const follows = entries.every((unit, i) => unit === units[Math.floor((i % period) / fold)]);
-  return follows && new Set(units).size === units.length ? { units, fold, period } : undefined;
+  if (entries.length % period !== 0 || period % repeat !== 0) return undefined;
+  const groups = Array.from({ length: period / repeat }, (_, k) => entries[k * repeat]);
+  const follows = entries.every((group, i) => group === groups[Math.floor((i % period) / repeat)]);
+  return follows && new Set(groups).size === groups.length ? { groups, repeat, period } : undefined;
 }
 
 /**
  * The rows that together say where each entry belongs; undefined if none can. One is enough, unless the class comes several
  * times (a concatenation of a value with itself).
  *
- * @param positions unit of each entry, undefined where it is none of the class's
+ * @param positions group of each entry, undefined where it is none of the class's
  */
 export function rowsOf(positions: readonly (number | undefined)[], size: number): Row[] | undefined {
-  const whole = positions.includes(undefined) ? undefined : unitsOf(positions as number[]);
-  if (whole && whole.units.every((unit, k) => unit === whole.units[0] + k)) {
-    return [{ offset: whole.units[0], fold: whole.fold, period: whole.period }];
+  const whole = positions.includes(undefined) ? undefined : groupsOf(positions as number[]);
+  if (whole && whole.groups.every((group, k) => group === whole.groups[0] + k)) {
+    return [{ offset: whole.groups[0], repeat: whole.repeat, period: whole.period }];
   }
   const period = positions.length;
   const rows = new Map<string, Row>();
   for (let start = 0; start < period; start++) {
-    const unit = positions[start];
-    if (unit === undefined || unit === positions[start - 1]) continue;
-    const end = positions.findIndex((other, i) => i > start && other !== unit);
-    const fold = (end < 0 ? period : end) - start;
-    if (start % fold !== 0) return undefined;
-    const offset = unit - start / fold;
-    rows.set(`${offset} ${fold}`, { offset, fold, period });
+    const group = positions[start];
+    if (group === undefined || group === positions[start - 1]) continue;
+    const end = positions.findIndex((other, i) => i > start && other !== group);
+    const repeat = (end < 0 ? period : end) - start;
+    if (start % repeat !== 0) return undefined;
+    const offset = group - start / repeat;
+    rows.set(`${offset} ${repeat}`, { offset, repeat, period });
   }
-  const follows = [...rows.values()].every(({ offset, fold }) =>
+  const follows = [...rows.values()].every(({ offset, repeat }) =>
     positions.every((position, i) => {
-      const unit = offset + Math.floor(i / fold);
-      return unit < 0 || unit >= size || position === unit;
+      const group = offset + Math.floor(i / repeat);
+      return group < 0 || group >= size || position === group;
     })
   );
   return follows ? [...rows.values()] : undefined;

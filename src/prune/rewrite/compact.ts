@@ -8,7 +8,7 @@ import { compose, identityMap } from "../../graph/indexmap.ts";
 import type { Model, Rewrite } from "../../graph/types.ts";
 import { validateModel } from "../../graph/validate.ts";
 import { elements } from "../../tensor/tensor.ts";
-import { anatomyOf, weigh, type WeighedAnatomy } from "../groups/dependency_graph.ts";
+import { dependencyGraph, weigh, type WeighedGraph } from "../groups/dependency_graph.ts";
 import { type Constants, constants } from "./constant_propagation.ts";
 import { emit } from "./emit.ts";
 import { borderNodes, solveLayout } from "./layout.ts";
@@ -68,19 +68,19 @@ export function compact(model: Model, options: CompactOptions = {}): Rewrite & {
 }
 
 function shrink(model: Model, options: CompactOptions, columns: boolean): Rewrite {
-  const anatomy = weigh(model);
-  const known = constants(anatomy);
-  const tables = chooseTables(anatomy, known, options);
-  return emit(anatomy, known, solveLayout(anatomy, known, tables), columns);
+  const dependencies = weigh(model);
+  const known = constants(dependencies);
+  const tables = chooseTables(dependencies, known, options);
+  return emit(dependencies, known, solveLayout(dependencies, known, tables), columns);
 }
 
 /** Starts with a table wherever one is possible and gives up those that don't pay, one convolution after the other. */
-function chooseTables(anatomy: WeighedAnatomy, known: Constants, { border }: CompactOptions): ReadonlySet<string> {
-  const candidates = border === "keep" ? [] : borderNodes(anatomy, known);
+function chooseTables(dependencies: WeighedGraph, known: Constants, { border }: CompactOptions): ReadonlySet<string> {
+  const candidates = border === "keep" ? [] : borderNodes(dependencies, known);
   let chosen = new Set(candidates);
   if (border === "table" || candidates.length === 0) return chosen;
   const stored = (tables: ReadonlySet<string>) =>
-    graphCost(emit(anatomy, known, solveLayout(anatomy, known, tables), false).model.graph).params;
+    graphCost(emit(dependencies, known, solveLayout(dependencies, known, tables), false).model.graph).params;
   let least = stored(chosen);
   for (const trial of [[...candidates], ...candidates.map((name) => [name])]) {
     const without = new Set([...chosen].filter((name) => !trial.includes(name)));
@@ -99,18 +99,18 @@ function sameGraph(a: Model, b: Model): boolean {
 
 function reportOf(before: Model, after: Model, passes: number): CompactReport {
   const costs = { before: graphCost(before.graph), after: graphCost(after.graph) };
-  const widths = (model: Model) => {
-    const { atoms, linears, graph } = anatomyOf(model.graph);
-    const layers = new Map(
-      [...linears].map(([name, { weight, filters }]) => {
+  const measure = (model: Model) => {
+    const { channels, layers, graph } = dependencyGraph(model.graph);
+    const widths = new Map(
+      [...layers].map(([name, { weight, filters }]) => {
         const columns = elements(graph.params[weight].shape) / filters;
         return [name, { filters, columns }] as const;
       }),
     );
-    return { channels: atoms.total, layers };
+    return { channels: channels.total, layers: widths };
   };
-  const old = widths(before);
-  const now = widths(after);
+  const old = measure(before);
+  const now = measure(after);
   return {
     ...costs,
     layers: Array.from(old.layers, ([name, width]) => ({ name, before: width, after: now.layers.get(name) })),

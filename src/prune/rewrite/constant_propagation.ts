@@ -7,15 +7,15 @@ import { padAttrs, poolAttrs } from "../../graph/attrs.ts";
 import { referenceNode } from "../../graph/reference/forward.ts";
 import type { Node } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
-import { tensor, type WeighedAnatomy } from "../groups/dependency_graph.ts";
-import { forEachLink, operandAtom } from "../groups/channels.ts";
+import { tensor, type WeighedGraph } from "../groups/dependency_graph.ts";
+import { forEachLink, operandChannel } from "../groups/channels.ts";
 import { parameterAxis } from "../groups/axes.ts";
-import { firstChannel, type Linear, regionSums, uniform } from "../groups/layers.ts";
+import { firstChannel, type Layer, regionSums, uniform } from "../groups/layers.ts";
 import { axisRegions } from "./regions.ts";
 
 export interface Constants {
-  /** The value that an atom (atoms.ts) holds everywhere, undefined when it varies. */
-  valueOf(atom: number): number | undefined;
+  /** The value that a channel (by its number, see channels.ts) holds everywhere, undefined when it varies. */
+  valueOf(channel: number): number | undefined;
 }
 
 export interface VisitOrder {
@@ -24,16 +24,16 @@ export interface VisitOrder {
 }
 
 /** Least fixpoint over unknown → constant → varying; sweeps until nothing changes. Float64 throughout. */
-export function constants(anatomy: WeighedAnatomy, { order }: VisitOrder = {}): Constants {
-  const { graph, atoms } = anatomy;
-  const facts: Facts = { kind: new Uint8Array(atoms.total), value: new Float64Array(atoms.total) };
+export function constants(dependencies: WeighedGraph, { order }: VisitOrder = {}): Constants {
+  const { graph, channels } = dependencies;
+  const facts: Facts = { kind: new Uint8Array(channels.total), value: new Float64Array(channels.total) };
   for (const { name } of graph.inputs) {
-    facts.kind.fill(VARYING, atoms.base(name), atoms.base(name) + atoms.width(name));
+    facts.kind.fill(VARYING, channels.base(name), channels.base(name) + channels.width(name));
   }
   const visits = (order ?? graph.nodes.map((_, i) => i)).map((i) => graph.nodes[i]);
-  const sweep = () => visits.map((node) => update(anatomy, node, facts)).includes(true);
+  const sweep = () => visits.map((node) => update(dependencies, node, facts)).includes(true);
   while (sweep());
-  return { valueOf: (atom) => facts.kind[atom] === CONSTANT ? facts.value[atom] : undefined };
+  return { valueOf: (channel) => facts.kind[channel] === CONSTANT ? facts.value[channel] : undefined };
 }
 
 const UNKNOWN = 0, CONSTANT = 1, VARYING = 2;
@@ -47,10 +47,10 @@ interface Facts {
 type Fact = number | "unknown" | "varying";
 
 /** Recomputes a node's channels; true if one changed. */
-function update(anatomy: WeighedAnatomy, node: Node, facts: Facts): boolean {
-  const to = anatomy.atoms.base(node.outputs[0]);
+function update(dependencies: WeighedGraph, node: Node, facts: Facts): boolean {
+  const to = dependencies.channels.base(node.outputs[0]);
   let changed = false;
-  transfer(anatomy, node, facts).forEach((fact, j) => {
+  transfer(dependencies, node, facts).forEach((fact, j) => {
     // −0 and an overflow are no facts to build on.
     const kind = fact === "unknown" ? UNKNOWN : fact === "varying" || !Number.isFinite(fact) ? VARYING : CONSTANT;
     if (kind === facts.kind[to + j]) return;
@@ -61,20 +61,20 @@ function update(anatomy: WeighedAnatomy, node: Node, facts: Facts): boolean {
   return changed;
 }
 
-function transfer(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
-  const linear = anatomy.linears.get(node.name);
-  if (linear) return mixed(anatomy, linear, facts);
-  if (anatomy.whole.has(node.name)) return new Array(anatomy.atoms.width(node.outputs[0])).fill("varying");
+function transfer(dependencies: WeighedGraph, node: Node, facts: Facts): Fact[] {
+  const layer = dependencies.layers.get(node.name);
+  if (layer) return mixed(dependencies, layer, facts);
+  if (dependencies.whole.has(node.name)) return new Array(dependencies.channels.width(node.outputs[0])).fill("varying");
   switch (node.op) {
     case "BatchNormalization":
-      return normalized(anatomy, node, facts);
+      return normalized(dependencies, node, facts);
     case "PRelu":
-      return mapped(anatomy, node, facts, [tensor(anatomy.model, node.inputs[1])]);
+      return mapped(dependencies, node, facts, [tensor(dependencies.model, node.inputs[1])]);
     case "GroupNormalization":
-      return scaledToNothing(anatomy, node);
+      return scaledToNothing(dependencies, node);
     case "Attention":
       // Weights that sum to 1 leave a constant what it is.
-      return own(anatomy, node.inputs[2], facts);
+      return own(dependencies, node.inputs[2], facts);
     case "Relu":
     case "Clip":
     case "Gelu":
@@ -83,49 +83,49 @@ function transfer(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
     case "LeakyRelu":
     case "HardSigmoid":
     case "HardSwish":
-      return mapped(anatomy, node, facts, []);
+      return mapped(dependencies, node, facts, []);
     case "Add":
-      return combined(anatomy, node, facts, (a, b) => a + b);
+      return combined(dependencies, node, facts, (a, b) => a + b);
     case "Sub":
-      return combined(anatomy, node, facts, (a, b) => a - b);
+      return combined(dependencies, node, facts, (a, b) => a - b);
     case "Div":
-      return combined(anatomy, node, facts, (a, b) => a / b);
+      return combined(dependencies, node, facts, (a, b) => a / b);
     case "Mul":
-      return combined(anatomy, node, facts, (a, b) => a * b, 0);
+      return combined(dependencies, node, facts, (a, b) => a * b, 0);
     case "AveragePool":
-      return averaged(anatomy, node, facts);
+      return averaged(dependencies, node, facts);
     case "Pad":
-      return padded(anatomy, node, facts);
+      return padded(dependencies, node, facts);
     case "BorderBias":
-      return shifted(anatomy, node, facts);
+      return shifted(dependencies, node, facts);
     case "Concat":
-      return concatenated(anatomy, node, facts);
+      return concatenated(dependencies, node, facts);
     default:
-      return joined(anatomy, node, facts);
+      return joined(dependencies, node, facts);
   }
 }
 
-function factOf({ kind, value }: Facts, atom: number): Fact {
-  return kind[atom] === CONSTANT ? value[atom] : kind[atom] === VARYING ? "varying" : "unknown";
+function factOf({ kind, value }: Facts, channel: number): Fact {
+  return kind[channel] === CONSTANT ? value[channel] : kind[channel] === VARYING ? "varying" : "unknown";
 }
 
 /** A filter is constant if all that it reads with a non-zero weight is, and no border shows. */
-function mixed({ model, atoms, reads }: WeighedAnatomy, linear: Linear, facts: Facts): Fact[] {
-  const weight = tensor(model, linear.weight);
-  const bias = linear.bias ? tensor(model, linear.bias).data : undefined;
-  const nonzero = reads.get(linear.node.name)!;
-  const x = atoms.base(linear.x);
-  return Array.from({ length: linear.filters }, (_, f): Fact => {
-    const first = x + firstChannel(linear, f);
+function mixed({ model, channels, reads }: WeighedGraph, layer: Layer, facts: Facts): Fact[] {
+  const weight = tensor(model, layer.weight);
+  const bias = layer.bias ? tensor(model, layer.bias).data : undefined;
+  const nonzero = reads.get(layer.node.name)!;
+  const x = channels.base(layer.x);
+  return Array.from({ length: layer.filters }, (_, f): Fact => {
+    const first = x + firstChannel(layer, f);
     let sum = bias ? bias[f] : 0;
     let unknown = false;
-    for (let c = 0; c < linear.perGroup; c++) {
-      if (!nonzero[f * linear.perGroup + c]) continue;
+    for (let c = 0; c < layer.perGroup; c++) {
+      if (!nonzero[f * layer.perGroup + c]) continue;
       const fact = factOf(facts, first + c);
       if (fact === "varying") return "varying";
       if (fact === "unknown") unknown = true;
       else if (fact !== 0) {
-        const taps = uniform(regionSums(linear, weight, f, c));
+        const taps = uniform(regionSums(layer, weight, f, c));
         if (taps === undefined) return "varying";
         sum += fact * taps;
       }
@@ -135,33 +135,33 @@ function mixed({ model, atoms, reads }: WeighedAnatomy, linear: Linear, facts: F
 }
 
 /** γ = 0 makes β, whatever comes in. */
-function normalized(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
+function normalized(dependencies: WeighedGraph, node: Node, facts: Facts): Fact[] {
   const [, gamma, beta, mean, variance] = node.inputs.map((name, i) =>
-    i === 0 ? undefined! : tensor(anatomy.model, name)
+    i === 0 ? undefined! : tensor(dependencies.model, name)
   );
-  const results = mapped(anatomy, node, facts, [gamma, beta, mean, variance]);
+  const results = mapped(dependencies, node, facts, [gamma, beta, mean, variance]);
   return results.map((fact, j) => gamma.data[j] === 0 ? beta.data[j] : fact);
 }
 
 /** γ = 0 makes β; else a group's statistics depend on all of its channels. */
-function scaledToNothing({ model }: WeighedAnatomy, node: Node): Fact[] {
+function scaledToNothing({ model }: WeighedGraph, node: Node): Fact[] {
   const [gamma, beta] = node.inputs.slice(1).map((name) => tensor(model, name).data);
   return Array.from(gamma, (g, j) => g === 0 ? beta[j] : "varying");
 }
 
-function own({ atoms }: WeighedAnatomy, value: string, facts: Facts): Fact[] {
-  return Array.from({ length: atoms.width(value) }, (_, j) => factOf(facts, atoms.base(value) + j));
+function own({ channels }: WeighedGraph, value: string, facts: Facts): Fact[] {
+  return Array.from({ length: channels.width(value) }, (_, j) => factOf(facts, channels.base(value) + j));
 }
 
 /** The reference interpreter on the constants, one pixel per channel: no second definition of any function. */
 function mapped(
-  { atoms }: WeighedAnatomy,
+  { channels }: WeighedGraph,
   node: Node,
   facts: Facts,
   params: readonly { readonly shape: readonly number[]; readonly data: ArrayLike<number> }[],
 ): Fact[] {
-  const x = atoms.base(node.inputs[0]);
-  const width = atoms.width(node.inputs[0]);
+  const x = channels.base(node.inputs[0]);
+  const width = channels.width(node.inputs[0]);
   const input = { shape: [1, width], data: facts.value.slice(x, x + width) };
   const wide = params.map(({ shape, data }) => ({ shape, data: Float64Array.from(data) }));
   const { data } = referenceNode(node, [input, ...wide]);
@@ -173,16 +173,18 @@ function mapped(
 
 /** Operators of two operands; `absorbing` decides alone. */
 function combined(
-  anatomy: WeighedAnatomy,
+  dependencies: WeighedGraph,
   node: Node,
   facts: Facts,
   combine: (a: number, b: number) => number,
   absorbing?: number,
 ): Fact[] {
-  const { graph, atoms } = anatomy;
-  return Array.from({ length: atoms.width(node.outputs[0]) }, (_, j): Fact => {
+  const { graph, channels } = dependencies;
+  return Array.from({ length: channels.width(node.outputs[0]) }, (_, j): Fact => {
     const [a, b] = node.inputs.map((name): Fact =>
-      graph.params[name] ? operandOf(anatomy, node, name, j) ?? "varying" : factOf(facts, operandAtom(atoms, name, j))
+      graph.params[name]
+        ? operandOf(dependencies, node, name, j) ?? "varying"
+        : factOf(facts, operandChannel(channels, name, j))
     );
     if (absorbing !== undefined && (a === absorbing || b === absorbing)) return absorbing;
     if (a === "varying" || b === "varying") return "varying";
@@ -193,13 +195,13 @@ function combined(
 
 /** What a parameter operand gives to channel j: one number, or undefined where it has several. */
 export function operandOf(
-  { graph, shapes, atoms, model }: WeighedAnatomy,
+  { graph, shapes, channels, model }: WeighedGraph,
   node: Node,
   name: string,
   j: number,
 ): number | undefined {
   const { shape, data } = tensor(model, name);
-  const axis = parameterAxis(node, name, graph, shapes, atoms.axis(node.outputs[0]));
+  const axis = parameterAxis(node, name, graph, shapes, channels.axis(node.outputs[0]));
   if (axis === null) return uniform(Float64Array.from(data));
   const inner = elements(shape.slice(axis + 1));
   if (inner * shape[axis] === data.length) return uniform(Float64Array.from(data.subarray(j * inner, (j + 1) * inner)));
@@ -207,7 +209,7 @@ export function operandOf(
 }
 
 /** Counting the padding makes a constant depend on the position, unless all windows see as much of the image. */
-function averaged({ shapes, atoms }: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
+function averaged({ shapes, channels }: WeighedGraph, node: Node, facts: Facts): Fact[] {
   const { kernel, strides, pads, countIncludePad } = poolAttrs(node);
   const from = shapes.get(node.inputs[0])! as readonly number[];
   const into = shapes.get(node.outputs[0])! as readonly number[];
@@ -223,8 +225,8 @@ function averaged({ shapes, atoms }: WeighedAnatomy, node: Node, facts: Facts): 
     return uniform(Float64Array.from(taps, (valid) => valid.length / kernel[axis]));
   });
   const share = !countIncludePad ? 1 : counts.includes(undefined) ? undefined : counts[0]! * counts[1]!;
-  const x = atoms.base(node.inputs[0]);
-  return Array.from({ length: atoms.width(node.inputs[0]) }, (_, j): Fact => {
+  const x = channels.base(node.inputs[0]);
+  return Array.from({ length: channels.width(node.inputs[0]) }, (_, j): Fact => {
     const fact = factOf(facts, x + j);
     if (typeof fact !== "number" || fact === 0) return fact;
     return share === undefined ? "varying" : fact * share;
@@ -232,19 +234,19 @@ function averaged({ shapes, atoms }: WeighedAnatomy, node: Node, facts: Facts): 
 }
 
 /** Zeros around an image keep only the constant 0; new channels are 0. */
-function padded(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
-  const { begins, ends } = padAttrs(node, anatomy.shapes.get(node.inputs[0])!.length);
-  const axis = anatomy.atoms.axis(node.outputs[0]);
+function padded(dependencies: WeighedGraph, node: Node, facts: Facts): Fact[] {
+  const { begins, ends } = padAttrs(node, dependencies.shapes.get(node.inputs[0])!.length);
+  const axis = dependencies.channels.axis(node.outputs[0]);
   const borders = [begins, ends].some((side) => side.some((p, i) => i !== axis && p > 0));
-  return joined(anatomy, node, facts, 0).map((fact) =>
+  return joined(dependencies, node, facts, 0).map((fact) =>
     typeof fact === "number" && fact !== 0 && borders ? "varying" : fact
   );
 }
 
-function shifted(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
-  const { shape, data } = tensor(anatomy.model, node.inputs[1]);
+function shifted(dependencies: WeighedGraph, node: Node, facts: Facts): Fact[] {
+  const { shape, data } = tensor(dependencies.model, node.inputs[1]);
   const regions = shape[1] * shape[2];
-  return joined(anatomy, node, facts).map((fact, j) => {
+  return joined(dependencies, node, facts).map((fact, j) => {
     if (typeof fact !== "number") return fact;
     const shift = uniform(Float64Array.from(data.subarray(j * regions, (j + 1) * regions)));
     return shift === undefined ? "varying" : fact + shift;
@@ -252,22 +254,22 @@ function shifted(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
 }
 
 /** Parameters that stand beside a channel's other entries (a class token) have to be of the same value. */
-function concatenated(anatomy: WeighedAnatomy, node: Node, facts: Facts): Fact[] {
-  const { graph, atoms } = anatomy;
-  const made = joined(anatomy, node, facts);
-  if (atoms.axis(node.outputs[0]) === 1) return made;
+function concatenated(dependencies: WeighedGraph, node: Node, facts: Facts): Fact[] {
+  const { graph, channels } = dependencies;
+  const made = joined(dependencies, node, facts);
+  if (channels.axis(node.outputs[0]) === 1) return made;
   const beside = node.inputs.filter((name) => graph.params[name]);
   return made.map((fact, j) =>
-    beside.reduce<Fact>((all, name) => meet(all, operandOf(anatomy, node, name, j) ?? "varying"), fact)
+    beside.reduce<Fact>((all, name) => meet(all, operandOf(dependencies, node, name, j) ?? "varying"), fact)
   );
 }
 
 /** Operators that only move channels: a made one is constant if all that it comes from is the same constant. */
-function joined(anatomy: WeighedAnatomy, node: Node, facts: Facts, ofNothing?: number): Fact[] {
-  const { atoms } = anatomy;
-  const to = atoms.base(node.outputs[0]);
-  const made: (Fact | undefined)[] = new Array(atoms.width(node.outputs[0])).fill(undefined);
-  forEachLink(anatomy, node, (y, x) => {
+function joined(dependencies: WeighedGraph, node: Node, facts: Facts, ofNothing?: number): Fact[] {
+  const { channels } = dependencies;
+  const to = channels.base(node.outputs[0]);
+  const made: (Fact | undefined)[] = new Array(channels.width(node.outputs[0])).fill(undefined);
+  forEachLink(dependencies, node, (y, x) => {
     const j = y - to;
     made[j] = meet(made[j], factOf(facts, x));
   });

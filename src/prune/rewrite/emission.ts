@@ -1,14 +1,14 @@
 /** What the writers of a compact network share: where nodes and parameters go, and what stays of the old ones. */
 
 import type { HostTensor, IndexMapEntry, Node, Params, ParamSpec, Shape } from "../../graph/types.ts";
-import type { WeighedAnatomy } from "../groups/dependency_graph.ts";
+import type { WeighedGraph } from "../groups/dependency_graph.ts";
 import type { Constants } from "./constant_propagation.ts";
 
 /** What a parameter is made from: float64 where something is computed, the source's own numbers where they are only cut. */
 export type Numbers = Float64Array | HostTensor["data"];
 
 export interface Emission {
-  readonly anatomy: WeighedAnatomy;
+  readonly dependencies: WeighedGraph;
   readonly known: Constants;
   /** Turn convolutions with all-zero columns into ColumnConvs? */
   readonly columns: boolean;

@@ -5,16 +5,16 @@ import { broadcastOf } from "../../graph/broadcast.ts";
 import { freshName, takenNames } from "../../graph/names.ts";
 import type { Attrs, HostTensor, IndexMapEntry, Node, ParamSpec, Rewrite, Shape } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
-import { tensor, type WeighedAnatomy } from "../groups/dependency_graph.ts";
+import { tensor, type WeighedGraph } from "../groups/dependency_graph.ts";
 import { parameterAxis } from "../groups/axes.ts";
 import type { Layout } from "./layout.ts";
 import { type Constants, operandOf } from "./constant_propagation.ts";
 import { allOr, type Emission, emitShift, inPrecisionOf, range } from "./emission.ts";
-import { emitLinear } from "./emit_layers.ts";
+import { emitLayer } from "./emit_layers.ts";
 
 /** @returns the rewrite; a graph in which nothing went comes back as it was */
-export function emit(anatomy: WeighedAnatomy, known: Constants, layout: Layout, columns: boolean): Rewrite {
-  const { model, graph, atoms } = anatomy;
+export function emit(dependencies: WeighedGraph, known: Constants, layout: Layout, columns: boolean): Rewrite {
+  const { model, graph, channels } = dependencies;
   const taken = takenNames(graph);
   const nodes: Node[] = [];
   const specs: Record<string, ParamSpec> = {};
@@ -22,12 +22,12 @@ export function emit(anatomy: WeighedAnatomy, known: Constants, layout: Layout, 
   const map = new Map<string, IndexMapEntry>();
   const aliases = new Map<string, string>();
   const keptOf = new Map<string, readonly number[]>();
-  for (const value of atoms.values) {
-    const base = atoms.base(value);
-    keptOf.set(value, range(atoms.width(value)).filter((j) => layout.kept[base + j]));
+  for (const value of channels.values) {
+    const base = channels.base(value);
+    keptOf.set(value, range(channels.width(value)).filter((j) => layout.kept[base + j]));
   }
   const emission: Emission = {
-    anatomy,
+    dependencies,
     known,
     columns,
     kept: (value) => keptOf.get(value)!,
@@ -88,14 +88,14 @@ export function emit(anatomy: WeighedAnatomy, known: Constants, layout: Layout, 
 }
 
 function emitNode(e: Emission, node: Node): void {
-  const { anatomy } = e;
-  const { shapes, graph, atoms } = anatomy;
-  const linear = anatomy.linears.get(node.name);
-  if (linear) return emitLinear(e, linear);
+  const { dependencies } = e;
+  const { shapes, graph, channels } = dependencies;
+  const layer = dependencies.layers.get(node.name);
+  if (layer) return emitLayer(e, layer);
   const [x] = node.inputs;
   const y = node.outputs[0];
   const kept = e.kept(y);
-  const axis = atoms.axis(y);
+  const axis = channels.axis(y);
   /** The node with its parameters cut to the channels that it still makes. */
   const cut = (attrs: Attrs = node.attrs) =>
     e.node({
@@ -103,14 +103,14 @@ function emitNode(e: Emission, node: Node): void {
       attrs,
       inputs: node.inputs.map((name) => {
         if (!graph.params[name]) return name;
-        const along = anatomy.whole.has(node.name) ? null : parameterAxis(node, name, graph, shapes, axis);
+        const along = dependencies.whole.has(node.name) ? null : parameterAxis(node, name, graph, shapes, axis);
         return along === null ? e.cut(name, null) : e.cut(name, kept, along);
       }),
     });
-  if (anatomy.whole.has(node.name)) return cut();
+  if (dependencies.whole.has(node.name)) return cut();
   switch (node.op) {
     case "GroupNormalization": {
-      const size = atoms.width(y) / groupNormAttrs(node).groups;
+      const size = channels.width(y) / groupNormAttrs(node).groups;
       return cut({ ...node.attrs, num_groups: kept.length / size });
     }
     case "Add":
@@ -123,7 +123,7 @@ function emitNode(e: Emission, node: Node): void {
       const rank = shapes.get(x)!.length;
       const { begins, ends } = padAttrs(node, rank);
       const front = kept.filter((j) => j < begins[axis]).length;
-      const back = kept.filter((j) => j >= begins[axis] + atoms.width(x)).length;
+      const back = kept.filter((j) => j >= begins[axis] + channels.width(x)).length;
       const sides = [begins, ends].map((side, i) => side.map((p, along) => along === axis ? [front, back][i] : p))
         .flat();
       return sides.every((p) => p === 0) ? e.alias(y, x) : e.node({ ...node, attrs: { ...node.attrs, pads: sides } });
@@ -145,15 +145,15 @@ function emitNode(e: Emission, node: Node): void {
 
 /** A sum with a bias, which takes over what the product before it owes. */
 function emitBias(e: Emission, node: Node): void {
-  const { graph, atoms } = e.anatomy;
+  const { graph, channels } = e.dependencies;
   const y = node.outputs[0];
   const kept = e.kept(y);
-  const axis = atoms.axis(y);
+  const axis = channels.axis(y);
   const inputs = node.inputs.map((name) => {
     if (!graph.params[name]) return name;
     const owed = e.owed.get(node.inputs.find((other) => other !== name)!)!;
-    const numbers = Float64Array.from(kept, (j, i) => operandOf(e.anatomy, node, name, j)! + owed[i]);
-    const along = parameterAxis(node, name, graph, e.anatomy.shapes, axis);
+    const numbers = Float64Array.from(kept, (j, i) => operandOf(e.dependencies, node, name, j)! + owed[i]);
+    const along = parameterAxis(node, name, graph, e.dependencies.shapes, axis);
     const { shape } = graph.params[name];
     const keep = shape.map((size, i) => i === along ? allOr(kept, size) : null);
     const spec = { ...graph.params[name], shape: shape.map((size, i) => i === along ? kept.length : size) };
@@ -164,7 +164,7 @@ function emitBias(e: Emission, node: Node): void {
 
 /** A sum with an operand that is constant throughout is the other operand, plus a bias per channel where it isn't 0. */
 function emitSum(e: Emission, node: Node, cut: () => void): void {
-  const { graph, shapes } = e.anatomy;
+  const { graph, shapes } = e.dependencies;
   const [a, b] = node.inputs.map((name) => shapes.get(name) ?? graph.params[name].shape);
   const { kind, wide } = broadcastOf(node, a, b);
   for (const operand of [0, 1]) {
@@ -177,30 +177,30 @@ function emitSum(e: Emission, node: Node, cut: () => void): void {
 }
 
 function emitConstantSum(e: Emission, node: Node, operand: string, other: string): boolean {
-  const { atoms, shapes } = e.anatomy;
+  const { channels, shapes } = e.dependencies;
   const y = node.outputs[0];
   const values = e.kept(y).map((_, j) => {
     const kept = e.kept(operand);
-    return e.known.valueOf(atoms.base(operand) + (atoms.width(operand) === 1 ? 0 : kept[j]));
+    return e.known.valueOf(channels.base(operand) + (channels.width(operand) === 1 ? 0 : kept[j]));
   });
   if (values.includes(undefined)) return false;
   if (values.every((v) => v === 0)) e.alias(y, other);
-  else emitShift(e, node.name, other, y, Float64Array.from(values as number[]), shapes.get(y)!, atoms.axis(y));
+  else emitShift(e, node.name, other, y, Float64Array.from(values as number[]), shapes.get(y)!, channels.axis(y));
   return true;
 }
 
 /** Along the channels: of each operand what stays, and nothing of those of which nothing does. */
 function emitConcat(e: Emission, node: Node): void {
-  const { graph, atoms } = e.anatomy;
+  const { graph, channels } = e.dependencies;
   const y = node.outputs[0];
   let offset = 0;
   const inputs = node.inputs.flatMap((name) => {
-    const width = graph.params[name]?.shape[1] ?? atoms.width(name);
+    const width = graph.params[name]?.shape[1] ?? channels.width(name);
     const kept = e.kept(y).map((j) => j - offset).filter((j) => j >= 0 && j < width);
     offset += width;
     return kept.length === 0 ? [] : [graph.params[name] ? e.cut(name, kept, 1) : name];
   });
-  if (inputs.length === 1 && atoms.has(inputs[0])) e.alias(y, inputs[0]);
+  if (inputs.length === 1 && channels.has(inputs[0])) e.alias(y, inputs[0]);
   else e.node({ ...node, inputs });
 }
 
@@ -208,9 +208,9 @@ function emitConcat(e: Emission, node: Node): void {
 function emitSlice(e: Emission, node: Node): void {
   const [x] = node.inputs;
   const y = node.outputs[0];
-  const shape: Shape = e.anatomy.shapes.get(x)!;
+  const shape: Shape = e.dependencies.shapes.get(x)!;
   const ranges = sliceAttrs(node, shape);
-  const channelAxis = e.anatomy.atoms.axis(y);
+  const channelAxis = e.dependencies.channels.axis(y);
   const channels = ranges[channelAxis];
   const source = e.kept(x);
   const wanted = e.kept(y).map((j) => channels ? channels.start + channels.step * j : j);

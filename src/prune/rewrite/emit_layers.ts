@@ -5,65 +5,65 @@ import { elements } from "../../tensor/tensor.ts";
 import { tensor } from "../groups/dependency_graph.ts";
 import { parameterAxis } from "../groups/axes.ts";
 import { allOr, type Emission, emitShift, range } from "./emission.ts";
-import { firstChannel, type Linear, regionCount, regionSums, uniform, weightAt } from "../groups/layers.ts";
+import { firstChannel, type Layer, regionCount, regionSums, uniform, weightAt } from "../groups/layers.ts";
 
-export function emitLinear(e: Emission, linear: Linear): void {
-  const filters = e.kept(linear.y);
-  const { node } = linear;
-  const read = readChannels(e, linear, filters);
-  const { op, attrs, weight } = cutWeight(e, linear, filters, read);
-  const folds = filters.map((f) => foldedConstants(e, linear, f, read));
-  if (linear.axes.filter === 1) return emitProduct(e, linear, weight, Float64Array.from(folds, ([fold]) => fold));
-  const inner = folds.some((fold) => uniform(fold) === undefined) ? e.fresh(`${linear.y}.inner`) : undefined;
-  const bias = inner ? undefined : cutBias(e, linear, filters, folds.map((fold) => fold[0]));
+export function emitLayer(e: Emission, layer: Layer): void {
+  const filters = e.kept(layer.y);
+  const { node } = layer;
+  const read = readChannels(e, layer, filters);
+  const { op, attrs, weight } = cutWeight(e, layer, filters, read);
+  const folds = filters.map((f) => foldedConstants(e, layer, f, read));
+  if (layer.axes.filter === 1) return emitProduct(e, layer, weight, Float64Array.from(folds, ([fold]) => fold));
+  const inner = folds.some((fold) => uniform(fold) === undefined) ? e.fresh(`${layer.y}.inner`) : undefined;
+  const bias = inner ? undefined : cutBias(e, layer, filters, folds.map((fold) => fold[0]));
   e.node({
     ...node,
     op,
     attrs,
-    inputs: bias ? [linear.x, weight, bias] : [linear.x, weight],
-    outputs: [inner ?? linear.y],
+    inputs: bias ? [layer.x, weight, bias] : [layer.x, weight],
+    outputs: [inner ?? layer.y],
   });
-  if (inner) emitTable(e, linear, filters, folds, inner);
+  if (inner) emitTable(e, layer, filters, folds, inner);
 }
 
 /** A product has no bias of its own: what is folded goes into the one that is added behind it. */
-function emitProduct(e: Emission, { node, x, y }: Linear, weight: string, shift: Float64Array): void {
-  const { shapes, atoms } = e.anatomy;
+function emitProduct(e: Emission, { node, x, y }: Layer, weight: string, shift: Float64Array): void {
+  const { shapes, channels } = e.dependencies;
   const plain = shift.every((v) => v === 0);
   const inPlace = plain || hasBias(e, y);
   const product = inPlace ? y : e.fresh(`${y}.inner`);
   e.node({ ...node, inputs: [x, weight], outputs: [product] });
   if (plain) return;
   if (inPlace) e.owed.set(y, shift);
-  else emitShift(e, e.fresh(`${node.name}.shift`), product, y, shift, shapes.get(y)!, atoms.axis(y));
+  else emitShift(e, e.fresh(`${node.name}.shift`), product, y, shift, shapes.get(y)!, channels.axis(y));
 }
 
 /** Is a bias per channel added to the value, and nothing else done with it? */
-function hasBias({ anatomy }: Emission, y: string): boolean {
-  const { graph, shapes, atoms } = anatomy;
+function hasBias({ dependencies }: Emission, y: string): boolean {
+  const { graph, shapes, channels } = dependencies;
   const readers = graph.nodes.filter((node) => node.inputs.includes(y));
   if (readers.length !== 1 || readers[0].op !== "Add" || graph.outputs.includes(y)) return false;
   const bias = readers[0].inputs.find((name) => graph.params[name]);
   if (bias === undefined || !["bias", "beta"].includes(graph.params[bias].role)) return false;
-  const single = elements(graph.params[bias].shape) === atoms.width(y);
-  return single && parameterAxis(readers[0], bias, graph, shapes, atoms.axis(y)) !== null;
+  const single = elements(graph.params[bias].shape) === channels.width(y);
+  return single && parameterAxis(readers[0], bias, graph, shapes, channels.axis(y)) !== null;
 }
 
 /**
  * Input channels that the new weight reads: those that stay. When columns may go, it does without constants that only stay
  * for somebody else (a residual stream's), if they fold without a table.
  */
-function readChannels(e: Emission, linear: Linear, filters: readonly number[]): ReadonlySet<number> {
-  const { anatomy, known } = e;
-  const stays = new Set(e.kept(linear.x));
-  if (!e.columns || linear.group > 1 || linear.axes.filter === 1) return stays;
-  const weight = tensor(anatomy.model, linear.weight);
-  const reads = anatomy.reads.get(linear.node.name)!;
+function readChannels(e: Emission, layer: Layer, filters: readonly number[]): ReadonlySet<number> {
+  const { dependencies, known } = e;
+  const stays = new Set(e.kept(layer.x));
+  if (!e.columns || layer.group > 1 || layer.axes.filter === 1) return stays;
+  const weight = tensor(dependencies.model, layer.weight);
+  const reads = dependencies.reads.get(layer.node.name)!;
   for (const c of stays) {
-    const value = known.valueOf(anatomy.atoms.base(linear.x) + c);
+    const value = known.valueOf(dependencies.channels.base(layer.x) + c);
     if (value === undefined) continue;
     const folds = (f: number) =>
-      !reads[f * linear.perGroup + c] || uniform(regionSums(linear, weight, f, c)) !== undefined;
+      !reads[f * layer.perGroup + c] || uniform(regionSums(layer, weight, f, c)) !== undefined;
     if (value === 0 || filters.every(folds)) stays.delete(c);
   }
   return stays;
@@ -74,20 +74,20 @@ function readChannels(e: Emission, linear: Linear, filters: readonly number[]): 
  * (docs/pipeline.md).
  */
 function foldedConstants(
-  { anatomy, known }: Emission,
-  linear: Linear,
+  { dependencies, known }: Emission,
+  layer: Layer,
   f: number,
   read: ReadonlySet<number>,
 ): Float64Array {
-  const { perGroup } = linear;
-  const fold = new Float64Array(regionCount(linear));
-  const reads = anatomy.reads.get(linear.node.name)!;
-  const first = firstChannel(linear, f);
+  const { perGroup } = layer;
+  const fold = new Float64Array(regionCount(layer));
+  const reads = dependencies.reads.get(layer.node.name)!;
+  const first = firstChannel(layer, f);
   for (let c = 0; c < perGroup; c++) {
     if (read.has(first + c) || !reads[f * perGroup + c]) continue;
-    const value = known.valueOf(anatomy.atoms.base(linear.x) + first + c) ?? 0;
+    const value = known.valueOf(dependencies.channels.base(layer.x) + first + c) ?? 0;
     if (value === 0) continue;
-    const sums = regionSums(linear, tensor(anatomy.model, linear.weight), f, c);
+    const sums = regionSums(layer, tensor(dependencies.model, layer.weight), f, c);
     sums.forEach((sum, region) => fold[region] += value * sum);
   }
   return fold;
@@ -95,37 +95,37 @@ function foldedConstants(
 
 function cutWeight(
   e: Emission,
-  linear: Linear,
+  layer: Layer,
   filters: readonly number[],
   read: ReadonlySet<number>,
 ): { op: OpName; attrs: Attrs; weight: string } {
-  if (linear.axes.filter === 1) return cutMatrix(e, linear, filters);
-  const { node, size, perGroup } = linear;
-  const groups = new Set(filters.map((f) => Math.floor(f / (linear.filters / linear.group))));
-  const locals = localChannels(e, linear, groups);
+  if (layer.axes.filter === 1) return cutMatrix(e, layer, filters);
+  const { node, size, perGroup } = layer;
+  const groups = new Set(filters.map((f) => Math.floor(f / (layer.filters / layer.group))));
+  const locals = localChannels(e, layer, groups);
   const all = locals.flatMap((c) => range(size).map((k) => c * size + k));
-  const shape = tensor(e.anatomy.model, linear.weight).shape;
-  const grouped: Attrs = linear.group > 1 ? { ...node.attrs, group: groups.size } : node.attrs;
-  if (groups.size === 1 && (e.columns || linear.columnAt)) {
-    const used = usedColumns(e, linear, filters, all, read);
-    if (used.length < all.length || linear.columnAt) return cutColumns(e, linear, filters, locals, used);
+  const shape = tensor(e.dependencies.model, layer.weight).shape;
+  const grouped: Attrs = layer.group > 1 ? { ...node.attrs, group: groups.size } : node.attrs;
+  if (groups.size === 1 && (e.columns || layer.columnAt)) {
+    const used = usedColumns(e, layer, filters, all, read);
+    if (used.length < all.length || layer.columnAt) return cutColumns(e, layer, filters, locals, used);
   }
   const origin = {
-    source: linear.weight,
-    keep: [allOr(filters, linear.filters), allOr(locals, perGroup), ...shape.slice(2).map(() => null)],
+    source: layer.weight,
+    keep: [allOr(filters, layer.filters), allOr(locals, perGroup), ...shape.slice(2).map(() => null)],
   };
   const cut = [filters.length, locals.length, ...shape.slice(2)];
-  return { op: node.op, attrs: grouped, weight: writeWeight(e, linear, filters, all, cut, origin) };
+  return { op: node.op, attrs: grouped, weight: writeWeight(e, layer, filters, all, cut, origin) };
 }
 
 /** A matrix [C, F]: of its rows and columns those stay whose channels do. */
 function cutMatrix(
   e: Emission,
-  { node, weight, x, channels, filters: all }: Linear,
+  { node, weight, x, channels, filters: all }: Layer,
   filters: readonly number[],
 ): { op: OpName; attrs: Attrs; weight: string } {
   const read = e.kept(x);
-  const { data } = tensor(e.anatomy.model, weight);
+  const { data } = tensor(e.dependencies.model, weight);
   const numbers = Float64Array.from(read.flatMap((c) => filters.map((f) => data[c * all + f])));
   const origin = { source: weight, keep: [allOr(read, channels), allOr(filters, all)] };
   const spec = { role: "weight", shape: [read.length, filters.length] } as const;
@@ -133,10 +133,10 @@ function cutMatrix(
 }
 
 /** The same for all groups that stay (layout.ts sees to it). */
-function localChannels(e: Emission, linear: Linear, groups: ReadonlySet<number>): number[] {
+function localChannels(e: Emission, layer: Layer, groups: ReadonlySet<number>): number[] {
   const locals = new Set<number>();
-  for (const c of e.kept(linear.x)) {
-    if (groups.has(Math.floor(c / linear.perGroup))) locals.add(c % linear.perGroup);
+  for (const c of e.kept(layer.x)) {
+    if (groups.has(Math.floor(c / layer.perGroup))) locals.add(c % layer.perGroup);
   }
   return [...locals].sort((a, b) => a - b);
 }
@@ -144,21 +144,21 @@ function localChannels(e: Emission, linear: Linear, groups: ReadonlySet<number>)
 /** Columns with a weight that isn't 0 and sees the image. */
 function usedColumns(
   e: Emission,
-  linear: Linear,
+  layer: Layer,
   filters: readonly number[],
   all: readonly number[],
   read: ReadonlySet<number>,
 ): number[] {
-  const { data } = tensor(e.anatomy.model, linear.weight);
+  const { data } = tensor(e.dependencies.model, layer.weight);
   const used = new Set<number>();
   // Filter by filter, for that is how the numbers lie; most columns are decided by the first.
   let open = all.filter((column) => {
-    const local = Math.floor(column / linear.size);
-    return (linear.group > 1 || read.has(local)) && linear.reachable[column % linear.size] === 1;
+    const local = Math.floor(column / layer.size);
+    return (layer.group > 1 || read.has(local)) && layer.reachable[column % layer.size] === 1;
   });
   for (const f of filters) {
     open = open.filter((column) => {
-      const at = weightAt(linear, f, Math.floor(column / linear.size), column % linear.size);
+      const at = weightAt(layer, f, Math.floor(column / layer.size), column % layer.size);
       if (at < 0 || data[at] === 0) return true;
       used.add(column);
       return false;
@@ -170,85 +170,85 @@ function usedColumns(
 
 function cutColumns(
   e: Emission,
-  linear: Linear,
+  layer: Layer,
   filters: readonly number[],
   locals: readonly number[],
   used: readonly number[],
 ): { op: OpName; attrs: Attrs; weight: string } {
-  const { node, size, columnAt } = linear;
+  const { node, size, columnAt } = layer;
   // Something must stand there, even if nothing is read.
   const columns = used.length > 0 ? used : [locals[0] * size];
   const position = new Map(locals.map((c, i) => [c, i]));
   const taps = columns.map((column) => position.get(Math.floor(column / size))! * size + column % size);
   const { strides, pads, dilations } = node.attrs;
   const window = Object.fromEntries(Object.entries({ strides, pads, dilations }).filter(([, v]) => v !== undefined));
-  const attrs = { ...window, kernel_shape: linear.kernel, taps };
+  const attrs = { ...window, kernel_shape: layer.kernel, taps };
   const source = columnAt ? columns.map((column) => columnAt[column]) : columns;
   const shape = [filters.length, columns.length];
   if (used.length === 0) {
     const zeros = new Float64Array(filters.length);
-    return { op: "ColumnConv", attrs, weight: e.param(linear.weight, { role: "weight", shape }, zeros) };
+    return { op: "ColumnConv", attrs, weight: e.param(layer.weight, { role: "weight", shape }, zeros) };
   }
   const origin = {
-    source: linear.weight,
-    keep: [allOr(filters, linear.filters), allOr(source, linear.rowLength)],
+    source: layer.weight,
+    keep: [allOr(filters, layer.filters), allOr(source, layer.rowLength)],
   };
-  return { op: "ColumnConv", attrs, weight: writeWeight(e, linear, filters, columns, shape, origin) };
+  return { op: "ColumnConv", attrs, weight: writeWeight(e, layer, filters, columns, shape, origin) };
 }
 
 function writeWeight(
   e: Emission,
-  linear: Linear,
+  layer: Layer,
   filters: readonly number[],
   columns: readonly number[],
   shape: readonly number[],
   origin: IndexMapEntry,
 ): string {
-  const { data } = tensor(e.anatomy.model, linear.weight);
+  const { data } = tensor(e.dependencies.model, layer.weight);
   const spec = { role: "weight", shape } as const;
-  if (filters.length === linear.filters && columns.length === linear.rowLength) {
-    return e.param(linear.weight, spec, data, origin);
+  if (filters.length === layer.filters && columns.length === layer.rowLength) {
+    return e.param(layer.weight, spec, data, origin);
   }
-  const places = Int32Array.from(columns, (column) => linear.columnAt ? linear.columnAt[column] : column);
+  const places = Int32Array.from(columns, (column) => layer.columnAt ? layer.columnAt[column] : column);
   const out = new (data.constructor as typeof Float32Array)(filters.length * columns.length);
   filters.forEach((f, i) => {
-    const row = f * linear.rowLength;
+    const row = f * layer.rowLength;
     const to = i * columns.length;
     for (let t = 0; t < places.length; t++) out[to + t] = data[row + places[t]];
   });
-  return e.param(linear.weight, spec, out, origin);
+  return e.param(layer.weight, spec, out, origin);
 }
 
 /** The old bias plus what was folded; a convolution without one gets one if there is something to add. */
 function cutBias(
   e: Emission,
-  linear: Linear,
+  layer: Layer,
   filters: readonly number[],
   folds: readonly number[],
 ): string | undefined {
   const nothing = folds.every((fold) => fold === 0);
-  if (!linear.bias) {
+  if (!layer.bias) {
     if (nothing) return undefined;
     const spec = { role: "bias", shape: [filters.length] } as const;
-    return e.param(e.fresh(`${linear.node.name}.bias`), spec, Float64Array.from(folds));
+    return e.param(e.fresh(`${layer.node.name}.bias`), spec, Float64Array.from(folds));
   }
-  const { data } = tensor(e.anatomy.model, linear.bias);
+  const { data } = tensor(e.dependencies.model, layer.bias);
   const sums = Float64Array.from(filters, (f, i) => data[f] + folds[i]);
-  const origin = { source: linear.bias, keep: [allOr(filters, linear.filters)] };
-  return e.param(linear.bias, { role: "bias", shape: [filters.length] }, sums, origin);
+  const origin = { source: layer.bias, keep: [allOr(filters, layer.filters)] };
+  return e.param(layer.bias, { role: "bias", shape: [filters.length] }, sums, origin);
 }
 
 /** A bias per filter and region; it takes the convolution's own bias in, so that none is stored twice. */
 function emitTable(
   e: Emission,
-  linear: Linear,
+  layer: Layer,
   filters: readonly number[],
   folds: readonly Float64Array[],
   inner: string,
 ): void {
-  const { node, rows, cols } = linear;
-  const bias = linear.bias ? tensor(e.anatomy.model, linear.bias).data : undefined;
-  const table = new Float64Array(filters.length * regionCount(linear));
+  const { node, rows, cols } = layer;
+  const bias = layer.bias ? tensor(e.dependencies.model, layer.bias).data : undefined;
+  const table = new Float64Array(filters.length * regionCount(layer));
   filters.forEach((f, i) => {
     folds[i].forEach((fold, region) => table[i * folds[i].length + region] = fold + (bias ? bias[f] : 0));
   });
@@ -258,7 +258,7 @@ function emitTable(
     name: e.fresh(`${node.name}.border`),
     op: "BorderBias",
     inputs: [inner, name],
-    outputs: [linear.y],
+    outputs: [layer.y],
     attrs: { rows: rows.of, cols: cols.of },
   });
 }

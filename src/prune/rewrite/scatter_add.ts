@@ -8,7 +8,7 @@
 import { identityMap } from "../../graph/indexmap.ts";
 import { consumers, freshName, takenNames } from "../../graph/names.ts";
 import type { HostTensor, Model, Node, ParamSpec, Rewrite } from "../../graph/types.ts";
-import { weigh, type WeighedAnatomy } from "../groups/dependency_graph.ts";
+import { weigh, type WeighedGraph } from "../groups/dependency_graph.ts";
 import { type Constants, constants } from "./constant_propagation.ts";
 import { inPrecisionOf, range } from "./emission.ts";
 
@@ -21,10 +21,10 @@ export interface ScatterCandidate {
 
 /** Sums of images of which one operand, that nobody else reads, is constant in some channels but not in all. */
 export function scatterCandidates(model: Model): ScatterCandidate[] {
-  const anatomy = weigh(model);
-  const known = constants(anatomy);
+  const dependencies = weigh(model);
+  const known = constants(dependencies);
   return model.graph.nodes.flatMap((node) => {
-    const branch = branchOf(anatomy, known, node);
+    const branch = branchOf(dependencies, known, node);
     if (!branch) return [];
     const constant = branch.values.filter((v) => v !== undefined).length;
     return [{ name: node.name, constant, channels: branch.values.length }];
@@ -33,13 +33,13 @@ export function scatterCandidates(model: Model): ScatterCandidate[] {
 
 /** Rewrites the sums of these names. It saves nothing itself: `compact` then takes away what nobody reads any more. */
 export function scatterAdds(model: Model, names: ReadonlySet<string>): Rewrite {
-  const anatomy = weigh(model);
-  const known = constants(anatomy);
+  const dependencies = weigh(model);
+  const known = constants(dependencies);
   const taken = takenNames(model.graph);
   const specs: Record<string, ParamSpec> = { ...model.graph.params };
   const params = new Map<string, HostTensor>(model.params);
   const nodes = model.graph.nodes.flatMap((node): Node[] => {
-    const branch = names.has(node.name) ? branchOf(anatomy, known, node) : undefined;
+    const branch = names.has(node.name) ? branchOf(dependencies, known, node) : undefined;
     if (!branch) return [node];
     const { operand, values } = branch;
     const [padded, scattered] = ["padded", "scattered"].map((kind) => freshName(taken, `${node.name}.${kind}`));
@@ -57,7 +57,7 @@ export function scatterAdds(model: Model, names: ReadonlySet<string>): Rewrite {
     const shape = [values.length, 1, 1];
     specs[table] = { shape, role: "table" };
     params.set(table, inPrecisionOf(model.params, shape, Float64Array.from(values, (v) => v ?? 0)));
-    const [, , height, width] = anatomy.shapes.get(y)! as number[];
+    const [, , height, width] = dependencies.shapes.get(y)! as number[];
     const attrs = { rows: range(height).map(() => 0), cols: range(width).map(() => 0) };
     const border = freshName(taken, `${node.name}.constants`);
     return [...made, { name: border, op: "BorderBias", inputs: [sum, table], outputs: [y], attrs }];
@@ -68,7 +68,7 @@ export function scatterAdds(model: Model, names: ReadonlySet<string>): Rewrite {
 
 /** The operand that is constant in the most channels, and its constants. */
 function branchOf(
-  { graph, shapes, atoms }: WeighedAnatomy,
+  { graph, shapes, channels }: WeighedGraph,
   known: Constants,
   { op, inputs, outputs: [y] }: Node,
 ): { operand: string; values: (number | undefined)[] } | undefined {
@@ -76,8 +76,8 @@ function branchOf(
   const readers = consumers(graph);
   const branches = inputs.flatMap((operand) => {
     const same = shapes.get(operand)?.join() === shapes.get(y)!.join();
-    if (!same || atoms.axis(operand) !== 1 || readers.get(operand)!.length > 1 || isGiven(operand)) return [];
-    const values = range(atoms.width(operand)).map((j) => known.valueOf(atoms.base(operand) + j));
+    if (!same || channels.axis(operand) !== 1 || readers.get(operand)!.length > 1 || isGiven(operand)) return [];
+    const values = range(channels.width(operand)).map((j) => known.valueOf(channels.base(operand) + j));
     return [{ operand, values, constant: values.filter((v) => v !== undefined).length }];
   });
   const [best] = branches.sort((a, b) => b.constant - a.constant);

@@ -36,10 +36,10 @@ export function removeUnused(model: Model): Rewrite & { readonly removed: Remove
 }
 
 function sweep(model: Model, counts: Map<string, number>): Model {
-  const anatomy = weigh(model);
-  const { graph, shapes, atoms, whole } = anatomy;
-  const known = constants(anatomy);
-  const live = liveness(anatomy, known);
+  const dependencies = weigh(model);
+  const { graph, shapes, channels, whole } = dependencies;
+  const known = constants(dependencies);
+  const live = liveness(dependencies, known);
   const params = new Map<string, HostTensor>(model.params);
   let changed = false;
   const clear = (name: string, at: number) => {
@@ -51,29 +51,29 @@ function sweep(model: Model, counts: Map<string, number>): Model {
     changed = true;
   };
 
-  for (const linear of anatomy.linears.values()) {
-    const x = atoms.base(linear.x);
-    for (let f = 0; f < linear.filters; f++) {
-      const dead = !live[atoms.base(linear.y) + f];
-      if (dead && linear.bias) clear(linear.bias, f);
-      for (let c = 0; c < linear.perGroup; c++) {
-        const silent = known.valueOf(x + firstChannel(linear, f) + c) === 0;
-        for (let k = 0; k < linear.size; k++) {
-          if (dead || silent || !linear.reachable[k]) clear(linear.weight, weightAt(linear, f, c, k));
+  for (const layer of dependencies.layers.values()) {
+    const x = channels.base(layer.x);
+    for (let f = 0; f < layer.filters; f++) {
+      const dead = !live[channels.base(layer.y) + f];
+      if (dead && layer.bias) clear(layer.bias, f);
+      for (let c = 0; c < layer.perGroup; c++) {
+        const silent = known.valueOf(x + firstChannel(layer, f) + c) === 0;
+        for (let k = 0; k < layer.size; k++) {
+          if (dead || silent || !layer.reachable[k]) clear(layer.weight, weightAt(layer, f, c, k));
         }
       }
     }
   }
   for (const node of graph.nodes) {
-    if (anatomy.linears.has(node.name)) continue;
-    const y = atoms.base(node.outputs[0]);
-    const width = atoms.width(node.outputs[0]);
+    if (dependencies.layers.has(node.name)) continue;
+    const y = channels.base(node.outputs[0]);
+    const width = channels.width(node.outputs[0]);
     if (whole.has(node.name) && live[y]) continue;
     for (const name of node.inputs) {
       const role = graph.params[name]?.role;
       if (role === undefined || isStatistic(role)) continue;
       const { shape, data: { length } } = params.get(name)!;
-      const axis = parameterAxis(node, name, graph, shapes, atoms.axis(node.outputs[0]));
+      const axis = parameterAxis(node, name, graph, shapes, channels.axis(node.outputs[0]));
       const dead = Array.from({ length: width }, (_, j) => !live[y + j]);
       const all = dead.every((isDead) => isDead);
       const inner = axis === null ? length : elements(shape.slice(axis + 1));

@@ -2,9 +2,9 @@
 
 import { UserError } from "../../errors.ts";
 import type { Graph, Params } from "../../graph/types.ts";
-import { anatomyOf } from "../groups/dependency_graph.ts";
+import { dependencyGraph } from "../groups/dependency_graph.ts";
 import { type Coupled, type CoupledClass, coupledClasses } from "../groups/coupling.ts";
-import type { Linear } from "../groups/layers.ts";
+import type { Layer } from "../groups/layers.ts";
 import { patternLibrary } from "./patterns.ts";
 import {
   checkFraction,
@@ -37,14 +37,14 @@ export type ConstraintOptions = Structure & {
  */
 export function coupledConstraints(graph: Graph, options: ConstraintOptions): Constraint[] {
   checkFraction(options.keep, `constraint "${options.granularity}"`);
-  const { linears } = anatomyOf(graph);
+  const { layers } = dependencyGraph(graph);
   const classes = coupledClasses(graph);
-  const chosen = choose([...linears.values()], options, refusals(graph, classes, linears, options));
+  const chosen = choose([...layers.values()], options, refusals(graph, classes, layers, options));
   return options.granularity === "filter"
     ? classes.filter(({ producers }) => producers.some(({ node }) => chosen.has(node)))
       .map((coupled) => filterConstraint(graph, coupled, options))
-    : [...linears.values()].filter(({ node }) => chosen.has(node.name))
-      .map((linear) => layerConstraint(graph, linear, options));
+    : [...layers.values()].filter(({ node }) => chosen.has(node.name))
+      .map((layer) => layerConstraint(graph, layer, options));
 }
 
 /** The constraints with the pattern library of each that has none yet, from the weights as they are. */
@@ -60,13 +60,13 @@ export function settlePatterns(constraints: readonly Constraint[], params: Param
 /** The layers that can be given this structure, by name. */
 export function prunableLayers(graph: Graph, structure: Structure): string[] {
   const refused = refusedLayers(graph, structure);
-  return [...anatomyOf(graph).linears.keys()].filter((name) => !refused.has(name));
+  return [...dependencyGraph(graph).layers.keys()].filter((name) => !refused.has(name));
 }
 
 /** Those that can't, with the reason. */
 export function refusedLayers(graph: Graph, structure: Structure): Map<string, string> {
   const classes = structure.granularity === "filter" ? coupledClasses(graph) : [];
-  return refusals(graph, classes, anatomyOf(graph).linears, structure);
+  return refusals(graph, classes, dependencyGraph(graph).layers, structure);
 }
 
 function filterConstraint(graph: Graph, coupled: CoupledClass, { keep, minKeep = 1 }: ConstraintOptions): Constraint {
@@ -84,14 +84,14 @@ function filterConstraint(graph: Graph, coupled: CoupledClass, { keep, minKeep =
 
 function layerConstraint(
   graph: Graph,
-  { node, weight, axes, channels }: Linear,
+  { node, weight, axes, channels }: Layer,
   options: ConstraintOptions,
 ): Constraint {
   const { granularity, keep, minKeep = 1 } = options;
   const { shape } = graph.params[weight];
   // Of a matrix [C, F] a row is a channel.
   const layout = axes.channel === 0 && granularity !== "weight"
-    ? memberOf({ param: weight, axis: 0, offset: 0, fold: 1, period: channels }, shape, "weight").layout
+    ? memberOf({ param: weight, axis: 0, offset: 0, repeat: 1, period: channels }, shape, "weight").layout
     : structureLayout(options, shape);
   const { groups } = layout;
   const rule = ruleOf(options, shape);
@@ -127,7 +127,7 @@ function keptOfRow({ n, m, length }: { n: number; m: number; length: number }): 
 function refusals(
   graph: Graph,
   classes: readonly CoupledClass[],
-  linears: ReadonlyMap<string, Linear>,
+  layers: ReadonlyMap<string, Layer>,
   structure: Structure,
 ): Map<string, string> {
   const refused = new Map<string, string>();
@@ -137,8 +137,8 @@ function refusals(
     }
     return refused;
   }
-  for (const [name, linear] of linears) {
-    const why = refusal(linear, graph.params[linear.weight].shape, structure);
+  for (const [name, layer] of layers) {
+    const why = refusal(layer, graph.params[layer.weight].shape, structure);
     if (why) refused.set(name, why);
   }
   return refused;
@@ -146,7 +146,7 @@ function refusals(
 
 /** Why a layer can't be given a structure that its own weight alone decides; undefined if it can. */
 function refusal(
-  { group, perGroup, node, kernel: [KH, KW], axes }: Linear,
+  { group, perGroup, node, kernel: [KH, KW], axes }: Layer,
   shape: readonly number[],
   s: Structure,
 ): string | undefined {
@@ -192,16 +192,16 @@ function refusal(
 }
 
 function choose(
-  linears: readonly Linear[],
+  all: readonly Layer[],
   { layers = ["*"], granularity }: ConstraintOptions,
   refused: ReadonlyMap<string, string>,
 ): Set<string> {
   const chosen = new Set<string>();
   for (const pattern of layers) {
     const matches = matcher(pattern);
-    const found = linears.filter(({ node, weight }) => matches(node.name) || matches(weight));
+    const found = all.filter(({ node, weight }) => matches(node.name) || matches(weight));
     if (found.length === 0) {
-      throw new UserError(`no layer is named "${pattern}"; there are ${linears.map((l) => l.node.name).join(", ")}`);
+      throw new UserError(`no layer is named "${pattern}"; there are ${all.map((l) => l.node.name).join(", ")}`);
     }
     const exact = !/[*?]/.test(pattern);
     for (const { node } of found) {

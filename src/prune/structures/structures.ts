@@ -115,16 +115,16 @@ export function structureLayout(structure: Structure, shape: readonly number[]):
 
 /** A tensor of this shape whose entries along an axis belong to groups as a row says (rows.ts). */
 export function memberOf(
-  { param, axis, offset, fold, period }: Row & { readonly param: string; readonly axis: number },
+  { param, axis, offset, repeat, period }: Row & { readonly param: string; readonly axis: number },
   shape: readonly number[],
   role: Member["role"],
 ): Member {
   const inner = elements(shape.slice(axis + 1));
   const outer = elements(shape.slice(0, axis + 1)) / period;
-  const groups = period / fold;
+  const groups = period / repeat;
   const layout: GroupLayout = outer === 1
-    ? { F: period, C: inner, KK: 1, gf: 1, gc: 0, gk: 0, bf: fold, groups }
-    : { F: outer, C: period, KK: inner, gf: 0, gc: 1, gk: 0, bc: fold, groups };
+    ? { F: period, C: inner, KK: 1, gf: 1, gc: 0, gk: 0, bf: repeat, groups }
+    : { F: outer, C: period, KK: inner, gf: 0, gc: 1, gk: 0, bc: repeat, groups };
   return { param, role, layout: checkLayout(layout), offset };
 }
 

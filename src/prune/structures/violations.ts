@@ -7,13 +7,13 @@ import type { Constraint } from "./structures.ts";
  * Non-zero numbers beyond what the constraint's rule allows in one place: more than n in a run of m; more than four taps in a
  * kernel, and the four of kernels whose pattern is not among the `library` most frequent. 0 for a constraint without a rule.
  */
-export function strays({ rule, members: [{ param }] }: Constraint, params: Params): number {
+export function violations({ rule, members: [{ param }] }: Constraint, params: Params): number {
   if (!rule) return 0;
   const { data } = params.get(param)!;
-  return rule.kind === "runs" ? beyondRuns(data, rule) : beyondPatterns(data, rule.library);
+  return rule.kind === "runs" ? violationsOfRuns(data, rule) : violationsOfPatterns(data, rule.library);
 }
 
-function beyondRuns(weight: Float32Array, { n, m, length }: { n: number; m: number; length: number }): number {
+function violationsOfRuns(weight: Float32Array, { n, m, length }: { n: number; m: number; length: number }): number {
   let beyond = 0;
   for (let row = 0; row < weight.length; row += length) {
     for (let first = row; first < row + length; first += m) {
@@ -24,7 +24,7 @@ function beyondRuns(weight: Float32Array, { n, m, length }: { n: number; m: numb
   return beyond;
 }
 
-function beyondPatterns(weight: Float32Array, library: number): number {
+function violationsOfPatterns(weight: Float32Array, library: number): number {
   let beyond = 0;
   const kernels = new Map<number, number>();
   for (let e = 0; e < weight.length; e += 9) {

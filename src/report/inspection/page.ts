@@ -55,15 +55,17 @@ function groupsTable(groups: readonly CoupledGroup[], colours: ReadonlyMap<strin
   return table(
     "Layers that lose filters together",
     [
-      { label: "group" },
-      { label: "units" },
+      { label: "class" },
+      { label: "groups" },
       { label: "filters of", kind: "words" },
       { label: "read by", kind: "words" },
     ],
-    prunable.map(({ name, units, layers, readers }) => [
+    prunable.map(({ name, size, layers, readers }) => [
       markup`<i class="chip ${colours.get(name)!}"></i>${name}`,
-      count(units),
-      layers.map(({ name, perUnit }) => perUnit === 1 ? name : `${name} (${perUnit} to a unit)`).join(", "),
+      count(size),
+      layers.map(({ name, filtersPerGroup }) =>
+        filtersPerGroup === 1 ? name : `${name} (${filtersPerGroup} to a group)`
+      ).join(", "),
       readers.join(", ") || "–",
     ]),
   );

@@ -85,8 +85,8 @@ export function sub(tape: Tape, a: Tensor, b: Tensor): Tensor {
 export function mul(tape: Tape, a: Tensor, b: Tensor): Tensor {
   const y = binary(tape, "mul", a, b);
   tape.record([a, b], y, (dy) => {
-    handProduct(tape, a, "mul", dy, b);
-    handProduct(tape, b, "mul", dy, a);
+    addProduct(tape, a, "mul", dy, b);
+    addProduct(tape, b, "mul", dy, a);
   });
   return y;
 }
@@ -96,12 +96,12 @@ export function div(tape: Tape, a: Tensor, b: Tensor): Tensor {
   const { gpu } = tape;
   const y = binary(tape, "div", a, b);
   tape.record([a, b], y, (dy) => {
-    handProduct(tape, a, "div", dy, b);
+    addProduct(tape, a, "div", dy, b);
     if (!tape.needs(b)) return;
     gpu.scope((track) => {
       const product = track(Tensor.empty(gpu, dy.shape));
       launchBinary(gpu, "mul", dy, y, product);
-      handProduct(tape, b, "div", product, b, -1);
+      addProduct(tape, b, "div", product, b, -1);
     });
   });
   return y;
@@ -117,10 +117,10 @@ export function prelu(tape: Tape, x: Tensor, slope: Tensor): Tensor {
       gpu.scope((track) => {
         const derivative = track(Tensor.empty(gpu, x.shape));
         launchBinary(gpu, "preluSlope", x, slope, derivative);
-        handProduct(tape, x, "mul", dy, derivative);
+        addProduct(tape, x, "mul", dy, derivative);
       });
     }
-    handProduct(tape, slope, "timesNegative", dy, x);
+    addProduct(tape, slope, "timesNegative", dy, x);
   });
   return y;
 }
@@ -192,7 +192,7 @@ function hand(tape: Tape, operand: Tensor, dy: Tensor, factor = 1): void {
 }
 
 /** Adds factor · (dy op other), summed as in `hand`, to the gradient of `operand`. */
-function handProduct(
+function addProduct(
   tape: Tape,
   operand: Tensor,
   kind: "mul" | "div" | "timesNegative",

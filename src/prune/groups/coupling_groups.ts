@@ -1,24 +1,24 @@
 /** Which channels stand or fall together, and which can't go at all and why. */
 
 import type { Node, OpName } from "../../graph/types.ts";
-import type { Anatomy } from "./dependency_graph.ts";
+import type { DependencyGraph } from "./dependency_graph.ts";
 import { activations, forEachLink } from "./channels.ts";
 import { DisjointSets } from "./disjoint_sets.ts";
-import { firstChannel, type Linear } from "./layers.ts";
+import { firstChannel, type Layer } from "./layers.ts";
 
 /**
  * Ties, and the channels that grouped convolutions bind; a Gather's channels go with those they copy. Nodes from which no
  * channel can go alone tie none: what they read and make is blocked.
  */
-export function tiedUnits(anatomy: Anatomy): DisjointSets {
-  const { graph, atoms, linears, whole } = anatomy;
-  const units = new DisjointSets(atoms.total);
+export function couplingGroups(dependencies: DependencyGraph): DisjointSets {
+  const { graph, channels, layers, whole } = dependencies;
+  const groups = new DisjointSets(channels.total);
   for (const node of graph.nodes) {
     if (whole.has(node.name)) continue;
-    forEachLink(anatomy, node, (made, read, kind) => kind !== "spread" && units.join(made, read));
+    forEachLink(dependencies, node, (made, read, kind) => kind !== "spread" && groups.join(made, read));
   }
-  for (const linear of linears.values()) if (linear.group > 1) tieGroups(anatomy, linear, units);
-  return units;
+  for (const layer of layers.values()) if (layer.group > 1) tieConvolutionGroups(dependencies, layer, groups);
+  return groups;
 }
 
 /**
@@ -26,31 +26,31 @@ export function tiedUnits(anatomy: Anatomy): DisjointSets {
  * whole, its input channels with its filters. Where they are few and wide, filter i of every group goes with filter i of the
  * others, and so do the input channels.
  */
-function tieGroups({ atoms }: Anatomy, linear: Linear, units: DisjointSets): void {
-  const { group, perGroup, filters, channels } = linear;
-  const [x, y] = [atoms.base(linear.x), atoms.base(linear.y)];
-  if (goesByGroups(linear)) {
+function tieConvolutionGroups({ channels }: DependencyGraph, layer: Layer, groups: DisjointSets): void {
+  const { group, perGroup, filters } = layer;
+  const [x, y] = [channels.base(layer.x), channels.base(layer.y)];
+  if (goesByGroups(layer)) {
     for (let f = 0; f < filters; f++) {
-      const first = firstChannel(linear, f);
-      for (let c = 0; c < perGroup; c++) units.join(y + f, x + first + c);
+      const first = firstChannel(layer, f);
+      for (let c = 0; c < perGroup; c++) groups.join(y + f, x + first + c);
     }
     return;
   }
-  for (let f = 0; f < filters; f++) units.join(y + f, y + f % (filters / group));
-  for (let c = 0; c < channels; c++) units.join(x + c, x + c % perGroup);
+  for (let f = 0; f < filters; f++) groups.join(y + f, y + f % (filters / group));
+  for (let c = 0; c < layer.channels; c++) groups.join(x + c, x + c % perGroup);
 }
 
-export function goesByGroups({ group, perGroup }: Pick<Linear, "group" | "perGroup">): boolean {
+export function goesByGroups({ group, perGroup }: Pick<Layer, "group" | "perGroup">): boolean {
   return group > 1 && group >= perGroup;
 }
 
-/** Unit -> why it must stay. */
-export function blockedUnits({ graph, atoms, whole }: Anatomy, units: DisjointSets): Map<number, string> {
+/** Coupling group -> why it must stay. */
+export function blockedGroups({ graph, channels, whole }: DependencyGraph, groups: DisjointSets): Map<number, string> {
   const blocked = new Map<number, string>();
   const block = (value: string, why: string) => {
-    for (let j = 0; j < atoms.width(value); j++) {
-      const unit = units.find(atoms.base(value) + j);
-      if (!blocked.has(unit)) blocked.set(unit, why);
+    for (let j = 0; j < channels.width(value); j++) {
+      const group = groups.find(channels.base(value) + j);
+      if (!blocked.has(group)) blocked.set(group, why);
     }
   };
   graph.outputs.forEach((name) => block(name, `it makes the output "${name}", whose width is given`));
@@ -58,7 +58,7 @@ export function blockedUnits({ graph, atoms, whole }: Anatomy, units: DisjointSe
   for (const node of graph.nodes) {
     if (!whole.has(node.name)) continue;
     const why = `it flows through ${node.op} "${node.name}", ${becauseOf(node)}`;
-    [...activations(node, atoms), node.outputs[0]].forEach((name) => block(name, why));
+    [...activations(node, channels), node.outputs[0]].forEach((name) => block(name, why));
   }
   return blocked;
 }
