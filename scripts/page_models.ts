@@ -9,7 +9,7 @@ import { formatMetadata } from "../src/formats/metadata.ts";
 import { loadCheckpoint } from "../src/formats/checkpoint.ts";
 import type { Graph, HostTensor, Model } from "../src/graph/types.ts";
 import { identityMap } from "../src/graph/indexmap.ts";
-import { readModel, writeModel } from "../src/recipe/files.ts";
+import { readModel, writeModel } from "../src/formats/model_file.ts";
 import { parseReport } from "../src/report/validate.ts";
 import { denoStore } from "../src/store/deno.ts";
 

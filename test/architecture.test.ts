@@ -8,7 +8,7 @@ const root = `${import.meta.dirname}/..`;
 
 /** Floors from the ground up. A room may import rooms of lower floors, and its neighbours unless that makes a ring. */
 const FLOORS: readonly (readonly string[])[] = [
-  ["errors", "disposable"],
+  ["errors", "disposable", "ui"],
   ["kernels", "gpu", "store"],
   ["tensor"],
   ["graph"],

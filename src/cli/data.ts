@@ -4,7 +4,7 @@ import type { PartName } from "../data/images/arrange.ts";
 import type { InputOptions } from "../data/input.ts";
 import type { Dataset, Splits } from "../data/types.ts";
 import type { DataRequest } from "../recipe/schema.ts";
-import type { StageUi, Ui } from "../recipe/ui.ts";
+import type { StageUi, Ui } from "../ui.ts";
 
 /** Finds a recipe's data set. */
 export function dataLoader(dataDir: string | undefined): (request: DataRequest, ui: Ui) => Promise<Splits> {

@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../errors.ts";
-import type { Score } from "../recipe/evaluate.ts";
-import { isModelPath } from "../recipe/paths.ts";
+import { isModelPath } from "../models/given.ts";
 import { count, percent, plain } from "../report/format.ts";
+import type { Score } from "../train/evaluate_network.ts";
 import type { Io } from "./io.ts";
 import { modelFile } from "./networks.ts";
 import { formatTable } from "./table.ts";

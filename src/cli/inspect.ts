@@ -1,9 +1,9 @@
 import { Command } from "commander";
 import { UserError } from "../errors.ts";
 import type { Graph } from "../graph/types.ts";
+import { isModelPath } from "../models/given.ts";
 import { createModel, modelNames } from "../models/zoo.ts";
 import { type CoupledGroup, inspect, type Inspection, refusalsOf } from "../prune/inspect.ts";
-import { isModelPath } from "../recipe/paths.ts";
 import { bytes, count, short } from "../report/format.ts";
 import type { Io } from "./io.ts";
 import { modelFile, zooHelp } from "./networks.ts";
@@ -42,7 +42,7 @@ async function graphOf(model: string, { store }: Io): Promise<Graph> {
       }`,
     );
   }
-  const { readGiven } = await import("../recipe/start.ts");
+  const { readGiven } = await import("../models/given.ts");
   return (await readGiven({ model: { name } }, store)).model!.graph;
 }
 

@@ -41,11 +41,11 @@ async function loadEngine(): Promise<Engine> {
   ] = await Promise.all([
     import("../recipe/pipeline.ts"),
     import("../recipe/verify.ts"),
-    import("../recipe/tune_models.ts"),
+    import("../measure/tune_models.ts"),
     import("./data.ts"),
     import("../data/deno.ts"),
-    import("../recipe/evaluate.ts"),
-    import("../recipe/time_networks.ts"),
+    import("../train/evaluate_network.ts"),
+    import("../report/devices/time_networks.ts"),
   ]);
   const plansFolder = () => joinPath(cacheDir(), "plans");
   return {

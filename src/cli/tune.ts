@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { TuneReport } from "../recipe/tune_models.ts";
+import type { TuneReport } from "../measure/tune_models.ts";
 import { milliseconds, times } from "../report/format.ts";
 import type { Io } from "./io.ts";
 import { zooHelp } from "./networks.ts";

@@ -1,7 +1,7 @@
 /** Progress of a run on stderr: a bar per stage in a terminal, else a line now and then. */
 import { SingleBar } from "cli-progress";
-import type { StageInfo, StageUi, Ui } from "../recipe/ui.ts";
 import { duration, percent } from "../report/format.ts";
+import type { StageInfo, StageUi, Ui } from "../ui.ts";
 
 /** The part of a Node stream that is needed. */
 export interface Terminal {

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { UserError } from "../errors.ts";
-import type { Check } from "../recipe/ui.ts";
+import type { Check } from "../report/checks.ts";
 import type { Io } from "./io.ts";
 import { formatTable } from "./table.ts";
 

@@ -1,13 +1,13 @@
 /** What a stage works with: the device, the data, the run's state, and ways to show, log and keep what it does. */
+import type { Splits } from "../data/types.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { HostTensor } from "../graph/types.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
-import type { Splits } from "../data/types.ts";
+import type { RunTuner } from "../measure/run_tuner.ts";
 import type { Store } from "../store/types.ts";
+import type { Ui } from "../ui.ts";
 import type { RunState, StageProgress } from "./run.ts";
 import type { Recipe } from "./schema.ts";
-import type { RunTuner } from "./tuning.ts";
-import type { Ui } from "./ui.ts";
 
 export interface RunContext {
   readonly gpu: Gpu;

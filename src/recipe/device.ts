@@ -3,15 +3,12 @@
  * begins: what is gone on with, or verified, must not depend on a file that changes when the phone is measured again.
  */
 import { UserError } from "../errors.ts";
-import type { Model } from "../graph/types.ts";
-import { type Estimate, latencyEstimate, unfitTable } from "../measure/latency/estimate.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import { readDeviceRecord } from "../report/devices/schema.ts";
 import { joinPath } from "../store/path.ts";
 import type { Store } from "../store/types.ts";
-import type { Budget } from "./constraints.ts";
+import type { Ui } from "../ui.ts";
 import type { Recipe } from "./schema.ts";
-import type { Ui } from "./ui.ts";
 
 export const DEVICE_FILE = "device.json";
 
@@ -40,39 +37,4 @@ export async function openTables(recipe: Recipe, store: Store, dir: string, ui: 
   if (record.device?.fallback) ui.warn(`${recipe.device} was measured on a software adapter: its times are no phone's`);
   await store.write(own, bytes);
   return record.tables;
-}
-
-/**
- * What networks take by the table at the budget's batch that has `model`'s layers.
- * @throws UserError where none has: which there are, and what the nearest lacks
- */
-export function estimateFor(tables: readonly LatencyTable[], budget: Budget, model: Model): Estimate {
-  return latencyEstimate(tableFor(tables, budget, model));
-}
-
-/** How far a table's sum over the whole model may be from what the whole model took. */
-const FAR = 1.3;
-
-/** Warns where a table's sum is far from what it says of the whole: then what comes out is as far from what was asked. */
-export function warnOfTable(tables: readonly LatencyTable[], budget: Budget, model: Model, ui: Ui): void {
-  const table = tableFor(tables, budget, model);
-  const sum = latencyEstimate(table)(model);
-  const ratio = sum / table.wholeMs;
-  if (ratio <= FAR && ratio >= 1 / FAR) return;
-  const [estimated, measured] = [sum, table.wholeMs].map((ms) => Number(ms.toPrecision(3)));
-  ui.warn(
-    `by the device's table the network's layers add up to ${estimated} ms, and the whole took ${measured} ms when the ` +
-      `table was built: times by it are off by as much; build it again while the device does nothing else`,
-  );
-}
-
-function tableFor(tables: readonly LatencyTable[], { batch = 1 }: Budget, model: Model): LatencyTable {
-  const alike = tables.filter((table) => table.batch === batch);
-  const fitting = alike.find((table) => unfitTable(table, model) === undefined);
-  if (fitting) return fitting;
-  const there = tables.map((table) => `${table.model} at batch ${table.batch}`).join(", ") || "none";
-  const lack = alike.length > 0 ? `: ${unfitTable(alike[0], model)}` : "";
-  throw new UserError(
-    `the device's record has no latency table for "${model.graph.name}" at batch ${batch} (there are: ${there})${lack}`,
-  );
 }

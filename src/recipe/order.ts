@@ -2,13 +2,13 @@
 import { UserError } from "../errors.ts";
 import { graphCost } from "../graph/cost.ts";
 import type { Model } from "../graph/types.ts";
+import { estimateFor } from "../measure/latency/choose.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
+import { isTrained } from "../models/given.ts";
 import { compact } from "../prune/rewrite/compact.ts";
 import { leavesZeros, survivesCompaction } from "../prune/structures/structures.ts";
-import { estimateFor } from "./device.ts";
 import type { Stage } from "./registry.ts";
 import type { Recipe } from "./schema.ts";
-import { isTrained } from "./start.ts";
 import { choose } from "./stages/choose.ts";
 import type { PruneStage } from "./stages/prune.ts";
 import { masked } from "./stages/shrink.ts";

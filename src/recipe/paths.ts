@@ -1,5 +1,6 @@
 /** The files that a recipe names. In YAML their paths are relative to the recipe's own file, once loaded to the working directory. */
 import { parseSource } from "../data/source.ts";
+import { isModelPath } from "../models/given.ts";
 import { joinPath, normalisePath, parentOf } from "../store/path.ts";
 
 /** What of a recipe may name files; it needs no validation yet. */
@@ -8,11 +9,6 @@ interface Naming {
   readonly weights?: unknown;
   readonly device?: unknown;
   readonly data?: { readonly name?: unknown };
-}
-
-/** Whether a model's name is that of a file and not of the zoo. */
-export function isModelPath(name: string): boolean {
-  return /[/\\]|\.(onnx|safetensors|pth?|th)$/i.test(name);
 }
 
 /** A copy in which each path is what `map` makes of it. */

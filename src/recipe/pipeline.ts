@@ -1,17 +1,20 @@
 /** Carries a recipe out, stage after stage, from data to report; from the checkpoint where there is one. */
 import type { Splits } from "../data/types.ts";
 import { UserError } from "../errors.ts";
+import { writeModel, writeOnnx } from "../formats/model_file.ts";
 import { Gpu } from "../gpu/gpu.ts";
+import { EquivalenceError } from "../graph/equivalence.ts";
 import { identityMap } from "../graph/indexmap.ts";
 import type { Model } from "../graph/types.ts";
-import { Interrupted } from "../train/errors.ts";
-import { EquivalenceError } from "../graph/equivalence.ts";
+import type { LatencyTable } from "../measure/latency/types.ts";
+import { openTuner } from "../measure/run_tuner.ts";
+import { inputOptions, isTrained, metadataOf, readGiven, startModel, tellStart } from "../models/given.ts";
 import type { Report } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
-import type { LatencyTable } from "../measure/latency/types.ts";
+import { Interrupted } from "../train/errors.ts";
+import type { Ui } from "../ui.ts";
 import type { RunContext } from "./context.ts";
 import { openTables } from "./device.ts";
-import { writeModel, writeOnnx } from "./files.ts";
 import { formatRecipe } from "./load.ts";
 import { checkOrder, checkTargets } from "./order.ts";
 import { mapPaths } from "./paths.ts";
@@ -19,10 +22,7 @@ import { pointOf } from "./points.ts";
 import { writeReport } from "./report.ts";
 import { hashText, loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "./run.ts";
 import type { DataRequest, Recipe } from "./schema.ts";
-import { inputOptions, isTrained, metadataOf, readGiven, startModel, tellStart } from "./start.ts";
 import { runStage } from "./stages/run.ts";
-import { openTuner } from "./tuning.ts";
-import type { Ui } from "./ui.ts";
 
 export interface RunOptions {
   readonly recipe: Recipe;

@@ -1,13 +1,11 @@
 /** From a finished run's state to report.json and report.html. */
 import { UserError } from "../errors.ts";
-import { graphCost } from "../graph/cost.ts";
-import { isLayer } from "../graph/roles.ts";
-import type { Graph, IndexMap } from "../graph/types.ts";
+import { MODEL_FILE, ONNX_FILE } from "../formats/model_file.ts";
 import { buildReport } from "../report/build.ts";
-import { detailFromLog, type Layer } from "../report/detail.ts";
+import { detailFromLog } from "../report/detail.ts";
+import { layerChanges } from "../report/layers.ts";
 import type { Report } from "../report/types.ts";
 import type { RunContext } from "./context.ts";
-import { MODEL_FILE, ONNX_FILE } from "./files.ts";
 import { formatRecipe } from "./load.ts";
 import { achieved } from "./stages/targets.ts";
 
@@ -54,26 +52,6 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
   await store.write(`${dir}/report.html`, encode(html));
   await store.write(`${dir}/report.json`, encode(JSON.stringify(report, null, 2) + "\n"));
   return report;
-}
-
-/** Widths and costs of each layer, before and after; a layer that is gone has width 0. */
-function layerChanges(dense: Graph, small: Graph, origin: IndexMap): Layer[] {
-  const [before, after] = [graphCost(dense), graphCost(small)];
-  const width = (graph: Graph, weight: string) => graph.params[weight].shape[0];
-  const successor = new Map([...origin].map(([name, { source }]) => [source, name]));
-  return dense.nodes.filter(isLayer).map((node) => {
-    const weight = node.inputs[1];
-    const now = successor.get(weight);
-    const layer = small.nodes.find(({ inputs }) => now !== undefined && inputs[1] === now);
-    const cost = { dense: before.nodes.get(node.name)!, small: layer && after.nodes.get(layer.name) };
-    return {
-      name: node.name,
-      before: width(dense, weight),
-      after: now === undefined ? 0 : width(small, now),
-      params: { before: cost.dense.params, after: cost.small?.params ?? 0 },
-      macs: { before: cost.dense.macs, after: cost.small?.macs ?? 0 },
-    };
-  });
 }
 
 function runtimeVersions(tool: string): Record<string, string> {

@@ -1,6 +1,7 @@
 /** Recomputes what a report claims from the files beside it: accuracy, parameters, MACs, equality. */
 import type { Splits } from "../data/types.ts";
 import { UserError } from "../errors.ts";
+import { ONNX_FILE, readModel } from "../formats/model_file.ts";
 import { loadOnnx } from "../formats/onnx/import.ts";
 import { Gpu } from "../gpu/gpu.ts";
 import { compareOutputs, tolerance } from "../graph/compare.ts";
@@ -9,20 +10,20 @@ import { compareWithReference, runPlan } from "../graph/equivalence.ts";
 import { initialise } from "../graph/initialise.ts";
 import { scatterModel } from "../graph/scatter.ts";
 import type { Model } from "../graph/types.ts";
+import { estimateFor } from "../measure/latency/choose.ts";
+import { inputOptions } from "../models/given.ts";
 import { violations } from "../prune/structures/violations.ts";
-import { compression, speedups } from "../report/build.ts";
+import { type Check, exact, followingFigures, within } from "../report/checks.ts";
 import type { Report } from "../report/types.ts";
 import { parseReport } from "../report/validate.ts";
 import type { Store } from "../store/types.ts";
 import { evaluateModel } from "../train/evaluate.ts";
-import { estimateFor, openTables } from "./device.ts";
-import { ONNX_FILE, readModel } from "./files.ts";
+import type { Ui } from "../ui.ts";
+import { openTables } from "./device.ts";
 import { loadRecipe } from "./load.ts";
 import type { DataRequest, Recipe } from "./schema.ts";
-import { inputOptions } from "./start.ts";
 import { firstImages, proofInputs } from "./stages/shrink.ts";
 import { constraintsOn, keptFraction, nameOf } from "./stages/targets.ts";
-import type { Check, Ui } from "./ui.ts";
 
 export interface VerifyOptions {
   readonly dir: string;
@@ -72,7 +73,7 @@ export async function verifyRun(
     exact("dense parameters", report.baseline.params, denseCost.params),
     exact("dense MACs", report.baseline.macs, denseCost.macs),
     exact("dense bytes", report.baseline.bytes, denseCost.bytes),
-    ...derived(report),
+    ...followingFigures(report),
   ];
   for (const part of ["validation", "test"] as const) {
     signal?.throwIfAborted();
@@ -139,35 +140,4 @@ function structures(whole: Model, { stages }: Recipe, { achieved, requested }: R
       ...asked.kind === "n:m" || asked.kind === "pattern" ? [exact(`numbers outside of ${name}`, 0, outside)] : [],
     ];
   });
-}
-
-/** Figures of the report that follow from others. */
-function derived(report: Report): Check[] {
-  const { baseline, final, stages, latency } = report;
-  const ratios = compression(baseline, final);
-  const speedup = speedups(latency);
-  return [
-    exact(
-      "last stage = final",
-      "equal",
-      JSON.stringify(final) === JSON.stringify(stages.at(-1)) ? "equal" : "different",
-    ),
-    exact("compression, parameters", report.compression.params, ratios.params),
-    exact("compression, non-zero", report.compression.nonzero, ratios.nonzero),
-    exact("compression, MACs", report.compression.macs, ratios.macs),
-    exact("achieved, parameters", report.achieved.params, final.params / baseline.params),
-    exact("achieved, MACs", report.achieved.macs, final.macs / baseline.macs),
-    ...[...new Set([...report.speedup, ...speedup].map(({ batch }) => batch))].map((batch) => {
-      const ratio = (of: Report["speedup"]) => of.find((entry) => entry.batch === batch)?.ratio ?? "none";
-      return exact(`speed-up, batch ${batch}`, ratio(report.speedup), ratio(speedup));
-    }),
-  ];
-}
-
-function exact(name: string, expected: number | string, found: number | string): Check {
-  return { name, expected, found, ok: expected === found };
-}
-
-function within(name: string, found: number, limit: number): Check {
-  return { name, expected: `≤ ${limit.toExponential()}`, found: found.toExponential(2), ok: found <= limit };
 }

@@ -10,7 +10,7 @@ import { writeSafetensors } from "../../src/formats/safetensors.ts";
 import { runPlan } from "../../src/graph/equivalence.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { parseModel } from "../../src/recipe/files.ts";
+import { parseModel } from "../../src/formats/model_file.ts";
 import { model as onnxModel, node } from "../formats/onnx-models.ts";
 import { testGpu } from "../gpu.ts";
 import { openPhone, type Phone, type PhoneServer, servePage } from "./phone.ts";

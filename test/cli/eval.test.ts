@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { EvalOptions } from "../../src/cli/io.ts";
-import type { Score } from "../../src/recipe/evaluate.ts";
+import type { Score } from "../../src/train/evaluate_network.ts";
 import { session } from "./fake.ts";
 
 const test = suite("secateur eval");

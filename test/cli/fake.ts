@@ -1,6 +1,6 @@
 import type { Engine, Io } from "../../src/cli/io.ts";
 import { runProgram } from "../../src/cli/program.ts";
-import { silentUi } from "../../src/recipe/ui.ts";
+import { silentUi } from "../../src/ui.ts";
 import type { Point, Report } from "../../src/report/types.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 

@@ -4,7 +4,7 @@ import { onnxBytes } from "../../src/formats/onnx/export.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { identityMap } from "../../src/graph/indexmap.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { writeModel } from "../../src/recipe/files.ts";
+import { writeModel } from "../../src/formats/model_file.ts";
 import { session } from "./fake.ts";
 
 const test = suite("inspect");

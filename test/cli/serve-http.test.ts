@@ -7,7 +7,7 @@ import { MOST_BYTES } from "../../src/cli/server/body.ts";
 import { listen } from "../../src/cli/server/listen.ts";
 import type { DeviceRecord } from "../../src/report/devices/record.ts";
 import { parseDeviceRecord } from "../../src/report/devices/schema.ts";
-import { writeModel } from "../../src/recipe/files.ts";
+import { writeModel } from "../../src/formats/model_file.ts";
 import { identityMap } from "../../src/graph/indexmap.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { createModel } from "../../src/models/zoo.ts";

@@ -3,8 +3,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { DeviceRecord } from "../../src/report/devices/record.ts";
 import { parseDeviceRecord } from "../../src/report/devices/schema.ts";
-import { timeNetworks } from "../../src/recipe/time_networks.ts";
-import { silentUi } from "../../src/recipe/ui.ts";
+import { timeNetworks } from "../../src/report/devices/time_networks.ts";
+import { silentUi } from "../../src/ui.ts";
 import { Interrupted } from "../../src/train/errors.ts";
 import { session } from "./fake.ts";
 

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
 import { DeviceLostError } from "../../src/gpu/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
-import { silentUi } from "../../src/recipe/ui.ts";
+import { silentUi } from "../../src/ui.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
 import { complaint } from "../data/fixtures.ts";

@@ -11,12 +11,12 @@ import { type StoredTensor, writeSafetensors } from "../../src/formats/safetenso
 import { initialise } from "../../src/graph/initialise.ts";
 import type { Model, Node } from "../../src/graph/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { evaluateNetwork } from "../../src/recipe/evaluate.ts";
-import { readModel } from "../../src/recipe/files.ts";
+import { evaluateNetwork } from "../../src/train/evaluate_network.ts";
+import { readModel } from "../../src/formats/model_file.ts";
 import { checkOrder } from "../../src/recipe/order.ts";
 import { parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
-import { inputOptions, readGiven, startModel } from "../../src/recipe/start.ts";
-import { silentUi, type Ui } from "../../src/recipe/ui.ts";
+import { inputOptions, readGiven, startModel } from "../../src/models/given.ts";
+import { silentUi, type Ui } from "../../src/ui.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
 import { complaint } from "../data/fixtures.ts";

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { plansName } from "../../src/measure/plans.ts";
-import { silentUi } from "../../src/recipe/ui.ts";
+import { silentUi } from "../../src/ui.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { defaultTuning, setTuning, tuningFor } from "../../src/tensor/ops/launch.ts";
 import { testGpu } from "../gpu.ts";

@@ -1,11 +1,11 @@
 /** `verify` believes nothing: whatever was changed in a run's folder after the run comes to light. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readModel, writeModel } from "../../src/recipe/files.ts";
+import { readModel, writeModel } from "../../src/formats/model_file.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
 import { complaint } from "../data/fixtures.ts";
-import { silentUi } from "../../src/recipe/ui.ts";
+import { silentUi } from "../../src/ui.ts";
 import { verifyRun } from "../../src/recipe/verify.ts";
 import { testGpu } from "../gpu.ts";
 import { admm, DIR, loadTiny, prune, tinyRecipe, train, verify } from "./tiny.ts";

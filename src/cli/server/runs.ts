@@ -1,11 +1,11 @@
 /** Finished runs that pages may time: listed from their reports, and read file by file, never outside of their folder. */
-import { parseModel } from "../../recipe/files.ts";
+import { UserError } from "../../errors.ts";
+import { parseModel } from "../../formats/model_file.ts";
 import { graphCost } from "../../graph/cost.ts";
 import type { ListedRun } from "../../report/listed_run.ts";
 import { parseReport } from "../../report/validate.ts";
 import { joinPath } from "../../store/path.ts";
 import type { Store } from "../../store/types.ts";
-import { UserError } from "../../errors.ts";
 import { Refusal } from "./refusal.ts";
 
 /** What a page may ask of a run. */

@@ -1,9 +1,9 @@
 /** The stages that prune: StructADMM, and one-shot pruning by magnitude or at random, each progressive and retrained. */
 import type { Model, Params } from "../../graph/types.ts";
+import { doubtOfTable } from "../../measure/latency/choose.ts";
 import { survivesCompaction } from "../../prune/structures/structures.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
 import type { RunContext } from "../context.ts";
-import { warnOfTable } from "../device.ts";
 import { type Phase, savedPhase } from "../fit.ts";
 import { pointOf } from "../points.ts";
 import type { AdmmStage, MagnitudeStage, RandomStage } from "../registry.ts";
@@ -36,7 +36,8 @@ export async function runPruneStage(ctx: RunContext, stage: PruneStage): Promise
   let at = savedPhase(saved);
   if (!at) {
     state.kept = solveTargets(state, stage, ctx.tables);
-    if (stage.budget?.ms !== undefined) warnOfTable(ctx.tables, stage.budget, state.model, ctx.ui);
+    const doubt = stage.budget?.ms === undefined ? undefined : doubtOfTable(ctx.tables, stage.budget, state.model);
+    if (doubt !== undefined) ctx.ui.warn(doubt);
     Object.assign(state.requested, requestOf(stage));
   }
   let attempt: Attempt | undefined = attemptOf(at) ?? { step: 0, reached: 0, wanted: 1 / stage.steps, backoffs: 0 };

@@ -2,12 +2,12 @@
 import { countNonzero, graphCost } from "../../graph/cost.ts";
 import { scatterModel } from "../../graph/scatter.ts";
 import type { Graph, Model, Params } from "../../graph/types.ts";
+import { estimateFor } from "../../measure/latency/choose.ts";
 import type { LatencyTable } from "../../measure/latency/types.ts";
 import { solveBudget, type Target } from "../../prune/budget/budget.ts";
 import { type ConstraintOptions, coupledConstraints, settlePatterns } from "../../prune/structures/constraints.ts";
 import { type Constraint, GRANULARITIES, groupEnergies, structureName } from "../../prune/structures/structures.ts";
 import type { Budget, Constraint as Asked } from "../constraints.ts";
-import { estimateFor } from "../device.ts";
 import type { KeptRecord, RunState } from "../run.ts";
 import type { Recipe } from "../schema.ts";
 

@@ -3,6 +3,7 @@
  * about time), runs that the server has, and files that were dropped on the page.
  */
 import { UserError } from "../../errors.ts";
+import { parseModel } from "../../formats/model_file.ts";
 import { graphCost } from "../../graph/cost.ts";
 import { initialise } from "../../graph/initialise.ts";
 import type { Model } from "../../graph/types.ts";
@@ -10,7 +11,6 @@ import type { SessionNetwork } from "../../measure/session/session.ts";
 import type { Variant } from "../../measure/session/types.ts";
 import { createModel } from "../../models/zoo.ts";
 import { pruneFilters, zooModel } from "../../prune/methods/uniform.ts";
-import { parseModel } from "../../recipe/files.ts";
 import type { ListedRun } from "../../report/listed_run.ts";
 import type { NetworkEntry } from "../messages.ts";
 import { fetchBytes, type Server } from "./server.ts";

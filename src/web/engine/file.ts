@@ -1,15 +1,15 @@
 /** A file that was dropped on the page, as a network to be timed. Its bytes never leave the page. */
 import { UserError } from "../../errors.ts";
 import { loadWeights } from "../../formats/dialects/load.ts";
-import { readWeights, type StateDict } from "../../formats/weights.ts";
-import { initialise } from "../../graph/initialise.ts";
-import type { Model } from "../../graph/types.ts";
-import { inferShapes } from "../../graph/infer.ts";
-import { createModel, modelNames } from "../../models/zoo.ts";
-import { pruneFilters } from "../../prune/methods/uniform.ts";
-import { holdsGraph, parseModel } from "../../recipe/files.ts";
+import { holdsGraph, parseModel } from "../../formats/model_file.ts";
 import { loadOnnx } from "../../formats/onnx/import.ts";
 import { isSafetensors, readSafetensors } from "../../formats/safetensors.ts";
+import { readWeights, type StateDict } from "../../formats/weights.ts";
+import { inferShapes } from "../../graph/infer.ts";
+import { initialise } from "../../graph/initialise.ts";
+import type { Model } from "../../graph/types.ts";
+import { createModel, modelNames } from "../../models/zoo.ts";
+import { pruneFilters } from "../../prune/methods/uniform.ts";
 import { entryOf, type Network } from "./catalogue.ts";
 
 /**

@@ -6,10 +6,10 @@ import type { Gpu } from "../../gpu/gpu.ts";
 import { formatRecipe, loadRecipe } from "../../recipe/load.ts";
 import { runPrune } from "../../recipe/pipeline.ts";
 import type { Recipe } from "../../recipe/schema.ts";
-import type { Ui } from "../../recipe/ui.ts";
 import type { Report } from "../../report/types.ts";
 import type { Store } from "../../store/types.ts";
 import { Interrupted } from "../../train/errors.ts";
+import type { Ui } from "../../ui.ts";
 import type { Calls, TrainEvent, TrainResult } from "../messages.ts";
 
 const DIR = "runs/digits";

@@ -3,7 +3,7 @@ import { fetchDigits } from "../../../src/data/digits.ts";
 import { Gpu } from "../../../src/gpu/gpu.ts";
 import { runPrune } from "../../../src/recipe/pipeline.ts";
 import { parseRecipe } from "../../../src/recipe/schema.ts";
-import { silentUi } from "../../../src/recipe/ui.ts";
+import { silentUi } from "../../../src/ui.ts";
 import { Interrupted } from "../../../src/train/errors.ts";
 import { indexedDbStore } from "../../../src/web/engine/store.ts";
 

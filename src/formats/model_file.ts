@@ -3,14 +3,13 @@
  * network, and a SHA-256 of it all. model.onnx: the network for everybody else.
  */
 import { UserError } from "../errors.ts";
-import { digest } from "../formats/checkpoint.ts";
-import { formatMetadata, type ModelMetadata, parseMetadata } from "../formats/metadata.ts";
-import { onnxBytes } from "../formats/onnx/export.ts";
-import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from "../formats/safetensors.ts";
 import type { Graph, HostTensor, IndexMap, Model } from "../graph/types.ts";
 import { validateModel } from "../graph/validate.ts";
 import type { Store } from "../store/types.ts";
-import type { RunState } from "./run.ts";
+import { digest } from "./checkpoint.ts";
+import { formatMetadata, type ModelMetadata, parseMetadata } from "./metadata.ts";
+import { onnxBytes } from "./onnx/export.ts";
+import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from "./safetensors.ts";
 
 export const MODEL_FILE = "model.safetensors";
 export const ONNX_FILE = "model.onnx";
@@ -25,8 +24,12 @@ export interface ModelFile {
   readonly metadata: ModelMetadata;
 }
 
-/** What of a run's state the file holds. */
-export type SavedModel = Pick<RunState, "model" | "origin"> & { readonly dense: Pick<Model, "graph"> };
+/** What the file holds of a network: itself, the dense one that it came from, and its place in that. */
+export interface SavedModel {
+  readonly model: Model;
+  readonly dense: Pick<Model, "graph">;
+  readonly origin: IndexMap;
+}
 
 export async function writeModel(
   store: Store,

@@ -1,12 +1,12 @@
 /** Tuned plans within a run: kept in its folder, so that going on with it replays them, and on the device for the next run. */
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Model } from "../graph/types.ts";
-import { emptyPlans, plansName, readPlans, writePlans } from "../measure/plans.ts";
-import type { Tuned, TuneOptions } from "../measure/tune.ts";
-import { createTuner } from "../measure/tuner.ts";
 import { joinPath } from "../store/path.ts";
 import type { Store } from "../store/types.ts";
-import type { Ui } from "./ui.ts";
+import type { Ui } from "../ui.ts";
+import { emptyPlans, plansName, readPlans, writePlans } from "./plans.ts";
+import type { Tuned, TuneOptions } from "./tune.ts";
+import { createTuner } from "./tuner.ts";
 
 /** Tunes what a stage is about to run; what is known already costs a moment. */
 export interface RunTuner {

@@ -1,14 +1,14 @@
 /** Tunes this device for networks of the zoo, apart from any run. */
 import { Gpu } from "../gpu/gpu.ts";
 import { initialise } from "../graph/initialise.ts";
-import { emptyPlans, plansName, readPlans, writePlans } from "../measure/plans.ts";
-import type { Tuned } from "../measure/tune.ts";
-import { createTuner } from "../measure/tuner.ts";
 import { createModel } from "../models/zoo.ts";
 import { joinPath } from "../store/path.ts";
 import type { Store } from "../store/types.ts";
 import { Interrupted } from "../train/errors.ts";
-import type { Ui } from "./ui.ts";
+import type { Ui } from "../ui.ts";
+import { emptyPlans, plansName, readPlans, writePlans } from "./plans.ts";
+import type { Tuned } from "./tune.ts";
+import { createTuner } from "./tuner.ts";
 
 export interface TuneModelsOptions {
   /** Names of the zoo. */

@@ -4,10 +4,10 @@ import type { InputOptions } from "../data/input.ts";
 import type { Dataset } from "../data/types.ts";
 import { Gpu } from "../gpu/gpu.ts";
 import { graphCost } from "../graph/cost.ts";
+import { inputOptions, type NetworkOptions, readGiven, startModel, tellStart } from "../models/given.ts";
 import type { Store } from "../store/types.ts";
-import { evaluateModel } from "../train/evaluate.ts";
-import { inputOptions, type NetworkOptions, readGiven, startModel, tellStart } from "./start.ts";
-import type { Ui } from "./ui.ts";
+import type { Ui } from "../ui.ts";
+import { evaluateModel } from "./evaluate.ts";
 
 export interface EvaluateOptions {
   readonly network: NetworkOptions;

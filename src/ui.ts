@@ -1,4 +1,4 @@
-/** What a running pipeline shows; the command line and the web page each bring their own. */
+/** What long work shows of itself; the command line and the web page each bring their own. */
 export interface Ui {
   /** Opens a stage of `totalSteps` steps of any unit; close it with `done` before the next one opens. */
   stage(name: string, totalSteps: number): StageUi;
@@ -16,14 +16,6 @@ export interface StageInfo {
   readonly loss?: number;
   readonly accuracy?: number;
   readonly text?: string;
-}
-
-/** One thing that `secateur verify` recomputed: what the report says and what came out. */
-export interface Check {
-  readonly name: string;
-  readonly expected: number | string;
-  readonly found: number | string;
-  readonly ok: boolean;
 }
 
 /** Shows nothing. */

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { identityMap } from "../../src/graph/indexmap.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { readModel, writeModel } from "../../src/recipe/files.ts";
+import { readModel, writeModel } from "../../src/formats/model_file.ts";
 import { saveCheckpoint } from "../../src/formats/checkpoint.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { complaint } from "../data/fixtures.ts";

@@ -1,16 +1,16 @@
 /** A timing session on this machine's own adapter, as the phone page makes them: a record to compare, and to prune for. */
-import { UserError } from "../errors.ts";
-import { buildLatencyTable } from "../measure/latency/build.ts";
-import type { LatencyTable } from "../measure/latency/types.ts";
-import { Gpu } from "../gpu/gpu.ts";
-import { withEvent } from "../measure/session/findings.ts";
-import { measureSession, type SessionNetwork } from "../measure/session/session.ts";
-import type { Protocol } from "../measure/session/types.ts";
-import { createModel } from "../models/zoo.ts";
-import { zooModel, zooPair } from "../prune/methods/uniform.ts";
-import { beginRecord, type DeviceRecord, sessionName } from "../report/devices/record.ts";
-import { Interrupted } from "../train/errors.ts";
-import type { Ui } from "./ui.ts";
+import { UserError } from "../../errors.ts";
+import { Gpu } from "../../gpu/gpu.ts";
+import { buildLatencyTable } from "../../measure/latency/build.ts";
+import type { LatencyTable } from "../../measure/latency/types.ts";
+import { withEvent } from "../../measure/session/findings.ts";
+import { measureSession, type SessionNetwork } from "../../measure/session/session.ts";
+import type { Protocol } from "../../measure/session/types.ts";
+import { createModel } from "../../models/zoo.ts";
+import { zooModel, zooPair } from "../../prune/methods/uniform.ts";
+import { Interrupted } from "../../train/errors.ts";
+import type { Ui } from "../../ui.ts";
+import { beginRecord, type DeviceRecord, sessionName } from "./record.ts";
 
 export interface TimeOptions {
   /** Names of the zoo. */

@@ -1,9 +1,10 @@
-/** The network that a run starts with: of the zoo, or of one's own, from files. */
+/** The network that somebody names: one of the zoo, or one of their own, read from files. */
 import type { InputOptions } from "../data/input.ts";
 import type { Dataset, Splits } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { loadWeights } from "../formats/dialects/load.ts";
 import { type ModelMetadata, parseMetadata } from "../formats/metadata.ts";
+import { holdsGraph, parseModel } from "../formats/model_file.ts";
 import { readExternal } from "../formats/onnx/external.ts";
 import { loadOnnx } from "../formats/onnx/import.ts";
 import { readOnnx } from "../formats/onnx/read.ts";
@@ -13,15 +14,30 @@ import { isOnnx, readWeights, type StateDict } from "../formats/weights.ts";
 import { inferShapes } from "../graph/infer.ts";
 import { initialise } from "../graph/initialise.ts";
 import type { Graph, Model, OpName } from "../graph/types.ts";
-import { createModel, modelOptions } from "../models/zoo.ts";
 import type { Store } from "../store/types.ts";
-import { holdsGraph, parseModel } from "./files.ts";
-import { isModelPath } from "./paths.ts";
-import type { Recipe } from "./schema.ts";
-import type { Ui } from "./ui.ts";
+import type { Ui } from "../ui.ts";
+import { createModel, modelOptions } from "./zoo.ts";
 
-/** What a recipe says of its network. */
-export type NetworkOptions = Pick<Recipe, "model" | "weights" | "preprocess">;
+/** How a network is named: by recipes, and on the command line. */
+export interface NetworkOptions {
+  readonly model: ModelChoice;
+  /** File of its weights. */
+  readonly weights?: string;
+  /** What it expects of its input; what is left out is asked of the model's file, then of the data. */
+  readonly preprocess?: {
+    readonly mean?: readonly number[];
+    readonly std?: readonly number[];
+    readonly size?: number;
+  };
+}
+
+/** A file, or a network of the zoo with its options; options that it doesn't have are refused. */
+export interface ModelChoice {
+  readonly name: string;
+  readonly shortcut?: "A" | "projection";
+  readonly width?: number;
+  readonly classes?: number;
+}
 
 /** What the files of a recipe hold; nothing where the network is of the zoo and untrained. */
 export interface Given {
@@ -34,8 +50,13 @@ export interface Given {
   readonly file?: string;
 }
 
+/** Whether a model's name is that of a file and not of the zoo. */
+export function isModelPath(name: string): boolean {
+  return /[/\\]|\.(onnx|safetensors|pth?|th)$/i.test(name);
+}
+
 /** Whether a recipe's network comes with weights: then it needs no training before it is a baseline. */
-export function isTrained({ model, weights }: Pick<Recipe, "model" | "weights">): boolean {
+export function isTrained({ model, weights }: Pick<NetworkOptions, "model" | "weights">): boolean {
   return weights !== undefined || isModelPath(model.name);
 }
 
@@ -154,7 +175,7 @@ function defined<T extends object>(values: T): Partial<T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
-function zooGraph(model: string, given: Omit<Recipe["model"], "name">, data: Data): Graph {
+function zooGraph(model: string, given: Omit<ModelChoice, "name">, data: Data): Graph {
   const { classes, shape: [inChannels, size], name } = data;
   if (given.classes !== undefined && given.classes < classes) {
     throw new UserError(

@@ -1,0 +1,44 @@
+/** Which of a device's latency tables prices a network, and how far it can be trusted. */
+import { UserError } from "../../errors.ts";
+import type { Model } from "../../graph/types.ts";
+import { type Estimate, latencyEstimate, unfitTable } from "./estimate.ts";
+import type { LatencyTable } from "./types.ts";
+
+/** What asks for a time: a budget in ms. */
+interface Timed {
+  /** Images at once; default: 1. */
+  readonly batch?: number;
+}
+
+/**
+ * What networks take by the table at the budget's batch that has `model`'s layers, in ms.
+ * @throws UserError where none has: which there are, and what the nearest lacks
+ */
+export function estimateFor(tables: readonly LatencyTable[], budget: Timed, model: Model): Estimate {
+  return latencyEstimate(tableFor(tables, budget, model));
+}
+
+/** How far a table's sum over the whole model may be from what the whole model took. */
+const FAR = 1.3;
+
+/** A warning where a table's sum is far from what it says of the whole: then what comes out is as far from what was asked. */
+export function doubtOfTable(tables: readonly LatencyTable[], budget: Timed, model: Model): string | undefined {
+  const table = tableFor(tables, budget, model);
+  const sum = latencyEstimate(table)(model);
+  const ratio = sum / table.wholeMs;
+  if (ratio <= FAR && ratio >= 1 / FAR) return undefined;
+  const [estimated, measured] = [sum, table.wholeMs].map((ms) => Number(ms.toPrecision(3)));
+  return `by the device's table the network's layers add up to ${estimated} ms, and the whole took ${measured} ms when ` +
+    `the table was built: times by it are off by as much; build it again while the device does nothing else`;
+}
+
+function tableFor(tables: readonly LatencyTable[], { batch = 1 }: Timed, model: Model): LatencyTable {
+  const alike = tables.filter((table) => table.batch === batch);
+  const fitting = alike.find((table) => unfitTable(table, model) === undefined);
+  if (fitting) return fitting;
+  const there = tables.map((table) => `${table.model} at batch ${table.batch}`).join(", ") || "none";
+  const lack = alike.length > 0 ? `: ${unfitTable(alike[0], model)}` : "";
+  throw new UserError(
+    `the device's record has no latency table for "${model.graph.name}" at batch ${batch} (there are: ${there})${lack}`,
+  );
+}
