@@ -51,8 +51,8 @@ fn store(f: u32, q: u32, b: f32, sum: f32) {
   var s = sum + b;
   if (ADD == 1u) { s += y[at]; }
   if (RESIDUAL == 1u) { s += residual[at]; }
-  if (ACTIVATION >= 1u) { s = max(s, 0.0); }
-  if (ACTIVATION == 2u) { s = min(s, 6.0); }
+  if (ACTIVATION >= 1u) { s = select(s, 0.0, s <= 0.0); }
+  if (ACTIVATION == 2u) { s = select(s, 6.0, s >= 6.0); }
   y[at] = s;
 }
 

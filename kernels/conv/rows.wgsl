@@ -93,8 +93,8 @@ fn biases(f: u32, g: u32) -> vec4<f32> {
 fn store(i: u32, sum: f32) {
   var s = sum;
   if (RESIDUAL == 1u) { s += residual[i]; }
-  if (ACTIVATION >= 1u) { s = max(s, 0.0); }
-  if (ACTIVATION == 2u) { s = min(s, 6.0); }
+  if (ACTIVATION >= 1u) { s = select(s, 0.0, s <= 0.0); }
+  if (ACTIVATION == 2u) { s = select(s, 6.0, s >= 6.0); }
   y[i] = s;
 }
 

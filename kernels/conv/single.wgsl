@@ -78,8 +78,8 @@ fn store(v: u32, at: u32, sum: f32) {
   let i = at + v * p.y_col;
   var s = sum;
   if (RESIDUAL == 1u) { s += residual[i]; }
-  if (ACTIVATION >= 1u) { s = max(s, 0.0); }
-  if (ACTIVATION == 2u) { s = min(s, 6.0); }
+  if (ACTIVATION >= 1u) { s = select(s, 0.0, s <= 0.0); }
+  if (ACTIVATION == 2u) { s = select(s, 6.0, s >= 6.0); }
   y[i] = s;
 }
 

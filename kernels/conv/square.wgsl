@@ -127,8 +127,8 @@ fn finish(i: u32, sum: vec4<f32>) -> vec4<f32> {
   var s = sum;
   if (ADD == 1u) { s += y[i]; }
   if (RESIDUAL == 1u) { s += residual[i]; }
-  if (ACTIVATION >= 1u) { s = max(s, vec4<f32>(0.0)); }
-  if (ACTIVATION == 2u) { s = min(s, vec4<f32>(6.0)); }
+  if (ACTIVATION >= 1u) { s = select(s, vec4<f32>(0.0), s <= vec4<f32>(0.0)); }
+  if (ACTIVATION == 2u) { s = select(s, vec4<f32>(6.0), s >= vec4<f32>(6.0)); }
   return s;
 }
 
@@ -138,8 +138,8 @@ fn store_one(i: u32, sum: f32) {
   let k = i & 3u;
   if (ADD == 1u) { s += y[at][k]; }
   if (RESIDUAL == 1u) { s += residual[at][k]; }
-  if (ACTIVATION >= 1u) { s = max(s, 0.0); }
-  if (ACTIVATION == 2u) { s = min(s, 6.0); }
+  if (ACTIVATION >= 1u) { s = select(s, 0.0, s <= 0.0); }
+  if (ACTIVATION == 2u) { s = select(s, 6.0, s >= 6.0); }
   y[at][k] = s;
 }
 

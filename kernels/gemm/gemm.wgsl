@@ -127,8 +127,8 @@ fn store(m: u32, n: u32, sum: f32, at: u32) {
   var v = sum;
   if (BIAS == 1u) { v += bias[n]; }
   if (RESIDUAL == 1u) { v += residual[at + n]; }
-  if (ACTIVATION >= 1u) { v = max(v, 0.0); }
-  if (ACTIVATION == 2u) { v = min(v, 6.0); }
+  if (ACTIVATION >= 1u) { v = select(v, 0.0, v <= 0.0); }
+  if (ACTIVATION == 2u) { v = select(v, 6.0, v >= 6.0); }
   y[at + n] = v;
 }
 

@@ -31,7 +31,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
     if (PADDED == 1u) { v += bias[gid.x]; } else { v += bias[i / p.per % p.biases]; }
   }
   if (RESIDUAL == 1u) { v += residual[i]; }
-  if (ACTIVATION >= 1u) { v = max(v, 0.0); }
-  if (ACTIVATION == 2u) { v = min(v, 6.0); }
+  if (ACTIVATION >= 1u) { v = select(v, 0.0, v <= 0.0); }
+  if (ACTIVATION == 2u) { v = select(v, 6.0, v >= 6.0); }
   y[i] = v;
 }

@@ -24,8 +24,8 @@ fn store(r: u32, at: u32, sum: f32) {
   var v = sum;
   if (BIAS == 1u) { v += bias[r * p.bias_step]; }
   if (RESIDUAL == 1u) { v += residual[at]; }
-  if (ACTIVATION >= 1u) { v = max(v, 0.0); }
-  if (ACTIVATION == 2u) { v = min(v, 6.0); }
+  if (ACTIVATION >= 1u) { v = select(v, 0.0, v <= 0.0); }
+  if (ACTIVATION == 2u) { v = select(v, 6.0, v >= 6.0); }
   y[at] = v;
 }
 

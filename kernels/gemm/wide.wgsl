@@ -36,8 +36,8 @@ fn store(m: u32, four: u32, sum: vec4<f32>, split: u32) {
   var v = sum;
   if (BIAS == 1u) { v += bias[four]; }
   if (RESIDUAL == 1u) { v += residual[at]; }
-  if (ACTIVATION >= 1u) { v = max(v, vec4<f32>(0.0)); }
-  if (ACTIVATION == 2u) { v = min(v, vec4<f32>(6.0)); }
+  if (ACTIVATION >= 1u) { v = select(v, vec4<f32>(0.0), v <= vec4<f32>(0.0)); }
+  if (ACTIVATION == 2u) { v = select(v, vec4<f32>(6.0), v >= vec4<f32>(6.0)); }
   y[at] = v;
 }
 

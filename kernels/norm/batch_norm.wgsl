@@ -26,8 +26,8 @@ fn item(i: u32) {
   if (i >= p.count) { return; }
   let c = (i / p.inner) % p.channels;
   var v = (x[i] - V(statistics[c])) * (gamma[c] * statistics[p.channels + c]) + V(beta[c]);
-  if (ACTIVATION > 0u) { v = max(v, V(0.0)); }
-  if (ACTIVATION == 2u) { v = min(v, V(6.0)); }
+  if (ACTIVATION > 0u) { v = select(v, V(0.0), v <= V(0.0)); }
+  if (ACTIVATION == 2u) { v = select(v, V(6.0), v >= V(6.0)); }
   y[i] = v;
 }
 

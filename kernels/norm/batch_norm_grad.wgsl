@@ -39,8 +39,8 @@ fn item(i: u32) {
   var g = dy[i];
   if (ACTIVATION > 0u) {
     let made = centred * factor + V(beta[c]);
-    g = select(V(0.0), g, made > V(0.0));
-    if (ACTIVATION == 2u) { g = select(V(0.0), g, made < V(6.0)); }
+    g = select(g, V(0.0), made <= V(0.0));
+    if (ACTIVATION == 2u) { g = select(g, V(0.0), made >= V(6.0)); }
   }
   if (BATCH == 1u) {
     let slope = invstd * dgamma[c] * p.share;

@@ -47,8 +47,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var g = dy[at];
     if (ACTIVATION > 0u) {
       let made = centred * factor + offset;
-      g = select(V(0.0), g, made > V(0.0));
-      if (ACTIVATION == 2u) { g = select(V(0.0), g, made < V(6.0)); }
+      g = select(g, V(0.0), made <= V(0.0));
+      if (ACTIVATION == 2u) { g = select(g, V(0.0), made >= V(6.0)); }
     }
     plain += g;
     weighted += g * centred;
