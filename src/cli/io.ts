@@ -1,4 +1,5 @@
 import type { PartName } from "../data/images/arrange.ts";
+import type { DebugLevel } from "../gpu/trace.ts";
 import type { TuneModelsOptions, TuneReport } from "../measure/tune_models.ts";
 import type { NetworkOptions } from "../models/given.ts";
 import type { Recipe } from "../recipe/schema.ts";
@@ -23,8 +24,11 @@ export interface Io {
   ui(): TerminalUi;
   /** Aborts at the first SIGINT or SIGTERM; the reason is an `StopSignal`. */
   readonly signal: AbortSignal;
-  /** Errors with their stack. */
-  readonly debug: boolean;
+  /**
+   * What $SECATEUR_DEBUG asks to be told; from 1 on errors come with their stack.
+   * @throws UserError where it is no level
+   */
+  debug(): DebugLevel;
   /** Columns of the terminal. */
   readonly width: number;
   removeEmptyFolder(path: string): Promise<void>;

@@ -1,5 +1,7 @@
 /** `secateur <command>`: the process around the program. */
 import process from "node:process";
+import { type DebugLevel, readDebugLevel } from "../gpu/trace.ts";
+import type { OpenGpu } from "../gpu/gpu.ts";
 import { denoStore } from "../store/deno.ts";
 import { joinPath } from "../store/path.ts";
 import { commit, version } from "./identity.ts";
@@ -16,7 +18,7 @@ export function systemIo(): Io {
     err: (text) => writeLine(Deno.stderr, text),
     ui: () => createUi(process.stderr),
     signal: interruptSignal(),
-    debug: Deno.env.get("SECATEUR_DEBUG") === "1",
+    debug: debugLevel,
     width: process.stdout.columns || 100,
     removeEmptyFolder: (path) => Deno.remove(path).catch(() => {}),
     version,
@@ -25,6 +27,10 @@ export function systemIo(): Io {
     serving: async () => (await import("./server/serving.ts")).systemServing(),
     confirm: (question) => Deno.stdin.isTerminal() && confirm(question),
   };
+}
+
+function debugLevel(): DebugLevel {
+  return readDebugLevel(Deno.env.get("SECATEUR_DEBUG"), "SECATEUR_DEBUG");
 }
 
 async function loadEngine(): Promise<Engine> {
@@ -38,6 +44,7 @@ async function loadEngine(): Promise<Engine> {
     { cacheDir },
     { evaluateNetwork },
     { timeNetworks },
+    { Gpu },
   ] = await Promise.all([
     import("../recipe/pipeline.ts"),
     import("../recipe/verify.ts"),
@@ -46,23 +53,27 @@ async function loadEngine(): Promise<Engine> {
     import("../data/deno.ts"),
     import("../train/evaluate_network.ts"),
     import("../report/devices/time_networks.ts"),
+    import("../gpu/gpu.ts"),
   ]);
+  const debug = debugLevel();
+  const open: OpenGpu = (options) => Gpu.open({ ...options, debug, onDebug: (line) => writeLine(Deno.stderr, line) });
   const plansFolder = () => joinPath(cacheDir(), "plans");
   return {
     runPrune: (options) =>
       runPrune({
         ...options,
+        open,
         loadData: dataLoader(options.dataDir),
         plansFolder: options.tune ? plansFolder() : undefined,
       }),
-    verifyRun: (options) => verifyRun({ ...options, loadData: dataLoader(options.dataDir) }),
+    verifyRun: (options) => verifyRun({ ...options, open, loadData: dataLoader(options.dataDir) }),
     evaluateNetwork: ({ data, dataDir, ...options }) =>
-      evaluateNetwork({ ...options, loadPart: partLoader(data, dataDir) }),
+      evaluateNetwork({ ...options, open, loadPart: partLoader(data, dataDir) }),
     timeNetworks: (options) => {
       const { userAgent, hardwareConcurrency: cores } = navigator;
-      return timeNetworks({ ...options, runtime: { userAgent, cores, isolated: true } });
+      return timeNetworks({ ...options, open, runtime: { userAgent, cores, isolated: true } });
     },
-    tuneModels: (options) => tuneModels({ ...options, plansFolder: plansFolder() }),
+    tuneModels: (options) => tuneModels({ ...options, open, plansFolder: plansFolder() }),
   };
 }
 

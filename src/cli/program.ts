@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import type { DebugLevel } from "../gpu/trace.ts";
 import { UsageError, UserError } from "../errors.ts";
 import { buildCommand } from "./build.ts";
 import { devicesCommand } from "./devices.ts";
@@ -18,11 +19,14 @@ import { verifyCommand } from "./verify.ts";
  * @returns the exit code: 0, 1 for a failure, 2 for wrong usage, 128 + signal when interrupted
  */
 export async function runProgram(args: readonly string[], io: Io): Promise<number> {
+  let debug: DebugLevel = 0;
   try {
+    debug = io.debug();
     await createProgram(args, io).parseAsync([...args], { from: "user" });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (debug > 0 && error instanceof Error) io.err(error.stack ?? error.message);
     return report(error, io);
   }
 }
@@ -63,7 +67,6 @@ function createProgram(args: readonly string[], io: Io): Command {
 }
 
 function report(error: unknown, io: Io): number {
-  if (io.debug && error instanceof Error) io.err(error.stack ?? error.message);
   const text = oneLine(error instanceof Error ? error.message : String(error));
   if (io.signal.aborted && io.signal.reason instanceof StopSignal) {
     io.err(`secateur: ${error instanceof UserError ? text : "interrupted"}`);

@@ -14,6 +14,7 @@ import { TimestampClock, TimestampPair, type Timing, wallQuantumMs } from "./clo
 import { DeviceLimitError, DeviceLostError, GpuError } from "./errors.ts";
 import { type Pipeline, PipelineCache } from "./pipelines.ts";
 import { StagingPool } from "./staging.ts";
+import { type DebugLevel, readDebugLevel, Trace } from "./trace.ts";
 import type { Plan } from "./types.ts";
 
 export type { GpuBuffer, Slice } from "./buffers.ts";
@@ -23,8 +24,10 @@ const SLOT_BYTES = 256;
 const SUBMIT_EVERY = 64;
 
 export interface GpuOptions extends OpenOptions {
-  /** Wrap every submit in an error scope (slower): an error then names the kernels of that submit. */
-  readonly debug?: boolean;
+  /** How much is told of the device's work, a line each; default 0: nothing. */
+  readonly debug?: DebugLevel;
+  /** Where the lines of `debug` go; default: the console's. */
+  readonly onDebug?: (line: string) => void;
   /** Bind uniform slots by dynamic offset (default). Some phones run only the first such dispatch right: then false. */
   readonly dynamicOffsets?: boolean;
   /** Bind no more bytes of a buffer than this, though the device would: to test what goes through in windows. */
@@ -45,7 +48,7 @@ export class Gpu {
   readonly #uniforms: GPUBuffer;
   readonly #uniformWords = new Uint32Array(SUBMIT_EVERY * SLOT_BYTES / 4);
   readonly #staging: StagingPool;
-  readonly #debug: boolean;
+  readonly #trace: Trace | undefined;
   readonly #dynamicOffsets: boolean;
   readonly #bindingBytes: number;
   readonly #lost: Promise<never>;
@@ -69,7 +72,9 @@ export class Gpu {
   private constructor({ device, info, enable }: OpenDevice, options: GpuOptions) {
     this.info = info;
     this.#device = device;
-    this.#debug = options.debug ?? false;
+    const { debug: level = 0, onDebug: write = console.debug } = options;
+    this.#trace = level > 0 ? new Trace(device, { level, write, slots: SUBMIT_EVERY }) : undefined;
+    this.note(() => `device: ${info.description || info.vendor}, ${[...this.features].join(" ") || "no features"}`);
     this.#dynamicOffsets = options.dynamicOffsets ?? true;
     this.#bindingBytes = options.bindingBytes ?? Infinity;
     this.#pool = new BufferPool(device);
@@ -95,9 +100,34 @@ export class Gpu {
     this.#lost.catch(() => {});
   }
 
-  /** Opens the best adapter. Throws NoAdapterError where there is none. */
+  /**
+   * Opens the best adapter.
+   * @throws NoAdapterError where there is none
+   * @throws UserError where `debug` is no level
+   */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
-    return new Gpu(await openDevice(options), options);
+    const debug = readDebugLevel(options.debug, "debug");
+    return new Gpu(await openDevice(options), { ...options, debug });
+  }
+
+  /** Tells of a plan or a stage where `debug` is 1 or more; elsewhere `text` isn't called. */
+  note(text: () => string): void {
+    this.#trace?.note(text());
+  }
+
+  /** Runs `work`. Where `debug` is 1 or more it is told when it begins and ends, what it took and what it dispatched. */
+  async stage<T>(name: string, work: () => Promise<T>): Promise<T> {
+    if (!this.#trace) return await work();
+    this.#trace.note(`${name} begins`);
+    const [start, dispatches, submits] = [performance.now(), this.#dispatches, this.#submits];
+    try {
+      return await work();
+    } finally {
+      const seconds = ((performance.now() - start) / 1000).toFixed(2);
+      this.#trace.note(
+        `${name}: ${this.#dispatches - dispatches} dispatches in ${this.#submits - submits} submits, ${seconds} s`,
+      );
+    }
   }
 
   get limits(): GPUSupportedLimits {
@@ -163,11 +193,12 @@ export class Gpu {
     this.#uniformWords.set(uniforms, slot * SLOT_BYTES / 4);
     const offset = slot * SLOT_BYTES;
     const group = this.#bindGroups.get(pipeline, bindings, this.#dynamicOffsets ? 0 : offset);
-    const pass = this.#insidePass();
+    const pass = this.#insidePass(slot);
     pass.setPipeline(pipeline.native);
     pass.setBindGroup(0, group, this.#dynamicOffsets ? [offset] : []);
     pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
     for (const binding of bindings) this.#touched.add(binding.buffer);
+    this.#trace?.dispatch(this.#dispatches, plan, bindings, label);
     this.#dispatches++;
   }
 
@@ -181,10 +212,12 @@ export class Gpu {
     if (this.#recorded > 0) {
       this.#device.queue.writeBuffer(this.#uniforms, 0, this.#uniformWords, 0, this.#recorded * SLOT_BYTES / 4);
     }
-    const guarded = this.#debug || this.#fresh.length > 0;
+    const tellTimes = this.#trace?.end(encoder, this.#staging);
+    const guarded = this.#trace?.guardsSubmits || this.#fresh.length > 0;
     if (guarded) this.#device.pushErrorScope("validation");
     this.#device.queue.submit([encoder.finish()]);
     if (guarded) this.#checkScope(this.#fresh.map((f) => f.what).join(", ") || "a submit");
+    if (tellTimes) this.#checks.push(Promise.race([tellTimes(), this.#lost]).catch(() => {}));
     for (const { pipeline } of this.#fresh) pipeline.fresh = false;
     this.#fresh = [];
     this.#recorded = 0;
@@ -304,6 +337,7 @@ export class Gpu {
   }
 
   #compile(plan: Plan, what: string): Pipeline {
+    this.#trace?.shader(plan.program);
     this.#device.pushErrorScope("validation");
     try {
       return this.#pipelines.compile(plan.program);
@@ -356,9 +390,14 @@ export class Gpu {
     }
   }
 
-  #insidePass(): GPUComputePassEncoder {
+  #insidePass(slot: number): GPUComputePassEncoder {
+    const timed = this.#trace?.pass(slot);
+    if (timed) {
+      this.#pass?.end();
+      this.#pass = undefined;
+    }
     this.#encoder ??= this.#device.createCommandEncoder();
-    return this.#pass ??= this.#encoder.beginComputePass();
+    return this.#pass ??= this.#encoder.beginComputePass(timed);
   }
 
   #outsidePass(): GPUCommandEncoder {
@@ -368,6 +407,11 @@ export class Gpu {
     return this.#encoder ??= this.#device.createCommandEncoder();
   }
 }
+
+/** `Gpu.open`, or what stands in its place: with other options, or for a test. */
+export type OpenGpu = (options: GpuOptions) => Promise<Gpu>;
+
+export const openGpu: OpenGpu = (options) => Gpu.open(options);
 
 function roundUp4(bytes: number): number {
   return Math.ceil(bytes / 4) * 4;

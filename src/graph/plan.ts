@@ -68,6 +68,7 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
   });
 
   const { allocated, output } = assignBuffers();
+  gpu.note(() => `inference plan: [${inputShape}] to [${output.shape}] in ${steps.length} steps`);
 
   /** A weight goes to the device when the first kernel asks for it: packed sparse ones never do. */
   function upload(): Weights {

@@ -1,5 +1,5 @@
 /** Tunes this device for networks of the zoo, apart from any run. */
-import { Gpu } from "../gpu/gpu.ts";
+import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { initialise } from "../graph/initialise.ts";
 import { createModel } from "../models/zoo.ts";
 import { joinPath } from "../store/path.ts";
@@ -22,6 +22,8 @@ export interface TuneModelsOptions {
   readonly ui: Ui;
   /** The device to work on, which stays open; default: one of its own. */
   readonly gpu?: Gpu;
+  /** How its own device is opened; default: `Gpu.open`. */
+  readonly open?: OpenGpu;
 }
 
 export interface TuneReport {
@@ -36,7 +38,7 @@ export interface TuneReport {
 export async function tuneModels(options: TuneModelsOptions): Promise<TuneReport> {
   const { models, batches, fresh, store, signal, ui } = options;
   const graphs = models.map((name) => ({ name, graph: createModel(name) }));
-  using own = options.gpu ? undefined : await Gpu.open();
+  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
   const gpu = options.gpu ?? own!;
   const file = joinPath(options.plansFolder, plansName(gpu.info));
   const tuner = createTuner(gpu, fresh ? emptyPlans(gpu.info) : await readPlans(store, file, gpu.info, ui.note));

@@ -2,7 +2,7 @@
 import type { Splits } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { writeModel, writeOnnx } from "../formats/model_file.ts";
-import { Gpu } from "../gpu/gpu.ts";
+import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { EquivalenceError } from "../graph/equivalence.ts";
 import { identityMap } from "../graph/indexmap.ts";
 import type { Model } from "../graph/types.ts";
@@ -37,6 +37,8 @@ export interface RunOptions {
   readonly plansFolder?: string;
   /** The device to work on, which stays open; default: one of the run's own. */
   readonly gpu?: Gpu;
+  /** How its own device is opened; default: `Gpu.open`. */
+  readonly open?: OpenGpu;
   /** For the report: "secateur 0.1.0", its commit, the command line. */
   readonly tool: string;
   readonly commit: string;
@@ -57,7 +59,7 @@ export async function runPrune(options: RunOptions): Promise<Report> {
   const data = await options.loadData({ ...recipe.data, ...inputOptions(recipe, given) }, ui);
   const start = startModel(given, recipe, data, recipe.seed);
   const tables = await openTables(recipe, store, dir, ui);
-  using own = options.gpu ? undefined : await Gpu.open();
+  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
   const gpu = options.gpu ?? own!;
   const { state, progress, logBytes } = saved ?? begin(start, recipe, tables);
   const logFile = `${dir}/log.jsonl`;
@@ -104,7 +106,7 @@ export async function runPrune(options: RunOptions): Promise<Report> {
   while (state.stage < recipe.stages.length) {
     const stage = recipe.stages[state.stage];
     try {
-      await runStage(ctx, stage);
+      await gpu.stage(`stages.${state.stage} ${stage.kind}`, () => runStage(ctx, stage));
     } catch (error) {
       if (error instanceof EquivalenceError) {
         throw new UserError(`stages.${state.stage} (${stage.kind}): ${error.message}: please report this as a bug`);

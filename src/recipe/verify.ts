@@ -3,7 +3,7 @@ import type { Splits } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { ONNX_FILE, readModel } from "../formats/model_file.ts";
 import { loadOnnx } from "../formats/onnx/import.ts";
-import { Gpu } from "../gpu/gpu.ts";
+import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { compareOutputs, tolerance } from "../graph/compare.ts";
 import { countNonzero, graphCost } from "../graph/cost.ts";
 import { compareWithReference, runPlan } from "../graph/equivalence.ts";
@@ -35,6 +35,8 @@ export interface VerifyOptions {
   readonly ui: Ui;
   /** The device to compute on, which stays open; default: one of its own. */
   readonly gpu?: Gpu;
+  /** How its own device is opened; default: `Gpu.open`. */
+  readonly open?: OpenGpu;
   readonly loadData: (request: DataRequest, ui: Ui) => Promise<Splits>;
 }
 
@@ -59,7 +61,7 @@ export async function verifyRun(
   const recipe = await loadRecipe(`${dir}/recipe.yaml`, store, { data: options.data });
   const { model, dense, origin, metadata } = await readModel(store, dir);
   const data = await loadData({ ...recipe.data, ...inputOptions(recipe, { model, metadata }) }, ui);
-  using own = options.gpu ? undefined : await Gpu.open();
+  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
   const gpu = options.gpu ?? own!;
 
   const cost = graphCost(model.graph);

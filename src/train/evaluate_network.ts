@@ -2,7 +2,7 @@
 import type { PartName } from "../data/images/arrange.ts";
 import type { InputOptions } from "../data/input.ts";
 import type { Dataset } from "../data/types.ts";
-import { Gpu } from "../gpu/gpu.ts";
+import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { graphCost } from "../graph/cost.ts";
 import { inputOptions, type NetworkOptions, readGiven, startModel, tellStart } from "../models/given.ts";
 import type { Store } from "../store/types.ts";
@@ -15,6 +15,8 @@ export interface EvaluateOptions {
   readonly ui: Ui;
   /** The device to compute on, which stays open; default: one of its own. */
   readonly gpu?: Gpu;
+  /** How its own device is opened; default: `Gpu.open`. */
+  readonly open?: OpenGpu;
   readonly loadPart: (input: InputOptions, ui: Ui) => Promise<{ part: PartName | "all"; data: Dataset }>;
 }
 
@@ -43,7 +45,7 @@ export async function evaluateNetwork({ network, store, ui, ...options }: Evalua
   const { part, data } = await options.loadPart(inputOptions(network, given), ui);
   const model = startModel(given, network, data, 0);
   tellStart(ui, network, given, data);
-  using own = options.gpu ? undefined : await Gpu.open();
+  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
   const { accuracy, loss } = await evaluateModel(options.gpu ?? own!, model, data);
   const { params, macs } = graphCost(model.graph);
   const { mean, std } = data.normalization;

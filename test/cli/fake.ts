@@ -24,7 +24,7 @@ export function session(engine: Partial<Engine> = {}): Session {
     err: (text) => err.push(text),
     ui: () => ({ ...silentUi(), close() {} }),
     signal: interrupt.signal,
-    debug: false,
+    debug: () => 0,
     width: 100,
     version: () => "0.1.0",
     commit: () => Promise.resolve("0123456"),

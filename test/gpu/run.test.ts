@@ -11,7 +11,7 @@ const test = suite("recording and running");
 const WAYS: Readonly<Record<string, GpuOptions>> = {
   "dynamic offsets": {},
   "an offset for each slot": { dynamicOffsets: false },
-  "debug": { debug: true },
+  "every submit in an error scope and every dispatch timed": { debug: 4, onDebug: () => {} },
 };
 
 for (const [name, options] of Object.entries(WAYS)) {

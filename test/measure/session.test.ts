@@ -6,7 +6,7 @@ import { DeviceLimitError, NoAdapterError } from "../../src/gpu/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import type { Model } from "../../src/graph/types.ts";
-import type { OpenGpu } from "../../src/measure/session/device.ts";
+import type { OpenGpu } from "../../src/gpu/gpu.ts";
 import { type Findings, NO_FINDINGS, withEvent } from "../../src/measure/session/findings.ts";
 import { driftOf } from "../../src/measure/stats.ts";
 import { measureSession, type SessionNetwork, type SessionOptions } from "../../src/measure/session/session.ts";

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { Gpu, type GpuOptions, type Slice } from "../../src/gpu/gpu.ts";
 import type { Plan } from "../../src/gpu/types.ts";
-import type { OpenGpu } from "../../src/measure/session/device.ts";
+import type { OpenGpu } from "../../src/gpu/gpu.ts";
 import type { Findings } from "../../src/measure/session/findings.ts";
 import type { DeviceRecord } from "../../src/report/devices/record.ts";
 import { parseDeviceRecord } from "../../src/report/devices/schema.ts";

@@ -1,6 +1,6 @@
 /** What all parts of a session share: the device, who is told, and what may end or disturb it. */
-import type { Gpu } from "../../gpu/gpu.ts";
-import { type OpenGpu, openPatiently } from "./device.ts";
+import type { Gpu, OpenGpu } from "../../gpu/gpu.ts";
+import { openPatiently } from "./device.ts";
 import { createPace, type Pace } from "./pace.ts";
 import type { Incident, Protocol, SafePath, SessionEvent } from "./types.ts";
 import type { Visibility } from "./visibility.ts";

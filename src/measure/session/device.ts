@@ -1,9 +1,6 @@
 /** How a session opens the device, and what it tells about it. */
-import { Gpu, type GpuOptions } from "../../gpu/gpu.ts";
+import type { Gpu, GpuOptions, OpenGpu } from "../../gpu/gpu.ts";
 import type { DeviceInfo, SafePath } from "./types.ts";
-
-/** `Gpu.open`, or what a test puts in its place. */
-export type OpenGpu = (options: GpuOptions) => Promise<Gpu>;
 
 /** After a device was lost there may be no adapter for a moment. */
 const TRIES = 3;
@@ -20,8 +17,6 @@ export async function openPatiently(open: OpenGpu, path: SafePath, giveUp: (erro
     }
   }
 }
-
-export const openGpu: OpenGpu = (options) => Gpu.open(options);
 
 /** The options that keep a device on its safe path. */
 export function gpuOptions({ dynamicOffsets, f16, subgroups }: SafePath): GpuOptions {

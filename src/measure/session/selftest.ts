@@ -2,10 +2,10 @@
  * Does this device compute what it should? Phones' drivers have faults that no error tells of; each check finds one, and a
  * check that fails chooses the path around it. Where there is no way around, nothing that is measured means anything.
  */
-import type { Gpu, GpuOptions } from "../../gpu/gpu.ts";
+import { type Gpu, type GpuOptions, type OpenGpu, openGpu } from "../../gpu/gpu.ts";
 import { type Check, f16Check, reductionCheck, repeatCheck, subgroupsCheck, uniformsCheck } from "./checks.ts";
 import { reasonOf } from "./reason.ts";
-import { gpuOptions, type OpenGpu, openGpu } from "./device.ts";
+import { gpuOptions } from "./device.ts";
 import type { CheckName, SafePath, SelfCheck, SelfTest } from "./types.ts";
 
 /**

@@ -6,7 +6,8 @@
 import type { Model } from "../../graph/types.ts";
 import { type Context, createContext, type Setting } from "./context.ts";
 import { reasonOf } from "./reason.ts";
-import { deviceInfo, type OpenGpu, openGpu } from "./device.ts";
+import { type OpenGpu, openGpu } from "../../gpu/gpu.ts";
+import { deviceInfo } from "./device.ts";
 import { measureHardware, measureTimelines } from "./detail.ts";
 import { type Entrant, failedRow, measureRows } from "./rows.ts";
 import { selfTest } from "./selftest.ts";

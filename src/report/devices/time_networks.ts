@@ -1,6 +1,6 @@
 /** A timing session on this machine's own adapter, as the phone page makes them: a record to compare, and to prune for. */
 import { UserError } from "../../errors.ts";
-import { Gpu } from "../../gpu/gpu.ts";
+import { type OpenGpu, openGpu } from "../../gpu/gpu.ts";
 import { buildLatencyTable } from "../../measure/latency/build.ts";
 import type { LatencyTable } from "../../measure/latency/types.ts";
 import { withEvent } from "../../measure/session/findings.ts";
@@ -27,6 +27,8 @@ export interface TimeOptions {
   readonly runtime: DeviceRecord["runtime"];
   readonly signal: AbortSignal;
   readonly ui: Ui;
+  /** How devices are opened; default: `Gpu.open`. */
+  readonly open?: OpenGpu;
 }
 
 /** @throws Interrupted where it was stopped: a part of a session is no record to compare */
@@ -40,6 +42,7 @@ export async function timeNetworks(options: TimeOptions): Promise<DeviceRecord> 
     protocol,
     detail: detail ? "full" : "rows",
     signal,
+    open: options.open,
     onEvent(event) {
       if (event.kind === "progress") {
         stage.update(Math.floor(1000 * event.done / Math.max(1, event.total)), { text: event.text });
@@ -66,9 +69,11 @@ function networksOf(name: string): SessionNetwork[] {
   }));
 }
 
-async function tablesOf({ models, protocol, tableSeconds: seconds, signal, ui }: TimeOptions): Promise<LatencyTable[]> {
+async function tablesOf(
+  { models, protocol, tableSeconds: seconds, signal, ui, open }: TimeOptions,
+): Promise<LatencyTable[]> {
   const built: LatencyTable[] = [];
-  using gpu = await Gpu.open();
+  using gpu = await (open ?? openGpu)({});
   for (const name of models) {
     const model = zooModel(name);
     for (const batch of protocol.batches) {

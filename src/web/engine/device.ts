@@ -4,8 +4,8 @@
  */
 import { UserError } from "../../errors.ts";
 import { DeviceLostError, NoAdapterError } from "../../gpu/errors.ts";
-import type { Gpu } from "../../gpu/gpu.ts";
-import { type OpenGpu, openGpu, openPatiently } from "../../measure/session/device.ts";
+import { type Gpu, type OpenGpu, openGpu } from "../../gpu/gpu.ts";
+import { openPatiently } from "../../measure/session/device.ts";
 import { selfTest } from "../../measure/session/selftest.ts";
 import type { SelfTest } from "../../measure/session/types.ts";
 

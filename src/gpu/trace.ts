@@ -1,0 +1,131 @@
+/**
+ * What a person who looks for a fault is told of a device's work, by level. Without a level nothing of this exists, and a
+ * dispatch costs what it costs.
+ */
+import { UserError } from "../errors.ts";
+import type { Slice } from "./buffers.ts";
+import { constantText } from "./shader.ts";
+import type { StagingPool } from "./staging.ts";
+import type { Plan, Program } from "./types.ts";
+
+/** How much is told; each level tells what the ones below it tell, too. */
+export type DebugLevel = 0 | 1 | 2 | 3 | 4;
+
+/** What each level tells, in a few words. */
+export const DEBUG_LEVELS: Readonly<Record<DebugLevel, string>> = {
+  0: "nothing",
+  1: "the device, each stage and each inference plan",
+  2: "each dispatch: kernel, variant, label, grid, bytes bound",
+  3: "each dispatch's time on the device's clock",
+  4: "each new kernel's WGSL, with an error scope around each submit",
+};
+
+/**
+ * A level from an option or an environment variable; "" and undefined are 0.
+ *
+ * @param name what to call it in the error
+ * @throws UserError for anything but the known levels, which it lists
+ */
+export function readDebugLevel(value: unknown, name: string): DebugLevel {
+  if (value === undefined || value === "") return 0;
+  const level = Object.keys(DEBUG_LEVELS).find((known) => known === String(value));
+  if (level !== undefined) return Number(level) as DebugLevel;
+  const known = Object.entries(DEBUG_LEVELS).map(([level, what]) => `${level} (${what})`).join(", ");
+  throw new UserError(`${name} is ${JSON.stringify(value)}; give one of ${known}`);
+}
+
+export interface TraceOptions {
+  readonly level: DebugLevel;
+  readonly write: (line: string) => void;
+  /** The most dispatches of a submit. */
+  readonly slots: number;
+}
+
+/** Tells of one device's dispatches. Where they are timed, each runs in a compute pass of its own. */
+export class Trace {
+  readonly #level: DebugLevel;
+  readonly #write: (line: string) => void;
+  readonly #times: { readonly set: GPUQuerySet; readonly resolved: GPUBuffer } | undefined;
+  /** Lines of the submit that is being recorded, which wait for their times. */
+  #waiting: string[] = [];
+
+  constructor(device: GPUDevice, { level, write, slots }: TraceOptions) {
+    this.#level = level;
+    this.#write = write;
+    if (level < 3) return;
+    if (!device.features.has("timestamp-query")) {
+      write("this device has no timestamps: dispatches are told without their times");
+      return;
+    }
+    this.#times = {
+      set: device.createQuerySet({ type: "timestamp", count: 2 * slots }),
+      resolved: device.createBuffer({
+        label: "dispatch times",
+        size: 16 * slots,
+        usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+      }),
+    };
+  }
+
+  /** Whether each submit is to run in an error scope, though its kernels ran before. */
+  get guardsSubmits(): boolean {
+    return this.#level >= 4;
+  }
+
+  note(text: string): void {
+    this.#write(text);
+  }
+
+  /** The descriptor of the pass in which the dispatch of this slot is timed; undefined where none is. */
+  pass(slot: number): GPUComputePassDescriptor | undefined {
+    return this.#times && {
+      timestampWrites: {
+        querySet: this.#times.set,
+        beginningOfPassWriteIndex: 2 * slot,
+        endOfPassWriteIndex: 2 * slot + 1,
+      },
+    };
+  }
+
+  /** Tells of the dispatch number `index` since the device was opened. */
+  dispatch(index: number, { program, grid }: Plan, bindings: readonly Slice[], label: string): void {
+    if (this.#level < 2) return;
+    const bytes = bindings.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const line = `dispatch ${index}: ${program.name}${variant(program)}${label && ` (${label})`}, ` +
+      `grid ${grid.join("×")}, ${bytes} bytes bound`;
+    if (this.#times) this.#waiting.push(line);
+    else this.#write(line);
+  }
+
+  /** Tells of a kernel that is compiled. */
+  shader(program: Program): void {
+    if (this.#level >= 4) this.#write(`kernel ${program.name}${variant(program)}:\n${constantText(program)}`);
+  }
+
+  /** Encodes the reading of this submit's times. What it gives is called after the submit, and tells them. */
+  end(encoder: GPUCommandEncoder, staging: StagingPool): (() => Promise<void>) | undefined {
+    const lines = this.#waiting;
+    if (!this.#times || lines.length === 0) return undefined;
+    this.#waiting = [];
+    const { set, resolved } = this.#times;
+    const bytes = 16 * lines.length;
+    const buffer = staging.take(bytes);
+    encoder.resolveQuerySet(set, 0, 2 * lines.length, resolved, 0);
+    encoder.copyBufferToBuffer(resolved, 0, buffer, 0, bytes);
+    return async () => {
+      await buffer.mapAsync(GPUMapMode.READ);
+      const times = new BigUint64Array(staging.collect(buffer, bytes));
+      lines.forEach((line, i) => this.#write(`${line}, ${milliseconds(times[2 * i], times[2 * i + 1])}`));
+    };
+  }
+}
+
+function variant({ constants = {} }: Program): string {
+  const values = Object.entries(constants).map(([name, value]) => `${name}=${value}`);
+  return values.length > 0 ? ` [${values.join(" ")}]` : "";
+}
+
+/** Some drivers write nothing, or the end before the beginning: then there is no time to tell. */
+function milliseconds(from: bigint, to: bigint): string {
+  return to >= from && to > 0n ? `${(Number(to - from) / 1e6).toFixed(3)} ms` : "no time told";
+}
