@@ -35,3 +35,8 @@ export function withoutComments(source: string): string {
 export function codeOnly(source: string): string {
   return source.replace(STRINGS_AND_COMMENTS, (_, text?: string) => text === undefined ? "" : '""');
 }
+
+/** As long as the source, line for line: comments and what is in quotes became spaces. */
+export function blanked(source: string): string {
+  return source.replace(STRINGS_AND_COMMENTS, (all) => all.replace(/[^\n]/g, " "));
+}

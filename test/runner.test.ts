@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { findTests } from "./runner.ts";
+import { runInWorkers } from "./workers.ts";
 
 const test = suite("runner");
 const here = import.meta.dirname!;
@@ -55,6 +56,28 @@ test("a file that throws, one without suites or tests, a hook that throws, a str
   assert.equal({ passed, failed }, { passed: 6, failed: 8 });
   for (const message of [/thrown at import/, /no suite/, /a hook threw/, /stray/, /without a test/, /left out/]) {
     assert.match(output, message);
+  }
+});
+
+test("files run side by side, and one that ends its process fails alone", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const sources = [good, `Deno.exit(3);`, good, good.replace("async () => { await 0; }", "() => assert.ok(false)")];
+    const files = await Promise.all(sources.map(async (source, i) => {
+      await Deno.writeTextFile(`${directory}/${i}.test.ts`, source);
+      return `file://${directory}/${i}.test.ts`;
+    }));
+    const printed: string[] = [];
+    const counts = await runInWorkers(files, {
+      script: `${here}/worker.ts`,
+      count: 2,
+      print: (text) => printed.push(text),
+    });
+    assert.equal(counts, { passed: 5, failed: 2 });
+    assert.is(printed.length, 4);
+    assert.match(printed.join("\n"), /1\.test\.ts: its process ended with exit code 3/);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
   }
 });
 

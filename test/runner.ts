@@ -17,6 +17,9 @@ export interface TestFile {
   readonly url: string;
 }
 
+/** What a worker's line begins with that ends a file's output; its counts follow as JSON. */
+export const END_OF_FILE = "end of file ";
+
 /** A file that takes longer than this has its time printed. */
 const SLOW_MS = 1000;
 

@@ -1,0 +1,68 @@
+/** Which mutants the rules make of a source, and which of them are drawn. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { draw } from "./draw.ts";
+import { applied, type Mutant, mutantsOf } from "./mutants.ts";
+
+const test = suite("mutants");
+
+function mutated(source: string): Record<string, string[]> {
+  const byRule = Map.groupBy(mutantsOf(source), ({ rule }) => rule);
+  return Object.fromEntries([...byRule].map(([rule, list]) => [rule, list.map((mutant) => applied(source, mutant))]));
+}
+
+test("comparisons lose or gain their equality, and equalities turn round", () => {
+  assert.equal(mutated("if (a < b && c >= d || e === f) g();"), {
+    comparison: [
+      "if (a <= b && c >= d || e === f) g();",
+      "if (a < b && c > d || e === f) g();",
+      "if (a < b && c >= d || e !== f) g();",
+    ],
+  });
+});
+
+test("brackets of types, arrows, comments and strings are left alone", () => {
+  assert.equal(mutated('const f = (m: Map<string, Set<number>>): 0 | 1 => g("a < 2", `3 * 4`); // a < 5 * b'), {});
+});
+
+test("one more and one less are dropped, and not changed a second time as constants", () => {
+  assert.equal(mutated("x = a + 1;"), { "off by one": ["x = a;"] });
+  assert.equal(mutated("x = a - 1.5;"), { "changed constant": ["x = a - 0.75;"] });
+});
+
+test("factors, divisors and what is added up are dropped with all that is called on them", () => {
+  assert.equal(mutated("x = a * f(b, c[i]).d! / (e + g) + h;"), {
+    "dropped factor": ["x = a / (e + g) + h;", "x = a * f(b, c[i]).d! + h;"],
+  });
+  assert.equal(mutated("left -= energy[i];"), { "dropped factor": ["left -= 0;"] });
+  assert.equal(mutated("scale *= share;"), { "dropped factor": ["scale *= 1;"] });
+});
+
+test("sorts are reversed", () => {
+  assert.equal(mutated("list.sort((a, b) => a.gain - b.gain || a.i - b.i);"), {
+    "reversed sort": ["list.sort((b, a) => a.gain - b.gain || a.i - b.i);"],
+  });
+});
+
+test("constants change: whole numbers by one, others by half", () => {
+  assert.equal(mutated("f(0.97, 1_000, x2);"), { "changed constant": ["f(0.485, 1_000, x2);", "f(0.97, 1001, x2);"] });
+});
+
+test("mutants tell their line", () => {
+  assert.equal(mutantsOf("\n\na < b;").map(({ line, before, after }) => [line, before, after]), [[3, "<", "<="]]);
+});
+
+test("a draw takes each rule in turn, differs by seed and is the same for the same seed", () => {
+  const mutant = (rule: Mutant["rule"], at: number): Mutant => ({ rule, at, line: 1, before: "", after: "" });
+  const all = Array.from({ length: 30 }, (_, i) => mutant(i % 3 === 0 ? "comparison" : "changed constant", i));
+  const drawn = draw(all, { count: 10, seed: 1 });
+  assert.is(drawn.filter(({ rule }) => rule === "comparison").length, 5);
+  assert.is(new Set(drawn).size, 10);
+  assert.equal(draw(all, { count: 10, seed: 1 }), drawn);
+  assert.not.equal(draw(all, { count: 10, seed: 2 }), drawn);
+  // Where a rule has no mutant left, the others make up the number.
+  assert.is(draw(all, { count: 25, seed: 1 }).length, 25);
+  assert.is(draw(all, { count: 100, seed: 1 }).length, 30);
+});
+
+test.run();

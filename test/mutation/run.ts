@@ -1,0 +1,159 @@
+/**
+ * Small errors put into the code that decides, and whether the tests notice:
+ * `deno run -A test/mutation/run.ts [--count 80] [--seed 1] [--only part/of/a/path] [--list]`.
+ *
+ * Each mutant is made in a copy of the checkout, and the tests that import its file run, the nearest first, until one
+ * fails. Exits with 1 where fewer than 90 % are killed. Mutants listed as equivalent (targets.ts) don't count.
+ */
+import { parseArgs } from "node:util";
+import { draw } from "./draw.ts";
+import { applied, type Mutant, mutantsOf } from "./mutants.ts";
+import { importGraph, nearestTests } from "./nearest_tests.ts";
+import { EQUIVALENT, isTarget } from "./targets.ts";
+
+const ROOT = `${import.meta.dirname}/../..`;
+const GOAL = 0.9;
+/** Copies that are tested side by side: a test waits for its device half of the time. */
+const WORKERS = 2;
+/** Nearest test files that get a chance at a mutant. */
+const MOST_FILES = 5;
+/** A test file that takes this much longer than on the code as it is runs in a loop that the mutant made. */
+const PATIENCE = { factor: 5, atLeastMs: 20_000 };
+
+type Placed = Mutant & { readonly path: string };
+interface Verdict {
+  readonly mutant: Placed;
+  /** The test file that failed or hung; undefined where all passed. */
+  readonly killer?: string;
+}
+
+const { values } = parseArgs({
+  options: {
+    count: { type: "string", default: "80" },
+    seed: { type: "string", default: "1" },
+    only: { type: "string", default: "" },
+    list: { type: "boolean", default: false },
+  },
+});
+const started = performance.now();
+const paths = (await git("ls-files", "src", "kernels", "test")).filter((path) => /\.tsx?$/.test(path));
+const mutants = paths.filter((path) => isTarget(path) && path.includes(values.only)).flatMap((path): Placed[] =>
+  mutantsOf(Deno.readTextFileSync(`${ROOT}/${path}`)).map((mutant) => ({ ...mutant, path }))
+);
+const stale = values.only ? [] : EQUIVALENT.filter((entry) => !mutants.some((mutant) => fits(entry, mutant)));
+for (const { path, text } of stale) {
+  console.log(`listed as equivalent, but there is no such mutant any more: ${path}: ${text}`);
+}
+const counted = mutants.filter((mutant) => !EQUIVALENT.some((entry) => fits(entry, mutant)));
+const drawn = draw(counted, { count: number("count"), seed: number("seed") });
+console.log(
+  `${drawn.length} of ${mutants.length} mutants (${mutants.length - counted.length} are listed as equivalent)`,
+);
+if (values.list) {
+  drawn.forEach((mutant) => console.log(describe(mutant)));
+  Deno.exit(0);
+}
+
+const graph = importGraph(ROOT, paths);
+const usualMs = new Map<string, number>();
+const verdicts: Verdict[] = [];
+const queue = [...drawn];
+await Promise.all(Array.from({ length: WORKERS }, work));
+
+const survivors = verdicts.filter(({ killer }) => killer === undefined);
+const share = verdicts.length > 0 ? 1 - survivors.length / verdicts.length : 0;
+console.log(`\nSurvivors:${survivors.length === 0 ? " none" : ""}`);
+survivors.forEach(({ mutant }) => console.log(`  ${describe(mutant)}`));
+console.log(
+  `\n${verdicts.length - survivors.length} of ${verdicts.length} killed (${(100 * share).toFixed(1)} %, at least ` +
+    `${100 * GOAL} % expected) in ${((performance.now() - started) / 60_000).toFixed(1)} minutes`,
+);
+Deno.exit(share >= GOAL && stale.length === 0 ? 0 : 1);
+
+async function work(): Promise<void> {
+  const copy = await copyOfCheckout();
+  try {
+    for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
+      const verdict = await judge(copy, mutant);
+      verdicts.push(verdict);
+      console.log(
+        `${String(verdicts.length).padStart(3)} ${verdict.killer ? "killed  " : "SURVIVED"} ${describe(mutant)}`,
+      );
+    }
+  } finally {
+    await Deno.remove(copy, { recursive: true });
+  }
+}
+
+async function judge(copy: string, mutant: Placed): Promise<Verdict> {
+  const file = `${copy}/${mutant.path}`;
+  const source = await Deno.readTextFile(file);
+  const tests = nearestTests(graph, mutant.path).filter((path) => !path.startsWith("test/browser/")).slice(
+    0,
+    MOST_FILES,
+  );
+  // As it is first: a test that fails anyway kills nothing.
+  for (const test of tests) {
+    if (usualMs.has(test)) continue;
+    const { passed, ms } = await run(copy, test, 10 * 60_000);
+    if (!passed) throw new Error(`${test} fails on the code as it is: mend that first`);
+    usualMs.set(test, ms);
+  }
+  await Deno.writeTextFile(file, applied(source, mutant));
+  try {
+    for (const test of tests) {
+      const limit = Math.max(PATIENCE.atLeastMs, PATIENCE.factor * usualMs.get(test)!);
+      if (!(await run(copy, test, limit)).passed) return { mutant, killer: test };
+    }
+    return { mutant };
+  } finally {
+    await Deno.writeTextFile(file, source);
+  }
+}
+
+async function run(copy: string, test: string, limitMs: number): Promise<{ passed: boolean; ms: number }> {
+  const began = performance.now();
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--cached-only", "test/run.ts", test],
+    cwd: copy,
+    stdout: "null",
+    stderr: "null",
+    signal: AbortSignal.timeout(limitMs),
+  }).output();
+  return { passed: success, ms: performance.now() - began };
+}
+
+/** The tracked files as they are now, with the packages that are installed here. */
+async function copyOfCheckout(): Promise<string> {
+  const copy = await Deno.makeTempDir({ prefix: "mutants-" });
+  for (const path of await git("ls-files")) {
+    await Deno.mkdir(`${copy}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
+    await Deno.copyFile(`${ROOT}/${path}`, `${copy}/${path}`);
+  }
+  await Deno.symlink(await Deno.realPath(`${ROOT}/node_modules`), `${copy}/node_modules`);
+  return copy;
+}
+
+async function git(...args: string[]): Promise<string[]> {
+  const { stdout } = await new Deno.Command("git", { args: ["-C", ROOT, ...args] }).output();
+  return new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
+}
+
+function fits({ path, text, after }: typeof EQUIVALENT[number], mutant: Placed): boolean {
+  return path === mutant.path && after === mutant.after && text === lineOf(mutant);
+}
+
+function lineOf({ path, line }: Placed): string {
+  return Deno.readTextFileSync(`${ROOT}/${path}`).split("\n")[line - 1].trim();
+}
+
+function describe(mutant: Placed): string {
+  const { path, line, rule, before, after } = mutant;
+  return `${path}:${line} ${rule}: "${before.trim()}" -> "${after.trim()}" in: ${lineOf(mutant)}`;
+}
+
+function number(name: "count" | "seed"): number {
+  if (/^\d+$/.test(values[name])) return Number(values[name]);
+  console.error(`--${name} is ${values[name]}, expected a whole number`);
+  Deno.exit(2);
+}

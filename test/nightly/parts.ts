@@ -1,0 +1,29 @@
+/** The parts of `deno task nightly`. */
+export interface NightlyPart {
+  readonly name: string;
+  readonly what: string;
+  /** From the root of the checkout. */
+  readonly script: string;
+  readonly args: readonly string[];
+}
+
+export const NIGHTLY: readonly NightlyPart[] = [
+  {
+    name: "ladder",
+    what: "random networks, pruned, compacted, exported and run elsewhere: every rung must agree",
+    script: "test/ladder/nightly.ts",
+    args: ["--count", "1000"],
+  },
+  {
+    name: "fuzz",
+    what: "damaged ONNX, safetensors and .pth files: each loads or is refused",
+    script: "test/fuzz/run.ts",
+    args: ["--count", "10000"],
+  },
+  {
+    name: "mutants",
+    what: "small errors in the code that decides: the tests must notice nine of ten",
+    script: "test/mutation/run.ts",
+    args: ["--count", "80"],
+  },
+];
