@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { axisRegions, reachableTaps } from "../../src/prune/rewrite/regions.ts";
+import { axisRegions, reachableTaps } from "../../src/prune/rules/regions.ts";
 
 const test = suite("regions");
 

@@ -7,10 +7,10 @@
 
 import { isStatistic } from "../../graph/roles.ts";
 import type { Graph } from "../../graph/types.ts";
+import type { Layer } from "../rules/layer_view.ts";
+import { parameterAxis } from "./channels.ts";
 import { type DependencyGraph, dependencyGraph } from "./dependency_graph.ts";
-import { parameterAxis } from "./axes.ts";
 import { DisjointSets } from "./disjoint_sets.ts";
-import type { Layer } from "./layers.ts";
 import { groupsOf, type Row, rowsOf } from "./rows.ts";
 import { blockedGroups, couplingGroups } from "./coupling_groups.ts";
 
@@ -159,17 +159,17 @@ function place(
 
 /** Per-channel parameters of the class; or which of them doesn't follow the groups. */
 function vectorsOf(
-  { graph, shapes, channels, layers, whole }: DependencyGraph,
+  dependencies: DependencyGraph,
   rows: (value: string) => Row[] | undefined,
 ): Coupled[] | string {
+  const { graph, layers } = dependencies;
   const vectors: Coupled[] = [];
   for (const node of graph.nodes) {
-    if (whole.has(node.name)) continue;
     const y = node.outputs[0];
     for (const param of node.inputs) {
       const role = graph.params[param]?.role;
       if (role === undefined || isStatistic(role) || layers.get(node.name)?.weight === param) continue;
-      const axis = parameterAxis(node, param, graph, shapes, channels.axis(y));
+      const axis = parameterAxis(dependencies, node, param);
       if (axis === null) continue;
       const found = rows(y);
       if (!found) return `its channels spread irregularly over "${param}"`;

@@ -1,10 +1,10 @@
 /** Which channels stand or fall together, and which can't go at all and why. */
 
-import type { Node, OpName } from "../../graph/types.ts";
+import { firstChannel, type Layer } from "../rules/layer_view.ts";
+import { activations } from "../rules/operands.ts";
+import { forEachLink } from "./channels.ts";
 import type { DependencyGraph } from "./dependency_graph.ts";
-import { activations, forEachLink } from "./channels.ts";
 import { DisjointSets } from "./disjoint_sets.ts";
-import { firstChannel, type Layer } from "./layers.ts";
 
 /**
  * Ties, and the channels that grouped convolutions bind; a Gather's channels go with those they copy. Nodes from which no
@@ -56,23 +56,10 @@ export function blockedGroups({ graph, channels, whole }: DependencyGraph, group
   graph.outputs.forEach((name) => block(name, `it makes the output "${name}", whose width is given`));
   graph.inputs.forEach(({ name }) => block(name, `it is tied to the input "${name}", whose channels are given`));
   for (const node of graph.nodes) {
-    if (!whole.has(node.name)) continue;
-    const why = `it flows through ${node.op} "${node.name}", ${becauseOf(node)}`;
+    const reason = whole.get(node.name);
+    if (reason === undefined) continue;
+    const why = `it flows through ${node.op} "${node.name}", ${reason}`;
     [...activations(node, channels), node.outputs[0]].forEach((name) => block(name, why));
   }
   return blocked;
-}
-
-const BECAUSE: Partial<Record<OpName, string>> = {
-  LayerNormalization: "which takes mean and variance over all channels: without one, the others would change",
-  Softmax: "which divides by a sum over all channels: without one, the others would change",
-  Attention: "which compares tokens by all of these features, not in heads that could go one by one",
-  MatMul: "which multiplies activations with each other",
-  ReduceMean: "which takes the mean over all channels",
-  Flatten: "which mixes the channels of several tokens",
-  Reshape: "which cuts the channels into pieces that don't fit them",
-};
-
-function becauseOf({ op }: Node): string {
-  return BECAUSE[op] ?? "whose channels stand along another axis";
 }

@@ -3,13 +3,14 @@
 import { UserError } from "../../errors.ts";
 import { inferShapes } from "../../graph/infer.ts";
 import { consumers } from "../../graph/names.ts";
-import { isLayer } from "../../graph/roles.ts";
-import type { Graph, HostTensor, Model } from "../../graph/types.ts";
-import { isProjection, numberChannels, type NumberedGraph } from "./channels.ts";
-import { type Layer, layerOf, readsOf } from "./layers.ts";
+import type { Graph, Model } from "../../graph/types.ts";
+import { type Layer, readsOf } from "../rules/layer_view.ts";
+import { tensor } from "../rules/operands.ts";
+import { RULES } from "../rules/table.ts";
+import { type LinkedGraph, numberChannels } from "./channels.ts";
 
-export interface DependencyGraph extends NumberedGraph {
-  /** Layers that channels can go one by one from, by node name. */
+export interface DependencyGraph extends LinkedGraph {
+  /** Layers from which channels can go one by one, by node name. */
   readonly layers: ReadonlyMap<string, Layer>;
 }
 
@@ -34,10 +35,13 @@ export function dependencyGraph(graph: Graph): DependencyGraph {
     }
   }
   const numbered = numberChannels(graph, shapes);
-  const layers = graph.nodes.filter((node) =>
-    !numbered.whole.has(node.name) && (isLayer(node) || isProjection(numbered, node))
-  );
-  return { ...numbered, layers: new Map(layers.map((node) => [node.name, layerOf(node, graph, shapes)])) };
+  const layers = new Map<string, Layer>();
+  for (const node of graph.nodes) {
+    const rule = RULES[node.op];
+    if (rule.kind !== "layer" || numbered.whole.has(node.name)) continue;
+    layers.set(node.name, rule.layer(node, graph, shapes));
+  }
+  return { ...numbered, layers };
 }
 
 export function weigh(model: Model): WeighedGraph {
@@ -45,10 +49,4 @@ export function weigh(model: Model): WeighedGraph {
   const reads = new Map<string, Uint8Array>();
   for (const [name, layer] of dependencies.layers) reads.set(name, readsOf(layer, tensor(model, layer.weight)));
   return { ...dependencies, model, reads };
-}
-
-export function tensor(model: Model, name: string): HostTensor {
-  const found = model.params.get(name);
-  if (!found) throw new UserError(`parameter "${name}" of graph "${model.graph.name}" has no values`);
-  return found;
 }

@@ -9,7 +9,8 @@ import type { Model, Rewrite } from "../../graph/types.ts";
 import { validateModel } from "../../graph/validate.ts";
 import { elements } from "../../tensor/tensor.ts";
 import { dependencyGraph, weigh, type WeighedGraph } from "../groups/dependency_graph.ts";
-import { type Constants, constants } from "./constant_propagation.ts";
+import type { Constants } from "../rules/types.ts";
+import { constants } from "./constant_propagation.ts";
 import { emit } from "./emit.ts";
 import { borderNodes, solveLayout } from "./layout.ts";
 

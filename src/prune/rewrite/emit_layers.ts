@@ -1,13 +1,19 @@
 /** The compact form of a Conv, Gemm or ColumnConv: kept rows and columns, and what removed constants leave behind. */
 
 import type { Attrs, IndexMapEntry, OpName } from "../../graph/types.ts";
-import { elements } from "../../tensor/tensor.ts";
-import { tensor } from "../groups/dependency_graph.ts";
-import { parameterAxis } from "../groups/axes.ts";
-import { allOr, type Emission, emitShift, range } from "./emission.ts";
-import { firstChannel, type Layer, regionCount, regionSums, uniform, weightAt } from "../groups/layers.ts";
+import type { WeighedGraph } from "../groups/dependency_graph.ts";
+import { allOr, type Emission, emitShift } from "../rules/emission.ts";
+import { firstChannel, type Layer, regionCount, regionSums, weightAt } from "../rules/layer_view.ts";
+import { range, tensor, uniform } from "../rules/operands.ts";
+import { RULES } from "../rules/table.ts";
 
-export function emitLayer(e: Emission, layer: Layer): void {
+export interface LayerEmission extends Emission {
+  readonly dependencies: WeighedGraph;
+  /** Turn convolutions with all-zero columns into ColumnConvs? */
+  readonly columns: boolean;
+}
+
+export function emitLayer(e: LayerEmission, layer: Layer): void {
   const filters = e.kept(layer.y);
   const { node } = layer;
   const read = readChannels(e, layer, filters);
@@ -27,33 +33,31 @@ export function emitLayer(e: Emission, layer: Layer): void {
 }
 
 /** A product has no bias of its own: what is folded goes into the one that is added behind it. */
-function emitProduct(e: Emission, { node, x, y }: Layer, weight: string, shift: Float64Array): void {
+function emitProduct(e: LayerEmission, { node, x, y }: Layer, weight: string, shift: Float64Array): void {
   const { shapes, channels } = e.dependencies;
   const plain = shift.every((v) => v === 0);
   const inPlace = plain || hasBias(e, y);
   const product = inPlace ? y : e.fresh(`${y}.inner`);
   e.node({ ...node, inputs: [x, weight], outputs: [product] });
   if (plain) return;
-  if (inPlace) e.owed.set(y, shift);
+  if (inPlace) e.pendingBias.set(y, shift);
   else emitShift(e, e.fresh(`${node.name}.shift`), product, y, shift, shapes.get(y)!, channels.axis(y));
 }
 
-/** Is a bias per channel added to the value, and nothing else done with it? */
-function hasBias({ dependencies }: Emission, y: string): boolean {
-  const { graph, shapes, channels } = dependencies;
+/** Does one node alone read the value, and can it take over a number per channel? */
+function hasBias({ dependencies }: LayerEmission, y: string): boolean {
+  const { graph } = dependencies;
   const readers = graph.nodes.filter((node) => node.inputs.includes(y));
-  if (readers.length !== 1 || readers[0].op !== "Add" || graph.outputs.includes(y)) return false;
-  const bias = readers[0].inputs.find((name) => graph.params[name]);
-  if (bias === undefined || !["bias", "beta"].includes(graph.params[bias].role)) return false;
-  const single = elements(graph.params[bias].shape) === channels.width(y);
-  return single && parameterAxis(readers[0], bias, graph, shapes, channels.axis(y)) !== null;
+  if (readers.length !== 1 || graph.outputs.includes(y)) return false;
+  const rule = RULES[readers[0].op];
+  return rule.kind === "linked" && (rule.takesPendingBias?.(readers[0], y, dependencies) ?? false);
 }
 
 /**
  * Input channels that the new weight reads: those that stay. When columns may go, it does without constants that only stay
  * for somebody else (a residual stream's), if they fold without a table.
  */
-function readChannels(e: Emission, layer: Layer, filters: readonly number[]): ReadonlySet<number> {
+function readChannels(e: LayerEmission, layer: Layer, filters: readonly number[]): ReadonlySet<number> {
   const { dependencies, known } = e;
   const stays = new Set(e.kept(layer.x));
   if (!e.columns || layer.group > 1 || layer.axes.filter === 1) return stays;
@@ -74,7 +78,7 @@ function readChannels(e: Emission, layer: Layer, filters: readonly number[]): Re
  * (docs/pipeline.md).
  */
 function foldedConstants(
-  { dependencies, known }: Emission,
+  { dependencies, known }: LayerEmission,
   layer: Layer,
   f: number,
   read: ReadonlySet<number>,
@@ -94,7 +98,7 @@ function foldedConstants(
 }
 
 function cutWeight(
-  e: Emission,
+  e: LayerEmission,
   layer: Layer,
   filters: readonly number[],
   read: ReadonlySet<number>,
@@ -120,7 +124,7 @@ function cutWeight(
 
 /** A matrix [C, F]: of its rows and columns those stay whose channels do. */
 function cutMatrix(
-  e: Emission,
+  e: LayerEmission,
   { node, weight, x, channels, filters: all }: Layer,
   filters: readonly number[],
 ): { op: OpName; attrs: Attrs; weight: string } {
@@ -133,7 +137,7 @@ function cutMatrix(
 }
 
 /** The same for all groups that stay (layout.ts sees to it). */
-function localChannels(e: Emission, layer: Layer, groups: ReadonlySet<number>): number[] {
+function localChannels(e: LayerEmission, layer: Layer, groups: ReadonlySet<number>): number[] {
   const locals = new Set<number>();
   for (const c of e.kept(layer.x)) {
     if (groups.has(Math.floor(c / layer.perGroup))) locals.add(c % layer.perGroup);
@@ -143,7 +147,7 @@ function localChannels(e: Emission, layer: Layer, groups: ReadonlySet<number>): 
 
 /** Columns with a weight that isn't 0 and sees the image. */
 function usedColumns(
-  e: Emission,
+  e: LayerEmission,
   layer: Layer,
   filters: readonly number[],
   all: readonly number[],
@@ -169,7 +173,7 @@ function usedColumns(
 }
 
 function cutColumns(
-  e: Emission,
+  e: LayerEmission,
   layer: Layer,
   filters: readonly number[],
   locals: readonly number[],
@@ -197,7 +201,7 @@ function cutColumns(
 }
 
 function writeWeight(
-  e: Emission,
+  e: LayerEmission,
   layer: Layer,
   filters: readonly number[],
   columns: readonly number[],
@@ -221,7 +225,7 @@ function writeWeight(
 
 /** The old bias plus what was folded; a convolution without one gets one if there is something to add. */
 function cutBias(
-  e: Emission,
+  e: LayerEmission,
   layer: Layer,
   filters: readonly number[],
   folds: readonly number[],
@@ -240,7 +244,7 @@ function cutBias(
 
 /** A bias per filter and region; it takes the convolution's own bias in, so that none is stored twice. */
 function emitTable(
-  e: Emission,
+  e: LayerEmission,
   layer: Layer,
   filters: readonly number[],
   folds: readonly Float64Array[],

@@ -4,10 +4,12 @@
  * Grouped convolutions stay regular, and a value that is still read keeps one channel at least.
  */
 
-import { tensor, type WeighedGraph } from "../groups/dependency_graph.ts";
-import { activations, forEachLink } from "../groups/channels.ts";
-import type { Constants } from "./constant_propagation.ts";
-import { firstChannel, type Layer, regionSums, uniform } from "../groups/layers.ts";
+import { forEachLink } from "../groups/channels.ts";
+import type { WeighedGraph } from "../groups/dependency_graph.ts";
+import { firstChannel, type Layer, regionSums } from "../rules/layer_view.ts";
+import { activations, tensor, uniform } from "../rules/operands.ts";
+import { RULES } from "../rules/table.ts";
+import type { Constants } from "../rules/types.ts";
 
 export interface Layout {
   /** 0/1 per channel. */
@@ -133,7 +135,7 @@ function regularize({ channels }: WeighedGraph, layer: Layer, kept: Uint8Array, 
   }
 }
 
-/** Walks back from the outputs: what is read keeps a channel. A Concat can do without some of its inputs. */
+/** Walks back from the outputs: what is read keeps a channel, unless its reader can do without this input. */
 function keepOneOfEach({ graph, channels }: WeighedGraph, kept: Uint8Array, keep: (channel: number) => void): void {
   const empty = (value: string) =>
     !kept.subarray(channels.base(value), channels.base(value) + channels.width(value)).includes(1);
@@ -143,7 +145,8 @@ function keepOneOfEach({ graph, channels }: WeighedGraph, kept: Uint8Array, keep
     const inputs = activations(node, channels);
     for (const input of inputs) {
       if (empty(input)) {
-        if (node.op === "Concat" && !inputs.every(empty)) continue;
+        const rule = RULES[node.op];
+        if (rule.kind === "linked" && rule.sparesInputs && !inputs.every(empty)) continue;
         keep(channels.base(input));
         return;
       }

@@ -4,10 +4,13 @@
  */
 
 import type { Node } from "../../graph/types.ts";
-import { tensor, type WeighedGraph } from "../groups/dependency_graph.ts";
-import { activations, forEachLink, operandChannel } from "../groups/channels.ts";
-import { type Constants, operandOf, type VisitOrder } from "./constant_propagation.ts";
-import { firstChannel } from "../groups/layers.ts";
+import { forEachLink } from "../groups/channels.ts";
+import type { WeighedGraph } from "../groups/dependency_graph.ts";
+import { firstChannel, type Layer } from "../rules/layer_view.ts";
+import { activations } from "../rules/operands.ts";
+import { RULES } from "../rules/table.ts";
+import type { Constants } from "../rules/types.ts";
+import type { VisitOrder } from "./constant_propagation.ts";
 
 /** 0/1 per channel (channels.ts). The channels of the graph's outputs are always live. */
 export function liveness(dependencies: WeighedGraph, known: Constants, { order }: VisitOrder = {}): Uint8Array {
@@ -20,6 +23,7 @@ export function liveness(dependencies: WeighedGraph, known: Constants, { order }
   return live;
 }
 
+/** Marks what a node's live channels depend on; true if something was new. */
 function update(dependencies: WeighedGraph, node: Node, known: Constants, live: Uint8Array): boolean {
   let changed = false;
   const revive = (channel: number) => {
@@ -27,62 +31,43 @@ function update(dependencies: WeighedGraph, node: Node, known: Constants, live: 
     live[channel] = 1;
     changed = true;
   };
-  const { channels } = dependencies;
-  if (dependencies.whole.has(node.name)) {
-    const y = channels.base(node.outputs[0]);
-    if (!live.subarray(y, y + channels.width(node.outputs[0])).includes(1)) return false;
-    for (const name of [...activations(node, channels), node.outputs[0]]) {
-      for (let j = 0; j < channels.width(name); j++) revive(channels.base(name) + j);
-    }
-    return changed;
-  }
   const layer = dependencies.layers.get(node.name);
-  if (!layer) {
-    const needs = neededInputs(dependencies, node, known);
+  const rule = RULES[node.op];
+  if (dependencies.whole.has(node.name)) reviveWhole(dependencies, node, live, revive);
+  else if (layer) reviveRead(dependencies, layer, live, revive);
+  else if (rule.kind === "linked") {
+    const needs = rule.needs(node, dependencies, known);
     forEachLink(dependencies, node, (made, read) => live[made] && needs(made, read) && revive(read));
-    return changed;
-  }
-  const reads = dependencies.reads.get(node.name)!;
-  const { filters, perGroup } = layer;
-  for (let f = 0; f < filters; f++) {
-    if (!live[channels.base(layer.y) + f]) continue;
-    const first = channels.base(layer.x) + firstChannel(layer, f);
-    for (let c = 0; c < perGroup; c++) if (reads[f * perGroup + c]) revive(first + c);
   }
   return changed;
 }
 
-/** Does a made channel really depend on a read one? */
-function neededInputs(
-  dependencies: WeighedGraph,
+/** All or nothing. */
+function reviveWhole(
+  { channels }: WeighedGraph,
   node: Node,
-  known: Constants,
-): (made: number, read: number) => boolean {
-  const { graph, model, channels } = dependencies;
+  live: Uint8Array,
+  revive: (channel: number) => void,
+): void {
   const y = channels.base(node.outputs[0]);
-  switch (node.op) {
-    case "BatchNormalization":
-    case "GroupNormalization": {
-      const gamma = tensor(model, node.inputs[1]).data;
-      return (made) => gamma[made - y] !== 0;
-    }
-    case "Attention": {
-      // Weights that sum to 1 leave a constant what it is, whatever they are.
-      const v = channels.base(node.inputs[2]);
-      return (made, read) => read === v + made - y || known.valueOf(v + made - y) === undefined;
-    }
-    case "Mul":
-      return (made, read) => {
-        const j = made - y;
-        const factors = node.inputs.map((name) => {
-          if (graph.params[name]) return { channel: -1, value: operandOf(dependencies, node, name, j) };
-          const channel = operandChannel(channels, name, j);
-          return { channel, value: known.valueOf(channel) };
-        });
-        const zero = factors.find(({ value }) => value === 0);
-        return zero === undefined || zero.channel === read;
-      };
-    default:
-      return () => true;
+  if (!live.subarray(y, y + channels.width(node.outputs[0])).includes(1)) return;
+  for (const name of [...activations(node, channels), node.outputs[0]]) {
+    for (let j = 0; j < channels.width(name); j++) revive(channels.base(name) + j);
+  }
+}
+
+/** A live filter needs the channels that it reads with a weight that isn't 0. */
+function reviveRead(
+  { channels, reads }: WeighedGraph,
+  layer: Layer,
+  live: Uint8Array,
+  revive: (channel: number) => void,
+): void {
+  const read = reads.get(layer.node.name)!;
+  const { filters, perGroup } = layer;
+  for (let f = 0; f < filters; f++) {
+    if (!live[channels.base(layer.y) + f]) continue;
+    const first = channels.base(layer.x) + firstChannel(layer, f);
+    for (let c = 0; c < perGroup; c++) if (read[f * perGroup + c]) revive(first + c);
   }
 }

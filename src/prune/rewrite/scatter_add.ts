@@ -9,8 +9,10 @@ import { identityMap } from "../../graph/indexmap.ts";
 import { consumers, freshName, takenNames } from "../../graph/names.ts";
 import type { HostTensor, Model, Node, ParamSpec, Rewrite } from "../../graph/types.ts";
 import { weigh, type WeighedGraph } from "../groups/dependency_graph.ts";
-import { type Constants, constants } from "./constant_propagation.ts";
-import { inPrecisionOf, range } from "./emission.ts";
+import { inPrecisionOf } from "../rules/emission.ts";
+import { range } from "../rules/operands.ts";
+import type { Constants } from "../rules/types.ts";
+import { constants } from "./constant_propagation.ts";
 
 /** A sum that can be rewritten: its name, and how many channels of its branch are constant. */
 export interface ScatterCandidate {

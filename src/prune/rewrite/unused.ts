@@ -7,10 +7,10 @@ import { identityMap } from "../../graph/indexmap.ts";
 import { isStatistic } from "../../graph/roles.ts";
 import type { HostTensor, Model, Rewrite } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
+import { parameterAxis } from "../groups/channels.ts";
 import { weigh } from "../groups/dependency_graph.ts";
-import { parameterAxis } from "../groups/axes.ts";
+import { firstChannel, weightAt } from "../rules/layer_view.ts";
 import { constants } from "./constant_propagation.ts";
-import { firstChannel, weightAt } from "../groups/layers.ts";
 import { liveness } from "./liveness.ts";
 
 export interface Removed {
@@ -37,7 +37,7 @@ export function removeUnused(model: Model): Rewrite & { readonly removed: Remove
 
 function sweep(model: Model, counts: Map<string, number>): Model {
   const dependencies = weigh(model);
-  const { graph, shapes, channels, whole } = dependencies;
+  const { graph, channels, whole } = dependencies;
   const known = constants(dependencies);
   const live = liveness(dependencies, known);
   const params = new Map<string, HostTensor>(model.params);
@@ -73,7 +73,7 @@ function sweep(model: Model, counts: Map<string, number>): Model {
       const role = graph.params[name]?.role;
       if (role === undefined || isStatistic(role)) continue;
       const { shape, data: { length } } = params.get(name)!;
-      const axis = parameterAxis(node, name, graph, shapes, channels.axis(node.outputs[0]));
+      const axis = parameterAxis(dependencies, node, name);
       const dead = Array.from({ length: width }, (_, j) => !live[y + j]);
       const all = dead.every((isDead) => isDead);
       const inner = axis === null ? length : elements(shape.slice(axis + 1));

@@ -4,7 +4,7 @@ import { UserError } from "../../errors.ts";
 import type { Graph, Params } from "../../graph/types.ts";
 import { dependencyGraph } from "../groups/dependency_graph.ts";
 import { type Coupled, type CoupledClass, coupledClasses } from "../groups/coupling.ts";
-import type { Layer } from "../groups/layers.ts";
+import type { Layer } from "../rules/layer_view.ts";
 import { patternLibrary } from "./patterns.ts";
 import {
   checkFraction,

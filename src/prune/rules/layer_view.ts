@@ -1,9 +1,10 @@
-/** One view of the operators that mix channels: Conv (grouped too), Gemm, ColumnConv, and MatMul by a matrix of parameters. */
+/**
+ * One view of all operators that mix channels by weights (layers.ts says which), as if each were a convolution. Every pass
+ * over a network sees its layers this way.
+ */
 
-import { columnConvAttrs, convAttrs } from "../../graph/attrs.ts";
-import type { Graph, HostTensor, Node, Shape } from "../../graph/types.ts";
-import { elements } from "../../tensor/tensor.ts";
-import { type AxisRegions, axisRegions, POINT, reachableTaps } from "../rewrite/regions.ts";
+import type { HostTensor, Node } from "../../graph/types.ts";
+import type { AxisRegions } from "./regions.ts";
 
 export interface Layer {
   readonly node: Node;
@@ -30,60 +31,6 @@ export interface Layer {
   readonly columnAt: Int32Array | undefined;
   /** Numbers of one filter. */
   readonly rowLength: number;
-}
-
-export function layerOf(node: Node, graph: Graph, shapes: ReadonlyMap<string, Shape>): Layer {
-  const [x, weight, bias] = node.inputs;
-  const y = node.outputs[0];
-  const shape = graph.params[weight].shape;
-  const from = shapes.get(x)! as readonly number[];
-  const into = shapes.get(y)! as readonly number[];
-  const matrix = node.op === "MatMul";
-  const channels = matrix ? shape[0] : from[1];
-  let kernel: readonly [number, number] = [1, 1];
-  let group = 1;
-  let rows = POINT;
-  let cols = POINT;
-  let columnAt: Int32Array | undefined;
-  if (node.op !== "Gemm" && !matrix) {
-    const attrs = node.op === "Conv" ? convAttrs(node) : columnConvAttrs(node);
-    kernel = node.op === "Conv" ? [shape[2], shape[3]] : columnConvAttrs(node).kernel;
-    group = attrs.group;
-    const along = (axis: 0 | 1) =>
-      axisRegions({
-        size: from[2 + axis],
-        out: into[2 + axis],
-        kernel: kernel[axis],
-        stride: attrs.strides[axis],
-        pad: attrs.pads[axis],
-        dilation: attrs.dilations[axis],
-      });
-    if (from.length === 4) [rows, cols] = [along(0), along(1)];
-  }
-  const size = kernel[0] * kernel[1];
-  if (node.op === "ColumnConv") {
-    columnAt = new Int32Array(channels * size).fill(-1);
-    columnConvAttrs(node).taps.forEach((tap, t) => columnAt![tap] = t);
-  }
-  return {
-    node,
-    x,
-    y,
-    weight,
-    bias,
-    axes: matrix ? { filter: 1, channel: 0 } : { filter: 0, channel: 1 },
-    filters: shape[matrix ? 1 : 0],
-    channels,
-    group,
-    perGroup: channels / group,
-    kernel,
-    size,
-    rows,
-    cols,
-    reachable: reachableTaps(rows, cols, kernel),
-    columnAt,
-    rowLength: matrix ? channels : elements(shape.slice(1)),
-  };
 }
 
 /** First input channel that filter f sees. */
@@ -147,9 +94,4 @@ export function regionSums(layer: Layer, weight: HostTensor, f: number, local: n
     })
   );
   return sums;
-}
-
-/** The one value of a list whose entries are all the same, else undefined. */
-export function uniform(values: Float64Array): number | undefined {
-  return values.every((v) => v === values[0]) ? values[0] : undefined;
 }

@@ -1,30 +1,29 @@
 /** What the writers of a compact network share: where nodes and parameters go, and what stays of the old ones. */
 
-import type { HostTensor, IndexMapEntry, Node, Params, ParamSpec, Shape } from "../../graph/types.ts";
-import type { WeighedGraph } from "../groups/dependency_graph.ts";
-import type { Constants } from "./constant_propagation.ts";
+import type { Attrs, HostTensor, IndexMapEntry, Node, Params, ParamSpec, Shape } from "../../graph/types.ts";
+import { range } from "./operands.ts";
+import type { Constants, NumberedModel } from "./types.ts";
 
 /** What a parameter is made from: float64 where something is computed, the source's own numbers where they are only cut. */
 export type Numbers = Float64Array | HostTensor["data"];
 
 export interface Emission {
-  readonly dependencies: WeighedGraph;
+  /** The network as it was. */
+  readonly numbered: NumberedModel;
   readonly known: Constants;
-  /** Turn convolutions with all-zero columns into ColumnConvs? */
-  readonly columns: boolean;
   /** Channels of a value that stay, ascending. */
   kept(value: string): readonly number[];
-  /** The name under which a value of the old graph is found in the new one. */
-  resolve(value: string): string;
   node(node: Node): void;
+  /** Writes a node of the old graph, with its parameters cut to the channels that it still makes. */
+  keepNode(node: Node, attrs?: Attrs): void;
   /** The made value is another one under a new name. */
   alias(made: string, value: string): void;
   param(name: string, spec: ParamSpec, data: Numbers, origin?: IndexMapEntry): string;
   /** Leaves these entries along an axis of a parameter, 0 unless told; null: all. */
   cut(name: string, keep: readonly number[] | null, axis?: number): string;
   fresh(base: string): string;
-  /** Value -> what it lacks per kept channel: the sum with a bias that alone reads it adds it. */
-  readonly owed: Map<string, Float64Array>;
+  /** Value -> what it lacks per kept channel, because the node that alone reads it takes it over (`takesPendingBias`). */
+  readonly pendingBias: Map<string, Float64Array>;
 }
 
 /** made = value + a number per channel: in a table's one region over images, else along the channels' axis. */
@@ -51,10 +50,6 @@ export function emitShift(
 /** null for "all of them", as index maps say it. */
 export function allOr(keep: readonly number[], count: number): readonly number[] | null {
   return keep.length === count ? null : keep;
-}
-
-export function range(count: number): number[] {
-  return Array.from({ length: count }, (_, i) => i);
 }
 
 /** Rounds once, to the precision of the model (tests widen theirs to float64). */

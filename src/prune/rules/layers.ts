@@ -1,0 +1,122 @@
+/** Operators that mix channels by their weights: Conv (grouped too), ColumnConv, Gemm, and MatMul by a matrix. */
+
+import { columnConvAttrs, type ConvAttrs, convAttrs } from "../../graph/attrs.ts";
+import type { Graph, Node, OpName, Shape } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
+import type { Layer } from "./layer_view.ts";
+import { ELSEWHERE, sameAxis } from "./linked.ts";
+import { axisRegions, POINT, reachableTaps } from "./regions.ts";
+import type { LayerRule, NumberedGraph, Rule } from "./types.ts";
+
+export const LAYERS = {
+  Conv: {
+    kind: "layer",
+    axis: sameAxis,
+    whole: wholeUnlessInputAxis1,
+    layer(node, graph, shapes) {
+      const [, , height, width] = graph.params[node.inputs[1]].shape;
+      return convolution(node, graph, shapes, convAttrs(node), [height, width]);
+    },
+  },
+  ColumnConv: {
+    kind: "layer",
+    axis: sameAxis,
+    whole: wholeUnlessInputAxis1,
+    layer(node, graph, shapes) {
+      const { kernel, taps, ...attrs } = columnConvAttrs(node);
+      const layer = convolution(node, graph, shapes, attrs, kernel);
+      const columnAt = new Int32Array(layer.channels * layer.size).fill(-1);
+      taps.forEach((tap, t) => columnAt[tap] = t);
+      return { ...layer, columnAt };
+    },
+  },
+  Gemm: {
+    kind: "layer",
+    axis: sameAxis,
+    whole: wholeUnlessInputAxis1,
+    layer: (node, graph, shapes) => ({
+      ...pointLayer(node),
+      filters: graph.params[node.inputs[1]].shape[0],
+      channels: shapes.get(node.inputs[0])![1] as number,
+      perGroup: shapes.get(node.inputs[0])![1] as number,
+      rowLength: graph.params[node.inputs[1]].shape[1],
+    }),
+  },
+  /** Of tokens with a matrix of parameters; the product of two activations is no layer. */
+  MatMul: {
+    kind: "layer",
+    axis: sameAxis,
+    whole: wholeUnlessProjection,
+    layer(node, graph) {
+      const [channels, filters] = graph.params[node.inputs[1]].shape;
+      const axes = { filter: 1, channel: 0 } as const;
+      return { ...pointLayer(node), axes, filters, channels, perGroup: channels, rowLength: channels };
+    },
+  },
+} satisfies Partial<Record<OpName, Rule>> & Record<string, LayerRule>;
+
+function wholeUnlessInputAxis1(node: Node, { channels }: NumberedGraph): string | undefined {
+  return channels.axis(node.inputs[0]) === 1 ? undefined : ELSEWHERE;
+}
+
+function wholeUnlessProjection({ inputs: [x, matrix] }: Node, numbered: NumberedGraph): string | undefined {
+  const { graph, shapes, channels } = numbered;
+  if (!(matrix in graph.params)) return "which multiplies activations with each other";
+  return channels.axis(x) === shapes.get(x)!.length - 1 ? undefined : ELSEWHERE;
+}
+
+/** What a product that sees no neighbours has in common with a 1×1 convolution of a 1×1 image. */
+function pointLayer(node: Node) {
+  const [x, weight, bias] = node.inputs;
+  return {
+    node,
+    x,
+    y: node.outputs[0],
+    weight,
+    bias,
+    axes: { filter: 0, channel: 1 },
+    group: 1,
+    kernel: [1, 1],
+    size: 1,
+    rows: POINT,
+    cols: POINT,
+    reachable: Uint8Array.of(1),
+    columnAt: undefined,
+  } as const;
+}
+
+function convolution(
+  node: Node,
+  graph: Graph,
+  shapes: ReadonlyMap<string, Shape>,
+  { strides, pads, dilations, group }: ConvAttrs,
+  kernel: readonly [number, number],
+): Layer {
+  const from = shapes.get(node.inputs[0])! as readonly number[];
+  const into = shapes.get(node.outputs[0])! as readonly number[];
+  const { shape } = graph.params[node.inputs[1]];
+  // A Gemm that lost columns is a ColumnConv of a vector.
+  const [rows, cols] = from.length === 2 ? [POINT, POINT] : ([0, 1] as const).map((axis) =>
+    axisRegions({
+      size: from[2 + axis],
+      out: into[2 + axis],
+      kernel: kernel[axis],
+      stride: strides[axis],
+      pad: pads[axis],
+      dilation: dilations[axis],
+    })
+  );
+  return {
+    ...pointLayer(node),
+    filters: shape[0],
+    channels: from[1],
+    group,
+    perGroup: from[1] / group,
+    kernel,
+    size: kernel[0] * kernel[1],
+    rows,
+    cols,
+    reachable: reachableTaps(rows, cols, kernel),
+    rowLength: elements(shape.slice(1)),
+  };
+}

@@ -1,0 +1,90 @@
+/** Operators that work on the image of each channel for itself: pools, means and maxima, other sizes, tables of biases. */
+
+import { poolAttrs, reduceMeanAttrs } from "../../graph/attrs.ts";
+import type { Node, OpName } from "../../graph/types.ts";
+import {
+  firstParameterAxis,
+  joined,
+  keptAsItIs,
+  needsAll,
+  noParameterAxis,
+  sameAxis,
+  straightLinks,
+  wholeUnlessAxis1,
+} from "./linked.ts";
+import { activations, tensor, uniform } from "./operands.ts";
+import { axisRegions } from "./regions.ts";
+import type { Fact, LinkedRule, NumberedGraph, NumberedModel, PlacedGraph, Rule } from "./types.ts";
+
+/** A constant image stays what it is: each pixel made is one of those read, or a mean of some. */
+const samePixels: LinkedRule = {
+  kind: "linked",
+  axis: sameAxis,
+  whole: wholeUnlessAxis1,
+  links: straightLinks,
+  constants: joined(straightLinks),
+  needs: needsAll,
+  parameterAxis: noParameterAxis,
+  rewrite: keptAsItIs,
+};
+
+/** Over any axes but that of the channels. */
+const reduction: LinkedRule = { ...samePixels, axis: reducedAxis, whole: wholeIfReduced };
+
+export const SPATIAL = {
+  MaxPool: samePixels,
+  GlobalAveragePool: samePixels,
+  Resize: samePixels,
+  AveragePool: { ...samePixels, constants: averaged },
+  ReduceMean: reduction,
+  BorderBias: { ...samePixels, constants: shifted, parameterAxis: firstParameterAxis },
+} satisfies Partial<Record<OpName, Rule>>;
+
+function reducedAxis(node: Node, placed: PlacedGraph): number {
+  const axis = sameAxis(node, placed);
+  const x = node.inputs.find((name) => placed.axes.has(name))!;
+  const { axes: reduced, keepdims } = reduceMeanAttrs(node, placed.shapes.get(x)!.length);
+  return keepdims === "keep" ? axis : Math.max(1, axis - reduced.filter((along) => along < axis).length);
+}
+
+function wholeIfReduced(node: Node, { shapes, channels }: NumberedGraph): string | undefined {
+  const [x] = activations(node, channels);
+  const { axes } = reduceMeanAttrs(node, shapes.get(x)!.length);
+  return axes.includes(channels.axis(x)) ? "which takes the mean over all channels" : undefined;
+}
+
+/** Counting the padding makes a constant depend on the position, unless all windows see as much of the image. */
+function averaged(node: Node, { shapes, channels }: NumberedModel, factOf: (channel: number) => Fact): Fact[] {
+  const { kernel, strides, pads, countIncludePad } = poolAttrs(node);
+  const from = shapes.get(node.inputs[0])! as readonly number[];
+  const into = shapes.get(node.outputs[0])! as readonly number[];
+  const counts = ([0, 1] as const).map((axis) => {
+    const { taps } = axisRegions({
+      size: from[2 + axis],
+      out: into[2 + axis],
+      kernel: kernel[axis],
+      stride: strides[axis],
+      pad: pads[axis],
+      dilation: 1,
+    });
+    return uniform(Float64Array.from(taps, (valid) => valid.length / kernel[axis]));
+  });
+  const share = !countIncludePad ? 1 : counts.includes(undefined) ? undefined : counts[0]! * counts[1]!;
+  const x = channels.base(node.inputs[0]);
+  return Array.from({ length: channels.width(node.inputs[0]) }, (_, j): Fact => {
+    const fact = factOf(x + j);
+    if (typeof fact !== "number" || fact === 0) return fact;
+    return share === undefined ? "varying" : fact * share;
+  });
+}
+
+/** A table shifts a constant to another one if it says the same for all regions. */
+function shifted(node: Node, numbered: NumberedModel, factOf: (channel: number) => Fact): Fact[] {
+  const { shape, data } = tensor(numbered.model, node.inputs[1]);
+  const regions = shape[1] * shape[2];
+  return samePixels.constants(node, numbered, factOf).map((fact, j) => {
+    if (typeof fact !== "number") return fact;
+    const shift = uniform(Float64Array.from(data.subarray(j * regions, (j + 1) * regions)));
+    return shift === undefined ? "varying" : fact + shift;
+  });
+}

@@ -1,0 +1,32 @@
+/**
+ * Every operator's rule for pruning. An operator without one doesn't compile: whoever adds an operator to the graph says
+ * here how channels pass through it, in the file of its family.
+ */
+
+import type { Node, OpName } from "../../graph/types.ts";
+import { ACTIVATIONS } from "./activations.ts";
+import { ARITHMETIC } from "./arithmetic.ts";
+import { ATTENTION } from "./attention.ts";
+import { LAYERS } from "./layers.ts";
+import { NORMS } from "./norms.ts";
+import { RESHAPES } from "./reshapes.ts";
+import { SELECTIONS } from "./selections.ts";
+import { SPATIAL } from "./spatial.ts";
+import type { NumberedGraph, Rule } from "./types.ts";
+
+export const RULES: Readonly<Record<OpName, Rule>> = {
+  ...LAYERS,
+  ...NORMS,
+  ...ACTIVATIONS,
+  ...ARITHMETIC,
+  ...SPATIAL,
+  ...RESHAPES,
+  ...SELECTIONS,
+  ...ATTENTION,
+};
+
+/** The reason why no channel that the node reads or makes can go alone; undefined where channels can. */
+export function whyWhole(node: Node, numbered: NumberedGraph): string | undefined {
+  const rule = RULES[node.op];
+  return rule.kind === "whole" ? rule.why : rule.whole(node, numbered);
+}
