@@ -5,11 +5,11 @@ export interface Step {
   readonly plan: Plan;
   readonly bindings: readonly string[];
   /** Parts of the buffers to bind, by place in `bindings`; default: the whole ones. */
-  readonly windows?: Readonly<Record<number, Window>>;
+  readonly windows?: Readonly<Record<number, BindingWindow>>;
 }
 
-/** In bytes; the offset is a multiple of 256. */
-export interface Window {
+/** The part of a buffer that a dispatch binds, in bytes; the offset is a multiple of 256. */
+export interface BindingWindow {
   readonly byteOffset: number;
   readonly byteLength: number;
 }

@@ -16,7 +16,7 @@ import { variants as projectPattern } from "./project/pattern.ts";
 import { variants as projectTopk } from "./project/topk.ts";
 import { variants as projectTopkLong } from "./project/topk_long.ts";
 import { variants as projectUpdate } from "./project/update.ts";
-import { variants as projectWindow } from "./project/window.ts";
+import { variants as projectShift } from "./project/shift_groups.ts";
 import { variants as randomDropout } from "./random/dropout.ts";
 import { variants as reduceMiddle } from "./reduce/middle.ts";
 import { variants as reduceRows } from "./reduce/rows.ts";
@@ -55,7 +55,7 @@ export function variants(): Program[] {
     projectTopk,
     projectTopkLong,
     projectUpdate,
-    projectWindow,
+    projectShift,
     randomDropout,
     reduceMiddle,
     reduceRows,

@@ -8,7 +8,7 @@ import { bothWidths, chooseWidth, vectorPrograms } from "../vector.ts";
 import source from "./attention.wgsl" with { type: "text" };
 import gradSource from "./attention_grad.wgsl" with { type: "text" };
 import deltaSource from "./delta.wgsl" with { type: "text" };
-import { fitUniform, layRows, type Reads, type Rows, type RowsShape, widthOf } from "./rows.ts";
+import { fitUniform, layRows, type Reads, type Rows, type RowsShape, widthOf } from "./operand_rows.ts";
 
 /** Q and Y [heads, queries, depth], K and V [heads, keys, depth]; `heads` counts those of all samples. */
 export interface AttentionShape {

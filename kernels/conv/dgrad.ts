@@ -1,17 +1,17 @@
 import { ceilDiv, type Launch, type Step } from "../launch.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import { convClass } from "./class.ts";
-import { columnPlaces, expandStep, isLinear, planColumnsDgrad } from "./columns.ts";
+import { columnPlaces, isOnePixel, planColumnsDgrad, scatterColumnsStep } from "./kept_columns.ts";
 import { gatherSteps, gatherTile } from "./indirect.ts";
 import { unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, packStep } from "./pack.ts";
 import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
-import { rowsSteps, rowsTile } from "./rows.ts";
-import { fillRuns, singleSteps, singleTile } from "./single.ts";
-import { cutRuns, type RawRun } from "./runs.ts";
-import { isSquare, squareCost, squareDgrad } from "./square.ts";
+import { rowsSteps, rowsTile } from "./direct_rows.ts";
+import { depthwiseSteps, depthwiseTile, fillRuns } from "./depthwise.ts";
+import { cutRuns, type RawRun } from "./tap_runs.ts";
+import { direct4x4Cost, direct4x4Dgrad, fitsDirect4x4 } from "./direct4x4.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
-import { isWhole, wholeCost, wholeDgrad } from "./dgrad_whole.ts";
+import { fitsFullRows, fullRowsCost, fullRowsDgrad } from "./dgrad_full_rows.ts";
 
 /**
  * dx[N,C,H,W] from dy and w; operands "dy", "w", "dx". A stride s makes s² phases: input rows i ≡ r (mod s) only meet
@@ -27,10 +27,10 @@ export function convDgradClass(shape: ConvShape): string {
 
 /**
  * By taps always; by runs of them where columns aren't dilated, with threads of 4 channels, or of 1 in a depthwise layer;
- * by squares and by whole rows where they can.
+ * in tiles of 4×4 pixels and by full rows where they can.
  */
 export function convDgradCandidates(shape: ConvShape, tuning: Tuning): Candidate[] {
-  if (isLinear(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsDgrad(shape, tuning) }];
+  if (isOnePixel(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsDgrad(shape, tuning) }];
   const s = unrolled(shape);
   const axes: Axes = {
     vertical: phases(s.height, s.kernel[0], s.stride[0], s.dilation[0], s.pads[0]),
@@ -43,10 +43,16 @@ export function convDgradCandidates(shape: ConvShape, tuning: Tuning): Candidate
   }
   const candidates: Candidate[] = ways.map((way) => ({ ...way, build: () => assemble(s, way) }));
   const { threads } = tuning;
-  if (isSquare(s, "dgrad")) {
-    candidates.push({ name: "squares", cost: squareCost(s, threads, "dgrad"), build: () => squareDgrad(s) });
+  if (fitsDirect4x4(s, "dgrad")) {
+    candidates.push({ name: "direct 4x4", cost: direct4x4Cost(s, threads, "dgrad"), build: () => direct4x4Dgrad(s) });
   }
-  if (isWhole(s)) candidates.push({ name: "whole rows", cost: wholeCost(s, threads), build: () => wholeDgrad(s) });
+  if (fitsFullRows(s)) {
+    candidates.push({
+      name: "direct full rows",
+      cost: fullRowsCost(s, threads),
+      build: () => fullRowsDgrad(s),
+    });
+  }
   return candidates;
 }
 
@@ -113,15 +119,15 @@ function byRows(s: ConvShape, axes: Axes, tuning: Tuning, unit: 1 | 4): Way {
     };
     const taps = inFours(runs.offsets, 0);
     if (unit === 1) {
-      const tile = singleTile(conv, tuning.threads);
+      const tile = depthwiseTile(conv, tuning.threads);
       cost += tile.cost;
-      return { taps, order: fillRuns(runs), steps: (names) => singleSteps(conv, tile, names, {}) };
+      return { taps, order: fillRuns(runs), steps: (names) => depthwiseSteps(conv, tile, names, {}) };
     }
     const tile = rowsTile(conv, tuning.threads);
     cost += tile.cost;
     return { taps, order: runs.order, steps: (names) => rowsSteps(conv, { ...tile, splits: 1 }, names, {}, 0) };
   });
-  return { name: unit === 4 ? "rows" : "one channel", halo, parts, cost, unit };
+  return { name: unit === 4 ? "direct rows" : "depthwise rows of 8", halo, parts, cost, unit };
 }
 
 function byTaps(s: ConvShape, axes: Axes, tuning: Tuning): Way {
@@ -156,7 +162,7 @@ function byTaps(s: ConvShape, axes: Axes, tuning: Tuning): Way {
       steps: (names) => gatherSteps(gather, names, {}, 1, 0),
     };
   });
-  return { name: "taps", halo, parts, cost, unit: 4 };
+  return { name: "indirect", halo, parts, cost, unit: 4 };
 }
 
 function assemble(s: ConvShape, { halo, parts, unit }: Way): Launch {
@@ -170,7 +176,7 @@ function assemble(s: ConvShape, { halo, parts, unit }: Way): Launch {
     scratch.padded = haloBytes(halo);
   }
   if (s.taps) {
-    steps.push(expandStep(s.filters, s.taps.length, s.channels * size, "w", "places", "dense"));
+    steps.push(scatterColumnsStep(s.filters, s.taps.length, s.channels * size, "w", "places", "dense"));
     scratch.dense = s.filters * s.channels * size * 4;
     tables.places = columnPlaces(s.channels * size, s.taps);
   }

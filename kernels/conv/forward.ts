@@ -2,15 +2,15 @@ import { reduceStep } from "../gemm/plan.ts";
 import type { Epilogue, Launch, Step } from "../launch.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import { convClass } from "./class.ts";
-import { isLinear, planColumnsForward } from "./columns.ts";
+import { isOnePixel, planColumnsForward } from "./kept_columns.ts";
 import { type Gather, type GatherNames, gatherSteps, gatherTile } from "./indirect.ts";
 import { fitsIm2col, im2colCost, im2colForward } from "./im2col.ts";
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, type Packing, packStep } from "./pack.ts";
 import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
-import { type RowsConv, rowsSteps, rowsTiles } from "./rows.ts";
-import { FEW_FILTERS, fillRuns, singleSteps, singleTile } from "./single.ts";
-import { isSquare, squareCost, squareForward } from "./square.ts";
+import { type RowsConv, rowsSteps, rowsTiles } from "./direct_rows.ts";
+import { depthwiseSteps, depthwiseTile, FEW_FILTERS, fillRuns } from "./depthwise.ts";
+import { direct4x4Cost, direct4x4Forward, fitsDirect4x4 } from "./direct4x4.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
 
 /** A launch whose `prepare` depends on the weights only: inference runs it once, training before every step. */
@@ -40,7 +40,7 @@ export function convForwardCandidates(
   epilogue: Epilogue,
   tuning: Tuning,
 ): Candidate<ConvLaunch>[] {
-  if (isLinear(shape)) {
+  if (isOnePixel(shape)) {
     const build = () => ({ ...planColumnsForward(shape, epilogue, tuning), prepare: [] });
     return [{ name: "kept columns", cost: 0, build }];
   }
@@ -48,11 +48,11 @@ export function convForwardCandidates(
   const input = inputRuns(s);
   const ways = [byTaps(s, tuning)];
   if (input) ways.push(...byRows(s, input, tuning));
-  if (input && s.filters / s.groups <= FEW_FILTERS) ways.push(bySingle(s, input, tuning));
+  if (input && s.filters / s.groups <= FEW_FILTERS) ways.push(byDepthwise(s, input, tuning));
   const candidates: Candidate<ConvLaunch>[] = ways.map((way) => ({ ...way, build: () => assemble(s, way, epilogue) }));
-  if (isSquare(s, "forward")) {
-    const cost = squareCost(s, tuning.threads, "forward");
-    candidates.push({ name: "squares", cost, build: () => squareForward(s, epilogue) });
+  if (fitsDirect4x4(s, "forward")) {
+    const cost = direct4x4Cost(s, tuning.threads, "forward");
+    candidates.push({ name: "direct 4x4", cost, build: () => direct4x4Forward(s, epilogue) });
   }
   if (fitsIm2col(s)) {
     candidates.push({ name: "im2col", cost: im2colCost(s, tuning.threads), build: () => im2colForward(s, epilogue) });
@@ -76,22 +76,22 @@ interface Way {
 function byRows(s: ConvShape, input: RowsInput, tuning: Tuning): Way[] {
   const conv = rowsConv(s, input), { order, offsets } = input.runs;
   return rowsTiles(conv, tuning.threads).map((tile) => ({
-    name: `rows ${tile.down ? `${tile.subs}x4` : `1x${4 * tile.subs}`}`,
+    name: `direct rows ${tile.down ? `${tile.subs}x4` : `1x${4 * tile.subs}`}`,
     ...{ cost: tile.cost, splits: tile.splits, halo: input.halo, order, offsets },
     packing: packing(s, order.length),
     convolve: (names, epilogue, ySplit) => rowsSteps(conv, tile, names, epilogue, ySplit),
   }));
 }
 
-function bySingle(s: ConvShape, input: RowsInput, tuning: Tuning): Way {
+function byDepthwise(s: ConvShape, input: RowsInput, tuning: Tuning): Way {
   const conv = rowsConv(s, input), order = fillRuns(input.runs);
-  const tile = singleTile(conv, tuning.threads);
+  const tile = depthwiseTile(conv, tuning.threads);
   const perFilter = convTaps(s);
   return {
-    name: "one filter",
+    name: "depthwise rows of 8",
     ...{ cost: tile.cost, splits: 1, halo: input.halo, order, offsets: input.runs.offsets },
     packing: { groups: s.filters, filters: 1, taps: order.length, unit: 1, perGroup: perFilter, perFilter },
-    convolve: (names, epilogue) => singleSteps(conv, tile, names, epilogue),
+    convolve: (names, epilogue) => depthwiseSteps(conv, tile, names, epilogue),
   };
 }
 
@@ -111,7 +111,7 @@ function byTaps(s: ConvShape, tuning: Tuning): Way {
   const tile = gatherTile(gather, tuning.threads);
   const order = Array.from(inFours(Array.from({ length: taps }, (_, k) => k), NO_WEIGHT));
   return {
-    name: "taps",
+    name: "indirect",
     ...{ cost: tile.cost, splits: tile.splits, halo, order, offsets: tapOffsets(s, halo) },
     packing: packing(s, order.length),
     convolve: (names, epilogue, ySplit) => gatherSteps(gather, names, epilogue, tile.splits, ySplit),

@@ -4,21 +4,21 @@
  */
 import type { Program } from "../../src/gpu/types.ts";
 import {
+  type BindingWindow,
   ceilDiv,
   type Epilogue,
   epilogueConstants,
   EPILOGUES,
   type Launch,
   type Step,
-  type Window,
 } from "../launch.ts";
 import { UNTUNED } from "../tuning.ts";
 import { inputHalo, tapOffsets } from "./input.ts";
 import { inFours } from "./pack.ts";
 import { filledUp, haloBytes, isBare, padStep } from "./pad.ts";
-import { FMA_NS, LOAD_NS, LOOP_NS, STORE_NS, UNIFORM4_NS } from "./rows.ts";
+import { FMA_NS, LOAD_NS, LOOP_NS, STORE_NS, UNIFORM4_NS } from "./direct_rows.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
-import { windowStep } from "./square.ts";
+import { weightPanelStep } from "./direct4x4.ts";
 import gather from "./im2col.wgsl" with { type: "text" };
 import product from "./im2col_product.wgsl" with { type: "text" };
 
@@ -103,7 +103,7 @@ function sizes(s: ConvShape): { pixels: number; taps: number; dispatches: number
 /** The weights of 256 filters and 64 taps. */
 function packBlock(s: ConvShape, filter: number, block: number): Step {
   const taps = convTaps(s), firstTap = block * COLUMNS;
-  return windowStep({
+  return weightPanelStep({
     ...{ taps: Math.min(COLUMNS, taps - firstTap), blocks: ROWS / 4, filters: s.filters - filter },
     ...{ perFilter: taps, start: filter * taps, firstTap },
     byteOffset: (filter / ROWS * ceilDiv(taps, COLUMNS) + block) * BLOCK_BYTES,
@@ -132,7 +132,7 @@ function productStep(s: ConvShape, filter: number, pixel: number, first: number,
   const k = Math.min(taps - first * COLUMNS, BOUND * COLUMNS);
   const tilesF = ceilDiv(filters - filter, 8), tilesQ = ceilDiv(end - pixel, 8);
   const whole = first + BOUND >= blocks ? epilogue : {};
-  const windows: Record<number, Window> = {};
+  const windows: Record<number, BindingWindow> = {};
   for (let i = 0; i < BOUND; i++) {
     const block = Math.min(first + i, blocks - 1);
     windows[i] = { byteOffset: (filter / ROWS * blocks + block) * BLOCK_BYTES, byteLength: BLOCK_BYTES };

@@ -1,5 +1,5 @@
 // y[f,q] = act(sum_k w[f,k] columns[q,k] + bias[f] + residual): up to 256 filters x 256 pixels x 256 k of a convolution as a
-// matrix product, both operands in blocks of 64 k x 256 (im2col.wgsl, square_pack.wgsl) that are read through uniform
+// matrix product, both operands in blocks of 64 k x 256 (im2col.wgsl, weight_panel.wgsl) that are read through uniform
 // bindings, which software adapters read several times faster than storage: w0..w3 and x0..x3, 64 k each.
 //
 // A thread makes 8 filters x 8 pixels, all terms of one in the order of k. ADD: y holds the sum over the k before these.

@@ -2,7 +2,7 @@ import type { Plan, Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../launch.ts";
 import indirect from "./indirect.wgsl" with { type: "text" };
-import { filterTiles, FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, STORE_NS } from "./rows.ts";
+import { filterTiles, FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, STORE_NS } from "./direct_rows.ts";
 
 /** One gathered GEMM, see indirect.wgsl. Strides in elements. */
 export interface Gather {

@@ -52,7 +52,7 @@ fn y_base(q: u32) -> u32 {
 // Weights of four filters for four taps.
 struct Four { k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32>, k3: vec4<f32> }
 // Eight pixels at four taps: column i of l and r holds tap i of pixels 0 … 3 and 4 … 7.
-struct Window { l: mat4x4<f32>, r: mat4x4<f32> }
+struct Values { l: mat4x4<f32>, r: mat4x4<f32> }
 
 fn weights(i: u32) -> Four {
   return Four(w[i], w[i + p.packed4], w[i + 2u * p.packed4], w[i + 3u * p.packed4]);
@@ -67,7 +67,7 @@ fn pixel(c: vec4<f32>, t: Four, a: f32, b: f32, d: f32, e: f32) -> vec4<f32> {
   return fma(t.k3, vec4<f32>(e), fma(t.k2, vec4<f32>(d), fma(t.k1, vec4<f32>(b), fma(t.k0, vec4<f32>(a), c))));
 }
 
-fn add(c: Tile, t: Four, v: Window) -> Tile {
+fn add(c: Tile, t: Four, v: Values) -> Tile {
   return Tile(
     pixel(c.c0, t, v.l[0].x, v.l[1].x, v.l[2].x, v.l[3].x), pixel(c.c1, t, v.l[0].y, v.l[1].y, v.l[2].y, v.l[3].y),
     pixel(c.c2, t, v.l[0].z, v.l[1].z, v.l[2].z, v.l[3].z), pixel(c.c3, t, v.l[0].w, v.l[1].w, v.l[2].w, v.l[3].w),
@@ -131,7 +131,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   for (var k4 = split * p.chunk; k4 < end; k4++) {
     let o = tap[k4];
     let at = (g * p.taps4 + k4) * 4u * p.packed4;
-    let v = Window(
+    let v = Values(
       mat4x4<f32>(left(b, o.x), left(b, o.y), left(b, o.z), left(b, o.w)),
       mat4x4<f32>(right(b, o.x), right(b, o.y), right(b, o.z), right(b, o.w)));
     t0 = add(t0, weights(at + w0), v);

@@ -1,8 +1,11 @@
-/** How a convolution reads x: padded with its halo, by runs of neighbouring taps (rows.wgsl) or tap by tap (indirect.wgsl). */
+/**
+ * How a convolution reads x: padded with its halo, by runs of neighbouring taps (direct_rows.wgsl) or tap by tap
+ * (indirect.wgsl).
+ */
 import { ceilDiv } from "../launch.ts";
 import type { Halo } from "./pad.ts";
 import { type ConvShape, convTaps } from "./shape.ts";
-import { cutRuns, type RawRun, type Runs } from "./runs.ts";
+import { cutRuns, type RawRun, type Runs } from "./tap_runs.ts";
 
 /** A 1×1 convolution doesn't care where a pixel is: the image as one long row, which no odd width cuts up. */
 export function unrolled(s: ConvShape): ConvShape {

@@ -1,5 +1,5 @@
 // Weights for the convolutions: y[g,k,f] = w[g*per_group + f*per_filter + source[k]] for f < filters, else 0;
-// also 0 where source[k] = 0xffffffff. y is [groups, taps, UNIT*packed], filters rounded up to 4, or to 1 for single.wgsl.
+// also 0 where source[k] = 0xffffffff. y is [groups, taps, UNIT*packed], filters rounded up to 4, or to 1 for depthwise.wgsl.
 // A thread makes UNIT filters: divisions cost more than loads.
 // Bindings: w, source read, y read_write.
 // Grid: one thread per UNIT elements of y, rows of `row` threads.

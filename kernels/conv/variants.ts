@@ -1,15 +1,15 @@
 import type { Program } from "../../src/gpu/types.ts";
 import { epilogueConstants, EPILOGUES } from "../launch.ts";
-import { columnsVariants } from "./columns.ts";
+import { columnsVariants } from "./kept_columns.ts";
 import { im2colVariants } from "./im2col.ts";
-import { wholeVariants } from "./dgrad_whole.ts";
+import { fullRowsVariants } from "./dgrad_full_rows.ts";
 import { gatherProgram } from "./indirect.ts";
 import { packVariants } from "./pack.ts";
 import { padVariants } from "./pad.ts";
-import { rowsProgram } from "./rows.ts";
-import { WIDEST } from "./runs.ts";
-import { singleProgram } from "./single.ts";
-import { squareVariants } from "./square.ts";
+import { rowsProgram } from "./direct_rows.ts";
+import { WIDEST } from "./tap_runs.ts";
+import { depthwiseProgram } from "./depthwise.ts";
+import { direct4x4Variants } from "./direct4x4.ts";
 import { wgradVariants } from "./wgrad.ts";
 
 /**
@@ -23,9 +23,9 @@ export function variants(): Program[] {
     ...widths.map((KW) => rowsProgram({ KW, FB: 1, SUBS: 1, ...plain })),
     ...[[1, 2], [2, 4]].map(([FB, SUBS]) => rowsProgram({ KW: 1, FB, SUBS, ...plain })),
     ...others.map((e) => rowsProgram({ KW: 1, FB: 1, SUBS: 1, ...e })),
-    ...widths.map((KW) => singleProgram({ KW, SUBS: 1, ...plain })),
-    ...[2, 4].map((SUBS) => singleProgram({ KW: 1, SUBS, ...plain })),
-    ...others.map((e) => singleProgram({ KW: 1, SUBS: 1, ...e })),
+    ...widths.map((KW) => depthwiseProgram({ KW, SUBS: 1, ...plain })),
+    ...[2, 4].map((SUBS) => depthwiseProgram({ KW: 1, SUBS, ...plain })),
+    ...others.map((e) => depthwiseProgram({ KW: 1, SUBS: 1, ...e })),
     ...[1, 2, 4].map((FB) => gatherProgram({ FB, ...plain })),
     ...others.map((e) => gatherProgram({ FB: 1, ...e })),
     ...[
@@ -33,8 +33,8 @@ export function variants(): Program[] {
       ...columnsVariants(),
       ...packVariants(),
       ...padVariants(),
-      ...squareVariants(),
-      ...wholeVariants(),
+      ...direct4x4Variants(),
+      ...fullRowsVariants(),
       ...im2colVariants(),
     ],
   ];

@@ -5,20 +5,20 @@ import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import { linearGrid } from "../grid.ts";
 import biasGrad from "./bias_grad.wgsl" with { type: "text" };
 import { convClass } from "./class.ts";
-import { isLinear, planColumnsWgrad } from "./columns.ts";
+import { isOnePixel, planColumnsWgrad } from "./kept_columns.ts";
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours } from "./pack.ts";
 import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
-import { filterTiles, FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS } from "./rows.ts";
-import { positions, WIDEST } from "./runs.ts";
-import { FEW_FILTERS } from "./single.ts";
+import { filterTiles, FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS } from "./direct_rows.ts";
+import { positions, WIDEST } from "./tap_runs.ts";
+import { FEW_FILTERS } from "./depthwise.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
 import wgrad from "./wgrad.wgsl" with { type: "text" };
 import wgradReduce from "./wgrad_reduce.wgsl" with { type: "text" };
-import wgradSingle from "./wgrad_single.wgsl" with { type: "text" };
+import wgradDepthwise from "./wgrad_depthwise.wgsl" with { type: "text" };
 import wgradRows from "./wgrad_rows.wgsl" with { type: "text" };
 import { downCandidates, downVariants } from "./wgrad_down.ts";
-import { isWindowed, windowsCost, windowsVariants, windowsWgrad } from "./wgrad_windows.ts";
+import { fitsUniformPanels, uniformCost, uniformVariants, uniformWgrad } from "./wgrad_uniform.ts";
 
 const GROUP = 64;
 
@@ -36,29 +36,33 @@ const TILES = [[2, 4], [2, 2], [1, 4], [1, 1]] as const;
 
 /**
  * By taps always; by runs of them where columns aren't dilated, in tiles of several sizes, or one filter to a thread; 3×3
- * kernels on small maps through uniform windows.
+ * kernels on small maps through uniform panels.
  */
 export function convWgradCandidates(shape: ConvShape, tuning: Tuning): Candidate[] {
-  if (isLinear(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsWgrad(shape, tuning) }];
+  if (isOnePixel(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsWgrad(shape, tuning) }];
   const s = unrolled(shape);
   const input = inputRuns(s);
-  const taps: Candidate = { name: "taps", cost: tapsCost(s), build: () => byTaps(s, tuning) };
+  const taps: Candidate = { name: "indirect", cost: tapsCost(s), build: () => byTaps(s, tuning) };
   if (!input) return [taps];
   const filters = s.filters / s.groups;
   const ways: Candidate[] = [];
   if (filters <= FEW_FILTERS) {
     const cost = rowsCost(s, input, { unit: 1, blocks: 1, runs: RUNS });
-    ways.push({ name: "one filter", cost, build: () => byRows(s, input, tuning, { unit: 1, blocks: 1, runs: RUNS }) });
+    ways.push({
+      name: "depthwise 1x4",
+      cost,
+      build: () => byRows(s, input, tuning, { unit: 1, blocks: 1, runs: RUNS }),
+    });
   }
   for (const [blocks, runs] of TILES) {
     if (blocks > ceilDiv(filters, 4)) continue;
     const tile: RowsTile = { unit: 4, blocks, runs };
     const build = () => byRows(s, input, tuning, tile);
-    ways.push({ name: `rows ${4 * blocks}x${runs}`, cost: rowsCost(s, input, tile), build });
+    ways.push({ name: `direct rows ${4 * blocks}x${runs}`, cost: rowsCost(s, input, tile), build });
   }
-  if (isWindowed(s)) {
+  if (fitsUniformPanels(s)) {
     const { threads } = tuning;
-    ways.push({ name: "windows", cost: windowsCost(s, threads), build: () => windowsWgrad(s, threads) });
+    ways.push({ name: "uniform panels 16x1", cost: uniformCost(s, threads), build: () => uniformWgrad(s, threads) });
   }
   return [...ways, ...downCandidates(s, tuning.threads), taps];
 }
@@ -117,7 +121,7 @@ function byRows(s: ConvShape, { halo, runs, x }: RowsInput, tuning: Tuning, tile
   if (!bare) steps.push(padStep(halo, "x", "padded"));
   if (!bareGradient) steps.push(padStep(gradient, "dy", "padded dy"));
   if (unit === 1) {
-    const program = rowsProgram(wgradSingle, { KW: runs.width, RUNS: tile.runs });
+    const program = rowsProgram(wgradDepthwise, { KW: runs.width, RUNS: tile.runs });
     const uniforms = [s.filters, filters, count, tiles, lines, chunk, rows, cols4, ...x];
     steps.push({ plan: { program, uniforms, grid: [ceilDiv(tiles * s.filters, GROUP), 1, splits] }, bindings });
     steps.push(orderStep(s.filters, weights, splits, 1, taps, 1));
@@ -216,8 +220,8 @@ export function wgradVariants(): Program[] {
     ...widths.map((KW) => rowsProgram(wgradRows, { KW, FB: 1, RUNS })),
     rowsProgram(wgradRows, { KW: 1, FB: 2, RUNS }),
     ...[1, 2].map((few) => rowsProgram(wgradRows, { KW: 1, FB: 1, RUNS: few })),
-    ...widths.map((KW) => rowsProgram(wgradSingle, { KW, RUNS })),
-    ...[...windowsVariants(), ...downVariants(), WGRAD, REDUCE, BIAS_GRAD],
+    ...widths.map((KW) => rowsProgram(wgradDepthwise, { KW, RUNS })),
+    ...[...uniformVariants(), ...downVariants(), WGRAD, REDUCE, BIAS_GRAD],
   ];
 }
 

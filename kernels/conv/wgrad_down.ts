@@ -6,7 +6,7 @@ import { ceilDiv, type Launch, type Step } from "../launch.ts";
 import { type Candidate, UNTUNED } from "../tuning.ts";
 import { inputHalo } from "./input.ts";
 import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
-import { FMA_NS, LOAD4_NS, LOOP_NS, STORE_NS } from "./rows.ts";
+import { FMA_NS, LOAD4_NS, LOOP_NS, STORE_NS } from "./direct_rows.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
 import source from "./wgrad_down.wgsl" with { type: "text" };
 

@@ -2,7 +2,7 @@
 // convolution whose taps come in runs of KW neighbours. Split s sums output rows [s*chunk, (s+1)*chunk) of the batch*rows
 // there are; wgrad_reduce.wgsl adds the splits up and brings the weights in order.
 //
-// x as in rows.wgsl: fours of columns, base = n*x_image + g*x_group + h*x_row + v/4. dy in fours too, its rows filled up
+// x as in direct_rows.wgsl: fours of columns, base = n*x_image + g*x_group + h*x_row + v/4. dy in fours too, its rows filled up
 // with zeros to cols4 fours: [batch, groups*filters, rows, cols4]. part is [splits, groups, taps, KW, packed4] fours.
 // A thread makes 4*FB filters x RUNS runs. Bindings: dy, x, tap read, part read_write.
 // Grid: x over run tiles * filter tiles, run tile fastest, in 64s; y over groups; z over splits.

@@ -1,12 +1,12 @@
 import type { Program } from "../../src/gpu/types.ts";
 import {
+  type BindingWindow,
   ceilDiv,
   type Epilogue,
   epilogueConstants,
   EPILOGUES,
   type Launch,
   type Step,
-  type Window,
 } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
 import { BLOCK, DISPATCH, isGpu, LOAD, timeOf, TURN, UNIFORM_LOAD } from "./cost.ts";
@@ -77,7 +77,7 @@ function productStep(shape: GemmShape, m0: number, n0: number, first: number): S
   const k = Math.min(shape.k - first * COLUMNS, BOUND * COLUMNS);
   const tilesM = ceilDiv(m - m0, 8), tilesN = ceilDiv(n - n0, 8);
   const epilogue: Epilogue = first + BOUND >= blocks ? shape : {};
-  const windows: Record<number, Window> = {};
+  const windows: Record<number, BindingWindow> = {};
   for (let i = 0; i < BOUND; i++) {
     const block = Math.min(first + i, blocks - 1);
     windows[i] = { byteOffset: (m0 / ROWS * blocks + block) * BLOCK_BYTES, byteLength: BLOCK_BYTES };

@@ -3,12 +3,12 @@ import type { Launch } from "../launch.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import { panelCandidates, panelPrograms } from "./panels.ts";
 import { registerCandidates, registerPrograms } from "./registers.ts";
-import { rowCandidates, rowPrograms } from "./row.ts";
+import { matrixVectorCandidates, matrixVectorPrograms } from "./matrix_vector.ts";
 import type { GemmShape } from "./shape.ts";
 import { reducePrograms } from "./split.ts";
 import { tileCandidates, tilePrograms } from "./tiles.ts";
 import { wideCandidates, widePrograms } from "./wide.ts";
-import { planInWindows } from "./windows.ts";
+import { planInBindingWindows } from "./binding_windows.ts";
 
 export type { Batch, Contiguous, GemmShape } from "./shape.ts";
 export { reduceStep } from "./split.ts";
@@ -20,7 +20,7 @@ export { reduceStep } from "./split.ts";
  * @throws RangeError for a batch of more products than a grid has layers
  */
 export function planGemm(shape: GemmShape, tuning: Tuning = UNTUNED): Launch {
-  return planInWindows(
+  return planInBindingWindows(
     shape,
     tuning,
     (part) => choose(gemmClass(part), gemmCandidates(part, tuning), tuning).build(),
@@ -37,13 +37,13 @@ export function gemmClass({ m, n, k, a, b, batch, storage, fixed }: GemmShape): 
 /** The ways that can win somewhere. f16 has other numbers: it is taken where the shape asks for it, and then alone. */
 export function gemmCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   if (shape.storage === "f16") return tileCandidates(shape, tuning);
-  return [registerCandidates, wideCandidates, panelCandidates, tileCandidates, rowCandidates].flatMap((ways) =>
+  return [registerCandidates, wideCandidates, panelCandidates, tileCandidates, matrixVectorCandidates].flatMap((ways) =>
     ways(shape, tuning)
   );
 }
 
 export function variants(): Program[] {
-  return [registerPrograms, reducePrograms, widePrograms, panelPrograms, tilePrograms, rowPrograms].flatMap((
+  return [registerPrograms, reducePrograms, widePrograms, panelPrograms, tilePrograms, matrixVectorPrograms].flatMap((
     programs,
   ) => programs());
 }

@@ -15,7 +15,7 @@ const TILES = [[2, 2], [1, 2], [2, 1], [1, 1]] as const;
 export function registerCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   const { m, n } = shape;
   return TILES.filter(([bm, bn]) => (bm === 1 || m > 4) && (bn === 1 || n > 4)).map(([bm, bn]) => ({
-    name: `${4 * bm}x${4 * bn}`,
+    name: `registers ${4 * bm}x${4 * bn}`,
     cost: cost(shape, bm, bn, tuning),
     build: () => plan(shape, bm, bn, tuning),
   }));

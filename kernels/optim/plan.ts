@@ -12,16 +12,16 @@ const THREADS = 64;
 const VECTOR = 4;
 
 /** A run of whole blocks of the arena that fits in one binding, in elements. */
-export interface Window {
+export interface BindingWindow {
   readonly first: number;
   readonly elements: number;
 }
 
 /** Cuts an arena of `elements` (a multiple of 64) into windows of at most `maxBindingBytes`. */
-export function planWindows(elements: number, maxBindingBytes: number): Window[] {
+export function bindingWindows(elements: number, maxBindingBytes: number): BindingWindow[] {
   const most = Math.floor(maxBindingBytes / (4 * BLOCK_ELEMENTS)) * BLOCK_ELEMENTS;
   if (most < BLOCK_ELEMENTS) throw new RangeError(`a binding of ${maxBindingBytes} bytes holds no arena block of 256`);
-  const windows: Window[] = [];
+  const windows: BindingWindow[] = [];
   for (let first = 0; first < elements; first += most) {
     windows.push({ first, elements: Math.min(most, elements - first) });
   }
@@ -38,7 +38,7 @@ export interface SgdStep {
 }
 
 /** Bindings: weights, momenta, gradients, pull, mask, segmentOf, segments. Formula in sgd.wgsl. */
-export function planSgd(step: SgdStep, extras: readonly Extra[], window: Window): Plan {
+export function planSgd(step: SgdStep, extras: readonly Extra[], window: BindingWindow): Plan {
   const { grid, head } = cover(window);
   return {
     program: sgdProgram(step.form, extras),
@@ -59,7 +59,7 @@ export interface AdamStep {
 }
 
 /** Bindings: weights, first moment, second moment, gradients, pull, mask, segmentOf, segments. Formula in adam.wgsl. */
-export function planAdam(step: AdamStep, extras: readonly Extra[], window: Window): Plan {
+export function planAdam(step: AdamStep, extras: readonly Extra[], window: BindingWindow): Plan {
   const { grid, head } = cover(window);
   const { lr, beta1, beta2, epsilon, t } = step;
   const correction1 = 1 / (1 - beta1 ** t);
@@ -72,7 +72,7 @@ export function planAdam(step: AdamStep, extras: readonly Extra[], window: Windo
 }
 
 /** Bindings: x, mask. x becomes exactly 0 where mask is 0. */
-export function planMask(window: Window): Plan {
+export function planMask(window: BindingWindow): Plan {
   const { grid, head } = cover(window);
   return { program: maskProgram, uniforms: head.slice(0, 2), grid };
 }
@@ -111,7 +111,7 @@ function extraConstants(extras: readonly Extra[]): { PULL: number; MASK: number 
   return { PULL: Number(extras.includes("pull")), MASK: Number(extras.includes("mask")) };
 }
 
-function cover(window: Window): { grid: Plan["grid"]; head: number[] } {
+function cover(window: BindingWindow): { grid: Plan["grid"]; head: number[] } {
   const count = window.elements / VECTOR;
   const grid = linearGrid(count, THREADS);
   return { grid, head: [grid[0] * THREADS, count, window.first / BLOCK_ELEMENTS] };

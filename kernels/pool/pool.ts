@@ -30,7 +30,7 @@ export function pooledSize({ height, width, kernel, strides, pads }: Omit<PoolSh
 
 /** Bindings: x, y. */
 export function planMaxPool(shape: PoolShape): Plan {
-  return isTwoByTwo(shape) ? planTwoByTwo(max2, shape) : planWindows(max, shape, "output");
+  return isTwoByTwo(shape) ? planTwoByTwo(max2, shape) : planPooling(max, shape, "output");
 }
 
 /**
@@ -48,20 +48,20 @@ export function planMaxPoolGrad(shape: PoolShape): MaxPoolGrad {
   const [oh, ow] = pooledSize(shape);
   return {
     form: "indexed",
-    find: planWindows(maxIndex, shape, "output"),
-    route: planWindows(maxGrad[overlap], shape, "input"),
+    find: planPooling(maxIndex, shape, "output"),
+    route: planPooling(maxGrad[overlap], shape, "input"),
     indices: shape.maps * oh * ow,
   };
 }
 
 /** `over`: "window" divides by the kernel's size (count_include_pad), "inside" by the taps inside the map. Bindings: x, y. */
 export function planAveragePool(shape: PoolShape, over: AverageOver): Plan {
-  return planWindows(average[over], shape, "output");
+  return planPooling(average[over], shape, "output");
 }
 
 /** Bindings: dy, dx. */
 export function planAveragePoolGrad(shape: PoolShape, over: AverageOver): Plan {
-  return planWindows(averageGrad[over], shape, "input");
+  return planPooling(averageGrad[over], shape, "input");
 }
 
 export function variants(): Program[] {
@@ -113,7 +113,7 @@ function planTwoByTwo(program: Program, { maps, height, width }: PoolShape): Pla
   return { program, uniforms: [count, grid[0], width / 4], grid };
 }
 
-function planWindows(program: Program, shape: PoolShape, threadPer: "output" | "input"): Plan {
+function planPooling(program: Program, shape: PoolShape, threadPer: "output" | "input"): Plan {
   const { maps, height, width, kernel, strides, pads } = shape;
   const [oh, ow] = pooledSize(shape);
   const count = maps * (threadPer === "output" ? oh * ow : height * width);

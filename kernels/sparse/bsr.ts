@@ -1,6 +1,6 @@
 /** Block-sparse rows (BSR): square blocks of the GEMM view [F, C·KH·KW] that are stored whole or not at all. */
 import type { Plan, Program } from "../../src/gpu/types.ts";
-import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, STORE_NS } from "../conv/rows.ts";
+import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, STORE_NS } from "../conv/direct_rows.ts";
 import { reduceStep } from "../gemm/plan.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
@@ -132,7 +132,7 @@ function storageGemm(shape: LinearShape, packed: PackedWeight, tuning: Tuning): 
     const wanted = ceilDiv(tuning.threads, tile.threads);
     const splits = Math.max(1, Math.min(wanted, Math.floor(tile.longest / SHORTEST_SPLIT)));
     return Array.from(new Set([1, splits]), (n): Candidate => ({
-      name: `${4 * bm} rows${n > 1 ? ", split" : ""}`,
+      name: `storage, ${4 * bm} rows${n > 1 ? ", split" : ""}`,
       cost: gemmCost(shape, packed, tile, n, tuning.threads),
       build: () => gemmLaunch(shape, packed, tile, n),
     }));

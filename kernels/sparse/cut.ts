@@ -1,12 +1,12 @@
 /**
- * Lists of kept taps, cut to what windows of uniform arrays hold: the tables and packed weights of windows.wgsl. Pure data;
+ * Lists of kept taps, cut to what uniform panels hold: the tables and packed weights of listed_uniform.wgsl. Pure data;
  * the weights themselves are packed on the device.
  */
 import type { Program } from "../../src/gpu/types.ts";
 import { inFours } from "../conv/pack.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Step } from "../launch.ts";
-import packSource from "./windows_pack.wgsl" with { type: "text" };
+import packSource from "./listed_pack.wgsl" with { type: "text" };
 
 /** Filters of a line, all of which keep the same taps. */
 export type Height = 1 | 4 | 8 | 16;
@@ -32,16 +32,16 @@ export interface TapLists {
   readonly lines: readonly TapLine[];
 }
 
-/** Floats in a window. */
+/** Floats in a uniform panel. */
 export const FLOATS = 16_384;
 /** Lines of a dispatch. */
 const LINES = 64;
 /** A thread takes so many taps in a turn of its loop. */
 const TURN = 4;
-/** In words of the shaders' tables, behind which a region of taps follows for each window. */
+/** In words of the shaders' tables, behind which a region of taps follows for each panel. */
 const FILTERS_AT = 4 * (LINES + 1), TAPS_AT = 4 * 96, MOST_TAPS = 3968;
 
-/** Taps that a window has room for, in the table and among its weights. */
+/** Taps that a panel has room for, in the table and among its weights. */
 export function tapRoom(height: Height): number {
   return Math.min(MOST_TAPS, FLOATS / Math.max(4, height));
 }
@@ -49,9 +49,9 @@ export function tapRoom(height: Height): number {
 /** Lines of one dispatch. */
 export interface Chunk {
   readonly lines: number;
-  /** The part of the input that the first of its windows shows. */
+  /** The part of the input that the first of its panels shows. */
   readonly from: number;
-  /** In bytes: where each window's weights start. */
+  /** In bytes: where each panel's weights start. */
   readonly weights: readonly number[];
   /** In bytes. */
   readonly table: number;
@@ -78,18 +78,18 @@ export interface Views {
   readonly parts: number;
   /** Parts of a dispatch. */
   readonly shown: number;
-  /** Of a dispatch, each with weights: window w shows part w % shown. */
-  readonly windows: 1 | 4;
+  /** Of a dispatch, each with weights: panel w shows part w % shown. */
+  readonly panels: 1 | 4;
 }
 
 /** @param place part of a column, and what the shader's table says of it */
 export function cutLists(
   lists: TapLists,
-  { parts, shown, windows }: Views,
+  { parts, shown, panels }: Views,
   place: (column: number) => readonly [number, number],
 ): Cut {
-  const { height } = lists, room = tapRoom(height), size = TAPS_AT + windows * room;
-  const everyWindow = (part: number) => Array.from({ length: windows / shown | 0 }, (_, i) => part + i * shown);
+  const { height } = lists, room = tapRoom(height), size = TAPS_AT + panels * room;
+  const everyPanel = (part: number) => Array.from({ length: panels / shown | 0 }, (_, i) => part + i * shown);
   const chunks: Chunk[] = [], tables: Uint32Array[] = [], sources: number[] = [];
   const floats = () => sources.length / 2 * height;
   for (let from = 0; from < parts; from += shown) {
@@ -101,19 +101,19 @@ export function cutLists(
         let at = 0;
         open.forEach(({ first, listed }, l) => {
           table[FILTERS_AT + l] = first;
-          for (const w of everyWindow(part)) table[windows * l + w] = at / TURN;
+          for (const w of everyPanel(part)) table[panels * l + w] = at / TURN;
           for (const { code, source } of listed[part]) {
-            for (const w of everyWindow(part)) table[TAPS_AT + w * room + at] = code;
+            for (const w of everyPanel(part)) table[TAPS_AT + w * room + at] = code;
             at++;
             sources.push(source, source < 0 ? 0 : Math.min(height, lists.filters - first));
           }
         });
-        for (const w of everyWindow(part)) table[windows * open.length + w] = at / TURN;
+        for (const w of everyPanel(part)) table[panels * open.length + w] = at / TURN;
         while (floats() % 64 !== 0) sources.push(-1, 0);
       }
       chunks.push({
         ...{ lines: open.length, from, add: from > 0, last: from + shown >= parts },
-        weights: Array.from({ length: windows }, (_, w) => weights[w % shown]),
+        weights: Array.from({ length: panels }, (_, w) => weights[w % shown]),
         table: tables.length * size * 4,
       });
       tables.push(table);
@@ -138,7 +138,7 @@ export function cutLists(
   return { chunks, table, tableBytes: size * 4, sources: sources.map((n) => Math.max(0, n)) };
 }
 
-/** Puts the weights where the windows find them, which inference does once: scratch "packed" and table "sources". */
+/** Puts the weights where the panels show them, which inference does once: scratch "packed" and table "sources". */
 export function packWeights({ height, perFilter, perFour }: TapLists, { sources }: Cut) {
   const size = sources.length / 2 * height, grid = linearGrid(size, 64);
   const uniforms = [size, grid[0] * 64, height, perFilter, perFour];
@@ -146,7 +146,7 @@ export function packWeights({ height, perFilter, perFour }: TapLists, { sources 
     plan: { program: PACK_WEIGHTS, uniforms, grid },
     bindings: ["values", "sources", "packed"],
   };
-  // The last window reaches beyond its weights: a uniform array has one size.
+  // The last panel reaches beyond its weights: a uniform array has one size.
   return { step, bytes: size * 4 + FLOATS * 4, sources: inFours(sources, 0) };
 }
 
@@ -164,6 +164,6 @@ export interface ListCost {
 }
 
 /** How many chunks `cutLists` makes, at least. */
-export function chunkCount({ lines, height, taps }: ListCost, { parts, shown }: Omit<Views, "windows">): number {
+export function chunkCount({ lines, height, taps }: ListCost, { parts, shown }: Omit<Views, "panels">): number {
   return Math.max(ceilDiv(parts, shown) * ceilDiv(lines, LINES), ceilDiv(taps, tapRoom(height) * shown));
 }

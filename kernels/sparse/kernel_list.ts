@@ -2,13 +2,13 @@
 import { inFours } from "../conv/pack.ts";
 import { haloBytes, isBare, padStep } from "../conv/pad.ts";
 import { convOutput } from "../conv/shape.ts";
-import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, STORE_NS } from "../conv/rows.ts";
+import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, STORE_NS } from "../conv/direct_rows.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import type { SparseFormat } from "./format.ts";
-import { kernelWindows, windowVariants } from "./kernel_windows.ts";
+import { uniformKernels, uniformKernelVariants } from "./kernel_list_uniform.ts";
 import { linesSource, type ListInput, listInput, type Lists } from "./kernel_lines.ts";
 import source from "./kernel_list.wgsl" with { type: "text" };
 import { byLength } from "./lists.ts";
@@ -65,7 +65,7 @@ export const kernelList: SparseFormat = {
     });
     const width = Math.min(4, shape.kernel[1]);
     const all: Lists = { shape, input, lists, kh: whole ? kh : 1, kw: width, masks: [], epilogue };
-    return [...kernelWindows(all, tuning), ...listCandidates(all, tuning)];
+    return [...uniformKernels(all, tuning), ...storageKernels(all, tuning)];
   },
   gemm: () => [],
 };
@@ -79,9 +79,9 @@ const GROUP = 64;
 /** Rows, and fours of columns, of a thread's tile. */
 const TILES = [[8, 2], [8, 1], [4, 2], [4, 1], [1, 1]] as const;
 
-export function listCandidates(l: Lists, tuning: Tuning): Candidate[] {
+export function storageKernels(l: Lists, tuning: Tuning): Candidate[] {
   return TILES.map(([rows, fours]) => ({
-    name: `rows ${rows}x${fours * 4}`,
+    name: `storage ${rows}x${fours * 4}`,
     cost: listCost(l, rows, fours, tuning.threads),
     build: () => build(l, rows, fours),
   }));
@@ -156,7 +156,7 @@ export function variants(): Program[] {
   const patterns = { KH: 3, KW: 3, ...maskConstants([27, 54, 58, 154, 178, 184, 216, 432]), ...plain };
   const sizes = [[1, 1], [2, 2], [3, 3], [3, 4]].map(([KH, KW]) => listProgram({ KH, KW, ...plain }));
   return [
-    ...windowVariants(),
+    ...uniformKernelVariants(),
     ...sizes,
     listProgram({ KH: 3, KW: 3, ...plain, WIDE: 1 }),
     ...[[4, 1], [8, 2]].map(([ROWS, FOURS]) => listProgram({ KH: 3, KW: 3, ...plain, ROWS, FOURS })),

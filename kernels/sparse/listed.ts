@@ -1,7 +1,7 @@
 /**
  * Sparse products with lists of kept taps: y[f] = Σ over the taps of f's line. Formats say which columns of the GEMM view
- * each line of filters keeps; the inputs are read through uniform windows (windows.ts) or from storage (stored.ts). What
- * both share is here and in listed.wgsl.
+ * each line of filters keeps; the inputs are read through uniform panels (listed_uniform.ts) or from storage
+ * (listed_storage.ts). What both share is here and in listed.wgsl.
  */
 import type { Program } from "../../src/gpu/types.ts";
 import type { ConvShape } from "../conv/shape.ts";
@@ -10,7 +10,7 @@ import { type Tuning, UNTUNED } from "../tuning.ts";
 import { type Chunk, type Cut, type Height, type ListCost, PACK_WEIGHTS, packWeights, type TapLists } from "./cut.ts";
 import type { LinearShape } from "./format.ts";
 import listed from "./listed.wgsl" with { type: "text" };
-import rowsSource from "./windows_rows.wgsl" with { type: "text" };
+import rowsSource from "./row_panels.wgsl" with { type: "text" };
 
 export const GROUP = 8;
 /** Of a panel of x, in which a matrix product reads it. */

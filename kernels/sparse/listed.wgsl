@@ -1,4 +1,4 @@
-// What windows.wgsl and stored.wgsl share: tiles of ROWS rows x 4 columns of 4*FB filters (of one where FB is 0), four taps at
+// What listed_uniform.wgsl and listed_storage.wgsl share: tiles of ROWS rows x 4 columns of 4*FB filters (of one where FB is 0), four taps at
 // a time, and their stores. EDGES 0: every line and every tile is whole, so that nothing is asked before a store. WIDE: y and
 // residual are stored as vec4 along columns (CONV 1) or filters (CONV 0), whose count is a multiple of 4. ADD: y holds the sum
 // of earlier dispatches.

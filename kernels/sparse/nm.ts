@@ -1,6 +1,6 @@
 /** N:M sparsity: of every M neighbouring columns of the GEMM view a row keeps at most N. */
 import type { Plan, Program } from "../../src/gpu/types.ts";
-import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS } from "../conv/rows.ts";
+import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS } from "../conv/direct_rows.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
@@ -84,7 +84,7 @@ function gemm(shape: LinearShape, packed: PackedWeight, tuning: Tuning): Candida
   const selects = 4 * (m - 1), perValue = 8 * (4 + selects) * FMA_NS;
   const perGroup = LOOP_NS + m * LOAD4_NS + n * (LOOP_NS + LOAD_NS + 2 * LOAD4_NS + perValue);
   return [{
-    name: "4x8",
+    name: "selects 4x8",
     cost: threads * shape.k / m * perGroup * Math.max(1, tuning.threads / threads),
     build: () => gemmLaunch(shape, packed),
   }];

@@ -18,7 +18,7 @@ const ACTIVATION: u32 = 0u;
 struct Params { m: u32, n: u32, k4: u32, groups: u32, n8: u32, tiles_m: u32, row: u32 }
 
 // Four rows of X at a group of columns, column i in a[i] or, from 4 on, in b[i - 4].
-struct Window { a: mat4x4<f32>, b: mat4x4<f32> }
+struct Values { a: mat4x4<f32>, b: mat4x4<f32> }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -37,7 +37,7 @@ fn pick_four(v: mat4x4<f32>, i: u32) -> vec4<f32> {
   return select(select(v[0], v[1], odd), select(v[2], v[3], odd), vec4<bool>((i & 2u) != 0u));
 }
 
-fn pick(v: Window, i: u32) -> vec4<f32> {
+fn pick(v: Values, i: u32) -> vec4<f32> {
   if (OF == 4u) { return pick_four(v.a, i); }
   return select(pick_four(v.a, i), pick_four(v.b, i), vec4<bool>((i & 4u) != 0u));
 }
@@ -77,7 +77,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
   var c6 = vec4<f32>();
   var c7 = vec4<f32>();
   for (var g = 0u; g < p.groups; g++) {
-    var v = Window();
+    var v = Values();
     v.a = load_x(r, g * (OF / 4u));
     if (OF == 8u) { v.b = load_x(r, g * 2u + 1u); }
     for (var s = 0u; s < KEPT; s++) {

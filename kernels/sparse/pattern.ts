@@ -5,8 +5,8 @@
  */
 import type { PackedWeight, SparseFormat } from "./format.ts";
 import { listInput, type Lists } from "./kernel_lines.ts";
-import { listCandidates } from "./kernel_list.ts";
-import { kernelWindows } from "./kernel_windows.ts";
+import { storageKernels } from "./kernel_list.ts";
+import { uniformKernels } from "./kernel_list_uniform.ts";
 import { inFours } from "../conv/pack.ts";
 import { byLength } from "./lists.ts";
 import { savingWeight } from "./packed.ts";
@@ -58,7 +58,7 @@ export const pattern: SparseFormat = {
   },
   conv(shape, packed, epilogue, tuning) {
     const input = listInput(shape);
-    // The kernel slides a window of three neighbouring lines.
+    // The kernel slides over three neighbouring lines.
     if (!input || shape.stride[0] !== 1 || shape.dilation[0] !== 1) return [];
     const { channels } = packed.parameters, { masks, starts, filters, kernels } = packed.index;
     const lists = Array.from(filters, (filter, l) => {
@@ -77,7 +77,7 @@ export const pattern: SparseFormat = {
       })),
     };
     const rows = () => expanded.flatMap(({ entries }) => entries.flatMap((e) => wholeKernel(packed, e)));
-    return [...kernelWindows(whole, tuning, rows), ...listCandidates(all, tuning)];
+    return [...uniformKernels(whole, tuning, rows), ...storageKernels(all, tuning)];
   },
   gemm: () => [],
 };

@@ -3,8 +3,8 @@ import { inFours } from "../conv/pack.ts";
 import { ceilDiv } from "../launch.ts";
 import type { SparseFormat } from "./format.ts";
 import { listInput, type Lists } from "./kernel_lines.ts";
-import { listCandidates } from "./kernel_list.ts";
-import { kernelWindows } from "./kernel_windows.ts";
+import { storageKernels } from "./kernel_list.ts";
+import { uniformKernels } from "./kernel_list_uniform.ts";
 import { byLength } from "./lists.ts";
 import { savingWeight } from "./packed.ts";
 
@@ -50,7 +50,7 @@ export const vector: SparseFormat = {
       return { filter, kernels: [kept.flatMap((v) => pieces.map((i) => input.offset(Math.floor(v / kh), v % kh, i)))] };
     });
     const all: Lists = { shape, input, lists, kh: 1, kw: Math.min(4, kw), masks: [], epilogue };
-    return [...kernelWindows(all, tuning), ...listCandidates(all, tuning)];
+    return [...uniformKernels(all, tuning), ...storageKernels(all, tuning)];
   },
   gemm: () => [],
 };

@@ -26,7 +26,7 @@ export function createTuner(gpu: Gpu, known: Plans): Tuner {
   };
   use();
   const measure = async (requests: readonly Request[], options?: TuneOptions) => {
-    const open = requests.filter(({ shapeClass }) => !(shapeClass in plans.plans));
+    const open = requests.filter((request) => !isKnown(plans, request));
     const tuned = await tune(gpu, open, options);
     if (tuned.length > 0) {
       plans = withTuned(plans, tuned);
@@ -41,4 +41,9 @@ export function createTuner(gpu: Gpu, known: Plans): Tuner {
     inference: (model, batch, options) => measure(inferenceRequests(gpu, model, batch), options),
     training: (model, batch, options) => measure(trainingRequests(gpu, model, batch), options),
   };
+}
+
+/** Whether the winner of the shape's class is a way that there is; a file may name one that has gone. */
+function isKnown({ plans }: Plans, { shapeClass, candidates }: Request): boolean {
+  return shapeClass in plans && candidates.some(({ name }) => name === plans[shapeClass].winner);
 }

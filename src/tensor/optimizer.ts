@@ -1,4 +1,4 @@
-import { BLOCK_ELEMENTS, type Extra, planAdam, planMask, planSgd, planWindows } from "../../kernels/optim/plan.ts";
+import { bindingWindows, BLOCK_ELEMENTS, type Extra, planAdam, planMask, planSgd } from "../../kernels/optim/plan.ts";
 import type { Gpu, Slice } from "../gpu/gpu.ts";
 import { type Arena, type ArenaLayout, createArena } from "./arena.ts";
 import { partOf, Tensor } from "./tensor.ts";
@@ -65,7 +65,7 @@ export interface Optimizer {
  * window (one, unless the arena exceeds the device's limit). PyTorch's semantics; formulas in kernels/optim/*.wgsl.
  */
 export function createOptimizer(gpu: Gpu, layout: ArenaLayout, options: OptimizerOptions): Optimizer {
-  const windows = planWindows(
+  const windows = bindingWindows(
     layout.elements,
     Math.min(options.windowBytes ?? Infinity, gpu.bindingBytes),
   );
@@ -131,7 +131,7 @@ export function applyMask(gpu: Gpu, x: Slice, mask: Slice): void {
   if (x.byteLength !== mask.byteLength || x.byteLength % (4 * BLOCK_ELEMENTS) !== 0) {
     throw new RangeError(`applyMask: ${x.byteLength} and ${mask.byteLength} bytes are not two arenas of one layout`);
   }
-  for (const window of planWindows(x.byteLength / 4, gpu.bindingBytes)) {
+  for (const window of bindingWindows(x.byteLength / 4, gpu.bindingBytes)) {
     const at = (slice: Slice) => partOf(slice, window.first, window.elements);
     gpu.run(planMask(window), [at(x), at(mask)], `${x.byteLength / 4} elements`);
   }

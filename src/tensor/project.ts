@@ -17,8 +17,8 @@ import { planPatterns, planTaps } from "../../kernels/project/pattern.ts";
 import { planTopK, type Selection } from "../../kernels/project/topk.ts";
 import { keyWindows, planLongTopK, planRuns } from "../../kernels/project/topk_long.ts";
 import { type Kept, planExpand, planPull, planResidual, planScale, planUpdate } from "../../kernels/project/update.ts";
-import { planWindow } from "../../kernels/project/window.ts";
-import { planWindows } from "../../kernels/optim/plan.ts";
+import { planShift } from "../../kernels/project/shift_groups.ts";
+import { bindingWindows } from "../../kernels/optim/plan.ts";
 import { UserError } from "../errors.ts";
 import type { Gpu, GpuBuffer, Slice } from "../gpu/gpu.ts";
 import { launch } from "./ops/launch.ts";
@@ -267,7 +267,7 @@ export function pullTarget(
   constraints.forEach(({ z, u, rho }, c) => {
     checkBytes("pullTarget", z, count);
     checkBytes("pullTarget", u, count);
-    for (const { first, elements } of planWindows(count, gpu.bindingBytes)) {
+    for (const { first, elements } of bindingWindows(count, gpu.bindingBytes)) {
       const plan = planPull(elements, c === 0 ? "replace" : "add", rho / total);
       gpu.run(plan, [z, u, target].map((slice) => elementsOf(slice, first, elements)), `${count} elements`);
     }
@@ -277,7 +277,7 @@ export function pullTarget(
 /** U ← U·ρ_old/ρ_new, so that the dual y = ρU does not jump when ρ changes. `u` may be a whole arena. */
 export function rescaleDual(gpu: Gpu, u: Slice, rhoOld: number, rhoNew: number): void {
   if (!(rhoOld > 0 && rhoNew > 0)) throw new RangeError(`rescaleDual: rho ${rhoOld} -> ${rhoNew} must be positive`);
-  for (const { first, elements } of planWindows(u.byteLength / 4, gpu.bindingBytes)) {
+  for (const { first, elements } of bindingWindows(u.byteLength / 4, gpu.bindingBytes)) {
     const window = { buffer: u.buffer, byteOffset: u.byteOffset + 4 * first, byteLength: 4 * elements };
     gpu.run(planScale(elements, rhoOld / rhoNew), [window], `${elements} elements`);
   }
@@ -306,13 +306,13 @@ export function expandMask(
 /** scores[offset + i] += part[i]: a member whose groups are a stretch of its constraint's (what lies outside is dropped). */
 export function addGroups(gpu: Gpu, part: Slice, offset: number, scores: Slice): void {
   const [to, from] = [scores.byteLength / 4, part.byteLength / 4];
-  gpu.run(planWindow({ to, from, shift: -offset, fallback: 0, write: "add" }), [part, scores], `${from} groups`);
+  gpu.run(planShift({ to, from, shift: -offset, fallback: 0, write: "add" }), [part, scores], `${from} groups`);
 }
 
 /** part[i] = keep[offset + i], 1 where that is outside: the member's own view of the kept groups. */
 export function takeGroups(gpu: Gpu, keep: Slice, offset: number, part: Slice): void {
   const [to, from] = [part.byteLength / 4, keep.byteLength / 4];
-  gpu.run(planWindow({ to, from, shift: offset, fallback: 1, write: "replace" }), [keep, part], `${to} groups`);
+  gpu.run(planShift({ to, from, shift: offset, fallback: 1, write: "replace" }), [keep, part], `${to} groups`);
 }
 
 function selectLong(

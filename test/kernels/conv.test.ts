@@ -4,7 +4,7 @@ import { convDgradCandidates, planConvDgrad } from "../../kernels/conv/dgrad.ts"
 import { convForwardCandidates, convForwardClass, planConvForward } from "../../kernels/conv/forward.ts";
 import { inputRuns } from "../../kernels/conv/input.ts";
 import { NO_WEIGHT } from "../../kernels/conv/pack.ts";
-import { cutRuns, positions } from "../../kernels/conv/runs.ts";
+import { cutRuns, positions } from "../../kernels/conv/tap_runs.ts";
 import { convMacs, convOutput, type ConvShape, convTaps } from "../../kernels/conv/shape.ts";
 import { planConvWgrad } from "../../kernels/conv/wgrad.ts";
 import type { Epilogue, Step } from "../../kernels/launch.ts";
@@ -85,17 +85,17 @@ test("every output of the forward pass and every element of dx is stored exactly
   }
   const kernels = [
     "indirect convolution",
-    "convolution by rows",
+    "direct convolution by rows",
     "depthwise convolution",
-    "convolution by squares",
+    "direct 4x4 convolution",
     "convolution by im2col",
-    "convolution dgrad by whole rows",
+    "convolution dgrad by full rows",
   ];
   for (const name of [...kernels, "convolution wgrad"]) assert.ok(used.has(name), name);
 });
 
 test("a measured winner is taken for its class, whatever the epilogue, and only where it can do the shape", () => {
-  const winners = { [convForwardClass(base)]: "taps" }, tuning = { threads: 256, winners };
+  const winners = { [convForwardClass(base)]: "indirect" }, tuning = { threads: 256, winners };
   const convolution = (s: ConvShape, epilogue: Epilogue) => planConvForward(s, epilogue, tuning).steps.at(-1)!.plan;
   for (const epilogue of [{}, { bias: "add", activation: "relu" }] as const) {
     assert.is(convolution(base, epilogue).program.name, "indirect convolution");
@@ -103,7 +103,7 @@ test("a measured winner is taken for its class, whatever the epilogue, and only 
   const another = { ...base, filters: 7 };
   assert.equal(planConvForward(another, {}, tuning), planConvForward(another));
   assert.is.not(planConvForward(another).steps.at(-1)!.plan.program.name, "indirect convolution");
-  const unable = { threads: 256, winners: { [convForwardClass(base)]: "one filter" } };
+  const unable = { threads: 256, winners: { [convForwardClass(base)]: "depthwise rows of 8" } };
   assert.equal(planConvForward(base, {}, unable), planConvForward(base));
 });
 
@@ -189,12 +189,12 @@ test("multiply-adds count what is stored", () => {
 /** Which elements the convolutions among the steps store. */
 function* stores(steps: readonly Step[]): Generator<number> {
   for (const { plan } of steps) {
-    if (plan.program.name === "convolution by rows") yield* rowsStores(plan);
+    if (plan.program.name === "direct convolution by rows") yield* rowsStores(plan);
     if (plan.program.name === "depthwise convolution") yield* singleStores(plan);
     if (plan.program.name === "indirect convolution") yield* indirectStores(plan);
-    if (plan.program.name === "convolution by squares") yield* squareStores(plan);
+    if (plan.program.name === "direct 4x4 convolution") yield* direct4x4Stores(plan);
     if (plan.program.name === "convolution by im2col") yield* productStores(plan);
-    if (plan.program.name === "convolution dgrad by whole rows") yield* wholeStores(plan);
+    if (plan.program.name === "convolution dgrad by full rows") yield* fullRowsStores(plan);
   }
 }
 
@@ -235,9 +235,9 @@ function* singleStores(plan: Plan): Generator<number> {
   }
 }
 
-function* squareStores(plan: Plan): Generator<number> {
+function* direct4x4Stores(plan: Plan): Generator<number> {
   const p = params(plan), { FB, REST, ADD } = plan.program.constants!;
-  // A later window of channels adds to what the first one stored.
+  // A later panel of channels adds to what the first one stored.
   if (ADD) return;
   for (const [x, y] of threads(plan)) {
     const tile = x + y * p.row;
@@ -266,7 +266,7 @@ function* productStores(plan: Plan): Generator<number> {
   }
 }
 
-function* wholeStores(plan: Plan): Generator<number> {
+function* fullRowsStores(plan: Plan): Generator<number> {
   const p = params(plan), columns = 4 * plan.program.constants!.FOURS + 4;
   for (const [x, y] of threads(plan)) {
     const thread = x + y * p.row;

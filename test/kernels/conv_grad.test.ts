@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { convOutput, type ConvShape } from "../../kernels/conv/shape.ts";
 import { convWgradCandidates } from "../../kernels/conv/wgrad.ts";
-import { isWindowed } from "../../kernels/conv/wgrad_windows.ts";
+import { fitsUniformPanels } from "../../kernels/conv/wgrad_uniform.ts";
 import { checkLaunch, params } from "./launches.ts";
 
 const test = suite("plan convolution gradients");
@@ -20,7 +20,7 @@ const base: ConvShape = {
   groups: 1,
 };
 
-const WINDOWED: Partial<ConvShape>[] = [
+const PANELS: Partial<ConvShape>[] = [
   {},
   { stride: [2, 2] },
   { channels: 64, filters: 64, height: 8, width: 8 },
@@ -28,10 +28,10 @@ const WINDOWED: Partial<ConvShape>[] = [
   { batch: 1, channels: 3, filters: 5, height: 7, width: 7 },
 ];
 
-test("windows of the weight gradient lie within their buffers and start where a binding may", () => {
-  for (const change of WINDOWED) {
+test("uniform panels of the weight gradient lie within their buffers and start where a binding may", () => {
+  for (const change of PANELS) {
     const s = { ...base, ...change };
-    const { steps, scratch } = windowed(s);
+    const { steps, scratch } = uniform(s);
     const [oh, ow] = convOutput(s);
     const bytes: Record<string, number> = {
       x: 4 * s.batch * s.channels * s.height * s.width,
@@ -47,10 +47,12 @@ test("windows of the weight gradient lie within their buffers and start where a 
   }
 });
 
-test("windows meet every pair of a channel and a filter once in each image", () => {
-  for (const change of WINDOWED) {
+test("uniform panels hold every pair of a channel and a filter once in each image", () => {
+  for (const change of PANELS) {
     const s = { ...base, ...change };
-    const plans = windowed(s).steps.map(({ plan }) => plan).filter(({ program }) => program.name.includes("windows"));
+    const plans = uniform(s).steps.map(({ plan }) => plan).filter(({ program }) =>
+      program.name.includes("uniform panels")
+    );
     const met = plans.map(params).reduce((sum, p) => sum + p.channels * p.filters * p.images, 0);
     assert.is(met, s.batch * s.channels * s.filters);
     const whole = plans.map(params).filter((p) => p.add === 0).reduce((sum, p) => sum + p.channels * p.filters, 0);
@@ -58,8 +60,8 @@ test("windows meet every pair of a channel and a filter once in each image", () 
   }
 });
 
-test("windows take 3×3 kernels of small maps only", () => {
-  assert.ok(isWindowed(base));
+test("only 3×3 kernels on small maps are computed from uniform panels", () => {
+  assert.ok(fitsUniformPanels(base));
   const others: Partial<ConvShape>[] = [
     { kernel: [5, 5] },
     { stride: [1, 2] },
@@ -68,11 +70,11 @@ test("windows take 3×3 kernels of small maps only", () => {
     { groups: 17, filters: 34 },
     { height: 224, width: 224 },
   ];
-  for (const change of others) assert.not(isWindowed({ ...base, ...change }), JSON.stringify(change));
+  for (const change of others) assert.not(fitsUniformPanels({ ...base, ...change }), JSON.stringify(change));
 });
 
-function windowed(s: ConvShape) {
-  const launch = convWgradCandidates(s, { threads: 256 }).find(({ name }) => name === "windows")!.build();
+function uniform(s: ConvShape) {
+  const launch = convWgradCandidates(s, { threads: 256 }).find(({ name }) => name === "uniform panels 16x1")!.build();
   checkLaunch(launch, ["x", "dy", "y"]);
   return launch;
 }

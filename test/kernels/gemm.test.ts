@@ -96,7 +96,7 @@ test("wide tiles: only what isn't k-major in fours is packed, and padded columns
   assert.equal(odd.scratch, { packedA: 4 * 64 * 8, packedB: 4 * 512 * 8, partial: 4 * 61 * 512 });
 });
 
-test("panels: windows lie inside their scratch, and the tiles of each span of k cover the outputs once", () => {
+test("uniform panels lie inside their scratch, and the tiles of each span of k cover the outputs once", () => {
   const [m, n, k] = [300, 513, 517];
   const launch = gemmCandidates({ m, n, k, a: "k", b: "rows" }, { threads: 256 })
     .find(({ name }) => name === "uniform panels")!.build();
@@ -120,7 +120,7 @@ test("panels: windows lie inside their scratch, and the tiles of each span of k 
   for (const stored of spans.values()) assert.ok(stored.every((count) => count === 1));
 });
 
-test("panels: the windows of packing cover each operand once and end where its buffer does", () => {
+test("the windows bound for packing panels cover each operand once and end where its buffer does", () => {
   for (const [m, n, k] of [[300, 513, 517], [512, 512, 512], [127, 2000, 333]]) {
     const { steps } = gemmCandidates({ m, n, k, a: "k", b: "rows" }, { threads: 256 })
       .find(({ name }) => name === "uniform panels")!.build();
@@ -182,7 +182,7 @@ test("tiles in workgroup memory cover the outputs, and their splits k", () => {
 
 test("a measured winner is taken, and a batch beyond a grid's layers is refused", () => {
   const shape = { m: 512, n: 512, k: 512, a: "k", b: "k" } as const;
-  const winners = { [gemmClass(shape)]: "4x8" };
+  const winners = { [gemmClass(shape)]: "registers 4x8" };
   const { BM, BN } = planGemm(shape, { threads: 256, winners }).steps[0].plan.program.constants!;
   assert.equal([BM, BN], [1, 2]);
   assert.throws(() => planGemm({ ...shape, batch: { count: 70_000, a: 0, b: 0 } }), /batch of 70000/);

@@ -1,14 +1,14 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { planAdam, planMask, planSgd, planWindows, variants } from "../../kernels/optim/plan.ts";
+import { bindingWindows, planAdam, planMask, planSgd, variants } from "../../kernels/optim/plan.ts";
 
 const test = suite("optimizer planner");
 
-test("windows cover the arena once, in whole blocks, within the binding limit", () => {
+test("binding windows cover the arena once, in whole blocks, within the binding limit", () => {
   for (const elements of [64, 128, 4096, 64 * 1013]) {
     for (const limit of [256, 300, 1024, 4096 * 3 + 5, 1 << 27]) {
       let next = 0;
-      for (const { first, elements: n } of planWindows(elements, limit)) {
+      for (const { first, elements: n } of bindingWindows(elements, limit)) {
         assert.is(first, next);
         assert.is(n % 64, 0);
         assert.ok(n > 0 && n * 4 <= limit);
@@ -17,7 +17,7 @@ test("windows cover the arena once, in whole blocks, within the binding limit", 
       assert.is(next, elements);
     }
   }
-  assert.throws(() => planWindows(64, 255), /holds no arena block/);
+  assert.throws(() => bindingWindows(64, 255), /holds no arena block/);
 });
 
 test("the grid reaches every vec4 and stays within 65,535 groups per dimension", () => {

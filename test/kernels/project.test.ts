@@ -139,7 +139,7 @@ test("short selections share dispatches, 16 to each; long ones stand apart", () 
   for (const k of [-1, 5, 1.5]) assert.throws(() => planTopK([{ offset: 0, groups: 4, k }]), /cannot keep/);
 });
 
-test("long selections bind what they were given, within limits, also in windows", () => {
+test("long selections bind what they were given, within limits, also in binding windows", () => {
   for (const [count, most] of [[4097, 2 ** 27], [10_000_000, 2 ** 27], [10_000_000, 2 ** 24], [2 ** 28, 2 ** 27]]) {
     const windows = keyWindows(count, most);
     for (const source of ["scores", ["dual", "frozen"]] as const) {

@@ -19,7 +19,7 @@ const SIZES = [
   [3, 101, 83, 16],
   [3, 128, 160, 32],
   [2, 70, 131, 32],
-  // Enough rows for panels: several of them, several windows of columns, and more than a dispatch takes.
+  // Enough rows for panels: several of them, several panels of columns, and more than a dispatch takes.
   [33, 13, 1100, 4],
   [65, 40, 257, 32],
 ];

@@ -24,7 +24,7 @@ const base: ConvShape = {
 /** The ways of the dense planner are slow to compile, and have tests of their own. */
 const listsOnly: SparseFormat = {
   ...columns,
-  conv: (...args) => columns.conv(...args).filter(({ name }) => ["uniform windows", "stored"].includes(name)),
+  conv: (...args) => columns.conv(...args).filter(({ name }) => ["uniform panels", "storage"].includes(name)),
 };
 
 const SHAPES: Readonly<Record<string, ConvShape>> = {
@@ -48,15 +48,15 @@ test("every way of the dense planner", async () => {
   await checkConv(columns, kept(base.filters, base.channels * 9, 0.5), base);
 });
 
-/** Tiles and lines without edges; images that share a window, and channels that take five windows and so two dispatches. */
-const WINDOWED: Readonly<Record<string, ConvShape>> = {
+/** Tiles and lines without edges; images that share a panel, and channels that take five panels and so two dispatches. */
+const PANELS: Readonly<Record<string, ConvShape>> = {
   "whole tiles": { ...base, height: 8, width: 12, filters: 16 },
-  "several images to a window": { ...base, batch: 31, channels: 4, height: 13, width: 13, filters: 19 },
-  "channels in five windows": { ...base, channels: 9, height: 83, width: 89, filters: 3, stride: [2, 1] },
+  "several images to a panel": { ...base, batch: 31, channels: 4, height: 13, width: 13, filters: 19 },
+  "channels in five panels": { ...base, channels: 9, height: 83, width: 89, filters: 3, stride: [2, 1] },
 };
 
-for (const [name, shape] of Object.entries(WINDOWED)) {
-  test(`windows: ${name}`, async () => {
+for (const [name, shape] of Object.entries(PANELS)) {
+  test(`uniform panels: ${name}`, async () => {
     await checkConv(listsOnly, kept(shape.filters, shape.channels * 9, 0.5), shape);
   });
 }

@@ -55,7 +55,7 @@ const SHAPES: Partial<ConvShape>[] = [
 
 /** Tiles by name; large ones take a software device seconds to compile. */
 type Tiles = RegExp;
-const ALL: Tiles = /./, SMALL: Tiles = /1x4|windows 4x8/, WINDOWS: Tiles = /windows 4x8/;
+const ALL: Tiles = /./, SMALL: Tiles = /1x4|panels 4x8/, UNIFORM: Tiles = /panels 4x8/;
 const EPILOGUE = EPILOGUES[3];
 
 async function check(
@@ -96,21 +96,21 @@ async function check(
   return candidates.length;
 }
 
-/** Several images to a window; channels in two windows of one image, and in five, which take two dispatches. */
-const WINDOWED: Readonly<Record<string, Partial<ConvShape>>> = {
-  "several images to a window": { batch: 31, height: 12, width: 12 },
-  "channels in two windows": { batch: 3, channels: 3, height: 83, width: 89, filters: 4 },
-  "channels in five windows": { batch: 1, channels: 9, height: 83, width: 89, filters: 4 },
+/** Several images to a panel; channels in two panels of one image, and in five, which take two dispatches. */
+const PANELS: Readonly<Record<string, Partial<ConvShape>>> = {
+  "several images to a panel": { batch: 31, height: 12, width: 12 },
+  "channels in two panels": { batch: 3, channels: 3, height: 83, width: 89, filters: 4 },
+  "channels in five panels": { batch: 1, channels: 9, height: 83, width: 89, filters: 4 },
 };
 
-for (const [name, change] of Object.entries(WINDOWED)) {
-  test(`windows: ${name}`, async () => {
+for (const [name, change] of Object.entries(PANELS)) {
+  test(`uniform panels: ${name}`, async () => {
     const s = { ...base, ...change };
     for (const format of [kernelList, vector]) {
-      await check(format, s, weights(s, KEEP[format.name as keyof typeof KEEP]), WINDOWS);
+      await check(format, s, weights(s, KEEP[format.name as keyof typeof KEEP]), UNIFORM);
     }
     const one = (k: number, row: number, tap: number) => KEEP.pattern(k - k % 8, row, tap);
-    await check(pattern, s, weights(s, one), WINDOWS);
+    await check(pattern, s, weights(s, one), UNIFORM);
   });
 }
 

@@ -96,7 +96,7 @@ test("only the wanted gradients are made, and storage isn't copied where rows ar
   assert.ok(grid.every((n) => n <= 65_535) && grid[1] * grid[2] >= 100_000);
 });
 
-test("uniform windows are aligned, lie inside their buffers, and take every head once", () => {
+test("uniform panels are aligned, lie inside their buffers, and take every head once", () => {
   for (const depth of [1, 3, 13, 32, 48, 64, 94, 128]) {
     for (const [queries, keys] of [[1, 1], [7, 31], [49, 49], [100, 13]]) {
       const shape = { heads: 11, queries, keys, depth, scale: 1 };

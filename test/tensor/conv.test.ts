@@ -38,7 +38,7 @@ const SHAPES: Record<string, Partial<ConvShape>> = {
   "1×1 kernel, stride 2": { kernel: [1, 1], pads: [0, 0, 0, 0], stride: [2, 2], height: 8 },
   "stride 2": { stride: [2, 2] },
   "stride 2, 19 filters, width 13": { stride: [2, 2], filters: 19, width: 13 },
-  "three windows, 21 filters, kernel 5×4, dilation 1×2": {
+  "three panels, 21 filters, kernel 5×4, dilation 1×2": {
     ...{
       batch: 3,
       channels: 14,
@@ -50,7 +50,7 @@ const SHAPES: Record<string, Partial<ConvShape>> = {
       pads: [2, 3, 1, 0],
     },
   },
-  "two windows of weights, 18 filters": { batch: 1, channels: 130, filters: 18, height: 5, width: 4 },
+  "two panels of weights, 18 filters": { batch: 1, channels: 130, filters: 18, height: 5, width: 4 },
   "stride 2 on an even map": { stride: [2, 2], height: 8, width: 8, pads: [0, 0, 1, 1] },
   "stride 3×2, kernel 4×5": { stride: [3, 2], kernel: [4, 5], height: 11, width: 13, pads: [2, 1, 0, 3] },
   "stride beyond the kernel": { stride: [4, 3], kernel: [2, 2], height: 11, width: 10, pads: [0, 0, 0, 0] },
@@ -59,7 +59,7 @@ const SHAPES: Record<string, Partial<ConvShape>> = {
   "asymmetric pads": { pads: [0, 2, 1, 3] },
   "pads larger than the kernel": { pads: [5, 4, 3, 6], kernel: [2, 3] },
   "negative pads": { pads: [-1, 0, 1, -2], height: 9, width: 9 },
-  "input beyond the last window": { stride: [3, 3], kernel: [2, 2], pads: [0, 0, 0, 0], height: 7, width: 9 },
+  "input beyond what the last output sees": { stride: [3, 3], kernel: [2, 2], pads: [0, 0, 0, 0], height: 7, width: 9 },
   "kernel 7×7": { kernel: [7, 7], pads: [3, 3, 3, 3], stride: [2, 2], height: 9, width: 9 },
   "kernel 1×5": { kernel: [1, 5], pads: [0, 2, 0, 2] },
   "kernel 5×1": { kernel: [5, 1], pads: [2, 0, 2, 0], width: 8 },
@@ -164,8 +164,8 @@ const MANY_WAYS = [
   "1×1 kernel",
   "stride 2",
   "stride 2, 19 filters, width 13",
-  "two windows of weights, 18 filters",
-  "three windows, 21 filters, kernel 5×4, dilation 1×2",
+  "two panels of weights, 18 filters",
+  "three panels, 21 filters, kernel 5×4, dilation 1×2",
   "groups 2",
   "depthwise",
 ];

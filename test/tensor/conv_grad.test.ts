@@ -64,8 +64,8 @@ for (const [name, change] of Object.entries(SHAPES)) {
   });
 }
 
-/** The weight gradient in windows of the tensors themselves, of several images, and of some of the channels and filters. */
-const WINDOWED: Record<string, Partial<ConvShape>> = {
+/** The weight gradient from uniform panels of the tensors themselves, of several images, and of some of the channels and filters. */
+const PANELS: Record<string, Partial<ConvShape>> = {
   "several images": { batch: 5, channels: 18, filters: 21, height: 16, width: 16 },
   "17 channels of 32×32": { batch: 3, channels: 17, filters: 18, height: 32, width: 32 },
   "stride 2": { batch: 3, channels: 17, filters: 18, height: 32, width: 32, stride: [2, 2] },
@@ -74,9 +74,9 @@ const WINDOWED: Record<string, Partial<ConvShape>> = {
   "wide padding": { filters: 1, pads: [2, 3, 0, 6] },
 };
 
-for (const [name, change] of Object.entries(WINDOWED)) {
+for (const [name, change] of Object.entries(PANELS)) {
   const s: ConvShape = { ...base, ...change };
-  test(`weight gradient in windows: ${name}`, async () => {
+  test(`weight gradient from uniform panels: ${name}`, async () => {
     const gpu = await testGpu();
     const [oh, ow] = convOutput(s);
     const x = noise(s.batch * s.channels * s.height * s.width, 1), dy = noise(s.batch * s.filters * oh * ow, 3);
@@ -85,7 +85,7 @@ for (const [name, change] of Object.entries(WINDOWED)) {
     using tx = Tensor.from(gpu, x, [x.length]);
     using tdy = Tensor.from(gpu, dy, [dy.length]);
     using tdw = Tensor.empty(gpu, [w.length]);
-    const way = convWgradCandidates(s, { threads: 256 }).find((w) => w.name === "windows")!;
+    const way = convWgradCandidates(s, { threads: 256 }).find((w) => w.name === "uniform panels 16x1")!;
     launch(gpu, way.build(), { x: tx, dy: tdy, y: tdw }, way.name);
     assert.is(sumError(await tdw.read(), dw, s.batch * oh * ow), undefined);
   });

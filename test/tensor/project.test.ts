@@ -167,7 +167,7 @@ test("hundreds of thousands of scores: sampled, bracketed, sifted, and still exa
   }
 });
 
-test("a selection in windows is the same as one over the whole", async () => {
+test("a selection over binding windows is the same as one over the whole", async () => {
   const gpu = await testGpu();
   const groups = 270_001;
   const scores = integers([groups], 50, 9).map(Math.abs);
@@ -185,7 +185,7 @@ test("a selection in windows is the same as one over the whole", async () => {
     selectTopK(gpu, whole, [{ offset: 0, groups, k }], mask, status);
     const operands: Record<string, Slice> = { status };
     windows.forEach((_, i) => Object.assign(operands, { [`w${i}`]: of(whole, i), [`mask${i}`]: of(parts, i) }));
-    launch(gpu, planLongTopK({ windows, k, slot: 1 }, "scores"), operands, "windows");
+    launch(gpu, planLongTopK({ windows, k, slot: 1 }, "scores"), operands, "binding windows");
     const [a, b] = (await gpu.readMany([mask, parts])).map((bytes) => new Float32Array(bytes));
     assert.ok(a.every((kept, i) => kept === b[i]), `${k} kept`);
     assert.is(b.reduce((sum, kept) => sum + kept, 0), k);

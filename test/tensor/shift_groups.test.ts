@@ -5,7 +5,7 @@ import { addGroups, takeGroups } from "../../src/tensor/project.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
 
-const test = suite("group windows");
+const test = suite("parts of group vectors");
 
 /** [groups of the constraint, groups of the member, offset] */
 const CASES = [[1, 1, 0], [5, 3, 2], [5, 3, -1], [5, 3, 4], [3, 7, -2], [64, 65, -1], [130, 63, 67], [4, 2, 9], [

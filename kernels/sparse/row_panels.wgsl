@@ -1,5 +1,5 @@
-// Rows in panels for windows.wgsl and stored.wgsl: y[j/64, k, j%64] = x[j,k], each panel `width` columns of 64 rows; 0 beyond
-// the edges. A thread moves four rows x four columns. WIDE: rows of x are a multiple of 4 long and read as vec4.
+// Rows in panels for listed_uniform.wgsl and listed_storage.wgsl: y[j/64, k, j%64] = x[j,k], each panel `width` columns of 64
+// rows; 0 beyond the edges. A thread moves four rows x four columns. WIDE: rows of x are a multiple of 4 long and read as vec4.
 // Bindings: x read, y read_write. Grid: x one thread per four rows of the panels, y over fours of columns.
 const WIDE: u32 = 1u;
 

@@ -1,8 +1,8 @@
-/** Lists of kernels with x in windows of uniform arrays (kernel_windows.wgsl). */
+/** Lists of kernels with x in uniform panels (kernel_list_uniform.wgsl). */
 import type { Program } from "../../src/gpu/types.ts";
 import { inFours } from "../conv/pack.ts";
 import { haloBytes, padStep } from "../conv/pad.ts";
-import { FMA_NS, LOAD4_NS, LOOP_NS, STORE_NS } from "../conv/rows.ts";
+import { FMA_NS, LOAD4_NS, LOOP_NS, STORE_NS } from "../conv/direct_rows.ts";
 import { convOutput } from "../conv/shape.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
@@ -10,10 +10,10 @@ import { FLOATS, PACK_WEIGHTS } from "./cut.ts";
 import { linesSource, type Lists } from "./kernel_lines.ts";
 import { DISPATCH_NS, penalty } from "./listed.ts";
 import { linearGrid } from "../grid.ts";
-import source from "./kernel_windows.wgsl" with { type: "text" };
+import source from "./kernel_list_uniform.wgsl" with { type: "text" };
 
-const GROUP = 8, WINDOWS = 4;
-/** Windows start at multiples of 64 floats, up to 60 before their images. */
+const GROUP = 8, PANELS = 4;
+/** Panels start at multiples of 64 floats, up to 60 before their images. */
 const ROOM = FLOATS - 60;
 /** Words of a list in the table of bounds. */
 const BOUNDS = 6;
@@ -23,7 +23,7 @@ const TILES = [[8, 2], [4, 2]] as const;
 /** Of a load from storage. */
 const UNIFORM = 0.7;
 
-/** How images lie in windows, as in windows.ts: all of a part's channels in one. */
+/** How images lie in uniform panels, as in listed_uniform.ts: all of a part's channels in one. */
 interface Views {
   readonly images: number;
   readonly channels: number;
@@ -38,19 +38,19 @@ interface Views {
  * @param expand where each number of the kernels' rows is among the packed values, plus one (0: nowhere); default: rows lie
  * in fours and in the lists' order, as the kernels read them
  */
-export function kernelWindows(l: Lists, tuning: Tuning, expand?: () => readonly number[]): Candidate[] {
+export function uniformKernels(l: Lists, tuning: Tuning, expand?: () => readonly number[]): Candidate[] {
   const views = viewsOf(l), { shape: s, kh, kw } = l, [oh, ow] = convOutput(s);
   if (!views) return [];
-  const dispatches = ceilDiv(s.batch, views.together) * ceilDiv(views.parts, WINDOWS);
+  const dispatches = ceilDiv(s.batch, views.together) * ceilDiv(views.parts, PANELS);
   if (dispatches > MOST_DISPATCHES) return [];
   const entries = l.lists.reduce((sum, { kernels }) => sum + kernels.reduce((n, k) => n + k.length, 0), 0);
   return TILES.map(([rows, fours]) => {
     const tiles = ceilDiv(oh, rows) * ceilDiv(ow, 4 * fours) * s.batch;
     const loads = ((rows + kh - 1) * (fours + (kw > 1 ? 1 : 0)) * UNIFORM + kh) * LOAD4_NS;
     const perEntry = LOOP_NS + loads + kh * kw * rows * fours * 4 * FMA_NS;
-    const sums = tiles * (entries * perEntry + l.lists.length * (WINDOWS * LOOP_NS + rows * fours * STORE_NS));
+    const sums = tiles * (entries * perEntry + l.lists.length * (PANELS * LOOP_NS + rows * fours * STORE_NS));
     return {
-      name: `windows ${rows}x${4 * fours}`,
+      name: `uniform panels ${rows}x${4 * fours}`,
       cost: (sums + dispatches * DISPATCH_NS) * penalty(tuning),
       build: () => build(l, views, rows, fours, expand?.()),
     };
@@ -62,8 +62,8 @@ function viewsOf({ shape: s, input: { halo } }: Lists): Views | undefined {
   if (plane > ROOM) return undefined;
   const images = Math.max(1, Math.floor(ROOM / image));
   const fewest = ceilDiv(s.channels, Math.floor(ROOM / plane));
-  const channels = ceilDiv(s.channels, fewest), parts = ceilDiv(s.channels, channels), shown = Math.min(parts, WINDOWS);
-  return { images, channels, parts, shown, together: Math.floor(WINDOWS / shown) * images };
+  const channels = ceilDiv(s.channels, fewest), parts = ceilDiv(s.channels, channels), shown = Math.min(parts, PANELS);
+  return { images, channels, parts, shown, together: Math.floor(PANELS / shown) * images };
 }
 
 function build(l: Lists, views: Views, rows: number, fours: number, expand?: readonly number[]): Launch {
@@ -76,13 +76,13 @@ function build(l: Lists, views: Views, rows: number, fours: number, expand?: rea
   const weights = expand ? "expanded" : "values";
   const steps: Step[] = [padStep(halo, "x", "padded")];
   for (let n = 0; n < s.batch; n += together) {
-    for (let from = 0; from < parts; from += WINDOWS) {
-      const wanted = Array.from({ length: WINDOWS }, (_, w) => {
+    for (let from = 0; from < parts; from += PANELS) {
+      const wanted = Array.from({ length: PANELS }, (_, w) => {
         const first = Math.min(n + Math.floor(w / shown) * images, s.batch - 1);
         return first * image + Math.min(from + w % shown, parts - 1) * channels * plane;
       });
       const starts = wanted.map((at) => Math.min(at - at % 64, end - FLOATS));
-      const finish = from + WINDOWS >= parts ? epilogue : {};
+      const finish = from + PANELS >= parts ? epilogue : {};
       const constants = { KH: l.kh, KW: l.kw, ROWS: rows, FOURS: fours, WIDE: ow % 4 ? 0 : 1, ADD: from > 0 ? 1 : 0 };
       steps.push({
         plan: {
@@ -91,12 +91,12 @@ function build(l: Lists, views: Views, rows: number, fours: number, expand?: rea
             ...wanted.map((at, w) => (at - starts[w]) / 4),
             ...[Math.min(together, s.batch - n) * tilesH * tilesV, tilesH, tilesV, shown],
             ...[images, n, s.filters, oh, ow, image / 4, s.stride[0] * halo.cols / 4],
-            from / WINDOWS * lists.length * BOUNDS,
+            from / PANELS * lists.length * BOUNDS,
           ],
           grid: [ceilDiv(Math.min(together, s.batch - n) * tilesH * tilesV, GROUP), lists.length, 1],
         },
         bindings: [
-          ...Array(WINDOWS).fill("padded"),
+          ...Array(PANELS).fill("padded"),
           ...[weights, "kernels", "bounds", finish.bias === "add" ? "bias" : weights],
           ...[finish.residual === "add" ? "residual" : weights, "y"],
         ],
@@ -111,10 +111,10 @@ function build(l: Lists, views: Views, rows: number, fours: number, expand?: rea
 /** Kernels from their part's first channel on, and where each list has those of each part, pass by pass. */
 function tablesOf({ lists }: Lists, perPart: number, parts: number) {
   const offsets = lists.map(({ kernels }) => kernels.flat()), bounds: number[] = [];
-  for (let from = 0; from < parts; from += WINDOWS) {
+  for (let from = 0; from < parts; from += PANELS) {
     let start = 0;
     offsets.forEach((list, i) => {
-      for (let part = from; part <= from + WINDOWS; part++) {
+      for (let part = from; part <= from + PANELS; part++) {
         const before = list.findIndex((offset) => offset >= part * perPart);
         bounds.push(start + (before < 0 ? list.length : before));
       }
@@ -141,15 +141,15 @@ function withExpanded(launch: Launch, expand: readonly number[]): Launch {
 
 function program(constants: Record<string, number>): Program {
   const access = [
-    ...Array<"uniform">(WINDOWS).fill("uniform"),
+    ...Array<"uniform">(PANELS).fill("uniform"),
     ...Array<"read">(5).fill("read"),
     "read_write",
   ] as const;
-  return { name: "sparse convolution by kernels in windows", source: linesSource(source), constants, access };
+  return { name: "sparse convolution by kernels from uniform panels", source: linesSource(source), constants, access };
 }
 
 /** Heights, widths, tiles and epilogues change one at a time. */
-export function windowVariants(): Program[] {
+export function uniformKernelVariants(): Program[] {
   const plain = { ROWS: 4, FOURS: 2, WIDE: 0, ADD: 0, ...epilogueConstants({}) };
   return [
     ...[[1, 2], [2, 2], [3, 3], [3, 4]].map(([KH, KW]) => program({ KH, KW, ...plain })),

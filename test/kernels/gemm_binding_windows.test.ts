@@ -7,7 +7,7 @@ import type { Launch, Step } from "../../kernels/launch.ts";
 import { UNTUNED } from "../../kernels/tuning.ts";
 import { checkLaunch } from "./launches.ts";
 
-const test = suite("matrix products in windows");
+const test = suite("matrix products in binding windows");
 
 const OPERANDS = ["a", "b", "bias", "residual", "y"];
 const LIMIT = 2 ** 18;

@@ -1,4 +1,4 @@
-// y[f, pixel] = act(sum over a line's taps t of w[t,f] x[pixel + t] + bias[f] + residual), as windows.wgsl computes it, but with x
+// y[f, pixel] = act(sum over a line's taps t of w[t,f] x[pixel + t] + bias[f] + residual), as listed_uniform.wgsl computes it, but with x
 // in storage: for adapters that read storage about as fast as uniform arrays. One loop, and as few dispatches as the weights
 // take. Follows listed.wgsl, which makes the sums.
 //

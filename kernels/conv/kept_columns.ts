@@ -7,20 +7,20 @@ import { type GemmShape, planGemm } from "../gemm/plan.ts";
 import type { Epilogue, Launch, Step } from "../launch.ts";
 import type { Tuning } from "../tuning.ts";
 import { linearGrid } from "../grid.ts";
-import source from "./columns.wgsl" with { type: "text" };
-import expand from "./expand.wgsl" with { type: "text" };
+import gather from "./gather_columns.wgsl" with { type: "text" };
+import scatter from "./scatter_columns.wgsl" with { type: "text" };
 import type { ConvShape } from "./shape.ts";
 
 /** Images of one pixel: then a column-compacted convolution is a linear layer with its kept inputs. */
-export function isLinear(s: ConvShape): s is ConvShape & { readonly taps: readonly number[] } {
+export function isOnePixel(s: ConvShape): s is ConvShape & { readonly taps: readonly number[] } {
   const ones = [s.height, s.width, ...s.kernel, ...s.stride];
   return s.taps !== undefined && ones.every((n) => n === 1) && s.pads.every((p) => p === 0);
 }
 
-type Linear = ConvShape & { readonly taps: readonly number[] };
+type OnePixel = ConvShape & { readonly taps: readonly number[] };
 
 /** y[N,F] = act(x[:,taps]·wᵀ + bias + residual); operands as in `planConvForward`. */
-export function planColumnsForward(s: Linear, epilogue: Epilogue, tuning: Tuning): Launch {
+export function planColumnsForward(s: OnePixel, epilogue: Epilogue, tuning: Tuning): Launch {
   const product = gemm(
     { m: s.batch, n: s.filters, k: s.taps.length, a: "k", b: "k", ...epilogue },
     tuning,
@@ -32,26 +32,26 @@ export function planColumnsForward(s: Linear, epilogue: Epilogue, tuning: Tuning
 }
 
 /** dw[F,T] = dyᵀ·x[:,taps]; operands "x", "dy", "y" (= dw). */
-export function planColumnsWgrad(s: Linear, tuning: Tuning): Launch {
+export function planColumnsWgrad(s: OnePixel, tuning: Tuning): Launch {
   const product = gemm({ m: s.filters, n: s.taps.length, k: s.batch, a: "rows", b: "rows" }, tuning, "dy", "kept", "y");
   return withKept(s, product);
 }
 
 /** dx[N,C], zero where an input wasn't kept; operands "dy", "w", "dx". */
-export function planColumnsDgrad(s: Linear, tuning: Tuning): Launch {
+export function planColumnsDgrad(s: OnePixel, tuning: Tuning): Launch {
   const product = gemm({ m: s.batch, n: s.taps.length, k: s.filters, a: "k", b: "rows" }, tuning, "dy", "w", "narrow");
   return {
-    steps: [...product.steps, expandStep(s.batch, s.taps.length, s.channels, "narrow", "places", "dx")],
+    steps: [...product.steps, scatterColumnsStep(s.batch, s.taps.length, s.channels, "narrow", "places", "dx")],
     scratch: { ...product.scratch, narrow: s.batch * s.taps.length * 4 },
     tables: { places: columnPlaces(s.channels, s.taps) },
   };
 }
 
-function withKept(s: Linear, product: Launch): Launch {
+function withKept(s: OnePixel, product: Launch): Launch {
   const size = s.batch * s.taps.length;
   const grid = linearGrid(size, 64);
   const uniforms = [size, grid[0] * 64, s.taps.length, s.channels];
-  const keep: Step = { plan: { program: COLUMNS, uniforms, grid }, bindings: ["x", "taps", "kept"] };
+  const keep: Step = { plan: { program: GATHER, uniforms, grid }, bindings: ["x", "taps", "kept"] };
   return {
     steps: [keep, ...product.steps],
     scratch: { ...product.scratch, kept: size * 4 },
@@ -75,7 +75,7 @@ export function columnPlaces(columns: number, taps: readonly number[]): Uint32Ar
 }
 
 /** to[rows,columns] = from[rows,taps] at its columns' places, 0 elsewhere. */
-export function expandStep(
+export function scatterColumnsStep(
   rows: number,
   taps: number,
   columns: number,
@@ -86,14 +86,14 @@ export function expandStep(
   const size = rows * columns;
   const grid = linearGrid(size, 64);
   return {
-    plan: { program: EXPAND, uniforms: [size, grid[0] * 64, taps, columns], grid },
+    plan: { program: SCATTER, uniforms: [size, grid[0] * 64, taps, columns], grid },
     bindings: [from, places, to],
   };
 }
 
 export function columnsVariants(): Program[] {
-  return [COLUMNS, EXPAND];
+  return [GATHER, SCATTER];
 }
 
-const COLUMNS: Program = { name: "keep columns", source, access: ["read", "read", "read_write"] };
-const EXPAND: Program = { name: "expand kept columns", source: expand, access: ["read", "read", "read_write"] };
+const GATHER: Program = { name: "gather columns", source: gather, access: ["read", "read", "read_write"] };
+const SCATTER: Program = { name: "scatter columns", source: scatter, access: ["read", "read", "read_write"] };

@@ -1,13 +1,13 @@
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import { f32bits } from "../bits.ts";
 import { linearGrid } from "../grid.ts";
-import source from "./window.wgsl" with { type: "text" };
+import source from "./shift_groups.wgsl" with { type: "text" };
 
 const GROUP = 64;
-const REPLACE: Program = { name: "window", source, constants: { ADD: 0 }, access: ["read", "read_write"] };
-const ADD: Program = { name: "window add", source, constants: { ADD: 1 }, access: ["read", "read_write"] };
+const REPLACE: Program = { name: "shift groups", source, constants: { ADD: 0 }, access: ["read", "read_write"] };
+const ADD: Program = { name: "shift and add groups", source, constants: { ADD: 1 }, access: ["read", "read_write"] };
 
-export interface Window {
+export interface Shift {
   /** Lengths of the destination and of the source. */
   readonly to: number;
   readonly from: number;
@@ -19,7 +19,7 @@ export interface Window {
 }
 
 /** Bindings: source, destination. */
-export function planWindow({ to, from, shift, fallback, write }: Window): Plan {
+export function planShift({ to, from, shift, fallback, write }: Shift): Plan {
   const grid = linearGrid(to, GROUP);
   const uniforms = [to, grid[0] * GROUP, from, shift >>> 0, f32bits(fallback)];
   return { program: write === "add" ? ADD : REPLACE, uniforms, grid };

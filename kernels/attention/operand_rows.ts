@@ -1,4 +1,4 @@
-import { ceilDiv, type Step, type Window } from "../launch.ts";
+import { type BindingWindow, ceilDiv, type Step } from "../launch.ts";
 import { planBlock, planEmbed } from "../shape/shape.ts";
 import { UNIFORM_BYTES, UNIFORM_ITEMS } from "../uniform.ts";
 
@@ -14,7 +14,7 @@ export interface Rows {
   pitch(rows: number): number;
   /** Heads that one dispatch binds, and the windows that start at head `first` of operands with these rows. */
   readonly bound: number;
-  windows(first: number, rows: readonly number[]): Readonly<Record<number, Window>> | undefined;
+  windows(first: number, rows: readonly number[]): Readonly<Record<number, BindingWindow>> | undefined;
 }
 
 export interface RowsShape {

@@ -1,4 +1,4 @@
-// y[c,h,v] = act(sum over row taps j and k < KW of w[c,j,k] x[base(h,v) + tap[j] + k] + bias[c] + residual): as rows.wgsl,
+// y[c,h,v] = act(sum over row taps j and k < KW of w[c,j,k] x[base(h,v) + tap[j] + k] + bias[c] + residual): as direct_rows.wgsl,
 // but a thread makes one filter, for groups of one or two filters (depthwise). Filter c belongs to group c/filters.
 //
 // x in fours of columns, rows padded to multiples of 4; base = n*x_image + c/filters*x_group + h*x_row + v/4; tap[j] and

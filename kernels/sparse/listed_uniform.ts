@@ -1,4 +1,4 @@
-/** Lists of taps with x in windows of uniform arrays (windows.wgsl): for adapters on which storage is dear. */
+/** Lists of taps with x in uniform panels (listed_uniform.wgsl): for adapters on which storage is dear. */
 import type { Program } from "../../src/gpu/types.ts";
 import { padStep } from "../conv/pad.ts";
 import { convOutput, type ConvShape } from "../conv/shape.ts";
@@ -32,12 +32,12 @@ import {
   sumsCost,
   tapCode,
 } from "./listed.ts";
-import source from "./windows.wgsl" with { type: "text" };
+import source from "./listed_uniform.wgsl" with { type: "text" };
 
-const NAME = "uniform windows";
+const NAME = "uniform panels";
 /** Of a dispatch, for x; as many hold weights. */
-const WINDOWS = 4;
-/** Of a panel in a window. */
+const PANELS = 4;
+/** Of 64 rows in a uniform panel. */
 const COLUMNS = FLOATS / PANEL_ROWS;
 /** Of a thread's tile: a panel of 64 rows fills the lanes of a SIMD group. */
 const ROWS = { panels: 2, images: 4 } as const;
@@ -47,10 +47,10 @@ const MOST_DISPATCHES = 1024;
 const PANEL_NS = 1.4, IMAGE_NS = 1.8, PACK_NS = 2;
 
 /** y = act(x·wᵀ + …) with x packed into panels of 64 rows; none where so few rows don't pay for packing. */
-export function windowsGemm(shape: LinearShape, lists: () => TapLists, cost: ListCost, tuning: Tuning): Candidate[] {
-  const panels = ceilDiv(shape.m, PANEL_ROWS), rows = panels * PANEL_ROWS;
-  const views = panelViews(shape), together = Math.floor(WINDOWS / views.shown);
-  const dispatches = chunkCount(cost, views) * ceilDiv(panels, together);
+export function uniformGemm(shape: LinearShape, lists: () => TapLists, cost: ListCost, tuning: Tuning): Candidate[] {
+  const rowPanels = ceilDiv(shape.m, PANEL_ROWS), rows = rowPanels * PANEL_ROWS;
+  const views = panelViews(shape), together = Math.floor(PANELS / views.shown);
+  const dispatches = chunkCount(cost, views) * ceilDiv(rowPanels, together);
   if (shape.m < PANEL_ROWS / 2 || dispatches > MOST_DISPATCHES) return [];
   const sums = sumsCost(cost, rows, ROWS.panels, ceilDiv(views.parts, views.shown), PANEL_NS);
   return [{
@@ -60,8 +60,8 @@ export function windowsGemm(shape: LinearShape, lists: () => TapLists, cost: Lis
   }];
 }
 
-/** y = conv(x, w) with x read where it is, as images in windows; none where a plane is larger than a window. */
-export function windowsConv(
+/** y = conv(x, w) with x read where it is, as images in uniform panels; none where a plane is larger than a panel. */
+export function uniformConv(
   shape: ConvShape,
   epilogue: Epilogue,
   lists: () => TapLists,
@@ -82,14 +82,14 @@ export function windowsConv(
 
 function panelViews({ k }: LinearShape): Views {
   const parts = ceilDiv(k, COLUMNS);
-  return { parts, shown: Math.min(parts, WINDOWS), windows: WINDOWS };
+  return { parts, shown: Math.min(parts, PANELS), panels: PANELS };
 }
 
 function gemmLaunch(shape: LinearShape, lists: TapLists, views: Views): Launch {
-  const { m, n } = shape, { parts, shown } = views, panels = ceilDiv(m, PANEL_ROWS);
+  const { m, n } = shape, { parts, shown } = views, rowPanels = ceilDiv(m, PANEL_ROWS);
   const cut = cutLists(lists, views, (column) => [Math.floor(column / COLUMNS), column % COLUMNS]);
   const pack = panelStep(shape, parts * COLUMNS);
-  const together = Math.floor(WINDOWS / shown), perPanel = PANEL_ROWS / 4 / ROWS.panels;
+  const together = Math.floor(PANELS / shown), perPanel = PANEL_ROWS / 4 / ROWS.panels;
   const constants = {
     ROWS: ROWS.panels,
     CONV: 0,
@@ -97,12 +97,12 @@ function gemmLaunch(shape: LinearShape, lists: TapLists, views: Views): Launch {
     WIDE: n % 4 ? 0 : 1,
   } as const;
   const steps = [pack.step];
-  for (let panel = 0; panel < panels; panel += together) {
-    const m0 = panel * PANEL_ROWS, tiles = Math.min(together, panels - panel) * perPanel;
+  for (let panel = 0; panel < rowPanels; panel += together) {
+    const m0 = panel * PANEL_ROWS, tiles = Math.min(together, rowPanels - panel) * perPanel;
     for (const chunk of cut.chunks) {
-      const starts = Array.from({ length: WINDOWS }, (_, w) => {
+      const starts = Array.from({ length: PANELS }, (_, w) => {
         const part = Math.min(chunk.from + w % shown, parts - 1);
-        return (Math.min(panel + Math.floor(w / shown), panels - 1) * parts + part) * FLOATS;
+        return (Math.min(panel + Math.floor(w / shown), rowPanels - 1) * parts + part) * FLOATS;
       });
       const uniforms = [
         ...[0, 0, 0, 0, tiles, perPanel, 1, shown, 1, n, m - m0, 4],
@@ -114,11 +114,11 @@ function gemmLaunch(shape: LinearShape, lists: TapLists, views: Views): Launch {
   return finished(lists, cut, steps, { panels: pack.bytes });
 }
 
-/** How images lie in windows. */
+/** How images lie in uniform panels. */
 interface ImageViews extends Views {
-  /** Images of a window. */
+  /** Images of a panel. */
   readonly images: number;
-  /** Channels of a part; `whole`: all windows start at channel 0. */
+  /** Channels of a part; `whole`: all panels start at channel 0. */
   readonly channels: number;
   readonly whole: boolean;
   readonly dispatches: number;
@@ -129,7 +129,7 @@ function imageViews(s: ConvShape, cost: ListCost): ImageViews | undefined {
   const plane = s.height * s.width, image = s.channels * plane;
   const perPart = Math.min(s.channels, Math.floor(tapRoom(cost.height) / (s.kernel[0] * s.kernel[1])));
   if (s.groups !== 1 || s.taps || perPart < 1 || !reachFits(s)) return undefined;
-  // A window starts at a multiple of 64 floats, up to 63 before its image.
+  // A panel starts at a multiple of 64 floats, up to 63 before its image.
   const room = image % 64 === 0 ? FLOATS : FLOATS - 63;
   const whole = image <= room;
   const most = whole ? perPart : Math.min(perPart, Math.floor((FLOATS - 63) / plane));
@@ -140,8 +140,8 @@ function imageViews(s: ConvShape, cost: ListCost): ImageViews | undefined {
   const ways = [fewest, 2, 3, 4].filter((parts) => parts === fewest || (parts > fewest && parts <= s.channels));
   return ways.map((wanted): ImageViews => {
     const channels = ceilDiv(s.channels, wanted), parts = ceilDiv(s.channels, channels);
-    const views: Views = { parts, shown: Math.min(parts, WINDOWS), windows: WINDOWS };
-    const dispatches = chunkCount(cost, views) * ceilDiv(s.batch, Math.floor(WINDOWS / views.shown) * images);
+    const views: Views = { parts, shown: Math.min(parts, PANELS), panels: PANELS };
+    const dispatches = chunkCount(cost, views) * ceilDiv(s.batch, Math.floor(PANELS / views.shown) * images);
     return { ...views, images, channels, whole, dispatches };
   }).reduce((best, next) => next.dispatches < best.dispatches ? next : best);
 }
@@ -164,11 +164,11 @@ function convLaunch(s: ConvShape, epilogue: Epilogue, lists: TapLists, views: Im
   const tile = ROWS.images, tilesH = ceilDiv(rows, tile), tilesV = ceilDiv(cols, 4);
   const edges = rows % tile || cols % 4 || !isWhole(lists);
   const constants = { ROWS: ROWS.images, CONV: 1, EDGES: edges ? 1 : 0, WIDE: cols % 4 ? 0 : 1 } as const;
-  const together = Math.floor(WINDOWS / shown) * images;
+  const together = Math.floor(PANELS / shown) * images;
   for (let n = 0; n < s.batch; n += together) {
     const tiles = Math.min(together, s.batch - n) * tilesH * tilesV;
     for (const chunk of cut.chunks) {
-      const wanted = Array.from({ length: WINDOWS }, (_, w) => {
+      const wanted = Array.from({ length: PANELS }, (_, w) => {
         const first = Math.min(n + Math.floor(w / shown) * images, s.batch - 1);
         const part = Math.min(chunk.from + w % shown, parts - 1);
         return first * image + (whole ? 0 : part * channels * plane);
@@ -185,7 +185,7 @@ function convLaunch(s: ConvShape, epilogue: Epilogue, lists: TapLists, views: Im
   return finished(lists, cut, steps, short ? { copy: FLOATS * 4 } : {});
 }
 
-/** @param starts of the windows of `x`, in floats */
+/** @param starts of the panels of `x`, in floats */
 function step(
   { height }: TapLists,
   { tableBytes }: Cut,
@@ -197,30 +197,30 @@ function step(
   uniforms: readonly number[],
 ): Step {
   const finish = chunk.last ? epilogue : {};
-  const window = (byteOffset: number) => ({ byteOffset, byteLength: FLOATS * 4 });
+  const bound = (byteOffset: number) => ({ byteOffset, byteLength: FLOATS * 4 });
   return {
     plan: {
       program: program(constantsOf(constants, height, chunk, finish)),
       uniforms,
-      grid: [ceilDiv(uniforms[WINDOWS], GROUP), chunk.lines, 1],
+      grid: [ceilDiv(uniforms[PANELS], GROUP), chunk.lines, 1],
     },
     bindings: [
-      ...Array(WINDOWS).fill(x),
-      ...Array(WINDOWS).fill("packed"),
+      ...Array(PANELS).fill(x),
+      ...Array(PANELS).fill("packed"),
       ...["table", finish.bias === "add" ? "bias" : x, finish.residual === "add" ? "residual" : x, "y"],
     ],
     windows: {
-      ...[...starts.map((start) => window(4 * start)), ...chunk.weights.map(window)],
-      [2 * WINDOWS]: { byteOffset: chunk.table, byteLength: tableBytes },
+      ...[...starts.map((start) => bound(4 * start)), ...chunk.weights.map(bound)],
+      [2 * PANELS]: { byteOffset: chunk.table, byteLength: tableBytes },
     },
   };
 }
 
 function program(constants: Record<string, number>): Program {
-  const access = [...Array<"uniform">(2 * WINDOWS + 1).fill("uniform"), "read", "read", "read_write"] as const;
-  return { name: "listed taps in windows", source: listedSource(source), constants, access };
+  const access = [...Array<"uniform">(2 * PANELS + 1).fill("uniform"), "read", "read", "read_write"] as const;
+  return { name: "listed taps from uniform panels", source: listedSource(source), constants, access };
 }
 
-export function windowsVariants(): Program[] {
+export function uniformVariants(): Program[] {
   return listedVariants(program, ROWS);
 }

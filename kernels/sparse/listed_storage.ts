@@ -1,4 +1,4 @@
-/** Lists of taps with x in storage (stored.wgsl): one loop, and as few dispatches as the weights take. */
+/** Lists of taps with x in storage (listed_storage.wgsl): one loop, and as few dispatches as the weights take. */
 import type { Program } from "../../src/gpu/types.ts";
 import { convOutput, type ConvShape } from "../conv/shape.ts";
 import { ceilDiv, type Epilogue, type Launch, type Step } from "../launch.ts";
@@ -21,16 +21,16 @@ import {
   sumsCost,
   tapCode,
 } from "./listed.ts";
-import source from "./stored.wgsl" with { type: "text" };
+import source from "./listed_storage.wgsl" with { type: "text" };
 
-const NAME = "stored";
+const NAME = "storage";
 /** Of a thread's tile: reading images takes much code, of which an instruction cache holds two rows. */
 const ROWS = { panels: 4, images: 2 } as const;
 /** For four numbers of x, packed or in images, and for packing one. */
 const PANEL_NS = 1.9, IMAGE_NS = 4, PACK_NS = 2;
 
 /** y = act(x·wᵀ + …) with x packed into panels of 64 rows; none where so few rows don't pay for packing. */
-export function storedGemm(shape: LinearShape, lists: () => TapLists, cost: ListCost, tuning: Tuning): Candidate[] {
+export function storageGemm(shape: LinearShape, lists: () => TapLists, cost: ListCost, tuning: Tuning): Candidate[] {
   if (shape.m < PANEL_ROWS / 2) return [];
   const rows = ceilDiv(shape.m, PANEL_ROWS) * PANEL_ROWS;
   return [{
@@ -41,7 +41,7 @@ export function storedGemm(shape: LinearShape, lists: () => TapLists, cost: List
 }
 
 /** y = conv(x, w) with x read where it is. */
-export function storedConv(
+export function storageConv(
   shape: ConvShape,
   epilogue: Epilogue,
   lists: () => TapLists,
@@ -71,10 +71,10 @@ function timeOf(
   return (sumsCost(cost, pixels, rows, views.parts, patch) + chunkCount(cost, views) * DISPATCH_NS) * penalty(tuning);
 }
 
-/** A line's taps in a part fit a window. */
+/** A line's taps in a part fit a uniform panel. */
 function partsOf(columns: number, height: TapLists["height"]) {
   const parts = ceilDiv(columns, tapRoom(height));
-  return { parts, shown: 1, windows: 1, columns: ceilDiv(columns, parts) } as const;
+  return { parts, shown: 1, panels: 1, columns: ceilDiv(columns, parts) } as const;
 }
 
 function gemmLaunch(shape: LinearShape, lists: TapLists): Launch {
@@ -142,6 +142,6 @@ function program(constants: Record<string, number>): Program {
   return { name: "listed taps from storage", source: listedSource(source), constants, access };
 }
 
-export function storedVariants(): Program[] {
+export function storageVariants(): Program[] {
   return listedVariants(program, ROWS);
 }

@@ -2,10 +2,10 @@ import type { Plan, Program } from "../../src/gpu/types.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../launch.ts";
 import { linearGrid } from "../grid.ts";
 import type { GatherNames } from "./indirect.ts";
-import source from "./rows.wgsl" with { type: "text" };
-import type { Runs } from "./runs.ts";
+import source from "./direct_rows.wgsl" with { type: "text" };
+import type { Runs } from "./tap_runs.ts";
 
-/** A convolution over runs of neighbouring taps, see rows.wgsl. Strides of x in fours of elements, of y in elements. */
+/** A convolution over runs of neighbouring taps, see direct_rows.wgsl. Strides of x in fours of elements, of y in elements. */
 export interface RowsConv {
   /** Per group. */
   readonly filters: number;
@@ -114,7 +114,7 @@ export function filterTiles(blocks: number, widest = 2): { first: number; count:
 
 export function rowsProgram(constants: Record<string, number>): Program {
   return {
-    name: "convolution by rows",
+    name: "direct convolution by rows",
     source,
     constants,
     access: ["read", "read", "read", "read", "read", "read_write"],

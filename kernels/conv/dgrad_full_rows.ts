@@ -1,13 +1,13 @@
-/** Data gradients of stride 1 on small maps, by whole rows of dx (dgrad_whole.wgsl). */
+/** Data gradients of stride 1 on small maps, by full rows of dx (dgrad_full_rows.wgsl). */
 import type { Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Launch, type Step } from "../launch.ts";
 import { UNTUNED } from "../tuning.ts";
 import { packedBytes, type Packing, packStep } from "./pack.ts";
 import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
-import { FMA_NS, LOAD4_NS, LOOP_NS, STORE_NS } from "./rows.ts";
+import { FMA_NS, LOAD4_NS, LOOP_NS, STORE_NS } from "./direct_rows.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
-import source from "./dgrad_whole.wgsl" with { type: "text" };
+import source from "./dgrad_full_rows.wgsl" with { type: "text" };
 
 const GROUP = 64;
 /** Columns of dy and of the kernel that the shader has registers for, and rows and channels of a thread. */
@@ -15,15 +15,15 @@ const WIDEST_MAP = 8, WIDEST_KERNEL = 5, ROWS = 4, CHANNELS = 4;
 /** Lanes of a SIMD core share their instructions, but on a GPU a thread of 192 sums leaves room for few others. */
 const GPU_SPILLS = 4;
 
-/** Whether `wholeDgrad` can do this shape. */
-export function isWhole(s: ConvShape): boolean {
+/** Whether `fullRowsDgrad` can do this shape. */
+export function fitsFullRows(s: ConvShape): boolean {
   const { kernel, stride, dilation, pads, groups, taps } = s;
   const plain = [...stride, ...dilation, groups].every((n) => n === 1) && pads.every((p) => p >= 0) && !taps;
   return plain && kernel[1] > 1 && kernel[1] <= WIDEST_KERNEL && convOutput(s)[1] <= WIDEST_MAP;
 }
 
 /** Of all threads' instructions, as for `rowsTiles`. */
-export function wholeCost(s: ConvShape, threads: number): number {
+export function fullRowsCost(s: ConvShape, threads: number): number {
   const [, cols] = convOutput(s);
   const fours = ceilDiv(cols, 4), count = threadsOf(s);
   const perRow = LOOP_NS + (s.kernel[1] + fours) * LOAD4_NS + ROWS * CHANNELS * cols * s.kernel[1] * FMA_NS;
@@ -33,7 +33,7 @@ export function wholeCost(s: ConvShape, threads: number): number {
 }
 
 /** Operands "dy", "w", "dx". */
-export function wholeDgrad(s: ConvShape): Launch {
+export function fullRowsDgrad(s: ConvShape): Launch {
   const [rows, cols] = convOutput(s), [kernelRows, kernelCols] = s.kernel;
   const taps = kernelRows * kernelCols, channels4 = ceilDiv(s.channels, CHANNELS), fours = ceilDiv(cols, 4);
   const planes = s.batch * s.filters;
@@ -71,13 +71,13 @@ function threadsOf(s: ConvShape): number {
 
 function program(KW: number, FOURS: number): Program {
   return {
-    name: "convolution dgrad by whole rows",
+    name: "convolution dgrad by full rows",
     source,
     constants: { KW, FOURS },
     access: ["read", "read", "read_write"],
   };
 }
 
-export function wholeVariants(): Program[] {
+export function fullRowsVariants(): Program[] {
   return [2, 3, 4, 5].flatMap((KW) => [1, 2].map((fours) => program(KW, fours)));
 }

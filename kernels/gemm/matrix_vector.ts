@@ -4,8 +4,8 @@ import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
 import { isGpu, LOAD, timeOf, TURN } from "./cost.ts";
-import row from "./row.wgsl" with { type: "text" };
-import rowSubgroups from "./row_subgroups.wgsl" with { type: "text" };
+import row from "./matrix_vector.wgsl" with { type: "text" };
+import subgroupsSource from "./matrix_vector_subgroups.wgsl" with { type: "text" };
 import type { GemmShape } from "./shape.ts";
 import { batchOf } from "./split.ts";
 
@@ -15,7 +15,7 @@ const GROUP = 64;
 type Adding = "pairwise" | "subgroups";
 
 /** None for products of matrices. */
-export function rowCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
+export function matrixVectorCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   if (shape.m > 1 && shape.n > 1) return [];
   const ways: Adding[] = tuning.features?.includes("subgroups") ? ["pairwise", "subgroups"] : ["pairwise"];
   return ways.map((adding) => ({
@@ -51,7 +51,7 @@ function plan(shape: GemmShape, adding: Adding): Launch {
   return {
     steps: [{
       plan: {
-        program: rowProgram(adding, epilogueConstants(shape)),
+        program: matrixVectorProgram(adding, epilogueConstants(shape)),
         uniforms: [rows, k, rowStep, colStep, biasStep, grid[0], batch[matrix], batch[vector]],
         grid: [grid[0], grid[1], batch.count],
       },
@@ -62,15 +62,15 @@ function plan(shape: GemmShape, adding: Adding): Launch {
   };
 }
 
-function rowProgram(adding: Adding, constants: Record<string, number>): Program {
+function matrixVectorProgram(adding: Adding, constants: Record<string, number>): Program {
   const access = ["read", "read", "read", "read", "read_write"] as const;
   if (adding === "pairwise") return { name: "matrix times vector", source: row, constants, access };
   const features = ["subgroups"] as const;
-  return { name: "matrix times vector, subgroups", source: rowSubgroups, constants, access, features };
+  return { name: "matrix times vector, subgroups", source: subgroupsSource, constants, access, features };
 }
 
-export function rowPrograms(): Program[] {
+export function matrixVectorPrograms(): Program[] {
   return (["pairwise", "subgroups"] as const).flatMap((adding) =>
-    EPILOGUES.map((e) => rowProgram(adding, epilogueConstants(e)))
+    EPILOGUES.map((e) => matrixVectorProgram(adding, epilogueConstants(e)))
   );
 }

@@ -2,8 +2,8 @@
 // + bias[f] + residual), as kernel_list.wgsl computes it, but with x in uniform arrays, which take less time and much less code to
 // read on software adapters. Follows kernel_lines.wgsl, which says what a thread makes.
 //
-// x0 ... x3 are windows of x, which is in fours of columns and carries its zero halo; `parts` of them show the same images, whose
-// channels they share out. base = start + n*x_image + h*x_row + v/4 in the windows of its image, of which they hold `images`;
+// x0 ... x3 are uniform panels of x, which is in fours of columns and carries its zero halo; `parts` of them show the same images, whose
+// channels they share out. base = start + n*x_image + h*x_row + v/4 in the panels of its image, of which they hold `images`;
 // kernel[j], x_row and all of these count vec4s. What lies beyond a row's end only reaches outputs that aren't stored.
 // w has a vec4 per kernel row. bounds[first_bound + 6*l + i] is where list l's kernels in part i start in `kernel`, those of part
 // i + 1 following; bounds[first_bound + 6*l + 5]: the list's filter.
@@ -141,7 +141,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let base = n % p.images * p.x_image + h * p.x_row + v / 4u;
   let views = n / p.images;
   let b = p.first_bound + group.y * 6u;
-  // Window i shows part i % parts of the images views == i / parts.
+  // Panel i shows part i % parts of the images views == i / parts.
   let own = vec4<u32>(0u, 1u, 2u, 3u) / p.parts == vec4<u32>(views);
   let part = b + vec4<u32>(0u, 1u, 2u, 3u) % p.parts;
   let first = vec4<u32>(bounds[part.x], bounds[part.y], bounds[part.z], bounds[part.w]);

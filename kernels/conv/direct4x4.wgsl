@@ -3,10 +3,11 @@
 // its output rows and all of its filters, so there are few loads for many multiply-adds: made for adapters on which a load
 // is dear.
 //
-// x is in fours of columns (its rows are multiples of 4 long) and carries its zero halo: a pixel's window starts at
+// x is in fours of columns (its rows are multiples of 4 long) and carries its zero halo: what a pixel sees starts at
 // x_start + n*x_image + S*h*x_row + v/4, channel c at c*x_plane more. With stride 2 columns are taken apart (pad.wgsl): the
 // odd ones lie x_odd behind the even ones. What lies beyond a row's end only reaches outputs that aren't stored.
-// w has WINDOW fours, packed [channels, 9, BLOCKS] fours of filters (square_pack.wgsl): the weights of this dispatch's filters and channels.
+// w has PANEL fours, packed [channels, 9, BLOCKS] fours of filters (weight_panel.wgsl): the weights of this dispatch's filters
+// and channels.
 // Stores go to n*y_image + f*y_plane + h*cols + v, f from first_filter on; y and residual are in fours of columns (cols is a
 // multiple of 4), or single numbers where WIDE is 0.
 // A thread makes 4*FB + REST filters x 4 rows x 4 columns. ADD: y holds the sum over earlier channels.
@@ -14,7 +15,7 @@
 // Bindings: x read, w uniform, bias, residual read (an unused one takes any buffer), y read_write.
 // Grid: one thread per 4x4 pixels, column tile fastest, then row tile, then image; rows of `row` threads folded into y.
 const FB: u32 = 4u;
-const WINDOW: u32 = 4096u;
+const PANEL: u32 = 4096u;
 const REST: u32 = 0u;
 const STRIDE: u32 = 1u;
 const ADD: u32 = 0u;
@@ -33,7 +34,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<uniform> w: array<vec4<f32>, WINDOW>;
+@group(0) @binding(2) var<uniform> w: array<vec4<f32>, PANEL>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;

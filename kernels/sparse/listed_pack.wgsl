@@ -1,4 +1,4 @@
-// Weights of listed taps for windows.wgsl, stored.wgsl and kernel_windows.wgsl:
+// Weights of listed taps for listed_uniform.wgsl, listed_storage.wgsl and kernel_list_uniform.wgsl:
 // y[s*filters + f] = value[source[2*s] + f/4*per_four + f%4*per_filter] for
 // f < source[2*s+1], 0 for the others. Slot s is the place of a tap; `filters` are those of a line.
 // Bindings: value, source read, y read_write. Grid: one thread per element, rows of `row` threads folded into y.

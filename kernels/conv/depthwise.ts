@@ -3,16 +3,16 @@ import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../launch.
 import { linearGrid } from "../grid.ts";
 import type { GatherNames } from "./indirect.ts";
 import { NO_WEIGHT } from "./pack.ts";
-import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, type RowsConv, STORE_NS } from "./rows.ts";
-import type { Runs } from "./runs.ts";
-import source from "./single.wgsl" with { type: "text" };
+import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, type RowsConv, STORE_NS } from "./direct_rows.ts";
+import type { Runs } from "./tap_runs.ts";
+import source from "./depthwise.wgsl" with { type: "text" };
 
 /** Groups of more filters than this share too many loads for a thread per filter to be the best. */
 export const FEW_FILTERS = 2;
 
 const GROUP = 64;
 
-export interface SingleTile {
+export interface DepthwiseTile {
   /** Rows per thread. */
   readonly subs: number;
   /** Estimated, in ns of one SIMD core; to compare plans with. */
@@ -20,7 +20,7 @@ export interface SingleTile {
 }
 
 /** The cheapest height of tile that still gives `threads` threads, or the one with most. */
-export function singleTile(r: RowsConv, threads: number): SingleTile {
+export function depthwiseTile(r: RowsConv, threads: number): DepthwiseTile {
   const { width, offsets } = r.runs;
   const lines = width > 5 ? 4 : width > 1 ? 3 : 2;
   const candidates = [4, 2, 1].map((subs) => {
@@ -32,7 +32,7 @@ export function singleTile(r: RowsConv, threads: number): SingleTile {
   return candidates.reduce((a, b) => b.cost < a.cost ? b : a);
 }
 
-export function singleSteps(r: RowsConv, tile: SingleTile, names: GatherNames, epilogue: Epilogue): Step[] {
+export function depthwiseSteps(r: RowsConv, tile: DepthwiseTile, names: GatherNames, epilogue: Epilogue): Step[] {
   const grid = linearGrid(tiles(r, tile.subs), GROUP);
   const tilesH = ceilDiv(r.rows, tile.subs), tilesV = ceilDiv(r.cols, 8);
   const uniforms = [
@@ -41,7 +41,7 @@ export function singleSteps(r: RowsConv, tile: SingleTile, names: GatherNames, e
     ...r.y,
   ];
   const constants = { KW: r.runs.width, SUBS: tile.subs, ...epilogueConstants(epilogue) };
-  const plan: Plan = { program: singleProgram(constants), uniforms, grid };
+  const plan: Plan = { program: depthwiseProgram(constants), uniforms, grid };
   const bias = epilogue.bias === "add" ? "bias" : names.x;
   const residual = epilogue.residual === "add" ? "residual" : names.x;
   return [{ plan, bindings: [names.x, names.packed, names.taps, bias, residual, names.y] }];
@@ -59,7 +59,7 @@ function tiles(r: RowsConv, subs: number): number {
   return ceilDiv(r.rows, subs) * ceilDiv(r.cols, 8) * r.batch * r.filters * r.groups;
 }
 
-export function singleProgram(constants: Record<string, number>): Program {
+export function depthwiseProgram(constants: Record<string, number>): Program {
   return {
     name: "depthwise convolution",
     source,

@@ -1,4 +1,4 @@
-/** A device that binds 256 KiB at most does what one without that limit does: weights above it go through in windows. */
+/** A device that binds 256 KiB at most does what one without that limit does: larger weights are bound in windows, one after another. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
@@ -145,7 +145,7 @@ test("training steps end where they end without the limit", async () => {
   for (const [name, { data }] of expected) assert.ok(nmse(actual.get(name)!.data, data) < 1e-8, name);
 });
 
-test("what can't go through in windows says so", async () => {
+test("what can't be bound in windows is refused with the reason", async () => {
   using gpu = await openGpu(LIMIT);
   const x = Tensor.empty(gpu, [2 ** 17]);
   using tape = new Tape(gpu, "eval");

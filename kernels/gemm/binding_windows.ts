@@ -3,7 +3,7 @@
  * of its own. A forward pass makes some columns of the output per window, the data gradient adds the windows up, and the
  * weight gradient makes some rows of the output per window.
  */
-import { ceilDiv, type Launch, type Step, type Window } from "../launch.ts";
+import { type BindingWindow, ceilDiv, type Launch, type Step } from "../launch.ts";
 import { planBlock } from "../shape/shape.ts";
 import type { Tuning } from "../tuning.ts";
 import type { GemmShape } from "./shape.ts";
@@ -24,11 +24,11 @@ const TILE_ROWS = 256;
  *
  * @throws RangeError where not even 64 rows fit
  */
-export function planInWindows(shape: GemmShape, tuning: Tuning, plan: (part: GemmShape) => Launch): Launch {
+export function planInBindingWindows(shape: GemmShape, tuning: Tuning, plan: (part: GemmShape) => Launch): Launch {
   const limit = (tuning.bindingBytes ?? BINDING_BYTES) * PADDED;
   const { m, n, k, a, b, batch } = shape;
   if (batch) return plan(shape);
-  const inner = (part: GemmShape) => planInWindows(part, tuning, plan);
+  const inner = (part: GemmShape) => planInBindingWindows(part, tuning, plan);
   if (4 * m * n > limit || (a === "k" && 4 * m * k > limit)) {
     return byOutputRows(shape, windowsOf(m, Math.max(n, a === "k" ? k : 0), limit), inner);
   }
@@ -132,7 +132,7 @@ function byProducts(shape: GemmShape, windows: readonly Rows[], plan: (part: Gem
 /** What an operand of a part is among the buffers of the whole. */
 interface Bound {
   readonly name: string;
-  readonly window?: Window;
+  readonly window?: BindingWindow;
 }
 
 function rowsOf(name: string, { first, count }: Rows, length: number): Bound {
@@ -170,7 +170,7 @@ function joined(parts: readonly Part[], scratch: Readonly<Record<string, number>
       return name in launch.scratch ? `window ${name}` : name;
     };
     const place = (step: Step): Step => {
-      const windows: Record<number, Window> = {};
+      const windows: Record<number, BindingWindow> = {};
       const bindings = step.bindings.map((name, at) => {
         const { name: whole, window } = bound[name] ?? { name: rename(name) };
         const inside = step.windows?.[at];

@@ -1,21 +1,21 @@
 /**
  * Weight gradients of 3×3 convolutions of stride 1 or 2 on small maps: as much of x and of dy as a uniform binding holds at a
- * time (wgrad_windows.wgsl), one dispatch for each such pair.
+ * time (wgrad_uniform.wgsl), one dispatch for each such pair.
  */
 import type { Program } from "../../src/gpu/types.ts";
 import { reduceStep } from "../gemm/plan.ts";
-import { ceilDiv, type Launch, type Step, type Window } from "../launch.ts";
+import { type BindingWindow, ceilDiv, type Launch, type Step } from "../launch.ts";
 import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
-import { FMA_NS, LOAD_NS, LOOP_NS, STORE_NS, UNIFORM4_NS } from "./rows.ts";
+import { FMA_NS, LOAD_NS, LOOP_NS, STORE_NS, UNIFORM4_NS } from "./direct_rows.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
-import source from "./wgrad_windows.wgsl" with { type: "text" };
+import source from "./wgrad_uniform.wgsl" with { type: "text" };
 
 /** What a uniform binding holds, and where one may start, in fours of numbers. */
-const WINDOW = 4096, ALIGNMENT = 16;
+const PANEL = 4096, ALIGNMENT = 16;
 const TAPS = 9;
 /** Lanes of a workgroup, and of a SIMD core that plays GPU. */
 const GROUP = 64, SIMD = 8;
-/** Filters of a thread. Planes of so many filters or channels start where a window may, if an image does. */
+/** Filters of a thread. Planes of so many filters or channels start where a panel may, if an image does. */
 const TILE = 16;
 
 /** One operand as the kernel reads it; sizes in fours of numbers, a plane's rows filled up to fours. */
@@ -24,9 +24,9 @@ interface Operand {
   readonly row: number;
   readonly plane: number;
   readonly image: number;
-  /** Channels or filters of a window, or 0 where not enough of them fit. */
+  /** Channels or filters of a panel, or 0 where not enough of them fit. */
   readonly block: number;
-  /** Images of a window. */
+  /** Images of a panel. */
   readonly images: number;
 }
 
@@ -35,8 +35,8 @@ interface Operands {
   readonly dy: Operand;
 }
 
-/** Whether `windowsWgrad` can do this shape. */
-export function isWindowed(s: ConvShape): boolean {
+/** Whether `uniformWgrad` can do this shape. */
+export function fitsUniformPanels(s: ConvShape): boolean {
   const { kernel, stride, dilation, groups, taps } = s;
   const plain = kernel.every((k) => k === 3) && dilation.every((d) => d === 1) && groups === 1 && !taps;
   if (!plain || stride[0] !== stride[1] || stride[0] > 2) return false;
@@ -45,7 +45,7 @@ export function isWindowed(s: ConvShape): boolean {
 }
 
 /** Per output row of one image, in ns of one SIMD core. */
-export function windowsCost(s: ConvShape, threads: number): number {
+export function uniformCost(s: ConvShape, threads: number): number {
   const [rows, cols] = convOutput(s);
   const { x, dy } = operands(s);
   const tiles = ceilDiv(s.filters, TILE), channels = ceilDiv(s.channels, SIMD) * SIMD, parts = partsOf(s, threads);
@@ -57,7 +57,7 @@ export function windowsCost(s: ConvShape, threads: number): number {
 }
 
 /** Operands "x", "dy", "y" (= dw). */
-export function windowsWgrad(s: ConvShape, threads: number): Launch {
+export function uniformWgrad(s: ConvShape, threads: number): Launch {
   const { x, dy } = operands(s);
   const parts = partsOf(s, threads), size = s.filters * s.channels * TAPS;
   const copied = { padded: !isBound(x), "padded dy": !isBound(dy) };
@@ -70,13 +70,13 @@ export function windowsWgrad(s: ConvShape, threads: number): Launch {
     for (let f = 0; f < s.filters; f += dy.block) {
       for (let n = 0; n < s.batch; n += images) {
         const piece = { c, f, n, images: Math.min(images, s.batch - n) };
-        steps.push(windowStep(s, x, dy, piece, parts, names));
+        steps.push(panelStep(s, x, dy, piece, parts, names));
       }
     }
   }
   if (parts > 1) steps.push(reduceStep(size, parts, {}, 1, 1));
-  // The last window of a copy reaches beyond it: a uniform array has one size.
-  const copyBytes = (operand: Operand) => haloBytes(operand.halo) + WINDOW * 16;
+  // The last panel of a copy reaches beyond it: a uniform array has one size.
+  const copyBytes = (operand: Operand) => haloBytes(operand.halo) + PANEL * 16;
   return {
     steps,
     scratch: {
@@ -88,7 +88,7 @@ export function windowsWgrad(s: ConvShape, threads: number): Launch {
   };
 }
 
-/** Channels from c, filters from f and `images` from n on, as many as a window holds. */
+/** Channels from c, filters from f and `images` from n on, as many as a panel holds. */
 interface Piece {
   readonly c: number;
   readonly f: number;
@@ -96,7 +96,7 @@ interface Piece {
   readonly images: number;
 }
 
-function windowStep(
+function panelStep(
   s: ConvShape,
   x: Operand,
   dy: Operand,
@@ -106,11 +106,11 @@ function windowStep(
 ): Step {
   const [rows] = convOutput(s);
   const channels = Math.min(x.block, s.channels - c), filters = Math.min(dy.block, s.filters - f);
-  const fromX = windowAt(x, n * x.image + c * x.plane), fromDy = windowAt(dy, n * dy.image + f * dy.plane);
+  const fromX = panelAt(x, n * x.image + c * x.plane), fromDy = panelAt(dy, n * dy.image + f * dy.plane);
   const perFilter = s.channels * TAPS, fours = Math.min(4, ceilDiv(filters, 4));
   return {
     plan: {
-      program: windowsProgram(fours, s.stride[0], leftOf(s)),
+      program: uniformProgram(fours, s.stride[0], leftOf(s)),
       uniforms: [
         ...[channels, filters, images, rows, dy.row, parts, s.pads[0] >>> 0, s.height],
         ...[fromX.start, x.image, x.plane, x.row, fromDy.start, dy.image, dy.plane],
@@ -119,21 +119,21 @@ function windowStep(
       grid: [ceilDiv(channels, GROUP), ceilDiv(filters, 4 * fours), parts],
     },
     bindings,
-    windows: { 0: fromX.window, 1: fromDy.window },
+    windows: { 0: fromX.bound, 1: fromDy.bound },
   };
 }
 
-/** The window that holds what begins `at`, and where in it that is. */
-function windowAt(operand: Operand, at: number): { window: Window; start: number } {
+/** The panel that holds what begins `at`, and where in it that is. */
+function panelAt(operand: Operand, at: number): { bound: BindingWindow; start: number } {
   const aligned = Math.floor(at / ALIGNMENT) * ALIGNMENT;
-  const first = isBound(operand) ? Math.min(aligned, haloBytes(operand.halo) / 16 - WINDOW) : aligned;
-  return { window: { byteOffset: first * 16, byteLength: WINDOW * 16 }, start: at - first };
+  const first = isBound(operand) ? Math.min(aligned, haloBytes(operand.halo) / 16 - PANEL) : aligned;
+  return { bound: { byteOffset: first * 16, byteLength: PANEL * 16 }, start: at - first };
 }
 
-/** Whether windows of the tensor itself can be bound: it needs no padding, and the last of them ends where it does. */
+/** Whether panels of the tensor itself can be bound: it needs no padding, and the last of them ends where it does. */
 function isBound({ halo }: Operand): boolean {
   const fours = haloBytes(halo) / 16;
-  return isBare(halo) && fours % ALIGNMENT === 0 && fours >= WINDOW;
+  return isBare(halo) && fours % ALIGNMENT === 0 && fours >= PANEL;
 }
 
 /** Threads share the columns of a map where there are few of them otherwise. */
@@ -161,23 +161,23 @@ function operand(batch: number, channels: number, height: number, width: number,
   const cols = ceilDiv(Math.max(1, width + left), 4) * 4;
   const halo: Halo = { planes: batch * channels, height, width, rows: height, cols, top: 0, left, phases: 1 };
   const row = cols / 4, plane = height * row, image = channels * plane;
-  const room = image % ALIGNMENT === 0 ? WINDOW : WINDOW - ALIGNMENT + 1;
+  const room = image % ALIGNMENT === 0 ? PANEL : PANEL - ALIGNMENT + 1;
   const block = channels * plane <= room ? channels : Math.floor(room / plane / TILE) * TILE;
   return { halo, row, plane, image, block, images: 1 + Math.floor((room - block * plane) / image) };
 }
 
-function windowsProgram(FB: number, STRIDE: number, LEFT: number): Program {
+function uniformProgram(FB: number, STRIDE: number, LEFT: number): Program {
   return {
-    name: "convolution wgrad in windows",
+    name: "convolution wgrad from uniform panels",
     source,
     constants: { FB, STRIDE, LEFT },
     access: ["uniform", "uniform", "read_write"],
   };
 }
 
-export function windowsVariants(): Program[] {
+export function uniformVariants(): Program[] {
   return [
-    ...[1, 2, 3, 4].map((fours) => windowsProgram(fours, 1, 1)),
-    ...[[1, 0], [2, 0], [2, 1]].map(([stride, left]) => windowsProgram(1, stride, left)),
+    ...[1, 2, 3, 4].map((fours) => uniformProgram(fours, 1, 1)),
+    ...[[1, 0], [2, 0], [2, 1]].map(([stride, left]) => uniformProgram(1, stride, left)),
   ];
 }

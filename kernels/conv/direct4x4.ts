@@ -1,7 +1,7 @@
 /**
- * 3×3 convolutions by squares of 4×4 pixels, weights in uniform windows (square.wgsl): forward with strides of 1 and 2,
- * and, with the kernel turned round, the data gradient of stride 1. One dispatch for each 16 filters and each window of
- * channels.
+ * Direct 3×3 convolutions: a thread makes 4×4 pixels of up to 16 filters and reads the weights from a uniform panel
+ * (direct4x4.wgsl). Forward with strides of 1 and 2, and, with the kernel turned round, the data gradient of stride 1. One
+ * dispatch for each 16 filters and each panel of channels.
  */
 import type { Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
@@ -9,24 +9,24 @@ import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type
 import { UNTUNED } from "../tuning.ts";
 import { inFours } from "./pack.ts";
 import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
-import { FMA_NS, LOAD4_NS, STORE_NS, UNIFORM4_NS } from "./rows.ts";
+import { FMA_NS, LOAD4_NS, STORE_NS, UNIFORM4_NS } from "./direct_rows.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
-import source from "./square.wgsl" with { type: "text" };
-import pack from "./square_pack.wgsl" with { type: "text" };
+import source from "./direct4x4.wgsl" with { type: "text" };
+import pack from "./weight_panel.wgsl" with { type: "text" };
 
-/** Sizes of a uniform window, in fours of weights; the last is what every device binds. */
-const WINDOWS = [256, 1024, 4096];
-const LARGEST = WINDOWS[WINDOWS.length - 1];
+/** Sizes of a uniform panel, in fours of weights; the last is what every device binds. */
+const PANELS = [256, 1024, 4096];
+const LARGEST = PANELS[PANELS.length - 1];
 const TAPS = 9;
 const GROUP = 64;
 
 /** A launch with the packing of the weights apart. */
-export interface SquareLaunch extends Launch {
+export interface Direct4x4Launch extends Launch {
   readonly prepare: readonly Step[];
 }
 
-/** Whether `squareForward` or `squareDgrad` can do this shape. */
-export function isSquare({ kernel, stride, dilation, pads, taps }: ConvShape, direction: Direction): boolean {
+/** Whether `direct4x4Forward` or `direct4x4Dgrad` can do this shape. */
+export function fitsDirect4x4({ kernel, stride, dilation, pads, taps }: ConvShape, direction: Direction): boolean {
   const plain = kernel.every((k) => k === 3) && dilation.every((d) => d === 1) && taps === undefined;
   if (!plain || stride[0] !== stride[1]) return false;
   // Turning the kernel round asks for paddings of 0 … 2.
@@ -34,10 +34,10 @@ export function isSquare({ kernel, stride, dilation, pads, taps }: ConvShape, di
 }
 
 /** Operands "x", "w", "y" and, as the epilogue says, "bias", "residual". */
-export function squareForward(s: ConvShape, epilogue: Epilogue): SquareLaunch {
+export function direct4x4Forward(s: ConvShape, epilogue: Epilogue): Direct4x4Launch {
   const [rows, cols] = convOutput(s);
   const perGroup = s.channels / s.groups;
-  return squareLaunch(
+  return direct4x4Launch(
     {
       ...{ batch: s.batch, groups: s.groups, channels: perGroup, filters: s.filters / s.groups, rows, cols },
       ...{ height: s.height, width: s.width, top: s.pads[0], left: s.pads[1], stride: s.stride[0] },
@@ -50,10 +50,10 @@ export function squareForward(s: ConvShape, epilogue: Epilogue): SquareLaunch {
 }
 
 /** Operands "dy", "w", "dx": dx is a convolution of dy with each kernel turned round and filters as channels. */
-export function squareDgrad(s: ConvShape): Launch {
+export function direct4x4Dgrad(s: ConvShape): Launch {
   const [height, width] = convOutput(s);
   const filters = s.filters / s.groups, perGroup = s.channels / s.groups;
-  const { prepare, ...launch } = squareLaunch(
+  const { prepare, ...launch } = direct4x4Launch(
     {
       ...{ batch: s.batch, groups: s.groups, channels: filters, filters: perGroup, rows: s.height, cols: s.width },
       ...{ height, width, top: 2 - s.pads[0], left: 2 - s.pads[1], stride: 1 },
@@ -70,7 +70,7 @@ export function squareDgrad(s: ConvShape): Launch {
 }
 
 /** Of all threads' instructions, in ns of one SIMD core of 8 lanes; loads and stores as software adapters have them. */
-export function squareCost(s: ConvShape, threads: number, direction: Direction): number {
+export function direct4x4Cost(s: ConvShape, threads: number, direction: Direction): number {
   const [rows, cols] = direction === "forward" ? convOutput(s) : [s.height, s.width];
   const [filters, channels] = direction === "forward" ? [s.filters, s.channels] : [s.channels, s.filters];
   const tiles = s.batch * ceilDiv(rows, 4) * ceilDiv(cols, 4);
@@ -92,7 +92,7 @@ function idle(tiles: number, threads: number): number {
 type Direction = "forward" | "dgrad";
 
 /** Sizes per group. */
-interface Square {
+interface Convolution {
   readonly batch: number;
   readonly groups: number;
   readonly channels: number;
@@ -117,16 +117,16 @@ interface Filters {
   readonly rest: number;
 }
 
-/** Filters and channels [c, c + channels) of a group, whose weights lie in one window. */
+/** Filters and channels [c, c + channels) of a group, whose weights lie in one panel. */
 interface Part extends Filters {
   readonly group: number;
   readonly c: number;
   readonly channels: number;
-  /** Where the window starts in the packed weights. */
+  /** Where the panel starts in the packed weights. */
   readonly byteOffset: number;
 }
 
-function squareLaunch(s: Square, epilogue: Epilogue, names: { x: string; y: string }): SquareLaunch {
+function direct4x4Launch(s: Convolution, epilogue: Epilogue, names: { x: string; y: string }): Direct4x4Launch {
   const halo: Halo = {
     ...{ planes: s.batch * s.groups * s.channels, height: s.height, width: s.width, top: s.top, left: s.left },
     rows: s.stride * (s.rows - 1) + 3,
@@ -134,21 +134,21 @@ function squareLaunch(s: Square, epilogue: Epilogue, names: { x: string; y: stri
   };
   const bare = isBare(halo);
   const x = bare ? names.x : "padded";
-  const { parts, bytes, window } = cut(s);
+  const { parts, bytes, panel } = cut(s);
   return {
-    prepare: parts.map((part) => packWindow(s, part)),
+    prepare: parts.map((part) => packPanel(s, part)),
     steps: [
       ...(bare ? [] : [padStep(halo, names.x, x)]),
-      ...parts.map((part) => squareStep(s, halo, part, window, epilogue, x, names.y)),
+      ...parts.map((part) => productStep(s, halo, part, panel, epilogue, x, names.y)),
     ],
-    // The last window reaches beyond its weights: a uniform array has one size.
-    scratch: { packed: bytes + window * 16, ...(bare ? {} : { padded: haloBytes(halo) }) },
+    // The last panel reaches beyond its weights: a uniform array has one size.
+    scratch: { packed: bytes + panel * 16, ...(bare ? {} : { padded: haloBytes(halo) }) },
     tables: { order: inFours(s.order, 0) },
   };
 }
 
-/** The parts, the bytes of their weights, and the smallest window that holds each, in fours. */
-function cut(s: Square): { parts: Part[]; bytes: number; window: number } {
+/** The parts, the bytes of their weights, and the smallest panel that holds each, in fours. */
+function cut(s: Convolution): { parts: Part[]; bytes: number; panel: number } {
   const parts: Part[] = [];
   let byteOffset = 0;
   for (let group = 0; group < s.groups; group++) {
@@ -162,7 +162,7 @@ function cut(s: Square): { parts: Part[]; bytes: number; window: number } {
     }
   }
   const largest = Math.max(...parts.map((part) => part.channels * TAPS * fours(part)));
-  return { parts, bytes: byteOffset, window: WINDOWS.find((fours) => fours >= largest)! };
+  return { parts, bytes: byteOffset, panel: PANELS.find((fours) => fours >= largest)! };
 }
 
 /** Sixteen filters at a time, and what is left. */
@@ -178,16 +178,16 @@ function fours({ blocks, rest }: Filters): number {
   return blocks + Math.min(rest, 1);
 }
 
-function packWindow(s: Square, part: Part): Step {
+function packPanel(s: Convolution, part: Part): Step {
   const { group, first, c, channels, byteOffset } = part;
-  return windowStep({
+  return weightPanelStep({
     ...{ taps: channels * TAPS, blocks: fours(part), filters: s.filters - first, perFilter: s.perFilter },
     ...{ start: group * s.perGroup + first * s.perFilter, firstTap: c * TAPS, byteOffset },
   });
 }
 
-/** One window of packed weights. */
-interface PackedWindow {
+/** One uniform panel of packed weights. */
+interface WeightPanel {
   readonly taps: number;
   /** Fours of filters; those from the `filters`-th on are zero. */
   readonly blocks: number;
@@ -198,22 +198,22 @@ interface PackedWindow {
   readonly start: number;
   /** In the table of which weight each tap has. */
   readonly firstTap: number;
-  /** Of the window in the packed weights. */
+  /** Of the panel in the packed weights. */
   readonly byteOffset: number;
 }
 
-/** Packs a window as [taps, blocks] fours of filters; bindings "w", "order", "packed". */
-export function windowStep(w: PackedWindow): Step {
+/** Packs a panel as [taps, blocks] fours of filters; bindings "w", "order", "packed". */
+export function weightPanelStep(w: WeightPanel): Step {
   const uniforms = [w.taps, w.blocks, w.filters, w.perFilter, w.start, w.firstTap, w.byteOffset / 4];
   const grid = linearGrid(w.taps * w.blocks * 4, GROUP);
   return { plan: { program: PACK, uniforms, grid }, bindings: ["w", "order", "packed"] };
 }
 
-function squareStep(
-  s: Square,
+function productStep(
+  s: Convolution,
   halo: Halo,
   part: Part,
-  window: number,
+  panel: number,
   epilogue: Epilogue,
   x: string,
   y: string,
@@ -230,42 +230,42 @@ function squareStep(
     ...[s.groups * s.channels * plane, plane, row, phase, all * pixels, pixels],
     ...[tilesH, tilesV, tiles, grid[0] * GROUP],
   ];
-  const program = squareProgram({
-    ...{ FB: part.blocks, REST: part.rest, STRIDE: s.stride, WINDOW: window },
+  const program = direct4x4Program({
+    ...{ FB: part.blocks, REST: part.rest, STRIDE: s.stride, PANEL: panel },
     ...{ ADD: c > 0 ? 1 : 0, WIDE: s.cols % 4 === 0 ? 1 : 0 },
   }, whole);
   const bias = whole.bias === "add" ? "bias" : x, residual = whole.residual === "add" ? "residual" : x;
   return {
     plan: { program, uniforms, grid },
     bindings: [x, "packed", bias, residual, y],
-    windows: { 1: { byteOffset, byteLength: window * 16 } },
+    windows: { 1: { byteOffset, byteLength: panel * 16 } },
   };
 }
 
-const PACK: Program = { name: "pack weights in windows", source: pack, access: ["read", "read", "read_write"] };
+const PACK: Program = { name: "pack weight panels", source: pack, access: ["read", "read", "read_write"] };
 
-function squareProgram(
-  constants: Record<"FB" | "REST" | "STRIDE" | "WINDOW" | "ADD" | "WIDE", number>,
+function direct4x4Program(
+  constants: Record<"FB" | "REST" | "STRIDE" | "PANEL" | "ADD" | "WIDE", number>,
   epilogue: Epilogue,
 ): Program {
   return {
-    name: "convolution by squares",
+    name: "direct 4x4 convolution",
     source,
     constants: { ...constants, ...epilogueConstants(epilogue) },
     access: ["read", "uniform", "read", "read", "read_write"],
   };
 }
 
-export function squareVariants(): Program[] {
-  const plain = { FB: 1, REST: 0, STRIDE: 1, WINDOW: LARGEST, ADD: 0, WIDE: 1 };
+export function direct4x4Variants(): Program[] {
+  const plain = { FB: 1, REST: 0, STRIDE: 1, PANEL: LARGEST, ADD: 0, WIDE: 1 };
   return [
     PACK,
-    ...[1, 2, 3, 4].map((FB) => squareProgram({ ...plain, FB }, {})),
-    ...WINDOWS.slice(0, -1).map((WINDOW) => squareProgram({ ...plain, WINDOW }, {})),
-    ...[1, 2, 3].map((REST) => squareProgram({ ...plain, REST }, {})),
-    squareProgram({ ...plain, FB: 0, REST: 1 }, {}),
-    squareProgram({ ...plain, STRIDE: 2 }, {}),
-    ...[0, 1].map((ADD) => squareProgram({ ...plain, ADD, WIDE: 0 }, {})),
-    ...EPILOGUES.slice(1).map((epilogue) => squareProgram(plain, epilogue)),
+    ...[1, 2, 3, 4].map((FB) => direct4x4Program({ ...plain, FB }, {})),
+    ...PANELS.slice(0, -1).map((PANEL) => direct4x4Program({ ...plain, PANEL }, {})),
+    ...[1, 2, 3].map((REST) => direct4x4Program({ ...plain, REST }, {})),
+    direct4x4Program({ ...plain, FB: 0, REST: 1 }, {}),
+    direct4x4Program({ ...plain, STRIDE: 2 }, {}),
+    ...[0, 1].map((ADD) => direct4x4Program({ ...plain, ADD, WIDE: 0 }, {})),
+    ...EPILOGUES.slice(1).map((epilogue) => direct4x4Program(plain, epilogue)),
   ];
 }

@@ -1,5 +1,5 @@
 /**
- * Taps in runs of neighbours, for rows.wgsl: which columns of an input row a run covers, where it starts, and which
+ * Taps in runs of neighbours, for direct_rows.wgsl: which columns of an input row a run covers, where it starts, and which
  * weight each of its taps has. Offsets count fours of columns, so a run starts at a multiple of 4.
  */
 import { ceilDiv } from "../launch.ts";
