@@ -64,12 +64,12 @@ function formatFacts(report: Report, htmlPath: string): string {
   for (const [name, asked] of Object.entries(requested)) {
     rows.push([name, `asked ${plain(asked)}, reached ${name in achieved ? plain(achieved[name]) : "?"}`]);
   }
-  if (equivalence.inputs > 0) {
-    rows.push([
+  rows.push(
+    "notProved" in equivalence ? ["proof", `not proved: ${equivalence.notProved}`] : [
       "compact = masked",
       `largest relative difference ${equivalence.maxRel.toExponential(1)} over ${count(equivalence.inputs)} inputs`,
-    ]);
-  }
+    ],
+  );
   if (admm.length > 0) {
     const worst = admm.reduce((a, b) => a.residual >= b.residual ? a : b);
     rows.push(["ADMM residual", `‖W−Z‖/‖W‖ at most ${plain(worst.residual)} (${worst.layer}), ${admm.length} layers`]);

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { UserError } from "../errors.ts";
-import type { Check } from "../report/checks.ts";
+import type { Check, Verdict } from "../report/checks.ts";
 import type { Io } from "./io.ts";
 import { formatTable } from "./table.ts";
 
@@ -18,14 +18,18 @@ export function verifyCommand(io: Io): Command {
       const ui = io.ui();
       const checks = await verifyRun({ dir, store: io.store, data, dataDir, signal: io.signal, ui }).finally(ui.close);
       io.out(formatChecks(checks));
-      const failed = checks.filter((check) => !check.ok).length;
+      const failed = checks.filter(({ verdict }) => verdict === "differs").length;
       if (failed > 0) throw new UserError(`${dir}: ${failed} of ${checks.length} checks failed`);
     });
 }
 
 function formatChecks(checks: readonly Check[]): string {
-  const rows = checks.map((
-    { name, expected, found, ok },
-  ) => [name, String(expected), String(found), ok ? "ok" : "FAILED"]);
+  const words: Record<Verdict, string> = { agrees: "ok", differs: "FAILED", "not proved": "not proved" };
+  const rows = checks.map(({ name, expected, found, verdict }) => [
+    name,
+    String(expected),
+    String(found),
+    words[verdict],
+  ]);
   return formatTable([["check", "reported", "recomputed", ""], ...rows], { header: true });
 }

@@ -10,9 +10,13 @@ export interface Difference {
   readonly maxRel: number;
 }
 
-/** `a` is what is expected: its largest magnitude scales `maxRel`. Throws RangeError when the lengths differ. */
+/**
+ * `a` is what is expected: its largest magnitude scales `maxRel`.
+ * @throws RangeError when the lengths differ, and for no outputs at all, of which nothing can be said
+ */
 export function compareOutputs(a: Float32Array | Float64Array, b: Float32Array | Float64Array): Difference {
   if (a.length !== b.length) throw new RangeError(`comparing ${a.length} outputs with ${b.length}`);
+  if (a.length === 0) throw new RangeError("comparing no outputs at all");
   let maxAbs = 0;
   let scale = 0;
   for (let i = 0; i < a.length; i++) {

@@ -13,7 +13,7 @@ import type { Model } from "../graph/types.ts";
 import { estimateFor } from "../measure/latency/choose.ts";
 import { inputOptions } from "../models/given.ts";
 import { violations } from "../prune/structures/violations.ts";
-import { type Check, exact, followingFigures, within } from "../report/checks.ts";
+import { type Check, exact, followingFigures, reportedProof, verdictOf, within } from "../report/checks.ts";
 import type { Report } from "../report/types.ts";
 import { parseReport } from "../report/validate.ts";
 import type { Store } from "../store/types.ts";
@@ -44,7 +44,7 @@ export interface VerifyOptions {
 const ACCURACY_SLACK_IMAGES = 2;
 const REFERENCE_IMAGES = 16;
 
-/** Throws UserError where a file is missing or damaged; what disagrees comes back as a check that isn't ok. */
+/** Throws UserError where a file is missing or damaged; what disagrees comes back as a check that differs. */
 export async function verifyRun(
   { dir, store, ui, signal, loadData, ...options }: VerifyOptions,
 ): Promise<readonly Check[]> {
@@ -82,10 +82,12 @@ export async function verifyRun(
     const { accuracy } = await evaluateModel(gpu, model, data[part]);
     const expected = report.final.accuracy[part];
     const slack = (ACCURACY_SLACK_IMAGES + 0.5) / data[part].count;
-    checks.push({ name: `accuracy, ${part}`, expected, found: accuracy, ok: Math.abs(accuracy - expected) <= slack });
+    const verdict = verdictOf(Math.abs(accuracy - expected) <= slack);
+    checks.push({ name: `accuracy, ${part}`, expected, found: accuracy, verdict });
   }
   const limit = Math.max(tolerance(dense), tolerance(model.graph));
-  checks.push(within("compact = masked, as reported", report.equivalence.maxRel, limit));
+  const reported = reportedProof(report, limit);
+  checks.push(reported);
   // Weights that were pruned are zero whatever they were before: the dense network needs only its shape.
   const masked = scatterModel(model, origin, { graph: dense, params: initialise(dense, 0) });
   signal?.throwIfAborted();
@@ -94,6 +96,10 @@ export async function verifyRun(
     const { inputs, batch } = proofInputs({ data, recipe });
     const [a, b] = [await runPlan(gpu, masked, inputs, batch), await runPlan(gpu, model, inputs, batch)];
     checks.push(within("compact = masked, largest relative difference", compareOutputs(a, b).maxRel, limit));
+  } else if (reported.verdict === "not proved") {
+    checks.push(
+      exact("compact = masked", "a proof in the report", "none, and it can't be put back into the dense shape"),
+    );
   }
   for (const stage of recipe.stages) {
     if (!("budget" in stage) || stage.budget?.ms === undefined) continue;

@@ -7,8 +7,11 @@ export interface Check {
   readonly name: string;
   readonly expected: number | string;
   readonly found: number | string;
-  readonly ok: boolean;
+  readonly verdict: Verdict;
 }
+
+/** "not proved": the report claims nothing here, so there is nothing to agree with. */
+export type Verdict = "agrees" | "differs" | "not proved";
 
 /** Figures of the report that follow from others. */
 export function followingFigures(report: Report): Check[] {
@@ -35,10 +38,26 @@ export function followingFigures(report: Report): Check[] {
 
 /** Two values that must be the same. */
 export function exact(name: string, expected: number | string, found: number | string): Check {
-  return { name, expected, found, ok: expected === found };
+  return { name, expected, found, verdict: verdictOf(expected === found) };
 }
 
 /** A difference that must not be above `limit`. */
 export function within(name: string, found: number, limit: number): Check {
-  return { name, expected: `≤ ${limit.toExponential()}`, found: found.toExponential(2), ok: found <= limit };
+  return {
+    name,
+    expected: `≤ ${limit.toExponential()}`,
+    found: found.toExponential(2),
+    verdict: verdictOf(found <= limit),
+  };
+}
+
+/** That the small network computes what the masked one does, as the report has it. */
+export function reportedProof({ equivalence }: Report, limit: number): Check {
+  const name = "compact = masked, as reported";
+  if (!("notProved" in equivalence)) return within(name, equivalence.maxRel, limit);
+  return { name, expected: "a proof", found: equivalence.notProved, verdict: "not proved" };
+}
+
+export function verdictOf(agrees: boolean): Verdict {
+  return agrees ? "agrees" : "differs";
 }

@@ -17,7 +17,7 @@ export function renderReport(report: Report, detail: Detail): string {
 <h1>Pruning report</h1>
 <p class="headline">${headline(report)}</p>
 ${tiles(report)}
-${softwareNote(report)}</header>
+${softwareNote(report)}${failures(report)}</header>
 <main>
 <h2>At a glance</h2>
 <div class="figures">
@@ -44,6 +44,15 @@ function speed(report: Report): Html {
   if (report.latency.length === 0) return markup``;
   return markup`<h2>Speed</h2>
 ${softwareNote(report)}${latencyTables(report)}`;
+}
+
+function failures({ failed = [] }: Report): Html {
+  return markup`${
+    failed.map(({ stage, kind, reason }) =>
+      markup`<p class="note warning"><strong>Stage ${stage} (${kind}) failed:</strong> ${reason}</p>
+`
+    )
+  }`;
 }
 
 function tiles({ baseline, final, compression, speedup }: Report): Html {

@@ -126,11 +126,10 @@ export function layersTable({ layers }: Detail): Html {
 
 /** That the small network is the masked one, and how near the weights were when they were cut. */
 export function proofTables({ equivalence, admm }: Report): Html {
-  const { maxAbs, maxRel, inputs } = equivalence;
-  const proof = inputs === 0 ? markup`<p>The compact network was not compared with the masked one.</p>` : table(
+  const proof = "notProved" in equivalence ? markup`<p>Not proved: ${equivalence.notProved}.</p>` : table(
     "The compact network computes what the masked one does",
     [{ label: "inputs compared", kind: "numbers" }, { label: "largest |Δ|" }, { label: "largest |Δ| ÷ largest |y|" }],
-    [[count(inputs), plain(maxAbs), plain(maxRel)]],
+    [[count(equivalence.inputs), plain(equivalence.maxAbs), plain(equivalence.maxRel)]],
   );
   if (admm.length === 0) return proof;
   return markup`${proof}${

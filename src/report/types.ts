@@ -22,6 +22,28 @@ export interface Latency {
   readonly quantumMs: number;
 }
 
+/** How far the final network was from the masked one in the dense shape, over at least one input. */
+export interface Proof {
+  readonly maxAbs: number;
+  /** max |Δ| / max |y| */
+  readonly maxRel: number;
+  readonly inputs: number;
+}
+
+/** Nothing was compared: no agreement is claimed. */
+export interface NoProof {
+  /** Why not. */
+  readonly notProved: string;
+}
+
+/** What was to be measured or compared, or made smaller, and could not be: the run went on without it. */
+export interface FailedStage {
+  /** Index in the recipe's stages. */
+  readonly stage: number;
+  readonly kind: string;
+  readonly reason: string;
+}
+
 export interface Report {
   readonly version: 1;
   readonly tool: string;
@@ -38,7 +60,7 @@ export interface Report {
   readonly controls: { readonly magnitude?: Point; readonly random?: Point; readonly scratch?: Point };
   /** baseline / final. */
   readonly compression: { readonly params: number; readonly nonzero: number; readonly macs: number };
-  readonly equivalence: { readonly maxAbs: number; readonly maxRel: number; readonly inputs: number };
+  readonly equivalence: Proof | NoProof;
   /** ‖W−Z‖/‖W‖ before the hard prune. */
   readonly admm: readonly { readonly layer: string; readonly residual: number }[];
   readonly latency: readonly Latency[];
@@ -46,6 +68,8 @@ export interface Report {
   readonly speedup: readonly { readonly batch: number; readonly ratio: number }[];
   readonly requested: Readonly<Record<string, number>>;
   readonly achieved: Readonly<Record<string, number>>;
+  /** Stages that failed; absent where none has. */
+  readonly failed?: readonly FailedStage[];
   /** Beside the report: the final network, in each format. */
   readonly files?: readonly string[];
 }

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { count, flag, fraction, list, nonNegative, object, parseWith, positive, whole } from "./schema.ts";
-import type { Report } from "./types.ts";
+import type { NoProof, Proof, Report } from "./types.ts";
 
 /**
  * A report as `report.json` holds it, checked key by key.
@@ -40,6 +40,26 @@ const latency = object({
   quantumMs: nonNegative,
 });
 
+const PROOF = "maxAbs, maxRel and inputs, or notProved";
+
+/** Older reports wrote a difference of 0 over 0 inputs where nothing had been compared. */
+const equivalence = v.pipe(
+  object({
+    maxAbs: v.optional(nonNegative),
+    maxRel: v.optional(nonNegative),
+    inputs: v.optional(count),
+    notProved: v.optional(text),
+  }),
+  v.check(({ notProved, ...proof }) => {
+    const given = Object.values(proof).filter((value) => value !== undefined).length;
+    return notProved === undefined ? given === 3 : given === 0;
+  }, PROOF),
+  v.transform(({ notProved, ...proof }): Proof | NoProof => {
+    if (notProved !== undefined) return { notProved };
+    return proof.inputs! > 0 ? proof as Proof : { notProved: "nothing was compared" };
+  }),
+);
+
 const report: v.GenericSchema<unknown, Report> = object({
   version: v.literal(1, "1, the version of reports that this Secateur reads"),
   tool: text,
@@ -53,11 +73,12 @@ const report: v.GenericSchema<unknown, Report> = object({
   best: v.optional(point),
   controls: object({ magnitude: v.optional(point), random: v.optional(point), scratch: v.optional(point) }),
   compression: object({ params: positive, nonzero: positive, macs: positive }),
-  equivalence: object({ maxAbs: nonNegative, maxRel: nonNegative, inputs: count }),
+  equivalence,
   admm: list(object({ layer: text, residual: nonNegative })),
   latency: list(latency),
   speedup: list(object({ batch: whole(1), ratio: positive })),
   requested: numbers,
   achieved: numbers,
+  failed: v.optional(list(object({ stage: count, kind: text, reason: text }))),
   files: v.optional(list(text)),
 });

@@ -4,6 +4,7 @@ import { UserError } from "../../src/errors.ts";
 import { type Engine, type PruneOptions, StopSignal } from "../../src/cli/io.ts";
 import { modelNames } from "../../src/models/zoo.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
+import type { Check } from "../../src/report/checks.ts";
 import { report, session } from "./fake.ts";
 
 const test = suite("command line");
@@ -257,15 +258,17 @@ test("interrupted: 130, and how to go on", async () => {
 });
 
 test("verify: a table, and 1 where something differs", async () => {
-  const checks = [
-    { name: "params", expected: 10_250, found: 10_250, ok: true },
-    { name: "test accuracy", expected: 0.9701, found: 0.9512, ok: false },
+  const checks: Check[] = [
+    { name: "params", expected: 10_250, found: 10_250, verdict: "agrees" },
+    { name: "compact = masked", expected: "a proof", found: "nothing was compared", verdict: "not proved" },
+    { name: "test accuracy", expected: 0.9701, found: 0.9512, verdict: "differs" },
   ];
   const { run, out, err, io } = session({ verifyRun: () => Promise.resolve(checks) });
   await io.store.write("runs/x/report.json", bytes("{}"));
   assert.is(await run("verify", "runs/x"), 1);
   assert.match(out[0], /test accuracy +0.9701 +0.9512 +FAILED/);
-  assert.equal(err, ["secateur: runs/x: 1 of 2 checks failed"]);
+  assert.equal(err, ["secateur: runs/x: 1 of 3 checks failed"]);
+  assert.match(out[0], /compact = masked +a proof +nothing was compared +not proved/);
   checks.pop();
   assert.is(await run("verify", "runs/x"), 0);
 });

@@ -13,6 +13,7 @@ test("the largest difference, also relative to the largest output", () => {
   assert.is(compareOutputs(new Float32Array(1), Float32Array.of(1)).maxRel, Infinity);
   assert.is(compareOutputs(Float32Array.of(1, 2), Float32Array.of(NaN, 2)).maxRel, Infinity);
   assert.throws(() => compareOutputs(a, new Float64Array(2)), /comparing 3 outputs with 2/);
+  assert.throws(() => compareOutputs(new Float32Array(), new Float32Array()), /comparing no outputs at all/);
 });
 
 test("deeper nets may differ more", () => {

@@ -36,12 +36,12 @@ async function editReport(store: Store, edit: (report: Json) => void): Promise<v
 type Json = any;
 
 async function failures(store: Store): Promise<string[]> {
-  return (await verify(store)).filter(({ ok }) => !ok).map(({ name }) => name);
+  return (await verify(store)).filter(({ verdict }) => verdict === "differs").map(({ name }) => name);
 }
 
 test("a run as it was left: every check passes", async () => {
   const checks = await verify(await copy());
-  assert.equal(checks.filter(({ ok }) => !ok), []);
+  assert.equal(checks.filter(({ verdict }) => verdict === "differs"), []);
   for (const name of ["parameters", "MACs", "accuracy, test", "compact = masked, largest relative difference"]) {
     assert.ok(checks.some((check) => check.name === name), name);
   }
@@ -74,6 +74,16 @@ test("a changed number of the report", async () => {
     const failed = await failures(store);
     assert.ok(failed.includes(check), `${check}: ${failed.join(", ") || "nothing noticed"}`);
   }
+});
+
+test("a report that claims no proof is told so, and what can't be put back into the dense shape fails for it", async () => {
+  const store = await copy();
+  await editReport(store, (report) => report.equivalence = { maxAbs: 0, maxRel: 0, inputs: 0 });
+  const checks = await verify(store);
+  assert.equal(checks.filter(({ verdict }) => verdict !== "agrees").map(({ name, verdict }) => `${name}: ${verdict}`), [
+    "compact = masked, as reported: not proved",
+  ]);
+  assert.ok(checks.some(({ name }) => name === "compact = masked, largest relative difference"));
 });
 
 test("a changed byte of the network, anywhere", async () => {
@@ -114,7 +124,7 @@ test("data may lie elsewhere than the run's recipe says", async () => {
   await verifyRun(options);
   const checks = await verifyRun({ ...options, data: "folder:./here" });
   assert.equal(asked, [`folder:${DIR}/gone`, "folder:./here"]);
-  assert.ok(checks.every(({ ok }) => ok));
+  assert.ok(checks.every(({ verdict }) => verdict === "agrees"));
 });
 
 test("files that are missing or damaged are named", async () => {

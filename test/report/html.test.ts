@@ -135,10 +135,11 @@ test("what a run lacks is left out", () => {
     requested: {},
     achieved: {},
     stages: [],
-    equivalence: { maxAbs: 0, maxRel: 0, inputs: 0 },
+    equivalence: { notProved: "nothing was pruned" },
   });
   const text = renderReport(report, { recipeYaml: "", layers: [], curves: [], residuals: [], versions: {} });
   assert.not.match(text, /NaN|undefined|Infinity/);
+  assert.match(text, "Not proved: nothing was pruned.");
   for (const absent of ["Against the controls", "Latency", "ADMM", "Budgets"]) assert.not.match(text, absent);
 });
 

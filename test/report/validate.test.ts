@@ -25,6 +25,13 @@ test("a report survives its file", () => {
   }
 });
 
+test("a proof over no inputs, as older reports wrote it, is read as none", () => {
+  const read = (equivalence: unknown) => parseReport(damaged("equivalence", equivalence), file).equivalence;
+  assert.equal(read({ maxAbs: 0, maxRel: 0, inputs: 0 }), { notProved: "nothing was compared" });
+  assert.equal(read({ notProved: "nothing was pruned" }), { notProved: "nothing was pruned" });
+  assert.equal(read({ maxAbs: 1e-6, maxRel: 1e-7, inputs: 1 }), { maxAbs: 1e-6, maxRel: 1e-7, inputs: 1 });
+});
+
 test("what is wrong is named: file, key, what was expected and what stands there", () => {
   const cases: [string, unknown, string][] = [
     ["version", 2, "version: expected 1, the version of reports that this Secateur reads, got 2"],
@@ -43,6 +50,11 @@ test("what is wrong is named: file, key, what was expected and what stands there
     ["achieved.params", "0.1", 'achieved.params: expected a number, got "0.1"'],
     ["requested", [], "requested: expected a map of numbers, got []"],
     ["final.flops", 3, "final.flops: unknown key, expected one of name, accuracy, params, nonzero, macs, bytes"],
+    [
+      "equivalence.inputs",
+      undefined,
+      `equivalence: expected maxAbs, maxRel and inputs, or notProved, got {"maxAbs":0.000005722,"maxRel":2.41e-7}`,
+    ],
     ["controls.best", 3, "controls.best: unknown key, expected one of magnitude, random, scratch"],
   ];
   for (const [path, value, message] of cases) {

@@ -15,23 +15,21 @@ export async function runCompactStage(ctx: RunContext, stage: CompactStage): Pro
   const { state, ui } = ctx;
   const before = graphCost(state.model.graph);
   const masked = scatterModel(state.model, state.origin, state.dense) ?? state.masked;
-  await shrink(ctx, {
+  let equivalence = await shrink(ctx, {
     columns: stage.columns === "auto",
     ...stage.border === "keep" ? { border: "keep" } : {},
   });
   state.masked = masked;
   if (masked) {
     const { inputs, batch } = proofInputs(ctx);
-    state.equivalence = await assertEquivalent(ctx.gpu, masked, state.model, inputs, batch);
+    equivalence = await assertEquivalent(ctx.gpu, masked, state.model, inputs, batch);
   }
+  state.equivalence = equivalence;
   await assertReference(ctx);
   const after = graphCost(state.model.graph);
-  const { equivalence } = state;
   ui.note(
     `compact: ${before.params} -> ${after.params} parameters, ${before.macs} -> ${after.macs} MACs` +
-      (equivalence
-        ? `; equal to the masked network within ${equivalence.maxRel.toExponential(1)} on ${equivalence.inputs} inputs`
-        : ""),
+      `; equal to the masked network within ${equivalence.maxRel.toExponential(1)} on ${equivalence.inputs} inputs`,
   );
   state.points.push(await pointOf(ctx, "compact", state.model));
 }

@@ -2,7 +2,7 @@
 import { random } from "../../../kernels/random/philox.ts";
 import { gather } from "../../data/loader.ts";
 import type { Dataset } from "../../data/types.ts";
-import { assertEquivalent } from "../../graph/equivalence.ts";
+import { assertEquivalent, type Equivalence } from "../../graph/equivalence.ts";
 import { applyIndexMap, compose } from "../../graph/indexmap.ts";
 import type { Model, Params } from "../../graph/types.ts";
 import { compact, type CompactOptions } from "../../prune/rewrite/compact.ts";
@@ -25,15 +25,16 @@ export function firstImages(data: Dataset, most: number): { inputs: Float32Array
   return { inputs: gather(data, Uint32Array.from({ length: batch }, (_, i) => i)).images, batch };
 }
 
-/** Replaces `ctx.state.model` by its compaction. Throws EquivalenceError if the two differ. */
-export async function shrink(ctx: RunContext, options: CompactOptions): Promise<void> {
+/** Replaces `ctx.state.model` by its compaction and gives their difference. Throws EquivalenceError if it is too large. */
+export async function shrink(ctx: RunContext, options: CompactOptions): Promise<Equivalence> {
   const { state } = ctx;
   const { model, map } = compact(state.model, options);
   const { inputs, batch } = proofInputs(ctx);
-  await assertEquivalent(ctx.gpu, state.model, model, inputs, batch);
+  const proof = await assertEquivalent(ctx.gpu, state.model, model, inputs, batch);
   state.masks = partialMasks(applyIndexMap(map, state.masks));
   state.origin = compose(state.origin, map, state.dense.graph.params);
   state.model = model;
+  return proof;
 }
 
 /** Masks that still mask something. */
