@@ -34,6 +34,7 @@ import { variants as sparseBsr } from "./sparse/bsr.ts";
 import { variants as sparseKernelList } from "./sparse/kernel_list.ts";
 import { variants as sparseNm } from "./sparse/nm.ts";
 import { variants as sparseTaps } from "./sparse/taps.ts";
+import { variants as statisticsPatches } from "./statistics/patches.ts";
 
 /** Every program that the planners can emit; tests compile them all on naga and on Tint. A planner adds its `variants` here. */
 export function variants(): Program[] {
@@ -73,5 +74,6 @@ export function variants(): Program[] {
     sparseKernelList,
     sparseNm,
     sparseTaps,
+    statisticsPatches,
   ].flatMap((family) => family());
 }

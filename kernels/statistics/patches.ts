@@ -1,0 +1,54 @@
+/** The patches that a convolution's filters see, as the rows of a matrix: what its second moments are made from. */
+import type { Plan, Program } from "../../src/gpu/types.ts";
+import { convOutput, type ConvShape } from "../conv/shape.ts";
+import { linearGrid } from "../grid.ts";
+import source from "./patches.wgsl" with { type: "text" };
+
+/** Rows of the matrix, and the input channels whose taps are its columns. */
+export interface PatchRange {
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly firstChannel: number;
+  readonly channels: number;
+}
+
+/** Output positions of a convolution: the rows of the whole matrix. */
+export function patchCount(s: ConvShape): number {
+  const [oh, ow] = convOutput(s);
+  return s.batch * oh * ow;
+}
+
+/** Bindings: x [batch, channels, h, w], m [rows, channels of the range · KH · KW]. Rows past the last position are 0. */
+export function planPatches(s: ConvShape, { firstRow, rows, firstChannel, channels }: PatchRange): Plan {
+  const [oh, ow] = convOutput(s);
+  const columns = channels * s.kernel[0] * s.kernel[1];
+  const grid = linearGrid(rows * columns, 64);
+  return {
+    program: patches,
+    uniforms: [
+      rows * columns,
+      grid[0],
+      columns,
+      firstRow,
+      patchCount(s),
+      s.channels,
+      firstChannel,
+      s.height,
+      s.width,
+      oh,
+      ow,
+      ...s.kernel,
+      ...s.stride,
+      ...s.dilation,
+      s.pads[0],
+      s.pads[1],
+    ],
+    grid,
+  };
+}
+
+export function variants(): Program[] {
+  return [patches];
+}
+
+const patches: Program = { name: "patches", source, access: ["read", "read_write"] };

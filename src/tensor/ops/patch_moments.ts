@@ -1,0 +1,97 @@
+/**
+ * Second moments XᵀX of the patches that a convolution sees, summed over all output positions and images: the normal
+ * equations of a layer's least squares. In float32, yet near a float64 sum: see `addPatchMoments`.
+ */
+import type { ConvShape } from "../../../kernels/conv/shape.ts";
+import { type GemmShape, planGemm } from "../../../kernels/gemm/plan.ts";
+import { patchCount, planPatches } from "../../../kernels/statistics/patches.ts";
+import { planSumMiddle } from "../../../kernels/reduce/middle.ts";
+import { UserError } from "../../errors.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
+import { Tensor } from "../tensor.ts";
+import { accumulate } from "./inplace.ts";
+import { cached, launch, tuningFor } from "./launch.ts";
+
+/** What a layer reads: the geometry of a convolution, whose filters don't matter. */
+export type PatchShape = Omit<ConvShape, "filters" | "groups" | "taps">;
+
+/** A range of input channels; their taps are rows or columns of the moments, in the order of a filter's weights. */
+export interface ChannelRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/**
+ * Rows of one product. A float32 sum of n numbers of one sign is off by about 2⁻²⁴·√(n/3) of itself, so short products
+ * whose results are added level by level stay within 1e-6 of the float64 sum (tests hold them to it).
+ */
+const ROWS = 64;
+/** Of the products that wait to be added, in bytes, unless one alone is larger; and how many wait at most. */
+const MOST_BYTES = 2 ** 25, MOST_PRODUCTS = 64;
+
+const gemmPlan = cached(planGemm);
+
+/**
+ * moments[i, j] += Σ over positions of patch[i of `rows`] · patch[j of `columns`], where x is [batch, channels, height,
+ * width] and moments [rows.count · KH · KW, columns.count · KH · KW]. Padding counts as zeros.
+ *
+ * @throws UserError when the shapes don't fit, or when a product is larger than the device binds
+ */
+export function addPatchMoments(
+  gpu: Gpu,
+  x: Tensor,
+  shape: PatchShape,
+  moments: Tensor,
+  rows: ChannelRange = { first: 0, count: shape.channels },
+  columns: ChannelRange = rows,
+): void {
+  const taps = shape.kernel[0] * shape.kernel[1];
+  const [m, n] = [rows.count * taps, columns.count * taps];
+  requireFit(gpu, x, shape, moments, rows, columns);
+  const geometry: ConvShape = { ...shape, filters: 1, groups: 1 };
+  const positions = patchCount(geometry);
+  const most = Math.max(1, Math.min(MOST_PRODUCTS, Math.floor(MOST_BYTES / (4 * Math.max(m * n, ROWS * (m + n))))));
+  for (let firstRow = 0; firstRow < positions; firstRow += ROWS * most) {
+    const count = Math.min(most, Math.ceil((positions - firstRow) / ROWS));
+    const gather = ({ first, count: channels }: ChannelRange) => {
+      const matrix = Tensor.empty(gpu, [count * ROWS, channels * taps]);
+      const range = { firstRow, rows: count * ROWS, firstChannel: first, channels };
+      gpu.run(planPatches(geometry, range), [x, matrix], `patches [${x.shape}]`);
+      return matrix;
+    };
+    using a = gather(rows);
+    using b = columns === rows ? a.view(a.shape) : gather(columns);
+    using products = Tensor.empty(gpu, [count, m, n]);
+    const product: GemmShape = { m, n, k: ROWS, a: "rows", b: "rows", batch: { count, a: ROWS * m, b: ROWS * n } };
+    launch(gpu, gemmPlan(product, tuningFor(gpu)), { a, b, y: products }, `patch moments [${m}, ${n}]`);
+    using sum = Tensor.empty(gpu, moments.shape);
+    gpu.run(planSumMiddle({ outer: 1, middle: count, inner: m * n }), [products, sum], `patch moments [${m}, ${n}]`);
+    accumulate(gpu, moments, sum);
+  }
+}
+
+function requireFit(
+  gpu: Gpu,
+  x: Tensor,
+  { batch, channels, height, width, kernel }: PatchShape,
+  moments: Tensor,
+  ...ranges: readonly ChannelRange[]
+): void {
+  if (`${x.shape}` !== `${[batch, channels, height, width]}`) {
+    throw new UserError(`patch moments: x is [${x.shape}], expected [${batch}, ${channels}, ${height}, ${width}]`);
+  }
+  for (const { first, count } of ranges) {
+    if (first >= 0 && count > 0 && first + count <= channels) continue;
+    throw new UserError(`patch moments: channels ${first} … ${first + count - 1} of a value with ${channels}`);
+  }
+  const expected = ranges.map(({ count }) => count * kernel[0] * kernel[1]);
+  if (`${moments.shape}` !== `${expected}`) {
+    throw new UserError(`patch moments: the sum is [${moments.shape}], expected [${expected}]`);
+  }
+  if (moments.byteLength > gpu.bindingBytes) {
+    throw new UserError(
+      `patch moments: [${expected}] numbers are more than this device binds (${gpu.bindingBytes} bytes): take the ` +
+        `channels in smaller ranges`,
+    );
+  }
+}
