@@ -1,4 +1,4 @@
-/** Our own training step, put together as src/train/epoch.ts does it, on batches that already lie on the device. */
+/** Our own training step, put together as src/train/step.ts does it, on batches that already lie on the device. */
 import { execute } from "../src/graph/execute.ts";
 import type { Gpu } from "../src/gpu/gpu.ts";
 import { softmaxCrossEntropy } from "../src/tensor/ops/loss.ts";
@@ -15,7 +15,7 @@ export interface TrainingStep extends Contestant {
 }
 
 export function secateurStep(gpu: Gpu, { model, batches }: Problem, version: string): TrainingStep {
-  const state = createTrainState(gpu, model);
+  const state = createTrainState(gpu, [model.graph], model.params);
   const optimizer = createOptimizer(gpu, state.weights.layout, { kind: "sgd", momentum: MOMENTUM });
   const image = model.graph.inputs[0].shape.slice(1) as number[];
   const data = batches.map(({ images, labels }) => ({
@@ -30,7 +30,7 @@ export function secateurStep(gpu: Gpu, { model, batches }: Problem, version: str
     for (const { name } of state.weights.layout.slots) {
       tape.watch(state.weights.tensor(name), state.gradients.tensor(name));
     }
-    const logits = execute(tape, state.graph, state.params, x, { step });
+    const logits = execute(tape, model.graph, state.params, x, { step });
     const loss = softmaxCrossEntropy(tape, logits, labels);
     tape.backward(loss);
     optimizer.step({ lr: LEARNING_RATE, weights: state.weights, gradients: state.gradients });

@@ -21,7 +21,7 @@ export interface Checkpoint<State = unknown> {
 }
 
 const FORMAT = "secateur-checkpoint";
-const VERSION = "1";
+const VERSION = "2";
 
 /**
  * Replaces the checkpoint at `path` atomically.

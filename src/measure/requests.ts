@@ -1,4 +1,5 @@
 /** What a network asks of the planners: found by running it once, forward as compiled or as a training step. */
+import "../disposable.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { execute } from "../graph/execute.ts";
 import { concrete } from "../graph/infer.ts";
@@ -17,18 +18,14 @@ export function inferenceRequests(gpu: Gpu, model: Model, batch: number): Reques
 
 /** The shapes of a training step of `model`, forward and backward, at this batch size. */
 export function trainingRequests(gpu: Gpu, model: Model, batch: number): Request[] {
-  const state = createTrainState(gpu, model);
+  using state = createTrainState(gpu, [model.graph], model.params);
   using x = Tensor.zeros(gpu, concrete(model.graph.inputs[0].shape, batch));
   using labels = Tensor.from(gpu, new Uint32Array(batch), [batch]);
-  try {
-    return collectRequests(gpu, () => {
-      using tape = new Tape(gpu, "train");
-      for (const { name } of state.weights.layout.slots) {
-        tape.watch(state.weights.tensor(name), state.gradients.tensor(name));
-      }
-      tape.backward(softmaxCrossEntropy(tape, execute(tape, state.graph, state.params, x), labels));
-    });
-  } finally {
-    state.dispose();
-  }
+  return collectRequests(gpu, () => {
+    using tape = new Tape(gpu, "train");
+    for (const { name } of state.weights.layout.slots) {
+      tape.watch(state.weights.tensor(name), state.gradients.tensor(name));
+    }
+    tape.backward(softmaxCrossEntropy(tape, execute(tape, model.graph, state.params, x), labels));
+  });
 }

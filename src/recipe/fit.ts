@@ -1,19 +1,16 @@
-/**
- * Trains the run's network for some epochs, in a way that can be stopped anywhere: a checkpoint after each epoch (and at
- * an interruption, within one), from which the same bits follow.
- */
-import "../disposable.ts";
-import { batchCount } from "../data/loader.ts";
-import type { HostTensor, Model, Params } from "../graph/types.ts";
-import { createOptimizer, type Optimizer as Updater, type OptimizerOptions } from "../tensor/optimizer.ts";
-import { diverged, Interrupted } from "../train/errors.ts";
-import { EPOCH_START, type EpochProgress, trainEpoch } from "../train/epoch.ts";
-import { evaluate } from "../train/evaluate.ts";
-import { learningRate } from "../train/schedule.ts";
-import { createTrainState, setMask, type TrainState } from "../train/state.ts";
+/** A stage's call of `train`: the run's device, data, screen, log and checkpoint given to it as callbacks. */
+import type { Model, Params } from "../graph/types.ts";
+import { checkpoint } from "../train/callbacks/checkpoint.ts";
+import { log } from "../train/callbacks/log.ts";
+import { mask } from "../train/callbacks/mask.ts";
+import { nanGuard } from "../train/callbacks/nan_guard.ts";
+import { progress, type ShownProgress } from "../train/callbacks/progress.ts";
+import { train } from "../train/train.ts";
+import type { Callback, Snapshot } from "../train/types.ts";
 import type { RunContext } from "./context.ts";
 import type { StageProgress } from "./run.ts";
 import type { Optimizer, Schedule } from "./training.ts";
+import type { StageUi } from "../ui.ts";
 
 export interface FitOptions {
   readonly model: Model;
@@ -29,207 +26,79 @@ export interface FitOptions {
   readonly period?: number;
   /** Names this phase within its stage in the checkpoint. */
   readonly phase: Phase;
-  /** Also keep the epoch that validates best. */
-  readonly selectBest?: boolean;
-  /** What else happens beside training (ADMM). */
-  readonly companion?: (state: TrainState, optimizer: Updater) => Companion;
-}
-
-/** Something that goes along with training and has state of its own. */
-export interface Companion {
-  /** Before the first epoch of a phase that isn't resumed. */
-  start(): Promise<void>;
-  /** After epoch `epoch` (from 0). */
-  afterEpoch(epoch: number): Promise<Readonly<Record<string, unknown>>>;
-  /** After the last epoch, when the result has been read. */
-  finish(): Promise<void>;
-  snapshot(): Promise<ReadonlyMap<string, HostTensor>>;
-  /** Takes a snapshot back that was made after `epochs` epochs. */
-  restore(tensors: Params, epochs: number): void;
-  dispose(): void;
-}
-
-export interface Fitted {
-  /** After the last epoch. */
-  readonly model: Model;
-  /** After the epoch with the highest validation accuracy, the first of equals; where it was asked for. */
-  readonly best?: BestEpoch;
-}
-
-export interface BestEpoch {
-  /** From 1. */
-  readonly epoch: number;
-  readonly model: Model;
+  /** What goes along beside the mask, the NaN guard, the log and the checkpoint. */
+  readonly callbacks?: readonly Callback[];
 }
 
 export type Phase = Readonly<Record<string, number | string>>;
 
+/** What the checkpoint says of a stage that trains; without `training` the phase is about to begin. */
 interface Cursor {
   readonly phase: Phase;
-  readonly epoch: number;
-  /** The run's count of epochs when this one began. */
-  readonly number?: number;
-  readonly progress: EpochProgress;
-  readonly steps: number;
-  readonly best?: { readonly epoch: number; readonly accuracy: number };
+  readonly training?: unknown;
 }
-
-type Best = BestEpoch & { readonly accuracy: number };
 
 /** The phase that a saved stage was in, if it was training. */
 export function savedPhase(progress: StageProgress | undefined): Phase | undefined {
   return (progress?.cursor as Cursor | undefined)?.phase;
 }
 
-/** Trains `options.model` under its masks and gives the new parameters. `saved` is this phase's own progress. */
-export async function fit(ctx: RunContext, options: FitOptions, saved?: StageProgress): Promise<Fitted> {
-  const { gpu, recipe, data } = ctx;
-  const { graph } = options.model;
-  await ctx.tuner.training(options.model, recipe.batch);
-  using owned = new DisposableStack();
-  const state = owned.adopt(createTrainState(gpu, options.model), (state) => state.dispose());
-  if (options.masks.size > 0) setMask(state, options.masks);
-  const optimizer = owned.use(createOptimizer(gpu, state.weights.layout, optimizerOptions(options.optimizer)));
-  const treat = (name: string) => ({
-    weightDecay: graph.params[name].role === "weight" ? options.optimizer.weightDecay : 0,
-  });
-  optimizer.setSegments(treat);
-  const companion = options.companion?.(state, optimizer);
-  owned.defer(() => companion?.dispose());
-  const ui = ctx.ui.stage(options.label, options.epochs * 1000);
+/** Trains `options.model` under its masks; the network after the last epoch. `saved` is this phase's own progress. */
+export async function fit(ctx: RunContext, options: FitOptions, saved?: StageProgress): Promise<Model> {
+  const { gpu, recipe, data, state } = ctx;
+  const { model, label, epochs, masks, optimizer, schedule, period, labelSmoothing, phase } = options;
+  await ctx.tuner.training(model, recipe.batch);
+  const from = snapshotOf(saved);
+  const firstEpoch = state.epoch;
+  if (!from) state.epoch += epochs;
+  const ui = ctx.ui.stage(label, epochs * 1000);
+  let summary: string | undefined;
   try {
-    let cursor = saved && saved.tensors.size > 0 ? restore(saved, state, optimizer, companion) : undefined;
-    let best = cursor?.best && { ...cursor.best, model: { graph, params: part(saved!, "best") } };
-    if (!cursor) await companion?.start();
-    const period = options.period ?? options.epochs;
-    let accuracy: number | undefined;
-    const batches = batchCount(data.train, { batch: recipe.batch, images: recipe.data.perEpoch });
-    const divergedAt = (epoch: number, lr: number) =>
-      diverged({
-        stage: options.label,
-        epoch,
-        epochs: options.epochs,
-        lr,
-        base: options.optimizer.lr,
-        pulled: companion !== undefined,
-      });
-    for (let epoch = cursor?.epoch ?? 0; epoch < options.epochs; epoch++) {
-      const number = cursor?.number ?? ctx.state.epoch++;
-      const lr = (fraction: number) =>
-        learningRate(options.optimizer.lr, options.schedule, epoch % period + fraction, period);
-      const saveAt = async (epochAt: number, numberAt: number | undefined, progress: EpochProgress) =>
-        await ctx.save(
-          ...await snapshot(state, optimizer, companion, best, {
-            phase: options.phase,
-            epoch: epochAt,
-            number: numberAt,
-            progress,
-          }),
-        );
-      try {
-        const result = await trainEpoch(state, optimizer, {
-          data: data.train,
-          batch: recipe.batch,
-          seed: recipe.seed,
-          epoch: number,
-          augment: recipe.data.augment,
-          images: recipe.data.perEpoch,
-          labelSmoothing: options.labelSmoothing,
-          lr,
-          from: cursor?.progress,
-          signal: ctx.signal,
-          onProgress: (p) =>
-            ui.update(Math.floor((epoch + p.batch / batches) * 1000), {
-              loss: p.lossSum / p.samples,
-              accuracy,
-              text: `epoch ${epoch + 1}/${options.epochs}`,
-            }),
-        });
-        if (!result.finite) throw divergedAt(epoch, lr((result.batch - 1) / batches));
-        cursor = undefined;
-        const more = await companion?.afterEpoch(epoch);
-        const validation = await evaluate(gpu, state.graph, state.params, data.validation);
-        // The last steps can blow the weights up without any training loss telling.
-        if (!Number.isFinite(validation.loss)) throw divergedAt(epoch, lr(1 - 1 / batches));
-        accuracy = validation.accuracy;
-        if (options.selectBest && !(best && best.accuracy >= accuracy)) {
-          best = { epoch: epoch + 1, accuracy, model: { graph, params: await state.download() } };
-        }
-        ui.update((epoch + 1) * 1000, {
-          loss: result.lossSum / result.samples,
-          accuracy,
-          text: `epoch ${epoch + 1}/${options.epochs}`,
-        });
-        await ctx.log({
-          phase: options.label,
-          epoch: epoch + 1,
-          loss: result.lossSum / result.samples,
-          trainAccuracy: result.correct / result.samples,
-          validationLoss: validation.loss,
-          validationAccuracy: validation.accuracy,
-          ...more,
-        });
-        await saveAt(epoch + 1, undefined, EPOCH_START);
-        if (ctx.signal?.aborted) throw new Interrupted("stopped");
-      } catch (error) {
-        if (error instanceof Interrupted && error.cause) {
-          const reached = error.cause as EpochProgress;
-          if (!Number.isFinite(reached.lossSum)) throw divergedAt(epoch, lr(0));
-          await saveAt(epoch, number, reached);
-        }
-        throw error;
-      }
-    }
-    const trained = { graph, params: await state.download() };
-    await companion?.finish();
-    ui.done(accuracy === undefined ? undefined : `validation accuracy ${(100 * accuracy).toFixed(2)} %`);
-    return { model: trained, best };
+    const { params } = await train({
+      gpu,
+      graphs: [model.graph],
+      params: model.params,
+      data: data.train,
+      validation: data.validation,
+      batch: recipe.batch,
+      epochs,
+      loss: { kind: "cross-entropy", labelSmoothing },
+      optimizer,
+      schedule,
+      period,
+      seed: recipe.seed,
+      firstEpoch,
+      augment: recipe.data.augment,
+      images: recipe.data.perEpoch,
+      signal: ctx.signal,
+      name: label,
+      from,
+      callbacks: [
+        nanGuard(),
+        mask(masks),
+        ...options.callbacks ?? [],
+        progress((shown) => summary = show(ui, shown)),
+        log((record) => ctx.log(record)),
+        checkpoint(({ cursor, tensors }) => ctx.save({ phase, training: cursor } satisfies Cursor, tensors)),
+      ],
+    });
+    return { graph: model.graph, params };
   } catch (error) {
-    ui.done();
+    summary = undefined;
     throw error;
+  } finally {
+    ui.done(summary);
   }
 }
 
-/** The recipe's optimizer in the words of the tensor library. */
-function optimizerOptions(optimizer: Optimizer): OptimizerOptions {
-  if (optimizer.kind !== "sgd") return optimizer;
-  return { kind: "sgd", momentum: optimizer.momentum, form: optimizer.nesterov ? "nesterov" : "heavy-ball" };
+/** Shows how far training has got, and gives what there is to say in the end. */
+function show(ui: StageUi, { done, epochs, epoch, loss, accuracy }: ShownProgress): string | undefined {
+  ui.update(Math.floor(done * 1000), { loss, accuracy, text: `epoch ${epoch}/${epochs}` });
+  return accuracy === undefined ? undefined : `validation accuracy ${(100 * accuracy).toFixed(2)} %`;
 }
 
-async function snapshot(
-  state: TrainState,
-  optimizer: Updater,
-  companion: Companion | undefined,
-  best: Best | undefined,
-  at: { phase: Phase; epoch: number; number: number | undefined; progress: EpochProgress },
-): Promise<[unknown, Map<string, HostTensor>]> {
-  const tensors = new Map<string, HostTensor>();
-  for (const [name, tensor] of await state.download()) tensors.set(`param/${name}`, tensor);
-  for (const [role, arena] of optimizer.state) {
-    for (const [name, tensor] of await arena.download()) tensors.set(`${role}/${name}`, tensor);
-  }
-  for (const [name, tensor] of await companion?.snapshot() ?? []) tensors.set(`companion/${name}`, tensor);
-  if (!best) return [{ ...at, steps: optimizer.steps }, tensors];
-  for (const [name, tensor] of best.model.params) tensors.set(`best/${name}`, tensor);
-  return [{ ...at, steps: optimizer.steps, best: { epoch: best.epoch, accuracy: best.accuracy } }, tensors];
-}
-
-function restore(
-  saved: StageProgress,
-  state: TrainState,
-  optimizer: Updater,
-  companion: Companion | undefined,
-): Cursor {
-  const cursor = saved.cursor as Cursor;
-  for (const [name, { data }] of part(saved, "param")) state.gpu.write(state.params.get(name)!, data);
-  for (const [role, arena] of optimizer.state) arena.upload(part(saved, role));
-  optimizer.steps = cursor.steps;
-  companion?.restore(part(saved, "companion"), cursor.epoch);
-  return cursor;
-}
-
-/** The saved tensors called `prefix`/…, by the rest of their names. */
-function part({ tensors }: StageProgress, prefix: string): Params {
-  const found = [...tensors].filter(([name]) => name.startsWith(`${prefix}/`));
-  return new Map(found.map(([name, tensor]) => [name.slice(prefix.length + 1), tensor]));
+/** A phase that has been trained in: one that was only announced has nothing to go on from. */
+function snapshotOf(saved: StageProgress | undefined): Snapshot | undefined {
+  const { training } = (saved?.cursor ?? {}) as Partial<Cursor>;
+  return training === undefined ? undefined : { cursor: training, tensors: saved!.tensors };
 }

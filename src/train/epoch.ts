@@ -1,47 +1,34 @@
 /** One pass over the training data: forward, backward, optimizer, with few reads and a bounded queue. */
+import "../disposable.ts";
 import { type Augment, batchCount, batches } from "../data/loader.ts";
-import type { Split } from "../data/types.ts";
-import { execute } from "../graph/execute.ts";
-import { axpby } from "../tensor/ops/inplace.ts";
-import { softmaxCrossEntropy } from "../tensor/ops/loss.ts";
-import { countCorrect } from "../tensor/ops/reduce.ts";
-import type { Optimizer } from "../tensor/optimizer.ts";
-import { Tape } from "../tensor/tape.ts";
+import type { Dataset } from "../data/types.ts";
+import type { Slice } from "../gpu/gpu.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Interrupted } from "./errors.ts";
-import type { TrainState } from "./state.ts";
+import { type StepContext, trainStep } from "./step.ts";
+import type { EpochProgress } from "./types.ts";
 
-/** How far an epoch got: where it goes on after an interruption. Sums over the samples seen. */
-export interface EpochProgress {
-  readonly batch: number;
-  readonly samples: number;
-  readonly lossSum: number;
-  readonly correct: number;
-}
-
-export const EPOCH_START: EpochProgress = { batch: 0, samples: 0, lossSum: 0, correct: 0 };
+export const EPOCH_START: EpochProgress = { batch: 0, samples: 0, lossSum: 0, correct: 0, scored: 0 };
 
 export interface EpochOptions {
-  readonly data: Split;
+  readonly data: Dataset;
   readonly batch: number;
   readonly seed: number;
   /** Number of this epoch in the whole run: keys shuffling, augmentation and dropout. */
   readonly epoch: number;
+  /** Number of this epoch in its training, which losses see; default 0. */
+  readonly trained?: number;
   readonly augment?: Augment;
   /** Images of the epoch, drawn anew for each; default: all. */
   readonly images?: number;
-  readonly labelSmoothing?: number;
   /** Learning rate at a fraction 0…1 of this epoch. */
   readonly lr: (fraction: number) => number;
   readonly from?: EpochProgress;
   readonly signal?: AbortSignal;
-  /** Called when sums have been read, a few times a second at most. A loss that isn't finite ends the epoch. */
-  readonly onProgress?: (progress: EpochProgress, batches: number) => void;
-}
-
-export interface EpochResult extends EpochProgress {
-  /** False if the epoch ended early because its loss was not finite. */
-  readonly finite: boolean;
+  /** Just before sums are read: what to read along with them. */
+  readonly beforeRead?: () => readonly Slice[];
+  /** When sums have been read, a few times a second at most, with the bytes of what `beforeRead` gave. */
+  readonly afterRead?: (progress: EpochProgress, bytes: readonly ArrayBuffer[]) => Promise<void> | void;
 }
 
 /**
@@ -56,77 +43,50 @@ const FIRST_READ = 4;
  * Trains for one epoch. Throws Interrupted, with the progress to resume from, when the signal is aborted: the state then
  * is that after the last finished batch.
  */
-export async function trainEpoch(
-  state: TrainState,
-  optimizer: Optimizer,
-  options: EpochOptions,
-): Promise<EpochResult> {
-  const { gpu } = state;
-  const { data, batch, from = EPOCH_START } = options;
+export async function trainEpoch(context: StepContext, options: EpochOptions): Promise<EpochProgress> {
+  const { gpu } = context.state;
+  const { data, batch, seed, epoch, trained = 0, from = EPOCH_START } = options;
   const total = batchCount(data, options);
-  using lossSum = Tensor.from(gpu, Float32Array.of(from.lossSum), []);
+  using loss = Tensor.from(gpu, Float32Array.of(from.lossSum), []);
   using correct = Tensor.from(gpu, Uint32Array.of(from.correct), [1]);
-  let { samples } = from;
+  let { samples, scored } = from;
   let lastRead = { batch: from.batch, at: performance.now() };
   let nextRead = from.batch + FIRST_READ;
 
-  const read = async (done: number): Promise<EpochResult> => {
-    const [loss, right] = await gpu.readMany([lossSum, correct]);
+  const read = async (done: number): Promise<EpochProgress> => {
+    const along = options.beforeRead?.() ?? [];
+    const [sum, hits, ...bytes] = await gpu.readMany([loss, correct, ...along]);
     const now = performance.now();
     const batchMs = (now - lastRead.at) / Math.max(1, done - lastRead.batch);
     lastRead = { batch: done, at: now };
     nextRead = done + Math.max(1, Math.round(READ_EVERY_MS / batchMs));
-    const sum = new Float32Array(loss)[0];
-    return {
+    const progress = {
       batch: done,
       samples,
-      lossSum: sum,
-      correct: new Uint32Array(right)[0],
-      finite: Number.isFinite(sum),
+      lossSum: new Float32Array(sum)[0],
+      correct: new Uint32Array(hits)[0],
+      scored,
     };
+    await options.afterRead?.(progress, bytes);
+    return progress;
   };
 
-  const loader = batches(data, {
-    batch,
-    seed: options.seed,
-    epoch: options.epoch,
-    shuffle: true,
-    augment: options.augment,
-    images: options.images,
-    from: from.batch,
-  });
-  for await (const { number, count, images, labels } of loader) {
-    using tape = new Tape(gpu, "train");
-    const x = tape.own(Tensor.from(gpu, images, [count, ...data.shape]));
-    const t = tape.own(Tensor.from(gpu, labels, [count]));
-    for (const { name } of state.weights.layout.slots) {
-      tape.watch(state.weights.tensor(name), state.gradients.tensor(name));
-    }
-    const logits = execute(tape, state.graph, state.params, x, {
-      seed: options.seed,
-      step: options.epoch * total + number,
-    });
-    const loss = softmaxCrossEntropy(tape, logits, t, { smoothing: options.labelSmoothing });
-    countCorrect(gpu, logits, t, correct);
-    axpby(gpu, count, loss, 1, lossSum);
-    tape.backward(loss);
-    optimizer.step({
+  const { augment, images } = options;
+  const loader = batches(data, { batch, seed, epoch, shuffle: true, augment, images, from: from.batch });
+  for await (const loaded of loader) {
+    const { number, count } = loaded;
+    const counted = trainStep(context, loaded, { loss, correct }, {
+      shape: data.shape,
+      seed,
+      number: epoch * total + number,
+      epoch: trained + number / total,
       lr: options.lr(number / total),
-      weights: state.weights,
-      gradients: state.gradients,
-      target: state.target,
-      mask: state.mask,
     });
     samples += count;
+    if (counted) scored += count;
     const done = number + 1;
     if (options.signal?.aborted) throw new Interrupted("stopped", { cause: await read(done) });
-    if (done < total && done >= nextRead) {
-      const progress = await read(done);
-      options.onProgress?.(progress, total);
-      if (!progress.finite) return progress;
-    }
+    if (done < total && done >= nextRead) await read(done);
   }
-  const result = await read(total);
-  options.onProgress?.(result, total);
-  return result;
+  return await read(total);
 }

@@ -1,4 +1,5 @@
 /** Accuracy and loss of a network on a data set, in evaluation mode, with one read per data set. */
+import "../disposable.ts";
 import { batches } from "../data/loader.ts";
 import type { Dataset } from "../data/types.ts";
 import type { Gpu } from "../gpu/gpu.ts";
@@ -9,7 +10,7 @@ import { softmaxCrossEntropy } from "../tensor/ops/loss.ts";
 import { countCorrect } from "../tensor/ops/reduce.ts";
 import { Tape } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { createTrainState } from "./state.ts";
+import { uploadParams } from "./device_params.ts";
 
 export interface Evaluation {
   /** Fraction in 0…1 whose largest logit is the label's. */
@@ -47,10 +48,6 @@ export async function evaluate(
 
 /** The same for a network that lies on the host. */
 export async function evaluateModel(gpu: Gpu, model: Model, data: Dataset, batch?: number): Promise<Evaluation> {
-  const state = createTrainState(gpu, model);
-  try {
-    return await evaluate(gpu, model.graph, state.params, data, batch);
-  } finally {
-    state.dispose();
-  }
+  using uploaded = uploadParams(gpu, [model.graph], model.params);
+  return await evaluate(gpu, model.graph, uploaded.params, data, batch);
 }

@@ -1,4 +1,5 @@
 /** Batch-norm statistics measured anew, after pruning has changed what flows through the network (docs/pipeline.md). */
+import "../disposable.ts";
 import { batches } from "../data/loader.ts";
 import type { Split } from "../data/types.ts";
 import type { Gpu } from "../gpu/gpu.ts";
@@ -6,7 +7,7 @@ import { execute } from "../graph/execute.ts";
 import type { Model } from "../graph/types.ts";
 import { Tape } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { createTrainState } from "./state.ts";
+import { uploadParams } from "./device_params.ts";
 
 const BATCHES = 100;
 
@@ -16,17 +17,13 @@ const BATCHES = 100;
  */
 export async function recalibrate(gpu: Gpu, model: Model, data: Split, batch: number): Promise<Model> {
   if (!model.graph.nodes.some(({ op }) => op === "BatchNormalization")) return model;
-  const state = createTrainState(gpu, model);
-  try {
-    for await (const { number, count, images } of batches(data, { batch, shuffle: true })) {
-      if (number === BATCHES) break;
-      using tape = new Tape(gpu, "train");
-      const x = tape.own(Tensor.from(gpu, images, [count, ...data.shape]));
-      execute(tape, state.graph, state.params, x, { momentum: number / (number + 1) });
-      if (number % 8 === 7) await gpu.sync();
-    }
-    return { graph: model.graph, params: await state.download() };
-  } finally {
-    state.dispose();
+  using uploaded = uploadParams(gpu, [model.graph], model.params);
+  for await (const { number, count, images } of batches(data, { batch, shuffle: true })) {
+    if (number === BATCHES) break;
+    using tape = new Tape(gpu, "train");
+    const x = tape.own(Tensor.from(gpu, images, [count, ...data.shape]));
+    execute(tape, model.graph, uploaded.params, x, { momentum: number / (number + 1) });
+    if (number % 8 === 7) await gpu.sync();
   }
+  return { graph: model.graph, params: await uploaded.download() };
 }

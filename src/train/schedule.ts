@@ -1,4 +1,5 @@
 /** Learning rates as functions of progress. Pure. */
+import { choose } from "./choice.ts";
 
 export type Schedule =
   | { readonly kind: "constant"; readonly warmup?: number }
@@ -18,18 +19,33 @@ export type Schedule =
 export function learningRate(lr: number, schedule: Schedule, epoch: number, epochs: number): number {
   const warmup = Math.min(schedule.warmup ?? 0, epochs / 2);
   if (epoch < warmup) return lr * (epoch + WARMUP_START * (warmup - epoch)) / warmup;
-  const t = epochs > warmup ? (epoch - warmup) / (epochs - warmup) : 0;
-  switch (schedule.kind) {
-    case "constant":
-      return lr;
-    case "cosine":
-      return lr * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, t)));
-    case "step": {
-      const passed = schedule.milestones.filter((m) => epoch >= m * epochs).length;
-      return lr * (schedule.gamma ?? 0.1) ** passed;
-    }
-  }
+  return lr * FACTORS[schedule.kind](schedule as never, { epoch, epochs, warmup });
+}
+
+/** @throws UserError for a kind of schedule that doesn't exist */
+export function checkSchedule(schedule: Schedule): void {
+  choose("schedule", schedule.kind, FACTORS);
 }
 
 /** Warm-up begins at this fraction of the rate: the first steps should not be idle. */
 const WARMUP_START = 0.1;
+
+interface Place {
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly warmup: number;
+}
+
+/** What the rate is multiplied by after warm-up. */
+const FACTORS: { readonly [Kind in Schedule["kind"]]: (schedule: Of<Kind>, place: Place) => number } = {
+  constant: () => 1,
+  cosine(_schedule, { epoch, epochs, warmup }) {
+    const t = epochs > warmup ? (epoch - warmup) / (epochs - warmup) : 0;
+    return 0.5 * (1 + Math.cos(Math.PI * Math.min(1, t)));
+  },
+  step({ milestones, gamma = 0.1 }, { epoch, epochs }) {
+    return gamma ** milestones.filter((milestone) => epoch >= milestone * epochs).length;
+  },
+};
+
+type Of<Kind> = Extract<Schedule, { readonly kind: Kind }>;

@@ -1,55 +1,44 @@
-/** A network on the device while it is trained: parameters by role, each role in an arena of its own. */
+/** Networks on the device while they are trained: parameters by role, each role in an arena of its own. */
+import "../disposable.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { isStatistic } from "../graph/roles.ts";
 import type { Graph, HostTensor, Model, Params } from "../graph/types.ts";
 import { type Arena, createArena } from "../tensor/arena.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { type DeviceParams, uploadParams } from "./device_params.ts";
 
-export interface TrainState {
+export interface TrainState extends DeviceParams {
   readonly gpu: Gpu;
-  readonly graph: Graph;
-  /** What the optimizer moves. */
-  readonly weights: Arena;
+  /** Of the weights' layout. */
   readonly gradients: Arena;
-  /** Running means and variances: BN writes them while it reads γ and β, so they are in a buffer of their own. */
-  readonly statistics: Arena;
-  /** Every parameter and statistic by name, as the executor takes them. */
-  readonly params: ReadonlyMap<string, Tensor>;
   /** 0/1 per weight, if anything is masked. */
   mask: Arena | undefined;
   /** The point that ADMM pulls the weights to, during its W-steps. */
   target: Arena | undefined;
-  download(): Promise<Params>;
-  dispose(): void;
+  /** The parameters of another network, which stay as they are: uploaded once, and freed with this state. */
+  frozen(model: Model): ReadonlyMap<string, Tensor>;
 }
 
-export function createTrainState(gpu: Gpu, model: Model): TrainState {
-  const specs = Object.entries(model.graph.params).map(([name, { shape, role }]) => ({ name, shape, role }));
-  const weights = createArena(gpu, specs.filter((s) => !isStatistic(s.role)), "weights");
-  const gradients = createArena(gpu, weights.layout, "gradients");
-  const statistics = createArena(gpu, specs.filter((s) => isStatistic(s.role)), "statistics");
-  for (const { name, role } of specs) {
-    const value = new Map([[name, model.params.get(name)!]]);
-    (isStatistic(role) ? statistics : weights).upload(value);
-  }
-  const params = new Map(
-    specs.map(({ name, role }) => [name, (isStatistic(role) ? statistics : weights).tensor(name)]),
-  );
+/** @throws UserError as `uploadParams` does */
+export function createTrainState(gpu: Gpu, graphs: readonly Graph[], params: Params): TrainState {
+  const uploaded = uploadParams(gpu, graphs, params);
+  const gradients = createArena(gpu, uploaded.weights.layout, "gradients");
+  const frozen = new Map<Model, DeviceParams>();
   const state: TrainState = {
+    ...uploaded,
     gpu,
-    graph: model.graph,
-    weights,
     gradients,
-    statistics,
-    params,
     mask: undefined,
     target: undefined,
-    async download() {
-      const [w, s] = [await weights.download(), await statistics.download()];
-      return new Map(specs.map(({ name }) => [name, (w.get(name) ?? s.get(name)) as HostTensor]));
+    frozen(model) {
+      let found = frozen.get(model);
+      if (!found) frozen.set(model, found = uploadParams(gpu, [model.graph], model.params));
+      return found.params;
     },
     dispose() {
-      for (const arena of [weights, gradients, statistics, state.mask, state.target]) arena?.dispose();
+      for (const held of [uploaded, gradients, state.mask, state.target, ...frozen.values()]) held?.dispose();
+    },
+    [Symbol.dispose]() {
+      state.dispose();
     },
   };
   return state;

@@ -53,8 +53,8 @@ test("another version, or no checkpoint at all", async () => {
   const store = memoryStore();
   await saveCheckpoint(store, file, checkpoint);
   const { tensors, metadata } = readSafetensors((await store.read(file))!, file);
-  await store.write(file, writeSafetensors(tensors, { ...metadata, version: "2" }));
-  await refused(store, /checkpoint version 2, this Secateur reads version 1/);
+  await store.write(file, writeSafetensors(tensors, { ...metadata, version: "1" }));
+  await refused(store, /checkpoint version 1, this Secateur reads version 2/);
   await store.write(file, writeSafetensors(tensors));
   await refused(store, /no checkpoint of Secateur/);
   await store.write(file, writeSafetensors(tensors, { ...metadata, state: "{}" }));

@@ -62,7 +62,7 @@ for (const [name, options] of Object.entries(SMALL)) {
   test(`${name}: a step of training from its first values moves every parameter, and the loss is finite`, async () => {
     const gpu = await testGpu();
     const params = initialise(graph, 1);
-    const state = createTrainState(gpu, { graph, params });
+    const state = createTrainState(gpu, [graph], params);
     const optimizer = createOptimizer(gpu, state.weights.layout, { kind: "sgd" });
     {
       using tape = new Tape(gpu, "train");

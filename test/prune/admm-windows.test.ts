@@ -23,7 +23,7 @@ function net(inputs: number) {
 async function pruned(gpu: Gpu, options: ConstraintOptions): Promise<Map<string, HostTensor>> {
   // Blocks of 4 columns divide into windows where 64 of them go into a row twice.
   const graph = net(options.granularity === "block" ? 512 : 500);
-  const state = createTrainState(gpu, { graph, params: randomParams(graph, 4) });
+  const state = createTrainState(gpu, [graph], randomParams(graph, 4));
   const admm = createAdmm(state, coupledConstraints(graph, options), [0.1, 0.2]);
   admm.start();
   await admm.update(0);

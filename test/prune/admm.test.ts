@@ -37,7 +37,7 @@ async function hardPruned(
   ],
 ): Promise<Map<string, HostTensor>> {
   const gpu = await testGpu();
-  const state = createTrainState(gpu, model);
+  const state = createTrainState(gpu, [model.graph], model.params);
   const admm = createAdmm(state, constraints, [1]);
   try {
     admm.start();

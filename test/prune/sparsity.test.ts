@@ -216,7 +216,7 @@ async function assertPruned(model: Model, structure: Structure, keep: number, ex
   const onHost = masked(model, choose("magnitude", model, new Map(), constraints, 1));
   assert.equal([...onHost.params.get("a.weight")!.data], [...expected].map((w) => w + 0), `${what}, host`);
   const gpu = await testGpu();
-  const state = createTrainState(gpu, model);
+  const state = createTrainState(gpu, [model.graph], model.params);
   const admm = createAdmm(state, constraints, [1]);
   try {
     admm.start();

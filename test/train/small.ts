@@ -5,8 +5,11 @@ import type { Gpu } from "../../src/gpu/gpu.ts";
 import { builder } from "../../src/graph/build.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import type { Graph, Model, Params } from "../../src/graph/types.ts";
-import { createOptimizer, type Optimizer, type OptimizerOptions } from "../../src/tensor/optimizer.ts";
-import { createTrainState, type TrainState } from "../../src/train/state.ts";
+import { createOptimizer, type OptimizerOptions } from "../../src/tensor/optimizer.ts";
+import { crossEntropy } from "../../src/train/losses/cross_entropy.ts";
+import { createTrainState } from "../../src/train/state.ts";
+import type { StepContext } from "../../src/train/step.ts";
+import type { Loss } from "../../src/train/types.ts";
 
 /** Noise with a bright pixel at the place of its label. */
 export function brightPixels(count: number, side = 4, classes = 3): Split {
@@ -40,24 +43,24 @@ export function everything(side = 4, classes = 3): Graph {
   return b.graph();
 }
 
-export interface Trainee extends Disposable {
-  readonly state: TrainState;
-  readonly optimizer: Optimizer;
-}
+export interface Trainee extends StepContext, Disposable {}
 
 export function trainee(
   gpu: Gpu,
   model: Model | Graph,
   options: OptimizerOptions = { kind: "sgd" },
   weightDecay = 0,
+  loss: Loss = crossEntropy(),
 ): Trainee {
   const whole = "graph" in model ? model : { graph: model, params: initialise(model, 1) };
-  const state = createTrainState(gpu, whole);
+  const state = createTrainState(gpu, [whole.graph], whole.params);
   const optimizer = createOptimizer(gpu, state.weights.layout, options);
   optimizer.setSegments(() => ({ weightDecay }));
   return {
     state,
     optimizer,
+    graphs: [whole.graph],
+    loss,
     [Symbol.dispose]() {
       optimizer.dispose();
       state.dispose();

@@ -10,6 +10,7 @@ import { softmaxCrossEntropy } from "../../src/tensor/ops/loss.ts";
 import { createOptimizer } from "../../src/tensor/optimizer.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
+import { crossEntropy } from "../../src/train/losses/cross_entropy.ts";
 import { trainEpoch } from "../../src/train/epoch.ts";
 import { createTrainState } from "../../src/train/state.ts";
 import { testGpu } from "../gpu.ts";
@@ -21,7 +22,7 @@ const WARM_STEPS = 12;
 
 test("live and peak bytes stay constant over 200 training steps of a residual net", async () => {
   const graph = createModel("resnet8", { width: 0.25, size: 8, inChannels: 1 });
-  const state = createTrainState(gpu, { graph, params: initialise(graph, 1) });
+  const state = createTrainState(gpu, [graph], initialise(graph, 1));
   const optimizer = createOptimizer(gpu, state.weights.layout, { kind: "adam" });
   const images = new Float32Array(4 * 64).map((_, i) => Math.sin(i));
   const record = () => {
@@ -52,7 +53,7 @@ test("epochs leave nothing behind, also when their last batch is short", async (
 /** Trains the digits net for some epochs of 8, 8 and 5 images. */
 async function trainAndDispose(epochs: number): Promise<{ afterEpoch: string[]; liveAtEnd: number }> {
   const graph = createModel("digits", { width: 0.25 });
-  const state = createTrainState(gpu, { graph, params: initialise(graph, 1) });
+  const state = createTrainState(gpu, [graph], initialise(graph, 1));
   const optimizer = createOptimizer(gpu, state.weights.layout, { kind: "sgd" });
   const count = 21;
   const data: Split = {
@@ -67,7 +68,8 @@ async function trainAndDispose(epochs: number): Promise<{ afterEpoch: string[]; 
   };
   const afterEpoch: string[] = [];
   for (let epoch = 0; epoch < epochs; epoch++) {
-    await trainEpoch(state, optimizer, { data, batch: 8, seed: 1, epoch, lr: () => 0.01 });
+    const context = { state, optimizer, graphs: [graph], loss: crossEntropy() };
+    await trainEpoch(context, { data, batch: 8, seed: 1, epoch, lr: () => 0.01 });
     const { liveBytes, peakBytes, pooledBytes } = gpu.stats();
     afterEpoch.push(`${liveBytes}, ${peakBytes}, ${pooledBytes}`);
   }

@@ -4,26 +4,12 @@
  */
 import type { HostTensor, Params } from "../../graph/types.ts";
 import { type Arena, createArena } from "../../tensor/arena.ts";
-import {
-  addGroups,
-  checkStatus,
-  decodeResiduals,
-  expandMask,
-  groupNorms,
-  keepTaps,
-  patternScores,
-  projectUpdate,
-  pullTarget,
-  rescaleDual,
-  selectRuns,
-  selectTopK,
-  selectWeights,
-  takeGroups,
-} from "../../tensor/project.ts";
 import { applyMask } from "../../tensor/optimizer.ts";
+import { decodeResiduals, expandMask, projectUpdate, pullTarget, rescaleDual } from "../../tensor/project.ts";
 import { readTensors, Tensor } from "../../tensor/tensor.ts";
 import type { TrainState } from "../../train/state.ts";
 import type { Constraint, Member } from "../structures/structures.ts";
+import { createSelection, type GroupSelection } from "./admm_selection.ts";
 
 export interface Admm {
   /** Z = Π(W), U = 0, and the first pull. */
@@ -45,135 +31,17 @@ export interface Admm {
 /** @param rhos ρ of each period, from `rhoSchedule` */
 export function createAdmm(state: TrainState, constraints: readonly Constraint[], rhos: readonly number[]): Admm {
   const { gpu, weights } = state;
-  const parts = constraints.flatMap(({ name, members }, c) =>
-    members.map((member) => ({ ...member, constraint: c, key: `${name}/${member.param}` }))
-  );
+  const parts = partsOf(constraints);
   const specs = parts.map(({ key, param }) => ({ name: key, shape: weights.tensor(param).shape }));
   const z = createArena(gpu, specs, "Z");
   const u = createArena(gpu, specs, "U");
-  const scores = createArena(gpu, constraints.map(({ name, groups }) => ({ name, shape: [groups] })), "group norms");
-  const kept = createArena(gpu, scores.layout, "kept groups");
   const target = createArena(gpu, weights.layout, "ADMM target");
-  const alive = createArena(gpu, weights.layout, "alive");
   const residuals = Tensor.zeros(gpu, [Math.max(1, parts.length), 4]);
-  const selections = constraints.map(({ groups, keep }, c) => ({
-    offset: scores.layout.slots[c].offset,
-    groups,
-    k: keep,
-  }));
-  const steps = [...Map.groupBy(constraints.keys(), (c) => `${constraints[c].kind} ${wayOf(constraints[c])}`).values()]
-    .map((members) => ({
-      members,
-      status: Tensor.zeros(gpu, [members.length]),
-    }));
-  const checked = ([norms, ...statuses]: Float32Array[]) => {
-    statuses.forEach((status, i) => checkStatus(status, steps[i].members.map((c) => constraints[c].name)));
-    return [norms];
-  };
-  const byParam = new Map<string, typeof parts>();
-  for (const part of parts) byParam.set(part.param, [...(byParam.get(part.param) ?? []), part]);
+  const selection = createSelection(state, constraints, u);
+  const buffers: Buffers = { state, z, u, residuals, selection, parts };
+  const byParam = Map.groupBy(parts, ({ param }) => param);
   let rho = rhos[0];
   state.target = target;
-
-  const frozen = (param: string) => state.mask?.tensor(param);
-
-  /** The joint energy of a group is the sum over all its tensors: only so is top-k the Euclidean projection. */
-  function score({ name, members, groups }: Constraint, dual: "with U" | "W alone"): void {
-    const total = scores.tensor(name);
-    gpu.clear(total);
-    for (const { param, layout, offset } of members) {
-      const w = weights.tensor(param);
-      const other = dual === "with U" ? u.tensor(`${name}/${param}`) : undefined;
-      const options = { frozen: alive.tensor(param) };
-      if (aligned({ layout, offset }, groups)) {
-        groupNorms(gpu, w, other, layout, total, { ...options, accumulate: true });
-      } else {
-        using part = Tensor.empty(gpu, [layout.groups]);
-        groupNorms(gpu, w, other, layout, part, options);
-        addGroups(gpu, part, offset, total);
-      }
-    }
-  }
-
-  /**
-   * Chooses the groups that each constraint keeps, kind after kind in the given order: what reads a filter that is going
-   * does nothing, so a column of it must not take the place of one that does. At the hard prune the filters' own rows
-   * don't count any more either.
-   */
-  function select(dual: "with U" | "W alone"): void {
-    if (state.mask) gpu.copy(state.mask, alive);
-    else alive.fill(1);
-    for (const { members, status } of steps) {
-      choose(members, dual, status);
-      for (const constraint of members.map((c) => constraints[c])) {
-        const gone = dual === "W alone" ? [...constraint.members, ...constraint.readers] : constraint.readers;
-        for (const member of gone) {
-          withKept(
-            constraint,
-            member,
-            (keep) => expandMask(gpu, keep, member.layout, alive.tensor(member.param), keptAs(constraint)),
-          );
-        }
-      }
-    }
-  }
-
-  /** Leaves the kept groups of these constraints, all chosen in one way, in `kept`. */
-  function choose(chosen: readonly number[], dual: "with U" | "W alone", status: Tensor): void {
-    const inputs = ({ name, members: [{ param }] }: Constraint) => ({
-      w: weights.tensor(param),
-      u: dual === "with U" ? u.tensor(`${name}/${param}`) : undefined,
-      frozen: alive.tensor(param),
-    });
-    const patterns: { name: string; taps: Tensor }[] = [];
-    chosen.forEach((c, slot) => {
-      const constraint = constraints[c];
-      const { name, rule, keep, groups } = constraint;
-      if (rule?.kind === "runs") {
-        selectRuns(gpu, { ...inputs(constraint), ...rule }, kept.tensor(name), status, slot);
-      } else if (rule?.kind === "pattern") {
-        const taps = Tensor.empty(gpu, [groups]);
-        patternScores(gpu, inputs(constraint), rule.patterns, scores.tensor(name), taps);
-        patterns.push({ name, taps });
-      } else if (wayOf(constraint) === "whole") {
-        selectWeights(gpu, { ...inputs(constraint), k: keep }, kept.tensor(name), status, slot);
-      } else score(constraint, dual);
-    });
-    if (wayOf(constraints[chosen[0]]) === "scores") {
-      selectTopK(gpu, scores, chosen.map((c) => selections[c]), kept, status);
-    }
-    for (const { name, taps } of patterns) {
-      keepTaps(gpu, taps, kept.tensor(name));
-      taps.dispose();
-    }
-  }
-
-  /** Calls `use` with the kept groups as this member numbers them. */
-  function withKept({ name, groups }: Constraint, { layout, offset }: Member, use: (keep: Tensor) => void): void {
-    if (aligned({ layout, offset }, groups)) return use(kept.tensor(name));
-    using part = Tensor.empty(gpu, [layout.groups]);
-    takeGroups(gpu, kept.tensor(name), offset, part);
-    use(part);
-  }
-
-  function project(dual: "hold" | "update"): void {
-    select("with U");
-    parts.forEach((part, slot) =>
-      withKept(constraints[part.constraint], part, (keep) =>
-        projectUpdate(gpu, {
-          layout: part.layout,
-          ...keptAs(constraints[part.constraint]),
-          w: weights.tensor(part.param),
-          u: u.tensor(part.key),
-          z: z.tensor(part.key),
-          keep,
-          frozen: frozen(part.param),
-          dual,
-          residuals,
-          slot,
-        }))
-    );
-  }
 
   function aim(): void {
     for (const [param, list] of byParam) {
@@ -186,12 +54,13 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
     start() {
       rho = rhos[0];
       u.zero();
-      project("hold");
+      project(buffers, "hold");
       aim();
     },
     async update(period) {
-      project("update");
-      const [norms] = await readTensors([residuals, ...steps.map(({ status }) => status)]).then(checked);
+      project(buffers, "update");
+      const [norms, ...statuses] = await readTensors([residuals, ...selection.statuses]);
+      selection.check(statuses);
       const next = rhos[Math.min(period + 1, rhos.length - 1)];
       if (next !== rho) rescaleDual(gpu, u, rho, next);
       rho = next;
@@ -199,22 +68,7 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
       return relativeResiduals(state, parts, norms);
     },
     rhoOf: (param) => rho * (byParam.get(param)?.length ?? 0),
-    async hardPrune() {
-      state.mask ??= filled(createArena(gpu, weights.layout, "mask"));
-      const mask = state.mask;
-      select("W alone");
-      for (const constraint of constraints) {
-        for (const member of constraint.members) {
-          withKept(
-            constraint,
-            member,
-            (keep) => expandMask(gpu, keep, member.layout, mask.tensor(member.param), keptAs(constraint)),
-          );
-        }
-      }
-      applyMask(gpu, weights, mask);
-      checked([new Float32Array(), ...await readTensors(steps.map(({ status }) => status))]);
-    },
+    hardPrune: () => hardPrune(state, constraints, selection),
     async snapshot() {
       const tensors = new Map<string, HostTensor>();
       for (const [name, tensor] of await z.download()) tensors.set(`z/${name}`, tensor);
@@ -230,30 +84,74 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
       aim();
     },
     dispose() {
-      for (const arena of [z, u, scores, kept, alive]) arena.dispose();
-      for (const { status } of steps) status.dispose();
-      residuals.dispose();
+      for (const held of [z, u, residuals, selection]) held.dispose();
       // The target belongs to the training state from here on, and goes with it.
     },
   };
 }
 
-/** From here on single weights are ranked as they are, without scores: several dispatches for each layer, few bytes. */
-const MANY_WEIGHTS = 2 ** 16;
-
-/** By scores, many constraints of a kind together; or each from its whole tensor, where it needs none. */
-function wayOf({ kind, groups, rule }: Constraint): "scores" | "whole" {
-  return rule?.kind === "runs" || (kind === "weight" && groups >= MANY_WEIGHTS) ? "whole" : "scores";
+/** One tensor under one constraint: it has a Z and a U of its own, called `key`. */
+interface Part extends Member {
+  readonly constraint: Constraint;
+  readonly key: string;
 }
 
-/** How the vector of kept groups is to be read. */
-function keptAs({ rule }: Constraint): { readonly kept: "groups" | "taps" } {
-  return { kept: rule?.kind === "pattern" ? "taps" : "groups" };
+interface Buffers {
+  readonly state: TrainState;
+  readonly z: Arena;
+  readonly u: Arena;
+  /** [parts, 4] */
+  readonly residuals: Tensor;
+  readonly selection: GroupSelection;
+  readonly parts: readonly Part[];
 }
 
-/** Whether a member numbers its groups exactly as its constraint does. */
-function aligned({ layout, offset }: Pick<Member, "layout" | "offset">, groups: number): boolean {
-  return offset === 0 && layout.groups === groups;
+function partsOf(constraints: readonly Constraint[]): Part[] {
+  return constraints.flatMap((constraint) =>
+    constraint.members.map((member) => ({ ...member, constraint, key: `${constraint.name}/${member.param}` }))
+  );
+}
+
+/** Z ← Π(W+U), and with "update" U ← U + W − Z. */
+function project({ state, z, u, residuals, selection, parts }: Buffers, dual: "hold" | "update"): void {
+  const { gpu, weights, mask } = state;
+  selection.select("with U");
+  parts.forEach((part, slot) => {
+    selection.withKept(part.constraint, part, (keep, keptAs) => {
+      projectUpdate(gpu, {
+        layout: part.layout,
+        ...keptAs,
+        w: weights.tensor(part.param),
+        u: u.tensor(part.key),
+        z: z.tensor(part.key),
+        keep,
+        frozen: mask?.tensor(part.param),
+        dual,
+        residuals,
+        slot,
+      });
+    });
+  });
+}
+
+async function hardPrune(
+  state: TrainState,
+  constraints: readonly Constraint[],
+  selection: GroupSelection,
+): Promise<void> {
+  const { gpu, weights } = state;
+  state.mask ??= filled(createArena(gpu, weights.layout, "mask"));
+  const { mask } = state;
+  selection.select("W alone");
+  for (const constraint of constraints) {
+    for (const member of constraint.members) {
+      selection.withKept(constraint, member, (keep, keptAs) => {
+        expandMask(gpu, keep, member.layout, mask.tensor(member.param), keptAs);
+      });
+    }
+  }
+  applyMask(gpu, weights, mask);
+  selection.check(await readTensors(selection.statuses));
 }
 
 function filled(arena: Arena): Arena {
@@ -262,15 +160,11 @@ function filled(arena: Arena): Arena {
 }
 
 /** Per weight parameter the largest ‖W−Z‖/‖W‖ over its constraints. Vectors (bias, γ, β) go with their filters. */
-function relativeResiduals(
-  state: TrainState,
-  parts: readonly { readonly param: string }[],
-  data: Float32Array,
-): Map<string, number> {
+function relativeResiduals(state: TrainState, parts: readonly Part[], data: Float32Array): Map<string, number> {
   const result = new Map<string, number>();
   const norms = decodeResiduals(data);
   parts.forEach(({ param }, slot) => {
-    if (state.graph.params[param].role !== "weight") return;
+    if (state.specs[param].role !== "weight") return;
     const { gap, weight } = norms[slot];
     const relative = weight > 0 ? gap / weight : 0;
     result.set(param, Math.max(result.get(param) ?? 0, relative));

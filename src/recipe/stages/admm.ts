@@ -1,14 +1,12 @@
 /** One progressive step of StructADMM: W-steps, the Z- and U-steps between them, and the hard prune. */
 import { batchCount } from "../../data/loader.ts";
 import type { Model } from "../../graph/types.ts";
-import { createAdmm } from "../../prune/methods/admm.ts";
+import { admm } from "../../prune/methods/admm_callback.ts";
 import { rhoSchedule } from "../../prune/methods/rho.ts";
 import type { Constraint } from "../../prune/structures/structures.ts";
-import type { Optimizer as Updater } from "../../tensor/optimizer.ts";
 import { learningRate } from "../../train/schedule.ts";
-import type { TrainState } from "../../train/state.ts";
 import type { RunContext } from "../context.ts";
-import { type Companion, fit, type Phase } from "../fit.ts";
+import { fit, type Phase } from "../fit.ts";
 import type { AdmmStage } from "../registry.ts";
 import type { RunState, StageProgress } from "../run.ts";
 import { partialMasks } from "./shrink.ts";
@@ -31,46 +29,17 @@ export async function trainAdmm(
     momentum: stage.optimizer.kind === "sgd" ? stage.optimizer.momentum : 0,
     final: stage.rho,
   });
-  const companion = (train: TrainState, optimizer: Updater): Companion => {
-    const constrained = createAdmm(train, constraints, rhos);
-    const { weightDecay } = stage.optimizer;
-    const pull = () =>
-      optimizer.setSegments((name) => {
-        const rho = constrained.rhoOf(name);
-        // Decay would keep pulling at what the projection wants to keep.
-        const decayed = rho === 0 && train.graph.params[name].role === "weight";
-        return { rho, weightDecay: decayed ? weightDecay : 0 };
-      });
-    return {
-      start() {
-        constrained.start();
-        pull();
-        return Promise.resolve();
-      },
-      async afterEpoch(epoch) {
-        if ((epoch + 1) % stage.epochsPerUpdate !== 0) return {};
-        const period = (epoch + 1) / stage.epochsPerUpdate - 1;
-        const residuals = await constrained.update(period);
-        if (period === stage.updates - 1) {
-          state.admm = worstOf(state.admm, residuals);
-          warnOfResiduals(ctx, stage, residuals);
-        }
-        pull();
-        return { rho: rhos[period], residuals: Object.fromEntries(residuals) };
-      },
-      async finish() {
-        await constrained.hardPrune();
-        state.masks = partialMasks(await train.mask!.download());
-      },
-      snapshot: () => constrained.snapshot(),
-      restore(tensors, epochs) {
-        constrained.restore(tensors, Math.floor(epochs / stage.epochsPerUpdate));
-        pull();
-      },
-      dispose: () => constrained.dispose(),
-    };
-  };
-  const { model } = await fit(ctx, {
+  const pruning = admm({
+    constraints,
+    rhos,
+    epochsPerUpdate: stage.epochsPerUpdate,
+    onUpdate(period, residuals) {
+      if (period < stage.updates - 1) return;
+      state.admm = worstOf(state.admm, residuals);
+      warnOfResiduals(ctx, stage, residuals);
+    },
+  });
+  const model = await fit(ctx, {
     model: state.model,
     masks: state.masks,
     label,
@@ -80,8 +49,9 @@ export async function trainAdmm(
     schedule: stage.schedule,
     labelSmoothing: stage.labelSmoothing,
     phase,
-    companion,
+    callbacks: [pruning],
   }, saved);
+  state.masks = partialMasks(pruning.masks!);
   return model;
 }
 

@@ -1,5 +1,6 @@
 /** Training of a network that was pruned: the run goes on with the last epoch, and the report also tells of the best one. */
 import { compact } from "../../prune/rewrite/compact.ts";
+import { bestEpoch } from "../../train/callbacks/best_epoch.ts";
 import type { RunContext } from "../context.ts";
 import { fit, type FitOptions } from "../fit.ts";
 import { pointOf } from "../points.ts";
@@ -12,12 +13,15 @@ import type { Model } from "../../graph/types.ts";
  */
 export async function fitPruned(
   ctx: RunContext,
-  options: Omit<FitOptions, "selectBest" | "companion">,
+  options: Omit<FitOptions, "callbacks">,
   saved: StageProgress | undefined,
 ): Promise<Model> {
-  const { model, best } = await fit(ctx, { ...options, selectBest: true }, saved);
+  const chosen = bestEpoch();
+  const model = await fit(ctx, { ...options, callbacks: [chosen] }, saved);
+  const { best } = chosen;
   if (best) {
-    const small = compact(best.model, { columns: false, border: "keep" }).model;
+    const { graph } = options.model;
+    const small = compact({ graph, params: best.params }, { columns: false, border: "keep" }).model;
     ctx.state.best = await pointOf(ctx, `best epoch, ${best.epoch} of ${options.epochs}`, small);
   }
   return model;

@@ -34,7 +34,7 @@ export async function runControlsStage(ctx: RunContext, stage: ControlsStage): P
       : await prunedDense(ctx, method, pruning);
     const how = method === "scratch" ? baseline : last.retrain ?? baseline;
     const usual = method === "scratch" ? baseline.epochs : retrainingBefore(ctx) || baseline.epochs;
-    const { model: trained } = await fit(ctx, {
+    const trained = await fit(ctx, {
       model: masked(model, masks),
       masks,
       label: `control: ${method}`,

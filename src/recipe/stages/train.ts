@@ -14,7 +14,7 @@ export async function runTrainStage(ctx: RunContext, stage: TrainStage): Promise
   const before = ctx.recipe.stages.slice(0, state.stage);
   const unpruned = before.every(({ kind }) => kind === "train" || kind === "measure");
   const saved = ctx.takeProgress();
-  state.model = unpruned ? (await fit(ctx, options, saved)).model : await fitPruned(ctx, options, saved);
+  state.model = unpruned ? await fit(ctx, options, saved) : await fitPruned(ctx, options, saved);
   const point = await pointOf(ctx, state.points.some(({ name }) => name === "train") ? "tuned" : "train", state.model);
   state.points.push(point);
   if (unpruned) {

@@ -1,0 +1,69 @@
+import type { Params } from "../../graph/types.ts";
+import type { Callback, Training } from "../../train/types.ts";
+import { weightDecayOf } from "../../train/optimizers.ts";
+import type { Constraint } from "../structures/structures.ts";
+import { type Admm, createAdmm } from "./admm.ts";
+
+export interface AdmmOptions {
+  readonly constraints: readonly Constraint[];
+  /** ρ of each period, from `rhoSchedule`. */
+  readonly rhos: readonly number[];
+  /** Epochs of the W-step between two updates of Z and U. */
+  readonly epochsPerUpdate: number;
+  /** Told of each update: its period from 0, and ‖W−Z‖/‖W‖ per constrained weight. */
+  readonly onUpdate?: (period: number, residuals: ReadonlyMap<string, number>) => void;
+}
+
+export interface AdmmCallback extends Callback {
+  /** 0/1 per weight, other parameters left out: what the hard prune at the end has left. Undefined before. */
+  readonly masks: Params | undefined;
+}
+
+/**
+ * Makes training the W-steps of ADMM: pulls weights to Z − U, updates Z and U between periods, and prunes for good when
+ * the last epoch is over and the weights have been read.
+ */
+export function admm({ constraints, rhos, epochsPerUpdate, onUpdate }: AdmmOptions): AdmmCallback {
+  let held: Admm;
+  let masks: Params | undefined;
+  return {
+    name: "admm",
+    get masks() {
+      return masks;
+    },
+    open({ state }) {
+      held = createAdmm(state, constraints, rhos);
+    },
+    start(training) {
+      held.start();
+      pull(training, held);
+    },
+    async afterEpoch(training) {
+      if (training.epoch % epochsPerUpdate !== 0) return;
+      const period = training.epoch / epochsPerUpdate - 1;
+      const residuals = await held.update(period);
+      onUpdate?.(period, residuals);
+      pull(training, held);
+      return { rho: rhos[period], residuals: Object.fromEntries(residuals) };
+    },
+    async finish({ state }) {
+      await held.hardPrune();
+      masks = await state.mask!.download();
+    },
+    snapshot: async () => ({ tensors: await held.snapshot() }),
+    restore({ tensors }, training) {
+      held.restore(tensors!, Math.floor(training.epoch / epochsPerUpdate));
+      pull(training, held);
+    },
+    close: () => held?.dispose(),
+  };
+}
+
+function pull({ optimizer, settings, state }: Training, held: Admm): void {
+  optimizer.setSegments((name) => {
+    const rho = held.rhoOf(name);
+    // Decay would keep pulling at what the projection wants to keep.
+    const decayed = rho === 0 && state.specs[name].role === "weight";
+    return { rho, weightDecay: decayed ? weightDecayOf(settings) : 0 };
+  });
+}

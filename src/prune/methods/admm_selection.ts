@@ -1,0 +1,177 @@
+/**
+ * Which groups each constraint of ADMM keeps: chosen on the device, and left there as vectors of 0 and 1 over the groups.
+ */
+import { type Arena, createArena } from "../../tensor/arena.ts";
+import {
+  addGroups,
+  checkStatus,
+  expandMask,
+  groupNorms,
+  keepTaps,
+  patternScores,
+  selectRuns,
+  selectTopK,
+  selectWeights,
+  takeGroups,
+} from "../../tensor/project.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import type { TrainState } from "../../train/state.ts";
+import type { Constraint, Member } from "../structures/structures.ts";
+
+/** What groups are ranked by: the norms of W + U at a Z-step, of W alone at the hard prune. */
+export type Ranking = "with U" | "W alone";
+
+export interface GroupSelection {
+  /** Leaves the groups that each constraint keeps on the device. */
+  select(ranking: Ranking): void;
+  /** Calls `use` with the kept groups of a constraint as this member of it numbers them, and how to read them. */
+  withKept(constraint: Constraint, member: Member, use: (keep: Tensor, kept: KeptAs) => void): void;
+  /** How many scores were NaN or infinite, to be read and handed to `check`. */
+  readonly statuses: readonly Tensor[];
+  /** Throws UserError where weights have diverged. */
+  check(statuses: readonly Float32Array[]): void;
+  dispose(): void;
+}
+
+/** How a vector of kept groups is to be read. */
+export interface KeptAs {
+  readonly kept: "groups" | "taps";
+}
+
+/** What the steps below share. */
+interface Buffers {
+  readonly state: TrainState;
+  readonly u: Arena;
+  readonly scores: Arena;
+  readonly kept: Arena;
+  /** 1 for each weight that can still be chosen. */
+  readonly alive: Arena;
+}
+
+/** Constraints that are chosen for together, in the order of their kinds. */
+interface Batch {
+  readonly constraints: readonly Constraint[];
+  readonly status: Tensor;
+}
+
+/** @param u the duals, called `<constraint>/<parameter>` */
+export function createSelection(state: TrainState, constraints: readonly Constraint[], u: Arena): GroupSelection {
+  const { gpu } = state;
+  const scores = createArena(gpu, constraints.map(({ name, groups }) => ({ name, shape: [groups] })), "group norms");
+  const kept = createArena(gpu, scores.layout, "kept groups");
+  const alive = createArena(gpu, state.weights.layout, "alive");
+  const buffers: Buffers = { state, u, scores, kept, alive };
+  const batches: Batch[] = [...Map.groupBy(constraints, (c) => `${c.kind} ${wayOf(c)}`).values()]
+    .map((together) => ({ constraints: together, status: Tensor.zeros(gpu, [together.length]) }));
+  return {
+    select: (ranking) => select(buffers, batches, ranking),
+    withKept: (constraint, member, use) => withKept(buffers, constraint, member, use),
+    statuses: batches.map(({ status }) => status),
+    check(statuses) {
+      statuses.forEach((status, i) => checkStatus(status, batches[i].constraints.map(({ name }) => name)));
+    },
+    dispose() {
+      for (const arena of [scores, kept, alive]) arena.dispose();
+      for (const { status } of batches) status.dispose();
+    },
+  };
+}
+
+/**
+ * Chooses the groups that each constraint keeps, kind after kind in the given order: what reads a filter that is going
+ * does nothing, so a column of it must not take the place of one that does. At the hard prune the filters' own rows
+ * don't count any more either.
+ */
+function select(buffers: Buffers, batches: readonly Batch[], ranking: Ranking): void {
+  const { state: { gpu, mask }, alive } = buffers;
+  if (mask) gpu.copy(mask, alive);
+  else alive.fill(1);
+  for (const batch of batches) {
+    choose(buffers, batch, ranking);
+    for (const constraint of batch.constraints) {
+      const gone = ranking === "W alone" ? [...constraint.members, ...constraint.readers] : constraint.readers;
+      for (const member of gone) {
+        withKept(buffers, constraint, member, (keep, kept) => {
+          expandMask(gpu, keep, member.layout, alive.tensor(member.param), kept);
+        });
+      }
+    }
+  }
+}
+
+/** Leaves the kept groups of these constraints, all chosen in one way, in `kept`. */
+function choose(buffers: Buffers, { constraints, status }: Batch, ranking: Ranking): void {
+  const { state: { gpu, weights }, u, scores, kept, alive } = buffers;
+  const inputs = ({ name, members: [{ param }] }: Constraint) => ({
+    w: weights.tensor(param),
+    u: ranking === "with U" ? u.tensor(`${name}/${param}`) : undefined,
+    frozen: alive.tensor(param),
+  });
+  const patterns: { name: string; taps: Tensor }[] = [];
+  constraints.forEach((constraint, slot) => {
+    const { name, rule, keep, groups } = constraint;
+    if (rule?.kind === "runs") {
+      selectRuns(gpu, { ...inputs(constraint), ...rule }, kept.tensor(name), status, slot);
+    } else if (rule?.kind === "pattern") {
+      const taps = Tensor.empty(gpu, [groups]);
+      patternScores(gpu, inputs(constraint), rule.patterns, scores.tensor(name), taps);
+      patterns.push({ name, taps });
+    } else if (wayOf(constraint) === "whole") {
+      selectWeights(gpu, { ...inputs(constraint), k: keep }, kept.tensor(name), status, slot);
+    } else score(buffers, constraint, ranking);
+  });
+  if (wayOf(constraints[0]) === "scores") {
+    const offsets = new Map(scores.layout.slots.map(({ name, offset }) => [name, offset]));
+    const selections = constraints.map(({ name, groups, keep }) => ({ offset: offsets.get(name)!, groups, k: keep }));
+    selectTopK(gpu, scores, selections, kept, status);
+  }
+  for (const { name, taps } of patterns) {
+    keepTaps(gpu, taps, kept.tensor(name));
+    taps.dispose();
+  }
+}
+
+/** The joint energy of a group is the sum over all its tensors: only so is top-k the Euclidean projection. */
+function score({ state, u, scores, alive }: Buffers, { name, members, groups }: Constraint, ranking: Ranking): void {
+  const { gpu, weights } = state;
+  const total = scores.tensor(name);
+  gpu.clear(total);
+  for (const { param, layout, offset } of members) {
+    const w = weights.tensor(param);
+    const other = ranking === "with U" ? u.tensor(`${name}/${param}`) : undefined;
+    const options = { frozen: alive.tensor(param) };
+    if (aligned({ layout, offset }, groups)) {
+      groupNorms(gpu, w, other, layout, total, { ...options, accumulate: true });
+    } else {
+      using part = Tensor.empty(gpu, [layout.groups]);
+      groupNorms(gpu, w, other, layout, part, options);
+      addGroups(gpu, part, offset, total);
+    }
+  }
+}
+
+function withKept(
+  { state: { gpu }, kept }: Buffers,
+  { name, groups, rule }: Constraint,
+  { layout, offset }: Member,
+  use: (keep: Tensor, kept: KeptAs) => void,
+): void {
+  const keptAs: KeptAs = { kept: rule?.kind === "pattern" ? "taps" : "groups" };
+  if (aligned({ layout, offset }, groups)) return use(kept.tensor(name), keptAs);
+  using part = Tensor.empty(gpu, [layout.groups]);
+  takeGroups(gpu, kept.tensor(name), offset, part);
+  use(part, keptAs);
+}
+
+/** From here on single weights are ranked as they are, without scores: several dispatches for each layer, few bytes. */
+const MANY_WEIGHTS = 2 ** 16;
+
+/** By scores, many constraints of a kind together; or each from its whole tensor, where it needs none. */
+function wayOf({ kind, groups, rule }: Constraint): "scores" | "whole" {
+  return rule?.kind === "runs" || (kind === "weight" && groups >= MANY_WEIGHTS) ? "whole" : "scores";
+}
+
+/** Whether a member numbers its groups exactly as its constraint does. */
+function aligned({ layout, offset }: Pick<Member, "layout" | "offset">, groups: number): boolean {
+  return offset === 0 && layout.groups === groups;
+}

@@ -1,0 +1,15 @@
+import { show, UserError } from "../errors.ts";
+
+/** The entry of `table` that is called `name`. @throws UserError that names the known ones */
+export function choose<Entry>(what: string, name: unknown, table: Readonly<Record<string, Entry>>): Entry {
+  if (typeof name === "string" && Object.hasOwn(table, name)) return table[name];
+  throw new UserError(`unknown ${what} ${show(name)}: expected one of ${Object.keys(table).join(", ")}`);
+}
+
+/** @throws UserError for a key of `given` that isn't among the known ones, which it names */
+export function refuseUnknownKeys(what: string, given: object, known: readonly string[]): void {
+  const strange = Object.keys(given).find((key) => !known.includes(key));
+  if (strange !== undefined) {
+    throw new UserError(`${what} has no option ${show(strange)}: expected one of ${known.join(", ")}`);
+  }
+}

@@ -1,0 +1,51 @@
+/** Optimizers by name, as a training's options give them. */
+import type { OptimizerOptions } from "../tensor/optimizer.ts";
+import { show, UserError } from "../errors.ts";
+import { choose } from "./choice.ts";
+
+/**
+ * `weightDecay` of sgd and adam is added to the gradient, that of adamw shrinks the weights directly; it applies to
+ * parameters of role weight, not to biases, γ and β. Defaults are PyTorch's.
+ */
+export type OptimizerSettings = SgdSettings | AdamSettings;
+
+export interface SgdSettings {
+  readonly kind: "sgd";
+  readonly lr: number;
+  /** Default 0.9. */
+  readonly momentum?: number;
+  /** Default false: heavy ball. */
+  readonly nesterov?: boolean;
+  /** Default 0. */
+  readonly weightDecay?: number;
+}
+
+export interface AdamSettings {
+  readonly kind: "adam" | "adamw";
+  readonly lr: number;
+  /** Default 0.9. */
+  readonly beta1?: number;
+  /** Default 0.999. */
+  readonly beta2?: number;
+  /** Default 1e-8. */
+  readonly epsilon?: number;
+  /** Default 0 for adam, 0.01 for adamw. */
+  readonly weightDecay?: number;
+}
+
+const DEFAULT_DECAY: Readonly<Record<OptimizerSettings["kind"], number>> = { sgd: 0, adam: 0, adamw: 0.01 };
+
+/** The settings in the words of the tensor library. @throws UserError for an unknown kind or a rate that is no number */
+export function optimizerOptions(settings: OptimizerSettings): OptimizerOptions {
+  choose("optimizer", settings.kind, DEFAULT_DECAY);
+  if (!(settings.lr >= 0 && Number.isFinite(settings.lr))) {
+    throw new UserError(`optimizer ${settings.kind}: lr is ${show(settings.lr)}, expected a number of at least 0`);
+  }
+  if (settings.kind !== "sgd") return settings;
+  return { kind: "sgd", momentum: settings.momentum, form: settings.nesterov ? "nesterov" : "heavy-ball" };
+}
+
+/** Weight decay of parameters of role weight. */
+export function weightDecayOf({ kind, weightDecay }: OptimizerSettings): number {
+  return weightDecay ?? DEFAULT_DECAY[kind];
+}

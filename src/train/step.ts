@@ -1,0 +1,115 @@
+/** One training step: forward passes, a loss, its gradients and the optimizer's update. It only records. */
+import type { Batch } from "../data/loader.ts";
+import { UserError } from "../errors.ts";
+import { execute } from "../graph/execute.ts";
+import type { Graph, Model } from "../graph/types.ts";
+import { axpby } from "../tensor/ops/inplace.ts";
+import { countCorrect } from "../tensor/ops/reduce.ts";
+import type { Optimizer } from "../tensor/optimizer.ts";
+import { Tape } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { TrainState } from "./state.ts";
+import type { Loss, Step } from "./types.ts";
+
+/** What every step of a training has in common. */
+export interface StepContext {
+  readonly state: TrainState;
+  readonly optimizer: Optimizer;
+  /** The first one's hits are counted. */
+  readonly graphs: readonly Graph[];
+  readonly loss: Loss;
+  /** Of the data: "absent" makes reading a step's labels an error. */
+  readonly labels?: "present" | "absent";
+  readonly beforeStep?: (step: Step) => void;
+  readonly afterBackward?: (step: Step) => void;
+}
+
+/** Where a step stands. */
+export interface StepPlace {
+  /** Shape of one image. */
+  readonly shape: readonly number[];
+  readonly seed: number;
+  /** Number of the step in the whole run, which dropout draws anew for. */
+  readonly number: number;
+  /** Epochs of this training, with fraction. */
+  readonly epoch: number;
+  readonly lr: number;
+}
+
+/** Running sums on the device: Σ loss · images, shape [], and hits, u32 [1]. */
+export interface Sums {
+  readonly loss: Tensor;
+  readonly correct: Tensor;
+}
+
+/**
+ * The gradients of all forward passes are added, then the optimizer moves every weight once. A weight that no pass of
+ * this step has used gets a gradient of 0: momentum and weight decay go on moving it.
+ * @returns whether the batch's hits were counted
+ */
+export function trainStep(context: StepContext, batch: Batch, sums: Sums, place: StepPlace): boolean {
+  const { state, optimizer, graphs, loss } = context;
+  const { gpu } = state;
+  using tape = new Tape(gpu, "train");
+  const { step, ran } = openStep(context, tape, batch, place);
+  context.beforeStep?.(step);
+  for (const { name } of state.weights.layout.slots) {
+    tape.watch(state.weights.tensor(name), state.gradients.tensor(name));
+  }
+  const value = loss(step);
+  if (value.size !== 1) throw new UserError(`the loss has shape [${value.shape}], expected one number`);
+  const logits = context.labels === "absent" ? undefined : ran.get(graphs[0])?.[0];
+  const counted = logits?.shape.length === 2;
+  if (counted) countCorrect(gpu, logits, step.labels, sums.correct);
+  axpby(gpu, batch.count, value, 1, sums.loss);
+  tape.backward(value);
+  for (const { name } of state.weights.layout.slots) {
+    if (!tape.gradient(state.weights.tensor(name))) gpu.clear(state.gradients.tensor(name));
+  }
+  context.afterBackward?.(step);
+  const { weights, gradients, target, mask } = state;
+  optimizer.step({ lr: place.lr, weights, gradients, target, mask });
+  return counted;
+}
+
+function openStep(
+  { state, graphs, labels: labelled }: StepContext,
+  tape: Tape,
+  { count, images, labels }: Batch,
+  { shape, seed, number, epoch }: StepPlace,
+): { step: Step; ran: ReadonlyMap<Graph, readonly Tensor[]> } {
+  const { gpu, params } = state;
+  const x = tape.own(Tensor.from(gpu, images, [count, ...shape]));
+  const t = labelled === "absent" ? undefined : tape.own(Tensor.from(gpu, labels, [count]));
+  const ran = new Map<Graph, readonly Tensor[]>();
+  const frozen = new Map<Model, readonly Tensor[]>();
+  const step: Step = {
+    tape,
+    params,
+    images: x,
+    get labels() {
+      if (!t) throw new UserError("the loss reads labels, and the data have none: give labels, or a loss without them");
+      return t;
+    },
+    count,
+    epoch,
+    outputs(graph = graphs[0]) {
+      let found = ran.get(graph);
+      if (!found) ran.set(graph, found = [execute(tape, graph, params, x, { seed, step: number })]);
+      return found;
+    },
+    forward: (graph) => step.outputs(graph)[0],
+    frozen(model) {
+      let found = frozen.get(model);
+      if (!found) frozen.set(model, found = runFrozen(tape, model, state.frozen(model), x));
+      return found;
+    },
+  };
+  return { step, ran };
+}
+
+/** The outputs alone outlive the pass: its activations go back to the pool before the trained network needs them. */
+function runFrozen(tape: Tape, { graph }: Model, params: ReadonlyMap<string, Tensor>, x: Tensor): readonly Tensor[] {
+  using own = new Tape(tape.gpu, "eval");
+  return [execute(own, graph, params, x)].map((output) => tape.own(output.view(output.shape)));
+}
