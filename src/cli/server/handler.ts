@@ -99,20 +99,19 @@ export function createHandler(options: HandlerOptions): (request: Request) => Pr
     return json({ file: kept.file });
   }
 
-  return async (request) => {
-    try {
-      return await answer(request);
-    } catch (error) {
-      const { status, message, headers } = error instanceof Refusal
-        ? error
-        : new Refusal(500, error instanceof UserError ? error.message : "the server failed: see its terminal");
-      if (!(error instanceof Refusal) && !(error instanceof UserError)) console.error(error);
-      return new Response(JSON.stringify({ error: message }) + "\n", {
-        status,
-        headers: { ...headersOf(""), "content-type": "application/json", "cache-control": "no-store", ...headers },
-      });
-    }
-  };
+  return (request) => answer(request).catch(refusal);
+}
+
+/** What the page is told of an error; what is nobody's fault but the server's is told in its terminal only. */
+function refusal(error: unknown): Response {
+  const { status, message, headers } = error instanceof Refusal
+    ? error
+    : new Refusal(500, error instanceof UserError ? error.message : "the server failed: see its terminal");
+  if (!(error instanceof Refusal) && !(error instanceof UserError)) console.error(error);
+  return new Response(JSON.stringify({ error: message }) + "\n", {
+    status,
+    headers: { ...headersOf(""), "content-type": "application/json", "cache-control": "no-store", ...headers },
+  });
 }
 
 /** The names of a path, decoded. Nothing is looked up by them but in maps and lists, so ".." is just an unknown name. */

@@ -1,5 +1,6 @@
 /** Draw a digit; both forms of the network say what they see, while the finger is still on the glass. */
 import { useSignal } from "@preact/signals";
+import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { milliseconds, percent } from "../../report/format.ts";
 import { inkGrid, LINE_WIDTH, SIDE } from "../ink.ts";
@@ -15,12 +16,11 @@ export function Draw() {
   /** For screen readers, when the pen rests: each stroke's many answers would drown it. */
   const said = useSignal("");
   const asking = useRef({ busy: false, again: false });
-  const drawing = useRef(false);
 
   useEffect(() => clear(canvas.current!), []);
 
   /** One question at a time; the last drawing is always asked about. */
-  async function ask(): Promise<void> {
+  async function ask(pen: Pen): Promise<void> {
     if (asking.current.busy) return void (asking.current.again = true);
     asking.current.busy = true;
     try {
@@ -29,7 +29,7 @@ export function Draw() {
         const pixels = inkGrid(canvas.current!);
         if (pixels) answer.value = await engine().call("classify", { pixels });
       } while (asking.current.again);
-      if (!drawing.current && answer.value) said.value = inWords(answer.value);
+      if (!pen.down && answer.value) said.value = inWords(answer.value);
     } catch (error) {
       fail(error);
     } finally {
@@ -37,12 +37,12 @@ export function Draw() {
     }
   }
 
-  function point(event: PointerEvent): [number, number] {
-    const { left, top, width } = canvas.current!.getBoundingClientRect();
-    return [(event.clientX - left) * SIDE / width, (event.clientY - top) * SIDE / width];
+  function reset(): void {
+    clear(canvas.current!);
+    answer.value = undefined;
+    said.value = "";
+    empty.value = true;
   }
-
-  const context = () => canvas.current!.getContext("2d")!;
 
   if (diagnosis.value) return <p class="note">Drawings are classified on WebGPU, which this browser doesn't have.</p>;
   return (
@@ -53,50 +53,64 @@ export function Draw() {
           ? "Networks are being timed: answers come when that is done."
           : "The trained digits network and its pruned form both look at it. Nothing leaves this device."}
       </p>
-      <canvas
-        ref={canvas}
-        width={SIDE}
-        height={SIDE}
-        role="img"
-        aria-label="Drawing area: draw one digit from 0 to 9 with a finger, a pen or the mouse"
-        onPointerDown={(event) => {
-          drawing.current = true;
+      <DrawingArea
+        canvas={canvas}
+        onInk={(pen) => {
           empty.value = false;
-          canvas.current!.setPointerCapture(event.pointerId);
-          const [x, y] = point(event);
-          context().beginPath();
-          context().moveTo(x, y);
-          context().lineTo(x + 0.01, y);
-          context().stroke();
-          void ask();
+          void ask(pen);
         }}
-        onPointerMove={(event) => {
-          if (!drawing.current) return;
-          for (const step of event.getCoalescedEvents?.() ?? [event]) context().lineTo(...point(step));
-          context().stroke();
-          void ask();
-        }}
-        onPointerUp={() => {
-          drawing.current = false;
-          void ask();
-        }}
-        onPointerCancel={() => drawing.current = false}
       />
-      <button
-        type="button"
-        disabled={empty.value}
-        onClick={() => {
-          clear(canvas.current!);
-          answer.value = undefined;
-          said.value = "";
-          empty.value = true;
-        }}
-      >
-        Clear
-      </button>
+      <button type="button" disabled={empty.value} onClick={reset}>Clear</button>
       <p role="status" class="unseen">{said.value}</p>
       {answer.value && <Verdict answer={answer.value} />}
     </section>
+  );
+}
+
+/** Whether the finger is on the glass at the moment. */
+interface Pen {
+  down: boolean;
+}
+
+/** A canvas that a finger, a pen or the mouse draws on; `onInk` follows each piece of a stroke, and its end. */
+function DrawingArea({ canvas, onInk }: { canvas: RefObject<HTMLCanvasElement | null>; onInk: (pen: Pen) => void }) {
+  const pen = useRef<Pen>({ down: false }).current;
+  const context = () => canvas.current!.getContext("2d")!;
+
+  function point(event: PointerEvent): [number, number] {
+    const { left, top, width } = canvas.current!.getBoundingClientRect();
+    return [(event.clientX - left) * SIDE / width, (event.clientY - top) * SIDE / width];
+  }
+
+  return (
+    <canvas
+      ref={canvas}
+      width={SIDE}
+      height={SIDE}
+      role="img"
+      aria-label="Drawing area: draw one digit from 0 to 9 with a finger, a pen or the mouse"
+      onPointerDown={(event) => {
+        pen.down = true;
+        canvas.current!.setPointerCapture(event.pointerId);
+        const [x, y] = point(event);
+        context().beginPath();
+        context().moveTo(x, y);
+        context().lineTo(x + 0.01, y);
+        context().stroke();
+        onInk(pen);
+      }}
+      onPointerMove={(event) => {
+        if (!pen.down) return;
+        for (const step of event.getCoalescedEvents?.() ?? [event]) context().lineTo(...point(step));
+        context().stroke();
+        onInk(pen);
+      }}
+      onPointerUp={() => {
+        pen.down = false;
+        onInk(pen);
+      }}
+      onPointerCancel={() => pen.down = false}
+    />
   );
 }
 
