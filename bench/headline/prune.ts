@@ -4,7 +4,7 @@ import type { Model } from "../../src/graph/types.ts";
 import { compact } from "../../src/prune/rewrite/compact.ts";
 import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import { type Choice, maskModel, masksOf } from "../../src/prune/structures/masks.ts";
-import { topGroups } from "../../src/prune/structures/structures.ts";
+import { topGroups } from "../../src/prune/structures/selection.ts";
 import { removeUnused } from "../../src/prune/rewrite/unused.ts";
 
 export type Kind = "column" | "filter";

@@ -12,9 +12,7 @@ export function formatSummary(report: Report, htmlPath: string): string {
 function formatPoints(report: Report): string {
   const points = stagesOf(report);
   if (report.best) points.push(report.best);
-  for (const [method, point] of Object.entries(report.controls)) {
-    if (point) points.push({ ...point, name: `control: ${method}` });
-  }
+  for (const [name, point] of Object.entries(report.controls)) points.push({ ...point, name: `control: ${name}` });
   const rows = points.map((point) => [
     point.name,
     percent(point.accuracy.validation),

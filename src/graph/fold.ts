@@ -113,6 +113,22 @@ export function foldBatchNorm64(graph: Graph, params: Params64): { readonly grap
   return withoutUnused({ ...graph, nodes, params: specs }, values);
 }
 
+/**
+ * The graph with the batch norms gone that a fold takes into the layers before them, parameters and all else as they were: for
+ * who only asks which values there are.
+ */
+export function withoutFoldedNorms(graph: Graph): Graph {
+  let nodes = graph.nodes;
+  for (const norm of graph.nodes) {
+    const chain = norm.op === "BatchNormalization" ? foldable(norm, { ...graph, nodes }) : undefined;
+    if (!chain) continue;
+    const last = chain.border ?? chain.layer;
+    nodes = nodes.filter((node) => node !== norm)
+      .map((node) => node.name === last.name ? { ...node, outputs: norm.outputs } : node);
+  }
+  return { ...graph, nodes };
+}
+
 /** Graph without Dropout and Identity; one stays where it makes an output straight from an input or another output. */
 export function dropIdentities(graph: Graph): Graph {
   const alias = new Map<string, string>();

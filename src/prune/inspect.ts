@@ -7,7 +7,7 @@ import type { Graph, OpName, Shape } from "../graph/types.ts";
 import { dependencyGraph } from "./groups/dependency_graph.ts";
 import { refusedLayers } from "./structures/constraints.ts";
 import { coupledClasses } from "./groups/coupling.ts";
-import type { PlainGranularity } from "./structures/structures.ts";
+import type { PlainGranularity } from "./structures/types.ts";
 
 export interface InspectedNode extends Cost {
   readonly name: string;

@@ -1,7 +1,11 @@
 /** What a pruning stage takes away: constraints with their kept fractions, or a budget that is solved for them. */
 import * as v from "valibot";
+import { costNames } from "../prune/budget/costs/costs.ts";
+import { BUDGET_RULES } from "../prune/budget/rules.ts";
+import type { ConstraintOptions } from "../prune/structures/constraints.ts";
 import { GRANULARITIES } from "../prune/structures/structures.ts";
-import { byKind, count, distinct, fraction, positive, record, text, word } from "./values.ts";
+import { anyOf } from "./problems.ts";
+import { byKind, count, distinct, fraction, nameOf, positive, record, text, word } from "./values.ts";
 
 const where = {
   /** Names of layers, `*` standing for any characters. */
@@ -64,13 +68,21 @@ const budget = v.pipe(
   record({
     params: v.optional(fraction()),
     macs: v.optional(fraction()),
+    /** Of activations, for one sample. */
+    peakBytes: v.optional(fraction()),
+    /** Of all that the constraints name, whatever they cost. */
+    groups: v.optional(fraction()),
     /** One run's time on the recipe's device, by its latency table at `batch`. */
     ms: v.optional(positive()),
     batch: v.optional(count(1)),
+    /** How groups of different layers are compared; per-cost where nothing is said. */
+    rule: v.optional(nameOf(BUDGET_RULES)),
+    /** The fraction of its groups that each layer keeps in any case, beside minKeep. */
+    protect: v.optional(fraction()),
   }),
   v.check(
-    ({ params, macs, ms }) => [params, macs, ms].filter((value) => value !== undefined).length === 1,
-    "expected one of params, macs and ms",
+    (asked) => costNames.filter((name) => asked[name] !== undefined).length === 1,
+    `expected one of ${anyOf(costNames).replace(" or ", " and ")}`,
   ),
   v.check(({ ms, batch }) => ms !== undefined || batch === undefined, "batch belongs to ms: leave it out"),
 );
@@ -120,6 +132,11 @@ export function settleKeep<Input, Stage extends Pruning>(schema: v.GenericSchema
 /** Whether it is for the stage to say how much of this constraint stays. Patterns alone keep every kernel. */
 function lacksKeep(c: Constraint): boolean {
   return c.kind !== "n:m" && c.keep === undefined;
+}
+
+/** A constraint as the rooms below take it. Where a budget decides, it keeps everything until that is solved. */
+export function optionsOf({ kind, ...asked }: Constraint): ConstraintOptions {
+  return { keep: 1, ...asked, granularity: kind } as ConstraintOptions;
 }
 
 export type Constraint = v.InferOutput<typeof constraint>;

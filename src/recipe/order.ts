@@ -1,18 +1,13 @@
 /** What the schema of a single stage can't say, told before the first epoch instead of hours later. */
 import { UserError } from "../errors.ts";
-import { graphCost } from "../graph/cost.ts";
 import type { Model } from "../graph/types.ts";
-import { estimateFor } from "../measure/latency/choose.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import { isTrained } from "../models/given.ts";
-import { compact } from "../prune/rewrite/compact.ts";
-import { leavesZeros, survivesCompaction } from "../prune/structures/structures.ts";
-import type { Stage } from "./registry.ts";
+import { checkRequest } from "../prune/budget/settle.ts";
+import { survivesCompaction } from "../prune/structures/structures.ts";
+import { isPruning, type Stage } from "./registry.ts";
 import type { Recipe } from "./schema.ts";
-import { choose } from "./stages/choose.ts";
-import type { PruneStage } from "./stages/prune.ts";
-import { masked } from "./stages/shrink.ts";
-import { constraintsOn, solveTargets } from "./stages/targets.ts";
+import { requestOf } from "./stages/request.ts";
 
 /** Throws UserError where a stage lacks one before it, or has one that spoils it. */
 export function checkOrder({ name, stages, model, weights }: Recipe): void {
@@ -27,7 +22,7 @@ export function checkOrder({ name, stages, model, weights }: Recipe): void {
   if (controls >= 0 && !(prunes >= 0 && prunes < controls)) {
     throw new UserError(
       `recipe ${name}: stages.${controls}: controls repeat the pruning before them, and there is none: ` +
-        `put an admm, magnitude or random stage before`,
+        `put an admm or prune stage before`,
     );
   }
   stages.forEach((stage, i) => {
@@ -42,10 +37,6 @@ export function checkOrder({ name, stages, model, weights }: Recipe): void {
   });
 }
 
-function isPruning(stage: Stage): stage is PruneStage {
-  return stage.kind === "admm" || stage.kind === "magnitude" || stage.kind === "random";
-}
-
 /** Whether the network may be physically smaller after the stage. */
 function compacts(stage: Stage): boolean {
   if (isPruning(stage)) return stage.compact && stage.constraints.every(({ kind }) => survivesCompaction(kind));
@@ -53,19 +44,6 @@ function compacts(stage: Stage): boolean {
 }
 
 /** Throws UserError for constraints on layers that `model` doesn't have, and for budgets that it can't meet. */
-export function checkTargets(model: Model, { stages }: Recipe, tables: readonly LatencyTable[]): void {
-  for (const stage of stages) {
-    if (!isPruning(stage)) continue;
-    const constraints = constraintsOn(model.graph, stage);
-    // How much zeros in place cost is for the budget to say.
-    if (!stage.budget || constraints.some(({ kind }) => leavesZeros(kind))) continue;
-    const least = constraints.map((constraint) => ({ ...constraint, keep: constraint.minKeep }));
-    const smallest = compact(masked(model, choose("magnitude", model, new Map(), least, 0))).model;
-    const [before, after] = [graphCost(model.graph), graphCost(smallest.graph)];
-    const { ms } = stage.budget;
-    const tooSlow = ms !== undefined && estimateFor(tables, stage.budget, model)(smallest) > ms;
-    const meets = (key: "params" | "macs") => after[key] <= (stage.budget![key] ?? 1) * before[key];
-    // Solving it, which takes longer, says what is wrong.
-    if (tooSlow || !meets("params") || !meets("macs")) solveTargets({ model, dense: model }, stage, tables);
-  }
+export function checkTargets(model: Model, { stages, seed }: Recipe, tables: readonly LatencyTable[]): void {
+  for (const stage of stages.filter(isPruning)) checkRequest(model, requestOf(stage, model, { tables, seed }));
 }

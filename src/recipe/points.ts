@@ -1,10 +1,11 @@
 import { countNonzero, graphCost } from "../graph/cost.ts";
+import { peakBytes } from "../graph/peak_bytes.ts";
 import type { Model } from "../graph/types.ts";
 import type { Point } from "../report/types.ts";
 import { evaluateModel } from "../train/evaluate.ts";
 import type { RunContext } from "./context.ts";
 
-/** Measures a network: accuracy on both held-out sets, what it stores and what it computes. */
+/** Measures a network: accuracy on both held-out sets, what it stores, computes and holds in memory. */
 export async function pointOf(
   ctx: Pick<RunContext, "gpu" | "data">,
   name: string,
@@ -20,5 +21,6 @@ export async function pointOf(
     nonzero: countNonzero(model.params),
     macs: cost.macs,
     bytes: cost.bytes,
+    peakBytes: peakBytes(model.graph),
   };
 }

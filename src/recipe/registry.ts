@@ -1,8 +1,9 @@
 /** Every kind of stage with its schema. A stage reads the network as the one before left it and hands on its own. */
 import * as v from "valibot";
+import { CRITERIA } from "../prune/criteria/criteria.ts";
 import { pruning, settleKeep } from "./constraints.ts";
 import { retrain, training } from "./training.ts";
-import { byKind, count, distinct, fraction, nonNegative, positive, record, word } from "./values.ts";
+import { byKind, count, distinct, fraction, nameOf, nonNegative, positive, record, some, word } from "./values.ts";
 
 const progressive = {
   /** Progressive steps T, step t keeping keep^(t/T). */
@@ -32,6 +33,14 @@ const admm = record({
   ...training,
 });
 
+const prune = record({
+  kind: v.literal("prune"),
+  /** What a group is worth. */
+  criterion: v.optional(nameOf(CRITERIA), "l2"),
+  ...pruning,
+  ...progressive,
+});
+/** Older names for `prune` by l2 and at random. */
 const magnitude = record({ kind: v.literal("magnitude"), ...pruning, ...progressive });
 const random = record({ kind: v.literal("random"), ...pruning, ...progressive });
 
@@ -52,15 +61,53 @@ const compact = record({
   border: v.optional(word("auto", "keep"), "auto"),
 });
 
-const methods = ["magnitude", "random", "scratch"] as const;
+/** The control that trains the small network anew. */
+export const SCRATCH = "scratch";
+/** Controls as recipes named them before any criterion could be one. */
+const OLD_METHODS = { magnitude: "l2", random: "random", scratch: SCRATCH } as const;
+const oldMethods = ["magnitude", "random", "scratch"] as const;
+
+const method = () => nameOf(CRITERIA, SCRATCH);
+
+/** A criterion or `scratch`, under its own name or another, which the report has it by. */
+const control = v.lazy((given) =>
+  typeof given === "object" && given !== null
+    ? record({ name: runName(), method: method(), epochs: v.optional(count(1)) })
+    : v.pipe(method(), v.transform((name): ControlRun => ({ name, method: name })))
+) as v.GenericSchema<unknown, ControlRun>;
+
+/** One control: a network of the same size that was reached in another way. */
+export interface ControlRun {
+  readonly name: string;
+  readonly method: string;
+  readonly epochs?: number;
+}
+
 const variants = ["dense", "masked", "compact"] as const;
 
-const controls = record({
-  kind: v.literal("controls"),
-  methods: v.optional(distinct(word(...methods)), [...methods]),
-  /** Epochs of retraining in place of those that the pruned network had. */
-  epochs: v.optional(count(1)),
-});
+const controls = v.pipe(
+  record({
+    kind: v.literal("controls"),
+    runs: v.optional(v.pipe(
+      some(control),
+      v.checkItems(({ name }, i, all) => all.findIndex((run) => run.name === name) === i, "expected each name once"),
+    )),
+    /** The older form of `runs`. */
+    methods: v.optional(distinct(word(...oldMethods))),
+    /** Epochs of retraining in place of those that the pruned network had. */
+    epochs: v.optional(count(1)),
+  }),
+  v.check(({ runs, methods }) => !(runs && methods), "methods is the older form of runs: leave it out"),
+  v.transform(({ methods = oldMethods, ...stage }) => ({
+    ...stage,
+    runs: stage.runs ?? methods.map((name): ControlRun => ({ name, method: OLD_METHODS[name] })),
+  })),
+);
+
+function runName() {
+  const message = "expected a name that begins with a letter";
+  return v.pipe(v.string(message), v.regex(/^[A-Za-z]/, message));
+}
 
 const measure = record({
   kind: v.literal("measure"),
@@ -74,6 +121,7 @@ const measure = record({
 export const stages = {
   train,
   admm: settleKeep(admm),
+  prune: settleKeep(prune),
   magnitude: settleKeep(magnitude),
   random: settleKeep(random),
   purify,
@@ -91,11 +139,15 @@ export type StageOf<Kind extends StageKind> = v.InferOutput<(typeof stages)[Kind
 export type Stage = { [Kind in StageKind]: StageOf<Kind> }[StageKind];
 export type TrainStage = StageOf<"train">;
 export type AdmmStage = StageOf<"admm">;
-export type MagnitudeStage = StageOf<"magnitude">;
-export type RandomStage = StageOf<"random">;
+/** A stage that takes groups of weights away, with training or without. */
+export type PruneStage = AdmmStage | StageOf<"prune"> | StageOf<"magnitude"> | StageOf<"random">;
 export type PurifyStage = StageOf<"purify">;
 export type CompactStage = StageOf<"compact">;
 export type ControlsStage = StageOf<"controls">;
 export type MeasureStage = StageOf<"measure">;
 
 export const stage = byKind(Object.values(stages) as never, stageKinds) as unknown as v.GenericSchema<unknown, Stage>;
+
+export function isPruning(stage: Stage): stage is PruneStage {
+  return "constraints" in stage;
+}

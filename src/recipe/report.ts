@@ -1,13 +1,17 @@
 /** From a finished run's state to report.json and report.html. */
 import { UserError } from "../errors.ts";
 import { MODEL_FILE, ONNX_FILE } from "../formats/model_file.ts";
+import { scatterModel } from "../graph/scatter.ts";
+import { estimateFor } from "../measure/latency/choose.ts";
+import { achieved } from "../report/achieved.ts";
 import { buildReport } from "../report/build.ts";
 import { detailFromLog } from "../report/detail.ts";
 import { layerChanges } from "../report/layers.ts";
 import type { Report } from "../report/types.ts";
 import type { RunContext } from "./context.ts";
+import { optionsOf } from "./constraints.ts";
 import { formatRecipe } from "./load.ts";
-import { achieved } from "./stages/targets.ts";
+import { isPruning } from "./registry.ts";
 
 export interface Provenance {
   readonly tool: string;
@@ -36,7 +40,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     admm: state.admm,
     latency: state.latency,
     requested: state.requested,
-    achieved: achieved(state, recipe, ctx.tables),
+    achieved: reached(ctx),
     files: [ONNX_FILE, MODEL_FILE],
   });
   const log = new TextDecoder().decode(await store.read(`${dir}/log.jsonl`) ?? new Uint8Array());
@@ -52,6 +56,19 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
   await store.write(`${dir}/report.html`, encode(html));
   await store.write(`${dir}/report.json`, encode(JSON.stringify(report, null, 2) + "\n"));
   return report;
+}
+
+/** What of the run's budgets and constraints was reached, and the time by the device's table where that was asked for. */
+function reached({ state, recipe, tables }: RunContext): Record<string, number> {
+  const { dense, model, origin, masked } = state;
+  const pruning = recipe.stages.filter(isPruning);
+  const timed = pruning.map(({ budget }) => budget).findLast((budget) => budget?.ms !== undefined);
+  const inDenseShape = scatterModel(model, origin, dense) ?? masked;
+  const constraints = pruning.flatMap((stage) => stage.constraints.map(optionsOf));
+  return {
+    ...achieved({ dense, model, inDenseShape }, constraints, state.requested),
+    ...timed && { ms: estimateFor(tables, timed, dense)(model) },
+  };
 }
 
 function runtimeVersions(tool: string): Record<string, string> {

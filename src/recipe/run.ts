@@ -3,18 +3,10 @@ import { UserError } from "../errors.ts";
 import { type CheckpointTensor, loadCheckpoint, saveCheckpoint } from "../formats/checkpoint.ts";
 import { sha256 } from "../formats/sha256.ts";
 import type { Graph, HostTensor, IndexMap, Model, Params } from "../graph/types.ts";
+import type { KeptRecord } from "../prune/budget/settle.ts";
+import type { Masks } from "../prune/structures/masks.ts";
 import type { Latency, Point } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
-
-/** A constraint of the pruning stage in progress: what it is to keep of the groups that the stage began with. */
-export interface KeptRecord {
-  readonly name: string;
-  readonly kind: string;
-  readonly keep: number;
-  readonly groups: number;
-  /** The library of a constraint to patterns, chosen from the weights that the stage began with. */
-  readonly patterns?: readonly number[];
-}
 
 export interface Fallback extends Pick<RunState, "model" | "masks" | "origin" | "admm" | "best"> {
   readonly points: number;
@@ -26,9 +18,9 @@ export interface RunState {
   stage: number;
   /** Training epochs begun so far, over all stages: keys every shuffle and augmentation. */
   epoch: number;
-  /** The network as it is now, and 0/1 masks of its parameters (absent: all ones). */
+  /** The network as it is now, and the masks of its parameters. */
   model: Model;
-  masks: Params;
+  masks: Masks;
   /** The network before anything was pruned, and where `model`'s parameters lie in it. */
   dense: Model;
   origin: IndexMap;
@@ -36,7 +28,9 @@ export interface RunState {
   baseline: Point | undefined;
   /** Of the last training of the pruned network: its best epoch, as small as what it is made of can be. */
   best?: Point;
-  controls: { magnitude?: Point; random?: Point; scratch?: Point };
+  /** By the name of the run. */
+  controls: Record<string, Point>;
+  /** Of the pruning stage in progress. */
   kept: KeptRecord[];
   admm: { layer: string; residual: number }[];
   equivalence: { maxAbs: number; maxRel: number; inputs: number } | undefined;

@@ -28,6 +28,11 @@ export function word<const Words extends readonly [string, ...string[]]>(...word
   });
 }
 
+/** One of the names of a registry. */
+export function nameOf(registry: ReadonlyMap<string, unknown>, ...more: readonly string[]) {
+  return word(...[...registry.keys(), ...more] as unknown as [string, ...string[]]);
+}
+
 /** A whole number of at least `least`. */
 export function count(least: number) {
   const message = `expected a whole number of at least ${least}`;

@@ -12,7 +12,9 @@ import { scatterModel } from "../graph/scatter.ts";
 import type { Model } from "../graph/types.ts";
 import { estimateFor } from "../measure/latency/choose.ts";
 import { inputOptions } from "../models/given.ts";
+import { constraintsOf } from "../prune/structures/constraints.ts";
 import { violations } from "../prune/structures/violations.ts";
+import { constraintName, keptFraction } from "../report/achieved.ts";
 import { type Check, exact, followingFigures, reportedProof, verdictOf, within } from "../report/checks.ts";
 import type { Report } from "../report/types.ts";
 import { parseReport } from "../report/validate.ts";
@@ -20,10 +22,11 @@ import type { Store } from "../store/types.ts";
 import { evaluateModel } from "../train/evaluate.ts";
 import type { Ui } from "../ui.ts";
 import { openTables } from "./device.ts";
+import { optionsOf } from "./constraints.ts";
 import { loadRecipe } from "./load.ts";
+import { isPruning } from "./registry.ts";
 import type { DataRequest, Recipe } from "./schema.ts";
 import { firstImages, proofInputs } from "./stages/shrink.ts";
-import { constraintsOn, keptFraction, nameOf } from "./stages/targets.ts";
 
 export interface VerifyOptions {
   readonly dir: string;
@@ -138,14 +141,14 @@ async function exported(
 
 /** In the dense shape: how much each constraint has left, and that what is left has its structure. */
 function structures(whole: Model, { stages }: Recipe, { achieved, requested }: Report): Check[] {
-  const pruning = stages.flatMap((stage) => "constraints" in stage ? stage.constraints : []);
-  return [...new Map(pruning.map((asked) => [nameOf(asked), asked]))].flatMap(([name, asked]) => {
-    const outside = constraintsOn(whole.graph, { constraints: [asked] })
-      .reduce((sum, constraint) => sum + violations(constraint, whole.params), 0);
+  const pruning = stages.flatMap((stage) => isPruning(stage) ? stage.constraints.map(optionsOf) : []);
+  return [...new Map(pruning.map((asked) => [constraintName(asked), asked]))].flatMap(([name, asked]) => {
+    const constraints = constraintsOf(whole.graph, [asked]);
+    const outside = constraints.reduce((sum, constraint) => sum + violations(constraint, whole.params), 0);
     return [
       // With a budget no constraint is asked for a share of its own.
-      ...name in requested ? [exact(`achieved, ${name}`, achieved[name], keptFraction(whole, asked))] : [],
-      ...asked.kind === "n:m" || asked.kind === "pattern" ? [exact(`numbers outside of ${name}`, 0, outside)] : [],
+      ...name in requested ? [exact(`achieved, ${name}`, achieved[name], keptFraction(whole, [asked]))] : [],
+      ...constraints.some(({ rule }) => rule) ? [exact(`numbers outside of ${name}`, 0, outside)] : [],
     ];
   });
 }

@@ -10,10 +10,8 @@ export function summaryTable(report: Report): Html {
   const { baseline, best, controls } = report;
   const entries: [string, Point][] = stagesOf(report).map((point) => [point.name, point]);
   if (best) entries.push([best.name, best]);
-  for (const method of ["magnitude", "random", "scratch"] as const) {
-    const point = controls[method];
-    if (point) entries.push([`control: ${method}`, point]);
-  }
+  for (const [name, point] of Object.entries(controls)) entries.push([`control: ${name}`, point]);
+  const peaks = entries.some(([, { peakBytes }]) => peakBytes !== undefined);
   return table(
     "Accuracy and size of each stage; ratios are baseline ÷ stage",
     [
@@ -28,6 +26,7 @@ export function summaryTable(report: Report): Html {
       { label: "MACs" },
       { label: "ratio" },
       { label: "size" },
+      ...peaks ? [{ label: "activations" }] : [],
     ],
     entries.map(([name, point]) => [
       name,
@@ -41,6 +40,7 @@ export function summaryTable(report: Report): Html {
       count(point.macs),
       ratio(baseline.macs, point.macs),
       bytes(point.bytes),
+      ...peaks ? [point.peakBytes === undefined ? "–" : bytes(point.peakBytes)] : [],
     ]),
   );
 }

@@ -8,6 +8,8 @@ export interface Point {
   readonly nonzero: number;
   readonly macs: number;
   readonly bytes: number;
+  /** Activations in use at once for one sample (graph/peak_bytes.ts); reports of earlier versions don't have it. */
+  readonly peakBytes?: number;
 }
 
 export type Variant = "dense" | "masked" | "compact";
@@ -56,8 +58,8 @@ export interface Report {
   /** The last epoch's network; `best` beside it where a stage selected one on validation data. */
   readonly final: Point;
   readonly best?: Point;
-  /** As many groups left in each layer, without ADMM; the recipe says how long they are retrained. */
-  readonly controls: { readonly magnitude?: Point; readonly random?: Point; readonly scratch?: Point };
+  /** By name: as many groups left in each layer, reached in other ways; the recipe says how and how long they are retrained. */
+  readonly controls: Readonly<Record<string, Point>>;
   /** baseline / final. */
   readonly compression: { readonly params: number; readonly nonzero: number; readonly macs: number };
   readonly equivalence: Proof | NoProof;

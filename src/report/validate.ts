@@ -15,11 +15,16 @@ export function parseReport(json: unknown, file: string): Report {
 const text = v.string("a text");
 const number = v.pipe(v.number("a number"), v.finite("a number"));
 
-// A list would pass as a record.
-const numbers = v.pipe(
-  v.custom<Record<string, unknown>>((value) => !Array.isArray(value) && value !== undefined, "a map of numbers"),
-  v.record(v.string(), number, "a map of numbers"),
-);
+/** Values by names of one's own. */
+function mapOf<const Item extends v.GenericSchema>(item: Item, expected: string) {
+  return v.pipe(
+    // A list would pass as a record.
+    v.custom<Record<string, unknown>>((value) => !Array.isArray(value) && value !== undefined, expected),
+    v.record(v.string(), item, expected),
+  );
+}
+
+const numbers = mapOf(number, "a map of numbers");
 
 const point = object({
   name: text,
@@ -28,6 +33,7 @@ const point = object({
   nonzero: count,
   macs: count,
   bytes: count,
+  peakBytes: v.optional(count),
 });
 
 const latency = object({
@@ -71,7 +77,7 @@ const report: v.GenericSchema<unknown, Report> = object({
   stages: list(point),
   final: point,
   best: v.optional(point),
-  controls: object({ magnitude: v.optional(point), random: v.optional(point), scratch: v.optional(point) }),
+  controls: mapOf(point, "a map of networks"),
   compression: object({ params: positive, nonzero: positive, macs: positive }),
   equivalence,
   admm: list(object({ layer: text, residual: nonNegative })),

@@ -14,7 +14,8 @@ import { createModel, modelNames, type ModelOptions } from "../../src/models/zoo
 import { compact } from "../../src/prune/rewrite/compact.ts";
 import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import { maskModel, masksOf } from "../../src/prune/structures/masks.ts";
-import { groupEnergies, topGroups } from "../../src/prune/structures/structures.ts";
+import { energiesOf } from "../prune/models.ts";
+import { topGroups } from "../../src/prune/structures/selection.ts";
 import { softmaxCrossEntropy } from "../../src/tensor/ops/loss.ts";
 import { createOptimizer } from "../../src/tensor/optimizer.ts";
 import { Tape } from "../../src/tensor/tape.ts";
@@ -101,7 +102,7 @@ for (const [name, options] of Object.entries(SMALL)) {
     const model = { graph, params: randomParams(graph, 5) };
     const choices = coupledConstraints(graph, { granularity: "filter", keep: 0.5 }).map((constraint) => ({
       constraint,
-      kept: topGroups(groupEnergies(constraint, model.params), constraint.keep),
+      kept: topGroups(energiesOf(constraint, model), constraint.keep),
     }));
     const masked = maskModel(model, masksOf(choices, model.params));
     const { model: small, report } = compact(masked);

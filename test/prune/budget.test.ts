@@ -6,15 +6,15 @@ import { solveBudget } from "../../src/prune/budget/budget.ts";
 import { compact } from "../../src/prune/rewrite/compact.ts";
 import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import { maskModel, masksOf } from "../../src/prune/structures/masks.ts";
-import { groupEnergies, topGroups } from "../../src/prune/structures/structures.ts";
-import { modelOf } from "./models.ts";
+import { topGroups } from "../../src/prune/structures/selection.ts";
+import { energiesOf, modelOf } from "./models.ts";
 
 const test = suite("budget");
 
 const graph = createModel("digits");
 const model = modelOf(graph);
 const filters = coupledConstraints(graph, { granularity: "filter", keep: 1, minKeep: 2 });
-const energies = filters.map((constraint) => groupEnergies(constraint, model.params));
+const energies = filters.map((constraint) => energiesOf(constraint, model));
 const dense = graphCost(graph);
 
 test("the budget is met, just, by the network that really comes out", () => {
@@ -47,7 +47,7 @@ test("strong layers keep more, and none goes below its minKeep", () => {
 
 test("single weights: their zeros don't count", () => {
   const weights = coupledConstraints(graph, { granularity: "weight", keep: 1 });
-  const own = weights.map((constraint) => groupEnergies(constraint, model.params));
+  const own = weights.map((constraint) => energiesOf(constraint, model));
   const { achieved } = solveBudget(graph, weights, own, { target: { params: 0.1 } });
   assert.ok(achieved.params <= 0.1 && achieved.params > 0.095);
 });
@@ -58,7 +58,7 @@ test("a budget that can't be, or isn't one", () => {
     solve({ params: 1e-4 }),
     /0.0001 of the params can't be reached, the constraints leave at least 0\.\d+/,
   );
-  assert.throws(solve({}), /give a fraction of params, of macs, or ms/);
+  assert.throws(solve({}), /nothing is asked for; give one of params, macs, peakBytes, groups, ms/);
   assert.throws(solve({ macs: 1.5 }), /macs is 1.5, expected a fraction above 0/);
 });
 

@@ -7,10 +7,10 @@ import { createModel } from "../../src/models/zoo.ts";
 import { compact, type CompactOptions } from "../../src/prune/rewrite/compact.ts";
 import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import { maskModel, masksOf } from "../../src/prune/structures/masks.ts";
-import { groupEnergies, topGroups } from "../../src/prune/structures/structures.ts";
+import { topGroups } from "../../src/prune/structures/selection.ts";
 import { widened } from "../generate/widen.ts";
 import { difference } from "./equal.ts";
-import { modelOf, ops, shapeOf, zeroColumns, zeroRows } from "./models.ts";
+import { energiesOf, modelOf, ops, shapeOf, zeroColumns, zeroRows } from "./models.ts";
 
 const test = suite("compact");
 
@@ -279,7 +279,7 @@ test("grouped: what the constraints choose leaves groups of one size, and so do 
   const pruned = (group: number, granularity: "filter" | "channel" | "column", layers: string[]) => {
     const model = modelOf(build(group));
     const choices = coupledConstraints(model.graph, { granularity, keep: 0.5, layers })
-      .map((constraint) => ({ constraint, kept: topGroups(groupEnergies(constraint, model.params), constraint.keep) }));
+      .map((constraint) => ({ constraint, kept: topGroups(energiesOf(constraint, model), constraint.keep) }));
     const { model: small } = shrink(maskModel(model, masksOf(choices, model.params)));
     return ["in", "g", "out"].map((name) => shapeOf(small, `${name}.weight`)).join(" ");
   };

@@ -1,4 +1,7 @@
 import type { Graph, HostTensor, Model } from "../../src/graph/types.ts";
+import { l2 } from "../../src/prune/criteria/l2.ts";
+import { scoreGroups } from "../../src/prune/criteria/score.ts";
+import type { Constraint } from "../../src/prune/structures/types.ts";
 import { randomParams } from "../generate/graphs.ts";
 
 /** Random parameters, some of them replaced by given numbers. */
@@ -9,6 +12,11 @@ export function modelOf(graph: Graph, values: Record<string, readonly number[]> 
     params.set(name, { shape, data: Float32Array.from(numbers) });
   }
   return { graph, params };
+}
+
+/** Σw² of each of the constraint's groups. */
+export function energiesOf(constraint: Constraint, model: Model): Float64Array {
+  return scoreGroups(l2, constraint, { model, seed: 0 }).scores;
 }
 
 /** Zeroes the rows (filters) of parameters along axis 0. */

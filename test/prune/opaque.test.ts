@@ -9,7 +9,8 @@ import { compact } from "../../src/prune/rewrite/compact.ts";
 import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import { coupledClasses } from "../../src/prune/groups/coupling.ts";
 import { maskModel, masksOf } from "../../src/prune/structures/masks.ts";
-import { groupEnergies, topGroups } from "../../src/prune/structures/structures.ts";
+import { energiesOf } from "./models.ts";
+import { topGroups } from "../../src/prune/structures/selection.ts";
 import { removeUnused } from "../../src/prune/rewrite/unused.ts";
 import { randomInputs, randomParams } from "../generate/graphs.ts";
 import { elements } from "../../src/tensor/tensor.ts";
@@ -126,7 +127,7 @@ function halved(graph: Graph, seed: number) {
   const dense = { graph, params: randomParams(graph, seed) };
   const choices = coupledConstraints(graph, { granularity: "filter", keep: 0.5 }).map((constraint) => ({
     constraint,
-    kept: topGroups(groupEnergies(constraint, dense.params), constraint.keep),
+    kept: topGroups(energiesOf(constraint, dense), constraint.keep),
   }));
   return maskModel(dense, masksOf(choices, dense.params));
 }

@@ -54,7 +54,7 @@ test("weak groups go, the loss stays within ε, and the gain is told", async () 
   assert.ok(result.after.macs < result.before.macs);
   assert.ok(result.after.nonzero < result.before.nonzero);
   for (const [name, mask] of result.masks) {
-    result.model.params.get(name)!.data.forEach((v, i) => assert.ok(mask[i] || v === 0));
+    result.model.params.get(name)!.data.forEach((v, i) => assert.ok(mask.data[i] || v === 0));
   }
 });
 

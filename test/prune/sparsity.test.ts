@@ -10,14 +10,16 @@ import { createAdmm } from "../../src/prune/methods/admm.ts";
 import { solveBudget } from "../../src/prune/budget/budget.ts";
 import { coupledConstraints, prunableLayers, settlePatterns } from "../../src/prune/structures/constraints.ts";
 import { maskModel, masksOf } from "../../src/prune/structures/masks.ts";
-import { bestPatterns, patternLibrary } from "../../src/prune/structures/patterns.ts";
-import { groupEnergies, keptGroups, type Structure, structureName } from "../../src/prune/structures/structures.ts";
-import { choose } from "../../src/recipe/stages/choose.ts";
-import { masked } from "../../src/recipe/stages/shrink.ts";
+import { criterionNamed } from "../../src/prune/criteria/criteria.ts";
+import { oneShot } from "../../src/prune/methods/one_shot.ts";
+import { patternLibrary } from "../../src/prune/structures/pattern.ts";
+import { keptGroups } from "../../src/prune/structures/selection.ts";
+import { structureName } from "../../src/prune/structures/structures.ts";
+import type { Structure } from "../../src/prune/structures/types.ts";
 import { violations } from "../../src/prune/structures/violations.ts";
 import { createTrainState } from "../../src/train/state.ts";
 import { testGpu } from "../gpu.ts";
-import { modelOf } from "./models.ts";
+import { energiesOf, modelOf } from "./models.ts";
 
 const test = suite("sparsity");
 
@@ -136,7 +138,10 @@ test("patterns with connectivity: best of all pairs of kernels and patterns", as
 test("grouped convolutions take kernels, patterns, vectors and n:m", async () => {
   const model = convModel([4, 2, 3, 3], 2, 2);
   const weights = model.params.get("a.weight")!.data;
-  const { energies } = bestPatterns(weights, [511]);
+  const energies = Array.from(
+    { length: 8 },
+    (_, q) => weights.subarray(9 * q, 9 * q + 9).reduce((sum, w) => sum + w ** 2, 0),
+  );
   const strongest = Array.from(energies.keys()).sort((a, b) => energies[b] - energies[a] || a - b).slice(0, 4);
   const expected = weights.map((w, e) => strongest.includes(Math.floor(e / 9)) ? w : 0);
   await assertPruned(model, { granularity: "kernel" }, 0.5, expected);
@@ -180,7 +185,7 @@ test("a budget counts zeros in place, finds how many kernels stay, and leaves n:
   const solve = (structure: Structure, params: number) => {
     const given = coupledConstraints(model.graph, { ...structure, keep: 1 });
     const constraints = settlePatterns(given, model.params);
-    return solveBudget(model.graph, constraints, constraints.map((c) => groupEnergies(c, model.params)), {
+    return solveBudget(model.graph, constraints, constraints.map((c) => energiesOf(c, model)), {
       target: { params },
     });
   };
@@ -213,7 +218,7 @@ async function assertPruned(model: Model, structure: Structure, keep: number, ex
   const what = `${structureName(structure)} of [${model.params.get("a.weight")!.shape}]`;
   const given = coupledConstraints(model.graph, { ...structure, keep, layers: ["a"] });
   const constraints = settlePatterns(given, model.params);
-  const onHost = masked(model, choose("magnitude", model, new Map(), constraints, 1));
+  const onHost = maskModel(model, oneShot(model, new Map(), constraints, criterionNamed("l2"), 1));
   assert.equal([...onHost.params.get("a.weight")!.data], [...expected].map((w) => w + 0), `${what}, host`);
   const gpu = await testGpu();
   const state = createTrainState(gpu, [model.graph], model.params);
@@ -231,8 +236,8 @@ async function assertPruned(model: Model, structure: Structure, keep: number, ex
   }
   // By lot the same shape comes out.
   const [constraint] = constraints;
-  const random = masked(model, choose("random", model, new Map(), constraints, 3));
-  const energies = groupEnergies(constraint, random.params);
+  const random = maskModel(model, oneShot(model, new Map(), constraints, criterionNamed("random"), 3));
+  const energies = energiesOf(constraint, random);
   assert.ok(energies.filter((energy) => energy > 0).length <= constraint.keep, `${what}, random`);
   const all = masksOf([{ constraint, kept: keptGroups(constraint, energies) }], random.params);
   assert.equal(maskModel(random, all).params.get("a.weight")!.data, random.params.get("a.weight")!.data, what);

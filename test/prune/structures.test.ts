@@ -3,8 +3,8 @@ import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
 import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import { maskModel, masksOf, zeroMasks } from "../../src/prune/structures/masks.ts";
-import { groupEnergies, topGroups } from "../../src/prune/structures/structures.ts";
-import { modelOf } from "./models.ts";
+import { topGroups } from "../../src/prune/structures/selection.ts";
+import { energiesOf, modelOf } from "./models.ts";
 
 const test = suite("structures");
 
@@ -18,10 +18,10 @@ const constraint = (granularity: "filter" | "channel" | "column" | "weight", lay
   coupledConstraints(graph, { granularity, keep: 0.5, layers: [layer] })[0];
 
 test("energies count weights only, biases and γ go along", () => {
-  assert.equal([...groupEnergies(constraint("filter", "a"), model.params)], [5, 25]);
-  assert.equal([...groupEnergies(constraint("channel", "b"), model.params)], [1, 29]);
-  assert.equal([...groupEnergies(constraint("column", "a"), model.params)], [10, 20]);
-  assert.equal([...groupEnergies(constraint("weight", "b"), model.params)], [1, 4, 0, 25]);
+  assert.equal([...energiesOf(constraint("filter", "a"), model)], [5, 25]);
+  assert.equal([...energiesOf(constraint("channel", "b"), model)], [1, 29]);
+  assert.equal([...energiesOf(constraint("column", "a"), model)], [10, 20]);
+  assert.equal([...energiesOf(constraint("weight", "b"), model)], [1, 4, 0, 25]);
 });
 
 test("exactly k groups, ties to the lower index", () => {
@@ -36,7 +36,7 @@ test("masks take a filter's bias, γ and β with it; two constraints on a tensor
     { constraint: constraint("column", "a"), kept: [0] },
     { constraint: constraint("channel", "b"), kept: [1] },
   ], model.params);
-  const of = (name: string) => [...masks.get(name)!];
+  const of = (name: string) => [...masks.get(name)!.data];
   assert.equal(of("a.weight"), [0, 0, 1, 0]);
   for (const name of ["a.bias", "n.weight", "n.bias"]) assert.equal(of(name), [0, 1], name);
   assert.equal(of("b.weight"), [0, 1, 0, 1]);
@@ -45,7 +45,7 @@ test("masks take a filter's bias, γ and β with it; two constraints on a tensor
   const masked = maskModel(model, masks);
   assert.equal([...masked.params.get("a.weight")!.data], [0, 0, 3, 0]);
   assert.is(masked.params.get("b.bias"), model.params.get("b.bias"));
-  assert.equal([...zeroMasks(masked).get("a.weight")!], [0, 0, 1, 0]);
+  assert.equal([...zeroMasks(masked).get("a.weight")!.data], [0, 0, 1, 0]);
   assert.not(zeroMasks(masked).has("n.running_var"));
 });
 
@@ -60,8 +60,8 @@ test("a batch norm over a concatenation: each constraint masks its own part", ()
     { constraint: first, kept: [0] },
     { constraint: second, kept: [1, 2] },
   ], modelOf(graph).params);
-  assert.equal([...masks.get("n.weight")!], [1, 0, 0, 1, 1]);
-  assert.equal([...masks.get("q.weight")!], [0, 1, 1]);
+  assert.equal([...masks.get("n.weight")!.data], [1, 0, 0, 1, 1]);
+  assert.equal([...masks.get("q.weight")!.data], [0, 1, 1]);
 });
 
 test.run();

@@ -53,6 +53,7 @@ test("every kind of stage has a shortest form", () => {
   const shortest: Record<string, object> = {
     train: { epochs: 1 },
     admm: { keep: 0.5 },
+    prune: { keep: 0.5 },
     magnitude: { keep: 0.5 },
     random: { budget: { macs: 0.5 } },
   };
@@ -100,15 +101,42 @@ test("a budget stands alone", () => {
   assert.equal([admm.budget, admm.constraints], [{ params: 0.1 }, [{ kind: "filter", layers: ["*"], minKeep: 1 }]]);
 });
 
+test("controls are named runs of any criterion or from scratch; the older form means the same as ever", () => {
+  const runs = (more: object) => {
+    const controls = stage({ kind: "controls", ...more });
+    assert.ok(controls.kind === "controls" && !("methods" in controls));
+    return controls.runs;
+  };
+  assert.equal(runs({}), [
+    { name: "magnitude", method: "l2" },
+    { name: "random", method: "random" },
+    { name: "scratch", method: "scratch" },
+  ]);
+  assert.equal(runs({ methods: ["scratch", "magnitude"] }), [
+    { name: "scratch", method: "scratch" },
+    { name: "magnitude", method: "l2" },
+  ]);
+  const twice = { name: "scratch, twice as long", method: "scratch", epochs: 40 };
+  assert.equal(runs({ runs: ["l1", twice] }), [{ name: "l1", method: "l1" }, twice]);
+});
+
 test("parsing what was parsed changes nothing", () => {
-  const once = parseRecipe(small([train, { kind: "admm", keep: 0.3 }, { kind: "random", budget: { macs: 0.2 } }]), "a");
+  const stages = [
+    train,
+    { kind: "admm", keep: 0.3 },
+    { kind: "random", budget: { macs: 0.2 } },
+    { kind: "prune", criterion: "l1", budget: { groups: 0.2, rule: "global", protect: 0.1 } },
+    { kind: "controls" },
+    { kind: "controls", runs: ["l1", { name: "again", method: "l1", epochs: 2 }] },
+  ];
+  const once = parseRecipe(small(stages), "a");
   assert.equal(parseRecipe(structuredClone(once), "b"), once);
 });
 
 const prune = (more: object) => small([train, { kind: "admm", keep: 0.3, ...more }]);
 const constraint = (more: object) => small([{ kind: "admm", constraints: [{ kind: "filter", ...more }] }]);
 const optimizer = (value: unknown) => small([{ ...train, optimizer: value }]);
-const refused: [what: string, recipe: unknown, message: string][] = [
+const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
   ["no recipe", null, "expected a map of keys, got null"],
   ["a list", [1], "expected a map of keys, got [1] (and 5 more)"],
   [
@@ -135,7 +163,7 @@ const refused: [what: string, recipe: unknown, message: string][] = [
   [
     "unknown kind",
     small([{ kind: "purifi" }]),
-    'stages.0.kind: expected train, admm, magnitude, random, purify, unused, compact, controls or measure (did you mean "purify"?), got "purifi"',
+    'stages.0.kind: expected train, admm, prune, magnitude, random, purify, unused, compact, controls or measure (did you mean "purify"?), got "purifi"',
   ],
   ["a stage that is a word", small(["train"]), 'stages.0: expected a map with a kind, got "train"'],
   ["keep of 0", prune({ keep: 0 }), "stages.1.keep: expected a fraction above 0 and at most 1, got 0"],
@@ -153,7 +181,11 @@ const refused: [what: string, recipe: unknown, message: string][] = [
     prune({ constraints: [{ kind: "filter", keep: 0.2 }] }),
     "stages.1: keep has no effect, since every constraint has its own; set constraints.0.keep and so on instead",
   ],
-  ["empty budget", prune({ keep: undefined, budget: {} }), "stages.1.budget: expected one of params, macs and ms"],
+  [
+    "empty budget",
+    prune({ keep: undefined, budget: {} }),
+    "stages.1.budget: expected one of params, macs, peakBytes, groups and ms",
+  ],
   [
     "keep for n:m alone",
     prune({ constraints: [{ kind: "n:m" }] }),
@@ -238,6 +270,36 @@ const refused: [what: string, recipe: unknown, message: string][] = [
     small([{ kind: "controls", methods: ["scratch", "scratch"] }]),
     'stages.0.methods.1: expected each entry once, got "scratch"',
   ],
+  [
+    "a run of controls twice",
+    small([{ kind: "controls", runs: ["l1", { name: "l1", method: "l2" }] }]),
+    'stages.0.runs.1: expected each name once, got {"name":"l1","method":"l2"}',
+  ],
+  [
+    "an unknown control",
+    small([{ kind: "controls", runs: ["l3"] }]),
+    /^stages\.0\.runs\.0: expected l2, l1, .* or scratch \(did you mean "l2"\?\), got "l3"$/,
+  ],
+  [
+    "both forms of controls",
+    small([{ kind: "controls", runs: ["l1"], methods: ["random"] }]),
+    "stages.0: methods is the older form of runs: leave it out",
+  ],
+  [
+    "an unknown criterion",
+    small([{ kind: "prune", keep: 0.5, criterion: "hrank" }]),
+    /^stages\.0\.criterion: expected l2, l1, .*, got "hrank"$/,
+  ],
+  [
+    "an unknown budget rule",
+    small([{ kind: "prune", budget: { macs: 0.5, rule: "erk" } }]),
+    /^stages\.0\.budget\.rule: expected per-cost.*global.*, got "erk"$/,
+  ],
+  [
+    "an unknown cost",
+    small([{ kind: "prune", budget: { flops: 0.5 } }]),
+    "stages.0.budget.flops: unknown key; known: params, macs, peakBytes, groups, ms, batch, rule, protect",
+  ],
   ["seed out of range", small([train], { seed: 2 ** 32 }), "seed: expected a whole number below 2^32, got 4294967296"],
   [
     "validation of everything",
@@ -251,7 +313,10 @@ const refused: [what: string, recipe: unknown, message: string][] = [
   ],
 ];
 for (const [what, recipe, expected] of refused) {
-  test(`refuses ${what}`, () => assert.is(message(recipe), expected));
+  test(
+    `refuses ${what}`,
+    () => typeof expected === "string" ? assert.is(message(recipe), expected) : assert.match(message(recipe), expected),
+  );
 }
 
 test.run();

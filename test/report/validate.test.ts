@@ -49,13 +49,17 @@ test("what is wrong is named: file, key, what was expected and what stands there
     ["adapter.fallback", "no", 'adapter.fallback: expected true or false, got "no"'],
     ["achieved.params", "0.1", 'achieved.params: expected a number, got "0.1"'],
     ["requested", [], "requested: expected a map of numbers, got []"],
-    ["final.flops", 3, "final.flops: unknown key, expected one of name, accuracy, params, nonzero, macs, bytes"],
+    [
+      "final.flops",
+      3,
+      "final.flops: unknown key, expected one of name, accuracy, params, nonzero, macs, bytes, peakBytes",
+    ],
     [
       "equivalence.inputs",
       undefined,
       `equivalence: expected maxAbs, maxRel and inputs, or notProved, got {"maxAbs":0.000005722,"maxRel":2.41e-7}`,
     ],
-    ["controls.best", 3, "controls.best: unknown key, expected one of magnitude, random, scratch"],
+    ["controls.best", 3, "controls.best: expected a map of keys, got 3"],
   ];
   for (const [path, value, message] of cases) {
     assert.throws(

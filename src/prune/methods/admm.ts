@@ -8,7 +8,7 @@ import { applyMask } from "../../tensor/optimizer.ts";
 import { decodeResiduals, expandMask, projectUpdate, pullTarget, rescaleDual } from "../../tensor/project.ts";
 import { readTensors, Tensor } from "../../tensor/tensor.ts";
 import type { TrainState } from "../../train/state.ts";
-import type { Constraint, Member } from "../structures/structures.ts";
+import type { Constraint, Member } from "../structures/types.ts";
 import { createSelection, type GroupSelection } from "./admm_selection.ts";
 
 export interface Admm {

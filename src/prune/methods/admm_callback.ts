@@ -1,7 +1,7 @@
 import type { Params } from "../../graph/types.ts";
 import type { Callback, Training } from "../../train/types.ts";
 import { weightDecayOf } from "../../train/optimizers.ts";
-import type { Constraint } from "../structures/structures.ts";
+import type { Constraint } from "../structures/types.ts";
 import { type Admm, createAdmm } from "./admm.ts";
 
 export interface AdmmOptions {

@@ -16,7 +16,7 @@ import {
 } from "../../tensor/project.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { TrainState } from "../../train/state.ts";
-import type { Constraint, Member } from "../structures/structures.ts";
+import type { Constraint, Member } from "../structures/types.ts";
 
 /** What groups are ranked by: the norms of W + U at a Z-step, of W alone at the hard prune. */
 export type Ranking = "with U" | "W alone";

@@ -8,13 +8,11 @@ import type { Graph, Model } from "../../graph/types.ts";
 import { compact, type CompactOptions } from "../rewrite/compact.ts";
 import { coupledConstraints, prunableLayers } from "../structures/constraints.ts";
 import { maskModel, type Masks, masksOf } from "../structures/masks.ts";
-import {
-  type Constraint,
-  forEachElement,
-  groupEnergies,
-  type PlainGranularity,
-  topGroups,
-} from "../structures/structures.ts";
+import { l2 } from "../criteria/l2.ts";
+import { scoreGroups } from "../criteria/score.ts";
+import { nonzeroPerGroup } from "../structures/elements.ts";
+import { topGroups } from "../structures/selection.ts";
+import type { Constraint, PlainGranularity } from "../structures/types.ts";
 
 export interface PurifyOptions {
   /** Loss on held-out data, after recalibrating batch norm on a copy. Called one at a time. */
@@ -108,23 +106,24 @@ interface Candidate {
 }
 
 /** Groups that aren't empty, but for the strongest `minKeep` of the layer. */
-function candidatesOf({ params }: Model, constraint: Constraint, index: number, minKeep: number): Candidate[] {
-  const energies = groupEnergies(constraint, params);
-  const total = energies.reduce((sum, e) => sum + e, 0) || 1;
-  const counts = new Uint32Array(constraint.groups);
-  for (const member of constraint.members) {
-    const { data } = params.get(member.param)!;
-    forEachElement(member, constraint.groups, (group, element) => {
-      if (data[element] !== 0) counts[group]++;
-    });
-  }
+function candidatesOf(model: Model, constraint: Constraint, index: number, minKeep: number): Candidate[] {
+  const { scores: energies } = scoreGroups(l2, constraint, { model, seed: 0 });
+  const counts = nonzeroPerGroup(constraint, model.params, ["weight", "vector"]);
+  const scores = sharePerNumber(energies, counts);
   const stays = new Set(topGroups(energies, minKeep));
-  return Array.from(counts, (count, group) => ({
-    constraint: index,
-    group,
-    count,
-    score: energies[group] / total / count,
-  })).filter(({ count, group }) => count > 0 && !stays.has(group));
+  return Array.from(counts, (count, group) => ({ constraint: index, group, count, score: scores[group] }))
+    .filter(({ count, group }) => count > 0 && !stays.has(group));
+}
+
+/**
+ * What purification ranks groups by: their share of the layer's energy, for each number that goes with them.
+ *
+ * @param energies Σw² of each group
+ * @param counts its non-zero numbers, biases, γ and β among them
+ */
+export function sharePerNumber(energies: Float64Array, counts: ArrayLike<number>): Float64Array {
+  const total = energies.reduce((sum, energy) => sum + energy, 0) || 1;
+  return energies.map((energy, group) => energy / total / counts[group]);
 }
 
 function without(model: Model, constraints: readonly Constraint[], out: readonly Candidate[]) {

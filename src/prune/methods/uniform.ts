@@ -9,8 +9,10 @@ import type { Model } from "../../graph/types.ts";
 import { createModel } from "../../models/zoo.ts";
 import { compact } from "../rewrite/compact.ts";
 import { coupledConstraints } from "../structures/constraints.ts";
+import { l2 } from "../criteria/l2.ts";
+import { scoreGroups } from "../criteria/score.ts";
 import { maskModel, masksOf } from "../structures/masks.ts";
-import { groupEnergies, keptGroups } from "../structures/structures.ts";
+import { keptGroups } from "../structures/selection.ts";
 import { removeUnused } from "../rewrite/unused.ts";
 
 export interface Pair {
@@ -51,11 +53,11 @@ export function zooPair(name: string): Pair {
 export function pruneFilters(model: Model, macs = HALF): Model {
   const { graph, params } = model;
   const dense = graphCost(graph).macs;
-  const energies = coupledConstraints(graph, { granularity: "filter", keep: 1 })
-    .map((constraint) => groupEnergies(constraint, params));
+  const scores = coupledConstraints(graph, { granularity: "filter", keep: 1 })
+    .map((constraint) => scoreGroups(l2, constraint, { model, seed: SEED }).scores);
   const keeping = (keep: number): Model => {
     const choices = coupledConstraints(graph, { granularity: "filter", keep })
-      .map((constraint, i) => ({ constraint, kept: keptGroups(constraint, energies[i]) }));
+      .map((constraint, i) => ({ constraint, kept: keptGroups(constraint, scores[i]) }));
     return compact(removeUnused(maskModel(model, masksOf(choices, params))).model).model;
   };
   let low = 0, high = 1;

@@ -5,17 +5,12 @@ import type { Graph, Params } from "../../graph/types.ts";
 import { dependencyGraph } from "../groups/dependency_graph.ts";
 import { type Coupled, type CoupledClass, coupledClasses } from "../groups/coupling.ts";
 import type { Layer } from "../rules/layer_view.ts";
-import { patternLibrary } from "./patterns.ts";
-import {
-  checkFraction,
-  type Constraint,
-  keptCount,
-  type Member,
-  memberOf,
-  type Rule,
-  type Structure,
-  structureLayout,
-} from "./structures.ts";
+import { checkFraction, keptCount } from "../budget/per_layer.ts";
+import { memberOf } from "./elements.ts";
+import { patternLibrary } from "./pattern.ts";
+import { isFixed, keptOfRow } from "./selection.ts";
+import { GRANULARITIES, structureLayout, structureRefusal, structureRule } from "./structures.ts";
+import type { Constraint, Member, Structure } from "./types.ts";
 
 export type ConstraintOptions = Structure & {
   /** Fraction of the groups that stay, in (0, 1]; n:m has its own. */
@@ -45,6 +40,20 @@ export function coupledConstraints(graph: Graph, options: ConstraintOptions): Co
       .map((coupled) => filterConstraint(graph, coupled, options))
     : [...layers.values()].filter(({ node }) => chosen.has(node.name))
       .map((layer) => layerConstraint(graph, layer, options));
+}
+
+/**
+ * The constraints of several options, one of each name, from coarse to fine: the order in which a hard prune applies them. A
+ * later, more particular entry replaces an earlier one on the same layer.
+ *
+ * @throws UserError as `coupledConstraints` does
+ */
+export function constraintsOf(graph: Graph, all: readonly ConstraintOptions[]): Constraint[] {
+  const found = new Map<string, Constraint>();
+  for (const options of all) {
+    for (const constraint of coupledConstraints(graph, options)) found.set(constraint.name, constraint);
+  }
+  return [...found.values()].sort((a, b) => GRANULARITIES.indexOf(a.kind) - GRANULARITIES.indexOf(b.kind));
 }
 
 /** The constraints with the pattern library of each that has none yet, from the weights as they are. */
@@ -82,20 +91,14 @@ function filterConstraint(graph: Graph, coupled: CoupledClass, { keep, minKeep =
   };
 }
 
-function layerConstraint(
-  graph: Graph,
-  { node, weight, axes, channels }: Layer,
-  options: ConstraintOptions,
-): Constraint {
+function layerConstraint(graph: Graph, layer: Layer, options: ConstraintOptions): Constraint {
   const { granularity, keep, minKeep = 1 } = options;
+  const { node, weight } = layer;
   const { shape } = graph.params[weight];
-  // Of a matrix [C, F] a row is a channel.
-  const layout = axes.channel === 0 && granularity !== "weight"
-    ? memberOf({ param: weight, axis: 0, offset: 0, repeat: 1, period: channels }, shape, "weight").layout
-    : structureLayout(options, shape);
+  const layout = structureLayout(options, layer, shape);
   const { groups } = layout;
-  const rule = ruleOf(options, shape);
-  const fixed = rule?.kind === "runs" ? shape[0] * keptOfRow(rule) : undefined;
+  const rule = structureRule(options, shape);
+  const fixed = isFixed(rule) ? shape[0] * keptOfRow(rule) : undefined;
   return {
     name: `${node.name}:${granularity}`,
     kind: granularity,
@@ -106,21 +109,6 @@ function layerConstraint(
     minKeep: fixed ?? Math.min(minKeep, groups),
     ...rule && { rule },
   };
-}
-
-function ruleOf(structure: Structure, [, ...row]: readonly number[]): Rule | undefined {
-  switch (structure.granularity) {
-    case "n:m":
-      return { kind: "runs", n: structure.n, m: structure.m, length: row.reduce((a, b) => a * b, 1) };
-    case "pattern":
-      return { kind: "pattern", library: structure.library, patterns: [] };
-    default:
-      return undefined;
-  }
-}
-
-function keptOfRow({ n, m, length }: { n: number; m: number; length: number }): number {
-  return Math.floor(length / m) * n + Math.min(n, length % m);
 }
 
 /** Layer name -> why it can't be given this structure. */
@@ -138,57 +126,10 @@ function refusals(
     return refused;
   }
   for (const [name, layer] of layers) {
-    const why = refusal(layer, graph.params[layer.weight].shape, structure);
+    const why = structureRefusal(structure, layer, graph.params[layer.weight].shape);
     if (why) refused.set(name, why);
   }
   return refused;
-}
-
-/** Why a layer can't be given a structure that its own weight alone decides; undefined if it can. */
-function refusal(
-  { group, perGroup, node, kernel: [KH, KW], axes }: Layer,
-  shape: readonly number[],
-  s: Structure,
-): string | undefined {
-  const grouped = group > 1;
-  const size = `${KH}×${KW}`;
-  const transposed = axes.channel === 0 && !["channel", "column", "weight"].includes(s.granularity);
-  if (transposed) {
-    return "its weight is a matrix over tokens, of which only filters, channels and single weights are taken";
-  }
-  const kernels = node.op === "Gemm"
-    ? "a fully connected layer has no kernels"
-    : node.op === "ColumnConv"
-    ? "it keeps single columns already"
-    : KH * KW === 1
-    ? `its kernels are ${size}: single weights`
-    : undefined;
-  switch (s.granularity) {
-    case "channel":
-      if (perGroup === 1 && grouped) return "each of its filters reads one channel only: prune its filters";
-      return node.op === "ColumnConv" ? "it keeps single columns already" : undefined;
-    case "column":
-      return undefined;
-    case "block":
-      return grouped ? "the filters of a grouped convolution don't read the same columns" : undefined;
-    case "block-punched":
-      return grouped ? "the filters of a grouped convolution don't read the same channels" : kernels;
-    case "kernel":
-      return kernels;
-    case "vector":
-      if (kernels) return kernels;
-      return (s.direction === "row" ? KW : KH) === 1
-        ? `the ${s.direction}s of its ${size} kernels are single weights`
-        : undefined;
-    case "pattern":
-      return kernels ?? (KH === 3 && KW === 3 ? undefined : `its kernels are ${size}, patterns are of 3×3`);
-    case "n:m": {
-      const length = shape.slice(1).reduce((a, b) => a * b, 1);
-      return length <= s.n ? `its rows of ${length} weights have nothing beyond ${s.n}` : undefined;
-    }
-    default:
-      return undefined;
-  }
 }
 
 function choose(

@@ -1,11 +1,14 @@
-/** Masks as host data: 0/1 per element of each constrained parameter, from the groups that stay. */
+/** Masks on the host: 0/1 for each element of the parameters that are masked, from the groups that stay. */
 
 import { isStatistic } from "../../graph/roles.ts";
 import type { HostTensor, Model, Params } from "../../graph/types.ts";
-import type { Constraint, Member } from "./structures.ts";
+import type { Constraint, Member } from "./types.ts";
 
-/** 1 where an element stays; parameters that no constraint touches have no entry. */
-export type Masks = ReadonlyMap<string, Uint8Array>;
+/**
+ * 1 where an element stays and 0 where it goes, in tensors of the parameters' names and shapes, so that masks follow a
+ * network through rewrites (`applyIndexMap`) and go to the device as they are. A parameter without an entry stays whole.
+ */
+export type Masks = Params;
 
 /** A constraint and the groups it keeps. */
 export interface Choice {
@@ -17,22 +20,25 @@ export interface Choice {
 
 /** Biases, γ and β go with their filters; where several constraints meet, an element must be kept by all. */
 export function masksOf(choices: readonly Choice[], params: Params): Masks {
-  const masks = new Map<string, Uint8Array>();
+  const masks = new Map<string, HostTensor>();
   for (const { constraint, kept, taps } of choices) {
     const stays = new Uint8Array(constraint.groups);
     kept.forEach((group) => stays[group] = 1);
     for (const member of constraint.members) {
       let mask = masks.get(member.param);
-      if (!mask) masks.set(member.param, mask = new Uint8Array(params.get(member.param)!.data.length).fill(1));
-      maskMember(member, stays, mask);
-      if (taps) maskTaps(taps, mask);
+      if (!mask) {
+        const { shape, data } = params.get(member.param)!;
+        masks.set(member.param, mask = { shape, data: new Float32Array(data.length).fill(1) });
+      }
+      maskMember(member, stays, mask.data);
+      if (taps) maskTaps(taps, mask.data);
     }
   }
   return masks;
 }
 
 /** `forEachElement` as plain loops over what goes: a large layer has millions of elements. */
-function maskMember({ layout, offset }: Member, stays: Uint8Array, mask: Uint8Array): void {
+function maskMember({ layout, offset }: Member, stays: Uint8Array, mask: Float32Array): void {
   const { F, C, KK, gf, gc, gk, bf = 1, bc = 1 } = layout;
   // Outside of 0 … groups − 1 there is no group, and no entry in `stays`.
   for (let f = 0; f < F; f++) {
@@ -53,28 +59,43 @@ function maskMember({ layout, offset }: Member, stays: Uint8Array, mask: Uint8Ar
   }
 }
 
-function maskTaps(taps: Uint16Array, mask: Uint8Array): void {
+function maskTaps(taps: Uint16Array, mask: Float32Array): void {
   const size = mask.length / taps.length;
   for (let e = 0; e < mask.length; e++) if (!(taps[Math.floor(e / size)] >> e % size & 1)) mask[e] = 0;
 }
 
-/** 0 where a parameter is 0 now: what a progressive step must leave alone. Running statistics have no mask. */
+/** What is exactly 0 now stays 0: a mask of each parameter that has zeros. Running statistics have no mask. */
 export function zeroMasks({ graph, params }: Model): Masks {
-  const masks = new Map<string, Uint8Array>();
-  for (const [name, { data }] of params) {
-    if (!isStatistic(graph.params[name].role)) masks.set(name, Uint8Array.from(data, (v) => v === 0 ? 0 : 1));
+  const masks = new Map<string, HostTensor>();
+  for (const [name, { shape, data }] of params) {
+    if (!isStatistic(graph.params[name].role)) masks.set(name, { shape, data: data.map((v) => v === 0 ? 0 : 1) });
   }
-  return masks;
+  return partialMasks(masks);
+}
+
+/** Masks that still mask something. */
+export function partialMasks(masks: Masks): Masks {
+  return new Map([...masks].filter(([, { data }]) => data.some((bit) => bit === 0)));
+}
+
+/** What both leave. */
+export function bothMasks(a: Masks, b: Masks): Masks {
+  const result = new Map(a);
+  for (const [name, { shape, data }] of b) {
+    const other = a.get(name)?.data;
+    result.set(name, { shape, data: other ? data.map((bit, i) => bit * other[i]) : data });
+  }
+  return partialMasks(result);
 }
 
 /** The model with every masked element 0; the others, and all shapes, are the same. */
-export function maskModel(model: Model, masks: Masks): Model {
-  const params = new Map<string, HostTensor>(model.params);
+export function maskModel({ graph, params }: Model, masks: Masks): Model {
+  const result = new Map<string, HostTensor>(params);
   for (const [name, mask] of masks) {
     const { shape, data } = params.get(name)!;
     const masked = data.slice();
-    for (let i = 0; i < mask.length; i++) if (!mask[i]) masked[i] = 0;
-    params.set(name, { shape, data: masked });
+    for (let i = 0; i < masked.length; i++) if (mask.data[i] === 0) masked[i] = 0;
+    result.set(name, { shape, data: masked });
   }
-  return { graph: model.graph, params };
+  return { graph, params: result };
 }

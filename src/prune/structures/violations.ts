@@ -1,7 +1,7 @@
 /** Whether a weight has the structure that it was pruned to, which a finished network must still show. */
 import type { Params } from "../../graph/types.ts";
-import { PATTERN_TAPS } from "./patterns.ts";
-import type { Constraint } from "./structures.ts";
+import { PATTERN_TAPS } from "./pattern.ts";
+import type { Constraint } from "./types.ts";
 
 /**
  * Non-zero numbers beyond what the constraint's rule allows in one place: more than n in a run of m; more than four taps in a

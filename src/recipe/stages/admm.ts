@@ -3,13 +3,13 @@ import { batchCount } from "../../data/loader.ts";
 import type { Model } from "../../graph/types.ts";
 import { admm } from "../../prune/methods/admm_callback.ts";
 import { rhoSchedule } from "../../prune/methods/rho.ts";
-import type { Constraint } from "../../prune/structures/structures.ts";
+import { partialMasks } from "../../prune/structures/masks.ts";
+import type { Constraint } from "../../prune/structures/types.ts";
 import { learningRate } from "../../train/schedule.ts";
 import type { RunContext } from "../context.ts";
 import { fit, type Phase } from "../fit.ts";
 import type { AdmmStage } from "../registry.ts";
 import type { RunState, StageProgress } from "../run.ts";
-import { partialMasks } from "./shrink.ts";
 
 /** The W-steps with their Z- and U-steps; leaves the pruned groups in `ctx.state.masks` and gives the weights before. */
 export async function trainAdmm(

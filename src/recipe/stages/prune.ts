@@ -1,21 +1,24 @@
-/** The stages that prune: StructADMM, and one-shot pruning by magnitude or at random, each progressive and retrained. */
-import type { Model, Params } from "../../graph/types.ts";
+/** The stages that prune: StructADMM, and one-shot pruning by any criterion, each progressive and retrained. */
+import type { Model } from "../../graph/types.ts";
 import { doubtOfTable } from "../../measure/latency/choose.ts";
+import { keptUnderway } from "../../prune/budget/per_layer.ts";
+import { settleKept, stepConstraints } from "../../prune/budget/settle.ts";
+import { oneShot } from "../../prune/methods/one_shot.ts";
+import { maskModel, type Masks } from "../../prune/structures/masks.ts";
 import { survivesCompaction } from "../../prune/structures/structures.ts";
+import { requested } from "../../report/achieved.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
 import type { RunContext } from "../context.ts";
 import { type Phase, savedPhase } from "../fit.ts";
 import { pointOf } from "../points.ts";
-import type { AdmmStage, MagnitudeStage, RandomStage } from "../registry.ts";
+import { optionsOf } from "../constraints.ts";
+import type { PruneStage } from "../registry.ts";
 import type { StageProgress } from "../run.ts";
 import type { Retrain } from "../training.ts";
 import { trainAdmm } from "./admm.ts";
 import { fitPruned } from "./best.ts";
-import { choose } from "./choose.ts";
-import { masked, shrink } from "./shrink.ts";
-import { requestOf, solveTargets, stepConstraints } from "./targets.ts";
-
-export type PruneStage = AdmmStage | MagnitudeStage | RandomStage;
+import { criterionOf, requestOf } from "./request.ts";
+import { shrink } from "./shrink.ts";
 
 /**
  * One try at one progressive step. How far a network is pruned is told by an exponent: each constraint keeps
@@ -35,10 +38,11 @@ export async function runPruneStage(ctx: RunContext, stage: PruneStage): Promise
   const saved = ctx.takeProgress();
   let at = savedPhase(saved);
   if (!at) {
-    state.kept = solveTargets(state, stage, ctx.tables);
+    const request = requestOf(stage, state.model, { tables: ctx.tables, seed: ctx.recipe.seed });
+    state.kept = settleKept({ model: state.model, dense: state.dense.graph }, request);
     const doubt = stage.budget?.ms === undefined ? undefined : doubtOfTable(ctx.tables, stage.budget, state.model);
     if (doubt !== undefined) ctx.ui.warn(doubt);
-    Object.assign(state.requested, requestOf(stage));
+    Object.assign(state.requested, requested({ ...request, budget: stage.budget }));
   }
   let attempt: Attempt | undefined = attemptOf(at) ?? { step: 0, reached: 0, wanted: 1 / stage.steps, backoffs: 0 };
   while (attempt) {
@@ -68,15 +72,15 @@ async function pruneOnce(
   // A resumed attempt brings its own: ADMM may have told its residuals by now.
   if (stage.floor !== undefined && !saved) state.fallback = { model, masks, origin, admm, best, points: points.length };
   state.best = undefined;
-  const constraints = stepConstraints(model.graph, stage, state.kept, attempt.wanted);
+  const constraints = stepConstraints(model.graph, stage.constraints.map(optionsOf), state.kept, attempt.wanted);
   if (stage.kind === "admm") {
     const phase = { kind: "admm", ...attempt };
     state.model = await trainAdmm(ctx, stage, constraints, labelOf("admm", stage, attempt), phase, saved);
     state.points = [...points, await pointOf(ctx, labelOf("admm", stage, attempt), state.model)];
   } else {
-    state.masks = choose(stage.kind, model, masks, constraints, ctx.recipe.seed);
+    state.masks = oneShot(model, masks, constraints, criterionOf(stage), ctx.recipe.seed);
   }
-  state.model = masked(state.model, state.masks);
+  state.model = maskModel(state.model, state.masks);
   // Blocks and runs are counted off from where the tensors begin now.
   const stable = stage.constraints.every(({ kind }) => survivesCompaction(kind));
   if (stage.compact && stable) await shrink(ctx, { columns: false, border: "keep" });
@@ -88,7 +92,7 @@ async function pruneOnce(
 export async function retrain(
   ctx: RunContext,
   { epochs, optimizer, schedule, labelSmoothing }: Retrain,
-  { model, masks }: { readonly model: Model; readonly masks: Params },
+  { model, masks }: { readonly model: Model; readonly masks: Masks },
   label: string,
   phase: Phase,
   saved: StageProgress | undefined,
@@ -123,7 +127,7 @@ async function nextAttempt(ctx: RunContext, stage: PruneStage, attempt: Attempt)
 
 function warnOfFloor({ state, ui }: RunContext, stage: PruneStage, reached: number): void {
   const counts = state.kept.map(({ name, groups, keep }) =>
-    `${name} ${keep} of ${groups} asked, ${Math.round(groups * (keep / groups) ** reached)} reached`
+    `${name} ${keep} of ${groups} asked, ${keptUnderway(groups, keep, reached)} reached`
   );
   ui.warn(
     `stages.${state.stage} (${stage.kind}): the network can't be pruned further at a validation accuracy of ` +

@@ -1,7 +1,6 @@
 import { purify } from "../../prune/methods/purify.ts";
 import { removeUnused } from "../../prune/rewrite/unused.ts";
 import { zeroMasks } from "../../prune/structures/masks.ts";
-import type { HostTensor, Model, Params } from "../../graph/types.ts";
 import { evaluateModel } from "../../train/evaluate.ts";
 import { Interrupted } from "../../train/errors.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
@@ -10,7 +9,6 @@ import { savedPhase } from "../fit.ts";
 import { pointOf } from "../points.ts";
 import type { PurifyStage } from "../registry.ts";
 import { retrain } from "./prune.ts";
-import { partialMasks } from "./shrink.ts";
 
 /** Removes what carries next to nothing, as far as the validation loss allows (docs/pipeline.md). */
 export async function runPurifyStage(ctx: RunContext, stage: PurifyStage): Promise<void> {
@@ -31,7 +29,7 @@ export async function runPurifyStage(ctx: RunContext, stage: PurifyStage): Promi
     });
     progress.done();
     state.model = await recalibrate(gpu, result.model, data.train, recipe.batch);
-    state.masks = masksOfZeros(state.model);
+    state.masks = zeroMasks(state.model);
     state.best = undefined;
     const removed = [...result.removed.values()].reduce((sum, groups) => sum + groups.length, 0);
     ui.note(
@@ -58,17 +56,8 @@ export async function runUnusedStage(ctx: RunContext): Promise<void> {
   const { state, ui } = ctx;
   const { model, removed } = removeUnused(state.model);
   state.model = model;
-  state.masks = masksOfZeros(model);
+  state.masks = zeroMasks(model);
   ui.note(`unused paths: ${removed.total} further numbers are zero`);
   await ctx.log({ phase: "unused", removed: removed.total, byParam: Object.fromEntries(removed.byParam) });
   state.points.push(await pointOf(ctx, "unused paths", model));
-}
-
-/** What is exactly 0 now stays 0. */
-function masksOfZeros(model: Model): Params {
-  const masks = new Map<string, HostTensor>();
-  for (const [name, bits] of zeroMasks(model)) {
-    masks.set(name, { shape: model.graph.params[name].shape, data: Float32Array.from(bits) });
-  }
-  return partialMasks(masks);
 }

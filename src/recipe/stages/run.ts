@@ -13,6 +13,7 @@ export function runStage(ctx: RunContext, stage: Stage): Promise<void> {
     case "train":
       return runTrainStage(ctx, stage);
     case "admm":
+    case "prune":
     case "magnitude":
     case "random":
       return runPruneStage(ctx, stage);

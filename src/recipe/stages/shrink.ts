@@ -4,8 +4,8 @@ import { gather } from "../../data/loader.ts";
 import type { Dataset } from "../../data/types.ts";
 import { assertEquivalent, type Equivalence } from "../../graph/equivalence.ts";
 import { applyIndexMap, compose } from "../../graph/indexmap.ts";
-import type { Model, Params } from "../../graph/types.ts";
 import { compact, type CompactOptions } from "../../prune/rewrite/compact.ts";
+import { partialMasks } from "../../prune/structures/masks.ts";
 import type { RunContext } from "../context.ts";
 
 const PROOF_INPUTS = 64;
@@ -35,29 +35,4 @@ export async function shrink(ctx: RunContext, options: CompactOptions): Promise<
   state.origin = compose(state.origin, map, state.dense.graph.params);
   state.model = model;
   return proof;
-}
-
-/** Masks that still mask something. */
-export function partialMasks(masks: Params): Params {
-  return new Map([...masks].filter(([, { data }]) => data.some((bit) => bit === 0)));
-}
-
-/** What both leave. */
-export function bothMasks(a: Params, b: Params): Params {
-  const result = new Map(a);
-  for (const [name, { shape, data }] of b) {
-    const other = a.get(name)?.data;
-    result.set(name, { shape, data: other ? data.map((bit, i) => bit * other[i]) : data });
-  }
-  return partialMasks(result);
-}
-
-/** A model with its parameters multiplied by their masks. */
-export function masked({ graph, params }: Model, masks: Params): Model {
-  const result = new Map(params);
-  for (const [name, mask] of masks) {
-    const { shape, data } = params.get(name)!;
-    result.set(name, { shape, data: data.map((w, i) => mask.data[i] === 0 ? 0 : w) });
-  }
-  return { graph, params: result };
 }

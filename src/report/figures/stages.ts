@@ -44,12 +44,10 @@ export function controlsFigure({ final, baseline, best, controls }: Report): Htm
     ["dense baseline", baseline],
     ["ours", final],
     ["ours, best epoch", best],
-    ["magnitude", controls.magnitude],
-    ["random", controls.random],
-    ["scratch", controls.scratch],
+    ...Object.entries(controls),
   ];
   const contest = named.filter((entry): entry is [string, Point] => entry[1] !== undefined);
-  if (!controls.magnitude && !controls.random && !controls.scratch) return undefined;
+  if (Object.keys(controls).length === 0) return undefined;
   const names = contest.map(([name]) => name);
   const test = contest.map(([, { accuracy }]) => accuracy.test);
   const validation = contest.map(([, { accuracy }]) => accuracy.validation);

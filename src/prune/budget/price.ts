@@ -1,0 +1,119 @@
+/** What a choice of groups costs: that of the network which `compact` makes of it, so that a filter counts in its readers as well. */
+
+import { graphCost } from "../../graph/cost.ts";
+import type { Graph, HostTensor, Model } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
+import { compact, type CompactOptions } from "../rewrite/compact.ts";
+import { type Choice, maskModel, masksOf } from "../structures/masks.ts";
+import { isFixed, keptGroups, rankGroups } from "../structures/selection.ts";
+import { leavesZeros } from "../structures/structures.ts";
+import type { Constraint } from "../structures/types.ts";
+import { type CostName, costNames, COSTS, type Target } from "./costs/costs.ts";
+import type { Priced } from "./types.ts";
+
+/** Params and macs in any case, the others where they were asked for. */
+export type Achieved = Target & { readonly params: number; readonly macs: number };
+
+export interface Price {
+  readonly params: number;
+  readonly macs: number;
+  readonly achieved: Achieved;
+  /** By how much of the dense network the target that is farthest off is missed; 0 or less where all are met. */
+  readonly gap: number;
+  /** Sum of the fractions that have a target. */
+  readonly excess: number;
+}
+
+export interface PriceOptions {
+  readonly target: Target;
+  /** How the network will be compacted. */
+  readonly compact?: CompactOptions;
+  /** What a network takes on the device that is aimed at, in ms: wanted where the target has `ms`. */
+  readonly latency?: (model: Model) => number;
+}
+
+/** keep per constraint -> the price of the compact network, on a network of ones: only the zeros matter. */
+export function pricing(
+  graph: Graph,
+  constraints: readonly Constraint[],
+  scores: readonly ArrayLike<number>[],
+  { target, compact: options, latency }: PriceOptions,
+): (keep: readonly number[]) => Price {
+  const model = ones(graph);
+  const inPlace = new Set(
+    constraints.filter(({ kind }) => leavesZeros(kind)).flatMap((c) => c.members.map((m) => m.param)),
+  );
+  const asked = costNames.filter((name) => target[name] !== undefined);
+  const told = costNames.filter((name) => name === "params" || name === "macs" || asked.includes(name));
+  const all = constraints.reduce((sum, { groups }) => sum + groups, 0);
+  const whole = measured(told, { model, cost: graphCost(graph), inPlace: new Set(), groups: all, latency });
+  const ranked = scores.map((of) => rankGroups(of));
+  const seen = new Map<string, Price>();
+  return (keep) => {
+    const key = keep.join();
+    const known = seen.get(key);
+    if (known) return known;
+    const choices = constraints.map((constraint, c): Choice => ({
+      constraint,
+      kept: isFixed(constraint.rule) ? keptGroups(constraint, scores[c]) : ranked[c].slice(0, keep[c]),
+      ...anyTaps(constraint),
+    }));
+    // Masks of ones cost as much as others.
+    const cutting = choices.filter(({ constraint, kept, taps }) => taps || kept.length < constraint.groups);
+    const { model: small } = compact(maskModel(model, masksOf(cutting, model.params)), options);
+    const groups = keep.reduce((sum, count) => sum + count, 0);
+    const found = priceOf(
+      target,
+      whole,
+      measured(told, { model: small, cost: graphCost(small.graph), inPlace, groups, latency }),
+    );
+    seen.set(key, found);
+    return found;
+  };
+}
+
+type Amounts = Readonly<Record<CostName, number>>;
+
+function measured(names: readonly CostName[], network: Priced): Amounts {
+  return Object.fromEntries(names.map((name) => [name, COSTS[name].of(network)])) as Amounts;
+}
+
+function priceOf(target: Target, whole: Amounts, small: Amounts): Price {
+  const names = Object.keys(small) as CostName[];
+  const amounts = names.map((name): [CostName, number] => [
+    name,
+    COSTS[name].amount === "fraction" ? small[name] / whole[name] : small[name],
+  ]);
+  const wanted = names.flatMap((name) => {
+    const most = target[name];
+    if (most === undefined) return [];
+    return [{ part: small[name] / whole[name], most: COSTS[name].amount === "fraction" ? most : most / whole[name] }];
+  });
+  return {
+    params: small.params,
+    macs: small.macs,
+    achieved: Object.fromEntries(amounts) as unknown as Achieved,
+    gap: Math.max(...wanted.map(({ part, most }) => part - most)),
+    excess: wanted.reduce((sum, { part }) => sum + part, 0),
+  };
+}
+
+/** Patterns as mixed as those of real kernels, so that no tap is missing from a whole column: only their price matters. */
+function anyTaps({ rule, groups, members: [{ layout }] }: Constraint): { readonly taps?: Uint16Array } {
+  if (rule?.kind !== "pattern") return {};
+  const { patterns } = rule;
+  return {
+    taps: Uint16Array.from({ length: groups }, (_, q) => patterns[(q + Math.floor(q / layout.C)) % patterns.length]),
+  };
+}
+
+/** Weights and γ 1, everything else neutral, so that a masked filter is silent and nothing else is. */
+function ones(graph: Graph): Model {
+  const params = new Map<string, HostTensor>();
+  for (const [name, { shape, role }] of Object.entries(graph.params)) {
+    const data = new Float32Array(elements(shape));
+    if (role === "weight" || role === "gamma" || role === "variance") data.fill(1);
+    params.set(name, { shape, data });
+  }
+  return { graph, params };
+}

@@ -1,0 +1,24 @@
+/** Every budget rule by its name. */
+
+import { UserError } from "../../errors.ts";
+import { CRITERIA } from "../criteria/criteria.ts";
+import type { Criterion } from "../criteria/types.ts";
+import { global } from "./global.ts";
+import { perCost } from "./per_cost.ts";
+import type { BudgetRule } from "./types.ts";
+
+const ALL: readonly BudgetRule[] = [perCost, global, ...[...CRITERIA.values()].flatMap(ruleOf)];
+
+export const BUDGET_RULES: ReadonlyMap<string, BudgetRule> = new Map(ALL.map((rule) => [rule.name, rule]));
+
+/** @throws UserError for an unknown name, with those that are known */
+export function budgetRuleNamed(name: string): BudgetRule {
+  const found = BUDGET_RULES.get(name);
+  if (!found) throw new UserError(`unknown budget rule "${name}": known are ${[...BUDGET_RULES.keys()].join(", ")}`);
+  return found;
+}
+
+/** A criterion that sets a layer's scores against each other does so with any criterion's scores. */
+function ruleOf({ name, summary, relative }: Criterion): BudgetRule[] {
+  return relative ? [{ name, summary, worth: (scores) => relative(scores) }] : [];
+}

@@ -1,0 +1,172 @@
+/** From what is asked of a network to the number of groups that each constraint keeps, step by step. */
+
+import { graphCost } from "../../graph/cost.ts";
+import type { Graph, Model } from "../../graph/types.ts";
+import { l2 } from "../criteria/l2.ts";
+import { checkScorable, scoreGroups } from "../criteria/score.ts";
+import type { Criterion } from "../criteria/types.ts";
+import { oneShot } from "../methods/one_shot.ts";
+import { compact } from "../rewrite/compact.ts";
+import { type ConstraintOptions, constraintsOf, settlePatterns } from "../structures/constraints.ts";
+import { filledGroups } from "../structures/elements.ts";
+import { maskModel } from "../structures/masks.ts";
+import { isFixed } from "../structures/selection.ts";
+import { leavesZeros } from "../structures/structures.ts";
+import type { Constraint, Granularity } from "../structures/types.ts";
+import { solveBudget } from "./budget.ts";
+import { type CostName, costNames, COSTS, type Target } from "./costs/costs.ts";
+import { keptUnderway } from "./per_layer.ts";
+import type { BudgetRule, Priced } from "./types.ts";
+
+/** What is to be pruned, and how much of it: by each constraint's own `keep`, or by a budget for all of them. */
+export interface PruneRequest {
+  readonly constraints: readonly ConstraintOptions[];
+  readonly criterion: Criterion;
+  readonly budget?: BudgetRequest;
+  /** Of what the criterion draws by lot. */
+  readonly seed: number;
+}
+
+export interface BudgetRequest {
+  /** Fractions count from the network before anything was pruned. */
+  readonly target: Target;
+  /** Default `perCost`. */
+  readonly rule?: BudgetRule;
+  /** The fraction of its groups that each constraint keeps at least; default 0. */
+  readonly protect?: number;
+  /** What a network takes on the device that is aimed at, in ms; for targets in ms. */
+  readonly latency?: (model: Model) => number;
+}
+
+/** What a constraint is to keep of the groups that the pruning began with. */
+export interface KeptRecord {
+  readonly name: string;
+  readonly kind: Granularity;
+  readonly keep: number;
+  readonly groups: number;
+  /** The library of a constraint to patterns, chosen from the weights that the pruning began with. */
+  readonly patterns?: readonly number[];
+}
+
+/** The constraints on this graph, in the order in which a hard prune applies them; with a budget, before it has settled them. */
+export function requestedConstraints(graph: Graph, { constraints, budget }: PruneRequest): Constraint[] {
+  return constraintsOf(graph, budget ? constraints.map(whole) : constraints);
+}
+
+/**
+ * What the whole pruning is to reach, solved once on the network that it starts from.
+ *
+ * @param dense the network before anything was pruned: fractions count from it
+ * @throws UserError where a budget can't be met, or the criterion can't score a layer
+ */
+export function settleKept({ model, dense }: { model: Model; dense: Graph }, request: PruneRequest): KeptRecord[] {
+  const { budget, criterion, seed } = request;
+  const constraints = settlePatterns(requestedConstraints(model.graph, request), model.params);
+  checkScorable(criterion, constraints, model.graph);
+  const ranking = criterion.arbitrary ? l2 : criterion;
+  const solved = budget
+    ? solveBudget(
+      model.graph,
+      constraints,
+      constraints.map((constraint) => scoreGroups(ranking, constraint, { model, seed }).scores),
+      { ...budget, target: fromHere(budget.target, dense, model.graph) },
+    ).constraints
+    : constraints;
+  return solved.map(({ name, kind, keep, groups, rule }) => ({
+    name,
+    kind,
+    keep,
+    groups,
+    ...rule?.kind === "pattern" && { patterns: rule.patterns },
+  }));
+}
+
+/**
+ * The constraints, on the graph as it is by now, of which each keeps what it has to after a part of the way (`keptUnderway`);
+ * N:M, and the taps of patterns, are whole from the first step. Layers that compaction has removed drop out.
+ *
+ * @param progress 0 at the beginning and 1 at the end
+ */
+export function stepConstraints(
+  graph: Graph,
+  constraints: readonly ConstraintOptions[],
+  targets: readonly KeptRecord[],
+  progress: number,
+): Constraint[] {
+  const byName = new Map(targets.map((target) => [target.name, target]));
+  return constraintsOf(graph, constraints.map(whole)).flatMap((constraint) => {
+    const target = byName.get(constraint.name);
+    if (!target) return [];
+    const { rule, groups } = constraint;
+    if (isFixed(rule)) return [constraint];
+    const keep = Math.min(groups, Math.max(1, keptUnderway(target.groups, target.keep, progress)));
+    return [{ ...constraint, keep, ...rule && { rule: { ...rule, patterns: target.patterns! } } }];
+  });
+}
+
+/**
+ * Constraints on the dense network, each keeping as many groups as are left in a pruned one.
+ *
+ * @param pruned in the dense network's shapes
+ */
+export function matchingConstraints(
+  dense: Model,
+  pruned: Model,
+  constraints: readonly ConstraintOptions[],
+): Constraint[] {
+  return settlePatterns(constraintsOf(dense.graph, constraints.map(whole)), dense.params).map((constraint) => ({
+    ...constraint,
+    keep: Math.max(1, filledGroups(constraint, pruned.params)),
+  }));
+}
+
+/**
+ * Says before anything is trained what of a request can't be: layers that aren't there or that the criterion can't score, and
+ * a budget that even the smallest network misses. How much zeros in place cost is for the budget to say later.
+ *
+ * @throws UserError
+ */
+export function checkRequest(model: Model, request: PruneRequest): void {
+  const { budget, criterion } = request;
+  const constraints = requestedConstraints(model.graph, request);
+  checkScorable(criterion, constraints, model.graph);
+  if (!budget || constraints.some(({ kind }) => leavesZeros(kind))) return;
+  const { target, latency, protect = 0 } = budget;
+  const least = constraints.map((c) => ({ ...c, keep: Math.max(c.minKeep, Math.ceil(protect * c.groups)) }));
+  const smallest = compact(maskModel(model, oneShot(model, new Map(), least, l2, 0))).model;
+  const before = priced(model, sum(constraints.map(({ groups }) => groups)), latency);
+  const after = priced(smallest, sum(least.map(({ keep }) => keep)), latency);
+  const met = costNames.every((name) => {
+    const most = target[name];
+    if (most === undefined) return true;
+    const { amount, of } = COSTS[name];
+    return of(after) <= (amount === "fraction" ? most * of(before) : most);
+  });
+  // Solving it, which takes longer, says what is wrong.
+  if (!met) settleKept({ model, dense: model.graph }, request);
+}
+
+/** Fractions count from the dense network; this is what they leave of one that may be smaller already. */
+function fromHere(target: Target, dense: Graph, now: Graph): Target {
+  const [before, after] = [dense, now].map((graph) => priced({ graph, params: new Map() }, 1));
+  const here: { [Name in CostName]?: number } = { ...target };
+  for (const name of costNames) {
+    const { amount, of } = COSTS[name];
+    const fraction = target[name];
+    if (fraction === undefined || amount === "absolute") continue;
+    here[name] = Math.min(1, fraction * of(before) / of(after));
+  }
+  return here;
+}
+
+function priced(model: Model, groups: number, latency?: (model: Model) => number): Priced {
+  return { model, cost: graphCost(model.graph), inPlace: new Set(), groups, latency };
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
+}
+
+function whole(options: ConstraintOptions): ConstraintOptions {
+  return { ...options, keep: 1 };
+}

@@ -1,0 +1,11 @@
+import { sumOfWeights } from "../structures/elements.ts";
+import type { Criterion } from "./types.ts";
+
+/** Σ|w| over a group (Li et al. 2017, "Pruning Filters for Efficient ConvNets"). */
+export const l1: Criterion = {
+  name: "l1",
+  summary: "Σ|w| of a group",
+  needs: ["weights"],
+  labels: false,
+  score: (groups, { model }) => sumOfWeights(groups, model.params, Math.abs),
+};

@@ -1,0 +1,34 @@
+/** What a criterion is: it says what groups are worth, and knows neither how many shall stay nor what they cost. */
+
+import type { Graph, Model } from "../../graph/types.ts";
+import type { Grouping } from "../structures/types.ts";
+
+/** What scores may be computed from. Gradients, activations and moments are gathered for all criteria that need them, in one pass. */
+export interface Evidence {
+  /** The network with its weights as they are now; what was pruned before is 0. */
+  readonly model: Model;
+  /** Keys what a criterion draws by lot. */
+  readonly seed: number;
+}
+
+export type EvidenceKind = "weights" | "gradients" | "activations" | "moments";
+
+export interface Criterion {
+  readonly name: string;
+  /** One line for lists and help texts. */
+  readonly summary: string;
+  readonly needs: readonly EvidenceKind[];
+  /** Whether what it needs can only be gathered from labelled data. */
+  readonly labels: boolean;
+  /** Why these groups can't be scored; undefined if they can. */
+  refusal?(groups: Grouping, graph: Graph): string | undefined;
+  /** Of each group, length `groups.groups`, float64: the higher, the more it is worth. A group of nothing but zeros scores lowest. */
+  score(groups: Grouping, evidence: Evidence): Float64Array;
+  /**
+   * Sets the scores of one layer's groups against each other, so that those of different layers can be compared. A criterion
+   * that has this is a budget rule as well, over the scores of any other.
+   */
+  relative?(scores: Float64Array): Float64Array;
+  /** Its scores say nothing of what a layer is worth: budgets for the whole network rank groups by `l2` in its place. */
+  readonly arbitrary?: boolean;
+}

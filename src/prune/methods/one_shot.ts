@@ -1,0 +1,41 @@
+/** Pruning in one shot, without training: masks by what a criterion says of the weights as they are. */
+
+import type { Model } from "../../graph/types.ts";
+import { scoreGroups } from "../criteria/score.ts";
+import type { Criterion } from "../criteria/types.ts";
+import { removeUnused } from "../rewrite/unused.ts";
+import { bothMasks, type Choice, maskModel, type Masks, masksOf } from "../structures/masks.ts";
+import { keptGroups } from "../structures/selection.ts";
+import { GRANULARITIES } from "../structures/structures.ts";
+import type { Constraint } from "../structures/types.ts";
+
+/**
+ * Masks of what the constraints leave, on top of those that there are. Coarse constraints choose first, the finer ones
+ * among what is left then: a column that reads a filter which is gone counts as gone.
+ *
+ * @param model in the shapes that the masks and constraints have
+ * @param masks of what is gone already
+ * @param seed of what the criterion draws by lot
+ * @throws UserError where the criterion can't score a constraint's groups
+ */
+export function oneShot(
+  model: Model,
+  masks: Masks,
+  constraints: readonly Constraint[],
+  criterion: Criterion,
+  seed: number,
+): Masks {
+  const kinds = Map.groupBy(constraints, ({ kind }) => kind);
+  let result = masks;
+  for (const kind of GRANULARITIES) {
+    const wanted = kinds.get(kind);
+    if (!wanted) continue;
+    const evidence = { model: removeUnused(maskModel(model, result)).model, seed };
+    const choices = wanted.map((constraint): Choice => {
+      const { scores, taps } = scoreGroups(criterion, constraint, evidence);
+      return { constraint, kept: keptGroups(constraint, scores), taps };
+    });
+    result = bothMasks(result, masksOf(choices, model.params));
+  }
+  return result;
+}

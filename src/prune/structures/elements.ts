@@ -1,0 +1,83 @@
+/** Which elements of which tensors a group consists of. */
+
+import { checkLayout, type GroupLayout } from "../../../kernels/project/layout.ts";
+import type { Params } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
+import type { Row } from "../groups/rows.ts";
+import type { Grouping, Member } from "./types.ts";
+
+/** A tensor of this shape whose entries along an axis belong to groups as a row says (rows.ts). */
+export function memberOf(
+  { param, axis, offset, repeat, period }: Row & { readonly param: string; readonly axis: number },
+  shape: readonly number[],
+  role: Member["role"],
+): Member {
+  const inner = elements(shape.slice(axis + 1));
+  const outer = elements(shape.slice(0, axis + 1)) / period;
+  const groups = period / repeat;
+  const layout: GroupLayout = outer === 1
+    ? { F: period, C: inner, KK: 1, gf: 1, gc: 0, gk: 0, bf: repeat, groups }
+    : { F: outer, C: period, KK: inner, gf: 0, gc: 1, gk: 0, bc: repeat, groups };
+  return { param, role, layout: checkLayout(layout), offset };
+}
+
+/** Calls `visit(group, element)` for each element of a member that is in one of the `groups`. */
+export function forEachElement(
+  { layout, offset }: Member,
+  groups: number,
+  visit: (group: number, element: number) => void,
+): void {
+  const { F, C, KK, gf, gc, gk, bf = 1, bc = 1 } = layout;
+  let element = 0;
+  for (let f = 0; f < F; f++) {
+    for (let c = 0; c < C; c++) {
+      for (let k = 0; k < KK; k++, element++) {
+        const group = offset + Math.floor(f / bf) * gf + Math.floor(c / bc) * gc + k * gk;
+        if (group >= 0 && group < groups) visit(group, element);
+      }
+    }
+  }
+}
+
+/**
+ * Σ of `of(w)` per group over the weights of all members, float64, length `groups`. Biases, γ and β don't count. Under a
+ * pattern only its taps do.
+ */
+export function sumOfWeights(
+  { members, groups, pattern }: Grouping,
+  params: Params,
+  of: (w: number) => number,
+): Float64Array {
+  const sums = new Float64Array(groups);
+  for (const member of members) {
+    if (member.role !== "weight") continue;
+    const { data } = params.get(member.param)!;
+    const { KK } = member.layout;
+    forEachElement(member, groups, (group, element) => {
+      if (!pattern || pattern.taps >> element % KK & 1) sums[group] += of(data[element]);
+    });
+  }
+  return sums;
+}
+
+/** Numbers that aren't 0, per group: of its weights alone, or of biases, γ and β as well. */
+export function nonzeroPerGroup(
+  { members, groups }: Grouping,
+  params: Params,
+  roles: readonly Member["role"][],
+): Uint32Array {
+  const counts = new Uint32Array(groups);
+  for (const member of members) {
+    if (!roles.includes(member.role)) continue;
+    const { data } = params.get(member.param)!;
+    forEachElement(member, groups, (group, element) => {
+      if (data[element] !== 0) counts[group]++;
+    });
+  }
+  return counts;
+}
+
+/** How many groups aren't empty: a group is empty where all its weights are 0. */
+export function filledGroups(grouping: Grouping, params: Params): number {
+  return nonzeroPerGroup(grouping, params, ["weight"]).filter((count) => count > 0).length;
+}

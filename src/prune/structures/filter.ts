@@ -1,0 +1,11 @@
+import { groupLayout } from "../../../kernels/project/layout.ts";
+import type { StructureKind, StructureOf } from "./types.ts";
+
+/** Whole filters with their biases, γ and β. Coupled layers share them, so that the dependency graph says which can go. */
+export const filter: StructureKind<StructureOf<"filter">> = {
+  shrinks: true,
+  counted: false,
+  label: () => "filter",
+  layout: (_, _layer, shape) => groupLayout("filter", shape),
+  refusal: () => undefined,
+};

@@ -1,0 +1,12 @@
+import { groupLayout } from "../../../kernels/project/layout.ts";
+import { overTokens, withoutKernels } from "./refusals.ts";
+import type { StructureKind, StructureOf } from "./types.ts";
+
+/** One (filter, channel): the KH·KW neighbours of a kernel. */
+export const kernel: StructureKind<StructureOf<"kernel">> = {
+  shrinks: false,
+  counted: false,
+  label: () => "kernel",
+  layout: (_, _layer, shape) => groupLayout("kernel", shape),
+  refusal: (_, layer, shape) => overTokens(layer) ?? withoutKernels(layer, shape),
+};

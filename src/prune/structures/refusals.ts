@@ -1,0 +1,29 @@
+/** Reasons that several structures share why a layer can't be given them, and the layout of weights that lie the other way. */
+
+import type { GroupLayout } from "../../../kernels/project/layout.ts";
+import type { Layer } from "../rules/layer_view.ts";
+import { memberOf } from "./elements.ts";
+
+/** A projection's weight [C, F] has its filters along the second axis, so that rows of it are no filters. */
+export function overTokens({ axes }: Layer): string | undefined {
+  return axes.channel === 0
+    ? "its weight is a matrix over tokens, of which only filters, channels and single weights are taken"
+    : undefined;
+}
+
+export function keepsColumns({ columnAt }: Layer): string | undefined {
+  return columnAt && "it keeps single columns already";
+}
+
+export function withoutKernels(layer: Layer, shape: readonly number[]): string | undefined {
+  const [KH, KW] = layer.kernel;
+  if (layer.columnAt) return keepsColumns(layer);
+  if (shape.length === 2) return "a fully connected layer has no kernels";
+  return KH * KW === 1 ? `its kernels are ${KH}×${KW}: single weights` : undefined;
+}
+
+/** Of a matrix [C, F] a row is a channel; undefined for a weight whose filters come first. */
+export function matrixRows({ axes, weight, channels }: Layer, shape: readonly number[]): GroupLayout | undefined {
+  if (axes.channel !== 0) return undefined;
+  return memberOf({ param: weight, axis: 0, offset: 0, repeat: 1, period: channels }, shape, "weight").layout;
+}

@@ -1,0 +1,102 @@
+/**
+ * What may be pruned: a constraint says that at most `keep` of `groups` disjoint groups of numbers stay non-zero
+ * (docs/pipeline.md). A group may span several tensors: a filter is its weights, its bias and its BN γ and β, and
+ * coupled filters of a residual stream go together.
+ */
+
+import type { GroupLayout } from "../../../kernels/project/layout.ts";
+import type { Layer } from "../rules/layer_view.ts";
+
+/** The kinds of groups that need no further word. */
+export type PlainGranularity = "filter" | "channel" | "column" | "kernel" | "weight";
+
+/**
+ * What a group is, for a weight [F, C, KH, KW] with the GEMM view [F, C·KH·KW]:
+ *
+ * - filter, channel, column, kernel, weight: a row; an input channel; a column; one (f, c); one number
+ * - block: a tile of block[0] rows × block[1] columns of the GEMM view
+ * - block-punched: one tap of all the kernels of block[0] filters × block[1] channels
+ * - vector: a row or a column of a kernel
+ * - pattern: a 3×3 kernel, of which 4 taps stay, the best of `library` sets; whole kernels may go beside (connectivity)
+ * - n:m: of each m weights that follow one another in a row of the GEMM view, n stay
+ *
+ * Blocks and runs at the end of an axis are smaller where they don't divide it.
+ */
+export type Structure =
+  | { readonly [G in PlainGranularity]: { readonly granularity: G } }[PlainGranularity]
+  | { readonly granularity: "block"; readonly block: readonly [number, number] }
+  | { readonly granularity: "block-punched"; readonly block: readonly [number, number] }
+  | { readonly granularity: "vector"; readonly direction: "row" | "column" }
+  | { readonly granularity: "pattern"; readonly library: number }
+  | { readonly granularity: "n:m"; readonly n: number; readonly m: number };
+
+export type Granularity = Structure["granularity"];
+export type StructureOf<G extends Granularity> = Extract<Structure, { readonly granularity: G }>;
+
+/** What there is to know about one kind of structure: an entry of `STRUCTURES`. */
+export interface StructureKind<S extends Structure> {
+  /** Whether whole rows, channels or columns go, so that tensors shrink; the others leave zeros in place. */
+  readonly shrinks: boolean;
+  /** Whether its groups are counted off from the tensor's first row and column: a smaller tensor has other groups. */
+  readonly counted: boolean;
+  /** What a report calls it: "filter", "block 4×4", "vector rows", "pattern of 8", "2:4". */
+  label(structure: S): string;
+  /** The groups of one layer's weight, which has this shape. */
+  layout(structure: S, layer: Layer, shape: readonly number[]): GroupLayout;
+  /** Why the layer can't be given this structure as far as its own weight says; undefined if it can. */
+  refusal(structure: S, layer: Layer, shape: readonly number[]): string | undefined;
+  /** How the groups that stay are chosen, where it isn't the `keep` of the highest score. */
+  rule?(structure: S, shape: readonly number[]): Rule;
+}
+
+/** How the groups that stay are chosen, where it isn't the `keep` of the highest score. */
+export type Rule = RunsRule | PatternRule;
+
+/** Of each run of m groups in a row of `length`, the n of the highest score stay. */
+export interface RunsRule {
+  readonly kind: "runs";
+  readonly n: number;
+  readonly m: number;
+  readonly length: number;
+}
+
+/** The `keep` kernels whose best pattern scores highest stay. A pattern is the bits of its taps; none before they are settled. */
+export interface PatternRule {
+  readonly kind: "pattern";
+  readonly library: number;
+  readonly patterns: readonly number[];
+}
+
+export interface Member {
+  readonly param: string;
+  /** "weight": it counts for what a group is worth. "vector": a bias, γ, β or border table that only goes with the weights. */
+  readonly role: "weight" | "vector";
+  /** The tensor as [F, C, KK]. */
+  readonly layout: GroupLayout;
+  /**
+   * Element (f, c, k) is in group offset + ⌊f/bf⌋·gf + ⌊c/bc⌋·gc + k·gk of the constraint; in none where that isn't in
+   * 0 … groups − 1 (a BN over a concatenation serves several constraints).
+   */
+  readonly offset: number;
+}
+
+/** Disjoint groups of numbers, which may span several tensors: what a criterion scores. */
+export interface Grouping {
+  /** "conv1:filter" */
+  readonly name: string;
+  readonly members: readonly Member[];
+  /** How many groups there are. */
+  readonly groups: number;
+  /** Of kernels as one of a library's patterns leaves them: its taps, and which of how many it is. Default: whole groups. */
+  readonly pattern?: { readonly taps: number; readonly index: number; readonly count: number };
+}
+
+export interface Constraint extends Grouping {
+  readonly kind: Granularity;
+  /** Of filters: weights that read their channels. What reads a pruned filter does nothing any more. */
+  readonly readers: readonly Member[];
+  /** Groups that stay. */
+  readonly keep: number;
+  readonly minKeep: number;
+  readonly rule?: Rule;
+}

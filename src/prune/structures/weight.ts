@@ -1,0 +1,11 @@
+import { groupLayout } from "../../../kernels/project/layout.ts";
+import type { StructureKind, StructureOf } from "./types.ts";
+
+/** Single numbers. */
+export const weight: StructureKind<StructureOf<"weight">> = {
+  shrinks: false,
+  counted: false,
+  label: () => "weight",
+  layout: (_, _layer, shape) => groupLayout("element", shape),
+  refusal: () => undefined,
+};

@@ -1,0 +1,43 @@
+/** A pruning stage's keys as the rooms below take them. */
+import type { Model } from "../../graph/types.ts";
+import { estimateFor } from "../../measure/latency/choose.ts";
+import type { LatencyTable } from "../../measure/latency/types.ts";
+import type { PruneRequest } from "../../prune/budget/settle.ts";
+import { budgetRuleNamed } from "../../prune/budget/rules.ts";
+import { criterionNamed } from "../../prune/criteria/criteria.ts";
+import type { Criterion } from "../../prune/criteria/types.ts";
+import type { Budget } from "../constraints.ts";
+import { optionsOf } from "../constraints.ts";
+import type { PruneStage } from "../registry.ts";
+
+/** ADMM projects onto what is allowed, which is by l2; the other two are older names for `prune`. */
+const CRITERION_OF = { admm: "l2", magnitude: "l2", random: "random" } as const;
+
+export function criterionOf(stage: PruneStage): Criterion {
+  return criterionNamed(stage.kind === "prune" ? stage.criterion : CRITERION_OF[stage.kind]);
+}
+
+/** @param model the network that latency tables are looked up for */
+export function requestOf(
+  stage: PruneStage,
+  model: Model,
+  { tables, seed }: { readonly tables: readonly LatencyTable[]; readonly seed: number },
+): PruneRequest {
+  const { budget } = stage;
+  return {
+    constraints: stage.constraints.map(optionsOf),
+    criterion: criterionOf(stage),
+    seed,
+    ...budget && { budget: budgetOf(budget, model, tables) },
+  };
+}
+
+function budgetOf(budget: Budget, model: Model, tables: readonly LatencyTable[]): PruneRequest["budget"] {
+  const { batch: _, rule, protect, ...target } = budget;
+  return {
+    target,
+    protect,
+    ...rule !== undefined && { rule: budgetRuleNamed(rule) },
+    ...budget.ms !== undefined && { latency: estimateFor(tables, budget, model) },
+  };
+}
