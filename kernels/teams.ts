@@ -47,24 +47,21 @@ export function planTeams(
   return { program, uniforms: [rows, grid[0], ...rest(width)], grid };
 }
 
-/** One way for each size of team, estimated by the time in which `tuning.threads` threads take their shares of `items` to a row. */
+/** One way for each size of team, estimated by the time in which the threads of a busy device take their shares of `items` to a row. */
 export function teamCandidates(
   rows: number,
   items: number,
   tuning: Tuning,
   build: (lanes: Lanes) => Launch,
 ): Candidate[] {
+  const { threads, teams: { itemNs, barrierNs } } = tuning.profile;
   return LANES.map((lanes) => {
-    const rounds = Math.max(1, rows * lanes / tuning.threads);
-    const meetings = lanes === 1 ? 0 : MEETING_NS * (2 + Math.log2(lanes));
+    const rounds = Math.max(1, rows * lanes / threads);
+    const meetings = lanes === 1 ? 0 : barrierNs * (2 + Math.log2(lanes));
     return {
       name: lanes === 1 ? "thread to a row" : `${lanes} threads to a row`,
-      cost: rounds * (Math.ceil(items / lanes) * ITEM_NS + meetings),
+      cost: rounds * (Math.ceil(items / lanes) * itemNs + meetings),
       build: () => build(lanes),
     };
   });
 }
-
-/** Of a thread: an item read a few times, and a barrier. */
-const ITEM_NS = 60;
-const MEETING_NS = 40;

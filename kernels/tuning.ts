@@ -3,12 +3,13 @@
  * measurement on this device found fastest for the shape's class, else by the planner's own estimate.
  */
 import type { Feature } from "../src/gpu/types.ts";
+import { type DeviceProfile, PROFILES } from "./device_profile.ts";
 import type { Launch } from "./launch.ts";
 
 /** What a planner may know about the device. */
 export interface Tuning {
-  /** Threads wanted at least: a launch with fewer leaves the device idle, so long sums are split. */
-  readonly threads: number;
+  /** Of the device's kind: what estimates are made of. */
+  readonly profile: DeviceProfile;
   /** Optional features that kernels may use here; none by default. */
   readonly features?: readonly Feature[];
   /** Most bytes that the device binds; default 128 MiB, as every device does. */
@@ -26,8 +27,8 @@ export interface Choice {
   readonly launch: Launch;
 }
 
-/** Enough for a CPU: two cores of 8 lanes with work to balance. A GPU wants thousands. */
-export const UNTUNED: Tuning = { threads: 256 };
+/** A software adapter of which nothing else is known. */
+export const UNTUNED: Tuning = { profile: PROFILES.software };
 
 /** One way to do the work of a shape. */
 export interface Candidate<L extends Launch = Launch> {

@@ -98,13 +98,6 @@ const TILE = 32;
 const MAX_GROUPS = 65_535;
 /** vec4 columns of a thread; the next larger serves what lies between. */
 const CHUNKS = [1, 2, 4] as const;
-/** Of 8 threads, or of one on a device with many: a multiply-add with its loads, and what each dispatch costs beside. */
-const TERM_NS: Readonly<Record<Reads, readonly [few: number, many: number]>> = {
-  storage: [4, 0.5],
-  uniform: [1, 1],
-};
-const MANY_THREADS = 1024;
-const DISPATCH_NS = 5000;
 
 const forward: Readonly<Record<Reads, readonly Program[]>> = {
   storage: forwardPrograms("storage"),
@@ -154,13 +147,13 @@ function candidates(
 ): Candidate[] {
   const { heads, queries, keys, depth } = shape;
   const terms = products * heads * queries * keys * depth;
-  const side = tuning.threads < MANY_THREADS ? 0 : 1;
+  const { threads, attention: { termNs, dispatchNs } } = tuning.profile;
   const ways = fitUniform(operands) ? READS : ["storage"] as const;
   return ways.map((reads) => {
     const dispatches = reads === "uniform" ? heads / layRows(operands, reads).bound : 1;
     return {
       name: reads,
-      cost: terms * TERM_NS[reads][side] / tuning.threads + dispatches * DISPATCH_NS,
+      cost: terms * termNs[reads] / threads + dispatches * dispatchNs,
       build: () => build(reads),
     };
   });

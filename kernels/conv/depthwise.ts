@@ -1,9 +1,10 @@
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../launch.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import { linearGrid } from "../grid.ts";
 import type { GatherNames } from "./indirect.ts";
 import { NO_WEIGHT } from "./pack.ts";
-import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, type RowsConv, STORE_NS } from "./direct_rows.ts";
+import type { RowsConv } from "./direct_rows.ts";
 import type { Runs } from "./tap_runs.ts";
 import source from "./depthwise.wgsl" with { type: "text" };
 
@@ -15,18 +16,18 @@ const GROUP = 64;
 export interface DepthwiseTile {
   /** Rows per thread. */
   readonly subs: number;
-  /** Estimated, in ns of one SIMD core; to compare plans with. */
+  /** Estimated time in ns of a group of 8 lanes, to compare ways with. */
   readonly cost: number;
 }
 
-/** The cheapest height of tile that still gives `threads` threads, or the one with most. */
-export function depthwiseTile(r: RowsConv, threads: number): DepthwiseTile {
-  const { width, offsets } = r.runs;
+/** The cheapest height of tile that still keeps the device busy, or the one with most threads. */
+export function depthwiseTile(r: RowsConv, { threads, conv }: DeviceProfile): DepthwiseTile {
+  const { width, offsets } = r.runs, { loopNs, loadNs, load4Ns, fmaNs, storeNs } = conv;
   const lines = width > 5 ? 4 : width > 1 ? 3 : 2;
   const candidates = [4, 2, 1].map((subs) => {
     const count = tiles(r, subs);
-    const perRun = LOOP_NS + LOAD_NS + (subs * lines + ceilDiv(width, 4)) * LOAD4_NS + subs * 8 * width * FMA_NS;
-    const cost = count * (offsets.length * perRun + subs * 8 * STORE_NS) * Math.max(1, threads / count);
+    const perRun = loopNs + loadNs + (subs * lines + ceilDiv(width, 4)) * load4Ns + subs * 8 * width * fmaNs;
+    const cost = count * (offsets.length * perRun + subs * 8 * storeNs) * Math.max(1, threads / count);
     return { subs, cost };
   });
   return candidates.reduce((a, b) => b.cost < a.cost ? b : a);

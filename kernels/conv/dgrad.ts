@@ -42,14 +42,14 @@ export function convDgradCandidates(shape: ConvShape, tuning: Tuning): Candidate
     if (s.channels === s.groups) ways.push(byRows(s, axes, tuning, 1));
   }
   const candidates: Candidate[] = ways.map((way) => ({ ...way, build: () => assemble(s, way) }));
-  const { threads } = tuning;
+  const { profile } = tuning;
   if (fitsDirect4x4(s, "dgrad")) {
-    candidates.push({ name: "direct 4x4", cost: direct4x4Cost(s, threads, "dgrad"), build: () => direct4x4Dgrad(s) });
+    candidates.push({ name: "direct 4x4", cost: direct4x4Cost(s, profile, "dgrad"), build: () => direct4x4Dgrad(s) });
   }
   if (fitsFullRows(s)) {
     candidates.push({
       name: "direct full rows",
-      cost: fullRowsCost(s, threads),
+      cost: fullRowsCost(s, profile),
       build: () => fullRowsDgrad(s),
     });
   }
@@ -119,11 +119,11 @@ function byRows(s: ConvShape, axes: Axes, tuning: Tuning, unit: 1 | 4): Way {
     };
     const taps = inFours(runs.offsets, 0);
     if (unit === 1) {
-      const tile = depthwiseTile(conv, tuning.threads);
+      const tile = depthwiseTile(conv, tuning.profile);
       cost += tile.cost;
       return { taps, order: fillRuns(runs), steps: (names) => depthwiseSteps(conv, tile, names, {}) };
     }
-    const tile = rowsTile(conv, tuning.threads);
+    const tile = rowsTile(conv, tuning.profile);
     cost += tile.cost;
     return { taps, order: runs.order, steps: (names) => rowsSteps(conv, { ...tile, splits: 1 }, names, {}, 0) };
   });
@@ -155,7 +155,7 @@ function byTaps(s: ConvShape, axes: Axes, tuning: Tuning): Way {
       x: [image, image / s.groups, halo.cols, 1] as const,
       y: outputStrides(s, v, h),
     };
-    cost += gatherTile(gather, tuning.threads).cost;
+    cost += gatherTile(gather, tuning.profile).cost;
     return {
       taps: inFours(offsets, 0),
       order: order.length ? Array.from(inFours(order, NO_WEIGHT)) : [],

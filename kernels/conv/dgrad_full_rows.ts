@@ -1,19 +1,16 @@
 /** Data gradients of stride 1 on small maps, by full rows of dx (dgrad_full_rows.wgsl). */
 import type { Program } from "../../src/gpu/types.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Launch, type Step } from "../launch.ts";
-import { UNTUNED } from "../tuning.ts";
 import { packedBytes, type Packing, packStep } from "./pack.ts";
 import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
-import { FMA_NS, LOAD4_NS, LOOP_NS, STORE_NS } from "./direct_rows.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
 import source from "./dgrad_full_rows.wgsl" with { type: "text" };
 
 const GROUP = 64;
 /** Columns of dy and of the kernel that the shader has registers for, and rows and channels of a thread. */
 const WIDEST_MAP = 8, WIDEST_KERNEL = 5, ROWS = 4, CHANNELS = 4;
-/** Lanes of a SIMD core share their instructions, but on a GPU a thread of 192 sums leaves room for few others. */
-const GPU_SPILLS = 4;
 
 /** Whether `fullRowsDgrad` can do this shape. */
 export function fitsFullRows(s: ConvShape): boolean {
@@ -22,14 +19,14 @@ export function fitsFullRows(s: ConvShape): boolean {
   return plain && kernel[1] > 1 && kernel[1] <= WIDEST_KERNEL && convOutput(s)[1] <= WIDEST_MAP;
 }
 
-/** Of all threads' instructions, as for `rowsTiles`. */
-export function fullRowsCost(s: ConvShape, threads: number): number {
-  const [, cols] = convOutput(s);
+/** Estimated time of all threads' instructions, in ns of one group of 8 lanes. */
+export function fullRowsCost(s: ConvShape, { threads, conv }: DeviceProfile): number {
+  const [, cols] = convOutput(s), { loopNs, load4Ns, fmaNs, storeNs, fullRowsSpill } = conv;
   const fours = ceilDiv(cols, 4), count = threadsOf(s);
-  const perRow = LOOP_NS + (s.kernel[1] + fours) * LOAD4_NS + ROWS * CHANNELS * cols * s.kernel[1] * FMA_NS;
-  const perFilter = LOOP_NS + 3 * fours * LOAD4_NS + s.kernel[0] * perRow;
-  const work = count * (s.filters * perFilter + ROWS * CHANNELS * s.width * STORE_NS);
-  return work * (threads > UNTUNED.threads ? GPU_SPILLS : 1) * Math.max(1, threads / count);
+  const perRow = loopNs + (s.kernel[1] + fours) * load4Ns + ROWS * CHANNELS * cols * s.kernel[1] * fmaNs;
+  const perFilter = loopNs + 3 * fours * load4Ns + s.kernel[0] * perRow;
+  const work = count * (s.filters * perFilter + ROWS * CHANNELS * s.width * storeNs);
+  return work * fullRowsSpill * Math.max(1, threads / count);
 }
 
 /** Operands "dy", "w", "dx". */

@@ -4,12 +4,11 @@
  * dispatch for each 16 filters and each panel of channels.
  */
 import type { Program } from "../../src/gpu/types.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
-import { UNTUNED } from "../tuning.ts";
 import { inFours } from "./pack.ts";
 import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
-import { FMA_NS, LOAD4_NS, STORE_NS, UNIFORM4_NS } from "./direct_rows.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
 import source from "./direct4x4.wgsl" with { type: "text" };
 import pack from "./weight_panel.wgsl" with { type: "text" };
@@ -69,24 +68,26 @@ export function direct4x4Dgrad(s: ConvShape): Launch {
   return { ...launch, steps: [...prepare, ...launch.steps] };
 }
 
-/** Of all threads' instructions, in ns of one SIMD core of 8 lanes; loads and stores as software adapters have them. */
-export function direct4x4Cost(s: ConvShape, threads: number, direction: Direction): number {
+/** Estimated time of all threads' instructions, in ns of one group of 8 lanes. */
+export function direct4x4Cost(s: ConvShape, profile: DeviceProfile, direction: Direction): number {
   const [rows, cols] = direction === "forward" ? convOutput(s) : [s.height, s.width];
   const [filters, channels] = direction === "forward" ? [s.filters, s.channels] : [s.channels, s.filters];
+  const { load4Ns, uniform4Ns, fmaNs, storeNs } = profile.conv;
   const tiles = s.batch * ceilDiv(rows, 4) * ceilDiv(cols, 4);
   const loads = s.stride[0] === 1 ? 9 : 20;
   const perTile = filterBlocks(filters / s.groups).reduce((sum, { blocks, rest }) => {
     const kernels = blocks + Math.min(rest, 1), each = 4 * blocks + rest;
-    return sum + channels / s.groups * (loads * LOAD4_NS + kernels * 9 * UNIFORM4_NS + each * 144 * FMA_NS) +
-      each * 16 * STORE_NS;
+    return sum + channels / s.groups * (loads * load4Ns + kernels * 9 * uniform4Ns + each * 144 * fmaNs) +
+      each * 16 * storeNs;
   }, 0);
-  return s.groups * tiles * perTile * Math.max(1, idle(tiles, threads));
+  return s.groups * tiles * perTile * Math.max(1, idle(tiles, profile));
 }
 
-/** How many times fewer lanes work than could: two cores of 8 lanes on a CPU, where a workgroup stays on one core. */
-function idle(tiles: number, threads: number): number {
-  if (threads > UNTUNED.threads) return threads / tiles;
-  return 16 / Math.min(tiles, tiles > GROUP ? 16 : 8);
+/** How many times fewer threads work than could; a workgroup stays on one core. */
+function idle(tiles: number, { threads, cores }: DeviceProfile): number {
+  if (!cores) return threads / tiles;
+  const all = cores.count * cores.lanes;
+  return all / Math.min(tiles, tiles > GROUP ? all : cores.lanes);
 }
 
 type Direction = "forward" | "dgrad";

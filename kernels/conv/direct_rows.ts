@@ -1,4 +1,5 @@
 import type { Plan, Program } from "../../src/gpu/types.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../launch.ts";
 import { linearGrid } from "../grid.ts";
 import type { GatherNames } from "./indirect.ts";
@@ -28,7 +29,7 @@ export interface RowsTile {
   readonly tilesH: number;
   readonly tilesV: number;
   readonly splits: number;
-  /** Estimated, in ns of one SIMD core; to compare plans with. */
+  /** Estimated time in ns of a group of 8 lanes, to compare ways with. */
   readonly cost: number;
 }
 
@@ -36,24 +37,24 @@ const GROUP = 64;
 /** A split of fewer taps spends more on adding up than it wins. */
 const SHORTEST_SPLIT = 64;
 
-/** The cheapest tile that still gives `threads` threads, or the one with most. */
-export function rowsTile(r: RowsConv, threads: number): RowsTile {
-  return rowsTiles(r, threads).reduce((a, b) => b.cost < a.cost ? b : a);
+/** The cheapest tile that still keeps the device busy, or the one with most threads. */
+export function rowsTile(r: RowsConv, profile: DeviceProfile): RowsTile {
+  return rowsTiles(r, profile).reduce((a, b) => b.cost < a.cost ? b : a);
 }
 
 /** Tiles of 4, 8 and 16 columns, and of 4 columns by 2 and 4 rows; a single row has none of several. */
-export function rowsTiles(r: RowsConv, threads: number): RowsTile[] {
+export function rowsTiles(r: RowsConv, profile: DeviceProfile): RowsTile[] {
   return [4, 2, 1].flatMap((subs) => {
     const downs = subs === 1 || r.rows === 1 ? [false] : [true, false];
     return downs.map((down) => {
       const tilesH = ceilDiv(r.rows, down ? subs : 1), tilesV = ceilDiv(r.cols, down ? 4 : 4 * subs);
-      return finish(r, threads, { subs, down, tilesH, tilesV });
+      return finish(r, profile, { subs, down, tilesH, tilesV });
     });
   });
 }
 
-function finish(r: RowsConv, threads: number, tile: Omit<RowsTile, "splits" | "cost">): RowsTile {
-  const { width, offsets } = r.runs;
+function finish(r: RowsConv, profile: DeviceProfile, tile: Omit<RowsTile, "splits" | "cost">): RowsTile {
+  const { width, offsets } = r.runs, { threads, conv: { storeNs } } = profile;
   const blocks = ceilDiv(r.filters, 4);
   const count = tile.tilesH * tile.tilesV * r.batch * r.groups * ceilDiv(blocks, 2);
   const longest = Math.max(1, Math.floor(offsets.length * width / SHORTEST_SPLIT));
@@ -61,20 +62,16 @@ function finish(r: RowsConv, threads: number, tile: Omit<RowsTile, "splits" | "c
   const splits = offsets.length === 0 ? 1 : ceilDiv(offsets.length, ceilDiv(offsets.length, wanted));
   const lines = tile.subs * (width > 5 ? 3 : width > 1 ? 2 : 1);
   const pairs = Math.floor(blocks / 2), odd = blocks % 2;
-  const perRun = pairs * runCost(2, width, lines, tile.subs) + odd * runCost(1, width, lines, tile.subs);
-  const perSplit = (pairs * 2 + odd) * tile.subs * 16 * STORE_NS * splits * (splits > 1 ? 2 : 1);
+  const perRun = pairs * runCost(2, width, lines, tile.subs, profile) +
+    odd * runCost(1, width, lines, tile.subs, profile);
+  const perSplit = (pairs * 2 + odd) * tile.subs * 16 * storeNs * splits * (splits > 1 ? 2 : 1);
   const work = tile.tilesH * tile.tilesV * r.batch * r.groups * (offsets.length * perRun + perSplit);
   return { ...tile, splits, cost: work * Math.max(1, threads / (count * splits)) };
 }
 
-/**
- * Per SIMD group of 8 lanes on llvmpipe, such that they rank these kernels as a host with AVX-512 does. With AVX2 a vec4 from
- * storage takes 225 ns and one from a uniform array 16: there the tuner finds other winners. Elsewhere only the ratios are hoped to hold.
- */
-export const LOAD4_NS = 24, LOAD_NS = 10, UNIFORM4_NS = 20, STORE_NS = 12, FMA_NS = 0.3, LOOP_NS = 25;
-
-function runCost(fb: number, width: number, lines: number, subs: number): number {
-  return LOOP_NS + LOAD_NS + (fb * width + lines) * LOAD4_NS + fb * width * subs * 16 * FMA_NS;
+function runCost(fb: number, width: number, lines: number, subs: number, { conv }: DeviceProfile): number {
+  const { loopNs, loadNs, load4Ns, fmaNs } = conv;
+  return loopNs + loadNs + (fb * width + lines) * load4Ns + fb * width * subs * 16 * fmaNs;
 }
 
 /** With splits, that many partial results `ySplit` elements apart, and the epilogue is left to who adds them up. */

@@ -51,11 +51,11 @@ export function convForwardCandidates(
   if (input && s.filters / s.groups <= FEW_FILTERS) ways.push(byDepthwise(s, input, tuning));
   const candidates: Candidate<ConvLaunch>[] = ways.map((way) => ({ ...way, build: () => assemble(s, way, epilogue) }));
   if (fitsDirect4x4(s, "forward")) {
-    const cost = direct4x4Cost(s, tuning.threads, "forward");
+    const cost = direct4x4Cost(s, tuning.profile, "forward");
     candidates.push({ name: "direct 4x4", cost, build: () => direct4x4Forward(s, epilogue) });
   }
   if (fitsIm2col(s)) {
-    candidates.push({ name: "im2col", cost: im2colCost(s, tuning.threads), build: () => im2colForward(s, epilogue) });
+    candidates.push({ name: "im2col", cost: im2colCost(s, tuning.profile), build: () => im2colForward(s, epilogue) });
   }
   return candidates;
 }
@@ -75,7 +75,7 @@ interface Way {
 /** A way for each tile. */
 function byRows(s: ConvShape, input: RowsInput, tuning: Tuning): Way[] {
   const conv = rowsConv(s, input), { order, offsets } = input.runs;
-  return rowsTiles(conv, tuning.threads).map((tile) => ({
+  return rowsTiles(conv, tuning.profile).map((tile) => ({
     name: `direct rows ${tile.down ? `${tile.subs}x4` : `1x${4 * tile.subs}`}`,
     ...{ cost: tile.cost, splits: tile.splits, halo: input.halo, order, offsets },
     packing: packing(s, order.length),
@@ -85,7 +85,7 @@ function byRows(s: ConvShape, input: RowsInput, tuning: Tuning): Way[] {
 
 function byDepthwise(s: ConvShape, input: RowsInput, tuning: Tuning): Way {
   const conv = rowsConv(s, input), order = fillRuns(input.runs);
-  const tile = depthwiseTile(conv, tuning.threads);
+  const tile = depthwiseTile(conv, tuning.profile);
   const perFilter = convTaps(s);
   return {
     name: "depthwise rows of 8",
@@ -108,7 +108,7 @@ function byTaps(s: ConvShape, tuning: Tuning): Way {
     x: [s.channels * plane, s.channels / s.groups * plane, s.stride[0] * halo.cols, s.stride[1]],
     y: outputStrides(s, rows, cols),
   };
-  const tile = gatherTile(gather, tuning.threads);
+  const tile = gatherTile(gather, tuning.profile);
   const order = Array.from(inFours(Array.from({ length: taps }, (_, k) => k), NO_WEIGHT));
   return {
     name: "indirect",

@@ -3,6 +3,7 @@
  * any kernel, stride and dilation, kept columns too; made for many filters, which share the cost of the matrix.
  */
 import type { Program } from "../../src/gpu/types.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import {
   type BindingWindow,
   ceilDiv,
@@ -12,11 +13,9 @@ import {
   type Launch,
   type Step,
 } from "../launch.ts";
-import { UNTUNED } from "../tuning.ts";
 import { inputHalo, tapOffsets } from "./input.ts";
 import { inFours } from "./pack.ts";
 import { filledUp, haloBytes, isBare, padStep } from "./pad.ts";
-import { FMA_NS, LOAD_NS, LOOP_NS, STORE_NS, UNIFORM4_NS } from "./direct_rows.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
 import { weightPanelStep } from "./direct4x4.ts";
 import gather from "./im2col.wgsl" with { type: "text" };
@@ -34,8 +33,6 @@ const FEWEST_FILTERS = 16;
 /** More would fill the queue with small work. */
 const MOST_DISPATCHES = 512;
 const MOST_BYTES = 2 ** 26;
-/** Of a dispatch that waits for the one before, in ns of all lanes of two cores. */
-const DISPATCH_NS = 80_000;
 
 /** A launch with the packing of the weights apart. */
 export interface Im2colLaunch extends Launch {
@@ -49,15 +46,15 @@ export function fitsIm2col(s: ConvShape): boolean {
   return s.groups === 1 && s.filters >= FEWEST_FILTERS && dispatches <= MOST_DISPATCHES && bytes <= MOST_BYTES;
 }
 
-/** Of all threads' instructions, as for `rowsTiles`. */
-export function im2colCost(s: ConvShape, threads: number): number {
+/** Estimated time of all threads' instructions, in ns of one group of 8 lanes. */
+export function im2colCost(s: ConvShape, { conv }: DeviceProfile): number {
+  const { loopNs, loadNs, uniform4Ns, storeNs, fmaNs, dispatchNs, divergence } = conv;
   const { pixels, taps, dispatches } = sizes(s);
   const tiles = ceilDiv(s.filters, 8) * ceilDiv(pixels, 8);
-  const turn = LOOP_NS + 4 * UNIFORM4_NS + 64 * FMA_NS;
-  // GPUs broadcast from uniform arrays only what all lanes read alike.
-  const penalty = threads > UNTUNED.threads ? 8 : 1;
-  const stores = tiles * 64 * STORE_NS * ceilDiv(taps, BOUND * COLUMNS);
-  return penalty * (tiles * taps * turn + stores + pixels * taps * (LOAD_NS + STORE_NS / 2) + dispatches * DISPATCH_NS);
+  const turn = loopNs + 4 * uniform4Ns + 64 * fmaNs;
+  const stores = tiles * 64 * storeNs * ceilDiv(taps, BOUND * COLUMNS);
+  const gathering = pixels * taps * (loadNs + storeNs / 2);
+  return divergence * (tiles * taps * turn + stores + gathering + dispatches * dispatchNs);
 }
 
 /** Operands "x", "w", "y" and, as the epilogue says, "bias", "residual". */

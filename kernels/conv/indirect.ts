@@ -1,8 +1,9 @@
 import type { Plan, Program } from "../../src/gpu/types.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../launch.ts";
 import indirect from "./indirect.wgsl" with { type: "text" };
-import { filterTiles, FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, STORE_NS } from "./direct_rows.ts";
+import { filterTiles } from "./direct_rows.ts";
 
 /** One gathered GEMM, see indirect.wgsl. Strides in elements. */
 export interface Gather {
@@ -28,19 +29,20 @@ const SHORTEST_SPLIT = 16;
 
 export interface GatherTile {
   readonly splits: number;
-  /** Estimated, in ns of one SIMD core; to compare plans with. */
+  /** Estimated time in ns of a group of 8 lanes, to compare ways with. */
   readonly cost: number;
 }
 
-/** How to run a gathered convolution with at least `threads` threads if its sums are long enough to be split. */
-export function gatherTile(g: Gather, threads: number): GatherTile {
+/** How to run a gathered convolution such that it keeps the device busy, if its sums are long enough to be split. */
+export function gatherTile(g: Gather, { threads, conv }: DeviceProfile): GatherTile {
+  const { loopNs, loadNs, load4Ns, fmaNs, storeNs } = conv;
   const tiles = ceilDiv(g.batch * g.rows * g.cols, PIXELS) * g.groups, blocks = ceilDiv(g.filters, 4);
   const taps4 = ceilDiv(g.taps, 4);
   const count = tiles * filterTiles(blocks, WIDEST_TILE).reduce((sum, t) => sum + t.count, 0);
   const wanted = Math.min(Math.ceil(threads / count), Math.max(1, Math.floor(taps4 / SHORTEST_SPLIT)));
   const splits = taps4 === 0 ? 1 : ceilDiv(taps4, ceilDiv(taps4, wanted));
-  const perTap = count / tiles * (LOOP_NS + PIXELS * LOAD_NS) + blocks * (LOAD4_NS + 32 * FMA_NS);
-  const stores = blocks * 32 * STORE_NS * splits * (splits > 1 ? 2 : 1);
+  const perTap = count / tiles * (loopNs + PIXELS * loadNs) + blocks * (load4Ns + 32 * fmaNs);
+  const stores = blocks * 32 * storeNs * splits * (splits > 1 ? 2 : 1);
   return { splits, cost: tiles * (g.taps * perTap + stores) * Math.max(1, threads / (count * splits)) };
 }
 

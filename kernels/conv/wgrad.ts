@@ -2,6 +2,7 @@ import type { Program } from "../../src/gpu/types.ts";
 import { reduceStep } from "../gemm/plan.ts";
 import { ceilDiv, type Launch, type Step } from "../launch.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import { linearGrid } from "../grid.ts";
 import biasGrad from "./bias_grad.wgsl" with { type: "text" };
 import { convClass } from "./class.ts";
@@ -9,7 +10,7 @@ import { isOnePixel, planColumnsWgrad } from "./kept_columns.ts";
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours } from "./pack.ts";
 import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
-import { filterTiles, FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS } from "./direct_rows.ts";
+import { filterTiles } from "./direct_rows.ts";
 import { positions, WIDEST } from "./tap_runs.ts";
 import { FEW_FILTERS } from "./depthwise.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
@@ -40,14 +41,14 @@ const TILES = [[2, 4], [2, 2], [1, 4], [1, 1]] as const;
  */
 export function convWgradCandidates(shape: ConvShape, tuning: Tuning): Candidate[] {
   if (isOnePixel(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsWgrad(shape, tuning) }];
-  const s = unrolled(shape);
+  const s = unrolled(shape), { profile } = tuning;
   const input = inputRuns(s);
-  const taps: Candidate = { name: "indirect", cost: tapsCost(s), build: () => byTaps(s, tuning) };
+  const taps: Candidate = { name: "indirect", cost: tapsCost(s, profile), build: () => byTaps(s, tuning) };
   if (!input) return [taps];
   const filters = s.filters / s.groups;
   const ways: Candidate[] = [];
   if (filters <= FEW_FILTERS) {
-    const cost = rowsCost(s, input, { unit: 1, blocks: 1, runs: RUNS });
+    const cost = rowsCost(s, input, { unit: 1, blocks: 1, runs: RUNS }, profile);
     ways.push({
       name: "depthwise 1x4",
       cost,
@@ -58,13 +59,16 @@ export function convWgradCandidates(shape: ConvShape, tuning: Tuning): Candidate
     if (blocks > ceilDiv(filters, 4)) continue;
     const tile: RowsTile = { unit: 4, blocks, runs };
     const build = () => byRows(s, input, tuning, tile);
-    ways.push({ name: `direct rows ${4 * blocks}x${runs}`, cost: rowsCost(s, input, tile), build });
+    ways.push({ name: `direct rows ${4 * blocks}x${runs}`, cost: rowsCost(s, input, tile, profile), build });
   }
   if (fitsUniformPanels(s)) {
-    const { threads } = tuning;
-    ways.push({ name: "uniform panels 16x1", cost: uniformCost(s, threads), build: () => uniformWgrad(s, threads) });
+    ways.push({
+      name: "uniform panels 16x1",
+      cost: uniformCost(s, profile),
+      build: () => uniformWgrad(s, profile.threads),
+    });
   }
-  return [...ways, ...downCandidates(s, tuning.threads), taps];
+  return [...ways, ...downCandidates(s, profile), taps];
 }
 
 /** What a thread of a kernel by rows makes: `blocks` of `unit` filters, by `runs` of taps. */
@@ -82,14 +86,15 @@ function chunkOf(lines: number, tiles: number, threads: number): number {
 /** The largest tile. */
 const RUNS = 4;
 
-/** Per output row of one image, in ns of one SIMD core. */
-function rowsCost(s: ConvShape, { runs }: RowsInput, tile: RowsTile): number {
+/** Estimated time for one output row of an image, in ns of a group of 8 lanes, to compare ways with. */
+function rowsCost(s: ConvShape, { runs }: RowsInput, tile: RowsTile, { conv }: DeviceProfile): number {
+  const { loopNs, load4Ns, fmaNs } = conv;
   const [, cols] = convOutput(s);
   const lines = runs.width > 5 ? 3 : runs.width > 1 ? 2 : 1;
   const perFour = tilesOf(s, tile).reduce((sum, { count, blocks }) => {
     const filters = tile.unit * blocks;
     return sum +
-      count * (LOOP_NS + (filters + tile.runs * lines) * LOAD4_NS + filters * tile.runs * runs.width * 4 * FMA_NS);
+      count * (loopNs + (filters + tile.runs * lines) * load4Ns + filters * tile.runs * runs.width * 4 * fmaNs);
   }, 0);
   return s.groups * ceilDiv(cols, 4) * ceilDiv(runs.offsets.length, tile.runs) * perFour;
 }
@@ -98,9 +103,9 @@ function tilesOf(s: ConvShape, { unit, blocks }: RowsTile): ReturnType<typeof fi
   return filterTiles(ceilDiv(s.filters / s.groups, unit), blocks);
 }
 
-function tapsCost(s: ConvShape): number {
+function tapsCost(s: ConvShape, { conv: { loopNs, loadNs, fmaNs } }: DeviceProfile): number {
   const [, cols] = convOutput(s);
-  const perPixel = LOOP_NS + 16 * LOAD_NS + 64 * FMA_NS;
+  const perPixel = loopNs + 16 * loadNs + 64 * fmaNs;
   return s.groups * cols * ceilDiv(convTaps(s), 8) * ceilDiv(s.filters / s.groups, 8) * perPixel;
 }
 
@@ -113,7 +118,7 @@ function byRows(s: ConvShape, { halo, runs, x }: RowsInput, tuning: Tuning, tile
   const gradient: Halo = { ...plain(s.batch * s.filters, rows, cols), cols: cols4 * 4 };
   const bareGradient = isBare(gradient);
   const tiles = ceilDiv(count, tile.runs);
-  const chunk = chunkOf(lines, tiles * s.groups * ceilDiv(filters, unit * tile.blocks), tuning.threads);
+  const chunk = chunkOf(lines, tiles * s.groups * ceilDiv(filters, unit * tile.blocks), tuning.profile.threads);
   const splits = ceilDiv(lines, chunk);
   const taps = count * runs.width;
   const bindings = [bareGradient ? "dy" : "padded dy", bare ? "x" : "padded", "taps", "partial"];
@@ -166,7 +171,7 @@ function byTaps(s: ConvShape, tuning: Tuning): Launch {
   const filters = s.filters / s.groups, taps = convTaps(s);
   const tiles = ceilDiv(taps, 8), filterTiles = ceilDiv(filters, 8);
   const lines = s.batch * rows;
-  const chunk = chunkOf(lines, tiles * filterTiles * s.groups, tuning.threads);
+  const chunk = chunkOf(lines, tiles * filterTiles * s.groups, tuning.profile.threads);
   const splits = ceilDiv(lines, chunk);
   const size = s.filters * taps;
   return {

@@ -1,16 +1,16 @@
 /** Weight gradients of stride 1, all taps of a few filters and channels to a thread that goes down the rows (wgrad_down.wgsl). */
 import type { Program } from "../../src/gpu/types.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import { reduceStep } from "../gemm/plan.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Launch, type Step } from "../launch.ts";
-import { type Candidate, UNTUNED } from "../tuning.ts";
+import type { Candidate } from "../tuning.ts";
 import { inputHalo } from "./input.ts";
 import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
-import { FMA_NS, LOAD4_NS, LOOP_NS, STORE_NS } from "./direct_rows.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
 import source from "./wgrad_down.wgsl" with { type: "text" };
 
-/** Small, so that few tiles keep both cores of a CPU busy. */
+/** Workgroups are small, so that few tiles keep all cores of a software adapter busy. */
 const GROUP = 32;
 /** Rows and columns of a kernel that the shader has registers for. */
 const LARGEST = 5;
@@ -20,11 +20,11 @@ const FILTERS = 4, WIDEST = 4;
 const MOST_SUMS = 256;
 
 /** None for other strides than 1, dilated columns, groups, kept columns, and kernels beyond 5 × 5 or of one tap. */
-export function downCandidates(s: ConvShape, threads: number): Candidate[] {
+export function downCandidates(s: ConvShape, profile: DeviceProfile): Candidate[] {
   if (!isDown(s)) return [];
   const widths = [WIDEST, 2, 1].filter((width) => sums(s, width) <= MOST_SUMS && (width === 1 || width <= s.channels));
   return widths.slice(0, 2).map((width) => {
-    const { splits, cost } = bestSplits(s, threads, width);
+    const { splits, cost } = bestSplits(s, profile, width);
     return { name: `down ${FILTERS}x${width}`, cost, build: () => downWgrad(s, width, splits) };
   });
 }
@@ -39,34 +39,35 @@ function sums({ kernel: [rows, columns] }: ConvShape, width: number): number {
 }
 
 /** Threads share the images and columns where there are few of them otherwise: by how many the cores are busiest. */
-function bestSplits(s: ConvShape, threads: number, width: number): { splits: number; cost: number } {
+function bestSplits(s: ConvShape, profile: DeviceProfile, width: number): { splits: number; cost: number } {
   const [, cols] = convOutput(s);
   const tiles = ceilDiv(s.filters, FILTERS) * ceilDiv(s.channels, width);
-  const most = Math.min(s.batch * ceilDiv(cols, 4), ceilDiv(threads, tiles));
-  return Array.from({ length: most }, (_, i) => ({ splits: i + 1, cost: downCost(s, threads, width, i + 1) }))
+  const most = Math.min(s.batch * ceilDiv(cols, 4), ceilDiv(profile.threads, tiles));
+  return Array.from({ length: most }, (_, i) => ({ splits: i + 1, cost: downCost(s, profile, width, i + 1) }))
     .reduce((best, next) => next.cost < best.cost ? next : best);
 }
 
-/** Per output row of one image, in ns of one SIMD core. */
-function downCost(s: ConvShape, threads: number, width: number, splits: number): number {
+/** Estimated time for one output row of an image, in ns of a group of 8 lanes, to compare ways with. */
+function downCost(s: ConvShape, profile: DeviceProfile, width: number, splits: number): number {
+  const { loopNs, load4Ns, fmaNs, storeNs } = profile.conv;
   const [rows, cols] = convOutput(s), [kh, kw] = s.kernel;
   const lines = kw > 1 ? 2 : 1, columns4 = ceilDiv(cols, 4);
   return blocks(s, width).reduce((sum, { filters, channels }) => {
     const made = filters.each * channels.each * kh * kw;
-    const turn = LOOP_NS + (filters.each + channels.each * lines) * LOAD4_NS + made * 4 * FMA_NS;
-    const column = rows * turn + channels.each * (kh - 1) * lines * LOAD4_NS;
-    const stores = splits * made * (splits > 1 ? 2 : 1) * STORE_NS / (s.batch * columns4);
+    const turn = loopNs + (filters.each + channels.each * lines) * load4Ns + made * 4 * fmaNs;
+    const column = rows * turn + channels.each * (kh - 1) * lines * load4Ns;
+    const stores = splits * made * (splits > 1 ? 2 : 1) * storeNs / (s.batch * columns4);
     const tiles = filters.count * channels.count;
-    return sum + tiles * columns4 * (column + stores) / rows * idle(tiles * splits, threads);
+    return sum + tiles * columns4 * (column + stores) / rows * idle(tiles * splits, profile);
   }, 0);
 }
 
-/** How many times longer than threads that fill the device: on a CPU two cores share workgroups, in which 8 lanes go together. */
-function idle(count: number, threads: number): number {
-  if (threads > UNTUNED.threads) return Math.max(1, threads / count);
-  const whole = Math.floor(count / GROUP), rest = ceilDiv(count % GROUP, 8) * 8;
-  const busier = ceilDiv(whole, 2) * GROUP + (whole % 2 === 0 ? rest : 0);
-  return 2 * busier / count;
+/** How many times longer than threads that fill the device: cores share out the workgroups, whose lanes go together. */
+function idle(count: number, { threads, cores }: DeviceProfile): number {
+  if (!cores) return Math.max(1, threads / count);
+  const whole = Math.floor(count / GROUP), rest = ceilDiv(count % GROUP, cores.lanes) * cores.lanes;
+  const busiest = ceilDiv(whole, cores.count) * GROUP + (whole % cores.count === 0 ? rest : 0);
+  return cores.count * busiest / count;
 }
 
 /** Operands "x", "dy", "y" (= dw). */

@@ -3,18 +3,18 @@
  * time (wgrad_uniform.wgsl), one dispatch for each such pair.
  */
 import type { Program } from "../../src/gpu/types.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import { reduceStep } from "../gemm/plan.ts";
 import { type BindingWindow, ceilDiv, type Launch, type Step } from "../launch.ts";
 import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
-import { FMA_NS, LOAD_NS, LOOP_NS, STORE_NS, UNIFORM4_NS } from "./direct_rows.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
 import source from "./wgrad_uniform.wgsl" with { type: "text" };
 
 /** What a uniform binding holds, and where one may start, in fours of numbers. */
 const PANEL = 4096, ALIGNMENT = 16;
 const TAPS = 9;
-/** Lanes of a workgroup, and of a SIMD core that plays GPU. */
-const GROUP = 64, SIMD = 8;
+/** Threads of a workgroup, and those that take the same time as one on every device. */
+const GROUP = 64, TOGETHER = 8;
 /** Filters of a thread. Planes of so many filters or channels start where a panel may, if an image does. */
 const TILE = 16;
 
@@ -44,14 +44,17 @@ export function fitsUniformPanels(s: ConvShape): boolean {
   return x.block > 0 && dy.block > 0;
 }
 
-/** Per output row of one image, in ns of one SIMD core. */
-export function uniformCost(s: ConvShape, threads: number): number {
+/** Estimated time for one output row of an image, in ns of a group of 8 lanes, to compare ways with. */
+export function uniformCost(s: ConvShape, { threads, conv }: DeviceProfile): number {
+  const { loopNs, loadNs, uniform4Ns, fmaNs, storeNs } = conv;
   const [rows, cols] = convOutput(s);
   const { x, dy } = operands(s);
-  const tiles = ceilDiv(s.filters, TILE), channels = ceilDiv(s.channels, SIMD) * SIMD, parts = partsOf(s, threads);
+  const tiles = ceilDiv(s.filters, TILE),
+    channels = ceilDiv(s.channels, TOGETHER) * TOGETHER,
+    parts = partsOf(s, threads);
   const fours = Math.min(4, ceilDiv(s.filters, 4));
-  const perFour = LOOP_NS + (4 * fours + 3 * s.stride[0]) * UNIFORM4_NS + fours * 4 * TAPS * 4 * FMA_NS;
-  const atEnd = fours * 4 * TAPS * (LOAD_NS + STORE_NS) * parts / (rows * Math.min(x.images, dy.images));
+  const perFour = loopNs + (4 * fours + 3 * s.stride[0]) * uniform4Ns + fours * 4 * TAPS * 4 * fmaNs;
+  const atEnd = fours * 4 * TAPS * (loadNs + storeNs) * parts / (rows * Math.min(x.images, dy.images));
   const idle = Math.max(1, threads / (ceilDiv(Math.min(x.block, s.channels), GROUP) * GROUP * tiles * parts));
   return tiles * channels * (ceilDiv(cols, 4) * perFour + atEnd) * idle;
 }

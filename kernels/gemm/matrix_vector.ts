@@ -3,7 +3,7 @@ import type { Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
-import { isGpu, LOAD, timeOf, TURN } from "./cost.ts";
+import { timeOf } from "./cost.ts";
 import row from "./matrix_vector.wgsl" with { type: "text" };
 import subgroupsSource from "./matrix_vector_subgroups.wgsl" with { type: "text" };
 import type { GemmShape } from "./shape.ts";
@@ -25,13 +25,14 @@ export function matrixVectorCandidates(shape: GemmShape, tuning: Tuning): Candid
   }));
 }
 
-function cost(shape: GemmShape, adding: Adding, tuning: Tuning): number {
+function cost(shape: GemmShape, adding: Adding, { profile }: Tuning): number {
   const { m, n, k, batch } = shape, { contiguous } = matrixOf(shape);
+  const { loadNs, stridedLoadNs, load4Ns, turnNs } = profile.gemm;
   // Neighbouring threads read neighbours along k.
-  const load = contiguous === "k" || !isGpu(tuning) ? LOAD / 4 : LOAD;
+  const load = contiguous === "k" ? loadNs : stridedLoadNs;
   const steps = adding === "pairwise" ? 7 : 3;
-  const ns = ceilDiv(k, GROUP) * (TURN + 2 * load) + steps * (LOAD + TURN);
-  return timeOf(m * n * (batch?.count ?? 1) * GROUP, ns, tuning);
+  const ns = ceilDiv(k, GROUP) * (turnNs + 2 * load) + steps * (load4Ns + turnNs);
+  return timeOf(m * n * (batch?.count ?? 1) * GROUP, ns, profile);
 }
 
 /** Which operand is the matrix, and where its elements lie. */

@@ -9,7 +9,7 @@ import {
   type Step,
 } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
-import { BLOCK, DISPATCH, isGpu, LOAD, timeOf, TURN, UNIFORM_LOAD } from "./cost.ts";
+import { timeOf } from "./cost.ts";
 import pack from "./pack.wgsl" with { type: "text" };
 import panels from "./panels.wgsl" with { type: "text" };
 import { type Contiguous, type GemmShape, packedLaunch } from "./shape.ts";
@@ -31,12 +31,11 @@ export function panelCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   return [{ name: "uniform panels", cost: cost(shape, tuning), build: () => planPanels(shape) }];
 }
 
-function cost(shape: GemmShape, tuning: Tuning): number {
-  const { m, n, k } = shape;
-  const sums = timeOf(ceilDiv(m, 8) * ceilDiv(n, 8), k * (TURN + 4 * UNIFORM_LOAD + BLOCK), tuning);
-  const packing = timeOf((m + (shape.fixed ? 0 : n)) * k / 4, UNIFORM_LOAD + TURN + LOAD, tuning);
-  // GPUs broadcast from uniform arrays only what all lanes read alike.
-  return (isGpu(tuning) ? 8 : 1) * (sums + packing) + panelDispatches(shape) * DISPATCH;
+function cost(shape: GemmShape, { profile }: Tuning): number {
+  const { m, n, k } = shape, { load4Ns, uniform4Ns, blockNs, turnNs, dispatchNs, divergence } = profile.gemm;
+  const sums = timeOf(ceilDiv(m, 8) * ceilDiv(n, 8), k * (turnNs + 4 * uniform4Ns + blockNs), profile);
+  const packing = timeOf((m + (shape.fixed ? 0 : n)) * k / 4, uniform4Ns + turnNs + load4Ns, profile);
+  return divergence * (sums + packing) + panelDispatches(shape) * dispatchNs;
 }
 
 /**

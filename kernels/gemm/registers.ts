@@ -3,7 +3,7 @@ import type { Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
-import { BLOCK, DISPATCH, LOAD, timeOf, TURN } from "./cost.ts";
+import { spillOf, timeOf } from "./cost.ts";
 import gemm from "./gemm.wgsl" with { type: "text" };
 import type { Contiguous, GemmShape } from "./shape.ts";
 import { batchOf, chooseSplit, splitLaunch } from "./split.ts";
@@ -21,20 +21,22 @@ export function registerCandidates(shape: GemmShape, tuning: Tuning): Candidate[
   }));
 }
 
-function cost(shape: GemmShape, bm: number, bn: number, tuning: Tuning): number {
+function cost(shape: GemmShape, bm: number, bn: number, { profile }: Tuning): number {
   const { m, n, k, a, b, batch } = shape;
   const tiles = ceilDiv(m, 4 * bm) * ceilDiv(n, 4 * bn) * (batch?.count ?? 1);
-  const { splits, chunk } = chooseSplit(shape, tiles, tuning.threads);
-  const load = (contiguous: Contiguous, rows: number) => mode(contiguous, rows, k) === 2 ? 1.5 * LOAD : LOAD;
-  const turn = TURN + 4 * (bm * load(a, m) + bn * load(b, n)) + bm * bn * BLOCK;
-  return timeOf(tiles * splits, chunk / 4 * turn, tuning) + (splits > 1 ? DISPATCH : 0);
+  const { load4Ns, scalars4Ns, blockNs, turnNs, dispatchNs } = profile.gemm;
+  const { splits, chunk } = chooseSplit(shape, tiles, profile.threads);
+  const load = (contiguous: Contiguous, rows: number) => mode(contiguous, rows, k) === 2 ? scalars4Ns : load4Ns;
+  const turn = turnNs + 4 * (bm * load(a, m) + bn * load(b, n)) + bm * bn * blockNs;
+  const sums = timeOf(tiles * splits, chunk / 4 * turn, profile);
+  return spillOf(16 * bm * bn, profile) * sums + (splits > 1 ? dispatchNs : 0);
 }
 
-function plan(shape: GemmShape, bm: number, bn: number, tuning: Tuning): Launch {
+function plan(shape: GemmShape, bm: number, bn: number, { profile }: Tuning): Launch {
   const { m, n, k } = shape;
   const { count, a: aBatch, b: bBatch } = batchOf(shape);
   const tilesM = ceilDiv(m, 4 * bm), tilesN = ceilDiv(n, 4 * bn);
-  const split = chooseSplit(shape, tilesM * tilesN * count, tuning.threads);
+  const split = chooseSplit(shape, tilesM * tilesN * count, profile.threads);
   const grid = linearGrid(tilesM * tilesN, GROUP);
   const [aRow, aCol] = shape.a === "k" ? [k, 1] : [1, m];
   const [bRow, bCol] = shape.b === "k" ? [k, 1] : [1, n];

@@ -1,9 +1,9 @@
-/** Products by tiles in workgroup memory, the GPU's way; the only one that also takes b in f16. */
+/** Products by tiles in workgroup memory, which is fast on GPUs; no other way takes b in f16. */
 import type { Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
-import { BLOCK, DISPATCH, isGpu, LOAD, timeOf, TURN } from "./cost.ts";
+import { spillOf, timeOf } from "./cost.ts";
 import halve from "./halve.wgsl" with { type: "text" };
 import type { GemmShape } from "./shape.ts";
 import { batchOf, chooseSplit, splitLaunch } from "./split.ts";
@@ -31,22 +31,22 @@ function threadsOf({ m, n, batch }: GemmShape, blocks: number): number {
   return ceilDiv(m, blocks * SIDE) * ceilDiv(n, blocks * SIDE) * (batch?.count ?? 1) * GROUP;
 }
 
-function cost(shape: GemmShape, blocks: number, tuning: Tuning): number {
+function cost(shape: GemmShape, blocks: number, { profile }: Tuning): number {
   const threads = threadsOf(shape, blocks);
-  const { splits, chunk } = chooseSplit(shape, threads, tuning.threads);
-  // A GPU's workgroup memory is near; a software adapter's is memory like any other, and barriers save and restore all lanes.
-  const load = isGpu(tuning) ? LOAD / 4 : 2 * LOAD;
-  const turn = TURN + 2 * blocks * load + blocks ** 2 * BLOCK / 4;
+  const { load4Ns, workgroup4Ns, blockNs, turnNs, dispatchNs } = profile.gemm;
+  const { splits, chunk } = chooseSplit(shape, threads, profile.threads);
+  const turn = turnNs + 2 * blocks * workgroup4Ns + blocks ** 2 * blockNs / 4;
   // Each vec4 is gathered from four places.
-  const staging = 2 * blocks * 2 * (2 * LOAD + load) / STEP;
-  return timeOf(threads * splits, ceilDiv(chunk, STEP) * STEP * (turn + staging), tuning) + (splits > 1 ? DISPATCH : 0);
+  const staging = 2 * blocks * 2 * (2 * load4Ns + workgroup4Ns) / STEP;
+  const sums = timeOf(threads * splits, ceilDiv(chunk, STEP) * STEP * (turn + staging), profile);
+  return spillOf(16 * blocks ** 2, profile) * sums + (splits > 1 ? dispatchNs : 0);
 }
 
-function plan(shape: GemmShape, blocks: number, tuning: Tuning): Launch {
+function plan(shape: GemmShape, blocks: number, { profile }: Tuning): Launch {
   const { m, n, k } = shape;
   const { count, a: aBatch, b: bBatch } = batchOf(shape);
   const half = shape.storage === "f16";
-  const split = chooseSplit(shape, threadsOf(shape, blocks), tuning.threads);
+  const split = chooseSplit(shape, threadsOf(shape, blocks), profile.threads);
   const tilesM = ceilDiv(m, blocks * SIDE), tilesN = ceilDiv(n, blocks * SIDE);
   const grid = linearGrid(tilesM * tilesN, 1);
   const [aRow, aCol] = shape.a === "k" ? [k, 1] : [1, m];

@@ -6,7 +6,7 @@ import type { Plan, Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
-import { BLOCK, DISPATCH, isGpu, LOAD, timeOf, TURN } from "./cost.ts";
+import { spillOf, timeOf } from "./cost.ts";
 import kmajor from "./kmajor.wgsl" with { type: "text" };
 import { type Contiguous, type GemmShape, packedLaunch } from "./shape.ts";
 import { chooseSplit, reducePaddedStep } from "./split.ts";
@@ -35,22 +35,23 @@ function tilesOf({ m, n }: GemmShape, bm: number, bn: number): readonly [number,
   return [ceilDiv(m, 4 * bm), ceilDiv(n, 4 * bn)];
 }
 
-function cost(shape: GemmShape, bm: number, bn: number, tuning: Tuning): number {
+function cost(shape: GemmShape, bm: number, bn: number, { profile }: Tuning): number {
   const { m, n, k } = shape, [tilesM, tilesN] = tilesOf(shape, bm, bn);
-  const { splits, chunk } = chooseSplit(shape, tilesM * tilesN, tuning.threads);
-  const sums = timeOf(tilesM * tilesN * splits, chunk * (TURN + (bm + bn) * LOAD + bm * bn * BLOCK / 4), tuning);
+  const { load4Ns, blockNs, turnNs, dispatchNs } = profile.gemm;
+  const { splits, chunk } = chooseSplit(shape, tilesM * tilesN, profile.threads);
+  const turn = turnNs + (bm + bn) * load4Ns + bm * bn * blockNs / 4;
+  const sums = timeOf(tilesM * tilesN * splits, chunk * turn, profile);
   const packed = [
     ...packing(shape.a, m) ? [m * k] : [],
     ...packing(shape.b, n) && shape.fixed !== "b" ? [n * k] : [],
   ];
-  const packs = packed.reduce((ns, size) => ns + timeOf(size / 16, TURN + 8 * LOAD, tuning) + DISPATCH, 0);
-  // No GPU has registers for 512 accumulators.
-  return (isGpu(tuning) ? 8 : 1) * (sums + packs) + (splits > 1 || n % 4 !== 0 ? DISPATCH : 0);
+  const packs = packed.reduce((ns, size) => ns + timeOf(size / 16, turnNs + 8 * load4Ns, profile) + dispatchNs, 0);
+  return spillOf(16 * bm * bn, profile) * (sums + packs) + (splits > 1 || n % 4 !== 0 ? dispatchNs : 0);
 }
 
-function plan(shape: GemmShape, bm: number, bn: number, tuning: Tuning): Launch {
+function plan(shape: GemmShape, bm: number, bn: number, { profile }: Tuning): Launch {
   const { m, n, k } = shape, [tilesM, tilesN] = tilesOf(shape, bm, bn);
-  const { splits, chunk } = chooseSplit(shape, tilesM * tilesN, tuning.threads);
+  const { splits, chunk } = chooseSplit(shape, tilesM * tilesN, profile.threads);
   const a = operand("a", "packedA", m, k, shape.a), b = operand("b", "packedB", n, k, shape.b);
   const columns = 4 * ceilDiv(n, 4);
   const grid = linearGrid(tilesM * tilesN, GROUP);

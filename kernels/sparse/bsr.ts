@@ -1,6 +1,6 @@
 /** Block-sparse rows (BSR): square blocks of the GEMM view [F, C·KH·KW] that are stored whole or not at all. */
 import type { Plan, Program } from "../../src/gpu/types.ts";
-import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, STORE_NS } from "../conv/direct_rows.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import { reduceStep } from "../gemm/plan.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
@@ -129,11 +129,11 @@ function storageGemm(shape: LinearShape, packed: PackedWeight, tuning: Tuning): 
   const needed = heights.filter((bm) => bm === 1 || shape.m > 2 * bm);
   return needed.flatMap((bm) => {
     const tile = gemmTile(shape, packed, bm);
-    const wanted = ceilDiv(tuning.threads, tile.threads);
+    const wanted = ceilDiv(tuning.profile.threads, tile.threads);
     const splits = Math.max(1, Math.min(wanted, Math.floor(tile.longest / SHORTEST_SPLIT)));
     return Array.from(new Set([1, splits]), (n): Candidate => ({
       name: `storage, ${4 * bm} rows${n > 1 ? ", split" : ""}`,
-      cost: gemmCost(shape, packed, tile, n, tuning.threads),
+      cost: gemmCost(shape, packed, tile, n, tuning.profile),
       build: () => gemmLaunch(shape, packed, tile, n),
     }));
   });
@@ -166,13 +166,13 @@ function gemmCost(
   w: PackedWeight,
   { bm, bn, parts, tilesM, threads }: GemmTile,
   splits: number,
-  wanted: number,
+  { threads: wanted, conv }: DeviceProfile,
 ): number {
-  const { block } = w.parameters;
-  const perStep = LOOP_NS + 4 * (bm + bn) * LOAD4_NS + bm * bn * 64 * FMA_NS;
+  const { block } = w.parameters, { loopNs, loadNs, load4Ns, fmaNs, storeNs } = conv;
+  const perStep = loopNs + 4 * (bm + bn) * load4Ns + bm * bn * 64 * fmaNs;
   const blocks = w.stored / block ** 2;
-  const sums = blocks * (LOAD_NS + LOOP_NS + block / 4 * perStep) * parts * tilesM;
-  const stores = s.m * s.n * STORE_NS * splits * (splits > 1 ? 2 : 1);
+  const sums = blocks * (loadNs + loopNs + block / 4 * perStep) * parts * tilesM;
+  const stores = s.m * s.n * storeNs * splits * (splits > 1 ? 2 : 1);
   return (sums + stores) * Math.max(1, wanted / (threads * splits));
 }
 

@@ -2,7 +2,7 @@
 import { inFours } from "../conv/pack.ts";
 import { haloBytes, isBare, padStep } from "../conv/pad.ts";
 import { convOutput } from "../conv/shape.ts";
-import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS, STORE_NS } from "../conv/direct_rows.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
@@ -82,18 +82,19 @@ const TILES = [[8, 2], [8, 1], [4, 2], [4, 1], [1, 1]] as const;
 export function storageKernels(l: Lists, tuning: Tuning): Candidate[] {
   return TILES.map(([rows, fours]) => ({
     name: `storage ${rows}x${fours * 4}`,
-    cost: listCost(l, rows, fours, tuning.threads),
+    cost: listCost(l, rows, fours, tuning.profile),
     build: () => build(l, rows, fours),
   }));
 }
 
-function listCost(l: Lists, rows: number, fours: number, threads: number): number {
+function listCost(l: Lists, rows: number, fours: number, { threads, conv }: DeviceProfile): number {
+  const { loopNs, loadNs, load4Ns, fmaNs, storeNs } = conv;
   const { shape: s, kh, kw, masks } = l, [oh, ow] = convOutput(s);
   const tiles = ceilDiv(oh, rows) * ceilDiv(ow, 4 * fours) * s.batch, count = tiles * l.lists.length;
   const entries = l.lists.reduce((sum, { kernels }) => sum + kernels.reduce((n, k) => n + k.length, 0), 0);
   const loads = (rows + kh - 1) * (fours + (kw > 1 ? 1 : 0)) + (masks.length ? 1 : kh);
-  const perEntry = LOOP_NS + LOAD_NS + loads * LOAD4_NS + (masks.length ? 4 : kh * kw) * rows * fours * 4 * FMA_NS;
-  const work = tiles * entries * perEntry + count * rows * fours * 4 * STORE_NS;
+  const perEntry = loopNs + loadNs + loads * load4Ns + (masks.length ? 4 : kh * kw) * rows * fours * 4 * fmaNs;
+  const work = tiles * entries * perEntry + count * rows * fours * 4 * storeNs;
   return work * Math.max(1, threads / count);
 }
 

@@ -2,13 +2,11 @@
 import type { Program } from "../../src/gpu/types.ts";
 import { inFours } from "../conv/pack.ts";
 import { haloBytes, padStep } from "../conv/pad.ts";
-import { FMA_NS, LOAD4_NS, LOOP_NS, STORE_NS } from "../conv/direct_rows.ts";
 import { convOutput } from "../conv/shape.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
 import { FLOATS, PACK_WEIGHTS } from "./cut.ts";
 import { linesSource, type Lists } from "./kernel_lines.ts";
-import { DISPATCH_NS, penalty } from "./listed.ts";
 import { linearGrid } from "../grid.ts";
 import source from "./kernel_list_uniform.wgsl" with { type: "text" };
 
@@ -20,8 +18,6 @@ const BOUNDS = 6;
 const MOST_DISPATCHES = 1024;
 /** Rows, and fours of columns, of a thread's tile. */
 const TILES = [[8, 2], [4, 2]] as const;
-/** Of a load from storage. */
-const UNIFORM = 0.7;
 
 /** How images lie in uniform panels, as in listed_uniform.ts: all of a part's channels in one. */
 interface Views {
@@ -43,15 +39,17 @@ export function uniformKernels(l: Lists, tuning: Tuning, expand?: () => readonly
   if (!views) return [];
   const dispatches = ceilDiv(s.batch, views.together) * ceilDiv(views.parts, PANELS);
   if (dispatches > MOST_DISPATCHES) return [];
+  const { loopNs, load4Ns, fmaNs, storeNs, uniformShare } = tuning.profile.conv;
+  const { dispatchNs, divergence } = tuning.profile.lists;
   const entries = l.lists.reduce((sum, { kernels }) => sum + kernels.reduce((n, k) => n + k.length, 0), 0);
   return TILES.map(([rows, fours]) => {
     const tiles = ceilDiv(oh, rows) * ceilDiv(ow, 4 * fours) * s.batch;
-    const loads = ((rows + kh - 1) * (fours + (kw > 1 ? 1 : 0)) * UNIFORM + kh) * LOAD4_NS;
-    const perEntry = LOOP_NS + loads + kh * kw * rows * fours * 4 * FMA_NS;
-    const sums = tiles * (entries * perEntry + l.lists.length * (PANELS * LOOP_NS + rows * fours * STORE_NS));
+    const loads = ((rows + kh - 1) * (fours + (kw > 1 ? 1 : 0)) * uniformShare + kh) * load4Ns;
+    const perEntry = loopNs + loads + kh * kw * rows * fours * 4 * fmaNs;
+    const sums = tiles * (entries * perEntry + l.lists.length * (PANELS * loopNs + rows * fours * storeNs));
     return {
       name: `uniform panels ${rows}x${4 * fours}`,
-      cost: (sums + dispatches * DISPATCH_NS) * penalty(tuning),
+      cost: (sums + dispatches * dispatchNs) * divergence,
       build: () => build(l, views, rows, fours, expand?.()),
     };
   });

@@ -5,8 +5,8 @@
  */
 import type { Program } from "../../src/gpu/types.ts";
 import type { ConvShape } from "../conv/shape.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
-import { type Tuning, UNTUNED } from "../tuning.ts";
 import { type Chunk, type Cut, type Height, type ListCost, PACK_WEIGHTS, packWeights, type TapLists } from "./cut.ts";
 import type { LinearShape } from "./format.ts";
 import listed from "./listed.wgsl" with { type: "text" };
@@ -68,25 +68,21 @@ export function finished(lists: TapLists, cut: Cut, steps: readonly Step[], scra
   return { prepare: [step], steps, scratch: { ...scratch, packed: bytes }, tables: { table: cut.table, sources } };
 }
 
-/** GPUs broadcast from uniform arrays only what all lanes read alike. */
-export function penalty({ threads }: Tuning): number {
-  return threads > UNTUNED.threads ? 16 : 1;
-}
-
-/** Of four pixels a thread, in ns of a SIMD core of 8 lanes shared by them, on a software adapter. */
-const TURN_NS = 1.2, FILTER_NS = 0.15, WEIGHT_NS = 0.35, STORE_NS = 2;
-export const DISPATCH_NS = 24_000;
-
-/** @param patch ns for four pixels of x, of which a thread makes `rows` at a time */
+/**
+ * Estimated time of all threads in ns, each of which makes `rows` × 4 pixels.
+ *
+ * @param x4Ns what four pixels of x take at a tap
+ */
 export function sumsCost(
   { lines, height, taps }: ListCost,
   pixels: number,
   rows: number,
   passes: number,
-  patch: number,
+  x4Ns: number,
+  { lists: { turnNs, filterNs, weightNs, storeNs } }: DeviceProfile,
 ): number {
-  const perTap = TURN_NS / rows + patch + height * (FILTER_NS + WEIGHT_NS / rows);
-  return pixels / 4 * (taps * perTap + lines * height * STORE_NS * (2 * passes - 1));
+  const perTap = turnNs / rows + x4Ns + height * (filterNs + weightNs / rows);
+  return pixels / 4 * (taps * perTap + lines * height * storeNs * (2 * passes - 1));
 }
 
 function rowsProgram(wide: boolean): Program {

@@ -1,13 +1,13 @@
 /** Lists of taps with x in storage (listed_storage.wgsl): one loop, and as few dispatches as the weights take. */
 import type { Program } from "../../src/gpu/types.ts";
 import { convOutput, type ConvShape } from "../conv/shape.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import { ceilDiv, type Epilogue, type Launch, type Step } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
 import { type Chunk, chunkCount, type Cut, cutLists, FLOATS, type ListCost, type TapLists, tapRoom } from "./cut.ts";
 import type { LinearShape } from "./format.ts";
 import {
   constantsOf,
-  DISPATCH_NS,
   finished,
   GROUP,
   isWhole,
@@ -15,7 +15,6 @@ import {
   listedVariants,
   PANEL_ROWS,
   panelStep,
-  penalty,
   reachFits,
   type ShapeConstants,
   sumsCost,
@@ -26,16 +25,14 @@ import source from "./listed_storage.wgsl" with { type: "text" };
 const NAME = "storage";
 /** Of a thread's tile: reading images takes much code, of which an instruction cache holds two rows. */
 const ROWS = { panels: 4, images: 2 } as const;
-/** For four numbers of x, packed or in images, and for packing one. */
-const PANEL_NS = 1.9, IMAGE_NS = 4, PACK_NS = 2;
 
 /** y = act(x·wᵀ + …) with x packed into panels of 64 rows; none where so few rows don't pay for packing. */
 export function storageGemm(shape: LinearShape, lists: () => TapLists, cost: ListCost, tuning: Tuning): Candidate[] {
   if (shape.m < PANEL_ROWS / 2) return [];
-  const rows = ceilDiv(shape.m, PANEL_ROWS) * PANEL_ROWS;
+  const rows = ceilDiv(shape.m, PANEL_ROWS) * PANEL_ROWS, { packNs } = tuning.profile.lists;
   return [{
     name: NAME,
-    cost: rows * shape.k * PACK_NS + timeOf(cost, rows, ROWS.panels, shape.k, PANEL_NS, tuning),
+    cost: rows * shape.k * packNs + timeOf(cost, rows, "panels", shape.k, tuning.profile),
     build: () => gemmLaunch(shape, lists()),
   }];
 }
@@ -54,7 +51,7 @@ export function storageConv(
   const columns = shape.channels * shape.kernel[0] * shape.kernel[1];
   return [{
     name: NAME,
-    cost: timeOf(cost, pixels, ROWS.images, columns, IMAGE_NS, tuning),
+    cost: timeOf(cost, pixels, "images", columns, tuning.profile),
     build: () => convLaunch(shape, epilogue, lists()),
   }];
 }
@@ -62,13 +59,13 @@ export function storageConv(
 function timeOf(
   cost: ListCost,
   pixels: number,
-  rows: number,
+  form: "panels" | "images",
   columns: number,
-  patch: number,
-  tuning: Tuning,
+  profile: DeviceProfile,
 ): number {
-  const views = partsOf(columns, cost.height);
-  return (sumsCost(cost, pixels, rows, views.parts, patch) + chunkCount(cost, views) * DISPATCH_NS) * penalty(tuning);
+  const views = partsOf(columns, cost.height), { x4Ns, dispatchNs, divergence } = profile.lists;
+  const sums = sumsCost(cost, pixels, ROWS[form], views.parts, x4Ns.storage[form], profile);
+  return (sums + chunkCount(cost, views) * dispatchNs) * divergence;
 }
 
 /** A line's taps in a part fit a uniform panel. */

@@ -18,7 +18,6 @@ import {
 import type { LinearShape } from "./format.ts";
 import {
   constantsOf,
-  DISPATCH_NS,
   finished,
   GROUP,
   isWhole,
@@ -26,7 +25,6 @@ import {
   listedVariants,
   PANEL_ROWS,
   panelStep,
-  penalty,
   reachFits,
   type ShapeConstants,
   sumsCost,
@@ -43,8 +41,6 @@ const COLUMNS = FLOATS / PANEL_ROWS;
 const ROWS = { panels: 2, images: 4 } as const;
 /** More of them take longer to record than the work is worth. */
 const MOST_DISPATCHES = 1024;
-/** For four numbers of x, packed or in images, and for packing one. */
-const PANEL_NS = 1.4, IMAGE_NS = 1.8, PACK_NS = 2;
 
 /** y = act(x·wᵀ + …) with x packed into panels of 64 rows; none where so few rows don't pay for packing. */
 export function uniformGemm(shape: LinearShape, lists: () => TapLists, cost: ListCost, tuning: Tuning): Candidate[] {
@@ -52,10 +48,11 @@ export function uniformGemm(shape: LinearShape, lists: () => TapLists, cost: Lis
   const views = panelViews(shape), together = Math.floor(PANELS / views.shown);
   const dispatches = chunkCount(cost, views) * ceilDiv(rowPanels, together);
   if (shape.m < PANEL_ROWS / 2 || dispatches > MOST_DISPATCHES) return [];
-  const sums = sumsCost(cost, rows, ROWS.panels, ceilDiv(views.parts, views.shown), PANEL_NS);
+  const { profile } = tuning, { x4Ns, packNs, dispatchNs, divergence } = profile.lists;
+  const sums = sumsCost(cost, rows, ROWS.panels, ceilDiv(views.parts, views.shown), x4Ns.uniform.panels, profile);
   return [{
     name: NAME,
-    cost: (rows * shape.k * PACK_NS + sums + dispatches * DISPATCH_NS) * penalty(tuning),
+    cost: (rows * shape.k * packNs + sums + dispatches * dispatchNs) * divergence,
     build: () => gemmLaunch(shape, lists(), views),
   }];
 }
@@ -72,10 +69,11 @@ export function uniformConv(
   if (!views || views.dispatches > MOST_DISPATCHES) return [];
   const [rows, cols] = convOutput(shape), tile = ROWS.images;
   const pixels = shape.batch * ceilDiv(rows, tile) * tile * ceilDiv(cols, 4) * 4;
-  const sums = sumsCost(cost, pixels, ROWS.images, ceilDiv(views.parts, views.shown), IMAGE_NS);
+  const { profile } = tuning, { x4Ns, dispatchNs, divergence } = profile.lists;
+  const sums = sumsCost(cost, pixels, ROWS.images, ceilDiv(views.parts, views.shown), x4Ns.uniform.images, profile);
   return [{
     name: NAME,
-    cost: (sums + views.dispatches * DISPATCH_NS) * penalty(tuning),
+    cost: (sums + views.dispatches * dispatchNs) * divergence,
     build: () => convLaunch(shape, epilogue, lists(), views),
   }];
 }

@@ -1,6 +1,5 @@
 /** N:M sparsity: of every M neighbouring columns of the GEMM view a row keeps at most N. */
 import type { Plan, Program } from "../../src/gpu/types.ts";
-import { FMA_NS, LOAD4_NS, LOAD_NS, LOOP_NS } from "../conv/direct_rows.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
@@ -81,11 +80,12 @@ function listCost({ parameters: { n, m }, rows, columns }: PackedWeight): ListCo
 
 function gemm(shape: LinearShape, packed: PackedWeight, tuning: Tuning): Candidate[] {
   const { n, m } = packed.parameters, threads = ceilDiv(shape.m, 4) * ceilDiv(shape.n, 8);
-  const selects = 4 * (m - 1), perValue = 8 * (4 + selects) * FMA_NS;
-  const perGroup = LOOP_NS + m * LOAD4_NS + n * (LOOP_NS + LOAD_NS + 2 * LOAD4_NS + perValue);
+  const { loopNs, loadNs, load4Ns, fmaNs } = tuning.profile.conv;
+  const selects = 4 * (m - 1), perValue = 8 * (4 + selects) * fmaNs;
+  const perGroup = loopNs + m * load4Ns + n * (loopNs + loadNs + 2 * load4Ns + perValue);
   return [{
     name: "selects 4x8",
-    cost: threads * shape.k / m * perGroup * Math.max(1, tuning.threads / threads),
+    cost: threads * shape.k / m * perGroup * Math.max(1, tuning.profile.threads / threads),
     build: () => gemmLaunch(shape, packed),
   }];
 }

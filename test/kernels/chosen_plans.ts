@@ -1,6 +1,6 @@
 /**
- * What the planners choose for a broad list of shapes: a line for each shape with the chosen way on a software adapter and
- * on a GPU, each followed by a digest of its launch (constants, uniforms, grids, bound parts, sizes of scratch and tables).
+ * What the planners choose for a broad list of shapes: a line for each shape with the way chosen on each device and a digest
+ * of its launch (constants, uniforms, grids, bound parts, sizes of scratch and tables).
  */
 import {
   attentionCandidates,
@@ -16,7 +16,7 @@ import { gemmCandidates, gemmClass, type GemmShape } from "../../kernels/gemm/pl
 import { EPILOGUES, type Launch, type Step } from "../../kernels/launch.ts";
 import { softmaxCandidates, softmaxClass } from "../../kernels/softmax/softmax.ts";
 import { FORMATS } from "../../kernels/sparse/format.ts";
-import { type Candidate, choose, type Tuning } from "../../kernels/tuning.ts";
+import { type Candidate, choose, type Tuning, UNTUNED } from "../../kernels/tuning.ts";
 import { noise } from "../tensor/reference64.ts";
 
 /** One shape, and the ways to do it on a device. */
@@ -149,7 +149,7 @@ function sparseCases(): Case[] {
             ? format.conv(conv(batch, [columns, side, side], rows, 3), packed, {}, tuning)
             : format.gemm({ m: batch, n: rows, k: columns }, packed, tuning),
       }];
-    }).filter(({ candidates }) => candidates({ threads: 256 }).length > 0)
+    }).filter(({ candidates }) => candidates(UNTUNED).length > 0)
   );
 }
 

@@ -1,5 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { PROFILES } from "../../kernels/device_profile.ts";
+import { UNTUNED } from "../../kernels/tuning.ts";
 import { convDgradCandidates, planConvDgrad } from "../../kernels/conv/dgrad.ts";
 import { convForwardCandidates, convForwardClass, planConvForward } from "../../kernels/conv/forward.ts";
 import { inputRuns } from "../../kernels/conv/input.ts";
@@ -64,21 +66,21 @@ test("every output of the forward pass and every element of dx is stored exactly
   const used = new Set<string>();
   for (const s of shapes(400)) {
     const [oh, ow] = convOutput(s), size = s.batch * s.filters * oh * ow;
-    for (const threadsWanted of [64, 4096]) {
-      for (const candidate of convForwardCandidates(s, {}, { threads: threadsWanted })) {
+    for (const profile of [{ ...PROFILES.software, threads: 64 }, PROFILES.integrated]) {
+      for (const candidate of convForwardCandidates(s, {}, { profile })) {
         const forward = candidate.build(), what = `${candidate.name} ${JSON.stringify(s)}`;
         checkLaunch(forward, ["x", "w", "y"], [...forward.prepare, ...forward.steps]);
         const splits = forward.scratch.partial ? forward.scratch.partial / size / 4 : 1;
         assert.is(coversOnce(size * splits, stores(forward.steps)), true, what);
         for (const { plan } of forward.steps) used.add(plan.program.name);
       }
-      for (const candidate of convDgradCandidates(s, { threads: threadsWanted })) {
+      for (const candidate of convDgradCandidates(s, { profile })) {
         const launch = candidate.build(), what = `${candidate.name} ${JSON.stringify(s)}`;
         checkLaunch(launch, ["dy", "w", "dx"]);
         assert.is(coversOnce(s.batch * s.channels * s.height * s.width, stores(launch.steps)), true, what);
         for (const { plan } of launch.steps) used.add(plan.program.name);
       }
-      const wgrad = planConvWgrad(s, { threads: threadsWanted });
+      const wgrad = planConvWgrad(s, { profile });
       checkLaunch(wgrad, ["x", "dy", "y"]);
       for (const { plan } of wgrad.steps) used.add(plan.program.name);
     }
@@ -95,7 +97,7 @@ test("every output of the forward pass and every element of dx is stored exactly
 });
 
 test("a measured winner is taken for its class, whatever the epilogue, and only where it can do the shape", () => {
-  const winners = { [convForwardClass(base)]: "indirect" }, tuning = { threads: 256, winners };
+  const winners = { [convForwardClass(base)]: "indirect" }, tuning = { ...UNTUNED, winners };
   const convolution = (s: ConvShape, epilogue: Epilogue) => planConvForward(s, epilogue, tuning).steps.at(-1)!.plan;
   for (const epilogue of [{}, { bias: "add", activation: "relu" }] as const) {
     assert.is(convolution(base, epilogue).program.name, "indirect convolution");
@@ -103,13 +105,13 @@ test("a measured winner is taken for its class, whatever the epilogue, and only 
   const another = { ...base, filters: 7 };
   assert.equal(planConvForward(another, {}, tuning), planConvForward(another));
   assert.is.not(planConvForward(another).steps.at(-1)!.plan.program.name, "indirect convolution");
-  const unable = { threads: 256, winners: { [convForwardClass(base)]: "depthwise rows of 8" } };
+  const unable = { ...UNTUNED, winners: { [convForwardClass(base)]: "depthwise rows of 8" } };
   assert.equal(planConvForward(base, {}, unable), planConvForward(base));
 });
 
 test("candidates have names of their own, few enough to be measured", () => {
   for (const s of shapes(200)) {
-    const names = convForwardCandidates(s, {}, { threads: 256 }).map(({ name }) => name);
+    const names = convForwardCandidates(s, {}, UNTUNED).map(({ name }) => name);
     assert.is(new Set(names).size, names.length, names.join());
     assert.ok(names.length >= 1 && names.length <= 8, names.join());
   }
@@ -160,8 +162,8 @@ test("large layers stay within the limits of every device", () => {
   ];
   for (const change of large) {
     const s = { ...base, ...change };
-    for (const threadsWanted of [256, 8192]) {
-      const tuning = { threads: threadsWanted };
+    for (const profile of [PROFILES.software, PROFILES.desktop]) {
+      const tuning = { profile };
       checkLaunch(planConvForward(s, {}, tuning), ["x", "w", "y"]);
       checkLaunch(planConvDgrad(s, tuning), ["dy", "w", "dx"]);
       checkLaunch(planConvWgrad(s, tuning), ["x", "dy", "y"]);
@@ -172,9 +174,13 @@ test("large layers stay within the limits of every device", () => {
 test("the epilogue runs where the sum is complete", () => {
   const epilogue = { bias: "add", residual: "add", activation: "relu" } as const;
   const flags = (steps: readonly Step[]) => steps.map((s) => s.plan.program.constants?.ACTIVATION);
-  const whole = planConvForward({ ...base, pads: [0, 0, 0, 0], width: 12, filters: 8 }, epilogue, { threads: 1 });
+  const whole = planConvForward({ ...base, pads: [0, 0, 0, 0], width: 12, filters: 8 }, epilogue, {
+    profile: { ...PROFILES.software, threads: 1 },
+  });
   assert.equal(flags(whole.steps), [1]);
-  const split = planConvForward({ ...base, batch: 1, channels: 64, height: 2, width: 4 }, epilogue, { threads: 64 });
+  const split = planConvForward({ ...base, batch: 1, channels: 64, height: 2, width: 4 }, epilogue, {
+    profile: { ...PROFILES.software, threads: 64 },
+  });
   assert.is(split.steps.at(-1)!.plan.program.constants!.ACTIVATION, 1);
   assert.ok(split.scratch.partial > 0);
   assert.ok(flags(split.steps.slice(0, -1)).every((a) => a === undefined || a === 0));

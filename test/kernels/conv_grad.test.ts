@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { UNTUNED } from "../../kernels/tuning.ts";
 import { convOutput, type ConvShape } from "../../kernels/conv/shape.ts";
 import { convWgradCandidates } from "../../kernels/conv/wgrad.ts";
 import { fitsUniformPanels } from "../../kernels/conv/wgrad_uniform.ts";
@@ -74,7 +75,7 @@ test("only 3×3 kernels on small maps are computed from uniform panels", () => {
 });
 
 function uniform(s: ConvShape) {
-  const launch = convWgradCandidates(s, { threads: 256 }).find(({ name }) => name === "uniform panels 16x1")!.build();
+  const launch = convWgradCandidates(s, UNTUNED).find(({ name }) => name === "uniform panels 16x1")!.build();
   checkLaunch(launch, ["x", "dy", "y"]);
   return launch;
 }

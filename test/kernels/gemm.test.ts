@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { PROFILES } from "../../kernels/device_profile.ts";
 import { gemmCandidates, gemmClass, type GemmShape, planGemm } from "../../kernels/gemm/plan.ts";
 import type { Step } from "../../kernels/launch.ts";
 import { choose, UNTUNED } from "../../kernels/tuning.ts";
@@ -16,8 +17,8 @@ test("every output of every split is stored exactly once, and the splits cover k
   for (const m of SIZES) {
     for (const n of SIZES) {
       for (const k of [1, 4, 63, 64, 129, 800]) {
-        for (const threadsWanted of [1, 256, 8192]) {
-          const [registers] = gemmCandidates({ m, n, k, a: "k", b: "k" }, { threads: threadsWanted });
+        for (const profile of [{ ...PROFILES.software, threads: 1 }, PROFILES.software, PROFILES.desktop]) {
+          const [registers] = gemmCandidates({ m, n, k, a: "k", b: "k" }, { profile });
           const launch = registers.build();
           checkLaunch(launch, OPERANDS);
           const { plan } = launch.steps[0], { chunk } = params(plan), splits = plan.grid[2];
@@ -64,7 +65,7 @@ test("every candidate of a shape has a name of its own and a launch within every
   for (const batch of [undefined, { count: 7, a: 0, b: 12 }, { count: 40_000, a: 4, b: 4 }]) {
     for (const [m, n, k] of [[1, 1, 1], [1, 70_001, 5], [5, 1, 900], [127, 300, 333], [600, 513, 517]]) {
       const shape = { m, n, k, a: "k", b: "rows", batch } as const;
-      const candidates = gemmCandidates(shape, { threads: 256, features: ["subgroups"] });
+      const candidates = gemmCandidates(shape, { ...UNTUNED, features: ["subgroups"] });
       assert.is(new Set(candidates.map(({ name }) => name)).size, candidates.length);
       assert.ok(candidates.length >= 2 && candidates.length <= 12);
       for (const { cost, build } of candidates) {
@@ -98,7 +99,7 @@ test("wide tiles: only what isn't k-major in fours is packed, and padded columns
 
 test("uniform panels lie inside their scratch, and the tiles of each span of k cover the outputs once", () => {
   const [m, n, k] = [300, 513, 517];
-  const launch = gemmCandidates({ m, n, k, a: "k", b: "rows" }, { threads: 256 })
+  const launch = gemmCandidates({ m, n, k, a: "k", b: "rows" }, UNTUNED)
     .find(({ name }) => name === "uniform panels")!.build();
   const products = launch.steps.filter(({ bindings }) => bindings.includes("y"));
   const spans = new Map<number, Uint8Array>();
@@ -122,7 +123,7 @@ test("uniform panels lie inside their scratch, and the tiles of each span of k c
 
 test("the windows bound for packing panels cover each operand once and end where its buffer does", () => {
   for (const [m, n, k] of [[300, 513, 517], [512, 512, 512], [127, 2000, 333]]) {
-    const { steps } = gemmCandidates({ m, n, k, a: "k", b: "rows" }, { threads: 256 })
+    const { steps } = gemmCandidates({ m, n, k, a: "k", b: "rows" }, UNTUNED)
       .find(({ name }) => name === "uniform panels")!.build();
     for (const [operand, size] of [["a", m * k], ["b", n * k]] as const) {
       let next = 0;
@@ -150,7 +151,7 @@ test("a shape's class names layout, sizes and a bucket of the batch", () => {
 
 test("GPUs get tiles in workgroup memory and rows for vectors, and subgroups only where they are offered", () => {
   const named = (m: number, n: number, k: number, features: Feature[] = []) => {
-    const candidates = gemmCandidates({ m, n, k, a: "k", b: "k" }, { threads: 8192, features });
+    const candidates = gemmCandidates({ m, n, k, a: "k", b: "k" }, { profile: PROFILES.desktop, features });
     return choose("", candidates, UNTUNED).name;
   };
   assert.is(named(512, 512, 512), "workgroup 64x64");
@@ -170,7 +171,7 @@ test("f16 is a class of its own that only tiles serve, with b rounded in advance
 
 test("tiles in workgroup memory cover the outputs, and their splits k", () => {
   for (const [m, n, k] of [[17, 33, 70], [65, 129, 300], [100, 64, 5]]) {
-    for (const { name, build } of gemmCandidates({ m, n, k, a: "k", b: "k" }, { threads: 8192 })) {
+    for (const { name, build } of gemmCandidates({ m, n, k, a: "k", b: "k" }, { profile: PROFILES.desktop })) {
       if (!name.startsWith("workgroup")) continue;
       const { plan } = build().steps[0], p = params(plan), side = 32 * plan.program.constants!.B;
       assert.is(p.tiles_m * p.tiles_n, plan.grid[0] * plan.grid[1]);
@@ -183,7 +184,7 @@ test("tiles in workgroup memory cover the outputs, and their splits k", () => {
 test("a measured winner is taken, and a batch beyond a grid's layers is refused", () => {
   const shape = { m: 512, n: 512, k: 512, a: "k", b: "k" } as const;
   const winners = { [gemmClass(shape)]: "registers 4x8" };
-  const { BM, BN } = planGemm(shape, { threads: 256, winners }).steps[0].plan.program.constants!;
+  const { BM, BN } = planGemm(shape, { ...UNTUNED, winners }).steps[0].plan.program.constants!;
   assert.equal([BM, BN], [1, 2]);
   assert.throws(() => planGemm({ ...shape, batch: { count: 70_000, a: 0, b: 0 } }), /batch of 70000/);
 });

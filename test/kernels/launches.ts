@@ -34,7 +34,7 @@ export function checkLaunch(launch: Launch, operands: readonly string[], steps: 
 
 /** A plan's uniforms by their names in the shader. */
 export function params({ program, uniforms }: Plan): Record<string, number> {
-  const fields = /struct Params \{([^}]*)\}/.exec(program.source)![1].matchAll(/(\w+): u32/g);
+  const fields = /struct Params \{([^}]*)\}/.exec(program.source)![1].matchAll(/(\w+): [uif]32/g);
   return Object.fromEntries([...fields].map(([, name], i) => [name, uniforms[i]]));
 }
 

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Launch } from "../../kernels/launch.ts";
-import { type Candidate, type Choice, choose } from "../../kernels/tuning.ts";
+import { type Candidate, type Choice, choose, UNTUNED } from "../../kernels/tuning.ts";
 
 const test = suite("choosing among candidates");
 
@@ -13,18 +13,18 @@ const way = (name: string, cost: number): Candidate => ({
 const ways = [way("slow", 3), way("quick", 1), way("as quick", 1)];
 
 test("without a measurement the cheapest estimate is taken, the first of equals", () => {
-  assert.is(choose("shape", ways, { threads: 1 }).name, "quick");
-  assert.is(choose("shape", ways, { threads: 1, winners: { "other shape": "slow" } }).name, "quick");
+  assert.is(choose("shape", ways, UNTUNED).name, "quick");
+  assert.is(choose("shape", ways, { ...UNTUNED, winners: { "other shape": "slow" } }).name, "quick");
 });
 
 test("a measured winner is taken, unless it can't do the shape", () => {
-  assert.is(choose("shape", ways, { threads: 1, winners: { shape: "slow" } }).name, "slow");
-  assert.is(choose("shape", ways, { threads: 1, winners: { shape: "gone" } }).name, "quick");
+  assert.is(choose("shape", ways, { ...UNTUNED, winners: { shape: "slow" } }).name, "slow");
+  assert.is(choose("shape", ways, { ...UNTUNED, winners: { shape: "gone" } }).name, "quick");
 });
 
 test("whoever listens is told of each launch that is built, and only then", () => {
   const told: Choice[] = [];
-  const chosen = choose("shape", ways, { threads: 1, onChoice: (choice) => told.push(choice) });
+  const chosen = choose("shape", ways, { ...UNTUNED, onChoice: (choice) => told.push(choice) });
   assert.is(told.length, 0);
   const launch: Launch = chosen.build();
   assert.is(told.length, 1);

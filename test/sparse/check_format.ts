@@ -1,9 +1,10 @@
 /** Runs every candidate of a sparse format and compares it with the float64 reference. */
 import * as assert from "uvu/assert";
 import { convOutput, type ConvShape } from "../../kernels/conv/shape.ts";
+import { PROFILES } from "../../kernels/device_profile.ts";
 import { type Epilogue, EPILOGUES } from "../../kernels/launch.ts";
 import type { LinearShape, PackedWeight, SparseFormat } from "../../kernels/sparse/format.ts";
-import type { Candidate } from "../../kernels/tuning.ts";
+import type { Candidate, Tuning } from "../../kernels/tuning.ts";
 import type { Slice } from "../../src/gpu/gpu.ts";
 import { launch } from "../../src/tensor/ops/launch.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
@@ -13,7 +14,7 @@ import { conv64, matmul64, noise, sumError, type Sums } from "../tensor/referenc
 
 const OPERANDS = ["x", "values", "bias", "residual", "y"];
 /** Few threads leave sums whole, many have them split. */
-const THREADS = [1, 8192];
+const TUNINGS: readonly Tuning[] = [{ profile: { ...PROFILES.software, threads: 1 } }, { profile: PROFILES.desktop }];
 
 /** Packs the weight [n,k] and checks each way to multiply with it, with an empty epilogue and a full one. */
 export async function checkGemm(
@@ -25,7 +26,7 @@ export async function checkGemm(
   const x = noise(m * k, 1);
   const sums = matmul64(m, n, k, (i, t) => x[i * k + t], (j, t) => weight[j * k + t]);
   for (const epilogue of [EPILOGUES[0], EPILOGUES[3]]) {
-    const ways = THREADS.flatMap((threads) => format.gemm({ m, n, k, ...epilogue }, packed, { threads }));
+    const ways = TUNINGS.flatMap((tuning) => format.gemm({ m, n, k, ...epilogue }, packed, tuning));
     await checkWays(ways, packed, x, sums, { epilogue, terms: k, biases: n, per: 1 });
   }
   return packed;
@@ -37,7 +38,7 @@ export async function checkConv(format: SparseFormat, weight: Float32Array, s: C
   const x = noise(s.batch * s.channels * s.height * s.width, 1);
   const sums = conv64(s, x, weight), [rows, cols] = convOutput(s), terms = packed.columns;
   for (const epilogue of [EPILOGUES[0], EPILOGUES[3]]) {
-    const ways = THREADS.flatMap((threads) => format.conv(s, packed, epilogue, { threads }));
+    const ways = TUNINGS.flatMap((tuning) => format.conv(s, packed, epilogue, tuning));
     await checkWays(ways, packed, x, sums, { epilogue, terms, biases: s.filters, per: rows * cols });
   }
   return packed;

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { UNTUNED } from "../../kernels/tuning.ts";
 import { convOutput, type ConvShape } from "../../kernels/conv/shape.ts";
 import { EPILOGUES } from "../../kernels/launch.ts";
 import type { SparseFormat } from "../../kernels/sparse/format.ts";
@@ -14,7 +15,6 @@ import { conv64, noise, sumError } from "../tensor/reference64.ts";
 
 const test = suite("sparse lists of kernels, vectors and patterns");
 
-const UNTUNED = { threads: 256 };
 const PATTERNS = [27, 54, 216, 432, 58, 178, 184, 154];
 
 const base: ConvShape = {

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { type DeviceProfile, PROFILES } from "../../kernels/device_profile.ts";
 import {
   attentionCandidates,
   type AttentionShape,
@@ -75,18 +76,18 @@ test("scores far apart, and in the hundreds, neither overflow nor vanish", async
 
 test("heads that fit a uniform binding are read through one on a small device, from storage on a large one", () => {
   const shape = { heads: 6, queries: 197, keys: 197, depth: 64, scale: 0.125 };
-  const ways = (of: AttentionShape, threads: number) => {
-    const all = attentionCandidates(of, { threads });
+  const ways = (of: AttentionShape, profile: DeviceProfile) => {
+    const all = attentionCandidates(of, { profile });
     return [all.length, all.reduce((a, b) => b.cost < a.cost ? b : a).name];
   };
-  assert.equal(ways(shape, 256), [2, "uniform"]);
-  assert.equal(ways(shape, 8192), [2, "storage"]);
-  assert.equal(ways({ ...shape, keys: 257 }, 256), [1, "storage"]);
+  assert.equal(ways(shape, PROFILES.software), [2, "uniform"]);
+  assert.equal(ways(shape, PROFILES.desktop), [2, "storage"]);
+  assert.equal(ways({ ...shape, keys: 257 }, PROFILES.software), [1, "storage"]);
 });
 
 test("only the wanted gradients are made, and storage isn't copied where rows are whole vec4", () => {
   const shape = { heads: 6, queries: 197, keys: 197, depth: 64, scale: 0.125 };
-  const tuning = { threads: 8192 };
+  const tuning = { profile: PROFILES.desktop };
   const steps = (wanted: readonly ("q" | "k" | "v")[]) => planAttentionGrad(shape, wanted, tuning).steps.length;
   assert.equal([steps(["q"]), steps(["k", "v"]), steps(["q", "k", "v"])], [2, 3, 4]);
   assert.is(planAttention(shape, tuning).steps.length, 1);

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { UNTUNED } from "../../kernels/tuning.ts";
 import { convForwardCandidates } from "../../kernels/conv/forward.ts";
 import { convOutput, type ConvShape, convTaps } from "../../kernels/conv/shape.ts";
 import { columnConv2d, columnConvShape, conv2d, convForward, convShape } from "../../src/tensor/ops/conv.ts";
@@ -184,7 +185,7 @@ for (const name of [...MANY_WAYS, "many channels, few pixels"]) {
     using tr = Tensor.from(gpu, residual, [residual.length]);
     using y = Tensor.empty(gpu, tr.shape);
     const epilogue = { bias: "add", residual: "add", activation: "relu" } as const;
-    for (const candidate of convForwardCandidates(s, epilogue, { threads: 256 })) {
+    for (const candidate of convForwardCandidates(s, epilogue, UNTUNED)) {
       const plan = candidate.build();
       gpu.clear(y);
       launch(gpu, plan, { x: tx, w: tw, bias: tb, residual: tr, y }, name, [...plan.prepare, ...plan.steps]);

@@ -1,6 +1,7 @@
 /** Every way to compute a convolution's gradients, against float64. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { UNTUNED } from "../../kernels/tuning.ts";
 import { convDgradCandidates, convDgradClass, planConvDgrad } from "../../kernels/conv/dgrad.ts";
 import { convOutput, type ConvShape, convTaps } from "../../kernels/conv/shape.ts";
 import { convWgradCandidates, convWgradClass, planConvWgrad } from "../../kernels/conv/wgrad.ts";
@@ -51,12 +52,12 @@ for (const [name, change] of Object.entries(SHAPES)) {
     using tdy = Tensor.from(gpu, dy, [dy.length]);
     using tdx = Tensor.empty(gpu, [x.length]);
     using tdw = Tensor.empty(gpu, [w.length]);
-    for (const way of convDgradCandidates(s, { threads: 256 })) {
+    for (const way of convDgradCandidates(s, UNTUNED)) {
       gpu.clear(tdx);
       launch(gpu, way.build(), { dy: tdy, w: tw, dx: tdx }, way.name);
       assert.is(sumError(await tdx.read(), dx, s.filters / s.groups * s.kernel[0] * s.kernel[1]), undefined, way.name);
     }
-    for (const way of convWgradCandidates(s, { threads: 256 })) {
+    for (const way of convWgradCandidates(s, UNTUNED)) {
       gpu.clear(tdw);
       launch(gpu, way.build(), { x: tx, dy: tdy, y: tdw }, way.name);
       assert.is(sumError(await tdw.read(), dw, s.batch * oh * ow), undefined, way.name);
@@ -85,7 +86,7 @@ for (const [name, change] of Object.entries(PANELS)) {
     using tx = Tensor.from(gpu, x, [x.length]);
     using tdy = Tensor.from(gpu, dy, [dy.length]);
     using tdw = Tensor.empty(gpu, [w.length]);
-    const way = convWgradCandidates(s, { threads: 256 }).find((w) => w.name === "uniform panels 16x1")!;
+    const way = convWgradCandidates(s, UNTUNED).find((w) => w.name === "uniform panels 16x1")!;
     launch(gpu, way.build(), { x: tx, dy: tdy, y: tdw }, way.name);
     assert.is(sumError(await tdw.read(), dw, s.batch * oh * ow), undefined);
   });
@@ -93,7 +94,7 @@ for (const [name, change] of Object.entries(PANELS)) {
 
 test("a measured winner is taken", () => {
   const s = { ...base, ...SHAPES.depthwise };
-  const tuning = { threads: 256 };
+  const tuning = UNTUNED;
   for (const way of convDgradCandidates(s, tuning)) {
     const winners = { [convDgradClass(s)]: way.name };
     assert.equal(planConvDgrad(s, { ...tuning, winners }), way.build());

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { UNTUNED } from "../../kernels/tuning.ts";
 import { gemmCandidates, type GemmShape } from "../../kernels/gemm/plan.ts";
 import { defaultTuning, launch } from "../../src/tensor/ops/launch.ts";
 import { linear, linearForward, matmul } from "../../src/tensor/ops/gemm.ts";
@@ -113,7 +114,7 @@ for (const layout of [["k", "k"], ["k", "rows"], ["rows", "rows"]] as const) {
             (v, i) => v + Math.abs(plus(i)[0]) + Math.abs(plus(i)[1]),
           ),
         };
-        for (const { name, build } of gemmCandidates(shape, { threads: 256, features: defaultTuning(gpu).features })) {
+        for (const { name, build } of gemmCandidates(shape, { ...UNTUNED, features: defaultTuning(gpu).features })) {
           using y = Tensor.empty(gpu, [residual.length]);
           launch(gpu, build(), { a: ta, b: tb, bias: tbias, residual: tresidual, y }, name);
           assert.is(sumError(await y.read(), expected, k + 2), undefined, `${name} ${m}×${n}×${k} batch ${count}`);
@@ -132,7 +133,7 @@ test("a fixed b is packed once, apart from the calls", async () => {
   const expected = matmul64(m, n, k, (i, t) => a[i * k + t], (j, t) => b[j * k + t]);
   const shape: GemmShape = { m, n, k, a: "k", b: "k", fixed: "b" };
   const packed: string[] = [];
-  for (const { name, build } of gemmCandidates(shape, { threads: 256 })) {
+  for (const { name, build } of gemmCandidates(shape, UNTUNED)) {
     const plan = build();
     using y = Tensor.empty(gpu, [m, n]);
     const kept = (plan.prepare ?? []).flatMap(({ bindings }) => bindings).filter((operand) => operand in plan.scratch);
@@ -173,7 +174,7 @@ for (const [m, n, k, count] of [[1, 5, 7, 1], [67, 33, 29, 1], [13, 65, 130, 3]]
       };
       const batch = count > 1 ? { count, a: m * k, b: n * k } : undefined;
       const shape: GemmShape = { m, n, k, a: "k", b, batch, storage: "f16" };
-      for (const { name, build } of gemmCandidates(shape, { threads: 256 })) {
+      for (const { name, build } of gemmCandidates(shape, UNTUNED)) {
         const plan = build();
         using half = Tensor.empty(gpu, [plan.scratch.halfB / 4]);
         using y = Tensor.empty(gpu, [count * m * n]);

@@ -1,5 +1,6 @@
+import { profileOf } from "../../../kernels/device_profile.ts";
 import type { Launch, Step } from "../../../kernels/launch.ts";
-import { type Candidate, type Choice, type Tuning, UNTUNED } from "../../../kernels/tuning.ts";
+import type { Candidate, Choice, Tuning } from "../../../kernels/tuning.ts";
 import type { Feature } from "../../gpu/types.ts";
 import type { Gpu, GpuBuffer, Slice } from "../../gpu/gpu.ts";
 
@@ -63,8 +64,6 @@ export function collectRequests(gpu: Gpu, work: () => void): Request[] {
   return [...found.values()];
 }
 
-/** Enough threads to fill a GPU. */
-const GPU_THREADS = 8192;
 const tunings = new WeakMap<Gpu, Tuning>();
 
 /** What planners are told about this device: the measured tuning that was set for it, else defaults of its kind. */
@@ -76,7 +75,7 @@ export function tuningFor(gpu: Gpu): Tuning {
 
 const defaults = new WeakMap<Gpu, Tuning>();
 
-/** Few threads for a CPU that plays GPU, many for a GPU; no measured winners. The same object for the same device. */
+/** The profile of the device's kind, and no measured winners. The same object for the same device. */
 export function defaultTuning(gpu: Gpu): Tuning {
   let tuning = defaults.get(gpu);
   if (!tuning) defaults.set(gpu, tuning = untuned(gpu));
@@ -87,8 +86,7 @@ function untuned(gpu: Gpu): Tuning {
   const features: Feature[] = [];
   if (gpu.features.has("shader-f16")) features.push("f16");
   if (gpu.features.has("subgroups")) features.push("subgroups");
-  const threads = gpu.info.fallback ? UNTUNED.threads : GPU_THREADS;
-  return { threads, features, bindingBytes: gpu.bindingBytes };
+  return { profile: profileOf(gpu.info), features, bindingBytes: gpu.bindingBytes };
 }
 
 /** Plans made from now on use this tuning; launches recorded and plans compiled before stay as they are. */

@@ -1,0 +1,234 @@
+/**
+ * What planners believe about kinds of devices: how many threads keep one busy, and what loads, stores, multiply-adds and
+ * dispatches take there. A planner's estimate is made of these numbers alone; the tuner measures and has the last word. A
+ * profile decides how fast an untuned plan is, never whether it is correct.
+ *
+ * The numbers of one family of kernels are comparable with each other and not with another family's: they were fitted to
+ * that family's kernels, on several hosts.
+ */
+import type { AdapterInfo } from "../src/gpu/adapter.ts";
+
+export type ProfileName = "software" | "integrated" | "desktop" | "mobile-tiler";
+
+export interface DeviceProfile {
+  readonly name: ProfileName;
+  /** Threads that keep the device busy: a launch with fewer leaves some of it idle, so long sums are split. */
+  readonly threads: number;
+  /**
+   * For devices that run a workgroup on one of a few cores, so many threads of it at a time. Without it, threads are taken to
+   * spread evenly over the device.
+   */
+  readonly cores?: { readonly count: number; readonly lanes: number };
+  readonly gemm: GemmCosts;
+  readonly conv: ConvCosts;
+  readonly lists: ListCosts;
+  readonly attention: AttentionCosts;
+  readonly teams: TeamCosts;
+}
+
+/** Matrix products, in ns for threads that run together. */
+export interface GemmCosts {
+  /** A vec4 from storage, and four single numbers in its place where rows don't lie at multiples of four. */
+  readonly load4Ns: number;
+  readonly scalars4Ns: number;
+  /** One number from storage whose neighbours are read by neighbouring threads, and one whose neighbours lie far apart. */
+  readonly loadNs: number;
+  readonly stridedLoadNs: number;
+  /** A vec4 from a uniform array. */
+  readonly uniform4Ns: number;
+  /** A vec4 from workgroup memory. */
+  readonly workgroup4Ns: number;
+  /** 64 multiply-adds: a 4 × 4 block of outputs with a vec4 of k. */
+  readonly blockNs: number;
+  /** A turn of a loop. */
+  readonly turnNs: number;
+  /** A dispatch that waits for the one before. */
+  readonly dispatchNs: number;
+  /** How many times longer products from uniform panels take because the lanes read different addresses. */
+  readonly divergence: number;
+  /** Sums that a thread can hold in registers, and how many times longer products with more sums take. */
+  readonly spill: { readonly sums: number; readonly factor: number };
+}
+
+/** Convolutions, and sparse products that aren't lists of taps, in ns for a group of 8 lanes. */
+export interface ConvCosts {
+  readonly load4Ns: number;
+  readonly loadNs: number;
+  readonly uniform4Ns: number;
+  /** What a vec4 of x from a uniform panel takes of one from storage, in kernel lists. */
+  readonly uniformShare: number;
+  readonly storeNs: number;
+  readonly fmaNs: number;
+  readonly loopNs: number;
+  /** A dispatch of im2col that waits for the one before. */
+  readonly dispatchNs: number;
+  /** How many times longer im2col takes because the lanes read different addresses of uniform arrays. */
+  readonly divergence: number;
+  /** How many times longer the data gradient by full rows takes because its sums don't fit into registers. */
+  readonly fullRowsSpill: number;
+}
+
+/** Sparse products by lists of taps, in ns for four pixels of a thread. */
+export interface ListCosts {
+  /** A tap: a turn of the loop for one row of a tile, a multiply-add of one filter, a weight for one row of a tile. */
+  readonly turnNs: number;
+  readonly filterNs: number;
+  readonly weightNs: number;
+  readonly storeNs: number;
+  /** Four numbers of x for a tap, from uniform panels or from storage, packed in panels of rows or in images. */
+  readonly x4Ns: Readonly<Record<"uniform" | "storage", { readonly panels: number; readonly images: number }>>;
+  /** Packing one number of a matrix x. */
+  readonly packNs: number;
+  readonly dispatchNs: number;
+  /** How many times longer all of it takes because the lanes read different addresses of uniform arrays. */
+  readonly divergence: number;
+}
+
+/** Attention, in ns. */
+export interface AttentionCosts {
+  /** A term of a sum, with operands from storage or from uniform panels. */
+  readonly termNs: Readonly<Record<"storage" | "uniform", number>>;
+  readonly dispatchNs: number;
+}
+
+/** Kernels that give a row to a team of threads, in ns of a thread. */
+export interface TeamCosts {
+  /** An item that is read a few times. */
+  readonly itemNs: number;
+  /** A barrier. */
+  readonly barrierNs: number;
+}
+
+/**
+ * Mesa's llvmpipe on two cores of 8 lanes; measured, except where it says otherwise. Storage is read lane by lane: a vec4
+ * takes 22 ns on hosts with AVX-512 and 225 to 240 with AVX2, one from a uniform array 14 to 20 on both. `gemm` lies between
+ * the hosts; `conv` ranks the kernels as a host with AVX-512 does, and the tuner finds other winners with AVX2.
+ */
+const SOFTWARE: DeviceProfile = {
+  name: "software",
+  // Enough to balance the work of two cores.
+  threads: 256,
+  cores: { count: 2, lanes: 8 },
+  gemm: {
+    load4Ns: 80,
+    scalars4Ns: 120,
+    loadNs: 20,
+    // There is no coalescing that a stride could spoil.
+    stridedLoadNs: 20,
+    uniform4Ns: 14,
+    // It is memory like any other, and barriers save and restore all lanes.
+    workgroup4Ns: 160,
+    blockNs: 26,
+    turnNs: 27,
+    dispatchNs: 5_000,
+    divergence: 1,
+    // What doesn't fit into registers lies in the nearest cache.
+    spill: { sums: Infinity, factor: 1 },
+  },
+  conv: {
+    load4Ns: 24,
+    loadNs: 10,
+    uniform4Ns: 20,
+    uniformShare: 0.7,
+    storeNs: 12,
+    fmaNs: 0.3,
+    loopNs: 25,
+    dispatchNs: 80_000,
+    divergence: 1,
+    fullRowsSpill: 1,
+  },
+  lists: {
+    turnNs: 1.2,
+    filterNs: 0.15,
+    weightNs: 0.35,
+    storeNs: 2,
+    x4Ns: { uniform: { panels: 1.4, images: 1.8 }, storage: { panels: 1.9, images: 4 } },
+    packNs: 2,
+    dispatchNs: 24_000,
+    divergence: 1,
+  },
+  attention: { termNs: { storage: 4, uniform: 1 }, dispatchNs: 5_000 },
+  teams: { itemNs: 60, barrierNs: 40 },
+};
+
+/**
+ * A card of its own. No number of it was measured on one: all are estimates, of which only the order counts. Loads and
+ * multiply-adds keep the ratios of the software adapter; what differs is known of GPUs in general.
+ */
+const DESKTOP: DeviceProfile = {
+  name: "desktop",
+  // 128 waves of 64. A card of 80 compute units has 160 SIMDs and would like two waves for each.
+  threads: 8_192,
+  gemm: {
+    ...SOFTWARE.gemm,
+    // Neighbouring threads no longer share a cache line.
+    stridedLoadNs: 80,
+    // It lies beside the cores, and a barrier costs little.
+    workgroup4Ns: 20,
+    // Uniform arrays are served in one go only where all lanes read the same address.
+    divergence: 8,
+    // 64 sums, their operands and addresses fill about a hundred registers; nobody has room for 512 sums.
+    spill: { sums: 64, factor: 8 },
+  },
+  // A thread by full rows has 192 sums, which leaves room for few others.
+  conv: { ...SOFTWARE.conv, divergence: 8, fullRowsSpill: 4 },
+  lists: { ...SOFTWARE.lists, divergence: 16 },
+  attention: { termNs: { storage: 0.5, uniform: 1 }, dispatchNs: 5_000 },
+  teams: SOFTWARE.teams,
+};
+
+/**
+ * A GPU that shares the processor's memory: laptops, Apple's chips. The estimates of a card, for fewer compute units: two
+ * waves of 64 for each SIMD are 5,632 threads on AMD's Raven (11 units of four SIMDs) and 2,048 on Van Gogh (8 of two).
+ */
+const INTEGRATED: DeviceProfile = { ...DESKTOP, name: "integrated", threads: 4_096 };
+
+/**
+ * A phone's GPU with two to six large cores. Estimates: Mali has no memory for workgroups, so that it is memory like any
+ * other; an Adreno that spills runs a tiled product at a tenth of its speed, and tiles of few registers don't spill there.
+ */
+const MOBILE_TILER: DeviceProfile = {
+  ...DESKTOP,
+  name: "mobile-tiler",
+  // Six cores with four waves of 64 each, up to the next power of two.
+  threads: 2_048,
+  gemm: { ...DESKTOP.gemm, workgroup4Ns: 80, spill: { sums: 32, factor: 10 } },
+};
+
+export const PROFILES: Readonly<Record<ProfileName, DeviceProfile>> = {
+  software: SOFTWARE,
+  integrated: INTEGRATED,
+  desktop: DESKTOP,
+  "mobile-tiler": MOBILE_TILER,
+};
+
+/** Threads of a launch that run at the same time. */
+export function lanesOf({ threads, cores }: DeviceProfile): number {
+  return cores ? cores.count * cores.lanes : threads;
+}
+
+/**
+ * The profile of the device behind an adapter. Browsers give the vendor's name, Deno its PCI number; a GPU that nothing is
+ * known of counts as a card.
+ */
+export function profileOf({ vendor, architecture, description, fallback }: AdapterInfo): DeviceProfile {
+  if (fallback) return SOFTWARE;
+  const words = `${PCI_VENDORS[vendor] ?? vendor} ${architecture} ${description}`;
+  if (MOBILE.test(words)) return MOBILE_TILER;
+  // Cards of vendors that mostly make integrated GPUs.
+  if (/\barc\b|\bxe-?hpg\b|alchemist|battlemage/i.test(words)) return DESKTOP;
+  return SHARED_MEMORY.test(words) ? INTEGRATED : DESKTOP;
+}
+
+const PCI_VENDORS: Readonly<Record<string, string>> = {
+  "4112": "img-tec",
+  "4203": "apple",
+  "5045": "arm",
+  "5348": "broadcom",
+  "20803": "qualcomm",
+  "32902": "intel",
+};
+const MOBILE = /\b(arm|qualcomm|img-tec|imagination|broadcom|adreno|mali|immortalis|powervr|videocore)\b/i;
+/** AMD says so only in the name: "Radeon Graphics", "Vega 8 Graphics", "Radeon 780M", or the chip's. */
+const SHARED_MEMORY =
+  /\b(apple|intel|radeon(\(tm\))? (vega \d+ )?graphics|vega \d+ graphics|radeon \d{3}m|raven2?|picasso|renoir|lucienne|cezanne|barcelo|rembrandt|phoenix|vangogh|van gogh)\b/i;

@@ -1,0 +1,136 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { attentionCandidates } from "../../kernels/attention/attention.ts";
+import { convDgradCandidates } from "../../kernels/conv/dgrad.ts";
+import { convForwardCandidates } from "../../kernels/conv/forward.ts";
+import type { ConvShape } from "../../kernels/conv/shape.ts";
+import { type DeviceProfile, lanesOf, profileOf, PROFILES } from "../../kernels/device_profile.ts";
+import { gemmCandidates, type GemmShape } from "../../kernels/gemm/plan.ts";
+import { softmaxCandidates } from "../../kernels/softmax/softmax.ts";
+import { type Candidate, choose } from "../../kernels/tuning.ts";
+
+const test = suite("device profiles");
+const { software, integrated, desktop, "mobile-tiler": mobile } = PROFILES;
+
+test("an adapter gets the profile of its kind", () => {
+  const profile = (vendor: string, architecture = "", description = "", fallback = false) =>
+    profileOf({ vendor, architecture, description, fallback }).name;
+  // As Deno describes them: PCI vendor and name.
+  assert.is(profile("65541", "", "llvmpipe (LLVM 15.0.6, 256 bits)", true), "software");
+  assert.is(profile("4318", "", "NVIDIA H200"), "desktop");
+  assert.is(profile("4098", "", "AMD Radeon RX 6800 XT (RADV NAVI21)"), "desktop");
+  assert.is(profile("4098", "", "AMD Radeon 780M (RADV PHOENIX)"), "integrated");
+  assert.is(profile("4098", "", "AMD Radeon Graphics (RADV RENOIR)"), "integrated");
+  assert.is(profile("32902", "", "Intel(R) Iris(R) Xe Graphics (TGL GT2)"), "integrated");
+  assert.is(profile("32902", "", "Intel(R) Arc(tm) A770 Graphics (DG2)"), "desktop");
+  assert.is(profile("4203", "", "Apple M2"), "integrated");
+  assert.is(profile("5045", "", "Mali-G710"), "mobile-tiler");
+  assert.is(profile("20803", "", "Adreno (TM) 740"), "mobile-tiler");
+  // As browsers do: vendor and architecture.
+  assert.is(profile("google", "swiftshader", "", true), "software");
+  assert.is(profile("nvidia", "ampere"), "desktop");
+  assert.is(profile("amd", "rdna-2"), "desktop");
+  assert.is(profile("intel", "gen-12lp"), "integrated");
+  assert.is(profile("intel", "xe-hpg"), "desktop");
+  assert.is(profile("apple", "metal-3"), "integrated");
+  assert.is(profile("arm", "valhall"), "mobile-tiler");
+  assert.is(profile("qualcomm", "adreno-7xx"), "mobile-tiler");
+  assert.is(profile("img-tec", "rogue"), "mobile-tiler");
+  assert.is(profile("", ""), "desktop");
+});
+
+test("a software adapter runs two groups of 8 lanes at a time, a GPU as many threads as keep it busy", () => {
+  assert.equal([software, integrated, desktop, mobile].map(lanesOf), [16, 4096, 8192, 2048]);
+});
+
+const PRODUCT: GemmShape = { m: 512, n: 512, k: 512, a: "k", b: "k" };
+
+test("the estimate of a product is its threads' turns, shared out among the lanes", () => {
+  const registers = (profile: DeviceProfile) => costOf(gemmCandidates(PRODUCT, { profile }), "registers 8x8");
+  // A turn of four k: 27 + 4 · (2 + 2) · 80 + 4 · 26 = 1411 ns; 64 × 64 threads of 128 turns.
+  near(registers(software), 4096 / 16 * 128 * 1411);
+  // 8192 threads are wanted: k is split in two, whose sums another dispatch adds up.
+  near(registers(desktop), 64 * 1411 + 5000);
+  near(registers(integrated), 128 * 1411);
+  // 64 sums don't fit into a thread's registers there.
+  near(registers(mobile), 10 * 2 * 128 * 1411);
+});
+
+test("workgroup memory and uniform arrays cost what they cost on each kind of device", () => {
+  const cost = (name: string, profile: DeviceProfile) => costOf(gemmCandidates(PRODUCT, { profile }), name);
+  // 16 × 16 groups of 64 threads, 512 k: 27 + 2 · w + 26 / 4 and the staging, 4 · (160 + w) / 16, for w ns from the workgroup.
+  const tile = (w: number) => 512 * (27 + 2 * w + 6.5 + 4 * (160 + w) / 16);
+  near(cost("workgroup 32x32", software), 16_384 / 16 * tile(160));
+  near(cost("workgroup 32x32", desktop), 2 * tile(20));
+  near(cost("workgroup 32x32", mobile), 8 * tile(80));
+  // 64 × 64 threads of 512 · (27 + 4 · 14 + 26) ns, the packing of 2 · 512 · 512 / 4 vec4 of 14 + 27 + 80 ns; 2 · 16 dispatches
+  // pack 64 KiB each, and 2 · 2 · 2 multiply 256 × 256 outputs over 256 k.
+  const packed = 1024 * 128;
+  near(cost("uniform panels", software), 4096 / 16 * 512 * 109 + packed / 16 * 121 + 40 * 5000);
+  near(cost("uniform panels", desktop), 8 * (512 * 109 + packed / 8192 * 121) + 40 * 5000);
+});
+
+const CONV: ConvShape = {
+  ...{ batch: 1, channels: 16, height: 32, width: 32, filters: 16, groups: 1 },
+  ...{ kernel: [3, 3], stride: [1, 1], pads: [1, 1, 1, 1], dilation: [1, 1] },
+};
+
+test("the estimate of a direct convolution counts loads, multiply-adds and stores of its tiles", () => {
+  const direct = (profile: DeviceProfile) => costOf(convForwardCandidates(CONV, {}, { profile }), "direct 4x4");
+  // A tile: 16 channels of 9 · 24 + 36 · 20 + 2304 · 0.3 ns, and 256 stores of 12 ns. There are 64 of them.
+  const tile = 16 * (216 + 720 + 691.2) + 3072;
+  // They are one workgroup, so that one of the two cores works.
+  near(direct(software), 2 * 64 * tile);
+  near(direct(desktop), 8192 * tile);
+  // 256 tiles of 144 turns and 64 stores, 1024 · 144 gathered numbers of a load and half a store, 1 + 4 dispatches.
+  const im2col = 256 * 144 * (25 + 80 + 19.2) + 256 * 64 * 12 + 1024 * 144 * (10 + 6) + 5 * 80_000;
+  const gathered = (profile: DeviceProfile) => costOf(convForwardCandidates(CONV, {}, { profile }), "im2col");
+  near(gathered(software), im2col);
+  near(gathered(desktop), 8 * im2col);
+});
+
+test("a data gradient by full rows is dearer where its sums don't fit into registers", () => {
+  const small: ConvShape = { ...CONV, channels: 4, filters: 1, height: 4, width: 4 };
+  const full = (profile: DeviceProfile) => costOf(convDgradCandidates(small, { profile }), "direct full rows");
+  // One thread: a filter of 25 + 3 · 24 and three rows of 25 + 4 · 24 + 16 · 4 · 3 · 0.3 ns, and 64 stores of 12 ns.
+  const work = 25 + 72 + 3 * (25 + 96 + 57.6) + 768;
+  near(full(software), 256 * work);
+  near(full(desktop), 4 * 8192 * work);
+});
+
+test("the estimates of attention and of teams of threads follow the profile", () => {
+  const shape = { heads: 2, queries: 16, keys: 16, depth: 32, scale: 1 };
+  const cost = (name: string, profile: DeviceProfile) => costOf(attentionCandidates(shape, { profile }), name);
+  // 2 · 2 · 16 · 16 · 32 terms.
+  near(cost("storage", software), 32_768 * 4 / 256 + 5000);
+  near(cost("storage", desktop), 32_768 * 0.5 / 8192 + 5000);
+  near(cost("uniform", software), 32_768 / 256 + 5000);
+  const team = (name: string, profile: DeviceProfile) =>
+    costOf(softmaxCandidates(1024, 256, "forward", { profile }), name);
+  // 64 items of 60 ns to a row; teams of 8 meet five times, for 40 ns.
+  near(team("thread to a row", software), 4 * 64 * 60);
+  near(team("8 threads to a row", software), 32 * (8 * 60 + 5 * 40));
+  near(team("8 threads to a row", desktop), 8 * 60 + 5 * 40);
+});
+
+test("a product of 512³ goes the way that suits each kind of device", () => {
+  const chosen = (profile: DeviceProfile) => choose("", gemmCandidates(PRODUCT, { profile }), { profile }).name;
+  assert.equal([software, integrated, desktop, mobile].map(chosen), [
+    "uniform panels",
+    "workgroup 64x64",
+    "workgroup 64x64",
+    "registers 4x8",
+  ]);
+});
+
+function costOf(candidates: readonly Candidate[], name: string): number {
+  const found = candidates.find((candidate) => candidate.name === name);
+  assert.ok(found, `${name} among ${candidates.map((candidate) => candidate.name)}`);
+  return found!.cost;
+}
+
+function near(found: number, expected: number): void {
+  assert.ok(Math.abs(found - expected) <= 1e-9 * expected, `${found}, expected ${expected}`);
+}
+
+test.run();
