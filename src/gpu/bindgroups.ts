@@ -40,4 +40,8 @@ export class BindGroupCache {
     this.#groups.set(key, group);
     return group;
   }
+
+  clear(): void {
+    this.#groups.clear();
+  }
 }

@@ -1,3 +1,4 @@
+/** Device buffers with reference counts, and the pool that hands them out again and frees what has long been idle. */
 import { DeviceLimitError, GpuError } from "./errors.ts";
 
 /** A device buffer with a reference count. At zero it returns to the pool it came from. */
@@ -50,11 +51,47 @@ export interface BufferStats {
   readonly liveBuffers: number;
 }
 
-/** Free buffers by size class, so that a training step allocates nothing after its first run. */
+/**
+ * The pool counts its uses in windows of so many buffers handed out. A training step of the largest network in the zoo
+ * takes about a thousand, so that two windows hold several whole steps.
+ */
+export const WINDOW_TAKES = 4096;
+
+/** How many buffers of one size there are, and how many of them were needed at the same time. */
+export interface ClassUse {
+  readonly inUse: number;
+  readonly idle: number;
+  /** The most in use at one time since the current window began. */
+  readonly peak: number;
+  /** The same of the window before. */
+  readonly peakBefore: number;
+}
+
+/** How many idle buffers of a size may be freed: those beyond what was in use at one time in the last two windows. */
+export function surplus({ inUse, idle, peak, peakBefore }: ClassUse): number {
+  return Math.min(idle, Math.max(0, inUse + idle - Math.max(peak, peakBefore)));
+}
+
+interface SizeClass {
+  /** The one used last stands last. */
+  readonly free: GpuBuffer[];
+  inUse: number;
+  peak: number;
+  peakBefore: number;
+}
+
+/**
+ * Buffers by size class. A training step allocates nothing after its first run, because what was in use lately is kept;
+ * what two windows didn't need is freed.
+ */
 export class BufferPool {
   readonly #device: GPUDevice;
-  readonly #free = new Map<number, GpuBuffer[]>();
+  readonly #classes = new Map<number, SizeClass>();
+  /** Every buffer that isn't freed, in use or idle: closing frees them all, whoever still holds one. */
+  readonly #natives = new Set<GPUBuffer>();
+  #closed = false;
   #nextId = 1;
+  #takes = 0;
   #liveBytes = 0;
   #peakBytes = 0;
   #pooledBytes = 0;
@@ -72,10 +109,14 @@ export class BufferPool {
         `buffer "${label}" needs ${bytes} bytes; this device allows ${limit}: use a smaller batch or model`,
       );
     }
+    this.#takes++;
     this.#liveBytes += size;
     this.#liveBuffers++;
     this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
-    const pooled = this.#free.get(size)?.pop();
+    const kind = this.#classOf(size);
+    kind.inUse++;
+    kind.peak = Math.max(kind.peak, kind.inUse);
+    const pooled = kind.free.pop();
     if (pooled) {
       this.#pooledBytes -= size;
       pooled.revive();
@@ -86,14 +127,33 @@ export class BufferPool {
       size: Math.min(size, limit),
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
+    this.#natives.add(native);
     return new GpuBuffer(this.#nextId++, native, size, (buffer) => this.#putBack(buffer));
   }
 
-  /** Destroys the free buffers. Only when nothing recorded still uses them. */
+  /** Frees the surplus of each size once a window is over. Only when nothing recorded still uses an idle buffer. */
+  trimSurplus(): void {
+    if (this.#takes < WINDOW_TAKES) return;
+    this.#takes = 0;
+    for (const [size, kind] of this.#classes) {
+      this.#free(kind, surplus({ ...kind, idle: kind.free.length }));
+      kind.peakBefore = kind.peak;
+      kind.peak = kind.inUse;
+      if (kind.inUse === 0 && kind.free.length === 0 && kind.peakBefore === 0) this.#classes.delete(size);
+    }
+  }
+
+  /** Frees all idle buffers. Only when nothing recorded still uses them. */
   trim(): void {
-    for (const list of this.#free.values()) for (const buffer of list) buffer.native.destroy();
-    this.#free.clear();
-    this.#pooledBytes = 0;
+    for (const kind of this.#classes.values()) this.#free(kind, kind.free.length);
+  }
+
+  /** Frees all buffers, also those in use. What is released from now on is only counted. */
+  close(): void {
+    this.trim();
+    for (const native of this.#natives) native.destroy();
+    this.#natives.clear();
+    this.#closed = true;
   }
 
   stats(): BufferStats {
@@ -105,13 +165,29 @@ export class BufferPool {
     };
   }
 
+  #classOf(size: number): SizeClass {
+    let kind = this.#classes.get(size);
+    if (!kind) this.#classes.set(size, kind = { free: [], inUse: 0, peak: 0, peakBefore: 0 });
+    return kind;
+  }
+
   #putBack(buffer: GpuBuffer): void {
     this.#liveBytes -= buffer.bytes;
     this.#liveBuffers--;
+    const kind = this.#classOf(buffer.bytes);
+    kind.inUse--;
+    if (this.#closed) return;
     this.#pooledBytes += buffer.bytes;
-    const list = this.#free.get(buffer.bytes);
-    if (list) list.push(buffer);
-    else this.#free.set(buffer.bytes, [buffer]);
+    kind.free.push(buffer);
+  }
+
+  /** Frees the `count` idle buffers that were used longest ago. */
+  #free(kind: SizeClass, count: number): void {
+    for (const { native, bytes } of kind.free.splice(0, count)) {
+      native.destroy();
+      this.#natives.delete(native);
+      this.#pooledBytes -= bytes;
+    }
   }
 }
 

@@ -82,4 +82,9 @@ export class TimestampPair {
     encoder.resolveQuerySet(this.#set, 0, 2, this.#resolved, 0);
     encoder.copyBufferToBuffer(this.#resolved, 0, staging, 0, 16);
   }
+
+  close(): void {
+    this.#set.destroy();
+    this.#resolved.destroy();
+  }
 }

@@ -11,6 +11,7 @@ import { type AdapterInfo, type OpenDevice, openDevice, type OpenOptions } from 
 import { BindGroupCache } from "./bindgroups.ts";
 import { BufferPool, type BufferStats, type GpuBuffer, type Slice } from "./buffers.ts";
 import { TimestampClock, TimestampPair, type Timing, wallQuantumMs } from "./clock.ts";
+import { collectSoon } from "./collector.ts";
 import { DeviceLimitError, DeviceLostError, GpuError } from "./errors.ts";
 import { type Pipeline, PipelineCache } from "./pipelines.ts";
 import { StagingPool } from "./staging.ts";
@@ -91,10 +92,7 @@ export class Gpu {
       this.#failure ??= new GpuError((event as GPUUncapturedErrorEvent).error.message);
     });
     this.#lost = device.lost.then((info) => {
-      const reason = this.#closed ? "it was closed" : info.message || info.reason || "no reason given";
-      this.#failure = new DeviceLostError(
-        `the GPU device was lost (${reason}): start again with --resume to go on from the last checkpoint`,
-      );
+      this.#failure = lostError(this.#closed ? "it was closed" : info.message || info.reason || "no reason given");
       throw this.#failure;
     });
     this.#lost.catch(() => {});
@@ -223,6 +221,7 @@ export class Gpu {
     this.#recorded = 0;
     this.#touched = new Set();
     this.#submits++;
+    this.#pool.trimSurplus();
   }
 
   /** Waits until the device has done all that was recorded. Throws what went wrong since the last wait. */
@@ -302,12 +301,35 @@ export class Gpu {
     };
   }
 
-  /** Destroys the device. Later calls throw DeviceLostError. */
+  /** Submits what was recorded and frees all idle buffers: after something large that won't be done again. */
+  trim(): void {
+    this.flush();
+    this.#pool.trim();
+    this.#staging.trim();
+    // wgpu frees a buffer that submitted work uses when somebody asks whether that work is done.
+    this.#device.queue.onSubmittedWorkDone().catch(() => {});
+  }
+
+  /**
+   * Frees the device's memory, also of tensors that are still held, and destroys the device as soon as what was submitted
+   * is done. Work that was only recorded isn't done any more. Later calls throw DeviceLostError.
+   */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    this.#failure = lostError("it was closed");
     this.#encoder = undefined;
     this.#pass = undefined;
-    this.#device.destroy();
+    this.#fresh = [];
+    this.#touched.clear();
+    this.#pool.close();
+    this.#staging.close();
+    this.#uniforms.destroy();
+    this.#timestamps?.close();
+    this.#bindGroups.clear();
+    this.#pipelines.clear();
+    // A device that is destroyed while it works keeps its buffers until the garbage collector comes to it.
+    destroyWhenDone(this.#device);
   }
 
   [Symbol.dispose](): void {
@@ -412,6 +434,17 @@ export class Gpu {
 export type OpenGpu = (options: GpuOptions) => Promise<Gpu>;
 
 export const openGpu: OpenGpu = (options) => Gpu.open(options);
+function lostError(reason: string): DeviceLostError {
+  return new DeviceLostError(
+    `the GPU device was lost (${reason}): start again with --resume to go on from the last checkpoint`,
+  );
+}
+
+async function destroyWhenDone(device: GPUDevice): Promise<void> {
+  await device.queue.onSubmittedWorkDone().catch(() => {});
+  device.destroy();
+  collectSoon();
+}
 
 function roundUp4(bytes: number): number {
   return Math.ceil(bytes / 4) * 4;

@@ -22,7 +22,7 @@ export class PipelineCache {
   readonly #enable: EnableLines;
   readonly #dynamicOffsets: boolean;
   readonly #sources = new Map<string, number>();
-  readonly #byProgram = new WeakMap<Program, Pipeline>();
+  #byProgram = new WeakMap<Program, Pipeline>();
   readonly #byKey = new Map<string, Pipeline>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
 
@@ -51,6 +51,14 @@ export class PipelineCache {
     this.#byKey.set(programKey(program, this.#sourceId(program.source)), pipeline);
     this.#byProgram.set(program, pipeline);
     return pipeline;
+  }
+
+  /** WebGPU has no way to free a pipeline: it goes once nothing refers to it. */
+  clear(): void {
+    this.#byProgram = new WeakMap();
+    this.#byKey.clear();
+    this.#layouts.clear();
+    this.#sources.clear();
   }
 
   #create(program: Program): Pipeline {

@@ -2,6 +2,7 @@
  * A network compiled for inference at one batch size: batch norms folded, residual adds and activations inside the
  * layers' kernels, weights packed once, every buffer allocated once and reused as soon as its last reader is done.
  */
+import "../disposable.ts";
 import type { Gpu, GpuBuffer } from "../gpu/gpu.ts";
 import { columnConvShape, convOutputShape, convShape } from "../tensor/ops/conv.ts";
 import { launch, tuningFor } from "../tensor/ops/launch.ts";
@@ -44,13 +45,19 @@ interface Weights {
 /** Records one step: reads and sets `values`, takes its output from the tape. */
 type Launch = (values: Values, tape: Tape) => void;
 
-/** Compiles `model`. Parameters are uploaded; the plan keeps nothing of the model. */
+/**
+ * Compiles `model`. Parameters are uploaded; the plan keeps nothing of the model.
+ *
+ * @throws DeviceLimitError where the device can't hold or bind what this batch needs. A failed compilation gives its
+ * memory back at once.
+ */
 export function compilePlan(gpu: Gpu, model: Model, batch: number): InferencePlan {
   const memory = createMemory(gpu);
   try {
     return compileInto(memory, gpu, model, batch);
   } catch (error) {
     memory.dispose();
+    gpu.trim();
     throw error;
   }
 }
@@ -93,16 +100,18 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
       for (const name of [...node.inputs, residual ?? output, output]) lastUse.set(name, i);
     });
     lastUse.set(graph.outputs[0], steps.length);
-    using input = Tensor.zeros(gpu, inputShape);
+    using input = Tensor.empty(gpu, inputShape);
+    // The tapes hold views of the plan's buffers, which must go too where a step can't be launched.
+    using tapes = new DisposableStack();
     const values: Values = new Map([[inputName, input]]);
-    const tapes: Tape[] = [];
     const allocated = steps.map((step, i) => {
       const tensors: Tensor[] = [];
-      const tape = new Tape(gpu, "eval", (shape, dtype) => {
-        tensors.push(memory.take(shape, dtype));
-        return tensors[tensors.length - 1];
-      });
-      tapes.push(tape);
+      const tape = tapes.use(
+        new Tape(gpu, "eval", (shape, dtype) => {
+          tensors.push(memory.take(shape, dtype));
+          return tensors[tensors.length - 1];
+        }),
+      );
       launches[i](values, tape);
       memory.hold(values.get(step.output)!);
       for (const tensor of tensors) memory.recycle(tensor);
@@ -117,7 +126,6 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
     const output = memory.keep(
       result.buffer === input.buffer ? Tensor.empty(gpu, result.shape) : result.view(result.shape),
     );
-    for (const tape of tapes) tape.dispose();
     return { allocated, output };
   }
 
