@@ -1,12 +1,13 @@
 /** Carries out a recipe in a folder of its own: what `prune` and `train` share. */
 import { isAbsolute, relative, resolve } from "node:path";
 import { UsageError, UserError } from "../errors.ts";
-import { requireSameRecipe } from "../recipe/compare.ts";
 import { formatRecipe, loadRecipe } from "../recipe/load.ts";
 import { mapPaths } from "../recipe/paths.ts";
 import type { Recipe } from "../recipe/schema.ts";
+import { requireSameTraining } from "../recipe/tail.ts";
 import type { Store } from "../store/types.ts";
 import { silentUi } from "../ui.ts";
+import type { FailedStage } from "../report/types.ts";
 import { type Io, StopSignal } from "./io.ts";
 import type { RunOptions } from "./options.ts";
 import { formatSummary } from "./summary.ts";
@@ -50,6 +51,8 @@ export async function carryOut(io: Io, request: RunRequest): Promise<void> {
     ui.close();
     if (options.json) io.out(JSON.stringify(report, null, 2));
     else if (!options.quiet) io.out(formatSummary(report, `${dir}/report.html`));
+    const [failed] = report.failed ?? [];
+    if (failed) throw stageFailed(failed, dir, request.name);
   } catch (error) {
     ui.close();
     const kept = options.resume !== undefined || await keepStarted(io, dir);
@@ -58,6 +61,15 @@ export async function carryOut(io: Io, request: RunRequest): Promise<void> {
     }
     throw error;
   }
+}
+
+/** The run came to its end with a network and a report, and all the same not with all that was asked for. */
+function stageFailed({ stage, kind, reason }: FailedStage, dir: string, command: string): UserError {
+  const again = kind === "compact" ? "" : `; to do that part again: deno task ${command} --resume ${dir}, ` +
+    `with --set stages.${stage}.<key>=<value> where its settings must change`;
+  return new UserError(
+    `stages.${stage} (${kind}) failed: ${reason}; everything else is done, and the network lies in ${dir}${again}`,
+  );
 }
 
 /** A folder of its own, with the recipe as it will be carried out; also the proof that the folder can be written. */
@@ -70,11 +82,11 @@ async function begin(
   if ((await store.list(dir)).length > 0) {
     throw new UserError(`${dir} is not empty; go on with it by --resume ${dir}, or choose another --out`);
   }
-  await store.write(recipeFile(dir), new TextEncoder().encode(formatRecipe(seenFrom(dir, recipe))));
+  await writeRecipe(store, dir, recipe);
   return { recipe, dir };
 }
 
-/** The folder's own recipe. One that is named as well, or changed, has to come to the same. */
+/** The folder's own recipe. One that is named as well, or changed, has to train the same network. */
 async function takeUp(
   store: Store,
   { recipe: name, options, adapt }: RunRequest,
@@ -85,8 +97,15 @@ async function takeUp(
   if (await store.size(file) === undefined) {
     throw new UserError(`${dir} holds no run: ${file} is missing; name the folder of an earlier run`);
   }
-  const recipe = await loadRecipe(file, store);
-  requireSameRecipe(recipe, adapt(await loadRecipe(name ?? file, store, options)), dir);
+  if (await store.size(`${dir}/checkpoint.safetensors`) === undefined) {
+    throw new UserError(
+      `${dir}: the run ended before it had kept anything: delete the folder, and start it again with the options that it had`,
+    );
+  }
+  const before = await loadRecipe(file, store);
+  const recipe = adapt(await loadRecipe(name ?? file, store, options));
+  requireSameTraining(before, recipe, dir);
+  if (formatRecipe(recipe) !== formatRecipe(before)) await writeRecipe(store, dir, recipe);
   return { recipe, dir };
 }
 
@@ -109,11 +128,18 @@ async function nextFree(store: Store, prefix: string): Promise<string> {
   }
 }
 
+async function writeRecipe(store: Store, dir: string, recipe: Recipe): Promise<void> {
+  await store.write(recipeFile(dir), new TextEncoder().encode(formatRecipe(seenFrom(dir, recipe))));
+}
+
+/** What a run writes before its first checkpoint. */
+const BEGUN: readonly string[] = ["recipe.yaml", "plans.json", "device.json"];
+
 /** A run that failed before it kept anything (no data, no adapter) leaves no folder behind. True if there is one to resume. */
 async function keepStarted({ store, removeEmptyFolder }: Io, dir: string): Promise<boolean> {
   const files = await store.list(dir);
-  if (files.length !== 1 || !files[0].endsWith("recipe.yaml")) return files.length > 0;
-  await store.remove(files[0]);
+  if (!files.every((file) => BEGUN.includes(file.slice(file.lastIndexOf("/") + 1)))) return true;
+  for (const file of files) await store.remove(file);
   await removeEmptyFolder(dir);
   return false;
 }

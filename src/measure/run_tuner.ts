@@ -1,10 +1,13 @@
 /** Tuned plans within a run: kept in its folder, so that going on with it replays them, and on the device for the next run. */
+import { UserError } from "../errors.ts";
+import { sha256 } from "../formats/sha256.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Model } from "../graph/types.ts";
 import { joinPath } from "../store/path.ts";
 import type { Store } from "../store/types.ts";
+import { Interrupted } from "../train/errors.ts";
 import type { Ui } from "../ui.ts";
-import { emptyPlans, plansName, readPlans, writePlans } from "./plans.ts";
+import { emptyPlans, type Plans, plansName, readPlans, writePlans } from "./plans.ts";
 import type { Tuned, TuneOptions } from "./tune.ts";
 import { createTuner } from "./tuner.ts";
 
@@ -12,7 +15,12 @@ import { createTuner } from "./tuner.ts";
 export interface RunTuner {
   training(model: Model, batch: number): Promise<void>;
   inference(model: Model, batch: number): Promise<void>;
+  /** Of the plans in use, for the checkpoint. */
+  mark(): Promise<PlansMark>;
 }
+
+/** Which plans a checkpoint was computed with: so many, and their SHA-256 in hexadecimal; untuned: planners' defaults. */
+export type PlansMark = "untuned" | { readonly classes: number; readonly sha256: string };
 
 export interface TuningOptions {
   readonly gpu: Gpu;
@@ -20,24 +28,31 @@ export interface TuningOptions {
   readonly dir: string;
   /** Folder where devices' plans are kept between runs. Undefined: planners' defaults. */
   readonly plansFolder: string | undefined;
-  readonly resume: boolean;
+  /** What the checkpoint says that the run goes on from; undefined where it begins. */
+  readonly saved: PlansMark | undefined;
   readonly ui: Ui;
   readonly signal: AbortSignal | undefined;
 }
 
-/** A resumed run goes on as it began: with the plans in its folder, or with defaults where it has none. */
-export async function openTuner(
-  { gpu, store, dir, plansFolder, resume, ui, signal }: TuningOptions,
-): Promise<RunTuner> {
-  const shared = plansFolder === undefined ? undefined : joinPath(plansFolder, plansName(gpu.info));
+/**
+ * Plans are in the run's folder before anything is computed with them. A resumed run goes on as it began: with those
+ * plans, or with defaults.
+ * @throws UserError where the plans that the checkpoint was computed with are missing or changed
+ */
+export async function openTuner(options: TuningOptions): Promise<RunTuner> {
+  const { gpu, store, dir, plansFolder, saved, ui, signal } = options;
   const kept = `${dir}/plans.json`;
-  const began = await store.size(kept) !== undefined;
-  if (resume ? !began : shared === undefined) {
-    createTuner(gpu, emptyPlans(gpu.info));
-    return { training: () => Promise.resolve(), inference: () => Promise.resolve() };
+  if (plansFolder === undefined && saved !== undefined && saved !== "untuned") {
+    ui.warn(`${dir} was begun with tuned plans and goes on without: its bits will be others than if it never stopped`);
   }
-  const tuner = createTuner(gpu, await readPlans(store, resume ? kept : shared!, gpu.info, ui.note));
-  await writePlans(store, kept, tuner.plans);
+  if (plansFolder === undefined || saved === "untuned") {
+    createTuner(gpu, emptyPlans(gpu.info));
+    return { training: nothing, inference: nothing, mark: () => Promise.resolve("untuned") };
+  }
+  const shared = joinPath(plansFolder, plansName(gpu.info));
+  const known = saved ? await keptPlans(options, kept, saved) : await readPlans(store, shared, gpu.info, ui.note);
+  const tuner = createTuner(gpu, known);
+  if (!saved) await writePlans(store, kept, tuner.plans);
 
   const measure = async (what: string, work: (options: TuneOptions) => Promise<Tuned[]>) => {
     let stage: ReturnType<Ui["stage"]> | undefined;
@@ -51,12 +66,46 @@ export async function openTuner(
     });
     const better = tuned.filter(({ winner, untuned }) => winner !== untuned).length;
     stage?.done(`${tuned.length} kernels measured, ${better} found faster`);
-    if (tuned.length === 0) return;
-    await writePlans(store, kept, tuner.plans);
-    if (shared !== undefined) await writePlans(store, shared, tuner.plans);
+    if (tuned.length > 0) {
+      await writePlans(store, kept, tuner.plans);
+      await writePlans(store, shared, tuner.plans);
+    }
+    // What is not measured yet would be computed by default plans, and by others when the run goes on.
+    if (signal?.aborted) throw new Interrupted("stopped");
   };
   return {
     training: (model, batch) => measure("training", (options) => tuner.training(model, batch, options)),
     inference: (model, batch) => measure("inference", (options) => tuner.inference(model, batch, options)),
+    mark: () => markOf(tuner.plans, Object.keys(tuner.plans.plans).length),
   };
+}
+
+function nothing(): Promise<void> {
+  return Promise.resolve();
+}
+
+/** The run's own plans. There may be more than the checkpoint knows: found after it was written. */
+async function keptPlans(
+  { gpu, store }: TuningOptions,
+  file: string,
+  saved: Exclude<PlansMark, "untuned">,
+): Promise<Plans> {
+  const refuse = (why: string) =>
+    new UserError(
+      `${file}: ${why}, and the run's numbers depend on it: restore the file as it was, go on with default plans and ` +
+        `other bits (--no-tune), or start a new run`,
+    );
+  if (await store.size(file) === undefined) throw refuse("is missing");
+  const plans = await readPlans(store, file, gpu.info, (reason) => {
+    throw refuse(reason.replace(/^ignored the tuned plans in .*?: /, "can't be used: "));
+  });
+  const found = await markOf(plans, saved.classes);
+  if (found === "untuned" || found.sha256 !== saved.sha256) throw refuse("isn't what the checkpoint was computed with");
+  return plans;
+}
+
+/** Of the first `classes` plans; new ones are added at the end. */
+async function markOf({ plans }: Plans, classes: number): Promise<PlansMark> {
+  const winners = Object.entries(plans).slice(0, classes).map(([shapeClass, { winner }]) => [shapeClass, winner]);
+  return { classes, sha256: await sha256(new TextEncoder().encode(JSON.stringify(winners))) };
 }

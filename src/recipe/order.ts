@@ -1,5 +1,8 @@
 /** What the schema of a single stage can't say, told before the first epoch instead of hours later. */
 import { UserError } from "../errors.ts";
+import { DeviceLostError } from "../gpu/errors.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { compilePlan } from "../graph/plan.ts";
 import type { Model } from "../graph/types.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import { isTrained } from "../models/given.ts";
@@ -7,6 +10,7 @@ import { checkRequest } from "../prune/budget/settle.ts";
 import { survivesCompaction } from "../prune/structures/structures.ts";
 import { isPruning, type Stage } from "./registry.ts";
 import type { Recipe } from "./schema.ts";
+import { controlTraining } from "./stages/control_training.ts";
 import { requestOf } from "./stages/request.ts";
 
 /** Throws UserError where a stage lacks one before it, or has one that spoils it. */
@@ -26,6 +30,15 @@ export function checkOrder({ name, stages, model, weights }: Recipe): void {
     );
   }
   stages.forEach((stage, i) => {
+    if (stage.kind !== "controls" || stage.epochs !== undefined) return;
+    const lacking = stage.runs.find(({ epochs }) => epochs === undefined);
+    if (!lacking || controlTraining(stages.slice(0, i), "pruned").epochs > 0) return;
+    throw new UserError(
+      `recipe ${name}: stages.${i}: controls are trained for as long as the network was, and no stage before them ` +
+        `trains: give them epochs`,
+    );
+  });
+  stages.forEach((stage, i) => {
     const counted = isPruning(stage) ? stage.constraints.find(({ kind }) => !survivesCompaction(kind)) : undefined;
     const smaller = stages.slice(0, i).findIndex(compacts);
     if (counted && smaller >= 0) {
@@ -35,6 +48,26 @@ export function checkOrder({ name, stages, model, weights }: Recipe): void {
       );
     }
   });
+}
+
+/**
+ * Throws UserError where the network at a batch that a stage is to measure asks more than the device can bind or hold:
+ * after hours of training that would be told too late.
+ */
+export async function checkMeasures(gpu: Gpu, model: Model, { stages }: Recipe): Promise<void> {
+  for (const [i, stage] of stages.entries()) {
+    if (stage.kind !== "measure") continue;
+    for (const batch of stage.batches) {
+      try {
+        // Compiling goes through the whole network once.
+        compilePlan(gpu, model, batch).dispose();
+        await gpu.sync();
+      } catch (error) {
+        if (error instanceof DeviceLostError) throw error;
+        throw new UserError(`stages.${i} (measure): batch ${batch}: ${(error as Error).message}`);
+      }
+    }
+  }
 }
 
 /** Whether the network may be physically smaller after the stage. */

@@ -1,28 +1,24 @@
 /** Carries a recipe out, stage after stage, from data to report; from the checkpoint where there is one. */
 import type { Splits } from "../data/types.ts";
-import { UserError } from "../errors.ts";
-import { writeModel, writeOnnx } from "../formats/model_file.ts";
 import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
-import { EquivalenceError } from "../graph/equivalence.ts";
 import { identityMap } from "../graph/indexmap.ts";
 import type { Model } from "../graph/types.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import { openTuner } from "../measure/run_tuner.ts";
-import { inputOptions, isTrained, metadataOf, readGiven, startModel, tellStart } from "../models/given.ts";
+import { inputOptions, isTrained, readGiven, startModel, tellStart } from "../models/given.ts";
 import type { Report } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
-import { Interrupted } from "../train/errors.ts";
 import type { Ui } from "../ui.ts";
 import type { RunContext } from "./context.ts";
 import { openTables } from "./device.ts";
-import { formatRecipe } from "./load.ts";
-import { checkOrder, checkTargets } from "./order.ts";
-import { mapPaths } from "./paths.ts";
+import { openLog } from "./log.ts";
+import { checkMeasures, checkOrder, checkTargets } from "./order.ts";
 import { pointOf } from "./points.ts";
 import { writeReport } from "./report.ts";
-import { hashText, loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "./run.ts";
+import { loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "./run.ts";
 import type { DataRequest, Recipe } from "./schema.ts";
-import { runStage } from "./stages/run.ts";
+import { runStages } from "./stages/run_all.ts";
+import { reopenTail, tailOf, trainingIdentity } from "./tail.ts";
 
 export interface RunOptions {
   readonly recipe: Recipe;
@@ -48,36 +44,33 @@ export interface RunOptions {
 
 /**
  * Throws Interrupted when the signal is aborted (with the checkpoint written), UserError for everything that its user can
- * mend or should report: also where a rewrite was not exact.
+ * mend. Stages that only measure or compare don't end a run when they fail: the report tells of it in `failed`.
  */
 export async function runPrune(options: RunOptions): Promise<Report> {
   const { recipe, dir, store, ui, signal } = options;
   checkOrder(recipe);
-  const recipeHash = await recipeIdentity(recipe);
-  const saved = options.resume ? await loadRun(store, dir, recipeHash) : undefined;
+  const identity = await trainingIdentity(recipe);
+  const saved = options.resume ? await loadRun(store, dir, identity) : undefined;
+  const log = await openLog(store, `${dir}/log.jsonl`, saved?.log);
   const given = await readGiven(recipe, store);
   const data = await options.loadData({ ...recipe.data, ...inputOptions(recipe, given) }, ui);
   const start = startModel(given, recipe, data, recipe.seed);
   const tables = await openTables(recipe, store, dir, ui);
   using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
   const gpu = options.gpu ?? own!;
-  const { state, progress, logBytes } = saved ?? begin(start, recipe, tables);
-  const logFile = `${dir}/log.jsonl`;
-  await store.truncate(logFile, logBytes);
+  const { state, progress } = saved ? takeUp(saved, recipe) : begin(start, recipe, tables);
+  if (state.stage < tailOf(recipe)) await checkMeasures(gpu, start, recipe);
+  const { plansFolder } = options;
+  const tuner = await openTuner({ gpu, store, dir, plansFolder, saved: saved?.plans, ui, signal });
 
-  const tuner = await openTuner({
-    gpu,
-    store,
-    dir,
-    plansFolder: options.plansFolder,
-    resume: options.resume,
-    ui,
-    signal,
-  });
-
-  let stageProgress: StageProgress | undefined = progress;
+  let stageProgress = progress;
   const save = async (inside: StageProgress | undefined) =>
-    await saveRun(store, dir, recipeHash, { state, progress: inside, logBytes: await store.size(logFile) ?? 0 });
+    await saveRun(store, dir, identity, {
+      state,
+      progress: inside,
+      log: await log.mark(),
+      plans: await tuner.mark(),
+    });
   const ctx: RunContext = {
     gpu,
     recipe,
@@ -89,7 +82,7 @@ export async function runPrune(options: RunOptions): Promise<Report> {
     state,
     tuner,
     tables,
-    log: (event) => store.append(logFile, JSON.stringify({ stage: state.stage, ...event }) + "\n"),
+    log: (event) => log.append({ stage: state.stage, ...event }),
     save: (cursor, tensors) => save({ cursor, tensors }),
     takeProgress() {
       const taken = stageProgress;
@@ -97,39 +90,28 @@ export async function runPrune(options: RunOptions): Promise<Report> {
       return taken;
     },
   };
-  if (!saved && isTrained(recipe)) {
-    tellStart(ui, recipe, given, data.train);
-    state.baseline = await pointOf(ctx, "given", state.model);
-    state.points.push(state.baseline);
-    await save(undefined);
-  }
-  while (state.stage < recipe.stages.length) {
-    const stage = recipe.stages[state.stage];
-    try {
-      await gpu.stage(`stages.${state.stage} ${stage.kind}`, () => runStage(ctx, stage));
-    } catch (error) {
-      if (error instanceof EquivalenceError) {
-        throw new UserError(`stages.${state.stage} (${stage.kind}): ${error.message}: please report this as a bug`);
-      }
-      throw error;
+  if (!saved) {
+    if (isTrained(recipe)) {
+      tellStart(ui, recipe, given, data.train);
+      state.baseline = await pointOf(ctx, "given", state.model);
+      state.points.push(state.baseline);
     }
-    state.stage++;
+    // From now on the folder knows with which plans the run was begun.
     await save(undefined);
-    // Training stops within an epoch; whatever else a stage does is short, and ends first.
-    if (signal?.aborted && state.stage < recipe.stages.length) throw new Interrupted("stopped");
   }
-  const metadata = metadataOf(data);
-  await writeModel(store, dir, state, metadata);
-  await writeOnnx(store, dir, state.model, metadata);
+  await runStages(ctx, () => save(undefined));
   return await writeReport(ctx, options);
 }
 
-/** The same files elsewhere are the same recipe: a run may be taken up from another folder than the one it began in. */
-function recipeIdentity(recipe: Recipe): Promise<string> {
-  return hashText(formatRecipe(mapPaths(recipe, (path) => path.slice(path.lastIndexOf("/") + 1))));
+function takeUp({ state, progress }: SavedRun, recipe: Recipe): Pick<SavedRun, "state" | "progress"> {
+  return { state, progress: reopenTail(state, recipe) ? progress : undefined };
 }
 
-function begin(model: Model, recipe: Recipe, tables: readonly LatencyTable[]): SavedRun {
+function begin(
+  model: Model,
+  recipe: Recipe,
+  tables: readonly LatencyTable[],
+): Pick<SavedRun, "state" | "progress"> {
   checkTargets(model, recipe, tables);
   const state: RunState = {
     stage: 0,
@@ -148,6 +130,8 @@ function begin(model: Model, recipe: Recipe, tables: readonly LatencyTable[]): S
     equivalence: undefined,
     requested: {},
     latency: [],
+    failed: [],
+    reported: [],
   };
-  return { state, progress: undefined, logBytes: 0 };
+  return { state, progress: undefined };
 }

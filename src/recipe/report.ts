@@ -36,11 +36,12 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     final,
     best: state.best,
     controls: state.controls,
-    equivalence: state.equivalence ?? { notProved: "no stage of kind compact compared it with the masked network" },
+    equivalence: state.equivalence ?? { notProved: whyNotProved(ctx) },
     admm: state.admm,
     latency: state.latency,
     requested: state.requested,
     achieved: reached(ctx),
+    ...state.failed.length > 0 ? { failed: state.failed } : {},
     files: [ONNX_FILE, MODEL_FILE],
   });
   const log = new TextDecoder().decode(await store.read(`${dir}/log.jsonl`) ?? new Uint8Array());
@@ -69,6 +70,12 @@ function reached({ state, recipe, tables }: RunContext): Record<string, number> 
     ...achieved({ dense, model, inDenseShape }, constraints, state.requested),
     ...timed && { ms: estimateFor(tables, timed, dense)(model) },
   };
+}
+
+function whyNotProved({ state }: RunContext): string {
+  const failed = state.failed.find(({ kind }) => kind === "compact");
+  if (failed) return `stages.${failed.stage} (compact) failed`;
+  return "no stage of kind compact compared it with the masked network";
 }
 
 function runtimeVersions(tool: string): Record<string, string> {

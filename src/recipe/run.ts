@@ -1,12 +1,13 @@
 /** What a run knows so far, and how it is kept: everything that `--resume` needs to end in the same bits. */
 import { UserError } from "../errors.ts";
 import { type CheckpointTensor, loadCheckpoint, saveCheckpoint } from "../formats/checkpoint.ts";
-import { sha256 } from "../formats/sha256.ts";
 import type { Graph, HostTensor, IndexMap, Model, Params } from "../graph/types.ts";
+import type { PlansMark } from "../measure/run_tuner.ts";
 import type { KeptRecord } from "../prune/budget/settle.ts";
 import type { Masks } from "../prune/structures/masks.ts";
-import type { Latency, Point } from "../report/types.ts";
+import type { FailedStage, Latency, Point, Proof } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
+import type { LogMark } from "./log.ts";
 
 export interface Fallback extends Pick<RunState, "model" | "masks" | "origin" | "admm" | "best"> {
   readonly points: number;
@@ -33,9 +34,15 @@ export interface RunState {
   /** Of the pruning stage in progress. */
   kept: KeptRecord[];
   admm: { layer: string; residual: number }[];
-  equivalence: { maxAbs: number; maxRel: number; inputs: number } | undefined;
+  equivalence: Proof | undefined;
   requested: Record<string, number>;
   latency: Latency[];
+  failed: FailedStage[];
+  /** Of the stages at the end that only report (tail.ts): those that are done, and the one in progress, as JSON. */
+  reported: string[];
+  current?: string;
+  /** `epoch` when the first of them began. */
+  trainedEpochs?: number;
   /** The network before the progressive step in progress, while that may be taken back; how many points it had. */
   fallback: Fallback | undefined;
   /** The last network in the dense shape, kept where the compact one cannot be scattered back (border tables). */
@@ -52,8 +59,9 @@ export interface StageProgress {
 export interface SavedRun {
   readonly state: RunState;
   readonly progress: StageProgress | undefined;
-  /** The log's length when this was saved. */
-  readonly logBytes: number;
+  /** The log and the plans in use when this was saved. */
+  readonly log: LogMark;
+  readonly plans: PlansMark;
 }
 
 const FILE = "checkpoint.safetensors";
@@ -61,8 +69,8 @@ const FILE = "checkpoint.safetensors";
 export async function saveRun(
   store: Store,
   dir: string,
-  recipeHash: string,
-  { state, progress, logBytes }: SavedRun,
+  identity: string,
+  { state, progress, log, plans }: SavedRun,
 ): Promise<void> {
   const tensors = new Map<string, CheckpointTensor>();
   const put = (prefix: string, params: ReadonlyMap<string, HostTensor>) => {
@@ -81,8 +89,9 @@ export async function saveRun(
   await saveCheckpoint(store, `${dir}/${FILE}`, {
     tensors,
     state: {
-      recipe: recipeHash,
-      logBytes,
+      recipe: identity,
+      log,
+      plans,
       cursor: progress?.cursor ?? null,
       graph: model.graph,
       denseGraph: dense.graph,
@@ -102,12 +111,12 @@ export async function saveRun(
 }
 
 /** The saved run in `dir`; undefined where there is none. Throws UserError for another recipe's or a damaged checkpoint. */
-export async function loadRun(store: Store, dir: string, recipeHash: string): Promise<SavedRun | undefined> {
+export async function loadRun(store: Store, dir: string, identity: string): Promise<SavedRun | undefined> {
   const file = `${dir}/${FILE}`;
   const checkpoint = await loadCheckpoint<Record<string, unknown>>(store, file);
   if (!checkpoint) return undefined;
-  const { recipe, logBytes, cursor, graph, denseGraph, origin, fallback, ...rest } = checkpoint.state;
-  if (recipe !== recipeHash) {
+  const { recipe, log, plans, cursor, graph, denseGraph, origin, fallback, ...rest } = checkpoint.state;
+  if (recipe !== identity) {
     throw new UserError(
       `${file}: was written by another recipe than ${dir}/recipe.yaml: restore that file, or start a new run with --out`,
     );
@@ -123,7 +132,8 @@ export async function loadRun(store: Store, dir: string, recipeHash: string): Pr
   };
   const maskedParams = part("masked");
   return {
-    logBytes: logBytes as number,
+    log: log as LogMark,
+    plans: plans as PlansMark,
     progress: cursor === null ? undefined : { cursor, tensors: part("stage") },
     state: {
       ...rest as unknown as RunState,
@@ -148,9 +158,4 @@ function readFallback(saved: SavedFallback, part: (prefix: string) => Params): F
     masks: part("fallback-mask"),
     origin: new Map(origin),
   };
-}
-
-/** SHA-256 of the recipe's effective text, in hexadecimal. */
-export async function hashText(text: string): Promise<string> {
-  return await sha256(new TextEncoder().encode(text));
 }

@@ -36,14 +36,17 @@ export function crashing(store: Store, n: number, when: "before" | "amid" | "aft
   };
 }
 
-/** What a finished run leaves: the model's bytes, the log, the report without what was timed and where it ran from. */
+/** What a finished run leaves: the model's bytes in both formats, the log, the report without what was timed and where it ran from. */
 export async function outcome(store: Store, dir = DIR): Promise<Record<string, unknown>> {
   const text = async (name: string) => new TextDecoder().decode(await store.read(`${dir}/${name}`));
   const { latency: _l, speedup: _s, command: _c, commit: _k, tool: _t, ...report } = JSON.parse(
     await text("report.json"),
   );
   const log = (await text("log.jsonl")).split("\n");
-  return { report, log, model: await hash(await store.read(`${dir}/model.safetensors`)) };
+  const [model, onnx] = await Promise.all(
+    ["model.safetensors", "model.onnx"].map(async (name) => hash(await store.read(`${dir}/${name}`))),
+  );
+  return { report, log, model, onnx };
 }
 
 async function hash(bytes: Uint8Array<ArrayBuffer> | undefined): Promise<string> {

@@ -1,7 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UsageError, UserError } from "../../src/errors.ts";
-import { requireSameRecipe } from "../../src/recipe/compare.ts";
 import { formatRecipe, loadRecipe, namedRecipes, type RecipeChanges } from "../../src/recipe/load.ts";
 import { mapPaths } from "../../src/recipe/paths.ts";
 import { applyOverrides } from "../../src/recipe/overrides.ts";
@@ -127,23 +126,6 @@ test("files that are no recipe", async () => {
   assert.is(await message("empty.yaml"), "empty.yaml: expected a map of keys, got null");
   await store.write("binary.yml", new Uint8Array([0xff, 0xfe, 0]));
   assert.match(await message("binary.yml"), /^binary.yml: not a text in UTF-8/);
-});
-
-test("another recipe is told by its first difference", async () => {
-  const digits = await loadRecipe("digits", store);
-  requireSameRecipe(digits, structuredClone(digits), "runs/x");
-  const error = (() => {
-    try {
-      requireSameRecipe(digits, { ...digits, batch: 32 }, "runs/x");
-    } catch (error) {
-      return error as Error;
-    }
-  })();
-  assert.instance(error, UserError);
-  assert.is(
-    error!.message,
-    "runs/x belongs to another recipe: batch is 64 there and 32 here; resume it without changes, or start a new run",
-  );
 });
 
 test.run();

@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
+import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { DeviceLostError } from "../../src/gpu/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { silentUi } from "../../src/ui.ts";
@@ -72,6 +73,43 @@ test("a checkpoint that is cut off, damaged or another recipe's is refused, and 
   assert.match(
     await complaint(() => prune(other, { store, resume: true })),
     /^runs\/tiny\/checkpoint\.safetensors: was written by another recipe than runs\/tiny\/recipe\.yaml: [^\n]+$/,
+  );
+});
+
+test("a log that is shorter than the checkpoint knows, or other, is refused; what came after the checkpoint is dropped", async () => {
+  const expected = await outcome((await prune(small)).store);
+  const store = await begun();
+  const file = `${DIR}/log.jsonl`;
+  const whole = (await store.read(file))!;
+  const changed = whole.slice();
+  changed[5] ^= 1;
+  for (
+    const [bytes, words] of [
+      [undefined, /has 0 bytes, and the checkpoint knows of \d+: lines are missing/],
+      [whole.slice(0, 20), /has 20 bytes, and the checkpoint knows of \d+: lines are missing/],
+      [changed, /was changed since the checkpoint was written/],
+    ] as const
+  ) {
+    if (bytes) await store.write(file, bytes);
+    else await store.remove(file);
+    const said = await complaint(() => prune(small, { store, resume: true }));
+    assert.match(said, /^runs\/tiny\/log\.jsonl: [^\n]+; restore the file as it was, or start a new run$/);
+    assert.match(said, words);
+  }
+  await store.write(file, whole);
+  await store.append(file, '{"stage":1,"epo');
+  await prune(small, { store, resume: true });
+  assert.equal(await outcome(store), expected);
+});
+
+test("a checkpoint of an earlier version is refused", async () => {
+  const store = await begun();
+  const { tensors, metadata } = readSafetensors((await store.read(CHECKPOINT))!, CHECKPOINT);
+  await store.write(CHECKPOINT, writeSafetensors(tensors, { ...metadata, version: "1" }));
+  assert.is(
+    await complaint(() => prune(small, { store, resume: true })),
+    `${CHECKPOINT}: checkpoint version 1, this Secateur reads version 2; resume it with the Secateur that wrote it, or ` +
+      "start a new run",
   );
 });
 

@@ -4,9 +4,9 @@ import * as assert from "uvu/assert";
 import { scatterModel } from "../../src/graph/scatter.ts";
 import { UserError } from "../../src/errors.ts";
 import { readModel } from "../../src/formats/model_file.ts";
-import { formatRecipe } from "../../src/recipe/load.ts";
-import { hashText, loadRun, type SavedRun } from "../../src/recipe/run.ts";
+import { loadRun, type SavedRun } from "../../src/recipe/run.ts";
 import type { Recipe } from "../../src/recipe/schema.ts";
+import { trainingIdentity } from "../../src/recipe/tail.ts";
 import { silentUi } from "../../src/ui.ts";
 import type { Report } from "../../src/report/types.ts";
 import { parseReport } from "../../src/report/validate.ts";
@@ -24,7 +24,7 @@ async function watched(
   recipe: Recipe,
 ): Promise<{ report: Report; store: Store; saves: SavedRun[]; warnings: string[] }> {
   const store = memoryStore();
-  const hash = await hashText(formatRecipe(recipe));
+  const hash = await trainingIdentity(recipe);
   const saves: SavedRun[] = [];
   const warnings: string[] = [];
   const { report } = await prune(recipe, {

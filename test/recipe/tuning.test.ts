@@ -3,12 +3,21 @@ import * as assert from "uvu/assert";
 import { plansName } from "../../src/measure/plans.ts";
 import { silentUi } from "../../src/ui.ts";
 import { memoryStore } from "../../src/store/memory.ts";
+import type { Store } from "../../src/store/types.ts";
 import { defaultTuning, setTuning, tuningFor } from "../../src/tensor/ops/launch.ts";
+import { complaint } from "../data/fixtures.ts";
 import { testGpu } from "../gpu.ts";
 import { DIR, prune, tinyRecipe, train } from "./tiny.ts";
 
 const test = suite("tuning of runs");
 const recipe = tinyRecipe([train(1)]);
+
+/** What the first test found out about this device: measuring it once is enough. */
+let tuned: Uint8Array | undefined;
+
+async function keepTuned(store: Store): Promise<void> {
+  if (tuned) await store.write(`plans/${plansName((await testGpu()).info)}`, tuned);
+}
 
 test.after.each(async () => {
   const gpu = await testGpu();
@@ -32,6 +41,7 @@ test("a run keeps its plans in its folder and on the device, and the next one st
   assert.ok(stages.includes("tune training"));
   const kept = await store.read(`${DIR}/plans.json`);
   assert.equal(await store.read(shared), kept);
+  tuned = kept;
   const winners = tuningFor(await testGpu()).winners!;
   assert.ok(Object.keys(winners).some((shapeClass) => shapeClass.startsWith("conv wgrad")), "convolutions are tuned");
 
@@ -53,6 +63,81 @@ test("a run that isn't tuned leaves no plans, and isn't tuned when it goes on", 
   await prune(recipe, { store, resume: true, plansFolder: "plans" });
   assert.equal(await store.list("plans"), []);
   assert.is(tuningFor(await testGpu()).winners, undefined);
+});
+
+/** A tuned run, as a process left it that was killed in its second stage. */
+async function killed(): Promise<Store> {
+  const store = memoryStore();
+  await keepTuned(store);
+  const two = { ...recipe, stages: [recipe.stages[0], recipe.stages[0]] };
+  const append: Store["append"] = async (path, text) => {
+    await store.append(path, text);
+    if (text.includes('"stage":1')) throw new Error("killed");
+  };
+  await prune(two, { store: { ...store, append }, plansFolder: "plans" }).then(() => assert.unreachable(), () => {});
+  return store;
+}
+
+const goOn = (store: Store, ui = silentUi(), plansFolder: string | undefined = "plans") =>
+  prune({ ...recipe, stages: [recipe.stages[0], recipe.stages[0]] }, { store, resume: true, plansFolder, ui });
+
+test("plans that aren't those of the checkpoint are refused, and the way out is told", async () => {
+  const store = await killed();
+  const file = `${DIR}/plans.json`;
+  const whole = new TextDecoder().decode(await store.read(file));
+  const parsed = JSON.parse(whole);
+  const [first, second] = Object.keys(parsed.plans);
+  const { [first]: _, ...fewer } = parsed.plans;
+  const damages: readonly (readonly [string | undefined, RegExp])[] = [
+    [undefined, /is missing/],
+    ["", /isn't JSON/],
+    [whole.slice(0, whole.length >> 1), /isn't JSON/],
+    ["{}", /can't be used/],
+    [JSON.stringify({ ...parsed, kernels: "00000000" }), /can't be used/],
+    [JSON.stringify({ ...parsed, plans: {} }), /can't be used|isn't what the checkpoint/],
+    [JSON.stringify({ ...parsed, plans: fewer }), /can't be used|isn't what the checkpoint/],
+    [
+      JSON.stringify({ ...parsed, plans: { ...parsed.plans, [second]: { ...parsed.plans[second], winner: "other" } } }),
+      /can't be used|isn't what the checkpoint/,
+    ],
+  ];
+  for (const [text, words] of damages) {
+    if (text === undefined) await store.remove(file);
+    else await store.write(file, new TextEncoder().encode(text));
+    const said = await complaint(() => goOn(store));
+    assert.match(said, /^runs\/tiny\/plans\.json: [^\n]+: restore the file as it was, [^\n]*--no-tune/);
+    assert.match(said, words);
+  }
+  await store.write(file, new TextEncoder().encode(whole));
+  await goOn(store);
+});
+
+test("a tuned run goes on with default plans where that is asked for, and says what it means", async () => {
+  const store = await killed();
+  await store.remove(`${DIR}/plans.json`);
+  const warnings: string[] = [];
+  const ui = { ...silentUi(), warn: (text: string) => warnings.push(text) };
+  await prune({ ...recipe, stages: [recipe.stages[0], recipe.stages[0]] }, { store, resume: true, ui });
+  assert.is(warnings.length, 1);
+  assert.match(warnings[0], /was begun with tuned plans and goes on without/);
+  assert.is(tuningFor(await testGpu()).winners, undefined);
+});
+
+test("plans are in the folder before the first epoch, and the checkpoint knows them", async () => {
+  const store = memoryStore();
+  const order: string[] = [];
+  const note = (path: string) => path.startsWith(DIR) && order.push(path.slice(DIR.length + 1));
+  await keepTuned(store);
+  await prune(recipe, {
+    store: {
+      ...store,
+      write: (path, bytes) => (note(path), store.write(path, bytes)),
+      append: (path, text) => (note(path), store.append(path, text)),
+    },
+    plansFolder: "plans",
+  });
+  assert.equal(order.slice(0, 3), ["recipe.yaml", "plans.json", "checkpoint.safetensors"]);
+  assert.ok(order.lastIndexOf("plans.json") < order.indexOf("log.jsonl"), order.join());
 });
 
 test.run();

@@ -33,7 +33,8 @@ export function exportOnnx({ graph, params }: Model): OnnxModel {
     initialisers.set(tensor.name, tensor);
     return tensor.name;
   };
-  for (const [name, { shape, data }] of params) add(floatTensor(name, shape, data));
+  // In the graph's order: the map's is that of whatever made it, and the same network shall give the same bytes.
+  for (const name of Object.keys(graph.params)) add(floatTensor(name, params.get(name)!.shape, params.get(name)!.data));
   let opset = LEAST_OPSET;
 
   for (const node of graph.nodes) {
