@@ -1,7 +1,7 @@
 /** Suite "inference": what a network with half the filters in each layer gains over the whole one, through one plan builder. */
 import { random } from "../../kernels/random/philox.ts";
 import { graphCost } from "../../src/graph/cost.ts";
-import { concrete } from "../../src/graph/infer.ts";
+import { concrete } from "../../src/graph/shapes.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { compilePlan } from "../../src/graph/plan.ts";
 import type { Graph, Model } from "../../src/graph/types.ts";

@@ -5,7 +5,7 @@
  */
 
 import { show, UserError } from "../errors.ts";
-import type { Node, OpName, Shape } from "./types.ts";
+import type { Node, Shape } from "./types.ts";
 
 export type Pair = readonly [number, number];
 /** ONNX order: top, left, bottom, right. */
@@ -92,16 +92,6 @@ export function transposeAttrs(node: Node, rank: number): { readonly perm: reado
 /** An absent bound is infinite. */
 export function clipAttrs(node: Node): { readonly min: number; readonly max: number } {
   return { min: number(node, "min", -Infinity), max: number(node, "max", Infinity) };
-}
-
-/** x where it is positive, else alpha · x. */
-export function leakyReluAttrs(node: Node): { readonly alpha: number } {
-  return { alpha: number(node, "alpha", 0.01) };
-}
-
-/** alpha · x + beta, limited to [0, 1]. */
-export function hardSigmoidAttrs(node: Node): { readonly alpha: number; readonly beta: number } {
-  return { alpha: number(node, "alpha", 0.2), beta: number(node, "beta", 0.5) };
 }
 
 /** "none" is x·Φ(x) by the error function, "tanh" its usual approximation. */
@@ -257,50 +247,14 @@ export function borderBiasAttrs(node: Node): { readonly rows: readonly number[];
   return { rows: indices(node, "rows"), cols: indices(node, "cols") };
 }
 
-/** The attributes that each operator knows. */
-export const ATTRIBUTES: Readonly<Record<OpName, readonly string[]>> = {
-  Conv: ["kernel_shape", "strides", "pads", "dilations", "group"],
-  Gemm: ["transA", "transB", "alpha", "beta"],
-  MatMul: [],
-  BatchNormalization: ["epsilon", "momentum"],
-  LayerNormalization: ["axis", "epsilon"],
-  GroupNormalization: ["epsilon", "num_groups"],
-  Relu: [],
-  LeakyRelu: ["alpha"],
-  Clip: ["min", "max"],
-  Gelu: ["approximate"],
-  Sigmoid: [],
-  Tanh: [],
-  HardSigmoid: ["alpha", "beta"],
-  HardSwish: [],
-  Softmax: ["axis"],
-  PRelu: [],
-  Add: [],
-  Sub: [],
-  Mul: [],
-  Div: [],
-  MaxPool: ["kernel_shape", "strides", "pads", "ceil_mode", "dilations"],
-  AveragePool: ["kernel_shape", "strides", "pads", "ceil_mode", "dilations", "count_include_pad"],
-  GlobalAveragePool: [],
-  ReduceMean: ["axes", "keepdims"],
-  Resize: ["scales"],
-  Flatten: ["axis"],
-  Reshape: ["shape"],
-  Transpose: ["perm"],
-  Concat: ["axis"],
-  Slice: ["axes", "starts", "ends", "steps"],
-  Pad: ["pads", "mode", "value"],
-  Gather: ["axis", "indices"],
-  Dropout: ["ratio"],
-  Identity: [],
-  ColumnConv: ["kernel_shape", "strides", "pads", "dilations", "group", "taps"],
-  BorderBias: ["rows", "cols"],
-  Attention: ["scale"],
-};
-
 /** An error that says which node it is about: `Conv "layer1.0.conv1": …`. */
 export function nodeError(node: Pick<Node, "op" | "name">, message: string): UserError {
   return new UserError(`${node.op} "${node.name}": ${message}`);
+}
+
+/** Attributes that are numbers, each with its default. */
+export function numberAttrs<A extends Readonly<Record<string, number>>>(node: Node, defaults: A): A {
+  return Object.fromEntries(Object.entries(defaults).map(([key, value]) => [key, number(node, key, value)])) as A;
 }
 
 function number(node: Node, key: string, fallback: number): number {

@@ -1,6 +1,7 @@
 /** How the operands of an Add, Sub, Mul or Div meet. */
 
 import { nodeError } from "./attrs.ts";
+import { sameShape } from "./shapes.ts";
 import type { Node, Shape } from "./types.ts";
 
 /**
@@ -17,7 +18,7 @@ export interface Broadcast {
 
 /** @throws UserError when the shapes don't fit together */
 export function broadcastOf(node: Node, a: Shape, b: Shape): Broadcast {
-  if (equal(a, b)) return { kind: "same", wide: 0 };
+  if (sameShape(a, b)) return { kind: "same", wide: 0 };
   for (const wide of [0, 1] as const) {
     const [large, small] = wide === 0 ? [a, b] : [b, a];
     if (large.length < 2) continue;
@@ -26,7 +27,7 @@ export function broadcastOf(node: Node, a: Shape, b: Shape): Broadcast {
       if (small.length === 2 || (small.length === 4 && small[2] === 1 && small[3] === 1)) return { kind: "gate", wide };
     }
     const ones = large.slice(2).map(() => 1);
-    if ([[channels], [channels, ...ones], [1, channels, ...ones]].some((s) => equal(s, small))) {
+    if ([[channels], [channels, ...ones], [1, channels, ...ones]].some((s) => sameShape(s, small))) {
       return { kind: "channel", wide };
     }
     if (isSpread(large, small)) return { kind: "spread", wide };
@@ -39,8 +40,4 @@ function isSpread(large: Shape, small: Shape): boolean {
   if (small.length !== large.length || small.some((d, axis) => d !== large[axis] && d !== 1)) return false;
   const repeated = small.map((d, axis) => d !== large[axis]).filter((_, axis) => large[axis] !== 1);
   return repeated.filter((r, i) => i > 0 && r !== repeated[i - 1]).length <= 2;
-}
-
-function equal(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((d, i) => d === b[i]);
 }

@@ -1,6 +1,6 @@
 /** How far apart two outputs are, and how far apart they may be. */
 
-import { isLayer } from "./roles.ts";
+import { layersOf } from "./roles.ts";
 import type { Graph } from "./types.ts";
 
 export interface Difference {
@@ -28,8 +28,8 @@ export function compareOutputs(a: Float32Array | Float64Array, b: Float32Array |
   return { maxAbs, maxRel: maxAbs === 0 ? 0 : maxAbs === Infinity ? Infinity : maxAbs / scale };
 }
 
-/** The largest `maxRel` that float32 rounding explains: 1e-5 up to 20 layers (Conv, ColumnConv, Gemm), 1e-4 above. */
+/** The largest `maxRel` that float32 rounding explains: 1e-5 up to 20 layers (convolutions, Gemm, projections), 1e-4 above. */
 export function tolerance(graph: Graph): number {
-  const layers = graph.nodes.filter(isLayer).length;
+  const layers = layersOf(graph).length;
   return layers <= 20 ? 1e-5 : 1e-4;
 }

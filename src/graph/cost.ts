@@ -1,9 +1,9 @@
 /** What a graph stores and computes. */
 
 import { elements } from "../tensor/tensor.ts";
-import { inferShapes, sampleSize } from "./infer.ts";
-import { isLayer } from "./roles.ts";
-import type { Graph, Node, Params, Shape } from "./types.ts";
+import { inferShapes } from "./infer.ts";
+import { opOf } from "./ops/ops.ts";
+import type { Graph, Node, Params } from "./types.ts";
 
 export interface Cost {
   /** Multiply-adds for one sample (1 MAC = 2 FLOP), in Conv, ColumnConv, Gemm, MatMul and Attention; other operators count 0. */
@@ -28,7 +28,9 @@ export function graphCost(graph: Graph): GraphCost {
     const own = node.inputs.filter((name) => graph.params[name] && !counted.has(name));
     const params = [...new Set(own)].reduce((sum, name) => sum + elements(graph.params[name].shape), 0);
     own.forEach((name) => counted.add(name));
-    const cost = { macs: macs(node, graph, shapes), params, bytes: 4 * (params + indexCount(node)) };
+    const inputs = node.inputs.map((name) => shapes.get(name) ?? graph.params[name].shape);
+    const macs = opOf(node).macs(inputs, shapes.get(node.outputs[0])!);
+    const cost = { macs, params, bytes: 4 * (params + indexCount(node)) };
     nodes.set(node.name, cost);
     total.macs += cost.macs;
     total.params += cost.params;
@@ -46,26 +48,6 @@ export function countNonzero(params: Params): number {
   return count;
 }
 
-function macs(node: Node, graph: Graph, shapes: Map<string, Shape>): number {
-  const last = (name: string) => (shapes.get(name) ?? graph.params[name].shape).slice(-2) as readonly number[];
-  if (node.op === "MatMul") return sampleSize(shapes.get(node.outputs[0])!) * last(node.inputs[0])[1];
-  // Two products: with the keys, and with the values.
-  if (node.op === "Attention") return 2 * sampleSize(shapes.get(node.outputs[0])!) * last(node.inputs[1])[0];
-  if (!isLayer(node)) return 0;
-  const [, ...perFilter] = graph.params[node.inputs[1]].shape;
-  return sampleSize(shapes.get(node.outputs[0])!) * elements(perFilter);
-}
-
-function indexCount({ op, attrs }: Node): number {
-  const length = (key: string) => (attrs[key] as readonly number[]).length;
-  switch (op) {
-    case "ColumnConv":
-      return length("taps");
-    case "Gather":
-      return length("indices");
-    case "BorderBias":
-      return length("rows") + length("cols");
-    default:
-      return 0;
-  }
+function indexCount(node: Node): number {
+  return opOf(node).indices.reduce((sum, key) => sum + (node.attrs[key] as readonly number[]).length, 0);
 }

@@ -5,7 +5,7 @@ import { Tape } from "../tensor/tape.ts";
 import { elements, readTensors, Tensor } from "../tensor/tensor.ts";
 import { compareOutputs, type Difference, tolerance } from "./compare.ts";
 import { execute } from "./execute.ts";
-import { concrete } from "./infer.ts";
+import { concrete } from "./shapes.ts";
 import { compilePlan } from "./plan.ts";
 import { referenceForward } from "./reference/forward.ts";
 import type { Model } from "./types.ts";

@@ -1,8 +1,8 @@
 /** Rewrites that inference wants: batch norm folded into the layer before it, Dropout and Identity dropped. */
 
-import { batchNormAttrs } from "./attrs.ts";
 import { identityMap } from "./indexmap.ts";
 import { consumers, freshName, takenNames } from "./names.ts";
+import { opOf } from "./ops/ops.ts";
 import { isLayer } from "./roles.ts";
 import type { Graph, HostTensor, IndexMapEntry, Model, Node, Rewrite } from "./types.ts";
 
@@ -44,9 +44,8 @@ export function foldBatchNorm(model: Model): Rewrite {
 /** Parameters that a fold may read: those of batch norms and of what stands before them. The others may be large. */
 function foldedParams(graph: Graph): string[] {
   const readers = consumers(graph);
-  const norm = ({ op }: Node) => op === "BatchNormalization";
-  const before = (node: Node) => readers.get(node.outputs[0])?.some((next) => norm(next) || next.op === "BorderBias");
-  const nodes = graph.nodes.filter((node) => norm(node) || node.op === "BorderBias" || before(node));
+  const folds = (node: Node) => isChannelAffine(node) || isChannelTable(node);
+  const nodes = graph.nodes.filter((node) => folds(node) || readers.get(node.outputs[0])?.some(folds));
   return [...new Set(nodes.flatMap((node) => node.inputs.filter((name) => graph.params[name])))];
 }
 
@@ -58,13 +57,12 @@ export function foldBatchNorm64(graph: Graph, params: Params64): { readonly grap
   let nodes = [...graph.nodes];
 
   for (const norm of graph.nodes) {
-    if (norm.op !== "BatchNormalization") continue;
+    const { inference } = opOf(norm);
+    if (inference.kind !== "channel affine") continue;
     const current = { ...graph, nodes };
     const chain = foldable(norm, current);
     if (!chain) continue;
-    const [gamma, beta, mean, variance] = norm.inputs.slice(1).map((name) => params.get(name)!.data);
-    const { epsilon } = batchNormAttrs(norm);
-    const scale = gamma.map((g, f) => g / Math.sqrt(variance[f] + epsilon));
+    const { scale, centre, shift } = inference.affine(norm, norm.inputs.slice(1).map((name) => params.get(name)!.data));
 
     const put = (
       base: string,
@@ -88,7 +86,7 @@ export function foldBatchNorm64(graph: Graph, params: Params64): { readonly grap
     const { layer, border } = chain;
     const [x, weight, bias] = layer.inputs;
     const before = bias === undefined ? undefined : values.get(bias)!.data;
-    const shifted = scale.map((s, f) => s * ((before?.[f] ?? 0) - mean[f]) + beta[f]);
+    const shifted = scale.map((s, f) => s * ((before?.[f] ?? 0) - centre[f]) + shift[f]);
     const rewritten: Node[] = [{
       ...layer,
       inputs: [
@@ -120,7 +118,7 @@ export function foldBatchNorm64(graph: Graph, params: Params64): { readonly grap
 export function withoutFoldedNorms(graph: Graph): Graph {
   let nodes = graph.nodes;
   for (const norm of graph.nodes) {
-    const chain = norm.op === "BatchNormalization" ? foldable(norm, { ...graph, nodes }) : undefined;
+    const chain = isChannelAffine(norm) ? foldable(norm, { ...graph, nodes }) : undefined;
     if (!chain) continue;
     const last = chain.border ?? chain.layer;
     nodes = nodes.filter((node) => node !== norm)
@@ -139,7 +137,7 @@ export function dropIdentities(graph: Graph): Graph {
   for (const node of graph.nodes) {
     const rewired = { ...node, inputs: node.inputs.map(resolve) };
     const [source] = rewired.inputs;
-    const idle = node.op === "Dropout" || node.op === "Identity";
+    const idle = opOf(node).inference.kind === "identity";
     if (!idle || (outputs.has(node.outputs[0]) && (inputs.has(source) || outputs.has(source)))) {
       nodes.push(rewired);
       continue;
@@ -157,9 +155,17 @@ function foldable(norm: Node, graph: Graph): { readonly layer: Node; readonly bo
       ? graph.nodes.find((node) => node.outputs[0] === name)
       : undefined;
   const last = maker(norm.inputs[0]);
-  const border = last?.op === "BorderBias" ? last : undefined;
+  const border = last && isChannelTable(last) ? last : undefined;
   const layer = border ? maker(border.inputs[0]) : last;
   return layer && isLayer(layer) ? { layer, border } : undefined;
+}
+
+function isChannelAffine(node: Node): boolean {
+  return opOf(node).inference.kind === "channel affine";
+}
+
+function isChannelTable(node: Node): boolean {
+  return opOf(node).inference.kind === "channel table";
 }
 
 /** Leaves only the parameters that some node reads. */

@@ -1,8 +1,10 @@
 /** Which nodes one kernel does: a layer with the bias, the residual add and the activation after it. Pure. */
-import { clipAttrs } from "./attrs.ts";
 import { inferShapes } from "./infer.ts";
 import { consumers } from "./names.ts";
+import type { LayerInference } from "./ops/op.ts";
+import { opOf } from "./ops/ops.ts";
 import { isLayer } from "./roles.ts";
+import { sameShape } from "./shapes.ts";
 import type { Graph, Node, Shape } from "./types.ts";
 
 export interface FusedStep {
@@ -33,28 +35,28 @@ export function fuse(graph: Graph): FusedStep[] {
   for (const node of inOrder(graph, follower)) {
     if (done.has(node)) continue;
     let output = node.outputs[0];
-    let bias = isLayer(node) ? node.inputs[2] : undefined;
+    const layer = layerOf(graph, node);
+    let bias = layer?.filters === "first" ? node.inputs[2] : undefined;
     let residual: string | undefined;
     let activation: FusedStep["activation"] = "none";
-    const projects = node.op === "MatMul" && node.inputs[1] in graph.params;
-    const shift = projects ? follower(output) : undefined;
-    const perColumn = shift?.op === "Add" ? shift.inputs.find((name) => name !== output) : undefined;
+    const shift = layer?.filters === "last" ? follower(output) : undefined;
+    const perColumn = shift && isSum(shift) ? shift.inputs.find((name) => name !== output) : undefined;
     if (shift && perColumn && isPerColumn(graph.params[perColumn]?.shape, shapes.get(output)!)) {
       bias = perColumn;
       output = shift.outputs[0];
       done.add(shift);
     }
-    if (isLayer(node) || projects) {
+    if (layer) {
       const sum = follower(output);
-      const other = sum?.op === "Add" ? sum.inputs.find((name) => name !== output) : undefined;
+      const other = sum && isSum(sum) ? sum.inputs.find((name) => name !== output) : undefined;
       // The other operand must exist by now, and have the same shape: broadcasts and parameters stay nodes of their own.
-      if (sum && other && made.has(other) && sameShape(shapes.get(other), shapes.get(output))) {
+      if (sum && other && made.has(other) && sameShape(shapes.get(other)!, shapes.get(output)!)) {
         residual = other;
         output = sum.outputs[0];
         done.add(sum);
       }
       const next = follower(output);
-      const kind = next && activationOf(next);
+      const kind = next && fusedActivation(next);
       if (next && kind) {
         activation = kind;
         output = next.outputs[0];
@@ -78,7 +80,7 @@ function inOrder({ nodes }: Graph, follower: (value: string) => Node | undefined
   const placeOf = (node: Node): number => {
     const place = places.get(node)!, [output] = node.outputs;
     const sum = isLayer(node) ? follower(output) : undefined;
-    const other = sum?.op === "Add" ? makers.get(sum.inputs.find((name) => name !== output) ?? "") : undefined;
+    const other = sum && isSum(sum) ? makers.get(sum.inputs.find((name) => name !== output) ?? "") : undefined;
     return sum && other && !isLayer(other) && places.get(other)! > place ? places.get(sum)! - 0.5 : place;
   };
   const moved = new Map(nodes.map((node) => [node, placeOf(node)]));
@@ -91,14 +93,18 @@ function isPerColumn(shape: Shape | undefined, made: Shape): boolean {
     shape.every((d, axis) => d === (axis < made.length - 1 ? 1 : made[axis]));
 }
 
-/** The activation that kernels of layers and norms do as well, if the node is one. */
-export function activationOf(node: Node): "relu" | "relu6" | undefined {
-  if (node.op === "Relu") return "relu";
-  if (node.op !== "Clip") return undefined;
-  const { min, max } = clipAttrs(node);
-  return min === 0 && max === 6 ? "relu6" : undefined;
+/** What a node is to a plan as a layer; undefined for other nodes, and for a product of two values. */
+export function layerOf({ params }: Graph, node: Node): LayerInference | undefined {
+  const { inference } = opOf(node);
+  return inference.kind === "layer" && node.inputs[1] in params ? inference : undefined;
 }
 
-function sameShape(a: readonly unknown[] | undefined, b: readonly unknown[] | undefined): boolean {
-  return !!a && !!b && a.length === b.length && a.every((d, i) => d === b[i]);
+function isSum(node: Node): boolean {
+  return opOf(node).inference.kind === "sum";
+}
+
+/** The activation that kernels of layers and norms do as well, if the node is one. */
+export function fusedActivation(node: Node): "relu" | "relu6" | undefined {
+  const { inference } = opOf(node);
+  return inference.kind === "activation" ? inference.fused(node) : undefined;
 }

@@ -4,6 +4,7 @@ import { random } from "../../kernels/random/philox.ts";
 import { elements } from "../tensor/tensor.ts";
 import { inferShapes } from "./infer.ts";
 import { consumers } from "./names.ts";
+import { opOf } from "./ops/ops.ts";
 import { isLayer } from "./roles.ts";
 import type { Graph, HostTensor, Node, Params, Shape } from "./types.ts";
 
@@ -48,11 +49,11 @@ function drawing(
   if (init !== undefined) return init === "he" ? he() : init;
   if (reader && isLayer(reader)) {
     const weight = graph.params[reader.inputs[1]];
-    const normalised = readers.get(reader.outputs[0])?.some(({ op }) => op === "BatchNormalization");
+    const normalised = readers.get(reader.outputs[0])?.some((next) => opOf(next).inference.kind === "channel affine");
     if (role === "bias" && (normalised || weight.init !== undefined)) return { constant: 0 };
     return normalised ? he() : { bound: 1 / Math.sqrt(elements(weight.shape.slice(1))) };
   }
-  if (reader?.op === "MatMul") return { bound: 1 / Math.sqrt(shape[0]) };
+  if (reader && opOf(reader).inference.kind === "layer") return { bound: 1 / Math.sqrt(shape[0]) };
   if (role === "slope") return { constant: 0.25 };
   return { constant: role === "gamma" || role === "variance" || role === "weight" ? 1 : 0 };
 }

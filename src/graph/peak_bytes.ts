@@ -3,7 +3,8 @@
 import { elements } from "../tensor/tensor.ts";
 import { dropIdentities, withoutFoldedNorms } from "./fold.ts";
 import { fuse } from "./fuse.ts";
-import { concrete, inferShapes } from "./infer.ts";
+import { inferShapes } from "./infer.ts";
+import { concrete } from "./shapes.ts";
 import { isView } from "./roles.ts";
 import type { Graph } from "./types.ts";
 

@@ -4,16 +4,17 @@
  */
 import "../disposable.ts";
 import type { Gpu, GpuBuffer } from "../gpu/gpu.ts";
-import { columnConvShape, convOutputShape, convShape } from "../tensor/ops/conv.ts";
+import { convOutputShape } from "../tensor/ops/conv.ts";
 import { launch, tuningFor } from "../tensor/ops/launch.ts";
 import { Tape } from "../tensor/tape.ts";
 import { type Dtype, elements, Tensor } from "../tensor/tensor.ts";
-import { columnConvOptions, convOptions, OPS } from "./execute.ts";
 import { foldForInference } from "./fold.ts";
-import { fuse, type FusedStep } from "./fuse.ts";
-import { concrete, inferShapes } from "./infer.ts";
+import { fuse, type FusedStep, layerOf } from "./fuse.ts";
+import { inferShapes } from "./infer.ts";
+import { concrete } from "./shapes.ts";
 import { type LayerShape, planLayer } from "./layer.ts";
-import type { HostTensor, Model } from "./types.ts";
+import { opOf } from "./ops/ops.ts";
+import type { Graph, HostTensor, Model } from "./types.ts";
 
 export interface InferencePlan {
   readonly batch: number;
@@ -71,7 +72,7 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
   const inputShape = concrete(shape, batch);
   const launches = steps.map((step) => {
     const inputs = step.node.inputs.map((name) => concrete(shapes.get(name) ?? graph.params[name].shape, batch));
-    return launcher(gpu, step, inputs, weights, memory);
+    return launcher(gpu, step, layerShape(graph, step, inputs), inputs, weights, memory);
   });
 
   const { allocated, output } = assignBuffers();
@@ -181,14 +182,21 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
 }
 
 /** How to record one step: layers through their fused kernels, everything else as the interpreter does it. */
-function launcher(gpu: Gpu, step: FusedStep, inputs: number[][], weights: Weights, memory: Memory): Launch {
+function launcher(
+  gpu: Gpu,
+  step: FusedStep,
+  layer: LayerShape | undefined,
+  inputs: number[][],
+  weights: Weights,
+  memory: Memory,
+): Launch {
   const { node, bias, residual, output } = step;
   const value = (values: Values, name: string) => values.get(name) ?? weights.tensor(name);
-  const layer = layerShape(step, inputs);
   if (!layer) {
+    const op = opOf(node);
     return (values, tape) => {
       const given = node.inputs.map((name) => value(values, name));
-      values.set(output, OPS[node.op]({ tape }, node, given));
+      values.set(output, op.execute({ tape }, node, given));
     };
   }
   const [x, w] = node.inputs;
@@ -245,26 +253,19 @@ function launcher(gpu: Gpu, step: FusedStep, inputs: number[][], weights: Weight
 }
 
 /** The step as a layer with its epilogue; undefined for anything else. */
-function layerShape({ node, bias, residual, activation }: FusedStep, [x, w]: number[][]): LayerShape | undefined {
+function layerShape(
+  graph: Graph,
+  { node, bias, residual, activation }: FusedStep,
+  [x, w]: number[][],
+): LayerShape | undefined {
+  const layer = layerOf(graph, node);
+  if (!layer) return undefined;
   const epilogue = {
     bias: bias === undefined ? "none" : "add",
     residual: residual === undefined ? "none" : "add",
     activation,
   } as const;
-  if (node.op === "Gemm") {
-    const [n, k] = w;
-    return { kind: "linear", m: elements(x) / k, n, k, weight: "k", epilogue };
-  }
-  // Of two axes is a parameter: what a graph makes has the batch and two more.
-  if (node.op === "MatMul" && w.length === 2) {
-    const [k, n] = w;
-    return { kind: "linear", m: elements(x) / k, n, k, weight: "rows", epilogue };
-  }
-  const shapes = [{ shape: x }, { shape: w }] as const;
-  if (node.op === "Conv") return { kind: "conv", conv: convShape(...shapes, convOptions(node)), epilogue };
-  if (node.op === "ColumnConv") {
-    return { kind: "conv", conv: columnConvShape(...shapes, columnConvOptions(node)), epilogue };
-  }
+  return { ...layer.layer(node, x, w), epilogue };
 }
 
 /** The plan's own buffers: kept apart from the pool, since their contents must survive from step to step of a run. */

@@ -1,17 +1,33 @@
 /** What kind of node or parameter is it? */
 
-import type { Node, OpName, ParamRole } from "./types.ts";
+import { opOf } from "./ops/ops.ts";
+import type { Graph, Node, ParamRole } from "./types.ts";
 
-/** A layer: it has a weight and mixes channels. */
-export function isLayer({ op }: Pick<Node, "op">): boolean {
-  return op === "Conv" || op === "Gemm" || op === "ColumnConv";
+/**
+ * The nodes that multiply by a weight and mix channels: convolutions, Gemm, and projections (MatMul by a parameter), in
+ * order of execution.
+ */
+export function layersOf({ nodes, params }: Graph): Node[] {
+  return nodes.filter((node) => opOf(node).inference.kind === "layer" && node.inputs[1] in params);
 }
 
-const VIEWS: readonly OpName[] = ["Flatten", "Reshape", "Identity", "Dropout"];
+/** How many outputs a layer has: the rows of its weight [F, …], or the columns of a projection's [K, F]. */
+export function filterCount({ params }: Graph, node: Node): number {
+  const { inference } = opOf(node);
+  const last = inference.kind === "layer" && inference.filters === "last";
+  return params[node.inputs[1]].shape.at(last ? -1 : 0)!;
+}
 
-/** In inference it only sees its input in another shape: the two share their memory. */
-export function isView({ op }: Pick<Node, "op">): boolean {
-  return VIEWS.includes(op);
+/** A layer whose weight's first axis are its filters: any but a projection. */
+export function isLayer(node: Pick<Node, "op" | "name">): boolean {
+  const { inference } = opOf(node);
+  return inference.kind === "layer" && inference.filters === "first";
+}
+
+/** In inference it only sees its input, as it is or in another shape: the two share their memory. */
+export function isView(node: Node): boolean {
+  const { kind } = opOf(node).inference;
+  return kind === "view" || kind === "identity";
 }
 
 /** A running mean or variance: measured, never trained. */

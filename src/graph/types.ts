@@ -5,49 +5,30 @@
  * positions that ONNX gives them (`Conv` inputs: x, weight, bias?). Nodes stand in execution order.
  */
 
+import type { ActivationOpName } from "./ops/activation_ops.ts";
+import type { ArithmeticOpName } from "./ops/arithmetic_ops.ts";
+import type { AttentionOpName } from "./ops/attention_ops.ts";
+import type { LayerOpName } from "./ops/layer_ops.ts";
+import type { LayoutOpName } from "./ops/layout_ops.ts";
+import type { NormOpName } from "./ops/norm_ops.ts";
+import type { PoolOpName } from "./ops/pool_ops.ts";
+
 /** One dimension: a number, or "N" for the symbolic batch, which only stands first. */
 export type Dim = number | "N";
 export type Shape = readonly Dim[];
 
-/** ONNX operators we execute, and our own (ColumnConv, BorderBias, Attention), each with a lowering to standard ones. */
+/**
+ * ONNX operators we execute, and our own (ColumnConv, BorderBias, Attention), each with a lowering to standard ones. Each
+ * family names its own, beside what they mean (ops/).
+ */
 export type OpName =
-  | "Conv"
-  | "Gemm"
-  | "MatMul"
-  | "BatchNormalization"
-  | "LayerNormalization"
-  | "GroupNormalization"
-  | "Relu"
-  | "LeakyRelu"
-  | "Clip"
-  | "Gelu"
-  | "Sigmoid"
-  | "Tanh"
-  | "HardSigmoid"
-  | "HardSwish"
-  | "Softmax"
-  | "PRelu"
-  | "Add"
-  | "Sub"
-  | "Mul"
-  | "Div"
-  | "MaxPool"
-  | "AveragePool"
-  | "GlobalAveragePool"
-  | "ReduceMean"
-  | "Resize"
-  | "Flatten"
-  | "Reshape"
-  | "Transpose"
-  | "Concat"
-  | "Slice"
-  | "Pad"
-  | "Gather"
-  | "Dropout"
-  | "Identity"
-  | "ColumnConv"
-  | "BorderBias"
-  | "Attention";
+  | LayerOpName
+  | NormOpName
+  | ActivationOpName
+  | ArithmeticOpName
+  | PoolOpName
+  | AttentionOpName
+  | LayoutOpName;
 
 export type Attr = number | string | readonly number[];
 export type Attrs = Readonly<Record<string, Attr>>;

@@ -2,9 +2,11 @@
 
 import { UserError } from "../errors.ts";
 import { elements } from "../tensor/tensor.ts";
-import { ATTRIBUTES, nodeError } from "./attrs.ts";
+import { nodeError } from "./attrs.ts";
 import { inferShapes } from "./infer.ts";
-import type { Graph, Model, Node, OpName, ParamRole } from "./types.ts";
+import { inputAt } from "./ops/op.ts";
+import { opOf } from "./ops/ops.ts";
+import type { Graph, Model, Node } from "./types.ts";
 
 /**
  * Names are unique, values are made before they are read, operators, attributes and shapes are valid, parameters sit
@@ -50,54 +52,27 @@ export function validateModel({ graph, params }: Model): void {
   }
 }
 
-const SHIFTS: readonly ParamRole[] = ["bias", "beta", "table"];
-const TABLES: readonly ParamRole[] = ["table"];
-const SCALES: readonly ParamRole[] = ["weight", "gamma", "table"];
-
-/** Which roles an input position takes; positions that aren't listed take activations only. */
-const POSITIONS: Partial<Record<OpName, readonly (readonly ParamRole[] | null)[]>> = {
-  Conv: [null, ["weight"], ["bias"]],
-  Gemm: [null, ["weight"], ["bias"]],
-  ColumnConv: [null, ["weight"], ["bias"]],
-  MatMul: [null, ["weight"]],
-  BatchNormalization: [null, ["gamma"], ["beta"], ["mean"], ["variance"]],
-  LayerNormalization: [null, ["gamma"], ["beta"]],
-  GroupNormalization: [null, ["gamma"], ["beta"]],
-  BorderBias: [null, ["table"]],
-  PRelu: [null, ["slope"]],
-  Add: [SHIFTS, SHIFTS],
-  Sub: [SHIFTS, SHIFTS],
-  Mul: [SCALES, SCALES],
-  Div: [SCALES, SCALES],
-};
-
-/** Operators whose listed positions take activations too. */
-const EITHER: readonly OpName[] = ["Add", "Sub", "Mul", "Div", "MatMul", "Concat"];
-
 function parameterPositions(node: Node, graph: Graph): void {
-  const positions = POSITIONS[node.op];
+  const op = opOf(node);
   node.inputs.forEach((name, i) => {
     const role = graph.params[name]?.role;
-    const allowed = positions?.[i] ?? (node.op === "Concat" ? TABLES : null);
-    if (role && !allowed?.includes(role)) {
-      const expected = allowed ? `a parameter of role ${allowed.join(" or ")}` : "an activation";
+    const { takes, roles } = inputAt(op, i);
+    const expected = takes === "activation" ? "an activation" : `a parameter of role ${roles.join(" or ")}`;
+    if (role && !roles.includes(role)) {
       throw nodeError(node, `input ${i} is "${name}", a parameter of role ${role}, expected ${expected}`);
     }
-    if (!role && allowed && !EITHER.includes(node.op)) {
-      throw nodeError(node, `input ${i} is "${name}", expected a parameter of role ${allowed.join(" or ")}`);
-    }
+    if (!role && takes === "parameter") throw nodeError(node, `input ${i} is "${name}", expected ${expected}`);
   });
-  if ((node.op === "Add" || node.op === "Mul") && node.inputs.every((name) => graph.params[name])) {
-    throw nodeError(node, "both inputs are parameters, expected an activation");
+  if (node.inputs.length > 0 && node.inputs.every((name) => graph.params[name])) {
+    throw nodeError(node, "all its inputs are parameters, expected an activation");
   }
 }
 
 function knownAttributes(node: Node): void {
-  const known = ATTRIBUTES[node.op];
-  if (!known) throw nodeError(node, "unknown operator");
+  const { attributes } = opOf(node);
   for (const key of Object.keys(node.attrs)) {
-    if (!known.includes(key)) {
-      throw nodeError(node, `unknown attribute "${key}", expected ${known.length ? known.join(", ") : "none"}`);
+    if (!attributes.includes(key)) {
+      throw nodeError(node, `unknown attribute "${key}", expected ${attributes.join(", ") || "none"}`);
     }
   }
 }

@@ -2,7 +2,7 @@
 import "../disposable.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { execute } from "../graph/execute.ts";
-import { concrete } from "../graph/infer.ts";
+import { concrete } from "../graph/shapes.ts";
 import { compilePlan } from "../graph/plan.ts";
 import type { Model } from "../graph/types.ts";
 import { collectRequests, type Request } from "../tensor/ops/launch.ts";

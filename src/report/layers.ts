@@ -1,22 +1,20 @@
 import { graphCost } from "../graph/cost.ts";
-import { isLayer } from "../graph/roles.ts";
+import { filterCount, layersOf } from "../graph/roles.ts";
 import type { Graph, IndexMap } from "../graph/types.ts";
 import type { Layer } from "./detail.ts";
 
 /** Widths and costs of each layer, before and after; a layer that is gone has width 0. */
 export function layerChanges(dense: Graph, small: Graph, origin: IndexMap): Layer[] {
   const [before, after] = [graphCost(dense), graphCost(small)];
-  const width = (graph: Graph, weight: string) => graph.params[weight].shape[0];
   const successor = new Map([...origin].map(([name, { source }]) => [source, name]));
-  return dense.nodes.filter(isLayer).map((node) => {
-    const weight = node.inputs[1];
-    const now = successor.get(weight);
+  return layersOf(dense).map((node) => {
+    const now = successor.get(node.inputs[1]);
     const layer = small.nodes.find(({ inputs }) => now !== undefined && inputs[1] === now);
     const cost = { dense: before.nodes.get(node.name)!, small: layer && after.nodes.get(layer.name) };
     return {
       name: node.name,
-      before: width(dense, weight),
-      after: now === undefined ? 0 : width(small, now),
+      before: filterCount(dense, node),
+      after: layer ? filterCount(small, layer) : 0,
       params: { before: cost.dense.params, after: cost.small?.params ?? 0 },
       macs: { before: cost.dense.macs, after: cost.small?.macs ?? 0 },
     };

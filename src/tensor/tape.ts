@@ -17,6 +17,8 @@ interface Entry {
 }
 
 interface Gradient {
+  /** Somebody asked for it: it outlives `backward`. */
+  readonly watched: boolean;
   /** Where the caller wants it (a slice of the gradient arena), if anywhere. */
   readonly slot?: Tensor;
   value?: Tensor;
@@ -45,9 +47,12 @@ export class Tape {
     return tensor;
   }
 
-  /** Asks for d(loss)/d(t), written into `gradient` where given. */
+  /**
+   * Asks for d(loss)/d(t), written into `gradient` where given. Of what an op made, ask before another op reads it: it then
+   * lives as long as the tape, and so does its gradient.
+   */
   watch(t: Tensor, gradient?: Tensor): void {
-    this.#gradients.set(t, { slot: gradient });
+    this.#gradients.set(t, { watched: true, slot: gradient });
   }
 
   needs(t: Tensor): boolean {
@@ -57,7 +62,7 @@ export class Tape {
   /** Records an op. In eval mode, or when nobody needs any input's gradient, nothing is kept. */
   record(inputs: readonly Tensor[], output: Tensor, backward: Backward): void {
     if (!inputs.some((x) => this.needs(x))) return;
-    if (!this.#gradients.has(output)) this.#gradients.set(output, {});
+    if (!this.#gradients.has(output)) this.#gradients.set(output, { watched: false });
     this.#entries.push({ output, backward });
   }
 
@@ -105,7 +110,7 @@ export class Tape {
 
   /**
    * Differentiates `loss` (its own gradient is 1, or `seed`). Activations and their gradients are freed as soon as they
-   * are used up, so peak memory is the forward pass's.
+   * are used up, but for those that are watched, so peak memory is the forward pass's.
    */
   backward(loss: Tensor, seed?: Tensor): void {
     if (!this.needs(loss)) throw new Error("the loss depends on nothing that was watched: call tape.watch first");
@@ -118,11 +123,11 @@ export class Tape {
     // From here on gradients are wanted only where the loss came through; entries off that path have none and are skipped.
     for (let entry = this.#entries.pop(); entry; entry = this.#entries.pop()) {
       const { output } = entry;
-      const dy = this.#gradients.get(output)!.value;
+      const { value: dy, watched } = this.#gradients.get(output)!;
       this.#current = dy;
       if (dy) entry.backward(dy);
       this.#current = undefined;
-      if (output === loss) continue;
+      if (output === loss || watched) continue;
       this.#gradients.delete(output);
       if (dy) this.#free(dy);
       this.#free(output);

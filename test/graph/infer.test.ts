@@ -3,7 +3,8 @@ import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
 import { ceilPads } from "../../src/graph/attrs.ts";
 import { builder } from "../../src/graph/build.ts";
-import { concrete, inferNode, inferShapes } from "../../src/graph/infer.ts";
+import { inferNode, inferShapes } from "../../src/graph/infer.ts";
+import { concrete } from "../../src/graph/shapes.ts";
 import type { Attrs, Graph, OpName, Shape } from "../../src/graph/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
 

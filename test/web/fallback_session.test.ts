@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import fc from "fast-check";
 import { builder } from "../../src/graph/build.ts";
-import { columnConv, conv } from "../../src/graph/reference/conv.ts";
+import { referenceNode } from "../../src/graph/reference/forward.ts";
 import { NO_FINDINGS, withEvent } from "../../src/measure/session/findings.ts";
 import type { SessionEvent } from "../../src/measure/session/types.ts";
 import { createVisibility, type Visibility } from "../../src/measure/session/visibility.ts";
@@ -84,7 +84,7 @@ test("single results of a layer are computed as the interpreter computes them al
   net.columnConv(net.input, { ...options, name: "columns", out: 3, taps: [0, 5, 13, 40, 53] });
   for (const work of layersOf(net.graph(), 2)) {
     const { x, w } = operandsOf(work);
-    const y = (work.op === "Conv" ? conv : columnConv)(work.node, [
+    const y = referenceNode(work.node, [
       { shape: [2, 6, 9, 7], data: Float64Array.from(x) },
       {
         shape: work.op === "Conv" ? [work.filters, 6 / work.groups, 3, 3] : [3, 5],
@@ -128,7 +128,7 @@ test("WebAssembly computes convolutions of any shape, images of few pixels toget
       const { x, w } = operandsOf(work);
       const prepared = wasm.prepare(work, x, w);
       prepared.run(2);
-      const expected = conv(work.node, [
+      const expected = referenceNode(work.node, [
         { shape: [batch, channels, height, width], data: Float64Array.from(x) },
         { shape: [groups * filters, perGroup, kernel, kernel], data: Float64Array.from(w) },
       ]).data;

@@ -1,14 +1,38 @@
-/** The import of activations with numbers of their own, and of Resize. */
+/** Activations that ONNX has under the graph's names, read and written by one table; PRelu and Resize, as they are read. */
+import { numberAttrs } from "../../graph/attrs.ts";
+import type { OpName } from "../../graph/types.ts";
 import type { Call } from "./call.ts";
 import { required } from "./call.ts";
+import type { Lowering } from "./lower.ts";
+import type { OnnxAttribute } from "./types.ts";
 
-export function leakyRelu(call: Call): void {
-  call.emit("LeakyRelu", [call.activation(0)], { alpha: call.attrs.float("alpha", 0.01) });
-}
+/** The numbers of each with ONNX's defaults: attributes in both. */
+const SAME = {
+  Relu: {},
+  LeakyRelu: { alpha: 0.01 },
+  Sigmoid: {},
+  Tanh: {},
+  HardSigmoid: { alpha: 0.2, beta: 0.5 },
+  HardSwish: {},
+} as const satisfies Partial<Record<OpName, Readonly<Record<string, number>>>>;
 
-export function hardSigmoid(call: Call): void {
-  const { attrs } = call;
-  call.emit("HardSigmoid", [call.activation(0)], { alpha: attrs.float("alpha", 0.2), beta: attrs.float("beta", 0.5) });
+type SameActivation = keyof typeof SAME;
+
+const NAMES = Object.keys(SAME) as SameActivation[];
+
+export const ACTIVATION_IMPORTS = byName((op) => (call: Call): void => {
+  const defaults: readonly (readonly [string, number])[] = Object.entries(SAME[op]);
+  const numbers = defaults.map(([name, value]) => [name, call.attrs.float(name, value)]);
+  call.emit(op, [call.activation(0)], Object.fromEntries(numbers));
+});
+
+export const ACTIVATION_LOWERINGS = byName((op) => ({ node, emit }: Lowering): void => {
+  const numbers: readonly (readonly [string, number])[] = Object.entries(numberAttrs(node, SAME[op]));
+  emit(op, node.inputs, numbers.map(([name, value]): OnnxAttribute => ({ name, kind: "float", value })));
+});
+
+function byName<T>(make: (op: SameActivation) => T): Readonly<Record<SameActivation, T>> {
+  return Object.fromEntries(NAMES.map((op) => [op, make(op)])) as Record<SameActivation, T>;
 }
 
 /** A slope per channel, or one for all. */

@@ -2,7 +2,7 @@
  * The import of operators that only move numbers. The batch has to be first where anything is computed; between two of
  * these operators it may stand elsewhere (joint queries, keys and values are transposed so).
  */
-import { sampleSize } from "../../graph/infer.ts";
+import { sampleSize } from "../../graph/shapes.ts";
 import type { Dim, Shape } from "../../graph/types.ts";
 import { type Call, required, type View } from "./call.ts";
 import { axesOf, axisOf, integersOf } from "./folding.ts";

@@ -10,9 +10,7 @@ import {
   gatherAttrs,
   geluAttrs,
   groupNormAttrs,
-  hardSigmoidAttrs,
   layerNormAttrs,
-  leakyReluAttrs,
   padAttrs,
   poolAttrs,
   reduceMeanAttrs,
@@ -23,6 +21,7 @@ import {
 } from "../../graph/attrs.ts";
 import { broadcastOf } from "../../graph/broadcast.ts";
 import type { HostTensor, Node, OpName, Shape } from "../../graph/types.ts";
+import { ACTIVATION_LOWERINGS } from "./activations.ts";
 import type { OnnxAttribute } from "./types.ts";
 
 /** One node to be lowered, and how its lowering adds ONNX nodes and constants. */
@@ -67,8 +66,7 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
     requireOpset(21);
     emit("GroupNormalization", node.inputs, [float("epsilon", epsilon), integer("num_groups", groups)]);
   },
-  Relu: same,
-  LeakyRelu: ({ node, emit }) => emit("LeakyRelu", node.inputs, [float("alpha", leakyReluAttrs(node).alpha)]),
+  ...ACTIVATION_LOWERINGS,
   Clip({ node, number, emit }) {
     const { min, max } = clipAttrs(node);
     const bound = (kind: string, value: number) => Number.isFinite(value) ? number(kind, value) : "";
@@ -78,13 +76,6 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
     requireOpset(20);
     emit("Gelu", node.inputs, [text("approximate", geluAttrs(node).approximate)]);
   },
-  Sigmoid: same,
-  Tanh: same,
-  HardSigmoid({ node, emit }) {
-    const { alpha, beta } = hardSigmoidAttrs(node);
-    emit("HardSigmoid", node.inputs, [float("alpha", alpha), float("beta", beta)]);
-  },
-  HardSwish: same,
   Softmax: ({ node, emit }) => emit("Softmax", node.inputs, [integer("axis", -1)]),
   PRelu({ node, shape, parameter, reformed, emit }) {
     const [x, slope] = node.inputs;

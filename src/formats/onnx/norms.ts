@@ -1,5 +1,5 @@
 /** The import of norms. */
-import { sampleSize } from "../../graph/infer.ts";
+import { sampleSize } from "../../graph/shapes.ts";
 import { type Call, required } from "./call.ts";
 import { axisOf } from "./folding.ts";
 import { addConstant, multiplyConstant } from "./pointwise.ts";

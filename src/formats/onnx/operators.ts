@@ -1,7 +1,7 @@
 /** The import of each operator: ONNX's forms and defaults (opset 11 to 21) to the graph's. */
-import { sampleSize } from "../../graph/infer.ts";
+import { sampleSize } from "../../graph/shapes.ts";
 import type { OpName } from "../../graph/types.ts";
-import { hardSigmoid, leakyRelu, prelu, resize } from "./activations.ts";
+import { ACTIVATION_IMPORTS, prelu, resize } from "./activations.ts";
 import { type Call, required } from "./call.ts";
 import { axesOf, axisOf } from "./folding.ts";
 import { concat, flatten, gather, pad, reshape, slice, split, squeeze, transpose, unsqueeze } from "./layout.ts";
@@ -21,12 +21,7 @@ export const OPERATORS: Readonly<Record<string, Import>> = {
   LayerNormalization: layerNorm,
   GroupNormalization: groupNorm,
   InstanceNormalization: instanceNorm,
-  Relu: plain("Relu"),
-  Sigmoid: plain("Sigmoid"),
-  Tanh: plain("Tanh"),
-  HardSwish: plain("HardSwish"),
-  HardSigmoid: hardSigmoid,
-  LeakyRelu: leakyRelu,
+  ...ACTIVATION_IMPORTS,
   PRelu: prelu,
   Resize: resize,
   Identity: plain("Identity"),

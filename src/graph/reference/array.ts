@@ -1,3 +1,5 @@
+import { elements } from "../../tensor/tensor.ts";
+
 /** A contiguous float64 array, row-major: what the reference interpreter computes with. */
 export interface Array64 {
   readonly shape: readonly number[];
@@ -5,14 +7,15 @@ export interface Array64 {
 }
 
 export function zeros(shape: readonly number[]): Array64 {
-  return { shape, data: new Float64Array(size(shape)) };
+  return { shape, data: new Float64Array(elements(shape)) };
 }
 
-export function size(shape: readonly number[]): number {
-  return shape.reduce((product, d) => product * d, 1);
+/** A function of each number. */
+export function mapReference(x: Array64, f: (v: number, index: number) => number): Array64 {
+  return { shape: x.shape, data: x.data.map(f) };
 }
 
 /** Pixels per channel: the product of the dimensions after batch and channel. */
 export function plane(shape: readonly number[]): number {
-  return size(shape.slice(2));
+  return elements(shape.slice(2));
 }

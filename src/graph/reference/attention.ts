@@ -1,16 +1,14 @@
 /** Matrix products of activations, softmax, and attention, which is made of them. */
 
-import { attentionAttrs } from "../attrs.ts";
-import type { Node } from "../types.ts";
 import { type Array64, zeros } from "./array.ts";
 
 /** y[…,m,n] = Σ_k a[…,m,k] · b[…,k,n]; a b of rank 2 is shared by all. */
-export function matmul(_: Node, [a, b]: readonly Array64[]): Array64 {
+export function matmulReference([a, b]: readonly Array64[]): Array64 {
   return product(a, b, "rows");
 }
 
 /** e^x over its sum along the last axis, from the row's largest down. */
-export function softmax(_: Pick<Node, "op">, [x]: readonly Array64[]): Array64 {
+export function softmaxReference([x]: readonly Array64[]): Array64 {
   const y = zeros(x.shape);
   const length = x.shape[x.shape.length - 1];
   for (let first = 0; first < x.data.length; first += length) {
@@ -23,11 +21,13 @@ export function softmax(_: Pick<Node, "op">, [x]: readonly Array64[]): Array64 {
 }
 
 /** softmax(scale · q·kᵀ)·v: the standard operators that an Attention stands for. */
-export function attention(node: Node, [q, k, v]: readonly Array64[]): Array64 {
-  const { scale } = attentionAttrs(node, q.shape[q.shape.length - 1]);
+export function attentionReference(
+  [q, k, v]: readonly Array64[],
+  { scale }: { readonly scale: number },
+): Array64 {
   const scores = product(q, k, "columns");
   const scaled = { shape: scores.shape, data: scores.data.map((s) => scale * s) };
-  return product(softmax(node, [scaled]), v, "rows");
+  return product(softmaxReference([scaled]), v, "rows");
 }
 
 /** a times b, whose summed axis are its "rows" ([K,N]) or "columns" ([N,K]). */

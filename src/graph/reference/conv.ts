@@ -1,14 +1,15 @@
 /** Convolution, Gemm and ColumnConv as plain sums. */
 
-import { columnConvAttrs, type ConvAttrs, convAttrs } from "../attrs.ts";
-import { concrete, inferNode } from "../infer.ts";
-import type { Node } from "../types.ts";
+import type { ColumnConvAttrs, ConvAttrs } from "../attrs.ts";
 import { type Array64, zeros } from "./array.ts";
 
 /** y[n,f,i,j] = b[f] + Σ_{c,kh,kw} w[f,c,kh,kw] · x[n, c + group offset, i·s − p + kh·d, j·s − p + kw·d]. */
-export function conv(node: Node, [x, weight, bias]: readonly Array64[]): Array64 {
-  const attrs = convAttrs(node);
-  const y = output(node, x, weight, bias);
+export function convReference(
+  [x, weight, bias]: readonly Array64[],
+  attrs: ConvAttrs,
+  shape: readonly number[],
+): Array64 {
+  const y = output(shape, bias);
   const [filters, perGroup, kh, kw] = weight.shape;
   for (let f = 0; f < filters; f++) {
     const group = Math.floor(f / (filters / attrs.group));
@@ -25,12 +26,15 @@ export function conv(node: Node, [x, weight, bias]: readonly Array64[]): Array64
 }
 
 /** A convolution over the kept columns: y[f] = b[f] + Σ_t w[f,t] · (column taps[t] of x). */
-export function columnConv(node: Node, [x, weight, bias]: readonly Array64[]): Array64 {
-  const attrs = columnConvAttrs(node);
+export function columnConvReference(
+  [x, weight, bias]: readonly Array64[],
+  attrs: ColumnConvAttrs,
+  shape: readonly number[],
+): Array64 {
   const [kh, kw] = attrs.kernel;
   // [N,K] is an image of one pixel.
   const image = { shape: [...x.shape, 1, 1].slice(0, 4), data: x.data };
-  const y = output(node, x, weight, bias);
+  const y = output(shape, bias);
   const yImage = { shape: [...y.shape, 1, 1].slice(0, 4), data: y.data };
   const [filters, kept] = weight.shape;
   for (let f = 0; f < filters; f++) {
@@ -45,8 +49,8 @@ export function columnConv(node: Node, [x, weight, bias]: readonly Array64[]): A
 }
 
 /** y = x·wᵀ + b. */
-export function gemm(node: Node, [x, weight, bias]: readonly Array64[]): Array64 {
-  const y = output(node, x, weight, bias);
+export function gemmReference([x, weight, bias]: readonly Array64[], _: void, shape: readonly number[]): Array64 {
+  const y = output(shape, bias);
   const [filters, inputs] = weight.shape;
   for (let n = 0; n < x.shape[0]; n++) {
     for (let f = 0; f < filters; f++) {
@@ -59,9 +63,8 @@ export function gemm(node: Node, [x, weight, bias]: readonly Array64[]): Array64
 }
 
 /** The output, filled with the bias. */
-function output(node: Node, x: Array64, weight: Array64, bias: Array64 | undefined): Array64 {
-  const shapes = [x.shape, weight.shape, ...(bias ? [bias.shape] : [])];
-  const y = zeros(concrete(inferNode(node, shapes), x.shape[0]));
+function output(shape: readonly number[], bias: Array64 | undefined): Array64 {
+  const y = zeros(shape);
   const filters = y.shape[1];
   const pixels = y.data.length / (y.shape[0] * filters);
   if (bias) {

@@ -5,29 +5,9 @@
 
 import { UserError } from "../../errors.ts";
 import { nodeError } from "../attrs.ts";
-import type { Graph, Node, OpName } from "../types.ts";
+import { opOf } from "../ops/ops.ts";
+import type { Graph, Node } from "../types.ts";
 import type { Array64 } from "./array.ts";
-import { attention, matmul, softmax } from "./attention.ts";
-import { columnConv, conv, gemm } from "./conv.ts";
-import { concat, flatten, gather, identity, pad, reduceMean, reshape, resize, slice, transpose } from "./layout.ts";
-import { batchNorm, batchNormTraining, groupNorm, layerNorm } from "./norm.ts";
-import {
-  add,
-  borderBias,
-  clip,
-  div,
-  gelu,
-  hardSigmoid,
-  hardSwish,
-  leakyRelu,
-  mul,
-  prelu,
-  relu,
-  sigmoid,
-  sub,
-  tanh,
-} from "./pointwise.ts";
-import { averagePool, globalAveragePool, maxPool } from "./pool.ts";
 
 /** A tensor in any numeric array: float32 parameters, or float64 ones where a test wants no rounding. */
 export interface NumericTensor {
@@ -74,49 +54,8 @@ export function referenceForward(
 
 /** One node. */
 export function referenceNode(node: Node, inputs: readonly Array64[], mode: "eval" | "train" = "eval"): Array64 {
-  if (node.op === "BatchNormalization" && mode === "train") return batchNormTraining(node, inputs);
-  return REFERENCE[node.op](node, inputs);
+  return opOf(node).reference(node, inputs, mode);
 }
-
-const REFERENCE: Readonly<Record<OpName, (node: Node, inputs: readonly Array64[]) => Array64>> = {
-  Conv: conv,
-  Gemm: gemm,
-  MatMul: matmul,
-  BatchNormalization: batchNorm,
-  LayerNormalization: layerNorm,
-  GroupNormalization: groupNorm,
-  Relu: relu,
-  LeakyRelu: leakyRelu,
-  Clip: clip,
-  Gelu: gelu,
-  Sigmoid: sigmoid,
-  Tanh: tanh,
-  HardSigmoid: hardSigmoid,
-  HardSwish: hardSwish,
-  Softmax: softmax,
-  PRelu: prelu,
-  Add: add,
-  Sub: sub,
-  Mul: mul,
-  Div: div,
-  MaxPool: maxPool,
-  AveragePool: averagePool,
-  GlobalAveragePool: globalAveragePool,
-  ReduceMean: reduceMean,
-  Resize: resize,
-  Flatten: flatten,
-  Reshape: reshape,
-  Transpose: transpose,
-  Concat: concat,
-  Slice: slice,
-  Pad: pad,
-  Gather: gather,
-  Dropout: identity,
-  Identity: identity,
-  ColumnConv: columnConv,
-  BorderBias: borderBias,
-  Attention: attention,
-};
 
 function float64({ shape, data }: NumericTensor): Array64 {
   return { shape, data: data instanceof Float64Array ? data : Float64Array.from(data) };

@@ -1,84 +1,84 @@
 /** Operators that only move numbers. */
 
-import { gatherAttrs, padAttrs, reduceMeanAttrs, resizeAttrs, sliceAttrs, transposeAttrs } from "../attrs.ts";
-import { concrete, inferNode } from "../infer.ts";
-import type { Node } from "../types.ts";
-import { type Array64, size, zeros } from "./array.ts";
+import type { SliceRange } from "../attrs.ts";
+import { elements } from "../../tensor/tensor.ts";
+import { type Array64, zeros } from "./array.ts";
 
-type Kernel = (node: Node, inputs: readonly Array64[]) => Array64;
+type Sizes = readonly number[];
 
-export const identity: Kernel = (_, [x]) => x;
+/** The same numbers in the output's shape. */
+export function sameNumbers([{ data }]: readonly Array64[], _: unknown, shape: Sizes): Array64 {
+  return { shape, data };
+}
 
-export const flatten: Kernel = (_, [x]) => ({ shape: [x.shape[0], size(x.shape.slice(1))], data: x.data });
-
-export const reshape: Kernel = (node, [x]) => ({
-  shape: concrete(inferNode(node, [x.shape]), x.shape[0]),
-  data: x.data,
-});
-
-export const concat: Kernel = (node, inputs) => {
-  const y = zeros(concrete(inferNode(node, inputs.map((x) => x.shape)), Math.max(...inputs.map((x) => x.shape[0]))));
+export function concatReference(inputs: readonly Array64[], _: unknown, shape: Sizes): Array64 {
+  const y = zeros(shape);
   let before = 0;
   for (const x of inputs) {
     const offset = before;
     // A parameter [1,C,…] stands in every sample.
-    for (let n = 0; n < y.shape[0]; n += x.shape[0]) {
+    for (let n = 0; n < shape[0]; n += x.shape[0]) {
       place(x, y, (index) => index.map((i, axis) => axis === 0 ? i + n : axis === 1 ? i + offset : i));
     }
     before += x.shape[1];
   }
   return y;
-};
+}
 
-export const slice: Kernel = (node, [x]) => {
-  const ranges = sliceAttrs(node, x.shape);
-  return pick(x, concrete(inferNode(node, [x.shape]), x.shape[0]), (index) =>
+export function sliceReference(
+  [x]: readonly Array64[],
+  ranges: readonly (SliceRange | null)[],
+  shape: Sizes,
+): Array64 {
+  return pick(x, shape, (index) =>
     index.map((i, axis) => {
       const range = ranges[axis];
       return range ? range.start + i * range.step : i;
     }));
-};
+}
 
-export const pad: Kernel = (node, [x]) => {
-  const { begins } = padAttrs(node, x.shape.length);
-  const y = zeros(concrete(inferNode(node, [x.shape]), x.shape[0]));
+export function padReference([x]: readonly Array64[], { begins }: { readonly begins: Sizes }, shape: Sizes): Array64 {
+  const y = zeros(shape);
   place(x, y, (index) => index.map((i, axis) => i + begins[axis]));
   return y;
-};
+}
 
-export const gather: Kernel = (node, [x]) => {
-  const { indices } = gatherAttrs(node);
-  const shape = x.shape.map((d, axis) => axis === 1 ? indices.length : d);
+export function gatherReference(
+  [x]: readonly Array64[],
+  { indices }: { readonly indices: readonly number[] },
+  shape: Sizes,
+): Array64 {
   return pick(x, shape, (index) => index.map((i, axis) => axis === 1 ? indices[i] : i));
-};
+}
 
 /** Nearest neighbours: every pixel becomes a block of its value. */
-export const resize: Kernel = (node, [x]) => {
-  const { scales } = resizeAttrs(node);
-  return pick(
-    x,
-    inferNode(node, [x.shape]) as number[],
-    (index) => index.map((i, axis) => axis < 2 ? i : Math.floor(i / scales[axis - 2])),
-  );
-};
+export function resizeReference(
+  [x]: readonly Array64[],
+  { scales }: { readonly scales: Sizes },
+  shape: Sizes,
+): Array64 {
+  return pick(x, shape, (index) => index.map((i, axis) => axis < 2 ? i : Math.floor(i / scales[axis - 2])));
+}
 
 /** The mean over some axes. */
-export const reduceMean: Kernel = (node, [x]) => {
-  const { axes } = reduceMeanAttrs(node, x.shape.length);
-  const y = zeros(inferNode(node, [x.shape]) as number[]);
+export function reduceMeanReference(
+  [x]: readonly Array64[],
+  { axes }: { readonly axes: readonly number[] },
+  shape: Sizes,
+): Array64 {
+  const y = zeros(shape);
   const ones = x.shape.map((d, axis) => axes.includes(axis) ? 1 : d);
-  const count = size(x.shape) / size(ones);
+  const count = elements(x.shape) / elements(ones);
   x.data.forEach((v, i) => {
     const index = position(i, x.shape).map((k, axis) => axes.includes(axis) ? 0 : k);
     y.data[offset(index, ones)] += v / count;
   });
   return y;
-};
+}
 
-export const transpose: Kernel = (node, [x]) => {
-  const { perm } = transposeAttrs(node, x.shape.length);
-  return pick(x, perm.map((axis) => x.shape[axis]), (index) => x.shape.map((_, axis) => index[perm.indexOf(axis)]));
-};
+export function transposeReference([x]: readonly Array64[], { perm }: { readonly perm: Sizes }, shape: Sizes): Array64 {
+  return pick(x, shape, (index) => x.shape.map((_, axis) => index[perm.indexOf(axis)]));
+}
 
 /** y[to(index)] = x[index] for every index of x. */
 function place(x: Array64, y: Array64, to: (index: number[]) => number[]): void {

@@ -1,12 +1,20 @@
 /** Normalisation: y = γ · (x − μ) / √(σ² + ε) + β, by the statistics of channels, groups of channels, or rows. */
 
-import { batchNormAttrs, groupNormAttrs, layerNormAttrs } from "../attrs.ts";
-import type { Node } from "../types.ts";
-import { type Array64, plane, size, zeros } from "./array.ts";
+import { elements } from "../../tensor/tensor.ts";
+import { type Array64, plane, zeros } from "./array.ts";
 
-/** With the running statistics. */
-export function batchNorm(node: Node, [x, gamma, beta, mean, variance]: readonly Array64[]): Array64 {
-  const { epsilon } = batchNormAttrs(node);
+interface Epsilon {
+  readonly epsilon: number;
+}
+
+/** With the running statistics, or in mode "train" with the batch's own. */
+export function batchNormReference(
+  [x, gamma, beta, runningMean, runningVariance]: readonly Array64[],
+  { epsilon }: Epsilon,
+  _: readonly number[],
+  mode: "eval" | "train",
+): Array64 {
+  const { mean, variance } = mode === "train" ? batchStatistics(x) : { mean: runningMean, variance: runningVariance };
   const y = zeros(x.shape);
   const [, channels] = x.shape;
   const pixels = plane(x.shape);
@@ -15,12 +23,6 @@ export function batchNorm(node: Node, [x, gamma, beta, mean, variance]: readonly
     y.data[i] = gamma.data[c] * (x.data[i] - mean.data[c]) / Math.sqrt(variance.data[c] + epsilon) + beta.data[c];
   }
   return y;
-}
-
-/** With the batch's own statistics, as in training. */
-export function batchNormTraining(node: Node, [x, gamma, beta]: readonly Array64[]): Array64 {
-  const { mean, variance } = batchStatistics(x);
-  return batchNorm(node, [x, gamma, beta, mean, variance]);
 }
 
 /** Mean and biased variance (divided by the count) of each channel over batch and pixels; both [C]. */
@@ -37,23 +39,19 @@ export function batchStatistics(x: Array64): { readonly mean: Array64; readonly 
 }
 
 /** Each row of the last axis by its own statistics; γ and, unless it is left out, β per place in it. */
-export function layerNorm(node: Node, [x, gamma, beta]: readonly Array64[]): Array64 {
+export function layerNormReference([x, gamma, beta]: readonly Array64[], { epsilon }: Epsilon): Array64 {
   const [length] = gamma.shape;
-  return normalised(
-    x,
-    length,
-    layerNormAttrs(node).epsilon,
-    (i) => gamma.data[i % length],
-    (i) => beta?.data[i % length] ?? 0,
-  );
+  return normalised(x, length, epsilon, (i) => gamma.data[i % length], (i) => beta?.data[i % length] ?? 0);
 }
 
 /** Each sample's groups of neighbouring channels by their own statistics; γ and β per channel. */
-export function groupNorm(node: Node, [x, gamma, beta]: readonly Array64[]): Array64 {
-  const { epsilon, groups } = groupNormAttrs(node);
+export function groupNormReference(
+  [x, gamma, beta]: readonly Array64[],
+  { epsilon, groups }: Epsilon & { readonly groups: number },
+): Array64 {
   const pixels = plane(x.shape);
   const channel = (i: number) => Math.floor(i / pixels) % x.shape[1];
-  const length = size(x.shape.slice(1)) / groups;
+  const length = elements(x.shape.slice(1)) / groups;
   return normalised(x, length, epsilon, (i) => gamma.data[channel(i)], (i) => beta.data[channel(i)]);
 }
 

@@ -1,25 +1,23 @@
 /** Pooling: a maximum or a mean over each window. */
 
-import { poolAttrs } from "../attrs.ts";
-import { concrete, inferNode } from "../infer.ts";
-import type { Node } from "../types.ts";
+import type { PoolAttrs } from "../attrs.ts";
 import { type Array64, plane, zeros } from "./array.ts";
 
 /** Padding never wins a maximum. */
-export function maxPool(node: Node, [x]: readonly Array64[]): Array64 {
-  return overWindows(node, x, (values) => Math.max(...values));
+export function maxPoolReference([x]: readonly Array64[], attrs: PoolAttrs, shape: readonly number[]): Array64 {
+  return overWindows(x, attrs, shape, (values) => Math.max(...values));
 }
 
 /** The divisor is the number of real pixels in the window, or the whole window with `count_include_pad`. */
-export function averagePool(node: Node, [x]: readonly Array64[]): Array64 {
-  const { kernel, countIncludePad } = poolAttrs(node);
-  return overWindows(node, x, (values) => {
+export function averagePoolReference([x]: readonly Array64[], attrs: PoolAttrs, shape: readonly number[]): Array64 {
+  const { kernel, countIncludePad } = attrs;
+  return overWindows(x, attrs, shape, (values) => {
     const sum = values.reduce((total, v) => total + v, 0);
     return sum / (countIncludePad ? kernel[0] * kernel[1] : values.length);
   });
 }
 
-export function globalAveragePool(_: Node, [x]: readonly Array64[]): Array64 {
+export function globalAveragePoolReference([x]: readonly Array64[]): Array64 {
   const y = zeros([x.shape[0], x.shape[1], 1, 1]);
   const pixels = plane(x.shape);
   for (let i = 0; i < x.data.length; i++) y.data[Math.floor(i / pixels)] += x.data[i] / pixels;
@@ -27,11 +25,15 @@ export function globalAveragePool(_: Node, [x]: readonly Array64[]): Array64 {
 }
 
 /** `reduce` sees the window's pixels that lie inside the image. */
-function overWindows(node: Node, x: Array64, reduce: (values: readonly number[]) => number): Array64 {
-  const { kernel, strides, pads } = poolAttrs(node);
+function overWindows(
+  x: Array64,
+  { kernel, strides, pads }: PoolAttrs,
+  shape: readonly number[],
+  reduce: (values: readonly number[]) => number,
+): Array64 {
   const [batch, channels, h, w] = x.shape;
-  const y = zeros(concrete(inferNode(node, [x.shape]), batch));
-  const [, , oh, ow] = y.shape;
+  const y = zeros(shape);
+  const [, , oh, ow] = shape;
   let at = 0;
   for (let map = 0; map < batch * channels; map++) {
     for (let i = 0; i < oh; i++) {

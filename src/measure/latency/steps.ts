@@ -1,10 +1,12 @@
 /** What a table is asked about: the steps of a network's inference plan, each with what decides its time. Pure. */
-import { columnConvAttrs, type ConvAttrs, convAttrs, type Pair } from "../../graph/attrs.ts";
+import type { ConvAttrs, Pair } from "../../graph/attrs.ts";
 import { foldForInference } from "../../graph/fold.ts";
-import { fuse, type FusedStep } from "../../graph/fuse.ts";
-import { inferShapes, sampleSize } from "../../graph/infer.ts";
-import { isLayer } from "../../graph/roles.ts";
-import type { Graph, Model, OpName, Shape } from "../../graph/types.ts";
+import { fuse, type FusedStep, layerOf } from "../../graph/fuse.ts";
+import { inferShapes } from "../../graph/infer.ts";
+import { concrete, sampleSize } from "../../graph/shapes.ts";
+import type { LayerInference } from "../../graph/ops/op.ts";
+import { isView } from "../../graph/roles.ts";
+import type { Graph, Model, Node, OpName, Shape } from "../../graph/types.ts";
 
 export type TableStep = LayerStep | RestStep;
 
@@ -51,20 +53,18 @@ export interface RestStep {
 export function tableSteps(model: Model): TableStep[] {
   const { graph } = foldForInference(model).model;
   const shapes = inferShapes(graph);
-  return fuse(graph).filter(({ node: { op } }) => !FREE.includes(op)).map((step) => tableStep(step, graph, shapes));
+  return fuse(graph).filter(({ node }) => !isView(node)).map((step) => tableStep(step, graph, shapes));
 }
-
-/** These only see their input in another shape. */
-const FREE: readonly OpName[] = ["Flatten", "Reshape", "Identity", "Dropout"];
 
 function tableStep(step: FusedStep, graph: Graph, shapes: ReadonlyMap<string, Shape>): TableStep {
   const { node } = step;
-  if (!isLayer(node) && !(node.op === "MatMul" && graph.params[node.inputs[1]]?.shape.length === 2)) {
+  const layer = layerOf(graph, node);
+  if (!layer) {
     const values = [...node.inputs.filter((name) => shapes.has(name)), step.output];
     const traffic = values.reduce((sum, name) => sum + sampleSize(shapes.get(name)!), 0);
     return { kind: "rest", name: node.name, op: node.op, traffic };
   }
-  const sizes = sizesOf(step, shapes.get(node.inputs[0])!, graph.params[node.inputs[1]].shape);
+  const sizes = sizesOf(layer, node, shapes.get(node.inputs[0])!, graph.params[node.inputs[1]].shape);
   const probe = {
     bias: step.bias !== undefined,
     residual: step.residual !== undefined,
@@ -78,29 +78,25 @@ function tableStep(step: FusedStep, graph: Graph, shapes: ReadonlyMap<string, Sh
 
 type Sizes = Pick<LayerStep, "input" | "output"> & Pick<ProbeShape, "extent" | "conv" | "groups">;
 
-function sizesOf({ node }: FusedStep, x: Shape, weight: readonly number[]): Sizes {
+function sizesOf(layer: LayerInference, node: Node, x: Shape, weight: readonly number[]): Sizes {
+  const problem = layer.layer(node, concrete(x, 1), weight);
   const dense = { kind: "dense" } as const;
-  if (node.op === "MatMul") {
-    const extent = x.slice(1, -1) as number[];
-    return { input: weight[0], output: weight[1], extent, groups: dense };
+  if (problem.kind === "linear") {
+    return { input: problem.k, output: problem.n, extent: x.slice(1, -1) as number[], groups: dense };
   }
-  if (node.op === "Gemm") return { input: weight[1], output: weight[0], extent: [], groups: dense };
+  const { channels, filters, kernel, stride, pads, dilation, groups: group, taps } = problem.conv;
   const extent = x.slice(2) as number[];
-  if (node.op === "ColumnConv") {
-    const { kernel, strides, pads, dilations, taps } = columnConvAttrs(node);
+  const conv = { kernel, strides: stride, pads, dilations: dilation, group };
+  if (taps) {
     const input = taps.length / (kernel[0] * kernel[1]);
-    // Of a linear layer.
-    if (extent.length === 0) return { input, output: weight[0], extent, groups: dense };
-    const conv = { kernel, strides, pads, dilations, group: 1 };
-    return { input, output: weight[0], extent, conv, groups: dense };
+    // Of a linear layer, which has no window.
+    return { input, output: filters, extent, conv: extent.length === 0 ? undefined : conv, groups: dense };
   }
-  const [filters, perGroup, ...kernel] = weight;
-  const conv = { ...convAttrs(node), kernel: kernel as unknown as Pair };
-  const { group } = conv;
+  const perGroup = channels / group;
   const thin = { kind: "thin", inputs: perGroup, outputs: filters / group } as const;
   // As pruning takes them: prune/groups/coupling_groups.ts.
   const groups = group === 1 ? dense : group >= perGroup ? thin : { kind: "wide", count: group } as const;
-  return { input: group * perGroup, output: filters, extent, conv, groups };
+  return { input: channels, output: filters, extent, conv, groups };
 }
 
 /** "3×3 convolution of 32×32, stride 2, with a sum". Biases and activations cost next to nothing. */

@@ -3,7 +3,7 @@ import { random } from "../../../kernels/random/philox.ts";
 import { DeviceLostError } from "../../gpu/errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import { graphCost } from "../../graph/cost.ts";
-import { concrete } from "../../graph/infer.ts";
+import { concrete } from "../../graph/shapes.ts";
 import { compilePlan, type InferencePlan } from "../../graph/plan.ts";
 import type { Model } from "../../graph/types.ts";
 import { elements, Tensor } from "../../tensor/tensor.ts";

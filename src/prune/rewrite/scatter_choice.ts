@@ -3,7 +3,7 @@
 import { random } from "../../../kernels/random/philox.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import { compose } from "../../graph/indexmap.ts";
-import { concrete } from "../../graph/infer.ts";
+import { concrete } from "../../graph/shapes.ts";
 import { compilePlan } from "../../graph/plan.ts";
 import type { Model, Rewrite } from "../../graph/types.ts";
 import { measureInterleaved } from "../../measure/interleaved.ts";

@@ -2,7 +2,7 @@ import { random } from "../../../kernels/random/philox.ts";
 import { UserError } from "../../errors.ts";
 import { DeviceLostError } from "../../gpu/errors.ts";
 import { countNonzero, graphCost } from "../../graph/cost.ts";
-import { concrete } from "../../graph/infer.ts";
+import { concrete } from "../../graph/shapes.ts";
 import { compilePlan, type InferencePlan } from "../../graph/plan.ts";
 import { scatterModel } from "../../graph/scatter.ts";
 import type { Model } from "../../graph/types.ts";

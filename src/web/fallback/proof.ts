@@ -1,7 +1,7 @@
 /** That a backend computes what a layer is: against loops in float64, on shapes where edges and strides matter. */
 import { random } from "../../../kernels/random/philox.ts";
 import { builder } from "../../graph/build.ts";
-import { columnConv, conv, gemm } from "../../graph/reference/conv.ts";
+import { referenceNode } from "../../graph/reference/forward.ts";
 import type { SelfTest } from "../../measure/session/types.ts";
 import type { Backend } from "./backend.ts";
 import { layersOf, type LayerWork } from "./work.ts";
@@ -12,7 +12,6 @@ const SHAPES = [
   { channels: 13, size: 1, filters: 11, kernel: 1, stride: 1, pad: 0, groups: 1 },
   { channels: 3, size: 7, filters: 5, kernel: 3, stride: 2, pad: 1, groups: 1, taps: [0, 4, 7, 13, 26] },
 ] as const;
-const REFERENCE = { Conv: conv, ColumnConv: columnConv, Gemm: gemm } as const;
 const BATCH = 2;
 
 /** Computes each shape once and tells how far off the worst was. */
@@ -97,7 +96,7 @@ function relativeError(backend: Backend, work: LayerWork): number {
     const found = prepared.result();
     const { op, batch, channels, height, width, filters, kernel, groups, taps } = work;
     const weight = op === "ColumnConv" ? [filters, taps.length] : [filters, channels / groups, ...kernel];
-    const expected = REFERENCE[op](work.node, [
+    const expected = referenceNode(work.node, [
       { shape: [batch, channels, height, width], data: Float64Array.from(x) },
       { shape: weight, data: Float64Array.from(w) },
     ]).data;

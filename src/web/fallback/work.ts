@@ -1,7 +1,8 @@
 /** The layers of a network that do its multiply-adds, as shapes: what is timed where there is no WebGPU. */
 import { UserError } from "../../errors.ts";
 import { columnConvAttrs, convAttrs } from "../../graph/attrs.ts";
-import { concrete, inferShapes } from "../../graph/infer.ts";
+import { inferShapes } from "../../graph/infer.ts";
+import { concrete } from "../../graph/shapes.ts";
 import { isLayer } from "../../graph/roles.ts";
 import type { Graph, Node } from "../../graph/types.ts";
 

@@ -1,0 +1,124 @@
+/** Functions of each number alone: `activation` makes an operator of its name, its numbers and its function. */
+
+import {
+  clip,
+  gelu,
+  hardSigmoid,
+  hardSwish,
+  leakyRelu,
+  prelu,
+  relu,
+  sigmoid,
+  tanh,
+} from "../../tensor/ops/pointwise.ts";
+import type { Tape } from "../../tensor/tape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { clipAttrs, geluAttrs, numberAttrs } from "../attrs.ts";
+import { mapReference } from "../reference/array.ts";
+import { erf, preluReference } from "../reference/pointwise.ts";
+import {
+  activation as oneActivation,
+  type Attributes,
+  type Inference,
+  NO_ATTRIBUTES,
+  type Op,
+  operator,
+  parameter,
+} from "./op.ts";
+import { requireChannels, requirePer, unchanged } from "./shape_rules.ts";
+
+export type ActivationOpName =
+  | "Relu"
+  | "LeakyRelu"
+  | "Clip"
+  | "Gelu"
+  | "Sigmoid"
+  | "Tanh"
+  | "HardSigmoid"
+  | "HardSwish"
+  | "PRelu";
+
+export const ACTIVATION_OPS: Readonly<Record<ActivationOpName, Op>> = {
+  Relu: activation({
+    attributes: NO_ATTRIBUTES,
+    value: (v) => Math.max(v, 0),
+    run: relu,
+    fused: () => "relu",
+  }),
+  LeakyRelu: activation({
+    attributes: numbers({ alpha: 0.01 }),
+    value: (v, { alpha }) => v > 0 ? v : alpha * v,
+    run: (tape, x, { alpha }) => leakyRelu(tape, x, alpha),
+  }),
+  Clip: activation({
+    attributes: { names: ["min", "max"], read: clipAttrs },
+    value: (v, { min, max }) => Math.min(Math.max(v, min), max),
+    run: (tape, x, { min, max }) => clip(tape, x, min, max),
+    fused: ({ min, max }) => min === 0 && max === 6 ? "relu6" : undefined,
+  }),
+  Gelu: activation({
+    attributes: { names: ["approximate"], read: geluAttrs },
+    value: (v, { approximate }) =>
+      approximate === "none"
+        ? 0.5 * v * (1 + erf(v / Math.SQRT2))
+        : 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
+    run: (tape, x, { approximate }) => gelu(tape, x, approximate),
+  }),
+  Sigmoid: activation({
+    attributes: NO_ATTRIBUTES,
+    value: (v) => 1 / (1 + Math.exp(-v)),
+    run: sigmoid,
+  }),
+  Tanh: activation({ attributes: NO_ATTRIBUTES, value: Math.tanh, run: tanh }),
+  HardSigmoid: activation({
+    attributes: numbers({ alpha: 0.2, beta: 0.5 }),
+    value: (v, { alpha, beta }) => Math.min(Math.max(alpha * v + beta, 0), 1),
+    run: (tape, x, { alpha, beta }) => hardSigmoid(tape, x, alpha, beta),
+  }),
+  HardSwish: activation({
+    attributes: NO_ATTRIBUTES,
+    value: (v) => v * Math.min(Math.max(v / 6 + 0.5, 0), 1),
+    run: hardSwish,
+  }),
+  PRelu: operator({
+    inputs: [oneActivation, parameter("slope")],
+    attributes: NO_ATTRIBUTES,
+    inference: { kind: "kernel" },
+    /** One slope per channel. */
+    shape([x, slope], _, node) {
+      requireChannels(node, x);
+      requirePer(node, "slope", slope, x[1]);
+      return x;
+    },
+    reference: preluReference,
+    execute: ({ tape }, [x, slope]) => prelu(tape, x, slope),
+  }),
+};
+
+interface ActivationDefinition<A> {
+  readonly attributes: Attributes<A>;
+  /** The function in float64. */
+  value(v: number, attributes: A): number;
+  /** The function on the device, with its derivative. */
+  run(tape: Tape, x: Tensor, attributes: A): Tensor;
+  /** Its name among those that the kernels of layers and batch norms do as well; default: they don't. */
+  fused?(attributes: A): FusedActivation;
+}
+
+type FusedActivation = ReturnType<Extract<Inference, { kind: "activation" }>["fused"]>;
+
+function activation<A>({ attributes, value, run, fused = () => undefined }: ActivationDefinition<A>): Op {
+  return operator({
+    inputs: [oneActivation],
+    attributes,
+    inference: { kind: "activation", fused: (node) => fused(attributes.read(node, [])) },
+    shape: unchanged,
+    reference: ([x], attrs) => mapReference(x, (v) => value(v, attrs)),
+    execute: ({ tape }, [x], attrs) => run(tape, x, attrs),
+  });
+}
+
+/** Attributes that are numbers, with ONNX's defaults. */
+function numbers<A extends Readonly<Record<string, number>>>(defaults: A): Attributes<A> {
+  return { names: Object.keys(defaults), read: (node) => numberAttrs(node, defaults) };
+}

@@ -1,0 +1,73 @@
+/** Two values, element by element. */
+
+import { borderBias } from "../../tensor/ops/border.ts";
+import { add, div, mul, sub } from "../../tensor/ops/pointwise.ts";
+import type { Tape } from "../../tensor/tape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { borderBiasAttrs, nodeError } from "../attrs.ts";
+import { broadcastOf } from "../broadcast.ts";
+import { borderBiasReference, combineReference } from "../reference/pointwise.ts";
+import { shapeText } from "../shapes.ts";
+import { activation, type Attributes, either, type Inference, type Input, type Op, operator, parameter } from "./op.ts";
+import { requireImage } from "./shape_rules.ts";
+
+export type ArithmeticOpName = "Add" | "Sub" | "Mul" | "Div" | "BorderBias";
+
+const SHIFT = either("bias", "beta", "table");
+const FACTOR = either("weight", "gamma", "table");
+
+/** There are no attributes: how the operands meet follows from their shapes. */
+const BROADCAST: Attributes<ReturnType<typeof broadcastOf>> = {
+  names: [],
+  read: (node, [a, b]) => broadcastOf(node, a, b),
+};
+
+export const ARITHMETIC_OPS: Readonly<Record<ArithmeticOpName, Op>> = {
+  Add: arithmetic({ operand: SHIFT, inference: { kind: "sum" }, value: (a, b) => a + b, run: add }),
+  Sub: arithmetic({ operand: SHIFT, inference: { kind: "kernel" }, value: (a, b) => a - b, run: sub }),
+  Mul: arithmetic({ operand: FACTOR, inference: { kind: "kernel" }, value: (a, b) => a * b, run: mul }),
+  Div: arithmetic({ operand: FACTOR, inference: { kind: "kernel" }, value: (a, b) => a / b, run: div }),
+  BorderBias: operator({
+    inputs: [activation, parameter("table")],
+    attributes: { names: ["rows", "cols"], read: borderBiasAttrs },
+    indices: ["rows", "cols"],
+    inference: { kind: "channel table" },
+    shape([x, table], { rows, cols }, node) {
+      requireImage(node, x);
+      if (rows.length !== x[2] || cols.length !== x[3]) {
+        throw nodeError(
+          node,
+          `${rows.length} rows and ${cols.length} cols of region indices for an input ${shapeText(x)}`,
+        );
+      }
+      const expected = [x[1], Math.max(...rows) + 1, Math.max(...cols) + 1];
+      if (table.length !== 3 || table.some((d, i) => i === 0 ? d !== expected[0] : d < expected[i])) {
+        throw nodeError(node, `table ${shapeText(table)} is too small, expected ${shapeText(expected)}`);
+      }
+      return x;
+    },
+    reference: borderBiasReference,
+    execute: ({ tape }, [x, table], { rows, cols }) => borderBias(tape, x, table, rows, cols),
+  }),
+};
+
+interface ArithmeticDefinition {
+  /** What each side takes. */
+  readonly operand: Input;
+  readonly inference: Inference;
+  /** In float64. */
+  value(a: number, b: number): number;
+  /** On the device, with its derivatives. */
+  run(tape: Tape, a: Tensor, b: Tensor): Tensor;
+}
+
+function arithmetic({ operand, inference, value, run }: ArithmeticDefinition): Op {
+  return operator({
+    inputs: [operand, operand],
+    attributes: BROADCAST,
+    inference,
+    shape: ([a, b], { wide }) => wide === 0 ? a : b,
+    reference: (inputs, broadcast, shape) => combineReference(inputs, broadcast, shape, value),
+    execute: ({ tape }, [a, b]) => run(tape, a, b),
+  });
+}

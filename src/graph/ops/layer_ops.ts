@@ -1,0 +1,153 @@
+/** Convolutions and matrix products. */
+
+import { columnConv2d, columnConvShape, conv2d, convShape } from "../../tensor/ops/conv.ts";
+import { linear, matmul } from "../../tensor/ops/gemm.ts";
+import { elements } from "../../tensor/tensor.ts";
+import { type ColumnConvAttrs, columnConvAttrs, type ConvAttrs, convAttrs, gemmAttrs, nodeError } from "../attrs.ts";
+import { matmulReference } from "../reference/attention.ts";
+import { columnConvReference, convReference, gemmReference } from "../reference/conv.ts";
+import { sameShape, sampleSize, shapeText } from "../shapes.ts";
+import type { Node, Shape } from "../types.ts";
+import { activation, either, NO_ATTRIBUTES, type Op, operator, optional, parameter } from "./op.ts";
+import { requireImage, requirePer, slidingWindow } from "./shape_rules.ts";
+
+export type LayerOpName = "Conv" | "ColumnConv" | "Gemm" | "MatMul";
+
+const LAYER_INPUTS = [activation, parameter("weight"), optional(parameter("bias"))];
+const CONV_ATTRIBUTES = ["kernel_shape", "strides", "pads", "dilations", "group"];
+
+export const LAYER_OPS: Readonly<Record<LayerOpName, Op>> = {
+  Conv: operator({
+    inputs: LAYER_INPUTS,
+    attributes: { names: CONV_ATTRIBUTES, read: convAttrs },
+    inference: {
+      kind: "layer",
+      filters: "first",
+      layer: (node, x, w) => ({
+        kind: "conv",
+        conv: convShape({ shape: x }, { shape: w }, convOptions(convAttrs(node))),
+      }),
+    },
+    shape: convRule,
+    macs: perFilterMacs,
+    reference: convReference,
+    execute: ({ tape }, [x, w, b], attrs) => conv2d(tape, x, w, b, convOptions(attrs)),
+  }),
+  ColumnConv: operator({
+    inputs: LAYER_INPUTS,
+    attributes: { names: [...CONV_ATTRIBUTES, "taps"], read: columnConvAttrs },
+    indices: ["taps"],
+    inference: {
+      kind: "layer",
+      filters: "first",
+      layer(node, x, w) {
+        const { kernel, taps, ...attrs } = columnConvAttrs(node);
+        return {
+          kind: "conv",
+          conv: columnConvShape({ shape: x }, { shape: w }, { ...convOptions(attrs), kernel, taps }),
+        };
+      },
+    },
+    shape: columnConvRule,
+    macs: perFilterMacs,
+    reference: columnConvReference,
+    execute({ tape }, [x, w, b], { kernel, taps, ...attrs }) {
+      return columnConv2d(tape, x, w, b, { ...convOptions(attrs), kernel, taps });
+    },
+  }),
+  Gemm: operator({
+    inputs: LAYER_INPUTS,
+    attributes: { names: ["transA", "transB", "alpha", "beta"], read: gemmAttrs },
+    inference: {
+      kind: "layer",
+      filters: "first",
+      layer: (_, x, [n, k]) => ({ kind: "linear", m: elements(x) / k, n, k, weight: "k" }),
+    },
+    shape: gemmRule,
+    macs: perFilterMacs,
+    reference: gemmReference,
+    execute: ({ tape }, [x, w, b]) => linear(tape, x, w, b),
+  }),
+  MatMul: operator({
+    inputs: [activation, either("weight")],
+    attributes: NO_ATTRIBUTES,
+    inference: {
+      kind: "layer",
+      filters: "last",
+      layer: (_, x, [k, n]) => ({ kind: "linear", m: elements(x) / k, n, k, weight: "rows" }),
+    },
+    shape: matmulRule,
+    macs: ([a], y) => sampleSize(y) * (a[a.length - 1] as number),
+    reference: matmulReference,
+    execute: ({ tape }, [a, b]) => matmul(tape, a, b),
+  }),
+};
+
+function convOptions({ strides, pads, dilations, group }: ConvAttrs) {
+  return { stride: strides, pads, dilation: dilations, groups: group };
+}
+
+/** Each output is a sum over a filter. */
+function perFilterMacs([, weight]: readonly Shape[], y: Shape): number {
+  return sampleSize(y) * elements(weight.slice(1) as number[]);
+}
+
+function convRule([x, weight, bias]: readonly Shape[], attrs: ConvAttrs, node: Node): Shape {
+  requireImage(node, x);
+  if (weight.length !== 4) throw nodeError(node, `weight ${shapeText(weight)} isn't [F,C,KH,KW]`);
+  const [filters, perGroup, kh, kw] = weight as number[];
+  if (x[1] !== perGroup * attrs.group) {
+    throw nodeError(
+      node,
+      `weight ${shapeText(weight)} expects ${perGroup * attrs.group} input channels, input has ${x[1]}`,
+    );
+  }
+  if (filters % attrs.group !== 0) {
+    throw nodeError(node, `${filters} filters can't be split into ${attrs.group} groups`);
+  }
+  const stated = node.attrs.kernel_shape as readonly number[] | undefined;
+  if (stated && !sameShape(stated, [kh, kw])) {
+    throw nodeError(node, `kernel_shape [${stated}] isn't the weight's [${kh},${kw}]`);
+  }
+  requirePer(node, "bias", bias, filters);
+  return [x[0], filters, ...slidingWindow(node, x, [kh, kw], attrs)];
+}
+
+function columnConvRule([x, weight, bias]: readonly Shape[], attrs: ColumnConvAttrs, node: Node): Shape {
+  if (x.length !== 2) requireImage(node, x);
+  const columns = (x[1] as number) * attrs.kernel[0] * attrs.kernel[1];
+  if (weight.length !== 2 || weight[1] !== attrs.taps.length) {
+    throw nodeError(
+      node,
+      `weight ${shapeText(weight)} isn't [F,${attrs.taps.length}], one column for each kept tap`,
+    );
+  }
+  const last = attrs.taps[attrs.taps.length - 1];
+  if (last >= columns) throw nodeError(node, `tap ${last} is outside of the input's ${columns} columns`);
+  requirePer(node, "bias", bias, weight[0]);
+  if (x.length === 4) return [x[0], weight[0], ...slidingWindow(node, x, attrs.kernel, attrs)];
+  if (!sameShape(attrs.kernel, [1, 1])) {
+    throw nodeError(node, `kernel [${attrs.kernel}] on an input of rank 2, expected [1,1]`);
+  }
+  return [x[0], weight[0]];
+}
+
+function gemmRule([x, weight, bias]: readonly Shape[], _: void, node: Node): Shape {
+  if (x.length !== 2) throw nodeError(node, `input ${shapeText(x)} isn't [N,K]: put a Flatten before it`);
+  if (weight.length !== 2) throw nodeError(node, `weight ${shapeText(weight)} isn't [F,K]`);
+  if (weight[1] !== x[1]) {
+    throw nodeError(node, `weight ${shapeText(weight)} expects ${weight[1]} inputs, input has ${x[1]}`);
+  }
+  requirePer(node, "bias", bias, weight[0]);
+  return [x[0], weight[0]];
+}
+
+/** a […,M,K] times b […,K,N] of the same leading dimensions, the batch first among them; or b [K,N], which all share. */
+function matmulRule([a, b]: readonly Shape[], _: undefined, node: Node): Shape {
+  const shared = b.length === 2 && b[0] !== "N";
+  const matrices = a.length >= 3 && a.length === b.length && sameShape(a.slice(0, -2), b.slice(0, -2));
+  if (a.length < 2 || (!shared && !matrices) || a[a.length - 1] !== b[b.length - 2]) {
+    throw nodeError(node, `can't multiply ${shapeText(a)} by ${shapeText(b)}`);
+  }
+  return [...a.slice(0, -1), b[b.length - 1]];
+}

@@ -1,0 +1,60 @@
+/** A maximum or a mean over windows or axes. */
+
+import { averagePool, globalAveragePool, maxPool } from "../../tensor/ops/pool.ts";
+import { meanOver } from "../../tensor/ops/reduce.ts";
+import { type PoolAttrs, poolAttrs, reduceMeanAttrs } from "../attrs.ts";
+import { reduceMeanReference } from "../reference/layout.ts";
+import { averagePoolReference, globalAveragePoolReference, maxPoolReference } from "../reference/pool.ts";
+import type { Node, Shape } from "../types.ts";
+import { activation, NO_ATTRIBUTES, type Op, operator } from "./op.ts";
+import { requireImage, slidingWindow } from "./shape_rules.ts";
+
+export type PoolOpName = "MaxPool" | "AveragePool" | "GlobalAveragePool" | "ReduceMean";
+
+const POOL_ATTRIBUTES = ["kernel_shape", "strides", "pads", "ceil_mode", "dilations"];
+
+export const POOL_OPS: Readonly<Record<PoolOpName, Op>> = {
+  MaxPool: operator({
+    inputs: [activation],
+    attributes: { names: POOL_ATTRIBUTES, read: poolAttrs },
+    inference: { kind: "kernel" },
+    shape: poolRule,
+    reference: maxPoolReference,
+    execute: ({ tape }, [x], { kernel, strides, pads }) => maxPool(tape, x, { kernel, strides, pads }),
+  }),
+  AveragePool: operator({
+    inputs: [activation],
+    attributes: { names: [...POOL_ATTRIBUTES, "count_include_pad"], read: poolAttrs },
+    inference: { kind: "kernel" },
+    shape: poolRule,
+    reference: averagePoolReference,
+    execute({ tape }, [x], { kernel, strides, pads, countIncludePad }) {
+      return averagePool(tape, x, { kernel, strides, pads, over: countIncludePad ? "window" : "inside" });
+    },
+  }),
+  GlobalAveragePool: operator({
+    inputs: [activation],
+    attributes: NO_ATTRIBUTES,
+    inference: { kind: "kernel" },
+    shape: ([x], _, node) => (requireImage(node, x), [x[0], x[1], 1, 1]),
+    reference: globalAveragePoolReference,
+    execute: ({ tape }, [x]) => globalAveragePool(tape, x),
+  }),
+  ReduceMean: operator({
+    inputs: [activation],
+    attributes: { names: ["axes", "keepdims"], read: (node, [x]) => reduceMeanAttrs(node, x.length) },
+    inference: { kind: "kernel" },
+    shape([x], { axes, keepdims }) {
+      return keepdims === "keep"
+        ? x.map((d, axis) => axes.includes(axis) ? 1 : d)
+        : x.filter((_, axis) => !axes.includes(axis));
+    },
+    reference: reduceMeanReference,
+    execute: ({ tape }, [x], { axes, keepdims }) => meanOver(tape, x, axes, keepdims),
+  }),
+};
+
+function poolRule([x]: readonly Shape[], { kernel, strides, pads }: PoolAttrs, node: Node): Shape {
+  requireImage(node, x);
+  return [x[0], x[1], ...slidingWindow(node, x, kernel, { strides, pads, dilations: [1, 1] })];
+}
