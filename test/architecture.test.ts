@@ -1,6 +1,7 @@
 /** The rooms of the house and who may look into whom; see docs/engine.md. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { OPS } from "../src/graph/ops/ops.ts";
 import { codeOnly, type Import, importsOf, withoutComments } from "./imports.ts";
 
 const test = suite("architecture");
@@ -115,6 +116,41 @@ test("pruning rewrites graphs and never touches a GPU buffer", () => {
     ["prune", "depth"].includes(room(path)) && /\bG[Pp][Uu]Buffer\b/.test(codeOnly(text))
   );
   assert.equal(wrong.map(([path]) => path), []);
+});
+
+/** The tables of operators, and the files that translate between them and a file format's operators. */
+const OPERATOR_TABLES = /^src\/(graph\/ops|prune\/rules)\//;
+const MAY_NAME_OPERATORS = /^src\/(graph\/ops|prune\/rules|formats\/onnx)\//;
+const OPERATOR = `"(?:${Object.keys(OPS).join("|")})"`;
+/** What decides by an operator's name: comparisons, cases, lists to look it up in, and a switch over a node's operator. */
+const DECIDES_BY_OPERATOR = new RegExp(
+  `[!=]==\\s*${OPERATOR}|${OPERATOR}\\s*[!=]==|case\\s+${OPERATOR}|OpName\\[\\]\\s*=|switch\\s*\\((?:\\w+\\.)*op\\)`,
+);
+
+test("what an operator does stands in the operators' tables, not in an if or a switch elsewhere", () => {
+  const wrong = [...files].filter(([path, text]) =>
+    !MAY_NAME_OPERATORS.test(path) && DECIDES_BY_OPERATOR.test(withoutComments(text))
+  );
+  assert.equal(wrong.map(([path]) => path), []);
+});
+
+test("the operators' tables don't guess: none has a default case", () => {
+  const wrong = [...files].filter(([path, text]) => OPERATOR_TABLES.test(path) && /\bdefault\s*:/.test(codeOnly(text)));
+  assert.equal(wrong.map(([path]) => path), []);
+});
+
+test("a decision by an operator's name is found in each of its forms", () => {
+  const decisions = [
+    `if (node.op === "Relu") f();`,
+    `const conv = "Conv" !== op;`,
+    `switch (node.op) {}`,
+    `switch (op) {}`,
+    `case "MatMul": break;`,
+    `const FREE: readonly OpName[] = [];`,
+  ];
+  assert.equal(decisions.filter((text) => !DECIDES_BY_OPERATOR.test(text)), []);
+  const others = [`{ op: "Identity", inputs }`, `switch (node.kind) {}`, `kind === "sum"`];
+  assert.equal(others.filter((text) => DECIDES_BY_OPERATOR.test(text)), []);
 });
 
 /** A ring in a directed graph, as "a -> b -> a", or undefined. */

@@ -1,33 +1,34 @@
-import type { Plan, Program } from "../../src/gpu/types.ts";
+import type { Access, Plan, Program } from "../../src/gpu/types.ts";
 import { f32bits } from "../bits.ts";
 import { linearGrid } from "../grid.ts";
 import { bothWidths, chooseWidth, type VectorPrograms, vectorPrograms } from "../vector.ts";
 import source from "./unary.wgsl" with { type: "text" };
 import gradSource from "./unary_grad.wgsl" with { type: "text" };
 
-/** The order is the shaders' KIND. `scale` is linear: its gradient is itself on dy. */
-const KINDS = [
-  "relu",
-  "clip",
-  "gelu",
-  "geluTanh",
-  "sigmoid",
-  "tanh",
-  "leakyRelu",
-  "hardSigmoid",
-  "hardSwish",
-  "scale",
-] as const;
-export type UnaryKind = typeof KINDS[number];
+/**
+ * What the gradient of each function is made of beside dy: its input, or its output. The order is the shaders' KIND. `scale`
+ * is linear: its gradient is itself on dy.
+ */
+const SAVED = {
+  relu: "y",
+  clip: "y",
+  gelu: "x",
+  geluTanh: "x",
+  sigmoid: "y",
+  tanh: "y",
+  leakyRelu: "x",
+  hardSigmoid: "y",
+  hardSwish: "x",
+  scale: "y",
+} as const satisfies Readonly<Record<string, "x" | "y">>;
+export type UnaryKind = keyof typeof SAVED;
 
 /** Items of a workgroup in all pointwise kernels. */
 export const ITEMS_PER_GROUP = 256;
 
-const FROM_INPUT: readonly UnaryKind[] = ["gelu", "geluTanh", "leakyRelu", "hardSwish"];
-
 /** What the gradient kernel of a kind reads beside dy. */
 export function savedFor(kind: UnaryKind): "x" | "y" {
-  return FROM_INPUT.includes(kind) ? "x" : "y";
+  return SAVED[kind];
 }
 
 /**
@@ -52,16 +53,14 @@ export function planItems(programs: VectorPrograms, size: number, rest: readonly
 }
 
 export function variants(): Program[] {
-  return [...Object.values(forward), ...Object.values(backward)].flatMap(bothWidths);
+  const { scale: _, ...gradients } = backward;
+  return [...Object.values(forward), ...Object.values(gradients)].flatMap(bothWidths);
 }
 
-const forward = Object.fromEntries(
-  KINDS.map((kind, KIND) => [kind, vectorPrograms(kind, source, ["read", "read_write"], { KIND })]),
-) as Record<UnaryKind, VectorPrograms>;
+const forward = byKind(source, "", ["read", "read_write"]);
+const backward = byKind(gradSource, " gradient", ["read", "read", "read_write"]);
 
-const backward = Object.fromEntries(
-  KINDS.filter((kind) => kind !== "scale").map((
-    kind,
-    KIND,
-  ) => [kind, vectorPrograms(`${kind} gradient`, gradSource, ["read", "read", "read_write"], { KIND })]),
-) as Record<Exclude<UnaryKind, "scale">, VectorPrograms>;
+function byKind(text: string, suffix: string, access: readonly Access[]): Record<UnaryKind, VectorPrograms> {
+  const made = Object.keys(SAVED).map((kind, KIND) => [kind, vectorPrograms(kind + suffix, text, access, { KIND })]);
+  return Object.fromEntries(made) as Record<UnaryKind, VectorPrograms>;
+}

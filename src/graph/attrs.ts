@@ -164,9 +164,9 @@ export function resizeAttrs(node: Node): { readonly scales: Pair } {
   return { scales: pair(node, "scales", undefined, 1) };
 }
 
-/** Flatten and Concat work along axis 1 only. */
-export function channelAxis(node: Node): 1 {
-  const axis = number(node, "axis", node.op === "Gather" ? 0 : 1);
+/** Flatten, Concat and Gather work along axis 1 only; `fallback` is ONNX's axis where the node has none. */
+export function channelAxis(node: Node, fallback = 1): 1 {
+  const axis = number(node, "axis", fallback);
   if (axis !== 1) throw nodeError(node, `axis ${axis} isn't supported, expected 1`);
   return 1;
 }
@@ -232,7 +232,7 @@ export function padAttrs(
 
 /** Constant indices along axis 1. */
 export function gatherAttrs(node: Node): { readonly indices: readonly number[] } {
-  channelAxis(node);
+  channelAxis(node, 0);
   return { indices: indices(node, "indices") };
 }
 

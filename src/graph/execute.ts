@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { fusedActivation } from "./fuse.ts";
 import { consumers } from "./names.ts";
 import { opOf } from "./ops/ops.ts";
+import { isBatchNorm } from "./roles.ts";
 import type { Graph, Node } from "./types.ts";
 
 export interface ExecuteOptions {
@@ -76,7 +77,7 @@ function activatedNorms(graph: Graph, observe: { has(value: string): boolean }):
   const readers = consumers(graph);
   const found = new Map<Node, Node>();
   for (const node of graph.nodes) {
-    if (opOf(node).inference.kind !== "channel affine") continue;
+    if (!isBatchNorm(node)) continue;
     const [y] = node.outputs;
     const [reader, ...others] = readers.get(y) ?? [];
     const alone = others.length === 0 && !graph.outputs.includes(y) && !observe.has(y);

@@ -3,7 +3,7 @@
 import { identityMap } from "./indexmap.ts";
 import { consumers, freshName, takenNames } from "./names.ts";
 import { opOf } from "./ops/ops.ts";
-import { isLayer } from "./roles.ts";
+import { isBatchNorm, isBorderTable, isLayer } from "./roles.ts";
 import type { Graph, HostTensor, IndexMapEntry, Model, Node, Rewrite } from "./types.ts";
 
 /** Parameters in float64, as folding computes them. */
@@ -44,7 +44,7 @@ export function foldBatchNorm(model: Model): Rewrite {
 /** Parameters that a fold may read: those of batch norms and of what stands before them. The others may be large. */
 function foldedParams(graph: Graph): string[] {
   const readers = consumers(graph);
-  const folds = (node: Node) => isChannelAffine(node) || isChannelTable(node);
+  const folds = (node: Node) => isBatchNorm(node) || isBorderTable(node);
   const nodes = graph.nodes.filter((node) => folds(node) || readers.get(node.outputs[0])?.some(folds));
   return [...new Set(nodes.flatMap((node) => node.inputs.filter((name) => graph.params[name])))];
 }
@@ -118,7 +118,7 @@ export function foldBatchNorm64(graph: Graph, params: Params64): { readonly grap
 export function withoutFoldedNorms(graph: Graph): Graph {
   let nodes = graph.nodes;
   for (const norm of graph.nodes) {
-    const chain = isChannelAffine(norm) ? foldable(norm, { ...graph, nodes }) : undefined;
+    const chain = isBatchNorm(norm) ? foldable(norm, { ...graph, nodes }) : undefined;
     if (!chain) continue;
     const last = chain.border ?? chain.layer;
     nodes = nodes.filter((node) => node !== norm)
@@ -155,17 +155,9 @@ function foldable(norm: Node, graph: Graph): { readonly layer: Node; readonly bo
       ? graph.nodes.find((node) => node.outputs[0] === name)
       : undefined;
   const last = maker(norm.inputs[0]);
-  const border = last && isChannelTable(last) ? last : undefined;
+  const border = last && isBorderTable(last) ? last : undefined;
   const layer = border ? maker(border.inputs[0]) : last;
   return layer && isLayer(layer) ? { layer, border } : undefined;
-}
-
-function isChannelAffine(node: Node): boolean {
-  return opOf(node).inference.kind === "channel affine";
-}
-
-function isChannelTable(node: Node): boolean {
-  return opOf(node).inference.kind === "channel table";
 }
 
 /** Leaves only the parameters that some node reads. */

@@ -3,7 +3,7 @@ import { inferShapes } from "./infer.ts";
 import { consumers } from "./names.ts";
 import type { LayerInference } from "./ops/op.ts";
 import { opOf } from "./ops/ops.ts";
-import { isLayer } from "./roles.ts";
+import { isLayer, isSum } from "./roles.ts";
 import { sameShape } from "./shapes.ts";
 import type { Graph, Node, Shape } from "./types.ts";
 
@@ -97,10 +97,6 @@ function isPerColumn(shape: Shape | undefined, made: Shape): boolean {
 export function layerOf({ params }: Graph, node: Node): LayerInference | undefined {
   const { inference } = opOf(node);
   return inference.kind === "layer" && node.inputs[1] in params ? inference : undefined;
-}
-
-function isSum(node: Node): boolean {
-  return opOf(node).inference.kind === "sum";
 }
 
 /** The activation that kernels of layers and norms do as well, if the node is one. */

@@ -5,7 +5,7 @@ import { elements } from "../tensor/tensor.ts";
 import { inferShapes } from "./infer.ts";
 import { consumers } from "./names.ts";
 import { opOf } from "./ops/ops.ts";
-import { isLayer } from "./roles.ts";
+import { isBatchNorm, isLayer } from "./roles.ts";
 import type { Graph, HostTensor, Node, Params, Shape } from "./types.ts";
 
 /**
@@ -49,7 +49,7 @@ function drawing(
   if (init !== undefined) return init === "he" ? he() : init;
   if (reader && isLayer(reader)) {
     const weight = graph.params[reader.inputs[1]];
-    const normalised = readers.get(reader.outputs[0])?.some((next) => opOf(next).inference.kind === "channel affine");
+    const normalised = readers.get(reader.outputs[0])?.some(isBatchNorm);
     if (role === "bias" && (normalised || weight.init !== undefined)) return { constant: 0 };
     return normalised ? he() : { bound: 1 / Math.sqrt(elements(weight.shape.slice(1))) };
   }

@@ -24,6 +24,20 @@ export function isLayer(node: Pick<Node, "op" | "name">): boolean {
   return inference.kind === "layer" && inference.filters === "first";
 }
 
+/** A batch norm: it scales and shifts channels, in evaluation by its running statistics. */
+export function isBatchNorm(node: Node): boolean {
+  return opOf(node).inference.kind === "channel affine";
+}
+
+/** It adds a table of biases [C, …] to the regions of an image. */
+export function isBorderTable(node: Node): boolean {
+  return opOf(node).inference.kind === "channel table";
+}
+
+export function isSum(node: Node): boolean {
+  return opOf(node).inference.kind === "sum";
+}
+
 /** In inference it only sees its input, as it is or in another shape: the two share their memory. */
 export function isView(node: Node): boolean {
   const { kind } = opOf(node).inference;

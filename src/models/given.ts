@@ -13,7 +13,8 @@ import { isSafetensors, readSafetensors } from "../formats/safetensors.ts";
 import { isOnnx, readWeights, type StateDict } from "../formats/weights.ts";
 import { inferShapes } from "../graph/infer.ts";
 import { initialise } from "../graph/initialise.ts";
-import type { Graph, Model, OpName } from "../graph/types.ts";
+import { lastSoftmax } from "../graph/ops/last_softmax.ts";
+import type { Graph, Model } from "../graph/types.ts";
 import type { Store } from "../store/types.ts";
 import type { Ui } from "../ui.ts";
 import { createModel, modelOptions } from "./zoo.ts";
@@ -134,17 +135,6 @@ export function tellStart(ui: Ui, { model: { name }, preprocess }: NetworkOption
   if (classNames && !metadata.classes) {
     ui.note(`${file} doesn't name its classes: output 0 is taken for ${classNames[0]}, and so on${named(data)}`);
   }
-}
-
-/** Operators that leave the numbers as they are. */
-const MOVES: readonly OpName[] = ["Identity", "Reshape", "Flatten", "Transpose"];
-
-/** The Softmax that makes the output. */
-function lastSoftmax({ nodes, outputs: [output] }: Graph): string | undefined {
-  const maker = (value: string) => nodes.find(({ outputs }) => outputs.includes(value));
-  let node = maker(output);
-  while (node && MOVES.includes(node.op)) node = maker(node.inputs[0]);
-  return node?.op === "Softmax" ? node.name : undefined;
 }
 
 type Data = Pick<Dataset, "name" | "classes" | "classNames" | "shape">;

@@ -4,6 +4,7 @@ import { batches } from "../data/loader.ts";
 import type { Split } from "../data/types.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { execute } from "../graph/execute.ts";
+import { isBatchNorm } from "../graph/roles.ts";
 import type { Model } from "../graph/types.ts";
 import { Tape } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -16,7 +17,7 @@ const BATCHES = 100;
  * A model without batch norms comes back as it is.
  */
 export async function recalibrate(gpu: Gpu, model: Model, data: Split, batch: number): Promise<Model> {
-  if (!model.graph.nodes.some(({ op }) => op === "BatchNormalization")) return model;
+  if (!model.graph.nodes.some(isBatchNorm)) return model;
   using uploaded = uploadParams(gpu, [model.graph], model.params);
   for await (const { number, count, images } of batches(data, { batch, shuffle: true })) {
     if (number === BATCHES) break;

@@ -1,6 +1,7 @@
 /** A file's tensors as a graph's parameters. */
 import { show, UserError } from "../../errors.ts";
 import { consumers } from "../../graph/names.ts";
+import { isBatchNorm, isLayer } from "../../graph/roles.ts";
 import type { Graph, HostTensor, Params } from "../../graph/types.ts";
 import { type Dtype, type StoredTensor, toFloat32 } from "../safetensors.ts";
 import type { StateDict } from "../weights.ts";
@@ -73,14 +74,15 @@ function rewrite(name: string, { rules }: Dialect): string {
   return rules.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), name);
 }
 
-/** The name that a convolution's bias would have, if it has none and only a batch norm reads it -> the running mean. */
+/** The name that a layer's bias would have, if it has none and only a batch norm reads it -> the running mean. */
 function meansBehind(graph: Graph): ReadonlyMap<string, string> {
   const readers = consumers(graph);
   const means = new Map<string, string>();
-  for (const { op, inputs, outputs } of graph.nodes) {
-    if (op !== "Conv" || inputs.length > 2 || graph.outputs.includes(outputs[0])) continue;
+  for (const node of graph.nodes) {
+    const { inputs, outputs } = node;
+    if (!isLayer(node) || inputs.length > 2 || graph.outputs.includes(outputs[0])) continue;
     const [norm, ...others] = readers.get(outputs[0]) ?? [];
-    if (norm?.op !== "BatchNormalization" || others.length > 0) continue;
+    if (!norm || !isBatchNorm(norm) || others.length > 0) continue;
     means.set(inputs[1].replace(/weight$/, "bias"), norm.inputs[3]);
   }
   return means;

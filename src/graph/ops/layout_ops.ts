@@ -44,7 +44,7 @@ export type LayoutOpName =
 export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
   Flatten: operator({
     inputs: [activation],
-    attributes: { names: ["axis"], read: channelAxis },
+    attributes: { names: ["axis"], read: (node) => channelAxis(node) },
     inference: { kind: "view" },
     shape: flattened,
     reference: sameNumbers,
@@ -69,7 +69,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
   Concat: operator({
     /** A parameter [1,C,…] among the inputs stands in every sample. */
     inputs: [{ ...either("table"), count: "many" }],
-    attributes: { names: ["axis"], read: channelAxis },
+    attributes: { names: ["axis"], read: (node) => channelAxis(node) },
     inference: { kind: "kernel" },
     shape: concatenated,
     reference: concatReference,

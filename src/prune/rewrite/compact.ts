@@ -5,6 +5,7 @@
 
 import { type Cost, graphCost } from "../../graph/cost.ts";
 import { compose, identityMap } from "../../graph/indexmap.ts";
+import { isBorderTable } from "../../graph/roles.ts";
 import type { Model, Rewrite } from "../../graph/types.ts";
 import { validateModel } from "../../graph/validate.ts";
 import { elements } from "../../tensor/tensor.ts";
@@ -116,8 +117,8 @@ function reportOf(before: Model, after: Model, passes: number): CompactReport {
     ...costs,
     layers: Array.from(old.layers, ([name, width]) => ({ name, before: width, after: now.layers.get(name) })),
     channels: { before: old.channels, after: now.channels },
-    tables: after.graph.nodes.filter(({ op }) => op === "BorderBias").length,
-    columnConvs: after.graph.nodes.filter(({ op }) => op === "ColumnConv").length,
+    tables: after.graph.nodes.filter(isBorderTable).length,
+    columnConvs: after.graph.nodes.filter(({ attrs }) => attrs.taps !== undefined).length,
     passes,
   };
 }

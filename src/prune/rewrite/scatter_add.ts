@@ -7,6 +7,7 @@
 
 import { identityMap } from "../../graph/indexmap.ts";
 import { consumers, freshName, takenNames } from "../../graph/names.ts";
+import { isSum } from "../../graph/roles.ts";
 import type { HostTensor, Model, Node, ParamSpec, Rewrite } from "../../graph/types.ts";
 import { weigh, type WeighedGraph } from "../groups/dependency_graph.ts";
 import { inPrecisionOf } from "../rules/emission.ts";
@@ -72,9 +73,10 @@ export function scatterAdds(model: Model, names: ReadonlySet<string>): Rewrite {
 function branchOf(
   { graph, shapes, channels }: WeighedGraph,
   known: Constants,
-  { op, inputs, outputs: [y] }: Node,
+  node: Node,
 ): { operand: string; values: (number | undefined)[] } | undefined {
-  if (op !== "Add" || inputs[0] === inputs[1] || shapes.get(y)!.length !== 4) return undefined;
+  const { inputs, outputs: [y] } = node;
+  if (!isSum(node) || inputs[0] === inputs[1] || shapes.get(y)!.length !== 4) return undefined;
   const readers = consumers(graph);
   const branches = inputs.flatMap((operand) => {
     const same = shapes.get(operand)?.join() === shapes.get(y)!.join();

@@ -19,14 +19,14 @@ export function Timeline({ label, steps, longestMs }: TimelineProps) {
     <figure class="timeline">
       <figcaption>{label}: {milliseconds(total)} ms in {steps.length} steps</figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
-        {steps.map(({ layer, medianMs, op }, i) => {
+        {steps.map(({ layer, medianMs, macs }, i) => {
           const width = WIDTH * medianMs / longestMs;
           const at = x;
           x += width;
           return (
             <rect
               key={layer}
-              class={`step tone-${op === "Conv" || op === "Gemm" ? i % 2 : 2}`}
+              class={`step tone-${macs > 0 ? i % 2 : 2}`}
               x={at}
               y={1}
               width={Math.max(0.3, width - 0.4)}

@@ -101,7 +101,7 @@ function upload(gpu: GPU, values: Float32Array): { readonly texture: Texture; de
 
 /** All of [N, F, OH, OW] as one row of numbers: a texture of any shape holds it, and rows of pixels can be too long for one. */
 function layerKernel<Value>(gpu: GPU, work: LayerWork, pipeline: boolean): Kernel<Value> {
-  const { op, batch, channels, height, width, filters, kernel, taps } = work;
+  const { columns, batch, channels, height, width, filters, kernel, taps } = work;
   const { stride, pads, dilation, groups, outHeight, outWidth } = work;
   const settings = {
     output: [batch * filters * outHeight * outWidth],
@@ -115,7 +115,7 @@ function layerKernel<Value>(gpu: GPU, work: LayerWork, pipeline: boolean): Kerne
     },
   };
   return gpu.createKernel(
-    (op === "ColumnConv" ? columnLayer : wholeLayer) as never,
+    (columns === "kept" ? columnLayer : wholeLayer) as never,
     settings as never,
   ) as unknown as Kernel<Value>;
 }

@@ -94,8 +94,8 @@ function relativeError(backend: Backend, work: LayerWork): number {
   try {
     prepared.run(2);
     const found = prepared.result();
-    const { op, batch, channels, height, width, filters, kernel, groups, taps } = work;
-    const weight = op === "ColumnConv" ? [filters, taps.length] : [filters, channels / groups, ...kernel];
+    const { columns, batch, channels, height, width, filters, kernel, groups, taps } = work;
+    const weight = columns === "kept" ? [filters, taps.length] : [filters, channels / groups, ...kernel];
     const expected = referenceNode(work.node, [
       { shape: [batch, channels, height, width], data: Float64Array.from(x) },
       { shape: weight, data: Float64Array.from(w) },

@@ -4,7 +4,7 @@ import { columnConvAttrs, convAttrs } from "../../graph/attrs.ts";
 import { inferShapes } from "../../graph/infer.ts";
 import { concrete } from "../../graph/shapes.ts";
 import { isLayer } from "../../graph/roles.ts";
-import type { Graph, Node } from "../../graph/types.ts";
+import type { Graph, Node, OpName } from "../../graph/types.ts";
 
 /** One number of a filter: its channel within the group, its row and its column. */
 export type Tap = readonly [channel: number, row: number, column: number];
@@ -12,7 +12,7 @@ export type Tap = readonly [channel: number, row: number, column: number];
 /** A convolution; a product of matrices is one of 1×1 on images of one pixel. */
 export interface LayerWork {
   readonly layer: string;
-  readonly op: "Conv" | "Gemm" | "ColumnConv";
+  readonly op: OpName;
   readonly node: Node;
   readonly batch: number;
   readonly channels: number;
@@ -27,6 +27,8 @@ export interface LayerWork {
   readonly groups: number;
   readonly outHeight: number;
   readonly outWidth: number;
+  /** Does a filter hold all columns of the matrix, or a list of kept ones? */
+  readonly columns: "all" | "kept";
   /** What a filter holds, in the order of its weights: of a ColumnConv the kept ones, else all. */
   readonly taps: readonly Tap[];
   /** For one image. */
@@ -50,9 +52,8 @@ function image(shape: readonly number[]): readonly number[] {
 }
 
 function workOf(node: Node, x: readonly number[], weight: readonly number[], y: readonly number[]): LayerWork {
-  const op = node.op as LayerWork["op"];
   const { strides, pads, dilations, group } = convAttrs(node);
-  const columns = op === "ColumnConv" ? columnConvAttrs(node) : undefined;
+  const columns = node.attrs.taps === undefined ? undefined : columnConvAttrs(node);
   const [filters, , kh = 1, kw = 1] = weight;
   const kernel = columns?.kernel ?? [kh, kw];
   const all = Array.from({ length: x[1] / group * kernel[0] * kernel[1] }, (_, tap) => tap);
@@ -62,7 +63,16 @@ function workOf(node: Node, x: readonly number[], weight: readonly number[], y: 
     tap % kernel[1],
   ]);
   return {
-    ...{ layer: node.name, op, node, batch: x[0], channels: x[1], height: x[2], width: x[3], filters, taps },
+    layer: node.name,
+    op: node.op,
+    node,
+    batch: x[0],
+    channels: x[1],
+    height: x[2],
+    width: x[3],
+    filters,
+    columns: columns ? "kept" : "all",
+    taps,
     kernel: [kernel[0], kernel[1]],
     stride: [strides[0], strides[1]],
     pads: [pads[0], pads[1]],
