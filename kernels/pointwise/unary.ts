@@ -20,6 +20,7 @@ const SAVED = {
   hardSigmoid: "y",
   hardSwish: "x",
   scale: "y",
+  elu: "x",
 } as const satisfies Readonly<Record<string, "x" | "y">>;
 export type UnaryKind = keyof typeof SAVED;
 
@@ -33,7 +34,7 @@ export function savedFor(kind: UnaryKind): "x" | "y" {
 
 /**
  * y = f(x) on `size` elements. Bindings: x, y. `a`, `b`: clip's bounds, hardSigmoid's slope and offset; `a`: scale's factor,
- * leakyRelu's slope.
+ * leakyRelu's slope, elu's alpha.
  */
 export function planUnary(kind: UnaryKind, size: number, a = 0, b = 0): Plan {
   return planItems(forward[kind], size, [f32bits(a), f32bits(b)]);

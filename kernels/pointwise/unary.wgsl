@@ -9,6 +9,7 @@
 //   7 hard sigmoid  min(max(a * x + b, 0), 1)
 //   8 hard swish    x * min(max(x/6 + 1/2, 0), 1)
 //   9 scale         a * x
+//  10 elu           x where x > 0, else a * (e^x - 1), which is a * 2t / (1 - t) for t = tanh(x / 2)
 //
 // x, y: `count` items of V. A workgroup of 64 threads makes 256 neighbouring items, a thread every 64th of them.
 // Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where the number of elements does not divide by 4.
@@ -52,6 +53,12 @@ fn tanh_exact(v: V) -> V {
   return select(large, small, abs(v) < V(0.625));
 }
 
+// e^v - 1 for v <= 0, precise near 0 too.
+fn expm1_negative(v: V) -> V {
+  let t = tanh_exact(0.5 * min(v, V(0.0)));
+  return 2.0 * t / (V(1.0) - t);
+}
+
 // Limited to [0, 1]. Here and below selects let a NaN through, as min and max might not.
 fn unit(v: V) -> V {
   return select(select(v, V(0.0), v <= V(0.0)), V(1.0), v >= V(1.0));
@@ -67,7 +74,8 @@ fn f(v: V) -> V {
   if (KIND == 6u) { return select(v, p.a * v, v <= V(0.0)); }
   if (KIND == 7u) { return unit(p.a * v + V(p.b)); }
   if (KIND == 8u) { return v * unit(v * 0.16666667 + V(0.5)); }
-  return p.a * v;
+  if (KIND == 9u) { return p.a * v; }
+  return select(v, p.a * expm1_negative(v), v <= V(0.0));
 }
 
 fn item(i: u32) {

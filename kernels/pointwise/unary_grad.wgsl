@@ -8,6 +8,7 @@
 //   6 leaky relu    1 where x > 0, else a
 //   7 hard sigmoid  a where 0 < y < 1
 //   8 hard swish    0 up to -3, 1 from 3, between them x/3 + 1/2
+//  10 elu           1 where x > 0, else a * e^x
 //
 // saved, dy, dx: `count` items of V. Workgroups and grid as in unary.wgsl.
 
@@ -62,7 +63,8 @@ fn slope(v: V) -> V {
   if (KIND == 5u) { return V(1.0) - v * v; }
   if (KIND == 6u) { return select(V(1.0), V(p.a), v <= V(0.0)); }
   if (KIND == 7u) { return select(select(V(p.a), V(0.0), v <= V(0.0)), V(0.0), v >= V(1.0)); }
-  return select(select(v * 0.33333333 + V(0.5), V(0.0), v <= V(-3.0)), V(1.0), v >= V(3.0));
+  if (KIND == 8u) { return select(select(v * 0.33333333 + V(0.5), V(0.0), v <= V(-3.0)), V(1.0), v >= V(3.0)); }
+  return select(p.a * exp(max(min(v, V(0.0)), V(-87.0))), V(1.0), v > V(0.0));
 }
 
 fn item(i: u32) {

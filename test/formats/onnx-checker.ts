@@ -11,6 +11,7 @@ const SCHEMA: Readonly<Record<string, readonly [since: number, least: number, mo
   Conv: [11, 2, 3],
   Div: [14, 2, 2],
   Dropout: [13, 1, 3],
+  Elu: [6, 1, 1],
   Expand: [13, 2, 2],
   Flatten: [13, 1, 1],
   Gather: [13, 2, 2],

@@ -49,6 +49,7 @@ export function activation(b: Builder, d: Dice, x: string): string {
     () => b.leakyRelu(x, 0.1),
     () => b.hardSigmoid(x, { alpha: 0.2, beta: 0.5 }),
     () => b.hardSwish(x),
+    () => b.node("Elu", [x], { alpha: 0.5 }),
     () => b.dropout(x),
   ])();
 }

@@ -127,6 +127,10 @@ const CASES: Readonly<Record<OpName, Cases>> = {
     "ONNX's default, rank 2": [[3, 7], unary((b, x) => b.node("HardSigmoid", [wide(b, x)]))],
   },
   HardSwish: { "maps": [[2, 3, 5, 5], unary((b, x) => b.hardSwish(wide(b, x)))] },
+  Elu: {
+    "default alpha": [[2, 3, 5, 5], unary((b, x) => b.node("Elu", [wide(b, x)]))],
+    "another alpha, rank 2": [[3, 7], unary((b, x) => b.node("Elu", [x], { alpha: 0.3 }))],
+  },
   Softmax: {
     "rank 2": [[3, 7], unary((b, x) => b.softmax(x))],
     "heads": [[2, 3, 5, 4], unary((b, x) => b.softmax(x))],

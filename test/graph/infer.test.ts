@@ -42,6 +42,7 @@ test("every operator's shape", () => {
     ["LeakyRelu", [IMAGE], { alpha: 0.1 }, IMAGE],
     ["HardSigmoid", [IMAGE], { alpha: 0.1, beta: 0.5 }, IMAGE],
     ["HardSwish", [["N", 5]], {}, ["N", 5]],
+    ["Elu", [IMAGE], { alpha: 0.5 }, IMAGE],
     ["Add", [IMAGE, IMAGE], {}, IMAGE],
     ["Add", [IMAGE, [4, 1, 1]], {}, IMAGE],
     ["Add", [["N", 5], [5]], {}, ["N", 5]],

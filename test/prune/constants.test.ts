@@ -58,6 +58,7 @@ test("batch norm maps a constant, and γ = 0 makes β of anything", () => {
 test("activations: sigmoid(0) is a half", () => {
   near(behindConstant(0, (b, x) => b.sigmoid(x))[0], 0.5);
   near(behindConstant(-1, (b, x) => b.relu(x))[0], 0);
+  near(behindConstant(-Math.log(2), (b, x) => b.node("Elu", [x]))[0], -0.5);
   near(behindConstant(7, (b, x) => b.relu6(x))[0], 6);
   near(behindConstant(1, (b, x) => b.gelu(x))[0], 0.8413447460685429);
   near(behindConstant(0.5, (b, x) => b.tanh(x))[0], Math.tanh(0.5));

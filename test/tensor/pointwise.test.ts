@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { UnaryKind } from "../../kernels/pointwise/unary.ts";
 import { random } from "../../kernels/random/philox.ts";
 import { UserError } from "../../src/errors.ts";
 import {
@@ -7,6 +8,7 @@ import {
   broadcast,
   clip,
   div,
+  elu,
   gelu,
   hardSigmoid,
   hardSwish,
@@ -44,6 +46,8 @@ const UNARY: [string, (tape: Tape, x: Tensor) => Tensor, (v: number) => number][
   ["leaky relu", (tape, x) => leakyRelu(tape, x, 0.1), (v) => v > 0 ? v : 0.1 * v],
   ["hard sigmoid", (tape, x) => hardSigmoid(tape, x, 0.5, 0.25), (v) => Math.min(Math.max(0.5 * v + 0.25, 0), 1)],
   ["hard swish", (tape, x) => hardSwish(tape, x), (v) => v * Math.min(Math.max(v / 6 + 0.5, 0), 1)],
+  ["elu", (tape, x) => elu(tape, x, 1.5), (v) => v > 0 ? v : 1.5 * Math.expm1(v)],
+  ["elu that falls", (tape, x) => elu(tape, x, -0.5), (v) => v > 0 ? v : -0.5 * Math.expm1(v)],
   ["scale", (tape, x) => scale(tape, x, -1.5), (v) => -1.5 * v],
 ];
 
@@ -76,9 +80,9 @@ test("saturating functions keep their precision far out and near 0", async () =>
   const points = [-200, -100, -20, -9, -5.5, -3, -1e-3, -1e-7, 0, 1e-7, 1e-3, 0.6, 0.65, 3, 9, 20, 100, 200];
   using x = Tensor.from(gpu, Float32Array.from(points), [points.length]);
   const exact = Array.from(Float32Array.from(points));
-  const relative = async (kind: "sigmoid" | "tanh" | "gelu" | "geluTanh", f: (v: number) => number, rtol: number) => {
+  const relative = async (kind: UnaryKind, f: (v: number) => number, rtol: number, a = 0) => {
     using y = Tensor.empty(gpu, [points.length]);
-    launchUnary(gpu, kind, x, y);
+    launchUnary(gpu, kind, x, y, a);
     (await y.read()).forEach((v, i) => {
       // Below 1e-30 only the absolute value matters.
       const want = f(exact[i]);
@@ -87,6 +91,7 @@ test("saturating functions keep their precision far out and near 0", async () =>
   };
   await relative("sigmoid", (v) => 1 / (1 + Math.exp(-v)), 3e-6);
   await relative("tanh", Math.tanh, 1e-6);
+  await relative("elu", (v) => v > 0 ? v : Math.expm1(v), 1e-6, 1);
   // The rounding of z² before exp costs up to z² · 2^-24 at the far end; nearer, the target of 1e-6 holds.
   await relative("gelu", (v) => v * gaussian(v), 1e-5);
   // 1 + tanh cancels on the negative side, as it does in PyTorch.

@@ -14,6 +14,7 @@ const SAME = {
   Tanh: {},
   HardSigmoid: { alpha: 0.2, beta: 0.5 },
   HardSwish: {},
+  Elu: { alpha: 1 },
 } as const satisfies Partial<Record<OpName, Readonly<Record<string, number>>>>;
 
 type SameActivation = keyof typeof SAME;

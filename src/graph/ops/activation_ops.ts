@@ -2,6 +2,7 @@
 
 import {
   clip,
+  elu,
   gelu,
   hardSigmoid,
   hardSwish,
@@ -36,6 +37,7 @@ export type ActivationOpName =
   | "Tanh"
   | "HardSigmoid"
   | "HardSwish"
+  | "Elu"
   | "PRelu";
 
 export const ACTIVATION_OPS: Readonly<Record<ActivationOpName, Op>> = {
@@ -79,6 +81,11 @@ export const ACTIVATION_OPS: Readonly<Record<ActivationOpName, Op>> = {
     attributes: NO_ATTRIBUTES,
     value: (v) => v * Math.min(Math.max(v / 6 + 0.5, 0), 1),
     run: hardSwish,
+  }),
+  Elu: activation({
+    attributes: numbers({ alpha: 1 }),
+    value: (v, { alpha }) => v > 0 ? v : alpha * Math.expm1(v),
+    run: (tape, x, { alpha }) => elu(tape, x, alpha),
   }),
   PRelu: operator({
     inputs: [oneActivation, parameter("slope")],

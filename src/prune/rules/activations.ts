@@ -42,6 +42,7 @@ export const ACTIVATIONS = {
   Tanh: pointwise,
   HardSigmoid: pointwise,
   HardSwish: pointwise,
+  Elu: pointwise,
   Dropout: pointwise,
   Identity: pointwise,
   PRelu: prelu,

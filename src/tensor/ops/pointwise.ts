@@ -50,6 +50,11 @@ export function hardSwish(tape: Tape, x: Tensor): Tensor {
   return unary(tape, "hardSwish", x);
 }
 
+/** x where it is positive, else alpha · (eˣ − 1) (Clevert et al., arXiv 1511.07289); the gradient at 0 is alpha. */
+export function elu(tape: Tape, x: Tensor, alpha: number): Tensor {
+  return unary(tape, "elu", x, alpha);
+}
+
 /** factor · x. */
 export function scale(tape: Tape, x: Tensor, factor: number): Tensor {
   const y = tape.empty(x.shape);
