@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
 import type { HostTensor, Model } from "../../src/graph/types.ts";
-import { purify } from "../../src/prune/methods/purify.ts";
+import { purify, sharePerNumber } from "../../src/prune/methods/purify.ts";
 import { randomInputs } from "../generate/graphs.ts";
 import { difference } from "./equal.ts";
 import { modelOf } from "./models.ts";
@@ -92,6 +92,66 @@ test("with everything allowed, minKeep stays in each constraint", async () => {
   });
   assert.is(candidates, 8);
   assert.equal([...removed.values()].map((groups) => groups.length), [4, 4]);
+});
+
+test("groups are ranked by their share of the layer's energy, for each number that goes with them", () => {
+  assert.equal([...sharePerNumber(new Float64Array([4, 12]), [2, 4])], [0.125, 0.1875]);
+  assert.equal([...sharePerNumber(new Float64Array([0, 0]), [2, 4])], [0, 0]);
+});
+
+/** Filters of `a` have 19 numbers and those of `b` 55; their energies per share are given by a factor for each. */
+function weighed(a: readonly number[], b: readonly number[]): Model {
+  return weakened(modelOf(graph), (name, f) => name === "a.weight" ? a[f] : name === "b.weight" ? b[f] : 1);
+}
+
+const lost = (candidate: Model) =>
+  ["a.weight", "b.weight"].map((name) => {
+    const { shape, data } = candidate.params.get(name)!;
+    const row = data.length / shape[0];
+    return Array.from({ length: shape[0] }, (_, f) => data.subarray(f * row, (f + 1) * row).every((w) => w === 0))
+      .filter((gone) => gone).length;
+  });
+
+test("bisection halves the list, and what lies behind its end is tried layer by layer", async () => {
+  const { trials, removed } = await purify(model, {
+    // Three filters may go, whichever they are.
+    evaluate: (candidate) => Promise.resolve(lost(candidate).reduce((a, b) => a + b, 0) > 3 ? 1 : 0.5),
+    epsilon: 0.25,
+    kinds: ["filter"],
+    minKeep: 2,
+  });
+  // Eight candidates: between 0 and 9 lie 4, then 2, then 3; and the fourth alone is its layer's stretch.
+  assert.equal(trials.map(({ removed, accepted }) => [removed, accepted]), [
+    [4, false],
+    [2, true],
+    [3, true],
+    [4, false],
+  ]);
+  assert.is([...removed.values()].reduce((sum, groups) => sum + groups.length, 0), 3);
+});
+
+test("a loss that rises by exactly what is allowed is accepted, and one beyond is not", async () => {
+  const losing = (loss: number) => {
+    const evaluate = (candidate: Model) => Promise.resolve(lost(candidate).some((n) => n > 0) ? loss : 1);
+    return purify(model, { evaluate, epsilon: 0.5, kinds: ["filter"], evaluations: 1 });
+  };
+  assert.ok((await losing(1.5)).removed.size > 0);
+  assert.is((await losing(1.5 + 1e-9)).removed.size, 0);
+});
+
+test("of the layers behind the list's end the one that frees most numbers is tried first", async () => {
+  const strong = [1, 1, 1, 1];
+  const even = weighed([...strong, 1e-3, 1e-3], [...strong, 1e-3, 1e-3]);
+  const { trials, removed } = await purify(even, {
+    evaluate: (candidate) => Promise.resolve(lost(candidate).every((n) => n === 2) ? 1 : 0),
+    epsilon: 0,
+    kinds: ["filter"],
+    minKeep: 2,
+    evaluations: 1,
+  });
+  // The four weak filters together are refused; then the two of `b`, 110 numbers, come before the two of `a`, 38.
+  assert.equal(trials.map(({ removed }) => removed), [4, 2]);
+  assert.equal([...removed], [["b:filter", [4, 5]]]);
 });
 
 test.run();

@@ -1,9 +1,16 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
-import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
-import { maskModel, masksOf, zeroMasks } from "../../src/prune/structures/masks.ts";
-import { topGroups } from "../../src/prune/structures/selection.ts";
+import { constraintsOf, coupledConstraints } from "../../src/prune/structures/constraints.ts";
+import { filledGroups, nonzeroPerGroup } from "../../src/prune/structures/elements.ts";
+import { bothMasks, maskModel, masksOf, partialMasks, zeroMasks } from "../../src/prune/structures/masks.ts";
+import { keptGroups, keptOfRow, topGroups } from "../../src/prune/structures/selection.ts";
+import {
+  GRANULARITIES,
+  leavesZeros,
+  structureName,
+  survivesCompaction,
+} from "../../src/prune/structures/structures.ts";
 import { energiesOf, modelOf } from "./models.ts";
 
 const test = suite("structures");
@@ -22,6 +29,66 @@ test("energies count weights only, biases and γ go along", () => {
   assert.equal([...energiesOf(constraint("channel", "b"), model)], [1, 29]);
   assert.equal([...energiesOf(constraint("column", "a"), model)], [10, 20]);
   assert.equal([...energiesOf(constraint("weight", "b"), model)], [1, 4, 0, 25]);
+});
+
+test("structures go from coarse to fine; what is counted off changes with the tensor, the fine ones leave zeros", () => {
+  assert.equal(GRANULARITIES, [
+    ...["filter", "channel", "column", "block", "block-punched", "kernel", "pattern", "vector", "n:m", "weight"],
+  ]);
+  assert.equal(GRANULARITIES.filter((kind) => !survivesCompaction(kind)), ["block", "block-punched", "n:m"]);
+  assert.equal(GRANULARITIES.filter((kind) => !leavesZeros(kind)), ["filter", "channel", "column"]);
+});
+
+test("reports name a structure with its numbers", () => {
+  const names = [
+    structureName({ granularity: "block", block: [4, 2] }),
+    structureName({ granularity: "block-punched", block: [2, 4] }),
+    structureName({ granularity: "vector", direction: "row" }),
+    structureName({ granularity: "pattern", library: 8 }),
+    structureName({ granularity: "n:m", n: 2, m: 4 }),
+    structureName({ granularity: "filter" }),
+  ];
+  assert.equal(names, ["block 4×2", "block-punched 2×4", "vector rows", "pattern of 8", "2:4", "filter"]);
+});
+
+test("of several entries for one layer the last counts, and coarse constraints come first", () => {
+  const found = constraintsOf(graph, [
+    { granularity: "weight", keep: 0.5, layers: ["b"] },
+    { granularity: "filter", keep: 1, layers: ["a"] },
+    { granularity: "weight", keep: 0.25, layers: ["*"] },
+  ]);
+  assert.equal(found.map(({ name, keep }) => `${name} ${keep}`), ["a:filter 2", "b:weight 1", "a:weight 1"]);
+});
+
+test("rows of runs keep n of each whole run and as many of the rest", () => {
+  assert.is(keptOfRow({ kind: "runs", n: 2, m: 4, length: 8 }), 4);
+  assert.is(keptOfRow({ kind: "runs", n: 2, m: 4, length: 9 }), 5);
+  assert.is(keptOfRow({ kind: "runs", n: 2, m: 4, length: 11 }), 6);
+  const rule = { kind: "runs", n: 1, m: 3, length: 5 } as const;
+  // Two rows of a run of three and a run of two: 5, 2 | 1, 4; ties to the lower index.
+  assert.equal(keptGroups({ rule, keep: 0 }, [1, 5, 0, 2, 1, 0, 1, 1, 3, 4]), [1, 3, 6, 9]);
+  const [constraint] = coupledConstraints(graph, { granularity: "n:m", n: 1, m: 4, keep: 1, layers: ["a"] });
+  assert.equal([constraint.keep, constraint.minKeep, constraint.groups], [2, 2, 4]);
+});
+
+test("a group is filled while any of its weights isn't 0, whatever its bias is", () => {
+  const some = modelOf(graph, { "a.weight": [0, 0, 0, 1e-30], "a.bias": [9, 9], "n.weight": [1, 0] });
+  const [filters] = coupledConstraints(graph, { granularity: "filter", keep: 1, layers: ["a"] });
+  assert.is(filledGroups(filters, some.params), 1);
+  assert.equal([...nonzeroPerGroup(filters, some.params, ["weight"])], [0, 1]);
+  const vectors = modelOf(graph, { "a.bias": [9, 0], "n.weight": [1, 0], "n.bias": [0, 0], "a.weight": [0, 0, 0, 3] });
+  assert.equal([...nonzeroPerGroup(filters, vectors.params, ["weight", "vector"])], [2, 1]);
+});
+
+test("masks that mask nothing are left out, and of two an element must be left by both", () => {
+  const mask = (...data: number[]) => ({ shape: [data.length], data: Float32Array.from(data) });
+  const both = bothMasks(
+    new Map([["x", mask(1, 0, 1)], ["y", mask(1, 1)]]),
+    new Map([["x", mask(0, 1, 1)], ["z", mask(1, 0)]]),
+  );
+  assert.equal([...both.keys()], ["x", "z"]);
+  assert.equal([...both.get("x")!.data], [0, 0, 1]);
+  assert.equal([...partialMasks(new Map([["x", mask(1, 1)]])).keys()], []);
 });
 
 test("exactly k groups, ties to the lower index", () => {
