@@ -6,7 +6,7 @@
 import { parseArgs } from "node:util";
 import config from "../deno.json" with { type: "json" };
 import { formatTable } from "../src/cli/table.ts";
-import { hold } from "./hold.ts";
+import { runCases } from "./run_cases.ts";
 import { browserHost, denoHost } from "./host.ts";
 import { chosenCases, OPTIONS } from "./options.ts";
 import { describeSetting, printSetting, writeRecord } from "./record.ts";
@@ -34,7 +34,7 @@ const rows: Row[] = [];
 let path = "";
 const started = performance.now();
 try {
-  await hold(
+  await runCases(
     suite.title,
     cases.map(({ name, index }, done) => ({
       name,

@@ -7,7 +7,7 @@ import rootConfig from "../../deno.json" with { type: "json" };
 import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import type { Contest } from "../contest.ts";
-import { hold } from "../hold.ts";
+import { runCases } from "../run_cases.ts";
 import { chosenCases, readOptions } from "../options.ts";
 import { describeSetting, printSetting, writeRecord } from "../record.ts";
 import { contestOf, type Entry, type PeerRow, play, relativeDifference, rowsOf, type Rules } from "./match.ts";
@@ -49,7 +49,7 @@ const contests: Contest[] = [];
 /** GFLOP/s of the fastest case so far, by contestant and kind of operation. */
 const best = new Map<string, number>();
 let path = "";
-await hold(
+await runCases(
   "peers",
   cases.map((op, i) => ({
     name: op.name,

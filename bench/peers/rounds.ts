@@ -1,6 +1,6 @@
 /** Rounds of rotated order, one short suite of benny's each. */
 import { type Contestant, rotated, type Sample } from "../contest.ts";
-import { hold } from "../hold.ts";
+import { runCases } from "../run_cases.ts";
 
 export interface Runner {
   readonly contestant: Contestant;
@@ -16,7 +16,7 @@ export async function race(
   const samples: Sample[] = [];
   const rounds = Math.max(0, ...runners.map(({ turns }) => turns));
   for (let round = 0; round < rounds; round++) {
-    await hold(
+    await runCases(
       `${title}, round ${round + 1}`,
       rotated(runners, round).filter(({ turns }) => round < turns).map(({ contestant: { name, run } }) => ({
         name,
