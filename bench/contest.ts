@@ -73,9 +73,9 @@ export function turnsWithin(budgetMs: number, ms: number, rounds: number): numbe
 /** What a contestant showed before its time counted. */
 export interface Trial {
   readonly name: string;
-  /** Of each step, from the first. */
+  /** The loss of each step, from the first. */
   readonly losses: readonly number[];
-  /** Of the first step, compilation included. */
+  /** The time of the first step, compilation included. */
   readonly firstMs: number;
   /** The fastest step, with its read. */
   readonly stepMs: number;

@@ -16,7 +16,7 @@ export interface Options {
   readonly rounds: number;
   /** Steps of work per sample. */
   readonly steps: number;
-  /** Of data and weights. */
+  /** The seed of data and weights. */
   readonly seed: number;
 }
 

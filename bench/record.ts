@@ -5,7 +5,7 @@ import type { Gpu } from "../src/gpu/gpu.ts";
 export interface Setting {
   readonly suite: string;
   readonly date: string;
-  /** Of the source that ran, with "+" if files had been changed since; "unknown" without git. */
+  /** The commit of the source that ran, with "+" if files had been changed since; "unknown" without git. */
   readonly commit: string;
   readonly adapter: Gpu["info"];
   /** `load` is how many processes wanted a core, on average over the last minute, as the suite began. */

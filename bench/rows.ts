@@ -1,4 +1,4 @@
-/** From measured rows to what is printed and written. Pure. */
+/** Turns measured rows into what is printed and written. Pure. */
 import type { Roofline } from "../src/measure/roofline.ts";
 import { milliseconds, percent } from "../src/report/format.ts";
 import { type Goal, type Rates, ratesOf, type Row } from "./suite.ts";

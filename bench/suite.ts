@@ -14,7 +14,7 @@ import { type Workbench, workbench } from "./workbench.ts";
 const SAMPLE_MS = 20;
 
 export interface SuiteOptions {
-  /** Of data, weights and masks. */
+  /** The seed of data, weights and masks. */
   readonly seed: number;
   /** Samples of each contestant. */
   readonly rounds: number;
@@ -40,7 +40,7 @@ export interface MeasuredSuite {
   readonly title: string;
   /** What a reader of the numbers must know. */
   readonly notes: readonly string[];
-  /** Where nothing else is asked for. */
+  /** What is taken where nothing else is asked for. */
   readonly defaults: SuiteOptions;
   cases(options: SuiteOptions): readonly Case[];
 }
@@ -106,7 +106,9 @@ export async function measureJobs<J extends Job>(
   using bench = workbench(gpu, seed);
   const jobs = build(bench);
   const measured = await measureInterleaved(gpu, jobs, {
-    ...{ seconds: 0, minSamples: rounds, maxSamples: rounds },
+    seconds: 0,
+    minSamples: rounds,
+    maxSamples: rounds,
     sampleMs: SAMPLE_MS,
   });
   return jobs.map((job, i) => {

@@ -8,7 +8,7 @@ import type { Launch } from "./launch.ts";
 
 /** What a planner may know about the device. */
 export interface Tuning {
-  /** Of the device's kind: what estimates are made of. */
+  /** The numbers of the device's kind, of which estimates are made. */
   readonly profile: DeviceProfile;
   /** Optional features that kernels may use here; none by default. */
   readonly features?: readonly Feature[];

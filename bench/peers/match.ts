@@ -6,7 +6,7 @@ import { mad, median } from "../../src/measure/stats.ts";
 import { type Absent, type Contest, rotated, standings, turnsWithin } from "../contest.ts";
 import { times } from "../../src/report/format.ts";
 
-/** Of one contestant in one case, for its samples. */
+/** How long the samples of one contestant in one case may take. */
 const BUDGET_MS = 4000;
 
 /** One implementation of one case, its operands on its device and its program compiled at the latest by the first run. */
@@ -29,7 +29,7 @@ export interface Rules {
   readonly rounds: number;
   /** A sample takes this long at least. */
   readonly sampleMs: number;
-  /** Of the largest difference from our output, relative to our largest number. */
+  /** The largest difference from our output, relative to our largest number. */
   readonly tolerance: number;
   /** Milliseconds, from anywhere. */
   readonly now: () => number;
@@ -63,7 +63,7 @@ export interface PeerRow {
   readonly medianMs?: number;
   readonly madMs?: number;
   readonly samples?: number;
-  /** Of the first call, compilation and the read of all results included. */
+  /** The time of the first call, compilation and the read of all results included. */
   readonly firstMs?: number;
   readonly gflops?: number;
   /** Its time over ours. */

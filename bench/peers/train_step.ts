@@ -33,7 +33,7 @@ import { pinned } from "./versions.ts";
 
 /** These steps warm up, too. */
 const AGREEMENT = { tolerance: 1e-3, fewSteps: 3, now: () => performance.now() };
-/** Of one contestant, for its samples. */
+/** How long the samples of one contestant may take. */
 const BUDGET_MS = 15_000;
 const MEMORY_STEPS = 30;
 /** Deno looks for a finished read about every 10 ms. */
@@ -45,11 +45,11 @@ interface Net {
   readonly problem: (seed: number) => Problem;
   readonly tfjs: (problem: Problem, version: string) => Promise<Contestant>;
   readonly jax: (problem: Problem, version: string) => Promise<Contestant>;
-  /** So many steps are compared. */
+  /** How many steps are compared. */
   readonly compared: number;
   /** Who takes longer for a step is compared over few steps. */
   readonly patienceMs: number;
-  /** Of a sample. */
+  /** Steps of a sample. */
   readonly steps: number;
 }
 

@@ -17,7 +17,7 @@ export interface AttentionShape {
   readonly keys: number;
   /** At most `MAX_DEPTH`. */
   readonly depth: number;
-  /** Of the scores q·k. */
+  /** The factor on the scores q·k. */
   readonly scale: number;
 }
 

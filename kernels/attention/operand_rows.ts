@@ -20,7 +20,7 @@ export interface Rows {
 export interface RowsShape {
   readonly heads: number;
   readonly depth: number;
-  /** By operand. */
+  /** How many rows each operand has. */
   readonly rows: Readonly<Record<string, number>>;
 }
 
@@ -62,7 +62,7 @@ function uniformRows(shape: RowsShape): Rows {
   };
 }
 
-/** So many rows that a head is a multiple of 256 bytes. */
+/** `count` rounded up to as many rows as make a head a multiple of 256 bytes. */
 function alignedRows(rows: number, depth: number): number {
   let unit = 16;
   while (unit > 1 && widthOf(depth) * unit / 2 % 16 === 0) unit /= 2;

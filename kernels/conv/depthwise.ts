@@ -48,7 +48,7 @@ export function depthwiseSteps(r: RowsConv, tile: DepthwiseTile, names: GatherNa
   return [{ plan, bindings: [names.x, names.packed, names.taps, bias, residual, names.y] }];
 }
 
-/** Each run's weights filled up to fours. */
+/** Fills each run's weights up to fours. */
 export function fillRuns({ width, order, offsets }: Runs): number[] {
   const filled = ceilDiv(width, 4) * 4;
   return offsets.flatMap((_, j) => {

@@ -56,7 +56,7 @@ export function convDgradCandidates(shape: ConvShape, tuning: Tuning): Candidate
   return candidates;
 }
 
-/** Along one axis: the inputs `first`, `first + stride`, … and, per tap that reaches them, the first output it meets. */
+/** The inputs `first`, `first + stride`, … along one axis and, for each tap that reaches them, the first output it meets. */
 interface Phase {
   readonly first: number;
   readonly count: number;
@@ -81,11 +81,11 @@ interface Way {
   readonly halo: Halo;
   readonly parts: readonly Part[];
   readonly cost: number;
-  /** Of the packed weights. */
+  /** Channels are packed in multiples of it. */
   readonly unit: 1 | 4;
 }
 
-/** By runs of taps, with threads that make 4 (or 8) channels of dx, or 1. */
+/** Goes by runs of taps, with threads that make 4 (or 8) channels of dx, or 1. */
 function byRows(s: ConvShape, axes: Axes, tuning: Tuning, unit: 1 | 4): Way {
   const starts = axes.horizontal.flatMap((h) => h.taps.map((t) => t.at));
   const start = starts.length ? Math.min(...starts) : 0;

@@ -37,8 +37,12 @@ export function fullRowsDgrad(s: ConvShape): Launch {
   const filled: Halo = { planes, height: rows, width: cols, rows, cols: 4 * fours, top: 0, left: 0, phases: 1 };
   const bare = isBare(filled), dy = bare ? "dy" : "padded";
   const packing: Packing = {
-    ...{ groups: 1, filters: s.channels, taps: s.filters * taps, unit: 4 },
-    ...{ perGroup: s.filters * s.channels * taps, perFilter: taps },
+    groups: 1,
+    filters: s.channels,
+    taps: s.filters * taps,
+    unit: 4,
+    perGroup: s.filters * s.channels * taps,
+    perFilter: taps,
   };
   const order = Uint32Array.from({ length: s.filters * taps }, (_, k) => {
     return Math.floor(k / taps) * s.channels * taps + k % taps;

@@ -38,10 +38,20 @@ export function direct4x4Forward(s: ConvShape, epilogue: Epilogue): Direct4x4Lau
   const perGroup = s.channels / s.groups;
   return direct4x4Launch(
     {
-      ...{ batch: s.batch, groups: s.groups, channels: perGroup, filters: s.filters / s.groups, rows, cols },
-      ...{ height: s.height, width: s.width, top: s.pads[0], left: s.pads[1], stride: s.stride[0] },
+      batch: s.batch,
+      groups: s.groups,
+      channels: perGroup,
+      filters: s.filters / s.groups,
+      rows,
+      cols,
+      height: s.height,
+      width: s.width,
+      top: s.pads[0],
+      left: s.pads[1],
+      stride: s.stride[0],
       order: Array.from({ length: perGroup * TAPS }, (_, k) => k),
-      ...{ perFilter: perGroup * TAPS, perGroup: s.filters / s.groups * perGroup * TAPS },
+      perFilter: perGroup * TAPS,
+      perGroup: s.filters / s.groups * perGroup * TAPS,
     },
     epilogue,
     { x: "x", y: "y" },
@@ -54,13 +64,23 @@ export function direct4x4Dgrad(s: ConvShape): Launch {
   const filters = s.filters / s.groups, perGroup = s.channels / s.groups;
   const { prepare, ...launch } = direct4x4Launch(
     {
-      ...{ batch: s.batch, groups: s.groups, channels: filters, filters: perGroup, rows: s.height, cols: s.width },
-      ...{ height, width, top: 2 - s.pads[0], left: 2 - s.pads[1], stride: 1 },
+      batch: s.batch,
+      groups: s.groups,
+      channels: filters,
+      filters: perGroup,
+      rows: s.height,
+      cols: s.width,
+      height,
+      width,
+      top: 2 - s.pads[0],
+      left: 2 - s.pads[1],
+      stride: 1,
       order: Array.from({ length: filters * TAPS }, (_, k) => {
         const f = Math.floor(k / TAPS), tap = k % TAPS;
         return f * perGroup * TAPS + TAPS - 1 - tap;
       }),
-      ...{ perFilter: TAPS, perGroup: filters * perGroup * TAPS },
+      perFilter: TAPS,
+      perGroup: filters * perGroup * TAPS,
     },
     {},
     { x: "dy", y: "dx" },
@@ -105,7 +125,7 @@ interface Convolution {
   readonly top: number;
   readonly left: number;
   readonly stride: number;
-  /** Of each channel's taps in the weights of a filter. */
+  /** Which weight of a filter each of a channel's taps has. */
   readonly order: readonly number[];
   readonly perFilter: number;
   readonly perGroup: number;
@@ -129,9 +149,14 @@ interface Part extends Filters {
 
 function direct4x4Launch(s: Convolution, epilogue: Epilogue, names: { x: string; y: string }): Direct4x4Launch {
   const halo: Halo = {
-    ...{ planes: s.batch * s.groups * s.channels, height: s.height, width: s.width, top: s.top, left: s.left },
+    planes: s.batch * s.groups * s.channels,
+    height: s.height,
+    width: s.width,
+    top: s.top,
+    left: s.left,
     rows: s.stride * (s.rows - 1) + 3,
-    ...{ cols: ceilDiv(s.cols + 3 - s.stride, 4) * 4, phases: s.stride },
+    cols: ceilDiv(s.cols + 3 - s.stride, 4) * 4,
+    phases: s.stride,
   };
   const bare = isBare(halo);
   const x = bare ? names.x : "padded";
@@ -174,7 +199,7 @@ function filterBlocks(filters: number): Filters[] {
   });
 }
 
-/** Of weights for each tap. */
+/** How many fours of weights each tap has. */
 function fours({ blocks, rest }: Filters): number {
   return blocks + Math.min(rest, 1);
 }
@@ -182,8 +207,13 @@ function fours({ blocks, rest }: Filters): number {
 function packPanel(s: Convolution, part: Part): Step {
   const { group, first, c, channels, byteOffset } = part;
   return weightPanelStep({
-    ...{ taps: channels * TAPS, blocks: fours(part), filters: s.filters - first, perFilter: s.perFilter },
-    ...{ start: group * s.perGroup + first * s.perFilter, firstTap: c * TAPS, byteOffset },
+    taps: channels * TAPS,
+    blocks: fours(part),
+    filters: s.filters - first,
+    perFilter: s.perFilter,
+    start: group * s.perGroup + first * s.perFilter,
+    firstTap: c * TAPS,
+    byteOffset,
   });
 }
 
@@ -195,11 +225,11 @@ interface WeightPanel {
   readonly filters: number;
   /** Distance of two filters' weights. */
   readonly perFilter: number;
-  /** Of the first filter in the weights. */
+  /** Where the first filter starts in the weights. */
   readonly start: number;
-  /** In the table of which weight each tap has. */
+  /** Where the panel's taps start in the table of which weight each tap has. */
   readonly firstTap: number;
-  /** Of the panel in the packed weights. */
+  /** Where the panel starts among the packed weights. */
   readonly byteOffset: number;
 }
 
@@ -232,7 +262,10 @@ function productStep(
     ...[tilesH, tilesV, tiles, grid[0] * GROUP],
   ];
   const program = direct4x4Program({
-    ...{ FB: part.blocks, REST: part.rest, STRIDE: s.stride, PANEL: panel },
+    FB: part.blocks,
+    REST: part.rest,
+    STRIDE: s.stride,
+    PANEL: panel,
     ...{ ADD: c > 0 ? 1 : 0, WIDE: s.cols % 4 === 0 ? 1 : 0 },
   }, whole);
   const bias = whole.bias === "add" ? "bias" : x, residual = whole.residual === "add" ? "residual" : x;

@@ -74,7 +74,7 @@ function runCost(fb: number, width: number, lines: number, subs: number, { conv 
   return loopNs + loadNs + (fb * width + lines) * load4Ns + fb * width * subs * 16 * fmaNs;
 }
 
-/** With splits, that many partial results `ySplit` elements apart, and the epilogue is left to who adds them up. */
+/** With splits it writes that many partial results, `ySplit` elements apart, and leaves the epilogue to who adds them up. */
 export function rowsSteps(r: RowsConv, tile: RowsTile, names: GatherNames, epilogue: Epilogue, ySplit: number): Step[] {
   const packed4 = ceilDiv(r.filters, 4);
   const count = r.runs.offsets.length;

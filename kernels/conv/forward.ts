@@ -77,7 +77,11 @@ function byRows(s: ConvShape, input: RowsInput, tuning: Tuning): Way[] {
   const conv = rowsConv(s, input), { order, offsets } = input.runs;
   return rowsTiles(conv, tuning.profile).map((tile) => ({
     name: `direct rows ${tile.down ? `${tile.subs}x4` : `1x${4 * tile.subs}`}`,
-    ...{ cost: tile.cost, splits: tile.splits, halo: input.halo, order, offsets },
+    cost: tile.cost,
+    splits: tile.splits,
+    halo: input.halo,
+    order,
+    offsets,
     packing: packing(s, order.length),
     convolve: (names, epilogue, ySplit) => rowsSteps(conv, tile, names, epilogue, ySplit),
   }));
@@ -89,7 +93,11 @@ function byDepthwise(s: ConvShape, input: RowsInput, tuning: Tuning): Way {
   const perFilter = convTaps(s);
   return {
     name: "depthwise rows of 8",
-    ...{ cost: tile.cost, splits: 1, halo: input.halo, order, offsets: input.runs.offsets },
+    cost: tile.cost,
+    splits: 1,
+    halo: input.halo,
+    order,
+    offsets: input.runs.offsets,
     packing: { groups: s.filters, filters: 1, taps: order.length, unit: 1, perGroup: perFilter, perFilter },
     convolve: (names, epilogue) => depthwiseSteps(conv, tile, names, epilogue),
   };
@@ -112,7 +120,11 @@ function byTaps(s: ConvShape, tuning: Tuning): Way {
   const order = Array.from(inFours(Array.from({ length: taps }, (_, k) => k), NO_WEIGHT));
   return {
     name: "indirect",
-    ...{ cost: tile.cost, splits: tile.splits, halo, order, offsets: tapOffsets(s, halo) },
+    cost: tile.cost,
+    splits: tile.splits,
+    halo,
+    order,
+    offsets: tapOffsets(s, halo),
     packing: packing(s, order.length),
     convolve: (names, epilogue, ySplit) => gatherSteps(gather, names, epilogue, tile.splits, ySplit),
   };

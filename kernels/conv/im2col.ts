@@ -101,8 +101,12 @@ function sizes(s: ConvShape): { pixels: number; taps: number; dispatches: number
 function packBlock(s: ConvShape, filter: number, block: number): Step {
   const taps = convTaps(s), firstTap = block * COLUMNS;
   return weightPanelStep({
-    ...{ taps: Math.min(COLUMNS, taps - firstTap), blocks: ROWS / 4, filters: s.filters - filter },
-    ...{ perFilter: taps, start: filter * taps, firstTap },
+    taps: Math.min(COLUMNS, taps - firstTap),
+    blocks: ROWS / 4,
+    filters: s.filters - filter,
+    perFilter: taps,
+    start: filter * taps,
+    firstTap,
     byteOffset: (filter / ROWS * ceilDiv(taps, COLUMNS) + block) * BLOCK_BYTES,
   });
 }

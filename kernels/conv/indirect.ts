@@ -22,9 +22,9 @@ export interface Gather {
 
 const GROUP = 64;
 const PIXELS = 8;
-/** In blocks of 4 filters. */
+/** A tile has so many blocks of 4 filters at most. */
 const WIDEST_TILE = 4;
-/** In fours of taps: a shorter split spends more on adding up than it wins. */
+/** A split of fewer fours of taps spends more on adding up than it wins. */
 const SHORTEST_SPLIT = 16;
 
 export interface GatherTile {

@@ -12,7 +12,7 @@ function packProgram(UNIT: number): Program {
   };
 }
 
-/** In an order table: a tap without a weight. */
+/** Marks a tap without a weight in an order table. */
 export const NO_WEIGHT = 0xffffffff;
 
 /** Weights as [groups, taps, filters rounded up to a multiple of `unit`]; sizes per group. */

@@ -12,9 +12,9 @@ const PIECE = 4;
 export interface Runs {
   /** Taps per run. */
   readonly width: number;
-  /** Per run: offset in fours from a pixel's base. */
+  /** How far each run lies from a pixel's base, in fours. */
   readonly offsets: readonly number[];
-  /** Per run and tap: index of its weight, or NO_WEIGHT. */
+  /** Which weight each tap of each run has, or NO_WEIGHT. */
   readonly order: readonly number[];
 }
 
@@ -40,7 +40,7 @@ export function cutRuns(raw: readonly RawRun[]): Runs {
   return { width, offsets, order };
 }
 
-/** For each weight the position of its tap in the runs. */
+/** Finds for each weight the position of its tap in the runs. */
 export function positions(runs: Runs, weights: number): Uint32Array<ArrayBuffer> {
   const found = new Uint32Array(weights);
   runs.order.forEach((weight, at) => weight !== NO_WEIGHT && (found[weight] = at));

@@ -1,4 +1,7 @@
-/** Weight gradients of stride 1, all taps of a few filters and channels to a thread that goes down the rows (wgrad_down.wgsl). */
+/**
+ * Weight gradients of stride 1 (wgrad_down.wgsl): a thread makes all taps of a few filters and channels, and goes down the
+ * rows, so that it loads each row of x once.
+ */
 import type { Program } from "../../src/gpu/types.ts";
 import type { DeviceProfile } from "../device_profile.ts";
 import { reduceStep } from "../gemm/plan.ts";
@@ -19,7 +22,7 @@ const FILTERS = 4, WIDEST = 4;
 /** Sums of a thread at most; more don't fit into what a core has at hand. */
 const MOST_SUMS = 256;
 
-/** None for other strides than 1, dilated columns, groups, kept columns, and kernels beyond 5 × 5 or of one tap. */
+/** There are none for other strides than 1, dilated columns, groups, kept columns, kernels beyond 5 × 5 or of one tap. */
 export function downCandidates(s: ConvShape, profile: DeviceProfile): Candidate[] {
   if (!isDown(s)) return [];
   const widths = [WIDEST, 2, 1].filter((width) => sums(s, width) <= MOST_SUMS && (width === 1 || width <= s.channels));
@@ -62,7 +65,10 @@ function downCost(s: ConvShape, profile: DeviceProfile, width: number, splits: n
   }, 0);
 }
 
-/** How many times longer than threads that fill the device: cores share out the workgroups, whose lanes go together. */
+/**
+ * How many times longer so many threads take than as many in a launch that fills the device: cores share out the workgroups,
+ * whose lanes run together.
+ */
 function idle(count: number, { threads, cores }: DeviceProfile): number {
   if (!cores) return Math.max(1, threads / count);
   const whole = Math.floor(count / GROUP), rest = ceilDiv(count % GROUP, cores.lanes) * cores.lanes;

@@ -16,7 +16,7 @@ const PADDED = 7 / 8;
 
 /** So many rows of any length begin at a multiple of 256 bytes, and so does the bias of each. */
 const ROWS = 64;
-/** So many make whole tiles of every kernel. */
+/** So many rows make whole tiles of every kernel. */
 const TILE_ROWS = 256;
 
 /**

@@ -1,7 +1,7 @@
 /** Estimated times of matrix products. */
 import { type DeviceProfile, lanesOf } from "../device_profile.ts";
 
-/** So many threads run `ns` each, as many at a time as the device has lanes. */
+/** The time in which so many threads run `ns` each, as many at a time as the device has lanes. */
 export function timeOf(threads: number, ns: number, profile: DeviceProfile): number {
   return Math.max(1, threads / lanesOf(profile)) * ns;
 }

@@ -14,7 +14,7 @@ const GROUP = 64;
 /** How the threads of a workgroup add up: pairwise in workgroup memory, or in subgroups first. */
 type Adding = "pairwise" | "subgroups";
 
-/** None for products of matrices. */
+/** There are none for products of two matrices. */
 export function matrixVectorCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   if (shape.m > 1 && shape.n > 1) return [];
   const ways: Adding[] = tuning.features?.includes("subgroups") ? ["pairwise", "subgroups"] : ["pairwise"];

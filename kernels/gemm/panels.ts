@@ -25,7 +25,7 @@ const GROUP = 64;
 /** More would fill the queue with small work. */
 const MOST_DISPATCHES = 512;
 
-/** None for batches, nor where packing can't pay. */
+/** There are none for batches, nor where packing can't pay. */
 export function panelCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   if (!fitsPanels(shape)) return [];
   return [{ name: "uniform panels", cost: cost(shape, tuning), build: () => planPanels(shape) }];

@@ -11,7 +11,7 @@ export interface GemmShape extends Epilogue {
   readonly a: Contiguous;
   /** B is [n,k] ("k") or [k,n] ("rows") in memory. */
   readonly b: Contiguous;
-  /** So many independent products, their outputs one after another. Default: one. */
+  /** How many independent products there are, their outputs one after another. Default: one. */
   readonly batch?: Batch;
   /**
    * What b is read as: "f16" rounds it in `prepare` (values within ±65504), which halves what is read, and sums in f32.

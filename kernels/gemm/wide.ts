@@ -19,7 +19,7 @@ const GROUP = 8;
 /** Threads of a packing workgroup along either side. */
 const PACK_SIDE = 8;
 
-/** None for batches, nor where a tile would be mostly empty. */
+/** There are none for batches, nor where a tile would be mostly empty. */
 export function wideCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   const { m, n, batch } = shape;
   if (batch !== undefined) return [];

@@ -70,7 +70,7 @@ export function planNorms(layout: GroupLayout, options: NormOptions): NormPlan {
   return { first, partials: groups * splits, second: planThreads(shares, { ...options, inputs: [] }, "values") };
 }
 
-/** Of columns, or of channels: the sums of their columns first. */
+/** Sums columns, or channels, for which the sums of their columns come first. */
 function planColumns({ F, C, KK, gc, gk, groups }: GroupLayout, options: NormOptions): NormPlan {
   const fours = C * KK / 4;
   const splits = Math.max(1, Math.min(Math.floor(F / SHARE_ROWS), Math.ceil(MANY_SHARES * THREADS / fours)));

@@ -5,7 +5,7 @@ import patternSource from "./pattern.wgsl" with { type: "text" };
 import tapsSource from "./taps.wgsl" with { type: "text" };
 
 const THREADS = 64;
-/** As many as there are patterns of 4 taps with the centre: C(8, 3). */
+/** There are C(8, 3) patterns of 4 taps with the centre. */
 export const MOST_PATTERNS = 56;
 
 /** Bindings: w, u, frozen, scores, taps. Formula in pattern.wgsl; a pattern is the bits of its taps, bit 3·kh + kw. */

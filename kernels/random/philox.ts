@@ -20,7 +20,7 @@ export interface Rng {
   readonly key: readonly [number, number];
   /** A u32. `step` and `index` are u32 as well. */
   bits(step: number, index: number): number;
-  /** In [0, 1), a multiple of 2^-24. */
+  /** A number in [0, 1), a multiple of 2^-24. */
   uniform(step: number, index: number): number;
   /** Standard normal. */
   normal(step: number, index: number): number;

@@ -17,7 +17,7 @@ const BLOCKS = [32, 16, 8, 4] as const;
 /** Share of the numbers in stored blocks that must not be zero, for the blocks to be what the zeros are about. */
 const EXPLAINED = 0.95;
 const GROUP = 64;
-/** In blocks: a split of fewer spends more on adding up than it wins. */
+/** A split of fewer blocks spends more on adding up than it wins. */
 const SHORTEST_SPLIT = 4;
 
 export const bsr: SparseFormat = {

@@ -43,7 +43,8 @@ function conv(shape: ConvShape, packed: PackedWeight, epilogue: Epilogue, tuning
       tuning,
     ),
     ...convForwardCandidates(kept, epilogue, tuning).map(({ name, cost, build }): Candidate => ({
-      ...{ name, cost },
+      name,
+      cost,
       build: () => renamed(build()),
     })),
   ];
@@ -71,7 +72,8 @@ function gemm({ m, n, k, ...epilogue }: LinearShape, packed: PackedWeight, tunin
     taps: Array.from(packed.index.taps),
   };
   return convForwardCandidates(kept, epilogue, tuning).map(({ name, cost, build }): Candidate => ({
-    ...{ name, cost },
+    name,
+    cost,
     build: () => renamed(build()),
   }));
 }

@@ -11,7 +11,7 @@ import packSource from "./listed_pack.wgsl" with { type: "text" };
 /** Filters of a line, all of which keep the same taps. */
 export type Height = 1 | 4 | 8 | 16;
 
-/** Of the GEMM view, and where its first filter's weight is among the packed values. */
+/** A column of the GEMM view, and where its first filter's weight is among the packed values. */
 export interface Tap {
   readonly column: number;
   readonly source: number;
@@ -38,7 +38,7 @@ export const FLOATS = 16_384;
 const LINES = 64;
 /** A thread takes so many taps in a turn of its loop. */
 const TURN = 4;
-/** In words of the shaders' tables, behind which a region of taps follows for each panel. */
+/** Places in the shaders' tables, in words; behind them a region of taps follows for each panel. */
 const FILTERS_AT = 4 * (LINES + 1), TAPS_AT = 4 * 96, MOST_TAPS = 3968;
 
 /** Taps that a panel has room for, in the table and among its weights. */
@@ -51,9 +51,9 @@ export interface Chunk {
   readonly lines: number;
   /** The part of the input that the first of its panels shows. */
   readonly from: number;
-  /** In bytes: where each panel's weights start. */
+  /** Where each panel's weights start, in bytes. */
   readonly weights: readonly number[];
-  /** In bytes. */
+  /** Where its table starts, in bytes. */
   readonly table: number;
   readonly add: boolean;
   readonly last: boolean;
@@ -74,11 +74,11 @@ interface Listed {
 
 /** How a dispatch shows the columns. */
 export interface Views {
-  /** Of the columns, each with taps and weights of its own. */
+  /** The columns are cut into so many parts, each with taps and weights of its own. */
   readonly parts: number;
-  /** Parts of a dispatch. */
+  /** A dispatch shows so many parts. */
   readonly shown: number;
-  /** Of a dispatch, each with weights: panel w shows part w % shown. */
+  /** A dispatch binds so many panels, each with weights: panel w shows part w % shown. */
   readonly panels: 1 | 4;
 }
 
@@ -112,7 +112,10 @@ export function cutLists(
         while (floats() % 64 !== 0) sources.push(-1, 0);
       }
       chunks.push({
-        ...{ lines: open.length, from, add: from > 0, last: from + shown >= parts },
+        lines: open.length,
+        from,
+        add: from > 0,
+        last: from + shown >= parts,
         weights: Array.from({ length: panels }, (_, w) => weights[w % shown]),
         table: tables.length * size * 4,
       });

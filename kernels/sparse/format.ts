@@ -26,7 +26,7 @@ export interface PackedWeight {
   /** Operand "values" of every launch; never empty. */
   readonly values: Float32Array<ArrayBuffer>;
   readonly index: Readonly<Record<string, Uint32Array<ArrayBuffer>>>;
-  /** Of values and index together. */
+  /** Bytes of values and index together. */
   readonly bytes: number;
 }
 
@@ -51,7 +51,7 @@ export interface SparseFormat {
   gemm(shape: LinearShape, packed: PackedWeight, tuning: Tuning): Candidate[];
 }
 
-/** From the most regular structure to none. */
+/** All formats, from the most regular structure to none. */
 export const FORMATS: readonly SparseFormat[] = [
   ...[columns, bsr, blockPunched, kernelList, vector, pattern, nm, csr],
 ];

@@ -8,7 +8,7 @@ import source from "./kernel_lines.wgsl" with { type: "text" };
 /** How lists read x: padded, rows in fours. */
 export interface ListInput {
   readonly halo: Halo;
-  /** Of four columns of a kernel row, from a pixel's base, in fours. */
+  /** How far four columns of a kernel row lie from a pixel's base, in fours. */
   offset(channel: number, kernelRow: number, piece: number): number;
 }
 
@@ -23,7 +23,7 @@ export function listInput(s: ConvShape): ListInput | undefined {
 export interface Lists {
   readonly shape: ConvShape;
   readonly input: ListInput;
-  /** For each pattern the offsets of its kernels. */
+  /** Each list has the offsets of its kernels, pattern by pattern. */
   readonly lists: readonly { readonly filter: number; readonly kernels: readonly (readonly number[])[] }[];
   /** Rows and columns of taps of an entry; 1 or 3, and 1 to 4. */
   readonly kh: number;

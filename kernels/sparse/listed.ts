@@ -13,7 +13,7 @@ import listed from "./listed.wgsl" with { type: "text" };
 import rowsSource from "./row_panels.wgsl" with { type: "text" };
 
 export const GROUP = 8;
-/** Of a panel of x, in which a matrix product reads it. */
+/** A matrix product reads x in panels of so many rows. */
 export const PANEL_ROWS = 64;
 
 /** All lines have as many filters. */
@@ -46,7 +46,7 @@ export function reachFits({ kernel, dilation, pads }: ConvShape): boolean {
 
 /** What a shape makes constant. */
 export interface ShapeConstants {
-  /** Of a thread's tile. */
+  /** Rows of a thread's tile. */
   readonly ROWS: 2 | 4;
   readonly CONV: 0 | 1;
   readonly EDGES: 0 | 1;
@@ -62,7 +62,7 @@ export function constantsOf(
   return { FB: Math.floor(height / 4), ...shape, ADD: chunk.add ? 1 : 0, ...epilogueConstants(epilogue) };
 }
 
-/** With the packing of the weights. */
+/** The launch with the packing of its weights. */
 export function finished(lists: TapLists, cut: Cut, steps: readonly Step[], scratch: Record<string, number>): Launch {
   const { step, bytes, sources } = packWeights(lists, cut);
   return { prepare: [step], steps, scratch: { ...scratch, packed: bytes }, tables: { table: cut.table, sources } };

@@ -23,7 +23,7 @@ import {
 import source from "./listed_storage.wgsl" with { type: "text" };
 
 const NAME = "storage";
-/** Of a thread's tile: reading images takes much code, of which an instruction cache holds two rows. */
+/** A thread's tile has so many rows: reading images takes much code, of which an instruction cache holds two rows. */
 const ROWS = { panels: 4, images: 2 } as const;
 
 /** y = act(x·wᵀ + …) with x packed into panels of 64 rows; none where so few rows don't pay for packing. */

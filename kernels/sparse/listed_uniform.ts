@@ -33,11 +33,11 @@ import {
 import source from "./listed_uniform.wgsl" with { type: "text" };
 
 const NAME = "uniform panels";
-/** Of a dispatch, for x; as many hold weights. */
+/** A dispatch binds so many panels of x, and as many of weights. */
 const PANELS = 4;
-/** Of 64 rows in a uniform panel. */
+/** A uniform panel holds so many columns of 64 rows. */
 const COLUMNS = FLOATS / PANEL_ROWS;
-/** Of a thread's tile: a panel of 64 rows fills the lanes of a SIMD group. */
+/** A thread's tile has so many rows: 64 rows of a matrix fill the eight lanes of a group. */
 const ROWS = { panels: 2, images: 4 } as const;
 /** More of them take longer to record than the work is worth. */
 const MOST_DISPATCHES = 1024;

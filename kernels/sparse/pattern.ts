@@ -11,7 +11,7 @@ import { inFours } from "../conv/pack.ts";
 import { byLength } from "./lists.ts";
 import { savingWeight } from "./packed.ts";
 
-/** As many as the shader has loops for. */
+/** The shader has a loop for each of so many patterns. */
 const MOST_PATTERNS = 8;
 const MOST_TAPS = 4;
 const TAPS = 9;

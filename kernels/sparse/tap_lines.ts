@@ -12,7 +12,7 @@ export const lineKernels: Pick<SparseFormat, "conv" | "gemm"> = {
   gemm: (shape, packed, tuning) => tapsGemm(shape, () => tapLists(packed), listCost(packed), tuning),
 };
 
-/** For each `height` filters the columns in which one of them isn't zero, ascending. */
+/** Lists for each `height` filters the columns in which one of them isn't zero, ascending. */
 export function usedColumns(weight: Float32Array, shape: readonly number[], height: Height): number[][] {
   const { rows, columns } = matrixShape(shape);
   const used = Array.from({ length: ceilDiv(rows, height) }, () => new Uint8Array(columns));
@@ -23,7 +23,7 @@ export function usedColumns(weight: Float32Array, shape: readonly number[], heig
   return used.map((line) => Array.from(line.keys()).filter((c) => line[c]));
 }
 
-/** Of the numbers in these columns, those that belong to a filter. */
+/** Counts the numbers in these columns that belong to a filter. */
 export function coveredNumbers(lines: readonly (readonly number[])[], rows: number, height: Height): number {
   return lines.reduce((sum, taps, l) => sum + taps.length * Math.min(height, rows - l * height), 0);
 }

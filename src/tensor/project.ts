@@ -96,7 +96,7 @@ export function projectUpdate(gpu: Gpu, update: ProjectUpdate): void {
     window,
     plan: planUpdate(window.layout, { dual, frozen: frozen ? "mask" : "none", keep: kept }),
   }));
-  // Each window's begin at a multiple of 256 bytes; what lies between them counts as 0.
+  // Each window's partial sums begin at a multiple of 256 bytes; what lies between them counts as 0.
   const aligned = (count: number) => plans.length === 1 ? count : Math.ceil(count / 16) * 16;
   const all = plans.reduce((sum, { plan }) => sum + aligned(plan.partials), 0);
   const partials = scratch(gpu, 16 * all, "residual partials");

@@ -13,7 +13,7 @@ export function inputsOf(u: Slice | undefined, frozen: Slice | undefined): ("dua
   return [...u ? ["dual" as const] : [], ...frozen ? ["frozen" as const] : []];
 }
 
-/** A tensor above the binding limit goes through in stretches of filters. */
+/** A tensor above the binding limit is bound in windows of filters, one after another. */
 export function windowsOf(gpu: Gpu, layout: GroupLayout): LayoutWindow[] {
   return layoutWindows(layout, gpu.bindingBytes);
 }

@@ -22,7 +22,11 @@ const record: BenchRecord = {
     contests: [{
       title: "GEMM",
       ranks: [{ name: "ours", medianMs: 12.34, madMs: 0.1, ratio: 1, samples: 3 }, {
-        ...{ name: "theirs", medianMs: 24.68, madMs: 0.2, ratio: 2, samples: 3 },
+        name: "theirs",
+        medianMs: 24.68,
+        madMs: 0.2,
+        ratio: 2,
+        samples: 3,
       }],
       missing: [{ name: "absent", version: "1", reason: "it can't | won't" }],
       goals: ["≥ 2× theirs: yes, 2.00×"],

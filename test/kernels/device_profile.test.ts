@@ -71,8 +71,16 @@ test("workgroup memory and uniform arrays cost what they cost on each kind of de
 });
 
 const CONV: ConvShape = {
-  ...{ batch: 1, channels: 16, height: 32, width: 32, filters: 16, groups: 1 },
-  ...{ kernel: [3, 3], stride: [1, 1], pads: [1, 1, 1, 1], dilation: [1, 1] },
+  batch: 1,
+  channels: 16,
+  height: 32,
+  width: 32,
+  filters: 16,
+  groups: 1,
+  kernel: [3, 3],
+  stride: [1, 1],
+  pads: [1, 1, 1, 1],
+  dilation: [1, 1],
 };
 
 test("the estimate of a direct convolution counts loads, multiply-adds and stores of its tiles", () => {

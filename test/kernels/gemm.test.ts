@@ -76,7 +76,7 @@ test("every candidate of a shape has a name of its own and a launch within every
   }
 });
 
-test("wide tiles: only what isn't k-major in fours is packed, and padded columns are cut off afterwards", () => {
+test("wide tiles pack only what isn't k-major in fours, and padded columns are cut off afterwards", () => {
   const wide = (shape: Pick<GemmShape, "m" | "n" | "k" | "a" | "b" | "fixed">) => {
     const epilogue = { bias: "add", residual: "none", activation: "relu" } as const;
     const launch = gemmCandidates({ ...shape, ...epilogue }, UNTUNED).find(({ name }) => name === "wide 16x16")!

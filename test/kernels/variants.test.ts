@@ -90,8 +90,16 @@ function* convolutions(): Generator<ConvShape> {
       for (const [batch, size, channels, filters, groups] of SIZES) {
         const pad = Math.floor(kernel / 2);
         const shape: ConvShape = {
-          ...{ batch, channels, filters, groups, height: size, width: size + 1 },
-          ...{ kernel: [kernel, kernel], stride: [stride, stride], pads: [pad, pad, pad, pad], dilation: [1, 1] },
+          batch,
+          channels,
+          filters,
+          groups,
+          height: size,
+          width: size + 1,
+          kernel: [kernel, kernel],
+          stride: [stride, stride],
+          pads: [pad, pad, pad, pad],
+          dilation: [1, 1],
         };
         yield shape;
         if (groups === 1) yield { ...shape, taps: Array.from({ length: channels * kernel }, (_, t) => t * kernel) };

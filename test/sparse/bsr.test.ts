@@ -34,11 +34,19 @@ for (const [m, n, k, block] of SIZES) {
 }
 
 const CONV: ConvShape = {
-  ...{ batch: 3, channels: 24, height: 7, width: 29, filters: 37, groups: 1 },
-  ...{ kernel: [3, 3], stride: [2, 1], pads: [0, 2, 1, 0], dilation: [1, 2] },
+  batch: 3,
+  channels: 24,
+  height: 7,
+  width: 29,
+  filters: 37,
+  groups: 1,
+  kernel: [3, 3],
+  stride: [2, 1],
+  pads: [0, 2, 1, 0],
+  dilation: [1, 2],
 };
 
-test("a strided and dilated convolution in blocks of 8", async () => {
+test("a strided and dilated convolution in blocks of 8 gives the reference's numbers", async () => {
   const packed = await checkConv(bsr, blocks(CONV.filters, CONV.channels * 9, 8), CONV);
   assert.is(packed.parameters.block, 8);
 });

@@ -126,7 +126,7 @@ for (const format of [kernelList, vector, pattern]) {
     assert.is(checked, 2 * (format === pattern ? 2 : SHAPES.length));
   });
 
-  test(`${format.name}: so does every tile`, async () => {
+  test(`${format.name}: every tile gives the float64 reference's numbers`, async () => {
     const s = { ...base, height: 9, width: 13 }, kept = KEEP[format.name as keyof typeof KEEP];
     // A loop for each of eight patterns would take seconds to compile.
     const one = (k: number, row: number, tap: number) => kept(k - k % 8, row, tap);

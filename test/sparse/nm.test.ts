@@ -20,8 +20,16 @@ for (const [n, m] of [[1, 4], [2, 4], [4, 8]]) {
 }
 
 const CONV: ConvShape = {
-  ...{ batch: 2, channels: 8, height: 7, width: 13, filters: 19, groups: 1 },
-  ...{ kernel: [3, 3], stride: [1, 1], pads: [1, 1, 1, 1], dilation: [1, 1] },
+  batch: 2,
+  channels: 8,
+  height: 7,
+  width: 13,
+  filters: 19,
+  groups: 1,
+  kernel: [3, 3],
+  stride: [1, 1],
+  pads: [1, 1, 1, 1],
+  dilation: [1, 1],
 };
 const CONVS: Readonly<Record<string, ConvShape>> = {
   "3×3": CONV,

@@ -40,12 +40,12 @@ for (const [name, shape] of Object.entries(SHAPES)) {
   });
 }
 
-test("more taps and lines than a dispatch takes", async () => {
+test("more taps and lines than a dispatch takes are shared out among several", async () => {
   const shape = { ...base, batch: 1, channels: 20, filters: 67 };
   await checkConv(csr, scattered(shape.filters, shape.channels * 9, 0.5), shape);
 });
 
-test("linear layers", async () => {
+test("linear layers give the reference's numbers", async () => {
   const linear = { m: 37, n: 19, k: 61 };
   const rows = scattered(3, linear.k, 0.4).map((w) => w === 0 ? 0 : 1);
   const weight = noise(linear.n * linear.k, 8).map((w, i) =>

@@ -52,7 +52,7 @@ for (const way of ["storage", "uniform"]) {
   }
 }
 
-test("self-attention: one tensor as q, k and v gathers all three gradients", () =>
+test("one tensor that is q, k and v gathers all three gradients", () =>
   checkOp({
     name: "self-attention",
     shapes: [[2, 5, 6]],

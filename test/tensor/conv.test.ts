@@ -134,7 +134,7 @@ test("gradients flow through a chain, into given slots, and only where they are 
   assert.is(tape.gradient(tv), undefined);
 });
 
-test("fused bias, residual and activation", async () => {
+test("bias, residual and activation are fused in their order", async () => {
   const gpu = await testGpu();
   for (const change of [{}, { batch: 1, channels: 40, height: 4, width: 4 }, { channels: 4, filters: 4, groups: 4 }]) {
     const s: ConvShape = { ...base, ...change };

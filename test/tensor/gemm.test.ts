@@ -90,7 +90,13 @@ for (const layout of [["k", "k"], ["k", "rows"], ["rows", "rows"]] as const) {
       using tresidual = Tensor.from(gpu, residual, [residual.length]);
       for (const strideB of batch ? [n * k, 0] : [0]) {
         const shape: GemmShape = {
-          ...{ m, n, k, a: layout[0], b: layout[1], bias: "add", residual: "add" },
+          m,
+          n,
+          k,
+          a: layout[0],
+          b: layout[1],
+          bias: "add",
+          residual: "add",
           batch: batch ? { count, a: m * k, b: strideB } : undefined,
         };
         const [aRow, aCol] = layout[0] === "k" ? [k, 1] : [1, m];

@@ -47,7 +47,7 @@ for (const shape of SHAPES) {
   }
 }
 
-test("running statistics: ONNX momentum, unbiased variance", async () => {
+test("running statistics follow ONNX's momentum and take the unbiased variance", async () => {
   const gpu = await testGpu();
   const shape = [6, 3, 5, 5];
   const data = sample(elements(shape));

@@ -141,7 +141,7 @@ test("many selections in one buffer, short and long, do not disturb each other",
   assert.throws(() => selectTopK(gpu, t, [{ offset: end - 1, groups: 2, k: 1 }], mask, status), /do not fit/);
 });
 
-test("hundreds of thousands of scores: sampled, bracketed, sifted, and still exact", async () => {
+test("a selection among hundreds of thousands of scores, which is sampled first, is still exact", async () => {
   const gpu = await testGpu();
   for (const groups of [262_144, 300_007]) {
     const cases: [string, Float32Array][] = [
@@ -292,7 +292,7 @@ test("a coupled projection makes one decision for its tensors, the best of all s
   }
 });
 
-test("the Z- and U-step and its residuals, with frozen zeros and held duals", async () => {
+test("the Z- and U-step and its residuals equal the formulas, with frozen zeros and held duals", async () => {
   const gpu = await testGpu();
   for (const [kind, shape] of [["column", [5, 3, 3, 3]], ["filter", [37, 301]], ["channel", [7, 5, 1, 1]]] as const) {
     const layout = groupLayout(kind, shape);

@@ -93,7 +93,7 @@ test("the same sum twice gives the same bits", async () => {
   assert.is(await a.item(), await b.item());
 });
 
-test("rows' maxima: the first of equal ones", async () => {
+test("a row's maximum is found at the first of equal ones", async () => {
   const gpu = await testGpu();
   using tape = new Tape(gpu, "eval");
   const x = tape.own(Tensor.from(gpu, Float32Array.of(1, 3, 3, -5, -4, -4, 0, 0, 0, 9, 2, 1), [2, 2, 3]));

@@ -24,7 +24,7 @@ export function inferenceProblem(batch: number, seed: number): InferenceProblem 
   return { model: foldForInference({ graph, params: settled(initialise(graph, seed), seed) }).model, batch, images };
 }
 
-/** With batch norms that do something: γ and σ² around 1, β and μ around 0. */
+/** Its batch norms do something: γ and σ² are around 1, β and μ around 0. */
 function settled(params: Params, seed: number): Params {
   const drawn = new Map<string, HostTensor>(params);
   for (const [name, { shape, data }] of params) {

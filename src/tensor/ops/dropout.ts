@@ -7,7 +7,7 @@ import type { Tensor } from "../tensor.ts";
 /** What the mask is drawn from: the same three draw the same mask, on the host (kernels/random/philox.ts) as on the GPU. */
 export interface DropoutKey {
   readonly seed: number;
-  /** Of its own for each layer. */
+  /** Each layer has one of its own. */
   readonly stream: string;
   readonly step: number;
 }

@@ -44,7 +44,11 @@ export function matmul(tape: Tape, a: Tensor, b: Tensor, options: MatmulOptions 
       const db = tape.target(b);
       const [first, second, outputs, columns] = transB ? [dy, a, n, k] : [a, dy, k, n];
       const shape: GemmShape = {
-        ...{ m: outputs, n: columns, k: m, a: "rows", b: "rows" },
+        m: outputs,
+        n: columns,
+        k: m,
+        a: "rows",
+        b: "rows",
         batch: batch(m * outputs, m * columns),
       };
       gemm(tape.gpu, shape, first, second, db, "matmul, gradient of b");
