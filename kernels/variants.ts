@@ -3,6 +3,8 @@ import { variants as attention } from "./attention/attention.ts";
 import { variants as conv } from "./conv/variants.ts";
 import { variants as gemm } from "./gemm/plan.ts";
 import { variants as lossCrossEntropy } from "./loss/cross_entropy.ts";
+import { variants as lossDistillation } from "./loss/distillation.ts";
+import { variants as lossSquaredError } from "./loss/squared_error.ts";
 import { variants as normBatchNorm } from "./norm/batch_norm.ts";
 import { variants as normGroupNorm } from "./norm/group_norm.ts";
 import { variants as normLayerNorm } from "./norm/layer_norm.ts";
@@ -18,6 +20,7 @@ import { variants as projectTopkLong } from "./project/topk_long.ts";
 import { variants as projectUpdate } from "./project/update.ts";
 import { variants as projectShift } from "./project/shift_groups.ts";
 import { variants as randomDropout } from "./random/dropout.ts";
+import { variants as reduceFirstBeyond } from "./reduce/first_beyond.ts";
 import { variants as reduceMiddle } from "./reduce/middle.ts";
 import { variants as reduceRows } from "./reduce/rows.ts";
 import { variants as reduceSpread } from "./reduce/spread.ts";
@@ -43,6 +46,8 @@ export function variants(): Program[] {
     conv,
     gemm,
     lossCrossEntropy,
+    lossDistillation,
+    lossSquaredError,
     normBatchNorm,
     normGroupNorm,
     normLayerNorm,
@@ -58,6 +63,7 @@ export function variants(): Program[] {
     projectUpdate,
     projectShift,
     randomDropout,
+    reduceFirstBeyond,
     reduceMiddle,
     reduceRows,
     reduceSpread,

@@ -1,18 +1,20 @@
 import { UserError } from "../errors.ts";
 import type { Training } from "./types.ts";
 
-/** Training has left the finite numbers. Says what, where, at which rate, and what to try. */
+/** Training has left the finite numbers. Says what has, where, at which rate, and what to try. */
 export class DivergedError extends UserError {
   override readonly name = "DivergedError";
 }
 
-/** @param epoch from 1 */
-export function diverged({ name, epochs, lr, settings, state }: Training, epoch: number): DivergedError {
+/**
+ * @param what has diverged, as a sentence without its end: "the loss is not a number any more"
+ * @param epoch from 1
+ */
+export function diverged({ name, epochs, lr, settings, state }: Training, epoch: number, what: string): DivergedError {
   const [rate, tenth] = [Number(lr.toPrecision(3)), Number((settings.lr / 10).toPrecision(2))];
   const remedies = `an optimizer.lr of ${tenth}, a warm-up${state.target ? ", or a smaller rho" : ""}`;
   return new DivergedError(
-    `${name}: the loss is not a number any more in epoch ${epoch} of ${epochs}, at learning rate ${rate}: ` +
-      `try ${remedies}, in a new run`,
+    `${name}: ${what} in epoch ${epoch} of ${epochs}, at learning rate ${rate}: try ${remedies}, in a new run`,
   );
 }
 

@@ -47,9 +47,6 @@ export interface Step {
  */
 export type Loss = (step: Step) => Tensor;
 
-/** A number, or how it changes over the training: a function of the epochs done, with fraction. */
-export type Scalar = number | ((epoch: number) => number);
-
 /** A training in progress, as a callback sees it. */
 export interface Training {
   /** What messages call it: "train", "admm 1/2". */

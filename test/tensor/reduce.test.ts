@@ -4,6 +4,7 @@ import { planSum } from "../../kernels/reduce/sum.ts";
 import { UserError } from "../../src/errors.ts";
 import {
   countCorrect,
+  findBeyond,
   launchSum,
   maxRows,
   mean,
@@ -15,6 +16,7 @@ import {
 import { Tape } from "../../src/tensor/tape.ts";
 import { elements, Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
+import { openGpu } from "../gpu/kernels.ts";
 import { assertClose, checkOp } from "./check_op.ts";
 
 const test = suite("reduce");
@@ -101,6 +103,46 @@ test("a row's maximum is found at the first of equal ones", async () => {
   assert.equal(values.shape, [2, 2]);
   assertClose(await values.read(), [3, -4, 0, 9], 0, "values");
   assert.equal(Array.from(new Uint32Array((await gpu.readMany([indices]))[0])), [1, 1, 0, 0]);
+});
+
+test("the first number that is NaN, infinite or beyond a limit is found, wherever it stands, and nothing else", async () => {
+  const gpu = await testGpu();
+  using place = Tensor.zeros(gpu, [1], "u32");
+  const find = async (values: Float32Array<ArrayBuffer>, limit: number) => {
+    using x = Tensor.from(gpu, values, [values.length]);
+    findBeyond(gpu, x, limit, place);
+    const [bytes] = await gpu.readMany([place]);
+    return new Uint32Array(bytes)[0];
+  };
+  const small = Float32Array.of(1, -3, 0, 2 ** -140, 3.4e38, -3.4e38);
+  assert.is(await find(small, Infinity), 0);
+  assert.is(await find(small, 2 ** 64), 2);
+  assert.is(await find(Float32Array.of(2 ** 64 - 2 ** 40), 2 ** 64), 0);
+  assert.is(await find(Float32Array.of(-(2 ** 64)), 2 ** 64), 1);
+  for (const size of [1, 63, 1025, 300_000]) {
+    const values = new Float32Array(size).fill(1);
+    assert.is(await find(values, Infinity), 0, `${size} ones`);
+    for (const bad of [NaN, Infinity, -Infinity]) {
+      for (const at of new Set([0, size >> 1, size - 1])) {
+        const damaged = values.slice();
+        damaged[at] = bad;
+        damaged[size - 1] = bad;
+        assert.is(await find(damaged, Infinity), size - at, `${bad} at ${at} of ${size}`);
+      }
+    }
+  }
+});
+
+test("a buffer larger than a binding is searched in parts", async () => {
+  using gpu = await openGpu({ bindingBytes: 2 ** 18 });
+  const size = 2 ** 17;
+  using place = Tensor.zeros(gpu, [1], "u32");
+  for (const at of [3, 2 ** 16 - 1, 2 ** 16, size - 1]) {
+    using x = Tensor.from(gpu, new Float32Array(size).fill(1).with(at, NaN), [size]);
+    findBeyond(gpu, x, Infinity, place);
+    const [bytes] = await gpu.readMany([place]);
+    assert.is(new Uint32Array(bytes)[0], size - at);
+  }
 });
 
 test("hits gather in a counter over batches, a short batch included", async () => {

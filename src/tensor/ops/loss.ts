@@ -1,5 +1,7 @@
 import { planCrossEntropy, planCrossEntropyGrad } from "../../../kernels/loss/cross_entropy.ts";
-import { UserError } from "../../errors.ts";
+import { planDistillation, planDistillationGrad, type Targets } from "../../../kernels/loss/distillation.ts";
+import { planSquaredError, planSquaredErrorGrad } from "../../../kernels/loss/squared_error.ts";
+import { show, UserError } from "../../errors.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { launchSum } from "./reduce.ts";
@@ -41,4 +43,65 @@ export function softmaxCrossEntropy(
     tape.add(logits, dz);
   });
   return loss;
+}
+
+export interface DistillationOptions {
+  /** T > 0: both sides' logits are divided by it, and the loss is multiplied by T². Default 1. */
+  readonly temperature?: number;
+  /** What the teacher gives: logits, or probabilities over the classes, which T leaves alone. Default logits. */
+  readonly targets?: Targets;
+}
+
+/**
+ * T² · KL(p ‖ softmax(z/T)), the mean over the rows of the student's logits z [N, …, K]; shape []. p is softmax(t/T) of the
+ * teacher's logits t of the same shape, or t itself (Hinton, Vinyals and Dean, arXiv 1503.02531). T² keeps the size of
+ * the gradient about the same for every T. No gradient reaches the teacher.
+ */
+export function distillationLoss(
+  tape: Tape,
+  z: Tensor,
+  teacher: Tensor,
+  { temperature = 1, targets = "logits" }: DistillationOptions = {},
+): Tensor {
+  requireSameShape("distillation", z, teacher);
+  if (!(temperature > 0 && Number.isFinite(temperature))) {
+    throw new UserError(`distillation: temperature is ${show(temperature)}, expected a number above 0`);
+  }
+  const classes = z.shape[z.shape.length - 1];
+  const shape = { rows: z.size / classes, classes, temperature, targets };
+  const { gpu } = tape;
+  const label = `[${z.shape}]`;
+  const perRow = tape.empty([shape.rows]);
+  const saved = tape.empty([4, shape.rows]);
+  const loss = tape.empty([]);
+  gpu.run(planDistillation(shape), [z, teacher, perRow, saved], label);
+  launchSum(gpu, perRow, { outer: 1, channels: 1, inner: shape.rows }, loss, 1 / shape.rows);
+  tape.record([z], loss, (dloss) => {
+    const dz = tape.target(z);
+    gpu.run(planDistillationGrad(shape), [z, teacher, saved, dloss, dz], label);
+    tape.add(z, dz);
+  });
+  return loss;
+}
+
+/** The mean of (y − target)² over all elements, shape []. No gradient reaches the target. */
+export function meanSquaredError(tape: Tape, y: Tensor, target: Tensor): Tensor {
+  requireSameShape("mean squared error", y, target);
+  const { gpu } = tape;
+  const label = `[${y.shape}]`;
+  const squares = tape.empty([y.size]);
+  const loss = tape.empty([]);
+  gpu.run(planSquaredError(y.size), [y, target, target, squares], label);
+  launchSum(gpu, squares, { outer: 1, channels: 1, inner: y.size }, loss, 1 / y.size);
+  tape.record([y], loss, (dloss) => {
+    const dy = tape.target(y);
+    gpu.run(planSquaredErrorGrad(y.size), [y, target, dloss, dy], label);
+    tape.add(y, dy);
+  });
+  return loss;
+}
+
+function requireSameShape(what: string, a: Tensor, b: Tensor): void {
+  if (a.shape.join() === b.shape.join()) return;
+  throw new UserError(`${what}: the output has shape [${a.shape}], its target [${b.shape}], expected the same`);
 }

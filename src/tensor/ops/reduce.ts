@@ -1,11 +1,13 @@
+import { bindingWindows } from "../../../kernels/optim/plan.ts";
+import { planFirstBeyond } from "../../../kernels/reduce/first_beyond.ts";
 import { planCountCorrect, planMaxRows } from "../../../kernels/reduce/rows.ts";
 import { type MiddleReduction, planSpreadMiddle, planSumMiddle } from "../../../kernels/reduce/middle.ts";
 import { planSpread } from "../../../kernels/reduce/spread.ts";
 import { planSum, type Reduction } from "../../../kernels/reduce/sum.ts";
 import { UserError } from "../../errors.ts";
-import type { Gpu } from "../../gpu/gpu.ts";
+import type { Gpu, Slice } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
-import { elements, Tensor } from "../tensor.ts";
+import { elements, partOf, Tensor } from "../tensor.ts";
 
 /** The sum of all elements, shape []. */
 export function sum(tape: Tape, x: Tensor): Tensor {
@@ -57,6 +59,22 @@ export function countCorrect(
   slot = 0,
 ): void {
   gpu.run(planCountCorrect(rows, logits.shape[1], slot), [logits, labels, counter], `[${logits.shape}]`);
+}
+
+/**
+ * place u32 [1] ← 0 where every number of `x` has a magnitude below `limit`, else x's length − the index of the first that
+ * is NaN, infinite or beyond. `x` may be an arena, larger than a binding.
+ */
+export function findBeyond(gpu: Gpu, x: Slice, limit: number, place: Tensor): void {
+  const total = x.byteLength / 4;
+  gpu.clear(place);
+  for (const { first, elements } of bindingWindows(total, gpu.bindingBytes)) {
+    gpu.run(
+      planFirstBeyond({ first, elements, total, limit }),
+      [partOf(x, first, elements), place],
+      `${total} elements`,
+    );
+  }
 }
 
 /** out = factor · Σ x over all but the channels of [outer, channels, inner], or over the middle of [outer, middle, inner]. */
