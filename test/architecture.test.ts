@@ -20,7 +20,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["mod"],
   ["cli", "web"],
 ];
-const DENO_MAY_APPEAR = /^src\/(cli\/|store\/deno\.ts$|data\/[^/]*deno[^/]*\.ts$|data\/.*\/[^/]*deno[^/]*\.ts$)/;
+const DENO_MAY_APPEAR = /^src\/(cli\/|store\/deno[^/]*\.ts$|data\/[^/]*deno[^/]*\.ts$|data\/.*\/[^/]*deno[^/]*\.ts$)/;
 
 const files = new Map<string, string>();
 for (const directory of ["src", "kernels"]) read(directory);

@@ -32,6 +32,8 @@ export interface Io {
   /** Columns of the terminal. */
   readonly width: number;
   removeEmptyFolder(path: string): Promise<void>;
+  /** Takes a run's folder for this process, until it is disposed of. Throws UserError naming the process that has it. */
+  lockFolder(path: string): Promise<AsyncDisposable>;
   /** Of this Secateur: 0.1.0 */
   version(): string;
   /** The commit it was checked out from. */

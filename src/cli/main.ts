@@ -3,6 +3,7 @@ import process from "node:process";
 import { type DebugLevel, readDebugLevel } from "../gpu/trace.ts";
 import type { OpenGpu } from "../gpu/gpu.ts";
 import { denoStore } from "../store/deno.ts";
+import { lockFolder } from "../store/deno_lock.ts";
 import { joinPath } from "../store/path.ts";
 import { commit, version } from "./identity.ts";
 import { type Engine, type Io, StopSignal } from "./io.ts";
@@ -21,6 +22,7 @@ export function systemIo(): Io {
     debug: debugLevel,
     width: process.stdout.columns || 100,
     removeEmptyFolder: (path) => Deno.remove(path).catch(() => {}),
+    lockFolder,
     version,
     commit,
     engine: loadEngine,

@@ -27,11 +27,32 @@ export interface RunRequest {
   readonly adapt: (recipe: Recipe) => Recipe;
 }
 
+/** A run's folder, which nobody else works in until `lock` is disposed of, and the recipe in it. */
+interface Begun {
+  readonly recipe: Recipe;
+  readonly dir: string;
+  readonly lock: AsyncDisposable;
+}
+
 export async function carryOut(io: Io, request: RunRequest): Promise<void> {
   const { options } = request;
-  const { recipe, dir } = options.resume === undefined
-    ? await begin(io.store, request)
-    : await takeUp(io.store, request, options.resume);
+  const begun = options.resume === undefined ? await begin(io, request) : await takeUp(io, request, options.resume);
+  await using lock = begun.lock;
+  try {
+    await runBegun(io, request, begun);
+  } catch (error) {
+    await lock[Symbol.asyncDispose]();
+    const kept = options.resume !== undefined || await keepStarted(io, begun.dir);
+    if (io.signal.aborted && io.signal.reason instanceof StopSignal && !(error instanceof UserError)) {
+      throw new UserError(
+        kept ? `interrupted; go on with: deno task ${request.name} --resume ${begun.dir}` : "interrupted",
+      );
+    }
+    throw error;
+  }
+}
+
+async function runBegun(io: Io, { name, line, options }: RunRequest, { recipe, dir }: Begun): Promise<void> {
   const ui = options.quiet ? quietUi(io) : io.ui();
   try {
     const engine = await io.engine();
@@ -46,20 +67,15 @@ export async function carryOut(io: Io, request: RunRequest): Promise<void> {
       ui,
       tool: `secateur ${io.version()}`,
       commit: await io.commit(),
-      command: request.line,
+      command: line,
     });
     ui.close();
     if (options.json) io.out(JSON.stringify(report, null, 2));
     else if (!options.quiet) io.out(formatSummary(report, `${dir}/report.html`));
     const [failed] = report.failed ?? [];
-    if (failed) throw stageFailed(failed, dir, request.name);
-  } catch (error) {
+    if (failed) throw stageFailed(failed, dir, name);
+  } finally {
     ui.close();
-    const kept = options.resume !== undefined || await keepStarted(io, dir);
-    if (io.signal.aborted && io.signal.reason instanceof StopSignal && !(error instanceof UserError)) {
-      throw new UserError(kept ? `interrupted; go on with: deno task ${request.name} --resume ${dir}` : "interrupted");
-    }
-    throw error;
   }
 }
 
@@ -73,40 +89,70 @@ function stageFailed({ stage, kind, reason }: FailedStage, dir: string, command:
 }
 
 /** A folder of its own, with the recipe as it will be carried out; also the proof that the folder can be written. */
-async function begin(
-  store: Store,
-  { recipe: name, options, adapt }: RunRequest,
-): Promise<{ recipe: Recipe; dir: string }> {
+async function begin(io: Io, { recipe: name, options, adapt }: RunRequest): Promise<Begun> {
+  const { store } = io;
   const recipe = adapt(await loadRecipe(name ?? DEFAULT_RECIPE, store, options));
-  const dir = options.out ?? await nextFree(store, `runs/${recipe.name}`);
-  if ((await store.list(dir)).length > 0) {
-    throw new UserError(`${dir} is not empty; go on with it by --resume ${dir}, or choose another --out`);
+  if (options.out === undefined) return await beginNext(io, recipe);
+  const begun = { recipe, dir: options.out, lock: await io.lockFolder(options.out) };
+  if (await writeFirst(io, begun)) return begun;
+  throw new UserError(`${begun.dir} is not empty; go on with it by --resume ${begun.dir}, or choose another --out`);
+}
+
+/** The first folder of the recipe's name that is free; another process may be looking for one at the same time. */
+async function beginNext(io: Io, recipe: Recipe): Promise<Begun> {
+  for (let number = 1;; number++) {
+    const dir = `runs/${recipe.name}-${number}`;
+    if ((await io.store.list(dir)).length > 0) continue;
+    const lock = await io.lockFolder(dir).catch((error) => {
+      if (error instanceof UserError && number < MOST_AT_ONCE) return undefined;
+      throw error;
+    });
+    if (lock && await writeFirst(io, { recipe, dir, lock })) return { recipe, dir, lock };
   }
-  await writeRecipe(store, dir, recipe);
-  return { recipe, dir };
+}
+
+/** So many folders may be taken by others before that is an error of its own. */
+const MOST_AT_ONCE = 1000;
+
+/** Writes the recipe into an empty folder; false, and the lock given back, where it isn't empty. */
+async function writeFirst({ store }: Io, { recipe, dir, lock }: Begun): Promise<boolean> {
+  try {
+    if ((await store.list(dir)).length === 0) {
+      await writeRecipe(store, dir, recipe);
+      return true;
+    }
+  } catch (error) {
+    await lock[Symbol.asyncDispose]();
+    throw error;
+  }
+  await lock[Symbol.asyncDispose]();
+  return false;
 }
 
 /** The folder's own recipe. One that is named as well, or changed, has to train the same network. */
-async function takeUp(
-  store: Store,
-  { recipe: name, options, adapt }: RunRequest,
-  dir: string,
-): Promise<{ recipe: Recipe; dir: string }> {
+async function takeUp(io: Io, { recipe: name, options, adapt }: RunRequest, dir: string): Promise<Begun> {
+  const { store } = io;
   if (options.out !== undefined) throw new UsageError("--resume goes on in its own folder; leave out --out");
   const file = recipeFile(dir);
   if (await store.size(file) === undefined) {
     throw new UserError(`${dir} holds no run: ${file} is missing; name the folder of an earlier run`);
   }
-  if (await store.size(`${dir}/checkpoint.safetensors`) === undefined) {
-    throw new UserError(
-      `${dir}: the run ended before it had kept anything: delete the folder, and start it again with the options that it had`,
-    );
+  const lock = await io.lockFolder(dir);
+  try {
+    if (await store.size(`${dir}/checkpoint.safetensors`) === undefined) {
+      throw new UserError(
+        `${dir}: the run ended before it had kept anything: delete the folder, and start it again with the options that it had`,
+      );
+    }
+    const before = await loadRecipe(file, store);
+    const recipe = adapt(await loadRecipe(name ?? file, store, options));
+    requireSameTraining(before, recipe, dir);
+    if (formatRecipe(recipe) !== formatRecipe(before)) await writeRecipe(store, dir, recipe);
+    return { recipe, dir, lock };
+  } catch (error) {
+    await lock[Symbol.asyncDispose]();
+    throw error;
   }
-  const before = await loadRecipe(file, store);
-  const recipe = adapt(await loadRecipe(name ?? file, store, options));
-  requireSameTraining(before, recipe, dir);
-  if (formatRecipe(recipe) !== formatRecipe(before)) await writeRecipe(store, dir, recipe);
-  return { recipe, dir };
 }
 
 /** Paths in a recipe's file are relative to its folder. */
@@ -119,13 +165,6 @@ function seenFrom(dir: string, recipe: Recipe): Recipe {
 
 function recipeFile(dir: string): string {
   return `${dir}/recipe.yaml`;
-}
-
-async function nextFree(store: Store, prefix: string): Promise<string> {
-  for (let number = 1;; number++) {
-    const dir = `${prefix}-${number}`;
-    if ((await store.list(dir)).length === 0) return dir;
-  }
 }
 
 async function writeRecipe(store: Store, dir: string, recipe: Recipe): Promise<void> {

@@ -1,12 +1,12 @@
 import { UserError } from "../errors.ts";
-import { joinPath, normalisePath, parentOf } from "./path.ts";
+import { isHidden, joinPath, normalisePath, parentOf } from "./path.ts";
 import type { Store } from "./types.ts";
 
 /**
  * The file system, paths relative to the working directory.
  *
- * A write goes to a hidden temporary file beside its target, is flushed to the disk and renamed over it. The temporary
- * name is fixed per target, so what a killed process left behind is overwritten by the next write instead of piling up.
+ * A write goes to a hidden temporary file beside its target, is flushed to the disk and renamed over it. Each process has
+ * a temporary name of its own per target; what killed ones left behind goes with the next write.
  */
 export function denoStore(): Store {
   const inTurn = queuePerPath();
@@ -64,7 +64,9 @@ export function denoStore(): Store {
 async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
   const folder = parentOf(file);
   await makeFolder(folder);
-  const temporary = joinPath(folder, `.${file.slice(file.lastIndexOf("/") + 1)}.tmp`);
+  const name = file.slice(file.lastIndexOf("/") + 1);
+  const temporary = joinPath(folder, `.${name}.${OWN}.tmp`);
+  await sweep(folder, name);
   try {
     using handle = await Deno.open(temporary, { write: true, create: true, truncate: true });
     for (let done = 0; done < bytes.length;) done += await handle.write(bytes.subarray(done));
@@ -81,6 +83,28 @@ async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
   }
   await syncFolder(folder);
 }
+
+/** Of this process and no other, also after its number has been given to another one. */
+const OWN = `${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
+
+/** Targets whose left-over temporary files this process has looked for. */
+const swept = new Set<string>();
+
+/** Removes what killed processes left beside a target: what is older than any write takes. */
+async function sweep(folder: string, name: string): Promise<void> {
+  const target = joinPath(folder, name);
+  if (swept.has(target)) return;
+  swept.add(target);
+  for await (const entry of Deno.readDir(folder || ".")) {
+    const isLeft = entry.name.startsWith(`.${name}.`) && entry.name.endsWith(".tmp");
+    if (!isLeft) continue;
+    const path = joinPath(folder, entry.name);
+    const info = await Deno.stat(path).catch(() => undefined);
+    if (info?.mtime && Date.now() - info.mtime.getTime() > STALE_MS) await Deno.remove(path).catch(() => {});
+  }
+}
+
+const STALE_MS = 60_000;
 
 /** The rename itself reaches the disk with its folder; systems that can't open a folder (Windows) need no such help. */
 async function syncFolder(folder: string): Promise<void> {
@@ -100,7 +124,7 @@ async function collect(folder: string, found: string[]): Promise<void> {
       const path = joinPath(folder, entry.name);
       if (entry.isDirectory) await collect(path, found);
       else if (entry.isSymlink && (await isFolderLink(path))) continue;
-      else if (!(entry.name.startsWith(".") && entry.name.endsWith(".tmp"))) found.push(path);
+      else if (!isHidden(entry.name)) found.push(path);
     }
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;

@@ -19,3 +19,11 @@ export function parentOf(path: string): string {
 export function joinPath(folder: string, name: string): string {
   return folder === "" || folder.endsWith("/") ? folder + name : `${folder}/${name}`;
 }
+
+/** The file by which a process says that it works in a folder. */
+export const LOCK_NAME = ".lock";
+
+/** Files that no store lists: locks, and what is being written. */
+export function isHidden(name: string): boolean {
+  return name === LOCK_NAME || (name.startsWith(".") && name.endsWith(".tmp"));
+}

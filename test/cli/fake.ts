@@ -29,6 +29,7 @@ export function session(engine: Partial<Engine> = {}): Session {
     version: () => "0.1.0",
     commit: () => Promise.resolve("0123456"),
     removeEmptyFolder: () => Promise.resolve(),
+    lockFolder: () => Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() }),
     engine: () =>
       Promise.resolve({
         runPrune: () => unexpected("runPrune"),

@@ -7,11 +7,21 @@ const root = await Deno.makeTempDir({ prefix: "secateur-atomic-" });
 
 test("what a killed writer left behind is neither seen nor in the way", async () => {
   const store = denoStore();
-  await Deno.writeTextFile(`${root}/.run.bin.tmp`, "half a file, lo");
+  const left = `${root}/.run.bin.4711-abcdef01.tmp`;
+  await Deno.writeTextFile(left, "half a file, lo");
+  await Deno.utime(left, 0, 0);
   assert.equal(await store.list(root), []);
   await store.write(`${root}/run.bin`, new Uint8Array([1, 2, 3]));
   assert.equal(await store.list(root), [`${root}/run.bin`]);
   assert.equal([...Deno.readDirSync(root)].map((entry) => entry.name), ["run.bin"]);
+});
+
+test("what another process is writing beside it stays", async () => {
+  const theirs = `${root}/.other.bin.4711-abcdef01.tmp`;
+  await Deno.writeTextFile(theirs, "half a fi");
+  await denoStore().write(`${root}/other.bin`, new Uint8Array([1]));
+  assert.is(await Deno.readTextFile(theirs), "half a fi");
+  await Deno.remove(theirs);
 });
 
 test("a write that fails at the last moment leaves no temporary file", async () => {
