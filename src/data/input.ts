@@ -23,6 +23,14 @@ export function adaptInput<D extends Dataset>(data: D, { mean, std, channels }: 
           `${shape[0]} channel${shape[0] > 1 ? "s" : ""}: give one number for each`,
       );
     }
+    const bad = values?.find((value) => !Number.isFinite(value) || (name === "std" && value <= 0));
+    if (bad !== undefined) {
+      throw new UserError(
+        `data set "${data.name}": ${name} has the number ${bad}, expected ${
+          name === "std" ? "finite numbers above 0, since it divides the pixels" : "finite numbers"
+        }`,
+      );
+    }
   }
   return { ...wide, normalization: { ...normalization, ...mean ? { mean } : {}, ...std ? { std } : {} } };
 }

@@ -3,6 +3,7 @@
  * network, and a SHA-256 of it all. model.onnx: the network for everybody else.
  */
 import { UserError } from "../errors.ts";
+import { requireFinite } from "../graph/finite.ts";
 import type { Graph, HostTensor, IndexMap, Model } from "../graph/types.ts";
 import { validateModel } from "../graph/validate.ts";
 import type { Store } from "../store/types.ts";
@@ -89,6 +90,7 @@ export async function parseModel(bytes: Uint8Array, file: string): Promise<Model
   try {
     const model: Model = { graph: JSON.parse(graph), params };
     validateModel(model);
+    requireFinite(model, "its weights can't be used");
     return { model, dense: JSON.parse(dense), origin: new Map(JSON.parse(origin)), metadata: described };
   } catch (error) {
     throw new UserError(`${file}: damaged: ${(error as Error).message}`);

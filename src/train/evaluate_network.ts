@@ -2,6 +2,7 @@
 import type { PartName } from "../data/images/arrange.ts";
 import type { InputOptions } from "../data/input.ts";
 import type { Dataset } from "../data/types.ts";
+import { UserError } from "../errors.ts";
 import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { graphCost } from "../graph/cost.ts";
 import { inputOptions, type NetworkOptions, readGiven, startModel, tellStart } from "../models/given.ts";
@@ -47,6 +48,14 @@ export async function evaluateNetwork({ network, store, ui, ...options }: Evalua
   tellStart(ui, network, given, data);
   using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
   const { accuracy, loss } = await evaluateModel(options.gpu ?? own!, model, data);
+  if (!Number.isFinite(loss)) {
+    throw new UserError(
+      `${
+        network.weights ?? network.model.name
+      }: its loss on ${data.name} is ${loss}, since its outputs aren't finite or are ` +
+        "too large for float32: check that mean and std are those that it was trained with",
+    );
+  }
   const { params, macs } = graphCost(model.graph);
   const { mean, std } = data.normalization;
   return {

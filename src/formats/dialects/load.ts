@@ -1,5 +1,6 @@
 /** A file's tensors as a graph's parameters. */
 import { show, UserError } from "../../errors.ts";
+import { requireFinite } from "../../graph/finite.ts";
 import { consumers } from "../../graph/names.ts";
 import { isBatchNorm, isLayer } from "../../graph/roles.ts";
 import type { Graph, HostTensor, Params } from "../../graph/types.ts";
@@ -19,7 +20,8 @@ const LISTED = 4;
  * feeds a batch norm is subtracted from the norm's running mean, which computes the same.
  *
  * @param file names the file in errors
- * @throws UserError listing what is missing, what is left over and what has another shape
+ * @throws UserError listing what is missing, what is left over and what has another shape, or naming a parameter that isn't
+ * finite
  */
 export function loadWeights(graph: Graph, tensors: StateDict, file: string): Params {
   const named = withoutPrefixes(new Map([...tensors].filter(([name]) => !IGNORED.test(name))));
@@ -35,7 +37,9 @@ export function loadWeights(graph: Graph, tensors: StateDict, file: string): Par
     const shift = float32(bias.name, bias.tensor, file).data;
     params.set(mean, { shape, data: data.map((value, channel) => value - shift[channel]) });
   }
-  return new Map(Object.keys(graph.params).map((name) => [name, params.get(name)!]));
+  const loaded = new Map(Object.keys(graph.params).map((name) => [name, params.get(name)!]));
+  requireFinite({ graph, params: loaded }, file);
+  return loaded;
 }
 
 interface Fit {

@@ -1,4 +1,5 @@
 /** A graph as an ONNX file of standard operators: our own nodes lowered, the batch dynamic, parameters under their names. */
+import { requireFinite } from "../../graph/finite.ts";
 import { inferShapes } from "../../graph/infer.ts";
 import { consumers, freshName, takenNames } from "../../graph/names.ts";
 import type { Model, Shape } from "../../graph/types.ts";
@@ -17,8 +18,10 @@ const IR_VERSION: Readonly<Record<number, number>> = { 17: 8, 18: 8, 19: 9, 20: 
  * The bytes of an ONNX file.
  *
  * @param metadata texts by key, for its metadata_props
+ * @throws UserError naming a parameter that isn't finite
  */
 export function onnxBytes(model: Model, metadata: Readonly<Record<string, string>> = {}): Uint8Array<ArrayBuffer> {
+  requireFinite(model, `"${model.graph.name}" isn't written as ONNX`);
   const properties = Object.entries(metadata).map(([key, value]) => ({ key, value }));
   return writeOnnx({ ...exportOnnx(model), properties });
 }

@@ -1,5 +1,6 @@
 /** ONNX to a graph: constants folded, what no output needs left out, parameters under PyTorch's names. */
 import { show, UserError } from "../../errors.ts";
+import { finiteProblem } from "../../graph/finite.ts";
 import type { Model } from "../../graph/types.ts";
 import { validateModel } from "../../graph/validate.ts";
 import { attributesOf, onnxError } from "./attributes.ts";
@@ -22,12 +23,16 @@ const FOLDED = { numbers: 2 ** 20, perStored: 4 } as const;
  *
  * @param file names the file in errors
  * @param external the files beside it that hold its numbers, by location (see `externalFiles`)
- * @throws UserError for a damaged file, or naming the node, operator and attribute that aren't supported
+ * @throws UserError for a damaged file, or naming the node, operator and attribute that aren't supported, or the parameter
+ * that isn't finite (see `finiteProblem`)
  */
 export function loadOnnx(bytes: Uint8Array, file: string, external: External = new Map()): Model {
   const onnx = readOnnx(bytes, file);
   try {
-    return importOnnx(onnx, external);
+    const model = importOnnx(onnx, external);
+    const problem = finiteProblem(model);
+    if (problem !== undefined) throw new UserError(problem);
+    return model;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     // Names in a damaged file may hold anything.
