@@ -22,7 +22,7 @@ export function partLoader(
 
 async function withProgress<T>(
   ui: Ui,
-  load: (progress: Pick<LoadOptions, "onNote" | "onImages" | "onProgress">) => Promise<T>,
+  load: (progress: Pick<LoadOptions, "onNote" | "onWarning" | "onImages" | "onProgress">) => Promise<T>,
 ): Promise<T> {
   let download: { readonly url: string; readonly stage: StageUi } | undefined;
   let decoding: StageUi | undefined;
@@ -30,6 +30,7 @@ async function withProgress<T>(
   try {
     return await load({
       onNote: (text) => ui.note(text),
+      onWarning: (text) => ui.warn(text),
       onImages(count) {
         // How many there are isn't known before the end of an archive.
         decoding ??= ui.stage("decode", 0);

@@ -34,6 +34,8 @@ export interface LoadOptions extends SplitOptions, InputOptions {
   readonly onImages?: (images: number) => void;
   /** Told what was passed over. */
   readonly onNote?: (text: string) => void;
+  /** Told once why decoded images can't be kept for the next run, which costs time and nothing else. */
+  readonly onWarning?: (text: string) => void;
 }
 
 const sets: readonly MnistLike[] = [mnist, fashionMnist];
@@ -94,7 +96,7 @@ function imageOptions(options: LoadOptions): SourceOptions {
   try {
     folder = `${options.cacheDir ?? cacheDir()}/images`;
   } catch {
-    options.onNote?.("decoded images aren't kept for the next run: set SECATEUR_CACHE to a folder for them");
+    options.onWarning?.("decoded images aren't kept for the next run: set SECATEUR_CACHE to a folder for them");
   }
   return { ...options, cache: folder === undefined ? undefined : { store: denoStore(), folder } };
 }

@@ -13,6 +13,8 @@ import type { Dataset, SplitOptions, Splits } from "./types.ts";
 export interface SourceOptions extends CollectOptions {
   /** Where decoded images are kept; undefined: nowhere. */
   readonly cache: ImageCache | undefined;
+  /** Told once why decoded images can't be kept. */
+  readonly onWarning?: (text: string) => void;
 }
 
 const VALIDATION_FRACTION = 0.15;
@@ -22,15 +24,20 @@ const TEST_FRACTION = 0.2;
 export async function readSource({ kind, path }: Source, options: SourceOptions): Promise<ImageParts> {
   const files = await openFiles(path);
   if (kind !== "folder") return await readCifar(kind, files);
-  const { cache, size, onNote } = options;
+  const { cache, size, onWarning } = options;
   if (!cache) return await collectImages(files, options);
   const key = { source: await Deno.realPath(path), size, fingerprint: files.fingerprint };
-  const kept = await readImages(cache, key, path);
+  let usable = true;
+  const attempt = <T>(work: Promise<T>) =>
+    work.catch((error) => {
+      if (!(error instanceof UserError)) throw error;
+      usable = false;
+      onWarning?.(`decoded images aren't kept for the next run: ${error.message}`);
+    });
+  const kept = await attempt(readImages(cache, key, path));
   if (kept) return kept;
   const parts = await collectImages(files, options);
-  await writeImages(cache, key, parts).catch((error) =>
-    onNote?.(`decoded images aren't kept for the next run: ${error.message}`)
-  );
+  if (usable) await attempt(writeImages(cache, key, parts));
   return parts;
 }
 

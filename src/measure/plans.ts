@@ -1,17 +1,22 @@
 /**
- * What the tuner found, kept between runs. A file belongs to one adapter, one runtime and one state of the kernels: a
- * file of another is no error, and no use either.
+ * What the tuner found, kept between runs. A file belongs to one adapter, one runtime and one state of the kernels, and says
+ * its own SHA-256: one that is of another, or damaged, is no error, and no use either.
  */
 import * as v from "valibot";
 import { variants } from "../../kernels/variants.ts";
+import { UserError } from "../errors.ts";
+import { sha256 } from "../formats/sha256.ts";
 import type { AdapterInfo } from "../gpu/adapter.ts";
 import type { Store } from "../store/types.ts";
+import type { Ui } from "../ui.ts";
 import type { Tuned } from "./tune.ts";
 
 const text = v.string();
 
+const VERSION = 2;
+
 const schema = v.strictObject({
-  version: v.literal(1),
+  version: v.literal(VERSION),
   /** As the driver describes it, with its version where it gives one. */
   adapter: v.strictObject({ vendor: text, architecture: text, description: text }),
   /** Of all shaders: when one changes, what was measured is worth nothing. */
@@ -20,12 +25,18 @@ const schema = v.strictObject({
   plans: v.record(text, v.strictObject({ winner: text, medianMs: v.number(), untunedMs: v.number() })),
 });
 
+const fileSchema = v.strictObject({
+  ...schema.entries,
+  /** Over everything else: a changed winner would be a winner too. */
+  sha256: text,
+});
+
 /** The content of a plans file. */
 export type Plans = v.InferOutput<typeof schema>;
 
 /** Nothing measured yet on this adapter. */
 export function emptyPlans(adapter: AdapterInfo): Plans {
-  return { version: 1, adapter: identity(adapter), kernels: kernelsHash(), plans: {} };
+  return { version: VERSION, adapter: identity(adapter), kernels: kernelsHash(), plans: {} };
 }
 
 /** `plans` and what was found since; the later one of a class stays. */
@@ -55,7 +66,7 @@ export async function readPlans(
   const bytes = await store.read(path);
   const empty = emptyPlans(adapter);
   if (!bytes) return empty;
-  const found = parsePlans(bytes);
+  const found = await parsePlans(bytes);
   const reason = typeof found === "string" ? found : unfit(found, empty);
   if (reason === undefined) return found as Plans;
   onIgnored(`ignored the tuned plans in ${path}: ${reason}`);
@@ -63,7 +74,37 @@ export async function readPlans(
 }
 
 export async function writePlans(store: Store, path: string, plans: Plans): Promise<void> {
-  await store.write(path, new TextEncoder().encode(JSON.stringify(plans, null, 2) + "\n"));
+  const text = JSON.stringify({ ...plans, sha256: await digestOf(plans) }, null, 2);
+  await store.write(path, new TextEncoder().encode(text + "\n"));
+}
+
+/** A device's plans, where a folder that can't be read or written costs the plans and not the run. */
+export interface PlansCache {
+  read(adapter: AdapterInfo): Promise<Plans>;
+  write(plans: Plans): Promise<void>;
+}
+
+/** @param ui is told of plans that are ignored, and warned once where they can't be kept */
+export function plansCache(store: Store, path: string, ui: Pick<Ui, "note" | "warn">): PlansCache {
+  let usable = true;
+  const attempt = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+    if (!usable) return undefined;
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      usable = false;
+      ui.warn(`tuned plans aren't kept for the next run: ${error.message}`);
+    }
+  };
+  return {
+    async read(adapter) {
+      return await attempt(() => readPlans(store, path, adapter, ui.note)) ?? emptyPlans(adapter);
+    },
+    async write(plans) {
+      await attempt(() => writePlans(store, path, plans));
+    },
+  };
 }
 
 /** A file name for this adapter's plans: letters, digits and dashes. */
@@ -73,16 +114,22 @@ export function plansName({ vendor, architecture, description }: AdapterInfo): s
 }
 
 /** The parsed file, or why it isn't one. */
-function parsePlans(bytes: Uint8Array): Plans | string {
+async function parsePlans(bytes: Uint8Array): Promise<Plans | string> {
   let content: unknown;
   try {
     content = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
     return "it isn't JSON";
   }
-  const { success, output, issues } = v.safeParse(schema, content);
-  if (success) return output;
-  return `${v.getDotPath(issues[0]) ?? "the file"}: ${issues[0].message}`;
+  const { success, output, issues } = v.safeParse(fileSchema, content);
+  if (!success) return `${v.getDotPath(issues[0]) ?? "the file"}: ${issues[0].message}`;
+  const { sha256, ...plans } = output;
+  return sha256 === await digestOf(plans) ? plans : "its SHA-256 doesn't match its content";
+}
+
+/** Of everything but the digest itself. */
+async function digestOf({ version, adapter, kernels, plans }: Plans): Promise<string> {
+  return await sha256(new TextEncoder().encode(JSON.stringify([version, identity(adapter), kernels, plans])));
 }
 
 function unfit({ adapter, kernels }: Plans, here: Plans): string | undefined {
@@ -93,7 +140,7 @@ function unfit({ adapter, kernels }: Plans, here: Plans): string | undefined {
   if (kernels !== here.kernels) return "the kernels have changed since";
 }
 
-function identity({ vendor, architecture, description }: AdapterInfo): Plans["adapter"] {
+function identity({ vendor, architecture, description }: Omit<AdapterInfo, "fallback">): Plans["adapter"] {
   return { vendor, architecture, description };
 }
 

@@ -127,6 +127,77 @@ test("decoded images are kept, and decoded anew when a file has changed", () =>
     assert.equal(await decodings(), [15, 15]);
   }));
 
+test("kept images that are damaged in any way are decoded anew, and kept whole again", () =>
+  withFolder(async (dir) => {
+    await write(`${dir}/images`, await divided());
+    const warnings: string[] = [];
+    const read = async () => {
+      let decoded = 0;
+      const onImages = (n: number) => decoded = n;
+      const data = await load(dir, undefined, { onImages, onWarning: (text: string) => warnings.push(text) });
+      return { decoded, pixels: [...data.train.images, ...data.test.images].join(), names: data.classNames };
+    };
+    const { pixels, names } = await read();
+    const [{ name }] = Deno.readDirSync(`${dir}/cache/images`);
+    const file = `${dir}/cache/images/${name}`;
+    const whole = await Deno.readFile(file);
+    const text = new TextDecoder("latin1").decode(whole);
+    const flipped = (at: number) => whole.with(at, whole[at] ^ 1);
+    const damages: Record<string, Uint8Array> = {
+      "empty": new Uint8Array(),
+      "cut off": whole.slice(0, whole.length - 1),
+      "garbage": whole.map((_, i) => i * 31),
+      "a flipped bit of a pixel": flipped(whole.length - 100),
+      "a flipped bit of a label": flipped(text.indexOf("}}") + 3 + (8 - (text.indexOf("}}") + 3) % 8) % 8),
+      "other class names": Uint8Array.from(text.replace('[\\"A\\",', '[\\"B\\",'), (c) => c.charCodeAt(0)),
+      "another version": Uint8Array.from(text.replace('"version":"2"', '"version":"1"'), (c) => c.charCodeAt(0)),
+    };
+    for (const [what, bytes] of Object.entries(damages)) {
+      assert.not.equal(bytes, whole, what);
+      await Deno.writeFile(file, bytes);
+      assert.equal(await read(), { decoded: 16, pixels, names }, what);
+      assert.equal(await read(), { decoded: 0, pixels, names }, `${what}, once it is mended`);
+    }
+    assert.equal(warnings, []);
+  }));
+
+test("a cache that can't be used costs the cache and one warning, not the run", () =>
+  withFolder(async (dir) => {
+    await write(`${dir}/images`, await divided());
+    await Deno.writeTextFile(`${dir}/file`, "in the way");
+    await Deno.mkdir(`${dir}/taken/images`, { recursive: true });
+    await load(dir, undefined, { cacheDir: `${dir}/taken` });
+    const [{ name }] = Deno.readDirSync(`${dir}/taken/images`);
+    await Deno.remove(`${dir}/taken/images/${name}`);
+    await Deno.mkdir(`${dir}/taken/images/${name}/folder`, { recursive: true });
+    for (
+      const [what, cacheDir, reason] of [
+        ["a file in place of the folder", `${dir}/file`, "is a file, not a folder"],
+        ["a folder in place of the file", `${dir}/taken`, "it is a folder"],
+        ["a system that allows no files there", "/proc/secateur", "cannot write"],
+      ]
+    ) {
+      const warnings: string[] = [];
+      const data = await load(dir, undefined, { cacheDir, onWarning: (text: string) => warnings.push(text) });
+      assert.is(data.train.count + data.validation.count, 12, what);
+      assert.is(warnings.length, 1, `${what}: ${warnings.join("; ")}`);
+      assert.match(warnings[0], /^decoded images aren't kept for the next run: /);
+      assert.ok(warnings[0].includes(reason), warnings[0]);
+    }
+  }));
+
+test("a file or folder whose name isn't UTF-8 is refused with what to do", async () => {
+  if (Deno.build.os !== "linux") return;
+  await withFolder(async (dir) => {
+    await write(`${dir}/images`, await divided());
+    const { success } = await new Deno.Command("sh", {
+      args: ["-c", `cp "$1/train/A/0.png" "$1/train/A/$(printf 'x\\377.png')"`, "sh", `${dir}/images`],
+    }).output();
+    assert.ok(success);
+    assert.match(await complaint(() => load(dir)), /train\/A\/x.+\.png: its name isn't valid UTF-8: rename it/);
+  });
+});
+
 test("sizes must agree, or a size is given", () =>
   withFolder(async (dir) => {
     await write(`${dir}/images`, { ...await divided(), "train/A/wide.png": await png([1, 2, 3], 5, 4) });

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import {
   emptyPlans,
   type Plans,
+  plansCache,
   plansName,
   readPlans,
   winnersOf,
@@ -45,17 +46,30 @@ test("no file: no plans, and nothing to say", async () => {
   assert.equal(await read(), { plans: emptyPlans(adapter), lines: [] });
 });
 
+/** The text of a file that holds `some`. */
+async function written(): Promise<string> {
+  const store = memoryStore();
+  await writePlans(store, FILE, some);
+  return new TextDecoder().decode(await store.read(FILE));
+}
+
 test("a file that can't be used is ignored with one line that says why", async () => {
-  const changed = (change: Record<string, unknown>) => JSON.stringify({ ...some, ...change });
+  const whole = await written();
+  const changed = (change: Record<string, unknown>) => JSON.stringify({ ...JSON.parse(whole), ...change });
   for (
     const [content, words] of [
       ["", "it isn't JSON"],
       ['{"version":1', "it isn't JSON"],
       ["[]", "version: "],
-      [changed({ version: 2 }), "version"],
+      [whole.slice(0, -10), "it isn't JSON"],
+      [changed({ version: 1 }), "version"],
+      [whole.replace('"winner": "4x4"', '"winner": "8x8"'), "its SHA-256 doesn't match its content"],
+      [whole.replace('"medianMs": 2', '"medianMs": 0'), "its SHA-256 doesn't match its content"],
+      [whole.replace("gemm nt 1x2x3", "gemm nt 1x2x7"), "its SHA-256 doesn't match its content"],
+      [JSON.stringify(some), "sha256"],
       [changed({ plans: { "gemm nt 1x2x3": { winner: 4 } } }), "plans.gemm nt 1x2x3"],
       [changed({ extra: 1 }), "extra"],
-      [changed({ kernels: "00000000" }), "the kernels have changed since"],
+      [changed({ kernels: "00000000" }), "its SHA-256 doesn't match its content"],
     ]
   ) {
     const { plans, lines } = await read(content);
@@ -66,8 +80,29 @@ test("a file that can't be used is ignored with one line that says why", async (
   }
 });
 
+test("plans of another state of the kernels are no use", async () => {
+  const store = memoryStore();
+  await writePlans(store, FILE, { ...some, kernels: "00000000" });
+  const lines: string[] = [];
+  assert.equal(await readPlans(store, FILE, adapter, (line) => lines.push(line)), emptyPlans(adapter));
+  assert.equal(lines, [`ignored the tuned plans in ${FILE}: the kernels have changed since`]);
+});
+
+test("a folder that can't be used costs the plans and one warning, not the run", async () => {
+  const store = memoryStore();
+  await store.write("plans", Uint8Array.of(1));
+  const warnings: string[] = [];
+  const cache = plansCache(store, FILE, { note: assert.unreachable, warn: (text) => warnings.push(text) });
+  assert.equal(await cache.read(adapter), emptyPlans(adapter));
+  await cache.write(some);
+  await cache.write(some);
+  assert.equal(warnings, [
+    `tuned plans aren't kept for the next run: cannot write ${FILE}: plans is a file, not a folder; choose another path`,
+  ]);
+});
+
 test("plans of another adapter are no use here", async () => {
-  const { plans, lines } = await read(JSON.stringify(some), { ...adapter, description: "Acme GPU (driver 1.3)" });
+  const { plans, lines } = await read(await written(), { ...adapter, description: "Acme GPU (driver 1.3)" });
   assert.equal(plans.plans, {});
   assert.equal(lines, [
     `ignored the tuned plans in ${FILE}: measured on Acme GPU (driver 1.2), this is Acme GPU (driver 1.3)`,

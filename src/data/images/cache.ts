@@ -1,4 +1,8 @@
-/** Decoded images kept between runs: a file for each source, replaced when the source has changed. */
+/**
+ * Decoded images kept between runs: a file for each source, replaced when the source has changed or the file is damaged, as
+ * its SHA-256 tells.
+ */
+import { digest } from "../../formats/checkpoint.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../formats/safetensors.ts";
 import { sha256 } from "../../formats/sha256.ts";
 import { joinPath } from "../../store/path.ts";
@@ -7,8 +11,8 @@ import type { Dataset } from "../types.ts";
 import type { ImageParts, PartName } from "./arrange.ts";
 
 const FORMAT = "secateur-images";
-/** Raised when the same files would decode to other pixels or in another order. */
-const VERSION = "1";
+/** Raised when the same files would decode to other pixels or in another order, or the file says other things of itself. */
+const VERSION = "2";
 
 export interface ImageCache {
   readonly store: Store;
@@ -23,15 +27,19 @@ export interface CacheKey {
   readonly fingerprint: string;
 }
 
-/** What is kept of the source; undefined where there is nothing, or it is stale or damaged. */
+/**
+ * What is kept of the source; undefined where there is nothing, or it is stale or damaged.
+ * @throws UserError where the cache's folder can't be read
+ */
 export async function readImages(cache: ImageCache, key: CacheKey, name: string): Promise<ImageParts | undefined> {
   const path = await pathOf(cache, key);
   const bytes = await cache.store.read(path);
   if (!bytes) return undefined;
   try {
     const { metadata, tensors } = readSafetensors(bytes, path);
-    const { format, version, fingerprint } = metadata;
+    const { format, version, fingerprint, sha256 } = metadata;
     if (format !== FORMAT || version !== VERSION || fingerprint !== await hash(key.fingerprint)) return undefined;
+    if (sha256 !== await digestOf(metadata, tensors)) return undefined;
     const classNames: string[] = JSON.parse(metadata.classes);
     const parts = JSON.parse(metadata.parts) as (PartName | "all")[];
     return new Map(parts.map((part) => {
@@ -57,6 +65,7 @@ export async function readImages(cache: ImageCache, key: CacheKey, name: string)
   }
 }
 
+/** @throws UserError where the cache's folder can't be written */
 export async function writeImages(cache: ImageCache, key: CacheKey, parts: ImageParts): Promise<void> {
   const tensors = new Map<string, StoredTensor>();
   let classes: readonly string[] = [];
@@ -73,7 +82,16 @@ export async function writeImages(cache: ImageCache, key: CacheKey, parts: Image
     parts: JSON.stringify([...parts.keys()]),
     classes: JSON.stringify(classes),
   };
-  await cache.store.write(await pathOf(cache, key), writeSafetensors(tensors, metadata));
+  const sha256 = await digestOf(metadata, tensors);
+  await cache.store.write(await pathOf(cache, key), writeSafetensors(tensors, { ...metadata, sha256 }));
+}
+
+/** Over the images and all that is said of them: a flipped bit in either gives another one. */
+async function digestOf(
+  { fingerprint, parts, classes }: Readonly<Record<string, string>>,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): Promise<string> {
+  return await digest(JSON.stringify([fingerprint, parts, classes]), tensors);
 }
 
 async function pathOf({ folder }: ImageCache, { source, size }: CacheKey): Promise<string> {

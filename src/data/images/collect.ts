@@ -8,6 +8,7 @@ import { createDecoder } from "./pool.ts";
 export interface CollectOptions {
   /** Side of the square that images are resized and cropped to; default: all must have one size already. */
   readonly size?: number;
+  /** Told what was passed over. */
   readonly onNote?: (text: string) => void;
   /** Called as images are decoded; their number in all isn't known before the end of an archive. */
   readonly onImages?: (images: number) => void;
