@@ -8,8 +8,17 @@ export function show(value: unknown): string {
   if (value === undefined) return "nothing";
   const text = typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))
     ? String(value)
-    : JSON.stringify(value) ?? String(value);
+    : jsonOf(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** YAML's anchors can make a list that holds itself, which JSON can't. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return Array.isArray(value) ? "a list that holds itself" : "a map that holds itself";
+  }
 }
 
 /** A command line that doesn't parse or lacks something: exit code 2 instead of 1. */

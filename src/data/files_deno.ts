@@ -91,6 +91,8 @@ async function walk(
   await Promise.all(entries.map(async ({ name }) => {
     if (name.startsWith(".")) return;
     const path = folder === "" ? name : `${folder}/${name}`;
+    // Deno puts this character where a name's bytes aren't UTF-8, and then can't open it.
+    if (name.includes("\uFFFD")) throw new UserError(`${full(path)}: its name isn't valid UTF-8: rename it`);
     const info = await attempt(full(path), () => Deno.stat(full(path)));
     if (info.isDirectory) deeper.push(path);
     else if (!info.isFile) throw new UserError(`${full(path)}: is a device or a pipe, expected files: remove it`);
