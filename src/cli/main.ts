@@ -1,10 +1,12 @@
 /** `secateur <command>`: the process around the program. */
 import process from "node:process";
+import { UserError } from "../errors.ts";
 import { type DebugLevel, readDebugLevel } from "../gpu/trace.ts";
 import type { OpenGpu } from "../gpu/gpu.ts";
 import { denoStore } from "../store/deno.ts";
 import { lockFolder } from "../store/deno_lock.ts";
 import { joinPath } from "../store/path.ts";
+import type { Ui } from "../ui.ts";
 import { commit, version } from "./identity.ts";
 import { type Engine, type Io, StopSignal } from "./io.ts";
 import { runProgram } from "./program.ts";
@@ -66,7 +68,7 @@ async function loadEngine(): Promise<Engine> {
         ...options,
         open,
         loadData: dataLoader(options.dataDir),
-        plansFolder: options.tune ? plansFolder() : undefined,
+        plansFolder: options.tune ? folderOrNone(plansFolder, options.ui) : undefined,
       }),
     verifyRun: (options) => verifyRun({ ...options, open, loadData: dataLoader(options.dataDir) }),
     evaluateNetwork: ({ data, dataDir, ...options }) =>
@@ -77,6 +79,17 @@ async function loadEngine(): Promise<Engine> {
     },
     tuneModels: (options) => tuneModels({ ...options, open, plansFolder: plansFolder() }),
   };
+}
+
+/** A machine without a home for caches measures in each run anew. */
+function folderOrNone(folder: () => string, ui: Ui): string | null {
+  try {
+    return folder();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    ui.warn("tuned plans aren't kept for the next run: set SECATEUR_CACHE to a folder for them");
+    return null;
+  }
 }
 
 /** The first signal asks the pipeline to keep what it has and stop; the second stops at once. */

@@ -7,7 +7,7 @@ import { joinPath } from "../store/path.ts";
 import type { Store } from "../store/types.ts";
 import { Interrupted } from "../train/errors.ts";
 import type { Ui } from "../ui.ts";
-import { emptyPlans, type Plans, plansName, readPlans, writePlans } from "./plans.ts";
+import { emptyPlans, type Plans, plansCache, plansName, readPlans, writePlans } from "./plans.ts";
 import type { Tuned, TuneOptions } from "./tune.ts";
 import { createTuner } from "./tuner.ts";
 
@@ -26,8 +26,8 @@ export interface TuningOptions {
   readonly gpu: Gpu;
   readonly store: Store;
   readonly dir: string;
-  /** Folder where devices' plans are kept between runs. Undefined: planners' defaults. */
-  readonly plansFolder: string | undefined;
+  /** Folder where devices' plans are kept between runs; null: nowhere. Undefined: planners' defaults. */
+  readonly plansFolder: string | null | undefined;
   /** What the checkpoint says that the run goes on from; undefined where it begins. */
   readonly saved: PlansMark | undefined;
   readonly ui: Ui;
@@ -49,8 +49,8 @@ export async function openTuner(options: TuningOptions): Promise<RunTuner> {
     createTuner(gpu, emptyPlans(gpu.info));
     return { training: nothing, inference: nothing, mark: () => Promise.resolve("untuned") };
   }
-  const shared = joinPath(plansFolder, plansName(gpu.info));
-  const known = saved ? await keptPlans(options, kept, saved) : await readPlans(store, shared, gpu.info, ui.note);
+  const shared = plansFolder === null ? undefined : plansCache(store, joinPath(plansFolder, plansName(gpu.info)), ui);
+  const known = saved ? await keptPlans(options, kept, saved) : await shared?.read(gpu.info) ?? emptyPlans(gpu.info);
   const tuner = createTuner(gpu, known);
   if (!saved) await writePlans(store, kept, tuner.plans);
 
@@ -68,7 +68,7 @@ export async function openTuner(options: TuningOptions): Promise<RunTuner> {
     stage?.done(`${tuned.length} kernels measured, ${better} found faster`);
     if (tuned.length > 0) {
       await writePlans(store, kept, tuner.plans);
-      await writePlans(store, shared, tuner.plans);
+      await shared?.write(tuner.plans);
     }
     // What is not measured yet would be computed by default plans, and by others when the run goes on.
     if (signal?.aborted) throw new Interrupted("stopped");

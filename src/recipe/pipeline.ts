@@ -29,8 +29,11 @@ export interface RunOptions {
   readonly resume: boolean;
   readonly signal?: AbortSignal;
   readonly ui: Ui;
-  /** Measure kernels before they are used, and keep the winners in this folder of `store`. Default: planners' defaults. */
-  readonly plansFolder?: string;
+  /**
+   * Measure kernels before they are used, and keep the winners in this folder of `store`; null: for this run alone.
+   * Default: planners' defaults.
+   */
+  readonly plansFolder?: string | null;
   /** The device to work on, which stays open; default: one of the run's own. */
   readonly gpu?: Gpu;
   /** How its own device is opened; default: `Gpu.open`. */

@@ -65,6 +65,30 @@ test("a run that isn't tuned leaves no plans, and isn't tuned when it goes on", 
   assert.is(tuningFor(await testGpu()).winners, undefined);
 });
 
+test("a folder for plans that can't be used, or none at all, costs the kept plans and not the run", async () => {
+  for (const plansFolder of ["taken", null]) {
+    const store = memoryStore();
+    await store.write("taken", Uint8Array.of(1));
+    const warnings: string[] = [];
+    const stop = new AbortController();
+    const silent = silentUi();
+    const ui = {
+      ...silent,
+      warn: (text: string) => warnings.push(text),
+      stage: (name: string, steps: number) => {
+        // Tuning has begun, which is all that this test wants to see.
+        if (name.startsWith("tune")) stop.abort(new Error("seen"));
+        return silent.stage(name, steps);
+      },
+    };
+    await prune(recipe, { store, ui, plansFolder, signal: stop.signal }).catch(() => {});
+    assert.ok(stop.signal.aborted, "kernels are measured");
+    assert.is(warnings.length, plansFolder === null ? 0 : 1, warnings.join("; "));
+    for (const text of warnings) assert.match(text, /^tuned plans aren't kept for the next run: .*taken is a file/);
+    assert.ok(await store.size(`${DIR}/plans.json`), "the run's own plans are there");
+  }
+});
+
 /** A tuned run, as a process left it that was killed in its second stage. */
 async function killed(): Promise<Store> {
   const store = memoryStore();
