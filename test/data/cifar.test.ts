@@ -19,7 +19,7 @@ const ten = () => {
   return files;
 };
 
-test("CIFAR-10 from its folder, a folder above it, or its archive", () =>
+test("CIFAR-10 is read from its folder, a folder above it, or its archive", () =>
   withFolder(async (dir) => {
     await writeFolder(ten(), `${dir}/data/cifar-10-batches-bin`);
     const members = Object.entries(ten()).map(([name, bytes]) => ({ name: `cifar-10-batches-bin/${name}`, bytes }));

@@ -14,7 +14,7 @@ test("an unknown name lists the known ones", async () => {
   for (const word of ["cifar", "digits", "mnist", "fashion-mnist"]) assert.ok(message.includes(word), message);
 });
 
-test("--data-dir: the folder itself, its subfolder, gzipped, dotted names", () =>
+test("--data-dir takes the folder itself or its subfolder, gzipped files and dotted names", () =>
   withFolder(async (dir) => {
     const plain = tinyMnist();
     const zipped = Object.fromEntries(
@@ -42,7 +42,7 @@ test("a subfolder of the right name comes before files beside it", () =>
     assert.is((await loadDataset("fashion-mnist", { dataDir: dir })).test.count, 30);
   }));
 
-test("--data-dir that is missing, or holds only some files", () =>
+test("a --data-dir that is missing, or holds only some files, is refused", () =>
   withFolder(async (dir) => {
     assert.match(await complaint(() => loadDataset("mnist", { dataDir: `${dir}/none` })), `--data-dir "${dir}/none"`);
     const files = tinyMnist();
@@ -73,7 +73,7 @@ test("the cache is used before the network; --data-dir without the files says so
     }
   }));
 
-test("where downloads are kept", async () => {
+test("the environment says where downloads are kept", async () => {
   const dir = (env: Record<string, string>) => cacheDir((name) => env[name]);
   assert.is(dir({ SECATEUR_CACHE: "/c", XDG_CACHE_HOME: "/x", HOME: "/h" }), "/c");
   assert.is(dir({ XDG_CACHE_HOME: "/x", HOME: "/h" }), "/x/secateur");
@@ -90,7 +90,7 @@ test("another data set under the right names is not taken", async () => {
   await assertNotAnother(look, { file: "dir/labels", bytes }, [mnist, look]);
 });
 
-test("a mirror that serves something else", () =>
+test("what a mirror serves in place of the file is refused by its SHA-256", () =>
   withFolder(async (dir) => {
     await using server = serve(async () => new Response(await gzip(tinyMnist()[mnistFiles[0]])));
     const message = await complaint(() => loadDataset("mnist", { cacheDir: dir, mirror: server.url }));
@@ -105,7 +105,7 @@ async function job(dir: string, url: string, more: Partial<Download> = {}): Prom
   return { url: `${url}file.gz`, to: `${dir}/sub/file.gz`, sha256: await contentSha256(contents, "contents"), ...more };
 }
 
-test("download: arrives whole, tells its progress, leaves nothing else", () =>
+test("a download arrives whole, tells its progress and leaves nothing else", () =>
   withFolder(async (dir) => {
     const packed = await gzip(contents);
     await using server = serve(() => new Response(packed, { headers: { "content-length": String(packed.length) } }));
@@ -127,13 +127,13 @@ async function fails(dir: string, url: string, words: string[], more: Partial<Do
   assert.equal(await names(`${dir}/sub`), []);
 }
 
-test("download: wrong checksum", () =>
+test("a download with another checksum is refused", () =>
   withFolder(async (dir) => {
     await using server = serve(async () => new Response(await gzip(contents.slice(1))));
     await fails(dir, server.url, ["SHA-256"]);
   }));
 
-test("download: broken gzip", () =>
+test("a download that is no whole gzip is refused", () =>
   withFolder(async (dir) => {
     const packed = (await gzip(contents)).slice(0, 900);
     await using server = serve(() => new Response(packed));
@@ -142,7 +142,7 @@ test("download: broken gzip", () =>
     assert.equal(await names(`${dir}/sub`), []);
   }));
 
-test("download: cut off", () =>
+test("a download that is cut off is refused", () =>
   withFolder(async (dir) => {
     // Deno.serve closes politely; a bare socket promises 100,000 bytes and leaves after 5,000.
     const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
@@ -159,20 +159,20 @@ test("download: cut off", () =>
     listener.close();
   }));
 
-test("download: stalled", () =>
+test("a download that stalls is given up", () =>
   withFolder(async (dir) => {
     await using server = serve(() => new Response(new ReadableStream({ start: (c) => c.enqueue(new Uint8Array(10)) })));
     await fails(dir, server.url, ["nothing arrived for 0.1 s"], { stallMs: 100 });
   }));
 
-test("download: refused connection, missing file", () =>
+test("a refused connection and a missing file say what to do", () =>
   withFolder(async (dir) => {
     await fails(dir, UNREACHABLE, ["could not be reached"]);
     await using server = serve(() => new Response("gone", { status: 404 }));
     await fails(dir, server.url, ["404"]);
   }));
 
-test("download: a folder that can't be written", () =>
+test("a folder that can't be written says what to do", () =>
   withFolder(async (dir) => {
     await Deno.writeTextFile(`${dir}/sub`, "a file, no folder");
     const message = await complaint(async () => download(await job(dir, UNREACHABLE)));

@@ -44,7 +44,7 @@ async function divided(): Promise<Tree> {
 const load = (dir: string, path = `${dir}/images`, more = {}) =>
   loadDataset(`folder:${path}`, { cacheDir: `${dir}/cache`, ...more });
 
-test("parts, classes in byte order, files in order, channels as planes", () =>
+test("parts are found by their folders, classes and files stand in byte order, channels are planes", () =>
   withFolder(async (dir) => {
     await write(`${dir}/images`, {
       ...await divided(),
@@ -65,7 +65,7 @@ test("parts, classes in byte order, files in order, channels as planes", () =>
     assert.match(notes[0], "README.md");
   }));
 
-test("undivided classes: a fifth of each is for testing, wherever the folder lies", () =>
+test("a fifth of each undivided class is for testing, wherever the folder lies", () =>
   withFolder(async (dir) => {
     const tree: Record<string, Uint8Array> = {};
     for (const name of ["x", "y"]) {
@@ -233,7 +233,7 @@ test("greyscale files alone have one channel, which may be repeated", () =>
     assert.match(await complaint(() => load(dir, undefined, { channels: 1 })), "3 channels, the model takes 1");
   }));
 
-test("what is wrong is named", () =>
+test("a file or folder that doesn't fit is refused by name", () =>
   withFolder(async (dir) => {
     const good = await divided();
     let number = 0;
@@ -311,7 +311,7 @@ const TAR_XZ =
   "/i0OX4IOez+jaGIa34qAPW2QNLl6N08wcN5l5lLCRgQEOcsPjJjId80knX4bVIaGrwMJ5W3J/d+UwgAAAAADTHKoQUMdbwAB5wGAUAAA3E6RdLHEZ/sC" +
   "AAAAAARZWg==";
 
-test("xz too", () =>
+test("an archive packed by xz is read as well", () =>
   withFolder(async (dir) => {
     const bytes = Uint8Array.from(atob(TAR_XZ), (c) => c.charCodeAt(0));
     await Deno.writeFile(`${dir}/a.tar.xz`, bytes);

@@ -8,7 +8,7 @@ const test = suite("idx");
 const file = "some/file";
 const good = idx([2, 3, 4], Uint8Array.from({ length: 24 }, (_, i) => i));
 
-test("reads dimensions and values, gzipped or not", async () => {
+test("dimensions and values are read, gzipped or not", async () => {
   for (const bytes of [good, await gzip(good)]) {
     const { dims, data } = await readIdx(bytes, 3, file);
     assert.equal(dims, [2, 3, 4]);
@@ -16,7 +16,7 @@ test("reads dimensions and values, gzipped or not", async () => {
   }
 });
 
-test("reads from the middle of a buffer", async () => {
+test("a file in the middle of a buffer is read", async () => {
   const padded = new Uint8Array(good.length + 5);
   padded.set(good, 5);
   assert.equal((await readIdx(padded.subarray(5), 3, file)).dims, [2, 3, 4]);
@@ -27,25 +27,25 @@ const says = async (bytes: Uint8Array<ArrayBuffer>, ...words: string[]) => {
   for (const word of [file, "found", "expected", ...words]) assert.ok(message.includes(word), `${word}: ${message}`);
 };
 
-test("wrong magic number", async () => {
+test("a wrong magic number is refused", async () => {
   await says(idx([24], new Uint8Array(24)), "0x00000801", "0x00000803");
   const float = good.slice();
   float[2] = 0x0d;
   await says(float, "0x00000d03");
 });
 
-test("truncated header, truncated values, values too many", async () => {
+test("a header or values that are cut off, and values too many, are refused", async () => {
   await says(new Uint8Array(0), "0 bytes", "16");
   await says(good.slice(0, 10), "10 bytes", "16");
   await says(good.slice(0, 39), "39 bytes", "40", "2×3×4", "cut off");
   await says(idx([2, 3, 4], new Uint8Array(25)), "41 bytes", "too long");
 });
 
-test("dimensions that promise more than memory holds", async () => {
+test("dimensions that promise more than memory holds are refused before anything is allocated", async () => {
   await says(idx([0xffffffff, 0xffffffff, 0xffffffff], new Uint8Array(4)), "cut off");
 });
 
-test("corrupt, cut off and padded gzip", async () => {
+test("gzip that is corrupt, cut off or padded is refused", async () => {
   const packed = await gzip(good);
   const flipped = packed.slice();
   flipped[flipped.length - 6] ^= 0xff;
@@ -63,14 +63,14 @@ const splitsOf = (change: Partial<Record<MnistFile, Uint8Array<ArrayBuffer>>>) =
   return mnistSplits(mnist, files as Record<MnistFile, NamedBytes>);
 };
 
-test("images and labels that don't belong together", async () => {
+test("images and labels that don't belong together are refused", async () => {
   const message = await complaint(() => splitsOf({ "train-labels-idx1-ubyte": idx([119], new Uint8Array(119)) }));
   for (const word of ["dir/train-labels-idx1-ubyte", "119", "120", "dir/train-images-idx3-ubyte"]) {
     assert.ok(message.includes(word), message);
   }
 });
 
-test("labels out of range", async () => {
+test("labels out of range are refused", async () => {
   const labels = new Uint8Array(40);
   labels[17] = 10;
   const message = await complaint(() => splitsOf({ "t10k-labels-idx1-ubyte": idx([40], labels) }));
@@ -79,7 +79,7 @@ test("labels out of range", async () => {
   }
 });
 
-test("images of another size, or none", async () => {
+test("images of another size, or none at all, are refused", async () => {
   const wide = await complaint(() =>
     splitsOf({ "t10k-images-idx3-ubyte": idx([40, 28, 29], new Uint8Array(40 * 812)) })
   );
@@ -88,7 +88,7 @@ test("images of another size, or none", async () => {
   assert.ok(none.includes("0 images"), none);
 });
 
-test("published constants normalise", async () => {
+test("images are normalised with the published constants", async () => {
   const { train, validation } = await splitsOf({});
   assert.equal(train.normalization, { scale: 255, mean: [0.1307], std: [0.3081] });
   assert.equal(validation.normalization, train.normalization);

@@ -23,7 +23,7 @@ const pixel = (data: Dataset, sample: number, c: number, y: number, x: number) =
   return Math.fround((raw / scale - mean[c]) / std[c]);
 };
 
-test("in order without shuffling: normalised pixels, labels, a last batch that is smaller", async () => {
+test("without shuffling, batches hold normalised pixels and labels in order, and the last one is smaller", async () => {
   const data = ramp(10, [2, 3, 4]);
   const list = await all(data, { batch: 4 });
   assert.equal(list.map((b) => b.count), [4, 4, 2]);
@@ -44,7 +44,7 @@ test("in order without shuffling: normalised pixels, labels, a last batch that i
   assert.equal([...gather(data, [7, 2]).labels], [1, 2]);
 });
 
-test("shuffled: each sample once, per epoch and per seed another order", async () => {
+test("shuffling takes each sample once, in another order for each epoch and seed", async () => {
   const data = ramp(101);
   const orders = [];
   for (const [seed, epoch] of [[0, 0], [0, 1], [1, 0]]) {
@@ -65,7 +65,7 @@ test("the last batch holds the rest", async () => {
   assert.is(batchCount(data, { batch: 5 }), 2);
 });
 
-test("an epoch of some of the images: each once, another choice in each epoch", async () => {
+test("an epoch of some of the images takes each once, and others in the next epoch", async () => {
   const data = ramp(101);
   const options = { batch: 8, images: 20, shuffle: true };
   const chosen: number[][] = [];
@@ -80,7 +80,7 @@ test("an epoch of some of the images: each once, another choice in each epoch", 
   assert.equal(order(await all(data, { batch: 8, images: 20 })), [...Array(20).keys()]);
 });
 
-test("timing changes nothing", async () => {
+test("how long a consumer takes doesn't change what it gets", async () => {
   const data = ramp(50);
   const options = { batch: 8, shuffle: true, seed: 3, epoch: 2, augment: { crop: 2, flip: true } };
   const quick = await all(data, options);
@@ -115,7 +115,7 @@ test("leaving early ends the pass", async () => {
   assert.is((await pass.next()).done, true);
 });
 
-test("crop and flip: each image is a shift of its original, zeros flow in", async () => {
+test("crop and flip shift each image, and zeros flow in", async () => {
   const data = ramp(200, [2, 6, 5]);
   const size = 60;
   const [b] = await all(data, { batch: 200, seed: 5, augment: { crop: 2, flip: true } });
@@ -163,7 +163,7 @@ test("moves are uniform, differ by epoch, and belong to the sample, not to its p
   assert.ok(same < count / 10, `${same} moves alike in two epochs`);
 });
 
-test("flip mirrors about half", async () => {
+test("flip mirrors about half of the images", async () => {
   const data = ramp(1000, [1, 2, 3]);
   const [b] = await all(data, { batch: 1000, augment: { flip: true } });
   let mirrored = 0;
@@ -176,7 +176,7 @@ test("flip mirrors about half", async () => {
   assert.ok(Math.abs(mirrored - 500) < 64, `${mirrored} of 1000`);
 });
 
-test("options out of range", async () => {
+test("options out of range are refused", async () => {
   const data = ramp(10);
   for (const batch of [0, -1, 2.5, NaN]) {
     assert.match(await complaint(() => batches(data, { batch })), `batch ${batch}`);

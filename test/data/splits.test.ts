@@ -19,7 +19,7 @@ const histogram = ({ labels, classes }: { labels: Uint16Array; classes: number }
   return counts as number[];
 };
 
-test("apportion: exact total, no share off by one, never more than there is", () => {
+test("apportion gives the exact total, no share off by one, and never more than there is", () => {
   for (const counts of [[3, 3, 3], [10, 0, 1], [178, 182, 177, 183], [1, 1, 1, 97]]) {
     const total = counts.reduce((a, b) => a + b);
     for (let take = 0; take <= total; take++) {
@@ -33,7 +33,7 @@ test("apportion: exact total, no share off by one, never more than there is", ()
   }
 });
 
-test("stratify: ascending, disjoint, complete; another stream chooses others", () => {
+test("stratify gives ascending, disjoint and complete parts, and another stream chooses others", () => {
   const labels = Uint16Array.from({ length: 300 }, (_, i) => i * i % 7);
   const { taken, rest } = stratify(labels, 7, 90, "a");
   assert.is(taken.length, 90);
@@ -43,7 +43,7 @@ test("stratify: ascending, disjoint, complete; another stream chooses others", (
   assert.not.equal(stratify(labels, 7, 90, "b").taken, taken);
 });
 
-test("digits: sizes, shapes, ranges", async () => {
+test("digits have the published sizes, shapes and ranges", async () => {
   const s = await digits();
   assert.equal(parts(s).map((p) => p.count), [1222, 216, 359]);
   for (const part of parts(s)) {
@@ -54,7 +54,7 @@ test("digits: sizes, shapes, ranges", async () => {
   }
 });
 
-test("digits: parts are disjoint, complete and stratified", async () => {
+test("the parts of digits are disjoint, complete and stratified", async () => {
   const s = await digits();
   const all = parts(s).flatMap((p) => [...p.source]).sort((a, b) => a - b);
   assert.equal(all, [...Array(1797).keys()]);
@@ -64,7 +64,7 @@ test("digits: parts are disjoint, complete and stratified", async () => {
   }
 });
 
-test("digits: the first published image keeps its pixels and label", async () => {
+test("the first published image of digits keeps its pixels and label", async () => {
   for (const part of parts(await digits())) {
     const at = part.source.indexOf(0);
     if (at < 0) continue;
@@ -75,14 +75,14 @@ test("digits: the first published image keeps its pixels and label", async () =>
   throw new Error("image 0 is in no part");
 });
 
-test("digits: test and validation are what they have always been", async () => {
+test("the test and validation parts of digits are what they have always been", async () => {
   // Guards against silent change: numbers reported for one version must be comparable with the next.
   const s = await digits();
   const sums = await Promise.all(parts(s).map((part) => contentSha256(new Uint8Array(part.source.buffer), "source")));
   assert.equal(sums.map((sum) => sum.slice(0, 16)), PINNED);
 });
 
-test("digits: constants are the training part's own, whatever the limit", async () => {
+test("the constants of digits are the training part's own, whatever the limit", async () => {
   const s = await digits();
   let sum = 0, squares = 0;
   for (const p of s.train.images) {
@@ -118,7 +118,7 @@ test("limit shrinks all parts in proportion, stratified, within the full parts",
   assert.equal(parts(await digits({ limit: 1 })).map((p) => p.count), [1, 1, 1]);
 });
 
-test("options out of range", async () => {
+test("options out of range are refused", async () => {
   for (const validation of [0, 1, -0.1, NaN]) {
     assert.match(await complaint(() => digits({ validation })), `validation ${validation}`);
   }
@@ -126,14 +126,14 @@ test("options out of range", async () => {
   assert.match(await complaint(() => makeSplits({ train: ramp(3), test: ramp(2) }, 0.1)), "3 training and 2 test");
 });
 
-test("per-channel constants", () => {
+test("constants are measured for each channel", () => {
   const data = ramp(60, [3, 4, 4]);
   const { mean, std } = makeSplits({ train: data, test: ramp(9, [3, 4, 4]) }, 0.2).train.normalization;
   assert.is(mean.length, 3);
   assert.ok(std.every((s) => s > 0) && new Set(mean).size === 3);
 });
 
-test("digits from bytes and from an address; damaged files", async () => {
+test("digits are read from bytes and from an address, and damaged files are refused", async () => {
   const encode = (text: string) => new TextEncoder().encode(text);
   const line = (pixel: string, label: string) => `${Array(64).fill(pixel).join(",")},${label}\n`;
   const bytes = await gzip(encode(Array.from({ length: 100 }, (_, i) => line("3", String(i % 10))).join("")));

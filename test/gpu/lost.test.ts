@@ -6,7 +6,7 @@ import { failure, floats, openGpu, planAffine } from "./kernels.ts";
 
 const test = suite("a lost device");
 
-test("rejects pending reads, then refuses every later call", async () => {
+test("a lost device rejects pending reads, then refuses every later call", async () => {
   const gpu = await openGpu();
   const [x, y] = [floats(gpu, 4), floats(gpu, 4)];
   gpu.run(planAffine(4), [x, y]);
@@ -29,7 +29,7 @@ test("rejects pending reads, then refuses every later call", async () => {
   }
 });
 
-test("closed on purpose says so, also with work recorded", async () => {
+test("a device that was closed on purpose says so, also with work recorded", async () => {
   const gpu = await openGpu();
   const [x, y] = [floats(gpu, 4), floats(gpu, 4)];
   gpu.run(planAffine(4), [x, y]);

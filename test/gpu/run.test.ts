@@ -88,7 +88,7 @@ test("a released buffer that is handed out again isn't written before its last r
   release(result, second);
 });
 
-test("slices: one buffer, read and written at offsets", async () => {
+test("slices of one buffer are read and written at their offsets", async () => {
   const gpu = await testGpu();
   const x = floats(gpu, 128);
   const y = floats(gpu, 128);
@@ -102,7 +102,7 @@ test("slices: one buffer, read and written at offsets", async () => {
   release(x, y);
 });
 
-test("reads of several slices, of odd lengths and none", async () => {
+test("several slices are read in one wait, also of odd lengths and of none", async () => {
   const gpu = await testGpu();
   const x = floats(gpu, 100);
   gpu.write(x, Float32Array.from({ length: 100 }, (_, i) => i));
@@ -166,7 +166,7 @@ test("calls that can't be recorded are refused at once, by kernel and shapes", a
   release(x, y);
 });
 
-test("a shader that doesn't compile: the next wait names kernel and shapes, then the device goes on", async () => {
+test("the wait after a shader that doesn't compile names kernel and shapes, and then the device goes on", async () => {
   using gpu = await openGpu();
   const [x, y] = [floats(gpu, 4), floats(gpu, 4)];
   const broken = { ...affine, name: "broken", source: affine.source.replace("p.add", "p.nothing") };

@@ -10,7 +10,7 @@ function program(source: string, constants?: Record<string, number>): Program {
   return { name: "kernel", source, constants, access: [] };
 }
 
-test("const lines get their values, in their types", () => {
+test("const lines get their values in the types that they have", () => {
   const source = [
     "const TILE: u32 = 8u;",
     "  const SHIFT : i32=1;",
