@@ -259,7 +259,8 @@ export function numberAttrs<A extends Readonly<Record<string, number>>>(node: No
 
 function number(node: Node, key: string, fallback: number): number {
   const value = node.attrs[key] ?? fallback;
-  if (typeof value !== "number" || Number.isNaN(value)) {
+  // Only a bound that is infinite where it isn't given may be infinite.
+  if (typeof value !== "number" || Number.isNaN(value) || (!Number.isFinite(value) && Number.isFinite(fallback))) {
     throw nodeError(node, `${key} is ${show(value)}, expected a number`);
   }
   return value;

@@ -92,6 +92,21 @@ test("a constant that the importer computes as infinite is refused", () => {
 });
 
 for (
+  const [op, attribute, value] of [
+    ["LeakyRelu", "alpha", Infinity],
+    ["LeakyRelu", "alpha", NaN],
+    ["HardSigmoid", "beta", -Infinity],
+  ] as const
+) {
+  test(`${op} with ${attribute} ${value} is refused by node and attribute`, () => {
+    const bytes = writeOnnx(
+      onnxModel([{ ...node(op, ["x"]), attributes: [{ name: attribute, kind: "float", value }] }]),
+    );
+    assert.match(refusal(() => loadOnnx(bytes, "net.onnx")), `${op} "/block/${op}": ${attribute} is ${value}`);
+  });
+}
+
+for (
   const [dtype, data, value] of [
     ["F16", Uint16Array.of(0x3c00, 0x7c00), "Infinity"],
     ["BF16", Uint16Array.of(0x3f80, 0x7fc0), "NaN"],
