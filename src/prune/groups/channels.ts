@@ -7,6 +7,7 @@
  * axes move theirs along.
  */
 
+import { isStatistic } from "../../graph/roles.ts";
 import type { Graph, Node, Shape } from "../../graph/types.ts";
 import { activations } from "../rules/operands.ts";
 import { RULES, whyWhole } from "../rules/table.ts";
@@ -83,4 +84,14 @@ export function parameterAxis(linked: LinkedGraph, node: Node, name: string): nu
   const rule = RULES[node.op];
   if (linked.whole.has(node.name) || rule.kind === "whole") return null;
   return rule.kind === "layer" ? 0 : rule.parameterAxis(node, name, linked);
+}
+
+/** A node's parameters whose entries become 0 where channels go: neither running statistics nor divisors. */
+export function zeroableParameters({ graph }: LinkedGraph, node: Node): string[] {
+  const rule = RULES[node.op];
+  return node.inputs.filter((name) => {
+    const role = graph.params[name]?.role;
+    if (role === undefined || isStatistic(role)) return false;
+    return !(rule.kind === "linked" && rule.staysNonzero?.(node, name));
+  });
 }

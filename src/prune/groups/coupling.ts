@@ -5,10 +5,9 @@
  * Pad widens a shortcut (option A), the narrow stage's filters are groups of the wide one, some places on.
  */
 
-import { isStatistic } from "../../graph/roles.ts";
 import type { Graph } from "../../graph/types.ts";
 import type { Layer } from "../rules/layer_view.ts";
-import { parameterAxis } from "./channels.ts";
+import { parameterAxis, zeroableParameters } from "./channels.ts";
 import { type DependencyGraph, dependencyGraph } from "./dependency_graph.ts";
 import { DisjointSets } from "./disjoint_sets.ts";
 import { groupsOf, type Row, rowsOf } from "./rows.ts";
@@ -166,9 +165,8 @@ function vectorsOf(
   const vectors: Coupled[] = [];
   for (const node of graph.nodes) {
     const y = node.outputs[0];
-    for (const param of node.inputs) {
-      const role = graph.params[param]?.role;
-      if (role === undefined || isStatistic(role) || layers.get(node.name)?.weight === param) continue;
+    for (const param of zeroableParameters(dependencies, node)) {
+      if (layers.get(node.name)?.weight === param) continue;
       const axis = parameterAxis(dependencies, node, param);
       if (axis === null) continue;
       const found = rows(y);

@@ -4,10 +4,9 @@
  */
 
 import { identityMap } from "../../graph/indexmap.ts";
-import { isStatistic } from "../../graph/roles.ts";
 import type { HostTensor, Model, Rewrite } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
-import { parameterAxis } from "../groups/channels.ts";
+import { parameterAxis, zeroableParameters } from "../groups/channels.ts";
 import { weigh } from "../groups/dependency_graph.ts";
 import { firstChannel, weightAt } from "../rules/layer_view.ts";
 import { constants } from "./constant_propagation.ts";
@@ -69,9 +68,7 @@ function sweep(model: Model, counts: Map<string, number>): Model {
     const y = channels.base(node.outputs[0]);
     const width = channels.width(node.outputs[0]);
     if (whole.has(node.name) && live[y]) continue;
-    for (const name of node.inputs) {
-      const role = graph.params[name]?.role;
-      if (role === undefined || isStatistic(role)) continue;
+    for (const name of zeroableParameters(dependencies, node)) {
       const { shape, data: { length } } = params.get(name)!;
       const axis = parameterAxis(dependencies, node, name);
       const dead = Array.from({ length: width }, (_, j) => !live[y + j]);

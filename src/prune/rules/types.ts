@@ -95,6 +95,8 @@ export interface LinkedRule extends AnyRule {
   needs(node: Node, numbered: NumberedModel, known: Constants): (made: number, read: number) => boolean;
   /** The axis of a parameter along which the made channels stand; null where it is the same for all of them. */
   parameterAxis(node: Node, name: string, numbered: NumberedGraph): number | null;
+  /** Must this parameter stay other than 0, even for channels that go? A divisor must. Absent: none must. */
+  staysNonzero?(node: Node, name: string): boolean;
   /** Writes the node of a compact network. Not asked where the node is whole, or none of its channels stays. */
   rewrite(node: Node, emission: Emission): void;
   /** Can it take over a number per channel that the layer before it would have added to this value? Absent: never. */
