@@ -50,7 +50,7 @@ function formatLatency({ latency, speedup }: Report): string {
 }
 
 function formatFacts(report: Report, htmlPath: string): string {
-  const { compression, equivalence, admm, achieved, requested, adapter, files } = report;
+  const { compression, equivalence, admm, achieved, untold = {}, requested, adapter, files } = report;
   const rows = [
     [
       "smaller",
@@ -60,7 +60,8 @@ function formatFacts(report: Report, htmlPath: string): string {
     ],
   ];
   for (const [name, asked] of Object.entries(requested)) {
-    rows.push([name, `asked ${plain(asked)}, reached ${name in achieved ? plain(achieved[name]) : "?"}`]);
+    const reached = name in achieved ? `reached ${plain(achieved[name])}` : `what was reached can't be told`;
+    rows.push([name, `asked ${plain(asked)}, ${reached}${name in untold ? `: ${untold[name]}` : ""}`]);
   }
   rows.push(
     "notProved" in equivalence ? ["proof", `not proved: ${equivalence.notProved}`] : [

@@ -4,7 +4,7 @@ import { identityMap } from "./indexmap.ts";
 import { consumers, freshName, takenNames } from "./names.ts";
 import { opOf } from "./ops/ops.ts";
 import { isBatchNorm, isBorderTable, isLayer } from "./roles.ts";
-import type { Graph, HostTensor, IndexMapEntry, Model, Node, Rewrite } from "./types.ts";
+import type { Graph, HostTensor, Model, Node, Origin, Rewrite } from "./types.ts";
 
 /** Parameters in float64, as folding computes them. */
 export type Params64 = ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float64Array }>;
@@ -30,7 +30,7 @@ export function foldBatchNorm(model: Model): Rewrite {
   );
   const folded = foldBatchNorm64(model.graph, exact);
   const params = new Map<string, HostTensor>();
-  const map = new Map<string, IndexMapEntry>();
+  const map = new Map<string, Origin>();
   const identity = identityMap(model.graph);
   for (const name of Object.keys(folded.graph.params)) {
     const made = folded.params.get(name);

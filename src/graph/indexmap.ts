@@ -1,9 +1,9 @@
 /** Index maps: which entries of which source a rewritten parameter consists of, and how other tensors follow it. */
 
 import { elements } from "../tensor/tensor.ts";
-import type { Graph, HostTensor, IndexMap, IndexMapEntry, Params } from "./types.ts";
+import type { Graph, HostTensor, IndexMap, KeptOrigin, MergedOrigin, Origin, Params } from "./types.ts";
 
-type Keep = IndexMapEntry["keep"];
+type Keep = KeptOrigin["keep"];
 
 /** Every parameter comes whole from itself. */
 export function identityMap(graph: Graph): IndexMap {
@@ -12,23 +12,44 @@ export function identityMap(graph: Graph): IndexMap {
   );
 }
 
+/** The entries whose numbers lie in one source, and which of its numbers they are. */
+export function keptOrigins(map: IndexMap): [name: string, origin: KeptOrigin][] {
+  return Array.from(map).flatMap(([name, origin]) => isMerged(origin) ? [] : [[name, origin]]);
+}
+
+export function isMerged(origin: Origin): origin is MergedOrigin {
+  return "sources" in origin;
+}
+
 /**
- * `first` then `second` as one map. What `first` made has no origin before it, so what `second` takes from it has none.
+ * `first` then `second` as one map. What `first` made has no origin before it, so what `second` takes from it has none. What
+ * one of them merged stays merged, from whatever its sources came from.
  *
- * @param params the parameters that `first` started from: their shapes say what merged axes mean
+ * @param params the parameters that `first` started from: their shapes say what trailing axes seen as one mean
  */
 export function compose(first: IndexMap, second: IndexMap, params: Graph["params"]): IndexMap {
-  const composed = new Map<string, IndexMapEntry>();
-  for (const [name, entry] of second) {
-    const origin = first.get(entry.source);
-    if (!origin) continue;
-    const keep = mergeAxes(origin.keep, params[origin.source].shape, entry.keep.length);
-    composed.set(name, {
-      source: origin.source,
-      keep: entry.keep.map((wanted, axis) => select(keep[axis], wanted)),
-    });
+  const composed = new Map<string, Origin>();
+  for (const [name, origin] of second) {
+    const found = isMerged(origin) ? mergedBefore(first, origin) : keptBefore(first, origin, params);
+    if (found) composed.set(name, found);
   }
   return composed;
+}
+
+function keptBefore(first: IndexMap, entry: KeptOrigin, params: Graph["params"]): Origin | undefined {
+  const origin = first.get(entry.source);
+  if (!origin || isMerged(origin)) return origin;
+  const keep = mergeAxes(origin.keep, params[origin.source].shape, entry.keep.length);
+  return { source: origin.source, keep: entry.keep.map((wanted, axis) => select(keep[axis], wanted)) };
+}
+
+function mergedBefore(first: IndexMap, { sources, how }: MergedOrigin): Origin | undefined {
+  const before = sources.flatMap((source) => {
+    const origin = first.get(source);
+    if (!origin) return [];
+    return isMerged(origin) ? origin.sources : [origin.source];
+  });
+  return before.length === 0 ? undefined : { sources: [...new Set(before)], how };
 }
 
 /**
@@ -52,17 +73,27 @@ export function gatherTensor(tensor: HostTensor, keep: Keep): HostTensor {
   return { shape, data };
 }
 
+/** Tensors that followed a rewrite, and those that couldn't. */
+export interface Followed {
+  readonly tensors: Map<string, HostTensor>;
+  /** Merged parameters of which a source had a tensor: it ends there, for no number of it belongs to the merged one. */
+  readonly ended: readonly { readonly name: string; readonly origin: MergedOrigin }[];
+}
+
 /**
  * Carries tensors that lie beside the parameters (momentum, masks, Z, U) along a rewrite: named and shaped like the
  * sources, they come out named and shaped like the new parameters. Sources that aren't there are left out.
  */
-export function applyIndexMap(map: IndexMap, tensors: Params): Map<string, HostTensor> {
+export function applyIndexMap(map: IndexMap, tensors: Params): Followed {
   const moved = new Map<string, HostTensor>();
-  for (const [name, { source, keep }] of map) {
+  for (const [name, { source, keep }] of keptOrigins(map)) {
     const tensor = tensors.get(source);
     if (tensor) moved.set(name, gatherTensor(tensor, keep));
   }
-  return moved;
+  const ended = Array.from(map).flatMap(([name, origin]) =>
+    isMerged(origin) && origin.sources.some((source) => tensors.has(source)) ? [{ name, origin }] : []
+  );
+  return { tensors: moved, ended };
 }
 
 function select(kept: readonly number[] | null, wanted: readonly number[] | null): readonly number[] | null {

@@ -78,19 +78,29 @@ export interface Model {
   readonly params: Params;
 }
 
+/** Where a parameter of a rewritten model came from: cut from one source, or merged from several. */
+export type Origin = KeptOrigin | MergedOrigin;
+
 /**
- * Where a parameter of a rewritten model came from: its source and the kept indices per axis (null: all of them).
+ * A source and the kept indices per axis (null: all of them).
  *
  * `keep` may be shorter than the source's rank: its last entry then indexes all trailing axes in one, row-major, so that
  * two entries describe a ColumnConv weight [F,T] taken from a Conv weight [F,C,KH,KW]. `gatherTensor` does the same.
  */
-export interface IndexMapEntry {
+export interface KeptOrigin {
   readonly source: string;
   readonly keep: readonly (readonly number[] | null)[];
 }
 
-/** New parameter name -> origin. A parameter that the rewrite made has no entry. */
-export type IndexMap = ReadonlyMap<string, IndexMapEntry>;
+/** Computed from several parameters: none of its numbers is one of theirs, and none can be put back. */
+export interface MergedOrigin {
+  readonly sources: readonly string[];
+  /** By which formula, as a message tells it: "conv2 ∘ bn1 ∘ conv1". */
+  readonly how: string;
+}
+
+/** New parameter name -> origin. A parameter that comes from no other, such as a table of biases, has no entry. */
+export type IndexMap = ReadonlyMap<string, Origin>;
 
 /** What every rewrite returns. */
 export interface Rewrite {

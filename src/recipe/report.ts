@@ -1,7 +1,7 @@
 /** From a finished run's state to report.json and report.html. */
 import { UserError } from "../errors.ts";
 import { MODEL_FILE, ONNX_FILE } from "../formats/model_file.ts";
-import { scatterModel } from "../graph/scatter.ts";
+import { inDenseShape } from "../graph/scatter.ts";
 import { estimateFor } from "../measure/latency/choose.ts";
 import { achieved } from "../report/achieved.ts";
 import { buildReport } from "../report/build.ts";
@@ -40,7 +40,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     admm: state.admm,
     latency: state.latency,
     requested: state.requested,
-    achieved: reached(ctx),
+    ...reached(ctx),
     ...state.failed.length > 0 ? { failed: state.failed } : {},
     files: [ONNX_FILE, MODEL_FILE],
   });
@@ -60,16 +60,14 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
 }
 
 /** What of the run's budgets and constraints was reached, and the time by the device's table where that was asked for. */
-function reached({ state, recipe, tables }: RunContext): Record<string, number> {
+function reached({ state, recipe, tables }: RunContext): Pick<Report, "achieved" | "untold"> {
   const { dense, model, origin, masked } = state;
   const pruning = recipe.stages.filter(isPruning);
   const timed = pruning.map(({ budget }) => budget).findLast((budget) => budget?.ms !== undefined);
-  const inDenseShape = scatterModel(model, origin, dense) ?? masked;
+  const network = { dense, model, inDenseShape: inDenseShape(model, origin, dense, masked) };
   const constraints = pruning.flatMap((stage) => stage.constraints.map(optionsOf));
-  return {
-    ...achieved({ dense, model, inDenseShape }, constraints, state.requested),
-    ...timed && { ms: estimateFor(tables, timed, dense)(model) },
-  };
+  const told = achieved(network, constraints, state.requested);
+  return timed ? { ...told, achieved: { ...told.achieved, ms: estimateFor(tables, timed, dense)(model) } } : told;
 }
 
 function whyNotProved({ state }: RunContext): string {

@@ -1,7 +1,7 @@
 /** What a run knows so far, and how it is kept: everything that `--resume` needs to end in the same bits. */
 import { UserError } from "../errors.ts";
 import { type CheckpointTensor, loadCheckpoint, saveCheckpoint } from "../formats/checkpoint.ts";
-import type { Graph, HostTensor, IndexMap, Model, Params } from "../graph/types.ts";
+import type { Graph, HostTensor, IndexMap, Model, Origin, Params } from "../graph/types.ts";
 import type { PlansMark } from "../measure/run_tuner.ts";
 import type { KeptRecord } from "../prune/budget/settle.ts";
 import type { Masks } from "../prune/structures/masks.ts";
@@ -147,7 +147,7 @@ export async function loadRun(store: Store, dir: string, identity: string): Prom
   };
 }
 
-type SavedMap = [string, { source: string; keep: (number[] | null)[] }][];
+type SavedMap = [string, Origin][];
 type SavedFallback = Pick<Fallback, "admm" | "best" | "points"> & { readonly graph: Graph; readonly origin: SavedMap };
 
 function readFallback(saved: SavedFallback, part: (prefix: string) => Params): Fallback {

@@ -8,7 +8,7 @@ import { compareOutputs, tolerance } from "../graph/compare.ts";
 import { countNonzero, graphCost } from "../graph/cost.ts";
 import { compareWithReference, runPlan } from "../graph/equivalence.ts";
 import { initialise } from "../graph/initialise.ts";
-import { scatterModel } from "../graph/scatter.ts";
+import { scatterModel, whyWithoutPlace } from "../graph/scatter.ts";
 import type { Model } from "../graph/types.ts";
 import { estimateFor } from "../measure/latency/choose.ts";
 import { inputOptions } from "../models/given.ts";
@@ -99,10 +99,13 @@ export async function verifyRun(
     const { inputs, batch } = proofInputs({ data, recipe });
     const [a, b] = [await runPlan(gpu, masked, inputs, batch), await runPlan(gpu, model, inputs, batch)];
     checks.push(within("compact = masked, largest relative difference", compareOutputs(a, b).maxRel, limit));
-  } else if (reported.verdict === "not proved") {
-    checks.push(
-      exact("compact = masked", "a proof in the report", "none, and it can't be put back into the dense shape"),
-    );
+  } else {
+    checks.push(...untoldStructures(whyWithoutPlace(model, origin)!, recipe, report));
+    if (reported.verdict === "not proved") {
+      checks.push(
+        exact("compact = masked", "a proof in the report", "none, and it can't be put back into the dense shape"),
+      );
+    }
   }
   for (const stage of recipe.stages) {
     if (!("budget" in stage) || stage.budget?.ms === undefined) continue;
@@ -137,6 +140,17 @@ async function exported(
   const limit = Math.max(tolerance(model.graph), tolerance(read.graph));
   const [a, b] = [await runPlan(gpu, model, inputs, batch), await runPlan(gpu, read, inputs, batch)];
   return within("model.onnx = model.safetensors, largest relative difference", compareOutputs(a, b).maxRel, limit);
+}
+
+/** What each constraint has left can't be told of a network that has no place in the dense one. */
+function untoldStructures(why: string, { stages }: Recipe, { achieved, untold, requested }: Report): Check[] {
+  const pruning = stages.flatMap((stage) => isPruning(stage) ? stage.constraints.map(optionsOf) : []);
+  return [...new Set(pruning.map(constraintName))].filter((name) => name in requested).map((name) => ({
+    name: `achieved, ${name}`,
+    expected: achieved[name] ?? `can't be told: ${untold?.[name] ?? "no reason given"}`,
+    found: `can't be told: ${why}`,
+    verdict: "not proved",
+  }));
 }
 
 /** In the dense shape: how much each constraint has left, and that what is left has its structure. */

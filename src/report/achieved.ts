@@ -7,6 +7,7 @@ import { type CostName, costNames } from "../prune/budget/costs/costs.ts";
 import { type ConstraintOptions, constraintsOf } from "../prune/structures/constraints.ts";
 import { filledGroups } from "../prune/structures/elements.ts";
 import { structureName } from "../prune/structures/structures.ts";
+import type { Report } from "./types.ts";
 
 /** What one stage asks for. */
 export interface Request {
@@ -29,16 +30,16 @@ export function constraintName(options: ConstraintOptions): string {
 
 /**
  * Which fraction of the dense network the network at hand has, as a whole and of each name that was asked for. What can't be told
- * has no entry: of constraints, where the network has no place in the dense one's shapes.
+ * has no entry, but a reason: of constraints, where the network has no place in the dense one's shapes.
  *
- * @param inDenseShape the network at hand in the dense one's shapes, where it can be brought there
+ * @param inDenseShape the network at hand in the dense one's shapes, or why it can't be brought there
  * @param asked names that were asked for
  */
 export function achieved(
-  { dense, model, inDenseShape }: { dense: Model; model: Model; inDenseShape: Model | undefined },
+  { dense, model, inDenseShape }: { dense: Model; model: Model; inDenseShape: Model | string },
   constraints: readonly ConstraintOptions[],
   asked: Readonly<Record<string, number>>,
-): Record<string, number> {
+): Pick<Report, "achieved" | "untold"> {
   const [before, after] = [graphCost(dense.graph), graphCost(model.graph)];
   const result: Record<string, number> = {
     params: after.params / before.params,
@@ -46,13 +47,16 @@ export function achieved(
     macs: after.macs / before.macs,
   };
   if ("peakBytes" in asked) result.peakBytes = peakBytes(model.graph) / peakBytes(dense.graph);
-  if (!inDenseShape) return result;
-  if ("groups" in asked) result.groups = keptFraction(inDenseShape, constraints);
-  for (const options of constraints) {
-    const name = constraintName(options);
-    if (name in asked) result[name] = keptFraction(inDenseShape, [options]);
+  const counted = [
+    ...("groups" in asked ? [["groups", constraints] as const] : []),
+    ...constraints.map((options) => [constraintName(options), [options]] as const).filter(([name]) => name in asked),
+  ];
+  if (typeof inDenseShape === "string") {
+    const untold = Object.fromEntries(counted.map(([name]) => [name, inDenseShape]));
+    return { achieved: result, ...counted.length > 0 && { untold } };
   }
-  return result;
+  for (const [name, options] of counted) result[name] = keptFraction(inDenseShape, options);
+  return { achieved: result };
 }
 
 /** Which fraction of the groups of these constraints is not empty, over all their layers. */

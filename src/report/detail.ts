@@ -15,6 +15,8 @@ export interface Layer {
   readonly after: number;
   readonly params: Change;
   readonly macs: Change;
+  /** How it became part of another layer: it has no size of its own any more, which isn't the same as being gone. */
+  readonly merged?: string;
 }
 
 export interface Change {

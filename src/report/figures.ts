@@ -16,7 +16,7 @@ export function figures(report: Report, detail: Detail): Html[] {
     controlsFigure(report),
     sizeFigure(way),
     macsFigure(way),
-    detail.layers.length > 0 ? widthsFigure(detail.layers) : undefined,
+    detail.layers.some(({ merged }) => merged === undefined) ? widthsFigure(detail.layers) : undefined,
     detail.residuals.length > 0 ? residualsFigure(detail.residuals) : undefined,
     detail.curves.length > 0 ? trainingFigure(detail.curves) : undefined,
     report.latency.length > 0 ? latencyFigure(report) : undefined,

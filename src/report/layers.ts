@@ -1,14 +1,21 @@
 import { graphCost } from "../graph/cost.ts";
+import { isMerged, keptOrigins } from "../graph/indexmap.ts";
 import { filterCount, layersOf } from "../graph/roles.ts";
 import type { Graph, IndexMap } from "../graph/types.ts";
 import type { Layer } from "./detail.ts";
 
-/** Widths and costs of each layer, before and after; a layer that is gone has width 0. */
+/** Widths and costs of each layer, before and after; a layer that is gone has width 0, a merged one says so. */
 export function layerChanges(dense: Graph, small: Graph, origin: IndexMap): Layer[] {
   const [before, after] = [graphCost(dense), graphCost(small)];
-  const successor = new Map([...origin].map(([name, { source }]) => [source, name]));
+  const successor = new Map(keptOrigins(origin).map(([name, { source }]) => [source, name]));
+  const merged = new Map(
+    Array.from(origin.values()).filter(isMerged).flatMap(({ sources, how }) =>
+      sources.map((source) => [source, how] as const)
+    ),
+  );
   return layersOf(dense).map((node) => {
-    const now = successor.get(node.inputs[1]);
+    const weight = node.inputs[1];
+    const now = successor.get(weight);
     const layer = small.nodes.find(({ inputs }) => now !== undefined && inputs[1] === now);
     const cost = { dense: before.nodes.get(node.name)!, small: layer && after.nodes.get(layer.name) };
     return {
@@ -17,6 +24,7 @@ export function layerChanges(dense: Graph, small: Graph, origin: IndexMap): Laye
       after: layer ? filterCount(small, layer) : 0,
       params: { before: cost.dense.params, after: cost.small?.params ?? 0 },
       macs: { before: cost.dense.macs, after: cost.small?.macs ?? 0 },
+      ...now === undefined && merged.has(weight) && { merged: merged.get(weight) },
     };
   });
 }

@@ -110,17 +110,31 @@ export function layersTable({ layers }: Detail): Html {
       { label: "after" },
       { label: "ratio" },
     ],
-    layers.map(({ name, before, after, params, macs }) => [
-      name,
-      count(before),
-      count(after),
-      count(params.before),
-      count(params.after),
-      ratio(params.before, params.after),
-      count(macs.before),
-      count(macs.after),
-      ratio(macs.before, macs.after),
-    ]),
+    layers.map(({ name, before, after, params, macs, merged }) =>
+      merged === undefined
+        ? [
+          name,
+          count(before),
+          count(after),
+          count(params.before),
+          count(params.after),
+          ratio(params.before, params.after),
+          count(macs.before),
+          count(macs.after),
+          ratio(macs.before, macs.after),
+        ]
+        : [
+          `${name}, merged: ${merged}`,
+          count(before),
+          "–",
+          count(params.before),
+          "–",
+          "–",
+          count(macs.before),
+          "–",
+          "–",
+        ]
+    ),
   );
 }
 
@@ -141,15 +155,17 @@ export function proofTables({ equivalence, admm }: Report): Html {
   }`;
 }
 
-export function budgetTable({ requested, achieved }: Report): Html {
-  const names = [...new Set([...Object.keys(requested), ...Object.keys(achieved)])];
+export function budgetTable({ requested, achieved, untold = {} }: Report): Html {
+  const names = [...new Set([...Object.keys(requested), ...Object.keys(achieved), ...Object.keys(untold)])];
   if (names.length === 0) return markup``;
   const cell = (values: Readonly<Record<string, number>>, name: string) =>
     Object.hasOwn(values, name) ? plain(values[name]) : "–";
+  const reached = (name: string) =>
+    Object.hasOwn(untold, name) ? `can't be told: ${untold[name]}` : cell(achieved, name);
   return table(
     "Budgets: asked for and reached",
     [{ label: "budget", kind: "words" }, { label: "requested" }, { label: "achieved" }],
-    names.map((name) => [name, cell(requested, name), cell(achieved, name)]),
+    names.map((name) => [name, cell(requested, name), reached(name)]),
   );
 }
 

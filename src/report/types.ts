@@ -70,6 +70,8 @@ export interface Report {
   readonly speedup: readonly { readonly batch: number; readonly ratio: number }[];
   readonly requested: Readonly<Record<string, number>>;
   readonly achieved: Readonly<Record<string, number>>;
+  /** Name of what was requested and can't be told of the final network -> why not; absent where all can be told. */
+  readonly untold?: Readonly<Record<string, string>>;
   /** Stages that failed; absent where none has. */
   readonly failed?: readonly FailedStage[];
   /** Beside the report: the final network, in each format. */

@@ -25,6 +25,7 @@ function mapOf<const Item extends v.GenericSchema>(item: Item, expected: string)
 }
 
 const numbers = mapOf(number, "a map of numbers");
+const texts = mapOf(text, "a map of texts");
 
 const point = object({
   name: text,
@@ -85,6 +86,7 @@ const report: v.GenericSchema<unknown, Report> = object({
   speedup: list(object({ batch: whole(1), ratio: positive })),
   requested: numbers,
   achieved: numbers,
+  untold: v.optional(texts),
   failed: v.optional(list(object({ stage: count, kind: text, reason: text }))),
   files: v.optional(list(text)),
 });

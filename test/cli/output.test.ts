@@ -33,6 +33,11 @@ report            runs/x/report.html`.trim(),
   );
 });
 
+test("where an achieved figure can't be told the summary says so, and why", () => {
+  const text = formatSummary({ ...report, achieved: {}, untold: { params: "it was merged" } }, "x.html");
+  assert.match(text, /params +asked 0\.025, what was reached can't be told: it was merged\n/);
+});
+
 test("a summary of training alone leaves out what there is not", () => {
   const text = formatSummary({
     ...report,

@@ -27,6 +27,15 @@ test("a network comes back bit for bit, with its place in the dense one", async 
   assert.equal([found.dense, found.origin], [dense.graph, origin]);
 });
 
+test("an origin that was merged comes back, beside those that were kept", async () => {
+  const store = memoryStore();
+  const { model, dense, origin } = network();
+  const [name] = model.params.keys();
+  const merged = new Map(origin).set(name, { sources: [name, "gone.weight"], how: "gone ∘ conv" });
+  await writeModel(store, "x", { model, dense, origin: merged });
+  assert.equal((await readModel(store, "x")).origin, merged);
+});
+
 test("writing the same network twice gives the same bytes", async () => {
   const store = memoryStore();
   await writeModel(store, "x", network());

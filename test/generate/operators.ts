@@ -120,6 +120,7 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
   Gelu: pointwise((b, x) => b.gelu(x, "tanh", "op")),
   Sigmoid: pointwise((b, x) => b.sigmoid(x, "op")),
   Tanh: pointwise((b, x) => b.tanh(x, "op")),
+  Elu: pointwise((b, x) => b.node("Elu", [x], { alpha: 0.7 }, "op")),
   HardSigmoid: pointwise((b, x) => b.hardSigmoid(x, { alpha: 0.2, beta: 0.4 }, "op")),
   HardSwish: pointwise((b, x) => b.hardSwish(x, "op")),
   Softmax: [{

@@ -2,9 +2,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
 import { compareOutputs, tolerance } from "../../src/graph/compare.ts";
-import { gatherTensor } from "../../src/graph/indexmap.ts";
+import { gatherTensor, identityMap, keptOrigins } from "../../src/graph/indexmap.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
-import { scatterModel } from "../../src/graph/scatter.ts";
+import { scatterModel, whyWithoutPlace } from "../../src/graph/scatter.ts";
 import type { IndexMap, Model } from "../../src/graph/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { compact } from "../../src/prune/rewrite/compact.ts";
@@ -37,7 +37,7 @@ test("compact and back: what a pruned net of the zoo computed, and its parameter
     assert.ok(report.after.params < 0.7 * report.before.params, `${graph.name}: ${report.after.params} parameters`);
     const whole = scatterModel(small, map, masked)!;
     assert.equal(whole.graph, graph);
-    for (const [name, { source, keep }] of map) {
+    for (const [name, { source, keep }] of keptOrigins(map)) {
       assert.equal(gatherTensor(whole.params.get(source)!, keep).data, small.params.get(name)!.data, name);
     }
     const { maxRel } = compareOutputs(outputOf(masked, 1), outputOf(whole, 1));
@@ -87,10 +87,19 @@ test("running statistics stay where channels went; the dense model is left alone
   assert.equal(dense.params.get("bn.running_var")!.data, kept);
 });
 
-test("a parameter without a place in the dense network: no answer", () => {
+test("a parameter that was made or merged has no place in the dense network, and the reason is told", () => {
   const graph = createModel("digits");
   const model = { graph, params: randomParams(graph, 1) };
+  const [first, second] = model.params.keys();
   assert.is(scatterModel(model, new Map(), model), undefined);
+  assert.is(
+    whyWithoutPlace(model, new Map()),
+    `"${first}" was made by pruning and has no place in the dense network`,
+  );
+  const origin = new Map(identityMap(graph)).set(second, { sources: ["a", "b"], how: "b ∘ a" });
+  assert.is(scatterModel(model, origin, model), undefined);
+  assert.is(whyWithoutPlace(model, origin), `"${second}" was merged from a, b (b ∘ a)`);
+  assert.is(whyWithoutPlace(model, identityMap(graph)), undefined);
 });
 
 test("150 random networks, wherever all parameters have a place", () => {

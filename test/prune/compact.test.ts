@@ -47,7 +47,7 @@ test("deleting filter j deletes channel j of the next layer", () => {
     { name: "b", before: { filters: 3, columns: 36 }, after: { filters: 3, columns: 18 } },
   ]);
   assert.equal(report.channels, { before: 2 + 4 + 4 + 3, after: 2 + 2 + 2 + 3 });
-  assert.equal(applyIndexMap(map, model.params).get("a.weight"), {
+  assert.equal(applyIndexMap(map, model.params).tensors.get("a.weight"), {
     shape: [2, 2, 3, 3],
     data: Float32Array.from([0, 3].flatMap((f) => [...model.params.get("a.weight")!.data.slice(f * 18, f * 18 + 18)])),
   });

@@ -42,6 +42,16 @@ test("what only a constant would read is dead: γ = 0, a gate that is 0", () => 
   assert.equal(liveChannels(zeroRows(model, { "g.weight": [1] }), x), [0, 0]);
 });
 
+test("of a product with a factor that is always 0 that factor is needed, and the other isn't", () => {
+  const b = builder("g", ["N", 1, 4, 4]);
+  const x = b.conv(b.input, { name: "a", out: 2, kernel: 1 });
+  const g = b.hardSigmoid(b.conv(b.input, { name: "g", out: 2, kernel: 1 }), { alpha: 0.2, beta: 0.5 });
+  b.conv(b.mul(x, g), { name: "out", out: 1, kernel: 1 });
+  const model = zeroRows(modelOf(b.graph(), { "g.bias": [-10, 1] }), { "g.weight": [0] });
+  assert.equal(liveChannels(model, x), [0, 1]);
+  assert.equal(liveChannels(model, g), [1, 1]);
+});
+
 test("a tap that never sees the image reads nothing", () => {
   const b = builder("g", ["N", 1, 4, 4]);
   const x = b.conv(b.globalAveragePool(b.input), { name: "a", out: 2, kernel: 1 });

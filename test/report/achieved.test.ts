@@ -34,7 +34,8 @@ test("of a constraint the fraction of groups that aren't empty is told, over all
 test("fractions are of the dense network; what wasn't asked for by name isn't told", () => {
   const [dense, small] = [net(4), net(2)];
   // Numbers 7·h + 2 and multiply-adds 6·h of h hidden features; 4 inputs and h lie in memory at once.
-  const found = achieved({ dense, model: small, inDenseShape: zeroRows(dense, { "l0.weight": [0] }) }, [filter, runs], {
+  const inDenseShape = zeroRows(dense, { "l0.weight": [0] });
+  const { achieved: found } = achieved({ dense, model: small, inDenseShape }, [filter, runs], {
     "filter l*": 0.5,
     groups: 0.5,
     peakBytes: 0.5,
@@ -45,13 +46,15 @@ test("fractions are of the dense network; what wasn't asked for by name isn't to
   assert.is(found["filter l*"], 0.75);
   assert.not("1:4 *" in found);
   assert.not("ms" in found);
-  assert.is(achieved({ dense, model: maskModel(dense, new Map()), inDenseShape: dense }, [], {}).nonzero, 1);
+  assert.is(achieved({ dense, model: maskModel(dense, new Map()), inDenseShape: dense }, [], {}).achieved.nonzero, 1);
 });
 
-test("where a network has no place in the dense one's shapes, its constraints' fractions are left out", () => {
+test("where a network has no place in the dense one's shapes, its constraints' fractions are left out, with the reason", () => {
   const [dense, small] = [net(4), net(2)];
-  const found = achieved({ dense, model: small, inDenseShape: undefined }, [filter], { "filter l*": 0.5, groups: 0.5 });
+  const asked = { "filter l*": 0.5, groups: 0.5 };
+  const { achieved: found, untold } = achieved({ dense, model: small, inDenseShape: "no place" }, [filter], asked);
   assert.equal(Object.keys(found), ["params", "nonzero", "macs"]);
+  assert.equal(untold, { groups: "no place", "filter l*": "no place" });
 });
 
 test.run();

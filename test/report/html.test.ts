@@ -74,7 +74,7 @@ function poison<T extends Report | Detail>(value: T, text: string): T {
     if (typeof part === "string") return fixed.has(key) ? part : part + text;
     if (Array.isArray(part)) return part.map((item) => walk(item, key));
     if (typeof part !== "object" || part === null) return part;
-    const isMap = ["requested", "achieved", "versions"].includes(key);
+    const isMap = ["requested", "achieved", "untold", "versions"].includes(key);
     return Object.fromEntries(Object.entries(part).map(([k, v]) => [isMap ? k + text : k, walk(v, k)]));
   };
   return walk(value, "") as T;

@@ -48,6 +48,7 @@ test("what is wrong is named: file, key, what was expected and what stands there
     ["compression.params", 0, "compression.params: expected a number above 0, got 0"],
     ["adapter.fallback", "no", 'adapter.fallback: expected true or false, got "no"'],
     ["achieved.params", "0.1", 'achieved.params: expected a number, got "0.1"'],
+    ["untold", { params: 1 }, "untold.params: expected a text, got 1"],
     ["requested", [], "requested: expected a map of numbers, got []"],
     [
       "final.flops",

@@ -1,7 +1,7 @@
 /** Writes the network that a layout describes: nodes, parameters cut to the kept channels, and where they came from. */
 
 import { freshName, takenNames } from "../../graph/names.ts";
-import type { HostTensor, IndexMapEntry, Node, ParamSpec, Rewrite } from "../../graph/types.ts";
+import type { HostTensor, Node, Origin, ParamSpec, Rewrite } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import { parameterAxis } from "../groups/channels.ts";
 import type { WeighedGraph } from "../groups/dependency_graph.ts";
@@ -36,7 +36,7 @@ interface Written {
   readonly nodes: Node[];
   readonly specs: Record<string, ParamSpec>;
   readonly params: Map<string, HostTensor>;
-  readonly map: Map<string, IndexMapEntry>;
+  readonly map: Map<string, Origin>;
 }
 
 function emissionOf(

@@ -1,6 +1,6 @@
 /** The compact form of a Conv, Gemm or ColumnConv: kept rows and columns, and what removed constants leave behind. */
 
-import type { Attrs, IndexMapEntry, OpName } from "../../graph/types.ts";
+import type { Attrs, OpName, Origin } from "../../graph/types.ts";
 import type { WeighedGraph } from "../groups/dependency_graph.ts";
 import { allOr, type Emission, emitShift } from "../rules/emission.ts";
 import { firstChannel, type Layer, regionCount, regionSums, weightAt } from "../rules/layer_view.ts";
@@ -206,7 +206,7 @@ function writeWeight(
   filters: readonly number[],
   columns: readonly number[],
   shape: readonly number[],
-  origin: IndexMapEntry,
+  origin: Origin,
 ): string {
   const { data } = tensor(e.dependencies.model, layer.weight);
   const spec = { role: "weight", shape } as const;

@@ -1,6 +1,6 @@
 /** What the writers of a compact network share: where nodes and parameters go, and what stays of the old ones. */
 
-import type { Attrs, HostTensor, IndexMapEntry, Node, Params, ParamSpec, Shape } from "../../graph/types.ts";
+import type { Attrs, HostTensor, Node, Origin, Params, ParamSpec, Shape } from "../../graph/types.ts";
 import { range } from "./operands.ts";
 import type { Constants, NumberedModel } from "./types.ts";
 
@@ -18,7 +18,7 @@ export interface Emission {
   keepNode(node: Node, attrs?: Attrs): void;
   /** The made value is another one under a new name. */
   alias(made: string, value: string): void;
-  param(name: string, spec: ParamSpec, data: Numbers, origin?: IndexMapEntry): string;
+  param(name: string, spec: ParamSpec, data: Numbers, origin?: Origin): string;
   /** Leaves these entries along an axis of a parameter, 0 unless told; null: all. */
   cut(name: string, keep: readonly number[] | null, axis?: number): string;
   fresh(base: string): string;

@@ -1,7 +1,8 @@
 /** As many groups left in each layer, reached in one shot by any criterion, or by training the small network from scratch. */
+import { UserError } from "../../errors.ts";
 import { applyIndexMap } from "../../graph/indexmap.ts";
 import { initialise } from "../../graph/initialise.ts";
-import { scatterModel } from "../../graph/scatter.ts";
+import { inDenseShape } from "../../graph/scatter.ts";
 import type { Model } from "../../graph/types.ts";
 import { matchingConstraints } from "../../prune/budget/settle.ts";
 import { criterionNamed } from "../../prune/criteria/criteria.ts";
@@ -51,12 +52,15 @@ async function prunedDense(
   stages: readonly PruneStage[],
 ): Promise<{ model: Model; masks: Masks }> {
   const { dense, model, origin } = state;
-  const final = scatterModel(model, origin, dense) ?? state.masked ?? dense;
+  const final = inDenseShape(model, origin, dense, state.masked);
+  if (typeof final === "string") {
+    throw new UserError(`controls keep as many groups as the network has, which can't be told: ${final}`);
+  }
   const constraints = matchingConstraints(dense, final, stages.flatMap((stage) => stage.constraints.map(optionsOf)));
   const masks = oneShot(dense, new Map(), constraints, criterionNamed(criterion), recipe.seed);
   const small = compact(maskModel(dense, masks), { columns: false, border: "keep" });
   return {
     model: await recalibrate(gpu, small.model, data.train, recipe.batch),
-    masks: partialMasks(applyIndexMap(small.map, masks)),
+    masks: partialMasks(applyIndexMap(small.map, masks).tensors),
   };
 }

@@ -4,7 +4,7 @@ import { DeviceLostError } from "../../gpu/errors.ts";
 import { countNonzero, graphCost } from "../../graph/cost.ts";
 import { concrete } from "../../graph/shapes.ts";
 import { compilePlan, type InferencePlan } from "../../graph/plan.ts";
-import { scatterModel } from "../../graph/scatter.ts";
+import { inDenseShape } from "../../graph/scatter.ts";
 import type { Model } from "../../graph/types.ts";
 import { measureInterleaved } from "../../measure/interleaved.ts";
 import type { Latency, Variant } from "../../report/types.ts";
@@ -73,8 +73,8 @@ async function measureBatch(
 
 /** What there is to compare: no masked network before something is pruned, no compact one before it is smaller. */
 function networksOf({ model, dense, masked, origin }: RunState): Readonly<Record<Variant, Model | undefined>> {
-  const inDenseShape = scatterModel(model, origin, dense) ?? masked;
-  const pruned = inDenseShape && countNonzero(inDenseShape.params) < countNonzero(dense.params);
+  const whole = inDenseShape(model, origin, dense, masked);
+  const pruned = typeof whole !== "string" && countNonzero(whole.params) < countNonzero(dense.params);
   const smaller = graphCost(model.graph).macs < graphCost(dense.graph).macs;
-  return { dense, masked: pruned ? inDenseShape : undefined, compact: smaller ? model : undefined };
+  return { dense, masked: pruned ? whole : undefined, compact: smaller ? model : undefined };
 }

@@ -31,7 +31,7 @@ export async function shrink(ctx: RunContext, options: CompactOptions): Promise<
   const { model, map } = compact(state.model, options);
   const { inputs, batch } = proofInputs(ctx);
   const proof = await assertEquivalent(ctx.gpu, state.model, model, inputs, batch);
-  state.masks = partialMasks(applyIndexMap(map, state.masks));
+  state.masks = partialMasks(applyIndexMap(map, state.masks).tensors);
   state.origin = compose(state.origin, map, state.dense.graph.params);
   state.model = model;
   return proof;

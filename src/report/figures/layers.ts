@@ -8,8 +8,9 @@ import { figure, pairs } from "./frame.ts";
 
 const [FIRST] = STYLES;
 
-/** Filters or neurons of each layer, before and after. */
-export function widthsFigure(layers: readonly Layer[]): Html {
+/** Filters or neurons of each layer, before and after; a merged layer has no width of its own. */
+export function widthsFigure(all: readonly Layer[]): Html {
+  const layers = all.filter(({ merged }) => merged === undefined);
   const names = layers.map(({ name }) => name);
   const before = layers.map((layer) => layer.before);
   const after = layers.map((layer) => layer.after);
