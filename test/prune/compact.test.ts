@@ -60,14 +60,14 @@ test("deleting a channel deletes the filter that made it", () => {
   assert.is(shapeOf(model, "b.weight"), "3x2x3x3");
 });
 
-test("nothing to remove: the graph comes back as it was", () => {
+test("where nothing can be removed the graph comes back as it was", () => {
   const model = modelOf(twoConvs(1));
   const { model: same, report } = compact(model);
   assert.is(same, model);
   assert.is(report.passes, 0);
 });
 
-test("the ghost of a filter, relu(bias), moves into the next bias where no padding shows", () => {
+test("what a removed filter still makes, relu(bias), moves into the next bias where no padding shows", () => {
   const model = zeroRows(modelOf(twoConvs(0), { "a.bias": [1, 0.5, -1, 2] }), { "a.weight": [1, 2] });
   const { model: small, report } = shrink(model);
   assert.is(shapeOf(small, "a.weight"), "2x2x3x3");
@@ -88,7 +88,7 @@ test("a layer without a bias gets one for a folded constant", () => {
   assert.ok(Math.abs(small.params.get("b.bias")!.data[0] - 0.5 * w) < 1e-12);
 });
 
-test("at a zero-padded convolution: a table per border region, or the channel stays", () => {
+test("before a zero-padded convolution a constant becomes a table of biases per border region, or its channel stays", () => {
   const model = zeroRows(modelOf(twoConvs(1), { "a.bias": [1, 0.5, -1, 2] }), { "a.weight": [1] });
   const table = shrink(model, { border: "table" });
   assert.is(ops(table.model), "Conv Relu Conv BorderBias");
@@ -311,7 +311,10 @@ test("two nodes that share a parameter are refused", () => {
   const b = builder("g", ["N", 2, 4, 4]);
   const x = b.conv(b.input, { name: "a", out: 2, kernel: 1, bias: false });
   b.node("Conv", [x, "a.weight"]);
-  assert.throws(() => compact(modelOf(b.graph())), /"a\.weight" is shared by "a" and "conv"/);
+  assert.throws(
+    () => compact(modelOf(b.graph())),
+    /"a\.weight" \[[\d,]+\] is shared by Conv "a" and Conv "conv"; pruning cuts the parameters of each node for itself/,
+  );
 });
 
 for (const shortcut of ["A", "projection"] as const) {

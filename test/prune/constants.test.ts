@@ -55,7 +55,7 @@ test("batch norm maps a constant, and γ = 0 makes β of anything", () => {
   assert.equal(bn([0, 0]), [0.25, 0.75]);
 });
 
-test("activations: sigmoid(0) is a half", () => {
+test("activations map a constant by their function", () => {
   near(behindConstant(0, (b, x) => b.sigmoid(x))[0], 0.5);
   near(behindConstant(-1, (b, x) => b.relu(x))[0], 0);
   near(behindConstant(-Math.log(2), (b, x) => b.node("Elu", [x]))[0], -0.5);
@@ -90,7 +90,7 @@ test("padding doesn't show where only the centre tap is left, nor on a 1×1 map"
   near(pooled[0], 2.5);
 });
 
-test("pooling: counting the padding shows it", () => {
+test("pooling keeps a constant unless it counts a padding that only some windows see", () => {
   near(behindConstant(0.5, (b, x) => b.maxPool(x, { kernel: 3, pad: 1 }))[0], 0.5);
   near(behindConstant(0.5, (b, x) => b.averagePool(x, { kernel: 3, pad: 1 }))[0], 0.5);
   near(behindConstant(0.5, (b, x) => b.averagePool(x, { kernel: 2, countIncludePad: true }))[0], 0.5);
@@ -101,7 +101,34 @@ test("pooling: counting the padding shows it", () => {
   near(behindConstant(0.5, (b, x) => b.globalAveragePool(x))[0], 0.5);
 });
 
-test("sums need both, a product is 0 with one zero", () => {
+test("where all windows see as much of the image, counting the padding scales a constant by that share", () => {
+  // On 2×2 pixels each window of 3 rows and 2 columns, with a row of padding on both sides, sees 2 of 3 rows.
+  const shares = (kernel: readonly [number, number], pad: readonly [number, number, number, number]) =>
+    behindConstant(0.9, (b, x) => {
+      const small = b.slice(x, { axes: [2, 3], starts: [0, 0], ends: [2, 2] });
+      return b.averagePool(small, { kernel, stride: 1, pad, countIncludePad: true });
+    })[0];
+  near(shares([3, 2], [1, 0, 1, 0]), 0.9 * 2 / 3);
+  near(shares([2, 3], [0, 1, 0, 1]), 0.9 * 2 / 3);
+  near(shares([3, 3], [1, 1, 1, 1]), 0.9 * 4 / 9);
+  assert.is(shares([2, 2], [1, 0, 1, 0]), undefined);
+});
+
+test("slopes that stand along the tokens keep a constant of all features only where it isn't negative", () => {
+  const slopes = Array.from({ length: 25 }, (_, i) => 0.1 * i);
+  const sloped = (value: number, numbers = slopes) =>
+    behindConstant(value, (b, x) => {
+      const tokens = b.transpose(b.reshape(x, [2, 25]), [0, 2, 1]);
+      return b.prelu(tokens, { name: "p" });
+    }, { "p.weight": numbers })[0];
+  assert.is(sloped(0.5), 0.5);
+  assert.is(sloped(0), 0);
+  assert.is(sloped(-0.5), undefined);
+  near(sloped(-0.5, slopes.map(() => 0.5)), -0.25);
+  near(behindConstant(-0.5, (b, x) => b.prelu(x, { name: "p" }), { "p.weight": [0.5, 3] })[0], -0.25);
+});
+
+test("a sum is constant if both operands are, and a product is 0 if one of them is", () => {
   assert.equal(behindConstant(0.5, (b, x) => b.add(x, x)), [1, undefined]);
   assert.equal(behindConstant(0, (b, x) => b.mul(b.relu(x), b.conv(b.input, { name: "e", out: 2, kernel: 1 }))), [
     0,

@@ -24,7 +24,7 @@ const rows = (list: readonly Coupled[]) =>
 
 const refusal = (coupled: CoupledClass | undefined) => coupled?.prunable ? "prunable" : coupled?.why;
 
-test("a chain: each layer for itself with its bias, γ and β; the logits never", () => {
+test("in a chain each layer is a class with its bias, γ and β, and the logits are never prunable", () => {
   const classes = classesOf((b) => {
     const x = b.relu(b.batchNorm(b.conv(b.input, { name: "a", out: 4, kernel: 3 }), { name: "n" }));
     b.gemm(b.flatten(b.maxPool(x, { kernel: 2 })), { name: "f", out: 10 });
@@ -84,7 +84,7 @@ test("gates are tied to what they gate", () => {
   assert.is(members(classes.get("s")!.producers), "s.weight@0");
 });
 
-test("option A: the narrow stages are coupling groups of the wide stream, some places on", () => {
+test("with shortcuts of option A the narrow stages' filters are coupling groups of the wide stream, some places on", () => {
   const classes = coupledClasses(createModel("resnet8", { shortcut: "A" }));
   const stream = classes.find(({ id }) => id === "conv1")!;
   assert.is(stream.size, 64);
@@ -95,14 +95,14 @@ test("option A: the narrow stages are coupling groups of the wide stream, some p
   );
 });
 
-test("projection: a stream for each stage, with the shortcut's convolution", () => {
+test("with projection shortcuts each stage has a stream of its own, to which the shortcut's convolution belongs", () => {
   const classes = coupledClasses(createModel("resnet8", { shortcut: "projection" }));
   const streams = classes.filter(({ producers }) => producers.length > 1);
   assert.equal(streams.map(({ size }) => size), [16, 32, 64]);
   assert.is(members(streams[1].producers), "layer2.0.conv2.weight@0 layer2.0.shortcut.0.weight@0");
 });
 
-test("refused, with the reason", () => {
+test("a class that can't be pruned says why", () => {
   const classes = classesOf((b) => {
     const i = b.add(b.conv(b.input, { name: "tied", out: 3, kernel: 1 }), b.input);
     const r = b.gather(b.conv(i, { name: "r", out: 3, kernel: 1 }), [2, 1, 0]);
@@ -155,7 +155,7 @@ test("many thin groups go whole, with what they read; a depthwise multiplier is 
   assert.is(rows(multiplied.get("in")!.vectors), "in.bias 1/4, d.bias 2/8");
 });
 
-test("group norm: whole groups", () => {
+test("the groups of a group norm go as a whole", () => {
   const classes = classesOf((b) => {
     const x = b.groupNorm(b.conv(b.input, { name: "c", out: 6, kernel: 1 }), { name: "n", groups: 3 });
     b.conv(x, { name: "out", out: 2, kernel: 1 });
@@ -164,7 +164,7 @@ test("group norm: whole groups", () => {
   assert.is(rows(classes.get("c")!.vectors), "c.bias 2/6, n.weight 2/6, n.bias 2/6");
 });
 
-test("attention: whole heads of q, k and v; the MLP's hidden units one by one; the stream stays", () => {
+test("heads of q, k and v go as a whole, hidden units of the MLP go one by one, and the residual stream stays", () => {
   const classes = new Map(coupledClasses(vit()).map((found) => [found.id, found]));
   assert.equal([...classes.keys()], ["stem", "patch", "q", "fc1", "head"]);
   const heads = classes.get("q")!;
@@ -177,7 +177,7 @@ test("attention: whole heads of q, k and v; the MLP's hidden units one by one; t
   assert.match(refusal(classes.get("patch"))!, /^it flows through LayerNormalization "ln", which takes mean/);
 });
 
-test("q, k and v from one product: a head has its filters in each third", () => {
+test("where q, k and v come from one product a head has its filters in each third", () => {
   for (const qkv of ["together", "stacked"] as const) {
     const heads = coupledClasses(vit(qkv)).find(({ id }) => id === "qkv")!;
     assert.is(heads.size, 2);
@@ -188,7 +188,7 @@ test("q, k and v from one product: a head has its filters in each third", () => 
 
 const digits = createModel("digits");
 
-test("constraints by pattern, by node or weight name", () => {
+test("constraints name layers by pattern, by node or by weight", () => {
   const names = (layers?: string[]) =>
     coupledConstraints(digits, { granularity: "filter", keep: 0.5, layers }).map(({ name }) => name);
   const all = prunableLayers(digits, { granularity: "filter" });
@@ -197,7 +197,7 @@ test("constraints by pattern, by node or weight name", () => {
   assert.equal(names([`${all[0].slice(0, -1)}?`, all[1]]), names().slice(0, 2));
 });
 
-test("bad constraints: unknown layer, the logits, keep out of range", () => {
+test("constraints on an unknown layer or on the logits, or to keep what is no fraction, are refused", () => {
   const make = (layers: string[], keep = 0.5) => () =>
     coupledConstraints(digits, { granularity: "filter", keep, layers });
   const layers = digits.nodes.filter(({ op }) => op === "Conv" || op === "Gemm").map(({ name }) => name);
@@ -206,7 +206,7 @@ test("bad constraints: unknown layer, the logits, keep out of range", () => {
   for (const keep of [0, -1, 1.1, NaN]) assert.throws(make(["*"], keep), /expected a fraction above 0 and at most 1/);
 });
 
-test("counts and layouts of each granularity", () => {
+test("each granularity has its counts and its layout", () => {
   const b = builder("g", ["N", 3, 8, 8]);
   const x = b.conv(b.input, { name: "a", out: 10, kernel: 3 });
   b.conv(x, { name: "b", out: 2, kernel: 3 });

@@ -22,7 +22,7 @@ function liveChannels(model: Model, value: string): number[] {
   return [...live.subarray(base, base + dependencies.channels.width(value))];
 }
 
-test("a channel nobody reads is dead, back through everything that only made it", () => {
+test("a channel that nobody reads is dead, and so is everything that only made it", () => {
   const b = builder("g", ["N", 1, 4, 4]);
   const x = b.conv(b.input, { name: "a", out: 3, kernel: 3, pad: 1 });
   const n = b.relu(b.batchNorm(x, { name: "n" }));
@@ -32,7 +32,7 @@ test("a channel nobody reads is dead, back through everything that only made it"
   assert.equal(liveChannels(model, x), [1, 0, 1]);
 });
 
-test("what only a constant would read is dead: γ = 0, a gate that is 0", () => {
+test("a channel that is only read by γ = 0, or gated by 0, is dead", () => {
   const b = builder("g", ["N", 1, 4, 4]);
   const x = b.conv(b.input, { name: "a", out: 2, kernel: 1 });
   const n = b.batchNorm(x, { name: "n" });
@@ -50,6 +50,16 @@ test("of a product with a factor that is always 0 that factor is needed, and the
   const model = zeroRows(modelOf(b.graph(), { "g.bias": [-10, 1] }), { "g.weight": [0] });
   assert.equal(liveChannels(model, x), [0, 1]);
   assert.equal(liveChannels(model, g), [1, 1]);
+});
+
+test("attention over values that are constant needs them, and no queries or keys", () => {
+  const b = builder("g", ["N", 1, 4, 4]);
+  const [q, k, v] = ["q", "k", "v"].map((name) => b.conv(b.input, { name, out: 2, kernel: 1 }));
+  b.conv(b.attention(q, k, v), { name: "out", out: 1, kernel: 1 });
+  const model = zeroRows(modelOf(b.graph()), { "v.weight": [0] });
+  assert.equal(liveChannels(model, q), [0, 1]);
+  assert.equal(liveChannels(model, k), [0, 1]);
+  assert.equal(liveChannels(model, v), [1, 1]);
 });
 
 test("a tap that never sees the image reads nothing", () => {
@@ -87,7 +97,7 @@ test("removing unused numbers changes no output, is idempotent and counts what i
   assert.ok(removed > 500);
 });
 
-test("neighbours' different choices free more: a dead filter kills the filters that feed only it", () => {
+test("a dead filter kills the filters that feed only it", () => {
   const b = builder("g", ["N", 1, 4, 4]);
   const x = b.relu(b.conv(b.input, { name: "a", out: 2, kernel: 3 }));
   const y = b.relu(b.conv(x, { name: "b", out: 2, kernel: 1 }));

@@ -16,7 +16,7 @@ import { randomInputs, randomParams } from "../generate/graphs.ts";
 import { elements } from "../../src/tensor/tensor.ts";
 import { transformer, vit } from "../generate/transformer.ts";
 
-const test = suite("opaque operators");
+const test = suite("whole operators");
 
 function outputs(model: Model, inputs: Record<string, HostTensor>): Float64Array {
   return referenceForward(model, inputs).get(model.graph.outputs[0])!.data;

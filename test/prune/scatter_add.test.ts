@@ -43,7 +43,7 @@ test("the branch's dead filters go, its live β moves into a bias, the stream st
   assert.equal(compact(small, { columns: false }).model.graph, small.graph);
 });
 
-test("nothing to scatter: no constant channel, or a branch that others read too", () => {
+test("a sum without a constant channel, or with a branch that others read too, isn't scattered", () => {
   assert.equal(scatterCandidates(modelOf(block(4, 5))), []);
   const b = builder("g", ["N", 2, 4, 4]);
   const s = b.conv(b.input, { name: "s", out: 3, kernel: 1 });

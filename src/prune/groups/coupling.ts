@@ -70,7 +70,12 @@ function describe(
   const why = [...mine].map((group) => blocked.get(group)).find((reason) => reason !== undefined) ??
     (typeof placed === "string" ? placed : mine.size === 1 ? single(layers) : undefined);
   const whole = layers.map(({ node, weight, axes, filters }) => ({
-    ...{ node: node.name, param: weight, axis: axes.filter, offset: 0, repeat: 1, period: filters },
+    node: node.name,
+    param: weight,
+    axis: axes.filter,
+    offset: 0,
+    repeat: 1,
+    period: filters,
   }));
   return {
     id: layers[0].node.name,
@@ -104,7 +109,9 @@ function placedClass(
   if (typeof vectors === "string") return vectors;
   return {
     producers: layers.map(({ node, weight, axes, y }) => ({
-      ...{ node: node.name, param: weight, axis: axes.filter },
+      node: node.name,
+      param: weight,
+      axis: axes.filter,
       ...rows(y)![0],
     })),
     vectors,

@@ -26,13 +26,13 @@ export function dependencyGraph(graph: Graph): DependencyGraph {
   const readers = consumers(graph);
   for (const name of Object.keys(graph.params)) {
     const nodes = readers.get(name) ?? [];
-    if (nodes.length > 1) {
-      throw new UserError(
-        `parameter "${name}" is shared by "${nodes[0].name}" and "${
-          nodes[1].name
-        }": give each its own to prune the graph`,
-      );
-    }
+    if (nodes.length < 2) continue;
+    const [first, second] = nodes.map(({ op, name }) => `${op} "${name}"`);
+    throw new UserError(
+      `parameter "${name}" [${graph.params[name].shape}] is shared by ${first} and ${second}; pruning cuts the ` +
+        `parameters of each node for itself, so each needs one of its own: copy it under a second name, or prune ` +
+        `the network before its parameters are shared`,
+    );
   }
   const numbered = numberChannels(graph, shapes);
   const layers = new Map<string, Layer>();

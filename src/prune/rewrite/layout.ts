@@ -1,6 +1,7 @@
 /**
  * Which channels a compact network keeps. The outputs ask for theirs; a kept filter asks for the channels it reads,
- * unless they are constants that its bias can take over; tied channels (channels.ts) come along. What nobody asks for goes.
+ * unless they are constants that its bias can take over; tied channels (channels.ts) come along. All other channels are
+ * removed.
  * Grouped convolutions stay regular, and a value that is still read keeps one channel at least.
  */
 

@@ -42,7 +42,7 @@ function update(dependencies: WeighedGraph, node: Node, known: Constants, live: 
   return changed;
 }
 
-/** All or nothing. */
+/** A whole node that makes something live needs all that it reads, and makes all of it. */
 function reviveWhole(
   { channels }: WeighedGraph,
   node: Node,
