@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { OPS } from "../src/graph/ops/ops.ts";
+import { functionsOf } from "./functions.ts";
 import { codeOnly, type Import, importsOf, withoutComments } from "./imports.ts";
 
 const test = suite("architecture");
@@ -21,6 +22,8 @@ const FLOORS: readonly (readonly string[])[] = [
   ["cli", "web"],
 ];
 const DENO_MAY_APPEAR = /^src\/(cli\/|store\/deno[^/]*\.ts$|data\/[^/]*deno[^/]*\.ts$|data\/.*\/[^/]*deno[^/]*\.ts$)/;
+
+const MOST_LINES = 80;
 
 const files = new Map<string, string>();
 for (const directory of ["src", "kernels"]) read(directory);
@@ -151,6 +154,54 @@ test("a decision by an operator's name is found in each of its forms", () => {
   assert.equal(decisions.filter((text) => !DECIDES_BY_OPERATOR.test(text)), []);
   const others = [`{ op: "Identity", inputs }`, `switch (node.kind) {}`, `kind === "sum"`];
   assert.equal(others.filter((text) => DECIDES_BY_OPERATOR.test(text)), []);
+});
+
+test("no function has more than 80 lines, but for the objects of methods that factories return", () => {
+  const long = [...files].flatMap(([path, text]) =>
+    functionsOf(text).filter(({ outside }) => outside > MOST_LINES)
+      .map(({ head, line, lines }) => `${path}:${line} ${head} (${lines} lines)`)
+  );
+  assert.equal(long, []);
+});
+
+test("the lines of functions are counted: of declarations, arrows and methods, on one line or several", () => {
+  const text = `export function one(
+  a: number,
+): void {
+  if (a) {
+    b();
+  }
+}
+
+const two = (x: number) => {
+  return x;
+};
+
+function three() {
+  return {
+    method(a) {
+      return a;
+    },
+  };
+}
+`;
+  assert.equal(
+    functionsOf(text).map(({ head, line, lines, outside }) => [head, line, lines, outside]),
+    [
+      ["export function one(", 1, 7, 7],
+      ["const two = (x: number) => {", 9, 3, 3],
+      ["function three() {", 13, 7, 2],
+      ["method(a) {", 15, 3, 3],
+    ],
+  );
+});
+
+test("no word of our own stands where the field has one", () => {
+  const words = /\b(atoms?|appetite|owed|anatomy|strays?|companions?|handProduct)\b/i;
+  const found = [...files].flatMap(([path, text]) =>
+    text.split("\n").flatMap((line, i) => words.test(line) ? [`${path}:${i + 1} ${line.trim()}`] : [])
+  );
+  assert.equal(found, []);
 });
 
 /** A ring in a directed graph, as "a -> b -> a", or undefined. */

@@ -77,9 +77,9 @@ export function columnConvShape(x: HasShape, w: HasShape, options: ColumnConvOpt
   }
   const shape = { ...geometry(x, options), filters: w.shape[0], kernel, groups: 1, taps };
   const columns = shape.channels * kernel[0] * kernel[1];
-  const stray = taps.find((t) => !(t >= 0 && t < columns));
-  if (stray !== undefined) {
-    throw new UserError(`column convolution: tap ${stray} is outside of the input's ${columns} columns`);
+  const outside = taps.find((t) => !(t >= 0 && t < columns));
+  if (outside !== undefined) {
+    throw new UserError(`column convolution: tap ${outside} is outside of the input's ${columns} columns`);
   }
   return shape;
 }
