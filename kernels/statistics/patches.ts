@@ -10,6 +10,8 @@ export interface PatchRange {
   readonly rows: number;
   readonly firstChannel: number;
   readonly channels: number;
+  /** A last column of ones for each position, which makes sums of the others; default "none". */
+  readonly ones?: "column" | "none";
 }
 
 /** Output positions of a convolution: the rows of the whole matrix. */
@@ -18,10 +20,11 @@ export function patchCount(s: ConvShape): number {
   return s.batch * oh * ow;
 }
 
-/** Bindings: x [batch, channels, h, w], m [rows, channels of the range · KH · KW]. Rows past the last position are 0. */
-export function planPatches(s: ConvShape, { firstRow, rows, firstChannel, channels }: PatchRange): Plan {
+/** Bindings: x [batch, channels, h, w], m [rows, channels of the range · KH · KW, + 1 with ones]. Rows past the last position are 0. */
+export function planPatches(s: ConvShape, { firstRow, rows, firstChannel, channels, ones = "none" }: PatchRange): Plan {
   const [oh, ow] = convOutput(s);
-  const columns = channels * s.kernel[0] * s.kernel[1];
+  const taps = channels * s.kernel[0] * s.kernel[1];
+  const columns = ones === "column" ? taps + 1 : taps;
   const grid = linearGrid(rows * columns, 64);
   return {
     program: patches,
@@ -29,6 +32,7 @@ export function planPatches(s: ConvShape, { firstRow, rows, firstChannel, channe
       rows * columns,
       grid[0],
       columns,
+      taps,
       firstRow,
       patchCount(s),
       s.channels,

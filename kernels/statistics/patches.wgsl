@@ -2,13 +2,14 @@
 // product of the matrix with itself is the sum over positions whatever number of rows it was filled up to.
 //
 // x: [batch, channels, h, w]; position r = (n * oh + i) * ow + q; tap j = ((c - first) * kh + a) * kw + b, the order of a
-// filter's weights. m: [rows, columns]. A thread per element.
+// filter's weights; taps from `taps` on read 1. m: [rows, columns]. A thread per element.
 // Grid: (row, ceil(count / 64 / row), 1) workgroups of 64, count = rows * columns.
 
 struct Params {
   count: u32,      // elements to make
   row: u32,
   columns: u32,
+  taps: u32,       // columns that read x
   start: u32,      // position of the first row
   positions: u32,  // batch * oh * ow
   channels: u32,
@@ -40,8 +41,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let c = p.first + j / (p.kh * p.kw);
   let y = i32((r / p.ow) % p.oh * p.sh + (j / p.kw) % p.kh * p.dh) - p.top;
   let z = i32(r % p.ow * p.sw + j % p.kw * p.dw) - p.left;
-  var value = 0.0;
-  if (r < p.positions && y >= 0 && y < i32(p.h) && z >= 0 && z < i32(p.w)) {
+  var value = select(0.0, 1.0, r < p.positions && j >= p.taps);
+  if (r < p.positions && j < p.taps && y >= 0 && y < i32(p.h) && z >= 0 && z < i32(p.w)) {
     let n = r / (p.ow * p.oh);
     value = x[((n * p.channels + c) * p.h + u32(y)) * p.w + u32(z)];
   }

@@ -9,17 +9,23 @@ import type { Optimizer } from "../tensor/optimizer.ts";
 import { Tape } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { TrainState } from "./state.ts";
-import type { Loss, Step } from "./types.ts";
+import type { Loss, Step, Watchers } from "./types.ts";
 
-/** What every step of a training has in common. */
-export interface StepContext {
-  readonly state: TrainState;
-  readonly optimizer: Optimizer;
-  /** The first one's hits are counted. */
+/** What every pass over a batch has in common. */
+export interface PassContext {
+  readonly state: Pick<TrainState, "gpu" | "params" | "frozen">;
   readonly graphs: readonly Graph[];
-  readonly loss: Loss;
   /** Of the data: "absent" makes reading a step's labels an error. */
   readonly labels?: "present" | "absent";
+  /** Of values of the first graph. */
+  readonly watchers?: Watchers;
+}
+
+/** What every step of a training has in common. The first graph's hits are counted. */
+export interface StepContext extends PassContext {
+  readonly state: TrainState;
+  readonly optimizer: Optimizer;
+  readonly loss: Loss;
   readonly beforeStep?: (step: Step) => void;
   readonly afterBackward?: (step: Step) => void;
 }
@@ -72,17 +78,19 @@ export function trainStep(context: StepContext, batch: Batch, sums: Sums, place:
   return counted;
 }
 
-function openStep(
-  { state, graphs, labels: labelled }: StepContext,
+/** A step whose forward passes run when its loss asks for them, and which graphs have run. */
+export function openStep(
+  { state, graphs, labels: labelled, watchers = new Map() }: PassContext,
   tape: Tape,
   { count, images, labels }: Batch,
-  { shape, seed, number, epoch }: StepPlace,
+  { shape, seed, number, epoch }: Omit<StepPlace, "lr">,
 ): { step: Step; ran: ReadonlyMap<Graph, readonly Tensor[]> } {
   const { gpu, params } = state;
   const x = tape.own(Tensor.from(gpu, images, [count, ...shape]));
   const t = labelled === "absent" ? undefined : tape.own(Tensor.from(gpu, labels, [count]));
   const ran = new Map<Graph, readonly Tensor[]>();
   const frozen = new Map<Model, readonly Tensor[]>();
+  const shown = Array.from(watchers, ([value, watch]) => [value, (made: Tensor) => watch(made, step)] as const);
   const step: Step = {
     tape,
     params,
@@ -95,7 +103,10 @@ function openStep(
     epoch,
     outputs(graph = graphs[0]) {
       let found = ran.get(graph);
-      if (!found) ran.set(graph, found = [execute(tape, graph, params, x, { seed, step: number })]);
+      if (!found) {
+        const observe = graph === graphs[0] ? new Map(shown) : undefined;
+        ran.set(graph, found = [execute(tape, graph, params, x, { seed, step: number, observe })]);
+      }
       return found;
     },
     forward: (graph) => step.outputs(graph)[0],

@@ -20,6 +20,7 @@ import { checkSchedule, learningRate, type Schedule } from "./schedule.ts";
 import type { StepContext } from "./step.ts";
 import { createTrainState } from "./state.ts";
 import { type Position, restoreSnapshot, takeSnapshot } from "./snapshot.ts";
+import { combineWatchers } from "./watchers.ts";
 import type { Callback, EpochRecord, LogFields, Loss, Snapshot, Step, Training } from "./types.ts";
 
 /** Images to learn from; without labels for a loss that needs none. */
@@ -175,6 +176,7 @@ function open(options: TrainOptions, owned: DisposableStack): Run {
     graphs,
     loss,
     labels,
+    watchers: combineWatchers(callbacks.map(({ watchers }) => watchers)),
     beforeStep: tell("beforeStep"),
     afterBackward: tell("afterBackward"),
   };

@@ -42,6 +42,12 @@ export interface Step {
 }
 
 /**
+ * Value of a graph -> who looks at it when a forward pass has made it. Nothing is fused across such a value. Whoever wants
+ * its gradient calls `step.tape.watch(value)` then, and `step.tape.gradient(value)` when the backward pass is done.
+ */
+export type Watchers = ReadonlyMap<string, (value: Tensor, step: Step) => void>;
+
+/**
  * What is minimised: a scalar (shape []) for each batch, a mean over its images. It may change with `step.epoch`:
  * factors and temperatures are uniforms, so nothing is compiled again.
  */
@@ -105,6 +111,8 @@ export interface Callback {
   open?(training: Training): void;
   /** Before the first epoch of a training that isn't resumed. */
   start?(training: Training): Promise<void> | void;
+  /** Values of the first graph that it looks at in every step; its values are refused that the graph doesn't have. */
+  readonly watchers?: Watchers;
   /** Before a step's forward pass, when its tape is open. */
   beforeStep?(step: Step, training: Training): void;
   /** After a step's backward pass: gradients are in `training.state.gradients`, the optimizer has yet to use them. */

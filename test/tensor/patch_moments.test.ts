@@ -25,7 +25,7 @@ function oracle(x: Float32Array, s: PatchShape, rows: ChannelRange, columns: Cha
   const [kh, kw] = s.kernel, [sh, sw] = s.stride, [dh, dw] = s.dilation, [top, left, bottom, right] = s.pads;
   const oh = Math.floor((s.height + top + bottom - dh * (kh - 1) - 1) / sh) + 1;
   const ow = Math.floor((s.width + left + right - dw * (kw - 1) - 1) / sw) + 1;
-  const patch = ({ first, count }: ChannelRange, n: number, i: number, q: number) => {
+  const patch = ({ first, count, ones }: ChannelRange, n: number, i: number, q: number) => {
     const values: number[] = [];
     for (let c = first; c < first + count; c++) {
       for (let a = 0; a < kh; a++) {
@@ -36,9 +36,9 @@ function oracle(x: Float32Array, s: PatchShape, rows: ChannelRange, columns: Cha
         }
       }
     }
-    return values;
+    return ones === "column" ? [...values, 1] : values;
   };
-  const [m, k] = [rows, columns].map(({ count }) => count * kh * kw);
+  const [m, k] = [rows, columns].map(({ count, ones }) => count * kh * kw + (ones === "column" ? 1 : 0));
   const sums = new Float64Array(m * k);
   for (let n = 0; n < s.batch; n++) {
     for (let i = 0; i < oh; i++) {
@@ -57,14 +57,14 @@ async function error(s: PatchShape, rows: ChannelRange, columns?: ChannelRange, 
   const data = random(4, "moments").fillNormal(new Float32Array(s.batch * s.channels * s.height * s.width), 0);
   if (relu) data.forEach((v, i) => data[i] = Math.max(0, v));
   using x = Tensor.from(gpu, data, [s.batch, s.channels, s.height, s.width]);
-  const taps = s.kernel[0] * s.kernel[1];
-  using moments = Tensor.zeros(gpu, [rows.count * taps, (columns ?? rows).count * taps]);
+  const size = ({ count, ones }: ChannelRange) => count * s.kernel[0] * s.kernel[1] + (ones === "column" ? 1 : 0);
+  using moments = Tensor.zeros(gpu, [rows, columns ?? rows].map(size));
   addPatchMoments(gpu, x, s, moments, rows, columns);
   const found = await moments.read();
   const expected = oracle(data, s, rows, columns ?? rows);
   const [a, b] = [rows, columns ?? rows].map((range) => {
-    const size = range.count * taps, all = oracle(data, s, range, range);
-    return Float64Array.from({ length: size }, (_, i) => Math.sqrt(all[i * size + i]));
+    const n = size(range), all = oracle(data, s, range, range);
+    return Float64Array.from({ length: n }, (_, i) => Math.sqrt(all[i * n + i]));
   });
   let worst = 0;
   found.forEach((v, i) => {
@@ -93,6 +93,16 @@ for (const [name, shape] of Object.entries(cases)) {
 
 test("a block between two ranges of channels is that part of the whole", async () => {
   assert.ok(await error(base, { first: 0, count: 2 }, { first: 2, count: 3 }) <= 1e-6);
+});
+
+test("a column of ones makes the sums of the others and the number of positions", async () => {
+  assert.ok(await error(base, { first: 1, count: 3, ones: "column" }) <= 1e-6);
+  const gpu = await testGpu();
+  const s: PatchShape = { ...base, batch: 2, channels: 1, height: 1, width: 1, kernel: [1, 1], pads: [0, 0, 0, 0] };
+  using x = Tensor.from(gpu, Float32Array.of(2, 3), [2, 1, 1, 1]);
+  using moments = Tensor.zeros(gpu, [2, 2]);
+  addPatchMoments(gpu, x, s, moments, { first: 0, count: 1, ones: "column" });
+  assert.equal([...await moments.read()], [13, 5, 5, 2]);
 });
 
 test("the error stays within 1e-6 over many positions, of numbers of one sign too", async () => {

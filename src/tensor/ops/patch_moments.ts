@@ -19,6 +19,8 @@ export type PatchShape = Omit<ConvShape, "filters" | "groups" | "taps">;
 export interface ChannelRange {
   readonly first: number;
   readonly count: number;
+  /** A last column that is 1 at each position, so that the moments hold sums and the number of positions; default "none". */
+  readonly ones?: "column" | "none";
 }
 
 /**
@@ -33,7 +35,7 @@ const gemmPlan = cached(planGemm);
 
 /**
  * moments[i, j] += Σ over positions of patch[i of `rows`] · patch[j of `columns`], where x is [batch, channels, height,
- * width] and moments [rows.count · KH · KW, columns.count · KH · KW]. Padding counts as zeros.
+ * width] and moments [rows.count · KH · KW, columns.count · KH · KW], each + 1 with ones. Padding counts as zeros.
  *
  * @throws UserError when the shapes don't fit, or when a product is larger than the device binds
  */
@@ -45,17 +47,22 @@ export function addPatchMoments(
   rows: ChannelRange = { first: 0, count: shape.channels },
   columns: ChannelRange = rows,
 ): void {
-  const taps = shape.kernel[0] * shape.kernel[1];
-  const [m, n] = [rows.count * taps, columns.count * taps];
+  const [m, n] = [rows, columns].map((range) => columnsOf(shape, range));
   requireFit(gpu, x, shape, moments, rows, columns);
   const geometry: ConvShape = { ...shape, filters: 1, groups: 1 };
   const positions = patchCount(geometry);
   const most = Math.max(1, Math.min(MOST_PRODUCTS, Math.floor(MOST_BYTES / (4 * Math.max(m * n, ROWS * (m + n))))));
   for (let firstRow = 0; firstRow < positions; firstRow += ROWS * most) {
     const count = Math.min(most, Math.ceil((positions - firstRow) / ROWS));
-    const gather = ({ first, count: channels }: ChannelRange) => {
-      const matrix = Tensor.empty(gpu, [count * ROWS, channels * taps]);
-      const range = { firstRow, rows: count * ROWS, firstChannel: first, channels };
+    const gather = (channels: ChannelRange) => {
+      const matrix = Tensor.empty(gpu, [count * ROWS, columnsOf(shape, channels)]);
+      const range = {
+        firstRow,
+        rows: count * ROWS,
+        firstChannel: channels.first,
+        channels: channels.count,
+        ones: channels.ones,
+      };
       gpu.run(planPatches(geometry, range), [x, matrix], `patches [${x.shape}]`);
       return matrix;
     };
@@ -70,13 +77,19 @@ export function addPatchMoments(
   }
 }
 
+/** Columns of the matrix of patches. */
+function columnsOf({ kernel }: PatchShape, { count, ones }: ChannelRange): number {
+  return count * kernel[0] * kernel[1] + (ones === "column" ? 1 : 0);
+}
+
 function requireFit(
   gpu: Gpu,
   x: Tensor,
-  { batch, channels, height, width, kernel }: PatchShape,
+  shape: PatchShape,
   moments: Tensor,
   ...ranges: readonly ChannelRange[]
 ): void {
+  const { batch, channels, height, width } = shape;
   if (`${x.shape}` !== `${[batch, channels, height, width]}`) {
     throw new UserError(`patch moments: x is [${x.shape}], expected [${batch}, ${channels}, ${height}, ${width}]`);
   }
@@ -84,7 +97,7 @@ function requireFit(
     if (first >= 0 && count > 0 && first + count <= channels) continue;
     throw new UserError(`patch moments: channels ${first} … ${first + count - 1} of a value with ${channels}`);
   }
-  const expected = ranges.map(({ count }) => count * kernel[0] * kernel[1]);
+  const expected = ranges.map((range) => columnsOf(shape, range));
   if (`${moments.shape}` !== `${expected}`) {
     throw new UserError(`patch moments: the sum is [${moments.shape}], expected [${expected}]`);
   }
