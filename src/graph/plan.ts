@@ -14,7 +14,7 @@ import { inferShapes } from "./infer.ts";
 import { concrete } from "./shapes.ts";
 import { type LayerShape, planLayer } from "./layer.ts";
 import { opOf } from "./ops/ops.ts";
-import type { Graph, HostTensor, Model } from "./types.ts";
+import type { Graph, HostTensor, Model, Params } from "./types.ts";
 
 export interface InferencePlan {
   readonly batch: number;
@@ -67,7 +67,7 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
   const { graph, params } = foldForInference(model).model;
   const shapes = inferShapes(graph);
   const steps = fuse(graph);
-  const weights = upload();
+  const weights = uploadOnDemand(gpu, params, memory);
   const [{ name: inputName, shape }] = graph.inputs;
   const inputShape = concrete(shape, batch);
   const launches = steps.map((step) => {
@@ -75,60 +75,8 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
     return launcher(gpu, step, layerShape(graph, step, inputs), inputs, weights, memory);
   });
 
-  const { allocated, output } = assignBuffers();
+  const { allocated, output } = assignBuffers(gpu, graph, steps, launches, inputShape, memory);
   gpu.note(() => `inference plan: [${inputShape}] to [${output.shape}] in ${steps.length} steps`);
-
-  /** A weight goes to the device when the first kernel asks for it: packed sparse ones never do. */
-  function upload(): Weights {
-    const uploaded: Values = new Map();
-    return {
-      host: (name) => params.get(name)!,
-      tensor(name) {
-        let tensor = uploaded.get(name);
-        if (!tensor) {
-          const { data, shape } = params.get(name)!;
-          uploaded.set(name, tensor = memory.keep(Tensor.from(gpu, data, shape)));
-        }
-        return tensor;
-      },
-    };
-  }
-
-  /** One dry run decides which buffer each step writes; later runs replay the same choice. */
-  function assignBuffers(): { allocated: Tensor[][]; output: Tensor } {
-    const lastUse = new Map<string, number>();
-    steps.forEach(({ node, residual, output }, i) => {
-      for (const name of [...node.inputs, residual ?? output, output]) lastUse.set(name, i);
-    });
-    lastUse.set(graph.outputs[0], steps.length);
-    using input = Tensor.empty(gpu, inputShape);
-    // The tapes hold views of the plan's buffers, which must go too where a step can't be launched.
-    using tapes = new DisposableStack();
-    const values: Values = new Map([[inputName, input]]);
-    const allocated = steps.map((step, i) => {
-      const tensors: Tensor[] = [];
-      const tape = tapes.use(
-        new Tape(gpu, "eval", (shape, dtype) => {
-          tensors.push(memory.take(shape, dtype));
-          return tensors[tensors.length - 1];
-        }),
-      );
-      launches[i](values, tape);
-      memory.hold(values.get(step.output)!);
-      for (const tensor of tensors) memory.recycle(tensor);
-      for (const [name, last] of lastUse) {
-        const value = values.get(name);
-        if (last === i && value) memory.drop(value);
-      }
-      return tensors;
-    });
-    const result = values.get(graph.outputs[0])!;
-    // A net that only reshapes would hand out its input's storage.
-    const output = memory.keep(
-      result.buffer === input.buffer ? Tensor.empty(gpu, result.shape) : result.view(result.shape),
-    );
-    return { allocated, output };
-  }
 
   /** Views that parts read, until the plan goes. */
   const held: Tape[] = [];
@@ -179,6 +127,65 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
       memory.dispose();
     },
   };
+}
+
+/** A weight goes to the device when the first kernel asks for it: packed sparse ones never do. */
+function uploadOnDemand(gpu: Gpu, params: Params, memory: Memory): Weights {
+  const uploaded: Values = new Map();
+  return {
+    host: (name) => params.get(name)!,
+    tensor(name) {
+      let tensor = uploaded.get(name);
+      if (!tensor) {
+        const { data, shape } = params.get(name)!;
+        uploaded.set(name, tensor = memory.keep(Tensor.from(gpu, data, shape)));
+      }
+      return tensor;
+    },
+  };
+}
+
+/** One dry run decides which buffer each step writes; later runs replay the same choice. */
+function assignBuffers(
+  gpu: Gpu,
+  graph: Graph,
+  steps: readonly FusedStep[],
+  launches: readonly Launch[],
+  inputShape: readonly number[],
+  memory: Memory,
+): { allocated: Tensor[][]; output: Tensor } {
+  const lastUse = new Map<string, number>();
+  steps.forEach(({ node, residual, output }, i) => {
+    for (const name of [...node.inputs, residual ?? output, output]) lastUse.set(name, i);
+  });
+  lastUse.set(graph.outputs[0], steps.length);
+  using input = Tensor.empty(gpu, inputShape);
+  // The tapes hold views of the plan's buffers, which must go too where a step can't be launched.
+  using tapes = new DisposableStack();
+  const values: Values = new Map([[graph.inputs[0].name, input]]);
+  const allocated = steps.map((step, i) => {
+    const tensors: Tensor[] = [];
+    const tape = tapes.use(
+      new Tape(gpu, "eval", (shape, dtype) => {
+        tensors.push(memory.take(shape, dtype));
+        return tensors[tensors.length - 1];
+      }),
+    );
+    launches[i](values, tape);
+    memory.hold(values.get(step.output)!);
+    for (const tensor of tensors) memory.recycle(tensor);
+    for (const [name, last] of lastUse) {
+      const value = values.get(name);
+      if (last === i && value) memory.drop(value);
+    }
+    return tensors;
+  });
+  const result = values.get(graph.outputs[0])!;
+  // A net that only reshapes would hand out its input's storage.
+  const output = memory.keep(
+    result.buffer === input.buffer ? Tensor.empty(gpu, result.shape) : result.view(result.shape),
+  );
+  return { allocated, output };
 }
 
 /** How to record one step: layers through their fused kernels, everything else as the interpreter does it. */

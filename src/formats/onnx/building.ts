@@ -22,13 +22,101 @@ export function building(
   constants: ReadonlyMap<string, Constant>,
   onnxNodes: readonly OnnxNode[],
 ): Building {
+  const { nodes, makers, specs, params, shapes, values, add, parameter } = openDraft(inputs, onnxNodes);
+  /** Values whose batch isn't first: nothing has computed them yet. */
+  const views = new Map<string, View>();
+
+  return {
+    shape(name) {
+      const view = views.get(name);
+      return view ? view.perm.map((axis) => shapes.get(view.value)![axis]) : shapes.get(name);
+    },
+    call(node, attrs, opset, fixedBatch) {
+      const fail = (message: string) => onnxError(node, message);
+      const arity = node.inputs.findLastIndex((name) => name !== "") + 1;
+      const view = (input: number): View => {
+        const name = node.inputs[input] ?? "";
+        const found = views.get(name);
+        if (found) return found;
+        const shape = shapes.get(name);
+        if (shape) return { value: name, perm: shape.map((_, axis) => axis) };
+        if (name === "") throw fail(`input ${input} is missing`);
+        if (constants.has(name)) throw fail(`input ${input}, ${show(name)}, is constant, expected an activation`);
+        throw fail(`reads ${show(name)}, which nothing before it makes`);
+      };
+      const emit = (op: OpName, inputs: readonly string[], attrs: Attrs = {}, output = 0) =>
+        add(node, op, inputs, node.outputs[output], attrs);
+      return {
+        node,
+        attrs,
+        opset,
+        fixedBatch,
+        arity,
+        fail,
+        isConstant: (input) => constants.has(node.inputs[input]),
+        isParameter: (value) => specs.has(value),
+        activation(input) {
+          const { value, perm } = view(input);
+          if (perm[0] !== 0) {
+            throw fail(
+              `input ${input}, ${show(node.inputs[input])}, has the batch as axis ${
+                perm.indexOf(0)
+              }: it has to stay first`,
+            );
+          }
+          return value;
+        },
+        view,
+        shape: (value) => shapes.get(value)!,
+        maker: (value) => makers.get(value),
+        constant(input) {
+          const name = node.inputs[input] ?? "";
+          if (name === "") return undefined;
+          const constant = constants.get(name);
+          if (!constant) throw fail(`input ${input}, ${show(name)}, isn't constant`);
+          return constant;
+        },
+        parameter: (constant, role, kind) => parameter(node, constant, role, kind),
+        between(op, inputs, attrs = {}) {
+          const output = freshName(values, `${node.outputs[0]}_${op.toLowerCase()}`);
+          add(node, op, inputs, output, attrs);
+          return output;
+        },
+        emit,
+        emitView({ value, perm }, output = 0) {
+          if (perm[0] !== 0) views.set(node.outputs[output], { value, perm });
+          else if (perm.every((axis, i) => axis === i)) emit("Identity", [value], {}, output);
+          else emit("Transpose", [value], { perm }, output);
+        },
+      };
+    },
+    model(name, outputs) {
+      for (const output of outputs) {
+        const where = views.get(output)?.perm.indexOf(0);
+        if (where !== undefined) {
+          throw new UserError(`output ${show(output)} has the batch as axis ${where}: it has to stay first`);
+        }
+        if (!shapes.has(output)) throw new UserError(`output ${show(output)} is constant, or nothing makes it`);
+      }
+      const graph = {
+        name,
+        inputs: inputs.map((input) => ({ name: input.name, shape: shapes.get(input.name)! })),
+        outputs,
+        nodes,
+        params: Object.fromEntries(specs),
+      };
+      return { graph, params };
+    },
+  };
+}
+
+/** Nodes and parameters made so far, by names that are nobody else's. */
+function openDraft(inputs: readonly OnnxValue[], onnxNodes: readonly OnnxNode[]) {
   const nodes: Node[] = [];
   const makers = new Map<string, Node>();
   const specs = new Map<string, ParamSpec>();
   const params = new Map<string, HostTensor>();
   const shapes = new Map<string, Shape>(inputs.map((input) => [input.name, inputShape(input)]));
-  /** Values whose batch isn't first: nothing has computed them yet. */
-  const views = new Map<string, View>();
   const values = new Set([...shapes.keys(), ...onnxNodes.flatMap((node) => node.outputs)]);
   const nodeNames = new Set<string>();
   /** Parameter name -> the numbers it was made from, and who read them first. */
@@ -70,90 +158,7 @@ export function building(
     return name;
   };
 
-  const call = (node: OnnxNode, attrs: Attributes, opset: number, fixedBatch: number | undefined): Call => {
-    const fail = (message: string) => onnxError(node, message);
-    const arity = node.inputs.findLastIndex((name) => name !== "") + 1;
-    const view = (input: number): View => {
-      const name = node.inputs[input] ?? "";
-      const found = views.get(name);
-      if (found) return found;
-      const shape = shapes.get(name);
-      if (shape) return { value: name, perm: shape.map((_, axis) => axis) };
-      if (name === "") throw fail(`input ${input} is missing`);
-      if (constants.has(name)) throw fail(`input ${input}, ${show(name)}, is constant, expected an activation`);
-      throw fail(`reads ${show(name)}, which nothing before it makes`);
-    };
-    const emit = (op: OpName, inputs: readonly string[], attrs: Attrs = {}, output = 0) =>
-      add(node, op, inputs, node.outputs[output], attrs);
-    return {
-      node,
-      attrs,
-      opset,
-      fixedBatch,
-      arity,
-      fail,
-      isConstant: (input) => constants.has(node.inputs[input]),
-      isParameter: (value) => specs.has(value),
-      activation(input) {
-        const { value, perm } = view(input);
-        if (perm[0] !== 0) {
-          throw fail(
-            `input ${input}, ${show(node.inputs[input])}, has the batch as axis ${
-              perm.indexOf(0)
-            }: it has to stay first`,
-          );
-        }
-        return value;
-      },
-      view,
-      shape: (value) => shapes.get(value)!,
-      maker: (value) => makers.get(value),
-      constant(input) {
-        const name = node.inputs[input] ?? "";
-        if (name === "") return undefined;
-        const constant = constants.get(name);
-        if (!constant) throw fail(`input ${input}, ${show(name)}, isn't constant`);
-        return constant;
-      },
-      parameter: (constant, role, kind) => parameter(node, constant, role, kind),
-      between(op, inputs, attrs = {}) {
-        const output = freshName(values, `${node.outputs[0]}_${op.toLowerCase()}`);
-        add(node, op, inputs, output, attrs);
-        return output;
-      },
-      emit,
-      emitView({ value, perm }, output = 0) {
-        if (perm[0] !== 0) views.set(node.outputs[output], { value, perm });
-        else if (perm.every((axis, i) => axis === i)) emit("Identity", [value], {}, output);
-        else emit("Transpose", [value], { perm }, output);
-      },
-    };
-  };
-
-  return {
-    shape(name) {
-      const view = views.get(name);
-      return view ? view.perm.map((axis) => shapes.get(view.value)![axis]) : shapes.get(name);
-    },
-    call,
-    model(name, outputs) {
-      for (const output of outputs) {
-        const where = views.get(output)?.perm.indexOf(0);
-        if (where !== undefined) {
-          throw new UserError(`output ${show(output)} has the batch as axis ${where}: it has to stay first`);
-        }
-        if (!shapes.has(output)) throw new UserError(`output ${show(output)} is constant, or nothing makes it`);
-      }
-      const graph = {
-        name,
-        inputs: inputs.map((input) => ({ name: input.name, shape: shapes.get(input.name)! })),
-        outputs,
-        nodes,
-        params: Object.fromEntries(specs),
-      };
-      return { graph, params };
-    },
-  };
+  return { nodes, makers, specs, params, shapes, values, add, parameter };
 }
 
 function inputShape({ name, dataType, shape }: OnnxValue): Shape {
