@@ -17,18 +17,25 @@ export const ONNX_FILE = "model.onnx";
 const FORMAT = "secateur-model";
 const VERSION = "1";
 
+/** What a model.safetensors holds. */
 export interface ModelFile {
+  /** The network as it is now. */
   readonly model: Model;
   /** The dense network's graph, and the place of each parameter in it. */
   readonly dense: Graph;
+  /** Each parameter of the network: its sources in the dense one, and the kept indices. */
   readonly origin: IndexMap;
+  /** What it expects of its input. */
   readonly metadata: ModelMetadata;
 }
 
 /** What the file holds of a network: itself, the dense one that it came from, and its place in that. */
 export interface SavedModel {
+  /** The network as it is now. */
   readonly model: Model;
+  /** What it came from; the network itself where nothing was pruned. */
   readonly dense: Pick<Model, "graph">;
+  /** Each parameter of the network: its sources in the dense one, and the kept indices. */
   readonly origin: IndexMap;
 }
 
@@ -38,6 +45,11 @@ export async function writeModel(
   state: SavedModel,
   metadata: ModelMetadata = {},
 ): Promise<void> {
+  await store.write(`${dir}/${MODEL_FILE}`, await modelBytes(state, metadata));
+}
+
+/** The bytes of a safetensors file that holds the network with its graph; `parseModel` reads it. */
+export async function modelBytes(state: SavedModel, metadata: ModelMetadata = {}): Promise<Uint8Array<ArrayBuffer>> {
   const tensors = new Map<string, StoredTensor>();
   for (const [name, { shape, data }] of state.model.params) tensors.set(name, { dtype: "F32", shape, data });
   const graph = JSON.stringify(state.model.graph);
@@ -46,7 +58,7 @@ export async function writeModel(
   const texts = formatMetadata(metadata);
   const sha256 = await digest(graph + dense + origin + textOf(texts), tensors);
   const all = { format: FORMAT, version: VERSION, graph, dense, origin, ...texts, sha256 };
-  await store.write(`${dir}/${MODEL_FILE}`, writeSafetensors(tensors, all));
+  return writeSafetensors(tensors, all);
 }
 
 /** The network as standard ONNX. */

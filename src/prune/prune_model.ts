@@ -1,0 +1,113 @@
+/** Pruning in one call, without training: what to prune, by which criterion, for which budget. */
+
+import { UserError } from "../errors.ts";
+import type { Model } from "../graph/types.ts";
+import { refuseUnknownKeys } from "../train/choice.ts";
+import { budgetRuleNamed } from "./budget/rules.ts";
+import { costNames, type Target } from "./budget/costs/costs.ts";
+import { type BudgetRequest, type KeptRecord, settleKept, stepConstraints } from "./budget/settle.ts";
+import type { BudgetRule } from "./budget/types.ts";
+import { criterionNamed } from "./criteria/criteria.ts";
+import type { Criterion } from "./criteria/types.ts";
+import type { ConstraintOptions } from "./structures/constraints.ts";
+import { maskModel, type Masks } from "./structures/masks.ts";
+import { GRANULARITIES } from "./structures/structures.ts";
+import { oneShot } from "./methods/one_shot.ts";
+
+/** How much of the whole network may stay, in exactly one cost: fractions of what it has, or milliseconds. */
+export interface BudgetSettings extends Target {
+  /** How groups of different layers are put into one order: a rule or its name. Default "per-cost". */
+  readonly rule?: BudgetRule | string;
+  /** The fraction of its groups, in 0…1, that each constraint keeps at least. Default 0. */
+  readonly protect?: number;
+  /** What a network takes in ms, such as `latencyEstimate(table)` gives it: for a budget in `ms`. */
+  readonly latency?: (model: Model) => number;
+}
+
+/** What `prune` takes beside the model. */
+export interface PruneOptions {
+  /** What groups of weights are and which layers lose some. Default: whole filters of every layer that can lose any. */
+  readonly constraints?: readonly (Omit<ConstraintOptions, "keep"> & { readonly keep?: number })[];
+  /** What a group is worth: a criterion, or the name of one in `CRITERIA`. Default "l2". */
+  readonly criterion?: Criterion | string;
+  /** For the whole network. Without it each constraint keeps the fraction of its groups that its `keep` says. */
+  readonly budget?: BudgetSettings;
+  /** Of what a criterion draws by lot. Default 1. */
+  readonly seed?: number;
+}
+
+/** What `prune` has chosen. */
+export interface Pruned {
+  /** 0 where a weight goes and 1 where it stays, in the shapes of the parameters; unmasked parameters have no entry. */
+  readonly masks: Masks;
+  /** The model with every masked weight 0. Its shapes are the same: `compact` makes it small. */
+  readonly model: Model;
+  /** How many of its groups each constraint keeps, coarse constraints first. */
+  readonly kept: readonly KeptRecord[];
+}
+
+const KNOWN: { readonly [Key in keyof Required<PruneOptions>]: true } = {
+  constraints: true,
+  criterion: true,
+  budget: true,
+  seed: true,
+};
+
+/**
+ * Chooses what goes, in one shot: scores all groups by the criterion, finds how many each layer keeps, and masks the
+ * others. Filters that are coupled, such as those of a residual stream, go together with their biases and batch norms.
+ * Nothing is trained and the model given stays as it is.
+ *
+ * @throws UserError for an unknown option, criterion, cost or rule (naming the known ones), for a layer that can't be
+ * pruned so, and for a budget that can't be met
+ */
+export function prune(model: Model, options: PruneOptions): Pruned {
+  refuseUnknownKeys("prune", options, Object.keys(KNOWN));
+  const { criterion: asked = "l2", budget, seed = 1 } = options;
+  const criterion = typeof asked === "string" ? criterionNamed(asked) : asked;
+  const constraints = constraintsFor(options);
+  const request = { constraints, criterion, seed, ...budget && { budget: budgetRequest(budget) } };
+  const kept = settleKept({ model, dense: model.graph }, request);
+  const masks = oneShot(model, new Map(), stepConstraints(model.graph, constraints, kept, 1), criterion, seed);
+  return { masks, model: maskModel(model, masks), kept };
+}
+
+function constraintsFor({ constraints = [{ granularity: "filter" }], budget }: PruneOptions): ConstraintOptions[] {
+  return constraints.map((constraint) => {
+    const { granularity, keep } = constraint;
+    if (!GRANULARITIES.includes(granularity)) {
+      throw new UserError(`prune: unknown granularity "${granularity}": known are ${GRANULARITIES.join(", ")}`);
+    }
+    if (budget && keep !== undefined) {
+      throw new UserError(`prune: constraint "${granularity}" has a keep, and so has the budget: leave one out`);
+    }
+    // N:M says itself how many stay, and patterns alone keep every kernel.
+    const lacks = keep === undefined && granularity !== "n:m" && granularity !== "pattern";
+    if (!budget && lacks) {
+      throw new UserError(
+        `prune: constraint "${granularity}" has no keep and there is no budget: give the fraction of its groups that ` +
+          `stays, or a budget in one of ${costNames.join(", ")}`,
+      );
+    }
+    return { ...constraint, keep: keep ?? 1 } as ConstraintOptions;
+  });
+}
+
+function budgetRequest({ rule, protect, latency, ...target }: BudgetSettings): BudgetRequest {
+  refuseUnknownKeys("budget", target, [...costNames, "rule", "protect", "latency"]);
+  const given = costNames.filter((name) => target[name] !== undefined);
+  if (given.length !== 1) {
+    throw new UserError(
+      `budget: got ${given.join(", ") || "no cost"}, expected exactly one of ${costNames.join(", ")}`,
+    );
+  }
+  if (target.ms !== undefined && !latency) {
+    throw new UserError("budget: ms needs `latency`, a function that tells what a network takes: see latencyEstimate");
+  }
+  return {
+    target,
+    ...protect !== undefined && { protect },
+    ...latency && { latency },
+    ...rule !== undefined && { rule: typeof rule === "string" ? budgetRuleNamed(rule) : rule },
+  };
+}
