@@ -1,5 +1,6 @@
 /** A mistake that its user can mend: the message says what was given, what was expected and what to do. */
 export class UserError extends Error {
+  /** The class by name, also after bundling. */
   override readonly name: string = "UserError";
 }
 

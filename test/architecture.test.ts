@@ -18,6 +18,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["train", "measure"],
   ["prune", "depth"],
   ["recipe", "report"],
+  ["entries"],
   ["mod"],
   ["cli", "web"],
 ];

@@ -5,15 +5,23 @@
  * coupled tensors share.
  */
 export interface GroupLayout {
+  /** Filters. */
   readonly F: number;
+  /** Input channels. */
   readonly C: number;
+  /** Taps of a kernel. */
   readonly KK: number;
+  /** What one filter further adds to the group. */
   readonly gf: number;
+  /** What one channel further adds to the group. */
   readonly gc: number;
+  /** What one tap further adds to the group. */
   readonly gk: number;
   /** Filters and channels that share a group; default 1. The last blocks are smaller where they don't divide F and C. */
   readonly bf?: number;
+  /** Default 1. */
   readonly bc?: number;
+  /** How many groups there are. */
   readonly groups: number;
 }
 

@@ -49,6 +49,8 @@ export interface Io {
 /** What `serve` and `build` ask of bundler and network. */
 export interface Serving {
   bundle(tool: string): Promise<PageFiles>;
+  /** The library as a package for npm, and packed. */
+  packLibrary(): Promise<PageFiles>;
   listen(options: ListenOptions): Listening;
   /** Of this machine in its networks. */
   lanAddresses(): readonly string[];

@@ -41,8 +41,7 @@ function createProgram(args: readonly string[], io: Io): Command {
   program.exitOverride().showHelpAfterError(false).configureOutput({
     writeOut: (text) => io.out(text.trimEnd()),
     writeErr: (text) => io.err(text.trimEnd()),
-    outputError: (text, write) =>
-      write(`secateur: ${oneLine(text.replace(/^error: /, "")).replace(/\.$/, "")}; see secateur --help`),
+    outputError: usageError,
     getOutHelpWidth: () => Math.min(io.width, 120),
     getErrHelpWidth: () => Math.min(io.width, 120),
   });
@@ -61,9 +60,21 @@ function createProgram(args: readonly string[], io: Io): Command {
     devicesCommand(io),
   ];
   for (const command of commands) {
-    program.addCommand(command.copyInheritedSettings(program));
+    const known = command.options.map(({ long }) => long).join(", ");
+    program.addCommand(
+      command.copyInheritedSettings(program).configureOutput({
+        outputError: (text, write) => usageError(text, write, known),
+      }),
+    );
   }
   return program;
+}
+
+/** One line; of an unknown option, with those that the command has. */
+function usageError(text: string, write: (text: string) => void, known = ""): void {
+  const said = oneLine(text.replace(/^error: /, "")).replace(/\.$/, "");
+  const options = known && said.startsWith("unknown option") ? `; known are ${known}` : "";
+  write(`secateur: ${said}${options}; see secateur --help`);
 }
 
 function report(error: unknown, io: Io): number {

@@ -6,6 +6,7 @@ import type { Dataset } from "./types.ts";
 export interface Batch {
   /** Number of this batch within its epoch. */
   readonly number: number;
+  /** Images in it: less than asked for in the last batch of an epoch. */
   readonly count: number;
   /** [count, C, H, W] */
   readonly images: Float32Array<ArrayBuffer>;
@@ -15,6 +16,7 @@ export interface Batch {
   readonly indices: Uint32Array<ArrayBuffer>;
 }
 
+/** Changes of the images of each epoch, drawn anew by (seed, epoch, image). */
 export interface Augment {
   /** Shift by up to so many pixels each way, zeros (after normalisation) flowing in: the customary padded random crop. */
   readonly crop?: number;
@@ -22,6 +24,7 @@ export interface Augment {
   readonly flip?: boolean;
 }
 
+/** How a data set is gone through. */
 export interface BatchOptions {
   /** Images per batch; the last one may have fewer. */
   readonly batch: number;
@@ -33,6 +36,7 @@ export interface BatchOptions {
   readonly shuffle?: boolean;
   /** At most so many images; when shuffled, another choice in each epoch. Default: all. */
   readonly images?: number;
+  /** Default: none. */
   readonly augment?: Augment;
   /** Number of the batch to begin with, for resuming within an epoch; default 0. */
   readonly from?: number;

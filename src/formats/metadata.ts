@@ -5,6 +5,7 @@ import { show, UserError } from "../errors.ts";
 export interface ModelMetadata {
   /** x = (pixel - mean[c]) / std[c], pixels in 0…1. */
   readonly mean?: readonly number[];
+  /** Of each channel, [C], above 0. */
   readonly std?: readonly number[];
   /** Height and width. */
   readonly size?: readonly [number, number];

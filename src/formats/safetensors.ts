@@ -4,6 +4,7 @@
  */
 import { show, UserError } from "../errors.ts";
 
+/** What the numbers of a tensor are in a file, by the format's own names. */
 export type Dtype =
   | "F64"
   | "F32"
@@ -19,6 +20,7 @@ export type Dtype =
   | "U8"
   | "BOOL";
 
+/** A tensor's numbers as they are stored; BF16 and F16 are their bits. */
 export type TensorData =
   | Float64Array<ArrayBuffer>
   | Float32Array<ArrayBuffer>
@@ -33,13 +35,19 @@ export type TensorData =
 
 /** Row-major. F16 and BF16 hold their raw bits in a Uint16Array, BOOL its 0 and 1 in a Uint8Array. */
 export interface StoredTensor {
+  /** What `data` holds. */
   readonly dtype: Dtype;
+  /** Sizes along the axes; [] is a scalar. */
   readonly shape: readonly number[];
+  /** Row-major. */
   readonly data: TensorData;
 }
 
+/** What a safetensors file holds. */
 export interface Safetensors {
+  /** By name, in the order of the file. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Texts by key, from `__metadata__`. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 

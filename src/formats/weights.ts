@@ -10,7 +10,9 @@ import { isSafetensors, readSafetensors, type StoredTensor } from "./safetensors
 /** Tensors by name, as the file has them. */
 export type StateDict = ReadonlyMap<string, StoredTensor>;
 
+/** What a file of weights holds. */
 export interface Weights {
+  /** By the names that the file gives them. */
   readonly tensors: StateDict;
   /** What the file says of its network's inputs and outputs; a checkpoint of PyTorch says nothing. */
   readonly metadata: ModelMetadata;

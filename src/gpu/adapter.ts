@@ -3,8 +3,11 @@ import { DEVICE_FEATURE, type EnableLines, probeFeatures } from "./features.ts";
 
 /** Printed with every number that is measured. */
 export interface AdapterInfo {
+  /** "nvidia"; "" where the runtime doesn't say. */
   readonly vendor: string;
+  /** "ampere"; "" where the runtime doesn't say. */
   readonly architecture: string;
+  /** The driver's own words, such as "llvmpipe (LLVM 15.0.6, 256 bits)". */
   readonly description: string;
   /** A software adapter, or one that the browser calls a fallback: its times say little about real devices. */
   readonly fallback: boolean;
@@ -21,7 +24,9 @@ const RAISED_LIMITS = [
   "maxComputeWorkgroupStorageSize",
 ] as const;
 
+/** Which device is opened. */
 export interface OpenOptions {
+  /** Default "high-performance". */
   readonly powerPreference?: GPUPowerPreference;
   /** Leave these features out even where the adapter has them (to test the path without). */
   readonly without?: readonly string[];

@@ -6,6 +6,7 @@ export class GpuBuffer {
   #references = 1;
   readonly #recycle: (buffer: GpuBuffer) => void;
 
+  /** Buffers come from `Gpu.alloc`; nobody else makes one. */
   constructor(
     readonly id: number,
     readonly native: GPUBuffer,
@@ -16,16 +17,19 @@ export class GpuBuffer {
     this.#recycle = recycle;
   }
 
+  /** How many hold it; at 0 it goes back to the pool. */
   get references(): number {
     return this.#references;
   }
 
+  /** One more holds it. Gives the buffer itself. */
   retain(): this {
     if (this.#references <= 0) throw new GpuError(`buffer ${this.id} was retained after its last release`);
     this.#references++;
     return this;
   }
 
+  /** One less holds it. */
   release(): void {
     if (this.#references <= 0) throw new GpuError(`buffer ${this.id} was released twice`);
     if (--this.#references === 0) this.#recycle(this);
@@ -39,15 +43,23 @@ export class GpuBuffer {
 
 /** A range of a buffer; a Tensor is one. `byteOffset` is a multiple of 256. */
 export interface Slice {
+  /** What it is a part of. */
   readonly buffer: GpuBuffer;
+  /** Where it begins: a multiple of 256 where a kernel binds it. */
   readonly byteOffset: number;
+  /** How long it is. */
   readonly byteLength: number;
 }
 
+/** Memory on the device. */
 export interface BufferStats {
+  /** In buffers that somebody holds. */
   readonly liveBytes: number;
+  /** The most that `liveBytes` has been. */
   readonly peakBytes: number;
+  /** In buffers that wait to be used again. */
   readonly pooledBytes: number;
+  /** Buffers that somebody holds. */
   readonly liveBuffers: number;
 }
 

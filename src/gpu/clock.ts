@@ -1,7 +1,10 @@
 /** What a timed recording took. `quantumMs` is the smallest step that the clock can show. */
 export interface Timing {
+  /** From the first of what was recorded to the last. */
   readonly ms: number;
+  /** What it was measured with. */
   readonly clock: "gpu timestamps" | "wall clock";
+  /** What differences below can't be told. */
   readonly quantumMs: number;
 }
 

@@ -24,6 +24,7 @@ export type { Timing } from "./clock.ts";
 const SLOT_BYTES = 256;
 const SUBMIT_EVERY = 64;
 
+/** How the device is opened and used. */
 export interface GpuOptions extends OpenOptions {
   /** How much is told of the device's work, a line each; default 0: nothing. */
   readonly debug?: DebugLevel;
@@ -35,12 +36,17 @@ export interface GpuOptions extends OpenOptions {
   readonly bindingBytes?: number;
 }
 
+/** What a device has done so far, and its memory. */
 export interface GpuStats extends BufferStats {
+  /** Recorded since it was opened. */
   readonly dispatches: number;
+  /** Submitted since it was opened. */
   readonly submits: number;
+  /** Compiled since it was opened. */
   readonly pipelines: number;
 }
 
+/** An open device. Everything but reading is synchronous and only records; errors come at the next wait. */
 export class Gpu {
   readonly #device: GPUDevice;
   readonly #pool: BufferPool;
@@ -68,6 +74,7 @@ export class Gpu {
   readonly #timestampClock = new TimestampClock();
   #wallQuantumMs: Promise<number> | undefined;
 
+  /** The adapter that it was opened on. */
   readonly info: AdapterInfo;
 
   private constructor({ device, info, enable }: OpenDevice, options: GpuOptions) {
@@ -128,6 +135,7 @@ export class Gpu {
     }
   }
 
+  /** What the device takes at most, in WebGPU's own names and units. */
   get limits(): GPUSupportedLimits {
     return this.#device.limits;
   }
@@ -137,6 +145,7 @@ export class Gpu {
     return Math.min(this.limits.maxStorageBufferBindingSize, this.#bindingBytes);
   }
 
+  /** The optional features that it was opened with, in WebGPU's own names. */
   get features(): ReadonlySet<string> {
     return this.#device.features as unknown as ReadonlySet<string>;
   }
@@ -161,11 +170,13 @@ export class Gpu {
     );
   }
 
+  /** Records that the slice becomes zeros. */
   clear(slice: Slice): void {
     this.#touched.add(slice.buffer);
     this.#outsidePass().clearBuffer(slice.buffer.native, slice.byteOffset, roundUp4(slice.byteLength));
   }
 
+  /** Records a copy of as many bytes as both slices have. */
   copy(from: Slice, to: Slice): void {
     this.#touched.add(from.buffer).add(to.buffer);
     const bytes = Math.min(from.byteLength, to.byteLength);
@@ -292,6 +303,7 @@ export class Gpu {
     return this.#timestampClock.timing(bytes, wallMs) ?? this.#wallTiming(wallMs);
   }
 
+  /** Counts and memory as they are now. */
   stats(): GpuStats {
     return {
       ...this.#pool.stats(),
@@ -332,6 +344,7 @@ export class Gpu {
     destroyWhenDone(this.#device);
   }
 
+  /** As `close`: for `using gpu = await Gpu.open()`. */
   [Symbol.dispose](): void {
     this.close();
   }
@@ -433,6 +446,7 @@ export class Gpu {
 /** `Gpu.open`, or what stands in its place: with other options, or for a test. */
 export type OpenGpu = (options: GpuOptions) => Promise<Gpu>;
 
+/** `Gpu.open` as a value. */
 export const openGpu: OpenGpu = (options) => Gpu.open(options);
 function lostError(reason: string): DeviceLostError {
   return new DeviceLostError(

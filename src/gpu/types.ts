@@ -14,9 +14,13 @@ export type Feature = "f16" | "subgroups";
  * 1, 2, … in the order of `access`. `constants` rewrite the values of `const NAME: type = …;` lines.
  */
 export interface Program {
+  /** Of the kernel, for messages. */
   readonly name: string;
+  /** WGSL with an entry point `main`. */
   readonly source: string;
+  /** New values of `const` lines, by name. */
   readonly constants?: Readonly<Record<string, number>>;
+  /** How each buffer is bound, from binding 1 on. */
   readonly access: readonly Access[];
   /** Default: none. */
   readonly features?: readonly Feature[];
@@ -24,7 +28,10 @@ export interface Program {
 
 /** One dispatch. `uniforms` are 32-bit words in the order of `Params` (floats through `f32bits`); `grid` counts workgroups. */
 export interface Plan {
+  /** What runs. */
   readonly program: Program;
+  /** At most 64 words. */
   readonly uniforms: readonly number[];
+  /** Workgroups along x, y and z. */
   readonly grid: readonly [number, number, number];
 }

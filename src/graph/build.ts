@@ -4,13 +4,18 @@ import { inferNode } from "./infer.ts";
 import { freshName } from "./names.ts";
 import type { Attrs, Graph, Init, Node, OpName, ParamRole, ParamSpec, Shape } from "./types.ts";
 
-type Size = number | readonly [number, number];
+/** Height and width, or one number for both. */
+export type Size = number | readonly [number, number];
 /** One number for all four sides, or ONNX's [top, left, bottom, right]. */
-type Padding = number | readonly [number, number, number, number];
+export type Padding = number | readonly [number, number, number, number];
 
+/** A convolution of a graph in the making. */
 export interface ConvOptions {
+  /** Of the node; its weight is `name.weight`. */
   readonly name: string;
+  /** Filters. */
   readonly out: number;
+  /** Height and width, or one number for both. */
   readonly kernel: Size;
   /** Default 1. */
   readonly stride?: Size;
@@ -24,26 +29,156 @@ export interface ConvOptions {
   readonly bias?: boolean;
   /** How the weight starts; the bias is then 0, unless told. Default: as initialise.ts says. */
   readonly init?: Init;
+  /** How the bias starts; default 0. */
   readonly biasInit?: Init;
 }
 
+/** A linear layer: `out` units, by default with a bias and He's initial weights. */
 export type LinearOptions = Pick<ConvOptions, "name" | "out" | "bias" | "init" | "biasInit">;
 
+/** Windows of a pooling. */
 export interface PoolOptions {
+  /** Height and width of a window, or one number for both. */
   readonly kernel: Size;
   /** Default: the kernel, as in PyTorch. */
   readonly stride?: Size;
+  /** Default 0. */
   readonly pad?: Padding;
+  /** Of the node; default: made up. */
   readonly name?: string;
 }
 
-export type Builder = ReturnType<typeof builder>;
+/**
+ * A graph in the making. Methods take names of values and give the name of the new one, which is the node's too; `name`s
+ * that are left out are made up. Parameters are named as PyTorch names them, after their node. Shapes are inferred at
+ * once: a UserError names the node that doesn't fit.
+ */
+export interface Builder {
+  /** The graph's one input. */
+  readonly input: string;
+  /** A node of any operator, with ONNX's attributes. */
+  node(op: OpName, inputs: readonly string[], attrs?: Attrs, name?: string): string;
+  /** Declares a parameter and gives its name on. */
+  param(name: string, shape: readonly number[], role: ParamRole, init?: Init): string;
+  /** Of a value or a parameter. */
+  shape(value: string): Shape;
+  /** Size of a value's axis 1. */
+  channels(value: string): number;
+  /** A convolution of [N,C,H,W]. */
+  conv(x: string, options: ConvOptions): string;
+  /** A linear layer of [N,K]; its weight is [out,K]. */
+  gemm(x: string, options: LinearOptions): string;
+  /** A linear layer over the last axis of tokens [N,T,K]; its weight is [K,F], the transpose of PyTorch's. */
+  linear(x: string, options: LinearOptions): string;
+  /** Batch norm over channels; ε defaults to 1e-5, the running statistics keep 0.9 (ONNX's momentum). */
+  batchNorm(
+    x: string,
+    options: { readonly name: string; readonly epsilon?: number; readonly momentum?: number },
+  ): string;
+  /** Layer norm over the last axis; ε defaults to 1e-5. */
+  layerNorm(x: string, options: { readonly name: string; readonly epsilon?: number; readonly bias?: boolean }): string;
+  /** Group norm; ε defaults to 1e-5. */
+  groupNorm(
+    x: string,
+    options: { readonly name: string; readonly groups: number; readonly epsilon?: number },
+  ): string;
+  /** Kept columns of a convolution, or of a Gemm when `x` is [N,K] and the kernel 1. */
+  columnConv(
+    x: string,
+    options: Omit<ConvOptions, "group" | "init" | "biasInit"> & { readonly taps: readonly number[] },
+  ): string;
+  /** Adds a table [C, rows, columns]: `rows` and `cols` say which entry each pixel takes. */
+  borderBias(
+    x: string,
+    options: { readonly name: string; readonly rows: readonly number[]; readonly cols: readonly number[] },
+  ): string;
+  /** max(x, 0) */
+  relu(x: string, name?: string): string;
+  /** Clip to [0, 6]. */
+  relu6(x: string, name?: string): string;
+  /** x · Φ(x), or its tanh form; default "none". */
+  gelu(x: string, approximate?: "none" | "tanh", name?: string): string;
+  /** 1 / (1 + e⁻ˣ) */
+  sigmoid(x: string, name?: string): string;
+  /** The hyperbolic tangent. */
+  tanh(x: string, name?: string): string;
+  /** x where x > 0, else α·x; α defaults to 0.01. */
+  leakyRelu(x: string, alpha?: number, name?: string): string;
+  /** As LeakyRelu, with a slope per channel. */
+  prelu(x: string, options: { readonly name: string }): string;
+  /** clip(α·x + β, 0, 1) */
+  hardSigmoid(x: string, options: { readonly alpha: number; readonly beta: number }, name?: string): string;
+  /** x · clip(x/6 + ½, 0, 1) */
+  hardSwish(x: string, name?: string): string;
+  /** Over the last axis. */
+  softmax(x: string, name?: string): string;
+  /** The product over the last two axes; `b` may be a parameter [K,F]. */
+  matmul(a: string, b: string, name?: string): string;
+  /** Queries, keys and values [N,T,D] or [N,H,T,D]; `scale` of the scores, default 1/√D. */
+  attention(
+    q: string,
+    k: string,
+    v: string,
+    options?: { readonly scale?: number; readonly name?: string },
+  ): string;
+  /** a + b; operands meet as docs/engine.md says. */
+  add(a: string, b: string, name?: string): string;
+  /** a − b */
+  sub(a: string, b: string, name?: string): string;
+  /** a · b, element by element. */
+  mul(a: string, b: string, name?: string): string;
+  /** a / b, element by element. */
+  div(a: string, b: string, name?: string): string;
+  /** The largest of each window. */
+  maxPool(x: string, options: PoolOptions): string;
+  /** The mean of each window; padding counts where it is told to. */
+  averagePool(x: string, options: PoolOptions & { readonly countIncludePad?: boolean }): string;
+  /** [N,C,H,W] to [N,C,1,1] */
+  globalAveragePool(x: string, name?: string): string;
+  /** The mean over neighbouring axes; they go, unless told to keep them with size 1. */
+  mean(
+    x: string,
+    axes: readonly number[],
+    options?: { readonly keepdims?: boolean; readonly name?: string },
+  ): string;
+  /** Every pixel becomes a block of `scales` [rows, columns]. */
+  resize(x: string, scales: Size, name?: string): string;
+  /** [N, …] to [N, product of the rest] */
+  flatten(x: string, name?: string): string;
+  /** The wanted shape without the batch. */
+  reshape(x: string, rest: readonly number[], name?: string): string;
+  /** Axis i of the result is axis perm[i] of x; the batch stays first. */
+  transpose(x: string, perm: readonly number[], name?: string): string;
+  /** Along axis 1. A parameter [1,C,…] among the values stands in every sample. */
+  concat(values: readonly string[], name?: string): string;
+  /** x[…, start:end:step, …] along each axis; steps default to 1. */
+  slice(
+    x: string,
+    options: {
+      readonly axes: readonly number[];
+      readonly starts: readonly number[];
+      readonly ends: readonly number[];
+      readonly steps?: readonly number[];
+    },
+    name?: string,
+  ): string;
+  /** Zeros before and after each axis, the batch included (where they must be 0). */
+  pad(x: string, begins: readonly number[], ends: readonly number[], name?: string): string;
+  /** These indices along axis 1, in this order. */
+  gather(x: string, indices: readonly number[], name?: string): string;
+  /** Drops each number with probability `ratio` (default ½) in training; nothing else. */
+  dropout(x: string, ratio?: number, name?: string): string;
+  /** x itself, under another name. */
+  identity(x: string, name?: string): string;
+  /** Closes the graph; its outputs are the last value, unless told. */
+  graph(outputs?: readonly string[]): Graph;
+}
 
 /**
  * A graph in the making, with one input named "input". Every method takes names of values and returns the name of a
  * new one, which is the node's name too; `graph()` closes the graph with the last value as its output, unless told.
  */
-export function builder(graphName: string, inputShape: Shape) {
+export function builder(graphName: string, inputShape: Shape): Builder {
   const nodes: Node[] = [];
   const params: Record<string, ParamSpec> = {};
   const shapes = new Map<string, Shape>([["input", inputShape]]);

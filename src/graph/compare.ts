@@ -3,6 +3,7 @@
 import { layersOf } from "./roles.ts";
 import type { Graph } from "./types.ts";
 
+/** How far two outputs are from each other. */
 export interface Difference {
   /** max |a − b|; NaN or infinite values that don't agree make it infinite. */
   readonly maxAbs: number;

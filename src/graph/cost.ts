@@ -5,6 +5,7 @@ import { inferShapes } from "./infer.ts";
 import { opOf } from "./ops/ops.ts";
 import type { Graph, Node, Params } from "./types.ts";
 
+/** What a network or a node costs. */
 export interface Cost {
   /** Multiply-adds for one sample (1 MAC = 2 FLOP), in Conv, ColumnConv, Gemm, MatMul and Attention; other operators count 0. */
   readonly macs: number;
@@ -14,7 +15,9 @@ export interface Cost {
   readonly bytes: number;
 }
 
+/** What a network costs, node by node. */
 export interface GraphCost extends Cost {
+  /** By the nodes' names. */
   readonly nodes: ReadonlyMap<string, Cost>;
 }
 

@@ -12,9 +12,11 @@ import type { Model } from "./types.ts";
 
 /** A rewrite changed what a network computes: a fault of ours, never of the user's. */
 export class EquivalenceError extends Error {
+  /** The class by name, also after bundling. */
   override readonly name = "EquivalenceError";
 }
 
+/** What a proof has found: the largest difference, over all ways of computing both. */
 export interface Equivalence extends Difference {
   /** How many inputs went through both. */
   readonly inputs: number;

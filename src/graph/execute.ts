@@ -8,6 +8,7 @@ import { opOf } from "./ops/ops.ts";
 import { isBatchNorm } from "./roles.ts";
 import type { Graph, Node } from "./types.ts";
 
+/** What the interpreter is asked beside the outputs. */
 export interface ExecuteOptions {
   /** Of dropout; default 0. */
   readonly seed?: number;

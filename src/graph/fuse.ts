@@ -7,12 +7,15 @@ import { isLayer, isSum } from "./roles.ts";
 import { sameShape } from "./shapes.ts";
 import type { Graph, Node, Shape } from "./types.ts";
 
+/** A node with what its kernel does besides. */
 export interface FusedStep {
+  /** The node that the kernel is for. */
   readonly node: Node;
   /** The layer's bias: its third input, or the parameter that an Add after a MatMul gives to each column. */
   readonly bias?: string;
   /** The value that is added before the activation. */
   readonly residual?: string;
+  /** What is applied last. */
   readonly activation: "none" | "relu" | "relu6";
   /** What the step makes: the last fused node's output. */
   readonly output: string;

@@ -16,7 +16,9 @@ import { type LayerShape, planLayer } from "./layer.ts";
 import { opOf } from "./ops/ops.ts";
 import type { Graph, HostTensor, Model, Params } from "./types.ts";
 
+/** A network compiled for one batch size. It holds buffers on the device until `dispose`. */
 export interface InferencePlan {
+  /** Samples of a run. */
   readonly batch: number;
   /** Overwritten by each run. */
   readonly output: Tensor;
@@ -26,14 +28,17 @@ export interface InferencePlan {
   run(input: Tensor): Tensor;
   /** Records one pass and gives its steps, each to be recorded again alone: to time them. For as long as the plan lives. */
   parts(input: Tensor): PlanPart[];
+  /** Gives its buffers back. Runs that were recorded before still end. */
   dispose(): void;
 }
 
 /** A step over the buffers that it has in a pass. Later steps may use their storage again: only its time means anything. */
 export interface PlanPart {
+  /** What it does. */
   readonly step: FusedStep;
   /** 0 for a step that only sees its input in another shape. */
   readonly dispatches: number;
+  /** Records it once. */
   readonly record: () => void;
 }
 

@@ -15,6 +15,7 @@ import type { PoolOpName } from "./ops/pool_ops.ts";
 
 /** One dimension: a number, or "N" for the symbolic batch, which only stands first. */
 export type Dim = number | "N";
+/** Sizes along the axes, of which the first may be the batch. */
 export type Shape = readonly Dim[];
 
 /**
@@ -30,17 +31,26 @@ export type OpName =
   | AttentionOpName
   | LayoutOpName;
 
+/** A number, a word or a list, as ONNX has them. */
 export type Attr = number | string | readonly number[];
+/** By ONNX's names. */
 export type Attrs = Readonly<Record<string, Attr>>;
 
+/** One operator at work on named values. */
 export interface Node {
+  /** Unique in the graph. */
   readonly name: string;
+  /** What it does. */
   readonly op: OpName;
+  /** Names of activations and parameters, in ONNX's order. */
   readonly inputs: readonly string[];
+  /** Names of what it makes. */
   readonly outputs: readonly string[];
+  /** The operator's attributes; one that is missing has ONNX's default. */
   readonly attrs: Attrs;
 }
 
+/** What a parameter does in its node. "table": numbers that are joined or added as they are, such as a class token. */
 export type ParamRole = "weight" | "bias" | "gamma" | "beta" | "slope" | "mean" | "variance" | "table";
 
 /**
@@ -51,30 +61,44 @@ export type Init = "he" | { readonly normal: number } | { readonly constant: num
 
 /** `mean` and `variance` are running statistics: stored, counted as parameters, never given a gradient. */
 export interface ParamSpec {
+  /** Sizes along the axes. */
   readonly shape: readonly number[];
+  /** What it does in its node. */
   readonly role: ParamRole;
   /** Where it doesn't follow from the role and the reader (initialise.ts). */
   readonly init?: Init;
 }
 
+/** A network without its numbers. */
 export interface Graph {
+  /** What messages call it. */
   readonly name: string;
+  /** Activations that it is given. */
   readonly inputs: readonly { readonly name: string; readonly shape: Shape }[];
+  /** Names of the values that it gives. */
   readonly outputs: readonly string[];
+  /** In an order in which they can run. */
   readonly nodes: readonly Node[];
+  /** By name. */
   readonly params: Readonly<Record<string, ParamSpec>>;
 }
 
 /** A contiguous float32 array on the host, row-major. */
 export interface HostTensor {
+  /** Sizes along the axes; [] is a scalar. */
   readonly shape: readonly number[];
+  /** Row-major. */
   readonly data: Float32Array<ArrayBuffer>;
 }
 
+/** Numbers by the names of their parameters. */
 export type Params = ReadonlyMap<string, HostTensor>;
 
+/** A network: its graph, and a tensor for each of the graph's parameters. */
 export interface Model {
+  /** What is computed. */
   readonly graph: Graph;
+  /** With which numbers. */
   readonly params: Params;
 }
 
@@ -104,6 +128,8 @@ export type IndexMap = ReadonlyMap<string, Origin>;
 
 /** What every rewrite returns. */
 export interface Rewrite {
+  /** The new network. */
   readonly model: Model;
+  /** Where each of its parameters comes from. */
   readonly map: IndexMap;
 }

@@ -6,18 +6,27 @@
 import type { Gpu, Timing } from "../gpu/gpu.ts";
 import { mad, median } from "./stats.ts";
 
+/** Something to be timed. */
 export interface Contestant {
+  /** Given back with its time. */
   readonly name: string;
   /** Records the work once. */
   readonly record: () => void;
 }
 
+/** What a contestant took, over all samples. */
 export interface Measured {
+  /** The contestant's. */
   readonly name: string;
+  /** Of one run. */
   readonly medianMs: number;
+  /** Median absolute deviation from the median. */
   readonly madMs: number;
+  /** How many there are. */
   readonly samples: number;
+  /** What they were measured with. */
   readonly clock: Timing["clock"];
+  /** The clock's smallest step. */
   readonly quantumMs: number;
 }
 
@@ -32,6 +41,7 @@ export interface Sampled {
   readonly quantumMs: number;
 }
 
+/** How long and how finely is measured. */
 export interface MeasureOptions {
   /** Time to spend on each contestant, in seconds; default 1. */
   readonly seconds?: number;

@@ -1,5 +1,6 @@
 /** What the nets of the zoo can be told; every option has a default. */
 
+/** What every network of the zoo can be told. */
 export interface SmallOptions {
   /** Width of the last layer; default 10, of networks for ImageNet 1000. */
   readonly classes?: number;
@@ -9,11 +10,13 @@ export interface SmallOptions {
   readonly width?: number;
 }
 
+/** What networks for images of any size can be told. */
 export interface ImageOptions extends SmallOptions {
   /** Height and width of the input image; default 32, of networks for ImageNet 224. */
   readonly size?: number;
 }
 
+/** What residual networks can be told. */
 export interface ResNetOptions extends ImageOptions {
   /**
    * Where a stage halves the map and doubles the channels: "A" subsamples and pads with zero channels, "projection" is

@@ -14,6 +14,7 @@ import type { ResNetOptions } from "./options.ts";
 import { resnet } from "./resnet.ts";
 import { cifarVgg, vgg } from "./vgg.ts";
 
+/** What can be said of a network of the zoo; `modelOptions` tells which it takes. */
 export type ModelOptions = ResNetOptions;
 
 interface Entry {
@@ -56,6 +57,7 @@ const ZOO: Readonly<Record<string, Entry>> = {
   "deit-t": { make: deitT, options: IMAGE },
 };
 
+/** The networks of the zoo, smallest images first. */
 export const modelNames: readonly string[] = Object.keys(ZOO);
 
 /** What a model can be told; nothing of a name that isn't in the zoo. */

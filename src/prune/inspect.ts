@@ -9,14 +9,19 @@ import { refusedLayers } from "./structures/constraints.ts";
 import { coupledClasses } from "./groups/coupling.ts";
 import type { PlainGranularity } from "./structures/types.ts";
 
+/** A node, what it costs, and what can't be taken from it. */
 export interface InspectedNode extends Cost {
+  /** The node's. */
   readonly name: string;
+  /** Its operator. */
   readonly op: OpName;
   /** Of what it makes. */
   readonly shape: Shape;
   /** Of its weight, if it has one. */
   readonly weight?: readonly number[];
+  /** Activations that it reads. */
   readonly inputs: readonly string[];
+  /** The value that it makes. */
   readonly output: string;
   /** The group whose filters it has: a layer's. */
   readonly group?: string;
@@ -32,21 +37,29 @@ export interface CoupledGroup {
   readonly size: number;
   /** Layers whose filters these are, and how many of each go with a coupling group. */
   readonly layers: readonly { readonly name: string; readonly filters: number; readonly filtersPerGroup: number }[];
+  /** Layers that read their channels, by name. */
   readonly readers: readonly string[];
   /** Why none of them can go; undefined if they can. */
   readonly why?: string;
 }
 
+/** A network as `inspect` sees it. */
 export interface Inspection {
+  /** The graph's. */
   readonly name: string;
+  /** Activations that it is given. */
   readonly inputs: readonly { readonly name: string; readonly shape: Shape }[];
+  /** What it gives. */
   readonly outputs: readonly { readonly name: string; readonly shape: Shape }[];
+  /** Numbers stored. */
   readonly params: number;
   /** For one sample. */
   readonly macs: number;
+  /** Of the parameters. */
   readonly bytes: number;
   /** In order of execution. */
   readonly nodes: readonly InspectedNode[];
+  /** What can only go together, layer by layer. */
   readonly groups: readonly CoupledGroup[];
 }
 
@@ -74,7 +87,10 @@ export function refusalsOf({ nodes }: Inspection): Refusal[] {
   return [...found.values()];
 }
 
-/** @throws UserError when the graph isn't valid or two nodes share a parameter */
+/**
+ * Looks at a network without changing it: costs, what goes together, what can't go and why.
+ * @throws UserError when the graph isn't valid or two nodes share a parameter
+ */
 export function inspect(graph: Graph): Inspection {
   const shapes = inferShapes(graph);
   const cost = graphCost(graph);

@@ -4,25 +4,35 @@ import { elements, Tensor } from "./tensor.ts";
 /** Parameters start on multiples of 256 bytes: the strictest offset alignment that a device may ask of a binding. */
 const ALIGNED_ELEMENTS = 64;
 
+/** A parameter of an arena. */
 export interface ArenaSpec {
+  /** Unique in the arena. */
   readonly name: string;
+  /** Sizes along the axes. */
   readonly shape: readonly number[];
 }
 
 /** Where one parameter lies, in elements from the start of the arena. */
 export interface ArenaSlot extends ArenaSpec {
+  /** Where it begins, a multiple of 64 elements. */
   readonly offset: number;
+  /** Elements. */
   readonly size: number;
 }
 
 /** Pure: the offsets shared by all arenas of one parameter set. `elements` counts the gaps too, a multiple of 64. */
 export interface ArenaLayout {
+  /** In the order in which they lie. */
   readonly slots: readonly ArenaSlot[];
+  /** Of the whole arena, gaps included. */
   readonly elements: number;
 }
 
-interface HostArray {
+/** Numbers on the host, row-major. */
+export interface HostArray {
+  /** Sizes along the axes. */
   readonly shape: readonly number[];
+  /** Row-major. */
   readonly data: Float32Array<ArrayBuffer>;
 }
 
@@ -31,18 +41,25 @@ interface HostArray {
  * Arenas of the same layout agree in all offsets, so the optimizer is one dispatch. It is itself a Slice: the whole of it.
  */
 export interface Arena extends Slice {
+  /** The device. */
   readonly gpu: Gpu;
+  /** What messages call it. */
   readonly label: string;
+  /** Where each parameter lies. */
   readonly layout: ArenaLayout;
   /** The same Tensor each time; it belongs to the arena. Throws for a name that the layout lacks. */
   tensor(name: string): Tensor;
   /** Everything becomes `value`, 0 by default; gaps stay 0. */
   fill(value: number): void;
+  /** Everything becomes 0. */
   zero(): void;
   /** Writes the named parameters; others keep what they hold. Throws on an unknown name or a wrong length. */
   upload(values: ReadonlyMap<string, HostArray>): void;
+  /** All parameters by name, in one wait. */
   download(): Promise<Map<string, HostArray>>;
+  /** Gives its buffer back; its tensors must not be used any more. */
   dispose(): void;
+  /** As `dispose`. */
   [Symbol.dispose](): void;
 }
 

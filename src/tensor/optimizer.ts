@@ -9,21 +9,31 @@ export type OptimizerOptions = (SgdOptions | AdamOptions) & {
   readonly windowBytes?: number;
 };
 
-interface SgdOptions {
+/** Stochastic gradient descent with momentum. */
+export interface SgdOptions {
+  /** Names it. */
   readonly kind: "sgd";
+  /** Default 0.9. */
   readonly momentum?: number;
+  /** Default "heavy-ball". */
   readonly form?: "heavy-ball" | "nesterov";
 }
 
-interface AdamOptions {
+/** Adam, or AdamW, whose decay stands apart from the gradient. */
+export interface AdamOptions {
+  /** Names it. */
   readonly kind: "adam" | "adamw";
+  /** Default 0.9. */
   readonly beta1?: number;
+  /** Default 0.999. */
   readonly beta2?: number;
+  /** Default 1e-8. */
   readonly epsilon?: number;
 }
 
 /** How one parameter is treated. Defaults: weightDecay 0, rho 0, lrScale 1, trained. */
 export interface Segment {
+  /** Default 0. */
   readonly weightDecay?: number;
   /** Sum of ρ_c over the constraints on this parameter: the pull is rho·(w − target). */
   readonly rho?: number;
@@ -35,8 +45,11 @@ export interface Segment {
 
 /** One update. The arenas have the optimizer's layout; `target` and `mask` are optional parts of the arithmetic. */
 export interface OptimizerStep {
+  /** Learning rate. */
   readonly lr: number;
+  /** What is updated. */
   readonly weights: Slice;
+  /** Of the loss by the weights. */
   readonly gradients: Slice;
   /** T = Σρ_c(Z_c − U_c)/Σρ_c. Without it no segment is pulled. */
   readonly target?: Slice;
@@ -44,8 +57,11 @@ export interface OptimizerStep {
   readonly mask?: Slice;
 }
 
+/** An optimizer with its moments on the device. */
 export interface Optimizer {
+  /** Which one it is. */
   readonly kind: OptimizerOptions["kind"];
+  /** Of all arenas that it is given. */
   readonly layout: ArenaLayout;
   /** "momentum" for SGD; "moment1" and "moment2" for Adam: what a checkpoint stores beside `steps`. */
   readonly state: ReadonlyMap<string, Arena>;
@@ -53,10 +69,13 @@ export interface Optimizer {
   steps: number;
   /** Replaces the treatment of every parameter; one that `treat` gives nothing for has the defaults. */
   setSegments(treat: (name: string) => Segment | undefined): void;
+  /** Records one update. */
   step(update: OptimizerStep): void;
   /** Moments 0, t = 0. */
   reset(): void;
+  /** Gives the moments back. */
   dispose(): void;
+  /** As `dispose`. */
   [Symbol.dispose](): void;
 }
 

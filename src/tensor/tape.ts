@@ -7,9 +7,11 @@ import type { Gpu } from "../gpu/gpu.ts";
 import { accumulate, fill } from "./ops/inplace.ts";
 import { type Dtype, Tensor } from "./tensor.ts";
 
+/** "train": dropout drops and batch norm uses the batch. "eval": neither. */
 export type Mode = "train" | "eval";
 
-type Backward = (dy: Tensor) => void;
+/** Given the gradient of an op's output, computes those of its inputs and adds them (`target`, `add`). */
+export type Backward = (dy: Tensor) => void;
 
 interface Entry {
   readonly output: Tensor;
@@ -24,13 +26,17 @@ interface Gradient {
   value?: Tensor;
 }
 
+/** Owns the tensors of one step and knows how gradients flow back through it. */
 export class Tape {
   readonly #entries: Entry[] = [];
   readonly #owned = new Set<Tensor>();
   readonly #gradients = new Map<Tensor, Gradient>();
   #current: Tensor | undefined;
 
-  /** @param allocate where ops' outputs come from, if not from the pool: the tape doesn't free those */
+  /**
+   * A tape in one mode, without any tensor yet.
+   * @param allocate where ops' outputs come from, if not from the pool: the tape doesn't free those
+   */
   constructor(
     readonly gpu: Gpu,
     readonly mode: Mode,
@@ -42,6 +48,7 @@ export class Tape {
     return this.allocate?.(shape, dtype) ?? this.own(Tensor.empty(this.gpu, shape, dtype));
   }
 
+  /** Frees the tensor with the tape. Gives it back. */
   own(tensor: Tensor): Tensor {
     this.#owned.add(tensor);
     return tensor;
@@ -55,6 +62,7 @@ export class Tape {
     this.#gradients.set(t, { watched: true, slot: gradient });
   }
 
+  /** Whether a gradient has to flow to this tensor. */
   needs(t: Tensor): boolean {
     return this.#gradients.has(t);
   }
@@ -147,6 +155,7 @@ export class Tape {
     this.#gradients.clear();
   }
 
+  /** As `dispose`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

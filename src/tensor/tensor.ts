@@ -1,6 +1,7 @@
 import "../disposable.ts";
 import type { Gpu, GpuBuffer, Slice } from "../gpu/gpu.ts";
 
+/** What the 32 bits of an element are. */
 export type Dtype = "f32" | "u32" | "i32";
 
 /**
@@ -8,7 +9,9 @@ export type Dtype = "f32" | "u32" | "i32";
  * It holds one reference to the buffer; `dispose` (or `using`) gives it back.
  */
 export class Tensor implements Slice {
+  /** Elements. */
   readonly size: number;
+  /** Four for each element. */
   readonly byteLength: number;
   #live = true;
 
@@ -29,6 +32,7 @@ export class Tensor implements Slice {
     return new Tensor(gpu, gpu.alloc(Math.max(4, elements(shape) * 4), `tensor [${shape}]`), 0, shape, dtype);
   }
 
+  /** A new tensor of zeros. */
   static zeros(gpu: Gpu, shape: readonly number[], dtype: Dtype = "f32"): Tensor {
     const tensor = Tensor.empty(gpu, shape, dtype);
     gpu.clear(tensor);
@@ -57,20 +61,24 @@ export class Tensor implements Slice {
     return new Float32Array((await this.gpu.readMany([this]))[0]);
   }
 
+  /** The one number of a scalar. Waits for the device. */
   async item(): Promise<number> {
     return (await this.read())[0];
   }
 
+  /** Whether it hasn't been disposed of. */
   get live(): boolean {
     return this.#live;
   }
 
+  /** Gives its reference to the storage back; views keep theirs. */
   dispose(): void {
     if (!this.#live) return;
     this.#live = false;
     this.buffer.release();
   }
 
+  /** As `dispose`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

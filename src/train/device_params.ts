@@ -6,8 +6,10 @@ import type { Graph, HostTensor, Params, ParamSpec } from "../graph/types.ts";
 import { type Arena, createArena } from "../tensor/arena.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
+/** Shape and role by name. */
 export type ParamSpecs = Readonly<Record<string, ParamSpec>>;
 
+/** The parameters of graphs on the device. */
 export interface DeviceParams extends Disposable {
   /** Shape and role of each parameter, in the order of `download`. */
   readonly specs: ParamSpecs;
@@ -17,7 +19,9 @@ export interface DeviceParams extends Disposable {
   readonly statistics: Arena;
   /** Every parameter and statistic by name, as the executor takes them. */
   readonly params: ReadonlyMap<string, Tensor>;
+  /** All of them, in one wait. */
   download(): Promise<Params>;
+  /** Gives their buffers back. */
   dispose(): void;
 }
 

@@ -3,6 +3,7 @@ import type { Training } from "./types.ts";
 
 /** Training has left the finite numbers. Says what has, where, at which rate, and what to try. */
 export class DivergedError extends UserError {
+  /** The class by name, also after bundling. */
   override readonly name = "DivergedError";
 }
 
@@ -20,5 +21,6 @@ export function diverged({ name, epochs, lr, settings, state }: Training, epoch:
 
 /** The user asked to stop. Not an error: what was reached is in the checkpoint. */
 export class Interrupted extends Error {
+  /** The class by name, also after bundling. */
   override readonly name = "Interrupted";
 }

@@ -12,6 +12,7 @@ import { Tape } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { uploadParams } from "./device_params.ts";
 
+/** How good a network is on a data set. */
 export interface Evaluation {
   /** Fraction in 0…1 whose largest logit is the label's. */
   readonly accuracy: number;

@@ -9,8 +9,11 @@ import { choose } from "./choice.ts";
  */
 export type OptimizerSettings = SgdSettings | AdamSettings;
 
+/** Stochastic gradient descent. */
 export interface SgdSettings {
+  /** Names it. */
   readonly kind: "sgd";
+  /** Learning rate, which the schedule multiplies. */
   readonly lr: number;
   /** Default 0.9. */
   readonly momentum?: number;
@@ -20,8 +23,11 @@ export interface SgdSettings {
   readonly weightDecay?: number;
 }
 
+/** Adam (Kingma and Ba, arXiv 1412.6980), or AdamW (Loshchilov and Hutter, arXiv 1711.05101). */
 export interface AdamSettings {
+  /** Names it. */
   readonly kind: "adam" | "adamw";
+  /** Learning rate, which the schedule multiplies. */
   readonly lr: number;
   /** Default 0.9. */
   readonly beta1?: number;

@@ -1,6 +1,7 @@
 /** Learning rates as functions of progress. Pure. */
 import { choose } from "./choice.ts";
 
+/** How the learning rate changes over a period; `warmup` is in epochs. */
 export type Schedule =
   | { readonly kind: "constant"; readonly warmup?: number }
   | { readonly kind: "cosine"; readonly warmup?: number }

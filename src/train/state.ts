@@ -6,7 +6,9 @@ import { type Arena, createArena } from "../tensor/arena.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type DeviceParams, uploadParams } from "./device_params.ts";
 
+/** What a training has on the device: weights, gradients, mask and target, an arena each. */
 export interface TrainState extends DeviceParams {
+  /** The device. */
   readonly gpu: Gpu;
   /** Of the weights' layout. */
   readonly gradients: Arena;

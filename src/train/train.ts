@@ -26,15 +26,19 @@ import type { Callback, EpochRecord, LogFields, Loss, Snapshot, Step, Training }
 /** Images to learn from; without labels for a loss that needs none. */
 export type TrainData = Omit<Dataset, "labels"> & Partial<Pick<Dataset, "labels">>;
 
+/** What is trained, on what, and how. */
 export interface TrainOptions {
+  /** The device, which stays open. */
   readonly gpu: Gpu;
   /** What losses may run, all over the one map of parameters. The first one is validated and its hits are counted. */
   readonly graphs: readonly Graph[];
   /** Every parameter of the graphs. Host tensors; they stay as they are. */
   readonly params: Params;
+  /** Each epoch goes through them in an order of its own. */
   readonly data: TrainData;
   /** Images per step. */
   readonly batch: number;
+  /** In all; 0 gives the parameters back as they are. */
   readonly epochs: number;
   /** A loss of one's own or one by name; default cross-entropy. */
   readonly loss?: Loss | LossSettings;
@@ -52,6 +56,7 @@ export interface TrainOptions {
   readonly seed?: number;
   /** Epochs that this run of trainings has had before: each epoch shuffles and augments anew. Default 0. */
   readonly firstEpoch?: number;
+  /** Default: none. */
   readonly augment?: Augment;
   /** Images of an epoch, drawn anew for each; default: all. */
   readonly images?: number;
@@ -63,6 +68,7 @@ export interface TrainOptions {
   readonly name?: string;
 }
 
+/** What training has come to. */
 export interface Trained {
   /** After the last epoch. */
   readonly params: Params;

@@ -9,8 +9,11 @@ import type { TrainState } from "./state.ts";
 
 /** How far an epoch got: where it goes on after an interruption. Sums over the samples seen. */
 export interface EpochProgress {
+  /** Batches done. */
   readonly batch: number;
+  /** Images in them. */
   readonly samples: number;
+  /** The loss times the images, summed. */
   readonly lossSum: number;
   /** Of `scored` samples, how many had their label's logit largest. */
   readonly correct: number;
@@ -22,6 +25,7 @@ export interface EpochProgress {
  * One step of training, as a loss sees it. Everything that ops make through `tape` is freed when the step is done.
  */
 export interface Step {
+  /** Of this step. */
   readonly tape: Tape;
   /** Parameters and statistics of all graphs by name, for a loss that runs `execute` itself. */
   readonly params: ReadonlyMap<string, Tensor>;
@@ -57,11 +61,15 @@ export type Loss = (step: Step) => Tensor;
 export interface Training {
   /** What messages call it: "train", "admm 1/2". */
   readonly name: string;
+  /** The device. */
   readonly gpu: Gpu;
+  /** As they were given. */
   readonly graphs: readonly Graph[];
   /** Weights, gradients, statistics, mask and target on the device. */
   readonly state: TrainState;
+  /** Its segments may be set anew. */
   readonly optimizer: Optimizer;
+  /** As they were given. */
   readonly settings: OptimizerSettings;
   /** Epochs in all. */
   readonly epochs: number;
@@ -90,6 +98,7 @@ export interface EpochRecord extends LogFields {
   readonly trainAccuracy: number | undefined;
   /** Of the validation set, where there is one. */
   readonly validationLoss: number | undefined;
+  /** Fraction in 0…1, of the validation set where there is one. */
   readonly validationAccuracy: number | undefined;
 }
 
@@ -97,6 +106,7 @@ export interface EpochRecord extends LogFields {
 export interface CallbackState {
   /** Plain JSON data. */
   readonly values?: unknown;
+  /** By names of the callback's own. */
   readonly tensors?: ReadonlyMap<string, HostTensor>;
 }
 
@@ -129,6 +139,7 @@ export interface Callback {
   interrupted?(training: Training): Promise<void> | void;
   /** After the last epoch, when the result has been read. */
   finish?(training: Training): Promise<void> | void;
+  /** What it takes to go on from here, for `restore`. */
   snapshot?(training: Training): Promise<CallbackState> | CallbackState;
   /** Takes back what `snapshot` gave, `training.epoch` epochs having been finished then; after `open`. */
   restore?(saved: CallbackState, training: Training): void;

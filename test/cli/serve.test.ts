@@ -22,6 +22,10 @@ function serving(more: Partial<Serving> = {}, confirmed = false) {
   const made = session();
   const fake: Serving = {
     bundle: () => Promise.resolve(new Map([["index.html", bytes("<head></head>")], ["app/main.js", bytes("code")]])),
+    packLibrary: () =>
+      Promise.resolve(
+        new Map([["secateur/package.json", bytes("text")], ["secateur-0.1.0.tgz", bytes("pack")]]),
+      ),
     listen(options) {
       asked.push(options);
       return { port: options.port || 50_000, finished: Promise.resolve() };
@@ -190,7 +194,7 @@ test("build writes the files, again over its own, never over others'", async () 
   const { run, out, err, io } = serving();
   assert.is(await run("build", "--out", "site"), 0);
   assert.equal(await io.store.list("site"), ["site/app/main.js", "site/index.html"]);
-  assert.match(out[0], /^2 files, 17 bytes: site\/index\.html$/);
+  assert.match(out[0], /^2 files, [\d,]+ bytes: site\/index\.html$/);
   const page = new TextDecoder().decode(await io.store.read("site/index.html"));
   assert.match(
     page,
@@ -206,6 +210,29 @@ test("build writes the files, again over its own, never over others'", async () 
   assert.is(await run("build", "--out", "mine"), 1);
   assert.match(err[0], /mine holds other files than the page's/);
   assert.equal(await io.store.list("mine"), ["mine/thesis.txt"]);
+});
+
+test("build --lib writes the package, again over its own, never over others' or the page's", async () => {
+  const { run, out, err, io } = serving();
+  assert.is(await run("build", "--lib"), 0);
+  const written = ["dist-npm/secateur-0.1.0.tgz", "dist-npm/secateur/package.json"];
+  assert.equal(await io.store.list("dist-npm"), written);
+  assert.is(out[0], "2 files, 8 bytes: dist-npm/secateur-0.1.0.tgz");
+  for (const old of ["secateur/chunks/old.js", "secateur-0.0.9.tgz"]) {
+    await io.store.write(`dist-npm/${old}`, bytes("old"));
+  }
+  await io.store.write("dist-npm/notes.txt", bytes("kept"));
+  assert.is(await run("build", "--lib"), 0);
+  assert.equal(await io.store.list("dist-npm"), ["dist-npm/notes.txt", ...written].sort());
+  assert.is(await run("build", "--out", "site"), 0);
+  assert.is(await run("build", "--lib", "--out", "site"), 1);
+  assert.match(err[0], /^secateur: site holds other files than the package's: name a new folder with --out$/);
+});
+
+test("build refuses an unknown option and names those that it has", async () => {
+  const { run, err } = serving();
+  assert.is(await run("build", "--library"), 2);
+  assert.match(err[0], /^secateur: unknown option '--library'.*; known are --lib, --out; see secateur --help$/);
 });
 
 test("the certificate is kept, serves HTTPS, and is renewed when it ends or an address is missing", async () => {

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadDataset } from "../../src/data/deno.ts";
 import { complaint, gzip, withFolder, writeFolder } from "./fixtures.ts";
-import { tar } from "./tar-file.ts";
+import { tar } from "../../src/cli/npm/tar_file.ts";
 
 const test = suite("CIFAR");
 

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { loadDataset, loadPart } from "../../src/data/deno.ts";
 import { complaint, gzip, withFolder } from "./fixtures.ts";
 import { jpegFile } from "./image-files.ts";
-import { tar, type TarMember } from "./tar-file.ts";
+import { tar, type TarMember } from "../../src/cli/npm/tar_file.ts";
 
 const test = suite("image folders");
 

@@ -2,6 +2,7 @@
 import { renderUnicodeCompact } from "uqr";
 import { cacheDir } from "../../data/deno.ts";
 import { joinPath } from "../../store/path.ts";
+import { packLibrary } from "../npm/package.ts";
 import { bundlePage } from "../page/bundle.ts";
 import type { Serving } from "../io.ts";
 import { withoutLinksOut } from "./links.ts";
@@ -10,6 +11,7 @@ import { lanAddresses, listen } from "./listen.ts";
 export function systemServing(): Serving {
   return {
     bundle: bundlePage,
+    packLibrary,
     listen,
     lanAddresses,
     folder: () => privateFolder(joinPath(cacheDir(), "server")),

@@ -28,6 +28,7 @@ import {
 } from "./op.ts";
 import { requireChannels, requirePer, unchanged } from "./shape_rules.ts";
 
+/** Functions of each number. */
 export type ActivationOpName =
   | "Relu"
   | "LeakyRelu"

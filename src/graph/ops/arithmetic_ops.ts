@@ -11,6 +11,7 @@ import { shapeText } from "../shapes.ts";
 import { activation, type Attributes, either, type Inference, type Input, type Op, operator, parameter } from "./op.ts";
 import { requireImage } from "./shape_rules.ts";
 
+/** Operators of two operands, and the table added at borders. */
 export type ArithmeticOpName = "Add" | "Sub" | "Mul" | "Div" | "BorderBias";
 
 const SHIFT = either("bias", "beta", "table");

@@ -9,6 +9,7 @@ import type { Shape } from "../types.ts";
 import { activation, type Op, operator } from "./op.ts";
 import { unchanged } from "./shape_rules.ts";
 
+/** What attention is made of. */
 export type AttentionOpName = "Softmax" | "Attention";
 
 export const ATTENTION_OPS: Readonly<Record<AttentionOpName, Op>> = {

@@ -11,6 +11,7 @@ import type { Node, Shape } from "../types.ts";
 import { activation, either, NO_ATTRIBUTES, type Op, operator, optional, parameter } from "./op.ts";
 import { requireImage, requirePer, slidingWindow } from "./shape_rules.ts";
 
+/** Operators with weights that mix channels. */
 export type LayerOpName = "Conv" | "ColumnConv" | "Gemm" | "MatMul";
 
 const LAYER_INPUTS = [activation, parameter("weight"), optional(parameter("bias"))];

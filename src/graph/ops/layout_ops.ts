@@ -29,6 +29,7 @@ import type { Dim, Node, Shape } from "../types.ts";
 import { activation, either, NO_ATTRIBUTES, type Op, operator } from "./op.ts";
 import { requireChannels, requireImage, unchanged } from "./shape_rules.ts";
 
+/** Operators that move numbers and change none, and dropout. */
 export type LayoutOpName =
   | "Flatten"
   | "Reshape"

@@ -8,6 +8,7 @@ import { shapeText } from "../shapes.ts";
 import { activation, type Op, operator, optional, parameter } from "./op.ts";
 import { requireChannels, requirePer } from "./shape_rules.ts";
 
+/** Normalisations. */
 export type NormOpName = "BatchNormalization" | "LayerNormalization" | "GroupNormalization";
 
 export const NORM_OPS: Readonly<Record<NormOpName, Op>> = {

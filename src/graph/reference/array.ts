@@ -2,7 +2,9 @@ import { elements } from "../../tensor/tensor.ts";
 
 /** A contiguous float64 array, row-major: what the reference interpreter computes with. */
 export interface Array64 {
+  /** Sizes along the axes. */
   readonly shape: readonly number[];
+  /** Row-major. */
   readonly data: Float64Array;
 }
 

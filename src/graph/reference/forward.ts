@@ -11,10 +11,13 @@ import type { Array64 } from "./array.ts";
 
 /** A tensor in any numeric array: float32 parameters, or float64 ones where a test wants no rounding. */
 export interface NumericTensor {
+  /** Sizes along the axes. */
   readonly shape: readonly number[];
+  /** Row-major. */
   readonly data: ArrayLike<number>;
 }
 
+/** How the reference runs. */
 export interface ReferenceOptions {
   /** "train": batch norm uses the batch's statistics. Dropout passes its input on in both. Default "eval". */
   readonly mode?: "eval" | "train";

@@ -16,17 +16,23 @@ import { openProbe } from "./probe.ts";
 import { type LayerStep, type RestStep, tableSteps } from "./steps.ts";
 import type { LatencyLayer, LatencyTable } from "./types.ts";
 
+/** How a table is built. */
 export interface TableOptions {
   /** What the table calls the model. */
   readonly name: string;
+  /** Samples of a run. */
   readonly batch: number;
   /** Time to spend, about; default 90 s. The ends of all layers' widths are measured however long it takes. */
   readonly seconds?: number;
+  /** Told after each point. */
   readonly onProgress?: (progress: TableProgress) => void;
+  /** Ends the building; its reason is thrown. */
   readonly signal?: AbortSignal;
 }
 
+/** How far a table is. */
 export interface TableProgress {
+  /** Points measured. */
   readonly done: number;
   /** Becomes smaller where the device is too slow for all widths. */
   readonly total: number;
@@ -46,6 +52,8 @@ const AGAIN = 3;
 const OUTLIER = 1.2;
 
 /**
+ * Times each distinct layer of a model over a grid of widths (docs/engine.md, *Latency tables*).
+ *
  * @throws UserError where the clock is too coarse, or `model` has no layer
  * @throws DeviceLostError where the device went away
  * @throws what `signal` was aborted with

@@ -3,15 +3,21 @@
  * budget in ms is computed from. Plain data, kept in a device's record; times are medians in ms for the whole batch.
  */
 export interface LatencyTable {
+  /** Name of the graph that it was built for. */
   readonly model: string;
+  /** Samples of a run. */
   readonly batch: number;
+  /** What it was measured with. */
   readonly clock: string;
+  /** The clock's smallest step. */
   readonly quantumMs: number;
   /** The model as it is, each run whole: beside it, what an estimate adds up to says how far the sum can be trusted. */
   readonly wholeMs: number;
   /** The least that any launch took here. */
   readonly launchMs: number;
+  /** What has a weight. */
   readonly layers: readonly LatencyLayer[];
+  /** What has none. */
   readonly rest: readonly LatencyRest[];
 }
 
@@ -31,9 +37,12 @@ export interface LatencyLayer {
 
 /** A step of the model's plan that is no layer with a weight: pooling, a sum, a softmax. */
 export interface LatencyRest {
+  /** The node's. */
   readonly name: string;
+  /** Its operator. */
   readonly op: string;
   /** Numbers that it reads and makes, for one image: its time is scaled by them. */
   readonly traffic: number;
+  /** Of one run. */
   readonly medianMs: number;
 }

@@ -14,19 +14,25 @@ import { selfTest } from "./selftest.ts";
 import type { Protocol, SafePath, SelfTest, SessionEvent, Variant } from "./types.ts";
 import { createVisibility, type Visibility } from "./visibility.ts";
 
+/** A network to be timed. */
 export interface SessionNetwork {
   /** What its rows call it; variants of one network have the same name, and are timed against each other. */
   readonly network: string;
+  /** Dense and pruned of one name are timed in turns. */
   readonly variant: Variant;
   /** Makes the model when its turn comes; it is dropped after that. */
   readonly model: () => Model | Promise<Model>;
 }
 
+/** What is timed, and how. */
 export interface SessionOptions {
+  /** In the order in which they are timed. */
   readonly networks: readonly SessionNetwork[];
+  /** Batch sizes, and how hard the device is pressed. */
   readonly protocol: Protocol;
   /** "full": also the kernels against the roofline, and each layer. Default "rows". */
   readonly detail?: "rows" | "full";
+  /** Told all that is found, as it is found. */
   readonly onEvent: (event: SessionEvent) => void;
   /** Ends the session after the current sample; what was found until then has been told. */
   readonly signal?: AbortSignal;

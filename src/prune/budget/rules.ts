@@ -9,6 +9,7 @@ import type { BudgetRule } from "./types.ts";
 
 const ALL: readonly BudgetRule[] = [perCost, global, ...[...CRITERIA.values()].flatMap(ruleOf)];
 
+/** By name: how groups of different layers are put into one order. */
 export const BUDGET_RULES: ReadonlyMap<string, BudgetRule> = new Map(ALL.map((rule) => [rule.name, rule]));
 
 /** @throws UserError for an unknown name, with those that are known */

@@ -40,9 +40,13 @@ export interface BudgetRequest {
 
 /** What a constraint is to keep of the groups that the pruning began with. */
 export interface KeptRecord {
+  /** The constraint's, such as "conv1:filter". */
   readonly name: string;
+  /** What its groups are. */
   readonly kind: Granularity;
+  /** Groups that stay. */
   readonly keep: number;
+  /** Groups that there are. */
   readonly groups: number;
   /** The library of a constraint to patterns, chosen from the weights that the pruning began with. */
   readonly patterns?: readonly number[];

@@ -5,6 +5,7 @@ import type { Model } from "../../graph/types.ts";
 
 /** How the groups of different layers are put into one order, of which the lowest go first. */
 export interface BudgetRule {
+  /** By which options and recipes name it. */
   readonly name: string;
   /** One line for lists and help texts. */
   readonly summary: string;

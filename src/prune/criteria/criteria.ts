@@ -9,6 +9,7 @@ import type { Criterion } from "./types.ts";
 
 const ALL: readonly Criterion[] = [l2, l1, randomLots, bnScale];
 
+/** By name: what a group may be worth. */
 export const CRITERIA: ReadonlyMap<string, Criterion> = new Map(ALL.map((criterion) => [criterion.name, criterion]));
 
 /** @throws UserError for an unknown name, with those that are known */

@@ -6,6 +6,7 @@ import { scoreUnderPatterns } from "../structures/pattern.ts";
 import type { Constraint } from "../structures/types.ts";
 import type { Criterion, Evidence } from "./types.ts";
 
+/** What a constraint's groups are worth. */
 export interface Scored {
   /** Of each group, float64. */
   readonly scores: Float64Array;
@@ -13,7 +14,10 @@ export interface Scored {
   readonly taps?: Uint16Array;
 }
 
-/** @throws UserError where the criterion can't score the constraint's groups */
+/**
+ * Scores the groups of one constraint: higher is worth more.
+ * @throws UserError where the criterion can't score them
+ */
 export function scoreGroups(criterion: Criterion, constraint: Constraint, evidence: Evidence): Scored {
   checkScorable(criterion, [constraint], evidence.model.graph);
   const found = scoreUnderPatterns(constraint, (groups) => criterion.score(groups, evidence));

@@ -11,12 +11,16 @@ export interface Evidence {
   readonly seed: number;
 }
 
+/** What a criterion looks at. */
 export type EvidenceKind = "weights" | "gradients" | "activations" | "moments";
 
+/** Says what groups of weights are worth. */
 export interface Criterion {
+  /** By which options and recipes name it. */
   readonly name: string;
   /** One line for lists and help texts. */
   readonly summary: string;
+  /** What it looks at. */
   readonly needs: readonly EvidenceKind[];
   /** Whether what it needs can only be gathered from labelled data. */
   readonly labels: boolean;

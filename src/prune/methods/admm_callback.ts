@@ -4,7 +4,9 @@ import { weightDecayOf } from "../../train/optimizers.ts";
 import type { Constraint } from "../structures/types.ts";
 import { type Admm, createAdmm } from "./admm.ts";
 
+/** What ADMM pulls the weights towards, and how hard. */
 export interface AdmmOptions {
+  /** In the order in which the hard prune applies them: as `constraintsOf` gives them. */
   readonly constraints: readonly Constraint[];
   /** ρ of each period, from `rhoSchedule`. */
   readonly rhos: readonly number[];
@@ -14,6 +16,7 @@ export interface AdmmOptions {
   readonly onUpdate?: (period: number, residuals: ReadonlyMap<string, number>) => void;
 }
 
+/** A callback for one training; afterwards it has the masks. */
 export interface AdmmCallback extends Callback {
   /** 0/1 per weight, other parameters left out: what the hard prune at the end has left. Undefined before. */
   readonly masks: Params | undefined;

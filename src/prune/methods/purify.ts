@@ -14,6 +14,7 @@ import { nonzeroPerGroup } from "../structures/elements.ts";
 import { topGroups } from "../structures/selection.ts";
 import type { Constraint, PlainGranularity } from "../structures/types.ts";
 
+/** How far purification may go, and how it asks. */
 export interface PurifyOptions {
   /** Loss on held-out data, after recalibrating batch norm on a copy. Called one at a time. */
   readonly evaluate: (model: Model) => Promise<number>;
@@ -25,27 +26,37 @@ export interface PurifyOptions {
   readonly minKeep?: number;
   /** Evaluations for the common threshold, and as many again at most for single layers; default 8. */
   readonly evaluations?: number;
+  /** How the network is made small for counting. */
   readonly compact?: CompactOptions;
 }
 
+/** What a network has. */
 export interface Size {
+  /** Numbers stored. */
   readonly params: number;
+  /** Those that aren't 0. */
   readonly nonzero: number;
+  /** Of one sample. */
   readonly macs: number;
 }
 
+/** A purified network, and what it cost. */
 export interface Purified {
   /** The masked model; the caller recalibrates its batch norm. */
   readonly model: Model;
+  /** What stays, in the shapes of the network. */
   readonly masks: Masks;
   /** Groups that went, by name of the constraint ("conv1:channel"). */
   readonly removed: ReadonlyMap<string, readonly number[]>;
+  /** As `evaluate` tells it. */
   readonly loss: { readonly before: number; readonly after: number };
   /** What the compact network would be without and with purification. */
   readonly before: Size;
+  /** After it. */
   readonly after: Size;
   /** Every evaluation: how many of the candidates were out, and the loss. */
   readonly trials: readonly { readonly removed: number; readonly loss: number; readonly accepted: boolean }[];
+  /** Groups that were tried. */
   readonly candidates: number;
 }
 

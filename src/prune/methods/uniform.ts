@@ -15,7 +15,9 @@ import { maskModel, masksOf } from "../structures/masks.ts";
 import { keptGroups } from "../structures/selection.ts";
 import { removeUnused } from "../rewrite/unused.ts";
 
+/** A network before and after pruning, of seeded weights: for timing. */
 export interface Pair {
+  /** Before. */
   readonly dense: Model;
   /** Physically smaller. */
   readonly pruned: Model;

@@ -15,6 +15,7 @@ import { constants } from "./constant_propagation.ts";
 import { emit } from "./emit.ts";
 import { borderNodes, solveLayout } from "./layout.ts";
 
+/** What `compact` may do. */
 export interface CompactOptions {
   /** Drop all-zero columns of convolutions and Gemms (default true). */
   readonly columns?: boolean;
@@ -25,21 +26,29 @@ export interface CompactOptions {
   readonly border?: "table" | "keep";
 }
 
+/** How wide a layer was and is. */
 export interface LayerWidth {
+  /** The node's. */
   readonly name: string;
+  /** Filters, and columns of its GEMM view. */
   readonly before: { readonly filters: number; readonly columns: number };
   /** Absent if the layer is gone. */
   readonly after?: { readonly filters: number; readonly columns: number };
 }
 
+/** What compaction has made of a network. */
 export interface CompactReport {
+  /** Of the network given. */
   readonly before: Cost;
+  /** Of the new one. */
   readonly after: Cost;
   /** Filters and stored columns (C·KH·KW or kept taps) of each Conv, Gemm and ColumnConv. */
   readonly layers: readonly LayerWidth[];
   /** Channels of activations, summed over all values of the graph. */
   readonly channels: { readonly before: number; readonly after: number };
+  /** Border tables that were made for constants at zero-padded borders (docs/pipeline.md). */
   readonly tables: number;
+  /** Convolutions that now read only some columns. */
   readonly columnConvs: number;
   /** Rewrites until nothing more went. */
   readonly passes: number;

@@ -11,19 +11,23 @@ import { elements, Tensor } from "../../tensor/tensor.ts";
 import { compact, type CompactOptions } from "./compact.ts";
 import { scatterAdds, scatterCandidates } from "./scatter_add.ts";
 
+/** How the choice is made. */
 export interface ScatterChoiceOptions {
   /** Batch at which the networks are timed. */
   readonly batch: number;
   /** For each network and round of measurement; default 0.2. */
   readonly seconds?: number;
+  /** As `compact` takes them. */
   readonly compact?: CompactOptions;
 }
 
+/** The network that was chosen, and the times that it was chosen by. */
 export interface ScatterChoice extends Rewrite {
   /** The sums that are scattered, by name. */
   readonly chosen: readonly string[];
   /** Median times of the compact network with the usual sums, and with the chosen ones; equal where none was. */
   readonly usualMs: number;
+  /** Of one run of the network chosen. */
   readonly chosenMs: number;
 }
 

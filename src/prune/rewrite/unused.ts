@@ -12,9 +12,11 @@ import { firstChannel, weightAt } from "../rules/layer_view.ts";
 import { constants } from "./constant_propagation.ts";
 import { liveness } from "./liveness.ts";
 
+/** What was set to 0. */
 export interface Removed {
   /** Numbers that became 0, by parameter; parameters without any have no entry. */
   readonly byParam: ReadonlyMap<string, number>;
+  /** Numbers in all. */
   readonly total: number;
 }
 

@@ -12,6 +12,7 @@ import { isFixed, keptOfRow } from "./selection.ts";
 import { GRANULARITIES, structureLayout, structureRefusal, structureRule } from "./structures.ts";
 import type { Constraint, Member, Structure } from "./types.ts";
 
+/** A structure, where it applies and how much of it stays. */
 export type ConstraintOptions = Structure & {
   /** Fraction of the groups that stay, in (0, 1]; n:m has its own. */
   readonly keep: number;

@@ -30,6 +30,7 @@ export type Structure =
   | { readonly granularity: "pattern"; readonly library: number }
   | { readonly granularity: "n:m"; readonly n: number; readonly m: number };
 
+/** The kind of a structure. */
 export type Granularity = Structure["granularity"];
 export type StructureOf<G extends Granularity> = Extract<Structure, { readonly granularity: G }>;
 
@@ -54,20 +55,29 @@ export type Rule = RunsRule | PatternRule;
 
 /** Of each run of m groups in a row of `length`, the n of the highest score stay. */
 export interface RunsRule {
+  /** Tells it from other rules. */
   readonly kind: "runs";
+  /** Weights that stay of a run. */
   readonly n: number;
+  /** Weights of a run. */
   readonly m: number;
+  /** Weights of a row. */
   readonly length: number;
 }
 
 /** The `keep` kernels whose best pattern scores highest stay. A pattern is the bits of its taps; none before they are settled. */
 export interface PatternRule {
+  /** Tells it from other rules. */
   readonly kind: "pattern";
+  /** How many patterns a layer's kernels choose from. */
   readonly library: number;
+  /** Bit k stands for tap k. */
   readonly patterns: readonly number[];
 }
 
+/** A tensor and where its elements belong. */
 export interface Member {
+  /** Its name. */
   readonly param: string;
   /** "weight": it counts for what a group is worth. "vector": a bias, γ, β or border table that only goes with the weights. */
   readonly role: "weight" | "vector";
@@ -84,6 +94,7 @@ export interface Member {
 export interface Grouping {
   /** "conv1:filter" */
   readonly name: string;
+  /** All tensors that have a part in the groups. */
   readonly members: readonly Member[];
   /** How many groups there are. */
   readonly groups: number;
@@ -91,12 +102,16 @@ export interface Grouping {
   readonly pattern?: { readonly taps: number; readonly index: number; readonly count: number };
 }
 
+/** Groups of which some may go. */
 export interface Constraint extends Grouping {
+  /** What its groups are. */
   readonly kind: Granularity;
   /** Of filters: weights that read their channels. What reads a pruned filter does nothing any more. */
   readonly readers: readonly Member[];
   /** Groups that stay. */
   readonly keep: number;
+  /** Groups that stay in any case. */
   readonly minKeep: number;
+  /** How those that stay are chosen; default: the highest scores. */
   readonly rule?: Rule;
 }

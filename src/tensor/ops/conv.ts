@@ -16,10 +16,13 @@ const wgradPlan = cached(planConvWgrad);
 
 /** Order and meaning as in ONNX. Defaults: stride 1, pads 0, dilation 1, groups 1. */
 export interface ConvOptions {
+  /** Default 1. */
   readonly stride?: readonly [number, number];
   /** top, left, bottom, right */
   readonly pads?: readonly [number, number, number, number];
+  /** Default 1. */
   readonly dilation?: readonly [number, number];
+  /** Default 1. */
   readonly groups?: number;
 }
 

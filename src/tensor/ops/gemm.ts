@@ -9,6 +9,7 @@ import { cached, launch, tuningFor } from "./launch.ts";
 
 const gemmPlan = cached(planGemm);
 
+/** How the operands lie. */
 export interface MatmulOptions {
   /** b is [N,K] instead of [K,N]. Default: false. */
   readonly transB?: boolean;

@@ -8,9 +8,11 @@ export interface BestEpoch {
   readonly epoch: number;
   /** On the validation set, a fraction in 0…1. */
   readonly accuracy: number;
+  /** As they were at its end. */
   readonly params: Params;
 }
 
+/** A callback for one training; afterwards it has the best epoch. */
 export interface BestEpochCallback extends Callback {
   /** Undefined before the first epoch has ended. */
   readonly best: BestEpoch | undefined;

@@ -6,12 +6,13 @@ import { bestEpoch } from "./best_epoch.ts";
 import { nanGuard } from "./nan_guard.ts";
 
 /** Those that need nothing more than a name; the others are made by their functions. */
-const CALLBACKS = {
+const CALLBACKS: Readonly<Record<CallbackName, () => Callback>> = {
   "best-epoch": bestEpoch,
   "nan-guard": nanGuard,
-} as const;
+};
 
-export type CallbackName = keyof typeof CALLBACKS;
+/** Callbacks that a name alone makes. */
+export type CallbackName = "best-epoch" | "nan-guard";
 
 /** @throws UserError for an unknown name, or two callbacks of one name */
 export function callbacksOf(list: readonly (Callback | CallbackName)[]): readonly Callback[] {

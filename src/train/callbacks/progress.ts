@@ -1,8 +1,10 @@
 import type { Callback } from "../types.ts";
 
+/** How far a training is. */
 export interface ShownProgress {
   /** Epochs done, with the fraction of the one in progress. */
   readonly done: number;
+  /** In all. */
   readonly epochs: number;
   /** The epoch in progress or just ended, from 1. */
   readonly epoch: number;

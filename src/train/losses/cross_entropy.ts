@@ -2,6 +2,7 @@ import type { Graph } from "../../graph/types.ts";
 import { softmaxCrossEntropy } from "../../tensor/ops/loss.ts";
 import type { Loss } from "../types.ts";
 
+/** How cross-entropy is computed. */
 export interface CrossEntropySettings {
   /** The target is (1 − ε)·one-hot + ε/K (Szegedy et al., arXiv 1512.00567). Default 0. */
   readonly labelSmoothing?: number;

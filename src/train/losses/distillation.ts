@@ -3,6 +3,7 @@ import { distillationLoss } from "../../tensor/ops/loss.ts";
 import type { Loss } from "../types.ts";
 import { type Scalar, valueAt } from "./scalar.ts";
 
+/** How this loss is computed. */
 export interface DistillationSettings {
   /** A trained network for the same images and classes. It stays as it is. */
   readonly teacher: Model;

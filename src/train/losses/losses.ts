@@ -7,17 +7,24 @@ import { outputError, type OutputErrorSettings } from "./output_error.ts";
 import type { Scalar } from "./scalar.ts";
 import { weightedSum } from "./weighted_sum.ts";
 
-interface Settings {
+/** What each loss takes, by its name. */
+export interface LossOptions {
+  /** Against labels. */
   readonly "cross-entropy": CrossEntropySettings;
+  /** Towards a frozen teacher's classes. */
   readonly distill: DistillationSettings;
+  /** Towards a frozen network's outputs. */
   readonly outputs: OutputErrorSettings;
+  /** A weighted sum of others. */
   readonly sum: { readonly terms: readonly { readonly loss: Loss | LossSettings; readonly weight?: Scalar }[] };
 }
 
-export type LossKind = keyof Settings;
-export type LossSettings = { readonly [Kind in LossKind]: { readonly kind: Kind } & Settings[Kind] }[LossKind];
+/** Losses that have a name. */
+export type LossKind = keyof LossOptions;
+/** A loss by its name, with what it takes. */
+export type LossSettings = { readonly [Kind in LossKind]: { readonly kind: Kind } & LossOptions[Kind] }[LossKind];
 
-const LOSSES: { readonly [Kind in LossKind]: (settings: Settings[Kind]) => Loss } = {
+const LOSSES: { readonly [Kind in LossKind]: (settings: LossOptions[Kind]) => Loss } = {
   "cross-entropy": crossEntropy,
   distill: distillation,
   outputs: outputError,

@@ -4,6 +4,7 @@ import { meanSquaredError } from "../../tensor/ops/loss.ts";
 import { add, scale } from "../../tensor/ops/pointwise.ts";
 import type { Loss } from "../types.ts";
 
+/** How this loss is computed. */
 export interface OutputErrorSettings {
   /** The network whose outputs are to be reproduced, usually the dense one. It stays as it is. */
   readonly teacher: Model;

@@ -3,7 +3,9 @@ import { add, scale } from "../../tensor/ops/pointwise.ts";
 import type { Loss } from "../types.ts";
 import { type Scalar, valueAt } from "./scalar.ts";
 
+/** A term of a sum. */
 export interface WeightedLoss {
+  /** What is weighed. */
   readonly loss: Loss;
   /** Default 1. */
   readonly weight?: Scalar;

@@ -1,0 +1,44 @@
+/**
+ * Pruning: what goes together and why not, criteria, budgets, masks, ADMM, and the rewrites that make a masked network
+ * small. `prune` does the choosing in one call; `mask` and `admm` go along with `train` of `./train`.
+ *
+ * @module
+ */
+export { UserError } from "../errors.ts";
+export { type CoupledGroup, inspect, type InspectedNode, type Inspection } from "../prune/inspect.ts";
+export { type BudgetSettings, prune, type Pruned, type PruneOptions } from "../prune/prune_model.ts";
+export { CRITERIA } from "../prune/criteria/criteria.ts";
+export type { Criterion, Evidence, EvidenceKind } from "../prune/criteria/types.ts";
+export { type Scored, scoreGroups } from "../prune/criteria/score.ts";
+export { BUDGET_RULES } from "../prune/budget/rules.ts";
+export { type CostName, costNames, type Target } from "../prune/budget/costs/costs.ts";
+export type { KeptRecord } from "../prune/budget/settle.ts";
+export type { BudgetRule } from "../prune/budget/types.ts";
+export {
+  type ConstraintOptions,
+  constraintsOf,
+  prunableLayers,
+  refusedLayers,
+} from "../prune/structures/constraints.ts";
+export { sumOfWeights } from "../prune/structures/elements.ts";
+export { bothMasks, maskModel, type Masks, zeroMasks } from "../prune/structures/masks.ts";
+export type { GroupLayout } from "../../kernels/project/layout.ts";
+export { GRANULARITIES } from "../prune/structures/structures.ts";
+export type {
+  Constraint,
+  Granularity,
+  Grouping,
+  Member,
+  PatternRule,
+  PlainGranularity,
+  Rule,
+  RunsRule,
+  Structure,
+} from "../prune/structures/types.ts";
+export { admm, type AdmmCallback, type AdmmOptions } from "../prune/methods/admm_callback.ts";
+export { type RhoOptions, rhoSchedule } from "../prune/methods/rho.ts";
+export { type Purified, purify, type PurifyOptions, type Size } from "../prune/methods/purify.ts";
+export { type Pair, pruneFilters, zooPair } from "../prune/methods/uniform.ts";
+export { compact, type CompactOptions, type CompactReport, type LayerWidth } from "../prune/rewrite/compact.ts";
+export { compactScattered, type ScatterChoice, type ScatterChoiceOptions } from "../prune/rewrite/scatter_choice.ts";
+export { type Removed, removeUnused } from "../prune/rewrite/unused.ts";

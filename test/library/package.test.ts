@@ -1,0 +1,121 @@
+/** The library as its users get it: the packed file, installed by npm in a project that has nothing else. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createProject, type Project } from "./project.ts";
+
+const test = suite("the packed library");
+let project: Project;
+test.before(async () => {
+  project = await createProject();
+});
+test.after(() => project[Symbol.dispose]());
+
+const ENTRIES = [".", "./graph", "./prune", "./train", "./measure", "./formats", "./web"];
+
+/** Uses an entry point each, in types that a mistake would break. */
+const USER = `
+import { compilePlan, createModel, Gpu, initialise, type Model, Tensor } from "secateur";
+import { type Graph, graphCost } from "secateur/graph";
+import { compact, type CompactReport } from "secateur/prune";
+import { type Dataset, evaluateModel } from "secateur/train";
+import { measureInterleaved } from "secateur/measure";
+import { loadOnnx, onnxBytes } from "secateur/formats";
+import { createVisibility, fetchDigits } from "secateur/web";
+
+export async function use(bytes: Uint8Array, data: Dataset): Promise<number> {
+  using gpu: Gpu = await Gpu.open({ debug: 0 });
+  const model: Model = loadOnnx(bytes, "net.onnx");
+  const graph: Graph = createModel("lenet5");
+  const { model: small, report }: { model: Model; report: CompactReport } = compact({ graph, params: initialise(graph, 1) });
+  const { accuracy } = await evaluateModel(gpu, model, data);
+  const plan = compilePlan(gpu, small, 2);
+  const output: Float32Array = await plan.run(Tensor.zeros(gpu, [2, 1, 28, 28])).read();
+  const macs: number = graphCost(small.graph).macs;
+  void [report, onnxBytes(small).length, measureInterleaved, createVisibility, fetchDigits];
+  return accuracy + macs + output.length;
+}
+`;
+
+test("package.json leads each entry point to a bundle and its declarations, and asks for no dependency", () => {
+  const at = (path: string) => project.files.get(`secateur/${path}`);
+  const text = (path: string) => new TextDecoder().decode(at(path));
+  const { exports, dependencies } = JSON.parse(text("package.json"));
+  assert.equal(Object.keys(exports), [...ENTRIES, "./package.json"]);
+  assert.is(dependencies, undefined);
+  for (const entry of ENTRIES) {
+    for (const path of [exports[entry].types, exports[entry].default]) assert.ok(at(path.slice(2)), path);
+  }
+  for (const path of ["README.md", "CHANGELOG.md", "LICENSE"]) assert.ok(at(path), path);
+  assert.match(text("THIRD_PARTY_LICENSES.txt"), /^pbf\n\n[\s\S]*Redistribution and use/m);
+});
+
+test("bundles have the shaders in them, and nothing of Deno's, Node's or another package", () => {
+  const codes = [...project.files].filter(([path]) => path.endsWith(".js"));
+  const all = codes.map(([, bytes]) => new TextDecoder().decode(bytes));
+  assert.ok(all.some((code) => code.includes("@workgroup_size")));
+  for (const code of all) {
+    assert.not.match(code, /\bDeno\.[a-z]|["']node:/);
+    for (const [, name] of code.matchAll(/^(?:import|export)\b[^"]*"([^"]+)";$/gm)) assert.match(name, /^\.{1,2}\//);
+  }
+});
+
+test("a user's file type-checks strictly against it, declarations included", async () => {
+  project.write("user.ts", USER);
+  assert.equal(await project.check("user.ts"), { ok: true, text: "" });
+});
+
+test("it also does beside @webgpu/types, which older compilers need", async () => {
+  // The compiler's own `dom` and these types disagree with each other: neither is checked.
+  const types = [`${import.meta.dirname}/../../node_modules/@webgpu/types`];
+  assert.equal(await project.check("user.ts", { types, skipLibCheck: true }), { ok: true, text: "" });
+});
+
+test("the examples of docs/library.md type-check strictly", async () => {
+  const text = Deno.readTextFileSync(`${import.meta.dirname}/../../docs/library.md`);
+  const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code);
+  assert.ok(blocks.length >= 4, `${blocks.length} examples`);
+  const names = blocks.map((code, i) => {
+    project.write(`example${i}.ts`, code);
+    return `./example${i}.ts`;
+  });
+  project.write("examples.ts", names.map((name) => `export * from "${name.replace(".ts", ".js")}";`).join("\n"));
+  assert.equal(await project.check("examples.ts"), { ok: true, text: "" });
+});
+
+test("a user's mistakes are found: an option, a type and an entry point that aren't there", async () => {
+  const mistakes = {
+    option: [`import { Gpu } from "secateur"; await Gpu.open({ debugg: 1 }); export {};`, /'debugg' does not exist/],
+    type: [`import { loadOnnx } from "secateur/formats"; loadOnnx("net.onnx", "x");`, /not assignable to .*Uint8Array/],
+    entry: [`import { prune } from "secateur/pruning"; prune();`, /Cannot find module 'secateur\/pruning'/],
+  } as const;
+  for (const [name, [text, message]] of Object.entries(mistakes)) {
+    project.write(`${name}.ts`, text);
+    const { ok, text: said } = await project.check(`${name}.ts`);
+    assert.not.ok(ok, name);
+    assert.match(said, message);
+  }
+});
+
+test("it runs in Deno as npm has installed it", async () => {
+  project.write(
+    "run.js",
+    `import { Gpu, Tensor, Tape, matmul } from "secateur";
+    import { Gpu as Same } from "secateur/graph";
+    const gpu = await Gpu.open();
+    const [a, b] = [Tensor.from(gpu, Float32Array.of(1, 2, 3, 4), [2, 2]), Tensor.from(gpu, Float32Array.of(5, 6, 7, 8), [2, 2])];
+    console.log([...await matmul(new Tape(gpu, "eval"), a, b).read()].join(), Gpu === Same);
+    gpu.close();`,
+  );
+  const { ok, text } = await project.run("run.js");
+  assert.ok(ok, text);
+  assert.match(text, "19,22,43,50 true");
+});
+
+test("an entry point that isn't there is an error with its name", async () => {
+  project.write("nope.js", `import "secateur/pruning";`);
+  const { ok, text } = await project.run("nope.js");
+  assert.not.ok(ok);
+  assert.match(text, /\.\/pruning/);
+});
+
+test.run();
