@@ -64,20 +64,31 @@ function longestTask(): Promise<number> {
   return page.evaluate(() => Math.max(0, ...(globalThis as unknown as { longTasks: number[] }).longTasks.splice(0)));
 }
 
+/** What 10⁸ additions take in the page now, in ms: about 100 on an idle machine, and more on one that is shared. */
+function additionsMs(): Promise<number> {
+  return page.evaluate(() => {
+    const started = performance.now();
+    let sum = 0.5;
+    for (let i = 0; i < 1e8; i++) sum += i;
+    if (sum < 0) throw new Error("the loop has to be run");
+    return performance.now() - started;
+  });
+}
+
 /** The worker that owns the GPU. */
 async function engine(): Promise<Worker> {
   const found = () => page.workers().find((worker) => worker.url().includes("engine.js"));
   return found() ?? await page.waitForEvent("worker", { predicate: (worker) => worker.url().includes("engine.js") });
 }
 
-test("it is ready within 2 s on localhost, in the median of three loads", async () => {
-  const times: number[] = [];
+test("it is ready on localhost in the time of 2·10⁹ additions, in the median of three loads", async () => {
+  const shares: number[] = [];
   for (let i = 0; i < 3; i++) {
     await open();
-    times.push(await page.evaluate(() => performance.now()));
+    const readyMs = await page.evaluate(() => performance.now());
+    shares.push(readyMs / (20 * await additionsMs()));
   }
-  console.log(`  ready after ${times.map(Math.round).join(", ")} ms`);
-  assert.ok(times.sort((a, b) => a - b)[1] <= 2000, `${times}`);
+  assert.ok(shares.sort((a, b) => a - b)[1] <= 1, `${shares}`);
 });
 
 test("a server that goes away amid a run loses nothing", async () => {
@@ -124,7 +135,7 @@ test("results that a closed page left waiting are sent by the next one", async (
   assert.is(last().complete, true);
 });
 
-test("the main thread is never blocked for over 100 ms, in the median of five runs", async () => {
+test("the main thread is never blocked for longer than 10⁸ additions take, in the median of five runs", async () => {
   await open();
   await page.evaluate(() =>
     setTimeout(() => {
@@ -134,7 +145,7 @@ test("the main thread is never blocked for over 100 ms, in the median of five ru
   );
   await page.waitForTimeout(500);
   assert.ok(await longestTask() >= 150, "the observer doesn't see a task of 150 ms");
-  const longest: number[] = [];
+  const shares: number[] = [];
   for (let i = 0; i < 5; i++) {
     await open();
     await choose([/Digits/], ["1"]);
@@ -144,10 +155,10 @@ test("the main thread is never blocked for over 100 ms, in the median of five ru
     await run();
     await finished();
     await kept();
-    longest.push(await longestTask());
+    const longest = await longestTask();
+    shares.push(longest / await additionsMs());
   }
-  console.log(`  longest tasks ${longest.map(Math.round).join(", ")} ms`);
-  assert.ok(longest.sort((a, b) => a - b)[2] <= 100, `${longest}`);
+  assert.ok(shares.sort((a, b) => a - b)[2] <= 1, `${shares}`);
   assert.ok(last().layers.length > 0 && last().kernels.length > 0);
 });
 

@@ -228,11 +228,13 @@ test("bad posts are refused with the reason, and nothing is kept", async () => {
 
 test("more than ten posts in a second wait", async () => {
   await withServer(async ({ post }) => {
+    const started = performance.now();
     const found = await Promise.all(Array.from({ length: 60 }, () => post(JSON.stringify(record()))));
+    const seconds = (performance.now() - started) / 1000;
     const refused = found.filter(({ status }) => status === 429);
-    // On a busy machine they may take more than a second in all, and more are let through.
-    assert.ok(refused.length >= 20, `${refused.length} refused`);
-    assert.ok(found.length - refused.length >= 10, `${found.length - refused.length} let through`);
+    const through = found.length - refused.length;
+    // Ten at once, and ten more for each second that they took on a busy machine.
+    assert.ok(through >= 10 && through <= 10 * (1 + seconds), `${through} let through in ${seconds} s`);
     assert.match(refused[0].body.error, /more than 10 posts in a second: wait/);
     await new Promise((resolve) => setTimeout(resolve, 1100));
     assert.is((await post(JSON.stringify(record()))).status, 200);

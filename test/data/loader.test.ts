@@ -187,7 +187,7 @@ test("options out of range are refused", async () => {
   }
 });
 
-test("60,000 × 784 in well under a second", async () => {
+test("60,000 shuffled and cropped images of 784 numbers take the time of a few plain passes over them", async () => {
   const count = 60_000;
   const data: Dataset = {
     ...ramp(1, [1, 28, 28]),
@@ -195,12 +195,21 @@ test("60,000 × 784 in well under a second", async () => {
     images: new Uint8Array(count * 784),
     labels: new Uint16Array(count),
   };
-  const start = performance.now();
-  let n = 0;
-  for await (const b of batches(data, { batch: 64, shuffle: true, augment: { crop: 2 } })) n += b.count;
-  assert.is(n, count);
-  const ms = performance.now() - start;
-  assert.ok(ms < 2000, `${ms} ms`); // ~150 ms alone on one core; the machine may be shared
+  const loaded: number[] = [], passed: number[] = [];
+  // In turns, and the best of each: the machine may be shared.
+  for (let i = 0; i < 3; i++) {
+    let start = performance.now();
+    let n = 0;
+    for await (const b of batches(data, { batch: 64, shuffle: true, augment: { crop: 2 } })) n += b.count;
+    assert.is(n, count);
+    loaded.push(performance.now() - start);
+    start = performance.now();
+    const plain = new Float32Array(count * 784);
+    for (let at = 0; at < plain.length; at++) plain[at] = data.images[at] / 255;
+    passed.push(performance.now() - start);
+  }
+  const ratio = Math.min(...loaded) / Math.min(...passed);
+  assert.ok(ratio < 5, `${ratio} times as long as a plain pass`);
 });
 
 test.run();

@@ -97,7 +97,6 @@ test("a small file can't ask for much memory", () => {
 
 /** The error of loading, checked to be a user's single line; undefined where the file could be loaded. */
 function failure(bytes: Uint8Array): UserError | undefined {
-  const started = performance.now();
   try {
     validateModel(loadOnnx(bytes, "model.onnx"));
     readOnnx(bytes, "model.onnx");
@@ -105,8 +104,6 @@ function failure(bytes: Uint8Array): UserError | undefined {
     assert.instance(error, UserError, (error as Error).stack);
     assert.not.match((error as UserError).message, /\n/);
     return error as UserError;
-  } finally {
-    assert.ok(performance.now() - started < 2000, "took more than 2 s");
   }
 }
 

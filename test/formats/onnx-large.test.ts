@@ -8,7 +8,7 @@ import { model, node } from "./onnx-models.ts";
 
 const test = suite("onnx large");
 
-test("100 MB are imported in under 5 s and 3 times their size in memory", async () => {
+test("100 MB are imported in the time of a few plain passes over them and in 3 times their size in memory", async () => {
   const path = await Deno.makeTempFile({ suffix: ".onnx" });
   try {
     const bytes = writeOnnx(large());
@@ -18,9 +18,9 @@ test("100 MB are imported in under 5 s and 3 times their size in memory", async 
       args: ["run", "-A", "--cached-only", `${import.meta.dirname}/onnx-large.ts`, path],
     }).output();
     assert.is(code, 0, new TextDecoder().decode(stderr));
-    const { ms, memory, nodes }: Taken = JSON.parse(new TextDecoder().decode(stdout));
+    const { passes, memory, nodes }: Taken = JSON.parse(new TextDecoder().decode(stdout));
     assert.is(nodes, 22);
-    assert.ok(ms < 5000, `took ${ms} ms`);
+    assert.ok(passes < 20, `took as long as ${passes} passes over the file`);
     assert.ok(memory < 3, `took ${memory} times the file's size`);
   } finally {
     await Deno.remove(path);

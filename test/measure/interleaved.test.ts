@@ -102,10 +102,8 @@ test("on the wall, rests count as well", async () => {
     await new Promise((done) => setTimeout(done, 20));
     return "go on" as const;
   };
-  const started = performance.now();
   const options = { seconds: 0.2, secondsOf: "wall", minSamples: 2, maxSamples: Infinity, beforeSample: rest } as const;
   const [a] = await measureInterleaved(gpu, [contestant("a", 10), contestant("b", 100)], options);
-  assert.ok(performance.now() - started < 2000);
   assert.ok(a.samples >= 2 && a.samples <= 11, `${a.samples} samples of 40 ms for both in 0.4 s`);
 });
 

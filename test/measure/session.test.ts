@@ -230,13 +230,13 @@ test("stopped, it ends with what there is", async () => {
 
 test("stopped amid its samples, by a message that comes while it measures", async () => {
   const controller = new AbortController();
-  const started = performance.now();
+  const started = performance.now(), seconds = 120;
   const { complete } = await session(
-    { signal: controller.signal, networks: DIGITS, protocol: { mode: "sustained", seconds: 60, batches: [8] } },
+    { signal: controller.signal, networks: DIGITS, protocol: { mode: "sustained", seconds, batches: [8] } },
     (event) => event.kind === "self-test" && setTimeout(() => controller.abort(), 1500),
   );
   assert.is(complete, false);
-  assert.ok(performance.now() - started < 20_000);
+  assert.ok(performance.now() - started < seconds * 1000, "the first row alone would have taken longer");
 });
 
 test("a hidden page makes rows doubtful; they are measured again when it is seen", async () => {

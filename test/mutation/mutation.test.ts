@@ -1,8 +1,10 @@
-/** Which mutants the rules make of a source, and which of them are drawn. */
+/** Which mutants the rules make of a source, which of them are drawn, and which tests get a chance at them. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { draw } from "./draw.ts";
 import { applied, type Mutant, mutantsOf } from "./mutants.ts";
+import { nearestTests } from "./nearest_tests.ts";
+import { trial } from "./trial.ts";
 
 const test = suite("mutants");
 
@@ -63,6 +65,45 @@ test("a draw takes each rule in turn, differs by seed and is the same for the sa
   // Where a rule has no mutant left, the others make up the number.
   assert.is(draw(all, { count: 25, seed: 1 }).length, 25);
   assert.is(draw(all, { count: 100, seed: 1 }).length, 30);
+});
+
+test("tests come by the imports between them and the file, and those that use a device later", () => {
+  const graph = new Map([
+    ["src/a.ts", []],
+    ["src/b.ts", ["src/a.ts"]],
+    ["src/c.ts", ["src/b.ts"]],
+    ["test/far.test.ts", ["src/c.ts"]],
+    ["test/near.test.ts", ["src/b.ts"]],
+    ["test/device.test.ts", ["src/a.ts", "test/check.ts"]],
+    ["test/check.ts", ["test/gpu.ts"]],
+    ["test/direct.test.ts", ["src/a.ts", "src/b.ts"]],
+    ["test/other.test.ts", ["test/gpu.ts"]],
+  ]);
+  assert.equal(
+    nearestTests(graph, "src/a.ts"),
+    ["direct", "near", "device", "far"].map((name) => `test/${name}.test.ts`),
+  );
+});
+
+test("a trial ends with the first file that fails, ends its process or hangs", async () => {
+  const directory = await Deno.makeTempDir();
+  const file = async (name: string, body: string) => {
+    const source = `import { suite } from "uvu"; const test = suite("s"); test("t", () => { ${body} }); test.run();`;
+    await Deno.writeTextFile(`${directory}/${name}.test.ts`, source);
+    return `file://${directory}/${name}.test.ts`;
+  };
+  try {
+    const good = await file("good", "");
+    const last = await file("last", "");
+    for (const body of [`throw new Error("wrong");`, "Deno.exit(3);", "for (;;);"]) {
+      const bad = await file(`bad ${body.length}`, body);
+      const limitMs = (path: string) => path === bad && body.startsWith("for") ? 200 : 120_000;
+      const tried = await trial({ root: `${import.meta.dirname}/../..`, files: [good, bad, last], limitMs });
+      assert.equal(tried.map(({ file, passed }) => [file, passed]), [[good, true], [bad, false]]);
+    }
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 });
 
 test.run();

@@ -4,6 +4,9 @@ import { importsOf } from "../imports.ts";
 /** Path from the root -> the paths that it imports. Types vanish, so what is imported as a type tests nothing. */
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 
+/** What a test file imports, directly or not, when it works on a device. */
+const DEVICE = "test/gpu.ts";
+
 export function importGraph(root: string, paths: readonly string[]): ImportGraph {
   return new Map(paths.map((path) => [
     path,
@@ -13,18 +16,34 @@ export function importGraph(root: string, paths: readonly string[]): ImportGraph
   ]));
 }
 
-/** Test files that import `path`, directly or by way of others: the nearest first, in the order of their names. */
+/**
+ * Test files that import `path`, directly or by way of others, in the order in which they are worth trying: a file with a
+ * device counts as two imports further away than it is, as it takes longer and compares with tolerances. Files of the same
+ * distance come in the order of their names.
+ */
 export function nearestTests(graph: ImportGraph, path: string): string[] {
+  const importers = importersOf(graph);
+  const withDevice = distances(importers, DEVICE);
+  return [...distances(importers, path)]
+    .filter(([from]) => from.endsWith(".test.ts"))
+    .map(([name, distance]) => ({ name, distance: withDevice.has(name) ? distance + 2 : distance }))
+    .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
+    .map(({ name }) => name);
+}
+
+function importersOf(graph: ImportGraph): Map<string, string[]> {
   const importers = new Map<string, string[]>();
   for (const [from, list] of graph) for (const to of list) importers.set(to, [...importers.get(to) ?? [], from]);
-  const seen = new Set([path]);
-  const tests: string[] = [];
+  return importers;
+}
+
+/** How many imports lie between each file that reaches `path` and `path`. */
+function distances(importers: ReadonlyMap<string, readonly string[]>, path: string): Map<string, number> {
+  const found = new Map([[path, 0]]);
   let ring = [path];
-  while (ring.length > 0) {
-    const next = [...new Set(ring.flatMap((to) => importers.get(to) ?? []))].filter((from) => !seen.has(from));
-    next.forEach((from) => seen.add(from));
-    tests.push(...next.filter((from) => from.endsWith(".test.ts")).sort());
-    ring = next;
+  for (let distance = 1; ring.length > 0; distance++) {
+    ring = [...new Set(ring.flatMap((to) => importers.get(to) ?? []))].filter((from) => !found.has(from));
+    for (const from of ring) found.set(from, distance);
   }
-  return tests;
+  return found;
 }

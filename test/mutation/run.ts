@@ -10,13 +10,16 @@ import { draw } from "./draw.ts";
 import { applied, type Mutant, mutantsOf } from "./mutants.ts";
 import { importGraph, nearestTests } from "./nearest_tests.ts";
 import { EQUIVALENT, isTarget } from "./targets.ts";
+import { trial } from "./trial.ts";
 
 const ROOT = `${import.meta.dirname}/../..`;
 const GOAL = 0.9;
 /** Copies that are tested side by side: a test waits for its device half of the time. */
 const WORKERS = 2;
 /** Nearest test files that get a chance at a mutant. */
-const MOST_FILES = 5;
+const MOST_FILES = 6;
+/** What they may take together on the code as it is. */
+const MOST_MS = 40_000;
 /** A test file that takes this much longer than on the code as it is runs in a loop that the mutant made. */
 const PATIENCE = { factor: 5, atLeastMs: 20_000 };
 
@@ -77,7 +80,8 @@ async function work(): Promise<void> {
       const verdict = await judge(copy, mutant);
       verdicts.push(verdict);
       console.log(
-        `${String(verdicts.length).padStart(3)} ${verdict.killer ? "killed  " : "SURVIVED"} ${describe(mutant)}`,
+        `${String(verdicts.length).padStart(3)} ${verdict.killer ? "killed  " : "SURVIVED"} ${describe(mutant)}` +
+          (verdict.killer ? ` (by ${verdict.killer})` : ""),
       );
     }
   } finally {
@@ -86,41 +90,36 @@ async function work(): Promise<void> {
 }
 
 async function judge(copy: string, mutant: Placed): Promise<Verdict> {
-  const file = `${copy}/${mutant.path}`;
-  const source = await Deno.readTextFile(file);
-  const tests = nearestTests(graph, mutant.path).filter((path) => !path.startsWith("test/browser/")).slice(
+  const files = nearestTests(graph, mutant.path).filter((path) => !path.startsWith("test/browser/")).slice(
     0,
     MOST_FILES,
   );
-  // As it is first: a test that fails anyway kills nothing.
-  for (const test of tests) {
-    if (usualMs.has(test)) continue;
-    const { passed, ms } = await run(copy, test, 10 * 60_000);
-    if (!passed) throw new Error(`${test} fails on the code as it is: mend that first`);
-    usualMs.set(test, ms);
+  // On the code as it is first: a test that fails anyway kills nothing.
+  const known = await trial({ root: copy, files: files.filter((file) => !usualMs.has(file)), limitMs: () => 600_000 });
+  for (const { file, passed, ms } of known) {
+    if (!passed) throw new Error(`${file} fails on the code as it is: mend that first`);
+    usualMs.set(file, ms);
   }
-  await Deno.writeTextFile(file, applied(source, mutant));
+  const path = `${copy}/${mutant.path}`;
+  const source = await Deno.readTextFile(path);
+  await Deno.writeTextFile(path, applied(source, mutant));
   try {
-    for (const test of tests) {
-      const limit = Math.max(PATIENCE.atLeastMs, PATIENCE.factor * usualMs.get(test)!);
-      if (!(await run(copy, test, limit)).passed) return { mutant, killer: test };
-    }
-    return { mutant };
+    const limitMs = (file: string) => Math.max(PATIENCE.atLeastMs, PATIENCE.factor * usualMs.get(file)!);
+    const tried = await trial({ root: copy, files: affordable(files), limitMs });
+    return { mutant, killer: tried.find(({ passed }) => !passed)?.file };
   } finally {
-    await Deno.writeTextFile(file, source);
+    await Deno.writeTextFile(path, source);
   }
 }
 
-async function run(copy: string, test: string, limitMs: number): Promise<{ passed: boolean; ms: number }> {
-  const began = performance.now();
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--cached-only", "test/run.ts", test],
-    cwd: copy,
-    stdout: "null",
-    stderr: "null",
-    signal: AbortSignal.timeout(limitMs),
-  }).output();
-  return { passed: success, ms: performance.now() - began };
+/** The first file, and those of the following that fit the time of one mutant. */
+function affordable(files: readonly string[]): string[] {
+  let left = MOST_MS;
+  return files.filter((file, i) => {
+    if (i > 0 && usualMs.get(file)! > left) return false;
+    left -= usualMs.get(file)!;
+    return true;
+  });
 }
 
 /** The tracked files as they are now, with the packages that are installed here. */

@@ -1,14 +1,14 @@
 /** The code whose formulas decide something: what it must be held to by tests with known values. */
 export const TARGETS: readonly RegExp[] = [
-  /^src\/prune\/(budget|criteria|rules)\//,
-  /^src\/prune\/structures\//,
-  /^src\/prune\/groups\//,
-  /^src\/prune\/rewrite\/(constant_propagation|liveness|regions)\.ts$/,
-  /^src\/prune\/methods\/(purify|rho)\.ts$/,
-  /^src\/graph\/validate\.ts$/,
-  /^src\/measure\/tune\.ts$/,
-  /^kernels\/(gemm|conv)\/(cost|plan|split|forward|dgrad|wgrad|class)\.ts$/,
-  /^kernels\/profile/,
+  /^src\/prune\/(budget|criteria|structures|groups|rules)\//,
+  /^src\/prune\/rewrite\/(constant_propagation|liveness|unused|scatter_choice|layout)\.ts$/,
+  /^src\/prune\/methods\/(purify|rho|admm_selection)\.ts$/,
+  /^src\/graph\/(validate|peak_bytes)\.ts$/,
+  /^src\/measure\/tuner?\.ts$/,
+  /^src\/train\/(schedule|losses\/\w+)\.ts$/,
+  /^kernels\/(device_profile|tuning)\.ts$/,
+  /^kernels\/gemm\/(cost|plan|split|tiles)\.ts$/,
+  /^kernels\/conv\/(class|forward)\.ts$/,
 ];
 
 export function isTarget(path: string): boolean {

@@ -1,0 +1,64 @@
+/** Runs test files on a checkout in one process, one after another, until one fails or takes too long. */
+import { TextLineStream } from "../lines.ts";
+import { type Counts, END_OF_FILE } from "../runner.ts";
+
+export interface TrialOptions {
+  /** The checkout that the files are taken from. */
+  readonly root: string;
+  /** Paths from the root. */
+  readonly files: readonly string[];
+  readonly limitMs: (file: string) => number;
+}
+
+export interface Tried {
+  readonly file: string;
+  readonly passed: boolean;
+  /** The first file's includes the start of the process. */
+  readonly ms: number;
+}
+
+/** What the files did, in their order; the last may have failed, and what would follow it is left out. */
+export async function trial({ root, files, limitMs }: TrialOptions): Promise<Tried[]> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--cached-only", `${root}/test/worker.ts`],
+    cwd: root,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const input = child.stdin.getWriter();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream()).getReader();
+  const tried: Tried[] = [];
+  for (const file of files) {
+    const began = performance.now();
+    // A process that hangs ends here, and its lines with it.
+    const timer = setTimeout(() => end(child), limitMs(file));
+    await input.write(new TextEncoder().encode(`${file.replace(/^test\//, "")}\n`)).catch(() => {});
+    const counts = await countsOf(lines);
+    clearTimeout(timer);
+    const passed = counts !== undefined && counts.failed === 0;
+    tried.push({ file, passed, ms: performance.now() - began });
+    if (!passed) break;
+  }
+  end(child);
+  // Nobody reads on: what the process had to say is over with it.
+  await Promise.allSettled([lines.cancel(), input.abort(), child.status]);
+  return tried;
+}
+
+/** The counts that end a file's output; undefined where the process ended before. */
+async function countsOf(lines: ReadableStreamDefaultReader<string>): Promise<Counts | undefined> {
+  for (;;) {
+    const { value, done } = await lines.read();
+    if (done) return undefined;
+    if (value.startsWith(END_OF_FILE)) return JSON.parse(value.slice(END_OF_FILE.length));
+  }
+}
+
+function end(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}
