@@ -9,6 +9,7 @@ import { type Candidate, choose } from "../../kernels/tuning.ts";
 import type { Gpu, GpuBuffer, Slice } from "../gpu/gpu.ts";
 import { defaultTuning, launch, type Request } from "../tensor/ops/launch.ts";
 import { type Contestant, measureInterleaved } from "./interleaved.ts";
+import { requireSame, winnerOf, worthMeasuring } from "./tune_choice.ts";
 
 /** What was found out about one class of shapes. */
 export interface Tuned {
@@ -28,15 +29,9 @@ export interface TuneOptions {
   readonly onProgress?: (done: number, total: number, shapeClass: string) => void;
 }
 
-/** Slower than the fastest by this factor in a first short sample: not worth measuring again. */
-const HOPELESS = 1.5;
-/** A challenger takes less than this part of the planner's own choice, or it is noise. */
-const CLEARLY_FASTER = 0.97;
 const SAMPLES = 5;
 /** Elements of an output that are compared. */
 const COMPARED = 1 << 18;
-/** Ways add in different orders: NMSE against the planner's own choice. */
-const SAME = 1e-9;
 
 /** Measures each request that leaves a choice. An aborted signal ends it early, with what was found. */
 export async function tune(gpu: Gpu, requests: readonly Request[], options: TuneOptions = {}): Promise<Tuned[]> {
@@ -63,10 +58,7 @@ async function tuneOne(gpu: Gpu, request: Request): Promise<Tuned> {
       const contestant = bench.contestant(candidate);
       contestant.record();
       const outputs = await bench.outputs();
-      const apart = expected && difference(expected, outputs);
-      if (apart !== undefined && !(apart <= SAME)) {
-        throw new Error(`its numbers differ: NMSE ${apart.toExponential(1)}`);
-      }
+      if (expected) requireSame(expected, outputs);
       expected ??= outputs;
       able.push(contestant);
     } catch (error) {
@@ -75,18 +67,15 @@ async function tuneOne(gpu: Gpu, request: Request): Promise<Tuned> {
     }
   }
   const first = await measureInterleaved(gpu, able, { seconds: 0, minSamples: 1, maxSamples: 1 });
-  const best = Math.min(...first.map(({ medianMs }) => medianMs));
-  const left = able.filter(({ name }, i) => name === untuned.name || first[i].medianMs <= HOPELESS * best);
+  const left = worthMeasuring(able, first.map(({ medianMs }) => medianMs), untuned.name);
   const final = left.length > 1
     ? await measureInterleaved(gpu, left, { seconds: 0, minSamples: SAMPLES, maxSamples: SAMPLES })
     : [];
   const medians = new Map([...first, ...final].map(({ name, medianMs }) => [name, medianMs]));
-  const fastest = left.map(({ name }) => name).reduce((a, b) => medians.get(b)! < medians.get(a)! ? b : a);
-  const clear = medians.get(fastest)! < CLEARLY_FASTER * medians.get(untuned.name)!;
   return {
     shapeClass,
     untuned: untuned.name,
-    winner: clear ? fastest : untuned.name,
+    winner: winnerOf(new Map(left.map(({ name }) => [name, medians.get(name)!])), untuned.name),
     measured: [...medians].map(([name, medianMs]) => ({ name, medianMs })),
     refused,
   };
@@ -157,16 +146,4 @@ function outputsOf({ steps }: Launch): string[] {
     bindings.filter((_, i) => plan.program.access[i] === "read_write")
   );
   return [...new Set(names)];
-}
-
-/** Normalised mean squared error. */
-function difference(expected: readonly Float32Array[], found: readonly Float32Array[]): number {
-  let error = 0, energy = 0;
-  expected.forEach((values, i) =>
-    values.forEach((value, j) => {
-      error += (value - found[i][j]) ** 2;
-      energy += value ** 2;
-    })
-  );
-  return error === 0 ? 0 : error / energy;
 }

@@ -4,7 +4,7 @@ export const TARGETS: readonly RegExp[] = [
   /^src\/prune\/rewrite\/(constant_propagation|liveness|unused|scatter_choice|layout)\.ts$/,
   /^src\/prune\/methods\/(purify|rho|admm_selection)\.ts$/,
   /^src\/graph\/(validate|peak_bytes)\.ts$/,
-  /^src\/measure\/tuner?\.ts$/,
+  /^src\/measure\/(tune|tuner|tune_choice)\.ts$/,
   /^src\/train\/(schedule|losses\/\w+)\.ts$/,
   /^kernels\/(device_profile|tuning)\.ts$/,
   /^kernels\/gemm\/(cost|plan|split|tiles)\.ts$/,
