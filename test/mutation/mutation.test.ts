@@ -67,21 +67,25 @@ test("a draw takes each rule in turn, differs by seed and is the same for the sa
   assert.is(draw(all, { count: 100, seed: 1 }).length, 30);
 });
 
-test("tests come by the imports between them and the file, and those that use a device later", () => {
+test("tests come by the imports between them and the file, those with a device later, those far away never", () => {
   const graph = new Map([
-    ["src/a.ts", []],
-    ["src/b.ts", ["src/a.ts"]],
-    ["src/c.ts", ["src/b.ts"]],
-    ["test/far.test.ts", ["src/c.ts"]],
-    ["test/near.test.ts", ["src/b.ts"]],
-    ["test/device.test.ts", ["src/a.ts", "test/check.ts"]],
+    ["src/r/a.ts", []],
+    ["src/r/b.ts", ["src/r/a.ts"]],
+    ["src/r/c.ts", ["src/r/b.ts"]],
+    ["src/r/d.ts", ["src/r/c.ts"]],
+    ["test/r/far.test.ts", ["src/r/c.ts"]],
+    ["test/r/near.test.ts", ["src/r/b.ts"]],
+    ["test/r/device.test.ts", ["src/r/a.ts", "test/check.ts"]],
     ["test/check.ts", ["test/gpu.ts"]],
-    ["test/direct.test.ts", ["src/a.ts", "src/b.ts"]],
-    ["test/other.test.ts", ["test/gpu.ts"]],
+    ["test/r/direct.test.ts", ["src/r/a.ts", "src/r/b.ts"]],
+    ["test/other/direct.test.ts", ["src/r/a.ts"]],
+    ["test/r/unrelated.test.ts", ["test/gpu.ts"]],
+    ["test/r/beyond.test.ts", ["src/r/d.ts"]],
+    ["test/browser/page.test.ts", ["src/r/a.ts"]],
   ]);
   assert.equal(
-    nearestTests(graph, "src/a.ts"),
-    ["direct", "near", "device", "far"].map((name) => `test/${name}.test.ts`),
+    nearestTests(graph, "src/r/a.ts"),
+    ["r/direct", "other/direct", "r/near", "r/device", "r/far"].map((name) => `test/${name}.test.ts`),
   );
 });
 

@@ -6,6 +6,8 @@ export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 
 /** What a test file imports, directly or not, when it works on a device. */
 const DEVICE = "test/gpu.ts";
+/** How much further away than the nearest a test file may be: beyond it come tests of whole runs, which hold no formula. */
+const REACH = 2;
 
 export function importGraph(root: string, paths: readonly string[]): ImportGraph {
   return new Map(paths.map((path) => [
@@ -18,17 +20,25 @@ export function importGraph(root: string, paths: readonly string[]): ImportGraph
 
 /**
  * Test files that import `path`, directly or by way of others, in the order in which they are worth trying: a file with a
- * device counts as two imports further away than it is, as it takes longer and compares with tolerances. Files of the same
- * distance come in the order of their names.
+ * device counts as two imports further away than it is, as it takes longer and compares with tolerances, and one of another
+ * room as one. Files of the same distance come in the order of their names. Those of browsers are left out.
  */
 export function nearestTests(graph: ImportGraph, path: string): string[] {
   const importers = importersOf(graph);
   const withDevice = distances(importers, DEVICE);
-  return [...distances(importers, path)]
-    .filter(([from]) => from.endsWith(".test.ts"))
-    .map(([name, distance]) => ({ name, distance: withDevice.has(name) ? distance + 2 : distance }))
-    .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
-    .map(({ name }) => name);
+  const tests = [...distances(importers, path)]
+    .filter(([from]) => from.endsWith(".test.ts") && !from.startsWith("test/browser/"))
+    .map(([name, imports]) => ({
+      name,
+      distance: imports + (withDevice.has(name) ? 2 : 0) + (roomOf(name) === roomOf(path) ? 0 : 1),
+    }))
+    .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
+  return tests.filter(({ distance }) => distance <= tests[0].distance + REACH).map(({ name }) => name);
+}
+
+/** src/prune/… and test/prune/… are of one room, and so are kernels/… and test/kernels/…. */
+function roomOf(path: string): string {
+  return path.replace(/^(src|test)\//, "").split("/")[0];
 }
 
 function importersOf(graph: ImportGraph): Map<string, string[]> {

@@ -90,15 +90,15 @@ async function work(): Promise<void> {
 }
 
 async function judge(copy: string, mutant: Placed): Promise<Verdict> {
-  const files = nearestTests(graph, mutant.path).filter((path) => !path.startsWith("test/browser/")).slice(
-    0,
-    MOST_FILES,
-  );
-  // On the code as it is first: a test that fails anyway kills nothing.
-  const known = await trial({ root: copy, files: files.filter((file) => !usualMs.has(file)), limitMs: () => 600_000 });
-  for (const { file, passed, ms } of known) {
-    if (!passed) throw new Error(`${file} fails on the code as it is: mend that first`);
-    usualMs.set(file, ms);
+  const files = nearestTests(graph, mutant.path).slice(0, MOST_FILES);
+  for (let unknown = files.filter((file) => !usualMs.has(file)); unknown.length > 0;) {
+    const known = await trial({ root: copy, files: unknown, limitMs: () => 300_000 });
+    for (const { file, passed, ms } of known) {
+      // What fails anyway kills nothing.
+      if (!passed) console.log(`left out: ${file} fails on the code as it is`);
+      usualMs.set(file, passed ? ms : Infinity);
+    }
+    unknown = unknown.filter((file) => !usualMs.has(file));
   }
   const path = `${copy}/${mutant.path}`;
   const source = await Deno.readTextFile(path);
@@ -112,12 +112,13 @@ async function judge(copy: string, mutant: Placed): Promise<Verdict> {
   }
 }
 
-/** The first file, and those of the following that fit the time of one mutant. */
+/** The first file that passes on the code as it is, and those of the following that fit the time of one mutant. */
 function affordable(files: readonly string[]): string[] {
   let left = MOST_MS;
-  return files.filter((file, i) => {
-    if (i > 0 && usualMs.get(file)! > left) return false;
-    left -= usualMs.get(file)!;
+  return files.filter((file) => {
+    const ms = usualMs.get(file)!;
+    if (ms === Infinity || left < MOST_MS && ms > left) return false;
+    left -= ms;
     return true;
   });
 }
