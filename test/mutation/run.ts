@@ -130,7 +130,11 @@ async function copyOfCheckout(): Promise<string> {
     await Deno.mkdir(`${copy}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
     await Deno.copyFile(`${ROOT}/${path}`, `${copy}/${path}`);
   }
-  await Deno.symlink(await Deno.realPath(`${ROOT}/node_modules`), `${copy}/node_modules`);
+  for (const path of await git("ls-files", "*deno.json")) {
+    const packages = path.replace(/deno\.json$/, "node_modules");
+    const installed = await Deno.realPath(`${ROOT}/${packages}`).catch(() => undefined);
+    if (installed) await Deno.symlink(installed, `${copy}/${packages}`);
+  }
   return copy;
 }
 
