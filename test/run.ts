@@ -5,14 +5,19 @@
  */
 import { type Counts, findTests } from "./runner.ts";
 import { testGpu } from "./gpu.ts";
+import { slowestFirst } from "./order.ts";
 import { runInWorkers } from "./workers.ts";
 
-/** Tests wait for their device about half of the time, on two cores: more processes only take memory. */
+/**
+ * Of each kind, with a browser and without. Tests wait for their device about half of the time, and whichever kind is left
+ * at the end keeps two cores busy.
+ */
 const WORKERS = 2;
 
 const started = performance.now();
 const root = import.meta.dirname!;
-const files = findTests(root, Deno.args.map((filter) => filter.replace(/^(\.\/)?test\//, ""))).map(({ name }) => name);
+const filters = Deno.args.map((filter) => filter.replace(/^(\.\/)?test\//, ""));
+const files = slowestFirst(findTests(root, filters).map(({ name }) => name));
 const inBrowser = files.filter((name) => name.startsWith("browser/"));
 const counts = { passed: 0, failed: 0 };
 
@@ -29,7 +34,7 @@ if (counts.failed === 0) {
   const print = (text: string) => console.log(text);
   const [outside, inside] = await Promise.all([
     runInWorkers(files.filter((name) => !inBrowser.includes(name)), { script, count: WORKERS, print }),
-    runInWorkers(inBrowser, { script, config: `${root}/browser/deno.json`, count: 1, print }),
+    runInWorkers(inBrowser, { script, config: `${root}/browser/deno.json`, count: WORKERS, print }),
   ]);
   add(outside);
   add(inside);

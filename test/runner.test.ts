@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { SLOW_FILES, slowestFirst } from "./order.ts";
 import { findTests } from "./runner.ts";
 import { runInWorkers } from "./workers.ts";
 
@@ -89,6 +90,18 @@ test("tests are found by a part of their path, in order", () => {
   const all = names([]);
   assert.ok(all.length > 2);
   assert.equal(all, all.toSorted());
+});
+
+test("files that are known as slow start first, all of them exist, and the others keep their order", () => {
+  const all = findTests(here, []).map(({ name }) => name);
+  assert.equal(SLOW_FILES.filter((name) => !all.includes(name)), []);
+  assert.equal(slowestFirst(all).slice(0, SLOW_FILES.length), SLOW_FILES);
+  assert.equal(slowestFirst(all).toSorted(), all);
+  assert.equal(slowestFirst(["a.test.ts", SLOW_FILES[1], "b.test.ts", SLOW_FILES[0]]), [
+    ...SLOW_FILES.slice(0, 2),
+    "a.test.ts",
+    "b.test.ts",
+  ]);
 });
 
 test.run();
