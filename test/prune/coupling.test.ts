@@ -125,6 +125,13 @@ test("a class that can't be pruned says why", () => {
   assert.is(refusal(classes.get("p")), `"q" meets the stream in another order`);
 });
 
+test("a layer of one filter can't be pruned, and says so", () => {
+  const classes = classesOf((b) =>
+    b.conv(b.conv(b.input, { name: "one", out: 1, kernel: 1 }), { name: "out", out: 2, kernel: 1 })
+  );
+  assert.is(refusal(classes.get("one")), "it has one filter");
+});
+
 test("a grouped convolution of few wide groups: filter i of each group is a coupling group, and so is input channel i", () => {
   const classes = classesOf((b) => {
     const x = b.relu(b.conv(b.input, { name: "in", out: 6, kernel: 1 }));
