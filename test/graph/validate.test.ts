@@ -60,6 +60,7 @@ test("graphs that aren't well formed", () => {
   rejects({ ...small(), outputs: [] }, /has no output/);
   rejects({ ...small(), outputs: ["nobody"] }, /nothing makes its output "nobody"/);
   rejects({ ...small(), inputs: [{ name: "input", shape: ["N", "N", 4, 4] }] }, /invalid shape \[N,N,4,4\]/);
+  rejects({ ...small(), inputs: [{ name: "input", shape: ["N", 2, 0, 4] }] }, /invalid shape \[N,2,0,4\]/);
 });
 
 test("models whose parameters don't fit", () => {

@@ -85,6 +85,14 @@ test("a tile is offered where more than half of its side is full, and always one
   assert.is(tiles(33, 33, "f16"), "32x32 64x64");
 });
 
+test("numbers of b are rounded to f16 in pairs, up to the end of the last product of a batch", () => {
+  const shape = product({ m: 5, n: 6, k: 7, storage: "f16", batch: { count: 3, a: 35, b: 50 } });
+  const { scratch, prepare } = tileCandidates(shape, { profile: PROFILES.desktop })[0].build();
+  // 2 · 50 + 6 · 7 = 142 numbers are 71 pairs.
+  assert.is(scratch.halfB, 4 * 71);
+  assert.equal([prepare![0].plan.uniforms, prepare![0].plan.grid], [[142, 128], [2, 1, 1]]);
+});
+
 test("the class of a convolution names all that matters, and the batch up to a power of two", () => {
   const shape = {
     batch: 5,

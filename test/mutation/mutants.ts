@@ -34,8 +34,12 @@ export function mutantsOf(source: string): Mutant[] {
   const add = (rule: MutationRule, at: number, length: number, after: string) =>
     found.push({ rule, at, before: source.slice(at, at + length), after });
 
+  const bounds = boundsOfLoops(code);
   for (const { index, 1: operator } of code.matchAll(/(?<= )(<=?|>=?|===|!==)(?= )/g)) {
-    add("comparison", index, operator.length, COMPARISONS[operator]);
+    const end = bounds.get(index);
+    // A turn too many often reads and writes nothing: the bound of a loop loses its last turn.
+    if (end === undefined) add("comparison", index, operator.length, COMPARISONS[operator]);
+    else add("off by one", index, end - index, `${source.slice(index, end)} - 1`);
   }
   for (const { index, 0: text } of code.matchAll(/ [+-] 1\b(?!\.)/g)) add("off by one", index, text.length, "");
   for (const { index, 0: text } of code.matchAll(/ [*/] /g)) {
@@ -70,6 +74,17 @@ export function mutantsOf(source: string): Mutant[] {
 
 export function applied(source: string, { at, before, after }: Mutant): string {
   return source.slice(0, at) + after + source.slice(at + before.length);
+}
+
+/** Where the comparison of a loop that counts upwards stands -> where its bound ends. */
+function boundsOfLoops(code: string): Map<number, number> {
+  const headers = code.matchAll(/for \(let [^;]*;( \w+ )<=? [^;&|?]*;/g);
+  return new Map(
+    Array.from(
+      headers,
+      ({ index, 0: text, 1: name }) => [index + text.indexOf(`;${name}<`) + 1 + name.length, index + text.length - 1],
+    ),
+  );
 }
 
 /** Where an operand of a product ends: a number, or a name or bracket with all that is called on it or read from it. */

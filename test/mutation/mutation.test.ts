@@ -32,6 +32,15 @@ test("one more and one less are dropped, and not changed a second time as consta
   assert.equal(mutated("x = a - 1.5;"), { "changed constant": ["x = a - 0.75;"] });
 });
 
+test("a loop that counts upwards loses its last turn; other conditions of loops are comparisons", () => {
+  assert.equal(mutated("for (let i = a; i < f(n) / m; i++) {"), {
+    "dropped factor": ["for (let i = a; i < f(n); i++) {"],
+    "off by one": ["for (let i = a; i < f(n) / m - 1; i++) {"],
+  });
+  assert.equal(mutated("for (let i = a; i < b && c; i++) {"), { comparison: ["for (let i = a; i <= b && c; i++) {"] });
+  assert.equal(mutated("for (; a < b;) {"), { comparison: ["for (; a <= b;) {"] });
+});
+
 test("factors, divisors and what is added up are dropped with all that is called on them", () => {
   assert.equal(mutated("x = a * f(b, c[i]).d! / (e + g) + h;"), {
     "dropped factor": ["x = a / (e + g) + h;", "x = a * f(b, c[i]).d! + h;"],

@@ -6,7 +6,7 @@ import { gatherTensor, keptOrigins } from "../../src/graph/indexmap.ts";
 import { validateModel } from "../../src/graph/validate.ts";
 import { compact } from "../../src/prune/rewrite/compact.ts";
 import { scatterAdds, scatterCandidates } from "../../src/prune/rewrite/scatter_add.ts";
-import { compactScattered } from "../../src/prune/rewrite/scatter_choice.ts";
+import { compactScattered, isFaster } from "../../src/prune/rewrite/scatter_choice.ts";
 import { randomInputs, randomModel } from "../generate/graphs.ts";
 import { randomlyMasked } from "../generate/masks.ts";
 import { widened } from "../generate/widen.ts";
@@ -69,6 +69,14 @@ test("random networks with every possible sum scattered compute the same, and ma
     }
   }
   assert.ok(scattered >= 20, `only ${scattered}`);
+});
+
+test("a network is faster by more than both spreads: 8 ± 1 ms isn't faster than 10 ± 1 ms", () => {
+  const time = (medianMs: number, madMs: number) => ({ medianMs, madMs });
+  assert.is(isFaster(time(8, 1), time(10, 1)), false);
+  assert.is(isFaster(time(7.5, 1), time(10, 1)), true);
+  assert.is(isFaster(time(8, 0.5), time(10, 1)), true);
+  assert.is(isFaster(time(8, 0.5), time(10, 2)), false);
 });
 
 test("what is chosen was faster on this device, and is equal", async () => {

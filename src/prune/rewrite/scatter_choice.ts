@@ -57,12 +57,14 @@ export async function compactScattered(
     : { ...usual, chosen: [], usualMs: before.medianMs, chosenMs: before.medianMs };
 }
 
-interface Time {
+/** In ms. */
+export interface Time {
   readonly medianMs: number;
   readonly madMs: number;
 }
 
-function isFaster(a: Time, b: Time): boolean {
+/** By more than both medians' spreads. */
+export function isFaster(a: Time, b: Time): boolean {
   return a.medianMs + a.madMs < b.medianMs - b.madMs;
 }
 
