@@ -62,6 +62,27 @@ test("attention over values that are constant needs them, and no queries or keys
   assert.equal(liveChannels(model, v), [1, 1]);
 });
 
+test("with a dead channel go its filter, its bias and its part of a table of biases, and nothing else", () => {
+  const b = builder("g", ["N", 1, 4, 4]);
+  const x = b.conv(b.input, { name: "a", out: 3, kernel: 1 });
+  const y = b.relu(b.borderBias(x, { name: "border", rows: [0, 1, 1, 1], cols: [0, 1, 1, 1] }));
+  b.conv(y, { name: "out", out: 2, kernel: 1 });
+  const ones = (length: number) => new Array(length).fill(1);
+  const model = modelOf(b.graph(), {
+    "a.weight": ones(3),
+    "a.bias": ones(3),
+    "border.table": ones(12),
+    "out.weight": [1, 0, 1, 1, 0, 1],
+    "out.bias": ones(2),
+  });
+  const { model: cleared, removed } = removeUnused(model);
+  assert.equal([...removed.byParam], [["a.bias", 1], ["a.weight", 1], ["border.table", 4]]);
+  assert.is(removed.total, 6);
+  assert.equal([...cleared.params.get("a.weight")!.data], [1, 0, 1]);
+  // Two rows and two columns of biases to a channel.
+  assert.equal([...cleared.params.get("border.table")!.data], [1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1]);
+});
+
 test("a tap that never sees the image reads nothing", () => {
   const b = builder("g", ["N", 1, 4, 4]);
   const x = b.conv(b.globalAveragePool(b.input), { name: "a", out: 2, kernel: 1 });
