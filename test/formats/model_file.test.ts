@@ -51,7 +51,7 @@ test("what is no model file is refused in one line", async () => {
   await saveCheckpoint(store, FILE, { tensors: new Map(), state: {} });
   assert.match(
     await complaint(() => readModel(store, "x")),
-    /^x\/model\.safetensors: expected format secateur-model version 1, found secateur-checkpoint 1$/,
+    /^x\/model\.safetensors: expected format secateur-model version 1, found secateur-checkpoint 2$/,
   );
   await writeModel(store, "x", network());
   const whole = (await store.read(FILE))!;
