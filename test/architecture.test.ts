@@ -197,6 +197,11 @@ function three() {
   );
 });
 
+test("no object is spread only to pack its entries into a line", () => {
+  const wrong = [...files].filter(([, text]) => /\.\.\.\{/.test(codeOnly(text)));
+  assert.equal(wrong.map(([path]) => path), []);
+});
+
 test("no word of our own stands where the field has one", () => {
   const words = /\b(atoms?|appetite|owed|anatomy|strays?|companions?|handProduct)\b/i;
   const found = [...files].flatMap(([path, text]) =>

@@ -266,7 +266,8 @@ function productStep(
     REST: part.rest,
     STRIDE: s.stride,
     PANEL: panel,
-    ...{ ADD: c > 0 ? 1 : 0, WIDE: s.cols % 4 === 0 ? 1 : 0 },
+    ADD: c > 0 ? 1 : 0,
+    WIDE: s.cols % 4 === 0 ? 1 : 0,
   }, whole);
   const bias = whole.bias === "add" ? "bias" : x, residual = whole.residual === "add" ? "residual" : x;
   return {

@@ -181,7 +181,9 @@ function gemmLaunch(s: LinearShape, w: PackedWeight, tile: GemmTile, splits: num
   const grid = linearGrid(tile.threads, GROUP);
   const plan: Plan = {
     program: gemmProgram({
-      ...{ X_MODE: readsFours(s, w) ? 0 : 1, BM: tile.bm, BN: tile.bn },
+      X_MODE: readsFours(s, w) ? 0 : 1,
+      BM: tile.bm,
+      BN: tile.bn,
       ...epilogueConstants(split ? {} : s),
     }),
     uniforms: [

@@ -45,13 +45,22 @@ test("a bar that stands is in the middle columns, one that lies in the middle ro
 
 const record = (layers = 0): DeviceRecord => ({
   ...beginRecord({
-    ...{ tool: "secateur 0.1.0", session: "0123456789abcdef", name: "pixel-8" },
-    ...{ runtime: { userAgent: "…/ü", cores: 8, isolated: true }, backend: "webgpu" },
+    tool: "secateur 0.1.0",
+    session: "0123456789abcdef",
+    name: "pixel-8",
+    runtime: { userAgent: "…/ü", cores: 8, isolated: true },
+    backend: "webgpu",
     protocol: { mode: "burst", seconds: 1, batches: [1] },
   }, new Date(0)),
   layers: Array.from({ length: layers }, (_, i) => ({
-    ...{ network: "net", variant: "dense", batch: 1, layer: `layer ${i} ${Math.sin(i)}`, op: "Conv", macs: i },
-    ...{ medianMs: Math.abs(Math.sin(i * i)), ofWhole: 0.1 },
+    network: "net",
+    variant: "dense",
+    batch: 1,
+    layer: `layer ${i} ${Math.sin(i)}`,
+    op: "Conv",
+    macs: i,
+    medianMs: Math.abs(Math.sin(i * i)),
+    ofWhole: 0.1,
   })),
 });
 const page = new URL("https://192.168.1.7:8443/#t=secret");

@@ -68,7 +68,12 @@ export async function servePage(store: Store = memoryStore()): Promise<PhoneServ
   start();
   const address = `http://127.0.0.1:${port}/`;
   return {
-    ...{ link: `${address}#t=${TOKEN}`, address, store, token: TOKEN, records, start },
+    link: `${address}#t=${TOKEN}`,
+    address,
+    store,
+    token: TOKEN,
+    records,
+    start,
     async stop() {
       running.controller.abort();
       await running.finished;

@@ -8,18 +8,35 @@ import { session } from "./fake.ts";
 const test = suite("devices");
 
 const row = (variant: Row["variant"], batch: number, medianMs: number, more: Partial<Row> = {}): Row => ({
-  ...{ network: "resnet20", variant, batch, params: 100, macs: variant === "dense" ? 400 : 200, status: "measured" },
-  ...{ medianMs, madMs: medianMs / 50, samples: 9, clock: "gpu timestamps", quantumMs: 0.001, ...more },
+  network: "resnet20",
+  variant,
+  batch,
+  params: 100,
+  macs: variant === "dense" ? 400 : 200,
+  status: "measured",
+  medianMs,
+  madMs: medianMs / 50,
+  samples: 9,
+  clock: "gpu timestamps",
+  quantumMs: 0.001,
+  ...more,
 });
 
 const record = (name: string, description: string, fallback: boolean, rows: readonly Row[]): DeviceRecord => ({
-  ...{ version: 1, tool: "secateur 0.1.0", session: `session-${name}`, name, started: "2026-01-31T12:00:00.000Z" },
+  version: 1,
+  tool: "secateur 0.1.0",
+  session: `session-${name}`,
+  name,
+  started: "2026-01-31T12:00:00.000Z",
   runtime: { userAgent: "test", cores: 8, isolated: true },
   backend: "webgpu",
   protocol: { mode: "burst", seconds: 3, batches: [1, 32] },
   complete: true,
   device: { vendor: "v", architecture: "a", description, fallback, features: [], limits: {} },
-  ...{ rows, layers: [], kernels: [], incidents: [] },
+  rows,
+  layers: [],
+  kernels: [],
+  incidents: [],
 });
 
 const PIXEL = record("pixel8", "Mali-G715", false, [

@@ -29,8 +29,17 @@ const record = (more: Partial<DeviceRecord> = {}): DeviceRecord => ({
   protocol: { mode: "burst", seconds: 1, batches: [1] },
   complete: false,
   rows: [{
-    ...{ network: "Digits", variant: "dense", batch: 1, params: 10, macs: 20, status: "measured" },
-    ...{ medianMs: 1.5, madMs: 0.1, samples: 20, clock: "wall clock", quantumMs: 0.1 },
+    network: "Digits",
+    variant: "dense",
+    batch: 1,
+    params: 10,
+    macs: 20,
+    status: "measured",
+    medianMs: 1.5,
+    madMs: 0.1,
+    samples: 20,
+    clock: "wall clock",
+    quantumMs: 0.1,
   }],
   layers: [],
   kernels: [],
@@ -71,7 +80,9 @@ async function withServer(work: (server: Server) => Promise<void>): Promise<void
   const url = `http://127.0.0.1:${port}/`;
   try {
     await work({
-      ...{ url, store, told },
+      url,
+      store,
+      told,
       async post(body, headers = {}) {
         const response = await fetch(`${url}api/devices`, {
           method: "POST",

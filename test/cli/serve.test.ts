@@ -130,15 +130,34 @@ test("under a certificate of one's own the link bears its name, and the server a
 test("the terminal is told each row once, as plain text", async () => {
   const { run, asked, out } = serving();
   const row = {
-    ...{ network: "Digits\x1b[2J", variant: "dense", batch: 1, params: 10, macs: 20, status: "measured" },
-    ...{ medianMs: 3, madMs: 0.1, samples: 20, clock: "wall clock", quantumMs: 0.1 },
+    network: "Digits\x1b[2J",
+    variant: "dense",
+    batch: 1,
+    params: 10,
+    macs: 20,
+    status: "measured",
+    medianMs: 3,
+    madMs: 0.1,
+    samples: 20,
+    clock: "wall clock",
+    quantumMs: 0.1,
   };
   const post = async (rows: unknown[], complete: boolean) => {
     const token = /#t=([\w-]{22})/.exec(out.join("\n"))![1];
     const body = JSON.stringify({
-      ...{ version: 1, tool: "secateur 0.1.0", session: "session-1", name: "pixel8", started: "2026-01-31T12:00:00Z" },
-      ...{ runtime: { userAgent: "a browser", cores: 8, isolated: true }, backend: "webgpu", complete, rows },
-      ...{ protocol: { mode: "burst", seconds: 1, batches: [1] }, layers: [], kernels: [], incidents: [] },
+      version: 1,
+      tool: "secateur 0.1.0",
+      session: "session-1",
+      name: "pixel8",
+      started: "2026-01-31T12:00:00Z",
+      runtime: { userAgent: "a browser", cores: 8, isolated: true },
+      backend: "webgpu",
+      complete,
+      rows,
+      protocol: { mode: "burst", seconds: 1, batches: [1] },
+      layers: [],
+      kernels: [],
+      incidents: [],
     });
     const headers = { authorization: `Bearer ${token}` };
     const before = out.length;

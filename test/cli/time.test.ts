@@ -12,22 +12,42 @@ const test = suite("secateur time");
 const settings = {
   models: ["digits"],
   protocol: { mode: "burst", seconds: 0.05, batches: [1] },
-  ...{ detail: false, tables: false, name: "here", tool: "secateur 0.1.0", ui: silentUi() },
+  detail: false,
+  tables: false,
+  name: "here",
+  tool: "secateur 0.1.0",
+  ui: silentUi(),
   runtime: { userAgent: "deno", cores: 2, isolated: true },
   signal: new AbortController().signal,
 } as const;
 
 const row = (variant: "dense" | "pruned", medianMs: number) => ({
-  ...{ network: "digits", variant, batch: 1, params: 10, macs: 40, status: "measured" as const },
-  ...{ medianMs, madMs: 0.1, samples: 20 },
+  network: "digits",
+  variant,
+  batch: 1,
+  params: 10,
+  macs: 40,
+  status: "measured" as const,
+  medianMs,
+  madMs: 0.1,
+  samples: 20,
 });
 
 const record = (name: string): DeviceRecord => ({
-  ...{ version: 1, tool: "secateur 0.1.0", session: "session-1", name, started: "2026-01-31T12:00:00.000Z" },
-  ...{ runtime: settings.runtime, backend: "webgpu", protocol: settings.protocol, complete: true },
-  device: { ...{ vendor: "v", architecture: "a", description: "d", fallback: true }, features: [], limits: {} },
+  version: 1,
+  tool: "secateur 0.1.0",
+  session: "session-1",
+  name,
+  started: "2026-01-31T12:00:00.000Z",
+  runtime: settings.runtime,
+  backend: "webgpu",
+  protocol: settings.protocol,
+  complete: true,
+  device: { vendor: "v", architecture: "a", description: "d", fallback: true, features: [], limits: {} },
   rows: [row("dense", 3), row("pruned", 1)],
-  ...{ layers: [], kernels: [], incidents: [] },
+  layers: [],
+  kernels: [],
+  incidents: [],
 });
 
 test("a record as a phone makes it, with tables where they are wanted", async () => {

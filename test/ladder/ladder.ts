@@ -79,7 +79,12 @@ function prepare(seed: number): Ladder {
   const truth = exact(model, input);
   const rungs = new Map<string, number>();
   return {
-    ...{ seed, model, small, folded, again, rungs },
+    seed,
+    model,
+    small,
+    folded,
+    again,
+    rungs,
     scattered: sums.length,
     shrunk: report.channels.after < report.channels.before,
     job: { file, input },

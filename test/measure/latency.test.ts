@@ -105,7 +105,9 @@ test("a table that is built prices the network and its pruned form near what the
   const { dense, pruned } = zooPair("lenet5");
   const told: string[] = [];
   const table = await buildLatencyTable(gpu, dense, {
-    ...{ name: "lenet5", batch: 8, seconds: 6 },
+    name: "lenet5",
+    batch: 8,
+    seconds: 6,
     onProgress: ({ done, total, text }) => {
       assert.ok(done <= total);
       told.push(text);
@@ -130,7 +132,9 @@ test("building stops when it is told to, and wants a layer", async () => {
   const gpu = await testGpu();
   const controller = new AbortController();
   const building = buildLatencyTable(gpu, zoo("digits"), {
-    ...{ name: "digits", batch: 1, signal: controller.signal },
+    name: "digits",
+    batch: 1,
+    signal: controller.signal,
     onProgress: ({ done }) => done === 2 && controller.abort(new Error("enough")),
   });
   assert.match(await building.then(() => "", (error) => error.message), /^enough$/);

@@ -82,9 +82,18 @@ const handlers: { readonly [N in CallName]: (call: Call<N>) => Promise<Calls[N][
       throw new Error("stopped");
     }
     return {
-      ...{ model: network, batch, clock: "gpu timestamps", quantumMs: 0.065536, wholeMs: 0.41, launchMs: 0.02 },
+      model: network,
+      batch,
+      clock: "gpu timestamps",
+      quantumMs: 0.065536,
+      wholeMs: 0.41,
+      launchMs: 0.02,
       layers: [{
-        ...{ shape: "Conv 3×3 of 8×8", layers: ["conv1"], inputs: [1], outputs: [4, 16], medianMs: [[0.1, 0.2]] },
+        shape: "Conv 3×3 of 8×8",
+        layers: ["conv1"],
+        inputs: [1],
+        outputs: [4, 16],
+        medianMs: [[0.1, 0.2]],
       }],
       rest: [{ name: "pool", op: "MaxPool", traffic: 1280, medianMs: 0.03 }],
     };
@@ -154,9 +163,19 @@ function measuredRow(network: string, variant: Variant, batch: number, params: n
   const share = variant === "dense" ? 1 : 0.25;
   const medianMs = (0.4 + 1.1e-8 * macs * share * batch) * (variant === "dense" ? 1.2 : 1);
   return {
-    ...{ network, variant, batch, params: Math.round(params * share), macs: Math.round(macs * share) },
-    ...{ status: "measured", coldMs: 180, medianMs, madMs: medianMs * 0.012, samples: 57 },
-    ...{ clock: "gpu timestamps", quantumMs: 0.065536, drift: 1.02 },
+    network,
+    variant,
+    batch,
+    params: Math.round(params * share),
+    macs: Math.round(macs * share),
+    status: "measured",
+    coldMs: 180,
+    medianMs,
+    madMs: medianMs * 0.012,
+    samples: 57,
+    clock: "gpu timestamps",
+    quantumMs: 0.065536,
+    drift: 1.02,
   };
 }
 
@@ -199,15 +218,22 @@ function kernels(): KernelTime[] {
         gflops: 500,
         intensity: 85 * density,
       },
-      ...{ ofRoof: 0.3, ...common },
+      ofRoof: 0.3,
+      ...common,
     })),
   ];
 }
 
 function layers(network: string, variant: Variant, batch: number): LayerTime[] {
   return ["features.0.conv", "features.1.conv", "pool", "classifier"].map((layer, i) => ({
-    ...{ network, variant, batch, layer, op: ["Conv", "Conv", "MaxPool", "Gemm"][i], macs: 1000 * (i + 1) },
-    ...{ medianMs: (variant === "dense" ? 0.4 : 0.2) / (i + 1), ofWhole: 0.25 },
+    network,
+    variant,
+    batch,
+    layer,
+    op: ["Conv", "Conv", "MaxPool", "Gemm"][i],
+    macs: 1000 * (i + 1),
+    medianMs: (variant === "dense" ? 0.4 : 0.2) / (i + 1),
+    ofWhole: 0.25,
   }));
 }
 

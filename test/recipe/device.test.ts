@@ -40,10 +40,20 @@ function table(batch = 1): LatencyTable {
 
 const record = (tables?: readonly LatencyTable[]): Uint8Array => {
   const made: DeviceRecord = {
-    ...{ version: 1, tool: "secateur 0.1.0", session: "session-1", name: "pixel8" },
-    ...{ started: "2026-01-31T12:00:00.000Z", runtime: { userAgent: "a browser", cores: 8, isolated: true } },
-    ...{ backend: "webgpu", protocol: { mode: "burst", seconds: 1, batches: [1] }, complete: true },
-    ...{ rows: [], layers: [], kernels: [], incidents: [], tables },
+    version: 1,
+    tool: "secateur 0.1.0",
+    session: "session-1",
+    name: "pixel8",
+    started: "2026-01-31T12:00:00.000Z",
+    runtime: { userAgent: "a browser", cores: 8, isolated: true },
+    backend: "webgpu",
+    protocol: { mode: "burst", seconds: 1, batches: [1] },
+    complete: true,
+    rows: [],
+    layers: [],
+    kernels: [],
+    incidents: [],
+    tables,
   };
   return new TextEncoder().encode(JSON.stringify(made));
 };

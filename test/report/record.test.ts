@@ -8,13 +8,22 @@ import { parseDeviceRecord } from "../../src/report/devices/schema.ts";
 const test = suite("device records");
 
 const table = (model: string, batch: number, wholeMs = 1): LatencyTable => ({
-  ...{ model, batch, wholeMs, clock: "wall clock", quantumMs: 0.1, launchMs: 0.01, rest: [] },
+  model,
+  batch,
+  wholeMs,
+  clock: "wall clock",
+  quantumMs: 0.1,
+  launchMs: 0.01,
+  rest: [],
   layers: [{ shape: "linear", layers: ["fc"], inputs: [4, 8], outputs: [4], medianMs: [[1], [2]] }],
 });
 
 const begun = () =>
   beginRecord({
-    ...{ tool: "secateur 0.1.0", session: sessionName(), name: "pixel8", backend: "webgpu" },
+    tool: "secateur 0.1.0",
+    session: sessionName(),
+    name: "pixel8",
+    backend: "webgpu",
     runtime: { userAgent: "a browser", cores: 8, isolated: true },
     protocol: { mode: "burst", seconds: 1, batches: [1] },
   });

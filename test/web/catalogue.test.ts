@@ -18,7 +18,9 @@ const model = await Deno.readFile(new URL("models/digits.safetensors", page));
 
 const RUN: ListedRun = {
   name: "mine",
-  ...{ dense: { params: 2, macs: 20 }, pruned: { params: 1, macs: 10 }, input: [1, 8, 8] },
+  dense: { params: 2, macs: 20 },
+  pruned: { params: 1, macs: 10 },
+  input: [1, 8, 8],
   accuracy: { dense: 0.99, pruned: 0.98 },
 };
 

@@ -104,8 +104,15 @@ test("WebAssembly computes convolutions of any shape, images of few pixels toget
   const wasm = await wasmBackend();
   const small = (max: number) => fc.integer({ min: 1, max });
   const shapes = fc.record({
-    ...{ batch: small(5), groups: small(3), perGroup: small(5), filters: small(6), height: small(6), width: small(6) },
-    ...{ kernel: small(3), stride: small(2), dilation: small(2) },
+    batch: small(5),
+    groups: small(3),
+    perGroup: small(5),
+    filters: small(6),
+    height: small(6),
+    width: small(6),
+    kernel: small(3),
+    stride: small(2),
+    dilation: small(2),
   });
   fc.assert(
     fc.property(shapes, ({ batch, groups, perGroup, filters, height, width, kernel, stride, dilation }) => {

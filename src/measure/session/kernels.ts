@@ -55,7 +55,11 @@ export async function measureKernels(
   const fits = (flops: number) => flops / (SHARE * roof.gflops) / 1e6 <= KERNEL_MS;
   const jobs = JOBS[family](createBench(gpu, stack), fits);
   const sampled = await sampleInterleaved(gpu, jobs, {
-    ...{ seconds: 0, minSamples: SAMPLES, maxSamples: SAMPLES, sampleMs: 10, longestSampleMs: 2000 },
+    seconds: 0,
+    minSamples: SAMPLES,
+    maxSamples: SAMPLES,
+    sampleMs: 10,
+    longestSampleMs: 2000,
     ...options,
   });
   return jobs.flatMap(({ shape, density, flops, bytes }, i) => {
@@ -63,7 +67,12 @@ export async function measureKernels(
     if (samplesMs.length === 0) return [];
     const medianMs = median(samplesMs);
     return {
-      ...{ family, shape, density, medianMs, madMs: mad(samplesMs), samples: samplesMs.length },
+      family,
+      shape,
+      density,
+      medianMs,
+      madMs: mad(samplesMs),
+      samples: samplesMs.length,
       gflops: flops / medianMs / 1e6,
       intensity: flops / bytes,
       ofRoof: bound(flops, bytes, roof).ms / medianMs,
@@ -121,7 +130,11 @@ function denseJob(bench: Bench, size: number): Job {
   const shape = cube(size);
   const plan = planGemm({ m: size, n: size, k: size, a: "k", b: "k", fixed: "b" }, tuningFor(bench.gpu));
   return {
-    ...{ name: shape, shape, density: 1, flops: 2 * size ** 3, bytes: 4 * 3 * size ** 2 },
+    name: shape,
+    shape,
+    density: 1,
+    flops: 2 * size ** 3,
+    bytes: 4 * 3 * size ** 2,
     record: bench.recorder(plan, { a, b, y }, shape),
   };
 }
@@ -134,7 +147,11 @@ function sparseJob(bench: Bench, size: number, density: number): Job {
   const plan = choose(`session bsr ${name}`, bsr.gemm(sizes, packed, tuning), tuning).build();
   const operands = { x: bench.tensor([size, size]), y: bench.tensor([size, size]), values: bench.from(packed.values) };
   return {
-    ...{ name, shape, density, flops: 2 * size * packed.stored, bytes: 4 * 2 * size ** 2 + packed.bytes },
+    name,
+    shape,
+    density,
+    flops: 2 * size * packed.stored,
+    bytes: 4 * 2 * size ** 2 + packed.bytes,
     record: bench.recorder(plan, operands, name),
   };
 }
@@ -146,15 +163,27 @@ function convJob(bench: Bench, shape: ConvShape): Job {
   const y = bench.tensor([batch, filters, height, width]);
   const name = `${x.shape.join("×")} → ${filters}, 3×3`;
   return {
-    ...{ name, shape: name, density: 1, flops: 2 * convMacs(shape), bytes: x.byteLength + w.byteLength + y.byteLength },
+    name,
+    shape: name,
+    density: 1,
+    flops: 2 * convMacs(shape),
+    bytes: x.byteLength + w.byteLength + y.byteLength,
     record: bench.recorder(planConvForward(shape, {}, tuningFor(bench.gpu)), { x, w, y }, name),
   };
 }
 
 function convShape([batch, channels, side, filters]: typeof CONVS[number]): ConvShape {
   return {
-    ...{ batch, channels, height: side, width: side, filters, kernel: [3, 3], groups: 1 },
-    ...{ stride: [1, 1], pads: [1, 1, 1, 1], dilation: [1, 1] },
+    batch,
+    channels,
+    height: side,
+    width: side,
+    filters,
+    kernel: [3, 3],
+    groups: 1,
+    stride: [1, 1],
+    pads: [1, 1, 1, 1],
+    dilation: [1, 1],
   };
 }
 

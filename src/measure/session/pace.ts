@@ -39,7 +39,11 @@ async function productMs(gpu: Gpu, beforeSample: MeasureOptions["beforeSample"])
   const plan = planGemm({ m: SIZE, n: SIZE, k: SIZE, a: "k", b: "k" }, tuningFor(gpu));
   const work = { name: "pace", record: () => launch(gpu, plan, { a, b, y }, "pace") };
   const [{ samplesMs, quantumMs }] = await sampleInterleaved(gpu, [work], {
-    ...{ seconds: 0, minSamples: SAMPLES, maxSamples: SAMPLES, longestSampleMs: LONGEST_SAMPLE_MS, beforeSample },
+    seconds: 0,
+    minSamples: SAMPLES,
+    maxSamples: SAMPLES,
+    longestSampleMs: LONGEST_SAMPLE_MS,
+    beforeSample,
   });
   const resolved = samplesMs.length === SAMPLES && MIN_SAMPLE_QUANTA * quantumMs <= LONGEST_SAMPLE_MS;
   return resolved ? median(samplesMs) : undefined;

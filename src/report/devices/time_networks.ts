@@ -80,7 +80,10 @@ async function tablesOf(
       const stage = ui.stage(`table ${name}, batch ${batch}`, 1000);
       built.push(
         await buildLatencyTable(gpu, model, {
-          ...{ name, batch, seconds, signal },
+          name,
+          batch,
+          seconds,
+          signal,
           onProgress: ({ done, total, text }) => stage.update(Math.floor(1000 * done / total), { text }),
         }).finally(() => stage.done()),
       );

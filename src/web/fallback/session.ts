@@ -157,7 +157,9 @@ async function timeEntrants(
       if (signal.aborted) return [];
     }
     const rounds = await timeInTurns(prepared.map(({ run }) => run), {
-      ...{ mode, quantumMs, seconds },
+      mode,
+      quantumMs,
+      seconds,
       pause: async () => {
         await pause(0);
         return !signal.aborted;
@@ -182,14 +184,26 @@ function eventsOf(
   const medianMs = median(rounds);
   const row: Row = {
     ...about,
-    ...{ status: "measured", medianMs, madMs: mad(rounds), samples: rounds.length, clock: "wall clock", quantumMs },
+    status: "measured",
+    medianMs,
+    madMs: mad(rounds),
+    samples: rounds.length,
+    clock: "wall clock",
+    quantumMs,
     ...rounds.length >= DRIFT_ROUNDS ? { drift: driftOf(rounds) } : {},
     ...rounds.length < LEAST_ROUNDS ? { doubt: `stopped after ${rounds.length} samples` } : {},
   };
   return [{ kind: "row", row }, {
     kind: "layers",
     layers: layers.map(({ work: { layer, op, macs }, ms }): LayerTime => ({
-      ...{ network, variant, batch, layer, op, macs, medianMs: median(ms), ofWhole: median(ms) / medianMs },
+      network,
+      variant,
+      batch,
+      layer,
+      op,
+      macs,
+      medianMs: median(ms),
+      ofWhole: median(ms) / medianMs,
     })),
   }];
 }

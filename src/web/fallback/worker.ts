@@ -39,7 +39,12 @@ const receive = answerCalls(
         onEvent: tell,
       });
     },
-    ...{ addFile: unable, classify: unable, train: unable, trainState: unable, trainFile: unable, buildTable: unable },
+    addFile: unable,
+    classify: unable,
+    train: unable,
+    trainState: unable,
+    trainFile: unable,
+    buildTable: unable,
   },
   visibility,
   (message) => self.postMessage(message),

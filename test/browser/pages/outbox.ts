@@ -3,11 +3,25 @@ import type { DeviceRecord } from "../../../src/report/devices/record.ts";
 import { createOutbox } from "../../../src/web/outbox.ts";
 
 const record = (session: string, rows = 0): DeviceRecord => ({
-  ...{ version: 1, tool: "secateur 0.0.0", session, name: "phone", started: "2026-01-01T00:00:00.000Z" },
-  ...{ runtime: { userAgent: "test", cores: 1, isolated: true }, backend: "webgpu", complete: true },
-  ...{ protocol: { mode: "burst", seconds: 1, batches: [1] }, layers: [], kernels: [], incidents: [] },
+  version: 1,
+  tool: "secateur 0.0.0",
+  session,
+  name: "phone",
+  started: "2026-01-01T00:00:00.000Z",
+  runtime: { userAgent: "test", cores: 1, isolated: true },
+  backend: "webgpu",
+  complete: true,
+  protocol: { mode: "burst", seconds: 1, batches: [1] },
+  layers: [],
+  kernels: [],
+  incidents: [],
   rows: Array.from({ length: rows }, (_, i) => ({
-    ...{ network: `net ${i}`, variant: "dense", batch: 1, params: 1, macs: 1, status: "measured" },
+    network: `net ${i}`,
+    variant: "dense",
+    batch: 1,
+    params: 1,
+    macs: 1,
+    status: "measured",
   })),
 });
 

@@ -18,7 +18,10 @@ const recipe = parseRecipe({
     { kind: "train", epochs: 2, optimizer: { kind: "adam", lr: 0.02 } },
     {
       kind: "admm",
-      ...{ steps: 1, updates: 2, optimizer: sgd, constraints: [{ kind: "filter", keep: 0.5, minKeep: 2 }] },
+      steps: 1,
+      updates: 2,
+      optimizer: sgd,
+      constraints: [{ kind: "filter", keep: 0.5, minKeep: 2 }],
       retrain: { epochs: 1, optimizer: sgd },
     },
     { kind: "compact" },
@@ -33,7 +36,15 @@ export default async function resume(): Promise<{ whole: string; pieces: string;
   const gpu = await Gpu.open();
   const run = (dir: string, resume: boolean, signal?: AbortSignal) =>
     runPrune({
-      ...{ recipe, dir, store, resume, signal, gpu, ui: silentUi(), tool: "secateur 0.0.0", commit: "test" },
+      recipe,
+      dir,
+      store,
+      resume,
+      signal,
+      gpu,
+      ui: silentUi(),
+      tool: "secateur 0.0.0",
+      commit: "test",
       command: "test",
       loadData: (request) => fetchDigits(new URL("/data/digits.csv.gz", location.href), request),
     });
