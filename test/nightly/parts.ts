@@ -26,4 +26,10 @@ export const NIGHTLY: readonly NightlyPart[] = [
     script: "test/mutation/run.ts",
     args: ["--count", "80"],
   },
+  {
+    name: "kills",
+    what: "runs killed at random moments, damaged and begun twice: the same bytes, or a clear refusal",
+    script: "test/nightly/kills.ts",
+    args: ["--count", "50"],
+  },
 ];
