@@ -4,8 +4,8 @@ import { costNames } from "../prune/budget/costs/costs.ts";
 import { BUDGET_RULES } from "../prune/budget/rules.ts";
 import type { ConstraintOptions } from "../prune/structures/constraints.ts";
 import { GRANULARITIES } from "../prune/structures/structures.ts";
-import { anyOf } from "./problems.ts";
-import { byKind, count, distinct, fraction, nameOf, positive, record, text, word } from "./values.ts";
+import { anyOf } from "../validation/problems.ts";
+import { byKind, count, distinct, fraction, nameOf, positive, record, text, word } from "../validation/values.ts";
 
 const where = {
   /** Names of layers, `*` standing for any characters. */

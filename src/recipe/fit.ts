@@ -7,10 +7,10 @@ import { nanGuard } from "../train/callbacks/nan_guard.ts";
 import { progress, type ShownProgress } from "../train/callbacks/progress.ts";
 import { train } from "../train/train.ts";
 import type { Callback, Snapshot } from "../train/types.ts";
+import type { StageUi } from "../ui.ts";
 import type { RunContext } from "./context.ts";
 import type { StageProgress } from "./run.ts";
 import type { Optimizer, Schedule } from "./training.ts";
-import type { StageUi } from "../ui.ts";
 
 export interface FitOptions {
   readonly model: Model;

@@ -1,10 +1,10 @@
 import { parseDocument, stringify } from "yaml";
 import { UserError } from "../errors.ts";
 import type { Store } from "../store/types.ts";
+import { suggest } from "../validation/problems.ts";
 import { named } from "./named.ts";
 import { applyOverrides } from "./overrides.ts";
 import { mapPaths, relativeTo } from "./paths.ts";
-import { suggest } from "./problems.ts";
 import { parseRecipe, type Recipe } from "./schema.ts";
 
 export interface RecipeChanges {

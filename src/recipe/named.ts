@@ -1,9 +1,9 @@
 import cifar10JpegResnet20 from "./named/cifar10-jpeg-resnet20.yaml" with { type: "text" };
-import digits from "./named/digits.yaml" with { type: "text" };
 import digitsResnet8 from "./named/digits-resnet8.yaml" with { type: "text" };
+import digits from "./named/digits.yaml" with { type: "text" };
 import fashionLenet5 from "./named/fashion-lenet5.yaml" with { type: "text" };
-import mnistLenet5 from "./named/mnist-lenet5.yaml" with { type: "text" };
 import mnistLenet5Extreme from "./named/mnist-lenet5-extreme.yaml" with { type: "text" };
+import mnistLenet5 from "./named/mnist-lenet5.yaml" with { type: "text" };
 
 /** Recipes that have a name, as YAML text. */
 export const named: Readonly<Record<string, string>> = {

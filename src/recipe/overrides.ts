@@ -1,6 +1,6 @@
 import { parseDocument } from "yaml";
 import { show, UsageError, UserError } from "../errors.ts";
-import { suggest } from "./problems.ts";
+import { suggest } from "../validation/problems.ts";
 
 /**
  * A copy of a recipe, not validated yet, with `path=value` settings applied in turn: `stages.1.constraints.0.keep=0.3`.

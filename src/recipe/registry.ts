@@ -1,9 +1,20 @@
 /** Every kind of stage with its schema. A stage reads the network as the one before left it and hands on its own. */
 import * as v from "valibot";
 import { CRITERIA } from "../prune/criteria/criteria.ts";
+import {
+  byKind,
+  count,
+  distinct,
+  fraction,
+  nameOf,
+  nonNegative,
+  positive,
+  record,
+  some,
+  word,
+} from "../validation/values.ts";
 import { pruning, settleKeep } from "./constraints.ts";
 import { retrain, training } from "./training.ts";
-import { byKind, count, distinct, fraction, nameOf, nonNegative, positive, record, some, word } from "./values.ts";
 
 const progressive = {
   /** Progressive steps T, step t keeping keep^(t/T). */

@@ -8,8 +8,8 @@ import { buildReport } from "../report/build.ts";
 import { detailFromLog } from "../report/detail.ts";
 import { layerChanges } from "../report/layers.ts";
 import type { Report } from "../report/types.ts";
-import type { RunContext } from "./context.ts";
 import { optionsOf } from "./constraints.ts";
+import type { RunContext } from "./context.ts";
 import { formatRecipe } from "./load.ts";
 import { isPruning } from "./registry.ts";
 

@@ -5,9 +5,9 @@ import type { Graph, HostTensor, IndexMap, Model, Origin, Params } from "../grap
 import type { PlansMark } from "../measure/run_tuner.ts";
 import type { KeptRecord } from "../prune/budget/settle.ts";
 import type { Masks } from "../prune/structures/masks.ts";
+import type { LogMark } from "../report/run_log.ts";
 import type { FailedStage, Latency, Point, Proof } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
-import type { LogMark } from "./log.ts";
 
 export interface Fallback extends Pick<RunState, "model" | "masks" | "origin" | "admm" | "best"> {
   readonly points: number;

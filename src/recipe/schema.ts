@@ -2,9 +2,9 @@
 import * as v from "valibot";
 import type { InputOptions } from "../data/input.ts";
 import { UserError } from "../errors.ts";
-import { describeIssues } from "./problems.ts";
+import { describeIssues } from "../validation/problems.ts";
+import { count, inside, positive, record, some, text, word } from "../validation/values.ts";
 import { stage } from "./registry.ts";
-import { count, inside, positive, record, some, text, word } from "./values.ts";
 
 const name = v.pipe(
   v.string("expected a name"),

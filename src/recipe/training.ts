@@ -1,6 +1,6 @@
 /** How weights are trained: optimizer, schedule and the stretch of epochs that follows a prune. */
 import * as v from "valibot";
-import { belowOne, byKind, count, inside, nonNegative, positive, record, some } from "./values.ts";
+import { belowOne, byKind, count, inside, nonNegative, positive, record, some } from "../validation/values.ts";
 
 /** `weightDecay` of sgd and adam is added to the gradient, that of adamw shrinks the weights directly. */
 export const optimizer = byKind([

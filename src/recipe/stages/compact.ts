@@ -2,8 +2,8 @@ import { tolerance } from "../../graph/compare.ts";
 import { graphCost } from "../../graph/cost.ts";
 import { assertEquivalent, compareWithReference, EquivalenceError } from "../../graph/equivalence.ts";
 import { scatterModel } from "../../graph/scatter.ts";
+import { pointOf } from "../../report/points.ts";
 import type { RunContext } from "../context.ts";
-import { pointOf } from "../points.ts";
 import type { CompactStage } from "../registry.ts";
 import { firstImages, proofInputs, shrink } from "./shrink.ts";
 

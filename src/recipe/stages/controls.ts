@@ -9,11 +9,11 @@ import { criterionNamed } from "../../prune/criteria/criteria.ts";
 import { oneShot } from "../../prune/methods/one_shot.ts";
 import { compact } from "../../prune/rewrite/compact.ts";
 import { maskModel, type Masks, partialMasks } from "../../prune/structures/masks.ts";
+import { pointOf } from "../../report/points.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
 import { optionsOf } from "../constraints.ts";
 import type { RunContext } from "../context.ts";
 import { fit, savedPhase } from "../fit.ts";
-import { pointOf } from "../points.ts";
 import { type ControlsStage, isPruning, type PruneStage, SCRATCH } from "../registry.ts";
 import { controlTraining } from "./control_training.ts";
 

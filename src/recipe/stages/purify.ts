@@ -1,12 +1,12 @@
 import { purify } from "../../prune/methods/purify.ts";
 import { removeUnused } from "../../prune/rewrite/unused.ts";
 import { zeroMasks } from "../../prune/structures/masks.ts";
-import { evaluateModel } from "../../train/evaluate.ts";
+import { pointOf } from "../../report/points.ts";
 import { Interrupted } from "../../train/errors.ts";
+import { evaluateModel } from "../../train/evaluate.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
 import type { RunContext } from "../context.ts";
 import { savedPhase } from "../fit.ts";
-import { pointOf } from "../points.ts";
 import type { PurifyStage } from "../registry.ts";
 import { retrain } from "./prune.ts";
 

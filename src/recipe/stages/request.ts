@@ -2,8 +2,8 @@
 import type { Model } from "../../graph/types.ts";
 import { estimateFor } from "../../measure/latency/choose.ts";
 import type { LatencyTable } from "../../measure/latency/types.ts";
-import type { PruneRequest } from "../../prune/budget/settle.ts";
 import { budgetRuleNamed } from "../../prune/budget/rules.ts";
+import type { PruneRequest } from "../../prune/budget/settle.ts";
 import { criterionNamed } from "../../prune/criteria/criteria.ts";
 import type { Criterion } from "../../prune/criteria/types.ts";
 import type { Budget } from "../constraints.ts";

@@ -1,6 +1,6 @@
+import { pointOf } from "../../report/points.ts";
 import type { RunContext } from "../context.ts";
 import { fit } from "../fit.ts";
-import { pointOf } from "../points.ts";
 import type { TrainStage } from "../registry.ts";
 import { fitPruned } from "./best.ts";
 

@@ -1,19 +1,20 @@
+import type { Splits } from "../data/types.ts";
+import type { Gpu } from "../gpu/gpu.ts";
 import { countNonzero, graphCost } from "../graph/cost.ts";
 import { peakBytes } from "../graph/peak_bytes.ts";
 import type { Model } from "../graph/types.ts";
-import type { Point } from "../report/types.ts";
 import { evaluateModel } from "../train/evaluate.ts";
-import type { RunContext } from "./context.ts";
+import type { Point } from "./types.ts";
 
 /** Measures a network: accuracy on both held-out sets, what it stores, computes and holds in memory. */
 export async function pointOf(
-  ctx: Pick<RunContext, "gpu" | "data">,
+  { gpu, data }: { readonly gpu: Gpu; readonly data: Splits },
   name: string,
   model: Model,
 ): Promise<Point> {
   const cost = graphCost(model.graph);
-  const validation = await evaluateModel(ctx.gpu, model, ctx.data.validation);
-  const test = await evaluateModel(ctx.gpu, model, ctx.data.test);
+  const validation = await evaluateModel(gpu, model, data.validation);
+  const test = await evaluateModel(gpu, model, data.test);
   return {
     name,
     accuracy: { validation: validation.accuracy, test: test.accuracy },

@@ -1,4 +1,4 @@
-/** The kinds of values that recipes are made of, each with its own words for errors. */
+/** The kinds of values that what people write by hand is made of, recipes above all, each with its own words for errors. */
 import * as v from "valibot";
 import { anyOf, suggest } from "./problems.ts";
 
