@@ -1,5 +1,5 @@
 /**
- * Checks formatting, lint and types of everything. Folders with a deno.json of their own (rivals, browser tests, the
+ * Checks formatting, lint and types of everything, and the documentation of the public library. Folders with a deno.json of their own (rivals, browser tests, the
  * phone page) are type-checked with it; if their packages aren't installed they are left out and named, because
  * checking would download them (the rivals alone are hundreds of megabytes).
  */
@@ -12,7 +12,12 @@ interface Group {
   readonly files: readonly string[];
 }
 
-const steps: [string, string[]][] = [["fmt", ["fmt", "--check"]], ["lint", ["lint"]]];
+const steps: [string, string[]][] = [
+  ["fmt", ["fmt", "--check"]],
+  ["lint", ["lint"]],
+  // Together: a type that one entry point refers to may be exported by another.
+  ["documentation", ["doc", "--lint", ...entryPoints()]],
+];
 for (const { directory, files } of groups()) {
   if (directory === "") steps.push(["check", ["check", ...files]]);
   else if (ALWAYS.includes(directory) || exists(`${directory}/node_modules`)) {
@@ -34,6 +39,11 @@ for (const [title, args] of steps) {
   failed ||= !success;
 }
 Deno.exit(failed ? 1 : 0);
+
+/** The modules that deno.json exports: every symbol of theirs is documented. */
+function entryPoints(): string[] {
+  return Object.values(JSON.parse(Deno.readTextFileSync("deno.json")).exports);
+}
 
 /** All TypeScript files, by the folder whose deno.json governs them ("" is the root). */
 function groups(): Group[] {

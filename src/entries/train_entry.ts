@@ -18,6 +18,7 @@ export type {
   Snapshot,
   Step,
   Training,
+  Watchers,
 } from "../train/types.ts";
 export { crossEntropy, type CrossEntropySettings } from "../train/losses/cross_entropy.ts";
 export { distillation, type DistillationSettings } from "../train/losses/distillation.ts";

@@ -112,12 +112,15 @@ export type Origin = KeptOrigin | MergedOrigin;
  * two entries describe a ColumnConv weight [F,T] taken from a Conv weight [F,C,KH,KW]. `gatherTensor` does the same.
  */
 export interface KeptOrigin {
+  /** Name of the parameter in the network before. */
   readonly source: string;
+  /** For each axis the indices that were kept; null for all of them. */
   readonly keep: readonly (readonly number[] | null)[];
 }
 
 /** Computed from several parameters: none of its numbers is one of theirs, and none can be put back. */
 export interface MergedOrigin {
+  /** Names of parameters in the network before. */
   readonly sources: readonly string[];
   /** By which formula, as a message tells it: "conv2 ∘ bn1 ∘ conv1". */
   readonly how: string;

@@ -9,6 +9,7 @@ import type { Node, Shape } from "../types.ts";
 import { activation, NO_ATTRIBUTES, type Op, operator } from "./op.ts";
 import { requireImage, slidingWindow } from "./shape_rules.ts";
 
+/** Operators that take many pixels or tokens together. */
 export type PoolOpName = "MaxPool" | "AveragePool" | "GlobalAveragePool" | "ReduceMean";
 
 const POOL_ATTRIBUTES = ["kernel_shape", "strides", "pads", "ceil_mode", "dilations"];
