@@ -130,6 +130,19 @@ test("bisection halves the list, and what lies behind its end is tried layer by 
   assert.is([...removed.values()].reduce((sum, groups) => sum + groups.length, 0), 3);
 });
 
+test("bisection ends with all candidates where all may go", async () => {
+  const b = builder("h", ["N", 1, 3, 3]);
+  const x = b.relu(b.conv(b.input, { name: "a", out: 4, kernel: 1 }));
+  b.gemm(b.flatten(b.globalAveragePool(x)), { name: "f", out: 2 });
+  const { trials } = await purify(modelOf(b.graph()), {
+    evaluate: () => Promise.resolve(0),
+    epsilon: 0,
+    kinds: ["filter"],
+  });
+  // One of the four filters stays. Between 0 and 4 lie 2, then 3.
+  assert.equal(trials.map(({ removed }) => removed), [2, 3]);
+});
+
 test("a loss that rises by exactly what is allowed is accepted, and one beyond is not", async () => {
   const losing = (loss: number) => {
     const evaluate = (candidate: Model) => Promise.resolve(lost(candidate).some((n) => n > 0) ? loss : 1);
