@@ -4,6 +4,7 @@
  */
 export const SLOW_FILES: readonly string[] = [
   "recipe/stages.test.ts",
+  "measure/session_survival.test.ts",
   "measure/session.test.ts",
   "recipe/resume.test.ts",
   "measure/session_detail.test.ts",
