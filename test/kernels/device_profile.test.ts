@@ -63,6 +63,11 @@ test("workgroup memory and uniform arrays cost what they cost on each kind of de
   near(cost("workgroup 32x32", software), 16_384 / 16 * tile(160));
   near(cost("workgroup 32x32", desktop), 2 * tile(20));
   near(cost("workgroup 32x32", mobile), 8 * tile(80));
+  // 8 × 8 groups make four blocks to a thread: 27 + 4 · w + 26 and half of the staging's 160 + w. Their 64 sums spill on a phone.
+  const large = (w: number) => 512 * (27 + 4 * w + 26 + (160 + w) / 2);
+  near(cost("workgroup 64x64", software), 4096 / 16 * large(160));
+  near(cost("workgroup 64x64", desktop), large(20) / 2 + 5000);
+  near(cost("workgroup 64x64", mobile), 2 * large(80) * 10);
   // 64 groups of 64 threads are half of what a card wants: k is split in two, and one more dispatch adds up.
   const quarter = gemmCandidates({ ...PRODUCT, m: 256, n: 256 }, { profile: desktop });
   near(costOf(quarter, "workgroup 32x32"), tile(20) / 2 + 5000);

@@ -36,9 +36,11 @@ test("progress goes from 0 to its total", async () => {
 });
 
 test("sustained mode takes all of its time, and says how the end compares with the beginning", async () => {
-  const { found } = await session({ networks: DIGITS, protocol: { mode: "sustained", seconds: 6, batches: [8] } });
+  const started = performance.now(), seconds = 6;
+  const { found } = await session({ networks: DIGITS, protocol: { mode: "sustained", seconds, batches: [8] } });
+  assert.ok(performance.now() - started >= seconds * 1000);
   for (const { samples, medianMs, drift } of found.rows) {
-    assert.ok(samples! >= 25, `${samples} samples`);
+    assert.ok(samples! >= 5, `${samples} samples`);
     assert.ok(medianMs! > 0 && drift! > 0.2 && drift! < 5, `drift ${drift}`);
   }
 });

@@ -41,6 +41,9 @@ test("outputs are the same up to a squared error of 1e-9 of their squares, and 0
   // 9 + 16 = 25 of two outputs: an error of 1 is 1/25, and one of 2⁻¹⁴ = 6.1e-5, squared 3.7e-9, is 1.5e-10 of it.
   assert.throws(same([[3], [4]], [[3], [5]]), /NMSE 4\.0e-2/);
   same([[3], [4]], [[3 + 2 ** -14], [4]])();
+  // 31622² + 221² + 16² + 4² + 3 · 1² = 10⁹: an error of 1 is 1e-9 of it and no more.
+  const billion = [31_622, 221, 16, 4, 1, 1];
+  same([[...billion, 1]], [[...billion, 0]])();
   same([[0, 0]], [[0, 0]])();
   assert.throws(same([[0, 0]], [[0, 1e-6]]), /NMSE Infinity/);
   assert.throws(same([[1]], [[NaN]]), /NMSE NaN/);

@@ -78,7 +78,7 @@ export function applied(source: string, { at, before, after }: Mutant): string {
 
 /** Where the comparison of a loop that counts upwards stands -> where its bound ends. */
 function boundsOfLoops(code: string): Map<number, number> {
-  const headers = code.matchAll(/for \(let [^;]*;( \w+ )<=? [^;&|?]*;/g);
+  const headers = code.matchAll(/for \(let [^;]*;( \w+ )<=? [^;&|?]*;(?= \w+\+\+)/g);
   return new Map(
     Array.from(
       headers,

@@ -39,6 +39,7 @@ test("a loop that counts upwards loses its last turn; other conditions of loops 
   });
   assert.equal(mutated("for (let i = a; i < b && c; i++) {"), { comparison: ["for (let i = a; i <= b && c; i++) {"] });
   assert.equal(mutated("for (; a < b;) {"), { comparison: ["for (; a <= b;) {"] });
+  assert.equal(mutated("for (let i = a; i < b; i += c) {").comparison, ["for (let i = a; i <= b; i += c) {"]);
 });
 
 test("factors, divisors and what is added up are dropped with all that is called on them", () => {

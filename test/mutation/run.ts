@@ -17,7 +17,7 @@ const GOAL = 0.9;
 /** Copies that are tested side by side: a test waits for its device half of the time. */
 const WORKERS = 2;
 /** Nearest test files that get a chance at a mutant. */
-const MOST_FILES = 6;
+const MOST_FILES = 12;
 /** What they may take together on the code as it is. */
 const MOST_MS = 40_000;
 /** A test file that takes this much longer than on the code as it is runs in a loop that the mutant made. */

@@ -32,4 +32,42 @@ export const EQUIVALENT: readonly Equivalent[] = [
     after: ">=",
     because: "The warm-up takes half of the epochs at most, so that the two are never equal.",
   },
+  {
+    path: "src/train/schedule.ts",
+    text: "const t = epochs > warmup ? (epoch - warmup) / (epochs - warmup) : 0;",
+    after: "1",
+    because: "The warm-up takes half of the epochs at most, so that the other branch is always taken.",
+  },
+  {
+    path: "src/prune/rules/activations.ts",
+    text: "const made = mapped(node, numbered, factOf, [Float64Array.from(slopes, (slope) => slope ?? 1)]);",
+    after: "2",
+    because: "A slope that isn't known only counts for negative numbers, and what comes of those varies.",
+  },
+  {
+    path: "src/prune/methods/purify.ts",
+    text: "return candidates.reduce((sum, { count }) => sum + count, 0);",
+    after: "1",
+    because: "Gains are only compared with each other, and each of them grows by one.",
+  },
+  {
+    path: "src/prune/methods/purify.ts",
+    text: "const { scores: energies } = scoreGroups(l2, constraint, { model, seed: 0 });",
+    after: "1",
+    because: "The seed is for criteria that draw by lot, and l2 draws nothing.",
+  },
+  {
+    path: "src/measure/tune.ts",
+    text: "const COMPARED = 1 << 18;",
+    after: "2",
+    because:
+      "It says how many numbers of an output are compared, and any of them tells a way that computes something else.",
+  },
+  {
+    path: "src/measure/tune.ts",
+    text: "const COMPARED = 1 << 18;",
+    after: "19",
+    because:
+      "It says how many numbers of an output are compared, and any of them tells a way that computes something else.",
+  },
 ];

@@ -41,6 +41,19 @@ test("a kernel takes its taps of one filter and channel, a weight itself, a colu
   assert.is(mask({ ...sizes, gf: 0, gc: 3, gk: 1 }, 6, [0, 4, 5]), "100011" + "100011");
 });
 
+test("of a kernel under a pattern only the pattern's taps stay", () => {
+  const layout = { F: 2, C: 1, KK: 3, gf: 1, gc: 0, gk: 0, groups: 2 };
+  const constraint = {
+    groups: 2,
+    members: [{ param: "w", role: "weight", layout, offset: 0 }],
+  } as unknown as Constraint;
+  const params = new Map([["w", { shape: [2, 3], data: new Float32Array(6) }]]);
+  const masked = (kept: number[]) =>
+    [...masksOf([{ constraint, kept, taps: Uint16Array.of(0b110, 0b001) }], params).get("w")!.data].join("");
+  assert.is(masked([0, 1]), "011" + "100");
+  assert.is(masked([0]), "011" + "000");
+});
+
 test("of several constraints on a tensor an element must be kept by all", () => {
   const layouts = [{ F: 2, C: 2, KK: 1, gf: 1, gc: 0, gk: 0 }, { F: 2, C: 2, KK: 1, gf: 0, gc: 1, gk: 0 }];
   const choices = layouts.map((layout) => ({

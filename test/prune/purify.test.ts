@@ -143,6 +143,41 @@ test("bisection ends with all candidates where all may go", async () => {
   assert.equal(trials.map(({ removed }) => removed), [2, 3]);
 });
 
+/** A layer of `out` filters of one number each, from 0 on. */
+function thin(out: number): Model {
+  const b = builder("h", ["N", 1, 1, 1]);
+  const x = b.relu(b.conv(b.input, { name: "a", out, kernel: 1, bias: false }));
+  b.gemm(b.flatten(x), { name: "f", out: 2 });
+  return modelOf(b.graph(), { "a.weight": Array.from({ length: out }, (_, f) => f) });
+}
+
+test("a group that is empty already is no candidate, and one of a single number is", async () => {
+  const { candidates, removed } = await purify(thin(4), {
+    evaluate: () => Promise.resolve(0),
+    epsilon: 0,
+    kinds: ["filter"],
+  });
+  assert.is(candidates, 2);
+  assert.equal([...removed], [["a:filter", [1, 2]]]);
+});
+
+test("where nothing may go eight evaluations halve the list, and one more asks for what is left of each layer", async () => {
+  const { trials, candidates } = await purify(thin(1025), {
+    evaluate: (candidate) => Promise.resolve(candidate.params.get("a.weight")!.data[1] === 0 ? 1 : 0),
+    epsilon: 0.5,
+    kinds: ["filter"],
+  });
+  assert.is(candidates, 1023);
+  assert.equal(trials.map(({ removed }) => removed), [512, 256, 128, 64, 32, 16, 8, 4, 4]);
+});
+
+test("a kind that no layer of the network has gives no candidates", async () => {
+  const b = builder("h", ["N", 1, 2, 2]);
+  b.gemm(b.relu(b.gemm(b.flatten(b.input), { name: "a", out: 4 })), { name: "f", out: 2 });
+  const options = { evaluate: () => Promise.resolve(0), epsilon: 0, kinds: ["kernel"] } as const;
+  assert.is((await purify(modelOf(b.graph()), options)).candidates, 0);
+});
+
 test("a loss that rises by exactly what is allowed is accepted, and one beyond is not", async () => {
   const losing = (loss: number) => {
     const evaluate = (candidate: Model) => Promise.resolve(lost(candidate).some((n) => n > 0) ? loss : 1);

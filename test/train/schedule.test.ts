@@ -15,7 +15,7 @@ function expect(schedule: Schedule, known: readonly (readonly [number, number])[
 test("constant", () => expect({ kind: "constant" }, [[0, 2], [3.7, 2], [10, 2]]));
 
 test("cosine: lr·½(1 + cos πt)", () => {
-  expect({ kind: "cosine" }, [[0, 2], [10 / 3, 1.5], [5, 1], [20 / 3, 0.5], [10, 0]]);
+  expect({ kind: "cosine" }, [[0, 2], [10 / 3, 1.5], [5, 1], [20 / 3, 0.5], [10, 0], [12, 0]]);
 });
 
 test("warm-up: a tenth of the rate, rising in a line, then the schedule over what is left", () => {
