@@ -143,12 +143,17 @@ async function git(...args: string[]): Promise<string[]> {
   return new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
 }
 
-function fits({ path, text, after }: typeof EQUIVALENT[number], mutant: Placed): boolean {
-  return path === mutant.path && after === mutant.after && text === lineOf(mutant);
+function fits({ path, text, becomes }: typeof EQUIVALENT[number], mutant: Placed): boolean {
+  if (path !== mutant.path || text !== lineOf(mutant)) return false;
+  return becomes === lineOf(mutant, applied(sourceOf(mutant), mutant));
 }
 
-function lineOf({ path, line }: Placed): string {
-  return Deno.readTextFileSync(`${ROOT}/${path}`).split("\n")[line - 1].trim();
+function sourceOf({ path }: Placed): string {
+  return Deno.readTextFileSync(`${ROOT}/${path}`);
+}
+
+function lineOf(mutant: Placed, source = sourceOf(mutant)): string {
+  return source.split("\n")[mutant.line - 1].trim();
 }
 
 function describe(mutant: Placed): string {

@@ -20,53 +20,61 @@ export interface Equivalent {
   readonly path: string;
   /** The line without its indentation. */
   readonly text: string;
-  /** What the mutated text is, to tell the mutants of a line apart. */
-  readonly after: string;
+  /** The line of the mutant. */
+  readonly becomes: string;
   readonly because: string;
 }
 
 export const EQUIVALENT: readonly Equivalent[] = [
   {
+    path: "src/prune/structures/refusals.ts",
+    text:
+      'return memberOf({ param: weight, axis: 0, offset: 0, repeat: 1, period: channels }, shape, "weight").layout;',
+    becomes:
+      'return memberOf({ param: weight, axis: 0, offset: 1, repeat: 1, period: channels }, shape, "weight").layout;',
+    because: "Only the layout of what it makes is taken, and the offset isn't part of it.",
+  },
+  {
     path: "src/train/schedule.ts",
     text: "const t = epochs > warmup ? (epoch - warmup) / (epochs - warmup) : 0;",
-    after: ">=",
+    becomes: "const t = epochs >= warmup ? (epoch - warmup) / (epochs - warmup) : 0;",
     because: "The warm-up takes half of the epochs at most, so that the two are never equal.",
   },
   {
     path: "src/train/schedule.ts",
     text: "const t = epochs > warmup ? (epoch - warmup) / (epochs - warmup) : 0;",
-    after: "1",
+    becomes: "const t = epochs > warmup ? (epoch - warmup) / (epochs - warmup) : 1;",
     because: "The warm-up takes half of the epochs at most, so that the other branch is always taken.",
   },
   {
     path: "src/prune/rules/activations.ts",
     text: "const made = mapped(node, numbered, factOf, [Float64Array.from(slopes, (slope) => slope ?? 1)]);",
-    after: "2",
+    becomes: "const made = mapped(node, numbered, factOf, [Float64Array.from(slopes, (slope) => slope ?? 2)]);",
     because: "A slope that isn't known only counts for negative numbers, and what comes of those varies.",
   },
   {
     path: "src/prune/methods/purify.ts",
     text: "return candidates.reduce((sum, { count }) => sum + count, 0);",
-    after: "1",
+    becomes: "return candidates.reduce((sum, { count }) => sum + count, 1);",
     because: "Gains are only compared with each other, and each of them grows by one.",
   },
   {
     path: "src/prune/methods/purify.ts",
     text: "const { scores: energies } = scoreGroups(l2, constraint, { model, seed: 0 });",
-    after: "1",
+    becomes: "const { scores: energies } = scoreGroups(l2, constraint, { model, seed: 1 });",
     because: "The seed is for criteria that draw by lot, and l2 draws nothing.",
   },
   {
     path: "src/measure/tune.ts",
     text: "const COMPARED = 1 << 18;",
-    after: "2",
+    becomes: "const COMPARED = 2 << 18;",
     because:
       "It says how many numbers of an output are compared, and any of them tells a way that computes something else.",
   },
   {
     path: "src/measure/tune.ts",
     text: "const COMPARED = 1 << 18;",
-    after: "19",
+    becomes: "const COMPARED = 1 << 19;",
     because:
       "It says how many numbers of an output are compared, and any of them tells a way that computes something else.",
   },
