@@ -71,6 +71,10 @@ test("workgroup memory and uniform arrays cost what they cost on each kind of de
   // 64 groups of 64 threads are half of what a card wants: k is split in two, and one more dispatch adds up.
   const quarter = gemmCandidates({ ...PRODUCT, m: 256, n: 256 }, { profile: desktop });
   near(costOf(quarter, "workgroup 32x32"), tile(20) / 2 + 5000);
+  // Four such products are twice what it wants.
+  const batch = { count: 4, a: 256 * 512, b: 256 * 512 };
+  const four = gemmCandidates({ ...PRODUCT, m: 256, n: 256, batch }, { profile: desktop });
+  near(costOf(four, "workgroup 32x32"), 2 * tile(20));
   // 64 × 64 threads of 512 · (27 + 4 · 14 + 26) ns, the packing of 2 · 512 · 512 / 4 vec4 of 14 + 27 + 80 ns; 2 · 16 dispatches
   // pack 64 KiB each, and 2 · 2 · 2 multiply 256 × 256 outputs over 256 k.
   const packed = 1024 * 128;

@@ -65,6 +65,17 @@ test("functions of one number, pools and norms tie each channel to its own", () 
   for (const make of makers) assert.is(links(make), own);
 });
 
+test("a projection mixes channels where they lie along the last axis, and is whole elsewhere", () => {
+  const whole = (make: (b: Builder) => unknown) => {
+    const { node, numbered } = last(make);
+    return LAYERS.MatMul.whole(node, numbered);
+  };
+  const project = (b: Builder, x: string) => b.linear(x, { name: "p", out: 5, bias: false });
+  assert.is(whole((b) => project(b, b.transpose(b.input, [0, 2, 3, 1]))), undefined);
+  assert.type(whole((b) => project(b, b.input)), "string");
+  assert.match(whole((b) => b.matmul(b.input, b.transpose(b.input, [0, 1, 3, 2])))!, /multiplies activations/);
+});
+
 test("a group of a group norm hangs together", () => {
   assert.is(links((b) => b.groupNorm(b.input, { name: "n", groups: 2 })), "0=0 0=1 1=0 1=1 2=2 2=3 3=2 3=3");
 });
