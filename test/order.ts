@@ -19,6 +19,7 @@ export const SLOW_FILES: readonly string[] = [
   "recipe/verify.test.ts",
   "tensor/project.test.ts",
   "prune/random.test.ts",
+  "prune/operators.test.ts",
   "browser/page_flow.test.ts",
   "browser/page_states.test.ts",
   "browser/engine.test.ts",

@@ -95,7 +95,7 @@ test("tests come by the imports between them and the file, those with a device l
   ]);
   assert.equal(
     nearestTests(graph, "src/r/a.ts"),
-    ["r/direct", "other/direct", "r/near", "r/device", "r/far"].map((name) => `test/${name}.test.ts`),
+    ["r/direct", "r/near", "other/direct", "r/device", "r/far"].map((name) => `test/${name}.test.ts`),
   );
 });
 

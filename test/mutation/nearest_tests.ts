@@ -20,8 +20,8 @@ export function importGraph(root: string, paths: readonly string[]): ImportGraph
 
 /**
  * Test files that import `path`, directly or by way of others, in the order in which they are worth trying: a file with a
- * device counts as two imports further away than it is, as it takes longer and compares with tolerances, and one of another
- * room as one. Files of the same distance come in the order of their names. Those of browsers are left out.
+ * device counts as two imports further away than it is, as it takes longer and compares with tolerances, and so does one of
+ * another room. Files of the same distance come in the order of their names. Those of browsers are left out.
  */
 export function nearestTests(graph: ImportGraph, path: string): string[] {
   const importers = importersOf(graph);
@@ -30,7 +30,7 @@ export function nearestTests(graph: ImportGraph, path: string): string[] {
     .filter(([from]) => from.endsWith(".test.ts") && !from.startsWith("test/browser/"))
     .map(([name, imports]) => ({
       name,
-      distance: imports + (withDevice.has(name) ? 2 : 0) + (roomOf(name) === roomOf(path) ? 0 : 1),
+      distance: imports + (withDevice.has(name) ? 2 : 0) + (roomOf(name) === roomOf(path) ? 0 : 2),
     }))
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
   return tests.filter(({ distance }) => distance <= tests[0].distance + REACH).map(({ name }) => name);
