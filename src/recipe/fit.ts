@@ -9,8 +9,9 @@ import { train } from "../train/train.ts";
 import type { Callback, Snapshot } from "../train/types.ts";
 import type { StageUi } from "../ui.ts";
 import type { RunContext } from "./context.ts";
+import { lossSettings } from "./loss.ts";
 import type { StageProgress } from "./run.ts";
-import type { Optimizer, Schedule } from "./training.ts";
+import type { Loss, Optimizer, Schedule } from "./training.ts";
 
 export interface FitOptions {
   readonly model: Model;
@@ -22,6 +23,8 @@ export interface FitOptions {
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
   readonly labelSmoothing: number;
+  /** Default: cross-entropy. */
+  readonly loss?: Loss;
   /** Epochs after which the schedule starts anew; default: all of them. */
   readonly period?: number;
   /** Names this phase within its stage in the checkpoint. */
@@ -46,7 +49,7 @@ export function savedPhase(progress: StageProgress | undefined): Phase | undefin
 /** Trains `options.model` under its masks; the network after the last epoch. `saved` is this phase's own progress. */
 export async function fit(ctx: RunContext, options: FitOptions, saved?: StageProgress): Promise<Model> {
   const { gpu, recipe, data, state } = ctx;
-  const { model, label, epochs, masks, optimizer, schedule, period, labelSmoothing, phase } = options;
+  const { model, label, epochs, masks, optimizer, schedule, period, phase } = options;
   await ctx.tuner.training(model, recipe.batch);
   const from = snapshotOf(saved);
   const firstEpoch = state.epoch;
@@ -62,7 +65,7 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
       validation: data.validation,
       batch: recipe.batch,
       epochs,
-      loss: { kind: "cross-entropy", labelSmoothing },
+      loss: lossSettings(options.loss, options.labelSmoothing, state.dense),
       optimizer,
       schedule,
       period,

@@ -38,6 +38,7 @@ export function checkOrder({ name, stages, model, weights }: Recipe): void {
         `trains: give them epochs`,
     );
   });
+  checkLosses(name, stages, isTrained({ model, weights }) ? "trained" : "untrained");
   stages.forEach((stage, i) => {
     const counted = isPruning(stage) ? stage.constraints.find(({ kind }) => !survivesCompaction(kind)) : undefined;
     const smaller = stages.slice(0, i).findIndex(compacts);
@@ -46,6 +47,27 @@ export function checkOrder({ name, stages, model, weights }: Recipe): void {
         `recipe ${name}: stages.${i}: ${counted.kind} is counted off along the dense network's weights, and ` +
           `stages.${smaller} (${stages[smaller].kind}) makes them smaller: put it after, or set compact to false`,
       );
+    }
+  });
+}
+
+/** Refuses losses with nothing to learn from, and smoothing of labels that nobody reads. */
+function checkLosses(recipe: string, stages: readonly Stage[], start: "trained" | "untrained"): void {
+  stages.forEach((stage, i) => {
+    const own = "loss" in stage ? stage : undefined;
+    for (const { loss, labelSmoothing } of [own, "retrain" in stage ? stage.retrain : undefined].filter((t) => !!t)) {
+      const taught = start === "trained" || stages.slice(0, i).some(({ kind }) => kind === "train");
+      if (loss && loss.kind !== "cross-entropy" && !taught) {
+        throw new UserError(
+          `recipe ${recipe}: stages.${i}: the loss ${loss.kind} learns from the network before pruning, and nothing has ` +
+            `trained it yet: put a train stage before, or give the trained network's weights`,
+        );
+      }
+      if (loss?.kind === "outputs" && labelSmoothing > 0) {
+        throw new UserError(
+          `recipe ${recipe}: stages.${i}: the loss outputs reads no labels, so labelSmoothing has no effect: leave it out`,
+        );
+      }
     }
   });
 }

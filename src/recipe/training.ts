@@ -1,6 +1,16 @@
 /** How weights are trained: optimizer, schedule and the stretch of epochs that follows a prune. */
 import * as v from "valibot";
-import { belowOne, byKind, count, inside, nonNegative, positive, record, some } from "../validation/values.ts";
+import {
+  belowOne,
+  byKind,
+  count,
+  fraction,
+  inside,
+  nonNegative,
+  positive,
+  record,
+  some,
+} from "../validation/values.ts";
 
 /** `weightDecay` of sgd and adam is added to the gradient, that of adamw shrinks the weights directly. */
 export const optimizer = byKind([
@@ -52,15 +62,34 @@ export const schedule = byKind([
 const defaultOptimizer = { kind: "sgd", lr: 0.01 } as const;
 const defaultSchedule = { kind: "cosine" } as const;
 
+const losses = ["cross-entropy", "distill", "outputs"] as const;
+
+/**
+ * What is minimised. `distill` and `outputs` learn from the network before anything was pruned: `distill` by `weight` of
+ * its softened classes and the rest of the labels, `outputs` by its outputs' mean squared error alone.
+ */
+export const loss = byKind([
+  record({ kind: v.literal("cross-entropy") }),
+  record({
+    kind: v.literal("distill"),
+    temperature: v.optional(positive(), 4),
+    weight: v.optional(fraction(), 0.5),
+  }),
+  record({ kind: v.literal("outputs") }),
+], losses);
+
 /** Keys of whatever trains; defaults are SGD at 0.01 and one cosine descent. */
 export const training = {
   optimizer: v.optional(optimizer, defaultOptimizer),
   schedule: v.optional(schedule, defaultSchedule),
   labelSmoothing: v.optional(belowOne(), 0),
+  /** Default: cross-entropy with the labels. */
+  loss: v.optional(loss),
 };
 
 export const retrain = record({ epochs: count(1), ...training });
 
+export type Loss = v.InferOutput<typeof loss>;
 export type Optimizer = v.InferOutput<typeof optimizer>;
 export type Schedule = v.InferOutput<typeof schedule>;
 export type Retrain = v.InferOutput<typeof retrain>;

@@ -1,7 +1,7 @@
 /** One training step: forward passes, a loss, its gradients and the optimizer's update. It only records. */
 import type { Batch } from "../data/loader.ts";
 import { UserError } from "../errors.ts";
-import { execute } from "../graph/execute.ts";
+import { executeOutputs } from "../graph/execute.ts";
 import type { Graph, Model } from "../graph/types.ts";
 import { axpby } from "../tensor/ops/inplace.ts";
 import { countCorrect } from "../tensor/ops/reduce.ts";
@@ -105,7 +105,7 @@ export function openStep(
       let found = ran.get(graph);
       if (!found) {
         const observe = graph === graphs[0] ? new Map(shown) : undefined;
-        ran.set(graph, found = [execute(tape, graph, params, x, { seed, step: number, observe })]);
+        ran.set(graph, found = executeOutputs(tape, graph, params, x, { seed, step: number, observe }));
       }
       return found;
     },
@@ -122,5 +122,5 @@ export function openStep(
 /** The outputs alone outlive the pass: its activations go back to the pool before the trained network needs them. */
 function runFrozen(tape: Tape, { graph }: Model, params: ReadonlyMap<string, Tensor>, x: Tensor): readonly Tensor[] {
   using own = new Tape(tape.gpu, "eval");
-  return [execute(own, graph, params, x)].map((output) => tape.own(output.view(output.shape)));
+  return executeOutputs(own, graph, params, x).map((output) => tape.own(output.view(output.shape)));
 }

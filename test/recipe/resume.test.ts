@@ -12,7 +12,7 @@ import { admm, prune, retrain, tinyRecipe, train } from "./tiny.ts";
 const test = suite("resume");
 
 const rest = [
-  { kind: "purify", tolerance: 0.05, retrain: retrain() },
+  { kind: "purify", tolerance: 0.05, retrain: { ...retrain(), loss: { kind: "distill" } } },
   { kind: "unused" },
   { kind: "compact" },
   { kind: "controls", epochs: 1 },

@@ -186,6 +186,36 @@ test("distillation and output error against a frozen network: values and gradien
   assert.is(same.loss, 0);
 });
 
+test("output error over two outputs is the mean of theirs, also within a weighted sum", async () => {
+  const two = (name: string): Graph => {
+    const b = builder(name, ["N", 1, 4, 4]);
+    const x = b.gemm(b.flatten(b.input), { name: "wide", out: 6 });
+    b.gemm(b.tanh(x), { name: "narrow", out: 2 });
+    const graph = b.graph();
+    return { ...graph, outputs: [...graph.outputs, graph.nodes.find(({ op }) => op === "Tanh")!.outputs[0]] };
+  };
+  const graph = two("two");
+  const [student, teacher] = [randomParams(graph, 3), { graph, params: randomParams(graph, 8) }];
+  const host = (p: Host) => {
+    const input = { shape: [data.count, ...data.shape], data: Float64Array.from(gather(data).images) };
+    const of = (params: Host) => referenceForward({ graph, params }, { input });
+    const [actual, expected] = [of(p), of(teacher.params)];
+    const errors = graph.outputs.map((name) => {
+      const [y, t] = [actual.get(name)!.data, expected.get(name)!.data];
+      return y.reduce((sum, v, i) => sum + (v - t[i]) ** 2, 0) / y.length;
+    });
+    return (errors[0] + errors[1]) / 2;
+  };
+  const stepped = await step([graph], student, outputError({ teacher }));
+  assertClose([stepped.loss], [host(student)], 1e-6, "loss");
+  assertGradients(stepped, hostGradients(student, host));
+  const half = await step([graph], student, weightedSum([{ loss: outputError({ teacher }), weight: 0.5 }]));
+  assertClose([half.loss], [host(student) / 2], 1e-6, "half the loss");
+  const fewer = step([left], params, outputError({ teacher }));
+  const error = await fewer.then(() => undefined, (error) => error);
+  assert.match(error.message, /the network has 1 outputs, "two" 2, expected as many/);
+});
+
 function divergence(z: Float64Array, t: Float64Array, T: number): number {
   const rows = z.length / 3;
   const logs = (v: Float64Array) => {

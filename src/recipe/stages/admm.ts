@@ -48,6 +48,7 @@ export async function trainAdmm(
     optimizer: stage.optimizer,
     schedule: stage.schedule,
     labelSmoothing: stage.labelSmoothing,
+    loss: stage.loss,
     phase,
     callbacks: [pruning],
   }, saved);

@@ -17,10 +17,10 @@ export function controlTraining(before: readonly Stage[], how: "pruned" | "scrat
   const usual = [pruning?.retrain, baseline, retrains.at(-1)];
   const [first = v.parse(v.object(training), {})] = (how === "scratch" ? [baseline, ...usual] : usual)
     .filter((given) => given !== undefined);
-  const { optimizer, schedule, labelSmoothing } = first;
+  const { optimizer, schedule, labelSmoothing, loss } = first;
   const [trained, retrained] = [baseline?.epochs ?? 0, retrainingIn(before)];
   const epochs = how === "scratch" ? trained || retrained : retrained || trained;
-  return { optimizer, schedule, labelSmoothing, epochs };
+  return { optimizer, schedule, labelSmoothing, loss, epochs };
 }
 
 /** Epochs of training that the network had since it was first pruned, ADMM's own W-steps apart. */

@@ -91,13 +91,13 @@ async function pruneOnce(
 /** Trains on under the masks. */
 export async function retrain(
   ctx: RunContext,
-  { epochs, optimizer, schedule, labelSmoothing }: Retrain,
+  how: Retrain,
   { model, masks }: { readonly model: Model; readonly masks: Masks },
   label: string,
   phase: Phase,
   saved: StageProgress | undefined,
 ): Promise<Model> {
-  return await fitPruned(ctx, { model, masks, label, epochs, optimizer, schedule, labelSmoothing, phase }, saved);
+  return await fitPruned(ctx, { ...how, model, masks, label, phase }, saved);
 }
 
 /**

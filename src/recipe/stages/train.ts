@@ -7,10 +7,10 @@ import { fitPruned } from "./best.ts";
 /** Trains the network as it is. What the first stages train is the baseline. */
 export async function runTrainStage(ctx: RunContext, stage: TrainStage): Promise<void> {
   const { state } = ctx;
-  const { epochs, optimizer, schedule, labelSmoothing } = stage;
+  const { epochs, optimizer, schedule, labelSmoothing, loss } = stage;
   const phase = { kind: "train" };
   const { model, masks } = state;
-  const options = { model, masks, label: "train", epochs, optimizer, schedule, labelSmoothing, phase };
+  const options = { model, masks, label: "train", epochs, optimizer, schedule, labelSmoothing, loss, phase };
   const before = ctx.recipe.stages.slice(0, state.stage);
   const unpruned = before.every(({ kind }) => kind === "train" || kind === "measure");
   const saved = ctx.takeProgress();
