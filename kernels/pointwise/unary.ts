@@ -21,6 +21,8 @@ const SAVED = {
   hardSwish: "x",
   scale: "y",
   elu: "x",
+  softplus: "x",
+  mish: "x",
 } as const satisfies Readonly<Record<string, "x" | "y">>;
 export type UnaryKind = keyof typeof SAVED;
 

@@ -10,6 +10,8 @@
 //   8 hard swish    x * min(max(x/6 + 1/2, 0), 1)
 //   9 scale         a * x
 //  10 elu           x where x > 0, else a * (e^x - 1), which is a * 2t / (1 - t) for t = tanh(x / 2)
+//  11 softplus      max(x, 0) + log(1 + e^-|x|)
+//  12 mish          x * tanh(softplus(x)), which is x * n / (n + 2) for n = e^x * (e^x + 2)
 //
 // x, y: `count` items of V. A workgroup of 64 threads makes 256 neighbouring items, a thread every 64th of them.
 // Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where the number of elements does not divide by 4.
@@ -59,6 +61,21 @@ fn expm1_negative(v: V) -> V {
   return 2.0 * t / (V(1.0) - t);
 }
 
+// log(1 + e) for 0 <= e <= 1, precise near 0 too: 2 * atanh(z) for z = e / (2 + e), which is at most 1/3.
+fn log1p_unit(e: V) -> V {
+  let z = e / (V(2.0) + e);
+  let s = z * z;
+  let series = V(0.33333333) + s * (V(0.2) + s * (V(0.14285714) + s * (V(0.11111111) + s * (V(0.09090909) + s * (V(0.07692308) + s * 0.06666667)))));
+  return 2.0 * z * (V(1.0) + s * series);
+}
+
+// From 20 on it is x.
+fn mish(v: V) -> V {
+  let w = exp(min(v, V(20.0)));
+  let n = w * (w + V(2.0));
+  return v * n / (n + V(2.0));
+}
+
 // Limited to [0, 1]. Here and below selects let a NaN through, as min and max might not.
 fn unit(v: V) -> V {
   return select(select(v, V(0.0), v <= V(0.0)), V(1.0), v >= V(1.0));
@@ -75,7 +92,9 @@ fn f(v: V) -> V {
   if (KIND == 7u) { return unit(p.a * v + V(p.b)); }
   if (KIND == 8u) { return v * unit(v * 0.16666667 + V(0.5)); }
   if (KIND == 9u) { return p.a * v; }
-  return select(v, p.a * expm1_negative(v), v <= V(0.0));
+  if (KIND == 10u) { return select(v, p.a * expm1_negative(v), v <= V(0.0)); }
+  if (KIND == 11u) { return select(v, V(0.0), v <= V(0.0)) + log1p_unit(exp(-min(abs(v), V(87.0)))); }
+  return mish(v);
 }
 
 fn item(i: u32) {

@@ -9,6 +9,8 @@
 //   7 hard sigmoid  a where 0 < y < 1
 //   8 hard swish    0 up to -3, 1 from 3, between them x/3 + 1/2
 //  10 elu           1 where x > 0, else a * e^x
+//  11 softplus      1 / (1 + e^-x)
+//  12 mish          t + x * (1 - t^2) / (1 + e^-x),  t = n / (n + 2), n = e^x * (e^x + 2)
 //
 // saved, dy, dx: `count` items of V. Workgroups and grid as in unary.wgsl.
 
@@ -54,6 +56,19 @@ fn gelu_tanh_slope(v: V) -> V {
   return 0.5 * (V(1.0) + t) + 0.5 * v * rest * 0.7978845608 * (V(1.0) + 0.134145 * v * v);
 }
 
+fn sigmoid(v: V) -> V {
+  let e = exp(-min(abs(v), V(87.0)));
+  return select(e, V(1.0), v >= V(0.0)) / (V(1.0) + e);
+}
+
+// 1 - t^2 as 4 (n + 1) / (n + 2)^2, which keeps its relative precision where t is nearly 1. From 20 on it is 0.
+fn mish_slope(v: V) -> V {
+  let w = exp(min(v, V(20.0)));
+  let n = w * (w + V(2.0));
+  let rest = 4.0 * (n + V(1.0)) / ((n + V(2.0)) * (n + V(2.0)));
+  return n / (n + V(2.0)) + v * rest * sigmoid(v);
+}
+
 fn slope(v: V) -> V {
   if (KIND == 0u) { return select(V(1.0), V(0.0), v <= V(0.0)); }
   if (KIND == 1u) { return select(select(V(1.0), V(0.0), v <= V(p.a)), V(0.0), v >= V(p.b)); }
@@ -64,7 +79,9 @@ fn slope(v: V) -> V {
   if (KIND == 6u) { return select(V(1.0), V(p.a), v <= V(0.0)); }
   if (KIND == 7u) { return select(select(V(p.a), V(0.0), v <= V(0.0)), V(0.0), v >= V(1.0)); }
   if (KIND == 8u) { return select(select(v * 0.33333333 + V(0.5), V(0.0), v <= V(-3.0)), V(1.0), v >= V(3.0)); }
-  return select(p.a * exp(max(min(v, V(0.0)), V(-87.0))), V(1.0), v > V(0.0));
+  if (KIND == 10u) { return select(p.a * exp(max(min(v, V(0.0)), V(-87.0))), V(1.0), v > V(0.0)); }
+  if (KIND == 11u) { return sigmoid(v); }
+  return mish_slope(v);
 }
 
 fn item(i: u32) {

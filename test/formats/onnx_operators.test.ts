@@ -14,6 +14,8 @@ const test = suite("onnx operators");
 
 const CASES: Readonly<Record<string, (b: Builder) => string>> = {
   "Elu": (b) => b.node("Elu", [b.input], { alpha: 1 }),
+  "Softplus": (b) => b.node("Softplus", [b.input]),
+  "Mish": (b) => b.node("Mish", [b.input]),
   "Elu, another alpha": (b) => b.node("Elu", [b.input], { alpha: 0.25 }),
 };
 
@@ -43,6 +45,22 @@ for (const [name, build] of Object.entries(CASES)) {
 test("an alpha that the file leaves out is ONNX's", () => {
   const imported = importOnnx(model([node("Elu", ["x"])]));
   assert.equal(imported.graph.nodes.map(({ op, attrs }) => [op, attrs]), [["Elu", { alpha: 1 }]]);
+});
+
+test("Mish raises the opset to 18, the others stay with the oldest", () => {
+  const opsetOf = (name: string) => exportOnnx(modelOf(CASES[name])).opsets[0].version;
+  assert.equal(["Elu", "Softplus", "Mish"].map(opsetOf), [17, 17, 18]);
+});
+
+test("x · Tanh(Softplus(x)) is read as Mish, in either order, and nothing else is", () => {
+  const opsOf = (left: string, right: string) => {
+    const parts = [node("Softplus", ["x"], "plus"), node("Tanh", ["plus"], "gate"), node("Mul", [left, right])];
+    return importOnnx(model(parts)).graph.nodes.map(({ op }) => op);
+  };
+  assert.equal(opsOf("x", "gate"), ["Mish"]);
+  assert.equal(opsOf("gate", "x"), ["Mish"]);
+  assert.equal(opsOf("gate", "gate"), ["Softplus", "Tanh", "Mul"]);
+  assert.equal(opsOf("plus", "gate"), ["Softplus", "Tanh", "Mul"]);
 });
 
 test.run();

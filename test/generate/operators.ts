@@ -121,6 +121,8 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
   Sigmoid: pointwise((b, x) => b.sigmoid(x, "op")),
   Tanh: pointwise((b, x) => b.tanh(x, "op")),
   Elu: pointwise((b, x) => b.node("Elu", [x], { alpha: 0.7 }, "op")),
+  Softplus: pointwise((b, x) => b.node("Softplus", [x], {}, "op")),
+  Mish: pointwise((b, x) => b.node("Mish", [x], {}, "op")),
   HardSigmoid: pointwise((b, x) => b.hardSigmoid(x, { alpha: 0.2, beta: 0.4 }, "op")),
   HardSwish: pointwise((b, x) => b.hardSwish(x, "op")),
   Softmax: [{

@@ -50,6 +50,8 @@ export function activation(b: Builder, d: Dice, x: string): string {
     () => b.hardSigmoid(x, { alpha: 0.2, beta: 0.5 }),
     () => b.hardSwish(x),
     () => b.node("Elu", [x], { alpha: 0.5 }),
+    () => b.node("Softplus", [x]),
+    () => b.node("Mish", [x]),
     () => b.dropout(x),
   ])();
 }

@@ -131,6 +131,11 @@ const CASES: Readonly<Record<OpName, Cases>> = {
     "default alpha": [[2, 3, 5, 5], unary((b, x) => b.node("Elu", [wide(b, x)]))],
     "another alpha, rank 2": [[3, 7], unary((b, x) => b.node("Elu", [x], { alpha: 0.3 }))],
   },
+  Softplus: { "maps": [[2, 3, 5, 5], unary((b, x) => b.node("Softplus", [wide(b, x)]))] },
+  Mish: {
+    "maps": [[2, 3, 5, 5], unary((b, x) => b.node("Mish", [wide(b, x)]))],
+    "rank 2": [[3, 7], unary((b, x) => b.node("Mish", [x]))],
+  },
   Softmax: {
     "rank 2": [[3, 7], unary((b, x) => b.softmax(x))],
     "heads": [[2, 3, 5, 4], unary((b, x) => b.softmax(x))],

@@ -43,6 +43,8 @@ test("every operator's shape", () => {
     ["HardSigmoid", [IMAGE], { alpha: 0.1, beta: 0.5 }, IMAGE],
     ["HardSwish", [["N", 5]], {}, ["N", 5]],
     ["Elu", [IMAGE], { alpha: 0.5 }, IMAGE],
+    ["Softplus", [IMAGE], {}, IMAGE],
+    ["Mish", [["N", 5]], {}, ["N", 5]],
     ["Add", [IMAGE, IMAGE], {}, IMAGE],
     ["Add", [IMAGE, [4, 1, 1]], {}, IMAGE],
     ["Add", [["N", 5], [5]], {}, ["N", 5]],

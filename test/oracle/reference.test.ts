@@ -187,6 +187,9 @@ test("activations by hand", () => {
   is(run("HardSigmoid", [x]), [1, 5], [0.1, 0.4, 0.5, 0.6, 1]);
   is(run("HardSwish", [array([1, 4], [-4, -1.5, 1.5, 4])]), [1, 4], [0, -0.375, 1.125, 4]);
   is(run("Elu", [array([1, 3], [-Math.log(2), 0, 3])], { alpha: 2 }), [1, 3], [-1, 0, 3]);
+  is(run("Softplus", [array([1, 2], [0, Math.log(3)])]), [1, 2], [Math.log(2), Math.log(4)]);
+  // tanh(log 4) = 15/17.
+  is(run("Mish", [array([1, 2], [0, Math.log(3)])]), [1, 2], [0, Math.log(3) * 15 / 17]);
   is(run("Tanh", [array([1, 2], [0, Math.log(2)])]), [1, 2], [0, 0.6]);
   const one = array([1, 2], [1, -1]);
   is(run("Gelu", [one]), [1, 2], [0.8413447460685429, -0.15865525393145707]); // Φ(1), −Φ(−1)

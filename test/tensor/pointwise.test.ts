@@ -14,11 +14,13 @@ import {
   hardSwish,
   launchUnary,
   leakyRelu,
+  mish,
   mul,
   prelu,
   relu,
   scale,
   sigmoid,
+  softplus,
   sub,
   tanh,
 } from "../../src/tensor/ops/pointwise.ts";
@@ -47,6 +49,8 @@ const UNARY: [string, (tape: Tape, x: Tensor) => Tensor, (v: number) => number][
   ["hard sigmoid", (tape, x) => hardSigmoid(tape, x, 0.5, 0.25), (v) => Math.min(Math.max(0.5 * v + 0.25, 0), 1)],
   ["hard swish", (tape, x) => hardSwish(tape, x), (v) => v * Math.min(Math.max(v / 6 + 0.5, 0), 1)],
   ["elu", (tape, x) => elu(tape, x, 1.5), (v) => v > 0 ? v : 1.5 * Math.expm1(v)],
+  ["softplus", softplus, (v) => Math.log1p(Math.exp(v))],
+  ["mish", mish, (v) => v * Math.tanh(Math.log1p(Math.exp(v)))],
   ["elu that falls", (tape, x) => elu(tape, x, -0.5), (v) => v > 0 ? v : -0.5 * Math.expm1(v)],
   ["scale", (tape, x) => scale(tape, x, -1.5), (v) => -1.5 * v],
 ];
@@ -91,6 +95,8 @@ test("saturating functions keep their precision far out and near 0", async () =>
   };
   await relative("sigmoid", (v) => 1 / (1 + Math.exp(-v)), 3e-6);
   await relative("tanh", Math.tanh, 1e-6);
+  await relative("softplus", (v) => Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v))), 3e-6);
+  await relative("mish", (v) => v * Math.tanh(Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v)))), 3e-6);
   await relative("elu", (v) => v > 0 ? v : Math.expm1(v), 1e-6, 1);
   // The rounding of z² before exp costs up to z² · 2^-24 at the far end; nearer, the target of 1e-6 holds.
   await relative("gelu", (v) => v * gaussian(v), 1e-5);

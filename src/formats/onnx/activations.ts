@@ -15,9 +15,14 @@ const SAME = {
   HardSigmoid: { alpha: 0.2, beta: 0.5 },
   HardSwish: {},
   Elu: { alpha: 1 },
+  Softplus: {},
+  Mish: {},
 } as const satisfies Partial<Record<OpName, Readonly<Record<string, number>>>>;
 
 type SameActivation = keyof typeof SAME;
+
+/** Opsets that the younger ones need. */
+const SINCE: Partial<Record<SameActivation, number>> = { Mish: 18 };
 
 const NAMES = Object.keys(SAME) as SameActivation[];
 
@@ -27,7 +32,8 @@ export const ACTIVATION_IMPORTS = byName((op) => (call: Call): void => {
   call.emit(op, [call.activation(0)], Object.fromEntries(numbers));
 });
 
-export const ACTIVATION_LOWERINGS = byName((op) => ({ node, emit }: Lowering): void => {
+export const ACTIVATION_LOWERINGS = byName((op) => ({ node, emit, requireOpset }: Lowering): void => {
+  requireOpset(SINCE[op] ?? 0);
   const numbers: readonly (readonly [string, number])[] = Object.entries(numberAttrs(node, SAME[op]));
   emit(op, node.inputs, numbers.map(([name, value]): OnnxAttribute => ({ name, kind: "float", value })));
 });

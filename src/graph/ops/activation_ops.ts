@@ -7,9 +7,11 @@ import {
   hardSigmoid,
   hardSwish,
   leakyRelu,
+  mish,
   prelu,
   relu,
   sigmoid,
+  softplus,
   tanh,
 } from "../../tensor/ops/pointwise.ts";
 import type { Tape } from "../../tensor/tape.ts";
@@ -39,6 +41,8 @@ export type ActivationOpName =
   | "HardSigmoid"
   | "HardSwish"
   | "Elu"
+  | "Softplus"
+  | "Mish"
   | "PRelu";
 
 export const ACTIVATION_OPS: Readonly<Record<ActivationOpName, Op>> = {
@@ -88,6 +92,12 @@ export const ACTIVATION_OPS: Readonly<Record<ActivationOpName, Op>> = {
     value: (v, { alpha }) => v > 0 ? v : alpha * Math.expm1(v),
     run: (tape, x, { alpha }) => elu(tape, x, alpha),
   }),
+  Softplus: activation({ attributes: NO_ATTRIBUTES, value: softplus64, run: softplus }),
+  Mish: activation({
+    attributes: NO_ATTRIBUTES,
+    value: (v) => v * Math.tanh(softplus64(v)),
+    run: mish,
+  }),
   PRelu: operator({
     inputs: [oneActivation, parameter("slope")],
     attributes: NO_ATTRIBUTES,
@@ -102,6 +112,10 @@ export const ACTIVATION_OPS: Readonly<Record<ActivationOpName, Op>> = {
     execute: ({ tape }, [x, slope]) => prelu(tape, x, slope),
   }),
 };
+
+function softplus64(v: number): number {
+  return Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v)));
+}
 
 interface ActivationDefinition<A> {
   readonly attributes: Attributes<A>;

@@ -43,6 +43,8 @@ export const ACTIVATIONS = {
   HardSigmoid: pointwise,
   HardSwish: pointwise,
   Elu: pointwise,
+  Softplus: pointwise,
+  Mish: pointwise,
   Dropout: pointwise,
   Identity: pointwise,
   PRelu: prelu,

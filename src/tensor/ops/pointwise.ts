@@ -55,6 +55,16 @@ export function elu(tape: Tape, x: Tensor, alpha: number): Tensor {
   return unary(tape, "elu", x, alpha);
 }
 
+/** log(1 + eˣ). */
+export function softplus(tape: Tape, x: Tensor): Tensor {
+  return unary(tape, "softplus", x);
+}
+
+/** x · tanh(log(1 + eˣ)) (Misra, arXiv 1908.08681). */
+export function mish(tape: Tape, x: Tensor): Tensor {
+  return unary(tape, "mish", x);
+}
+
 /** factor · x. */
 export function scale(tape: Tape, x: Tensor, factor: number): Tensor {
   const y = tape.empty(x.shape);

@@ -9,10 +9,11 @@ import { fuseGelu } from "./gelu.ts";
 import { fuseGroupNorm } from "./group-norm.ts";
 import { fuseHardSwish } from "./hard-swish.ts";
 import { fuseLayerNorm } from "./layer-norm.ts";
+import { fuseMish } from "./mish.ts";
 import type { NodeGraph } from "./pattern.ts";
 
 export function fuseNodes({ nodes, initialisers }: NodeGraph): readonly OnnxNode[] {
-  return [fuseGelu, fuseLayerNorm, fuseHardSwish]
+  return [fuseGelu, fuseLayerNorm, fuseHardSwish, fuseMish]
     .reduce<readonly OnnxNode[]>((before, fuse) => fuse({ nodes: before, initialisers }), nodes);
 }
 
