@@ -21,6 +21,7 @@ import { variants as projectUpdate } from "./project/update.ts";
 import { variants as projectShift } from "./project/shift_groups.ts";
 import { variants as randomDropout } from "./random/dropout.ts";
 import { variants as reduceFirstBeyond } from "./reduce/first_beyond.ts";
+import { variants as reduceMaxMiddle } from "./reduce/max_middle.ts";
 import { variants as reduceMiddle } from "./reduce/middle.ts";
 import { variants as reduceRows } from "./reduce/rows.ts";
 import { variants as reduceSpread } from "./reduce/spread.ts";
@@ -64,6 +65,7 @@ export function variants(): Program[] {
     projectShift,
     randomDropout,
     reduceFirstBeyond,
+    reduceMaxMiddle,
     reduceMiddle,
     reduceRows,
     reduceSpread,

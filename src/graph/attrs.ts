@@ -146,8 +146,8 @@ export function ceilPads(
   return [pads[0], pads[1], end[0], end[1]];
 }
 
-/** The mean over neighbouring axes, none of them the batch; `keepdims` leaves them with size 1. */
-export function reduceMeanAttrs(
+/** A mean or a maximum over neighbouring axes, none of them the batch; `keepdims` leaves them with size 1. */
+export function reductionAttrs(
   node: Node,
   rank: number,
 ): { readonly axes: readonly number[]; readonly keepdims: "keep" | "drop" } {

@@ -30,6 +30,7 @@ const SCHEMA: Readonly<Record<string, readonly [since: number, least: number, mo
   Mul: [14, 2, 2],
   PRelu: [16, 2, 2],
   Pad: [13, 2, 4],
+  ReduceMax: [18, 1, 2],
   ReduceMean: [18, 1, 2],
   Relu: [14, 1, 1],
   Reshape: [14, 2, 2],

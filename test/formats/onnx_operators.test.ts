@@ -8,7 +8,7 @@ import { referenceForward } from "../../src/graph/reference/forward.ts";
 import type { Model } from "../../src/graph/types.ts";
 import { randomInputs, randomParams } from "../generate/graphs.ts";
 import { checkOnnx } from "./onnx-checker.ts";
-import { model, node } from "./onnx-models.ts";
+import { int64, model, node } from "./onnx-models.ts";
 
 const test = suite("onnx operators");
 
@@ -16,6 +16,7 @@ const CASES: Readonly<Record<string, (b: Builder) => string>> = {
   "Elu": (b) => b.node("Elu", [b.input], { alpha: 1 }),
   "Softplus": (b) => b.node("Softplus", [b.input]),
   "Mish": (b) => b.node("Mish", [b.input]),
+  "ReduceMax": (b) => b.node("ReduceMax", [b.input], { axes: [2, 3], keepdims: 0 }),
   "Elu, another alpha": (b) => b.node("Elu", [b.input], { alpha: 0.25 }),
 };
 
@@ -50,6 +51,17 @@ test("an alpha that the file leaves out is ONNX's", () => {
 test("Mish raises the opset to 18, the others stay with the oldest", () => {
   const opsetOf = (name: string) => exportOnnx(modelOf(CASES[name])).opsets[0].version;
   assert.equal(["Elu", "Softplus", "Mish"].map(opsetOf), [17, 17, 18]);
+});
+
+test("the axes of ReduceMax come as attribute or input, in any order, and all of them are refused", () => {
+  const read = (attrs: Record<string, number | readonly number[]>, opset: number, axes?: readonly number[]) => {
+    const initialisers = axes ? [int64("axes", axes)] : [];
+    const inputs = axes ? ["x", "axes"] : ["x"];
+    return importOnnx(model([node("ReduceMax", inputs, "y", attrs)], { opset, initialisers })).graph.nodes[0].attrs;
+  };
+  assert.equal(read({ axes: [-1, 2] }, 17), { axes: [2, 3], keepdims: 1 });
+  assert.equal(read({ keepdims: 0 }, 18, [1]), { axes: [1], keepdims: 0 });
+  assert.throws(() => read({}, 18), /the maximum over all axes isn't supported, expected some axes/);
 });
 
 test("x · Tanh(Softplus(x)) is read as Mish, in either order, and nothing else is", () => {

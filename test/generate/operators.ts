@@ -61,6 +61,10 @@ function arithmetic(op: OpName, role: "bias" | "gamma" | "table", second = (_: B
   ] satisfies readonly OperatorCase[];
 }
 
+function largest(b: Builder, x: string, axes: readonly number[], keepdims: 0 | 1): string {
+  return b.node("ReduceMax", [x], { axes, keepdims }, "op");
+}
+
 /** Operators that look at images. */
 function spatial(title: string, apply: (b: Builder, x: string) => string): readonly OperatorCase[] {
   return [
@@ -154,6 +158,16 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
       title: "over channels",
       build: (b, x) => b.mean(x, [1], { keepdims: true, name: "op" }),
       whole: /^which takes the mean over all channels$/,
+    },
+  ],
+  ReduceMax: [
+    { title: "over pixels, which stay as one", build: (b, x) => largest(b, x, [2, 3], 1) },
+    { title: "over pixels, which go", build: (b, x) => largest(b, x, [2, 3], 0) },
+    { title: "over tokens, which go", build: (b, x) => largest(b, tokens(b, x), [1], 0) },
+    {
+      title: "over channels",
+      build: (b, x) => largest(b, x, [1], 1),
+      whole: /^which takes the maximum over all channels$/,
     },
   ],
   Resize: spatial("of an image", (b, x) => b.resize(x, [2, 3], "op")),

@@ -173,6 +173,11 @@ const CASES: Readonly<Record<OpName, Cases>> = {
     "pixels, channels last, kept": [[2, 3, 5, 4], unary((b, x) => b.mean(x, [1, 2], { keepdims: true }))],
     "the last axis": [[3, 4, 7], unary((b, x) => b.sub(x, b.mean(x, [2], { keepdims: true })))],
   },
+  ReduceMax: {
+    "pixels": [[2, 3, 5, 4], unary((b, x) => b.node("ReduceMax", [b.tanh(x)], { axes: [2, 3] }))],
+    "tokens, dropped": [[2, 5, 8], unary((b, x) => b.node("ReduceMax", [x], { axes: [1], keepdims: 0 }))],
+    "the last axis": [[3, 4, 7], unary((b, x) => b.sub(x, b.node("ReduceMax", [x], { axes: [2] })))],
+  },
   Resize: {
     "twice": [[2, 3, 4, 5], unary((b, x) => b.resize(b.tanh(x), 2))],
     "3×1": [[1, 2, 3, 3], unary((b, x) => b.resize(x, [3, 1]))],

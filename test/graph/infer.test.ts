@@ -66,6 +66,8 @@ test("every operator's shape", () => {
     ["AveragePool", [IMAGE], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }, IMAGE],
     ["GlobalAveragePool", [IMAGE], {}, ["N", 4, 1, 1]],
     ["ReduceMean", [["N", 5, 7]], { axes: [1], keepdims: 0 }, ["N", 7]],
+    ["ReduceMax", [["N", 5, 7]], { axes: [1], keepdims: 0 }, ["N", 7]],
+    ["ReduceMax", [IMAGE], { axes: [2, 3] }, ["N", 4, 1, 1]],
     ["ReduceMean", [IMAGE], { axes: [1, 2] }, ["N", 1, 1, 8]],
     ["Resize", [IMAGE], { scales: [2, 3] }, ["N", 4, 18, 24]],
     ["LayerNormalization", [["N", 5, 7], [7]], {}, ["N", 5, 7]],

@@ -261,6 +261,8 @@ test("joined parameters, means over axes and enlarged maps by hand", () => {
   is(run("Concat", [array([1, 1, 2], [-1, -2]), x]), [2, 3, 2], [-1, -2, 1, 2, 3, 4, -1, -2, 5, 6, 7, 8]);
   is(run("ReduceMean", [x], { axes: [1] }), [2, 1, 2], [2, 3, 6, 7]);
   is(run("ReduceMean", [x], { axes: [1, 2], keepdims: 0 }), [2], [2.5, 6.5]);
+  is(run("ReduceMax", [x], { axes: [1] }), [2, 1, 2], [3, 4, 7, 8]);
+  is(run("ReduceMax", [x], { axes: [1, 2], keepdims: 0 }), [2], [4, 8]);
   is(run("Resize", [array([1, 1, 1, 2], [3, 4])], { scales: [2, 3] }), [1, 1, 2, 6], [
     3,
     3,

@@ -6,6 +6,7 @@ import {
   countCorrect,
   findBeyond,
   launchSum,
+  maxOver,
   maxRows,
   mean,
   meanOver,
@@ -57,6 +58,40 @@ for (const [n, c, inner] of [[1, 1, 1], [3, 5, 49], [64, 7, 64], [200, 13, 1], [
       oracle: ([x]) => Float64Array.from({ length: n * c }, (_, r) => total(x.subarray(r * inner, (r + 1) * inner))),
     }));
 }
+
+for (
+  const [shape, axes] of [[[2, 3, 5, 7], [2, 3]], [[3, 5, 8], [1]], [[2, 3, 5, 4], [1, 2]], [[4, 7], [1]], [[2, 1, 3], [
+    1,
+  ]]] as const
+) {
+  test(`the maximum of [${shape}] over axes [${axes}], mid-graph`, async () => {
+    const [first, last] = [axes[0], axes[axes.length - 1]];
+    const [middle, inner] = [elements(shape.slice(first, last + 1)), elements(shape.slice(last + 1))];
+    for (const keepdims of ["keep", "drop"] as const) {
+      await checkOp({
+        name: `maximum, ${keepdims}`,
+        shapes: [shape],
+        shape: shape.flatMap((d, axis) => axis < first || axis > last ? [d] : keepdims === "keep" ? [1] : []),
+        op: (t, [x]) => maxOver(t, x, axes, keepdims),
+        oracle: ([x]) =>
+          Float64Array.from({ length: x.length / middle }, (_, i) => {
+            const at = Math.floor(i / inner) * middle * inner + i % inner;
+            return Math.max(...Array.from({ length: middle }, (_, m) => x[at + m * inner]));
+          }),
+      });
+    }
+  });
+}
+
+test("equal maxima share the gradient evenly", async () => {
+  const gpu = await testGpu();
+  using tape = new Tape(gpu, "train");
+  const x = tape.own(Tensor.from(gpu, Float32Array.of(1, 3, 3, 0, 3, -2, -2, -5, -3, -4), [2, 5]));
+  tape.watch(x);
+  tape.backward(sum(tape, maxOver(tape, x, [1], "drop")));
+  const third = Math.fround(1 / 3);
+  assert.equal([...await tape.gradient(x)!.read()], [0, third, third, 0, third, 0.5, 0.5, 0, 0, 0]);
+});
 
 test("integers sum exactly under every split of the work", async () => {
   const gpu = await testGpu();

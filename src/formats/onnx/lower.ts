@@ -13,7 +13,7 @@ import {
   layerNormAttrs,
   padAttrs,
   poolAttrs,
-  reduceMeanAttrs,
+  reductionAttrs,
   reshapeAttrs,
   resizeAttrs,
   sliceAttrs,
@@ -93,11 +93,8 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
     emit("AveragePool", node.inputs, [...poolAttributes(node), counted]);
   },
   GlobalAveragePool: same,
-  ReduceMean({ node, shape, integers, emit, requireOpset }) {
-    const { axes, keepdims } = reduceMeanAttrs(node, shape(node.inputs[0]).length);
-    requireOpset(18);
-    emit("ReduceMean", [node.inputs[0], integers("axes", axes)], [integer("keepdims", keepdims === "keep" ? 1 : 0)]);
-  },
+  ReduceMean: reduction,
+  ReduceMax: reduction,
   Resize({ node, numbers, emit }) {
     const modes = [
       text("mode", "nearest"),
@@ -158,6 +155,13 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
 
 function same({ node, emit }: Lowering): void {
   emit(node.op, node.inputs);
+}
+
+/** Axes are an input since opset 18. */
+function reduction({ node, shape, integers, emit, requireOpset }: Lowering): void {
+  const { axes, keepdims } = reductionAttrs(node, shape(node.inputs[0]).length);
+  requireOpset(18);
+  emit(node.op, [node.inputs[0], integers("axes", axes)], [integer("keepdims", keepdims === "keep" ? 1 : 0)]);
 }
 
 /** ONNX aligns axes at the end: what stands per channel, or per sample and channel, gets the axes of the pixels. */

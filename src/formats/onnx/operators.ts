@@ -38,6 +38,7 @@ export const OPERATORS: Readonly<Record<string, Import>> = {
   GlobalAveragePool: plain("GlobalAveragePool"),
   GlobalMaxPool: globalMaxPool,
   ReduceMean: reduceMean,
+  ReduceMax: (call) => call.emit("ReduceMax", [call.activation(0)], reducedAxes(call, "maximum")),
   Flatten: flatten,
   Reshape: reshape,
   Squeeze: squeeze,
@@ -129,15 +130,18 @@ function softmax(call: Call): void {
 /** Over height and width it is a global average. */
 function reduceMean(call: Call): void {
   const x = call.activation(0);
-  const axes = axesOf(call, call.constant(1), call.shape(x).length, 18)?.toSorted((a, b) => a - b);
-  call.attrs.only("noop_with_empty_axes", 0);
-  const keepdims = call.attrs.integer("keepdims", 1);
-  if (call.shape(x).length !== 4 || axes?.join() !== "2,3") {
-    if (!axes || axes.length === 0) throw call.fail("the mean over all axes isn't supported, expected some axes");
-    return call.emit("ReduceMean", [x], { axes, keepdims });
-  }
+  const { axes, keepdims } = reducedAxes(call, "mean");
+  if (call.shape(x).length !== 4 || axes.join() !== "2,3") return call.emit("ReduceMean", [x], { axes, keepdims });
   if (keepdims !== 0) return call.emit("GlobalAveragePool", [x]);
   call.emit("Flatten", [call.between("GlobalAveragePool", [x])], { axis: 1 });
+}
+
+/** Ascending; they are an attribute before opset 18, and an input since then. */
+function reducedAxes(call: Call, what: string): { readonly axes: readonly number[]; readonly keepdims: number } {
+  const axes = axesOf(call, call.constant(1), call.shape(call.activation(0)).length, 18);
+  call.attrs.only("noop_with_empty_axes", 0);
+  if (!axes || axes.length === 0) throw call.fail(`the ${what} over all axes isn't supported, expected some axes`);
+  return { axes: axes.toSorted((a, b) => a - b), keepdims: call.attrs.integer("keepdims", 1) };
 }
 
 /** Since opset 12 ratio and mode are inputs. */

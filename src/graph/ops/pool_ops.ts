@@ -1,16 +1,18 @@
 /** A maximum or a mean over windows or axes. */
 
 import { averagePool, globalAveragePool, maxPool } from "../../tensor/ops/pool.ts";
-import { meanOver } from "../../tensor/ops/reduce.ts";
-import { type PoolAttrs, poolAttrs, reduceMeanAttrs } from "../attrs.ts";
-import { reduceMeanReference } from "../reference/layout.ts";
+import { maxOver, meanOver } from "../../tensor/ops/reduce.ts";
+import type { Tape } from "../../tensor/tape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { type PoolAttrs, poolAttrs, reductionAttrs } from "../attrs.ts";
+import { reduceMaxReference, reduceMeanReference } from "../reference/reduction.ts";
 import { averagePoolReference, globalAveragePoolReference, maxPoolReference } from "../reference/pool.ts";
 import type { Node, Shape } from "../types.ts";
-import { activation, NO_ATTRIBUTES, type Op, operator } from "./op.ts";
+import { activation, type Definition, NO_ATTRIBUTES, type Op, operator } from "./op.ts";
 import { requireImage, slidingWindow } from "./shape_rules.ts";
 
 /** Operators that take many pixels or tokens together. */
-export type PoolOpName = "MaxPool" | "AveragePool" | "GlobalAveragePool" | "ReduceMean";
+export type PoolOpName = "MaxPool" | "AveragePool" | "GlobalAveragePool" | "ReduceMean" | "ReduceMax";
 
 const POOL_ATTRIBUTES = ["kernel_shape", "strides", "pads", "ceil_mode", "dilations"];
 
@@ -41,19 +43,30 @@ export const POOL_OPS: Readonly<Record<PoolOpName, Op>> = {
     reference: globalAveragePoolReference,
     execute: ({ tape }, [x]) => globalAveragePool(tape, x),
   }),
-  ReduceMean: operator({
+  ReduceMean: reduction(reduceMeanReference, meanOver),
+  ReduceMax: reduction(reduceMaxReference, maxOver),
+};
+
+/** Over neighbouring axes. */
+function reduction(
+  reference: Definition<Reduced>["reference"],
+  run: (tape: Tape, x: Tensor, axes: readonly number[], keepdims: Reduced["keepdims"]) => Tensor,
+): Op {
+  return operator<Reduced>({
     inputs: [activation],
-    attributes: { names: ["axes", "keepdims"], read: (node, [x]) => reduceMeanAttrs(node, x.length) },
+    attributes: { names: ["axes", "keepdims"], read: (node, [x]) => reductionAttrs(node, x.length) },
     inference: { kind: "kernel" },
     shape([x], { axes, keepdims }) {
       return keepdims === "keep"
         ? x.map((d, axis) => axes.includes(axis) ? 1 : d)
         : x.filter((_, axis) => !axes.includes(axis));
     },
-    reference: reduceMeanReference,
-    execute: ({ tape }, [x], { axes, keepdims }) => meanOver(tape, x, axes, keepdims),
-  }),
-};
+    reference,
+    execute: ({ tape }, [x], { axes, keepdims }) => run(tape, x, axes, keepdims),
+  });
+}
+
+type Reduced = ReturnType<typeof reductionAttrs>;
 
 function poolRule([x]: readonly Shape[], { kernel, strides, pads }: PoolAttrs, node: Node): Shape {
   requireImage(node, x);

@@ -1,7 +1,6 @@
 /** Operators that only move numbers. */
 
 import type { SliceRange } from "../attrs.ts";
-import { elements } from "../../tensor/tensor.ts";
 import { type Array64, zeros } from "./array.ts";
 
 type Sizes = readonly number[];
@@ -58,22 +57,6 @@ export function resizeReference(
   shape: Sizes,
 ): Array64 {
   return pick(x, shape, (index) => index.map((i, axis) => axis < 2 ? i : Math.floor(i / scales[axis - 2])));
-}
-
-/** The mean over some axes. */
-export function reduceMeanReference(
-  [x]: readonly Array64[],
-  { axes }: { readonly axes: readonly number[] },
-  shape: Sizes,
-): Array64 {
-  const y = zeros(shape);
-  const ones = x.shape.map((d, axis) => axes.includes(axis) ? 1 : d);
-  const count = elements(x.shape) / elements(ones);
-  x.data.forEach((v, i) => {
-    const index = position(i, x.shape).map((k, axis) => axes.includes(axis) ? 0 : k);
-    y.data[offset(index, ones)] += v / count;
-  });
-  return y;
 }
 
 export function transposeReference([x]: readonly Array64[], { perm }: { readonly perm: Sizes }, shape: Sizes): Array64 {

@@ -1,6 +1,6 @@
 /** Operators that work on the image of each channel for itself: pools, means and maxima, other sizes, tables of biases. */
 
-import { poolAttrs, reduceMeanAttrs } from "../../graph/attrs.ts";
+import { poolAttrs, reductionAttrs } from "../../graph/attrs.ts";
 import type { Node, OpName } from "../../graph/types.ts";
 import {
   firstParameterAxis,
@@ -29,28 +29,33 @@ const samePixels: LinkedRule = {
 };
 
 /** Over any axes but that of the channels. */
-const reduction: LinkedRule = { ...samePixels, axis: reducedAxis, whole: wholeIfReduced };
+const reduction = (what: "mean" | "maximum"): LinkedRule => ({
+  ...samePixels,
+  axis: reducedAxis,
+  whole: (node, numbered) => wholeIfReduced(node, numbered, what),
+});
 
 export const SPATIAL = {
   MaxPool: samePixels,
   GlobalAveragePool: samePixels,
   Resize: samePixels,
   AveragePool: { ...samePixels, constants: averaged },
-  ReduceMean: reduction,
+  ReduceMean: reduction("mean"),
+  ReduceMax: reduction("maximum"),
   BorderBias: { ...samePixels, constants: shifted, parameterAxis: firstParameterAxis },
 } satisfies Partial<Record<OpName, Rule>>;
 
 function reducedAxis(node: Node, placed: PlacedGraph): number {
   const axis = sameAxis(node, placed);
   const x = node.inputs.find((name) => placed.axes.has(name))!;
-  const { axes: reduced, keepdims } = reduceMeanAttrs(node, placed.shapes.get(x)!.length);
+  const { axes: reduced, keepdims } = reductionAttrs(node, placed.shapes.get(x)!.length);
   return keepdims === "keep" ? axis : Math.max(1, axis - reduced.filter((along) => along < axis).length);
 }
 
-function wholeIfReduced(node: Node, { shapes, channels }: NumberedGraph): string | undefined {
+function wholeIfReduced(node: Node, { shapes, channels }: NumberedGraph, what: string): string | undefined {
   const [x] = activations(node, channels);
-  const { axes } = reduceMeanAttrs(node, shapes.get(x)!.length);
-  return axes.includes(channels.axis(x)) ? "which takes the mean over all channels" : undefined;
+  const { axes } = reductionAttrs(node, shapes.get(x)!.length);
+  return axes.includes(channels.axis(x)) ? `which takes the ${what} over all channels` : undefined;
 }
 
 /** Counting the padding makes a constant depend on the position, unless all windows see as much of the image. */

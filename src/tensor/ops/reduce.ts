@@ -1,6 +1,7 @@
 import { bindingWindows } from "../../../kernels/optim/plan.ts";
 import { planFirstBeyond } from "../../../kernels/reduce/first_beyond.ts";
 import { planCountCorrect, planMaxRows } from "../../../kernels/reduce/rows.ts";
+import { planMaxMiddle, planMaxMiddleGrad } from "../../../kernels/reduce/max_middle.ts";
 import { type MiddleReduction, planSpreadMiddle, planSumMiddle } from "../../../kernels/reduce/middle.ts";
 import { planSpread } from "../../../kernels/reduce/spread.ts";
 import { planSum, type Reduction } from "../../../kernels/reduce/sum.ts";
@@ -23,9 +24,30 @@ export function mean(tape: Tape, x: Tensor): Tensor {
 export function meanOver(tape: Tape, x: Tensor, axes: readonly number[], keepdims: "keep" | "drop"): Tensor {
   const over = reductionOver(x.shape, x.shape.map((_, axis) => axes.includes(axis)));
   if (!over) throw new UserError(`ReduceMean: axes [${axes}] of [${x.shape}] aren't neighbours`);
-  const kept = x.shape.filter((_, axis) => !axes.includes(axis));
-  const shape = keepdims === "keep" ? x.shape.map((d, axis) => axes.includes(axis) ? 1 : d) : kept;
-  return reduce(tape, x, over, shape, elements(kept) / x.size);
+  const shape = reducedShape(x.shape, axes, keepdims);
+  return reduce(tape, x, over, shape, elements(shape) / x.size);
+}
+
+/**
+ * The largest value over neighbouring axes, which `keepdims` "keep" leaves with size 1. Equal ones share the gradient evenly,
+ * as with PyTorch's amax.
+ */
+export function maxOver(tape: Tape, x: Tensor, axes: readonly number[], keepdims: "keep" | "drop"): Tensor {
+  const { gpu } = tape;
+  const [first, last] = [axes[0], axes[axes.length - 1]];
+  const over = {
+    outer: elements(x.shape.slice(0, first)),
+    middle: elements(x.shape.slice(first, last + 1)),
+    inner: elements(x.shape.slice(last + 1)),
+  };
+  const y = tape.empty(reducedShape(x.shape, axes, keepdims));
+  gpu.run(planMaxMiddle(over), [x, y], `[${x.shape}]`);
+  tape.record([x], y, (dy) => {
+    const dx = tape.target(x);
+    gpu.run(planMaxMiddleGrad(over), [x, y, dy, dx], `[${x.shape}]`);
+    tape.add(x, dx);
+  });
+  return y;
 }
 
 /** x [N, C, …] summed over all but its channels: [C]. */
@@ -118,6 +140,16 @@ export function reductionOver(
   const size = (run: number) => runs[run]?.size ?? 1;
   if (kept < 0) return { outer: 1, channels: 1, inner: size(0) };
   return { outer: kept === 0 ? 1 : size(0), channels: size(kept), inner: size(kept + 1) };
+}
+
+function reducedShape(
+  shape: readonly number[],
+  axes: readonly number[],
+  keepdims: "keep" | "drop",
+): readonly number[] {
+  return keepdims === "keep"
+    ? shape.map((d, axis) => axes.includes(axis) ? 1 : d)
+    : shape.filter((_, axis) => !axes.includes(axis));
 }
 
 /** x [N, C, …] as the sum over everything but channels sees it. */
