@@ -28,6 +28,7 @@ import { variants as reduceSpread } from "./reduce/spread.ts";
 import { variants as reduceSum } from "./reduce/sum.ts";
 import { variants as roofline } from "./roofline/plan.ts";
 import { variants as selftest } from "./selftest/plan.ts";
+import { variants as shapeBilinear } from "./shape/bilinear.ts";
 import { variants as shapeBorder } from "./shape/border.ts";
 import { variants as shapeGather } from "./shape/gather.ts";
 import { variants as shape } from "./shape/shape.ts";
@@ -72,6 +73,7 @@ export function variants(): Program[] {
     reduceSum,
     roofline,
     selftest,
+    shapeBilinear,
     shapeBorder,
     shapeGather,
     shape,

@@ -4,6 +4,7 @@
  * Each reader throws a UserError that names the node when an attribute has the wrong type, length or range.
  */
 
+import type { Sampling } from "../../kernels/shape/bilinear.ts";
 import { show, UserError } from "../errors.ts";
 import type { Node, Shape } from "./types.ts";
 
@@ -96,11 +97,7 @@ export function clipAttrs(node: Node): { readonly min: number; readonly max: num
 
 /** "none" is x·Φ(x) by the error function, "tanh" its usual approximation. */
 export function geluAttrs(node: Node): { readonly approximate: "none" | "tanh" } {
-  const approximate = node.attrs.approximate ?? "none";
-  if (approximate !== "none" && approximate !== "tanh") {
-    throw nodeError(node, `approximate is ${show(approximate)}, expected "none" or "tanh"`);
-  }
-  return { approximate };
+  return { approximate: choice(node, "approximate", ["none", "tanh"]) };
 }
 
 export interface PoolAttrs {
@@ -159,9 +156,39 @@ export function reductionAttrs(
   return { axes, keepdims: number(node, "keepdims", 1) === 0 ? "drop" : "keep" };
 }
 
-/** How many rows and columns a pixel becomes: nearest neighbours, y[n,c,i,j] = x[n,c,⌊i/fh⌋,⌊j/fw⌋]. */
-export function resizeAttrs(node: Node): { readonly scales: Pair } {
-  return { scales: pair(node, "scales", undefined, 1) };
+/**
+ * "nearest": every pixel becomes a block of `scales` [rows, columns], y[n,c,i,j] = x[n,c,⌊i/fh⌋,⌊j/fw⌋]. "linear": output line
+ * i lies at start + i · step in the input, along rows and columns.
+ */
+export type ResizeAttrs =
+  | { readonly mode: "nearest"; readonly scales: Pair }
+  | { readonly mode: "linear"; readonly rows: Sampling; readonly columns: Sampling };
+
+/**
+ * Of an image of this height and width. "linear" takes `scales` (whose numbers count as float32, as in a file) or `sizes`, and
+ * ONNX's coordinates "half_pixel" (the default) or "align_corners".
+ */
+export function resizeAttrs(node: Node, height: number, width: number): ResizeAttrs {
+  const mode = choice(node, "mode", ["nearest", "linear"]);
+  if (mode === "nearest") {
+    for (const key of ["sizes", "coordinate_transformation_mode"]) {
+      if (node.attrs[key] !== undefined) throw nodeError(node, `${key} goes with mode "linear" only`);
+    }
+    return { mode, scales: pair(node, "scales", undefined, 1) };
+  }
+  const coordinates = choice(node, "coordinate_transformation_mode", ["half_pixel", "align_corners"]);
+  const { scales, sizes } = node.attrs;
+  if ((scales === undefined) === (sizes === undefined)) throw nodeError(node, "expected either scales or sizes");
+  const given = sizes === undefined ? positive(node, "scales").map(Math.fround) : pair(node, "sizes", undefined, 1);
+  const sampling = (from: number, axis: 0 | 1): Sampling => {
+    // As runtimes do: in float32.
+    const to = sizes === undefined ? Math.floor(Math.fround(from * given[axis])) : given[axis];
+    if (to < 1) throw nodeError(node, `scale ${given[axis]} leaves nothing of ${from} lines`);
+    if (coordinates === "align_corners") return { from, to, start: 0, step: to > 1 ? (from - 1) / (to - 1) : 0 };
+    const step = sizes === undefined ? 1 / given[axis] : from / to;
+    return { from, to, start: 0.5 * step - 0.5, step };
+  };
+  return { mode, rows: sampling(height, 0), columns: sampling(width, 1) };
 }
 
 /** Flatten, Concat and Gather work along axis 1 only; `fallback` is ONNX's axis where the node has none. */
@@ -279,6 +306,29 @@ function integers(node: Node, key: string, fallback?: readonly number[]): readon
   if (value === undefined) throw nodeError(node, `${key} is missing`);
   if (!Array.isArray(value) || !value.every(Number.isInteger)) {
     throw nodeError(node, `${key} is ${show(value)}, expected a list of integers`);
+  }
+  return value;
+}
+
+function choice<T extends string>(node: Node, key: string, known: readonly [T, ...T[]]): T {
+  const value = node.attrs[key] ?? known[0];
+  const found = known.find((name) => name === value);
+  if (!found) {
+    throw nodeError(
+      node,
+      `${key} is ${show(value)}, expected ${known.map((name) => `"${name}"`).join(" or ")}`,
+    );
+  }
+  return found;
+}
+
+/** Two numbers above 0. */
+function positive(node: Node, key: string): readonly number[] {
+  const value = node.attrs[key];
+  if (
+    !Array.isArray(value) || value.length !== 2 || !value.every((v) => typeof v === "number" && v > 0 && v < Infinity)
+  ) {
+    throw nodeError(node, `${key} is ${show(value)}, expected two positive numbers`);
   }
   return value;
 }

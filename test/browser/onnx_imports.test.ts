@@ -7,7 +7,7 @@ import type { OnnxModel } from "../../src/formats/onnx/types.ts";
 import { writeOnnx } from "../../src/formats/onnx/write.ts";
 import { compareOutputs } from "../../src/graph/compare.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
-import { convnext, deit, dense, forms, mobilenet } from "../formats/onnx-exports.ts";
+import { convnext, decoder, deit, dense, forms, mobilenet } from "../formats/onnx-exports.ts";
 import { randomInputs } from "../generate/graphs.ts";
 import { runtime } from "./judges.ts";
 
@@ -28,6 +28,8 @@ const EXPORTS: Readonly<
   "MobileNetV3": { onnx: mobilenet("whole"), has: { HardSwish: 1, HardSigmoid: 1, Clip: 1 } },
   "MobileNetV3, in parts": { onnx: mobilenet("apart"), has: { HardSwish: 1, HardSigmoid: 1, Clip: 1 } },
   "a dense block and much else": { onnx: dense(), has: { GroupNormalization: 1, Slice: 2, Resize: 1 } },
+  "a decoder": { onnx: decoder(18), has: { Elu: 1, Mish: 1, Softplus: 1, Resize: 2, ReduceMax: 1 } },
+  "a decoder, Mish in parts": { onnx: decoder(17), has: { Mish: 1, Softplus: 1, ReduceMax: 1 } },
   ...Object.fromEntries(
     [11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21].map((
       opset,

@@ -223,6 +223,26 @@ export function dense(): OnnxModel {
   return t.done(y, ["batch", 3, 7, 7], 13);
 }
 
+/** A decoder: smooth activations, bilinear steps up and down by both alignments, and the largest number of each map. */
+export function decoder(opset: 17 | 18): OnnxModel {
+  const t = tracer();
+  const mish = (x: string) =>
+    opset === 18 ? t.op("Mish", [x]) : t.op("Mul", [x, t.op("Tanh", [t.op("Softplus", [x])])]);
+  let x = t.op("Elu", [t.conv("input", "stem", [6, 3, 3], { strides: [2, 2] })], { alpha: 0.7 });
+  const scales = t.op("Constant", [], { value: float32("", [4], [1, 1, 2, 1.5]) });
+  x = t.op("Resize", [x, "", scales], { mode: "linear", coordinate_transformation_mode: "half_pixel" });
+  x = mish(t.conv(x, "middle", [4, 6, 3]));
+  const sizes = t.op("Concat", [t.op("Slice", [t.op("Shape", [x]), t.integers(0), t.integers(2)]), t.integers(4, 11)], {
+    axis: 0,
+  });
+  const corners = { mode: "linear", coordinate_transformation_mode: "align_corners" };
+  x = t.op("Softplus", [t.op("Resize", [x, "", "", sizes], corners)]);
+  const most = opset === 18
+    ? t.op("ReduceMax", [x, t.integers(2, 3)], { keepdims: 0 })
+    : t.op("ReduceMax", [x], { axes: [2, 3], keepdims: 0 });
+  return t.done(most, ["batch", 3, 9, 9], opset);
+}
+
 /** What has changed its form between opsets 11 and 21: axes and sizes as attributes or as inputs, and what younger ones added. */
 export function forms(opset: number): OnnxModel {
   const t = tracer();

@@ -8,7 +8,7 @@ import { referenceForward } from "../../src/graph/reference/forward.ts";
 import type { Model } from "../../src/graph/types.ts";
 import { randomInputs, randomParams } from "../generate/graphs.ts";
 import { checkOnnx } from "./onnx-checker.ts";
-import { int64, model, node } from "./onnx-models.ts";
+import { float32, int64, model, node } from "./onnx-models.ts";
 
 const test = suite("onnx operators");
 
@@ -17,6 +17,11 @@ const CASES: Readonly<Record<string, (b: Builder) => string>> = {
   "Softplus": (b) => b.node("Softplus", [b.input]),
   "Mish": (b) => b.node("Mish", [b.input]),
   "ReduceMax": (b) => b.node("ReduceMax", [b.input], { axes: [2, 3], keepdims: 0 }),
+  "Resize, nearest": (b) => b.resize(b.input, [2, 3]),
+  "Resize, linear by scales": (b) =>
+    b.node("Resize", [b.input], { mode: "linear", coordinate_transformation_mode: "half_pixel", scales: [1.5, 0.5] }),
+  "Resize, linear to sizes": (b) =>
+    b.node("Resize", [b.input], { mode: "linear", coordinate_transformation_mode: "align_corners", sizes: [9, 4] }),
   "Elu, another alpha": (b) => b.node("Elu", [b.input], { alpha: 0.25 }),
 };
 
@@ -62,6 +67,29 @@ test("the axes of ReduceMax come as attribute or input, in any order, and all of
   assert.equal(read({ axes: [-1, 2] }, 17), { axes: [2, 3], keepdims: 1 });
   assert.equal(read({ keepdims: 0 }, 18, [1]), { axes: [1], keepdims: 0 });
   assert.throws(() => read({}, 18), /the maximum over all axes isn't supported, expected some axes/);
+});
+
+test("a linear Resize is read in the forms that exporters write", () => {
+  const read = (attrs: Record<string, string>, scales?: readonly number[], sizes?: readonly number[]) => {
+    const initialisers = [
+      ...scales ? [float32("scales", [scales.length], scales)] : [],
+      ...sizes ? [int64("sizes", sizes)] : [],
+    ];
+    const inputs = ["x", "", scales ? "scales" : "", ...sizes ? ["sizes"] : []];
+    return importOnnx(model([node("Resize", inputs, "y", { mode: "linear", ...attrs })], { initialisers }))
+      .graph.nodes[0].attrs;
+  };
+  const linear = { mode: "linear", coordinate_transformation_mode: "half_pixel" };
+  assert.equal(read({}, [1, 1, 2, 1.5]), { ...linear, scales: [2, 1.5] });
+  assert.equal(read({}, undefined, [1, 4, 3, 12]), { ...linear, sizes: [3, 12] });
+  const ofPyTorch = { coordinate_transformation_mode: "pytorch_half_pixel", nearest_mode: "floor" };
+  assert.equal(read(ofPyTorch, [1, 1, 0.5, 2]), { ...linear, scales: [0.5, 2] });
+  assert.throws(() => read(ofPyTorch, undefined, [1, 4, 1, 12]), /"pytorch_half_pixel" to \[1,12\] isn't supported/);
+  assert.throws(
+    () => read({ coordinate_transformation_mode: "asymmetric" }, [1, 1, 2, 2]),
+    /mode "linear" with "asymmetric" to \[12,12\] isn't supported, expected "half_pixel" or "align_corners"/,
+  );
+  assert.throws(() => read({}, [1, 2, 2, 2]), /scales \[1,2,2,2\] and sizes \[\] aren't supported/);
 });
 
 test("x · Tanh(Softplus(x)) is read as Mish, in either order, and nothing else is", () => {

@@ -170,7 +170,10 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
       whole: /^which takes the maximum over all channels$/,
     },
   ],
-  Resize: spatial("of an image", (b, x) => b.resize(x, [2, 3], "op")),
+  Resize: [
+    ...spatial("of an image", (b, x) => b.resize(x, [2, 3], "op")),
+    ...spatial("of an image, bilinearly", (b, x) => b.node("Resize", [x], { mode: "linear", sizes: [4, 9] }, "op")),
+  ],
   Flatten: [
     { title: "of an image", build: (b, x) => b.flatten(x, "op") },
     {

@@ -181,6 +181,17 @@ const CASES: Readonly<Record<OpName, Cases>> = {
   Resize: {
     "twice": [[2, 3, 4, 5], unary((b, x) => b.resize(b.tanh(x), 2))],
     "3×1": [[1, 2, 3, 3], unary((b, x) => b.resize(x, [3, 1]))],
+    "linear, larger": [
+      [2, 3, 4, 5],
+      unary((b, x) => b.node("Resize", [b.tanh(x)], { mode: "linear", scales: [2, 1.5] })),
+    ],
+    "linear, smaller": [[1, 2, 7, 6], unary((b, x) => b.node("Resize", [x], { mode: "linear", sizes: [3, 4] }))],
+    "linear by corners": [
+      [2, 2, 3, 5],
+      unary((b, x) =>
+        b.node("Resize", [x], { mode: "linear", coordinate_transformation_mode: "align_corners", sizes: [7, 2] })
+      ),
+    ],
   },
   Flatten: { "maps": [[2, 3, 5, 3], unary((b, x) => b.tanh(b.flatten(x)))] },
   Reshape: {

@@ -263,6 +263,11 @@ test("joined parameters, means over axes and enlarged maps by hand", () => {
   is(run("ReduceMean", [x], { axes: [1, 2], keepdims: 0 }), [2], [2.5, 6.5]);
   is(run("ReduceMax", [x], { axes: [1] }), [2, 1, 2], [3, 4, 7, 8]);
   is(run("ReduceMax", [x], { axes: [1, 2], keepdims: 0 }), [2], [4, 8]);
+  const line = array([1, 1, 1, 2], [0, 4]);
+  is(run("Resize", [line], { mode: "linear", scales: [1, 2] }), [1, 1, 1, 4], [0, 1, 3, 4]);
+  is(run("Resize", [line], { mode: "linear", sizes: [1, 1] }), [1, 1, 1, 1], [2]);
+  const corners = { mode: "linear", coordinate_transformation_mode: "align_corners", sizes: [1, 5] };
+  is(run("Resize", [line], corners), [1, 1, 1, 5], [0, 1, 2, 3, 4]);
   is(run("Resize", [array([1, 1, 1, 2], [3, 4])], { scales: [2, 3] }), [1, 1, 2, 6], [
     3,
     3,

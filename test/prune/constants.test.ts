@@ -58,6 +58,7 @@ test("batch norm maps a constant, and γ = 0 makes β of anything", () => {
 test("activations map a constant by their function", () => {
   near(behindConstant(0, (b, x) => b.sigmoid(x))[0], 0.5);
   near(behindConstant(-1, (b, x) => b.relu(x))[0], 0);
+  near(behindConstant(0.3, (b, x) => b.node("Resize", [x], { mode: "linear", sizes: [8, 3] }))[0], 0.3);
   near(behindConstant(-1, (b, x) => b.node("ReduceMax", [x], { axes: [2, 3] }))[0], -1);
   near(behindConstant(0, (b, x) => b.node("Softplus", [x]))[0], Math.log(2));
   near(behindConstant(Math.log(3), (b, x) => b.node("Mish", [x]))[0], Math.log(3) * 15 / 17);

@@ -4,7 +4,8 @@ import { planTranspose } from "../../kernels/shape/transpose.ts";
 import { UserError } from "../../src/errors.ts";
 import { tanh } from "../../src/tensor/ops/pointwise.ts";
 import { concat, gather, pad, reshape, slice, type SliceRange, transpose } from "../../src/tensor/ops/shape.ts";
-import { resize } from "../../src/tensor/ops/resize.ts";
+import type { Sampling } from "../../kernels/shape/bilinear.ts";
+import { bilinear, resize } from "../../src/tensor/ops/resize.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { elements, Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
@@ -254,6 +255,50 @@ for (const [shape, scales] of [[[2, 3, 5, 7], [2, 3]], [[1, 2, 4, 4], [2, 2]], [
       },
     });
   });
+}
+
+for (
+  const [shape, size] of [
+    [[2, 3, 5, 7], [10, 21]],
+    [[1, 2, 8, 6], [3, 4]],
+    [[2, 1, 1, 4], [3, 1]],
+    [[1, 2, 5, 1], [2, 3]],
+    [[1, 3, 4, 4], [4, 4]],
+  ] as const
+) {
+  for (const alignment of ["half pixels", "corners"] as const) {
+    test(`bilinear resize of [${shape}] to [${size}] by ${alignment}, mid-graph`, () => {
+      const [n, c, h, w] = shape;
+      const made = [n, c, ...size];
+      const sampling = (from: number, to: number) =>
+        alignment === "corners"
+          ? { from, to, start: 0, step: to > 1 ? (from - 1) / (to - 1) : 0 }
+          : { from, to, start: from / to / 2 - 0.5, step: from / to };
+      const [rows, columns] = [sampling(h, size[0]), sampling(w, size[1])];
+      return checkOp({
+        name: "bilinear",
+        shapes: [shape],
+        shape: made,
+        keepsTables: true,
+        op: (tape, [x]) => bilinear(tape, x, rows, columns),
+        oracle: ([x]) => {
+          // A hat of width 1 around each place, whose part beyond the edge goes to the edge's line.
+          const share = ({ from, start, step }: Sampling, i: number, line: number) =>
+            Math.max(0, 1 - Math.abs(Math.min(Math.max(start + i * step, 0), from - 1) - line));
+          const y = new Float64Array(elements(made));
+          visit(made, ([image, channel, i, j]) => {
+            for (let r = 0; r < h; r++) {
+              for (let k = 0; k < w; k++) {
+                y[offset(made, [image, channel, i, j])] += share(rows, i, r) * share(columns, j, k) *
+                  x[offset(shape, [image, channel, r, k])];
+              }
+            }
+          });
+          return y;
+        },
+      });
+    });
+  }
 }
 
 for (

@@ -1,10 +1,10 @@
-/** Activations that ONNX has under the graph's names, read and written by one table; PRelu and Resize, as they are read. */
+/** Activations that ONNX has under the graph's names, read and written by one table; PRelu, as it is read. */
 import { numberAttrs } from "../../graph/attrs.ts";
 import type { OpName } from "../../graph/types.ts";
+import { floatAttribute } from "./attributes.ts";
 import type { Call } from "./call.ts";
 import { required } from "./call.ts";
 import type { Lowering } from "./lower.ts";
-import type { OnnxAttribute } from "./types.ts";
 
 /** The numbers of each with ONNX's defaults: attributes in both. */
 const SAME = {
@@ -35,7 +35,7 @@ export const ACTIVATION_IMPORTS = byName((op) => (call: Call): void => {
 export const ACTIVATION_LOWERINGS = byName((op) => ({ node, emit, requireOpset }: Lowering): void => {
   requireOpset(SINCE[op] ?? 0);
   const numbers: readonly (readonly [string, number])[] = Object.entries(numberAttrs(node, SAME[op]));
-  emit(op, node.inputs, numbers.map(([name, value]): OnnxAttribute => ({ name, kind: "float", value })));
+  emit(op, node.inputs, numbers.map(([name, value]) => floatAttribute(name, value)));
 });
 
 function byName<T>(make: (op: SameActivation) => T): Readonly<Record<SameActivation, T>> {
@@ -54,37 +54,4 @@ export function prelu(call: Call): void {
   }
   const data = single ? new Float32Array(channels).fill(Number(slope.data[0])) : slope.data;
   call.emit("PRelu", [x, call.parameter({ ...slope, shape: [channels], data }, "slope", "weight")]);
-}
-
-/** Nearest neighbours by whole factors, in the two forms that come to ⌊i / factor⌋. */
-export function resize(call: Call): void {
-  const { attrs } = call;
-  const x = call.activation(0);
-  const shape = call.shape(x);
-  const mode = attrs.text("mode", "nearest");
-  const rounding = attrs.text("nearest_mode", "round_prefer_floor");
-  const coordinates = attrs.text("coordinate_transformation_mode", "half_pixel");
-  attrs.only("cubic_coeff_a", -0.75);
-  attrs.only("exclude_outside", 0);
-  attrs.only("extrapolation_value", 0);
-  attrs.only("antialias", 0);
-  const known = coordinates === "asymmetric"
-    ? rounding === "floor"
-    : coordinates === "half_pixel" && rounding === "round_prefer_floor";
-  if (mode !== "nearest" || !known) {
-    throw call.fail(
-      `mode "${mode}" with "${coordinates}" and "${rounding}" isn't supported, expected nearest neighbours`,
-    );
-  }
-  const numbers = (input: number) => {
-    const constant = call.constant(input);
-    return constant && constant.data.length > 0 ? Array.from(constant.data) : undefined;
-  };
-  const sizes = numbers(3);
-  const scales = numbers(2)?.map(Number) ??
-    sizes?.map((size, axis) => axis === 0 ? 1 : Number(size) / Number(shape[axis]));
-  const whole = shape.length === 4 && scales?.length === 4 && scales[0] === 1 && scales[1] === 1 &&
-    scales.every((scale) => Number.isInteger(scale) && scale >= 1);
-  if (!whole) throw call.fail(`scales [${scales ?? ""}] aren't supported, expected [1, 1, fh, fw] of whole factors`);
-  call.emit("Resize", [x], { scales: scales.slice(2) });
 }

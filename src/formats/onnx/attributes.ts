@@ -1,4 +1,4 @@
-/** Typed access to the attributes of an ONNX node. One that nobody asked for is refused, not ignored. */
+/** Typed access to the attributes of an ONNX node, where one that nobody asked for is refused, and makers of new ones. */
 import { show, UserError } from "../../errors.ts";
 import type { OnnxAttribute, OnnxNode, OnnxTensor } from "./types.ts";
 
@@ -60,4 +60,20 @@ function decimal(value: number): number {
     if (Math.fround(short) === value) return short;
   }
   return value;
+}
+
+export function integerAttribute(name: string, value: number): OnnxAttribute {
+  return { name, kind: "int", value };
+}
+
+export function floatAttribute(name: string, value: number): OnnxAttribute {
+  return { name, kind: "float", value };
+}
+
+export function textAttribute(name: string, value: string): OnnxAttribute {
+  return { name, kind: "string", value };
+}
+
+export function integersAttribute(name: string, value: readonly number[]): OnnxAttribute {
+  return { name, kind: "ints", value };
 }

@@ -15,13 +15,14 @@ import {
   poolAttrs,
   reductionAttrs,
   reshapeAttrs,
-  resizeAttrs,
   sliceAttrs,
   transposeAttrs,
 } from "../../graph/attrs.ts";
 import { broadcastOf } from "../../graph/broadcast.ts";
 import type { HostTensor, Node, OpName, Shape } from "../../graph/types.ts";
 import { ACTIVATION_LOWERINGS } from "./activations.ts";
+import { floatAttribute, integerAttribute, integersAttribute, textAttribute } from "./attributes.ts";
+import { lowerResize } from "./resize.ts";
 import type { OnnxAttribute } from "./types.ts";
 
 /** One node to be lowered, and how its lowering adds ONNX nodes and constants. */
@@ -52,19 +53,25 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
     const [, , ...kernel] = shape(node.inputs[1]) as number[];
     emit("Conv", node.inputs, convAttributes(node, kernel));
   },
-  Gemm: ({ node, emit }) => emit("Gemm", node.inputs, [integer("transB", 1)]),
+  Gemm: ({ node, emit }) => emit("Gemm", node.inputs, [integerAttribute("transB", 1)]),
   MatMul: same,
   BatchNormalization({ node, emit }) {
     const { epsilon, momentum } = batchNormAttrs(node);
-    emit("BatchNormalization", node.inputs, [float("epsilon", epsilon), float("momentum", momentum)]);
+    emit("BatchNormalization", node.inputs, [floatAttribute("epsilon", epsilon), floatAttribute("momentum", momentum)]);
   },
   LayerNormalization({ node, emit }) {
-    emit("LayerNormalization", node.inputs, [integer("axis", -1), float("epsilon", layerNormAttrs(node).epsilon)]);
+    emit("LayerNormalization", node.inputs, [
+      integerAttribute("axis", -1),
+      floatAttribute("epsilon", layerNormAttrs(node).epsilon),
+    ]);
   },
   GroupNormalization({ node, emit, requireOpset }) {
     const { epsilon, groups } = groupNormAttrs(node);
     requireOpset(21);
-    emit("GroupNormalization", node.inputs, [float("epsilon", epsilon), integer("num_groups", groups)]);
+    emit("GroupNormalization", node.inputs, [
+      floatAttribute("epsilon", epsilon),
+      integerAttribute("num_groups", groups),
+    ]);
   },
   ...ACTIVATION_LOWERINGS,
   Clip({ node, number, emit }) {
@@ -74,9 +81,9 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
   },
   Gelu({ node, emit, requireOpset }) {
     requireOpset(20);
-    emit("Gelu", node.inputs, [text("approximate", geluAttrs(node).approximate)]);
+    emit("Gelu", node.inputs, [textAttribute("approximate", geluAttrs(node).approximate)]);
   },
-  Softmax: ({ node, emit }) => emit("Softmax", node.inputs, [integer("axis", -1)]),
+  Softmax: ({ node, emit }) => emit("Softmax", node.inputs, [integerAttribute("axis", -1)]),
   PRelu({ node, shape, parameter, reformed, emit }) {
     const [x, slope] = node.inputs;
     const [, channels, ...pixels] = shape(x) as number[];
@@ -89,27 +96,22 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
   Div: broadcast,
   MaxPool: ({ node, emit }) => emit("MaxPool", node.inputs, poolAttributes(node)),
   AveragePool({ node, emit }) {
-    const counted = integer("count_include_pad", poolAttrs(node).countIncludePad ? 1 : 0);
+    const counted = integerAttribute("count_include_pad", poolAttrs(node).countIncludePad ? 1 : 0);
     emit("AveragePool", node.inputs, [...poolAttributes(node), counted]);
   },
   GlobalAveragePool: same,
   ReduceMean: reduction,
   ReduceMax: reduction,
-  Resize({ node, numbers, emit }) {
-    const modes = [
-      text("mode", "nearest"),
-      text("coordinate_transformation_mode", "asymmetric"),
-      text("nearest_mode", "floor"),
-    ];
-    emit("Resize", [node.inputs[0], "", numbers("scales", [1, 1, ...resizeAttrs(node).scales])], modes);
-  },
-  Flatten: ({ node, emit }) => emit("Flatten", node.inputs, [integer("axis", 1)]),
+  Resize: lowerResize,
+  Flatten: ({ node, emit }) => emit("Flatten", node.inputs, [integerAttribute("axis", 1)]),
   Reshape({ node, integers, emit }) {
     const [, ...rest] = reshapeAttrs(node).shape;
     emit("Reshape", [node.inputs[0], integers("shape", [0, ...rest])]);
   },
   Transpose({ node, shape, emit }) {
-    emit("Transpose", node.inputs, [list("perm", transposeAttrs(node, shape(node.inputs[0]).length).perm)]);
+    emit("Transpose", node.inputs, [
+      integersAttribute("perm", transposeAttrs(node, shape(node.inputs[0]).length).perm),
+    ]);
   },
   Concat: concat,
   Slice({ node, shape, integers, emit }) {
@@ -127,7 +129,7 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
     emit("Pad", [node.inputs[0], integers("pads", [...begins, ...ends])]);
   },
   Gather({ node, integers, emit }) {
-    emit("Gather", [node.inputs[0], integers("indices", gatherAttrs(node).indices)], [integer("axis", 1)]);
+    emit("Gather", [node.inputs[0], integers("indices", gatherAttrs(node).indices)], [integerAttribute("axis", 1)]);
   },
   Dropout({ node, number, emit }) {
     emit("Dropout", [node.inputs[0], number("ratio", dropoutAttrs(node).ratio)]);
@@ -137,8 +139,8 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
   BorderBias({ node, integers, between, emit }) {
     const { rows, cols } = borderBiasAttrs(node);
     const [x, table] = node.inputs;
-    const byRow = between("Gather", [table, integers("rows", rows)], [integer("axis", 1)]);
-    emit("Add", [x, between("Gather", [byRow, integers("cols", cols)], [integer("axis", 2)])]);
+    const byRow = between("Gather", [table, integers("rows", rows)], [integerAttribute("axis", 1)]);
+    emit("Add", [x, between("Gather", [byRow, integers("cols", cols)], [integerAttribute("axis", 2)])]);
   },
   /** softmax(scale · q·kᵀ)·v. */
   Attention({ node, shape, number, between, emit }) {
@@ -147,9 +149,9 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
     const { scale } = attentionAttrs(node, shape(q)[rank - 1] as number);
     const perm = Array.from({ length: rank }, (_, axis) => axis);
     [perm[rank - 1], perm[rank - 2]] = [rank - 2, rank - 1];
-    const scores = between("MatMul", [q, between("Transpose", [k], [list("perm", perm)])]);
+    const scores = between("MatMul", [q, between("Transpose", [k], [integersAttribute("perm", perm)])]);
     const scaled = between("Mul", [scores, number("factor", scale)]);
-    emit("MatMul", [between("Softmax", [scaled], [integer("axis", -1)]), v]);
+    emit("MatMul", [between("Softmax", [scaled], [integerAttribute("axis", -1)]), v]);
   },
 };
 
@@ -161,7 +163,7 @@ function same({ node, emit }: Lowering): void {
 function reduction({ node, shape, integers, emit, requireOpset }: Lowering): void {
   const { axes, keepdims } = reductionAttrs(node, shape(node.inputs[0]).length);
   requireOpset(18);
-  emit(node.op, [node.inputs[0], integers("axes", axes)], [integer("keepdims", keepdims === "keep" ? 1 : 0)]);
+  emit(node.op, [node.inputs[0], integers("axes", axes)], [integerAttribute("keepdims", keepdims === "keep" ? 1 : 0)]);
 }
 
 /** ONNX aligns axes at the end: what stands per channel, or per sample and channel, gets the axes of the pixels. */
@@ -185,11 +187,11 @@ function concat({ node, shape, parameter, integers, between, emit }: Lowering): 
   const sample = node.inputs.find((name) => !parameter(name))!;
   const inputs = node.inputs.map((name) => {
     if (!parameter(name)) return name;
-    const batch = between("Shape", [sample], [integer("start", 0), integer("end", 1)]);
+    const batch = between("Shape", [sample], [integerAttribute("start", 0), integerAttribute("end", 1)]);
     const rest = integers("rest", shape(name).slice(1) as number[]);
-    return between("Expand", [name, between("Concat", [batch, rest], [integer("axis", 0)])]);
+    return between("Expand", [name, between("Concat", [batch, rest], [integerAttribute("axis", 0)])]);
   });
-  emit("Concat", inputs, [integer("axis", 1)]);
+  emit("Concat", inputs, [integerAttribute("axis", 1)]);
 }
 
 /** Where a tap is a whole channel, the kept channels are gathered; elsewhere the dropped columns come back as zeros. */
@@ -198,8 +200,8 @@ function columnConv({ node, shape, parameter, reformed, integers, between, emit 
   const { kernel, taps } = columnConvAttrs(node);
   const { shape: [filters], data } = parameter(weight)!;
   if (kernel[0] === 1 && kernel[1] === 1) {
-    const gathered = between("Gather", [x, integers("taps", taps)], [integer("axis", 1)]);
-    if (shape(x).length === 2) return emit("Gemm", [gathered, weight, ...bias], [integer("transB", 1)]);
+    const gathered = between("Gather", [x, integers("taps", taps)], [integerAttribute("axis", 1)]);
+    if (shape(x).length === 2) return emit("Gemm", [gathered, weight, ...bias], [integerAttribute("transB", 1)]);
     const pointwise = reformed(weight, { shape: [filters, taps.length, 1, 1], data });
     return emit("Conv", [gathered, pointwise, ...bias], convAttributes(node, kernel));
   }
@@ -214,20 +216,19 @@ function columnConv({ node, shape, parameter, reformed, integers, between, emit 
 function convAttributes(node: Node, kernel: readonly number[]): OnnxAttribute[] {
   const { strides, pads, dilations, group } = convAttrs(node);
   return [
-    list("kernel_shape", kernel),
-    list("strides", strides),
-    list("pads", pads),
-    list("dilations", dilations),
-    integer("group", group),
+    integersAttribute("kernel_shape", kernel),
+    integersAttribute("strides", strides),
+    integersAttribute("pads", pads),
+    integersAttribute("dilations", dilations),
+    integerAttribute("group", group),
   ];
 }
 
 function poolAttributes(node: Node): OnnxAttribute[] {
   const { kernel, strides, pads } = poolAttrs(node);
-  return [list("kernel_shape", kernel), list("strides", strides), list("pads", pads)];
+  return [
+    integersAttribute("kernel_shape", kernel),
+    integersAttribute("strides", strides),
+    integersAttribute("pads", pads),
+  ];
 }
-
-const integer = (name: string, value: number): OnnxAttribute => ({ name, kind: "int", value });
-const float = (name: string, value: number): OnnxAttribute => ({ name, kind: "float", value });
-const text = (name: string, value: string): OnnxAttribute => ({ name, kind: "string", value });
-const list = (name: string, value: readonly number[]): OnnxAttribute => ({ name, kind: "ints", value });

@@ -1,12 +1,13 @@
 /** The import of each operator: ONNX's forms and defaults (opset 11 to 21) to the graph's. */
 import { sampleSize } from "../../graph/shapes.ts";
 import type { OpName } from "../../graph/types.ts";
-import { ACTIVATION_IMPORTS, prelu, resize } from "./activations.ts";
+import { ACTIVATION_IMPORTS, prelu } from "./activations.ts";
 import { type Call, required } from "./call.ts";
 import { axesOf, axisOf } from "./folding.ts";
 import { concat, flatten, gather, pad, reshape, slice, split, squeeze, transpose, unsqueeze } from "./layout.ts";
 import { batchNorm, groupNorm, instanceNorm, layerNorm } from "./norms.ts";
 import { importAddition, importDivision, importMultiplication, importSubtraction } from "./pointwise.ts";
+import { importResize } from "./resize.ts";
 import type { Constant } from "./tensors.ts";
 import { DATA_TYPE } from "./types.ts";
 import { globalMaxPool, padding, pool } from "./windows.ts";
@@ -23,7 +24,7 @@ export const OPERATORS: Readonly<Record<string, Import>> = {
   InstanceNormalization: instanceNorm,
   ...ACTIVATION_IMPORTS,
   PRelu: prelu,
-  Resize: resize,
+  Resize: importResize,
   Identity: plain("Identity"),
   Gelu: (call) => call.emit("Gelu", [call.activation(0)], { approximate: call.attrs.text("approximate", "none") }),
   Clip: clip,

@@ -1,7 +1,7 @@
 /** Operators that only move numbers, drop some, or repeat them. */
 
 import { dropout } from "../../tensor/ops/dropout.ts";
-import { resize } from "../../tensor/ops/resize.ts";
+import { bilinear, resize } from "../../tensor/ops/resize.ts";
 import { concat, gather, pad, reshape, slice, transpose } from "../../tensor/ops/shape.ts";
 import { elements } from "../../tensor/tensor.ts";
 import {
@@ -11,6 +11,7 @@ import {
   nodeError,
   padAttrs,
   reshapeAttrs,
+  type ResizeAttrs,
   resizeAttrs,
   sliceAttrs,
   transposeAttrs,
@@ -108,14 +109,16 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
   }),
   Resize: operator({
     inputs: [activation],
-    attributes: { names: ["scales"], read: resizeAttrs },
+    attributes: { names: ["scales", "sizes", "mode", "coordinate_transformation_mode"], read: readResize },
     inference: { kind: "kernel" },
-    shape([x], { scales }, node) {
-      requireImage(node, x);
-      return [x[0], x[1], (x[2] as number) * scales[0], (x[3] as number) * scales[1]];
+    shape([x], attrs) {
+      if (attrs.mode === "linear") return [x[0], x[1], attrs.rows.to, attrs.columns.to];
+      return [x[0], x[1], (x[2] as number) * attrs.scales[0], (x[3] as number) * attrs.scales[1]];
     },
     reference: resizeReference,
-    execute: ({ tape }, [x], { scales }) => resize(tape, x, scales),
+    execute({ tape }, [x], attrs) {
+      return attrs.mode === "linear" ? bilinear(tape, x, attrs.rows, attrs.columns) : resize(tape, x, attrs.scales);
+    },
   }),
   Dropout: operator({
     inputs: [activation],
@@ -136,6 +139,11 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     execute: (_, [x]) => x,
   }),
 };
+
+function readResize(node: Node, [x]: readonly Shape[]): ResizeAttrs {
+  requireImage(node, x);
+  return resizeAttrs(node, x[2] as number, x[3] as number);
+}
 
 function flattened([x]: readonly Shape[]): Shape {
   return [x[0], sampleSize(x)];

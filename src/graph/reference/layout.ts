@@ -1,6 +1,7 @@
 /** Operators that only move numbers. */
 
-import type { SliceRange } from "../attrs.ts";
+import type { Sampling } from "../../../kernels/shape/bilinear.ts";
+import type { ResizeAttrs, SliceRange } from "../attrs.ts";
 import { type Array64, zeros } from "./array.ts";
 
 type Sizes = readonly number[];
@@ -50,13 +51,32 @@ export function gatherReference(
   return pick(x, shape, (index) => index.map((i, axis) => axis === 1 ? indices[i] : i));
 }
 
-/** Nearest neighbours: every pixel becomes a block of its value. */
-export function resizeReference(
-  [x]: readonly Array64[],
-  { scales }: { readonly scales: Sizes },
-  shape: Sizes,
-): Array64 {
-  return pick(x, shape, (index) => index.map((i, axis) => axis < 2 ? i : Math.floor(i / scales[axis - 2])));
+/** Nearest neighbours: every pixel becomes a block of its value. Linear: the mean of the four pixels around a place. */
+export function resizeReference([x]: readonly Array64[], attrs: ResizeAttrs, shape: Sizes): Array64 {
+  if (attrs.mode === "nearest") {
+    return pick(x, shape, (index) => index.map((i, axis) => axis < 2 ? i : Math.floor(i / attrs.scales[axis - 2])));
+  }
+  const y = zeros(shape);
+  for (let i = 0; i < y.data.length; i++) {
+    const [n, c, row, column] = position(i, shape);
+    for (const [r, a] of neighbours(attrs.rows, row)) {
+      for (const [k, b] of neighbours(attrs.columns, column)) {
+        y.data[i] += a * b * x.data[offset([n, c, r, k], x.shape)];
+      }
+    }
+  }
+  return y;
+}
+
+/** The two lines of the input around an output line, and the share of each; those outside count as the line at the edge. */
+function neighbours(
+  { from, start, step }: Sampling,
+  line: number,
+): readonly (readonly [line: number, share: number])[] {
+  const place = start + line * step;
+  const before = Math.floor(place);
+  const inside = (at: number) => Math.min(Math.max(at, 0), from - 1);
+  return [[inside(before), 1 - (place - before)], [inside(before + 1), place - before]];
 }
 
 export function transposeReference([x]: readonly Array64[], { perm }: { readonly perm: Sizes }, shape: Sizes): Array64 {
