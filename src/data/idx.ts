@@ -1,4 +1,5 @@
 import { UserError } from "../errors.ts";
+import { elements } from "../tensor/tensor.ts";
 import { gunzip } from "./gzip.ts";
 
 /**
@@ -28,7 +29,7 @@ export async function readIdx(packed: Uint8Array<ArrayBuffer>, rank: number, fil
     );
   }
   const dims = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
-  const expected = header + dims.reduce((a, b) => a * b, 1);
+  const expected = header + elements(dims);
   if (bytes.length !== expected) {
     throw new UserError(
       `${file}: found ${bytes.length} bytes, expected ${expected} for dimensions ${dims.join("×")}: ` +

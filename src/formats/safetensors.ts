@@ -3,6 +3,7 @@
  * then the tensors' bytes without gaps or overlaps. Format: https://github.com/huggingface/safetensors (Format).
  */
 import { show, UserError } from "../errors.ts";
+import { elements } from "../tensor/tensor.ts";
 
 /** What the numbers of a tensor are in a file, by the format's own names. */
 export type Dtype =
@@ -121,7 +122,7 @@ export function writeSafetensors(
   let offset = 0;
   for (const [name, { dtype, shape, data }] of ordered) {
     if (name === "__metadata__") throw new Error(`"__metadata__" cannot name a tensor`);
-    if (!(data instanceof arrays[dtype]) || data.length !== shape.reduce((a, b) => a * b, 1)) {
+    if (!(data instanceof arrays[dtype]) || data.length !== elements(shape)) {
       throw new Error(`tensor "${name}": ${data.constructor.name}(${data.length}) is no ${dtype} [${shape}]`);
     }
     entries.push([name, { dtype, shape, data_offsets: [offset, offset + data.byteLength] }]);

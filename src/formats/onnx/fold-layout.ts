@@ -1,4 +1,5 @@
 /** Folding of what only moves numbers. What these make keeps the name of its source, so that parameters keep theirs. */
+import { elements } from "../../tensor/tensor.ts";
 import { onnxError } from "./attributes.ts";
 import {
   axesOf,
@@ -9,7 +10,6 @@ import {
   type Fold,
   integersOf,
   need,
-  product,
   reshaped,
   sizes,
   spend,
@@ -25,7 +25,7 @@ export const LAYOUT_FOLDS: Readonly<Record<string, Fold>> = {
     const size = x.shape[axis];
     const indices = integersOf(ctx.node, at).map((i) => i < 0 ? i + size : i);
     if (indices.some((i) => i < 0 || i >= size)) throw onnxError(ctx.node, `an index is outside of axis ${axis}`);
-    const inner = product(x.shape.slice(axis + 1));
+    const inner = elements(x.shape.slice(axis + 1));
     const shape = [...x.shape.slice(0, axis), ...at.shape, ...x.shape.slice(axis + 1)];
     return build(ctx, x.type, shape, (i) => {
       const place = Math.floor(i / inner);
@@ -52,13 +52,13 @@ export const LAYOUT_FOLDS: Readonly<Record<string, Fold>> = {
     const x = need(ctx, inputs, 0);
     ctx.attrs.only("allowzero", 0);
     const wanted = integersOf(ctx.node, need(ctx, inputs, 1)).map((d, axis) => d === 0 ? x.shape[axis] ?? 0 : d);
-    const known = product(wanted.filter((d) => d !== -1));
+    const known = elements(wanted.filter((d) => d !== -1));
     return reshaped(ctx, x, wanted.map((d) => d === -1 ? x.data.length / known : d));
   },
   Flatten(ctx, inputs) {
     const x = need(ctx, inputs, 0);
     const axis = axisOf(ctx.node, ctx.attrs.integer("axis", 1), x.shape.length + 1);
-    return reshaped(ctx, x, [product(x.shape.slice(0, axis)), product(x.shape.slice(axis))]);
+    return reshaped(ctx, x, [elements(x.shape.slice(0, axis)), elements(x.shape.slice(axis))]);
   },
   Transpose(ctx, inputs) {
     const x = need(ctx, inputs, 0);
@@ -97,7 +97,7 @@ export const LAYOUT_FOLDS: Readonly<Record<string, Fold>> = {
     if (all.some(({ shape }) => elsewhere(shape) !== elsewhere(first.shape))) {
       throw onnxError(ctx.node, `its constants differ outside of axis ${axis}`);
     }
-    const inner = product(first.shape.slice(axis + 1));
+    const inner = elements(first.shape.slice(axis + 1));
     const total = all.reduce((sum, { shape }) => sum + shape[axis], 0);
     // For each place along the axis: whose it is, and where it stands there.
     spend(ctx, total);

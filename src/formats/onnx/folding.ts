@@ -3,6 +3,7 @@
  * strides.
  */
 import type { Dim } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
 import { type Attributes, onnxError } from "./attributes.ts";
 import type { Constant } from "./tensors.ts";
 import type { OnnxNode } from "./types.ts";
@@ -69,7 +70,7 @@ export function build(
   shape: readonly number[],
   at: (i: number) => Dim,
 ): Made {
-  const count = product(shape);
+  const count = elements(shape);
   spend(ctx, count);
   try {
     const data = type === "float" ? new Float32Array(count) : new Array<Dim>(count);
@@ -100,14 +101,14 @@ export function strided(
 }
 
 export function reshaped(ctx: FoldContext, x: Made, shape: readonly number[]): Made {
-  if (product(shape) !== x.data.length || !shape.every((d) => Number.isInteger(d) && d >= 0)) {
+  if (elements(shape) !== x.data.length || !shape.every((d) => Number.isInteger(d) && d >= 0)) {
     throw onnxError(ctx.node, `can't give [${x.shape}] the shape [${shape}]`);
   }
   return { ...x, shape };
 }
 
 export function stridesOf(shape: readonly number[]): number[] {
-  return shape.map((_, axis) => product(shape.slice(axis + 1)));
+  return shape.map((_, axis) => elements(shape.slice(axis + 1)));
 }
 
 export function broadcastShape(ctx: FoldContext, a: readonly number[], b: readonly number[]): number[] {
@@ -137,10 +138,6 @@ export function need(ctx: FoldContext, inputs: readonly (Constant | undefined)[]
   const constant = inputs[i];
   if (!constant) throw onnxError(ctx.node, `input ${i} is missing`);
   return constant;
-}
-
-export function product(shape: readonly number[]): number {
-  return shape.reduce((size, d) => size * d, 1);
 }
 
 export function spend({ budget, node }: FoldContext, numbers: number): void {

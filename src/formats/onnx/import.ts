@@ -1,6 +1,7 @@
 /** ONNX to a graph: constants folded, what no output needs left out, parameters under PyTorch's names. */
 import { show, UserError } from "../../errors.ts";
 import { finiteProblem } from "../../graph/finite.ts";
+import { neededNodes } from "../../graph/rewrite/needed_nodes.ts";
 import type { Model } from "../../graph/types.ts";
 import { validateModel } from "../../graph/validate.ts";
 import { attributesOf, onnxError } from "./attributes.ts";
@@ -11,7 +12,7 @@ import { fuseGraph, fuseNodes } from "./fusion/fuse.ts";
 import { OPERATORS } from "./operators.ts";
 import { readOnnx } from "./read.ts";
 import { type Constant, decode, type External } from "./tensors.ts";
-import type { OnnxGraph, OnnxModel, OnnxNode, OnnxOpset } from "./types.ts";
+import type { OnnxModel, OnnxNode, OnnxOpset } from "./types.ts";
 
 const OPSETS = { least: 11, most: 21 } as const;
 
@@ -45,7 +46,7 @@ export function loadOnnx(bytes: Uint8Array, file: string, external: External = n
 export function importOnnx(onnx: OnnxModel, external: External = new Map()): Model {
   const opset = opsetOf(onnx.opsets);
   const { graph } = onnx;
-  const nodes = needed(graph, fuseNodes(graph));
+  const nodes = neededNodes(fuseNodes(graph), graph.outputs.map(({ name }) => name));
   const read = new Set(nodes.flatMap((node) => node.inputs));
   const constants = new Map<string, Constant>();
   for (const tensor of graph.initialisers) {
@@ -115,18 +116,6 @@ function opsetOf(opsets: readonly OnnxOpset[]): number {
     );
   }
   return opset;
-}
-
-/** The nodes that some output depends on, in the file's order, which is the order of execution. */
-function needed({ outputs }: OnnxGraph, nodes: readonly OnnxNode[]): OnnxNode[] {
-  const wanted = new Set(outputs.map(({ name }) => name));
-  const kept: OnnxNode[] = [];
-  for (const node of nodes.toReversed()) {
-    if (!node.outputs.some((name) => wanted.has(name))) continue;
-    kept.push(node);
-    node.inputs.forEach((name) => name !== "" && wanted.add(name));
-  }
-  return kept.reverse();
 }
 
 function requireSupported(node: OnnxNode, read: ReadonlySet<string>): void {

@@ -4,6 +4,7 @@
  */
 import { sampleSize } from "../../graph/shapes.ts";
 import type { Dim, Shape } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
 import { type Call, required, type View } from "./call.ts";
 import { axesOf, axisOf, integersOf } from "./folding.ts";
 import { transposedConstant } from "./fold-layout.ts";
@@ -244,10 +245,10 @@ function sliced(call: Call, value: string, { axis, start, count }: Range): strin
   const shape = call.shape(value) as number[];
   const source = unshaped(call, value);
   const from = source === undefined ? [] : call.shape(source) as number[];
-  const before = product(shape.slice(1, axis));
-  const at = from.findIndex((_, i) => i > 0 && product(from.slice(1, i)) === before);
+  const before = elements(shape.slice(1, axis));
+  const at = from.findIndex((_, i) => i > 0 && elements(from.slice(1, i)) === before);
   const inner = at < 0 ? NaN : from[at] / shape[axis];
-  const isOutermost = shape.some((_, end) => end >= axis && product(shape.slice(axis + 1, end + 1)) === inner);
+  const isOutermost = shape.some((_, end) => end >= axis && elements(shape.slice(axis + 1, end + 1)) === inner);
   if (!isOutermost) return call.between("Slice", [value], rangeAttrs({ axis, start, count }));
   const cut = call.between("Slice", [source!], rangeAttrs({ axis: at, start: start * inner, count: count * inner }));
   return call.between("Reshape", [cut], { shape: [0, ...shape.slice(1).map((d, i) => i + 1 === axis ? count : d)] });
@@ -278,8 +279,4 @@ function plain(call: Call, { value, perm }: View): string {
 
 function shapeOf(call: Call, { value, perm }: View): Shape {
   return perm.map((axis) => call.shape(value)[axis]);
-}
-
-function product(sizes: readonly number[]): number {
-  return sizes.reduce((size, d) => size * d, 1);
 }

@@ -1,6 +1,7 @@
 /** Constants: the tensors of a file as arrays, and what is computed from them. */
 import { show, UserError } from "../../errors.ts";
 import type { Dim } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
 import { toFloat32 } from "../safetensors.ts";
 import { DATA_TYPE, type ExternalData, type OnnxTensor } from "./types.ts";
 
@@ -53,7 +54,7 @@ export function decode(tensor: OnnxTensor, name = tensor.name, external: Externa
   if (!storage) throw fail(`data type ${dataType} isn't supported`);
   if (!dims.every((d) => Number.isSafeInteger(d) && d >= 0)) throw fail(`it has the shape [${dims.slice(0, 8)}]`);
   const raw = tensor.external ? externalBytes(tensor.external, external, fail) : tensor.raw;
-  const count = dims.reduce((size, d) => size * d, 1);
+  const count = elements(dims);
   const { type } = storage;
   if (raw) {
     if (raw.length !== count * storage.bytes) {

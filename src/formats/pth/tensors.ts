@@ -1,5 +1,6 @@
 /** From views of storages to row-major tensors. */
 import { show, UserError } from "../../errors.ts";
+import { elements } from "../../tensor/tensor.ts";
 import { arrayOf, BYTES_PER_ELEMENT, type StoredTensor } from "../safetensors.ts";
 import type { Storage, StridedTensor, Value } from "./values.ts";
 
@@ -27,7 +28,7 @@ export function gather(
   for (const [name, tensor] of tensors) {
     const { storage, shape } = tensor;
     requireInside(name, tensor);
-    asked += count(shape) * BYTES_PER_ELEMENT[storage.dtype];
+    asked += elements(shape) * BYTES_PER_ELEMENT[storage.dtype];
     const known = storages.get(storage.key);
     if (known) sameBlock(known[0], storage);
     else storages.set(storage.key, [storage, name]);
@@ -75,12 +76,12 @@ function requireWhole(name: string, { key, dtype, blockElements }: Storage, bloc
 /** A copy of the tensor's bytes, row-major. */
 function gatherBytes({ storage, offset, shape, strides }: StridedTensor, block: Uint8Array): Uint8Array<ArrayBuffer> {
   const width = BYTES_PER_ELEMENT[storage.dtype];
-  const elements = count(shape);
+  const count = elements(shape);
   const first = storage.offset + offset;
-  if (elements === 0 || isContiguous(shape, strides)) return block.slice(first * width, (first + elements) * width);
-  const out = new Uint8Array(elements * width);
+  if (count === 0 || isContiguous(shape, strides)) return block.slice(first * width, (first + count) * width);
+  const out = new Uint8Array(count * width);
   const index = shape.map(() => 0);
-  for (let to = 0, from = first; to < elements; to++) {
+  for (let to = 0, from = first; to < count; to++) {
     for (let byte = 0; byte < width; byte++) out[to * width + byte] = block[from * width + byte];
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       from += strides[axis];
@@ -104,8 +105,4 @@ function isContiguous(shape: readonly number[], strides: readonly number[]): boo
 
 function swapBytes(bytes: Uint8Array, width: number): void {
   for (let at = 0; at < bytes.length; at += width) bytes.subarray(at, at + width).reverse();
-}
-
-function count(shape: readonly number[]): number {
-  return shape.reduce((a, b) => a * b, 1);
 }

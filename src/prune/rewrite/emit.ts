@@ -1,6 +1,7 @@
 /** Writes the network that a layout describes: nodes, parameters cut to the kept channels, and where they came from. */
 
 import { freshName, takenNames } from "../../graph/names.ts";
+import { neededNodes } from "../../graph/rewrite/needed_nodes.ts";
 import type { HostTensor, Node, Origin, ParamSpec, Rewrite } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import { parameterAxis } from "../groups/channels.ts";
@@ -19,7 +20,7 @@ export function emit(dependencies: WeighedGraph, known: Constants, layout: Layou
   const { graph } = dependencies;
   for (const node of graph.nodes) if (emission.kept(node.outputs[0]).length > 0) emitNode(emission, node);
 
-  const alive = reachable(written.nodes, graph.outputs);
+  const alive = neededNodes(written.nodes, graph.outputs);
   const used = new Set(alive.flatMap((node) => node.inputs));
   const params = Object.fromEntries(Object.entries(written.specs).filter(([name]) => used.has(name)));
   return {
@@ -113,14 +114,4 @@ function emitNode(e: LayerEmission, node: Node): void {
   if (layer) emitLayer(e, layer);
   else if (rule.kind === "linked" && !dependencies.whole.has(node.name)) rule.rewrite(node, e);
   else e.keepNode(node);
-}
-
-/** The nodes that the outputs need, in order. */
-function reachable(nodes: readonly Node[], outputs: readonly string[]): Node[] {
-  const needed = new Set(outputs);
-  return [...nodes].reverse().filter((node) => {
-    if (!needed.has(node.outputs[0])) return false;
-    node.inputs.forEach((name) => needed.add(name));
-    return true;
-  }).reverse();
 }

@@ -4,7 +4,7 @@ import type { Epilogue } from "../../../kernels/launch.ts";
 import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
-import type { Tensor } from "../tensor.ts";
+import { elements, type Tensor } from "../tensor.ts";
 import { cached, launch, tuningFor } from "./launch.ts";
 
 const gemmPlan = cached(planGemm);
@@ -28,7 +28,7 @@ export function matmul(tape: Tape, a: Tensor, b: Tensor, options: MatmulOptions 
   const fits = a.shape.length >= 2 && k === kb && (shared || `${b.shape.slice(0, -2)}` === `${leading}`);
   if (!fits) throw new UserError(`matmul: [${a.shape}] times [${b.shape}]${transB ? "ᵀ" : ""} doesn't fit`);
   // Products with one b are one product with all their rows.
-  const count = shared ? 1 : leading.reduce((product, size) => product * size, 1);
+  const count = shared ? 1 : elements(leading);
   const m = shared ? a.size / k : rows;
   const batch = (one: number, other: number) => count > 1 ? { count, a: one, b: other } : undefined;
   const y = tape.empty([...leading, rows, n]);

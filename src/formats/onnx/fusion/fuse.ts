@@ -2,7 +2,8 @@
  * What exporters wrote in many nodes, as the one that was meant. Some operators of these patterns (Erf, Pow, Sqrt) stand in
  * no graph of ours: those are fused among the nodes of the file. Others need shapes: those are fused in the graph.
  */
-import type { Model, Node } from "../../../graph/types.ts";
+import { withoutUnneeded } from "../../../graph/rewrite/needed_nodes.ts";
+import type { Model } from "../../../graph/types.ts";
 import type { OnnxNode } from "../types.ts";
 import { fuseAttention } from "./attention.ts";
 import { fuseGelu } from "./gelu.ts";
@@ -19,20 +20,5 @@ export function fuseNodes({ nodes, initialisers }: NodeGraph): readonly OnnxNode
 
 /** Also leaves out what no output needs, nodes and parameters. */
 export function fuseGraph(model: Model): Model {
-  return [withoutUnused, fuseAttention, fuseGroupNorm].reduce((before, fuse) => withoutUnused(fuse(before)), model);
-}
-
-function withoutUnused({ graph, params }: Model): Model {
-  const wanted = new Set(graph.outputs);
-  const nodes: Node[] = [];
-  for (const node of graph.nodes.toReversed()) {
-    if (!wanted.has(node.outputs[0])) continue;
-    node.inputs.forEach((name) => wanted.add(name));
-    nodes.push(node);
-  }
-  const specs = Object.fromEntries(Object.entries(graph.params).filter(([name]) => wanted.has(name)));
-  return {
-    graph: { ...graph, nodes: nodes.reverse(), params: specs },
-    params: new Map([...params].filter(([name]) => wanted.has(name))),
-  };
+  return [fuseAttention, fuseGroupNorm].reduce((before, fuse) => withoutUnneeded(fuse(before)), withoutUnneeded(model));
 }
