@@ -3,7 +3,7 @@
 import { identityMap } from "./indexmap.ts";
 import { consumers, freshName, takenNames } from "./names.ts";
 import { opOf } from "./ops/ops.ts";
-import { isBatchNorm, isBorderTable, isLayer } from "./roles.ts";
+import { hasFilterRows, isBatchNorm, isBorderTable } from "./roles.ts";
 import type { Graph, HostTensor, Model, Node, Origin, Rewrite } from "./types.ts";
 
 /** Parameters in float64, as folding computes them. */
@@ -157,7 +157,7 @@ function foldable(norm: Node, graph: Graph): { readonly layer: Node; readonly bo
   const last = maker(norm.inputs[0]);
   const border = last && isBorderTable(last) ? last : undefined;
   const layer = border ? maker(border.inputs[0]) : last;
-  return layer && isLayer(layer) ? { layer, border } : undefined;
+  return layer && hasFilterRows(layer) ? { layer, border } : undefined;
 }
 
 /** Leaves only the parameters that some node reads. */

@@ -3,7 +3,7 @@ import { inferShapes } from "./infer.ts";
 import { consumers } from "./names.ts";
 import type { LayerInference } from "./ops/op.ts";
 import { opOf } from "./ops/ops.ts";
-import { isLayer, isSum } from "./roles.ts";
+import { hasFilterRows, isSum } from "./roles.ts";
 import { sameShape } from "./shapes.ts";
 import type { Graph, Node, Shape } from "./types.ts";
 
@@ -82,9 +82,9 @@ function inOrder({ nodes }: Graph, follower: (value: string) => Node | undefined
   const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
   const placeOf = (node: Node): number => {
     const place = places.get(node)!, [output] = node.outputs;
-    const sum = isLayer(node) ? follower(output) : undefined;
+    const sum = hasFilterRows(node) ? follower(output) : undefined;
     const other = sum && isSum(sum) ? makers.get(sum.inputs.find((name) => name !== output) ?? "") : undefined;
-    return sum && other && !isLayer(other) && places.get(other)! > place ? places.get(sum)! - 0.5 : place;
+    return sum && other && !hasFilterRows(other) && places.get(other)! > place ? places.get(sum)! - 0.5 : place;
   };
   const moved = new Map(nodes.map((node) => [node, placeOf(node)]));
   return nodes.toSorted((a, b) => moved.get(a)! - moved.get(b)!);

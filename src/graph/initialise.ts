@@ -5,7 +5,7 @@ import { elements } from "../tensor/tensor.ts";
 import { inferShapes } from "./infer.ts";
 import { consumers } from "./names.ts";
 import { opOf } from "./ops/ops.ts";
-import { isBatchNorm, isLayer } from "./roles.ts";
+import { hasFilterRows, isBatchNorm } from "./roles.ts";
 import type { Graph, HostTensor, Node, Params, Shape } from "./types.ts";
 
 /**
@@ -47,7 +47,7 @@ function drawing(
   const [reader] = readers.get(name) ?? [];
   const he = () => ({ normal: Math.sqrt(2 / fanOut(shape, shapes.get(reader.inputs[0])!)) });
   if (init !== undefined) return init === "he" ? he() : init;
-  if (reader && isLayer(reader)) {
+  if (reader && hasFilterRows(reader)) {
     const weight = graph.params[reader.inputs[1]];
     const normalised = readers.get(reader.outputs[0])?.some(isBatchNorm);
     if (role === "bias" && (normalised || weight.init !== undefined)) return { constant: 0 };

@@ -19,7 +19,7 @@ export function filterCount({ params }: Graph, node: Node): number {
 }
 
 /** A layer whose weight's first axis are its filters: any but a projection. */
-export function isLayer(node: Pick<Node, "op" | "name">): boolean {
+export function hasFilterRows(node: Pick<Node, "op" | "name">): boolean {
   const { inference } = opOf(node);
   return inference.kind === "layer" && inference.filters === "first";
 }

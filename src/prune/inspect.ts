@@ -2,7 +2,7 @@
 
 import { type Cost, graphCost } from "../graph/cost.ts";
 import { inferShapes } from "../graph/infer.ts";
-import { isLayer } from "../graph/roles.ts";
+import { hasFilterRows } from "../graph/roles.ts";
 import type { Graph, OpName, Shape } from "../graph/types.ts";
 import { dependencyGraph } from "./groups/dependency_graph.ts";
 import { refusedLayers } from "./structures/constraints.ts";
@@ -108,8 +108,8 @@ export function inspect(graph: Graph): Inspection {
   const groupOf = new Map(groups.flatMap(({ name, layers }) => layers.map((layer) => [layer.name, name] as const)));
   const refusals = KINDS.map((granularity) => [granularity, refusedLayers(graph, { granularity })] as const);
   const nodes = graph.nodes.map((node): InspectedNode => {
-    const weight = layers.has(node.name) || isLayer(node) ? graph.params[node.inputs[1]].shape : undefined;
-    const refused = isLayer(node) && whole.has(node.name)
+    const weight = layers.has(node.name) || hasFilterRows(node) ? graph.params[node.inputs[1]].shape : undefined;
+    const refused = hasFilterRows(node) && whole.has(node.name)
       ? KINDS.map((kind) => [kind, "its input's channels stand along another axis"])
       : refusals.flatMap(([kind, found]) => found.has(node.name) ? [[kind, found.get(node.name)!]] : []);
     return {

@@ -2,7 +2,7 @@
 import { show, UserError } from "../../errors.ts";
 import { requireFinite } from "../../graph/finite.ts";
 import { consumers } from "../../graph/names.ts";
-import { isBatchNorm, isLayer } from "../../graph/roles.ts";
+import { hasFilterRows, isBatchNorm } from "../../graph/roles.ts";
 import type { Graph, HostTensor, Params } from "../../graph/types.ts";
 import { type Dtype, type StoredTensor, toFloat32 } from "../safetensors.ts";
 import type { StateDict } from "../weights.ts";
@@ -84,7 +84,7 @@ function meansBehind(graph: Graph): ReadonlyMap<string, string> {
   const means = new Map<string, string>();
   for (const node of graph.nodes) {
     const { inputs, outputs } = node;
-    if (!isLayer(node) || inputs.length > 2 || graph.outputs.includes(outputs[0])) continue;
+    if (!hasFilterRows(node) || inputs.length > 2 || graph.outputs.includes(outputs[0])) continue;
     const [norm, ...others] = readers.get(outputs[0]) ?? [];
     if (!norm || !isBatchNorm(norm) || others.length > 0) continue;
     means.set(inputs[1].replace(/weight$/, "bias"), norm.inputs[3]);

@@ -3,7 +3,7 @@ import { UserError } from "../../errors.ts";
 import { columnConvAttrs, convAttrs } from "../../graph/attrs.ts";
 import { inferShapes } from "../../graph/infer.ts";
 import { concrete } from "../../graph/shapes.ts";
-import { isLayer } from "../../graph/roles.ts";
+import { hasFilterRows } from "../../graph/roles.ts";
 import type { Graph, Node, OpName } from "../../graph/types.ts";
 
 /** One number of a filter: its channel within the group, its row and its column. */
@@ -38,7 +38,7 @@ export interface LayerWork {
 /** @throws UserError naming a layer of a kind that isn't timed without WebGPU */
 export function layersOf(graph: Graph, batch: number): LayerWork[] {
   const shapes = inferShapes(graph);
-  return graph.nodes.filter(isLayer).map((node) => {
+  return graph.nodes.filter(hasFilterRows).map((node) => {
     const weight = graph.params[node.inputs[1]]?.shape;
     if (!weight) throw new UserError(`${node.op} "${node.name}" computes its weight: that isn't timed without WebGPU`);
     const [x, y] = [node.inputs[0], node.outputs[0]].map((name) => concrete(shapes.get(name)!, batch));
