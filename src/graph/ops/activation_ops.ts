@@ -24,6 +24,7 @@ import {
   type Attributes,
   type Inference,
   NO_ATTRIBUTES,
+  NO_MACS,
   type Op,
   operator,
   parameter,
@@ -102,6 +103,7 @@ export const ACTIVATION_OPS: Readonly<Record<ActivationOpName, Op>> = {
     inputs: [oneActivation, parameter("slope")],
     attributes: NO_ATTRIBUTES,
     inference: { kind: "kernel" },
+    macs: NO_MACS,
     /** One slope per channel. */
     shape([x, slope], _, node) {
       requireChannels(node, x);
@@ -134,6 +136,7 @@ function activation<A>({ attributes, value, run, fused = () => undefined }: Acti
     inputs: [oneActivation],
     attributes,
     inference: { kind: "activation", fused: (node) => fused(attributes.read(node, [])) },
+    macs: NO_MACS,
     shape: unchanged,
     reference: ([x], attrs) => mapReference(x, (v) => value(v, attrs)),
     execute: ({ tape }, [x], attrs) => run(tape, x, attrs),

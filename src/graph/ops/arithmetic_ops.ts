@@ -8,7 +8,17 @@ import { borderBiasAttrs, nodeError } from "../attrs.ts";
 import { broadcastOf } from "../broadcast.ts";
 import { borderBiasReference, combineReference } from "../reference/pointwise.ts";
 import { shapeText } from "../shapes.ts";
-import { activation, type Attributes, either, type Inference, type Input, type Op, operator, parameter } from "./op.ts";
+import {
+  activation,
+  type Attributes,
+  either,
+  type Inference,
+  type Input,
+  NO_MACS,
+  type Op,
+  operator,
+  parameter,
+} from "./op.ts";
 import { requireImage } from "./shape_rules.ts";
 
 /** Operators of two operands, and the table added at borders. */
@@ -33,6 +43,7 @@ export const ARITHMETIC_OPS: Readonly<Record<ArithmeticOpName, Op>> = {
     attributes: { names: ["rows", "cols"], read: borderBiasAttrs },
     indices: ["rows", "cols"],
     inference: { kind: "channel table" },
+    macs: NO_MACS,
     shape([x, table], { rows, cols }, node) {
       requireImage(node, x);
       if (rows.length !== x[2] || cols.length !== x[3]) {
@@ -67,6 +78,7 @@ function arithmetic({ operand, inference, value, run }: ArithmeticDefinition): O
     inputs: [operand, operand],
     attributes: BROADCAST,
     inference,
+    macs: NO_MACS,
     shape: ([a, b], { wide }) => wide === 0 ? a : b,
     reference: (inputs, broadcast, shape) => combineReference(inputs, broadcast, shape, value),
     execute: ({ tape }, [a, b]) => run(tape, a, b),

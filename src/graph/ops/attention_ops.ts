@@ -6,7 +6,7 @@ import { attentionAttrs, lastAxis, nodeError } from "../attrs.ts";
 import { attentionReference, softmaxReference } from "../reference/attention.ts";
 import { sameShape, sampleSize, shapeText } from "../shapes.ts";
 import type { Shape } from "../types.ts";
-import { activation, type Op, operator } from "./op.ts";
+import { activation, NO_MACS, type Op, operator } from "./op.ts";
 import { unchanged } from "./shape_rules.ts";
 
 /** What attention is made of. */
@@ -17,6 +17,7 @@ export const ATTENTION_OPS: Readonly<Record<AttentionOpName, Op>> = {
     inputs: [activation],
     attributes: { names: ["axis"], read: lastAxis },
     inference: { kind: "kernel" },
+    macs: NO_MACS,
     shape: unchanged,
     reference: softmaxReference,
     execute: ({ tape }, [x]) => softmax(tape, x),

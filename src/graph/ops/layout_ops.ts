@@ -27,7 +27,7 @@ import {
 } from "../reference/layout.ts";
 import { sampleSize, shapeText } from "../shapes.ts";
 import type { Dim, Node, Shape } from "../types.ts";
-import { activation, either, NO_ATTRIBUTES, type Op, operator } from "./op.ts";
+import { activation, either, NO_ATTRIBUTES, NO_MACS, type Op, operator } from "./op.ts";
 import { requireChannels, requireImage, unchanged } from "./shape_rules.ts";
 
 /** Operators that move numbers and change none, and dropout. */
@@ -48,6 +48,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: { names: ["axis"], read: (node) => channelAxis(node) },
     inference: { kind: "view" },
+    macs: NO_MACS,
     shape: flattened,
     reference: sameNumbers,
     execute: ({ tape }, [x]) => reshape(tape, x, flattened([x.shape]) as number[]),
@@ -56,6 +57,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: { names: ["shape"], read: reshapeAttrs },
     inference: { kind: "view" },
+    macs: NO_MACS,
     shape: reshaped,
     reference: sameNumbers,
     execute: ({ tape }, [x], attrs, node) => reshape(tape, x, reshaped([x.shape], attrs, node) as number[]),
@@ -64,6 +66,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: { names: ["perm"], read: (node, [x]) => transposeAttrs(node, x.length) },
     inference: { kind: "kernel" },
+    macs: NO_MACS,
     shape: ([x], { perm }) => perm.map((axis) => x[axis]),
     reference: transposeReference,
     execute: ({ tape }, [x], { perm }) => transpose(tape, x, perm),
@@ -73,6 +76,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [{ ...either("table"), count: "many" }],
     attributes: { names: ["axis"], read: (node) => channelAxis(node) },
     inference: { kind: "kernel" },
+    macs: NO_MACS,
     shape: concatenated,
     reference: concatReference,
     execute: ({ tape }, inputs) => concat(tape, inputs),
@@ -81,6 +85,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: { names: ["axes", "starts", "ends", "steps"], read: (node, [x]) => sliceAttrs(node, x) },
     inference: { kind: "kernel" },
+    macs: NO_MACS,
     shape: ([x], ranges) => ranges.map((range, axis) => range ? range.count : x[axis]),
     reference: sliceReference,
     execute: ({ tape }, [x], ranges) => slice(tape, x, ranges),
@@ -89,6 +94,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: { names: ["pads", "mode", "value"], read: (node, [x]) => padAttrs(node, x.length) },
     inference: { kind: "kernel" },
+    macs: NO_MACS,
     shape: ([x], { begins, ends }) => x.map((d, axis) => axis === 0 ? d : (d as number) + begins[axis] + ends[axis]),
     reference: padReference,
     execute: ({ tape }, [x], { begins, ends }) => pad(tape, x, begins, ends),
@@ -98,6 +104,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     attributes: { names: ["axis", "indices"], read: gatherAttrs },
     indices: ["indices"],
     inference: { kind: "kernel" },
+    macs: NO_MACS,
     shape([x], { indices }, node) {
       requireChannels(node, x);
       const outside = indices.find((i) => i >= (x[1] as number));
@@ -111,6 +118,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: { names: ["scales", "sizes", "mode", "coordinate_transformation_mode"], read: readResize },
     inference: { kind: "kernel" },
+    macs: NO_MACS,
     shape([x], attrs) {
       if (attrs.mode === "linear") return [x[0], x[1], attrs.rows.to, attrs.columns.to];
       return [x[0], x[1], (x[2] as number) * attrs.scales[0], (x[3] as number) * attrs.scales[1]];
@@ -124,6 +132,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: { names: ["ratio"], read: dropoutAttrs },
     inference: { kind: "identity" },
+    macs: NO_MACS,
     shape: unchanged,
     reference: sameNumbers,
     execute({ tape, seed = 0, step = 0 }, [x], { ratio }, { name }) {
@@ -134,6 +143,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: NO_ATTRIBUTES,
     inference: { kind: "identity" },
+    macs: NO_MACS,
     shape: unchanged,
     reference: sameNumbers,
     execute: (_, [x]) => x,

@@ -5,7 +5,7 @@ import { batchNorm } from "../../tensor/ops/norm.ts";
 import { batchNormAttrs, groupNormAttrs, layerNormAttrs, nodeError } from "../attrs.ts";
 import { batchNormReference, groupNormReference, layerNormReference } from "../reference/norm.ts";
 import { shapeText } from "../shapes.ts";
-import { activation, type Op, operator, optional, parameter } from "./op.ts";
+import { activation, NO_MACS, type Op, operator, optional, parameter } from "./op.ts";
 import { requireChannels, requirePer } from "./shape_rules.ts";
 
 /** Normalisations. */
@@ -22,6 +22,7 @@ export const NORM_OPS: Readonly<Record<NormOpName, Op>> = {
         return { scale: gamma.map((g, c) => g / Math.sqrt(variance[c] + epsilon)), centre: mean, shift: beta };
       },
     },
+    macs: NO_MACS,
     shape([x, ...perChannel], _, node) {
       requireChannels(node, x);
       ["gamma", "beta", "mean", "variance"].forEach((role, i) => requirePer(node, role, perChannel[i], x[1]));
@@ -37,6 +38,7 @@ export const NORM_OPS: Readonly<Record<NormOpName, Op>> = {
     inputs: [activation, parameter("gamma"), optional(parameter("beta"))],
     attributes: { names: ["axis", "epsilon"], read: layerNormAttrs },
     inference: { kind: "kernel" },
+    macs: NO_MACS,
     shape([x, gamma, beta], _, node) {
       if (x.length < 2) throw nodeError(node, `input ${shapeText(x)} has no axis but the batch`);
       const length = x[x.length - 1];
@@ -51,6 +53,7 @@ export const NORM_OPS: Readonly<Record<NormOpName, Op>> = {
     inputs: [activation, parameter("gamma"), parameter("beta")],
     attributes: { names: ["epsilon", "num_groups"], read: groupNormAttrs },
     inference: { kind: "kernel" },
+    macs: NO_MACS,
     shape([x, gamma, beta], { groups }, node) {
       requireChannels(node, x);
       const channels = x[1] as number;

@@ -98,8 +98,8 @@ export interface Definition<A> {
   readonly indices?: readonly string[];
   readonly inference: Inference;
   shape(inputs: readonly Shape[], attributes: NoInfer<A>, node: Node): Shape;
-  /** Default: it multiplies nothing. */
-  macs?(inputs: readonly Shape[], output: Shape): number;
+  /** Multiply-adds for one sample, or NO_MACS. */
+  macs(inputs: readonly Shape[], output: Shape): number;
   /** @param shape of the output, whose batch is a number */
   reference(
     inputs: readonly Array64[],
@@ -111,7 +111,7 @@ export interface Definition<A> {
 }
 
 export function operator<A>(definition: Definition<A>): Op {
-  const { inputs, attributes, inference, indices = [], macs = () => 0 } = definition;
+  const { inputs, attributes, inference, indices = [], macs } = definition;
   return {
     inputs,
     attributes: attributes.names,
@@ -147,6 +147,9 @@ export function either(...roles: ParamRole[]): Input {
 export function optional(input: Input): Input {
   return { ...input, count: "optional" };
 }
+
+/** It multiplies no weights. */
+export const NO_MACS = () => 0;
 
 export const NO_ATTRIBUTES: Attributes<undefined> = { names: [], read: () => undefined };
 

@@ -8,7 +8,7 @@ import { type PoolAttrs, poolAttrs, reductionAttrs } from "../attrs.ts";
 import { reduceMaxReference, reduceMeanReference } from "../reference/reduction.ts";
 import { averagePoolReference, globalAveragePoolReference, maxPoolReference } from "../reference/pool.ts";
 import type { Node, Shape } from "../types.ts";
-import { activation, type Definition, NO_ATTRIBUTES, type Op, operator } from "./op.ts";
+import { activation, type Definition, NO_ATTRIBUTES, NO_MACS, type Op, operator } from "./op.ts";
 import { requireImage, slidingWindow } from "./shape_rules.ts";
 
 /** Operators that take many pixels or tokens together. */
@@ -21,6 +21,7 @@ export const POOL_OPS: Readonly<Record<PoolOpName, Op>> = {
     inputs: [activation],
     attributes: { names: POOL_ATTRIBUTES, read: poolAttrs },
     inference: { kind: "kernel" },
+    macs: NO_MACS,
     shape: poolRule,
     reference: maxPoolReference,
     execute: ({ tape }, [x], { kernel, strides, pads }) => maxPool(tape, x, { kernel, strides, pads }),
@@ -29,6 +30,7 @@ export const POOL_OPS: Readonly<Record<PoolOpName, Op>> = {
     inputs: [activation],
     attributes: { names: [...POOL_ATTRIBUTES, "count_include_pad"], read: poolAttrs },
     inference: { kind: "kernel" },
+    macs: NO_MACS,
     shape: poolRule,
     reference: averagePoolReference,
     execute({ tape }, [x], { kernel, strides, pads, countIncludePad }) {
@@ -39,6 +41,7 @@ export const POOL_OPS: Readonly<Record<PoolOpName, Op>> = {
     inputs: [activation],
     attributes: NO_ATTRIBUTES,
     inference: { kind: "kernel" },
+    macs: NO_MACS,
     shape: ([x], _, node) => (requireImage(node, x), [x[0], x[1], 1, 1]),
     reference: globalAveragePoolReference,
     execute: ({ tape }, [x]) => globalAveragePool(tape, x),
@@ -56,6 +59,7 @@ function reduction(
     inputs: [activation],
     attributes: { names: ["axes", "keepdims"], read: (node, [x]) => reductionAttrs(node, x.length) },
     inference: { kind: "kernel" },
+    macs: NO_MACS,
     shape([x], { axes, keepdims }) {
       return keepdims === "keep"
         ? x.map((d, axis) => axes.includes(axis) ? 1 : d)
