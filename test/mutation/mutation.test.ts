@@ -23,7 +23,8 @@ test("comparisons lose or gain their equality, and equalities turn round", () =>
   });
 });
 
-test("brackets of types, arrows, comments and strings are left alone", () => {
+test("brackets of types, arrows, comments, strings and regular expressions are left alone", () => {
+  assert.equal(mutated("if (/^a{3} [1-9]$/i.test(s)) f(s.replace(/\\/2/g, t));"), {});
   assert.equal(mutated('const f = (m: Map<string, Set<number>>): 0 | 1 => g("a < 2", `3 * 4`); // a < 5 * b'), {});
 });
 
