@@ -60,11 +60,15 @@ async function isStill(handle: Deno.FsFile, file: string): Promise<boolean> {
   return there !== undefined && opened.ino === there.ino && opened.dev === there.dev;
 }
 
+/** Who has the lock. It says so right after it took it: a moment's patience, and no more, for one that has just come. */
 async function ownerOf(file: string): Promise<string> {
-  try {
-    const { pid, started }: Owner = JSON.parse(await Deno.readTextFile(file));
-    return `process ${pid} (since ${started})`;
-  } catch {
-    return "another process";
+  for (let attempt = 0; attempt < 20; attempt++) {
+    try {
+      const { pid, started }: Owner = JSON.parse(await Deno.readTextFile(file));
+      return `process ${pid} (since ${started})`;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }
+  return "another process";
 }

@@ -53,10 +53,13 @@ test("a file that a dead process left is taken over, though another process has 
   }
 });
 
-test("twenty that come at once: one gets it", async () => {
+test("twenty that come at once: one gets it, and the others are told its number", async () => {
   const folder = `${root}/crowd`;
   for (let round = 0; round < 5; round++) {
     const tries = await Promise.allSettled(Array.from({ length: 20 }, () => lockFolder(folder)));
+    for (const one of tries) {
+      if (one.status === "rejected") assert.match(one.reason.message, /process \d+ \(since /);
+    }
     const got = tries.filter((one) => one.status === "fulfilled");
     assert.is(got.length, 1);
     await got[0].value[Symbol.asyncDispose]();
