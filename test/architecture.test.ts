@@ -122,6 +122,23 @@ test("pruning rewrites graphs and never touches a GPU buffer", () => {
   assert.equal(wrong.map(([path]) => path), []);
 });
 
+/** What computes with numbers, groups and operators; of structures a recipe needs names, constraints and masks as wholes. */
+const NOT_FOR_RECIPES =
+  /^(kernels|src\/tensor|src\/prune\/(groups|rules)|src\/prune\/structures(?!\/(constraints|masks|structures|types)\.ts))\//;
+/** Numbers that a loop could run over, but for files' bytes and a tensor's type. */
+const ARITHMETIC = /\b(?:Float32|Float64|Uint16|Uint32|Int32)Array\b(?!<ArrayBuffer>)|\.data\[/;
+
+test("a recipe says what is done: no stage computes with weights, scores or masks", () => {
+  const inside = edges.filter(({ from, to, typeOnly }) =>
+    room(from) === "recipe" && NOT_FOR_RECIPES.test(to) && !typeOnly
+  );
+  assert.equal(inside.map(({ from, to }) => `${from} -> ${to}`), []);
+  const computing = [...files].filter(([path, text]) => room(path) === "recipe" && ARITHMETIC.test(codeOnly(text)));
+  assert.equal(computing.map(([path]) => path), []);
+  const texts = ["new Float32Array(3)", "w.data[i] = 0", "data as Float32Array<ArrayBuffer>"];
+  assert.equal(texts.map((text) => ARITHMETIC.test(text)), [true, true, false]);
+});
+
 /** The tables of operators, and the files that translate between them and a file format's operators. */
 const OPERATOR_TABLES = /^src\/(graph\/ops|prune\/rules)\//;
 const MAY_NAME_OPERATORS = /^src\/(graph\/ops|prune\/rules|formats\/onnx)\//;

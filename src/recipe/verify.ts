@@ -1,4 +1,5 @@
 /** Recomputes what a report claims from the files beside it: accuracy, parameters, MACs, equality. */
+import { firstImages, type Inputs, proofInputs } from "../data/proof_inputs.ts";
 import type { Splits } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { ONNX_FILE, readModel } from "../formats/model_file.ts";
@@ -8,14 +9,13 @@ import { compareOutputs, tolerance } from "../graph/compare.ts";
 import { countNonzero, graphCost } from "../graph/cost.ts";
 import { compareWithReference, runPlan } from "../graph/equivalence.ts";
 import { initialise } from "../graph/initialise.ts";
+import { peakBytes } from "../graph/peak_bytes.ts";
 import { scatterModel, whyWithoutPlace } from "../graph/scatter.ts";
-import type { Model } from "../graph/types.ts";
+import type { Graph, Model } from "../graph/types.ts";
 import { estimateFor } from "../measure/latency/choose.ts";
 import { inputOptions } from "../models/given.ts";
-import { constraintsOf } from "../prune/structures/constraints.ts";
-import { violations } from "../prune/structures/violations.ts";
-import { constraintName, keptFraction } from "../report/achieved.ts";
 import { type Check, exact, followingFigures, reportedProof, verdictOf, within } from "../report/checks.ts";
+import { structureChecks, untoldStructures } from "../report/structure_checks.ts";
 import type { Report } from "../report/types.ts";
 import { parseReport } from "../report/validate.ts";
 import type { Store } from "../store/types.ts";
@@ -25,8 +25,7 @@ import { optionsOf } from "./constraints.ts";
 import { openTables } from "./device.ts";
 import { loadRecipe } from "./load.ts";
 import { isPruning } from "./registry.ts";
-import type { DataRequest, Recipe } from "./schema.ts";
-import { firstImages, proofInputs } from "./stages/shrink.ts";
+import type { DataRequest } from "./schema.ts";
 
 export interface VerifyOptions {
   readonly dir: string;
@@ -67,17 +66,9 @@ export async function verifyRun(
   using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
   const gpu = options.gpu ?? own!;
 
-  const cost = graphCost(model.graph);
-  const denseCost = graphCost(dense);
   const checks: Check[] = [
     exact("seed", report.seed, recipe.seed),
-    exact("parameters", report.final.params, cost.params),
-    exact("non-zero parameters", report.final.nonzero, countNonzero(model.params)),
-    exact("MACs", report.final.macs, cost.macs),
-    exact("bytes", report.final.bytes, cost.bytes),
-    exact("dense parameters", report.baseline.params, denseCost.params),
-    exact("dense MACs", report.baseline.macs, denseCost.macs),
-    exact("dense bytes", report.baseline.bytes, denseCost.bytes),
+    ...sizes(report, model, dense),
     ...followingFigures(report),
   ];
   for (const part of ["validation", "test"] as const) {
@@ -94,13 +85,14 @@ export async function verifyRun(
   // Weights that were pruned are zero whatever they were before: the dense network needs only its shape.
   const masked = scatterModel(model, origin, { graph: dense, params: initialise(dense, 0) });
   signal?.throwIfAborted();
+  const constraints = recipe.stages.filter(isPruning).flatMap((stage) => stage.constraints.map(optionsOf));
   if (masked) {
-    checks.push(...structures(masked, recipe, report));
-    const { inputs, batch } = proofInputs({ data, recipe });
+    checks.push(...structureChecks(masked, constraints, report));
+    const { inputs, batch } = proofInputs(data.validation, recipe.seed);
     const [a, b] = [await runPlan(gpu, masked, inputs, batch), await runPlan(gpu, model, inputs, batch)];
     checks.push(within("compact = masked, largest relative difference", compareOutputs(a, b).maxRel, limit));
   } else {
-    checks.push(...untoldStructures(whyWithoutPlace(model, origin)!, recipe, report));
+    checks.push(...untoldStructures(whyWithoutPlace(model, origin)!, constraints, report));
     if (reported.verdict === "not proved") {
       checks.push(
         exact("compact = masked", "a proof in the report", "none, and it can't be put back into the dense shape"),
@@ -117,12 +109,29 @@ export async function verifyRun(
   }
   signal?.throwIfAborted();
   if (report.files?.includes(ONNX_FILE)) {
-    checks.push(await exported(gpu, store, dir, model, proofInputs({ data, recipe })));
+    checks.push(await exported(gpu, store, dir, model, proofInputs(data.validation, recipe.seed)));
   }
   const { inputs, batch } = firstImages(data.test, REFERENCE_IMAGES);
   const { maxRel } = await compareWithReference(gpu, model, inputs, batch);
   checks.push(within("device = float64 on the host, largest relative difference", maxRel, limit));
   return checks;
+}
+
+/** What the final network and the dense one store, compute and hold in memory. */
+function sizes({ final, baseline }: Report, model: Model, dense: Graph): Check[] {
+  const cost = graphCost(model.graph);
+  const denseCost = graphCost(dense);
+  return [
+    exact("parameters", final.params, cost.params),
+    exact("non-zero parameters", final.nonzero, countNonzero(model.params)),
+    exact("MACs", final.macs, cost.macs),
+    exact("bytes", final.bytes, cost.bytes),
+    // Reports of earlier versions don't tell it.
+    ...final.peakBytes === undefined ? [] : [exact("bytes of activations", final.peakBytes, peakBytes(model.graph))],
+    exact("dense parameters", baseline.params, denseCost.params),
+    exact("dense MACs", baseline.macs, denseCost.macs),
+    exact("dense bytes", baseline.bytes, denseCost.bytes),
+  ];
 }
 
 /** model.onnx read back computes what model.safetensors does. */
@@ -131,7 +140,7 @@ async function exported(
   store: Store,
   dir: string,
   model: Model,
-  { inputs, batch }: ReturnType<typeof proofInputs>,
+  { inputs, batch }: Inputs,
 ): Promise<Check> {
   const file = `${dir}/${ONNX_FILE}`;
   const bytes = await store.read(file);
@@ -140,29 +149,4 @@ async function exported(
   const limit = Math.max(tolerance(model.graph), tolerance(read.graph));
   const [a, b] = [await runPlan(gpu, model, inputs, batch), await runPlan(gpu, read, inputs, batch)];
   return within("model.onnx = model.safetensors, largest relative difference", compareOutputs(a, b).maxRel, limit);
-}
-
-/** What each constraint has left can't be told of a network that has no place in the dense one. */
-function untoldStructures(why: string, { stages }: Recipe, { achieved, untold, requested }: Report): Check[] {
-  const pruning = stages.flatMap((stage) => isPruning(stage) ? stage.constraints.map(optionsOf) : []);
-  return [...new Set(pruning.map(constraintName))].filter((name) => name in requested).map((name) => ({
-    name: `achieved, ${name}`,
-    expected: achieved[name] ?? `can't be told: ${untold?.[name] ?? "no reason given"}`,
-    found: `can't be told: ${why}`,
-    verdict: "not proved",
-  }));
-}
-
-/** In the dense shape: how much each constraint has left, and that what is left has its structure. */
-function structures(whole: Model, { stages }: Recipe, { achieved, requested }: Report): Check[] {
-  const pruning = stages.flatMap((stage) => isPruning(stage) ? stage.constraints.map(optionsOf) : []);
-  return [...new Map(pruning.map((asked) => [constraintName(asked), asked]))].flatMap(([name, asked]) => {
-    const constraints = constraintsOf(whole.graph, [asked]);
-    const outside = constraints.reduce((sum, constraint) => sum + violations(constraint, whole.params), 0);
-    return [
-      // With a budget no constraint is asked for a share of its own.
-      ...name in requested ? [exact(`achieved, ${name}`, achieved[name], keptFraction(whole, [asked]))] : [],
-      ...constraints.some(({ rule }) => rule) ? [exact(`numbers outside of ${name}`, 0, outside)] : [],
-    ];
-  });
 }

@@ -13,7 +13,6 @@ import { leastThat } from "../../src/prune/budget/search.ts";
 import { checkRequest, matchingConstraints, settleKept, stepConstraints } from "../../src/prune/budget/settle.ts";
 import type { BudgetRule } from "../../src/prune/budget/types.ts";
 import { criterionNamed } from "../../src/prune/criteria/criteria.ts";
-import { prune } from "../../src/prune/prune.ts";
 import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import type { Constraint } from "../../src/prune/structures/types.ts";
 import { modelOf, zeroRows } from "./models.ts";
@@ -280,17 +279,6 @@ test("lots don't say what a layer is worth: for the whole network l2 ranks, what
       budget: { target: { params: 0.5 } },
     });
   assert.equal(settle("random"), settle("l2"));
-});
-
-test("prune masks what a criterion scores lowest", () => {
-  const { model, masks, kept } = prune(wide, { constraints: [{ granularity: "filter", keep: 0.5 }] });
-  assert.equal([...masks.get("l0.bias")!.data], [1, 0, 1, 0]);
-  assert.equal([...model.params.get("l0.weight")!.data].filter((w) => w !== 0), [4, 4, 4, 4, 3, 3, 3, 3]);
-  assert.equal(kept.map(({ keep }) => keep), [2]);
-  assert.equal(
-    prune(wide, { budget: { target: { macs: 0.25 } } }).kept.map(({ keep }) => keep),
-    [1],
-  );
 });
 
 test.run();

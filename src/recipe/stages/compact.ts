@@ -1,3 +1,4 @@
+import { firstImages, proofInputs } from "../../data/proof_inputs.ts";
 import { tolerance } from "../../graph/compare.ts";
 import { graphCost } from "../../graph/cost.ts";
 import { assertEquivalent, compareWithReference, EquivalenceError } from "../../graph/equivalence.ts";
@@ -5,7 +6,7 @@ import { scatterModel } from "../../graph/scatter.ts";
 import { pointOf } from "../../report/points.ts";
 import type { RunContext } from "../context.ts";
 import type { CompactStage } from "../registry.ts";
-import { firstImages, proofInputs, shrink } from "./shrink.ts";
+import { shrink } from "./shrink.ts";
 
 /** Images that also go through the float64 reference on the host, which takes milliseconds for each. */
 const REFERENCE_INPUTS = 8;
@@ -21,7 +22,7 @@ export async function runCompactStage(ctx: RunContext, stage: CompactStage): Pro
   });
   state.masked = masked;
   if (masked) {
-    const { inputs, batch } = proofInputs(ctx);
+    const { inputs, batch } = proofInputs(ctx.data.validation, ctx.recipe.seed);
     equivalence = await assertEquivalent(ctx.gpu, masked, state.model, inputs, batch);
   }
   state.equivalence = equivalence;
