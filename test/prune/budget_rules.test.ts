@@ -92,6 +92,14 @@ test("per-cost: layers whose shares are the same give alternately, the earlier o
   assert.equal(kept(perCost, { target: { groups: 0.5 } }), [2, 2]);
 });
 
+test("lamp: layers of any scale give alike, and the last group of none before all others have gone", () => {
+  const lamp = budgetRuleNamed("lamp");
+  assert.equal([...lamp.worth(new Float64Array([4, 1, 3]), 0.5)], [1, 1 / 8, 3 / 7]);
+  assert.equal(kept(lamp, { target: { groups: 0.5 } }), [2, 2]);
+  assert.equal(kept(lamp, { target: { groups: 0.75 } }), [3, 3]);
+  assert.equal(kept(lamp, { target: { groups: 0.25 } }), [1, 1]);
+});
+
 test("per-cost: of two layers of the same shares the dearer gives more", () => {
   // A filter of l0 saves 4 + 1 weights and biases and the 8 that read it, one of l1 has 2 + 1 and 2.
   const graph = chain(2, 8);

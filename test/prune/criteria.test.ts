@@ -72,6 +72,16 @@ test("bn-scale refuses groups without a batch norm, and says why", () => {
   );
 });
 
+test("lamp is a group's energy over that of all that are not smaller in its layer", () => {
+  assert.equal(scores("lamp", one("filter", "a")), [5 / 30, 1, 0]);
+  // Squares 1, 4, 9, 0, 25, 36, and of equals each counts with the other.
+  assert.equal(scores("lamp", one("weight", "b")), [1 / 75, 4 / 74, 9 / 70, 0, 25 / 61, 1]);
+  const { relative } = criterionNamed("lamp");
+  assert.equal([...relative!(new Float64Array([2, 4, 2]))], [2 / 8, 1, 2 / 8]);
+  assert.equal([...relative!(new Float64Array([3, 3]))], [0.5, 0.5]);
+  assert.equal([...relative!(new Float64Array([0, -1]))], [0, 0]);
+});
+
 test("random draws by the constraint's name and the seed, and empty groups lose against all others", () => {
   const drawn = random(7, "prune/a:filter").fillUniform(new Float64Array(3), 0);
   assert.equal(scores("random", one("filter", "a"), 7), [drawn[0], drawn[1], -1]);

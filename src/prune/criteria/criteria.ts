@@ -5,9 +5,10 @@ import { bnScale } from "./bn_scale.ts";
 import { randomLots } from "./random.ts";
 import { l1 } from "./l1.ts";
 import { l2 } from "./l2.ts";
+import { lamp } from "./lamp.ts";
 import type { Criterion } from "./types.ts";
 
-const ALL: readonly Criterion[] = [l2, l1, randomLots, bnScale];
+const ALL: readonly Criterion[] = [l2, l1, randomLots, bnScale, lamp];
 
 /** By name: what a group may be worth. */
 export const CRITERIA: ReadonlyMap<string, Criterion> = new Map(ALL.map((criterion) => [criterion.name, criterion]));
