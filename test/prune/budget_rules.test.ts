@@ -195,11 +195,18 @@ test("the search cuts where the secant says, and an end that stays counts half",
   });
 });
 
+test("a cut never falls on an end of the bracket, however near the secant puts it", () => {
+  // 16 · 9/256 = 0.56 is 1 after rounding; then 15 · 8/255 = 0.47 would be the low end itself, 1, and is 2.
+  assert.equal(asking(16, (n) => 9 - n * n), { found: 3, asked: [0, 16, 1, 2, 3] });
+});
+
 test("where the secant doesn't get there the bracket is halved after ten cuts", () => {
   const { found, asked } = asking(1000, (n) => 1 / (n + 1) - 1 / 301);
   assert.is(found, 300);
   // The low end is still 0, the high one the twelfth number asked for.
   assert.is(asked[12], Math.round(asked[11] / 2));
+  // 1000 · 0.99668/0.99900 = 998; 998 · 0.99768 = 996; then, with the near end halved, 996 · 0.99537 = 991.
+  assert.equal(asked.slice(2, 5), [998, 996, 991]);
   assert.ok(asked[11] - asked[12] > 100);
 });
 
@@ -260,7 +267,12 @@ test("a budget that even the smallest network misses is refused before anything 
       constraints: [{ granularity: "filter", keep: 1 }],
       criterion: l2,
       seed: 1,
-      budget: { target, protect, latency: ({ graph }) => graph.params["l0.weight"].shape[0] },
+      // Nobody has a latency to tell where no budget is in ms.
+      budget: {
+        target,
+        protect,
+        ...target.ms !== undefined && { latency: ({ graph }) => graph.params["l0.weight"].shape[0] },
+      },
     });
   check({ params: 9 / 30 })();
   assert.throws(check({ params: 8.9 / 30 }), /can't be reached/);
@@ -277,16 +289,21 @@ test("a budget that even the smallest network misses is refused before anything 
 });
 
 test("lots don't say what a layer is worth: for the whole network l2 ranks, whatever goes in the end", () => {
-  const graph = chain(4, 4);
-  const model = modelOf(graph);
+  // One filter has all but nothing of its layer, where the other layer's are alike.
+  const graph = chain(8, 8);
+  const model = modelOf(graph, {
+    "l0.weight": Array.from({ length: 32 }, (_, i) => i < 4 ? 1 : 1e-3),
+    "l1.weight": Array(64).fill(1),
+  });
   const settle = (criterion: string) =>
     settleKept({ model, dense: graph }, {
       constraints: [{ granularity: "filter", keep: 1 }],
       criterion: criterionNamed(criterion),
       seed: 3,
-      budget: { target: { params: 0.5 } },
-    });
-  assert.equal(settle("random"), settle("l2"));
+      budget: { target: { groups: 0.5 } },
+    }).map(({ keep }) => keep);
+  assert.equal(settle("l2"), [1, 7]);
+  assert.equal(settle("random"), [1, 7]);
 });
 
 test.run();

@@ -58,6 +58,18 @@ test("bn-scale refuses groups without a batch norm, and says why", () => {
     () => scores("bn-scale", one("channel", "b")),
     /^criterion bn-scale can't score b:channel: no batch norm follows it.*choose another criterion/,
   );
+  const grouped = builder("g", ["N", 1, 4, 4]);
+  const normed = grouped.groupNorm(grouped.conv(grouped.input, { name: "p", out: 4, kernel: 1 }), {
+    name: "n",
+    groups: 2,
+  });
+  grouped.conv(normed, { name: "out", out: 1, kernel: 1 });
+  const other = grouped.graph();
+  const [halves] = coupledConstraints(other, { granularity: "filter", keep: 1, layers: ["p"] });
+  assert.throws(
+    () => scoreGroups(criterionNamed("bn-scale"), halves, { model: modelOf(other), seed: 1 }),
+    /no batch norm follows it/,
+  );
   const b = builder("g", ["N", 1, 4, 4]);
   // The narrow layer's two filters pass a batch norm and are the first of the wide layer's four.
   const narrow = b.batchNorm(b.conv(b.input, { name: "p", out: 2, kernel: 1 }), { name: "n" });

@@ -72,7 +72,7 @@ test("rows of runs keep n of each whole run and as many of the rest", () => {
 });
 
 test("a group is filled while any of its weights isn't 0, whatever its bias is", () => {
-  const some = modelOf(graph, { "a.weight": [0, 0, 0, 1e-30], "a.bias": [9, 9], "n.weight": [1, 0] });
+  const some = modelOf(graph, { "a.weight": [0, 0, 0, -1e-30], "a.bias": [9, 9], "n.weight": [1, 0] });
   const [filters] = coupledConstraints(graph, { granularity: "filter", keep: 1, layers: ["a"] });
   assert.is(filledGroups(filters, some.params), 1);
   assert.equal([...nonzeroPerGroup(filters, some.params, ["weight"])], [0, 1]);
