@@ -46,6 +46,16 @@ export type {
   Segment,
   SgdOptions,
 } from "../tensor/optimizer.ts";
+export { type EvidenceOptions, gatherEvidence } from "../train/evidence/gather_evidence.ts";
+export type {
+  ChannelStatistics,
+  EvidenceRequest,
+  GatheredEvidence,
+  GradientStatistics,
+  ParameterGradients,
+  SecondMoments,
+  ValueChannels,
+} from "../train/evidence/evidence.ts";
 export { DivergedError, Interrupted } from "../train/errors.ts";
 export { evaluateModel, type Evaluation } from "../train/evaluate.ts";
 export { recalibrate } from "../train/recalibrate.ts";

@@ -11,7 +11,7 @@ import { referenceForward } from "../../src/graph/reference/forward.ts";
 import type { Model } from "../../src/graph/types.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { gatherEvidence } from "../../src/train/evidence/gather_evidence.ts";
-import type { Evidence, EvidenceRequest, SecondMoments } from "../../src/train/evidence/evidence.ts";
+import type { EvidenceRequest, GatheredEvidence, SecondMoments } from "../../src/train/evidence/evidence.ts";
 import { crossEntropy } from "../../src/train/losses/cross_entropy.ts";
 import { train } from "../../src/train/train.ts";
 import type { Callback } from "../../src/train/types.ts";
@@ -68,7 +68,7 @@ function valuesOf({ graph, params }: Model, { normalization, images, count }: Da
   return referenceForward({ graph, params }, { input: { shape: [count, 2, SIDE, SIDE], data: input } });
 }
 
-function gather(...requests: EvidenceRequest[]): Promise<Evidence> {
+function gather(...requests: EvidenceRequest[]): Promise<GatheredEvidence> {
   return gatherEvidence({ gpu, model, data, requests, batch: 8 });
 }
 

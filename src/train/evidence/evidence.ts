@@ -2,7 +2,9 @@
 
 /** A value of the graph, and the axis along which its channels stand; default 1. */
 export interface ValueChannels {
+  /** The value's name in the graph. */
   readonly value: string;
+  /** Of its shape [N, …], from 1. */
   readonly axis?: number;
 }
 
@@ -32,6 +34,7 @@ export interface ChannelStatistics {
 
 /** Of each channel. The gradient g is that of each sample's own loss, not of the batch's mean. */
 export interface GradientStatistics {
+  /** Images that were looked at. */
   readonly samples: number;
   /** [C]: the mean of g² over samples and positions. */
   readonly meanSquare: Float64Array;
@@ -56,16 +59,21 @@ export interface ParameterGradients {
 export interface SecondMoments {
   /** Columns, the one of ones included: channels × taps + 1. */
   readonly n: number;
+  /** [n, n], row by row. */
   readonly sums: Float64Array;
 }
 
 /** What was asked for, by the names it was asked by. */
-export interface Evidence {
+export interface GatheredEvidence {
   /** Images that were looked at. */
   readonly samples: number;
+  /** By value. */
   readonly activations: ReadonlyMap<string, ChannelStatistics>;
+  /** By value. */
   readonly gradients: ReadonlyMap<string, GradientStatistics>;
+  /** By parameter. */
   readonly parameters: ReadonlyMap<string, ParameterGradients>;
+  /** By value. */
   readonly covariances: ReadonlyMap<string, SecondMoments>;
   /** By layer; one for each of its groups. */
   readonly patches: ReadonlyMap<string, readonly SecondMoments[]>;

@@ -24,10 +24,13 @@ import {
   type Observer,
 } from "./evidence_observers.ts";
 import { createSums, type Sums } from "./evidence_sums.ts";
-import type { Evidence, EvidenceRequest, ValueChannels } from "./evidence.ts";
+import type { EvidenceRequest, GatheredEvidence, ValueChannels } from "./evidence.ts";
 
+/** What is looked at, and on which data. */
 export interface EvidenceOptions {
+  /** Where the passes run. */
   readonly gpu: Gpu;
+  /** The network, which stays as it is. */
   readonly model: Model;
   /** Without labels where the loss needs none, or no gradients are asked for. */
   readonly data: TrainData;
@@ -39,6 +42,7 @@ export interface EvidenceOptions {
   readonly images?: number;
   /** What gradients are of; default cross-entropy. */
   readonly loss?: Loss | LossSettings;
+  /** Stops after the batch in progress. */
   readonly signal?: AbortSignal;
 }
 
@@ -51,7 +55,7 @@ const FLUSH_EVERY = 16;
  * @throws UserError where a request names what the graph doesn't have, or the loss needs labels that there aren't;
  * Interrupted when the signal is aborted
  */
-export async function gatherEvidence(options: EvidenceOptions): Promise<Evidence> {
+export async function gatherEvidence(options: EvidenceOptions): Promise<GatheredEvidence> {
   const { gpu, model, batch = 64, images, signal } = options;
   const { graph } = model;
   using owned = new DisposableStack();
