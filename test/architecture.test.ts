@@ -18,6 +18,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["train", "measure"],
   ["prune", "depth"],
   ["recipe", "report"],
+  ["run"],
   ["entries"],
   ["mod"],
   ["cli", "web"],
@@ -128,12 +129,14 @@ const NOT_FOR_RECIPES =
 /** Numbers that a loop could run over, but for files' bytes and a tensor's type. */
 const ARITHMETIC = /\b(?:Float32|Float64|Uint16|Uint32|Int32)Array\b(?!<ArrayBuffer>)|\.data\[/;
 
-test("a recipe says what is done: no stage computes with weights, scores or masks", () => {
+test("recipes and runs say what is done: neither computes with weights, scores or masks", () => {
   const inside = edges.filter(({ from, to, typeOnly }) =>
-    room(from) === "recipe" && NOT_FOR_RECIPES.test(to) && !typeOnly
+    ["recipe", "run"].includes(room(from)) && NOT_FOR_RECIPES.test(to) && !typeOnly
   );
   assert.equal(inside.map(({ from, to }) => `${from} -> ${to}`), []);
-  const computing = [...files].filter(([path, text]) => room(path) === "recipe" && ARITHMETIC.test(codeOnly(text)));
+  const computing = [...files].filter(([path, text]) =>
+    ["recipe", "run"].includes(room(path)) && ARITHMETIC.test(codeOnly(text))
+  );
   assert.equal(computing.map(([path]) => path), []);
   const texts = ["new Float32Array(3)", "w.data[i] = 0", "data as Float32Array<ArrayBuffer>"];
   assert.equal(texts.map((text) => ARITHMETIC.test(text)), [true, true, false]);

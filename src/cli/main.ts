@@ -50,8 +50,8 @@ async function loadEngine(): Promise<Engine> {
     { timeNetworks },
     { Gpu },
   ] = await Promise.all([
-    import("../recipe/pipeline.ts"),
-    import("../recipe/verify.ts"),
+    import("../run/pipeline.ts"),
+    import("../run/verify.ts"),
     import("../measure/tune_models.ts"),
     import("./data.ts"),
     import("../data/deno.ts"),

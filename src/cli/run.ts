@@ -4,7 +4,7 @@ import { UsageError, UserError } from "../errors.ts";
 import { formatRecipe, loadRecipe } from "../recipe/load.ts";
 import { mapPaths } from "../recipe/paths.ts";
 import type { Recipe } from "../recipe/schema.ts";
-import { requireSameTraining } from "../recipe/tail.ts";
+import { requireSameTraining } from "../run/tail.ts";
 import type { Store } from "../store/types.ts";
 import { silentUi } from "../ui.ts";
 import type { FailedStage } from "../report/types.ts";

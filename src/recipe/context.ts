@@ -6,7 +6,7 @@ import type { LatencyTable } from "../measure/latency/types.ts";
 import type { RunTuner } from "../measure/run_tuner.ts";
 import type { Store } from "../store/types.ts";
 import type { Ui } from "../ui.ts";
-import type { RunState, StageProgress } from "./run.ts";
+import type { RunState, StageProgress } from "./run_state.ts";
 import type { Recipe } from "./schema.ts";
 
 export interface RunContext {

@@ -10,7 +10,7 @@ import type { Callback, Snapshot } from "../train/types.ts";
 import type { StageUi } from "../ui.ts";
 import type { RunContext } from "./context.ts";
 import { lossSettings } from "./loss.ts";
-import type { StageProgress } from "./run.ts";
+import type { StageProgress } from "./run_state.ts";
 import type { Loss, Optimizer, Schedule } from "./training.ts";
 
 export interface FitOptions {

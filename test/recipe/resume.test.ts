@@ -1,7 +1,7 @@
 /** A run that was interrupted or killed, however often and wherever, ends in the same bits as one that was not. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { RunOptions } from "../../src/recipe/pipeline.ts";
+import type { RunOptions } from "../../src/run/pipeline.ts";
 import type { Recipe } from "../../src/recipe/schema.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";

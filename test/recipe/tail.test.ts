@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
-import { requireSameTraining, tailOf, trainingIdentity } from "../../src/recipe/tail.ts";
+import { requireSameTraining, tailOf, trainingIdentity } from "../../src/run/tail.ts";
 import { admm, tinyRecipe, train } from "./tiny.ts";
 
 const test = suite("the last stages of a recipe");

@@ -1,12 +1,12 @@
 /** Runs of a few seconds: a network of some hundred numbers on some hundred of the bundled digits. */
 import { loadDataset } from "../../src/data/deno.ts";
 import type { Splits } from "../../src/data/types.ts";
-import { type RunOptions, runPrune } from "../../src/recipe/pipeline.ts";
+import { type RunOptions, runPrune } from "../../src/run/pipeline.ts";
 import { formatRecipe } from "../../src/recipe/load.ts";
 import { type DataRequest, parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
 import { silentUi } from "../../src/ui.ts";
 import type { Check } from "../../src/report/checks.ts";
-import { verifyRun } from "../../src/recipe/verify.ts";
+import { verifyRun } from "../../src/run/verify.ts";
 import type { Report } from "../../src/report/types.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";

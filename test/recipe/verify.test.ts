@@ -6,7 +6,7 @@ import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
 import { complaint } from "../data/fixtures.ts";
 import { silentUi } from "../../src/ui.ts";
-import { verifyRun } from "../../src/recipe/verify.ts";
+import { verifyRun } from "../../src/run/verify.ts";
 import { testGpu } from "../gpu.ts";
 import { admm, DIR, loadTiny, prune, tinyRecipe, train, verify } from "./tiny.ts";
 

@@ -9,7 +9,7 @@ import { learningRate } from "../../train/schedule.ts";
 import type { RunContext } from "../context.ts";
 import { fit, type Phase } from "../fit.ts";
 import type { AdmmStage } from "../registry.ts";
-import type { RunState, StageProgress } from "../run.ts";
+import type { RunState, StageProgress } from "../run_state.ts";
 
 /** The W-steps with their Z- and U-steps; leaves the pruned groups in `ctx.state.masks` and gives the weights before. */
 export async function trainAdmm(

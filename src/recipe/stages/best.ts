@@ -5,7 +5,7 @@ import { pointOf } from "../../report/points.ts";
 import { bestEpoch } from "../../train/callbacks/best_epoch.ts";
 import type { RunContext } from "../context.ts";
 import { fit, type FitOptions } from "../fit.ts";
-import type { StageProgress } from "../run.ts";
+import type { StageProgress } from "../run_state.ts";
 
 /**
  * The network after the last epoch. The epoch that validates best goes to `state.best`, measured in the size that it has

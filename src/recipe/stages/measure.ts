@@ -8,7 +8,7 @@ import type { Variant } from "../../report/types.ts";
 import { Interrupted } from "../../train/errors.ts";
 import type { RunContext } from "../context.ts";
 import type { MeasureStage } from "../registry.ts";
-import type { RunState } from "../run.ts";
+import type { RunState } from "../run_state.ts";
 
 /**
  * Times dense, masked and compact against each other, all through the same plan builder, interleaved.

@@ -13,7 +13,7 @@ import { optionsOf } from "../constraints.ts";
 import type { RunContext } from "../context.ts";
 import { type Phase, savedPhase } from "../fit.ts";
 import type { PruneStage } from "../registry.ts";
-import type { StageProgress } from "../run.ts";
+import type { StageProgress } from "../run_state.ts";
 import type { Retrain } from "../training.ts";
 import { trainAdmm } from "./admm.ts";
 import { fitPruned } from "./best.ts";

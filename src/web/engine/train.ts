@@ -4,7 +4,7 @@ import { UserError } from "../../errors.ts";
 import { DeviceLostError } from "../../gpu/errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import { formatRecipe, loadRecipe } from "../../recipe/load.ts";
-import { runPrune } from "../../recipe/pipeline.ts";
+import { runPrune } from "../../run/pipeline.ts";
 import type { Recipe } from "../../recipe/schema.ts";
 import type { Report } from "../../report/types.ts";
 import type { Store } from "../../store/types.ts";

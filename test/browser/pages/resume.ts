@@ -1,7 +1,7 @@
 /** Runs in the page: a small run at one go, and one that is stopped again and again, both kept in IndexedDB. */
 import { fetchDigits } from "../../../src/data/digits.ts";
 import { Gpu } from "../../../src/gpu/gpu.ts";
-import { runPrune } from "../../../src/recipe/pipeline.ts";
+import { runPrune } from "../../../src/run/pipeline.ts";
 import { parseRecipe } from "../../../src/recipe/schema.ts";
 import { silentUi } from "../../../src/ui.ts";
 import { Interrupted } from "../../../src/train/errors.ts";

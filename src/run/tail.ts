@@ -4,10 +4,10 @@
  */
 import { show, UserError } from "../errors.ts";
 import { sha256 } from "../formats/sha256.ts";
-import { mapPaths } from "./paths.ts";
-import type { Stage } from "./registry.ts";
-import type { RunState } from "./run.ts";
-import type { Recipe } from "./schema.ts";
+import { mapPaths } from "../recipe/paths.ts";
+import type { Stage } from "../recipe/registry.ts";
+import type { RunState } from "../recipe/run_state.ts";
+import type { Recipe } from "../recipe/schema.ts";
 
 type ReportingKind = "controls" | "measure";
 

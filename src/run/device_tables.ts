@@ -8,7 +8,7 @@ import { readDeviceRecord } from "../report/devices/schema.ts";
 import { joinPath } from "../store/path.ts";
 import type { Store } from "../store/types.ts";
 import type { Ui } from "../ui.ts";
-import type { Recipe } from "./schema.ts";
+import type { Recipe } from "../recipe/schema.ts";
 
 export const DEVICE_FILE = "device.json";
 

@@ -11,13 +11,13 @@ import { openLog } from "../report/run_log.ts";
 import type { Report } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
 import type { Ui } from "../ui.ts";
-import type { RunContext } from "./context.ts";
-import { openTables } from "./device.ts";
-import { checkMeasures, checkOrder, checkTargets } from "./order.ts";
-import { writeReport } from "./report.ts";
-import { loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "./run.ts";
-import type { DataRequest, Recipe } from "./schema.ts";
-import { runStages } from "./stages/run_all.ts";
+import type { RunContext } from "../recipe/context.ts";
+import { openTables } from "./device_tables.ts";
+import { checkMeasures, checkOrder, checkTargets } from "../recipe/order.ts";
+import { writeReport } from "./run_report.ts";
+import { loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "../recipe/run_state.ts";
+import type { DataRequest, Recipe } from "../recipe/schema.ts";
+import { runStages } from "./run_stages.ts";
 import { reopenTail, tailOf, trainingIdentity } from "./tail.ts";
 
 export interface RunOptions {

@@ -21,11 +21,11 @@ import { parseReport } from "../report/validate.ts";
 import type { Store } from "../store/types.ts";
 import { evaluateModel } from "../train/evaluate.ts";
 import type { Ui } from "../ui.ts";
-import { optionsOf } from "./constraints.ts";
-import { openTables } from "./device.ts";
-import { loadRecipe } from "./load.ts";
-import { isPruning } from "./registry.ts";
-import type { DataRequest } from "./schema.ts";
+import { optionsOf } from "../recipe/constraints.ts";
+import { openTables } from "./device_tables.ts";
+import { loadRecipe } from "../recipe/load.ts";
+import { isPruning } from "../recipe/registry.ts";
+import type { DataRequest } from "../recipe/schema.ts";
 
 export interface VerifyOptions {
   readonly dir: string;

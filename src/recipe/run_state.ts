@@ -38,7 +38,7 @@ export interface RunState {
   requested: Record<string, number>;
   latency: Latency[];
   failed: FailedStage[];
-  /** Of the stages at the end that only report (tail.ts): those that are done, and the one in progress, as JSON. */
+  /** Of the stages at the end that only report (src/run/tail.ts): those that are done, and the one in progress, as JSON. */
   reported: string[];
   current?: string;
   /** `epoch` when the first of them began. */

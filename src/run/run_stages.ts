@@ -1,14 +1,14 @@
 /** All of a recipe's stages, one after the other. The network is written as soon as nothing changes it any more. */
-import { UserError } from "../../errors.ts";
-import { writeModel, writeOnnx } from "../../formats/model_file.ts";
-import { DeviceLostError } from "../../gpu/errors.ts";
-import { EquivalenceError } from "../../graph/equivalence.ts";
-import { metadataOf } from "../../models/given.ts";
-import { Interrupted } from "../../train/errors.ts";
-import type { RunContext } from "../context.ts";
-import type { Stage } from "../registry.ts";
-import { isReported, isReporting, tailOf } from "../tail.ts";
-import { runStage } from "./run.ts";
+import { UserError } from "../errors.ts";
+import { writeModel, writeOnnx } from "../formats/model_file.ts";
+import { DeviceLostError } from "../gpu/errors.ts";
+import { EquivalenceError } from "../graph/equivalence.ts";
+import { metadataOf } from "../models/given.ts";
+import { Interrupted } from "../train/errors.ts";
+import type { RunContext } from "../recipe/context.ts";
+import type { Stage } from "../recipe/registry.ts";
+import { isReported, isReporting, tailOf } from "./tail.ts";
+import { runStage } from "../recipe/stages/run_stage.ts";
 
 /** Carries out what is left of the recipe; `save` writes the checkpoint between two stages. */
 export async function runStages(ctx: RunContext, save: () => Promise<void>): Promise<void> {

@@ -8,10 +8,10 @@ import { buildReport } from "../report/build.ts";
 import { detailFromLog } from "../report/detail.ts";
 import { layerChanges } from "../report/layers.ts";
 import type { Report } from "../report/types.ts";
-import { optionsOf } from "./constraints.ts";
-import type { RunContext } from "./context.ts";
-import { formatRecipe } from "./load.ts";
-import { isPruning } from "./registry.ts";
+import { optionsOf } from "../recipe/constraints.ts";
+import type { RunContext } from "../recipe/context.ts";
+import { formatRecipe } from "../recipe/load.ts";
+import { isPruning } from "../recipe/registry.ts";
 
 export interface Provenance {
   readonly tool: string;
