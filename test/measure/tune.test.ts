@@ -46,16 +46,26 @@ test("a way with other numbers, or that can't be compiled, never wins", async ()
     scratch: {},
     tables: {},
   });
+  const half: Candidate = {
+    name: "half",
+    cost: 1,
+    build: () => ({
+      steps: [{ plan: planAffine(COUNT / 2, 0, 2), bindings: ["x", "y"] }],
+      scratch: {},
+      tables: {},
+    }),
+  };
   const [{ winner, refused }] = await tune(await testGpu(), [
-    request({ ...scaling("right", 20), cost: 0 }, scaling("wrong", 1, 2.001), {
+    request({ ...scaling("right", 20), cost: 0 }, scaling("wrong", 1, 2.001), half, {
       name: "broken",
       cost: 1,
       build: broken,
     }),
   ]);
   assert.is(winner, "right");
-  assert.equal(refused.map(({ name }) => name), ["wrong", "broken"]);
+  assert.equal(refused.map(({ name }) => name), ["wrong", "half", "broken"]);
   assert.match(refused[0].reason, /its numbers differ: NMSE [\d.]+e-/);
+  assert.match(refused[1].reason, /its numbers differ: NMSE [45]\.\de-1/);
 });
 
 test("a shape with one way is not measured; an aborted signal ends it", async () => {

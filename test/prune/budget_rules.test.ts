@@ -203,6 +203,8 @@ test("a cut never falls on an end of the bracket, however near the secant puts i
 test("where the secant doesn't get there the bracket is halved after ten cuts", () => {
   const { found, asked } = asking(1000, (n) => 1 / (n + 1) - 1 / 301);
   assert.is(found, 300);
+  // The tenth cut still follows the secant, which takes less than half of the bracket.
+  assert.ok(asked[11] > 0.6 * asked[10]);
   // The low end is still 0, the high one the twelfth number asked for.
   assert.is(asked[12], Math.round(asked[11] / 2));
   // 1000 · 0.99668/0.99900 = 998; 998 · 0.99768 = 996; then, with the near end halved, 996 · 0.99537 = 991.

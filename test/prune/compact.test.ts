@@ -198,6 +198,36 @@ test("a dead branch: the sum becomes its other operand, plus a bias if the branc
   assert.is(shapeOf(constant.model, "add.table"), "3x1x1");
 });
 
+test("a sum with a constant on either side is its other operand", () => {
+  const opsOf = (make: (b: Builder, x: string, y: string) => string) => {
+    const graph = graphOf((b) => {
+      const [x, y] = ["x", "y"].map((name) => b.relu(b.conv(b.input, { name, out: 3, kernel: 1 })));
+      b.conv(make(b, x, y), { name: "out", out: 2, kernel: 1 });
+    });
+    return ops(shrink(zeroRows(modelOf(graph), { "y.weight": [0, 1, 2], "y.bias": [0, 1, 2] })).model);
+  };
+  assert.is(opsOf((b, x, y) => b.add(x, y)), "Conv Relu Conv");
+  assert.is(opsOf((b, x, y) => b.add(y, x)), "Conv Relu Conv");
+});
+
+test("a sum with a constant map is the features, and one with constant features stays", () => {
+  const opsOf = (dead: readonly number[], make: (b: Builder, features: string, map: string) => string) => {
+    const graph = graphOf((b) => {
+      const features = b.relu(b.conv(b.input, { name: "features", out: 3, kernel: 1 }));
+      const map = b.relu(b.conv(b.input, { name: "map", out: 1, kernel: 1 }));
+      b.conv(make(b, features, map), { name: "out", out: 2, kernel: 1 });
+    });
+    const name = dead.length === 1 ? "map" : "features";
+    return ops(shrink(zeroRows(modelOf(graph), { [`${name}.weight`]: dead })).model);
+  };
+  for (
+    const add of [(b: Builder, x: string, y: string) => b.add(x, y), (b: Builder, x: string, y: string) => b.add(y, x)]
+  ) {
+    assert.not.match(opsOf([0], add), /Add/);
+    assert.match(opsOf([0, 1, 2], add), /Add/);
+  }
+});
+
 test("a dead map under a gate's sum can't go: the gate alone has no pixels", () => {
   const graph = graphOf((b) => {
     const x = b.conv(b.input, { name: "c", out: 3, kernel: 3, pad: 1 });
@@ -239,6 +269,55 @@ test("concat: the consumer's channel is offset + j, an empty operand is left out
   assert.is(shapeOf(model, "n.weight"), "3");
   const alone = shrink(zeroColumns(modelOf(graph), { "out.weight": [0, 1, 3] }));
   assert.is(ops(alone.model), "Conv Relu BatchNormalization Conv");
+});
+
+/**
+ * What becomes of a Slice of six channels that are all read by another layer too: the numbers of the Slice, [axes, starts,
+ * ends, steps], and those of a Gather in the compact network.
+ *
+ * @param dead filters before the Slice that are gone
+ */
+function sliced(
+  dead: readonly number[],
+  { starts = [1], ends = [5], steps = [1] }: Partial<Record<"starts" | "ends" | "steps", readonly number[]>> = {},
+): unknown[] {
+  const graph = graphOf((b) => {
+    const x = b.conv(b.input, { name: "a", out: 6, kernel: 1 });
+    const some = b.slice(x, { axes: [1, 2].slice(0, starts.length), starts, ends, steps });
+    const [p, q] = [
+      b.conv(some, { name: "b", out: 2, kernel: 1 }),
+      b.conv(x, { name: "c", out: 2, kernel: 1 }),
+    ].map((y) => b.globalAveragePool(y));
+    b.conv(b.add(p, q), { name: "out", out: 1, kernel: 1 });
+  });
+  const model = zeroRows(modelOf(graph), { "a.weight": dead, "a.bias": dead });
+  return shrink(model).model.graph.nodes.filter(({ op }) => op === "Slice" || op === "Gather").map(({ op, attrs }) =>
+    op === "Slice" ? [attrs.axes, attrs.starts, attrs.ends, attrs.steps] : attrs.indices
+  );
+}
+
+test("slice: what stays of its channels is counted anew", () => {
+  // Without channel 2 they stand at 1, 2, 3 of five; without 2, 3, 4 the first is alone at 1 of three.
+  assert.equal(sliced([2]), [[[1], [1], [4], [1]]]);
+  assert.equal(sliced([2, 3, 4]), [[[1], [1], [2], [1]]]);
+  // Channels 1 and 3 without channel 0 are the first and third of five, without channel 2 the second and third.
+  assert.equal(sliced([0], { steps: [2] }), [[[1], [0], [3], [2]]]);
+  assert.equal(sliced([2], { steps: [2] }), [[[1], [1], [3], [1]]]);
+});
+
+/** Two of three rows of pixels go as well. */
+const rows = { starts: [1, 0], ends: [5, 4], steps: [1, 3] };
+
+test("slice: where all channels left are taken only the other axes are sliced, and nothing is where there are none", () => {
+  assert.equal(sliced([0, 5], rows), [[[2], [0], [4], [3]]]);
+  assert.equal(sliced([2], rows), [[[1, 2], [1, 0], [4, 4], [1, 3]]]);
+  assert.equal(sliced([0, 5]), []);
+});
+
+test("slice: channels that stand unevenly are gathered, behind what is left of the slice", () => {
+  // Of 0, 2 and 4 without channel 3 the last comes to stand at 3.
+  assert.equal(sliced([3], { starts: [0], ends: [6], steps: [2] }), [[0, 2, 3]]);
+  assert.equal(sliced([3], { starts: [0, 0], ends: [6, 4], steps: [2, 3] }), [[[2], [0], [4], [3]], [0, 2, 3]]);
 });
 
 test("depthwise: in and out go together, with their group", () => {

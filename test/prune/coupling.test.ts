@@ -4,7 +4,9 @@ import { type Builder, builder } from "../../src/graph/build.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { vit } from "../generate/transformer.ts";
 import { coupledConstraints, prunableLayers } from "../../src/prune/structures/constraints.ts";
+import { blockedGroups, couplingGroups } from "../../src/prune/groups/coupling_groups.ts";
 import { type Coupled, type CoupledClass, coupledClasses } from "../../src/prune/groups/coupling.ts";
+import { dependencyGraph } from "../../src/prune/groups/dependency_graph.ts";
 
 const test = suite("coupling");
 
@@ -123,6 +125,20 @@ test("a class that can't be pruned says why", () => {
   assert.is(refusal(classes.get("r")), `"s" meets the stream in another order`);
   assert.is(refusal(classes.get("one")), "all its 4 filters can only go together");
   assert.is(refusal(classes.get("p")), `"q" meets the stream in another order`);
+});
+
+test("all channels of the input and of the output must stay, from the first to the last", () => {
+  const b = builder("g", ["N", 3, 8, 8]);
+  b.conv(b.relu(b.conv(b.input, { name: "a", out: 4, kernel: 1 })), { name: "out", out: 2, kernel: 1 });
+  const dependencies = dependencyGraph(b.graph());
+  const groups = couplingGroups(dependencies);
+  const blocked = blockedGroups(dependencies, groups);
+  const { channels } = dependencies;
+  const mustStay = (value: string) =>
+    Array.from({ length: channels.width(value) }, (_, j) => blocked.has(groups.find(channels.base(value) + j)));
+  assert.equal(mustStay("input"), [true, true, true]);
+  assert.equal(mustStay("out"), [true, true]);
+  assert.equal(mustStay("a"), [false, false, false, false]);
 });
 
 test("a layer of one filter can't be pruned, and says so", () => {

@@ -6,7 +6,7 @@ import { gatherTensor, keptOrigins } from "../../src/graph/indexmap.ts";
 import { validateModel } from "../../src/graph/validate.ts";
 import { compact } from "../../src/prune/rewrite/compact.ts";
 import { scatterAdds, scatterCandidates } from "../../src/prune/rewrite/scatter_add.ts";
-import { compactScattered, isFaster } from "../../src/prune/rewrite/scatter_choice.ts";
+import { compactScattered, fastestScattered, isFaster, type Time } from "../../src/prune/rewrite/scatter_choice.ts";
 import { randomInputs, randomModel } from "../generate/graphs.ts";
 import { randomlyMasked } from "../generate/masks.ts";
 import { widened } from "../generate/widen.ts";
@@ -77,6 +77,42 @@ test("a network is faster by more than both spreads: 8 ± 1 ms isn't faster than
   assert.is(isFaster(time(7.5, 1), time(10, 1)), true);
   assert.is(isFaster(time(8, 0.5), time(10, 1)), true);
   assert.is(isFaster(time(8, 0.5), time(10, 2)), false);
+});
+
+/** What is chosen by these times in ms, of ± 0.1 ms each, and which networks were timed; the usual one has no name. */
+async function choiceBy(ms: Readonly<Record<string, number>>, candidates: readonly string[]) {
+  const timed: string[][] = [];
+  const choice = await fastestScattered(candidates, (sets) => {
+    timed.push(sets.map((names) => names.join("+")));
+    return Promise.resolve(sets.map((names): Time => ({ medianMs: ms[names.join("+")], madMs: 0.1 })));
+  });
+  return { ...choice, timed };
+}
+
+test("the sums that are faster alone are scattered together where that is faster still", async () => {
+  // By 0.15 ms b is within the spreads of 0.1 ms each.
+  assert.equal(await choiceBy({ "": 10, a: 8, b: 9.85, c: 9, "a+c": 7 }, ["a", "b", "c"]), {
+    chosen: ["a", "c"],
+    usualMs: 10,
+    chosenMs: 7,
+    timed: [["", "a", "b", "c"], ["", "a+c"]],
+  });
+});
+
+test("no sum is scattered where none is faster alone, or all that are aren't faster together", async () => {
+  assert.equal(await choiceBy({ "": 10, a: 12, b: 9.85 }, ["a", "b"]), {
+    chosen: [],
+    usualMs: 10,
+    chosenMs: 10,
+    timed: [["", "a", "b"]],
+  });
+  assert.equal(await choiceBy({ "": 10, a: 9, b: 8, "a+b": 11 }, ["a", "b"]), {
+    chosen: [],
+    usualMs: 10,
+    chosenMs: 10,
+    timed: [["", "a", "b"], ["", "a+b"]],
+  });
+  assert.equal((await choiceBy({ "": 10 }, [])).timed, [[""]]);
 });
 
 test("what is chosen was faster on this device, and is equal", async () => {

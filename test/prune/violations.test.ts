@@ -28,6 +28,8 @@ test("a kernel may hold four taps, and the patterns of full kernels be as many a
   // The rarest go beyond: one kernel of four taps, or two.
   assert.is(broken(rule(2), [...b, ...a, ...c, ...a]), 4);
   assert.is(broken(rule(1), [...b, ...a, ...c, ...a]), 8);
+  // All kernels of a rare pattern count.
+  assert.is(broken(rule(1), [...b, ...a, ...a, ...b, ...a]), 8);
   // Six taps are two too many and no pattern; three may be part of any.
   assert.is(broken(rule(1), [...a, ...kernel(0, 1, 2, 3, 4, 5), ...kernel(0, 4, 8), ...a]), 2);
 });

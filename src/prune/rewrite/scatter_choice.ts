@@ -45,16 +45,28 @@ export async function compactScattered(
     const small = compact(scattered.model, options);
     return { model: small.model, map: compose(scattered.map, small.map, model.graph.params) };
   };
-  const usual = shrunk([]);
   const candidates = scatterCandidates(model).map(({ name }) => name);
-  const alone = await time(gpu, [usual, ...candidates.map((name) => shrunk([name]))], batch, seconds);
-  const faster = candidates.filter((_, i) => isFaster(alone[i + 1], alone[0]));
-  if (faster.length === 0) return { ...usual, chosen: [], usualMs: alone[0].medianMs, chosenMs: alone[0].medianMs };
-  const together = shrunk(faster);
-  const [before, after] = await time(gpu, [usual, together], batch, seconds);
+  const choice = await fastestScattered(candidates, (sets) => time(gpu, sets.map(shrunk), batch, seconds));
+  return { ...shrunk(choice.chosen), ...choice };
+}
+
+/**
+ * Which of the sums pay.
+ *
+ * @param candidates names of sums
+ * @param time of the networks in which these sums are scattered, measured side by side
+ */
+export async function fastestScattered(
+  candidates: readonly string[],
+  time: (sets: readonly (readonly string[])[]) => Promise<readonly Time[]>,
+): Promise<Omit<ScatterChoice, keyof Rewrite>> {
+  const [usual, ...alone] = await time([[], ...candidates.map((name) => [name])]);
+  const faster = candidates.filter((_, i) => isFaster(alone[i], usual));
+  if (faster.length === 0) return { chosen: [], usualMs: usual.medianMs, chosenMs: usual.medianMs };
+  const [before, after] = await time([[], faster]);
   return isFaster(after, before)
-    ? { ...together, chosen: faster, usualMs: before.medianMs, chosenMs: after.medianMs }
-    : { ...usual, chosen: [], usualMs: before.medianMs, chosenMs: before.medianMs };
+    ? { chosen: faster, usualMs: before.medianMs, chosenMs: after.medianMs }
+    : { chosen: [], usualMs: before.medianMs, chosenMs: before.medianMs };
 }
 
 /** In ms. */

@@ -70,7 +70,7 @@ function reshapedAxis(from: Shape, axis: number, into: Shape): number | undefine
   const first = into.findLastIndex((_, i) => i > 0 && elementsBefore(into, i) === wanted);
   if (first < 0) return undefined;
   const tokens = axis > 1 && axis === from.length - 1;
-  return tokens && into.length - first > 2 ? into.length - 2 : first;
+  return tokens ? Math.max(first, into.length - 2) : first;
 }
 
 /** Elements of a sample before an axis. */
