@@ -84,6 +84,7 @@ test("tests come by the imports between them and the file, those with a device l
     ["src/r/b.ts", ["src/r/a.ts"]],
     ["src/r/c.ts", ["src/r/b.ts"]],
     ["src/r/d.ts", ["src/r/c.ts"]],
+    ["src/r/e.ts", ["src/r/d.ts"]],
     ["test/r/far.test.ts", ["src/r/c.ts"]],
     ["test/r/near.test.ts", ["src/r/b.ts"]],
     ["test/r/device.test.ts", ["src/r/a.ts", "test/check.ts"]],
@@ -91,8 +92,9 @@ test("tests come by the imports between them and the file, those with a device l
     ["test/r/direct.test.ts", ["src/r/a.ts", "src/r/b.ts"]],
     ["test/other/direct.test.ts", ["src/r/a.ts"]],
     ["test/r/unrelated.test.ts", ["test/gpu.ts"]],
-    ["test/r/beyond.test.ts", ["src/r/d.ts"]],
+    ["test/r/beyond.test.ts", ["src/r/e.ts"]],
     ["test/browser/page.test.ts", ["src/r/a.ts"]],
+    ["test/cli/whole.test.ts", ["src/r/a.ts"]],
   ]);
   assert.equal(
     nearestTests(graph, "src/r/a.ts"),

@@ -7,7 +7,7 @@ export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 /** What a test file imports, directly or not, when it works on a device. */
 const DEVICE = "test/gpu.ts";
 /** How much further away than the nearest a test file may be: beyond it come tests of whole runs, which hold no formula. */
-const REACH = 2;
+const REACH = 3;
 
 export function importGraph(root: string, paths: readonly string[]): ImportGraph {
   return new Map(paths.map((path) => [
@@ -21,13 +21,14 @@ export function importGraph(root: string, paths: readonly string[]): ImportGraph
 /**
  * Test files that import `path`, directly or by way of others, in the order in which they are worth trying: a file with a
  * device counts as two imports further away than it is, as it takes longer and compares with tolerances, and so does one of
- * another room. Files of the same distance come in the order of their names. Those of browsers are left out.
+ * another room. Files of the same distance come in the order of their names. Those of browsers and of the command line are
+ * left out: they start processes of their own.
  */
 export function nearestTests(graph: ImportGraph, path: string): string[] {
   const importers = importersOf(graph);
   const withDevice = distances(importers, DEVICE);
   const tests = [...distances(importers, path)]
-    .filter(([from]) => from.endsWith(".test.ts") && !from.startsWith("test/browser/"))
+    .filter(([from]) => from.endsWith(".test.ts") && !/^test\/(browser|cli)\//.test(from))
     .map(([name, imports]) => ({
       name,
       distance: imports + (withDevice.has(name) ? 2 : 0) + (roomOf(name) === roomOf(path) ? 0 : 2),

@@ -16,10 +16,10 @@ const ROOT = `${import.meta.dirname}/../..`;
 const GOAL = 0.9;
 /** Copies that are tested side by side: a test waits for its device half of the time. */
 const WORKERS = 2;
-/** Nearest test files that get a chance at a mutant. */
-const MOST_FILES = 12;
-/** What they may take together on the code as it is. */
-const MOST_MS = 40_000;
+/** Test files that get a chance at a mutant in one process, the nearest first; the next ones only where all of them pass. */
+const WAVE = 6;
+/** What the files tried may take together on the code as it is. */
+const MOST_MS = 60_000;
 /** A test file that takes this much longer than on the code as it is runs in a loop that the mutant made. */
 const PATIENCE = { factor: 5, atLeastMs: 20_000 };
 
@@ -59,6 +59,8 @@ if (values.list) {
 
 const graph = importGraph(ROOT, paths);
 const usualMs = new Map<string, number>();
+/** Test files that a worker is measuring: the other waits for it. */
+const underway = new Map<string, Promise<unknown>>();
 const verdicts: Verdict[] = [];
 const queue = [...drawn];
 await Promise.all(Array.from({ length: WORKERS }, work));
@@ -90,34 +92,51 @@ async function work(): Promise<void> {
 }
 
 async function judge(copy: string, mutant: Placed): Promise<Verdict> {
-  const files = nearestTests(graph, mutant.path).slice(0, MOST_FILES);
-  for (let unknown = files.filter((file) => !usualMs.has(file)); unknown.length > 0;) {
-    const known = await trial({ root: copy, files: unknown, limitMs: () => 300_000 });
-    for (const { file, passed, ms } of known) {
-      // What fails anyway kills nothing.
+  const path = `${copy}/${mutant.path}`;
+  const source = await Deno.readTextFile(path);
+  const files = nearestTests(graph, mutant.path);
+  let leftMs = MOST_MS;
+  for (let i = 0; i < files.length && leftMs > 0; i += WAVE) {
+    const wave = files.slice(i, i + WAVE);
+    await measure(copy, wave);
+    const able = affordable(wave, i === 0 ? Infinity : leftMs);
+    if (able.length === 0) continue;
+    await Deno.writeTextFile(path, applied(source, mutant));
+    try {
+      const limitMs = (file: string) => Math.max(PATIENCE.atLeastMs, PATIENCE.factor * usualMs.get(file)!);
+      const tried = await trial({ root: copy, files: able, limitMs });
+      const killer = tried.find(({ passed }) => !passed)?.file;
+      if (killer !== undefined) return { mutant, killer };
+    } finally {
+      await Deno.writeTextFile(path, source);
+    }
+    leftMs -= able.reduce((sum, file) => sum + usualMs.get(file)!, 0);
+  }
+  return { mutant };
+}
+
+/** Learns what the files take on the code as it is; what fails anyway kills nothing. */
+async function measure(copy: string, files: readonly string[]): Promise<void> {
+  for (;;) {
+    await Promise.all(files.map((file) => underway.get(file)));
+    const unknown = files.filter((file) => !usualMs.has(file));
+    if (unknown.length === 0) return;
+    const measuring = trial({ root: copy, files: unknown, limitMs: () => 300_000 });
+    unknown.forEach((file) => underway.set(file, measuring));
+    for (const { file, passed, ms } of await measuring) {
       if (!passed) console.log(`left out: ${file} fails on the code as it is`);
       usualMs.set(file, passed ? ms : Infinity);
     }
-    unknown = unknown.filter((file) => !usualMs.has(file));
-  }
-  const path = `${copy}/${mutant.path}`;
-  const source = await Deno.readTextFile(path);
-  await Deno.writeTextFile(path, applied(source, mutant));
-  try {
-    const limitMs = (file: string) => Math.max(PATIENCE.atLeastMs, PATIENCE.factor * usualMs.get(file)!);
-    const tried = await trial({ root: copy, files: affordable(files), limitMs });
-    return { mutant, killer: tried.find(({ passed }) => !passed)?.file };
-  } finally {
-    await Deno.writeTextFile(path, source);
+    unknown.forEach((file) => underway.delete(file));
   }
 }
 
-/** The first file that passes on the code as it is, and those of the following that fit the time of one mutant. */
-function affordable(files: readonly string[]): string[] {
-  let left = MOST_MS;
+/** Those that pass on the code as it is and together fit the time. */
+function affordable(files: readonly string[], leftMs: number): string[] {
+  let left = leftMs;
   return files.filter((file) => {
     const ms = usualMs.get(file)!;
-    if (ms === Infinity || left < MOST_MS && ms > left) return false;
+    if (ms === Infinity || ms > left) return false;
     left -= ms;
     return true;
   });

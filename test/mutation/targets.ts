@@ -84,4 +84,16 @@ export const EQUIVALENT: readonly Equivalent[] = [
     because:
       "It says how many numbers of an output are compared, and any of them tells a way that computes something else.",
   },
+  {
+    path: "src/prune/budget/settle.ts",
+    text: "const smallest = compact(maskModel(model, oneShot(model, new Map(), least, l2, 0))).model;",
+    becomes: "const smallest = compact(maskModel(model, oneShot(model, new Map(), least, l2, 1))).model;",
+    because: "The seed is for criteria that draw by lot, and l2 draws nothing.",
+  },
+  {
+    path: "src/prune/rules/activations.ts",
+    text: 'const data = Float64Array.from(facts, (fact) => typeof fact === "number" ? fact : 0);',
+    becomes: 'const data = Float64Array.from(facts, (fact) => typeof fact === "number" ? fact : 1);',
+    because: "What the function makes of a channel that isn't known is computed, and never read.",
+  },
 ];
