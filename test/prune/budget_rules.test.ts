@@ -118,6 +118,14 @@ test("per-cost: of two layers of the same shares the dearer gives more", () => {
   assert.equal(solve(36 / 52).keep, [1, 5]);
 });
 
+test("a layer whose groups save nothing of what is asked for keeps them, however weak they are", () => {
+  // Most numbers lie in memory at once around l0, 4 + 8: what l1 makes of 8 are 2.
+  const graph = chain(8, 2);
+  const scores = [Float64Array.from({ length: 8 }, (_, i) => 10 + i), new Float64Array([1, 2])];
+  const { constraints } = solveBudget(graph, filters(graph), scores, { target: { peakBytes: 10 / 12 }, rule: global });
+  assert.equal(constraints.map(({ keep }) => keep), [6, 2]);
+});
+
 test("a budget is met where it is reached exactly, in params and in macs", () => {
   const graph = chain(3);
   // 4·h + h + 2·h + 2 numbers and 4·h + 2·h multiply-adds.

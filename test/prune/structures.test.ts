@@ -31,6 +31,18 @@ test("energies count weights only, biases and γ go along", () => {
   assert.equal([...energiesOf(constraint("weight", "b"), model)], [1, 4, 0, 25]);
 });
 
+test("the channels of a projection over tokens are the rows of its matrix", () => {
+  const b = builder("g", ["N", 4, 2, 3]);
+  const hidden = b.linear(b.transpose(b.input, [0, 2, 3, 1]), { name: "p", out: 5, bias: false });
+  b.linear(b.relu(hidden), { name: "q", out: 2, bias: false });
+  const graph = b.graph();
+  const [found] = coupledConstraints(graph, { granularity: "channel", keep: 0.4, layers: ["q"] });
+  // Of 5 × 2 weights each channel has two that follow one another.
+  assert.equal([found.groups, found.keep], [5, 2]);
+  const model = modelOf(graph, { "q.weight": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] });
+  assert.equal([...energiesOf(found, model)], [5, 25, 61, 113, 181]);
+});
+
 test("structures go from coarse to fine; what is counted off changes with the tensor, the fine ones leave zeros", () => {
   assert.equal(GRANULARITIES, [
     ...["filter", "channel", "column", "block", "block-punched", "kernel", "pattern", "vector", "n:m", "weight"],

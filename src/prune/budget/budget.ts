@@ -55,7 +55,7 @@ export function solveBudget(
     const saved = dense - price(whole.map((k, i) => i === c ? k - 1 : k)).excess;
     if (saved <= 0) return [];
     const worth = rule.worth(scores[c], saved);
-    return rankGroups(scores[c]).slice(least).reverse().map((group) => ({ c, worth: worth[group] }));
+    return rankGroups(scores[c]).slice(least).map((group) => ({ c, worth: worth[group] }));
   }).sort((a, b) => a.worth - b.worth || a.c - b.c);
   const keepAfter = (dropped: number) => {
     const keep = [...whole];
