@@ -120,6 +120,21 @@ test("a reshape ties channels whose numbers overlap", () => {
   assert.is(links((b) => b.reshape(b.input, [3, 8])), "0=0 0=1 1=1 1=2 2=2 2=3");
 });
 
+test("a reshape that leaves no axis but that of the samples takes its channel whole", () => {
+  const { node, numbered } = last((b) => b.reshape(b.input, []), [1, 1, 1]);
+  assert.match(RESHAPES.Reshape.whole(node, numbered)!, /cuts the channels/);
+  assert.is(numbered.channels.total, 2);
+});
+
+test("features of a sample that are cut into three axes begin along the first, for they are no tokens", () => {
+  assert.is(links((b) => b.reshape(b.input, [2, 3, 2]), [12]), "0=0 0=1 0=2 0=3 0=4 0=5 1=6 1=7 1=8 1=9 1=10 1=11");
+});
+
+test("features of tokens that are cut into two axes begin along the first of them", () => {
+  const make = (b: Builder) => b.reshape(b.transpose(b.input, [0, 2, 1]), [3, 2, 2]);
+  assert.is(links(make, [4, 3]), "0=0 0=1 1=2 1=3");
+});
+
 test("features cut into queries, keys and values of heads come again in each of the three", () => {
   // 12 features of 2 tokens: three kinds of two heads of two features.
   const make = (b: Builder) => b.reshape(b.transpose(b.input, [0, 2, 1]), [2, 3, 2, 2]);
