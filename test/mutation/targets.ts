@@ -96,4 +96,29 @@ export const EQUIVALENT: readonly Equivalent[] = [
     becomes: 'const data = Float64Array.from(facts, (fact) => typeof fact === "number" ? fact : 1);',
     because: "What the function makes of a channel that isn't known is computed, and never read.",
   },
+  {
+    path: "src/prune/rewrite/scatter_choice.ts",
+    text: "{ batch, seconds = 0.2, compact: options }: ScatterChoiceOptions,",
+    becomes: "{ batch, seconds = 0.1, compact: options }: ScatterChoiceOptions,",
+    because: "It says for how long networks are timed, and whatever comes of that is held against the spreads.",
+  },
+  {
+    path: "src/prune/rewrite/scatter_choice.ts",
+    text: 'const data = random(0, "scatter").fillNormal(new Float32Array(elements(shape)), 0);',
+    becomes: 'const data = random(1, "scatter").fillNormal(new Float32Array(elements(shape)), 0);',
+    because: "Any random numbers do as the input of networks that are timed.",
+  },
+  {
+    path: "src/prune/rewrite/scatter_choice.ts",
+    text: 'const data = random(0, "scatter").fillNormal(new Float32Array(elements(shape)), 0);',
+    becomes: 'const data = random(0, "scatter").fillNormal(new Float32Array(elements(shape)), 1);',
+    because: "Any random numbers do as the input of networks that are timed.",
+  },
+  {
+    path: "src/prune/rules/operands.ts",
+    text:
+      "if (inner * shape[axis] === data.length) return uniform(Float64Array.from(data.subarray(j * inner, (j + 1) * inner)));",
+    becomes: "if (inner === data.length) return uniform(Float64Array.from(data.subarray(j * inner, (j + 1) * inner)));",
+    because: "It is a short cut for channels along the first axis: the next line finds the same numbers more slowly.",
+  },
 ];

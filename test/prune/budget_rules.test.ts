@@ -291,6 +291,7 @@ test("a budget that even the smallest network misses is refused before anything 
   assert.throws(check({ params: 9 / 30 }, 0.3), /can't be reached/);
   check({ ms: 1 })();
   assert.throws(check({ ms: 0.9 }), /can't be reached/);
+  assert.throws(check({ params: 1, macs: 0.24, peakBytes: 1, groups: 1, ms: 4 }), /can't be reached/);
   const byNorm = { constraints: [{ granularity: "filter", keep: 0.5 } as const], seed: 1 };
   assert.throws(
     () => checkRequest(wide, { ...byNorm, criterion: criterionNamed("bn-scale") }),

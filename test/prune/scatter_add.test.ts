@@ -124,6 +124,7 @@ test("what is chosen was faster on this device, and is equal", async () => {
   await assertEquivalent(gpu, masked, model, input.data, 4);
   assert.equal([[], ["sum"]].filter((names) => names.join() === chosen.join()).length, 1);
   assert.is(shapeOf(model, "c2.weight").startsWith("4"), chosen.length > 0);
+  assert.equal((await compactScattered(gpu, modelOf(block(4, 5)), { batch: 1, seconds: 0.01 })).chosen, []);
   assert.ok(chosen.length === 0 ? chosenMs === usualMs : chosenMs < usualMs, `${chosenMs} against ${usualMs} ms`);
 });
 
