@@ -320,6 +320,19 @@ test("slice: channels that stand unevenly are gathered, behind what is left of t
   assert.equal(sliced([3], { starts: [0, 0], ends: [6, 4], steps: [2, 3] }), [[[2], [0], [4], [3]], [0, 2, 3]]);
 });
 
+test("gather: a copy in the same order is the original, and one in another order stays", () => {
+  const gathered = (indices: readonly number[]) => {
+    const graph = graphOf((b) => {
+      const x = b.relu(b.conv(b.input, { name: "a", out: 4, kernel: 1 }));
+      b.conv(b.gather(x, indices), { name: "out", out: 2, kernel: 1 });
+    });
+    return ops(shrink(zeroRows(modelOf(graph), { "a.weight": [2], "a.bias": [2] })).model);
+  };
+  assert.is(gathered([0, 1, 2, 3]), "Conv Relu Conv");
+  // Of 0, 1 and 3, which are left, none stands where it stood.
+  assert.is(gathered([3, 0, 2, 1]), "Conv Relu Gather Conv");
+});
+
 test("depthwise: in and out go together, with their group", () => {
   const graph = graphOf((b) => {
     const x = b.relu(b.conv(b.input, { name: "pw", out: 4, kernel: 1 }));

@@ -182,6 +182,8 @@ test("distillation and output error against a frozen network: values and gradien
   const distilled = await step([graph], student, distillation({ teacher, temperature: T }));
   assertClose([distilled.loss], [kl(student)], 1e-5, "distillation");
   assertGradients(distilled, hostGradients(student, kl));
+  const usual = await step([graph], student, distillation({ teacher }));
+  assertClose([usual.loss], [4 ** 2 * divergence(hostOutput(graph, student), t, 4)], 1e-5, "distillation at 4");
   const same = await step([graph], student, outputError({ teacher: { graph, params: student } }));
   assert.is(same.loss, 0);
 });

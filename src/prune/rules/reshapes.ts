@@ -68,7 +68,7 @@ function wholeIfMixed(node: Node, { shapes, channels }: NumberedGraph, why: stri
 function reshapedAxis(from: Shape, axis: number, into: Shape): number | undefined {
   const wanted = elementsBefore(from, axis);
   const first = into.findLastIndex((_, i) => i > 0 && elementsBefore(into, i) === wanted);
-  if (first < 0) return undefined;
+  if (first === -1) return undefined;
   const tokens = axis > 1 && axis === from.length - 1;
   return tokens ? Math.max(first, into.length - 2) : first;
 }
