@@ -91,7 +91,11 @@ test("coupling groups of several filters: the device keeps those of the largest 
   const y = b.relu(b.batchNorm(b.conv(x, { name: "wide", out: 12, kernel: 3, pad: 1, group: 2 }), { name: "bn" }));
   const z = b.groupNorm(b.conv(y, { name: "normed", out: 6, kernel: 1 }), { name: "gn", groups: 3 });
   b.gemm(b.flatten(b.globalAveragePool(z)), { name: "head", out: 3 });
-  for (const graph of [b.graph(), vit("apart"), vit("together")]) {
+  // Of the five filters of `r` two belong to `p` as well, and three to `q`.
+  const joined = builder("joined", ["N", 3, 6, 6]);
+  const [p, q, r] = [2, 3, 5].map((out, i) => joined.conv(joined.input, { name: "pqr"[i], out, kernel: 1 }));
+  joined.gemm(joined.flatten(joined.add(joined.concat([p, q]), r)), { name: "head", out: 3 });
+  for (const graph of [b.graph(), joined.graph(), vit("apart"), vit("together")]) {
     const model = { graph, params: randomParams(graph, 3) };
     const constraints = coupledConstraints(graph, { granularity: "filter", keep: 0.5 });
     const masks = masksOf(

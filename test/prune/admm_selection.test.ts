@@ -78,4 +78,14 @@ test("the rows of a filter that goes count for its layer's columns at a Z-step, 
   assert.equal(await kept(layer, both, "W alone"), { "a:filter": [1, 0], "a:column": [0, 0, 1] });
 });
 
+test("columns are ranked by all their weights, however many columns there are", async () => {
+  // Column 5 has 9 + 9 and column 9, with the largest weight, 16.
+  const w = new Array(2 * 65_536).fill(0);
+  w[5] = w[65_536 + 5] = 3;
+  w[9] = 4;
+  const one: ConstraintOptions[] = [{ granularity: "column", keep: 1 / 65_536, layers: ["a"] }];
+  const { "a:column": found } = await kept({ shape: [2, 65_536], w, u: w.map(() => 0) }, one, "W alone");
+  assert.equal([found.indexOf(1), found.lastIndexOf(1)], [5, 5]);
+});
+
 test.run();

@@ -178,6 +178,17 @@ test("many thin groups go whole, with what they read; a depthwise multiplier is 
   assert.is(rows(multiplied.get("in")!.vectors), "in.bias 1/4, d.bias 2/8");
 });
 
+test("as many groups as channels in each, two of two or two of one, go whole; a convolution without groups ties nothing", () => {
+  const classes = (channels: number, group: number) =>
+    classesOf((b) => {
+      const x = b.conv(b.input, { name: "in", out: channels, kernel: 1 });
+      b.conv(b.conv(x, { name: "g", out: 4, kernel: 1, group }), { name: "out", out: 2, kernel: 1 });
+    });
+  assert.is(rows(classes(4, 2).get("in")!.producers), "in.weight 2/4, g.weight 2/4");
+  assert.is(rows(classes(2, 2).get("in")!.producers), "in.weight 1/2, g.weight 2/4");
+  assert.is(rows(classes(1, 1).get("g")!.producers), "g.weight 1/4");
+});
+
 test("the groups of a group norm go as a whole", () => {
   const classes = classesOf((b) => {
     const x = b.groupNorm(b.conv(b.input, { name: "c", out: 6, kernel: 1 }), { name: "n", groups: 3 });

@@ -126,6 +126,14 @@ test("a reshape that leaves no axis but that of the samples takes its channel wh
   assert.is(numbered.channels.total, 2);
 });
 
+test("a reshape that cuts channels into pieces is whole, and its channels are taken for those of axis 1", () => {
+  const { node, numbered } = last((b) => b.reshape(b.transpose(b.input, [0, 2, 3, 1]), [4, 6]));
+  assert.match(RESHAPES.Reshape.whole(node, numbered)!, /cuts the channels/);
+  const { channels } = numbered;
+  const [y] = node.outputs;
+  assert.equal([channels.axis(y), channels.width(y)], [1, 4]);
+});
+
 test("features of a sample that are cut into three axes begin along the first, for they are no tokens", () => {
   assert.is(links((b) => b.reshape(b.input, [2, 3, 2]), [12]), "0=0 0=1 0=2 0=3 0=4 0=5 1=6 1=7 1=8 1=9 1=10 1=11");
 });

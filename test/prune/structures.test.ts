@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
-import { constraintsOf, coupledConstraints } from "../../src/prune/structures/constraints.ts";
+import { constraintsOf, coupledConstraints, prunableLayers } from "../../src/prune/structures/constraints.ts";
 import { filledGroups, nonzeroPerGroup } from "../../src/prune/structures/elements.ts";
 import { bothMasks, maskModel, masksOf, partialMasks, zeroMasks } from "../../src/prune/structures/masks.ts";
 import { keptGroups, keptOfRow, topGroups } from "../../src/prune/structures/selection.ts";
@@ -29,6 +29,13 @@ test("energies count weights only, biases and γ go along", () => {
   assert.equal([...energiesOf(constraint("channel", "b"), model)], [1, 29]);
   assert.equal([...energiesOf(constraint("column", "a"), model)], [10, 20]);
   assert.equal([...energiesOf(constraint("weight", "b"), model)], [1, 4, 0, 25]);
+});
+
+test("the only input channel of a layer can be named, and that of a depthwise filter can't", () => {
+  assert.equal(prunableLayers(graph, { granularity: "channel" }), ["a", "b"]);
+  const b = builder("g", ["N", 2, 4, 4]);
+  b.conv(b.conv(b.input, { name: "d", out: 2, kernel: 1, group: 2 }), { name: "out", out: 2, kernel: 1 });
+  assert.equal(prunableLayers(b.graph(), { granularity: "channel" }), ["out"]);
 });
 
 test("the channels of a projection over tokens are the rows of its matrix", () => {

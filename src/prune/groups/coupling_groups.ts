@@ -17,7 +17,7 @@ export function couplingGroups(dependencies: DependencyGraph): DisjointSets {
     if (whole.has(node.name)) continue;
     forEachLink(dependencies, node, (made, read, kind) => kind !== "spread" && groups.join(made, read));
   }
-  for (const layer of layers.values()) if (layer.group > 1) tieConvolutionGroups(dependencies, layer, groups);
+  for (const layer of layers.values()) tieConvolutionGroups(dependencies, layer, groups);
   return groups;
 }
 
