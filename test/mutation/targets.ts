@@ -169,4 +169,10 @@ export const EQUIVALENT: readonly Equivalent[] = [
     becomes: 'const gaussian = random(2, "tune");',
     because: "Any random numbers do as operands.",
   },
+  {
+    path: "src/prune/groups/rows.ts",
+    text: "const end = positions.findIndex((other, i) => i > start && other !== group);",
+    becomes: "const end = positions.findIndex((other, i) => i >= start && other !== group);",
+    because: "The entry at the start is of the group itself.",
+  },
 ];

@@ -361,6 +361,17 @@ test("grouped: groups stay of one size, an empty one goes", () => {
   assert.is(shapeOf(group.model, "in.weight"), "4x2x1x1");
 });
 
+test("grouped: a group with less left than the largest is filled up with its lowest filters", () => {
+  const graph = graphOf((b) => {
+    const x = b.relu(b.conv(b.input, { name: "in", out: 8, kernel: 1 }));
+    b.conv(b.relu(b.conv(x, { name: "g", out: 8, kernel: 1, group: 2 })), { name: "out", out: 2, kernel: 1 });
+  });
+  const dead = [0, 1, 2, 4, 7];
+  const { map } = shrink(zeroRows(modelOf(graph), { "g.weight": dead, "g.bias": dead }));
+  // Filter 3 is left of the first group, 5 and 6 of the second.
+  assert.equal(map.get("g.weight"), { source: "g.weight", keep: [[0, 3, 5, 6], null, null, null] });
+});
+
 test("grouped: what the constraints choose leaves groups of one size, and so do channels", () => {
   const build = (group: number) =>
     graphOf((b) => {

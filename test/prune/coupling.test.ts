@@ -141,6 +141,16 @@ test("all channels of the input and of the output must stay, from the first to t
   assert.equal(mustStay("a"), [false, false, false, false]);
 });
 
+test("what is added to something that can't lose single channels can't either", () => {
+  const classes = classesOf((b) => {
+    const tokens = (name: string) =>
+      b.transpose(b.reshape(b.conv(b.input, { name, out: 4, kernel: 1 }), [4, 64]), [0, 2, 1]);
+    b.linear(b.add(b.softmax(tokens("a")), tokens("z")), { name: "out", out: 2 });
+  });
+  assert.match(refusal(classes.get("a"))!, /^it flows through Softmax "/);
+  assert.match(refusal(classes.get("z"))!, /^it flows through Softmax "/);
+});
+
 test("a layer of one filter can't be pruned, and says so", () => {
   const classes = classesOf((b) =>
     b.conv(b.conv(b.input, { name: "one", out: 1, kernel: 1 }), { name: "out", out: 2, kernel: 1 })
