@@ -85,6 +85,17 @@ test("a tile is offered where more than half of its side is full, and always one
   assert.is(tiles(33, 33, "f16"), "32x32 64x64");
 });
 
+test("each product of a batch has layers of the grid of its own, one for each part of k", () => {
+  const grids = (k: number) =>
+    tileCandidates(product({ m: 64, n: 64, k, batch: { count: 3, a: 64 * k, b: 64 * k } }), {
+      profile: PROFILES.desktop,
+    }).map(({ build }) => build().steps[0].plan.grid);
+  // Tiles of 32 × 32 and of 64 × 64.
+  assert.equal(grids(60), [[4, 1, 3], [1, 1, 3]]);
+  // 512 columns are eight parts of 64.
+  assert.equal(grids(512), [[4, 1, 24], [1, 1, 24]]);
+});
+
 test("numbers of b are rounded to f16 in pairs, up to the end of the last product of a batch", () => {
   const shape = product({ m: 5, n: 6, k: 7, storage: "f16", batch: { count: 3, a: 35, b: 50 } });
   const { scratch, prepare } = tileCandidates(shape, { profile: PROFILES.desktop })[0].build();

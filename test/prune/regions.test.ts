@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { axisRegions, reachableTaps } from "../../src/prune/rules/regions.ts";
+import { axisRegions, POINT, reachableTaps } from "../../src/prune/rules/regions.ts";
 
 const test = suite("regions");
 
@@ -27,6 +27,11 @@ test("regions by output position", () => {
   assert.equal(axis(4, 3, 1, 1), { of: [0, 1, 1, 2], taps: [[1, 2], [0, 1, 2], [0, 1]] });
   assert.equal(axis(4, 3, 1, 0), { of: [0, 0], taps: [[0, 1, 2]] });
   assert.equal(axis(3, 3, 1, 2, 2), { of: [0, 1, 2], taps: [[1, 2], [1], [0, 1]] });
+});
+
+test("a layer without neighbours has the one region of an axis with one position under one tap", () => {
+  assert.equal(axis(1, 1, 1, 0), POINT);
+  assert.equal([...reachableTaps(POINT, POINT, [1, 1])], [1]);
 });
 
 test("on a 1×1 map only the centre of a padded kernel is reachable", () => {
