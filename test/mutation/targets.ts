@@ -175,4 +175,29 @@ export const EQUIVALENT: readonly Equivalent[] = [
     becomes: "const end = positions.findIndex((other, i) => i >= start && other !== group);",
     because: "The entry at the start is of the group itself.",
   },
+  {
+    path: "src/prune/budget/price.ts",
+    text: "const cutting = choices.filter(({ constraint, kept, taps }) => taps || kept.length < constraint.groups);",
+    becomes:
+      "const cutting = choices.filter(({ constraint, kept, taps }) => taps || kept.length <= constraint.groups);",
+    because: "A mask by which all groups stay changes nothing, and only takes time.",
+  },
+  {
+    path: "src/prune/budget/budget.ts",
+    text: "if (isFixed(selection) || groups <= least) return [];",
+    becomes: "if (isFixed(selection) || groups < least) return [];",
+    because: "Where as many groups must stay as there are, none is left below that could be dropped.",
+  },
+  {
+    path: "src/prune/budget/settle.ts",
+    text: 'return of(after) <= (amount === "fraction" ? most * of(before) : most);',
+    becomes: 'return of(after) < (amount === "fraction" ? most * of(before) : most);',
+    because: "Where the smallest network only just meets the budget, solving it says so as well, and takes longer.",
+  },
+  {
+    path: "src/prune/groups/rows.ts",
+    text: "const again = entries.findIndex((group, i) => i > repeat && group === first);",
+    becomes: "const again = entries.findIndex((group, i) => i >= repeat && group === first);",
+    because: "The entry at which the group changes is not of the first group.",
+  },
 ];

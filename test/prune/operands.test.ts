@@ -19,6 +19,8 @@ function given(shape: number[], data: number[], axis: number | null): (number | 
 test("a parameter gives a channel one number where all that stands there is the same", () => {
   assert.equal(given([3], [4, 5, 6], 0), [4, 5, 6]);
   assert.equal(given([2, 2], [5, 5, 6, 7], 0), [5, undefined]);
+  assert.equal(given([2, 2], [5, 5, 6, 6], 0), [5, 6]);
+  assert.equal(given([2, 2], [5, 7, 6, 6], 0), [undefined, 6]);
   assert.equal(given([2, 2], [5, 7, 5, 6], 1), [5, undefined]);
   assert.equal(given([2, 3, 2], [1, 1, 2, 2, 3, 4, 1, 1, 2, 2, 3, 3], 1), [1, 2, undefined]);
   assert.equal(given([2, 3, 1], [1, 2, 3, 1, 2, 4], 1), [1, 2, undefined]);
