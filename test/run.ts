@@ -18,6 +18,12 @@ const started = performance.now();
 const root = import.meta.dirname!;
 const filters = Deno.args.map((filter) => filter.replace(/^(\.\/)?test\//, ""));
 const files = slowestFirst(findTests(root, filters).map(({ name }) => name));
+if (files.length === 0) {
+  console.error(
+    `No test file matches ${filters.join(" or ")}: give parts of paths below test/, such as prune/compact.`,
+  );
+  Deno.exit(1);
+}
 const inBrowser = files.filter((name) => name.startsWith("browser/"));
 const counts = { passed: 0, failed: 0 };
 
@@ -39,9 +45,7 @@ if (counts.failed === 0) {
   add(outside);
   add(inside);
 }
-if (counts.passed + counts.failed === 0) {
-  console.log(`No test ran${Deno.args.length ? ` for ${Deno.args.join(" ")}` : ""}.`);
-}
+if (counts.passed + counts.failed === 0) console.log("No test ran.");
 console.log(`\n${((performance.now() - started) / 1000).toFixed(0)} s`);
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 Deno.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0);

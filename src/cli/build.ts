@@ -45,7 +45,10 @@ const LIBRARY: Product = {
 
 export function buildCommand(io: Io): Command {
   return new Command("build")
-    .description("write the phone page as static files, for any web server (docs/phone.md says which headers it wants)")
+    .description(
+      "write the phone page as static files, for any web server (docs/phone.md says which headers it wants), or with --lib " +
+        "the library as a package for npm",
+    )
     .option("--lib", "write the library as a package for npm instead: its folder, and the packed file")
     .option(
       "--out <dir>",

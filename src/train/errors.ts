@@ -13,7 +13,9 @@ export class DivergedError extends UserError {
  */
 export function diverged({ name, epochs, lr, settings, state }: Training, epoch: number, what: string): DivergedError {
   const [rate, tenth] = [Number(lr.toPrecision(3)), Number((settings.lr / 10).toPrecision(2))];
-  const remedies = `an optimizer.lr of ${tenth}, a warm-up${state.target ? ", or a smaller rho" : ""}`;
+  const remedies = `a smaller optimizer.lr (such as ${tenth})${
+    state.target ? ", a warm-up or a smaller rho" : " or a warm-up"
+  }`;
   return new DivergedError(
     `${name}: ${what} in epoch ${epoch} of ${epochs}, at learning rate ${rate}: try ${remedies}, in a new run`,
   );

@@ -1,19 +1,24 @@
 /** Mutated files against the readers: `deno run -A test/fuzz/run.ts [--count 10000] [--seed 1] [--from 0]`. */
+import { scriptOptions } from "../options.ts";
 import { describeFailure, fuzz } from "./fuzz.ts";
 
-const option = (name: string, otherwise: number): number => {
-  const at = Deno.args.indexOf(`--${name}`);
-  const value = at < 0 ? otherwise : Number(Deno.args[at + 1]);
+const values = scriptOptions({
+  count: { type: "string", default: "10000" },
+  seed: { type: "string", default: "1" },
+  from: { type: "string", default: "0" },
+});
+const option = (name: "count" | "seed" | "from"): number => {
+  const value = Number(values[name]);
   if (Number.isSafeInteger(value) && value >= 0) return value;
-  console.error(`--${name} is ${Deno.args[at + 1] ?? "missing"}, a whole number expected`);
+  console.error(`--${name} is ${values[name]}, a whole number expected`);
   Deno.exit(2);
 };
 
 const started = performance.now();
 const { loaded, refused, failures, peakBytes, slowestMs } = await fuzz({
-  seed: option("seed", 1),
-  from: option("from", 0),
-  count: option("count", 10_000),
+  seed: option("seed"),
+  from: option("from"),
+  count: option("count"),
   progress: (done) => done % 1000 === 0 && console.log(`${done} cases`),
 });
 for (const failure of failures) console.log(`\nFAILED ${describeFailure(failure)}`);

@@ -5,7 +5,7 @@
  * Each mutant is made in a copy of the checkout, and the tests that import its file run, the nearest first, until one
  * fails. Exits with 1 where fewer than 90 % are killed. Mutants listed as equivalent (targets.ts) don't count.
  */
-import { parseArgs } from "node:util";
+import { scriptOptions } from "../options.ts";
 import { draw } from "./draw.ts";
 import { applied, type Mutant, mutantsOf } from "./mutants.ts";
 import { importGraph, nearestTests } from "./nearest_tests.ts";
@@ -30,13 +30,11 @@ interface Verdict {
   readonly killer?: string;
 }
 
-const { values } = parseArgs({
-  options: {
-    count: { type: "string", default: "80" },
-    seed: { type: "string", default: "1" },
-    only: { type: "string", default: "" },
-    list: { type: "boolean", default: false },
-  },
+const values = scriptOptions({
+  count: { type: "string", default: "80" },
+  seed: { type: "string", default: "1" },
+  only: { type: "string", default: "" },
+  list: { type: "boolean", default: false },
 });
 const started = performance.now();
 const paths = (await git("ls-files", "src", "kernels", "test")).filter((path) => /\.tsx?$/.test(path));

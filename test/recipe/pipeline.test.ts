@@ -139,7 +139,7 @@ test("a loss that is not a number: which epoch, which rate, what to try; also wh
     assert.is(
       await complaint(() => prune(recipe, { store, resume })).then((said) => said.replace(/rate [\d.e+]+/, "rate R")),
       'train: the loss is not a number any more, nor is "conv1.weight", in epoch 1 of 2, at learning rate R: ' +
-        "try an optimizer.lr of 100000, a warm-up, in a new run",
+        "try a smaller optimizer.lr (such as 100000) or a warm-up, in a new run",
     );
   }
   const pulled = tinyRecipe([train(1), admm({ optimizer: sgd(1e5), schedule: { kind: "constant" }, rho: 1e5 })]);

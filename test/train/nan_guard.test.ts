@@ -53,7 +53,7 @@ test("a loss that isn't finite ends training at the next read", async () => {
   const callbacks = [count, "nan-guard"] as const;
   assert.match(
     await divergence({ graphs: [net], params, data: brightPixels(8000, 8), batch: 8, callbacks }),
-    /^train: the loss is not a number any more, nor is "conv1\.weight", in epoch 1 of 3, at learning rate 0\.05: try an optimizer\.lr of 0\.005, a warm-up, in a new run$/,
+    /^train: the loss is not a number any more, nor is "conv1\.weight", in epoch 1 of 3, at learning rate 0\.05: try a smaller optimizer\.lr \(such as 0\.005\) or a warm-up, in a new run$/,
   );
   assert.ok(steps < 100, `stopped after ${steps} of 1000 batches`);
 });
