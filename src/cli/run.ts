@@ -140,6 +140,13 @@ async function takeUp(io: Io, { recipe: name, options, adapt }: RunRequest, dir:
   const lock = await io.lockFolder(dir);
   try {
     if (await store.size(`${dir}/checkpoint.safetensors`) === undefined) {
+      const kept = await firstKept(store, dir);
+      if (kept) {
+        throw new UserError(
+          `${dir}: checkpoint.safetensors is missing, though the run had come as far as ${kept}: restore it, or start a new ` +
+            `run with another --out`,
+        );
+      }
       throw new UserError(
         `${dir}: the run ended before it had kept anything: delete the folder, and start it again with the options that it had`,
       );
@@ -153,6 +160,14 @@ async function takeUp(io: Io, { recipe: name, options, adapt }: RunRequest, dir:
     await lock[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** A file that only a run with a checkpoint leaves. */
+async function firstKept(store: Store, dir: string): Promise<string | undefined> {
+  for (const name of ["report.json", "model.safetensors", "model.onnx"]) {
+    if (await store.size(`${dir}/${name}`) !== undefined) return name;
+  }
+  return undefined;
 }
 
 /** Paths in a recipe's file are relative to its folder. */

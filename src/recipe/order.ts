@@ -6,9 +6,10 @@ import { compilePlan } from "../graph/plan.ts";
 import type { Model } from "../graph/types.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import { isTrained } from "../models/given.ts";
-import { checkRequest } from "../prune/budget/settle.ts";
+import { checkCriterion, checkRequest } from "../prune/budget/settle.ts";
+import { criterionNamed } from "../prune/criteria/criteria.ts";
 import { survivesCompaction } from "../prune/structures/structures.ts";
-import { isPruning, type Stage } from "./registry.ts";
+import { isPruning, SCRATCH, type Stage } from "./registry.ts";
 import type { Recipe } from "./schema.ts";
 import { controlTraining } from "./stages/control_training.ts";
 import { requestOf } from "./stages/request.ts";
@@ -98,7 +99,20 @@ function compacts(stage: Stage): boolean {
   return stage.kind === "compact";
 }
 
-/** Throws UserError for constraints on layers that `model` doesn't have, and for budgets that it can't meet. */
+/**
+ * Throws UserError for constraints on layers that `model` doesn't have, for budgets that it can't meet, and for criteria,
+ * those of controls among them, that can't score what is to be pruned.
+ */
 export function checkTargets(model: Model, { stages, seed }: Recipe, tables: readonly LatencyTable[]): void {
-  for (const stage of stages.filter(isPruning)) checkRequest(model, requestOf(stage, model, { tables, seed }));
+  const requests = stages.map((stage) => isPruning(stage) ? requestOf(stage, model, { tables, seed }) : undefined);
+  for (const request of requests) if (request) checkRequest(model, request);
+  stages.forEach((stage, i) => {
+    if (stage.kind !== "controls") return;
+    for (const { method } of stage.runs) {
+      if (method === SCRATCH) continue;
+      for (const request of requests.slice(0, i)) {
+        if (request) checkCriterion(model, request, criterionNamed(method));
+      }
+    }
+  });
 }

@@ -285,9 +285,22 @@ test("a resumed run takes changed keys of its last stages into its recipe", asyn
 test("a run that was killed before it kept anything isn't resumed by guess", async () => {
   const { run, err, io } = recording();
   await run("prune", "--out", "mine");
-  await io.store.remove("mine/checkpoint.safetensors");
+  for (const name of ["checkpoint.safetensors", "report.json", "model.safetensors", "model.onnx"]) {
+    await io.store.remove(`mine/${name}`);
+  }
   assert.is(await run("prune", "--resume", "mine"), 1);
   assert.match(err.pop()!, /^secateur: mine: the run ended before it had kept anything: delete the folder, /);
+});
+
+test("a run that lost its checkpoint isn't told to be deleted where its report is there", async () => {
+  const { run, err, io } = recording();
+  await run("prune", "--out", "mine");
+  await io.store.remove("mine/checkpoint.safetensors");
+  assert.is(await run("prune", "--resume", "mine"), 1);
+  assert.match(
+    err.pop()!,
+    /^secateur: mine: checkpoint\.safetensors is missing, .*as far as report\.json: restore it, /,
+  );
 });
 
 test("verify: a table, and 1 where something differs", async () => {

@@ -10,7 +10,13 @@ import { perCost } from "../../src/prune/budget/per_cost.ts";
 import { checkFraction, keptCount, keptUnderway } from "../../src/prune/budget/per_layer.ts";
 import { budgetRuleNamed } from "../../src/prune/budget/rules.ts";
 import { leastThat } from "../../src/prune/budget/search.ts";
-import { checkRequest, matchingConstraints, settleKept, stepConstraints } from "../../src/prune/budget/settle.ts";
+import {
+  checkCriterion,
+  checkRequest,
+  matchingConstraints,
+  settleKept,
+  stepConstraints,
+} from "../../src/prune/budget/settle.ts";
 import type { BudgetRule } from "../../src/prune/budget/types.ts";
 import { criterionNamed } from "../../src/prune/criteria/criteria.ts";
 import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
@@ -295,6 +301,26 @@ test("a budget that even the smallest network misses is refused before anything 
   const byNorm = { constraints: [{ granularity: "filter", keep: 0.5 } as const], seed: 1 };
   assert.throws(
     () => checkRequest(wide, { ...byNorm, criterion: criterionNamed("bn-scale") }),
+    /criterion bn-scale can't score l0:filter/,
+  );
+});
+
+test("zeros that stay in place lower no multiply-adds, which is said before anything is trained", () => {
+  const check = (target: Target) => () =>
+    checkRequest(wide, {
+      constraints: [{ granularity: "weight", keep: 1 }],
+      criterion: l2,
+      seed: 1,
+      budget: { target },
+    });
+  assert.throws(check({ macs: 0.5 }), /0\.5 of the macs can't be reached/);
+});
+
+test("a control's criterion that can't score what was pruned is refused by the layer's name", () => {
+  const request = { constraints: [{ granularity: "filter", keep: 1 } as const], criterion: l2, seed: 1 };
+  checkCriterion(wide, request, criterionNamed("l1"));
+  assert.throws(
+    () => checkCriterion(wide, request, criterionNamed("bn-scale")),
     /criterion bn-scale can't score l0:filter/,
   );
 });

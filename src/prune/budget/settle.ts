@@ -126,7 +126,7 @@ export function matchingConstraints(
 
 /**
  * Says before anything is trained what of a request can't be: layers that aren't there or that the criterion can't score, and
- * a budget that even the smallest network misses. How much zeros in place cost is for the budget to say later.
+ * a budget that even the smallest network misses.
  *
  * @throws UserError
  */
@@ -134,7 +134,9 @@ export function checkRequest(model: Model, request: PruneRequest): void {
   const { budget, criterion } = request;
   const constraints = requestedConstraints(model.graph, request);
   checkScorable(criterion, constraints, model.graph);
-  if (!budget || constraints.some(({ kind }) => leavesZeros(kind))) return;
+  if (!budget) return;
+  // What zeros in place cost is known to the one that solves the budget alone; they are the same whatever the weights are.
+  if (constraints.some(({ kind }) => leavesZeros(kind))) return void settleKept({ model, dense: model.graph }, request);
   const { target, latency, protect = 0 } = budget;
   const least = constraints.map((c) => ({ ...c, keep: Math.max(c.minKeep, Math.ceil(protect * c.groups)) }));
   const smallest = compact(maskModel(model, oneShot(model, new Map(), least, l2, 0))).model;
@@ -148,6 +150,11 @@ export function checkRequest(model: Model, request: PruneRequest): void {
   });
   // Solving it, which takes longer, says what is wrong.
   if (!met) settleKept({ model, dense: model.graph }, request);
+}
+
+/** Says before anything is trained that another criterion can't score what a request prunes. @throws UserError */
+export function checkCriterion(model: Model, request: PruneRequest, criterion: Criterion): void {
+  checkScorable(criterion, requestedConstraints(model.graph, request), model.graph);
 }
 
 /** Fractions count from the dense network; this is what they leave of one that may be smaller already. */
