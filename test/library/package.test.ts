@@ -1,6 +1,7 @@
 /** The library as its users get it: the packed file, installed by npm in a project that has nothing else. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { withoutDeadLinks } from "../../src/cli/npm/links.ts";
 import { createProject, type Project } from "./project.ts";
 
 const test = suite("the packed library");
@@ -47,6 +48,35 @@ test("package.json leads each entry point to a bundle and its declarations, and 
   }
   for (const path of ["README.md", "CHANGELOG.md", "LICENSE"]) assert.ok(at(path), path);
   assert.match(text("THIRD_PARTY_LICENSES.txt"), /^pbf\n\n[\s\S]*Redistribution and use/m);
+});
+
+test("no link in the package's texts leads to a file that it lacks", () => {
+  const texts = [...project.files].filter(([path]) => path.endsWith(".md"));
+  assert.ok(texts.length >= 3);
+  for (const [path, bytes] of texts) {
+    for (const [, link, image] of new TextDecoder().decode(bytes).matchAll(/\]\(([^)\s]+)\)|<img src="([^"]+)"/g)) {
+      const to = link ?? image;
+      if (/^[a-z]+:/.test(to)) continue;
+      assert.ok(project.files.has(new URL(to, `file:///${path}`).pathname.slice(1)), `${path} leads to ${to}`);
+    }
+  }
+});
+
+test("a dead link becomes its words and a dead picture its description; code, addresses and live links stay", () => {
+  const text = [
+    "See [the guide](guide.md#start), [how](docs/how.md) and [a site](https://example.org/x.md).",
+    "![A report](img/a.png)",
+    '<img src="img/b.png" width="9" alt="A drawing">',
+    "```ts\nhandlers[name](event);\n```",
+  ];
+  assert.equal(withoutDeadLinks(text.join("\n"), "docs/index.md", (path) => path === "docs/guide.md").split("\n"), [
+    "See [the guide](guide.md#start), how and [a site](https://example.org/x.md).",
+    "(Picture: A report)",
+    "(Picture: A drawing)",
+    "```ts",
+    "handlers[name](event);",
+    "```",
+  ]);
 });
 
 test("bundles have the shaders in them, and nothing of Deno's, Node's or another package", () => {

@@ -8,13 +8,14 @@ import type { PageFiles } from "../page/bundle.ts";
 import { shaders } from "../page/shaders.ts";
 import { textImports } from "../page/text_imports.ts";
 import { gzip } from "../server/files.ts";
+import { withoutDeadLinks } from "./links.ts";
 import { tar } from "./tar_file.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const root = new URL("../../../", import.meta.url);
 const NAME = "secateur";
-/** Taken along as they are. */
+/** Taken along as they are, but for links to what is only in the repository. */
 const TEXTS = ["README.md", "CHANGELOG.md", "LICENSE", "docs/library.md"];
 
 interface Config {
@@ -33,7 +34,9 @@ export async function packLibrary(): Promise<PageFiles> {
   const put = (path: string, text: string) => files.set(path, new TextEncoder().encode(text));
   const [bundles, declarations] = await Promise.all([bundle(config), declare(Object.values(config.exports))]);
   put("package.json", JSON.stringify(describe(config), undefined, 2) + "\n");
-  for (const path of TEXTS) files.set(path, await Deno.readFile(new URL(path, root)));
+  for (const path of TEXTS) {
+    put(path, withoutDeadLinks(await Deno.readTextFile(new URL(path, root)), path, (other) => TEXTS.includes(other)));
+  }
   for (const [path, text] of [...bundles, ...declarations]) put(path, text);
   const packed = await gzip(tar([...files].map(([path, bytes]) => ({ name: `package/${path}`, bytes }))));
   return new Map([
