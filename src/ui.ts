@@ -1,6 +1,6 @@
 /** What long work shows of itself; the command line and the web page each bring their own. */
 export interface Ui {
-  /** Opens a stage of `totalSteps` steps of any unit; close it with `done` before the next one opens. */
+  /** Opens a stage of `totalSteps` steps of any unit; close it with `done` or `abandon` before the next one opens. */
   stage(name: string, totalSteps: number): StageUi;
   note(text: string): void;
   warn(text: string): void;
@@ -10,6 +10,8 @@ export interface StageUi {
   /** `step` counts finished steps, 0…totalSteps; `accuracy` is a fraction in 0…1; `text` says what is being done. */
   update(step: number, info: StageInfo): void;
   done(summary?: string): void;
+  /** Closes a stage that an error or a stop has cut short: it is not said to be done. */
+  abandon(): void;
 }
 
 export interface StageInfo {
@@ -20,5 +22,5 @@ export interface StageInfo {
 
 /** Shows nothing. */
 export function silentUi(): Ui {
-  return { stage: () => ({ update() {}, done() {} }), note() {}, warn() {} };
+  return { stage: () => ({ update() {}, done() {}, abandon() {} }), note() {}, warn() {} };
 }

@@ -35,12 +35,7 @@ export function createUi(stream: Terminal, now: () => number = () => performance
   };
 }
 
-/** `abandon` ends a stage that its owner forgot, or an error cut short. */
-interface OpenStage extends StageUi {
-  abandon(): void;
-}
-
-function barStage(stream: Terminal, name: string, total: number, now: () => number): OpenStage {
+function barStage(stream: Terminal, name: string, total: number, now: () => number): StageUi {
   const clock = stageClock(total, now);
   const bar = new SingleBar({
     stream: stream as NodeJS.WritableStream,
@@ -73,7 +68,7 @@ function barStage(stream: Terminal, name: string, total: number, now: () => numb
   };
 }
 
-function lineStage(stream: Terminal, name: string, total: number, now: () => number): OpenStage {
+function lineStage(stream: Terminal, name: string, total: number, now: () => number): StageUi {
   const clock = stageClock(total, now);
   let written = now();
   let last = "";

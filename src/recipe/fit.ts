@@ -85,12 +85,11 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
         checkpoint(({ cursor, tensors }) => ctx.save({ phase, training: cursor } satisfies Cursor, tensors)),
       ],
     });
+    ui.done(summary);
     return { graph: model.graph, params };
   } catch (error) {
-    summary = undefined;
+    ui.abandon();
     throw error;
-  } finally {
-    ui.done(summary);
   }
 }
 

@@ -80,6 +80,15 @@ warning: low
   );
 });
 
+test("without a terminal a stage that was cut short is not said to be done", () => {
+  let text = "";
+  const stage = createUi({ write: (more: string) => text += more }, () => 0).stage("measure", 2);
+  stage.update(1, { text: "batch 1" });
+  stage.abandon();
+  stage.done();
+  assert.is(text, "");
+});
+
 test("in a terminal: a bar, closed even if its stage never ended", () => {
   let text = "";
   const terminal = Object.assign(new EventTarget(), {

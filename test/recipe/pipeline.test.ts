@@ -5,7 +5,7 @@ import { UserError } from "../../src/errors.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { DeviceLostError } from "../../src/gpu/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
-import { silentUi } from "../../src/ui.ts";
+import { silentUi, type Ui } from "../../src/ui.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
 import { complaint } from "../data/fixtures.ts";
@@ -24,10 +24,28 @@ async function begun(): Promise<Store> {
   return store;
 }
 
+/** Notes into `shown` which stages were opened, and how they ended. */
+function showing(shown: string[]): Ui {
+  return {
+    ...silentUi(),
+    stage(name) {
+      shown.push(name);
+      return { update() {}, done: () => shown.push(`${name} done`), abandon: () => shown.push(`${name} abandoned`) };
+    },
+  };
+}
+
+test("a stage that an error cuts short is not shown as done", async () => {
+  const shown: string[] = [];
+  const diverging = tinyRecipe([{ kind: "train", epochs: 2, optimizer: { kind: "sgd", lr: 1e6, momentum: 0.9 } }]);
+  await complaint(() => prune(diverging, { ui: showing(shown) }));
+  assert.equal(shown, ["train", "train abandoned"]);
+});
+
 test("a finished run's folder, and what is shown on the way", async () => {
   const shown: string[] = [];
   const { store } = await prune(small, {
-    ui: { ...silentUi(), stage: (name) => (shown.push(name), { update() {}, done: () => shown.push(`${name} done`) }) },
+    ui: showing(shown),
   });
   assert.equal(await store.list(DIR), [
     CHECKPOINT,

@@ -134,7 +134,7 @@ test("an interrupted run goes on from its checkpoint, its file still beside it",
   const [whole, store] = [await storeWith(files), await storeWith(files)];
   const { report } = await prune(recipe, { store: whole });
   const stop = new AbortController();
-  const ui: Ui = { ...silentUi(), stage: () => ({ update: () => stop.abort(), done() {} }) };
+  const ui: Ui = { ...silentUi(), stage: () => ({ update: () => stop.abort(), done() {}, abandon() {} }) };
   await prune(recipe, { store, ui, signal: stop.signal }).then(() => assert.unreachable(), () => {});
   const resumed = await prune(recipe, { store, resume: true });
   assert.equal(resumed.report.stages, report.stages);

@@ -37,10 +37,12 @@ export async function runMeasureStage(ctx: RunContext, stage: MeasureStage): Pro
       }
       progress.update(i + 1, { text: `batch ${batch}` });
     }
-  } finally {
-    progress.done();
+    if (failures.length > 0) throw new UserError(failures.join("; "));
+  } catch (error) {
+    progress.abandon();
+    throw error;
   }
-  if (failures.length > 0) throw new UserError(failures.join("; "));
+  progress.done();
 }
 
 /** What there is to compare: no masked network before something is pruned, no compact one before it is smaller. */

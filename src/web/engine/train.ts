@@ -113,6 +113,7 @@ function uiOf(onEvent: (event: TrainEvent) => void): Ui {
         update: (step, { loss, accuracy, text }) =>
           onEvent({ stage, progress: totalSteps > 0 ? step / totalSteps : 0, loss, accuracy, note: text }),
         done: (summary) => onEvent({ stage, progress: 1, note: summary }),
+        abandon() {},
       };
     },
     // As the page keeps what a stage ends with, it keeps these too.
