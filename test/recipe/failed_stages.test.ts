@@ -11,7 +11,7 @@ import { controlTraining } from "../../src/recipe/stages/control_training.ts";
 import { parseReport } from "../../src/report/validate.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
-import { silentUi } from "../../src/ui.ts";
+import { silentUi, type Ui } from "../../src/ui.ts";
 import { complaint } from "../data/fixtures.ts";
 import { admm, DIR, prune, retrain, tinyRecipe, train, verify } from "./tiny.ts";
 
@@ -64,10 +64,16 @@ test("a measurement that fails costs its part of the report; resumed with other 
   const files = ["model.safetensors", "model.onnx"];
   const before = await Promise.all(files.map(bytes));
   const warnings: string[] = [];
-  const ui = { ...silentUi(), warn: (text: string) => warnings.push(text) };
+  const endings: string[] = [];
+  const ui: Ui = {
+    ...silentUi(),
+    stage: () => ({ update() {}, done: () => endings.push("done"), abandon: () => endings.push("abandoned") }),
+    warn: (text) => warnings.push(text),
+  };
   const failing = (await prune(recipe(TOO_LARGE, 2), { store, resume: true, ui })).report;
   assert.equal(failing.failed!.map(({ stage, kind }) => [stage, kind]), [[3, "measure"]]);
   assert.match(failing.failed![0].reason, /^batch 200000: kernel [^\n]+$/);
+  assert.equal(endings, ["abandoned"]);
   assert.match(warnings[0], /^stages\.3 \(measure\) failed, and the run goes on without it: batch 200000: /);
   assert.equal(failing.latency.map(({ variant, batch }) => `${variant} ${batch}`), [
     "dense 2",
