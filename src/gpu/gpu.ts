@@ -7,6 +7,7 @@
  * `queue.writeBuffer` runs before the submit that follows it).
  */
 import "../disposable.ts";
+import { type KnownKeys, refuseUnknownKeys } from "../validation/choice.ts";
 import { type AdapterInfo, type OpenDevice, openDevice, type OpenOptions } from "./adapter.ts";
 import { BindGroupCache } from "./bindgroups.ts";
 import { BufferPool, type BufferStats, type GpuBuffer, type Slice } from "./buffers.ts";
@@ -35,6 +36,15 @@ export interface GpuOptions extends OpenOptions {
   /** Bind no more bytes of a buffer than this, though the device would: to test what goes through in windows. */
   readonly bindingBytes?: number;
 }
+
+const KNOWN: KnownKeys<GpuOptions> = {
+  powerPreference: true,
+  without: true,
+  debug: true,
+  onDebug: true,
+  dynamicOffsets: true,
+  bindingBytes: true,
+};
 
 /** What a device has done so far, and its memory. */
 export interface GpuStats extends BufferStats {
@@ -108,9 +118,10 @@ export class Gpu {
   /**
    * Opens the best adapter.
    * @throws NoAdapterError where there is none
-   * @throws UserError where `debug` is no level
+   * @throws UserError for an unknown option, and where `debug` is no level
    */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
+    refuseUnknownKeys("Gpu.open", options, Object.keys(KNOWN));
     const debug = readDebugLevel(options.debug, "debug");
     return new Gpu(await openDevice(options), { ...options, debug });
   }

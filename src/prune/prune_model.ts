@@ -2,7 +2,7 @@
 
 import { UserError } from "../errors.ts";
 import type { Model } from "../graph/types.ts";
-import { refuseUnknownKeys } from "../train/choice.ts";
+import { type KnownKeys, refuseUnknownKeys } from "../validation/choice.ts";
 import { budgetRuleNamed } from "./budget/rules.ts";
 import { costNames, type Target } from "./budget/costs/costs.ts";
 import { type BudgetRequest, type KeptRecord, settleKept, stepConstraints } from "./budget/settle.ts";
@@ -46,7 +46,7 @@ export interface Pruned {
   readonly kept: readonly KeptRecord[];
 }
 
-const KNOWN: { readonly [Key in keyof Required<PruneOptions>]: true } = {
+const KNOWN: KnownKeys<PruneOptions> = {
   constraints: true,
   criterion: true,
   budget: true,
@@ -61,7 +61,7 @@ const KNOWN: { readonly [Key in keyof Required<PruneOptions>]: true } = {
  * @throws UserError for an unknown option, criterion, cost or rule (naming the known ones), for a layer that can't be
  * pruned so, and for a budget that can't be met
  */
-export function prune(model: Model, options: PruneOptions): Pruned {
+export function prune(model: Model, options: PruneOptions = {}): Pruned {
   refuseUnknownKeys("prune", options, Object.keys(KNOWN));
   const { criterion: asked = "l2", budget, seed = 1 } = options;
   const criterion = typeof asked === "string" ? criterionNamed(asked) : asked;

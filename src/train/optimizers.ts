@@ -1,7 +1,7 @@
 /** Optimizers by name, as a training's options give them. */
 import type { OptimizerOptions } from "../tensor/optimizer.ts";
 import { show, UserError } from "../errors.ts";
-import { choose } from "./choice.ts";
+import { chooseByKind, type KnownKeys, refuseUnknownKeys } from "../validation/choice.ts";
 
 /**
  * `weightDecay` of sgd and adam is added to the gradient, that of adamw shrinks the weights directly; it applies to
@@ -41,9 +41,24 @@ export interface AdamSettings {
 
 const DEFAULT_DECAY: Readonly<Record<OptimizerSettings["kind"], number>> = { sgd: 0, adam: 0, adamw: 0.01 };
 
-/** The settings in the words of the tensor library. @throws UserError for an unknown kind or a rate that is no number */
+const ADAM: KnownKeys<AdamSettings> = {
+  kind: true,
+  lr: true,
+  beta1: true,
+  beta2: true,
+  epsilon: true,
+  weightDecay: true,
+};
+const SGD: KnownKeys<SgdSettings> = { kind: true, lr: true, momentum: true, nesterov: true, weightDecay: true };
+const KNOWN: Readonly<Record<OptimizerSettings["kind"], object>> = { sgd: SGD, adam: ADAM, adamw: ADAM };
+
+/**
+ * The settings in the words of the tensor library.
+ * @throws UserError for an unknown kind or setting, or a rate that is no number
+ */
 export function optimizerOptions(settings: OptimizerSettings): OptimizerOptions {
-  choose("optimizer", settings.kind, DEFAULT_DECAY);
+  const known = chooseByKind("optimizer", settings, KNOWN);
+  refuseUnknownKeys(`optimizer ${settings.kind}`, settings, Object.keys(known));
   if (!(settings.lr >= 0 && Number.isFinite(settings.lr))) {
     throw new UserError(`optimizer ${settings.kind}: lr is ${show(settings.lr)}, expected a number of at least 0`);
   }

@@ -1,5 +1,5 @@
 /** Learning rates as functions of progress. Pure. */
-import { choose } from "./choice.ts";
+import { chooseByKind, type KnownKeys, refuseUnknownKeys } from "../validation/choice.ts";
 
 /** How the learning rate changes over a period; `warmup` is in epochs. */
 export type Schedule =
@@ -23,9 +23,10 @@ export function learningRate(lr: number, schedule: Schedule, epoch: number, epoc
   return lr * FACTORS[schedule.kind](schedule as never, { epoch, epochs, warmup });
 }
 
-/** @throws UserError for a kind of schedule that doesn't exist */
+/** @throws UserError for a kind of schedule that doesn't exist, or a setting that this kind doesn't have */
 export function checkSchedule(schedule: Schedule): void {
-  choose("schedule", schedule.kind, FACTORS);
+  const known = chooseByKind<object>("schedule", schedule, KNOWN);
+  refuseUnknownKeys(`schedule ${schedule.kind}`, schedule, Object.keys(known));
 }
 
 /** Warm-up begins at this fraction of the rate: the first steps should not be idle. */
@@ -47,6 +48,12 @@ const FACTORS: { readonly [Kind in Schedule["kind"]]: (schedule: Of<Kind>, place
   step({ milestones, gamma = 0.1 }, { epoch, epochs }) {
     return gamma ** milestones.filter((milestone) => epoch >= milestone * epochs).length;
   },
+};
+
+const KNOWN: { readonly [Kind in Schedule["kind"]]: KnownKeys<Of<Kind>> } = {
+  constant: { kind: true, warmup: true },
+  cosine: { kind: true, warmup: true },
+  step: { kind: true, warmup: true, milestones: true, gamma: true },
 };
 
 type Of<Kind> = Extract<Schedule, { readonly kind: Kind }>;

@@ -3,13 +3,14 @@
  * and callbacks for everything else. It can be stopped anywhere and taken up again to the same bits.
  */
 import "../disposable.ts";
+import { checkDataset } from "../data/check_dataset.ts";
 import { type Augment, batchCount } from "../data/loader.ts";
 import type { Dataset } from "../data/types.ts";
 import { show, UserError } from "../errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Graph, Params } from "../graph/types.ts";
 import { createOptimizer } from "../tensor/optimizer.ts";
-import { refuseUnknownKeys } from "./choice.ts";
+import { type KnownKeys, refuseUnknownKeys } from "../validation/choice.ts";
 import { EPOCH_START, type EpochOptions, trainEpoch } from "./epoch.ts";
 import { Interrupted } from "./errors.ts";
 import { evaluate } from "./evaluate.ts";
@@ -101,7 +102,7 @@ export async function train(options: TrainOptions): Promise<Trained> {
 const DEFAULT_OPTIMIZER: OptimizerSettings = { kind: "sgd", lr: 0.01 };
 const DEFAULT_SCHEDULE: Schedule = { kind: "cosine" };
 
-const KNOWN: { readonly [Key in keyof Required<TrainOptions>]: true } = {
+const KNOWN: KnownKeys<TrainOptions> = {
   gpu: true,
   graphs: true,
   params: true,
@@ -144,6 +145,8 @@ function open(options: TrainOptions, owned: DisposableStack): Run {
   checkSchedule(schedule);
   const loss = lossOf(options.loss ?? { kind: "cross-entropy" });
   const callbacks = callbacksOf(options.callbacks ?? ["nan-guard"]);
+  checkDataset(options.data);
+  if (options.validation) checkDataset(options.validation);
   const labels = options.data.labels ? "present" : "absent";
   const data: Dataset = { ...options.data, labels: options.data.labels ?? new Uint16Array(options.data.count) };
   const batches = batchCount(data, { batch, images });

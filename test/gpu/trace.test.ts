@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
+import { Gpu, type GpuOptions } from "../../src/gpu/gpu.ts";
 import { type DebugLevel, readDebugLevel } from "../../src/gpu/trace.ts";
 import { compilePlan } from "../../src/graph/plan.ts";
 import { initialise } from "../../src/graph/initialise.ts";
@@ -23,6 +24,12 @@ async function told(debug: DebugLevel | undefined, without: readonly string[] = 
   });
   return { lines, made, timed: gpu.features.has("timestamp-query") };
 }
+
+test("an option that a device doesn't have is refused, with the known ones", async () => {
+  const error = await Gpu.open({ bogus: 1 } as GpuOptions).catch((error) => error);
+  assert.instance(error, UserError);
+  assert.match(error.message, /^Gpu.open has no option "bogus": expected one of powerPreference, without, debug, /);
+});
 
 test("without a level nothing is told", async () => {
   assert.equal((await told(undefined)).lines, []);

@@ -38,6 +38,7 @@ test("what can't be is refused, with what is known", () => {
     [{ budget: { macs: 0.5, params: 0.5 } }, /^budget: got params, macs, expected exactly one of params, macs/],
     [{ budget: {} }, /^budget: got no cost, expected exactly one of params/],
     [{ budget: { ms: 2 } }, /^budget: ms needs `latency`/],
+    [undefined, /^prune: constraint "filter" has no keep and there is no budget/],
     [{}, /^prune: constraint "filter" has no keep and there is no budget/],
     [{ constraints: [{ granularity: "column", keep: 0.5 }], budget: { macs: 0.5 } }, /"column" has a keep, and so has/],
     [{ constraints: [{ granularity: "row", keep: 0.5 }] }, /unknown granularity "row": known are filter, channel/],

@@ -285,6 +285,14 @@ async function refusal(work: () => Promise<unknown>): Promise<string> {
   return error.message;
 }
 
+test("data that don't hold what they say are refused by name", async () => {
+  const short = { ...data, images: data.images.subarray(72) };
+  assert.is(
+    await refusal(() => gatherEvidence({ gpu, model, data: short, requests: [{ activations: [{ value: "fc" }] }] })),
+    'data set "noise": found 2592 values of images, expected 2664: 37 · 2 · 6 · 6',
+  );
+});
+
 test("what the graph doesn't have is refused by name", async () => {
   assert.match(await refusal(() => gather({ activations: [{ value: "nothing" }] })), /"nothing"/);
   assert.match(await refusal(() => gather({ patches: ["nothing"] })), /no node "nothing"/);

@@ -13,6 +13,7 @@ import { createOptimizer } from "../../src/tensor/optimizer.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { crossEntropy } from "../../src/train/losses/cross_entropy.ts";
 import { distillation } from "../../src/train/losses/distillation.ts";
+import type { LossSettings } from "../../src/train/losses/losses.ts";
 import { outputError } from "../../src/train/losses/output_error.ts";
 import { weightedSum } from "../../src/train/losses/weighted_sum.ts";
 import { createTrainState } from "../../src/train/state.ts";
@@ -284,6 +285,22 @@ test("data without labels train by output error, count no hits, and are refused 
 test("hits are counted for the first graph, and only where it was run", async () => {
   assert.is((await step([left, right], params, crossEntropy())).counted, true);
   assert.is((await step([left, right], params, crossEntropy({ graph: right }))).counted, false);
+});
+
+test("a loss without the network it learns from, and a sum without terms, are refused", async () => {
+  const graph = branch("left");
+  const params = randomParams(graph, 3);
+  const refused: [unknown, RegExp][] = [
+    [{ kind: "distill" }, /^distill needs a teacher: a trained model, { graph, params }; got nothing$/],
+    [{ kind: "outputs", teacher: {} }, /^outputs needs a teacher: a trained model, { graph, params }; got {}$/],
+    [{ kind: "sum" }, /^loss sum: terms is nothing, expected a list/],
+  ];
+  for (const [settings, message] of refused) {
+    const loss = settings as LossSettings;
+    const error = await train({ gpu, graphs: [graph], params, data, batch: 3, epochs: 1, loss }).catch((e) => e);
+    assert.instance(error, UserError);
+    assert.match(error.message, message);
+  }
 });
 
 test("graphs that describe a shared parameter differently, and losses that are no number, are refused", async () => {

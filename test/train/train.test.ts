@@ -191,6 +191,53 @@ test("unknown names and options are refused by name, with the known ones", async
   assert.match(await odd({ params: new Map() }), /parameter "stem.weight" \[4,1,3,3\] has no values, expected 36/);
 });
 
+test("a name in place of settings, and a setting that doesn't exist, are refused with what is expected", async () => {
+  const odd = (more: Record<string, unknown>) => refusal(() => train(options(more as Partial<TrainOptions>)));
+  assert.is(
+    await odd({ loss: "focal" }),
+    'loss is "focal", expected settings such as { kind: "cross-entropy" }; ' +
+      "kinds are cross-entropy, distill, outputs, sum",
+  );
+  assert.match(await odd({ optimizer: "adam" }), /^optimizer is "adam", expected settings such as { kind: "sgd" }/);
+  assert.match(await odd({ schedule: "step" }), /^schedule is "step", expected settings such as/);
+  assert.is(
+    await odd({ optimizer: { kind: "sgd", lr: 0.1, beta1: 0.9 } }),
+    'optimizer sgd has no option "beta1": expected one of kind, lr, momentum, nesterov, weightDecay',
+  );
+  assert.match(
+    await odd({ optimizer: { kind: "adamw", lr: 0.1, decay: 1 } }),
+    /^optimizer adamw has no option "decay"/,
+  );
+  assert.match(await odd({ schedule: { kind: "cosine", warmUp: 1 } }), /^schedule cosine has no option "warmUp"/);
+  assert.is(
+    await odd({ loss: { kind: "cross-entropy", smoothing: 0.1 } }),
+    'loss cross-entropy has no option "smoothing": expected one of kind, labelSmoothing, graph',
+  );
+});
+
+test("data that don't hold what they say are refused by name before anything runs", async () => {
+  const whole = brightPixels(20);
+  const odd = (more: Record<string, unknown>) => refusal(() => train(options({ data: { ...whole, ...more } })));
+  assert.is(
+    await odd({ images: whole.images.subarray(1) }),
+    'data set "bright pixels": found 319 values of images, expected 320: 20 · 1 · 4 · 4',
+  );
+  assert.match(await odd({ labels: whole.labels.subarray(1) }), /found 19 labels, expected 20, one for each image$/);
+  const labels = whole.labels.slice();
+  labels[7] = 3;
+  assert.match(await odd({ labels }), /found label 3 of image 7, expected labels below 3, its classes$/);
+  assert.match(await odd({ normalization: undefined }), /found no normalization, expected { scale, mean, std }/);
+  assert.match(
+    await odd({ normalization: { scale: 255, mean: [], std: [1] } }),
+    /normalization.mean \[\], expected 1 /,
+  );
+  assert.match(
+    await odd({ normalization: { scale: 255, mean: [0], std: [0] } }),
+    /normalization.std \[0\], expected 1 /,
+  );
+  assert.match(await refusal(() => train(options({ validation: { ...whole, labels } }))), /found label 3 of image 7/);
+});
+
 test("a snapshot of other callbacks or another network is refused", async () => {
   let saved: Snapshot | undefined;
   const keep = checkpoint((snapshot) => (saved = snapshot, Promise.resolve()));

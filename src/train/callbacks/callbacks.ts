@@ -1,6 +1,6 @@
 /** Callbacks by name. */
 import { UserError } from "../../errors.ts";
-import { choose } from "../choice.ts";
+import { choose } from "../../validation/choice.ts";
 import type { Callback } from "../types.ts";
 import { bestEpoch } from "./best_epoch.ts";
 import { nanGuard } from "./nan_guard.ts";

@@ -3,6 +3,7 @@
  * training's; networks run in evaluation mode, so nothing of them changes.
  */
 import "../../disposable.ts";
+import { checkDataset } from "../../data/check_dataset.ts";
 import { batchCount, batches } from "../../data/loader.ts";
 import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
@@ -52,12 +53,13 @@ const FLUSH_EVERY = 16;
 /**
  * Gathers what `requests` ask for.
  *
- * @throws UserError where a request names what the graph doesn't have, or the loss needs labels that there aren't;
- * Interrupted when the signal is aborted
+ * @throws UserError where a request names what the graph doesn't have, or the loss needs labels that there aren't,
+ * or data that don't hold what they say; Interrupted when the signal is aborted
  */
 export async function gatherEvidence(options: EvidenceOptions): Promise<GatheredEvidence> {
   const { gpu, model, batch = 64, images, signal } = options;
   const { graph } = model;
+  checkDataset(options.data);
   using owned = new DisposableStack();
   const sums = owned.use(createSums(gpu));
   const observers = observersOf(gpu, sums, graph, merged(options.requests));

@@ -1,6 +1,7 @@
 import type { Graph, Model } from "../../graph/types.ts";
 import { distillationLoss } from "../../tensor/ops/loss.ts";
 import type { Loss } from "../types.ts";
+import { requireTeacher } from "./teacher.ts";
 import { type Scalar, valueAt } from "./scalar.ts";
 
 /** How this loss is computed. */
@@ -18,8 +19,11 @@ export interface DistillationSettings {
 /**
  * T² · KL(teacher ‖ student) of the classes at temperature T (Hinton, Vinyals and Dean, arXiv 1503.02531), the mean over a
  * batch: a graph learns what a frozen network says, and no labels are read. Beside the labels in a weighted sum.
+ *
+ * @throws UserError without a teacher
  */
 export function distillation({ teacher, temperature = 4, targets, graph }: DistillationSettings): Loss {
+  requireTeacher("distill", teacher);
   return ({ tape, forward, frozen, epoch }) => {
     const [expected] = frozen(teacher);
     return distillationLoss(tape, forward(graph), expected, {

@@ -1,5 +1,6 @@
 /** Losses by name. */
-import { choose } from "../choice.ts";
+import { show, UserError } from "../../errors.ts";
+import { chooseByKind, type KnownKeys, refuseUnknownKeys } from "../../validation/choice.ts";
 import type { Loss } from "../types.ts";
 import { crossEntropy, type CrossEntropySettings } from "./cross_entropy.ts";
 import { distillation, type DistillationSettings } from "./distillation.ts";
@@ -28,11 +29,25 @@ const LOSSES: { readonly [Kind in LossKind]: (settings: LossOptions[Kind]) => Lo
   "cross-entropy": crossEntropy,
   distill: distillation,
   outputs: outputError,
-  sum: ({ terms }) => weightedSum(terms.map(({ loss, weight }) => ({ loss: lossOf(loss), weight }))),
+  sum({ terms }) {
+    if (!Array.isArray(terms)) {
+      throw new UserError(`loss sum: terms is ${show(terms)}, expected a list of { loss, weight }`);
+    }
+    return weightedSum(terms.map(({ loss, weight }) => ({ loss: lossOf(loss), weight })));
+  },
 };
 
-/** The loss that is named, or the one that is given. @throws UserError for an unknown name */
+const KNOWN: { readonly [Kind in LossKind]: KnownKeys<LossOptions[Kind]> } = {
+  "cross-entropy": { labelSmoothing: true, graph: true },
+  distill: { teacher: true, temperature: true, targets: true, graph: true },
+  outputs: { teacher: true, graph: true },
+  sum: { terms: true },
+};
+
+/** The loss that is named, or the one that is given. @throws UserError for an unknown name or setting */
 export function lossOf(loss: Loss | LossSettings): Loss {
   if (typeof loss === "function") return loss;
-  return choose("loss", loss.kind, LOSSES as Readonly<Record<LossKind, (settings: LossSettings) => Loss>>)(loss);
+  const make = chooseByKind("loss", loss, LOSSES as Readonly<Record<LossKind, (settings: LossSettings) => Loss>>);
+  refuseUnknownKeys(`loss ${loss.kind}`, loss, ["kind", ...Object.keys(KNOWN[loss.kind])]);
+  return make(loss);
 }

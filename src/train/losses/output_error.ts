@@ -3,6 +3,7 @@ import type { Graph, Model } from "../../graph/types.ts";
 import { meanSquaredError } from "../../tensor/ops/loss.ts";
 import { add, scale } from "../../tensor/ops/pointwise.ts";
 import type { Loss } from "../types.ts";
+import { requireTeacher } from "./teacher.ts";
 
 /** How this loss is computed. */
 export interface OutputErrorSettings {
@@ -15,8 +16,11 @@ export interface OutputErrorSettings {
 /**
  * The mean squared error of a graph's outputs against a frozen network's, in their order; of several outputs the
  * mean of their errors. It needs no labels, so it trains networks that have none, such as detectors.
+ *
+ * @throws UserError without a teacher, and in a step where the numbers of outputs differ
  */
 export function outputError({ teacher, graph }: OutputErrorSettings): Loss {
+  requireTeacher("outputs", teacher);
   return ({ tape, outputs, frozen }) => {
     const [actual, expected] = [outputs(graph), frozen(teacher)];
     if (actual.length !== expected.length) {
