@@ -68,7 +68,7 @@ test("a tensor's views share its buffer; disposing twice does no harm", async ()
 });
 
 test("a buffer beyond the device's limit is refused before it is made, and the device goes on", async () => {
-  const gpu = await testGpu();
+  using gpu = await openGpu();
   const bytes = gpu.limits.maxBufferSize + 1;
   const before = gpu.stats();
   assert.throws(() => gpu.alloc(bytes, "activation [9,9]"), (e: Error) => {

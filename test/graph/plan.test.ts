@@ -15,6 +15,7 @@ import { createModel } from "../../src/models/zoo.ts";
 import { elements, Tensor } from "../../src/tensor/tensor.ts";
 import { randomInputs, randomParams } from "../generate/graphs.ts";
 import { testGpu } from "../gpu.ts";
+import { openGpu } from "../gpu/kernels.ts";
 
 const test = suite("plan");
 
@@ -180,7 +181,7 @@ for (const [name, graph] of Object.entries(GRAPHS)) {
 }
 
 test("runs with other inputs between them give the same bits, and take no more memory", async () => {
-  const gpu = await testGpu();
+  using gpu = await openGpu();
   for (const name of ["resnet8, option A", "gates", "concatenation of used and of finished values", "only a reshape"]) {
     const graph = GRAPHS[name];
     const plan = compilePlan(gpu, modelOf(graph), 3);
@@ -197,13 +198,14 @@ test("runs with other inputs between them give the same bits, and take no more m
   }
 });
 
+/** Of a device that no other test uses: a pool frees what was long idle, and other tests fill it. */
 function memory(gpu: Gpu): readonly number[] {
   const { liveBytes, pooledBytes, liveBuffers } = gpu.stats();
   return [liveBytes, pooledBytes, liveBuffers];
 }
 
 test("a new plan after a disposed one takes its buffers again", async () => {
-  const gpu = await testGpu();
+  using gpu = await openGpu();
   const model = modelOf(GRAPHS["vgg in small"]);
   const compile = () => compilePlan(gpu, model, 4).dispose();
   compile();
@@ -213,7 +215,7 @@ test("a new plan after a disposed one takes its buffers again", async () => {
 });
 
 test("activations share memory: a deep net needs little more than its widest step", async () => {
-  const gpu = await testGpu();
+  using gpu = await openGpu();
   const graph = net(8, 8, (b, conv) => {
     let x = conv(b.input, 8);
     for (let i = 0; i < 10; i++) x = b.tanh(b.relu(b.add(conv(x, 8), x)));

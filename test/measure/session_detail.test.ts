@@ -14,6 +14,7 @@ import { createModel } from "../../src/models/zoo.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { random } from "../../kernels/random/philox.ts";
 import { testGpu } from "../gpu.ts";
+import { openGpu } from "../gpu/kernels.ts";
 import { assertKeepable, faulty } from "./session_faults.ts";
 
 const test = suite("detail of a session");
@@ -54,7 +55,7 @@ test("a plan's parts do what its run does, in order", async () => {
 });
 
 test("parts leave nothing behind", async () => {
-  const gpu = await testGpu();
+  using gpu = await openGpu();
   const net = model("digits");
   using x = Tensor.zeros(gpu, [2, 1, 8, 8]);
   const before = gpu.stats().liveBuffers;

@@ -11,7 +11,7 @@ import { createTuner } from "../../src/measure/tuner.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { defaultTuning, type Request, setTuning, tuningFor } from "../../src/tensor/ops/launch.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { affine, planAffine } from "../gpu/kernels.ts";
+import { affine, openGpu, planAffine } from "../gpu/kernels.ts";
 import { randomParams } from "../generate/graphs.ts";
 import { testGpu } from "../gpu.ts";
 
@@ -80,7 +80,7 @@ test("a shape with one way is not measured; an aborted signal ends it", async ()
 });
 
 test("tuned plans are used, measured once, and leave no buffers behind", async () => {
-  const gpu = await testGpu();
+  using gpu = await openGpu();
   const graph = createModel("digits", { width: 0.25 });
   const model = { graph, params: randomParams(graph, 1) };
   const before = gpu.stats().liveBuffers;

@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { steadyMemory } from "../../bench/steady_memory.ts";
 import type { Split } from "../../src/data/types.ts";
+import type { Gpu } from "../../src/gpu/gpu.ts";
 import { execute } from "../../src/graph/execute.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { createModel } from "../../src/models/zoo.ts";
@@ -13,14 +14,14 @@ import { Tensor } from "../../src/tensor/tensor.ts";
 import { crossEntropy } from "../../src/train/losses/cross_entropy.ts";
 import { trainEpoch } from "../../src/train/epoch.ts";
 import { createTrainState } from "../../src/train/state.ts";
-import { testGpu } from "../gpu.ts";
+import { openGpu } from "../gpu/kernels.ts";
 
 const test = suite("steady memory");
-const gpu = await testGpu();
 
 const WARM_STEPS = 12;
 
 test("live and peak bytes stay constant over 200 training steps of a residual net", async () => {
+  using gpu = await openGpu();
   const graph = createModel("resnet8", { width: 0.25, size: 8, inChannels: 1 });
   const state = createTrainState(gpu, [graph], initialise(graph, 1));
   const optimizer = createOptimizer(gpu, state.weights.layout, { kind: "adam" });
@@ -43,15 +44,16 @@ test("live and peak bytes stay constant over 200 training steps of a residual ne
 });
 
 test("epochs leave nothing behind, also when their last batch is short", async () => {
-  const first = await trainAndDispose(8);
+  using gpu = await openGpu();
+  const first = await trainAndDispose(gpu, 8);
   assert.is(new Set(first.afterEpoch.slice(1)).size, 1, `live, peak, pooled: ${first.afterEpoch.join("; ")}`);
   // Tables of the kernels stay, for the next training of that net: so compare with that one.
-  const second = await trainAndDispose(1);
+  const second = await trainAndDispose(gpu, 1);
   assert.is(second.liveAtEnd, first.liveAtEnd);
 });
 
 /** Trains the digits net for some epochs of 8, 8 and 5 images. */
-async function trainAndDispose(epochs: number): Promise<{ afterEpoch: string[]; liveAtEnd: number }> {
+async function trainAndDispose(gpu: Gpu, epochs: number): Promise<{ afterEpoch: string[]; liveAtEnd: number }> {
   const graph = createModel("digits", { width: 0.25 });
   const state = createTrainState(gpu, [graph], initialise(graph, 1));
   const optimizer = createOptimizer(gpu, state.weights.layout, { kind: "sgd" });
