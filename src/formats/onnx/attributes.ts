@@ -11,6 +11,8 @@ export interface Attributes {
   tensor(name: string): OnnxTensor | undefined;
   /** An attribute that may stand there, but only with this value. */
   only(name: string, value: number): void;
+  /** Attributes that say nothing in the mode that the operator is in, whatever they are. */
+  ignore(...names: string[]): void;
   /** @throws UserError where an attribute is left that nobody asked for */
   finish(): void;
 }
@@ -45,6 +47,9 @@ export function attributesOf(node: OnnxNode): Attributes {
     only(name, value) {
       const given = integer(name, value);
       if (given !== value) throw onnxError(node, `attribute ${name} ${given} isn't supported, expected ${value}`);
+    },
+    ignore(...names) {
+      for (const name of names) left.delete(name);
     },
     finish() {
       const [attribute] = left.values();

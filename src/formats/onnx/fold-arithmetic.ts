@@ -22,6 +22,7 @@ export const ARITHMETIC_FOLDS: Readonly<Record<string, Fold>> = {
   Cast(ctx, inputs) {
     const { data, shape } = need(ctx, inputs, 0);
     const to = ctx.attrs.integer("to", 0);
+    ctx.attrs.ignore("saturate", "round_mode");
     const type = typeOf(to);
     if (!type) throw onnxError(ctx.node, `attribute to ${to} isn't a supported data type`);
     if (type === "float") return build(ctx, type, shape, (i) => data[i]);
@@ -73,7 +74,7 @@ export const ARITHMETIC_FOLDS: Readonly<Record<string, Fold>> = {
   /** Of a list, or of all numbers: what sizes are multiplied with. */
   ReduceProd(ctx, inputs) {
     const { type, shape, data } = need(ctx, inputs, 0);
-    const axes = axesOf(ctx, inputs[1], shape.length, 18);
+    const axes = axesOf(ctx, inputs[1], shape.length);
     const keeps = ctx.attrs.integer("keepdims", 1) !== 0;
     ctx.attrs.only("noop_with_empty_axes", 0);
     if (axes && new Set(axes).size !== shape.length) {

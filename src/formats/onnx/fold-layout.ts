@@ -9,6 +9,7 @@ import {
   build,
   type Fold,
   integersOf,
+  listOf,
   need,
   reshaped,
   sizes,
@@ -35,7 +36,7 @@ export const LAYOUT_FOLDS: Readonly<Record<string, Fold>> = {
   },
   Unsqueeze(ctx, inputs) {
     const x = need(ctx, inputs, 0);
-    const given = ctx.opset < 13 ? ctx.attrs.integers("axes") : inputs[1] && integersOf(ctx.node, inputs[1]);
+    const given = listOf(ctx, "axes", inputs[1]);
     if (!given || given.length > 8) throw onnxError(ctx.node, "axes are missing, or more than 8");
     const rank = x.shape.length + given.length;
     const axes = given.map((axis) => axisOf(ctx.node, axis, rank));
@@ -44,14 +45,15 @@ export const LAYOUT_FOLDS: Readonly<Record<string, Fold>> = {
   },
   Squeeze(ctx, inputs) {
     const x = need(ctx, inputs, 0);
-    const axes = axesOf(ctx, inputs[1], x.shape.length, 13);
+    const axes = axesOf(ctx, inputs[1], x.shape.length);
     const shape = x.shape.filter((d, axis) => axes ? !axes.includes(axis) : d !== 1);
     return reshaped(ctx, x, shape);
   },
   Reshape(ctx, inputs) {
     const x = need(ctx, inputs, 0);
-    ctx.attrs.only("allowzero", 0);
-    const wanted = integersOf(ctx.node, need(ctx, inputs, 1)).map((d, axis) => d === 0 ? x.shape[axis] ?? 0 : d);
+    const copies = ctx.attrs.integer("allowzero", 0) === 0;
+    const wanted = integersOf(ctx.node, need(ctx, inputs, 1))
+      .map((d, axis) => d === 0 && copies ? x.shape[axis] ?? 0 : d);
     const known = elements(wanted.filter((d) => d !== -1));
     return reshaped(ctx, x, wanted.map((d) => d === -1 ? x.data.length / known : d));
   },

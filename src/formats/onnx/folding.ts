@@ -32,15 +32,26 @@ export function integersOf(node: OnnxNode, constant: Constant): readonly number[
   return list as number[];
 }
 
-/** Axes given as attribute (before `since`) or as input, all counted from the front. */
+/**
+ * A list that was an attribute in older opsets and became an input, in whichever form it stands: exporters mix them.
+ * Undefined where it is left out.
+ */
+export function listOf(
+  { node, attrs }: Pick<FoldContext, "node" | "attrs">,
+  name: string,
+  input: Constant | undefined,
+): readonly number[] | undefined {
+  const list = attrs.integers(name);
+  return input ? integersOf(node, input) : list;
+}
+
+/** Axes given as attribute or as input, all counted from the front. */
 export function axesOf(
-  { node, attrs, opset }: Pick<FoldContext, "node" | "attrs" | "opset">,
+  context: Pick<FoldContext, "node" | "attrs">,
   input: Constant | undefined,
   rank: number,
-  since: number,
 ): readonly number[] | undefined {
-  const axes = opset < since ? attrs.integers("axes") : input && integersOf(node, input);
-  return axes?.map((axis) => axisOf(node, axis, rank));
+  return listOf(context, "axes", input)?.map((axis) => axisOf(context.node, axis, rank));
 }
 
 export function axisOf(node: OnnxNode, axis: number, rank: number): number {

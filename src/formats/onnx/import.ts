@@ -12,15 +12,15 @@ import { fuseGraph, fuseNodes } from "./fusion/fuse.ts";
 import { OPERATORS } from "./operators.ts";
 import { readOnnx } from "./read.ts";
 import { type Constant, decode, type External } from "./tensors.ts";
-import type { OnnxModel, OnnxNode, OnnxOpset } from "./types.ts";
+import type { OnnxGraph, OnnxModel, OnnxNode, OnnxOpset } from "./types.ts";
 
-const OPSETS = { least: 11, most: 21 } as const;
+const OPSETS = { least: 11, most: 24 } as const;
 
 /** What folding may make beyond a few times the numbers of the file. */
 const FOLDED = { numbers: 2 ** 20, perStored: 4 } as const;
 
 /**
- * The model in an ONNX file (opset 11 to 21), batch symbolic, even where the file has a fixed one.
+ * The model in an ONNX file (opset 11 to 24), batch symbolic, even where the file has a fixed one.
  *
  * @param file names the file in errors
  * @param external the files beside it that hold its numbers, by location (see `externalFiles`)
@@ -46,7 +46,8 @@ export function loadOnnx(bytes: Uint8Array, file: string, external: External = n
 export function importOnnx(onnx: OnnxModel, external: External = new Map()): Model {
   const opset = opsetOf(onnx.opsets);
   const { graph } = onnx;
-  const nodes = neededNodes(fuseNodes(graph), graph.outputs.map(({ name }) => name));
+  const outputs = outputsOf(graph);
+  const nodes = neededNodes(fuseNodes(graph), outputs);
   const read = new Set(nodes.flatMap((node) => node.inputs));
   const constants = new Map<string, Constant>();
   for (const tensor of graph.initialisers) {
@@ -89,10 +90,16 @@ export function importOnnx(onnx: OnnxModel, external: External = new Map()): Mod
       attrs.finish();
     }
   }
-  const outputs = graph.outputs.map(({ name }) => name);
   const model = fuseGraph(made.model(graph.name || "onnx", outputs));
   validateModel(model);
   return model;
+}
+
+/** The outputs of the network. Running statistics, which a file in training mode may give as well, are none of them. */
+function outputsOf({ nodes, outputs }: OnnxGraph): readonly string[] {
+  const statistics = new Set(nodes.flatMap(({ op, outputs }) => op === "BatchNormalization" ? outputs.slice(1) : []));
+  const names = outputs.map(({ name }) => name);
+  return statistics.size === 0 ? names : names.filter((name) => !statistics.has(name));
 }
 
 /** Operators that take one sample for all. */

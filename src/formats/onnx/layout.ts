@@ -6,7 +6,7 @@ import { sampleSize } from "../../graph/shapes.ts";
 import type { Dim, Shape } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import { type Call, required, type View } from "./call.ts";
-import { axesOf, axisOf, integersOf } from "./folding.ts";
+import { axesOf, axisOf, integersOf, listOf } from "./folding.ts";
 import { transposedConstant } from "./fold-layout.ts";
 
 /** A constant among them that stands in every sample (an expanded class token) is a table. */
@@ -45,8 +45,10 @@ export function flatten(call: Call): void {
 export function reshape(call: Call): void {
   const x = call.activation(0);
   const shape = call.shape(x);
-  call.attrs.only("allowzero", 0);
-  const wanted = Array.from(required(call, 1, "shape").data, (d, axis) => d === 0 ? shape[axis] : d);
+  const copies = call.attrs.integer("allowzero", 0) === 0;
+  const given = Array.from(required(call, 1, "shape").data);
+  if (!copies && given.includes(0)) throw call.fail(`attribute allowzero asks for the empty shape [${given}]`);
+  const wanted = given.map((d, axis) => d === 0 ? shape[axis] : d);
   const [first, ...rest] = wanted;
   const known = rest.reduce<number>((size, d) => d === -1 ? size : size * Number(d), 1);
   const inferred = rest.map((d) => d === -1 ? sampleSize(shape) / known : d);
@@ -61,7 +63,7 @@ export function reshape(call: Call): void {
 export function squeeze(call: Call): void {
   const view = call.view(0);
   const shape = shapeOf(call, view);
-  const axes = axesOf(call, call.constant(1), shape.length, 13) ?? shape.flatMap((d, axis) => d === 1 ? [axis] : []);
+  const axes = axesOf(call, call.constant(1), shape.length) ?? shape.flatMap((d, axis) => d === 1 ? [axis] : []);
   if (axes.some((axis) => shape[axis] !== 1)) throw call.fail(`can't take the axes [${axes}] off [${shape}]`);
   const gone = axes.map((axis) => view.perm[axis]);
   if (view.perm[0] === 0) {
@@ -77,7 +79,7 @@ export function squeeze(call: Call): void {
 export function unsqueeze(call: Call): void {
   const x = call.activation(0);
   const shape = call.shape(x);
-  const given = call.opset < 13 ? call.attrs.integers("axes") : integersOf(call.node, required(call, 1, "axes"));
+  const given = listOf(call, "axes", call.constant(1));
   const rank = shape.length + (given?.length ?? 0);
   if (!given || rank > 8) throw call.fail("axes are missing, or too many");
   const axes = given.map((axis) => axisOf(call.node, axis, rank));
@@ -148,7 +150,7 @@ export function split(call: Call): void {
   const axis = view.perm[axisOf(node, attrs.integer("axis", 0), view.perm.length)];
   if (axis === 0) throw call.fail("axis 0 is the batch, which can't be split");
   const size = call.shape(view.value)[axis] as number;
-  const given = call.opset < 13 ? attrs.integers("split") : call.constant(1) && integersOf(node, call.constant(1)!);
+  const given = listOf(call, "split", call.constant(1));
   const parts = attrs.integer("num_outputs", node.outputs.length);
   const whole = Math.ceil(size / parts);
   const sizes = given ?? Array.from({ length: parts }, (_, i) => Math.min(whole, size - i * whole));
@@ -169,10 +171,6 @@ export function pad(call: Call): void {
   const x = call.activation(0);
   const rank = call.shape(x).length;
   const mode = call.attrs.text("mode", "constant");
-  const value = Array.from(call.constant(2)?.data ?? [0]);
-  if (mode !== "constant" || value.some((v) => v !== 0)) {
-    throw call.fail(`attribute mode "${mode}" with the value ${value} isn't supported, expected constant zeros`);
-  }
   const given = integersOf(call.node, required(call, 1, "pads"));
   const axes = call.constant(3);
   const padded = axes
@@ -187,6 +185,11 @@ export function pad(call: Call): void {
     pads[axis + rank] = given[i + padded.length];
   });
   const more = pads.map((p) => Math.max(p, 0));
+  const value = mode === "constant" ? Array.from(call.constant(2)?.data ?? [0]) : [0];
+  if (more.some((p) => p > 0) && (mode !== "constant" || value.some((v) => v !== 0))) {
+    throw call.fail(`attribute mode "${mode}" with the value ${value} isn't supported, expected constant zeros`);
+  }
+  if (pads.every((p) => p === 0)) return call.emit("Identity", [x]);
   if (pads.every((p) => p >= 0)) return call.emit("Pad", [x], { pads });
   const cropped = call.shape(x).flatMap((_, axis) => pads[axis] < 0 || pads[axis + rank] < 0 ? [axis] : []);
   const crop = {

@@ -5,9 +5,10 @@ import { axisOf } from "./folding.ts";
 import { addConstant, multiplyConstant } from "./pointwise.ts";
 import type { Constant } from "./tensors.ts";
 
+/** One in training mode, which has running statistics as outputs too, is the norm that such training makes. */
 export function batchNorm(call: Call): void {
   const { attrs } = call;
-  attrs.only("training_mode", 0);
+  attrs.ignore("training_mode");
   const x = call.activation(0);
   const roles = ["gamma", "beta", "mean", "variance"] as const;
   const kinds = ["weight", "bias", "running_mean", "running_var"];
@@ -28,7 +29,7 @@ export function layerNorm(call: Call): void {
   const first = axisOf(node, attrs.integer("axis", -1), rank);
   const axes = attrs.integers("axes")?.map((axis) => axisOf(node, axis, rank)).toSorted((a, b) => a - b) ??
     Array.from({ length: rank - first }, (_, i) => first + i);
-  attrs.only("stash_type", 1);
+  attrs.ignore("stash_type");
   const epsilon = attrs.float("epsilon", 1e-5);
   if (axes.length === 0 || axes[0] === 0) throw call.fail(`axes [${axes}] take in the batch, which isn't supported`);
   const others = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
@@ -64,7 +65,7 @@ function isAlong(constant: Constant, shape: readonly number[], axes: readonly nu
 /** Opset 21: scale and bias per channel. Before, they stood per group. */
 export function groupNorm(call: Call): void {
   const { attrs } = call;
-  attrs.only("stash_type", 1);
+  attrs.ignore("stash_type");
   const x = call.activation(0);
   const groups = attrs.integer("num_groups", 0);
   const perGroup = (call.shape(x)[1] as number) / groups;

@@ -1,4 +1,4 @@
-/** The import of each operator: ONNX's forms and defaults (opset 11 to 21) to the graph's. */
+/** The import of each operator: ONNX's forms and defaults (opset 11 to 24) to the graph's. */
 import { sampleSize } from "../../graph/shapes.ts";
 import type { OpName } from "../../graph/types.ts";
 import { ACTIVATION_IMPORTS, prelu } from "./activations.ts";
@@ -8,8 +8,7 @@ import { concat, flatten, gather, pad, reshape, slice, split, squeeze, transpose
 import { batchNorm, groupNorm, instanceNorm, layerNorm } from "./norms.ts";
 import { importAddition, importDivision, importMultiplication, importSubtraction } from "./pointwise.ts";
 import { importResize } from "./resize.ts";
-import type { Constant } from "./tensors.ts";
-import { DATA_TYPE } from "./types.ts";
+import { type Constant, typeOf } from "./tensors.ts";
 import { globalMaxPool, padding, pool } from "./windows.ts";
 
 export type Import = (call: Call) => void;
@@ -137,27 +136,31 @@ function reduceMean(call: Call): void {
   call.emit("Flatten", [call.between("GlobalAveragePool", [x])], { axis: 1 });
 }
 
-/** Ascending; they are an attribute before opset 18, and an input since then. */
+/** Ascending. */
 function reducedAxes(call: Call, what: string): { readonly axes: readonly number[]; readonly keepdims: number } {
-  const axes = axesOf(call, call.constant(1), call.shape(call.activation(0)).length, 18);
-  call.attrs.only("noop_with_empty_axes", 0);
+  const axes = axesOf(call, call.constant(1), call.shape(call.activation(0)).length);
+  // It says what a list without axes means, and there are some.
+  call.attrs.ignore("noop_with_empty_axes");
   if (!axes || axes.length === 0) throw call.fail(`the ${what} over all axes isn't supported, expected some axes`);
   return { axes: axes.toSorted((a, b) => a - b), keepdims: call.attrs.integer("keepdims", 1) };
 }
 
-/** Since opset 12 ratio and mode are inputs. */
+/** Since opset 12 the ratio is an input. Training mode (input 2) says how the file runs, not what the network is. */
 function dropout(call: Call): void {
-  const ratio = call.opset < 12 ? call.attrs.float("ratio", 0.5) : Number(call.constant(1)?.data[0] ?? 0.5);
-  call.attrs.integer("seed", 0);
-  if (call.constant(2)?.data[0] === 1) throw call.fail("training_mode is on, expected a model exported for inference");
+  const attribute = call.attrs.float("ratio", 0.5);
+  const ratio = Number(call.constant(1)?.data[0] ?? attribute);
+  call.attrs.ignore("seed");
   call.emit("Dropout", [call.activation(0)], { ratio });
 }
 
-/** From one kind of float to another: numbers are float32 here. */
+/** From one kind of float to another, half precision too: numbers are float32 here. */
 function cast(call: Call): void {
   const to = call.attrs.integer("to", 0);
-  if (to !== DATA_TYPE.float && to !== DATA_TYPE.double) {
-    throw call.fail(`attribute to ${to} isn't supported, expected float`);
+  call.attrs.ignore("saturate", "round_mode");
+  if (typeOf(to) !== "float") {
+    throw call.fail(
+      `attribute to ${to} isn't supported, expected a floating-point type: float, double, float16, bfloat16`,
+    );
   }
   call.emit("Identity", [call.activation(0)]);
 }

@@ -10,36 +10,74 @@ export function importResize(call: Call): void {
   const mode = attrs.text("mode", "nearest");
   const rounding = attrs.text("nearest_mode", "round_prefer_floor");
   const coordinates = attrs.text("coordinate_transformation_mode", "half_pixel");
-  attrs.only("cubic_coeff_a", -0.75);
-  attrs.only("exclude_outside", 0);
-  attrs.only("extrapolation_value", 0);
-  attrs.only("antialias", 0);
+  // Of cubic modes and of crops; neighbours that lie outside are those at the edge, with or without their weight.
+  attrs.ignore("cubic_coeff_a", "exclude_outside", "extrapolation_value");
+  const antialias = attrs.integer("antialias", 0);
   const policy = attrs.text("keep_aspect_ratio_policy", "stretch");
-  if (policy !== "stretch") throw call.fail(`keep_aspect_ratio_policy "${policy}" isn't supported, expected "stretch"`);
   const x = call.activation(0);
-  if (mode === "linear") return call.emit("Resize", [x], linear(call, x, coordinates));
-  const known = coordinates === "asymmetric"
-    ? rounding === "floor"
-    : coordinates === "half_pixel" && rounding === "round_prefer_floor";
-  if (mode !== "nearest" || !known) {
-    throw call.fail(
-      `mode "${mode}" with "${coordinates}" and "${rounding}" isn't supported, expected nearest neighbours or linear`,
-    );
-  }
   const { scales, sizes } = wanted(call, x);
-  const [height, width] = call.shape(x).slice(2) as number[];
-  const factors = scales ?? [sizes![0] / height, sizes![1] / width];
+  if (policy !== "stretch" && !scales) {
+    throw call.fail(`keep_aspect_ratio_policy "${policy}" isn't supported, expected "stretch"`);
+  }
+  const from = call.shape(x).slice(2) as number[];
+  const to = sizes ?? from.map((size, axis) => Math.floor(Math.fround(size * scales![axis])));
+  if (mode === "linear") {
+    // Averages what is made smaller.
+    if (antialias !== 0 && to.some((size, axis) => size < from[axis])) {
+      throw call.fail(`attribute antialias ${antialias} isn't supported from [${from}] to [${to}], expected 0`);
+    }
+    const size: Attrs = sizes ? { sizes } : { scales: scales! };
+    return call.emit("Resize", [x], { mode, ...linear(call, coordinates, to), ...size });
+  }
+  if (mode !== "nearest") throw call.fail(`mode "${mode}" isn't supported, expected "nearest" or "linear"`);
+  const factors = scales ?? to.map((size, axis) => size / from[axis]);
   if (!factors.every((factor) => Number.isInteger(factor) && factor >= 1)) {
     throw call.fail(`scales [1,1,${factors}] aren't supported, expected [1, 1, fh, fw] of whole factors`);
+  }
+  if (!factors.every((factor, axis) => isRepeated(from[axis], factor, coordinates, rounding))) {
+    throw call.fail(
+      `mode "nearest" with "${coordinates}" and "${rounding}" isn't supported for scales [1,1,${factors}], expected one ` +
+        `that repeats each pixel, such as "asymmetric" with "floor"`,
+    );
   }
   call.emit("Resize", [x], { scales: factors });
 }
 
+/** Where line i of an output lies in the input, by ONNX's names. */
+const COORDINATES: Readonly<Record<string, (i: number, scale: number, from: number, to: number) => number>> = {
+  half_pixel: (i, scale) => (i + 0.5) / scale - 0.5,
+  // Whole factors keep the centre, and so the halves where they are.
+  half_pixel_symmetric: (i, scale) => (i + 0.5) / scale - 0.5,
+  pytorch_half_pixel: (i, scale, _, to) => to > 1 ? (i + 0.5) / scale - 0.5 : 0,
+  align_corners: (i, _, from, to) => to > 1 ? i * (from - 1) / (to - 1) : 0,
+  asymmetric: (i, scale) => i / scale,
+  tf_half_pixel_for_nn: (i, scale) => (i + 0.5) / scale,
+};
+
+/** The line nearest to a place, by ONNX's names. */
+const ROUNDINGS: Readonly<Record<string, (place: number) => number>> = {
+  round_prefer_floor: (place) => Math.ceil(place - 0.5),
+  round_prefer_ceil: (place) => Math.floor(place + 0.5),
+  floor: Math.floor,
+  ceil: Math.ceil,
+};
+
+/** Lines that no image of a network has. */
+const TOO_MANY_LINES = 2 ** 20;
+
+/** Is each of `from` lines repeated `factor` times? */
+function isRepeated(from: number, factor: number, coordinates: string, rounding: string): boolean {
+  if (!Object.hasOwn(COORDINATES, coordinates) || !Object.hasOwn(ROUNDINGS, rounding)) return false;
+  if (from * factor > TOO_MANY_LINES) return false;
+  for (let i = 0; i < from * factor; i++) {
+    const line = ROUNDINGS[rounding](COORDINATES[coordinates](i, factor, from, from * factor));
+    if (Math.min(Math.max(line, 0), from - 1) !== Math.floor(i / factor)) return false;
+  }
+  return true;
+}
+
 /** PyTorch's own half pixels differ from ONNX's only where one line is left. */
-function linear(call: Call, x: string, coordinates: string): Attrs {
-  const { scales, sizes } = wanted(call, x);
-  const [height, width] = call.shape(x).slice(2) as number[];
-  const made = sizes ?? [height, width].map((size, axis) => Math.floor(Math.fround(size * scales![axis])));
+function linear(call: Call, coordinates: string, made: readonly number[]): Attrs {
   const halves = coordinates === "half_pixel" ||
     (coordinates === "pytorch_half_pixel" && made.every((size) => size > 1));
   if (!halves && coordinates !== "align_corners") {
@@ -47,8 +85,7 @@ function linear(call: Call, x: string, coordinates: string): Attrs {
       `mode "linear" with "${coordinates}" to [${made}] isn't supported, expected "half_pixel" or "align_corners"`,
     );
   }
-  const size: Attrs = sizes ? { sizes } : { scales: scales! };
-  return { mode: "linear", coordinate_transformation_mode: halves ? "half_pixel" : coordinates, ...size };
+  return { coordinate_transformation_mode: halves ? "half_pixel" : coordinates };
 }
 
 /** Height and width, as factors or as sizes; other axes stay. */

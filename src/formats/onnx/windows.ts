@@ -34,9 +34,10 @@ export function pool(call: Call, op: "MaxPool" | "AveragePool"): void {
   const kernel = attrs.integers("kernel_shape");
   if (kernel?.length !== 2 || shape.length !== 4) throw call.fail("only 2-D windows over [N,C,H,W] are supported");
   const strides = attrs.integers("strides") ?? [1, 1];
-  const dilations = attrs.integers("dilations") ?? [1, 1];
+  const dilations = (attrs.integers("dilations") ?? [1, 1]).map((d, axis) => kernel[axis] === 1 ? 1 : d);
   const pads = padding(call, shape, kernel, strides, dilations);
-  attrs.only("storage_order", 0);
+  // The order of the indices that a maximum may give as well: nothing reads them.
+  attrs.ignore("storage_order");
   const isAverage = op === "AveragePool";
   const counted = isAverage && attrs.integer("count_include_pad", 0) !== 0;
   const emit = (value: string, pads: readonly number[], counted: boolean) => {
