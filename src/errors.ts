@@ -1,7 +1,20 @@
-/** A mistake that its user can mend: the message says what was given, what was expected and what to do. */
+import { visible } from "./visible.ts";
+
+/**
+ * A mistake that its user can mend: the message says what was given, what was expected and what to do. It is one line, and
+ * names in it that come from a file hold nothing that a terminal obeys.
+ */
 export class UserError extends Error {
   /** The class by name, also after bundling. */
   override readonly name: string = "UserError";
+
+  /**
+   * Makes visible what a terminal would obey in the message.
+   * @param message may hold any text
+   */
+  constructor(message: string) {
+    super(visible(message));
+  }
 }
 
 /** A value as a message shows it: short and on one line. */

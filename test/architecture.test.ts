@@ -10,7 +10,7 @@ const root = `${import.meta.dirname}/..`;
 
 /** Floors from the ground up. A room may import rooms of lower floors, and its neighbours unless that makes a ring. */
 const FLOORS: readonly (readonly string[])[] = [
-  ["errors", "disposable", "ui", "validation"],
+  ["errors", "disposable", "ui", "validation", "visible"],
   ["kernels", "gpu", "store"],
   ["tensor"],
   ["graph"],

@@ -5,6 +5,7 @@ import type { DeviceRecord } from "../report/devices/record.ts";
 import { readDeviceRecord } from "../report/devices/schema.ts";
 import type { Speed } from "../report/devices/speedups.ts";
 import { milliseconds, times } from "../report/format.ts";
+import { visible } from "../visible.ts";
 import type { Io } from "./io.ts";
 import { formatTable } from "./table.ts";
 
@@ -55,7 +56,7 @@ export function formatComparison(compared: Comparison): string {
     const { network, batch, dense, pruned, ratio } = speed;
     const ms = ({ medianMs }: Speed["dense"]) => medianMs === undefined ? "–" : milliseconds(medianMs);
     if (ratio === undefined) {
-      doubts.push(`? ${device}, ${network}, batch ${batch}: ${doubtOf(speed) ?? "no time"}`);
+      doubts.push(visible(`? ${device}, ${network}, batch ${batch}: ${doubtOf(speed) ?? "no time"}`));
     }
     return `${ms(dense)} → ${ms(pruned)} ms  ${ratio === undefined ? "?" : times(ratio)}`;
   };

@@ -5,6 +5,7 @@ import { isModelPath } from "../models/given.ts";
 import { createModel, modelNames } from "../models/zoo.ts";
 import { type CoupledGroup, inspect, type Inspection, refusalsOf } from "../prune/inspect.ts";
 import { bytes, count, short } from "../report/format.ts";
+import { visible } from "../visible.ts";
 import type { Io } from "./io.ts";
 import { modelFile, zooHelp } from "./networks.ts";
 import { formatTable } from "./table.ts";
@@ -60,7 +61,7 @@ export function formatInspection(found: Inspection, width: number): string {
     short(node.macs),
   ]);
   const sections = [
-    `${name}: ${list(inputs)} to ${list(outputs)}\n` +
+    visible(`${name}: ${list(inputs)} to ${list(outputs)}`) + "\n" +
     `${count(params)} parameters (${bytes(size)}), ${short(macs)} MACs per sample, ${nodes.length} nodes`,
     formatTable([["layer", "operator", "makes", "weight", "group", "parameters", "MACs"], ...layers], {
       header: true,
@@ -91,7 +92,7 @@ function formatGroup({ size, layers, readers }: CoupledGroup, width: number): st
 function wrapped(text: string, width: number): string {
   const lines: string[] = [];
   let line = " ";
-  for (const word of text.split(" ")) {
+  for (const word of visible(text).split(" ")) {
     if (line.length + 1 + word.length > width && line.trim() !== "") {
       lines.push(line);
       line = "   ";

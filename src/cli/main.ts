@@ -7,6 +7,7 @@ import { denoStore } from "../store/deno.ts";
 import { lockFolder } from "../store/deno_lock.ts";
 import { joinPath } from "../store/path.ts";
 import type { Ui } from "../ui.ts";
+import { visible, visibleLines } from "../visible.ts";
 import { commit, version } from "./identity.ts";
 import { type Engine, type Io, StopSignal } from "./io.ts";
 import { runProgram } from "./program.ts";
@@ -29,7 +30,7 @@ export function systemIo(): Io {
     commit,
     engine: loadEngine,
     serving: async () => (await import("./server/serving.ts")).systemServing(),
-    confirm: (question) => Deno.stdin.isTerminal() && confirm(question),
+    confirm: (question) => Deno.stdin.isTerminal() && confirm(visible(question)),
   };
 }
 
@@ -106,8 +107,9 @@ function interruptSignal(): AbortSignal {
   return controller.signal;
 }
 
+/** All that a command says goes through here or through its progress bars (`createUi`): neither lets a name steer the terminal. */
 function writeLine(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  const bytes = new TextEncoder().encode(text + "\n");
+  const bytes = new TextEncoder().encode(visibleLines(text) + "\n");
   try {
     for (let done = 0; done < bytes.length;) done += to.writeSync(bytes.subarray(done));
   } catch (error) {

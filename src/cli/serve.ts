@@ -4,6 +4,7 @@ import { speedOf } from "../report/devices/speedups.ts";
 import type { DeviceRecord } from "../report/devices/record.ts";
 import { milliSpread, times } from "../report/format.ts";
 import { joinPath, normalisePath } from "../store/path.ts";
+import { visible } from "../visible.ts";
 import type { Io } from "./io.ts";
 import type { Certificate } from "./server/listen.ts";
 import type { Kept } from "./server/records.ts";
@@ -127,28 +128,21 @@ function tellRecord(io: Io, record: DeviceRecord, { file, before }: Kept): void 
   if (!before) {
     const { device, backend, name } = record;
     const adapter = device ? device.description || device.architecture || device.vendor : "no device";
-    io.out(`\n${name}: ${printable(adapter)}${device?.fallback ? " (software)" : ""}, ${backend}`);
+    io.out(`\n${name}: ${visible(adapter)}${device?.fallback ? " (software)" : ""}, ${backend}`);
   }
   if (rows.length > 0) {
     io.out(formatTable(
-      rows.map((row) =>
-        [
-          row.network,
-          row.variant,
-          `batch ${row.batch}`,
-          row.medianMs === undefined ? row.reason ?? "–" : milliSpread(row.medianMs, row.madMs ?? 0),
-          speedText(record, row),
-          row.doubt ?? "",
-        ].map(printable)
-      ),
+      rows.map((row) => [
+        row.network,
+        row.variant,
+        `batch ${row.batch}`,
+        row.medianMs === undefined ? row.reason ?? "–" : milliSpread(row.medianMs, row.madMs ?? 0),
+        speedText(record, row),
+        row.doubt ?? "",
+      ]),
     ));
   }
   if (record.complete && !before?.complete) io.out(`${record.name} is done: ${file}`);
-}
-
-/** A terminal obeys control characters, and what was posted comes from whoever has the link. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}+/gu, " ");
 }
 
 function speedText(record: DeviceRecord, { network, variant, batch }: DeviceRecord["rows"][number]): string {

@@ -1,8 +1,11 @@
+import { visible } from "../visible.ts";
+
 /** Rows as lines of aligned columns, the first `left` ones (default all) to the left; a header gets a rule below it. */
 export function formatTable(
-  rows: readonly (readonly string[])[],
+  cells: readonly (readonly string[])[],
   { header = false, left = Infinity }: { header?: boolean; left?: number } = {},
 ): string {
+  const rows = cells.map((row) => row.map(visible));
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, cell.length));
   const lines = rows.map((row) =>

@@ -2,6 +2,7 @@
 import { SingleBar } from "cli-progress";
 import { duration, percent } from "../report/format.ts";
 import type { StageInfo, StageUi, Ui } from "../ui.ts";
+import { visible } from "../visible.ts";
 
 /** The part of a Node stream that is needed. */
 export interface Terminal {
@@ -21,10 +22,11 @@ export interface TerminalUi extends Ui {
 /** @param now milliseconds, monotonic */
 export function createUi(stream: Terminal, now: () => number = () => performance.now()): TerminalUi {
   let close = () => {};
-  const say = (text: string) => stream.write(`${stream.isTTY ? "\r\x1b[K" : ""}${text}\n`);
+  const say = (text: string) => stream.write(`${stream.isTTY ? "\r\x1b[K" : ""}${visible(text)}\n`);
   return {
-    stage(name, totalSteps) {
+    stage(named, totalSteps) {
       close();
+      const name = visible(named);
       const stage = stream.isTTY ? barStage(stream, name, totalSteps, now) : lineStage(stream, name, totalSteps, now);
       close = stage.abandon;
       return stage;
@@ -52,7 +54,7 @@ function barStage(stream: Terminal, name: string, total: number, now: () => numb
   const stop = (info?: string) => {
     if (!open) return;
     open = false;
-    bar.update(info === undefined ? { time: clock.elapsed() } : { info, time: clock.elapsed() });
+    bar.update(info === undefined ? { time: clock.elapsed() } : { info: visible(info), time: clock.elapsed() });
     bar.stop();
   };
   bar.start(Math.max(1, total), 0, { name: name.padEnd(10), info: "", time: "" });
@@ -86,7 +88,8 @@ function lineStage(stream: Terminal, name: string, total: number, now: () => num
       if (!open) return;
       open = false;
       stream.write(
-        [`${name}: done in ${clock.elapsed()}`, summary ?? last].filter((part) => part !== "").join("  ") + "\n",
+        [`${name}: done in ${clock.elapsed()}`, visible(summary ?? last)].filter((part) => part !== "").join("  ") +
+          "\n",
       );
     },
     abandon() {
@@ -99,7 +102,7 @@ function describe({ loss, accuracy, text }: StageInfo): string {
   const parts = [];
   if (loss !== undefined) parts.push(`loss ${loss.toFixed(4)}`);
   if (accuracy !== undefined) parts.push(`accuracy ${percent(accuracy)}`);
-  if (text) parts.push(text);
+  if (text) parts.push(visible(text));
   return parts.join("  ");
 }
 

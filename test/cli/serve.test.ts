@@ -167,14 +167,14 @@ test("the terminal is told each row once, as plain text", async () => {
   };
   assert.is(await run("serve"), 0);
   const first = await post([row], false);
-  assert.match(first, /^\npixel8: no device, webgpu\nDigits \[2J +dense +batch 1 +3\.0/);
+  assert.match(first, /^\npixel8: no device, webgpu\nDigits\\u001b\[2J +dense +batch 1 +3\.0/);
   assert.not.ok(first.includes("\x1b"));
   const pruned = { ...row, variant: "pruned", macs: 10, medianMs: 2 };
   assert.is(await run("serve"), 0, "started again");
   const second = await post([row, pruned], true);
   assert.match(
     second,
-    /^Digits \[2J +pruned +batch 1 +2\.0.*1\.5.*2\.0.* fewer MACs\npixel8 is done: runs\/devices\/pixel8\.json$/,
+    /^Digits\\u001b\[2J +pruned +batch 1 +2\.0.*1\.5.*2\.0.* fewer MACs\npixel8 is done: runs\/devices\/pixel8\.json$/,
   );
   assert.is(await post([row, pruned], true), "", "sent twice");
 });

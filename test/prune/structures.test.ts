@@ -79,6 +79,23 @@ test("of several entries for one layer the last counts, and coarse constraints c
   assert.equal(found.map(({ name, keep }) => `${name} ${keep}`), ["a:filter 2", "b:weight 1", "a:weight 1"]);
 });
 
+test("in a layer's name * stands for any characters and ? for one, also an end of line, and many stars take no time", () => {
+  const long = "a".repeat(2000);
+  const b = builder("g", ["N", 1, 4, 4]);
+  ["ab", "a\nb", "aXXbaXb", long].reduce((x, name) => b.conv(x, { name, out: 2, kernel: 1 }), b.input);
+  const found = (layer: string) => {
+    const options = { granularity: "filter", keep: 0.5, layers: [layer] } as const;
+    return constraintsOf(b.graph(), [options]).map(({ name }) => name.slice(0, name.indexOf(":")));
+  };
+  assert.equal(found("a*b"), ["ab", "a\nb", "aXXbaXb"]);
+  assert.equal(found("a?b"), ["a\nb"]);
+  assert.equal(found("a*?Xb"), ["aXXbaXb"]);
+  assert.equal(found("**ab*"), ["ab"]);
+  assert.equal(found("??"), ["ab"]);
+  assert.throws(() => found("a.b"), /no layer is named "a.b"/);
+  assert.throws(() => found(`${"*a".repeat(500)}*b?`), /no layer is named/);
+});
+
 test("rows of runs keep n of each whole run and as many of the rest", () => {
   assert.is(keptOfRow({ kind: "runs", n: 2, m: 4, length: 8 }), 4);
   assert.is(keptOfRow({ kind: "runs", n: 2, m: 4, length: 9 }), 5);

@@ -23,8 +23,8 @@ export function readPth(bytes: Uint8Array, file: string): Map<string, StoredTens
     return gather(findStateDict(saved.root), saved);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    // Names in a damaged file may hold anything.
-    const text = error.message.replace(/\p{Cc}/gu, "�");
-    throw new UserError(`${file}: ${text.length > 400 ? `${text.slice(0, 399)}…` : text}`);
+    // Names in a damaged file may be of any length.
+    const { message } = error;
+    throw new UserError(`${file}: ${message.length > 400 ? `${message.slice(0, 399)}…` : message}`);
   }
 }

@@ -159,8 +159,25 @@ function choose(
   return chosen;
 }
 
+/**
+ * `*` stands for any characters and `?` for one, also a line's end. A star first stands for nothing and takes one more
+ * character whenever what follows doesn't fit; only the last star may have to, so no pattern takes longer than both lengths'
+ * product.
+ */
 function matcher(pattern: string): (name: string) => boolean {
-  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*").replace(/\?/g, ".");
-  const regex = new RegExp(`^${escaped}$`);
-  return (name) => regex.test(name);
+  return (name) => {
+    let [at, next] = [0, 0];
+    let star: { readonly after: number; from: number } | undefined;
+    while (at < name.length) {
+      if (pattern[next] === "*") star = { after: ++next, from: at };
+      else if (pattern[next] === "?" || pattern[next] === name[at]) {
+        at++;
+        next++;
+      } else if (star) {
+        at = ++star.from;
+        next = star.after;
+      } else return false;
+    }
+    return /^\**$/.test(pattern.slice(next));
+  };
 }
