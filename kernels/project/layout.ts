@@ -25,6 +25,12 @@ export interface GroupLayout {
   readonly groups: number;
 }
 
+/**
+ * Which of its constraint's groups a member's own groups are: number i is number offset + i, or, where they follow in no such
+ * order, map[i]. Outside of 0 … groups − 1 it is none of them.
+ */
+export type GroupPlaces = { readonly offset: number } | { readonly map: readonly number[] };
+
 /** filter = a row of the GEMM view, column = one (c, kh, kw) over all filters, element = unstructured. */
 export type Granularity = "filter" | "channel" | "column" | "kernel" | "element";
 

@@ -81,7 +81,7 @@ export function formatInspection(found: Inspection, width: number): string {
 /** Every layer whose filters go with one choice, and who reads them. */
 function formatGroup({ size, layers, readers }: CoupledGroup, width: number): string {
   const members = layers.map(({ name, filtersPerGroup }) =>
-    filtersPerGroup === 1 ? name : `${name} (${filtersPerGroup} filters to a group)`
+    filtersPerGroup === 1 ? name : `${name} (${Number(filtersPerGroup.toFixed(1))} filters to a group)`
   );
   const together = layers.length > 1 ? " together" : "";
   const read = readers.length > 0 ? `, read by ${readers.join(", ")}` : "";

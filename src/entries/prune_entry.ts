@@ -22,7 +22,7 @@ export {
 } from "../prune/structures/constraints.ts";
 export { sumOfWeights } from "../prune/structures/elements.ts";
 export { bothMasks, maskModel, type Masks, zeroMasks } from "../prune/structures/masks.ts";
-export type { GroupLayout } from "../../kernels/project/layout.ts";
+export type { GroupLayout, GroupPlaces } from "../../kernels/project/layout.ts";
 export { GRANULARITIES } from "../prune/structures/structures.ts";
 export type {
   Constraint,

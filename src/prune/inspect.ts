@@ -7,6 +7,7 @@ import type { Graph, OpName, Shape } from "../graph/types.ts";
 import { dependencyGraph } from "./groups/dependency_graph.ts";
 import { refusedLayers } from "./structures/constraints.ts";
 import { coupledClasses } from "./groups/coupling.ts";
+import { entriesPerGroup } from "./groups/rows.ts";
 import type { PlainGranularity } from "./structures/types.ts";
 
 /** A node, what it costs, and what can't be taken from it. */
@@ -98,9 +99,9 @@ export function inspect(graph: Graph): Inspection {
   const groups = coupledClasses(graph).map(({ id, size, producers, consumers, why }): CoupledGroup => ({
     name: id,
     size,
-    layers: producers.map(({ node, repeat, period }) => {
+    layers: producers.map(({ node, at }) => {
       const { filters } = layers.get(node)!;
-      return { name: node, filters, filtersPerGroup: repeat * filters / period };
+      return { name: node, filters, filtersPerGroup: entriesPerGroup(at, filters) };
     }),
     readers: consumers,
     ...why === undefined ? {} : { why },

@@ -11,12 +11,14 @@
  * WebGPU forbids one buffer as input and output of one dispatch: keep U, Z, targets, scores, kept groups and masks each in a
  * buffer (an arena) of their own.
  */
-import { type GroupLayout, layoutSize } from "../../kernels/project/layout.ts";
+import { type GroupLayout, type GroupPlaces, layoutSize } from "../../kernels/project/layout.ts";
 import { planNorms } from "../../kernels/project/norms.ts";
 import { planShift } from "../../kernels/project/shift_groups.ts";
 import { type Kept, planExpand, planPull, planResidual, planScale, planUpdate } from "../../kernels/project/update.ts";
 import { bindingWindows } from "../../kernels/optim/plan.ts";
+import { invert, planGather, planGatherGrad } from "../../kernels/shape/gather.ts";
 import type { Gpu, GpuBuffer, Slice } from "../gpu/gpu.ts";
+import { constantTable } from "./ops/tables.ts";
 import { checkBytes, describe, elementsOf, fours, groupsOf, inputsOf, weightsOf, windowsOf } from "./project_slices.ts";
 
 export { type Granularity, type GroupLayout, groupLayout } from "../../kernels/project/layout.ts";
@@ -180,16 +182,35 @@ export function expandMask(
   }
 }
 
-/** scores[offset + i] += part[i]: a member whose groups are a stretch of its constraint's (what lies outside is dropped). */
-export function addGroups(gpu: Gpu, part: Slice, offset: number, scores: Slice): void {
+/** scores[place of i] += part[i]: what of a member is none of the constraint's groups is dropped. */
+export function addGroups(gpu: Gpu, part: Slice, places: GroupPlaces, scores: Slice): void {
   const [to, from] = [scores.byteLength / 4, part.byteLength / 4];
-  gpu.run(planShift({ to, from, shift: -offset, fallback: 0, write: "add" }), [part, scores], `${from} groups`);
+  if ("offset" in places) {
+    const plan = planShift({ to, from, shift: -places.offset, fallback: 0, write: "add" });
+    return gpu.run(plan, [part, scores], `${from} groups`);
+  }
+  // One more takes what is dropped.
+  const sums = scratch(gpu, 4 * (to + 1), "sums of groups");
+  const lists = constantTable(gpu, invert(places.map.map((group) => group < 0 ? to : group), to + 1));
+  gpu.run(planGatherGrad({ outer: 1, from: to + 1, to: from, inner: 1 }), [part, lists, sums], `${from} groups`);
+  addGroups(gpu, sums, { offset: 0 }, scores);
+  sums.buffer.release();
 }
 
-/** part[i] = keep[offset + i], 1 where that is outside: the member's own view of the kept groups. */
-export function takeGroups(gpu: Gpu, keep: Slice, offset: number, part: Slice): void {
+/** part[i] = keep[place of i], 1 where it has none: the member's own view of the kept groups. */
+export function takeGroups(gpu: Gpu, keep: Slice, places: GroupPlaces, part: Slice): void {
   const [to, from] = [part.byteLength / 4, keep.byteLength / 4];
-  gpu.run(planShift({ to, from, shift: offset, fallback: 1, write: "replace" }), [keep, part], `${to} groups`);
+  const shifted = (shift: number, into: Slice) => {
+    const plan = planShift({ to: into.byteLength / 4, from, shift, fallback: 1, write: "replace" });
+    gpu.run(plan, [keep, into], `${to} groups`);
+  };
+  if ("offset" in places) return shifted(places.offset, part);
+  // One more stays whatever goes.
+  const more = scratch(gpu, 4 * (from + 1), "kept groups and one");
+  shifted(0, more);
+  const indices = constantTable(gpu, places.map.map((group) => group < 0 ? from : group));
+  gpu.run(planGather({ outer: 1, from: from + 1, to, inner: 1 }), [more, indices, part], `${to} groups`);
+  more.buffer.release();
 }
 
 /** The recording is in order, so a scratch buffer may go back to the pool as soon as its last use is recorded. */

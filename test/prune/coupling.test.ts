@@ -16,13 +16,14 @@ function classesOf(make: (b: Builder) => unknown): Map<string, CoupledClass> {
   return new Map(coupledClasses(b.graph()).map((coupled) => [coupled.id, coupled]));
 }
 
-const members = (list: readonly Coupled[]) => list.map(({ param, offset }) => `${param}@${offset}`).join(" ");
+const members = (list: readonly Coupled[]) =>
+  list.map(({ param, at }) => `${param}@${"map" in at ? at.map : at.offset}`).join(" ");
 
 /** As `members`, with what differs from one entry to a coupling group along axis 0. */
 const rows = (list: readonly Coupled[]) =>
-  list.map(({ param, axis, repeat, period }) => `${param}${axis ? ` axis ${axis}` : ""} ${repeat}/${period}`).join(
-    ", ",
-  );
+  list.map(({ param, axis, at }) =>
+    `${param}${axis ? ` axis ${axis}` : ""} ${"map" in at ? at.map : `${at.repeat}/${at.period}`}`
+  ).join(", ");
 
 const refusal = (coupled: CoupledClass | undefined) => coupled?.prunable ? "prunable" : coupled?.why;
 
@@ -107,24 +108,44 @@ test("with projection shortcuts each stage has a stream of its own, to which the
 test("a class that can't be pruned says why", () => {
   const classes = classesOf((b) => {
     const i = b.add(b.conv(b.input, { name: "tied", out: 3, kernel: 1 }), b.input);
-    const r = b.gather(b.conv(i, { name: "r", out: 3, kernel: 1 }), [2, 1, 0]);
-    const s = b.add(r, b.conv(i, { name: "s", out: 3, kernel: 1 }));
-    const one = b.groupNorm(b.conv(s, { name: "one", out: 4, kernel: 1 }), { name: "gn", groups: 1 });
-    const [p, q] = ["p", "q"].map((name) => b.conv(one, { name, out: 4, kernel: 1 }));
-    const mixed = b.add(
-      b.slice(p, { axes: [1], starts: [0], ends: [4], steps: [2] }),
-      b.slice(q, {
-        axes: [1],
-        starts: [0],
-        ends: [2],
-      }),
-    );
-    b.conv(mixed, { name: "out", out: 2, kernel: 1 });
+    const one = b.groupNorm(b.conv(i, { name: "one", out: 4, kernel: 1 }), { name: "gn", groups: 1 });
+    b.conv(one, { name: "out", out: 2, kernel: 1 });
   });
   assert.is(refusal(classes.get("tied")), `it is tied to the input "input", whose channels are given`);
-  assert.is(refusal(classes.get("r")), `"s" meets the stream in another order`);
   assert.is(refusal(classes.get("one")), "all its 4 filters can only go together");
-  assert.is(refusal(classes.get("p")), `"q" meets the stream in another order`);
+});
+
+test("layers that meet in another order are one class, in which a map says whose filters are which", () => {
+  const classes = classesOf((b) => {
+    const r = b.gather(b.conv(b.input, { name: "r", out: 3, kernel: 1 }), [2, 1, 0]);
+    const s = b.add(r, b.conv(b.input, { name: "s", out: 3, kernel: 1 }));
+    const [p, q] = ["p", "q"].map((name) => b.conv(s, { name, out: 4, kernel: 1 }));
+    const even = b.slice(p, { axes: [1], starts: [0], ends: [4], steps: [2] });
+    const first = b.slice(q, { axes: [1], starts: [0], ends: [2] });
+    b.conv(b.add(even, first), { name: "out", out: 2, kernel: 1 });
+  });
+  assert.is(members(classes.get("r")!.producers), "r.weight@0 s.weight@2,1,0");
+  assert.is(rows(classes.get("r")!.readers), "p.weight axis 1 2,1,0, q.weight axis 1 2,1,0");
+  // Filters 0 and 2 of p are added to filters 0 and 1 of q.
+  assert.is(members(classes.get("p")!.producers), "p.weight@0 q.weight@0,2,4,5");
+  assert.is(members(classes.get("p")!.vectors), "p.bias@0 q.bias@0,2,4,5");
+  assert.is(classes.get("p")!.size, 6);
+});
+
+test("a flattened image beside other features is read by a map where its pixels don't divide the width", () => {
+  const beside = (pixels: number, width: number, first: "image" | "features") => {
+    const classes = classesOf((b) => {
+      const x = b.conv(b.input, { name: "image", out: 2, kernel: [9 - pixels, 8] });
+      const y = b.gemm(b.flatten(b.input), { name: "features", out: width });
+      const flat = b.flatten(x);
+      b.gemm(b.concat(first === "image" ? [flat, y] : [y, flat]), { name: "out", out: 2 });
+    });
+    return ["image", "features"].map((name) => rows(classes.get(name)!.readers));
+  };
+  assert.equal(beside(3, 3, "image"), ["out.weight axis 1 3/9", "out.weight axis 1 1/9"]);
+  assert.equal(beside(2, 3, "image"), ["out.weight axis 1 0,0,1,1,-1,-1,-1", "out.weight axis 1 1/7"]);
+  assert.equal(beside(2, 4, "features"), ["out.weight axis 1 2/8", "out.weight axis 1 1/8"]);
+  assert.equal(beside(2, 3, "features"), ["out.weight axis 1 -1,-1,-1,0,0,1,1", "out.weight axis 1 1/7"]);
 });
 
 test("all channels of the input and of the output must stay, from the first to the last", () => {

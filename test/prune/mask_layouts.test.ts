@@ -1,7 +1,7 @@
 /** Which elements of a tensor go with a group, for each way in which groups lie in it. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { GroupLayout } from "../../kernels/project/layout.ts";
+import { axes, type GroupLayout } from "../../kernels/project/layout.ts";
 import { masksOf } from "../../src/prune/structures/masks.ts";
 import type { Constraint } from "../../src/prune/structures/types.ts";
 
@@ -9,7 +9,8 @@ const test = suite("masks of layouts");
 
 /** The mask, a digit for each element. */
 function mask(layout: Omit<GroupLayout, "groups">, groups: number, kept: readonly number[], offset = 0): string {
-  const member = { param: "w", role: "weight", layout: { ...layout, groups }, offset } as const;
+  const own = axes({ ...layout, groups }).kept.reduce((product, count) => product * count);
+  const member = { param: "w", role: "weight", layout: { ...layout, groups: own }, places: { offset } } as const;
   const constraint = { name: "c", groups, members: [member], readers: [] } as unknown as Constraint;
   const size = layout.F * layout.C * layout.KK;
   const params = new Map([["w", { shape: [size], data: new Float32Array(size) }]]);
@@ -26,6 +27,15 @@ test("rows that belong to no group of the constraint stay", () => {
   const rows = { F: 4, C: 1, KK: 2, gf: 1, gc: 0, gk: 0 };
   assert.is(mask(rows, 2, [0], -1), "11" + "11" + "00" + "11");
   assert.is(mask(rows, 6, [0, 1, 3], 2), "00" + "11" + "00" + "00");
+});
+
+test("rows that follow the groups in no order go as their map says", () => {
+  const layout = { F: 5, C: 2, KK: 1, gf: 1, gc: 0, gk: 0, groups: 5 };
+  const member = { param: "w", role: "weight", layout, places: { map: [1, 0, -1, 1, 2] } } as const;
+  const constraint = { name: "c", groups: 3, members: [member], readers: [] } as unknown as Constraint;
+  const params = new Map([["w", { shape: [10], data: new Float32Array(10) }]]);
+  const { data } = masksOf([{ constraint, kept: [0] }], params).get("w")!;
+  assert.is([...data].join(""), "00" + "11" + "11" + "00" + "00");
 });
 
 test("a channel takes its part of each row, and several where a group has several", () => {
@@ -45,7 +55,7 @@ test("of a kernel under a pattern only the pattern's taps stay", () => {
   const layout = { F: 2, C: 1, KK: 3, gf: 1, gc: 0, gk: 0, groups: 2 };
   const constraint = {
     groups: 2,
-    members: [{ param: "w", role: "weight", layout, offset: 0 }],
+    members: [{ param: "w", role: "weight", layout, places: { offset: 0 } }],
   } as unknown as Constraint;
   const params = new Map([["w", { shape: [2, 3], data: new Float32Array(6) }]]);
   const masked = (kept: number[]) =>
@@ -59,7 +69,7 @@ test("of several constraints on a tensor an element must be kept by all", () => 
   const choices = layouts.map((layout) => ({
     constraint: {
       groups: 2,
-      members: [{ param: "w", role: "weight", layout: { ...layout, groups: 2 }, offset: 0 }],
+      members: [{ param: "w", role: "weight", layout: { ...layout, groups: 2 }, places: { offset: 0 } }],
     } as unknown as Constraint,
     kept: [1],
   }));

@@ -10,14 +10,16 @@ import type { Layer } from "../rules/layer_view.ts";
 import { parameterAxis, zeroableParameters } from "./channels.ts";
 import { type DependencyGraph, dependencyGraph } from "./dependency_graph.ts";
 import { DisjointSets } from "./disjoint_sets.ts";
-import { groupsOf, type Row, rowsOf } from "./rows.ts";
+import { groupsOf, type Placement, placementOf } from "./rows.ts";
 import { blockedGroups, couplingGroups } from "./coupling_groups.ts";
 
 /** A tensor whose entries along an axis belong to groups of the class. */
-export interface Coupled extends Row {
+export interface Coupled {
   readonly node: string;
   readonly param: string;
   readonly axis: number;
+  /** Which of its entries are which group's. */
+  readonly at: Placement;
 }
 
 export interface CoupledClass {
@@ -31,7 +33,7 @@ export interface CoupledClass {
   readonly vectors: readonly Coupled[];
   /** Layers that read the groups' channels, by node name. */
   readonly consumers: readonly string[];
-  /** Those of them whose input channels follow the groups in one row. */
+  /** Those of them whose input channels are the groups' one by one: neither grouped nor of single columns. */
   readonly readers: readonly Coupled[];
   readonly prunable: boolean;
   /** Why it isn't prunable. */
@@ -66,21 +68,12 @@ function describe(
   const consumers = [...dependencies.layers.values()].filter(({ x }) =>
     groupsOfValue(dependencies, groups, x).some((group) => mine.has(group))
   );
-  const placed = placedClass(dependencies, groups, layers, consumers);
   const why = [...mine].map((group) => blocked.get(group)).find((reason) => reason !== undefined) ??
-    (typeof placed === "string" ? placed : mine.size === 1 ? single(layers) : undefined);
-  const whole = layers.map(({ node, weight, axes, filters }) => ({
-    node: node.name,
-    param: weight,
-    axis: axes.filter,
-    offset: 0,
-    repeat: 1,
-    period: filters,
-  }));
+    (mine.size === 1 ? single(layers) : undefined);
   return {
     id: layers[0].node.name,
     size: mine.size,
-    ...(typeof placed === "string" ? { producers: whole, vectors: [], readers: [] } : placed),
+    ...placed(dependencies, groups, layers, consumers),
     consumers: consumers.map(({ node }) => node.name),
     prunable: why === undefined,
     ...(why === undefined ? {} : { why }),
@@ -92,48 +85,63 @@ function single(layers: readonly Layer[]): string {
   return filters === 1 ? "it has one filter" : `all its ${filters} filters can only go together`;
 }
 
-/** Where the groups of a class stand in its tensors; or why that can't be said. */
-function placedClass(
+/** Where the groups of a class stand in its tensors. */
+function placed(
   dependencies: DependencyGraph,
   groups: DisjointSets,
   layers: readonly Layer[],
   consumers: readonly Layer[],
-): Pick<CoupledClass, "producers" | "vectors" | "readers"> | string {
-  const positions = place(dependencies, groups, layers);
-  if (typeof positions === "string") return positions;
-  const rows = (value: string) => {
-    const at = groupsOfValue(dependencies, groups, value).map((group) => positions.get(group));
-    return rowsOf(at, positions.size);
-  };
-  const vectors = vectorsOf(dependencies, rows);
-  if (typeof vectors === "string") return vectors;
+): Pick<CoupledClass, "producers" | "vectors" | "readers"> {
+  const positions = numbered(dependencies, groups, layers);
+  const at = (value: string) =>
+    placementOf(
+      groupsOfValue(dependencies, groups, value).map((group) => positions.get(group)),
+      positions.size,
+    );
   return {
     producers: layers.map(({ node, weight, axes, y }) => ({
       node: node.name,
       param: weight,
       axis: axes.filter,
-      ...rows(y)![0],
+      at: at(y),
     })),
-    vectors,
-    readers: consumers.filter(({ group, columnAt }) => group === 1 && !columnAt).flatMap(
-      ({ node, weight, axes, x }) => {
-        const found = rows(x);
-        return found?.length === 1 ? [{ node: node.name, param: weight, axis: axes.channel, ...found[0] }] : [];
-      },
+    vectors: vectorsOf(
+      dependencies,
+      (value) =>
+        groupsOfValue(dependencies, groups, value).some((group) => positions.has(group)) ? at(value) : undefined,
     ),
+    readers: consumers.filter(({ group, columnAt }) => group === 1 && !columnAt).map(({ node, weight, axes, x }) => ({
+      node: node.name,
+      param: weight,
+      axis: axes.channel,
+      at: at(x),
+    })),
   };
 }
 
-/** Position of each group, so that every layer's filters stand in a row; or why they can't. */
-function place(
+/**
+ * A number for each group of the class, so that every layer's filters stand in a row where they can; where they can't, in the
+ * order in which its layers have them, the widest one's first.
+ */
+function numbered(
   dependencies: DependencyGraph,
   groups: DisjointSets,
   layers: readonly Layer[],
-): Map<number, number> | string {
+): Map<number, number> {
+  const byWidth = layers.toSorted((a, b) => b.filters - a.filters);
+  const met = new Set(byWidth.flatMap(({ y }) => groupsOfValue(dependencies, groups, y)));
+  return inRows(dependencies, groups, layers) ?? new Map([...met].map((group, position) => [group, position]));
+}
+
+function inRows(
+  dependencies: DependencyGraph,
+  groups: DisjointSets,
+  layers: readonly Layer[],
+): Map<number, number> | undefined {
   const waiting = new Map<Layer, readonly number[]>();
   for (const layer of layers) {
     const row = groupsOf(groupsOfValue(dependencies, groups, layer.y));
-    if (!row) return `the filters of "${layer.node.name}" are tied to each other in no order`;
+    if (!row) return undefined;
     waiting.set(layer, row.groups);
   }
   const positions = new Map<number, number>();
@@ -143,7 +151,7 @@ function place(
     const { layer, offset }: { layer: Layer; offset: number } = next;
     for (const [k, group] of waiting.get(layer)!.entries()) {
       const known = positions.get(group);
-      if (known !== undefined && known !== offset + k) return `"${layer.node.name}" meets the stream in another order`;
+      if (known !== undefined && known !== offset + k) return undefined;
       positions.set(group, offset + k);
     }
     waiting.delete(layer);
@@ -157,28 +165,20 @@ function place(
   const least = Math.min(...positions.values());
   for (const [group, position] of positions) positions.set(group, position - least);
   const distinct = new Set(positions.values());
-  if (distinct.size < positions.size || Math.max(...distinct) >= positions.size) {
-    return "its layers meet in an irregular order";
-  }
-  return positions;
+  return distinct.size < positions.size || Math.max(...distinct) >= positions.size ? undefined : positions;
 }
 
-/** Per-channel parameters of the class; or which of them doesn't follow the groups. */
-function vectorsOf(
-  dependencies: DependencyGraph,
-  rows: (value: string) => Row[] | undefined,
-): Coupled[] | string {
+/** Per-channel parameters of the class. */
+function vectorsOf(dependencies: DependencyGraph, at: (value: string) => Placement | undefined): Coupled[] {
   const { graph, layers } = dependencies;
   const vectors: Coupled[] = [];
   for (const node of graph.nodes) {
-    const y = node.outputs[0];
+    const placement = at(node.outputs[0]);
+    if (!placement) continue;
     for (const param of zeroableParameters(dependencies, node)) {
       if (layers.get(node.name)?.weight === param) continue;
       const axis = parameterAxis(dependencies, node, param);
-      if (axis === null) continue;
-      const found = rows(y);
-      if (!found) return `its channels spread irregularly over "${param}"`;
-      vectors.push(...found.map((row) => ({ node: node.name, param, axis, ...row })));
+      if (axis !== null) vectors.push({ node: node.name, param, axis, at: placement });
     }
   }
   return vectors;

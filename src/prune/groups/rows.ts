@@ -1,4 +1,7 @@
-/** How entries in a row (filters of a weight, γ of a batch norm) follow the groups of a class. */
+/** How entries along an axis of a tensor (filters of a weight, γ of a batch norm) follow the groups of a class. */
+
+/** In a row, as a rule says it, or one by one, as a map does: behind a permutation, or a Flatten beside other features. */
+export type Placement = Row | EntryMap;
 
 /**
  * Entry i belongs to group offset + ⌊(i mod period) / repeat⌋, or to none of the class where that is outside of 0 … size − 1.
@@ -9,6 +12,11 @@ export interface Row {
   readonly offset: number;
   readonly repeat: number;
   readonly period: number;
+}
+
+export interface EntryMap {
+  /** The group of each entry, −1 where it is none of the class's. */
+  readonly map: readonly number[];
 }
 
 /** The groups of a row in the order in which they come, each once; undefined if it is no row in this sense. */
@@ -25,32 +33,39 @@ export function groupsOf(entries: readonly number[]): { groups: number[]; repeat
 }
 
 /**
- * The rows that together say where each entry belongs; undefined if none can. One is enough, unless the class comes several
- * times (a concatenation of a value with itself).
+ * Where each entry belongs, as a row wherever one says it.
  *
  * @param positions group of each entry, undefined where it is none of the class's
+ * @param size how many groups the class has
  */
-export function rowsOf(positions: readonly (number | undefined)[], size: number): Row[] | undefined {
+export function placementOf(positions: readonly (number | undefined)[], size: number): Placement {
   const whole = positions.includes(undefined) ? undefined : groupsOf(positions as number[]);
   if (whole && whole.groups.every((group, k) => group === whole.groups[0] + k)) {
-    return [{ offset: whole.groups[0], repeat: whole.repeat, period: whole.period }];
+    return { offset: whole.groups[0], repeat: whole.repeat, period: whole.period };
   }
+  return rowAmong(positions, size) ?? { map: positions.map((group) => group ?? -1) };
+}
+
+/** The row of which the class's groups are a part, beside entries that are none of them. */
+function rowAmong(positions: readonly (number | undefined)[], size: number): Row | undefined {
   const period = positions.length;
-  const rows = new Map<string, Row>();
-  for (let start = 0; start < period; start++) {
-    const group = positions[start];
-    if (group === undefined || group === positions[start - 1]) continue;
-    const end = positions.findIndex((other, i) => i > start && other !== group);
-    const repeat = (end < 0 ? period : end) - start;
-    if (start % repeat !== 0) return undefined;
-    const offset = group - start / repeat;
-    rows.set(`${offset} ${repeat}`, { offset, repeat, period });
-  }
-  const follows = [...rows.values()].every(({ offset, repeat }) =>
-    positions.every((position, i) => {
-      const group = offset + Math.floor(i / repeat);
-      return group < 0 || group >= size || position === group;
-    })
-  );
-  return follows ? [...rows.values()] : undefined;
+  const start = positions.findIndex((group) => group !== undefined);
+  if (start < 0) return undefined;
+  const first = positions[start]!;
+  const end = positions.findIndex((group, i) => i > start && group !== first);
+  const repeat = (end < 0 ? period : end) - start;
+  if (start % repeat !== 0 || period % repeat !== 0) return undefined;
+  const offset = first - start / repeat;
+  const follows = positions.every((position, i) => {
+    const group = offset + Math.floor(i / repeat);
+    return position === (group < 0 || group >= size ? undefined : group);
+  });
+  return follows ? { offset, repeat, period } : undefined;
+}
+
+/** How many of so many entries a group has; on average, where they come unevenly. */
+export function entriesPerGroup(placement: Placement, entries: number): number {
+  if (!("map" in placement)) return placement.repeat * entries / placement.period;
+  const own = placement.map.filter((group) => group >= 0);
+  return own.length / new Set(own).size;
 }

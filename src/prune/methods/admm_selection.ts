@@ -136,16 +136,16 @@ function score({ state, u, scores, alive }: Buffers, { name, members, groups }: 
   const { gpu, weights } = state;
   const total = scores.tensor(name);
   gpu.clear(total);
-  for (const { param, layout, offset } of members) {
+  for (const { param, layout, places } of members) {
     const w = weights.tensor(param);
     const other = ranking === "with U" ? u.tensor(`${name}/${param}`) : undefined;
     const options = { frozen: alive.tensor(param) };
-    if (aligned({ layout, offset }, groups)) {
+    if (aligned({ layout, places }, groups)) {
       groupNorms(gpu, w, other, layout, total, { ...options, accumulate: true });
     } else {
       using part = Tensor.empty(gpu, [layout.groups]);
       groupNorms(gpu, w, other, layout, part, options);
-      addGroups(gpu, part, offset, total);
+      addGroups(gpu, part, places, total);
     }
   }
 }
@@ -153,13 +153,13 @@ function score({ state, u, scores, alive }: Buffers, { name, members, groups }: 
 function withKept(
   { state: { gpu }, kept }: Buffers,
   { name, groups, rule }: Constraint,
-  { layout, offset }: Member,
+  { layout, places }: Member,
   use: (keep: Tensor, kept: KeptAs) => void,
 ): void {
   const keptAs: KeptAs = { kept: rule?.kind === "pattern" ? "taps" : "groups" };
-  if (aligned({ layout, offset }, groups)) return use(kept.tensor(name), keptAs);
+  if (aligned({ layout, places }, groups)) return use(kept.tensor(name), keptAs);
   using part = Tensor.empty(gpu, [layout.groups]);
-  takeGroups(gpu, kept.tensor(name), offset, part);
+  takeGroups(gpu, kept.tensor(name), places, part);
   use(part, keptAs);
 }
 
@@ -172,6 +172,6 @@ function wayOf({ kind, groups, rule }: Constraint): "scores" | "whole" {
 }
 
 /** Whether a member numbers its groups exactly as its constraint does. */
-function aligned({ layout, offset }: Pick<Member, "layout" | "offset">, groups: number): boolean {
-  return offset === 0 && layout.groups === groups;
+function aligned({ layout, places }: Pick<Member, "layout" | "places">, groups: number): boolean {
+  return "offset" in places && places.offset === 0 && layout.groups === groups;
 }

@@ -103,7 +103,7 @@ function layerConstraint(graph: Graph, layer: Layer, options: ConstraintOptions)
   return {
     name: `${node.name}:${granularity}`,
     kind: granularity,
-    members: [{ param: weight, role: "weight", layout, offset: 0 }],
+    members: [{ param: weight, role: "weight", layout, places: { offset: 0 } }],
     readers: [],
     groups,
     keep: fixed ?? keptCount(groups, keep, minKeep),

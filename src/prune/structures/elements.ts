@@ -3,36 +3,42 @@
 import { checkLayout, type GroupLayout } from "../../../kernels/project/layout.ts";
 import type { Params } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
-import type { Row } from "../groups/rows.ts";
+import type { Placement } from "../groups/rows.ts";
 import type { Grouping, Member } from "./types.ts";
 
-/** A tensor of this shape whose entries along an axis belong to groups as a row says (rows.ts). */
+/** A tensor of this shape whose entries along an axis belong to groups as a placement says (rows.ts). */
 export function memberOf(
-  { param, axis, offset, repeat, period }: Row & { readonly param: string; readonly axis: number },
+  { param, axis, at }: { readonly param: string; readonly axis: number; readonly at: Placement },
   shape: readonly number[],
   role: Member["role"],
 ): Member {
   const inner = elements(shape.slice(axis + 1));
+  const { offset, repeat, period } = "map" in at ? { offset: 0, repeat: 1, period: shape[axis] } : at;
   const outer = elements(shape.slice(0, axis + 1)) / period;
   const groups = period / repeat;
   const layout: GroupLayout = outer === 1
     ? { F: period, C: inner, KK: 1, gf: 1, gc: 0, gk: 0, bf: repeat, groups }
     : { F: outer, C: period, KK: inner, gf: 0, gc: 1, gk: 0, bc: repeat, groups };
-  return { param, role, layout: checkLayout(layout), offset };
+  return { param, role, layout: checkLayout(layout), places: "map" in at ? { map: at.map } : { offset } };
+}
+
+/** The constraint's group that is number `own` in the layout of a member; outside of its groups where it is none of them. */
+export function groupOfPlace({ places }: Pick<Member, "places">, own: number): number {
+  return "map" in places ? places.map[own] : places.offset + own;
 }
 
 /** Calls `visit(group, element)` for each element of a member that is in one of the `groups`. */
 export function forEachElement(
-  { layout, offset }: Member,
+  member: Member,
   groups: number,
   visit: (group: number, element: number) => void,
 ): void {
-  const { F, C, KK, gf, gc, gk, bf = 1, bc = 1 } = layout;
+  const { F, C, KK, gf, gc, gk, bf = 1, bc = 1 } = member.layout;
   let element = 0;
   for (let f = 0; f < F; f++) {
     for (let c = 0; c < C; c++) {
       for (let k = 0; k < KK; k++, element++) {
-        const group = offset + Math.floor(f / bf) * gf + Math.floor(c / bc) * gc + k * gk;
+        const group = groupOfPlace(member, Math.floor(f / bf) * gf + Math.floor(c / bc) * gc + k * gk);
         if (group >= 0 && group < groups) visit(group, element);
       }
     }

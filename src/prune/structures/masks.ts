@@ -2,6 +2,7 @@
 
 import { isStatistic } from "../../graph/roles.ts";
 import type { HostTensor, Model, Params } from "../../graph/types.ts";
+import { groupOfPlace } from "./elements.ts";
 import type { Constraint, Member } from "./types.ts";
 
 /**
@@ -38,23 +39,24 @@ export function masksOf(choices: readonly Choice[], params: Params): Masks {
 }
 
 /** `forEachElement` as plain loops over what goes: a large layer has millions of elements. */
-function maskMember({ layout, offset }: Member, stays: Uint8Array, mask: Float32Array): void {
-  const { F, C, KK, gf, gc, gk, bf = 1, bc = 1 } = layout;
+function maskMember(member: Member, stays: Uint8Array, mask: Float32Array): void {
+  const { F, C, KK, gf, gc, gk, bf = 1, bc = 1, groups } = member.layout;
+  const own = Array.from({ length: groups }, (_, i) => stays[groupOfPlace(member, i)]);
   // Outside of 0 … groups − 1 there is no group, and no entry in `stays`.
   for (let f = 0; f < F; f++) {
-    const row = offset + Math.floor(f / bf) * gf;
+    const row = Math.floor(f / bf) * gf;
     if (gc === 0 && gk === 0) {
-      if (stays[row] === 0) mask.fill(0, f * C * KK, (f + 1) * C * KK);
+      if (own[row] === 0) mask.fill(0, f * C * KK, (f + 1) * C * KK);
       continue;
     }
     for (let c = 0; c < C; c++) {
       const element = (f * C + c) * KK;
       let group = row + Math.floor(c / bc) * gc;
       if (gk === 0) {
-        if (stays[group] === 0) mask.fill(0, element, element + KK);
+        if (own[group] === 0) mask.fill(0, element, element + KK);
         continue;
       }
-      for (let k = 0; k < KK; k++, group += gk) if (stays[group] === 0) mask[element + k] = 0;
+      for (let k = 0; k < KK; k++, group += gk) if (own[group] === 0) mask[element + k] = 0;
     }
   }
 }

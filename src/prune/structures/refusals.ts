@@ -25,5 +25,6 @@ export function withoutKernels(layer: Layer, shape: readonly number[]): string |
 /** Of a matrix [C, F] a row is a channel; undefined for a weight whose filters come first. */
 export function matrixRows({ axes, weight, channels }: Layer, shape: readonly number[]): GroupLayout | undefined {
   if (axes.channel !== 0) return undefined;
-  return memberOf({ param: weight, axis: 0, offset: 0, repeat: 1, period: channels }, shape, "weight").layout;
+  const at = { offset: 0, repeat: 1, period: channels };
+  return memberOf({ param: weight, axis: 0, at }, shape, "weight").layout;
 }

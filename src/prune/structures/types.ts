@@ -4,7 +4,7 @@
  * coupled filters of a residual stream go together.
  */
 
-import type { GroupLayout } from "../../../kernels/project/layout.ts";
+import type { GroupLayout, GroupPlaces } from "../../../kernels/project/layout.ts";
 import type { Layer } from "../rules/layer_view.ts";
 
 /** The kinds of groups that need no further word. */
@@ -84,10 +84,10 @@ export interface Member {
   /** The tensor as [F, C, KK]. */
   readonly layout: GroupLayout;
   /**
-   * Element (f, c, k) is in group offset + ⌊f/bf⌋·gf + ⌊c/bc⌋·gc + k·gk of the constraint; in none where that isn't in
-   * 0 … groups − 1 (a BN over a concatenation serves several constraints).
+   * The layout puts element (f, c, k) into its own group ⌊f/bf⌋·gf + ⌊c/bc⌋·gc + k·gk; this says which group of the constraint
+   * that is. In none where it isn't in 0 … groups − 1 (a BN over a concatenation serves several constraints).
    */
-  readonly offset: number;
+  readonly places: GroupPlaces;
 }
 
 /** Disjoint groups of numbers, which may span several tensors: what a criterion scores. */

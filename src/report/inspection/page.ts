@@ -64,7 +64,7 @@ function groupsTable(groups: readonly CoupledGroup[], colours: ReadonlyMap<strin
       markup`<i class="chip ${colours.get(name)!}"></i>${name}`,
       count(size),
       layers.map(({ name, filtersPerGroup }) =>
-        filtersPerGroup === 1 ? name : `${name} (${filtersPerGroup} to a group)`
+        filtersPerGroup === 1 ? name : `${name} (${Number(filtersPerGroup.toFixed(1))} to a group)`
       ).join(", "),
       readers.join(", ") || "–",
     ]),

@@ -1,0 +1,44 @@
+/** Files whose structure once kept their filters from being pruned: which groups can go, and that half of them does. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { inspect } from "../../src/prune/inspect.ts";
+import { readNpy } from "../formats/npy.ts";
+import { testGpu } from "../gpu.ts";
+import { judgeFile } from "./judged_file.ts";
+
+const test = suite("structures in onnx files");
+
+const FOLDER = new URL("../formats/fixtures/onnx/", import.meta.url);
+
+interface Structure {
+  /** Groups that can go -> how many of each there are. */
+  readonly groups: Readonly<Record<string, number>>;
+  /** Groups that can't, but for the output's, and the reason. */
+  readonly whole?: Readonly<Record<string, RegExp>>;
+  /** Does a file beside it hold an input, and what PyTorch made of it? Default yes. */
+  readonly judged?: false;
+}
+
+const FILES: Readonly<Record<string, Structure>> = {
+  // A Linear reads a flattened image beside other features, of a width that the pixels don't divide.
+  flatten_two_sources: { groups: { "a.0": 4, "b.0": 6 } },
+  twosrc: { groups: { "a": 4, "b": 6 }, judged: false },
+};
+
+for (const [name, { groups, whole = {}, judged = true }] of Object.entries(FILES)) {
+  test(`${name}: its groups can go, and half of it computes the same`, async () => {
+    const bytes = Deno.readFileSync(new URL(`${name}.onnx`, FOLDER));
+    const [input, expected] = !judged
+      ? []
+      : ["in", "out"].map((kind) => readNpy(Deno.readFileSync(new URL(`${name}.${kind}.npy`, FOLDER))));
+    const { graph } = await judgeFile(await testGpu(), name, { bytes, input, expected: expected?.data });
+    const found = inspect(graph).groups;
+    const can = found.flatMap(({ name, size, why }) => why === undefined ? [[name, size]] : []);
+    assert.equal(Object.fromEntries(can), groups);
+    const cannot = found.filter(({ why }) => why !== undefined && !/^it makes the output/.test(why));
+    assert.equal(cannot.map(({ name }) => name), Object.keys(whole));
+    for (const { name, why } of cannot) assert.match(why!, whole[name]);
+  });
+}
+
+test.run();

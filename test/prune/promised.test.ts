@@ -1,0 +1,74 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { createAdmm } from "../../src/prune/methods/admm.ts";
+import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
+import { maskModel, masksOf } from "../../src/prune/structures/masks.ts";
+import { keptGroups } from "../../src/prune/structures/selection.ts";
+import { createTrainState } from "../../src/train/state.ts";
+import { randomModel } from "../generate/graphs.ts";
+import { joinedModel, JOINS } from "../generate/joined.ts";
+import { testGpu } from "../gpu.ts";
+import { energiesOf } from "./models.ts";
+import { assertPromises } from "./promised.ts";
+
+const test = suite("what inspect promises");
+
+for (const join of Object.keys(JOINS)) {
+  test(`${join}: every group that is listed can go, and alone`, () => {
+    let gone = 0;
+    for (let seed = 0; seed < 30; seed++) {
+      const promises = assertPromises(joinedModel(join, seed), `${join} ${seed}`);
+      assert.equal(promises.stayed, []);
+      gone += promises.gone;
+    }
+    assert.ok(gone >= 60, `only ${gone} groups could go`);
+  });
+}
+
+test("in random networks too", () => {
+  let gone = 0, refused = 0, stayed = 0;
+  for (let seed = 0; seed < 40; seed++) {
+    const promises = assertPromises(randomModel(seed), `random ${seed}`);
+    gone += promises.gone;
+    refused += promises.refused;
+    stayed += promises.stayed.length;
+  }
+  assert.ok(gone >= 50 && refused >= 40, `${gone} groups could go, ${refused} couldn't`);
+  assert.ok(stayed <= 0.05 * gone, `of ${stayed} groups that could go no filter went`);
+});
+
+test("a device prunes groups that stand in no order as the host does", async () => {
+  const gpu = await testGpu();
+  const names = Object.keys(JOINS);
+  let mapped = 0;
+  for (let seed = 0; seed < 16; seed++) {
+    const model = joinedModel(names[seed % names.length], seed);
+    const constraints = coupledConstraints(model.graph, { granularity: "filter", keep: 0.5 });
+    mapped += constraints.filter(({ members }) => members.some(({ places }) => "map" in places)).length;
+    // ADMM counts biases, γ and β too: only so it projects on to the nearest network.
+    const choices = constraints.map((constraint) => {
+      const members = constraint.members.map((member) => ({ ...member, role: "weight" as const }));
+      return { constraint, kept: keptGroups(constraint, energiesOf({ ...constraint, members }, model)) };
+    });
+    const onHost = maskModel(model, masksOf(choices, model.params));
+    const state = createTrainState(gpu, [model.graph], model.params);
+    const admm = createAdmm(state, constraints, [1]);
+    try {
+      admm.start();
+      await admm.hardPrune();
+      for (const [name, { data }] of await state.download()) {
+        assert.equal(
+          [...data].map((w) => w + 0),
+          [...onHost.params.get(name)!.data].map((w) => w + 0),
+          `${seed} ${name}`,
+        );
+      }
+    } finally {
+      admm.dispose();
+      state.dispose();
+    }
+  }
+  assert.ok(mapped >= 6, `only ${mapped} constraints have members in no order`);
+});
+
+test.run();
