@@ -1,21 +1,21 @@
 /** What two checkouts' times say about each other. Pure. */
 import { median } from "../../src/measure/stats.ts";
 
-/** Row -> ms, of one run of a suite. */
-export type Times = ReadonlyMap<string, number>;
-
-/** Runs of both checkouts that followed each other. */
-export interface Round {
-  readonly before: Times;
-  readonly after: Times;
+/** Times of one row, taken in turns: sample `i` of either checkout followed the other's. */
+export interface Samples {
+  readonly beforeMs: readonly number[];
+  readonly afterMs: readonly number[];
 }
+
+/** The samples of one process, by the row's name. Every round has the same rows. */
+export type Round = Readonly<Record<string, Samples>>;
 
 export interface RowRatio {
   readonly name: string;
-  /** Medians over the rounds. */
+  /** Medians of the rounds' medians. */
   readonly beforeMs: number;
   readonly afterMs: number;
-  /** Median of after / before over the rounds: below 1 is faster now. */
+  /** Median of the rounds' ratios, each of them the median of after / before over its samples: below 1 is faster now. */
   readonly ratio: number;
   /** Rounds in which the ratio was above the limit. */
   readonly above: number;
@@ -25,28 +25,21 @@ export interface Comparison {
   readonly rows: readonly RowRatio[];
   /** Of the rows' ratios. */
   readonly geometricMean: number;
-  /** Rows that only one of the checkouts has, or that weren't measured in every round. */
-  readonly left: readonly string[];
 }
 
-/** Ratios of the rows that both checkouts measured in every round; `limit` is what counts as above. */
+/** Ratios of all rows; `limit` is what counts as above. */
 export function compareRounds(rounds: readonly Round[], limit: number): Comparison {
-  const runs = rounds.flatMap(({ before, after }) => [before, after]);
-  const names = [...new Set(runs.flatMap((times) => [...times.keys()]))];
-  const common = names.filter((name) => runs.every((times) => times.has(name)));
-  const rows = common.map((name): RowRatio => {
-    const before = rounds.map((round) => round.before.get(name)!),
-      after = rounds.map((round) => round.after.get(name)!);
-    const ratios = after.map((ms, i) => ms / before[i]);
+  const rows = Object.keys(rounds[0]).map((name): RowRatio => {
+    const samples = rounds.map((round) => round[name]);
+    const ratios = samples.map(({ beforeMs, afterMs }) => median(afterMs.map((ms, i) => ms / beforeMs[i])));
     return {
       name,
-      beforeMs: median(before),
-      afterMs: median(after),
+      beforeMs: median(samples.map(({ beforeMs }) => median(beforeMs))),
+      afterMs: median(samples.map(({ afterMs }) => median(afterMs))),
       ratio: median(ratios),
       above: ratios.filter((ratio) => ratio > limit).length,
     };
   });
   const logs = rows.reduce((sum, { ratio }) => sum + Math.log(ratio), 0);
-  const left = names.filter((name) => !common.includes(name));
-  return { rows, geometricMean: Math.exp(logs / rows.length), left };
+  return { rows, geometricMean: Math.exp(logs / rows.length) };
 }
