@@ -90,7 +90,7 @@ export function refusalsOf({ nodes }: Inspection): Refusal[] {
 
 /**
  * Looks at a network without changing it: costs, what goes together, what can't go and why.
- * @throws UserError when the graph isn't valid or two nodes share a parameter
+ * @throws UserError when the graph isn't valid
  */
 export function inspect(graph: Graph): Inspection {
   const shapes = inferShapes(graph);
@@ -111,7 +111,7 @@ export function inspect(graph: Graph): Inspection {
   const nodes = graph.nodes.map((node): InspectedNode => {
     const weight = layers.has(node.name) || hasFilterRows(node) ? graph.params[node.inputs[1]].shape : undefined;
     const refused = hasFilterRows(node) && whole.has(node.name)
-      ? KINDS.map((kind) => [kind, "its input's channels stand along another axis"])
+      ? KINDS.map((kind) => [kind, `it is a layer ${whole.get(node.name)}`])
       : refusals.flatMap(([kind, found]) => found.has(node.name) ? [[kind, found.get(node.name)!]] : []);
     return {
       name: node.name,

@@ -23,6 +23,13 @@ const FILES: Readonly<Record<string, Structure>> = {
   // A Linear reads a flattened image beside other features, of a width that the pixels don't divide.
   flatten_two_sources: { groups: { "a.0": 4, "b.0": 6 } },
   twosrc: { groups: { "a": 4, "b": 6 }, judged: false },
+  // One convolution applied twice: it goes with what it reads.
+  shared_conv_twice: { groups: { "a.0": 12 }, judged: false },
+  // An untrained ViT, whose equal zeros are one initialiser.
+  vit_fresh_zero_bias: {
+    groups: { "b.0.a.qkv": 4, "b.0.m.0": 32, "b.1.a.qkv": 4, "b.1.m.0": 32 },
+    whole: { e: /^it flows through LayerNormalization / },
+  },
 };
 
 for (const [name, { groups, whole = {}, judged = true }] of Object.entries(FILES)) {

@@ -410,14 +410,27 @@ test("squeeze and excitation: a dead gate halves, it doesn't vanish", () => {
   assert.is(shapeOf(main.model, "e.weight"), "3x2x1x1");
 });
 
-test("two nodes that share a parameter are refused", () => {
-  const b = builder("g", ["N", 2, 4, 4]);
-  const x = b.conv(b.input, { name: "a", out: 2, kernel: 1, bias: false });
-  b.node("Conv", [x, "a.weight"]);
-  assert.throws(
-    () => compact(modelOf(b.graph())),
-    /"a\.weight" \[[\d,]+\] is shared by Conv "a" and Conv "conv"; pruning cuts the parameters of each node for itself/,
-  );
+test("a parameter of two nodes is cut for both, and becomes two where a constant is folded into one of them", () => {
+  const make = (activation: "relu" | "sigmoid") => {
+    const b = builder("g", ["N", 2, 4, 4]);
+    const x = b[activation](b.conv(b.input, { name: "a", out: 3, kernel: 1, bias: false }));
+    const once = b.relu(b.conv(x, { name: "once", out: 3, kernel: 1 }));
+    const twice = b.node("Conv", [once, "once.weight", "once.bias"], {}, "twice");
+    b.conv(twice, { name: "out", out: 2, kernel: 1 });
+    return b.graph();
+  };
+  const zero = { "a.weight": [1], "once.weight": [1], "once.bias": [1] };
+  const one = shrink(zeroRows(modelOf(make("relu")), zero)).model;
+  assert.equal(Object.keys(one.graph.params), ["a.weight", "once.weight", "once.bias", "out.weight", "out.bias"]);
+  assert.is(shapeOf(one, "once.weight"), "2x2x1x1");
+  // sigmoid(0) goes into the bias of the first reader; the second one reads a channel that is 0.
+  const two = shrink(zeroRows(modelOf(make("sigmoid")), zero)).model;
+  assert.equal(two.graph.nodes.filter(({ op }) => op === "Conv").map(({ inputs: [, ...params] }) => params.join(" ")), [
+    "a.weight",
+    "once.weight once.bias",
+    "once.weight once.bias_1",
+    "out.weight out.bias",
+  ]);
 });
 
 for (const shortcut of ["A", "projection"] as const) {

@@ -251,6 +251,43 @@ test("where q, k and v come from one product a head has its filters in each thir
   }
 });
 
+test("nodes that share a parameter are one class, which has it once", () => {
+  const b = builder("g", ["N", 3, 8, 8]);
+  const x = b.relu(b.conv(b.input, { name: "stem", out: 4, kernel: 1 }));
+  const once = b.relu(b.conv(x, { name: "once", out: 4, kernel: 1 }));
+  const twice = b.relu(b.node("Conv", [once, "once.weight", "once.bias"], {}, "twice"));
+  b.conv(twice, { name: "out", out: 2, kernel: 1 });
+  const graph = b.graph();
+  const [stem] = coupledClasses(graph);
+  assert.equal(stem.producers.map(({ node }) => node), ["stem", "once", "twice"]);
+  assert.equal(stem.consumers, ["once", "twice", "out"]);
+  assert.is(stem.size, 4);
+  const [{ members: parts, readers }] = coupledConstraints(graph, { granularity: "filter", keep: 0.5 });
+  assert.equal(parts.map(({ param }) => param), ["stem.weight", "once.weight", "stem.bias", "once.bias"]);
+  assert.equal(readers.map(({ param }) => param), ["once.weight", "out.weight"]);
+  const kernels = coupledConstraints(graph, { granularity: "weight", keep: 0.5 });
+  assert.equal(kernels.map(({ name }) => name), ["stem:weight", "once:weight", "out:weight"]);
+});
+
+test("nodes that read a parameter along different axes stay whole, and say with whom they share it", () => {
+  const classes = classesOf((b) => {
+    const plane = b.param("plane", [1, 8, 8, 8], "table");
+    const p = b.add(b.conv(b.input, { name: "p", out: 8, kernel: 1 }), plane, "upright");
+    const turned = b.transpose(b.conv(b.input, { name: "q", out: 8, kernel: 1 }), [0, 2, 1, 3]);
+    const q = b.transpose(b.add(turned, plane, "turned"), [0, 2, 1, 3]);
+    b.conv(b.conv(b.concat([p, q]), { name: "free", out: 4, kernel: 1 }), { name: "out", out: 2, kernel: 1 });
+  });
+  assert.is(
+    refusal(classes.get("p")),
+    'it flows through Add "upright", which shares "plane" with Add "turned", which reads it along other axes',
+  );
+  assert.is(
+    refusal(classes.get("q")),
+    'it flows through Add "turned", which shares "plane" with Add "upright", which reads it along other axes',
+  );
+  assert.is(refusal(classes.get("free")), "prunable");
+});
+
 const digits = createModel("digits");
 
 test("constraints name layers by pattern, by node or by weight", () => {

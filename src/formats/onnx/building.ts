@@ -141,8 +141,8 @@ function openDraft(inputs: readonly OnnxValue[], onnxNodes: readonly OnnxNode[])
     const source = sources.get(given);
     const again = source?.data === constant.data;
     const same = again && known?.role === role && known.shape.join() === constant.shape.join();
-    // Exporters store equal biases and norms once, though they are trained and pruned apart. Weights that are one are tied.
-    if (same && (constant.shape.length > 1 || source.node === node)) return given;
+    // Exporters store what is equal once, though it is trained and pruned apart. Weights that are one are tied.
+    if (same && (source.node === node || isTied(constant))) return given;
     const wanted = again ? own : given;
     if (constant.type !== "float" || !constant.shape.every((d) => d > 0)) {
       throw onnxError(node, `its ${kind} is [${constant.shape}] of type ${constant.type}, expected float numbers`);
@@ -159,6 +159,11 @@ function openDraft(inputs: readonly OnnxValue[], onnxNodes: readonly OnnxNode[])
   };
 
   return { nodes, makers, specs, params, shapes, values, add, parameter };
+}
+
+/** Vectors are equal by chance, such as fresh biases and norms, and so is what holds one number throughout. */
+function isTied({ shape, data }: Constant): boolean {
+  return shape.filter((d) => d > 1).length > 1 && Array.from(data).some((v) => v !== data[0]);
 }
 
 function inputShape({ name, dataType, shape }: OnnxValue): Shape {

@@ -7,7 +7,8 @@ import type { DependencyGraph } from "./dependency_graph.ts";
 import { DisjointSets } from "./disjoint_sets.ts";
 
 /**
- * Ties, and the channels that grouped convolutions bind; a Gather's channels go with those they copy. Nodes from which no
+ * Ties, the channels that grouped convolutions bind, and those of nodes that share parameters; a Gather's channels go with
+ * those they copy. Nodes from which no
  * channel can go alone tie none: what they read and make is blocked.
  */
 export function couplingGroups(dependencies: DependencyGraph): DisjointSets {
@@ -18,6 +19,7 @@ export function couplingGroups(dependencies: DependencyGraph): DisjointSets {
     forEachLink(dependencies, node, (made, read, kind) => kind !== "spread" && groups.join(made, read));
   }
   for (const layer of layers.values()) tieConvolutionGroups(dependencies, layer, groups);
+  for (const [a, b] of dependencies.ties) groups.join(a, b);
   return groups;
 }
 

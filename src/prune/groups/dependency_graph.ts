@@ -1,15 +1,14 @@
 /** What the passes over a model share: shapes, channel numbers, and the weights seen as who-reads-whom. */
 
-import { UserError } from "../../errors.ts";
 import { inferShapes } from "../../graph/infer.ts";
-import { consumers } from "../../graph/names.ts";
-import type { Graph, Model } from "../../graph/types.ts";
+import type { Graph, Model, Node } from "../../graph/types.ts";
 import { type Layer, readsOf } from "../rules/layer_view.ts";
 import { tensor } from "../rules/operands.ts";
 import { RULES } from "../rules/table.ts";
 import { type LinkedGraph, numberChannels } from "./channels.ts";
+import { sharedParameters, type Sharing } from "./shared_parameters.ts";
 
-export interface DependencyGraph extends LinkedGraph {
+export interface DependencyGraph extends LinkedGraph, Sharing {
   /** Layers from which channels can go one by one, by node name. */
   readonly layers: ReadonlyMap<string, Layer>;
 }
@@ -20,28 +19,20 @@ export interface WeighedGraph extends DependencyGraph {
   readonly reads: ReadonlyMap<string, Uint8Array>;
 }
 
-/** @throws UserError when two nodes share a parameter: their channels would have to go together */
 export function dependencyGraph(graph: Graph): DependencyGraph {
   const shapes = inferShapes(graph);
-  const readers = consumers(graph);
-  for (const name of Object.keys(graph.params)) {
-    const nodes = readers.get(name) ?? [];
-    if (nodes.length < 2) continue;
-    const [first, second] = nodes.map(({ op, name }) => `${op} "${name}"`);
-    throw new UserError(
-      `parameter "${name}" [${graph.params[name].shape}] is shared by ${first} and ${second}; pruning cuts the ` +
-        `parameters of each node for itself, so each needs one of its own: copy it under a second name, or prune ` +
-        `the network before its parameters are shared`,
-    );
-  }
-  const numbered = numberChannels(graph, shapes);
+  const linked = numberChannels(graph, shapes);
+  const layerOf = (node: Node): Layer | undefined => {
+    const rule = RULES[node.op];
+    return rule.kind === "layer" && !linked.whole.has(node.name) ? rule.layer(node, graph, shapes) : undefined;
+  };
+  const { whole, ...sharing } = sharedParameters(linked, layerOf);
   const layers = new Map<string, Layer>();
   for (const node of graph.nodes) {
-    const rule = RULES[node.op];
-    if (rule.kind !== "layer" || numbered.whole.has(node.name)) continue;
-    layers.set(node.name, rule.layer(node, graph, shapes));
+    const layer = whole.has(node.name) ? undefined : layerOf(node);
+    if (layer) layers.set(node.name, layer);
   }
-  return { ...numbered, layers };
+  return { ...linked, ...sharing, whole, layers };
 }
 
 export function weigh(model: Model): WeighedGraph {

@@ -57,7 +57,7 @@ export interface CompactReport {
 /**
  * The model's inputs and outputs keep their names and shapes. Folding is done in float64 and rounded once.
  *
- * @throws UserError when the graph isn't valid or two nodes share a parameter
+ * @throws UserError when the graph isn't valid
  */
 export function compact(model: Model, options: CompactOptions = {}): Rewrite & { readonly report: CompactReport } {
   let current: Rewrite = { model, map: identityMap(model.graph) };

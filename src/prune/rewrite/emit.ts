@@ -79,10 +79,13 @@ function emissionOf(
       const name = freshName(taken, `${made}.identity`);
       this.node({ name, op: "Identity", inputs: [value], outputs: [made], attrs: {} });
     },
-    param(name, spec, data, origin) {
-      const init = graph.params[name]?.init;
+    param(wanted, spec, data, origin) {
+      const init = graph.params[wanted]?.init;
+      const made = inPrecisionOf(model.params, spec.shape, data);
+      // Nodes that share a parameter may need other numbers of it by now: a folded constant, other columns.
+      const name = params.has(wanted) && !sameTensor(params.get(wanted)!, made) ? freshName(taken, wanted) : wanted;
       specs[name] = { shape: spec.shape, role: spec.role, ...(init && { init }) };
-      params.set(name, inPrecisionOf(model.params, spec.shape, data));
+      params.set(name, made);
       if (origin) map.set(name, origin);
       return name;
     },
@@ -105,6 +108,10 @@ function emissionOf(
     fresh: (base) => freshName(taken, base),
     pendingBias: new Map(),
   };
+}
+
+function sameTensor(a: HostTensor, b: HostTensor): boolean {
+  return a.shape.join() === b.shape.join() && a.data.every((v, i) => v === b.data[i]);
 }
 
 function emitNode(e: LayerEmission, node: Node): void {

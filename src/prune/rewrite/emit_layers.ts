@@ -60,7 +60,8 @@ function hasBias({ dependencies }: LayerEmission, y: string): boolean {
 function readChannels(e: LayerEmission, layer: Layer, filters: readonly number[]): ReadonlySet<number> {
   const { dependencies, known } = e;
   const stays = new Set(e.kept(layer.x));
-  if (!e.columns || layer.group > 1 || layer.axes.filter === 1) return stays;
+  // What shares its weight reads what the others do.
+  if (!e.columns || layer.group > 1 || layer.axes.filter === 1 || dependencies.shared.has(layer.weight)) return stays;
   const weight = tensor(dependencies.model, layer.weight);
   const reads = dependencies.reads.get(layer.node.name)!;
   for (const c of stays) {

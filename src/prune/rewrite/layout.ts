@@ -98,6 +98,10 @@ function linkTable(dependencies: WeighedGraph): { start: Uint32Array; to: Uint32
         if (kind === "tie") visit(read, made);
       });
     }
+    for (const [a, b] of dependencies.ties) {
+      visit(a, b);
+      visit(b, a);
+    }
   };
   const start = new Uint32Array(channels.total + 1);
   each((from) => start[from + 1]++);

@@ -4,6 +4,7 @@
  */
 
 import { identityMap } from "../../graph/indexmap.ts";
+import { consumers } from "../../graph/names.ts";
 import type { HostTensor, Model, Rewrite } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import { parameterAxis, zeroableParameters } from "../groups/channels.ts";
@@ -43,9 +44,17 @@ function sweep(model: Model, counts: Map<string, number>): Model {
   const live = liveness(dependencies, known);
   const params = new Map<string, HostTensor>(model.params);
   let changed = false;
+  /** How many of the nodes that share a parameter don't need an entry of it. */
+  const agreed = new Map(Array.from(dependencies.shared, (name) => [name, new Map<number, number>()]));
+  const readers = consumers(graph);
   const clear = (name: string, at: number) => {
     const { shape, data } = params.get(name)!;
     if (at < 0 || data[at] === 0) return;
+    const others = agreed.get(name);
+    if (others) {
+      others.set(at, (others.get(at) ?? 0) + 1);
+      if (others.get(at)! < readers.get(name)!.length) return;
+    }
     if (params.get(name) === model.params.get(name)) params.set(name, { shape, data: data.slice() });
     params.get(name)!.data[at] = 0;
     counts.set(name, (counts.get(name) ?? 0) + 1);

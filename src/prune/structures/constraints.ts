@@ -39,7 +39,7 @@ export function coupledConstraints(graph: Graph, options: ConstraintOptions): Co
   return options.granularity === "filter"
     ? classes.filter(({ producers }) => producers.some(({ node }) => chosen.has(node)))
       .map((coupled) => filterConstraint(graph, coupled, options))
-    : [...layers.values()].filter(({ node }) => chosen.has(node.name))
+    : distinct([...layers.values()].filter(({ node }) => chosen.has(node.name)), ({ weight }) => weight)
       .map((layer) => layerConstraint(graph, layer, options));
 }
 
@@ -84,12 +84,20 @@ function filterConstraint(graph: Graph, coupled: CoupledClass, { keep, minKeep =
   return {
     name: `${coupled.id}:filter`,
     kind: "filter",
-    members: [...coupled.producers.map(member("weight")), ...coupled.vectors.map(member("vector"))],
-    readers: coupled.readers.map(member("weight")),
+    members: [
+      ...distinct(coupled.producers, ({ param }) => param).map(member("weight")),
+      ...distinct(coupled.vectors, ({ param }) => param).map(member("vector")),
+    ],
+    readers: distinct(coupled.readers, ({ param }) => param).map(member("weight")),
     groups: coupled.size,
     keep: keptCount(coupled.size, keep, minKeep),
     minKeep: Math.min(minKeep, coupled.size),
   };
+}
+
+/** One of each key: a parameter that several nodes share is pruned once. */
+function distinct<T>(all: readonly T[], keyOf: (one: T) => string): T[] {
+  return [...new Map([...all].reverse().map((one) => [keyOf(one), one])).values()].reverse();
 }
 
 function layerConstraint(graph: Graph, layer: Layer, options: ConstraintOptions): Constraint {
