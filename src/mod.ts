@@ -13,4 +13,4 @@ export * from "./entries/train_entry.ts";
 export * from "./entries/measure_entry.ts";
 export * from "./entries/formats_entry.ts";
 export { memoryStore } from "./store/memory.ts";
-export type { Store } from "./store/types.ts";
+export type { ReadOptions, Store } from "./store/types.ts";

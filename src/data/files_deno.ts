@@ -8,6 +8,7 @@ import { readTar } from "./tar.ts";
 export async function openFiles(path: string): Promise<Files> {
   const info = await attempt(path, () => Deno.stat(path));
   if (info.isDirectory) return await openFolder(path);
+  if (!info.isFile) throw new UserError(`${path}: is a device or a pipe, expected a folder or an archive`);
   const compression = compressionOf(path);
   return {
     name: path,

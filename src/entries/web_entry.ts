@@ -11,4 +11,4 @@ export { measureSession, type SessionNetwork, type SessionOptions } from "../mea
 export type { Protocol, SessionEvent } from "../measure/session/types.ts";
 export { createVisibility, type Visibility, type VisibilityState } from "../measure/session/visibility.ts";
 export { memoryStore } from "../store/memory.ts";
-export type { Store } from "../store/types.ts";
+export type { ReadOptions, Store } from "../store/types.ts";

@@ -74,7 +74,7 @@ export async function readGiven(
   }
   if (weights === undefined) return given;
   const bytes = await bytesOf(weights, store);
-  const external = isOnnx(bytes) ? await readExternal(bytes, weights, (path) => store.read(path)) : undefined;
+  const external = isOnnx(bytes) ? await readExternal(bytes, weights, store) : undefined;
   const { tensors, metadata } = readWeights(bytes, weights, external);
   return { ...given, weights: tensors, metadata: { ...given.metadata, ...defined(metadata) }, file: weights };
 }
@@ -153,7 +153,7 @@ async function readModelFile(bytes: Uint8Array<ArrayBuffer>, file: string, store
   if (isArchive(bytes) || isPickle(bytes)) throw bare();
   if (!isSafetensors(bytes)) {
     const texts = Object.fromEntries(readOnnx(bytes, file).properties.map(({ key, value }) => [key, value]));
-    const external = await readExternal(bytes, file, (path) => store.read(path));
+    const external = await readExternal(bytes, file, store);
     return { model: loadOnnx(bytes, file, external), metadata: parseMetadata(texts, file), file };
   }
   const { metadata } = readSafetensors(bytes, file);

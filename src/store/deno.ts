@@ -1,6 +1,6 @@
 import { UserError } from "../errors.ts";
-import { isHidden, joinPath, normalisePath, parentOf } from "./path.ts";
-import type { Store } from "./types.ts";
+import { isHidden, isInside, joinPath, normalisePath, parentOf, requireInside } from "./path.ts";
+import type { ReadOptions, Store } from "./types.ts";
 
 /**
  * The file system, paths relative to the working directory.
@@ -12,9 +12,9 @@ export function denoStore(): Store {
   const inTurn = queuePerPath();
 
   return {
-    read(path) {
+    read(path, options = {}) {
       const file = normalisePath(path);
-      return absentAs(undefined, "read", file, () => Deno.readFile(file));
+      return absentAs(undefined, "read", file, () => readRegular(file, options));
     },
     write(path, bytes) {
       const file = normalisePath(path);
@@ -59,6 +59,44 @@ export function denoStore(): Store {
         }));
     },
   };
+}
+
+/** More than any network, and less than what a machine can't hold. */
+const LARGEST_BYTES = 2 ** 32;
+
+/** Nothing is opened before it is known to be a regular file in its place: opening a pipe waits for a writer. */
+async function readRegular(file: string, { within, most }: ReadOptions): Promise<Uint8Array<ArrayBuffer>> {
+  if (within !== undefined) await requireWithin(file, normalisePath(within));
+  const { isFile, isDirectory, size } = await Deno.stat(file);
+  if (!isFile && !isDirectory) {
+    throw new UserError(`cannot read ${file}: it is a pipe or a device; name a regular file`);
+  }
+  const bytes = Math.min(size, most ?? Infinity);
+  if (bytes > LARGEST_BYTES) {
+    throw new UserError(`cannot read ${file}: it has ${size} bytes; expected at most ${LARGEST_BYTES}`);
+  }
+  if (bytes === size) return await Deno.readFile(file);
+  using handle = await Deno.open(file);
+  const found = new Uint8Array(bytes);
+  let done = 0;
+  while (done < bytes) {
+    const read = await handle.read(found.subarray(done));
+    if (read === null) break;
+    done += read;
+  }
+  return found.subarray(0, done);
+}
+
+/** @throws UserError where the file, or what it links to, lies outside of the folder */
+async function requireWithin(file: string, folder: string): Promise<void> {
+  requireInside(file, folder);
+  const [target, edge] = await Promise.all([Deno.realPath(file), Deno.realPath(folder || ".")]);
+  const slashes = (path: string) => path.replaceAll("\\", "/");
+  if (!isInside(slashes(target), slashes(edge))) {
+    throw new UserError(
+      `cannot read ${file}: a link on its way leads out of ${folder || "."}; put the file itself there`,
+    );
+  }
 }
 
 async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
@@ -153,7 +191,7 @@ async function mapErrors<T>(verb: string, path: string, action: () => Promise<T>
   try {
     return await action();
   } catch (error) {
-    throw describeStoreError(error, verb, path);
+    throw error instanceof UserError ? error : describeStoreError(error, verb, path);
   }
 }
 

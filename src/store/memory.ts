@@ -1,5 +1,5 @@
 import { UserError } from "../errors.ts";
-import { normalisePath, parentOf } from "./path.ts";
+import { isInside, normalisePath, parentOf, requireInside } from "./path.ts";
 import type { Store } from "./types.ts";
 
 /** A store that forgets: for tests, and for pages without permission to keep anything. */
@@ -20,13 +20,14 @@ export function memoryStore(): Store {
   }
 
   return {
-    read(path) {
+    read(path, { within, most } = {}) {
       return settle(() => {
         const key = normalisePath(path);
+        if (within !== undefined) requireInside(path, within);
         if (!files.has(key) && isFolder(key)) {
           throw new UserError(`cannot read ${key}: it is a folder; name a file in it`);
         }
-        return files.get(key)?.slice();
+        return files.get(key)?.slice(0, most);
       });
     },
     write(path, bytes) {
@@ -75,11 +76,6 @@ export function memoryStore(): Store {
       });
     },
   };
-}
-
-function isInside(file: string, folder: string): boolean {
-  if (folder === "") return !file.startsWith("/");
-  return file.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
 }
 
 /** Errors arrive as rejections, as from every other store. */

@@ -1,3 +1,5 @@
+import { UserError } from "../errors.ts";
+
 /** One spelling per path: "./a//b/../c/" becomes "a/c", "" and "." become "". */
 export function normalisePath(path: string): string {
   const names: string[] = [];
@@ -18,6 +20,19 @@ export function parentOf(path: string): string {
 /** Folder and name joined; either may be empty. */
 export function joinPath(folder: string, name: string): string {
   return folder === "" || folder.endsWith("/") ? folder + name : `${folder}/${name}`;
+}
+
+/** Whether a path lies in a folder, at any depth; both as `normalisePath` gives them. */
+export function isInside(path: string, folder: string): boolean {
+  if (folder === "") return !path.startsWith("/") && path !== ".." && !path.startsWith("../");
+  return path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
+}
+
+/** @throws UserError where the path, as it stands, lies outside of the folder */
+export function requireInside(path: string, folder: string): void {
+  if (!isInside(normalisePath(path), normalisePath(folder))) {
+    throw new UserError(`cannot read ${path}: it lies outside of ${folder || "."}; name a file in there`);
+  }
 }
 
 /** The file by which a process says that it works in a folder. */

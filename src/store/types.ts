@@ -4,8 +4,11 @@
  * A path is a list of names joined by "/"; a folder exists as soon as a file lies in it.
  */
 export interface Store {
-  /** The whole file; undefined where there is none. */
-  read(path: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /**
+   * The file; undefined where there is none.
+   * @throws UserError for what is no regular file, or lies outside of the folder that it must lie in
+   */
+  read(path: string, options?: ReadOptions): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Replaces the file as a whole: after a crash it holds either the old bytes or the new ones. */
   write(path: string, bytes: Uint8Array): Promise<void>;
   /** Adds UTF-8 text at the end, making the file where there is none. */
@@ -18,4 +21,12 @@ export interface Store {
   list(folder: string): Promise<string[]>;
   /** Deletes one file; does nothing where there is none. */
   remove(path: string): Promise<void>;
+}
+
+/** What of a file is read, and where it must lie. */
+export interface ReadOptions {
+  /** A folder that the file must lie in, at any depth, wherever links lead. */
+  readonly within?: string;
+  /** So many bytes from the file's beginning; all where it has fewer. Default: all. */
+  readonly most?: number;
 }

@@ -351,6 +351,8 @@ test("archives that are damaged, cut off or hostile are refused by name", () =>
       assert.match(message, said);
       assert.ok(message.startsWith(`${dir}/a.tar: `), message);
     }
+    await new Deno.Command("mkfifo", { args: [`${dir}/pipe.tar`] }).output();
+    assert.match(await complaint(() => load(dir, `${dir}/pipe.tar`)), /pipe\.tar: is a device or a pipe/);
     const packed = await gzip(whole);
     await Deno.writeFile(`${dir}/a.tar.gz`, packed.slice(0, packed.length - 20));
     assert.match(await complaint(() => load(dir, `${dir}/a.tar.gz`)), /a\.tar\.gz/);

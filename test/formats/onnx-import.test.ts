@@ -311,6 +311,12 @@ const refused: [what: string, nodes: readonly OnnxNode[], options: HandModel, me
     /"group" is of type ints/,
   ],
   [
+    "a kernel_shape that isn't its weight's",
+    [node("Conv", ["x", "w"], "y", { kernel_shape: [5, 3] })],
+    { initialisers: [w] },
+    /^Conv .*attribute kernel_shape is \[5,3\], the weight's kernel \[\d,\d\]/,
+  ],
+  [
     "a weight that is computed",
     [node("Relu", ["x"], "r"), node("Conv", ["x", "r"])],
     {},

@@ -19,7 +19,7 @@ const MAX_MESSAGE = 600;
 export function load({ kind, bytes }: Case): "loaded" | "refused" {
   try {
     if (kind === "onnx") {
-      const locations = externalFiles(bytes, FILE).filter((location) => location === beside.location);
+      const locations = [...externalFiles(bytes, FILE).keys()].filter((location) => location === beside.location);
       validateModel(loadOnnx(bytes, FILE, new Map(locations.map((location) => [location, beside.bytes]))));
     } else {
       const tensors = kind === "safetensors" ? readSafetensors(bytes, FILE).tensors : readPth(bytes, FILE);

@@ -19,6 +19,21 @@ export const contract: readonly (readonly [string, (store: Store, dir: string) =
     assert.is((await store.read(`${dir}/empty`))!.length, 0);
   }],
 
+  ["reads a file's beginning, and files of one folder alone where that is asked", async (store, dir) => {
+    await store.write(`${dir}/in/a.txt`, bytes("twelve"));
+    await store.write(`${dir}/in-2/a.txt`, bytes("other"));
+    for (const [most, beginning] of [[0, ""], [3, "twe"], [6, "twelve"], [7, "twelve"]] as const) {
+      assert.is(text(await store.read(`${dir}/in/a.txt`, { most })), beginning);
+    }
+    for (const within of [`${dir}/in`, `${dir}/.//in/`, dir]) {
+      assert.is(text(await store.read(`${dir}/in/a.txt`, { within })), "twelve", within);
+    }
+    assert.is(await store.read(`${dir}/in/none`, { within: `${dir}/in` }), undefined);
+    for (const path of [`${dir}/in-2/a.txt`, `${dir}/in/../in-2/a.txt`]) {
+      await refuses(store.read(path, { within: `${dir}/in` }), `outside of ${dir}/in`);
+    }
+  }],
+
   ["keeps its own copy", async (store, dir) => {
     const mine = bytes("abc");
     await store.write(`${dir}/x`, mine);

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { denoStore, describeStoreError } from "../../src/store/deno.ts";
+import type { ReadOptions } from "../../src/store/types.ts";
 
 const test = suite("store: atomic files");
 const root = await Deno.makeTempDir({ prefix: "secateur-atomic-" });
@@ -56,6 +57,48 @@ test("links to folders are not followed", async () => {
   await Deno.symlink(`${root}/loop`, `${root}/loop/again`);
   assert.equal(await denoStore().list(`${root}/loop`), [`${root}/loop/a.txt`]);
 });
+
+test("only regular files are read: a pipe isn't waited for, and a device isn't begun", async () => {
+  const pipe = `${root}/pipe`;
+  assert.ok((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success);
+  for (const path of [pipe, "/dev/zero"]) {
+    for (const options of [{}, { most: 10 }]) {
+      assert.match(
+        await refusal(path, options),
+        new RegExp(`^cannot read ${path}: it is a pipe or a device; name a reg`),
+      );
+    }
+  }
+  const huge = `${root}/huge`;
+  await Deno.writeFile(huge, new Uint8Array([7]));
+  await Deno.truncate(huge, 2 ** 42);
+  assert.match(await refusal(huge, {}), /it has 4398046511104 bytes; expected at most 4294967296/);
+  assert.equal([...(await denoStore().read(huge, { most: 2 }))!], [7, 0]);
+  await Deno.remove(huge);
+});
+
+test("a file that must lie in a folder does so after links are followed", async () => {
+  const store = denoStore();
+  await store.write(`${root}/edge/a/b`, new Uint8Array([1]));
+  await store.write(`${root}/secret`, new Uint8Array([2]));
+  await store.write(`${root}/edge-2/x`, new Uint8Array([3]));
+  await Deno.symlink(`${root}/edge/a/b`, `${root}/edge/inside`);
+  await Deno.symlink("../secret", `${root}/edge/outside`);
+  await Deno.symlink(`${root}/edge-2`, `${root}/edge/folder`);
+  const within = `${root}/edge`;
+  for (const path of ["a/b", "inside"]) assert.equal([...(await store.read(`${within}/${path}`, { within }))!], [1]);
+  for (const path of ["outside", "folder/x"]) {
+    assert.match(
+      await refusal(`${within}/${path}`, { within }),
+      /a link on its way leads out of .*; put the file itself/,
+    );
+  }
+  assert.is(await store.read(`${within}/none`, { within }), undefined);
+});
+
+async function refusal(path: string, options: ReadOptions): Promise<string> {
+  return await denoStore().read(path, options).then(() => "read", (error) => error.message);
+}
 
 test("each of the system's refusals says what to do", () => {
   const withCode = (code: string) => Object.assign(new Error("os\nerror"), { code });

@@ -61,6 +61,9 @@ function conv(call: Call): void {
   const weight = required(call, 1, "weight");
   const [, , kh, kw] = weight.shape;
   const kernel = call.attrs.integers("kernel_shape") ?? [kh, kw];
+  if (kernel.join() !== weight.shape.slice(2).join()) {
+    throw call.fail(`attribute kernel_shape is [${kernel}], the weight's kernel [${weight.shape.slice(2)}]`);
+  }
   const dilations = call.attrs.integers("dilations") ?? [1, 1];
   const strides = call.attrs.integers("strides") ?? [1, 1];
   const pads = padding(call, call.shape(x), kernel, strides, dilations);

@@ -50,16 +50,11 @@ export function typeOf(dataType: number): Constant["type"] | undefined {
 export function decode(tensor: OnnxTensor, name = tensor.name, external: External = new Map()): Constant {
   const { dims, dataType } = tensor;
   const fail = (text: string) => new UserError(`tensor ${show(name)}: ${text}`);
-  const storage = STORAGE[dataType];
-  if (!storage) throw fail(`data type ${dataType} isn't supported`);
-  if (!dims.every((d) => Number.isSafeInteger(d) && d >= 0)) throw fail(`it has the shape [${dims.slice(0, 8)}]`);
-  const raw = tensor.external ? externalBytes(tensor.external, external, fail) : tensor.raw;
-  const count = elements(dims);
+  const { storage, count, bytes } = sizeOf(tensor, fail);
+  const raw = tensor.external ? externalBytes(tensor, tensor.external, external, fail) : tensor.raw;
   const { type } = storage;
   if (raw) {
-    if (raw.length !== count * storage.bytes) {
-      throw fail(`[${dims.slice(0, 8)}] needs ${count * storage.bytes} bytes, the file has ${raw.length}`);
-    }
+    if (raw.length !== bytes) throw fail(`[${dims.slice(0, 8)}] needs ${bytes} bytes, the file has ${raw.length}`);
     // A copy starts at an aligned address and lets the file go; numbers of other types are converted anyway.
     const own = dataType === DATA_TYPE.float ? raw.slice() : raw;
     return {
@@ -77,20 +72,51 @@ export function decode(tensor: OnnxTensor, name = tensor.name, external: Externa
 /** Other files by the location that tensors give for them. */
 export type External = ReadonlyMap<string, Uint8Array>;
 
-/** The bytes of a tensor in another file. */
-function externalBytes(
+type Fail = (text: string) => UserError;
+
+/** How a tensor's numbers are stored, how many there are, and their bytes in `raw`. */
+function sizeOf(
+  { dims, dataType }: OnnxTensor,
+  fail: Fail,
+): { readonly storage: Storage; readonly count: number; readonly bytes: number } {
+  const storage = STORAGE[dataType];
+  if (!storage) throw fail(`data type ${dataType} isn't supported`);
+  if (!dims.every((d) => Number.isSafeInteger(d) && d >= 0)) throw fail(`it has the shape [${dims.slice(0, 8)}]`);
+  const count = elements(dims);
+  return { storage, count, bytes: count * storage.bytes };
+}
+
+/**
+ * Where in its file a tensor's numbers begin and end, in bytes.
+ * @throws what `fail` makes, where its shape and the bytes that it names don't fit together
+ */
+export function externalSpan(
+  tensor: OnnxTensor,
   { location, offset, length }: ExternalData,
-  files: External,
-  fail: (text: string) => UserError,
-): Uint8Array {
+  fail: Fail,
+): { readonly start: number; readonly end: number } {
+  const { bytes } = sizeOf(tensor, fail);
+  const end = offset + bytes;
+  const found = `its numbers are bytes ${offset} to ${length === undefined ? end : offset + length} of ${
+    show(location)
+  }`;
+  if (!(Number.isSafeInteger(offset) && Number.isSafeInteger(end) && offset >= 0)) throw fail(found);
+  if (length !== undefined && length !== bytes) {
+    throw fail(`${found}, [${tensor.dims.slice(0, 8)}] needs ${bytes} bytes`);
+  }
+  return { start: offset, end };
+}
+
+/** The bytes of a tensor in another file. */
+function externalBytes(tensor: OnnxTensor, external: ExternalData, files: External, fail: Fail): Uint8Array {
+  const { location } = external;
+  const { start, end } = externalSpan(tensor, external, fail);
   const bytes = files.get(location);
   if (!bytes) throw fail(`its numbers are in another file, ${show(location)}, which isn't at hand`);
-  const size = length ?? bytes.length - offset;
-  const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(size);
-  if (!whole || offset < 0 || size < 0 || offset + size > bytes.length) {
-    throw fail(`its numbers are bytes ${offset} to ${offset + size} of ${show(location)}, which has ${bytes.length}`);
+  if (end > bytes.length) {
+    throw fail(`its numbers are bytes ${start} to ${end} of ${show(location)}, which has ${bytes.length}`);
   }
-  return bytes.subarray(offset, offset + size);
+  return bytes.subarray(start, end);
 }
 
 /** A tensor whose numbers lie in the file, as float32. */

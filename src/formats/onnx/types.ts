@@ -63,7 +63,7 @@ export interface OnnxTensor {
   readonly external?: ExternalData;
 }
 
-/** Bytes `offset` to `offset + length` (without it to the end) of the file `location` beside this one. */
+/** Bytes `offset` to `offset + length` (without it: as many as the tensor needs) of the file `location` beside this one. */
 export interface ExternalData {
   readonly location: string;
   readonly offset: number;

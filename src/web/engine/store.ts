@@ -4,8 +4,8 @@
  */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import { UserError } from "../../errors.ts";
-import { normalisePath, parentOf } from "../../store/path.ts";
-import type { Store } from "../../store/types.ts";
+import { isInside, normalisePath, parentOf, requireInside } from "../../store/path.ts";
+import type { ReadOptions, Store } from "../../store/types.ts";
 
 interface Files extends DBSchema {
   files: { key: string; value: Uint8Array<ArrayBuffer> };
@@ -41,14 +41,18 @@ export function indexedDbStore(name: string): Store {
     }
   }
 
-  async function readFile(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  async function readFile(
+    path: string,
+    { within, most }: ReadOptions = {},
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const key = normalisePath(path);
+    if (within !== undefined) requireInside(path, within);
     const db = await database();
     const bytes = await db.get("files", key);
     if (!bytes && isFolder(key, await db.getAllKeys("files"))) {
       throw new UserError(`cannot read ${key}: it is a folder; name a file in it`);
     }
-    return bytes;
+    return most === undefined ? bytes : bytes?.slice(0, most);
   }
 
   return {
@@ -114,9 +118,4 @@ function requireFilePath(path: string, names: readonly string[]): void {
 
 function isFolder(path: string, names: readonly string[]): boolean {
   return names.some((file) => isInside(file, path) && file !== path);
-}
-
-function isInside(file: string, folder: string): boolean {
-  if (folder === "") return !file.startsWith("/");
-  return file.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
 }
