@@ -30,6 +30,8 @@ const FILES: Readonly<Record<string, Structure>> = {
     groups: { "b.0.a.qkv": 4, "b.0.m.0": 32, "b.1.a.qkv": 4, "b.1.m.0": 32 },
     whole: { e: /^it flows through LayerNormalization / },
   },
+  // Two branches, each times its share of a softmax over both, [N,1,1,1].
+  softmax_gate_branches: { groups: { "a.0": 8 }, whole: { "g.2": /^it flows through Softmax / } },
 };
 
 for (const [name, { groups, whole = {}, judged = true }] of Object.entries(FILES)) {

@@ -49,6 +49,26 @@ function arithmetic(op: OpName, role: "bias" | "gamma" | "table", second = (_: B
       build: (b, x, other) => node(b, x, b.sigmoid(b.conv(other, { name: "map", out: 1, kernel: 1 }))),
     },
     {
+      title: "an image and a gate for all of it",
+      build: (b, x, other) => {
+        const score = b.sigmoid(b.gemm(b.flatten(b.globalAveragePool(other)), { name: "score", out: 1 }));
+        return node(b, x, b.reshape(b.reshape(score, [1, 1]), [1, 1, 1]));
+      },
+    },
+    {
+      title: "a gate for all of it and an image",
+      build: (b, x, other) => {
+        const [p, q] = [0, 1].map((i) =>
+          b.slice(b.softmax(b.flatten(b.globalAveragePool(other))), {
+            axes: [1],
+            starts: [i],
+            ends: [i + 1],
+          })
+        );
+        return node(b, b.reshape(b.add(p, q), [1, 1, 1]), second(b, x));
+      },
+    },
+    {
       title: "tokens and a number per feature",
       build: (b, x) => node(b, tokens(b, x), b.param("p", [1, 1, 6], role)),
     },

@@ -13,8 +13,10 @@ export const ELSEWHERE = "whose channels stand along another axis";
 export function sameAxis(node: Node, { shapes, axes }: PlacedGraph): number {
   const [y] = node.outputs;
   const read = node.inputs.filter((name) => axes.has(name));
-  // A gate has fewer axes than what it gates.
-  const x = read.find((name) => shapes.get(name)!.length === shapes.get(y)!.length) ?? read[0];
+  const made = shapes.get(y)!;
+  // A gate has fewer axes than what it gates, or is of size 1 along some.
+  const x = read.find((name) => shapes.get(name)!.join() === made.join()) ??
+    read.find((name) => shapes.get(name)!.length === made.length) ?? read[0];
   return axes.get(x)!;
 }
 
@@ -23,10 +25,13 @@ export function wholeUnlessAxis1(node: Node, { channels }: NumberedGraph): strin
   return channels.axis(node.outputs[0]) === 1 ? undefined : ELSEWHERE;
 }
 
-/** Its operands have to agree on where the channels stand. */
-export function wholeUnlessAligned(node: Node, { channels }: NumberedGraph): string | undefined {
-  const axis = channels.axis(node.outputs[0]);
-  return activations(node, channels).some((x) => channels.axis(x) !== axis) ? ELSEWHERE : undefined;
+/** Its operands have to agree on where the channels stand; one of a single channel is the same for all of them. */
+export function wholeUnlessAligned(node: Node, { shapes, channels }: NumberedGraph): string | undefined {
+  const [y] = node.outputs;
+  const axis = channels.axis(y);
+  const isSpread = (x: string) => channels.width(x) === 1 && (shapes.get(x)![axis] ?? 1) === 1;
+  const fits = (x: string) => channels.axis(x) === axis || isSpread(x);
+  return activations(node, channels).every(fits) ? undefined : ELSEWHERE;
 }
 
 export const neverWhole = () => undefined;
