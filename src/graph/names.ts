@@ -24,10 +24,21 @@ export function takenNames(graph: Graph): Set<string> {
   ]);
 }
 
+/** The number from which on names of a base may be free: names are never given back, and many share a base. */
+const nextNumbers = new WeakMap<Set<string>, Map<string, number>>();
+
 /** `base` if nobody has it, else `base_1`, `base_2`, …; the name is then taken. */
 export function freshName(taken: Set<string>, base: string): string {
-  let name = base;
-  for (let i = 1; taken.has(name); i++) name = `${base}_${i}`;
+  if (!taken.has(base)) {
+    taken.add(base);
+    return base;
+  }
+  const next = nextNumbers.get(taken) ?? new Map<string, number>();
+  nextNumbers.set(taken, next);
+  let number = next.get(base) ?? 1;
+  while (taken.has(`${base}_${number}`)) number++;
+  next.set(base, number + 1);
+  const name = `${base}_${number}`;
   taken.add(name);
   return name;
 }

@@ -62,7 +62,10 @@ export const ARITHMETIC_FOLDS: Readonly<Record<string, Fold>> = {
   LessOrEqual: comparison((a, b) => a <= b),
   And: comparison((a, b) => a !== 0 && b !== 0),
   Or: comparison((a, b) => a !== 0 || b !== 0),
-  Not: unary((x) => x === 0 ? 1 : 0),
+  Not(ctx, inputs) {
+    const { shape, data } = need(ctx, inputs, 0);
+    return build(ctx, "boolean", shape, (i) => number(data[i], (x) => x === 0 ? 1 : 0));
+  },
   Min: binary((a, b) => number(a, (x) => number(b, (y) => Math.min(x, y)))),
   Max: binary((a, b) => number(a, (x) => number(b, (y) => Math.max(x, y)))),
   Pow: binary((a, b) => number(a, (x) => number(b, (y) => x ** y))),
@@ -92,10 +95,6 @@ export const ARITHMETIC_FOLDS: Readonly<Record<string, Fold>> = {
       return Math.floor(places[i % places.length] / steps[axis]) % shape[axis];
     });
   },
-  Neg: unary((x) => -x),
-  Sqrt: unary(Math.sqrt),
-  Floor: unary(Math.floor),
-  Ceil: unary(Math.ceil),
 };
 
 function times(a: Dim, b: Dim): Dim {
@@ -112,12 +111,5 @@ function binary(op: (a: Dim, b: Dim, type: Constant["type"]) => Dim, type?: Cons
     const shape = broadcastShape(ctx, a.shape, b.shape);
     const [x, y] = [a, b].map((input) => strided(ctx, input, shape, broadcastStrides(input.shape, shape)));
     return build(ctx, type ?? a.type, shape, (i) => op(x.data[i], y.data[i], a.type));
-  };
-}
-
-function unary(op: (x: number) => number): Fold {
-  return (ctx, inputs) => {
-    const { type, shape, data } = need(ctx, inputs, 0);
-    return build(ctx, type, shape, (i) => number(data[i], op));
   };
 }

@@ -7,10 +7,12 @@ import {
   broadcastShape,
   broadcastStrides,
   build,
+  floatsOf,
   type Fold,
   integersOf,
   listOf,
   need,
+  partsOf,
   reshaped,
   sizes,
   spend,
@@ -28,11 +30,12 @@ export const LAYOUT_FOLDS: Readonly<Record<string, Fold>> = {
     if (indices.some((i) => i < 0 || i >= size)) throw onnxError(ctx.node, `an index is outside of axis ${axis}`);
     const inner = elements(x.shape.slice(axis + 1));
     const shape = [...x.shape.slice(0, axis), ...at.shape, ...x.shape.slice(axis + 1)];
-    return build(ctx, x.type, shape, (i) => {
+    const read = (i: number) => {
       const place = Math.floor(i / inner);
       const outer = Math.floor(place / indices.length);
       return x.data[(outer * size + indices[place % indices.length]) * inner + i % inner];
-    });
+    };
+    return build(ctx, x.type, shape, read, floatsOf(x));
   },
   Unsqueeze(ctx, inputs) {
     const x = need(ctx, inputs, 0);
@@ -91,6 +94,17 @@ export const LAYOUT_FOLDS: Readonly<Record<string, Fold>> = {
     });
     return strided(ctx, x, shape, along, offset);
   },
+  Split(ctx, inputs) {
+    const x = need(ctx, inputs, 0);
+    const axis = axisOf(ctx.node, ctx.attrs.integer("axis", 0), x.shape.length);
+    const steps = stridesOf(x.shape);
+    let start = 0;
+    return partsOf(ctx, x.shape[axis], inputs[1]).map((count) => {
+      const part = strided(ctx, x, x.shape.with(axis, count), steps, start * steps[axis]);
+      start += count;
+      return part;
+    });
+  },
   Concat(ctx, inputs) {
     const all = inputs.map((_, i) => need(ctx, inputs, i));
     const [first] = all;
@@ -104,11 +118,23 @@ export const LAYOUT_FOLDS: Readonly<Record<string, Fold>> = {
     // For each place along the axis: whose it is, and where it stands there.
     spend(ctx, total);
     const owners = all.flatMap((x) => Array.from({ length: x.shape[axis] }, (_, at) => ({ x, at })));
-    return build(ctx, first.type, first.shape.map((d, i) => i === axis ? total : d), (i) => {
+    const read = (i: number) => {
       const place = Math.floor(i / inner);
       const { x, at } = owners[place % total];
       return x.data[(Math.floor(place / total) * x.shape[axis] + at) * inner + i % inner];
-    });
+    };
+    return build(ctx, first.type, first.shape.with(axis, total), read, floatsOf(...all));
+  },
+  Tile(ctx, inputs) {
+    const x = need(ctx, inputs, 0);
+    const repeats = sizes(ctx, need(ctx, inputs, 1));
+    if (repeats.length !== x.shape.length) throw onnxError(ctx.node, `repeats [${repeats}] of [${x.shape}]`);
+    const steps = stridesOf(x.shape);
+    const shape = x.shape.map((d, axis) => d * repeats[axis]);
+    const outer = stridesOf(shape);
+    const read = (i: number) =>
+      x.data[steps.reduce((at, step, axis) => at + step * (Math.floor(i / outer[axis]) % x.shape[axis]), 0)];
+    return build(ctx, x.type, shape, read, floatsOf(x));
   },
   Expand(ctx, inputs) {
     const x = need(ctx, inputs, 0);

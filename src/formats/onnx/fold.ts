@@ -1,11 +1,12 @@
 /**
- * Folding of what an exporter computes with constants and shapes: sizes for a Reshape, pads, permuted weights. The batch
- * stays symbolic: "N" may be passed on, multiplied by 1 and compared with what no size can be, nothing else.
+ * Folding of what an exporter computes with constants and shapes: sizes for a Reshape, pads, permuted weights, and whatever
+ * depends on parameters alone (fold_numbers.ts). The batch stays symbolic: "N" may be passed on, multiplied by 1 and compared with what no size can be, nothing else.
  */
 import type { Shape } from "../../graph/types.ts";
 import { onnxError } from "./attributes.ts";
 import { ARITHMETIC_FOLDS } from "./fold-arithmetic.ts";
 import { LAYOUT_FOLDS } from "./fold-layout.ts";
+import { foldByReference, NUMBER_FOLDS } from "./fold_numbers.ts";
 import { type Fold, type FoldContext, type Made, need } from "./folding.ts";
 import { type Constant, decode } from "./tensors.ts";
 
@@ -17,16 +18,23 @@ const FOLDS: Readonly<Record<string, Fold>> = {
   },
   ...LAYOUT_FOLDS,
   ...ARITHMETIC_FOLDS,
+  ...NUMBER_FOLDS,
 };
 
-/** The value of a node whose inputs are all constants; undefined where its operator isn't one that can be folded. */
-export function foldConstants(ctx: FoldContext, inputs: readonly (Constant | undefined)[]): Constant | undefined {
+/** The values of a node whose inputs are all constants; undefined where its operator isn't one that can be folded. */
+export function foldConstants(
+  ctx: FoldContext,
+  inputs: readonly (Constant | undefined)[],
+): readonly Constant[] | undefined {
   const { node } = ctx;
-  if (!Object.hasOwn(FOLDS, node.op)) return undefined;
-  const made = FOLDS[node.op](ctx, inputs);
+  if (!Object.hasOwn(FOLDS, node.op)) {
+    const made = foldByReference(ctx, inputs);
+    return made && [{ name: node.outputs[0], ...made }];
+  }
+  const made = [FOLDS[node.op](ctx, inputs)].flat();
   ctx.attrs.finish();
-  const name = Object.hasOwn(LAYOUT_FOLDS, node.op) && inputs[0] ? inputs[0].name : node.outputs[0];
-  return { name, ...made };
+  const moved = Object.hasOwn(LAYOUT_FOLDS, node.op) && made.length === 1 ? inputs[0]?.name : undefined;
+  return made.map((value, i) => ({ name: moved ?? node.outputs[i], ...value }));
 }
 
 /** The value of a Shape node, of an activation too. */

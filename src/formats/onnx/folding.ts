@@ -11,6 +11,8 @@ import type { OnnxNode } from "./types.ts";
 /** Numbers that folding may still make: a small file can't ask for more memory than a large one. */
 export interface Budget {
   left: number;
+  /** Multiply-adds that folding may still carry out. */
+  work: number;
 }
 
 export interface FoldContext {
@@ -20,7 +22,8 @@ export interface FoldContext {
   readonly budget: Budget;
 }
 
-export type Fold = (ctx: FoldContext, inputs: readonly (Constant | undefined)[]) => Made;
+/** Several values where the operator has several outputs. */
+export type Fold = (ctx: FoldContext, inputs: readonly (Constant | undefined)[]) => Made | readonly Made[];
 export type Made = Omit<Constant, "name">;
 
 /** The whole numbers of a constant. */
@@ -43,6 +46,23 @@ export function listOf(
 ): readonly number[] | undefined {
   const list = attrs.integers(name);
   return input ? integersOf(node, input) : list;
+}
+
+/** The sizes of the parts that a Split cuts an axis of this size into, one for each of its outputs. */
+export function partsOf(
+  context: Pick<FoldContext, "node" | "attrs">,
+  size: number,
+  input: Constant | undefined,
+): readonly number[] {
+  const { node, attrs } = context;
+  const given = listOf(context, "split", input);
+  const parts = attrs.integer("num_outputs", node.outputs.length);
+  const whole = Math.ceil(size / parts);
+  const sizes = given ?? Array.from({ length: parts }, (_, i) => Math.min(whole, size - i * whole));
+  const fits = sizes.length === node.outputs.length && sizes.every((s) => s > 0) &&
+    sizes.reduce((sum, s) => sum + s, 0) === size;
+  if (!fits) throw onnxError(node, `can't split ${size} into [${sizes}] for ${node.outputs.length} outputs`);
+  return sizes;
 }
 
 /** Axes given as attribute or as input, all counted from the front. */
@@ -75,16 +95,18 @@ export function noSize(value: Dim): boolean {
   return value !== "N" && value < 1;
 }
 
+/** @param Floats what numbers are kept in; moved ones stay in what they came in */
 export function build(
   ctx: FoldContext,
   type: Constant["type"],
   shape: readonly number[],
   at: (i: number) => Dim,
+  Floats: Float32ArrayConstructor | Float64ArrayConstructor = Float64Array,
 ): Made {
   const count = elements(shape);
   spend(ctx, count);
   try {
-    const data = type === "float" ? new Float32Array(count) : new Array<Dim>(count);
+    const data = type === "float" ? new Floats(count) : new Array<Dim>(count);
     for (let i = 0; i < count; i++) data[i] = type === "float" ? number(at(i), (x) => x) as number : at(i);
     return { type, shape, data };
   } catch (error) {
@@ -93,22 +115,29 @@ export function build(
   }
 }
 
+/** What numbers of these are kept in when they are only moved. */
+export function floatsOf(...sources: readonly Made[]): Float32ArrayConstructor | Float64ArrayConstructor {
+  return sources.every(({ data }) => data instanceof Float32Array) ? Float32Array : Float64Array;
+}
+
 /** x read with these steps through its data. */
 export function strided(
   ctx: FoldContext,
-  { type, data }: Made,
+  x: Made,
   shape: readonly number[],
   steps: readonly number[],
   offset = 0,
 ): Made {
-  return build(ctx, type, shape, (i) => {
+  const { type, data } = x;
+  const read = (i: number) => {
     let at = offset;
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       at += (i % shape[axis]) * steps[axis];
       i = Math.floor(i / shape[axis]);
     }
     return data[at];
-  });
+  };
+  return build(ctx, type, shape, read, floatsOf(x));
 }
 
 export function reshaped(ctx: FoldContext, x: Made, shape: readonly number[]): Made {
@@ -149,6 +178,12 @@ export function need(ctx: FoldContext, inputs: readonly (Constant | undefined)[]
   const constant = inputs[i];
   if (!constant) throw onnxError(ctx.node, `input ${i} is missing`);
   return constant;
+}
+
+/** @throws UserError where the whole file asks for more arithmetic than its numbers can be worth */
+export function spendWork({ budget, node }: FoldContext, macs: number): void {
+  if (!(macs <= budget.work)) throw onnxError(node, `it takes ${macs} multiply-adds of constants, far too many`);
+  budget.work -= macs;
 }
 
 export function spend({ budget, node }: FoldContext, numbers: number): void {

@@ -17,7 +17,7 @@ import type { OnnxGraph, OnnxModel, OnnxNode, OnnxOpset } from "./types.ts";
 const OPSETS = { least: 11, most: 24 } as const;
 
 /** What folding may make beyond a few times the numbers of the file. */
-const FOLDED = { numbers: 2 ** 20, perStored: 4 } as const;
+const FOLDED = { numbers: 2 ** 20, perStored: 4, work: 2 ** 30 } as const;
 
 /**
  * The model in an ONNX file (opset 11 to 24), batch symbolic, even where the file has a fixed one.
@@ -55,7 +55,7 @@ export function importOnnx(onnx: OnnxModel, external: External = new Map()): Mod
     if (read.has(tensor.name)) constants.set(tensor.name, decode(tensor, tensor.name, external));
   }
   const stored = [...constants.values()].reduce((sum, { data }) => sum + data.length, 0);
-  const budget: Budget = { left: FOLDED.numbers + FOLDED.perStored * stored };
+  const budget: Budget = { left: FOLDED.numbers + FOLDED.perStored * stored, work: FOLDED.work };
 
   const given = new Set(graph.initialisers.map(({ name }) => name));
   const inputs = graph.inputs.filter(({ name }) => !given.has(name));
@@ -83,7 +83,7 @@ export function importOnnx(onnx: OnnxModel, external: External = new Map()): Mod
       continue;
     }
     const folded = fold(node, { node, attrs, opset, budget }, constants, made);
-    if (folded) constants.set(node.outputs[0], folded);
+    if (folded) folded.forEach((value, i) => constants.set(node.outputs[i], value));
     else {
       if (!Object.hasOwn(OPERATORS, node.op)) throw onnxError(node, "the operator isn't supported");
       OPERATORS[node.op](made.call(node, attrs, opset, fixedBatch));
@@ -139,10 +139,10 @@ function fold(
   ctx: FoldContext,
   constants: ReadonlyMap<string, Constant>,
   made: Building,
-): Constant | undefined {
+): readonly Constant[] | undefined {
   if (node.op === "Shape") {
     const shape = made.shape(node.inputs[0]);
-    if (shape) return foldShape(ctx, shape);
+    if (shape) return [foldShape(ctx, shape)];
   }
   if (!node.inputs.every((name) => name === "" || constants.has(name))) return undefined;
   return foldConstants(ctx, node.inputs.map((name) => constants.get(name)));

@@ -6,7 +6,7 @@ import { sampleSize } from "../../graph/shapes.ts";
 import type { Dim, Shape } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import { type Call, required, type View } from "./call.ts";
-import { axesOf, axisOf, integersOf, listOf } from "./folding.ts";
+import { axesOf, axisOf, integersOf, listOf, partsOf } from "./folding.ts";
 import { transposedConstant } from "./fold-layout.ts";
 
 /** A constant among them that stands in every sample (an expanded class token) is a table. */
@@ -150,15 +150,8 @@ export function split(call: Call): void {
   const axis = view.perm[axisOf(node, attrs.integer("axis", 0), view.perm.length)];
   if (axis === 0) throw call.fail("axis 0 is the batch, which can't be split");
   const size = call.shape(view.value)[axis] as number;
-  const given = listOf(call, "split", call.constant(1));
-  const parts = attrs.integer("num_outputs", node.outputs.length);
-  const whole = Math.ceil(size / parts);
-  const sizes = given ?? Array.from({ length: parts }, (_, i) => Math.min(whole, size - i * whole));
-  const fits = sizes.length === node.outputs.length && sizes.every((s) => s > 0) &&
-    sizes.reduce((sum, s) => sum + s, 0) === size;
-  if (!fits) throw call.fail(`can't split ${size} into [${sizes}] for ${node.outputs.length} outputs`);
   let start = 0;
-  sizes.forEach((count, i) => {
+  partsOf(call, size, call.constant(1)).forEach((count, i) => {
     const range = { axis, start, count };
     start += count;
     if (node.outputs[i] === "") return;

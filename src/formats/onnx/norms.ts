@@ -35,7 +35,7 @@ export function layerNorm(call: Call): void {
   const others = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const perm = [...others, ...axes];
   const size = sampleSize(["N", ...axes.map((axis) => shape[axis])]);
-  const gamma = call.constant(1) ?? filled(size, 1);
+  const gamma = call.constant(1) ?? { ...filled(size, 1), shape: shape.map((d, axis) => axes.includes(axis) ? d : 1) };
   const beta = call.constant(2);
   const along = (constant: Constant) => constant.data.length === size && isAlong(constant, shape, axes);
   const whole = along(gamma) && (!beta || along(beta));

@@ -93,8 +93,19 @@ function matmul(call: Call): void {
   const x = call.activation(0);
   if (!call.isConstant(1)) return call.emit("MatMul", [x, call.activation(1)]);
   const weight = required(call, 1, "matrix");
+  if (weight.shape.length === 1) return vectorProduct(call, x, weight);
   if (call.shape(x).length !== 2) return call.emit("MatMul", [x, call.parameter(weight, "weight", "weight")]);
   call.emit("Gemm", [x, call.parameter(transposed(call, weight), "weight", "weight")]);
+}
+
+/** By a vector: a matrix of one column, whose axis goes. */
+function vectorProduct(call: Call, x: string, vector: Constant): void {
+  const shape = call.shape(x);
+  const [rows] = vector.shape;
+  const matrix = shape.length === 2 ? [1, rows] : [rows, 1];
+  const weight = call.parameter({ ...vector, shape: matrix }, "weight", "weight");
+  const product = call.between(shape.length === 2 ? "Gemm" : "MatMul", [x, weight]);
+  call.emit("Reshape", [product], { shape: [0, ...shape.slice(1, -1) as number[]] });
 }
 
 function clip(call: Call): void {

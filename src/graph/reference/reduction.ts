@@ -16,7 +16,7 @@ export function reduceMaxReference([x]: readonly Array64[], { axes }: Axes, shap
 }
 
 /** Takes each number of x into the element of y that stands at its place along the axes that stay. */
-function accumulate(
+export function accumulate(
   x: Array64,
   axes: readonly number[],
   y: Array64,
