@@ -77,17 +77,22 @@ export async function ended(child: Deno.ChildProcess): Promise<Ended> {
   };
 }
 
-/** A moment of a run: so long after a file appeared in its folder, or after it began. */
+/** A moment of a run: so long after a file in its folder had so many lines or was there at all, or after the run began. */
 export interface Moment {
   readonly file?: string;
+  readonly lines?: number;
   readonly afterMs: number;
 }
 
 /** Kills the process at that moment, if it lives so long. */
-export async function killAt(child: Deno.ChildProcess, dir: string, { file, afterMs }: Moment): Promise<void> {
+export async function killAt(
+  child: Deno.ChildProcess,
+  dir: string,
+  { file, lines = 0, afterMs }: Moment,
+): Promise<void> {
   let over = false;
   child.status.then(() => over = true);
-  while (file && !over && !await exists(`${dir}/${file}`)) await pause(2);
+  while (file && !over && !await hasLines(`${dir}/${file}`, lines)) await pause(2);
   const until = performance.now() + afterMs;
   while (!over && performance.now() < until) await pause(Math.min(20, Math.max(1, until - performance.now())));
   if (!over) child.kill("SIGKILL");
@@ -145,8 +150,9 @@ export async function twice(range: Range, dir: string, how: "begin" | "resume"):
   return /: process \d+ \(since [^)]+\) is at work in this folder|is not empty/.test(err) ? "one refused" : err;
 }
 
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
+async function hasLines(path: string, lines: number): Promise<boolean> {
+  if (lines === 0) return await Deno.stat(path).then(() => true, () => false);
+  return (await Deno.readTextFile(path).catch(() => "")).split("\n").length > lines;
 }
 
 function pause(ms: number): Promise<void> {
