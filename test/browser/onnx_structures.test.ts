@@ -32,6 +32,8 @@ const FILES: Readonly<Record<string, Structure>> = {
   },
   // Two branches, each times its share of a softmax over both, [N,1,1,1].
   softmax_gate_branches: { groups: { "a.0": 8 }, whole: { "g.2": /^it flows through Softmax / } },
+  // Images [N,H,W,C], transposed before the first convolution, as tf2onnx writes Keras' networks.
+  keras_nhwc: { groups: { "model/conv2d_0": 8, "model/conv2d_1": 12, "model/conv2d_2": 16 } },
 };
 
 for (const [name, { groups, whole = {}, judged = true }] of Object.entries(FILES)) {

@@ -13,6 +13,8 @@ export interface OperatorCase {
   build(b: Builder, x: string, other: string): string;
   /** Why no channel can go alone; absent where channels can. */
   readonly whole?: RegExp;
+  /** A layer that reads along another axis than that of the channels: it needs all of them, but its own filters can go. */
+  readonly needsAll?: true;
 }
 
 /** [N,6,6,5] -> [N,30,6]: the channels are the features of 30 tokens. */
@@ -99,16 +101,26 @@ function spatial(title: string, apply: (b: Builder, x: string) => string): reado
 
 export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> = {
   Conv: [
-    ...spatial("3×3, padded", (b, x) => b.conv(x, { name: "op", out: 6, kernel: 3, pad: 1 })),
+    { title: "3×3, padded", build: (b, x) => b.conv(x, { name: "op", out: 6, kernel: 3, pad: 1 }) },
+    {
+      title: "3×3, padded, of an image whose channels stand elsewhere",
+      build: (b, x) => b.conv(sideways(b, x), { name: "op", out: 6, kernel: 3, pad: 1 }),
+      needsAll: true,
+    },
     { title: "of two groups", build: (b, x) => b.conv(x, { name: "op", out: 4, kernel: 3, pad: 1, group: 2 }) },
     { title: "depthwise", build: (b, x) => b.conv(x, { name: "op", out: 6, kernel: 3, pad: 1, group: 6 }) },
   ],
   Gemm: [{ title: "of a vector", build: (b, x) => b.gemm(b.flatten(x), { name: "op", out: 5 }) }],
   ColumnConv: [
-    ...spatial(
-      "of an image",
-      (b, x) => b.columnConv(x, { name: "op", out: 6, kernel: 3, pad: 1, taps: [0, 4, 9, 13, 22, 40, 53] }),
-    ),
+    {
+      title: "of an image",
+      build: (b, x) => b.columnConv(x, { name: "op", out: 6, kernel: 3, pad: 1, taps: [0, 4, 9, 13, 22, 40, 53] }),
+    },
+    {
+      title: "of an image whose channels stand elsewhere",
+      build: (b, x) => b.columnConv(sideways(b, x), { name: "op", out: 6, kernel: 3, taps: [0, 9, 13, 22, 40, 53] }),
+      needsAll: true,
+    },
     {
       title: "of a vector",
       build: (b, x) =>
@@ -119,8 +131,8 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
     { title: "by a matrix", build: (b, x) => b.matmul(tokens(b, x), b.param("w", [6, 4], "weight"), "op") },
     {
       title: "by a matrix, along another axis than the channels'",
-      build: (b, x) => b.matmul(x, b.param("w", [5, 4], "weight"), "op"),
-      whole: /^whose channels stand along another axis$/,
+      build: (b, x) => b.matmul(b.transpose(tokens(b, x), [0, 2, 1]), b.param("op.weight", [30, 4], "weight"), "op"),
+      needsAll: true,
     },
     {
       title: "of two activations",
@@ -197,9 +209,8 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
   Flatten: [
     { title: "of an image", build: (b, x) => b.flatten(x, "op") },
     {
-      title: "of tokens",
+      title: "of tokens, whose channels come again in each",
       build: (b, x) => b.flatten(tokens(b, x), "op"),
-      whole: /^which mixes the channels of several tokens$/,
     },
   ],
   Reshape: [
@@ -211,8 +222,16 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
       build: (b, x) => b.transpose(b.reshape(tokens(b, x), [30, 2, 3], "op"), [0, 2, 1, 3]),
     },
     {
-      title: "that cuts features to pieces",
+      title: "that cuts features into halves of tokens",
       build: (b, x) => b.reshape(tokens(b, x), [60, 3], "op"),
+    },
+    {
+      title: "that joins the features of three tokens",
+      build: (b, x) => b.reshape(tokens(b, x), [10, 18], "op"),
+    },
+    {
+      title: "that cuts features to pieces",
+      build: (b, x) => b.reshape(tokens(b, x), [36, 5], "op"),
       whole: /^which cuts the channels into pieces that don't fit them$/,
     },
   ],

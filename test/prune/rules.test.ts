@@ -65,15 +65,36 @@ test("functions of one number, pools and norms tie each channel to its own", () 
   for (const make of makers) assert.is(links(make), own);
 });
 
-test("a projection mixes channels where they lie along the last axis, and is whole elsewhere", () => {
+test("a product of two activations is whole, and one by a matrix isn't", () => {
   const whole = (make: (b: Builder) => unknown) => {
     const { node, numbered } = last(make);
     return LAYERS.MatMul.whole(node, numbered);
   };
-  const project = (b: Builder, x: string) => b.linear(x, { name: "p", out: 5, bias: false });
-  assert.is(whole((b) => project(b, b.transpose(b.input, [0, 2, 3, 1]))), undefined);
-  assert.type(whole((b) => project(b, b.input)), "string");
+  assert.is(whole((b) => b.linear(b.input, { name: "p", out: 5, bias: false })), undefined);
   assert.match(whole((b) => b.matmul(b.input, b.transpose(b.input, [0, 1, 3, 2])))!, /multiplies activations/);
+});
+
+test("a layer says along which axis it reads channels, and those that it makes stand there", () => {
+  const axes = (make: (b: Builder) => unknown, shape?: readonly number[]) => {
+    const { node, numbered: { channels, anchors } } = last(make, shape);
+    return `${node.inputs.map((name) => channels.has(name) ? channels.axis(name) : "").join("")}>${
+      channels.axis(node.outputs[0])
+    } ${[...anchors.values()]}`;
+  };
+  const conv = (b: Builder, x: string) => b.conv(x, { name: "c", out: 2, kernel: 1 });
+  assert.is(axes((b) => conv(b, b.input)), "1>1 ");
+  // An image whose channels come last is seen by its first convolution.
+  assert.is(axes((b) => conv(b, b.transpose(b.input, [0, 3, 1, 2]))), "1>1 ");
+  assert.is(axes((b) => b.matmul(b.relu(b.input), b.param("w", [3, 2], "weight"))), "3>3 ");
+  assert.is(axes((b) => b.gemm(b.flatten(b.input), { name: "f", out: 2 })), "1>1 ");
+  // One layer that finds its channels along axis 1 leaves another one to read them across.
+  assert.is(
+    axes((b) => {
+      const y = b.conv(b.input, { name: "c", out: 2, kernel: 1 });
+      b.matmul(y, b.param("w", [3, 2], "weight"), "across");
+    }),
+    "1>3 across",
+  );
 });
 
 test("a group of a group norm hangs together", () => {
@@ -127,11 +148,18 @@ test("a reshape that leaves no axis but that of the samples takes its channel wh
 });
 
 test("a reshape that cuts channels into pieces is whole, and its channels are taken for those of axis 1", () => {
-  const { node, numbered } = last((b) => b.reshape(b.transpose(b.input, [0, 2, 3, 1]), [4, 6]));
+  const { node, numbered } = last((b) => b.reshape(b.transpose(b.relu(b.input), [0, 2, 3, 1]), [8, 3]));
   assert.match(RESHAPES.Reshape.whole(node, numbered)!, /cuts the channels/);
   const { channels } = numbered;
   const [y] = node.outputs;
-  assert.equal([channels.axis(y), channels.width(y)], [1, 4]);
+  assert.equal([channels.axis(y), channels.width(y)], [1, 8]);
+});
+
+test("channels that stand last come again in a flattened image, and in halves of tokens", () => {
+  const last = (rest: readonly number[]) => links((b) => b.reshape(b.transpose(b.input, [0, 2, 1]), rest), [4, 2]);
+  assert.is(last([8]), "0=0 1=1 2=2 3=3 4=0 5=1 6=2 7=3");
+  assert.is(last([4, 2]), "0=0 0=2 1=1 1=3");
+  assert.is(last([2, 2, 2]), "0=0 0=1 1=2 1=3");
 });
 
 test("features of a sample that are cut into three axes begin along the first, for they are no tokens", () => {

@@ -82,7 +82,7 @@ test("refusals: kind after kind, the layers of one reason together", () => {
   assert.is(found[1].why, "its kernels are 1×1: single weights");
 });
 
-test("a layer along another axis is refused with that reason", () => {
+test("a layer that reads along another axis keeps what it reads, and can lose filters of its own", () => {
   const b = builder("turned", ["N", 4, 4, 4]);
   const x = b.conv(b.transpose(b.conv(b.input, { name: "a", out: 4, kernel: 1 }), [0, 2, 1, 3]), {
     name: "t",
@@ -90,12 +90,33 @@ test("a layer along another axis is refused with that reason", () => {
     kernel: 1,
   });
   b.conv(x, { name: "out", out: 2, kernel: 1 });
-  const { nodes, groups } = inspect(b.graph());
-  assert.match(nodes.find(({ name }) => name === "t")!.refused.filter!, /another axis/);
-  assert.match(
-    groups.find(({ name }) => name === "a")!.why!,
-    /flows through Conv "t", whose channels stand along another axis/,
+  const { groups } = inspect(b.graph());
+  assert.is(
+    groups.find(({ name }) => name === "a")!.why,
+    'it is read by Conv "t", which mixes along another axis than that of its channels',
   );
+  assert.is(groups.find(({ name }) => name === "t")!.why, undefined);
+});
+
+test("a layer that shares its weight with one that reads it otherwise is refused with that reason", () => {
+  const b = builder("shared", ["N", 4, 4, 4]);
+  const x = b.relu(b.conv(b.input, { name: "a", out: 4, kernel: 1, bias: false }));
+  b.conv(b.node("Conv", [x, "a.weight"], { group: 1, strides: [2, 2] }, "same"), { name: "b", out: 4, kernel: 1 });
+  const grouped = b.param("g.weight", [4, 2, 1, 1], "weight");
+  const half = b.slice(b.graph().nodes.at(-1)!.outputs[0], { axes: [1], starts: [0], ends: [2] });
+  const y = b.node("Conv", [b.node("Conv", [half, grouped], {}, "plain"), grouped], { group: 2 }, "grouped");
+  b.conv(y, { name: "out", out: 2, kernel: 1 });
+  const { nodes } = inspect(b.graph());
+  const refused = (name: string) => nodes.find((node) => node.name === name)!.refused.column;
+  assert.is(
+    refused("plain"),
+    'it is a layer which shares "g.weight" with Conv "grouped", which reads it along other axes',
+  );
+  assert.is(
+    refused("grouped"),
+    'it is a layer which shares "g.weight" with Conv "plain", which reads it along other axes',
+  );
+  assert.is(refused("a"), undefined);
 });
 
 test("the page holds every node, opens without network or script, and escapes names", () => {

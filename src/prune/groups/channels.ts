@@ -4,33 +4,39 @@
  * Slice, Pad, Flatten, Gather) and axes (Transpose, heads of attention) need no special care anywhere else.
  *
  * Channels stand on axis 1 of an image, the last one of tokens [N,T,D], axis 1 of heads [N,H,T,D]: operators that move
- * axes move theirs along.
+ * axes move theirs along (channel_axes.ts).
  */
 
 import { isStatistic } from "../../graph/roles.ts";
 import type { Graph, Node, Shape } from "../../graph/types.ts";
+import { ELSEWHERE } from "../rules/linked.ts";
 import { activations } from "../rules/operands.ts";
 import { RULES, whyWhole } from "../rules/table.ts";
 import type { ChannelNumbers, Link, NumberedGraph } from "../rules/types.ts";
+import { placeChannels } from "./channel_axes.ts";
 
 /** A numbered graph that knows from which nodes no channel can go alone. */
 export interface LinkedGraph extends NumberedGraph {
   /** Name of a node of which all that it reads and makes must stay or go as a whole -> the reason, a clause "which …". */
   readonly whole: ReadonlyMap<string, string>;
+  /** Nodes of this graph that aren't in the one that was given, by name -> the layers that they stand before. */
+  readonly anchors: ReadonlyMap<string, string>;
 }
 
+/** @param shapes of the activations, as `inferShapes` gives them */
 export function numberChannels(graph: Graph, shapes: ReadonlyMap<string, Shape>): LinkedGraph {
-  const numbered = { graph, shapes, channels: numbersOf(graph, shapes) };
+  const placed = placeChannels(graph, shapes);
+  const { anchors } = placed;
+  const numbered = { graph: placed.graph, shapes: placed.shapes, channels: numbersOf(placed.shapes, placed.axes) };
   const whole = new Map<string, string>();
-  for (const node of graph.nodes) {
-    const why = whyWhole(node, numbered);
+  for (const node of placed.graph.nodes) {
+    const why = anchors.has(node.name) ? ELSEWHERE : whyWhole(node, numbered);
     if (why !== undefined) whole.set(node.name, why);
   }
-  return { ...numbered, whole };
+  return { ...numbered, whole, anchors };
 }
 
-function numbersOf(graph: Graph, shapes: ReadonlyMap<string, Shape>): ChannelNumbers {
-  const axes = channelAxes(graph, shapes);
+function numbersOf(shapes: ReadonlyMap<string, Shape>, axes: ReadonlyMap<string, number>): ChannelNumbers {
   const bases = new Map<string, number>();
   const widths = new Map<string, number>();
   let total = 0;
@@ -47,13 +53,6 @@ function numbersOf(graph: Graph, shapes: ReadonlyMap<string, Shape>): ChannelNum
     axis: (value) => axes.get(value)!,
     has: (value) => bases.has(value),
   };
-}
-
-/** Value -> the axis of its channels. */
-function channelAxes(graph: Graph, shapes: ReadonlyMap<string, Shape>): Map<string, number> {
-  const axes = new Map<string, number>(graph.inputs.map(({ name }) => [name, 1]));
-  for (const node of graph.nodes) axes.set(node.outputs[0], RULES[node.op].axis(node, { shapes, axes }));
-  return axes;
 }
 
 /**

@@ -47,7 +47,10 @@ export function goesByGroups({ group, perGroup }: Pick<Layer, "group" | "perGrou
 }
 
 /** Coupling group -> why it must stay. */
-export function blockedGroups({ graph, channels, whole }: DependencyGraph, groups: DisjointSets): Map<number, string> {
+export function blockedGroups(
+  { graph, channels, whole, anchors }: DependencyGraph,
+  groups: DisjointSets,
+): Map<number, string> {
   const blocked = new Map<number, string>();
   const block = (value: string, why: string) => {
     for (let j = 0; j < channels.width(value); j++) {
@@ -60,7 +63,10 @@ export function blockedGroups({ graph, channels, whole }: DependencyGraph, group
   for (const node of graph.nodes) {
     const reason = whole.get(node.name);
     if (reason === undefined) continue;
-    const why = `it flows through ${node.op} "${node.name}", ${reason}`;
+    const layer = graph.nodes.find(({ name }) => name === anchors.get(node.name));
+    const why = layer
+      ? `it is read by ${layer.op} "${layer.name}", which mixes along another axis than that of its channels`
+      : `it flows through ${node.op} "${node.name}", ${reason}`;
     [...activations(node, channels), node.outputs[0]].forEach((name) => block(name, why));
   }
   return blocked;

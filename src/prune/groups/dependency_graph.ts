@@ -20,15 +20,16 @@ export interface WeighedGraph extends DependencyGraph {
 }
 
 export function dependencyGraph(graph: Graph): DependencyGraph {
-  const shapes = inferShapes(graph);
-  const linked = numberChannels(graph, shapes);
+  const linked = numberChannels(graph, inferShapes(graph));
   const layerOf = (node: Node): Layer | undefined => {
     const rule = RULES[node.op];
-    return rule.kind === "layer" && !linked.whole.has(node.name) ? rule.layer(node, graph, shapes) : undefined;
+    return rule.kind === "layer" && !linked.whole.has(node.name)
+      ? rule.layer(node, linked.graph, linked.shapes)
+      : undefined;
   };
   const { whole, ...sharing } = sharedParameters(linked, layerOf);
   const layers = new Map<string, Layer>();
-  for (const node of graph.nodes) {
+  for (const node of linked.graph.nodes) {
     const layer = whole.has(node.name) ? undefined : layerOf(node);
     if (layer) layers.set(node.name, layer);
   }

@@ -118,7 +118,8 @@ function emitNode(e: LayerEmission, node: Node): void {
   const { dependencies } = e;
   const layer = dependencies.layers.get(node.name);
   const rule = RULES[node.op];
-  if (layer) emitLayer(e, layer);
+  if (dependencies.anchors.has(node.name)) e.alias(node.outputs[0], node.inputs[0]);
+  else if (layer) emitLayer(e, layer);
   else if (rule.kind === "linked" && !dependencies.whole.has(node.name)) rule.rewrite(node, e);
   else e.keepNode(node);
 }

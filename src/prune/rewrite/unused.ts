@@ -90,5 +90,5 @@ function sweep(model: Model, counts: Map<string, number>): Model {
       }
     }
   }
-  return changed ? { graph, params } : model;
+  return changed ? { graph: model.graph, params } : model;
 }

@@ -4,15 +4,16 @@ import { columnConvAttrs, type ConvAttrs, convAttrs } from "../../graph/attrs.ts
 import type { Graph, Node, OpName, Shape } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import type { Layer } from "./layer_view.ts";
-import { ELSEWHERE, sameAxis } from "./linked.ts";
+import { neverWhole, sameAxis } from "./linked.ts";
 import { axisRegions, POINT, reachableTaps } from "./regions.ts";
 import type { LayerRule, NumberedGraph, Rule } from "./types.ts";
 
 export const LAYERS = {
   Conv: {
     kind: "layer",
-    axis: sameAxis,
-    whole: wholeUnlessInputAxis1,
+    axis: firstAxis,
+    readAxis: firstAxis,
+    whole: neverWhole,
     layer(node, graph, shapes) {
       const [, , height, width] = graph.params[node.inputs[1]].shape;
       return convolution(node, graph, shapes, convAttrs(node), [height, width]);
@@ -20,8 +21,9 @@ export const LAYERS = {
   },
   ColumnConv: {
     kind: "layer",
-    axis: sameAxis,
-    whole: wholeUnlessInputAxis1,
+    axis: firstAxis,
+    readAxis: firstAxis,
+    whole: neverWhole,
     layer(node, graph, shapes) {
       const { kernel, taps, ...attrs } = columnConvAttrs(node);
       const layer = convolution(node, graph, shapes, attrs, kernel);
@@ -32,8 +34,9 @@ export const LAYERS = {
   },
   Gemm: {
     kind: "layer",
-    axis: sameAxis,
-    whole: wholeUnlessInputAxis1,
+    axis: firstAxis,
+    readAxis: firstAxis,
+    whole: neverWhole,
     layer: (node, graph, shapes) => ({
       ...pointLayer(node),
       filters: graph.params[node.inputs[1]].shape[0],
@@ -45,7 +48,9 @@ export const LAYERS = {
   /** Of tokens with a matrix of parameters; the product of two activations is no layer. */
   MatMul: {
     kind: "layer",
-    axis: sameAxis,
+    axis: (node, placed) =>
+      node.inputs.every((name) => placed.axes.has(name)) ? sameAxis(node, placed) : lastAxis(node, placed),
+    readAxis: (node, graph, shapes) => node.inputs[1] in graph.params ? lastAxis(node, { shapes }) : undefined,
     whole: wholeUnlessProjection,
     layer(node, graph) {
       const [channels, filters] = graph.params[node.inputs[1]].shape;
@@ -55,14 +60,16 @@ export const LAYERS = {
   },
 } satisfies Partial<Record<OpName, Rule>> & Record<string, LayerRule>;
 
-function wholeUnlessInputAxis1(node: Node, { channels }: NumberedGraph): string | undefined {
-  return channels.axis(node.inputs[0]) === 1 ? undefined : ELSEWHERE;
+function firstAxis(): number {
+  return 1;
 }
 
-function wholeUnlessProjection({ inputs: [x, matrix] }: Node, numbered: NumberedGraph): string | undefined {
-  const { graph, shapes, channels } = numbered;
-  if (!(matrix in graph.params)) return "which multiplies activations with each other";
-  return channels.axis(x) === shapes.get(x)!.length - 1 ? undefined : ELSEWHERE;
+function lastAxis({ inputs: [x] }: Node, { shapes }: { readonly shapes: ReadonlyMap<string, Shape> }): number {
+  return shapes.get(x)!.length - 1;
+}
+
+function wholeUnlessProjection({ inputs: [, matrix] }: Node, { graph }: NumberedGraph): string | undefined {
+  return matrix in graph.params ? undefined : "which multiplies activations with each other";
 }
 
 /** What a product that sees no neighbours has in common with a 1×1 convolution of a 1×1 image. */

@@ -3,6 +3,7 @@
 import { transposeAttrs } from "../../graph/attrs.ts";
 import type { Node, OpName, Shape } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
+import { DisjointSets } from "../groups/disjoint_sets.ts";
 import { joined, keptAsItIs, needsAll, neverWhole, noParameterAxis, sameAxis, straightLinks } from "./linked.ts";
 import { activations } from "./operands.ts";
 import type { Link, LinkedRule, NumberedGraph, PlacedGraph, Rule } from "./types.ts";
@@ -10,7 +11,7 @@ import type { Link, LinkedRule, NumberedGraph, PlacedGraph, Rule } from "./types
 const flatten: LinkedRule = {
   kind: "linked",
   axis: (node, placed) => axisAfter(node, placed) ?? 1,
-  whole: (node, numbered) => wholeIfMixed(node, numbered, "which mixes the channels of several tokens"),
+  whole: wholeIfMixed,
   links: linkOverlapping,
   constants: joined(linkOverlapping),
   needs: needsAll,
@@ -20,7 +21,6 @@ const flatten: LinkedRule = {
 
 const reshape: LinkedRule = {
   ...flatten,
-  whole: (node, numbered) => wholeIfMixed(node, numbered, "which cuts the channels into pieces that don't fit them"),
   rewrite(node, emission) {
     const [y] = node.outputs;
     const { shapes, channels } = emission.numbered;
@@ -52,12 +52,15 @@ export const RESHAPES = {
 } satisfies Partial<Record<OpName, Rule>>;
 
 function axisAfter({ inputs: [x], outputs: [y] }: Node, { shapes, axes }: PlacedGraph): number | undefined {
-  return reshapedAxis(shapes.get(x)!, axes.get(x)!, shapes.get(y)!);
+  const [from, axis, into] = [shapes.get(x)!, axes.get(x)!, shapes.get(y)!];
+  return reshapedAxis(from, axis, into) ?? freestAxis(from, axis, into);
 }
 
-function wholeIfMixed(node: Node, { shapes, channels }: NumberedGraph, why: string): string | undefined {
+function wholeIfMixed(node: Node, { shapes, channels }: NumberedGraph): string | undefined {
   const [x] = activations(node, channels);
-  return reshapedAxis(shapes.get(x)!, channels.axis(x), shapes.get(node.outputs[0])!) === undefined ? why : undefined;
+  const [from, into] = [shapes.get(x)!, shapes.get(node.outputs[0])!];
+  const free = reshapedAxis(from, channels.axis(x), into) ?? freestAxis(from, channels.axis(x), into);
+  return free === undefined ? "which cuts the channels into pieces that don't fit them" : undefined;
 }
 
 /**
@@ -73,6 +76,23 @@ function reshapedAxis(from: Shape, axis: number, into: Shape): number | undefine
   return tokens ? Math.max(first, into.length - 2) : first;
 }
 
+/**
+ * Of the axes that don't begin where the given one did, the one along which the most channels can go alone: the last one of a
+ * flattened image [N,H,W,C], whose channels come again in each pixel. Of several the last, where layers over tokens look for
+ * channels. Undefined where all would go together.
+ */
+function freestAxis(from: Shape, axis: number, into: Shape): number | undefined {
+  const read = from[axis] as number;
+  const freedom = into.map((made, along) => {
+    if (along === 0) return 1;
+    const groups = new DisjointSets(read + (made as number));
+    forEachOverlap(from, axis, into, along, (j, i) => groups.join(i, read + j));
+    return new Set(Array.from({ length: read }, (_, i) => groups.find(i))).size;
+  });
+  const most = Math.max(...freedom);
+  return most > 1 ? freedom.lastIndexOf(most) : undefined;
+}
+
 /** Elements of a sample before an axis. */
 function elementsBefore(shape: Shape, axis: number): number {
   return elements(shape.slice(1, axis) as readonly number[]);
@@ -84,23 +104,37 @@ function innerSize(shape: Shape, axis: number): number {
 }
 
 /**
- * A reshape keeps the order of a sample's elements, so channels whose ranges of elements overlap belong together. Where the
- * made axis begins later than the read one (queries, keys and values at once), its channels come again and again.
+ * A reshape keeps the order of a sample's elements, so channels that share an element belong together. What stays of them is
+ * then the same elements, in the same order, whichever way they are counted.
  */
 function linkOverlapping({ inputs: [x], outputs: [y] }: Node, { shapes, channels }: NumberedGraph, link: Link): void {
-  const [from, into] = [shapes.get(x)!, shapes.get(y)!];
-  const read = innerSize(from, channels.axis(x));
-  const made = innerSize(into, channels.axis(y));
-  const tie = (j: number, i: number) => link(channels.base(y) + j, channels.base(x) + i, "tie");
-  const count = channels.width(y);
-  if (elementsBefore(from, channels.axis(x)) !== elementsBefore(into, channels.axis(y))) {
-    for (let j = 0; j < count; j++) {
-      for (let i = 0; i < channels.width(x); i++) if (Math.floor(i / made) % count === j) tie(j, i);
-    }
-    return;
+  const made: Set<number>[] = Array.from({ length: channels.width(y) }, () => new Set());
+  forEachOverlap(shapes.get(x)!, channels.axis(x), shapes.get(y)!, channels.axis(y), (j, i) => made[j].add(i));
+  made.forEach((read, j) => read.forEach((i) => link(channels.base(y) + j, channels.base(x) + i, "tie")));
+}
+
+/** Calls `visit` for each channel of a value and each one, along an axis of its reshaped form, that shares an element with it. */
+function forEachOverlap(
+  from: Shape,
+  axis: number,
+  into: Shape,
+  along: number,
+  visit: (made: number, read: number) => void,
+): void {
+  const [read, made] = [innerSize(from, axis), innerSize(into, along)];
+  // Both channels stay the same over such a stretch, and come again after a period.
+  const step = greatestDivisor(read, made);
+  const period = leastMultiple(read * (from[axis] as number), made * (into[along] as number));
+  const end = Math.min(period, elements(from.slice(1) as readonly number[]));
+  for (let e = 0; e < end; e += step) {
+    visit(Math.floor(e / made) % (into[along] as number), Math.floor(e / read) % (from[axis] as number));
   }
-  for (let j = 0; j < count; j++) {
-    const last = Math.ceil(((j + 1) * made) / read);
-    for (let i = Math.floor((j * made) / read); i < last; i++) tie(j, i);
-  }
+}
+
+function greatestDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestDivisor(b, a % b);
+}
+
+function leastMultiple(a: number, b: number): number {
+  return a / greatestDivisor(a, b) * b;
 }

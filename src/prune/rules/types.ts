@@ -71,6 +71,8 @@ interface AnyRule {
  */
 export interface LayerRule extends AnyRule {
   readonly kind: "layer";
+  /** The axis of its input along which its weight reads; undefined where the node is whole. */
+  readAxis(node: Node, graph: Graph, shapes: ReadonlyMap<string, Shape>): number | undefined;
   whole(node: Node, numbered: NumberedGraph): string | undefined;
   layer(node: Node, graph: Graph, shapes: ReadonlyMap<string, Shape>): Layer;
 }
