@@ -12,7 +12,7 @@ import { type AdapterInfo, type OpenDevice, openDevice, type OpenOptions } from 
 import { BindGroupCache } from "./bindgroups.ts";
 import { BufferPool, type BufferStats, type GpuBuffer, type Slice } from "./buffers.ts";
 import { TimestampClock, TimestampPair, type Timing, wallQuantumMs } from "./clock.ts";
-import { collectSoon } from "./collector.ts";
+import { collectSoon, giveFreedMemoryBack } from "./collector.ts";
 import { DeviceLimitError, DeviceLostError, GpuError } from "./errors.ts";
 import { type Pipeline, PipelineCache } from "./pipelines.ts";
 import { StagingPool } from "./staging.ts";
@@ -123,6 +123,7 @@ export class Gpu {
   static async open(options: GpuOptions = {}): Promise<Gpu> {
     refuseUnknownKeys("Gpu.open", options, Object.keys(KNOWN));
     const debug = readDebugLevel(options.debug, "debug");
+    giveFreedMemoryBack();
     return new Gpu(await openDevice(options), { ...options, debug });
   }
 

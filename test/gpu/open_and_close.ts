@@ -56,8 +56,6 @@ async function settled(): Promise<number> {
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     waitedMs += POLL_MS;
-    // What waits for the garbage collector isn't held.
-    (globalThis as { gc?: () => void }).gc?.();
     const { rss } = Deno.memoryUsage();
     if (rss <= BACK * first || waitedMs > PATIENCE_MS) return rss;
   }
