@@ -7,6 +7,7 @@ export interface RunOptions {
   readonly data?: string;
   readonly dataDir?: string;
   readonly device?: string;
+  readonly layout?: string;
   readonly out?: string;
   readonly seed?: number;
   readonly limit?: number;
@@ -26,6 +27,7 @@ export function addRunOptions(command: Command): Command {
     .option("--data <data>", "data in place of the recipe's: digits, mnist, folder:./images, cifar10:./dir …")
     .option("--data-dir <dir>", "where the data set's files lie")
     .option("--device <file>", "a device's record with latency tables, for a budget in ms: runs/devices/pixel8.json")
+    .option("--layout <layout>", "images of the written .onnx: nchw or nhwc (default: as the model's file has them)")
     .option("--out <dir>", "folder of the run (default: the next free runs/<recipe>-<number>)")
     .option("--seed <n>", "seed of all randomness", wholeNumber(0))
     .option("--limit <n>", "training images used at most", wholeNumber(1))

@@ -11,6 +11,7 @@ import { readOnnx } from "../formats/onnx/read.ts";
 import { isArchive, isPickle } from "../formats/pth/read.ts";
 import { isSafetensors, readSafetensors } from "../formats/safetensors.ts";
 import { isOnnx, readWeights, type StateDict } from "../formats/weights.ts";
+import { channelsFirst, imagesLast } from "../graph/rewrite/channels_first.ts";
 import { inferShapes } from "../graph/infer.ts";
 import { initialise } from "../graph/initialise.ts";
 import { lastSoftmax } from "../graph/ops/last_softmax.ts";
@@ -40,10 +41,17 @@ export interface ModelChoice {
   readonly classes?: number;
 }
 
+/** How a network takes images: [N,C,H,W], or [N,H,W,C]. */
+export type ImageLayout = "nchw" | "nhwc";
+
 /** What the files of a recipe hold; nothing where the network is of the zoo and untrained. */
 export interface Given {
-  /** `model`, where it is a file. */
+  /** `model`, where it is a file: for images [N,C,H,W], whatever the file's layout. */
   readonly model?: Model;
+  /** How the model's file has its images. */
+  readonly layout?: ImageLayout;
+  /** The graph as it stands in the model's file: what weights from another file are for. */
+  readonly fileGraph?: Graph;
   readonly weights?: StateDict;
   /** What they say of inputs and outputs; the weights' word counts before the model's. */
   readonly metadata: ModelMetadata;
@@ -106,7 +114,8 @@ export function startModel(
   const { graph } = given.model ? requireFit(given.model, name, data) : { graph: zooGraph(name, options, data) };
   if (!given.weights) return { graph, params: initialise(graph, seed) };
   requireOutputs(graph, given, data);
-  return { graph, params: loadWeights(graph, given.weights, given.file!) };
+  const own = given.fileGraph ?? graph;
+  return channelsFirst({ graph: own, params: loadWeights(own, given.weights, given.file!) }).model;
 }
 
 /** What a network's files shall say of its input and its outputs. */
@@ -154,7 +163,10 @@ async function readModelFile(bytes: Uint8Array<ArrayBuffer>, file: string, store
   if (!isSafetensors(bytes)) {
     const texts = Object.fromEntries(readOnnx(bytes, file).properties.map(({ key, value }) => [key, value]));
     const external = await readExternal(bytes, file, store);
-    return { model: loadOnnx(bytes, file, external), metadata: parseMetadata(texts, file), file };
+    const read = loadOnnx(bytes, file, external);
+    const layout = imagesLast(read.graph) ? "nhwc" : "nchw";
+    const metadata = parseMetadata(texts, file);
+    return { model: channelsFirst(read).model, layout, fileGraph: read.graph, metadata, file };
   }
   const { metadata } = readSafetensors(bytes, file);
   if (!holdsGraph(metadata)) throw bare();

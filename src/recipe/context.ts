@@ -2,6 +2,7 @@
 import type { Splits } from "../data/types.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { HostTensor } from "../graph/types.ts";
+import type { ImageLayout } from "../models/given.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import type { RunTuner } from "../measure/run_tuner.ts";
 import type { Store } from "../store/types.ts";
@@ -19,6 +20,8 @@ export interface RunContext {
   readonly signal: AbortSignal | undefined;
   readonly state: RunState;
   readonly tuner: RunTuner;
+  /** How the model's file has its images, and the ONNX file will unless the recipe says otherwise. */
+  readonly layout: ImageLayout;
   /** Of the device that is pruned for; none where no budget is in ms. */
   readonly tables: readonly LatencyTable[];
   /** Adds a line to log.jsonl. */

@@ -19,6 +19,8 @@ export interface RecipeChanges {
   readonly weights?: string;
   /** A device's record, for budgets in ms. */
   readonly device?: string;
+  /** How the written ONNX file takes its images: nchw or nhwc. */
+  readonly layout?: string;
 }
 
 /**
@@ -37,6 +39,7 @@ export async function loadRecipe(nameOrPath: string, store: Store, changes: Reci
   if (changes.model !== undefined) settings.push(`model={ name: ${JSON.stringify(changes.model)} }`);
   if (changes.weights !== undefined) settings.push(`weights=${JSON.stringify(changes.weights)}`);
   if (changes.device !== undefined) settings.push(`device=${JSON.stringify(changes.device)}`);
+  if (changes.layout !== undefined) settings.push(`layout=${JSON.stringify(changes.layout)}`);
   if (changes.data !== undefined) settings.push(`data.name=${JSON.stringify(changes.data)}`);
   const written = spellOut(parseYaml(text, where));
   const given = isPath && isMap(written) ? mapPaths(written, (path) => relativeTo(nameOrPath, path)) : written;

@@ -64,6 +64,8 @@ export const recipe = record({
   /** A device's record with latency tables, for budgets in ms. */
   device: v.optional(text()),
   batch: v.optional(count(1), 64),
+  /** How the written ONNX file takes its images; default: as the model's file does. */
+  layout: v.optional(word("nchw", "nhwc")),
   stages: some(stage),
 });
 

@@ -85,6 +85,7 @@ export async function runPrune(options: RunOptions): Promise<Report> {
     state,
     tuner,
     tables,
+    layout: given.layout ?? "nchw",
     log: (event) => log.append({ stage: state.stage, ...event }),
     save: (cursor, tensors) => save({ cursor, tensors }),
     takeProgress() {

@@ -3,6 +3,7 @@ import { UserError } from "../errors.ts";
 import { writeModel, writeOnnx } from "../formats/model_file.ts";
 import { DeviceLostError } from "../gpu/errors.ts";
 import { EquivalenceError } from "../graph/equivalence.ts";
+import { channelsLast } from "../graph/rewrite/channels_first.ts";
 import { metadataOf } from "../models/given.ts";
 import { Interrupted } from "../train/errors.ts";
 import type { RunContext } from "../recipe/context.ts";
@@ -32,10 +33,11 @@ export async function runStages(ctx: RunContext, save: () => Promise<void>): Pro
   }
 }
 
-async function writeNetwork({ store, dir, state, data }: RunContext): Promise<void> {
+async function writeNetwork({ store, dir, state, data, recipe, layout }: RunContext): Promise<void> {
   const metadata = metadataOf(data);
   await writeModel(store, dir, state, metadata);
-  await writeOnnx(store, dir, state.model, metadata);
+  const last = (recipe.layout ?? layout) === "nhwc";
+  await writeOnnx(store, dir, last ? channelsLast(state.model) : state.model, metadata);
 }
 
 /** One stage. Where it only makes smaller, measures or compares, a failure is told, and the network stays as it was. */

@@ -34,7 +34,7 @@ export function isReporting({ kind }: Stage): boolean {
 
 /** What of a recipe decides the network's bits. */
 export function trainedPart(recipe: Recipe): Partial<Recipe> {
-  const { name: _name, description: _description, ...rest } = recipe;
+  const { name: _name, description: _description, layout: _layout, ...rest } = recipe;
   return { ...rest, stages: recipe.stages.slice(0, tailOf(recipe)) };
 }
 
@@ -90,7 +90,7 @@ export function requireSameTraining(before: Recipe, after: Recipe, where: string
     `${where} belongs to another recipe: ${path} is ${show(left)} there and ${
       show(right)
     } here, and the network depends ` +
-      `on it; resume it without that change, or start a new run (what may change: name, description, ${
+      `on it; resume it without that change, or start a new run (what may change: name, description, layout, ${
         tail.length > 0 ? tail.join(", ") : "none of its stages"
       }; stages of kind measure and controls may be added at the end)`,
   );

@@ -3,6 +3,7 @@ import { firstImages, type Inputs, proofInputs } from "../data/proof_inputs.ts";
 import type { Splits } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { ONNX_FILE, readModel } from "../formats/model_file.ts";
+import { channelsFirst } from "../graph/rewrite/channels_first.ts";
 import { loadOnnx } from "../formats/onnx/import.ts";
 import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { compareOutputs, tolerance } from "../graph/compare.ts";
@@ -145,7 +146,7 @@ async function exported(
   const file = `${dir}/${ONNX_FILE}`;
   const bytes = await store.read(file);
   if (!bytes) throw new UserError(`${file} is missing, and the report names it: resume the run to write it again`);
-  const read = loadOnnx(bytes, file);
+  const read = channelsFirst(loadOnnx(bytes, file)).model;
   const limit = Math.max(tolerance(model.graph), tolerance(read.graph));
   const [a, b] = [await runPlan(gpu, model, inputs, batch), await runPlan(gpu, read, inputs, batch)];
   return within("model.onnx = model.safetensors, largest relative difference", compareOutputs(a, b).maxRel, limit);

@@ -21,6 +21,7 @@ import { mapReference } from "../reference/array.ts";
 import { erf, preluReference } from "../reference/pointwise.ts";
 import {
   activation as oneActivation,
+  ANY_ORDER,
   type Attributes,
   type Inference,
   NO_ATTRIBUTES,
@@ -136,6 +137,7 @@ function activation<A>({ attributes, value, run, fused = () => undefined }: Acti
     inputs: [oneActivation],
     attributes,
     inference: { kind: "activation", fused: (node) => fused(attributes.read(node, [])) },
+    axes: ANY_ORDER,
     macs: NO_MACS,
     shape: unchanged,
     reference: ([x], attrs) => mapReference(x, (v) => value(v, attrs)),

@@ -10,6 +10,7 @@ import { borderBiasReference, combineReference } from "../reference/pointwise.ts
 import { shapeText } from "../shapes.ts";
 import {
   activation,
+  ANY_ORDER,
   type Attributes,
   either,
   type Inference,
@@ -78,6 +79,7 @@ function arithmetic({ operand, inference, value, run }: ArithmeticDefinition): O
     inputs: [operand, operand],
     attributes: BROADCAST,
     inference,
+    axes: ANY_ORDER,
     macs: NO_MACS,
     shape: ([a, b], { wide }) => wide === 0 ? a : b,
     reference: (inputs, broadcast, shape) => combineReference(inputs, broadcast, shape, value),

@@ -27,7 +27,17 @@ import {
 } from "../reference/layout.ts";
 import { sampleSize, shapeText } from "../shapes.ts";
 import type { Dim, Node, Shape } from "../types.ts";
-import { activation, either, NO_ATTRIBUTES, NO_MACS, type Op, operator } from "./op.ts";
+import {
+  activation,
+  ANY_ORDER,
+  either,
+  FIRST_AXIS,
+  NO_ATTRIBUTES,
+  NO_MACS,
+  type Op,
+  operator,
+  type Reordered,
+} from "./op.ts";
 import { requireChannels, requireImage, unchanged } from "./shape_rules.ts";
 
 /** Operators that move numbers and change none, and dropout. */
@@ -48,6 +58,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: { names: ["axis"], read: (node) => channelAxis(node) },
     inference: { kind: "view" },
+    axes: { kind: "flattens" },
     macs: NO_MACS,
     shape: flattened,
     reference: sameNumbers,
@@ -57,6 +68,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: { names: ["shape"], read: reshapeAttrs },
     inference: { kind: "view" },
+    axes: { kind: "permutes", perm: (node, x) => unitsMoved(x, reshaped([x], reshapeAttrs(node), node)) },
     macs: NO_MACS,
     shape: reshaped,
     reference: sameNumbers,
@@ -66,6 +78,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: { names: ["perm"], read: (node, [x]) => transposeAttrs(node, x.length) },
     inference: { kind: "kernel" },
+    axes: { kind: "permutes", perm: (node, x) => transposeAttrs(node, x.length).perm },
     macs: NO_MACS,
     shape: ([x], { perm }) => perm.map((axis) => x[axis]),
     reference: transposeReference,
@@ -76,6 +89,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [{ ...either("table"), count: "many" }],
     attributes: { names: ["axis"], read: (node) => channelAxis(node) },
     inference: { kind: "kernel" },
+    axes: FIRST_AXIS,
     macs: NO_MACS,
     shape: concatenated,
     reference: concatReference,
@@ -85,6 +99,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: { names: ["axes", "starts", "ends", "steps"], read: (node, [x]) => sliceAttrs(node, x) },
     inference: { kind: "kernel" },
+    axes: { kind: "follows", reordered: slicedElsewhere },
     macs: NO_MACS,
     shape: ([x], ranges) => ranges.map((range, axis) => range ? range.count : x[axis]),
     reference: sliceReference,
@@ -94,6 +109,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: { names: ["pads", "mode", "value"], read: (node, [x]) => padAttrs(node, x.length) },
     inference: { kind: "kernel" },
+    axes: { kind: "follows", reordered: paddedElsewhere },
     macs: NO_MACS,
     shape: ([x], { begins, ends }) => x.map((d, axis) => axis === 0 ? d : (d as number) + begins[axis] + ends[axis]),
     reference: padReference,
@@ -104,6 +120,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     attributes: { names: ["axis", "indices"], read: gatherAttrs },
     indices: ["indices"],
     inference: { kind: "kernel" },
+    axes: FIRST_AXIS,
     macs: NO_MACS,
     shape([x], { indices }, node) {
       requireChannels(node, x);
@@ -132,6 +149,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: { names: ["ratio"], read: dropoutAttrs },
     inference: { kind: "identity" },
+    axes: ANY_ORDER,
     macs: NO_MACS,
     shape: unchanged,
     reference: sameNumbers,
@@ -143,12 +161,45 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     inputs: [activation],
     attributes: NO_ATTRIBUTES,
     inference: { kind: "identity" },
+    axes: ANY_ORDER,
     macs: NO_MACS,
     shape: unchanged,
     reference: sameNumbers,
     execute: (_, [x]) => x,
   }),
 };
+
+/** Where all that a reshape does is to move axes of size 1, as a Transpose of an image of one channel is written too. */
+function unitsMoved(from: Shape, into: Shape): readonly number[] | undefined {
+  const axes = (shape: Shape, unit: boolean) => shape.flatMap((d, axis) => (d === 1) === unit ? [axis] : []);
+  const [others, units] = [axes(from, false), axes(from, true)];
+  const same = others.map((axis) => from[axis]).join() === axes(into, false).map((axis) => into[axis]).join();
+  if (!same || from.length !== into.length) return undefined;
+  return into.map((d) => (d === 1 ? units : others).shift()!);
+}
+
+function slicedElsewhere(node: Node, x: Shape, perm: readonly number[]): Reordered {
+  const ranges = sliceAttrs(node, x).flatMap((range, axis) => range ? [{ axis: perm[axis], ...range }] : []);
+  return {
+    attrs: {
+      axes: ranges.map(({ axis }) => axis),
+      starts: ranges.map(({ start }) => start),
+      ends: ranges.map(({ start, step, count }) => start + step * (count - 1) + 1),
+      steps: ranges.map(({ step }) => step),
+    },
+    perm,
+  };
+}
+
+function paddedElsewhere(node: Node, x: Shape, perm: readonly number[]): Reordered {
+  const { begins, ends } = padAttrs(node, x.length);
+  const pads = new Array<number>(2 * x.length).fill(0);
+  perm.forEach((there, axis) => {
+    pads[there] = begins[axis];
+    pads[there + x.length] = ends[axis];
+  });
+  return { attrs: { ...node.attrs, pads }, perm };
+}
 
 function readResize(node: Node, [x]: readonly Shape[]): ResizeAttrs {
   requireImage(node, x);

@@ -6,7 +6,7 @@ import type { Tape } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LayerShape } from "../layer.ts";
 import type { Array64 } from "../reference/array.ts";
-import type { Node, ParamRole, Shape } from "../types.ts";
+import type { Attrs, Node, ParamRole, Shape } from "../types.ts";
 
 /** One operator. Every method reads and checks the node's attributes, and throws a UserError that names the node. */
 export interface Op {
@@ -17,6 +17,8 @@ export interface Op {
   /** The attributes that hold lists of indices: they count as stored. */
   readonly indices: readonly string[];
   readonly inference: Inference;
+  /** Absent: it knows its inputs' axes by their places, and needs them there. */
+  readonly axes?: AxisOrder;
   /** The shape of its output, of the shapes of all its inputs, parameters included. */
   shape(node: Node, inputs: readonly Shape[]): Shape;
   /** Multiply-adds for one sample. */
@@ -26,6 +28,33 @@ export interface Op {
   /** Records its output on the device, and on a tape how its inputs' gradients follow from the output's. */
   execute(context: OpContext, node: Node, inputs: readonly Tensor[]): Tensor;
 }
+
+/**
+ * How an operator takes to inputs whose axes stand in another order.
+ *
+ * - "permutes": all that it does is to move axes; axis i of its output is axis `perm[i]` of its input. Undefined where it does more
+ * - "flattens": it makes a row of each sample, in the order of its axes
+ * - "follows": it computes the same in another order, in which axis i of its inputs and of its output stands as axis `perm[i]`
+ */
+export type AxisOrder =
+  | { readonly kind: "permutes"; perm(node: Node, x: Shape): readonly number[] | undefined }
+  | { readonly kind: "flattens" }
+  | { readonly kind: "follows"; reordered(node: Node, x: Shape, perm: readonly number[]): Reordered | undefined };
+
+/** What a node becomes whose inputs' axes stand in another order, and the places of its output's axes. */
+export interface Reordered {
+  readonly attrs: Attrs;
+  readonly perm: readonly number[];
+}
+
+/** It does the same along all axes. */
+export const ANY_ORDER: AxisOrder = { kind: "follows", reordered: ({ attrs }, _, perm) => ({ attrs, perm }) };
+
+/** It works along axis 1, wherever the others stand. */
+export const FIRST_AXIS: AxisOrder = {
+  kind: "follows",
+  reordered: ({ attrs }, _, perm) => perm[1] === 1 ? { attrs, perm } : undefined,
+};
 
 /** One position among a node's inputs. */
 export interface Input {
@@ -97,6 +126,7 @@ export interface Definition<A> {
   /** Default: none. */
   readonly indices?: readonly string[];
   readonly inference: Inference;
+  readonly axes?: AxisOrder;
   shape(inputs: readonly Shape[], attributes: NoInfer<A>, node: Node): Shape;
   /** Multiply-adds for one sample, or NO_MACS. */
   macs(inputs: readonly Shape[], output: Shape): number;
@@ -111,12 +141,13 @@ export interface Definition<A> {
 }
 
 export function operator<A>(definition: Definition<A>): Op {
-  const { inputs, attributes, inference, indices = [], macs } = definition;
+  const { inputs, attributes, inference, axes, indices = [], macs } = definition;
   return {
     inputs,
     attributes: attributes.names,
     indices,
     inference,
+    ...axes && { axes },
     macs,
     shape: (node, shapes) => definition.shape(shapes, attributes.read(node, shapes), node),
     reference(node, values, mode) {

@@ -8,7 +8,7 @@ import { type PoolAttrs, poolAttrs, reductionAttrs } from "../attrs.ts";
 import { reduceMaxReference, reduceMeanReference } from "../reference/reduction.ts";
 import { averagePoolReference, globalAveragePoolReference, maxPoolReference } from "../reference/pool.ts";
 import type { Node, Shape } from "../types.ts";
-import { activation, type Definition, NO_ATTRIBUTES, NO_MACS, type Op, operator } from "./op.ts";
+import { activation, type Definition, NO_ATTRIBUTES, NO_MACS, type Op, operator, type Reordered } from "./op.ts";
 import { requireImage, slidingWindow } from "./shape_rules.ts";
 
 /** Operators that take many pixels or tokens together. */
@@ -59,6 +59,7 @@ function reduction(
     inputs: [activation],
     attributes: { names: ["axes", "keepdims"], read: (node, [x]) => reductionAttrs(node, x.length) },
     inference: { kind: "kernel" },
+    axes: { kind: "follows", reordered: reducedElsewhere },
     macs: NO_MACS,
     shape([x], { axes, keepdims }) {
       return keepdims === "keep"
@@ -68,6 +69,17 @@ function reduction(
     reference,
     execute: ({ tape }, [x], { axes, keepdims }) => run(tape, x, axes, keepdims),
   });
+}
+
+/** Where the axes are neighbours in the other order too. */
+function reducedElsewhere(node: Node, x: Shape, perm: readonly number[]): Reordered | undefined {
+  const { axes, keepdims } = reductionAttrs(node, x.length);
+  const there = axes.map((axis) => perm[axis]).sort((a, b) => a - b);
+  if (!there.every((axis, i) => axis === there[0] + i)) return undefined;
+  const attrs = { ...node.attrs, axes: there };
+  if (keepdims === "keep") return { attrs, perm };
+  const left = perm.filter((_, axis) => !axes.includes(axis));
+  return { attrs, perm: left.map((axis) => axis - there.filter((gone) => gone < axis).length) };
 }
 
 type Reduced = ReturnType<typeof reductionAttrs>;

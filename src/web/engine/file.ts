@@ -5,6 +5,7 @@ import { holdsGraph, parseModel } from "../../formats/model_file.ts";
 import { loadOnnx } from "../../formats/onnx/import.ts";
 import { isSafetensors, readSafetensors } from "../../formats/safetensors.ts";
 import { readWeights, type StateDict } from "../../formats/weights.ts";
+import { channelsFirst } from "../../graph/rewrite/channels_first.ts";
 import { inferShapes } from "../../graph/infer.ts";
 import { initialise } from "../../graph/initialise.ts";
 import type { Model } from "../../graph/types.ts";
@@ -34,8 +35,8 @@ async function modelsOf(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<{
     const same = JSON.stringify(dense) === JSON.stringify(model.graph);
     return same ? halved(model) : { dense: { graph: dense, params: initialise(dense, 1) }, pruned: model };
   }
-  const dense = /\.onnx$/i.test(name) ? loadOnnx(bytes, name) : ofZoo(name, readWeights(bytes, name).tensors);
-  return halved(dense);
+  if (/\.onnx$/i.test(name)) return halved(channelsFirst(loadOnnx(bytes, name)).model);
+  return halved(ofZoo(name, readWeights(bytes, name).tensors));
 }
 
 /** Where its filters can't go, the network is timed as it is. */
