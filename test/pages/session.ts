@@ -10,7 +10,7 @@ const BATCH = 3;
 const VARIANTS: readonly Variant[] = ["dense", "pruned"];
 
 export interface Told {
-  /** Logits [BATCH, classes] of each network's dense and pruned form, in turn. */
+  /** What `outputsOf` gives. */
   readonly outputs: readonly (readonly number[])[];
   readonly events: readonly SessionEvent[];
   /** The wall clock's grain, ms, on a device without timestamps. */
@@ -18,18 +18,8 @@ export interface Told {
 }
 
 export default async function session(names: readonly string[]): Promise<Told> {
-  const pairs = new Map<string, Pair>(names.map((name) => [name, zooPair(name)]));
-  const outputs: number[][] = [];
-  const gpu = await Gpu.open();
-  for (const pair of pairs.values()) {
-    for (const variant of VARIANTS) {
-      const model = pair[variant];
-      const size = model.graph.inputs[0].shape.slice(1).reduce<number>((a, b) => a * (b as number), BATCH);
-      const images = random(3, "images").fillNormal(new Float32Array(size), 0);
-      outputs.push([...await runPlan(gpu, model, images, BATCH)]);
-    }
-  }
-  gpu.close();
+  const pairs = pairsOf(names);
+  const outputs = await outputsOf(pairs);
   const events: SessionEvent[] = [];
   await measureSession({
     networks: names.flatMap((network) =>
@@ -39,6 +29,25 @@ export default async function session(names: readonly string[]): Promise<Told> {
     onEvent: (event) => events.push(event),
   });
   return { outputs, events, wallQuantumMs: await wallQuantumMs() };
+}
+
+export function pairsOf(names: readonly string[]): ReadonlyMap<string, Pair> {
+  return new Map(names.map((name) => [name, zooPair(name)]));
+}
+
+/** Logits [BATCH, classes] of each network's dense and pruned form, in turn. */
+export async function outputsOf(pairs: ReadonlyMap<string, Pair>): Promise<number[][]> {
+  const outputs: number[][] = [];
+  using gpu = await Gpu.open();
+  for (const pair of pairs.values()) {
+    for (const variant of VARIANTS) {
+      const model = pair[variant];
+      const size = model.graph.inputs[0].shape.slice(1).reduce<number>((a, b) => a * (b as number), BATCH);
+      const images = random(3, "images").fillNormal(new Float32Array(size), 0);
+      outputs.push([...await runPlan(gpu, model, images, BATCH)]);
+    }
+  }
+  return outputs;
 }
 
 async function wallQuantumMs(): Promise<number> {
