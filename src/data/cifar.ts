@@ -33,6 +33,9 @@ export const cifarSets: Readonly<Record<string, CifarSet>> = {
 const SHAPE = [3, 32, 32] as const;
 const PIXELS = 3 * 32 * 32;
 
+/** Of all files together; CIFAR-100 has 184 million. */
+const MOST_BYTES = 190_000_000;
+
 /**
  * The files may lie in any folder of `files`, as in the published archive.
  * @throws UserError where one is missing, or isn't what its name says
@@ -41,12 +44,19 @@ export async function readCifar(kind: string, files: Files): Promise<ImageParts>
   const set = cifarSets[kind];
   const wanted = [...set.train, set.test, set.names];
   const seen = new Set<string>();
+  let all = 0;
   const found = new Map<string, Uint8Array<ArrayBuffer>>();
   const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
   await files.read({
-    wants(path) {
+    wants(path, bytes) {
       const name = nameOf(path);
       if (!wanted.includes(name)) return false;
+      all += bytes;
+      if (all > MOST_BYTES) {
+        throw new UserError(
+          `${files.name}: its files have ${all} bytes, more than ${MOST_BYTES}, which ${kind} hasn't`,
+        );
+      }
       if (seen.has(name)) throw new UserError(`${files.name}: holds ${name} twice, expected it once`);
       seen.add(name);
       return true;
@@ -77,7 +87,8 @@ function records(
     }
   }
   const count = parts.reduce((sum, { bytes }) => sum + bytes.length / record, 0);
-  const images = new Uint8Array(count * PIXELS);
+  // The pixels of a single file move together where they are: a part of CIFAR-100 isn't in memory twice.
+  const images = parts.length === 1 ? parts[0].bytes.subarray(0, count * PIXELS) : new Uint8Array(count * PIXELS);
   const labels = new Uint16Array(count);
   let i = 0;
   for (const { file, bytes } of parts) {
@@ -88,6 +99,7 @@ function records(
       }
       images.set(bytes.subarray(from + before, from + record), i * PIXELS);
     }
+    if (bytes.buffer !== images.buffer) bytes.buffer.transfer(0);
   }
   return {
     name: kind,

@@ -3,6 +3,7 @@ import xz from "xz-decompress";
 import { UserError } from "../errors.ts";
 import type { Files, Visitor } from "./files.ts";
 import { readTar } from "./tar.ts";
+import { gunzipStream, type Packed, unpack } from "./unpack.ts";
 
 /** Throws UserError where there is nothing, or an archive of a kind that isn't read. */
 export async function openFiles(path: string): Promise<Files> {
@@ -13,9 +14,16 @@ export async function openFiles(path: string): Promise<Files> {
   return {
     name: path,
     fingerprint: JSON.stringify([info.size, info.mtime?.getTime()]),
-    read: (visitor) => readArchive(path, compression, visitor),
+    mostDecoded: 2 ** 25 + MOST_RATIO * info.size,
+    read: (visitor) => readArchive(path, info.size, compression, visitor),
   };
 }
+
+/**
+ * How many bytes may come of one in an archive, beside a constant that small archives have: images of photographs give some
+ * 50, drawings of few colours 100.
+ */
+const MOST_RATIO = 128;
 
 type Compression = "none" | "gzip" | "xz";
 
@@ -25,6 +33,11 @@ const ARCHIVES: readonly (readonly [ending: RegExp, compression: Compression])[]
   [/\.(tar\.xz|txz)$/i, "xz"],
 ];
 
+const DECOMPRESS: Readonly<Record<Exclude<Compression, "none">, Packed["decompress"]>> = {
+  gzip: gunzipStream,
+  xz: (packed) => new xz.XzReadableStream(packed),
+};
+
 function compressionOf(path: string): Compression {
   const known = ARCHIVES.find(([ending]) => ending.test(path));
   if (known) return known[1];
@@ -33,13 +46,13 @@ function compressionOf(path: string): Compression {
   );
 }
 
-async function readArchive(path: string, compression: Compression, visitor: Visitor): Promise<void> {
+async function readArchive(path: string, size: number, compression: Compression, visitor: Visitor): Promise<void> {
   using file = await attempt(path, () => Deno.open(path));
-  const raw = file.readable;
   try {
-    if (compression === "none") await readTar(raw, path, visitor);
-    else if (compression === "gzip") await readTar(raw.pipeThrough(new DecompressionStream("gzip")), path, visitor);
-    else await readTar(new xz.XzReadableStream(raw), path, visitor);
+    if (compression === "none") return await readTar(file.readable, path, visitor);
+    const most = 2 ** 30 + MOST_RATIO * size;
+    const packed = { file: path, size, most, format: compression, decompress: DECOMPRESS[compression] };
+    await readTar(unpack(file.readable, packed), path, visitor);
   } catch (error) {
     throw error instanceof UserError ? error : broken(path, error);
   }
@@ -51,8 +64,8 @@ interface Listed {
   readonly changed: number | undefined;
 }
 
-/** How many files are read at once. */
-const AT_ONCE = 64;
+/** How many files, and bytes of them, are read at once. */
+const AT_ONCE = { files: 64, bytes: 2 ** 25 } as const;
 
 async function openFolder(root: string): Promise<Files> {
   const files: Listed[] = [];
@@ -62,12 +75,13 @@ async function openFolder(root: string): Promise<Files> {
   return {
     name: root,
     fingerprint: JSON.stringify([folders.sort(), files.map(({ path, size, changed }) => [path, size, changed])]),
+    mostDecoded: Infinity,
     async read(visitor) {
       for (const folder of folders) visitor.folder?.(folder);
-      const wanted = files.filter(({ path }) => visitor.wants(path));
-      for (let from = 0; from < wanted.length; from += AT_ONCE) {
+      const wanted = files.filter(({ path, size }) => visitor.wants(path, size));
+      for (const some of portions(wanted)) {
         await Promise.all(
-          wanted.slice(from, from + AT_ONCE).map(async ({ path }) => {
+          some.map(async ({ path }) => {
             const full = `${root}/${path}`;
             visitor.file(path, await attempt(full, () => Deno.readFile(full)));
           }),
@@ -76,6 +90,22 @@ async function openFolder(root: string): Promise<Files> {
       }
     },
   };
+}
+
+/** The files in order, as many together as are read at once. */
+function* portions(files: readonly Listed[]): Generator<readonly Listed[]> {
+  let portion: Listed[] = [];
+  let bytes = 0;
+  for (const file of files) {
+    if (portion.length === AT_ONCE.files || (portion.length > 0 && bytes + file.size > AT_ONCE.bytes)) {
+      yield portion;
+      portion = [];
+      bytes = 0;
+    }
+    portion.push(file);
+    bytes += file.size;
+  }
+  if (portion.length > 0) yield portion;
 }
 
 /** Follows links, to files and to folders, but not in circles. `above` holds the real paths of the folders on the way. */

@@ -3,6 +3,7 @@ import { UserError } from "../../errors.ts";
 import type { Files } from "../files.ts";
 import { arrange, type Arrangement, type ImageParts, isImagePath, type Sample } from "./arrange.ts";
 import type { Picture } from "./decode.ts";
+import { decodingBytes } from "./header.ts";
 import { createDecoder } from "./pool.ts";
 
 export interface CollectOptions {
@@ -14,8 +15,14 @@ export interface CollectOptions {
   readonly onImages?: (images: number) => void;
 }
 
-/** Files that a thread gets at once: enough to make a message worth while. */
-const BATCH = 32;
+/** Files, and bytes that decoding them takes, that a thread gets at once: enough to make a message worth while. */
+const BATCH = { files: 32, bytes: 2 ** 23 } as const;
+
+/** No photograph has more; a header may promise any size. */
+const LARGEST_FILE = 2 ** 26;
+
+/** What a decoded image takes beside its pixels, in bytes: measured with images of one pixel, and rounded up. */
+const BESIDE_PIXELS = 1280;
 
 /**
  * Decodes every image. Greyscale files alone give one channel, otherwise all have three.
@@ -25,46 +32,74 @@ export async function collectImages(files: Files, options: CollectOptions = {}):
   const { onNote, onImages } = options;
   const decoded = new Map<string, Picture | string>();
   const folders: string[] = [];
-  const passedOver: string[] = [];
+  const passedOver: { count: number; first?: string } = { count: 0 };
   using decoder = createDecoder(options.size);
+  const keep = keeper(files, decoded);
   const batches: Promise<void>[] = [];
   let batch: { path: string; bytes: Uint8Array<ArrayBuffer> }[] = [];
+  let batchBytes = 0;
+  let failure: unknown;
   const send = () => {
     const sent = batch;
     batch = [];
+    batchBytes = 0;
     batches.push(
       decoder.decode(sent.map(({ bytes }) => bytes)).then((results) => {
-        results.forEach((result, i) => decoded.set(sent[i].path, result));
+        results.forEach((result, i) => keep(sent[i].path, result));
         onImages?.(decoded.size);
-      }),
+      }).catch((error) => failure ??= error),
     );
   };
   await files.read({
-    wants(path) {
+    wants(path, bytes) {
       const wanted = isImagePath(path, files.name);
-      if (!wanted) passedOver.push(path);
+      if (wanted && bytes > LARGEST_FILE) {
+        throw new UserError(`${files.name}: ${path} has ${bytes} bytes, expected an image of at most ${LARGEST_FILE}`);
+      }
+      if (!wanted && passedOver.count++ === 0) passedOver.first = path;
       return wanted;
     },
     folder: (path) => void folders.push(path),
     file(path, bytes) {
       batch.push({ path, bytes });
-      if (batch.length === BATCH) send();
+      batchBytes += decodingBytes(bytes);
+      if (batch.length === BATCH.files || batchBytes >= BATCH.bytes) send();
     },
-    room: () => decoder.room(),
+    async room() {
+      await decoder.room();
+      if (failure) throw failure;
+    },
   });
   if (batch.length > 0) send();
   await Promise.all(batches);
+  if (failure) throw failure;
 
-  if (passedOver.length > 0) {
-    onNote?.(`${files.name}: passed over ${passedOver.length} files that are no images, such as ${passedOver[0]}`);
+  if (passedOver.count > 0) {
+    onNote?.(`${files.name}: passed over ${passedOver.count} files that are no images, such as ${passedOver.first}`);
   }
   const arrangement = arrange([...decoded.keys()], folders, files.name);
   return assemble(arrangement, decoded, files.name);
 }
 
+/** Puts pictures into a map, as long as they don't take more than their files may give. */
+function keeper({ name, mostDecoded }: Files, decoded: Map<string, Picture | string>) {
+  let bytes = 0;
+  return (path: string, result: Picture | string) => {
+    decoded.set(path, result);
+    bytes += BESIDE_PIXELS + (typeof result === "string" ? 0 : result.planes.length);
+    if (bytes > mostDecoded) {
+      throw new UserError(
+        `${name}: ${decoded.size} of its images already take more than ${mostDecoded} bytes, many times what the archive has: ` +
+          `unpack it into a folder, if it shall`,
+      );
+    }
+  };
+}
+
+/** Lets go of each picture once its pixels are in their part. */
 function assemble(
   { classes, parts }: Arrangement,
-  decoded: ReadonlyMap<string, Picture | string>,
+  decoded: Map<string, Picture | string>,
   where: string,
 ): ImageParts {
   const samples = [...parts.values()].flat();
@@ -76,7 +111,10 @@ function assemble(
   const size = channels * height * width;
   return new Map([...parts].map(([part, members]) => {
     const images = new Uint8Array(members.length * size);
-    members.forEach(({ path }, i) => images.set(pictures.get(path)!.planes.subarray(0, size), i * size));
+    members.forEach(({ path }, i) => {
+      images.set(pictures.get(path)!.planes.subarray(0, size), i * size);
+      decoded.delete(path);
+    });
     return [part, {
       name: where,
       classes: classes.length,

@@ -14,6 +14,9 @@ export interface Picture {
 
 /** A few damaged bytes can promise any size: more than this is refused before it is allocated. */
 const MOST_PIXELS = 2 ** 26;
+/** Above so many, a file has to have a byte for each 64, as photographs do: a few bytes can be well-formed and do harm. */
+const MANY_PIXELS = 2 ** 24;
+const MOST_PIXELS_OF_A_BYTE = 64;
 
 /** The decoder writes its complaints one by one; it decodes one image at a time. */
 let complaints: string[] = [];
@@ -31,8 +34,16 @@ export async function decodeImage(bytes: Uint8Array<ArrayBuffer>): Promise<Pictu
   if (depth > 8) throw new Error(`found a ${format.toUpperCase()} of ${depth} bits a sample`);
   if (colour === "cmyk") throw new Error("found a JPEG of four channels (CMYK)");
   if (height * width > MOST_PIXELS) throw new Error(`found ${width}×${height} pixels, more than ${MOST_PIXELS}`);
+  if (height * width > Math.max(MANY_PIXELS, MOST_PIXELS_OF_A_BYTE * bytes.length)) {
+    throw new Error(
+      `found ${width}×${height} pixels in ${bytes.length} bytes, more than ${MOST_PIXELS_OF_A_BYTE} to a byte`,
+    );
+  }
   const image = format === "png" ? await png(bytes) : await jpeg(bytes);
-  return { height, width, planes: toPlanes(image), grey: colour === "grey" };
+  const planes = toPlanes(image);
+  // As large as all planes and more, and not collected before the next image needs as much.
+  (image.data.buffer as ArrayBuffer).transfer(0);
+  return { height, width, planes, grey: colour === "grey" };
 }
 
 async function png(bytes: Uint8Array<ArrayBuffer>): Promise<ImageData> {

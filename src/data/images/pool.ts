@@ -1,51 +1,75 @@
-/** Worker threads that decode image files side by side. */
+/** Worker threads that decode image files side by side, as many as fit in a bounded part of the memory. */
+import { decodingBytes } from "./header.ts";
 import type { Decoded, Job } from "./worker.ts";
 
 export interface Decoder {
   /** Decodes a batch of files on the next free thread. The files' buffers are handed over: they are empty afterwards. */
   decode(files: readonly Uint8Array<ArrayBuffer>[]): Promise<Decoded>;
-  /** Resolves when fewer batches wait than there are threads: until then, more would only fill memory. */
+  /** Resolves when little waits to be decoded: until then, more would only fill memory. */
   room(): Promise<void>;
   [Symbol.dispose](): void;
 }
+
+interface Batch {
+  readonly files: readonly Uint8Array<ArrayBuffer>[];
+  /** What decoding it takes, in bytes, at most. */
+  readonly cost: number;
+  readonly done: PromiseWithResolvers<Decoded>;
+}
+
+/** Of all batches that are being decoded; one that takes more is decoded alone. */
+const MOST_AT_WORK = 2 ** 28;
+/** Of the files that wait. */
+const MOST_WAITING = 2 ** 25;
 
 /** @param size see `Job` */
 export function createDecoder(size: number | undefined, threads: number = navigator.hardwareConcurrency): Decoder {
   const free: Worker[] = [];
   const all: Worker[] = [];
-  const waiting: ((worker: Worker) => void)[] = [];
+  const waiting: Batch[] = [];
+  let atWork = 0;
   let roomFor: (() => void)[] = [];
 
-  const take = (): Promise<Worker> | Worker => {
-    const idle = free.pop();
-    if (idle) return idle;
-    if (all.length < threads) {
-      const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-      all.push(worker);
-      return worker;
-    }
-    return new Promise((resolve) => waiting.push(resolve));
+  const take = (): Worker | undefined => {
+    if (free.length > 0 || all.length === threads) return free.pop();
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    all.push(worker);
+    return worker;
   };
-  const giveBack = (worker: Worker) => {
-    const next = waiting.shift();
-    if (next) next(worker);
-    else free.push(worker);
-    if (waiting.length < threads) {
-      for (const resolve of roomFor) resolve();
-      roomFor = [];
+  const begin = async (worker: Worker, { files, cost, done }: Batch): Promise<void> => {
+    atWork += cost;
+    try {
+      done.resolve(await ask(worker, { files, size }));
+    } catch (error) {
+      done.reject(error);
     }
+    atWork -= cost;
+    free.push(worker);
+    proceed();
+  };
+  const isFull = () =>
+    waiting.length >= threads ||
+    waiting.reduce((sum, { files }) => sum + files.reduce((sum, { length }) => sum + length, 0), 0) > MOST_WAITING;
+  const proceed = () => {
+    while (waiting.length > 0 && (atWork === 0 || atWork + waiting[0].cost <= MOST_AT_WORK)) {
+      const worker = take();
+      if (!worker) break;
+      begin(worker, waiting.shift()!);
+    }
+    if (isFull()) return;
+    for (const resolve of roomFor) resolve();
+    roomFor = [];
   };
   return {
-    async decode(files) {
-      const worker = await take();
-      try {
-        return await ask(worker, { files, size });
-      } finally {
-        giveBack(worker);
-      }
+    decode(files) {
+      const cost = files.reduce((sum, bytes) => sum + decodingBytes(bytes), 0);
+      const done = Promise.withResolvers<Decoded>();
+      waiting.push({ files, cost, done });
+      proceed();
+      return done.promise;
     },
     async room() {
-      if (waiting.length >= threads) await new Promise<void>((resolve) => roomFor.push(resolve));
+      if (isFull()) await new Promise<void>((resolve) => roomFor.push(resolve));
     },
     [Symbol.dispose]() {
       for (const worker of all) worker.terminate();

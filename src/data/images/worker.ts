@@ -25,6 +25,8 @@ scope.onmessage = async ({ data: { files, size } }) => {
     } catch (error) {
       decoded.push((error as Error).message);
     }
+    // The thread may be idle for long before it would be collected.
+    bytes.buffer.transfer(0);
   }
   scope.postMessage(decoded, decoded.flatMap((one) => typeof one === "string" ? [] : [one.planes.buffer]));
 };
