@@ -4,11 +4,16 @@ import type { Graph } from "../graph/types.ts";
 import { isModelPath } from "../models/given.ts";
 import { createModel, modelNames } from "../models/zoo.ts";
 import { type CoupledGroup, inspect, type Inspection, refusalsOf } from "../prune/inspect.ts";
+import { HOW_TO_KEEP_NORMS, lacksNorms } from "../recipe/restored_norms.ts";
 import { bytes, count, short } from "../report/format.ts";
 import { visible } from "../visible.ts";
 import type { Io } from "./io.ts";
 import { modelFile, zooHelp } from "./networks.ts";
 import { formatTable } from "./table.ts";
+
+const LOST_NORMS =
+  "It has no norms. Where the trained network had batch norms, they were folded away, and without them a pruned " +
+  `network is hard to train: prune puts them back (norms in a recipe). ${HOW_TO_KEEP_NORMS}`;
 
 export function inspectCommand(io: Io): Command {
   return new Command("inspect")
@@ -18,13 +23,16 @@ export function inspectCommand(io: Io): Command {
     .option("--json", "print JSON instead of tables")
     .addHelpText("after", zooHelp(io.width))
     .action(async (model: string, { html, json }: { html?: string; json?: boolean }) => {
-      const found = inspect(await graphOf(model, io));
+      const graph = await graphOf(model, io);
+      const found = inspect(graph);
       if (html !== undefined) {
         const { renderInspection } = await import("../report/inspection/page.ts");
         await io.store.write(html, new TextEncoder().encode(renderInspection(found)));
       }
       if (json) return io.out(JSON.stringify(found, null, 2));
-      io.out(formatInspection(found, io.width) + (html === undefined ? "" : `\n\nThe graph is drawn in ${html}`));
+      const lost = !modelNames.includes(model) && lacksNorms(graph) ? [LOST_NORMS] : [];
+      const drawn = html === undefined ? [] : [`The graph is drawn in ${html}`];
+      io.out([formatInspection(found, io.width), ...lost, ...drawn].join("\n\n"));
     });
 }
 

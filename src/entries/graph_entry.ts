@@ -42,6 +42,7 @@ export type { NormOpName } from "../graph/ops/norm_ops.ts";
 export type { PoolOpName } from "../graph/ops/pool_ops.ts";
 export { type Cost, type GraphCost, graphCost } from "../graph/cost.ts";
 export { inferShapes } from "../graph/infer.ts";
+export { withoutNorms } from "../graph/fold.ts";
 export { initialise } from "../graph/initialise.ts";
 export { validateModel } from "../graph/validate.ts";
 export { execute, type ExecuteOptions } from "../graph/execute.ts";

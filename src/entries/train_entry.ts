@@ -59,3 +59,4 @@ export type {
 export { DivergedError, Interrupted } from "../train/errors.ts";
 export { evaluateModel, type Evaluation } from "../train/evaluate.ts";
 export { recalibrate } from "../train/recalibrate.ts";
+export { restoreNorms, type RestoreNormsOptions } from "../train/restore_norms.ts";

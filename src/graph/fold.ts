@@ -20,15 +20,17 @@ export function foldForInference(model: Model): Rewrite {
  * table′ = s·table. Computed in float64 and rounded once.
  *
  * Folded parameters are made by the rewrite, so they aren't in the index map.
+ *
+ * @param which the batch norms that may go; default: all
  */
-export function foldBatchNorm(model: Model): Rewrite {
+export function foldBatchNorm(model: Model, which: (norm: Node) => boolean = () => true): Rewrite {
   const exact = new Map(
     foldedParams(model.graph).map((name) => {
       const { shape, data } = model.params.get(name)!;
       return [name, { shape, data: new Float64Array(data) }];
     }),
   );
-  const folded = foldBatchNorm64(model.graph, exact);
+  const folded = foldBatchNorm64(model.graph, exact, which);
   const params = new Map<string, HostTensor>();
   const map = new Map<string, Origin>();
   const identity = identityMap(model.graph);
@@ -41,6 +43,11 @@ export function foldBatchNorm(model: Model): Rewrite {
   return { model: { graph: folded.graph, params }, map };
 }
 
+/** The network with the batch norms of these names folded; itself where there are none. */
+export function withoutNorms(model: Model, names: readonly string[] = []): Model {
+  return names.length === 0 ? model : foldBatchNorm(model, ({ name }) => names.includes(name)).model;
+}
+
 /** Parameters that a fold may read: those of batch norms and of what stands before them. The others may be large. */
 function foldedParams(graph: Graph): string[] {
   const readers = consumers(graph);
@@ -50,7 +57,11 @@ function foldedParams(graph: Graph): string[] {
 }
 
 /** The same in float64 throughout; untouched tensors are passed on as they are. */
-export function foldBatchNorm64(graph: Graph, params: Params64): { readonly graph: Graph; readonly params: Params64 } {
+export function foldBatchNorm64(
+  graph: Graph,
+  params: Params64,
+  which: (norm: Node) => boolean = () => true,
+): { readonly graph: Graph; readonly params: Params64 } {
   const specs = { ...graph.params };
   const values = new Map(params);
   const taken = takenNames(graph);
@@ -58,7 +69,7 @@ export function foldBatchNorm64(graph: Graph, params: Params64): { readonly grap
 
   for (const norm of graph.nodes) {
     const { inference } = opOf(norm);
-    if (inference.kind !== "channel affine") continue;
+    if (inference.kind !== "channel affine" || !which(norm)) continue;
     const current = { ...graph, nodes };
     const chain = foldable(norm, current);
     if (!chain) continue;

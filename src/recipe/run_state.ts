@@ -25,6 +25,8 @@ export interface RunState {
   /** The network before anything was pruned, and where `model`'s parameters lie in it. */
   dense: Model;
   origin: IndexMap;
+  /** Names of the batch norms that the run put back, for as long as it trains; what it writes has them folded. */
+  restored?: readonly string[];
   points: Point[];
   baseline: Point | undefined;
   /** Of the last training of the pruned network: its best epoch, as small as what it is made of can be. */

@@ -60,6 +60,11 @@ export const recipe = record({
   /** File of the model's weights; without it, and without a file as model, weights are drawn at random. */
   weights: v.optional(text()),
   data,
+  /**
+   * Of a network that was exported with its batch norms folded away: put them back for training and fold them again at the
+   * end, or take it as it is. Default: put back where a trained network of three convolutions or more has none.
+   */
+  norms: v.optional(word("restore", "keep")),
   preprocess: v.optional(preprocess),
   /** A device's record with latency tables, for budgets in ms. */
   device: v.optional(text()),

@@ -17,7 +17,9 @@ import { checkMeasures, checkOrder, checkTargets } from "../recipe/order.ts";
 import { writeReport } from "./run_report.ts";
 import { loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "../recipe/run_state.ts";
 import type { DataRequest, Recipe } from "../recipe/schema.ts";
+import { tellRestored, wantsNorms } from "../recipe/restored_norms.ts";
 import { runStages } from "./run_stages.ts";
+import { restoreNorms } from "../train/restore_norms.ts";
 import { reopenTail, tailOf, trainingIdentity } from "./tail.ts";
 
 export interface RunOptions {
@@ -61,7 +63,14 @@ export async function runPrune(options: RunOptions): Promise<Report> {
   const tables = await openTables(recipe, store, dir, ui);
   using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
   const gpu = options.gpu ?? own!;
-  const { state, progress } = saved ? takeUp(saved, recipe) : begin(start, recipe, tables);
+  const restored = !saved && wantsNorms(start.graph, recipe)
+    ? await restoreNorms({ gpu, model: start, data: data.train, batch: recipe.batch, signal })
+    : undefined;
+  const { state, progress } = saved ? takeUp(saved, recipe) : begin(restored?.model ?? start, recipe, tables);
+  if (restored) {
+    state.restored = restored.norms;
+    tellRestored(ui, restored.norms.length);
+  }
   if (state.stage < tailOf(recipe)) await checkMeasures(gpu, start, recipe);
   const { plansFolder } = options;
   const tuner = await openTuner({ gpu, store, dir, plansFolder, saved: saved?.plans, ui, signal });

@@ -12,6 +12,7 @@ import { optionsOf } from "../recipe/constraints.ts";
 import type { RunContext } from "../recipe/context.ts";
 import { formatRecipe } from "../recipe/load.ts";
 import { isPruning } from "../recipe/registry.ts";
+import { writtenNetworks } from "../recipe/restored_norms.ts";
 
 export interface Provenance {
   readonly tool: string;
@@ -44,13 +45,14 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     ...state.failed.length > 0 ? { failed: state.failed } : {},
     files: [ONNX_FILE, MODEL_FILE],
   });
+  const { dense, model, origin } = writtenNetworks(state);
   const log = new TextDecoder().decode(await store.read(`${dir}/log.jsonl`) ?? new Uint8Array());
   // Its plots are half of a page's code, which comes when it is needed.
   const { renderReport } = await import("../report/html.ts");
   const html = renderReport(report, {
     ...detailFromLog(log.split("\n").filter((line) => line !== "")),
     recipeYaml: formatRecipe(recipe),
-    layers: layerChanges(state.dense.graph, state.model.graph, state.origin),
+    layers: layerChanges(dense.graph, model.graph, origin),
     versions: runtimeVersions(tool),
   });
   const encode = (text: string) => new TextEncoder().encode(text);
@@ -61,7 +63,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
 
 /** What of the run's budgets and constraints was reached, and the time by the device's table where that was asked for. */
 function reached({ state, recipe, tables }: RunContext): Pick<Report, "achieved" | "untold"> {
-  const { dense, model, origin, masked } = state;
+  const { dense, model, origin, masked } = writtenNetworks(state);
   const pruning = recipe.stages.filter(isPruning);
   const timed = pruning.map(({ budget }) => budget).findLast((budget) => budget?.ms !== undefined);
   const network = { dense, model, inDenseShape: inDenseShape(model, origin, dense, masked) };

@@ -8,6 +8,7 @@ import { metadataOf } from "../models/given.ts";
 import { Interrupted } from "../train/errors.ts";
 import type { RunContext } from "../recipe/context.ts";
 import type { Stage } from "../recipe/registry.ts";
+import { writtenNetworks } from "../recipe/restored_norms.ts";
 import { isReported, isReporting, tailOf } from "./tail.ts";
 import { runStage } from "../recipe/stages/run_stage.ts";
 
@@ -35,9 +36,10 @@ export async function runStages(ctx: RunContext, save: () => Promise<void>): Pro
 
 async function writeNetwork({ store, dir, state, data, recipe, layout }: RunContext): Promise<void> {
   const metadata = metadataOf(data);
-  await writeModel(store, dir, state, metadata);
+  const written = writtenNetworks(state);
+  await writeModel(store, dir, written, metadata);
   const last = (recipe.layout ?? layout) === "nhwc";
-  await writeOnnx(store, dir, last ? channelsLast(state.model) : state.model, metadata);
+  await writeOnnx(store, dir, last ? channelsLast(written.model) : written.model, metadata);
 }
 
 /** One stage. Where it only makes smaller, measures or compares, a failure is told, and the network stays as it was. */

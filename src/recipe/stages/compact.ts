@@ -6,6 +6,7 @@ import { scatterModel } from "../../graph/scatter.ts";
 import { pointOf } from "../../report/points.ts";
 import type { RunContext } from "../context.ts";
 import type { CompactStage } from "../registry.ts";
+import { writtenNetworks } from "../restored_norms.ts";
 import { shrink } from "./shrink.ts";
 
 /** Images that also go through the float64 reference on the host, which takes milliseconds for each. */
@@ -14,7 +15,7 @@ const REFERENCE_INPUTS = 8;
 /** The smaller network: proved equal to the masked one in the dense shape, and to a float64 forward pass on the host. */
 export async function runCompactStage(ctx: RunContext, stage: CompactStage): Promise<void> {
   const { state, ui } = ctx;
-  const before = graphCost(state.model.graph);
+  const before = graphCost(writtenNetworks(state).model.graph);
   const masked = scatterModel(state.model, state.origin, state.dense) ?? state.masked;
   let equivalence = await shrink(ctx, {
     columns: stage.columns === "auto",
@@ -23,11 +24,11 @@ export async function runCompactStage(ctx: RunContext, stage: CompactStage): Pro
   state.masked = masked;
   if (masked) {
     const { inputs, batch } = proofInputs(ctx.data.validation, ctx.recipe.seed);
-    equivalence = await assertEquivalent(ctx.gpu, masked, state.model, inputs, batch);
+    equivalence = await assertEquivalent(ctx.gpu, masked, writtenNetworks(state).model, inputs, batch);
   }
   state.equivalence = equivalence;
   await assertReference(ctx);
-  const after = graphCost(state.model.graph);
+  const after = graphCost(writtenNetworks(state).model.graph);
   ui.note(
     `compact: ${before.params} -> ${after.params} parameters, ${before.macs} -> ${after.macs} MACs` +
       `; equal to the masked network within ${equivalence.maxRel.toExponential(1)} on ${equivalence.inputs} inputs`,
@@ -37,10 +38,11 @@ export async function runCompactStage(ctx: RunContext, stage: CompactStage): Pro
 
 async function assertReference({ gpu, state, data }: RunContext): Promise<void> {
   const { inputs, batch } = firstImages(data.validation, REFERENCE_INPUTS);
-  const { maxRel } = await compareWithReference(gpu, state.model, inputs, batch);
-  if (!(maxRel <= tolerance(state.model.graph))) {
+  const { model } = writtenNetworks(state);
+  const { maxRel } = await compareWithReference(gpu, model, inputs, batch);
+  if (!(maxRel <= tolerance(model.graph))) {
     throw new EquivalenceError(
-      `"${state.model.graph.name}" on the device differs from its float64 forward pass by ${maxRel.toExponential(2)}`,
+      `"${model.graph.name}" on the device differs from its float64 forward pass by ${maxRel.toExponential(2)}`,
     );
   }
 }

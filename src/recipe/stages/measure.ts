@@ -8,7 +8,7 @@ import type { Variant } from "../../report/types.ts";
 import { Interrupted } from "../../train/errors.ts";
 import type { RunContext } from "../context.ts";
 import type { MeasureStage } from "../registry.ts";
-import type { RunState } from "../run_state.ts";
+import { type Written, writtenNetworks } from "../restored_norms.ts";
 
 /**
  * Times dense, masked and compact against each other, all through the same plan builder, interleaved.
@@ -17,7 +17,7 @@ import type { RunState } from "../run_state.ts";
 export async function runMeasureStage(ctx: RunContext, stage: MeasureStage): Promise<void> {
   const { gpu, recipe, state, tuner, ui } = ctx;
   const { seconds } = stage;
-  const networks = networksOf(state);
+  const networks = networksOf(writtenNetworks(state));
   const wanted = stage.variants.flatMap((name) => {
     const model = networks[name];
     return model ? [{ name, model }] : [];
@@ -46,7 +46,7 @@ export async function runMeasureStage(ctx: RunContext, stage: MeasureStage): Pro
 }
 
 /** What there is to compare: no masked network before something is pruned, no compact one before it is smaller. */
-function networksOf({ model, dense, masked, origin }: RunState): Readonly<Record<Variant, Model | undefined>> {
+function networksOf({ model, dense, masked, origin }: Written): Readonly<Record<Variant, Model | undefined>> {
   const whole = inDenseShape(model, origin, dense, masked);
   const pruned = typeof whole !== "string" && countNonzero(whole.params) < countNonzero(dense.params);
   const smaller = graphCost(model.graph).macs < graphCost(dense.graph).macs;

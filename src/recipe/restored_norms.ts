@@ -1,0 +1,72 @@
+/** Batch norms that a run puts back for its training, and folds again in what it writes. */
+import { withoutNorms } from "../graph/fold.ts";
+import { convolutionsWithoutNorm, hasNoNorms } from "../graph/rewrite/insert_norms.ts";
+import { layersOf } from "../graph/roles.ts";
+import type { Graph, IndexMap, Origin } from "../graph/types.ts";
+import { isTrained } from "../models/given.ts";
+import type { Ui } from "../ui.ts";
+import { isPruning } from "./registry.ts";
+import type { RunState } from "./run_state.ts";
+import type { Recipe } from "./schema.ts";
+
+/** Nets of fewer convolutions train without norms as well. */
+const MANY = 3;
+
+/** Whether the run is to put norms back: because the recipe says so, or because the trained network seems to have lost them. */
+export function wantsNorms(graph: Graph, recipe: Recipe): boolean {
+  if (recipe.norms !== undefined) return recipe.norms === "restore";
+  return isTrained(recipe) && trains(recipe) && lacksNorms(graph);
+}
+
+/** Whether a network of many convolutions has no norm at all, as exporters leave it that fold them. */
+export function lacksNorms(graph: Graph): boolean {
+  return hasNoNorms(graph) && convolutionsWithoutNorm(graph).length >= MANY;
+}
+
+/** Says what was done to the network, and how to have it as it was trained. */
+export function tellRestored(ui: Ui, norms: number): void {
+  ui.note(
+    `the network has no norms: ${norms} batch norms that change nothing are put behind its convolutions for training, and ` +
+      `folded again at the end (norms: keep leaves it as it is). ${HOW_TO_KEEP_NORMS}`,
+  );
+}
+
+/** For who exports networks from PyTorch. */
+export const HOW_TO_KEEP_NORMS =
+  "PyTorch's exporter folds batch norms by default: the network's own come along with torch.onnx.export(net.eval(), x, " +
+  '"net.onnx", training=torch.onnx.TrainingMode.PRESERVE, dynamo=False)';
+
+function trains({ stages }: Recipe): boolean {
+  return stages.some((stage) => stage.kind === "train" || isPruning(stage) || stage.kind === "purify");
+}
+
+/** The networks of a run as it writes them. */
+export type Written = Pick<RunState, "model" | "dense" | "masked" | "origin">;
+
+/** What a run writes and reports of its networks: all of them without the norms that it put back. */
+export function writtenNetworks({ model, dense, masked, origin, restored }: RunState): Written {
+  if (!restored || restored.length === 0) return { model, dense, masked, origin };
+  const written = withoutNorms(model, restored), before = withoutNorms(dense, restored);
+  return {
+    model: written,
+    dense: before,
+    masked: masked && withoutNorms(masked, restored),
+    origin: foldedOrigin(written.graph, before.graph, origin),
+  };
+}
+
+/** Folding scales rows and leaves them where they were; a bias that it made has the rows of its layer's weight. */
+function foldedOrigin(written: Graph, dense: Graph, origin: IndexMap): IndexMap {
+  const before = new Map(layersOf(dense).map((node) => [node.name, node]));
+  const map = new Map<string, Origin>();
+  for (const name of Object.keys(written.params)) {
+    const found = origin.get(name);
+    if (found) map.set(name, found);
+  }
+  for (const { name, inputs: [, weight, bias] } of layersOf(written)) {
+    const rows = origin.get(weight), source = before.get(name)?.inputs[2];
+    if (bias === undefined || map.has(bias) || source === undefined || !rows || "sources" in rows) continue;
+    map.set(bias, { source, keep: [rows.keep[0]] });
+  }
+  return map;
+}
