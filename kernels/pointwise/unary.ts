@@ -23,6 +23,7 @@ const SAVED = {
   elu: "x",
   softplus: "x",
   mish: "x",
+  abs: "x",
 } as const satisfies Readonly<Record<string, "x" | "y">>;
 export type UnaryKind = keyof typeof SAVED;
 

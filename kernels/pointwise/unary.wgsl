@@ -12,6 +12,7 @@
 //  10 elu           x where x > 0, else a * (e^x - 1), which is a * 2t / (1 - t) for t = tanh(x / 2)
 //  11 softplus      max(x, 0) + log(1 + e^-|x|)
 //  12 mish          x * tanh(softplus(x)), which is x * n / (n + 2) for n = e^x * (e^x + 2)
+//  13 abs           |x|
 //
 // x, y: `count` items of V. A workgroup of 64 threads makes 256 neighbouring items, a thread every 64th of them.
 // Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where the number of elements does not divide by 4.
@@ -94,7 +95,8 @@ fn f(v: V) -> V {
   if (KIND == 9u) { return p.a * v; }
   if (KIND == 10u) { return select(v, p.a * expm1_negative(v), v <= V(0.0)); }
   if (KIND == 11u) { return select(v, V(0.0), v <= V(0.0)) + log1p_unit(exp(-min(abs(v), V(87.0)))); }
-  return mish(v);
+  if (KIND == 12u) { return mish(v); }
+  return abs(v);
 }
 
 fn item(i: u32) {

@@ -11,6 +11,7 @@
 //  10 elu           1 where x > 0, else a * e^x
 //  11 softplus      1 / (1 + e^-x)
 //  12 mish          t + x * (1 - t^2) / (1 + e^-x),  t = n / (n + 2), n = e^x * (e^x + 2)
+//  13 abs           the sign of x, 0 at 0
 //
 // saved, dy, dx: `count` items of V. Workgroups and grid as in unary.wgsl.
 
@@ -81,7 +82,8 @@ fn slope(v: V) -> V {
   if (KIND == 8u) { return select(select(v * 0.33333333 + V(0.5), V(0.0), v <= V(-3.0)), V(1.0), v >= V(3.0)); }
   if (KIND == 10u) { return select(p.a * exp(max(min(v, V(0.0)), V(-87.0))), V(1.0), v > V(0.0)); }
   if (KIND == 11u) { return sigmoid(v); }
-  return mish_slope(v);
+  if (KIND == 12u) { return mish_slope(v); }
+  return sign(v);
 }
 
 fn item(i: u32) {

@@ -29,6 +29,21 @@ export function convAttrs(node: Node): ConvAttrs {
   };
 }
 
+export interface ConvTransposeAttrs extends ConvAttrs {
+  /** Lines and columns more at the end, fewer than the stride: of several sizes that a convolution would make one, which. */
+  readonly outputPadding: Pair;
+}
+
+/** The transpose of a 2-D convolution, of which the attributes are. */
+export function convTransposeAttrs(node: Node): ConvTransposeAttrs {
+  const base = convAttrs(node);
+  const outputPadding = pair(node, "output_padding", [0, 0], 0);
+  if (outputPadding.some((more, axis) => more >= base.strides[axis])) {
+    throw nodeError(node, `output_padding [${outputPadding}] has to be smaller than the strides [${base.strides}]`);
+  }
+  return { ...base, outputPadding };
+}
+
 export interface ColumnConvAttrs extends ConvAttrs {
   readonly kernel: Pair;
   /** Kept columns of the GEMM matrix, c·KH·KW + kh·KW + kw, ascending. */
@@ -143,7 +158,7 @@ export function ceilPads(
   return [pads[0], pads[1], end[0], end[1]];
 }
 
-/** A mean or a maximum over neighbouring axes, none of them the batch; `keepdims` leaves them with size 1. */
+/** A sum, a mean or a maximum over neighbouring axes, none of them the batch; `keepdims` leaves them with size 1. */
 export function reductionAttrs(
   node: Node,
   rank: number,
@@ -189,6 +204,14 @@ export function resizeAttrs(node: Node, height: number, width: number): ResizeAt
     return { from, to, start: 0.5 * step - 0.5, step };
   };
   return { mode, rows: sampling(height, 0), columns: sampling(width, 1) };
+}
+
+/**
+ * Blocks of `block` × `block` pixels out of as many channels. "DCR": pixel (i, j) of a block comes from channel
+ * (i · block + j) · C + c of b² · C, "CRD" (PyTorch's pixel shuffle): from channel c · b² + i · block + j.
+ */
+export function depthToSpaceAttrs(node: Node): { readonly block: number; readonly mode: "DCR" | "CRD" } {
+  return { block: integer(node, "blocksize", 0, 1), mode: choice(node, "mode", ["DCR", "CRD"]) };
 }
 
 /** Flatten, Concat and Gather work along axis 1 only; `fallback` is ONNX's axis where the node has none. */

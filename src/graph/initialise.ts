@@ -5,7 +5,7 @@ import { elements } from "../tensor/tensor.ts";
 import { inferShapes } from "./infer.ts";
 import { consumers } from "./names.ts";
 import { opOf } from "./ops/ops.ts";
-import { hasFilterRows, isBatchNorm } from "./roles.ts";
+import { hasFilterRows, isBatchNorm, mixesChannels } from "./roles.ts";
 import type { Graph, HostTensor, Node, Params, Shape } from "./types.ts";
 
 /**
@@ -54,6 +54,10 @@ function drawing(
     return normalised ? he() : { bound: 1 / Math.sqrt(elements(weight.shape.slice(1))) };
   }
   if (reader && opOf(reader).inference.kind === "layer") return { bound: 1 / Math.sqrt(shape[0]) };
+  // As PyTorch does for transposed convolutions, whose weight is [C,F/group,KH,KW].
+  if (reader && mixesChannels(reader)) {
+    return { bound: 1 / Math.sqrt(elements(graph.params[reader.inputs[1]].shape.slice(1))) };
+  }
   if (role === "slope") return { constant: 0.25 };
   return { constant: role === "gamma" || role === "variance" || role === "weight" ? 1 : 0 };
 }

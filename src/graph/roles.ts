@@ -4,18 +4,28 @@ import { opOf } from "./ops/ops.ts";
 import type { Graph, Node, ParamRole } from "./types.ts";
 
 /**
- * The nodes that multiply by a weight and mix channels: convolutions, Gemm, and projections (MatMul by a parameter), in
- * order of execution.
+ * The nodes that multiply by a weight and mix channels: convolutions and transposed ones, Gemm, and projections (MatMul by a
+ * parameter), in order of execution.
  */
 export function layersOf({ nodes, params }: Graph): Node[] {
-  return nodes.filter((node) => opOf(node).inference.kind === "layer" && node.inputs[1] in params);
+  return nodes.filter((node) => mixesChannels(node) && node.inputs[1] in params);
 }
 
-/** How many outputs a layer has: the rows of its weight [F, …], or the columns of a projection's [K, F]. */
+/** An operator that multiplies what it reads by a weight, its second input. */
+export function mixesChannels(node: Pick<Node, "op" | "name">): boolean {
+  const [x, weight] = opOf(node).inputs;
+  return x.takes === "activation" && weight !== undefined && weight.roles.includes("weight");
+}
+
+/**
+ * How many outputs a layer has: the rows of its weight [F, …], the columns of a projection's [K, F], or what a transposed
+ * convolution's [C, F/group, …] has in all groups.
+ */
 export function filterCount({ params }: Graph, node: Node): number {
   const { inference } = opOf(node);
-  const last = inference.kind === "layer" && inference.filters === "last";
-  return params[node.inputs[1]].shape.at(last ? -1 : 0)!;
+  const { shape } = params[node.inputs[1]];
+  if (inference.kind !== "layer") return shape[1] * Number(node.attrs.group ?? 1);
+  return shape.at(inference.filters === "last" ? -1 : 0)!;
 }
 
 /** A layer whose weight's first axis are its filters: any but a projection. */

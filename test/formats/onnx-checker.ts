@@ -3,12 +3,15 @@ import { DATA_TYPE, type OnnxModel, type OnnxNode } from "../../src/formats/onnx
 
 /** Operator -> the opset since which it has this form, fewest and most inputs, and attributes it must have. */
 const SCHEMA: Readonly<Record<string, readonly [since: number, least: number, most: number, ...required: string[]]>> = {
+  Abs: [13, 1, 1],
   Add: [14, 2, 2],
   AveragePool: [11, 1, 1, "kernel_shape"],
   BatchNormalization: [15, 5, 5],
   Clip: [13, 1, 3],
   Concat: [13, 1, Infinity, "axis"],
   Conv: [11, 2, 3],
+  ConvTranspose: [11, 2, 3],
+  DepthToSpace: [13, 1, 1, "blocksize"],
   Div: [14, 2, 2],
   Dropout: [13, 1, 3],
   Elu: [6, 1, 1],
@@ -32,6 +35,7 @@ const SCHEMA: Readonly<Record<string, readonly [since: number, least: number, mo
   Pad: [13, 2, 4],
   ReduceMax: [18, 1, 2],
   ReduceMean: [18, 1, 2],
+  ReduceSum: [13, 1, 2],
   Relu: [14, 1, 1],
   Reshape: [14, 2, 2],
   Resize: [13, 1, 4],

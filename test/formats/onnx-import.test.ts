@@ -296,13 +296,40 @@ test("half precision is widened", () => {
 const w = float32("w", [4, 4, 3, 3], ramp(144));
 const refused: [what: string, nodes: readonly OnnxNode[], options: HandModel, message: RegExp][] = [
   [
-    "an operator",
-    [node("ConvTranspose", ["x", "w"])],
+    "an unknown operator",
+    [node("GridSample", ["x", "w"])],
     { initialisers: [w] },
-    /^ConvTranspose "\/block\/ConvTranspose": the op/,
+    /^GridSample "\/block\/GridSample": the op/,
   ],
   ["an inherited name as one", [node("toString", ["x"])], {}, /^toString .*the operator isn't supported/],
-  ["another domain", [{ ...node("Gelu", ["x"]), domain: "com.microsoft" }], {}, /domain "com.microsoft"/],
+  [
+    "another domain",
+    [{ ...node("Gelu", ["x"]), domain: "com.microsoft" }],
+    {},
+    /domain "com.microsoft": it was made by a runtime's optimisation: export the network as it was before/,
+  ],
+  [
+    "a function of an exporter",
+    [{ ...node("aten_gelu", ["x"]), domain: "pkg.onnxscript.torch_lib" }],
+    {},
+    /domain "pkg.onnxscript.torch_lib": .*inline functions on export/,
+  ],
+  [
+    "quantised networks",
+    [node("QuantizeLinear", ["x", "w"])],
+    { initialisers: [w] },
+    /QuantizeLinear .*export the float network from before quantisation/,
+  ],
+  ["control flow", [node("If", ["x"])], {}, /If .*export the network with its branches and loops settled/],
+  ["recurrent layers", [node("LSTM", ["x", "w", "w"])], { initialisers: [w] }, /LSTM .*recurrent layers aren't read/],
+  [
+    "recurrent layers whose state is read",
+    [{ ...node("GRU", ["x", "w", "w"], "a"), outputs: ["a", "b"] }, node("Add", ["a", "b"])],
+    { initialisers: [w] },
+    /GRU .*recurrent layers aren't read/,
+  ],
+  ["random numbers", [node("RandomUniformLike", ["x"])], {}, /export the network for evaluation \(model.eval\(\)\)/],
+  ["what comes after a network", [node("TopK", ["x"])], {}, /export the network up to its raw outputs/],
   ["an unknown attribute", [node("Relu", ["x"], "y", { slope: 1 })], {}, /^Relu .*attribute "slope" isn't supported/],
   [
     "an attribute's type",
@@ -325,6 +352,43 @@ const refused: [what: string, nodes: readonly OnnxNode[], options: HandModel, me
   ["a value of nobody", [node("Relu", ["z"])], {}, /reads "z", which nothing before it makes/],
   ["an old opset", [node("Relu", ["x"])], { opset: 10 }, /^opset 10 isn't supported, expected 11 to 24/],
   ["open height", [node("Relu", ["x"])], { input: ["N", 3, "height", 4] }, /input "x": dimension 2 is "height"/],
+  [
+    "an expanded batch",
+    [node("Expand", ["x", "to"])],
+    { initialisers: [int64("to", [3, 1, 1, 1])] },
+    /can't expand \[N,4,6,6\] to \[3,1,1,1\]: the batch has to stay the first dimension/,
+  ],
+  ["a sum over the batch", [node("ReduceSum", ["x"])], {}, /axes \[0,1,2,3\] take in the batch/],
+  [
+    "a power that is no product",
+    [node("Pow", ["x", "n"])],
+    { initialisers: [float32("n", [], [0.5])] },
+    /the exponent 0.5 isn't supported, expected 1, 2 or 3/,
+  ],
+  [
+    "an Einsum that sums the batch",
+    [node("Einsum", ["x", "w"], "y", { equation: "nchw,fcij->cfhwij" })],
+    { initialisers: [w] },
+    /"nchw,fcij->cfhwij" isn't supported: the batch has to stay first/,
+  ],
+  [
+    "an Einsum of one axis",
+    [node("Einsum", ["x", "w"], "y", { equation: "nchw,fcij->nfhwi" })],
+    { initialisers: [w] },
+    /it sums over an axis of one operand alone/,
+  ],
+  [
+    "a transposed convolution that can't reach its size",
+    [node("ConvTranspose", ["x", "w"], "y", { output_shape: [20, 20] })],
+    { initialisers: [float32("w", [4, 2, 3, 3], ramp(72))] },
+    /it makes 8 of 6 lines, fewer than the 20 it should/,
+  ],
+  [
+    "output padding beyond the stride",
+    [node("ConvTranspose", ["x", "w"], "y", { output_padding: [1, 0] })],
+    { initialisers: [float32("w", [4, 2, 3, 3], ramp(72))] },
+    /output_padding \[1,0\] has to be smaller than the strides \[1,1\]/,
+  ],
   ["a merged batch", [node("Reshape", ["x", "to"])], { initialisers: [int64("to", [-1, 6])] }, /batch has to stay/],
   [
     "arithmetic with the batch",

@@ -16,6 +16,17 @@ const CASES: Readonly<Record<string, (b: Builder) => string>> = {
   "Elu": (b) => b.node("Elu", [b.input], { alpha: 1 }),
   "Softplus": (b) => b.node("Softplus", [b.input]),
   "Mish": (b) => b.node("Mish", [b.input]),
+  "Abs": (b) => b.node("Abs", [b.input]),
+  "ReduceSum": (b) => b.node("ReduceSum", [b.input], { axes: [1, 2], keepdims: 0 }),
+  "DepthToSpace": (b) => b.node("DepthToSpace", [b.input], { blocksize: 2, mode: "CRD" }),
+  "ConvTranspose": (b) =>
+    b.node("ConvTranspose", [b.input, b.param("w", [4, 3, 3, 2], "weight"), b.param("b", [6], "bias")], {
+      strides: [2, 3],
+      pads: [1, 0, 0, 1],
+      dilations: [1, 2],
+      group: 2,
+      output_padding: [1, 2],
+    }),
   "ReduceMax": (b) => b.node("ReduceMax", [b.input], { axes: [2, 3], keepdims: 0 }),
   "Resize, nearest": (b) => b.resize(b.input, [2, 3]),
   "Resize, linear by scales": (b) =>
@@ -66,7 +77,7 @@ test("the axes of ReduceMax come as attribute or input, in any order, and all of
   };
   assert.equal(read({ axes: [-1, 2] }, 17), { axes: [2, 3], keepdims: 1 });
   assert.equal(read({ keepdims: 0 }, 18, [1]), { axes: [1], keepdims: 0 });
-  assert.throws(() => read({}, 18), /the maximum over all axes isn't supported, expected some axes/);
+  assert.throws(() => read({}, 18), /axes \[0,1,2,3\] take in the batch, which isn't supported: expected others/);
 });
 
 test("a linear Resize is read in the forms that exporters write", () => {

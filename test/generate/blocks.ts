@@ -23,15 +23,19 @@ export const BLOCKS: readonly Block[] = [
   inverted,
   split,
   resized,
+  transposed,
+  shuffled,
   squeeze,
   gate,
   spatialGate,
   sloped,
   difference,
   pooling,
+  pooling,
   widened,
   sliced,
   rearranged,
+  perChannel,
   perChannel,
   sparse,
 ];
@@ -81,6 +85,29 @@ function resized(b: Builder, d: Dice, x: string): string {
   const scales = d.pick([[2, 2], [1, 2], [3, 1]] as const);
   const large = finish(b, d, b.resize(x, scales));
   return b.conv(large, { name: fresh(b, "conv"), out: d.between(2, 6), kernel: scales, stride: scales });
+}
+
+/** A transposed convolution, and back to a size that doesn't grow. */
+function transposed(b: Builder, d: Dice, x: string): string {
+  const [kernel, stride] = d.pick([[2, 2], [3, 2], [4, 2], [3, 1]] as const);
+  const out = d.between(2, 6);
+  const name = fresh(b, "up");
+  const inputs = [x, b.param(`${name}.weight`, [b.channels(x), out, kernel, kernel], "weight")];
+  if (d.chance(0.6)) inputs.push(b.param(`${name}.bias`, [out], "bias"));
+  // Two pixels have to be left for what comes behind.
+  const few = Math.min(...b.shape(x).slice(2) as number[]) === 1;
+  const pad = kernel === 4 || (kernel === 3 && !few) ? d.between(0, 1) : 0;
+  const attrs = { strides: [stride, stride], pads: [pad, pad, pad, pad] };
+  const large = finish(b, d, b.node("ConvTranspose", inputs, attrs, name));
+  if (stride === 1) return large;
+  return b.conv(large, { name: fresh(b, "conv"), out: d.between(2, 6), kernel: 2, stride: 2 });
+}
+
+/** Blocks of pixels out of channels, and back. */
+function shuffled(b: Builder, d: Dice, x: string): string {
+  const wide = finish(b, d, same(b, d, x, 4 * d.between(1, 2)));
+  const large = b.node("DepthToSpace", [wide], { blocksize: 2, mode: d.pick(["DCR", "CRD"]) });
+  return b.conv(finish(b, d, large), { name: fresh(b, "conv"), out: d.between(2, 6), kernel: 2, stride: 2 });
 }
 
 /** Squeeze and excitation. */

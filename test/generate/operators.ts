@@ -3,7 +3,7 @@
  * makes what the operator reads, so that its filters may go, and a layer "behind" reads what it makes.
  */
 import { type Builder, builder } from "../../src/graph/build.ts";
-import type { Graph, OpName } from "../../src/graph/types.ts";
+import type { Attrs, Graph, OpName } from "../../src/graph/types.ts";
 import { EPSILON } from "./pieces.ts";
 
 export interface OperatorCase {
@@ -83,8 +83,24 @@ function arithmetic(op: OpName, role: "bias" | "gamma" | "table", second = (_: B
   ] satisfies readonly OperatorCase[];
 }
 
+/** A transposed convolution to 6 channels, or 12 of two groups. */
+function upsampled(b: Builder, x: string, attrs: Attrs, kernel: readonly [number, number]): string {
+  const weight = b.param("op.weight", [b.channels(x), 6, ...kernel], "weight");
+  const bias = b.param("op.bias", [6 * Number(attrs.group ?? 1)], "bias");
+  return b.node("ConvTranspose", [x, weight, bias], attrs, "op");
+}
+
 function largest(b: Builder, x: string, axes: readonly number[], keepdims: 0 | 1): string {
   return b.node("ReduceMax", [x], { axes, keepdims }, "op");
+}
+
+/** Blocks of 2×2 pixels, of four channels each. */
+function blocks(b: Builder, x: string, mode: "DCR" | "CRD"): string {
+  return b.node("DepthToSpace", [x], { blocksize: 2, mode }, "op");
+}
+
+function summed(b: Builder, x: string, axes: readonly number[], keepdims: 0 | 1): string {
+  return b.node("ReduceSum", [x], { axes, keepdims }, "op");
 }
 
 /** Operators that look at images. */
@@ -109,6 +125,28 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
     },
     { title: "of two groups", build: (b, x) => b.conv(x, { name: "op", out: 4, kernel: 3, pad: 1, group: 2 }) },
     { title: "depthwise", build: (b, x) => b.conv(x, { name: "op", out: 6, kernel: 3, pad: 1, group: 6 }) },
+  ],
+  ConvTranspose: [
+    { title: "2×2, stride 2", build: (b, x) => upsampled(b, x, { strides: [2, 2] }, [2, 2]) },
+    {
+      title: "2×2, of an image whose channels stand elsewhere",
+      build: (b, x) => upsampled(b, sideways(b, x), {}, [2, 2]),
+      needsAll: true,
+    },
+    {
+      title: "4×3, padded, of uneven strides",
+      build: (b, x) => upsampled(b, x, { strides: [2, 1], pads: [1, 1, 1, 1], output_padding: [1, 0] }, [4, 3]),
+    },
+    {
+      title: "without a bias, dilated",
+      build: (b, x) =>
+        b.node("ConvTranspose", [x, b.param("op.weight", [6, 5, 3, 1], "weight")], { dilations: [2, 1] }, "op"),
+    },
+    {
+      title: "of two groups",
+      build: (b, x) => upsampled(b, x, { group: 2 }, [2, 2]),
+      whole: /^which is a transposed convolution of several groups$/,
+    },
   ],
   Gemm: [{ title: "of a vector", build: (b, x) => b.gemm(b.flatten(x), { name: "op", out: 5 }) }],
   ColumnConv: [
@@ -158,6 +196,7 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
   Tanh: pointwise((b, x) => b.tanh(x, "op")),
   Elu: pointwise((b, x) => b.node("Elu", [x], { alpha: 0.7 }, "op")),
   Softplus: pointwise((b, x) => b.node("Softplus", [x], {}, "op")),
+  Abs: pointwise((b, x) => b.node("Abs", [x], {}, "op")),
   Mish: pointwise((b, x) => b.node("Mish", [x], {}, "op")),
   HardSigmoid: pointwise((b, x) => b.hardSigmoid(x, { alpha: 0.2, beta: 0.4 }, "op")),
   HardSwish: pointwise((b, x) => b.hardSwish(x, "op")),
@@ -182,6 +221,16 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
     })),
   ],
   GlobalAveragePool: spatial("of an image", (b, x) => b.globalAveragePool(x, "op")),
+  ReduceSum: [
+    { title: "over pixels, which stay as one", build: (b, x) => summed(b, x, [2, 3], 1) },
+    { title: "over pixels, which go", build: (b, x) => summed(b, x, [2, 3], 0) },
+    { title: "over tokens, which go", build: (b, x) => summed(b, tokens(b, x), [1], 0) },
+    {
+      title: "over channels",
+      build: (b, x) => summed(b, x, [1], 1),
+      whole: /^which takes the sum over all channels$/,
+    },
+  ],
   ReduceMean: [
     { title: "over pixels, which stay as one", build: (b, x) => b.mean(x, [2, 3], { keepdims: true, name: "op" }) },
     { title: "over pixels, which go", build: (b, x) => b.mean(x, [2, 3], { name: "op" }) },
@@ -205,6 +254,13 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
   Resize: [
     ...spatial("of an image", (b, x) => b.resize(x, [2, 3], "op")),
     ...spatial("of an image, bilinearly", (b, x) => b.node("Resize", [x], { mode: "linear", sizes: [4, 9] }, "op")),
+  ],
+  DepthToSpace: [
+    ...spatial("pixel before channel", (b, x) => blocks(b, b.concat([x, x, x, x]), "DCR")),
+    ...spatial("channel before pixel", (b, x) => {
+      const copies = Array.from({ length: 4 * b.channels(x) }, (_, i) => Math.floor(i / 4));
+      return blocks(b, b.gather(x, copies), "CRD");
+    }),
   ],
   Flatten: [
     { title: "of an image", build: (b, x) => b.flatten(x, "op") },

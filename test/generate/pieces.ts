@@ -52,6 +52,7 @@ export function activation(b: Builder, d: Dice, x: string): string {
     () => b.node("Elu", [x], { alpha: 0.5 }),
     () => b.node("Softplus", [x]),
     () => b.node("Mish", [x]),
+    () => b.node("Abs", [x]),
     () => b.dropout(x),
   ])();
 }

@@ -19,6 +19,24 @@ const conv = (options: Partial<Parameters<Builder["conv"]>[1]>): Build =>
   unary((b, x) => b.conv(x, { name: "w", out: 3, kernel: 3, ...options }));
 const columns = (options: Partial<Parameters<Builder["columnConv"]>[1]>): Build =>
   unary((b, x) => b.columnConv(x, { name: "w", out: 3, kernel: 3, taps: [0, 5, 7, 10, 17], ...options }));
+const transposed = (
+  { kernel, bias = true, out = 3, ...attrs }: {
+    readonly kernel: readonly [number, number];
+    readonly bias?: boolean;
+    /** Of each group. */
+    readonly out?: number;
+    readonly strides?: readonly number[];
+    readonly pads?: readonly number[];
+    readonly dilations?: readonly number[];
+    readonly output_padding?: readonly number[];
+    readonly group?: number;
+  },
+): Build =>
+  unary((b, x) => {
+    const weight = b.param("w.weight", [b.channels(x), out, ...kernel], "weight");
+    const shift = bias ? [b.param("w.bias", [out * (attrs.group ?? 1)], "bias")] : [];
+    return b.node("ConvTranspose", [x, weight, ...shift], attrs, "w");
+  });
 const pooled = (op: "maxPool" | "averagePool", options: Parameters<Builder["averagePool"]>[1]): Build =>
   unary((b, x) => b[op](x, options));
 const sliced = (options: Parameters<Builder["slice"]>[1]): Build => unary((b, x) => b.slice(x, options));
@@ -55,6 +73,19 @@ const CASES: Readonly<Record<OpName, Cases>> = {
         return b.add(b.tanh(y), b.mul(y, x));
       }),
     ],
+  },
+  ConvTranspose: {
+    "2×2, stride 2": [[2, 3, 4, 5], transposed({ kernel: [2, 2], strides: [2, 2] })],
+    "4×4, stride 2, padded": [[2, 2, 5, 3], transposed({ kernel: [4, 4], strides: [2, 2], pads: [1, 1, 1, 1] })],
+    "3×2, uneven strides and pads, output padding": [
+      [3, 2, 4, 5],
+      transposed({ kernel: [3, 2], strides: [2, 3], pads: [1, 0, 0, 1], output_padding: [1, 2], bias: false }),
+    ],
+    "3×3, dilated": [[2, 3, 5, 4], transposed({ kernel: [3, 3], dilations: [2, 1], pads: [1, 1, 2, 0] })],
+    "a kernel smaller than the stride": [[2, 3, 3, 4], transposed({ kernel: [1, 2], strides: [2, 3] })],
+    "two groups": [[2, 4, 3, 5], transposed({ kernel: [3, 3], strides: [2, 2], group: 2, pads: [1, 1, 1, 1] })],
+    "a group to a channel": [[2, 5, 4, 3], transposed({ kernel: [4, 4], strides: [2, 2], group: 5, out: 1 })],
+    "1×1 maps, 29 columns": [[1, 2, 1, 29], transposed({ kernel: [1, 3], pads: [0, 1, 0, 1] })],
   },
   ColumnConv: {
     "padded": [[2, 2, 6, 5], columns({ pad: 1 })],
@@ -131,6 +162,8 @@ const CASES: Readonly<Record<OpName, Cases>> = {
     "default alpha": [[2, 3, 5, 5], unary((b, x) => b.node("Elu", [wide(b, x)]))],
     "another alpha, rank 2": [[3, 7], unary((b, x) => b.node("Elu", [x], { alpha: 0.3 }))],
   },
+  // Apart from 0, where there is no slope.
+  Abs: { "maps": [[2, 3, 5, 5], unary((b, x) => b.node("Abs", [b.node("Clip", [x], { min: 0.01 })]))] },
   Softplus: { "maps": [[2, 3, 5, 5], unary((b, x) => b.node("Softplus", [wide(b, x)]))] },
   Mish: {
     "maps": [[2, 3, 5, 5], unary((b, x) => b.node("Mish", [wide(b, x)]))],
@@ -173,6 +206,11 @@ const CASES: Readonly<Record<OpName, Cases>> = {
     "pixels, channels last, kept": [[2, 3, 5, 4], unary((b, x) => b.mean(x, [1, 2], { keepdims: true }))],
     "the last axis": [[3, 4, 7], unary((b, x) => b.sub(x, b.mean(x, [2], { keepdims: true })))],
   },
+  ReduceSum: {
+    "pixels, kept": [[2, 3, 5, 4], unary((b, x) => b.node("ReduceSum", [b.tanh(x)], { axes: [2, 3] }))],
+    "tokens, dropped": [[2, 5, 8], unary((b, x) => b.node("ReduceSum", [b.tanh(x)], { axes: [1], keepdims: 0 }))],
+    "channels": [[2, 3, 4, 3], unary((b, x) => b.sub(x, b.node("ReduceSum", [x], { axes: [1] })))],
+  },
   ReduceMax: {
     "pixels": [[2, 3, 5, 4], unary((b, x) => b.node("ReduceMax", [b.tanh(x)], { axes: [2, 3] }))],
     "tokens, dropped": [[2, 5, 8], unary((b, x) => b.node("ReduceMax", [x], { axes: [1], keepdims: 0 }))],
@@ -191,6 +229,13 @@ const CASES: Readonly<Record<OpName, Cases>> = {
       unary((b, x) =>
         b.node("Resize", [x], { mode: "linear", coordinate_transformation_mode: "align_corners", sizes: [7, 2] })
       ),
+    ],
+  },
+  DepthToSpace: {
+    "twice, pixel before channel": [[2, 8, 3, 5], unary((b, x) => b.node("DepthToSpace", [x], { blocksize: 2 }))],
+    "thrice, channel before pixel": [
+      [1, 18, 2, 3],
+      unary((b, x) => b.tanh(b.node("DepthToSpace", [x], { blocksize: 3, mode: "CRD" }))),
     ],
   },
   Flatten: { "maps": [[2, 3, 5, 3], unary((b, x) => b.tanh(b.flatten(x)))] },

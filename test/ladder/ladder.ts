@@ -161,6 +161,8 @@ const CONSTRUCTS: Readonly<Record<string, (model: Model) => boolean>> = {
   "group norm": has("GroupNormalization"),
   "flatten": has("Flatten"),
   "resize": has("Resize"),
+  "transposed convolution": has("ConvTranspose"),
+  "blocks out of channels": has("DepthToSpace"),
   "pooling": has("MaxPool", "AveragePool"),
   "border bias": has("BorderBias"),
   "kept columns": has("ColumnConv"),

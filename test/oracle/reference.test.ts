@@ -188,6 +188,7 @@ test("activations by hand", () => {
   is(run("HardSwish", [array([1, 4], [-4, -1.5, 1.5, 4])]), [1, 4], [0, -0.375, 1.125, 4]);
   is(run("Elu", [array([1, 3], [-Math.log(2), 0, 3])], { alpha: 2 }), [1, 3], [-1, 0, 3]);
   is(run("Softplus", [array([1, 2], [0, Math.log(3)])]), [1, 2], [Math.log(2), Math.log(4)]);
+  is(run("Abs", [array([1, 3], [-2, 0, 3])]), [1, 3], [2, 0, 3]);
   // tanh(log 4) = 15/17.
   is(run("Mish", [array([1, 2], [0, Math.log(3)])]), [1, 2], [0, Math.log(3) * 15 / 17]);
   is(run("Tanh", [array([1, 2], [0, Math.log(2)])]), [1, 2], [0, 0.6]);
@@ -261,6 +262,8 @@ test("joined parameters, means over axes and enlarged maps by hand", () => {
   is(run("Concat", [array([1, 1, 2], [-1, -2]), x]), [2, 3, 2], [-1, -2, 1, 2, 3, 4, -1, -2, 5, 6, 7, 8]);
   is(run("ReduceMean", [x], { axes: [1] }), [2, 1, 2], [2, 3, 6, 7]);
   is(run("ReduceMean", [x], { axes: [1, 2], keepdims: 0 }), [2], [2.5, 6.5]);
+  is(run("ReduceSum", [x], { axes: [1] }), [2, 1, 2], [4, 6, 12, 14]);
+  is(run("ReduceSum", [x], { axes: [1, 2], keepdims: 0 }), [2], [10, 26]);
   is(run("ReduceMax", [x], { axes: [1] }), [2, 1, 2], [3, 4, 7, 8]);
   is(run("ReduceMax", [x], { axes: [1, 2], keepdims: 0 }), [2], [4, 8]);
   const line = array([1, 1, 1, 2], [0, 4]);

@@ -4,6 +4,7 @@ import type { UnaryKind } from "../../kernels/pointwise/unary.ts";
 import { random } from "../../kernels/random/philox.ts";
 import { UserError } from "../../src/errors.ts";
 import {
+  abs,
   add,
   broadcast,
   clip,
@@ -49,6 +50,7 @@ const UNARY: [string, (tape: Tape, x: Tensor) => Tensor, (v: number) => number][
   ["hard sigmoid", (tape, x) => hardSigmoid(tape, x, 0.5, 0.25), (v) => Math.min(Math.max(0.5 * v + 0.25, 0), 1)],
   ["hard swish", (tape, x) => hardSwish(tape, x), (v) => v * Math.min(Math.max(v / 6 + 0.5, 0), 1)],
   ["elu", (tape, x) => elu(tape, x, 1.5), (v) => v > 0 ? v : 1.5 * Math.expm1(v)],
+  ["abs", abs, Math.abs],
   ["softplus", softplus, (v) => Math.log1p(Math.exp(v))],
   ["mish", mish, (v) => v * Math.tanh(Math.log1p(Math.exp(v)))],
   ["elu that falls", (tape, x) => elu(tape, x, -0.5), (v) => v > 0 ? v : -0.5 * Math.expm1(v)],

@@ -17,6 +17,7 @@ const SAME = {
   Elu: { alpha: 1 },
   Softplus: {},
   Mish: {},
+  Abs: {},
 } as const satisfies Partial<Record<OpName, Readonly<Record<string, number>>>>;
 
 type SameActivation = keyof typeof SAME;

@@ -11,6 +11,7 @@ import type { Budget, FoldContext } from "./folding.ts";
 import { fuseGraph, fuseNodes } from "./fusion/fuse.ts";
 import { OPERATORS } from "./operators.ts";
 import { readOnnx } from "./read.ts";
+import { REFUSED, whyForeign } from "./refused.ts";
 import { type Constant, decode, type External } from "./tensors.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxOpset } from "./types.ts";
 
@@ -85,7 +86,9 @@ export function importOnnx(onnx: OnnxModel, external: External = new Map()): Mod
     const folded = fold(node, { node, attrs, opset, budget }, constants, made);
     if (folded) folded.forEach((value, i) => constants.set(node.outputs[i], value));
     else {
-      if (!Object.hasOwn(OPERATORS, node.op)) throw onnxError(node, "the operator isn't supported");
+      if (!Object.hasOwn(OPERATORS, node.op)) {
+        throw onnxError(node, Object.hasOwn(REFUSED, node.op) ? REFUSED[node.op] : "the operator isn't supported");
+      }
       OPERATORS[node.op](made.call(node, attrs, opset, fixedBatch));
       attrs.finish();
     }
@@ -127,11 +130,13 @@ function opsetOf(opsets: readonly OnnxOpset[]): number {
 
 function requireSupported(node: OnnxNode, read: ReadonlySet<string>): void {
   if (node.domain !== "" && node.domain !== "ai.onnx") {
-    throw onnxError(node, `the operator is of domain ${show(node.domain)}, which isn't supported`);
+    throw onnxError(node, `the operator is of domain ${show(node.domain)}: ${whyForeign(node.domain)}`);
   }
   if (node.op === "Split") return;
   const second = node.outputs.slice(1).find((name) => name !== "" && read.has(name));
-  if (second !== undefined) throw onnxError(node, `its output ${show(second)} is read, only the first is supported`);
+  if (second === undefined) return;
+  if (Object.hasOwn(REFUSED, node.op)) throw onnxError(node, REFUSED[node.op]);
+  throw onnxError(node, `its output ${show(second)} is read, only the first is supported`);
 }
 
 function fold(

@@ -60,6 +60,42 @@ export function reshape(call: Call): void {
   toShape(call, x, inferred);
 }
 
+/**
+ * An activation repeated along axes of size 1. Pixels of an image are repeated by a Resize, channels by a Gather, other axes
+ * in the place of the channels.
+ */
+export function expand(call: Call): void {
+  const x = call.activation(0);
+  const shape = call.shape(x);
+  const wanted = Array.from(required(call, 1, "shape").data);
+  const rank = shape.length;
+  const misfit = () => call.fail(`can't expand [${shape}] to [${wanted}]: the batch has to stay the first dimension`);
+  if (wanted.length > rank) throw misfit();
+  const full = [...new Array<Dim>(rank - wanted.length).fill(1), ...wanted];
+  const keepsBatch = full[0] === "N" || full[0] === 1 || full[0] === call.fixedBatch;
+  if (!keepsBatch || full.some((d, axis) => axis > 0 && d !== 1 && shape[axis] !== 1 && d !== shape[axis])) {
+    throw misfit();
+  }
+  const factors = shape.map((d, axis) => axis > 0 && d === 1 ? Number(full[axis]) : 1);
+  let y = x;
+  if (rank === 4 && factors.slice(2).some((f) => f > 1)) {
+    y = call.between("Resize", [y], { scales: factors.splice(2, 2) });
+  }
+  factors.forEach((factor, axis) => {
+    if (factor > 1) y = repeated(call, y, axis, factor);
+  });
+  call.emit("Identity", [y]);
+}
+
+function repeated(call: Call, x: string, axis: number, times: number): string {
+  const attrs = { axis: 1, indices: new Array<number>(times).fill(0) };
+  if (axis === 1) return call.between("Gather", [x], attrs);
+  const perm = exchange(call.shape(x).length, axis);
+  return call.between("Transpose", [call.between("Gather", [call.between("Transpose", [x], { perm })], attrs)], {
+    perm,
+  });
+}
+
 export function squeeze(call: Call): void {
   const view = call.view(0);
   const shape = shapeOf(call, view);

@@ -6,6 +6,8 @@ import {
   clipAttrs,
   columnConvAttrs,
   convAttrs,
+  convTransposeAttrs,
+  depthToSpaceAttrs,
   dropoutAttrs,
   gatherAttrs,
   geluAttrs,
@@ -52,6 +54,13 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
   Conv({ node, shape, emit }) {
     const [, , ...kernel] = shape(node.inputs[1]) as number[];
     emit("Conv", node.inputs, convAttributes(node, kernel));
+  },
+  ConvTranspose({ node, shape, emit }) {
+    const [, , ...kernel] = shape(node.inputs[1]) as number[];
+    emit("ConvTranspose", node.inputs, [
+      ...convAttributes(node, kernel),
+      integersAttribute("output_padding", convTransposeAttrs(node).outputPadding),
+    ]);
   },
   Gemm: ({ node, emit }) => emit("Gemm", node.inputs, [integerAttribute("transB", 1)]),
   MatMul: same,
@@ -100,9 +109,14 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
     emit("AveragePool", node.inputs, [...poolAttributes(node), counted]);
   },
   GlobalAveragePool: same,
+  ReduceSum: reduction,
   ReduceMean: reduction,
   ReduceMax: reduction,
   Resize: lowerResize,
+  DepthToSpace({ node, emit }) {
+    const { block, mode } = depthToSpaceAttrs(node);
+    emit("DepthToSpace", node.inputs, [integerAttribute("blocksize", block), textAttribute("mode", mode)]);
+  },
   Flatten: ({ node, emit }) => emit("Flatten", node.inputs, [integerAttribute("axis", 1)]),
   Reshape({ node, integers, emit }) {
     const [, ...rest] = reshapeAttrs(node).shape;

@@ -4,17 +4,33 @@ import type { OpName } from "../../graph/types.ts";
 import { ACTIVATION_IMPORTS, prelu } from "./activations.ts";
 import { type Call, required } from "./call.ts";
 import { axesOf, axisOf } from "./folding.ts";
-import { concat, flatten, gather, pad, reshape, slice, split, squeeze, transpose, unsqueeze } from "./layout.ts";
+import {
+  concat,
+  expand,
+  flatten,
+  gather,
+  pad,
+  reshape,
+  slice,
+  split,
+  squeeze,
+  transpose,
+  unsqueeze,
+} from "./layout.ts";
 import { batchNorm, groupNorm, instanceNorm, layerNorm } from "./norms.ts";
-import { importAddition, importDivision, importMultiplication, importSubtraction } from "./pointwise.ts";
+import { importAddition, importDivision, importMultiplication, importScaling, importSubtraction } from "./pointwise.ts";
 import { importResize } from "./resize.ts";
 import { type Constant, typeOf } from "./tensors.ts";
-import { globalMaxPool, padding, pool } from "./windows.ts";
+import { importAttention } from "./attention.ts";
+import { convTranspose } from "./conv_transpose.ts";
+import { einsum } from "./einsum.ts";
+import { globalPool, kernelOf, padding, pool, windowed } from "./windows.ts";
 
 export type Import = (call: Call) => void;
 
 export const OPERATORS: Readonly<Record<string, Import>> = {
   Conv: conv,
+  ConvTranspose: convTranspose,
   Gemm: gemm,
   MatMul: matmul,
   BatchNormalization: batchNorm,
@@ -35,10 +51,12 @@ export const OPERATORS: Readonly<Record<string, Import>> = {
   Concat: concat,
   MaxPool: (call) => pool(call, "MaxPool"),
   AveragePool: (call) => pool(call, "AveragePool"),
-  GlobalAveragePool: plain("GlobalAveragePool"),
-  GlobalMaxPool: globalMaxPool,
-  ReduceMean: reduceMean,
-  ReduceMax: (call) => call.emit("ReduceMax", [call.activation(0)], reducedAxes(call, "maximum")),
+  GlobalAveragePool: (call) => globalPool(call, "mean"),
+  GlobalMaxPool: (call) => globalPool(call, "maximum"),
+  DepthToSpace: depthToSpace,
+  ReduceSum: (call) => reduce(call, "ReduceSum"),
+  ReduceMean: (call) => reduce(call, "ReduceMean"),
+  ReduceMax: (call) => reduce(call, "ReduceMax"),
   Flatten: flatten,
   Reshape: reshape,
   Squeeze: squeeze,
@@ -50,6 +68,13 @@ export const OPERATORS: Readonly<Record<string, Import>> = {
   Gather: gather,
   Dropout: dropout,
   Cast: cast,
+  Expand: expand,
+  Einsum: einsum,
+  Neg: (call) => importScaling(call, -1),
+  Sum: sum,
+  Pow: power,
+  Swish: swish,
+  Attention: importAttention,
 };
 
 function plain(op: OpName): Import {
@@ -57,21 +82,17 @@ function plain(op: OpName): Import {
 }
 
 function conv(call: Call): void {
-  const x = call.activation(0);
-  const weight = required(call, 1, "weight");
-  const [, , kh, kw] = weight.shape;
-  const kernel = call.attrs.integers("kernel_shape") ?? [kh, kw];
-  if (kernel.join() !== weight.shape.slice(2).join()) {
-    throw call.fail(`attribute kernel_shape is [${kernel}], the weight's kernel [${weight.shape.slice(2)}]`);
-  }
-  const dilations = call.attrs.integers("dilations") ?? [1, 1];
-  const strides = call.attrs.integers("strides") ?? [1, 1];
-  const pads = padding(call, call.shape(x), kernel, strides, dilations);
+  const window = windowed(call);
+  const weight = window.weight(required(call, 1, "weight"));
+  const kernel = kernelOf(call, window, weight);
+  const dilations = window.pair("dilations", 1) ?? [1, 1];
+  const strides = window.pair("strides", 1) ?? [1, 1];
+  const pads = padding(call, window, kernel, strides, dilations);
   const group = call.attrs.integer("group", 1);
   const bias = call.constant(2);
-  const inputs = [x, call.parameter(weight, "weight", "weight")];
+  const inputs = [window.image, call.parameter(weight, "weight", "weight")];
   if (bias) inputs.push(call.parameter(bias, "bias", "bias"));
-  call.emit("Conv", inputs, { strides, pads, dilations, group });
+  window.emit("Conv", inputs, { strides, pads, dilations, group });
 }
 
 /** α · x · w + β · c with every factor folded into weight and bias. */
@@ -141,22 +162,58 @@ function softmax(call: Call): void {
   call.emit("Transpose", [soft], { perm });
 }
 
-/** Over height and width it is a global average. */
-function reduceMean(call: Call): void {
+/** The axes are neighbours in the end: others are brought there first. Over height and width a mean is a global average. */
+function reduce(call: Call, op: "ReduceSum" | "ReduceMean" | "ReduceMax"): void {
   const x = call.activation(0);
-  const { axes, keepdims } = reducedAxes(call, "mean");
-  if (call.shape(x).length !== 4 || axes.join() !== "2,3") return call.emit("ReduceMean", [x], { axes, keepdims });
-  if (keepdims !== 0) return call.emit("GlobalAveragePool", [x]);
-  call.emit("Flatten", [call.between("GlobalAveragePool", [x])], { axis: 1 });
+  const shape = call.shape(x);
+  const given = axesOf(call, call.constant(1), shape.length);
+  const keepsAll = call.attrs.integer("noop_with_empty_axes", 0) !== 0;
+  const keepdims = call.attrs.integer("keepdims", 1);
+  if (!given?.length && keepsAll) return call.emit("Identity", [x]);
+  const axes = (given?.length ? given : shape.map((_, axis) => axis)).toSorted((a, b) => a - b);
+  if (axes[0] === 0) throw call.fail(`axes [${axes}] take in the batch, which isn't supported: expected others`);
+  if (op === "ReduceMean" && shape.length === 4 && axes.join() === "2,3") {
+    if (keepdims !== 0) return call.emit("GlobalAveragePool", [x]);
+    return call.emit("Flatten", [call.between("GlobalAveragePool", [x])], { axis: 1 });
+  }
+  if (axes.every((axis, i) => axis === axes[0] + i)) return call.emit(op, [x], { axes, keepdims });
+  const others = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+  const turned = call.between("Transpose", [x], { perm: [...others, ...axes] });
+  const last = axes.map((_, i) => others.length + i);
+  if (keepdims === 0) return call.emit(op, [turned], { axes: last, keepdims });
+  const sizes = shape.slice(1).map((d, i) => axes.includes(i + 1) ? 1 : d as number);
+  call.emit("Reshape", [call.between(op, [turned], { axes: last, keepdims: 0 })], { shape: [0, ...sizes] });
 }
 
-/** Ascending. */
-function reducedAxes(call: Call, what: string): { readonly axes: readonly number[]; readonly keepdims: number } {
-  const axes = axesOf(call, call.constant(1), call.shape(call.activation(0)).length);
-  // It says what a list without axes means, and there are some.
-  call.attrs.ignore("noop_with_empty_axes");
-  if (!axes || axes.length === 0) throw call.fail(`the ${what} over all axes isn't supported, expected some axes`);
-  return { axes: axes.toSorted((a, b) => a - b), keepdims: call.attrs.integer("keepdims", 1) };
+/** Of any number of values. */
+function sum(call: Call): void {
+  const values = Array.from({ length: call.arity }, (_, i) => call.activation(i));
+  if (values.length === 1) return call.emit("Identity", values);
+  const before = values.slice(1, -1).reduce((so, value) => call.between("Add", [so, value]), values[0]);
+  call.emit("Add", [before, values[values.length - 1]]);
+}
+
+/** Squares and cubes are products. */
+function power(call: Call): void {
+  const x = call.activation(0);
+  const exponent = required(call, 1, "exponent");
+  const n = exponent.data.length === 1 ? Number(exponent.data[0]) : NaN;
+  if (n === 1) return call.emit("Identity", [x]);
+  if (n === 2) return call.emit("Mul", [x, x]);
+  if (n === 3) return call.emit("Mul", [call.between("Mul", [x, x]), x]);
+  throw call.fail(`the exponent ${n} isn't supported, expected 1, 2 or 3`);
+}
+
+/** x · σ(α · x). */
+function swish(call: Call): void {
+  const x = call.activation(0);
+  call.attrs.only("alpha", 1);
+  call.emit("Mul", [x, call.between("Sigmoid", [x])]);
+}
+
+function depthToSpace(call: Call): void {
+  const mode = call.attrs.text("mode", "DCR");
+  call.emit("DepthToSpace", [call.activation(0)], { blocksize: call.attrs.integer("blocksize", 0), mode });
 }
 
 /** Since opset 12 the ratio is an input. Training mode (input 2) says how the file runs, not what the network is. */

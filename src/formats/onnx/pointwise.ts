@@ -31,6 +31,13 @@ export function importDivision(call: Call): void {
   multiplyConstant(call, operands.x, mapped(operands.constant, (v) => 1 / v), call.emit);
 }
 
+/** Times a number. */
+export function importScaling(call: Call, factor: number): void {
+  const x = call.activation(0);
+  const constant: Constant = { name: "", type: "float", shape: [], data: [factor] };
+  multiplyConstant(call, x, constant, call.emit);
+}
+
 type Sides =
   | { readonly constant?: undefined; readonly a: string; readonly b: string }
   | { readonly constant: Constant; readonly x: string; readonly first: "constant" | "activation" };

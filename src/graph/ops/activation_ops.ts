@@ -1,6 +1,7 @@
 /** Functions of each number alone: `activation` makes an operator of its name, its numbers and its function. */
 
 import {
+  abs,
   clip,
   elu,
   gelu,
@@ -45,6 +46,7 @@ export type ActivationOpName =
   | "Elu"
   | "Softplus"
   | "Mish"
+  | "Abs"
   | "PRelu";
 
 export const ACTIVATION_OPS: Readonly<Record<ActivationOpName, Op>> = {
@@ -100,6 +102,7 @@ export const ACTIVATION_OPS: Readonly<Record<ActivationOpName, Op>> = {
     value: (v) => v * Math.tanh(softplus64(v)),
     run: mish,
   }),
+  Abs: activation({ attributes: NO_ATTRIBUTES, value: Math.abs, run: abs }),
   PRelu: operator({
     inputs: [oneActivation, parameter("slope")],
     attributes: NO_ATTRIBUTES,

@@ -1,18 +1,27 @@
 /** Convolutions and matrix products. */
 
-import { columnConv2d, columnConvShape, conv2d, convShape } from "../../tensor/ops/conv.ts";
+import { columnConv2d, columnConvShape, conv2d, convShape, convTranspose2d } from "../../tensor/ops/conv.ts";
 import { linear, matmul } from "../../tensor/ops/gemm.ts";
 import { elements } from "../../tensor/tensor.ts";
-import { type ColumnConvAttrs, columnConvAttrs, type ConvAttrs, convAttrs, gemmAttrs, nodeError } from "../attrs.ts";
+import {
+  type ColumnConvAttrs,
+  columnConvAttrs,
+  type ConvAttrs,
+  convAttrs,
+  type ConvTransposeAttrs,
+  convTransposeAttrs,
+  gemmAttrs,
+  nodeError,
+} from "../attrs.ts";
 import { matmulReference } from "../reference/attention.ts";
-import { columnConvReference, convReference, gemmReference } from "../reference/conv.ts";
+import { columnConvReference, convReference, convTransposeReference, gemmReference } from "../reference/conv.ts";
 import { sameShape, sampleSize, shapeText } from "../shapes.ts";
 import type { Node, Shape } from "../types.ts";
 import { activation, either, NO_ATTRIBUTES, type Op, operator, optional, parameter } from "./op.ts";
 import { requireImage, requirePer, slidingWindow } from "./shape_rules.ts";
 
 /** Operators with weights that mix channels. */
-export type LayerOpName = "Conv" | "ColumnConv" | "Gemm" | "MatMul";
+export type LayerOpName = "Conv" | "ConvTranspose" | "ColumnConv" | "Gemm" | "MatMul";
 
 const LAYER_INPUTS = [activation, parameter("weight"), optional(parameter("bias"))];
 const CONV_ATTRIBUTES = ["kernel_shape", "strides", "pads", "dilations", "group"];
@@ -33,6 +42,19 @@ export const LAYER_OPS: Readonly<Record<LayerOpName, Op>> = {
     macs: perFilterMacs,
     reference: convReference,
     execute: ({ tape }, [x, w, b], attrs) => conv2d(tape, x, w, b, convOptions(attrs)),
+  }),
+  /** Its weight is [C,F/group,KH,KW], that of the convolution which it is the transpose of. */
+  ConvTranspose: operator({
+    inputs: LAYER_INPUTS,
+    attributes: { names: [...CONV_ATTRIBUTES, "output_padding"], read: convTransposeAttrs },
+    inference: { kind: "kernel" },
+    shape: convTransposeRule,
+    /** Each number read is multiplied by all that it reaches. */
+    macs: ([x, weight]) => sampleSize(x) * elements(weight.slice(1) as number[]),
+    reference: convTransposeReference,
+    execute({ tape }, [x, w, b], { outputPadding, ...attrs }) {
+      return convTranspose2d(tape, x, w, b, { ...convOptions(attrs), outputPadding });
+    },
   }),
   ColumnConv: operator({
     inputs: LAYER_INPUTS,
@@ -106,12 +128,39 @@ function convRule([x, weight, bias]: readonly Shape[], attrs: ConvAttrs, node: N
   if (filters % attrs.group !== 0) {
     throw nodeError(node, `${filters} filters can't be split into ${attrs.group} groups`);
   }
-  const stated = node.attrs.kernel_shape as readonly number[] | undefined;
-  if (stated && !sameShape(stated, [kh, kw])) {
-    throw nodeError(node, `kernel_shape [${stated}] isn't the weight's [${kh},${kw}]`);
-  }
+  requireStatedKernel(node, [kh, kw]);
   requirePer(node, "bias", bias, filters);
   return [x[0], filters, ...slidingWindow(node, x, [kh, kw], attrs)];
+}
+
+function convTransposeRule([x, weight, bias]: readonly Shape[], attrs: ConvTransposeAttrs, node: Node): Shape {
+  requireImage(node, x);
+  if (weight.length !== 4) throw nodeError(node, `weight ${shapeText(weight)} isn't [C,F,KH,KW]`);
+  const [channels, perGroup, kh, kw] = weight as number[];
+  if (x[1] !== channels || channels % attrs.group !== 0) {
+    throw nodeError(
+      node,
+      `weight ${shapeText(weight)} of ${attrs.group} groups expects ${channels} input channels, input has ${x[1]}`,
+    );
+  }
+  requireStatedKernel(node, [kh, kw]);
+  requirePer(node, "bias", bias, perGroup * attrs.group);
+  const sizes = ([0, 1] as const).map((axis) => {
+    const reach = attrs.dilations[axis] * ([kh, kw][axis] - 1) + 1;
+    const whole = attrs.strides[axis] * ((x[2 + axis] as number) - 1) + reach + attrs.outputPadding[axis];
+    return whole - attrs.pads[axis] - attrs.pads[axis + 2];
+  });
+  if (sizes.some((size) => size < 1)) {
+    throw nodeError(node, `pads [${attrs.pads}] leave nothing of what a [${kh},${kw}] kernel makes of ${shapeText(x)}`);
+  }
+  return [x[0], perGroup * attrs.group, ...sizes];
+}
+
+function requireStatedKernel(node: Node, kernel: readonly number[]): void {
+  const stated = node.attrs.kernel_shape as readonly number[] | undefined;
+  if (stated && !sameShape(stated, kernel)) {
+    throw nodeError(node, `kernel_shape [${stated}] isn't the weight's [${kernel}]`);
+  }
 }
 
 function columnConvRule([x, weight, bias]: readonly Shape[], attrs: ColumnConvAttrs, node: Node): Shape {

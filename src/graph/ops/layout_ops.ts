@@ -2,10 +2,11 @@
 
 import { dropout } from "../../tensor/ops/dropout.ts";
 import { bilinear, resize } from "../../tensor/ops/resize.ts";
-import { concat, gather, pad, reshape, slice, transpose } from "../../tensor/ops/shape.ts";
+import { concat, depthToSpace, gather, pad, reshape, slice, transpose } from "../../tensor/ops/shape.ts";
 import { elements } from "../../tensor/tensor.ts";
 import {
   channelAxis,
+  depthToSpaceAttrs,
   dropoutAttrs,
   gatherAttrs,
   nodeError,
@@ -18,6 +19,7 @@ import {
 } from "../attrs.ts";
 import {
   concatReference,
+  depthToSpaceReference,
   gatherReference,
   padReference,
   resizeReference,
@@ -50,6 +52,7 @@ export type LayoutOpName =
   | "Pad"
   | "Gather"
   | "Resize"
+  | "DepthToSpace"
   | "Dropout"
   | "Identity";
 
@@ -144,6 +147,20 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
     execute({ tape }, [x], attrs) {
       return attrs.mode === "linear" ? bilinear(tape, x, attrs.rows, attrs.columns) : resize(tape, x, attrs.scales);
     },
+  }),
+  DepthToSpace: operator({
+    inputs: [activation],
+    attributes: { names: ["blocksize", "mode"], read: depthToSpaceAttrs },
+    inference: { kind: "kernel" },
+    macs: NO_MACS,
+    shape([x], { block }, node) {
+      requireImage(node, x);
+      const [batch, depth, height, width] = x as readonly [Dim, number, number, number];
+      if (depth % block ** 2 !== 0) throw nodeError(node, `${depth} channels can't make blocks of ${block}×${block}`);
+      return [batch, depth / block ** 2, height * block, width * block];
+    },
+    reference: depthToSpaceReference,
+    execute: ({ tape }, [x], { block, mode }) => depthToSpace(tape, x, block, mode),
   }),
   Dropout: operator({
     inputs: [activation],

@@ -1,18 +1,18 @@
-/** A maximum or a mean over windows or axes. */
+/** A maximum, a mean or a sum over windows or axes. */
 
 import { averagePool, globalAveragePool, maxPool } from "../../tensor/ops/pool.ts";
-import { maxOver, meanOver } from "../../tensor/ops/reduce.ts";
+import { maxOver, meanOver, sumOver } from "../../tensor/ops/reduce.ts";
 import type { Tape } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type PoolAttrs, poolAttrs, reductionAttrs } from "../attrs.ts";
-import { reduceMaxReference, reduceMeanReference } from "../reference/reduction.ts";
+import { reduceMaxReference, reduceMeanReference, reduceSumReference } from "../reference/reduction.ts";
 import { averagePoolReference, globalAveragePoolReference, maxPoolReference } from "../reference/pool.ts";
 import type { Node, Shape } from "../types.ts";
 import { activation, type Definition, NO_ATTRIBUTES, NO_MACS, type Op, operator, type Reordered } from "./op.ts";
 import { requireImage, slidingWindow } from "./shape_rules.ts";
 
 /** Operators that take many pixels or tokens together. */
-export type PoolOpName = "MaxPool" | "AveragePool" | "GlobalAveragePool" | "ReduceMean" | "ReduceMax";
+export type PoolOpName = "MaxPool" | "AveragePool" | "GlobalAveragePool" | "ReduceSum" | "ReduceMean" | "ReduceMax";
 
 const POOL_ATTRIBUTES = ["kernel_shape", "strides", "pads", "ceil_mode", "dilations"];
 
@@ -46,6 +46,7 @@ export const POOL_OPS: Readonly<Record<PoolOpName, Op>> = {
     reference: globalAveragePoolReference,
     execute: ({ tape }, [x]) => globalAveragePool(tape, x),
   }),
+  ReduceSum: reduction(reduceSumReference, sumOver),
   ReduceMean: reduction(reduceMeanReference, meanOver),
   ReduceMax: reduction(reduceMaxReference, maxOver),
 };

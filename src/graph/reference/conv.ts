@@ -1,6 +1,6 @@
-/** Convolution, Gemm and ColumnConv as plain sums. */
+/** Convolution, its transpose, Gemm and ColumnConv as plain sums. */
 
-import type { ColumnConvAttrs, ConvAttrs } from "../attrs.ts";
+import type { ColumnConvAttrs, ConvAttrs, ConvTransposeAttrs } from "../attrs.ts";
 import { type Array64, zeros } from "./array.ts";
 
 /** y[n,f,i,j] = b[f] + Σ_{c,kh,kw} w[f,c,kh,kw] · x[n, c + group offset, i·s − p + kh·d, j·s − p + kw·d]. */
@@ -22,6 +22,35 @@ export function convReference(
       }
     }
   }
+  return y;
+}
+
+/** y[n, f + group offset, i·s − p + kh·d, j·s − p + kw·d] += w[c,f,kh,kw] · x[n,c,i,j], from y = b[f] on. */
+export function convTransposeReference(
+  [x, weight, bias]: readonly Array64[],
+  { strides, pads, dilations, group }: ConvTransposeAttrs,
+  shape: readonly number[],
+): Array64 {
+  const y = output(shape, bias);
+  const [channels, perGroup, kh, kw] = weight.shape;
+  const [batch, , height, width] = x.shape;
+  const [, filters, oh, ow] = shape;
+  weight.data.forEach((w, at) => {
+    const [ki, kj] = [Math.floor(at / kw) % kh, at % kw];
+    const c = Math.floor(at / (perGroup * kh * kw));
+    const f = Math.floor(c / (channels / group)) * perGroup + Math.floor(at / (kh * kw)) % perGroup;
+    for (let n = 0; n < batch; n++) {
+      for (let i = 0; i < height; i++) {
+        for (let j = 0; j < width; j++) {
+          const row = i * strides[0] - pads[0] + ki * dilations[0];
+          const col = j * strides[1] - pads[1] + kj * dilations[1];
+          if (row < 0 || row >= oh || col < 0 || col >= ow) continue;
+          y.data[((n * filters + f) * oh + row) * ow + col] += w *
+            x.data[((n * channels + c) * height + i) * width + j];
+        }
+      }
+    }
+  });
   return y;
 }
 

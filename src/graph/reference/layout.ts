@@ -51,6 +51,18 @@ export function gatherReference(
   return pick(x, shape, (index) => index.map((i, axis) => axis === 1 ? indices[i] : i));
 }
 
+export function depthToSpaceReference(
+  [x]: readonly Array64[],
+  { block, mode }: { readonly block: number; readonly mode: "DCR" | "CRD" },
+  shape: Sizes,
+): Array64 {
+  return pick(x, shape, ([n, c, row, column]) => {
+    const place = (row % block) * block + column % block;
+    const depth = mode === "DCR" ? place * shape[1] + c : c * block ** 2 + place;
+    return [n, depth, Math.floor(row / block), Math.floor(column / block)];
+  });
+}
+
 /** Nearest neighbours: every pixel becomes a block of its value. Linear: the mean of the four pixels around a place. */
 export function resizeReference([x]: readonly Array64[], attrs: ResizeAttrs, shape: Sizes): Array64 {
   if (attrs.mode === "nearest") {

@@ -1,9 +1,13 @@
-/** Means and maxima over some axes. */
+/** Sums, means and maxima over some axes. */
 
 import { elements } from "../../tensor/tensor.ts";
 import { type Array64, zeros } from "./array.ts";
 
 type Axes = { readonly axes: readonly number[] };
+
+export function reduceSumReference([x]: readonly Array64[], { axes }: Axes, shape: readonly number[]): Array64 {
+  return accumulate(x, axes, zeros(shape), (sum, v) => sum + v);
+}
 
 export function reduceMeanReference([x]: readonly Array64[], { axes }: Axes, shape: readonly number[]): Array64 {
   const count = elements(axes.map((axis) => x.shape[axis]));

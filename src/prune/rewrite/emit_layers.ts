@@ -1,5 +1,7 @@
-/** The compact form of a Conv, Gemm or ColumnConv: kept rows and columns, and what removed constants leave behind. */
+/** The compact form of a layer: kept rows and columns, and what removed constants leave behind. */
 
+import { arity } from "../../graph/ops/op.ts";
+import { opOf } from "../../graph/ops/ops.ts";
 import type { Attrs, OpName, Origin } from "../../graph/types.ts";
 import type { WeighedGraph } from "../groups/dependency_graph.ts";
 import { allOr, type Emission, emitShift } from "../rules/emission.ts";
@@ -19,7 +21,7 @@ export function emitLayer(e: LayerEmission, layer: Layer): void {
   const read = readChannels(e, layer, filters);
   const { op, attrs, weight } = cutWeight(e, layer, filters, read);
   const folds = filters.map((f) => foldedConstants(e, layer, f, read));
-  if (layer.axes.filter === 1) return emitProduct(e, layer, weight, Float64Array.from(folds, ([fold]) => fold));
+  if (arity(opOf(node)).most < 3) return emitProduct(e, layer, weight, Float64Array.from(folds, ([fold]) => fold));
   const inner = folds.some((fold) => uniform(fold) === undefined) ? e.fresh(`${layer.y}.inner`) : undefined;
   const bias = inner ? undefined : cutBias(e, layer, filters, folds.map((fold) => fold[0]));
   e.node({
@@ -104,7 +106,7 @@ function cutWeight(
   filters: readonly number[],
   read: ReadonlySet<number>,
 ): { op: OpName; attrs: Attrs; weight: string } {
-  if (layer.axes.filter === 1) return cutMatrix(e, layer, filters);
+  if (layer.axes.filter === 1) return cutChannelRows(e, layer, filters);
   const { node, size, perGroup } = layer;
   const groups = new Set(filters.map((f) => Math.floor(f / (layer.filters / layer.group))));
   const locals = localChannels(e, layer, groups);
@@ -123,17 +125,24 @@ function cutWeight(
   return { op: node.op, attrs: grouped, weight: writeWeight(e, layer, filters, all, cut, origin) };
 }
 
-/** A matrix [C, F]: of its rows and columns those stay whose channels do. */
-function cutMatrix(
+/** A weight [C, F, …]: of its rows and columns those stay whose channels do. */
+function cutChannelRows(
   e: LayerEmission,
-  { node, weight, x, channels, filters: all }: Layer,
+  { node, weight, x, channels, filters: all, size }: Layer,
   filters: readonly number[],
 ): { op: OpName; attrs: Attrs; weight: string } {
   const read = e.kept(x);
-  const { data } = tensor(e.dependencies.model, weight);
-  const numbers = Float64Array.from(read.flatMap((c) => filters.map((f) => data[c * all + f])));
-  const origin = { source: weight, keep: [allOr(read, channels), allOr(filters, all)] };
-  const spec = { role: "weight", shape: [read.length, filters.length] } as const;
+  const { data, shape: [, , ...kernel] } = tensor(e.dependencies.model, weight);
+  const numbers = new Float64Array(read.length * filters.length * size);
+  let at = 0;
+  for (const c of read) {
+    for (const f of filters) for (let k = 0; k < size; k++) numbers[at++] = data[(c * all + f) * size + k];
+  }
+  const origin = {
+    source: weight,
+    keep: [allOr(read, channels), allOr(filters, all), ...kernel.map(() => null)],
+  };
+  const spec = { role: "weight", shape: [read.length, filters.length, ...kernel] } as const;
   return { op: node.op, attrs: node.attrs, weight: e.param(weight, spec, numbers, origin) };
 }
 

@@ -45,6 +45,7 @@ export const ACTIVATIONS = {
   Elu: pointwise,
   Softplus: pointwise,
   Mish: pointwise,
+  Abs: pointwise,
   Dropout: pointwise,
   Identity: pointwise,
   PRelu: prelu,

@@ -40,7 +40,7 @@ export function firstChannel(layer: Layer, f: number): number {
 
 /** Position of w[f, local channel, tap] in the weight's data, −1 where a ColumnConv has none. */
 export function weightAt(layer: Layer, f: number, local: number, tap: number): number {
-  if (layer.axes.filter === 1) return local * layer.filters + f;
+  if (layer.axes.filter === 1) return (local * layer.filters + f) * layer.size + tap;
   const column = local * layer.size + tap;
   if (!layer.columnAt) return f * layer.rowLength + column;
   const t = layer.columnAt[column];

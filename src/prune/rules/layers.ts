@@ -1,11 +1,14 @@
-/** Operators that mix channels by their weights: Conv (grouped too), ColumnConv, Gemm, and MatMul by a matrix. */
+/**
+ * Operators that mix channels by their weights: Conv (grouped too), its transpose (not grouped), ColumnConv, Gemm, and MatMul
+ * by a matrix.
+ */
 
-import { columnConvAttrs, type ConvAttrs, convAttrs } from "../../graph/attrs.ts";
+import { columnConvAttrs, type ConvAttrs, convAttrs, convTransposeAttrs } from "../../graph/attrs.ts";
 import type { Graph, Node, OpName, Shape } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import type { Layer } from "./layer_view.ts";
 import { neverWhole, sameAxis } from "./linked.ts";
-import { axisRegions, POINT, reachableTaps } from "./regions.ts";
+import { axisRegions, POINT, reachableTaps, transposedRegions } from "./regions.ts";
 import type { LayerRule, NumberedGraph, Rule } from "./types.ts";
 
 export const LAYERS = {
@@ -18,6 +21,14 @@ export const LAYERS = {
       const [, , height, width] = graph.params[node.inputs[1]].shape;
       return convolution(node, graph, shapes, convAttrs(node), [height, width]);
     },
+  },
+  ConvTranspose: {
+    kind: "layer",
+    axis: firstAxis,
+    readAxis: firstAxis,
+    whole: (node) =>
+      convTransposeAttrs(node).group > 1 ? "which is a transposed convolution of several groups" : undefined,
+    layer: transposedConvolution,
   },
   ColumnConv: {
     kind: "layer",
@@ -90,6 +101,38 @@ function pointLayer(node: Node) {
     reachable: Uint8Array.of(1),
     columnAt: undefined,
   } as const;
+}
+
+/** A weight [C, F, KH, KW]: every input channel has a row of filters. */
+function transposedConvolution(node: Node, graph: Graph, shapes: ReadonlyMap<string, Shape>): Layer {
+  const { strides, pads, dilations } = convTransposeAttrs(node);
+  const from = shapes.get(node.inputs[0])! as readonly number[];
+  const into = shapes.get(node.outputs[0])! as readonly number[];
+  const [channels, filters, ...kernel] = graph.params[node.inputs[1]].shape;
+  const [rows, cols] = ([0, 1] as const).map((axis) =>
+    transposedRegions({
+      size: from[2 + axis],
+      out: into[2 + axis],
+      kernel: kernel[axis],
+      stride: strides[axis],
+      pad: pads[axis],
+      dilation: dilations[axis],
+    })
+  );
+  const [kh, kw] = kernel;
+  return {
+    ...pointLayer(node),
+    axes: { filter: 1, channel: 0 },
+    filters,
+    channels,
+    perGroup: channels,
+    kernel: [kh, kw],
+    size: kh * kw,
+    rows,
+    cols,
+    reachable: reachableTaps(rows, cols, [kh, kw]),
+    rowLength: channels * kh * kw,
+  };
 }
 
 function convolution(

@@ -6,6 +6,8 @@
  * them, a 1×1 image one.
  */
 
+import { range } from "./operands.ts";
+
 export interface AxisRegions {
   /** Region of each output position. */
   readonly of: readonly number[];
@@ -23,14 +25,19 @@ export interface WindowAxis {
 }
 
 export function axisRegions({ size, out, kernel, stride, pad, dilation }: WindowAxis): AxisRegions {
+  return regionsOf(out, (j) =>
+    range(kernel).filter((p) => {
+      const at = stride * j - pad + dilation * p;
+      return at >= 0 && at < size;
+    }));
+}
+
+/** @param tapsAt the valid taps of an output position, ascending */
+function regionsOf(out: number, tapsAt: (j: number) => number[]): AxisRegions {
   const index = new Map<string, number>();
   const taps: number[][] = [];
   const of = Array.from({ length: out }, (_, j) => {
-    const valid: number[] = [];
-    for (let p = 0; p < kernel; p++) {
-      const at = stride * j - pad + dilation * p;
-      if (at >= 0 && at < size) valid.push(p);
-    }
+    const valid = tapsAt(j);
     const key = valid.join();
     let region = index.get(key);
     if (region === undefined) {
@@ -40,6 +47,15 @@ export function axisRegions({ size, out, kernel, stride, pad, dilation }: Window
     return region;
   });
   return { of, taps };
+}
+
+/** The same of a transposed convolution: output j hears of input i through tap p where j = stride·i − pad + dilation·p. */
+export function transposedRegions({ size, out, kernel, stride, pad, dilation }: WindowAxis): AxisRegions {
+  return regionsOf(out, (j) =>
+    range(kernel).filter((p) => {
+      const at = (j + pad - dilation * p) / stride;
+      return Number.isInteger(at) && at >= 0 && at < size;
+    }));
 }
 
 /** One position, one tap: what a Gemm has. */

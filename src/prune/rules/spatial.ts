@@ -1,7 +1,8 @@
 /** Operators that work on the image of each channel for itself: pools, means and maxima, other sizes, tables of biases. */
 
-import { poolAttrs, reductionAttrs } from "../../graph/attrs.ts";
+import { depthToSpaceAttrs, poolAttrs, reductionAttrs } from "../../graph/attrs.ts";
 import type { Node, OpName } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
 import {
   firstParameterAxis,
   joined,
@@ -14,7 +15,7 @@ import {
 } from "./linked.ts";
 import { activations, tensor, uniform } from "./operands.ts";
 import { axisRegions } from "./regions.ts";
-import type { Fact, LinkedRule, NumberedGraph, NumberedModel, PlacedGraph, Rule } from "./types.ts";
+import type { Fact, Link, LinkedRule, NumberedGraph, NumberedModel, PlacedGraph, Rule } from "./types.ts";
 
 /** A constant image stays what it is: each pixel made is one of those read, or a mean of some. */
 const samePixels: LinkedRule = {
@@ -29,7 +30,7 @@ const samePixels: LinkedRule = {
 };
 
 /** Over any axes but that of the channels. */
-const reduction = (what: "mean" | "maximum"): LinkedRule => ({
+const reduction = (what: "sum" | "mean" | "maximum"): LinkedRule => ({
   ...samePixels,
   axis: reducedAxis,
   whole: (node, numbered) => wholeIfReduced(node, numbered, what),
@@ -39,11 +40,23 @@ export const SPATIAL = {
   MaxPool: samePixels,
   GlobalAveragePool: samePixels,
   Resize: samePixels,
+  DepthToSpace: { ...samePixels, links: linkBlocks, constants: joined(linkBlocks) },
   AveragePool: { ...samePixels, constants: averaged },
+  ReduceSum: { ...reduction("sum"), constants: summed },
   ReduceMean: reduction("mean"),
   ReduceMax: reduction("maximum"),
   BorderBias: { ...samePixels, constants: shifted, parameterAxis: firstParameterAxis },
 } satisfies Partial<Record<OpName, Rule>>;
+
+/** All channels that make the pixels of a block go with the channel that they make. */
+function linkBlocks(node: Node, { channels }: NumberedGraph, link: Link): void {
+  const { block, mode } = depthToSpaceAttrs(node);
+  const [x, y] = [channels.base(node.inputs[0]), channels.base(node.outputs[0])];
+  const count = channels.width(node.outputs[0]);
+  for (let j = 0; j < count; j++) {
+    for (let k = 0; k < block ** 2; k++) link(y + j, x + (mode === "DCR" ? k * count + j : j * block ** 2 + k), "tie");
+  }
+}
 
 function reducedAxis(node: Node, placed: PlacedGraph): number {
   const axis = sameAxis(node, placed);
@@ -56,6 +69,14 @@ function wholeIfReduced(node: Node, { shapes, channels }: NumberedGraph, what: s
   const [x] = activations(node, channels);
   const { axes } = reductionAttrs(node, shapes.get(x)!.length);
   return axes.includes(channels.axis(x)) ? `which takes the ${what} over all channels` : undefined;
+}
+
+/** As many of the constant as are added. */
+function summed(node: Node, numbered: NumberedModel, factOf: (channel: number) => Fact): Fact[] {
+  const shape = numbered.shapes.get(node.inputs[0])!;
+  const { axes } = reductionAttrs(node, shape.length);
+  const count = elements(axes.map((axis) => shape[axis] as number));
+  return samePixels.constants(node, numbered, factOf).map((fact) => typeof fact === "number" ? fact * count : fact);
 }
 
 /** Counting the padding makes a constant depend on the position, unless all windows see as much of the image. */

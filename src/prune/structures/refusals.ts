@@ -4,10 +4,10 @@ import type { GroupLayout } from "../../../kernels/project/layout.ts";
 import type { Layer } from "../rules/layer_view.ts";
 import { memberOf } from "./elements.ts";
 
-/** A projection's weight [C, F] has its filters along the second axis, so that rows of it are no filters. */
+/** The weight [C, F, …] of a projection or a transposed convolution has its filters along the second axis. */
 export function overTokens({ axes }: Layer): string | undefined {
   return axes.channel === 0
-    ? "its weight is a matrix over tokens, of which only filters, channels and single weights are taken"
+    ? "its weight has its filters along the second axis: only filters, channels and single weights are taken of it"
     : undefined;
 }
 

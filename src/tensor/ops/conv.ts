@@ -9,6 +9,7 @@ import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { biasGradient } from "./gemm.ts";
 import { cached, launch, tuningFor } from "./launch.ts";
+import { add } from "./pointwise.ts";
 
 const forwardPlan = cached(planConvForward);
 const dgradPlan = cached(planConvDgrad);
@@ -40,6 +41,70 @@ export interface ColumnConvOptions extends Omit<ConvOptions, "groups"> {
  */
 export function conv2d(tape: Tape, x: Tensor, w: Tensor, bias?: Tensor, options: ConvOptions = {}): Tensor {
   return convolve(tape, x, w, bias, convShape(x, w, options));
+}
+
+/** Of a transposed convolution: those of the convolution, and lines and columns more at the end than it would need. */
+export interface ConvTransposeOptions extends ConvOptions {
+  /** Smaller than the stride; default 0. */
+  readonly outputPadding?: readonly [number, number];
+}
+
+/**
+ * The transpose of a convolution, y[N,F,OH,OW] of x[N,C,H,W] and w[C,F/groups,KH,KW] (+ bias[F]), by the convolution's own
+ * kernels: what is its gradient there is the value here, and the other way round. Differentiable in all three.
+ *
+ * @throws UserError when the shapes don't fit
+ */
+export function convTranspose2d(
+  tape: Tape,
+  x: Tensor,
+  w: Tensor,
+  bias: Tensor | undefined,
+  options: ConvTransposeOptions = {},
+): Tensor {
+  const { gpu } = tape;
+  const shape = transposedShape(x, w, options);
+  const { batch, channels: filters, height, width } = shape;
+  const y = tape.empty([batch, filters, height, width]);
+  const label = `transposed ${convLabel(shape)}`;
+  launch(gpu, dgradPlan(shape, tuningFor(gpu)), { dy: x, w, dx: y }, label);
+  tape.record([x, w], y, (dy) => {
+    if (tape.needs(x)) {
+      const dx = tape.target(x);
+      convForward(gpu, shape, { x: dy, w, y: dx });
+      tape.add(x, dx);
+    }
+    if (tape.needs(w)) {
+      const dw = tape.target(w);
+      launch(gpu, wgradPlan(shape, tuningFor(gpu)), { x: dy, dy: x, y: dw }, `${label} wgrad`);
+      tape.add(w, dw);
+    }
+  });
+  return bias ? add(tape, y, bias) : y;
+}
+
+/** The geometry of the convolution that makes [N,C,H,W] of what its transpose makes. */
+function transposedShape(x: HasShape, w: HasShape, options: ConvTransposeOptions): ConvShape {
+  const { stride = [1, 1], pads = [0, 0, 0, 0], dilation = [1, 1], groups = 1, outputPadding = [0, 0] } = options;
+  const [batch, filters, height, width] = x.shape;
+  if (x.shape.length !== 4 || w.shape.length !== 4 || w.shape[0] !== filters) {
+    throw new UserError(`transposed convolution: weight [${w.shape}] isn't [C,F,KH,KW] for the input [${x.shape}]`);
+  }
+  const [, perGroup, kh, kw] = w.shape;
+  const along = (axis: 0 | 1, size: number, kernel: number) =>
+    stride[axis] * (size - 1) + dilation[axis] * (kernel - 1) + 1 + outputPadding[axis] - pads[axis] - pads[axis + 2];
+  return {
+    batch,
+    channels: perGroup * groups,
+    height: along(0, height, kh),
+    width: along(1, width, kw),
+    filters,
+    kernel: [kh, kw],
+    stride,
+    pads,
+    dilation,
+    groups,
+  };
 }
 
 /**

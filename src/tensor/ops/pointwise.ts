@@ -55,6 +55,11 @@ export function elu(tape: Tape, x: Tensor, alpha: number): Tensor {
   return unary(tape, "elu", x, alpha);
 }
 
+/** |x|; the gradient at 0 is 0. */
+export function abs(tape: Tape, x: Tensor): Tensor {
+  return unary(tape, "abs", x);
+}
+
 /** log(1 + eˣ). */
 export function softplus(tape: Tape, x: Tensor): Tensor {
   return unary(tape, "softplus", x);

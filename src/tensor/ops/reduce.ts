@@ -20,6 +20,13 @@ export function mean(tape: Tape, x: Tensor): Tensor {
   return reduce(tape, x, { outer: 1, channels: 1, inner: x.size }, [], 1 / x.size);
 }
 
+/** The sum over neighbouring axes, which `keepdims` "keep" leaves with size 1. */
+export function sumOver(tape: Tape, x: Tensor, axes: readonly number[], keepdims: "keep" | "drop"): Tensor {
+  const over = reductionOver(x.shape, x.shape.map((_, axis) => axes.includes(axis)));
+  if (!over) throw new UserError(`sum: axes [${axes}] of [${x.shape}] aren't neighbours`);
+  return reduce(tape, x, over, reducedShape(x.shape, axes, keepdims), 1);
+}
+
 /** The mean over neighbouring axes, which `keepdims` "keep" leaves with size 1. */
 export function meanOver(tape: Tape, x: Tensor, axes: readonly number[], keepdims: "keep" | "drop"): Tensor {
   const over = reductionOver(x.shape, x.shape.map((_, axis) => axes.includes(axis)));

@@ -41,6 +41,19 @@ export function transpose(tape: Tape, x: Tensor, perm: readonly number[]): Tenso
   return y;
 }
 
+/**
+ * x [N, b²·C, H, W] as [N, C, b·H, b·W]: b² channels make the pixels of blocks. "DCR": the block's pixel counts before the
+ * channel, "CRD": after it, as in PyTorch's pixel shuffle.
+ */
+export function depthToSpace(tape: Tape, x: Tensor, block: number, mode: "DCR" | "CRD"): Tensor {
+  const [n, depth, h, w] = x.shape;
+  const channels = depth / block ** 2;
+  const [shape, perm] = mode === "DCR"
+    ? [[n, block, block, channels, h, w], [0, 3, 4, 1, 5, 2]]
+    : [[n, channels, block, block, h, w], [0, 1, 4, 2, 5, 3]];
+  return reshape(tape, transpose(tape, reshape(tape, x, shape), perm), [n, channels, h * block, w * block]);
+}
+
 /** Joins inputs [N, C_k, …] along axis 1; the other axes agree. One of [1, C_k, …] stands in every sample. */
 export function concat(tape: Tape, inputs: readonly Tensor[]): Tensor {
   const { gpu } = tape;

@@ -6,6 +6,7 @@ import { withoutUnneeded } from "../../../graph/rewrite/needed_nodes.ts";
 import type { Model } from "../../../graph/types.ts";
 import type { OnnxNode } from "../types.ts";
 import { fuseAttention } from "./attention.ts";
+import { fuseExpanded } from "./fuse_expanded.ts";
 import { fuseGelu } from "./gelu.ts";
 import { fuseGroupNorm } from "./group-norm.ts";
 import { fuseHardSwish } from "./hard-swish.ts";
@@ -20,5 +21,8 @@ export function fuseNodes({ nodes, initialisers }: NodeGraph): readonly OnnxNode
 
 /** Also leaves out what no output needs, nodes and parameters. */
 export function fuseGraph(model: Model): Model {
-  return [fuseAttention, fuseGroupNorm].reduce((before, fuse) => withoutUnneeded(fuse(before)), withoutUnneeded(model));
+  return [fuseExpanded, fuseAttention, fuseGroupNorm].reduce(
+    (before, fuse) => withoutUnneeded(fuse(before)),
+    withoutUnneeded(model),
+  );
 }
