@@ -28,7 +28,7 @@ async function withProgress<T>(
   let decoding: StageUi | undefined;
   let images = 0;
   try {
-    return await load({
+    const loaded = await load({
       onNote: (text) => ui.note(text),
       onWarning: (text) => ui.warn(text),
       onImages(count) {
@@ -45,8 +45,12 @@ async function withProgress<T>(
         download.stage.update(receivedBytes, {});
       },
     });
-  } finally {
     download?.stage.done();
     decoding?.done(`${images} images`);
+    return loaded;
+  } catch (error) {
+    download?.stage.abandon();
+    decoding?.abandon();
+    throw error;
   }
 }

@@ -8,6 +8,7 @@ import { UserError } from "../errors.ts";
 import { sha256 } from "../formats/sha256.ts";
 import type { AdapterInfo } from "../gpu/adapter.ts";
 import type { Store } from "../store/types.ts";
+import { describeIssues } from "../validation/problems.ts";
 import type { Ui } from "../ui.ts";
 import type { Tuned } from "./tune.ts";
 
@@ -122,7 +123,7 @@ async function parsePlans(bytes: Uint8Array): Promise<Plans | string> {
     return "it isn't JSON";
   }
   const { success, output, issues } = v.safeParse(fileSchema, content);
-  if (!success) return `${v.getDotPath(issues[0]) ?? "the file"}: ${issues[0].message}`;
+  if (!success) return describeIssues(issues);
   const { sha256, ...plans } = output;
   return sha256 === await digestOf(plans) ? plans : "its SHA-256 doesn't match its content";
 }

@@ -10,7 +10,7 @@ import { show, UserError } from "../errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Graph, Params } from "../graph/types.ts";
 import { createOptimizer } from "../tensor/optimizer.ts";
-import { type KnownKeys, refuseUnknownKeys } from "../validation/choice.ts";
+import { type KnownKeys, refuseMissingKeys, refuseUnknownKeys } from "../validation/choice.ts";
 import { EPOCH_START, type EpochOptions, trainEpoch } from "./epoch.ts";
 import { Interrupted } from "./errors.ts";
 import { evaluate } from "./evaluate.ts";
@@ -124,6 +124,8 @@ const KNOWN: KnownKeys<TrainOptions> = {
   name: true,
 };
 
+const REQUIRED: readonly (keyof TrainOptions)[] = ["gpu", "graphs", "params", "data", "batch", "epochs"];
+
 interface Run {
   readonly options: TrainOptions;
   readonly data: Dataset;
@@ -136,6 +138,7 @@ interface Run {
 
 function open(options: TrainOptions, owned: DisposableStack): Run {
   refuseUnknownKeys("train", options, Object.keys(KNOWN));
+  refuseMissingKeys("train", options, REQUIRED);
   const { gpu, graphs, params, batch, epochs, images, name = "train" } = options;
   const { optimizer: settings = DEFAULT_OPTIMIZER, schedule = DEFAULT_SCHEDULE } = options;
   if (graphs.length === 0) throw new UserError("train: graphs is empty, expected at least one");
@@ -147,6 +150,11 @@ function open(options: TrainOptions, owned: DisposableStack): Run {
   const callbacks = callbacksOf(options.callbacks ?? ["nan-guard"]);
   checkDataset(options.data);
   if (options.validation) checkDataset(options.validation);
+  if (options.validation && !options.validation.labels) {
+    throw new UserError(
+      "train: validation has no labels, which its accuracy is counted by: give them, or leave it out",
+    );
+  }
   const labels = options.data.labels ? "present" : "absent";
   const data: Dataset = { ...options.data, labels: options.data.labels ?? new Uint16Array(options.data.count) };
   const batches = batchCount(data, { batch, images });

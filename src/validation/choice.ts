@@ -20,6 +20,12 @@ export function chooseByKind<Entry>(what: string, settings: unknown, table: Read
   );
 }
 
+/** @throws UserError for a key that `given` lacks */
+export function refuseMissingKeys(what: string, given: object, required: readonly string[]): void {
+  const missing = required.filter((key) => (given as Record<string, unknown>)[key] === undefined);
+  if (missing.length > 0) throw new UserError(`${what} lacks ${missing.join(", ")}: expected ${required.join(", ")}`);
+}
+
 /** @throws UserError for a key of `given` that isn't among the known ones, which it names */
 export function refuseUnknownKeys(what: string, given: object, known: readonly string[]): void {
   const strange = Object.keys(given).find((key) => !known.includes(key));

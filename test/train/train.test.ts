@@ -1,6 +1,7 @@
 /** Training as a library call: what callbacks are told and when, how it stops, and how it goes on. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { Dataset } from "../../src/data/types.ts";
 import { UserError } from "../../src/errors.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { bestEpoch } from "../../src/train/callbacks/best_epoch.ts";
@@ -39,6 +40,18 @@ async function refusal(work: () => Promise<unknown>): Promise<string> {
   assert.not.match(error.message, /\n/);
   return error.message;
 }
+
+test("what training can't do without is asked for by name", async () => {
+  assert.is(
+    await refusal(() => train({ gpu, graphs: options().graphs, batch: 4 } as unknown as TrainOptions)),
+    "train lacks params, data, epochs: expected gpu, graphs, params, data, batch, epochs",
+  );
+  const { labels: _labels, ...unlabelled } = brightPixels(30);
+  assert.match(
+    await refusal(() => train(options({ validation: unlabelled as unknown as Dataset }))),
+    /^train: validation has no labels/,
+  );
+});
 
 test("callbacks run in the order of the list, from open to close, around every step", async () => {
   const told: string[] = [];

@@ -9,7 +9,7 @@ import type { Protocol } from "../../measure/session/types.ts";
 import { createModel } from "../../models/zoo.ts";
 import { zooModel, zooPair } from "../../prune/methods/uniform.ts";
 import { Interrupted } from "../../train/errors.ts";
-import type { Ui } from "../../ui.ts";
+import type { StageUi, Ui } from "../../ui.ts";
 import { beginRecord, type DeviceRecord, sessionName } from "./record.ts";
 
 export interface TimeOptions {
@@ -37,18 +37,21 @@ export async function timeNetworks(options: TimeOptions): Promise<DeviceRecord> 
   for (const model of models) createModel(model);
   let record = beginRecord({ tool, session: sessionName(), name, runtime, backend: "webgpu", protocol });
   const stage = ui.stage("time", 1000);
-  const { complete } = await measureSession({
-    networks: models.flatMap(networksOf),
-    protocol,
-    detail: detail ? "full" : "rows",
-    signal,
-    open: options.open,
-    onEvent(event) {
-      if (event.kind === "progress") {
-        stage.update(Math.floor(1000 * event.done / Math.max(1, event.total)), { text: event.text });
-      } else record = withEvent(record, event);
-    },
-  }).finally(() => stage.done());
+  const { complete } = await shown(
+    stage,
+    measureSession({
+      networks: models.flatMap(networksOf),
+      protocol,
+      detail: detail ? "full" : "rows",
+      signal,
+      open: options.open,
+      onEvent(event) {
+        if (event.kind === "progress") {
+          stage.update(Math.floor(1000 * event.done / Math.max(1, event.total)), { text: event.text });
+        } else record = withEvent(record, event);
+      },
+    }),
+  );
   if (!complete) throw new Interrupted("stopped");
   if (record.selfTest && !record.selfTest.trusted) {
     throw new UserError(
@@ -79,15 +82,30 @@ async function tablesOf(
     for (const batch of protocol.batches) {
       const stage = ui.stage(`table ${name}, batch ${batch}`, 1000);
       built.push(
-        await buildLatencyTable(gpu, model, {
-          name,
-          batch,
-          seconds,
-          signal,
-          onProgress: ({ done, total, text }) => stage.update(Math.floor(1000 * done / total), { text }),
-        }).finally(() => stage.done()),
+        await shown(
+          stage,
+          buildLatencyTable(gpu, model, {
+            name,
+            batch,
+            seconds,
+            signal,
+            onProgress: ({ done, total, text }) => stage.update(Math.floor(1000 * done / total), { text }),
+          }),
+        ),
       );
     }
   }
   return built;
+}
+
+/** The work's result, with the stage closed as done or as cut short. */
+async function shown<T>(stage: StageUi, work: Promise<T>): Promise<T> {
+  try {
+    const result = await work;
+    stage.done();
+    return result;
+  } catch (error) {
+    stage.abandon();
+    throw error;
+  }
 }
