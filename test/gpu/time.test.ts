@@ -8,7 +8,7 @@ const test = suite("timing");
 
 const COUNT = 1 << 18;
 
-/** Median time of a few dispatches, and of twenty times as many. */
+/** The shortest times of a few dispatches, and of twenty times as many: what else the machine does only adds to them. */
 async function times(gpu: Gpu) {
   const [x, y] = [floats(gpu, COUNT), floats(gpu, COUNT)];
   gpu.clear(x);
@@ -16,7 +16,7 @@ async function times(gpu: Gpu) {
     for (let i = 0; i < n; i++) gpu.run(planAffine(COUNT, i), [x, y]);
   };
   await gpu.time(repeat(2));
-  const median = async (n: number) => {
+  const shortest = async (n: number) => {
     const samples = [];
     for (let i = 0; i < 5; i++) {
       const start = performance.now();
@@ -24,9 +24,9 @@ async function times(gpu: Gpu) {
       assert.ok(timing.ms > 0 && timing.ms <= performance.now() - start + 1, `${timing.ms} ms, longer than it took`);
       samples.push(timing);
     }
-    return samples.sort((a, b) => a.ms - b.ms)[2];
+    return samples.sort((a, b) => a.ms - b.ms)[0];
   };
-  return { few: await median(5), many: await median(100) };
+  return { few: await shortest(5), many: await shortest(100) };
 }
 
 test("more work takes longer, on the device's clock where it has one", async () => {

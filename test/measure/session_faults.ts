@@ -35,12 +35,19 @@ export function faulty(tamper: (gpu: Gpu, options: GpuOptions) => void): OpenGpu
   };
 }
 
-/** Dispatches of `kernel` (part of its name) are left out. */
-export function skips(kernel: string): OpenGpu {
-  return faulty((gpu) => {
+/** Dispatches of `kernel` (part of its name) are left out, on a device that says it has `feature` unless that is left out. */
+export function skips(kernel: string, feature?: Feature): OpenGpu {
+  return faulty((gpu, { without = [] }) => {
+    if (feature && !without.includes(feature)) claim(gpu, feature);
     const run = gpu.run.bind(gpu);
     gpu.run = (plan, bindings, label) => plan.program.name.includes(kernel) ? undefined : run(plan, bindings, label);
   });
+}
+
+type Feature = "shader-f16" | "subgroups";
+
+function claim(gpu: Gpu, feature: Feature): void {
+  Object.defineProperty(gpu, "features", { value: new Set([...gpu.features, feature]) });
 }
 
 /** With dynamic offsets, each dispatch of a submit after the first gets the first one's uniforms. */
@@ -80,8 +87,7 @@ export function flipsBit(nth: number): OpenGpu {
 export function playsSubgroups(size: number, add: (first: number, x: Uint32Array) => number): OpenGpu {
   return faulty((gpu, { without = [] }) => {
     if (without.includes("subgroups")) return;
-    const features = new Set([...gpu.features, "subgroups"]);
-    Object.defineProperty(gpu, "features", { value: features });
+    claim(gpu, "subgroups");
     const run = gpu.run.bind(gpu), write = gpu.write.bind(gpu);
     let x = new Uint32Array();
     gpu.write = (to, data) => {

@@ -40,8 +40,9 @@ test("kill -9 amid writes leaves a whole file", async () => {
     const store = denoStore();
     for (let i = 0;; i = (i + 1) % 256) await store.write(${JSON.stringify(file)}, new Uint8Array(${size}).fill(i));`;
   const child = new Deno.Command(Deno.execPath(), { args: ["eval", code], stdout: "null", stderr: "null" }).spawn();
-  const started = performance.now();
-  while (await denoStore().size(file) === undefined && performance.now() - started < 20_000) await pause(5);
+  let ended = false;
+  child.status.then(() => ended = true);
+  while (!ended && await denoStore().size(file) === undefined) await pause(5);
   for (let look = 0; look < 20; look++) {
     requireWhole(Deno.readFileSync(file), size);
     await pause(7);
