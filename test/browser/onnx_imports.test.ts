@@ -7,7 +7,7 @@ import type { OnnxModel } from "../../src/formats/onnx/types.ts";
 import { writeOnnx } from "../../src/formats/onnx/write.ts";
 import { compareOutputs } from "../../src/graph/compare.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
-import { convnext, decoder, deit, dense, forms, mobilenet } from "../formats/onnx-exports.ts";
+import { convnext, decoder, deit, dense, forms, mobilenet, multihead } from "../formats/onnx-exports.ts";
 import { randomInputs } from "../generate/graphs.ts";
 import { runtime } from "./judges.ts";
 
@@ -23,6 +23,22 @@ const EXPORTS: Readonly<
   "DeiT, joint queries split": { onnx: deit("split"), has: { Attention: 1, LayerNormalization: 3, Gelu: 1 } },
   "DeiT, scaled_dot_product_attention": { onnx: deit("sdpa"), has: { Attention: 1 } },
   "DeiT, scaled scores, a fixed batch": { onnx: deit("scores", 1), batch: 1, has: { Attention: 1 } },
+  ...Object.fromEntries(
+    (["bmm", "sdpa"] as const).flatMap((how) =>
+      (["turned", "first"] as const).flatMap((tokens) =>
+        (["batch", 1, 2] as const).map((batch) => [
+          `MultiheadAttention by ${how}, tokens ${tokens}, of ${
+            batch === "batch" ? "any batch" : `a batch of ${batch}`
+          }`,
+          {
+            onnx: multihead(how, tokens, batch),
+            ...batch === 1 && { batch },
+            has: { Attention: 1, LayerNormalization: 3, Gelu: 1, Gemm: 1 },
+          },
+        ])
+      )
+    ),
+  ),
   "ConvNeXt": { onnx: convnext(), has: { LayerNormalization: 2, Gelu: 1, GlobalAveragePool: 1 } },
   "ConvNeXt, GELU by tanh": { onnx: convnext("tanhGelu"), has: { Gelu: 1 } },
   "MobileNetV3": { onnx: mobilenet("whole"), has: { HardSwish: 1, HardSigmoid: 1, Clip: 1 } },

@@ -34,6 +34,8 @@ const FILES: Readonly<Record<string, Structure>> = {
   softmax_gate_branches: { groups: { "a.0": 8 }, whole: { "g.2": /^it flows through Softmax / } },
   // Images [N,H,W,C], transposed before the first convolution, as tf2onnx writes Keras' networks.
   keras_nhwc: { groups: { "model/conv2d_0": 8, "model/conv2d_1": 12, "model/conv2d_2": 16 } },
+  // nn.MultiheadAttention: tokens first, samples second.
+  vit_torch_mha: { groups: { "b.a.a": 4, "b.m.0": 32 }, whole: { e: /^it flows through LayerNormalization / } },
 };
 
 for (const [name, { groups, whole = {}, judged = true }] of Object.entries(FILES)) {

@@ -389,7 +389,18 @@ const refused: [what: string, nodes: readonly OnnxNode[], options: HandModel, me
     { initialisers: [float32("w", [4, 2, 3, 3], ramp(72))] },
     /output_padding \[1,0\] has to be smaller than the strides \[1,1\]/,
   ],
-  ["a merged batch", [node("Reshape", ["x", "to"])], { initialisers: [int64("to", [-1, 6])] }, /batch has to stay/],
+  [
+    "a merged batch",
+    [node("Reshape", ["x", "to"])],
+    { initialisers: [int64("to", [-1, 6])] },
+    /^output "y" has the batch beside other sizes along axis 0/,
+  ],
+  [
+    "a reshape that takes samples apart",
+    [node("Reshape", ["x", "to"])],
+    { initialisers: [int64("to", [5, -1])] },
+    /has to keep the samples of the batch apart/,
+  ],
   [
     "arithmetic with the batch",
     [node("Shape", ["x"], "s"), node("Mul", ["s", "s"], "t"), node("Reshape", ["x", "t"])],

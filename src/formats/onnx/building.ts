@@ -4,14 +4,27 @@ import { inferNode } from "../../graph/infer.ts";
 import { freshName } from "../../graph/names.ts";
 import type { Attrs, HostTensor, Model, Node, OpName, ParamRole, ParamSpec, Shape } from "../../graph/types.ts";
 import { type Attributes, onnxError } from "./attributes.ts";
-import type { Call, View } from "./call.ts";
+import { besideBatch, requireClear, takesBatchAnywhere } from "./anywhere.ts";
+import type { Call } from "./call.ts";
 import { isAnonymous, scopeOf } from "./names.ts";
+import type { Size } from "./sizes.ts";
 import { type Constant, typeOf } from "./tensors.ts";
 import type { OnnxNode, OnnxValue } from "./types.ts";
+import {
+  batchText,
+  groupsInOrder,
+  inOrder,
+  isBatchFirst,
+  isPlain,
+  orderOf,
+  plainView,
+  sizesOf,
+  type View,
+} from "./views.ts";
 
 export interface Building {
   /** The shape of an activation as the file sees it, wherever its batch stands; undefined for what is none. */
-  shape(name: string): Shape | undefined;
+  shape(name: string): readonly Size[] | undefined;
   call(node: OnnxNode, attrs: Attributes, opset: number, fixedBatch: number | undefined): Call;
   /** @throws UserError where nothing made an output */
   model(name: string, outputs: readonly string[]): Model;
@@ -23,50 +36,63 @@ export function building(
   onnxNodes: readonly OnnxNode[],
 ): Building {
   const { nodes, makers, specs, params, shapes, values, add, parameter } = openDraft(inputs, onnxNodes);
-  /** Values whose batch isn't first: nothing has computed them yet. */
+  /** Values whose batch isn't first and alone. */
   const views = new Map<string, View>();
 
   return {
     shape(name) {
       const view = views.get(name);
-      return view ? view.perm.map((axis) => shapes.get(view.value)![axis]) : shapes.get(name);
+      return view ? sizesOf(view, shapes.get(view.value)!) : shapes.get(name);
     },
     call(node, attrs, opset, fixedBatch) {
       const fail = (message: string) => onnxError(node, message);
       const arity = node.inputs.findLastIndex((name) => name !== "") + 1;
+      const isConstant = (input: number) => constants.has(node.inputs[input]);
       const view = (input: number): View => {
         const name = node.inputs[input] ?? "";
         const found = views.get(name);
         if (found) return found;
         const shape = shapes.get(name);
-        if (shape) return { value: name, perm: shape.map((_, axis) => axis) };
+        if (shape) return plainView(name, shape.length);
         if (name === "") throw fail(`input ${input} is missing`);
         if (constants.has(name)) throw fail(`input ${input}, ${show(name)}, is constant, expected an activation`);
         throw fail(`reads ${show(name)}, which nothing before it makes`);
       };
-      const emit = (op: OpName, inputs: readonly string[], attrs: Attrs = {}, output = 0) =>
-        add(node, op, inputs, node.outputs[output], attrs);
-      return {
+      const between = (op: OpName, inputs: readonly string[], attrs: Attrs = {}) => {
+        const output = freshName(values, `${node.outputs[0]}_${op.toLowerCase()}`);
+        add(node, op, inputs, output, attrs);
+        return output;
+      };
+      /** How the inputs of this node have their batch, and what it makes will; undefined where it is first. */
+      const frame = takesBatchAnywhere(node) ? node.inputs.map((name) => views.get(name)).find(Boolean) : undefined;
+      const emit = (op: OpName, inputs: readonly string[], attrs: Attrs = {}, output = 0) => {
+        const name = node.outputs[output];
+        add(node, op, inputs, name, attrs);
+        if (frame) views.set(name, { value: name, groups: groupsInOrder(frame) });
+      };
+      const call: Call = {
         node,
         attrs,
         opset,
         fixedBatch,
         arity,
         fail,
-        isConstant: (input) => constants.has(node.inputs[input]),
+        isConstant,
         isParameter: (value) => specs.has(value),
         activation(input) {
-          const { value, perm } = view(input);
-          if (perm[0] !== 0) {
-            throw fail(
-              `input ${input}, ${show(node.inputs[input])}, has the batch as axis ${
-                perm.indexOf(0)
-              }: it has to stay first`,
-            );
+          const found = view(input);
+          if (!frame && isPlain(found)) return found.value;
+          if (!frame) {
+            throw fail(`input ${input}, ${show(node.inputs[input])}, has ${batchText(found)}: it has to stay first`);
           }
-          return value;
+          requireClear(node, found, isConstant(1) ? "by a constant" : "of activations");
+          if (JSON.stringify(groupsInOrder(found)) !== JSON.stringify(groupsInOrder(frame))) {
+            throw fail(`one of its inputs has ${batchText(frame)}, and one ${batchText(found)}`);
+          }
+          return call.inOrder(found).value;
         },
         view,
+        inOrder: (of) => inOrder(of, shapes.get(of.value)!, between),
         shape: (value) => shapes.get(value)!,
         maker: (value) => makers.get(value),
         constant(input) {
@@ -74,27 +100,27 @@ export function building(
           if (name === "") return undefined;
           const constant = constants.get(name);
           if (!constant) throw fail(`input ${input}, ${show(name)}, isn't constant`);
-          return constant;
+          return frame ? besideBatch(node, constant, frame) : constant;
         },
         parameter: (constant, role, kind) => parameter(node, constant, role, kind),
-        between(op, inputs, attrs = {}) {
-          const output = freshName(values, `${node.outputs[0]}_${op.toLowerCase()}`);
-          add(node, op, inputs, output, attrs);
-          return output;
-        },
+        between,
         emit,
-        emitView({ value, perm }, output = 0) {
-          if (perm[0] !== 0) views.set(node.outputs[output], { value, perm });
-          else if (perm.every((axis, i) => axis === i)) emit("Identity", [value], {}, output);
-          else emit("Transpose", [value], { perm }, output);
+        emitView(made, output = 0) {
+          const name = node.outputs[output];
+          if (!isBatchFirst(made)) views.set(name, made);
+          else if (made.groups.some((group) => group.length === 0)) {
+            add(node, "Identity", [call.inOrder(made).value], name, {});
+          } else if (isPlain(made)) add(node, "Identity", [made.value], name, {});
+          else add(node, "Transpose", [made.value], name, { perm: orderOf(made) });
         },
       };
+      return call;
     },
     model(name, outputs) {
       for (const output of outputs) {
-        const where = views.get(output)?.perm.indexOf(0);
-        if (where !== undefined) {
-          throw new UserError(`output ${show(output)} has the batch as axis ${where}: it has to stay first`);
+        const view = views.get(output);
+        if (view) {
+          throw new UserError(`output ${show(output)} has ${batchText(view)}: it has to stay first`);
         }
         if (!shapes.has(output)) throw new UserError(`output ${show(output)} is constant, or nothing makes it`);
       }
@@ -163,7 +189,9 @@ function openDraft(inputs: readonly OnnxValue[], onnxNodes: readonly OnnxNode[])
 
 /** Vectors are equal by chance, such as fresh biases and norms, and so is what holds one number throughout. */
 function isTied({ shape, data }: Constant): boolean {
-  return shape.filter((d) => d > 1).length > 1 && Array.from(data).some((v) => v !== data[0]);
+  if (shape.filter((d) => d > 1).length < 2) return false;
+  for (let i = 1; i < data.length; i++) if (data[i] !== data[0]) return true;
+  return false;
 }
 
 function inputShape({ name, dataType, shape }: OnnxValue): Shape {

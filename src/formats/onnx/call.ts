@@ -3,12 +3,7 @@ import type { Attrs, Node, OpName, ParamRole, Shape } from "../../graph/types.ts
 import type { Attributes } from "./attributes.ts";
 import type { Constant } from "./tensors.ts";
 import type { OnnxNode } from "./types.ts";
-
-/** An activation whose axes stand in another order in the file: axis i there is axis `perm[i]` of `value`. */
-export interface View {
-  readonly value: string;
-  readonly perm: readonly number[];
-}
+import type { View } from "./views.ts";
 
 /** What an operator's import sees of one ONNX node, and how it adds nodes and parameters to the graph. */
 export interface Call {
@@ -22,10 +17,15 @@ export interface Call {
   isConstant(input: number): boolean;
   /** Is the value a parameter of the graph? */
   isParameter(value: string): boolean;
-  /** @throws UserError where the input is missing or constant, or its batch isn't the first axis */
+  /**
+   * With its batch first: what the node makes of it has the batch where it was.
+   * @throws UserError where the input is missing or constant, or its batch isn't first and the operator works along its axis
+   */
   activation(input: number): string;
-  /** An activation that may have its batch elsewhere. */
+  /** An activation that may have its batch elsewhere, for operators that move numbers. */
   view(input: number): View;
+  /** The view's value with the batch first and the other axes in the order of the file. */
+  inOrder(view: View): View;
   /** The shape of an activation, by its name. */
   shape(value: string): Shape;
   /** The node of the graph that makes an activation; undefined for an input. */

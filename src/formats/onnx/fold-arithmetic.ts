@@ -1,5 +1,4 @@
 /** Folding of arithmetic, comparisons and what makes constants of sizes. */
-import type { Dim } from "../../graph/types.ts";
 import { onnxError } from "./attributes.ts";
 import {
   axesOf,
@@ -16,6 +15,7 @@ import {
   stridesOf,
   symbolic,
 } from "./folding.ts";
+import { productOf, quotientOf, type Size } from "./sizes.ts";
 import { type Constant, decode, typeOf } from "./tensors.ts";
 
 export const ARITHMETIC_FOLDS: Readonly<Record<string, Fold>> = {
@@ -53,9 +53,13 @@ export const ARITHMETIC_FOLDS: Readonly<Record<string, Fold>> = {
   Mul: binary(times),
   Div: binary((a, b, type) => {
     if (b === 1) return a;
+    if (typeof a !== "number" || typeof b !== "number") return quotientOf(a, b) ?? symbolic();
     return number(a, (x) => number(b, (y) => type === "integer" ? Math.trunc(x / y) : x / y));
   }),
-  Equal: binary((a, b) => a === b ? 1 : noSize(a) || noSize(b) || (a !== "N" && b !== "N") ? 0 : symbolic(), "boolean"),
+  Equal: binary(
+    (a, b) => a === b ? 1 : noSize(a) || noSize(b) || (typeof a === "number" && typeof b === "number") ? 0 : symbolic(),
+    "boolean",
+  ),
   Greater: comparison((a, b) => a > b),
   GreaterOrEqual: comparison((a, b) => a >= b),
   Less: comparison((a, b) => a < b),
@@ -97,15 +101,15 @@ export const ARITHMETIC_FOLDS: Readonly<Record<string, Fold>> = {
   },
 };
 
-function times(a: Dim, b: Dim): Dim {
-  return a === 1 ? b : b === 1 ? a : number(a, (x) => number(b, (y) => x * y));
+function times(a: Size, b: Size): Size {
+  return productOf(a, b) ?? symbolic();
 }
 
 function comparison(holds: (a: number, b: number) => boolean): Fold {
   return binary((a, b) => number(a, (x) => number(b, (y) => holds(x, y) ? 1 : 0)), "boolean");
 }
 
-function binary(op: (a: Dim, b: Dim, type: Constant["type"]) => Dim, type?: Constant["type"]): Fold {
+function binary(op: (a: Size, b: Size, type: Constant["type"]) => Size, type?: Constant["type"]): Fold {
   return (ctx, inputs) => {
     const [a, b] = [need(ctx, inputs, 0), need(ctx, inputs, 1)];
     const shape = broadcastShape(ctx, a.shape, b.shape);

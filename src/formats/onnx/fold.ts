@@ -1,13 +1,14 @@
 /**
  * Folding of what an exporter computes with constants and shapes: sizes for a Reshape, pads, permuted weights, and whatever
- * depends on parameters alone (fold_numbers.ts). The batch stays symbolic: "N" may be passed on, multiplied by 1 and compared with what no size can be, nothing else.
+ * depends on parameters alone (fold_numbers.ts). The batch stays symbolic: "N" may be passed on, multiplied by numbers, divided
+ * by their factors, and compared with what no size can be, nothing else.
  */
-import type { Shape } from "../../graph/types.ts";
 import { onnxError } from "./attributes.ts";
 import { ARITHMETIC_FOLDS } from "./fold-arithmetic.ts";
 import { LAYOUT_FOLDS } from "./fold-layout.ts";
 import { foldByReference, NUMBER_FOLDS } from "./fold_numbers.ts";
 import { type Fold, type FoldContext, type Made, need } from "./folding.ts";
+import type { Size } from "./sizes.ts";
 import { type Constant, decode } from "./tensors.ts";
 
 const FOLDS: Readonly<Record<string, Fold>> = {
@@ -38,7 +39,7 @@ export function foldConstants(
 }
 
 /** The value of a Shape node, of an activation too. */
-export function foldShape({ attrs, node }: FoldContext, shape: Shape): Constant {
+export function foldShape({ attrs, node }: FoldContext, shape: readonly Size[]): Constant {
   const from = (at: number) => at < 0 ? Math.max(0, at + shape.length) : at;
   const data = shape.slice(from(attrs.integer("start", 0)), from(attrs.integer("end", shape.length)));
   attrs.finish();

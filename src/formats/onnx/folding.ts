@@ -2,9 +2,9 @@
  * What every folded operator works with: constants whose numbers may be the symbolic batch "N", a budget, and reading with
  * strides.
  */
-import type { Dim } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import { type Attributes, onnxError } from "./attributes.ts";
+import type { Size } from "./sizes.ts";
 import type { Constant } from "./tensors.ts";
 import type { OnnxNode } from "./types.ts";
 
@@ -86,13 +86,13 @@ export function symbolic(): never {
   throw new SymbolicBatch();
 }
 
-export function number(value: Dim, op: (x: number) => Dim): Dim {
-  return value === "N" ? symbolic() : op(value);
+export function number(value: Size, op: (x: number) => Size): Size {
+  return typeof value === "number" ? op(value) : symbolic();
 }
 
 /** No dimension is zero or less. */
-export function noSize(value: Dim): boolean {
-  return value !== "N" && value < 1;
+export function noSize(value: Size): boolean {
+  return typeof value === "number" && value < 1;
 }
 
 /** @param Floats what numbers are kept in; moved ones stay in what they came in */
@@ -100,13 +100,13 @@ export function build(
   ctx: FoldContext,
   type: Constant["type"],
   shape: readonly number[],
-  at: (i: number) => Dim,
+  at: (i: number) => Size,
   Floats: Float32ArrayConstructor | Float64ArrayConstructor = Float64Array,
 ): Made {
   const count = elements(shape);
   spend(ctx, count);
   try {
-    const data = type === "float" ? new Floats(count) : new Array<Dim>(count);
+    const data = type === "float" ? new Floats(count) : new Array<Size>(count);
     for (let i = 0; i < count; i++) data[i] = type === "float" ? number(at(i), (x) => x) as number : at(i);
     return { type, shape, data };
   } catch (error) {

@@ -2,11 +2,12 @@
  * The import of operators that only move numbers. The batch has to be first where anything is computed; between two of
  * these operators it may stand elsewhere (joint queries, keys and values are transposed so).
  */
-import { sampleSize } from "../../graph/shapes.ts";
-import type { Dim, Shape } from "../../graph/types.ts";
+import type { Dim } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
-import { type Call, required, type View } from "./call.ts";
+import { type Call, required } from "./call.ts";
 import { axesOf, axisOf, integersOf, listOf, partsOf } from "./folding.ts";
+import { batchesIn, ofBatches, productOf, quotientOf, type Size } from "./sizes.ts";
+import { around, isPlain, sizesOf, type View } from "./views.ts";
 import { transposedConstant } from "./fold-layout.ts";
 
 /** A constant among them that stands in every sample (an expanded class token) is a table. */
@@ -42,22 +43,82 @@ export function flatten(call: Call): void {
   call.emit("Flatten", [x], { axis: axisOf(call.node, call.attrs.integer("axis", 1), call.shape(x).length) });
 }
 
+/**
+ * Where the batch is first and stays it, a Reshape or Flatten. Elsewhere as many numbers as stand before the batch, and behind
+ * it, have to be there still: those of them that share its axis then are axes of the value beside it.
+ */
 export function reshape(call: Call): void {
-  const x = call.activation(0);
-  const shape = call.shape(x);
+  const view = call.view(0);
+  const shape = call.shape(view.value);
+  const sizes = sizesOf(view, shape);
   const copies = call.attrs.integer("allowzero", 0) === 0;
   const given = Array.from(required(call, 1, "shape").data);
   if (!copies && given.includes(0)) throw call.fail(`attribute allowzero asks for the empty shape [${given}]`);
-  const wanted = given.map((d, axis) => d === 0 ? shape[axis] : d);
-  const [first, ...rest] = wanted;
-  const known = rest.reduce<number>((size, d) => d === -1 ? size : size * Number(d), 1);
-  const inferred = rest.map((d) => d === -1 ? sampleSize(shape) / known : d);
-  const isBatch = first === "N" || (first !== undefined && first === call.fixedBatch) ||
-    (first === -1 && known === sampleSize(shape));
-  if (!isBatch || !inferred.every((d) => Number.isInteger(d))) {
-    throw call.fail(`can't give [${shape}] the shape [${wanted}]: the batch has to stay the first dimension`);
+  const copied = given.map((d, axis) => d === 0 ? sizes[axis] : d);
+  const { before, behind } = around(view, shape);
+  const wanted = completed(call, copied, before * behind);
+  const at = wanted && batchPlace(wanted, before, behind, call.fixedBatch);
+  if (!wanted || !at) {
+    throw call.fail(`can't give [${sizes}] the shape [${copied}]: it has to keep the samples of the batch apart`);
   }
-  toShape(call, x, inferred);
+  const rest = (from: number, to?: number) => wanted.slice(from, to) as number[];
+  if (isPlain(view) && at.axis === 0 && at.behind === 1) return toShape(call, view.value, rest(1));
+  const shared = [at.before, at.behind].filter((size) => size > 1);
+  const into = [...rest(0, at.axis), ...shared, ...rest(at.axis + 1)];
+  const { value } = call.inOrder(view);
+  const same = call.shape(value).slice(1).join() === into.join();
+  const made = same ? value : call.between("Reshape", [value], { shape: [0, ...into] });
+  let next = at.axis + 1;
+  const batch = [...at.before > 1 ? [next++] : [], 0, ...at.behind > 1 ? [next++] : []];
+  call.emitView({
+    value: made,
+    groups: wanted.map((_, i) => i < at.axis ? [i + 1] : i === at.axis ? batch : [next++]),
+  });
+}
+
+/** The sizes with −1 worked out, which may be a multiple of the batch; undefined where that is no size. */
+function completed(call: Call, sizes: readonly (Size | undefined)[], sample: number): readonly Size[] | undefined {
+  if (!sizes.every((size) => size !== undefined)) return undefined;
+  const open = sizes.indexOf(-1);
+  if (open < 0) return sizes;
+  const known = sizes.filter((_, i) => i !== open).reduce<Size | undefined>(
+    (product, size) => product === undefined ? undefined : productOf(product, size),
+    1,
+  );
+  const all = [...call.fixedBatch === undefined ? [] : [sample * call.fixedBatch], ofBatches(sample)];
+  const found = known === undefined
+    ? undefined
+    : all.map((size) => quotientOf(size, known)).find((size) => size !== undefined);
+  return found === undefined ? undefined : sizes.with(open, found);
+}
+
+interface BatchPlace {
+  /** The axis along which the batch stands. */
+  readonly axis: number;
+  /** Numbers that share it, before and behind the batch. */
+  readonly before: number;
+  readonly behind: number;
+}
+
+/**
+ * The axis of a reshaped value that holds the batch. Where it is a number, as files with a fixed batch have it, several axes may
+ * fit: the first one that holds the batch alone, else the last one that isn't that of the features.
+ */
+function batchPlace(
+  sizes: readonly Size[],
+  before: number,
+  behind: number,
+  fixedBatch: number | undefined,
+): BatchPlace | undefined {
+  const product = (part: readonly Size[]) => part.reduce<number>((all, size) => all * Number(size), 1);
+  const places = sizes.flatMap((size, axis): BatchPlace[] => {
+    const [left, right] = [before / product(sizes.slice(0, axis)), behind / product(sizes.slice(axis + 1))];
+    const times = batchesIn(size) ?? (fixedBatch === undefined ? NaN : Number(size) / fixedBatch);
+    const fits = Number.isInteger(left) && Number.isInteger(right) && times === left * right;
+    return fits ? [{ axis, before: left, behind: right }] : [];
+  });
+  const alone = places.find(({ before, behind }) => before === 1 && behind === 1);
+  return alone ?? places.findLast(({ axis }) => axis < sizes.length - 1) ?? places[0];
 }
 
 /**
@@ -98,30 +159,27 @@ function repeated(call: Call, x: string, axis: number, times: number): string {
 
 export function squeeze(call: Call): void {
   const view = call.view(0);
-  const shape = shapeOf(call, view);
-  const axes = axesOf(call, call.constant(1), shape.length) ?? shape.flatMap((d, axis) => d === 1 ? [axis] : []);
-  if (axes.some((axis) => shape[axis] !== 1)) throw call.fail(`can't take the axes [${axes}] off [${shape}]`);
-  const gone = axes.map((axis) => view.perm[axis]);
-  if (view.perm[0] === 0) {
-    return toShape(
-      call,
-      plain(call, view),
-      shape.slice(1).filter((_, i) => !axes.includes(i + 1)),
-    );
+  const sizes = sizesOf(view, call.shape(view.value));
+  const axes = axesOf(call, call.constant(1), sizes.length) ?? sizes.flatMap((d, axis) => d === 1 ? [axis] : []);
+  if (axes.some((axis) => sizes[axis] !== 1)) throw call.fail(`can't take the axes [${axes}] off [${sizes}]`);
+  if (isPlain(view)) {
+    const shape = call.shape(view.value);
+    return toShape(call, view.value, shape.slice(1).filter((_, i) => !axes.includes(i + 1)));
   }
-  call.emitView(dropped(call, view, gone));
+  call.emitView(dropped(call, view, axes));
 }
 
 export function unsqueeze(call: Call): void {
-  const x = call.activation(0);
-  const shape = call.shape(x);
+  const view = call.view(0);
   const given = listOf(call, "axes", call.constant(1));
-  const rank = shape.length + (given?.length ?? 0);
+  const rank = view.groups.length + (given?.length ?? 0);
   if (!given || rank > 8) throw call.fail("axes are missing, or too many");
   const axes = given.map((axis) => axisOf(call.node, axis, rank));
-  if (axes.includes(0)) throw call.fail("axis 0 is the batch, which has to stay the first dimension");
-  const rest = [...shape];
-  toShape(call, x, Array.from({ length: rank }, (_, axis) => axes.includes(axis) ? 1 : rest.shift()!).slice(1));
+  const groups = [...view.groups];
+  const wider = Array.from({ length: rank }, (_, axis) => axes.includes(axis) ? [] : groups.shift()!);
+  if (!isPlain(view) || axes.includes(0)) return call.emitView({ value: view.value, groups: wider });
+  const shape = call.shape(view.value);
+  toShape(call, view.value, wider.slice(1).map(([axis]) => axis === undefined ? 1 : shape[axis]));
 }
 
 /** Flatten where one dimension is left beside the batch: what pruning sees through. */
@@ -132,16 +190,17 @@ function toShape(call: Call, x: string, rest: readonly Dim[], output = 0): void 
 
 export function transpose(call: Call): void {
   const view = call.view(0);
-  const rank = view.perm.length;
-  const perm = call.attrs.integers("perm") ?? view.perm.map((_, axis) => rank - 1 - axis);
-  if (perm.toSorted((a, b) => a - b).join() !== view.perm.map((_, axis) => axis).join()) {
+  const rank = view.groups.length;
+  const perm = call.attrs.integers("perm") ?? view.groups.map((_, axis) => rank - 1 - axis);
+  if (perm.toSorted((a, b) => a - b).join() !== view.groups.map((_, axis) => axis).join()) {
     throw call.fail(`attribute perm [${perm}] isn't an order of ${rank} axes`);
   }
-  call.emitView({ value: view.value, perm: perm.map((axis) => view.perm[axis]) });
+  call.emitView({ value: view.value, groups: perm.map((axis) => view.groups[axis]) });
 }
 
 export function slice(call: Call): void {
-  const { value, perm } = call.view(0);
+  const view = call.view(0);
+  const { value } = view;
   // PyTorch writes the largest int64 for "to the end"; what is far outside of any axis may as well be nearer.
   const near = (list: readonly number[]) => list.map((v) => Math.min(Math.max(v, -(2 ** 31)), 2 ** 31));
   const [starts, ends] = [1, 2].map((i) => near(integersOf(call.node, required(call, i, "range"))));
@@ -150,7 +209,7 @@ export function slice(call: Call): void {
     return constant && integersOf(call.node, constant);
   });
   const steps = given[1] ?? starts.map(() => 1);
-  const axes = (given[0] ?? starts.map((_, i) => i)).map((axis) => perm[axisOf(call.node, axis, perm.length)]);
+  const axes = (given[0] ?? starts.map((_, i) => i)).map((axis) => ownAxis(call, view, axis));
   // The whole of the batch may be asked for.
   const kept = axes.flatMap((axis, i) =>
     axis === 0 && starts[i] === 0 && ends[i] === 2 ** 31 && steps[i] === 1 ? [] : [i]
@@ -161,10 +220,10 @@ export function slice(call: Call): void {
     ends: kept.map((i) => ends[i]),
     steps: kept.map((i) => steps[i]),
   };
-  if (kept.length === 0) return call.emitView({ value, perm });
+  if (kept.length === 0) return call.emitView(view);
   const [source, all] = joined(call, value, attrs);
-  if (perm.every((axis, i) => axis === i)) return call.emit("Slice", [source], all);
-  call.emitView({ value: call.between("Slice", [source], all), perm });
+  if (isPlain(view)) return call.emit("Slice", [source], all);
+  call.emitView({ ...view, value: call.between("Slice", [source], all) });
 }
 
 type SliceAttrs = Readonly<Record<"axes" | "starts" | "ends" | "steps", readonly number[]>>;
@@ -183,16 +242,16 @@ function joined(call: Call, value: string, attrs: SliceAttrs): [string, SliceAtt
 export function split(call: Call): void {
   const view = call.view(0);
   const { node, attrs } = call;
-  const axis = view.perm[axisOf(node, attrs.integer("axis", 0), view.perm.length)];
-  if (axis === 0) throw call.fail("axis 0 is the batch, which can't be split");
+  const axis = ownAxis(call, view, attrs.integer("axis", 0));
+  if (axis === 0) throw call.fail("its axis is the batch, which can't be split");
   const size = call.shape(view.value)[axis] as number;
   let start = 0;
   partsOf(call, size, call.constant(1)).forEach((count, i) => {
     const range = { axis, start, count };
     start += count;
     if (node.outputs[i] === "") return;
-    if (view.perm[0] === 0) call.emit("Slice", [plain(call, view)], rangeAttrs(range), i);
-    else call.emitView({ value: sliced(call, view.value, range), perm: view.perm }, i);
+    if (isPlain(view)) call.emit("Slice", [view.value], rangeAttrs(range), i);
+    else call.emitView({ ...view, value: sliced(call, view.value, range) }, i);
   });
 }
 
@@ -235,7 +294,8 @@ export function pad(call: Call): void {
 export function gather(call: Call): void {
   const view = call.view(0);
   const at = required(call, 1, "indices");
-  const axis = view.perm[axisOf(call.node, call.attrs.integer("axis", 0), view.perm.length)];
+  const fileAxis = axisOf(call.node, call.attrs.integer("axis", 0), view.groups.length);
+  const axis = ownAxis(call, view, fileAxis);
   if (axis === 0) throw call.fail("it takes samples out of the batch, which isn't supported");
   const size = call.shape(view.value)[axis] as number;
   const indices = integersOf(call.node, at).map((i) => i < 0 ? i + size : i);
@@ -246,14 +306,15 @@ export function gather(call: Call): void {
   const isRange = indices.every((index, i) => index === indices[0] + i);
   if (at.shape.length === 0) {
     const value = sliced(call, view.value, { axis, start: indices[0], count: 1 });
-    if (view.perm[0] !== 0) return call.emitView(dropped(call, { ...view, value }, [axis]));
+    if (!isPlain(view)) return call.emitView(dropped(call, { ...view, value }, [fileAxis]));
     return toShape(call, value, call.shape(value).slice(1).filter((_, i) => i + 1 !== axis));
   }
-  const x = plain(call, view);
+  if (!isPlain(view)) throw call.fail("a list of indices beside a batch that isn't first isn't supported");
+  const x = view.value;
   if (axis === 1) call.emit("Gather", [x], { axis: 1, indices });
   else if (isRange) call.emit("Slice", [x], rangeAttrs({ axis, start: indices[0], count: indices.length }));
   else {
-    const perm = exchange(view.perm.length, axis);
+    const perm = exchange(view.groups.length, axis);
     const taken = call.between("Gather", [call.between("Transpose", [x], { perm })], { axis: 1, indices });
     call.emit("Transpose", [taken], { perm });
   }
@@ -292,23 +353,26 @@ function unshaped(call: Call, value: string): string | undefined {
   return maker?.op === "Reshape" || maker?.op === "Flatten" ? maker.inputs[0] : undefined;
 }
 
-/** The view without these axes of its value, each of size 1. */
-function dropped(call: Call, { value, perm }: View, axes: readonly number[]): View {
-  const rest = call.shape(value).slice(1).filter((_, i) => !axes.includes(i + 1)) as number[];
+/** The view without these axes of the file, each of size 1. */
+function dropped(call: Call, view: View, axes: readonly number[]): View {
+  const own = axes.flatMap((axis) => view.groups[axis]);
+  const { value } = view;
+  const rest = call.shape(value).slice(1).filter((_, i) => !own.includes(i + 1)) as number[];
   const source = unshaped(call, value) ?? value;
-  const whole = [0, ...rest];
   const same = call.shape(source).slice(1).join() === rest.join();
-  const left = same ? source : call.between("Reshape", [source], { shape: whole });
-  const kept = perm.filter((axis) => !axes.includes(axis));
-  return { value: left, perm: kept.map((axis) => axis - axes.filter((gone) => gone < axis).length) };
+  const left = same ? source : call.between("Reshape", [source], { shape: [0, ...rest] });
+  const kept = view.groups.filter((_, axis) => !axes.includes(axis));
+  return {
+    value: own.length === 0 ? value : left,
+    groups: kept.map((group) => group.map((axis) => axis - own.filter((gone) => gone < axis).length)),
+  };
 }
 
-/** The value of a view whose batch is first, its axes in the view's order. */
-function plain(call: Call, { value, perm }: View): string {
-  if (perm[0] !== 0) throw call.fail(`its input has the batch as axis ${perm.indexOf(0)}: it has to stay first`);
-  return perm.every((axis, i) => axis === i) ? value : call.between("Transpose", [value], { perm });
-}
-
-function shapeOf(call: Call, { value, perm }: View): Shape {
-  return perm.map((axis) => call.shape(value)[axis]);
+/** The axis of the value that an axis of the file is. */
+function ownAxis(call: Call, { groups }: View, axis: number): number {
+  const group = groups[axisOf(call.node, axis, groups.length)];
+  if (group.length === 1) return group[0];
+  throw call.fail(
+    `axis ${axis} ${group.length === 0 ? "is of size 1 alone" : "holds the batch beside others"}, expected another`,
+  );
 }

@@ -104,9 +104,20 @@ function gemm(call: Call): void {
   const weight = scaled(attrs.integer("transB", 0) === 0 ? transposed(call, given) : given, attrs.float("alpha", 1));
   const beta = attrs.float("beta", 1);
   const bias = call.arity > 2 ? call.constant(2) : undefined;
+  const shift = bias && scaled(perFilter(call, bias, weight.shape[0]), beta);
+  if (call.shape(x).length > 2) return projection(call, x, transposed(call, weight), shift);
   const inputs = [x, call.parameter(weight, "weight", "weight")];
-  if (bias) inputs.push(call.parameter(scaled(perFilter(call, bias, weight.shape[0]), beta), "bias", "bias"));
+  if (shift) inputs.push(call.parameter(shift, "bias", "bias"));
   call.emit("Gemm", inputs);
+}
+
+/** A Gemm of rows that are the tokens of all samples. */
+function projection(call: Call, x: string, matrix: Constant, bias: Constant | undefined): void {
+  const weight = call.parameter(matrix, "weight", "weight");
+  if (!bias) return call.emit("MatMul", [x, weight]);
+  const product = call.between("MatMul", [x, weight]);
+  const shape = call.shape(product).map((_, axis, { length }) => axis === length - 1 ? bias.data.length : 1);
+  call.emit("Add", [product, call.parameter({ ...bias, shape }, "bias", "bias")]);
 }
 
 /** By a constant: a linear layer where x is [N,K]. */

@@ -1,17 +1,17 @@
 /** Constants: the tensors of a file as arrays, and what is computed from them. */
 import { show, UserError } from "../../errors.ts";
-import type { Dim } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import { toFloat32 } from "../safetensors.ts";
+import type { Size } from "./sizes.ts";
 import { DATA_TYPE, type ExternalData, type OnnxTensor } from "./types.ts";
 
-/** Row-major. Shape arithmetic may hold the symbolic batch, "N". */
+/** Row-major. Shape arithmetic may hold the symbolic batch, or a multiple of it. */
 export interface Constant {
   /** Of the initialiser, or of the value that it was first computed as. */
   readonly name: string;
   readonly type: "float" | "integer" | "boolean";
   readonly shape: readonly number[];
-  readonly data: ArrayLike<Dim>;
+  readonly data: ArrayLike<Size>;
 }
 
 /** Bytes of one number in `raw`, and how it is read there (little-endian). */
