@@ -87,6 +87,100 @@ test("layer norm over any axis, γ and β along any axis", () => {
   );
 });
 
+/** Layer norm over the last axis by the inverse of the deviation, as Keras and JAX write it. */
+function inverseNorm(
+  variance: "deviations" | "squares" | "squares above 0",
+  root: "Reciprocal" | "1 / Sqrt" | "power",
+  rest: "differences" | "products",
+): { nodes: OnnxNode[]; initialisers: OnnxTensor[] } {
+  const mean = (of: string, name: string) => node("ReduceMean", [of], name, { axes: [-1] });
+  const variances = {
+    "deviations": [node("Mul", ["centred", "centred"], "squared"), mean("squared", "variance")],
+    "squares": [
+      node("Mul", ["x", "x"], "squared"),
+      mean("squared", "average"),
+      node("Mul", ["mean", "mean"], "square"),
+      node("Sub", ["average", "square"], "variance"),
+    ],
+    "squares above 0": [
+      node("Pow", ["x", "two"], "squared"),
+      mean("squared", "average"),
+      node("Pow", ["mean", "two"], "square"),
+      node("Sub", ["average", "square"], "difference"),
+      node("Max", ["zero", "difference"], "variance"),
+    ],
+  };
+  const roots = {
+    "Reciprocal": [node("Sqrt", ["sum"], "root"), node("Reciprocal", ["root"], "inverse")],
+    "1 / Sqrt": [node("Sqrt", ["sum"], "root"), node("Div", ["one", "root"], "inverse")],
+    "power": [node("Pow", ["sum", "half"], "inverse")],
+  };
+  const ends = {
+    "differences": [node("Mul", ["centred", "scale"], "scaled"), node("Add", ["beta", "scaled"])],
+    "products": [
+      node("Mul", ["x", "scale"], "scaled"),
+      node("Mul", ["mean", "scale"], "moved"),
+      node("Sub", ["beta", "moved"], "offset"),
+      node("Add", ["scaled", "offset"]),
+    ],
+  };
+  const nodes = [
+    mean("x", "mean"),
+    node("Sub", ["x", "mean"], "centred"),
+    ...variances[variance],
+    node("Add", ["variance", "epsilon"], "sum"),
+    ...roots[root],
+    node("Mul", ["inverse", "gamma"], "scale"),
+    ...ends[rest],
+  ];
+  const one = (name: string, value: number) => float32(name, [], [value]);
+  const initialisers = [
+    one("two", 2),
+    one("one", 1),
+    one("zero", 0),
+    one("half", -0.5),
+    one("epsilon", 1e-3),
+    float32("gamma", [4], [1, 2, -1, 0.5]),
+    float32("beta", [4], [0.5, 0, 1, -2]),
+  ];
+  return { nodes, initialisers };
+}
+
+test("layer norm by the inverse of the deviation, however its variance and its sum are written", () => {
+  const x = Float64Array.of(1, 2, 4, 1, -1, 0, 3, 6);
+  const [gamma, beta] = [[1, 2, -1, 0.5], [0.5, 0, 1, -2]];
+  // Means 2 and 2, variances 1.5 and 7.5.
+  const expected = Array.from(
+    x,
+    (v, i) => gamma[i % 4] * (v - 2) / Math.sqrt((i < 4 ? 1.5 : 7.5) + 1e-3) + beta[i % 4],
+  );
+  for (const variance of ["deviations", "squares", "squares above 0"] as const) {
+    for (const root of ["Reciprocal", "1 / Sqrt", "power"] as const) {
+      for (const rest of ["differences", "products"] as const) {
+        const { nodes, initialisers } = inverseNorm(variance, root, rest);
+        const options = { input: ["N", 2, 4], initialisers, opset: 13 };
+        assert.equal(opsOf(nodes, options), ["LayerNormalization"], `${variance}, ${root}, ${rest}`);
+        close(evaluated(nodes, options, x), expected);
+      }
+    }
+  }
+});
+
+test("what is nearly that isn't one", () => {
+  const { nodes, initialisers } = inverseNorm("squares", "Reciprocal", "products");
+  const options = { input: ["N", 2, 4], initialisers, opset: 13 };
+  const replaced = (name: string, by: OnnxNode) => nodes.map((n) => n.outputs[0] === name ? by : n);
+  for (
+    const other of [
+      // The square of something else, the difference the other way round, the sum with another mean.
+      replaced("square", node("Mul", ["mean", "x"], "square")),
+      replaced("variance", node("Sub", ["square", "average"], "variance")),
+      replaced("moved", node("Mul", ["average", "scale"], "moved")),
+      replaced("average", node("ReduceMean", ["squared"], "average", { axes: [1] })),
+    ]
+  ) assert.throws(() => opsOf(other, options), /isn't supported|don't fit together/);
+});
+
 test("a norm of another value, or with another mean, isn't one", () => {
   const { nodes, initialisers } = norm(
     2,

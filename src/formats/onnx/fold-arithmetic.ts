@@ -6,7 +6,9 @@ import {
   broadcastStrides,
   build,
   type Fold,
+  type FoldContext,
   integersOf,
+  type Made,
   need,
   noSize,
   number,
@@ -20,14 +22,17 @@ import { type Constant, decode, typeOf } from "./tensors.ts";
 
 export const ARITHMETIC_FOLDS: Readonly<Record<string, Fold>> = {
   Cast(ctx, inputs) {
-    const { data, shape } = need(ctx, inputs, 0);
+    const x = need(ctx, inputs, 0);
     const to = ctx.attrs.integer("to", 0);
     ctx.attrs.ignore("saturate", "round_mode");
     const type = typeOf(to);
     if (!type) throw onnxError(ctx.node, `attribute to ${to} isn't a supported data type`);
-    if (type === "float") return build(ctx, type, shape, (i) => data[i]);
-    const whole = type === "boolean" ? (v: number) => v === 0 ? 0 : 1 : Math.trunc;
-    return build(ctx, type, shape, (i) => number(data[i], whole));
+    return castTo(ctx, x, type);
+  },
+  CastLike(ctx, inputs) {
+    const x = need(ctx, inputs, 0);
+    ctx.attrs.ignore("saturate", "round_mode");
+    return castTo(ctx, x, inputs[1]?.type ?? "float");
   },
   ConstantOfShape(ctx, inputs) {
     const shape = sizes(ctx, need(ctx, inputs, 0));
@@ -100,6 +105,13 @@ export const ARITHMETIC_FOLDS: Readonly<Record<string, Fold>> = {
     });
   },
 };
+
+/** Whole numbers stay what they are, the batch too. */
+function castTo(ctx: FoldContext, { data, shape, type: before }: Constant, type: Constant["type"]): Made {
+  if (type === "float" || (type === "integer" && before === type)) return build(ctx, type, shape, (i) => data[i]);
+  const whole = type === "boolean" ? (v: number) => v === 0 ? 0 : 1 : Math.trunc;
+  return build(ctx, type, shape, (i) => number(data[i], whole));
+}
 
 function times(a: Size, b: Size): Size {
   return productOf(a, b) ?? symbolic();

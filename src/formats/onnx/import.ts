@@ -48,7 +48,7 @@ export function importOnnx(onnx: OnnxModel, external: External = new Map()): Mod
   const opset = opsetOf(onnx.opsets);
   const { graph } = onnx;
   const outputs = outputsOf(graph);
-  const nodes = neededNodes(fuseNodes(graph), outputs);
+  const nodes = neededNodes(fuseNodes({ ...graph, external }), outputs);
   const read = new Set(nodes.flatMap((node) => node.inputs));
   const constants = new Map<string, Constant>();
   for (const tensor of graph.initialisers) {
@@ -149,6 +149,8 @@ function fold(
     const shape = made.shape(node.inputs[0]);
     if (shape) return [foldShape(ctx, shape)];
   }
-  if (!node.inputs.every((name) => name === "" || constants.has(name))) return undefined;
+  // Activations are floats, and what is like them is too.
+  const read = node.op === "CastLike" ? node.inputs.slice(0, 1) : node.inputs;
+  if (!read.every((name) => name === "" || constants.has(name))) return undefined;
   return foldConstants(ctx, node.inputs.map((name) => constants.get(name)));
 }

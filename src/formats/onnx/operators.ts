@@ -68,6 +68,7 @@ export const OPERATORS: Readonly<Record<string, Import>> = {
   Gather: gather,
   Dropout: dropout,
   Cast: cast,
+  CastLike: castLike,
   Expand: expand,
   Einsum: einsum,
   Neg: (call) => importScaling(call, -1),
@@ -244,6 +245,13 @@ function cast(call: Call): void {
       `attribute to ${to} isn't supported, expected a floating-point type: float, double, float16, bfloat16`,
     );
   }
+  call.emit("Identity", [call.activation(0)]);
+}
+
+/** To the type of another value, which is a kind of float where that is an activation. */
+function castLike(call: Call): void {
+  call.attrs.ignore("saturate", "round_mode");
+  if (call.isConstant(1) && call.constant(1)!.type !== "float") throw call.fail("expected a floating-point type");
   call.emit("Identity", [call.activation(0)]);
 }
 

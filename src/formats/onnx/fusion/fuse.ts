@@ -14,9 +14,9 @@ import { fuseLayerNorm } from "./layer-norm.ts";
 import { fuseMish } from "./mish.ts";
 import type { NodeGraph } from "./pattern.ts";
 
-export function fuseNodes({ nodes, initialisers }: NodeGraph): readonly OnnxNode[] {
+export function fuseNodes({ nodes, ...numbers }: NodeGraph): readonly OnnxNode[] {
   return [fuseGelu, fuseLayerNorm, fuseHardSwish, fuseMish]
-    .reduce<readonly OnnxNode[]>((before, fuse) => fuse({ nodes: before, initialisers }), nodes);
+    .reduce<readonly OnnxNode[]>((before, fuse) => fuse({ nodes: before, ...numbers }), nodes);
 }
 
 /** Also leaves out what no output needs, nodes and parameters. */

@@ -1,7 +1,9 @@
 /**
- * Layer normalisation as exporters before opset 17 write it, as one LayerNormalization node:
+ * Layer normalisation as exporters write it where they don't know the operator, as one LayerNormalization node. With
+ * d = x − μ, μ = ReduceMean(x) and σ² = ReduceMean(d²), or ReduceMean(x²) − μ² as JAX has it:
  *
- *     d = x - ReduceMean(x);  d / Sqrt(ReduceMean(d²) + ε) · γ + β
+ *     d / Sqrt(σ² + ε) · γ + β
+ *     d · s + β,  x · s + (β − μ · s)    where s is 1 / Sqrt(σ² + ε), or that times γ
  *
  * The axes stand in an attribute `axes` of the fused node, as in the file: their rank isn't known here.
  */
@@ -36,33 +38,108 @@ interface Norm {
   readonly beta?: string;
 }
 
-/** d / Sqrt(ReduceMean(d²) + ε). */
+/** x without its mean, over its deviation. */
 function normalised(node: OnnxNode, pattern: Pattern): Norm | undefined {
-  if (node.op !== "Div" || node.inputs.length !== 2) return undefined;
-  const { maker, number } = pattern;
-  const [deviation, root] = node.inputs;
-  const centred = maker(deviation, "Sub");
-  const mean = maker(centred?.inputs[1], "ReduceMean");
-  const axes = mean && axesOf(mean, pattern);
-  if (!centred || !mean || !axes || mean.inputs[0] !== centred.inputs[0]) return undefined;
-  const sum = maker(maker(root, "Sqrt")?.inputs[0], "Add");
+  const [a, b] = node.inputs;
+  if (node.inputs.length !== 2) return undefined;
+  if (node.op === "Div") return ofDeviation(a, shifted(rootOf(b, pattern), pattern), pattern);
+  if (node.op === "Mul") {
+    return ofDeviation(a, inverseRoot(b, pattern), pattern) ?? ofDeviation(b, inverseRoot(a, pattern), pattern);
+  }
+  if (node.op === "Add") return ofProducts(a, b, pattern) ?? ofProducts(b, a, pattern);
+  return node.op === "Sub" ? ofProducts(a, undefined, pattern, b) : undefined;
+}
+
+/** What a difference from the mean is multiplied with, or divided by the inverse of. */
+interface Scale {
+  readonly variance: string;
+  readonly epsilon: number;
+  readonly gamma?: string;
+}
+
+function ofDeviation(deviation: string, scale: Scale | undefined, pattern: Pattern): Norm | undefined {
+  const centred = scale && pattern.maker(deviation, "Sub");
+  return centred && norm(centred.inputs[0], centred.inputs[1], scale, pattern);
+}
+
+/** x · s + (β − μ · s), or x · s − μ · s. */
+function ofProducts(
+  product: string,
+  rest: string | undefined,
+  pattern: Pattern,
+  mean: string | undefined = pattern.maker(rest, "Sub")?.inputs[1],
+): Norm | undefined {
+  const { maker, isConstant } = pattern;
+  const factors = maker(product, "Mul")?.inputs;
+  const others = maker(mean, "Mul")?.inputs;
+  const common = factors?.find((value) => others?.includes(value));
+  const scale = inverseRoot(common, pattern);
+  const beta = maker(rest, "Sub")?.inputs[0];
+  if (!scale || !factors || !others || (beta !== undefined && !isConstant(beta))) return undefined;
+  const beside = (values: readonly string[]) => values[0] === common ? values[1] : values[0];
+  const found = norm(beside(factors), beside(others), scale, pattern);
+  return found && beta !== undefined ? { ...found, beta } : found;
+}
+
+function norm(x: string, mean: string, { variance, epsilon, gamma }: Scale, pattern: Pattern): Norm | undefined {
+  const average = pattern.maker(mean, "ReduceMean");
+  const axes = average && axesOf(average, pattern);
+  if (!axes || average.inputs[0] !== x || !isVariance(variance, x, mean, axes, pattern)) return undefined;
+  return { x, axes, epsilon, ...gamma === undefined ? {} : { gamma } };
+}
+
+/** 1 / Sqrt(σ² + ε), in which γ may already be. */
+function inverseRoot(value: string | undefined, pattern: Pattern): Scale | undefined {
+  const { maker, is, isConstant } = pattern;
+  const [a, b] = maker(value, "Mul")?.inputs ?? [];
+  for (const [inner, gamma] of [[a, b], [b, a]]) {
+    if (inner === undefined || !isConstant(gamma)) continue;
+    const scale = inverseRoot(inner, pattern);
+    if (scale && scale.gamma === undefined) return { ...scale, gamma };
+  }
+  const power = maker(value, "Pow");
+  if (power && is(power.inputs[1], -0.5)) return shifted(power.inputs[0], pattern);
+  const quotient = maker(value, "Div");
+  const root = maker(value, "Reciprocal")?.inputs[0] ?? (is(quotient?.inputs[0], 1) ? quotient!.inputs[1] : undefined);
+  return shifted(rootOf(root, pattern), pattern);
+}
+
+/** What the value is the square root of. */
+function rootOf(value: string | undefined, { maker, is }: Pattern): string | undefined {
+  const power = maker(value, "Pow");
+  return power && is(power.inputs[1], 0.5) ? power.inputs[0] : maker(value, "Sqrt")?.inputs[0];
+}
+
+/** σ² + ε, in either order. */
+function shifted(value: string | undefined, { maker, number }: Pattern): Scale | undefined {
+  const sum = maker(value, "Add");
   if (sum?.inputs.length !== 2) return undefined;
   for (const [variance, constant] of [sum.inputs, sum.inputs.toReversed()]) {
     const epsilon = number(constant);
-    const average = maker(variance, "ReduceMean");
-    if (epsilon === undefined || !average || axesOf(average, pattern)?.join() !== axes.join()) continue;
-    if (isSquare(average.inputs[0], deviation, centred, pattern)) return { x: centred.inputs[0], axes, epsilon };
+    if (epsilon !== undefined) return { variance, epsilon };
   }
 }
 
-/** d², of the same difference or of one that was written twice. */
-function isSquare(value: string, deviation: string, centred: OnnxNode, { maker, is }: Pattern): boolean {
+/** ReduceMean((x − μ)²), or ReduceMean(x²) − μ² (which rounding may make negative, and a maximum with 0 not). */
+function isVariance(value: string, x: string, mean: string, axes: readonly number[], pattern: Pattern): boolean {
+  const { maker, beside } = pattern;
+  const averaged = (of: string | undefined) => {
+    const average = maker(of, "ReduceMean");
+    return average && axesOf(average, pattern)?.join() === axes.join() ? average.inputs[0] : undefined;
+  };
+  const deviation = squared(averaged(value), pattern);
+  if (deviation !== undefined) return maker(deviation, "Sub")?.inputs.join("\n") === [x, mean].join("\n");
+  const positive = maker(value, "Relu")?.inputs[0] ?? beside(maker(value, "Max"), 0) ?? value;
+  const [squares, square] = maker(positive, "Sub")?.inputs ?? [];
+  return squared(averaged(squares), pattern) === x && squared(square, pattern) === mean;
+}
+
+/** What the value is the square of. */
+function squared(value: string | undefined, { maker, is }: Pattern): string | undefined {
   const power = maker(value, "Pow");
   const product = maker(value, "Mul");
-  const root = power && is(power.inputs[1], 2) ? power.inputs[0] : undefined;
-  const base = product && product.inputs[0] === product.inputs[1] ? product.inputs[0] : root;
-  if (base === undefined || base === deviation) return base !== undefined;
-  return maker(base, "Sub")?.inputs.join("\n") === centred.inputs.join("\n");
+  if (power && is(power.inputs[1], 2)) return power.inputs[0];
+  return product && product.inputs[0] === product.inputs[1] ? product.inputs[0] : undefined;
 }
 
 /** A norm times γ, and then plus β. */

@@ -1,8 +1,11 @@
 /** Finding patterns among ONNX nodes: who makes a value, and which values are a given number. */
-import { decode } from "../tensors.ts";
+import { decode, type External } from "../tensors.ts";
 import type { OnnxGraph, OnnxNode, OnnxTensor } from "../types.ts";
 
-export type NodeGraph = Pick<OnnxGraph, "nodes" | "initialisers">;
+export interface NodeGraph extends Pick<OnnxGraph, "nodes" | "initialisers"> {
+  /** The files that hold numbers of some initialisers. */
+  readonly external?: External;
+}
 
 export interface Pattern {
   /** The node of this operator that makes the value. */
@@ -21,7 +24,7 @@ export interface Pattern {
   isConstant(value: string): boolean;
 }
 
-export function patternOf({ nodes, initialisers }: NodeGraph): Pattern {
+export function patternOf({ nodes, initialisers, external }: NodeGraph): Pattern {
   const makers = new Map(nodes.map((node) => [node.outputs[0], node]));
   const tensors = new Map(initialisers.map((tensor) => [tensor.name, tensor]));
   const tensorOf = (value: string) => tensors.get(value) ?? constantTensor(makers.get(value));
@@ -31,8 +34,8 @@ export function patternOf({ nodes, initialisers }: NodeGraph): Pattern {
   };
   const number: Pattern["number"] = (value) => {
     const tensor = value === undefined ? undefined : tensorOf(value);
-    if (!tensor || tensor.external || !tensor.dims.every((d) => d === 1)) return undefined;
-    return Number(decode(tensor).data[0]);
+    if (!tensor?.dims.every((d) => d === 1)) return undefined;
+    return Number(decode(tensor, tensor.name, external).data[0]);
   };
   const is: Pattern["is"] = (value, expected) => {
     const found = number(value);
@@ -59,8 +62,7 @@ export function patternOf({ nodes, initialisers }: NodeGraph): Pattern {
     },
     integers(value) {
       const tensor = value === undefined ? undefined : tensorOf(value);
-      if (!tensor || tensor.external) return undefined;
-      return Array.from(decode(tensor).data, Number);
+      return tensor && Array.from(decode(tensor, tensor.name, external).data, Number);
     },
     isConstant: (value) => tensorOf(value) !== undefined,
   };
