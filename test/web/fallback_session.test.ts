@@ -227,6 +227,28 @@ test("a lost backend is opened again and its row taken once more, then marked", 
   assert.is(twice.complete, true);
 });
 
+test("work that fails before the browser tells that the backend is lost is taken once more too", async () => {
+  const wasm = await wasmBackend();
+  let lost = false, failing = true;
+  const late: Backend = {
+    ...wasm,
+    lost: () => lost,
+    prepare(work, x, w) {
+      if (failing && work.channels > 100) {
+        failing = false;
+        setTimeout(() => lost = true, 20);
+        throw new Error("compiling vertex shader: null");
+      }
+      return wasm.prepare(work, x, w);
+    },
+  };
+  const { rows, incidents } = await run(late);
+  assert.equal(rows.map(({ variant, status }) => `${variant} ${status}`), ["dense retried", "pruned retried"]);
+  assert.equal(incidents.map(({ kind, text }) => `${kind}: ${text}`).slice(0, 1), [
+    "device lost: the browser took the GPU away",
+  ]);
+});
+
 test("a page that is hidden meanwhile is told of, waited for, and the row is taken again", async () => {
   const visibility = createVisibility();
   const wasm = await wasmBackend();

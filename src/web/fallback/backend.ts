@@ -16,6 +16,8 @@ export interface Prepared {
 }
 
 export interface Backend {
+  /** Whether it can't be used any more, as far as the browser has told. */
+  readonly lost: () => boolean;
   readonly name: BackendName;
   /** What computes, as the browser tells: the GPU's name, or the engine. */
   readonly description: string;

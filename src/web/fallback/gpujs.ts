@@ -27,6 +27,7 @@ export function gpuJsBackend(mode: GpuJsMode): Backend {
       if (context.isContextLost()) throw contextLost();
       return onTextures(gpu, context, work, x, w);
     },
+    lost: () => context?.isContextLost() ?? false,
     dispose: () => void gpu.destroy(),
   };
 }

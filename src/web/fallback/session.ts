@@ -19,6 +19,8 @@ export interface FallbackOptions {
   readonly onEvent: (event: SessionEvent) => void;
 }
 
+/** Shaders fail and results are zeros a moment before the browser tells that it has taken the GPU away. */
+const LOSS_TOLD_MS = 500;
 /** Of fewer rounds a number is shown, and doubted. */
 const LEAST_ROUNDS = 5;
 /** Of fewer rounds it can't be told whether the device became slower. */
@@ -53,6 +55,7 @@ export async function fallbackSession(
         incident("device reopened", backend.description);
         return backend;
       },
+      lost: () => backend?.lost() ?? false,
       lose(reason) {
         incident("device lost", reason);
         backend?.dispose();
@@ -85,6 +88,8 @@ interface Context extends FallbackOptions {
   readonly quantumMs: number;
   /** Another one after a loss. */
   use(): Promise<Backend>;
+  /** Whether the browser has told that the one in use is lost. */
+  lost(): boolean;
   lose(reason: string): void;
 }
 
@@ -122,8 +127,10 @@ async function measure(entrants: readonly Entrant[], context: Context): Promise<
       }
       if (!hidden || signal.aborted || repeats++ > 0) return;
     } catch (error) {
-      if (error instanceof BackendLostError) context.lose(error.message);
-      if (!(error instanceof BackendLostError) || losses++ > 0) return fail(entrants, reasonOf(error), onEvent);
+      if (!(error instanceof BackendLostError)) await pause(LOSS_TOLD_MS);
+      const lost = error instanceof BackendLostError || context.lost();
+      if (lost) context.lose(error instanceof BackendLostError ? error.message : "the browser took the GPU away");
+      if (!lost || losses++ > 0) return fail(entrants, reasonOf(error), onEvent);
     } finally {
       unwatch();
     }

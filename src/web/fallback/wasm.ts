@@ -12,6 +12,7 @@ export async function wasmBackend(): Promise<Backend> {
     description: "one thread of the processor, with SIMD",
     software: true,
     tolerance: 1e-5,
+    lost: () => false,
     prepare: (work, x, w) => prepare(module, work, x, w),
     dispose() {},
   };
