@@ -51,13 +51,11 @@ export interface Serving {
   bundle(tool: string): Promise<PageFiles>;
   /** The library as a package for npm, and packed. */
   packLibrary(): Promise<PageFiles>;
-  listen(options: ListenOptions): Listening;
+  listen(options: ListenOptions): Promise<Listening>;
   /** Of this machine in its networks. */
   lanAddresses(): readonly string[];
   /** Where certificate and token are kept. */
   folder(): string;
-  /** The store, whose reading ends at the folder's edge: links that lead out of it are as if they weren't there. */
-  withoutLinksOut(store: Store, folder: string): Store;
   /** The text as a code of block characters. */
   qr(text: string): string;
 }

@@ -18,6 +18,7 @@ interface ServeOptions {
   readonly cert?: string;
   readonly key?: string;
   readonly newToken?: boolean;
+  readonly newCertificate?: boolean;
 }
 
 export function serveCommand(io: Io): Command {
@@ -30,6 +31,7 @@ export function serveCommand(io: Io): Command {
     .option("--cert <file>", "a certificate of one's own, PEM")
     .option("--key <file>", "and its key")
     .option("--new-token", "make links that were given out before worthless")
+    .option("--new-certificate", "make the certificate anew: browsers will warn once more")
     .action(async (options: ServeOptions) => await serve(io, options));
 }
 
@@ -39,6 +41,11 @@ async function serve(io: Io, options: ServeOptions): Promise<void> {
   if ((options.cert === undefined) !== (options.key === undefined)) {
     throw new UsageError("--cert and --key belong together: give both, or none for a certificate made here");
   }
+  if (options.newCertificate && (http || options.cert !== undefined)) {
+    throw new UsageError(
+      "--new-certificate makes the certificate that is made here: leave out --http, --cert and --key",
+    );
+  }
   if (http && options.cert !== undefined) throw new UsageError("--http has no use for a certificate: leave one out");
   if (http && options.lan) {
     throw new UsageError(
@@ -47,6 +54,7 @@ async function serve(io: Io, options: ServeOptions): Promise<void> {
   }
   const serving = await io.serving();
   const { createHandler } = await import("./server/handler.ts");
+  const { createTurns } = await import("./server/rate.ts");
   const { linkToken } = await import("./server/token.ts");
   const addresses = serving.lanAddresses();
   const lan = !http && addresses.length > 0 &&
@@ -59,19 +67,24 @@ async function serve(io: Io, options: ServeOptions): Promise<void> {
   const token = await linkToken(io.store, serving.folder(), newToken);
   const tool = `secateur ${io.version()}`;
   const files = await serving.bundle(tool);
-  const { port, finished } = serving.listen({
+  const toTell = createTurns(REFUSALS.spanMs, REFUSALS.addresses);
+  const { port, finished } = await serving.listen({
     hostname: !lan ? "127.0.0.1" : addresses[0].includes(":") ? "::" : "0.0.0.0",
     port: options.port,
     certificate,
     signal: io.signal,
     handler: createHandler({
       files,
-      store: serving.withoutLinksOut(io.store, runs),
+      store: io.store,
       runs,
       token,
       hosts: new Set([...names, ...own]),
       tool,
       onRecord: (record, kept) => tellRecord(io, record, kept),
+      onRefusal: (from, status, reason) => {
+        if (!io.signal.aborted && toTell(from)) io.err(visible(`refused ${from}: ${status}, ${reason}`));
+      },
+      onFault: (error) => tellFault(io, error),
     }),
   });
   const host = lan ? own.find((name) => !name.startsWith("*") && name !== "localhost") ?? addresses[0] : "localhost";
@@ -80,6 +93,15 @@ async function serve(io: Io, options: ServeOptions): Promise<void> {
   io.out(advice({ lan, http, own: options.cert !== undefined, runs, port }));
   await finished;
   io.out("stopped");
+}
+
+/** Of what an address is refused, one line in a minute is told, and of so many addresses. */
+const REFUSALS = { spanMs: 60_000, addresses: 100 } as const;
+
+function tellFault(io: Io, error: unknown): void {
+  const text = error instanceof Error ? error.message : String(error);
+  io.err(visible(`internal error while answering: ${text} (SECATEUR_DEBUG=1 shows where)`));
+  if (io.debug() > 0 && error instanceof Error) io.err(error.stack ?? "");
 }
 
 interface Advice {
@@ -105,17 +127,23 @@ function advice({ lan, http, own, runs, port }: Advice): string {
 
 async function certificateOf(
   { store }: Io,
-  { cert, key }: ServeOptions,
+  { cert, key, newCertificate }: ServeOptions,
   folder: string,
   names: readonly string[],
 ): Promise<Certificate> {
-  if (cert === undefined) return await (await import("./server/certificate.ts")).ownCertificate(store, folder, names);
+  const { ownCertificate, pairProblem } = await import("./server/certificate.ts");
+  if (cert === undefined) return await ownCertificate(store, { folder, names, fresh: newCertificate });
   const read = async (file: string) => {
     const bytes = await store.read(file);
     if (!bytes) throw new UserError(`${file}: no such file: expected PEM`);
     return new TextDecoder().decode(bytes);
   };
-  return { cert: await read(cert), key: await read(key!) };
+  const pair = { cert: await read(cert), key: await read(key!) };
+  const problem = pairProblem(pair);
+  if (problem === "cert") throw new UserError(`${cert}: holds no certificate as PEM`);
+  if (problem === "key") throw new UserError(`${key}: holds no private key as PEM`);
+  if (problem === "pair") throw new UserError(`${key}: isn't the key of the certificate in ${cert}`);
+  return pair;
 }
 
 async function namesOf({ cert }: Certificate): Promise<string[]> {

@@ -117,7 +117,7 @@ test("a server that goes away amid a run loses nothing", async () => {
   await server.stop();
   await finished();
   await page.getByText(/Waiting in this browser/).waitFor();
-  server.start();
+  await server.start();
   await kept();
   if (shots) {
     await page.evaluate(() => scrollBy(0, document.querySelector("table")!.getBoundingClientRect().top - 24));
@@ -146,7 +146,7 @@ test("results that a closed page left waiting are sent by the next one", async (
   await page.getByText(/Waiting in this browser/).waitFor();
   const before = server.records.length;
   await page.goto("about:blank");
-  server.start();
+  await server.start();
   await open();
   await page.waitForResponse((response) => response.url().endsWith("/api/devices") && response.ok());
   assert.ok(server.records.length > before);

@@ -39,7 +39,7 @@ export interface PhoneServer {
   readonly records: DeviceRecord[];
   /** As Ctrl-C does; `start` goes on at the same port. */
   stop(): Promise<void>;
-  start(): void;
+  start(): Promise<void>;
 }
 
 let files: Promise<PageFiles> | undefined;
@@ -56,16 +56,18 @@ export async function servePage(store: Store = memoryStore()): Promise<PhoneServ
     hosts: new Set(["localhost", "127.0.0.1"]),
     tool: "secateur 0.0.0",
     onRecord: (record) => records.push(record),
+    onRefusal: () => {},
+    onFault: (error) => console.error(error),
   });
   let port = 0;
   let running: { readonly finished: Promise<void>; readonly controller: AbortController };
-  const start = () => {
+  const start = async () => {
     const controller = new AbortController();
-    const opened = listen({ hostname: "127.0.0.1", port, handler, signal: controller.signal });
+    const opened = await listen({ hostname: "127.0.0.1", port, handler, signal: controller.signal });
     port = opened.port;
     running = { finished: opened.finished, controller };
   };
-  start();
+  await start();
   const address = `http://127.0.0.1:${port}/`;
   return {
     link: `${address}#t=${TOKEN}`,

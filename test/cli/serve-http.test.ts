@@ -51,6 +51,7 @@ interface Server {
   readonly url: string;
   readonly store: ReturnType<typeof memoryStore>;
   readonly told: DeviceRecord[];
+  readonly refused: string[];
   post(body: BodyInit, headers?: Record<string, string>): Promise<{ status: number; body: Record<string, string> }>;
 }
 
@@ -58,11 +59,14 @@ interface Server {
 async function withServer(work: (server: Server) => Promise<void>): Promise<void> {
   const store = memoryStore();
   const told: DeviceRecord[] = [];
+  const refused: string[] = [];
+  const faults: unknown[] = [];
   const controller = new AbortController();
-  const { port, finished } = listen({
+  const { port, finished } = await listen({
     hostname: "127.0.0.1",
     port: 0,
     signal: controller.signal,
+    headersMs: 1000,
     handler: createHandler({
       files: new Map([
         ["index.html", bytes("<!doctype html><title>Secateur</title>")],
@@ -75,6 +79,8 @@ async function withServer(work: (server: Server) => Promise<void>): Promise<void
       hosts: new Set(["127.0.0.1"]),
       tool: "secateur 0.1.0",
       onRecord: (record) => told.push(record),
+      onRefusal: (from, status, reason) => refused.push(`${from} ${status} ${reason}`),
+      onFault: (error) => faults.push(error),
     }),
   });
   const url = `http://127.0.0.1:${port}/`;
@@ -83,6 +89,7 @@ async function withServer(work: (server: Server) => Promise<void>): Promise<void
       url,
       store,
       told,
+      refused,
       async post(body, headers = {}) {
         const response = await fetch(`${url}api/devices`, {
           method: "POST",
@@ -95,6 +102,26 @@ async function withServer(work: (server: Server) => Promise<void>): Promise<void
   } finally {
     controller.abort();
     await finished;
+  }
+  assert.equal(faults, []);
+}
+
+/** What the server answers to text as it is, until it ends the connection or `mostMs` are over. */
+async function sent(url: string, text: string, mostMs = 5000): Promise<string> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(url).port) });
+  await connection.write(bytes(text));
+  const timer = setTimeout(() => connection.close(), mostMs);
+  let answer = "";
+  const buffer = new Uint8Array(10_000);
+  try {
+    for (let n = await connection.read(buffer); n !== null; n = await connection.read(buffer)) {
+      answer += new TextDecoder().decode(buffer.subarray(0, n));
+    }
+    return `${answer}[end]`;
+  } catch {
+    return answer;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -175,6 +202,34 @@ test("the api wants the link's token, and the server its own name", async () => 
       assert.is(await refusal(await from(origin)), `403 pages of ${origin} may ask nothing here`);
     }
     assert.equal(await (await from(new URL(url).origin)).json(), { tool: "secateur 0.1.0" });
+  });
+});
+
+test("a Host or an address that makes no URL is a bad request, and told without a stack", async () => {
+  await withServer(async ({ url, refused }) => {
+    for (const host of ["localhost, evil", "a b", "[::1", "x@127.0.0.1", "127.0.0.1/x", "127.0.0.1:99999", "é"]) {
+      const answer = await sent(url, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      assert.match(answer, /^HTTP\/1\.1 400 /, host);
+      assert.not.match(answer, /at |TypeError|\.ts/, host);
+    }
+    for (const request of ["GET http://evil/ HTTP/1.1", "GET * HTTP/1.1", "BREW / HTTP/1.1"]) {
+      const answer = await sent(url, `${request}\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`);
+      assert.match(answer, /^HTTP\/1\.1 40\d /, request);
+    }
+    assert.ok(refused.includes("127.0.0.1 400 the Host header or the address isn't well-formed"), refused.join("\n"));
+    assert.is((await fetch(url)).status, 200);
+  });
+});
+
+test("headers that don't end are given up, also of a second request, and others are served meanwhile", async () => {
+  await withServer(async ({ url }) => {
+    const started = performance.now();
+    const slow = ["", "GET / HT", "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "];
+    const whole = "GET /app/main.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+    const answers = Promise.all([...slow.slice(1), whole + slow[2]].map((text) => sent(url, text, 20_000)));
+    assert.is((await fetch(url)).status, 200);
+    for (const answer of await answers) assert.match(answer, /\[end\]$/);
+    assert.ok(performance.now() - started < 15_000);
   });
 });
 

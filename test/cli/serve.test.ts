@@ -5,11 +5,14 @@ import type { Serving } from "../../src/cli/io.ts";
 import { certificateNames, ownCertificate } from "../../src/cli/server/certificate.ts";
 import { listen, type ListenOptions } from "../../src/cli/server/listen.ts";
 import { linkToken } from "../../src/cli/server/token.ts";
-import { createRate } from "../../src/cli/server/rate.ts";
+import { createRate, createTurns } from "../../src/cli/server/rate.ts";
 import { readBody } from "../../src/cli/server/body.ts";
-import { withoutLinksOut } from "../../src/cli/server/links.ts";
+import { createHandler } from "../../src/cli/server/handler.ts";
 import { denoStore } from "../../src/store/deno.ts";
 import { memoryStore } from "../../src/store/memory.ts";
+import type { DeviceRecord } from "../../src/report/devices/record.ts";
+import type { Store } from "../../src/store/types.ts";
+import { complaint } from "../data/fixtures.ts";
 import { session } from "./fake.ts";
 
 const test = suite("secateur serve and build");
@@ -28,11 +31,10 @@ function serving(more: Partial<Serving> = {}, confirmed = false) {
       ),
     listen(options) {
       asked.push(options);
-      return { port: options.port || 50_000, finished: Promise.resolve() };
+      return Promise.resolve({ port: options.port || 50_000, finished: Promise.resolve() });
     },
     lanAddresses: () => ["192.168.1.20", "fd00::1"],
     folder: () => "cache/server",
-    withoutLinksOut: (store) => store,
     qr: (text) => `[code of ${text}]`,
     ...more,
   };
@@ -84,14 +86,22 @@ test("serve --http has no certificate and asks nothing", async () => {
 
 test("a certificate of one's own; what doesn't go together is refused", async () => {
   const { run, asked, err, io } = serving();
-  await io.store.write("c.pem", bytes("CERT"));
-  await io.store.write("k.pem", bytes("KEY"));
+  const [{ cert, key }, other] = await Promise.all(
+    ["a", "b"].map((folder) => ownCertificate(memoryStore(), { folder, names: ["localhost"] })),
+  );
+  const files = { "c.pem": cert, "k.pem": key, "other.pem": other.key, "text.pem": "text" };
+  for (const [name, text] of Object.entries(files)) await io.store.write(name, bytes(text));
   assert.is(await run("serve", "--cert", "c.pem", "--key", "k.pem"), 0);
-  assert.equal({ ...asked[0].certificate }, { cert: "CERT", key: "KEY" });
+  assert.equal({ ...asked[0].certificate }, { cert, key });
   for (
     const [args, code, words] of [
       [["--cert", "c.pem"], 2, /--cert and --key belong together/],
       [["--cert", "c.pem", "--key", "none.pem"], 1, /none\.pem: no such file/],
+      [["--cert", "text.pem", "--key", "k.pem"], 1, /text\.pem: holds no certificate as PEM/],
+      [["--cert", "c.pem", "--key", "text.pem"], 1, /text\.pem: holds no private key as PEM/],
+      [["--cert", "c.pem", "--key", "other.pem"], 1, /other\.pem: isn't the key of the certificate in c\.pem/],
+      [["--cert", "c.pem", "--key", "k.pem", "--new-certificate"], 2, /--new-certificate makes the certificate that/],
+      [["--http", "--new-certificate"], 2, /--new-certificate makes the certificate that/],
       [["--http", "--cert", "c.pem", "--key", "k.pem"], 2, /--http has no use for a certificate/],
       [["--http", "--lan"], 2, /--http is for this machine only/],
       [["--port", "70000"], 2, /Expected a number from 0 to 65535/],
@@ -106,7 +116,7 @@ test("a certificate of one's own; what doesn't go together is refused", async ()
 
 test("under a certificate of one's own the link bears its name, and the server answers to it", async () => {
   const names = ["pc.home.example", "*.lab.example", "10.0.0.9"];
-  const certificate = await ownCertificate(memoryStore(), "keep", names);
+  const certificate = await ownCertificate(memoryStore(), { folder: "keep", names });
   assert.equal(certificateNames(certificate.cert), names);
   assert.equal(certificateNames("none"), []);
   const { run, asked, out, io } = serving();
@@ -124,7 +134,7 @@ test("under a certificate of one's own the link bears its name, and the server a
       ["a.b.lab.example", 421],
       ["evil.example", 421],
     ] as const
-  ) assert.is((await asked[0].handler(new Request(`https://${host}:8443/`))).status, status, host);
+  ) assert.is((await asked[0].handler(new Request(`https://${host}:8443/`), "here")).status, status, host);
 });
 
 test("the terminal is told each row once, as plain text", async () => {
@@ -162,7 +172,7 @@ test("the terminal is told each row once, as plain text", async () => {
     const headers = { authorization: `Bearer ${token}` };
     const before = out.length;
     const request = new Request("https://localhost:8443/api/devices", { method: "POST", headers, body });
-    assert.is((await asked.at(-1)!.handler(request)).status, 200);
+    assert.is((await asked.at(-1)!.handler(request, "here")).status, 200);
     return out.slice(before).join("\n");
   };
   assert.is(await run("serve"), 0);
@@ -189,13 +199,83 @@ test("links that lead out of the runs' folder are not followed", async () => {
     await Deno.symlink(`${root}/secret.json`, `${root}/runs/good/model.onnx`);
     await Deno.symlink(`${root}/runs-2`, `${root}/runs/other`);
     await Deno.symlink(`${root}/runs/good`, `${root}/runs/again`);
-    const guarded = withoutLinksOut(store, `${root}/runs`);
-    const read = async (path: string) => new TextDecoder().decode(await guarded.read(`${root}/runs/${path}`));
-    assert.is(await read("good/report.json"), "{}");
-    assert.is(await read("again/report.json"), "{}");
+    const handler = handlerOf(store, `${root}/runs`);
+    const read = async (path: string) => {
+      const answer = await handler(ask(`api/runs/${path}`), "here");
+      return `${answer.status} ${answer.status === 200 ? await answer.text() : ""}`.trim();
+    };
+    assert.is(await read("good/report.json"), "200 {}");
+    assert.is(await read("again/report.json"), "200 {}");
     for (const path of ["good/model.onnx", "other/report.json", "none/report.json"]) {
-      assert.is(await read(path), "", path);
+      assert.is(await read(path), "404", path);
     }
+    assert.equal(await (await handler(ask("api/runs"), "here")).json(), []);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+const TOKEN = "0123456789abcdefghijkl";
+
+const ask = (path: string, more: RequestInit = {}) =>
+  new Request(`http://localhost/${path}`, { ...more, headers: { authorization: `Bearer ${TOKEN}` } });
+
+function handlerOf(store: Store, runs: string, told: { readonly record?: DeviceRecord[] } = {}) {
+  return createHandler({
+    files: new Map(),
+    store,
+    runs,
+    token: TOKEN,
+    hosts: new Set(["localhost"]),
+    tool: "secateur 0.1.0",
+    onRecord: (record) => told.record?.push(record),
+    onRefusal: () => {},
+    onFault: (error) => assert.unreachable(String(error)),
+  });
+}
+
+test("a fuller record of a session stays, whatever comes later, also where runs/devices is a link", async () => {
+  const root = await Deno.makeTempDir({ prefix: "secateur-records-" });
+  try {
+    await Deno.mkdir(`${root}/elsewhere`);
+    await Deno.mkdir(`${root}/runs`);
+    await Deno.symlink("../elsewhere", `${root}/runs/devices`);
+    const record: DeviceRecord[] = [];
+    const handler = handlerOf(denoStore(), `${root}/runs`, { record });
+    const row = { network: "n", variant: "dense", batch: 1, params: 1, macs: 2, status: "failed", reason: "none" };
+    const incident = { atMs: 1, kind: "slower", text: "warm" };
+    const post = async (rows: number, more = {}, session = "session-1") => {
+      const body = JSON.stringify({
+        ...{ version: 1, tool: "t", session, name: "pixel8", started: "2026-01-31T12:00:00Z", backend: "webgpu" },
+        ...{ runtime: { userAgent: "b", cores: 8, isolated: true }, complete: false, layers: [], kernels: [] },
+        protocol: { mode: "burst", seconds: 1, batches: [1] },
+        rows: Array(rows).fill(row),
+        incidents: [],
+        ...more,
+      });
+      const answer = await handler(ask("api/devices", { method: "POST", body }), "here");
+      assert.is(answer.status, 200, await answer.clone().text());
+      return (await answer.json()).file.split("/").at(-1);
+    };
+    const kept = async (file = "pixel8.json") => JSON.parse(await Deno.readTextFile(`${root}/elsewhere/${file}`));
+    assert.is(await post(2), "pixel8.json");
+    assert.is(await post(1), "pixel8.json", "an earlier post that came later");
+    assert.is((await kept()).rows.length, 2);
+    await post(2, { complete: true });
+    await post(2);
+    assert.is((await kept()).complete, true);
+    await post(2, { complete: true, incidents: [incident] });
+    await post(3, { complete: true });
+    assert.equal(
+      [(await kept()).rows.length, (await kept()).incidents.length],
+      [2, 1],
+      "each list is as long as before",
+    );
+    await post(3, { complete: true, incidents: [incident] });
+    assert.is((await kept()).rows.length, 3);
+    assert.is(await post(1, {}, "session-2"), "pixel8-2.json", "another session doesn't replace it through the link");
+    assert.is((await kept()).session, "session-1");
+    assert.equal(record.map(({ rows }) => rows.length), [2, 2, 2, 3, 1], "what isn't kept isn't told");
   } finally {
     await Deno.remove(root, { recursive: true });
   }
@@ -257,24 +337,41 @@ test("build refuses an unknown option and names those that it has", async () => 
 test("the certificate is kept, serves HTTPS, and is renewed when it ends or an address is missing", async () => {
   const store = memoryStore();
   const names = ["localhost", "127.0.0.1"];
-  const first = await ownCertificate(store, "keep", names);
-  assert.is((await ownCertificate(store, "keep", names)).cert, first.cert);
-  assert.is((await ownCertificate(store, "keep", ["localhost"])).cert, first.cert);
-  assert.is.not((await ownCertificate(store, "keep", [...names, "10.0.0.7"])).cert, first.cert);
-  const current = await ownCertificate(store, "keep", names);
-  assert.is.not((await ownCertificate(store, "keep", names, Date.now() + 395 * 86_400_000)).cert, current.cert);
-  await store.write("keep/certificate.json", bytes("damaged"));
-  const certificate = await ownCertificate(store, "keep", names);
+  const own = (more: { names?: string[]; fresh?: boolean; now?: number } = {}) =>
+    ownCertificate(store, { folder: "keep", names, ...more });
+  const first = await own();
+  assert.is((await own()).cert, first.cert);
+  assert.is((await own({ names: ["localhost"] })).cert, first.cert);
+  assert.is.not((await own({ names: [...names, "10.0.0.7"] })).cert, first.cert);
+  const current = await own();
+  assert.is.not((await own({ now: Date.now() + 395 * 86_400_000 })).cert, current.cert);
+  const file = "keep/certificate.json";
+  const kept = JSON.parse(new TextDecoder().decode(await store.read(file)));
+  for (
+    const [content, said] of [
+      ["damaged", /is no JSON/],
+      ["null", /lacks cert, key, names or until/],
+      [JSON.stringify({ thesis: "mine" }), /lacks cert, key, names or until/],
+      [JSON.stringify({ ...kept, cert: "x" }), /holds no certificate/],
+      [JSON.stringify({ ...kept, key: "x" }), /holds no key/],
+      [JSON.stringify({ ...kept, key: first.key }), /holds another one's key/],
+    ] as const
+  ) {
+    await store.write(file, bytes(content));
+    const message = await complaint(() => own());
+    assert.match(message, said);
+    assert.match(message, /^keep\/certificate\.json: .*: --new-certificate puts one in its place$/);
+  }
+  const certificate = await own({ fresh: true });
 
   const controller = new AbortController();
   const handler = () => Promise.resolve(new Response("hello"));
   const options = { hostname: "127.0.0.1", certificate, handler, signal: controller.signal };
-  const { port, finished } = listen({ ...options, port: 0 });
+  const { port, finished } = await listen({ ...options, port: 0 });
   const client = Deno.createHttpClient({ caCerts: [certificate.cert] });
   assert.is(await (await fetch(`https://localhost:${port}/`, { client })).text(), "hello");
   client.close();
-  assert.throws(() => listen({ ...options, port }), /port \d+ is in use: .* --port/);
-  assert.throws(() => listen({ ...options, port: 0, certificate: { cert: "x", key: "y" } }), /expected PEM files/);
+  assert.match(await complaint(() => listen({ ...options, port })), /port \d+ is in use: .* --port/);
   controller.abort();
   await finished;
 });
@@ -299,6 +396,16 @@ test("a rate counts the span before each moment", () => {
   now = 1000;
   assert.is(rate(), 0, "the first is a second ago");
   assert.is(rate(), 600);
+});
+
+test("a turn is given to each key once in a span, and to no more keys at a time than it has room for", () => {
+  let now = 0;
+  const turn = createTurns(1000, 2, () => now);
+  assert.equal(["a", "a", "b", "c", "b"].map(turn), [true, false, true, false, false]);
+  now = 600;
+  assert.is(turn("c"), false);
+  now = 1000;
+  assert.equal(["c", "c", "a", "b"].map(turn), [true, false, true, false]);
 });
 
 test("a post that never ends is given up", async () => {

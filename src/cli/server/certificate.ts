@@ -2,8 +2,9 @@
  * A certificate of one's own for the addresses of this machine, kept between runs, so that a phone that has accepted it
  * once doesn't ask again; made anew when it runs out or an address is missing in it.
  */
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import selfsigned from "selfsigned";
+import { UserError } from "../../errors.ts";
 import { joinPath } from "../../store/path.ts";
 import type { Store } from "../../store/types.ts";
 import type { Certificate } from "./listen.ts";
@@ -20,15 +21,23 @@ const DAY_MS = 86_400_000;
 /** Renewed when less is left. */
 const LEAST_DAYS = 7;
 
-/** @param names addresses and host names that it is for */
+export interface OwnCertificate {
+  /** Where it is kept. */
+  readonly folder: string;
+  /** Addresses and host names that it is for. */
+  readonly names: readonly string[];
+  /** Makes another one, whatever is kept. */
+  readonly fresh?: boolean;
+  readonly now?: number;
+}
+
+/** @throws UserError naming the file, where it holds something else than a certificate and its key */
 export async function ownCertificate(
   store: Store,
-  folder: string,
-  names: readonly string[],
-  now = Date.now(),
+  { folder, names, fresh = false, now = Date.now() }: OwnCertificate,
 ): Promise<Certificate> {
   const file = joinPath(folder, "certificate.json");
-  const kept = parse(await store.read(file));
+  const kept = fresh ? undefined : parse(await store.read(file), file);
   const lasts = kept && Date.parse(kept.until) - now > LEAST_DAYS * DAY_MS;
   if (kept && lasts && names.every((name) => kept.names.includes(name))) return kept;
   const until = new Date(now + DAYS * DAY_MS);
@@ -69,14 +78,40 @@ function isAddress(name: string): boolean {
   return /^[\d.]+$/.test(name) || name.includes(":");
 }
 
-function parse(bytes: Uint8Array | undefined): KeptCertificate | undefined {
+function parse(bytes: Uint8Array | undefined, file: string): KeptCertificate | undefined {
   if (!bytes) return undefined;
+  const foreign = (found: string) =>
+    new UserError(
+      `${file}: ${found}, expected a certificate that was made here: --new-certificate puts one in its place`,
+    );
+  let kept: Partial<KeptCertificate>;
   try {
-    const { cert, key, names, until } = JSON.parse(new TextDecoder().decode(bytes));
-    return typeof cert === "string" && typeof key === "string" && Array.isArray(names)
-      ? { cert, key, names, until }
-      : undefined;
+    kept = JSON.parse(new TextDecoder().decode(bytes)) ?? {};
   } catch {
-    return undefined;
+    throw foreign("is no JSON");
+  }
+  const { cert, key, names, until } = kept;
+  if (typeof cert !== "string" || typeof key !== "string" || typeof until !== "string" || !Array.isArray(names)) {
+    throw foreign("lacks cert, key, names or until");
+  }
+  const problem = pairProblem({ cert, key });
+  if (problem) {
+    throw foreign({ cert: "holds no certificate", key: "holds no key", pair: "holds another one's key" }[problem]);
+  }
+  return { cert, key, names, until };
+}
+
+/** What of the two isn't PEM, or that the key is another certificate's; undefined where they are a pair. */
+export function pairProblem({ cert, key }: Certificate): "cert" | "key" | "pair" | undefined {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(cert);
+  } catch {
+    return "cert";
+  }
+  try {
+    return certificate.checkPrivateKey(createPrivateKey(key)) ? undefined : "pair";
+  } catch {
+    return "key";
   }
 }

@@ -7,6 +7,7 @@ import { contentType, type PageFiles } from "../page/bundle.ts";
 import { readBody } from "./body.ts";
 import { createFiles } from "./files.ts";
 import { headersOf } from "./headers.ts";
+import type { ListenOptions } from "./listen.ts";
 import { createRate } from "./rate.ts";
 import { createRecords, type Kept } from "./records.ts";
 import { Refusal } from "./refusal.ts";
@@ -23,17 +24,23 @@ export interface HandlerOptions {
   readonly hosts: ReadonlySet<string>;
   readonly tool: string;
   readonly onRecord: (record: DeviceRecord, kept: Kept) => void;
+  /** Told what an address was refused, but for files that there aren't: browsers ask for some by themselves. */
+  readonly onRefusal: (from: string, status: number, reason: string) => void;
+  /** Told of what is nobody's fault but the server's. */
+  readonly onFault: (error: unknown) => void;
 }
 
 const POSTS_PER_SECOND = 10;
 
-export function createHandler(options: HandlerOptions): (request: Request) => Promise<Response> {
+/** For `listen`. */
+export function createHandler(options: HandlerOptions): ListenOptions["handler"] {
   const { store, runs, token, hosts, tool, onRecord } = options;
   const files = createFiles(options.files);
   const keep = createRecords(store, runs);
   const postRate = createRate(POSTS_PER_SECOND, 1000);
 
-  async function answer(request: Request): Promise<Response> {
+  async function answer(request: Request | undefined): Promise<Response> {
+    if (!request) throw new Refusal(400, "the Host header or the address isn't well-formed");
     const { pathname, hostname, host } = new URL(request.url);
     const name = hostname.replace(/^\[|\]$/g, "");
     if (!hosts.has(name) && !hosts.has(name.replace(/^[^.]+/, "*"))) {
@@ -81,33 +88,42 @@ export function createHandler(options: HandlerOptions): (request: Request) => Pr
         "retry-after": String(Math.ceil(wait / 1000)),
       });
     }
-    const bytes = await readBody(request);
-    let content: unknown;
-    try {
-      content = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    } catch {
-      throw new Refusal(400, "what was posted isn't JSON");
-    }
-    let record: DeviceRecord;
-    try {
-      record = parseDeviceRecord(content, "the record");
-    } catch (error) {
-      throw error instanceof UserError ? new Refusal(422, error.message) : error;
-    }
+    const record = recordOf(await readBody(request));
     const kept = await keep(record);
-    onRecord(record, kept);
+    if (kept.written) onRecord(record, kept);
     return json({ file: kept.file });
   }
 
-  return (request) => answer(request).catch(refusal);
+  return (request, from) =>
+    answer(request).catch((error) => {
+      if (!(error instanceof Refusal) && !(error instanceof UserError)) options.onFault(error);
+      const refused = refusalOf(error);
+      if (refused.status !== 404) options.onRefusal(from, refused.status, refused.message);
+      return refusal(refused);
+    });
 }
 
-/** What the page is told of an error; what is nobody's fault but the server's is told in its terminal only. */
-function refusal(error: unknown): Response {
-  const { status, message, headers } = error instanceof Refusal
-    ? error
-    : new Refusal(500, error instanceof UserError ? error.message : "the server failed: see its terminal");
-  if (!(error instanceof Refusal) && !(error instanceof UserError)) console.error(error);
+function recordOf(posted: Uint8Array): DeviceRecord {
+  let content: unknown;
+  try {
+    content = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(posted));
+  } catch {
+    throw new Refusal(400, "what was posted isn't JSON");
+  }
+  try {
+    return parseDeviceRecord(content, "the record");
+  } catch (error) {
+    throw error instanceof UserError ? new Refusal(422, error.message) : error;
+  }
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  return new Refusal(500, error instanceof UserError ? error.message : "the server failed: see its terminal");
+}
+
+/** What the page is told. */
+function refusal({ status, message, headers }: Refusal): Response {
   return new Response(JSON.stringify({ error: message }) + "\n", {
     status,
     headers: { ...headersOf(""), "content-type": "application/json", "cache-control": "no-store", ...headers },

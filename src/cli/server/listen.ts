@@ -1,4 +1,7 @@
-/** Opens the port and keeps answering until the signal says stop. */
+/** Opens the port and keeps answering until the signal says stop. Whoever sends slowly is given up on. */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { UserError } from "../../errors.ts";
 
 /** Both as PEM. */
@@ -13,8 +16,14 @@ export interface ListenOptions {
   readonly port: number;
   /** Without one it is plain HTTP. */
   readonly certificate?: Certificate;
-  readonly handler: (request: Request) => Promise<Response>;
+  /**
+   * @param request undefined where its Host and its address make no URL
+   * @param from the address that asks
+   */
+  readonly handler: (request: Request | undefined, from: string) => Promise<Response>;
   readonly signal: AbortSignal;
+  /** For a greeting by TLS, and for a request's headers, in ms; default 10,000. */
+  readonly headersMs?: number;
 }
 
 export interface Listening {
@@ -23,28 +32,97 @@ export interface Listening {
   readonly finished: Promise<void>;
 }
 
-/** @throws UserError where the port is taken or may not be used, or the certificate can't be read */
-export function listen({ hostname, port, certificate, handler, signal }: ListenOptions): Listening {
-  try {
-    const server = Deno.serve(
-      { hostname, port, signal, onListen() {}, ...certificate ? { cert: certificate.cert, key: certificate.key } : {} },
-      handler,
-    );
-    return { port: (server.addr as Deno.NetAddr).port, finished: server.finished };
-  } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) {
-      throw new UserError(`port ${port} is in use: another server runs on it; choose another one with --port`);
-    }
-    if (error instanceof Deno.errors.PermissionDenied) {
-      throw new UserError(`port ${port} may not be used without more rights: choose one above 1023 with --port`);
-    }
-    if (certificate && error instanceof Error) {
-      throw new UserError(
-        `the certificate or its key can't be used (${error.message.split("\n")[0]}): expected PEM files`,
-      );
-    }
-    throw error;
+/** For a whole request, its body too, after its headers: the largest post has a limit of its own, below this one. */
+const BODY_MS = 20_000;
+/** A connection without a request. */
+const IDLE_MS = 30_000;
+
+/** @throws UserError where the port is taken or may not be used */
+export async function listen(options: ListenOptions): Promise<Listening> {
+  const { hostname, port, certificate, signal, headersMs = 10_000 } = options;
+  const limits = {
+    headersTimeout: headersMs,
+    requestTimeout: headersMs + BODY_MS,
+    keepAliveTimeout: IDLE_MS,
+    connectionsCheckingInterval: Math.min(1000, headersMs / 4),
+  };
+  const answer = (message: IncomingMessage, response: ServerResponse) => void respond(options, message, response);
+  const server = certificate
+    ? createTlsServer({ cert: certificate.cert, key: certificate.key, handshakeTimeout: headersMs, ...limits }, answer)
+    : createServer(limits, answer);
+  const opened = Promise.withResolvers<void>();
+  const finished = Promise.withResolvers<void>();
+  server.on("error", opened.reject);
+  server.on("close", finished.resolve);
+  server.listen(port, hostname, opened.resolve);
+  await opened.promise.catch((error) => {
+    throw refusedPort(error, port);
+  });
+  const stop = () => {
+    server.close();
+    server.closeAllConnections();
+  };
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  return { port: (server.address() as AddressInfo).port, finished: finished.promise };
+}
+
+function refusedPort(error: Error & { code?: string }, port: number): Error {
+  if (error.code === "EADDRINUSE") {
+    return new UserError(`port ${port} is in use: another server runs on it; choose another one with --port`);
   }
+  if (error.code === "EACCES") {
+    return new UserError(`port ${port} may not be used without more rights: choose one above 1023 with --port`);
+  }
+  return error;
+}
+
+async function respond(
+  { handler, certificate }: ListenOptions,
+  message: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  // Whoever asked may be gone before the answer is.
+  response.on("error", () => {});
+  message.on("error", () => {});
+  const request = requestOf(message, certificate ? "https" : "http");
+  const answer = await handler(request, message.socket.remoteAddress ?? "unknown");
+  const body = new Uint8Array(await answer.arrayBuffer());
+  const headers = Object.fromEntries(answer.headers);
+  if (message.method !== "HEAD" && answer.status !== 304) headers["content-length"] = String(body.length);
+  // What was posted and not read would be taken for the next request, or be waited for.
+  if (!message.complete) headers.connection = "close";
+  response.writeHead(answer.status, headers);
+  response.end(body);
+  if (!message.complete) response.on("finish", () => message.socket.destroySoon());
+}
+
+/** A name or an address, and a port. */
+const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
+
+/** Undefined where host and address make no URL of this server. */
+function requestOf(message: IncomingMessage, scheme: "http" | "https"): Request | undefined {
+  const { method = "GET", url = "", headers: { host = "" } } = message;
+  const address = HOST.test(host) && url.startsWith("/") ? URL.parse(`${scheme}://${host}${url}`) : null;
+  if (!address) return undefined;
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(message.headersDistinct)) {
+    for (const value of values ?? []) headers.append(name, value);
+  }
+  const body = method === "GET" || method === "HEAD" ? undefined : bodyOf(message);
+  return new Request(address, { method, headers, body });
+}
+
+/** Read as it is asked for; what nobody asks for any more stays where it is, since its connection still has to answer. */
+function bodyOf(message: IncomingMessage): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const chunks = message[Symbol.asyncIterator]();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await chunks.next();
+      if (done) controller.close();
+      else controller.enqueue(new Uint8Array(value));
+    },
+  }, { highWaterMark: 0 });
 }
 
 /** The addresses of this machine in its local networks; IPv4 first, as people read them off a screen. */

@@ -9,3 +9,23 @@ export function createRate(most: number, spanMs: number, now: () => number = () 
     return 0;
   };
 }
+
+/** True for each key once in any span of `spanMs`, and for at most `mostKeys` of them at a time. */
+export function createTurns(
+  spanMs: number,
+  mostKeys: number,
+  now: () => number = () => performance.now(),
+): (key: string) => boolean {
+  const times = new Map<string, number>();
+  return (key) => {
+    const at = now();
+    // The oldest come first: a map keeps the order in which keys were added.
+    for (const [old, time] of times) {
+      if (time > at - spanMs) break;
+      times.delete(old);
+    }
+    if (times.has(key) || times.size >= mostKeys) return false;
+    times.set(key, at);
+    return true;
+  };
+}

@@ -1,6 +1,6 @@
 /**
- * Devices' records in runs/devices/: one file for each device. A session that posts again replaces what it posted before;
- * another session of a device of the same name gets a file of its own.
+ * Devices' records in runs/devices/: one file for each device. A session that posts again replaces what it posted before,
+ * unless that holds more: posts may overtake each other. Another session of a device of the same name gets a file of its own.
  */
 import type { DeviceRecord } from "../../report/devices/record.ts";
 import { readDeviceRecord } from "../../report/devices/schema.ts";
@@ -12,6 +12,8 @@ export interface Kept {
   readonly file: string;
   /** What this session posted before. */
   readonly before?: DeviceRecord;
+  /** False where that holds more and stays. */
+  readonly written: boolean;
 }
 
 /** Keeps records one after the other, so that two that come at once don't choose one name. */
@@ -31,9 +33,23 @@ async function keep(store: Store, folder: string, record: DeviceRecord): Promise
     const bytes = await store.read(file);
     const before = bytes && readRecord(bytes, file);
     if (bytes && before?.session !== record.session) continue;
+    if (before && holdsMore(before, record)) return { file, before, written: false };
     await store.write(file, new TextEncoder().encode(JSON.stringify(record, null, 2) + "\n"));
-    return { file, before };
+    return { file, before, written: true };
   }
+}
+
+/** Whether a record of a session has something that another one of it lacks: a session only ever adds. */
+function holdsMore(one: DeviceRecord, other: DeviceRecord): boolean {
+  const lists = ({ rows, layers, kernels, incidents, tables = [] }: DeviceRecord) => [
+    rows.length,
+    layers.length,
+    kernels.length,
+    incidents.length,
+    tables.length,
+  ];
+  const than = lists(other);
+  return (one.complete && !other.complete) || lists(one).some((length, i) => length > than[i]);
 }
 
 /** Undefined for a file that is something else: it isn't ours to replace. */

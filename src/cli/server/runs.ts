@@ -14,7 +14,7 @@ const RUN_FILES: readonly string[] = ["model.safetensors", "model.onnx", "report
 /** Of a folder below the runs' folder: one name, no path. */
 const RUN_NAME = /^[A-Za-z0-9_][\w.-]*$/;
 
-/** Folders with a whole report and network; what isn't one is passed over. */
+/** Folders with a whole report and network; what isn't one, or is behind a link that leads out, is passed over. */
 export async function listRuns(store: Store, runs: string): Promise<ListedRun[]> {
   const names = new Set<string>();
   for (const path of await store.list(runs)) {
@@ -26,10 +26,10 @@ export async function listRuns(store: Store, runs: string): Promise<ListedRun[]>
     try {
       const file = joinPath(joinPath(runs, name), "report.json");
       const { baseline, final } = parseReport(
-        JSON.parse(new TextDecoder().decode(await store.read(file) ?? new Uint8Array())),
+        JSON.parse(new TextDecoder().decode(await store.read(file, { within: runs }) ?? new Uint8Array())),
         file,
       );
-      const bytes = await store.read(joinPath(joinPath(runs, name), "model.safetensors"));
+      const bytes = await store.read(joinPath(joinPath(runs, name), "model.safetensors"), { within: runs });
       if (!bytes) continue;
       const { dense } = await parseModel(bytes, name);
       const [, channels, height, width] = dense.inputs[0].shape as [string, number, number, number];
@@ -58,7 +58,7 @@ export async function readRunFile(
   if (!RUN_NAME.test(name) || !RUN_FILES.includes(file)) {
     throw new Refusal(404, `no run has that file: expected api/runs/<run>/ and one of ${RUN_FILES.join(", ")}`);
   }
-  const bytes = await store.read(joinPath(joinPath(runs, name), file)).catch((error) => {
+  const bytes = await store.read(joinPath(joinPath(runs, name), file), { within: runs }).catch((error) => {
     if (error instanceof UserError) return undefined;
     throw error;
   });

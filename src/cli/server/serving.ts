@@ -5,7 +5,6 @@ import { joinPath } from "../../store/path.ts";
 import { packLibrary } from "../npm/package.ts";
 import { bundlePage } from "../page/bundle.ts";
 import type { Serving } from "../io.ts";
-import { withoutLinksOut } from "./links.ts";
 import { lanAddresses, listen } from "./listen.ts";
 
 export function systemServing(): Serving {
@@ -15,7 +14,6 @@ export function systemServing(): Serving {
     listen,
     lanAddresses,
     folder: () => privateFolder(joinPath(cacheDir(), "server")),
-    withoutLinksOut,
     // Blocks are the light modules: right on a dark terminal, as most are, and inverted on a light one.
     qr: (text) => renderUnicodeCompact(text, { border: 2 }),
   };
