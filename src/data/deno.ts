@@ -16,7 +16,7 @@ import {
 import type { PartName } from "./images/arrange.ts";
 import { adaptInput, type InputOptions } from "./input.ts";
 import { parseSource, sourceKinds } from "./source.ts";
-import { readSource, type SourceOptions, sourceSplits } from "./sources_deno.ts";
+import { readSource, sourceNormalization, type SourceOptions, sourceSplits } from "./sources_deno.ts";
 import type { Dataset, SplitOptions, Splits } from "./types.ts";
 
 export type { Progress } from "./download_deno.ts";
@@ -73,7 +73,8 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
 
 /**
  * One part whole, to score a network on: of a data set, or of files that need no other part. Undivided files are one
- * part, "all", unless another is asked for, which is then the one that a run on them has.
+ * part, "all", unless another is asked for, which is then the one that a run on them has. Its normalisation is the one that
+ * a run on them measures, where nothing else is asked for.
  */
 export async function loadPart(
   name: string,
@@ -84,7 +85,10 @@ export async function loadPart(
   const parts = source && await readSource(source, imageOptions(options));
   const chosen = part ?? (parts?.has("all") ? "all" : "test");
   const data = parts?.get(chosen);
-  if (data) return { part: chosen, data: adaptInput(data, options) };
+  if (data) {
+    const measured = options.mean && options.std ? data.normalization : sourceNormalization(source!, parts!, data);
+    return { part: chosen, data: adaptInput({ ...data, normalization: measured }, options) };
+  }
   if (chosen === "all") {
     throw new UserError(`data set "${name}" has parts of its own, expected one of train, validation, test`);
   }

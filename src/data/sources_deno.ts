@@ -5,10 +5,10 @@ import { openFiles } from "./files_deno.ts";
 import { type ImageCache, readImages, writeImages } from "./images/cache.ts";
 import type { ImageParts } from "./images/arrange.ts";
 import { collectImages, type CollectOptions } from "./images/collect.ts";
-import { makeSplits, pick, type Published } from "./splits.ts";
+import { makeSplits, measureTraining, pick, type Published } from "./splits.ts";
 import type { Source } from "./source.ts";
 import { stratify } from "./stratify.ts";
-import type { Dataset, SplitOptions, Splits } from "./types.ts";
+import type { Dataset, Normalization, SplitOptions, Splits } from "./types.ts";
 
 export interface SourceOptions extends CollectOptions {
   /** Where decoded images are kept; undefined: nowhere. */
@@ -44,6 +44,16 @@ export async function readSource({ kind, path }: Source, options: SourceOptions)
 /** Training, validation and test parts; where nobody divided the images, a fixed 20 % of each class is for testing. */
 export function sourceSplits({ kind, path }: Source, parts: ImageParts, options: SplitOptions): Splits {
   return makeSplits({ ...publishedOf(parts, path, kind), key: kind }, VALIDATION_FRACTION, options);
+}
+
+/**
+ * The normalisation that a run on these files measures: of its training images, also for another part. Where there are none,
+ * as in a folder of test images alone, it is measured on `data`.
+ */
+export function sourceNormalization({ kind, path }: Source, parts: ImageParts, data: Dataset): Normalization {
+  const divisible = parts.has("all") || (parts.has("train") && parts.has("test"));
+  const published = divisible ? publishedOf(parts, path, kind) : { train: data };
+  return measureTraining({ ...published, key: kind }, divisible ? VALIDATION_FRACTION : 0);
 }
 
 function publishedOf(parts: ImageParts, path: string, key: string): Published {

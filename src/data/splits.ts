@@ -40,7 +40,7 @@ export function makeSplits(
     throw new UserError(`data set "${name}": found limit ${limit}, expected a whole number of training images above 0`);
   }
   const given = published.validation;
-  const held = given ? 0 : Math.round(all.count * validation);
+  const held = heldOut(published, validation);
   if ((given ?? { count: held }).count === 0 || held === all.count || test.count === 0) {
     throw new UserError(
       `data set "${name}": found ${all.count} training and ${test.count} test images, expected enough that ` +
@@ -70,6 +70,23 @@ export function makeSplits(
     ),
     test: part("test", make(test, whole(test), published.source?.test)),
   };
+}
+
+/** How many training images validate. */
+function heldOut({ train, validation }: Pick<Published, "train" | "validation">, fraction: number): number {
+  return validation ? 0 : Math.round(train.count * fraction);
+}
+
+/** What `makeSplits` measures on the training part, or on all of it where it is too small to be divided. */
+export function measureTraining(published: Omit<Published, "test">, fraction: number): Normalization {
+  const { train, key = train.name } = published;
+  const { rest } = stratify(
+    train.labels,
+    train.classes,
+    heldOut(published, fraction),
+    `data.split.${key}.validation`,
+  );
+  return measure(train, rest.length > 0 ? rest : Uint32Array.from(train.labels.keys()));
 }
 
 /** The samples `indices` of a data set, copied. */

@@ -87,6 +87,33 @@ test("a fifth of each undivided class is for testing, wherever the folder lies",
     assert.equal([part, whole.count], ["all", 20]);
   }));
 
+test("the mean and std that a part is scored with are those that a run on its files measures", () =>
+  withFolder(async (dir) => {
+    const one: Record<string, Uint8Array> = {};
+    for (let i = 0; i < 10; i++) one[`${"ab"[i % 2]}/${i}.png`] = await png([20 * i, 7 * i * i % 256, 3]);
+    await write(`${dir}/undivided`, one);
+    await write(`${dir}/divided`, await divided());
+    // Pixels 51 and 204 are 0.2 and 0.8: mean 0.5, deviation 0.3.
+    await write(`${dir}/tests`, {
+      "test/a/1.png": await png([51, 51, 51]),
+      "test/b/1.png": await png([204, 204, 204]),
+    });
+    const scored = async (name: string, part?: "train" | "test" | "all", more = {}) =>
+      (await loadPart(`folder:${dir}/${name}`, part, { cacheDir: `${dir}/cache`, ...more })).data.normalization;
+    for (const name of ["undivided", "divided"]) {
+      const { normalization } = (await load(dir, `${dir}/${name}`)).train;
+      assert.ok(normalization.std[0] < 0.5, `${normalization.std}`);
+      for (const part of [undefined, "train", "test"] as const) assert.equal(await scored(name, part), normalization);
+      const half = await scored(name, undefined, { mean: [0.1, 0.2, 0.3] });
+      assert.equal(half, { ...normalization, mean: [0.1, 0.2, 0.3] });
+    }
+    const { mean, std } = await scored("tests");
+    assert.equal([mean, std].flat().map((value) => value.toFixed(6)), [
+      ...Array(3).fill("0.500000"),
+      ...Array(3).fill("0.300000"),
+    ]);
+  }));
+
 test("a validation folder validates, and is the test part where there is none", () =>
   withFolder(async (dir) => {
     const tree: Record<string, Uint8Array> = {};
