@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DATA_TYPE, type OnnxNode, type OnnxTensor } from "../../src/formats/onnx/types.ts";
+import { readOnnx } from "../../src/formats/onnx/read.ts";
 import { writeOnnx } from "../../src/formats/onnx/write.ts";
 import type { Taken } from "./onnx-large.ts";
 import { model, node } from "./onnx-models.ts";
@@ -25,6 +26,29 @@ test("100 MB are imported in the time of a few plain passes over them and in 3 t
   } finally {
     await Deno.remove(path);
   }
+});
+
+test("more nodes, messages or dimensions than any network has are refused before they fill the memory", () => {
+  const refused = (bytes: Uint8Array) => {
+    try {
+      readOnnx(bytes, "net.onnx");
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const nodes = (count: number) => writeOnnx(model(Array<OnnxNode>(count).fill(node("Relu", ["x"]))));
+  assert.is(refused(nodes(100_000)), undefined);
+  assert.is(refused(nodes(100_001)), "net.onnx: has more than 100000 nodes");
+  const attributes = { ...node("Relu", ["x"]), attributes: Array(2 ** 20).fill({ name: "", kind: "other", value: 0 }) };
+  assert.match(
+    refused(writeOnnx(model([attributes])))!,
+    /^net\.onnx: has more than 1048576 nodes, tensors, attributes/,
+  );
+  const dims = { name: "w", dims: Array<number>(65).fill(1), dataType: DATA_TYPE.float, raw: new Uint8Array(4) };
+  assert.is(
+    refused(writeOnnx(model([], { initialisers: [dims] }))),
+    "net.onnx: has a tensor of more than 64 dimensions",
+  );
 });
 
 /** Convolutions, and a linear layer of 56 MB that has to be transposed. */

@@ -16,7 +16,7 @@ export function readOnnx(bytes: Uint8Array, file: string): OnnxModel {
   try {
     model = readModelMessage(new PbfReader(bytes));
   } catch (error) {
-    throw fail((error as Error).message);
+    throw error instanceof UserError ? new UserError(`${file}: ${error.message}`) : fail((error as Error).message);
   }
   if (model.irVersion < 3) throw fail(`its ir_version is ${model.irVersion}, 3 or more expected`);
   if (model.graph.outputs.length === 0) throw fail("it holds no graph with an output");

@@ -4,6 +4,7 @@
  * attributes aren't followed, so nothing nests without bound.
  */
 import type { PbfReader } from "pbf";
+import { UserError } from "../../errors.ts";
 import type {
   OnnxAttribute,
   OnnxGraph,
@@ -22,7 +23,10 @@ const WIRES = { varint: [0], float: [5], bytes: [2], varints: [0, 2], floats: [5
 
 type Fields<T> = Readonly<Record<number, readonly [wire: keyof typeof WIRES, read: (into: T, pbf: PbfReader) => void]>>;
 
-/** @throws Error for bytes that aren't a whole ModelProto */
+/**
+ * @throws Error for bytes that aren't a whole ModelProto
+ * @throws UserError for one that is too large
+ */
 export function readModelMessage(pbf: PbfReader): OnnxModel {
   const model = readFields<Writable<OnnxModel>>(pbf, pbf.length, {
     irVersion: 0,
@@ -53,7 +57,10 @@ const OPSET: Fields<Writable<OnnxOpset>> = {
 };
 
 const GRAPH: Fields<Writable<OnnxGraph>> = {
-  1: ["bytes", (graph, pbf) => graph.nodes.push(nested(pbf, emptyNode(), NODE))],
+  1: ["bytes", (graph, pbf) => {
+    if (graph.nodes.length === MOST_NODES) throw new UserError(`has more than ${MOST_NODES} nodes`);
+    graph.nodes.push(nested(pbf, emptyNode(), NODE));
+  }],
   2: ["bytes", (graph, pbf) => graph.name = pbf.readString()],
   5: ["bytes", (graph, pbf) => graph.initialisers.push(nested(pbf, emptyTensor(), TENSOR))],
   11: ["bytes", (graph, pbf) => graph.inputs.push(nested(pbf, { name: "", dataType: 0 }, VALUE))],
@@ -122,7 +129,10 @@ function attribute({ name, type, f, i, s, t, floats, ints }: AttributeMessage): 
 const emptyTensor = (): Writable<OnnxTensor> => ({ name: "", dims: [], dataType: 0 });
 
 const TENSOR: Fields<Writable<OnnxTensor>> = {
-  1: ["varints", (tensor, pbf) => pbf.readPackedVarint(tensor.dims, true)],
+  1: ["varints", (tensor, pbf) => {
+    pbf.readPackedVarint(tensor.dims, true);
+    if (tensor.dims.length > MOST_DIMS) throw new UserError(`has a tensor of more than ${MOST_DIMS} dimensions`);
+  }],
   2: ["varint", (tensor, pbf) => tensor.dataType = pbf.readVarint(true)],
   4: ["floats", (tensor, pbf) => tensor.floats = pbf.readPackedFloat(tensor.floats as number[])],
   5: ["varints", (tensor, pbf) => tensor.ints = pbf.readPackedVarint(tensor.ints as number[], true)],
@@ -165,7 +175,23 @@ const DIM: Fields<DimMessage> = {
   2: ["bytes", (message, pbf) => message.dim = pbf.readString()],
 };
 
+/** An object is made for each message, and one of two bytes is a message: a small file can ask for any number of them. */
+const MOST_MESSAGES = 2 ** 20;
+/** More than any network has, and what is worked through in seconds. */
+const MOST_NODES = 100_000;
+
+/** A shape is copied wherever it is looked at. */
+const MOST_DIMS = 64;
+
+/** How many messages a reader has met inside of others. */
+const counts = new WeakMap<PbfReader, number>();
+
 function nested<T>(pbf: PbfReader, into: T, fields: Fields<T>): T {
+  const count = (counts.get(pbf) ?? 0) + 1;
+  if (count > MOST_MESSAGES) {
+    throw new UserError(`has more than ${MOST_MESSAGES} nodes, tensors, attributes and the like`);
+  }
+  counts.set(pbf, count);
   const bytes = pbf.readVarint();
   return readFields(pbf, pbf.pos + bytes, into, fields);
 }
