@@ -306,4 +306,65 @@ test("group norm is fused where the instance norm leaves scale and shift to the 
   close(apart, Array.from(whole, (y, i) => i < 72 ? 2 * (y - (i < 36 ? 4 : 3)) + (i < 36 ? 4 : 3) : y));
 });
 
+/** A value [N, …sizes] of which one axis is split into parts, whose order `perm` changes, and joined again. */
+function shuffle(sizes: readonly number[], axis: number, parts: readonly number[], perm: readonly number[]) {
+  const split = [...sizes.slice(0, axis), ...parts, ...sizes.slice(axis + 1)];
+  const order = [
+    0,
+    ...split.map((_, i) => i + 1 < axis + 1 || i >= axis + parts.length ? i + 1 : perm[i - axis] + axis + 1),
+  ];
+  const nodes = [
+    node("Reshape", ["x", "apart"], "split"),
+    node("Transpose", ["split"], "turned", { perm: order }),
+    node("Reshape", ["turned", "together"]),
+  ];
+  const initialisers = [int64("apart", [0, ...split]), int64("together", [0, ...sizes])];
+  return { nodes, options: { initialisers, input: ["N", ...sizes] } };
+}
+
+test("a channel shuffle is one Gather, along any axis and of any number of parts", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 2, maxLength: 3 }),
+      fc.nat(2),
+      fc.array(fc.integer({ min: 2, max: 3 }), { minLength: 2, maxLength: 3 }),
+      fc.nat(5),
+      (others, at, parts, seed) => {
+        const axis = at % others.length;
+        const sizes = others.with(axis, parts.reduce((a, b) => a * b));
+        const orders = parts.length === 2 ? [[1, 0]] : [[1, 0, 2], [2, 1, 0], [0, 2, 1], [1, 2, 0], [2, 0, 1]];
+        const perm = orders[seed % orders.length];
+        const { nodes, options } = shuffle(sizes, axis, parts, perm);
+        const expected = axis === 0 ? ["Gather"] : ["Transpose", "Gather", "Transpose"];
+        assert.equal(opsOf(nodes, options), expected);
+        const x = sample("x", ...sizes).data;
+        const inner = sizes.slice(axis + 1).reduce((a, b) => a * b, 1);
+        const steps = parts.map((_, i) => parts.slice(i + 1).reduce((a, b) => a * b, 1));
+        const from = (made: number) => {
+          let rest = made, source = 0;
+          for (const part of perm.toReversed()) {
+            source += rest % parts[part] * steps[part];
+            rest = Math.floor(rest / parts[part]);
+          }
+          return source;
+        };
+        const y = x.map((_, i) => {
+          const made = Math.floor(i / inner) % sizes[axis];
+          return x[i + (from(made) - made) * inner];
+        });
+        close(evaluated(nodes, options, x), y);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test("what a Transpose takes out of an axis is no shuffle", () => {
+  const { nodes, options } = shuffle([4, 3, 2], 0, [2, 2], [1, 0]);
+  const [split, turned, joined] = nodes;
+  // Rows change places with a part of the channels.
+  const across = { ...turned, attributes: [{ name: "perm", kind: "ints", value: [0, 1, 3, 2, 4] }] } as OnnxNode;
+  assert.equal(opsOf([split, across, joined], options), ["Reshape", "Transpose", "Reshape"]);
+});
+
 test.run();

@@ -7,6 +7,7 @@ import type { Model } from "../../../graph/types.ts";
 import type { OnnxNode } from "../types.ts";
 import { fuseAttention } from "./attention.ts";
 import { fuseExpanded } from "./fuse_expanded.ts";
+import { fuseChannelShuffle } from "./channel_shuffle.ts";
 import { fuseGelu } from "./gelu.ts";
 import { fuseGroupNorm } from "./group-norm.ts";
 import { fuseHardSwish } from "./hard-swish.ts";
@@ -21,7 +22,7 @@ export function fuseNodes({ nodes, ...numbers }: NodeGraph): readonly OnnxNode[]
 
 /** Also leaves out what no output needs, nodes and parameters. */
 export function fuseGraph(model: Model): Model {
-  return [fuseExpanded, fuseAttention, fuseGroupNorm].reduce(
+  return [fuseExpanded, fuseAttention, fuseGroupNorm, fuseChannelShuffle].reduce(
     (before, fuse) => withoutUnneeded(fuse(before)),
     withoutUnneeded(model),
   );
