@@ -1,10 +1,11 @@
 /** Proof that a rewrite kept the function: the same inputs through both networks, on the device. */
+import "../disposable.ts";
 import { UserError } from "../errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { Tape } from "../tensor/tape.ts";
 import { elements, readTensors, Tensor } from "../tensor/tensor.ts";
 import { compareOutputs, type Difference, tolerance } from "./compare.ts";
-import { execute } from "./execute.ts";
+import { executeOutputs } from "./execute.ts";
 import { concrete } from "./shapes.ts";
 import { compilePlan } from "./plan.ts";
 import { referenceForward } from "./reference/forward.ts";
@@ -22,48 +23,92 @@ export interface Equivalence extends Difference {
   readonly inputs: number;
 }
 
-/** One forward pass through the fused plan, read back: [N, …] row-major. */
-export async function runPlan(gpu: Gpu, model: Model, inputs: Float32Array, batch: number): Promise<Float32Array> {
-  const plan = compilePlan(gpu, model, batch);
-  try {
-    using x = Tensor.from(gpu, inputs, concrete(model.graph.inputs[0].shape, batch));
-    return await plan.run(x).read();
-  } finally {
-    plan.dispose();
-  }
+/** Numbers of a network's only input, [N, …] row-major, or of each of several by its name. */
+export type InputNumbers = Float32Array | Readonly<Record<string, Float32Array>>;
+
+/** One forward pass through the fused plan, read back: the first output, [N, …] row-major. */
+export async function runPlan(gpu: Gpu, model: Model, inputs: InputNumbers, batch: number): Promise<Float32Array> {
+  return (await planOutputs(gpu, model, inputs, batch))[0];
 }
 
 /** The same through the unfused interpreter, in evaluation mode. */
 export async function runInterpreter(
   gpu: Gpu,
   model: Model,
-  inputs: Float32Array,
+  inputs: InputNumbers,
   batch: number,
 ): Promise<Float32Array> {
+  return (await interpreterOutputs(gpu, model, inputs, batch))[0];
+}
+
+/** All outputs of one forward pass through the fused plan, in the graph's order. */
+export async function planOutputs(
+  gpu: Gpu,
+  model: Model,
+  inputs: InputNumbers,
+  batch: number,
+): Promise<Float32Array[]> {
+  const plan = compilePlan(gpu, model, batch);
+  try {
+    using held = new DisposableStack();
+    plan.run(Object.fromEntries(tensorsOf(gpu, model, inputs, batch).map(([name, x]) => [name, held.use(x)])));
+    return await readTensors([...plan.outputs.values()]);
+  } finally {
+    plan.dispose();
+  }
+}
+
+async function interpreterOutputs(
+  gpu: Gpu,
+  model: Model,
+  inputs: InputNumbers,
+  batch: number,
+): Promise<Float32Array[]> {
   using tape = new Tape(gpu, "eval");
   const params = new Map<string, Tensor>();
   for (const [name, { shape, data }] of model.params) params.set(name, tape.own(Tensor.from(gpu, data, shape)));
-  const x = tape.own(Tensor.from(gpu, inputs, concrete(model.graph.inputs[0].shape, batch)));
-  const [y] = await readTensors([execute(tape, model.graph, params, x)]);
-  return y;
+  const given = tensorsOf(gpu, model, inputs, batch).map(([name, x]) => [name, tape.own(x)] as const);
+  return await readTensors(executeOutputs(tape, model.graph, params, Object.fromEntries(given)));
 }
 
-/** How far the fused plan is from a float64 forward pass on the host. Takes at least one input. */
+function tensorsOf(gpu: Gpu, { graph }: Model, inputs: InputNumbers, batch: number): (readonly [string, Tensor])[] {
+  return graph.inputs.map(({ name, shape }) =>
+    [name, Tensor.from(gpu, numbersOf(inputs, name), concrete(shape, batch))] as const
+  );
+}
+
+function numbersOf(inputs: InputNumbers, name: string): Float32Array<ArrayBuffer> {
+  return (inputs instanceof Float32Array ? inputs : inputs[name]) as Float32Array<ArrayBuffer>;
+}
+
+/** How far the fused plan is from a float64 forward pass on the host, over all outputs. Takes at least one input. */
 export async function compareWithReference(
   gpu: Gpu,
   model: Model,
-  inputs: Float32Array,
+  inputs: InputNumbers,
   batch: number,
 ): Promise<Difference> {
+  const { graph } = model;
   requireInputs(model, inputs, batch);
-  const [{ name, shape }] = model.graph.inputs;
-  const exact = referenceForward(model, { [name]: { shape: concrete(shape, batch), data: inputs } });
-  return compareOutputs(exact.get(model.graph.outputs[0])!.data, await runPlan(gpu, model, inputs, batch));
+  const given = graph.inputs.map(({ name, shape }) =>
+    [name, { shape: concrete(shape, batch), data: numbersOf(inputs, name) }] as const
+  );
+  const exact = referenceForward(model, Object.fromEntries(given));
+  return worstOf(graph.outputs.map((name) => exact.get(name)!.data), await planOutputs(gpu, model, inputs, batch));
+}
+
+/** The difference of the outputs that are the furthest apart. */
+function worstOf(
+  expected: readonly (Float32Array | Float64Array)[],
+  got: readonly (Float32Array | Float64Array)[],
+): Difference {
+  return expected.map((output, i) => compareOutputs(output, got[i]))
+    .reduce((worst, difference) => difference.maxRel > worst.maxRel ? difference : worst);
 }
 
 /**
  * Runs `inputs` ([batch, …] row-major, at least one) through both networks, fused and unfused, and gives the largest
- * differences.
+ * differences over all outputs.
  * @throws EquivalenceError where max|Δ| / max|y| exceeds 1e-5 (1e-4 above 20 layers)
  * @throws UserError where `before` itself gives numbers that aren't finite, or that rounding alone moves by more
  */
@@ -71,19 +116,19 @@ export async function assertEquivalent(
   gpu: Gpu,
   before: Model,
   after: Model,
-  inputs: Float32Array,
+  inputs: InputNumbers,
   batch: number,
 ): Promise<Equivalence> {
   requireInputs(before, inputs, batch);
   const limit = Math.max(tolerance(before.graph), tolerance(after.graph));
-  const expected = await runPlan(gpu, before, inputs, batch);
+  const expected = await planOutputs(gpu, before, inputs, batch);
   let worst = await requireSteady(gpu, before, expected, inputs, batch, limit);
-  const comparisons: [string, Float32Array][] = [
-    ["fused", await runPlan(gpu, after, inputs, batch)],
-    ["unfused", await runInterpreter(gpu, after, inputs, batch)],
+  const comparisons: [string, Float32Array[]][] = [
+    ["fused", await planOutputs(gpu, after, inputs, batch)],
+    ["unfused", await interpreterOutputs(gpu, after, inputs, batch)],
   ];
   for (const [how, got] of comparisons) {
-    const difference = compareOutputs(expected, got);
+    const difference = worstOf(expected, got);
     if (!(difference.maxRel <= limit)) {
       throw new EquivalenceError(
         `"${after.graph.name}" (${how}) differs from "${before.graph.name}" by ${difference.maxRel.toExponential(2)} ` +
@@ -96,13 +141,20 @@ export async function assertEquivalent(
 }
 
 /** Whatever a network computes, nothing is proved of it by no inputs. */
-function requireInputs({ graph }: Model, inputs: Float32Array, batch: number): void {
-  const expected = elements(concrete(graph.inputs[0].shape, Math.max(1, batch)));
-  if (batch >= 1 && inputs.length === expected) return;
-  throw new UserError(
-    `proof of "${graph.name}": got ${inputs.length} numbers as ${batch} inputs, expected at least one input, of ` +
-      `[${graph.inputs[0].shape.slice(1)}]: a comparison of nothing proves nothing`,
-  );
+function requireInputs({ graph }: Model, inputs: InputNumbers, batch: number): void {
+  if (inputs instanceof Float32Array && graph.inputs.length > 1) {
+    const names = graph.inputs.map(({ name }) => `"${name}"`).join(", ");
+    throw new UserError(`proof of "${graph.name}": it has the inputs ${names}: give each of them by its name`);
+  }
+  for (const { name, shape } of graph.inputs) {
+    const given = numbersOf(inputs, name)?.length ?? 0;
+    const expected = elements(concrete(shape, Math.max(1, batch)));
+    if (batch >= 1 && given === expected) continue;
+    throw new UserError(
+      `proof of "${graph.name}": got ${given} numbers as ${batch} inputs, expected at least one input, of ` +
+        `[${shape.slice(1)}]: a comparison of nothing proves nothing`,
+    );
+  }
 }
 
 /**
@@ -112,19 +164,19 @@ function requireInputs({ graph }: Model, inputs: Float32Array, batch: number): v
 async function requireSteady(
   gpu: Gpu,
   model: Model,
-  fused: Float32Array,
-  inputs: Float32Array,
+  fused: readonly Float32Array[],
+  inputs: InputNumbers,
   batch: number,
   limit: number,
 ): Promise<Difference> {
   const name = `"${model.graph.name}"`;
-  if (!fused.every(Number.isFinite)) {
+  if (!fused.every((output) => output.every(Number.isFinite))) {
     throw new UserError(
       `${name} gives numbers that aren't finite (NaN or infinite), so nothing can be proved of it: its weights hold such ` +
         `numbers, or are so large that sums overflow; train it anew, at a lower learning rate`,
     );
   }
-  const difference = compareOutputs(fused, await runInterpreter(gpu, model, inputs, batch));
+  const difference = worstOf(fused, await interpreterOutputs(gpu, model, inputs, batch));
   if (difference.maxRel <= limit) return difference;
   throw new UserError(
     `${name} is so sensitive to rounding that nothing can be proved of it: the same weights, summed in another order, ` +

@@ -1,7 +1,7 @@
 /** Runs a graph node by node with differentiable ops: how training sees a network, and the plan's unfused twin. */
 import { UserError } from "../errors.ts";
 import type { Tape } from "../tensor/tape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { fusedActivation } from "./fuse.ts";
 import { consumers } from "./names.ts";
 import { opOf } from "./ops/ops.ts";
@@ -24,17 +24,39 @@ export interface ExecuteOptions {
   readonly observe?: ReadonlyMap<string, (value: Tensor) => void>;
 }
 
+/** What a graph reads: its only input, [N, …], or each of several by its name. */
+export type GivenInputs = Tensor | Readonly<Record<string, Tensor>>;
+
 /**
- * The graph's first output for `input` (its only input, [N, …]). In a tape of mode "train" batch norms use the batch's
+ * The inputs by name.
+ *
+ * @throws UserError where the graph has others
+ */
+export function namedInputs({ name, inputs }: Graph, given: GivenInputs): ReadonlyMap<string, Tensor> {
+  const names = inputs.map((input) => input.name);
+  const list = (of: readonly string[]) => of.map((input) => `"${input}"`).join(", ");
+  if (given instanceof Tensor) {
+    if (inputs.length === 1) return new Map([[names[0], given]]);
+    throw new UserError(`graph "${name}" has the inputs ${list(names)}: give each of them by its name`);
+  }
+  const found = Object.keys(given);
+  if (names.every((input) => Object.hasOwn(given, input)) && found.length === names.length) {
+    return new Map(Object.entries(given));
+  }
+  throw new UserError(`graph "${name}" has the inputs ${list(names)}, got ${list(found) || "none"}`);
+}
+
+/**
+ * The graph's first output for its inputs, [N, …]. In a tape of mode "train" batch norms use the batch's
  * statistics and update the running ones in place, and dropout drops.
  *
- * @throws UserError where `observe` names a value that the graph doesn't have
+ * @throws UserError where `observe` names a value that the graph doesn't have, or the graph has other inputs
  */
 export function execute(
   tape: Tape,
   graph: Graph,
   params: ReadonlyMap<string, Tensor>,
-  input: Tensor,
+  input: GivenInputs,
   options: ExecuteOptions = {},
 ): Tensor {
   return executeOutputs(tape, graph, params, input, options)[0];
@@ -45,7 +67,7 @@ export function executeOutputs(
   tape: Tape,
   graph: Graph,
   params: ReadonlyMap<string, Tensor>,
-  input: Tensor,
+  input: GivenInputs,
   { observe = new Map(), ...options }: ExecuteOptions = {},
 ): Tensor[] {
   const context = { tape, ...options };
@@ -54,7 +76,7 @@ export function executeOutputs(
     values.set(name, value);
     observe.get(name)?.(value);
   };
-  make(graph.inputs[0].name, input);
+  for (const [name, value] of namedInputs(graph, input)) make(name, value);
   const activations = activatedNorms(graph, observe);
   const done = new Set(activations.values());
   for (const node of graph.nodes) {

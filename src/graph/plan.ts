@@ -8,6 +8,7 @@ import { convOutputShape } from "../tensor/ops/conv.ts";
 import { launch, tuningFor } from "../tensor/ops/launch.ts";
 import { Tape } from "../tensor/tape.ts";
 import { type Dtype, elements, Tensor } from "../tensor/tensor.ts";
+import { type GivenInputs, namedInputs } from "./execute.ts";
 import { foldForInference } from "./fold.ts";
 import { fuse, type FusedStep, layerOf } from "./fuse.ts";
 import { inferShapes } from "./infer.ts";
@@ -20,14 +21,16 @@ import type { Graph, HostTensor, Model, Params } from "./types.ts";
 export interface InferencePlan {
   /** Samples of a run. */
   readonly batch: number;
-  /** Overwritten by each run. */
+  /** The first output. Overwritten by each run. */
   readonly output: Tensor;
+  /** All outputs by name. Overwritten by each run. */
+  readonly outputs: ReadonlyMap<string, Tensor>;
   /** How many kernels-worth of nodes were left after fusing. */
   readonly steps: readonly FusedStep[];
-  /** Records one forward pass. `input` has the graph's input shape at this batch. */
-  run(input: Tensor): Tensor;
+  /** Records one forward pass and gives the first output. Inputs have the graph's shapes at this batch. */
+  run(input: GivenInputs): Tensor;
   /** Records one pass and gives its steps, each to be recorded again alone: to time them. For as long as the plan lives. */
-  parts(input: Tensor): PlanPart[];
+  parts(input: GivenInputs): PlanPart[];
   /** Gives its buffers back. Runs that were recorded before still end. */
   dispose(): void;
 }
@@ -73,15 +76,19 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
   const shapes = inferShapes(graph);
   const steps = fuse(graph);
   const weights = uploadOnDemand(gpu, params, memory);
-  const [{ name: inputName, shape }] = graph.inputs;
-  const inputShape = concrete(shape, batch);
+  const inputShapes = new Map(graph.inputs.map(({ name, shape }) => [name, concrete(shape, batch)]));
   const launches = steps.map((step) => {
     const inputs = step.node.inputs.map((name) => concrete(shapes.get(name) ?? graph.params[name].shape, batch));
     return launcher(gpu, step, layerShape(graph, step, inputs), inputs, weights, memory);
   });
 
-  const { allocated, output } = assignBuffers(gpu, graph, steps, launches, inputShape, memory);
-  gpu.note(() => `inference plan: [${inputShape}] to [${output.shape}] in ${steps.length} steps`);
+  const { allocated, outputs } = assignBuffers(gpu, graph, steps, launches, inputShapes, memory);
+  const output = outputs.get(graph.outputs[0])!;
+  gpu.note(() => {
+    const [from, to] = [inputShapes.values(), outputs.values().map(({ shape }) => shape)]
+      .map((shapes) => shapes.map((shape) => `[${shape}]`).toArray().join(", "));
+    return `inference plan: ${from} to ${to} in ${steps.length} steps`;
+  });
 
   /** Views that parts read, until the plan goes. */
   const held: Tape[] = [];
@@ -94,24 +101,28 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
   }
 
   /** All steps; `seen` hears of each when it has been recorded. */
-  function replay(input: Tensor, seen: (i: number) => void = () => {}): { values: Values; tapes: Tape[] } {
-    if (input.size !== elements(inputShape)) {
-      throw new RangeError(`the plan takes [${inputShape}], got [${input.shape}]`);
+  function replay(input: GivenInputs, seen: (i: number) => void = () => {}): { values: Values; tapes: Tape[] } {
+    const values: Values = new Map(namedInputs(graph, input));
+    for (const [name, shape] of inputShapes) {
+      const given = values.get(name)!;
+      if (given.size !== elements(shape)) throw new RangeError(`the plan takes [${shape}], got [${given.shape}]`);
     }
-    const values: Values = new Map([[inputName, input]]);
     const tapes = steps.map((_, i) => {
       const tape = record(i, values);
       seen(i);
       return tape;
     });
-    const result = values.get(graph.outputs[0])!;
-    if (result.buffer !== output.buffer) gpu.copy(result, output);
+    for (const [name, output] of outputs) {
+      const result = values.get(name)!;
+      if (result.buffer !== output.buffer) gpu.copy(result, output);
+    }
     return { values, tapes };
   }
 
   return {
     batch,
     output,
+    outputs,
     steps,
     run(input) {
       for (const tape of replay(input).tapes) tape.dispose();
@@ -156,18 +167,20 @@ function assignBuffers(
   graph: Graph,
   steps: readonly FusedStep[],
   launches: readonly Launch[],
-  inputShape: readonly number[],
+  inputShapes: ReadonlyMap<string, readonly number[]>,
   memory: Memory,
-): { allocated: Tensor[][]; output: Tensor } {
+): { allocated: Tensor[][]; outputs: ReadonlyMap<string, Tensor> } {
   const lastUse = new Map<string, number>();
   steps.forEach(({ node, residual, output }, i) => {
     for (const name of [...node.inputs, residual ?? output, output]) lastUse.set(name, i);
   });
-  lastUse.set(graph.outputs[0], steps.length);
-  using input = Tensor.empty(gpu, inputShape);
+  for (const name of graph.outputs) lastUse.set(name, steps.length);
+  using inputs = new DisposableStack();
   // The tapes hold views of the plan's buffers, which must go too where a step can't be launched.
   using tapes = new DisposableStack();
-  const values: Values = new Map([[graph.inputs[0].name, input]]);
+  const values: Values = new Map();
+  for (const [name, shape] of inputShapes) values.set(name, inputs.use(Tensor.empty(gpu, shape)));
+  const given = new Set(values.values().map(({ buffer }) => buffer));
   const allocated = steps.map((step, i) => {
     const tensors: Tensor[] = [];
     const tape = tapes.use(
@@ -185,12 +198,13 @@ function assignBuffers(
     }
     return tensors;
   });
-  const result = values.get(graph.outputs[0])!;
-  // A net that only reshapes would hand out its input's storage.
-  const output = memory.keep(
-    result.buffer === input.buffer ? Tensor.empty(gpu, result.shape) : result.view(result.shape),
-  );
-  return { allocated, output };
+  const outputs = new Map(graph.outputs.map((name) => {
+    const result = values.get(name)!;
+    // A net that only reshapes would hand out its input's storage.
+    const isGiven = given.has(result.buffer);
+    return [name, memory.keep(isGiven ? Tensor.empty(gpu, result.shape) : result.view(result.shape))];
+  }));
+  return { allocated, outputs };
 }
 
 /** How to record one step: layers through their fused kernels, everything else as the interpreter does it. */

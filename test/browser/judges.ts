@@ -31,13 +31,30 @@ export async function openJudges(): Promise<Omit<Judges, "gpu"> & { close(): Pro
 
 let ready: Promise<unknown> | undefined;
 
-/** The first output of an ONNX file in ONNX Runtime. */
-export async function runtime(file: Uint8Array, { shape, data }: HostTensor): Promise<Float32Array> {
+/** The first output of an ONNX file in ONNX Runtime, for its one input. */
+export async function runtime(file: Uint8Array, input: HostTensor): Promise<Float32Array> {
+  return (await sessionOutputs(file, ([name]) => ({ [name]: input })))[0];
+}
+
+/** All outputs, for inputs by name. */
+export async function runtimeOutputs(
+  file: Uint8Array,
+  inputs: Readonly<Record<string, HostTensor>>,
+): Promise<Float32Array[]> {
+  return await sessionOutputs(file, () => inputs);
+}
+
+async function sessionOutputs(
+  file: Uint8Array,
+  inputsOf: (names: readonly string[]) => Readonly<Record<string, HostTensor>>,
+): Promise<Float32Array[]> {
   await (ready ??= prepare());
   const session = await ort.InferenceSession.create(file, { executionProviders: ["wasm"] });
   try {
-    const outputs = await session.run({ [session.inputNames[0]]: new ort.Tensor("float32", data, shape) });
-    return outputs[session.outputNames[0]].data as Float32Array;
+    const given = Object.entries(inputsOf(session.inputNames))
+      .map(([name, { shape, data }]) => [name, new ort.Tensor("float32", data, shape)] as const);
+    const outputs = await session.run(Object.fromEntries(given));
+    return session.outputNames.map((name) => outputs[name].data as Float32Array);
   } finally {
     await session.release();
   }
