@@ -5,8 +5,12 @@ import { float32, int64, model, node } from "./onnx-models.ts";
 
 type Attributes = Parameters<typeof node>[3];
 
-/** Writes nodes one after another, as an exporter does. */
-function tracer() {
+/**
+ * Writes nodes one after another, as an exporter does.
+ *
+ * @param size of weights: around 1, or so that sums of as many products as a filter has stay around 1
+ */
+export function tracer(size: "unit" | "by fan-in" = "unit") {
   const nodes: OnnxNode[] = [];
   const initialisers: OnnxTensor[] = [];
   let count = 0;
@@ -23,7 +27,9 @@ function tracer() {
       return names;
     },
     weight(name: string, ...shape: number[]): string {
-      initialisers.push(float32(name, shape, [...sample(name, ...shape).data]));
+      const inputs = shape.slice(1).reduce((product, d) => product * d, 1);
+      const factor = size === "unit" ? 1 : 1 / Math.sqrt(inputs);
+      initialisers.push(float32(name, shape, [...sample(name, ...shape).data].map((v) => factor * v)));
       return name;
     },
     /** Above 0, for variances and the like. */
@@ -158,70 +164,79 @@ export function deit(how: "gather" | "split" | "sdpa" | "scores", batch: number 
 /** How nn.MultiheadAttention is written: by PyTorch before its fused attention, and with it. */
 export type Multihead = "bmm" | "sdpa";
 
-/**
- * A transformer block of nn.MultiheadAttention, which wants tokens first and samples second: [T,N,D], and all heads of all
- * samples along one axis. Of torchvision's ViT, which turns its tokens for it, or of a network whose tokens are first throughout.
- *
- * @param batch a symbol, or a number as older exports have it, which then stands in every shape
- */
-export function multihead(how: Multihead, tokens: "turned" | "first", batch: number | "batch" = "batch"): OnnxModel {
-  const t = tracer();
-  const patch = { kernel_shape: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0] };
-  let x = t.conv("input", "conv_proj", [DIM, 3, 2], patch);
+/** How many tokens and features, and between how many heads the features are divided. */
+interface Attended {
+  readonly tokens: number;
+  readonly dim: number;
+  readonly heads: number;
+  /** A symbol, or a number as exports of a fixed batch have it, which then stands in every shape. */
+  readonly batch: number | "batch";
+}
+
+/** nn.MultiheadAttention of [T,N,D], which puts all heads of all samples along one axis. */
+export function multiheadAttention(
+  t: ReturnType<typeof tracer>,
+  x: string,
+  name: string,
+  how: Multihead,
+  { tokens, dim, heads, batch }: Attended,
+): string {
+  const depth = dim / heads;
   const samples = (of: string, axis: number) => batch === "batch" ? t.size(of, axis) : batch;
   const wanted = (...parts: (string | number)[]) =>
     parts.every((part) => typeof part === "number") ? t.integers(...parts as number[]) : t.sizes(...parts);
-  x = t.op("Reshape", [x, wanted(samples(x, 0), DIM, TOKENS)]);
-  x = t.op("Transpose", [x], { perm: tokens === "first" ? [2, 0, 1] : [0, 2, 1] });
-  const turn = (value: string) => tokens === "first" ? value : t.op("Transpose", [value], { perm: [1, 0, 2] });
-  const normed = turn(t.layerNorm(x, "ln_1", DIM));
-  const count = samples(normed, 1);
-  const heads = typeof count === "number" ? count * HEADS : t.op("Mul", [count, t.integer(HEADS)]);
-  const rows = typeof count === "number" ? count * TOKENS : t.op("Mul", [t.size(normed, 0), count]);
-  const joint = t.linear(normed, "attn.in_proj", DIM, 3 * DIM);
+  const count = samples(x, 1);
+  const all = typeof count === "number" ? count * heads : t.op("Mul", [count, t.integer(heads)]);
+  const rows = typeof count === "number" ? count * tokens : t.op("Mul", [t.size(x, 0), count]);
+  const joint = t.linear(x, `${name}.in_proj`, dim, 3 * dim);
   let parts: string[];
   if (how === "bmm") {
     parts = [0, 1, 2].map((i) =>
-      t.op("Slice", [joint, t.integers(i * DIM), t.integers((i + 1) * DIM), t.integers(-1)])
+      t.op("Slice", [joint, t.integers(i * dim), t.integers((i + 1) * dim), t.integers(-1)])
     );
   } else {
-    const apart = t.op("Reshape", [joint, wanted(TOKENS, samples(joint, 1), 3, DIM)]);
+    const apart = t.op("Reshape", [joint, wanted(tokens, samples(joint, 1), 3, dim)]);
     const front = t.op("Transpose", [t.op("Unsqueeze", [apart, t.integers(0)])], { perm: [3, 1, 2, 0, 4] });
     const stacked = t.op("Squeeze", [front, t.integers(-2)]);
     parts = [0, 1, 2].map((i) => t.op("Gather", [stacked, t.integer(i)], { axis: 0 }));
   }
-  const [q, k, v] = parts.map((part) => t.op("Reshape", [part, wanted(TOKENS, heads, DEPTH)]));
+  const [q, k, v] = parts.map((part) => t.op("Reshape", [part, wanted(tokens, all, depth)]));
   let attended: string;
   if (how === "bmm") {
-    const query = t.op("Div", [t.op("Transpose", [q], { perm: [1, 0, 2] }), t.number(Math.sqrt(DEPTH))]);
+    const query = t.op("Div", [t.op("Transpose", [q], { perm: [1, 0, 2] }), t.number(Math.sqrt(depth))]);
     const scores = t.op("MatMul", [query, t.op("Transpose", [k], { perm: [1, 2, 0] })]);
     const values = t.op("Transpose", [v], { perm: [1, 0, 2] });
-    attended = t.op("Transpose", [t.op("MatMul", [t.op("Softmax", [scores], { axis: -1 }), values])], {
-      perm: [1, 0, 2],
-    });
+    const product = t.op("MatMul", [t.op("Softmax", [scores], { axis: -1 }), values]);
+    attended = t.op("Transpose", [product], { perm: [1, 0, 2] });
   } else {
     const [query, key, value] = [q, k, v].map((part) =>
-      t.op("Reshape", [t.op("Transpose", [part], { perm: [1, 0, 2] }), wanted(count, HEADS, TOKENS, DEPTH)])
+      t.op("Reshape", [t.op("Transpose", [part], { perm: [1, 0, 2] }), wanted(count, heads, tokens, depth)])
     );
-    const root = t.number(DEPTH ** -0.25);
+    const root = t.number(depth ** -0.25);
     const keys = t.op("Mul", [t.op("Transpose", [key], { perm: [0, 1, 3, 2] }), root]);
     const scores = t.op("MatMul", [t.op("Mul", [query, root]), keys]);
     const product = t.op("MatMul", [t.op("Softmax", [scores], { axis: -1 }), value]);
     attended = t.op("Transpose", [product], { perm: [2, 0, 1, 3] });
   }
-  const merged = t.op("Reshape", [attended, wanted(rows, DIM)]);
-  const projected = t.op("Gemm", [
-    merged,
-    t.weight("attn.out_proj.weight", DIM, DIM),
-    t.weight("attn.out_proj.bias", DIM),
-  ], {
-    transB: 1,
-  });
-  x = t.op("Add", [turn(t.op("Reshape", [projected, wanted(TOKENS, count, DIM)])), x]);
+  const merged = t.op("Reshape", [attended, wanted(rows, dim)]);
+  const projection = [merged, t.weight(`${name}.out_proj.weight`, dim, dim), t.weight(`${name}.out_proj.bias`, dim)];
+  return t.op("Reshape", [t.op("Gemm", projection, { transB: 1 }), wanted(tokens, count, dim)]);
+}
+
+/** A transformer block of it: of torchvision's ViT, which turns its tokens for it, or with tokens first throughout. */
+export function multihead(how: Multihead, tokens: "turned" | "first", batch: number | "batch" = "batch"): OnnxModel {
+  const t = tracer();
+  const patch = { kernel_shape: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0] };
+  let x = t.conv("input", "conv_proj", [DIM, 3, 2], patch);
+  const first = batch === "batch" ? t.sizes(t.size(x, 0), DIM, TOKENS) : t.integers(batch, DIM, TOKENS);
+  x = t.op("Transpose", [t.op("Reshape", [x, first])], { perm: tokens === "first" ? [2, 0, 1] : [0, 2, 1] });
+  const turn = (value: string) => tokens === "first" ? value : t.op("Transpose", [value], { perm: [1, 0, 2] });
+  const sizes = { tokens: TOKENS, dim: DIM, heads: HEADS, batch };
+  x = t.op("Add", [turn(multiheadAttention(t, turn(t.layerNorm(x, "ln_1", DIM)), "attn", how, sizes)), x]);
   const hidden = t.linear(t.layerNorm(x, "ln_2", DIM), "mlp.0", DIM, 2 * DIM);
   x = t.op("Add", [x, t.linear(t.gelu(hidden), "mlp.3", 2 * DIM, DIM)]);
-  const first = t.op("Gather", [t.layerNorm(x, "ln", DIM), t.integer(0)], { axis: tokens === "first" ? 0 : 1 });
-  const head = [first, t.weight("head.weight", 5, DIM), t.weight("head.bias", 5)];
+  const token = t.op("Gather", [t.layerNorm(x, "ln", DIM), t.integer(0)], { axis: tokens === "first" ? 0 : 1 });
+  const head = [token, t.weight("head.weight", 5, DIM), t.weight("head.bias", 5)];
   return t.done(t.op("Gemm", head, { transB: 1 }, "/head"), [batch, 3, 6, 6], 14);
 }
 

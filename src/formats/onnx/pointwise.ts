@@ -1,5 +1,6 @@
 /** Sums and products, of activations or with a constant, by ONNX's rule of broadcasting (axes aligned at the end). */
 import type { Attrs, OpName, Shape } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
 import type { Call } from "./call.ts";
 import type { Constant } from "./tensors.ts";
 
@@ -124,11 +125,29 @@ function perChannel(constant: Constant, shape: Shape): Constant | undefined {
   return undefined;
 }
 
-/** A constant that is the same for all samples and along some axes, with 1 there; undefined where it doesn't fit so. */
+/**
+ * A constant that is the same for all samples and along some axes, with 1 there; undefined where it doesn't fit so. Axes along
+ * which it is repeated have to be neighbours in the graph: what stands behind others is written out.
+ */
 function spread(constant: Constant, shape: Shape): Constant | undefined {
   const own = [...new Array(Math.max(0, shape.length - constant.shape.length)).fill(1), ...constant.shape];
   const fits = own.length === shape.length && own[0] === 1 && own.every((d, axis) => d === 1 || d === shape[axis]);
-  return fits ? { ...constant, shape: own } : undefined;
+  if (!fits) return undefined;
+  const wide = shape.flatMap((d, axis) => d === 1 ? [] : [axis]);
+  const turns = wide.filter((axis, i) => i > 0 && (own[axis] === 1) !== (own[wide[i - 1]] === 1));
+  if (turns.length <= 2) return { ...constant, shape: own };
+  const full = own.map((d, axis) => axis > turns[0] ? shape[axis] as number : d);
+  const steps = own.map((d, axis) => d === 1 ? 0 : elements(own.slice(axis + 1)));
+  const data = new Float32Array(elements(full));
+  for (let i = 0; i < data.length; i++) {
+    let at = 0;
+    for (let axis = full.length - 1, rest = i; axis >= 0; axis--) {
+      at += rest % full[axis] * steps[axis];
+      rest = Math.floor(rest / full[axis]);
+    }
+    data[i] = constant.data[at] as number;
+  }
+  return { ...constant, shape: full, data };
 }
 
 function timesNumber(call: Call, x: string, factor: number): string {
