@@ -396,6 +396,12 @@ const refused: [what: string, nodes: readonly OnnxNode[], options: HandModel, me
     /^output "y" has the batch beside other sizes along axis 0/,
   ],
   [
+    "sizes below 0",
+    [node("Reshape", ["x", "to"])],
+    { initialisers: [int64("to", [0, -3, -48])] },
+    /^Reshape .*can't give \[N,4,6,6\] the shape \[N,-3,-48\]/,
+  ],
+  [
     "a reshape that takes samples apart",
     [node("Reshape", ["x", "to"])],
     { initialisers: [int64("to", [5, -1])] },

@@ -173,6 +173,18 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
       needsAll: true,
     },
     {
+      title: "of two activations, head by head",
+      build: (b, x, other) => b.matmul(x, b.transpose(other, [0, 1, 3, 2]), "op"),
+    },
+    {
+      title: "of two activations, heads behind windows",
+      build(b, x, other) {
+        const windows = (y: string) => b.transpose(b.reshape(tokens(b, y), [3, 10, 2, 3]), [0, 1, 3, 2, 4]);
+        const y = b.matmul(b.softmax(windows(x)), b.transpose(windows(other), [0, 1, 2, 4, 3]), "op");
+        return b.reshape(b.transpose(y, [0, 2, 1, 3, 4]), [2, 30, 10]);
+      },
+    },
+    {
       title: "of two activations",
       build: (b, x, other) => b.matmul(tokens(b, x), b.reshape(other, [6, 30]), "op"),
       whole: /^which multiplies activations with each other$/,
@@ -183,6 +195,9 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
     { title: "of a vector", build: (b, x) => b.batchNorm(b.flatten(x), { name: "op" }) },
   ],
   LayerNormalization: [{
+    title: "of the columns of an image",
+    build: (b, x) => b.layerNorm(x, { name: "op", epsilon: EPSILON }),
+  }, {
     title: "of tokens",
     build: (b, x) => b.layerNorm(tokens(b, x), { name: "op", epsilon: EPSILON }),
     whole: /^which takes mean and variance over all channels/,
@@ -201,6 +216,9 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
   HardSigmoid: pointwise((b, x) => b.hardSigmoid(x, { alpha: 0.2, beta: 0.4 }, "op")),
   HardSwish: pointwise((b, x) => b.hardSwish(x, "op")),
   Softmax: [{
+    title: "of the columns of an image",
+    build: (b, x) => b.softmax(x, "op"),
+  }, {
     title: "of tokens",
     build: (b, x) => b.softmax(tokens(b, x), "op"),
     whole: /^which divides by a sum over all channels/,

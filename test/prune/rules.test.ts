@@ -12,7 +12,7 @@ import { NORMS } from "../../src/prune/rules/norms.ts";
 import { RESHAPES } from "../../src/prune/rules/reshapes.ts";
 import { SELECTIONS } from "../../src/prune/rules/selections.ts";
 import { SPATIAL } from "../../src/prune/rules/spatial.ts";
-import { RULES } from "../../src/prune/rules/table.ts";
+import { RULES, whyWhole } from "../../src/prune/rules/table.ts";
 
 const test = suite("rules");
 
@@ -65,13 +65,15 @@ test("functions of one number, pools and norms tie each channel to its own", () 
   for (const make of makers) assert.is(links(make), own);
 });
 
-test("a product of two activations is whole, and one by a matrix isn't", () => {
+test("a product of two activations is whole unless it multiplies matrices of each channel", () => {
   const whole = (make: (b: Builder) => unknown) => {
     const { node, numbered } = last(make);
-    return LAYERS.MatMul.whole(node, numbered);
+    return whyWhole(node, numbered);
   };
-  assert.is(whole((b) => b.linear(b.input, { name: "p", out: 5, bias: false })), undefined);
-  assert.match(whole((b) => b.matmul(b.input, b.transpose(b.input, [0, 1, 3, 2])))!, /multiplies activations/);
+  assert.is(whole((b) => b.matmul(b.input, b.param("w", [3, 5], "weight"))), undefined);
+  assert.is(whole((b) => b.matmul(b.input, b.transpose(b.input, [0, 1, 3, 2]))), undefined);
+  const turned = (b: Builder) => b.transpose(b.input, [0, 2, 1, 3]);
+  assert.match(whole((b) => b.matmul(turned(b), b.transpose(turned(b), [0, 1, 3, 2])))!, /multiplies activations/);
 });
 
 test("a layer says along which axis it reads channels, and those that it makes stand there", () => {

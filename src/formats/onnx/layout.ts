@@ -78,8 +78,10 @@ export function reshape(call: Call): void {
 
 /** The sizes with −1 worked out, which may be a multiple of the batch; undefined where that is no size. */
 function completed(call: Call, sizes: readonly (Size | undefined)[], sample: number): readonly Size[] | undefined {
-  if (!sizes.every((size) => size !== undefined)) return undefined;
   const open = sizes.indexOf(-1);
+  const isSize = (size: Size | undefined, axis: number): size is Size =>
+    axis === open || (size !== undefined && (typeof size === "string" || (Number.isSafeInteger(size) && size > 0)));
+  if (!sizes.every(isSize)) return undefined;
   if (open < 0) return sizes;
   const known = sizes.filter((_, i) => i !== open).reduce<Size | undefined>(
     (product, size) => product === undefined ? undefined : productOf(product, size),

@@ -7,7 +7,7 @@
 
 import { freshName, takenNames } from "../../graph/names.ts";
 import type { Graph, Node, Shape } from "../../graph/types.ts";
-import { RULES } from "../rules/table.ts";
+import { ruleOf } from "../rules/table.ts";
 
 export interface PlacedChannels {
   /** The graph given, with its anchors. */
@@ -44,8 +44,8 @@ function place(graph: Graph, shapes: ReadonlyMap<string, Shape>, inputs: Readonl
     const before = { shapes, axes };
     const [x, ...others] = node.inputs;
     const [y] = node.outputs;
-    const rule = RULES[node.op];
-    const wanted = rule.kind === "layer" ? rule.readAxis(node, graph, shapes) : undefined;
+    const rule = ruleOf(node, graph);
+    const wanted = rule.kind === "layer" ? rule.readAxis(node, shapes) : undefined;
     axes.set(y, rule.axis(node, before));
     if (wanted === undefined || axes.get(x) === wanted) {
       all.set(y, shapes.get(y)!);

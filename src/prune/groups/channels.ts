@@ -11,7 +11,7 @@ import { isStatistic } from "../../graph/roles.ts";
 import type { Graph, Node, Shape } from "../../graph/types.ts";
 import { ELSEWHERE } from "../rules/linked.ts";
 import { activations } from "../rules/operands.ts";
-import { RULES, whyWhole } from "../rules/table.ts";
+import { ruleOf, whyWhole } from "../rules/table.ts";
 import type { ChannelNumbers, Link, NumberedGraph } from "../rules/types.ts";
 import { placeChannels } from "./channel_axes.ts";
 
@@ -60,7 +60,7 @@ function numbersOf(shapes: ReadonlyMap<string, Shape>, axes: ReadonlyMap<string,
  * their weights (rules/layer_view.ts).
  */
 export function forEachLink(linked: LinkedGraph, node: Node, link: Link): void {
-  const rule = RULES[node.op];
+  const rule = ruleOf(node, linked.graph);
   if (linked.whole.has(node.name)) linkAll(node, linked.channels, link);
   else if (rule.kind === "linked") rule.links(node, linked, link);
 }
@@ -80,14 +80,14 @@ function linkAll(node: Node, channels: ChannelNumbers, link: Link): void {
  * or the node is whole. Weights of layers have two such axes (rules/layer_view.ts); this is the one of their biases.
  */
 export function parameterAxis(linked: LinkedGraph, node: Node, name: string): number | null {
-  const rule = RULES[node.op];
-  if (linked.whole.has(node.name) || rule.kind === "whole") return null;
+  const rule = ruleOf(node, linked.graph);
+  if (linked.whole.has(node.name)) return null;
   return rule.kind === "layer" ? 0 : rule.parameterAxis(node, name, linked);
 }
 
 /** A node's parameters whose entries become 0 where channels go: neither running statistics nor divisors. */
 export function zeroableParameters({ graph }: LinkedGraph, node: Node): string[] {
-  const rule = RULES[node.op];
+  const rule = ruleOf(node, graph);
   return node.inputs.filter((name) => {
     const role = graph.params[name]?.role;
     if (role === undefined || isStatistic(role)) return false;

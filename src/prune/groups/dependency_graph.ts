@@ -4,7 +4,7 @@ import { inferShapes } from "../../graph/infer.ts";
 import type { Graph, Model, Node } from "../../graph/types.ts";
 import { type Layer, readsOf } from "../rules/layer_view.ts";
 import { tensor } from "../rules/operands.ts";
-import { RULES } from "../rules/table.ts";
+import { ruleOf } from "../rules/table.ts";
 import { type LinkedGraph, numberChannels } from "./channels.ts";
 import { sharedParameters, type Sharing } from "./shared_parameters.ts";
 
@@ -22,7 +22,7 @@ export interface WeighedGraph extends DependencyGraph {
 export function dependencyGraph(graph: Graph): DependencyGraph {
   const linked = numberChannels(graph, inferShapes(graph));
   const layerOf = (node: Node): Layer | undefined => {
-    const rule = RULES[node.op];
+    const rule = ruleOf(node, linked.graph);
     return rule.kind === "layer" && !linked.whole.has(node.name)
       ? rule.layer(node, linked.graph, linked.shapes)
       : undefined;

@@ -7,7 +7,7 @@ import type { Node } from "../../graph/types.ts";
 import type { WeighedGraph } from "../groups/dependency_graph.ts";
 import { firstChannel, type Layer, regionSums } from "../rules/layer_view.ts";
 import { tensor, uniform } from "../rules/operands.ts";
-import { RULES } from "../rules/table.ts";
+import { ruleOf } from "../rules/table.ts";
 import type { Constants, Fact } from "../rules/types.ts";
 
 export interface VisitOrder {
@@ -58,7 +58,7 @@ function factOf({ kind, value }: Facts, channel: number): Fact {
 function transfer(dependencies: WeighedGraph, node: Node, known: (channel: number) => Fact): Fact[] {
   const layer = dependencies.layers.get(node.name);
   if (layer) return mixed(dependencies, layer, known);
-  const rule = RULES[node.op];
+  const rule = ruleOf(node, dependencies.graph);
   if (rule.kind === "linked" && !dependencies.whole.has(node.name)) return rule.constants(node, dependencies, known);
   return new Array(dependencies.channels.width(node.outputs[0])).fill("varying");
 }

@@ -8,7 +8,7 @@ import { parameterAxis } from "../groups/channels.ts";
 import type { WeighedGraph } from "../groups/dependency_graph.ts";
 import { allOr, inPrecisionOf } from "../rules/emission.ts";
 import { range, tensor } from "../rules/operands.ts";
-import { RULES } from "../rules/table.ts";
+import { ruleOf } from "../rules/table.ts";
 import type { Constants } from "../rules/types.ts";
 import { emitLayer, type LayerEmission } from "./emit_layers.ts";
 import type { Layout } from "./layout.ts";
@@ -117,7 +117,7 @@ function sameTensor(a: HostTensor, b: HostTensor): boolean {
 function emitNode(e: LayerEmission, node: Node): void {
   const { dependencies } = e;
   const layer = dependencies.layers.get(node.name);
-  const rule = RULES[node.op];
+  const rule = ruleOf(node, dependencies.graph);
   if (dependencies.anchors.has(node.name)) e.alias(node.outputs[0], node.inputs[0]);
   else if (layer) emitLayer(e, layer);
   else if (rule.kind === "linked" && !dependencies.whole.has(node.name)) rule.rewrite(node, e);

@@ -7,7 +7,7 @@ import type { WeighedGraph } from "../groups/dependency_graph.ts";
 import { allOr, type Emission, emitShift } from "../rules/emission.ts";
 import { firstChannel, type Layer, regionCount, regionSums, weightAt } from "../rules/layer_view.ts";
 import { range, tensor, uniform } from "../rules/operands.ts";
-import { RULES } from "../rules/table.ts";
+import { ruleOf } from "../rules/table.ts";
 
 export interface LayerEmission extends Emission {
   readonly dependencies: WeighedGraph;
@@ -51,7 +51,7 @@ function hasBias({ dependencies }: LayerEmission, y: string): boolean {
   const { graph } = dependencies;
   const readers = graph.nodes.filter((node) => node.inputs.includes(y));
   if (readers.length !== 1 || graph.outputs.includes(y)) return false;
-  const rule = RULES[readers[0].op];
+  const rule = ruleOf(readers[0], graph);
   return rule.kind === "linked" && (rule.takesPendingBias?.(readers[0], y, dependencies) ?? false);
 }
 

@@ -9,7 +9,7 @@ import { forEachLink } from "../groups/channels.ts";
 import type { WeighedGraph } from "../groups/dependency_graph.ts";
 import { firstChannel, type Layer, regionSums } from "../rules/layer_view.ts";
 import { activations, tensor, uniform } from "../rules/operands.ts";
-import { RULES } from "../rules/table.ts";
+import { ruleOf } from "../rules/table.ts";
 import type { Constants } from "../rules/types.ts";
 
 export interface Layout {
@@ -150,7 +150,7 @@ function keepOneOfEach({ graph, channels }: WeighedGraph, kept: Uint8Array, keep
     const inputs = activations(node, channels);
     for (const input of inputs) {
       if (empty(input)) {
-        const rule = RULES[node.op];
+        const rule = ruleOf(node, graph);
         if (rule.kind === "linked" && rule.sparesInputs && !inputs.every(empty)) continue;
         keep(channels.base(input));
         return;

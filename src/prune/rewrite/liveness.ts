@@ -8,7 +8,7 @@ import { forEachLink } from "../groups/channels.ts";
 import type { WeighedGraph } from "../groups/dependency_graph.ts";
 import { firstChannel, type Layer } from "../rules/layer_view.ts";
 import { activations } from "../rules/operands.ts";
-import { RULES } from "../rules/table.ts";
+import { ruleOf } from "../rules/table.ts";
 import type { Constants } from "../rules/types.ts";
 import type { VisitOrder } from "./constant_propagation.ts";
 
@@ -32,7 +32,7 @@ function update(dependencies: WeighedGraph, node: Node, known: Constants, live: 
     changed = true;
   };
   const layer = dependencies.layers.get(node.name);
-  const rule = RULES[node.op];
+  const rule = ruleOf(node, dependencies.graph);
   if (dependencies.whole.has(node.name)) reviveWhole(dependencies, node, live, revive);
   else if (layer) reviveRead(dependencies, layer, live, revive);
   else if (rule.kind === "linked") {

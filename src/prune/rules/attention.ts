@@ -1,9 +1,9 @@
 /** Operators that weigh tokens, or channels, against each other. */
 
 import type { Node, OpName } from "../../graph/types.ts";
-import { keptAsItIs, noParameterAxis, sameAxis, straightLinks } from "./linked.ts";
+import { keptAsItIs, noParameterAxis, overLastAxis, sameAxis, straightLinks } from "./linked.ts";
 import { activations } from "./operands.ts";
-import type { Constants, LinkedRule, NumberedGraph, NumberedModel, Rule } from "./types.ts";
+import type { Constants, Fact, LinkedRule, NumberedGraph, NumberedModel, Rule } from "./types.ts";
 
 /** Heads go one by one, but no part of one. */
 const attention: LinkedRule = {
@@ -22,12 +22,35 @@ const attention: LinkedRule = {
 
 export const ATTENTION = {
   Attention: attention,
-  Softmax: {
-    kind: "whole",
-    axis: sameAxis,
-    why: "which divides by a sum over all channels: without one, the others would change",
-  },
+  Softmax: overLastAxis("which divides by a sum over all channels: without one, the others would change"),
 } satisfies Partial<Record<OpName, Rule>>;
+
+/** Two activations as matrices of each head: heads go one by one, where they stand along an axis of their own. */
+export const product: LinkedRule = {
+  kind: "linked",
+  axis: sameAxis,
+  whole: wholeUnlessMatrices,
+  links: straightLinks,
+  // A matrix of zeros makes zeros of the other one.
+  constants: ({ inputs, outputs: [y] }, { channels }, factOf) =>
+    Array.from({ length: channels.width(y) }, (_, j): Fact => {
+      const facts = inputs.map((x) => factOf(channels.base(x) + j));
+      return facts.includes(0) ? 0 : facts.includes("unknown") ? "unknown" : "varying";
+    }),
+  needs: ({ inputs, outputs: [y] }, { channels }, known) => (made, read) => {
+    const factors = inputs.map((x) => channels.base(x) + made - channels.base(y));
+    const zero = factors.find((channel) => known.valueOf(channel) === 0);
+    return zero === undefined || zero === read;
+  },
+  parameterAxis: noParameterAxis,
+  rewrite: keptAsItIs,
+};
+
+function wholeUnlessMatrices(node: Node, { shapes, channels }: NumberedGraph): string | undefined {
+  const axis = channels.axis(node.outputs[0]);
+  const beside = node.inputs.every((x) => channels.axis(x) === axis && axis < shapes.get(x)!.length - 2);
+  return beside ? undefined : "which multiplies activations with each other";
+}
 
 function wholeUnlessHeads(node: Node, { shapes, channels }: NumberedGraph): string | undefined {
   return activations(node, channels).every((x) => channels.axis(x) === 1 && shapes.get(x)!.length === 4)

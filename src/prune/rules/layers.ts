@@ -7,9 +7,10 @@ import { columnConvAttrs, type ConvAttrs, convAttrs, convTransposeAttrs } from "
 import type { Graph, Node, OpName, Shape } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import type { Layer } from "./layer_view.ts";
-import { neverWhole, sameAxis } from "./linked.ts";
+import { product } from "./attention.ts";
+import { neverWhole } from "./linked.ts";
 import { axisRegions, POINT, reachableTaps, transposedRegions } from "./regions.ts";
-import type { LayerRule, NumberedGraph, Rule } from "./types.ts";
+import type { LayerRule, Rule } from "./types.ts";
 
 export const LAYERS = {
   Conv: {
@@ -56,18 +57,18 @@ export const LAYERS = {
       rowLength: graph.params[node.inputs[1]].shape[1],
     }),
   },
-  /** Of tokens with a matrix of parameters; the product of two activations is no layer. */
+  /** Of tokens with a matrix of parameters, or of two activations. */
   MatMul: {
     kind: "layer",
-    axis: (node, placed) =>
-      node.inputs.every((name) => placed.axes.has(name)) ? sameAxis(node, placed) : lastAxis(node, placed),
-    readAxis: (node, graph, shapes) => node.inputs[1] in graph.params ? lastAxis(node, { shapes }) : undefined,
-    whole: wholeUnlessProjection,
+    axis: (node, { shapes }) => lastAxis(node, shapes),
+    readAxis: lastAxis,
+    whole: neverWhole,
     layer(node, graph) {
       const [channels, filters] = graph.params[node.inputs[1]].shape;
       const axes = { filter: 1, channel: 0 } as const;
       return { ...pointLayer(node), axes, filters, channels, perGroup: channels, rowLength: channels };
     },
+    ofActivations: product,
   },
 } satisfies Partial<Record<OpName, Rule>> & Record<string, LayerRule>;
 
@@ -75,12 +76,8 @@ function firstAxis(): number {
   return 1;
 }
 
-function lastAxis({ inputs: [x] }: Node, { shapes }: { readonly shapes: ReadonlyMap<string, Shape> }): number {
+function lastAxis({ inputs: [x] }: Node, shapes: ReadonlyMap<string, Shape>): number {
   return shapes.get(x)!.length - 1;
-}
-
-function wholeUnlessProjection({ inputs: [, matrix] }: Node, { graph }: NumberedGraph): string | undefined {
-  return matrix in graph.params ? undefined : "which multiplies activations with each other";
 }
 
 /** What a product that sees no neighbours has in common with a 1×1 convolution of a 1×1 image. */

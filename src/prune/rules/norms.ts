@@ -3,7 +3,7 @@
 import { groupNormAttrs } from "../../graph/attrs.ts";
 import type { Node, OpName } from "../../graph/types.ts";
 import { mapped } from "./activations.ts";
-import { firstParameterAxis, keptAsItIs, sameAxis, straightLinks, wholeUnlessAxis1 } from "./linked.ts";
+import { firstParameterAxis, keptAsItIs, overLastAxis, sameAxis, straightLinks, wholeUnlessAxis1 } from "./linked.ts";
 import { tensor } from "./operands.ts";
 import type { Fact, Link, LinkedRule, NumberedGraph, NumberedModel, Rule } from "./types.ts";
 
@@ -37,11 +37,9 @@ const groupNorm: LinkedRule = {
 export const NORMS = {
   BatchNormalization: batchNorm,
   GroupNormalization: groupNorm,
-  LayerNormalization: {
-    kind: "whole",
-    axis: sameAxis,
-    why: "which takes mean and variance over all channels: without one, the others would change",
-  },
+  LayerNormalization: overLastAxis(
+    "which takes mean and variance over all channels: without one, the others would change",
+  ),
 } satisfies Partial<Record<OpName, Rule>>;
 
 function linkGroups(node: Node, { channels }: NumberedGraph, link: Link): void {

@@ -3,7 +3,7 @@
  * here how channels pass through it, in the file of its family.
  */
 
-import type { Node, OpName } from "../../graph/types.ts";
+import type { Graph, Node, OpName } from "../../graph/types.ts";
 import { ACTIVATIONS } from "./activations.ts";
 import { ARITHMETIC } from "./arithmetic.ts";
 import { ATTENTION } from "./attention.ts";
@@ -25,8 +25,14 @@ export const RULES: Readonly<Record<OpName, Rule>> = {
   ...ATTENTION,
 };
 
+/** The rule of a node: of an operator that is a layer only by a parameter, the one for products of activations without. */
+export function ruleOf(node: Node, { params }: Graph): Rule {
+  const rule = RULES[node.op];
+  const multiplies = rule.kind === "layer" && !(node.inputs[1] in params);
+  return multiplies && rule.ofActivations ? rule.ofActivations : rule;
+}
+
 /** The reason why no channel that the node reads or makes can go alone; undefined where channels can. */
 export function whyWhole(node: Node, numbered: NumberedGraph): string | undefined {
-  const rule = RULES[node.op];
-  return rule.kind === "whole" ? rule.why : rule.whole(node, numbered);
+  return ruleOf(node, numbered.graph).whole(node, numbered);
 }

@@ -58,7 +58,7 @@ export interface Constants {
   valueOf(channel: number): number | undefined;
 }
 
-export type Rule = LayerRule | LinkedRule | WholeRule;
+export type Rule = LayerRule | LinkedRule;
 
 interface AnyRule {
   /** The axis along which the channels of what the node makes stand. */
@@ -71,17 +71,12 @@ interface AnyRule {
  */
 export interface LayerRule extends AnyRule {
   readonly kind: "layer";
-  /** The axis of its input along which its weight reads; undefined where the node is whole. */
-  readAxis(node: Node, graph: Graph, shapes: ReadonlyMap<string, Shape>): number | undefined;
+  /** The axis of its input along which its weight reads. */
+  readAxis(node: Node, shapes: ReadonlyMap<string, Shape>): number;
   whole(node: Node, numbered: NumberedGraph): string | undefined;
   layer(node: Node, graph: Graph, shapes: ReadonlyMap<string, Shape>): Layer;
-}
-
-/** None of its channels can ever go alone. */
-export interface WholeRule extends AnyRule {
-  readonly kind: "whole";
-  /** The reason, as a subordinate clause that follows the node's name: "which …". */
-  readonly why: string;
+  /** What it is where its second operand isn't a parameter. Absent: it always is one. */
+  readonly ofActivations?: LinkedRule;
 }
 
 /** It passes channels on: each channel that it makes depends on a few that can be named. */
