@@ -5,6 +5,7 @@ import { count, percent, plain } from "../report/format.ts";
 import type { Score } from "../train/evaluate_network.ts";
 import type { Io } from "./io.ts";
 import { modelFile } from "./networks.ts";
+import { constantInput, INPUT, OUTPUT } from "./options.ts";
 import { formatTable } from "./table.ts";
 
 interface EvalCommandOptions {
@@ -12,6 +13,8 @@ interface EvalCommandOptions {
   readonly dataDir?: string;
   readonly part?: "train" | "validation" | "test" | "all";
   readonly weights?: string;
+  readonly output?: string;
+  readonly input?: Readonly<Record<string, string>>;
   readonly mean?: number[];
   readonly std?: number[];
   readonly size?: number;
@@ -29,12 +32,14 @@ export function evalCommand(io: Io): Command {
         .choices(["train", "validation", "test", "all"]),
     )
     .option("--weights <file>", "the network's weights, in place of those that the model's file has")
+    .option("--output <name>", OUTPUT)
+    .option("--input <name=file>", INPUT, constantInput)
     .option("--mean <x,…>", "subtracted from pixels in 0…1, a number for each channel", numbers)
     .option("--std <x,…>", "divides them then", numbers)
     .option("--size <pixels>", "side of the square that image files are resized and cropped to", pixels)
     .option("--json", "print the score as JSON instead of a table")
     .action(async (model: string, options: EvalCommandOptions) => {
-      const { data, dataDir, part, weights, json, ...preprocess } = options;
+      const { data, dataDir, part, weights, output, input: inputs, json, ...preprocess } = options;
       const name = await modelFile(model, io.store);
       if (!isModelPath(name) && weights === undefined) {
         throw new UsageError(`${model}: a network of the zoo knows nothing yet; give its weights with --weights`);
@@ -42,7 +47,7 @@ export function evalCommand(io: Io): Command {
       const { evaluateNetwork } = await io.engine();
       const ui = io.ui();
       const score = await evaluateNetwork({
-        network: { model: { name }, weights, preprocess },
+        network: { model: { name, ...output && { output }, ...inputs && { inputs } }, weights, preprocess },
         data: { name: data, part },
         dataDir,
         store: io.store,

@@ -4,6 +4,8 @@ import { type Command, InvalidArgumentError } from "commander";
 export interface RunOptions {
   readonly model?: string;
   readonly weights?: string;
+  readonly output?: string;
+  readonly input?: Readonly<Record<string, string>>;
   readonly data?: string;
   readonly dataDir?: string;
   readonly device?: string;
@@ -19,11 +21,26 @@ export interface RunOptions {
   readonly quiet?: boolean;
 }
 
+export const OUTPUT = "the output of the model's file that holds the scores, where it has several";
+export const INPUT = "an input of the model's file that is always the same, as a .npy file (repeatable)";
+
+/** NAME=FILE, beside those given before. */
+export function constantInput(
+  value: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const equals = value.indexOf("=");
+  if (equals <= 0 || equals === value.length - 1) throw new InvalidArgumentError("Expected name=file.npy");
+  return { ...before, [value.slice(0, equals)]: value.slice(equals + 1) };
+}
+
 export function addRunOptions(command: Command): Command {
   return command
     .argument("[recipe]", "name of a recipe (see secateur recipes) or path of a .yaml file (default: digits)")
     .option("--model <model>", "network in place of the recipe's: an .onnx file, or one of the zoo")
     .option("--weights <file>", "its trained weights")
+    .option("--output <name>", OUTPUT)
+    .option("--input <name=file>", INPUT, constantInput)
     .option("--data <data>", "data in place of the recipe's: digits, mnist, folder:./images, cifar10:./dir …")
     .option("--data-dir <dir>", "where the data set's files lie")
     .option("--device <file>", "a device's record with latency tables, for a budget in ms: runs/devices/pixel8.json")

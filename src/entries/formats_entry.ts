@@ -4,7 +4,7 @@
  * @module
  */
 export { UserError } from "../errors.ts";
-export { loadOnnx } from "../formats/onnx/import.ts";
+export { type InputConstant, loadOnnx, type OnnxPart } from "../formats/onnx/import.ts";
 export { onnxBytes } from "../formats/onnx/export.ts";
 export type { External } from "../formats/onnx/tensors.ts";
 export {

@@ -6,7 +6,8 @@ import { loadWeights } from "../formats/dialects/load.ts";
 import { type ModelMetadata, parseMetadata } from "../formats/metadata.ts";
 import { holdsGraph, parseModel } from "../formats/model_file.ts";
 import { readExternal } from "../formats/onnx/external.ts";
-import { loadOnnx } from "../formats/onnx/import.ts";
+import { type NpyArray, readNpy } from "../formats/npy.ts";
+import { loadOnnx, type OnnxPart } from "../formats/onnx/import.ts";
 import { readOnnx } from "../formats/onnx/read.ts";
 import { isArchive, isPickle } from "../formats/pth/read.ts";
 import { isSafetensors, readSafetensors } from "../formats/safetensors.ts";
@@ -39,6 +40,10 @@ export interface ModelChoice {
   readonly shortcut?: "A" | "projection";
   readonly width?: number;
   readonly classes?: number;
+  /** Of a file: the output that is the network's, where there are several. */
+  readonly output?: string;
+  /** Of a file: inputs that are the same for all samples -> .npy files of their numbers. */
+  readonly inputs?: Readonly<Record<string, string>>;
 }
 
 /** How a network takes images: [N,C,H,W], or [N,H,W,C]. */
@@ -74,11 +79,18 @@ export async function readGiven(
   { model: { name, ...options }, weights }: NetworkOptions,
   store: Store,
 ): Promise<Given> {
+  const { output, inputs, ...ofZoo } = options;
   let given: Given = { metadata: {} };
   if (isModelPath(name)) {
-    const option = Object.keys(options).find((key) => options[key as keyof typeof options] !== undefined);
+    const option = Object.keys(ofZoo).find((key) => ofZoo[key as keyof typeof ofZoo] !== undefined);
     if (option) throw new UserError(`model.${option} is for networks of the zoo, ${name} is as it is: leave it out`);
-    given = await readModelFile(await bytesOf(name, store), name, store);
+    given = await readModelFile(await bytesOf(name, store), name, store, { output, inputs });
+  } else if (output !== undefined || inputs !== undefined) {
+    throw new UserError(
+      `model.${
+        output === undefined ? "inputs" : "output"
+      } is for networks from files, ${name} is one of the zoo: leave it out`,
+    );
   }
   if (weights === undefined) return given;
   const bytes = await bytesOf(weights, store);
@@ -154,7 +166,12 @@ async function bytesOf(file: string, store: Store): Promise<Uint8Array<ArrayBuff
   return bytes;
 }
 
-async function readModelFile(bytes: Uint8Array<ArrayBuffer>, file: string, store: Store): Promise<Given> {
+async function readModelFile(
+  bytes: Uint8Array<ArrayBuffer>,
+  file: string,
+  store: Store,
+  part: Pick<ModelChoice, "output" | "inputs">,
+): Promise<Given> {
   const bare = () =>
     new UserError(
       `${file}: holds weights and no graph: name its network as model (resnet20 …), and the file as weights`,
@@ -163,14 +180,26 @@ async function readModelFile(bytes: Uint8Array<ArrayBuffer>, file: string, store
   if (!isSafetensors(bytes)) {
     const texts = Object.fromEntries(readOnnx(bytes, file).properties.map(({ key, value }) => [key, value]));
     const external = await readExternal(bytes, file, store);
-    const read = loadOnnx(bytes, file, external);
+    const read = loadOnnx(bytes, file, external, await onnxPart(part, store));
     const layout = imagesLast(read.graph) ? "nhwc" : "nchw";
     const metadata = parseMetadata(texts, file);
     return { model: channelsFirst(read).model, layout, fileGraph: read.graph, metadata, file };
   }
   const { metadata } = readSafetensors(bytes, file);
   if (!holdsGraph(metadata)) throw bare();
+  if (part.output !== undefined || part.inputs !== undefined) {
+    throw new UserError(`${file}: one of several outputs, and constant inputs, are chosen of .onnx files only`);
+  }
   return { ...await parseModel(bytes, file), file };
+}
+
+async function onnxPart(
+  { output, inputs = {} }: Pick<ModelChoice, "output" | "inputs">,
+  store: Store,
+): Promise<OnnxPart> {
+  const constants = new Map<string, NpyArray>();
+  for (const [name, file] of Object.entries(inputs)) constants.set(name, readNpy(await bytesOf(file, store), file));
+  return { constants, ...output === undefined ? {} : { outputs: [output] } };
 }
 
 function defined<T extends object>(values: T): Partial<T> {
@@ -200,9 +229,13 @@ function requireFit(model: Model, file: string, data: Data): Model {
   const { inputs, outputs } = model.graph;
   const [input] = inputs;
   if (inputs.length !== 1 || outputs.length !== 1) {
+    const names = (of: readonly string[]) => of.map((name) => `"${name}"`).join(", ");
     throw new UserError(
-      `${file}: has ${inputs.length} inputs and ${outputs.length} outputs, expected one of each: images, and a score for ` +
-        `each class`,
+      `${file}: has ${inputs.length} inputs (${names(inputs.map(({ name }) => name))}) and ${outputs.length} outputs ` +
+        `(${
+          names(outputs)
+        }), expected one of each: images, and a score for each class; choose an output by --output NAME ` +
+        "(model.output), and give inputs that are always the same by --input NAME=FILE.npy (model.inputs)",
     );
   }
   if (input.shape.slice(1).join() !== data.shape.join()) {

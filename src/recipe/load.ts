@@ -17,6 +17,10 @@ export interface RecipeChanges {
   /** A model's file, or a network of the zoo, without options. */
   readonly model?: string;
   readonly weights?: string;
+  /** The output of a model's file that counts, where there are several. */
+  readonly output?: string;
+  /** Inputs that are the same for all samples, and the .npy files of their numbers. */
+  readonly input?: Readonly<Record<string, string>>;
   /** A device's record, for budgets in ms. */
   readonly device?: string;
   /** How the written ONNX file takes its images: nchw or nhwc. */
@@ -37,6 +41,8 @@ export async function loadRecipe(nameOrPath: string, store: Store, changes: Reci
   if (changes.seed !== undefined) settings.push(`seed=${changes.seed}`);
   if (changes.limit !== undefined) settings.push(`data.limit=${changes.limit}`);
   if (changes.model !== undefined) settings.push(`model={ name: ${JSON.stringify(changes.model)} }`);
+  if (changes.output !== undefined) settings.push(`model.output=${JSON.stringify(changes.output)}`);
+  if (changes.input !== undefined) settings.push(`model.inputs=${JSON.stringify(changes.input)}`);
   if (changes.weights !== undefined) settings.push(`weights=${JSON.stringify(changes.weights)}`);
   if (changes.device !== undefined) settings.push(`device=${JSON.stringify(changes.device)}`);
   if (changes.layout !== undefined) settings.push(`layout=${JSON.stringify(changes.layout)}`);

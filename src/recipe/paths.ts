@@ -5,7 +5,7 @@ import { joinPath, normalisePath, parentOf } from "../store/path.ts";
 
 /** What of a recipe may name files; it needs no validation yet. */
 interface Naming {
-  readonly model?: { readonly name?: unknown };
+  readonly model?: { readonly name?: unknown; readonly inputs?: unknown };
   readonly weights?: unknown;
   readonly device?: unknown;
   readonly data?: { readonly name?: unknown };
@@ -17,11 +17,28 @@ export function mapPaths<R>(recipe: R, map: (path: string) => string): R {
   const source = typeof data?.name === "string" ? parseSource(data.name) : undefined;
   return {
     ...recipe,
-    ...typeof model?.name === "string" && isModelPath(model.name) ? { model: { ...model, name: map(model.name) } } : {},
+    ...model ? { model: mapModel(model, map) } : {},
     ...typeof weights === "string" ? { weights: map(weights) } : {},
     ...typeof device === "string" ? { device: map(device) } : {},
     ...source ? { data: { ...data, name: `${source.kind}:${map(source.path)}` } } : {},
   };
+}
+
+function mapModel(model: NonNullable<Naming["model"]>, map: (path: string) => string) {
+  const { name, inputs } = model;
+  const isMap = typeof inputs === "object" && inputs !== null;
+  return {
+    ...model,
+    ...typeof name === "string" && isModelPath(name) ? { name: map(name) } : {},
+    ...isMap
+      ? { inputs: Object.fromEntries(Object.entries(inputs).map(([key, path]) => [key, pathOr(path, map)])) }
+      : {},
+  };
+}
+
+/** What isn't a path is for the schema to refuse. */
+function pathOr(value: unknown, map: (path: string) => string): unknown {
+  return typeof value === "string" ? map(value) : value;
 }
 
 /** A path that stands in `file`, seen from where `file` is named. */

@@ -22,6 +22,10 @@ const model = record({
   width: v.optional(positive()),
   /** Outputs; default: as many as the data have classes. */
   classes: v.optional(count(2)),
+  /** Of a file of several outputs: which of them counts. */
+  output: v.optional(text()),
+  /** Of a file of several inputs: those that are the same for all samples, and .npy files of their numbers. */
+  inputs: v.optional(v.record(v.string(), text(), "expected a map from names of inputs to .npy files")),
 });
 
 const data = record({

@@ -34,12 +34,13 @@ test("options reach the engine, the score is a table", async () => {
   const code = await run(
     ...["eval", "net.onnx", "--data", "folder:./images", "--part", "all", "--mean", ".485,.456,.406"],
     ...["--std", ".229, .224, .225", "--size", "32", "--weights", "w.pth", "--data-dir", "d"],
+    ...["--output", "logits", "--input", "style=a.npy", "--input", "size=b=c.npy"],
   );
   assert.is(code, 0);
   const [{ store: _store, ui: _ui, ...options }] = asked;
   assert.equal(options, {
     network: {
-      model: { name: "net.onnx" },
+      model: { name: "net.onnx", output: "logits", inputs: { style: "a.npy", size: "b=c.npy" } },
       weights: "w.pth",
       preprocess: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], size: 32 },
     },

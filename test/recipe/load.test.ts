@@ -52,6 +52,13 @@ test("paths are relative to the recipe's file, or to the working directory where
   await keep("recipes/z.yaml", text("digits").replace("{ name: digits }", "./nets/a.onnx\nweights: w.pth"));
   const { model, weights } = await loadRecipe("recipes/z.yaml", store);
   assert.equal([model, weights], [{ name: "recipes/nets/a.onnx" }, "recipes/w.pth"]);
+  const chosen = await loadRecipe("recipes/z.yaml", store, { output: "scores", input: { "a.b": "in.npy" } });
+  assert.equal(chosen.model, { name: "recipes/nets/a.onnx", output: "scores", inputs: { "a.b": "in.npy" } });
+  await keep("recipes/y.yaml", text("digits").replace("{ name: digits }", "{ name: ./a.onnx, inputs: { s: s.npy } }"));
+  assert.equal((await loadRecipe("recipes/y.yaml", store)).model, {
+    name: "recipes/a.onnx",
+    inputs: { s: "recipes/s.npy" },
+  });
   const given = await loadRecipe("recipes/z.yaml", store, { model: "b.onnx", weights: "c.pth" });
   assert.equal([given.model, given.weights], [{ name: "b.onnx" }, "c.pth"]);
 });

@@ -12,10 +12,28 @@ import { fuseGraph, fuseNodes } from "./fusion/fuse.ts";
 import { OPERATORS } from "./operators.ts";
 import { readOnnx } from "./read.ts";
 import { REFUSED, whyForeign } from "./refused.ts";
-import { type Constant, decode, type External } from "./tensors.ts";
-import type { OnnxGraph, OnnxModel, OnnxNode, OnnxOpset } from "./types.ts";
+import { type Constant, decode, type External, typeOf } from "./tensors.ts";
+import type { OnnxGraph, OnnxModel, OnnxNode, OnnxOpset, OnnxValue } from "./types.ts";
 
 const OPSETS = { least: 11, most: 24 } as const;
+
+/** Numbers that an input always has. */
+export interface InputConstant {
+  /** As the input's type in the file. */
+  readonly type: "float" | "integer";
+  /** Of one sample: a batch of 1. */
+  readonly shape: readonly number[];
+  /** Row-major. */
+  readonly data: ArrayLike<number>;
+}
+
+/** What of a file is the network. */
+export interface OnnxPart {
+  /** The outputs that count; nodes and inputs that only others need aren't read. Default: all. */
+  readonly outputs?: readonly string[];
+  /** Inputs that are the same for all samples, by name. */
+  readonly constants?: ReadonlyMap<string, InputConstant>;
+}
 
 /** What folding may make beyond a few times the numbers of the file. */
 const FOLDED = { numbers: 2 ** 20, perStored: 4, work: 2 ** 30 } as const;
@@ -25,13 +43,19 @@ const FOLDED = { numbers: 2 ** 20, perStored: 4, work: 2 ** 30 } as const;
  *
  * @param file names the file in errors
  * @param external the files beside it that hold its numbers, by location (see `externalFiles`)
+ * @param part what of the file is the network; default: all of it
  * @throws UserError for a damaged file, or naming the node, operator and attribute that aren't supported, or the parameter
  * that isn't finite (see `finiteProblem`)
  */
-export function loadOnnx(bytes: Uint8Array, file: string, external: External = new Map()): Model {
+export function loadOnnx(
+  bytes: Uint8Array,
+  file: string,
+  external: External = new Map(),
+  part: OnnxPart = {},
+): Model {
   const onnx = readOnnx(bytes, file);
   try {
-    const model = importOnnx(onnx, external);
+    const model = importOnnx(onnx, external, part);
     const problem = finiteProblem(model);
     if (problem !== undefined) throw new UserError(problem);
     return model;
@@ -44,10 +68,10 @@ export function loadOnnx(bytes: Uint8Array, file: string, external: External = n
 }
 
 /** @throws UserError naming the node, operator and attribute that aren't supported, or don't fit together */
-export function importOnnx(onnx: OnnxModel, external: External = new Map()): Model {
+export function importOnnx(onnx: OnnxModel, external: External = new Map(), part: OnnxPart = {}): Model {
   const opset = opsetOf(onnx.opsets);
   const { graph } = onnx;
-  const outputs = outputsOf(graph);
+  const outputs = chosenOutputs(outputsOf(graph), part);
   const nodes = neededNodes(fuseNodes({ ...graph, external }), outputs);
   const read = new Set(nodes.flatMap((node) => node.inputs));
   const constants = new Map<string, Constant>();
@@ -59,7 +83,7 @@ export function importOnnx(onnx: OnnxModel, external: External = new Map()): Mod
   const budget: Budget = { left: FOLDED.numbers + FOLDED.perStored * stored, work: FOLDED.work };
 
   const given = new Set(graph.initialisers.map(({ name }) => name));
-  const inputs = graph.inputs.filter(({ name }) => !given.has(name));
+  const inputs = openInputs(graph.inputs.filter(({ name }) => !given.has(name)), constants, read, part);
   const made = building(inputs, constants, nodes);
   /** Constants that the file expands to the batch, each kept as its one sample. */
   const expanded = new Set<string>();
@@ -103,6 +127,40 @@ function outputsOf({ nodes, outputs }: OnnxGraph): readonly string[] {
   const statistics = new Set(nodes.flatMap(({ op, outputs }) => op === "BatchNormalization" ? outputs.slice(1) : []));
   const names = outputs.map(({ name }) => name);
   return statistics.size === 0 ? names : names.filter((name) => !statistics.has(name));
+}
+
+function chosenOutputs(all: readonly string[], { outputs }: OnnxPart): readonly string[] {
+  const unknown = outputs?.find((name) => !all.includes(name));
+  if (unknown === undefined) return outputs ?? all;
+  throw new UserError(`it has no output ${show(unknown)}: known are ${all.map((name) => show(name)).join(", ")}`);
+}
+
+/** The inputs that stay open; the others become constants. */
+function openInputs(
+  all: readonly OnnxValue[],
+  constants: Map<string, Constant>,
+  read: ReadonlySet<string>,
+  { outputs, constants: fed = new Map() }: OnnxPart,
+): readonly OnnxValue[] {
+  for (const [name, value] of fed) {
+    const input = all.find((input) => input.name === name);
+    if (!input) {
+      throw new UserError(`it has no input ${show(name)}: known are ${all.map(({ name }) => show(name)).join(", ")}`);
+    }
+    const { shape = [] } = input;
+    const fits = shape.length === value.shape.length &&
+      shape.every((d, axis) => typeof d === "number" ? d === value.shape[axis] : axis > 0 || value.shape[0] === 1);
+    const type = typeOf(input.dataType);
+    if (!fits || type !== value.type) {
+      throw new UserError(
+        `input ${
+          show(name)
+        } is ${type} [${shape}], got ${value.type} [${value.shape}] for it: expected those of one sample`,
+      );
+    }
+    constants.set(name, { ...value, name });
+  }
+  return all.filter(({ name }) => !fed.has(name) && (outputs === undefined || read.has(name)));
 }
 
 /** Operators that take one sample for all. */
