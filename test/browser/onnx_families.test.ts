@@ -84,6 +84,13 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     input: IMAGE,
     build: transposed({ strides: [2, 3], pads: [1, 0, 0, 2], output_padding: [1, 2], dilations: [2, 1] }, [3, 2]),
   },
+  "ConvTranspose, depthwise": {
+    input: IMAGE,
+    build: (net, x) => [
+      net.op("ConvTranspose", [x, net.weight(8, 1, 4, 4)], { strides: [2, 2], pads: [1, 1, 1, 1], group: 8 }),
+      8,
+    ],
+  },
   "ConvTranspose, SAME_UPPER": { input: IMAGE, build: transposed({ strides: [2, 2], auto_pad: "SAME_UPPER" }, [3, 3]) },
   "ConvTranspose, SAME_LOWER": { input: IMAGE, build: transposed({ strides: [2, 2], auto_pad: "SAME_LOWER" }, [3, 3]) },
   "ConvTranspose to a given size": {

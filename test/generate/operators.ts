@@ -143,6 +143,14 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
         b.node("ConvTranspose", [x, b.param("op.weight", [6, 5, 3, 1], "weight")], { dilations: [2, 1] }, "op"),
     },
     {
+      title: "depthwise, stride 2",
+      build: (b, x) => {
+        const weight = b.param("op.weight", [6, 1, 4, 4], "weight");
+        const attrs = { strides: [2, 2], pads: [1, 1, 1, 1], group: 6 };
+        return b.node("ConvTranspose", [x, weight, b.param("op.bias", [6], "bias")], attrs, "op");
+      },
+    },
+    {
       title: "of two groups",
       build: (b, x) => upsampled(b, x, { group: 2 }, [2, 2]),
       whole: /^which is a transposed convolution of several groups$/,

@@ -4,7 +4,9 @@ import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
 import { builder } from "../../src/graph/build.ts";
 import { tolerance } from "../../src/graph/compare.ts";
+import { graphCost } from "../../src/graph/cost.ts";
 import { inferNode } from "../../src/graph/infer.ts";
+import { initialise } from "../../src/graph/initialise.ts";
 import { arity, inputAt } from "../../src/graph/ops/op.ts";
 import { OPS } from "../../src/graph/ops/ops.ts";
 import { filterCount, layersOf } from "../../src/graph/roles.ts";
@@ -46,6 +48,23 @@ test("what a plan for inference does with each operator", () => {
   assert.equal(ofKind("layer"), ["Conv", "ColumnConv", "Gemm", "MatMul"]);
   assert.equal(ofKind("channel affine"), ["BatchNormalization"]);
   assert.equal(ofKind("channel table"), ["BorderBias"]);
+});
+
+test("a transposed convolution is a layer: its filters, multiply-adds and first weights", () => {
+  const b = builder("net", ["N", 4, 5, 3]);
+  const inputs = [b.input, b.param("w", [4, 3, 2, 2], "weight"), b.param("b", [6], "bias")];
+  b.node("ConvTranspose", inputs, { strides: [2, 2], group: 2 }, "up");
+  const graph = b.graph();
+  const [layer, ...others] = layersOf(graph);
+  assert.is(layer.name, "up");
+  assert.equal(others, []);
+  assert.is(filterCount(graph, layer), 6);
+  // 15 pixels of 4 channels, each times 3 filters of 2×2.
+  assert.is(graphCost(graph).macs, 15 * 4 * 3 * 4);
+  const bound = 1 / Math.sqrt(3 * 4);
+  for (const [name, { data }] of initialise(graph, 1)) {
+    assert.ok(data.every((v) => Math.abs(v) <= bound) && data.some((v) => Math.abs(v) > bound / 2), name);
+  }
 });
 
 for (const op of ["Add", "Sub", "Mul", "Div", "Concat"] as const) {

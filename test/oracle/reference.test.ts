@@ -67,6 +67,46 @@ test("groups are separate convolutions side by side", () => {
   same(run("Conv", [x, weight, bias], { ...attrs, group: 2 }), run("Concat", parts));
 });
 
+test("a transposed convolution puts its kernel down at every pixel, by hand", () => {
+  const x = array([1, 1, 1, 2], [1, 10]);
+  const weight = array([1, 1, 1, 3], [1, 2, 3]);
+  is(run("ConvTranspose", [x, weight]), [1, 1, 1, 4], [1, 12, 23, 30]);
+  is(run("ConvTranspose", [x, weight, array([1], [0.5])], { strides: [1, 2] }), [1, 1, 1, 5], [
+    1.5,
+    2.5,
+    13.5,
+    20.5,
+    30.5,
+  ]);
+  const attrs = { strides: [1, 2], pads: [0, 1, 0, 1], output_padding: [0, 1] };
+  is(run("ConvTranspose", [x, weight], attrs), [1, 1, 1, 4], [2, 13, 20, 30]);
+  is(run("ConvTranspose", [x, weight], { dilations: [1, 2] }), [1, 1, 1, 6], [1, 10, 2, 20, 3, 30]);
+  // Two channels to one filter add up; in two groups each has filters of its own.
+  const two = array([1, 2, 1, 1], [1, 10]);
+  is(run("ConvTranspose", [two, array([2, 1, 1, 2], [1, 2, 3, 4])]), [1, 1, 1, 2], [31, 42]);
+  is(run("ConvTranspose", [two, array([2, 1, 1, 2], [1, 2, 3, 4])], { group: 2 }), [1, 2, 1, 2], [1, 2, 30, 40]);
+});
+
+test("it is the gradient of a convolution: ⟨conv(x), y⟩ = ⟨x, transpose(y)⟩", () => {
+  const attrs = { strides: [2, 3], pads: [1, 0, 2, 1], dilations: [1, 2], group: 2 };
+  const [x, weight] = [sample("x", 2, 4, 7, 9), sample("w", 6, 2, 3, 2)];
+  const y = run("Conv", [x, weight], attrs);
+  const other = sample("y", ...y.shape);
+  const back = run("ConvTranspose", [other, weight], { ...attrs, output_padding: [1, 1] });
+  assert.equal(back.shape, x.shape);
+  const dot = (a: ArrayLike<number>, b: ArrayLike<number>) => Array.from(a).reduce((sum, v, i) => sum + v * b[i], 0);
+  const [forth, gradient] = [dot(y.data, other.data), dot(x.data, back.data)];
+  assert.ok(Math.abs(forth - gradient) < 1e-9 * Math.abs(forth), `${forth} and ${gradient}`);
+});
+
+test("channels become blocks of pixels in both orders, by hand", () => {
+  const x = array([1, 8, 1, 1], [0, 1, 2, 3, 4, 5, 6, 7]);
+  is(run("DepthToSpace", [x], { blocksize: 2 }), [1, 2, 2, 2], [0, 2, 4, 6, 1, 3, 5, 7]);
+  is(run("DepthToSpace", [x], { blocksize: 2, mode: "CRD" }), [1, 2, 2, 2], [0, 1, 2, 3, 4, 5, 6, 7]);
+  const wide = array([1, 4, 1, 2], [0, 1, 2, 3, 4, 5, 6, 7]);
+  is(run("DepthToSpace", [wide], { blocksize: 2 }), [1, 1, 2, 4], [0, 2, 1, 3, 4, 6, 5, 7]);
+});
+
 test("dilation equals a kernel with holes", () => {
   const x = sample("x", 1, 2, 8, 9);
   const weight = sample("w", 3, 2, 2, 3);

@@ -29,6 +29,8 @@ export interface Layer {
   readonly reachable: Uint8Array;
   /** ColumnConv: where the weight of column c·KH·KW + k stands in a row, −1 where there is none. */
   readonly columnAt: Int32Array | undefined;
+  /** Can a ColumnConv stand for it when some of its columns go? */
+  readonly hasColumns: boolean;
   /** Numbers of one filter. */
   readonly rowLength: number;
 }

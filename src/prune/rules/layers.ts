@@ -1,6 +1,6 @@
 /**
- * Operators that mix channels by their weights: Conv (grouped too), its transpose (not grouped), ColumnConv, Gemm, and MatMul
- * by a matrix.
+ * Operators that mix channels by their weights: Conv (grouped too), its transpose (depthwise too), ColumnConv, Gemm, and
+ * MatMul by a matrix.
  */
 
 import { columnConvAttrs, type ConvAttrs, convAttrs, convTransposeAttrs } from "../../graph/attrs.ts";
@@ -10,7 +10,7 @@ import type { Layer } from "./layer_view.ts";
 import { product } from "./attention.ts";
 import { neverWhole } from "./linked.ts";
 import { axisRegions, POINT, reachableTaps, transposedRegions } from "./regions.ts";
-import type { LayerRule, Rule } from "./types.ts";
+import type { LayerRule, NumberedGraph, Rule } from "./types.ts";
 
 export const LAYERS = {
   Conv: {
@@ -27,8 +27,7 @@ export const LAYERS = {
     kind: "layer",
     axis: firstAxis,
     readAxis: firstAxis,
-    whole: (node) =>
-      convTransposeAttrs(node).group > 1 ? "which is a transposed convolution of several groups" : undefined,
+    whole: wholeIfGrouped,
     layer: transposedConvolution,
   },
   ColumnConv: {
@@ -97,15 +96,30 @@ function pointLayer(node: Node) {
     cols: POINT,
     reachable: Uint8Array.of(1),
     columnAt: undefined,
+    hasColumns: true,
   } as const;
+}
+
+/** The filters of a group stand beside each other in all its rows, where those of other groups stand as well. */
+function wholeIfGrouped(node: Node, { graph }: NumberedGraph): string | undefined {
+  const { group } = convTransposeAttrs(node);
+  return group === 1 || isDepthwise(group, graph.params[node.inputs[1]].shape)
+    ? undefined
+    : "which is a transposed convolution of several groups";
+}
+
+/** A weight [C, 1, KH, KW] of as many groups: channel by channel, and so laid out as that of a convolution. */
+function isDepthwise(group: number, [channels, perGroup]: readonly number[]): boolean {
+  return group > 1 && group === channels && perGroup === 1;
 }
 
 /** A weight [C, F, KH, KW]: every input channel has a row of filters. */
 function transposedConvolution(node: Node, graph: Graph, shapes: ReadonlyMap<string, Shape>): Layer {
-  const { strides, pads, dilations } = convTransposeAttrs(node);
+  const { strides, pads, dilations, group } = convTransposeAttrs(node);
   const from = shapes.get(node.inputs[0])! as readonly number[];
   const into = shapes.get(node.outputs[0])! as readonly number[];
-  const [channels, filters, ...kernel] = graph.params[node.inputs[1]].shape;
+  const { shape } = graph.params[node.inputs[1]];
+  const [channels, filters, ...kernel] = shape;
   const [rows, cols] = ([0, 1] as const).map((axis) =>
     transposedRegions({
       size: from[2 + axis],
@@ -117,19 +131,22 @@ function transposedConvolution(node: Node, graph: Graph, shapes: ReadonlyMap<str
     })
   );
   const [kh, kw] = kernel;
-  return {
+  const size = kh * kw;
+  const layer: Layer = {
     ...pointLayer(node),
-    axes: { filter: 1, channel: 0 },
-    filters,
     channels,
+    filters,
     perGroup: channels,
     kernel: [kh, kw],
-    size: kh * kw,
+    size,
     rows,
     cols,
     reachable: reachableTaps(rows, cols, [kh, kw]),
-    rowLength: channels * kh * kw,
+    hasColumns: false,
+    rowLength: channels * size,
   };
+  if (!isDepthwise(group, shape)) return { ...layer, axes: { filter: 1, channel: 0 } };
+  return { ...layer, filters: channels, group, perGroup: 1, rowLength: size };
 }
 
 function convolution(
