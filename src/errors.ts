@@ -1,8 +1,8 @@
 import { visible } from "./visible.ts";
 
 /**
- * A mistake that its user can mend: the message says what was given, what was expected and what to do. It is one line, and
- * names in it that come from a file hold nothing that a terminal obeys.
+ * A mistake that its user can mend: the message says what was given, what was expected and what to do. It is one line of
+ * bounded length, and names in it that come from a file hold nothing that a terminal obeys.
  */
 export class UserError extends Error {
   /** The class by name, also after bundling. */
@@ -13,9 +13,13 @@ export class UserError extends Error {
    * @param message may hold any text
    */
   constructor(message: string) {
-    super(visible(message));
+    const text = visible(message);
+    super(text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text);
   }
 }
+
+/** In characters: names in a file may be of any length. */
+const LONGEST = 2000;
 
 /** A value as a message shows it: short and on one line. */
 export function show(value: unknown): string {

@@ -55,6 +55,9 @@ interface Reading {
 async function visit(header: TarHeader, input: Input, { file, visitor, keep }: Reading): Promise<void> {
   const { type, size } = header;
   const path = safePath(header.name, file);
+  if (!(Number.isSafeInteger(size) && size >= 0 && size <= LARGEST_BYTES)) {
+    throw new UserError(`${file}: ${show(path)} has ${size} bytes, expected at most ${LARGEST_BYTES}`);
+  }
   if (path === "" || type === "directory") {
     if (path === "") return await input.skip(type === "directory" ? 0 : padded(size));
     keep(`${path}/`);
@@ -97,7 +100,7 @@ type LongName = Partial<Pick<TarHeader, "name" | "size">>;
 const LONG_NAMES: readonly string[] = ["gnu-long-path", "gnu-long-link-path", "pax-header", "pax-global-header"];
 
 async function longName({ type, size }: TarHeader, input: Input, file: string): Promise<LongName> {
-  if (!(size >= 0 && size <= LONGEST_NAME)) {
+  if (!(Number.isSafeInteger(size) && size >= 0 && size <= LONGEST_NAME)) {
     throw new UserError(`${file}: holds a ${type} of ${size} bytes, expected at most ${LONGEST_NAME}`);
   }
   const bytes = new Uint8Array(size);
@@ -137,7 +140,7 @@ function safePath(name: string, file: string): string {
   return names.join("/");
 }
 
-function requireFile({ type, size }: TarHeader, path: string, file: string): void {
+function requireFile({ type }: TarHeader, path: string, file: string): void {
   if (type === "symlink" || type === "link") {
     throw new UserError(
       `${file}: ${
@@ -147,9 +150,6 @@ function requireFile({ type, size }: TarHeader, path: string, file: string): voi
   }
   if (type !== "file" && type !== "contiguous-file") {
     throw new UserError(`${file}: ${show(path)} is a ${type}, expected files and folders`);
-  }
-  if (!(size >= 0 && size <= LARGEST_BYTES)) {
-    throw new UserError(`${file}: ${show(path)} has ${size} bytes, expected at most ${LARGEST_BYTES}`);
   }
 }
 

@@ -92,10 +92,16 @@ function namedText(name: string): string {
   );
 }
 
+/** Many times the longest recipe, and parsed in no time. */
+const MOST_BYTES = 2 ** 18;
+
 async function readText(path: string, store: Store): Promise<string> {
   const bytes = await store.read(path);
   if (!bytes) {
     throw new UserError(`${path}: no such file; give the path of a recipe, or a name that \`secateur recipes\` lists`);
+  }
+  if (bytes.length > MOST_BYTES) {
+    throw new UserError(`${path}: has ${bytes.length} bytes, expected a recipe of at most ${MOST_BYTES}`);
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);

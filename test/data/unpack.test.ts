@@ -90,6 +90,7 @@ test("a damaged header and a stream that ends too early are named with their pla
       [archive.slice(0, 3584), /^a\.tar: is cut off after 3584 bytes/],
       [new Uint8Array(), /^a\.tar: is cut off after 0 bytes/],
       [tar([{ name: "x", type: "x", size: 70_000 }]), /holds a pax-header of 70000 bytes, expected at most 65536/],
+      [tar([{ name: "pax", type: "x", bytes: bytes("12 size=0.5\n") }, { name: "a" }]), /"a" has 0\.5 bytes, expected/],
       [tar([{ name: "a", size: 2 ** 28 + 1 }]), /"a" has 268435457 bytes, expected at most 268435456/],
     ] as const
   ) assert.match(await complaint(() => filesOf(wrong, 4096)), said);

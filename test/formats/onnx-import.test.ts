@@ -6,6 +6,7 @@ import { importOnnx } from "../../src/formats/onnx/import.ts";
 import { scopeOf } from "../../src/formats/onnx/names.ts";
 import type { OnnxModel, OnnxNode } from "../../src/formats/onnx/types.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
+import { inspect } from "../../src/prune/inspect.ts";
 import { float32, type HandModel, int64, model, node } from "./onnx-models.ts";
 
 const test = suite("onnx import");
@@ -294,6 +295,49 @@ test("half precision is widened", () => {
 });
 
 const w = float32("w", [4, 4, 3, 3], ramp(144));
+test("a sum over the axis that holds the channels, wherever it stands, can be looked at", () => {
+  const nodes = [
+    node("Relu", ["x"], "r"),
+    node("ReduceSum", ["r", "axes"], "y", { keepdims: 1 }),
+  ];
+  const { graph } = importOnnx(model(nodes, { input: ["N", 2, 4, 4, 4], initialisers: [int64("axes", [1, -1])] }));
+  assert.equal(inspect(graph).outputs[0].shape, ["N", 1, 4, 4, 1]);
+});
+
+test("sizes that no network has are refused before anything of their size is made", () => {
+  const scaled = (shape: number[]) =>
+    model([node("Mul", ["x", "s"])], {
+      input: ["N", ...shape],
+      initialisers: [float32("s", [], [2])],
+    });
+  for (const shape of [[2 ** 31 - 1, 8, 8], [2 ** 24 + 1], [2 ** 20, 257], [2 ** 52]]) {
+    assert.throws(() => importOnnx(scaled(shape)), /^input "x": is \[N,.*\], expected at most 16777216 along an axis/);
+  }
+  assert.is(importOnnx(scaled([2 ** 10, 2 ** 9, 2 ** 9])).graph.nodes.length, 1);
+  const wide = model([node("Pad", ["x", "pads"])], { initialisers: [int64("pads", [0, 0, 0, 0, 0, 0, 2 ** 25, 0])] });
+  assert.throws(() => importOnnx(wide), /^Pad .*makes \[N,4,33554438,6\], expected at most 16777216 along an axis/);
+});
+
+test("a sum over the axis that holds the channels, wherever it stands, can be looked at", () => {
+  const nodes = [
+    node("Relu", ["x"], "r"),
+    node("ReduceSum", ["r", "axes"], "y", { keepdims: 1 }),
+  ];
+  const { graph } = importOnnx(model(nodes, { input: ["N", 2, 4, 4, 4], initialisers: [int64("axes", [1, -1])] }));
+  assert.equal(inspect(graph).outputs[0].shape, ["N", 1, 4, 4, 1]);
+});
+
+test("sizes that no network has are refused before anything of their size is made", () => {
+  const scaled = (shape: number[]) =>
+    model([node("Mul", ["x", "s"])], { input: ["N", ...shape], initialisers: [float32("s", [], [2])] });
+  for (const shape of [[2 ** 31 - 1, 8, 8], [2 ** 24 + 1], [2 ** 20, 257], [2 ** 52]]) {
+    assert.throws(() => importOnnx(scaled(shape)), /^input "x": is \[N,.*\], expected at most 16777216 along an axis/);
+  }
+  assert.is(importOnnx(scaled([2 ** 10, 2 ** 9, 2 ** 9])).graph.nodes.length, 1);
+  const wide = model([node("Pad", ["x", "pads"])], { initialisers: [int64("pads", [0, 0, 0, 0, 0, 0, 2 ** 25, 0])] });
+  assert.throws(() => importOnnx(wide), /^Pad .*makes \[N,4,33554438,6\], expected at most 16777216 along an axis/);
+});
+
 const refused: [what: string, nodes: readonly OnnxNode[], options: HandModel, message: RegExp][] = [
   [
     "an unknown operator",
@@ -350,6 +394,12 @@ const refused: [what: string, nodes: readonly OnnxNode[], options: HandModel, me
     /input 1, "r", isn't constant/,
   ],
   ["a value of nobody", [node("Relu", ["z"])], {}, /reads "z", which nothing before it makes/],
+  [
+    "an axis that is named twice",
+    [node("Unsqueeze", ["x", "axes"])],
+    { initialisers: [int64("axes", [1, 1])] },
+    /\[1,1\] name an axis twice/,
+  ],
   ["an old opset", [node("Relu", ["x"])], { opset: 10 }, /^opset 10 isn't supported, expected 11 to 24/],
   ["open height", [node("Relu", ["x"])], { input: ["N", 3, "height", 4] }, /input "x": dimension 2 is "height"/],
   [

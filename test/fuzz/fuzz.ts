@@ -1,5 +1,5 @@
-/** Runs cases in a child process that has no permissions, watched from outside: time, memory, and how it ends. */
-import { KINDS } from "./seeds.ts";
+/** Runs cases in a child process that may only read the image decoders, watched from outside: time, memory, and how it ends. */
+import { type Kind, kindOf, KINDS } from "./seeds.ts";
 
 export interface Failure {
   readonly seed: number;
@@ -10,11 +10,13 @@ export interface Failure {
 export interface Outcome {
   readonly loaded: number;
   readonly refused: number;
+  /** The two of each kind. */
+  readonly kinds: Readonly<Record<Kind, { readonly loaded: number; readonly refused: number }>>;
   readonly failures: readonly Failure[];
   /** Highest resident size of a child, or 0 where /proc doesn't say it. */
   readonly peakBytes: number;
-  /** The longest that a case took. */
-  readonly slowestMs: number;
+  /** The longest that a case took, and which one it was. */
+  readonly slowest: { readonly ms: number; readonly number: number };
 }
 
 export interface FuzzOptions {
@@ -30,14 +32,24 @@ const POLL_MS = 25;
 
 /** A failed or killed case is noted and the next one begins in a new child. */
 export async function fuzz({ seed, from, count, progress }: FuzzOptions): Promise<Outcome> {
-  const total = { loaded: 0, refused: 0, failures: [] as Failure[], peakBytes: 0, slowestMs: 0 };
+  const total: Total = {
+    loaded: 0,
+    refused: 0,
+    kinds: Object.fromEntries(KINDS.map((kind) => [kind, { loaded: 0, refused: 0 }])) as Total["kinds"],
+    failures: [],
+    peakBytes: 0,
+    slowest: { ms: 0, number: from },
+  };
   for (let next = from; next < from + count;) {
     next = await runChild(seed, next, from + count, total, (number) => progress?.(number - from));
   }
   return total;
 }
 
-type Total = { -readonly [K in keyof Outcome]: Outcome[K] } & { readonly failures: Failure[] };
+type Total = { -readonly [K in keyof Outcome]: Outcome[K] } & {
+  readonly kinds: Record<Kind, { loaded: number; refused: number }>;
+  readonly failures: Failure[];
+};
 
 /** The number of the case to go on with. */
 async function runChild(
@@ -52,6 +64,9 @@ async function runChild(
       "run",
       "--no-prompt",
       "--cached-only",
+      // The parser of YAML looks for both.
+      "--allow-env=LOG_TOKENS,LOG_STREAM",
+      `--allow-read=${new URL("../../node_modules", import.meta.url).pathname}`,
       "--v8-flags=--disallow-code-generation-from-strings",
       `${import.meta.dirname}/child.ts`,
       ...[seed, from, to].map(String),
@@ -84,7 +99,8 @@ async function runChild(
       if (number % 100 === 0) progress(number);
     } else if (line === "loaded" || line === "refused") {
       total[line]++;
-      total.slowestMs = Math.max(total.slowestMs, now - since);
+      total.kinds[kindOf(number)][line]++;
+      if (now - since > total.slowest.ms) total.slowest = { ms: now - since, number };
     } else if (line.startsWith("failed ")) {
       total.failures.push({ seed, number, what: JSON.parse(line.slice(7)) });
     } else if (line === "end") ended = true;
@@ -120,6 +136,5 @@ async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string
 
 /** What repeats a failure, and what it is. */
 export function describeFailure({ seed, number, what }: Failure): string {
-  const kind = KINDS[number % KINDS.length];
-  return `${kind}: deno run -A test/fuzz/run.ts --seed ${seed} --from ${number} --count 1\n${what}`;
+  return `${kindOf(number)}: deno run -A test/fuzz/run.ts --seed ${seed} --from ${number} --count 1\n${what}`;
 }

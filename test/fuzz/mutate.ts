@@ -1,8 +1,26 @@
 /** Damage that knows the formats: what a case of a seed and a number is made of. */
+import { stringify } from "yaml";
 import { random } from "../../kernels/random/philox.ts";
 import { archive, concat, legacy, pickle, type Saved } from "../formats/pth-files.ts";
+import { type Draws, draws, HUGE } from "./draws.ts";
+import { randomGraph } from "./graphs.ts";
+import { mutateJpeg, mutatePng } from "./images.ts";
+import { mutateValue } from "./json.ts";
 import { mutateProtobuf } from "./protobuf.ts";
-import { checkpoints, type Draws, draws, type Kind, KINDS, onnxFiles, safetensorsFiles } from "./seeds.ts";
+import {
+  checkpoints,
+  jpegFiles,
+  type Kind,
+  kindOf,
+  onnxFiles,
+  plans,
+  pngFiles,
+  recipes,
+  record,
+  safetensorsFiles,
+  YAML_SNIPPETS,
+} from "./seeds.ts";
+import { randomTar } from "./tars.ts";
 
 export interface Case {
   readonly kind: Kind;
@@ -12,14 +30,20 @@ export interface Case {
 /** Case `number` of `seed`; the same two give the same bytes. */
 export function makeCase(seed: number, number: number): Case {
   const dice = draws(random(seed, "fuzz"), number);
-  const kind = KINDS[number % KINDS.length];
+  const kind = kindOf(number);
   const structured = MUTATIONS[kind](dice);
-  // Half of the files are well-formed outside, so that the damage gets further in.
-  return { kind, bytes: dice.below(2) === 0 ? structured : mutateBytes(structured, dice) };
+  // Most files are well-formed outside, so that the damage gets further in.
+  return { kind, bytes: dice.below(3) > 0 ? structured : mutateBytes(structured, dice) };
 }
 
 const MUTATIONS: Readonly<Record<Kind, (dice: Draws) => Uint8Array>> = {
   onnx: (dice) => mutateProtobuf(dice.pick(onnxFiles), dice),
+  graph: randomGraph,
+  tar: randomTar,
+  image: (dice) => dice.below(2) === 0 ? mutatePng(dice.pick(pngFiles), dice) : mutateJpeg(dice.pick(jpegFiles), dice),
+  recipe: mutateRecipe,
+  record: (dice) => encoded(JSON.stringify(mutateValue(record, dice))),
+  plans: (dice) => encoded(JSON.stringify(mutateValue(plans, dice))),
   safetensors: (dice) => mutateHeader(dice.pick(safetensorsFiles), dice),
   archive(dice) {
     const saved = dice.pick(checkpoints);
@@ -32,6 +56,18 @@ const MUTATIONS: Readonly<Record<Kind, (dice: Draws) => Uint8Array>> = {
   },
 };
 
+const encoded = (text: string) => new TextEncoder().encode(text);
+
+/** A recipe with other values, and now and then with YAML in place of one. */
+function mutateRecipe(dice: Draws): Uint8Array {
+  const text = stringify(mutateValue(dice.pick(recipes), dice), { aliasDuplicateObjects: false });
+  if (dice.below(3) > 0) return encoded(text);
+  const lines = text.split("\n");
+  const at = dice.below(lines.length);
+  lines[at] = lines[at].replace(/(:|-) .*$/, (_, mark) => `${mark} ${dice.pick(YAML_SNIPPETS)}`);
+  return encoded(lines.join("\n"));
+}
+
 /** The same file with another pickle of the object. */
 function legacyAround(whole: Uint8Array, changed: Uint8Array, saved: Saved): Uint8Array {
   const { length } = pickle(saved, true);
@@ -40,8 +76,6 @@ function legacyAround(whole: Uint8Array, changed: Uint8Array, saved: Saved): Uin
   for (let i = 0; i < 3; i++) start = whole.indexOf(0x80, whole.indexOf(0x2e, start) + 1);
   return concat([whole.subarray(0, start), changed, whole.subarray(start + length)]);
 }
-
-const HUGE = [0, 1, -1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 40, 2 ** 53 - 1, 2 ** 53, 1e300, 0.5] as const;
 
 /** 1 to 3 changes of bytes anywhere: bits, cuts, lengths, sections taken out, doubled, moved, made up. */
 function mutateBytes(bytes: Uint8Array, dice: Draws): Uint8Array {
@@ -61,6 +95,7 @@ function mutateBytes(bytes: Uint8Array, dice: Draws): Uint8Array {
         out = out.slice(0, at);
         break;
       case 3:
+        if (out.length < 4) break;
         new DataView(out.buffer).setUint32(Math.max(0, Math.min(at, out.length - 4)), dice.pick(HUGE) >>> 0, true);
         break;
       case 4:

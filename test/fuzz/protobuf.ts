@@ -1,6 +1,6 @@
 /** Damage inside protocol buffers that keeps every length around it right. */
 import { concat } from "../formats/pth-files.ts";
-import type { Draws } from "./seeds.ts";
+import type { Draws } from "./draws.ts";
 
 /** A field as it stands: its key, and the rest; what may be a message is read as one where it can be. */
 interface Field {

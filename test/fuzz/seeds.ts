@@ -1,17 +1,38 @@
 /** Whole files that the mutations begin with. */
-import type { Rng } from "../../kernels/random/philox.ts";
 import { onnxBytes } from "../../src/formats/onnx/export.ts";
 import { readOnnx } from "../../src/formats/onnx/read.ts";
 import type { OnnxTensor } from "../../src/formats/onnx/types.ts";
 import { writeOnnx } from "../../src/formats/onnx/write.ts";
 import { type StoredTensor, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { initialise } from "../../src/graph/initialise.ts";
+import { parse } from "yaml";
+import { emptyPlans, withTuned, writePlans } from "../../src/measure/plans.ts";
+import type { Tuned } from "../../src/measure/tune.ts";
 import { createModel } from "../../src/models/zoo.ts";
+import { named } from "../../src/recipe/named.ts";
+import { memoryStore } from "../../src/store/memory.ts";
+import { alphaPng, bitPng, greyAlphaPng, greyPng, jpegFile, type SampleFile } from "../data/image-files.ts";
 import { concat, dict, floats, ordered, type Saved, tensor } from "../formats/pth-files.ts";
 import { randomModel } from "../generate/graphs.ts";
+import type { Value } from "./json.ts";
 
-export type Kind = "onnx" | "safetensors" | "archive" | "legacy";
-export const KINDS: readonly Kind[] = ["onnx", "safetensors", "archive", "legacy"];
+/** What a case is read as. `graph` is an ONNX graph from a grammar; `archive` and `legacy` are the two forms of a .pth. */
+export const KINDS = [
+  "onnx",
+  "graph",
+  "safetensors",
+  "archive",
+  "legacy",
+  "tar",
+  "image",
+  "recipe",
+  "record",
+  "plans",
+] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** The kinds come in turn. */
+export const kindOf = (number: number): Kind => KINDS[number % KINDS.length];
 
 /** What the weights are for. */
 export const graph = createModel("resnet8", { width: 0.125 });
@@ -87,15 +108,84 @@ export const checkpoints: readonly Saved[] = [
   }),
 ];
 
-/** Draws of one case. */
-export interface Draws {
-  /** An integer in [0, n). */
-  below(n: number): number;
-  pick<T>(items: ArrayLike<T>): T;
-}
+const decoded = ({ base64 }: SampleFile) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
-export function draws(rng: Rng, step: number): Draws {
-  let index = 0;
-  const below = (n: number) => rng.below(n, step, index++);
-  return { below, pick: (items) => items[below(items.length)] };
-}
+export const pngFiles: readonly Uint8Array[] = [greyPng, greyAlphaPng, alphaPng, bitPng].map(decoded);
+export const jpegFiles: readonly Uint8Array[] = [decoded(jpegFile)];
+
+/** Every recipe that has a name, as the values that its YAML gives. */
+export const recipes: readonly Value[] = Object.values(named).map((text) => parse(text));
+
+/** What a recipe's text may say in place of a value. */
+export const YAML_SNIPPETS: readonly string[] = [
+  "&a [*a]",
+  "&a { b: *a }",
+  "!!js/function 'function () {}'",
+  "!!binary aGVsbG8=",
+  "!<tag:yaml.org,2002:python/object/apply:os.system> [ls]",
+  "{ <<: [{ a: 1 }, { a: 2 }] }",
+  "|\n    text\n    text",
+  "[".repeat(500) + "]".repeat(500),
+  `[&a [x, x], &b [${"*a, ".repeat(9)}], &c [${"*b, ".repeat(9)}], &d [${"*c, ".repeat(9)}], [${"*d, ".repeat(9)}]]`,
+  "2026-01-31T12:00:00Z",
+  "0x7fffffffffffffff",
+  ".nan",
+  "*nobody",
+  '"unclosed',
+];
+
+const row = {
+  network: "digits",
+  batch: 1,
+  params: 10,
+  macs: 20,
+  status: "measured",
+  medianMs: 1.5,
+  madMs: 0.1,
+  samples: 20,
+};
+export const record: Value = {
+  version: 1,
+  tool: "secateur 0.1.0",
+  session: "0123456789abcdef",
+  name: "pixel-8",
+  started: "2026-01-31T12:00:00.000Z",
+  runtime: { userAgent: "a browser", cores: 8, isolated: true },
+  backend: "webgpu",
+  protocol: { mode: "burst", seconds: 1, batches: [1, 8] },
+  complete: true,
+  device: {
+    vendor: "arm",
+    architecture: "valhall",
+    description: "",
+    fallback: false,
+    features: ["f16"],
+    limits: { a: 1 },
+  },
+  rows: [{ ...row, variant: "dense" }, { ...row, variant: "pruned", macs: 9 }],
+  layers: [{
+    network: "digits",
+    variant: "dense",
+    batch: 1,
+    layer: "a",
+    op: "Conv",
+    macs: 1,
+    medianMs: 1,
+    ofWhole: 0.5,
+  }],
+  kernels: [],
+  incidents: [{ atMs: 1, kind: "slower", text: "warm" }],
+};
+
+export const ADAPTER = { vendor: "mesa", architecture: "", description: "llvmpipe", fallback: true };
+
+/** Tuned plans as a run writes them. */
+const kept = memoryStore();
+const tuned = {
+  shapeClass: "conv 8",
+  winner: "direct",
+  untuned: "direct",
+  measured: [{ name: "direct", medianMs: 1 }],
+};
+await writePlans(kept, "plans.json", withTuned(emptyPlans(ADAPTER), [tuned as unknown as Tuned]));
+export const plans: Value = JSON.parse(new TextDecoder().decode(await kept.read("plans.json")));

@@ -7,6 +7,7 @@ import { type Attributes, onnxError } from "./attributes.ts";
 import { besideBatch, requireClear, takesBatchAnywhere } from "./anywhere.ts";
 import type { Call } from "./call.ts";
 import { isAnonymous, scopeOf } from "./names.ts";
+import { elements } from "../../tensor/tensor.ts";
 import type { Size } from "./sizes.ts";
 import { type Constant, typeOf } from "./tensors.ts";
 import type { OnnxNode, OnnxValue } from "./types.ts";
@@ -156,7 +157,9 @@ function openDraft(inputs: readonly OnnxValue[], onnxNodes: readonly OnnxNode[])
   };
   const add = (node: OnnxNode, op: OpName, inputs: readonly string[], output: string, attrs: Attrs) => {
     const made: Node = { name: nameFor(node, inputs, output), op, inputs, outputs: [output], attrs };
-    shapes.set(output, inferNode(made, inputs.map((name) => shapes.get(name) ?? specs.get(name)!.shape)));
+    const shape = inferNode(made, inputs.map((name) => shapes.get(name) ?? specs.get(name)!.shape));
+    requireSizes(shape, (text) => onnxError(node, `makes ${text}`));
+    shapes.set(output, shape);
     makers.set(output, made);
     nodes.push(made);
   };
@@ -198,9 +201,20 @@ function inputShape({ name, dataType, shape }: OnnxValue): Shape {
   const fail = (text: string) => new UserError(`input ${show(name)}: ${text}`);
   if (typeOf(dataType) !== "float") throw fail(`data type ${dataType} isn't supported, expected float`);
   if (!shape || shape.length < 2) throw fail(`its shape is ${show(shape)}, expected [N, …]`);
-  return shape.map((dim, axis) => {
+  const known = shape.map((dim, axis) => {
     if (axis === 0) return "N";
     if (typeof dim === "number" && Number.isSafeInteger(dim) && dim > 0) return dim;
     throw fail(`dimension ${axis} is ${show(dim)}, expected a number: only the batch may be open`);
   });
+  requireSizes(known, (text) => fail(`is ${text}`));
+  return known;
+}
+
+/** More than an axis of any network's value has, and all numbers of one sample of it: a few bytes can ask for any. */
+const MOST = { axis: 2 ** 24, sample: 2 ** 28 } as const;
+
+function requireSizes(shape: Shape, fail: (text: string) => UserError): void {
+  const sizes = shape.filter((size) => typeof size === "number");
+  if (sizes.every((size) => size <= MOST.axis) && elements(sizes) <= MOST.sample) return;
+  throw fail(`[${shape}], expected at most ${MOST.axis} along an axis, and ${MOST.sample} numbers to a sample`);
 }

@@ -177,6 +177,7 @@ export function unsqueeze(call: Call): void {
   const rank = view.groups.length + (given?.length ?? 0);
   if (!given || rank > 8) throw call.fail("axes are missing, or too many");
   const axes = given.map((axis) => axisOf(call.node, axis, rank));
+  if (new Set(axes).size < axes.length) throw call.fail(`axes [${given}] name an axis twice`);
   const groups = [...view.groups];
   const wider = Array.from({ length: rank }, (_, axis) => axes.includes(axis) ? [] : groups.shift()!);
   if (!isPlain(view) || axes.includes(0)) return call.emitView({ value: view.value, groups: wider });

@@ -7,6 +7,7 @@
  * axes move theirs along (channel_axes.ts).
  */
 
+import { UserError } from "../../errors.ts";
 import { isStatistic } from "../../graph/roles.ts";
 import type { Graph, Node, Shape } from "../../graph/types.ts";
 import { ELSEWHERE } from "../rules/linked.ts";
@@ -36,6 +37,9 @@ export function numberChannels(graph: Graph, shapes: ReadonlyMap<string, Shape>)
   return { ...numbered, whole, anchors };
 }
 
+/** Each is told from all others, and kept in several lists. */
+const MOST_CHANNELS = 2 ** 25;
+
 function numbersOf(shapes: ReadonlyMap<string, Shape>, axes: ReadonlyMap<string, number>): ChannelNumbers {
   const bases = new Map<string, number>();
   const widths = new Map<string, number>();
@@ -44,6 +48,9 @@ function numbersOf(shapes: ReadonlyMap<string, Shape>, axes: ReadonlyMap<string,
     bases.set(value, total);
     widths.set(value, (shape[axes.get(value)!] ?? 1) as number);
     total += widths.get(value)!;
+  }
+  if (total > MOST_CHANNELS) {
+    throw new UserError(`its values have ${total} channels in all, expected at most ${MOST_CHANNELS}`);
   }
   return {
     values: [...shapes.keys()],

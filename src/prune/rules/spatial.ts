@@ -58,11 +58,15 @@ function linkBlocks(node: Node, { channels }: NumberedGraph, link: Link): void {
   }
 }
 
+/** Where the channels themselves are reduced the node is whole, and any axis that there is will do. */
 function reducedAxis(node: Node, placed: PlacedGraph): number {
   const axis = sameAxis(node, placed);
   const x = node.inputs.find((name) => placed.axes.has(name))!;
-  const { axes: reduced, keepdims } = reductionAttrs(node, placed.shapes.get(x)!.length);
-  return keepdims === "keep" ? axis : Math.max(1, axis - reduced.filter((along) => along < axis).length);
+  const rank = placed.shapes.get(x)!.length;
+  const { axes: reduced, keepdims } = reductionAttrs(node, rank);
+  if (keepdims === "keep") return axis;
+  const moved = axis - reduced.filter((along) => along < axis).length;
+  return Math.max(1, Math.min(moved, rank - reduced.length - 1));
 }
 
 function wholeIfReduced(node: Node, { shapes, channels }: NumberedGraph, what: string): string | undefined {
