@@ -40,6 +40,7 @@ export type { LayerOpName } from "../graph/ops/layer_ops.ts";
 export type { LayoutOpName } from "../graph/ops/layout_ops.ts";
 export type { NormOpName } from "../graph/ops/norm_ops.ts";
 export type { PoolOpName } from "../graph/ops/pool_ops.ts";
+export { channelsFirst, channelsLast, imagesLast } from "../graph/rewrite/channels_first.ts";
 export { type Cost, type GraphCost, graphCost } from "../graph/cost.ts";
 export { inferShapes } from "../graph/infer.ts";
 export { withoutNorms } from "../graph/fold.ts";

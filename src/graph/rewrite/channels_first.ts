@@ -17,7 +17,12 @@ import { withoutUnneeded } from "./needed_nodes.ts";
 const LAST: readonly number[] = [0, 2, 3, 1];
 const FIRST: readonly number[] = [0, 3, 1, 2];
 
-/** Whether the channels of the network's images stand last: the first convolution that sees them reads them along that axis. */
+/**
+ * Whether the channels of the network's images stand last, [N,H,W,C]: the first convolution that sees them reads them along that
+ * axis.
+ *
+ * @throws UserError when the graph isn't valid
+ */
 export function imagesLast(graph: Graph): boolean {
   return graph.inputs.some(({ name, shape }) => shape.length === 4 && channelAxis(graph, name) === 3);
 }
@@ -43,7 +48,9 @@ function channelAxis(graph: Graph, input: string): number | undefined {
 
 /**
  * The network with its images' channels first; itself where they stand there. Outputs keep their names and shapes. Weights of
- * what reads a flattened image, and numbers per channel, are put into the new order.
+ * what reads a flattened image, and numbers per channel, are put into the new order; the map names where weights came from.
+ *
+ * @throws UserError when the graph isn't valid
  */
 export function channelsFirst(model: Model): Rewrite {
   if (!imagesLast(model.graph)) return { model, map: identityMap(model.graph) };
@@ -82,7 +89,7 @@ function withOutputs(draft: Draft, outputs: readonly string[]): readonly Node[] 
   }));
 }
 
-/** The same network for images [N,H,W,C]: a Transpose before all else. */
+/** The same network for images [N,H,W,C] in place of [N,C,H,W]: a Transpose before all else. */
 export function channelsLast({ graph, params }: Model): Model {
   const taken = takenNames(graph);
   const images = graph.inputs.filter(({ shape }) => shape.length === 4).map(({ name }) => name);

@@ -108,9 +108,20 @@ function innerSize(shape: Shape, axis: number): number {
  * then the same elements, in the same order, whichever way they are counted.
  */
 function linkOverlapping({ inputs: [x], outputs: [y] }: Node, { shapes, channels }: NumberedGraph, link: Link): void {
-  const made: Set<number>[] = Array.from({ length: channels.width(y) }, () => new Set());
-  forEachOverlap(shapes.get(x)!, channels.axis(x), shapes.get(y)!, channels.axis(y), (j, i) => made[j].add(i));
-  made.forEach((read, j) => read.forEach((i) => link(channels.base(y) + j, channels.base(x) + i, "tie")));
+  const [from, axis, into, along] = [shapes.get(x)!, channels.axis(x), shapes.get(y)!, channels.axis(y)];
+  const tie = (j: number, i: number) => link(channels.base(y) + j, channels.base(x) + i, "tie");
+  if (elementsBefore(from, axis) === elementsBefore(into, along)) {
+    // Both begin at the same element, and follow one another without a gap.
+    const [read, made] = [innerSize(from, axis), innerSize(into, along)];
+    for (let j = 0; j < channels.width(y); j++) {
+      const last = Math.ceil(((j + 1) * made) / read);
+      for (let i = Math.floor((j * made) / read); i < last; i++) tie(j, i);
+    }
+    return;
+  }
+  const overlaps: Set<number>[] = Array.from({ length: channels.width(y) }, () => new Set());
+  forEachOverlap(from, axis, into, along, (j, i) => overlaps[j].add(i));
+  overlaps.forEach((read, j) => read.forEach((i) => tie(j, i)));
 }
 
 /** Calls `visit` for each channel of a value and each one, along an axis of its reshaped form, that shares an element with it. */
