@@ -7,7 +7,7 @@ import { elements } from "../../tensor/tensor.ts";
 import { type Call, required } from "./call.ts";
 import { axesOf, axisOf, integersOf, listOf, partsOf } from "./folding.ts";
 import { batchesIn, ofBatches, productOf, quotientOf, type Size } from "./sizes.ts";
-import { around, isPlain, sizesOf, type View } from "./views.ts";
+import { around, batchAxis, isPlain, sizesOf, type View } from "./views.ts";
 import { transposedConstant } from "./fold-layout.ts";
 
 /** A constant among them that stands in every sample (an expanded class token) is a table. */
@@ -57,7 +57,9 @@ export function reshape(call: Call): void {
   const copied = given.map((d, axis) => d === 0 ? sizes[axis] : d);
   const { before, behind } = around(view, shape);
   const wanted = completed(call, copied, before * behind);
-  const at = wanted && batchPlace(wanted, before, behind, call.fixedBatch);
+  const own = batchAxis(view);
+  const ones = own - 1 - sizes.slice(0, own).findLastIndex((size) => size !== 1);
+  const at = wanted && batchPlace(wanted, { before, behind, ones }, call.fixedBatch);
   if (!wanted || !at) {
     throw call.fail(`can't give [${sizes}] the shape [${copied}]: it has to keep the samples of the batch apart`);
   }
@@ -104,12 +106,14 @@ interface BatchPlace {
 
 /**
  * The axis of a reshaped value that holds the batch. Where it is a number, as files with a fixed batch have it, several axes may
- * fit: the first one that holds the batch alone, else the last one that isn't that of the features.
+ * fit: one that holds the batch alone, else the last one that isn't that of the features. Of one sample there may be other axes
+ * of size 1: the batch then stands behind as many of them as it did.
+ *
+ * @param from numbers of a sample before and behind the batch, and axes of size 1 just before it
  */
 function batchPlace(
   sizes: readonly Size[],
-  before: number,
-  behind: number,
+  { before, behind, ones }: { readonly before: number; readonly behind: number; readonly ones: number },
   fixedBatch: number | undefined,
 ): BatchPlace | undefined {
   const product = (part: readonly Size[]) => part.reduce<number>((all, size) => all * Number(size), 1);
@@ -119,8 +123,8 @@ function batchPlace(
     const fits = Number.isInteger(left) && Number.isInteger(right) && times === left * right;
     return fits ? [{ axis, before: left, behind: right }] : [];
   });
-  const alone = places.find(({ before, behind }) => before === 1 && behind === 1);
-  return alone ?? places.findLast(({ axis }) => axis < sizes.length - 1) ?? places[0];
+  const alone = places.filter(({ before, behind }) => before === 1 && behind === 1);
+  return alone[Math.min(ones, alone.length - 1)] ?? places.findLast(({ axis }) => axis < sizes.length - 1) ?? places[0];
 }
 
 /**
@@ -356,8 +360,8 @@ function unshaped(call: Call, value: string): string | undefined {
   return maker?.op === "Reshape" || maker?.op === "Flatten" ? maker.inputs[0] : undefined;
 }
 
-/** The view without these axes of the file, each of size 1. */
-function dropped(call: Call, view: View, axes: readonly number[]): View {
+/** The view without these axes of the file, each of size 1 and none the batch's. */
+export function dropped(call: Call, view: View, axes: readonly number[]): View {
   const own = axes.flatMap((axis) => view.groups[axis]);
   const { value } = view;
   const rest = call.shape(value).slice(1).filter((_, i) => !own.includes(i + 1)) as number[];

@@ -6,6 +6,7 @@ import { type Call, required } from "./call.ts";
 import { axesOf, axisOf } from "./folding.ts";
 import {
   concat,
+  dropped,
   expand,
   flatten,
   gather,
@@ -24,6 +25,7 @@ import { type Constant, typeOf } from "./tensors.ts";
 import { importAttention } from "./attention.ts";
 import { convTranspose } from "./conv_transpose.ts";
 import { einsum } from "./einsum.ts";
+import { isPlain, type View } from "./views.ts";
 import { globalPool, kernelOf, padding, pool, windowed } from "./windows.ts";
 
 export type Import = (call: Call) => void;
@@ -174,9 +176,27 @@ function softmax(call: Call): void {
   call.emit("Transpose", [soft], { perm });
 }
 
+type Reduction = "ReduceSum" | "ReduceMean" | "ReduceMax";
+
+/** Of a value whose batch isn't first, axis by axis: tokens that come before the samples. */
+function reduceBesideBatch(call: Call, op: Reduction, view: View): void {
+  const { value, groups } = call.inOrder(view);
+  const axes = axesOf(call, call.constant(1), groups.length) ?? [];
+  call.attrs.ignore("noop_with_empty_axes");
+  const own = axes.map((axis) => groups[axis]);
+  if (own.length === 0 || own.some((group) => group.includes(0))) {
+    throw call.fail(`axes [${axes}] take in the batch, which isn't supported: expected others`);
+  }
+  const reduced = own.reduce((so, axis) => call.between(op, [so], { axes: axis, keepdims: 1 }), value);
+  const made = { value: reduced, groups };
+  call.emitView(call.attrs.integer("keepdims", 1) !== 0 ? made : dropped(call, made, axes));
+}
+
 /** The axes are neighbours in the end: others are brought there first. Over height and width a mean is a global average. */
-function reduce(call: Call, op: "ReduceSum" | "ReduceMean" | "ReduceMax"): void {
-  const x = call.activation(0);
+function reduce(call: Call, op: Reduction): void {
+  const view = call.view(0);
+  if (!isPlain(view)) return reduceBesideBatch(call, op, view);
+  const x = view.value;
   const shape = call.shape(x);
   const given = axesOf(call, call.constant(1), shape.length);
   const keepsAll = call.attrs.integer("noop_with_empty_axes", 0) !== 0;
