@@ -386,6 +386,23 @@ test("tokens are 128 random bits, kept, and made anew where the file is damaged"
   assert.match(await linkToken(store, "keep", false), /^[\w-]{22}$/);
 });
 
+test("the terminal is told of one refusal for an address and minute, on one line and as plain text", async () => {
+  const { run, asked, err } = serving();
+  assert.is(await run("serve", "--http"), 0);
+  const refused = async (from: string, path: string, headers: Record<string, string> = {}) =>
+    (await asked[0].handler(new Request(`http://localhost/${path}`, { headers }), from)).status;
+  assert.is(await refused("10.0.0.1", "api/hello"), 401);
+  assert.is(await refused("10.0.0.1", "api/runs"), 401);
+  assert.is(await refused("10.0.0.2", "favicon.ico"), 404, "browsers ask for it by themselves");
+  assert.is(await refused("10.0.0.2", "api/hello", { origin: "http://evil.example" }), 403);
+  assert.is((await asked[0].handler(undefined, "10.0.0.3\x1b[2J")).status, 400);
+  assert.equal(err, [
+    "refused 10.0.0.1: 401, the link's token is missing or wrong: open the link, or the QR code, that the server printed",
+    "refused 10.0.0.2: 403, pages of http://evil.example may ask nothing here",
+    "refused 10.0.0.3\\u001b[2J: 400, the Host header or the address isn't well-formed",
+  ]);
+});
+
 test("a rate counts the span before each moment", () => {
   let now = 0;
   const rate = createRate(2, 1000, () => now);

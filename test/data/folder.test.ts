@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadDataset, loadPart } from "../../src/data/deno.ts";
 import { complaint, gzip, withFolder } from "./fixtures.ts";
-import { jpegFile } from "./image-files.ts";
+import { jpegFile, tarXz } from "./image-files.ts";
 import { tar, type TarMember } from "../../src/cli/npm/tar_file.ts";
 
 const test = suite("image folders");
@@ -331,16 +331,9 @@ test("archives are read in place, packed or not, and in any order", () =>
     assert.equal([...Deno.readDirSync(dir)].map(({ name }) => name).sort(), ["a.tar", "a.tar.gz", "cache", "images"]);
   }));
 
-/** GNU tar and xz 5.4 of set/{a,b}/{1,2}.png, each of one grey pixel: 10, 20, 30, 40. */
-const TAR_XZ =
-  "/Td6WFoAAATm1rRGAgAhARwAAAAQz1jM4Cf/AMtdADmZSusjTM73m3BMGW6GolHWMTixTbqhtSSPKjDyf24raNhzobgFH7bmEad4DlZeiFk1gakSfJV1" +
-  "MY4rBY7TKmKY6pSgvEy+2MC5X2eP00Qn7yJYc0m5BNYbfaNF1+N5AsRENKUnSIjfSv1qZYBpbumTxfMBwZev08bwIBw+ryrEcX15IHA0gfyCPeHG13HD" +
-  "/i0OX4IOez+jaGIa34qAPW2QNLl6N08wcN5l5lLCRgQEOcsPjJjId80knX4bVIaGrwMJ5W3J/d+UwgAAAAADTHKoQUMdbwAB5wGAUAAA3E6RdLHEZ/sC" +
-  "AAAAAARZWg==";
-
 test("an archive packed by xz is read as well", () =>
   withFolder(async (dir) => {
-    const bytes = Uint8Array.from(atob(TAR_XZ), (c) => c.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(tarXz), (c) => c.charCodeAt(0));
     await Deno.writeFile(`${dir}/a.tar.xz`, bytes);
     const { data } = await loadPart(`folder:${dir}/a.tar.xz`, "all", { cacheDir: `${dir}/cache` });
     assert.equal([[...data.images], [...data.labels], data.classNames], [[10, 20, 30, 40], [0, 0, 1, 1], ["a", "b"]]);

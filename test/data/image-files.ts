@@ -67,3 +67,10 @@ export const cmykJpeg =
   "qS1ci2i8tVVSgIBLdxnsR/KpPKnLMUuniBYnagGBzz1q1bJcPArLdNED/DGoCiiv/9k=";
 
 export const deepPng = "iVBORw0KGgoAAAANSUhEUgAAAAMAAAACEAAAAADoj+WFAAAAC0lEQVR4nGNgQAYAAA4AAamRc7EAAAAASUVORK5CYII=";
+
+/** GNU tar and xz 5.4 of set/{a,b}/{1,2}.png, each of one grey pixel: 10, 20, 30, 40. */
+export const tarXz =
+  "/Td6WFoAAATm1rRGAgAhARwAAAAQz1jM4Cf/AMtdADmZSusjTM73m3BMGW6GolHWMTixTbqhtSSPKjDyf24raNhzobgFH7bmEad4DlZeiFk1gakSfJV1" +
+  "MY4rBY7TKmKY6pSgvEy+2MC5X2eP00Qn7yJYc0m5BNYbfaNF1+N5AsRENKUnSIjfSv1qZYBpbumTxfMBwZev08bwIBw+ryrEcX15IHA0gfyCPeHG13HD" +
+  "/i0OX4IOez+jaGIa34qAPW2QNLl6N08wcN5l5lLCRgQEOcsPjJjId80knX4bVIaGrwMJ5W3J/d+UwgAAAAADTHKoQUMdbwAB5wGAUAAA3E6RdLHEZ/sC" +
+  "AAAAAARZWg==";

@@ -3,11 +3,27 @@ import { type Draws, HUGE, NAMES } from "./draws.ts";
 
 export type Value = null | boolean | number | string | Value[] | { [key: string]: Value };
 
-/** A copy with 1 to 3 values changed, taken out, doubled, exchanged or nested, and keys renamed. */
+/**
+ * A copy with 1 to 3 values changed, taken out, doubled, exchanged or nested, and keys renamed; or with other texts and numbers
+ * alone, so that more of them are what they should be.
+ */
 export function mutateValue(value: Value, dice: Draws): Value {
   let changed = structuredClone(value);
+  if (dice.once(2)) return mutateLeaves(changed, dice);
   for (let changes = 1 + dice.below(3); changes > 0; changes--) changed = mutateOnce(changed, dice);
   return changed;
+}
+
+/** Changes one in forty of the texts and numbers, and nothing else. */
+function mutateLeaves(value: Value, dice: Draws): Value {
+  if (typeof value === "object" && value !== null) {
+    const holder = value as { [key: string]: Value };
+    for (const key of Object.keys(value)) set(holder, key, mutateLeaves(holder[key], dice));
+    return value;
+  }
+  if (!dice.once(40)) return value;
+  if (typeof value === "number") return dice.pick([value + 1, value / 2, 1, dice.pick(HUGE)]);
+  return typeof value === "string" ? dice.pick([...NAMES, value + dice.pick(NAMES)]) : value;
 }
 
 function mutateOnce(value: Value, dice: Draws): Value {

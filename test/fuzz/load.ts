@@ -1,4 +1,5 @@
 /** What a case must end in. */
+import xz from "xz-decompress";
 import { UserError } from "../../src/errors.ts";
 import { formatComparison } from "../../src/cli/devices.ts";
 import { formatInspection } from "../../src/cli/inspect.ts";
@@ -88,9 +89,13 @@ function readTensors(tensors: ReadonlyMap<string, StoredTensor>): void {
   loadWeights(graph, tensors, FILE);
 }
 
+const xzStream = (packed: ReadableStream<Bytes>) => new xz.XzReadableStream(packed);
+
 async function readArchive(bytes: Bytes): Promise<void> {
-  const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
-  const packed = { file: FILE, size: bytes.length, most: 2 ** 24, format: "gzip", decompress: gunzipStream };
+  const isXz = bytes[0] === 0xfd && bytes[1] === 0x37;
+  const isPacked = isXz || bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const how = isXz ? { format: "xz", decompress: xzStream } : { format: "gzip", decompress: gunzipStream };
+  const packed = { file: FILE, size: bytes.length, most: 2 ** 24, ...how };
   const stream = new Blob([bytes]).stream();
   const images: string[] = [];
   const folders: string[] = [];

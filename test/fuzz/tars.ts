@@ -1,12 +1,20 @@
-/** Tar archives from a grammar of members, plain or packed by gzip. */
+/** Tar archives from a grammar of members, plain or packed. */
 import { gzipSync } from "node:zlib";
 import { tar, type TarMember } from "../../src/cli/npm/tar_file.ts";
+import { tarXz } from "../data/image-files.ts";
 import { type Draws, HUGE, NAMES } from "./draws.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-/** Up to 12 members; one in 12 is no file, or lies of its size. */
+const packedByXz = Uint8Array.from(atob(tarXz), (character) => character.charCodeAt(0));
+
+/** Up to 12 members; one in 12 is no file, or lies of its size. Or one archive that xz has packed, with up to two bytes wrong. */
 export function randomTar(dice: Draws): Uint8Array {
+  if (dice.once(8)) {
+    const bytes = packedByXz.slice(0, dice.once(4) ? dice.below(packedByXz.length) : undefined);
+    for (let i = dice.below(3); i > 0 && bytes.length > 0; i--) bytes[dice.below(bytes.length)] = dice.below(256);
+    return bytes;
+  }
   const members = Array.from({ length: dice.below(12) }, () => member(dice)).flat();
   const archive = tar(members);
   return dice.once(2) ? archive : gzipSync(archive);
