@@ -32,7 +32,7 @@ interface Exporter {
 const EXPORTERS: Readonly<Record<string, Exporter>> = {
   "PyTorch dynamo: a residual network": {
     write: resnet,
-    opsets: [18, 22, 24],
+    opsets: [22, 24],
     has: { Conv: 3, BatchNormalization: 3, Gemm: 1 },
     params: ["layer1.0.conv2.weight", "layer1.0.bn2.running_var", "fc.weight"],
   },
@@ -44,21 +44,21 @@ const EXPORTERS: Readonly<Record<string, Exporter>> = {
   },
   "onnxscript: a decoder": {
     write: decoder,
-    opsets: [18, 21],
+    opsets: [18],
     has: { GroupNormalization: 1, ConvTranspose: 1, DepthToSpace: 1 },
     params: ["stem.weight", "up.weight", "norm.bias"],
   },
-  "tf2onnx: MobileNet": { write: kerasMobilenet, opsets: [17, 18], has: { Conv: 2, Clip: 2 }, params: [] },
-  "tf2onnx: ConvNeXt": { write: convnext, opsets: [17, 18], has: { LayerNormalization: 2, Gelu: 1 }, params: [] },
+  "tf2onnx: MobileNet": { write: kerasMobilenet, opsets: [17], has: { Conv: 2, Clip: 2 }, params: [] },
+  "tf2onnx: ConvNeXt": { write: convnext, opsets: [18], has: { LayerNormalization: 2, Gelu: 1 }, params: [] },
   "JAX: an encoder": {
     write: encoder,
-    opsets: [18, 21],
+    opsets: [21],
     has: { Attention: 1, LayerNormalization: 2, Gelu: 1 },
     params: ["embedding.kernel", "pos_embedding"],
   },
   "PaddlePaddle: MobileNetV3": {
     write: paddleMobilenet,
-    opsets: [17, 19],
+    opsets: [19],
     has: { HardSwish: 1, HardSigmoid: 1, Resize: 1 },
     params: ["conv2d_1.w_0", "batch_norm_2.w_2"],
   },

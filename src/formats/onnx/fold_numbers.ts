@@ -3,7 +3,7 @@
  * in float64, rounded once when it becomes a parameter.
  */
 import { referenceForward } from "../../graph/reference/forward.ts";
-import { accumulate } from "../../graph/reference/reduction.ts";
+import { reduceMaxReference, reduceMeanReference, reduceSumReference } from "../../graph/reference/reduction.ts";
 import { erf } from "../../graph/reference/pointwise.ts";
 import { opOf } from "../../graph/ops/ops.ts";
 import { inferShapes } from "../../graph/infer.ts";
@@ -16,7 +16,7 @@ import { OPERATORS } from "./operators.ts";
 import type { Constant } from "./tensors.ts";
 import { DATA_TYPE, type OnnxNode } from "./types.ts";
 
-/** Functions of each number that stand in no graph of ours. */
+/** Functions of each number, whole ones too; those of floats that a graph may hold are folded by the reference. */
 const FUNCTIONS: Readonly<Record<string, (x: number) => number>> = {
   Neg: (x) => -x,
   Abs: Math.abs,
@@ -35,23 +35,24 @@ const FUNCTIONS: Readonly<Record<string, (x: number) => number>> = {
   },
 };
 
-/** What a reduction begins with, how it takes a number, and what it makes of `count` of them. */
+/** A reduction that the reference knows, of a function of each number, and what is made of its results. */
 interface Reduction {
-  readonly start: number;
-  take(soFar: number, x: number): number;
-  end?(taken: number, count: number): number;
+  readonly of?: (x: number) => number;
+  readonly reduce: typeof reduceSumReference;
+  readonly then?: (y: number) => number;
 }
 
-const add = (a: number, b: number) => a + b;
+const negative = (x: number) => -x;
+const square = (x: number) => x * x;
 
 const REDUCTIONS: Readonly<Record<string, Reduction>> = {
-  ReduceSum: { start: 0, take: add },
-  ReduceMean: { start: 0, take: add, end: (sum, count) => sum / count },
-  ReduceMax: { start: -Infinity, take: Math.max },
-  ReduceMin: { start: Infinity, take: Math.min },
-  ReduceL1: { start: 0, take: (sum, x) => sum + Math.abs(x) },
-  ReduceL2: { start: 0, take: (sum, x) => sum + x * x, end: Math.sqrt },
-  ReduceSumSquare: { start: 0, take: (sum, x) => sum + x * x },
+  ReduceSum: { reduce: reduceSumReference },
+  ReduceMean: { reduce: reduceMeanReference },
+  ReduceMax: { reduce: reduceMaxReference },
+  ReduceMin: { of: negative, reduce: reduceMaxReference, then: negative },
+  ReduceL1: { of: Math.abs, reduce: reduceSumReference },
+  ReduceL2: { of: square, reduce: reduceSumReference, then: Math.sqrt },
+  ReduceSumSquare: { of: square, reduce: reduceSumReference },
 };
 
 export const NUMBER_FOLDS: Readonly<Record<string, Fold>> = {
@@ -66,7 +67,7 @@ export const NUMBER_FOLDS: Readonly<Record<string, Fold>> = {
 function reduced(
   ctx: FoldContext,
   inputs: readonly (Constant | undefined)[],
-  { start, take, end = (taken) => taken }: Reduction,
+  { of = (x) => x, reduce, then = (y) => y }: Reduction,
 ): Made {
   const { type, shape, data } = need(ctx, inputs, 0);
   const given = axesOf(ctx, inputs[1], shape.length);
@@ -74,17 +75,11 @@ function reduced(
   const keeps = ctx.attrs.integer("keepdims", 1) !== 0;
   const axes = given?.length || nothing ? given ?? [] : shape.map((_, axis) => axis);
   const left = shape.map((d, axis) => axes.includes(axis) ? 1 : d);
-  const x = build(ctx, "float", shape, (i) => data[i]).data as Float64Array;
-  const y = { shape: left, data: new Float64Array(elements(left)).fill(start) };
-  const { data: taken } = accumulate({ shape, data: x }, axes, y, take);
-  const count = elements(axes.map((axis) => shape[axis]));
+  const x = build(ctx, "float", shape, (i) => number(data[i], of)).data as Float64Array;
+  const y = reduce([{ shape, data: x }], { axes }, left).data;
   const whole = type === "float" ? (v: number) => v : Math.trunc;
-  return build(
-    ctx,
-    type,
-    keeps ? left : shape.filter((_, axis) => !axes.includes(axis)),
-    (i) => whole(end(taken[i], count)),
-  );
+  const made = keeps ? left : shape.filter((_, axis) => !axes.includes(axis));
+  return build(ctx, type, made, (i) => whole(then(y[i])));
 }
 
 /** Operators whose first axis is a batch by what they are. */

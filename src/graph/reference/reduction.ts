@@ -20,7 +20,7 @@ export function reduceMaxReference([x]: readonly Array64[], { axes }: Axes, shap
 }
 
 /** Takes each number of x into the element of y that stands at its place along the axes that stay. */
-export function accumulate(
+function accumulate(
   x: Array64,
   axes: readonly number[],
   y: Array64,
