@@ -112,7 +112,10 @@ test("a class that can't be pruned says why", () => {
     b.conv(one, { name: "out", out: 2, kernel: 1 });
   });
   assert.is(refusal(classes.get("tied")), `it is tied to the input "input", whose channels are given`);
-  assert.is(refusal(classes.get("one")), "all its 4 filters can only go together");
+  assert.is(
+    refusal(classes.get("one")),
+    'all its 4 filters can only go together: they flow through GroupNormalization "gn"',
+  );
 });
 
 test("layers that meet in another order are one class, in which a map says whose filters are which", () => {

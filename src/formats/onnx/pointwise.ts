@@ -71,7 +71,8 @@ export function addConstant<T>(call: Call, x: string, constant: Constant, make: 
   const shift = perChannel(constant, shape);
   if (shift) return make("Add", [x, call.parameter(shift, "beta", "shift")]);
   const own = constant.shape.length === 4 && constant.shape[0] === 1 ? constant.shape.slice(1) : constant.shape;
-  if (shape.length === 4 && own.join() === shape.slice(1).join()) {
+  const varied = own.filter((d) => d > 1).length;
+  if (shape.length === 4 && varied > 1 && own.join() === shape.slice(1).join()) {
     return borderBias(call, x, { ...constant, shape: own }, make);
   }
   const wide = spread(constant, shape);

@@ -5,9 +5,10 @@
  * Pad widens a shortcut (option A), the narrow stage's filters are groups of the wide one, some places on.
  */
 
-import type { Graph } from "../../graph/types.ts";
+import type { Graph, Node } from "../../graph/types.ts";
 import type { Layer } from "../rules/layer_view.ts";
-import { parameterAxis, zeroableParameters } from "./channels.ts";
+import { activations } from "../rules/operands.ts";
+import { forEachLink, parameterAxis, zeroableParameters } from "./channels.ts";
 import { type DependencyGraph, dependencyGraph } from "./dependency_graph.ts";
 import { DisjointSets } from "./disjoint_sets.ts";
 import { groupsOf, type Placement, placementOf } from "./rows.ts";
@@ -69,7 +70,7 @@ function describe(
     groupsOfValue(dependencies, groups, x).some((group) => mine.has(group))
   );
   const why = [...mine].map((group) => blocked.get(group)).find((reason) => reason !== undefined) ??
-    (mine.size === 1 ? single(layers) : undefined);
+    (mine.size === 1 ? single(dependencies, groups, layers) : undefined);
   return {
     id: layers[0].node.name,
     size: mine.size,
@@ -80,9 +81,27 @@ function describe(
   };
 }
 
-function single(layers: readonly Layer[]): string {
+function single(dependencies: DependencyGraph, groups: DisjointSets, layers: readonly Layer[]): string {
   const filters = layers.reduce((most, layer) => Math.max(most, layer.filters), 0);
-  return filters === 1 ? "it has one filter" : `all its ${filters} filters can only go together`;
+  if (filters === 1) return "it has one filter";
+  const binder = binderOf(dependencies, groups, groups.find(dependencies.channels.base(layers[0].y)));
+  const through = binder ? `: they flow through ${binder.op} "${binder.name}"` : "";
+  return `all its ${filters} filters can only go together${through}`;
+}
+
+/** The first node that by itself ties different channels of a value that it reads or makes, which are all of this group. */
+function binderOf(dependencies: DependencyGraph, groups: DisjointSets, group: number): Node | undefined {
+  const { graph, channels } = dependencies;
+  return graph.nodes.find((node) => {
+    const values = [...activations(node, channels), node.outputs[0]];
+    if (!values.some((value) => groups.find(channels.base(value)) === group)) return false;
+    const own = new DisjointSets(channels.total);
+    forEachLink(dependencies, node, (made, read, kind) => kind !== "spread" && own.join(made, read));
+    return values.some((value) => {
+      const all = Array.from({ length: channels.width(value) }, (_, j) => own.find(channels.base(value) + j));
+      return channels.width(value) > 1 && new Set(all).size === 1;
+    });
+  });
 }
 
 /** Where the groups of a class stand in its tensors. */
