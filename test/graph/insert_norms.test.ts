@@ -47,16 +47,48 @@ test("a network has norms wherever something scales its channels", () => {
 });
 
 test("a norm takes the moments for its statistics, and for γ and β what undoes it", () => {
-  const graph = cases();
-  const { model, norms } = insertNorms({ graph, params: initialise(graph, 1) }, MOMENTS);
+  const b = builder("one", ["N", 1, 2, 2]);
+  b.conv(b.input, { name: "conv", out: 2, kernel: [1, 2] });
+  const graph = b.graph();
+  const numbers = (list: readonly number[], ...shape: number[]) => ({ shape, data: Float32Array.from(list) });
+  const params = new Map([["conv.weight", numbers([1, 3, 4, 2], 2, 1, 1, 2)], ["conv.bias", numbers([5, -10], 2)]]);
+  const moments = { mean: Float64Array.of(2, -1), variance: Float64Array.of(3, 0) };
+  const { model, norms } = insertNorms({ graph, params }, new Map([["conv", moments]]));
   validateModel(model);
-  assert.equal(norms, ["stem.norm", "block.norm"]);
-  const numbers = (name: string) => [...model.params.get(`stem.norm.${name}`)!.data];
-  assert.equal(numbers("running_mean"), [2, -1, 0.5]);
-  assert.equal(numbers("running_var"), [3, 0, 0.25]);
-  // √(σ² + 1e-5)
-  assert.equal(numbers("weight"), [1.7320536944, 0.0031622777, 0.5000099999].map(Math.fround));
-  assert.equal(numbers("bias"), [2, -1, 0.5]);
+  assert.equal(norms, ["conv.norm"]);
+  const found = (name: string) => [...model.params.get(name)!.data];
+  const near = (list: readonly number[], expected: readonly number[], what: string) =>
+    expected.forEach((v, i) => assert.ok(Math.abs(list[i] - v) <= 1e-6 * Math.max(1, Math.abs(v)), `${what}: ${list}`));
+  // √((1 + 9 + 16 + 4) / 2) = √15, so that s = √15 / √2 = √7.5 = 2.7386128.
+  near(found("conv.weight"), [0.3651484, 1.0954451, 1.4605935, 0.7302967], "weight / s");
+  near(found("conv.bias"), [1.8257419, -3.6514837], "bias / s");
+  near(found("conv.norm.running_mean"), [0.7302967, -0.3651484], "μ / s");
+  near(found("conv.norm.running_var"), [0.4, 0], "σ² / s²");
+  // s·√(0.4 + 1e-5) and s·√1e-5
+  near(found("conv.norm.weight"), [1.7320725, 0.0086603], "γ");
+  near(found("conv.norm.bias"), [2, -1], "β");
+});
+
+test("convolutions that share a weight keep it, each with a norm of its own", () => {
+  const graph = cases();
+  const nodes = graph.nodes.map((node) =>
+    node.name === "block" ? { ...node, inputs: [node.inputs[0], "tied", "tied.bias"] } : node
+  );
+  const at = nodes.findIndex(({ name }) => name === "block");
+  const first = { ...nodes[at], outputs: ["first"] };
+  const second = { ...nodes[at], name: "again", inputs: ["first", "tied", "tied.bias"] };
+  const { "block.weight": weight, ...others } = graph.params;
+  const tied: Graph = {
+    ...graph,
+    nodes: [...nodes.slice(0, at), first, second, ...nodes.slice(at + 1)],
+    params: { ...others, tied: weight, "tied.bias": { shape: [3], role: "bias" } },
+  };
+  const before: Model = { graph: tied, params: initialise(tied, 1) };
+  const moments = MOMENTS.get("block")!;
+  const { model } = insertNorms(before, new Map([["block", moments], ["again", moments]]));
+  validateModel(model);
+  assert.equal(model.params.get("tied"), before.params.get("tied"));
+  assert.ok(compareOutputs(outputOf(before), outputOf(model)).maxRel < 1e-6);
 });
 
 test("the network computes what it did, and with its norms folded again has the weights that it had", () => {

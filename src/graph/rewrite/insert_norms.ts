@@ -40,9 +40,17 @@ export function convolutionsWithoutNorm(graph: Graph): Node[] {
   });
 }
 
+/** The Euclidean norm of a filter as He et al. initialise it: fan-in numbers of variance 2 / fan-in. */
+const FILTER_NORM = Math.SQRT2;
+
 /**
- * Puts a batch norm behind each convolution of `moments`: with running mean μ and variance σ² as given, γ = √(σ² + ε) and
- * β = μ, so that γ·(x − μ)/√(σ² + ε) + β = x. In training it normalises by the batch, and begins where the network is.
+ * Puts a batch norm behind each convolution of `moments`, and divides its weight and bias by one number s, so that its filters
+ * have the mean square norm of He et al.'s initialisation. With running mean μ/s and variance σ²/s², γ = s·√(σ²/s² + ε) and
+ * β = μ the two compute γ·(x/s − μ/s)/√(σ²/s² + ε) + β = x. In training the norm normalises by the batch, and begins where
+ * the network is.
+ *
+ * The scale s is for training: what a norm follows may have any, but the larger the weights the smaller is the part of
+ * them that a step of SGD changes. Folding leaves them small, γ/σ times what they were trained with.
  *
  * @param moments of the outputs of convolutions, by node name
  * @returns the network, and the names of the new nodes
@@ -52,12 +60,20 @@ export function insertNorms(
   moments: ReadonlyMap<string, ChannelMoments>,
 ): { readonly model: Model; readonly norms: readonly string[] } {
   const taken = takenNames(graph);
+  const readers = consumers(graph);
   const specs = { ...graph.params };
   const values = new Map<string, HostTensor>(params);
   const norms: string[] = [];
   const nodes = graph.nodes.flatMap((node): Node[] => {
     const found = moments.get(node.name);
     if (!found) return [node];
+    const [, ...own] = node.inputs;
+    const isShared = own.some((name) => readers.get(name)!.length > 1);
+    const scale = isShared ? 1 : filterNorm(params.get(own[0])!) / FILTER_NORM || 1;
+    for (const param of own) {
+      const { shape, data } = params.get(param)!;
+      values.set(param, { shape, data: data.map((v) => v / scale) });
+    }
     const name = freshName(taken, `${node.name}.norm`);
     norms.push(name);
     const put = (part: string, role: ParamRole, data: Float64Array) => {
@@ -66,13 +82,14 @@ export function insertNorms(
       values.set(param, { shape: [data.length], data: new Float32Array(data) });
       return param;
     };
-    // Rounded as they are stored, so that γ fits the variance that the norm will divide by.
-    const mean = Float64Array.from(found.mean, Math.fround), variance = Float64Array.from(found.variance, Math.fround);
+    // Rounded as they are stored, so that γ and β fit what the norm will subtract and divide by.
+    const mean = found.mean.map((v) => Math.fround(v / scale));
+    const variance = found.variance.map((v) => Math.fround(v / scale ** 2));
     const inner = freshName(taken, `${node.outputs[0]}.before_norm`);
     const inputs = [
       inner,
-      put("weight", "gamma", variance.map((v) => Math.sqrt(v + EPSILON))),
-      put("bias", "beta", mean),
+      put("weight", "gamma", variance.map((v) => scale * Math.sqrt(v + EPSILON))),
+      put("bias", "beta", mean.map((v) => scale * v)),
       put("running_mean", "mean", mean),
       put("running_var", "variance", variance),
     ];
@@ -82,4 +99,9 @@ export function insertNorms(
     ];
   });
   return { model: { graph: { ...graph, nodes, params: specs }, params: values }, norms };
+}
+
+/** √ of the mean over filters of the sum of a filter's squares. */
+function filterNorm({ shape, data }: HostTensor): number {
+  return Math.sqrt(data.reduce((sum, v) => sum + v * v, 0) / shape[0]);
 }
