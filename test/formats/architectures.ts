@@ -371,6 +371,48 @@ function swin(): OnnxModel {
   return l.done(l.linear(t.op("Flatten", [pooled], { axis: 1 }), 16, 5));
 }
 
+/** MLPs over tokens and over features in turn. */
+function mixer(): OnnxModel {
+  const l = layers(tracer("by fan-in"));
+  const { t } = l;
+  const [dim, tokens] = [12, 16];
+  const patch = { kernel_shape: [4, 4], strides: [4, 4], pads: [0, 0, 0, 0] };
+  const patches = t.op("Reshape", [t.conv("input", "stem", [dim, 3, 4], patch), t.sizes(t.size("input", 0), dim, -1)]);
+  const turned = (value: string) => t.op("Transpose", [value], { perm: [0, 2, 1] });
+  const mlp = (value: string, size: number, hidden: number) =>
+    l.project(t.gelu(l.project(value, size, hidden)), hidden, size);
+  let x = turned(patches);
+  for (let i = 0; i < 2; i++) {
+    x = t.op("Add", [x, turned(mlp(turned(l.norm(x, dim)), tokens, 8))]);
+    x = t.op("Add", [x, mlp(l.norm(x, dim), dim, 48)]);
+  }
+  return l.done(l.linear(t.op("ReduceMean", [l.norm(x, dim)], { axes: [1], keepdims: 0 }), dim, 5));
+}
+
+/** A pyramid of features, and one head, of the same weights, for each of its sizes. */
+function retinaNet(): OnnxModel {
+  const l = layers(tracer("by fan-in"));
+  const { t } = l;
+  const layer = (x: Value, out: number, side: number, options?: ConvOptions) => l.relu(l.conv(x, out, side, options));
+  const [c2, c3, c4] = [8, 12, 16].reduce<Value[]>(
+    (stages, out) => [...stages, layer(stages[stages.length - 1] ?? l.input, out, 3, { stride: 2 })],
+    [],
+  );
+  const p4 = l.conv(c4, 8, 1);
+  const p3 = l.add(l.conv(c3, 8, 1), l.upsample(p4));
+  const p2 = l.add(l.conv(c2, 8, 1), l.upsample(p3));
+  const shared = [0, 1].map((i) => [t.weight(`head${i}.weight`, 8, 8, 3, 3), t.weight(`head${i}.bias`, 8)]);
+  const scored = [t.weight("scores.weight", 6, 8, 3, 3), t.weight("scores.bias", 6)];
+  const attributes = { kernel_shape: [3, 3], pads: [1, 1, 1, 1], strides: [1, 1], dilations: [1, 1], group: 1 };
+  const scores = [[p2, 8], [p3, 4], [p4, 2]] as const;
+  const all = scores.map(([x, side]) => {
+    const hidden = shared.reduce((so, params) => t.op("Relu", [t.op("Conv", [so, ...params], attributes)]), x.name);
+    const made = t.op("Conv", [hidden, ...scored], attributes);
+    return l.reshape(t.op("Transpose", [made], { perm: [0, 2, 3, 1] }), side * side * 2, 3);
+  });
+  return l.done(t.op("Concat", all, { axis: 1 }));
+}
+
 /** The name of each, as torchvision or its authors have it, and the network. */
 export const ARCHITECTURES: Readonly<Record<string, () => OnnxModel>> = {
   "vit_b_16": viT,
@@ -384,4 +426,6 @@ export const ARCHITECTURES: Readonly<Record<string, () => OnnxModel>> = {
   "U-Net": uNet,
   "YOLO": yolo,
   "DeepLabV3": deepLab,
+  "RetinaNet": retinaNet,
+  "MLP-Mixer": mixer,
 };
