@@ -10,6 +10,7 @@ import { createCatalogue, forSession } from "../../src/web/engine/catalogue.ts";
 import { fileNetwork } from "../../src/web/engine/file.ts";
 import type { ListedRun } from "../../src/report/listed_run.ts";
 import { createServer } from "../../src/web/engine/server.ts";
+import { channelsLast } from "../generate/channels_last.ts";
 
 const test = suite("the worker's networks");
 /** models/ lies there as beside the served page. */
@@ -79,6 +80,15 @@ test("networks of one title are told apart where they are timed together", async
   ]);
   const error = await catalogue.networks(["none"]).catch((error) => error);
   assert.match(error.message, /^no network is called "none" here: there are digits, .*file:mine$/);
+});
+
+test("a file of images whose channels stand last is timed with images [C,H,W]", async () => {
+  const graph = channelsLast(createModel("resnet8"));
+  const network = await fileNetwork("last.onnx", onnxBytes({ graph, params: initialise(graph, 1) }));
+  assert.equal(network.entry.input, [3, 32, 32]);
+  const { graph: pruned } = await network.models.pruned!();
+  assert.equal(pruned.inputs[0].shape, ["N", 3, 32, 32]);
+  assert.not(pruned.nodes.some(({ op }) => op === "Transpose"));
 });
 
 test.run();
