@@ -422,6 +422,12 @@ const refused: [what: string, nodes: readonly OnnxNode[], options: HandModel, me
     /"nchw,fcij->cfhwij" isn't supported: the batch has to stay first/,
   ],
   [
+    "an Einsum whose sizes differ",
+    [node("Einsum", ["x", "w"], "y", { equation: "nchw,chij->nwij" })],
+    { initialisers: [w] },
+    /"[ch]" stands for axes of /,
+  ],
+  [
     "an Einsum of one axis",
     [node("Einsum", ["x", "w"], "y", { equation: "nchw,fcij->nfhwi" })],
     { initialisers: [w] },

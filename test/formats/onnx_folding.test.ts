@@ -87,6 +87,19 @@ test("functions that no network of ours holds", () => {
   close(folded([node("Erf", ["c"], "folded")], [float32("c", [2], [1, -0.5])], [2]), [0.8427007929, -0.5204998778]);
 });
 
+test("sums, least and largest of any number of constants, of any shapes", () => {
+  const of = (op: string) =>
+    folded([node(op, ["a", "b", "c"], "folded")], [
+      float32("a", [2, 1], [1, -5]),
+      float32("b", [3], [0, 2, -9]),
+      one("c", 1),
+    ], [2, 3]);
+  close(of("Sum"), [2, 4, -7, -4, -2, -13]);
+  close(of("Max"), [1, 2, 1, 1, 2, 1]);
+  close(of("Min"), [0, 1, -9, -5, -5, -9]);
+  close(folded([node("Max", ["a"], "folded")], [float32("a", [2], [3, 4])], [2]), [3, 4]);
+});
+
 test("reductions over any axes, kept or not, with axes as attribute or input", () => {
   const c = [3, -4, 1, 2, 5, -6];
   const reduce = (op: string, axes: readonly number[] | undefined, keepdims: number, shape: readonly number[]) =>
@@ -175,6 +188,11 @@ const STANDARDISED: Readonly<Record<string, readonly OnnxNode[]>> = {
   "as a batch norm in training": [
     node("Reshape", ["w", "rows"], "f"),
     { ...node("BatchNormalization", ["f", "g", "b", "m", "v"], "n", { training_mode: 1 }), outputs: ["n", "m2", "v2"] },
+    node("Reshape", ["n", "back"], "s"),
+  ],
+  "as a batch norm in training before opset 14": [
+    node("Reshape", ["w", "rows"], "f"),
+    { ...node("BatchNormalization", ["f", "g", "b", "m", "v"], "n"), outputs: ["n", "m2", "v2", "m3", "v3"] },
     node("Reshape", ["n", "back"], "s"),
   ],
   "as a layer norm": [

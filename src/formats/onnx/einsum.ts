@@ -35,9 +35,8 @@ export function einsum(call: Call): void {
   const y = call.activation(second);
   const b = operand(terms[1], call.shape(y), fail);
   if (b.letters[0] !== batch) throw fail("the batch has to be first in both operands");
-  const { shared, summed, left, right } = kindsOf(a.letters, b.letters, result, fail);
-  const matrices = [...a.sizes, ...b.sizes];
-  const sizeOf = (letter: string) => new Map(matrices).get(letter)!;
+  const { shared, summed, left, right } = kindsOf(a, b, result, fail);
+  const sizeOf = (letter: string) => a.sizes.get(letter) ?? b.sizes.get(letter)!;
   const inner = shared.slice(1);
   const rows = arranged(call, x, a, [batch, ...inner], left, summed, sizeOf);
   const columns = arranged(call, y, b, [batch, ...inner], summed, right, sizeOf);
@@ -56,7 +55,7 @@ function byConstant(
 ): void {
   const constant = required(call, input, "operand");
   const b = operand(letters, constant.shape, fail, "constant");
-  const { shared, summed, left, right } = kindsOf(a.letters, b.letters, result, fail);
+  const { shared, summed, left, right } = kindsOf(a, b, result, fail);
   if (shared.length > 0) throw fail("a constant can't go along with the axes of the other operand");
   const sizeOf = (letter: string) => a.sizes.get(letter) ?? b.sizes.get(letter)!;
   const order = [...summed, ...right].map((letter) => letters.indexOf(letter));
@@ -104,11 +103,15 @@ function finished(
 }
 
 function kindsOf(
-  a: readonly string[],
-  b: readonly string[],
+  { letters: a, sizes: left }: Operand,
+  { letters: b, sizes: right }: Operand,
   result: readonly string[],
   fail: (why: string) => UserError,
 ): Kinds {
+  const other = a.find((letter) => right.has(letter) && left.get(letter) !== right.get(letter));
+  if (other !== undefined) {
+    throw fail(`"${other}" stands for axes of ${left.get(other) ?? "the batch"} and ${right.get(other)}`);
+  }
   const kinds = {
     shared: a.filter((letter) => b.includes(letter) && result.includes(letter)),
     summed: a.filter((letter) => b.includes(letter) && !result.includes(letter)),

@@ -75,8 +75,9 @@ export const ARITHMETIC_FOLDS: Readonly<Record<string, Fold>> = {
     const { shape, data } = need(ctx, inputs, 0);
     return build(ctx, "boolean", shape, (i) => number(data[i], (x) => x === 0 ? 1 : 0));
   },
-  Min: binary((a, b) => number(a, (x) => number(b, (y) => Math.min(x, y)))),
-  Max: binary((a, b) => number(a, (x) => number(b, (y) => Math.max(x, y)))),
+  Sum: variadic((a, b) => number(a, (x) => number(b, (y) => x + y))),
+  Min: variadic((a, b) => number(a, (x) => number(b, (y) => Math.min(x, y)))),
+  Max: variadic((a, b) => number(a, (x) => number(b, (y) => Math.max(x, y)))),
   Pow: binary((a, b) => number(a, (x) => number(b, (y) => x ** y))),
   Mod(ctx, inputs) {
     const truncated = ctx.attrs.integer("fmod", 0) !== 0;
@@ -121,11 +122,20 @@ function comparison(holds: (a: number, b: number) => boolean): Fold {
   return binary((a, b) => number(a, (x) => number(b, (y) => holds(x, y) ? 1 : 0)), "boolean");
 }
 
-function binary(op: (a: Size, b: Size, type: Constant["type"]) => Size, type?: Constant["type"]): Fold {
-  return (ctx, inputs) => {
-    const [a, b] = [need(ctx, inputs, 0), need(ctx, inputs, 1)];
-    const shape = broadcastShape(ctx, a.shape, b.shape);
-    const [x, y] = [a, b].map((input) => strided(ctx, input, shape, broadcastStrides(input.shape, shape)));
-    return build(ctx, type ?? a.type, shape, (i) => op(x.data[i], y.data[i], a.type));
-  };
+type Operation = (a: Size, b: Size, type: Constant["type"]) => Size;
+
+function binary(op: Operation, type?: Constant["type"]): Fold {
+  return (ctx, inputs) => combined(ctx, need(ctx, inputs, 0), need(ctx, inputs, 1), op, type);
+}
+
+/** Of any number of operands, one after the other. */
+function variadic(op: Operation): Fold {
+  return (ctx, inputs) =>
+    inputs.slice(1).reduce<Made>((so, _, i) => combined(ctx, so, need(ctx, inputs, i + 1), op), need(ctx, inputs, 0));
+}
+
+function combined(ctx: FoldContext, a: Made, b: Made, op: Operation, type: Constant["type"] = a.type): Made {
+  const shape = broadcastShape(ctx, a.shape, b.shape);
+  const [x, y] = [a, b].map((input) => strided(ctx, input, shape, broadcastStrides(input.shape, shape)));
+  return build(ctx, type, shape, (i) => op(x.data[i], y.data[i], a.type));
 }

@@ -118,8 +118,9 @@ export function foldByReference(ctx: FoldContext, inputs: readonly (Constant | u
     spendWork(ctx, shape[0] * opOf({ op, name }).macs(known, shapes.get(made)!));
   }
   const given = { shape, data: Float64Array.from(x.data as ArrayLike<number>) };
-  const isTrained = node.attributes.some((a) => a.name === "training_mode" && a.value === 1);
-  // A norm of weights by their own statistics is written as one in training.
+  // A norm of weights by their own statistics is written as one in training, which before opset 14 more outputs said.
+  const isTrained = node.outputs.length > 1 ||
+    node.attributes.some((attribute) => attribute.name === "training_mode" && attribute.value === 1);
   const mode = node.op === "BatchNormalization" && isTrained ? "train" : "eval";
   const made = referenceForward(model, { [name]: given }, { mode }).get(output)!;
   return { type: "float", shape: made.shape.slice(ones), data: made.data };

@@ -19,7 +19,14 @@ import {
   unsqueeze,
 } from "./layout.ts";
 import { batchNorm, groupNorm, instanceNorm, layerNorm } from "./norms.ts";
-import { importAddition, importDivision, importMultiplication, importScaling, importSubtraction } from "./pointwise.ts";
+import {
+  addConstant,
+  importAddition,
+  importDivision,
+  importMultiplication,
+  importScaling,
+  importSubtraction,
+} from "./pointwise.ts";
 import { importResize } from "./resize.ts";
 import { type Constant, typeOf } from "./tensors.ts";
 import { importAttention } from "./attention.ts";
@@ -217,12 +224,16 @@ function reduce(call: Call, op: Reduction): void {
   call.emit("Reshape", [call.between(op, [turned], { axes: last, keepdims: 0 })], { shape: [0, ...sizes] });
 }
 
-/** Of any number of values. */
+/** Of any number of values, constants among them. */
 function sum(call: Call): void {
-  const values = Array.from({ length: call.arity }, (_, i) => call.activation(i));
-  if (values.length === 1) return call.emit("Identity", values);
-  const before = values.slice(1, -1).reduce((so, value) => call.between("Add", [so, value]), values[0]);
-  call.emit("Add", [before, values[values.length - 1]]);
+  const places = Array.from({ length: call.arity }, (_, i) => i);
+  const [first, ...others] = places.filter((i) => !call.isConstant(i)).map(call.activation);
+  const values = others.reduce((so, value) => call.between("Add", [so, value]), first);
+  const all = places.filter(call.isConstant).reduce(
+    (so, i) => addConstant(call, so, call.constant(i)!, call.between),
+    values,
+  );
+  call.emit("Identity", [all]);
 }
 
 /** Squares and cubes are products. */
