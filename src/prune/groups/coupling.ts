@@ -55,26 +55,53 @@ export function coupledClasses(graph: Graph): CoupledClass[] {
     }
   });
   const blocked = blockedGroups(dependencies, groups);
-  const classes = Map.groupBy(layers.keys(), (i) => joined.find(i));
-  return [...classes.values()].map((members) => describe(dependencies, groups, blocked, members.map((i) => layers[i])));
+  const classOf = (group: number) => owner.has(group) ? joined.find(owner.get(group)!) : undefined;
+  // A network may have thousands of classes: who touches which is found in one pass, not in one for each.
+  const touching = <T>(all: Iterable<T>, valueOf: (one: T) => string) => {
+    const found = new Map<number | undefined, T[]>();
+    for (const one of all) {
+      for (const id of new Set(groupsOfValue(dependencies, groups, valueOf(one)).map(classOf))) {
+        if (found.has(id)) found.get(id)!.push(one);
+        else found.set(id, [one]);
+      }
+    }
+    return found;
+  };
+  const consumers = touching(layers, ({ x }) => x);
+  const nodes = touching(graph.nodes, ({ outputs }) => outputs[0]);
+  return [...Map.groupBy(layers.keys(), (i) => joined.find(i))].map(([id, members]) =>
+    describe(dependencies, groups, blocked, {
+      layers: members.map((i) => layers[i]),
+      consumers: consumers.get(id) ?? [],
+      nodes: nodes.get(id) ?? [],
+    })
+  );
+}
+
+/** What touches a class, each in order of execution. */
+interface Touching {
+  /** Layers whose filters are its groups. */
+  readonly layers: readonly Layer[];
+  /** Layers that read its groups' channels. */
+  readonly consumers: readonly Layer[];
+  /** Nodes that make its groups' channels. */
+  readonly nodes: readonly Node[];
 }
 
 function describe(
   dependencies: DependencyGraph,
   groups: DisjointSets,
   blocked: ReadonlyMap<number, string>,
-  layers: readonly Layer[],
+  touching: Touching,
 ): CoupledClass {
+  const { layers, consumers } = touching;
   const mine = new Set(layers.flatMap((layer) => groupsOfValue(dependencies, groups, layer.y)));
-  const consumers = [...dependencies.layers.values()].filter(({ x }) =>
-    groupsOfValue(dependencies, groups, x).some((group) => mine.has(group))
-  );
   const why = [...mine].map((group) => blocked.get(group)).find((reason) => reason !== undefined) ??
     (mine.size === 1 ? single(dependencies, groups, layers) : undefined);
   return {
     id: layers[0].node.name,
     size: mine.size,
-    ...placed(dependencies, groups, layers, consumers),
+    ...placed(dependencies, groups, touching),
     consumers: consumers.map(({ node }) => node.name),
     prunable: why === undefined,
     ...(why === undefined ? {} : { why }),
@@ -108,8 +135,7 @@ function binderOf(dependencies: DependencyGraph, groups: DisjointSets, group: nu
 function placed(
   dependencies: DependencyGraph,
   groups: DisjointSets,
-  layers: readonly Layer[],
-  consumers: readonly Layer[],
+  { layers, consumers, nodes }: Touching,
 ): Pick<CoupledClass, "producers" | "vectors" | "readers"> {
   const positions = numbered(dependencies, groups, layers);
   const at = (value: string) =>
@@ -124,11 +150,7 @@ function placed(
       axis: axes.filter,
       at: at(y),
     })),
-    vectors: vectorsOf(
-      dependencies,
-      (value) =>
-        groupsOfValue(dependencies, groups, value).some((group) => positions.has(group)) ? at(value) : undefined,
-    ),
+    vectors: nodes.flatMap((node) => vectorsOf(dependencies, node, at)),
     readers: consumers.filter(({ group, columnAt }) => group === 1 && !columnAt).map(({ node, weight, axes, x }) => ({
       node: node.name,
       param: weight,
@@ -187,20 +209,13 @@ function inRows(
   return distinct.size < positions.size || Math.max(...distinct) >= positions.size ? undefined : positions;
 }
 
-/** Per-channel parameters of the class. */
-function vectorsOf(dependencies: DependencyGraph, at: (value: string) => Placement | undefined): Coupled[] {
-  const { graph, layers } = dependencies;
-  const vectors: Coupled[] = [];
-  for (const node of graph.nodes) {
-    const placement = at(node.outputs[0]);
-    if (!placement) continue;
-    for (const param of zeroableParameters(dependencies, node)) {
-      if (layers.get(node.name)?.weight === param) continue;
-      const axis = parameterAxis(dependencies, node, param);
-      if (axis !== null) vectors.push({ node: node.name, param, axis, at: placement });
-    }
-  }
-  return vectors;
+/** A node's per-channel parameters. */
+function vectorsOf(dependencies: DependencyGraph, node: Node, at: (value: string) => Placement): Coupled[] {
+  const weight = dependencies.layers.get(node.name)?.weight;
+  return zeroableParameters(dependencies, node).flatMap((param) => {
+    const axis = param === weight ? null : parameterAxis(dependencies, node, param);
+    return axis === null ? [] : [{ node: node.name, param, axis, at: at(node.outputs[0]) }];
+  });
 }
 
 function groupsOfValue({ channels }: DependencyGraph, groups: DisjointSets, value: string): number[] {
