@@ -11,7 +11,15 @@ import { activation, finish, fresh, same } from "./pieces.ts";
 
 type Share = (b: Builder, d: Dice, x: string) => string;
 
-export const SHARES: Readonly<Record<string, Share>> = { again, pyramid, branches, normed, depthwise, crossed };
+export const SHARES: Readonly<Record<string, Share>> = {
+  again,
+  pyramid,
+  branches,
+  mirrored,
+  normed,
+  depthwise,
+  crossed,
+};
 
 export function sharingModel(share: keyof typeof SHARES, seed: number): Model {
   const d = dice(seed, `shared ${share}`);
@@ -54,6 +62,15 @@ function branches(b: Builder, d: Dice, x: string): string {
   const right = b.channels(q) === b.channels(p) ? repeat(b, "Conv", q) : same(b, d, q, b.channels(left));
   const [l, r] = [activation(b, d, left), activation(b, d, right)];
   return finish(b, d, same(b, d, d.chance(0.5) ? b.add(l, r) : b.concat([l, r]), d.between(2, 5)));
+}
+
+/** A transposed convolution has the weight of the convolution before it: what it reads are the filters of that one. */
+function mirrored(b: Builder, d: Dice, x: string): string {
+  const y = activation(b, d, b.conv(x, { name: "down", out: d.between(2, 5), kernel: 2, stride: 2 }));
+  const bias = b.param("up.bias", [b.channels(x)], "bias");
+  const up = b.node("ConvTranspose", [y, "down.weight", bias], { strides: [2, 2] }, "up");
+  const both = b.concat([up, b.slice(x, { axes: [2, 3], starts: [0, 0], ends: b.shape(up).slice(2) as number[] })]);
+  return finish(b, d, same(b, d, activation(b, d, both), d.between(2, 5)));
 }
 
 /** One batch norm, or one slope for each channel, for two values. */

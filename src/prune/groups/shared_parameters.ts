@@ -7,8 +7,7 @@
 import { consumers } from "../../graph/names.ts";
 import type { Node } from "../../graph/types.ts";
 import type { Layer } from "../rules/layer_view.ts";
-import { parameterAxis } from "./channels.ts";
-import type { LinkedGraph } from "./channels.ts";
+import { type LinkedGraph, parameterAxis } from "./channels.ts";
 
 export interface Sharing {
   /** Parameters that more than one node reads. */

@@ -113,7 +113,9 @@ function cutWeight(
   const all = locals.flatMap((c) => range(size).map((k) => c * size + k));
   const shape = tensor(e.dependencies.model, layer.weight).shape;
   const grouped: Attrs = layer.group > 1 ? { ...node.attrs, group: groups.size } : node.attrs;
-  if (groups.size === 1 && layer.hasColumns && (e.columns || layer.columnAt)) {
+  // A weight that others share stays as it is for them.
+  const mayCut = e.columns && layer.hasColumns && !e.dependencies.shared.has(layer.weight);
+  if (groups.size === 1 && (mayCut || layer.columnAt)) {
     const used = usedColumns(e, layer, filters, all, read);
     if (used.length < all.length || layer.columnAt) return cutColumns(e, layer, filters, locals, used);
   }
