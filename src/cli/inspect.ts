@@ -1,7 +1,7 @@
 import { Command } from "commander";
-import { UserError } from "../errors.ts";
+import { UsageError, UserError } from "../errors.ts";
 import type { Graph } from "../graph/types.ts";
-import { isModelPath } from "../models/given.ts";
+import { isModelPath, type ModelChoice } from "../models/given.ts";
 import { createModel, modelNames } from "../models/zoo.ts";
 import { type CoupledGroup, inspect, type Inspection, refusalsOf } from "../prune/inspect.ts";
 import { HOW_TO_KEEP_NORMS, lacksNorms } from "../recipe/restored_norms.ts";
@@ -9,6 +9,7 @@ import { bytes, count, short } from "../report/format.ts";
 import { visible } from "../visible.ts";
 import type { Io } from "./io.ts";
 import { modelFile, zooHelp } from "./networks.ts";
+import { constantInput, INPUT, OUTPUT } from "./options.ts";
 import { formatTable } from "./table.ts";
 
 const LOST_NORMS =
@@ -19,11 +20,13 @@ export function inspectCommand(io: Io): Command {
   return new Command("inspect")
     .description("print a network's layers, their costs, what is pruned together, and what can't be pruned and why")
     .argument("<model>", "an .onnx file, a run's folder or its model.safetensors, or the name of a network of the zoo")
+    .option("--output <name>", OUTPUT)
+    .option("--input <name=file>", INPUT, constantInput)
     .option("--html <file>", "also draw the graph, as a page that opens without a network")
     .option("--json", "print JSON instead of tables")
     .addHelpText("after", zooHelp(io.width))
-    .action(async (model: string, { html, json }: { html?: string; json?: boolean }) => {
-      const graph = await graphOf(model, io);
+    .action(async (model: string, { html, json, output, input: inputs }: InspectCommandOptions) => {
+      const graph = await graphOf(model, io, { ...output && { output }, ...inputs && { inputs } });
       const found = inspect(graph);
       if (html !== undefined) {
         const { renderInspection } = await import("../report/inspection/page.ts");
@@ -36,8 +39,19 @@ export function inspectCommand(io: Io): Command {
     });
 }
 
-async function graphOf(model: string, { store }: Io): Promise<Graph> {
-  if (modelNames.includes(model)) return createModel(model);
+interface InspectCommandOptions {
+  readonly html?: string;
+  readonly json?: boolean;
+  readonly output?: string;
+  readonly input?: Readonly<Record<string, string>>;
+}
+
+async function graphOf(model: string, { store }: Io, part: Omit<ModelChoice, "name">): Promise<Graph> {
+  if (modelNames.includes(model)) {
+    const [option] = Object.keys(part);
+    if (option === undefined) return createModel(model);
+    throw new UsageError(`--${option.replace(/s$/, "")} is for networks from files, ${model} is one of the zoo`);
+  }
   const name = await modelFile(model, store);
   const isFile = await store.size(name) !== undefined;
   if (isFile && !isModelPath(name.slice(name.lastIndexOf("/") + 1))) {
@@ -52,7 +66,7 @@ async function graphOf(model: string, { store }: Io): Promise<Graph> {
     );
   }
   const { readGiven } = await import("../models/given.ts");
-  return (await readGiven({ model: { name } }, store)).model!.graph;
+  return (await readGiven({ model: { name, ...part } }, store)).model!.graph;
 }
 
 export function formatInspection(found: Inspection, width: number): string {

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { onnxBytes } from "../../src/formats/onnx/export.ts";
+import { builder } from "../../src/graph/build.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { identityMap } from "../../src/graph/indexmap.ts";
 import { createModel } from "../../src/models/zoo.ts";
@@ -43,6 +44,26 @@ test("an ONNX file, a run's folder and its model say the same", async () => {
   assert.equal(folder, saved);
   assert.equal(file.groups, folder.groups);
   assert.is(file.params, folder.params);
+});
+
+test("of an ONNX file one output of several, and its constant inputs, may be chosen", async () => {
+  const { run, out, err, io } = session();
+  const b = builder("two", ["N", 2, 4, 4]);
+  const first = b.conv(b.input, { name: "first", out: 3, kernel: 1 });
+  const second = b.conv(first, { name: "second", out: 5, kernel: 1 });
+  const both = b.graph([first, second]);
+  await io.store.write("two.onnx", onnxBytes({ graph: both, params: initialise(both, 1) }));
+  assert.is(await run("inspect", "two.onnx", "--json"), 0);
+  assert.is(await run("inspect", "two.onnx", "--output", "first", "--json"), 0);
+  const [all, one] = out.map((text) => JSON.parse(text));
+  assert.equal(all.nodes.map(({ name }: { name: string }) => name), ["first", "second"]);
+  assert.equal(one.nodes.map(({ name }: { name: string }) => name), ["first"]);
+  assert.is(await run("inspect", "two.onnx", "--output", "third"), 1);
+  assert.match(err[0], /it has no output "third": known are "first", "second"/);
+  assert.is(await run("inspect", "two.onnx", "--input", "style"), 2);
+  assert.match(err[1], /Expected name=file.npy/);
+  assert.is(await run("inspect", "resnet8", "--input", "a=b.npy"), 2);
+  assert.match(err[2], /--input is for networks from files, resnet8 is one of the zoo/);
 });
 
 test("--html writes a page, beside either output", async () => {

@@ -9,8 +9,8 @@ const RECURRENT = "recurrent layers aren't read: export the part of the network 
   "with convolutions or attention in their place";
 const RANDOM =
   "it draws random numbers: export the network for evaluation (model.eval()), without its random augmentation";
-const AFTERWARDS =
-  "it chooses among results, which isn't a part of a network: export the network up to its raw outputs";
+const AFTERWARDS = "it chooses among results, which isn't a part of a network: export the network up to its raw " +
+  "outputs, or choose one before it (--output)";
 const RUNTIME = "it was made by a runtime's optimisation: export the network as it was before";
 
 /** Operator -> why it is refused. */
