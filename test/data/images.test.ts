@@ -4,7 +4,11 @@ import fc from "fast-check";
 import { compareBytes } from "../../src/data/images/arrange.ts";
 import { decodeImage, type Picture } from "../../src/data/images/decode.ts";
 import { readHeader } from "../../src/data/images/header.ts";
+import { createDecoder } from "../../src/data/images/pool.ts";
 import { resizeAndCrop } from "../../src/data/images/resize.ts";
+import { draws } from "../fuzz/draws.ts";
+import { mutatePng } from "../fuzz/images.ts";
+import { random } from "../../kernels/random/philox.ts";
 import { sha256 } from "../../src/formats/sha256.ts";
 import { alphaPng, bitPng, cmykJpeg, deepPng, greyAlphaPng, greyPng, jpegFile } from "./image-files.ts";
 
@@ -118,6 +122,16 @@ test("paths are ordered by their UTF-8 bytes", () => {
     const expected = at < 0 ? x.length - y.length : at >= y.length ? 1 : x[at] - y[at];
     assert.is(Math.sign(compareBytes(a, b)), Math.sign(expected));
   }));
+});
+
+test("a good image decodes after any number of damaged ones in its thread", async () => {
+  using decoder = createDecoder(undefined, 1);
+  for (let batch = 0; batch < 40; batch++) {
+    const dice = draws(random(1, "damaged"), batch);
+    const damaged = Array.from({ length: 32 }, () => new Uint8Array(mutatePng(bytesOf(alphaPng.base64), dice)));
+    const last = (await decoder.decode([...damaged, bytesOf(alphaPng.base64)])).at(-1)!;
+    assert.ok(typeof last !== "string", `in batch ${batch}: ${last}`);
+  }
 });
 
 test.run();

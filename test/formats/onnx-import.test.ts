@@ -400,6 +400,12 @@ const refused: [what: string, nodes: readonly OnnxNode[], options: HandModel, me
     { initialisers: [int64("axes", [1, 1])] },
     /\[1,1\] name an axis twice/,
   ],
+  [
+    "more parts than a Split has outputs",
+    [node("Split", ["x"], "y", { axis: 1, num_outputs: 2 ** 40 })],
+    { opset: 18 },
+    /^Split .*attribute num_outputs is 1099511627776, for 1 outputs/,
+  ],
   ["an old opset", [node("Relu", ["x"])], { opset: 10 }, /^opset 10 isn't supported, expected 11 to 24/],
   ["open height", [node("Relu", ["x"])], { input: ["N", 3, "height", 4] }, /input "x": dimension 2 is "height"/],
   [

@@ -19,6 +19,8 @@ interface Batch {
 
 /** Of all batches that are being decoded; one that takes more is decoded alone. */
 const MOST_AT_WORK = 2 ** 28;
+/** A decoder loses some of its stack with each damaged file, and after some thousands decodes nothing more. */
+const MOST_DAMAGED = 64;
 /** Of the files that wait. */
 const MOST_WAITING = 2 ** 25;
 
@@ -26,6 +28,8 @@ const MOST_WAITING = 2 ** 25;
 export function createDecoder(size: number | undefined, threads: number = navigator.hardwareConcurrency): Decoder {
   const free: Worker[] = [];
   const all: Worker[] = [];
+  /** How many damaged files a thread has met. */
+  const damaged = new Map<Worker, number>();
   const waiting: Batch[] = [];
   let atWork = 0;
   let roomFor: (() => void)[] = [];
@@ -39,12 +43,18 @@ export function createDecoder(size: number | undefined, threads: number = naviga
   const begin = async (worker: Worker, { files, cost, done }: Batch): Promise<void> => {
     atWork += cost;
     try {
-      done.resolve(await ask(worker, { files, size }));
+      const decoded = await ask(worker, { files, size });
+      damaged.set(worker, (damaged.get(worker) ?? 0) + decoded.filter((one) => typeof one === "string").length);
+      done.resolve(decoded);
     } catch (error) {
       done.reject(error);
     }
     atWork -= cost;
-    free.push(worker);
+    if ((damaged.get(worker) ?? 0) < MOST_DAMAGED) free.push(worker);
+    else {
+      worker.terminate();
+      all.splice(all.indexOf(worker), 1);
+    }
     proceed();
   };
   const isFull = () =>

@@ -56,9 +56,11 @@ export function partsOf(
 ): readonly number[] {
   const { node, attrs } = context;
   const given = listOf(context, "split", input);
-  const parts = attrs.integer("num_outputs", node.outputs.length);
-  const whole = Math.ceil(size / parts);
-  const sizes = given ?? Array.from({ length: parts }, (_, i) => Math.min(whole, size - i * whole));
+  const outputs = node.outputs.length;
+  const parts = attrs.integer("num_outputs", outputs);
+  if (!given && parts !== outputs) throw onnxError(node, `attribute num_outputs is ${parts}, for ${outputs} outputs`);
+  const whole = Math.ceil(size / outputs);
+  const sizes = given ?? Array.from({ length: outputs }, (_, i) => Math.min(whole, size - i * whole));
   const fits = sizes.length === node.outputs.length && sizes.every((s) => s > 0) &&
     sizes.reduce((sum, s) => sum + s, 0) === size;
   if (!fits) throw onnxError(node, `can't split ${size} into [${sizes}] for ${node.outputs.length} outputs`);
