@@ -100,7 +100,7 @@ function split(walk: Walk): void {
 }
 
 function number(walk: Walk): void {
-  walk.value = walk.t.op(walk.d.pick(["Relu", "Sigmoid", "Tanh"]), [walk.value]);
+  walk.value = walk.t.op(walk.d.pick(["Relu", "Sigmoid", "Tanh", "Abs", "Neg"]), [walk.value]);
 }
 
 /** A constant with numbers along some axes that don't hold the batch. */

@@ -120,13 +120,22 @@ function single(dependencies: DependencyGraph, groups: DisjointSets, layers: rea
 function binderOf(dependencies: DependencyGraph, groups: DisjointSets, group: number): Node | undefined {
   const { graph, channels } = dependencies;
   return graph.nodes.find((node) => {
-    const values = [...activations(node, channels), node.outputs[0]];
+    const values = [...new Set([...activations(node, channels), node.outputs[0]])];
     if (!values.some((value) => groups.find(channels.base(value)) === group)) return false;
-    const own = new DisjointSets(channels.total);
-    forEachLink(dependencies, node, (made, read, kind) => kind !== "spread" && own.join(made, read));
+    const own = new Map<number, number>();
+    values.forEach((value) => {
+      for (let j = 0; j < channels.width(value); j++) own.set(channels.base(value) + j, own.size);
+    });
+    const sets = new DisjointSets(own.size);
+    forEachLink(dependencies, node, (made, read, kind) => {
+      if (kind !== "spread") sets.join(own.get(made)!, own.get(read)!);
+    });
     return values.some((value) => {
-      const all = Array.from({ length: channels.width(value) }, (_, j) => own.find(channels.base(value) + j));
-      return channels.width(value) > 1 && new Set(all).size === 1;
+      const all = Array.from(
+        { length: channels.width(value) },
+        (_, j) => sets.find(own.get(channels.base(value) + j)!),
+      );
+      return all.length > 1 && new Set(all).size === 1;
     });
   });
 }
