@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
+import { builder } from "../../src/graph/build.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { createModel } from "../../src/models/zoo.ts";
@@ -21,6 +22,20 @@ test("a budget is met by the compact network, and the model given stays as it is
   for (const [name, { data }] of masks) {
     data.forEach((bit, i) => assert.is(masked.params.get(name)!.data[i], bit * model.params.get(name)!.data[i]));
   }
+});
+
+test("a budget counts what is left of the filters that are read, whatever else goes for nothing", () => {
+  const b = builder("sliced", ["N", 1, 4, 4]);
+  const x = b.relu(b.conv(b.input, { name: "conv", out: 12, kernel: 3, pad: 1 }));
+  // Eight of the twelve filters are read.
+  b.conv(b.slice(x, { axes: [1], starts: [0], ends: [8] }), { name: "reader", out: 4, kernel: 3, pad: 1 });
+  const graph = b.graph();
+  const sliced = { graph, params: initialise(graph, 1) };
+  const whole = graphCost(graph).macs;
+  const { model: masked, kept } = prune(sliced, { budget: { macs: 0.4 } });
+  // MACs are 9·16·(F + 4·F) for F filters that stay, of 9·16·(12 + 4·8) = 9·16·44: three stay, of 15 / 44 = 0.34.
+  assert.equal(kept.map(({ keep }) => keep), [3]);
+  assert.is(graphCost(compact(masked).model.graph).macs / whole, 15 / 44);
 });
 
 test("a criterion and a rule are the same by name and as they are", () => {

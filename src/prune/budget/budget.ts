@@ -32,8 +32,8 @@ export interface Budget {
 
 /**
  * Puts all groups into one order by the rule and drops from the bottom until the budget is met: the number to drop is found
- * by trial. What a group saves is what the compact network saves by the first group of its constraint; where that is nothing,
- * none is dropped. No constraint goes below its minKeep and its protected part.
+ * by trial. What a group saves is what the compact network saves by the first group of its constraint that scores above 0;
+ * where that is nothing, none is dropped. No constraint goes below its minKeep and its protected part.
  *
  * @param scores per constraint, length `groups`
  * @throws UserError if the budget can't be met
@@ -48,11 +48,13 @@ export function solveBudget(
   checkTarget(target);
   const price = pricing(graph, constraints, scores, options);
   const whole = constraints.map((constraint) => isFixed(constraint.rule) ? constraint.keep : constraint.groups);
-  const dense = price(whole).excess;
   const order = constraints.flatMap(({ rule: selection, groups, minKeep }, c) => {
     const least = Math.max(minKeep, Math.ceil(protect * groups));
     if (isFixed(selection) || groups <= least) return [];
-    const saved = dense - price(whole.map((k, i) => i === c ? k - 1 : k)).excess;
+    // What scores nothing, such as filters that nobody reads, may save nothing: the next one tells.
+    const free = Math.min(scores[c].filter((score) => score === 0).length, groups - 1);
+    const without = (gone: number) => price(whole.map((k, i) => i === c ? k - gone : k)).excess;
+    const saved = without(free) - without(free + 1);
     if (saved <= 0) return [];
     const worth = rule.worth(scores[c], saved);
     return rankGroups(scores[c]).slice(least).map((group) => ({ c, worth: worth[group] }));

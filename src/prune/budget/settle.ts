@@ -7,6 +7,7 @@ import { checkScorable, scoreGroups } from "../criteria/score.ts";
 import type { Criterion } from "../criteria/types.ts";
 import { oneShot } from "../methods/one_shot.ts";
 import { compact } from "../rewrite/compact.ts";
+import { removeUnused } from "../rewrite/unused.ts";
 import { type ConstraintOptions, constraintsOf, settlePatterns } from "../structures/constraints.ts";
 import { filledGroups } from "../structures/elements.ts";
 import { maskModel } from "../structures/masks.ts";
@@ -68,11 +69,13 @@ export function settleKept({ model, dense }: { model: Model; dense: Graph }, req
   const constraints = settlePatterns(requestedConstraints(model.graph, request), model.params);
   checkScorable(criterion, constraints, model.graph);
   const ranking = criterion.arbitrary ? l2 : criterion;
+  // As pruning will score them: what nobody reads goes first, and leaving it pays for nothing.
+  const evidence = { model: removeUnused(model).model, seed };
   const solved = budget
     ? solveBudget(
       model.graph,
       constraints,
-      constraints.map((constraint) => scoreGroups(ranking, constraint, { model, seed }).scores),
+      constraints.map((constraint) => scoreGroups(ranking, constraint, evidence).scores),
       { ...budget, target: fromHere(budget.target, dense, model.graph) },
     ).constraints
     : constraints;
