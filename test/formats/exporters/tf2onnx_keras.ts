@@ -55,9 +55,16 @@ export function convnext(opset: number): WrittenFile {
       : op(path, "ReduceMean", [x], { axes: [3], keepdims: 1 });
   const dense = (path: string, x: string, from: number, to: number) =>
     op(`${path}/BiasAdd`, "Add", [
-      op(`${path}/Tensordot`, "MatMul", [x, g.weight(`${SCOPE}/${path}/kernel:0`, from, to)]),
+      op(`${path}/MatMul`, "MatMul", [x, g.weight(`${SCOPE}/${path}/kernel:0`, from, to)]),
       g.weight(`${SCOPE}/${path}/bias:0`, to),
     ]);
+  /** A dense layer over pixels, all of which are rows of one matrix, whatever sample they are of. */
+  const tensordot = (path: string, x: string, from: number, to: number) => {
+    const rows = op(`${path}/Tensordot/Reshape`, "Reshape", [x, g.ints(`${path}/rows:0`, [-1, from])]);
+    const product = op(`${path}/Tensordot/MatMul`, "MatMul", [rows, g.weight(`${SCOPE}/${path}/kernel:0`, from, to)]);
+    const pixels = op(`${path}/Tensordot`, "Reshape", [product, g.ints(`${path}/pixels:0`, [-1, 3, 4, to])]);
+    return op(`${path}/BiasAdd`, "Add", [pixels, g.weight(`${SCOPE}/${path}/bias:0`, to)]);
+  };
   const layerNorm = (path: string, x: string, size: number) => {
     const centre = mean(`${path}/moments/mean`, x);
     const difference = op(`${path}/moments/SquaredDifference`, "Sub", [x, centre]);
@@ -78,11 +85,11 @@ export function convnext(opset: number): WrittenFile {
   const stem = conv("stem/Conv2D", "input_1", [8, 3, 2, 2], { strides: [2, 2], kernel_shape: [2, 2] });
   const x = layerNorm("stem/norm", stem, 8);
   let y = conv("block/depthwise", x, [8, 1, 3, 3], { group: 8, pads: [1, 1, 1, 1], kernel_shape: [3, 3] });
-  y = dense("block/pointwise_1", layerNorm("block/norm", y, 8), 8, 16);
+  y = tensordot("block/pointwise_1", layerNorm("block/norm", y, 8), 8, 16);
   const erf = op("block/gelu/Erf", "Erf", [op("block/gelu/truediv", "Div", [y, g.floats("sqrt2:0", [], Math.SQRT2)])]);
   const half = op("block/gelu/mul", "Mul", [g.floats("half:0", [], 0.5), y]);
   y = op("block/gelu/mul_1", "Mul", [half, op("block/gelu/add", "Add", [erf, g.floats("one:0", [], 1)])]);
-  y = dense("block/pointwise_2", y, 16, 8);
+  y = tensordot("block/pointwise_2", y, 16, 8);
   y = op("block/layer_scale/mul", "Mul", [y, g.weight(`${SCOPE}/block/gamma:0`, 8)]);
   y = op("block/add", "Add", [x, y]);
   const pooled = opset >= 18
