@@ -6,9 +6,6 @@ import { decodeImage, type Picture } from "../../src/data/images/decode.ts";
 import { readHeader } from "../../src/data/images/header.ts";
 import { createDecoder } from "../../src/data/images/pool.ts";
 import { resizeAndCrop } from "../../src/data/images/resize.ts";
-import { draws } from "../fuzz/draws.ts";
-import { mutatePng } from "../fuzz/images.ts";
-import { random } from "../../kernels/random/philox.ts";
 import { sha256 } from "../../src/formats/sha256.ts";
 import { alphaPng, bitPng, cmykJpeg, deepPng, greyAlphaPng, greyPng, jpegFile } from "./image-files.ts";
 
@@ -126,10 +123,10 @@ test("paths are ordered by their UTF-8 bytes", () => {
 
 test("a good image decodes after any number of damaged ones in its thread", async () => {
   using decoder = createDecoder(undefined, 1);
+  const whole = bytesOf(alphaPng.base64);
   for (let batch = 0; batch < 40; batch++) {
-    const dice = draws(random(1, "damaged"), batch);
-    const damaged = Array.from({ length: 32 }, () => new Uint8Array(mutatePng(bytesOf(alphaPng.base64), dice)));
-    const last = (await decoder.decode([...damaged, bytesOf(alphaPng.base64)])).at(-1)!;
+    const damaged = Array.from({ length: 50 }, () => whole.slice(0, 100));
+    const last = (await decoder.decode([...damaged, whole.slice()])).at(-1)!;
     assert.ok(typeof last !== "string", `in batch ${batch}: ${last}`);
   }
 });
