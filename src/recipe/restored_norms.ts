@@ -1,8 +1,7 @@
 /** Batch norms that a run puts back for its training, and folds again in what it writes. */
 import { withoutNorms } from "../graph/fold.ts";
 import { convolutionsWithoutNorm, hasNoNorms } from "../graph/rewrite/insert_norms.ts";
-import { layersOf } from "../graph/roles.ts";
-import type { Graph, IndexMap, Origin } from "../graph/types.ts";
+import type { Graph, IndexMap } from "../graph/types.ts";
 import { isTrained } from "../models/given.ts";
 import type { Ui } from "../ui.ts";
 import { isPruning } from "./registry.ts";
@@ -25,9 +24,10 @@ export function lacksNorms(graph: Graph): boolean {
 
 /** Says what was done to the network, and how to have it as it was trained. */
 export function tellRestored(ui: Ui, norms: number): void {
+  if (norms === 0) return ui.warn("norms: no convolution of the network has lost one, so none is put back");
   ui.note(
-    `the network has no norms: ${norms} batch norms that change nothing are put behind its convolutions for training, and ` +
-      `folded again at the end (norms: keep leaves it as it is). ${HOW_TO_KEEP_NORMS}`,
+    `${norms} batch norms that change nothing are put behind convolutions without one for training, and folded again at the ` +
+      `end (norms: keep leaves the network as it is). ${HOW_TO_KEEP_NORMS}`,
   );
 }
 
@@ -51,22 +51,11 @@ export function writtenNetworks({ model, dense, masked, origin, restored }: RunS
     model: written,
     dense: before,
     masked: masked && withoutNorms(masked, restored),
-    origin: foldedOrigin(written.graph, before.graph, origin),
+    origin: foldedOrigin(written.graph, origin),
   };
 }
 
-/** Folding scales rows and leaves them where they were; a bias that it made has the rows of its layer's weight. */
-function foldedOrigin(written: Graph, dense: Graph, origin: IndexMap): IndexMap {
-  const before = new Map(layersOf(dense).map((node) => [node.name, node]));
-  const map = new Map<string, Origin>();
-  for (const name of Object.keys(written.params)) {
-    const found = origin.get(name);
-    if (found) map.set(name, found);
-  }
-  for (const { name, inputs: [, weight, bias] } of layersOf(written)) {
-    const rows = origin.get(weight), source = before.get(name)?.inputs[2];
-    if (bias === undefined || map.has(bias) || source === undefined || !rows || "sources" in rows) continue;
-    map.set(bias, { source, keep: [rows.keep[0]] });
-  }
-  return map;
+/** Folding scales rows and leaves them where they were. */
+function foldedOrigin(written: Graph, origin: IndexMap): IndexMap {
+  return new Map([...origin].filter(([name]) => written.params[name]));
 }

@@ -21,8 +21,9 @@ export function hasNoNorms({ params }: Graph): boolean {
 }
 
 /**
- * The convolutions behind which a batch norm may have stood: those whose images are larger than one pixel, whom no norm
- * follows, and whose outputs another layer reads in the end (the last layer makes scores, which nobody normalises).
+ * The convolutions behind which a batch norm may have stood: with a bias, as folding leaves it, and parameters that no other
+ * node reads; whose images are larger than one pixel; whom no norm follows; and whose outputs another layer reads in the end
+ * (the last layer makes scores, which nobody normalises).
  */
 export function convolutionsWithoutNorm(graph: Graph): Node[] {
   const shapes = inferShapes(graph);
@@ -36,7 +37,9 @@ export function convolutionsWithoutNorm(graph: Graph): Node[] {
   return graph.nodes.filter((node) => {
     const shape = shapes.get(node.outputs[0])!;
     const image = hasFilterRows(node) && shape.length === 4 && shape.slice(2).some((size) => size !== 1);
-    return image && feedsLayer.has(node.name) && !(readers.get(node.outputs[0]) ?? []).some(isNorm);
+    const [, ...own] = node.inputs;
+    const alone = own.length === 2 && own.every((name) => readers.get(name)!.length === 1);
+    return image && alone && feedsLayer.has(node.name) && !(readers.get(node.outputs[0]) ?? []).some(isNorm);
   });
 }
 
@@ -52,7 +55,7 @@ const FILTER_NORM = Math.SQRT2;
  * The scale s is for training: what a norm follows may have any, but the larger the weights the smaller is the part of
  * them that a step of SGD changes. Folding leaves them small, γ/σ times what they were trained with.
  *
- * @param moments of the outputs of convolutions, by node name
+ * @param moments of the outputs of convolutions whose parameters no other node reads, by node name
  * @returns the network, and the names of the new nodes
  */
 export function insertNorms(
@@ -60,7 +63,6 @@ export function insertNorms(
   moments: ReadonlyMap<string, ChannelMoments>,
 ): { readonly model: Model; readonly norms: readonly string[] } {
   const taken = takenNames(graph);
-  const readers = consumers(graph);
   const specs = { ...graph.params };
   const values = new Map<string, HostTensor>(params);
   const norms: string[] = [];
@@ -68,8 +70,7 @@ export function insertNorms(
     const found = moments.get(node.name);
     if (!found) return [node];
     const [, ...own] = node.inputs;
-    const isShared = own.some((name) => readers.get(name)!.length > 1);
-    const scale = isShared ? 1 : filterNorm(params.get(own[0])!) / FILTER_NORM || 1;
+    const scale = filterNorm(params.get(own[0])!) / FILTER_NORM || 1;
     for (const param of own) {
       const { shape, data } = params.get(param)!;
       values.set(param, { shape, data: data.map((v) => v / scale) });
