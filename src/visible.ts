@@ -1,4 +1,4 @@
-/** Text from files, folders' names, recipes and posts, before it reaches a terminal. */
+/** Text from files, folders' names, recipes and posts, before it reaches a terminal or a page. */
 
 /**
  * What a terminal obeys instead of showing: control characters (a newline and the escape that begins colours, titles and

@@ -1,3 +1,5 @@
+import { visibleLines } from "../visible.ts";
+
 /** HTML text that is safe to put into a page; only `markup` and `raw` make it. */
 export interface Html {
   readonly html: string;
@@ -15,9 +17,12 @@ export function raw(text: string): Html {
   return { html: text };
 }
 
-/** For text and for attributes in either kind of quotes. */
+/**
+ * For text and for attributes in either kind of quotes. Names come from files: what would turn the direction of writing,
+ * and control characters, which no page may hold, become visible.
+ */
 export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  return visibleLines(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 export function render(content: Content): string {

@@ -67,6 +67,16 @@ test("text is text, wherever it comes from", () => {
   }
 });
 
+test("what turns the direction of writing, and control characters, can be seen", () => {
+  const evil = "\u001b[31m\u202e\u2066\u0000\u2028end";
+  const text = renderReport(poison(sampleReport(), evil), poison(sampleDetail(), evil));
+  assert.equal(text.match(/(?!\n)[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/u), null);
+  const seen = String.raw`\u001b[31m\u202e\u2066\u0000\u2028end`;
+  for (const place of ["tbody th", "pre"]) {
+    assert.ok(parse(text).querySelector(place)!.textContent.includes(seen), place);
+  }
+});
+
 /** Every free text, map keys too, with `text` behind it. */
 function poison<T extends Report | Detail>(value: T, text: string): T {
   const fixed = new Set(["variant", "phase"]);

@@ -1,6 +1,7 @@
 /** From an Observable Plot to SVG text that lives in the page: no ids, no style element, short numbers. */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom/worker";
+import { visibleLines } from "../../visible.ts";
 import { escapeHtml, type Html, raw } from "../markup.ts";
 
 /** Charts are drawn for a phone and for anything wider; the page shows one of the two. Pixels. */
@@ -55,7 +56,7 @@ function draw(options: Plot.PlotOptions): { width: string; height: string; body:
   return {
     width: svg.getAttribute("width")!,
     height: svg.getAttribute("height")!,
-    body: svg.innerHTML
+    body: visibleLines(svg.innerHTML)
       .replace(/ (aria-label|aria-hidden|class)="[^"]*"/g, "")
       .replace(/="[^"<>]*"/g, (attribute) => attribute.replace(/-?\d+\.\d{3,}/g, shortNumber)),
   };
