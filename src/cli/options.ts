@@ -22,16 +22,20 @@ export interface RunOptions {
 }
 
 export const OUTPUT = "the output of the model's file that holds the scores, where it has several";
-export const INPUT = "an input of the model's file that is always the same, as a .npy file (repeatable)";
+export const INPUT = "an input of the model's file that is always the same, as a .npy file of one sample (repeatable)";
 
-/** NAME=FILE, beside those given before. */
+/** NAME=FILE, beside those given before; no name twice. */
 export function constantInput(
   value: string,
   before: Readonly<Record<string, string>> = {},
 ): Readonly<Record<string, string>> {
   const equals = value.indexOf("=");
   if (equals <= 0 || equals === value.length - 1) throw new InvalidArgumentError("Expected name=file.npy");
-  return { ...before, [value.slice(0, equals)]: value.slice(equals + 1) };
+  const name = value.slice(0, equals);
+  if (Object.hasOwn(before, name)) {
+    throw new InvalidArgumentError(`Input "${name}" has ${before[name]} already: give each once`);
+  }
+  return { ...before, [name]: value.slice(equals + 1) };
 }
 
 export function addRunOptions(command: Command): Command {

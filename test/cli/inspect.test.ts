@@ -62,8 +62,10 @@ test("of an ONNX file one output of several, and its constant inputs, may be cho
   assert.match(err[0], /it has no output "third": known are "first", "second"/);
   assert.is(await run("inspect", "two.onnx", "--input", "style"), 2);
   assert.match(err[1], /Expected name=file.npy/);
+  assert.is(await run("inspect", "two.onnx", "--input", "style=a.npy", "--input", "style=b.npy"), 2);
+  assert.match(err[2], /Input "style" has a.npy already: give each once/);
   assert.is(await run("inspect", "resnet8", "--input", "a=b.npy"), 2);
-  assert.match(err[2], /--input is for networks from files, resnet8 is one of the zoo/);
+  assert.match(err[3], /--input is for networks from files, resnet8 is one of the zoo/);
 });
 
 test("--html writes a page, beside either output", async () => {

@@ -48,6 +48,12 @@ test("what only other outputs need isn't read, and what is given is a constant",
   [2, 6, 0, 0.5, 1.5, 0].forEach((v, i) => assert.ok(Math.abs(scores.data[i] - v) < 1e-6, `${i}: ${scores.data[i]}`));
 });
 
+test("numbers of one sample may come without the axis of the batch", () => {
+  const read = (shape: readonly number[]) =>
+    importOnnx(detector(), new Map(), { outputs: ["scores"], constants: new Map([["style", { ...STYLE, shape }]]) });
+  assert.equal(read([3]), read([1, 3]));
+});
+
 test("sizes of a constant input are computed with", () => {
   const { graph } = importOnnx(detector(), new Map(), { outputs: ["flat"], constants: new Map([["size", SIZE]]) });
   assert.equal(graph.inputs.map(({ name }) => name), ["x"]);
@@ -75,12 +81,12 @@ test("unknown names and shapes that don't fit are refused by name", () => {
     'it has no input "stile": known are "x", "style", "size"',
   );
   assert.is(
-    refusal({ ...scores, constants: new Map([["style", { ...STYLE, shape: [3] }]]) }),
-    'input "style" is float [N,3], got float [3] for it: expected those of one sample',
+    refusal({ ...scores, constants: new Map([["style", { ...STYLE, shape: [2, 3] }]]) }),
+    'input "style" is float [N,3], got float [2,3] for it: expected float [1,3] or [3], the numbers of one sample',
   );
   assert.is(
     refusal({ ...scores, constants: new Map([["size", { ...SIZE, type: "float" }]]) }),
-    'input "size" is integer [2], got float [2] for it: expected those of one sample',
+    'input "size" is integer [2], got float [2] for it: expected integer [2]',
   );
 });
 

@@ -21,7 +21,7 @@ const OPSETS = { least: 11, most: 24 } as const;
 export interface InputConstant {
   /** As the input's type in the file. */
   readonly type: "float" | "integer";
-  /** Of one sample: a batch of 1. */
+  /** Of one sample: with a batch of 1, or without the axis of the batch. */
   readonly shape: readonly number[];
   /** Row-major. */
   readonly data: ArrayLike<number>;
@@ -147,20 +147,38 @@ function openInputs(
     if (!input) {
       throw new UserError(`it has no input ${show(name)}: known are ${all.map(({ name }) => show(name)).join(", ")}`);
     }
-    const { shape = [] } = input;
-    const fits = shape.length === value.shape.length &&
-      shape.every((d, axis) => typeof d === "number" ? d === value.shape[axis] : axis > 0 || value.shape[0] === 1);
-    const type = typeOf(input.dataType);
-    if (!fits || type !== value.type) {
-      throw new UserError(
-        `input ${
-          show(name)
-        } is ${type} [${shape}], got ${value.type} [${value.shape}] for it: expected those of one sample`,
-      );
-    }
-    constants.set(name, { ...value, name });
+    constants.set(name, constantOf(input, value));
   }
   return all.filter(({ name }) => !fed.has(name) && (outputs === undefined || read.has(name)));
+}
+
+type Dims = NonNullable<OnnxValue["shape"]>;
+
+function constantOf({ name, dataType, shape = [] }: OnnxValue, value: InputConstant): Constant {
+  const type = typeOf(dataType);
+  const wanted = shapesOfOne(shape);
+  const fits = wanted.some((dims) =>
+    dims.length === value.shape.length && dims.every((d, axis) => typeof d !== "number" || d === value.shape[axis])
+  );
+  if (!fits || type !== value.type) {
+    const written = (dims: Dims) => `[${dims.map((d) => d ?? "?")}]`;
+    const expected = `${type} ${wanted.map(written).join(" or ")}${
+      wanted.length > 1 ? ", the numbers of one sample" : ""
+    }`;
+    throw new UserError(
+      `input ${show(name)} is ${type} ${written(shape)}, got ${value.type} ${written(value.shape)} for it: ` +
+        `expected ${expected}`,
+    );
+  }
+  const batch = value.shape.length < shape.length ? [1] : [];
+  return { ...value, name, shape: [...batch, ...value.shape] };
+}
+
+/** The shapes that numbers for an input may have: of an open batch, one sample's, with the axis of the batch or without. */
+function shapesOfOne(shape: Dims): readonly Dims[] {
+  if (shape.length === 0 || typeof shape[0] === "number") return [shape];
+  const sample = shape.slice(1);
+  return [[1, ...sample], sample];
 }
 
 /** Operators that take one sample for all. */
