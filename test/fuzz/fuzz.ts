@@ -34,8 +34,8 @@ export interface FuzzOptions {
 const LIMITS = { caseMs: 5000, waitMs: 60_000, startMs: 120_000, bytes: 2 ** 30 } as const;
 const POLL_MS = 25;
 
-/** Of a child: a decoder of images loses some of its stack with each damaged file (see `createDecoder`). */
-const MOST_CASES = 5000;
+/** Of a child: its decoders of images meet no more damaged files than those of a thread do (see `createDecoder`). */
+const MOST_CASES = 600;
 
 /** A failed or killed case is noted and the next one begins in a new child. */
 export async function fuzz({ seed, from, count, progress }: FuzzOptions): Promise<Outcome> {

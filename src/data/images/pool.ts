@@ -19,7 +19,7 @@ interface Batch {
 
 /** Of all batches that are being decoded; one that takes more is decoded alone. */
 const MOST_AT_WORK = 2 ** 28;
-/** A decoder loses some of its stack with each damaged file, and after some thousands decodes nothing more. */
+/** A decoder loses some of its stack with each damaged file, and after some hundreds refuses good ones or doesn't end. */
 const MOST_DAMAGED = 64;
 /** Of the files that wait. */
 const MOST_WAITING = 2 ** 25;
