@@ -135,6 +135,17 @@ test("layers that meet in another order are one class, in which a map says whose
   assert.is(classes.get("p")!.size, 6);
 });
 
+test("where no order suits all layers of a class the widest one's filters come first", () => {
+  const classes = classesOf((b) => {
+    const [p, q] = [3, 5].map((out, i) => b.conv(b.input, { name: "pq"[i], out, kernel: 1 }));
+    const even = b.slice(p, { axes: [1], starts: [0], ends: [3], steps: [2] });
+    const first = b.slice(q, { axes: [1], starts: [0], ends: [2] });
+    b.conv(b.add(even, first), { name: "out", out: 2, kernel: 1 });
+  });
+  // Filters 0 and 2 of p are added to filters 0 and 1 of q.
+  assert.is(members(classes.get("p")!.producers), "p.weight@0,5,1 q.weight@0");
+});
+
 test("a flattened image beside other features is read by a map where its pixels don't divide the width", () => {
   const beside = (pixels: number, width: number, first: "image" | "features") => {
     const classes = classesOf((b) => {

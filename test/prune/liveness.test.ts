@@ -83,6 +83,22 @@ test("with a dead channel go its filter, its bias and its part of a table of bia
   assert.equal([...cleared.params.get("border.table")!.data], [1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1]);
 });
 
+test("of a parameter that two nodes share those entries go that neither of them needs", () => {
+  const b = builder("g", ["N", 1, 4, 4]);
+  const once = b.conv(b.input, { name: "once", out: 3, kernel: 1 });
+  const twice = b.node("Conv", [b.relu(b.input), "once.weight", "once.bias"], {}, "twice");
+  b.conv(b.concat([once, twice]), { name: "out", out: 1, kernel: 1 });
+  // Nobody reads channels 0 and 1 of the first and 0 and 2 of the second.
+  const model = modelOf(b.graph(), {
+    "once.weight": [1, 1, 1],
+    "once.bias": [1, 1, 1],
+    "out.weight": [0, 0, 1, 0, 1, 0],
+  });
+  const { removed, model: after } = removeUnused(model);
+  assert.equal([...removed.byParam], [["once.bias", 1], ["once.weight", 1]]);
+  assert.equal([...after.params.get("once.weight")!.data], [0, 1, 1]);
+});
+
 test("a tap that never sees the image reads nothing", () => {
   const b = builder("g", ["N", 1, 4, 4]);
   const x = b.conv(b.globalAveragePool(b.input), { name: "a", out: 2, kernel: 1 });

@@ -9,6 +9,7 @@ import { ARITHMETIC } from "../../src/prune/rules/arithmetic.ts";
 import { ATTENTION } from "../../src/prune/rules/attention.ts";
 import { LAYERS } from "../../src/prune/rules/layers.ts";
 import { NORMS } from "../../src/prune/rules/norms.ts";
+import { ELSEWHERE } from "../../src/prune/rules/linked.ts";
 import { RESHAPES } from "../../src/prune/rules/reshapes.ts";
 import { SELECTIONS } from "../../src/prune/rules/selections.ts";
 import { SPATIAL } from "../../src/prune/rules/spatial.ts";
@@ -74,6 +75,24 @@ test("a product of two activations is whole unless it multiplies matrices of eac
   assert.is(whole((b) => b.matmul(b.input, b.transpose(b.input, [0, 1, 3, 2]))), undefined);
   const turned = (b: Builder) => b.transpose(b.input, [0, 2, 1, 3]);
   assert.match(whole((b) => b.matmul(turned(b), b.transpose(turned(b), [0, 1, 3, 2])))!, /multiplies activations/);
+});
+
+test("operands whose channels stand along different axes are whole, unless one is the same for all channels", () => {
+  const whole = (make: (b: Builder) => string, gate: (b: Builder) => string) => {
+    const { node, numbered } = last((b) => b.mul(make(b), gate(b)));
+    const axes = node.inputs.map((name) => numbered.channels.axis(name)).join();
+    return `${axes} ${whyWhole(node, numbered) ?? "free"}`;
+  };
+  const tokens = (width: number) => (b: Builder) => b.transpose(b.reshape(b.input, [width, 24 / width]), [0, 2, 1]);
+  /** [N,out,2], channels along axis 1. */
+  const rows = (b: Builder, out: number) => b.mean(b.conv(b.input, { name: "c", out, kernel: 1 }), [3]);
+  assert.is(whole(tokens(4), (b) => b.mean(rows(b, 1), [2], { keepdims: true })), "2,1 free");
+  assert.is(whole(tokens(12), (b) => b.mean(rows(b, 2), [2], { keepdims: true })), `2,1 ${ELSEWHERE}`);
+  // A gate [N,1] over [N,1,2,12] has no axis where the channels stand.
+  const image = (b: Builder) => b.transpose(b.reshape(b.input, [12, 1, 2]), [0, 2, 3, 1]);
+  assert.is(whole(image, (b) => b.mean(rows(b, 1), [2])), "3,1 free");
+  // [N,1,2] over [N,12,2]: its only channel has a number for each channel of the other.
+  assert.is(whole(tokens(2), (b) => rows(b, 1)), `2,1 ${ELSEWHERE}`);
 });
 
 test("a layer says along which axis it reads channels, and those that it makes stand there", () => {
@@ -182,6 +201,23 @@ test("features cut into queries, keys and values of heads come again in each of 
 test("attention ties a head's queries, keys and values", () => {
   const make = (b: Builder) => b.attention(b.input, b.relu(b.input), b.tanh(b.input));
   assert.is(links(make, [2, 2, 3]), "0=0 0=b0 0=c0 1=1 1=b1 1=c1");
+});
+
+test("a sum takes over a pending bias if its parameter is a bias with one number per channel", () => {
+  const takes = (make: (b: Builder) => string, shape: readonly number[], role: "bias" | "gamma") => {
+    const { node, numbered } = last((b) => b.add(make(b), b.param("p", shape, role)));
+    return ARITHMETIC.Add.takesPendingBias(node, node.inputs[0], numbered);
+  };
+  const image = (b: Builder) => b.relu(b.input);
+  const tokens = (b: Builder) => b.transpose(b.reshape(b.input, [6, 4]), [0, 2, 1]);
+  assert.ok(takes(image, [4], "bias"));
+  assert.ok(takes(tokens, [1, 1, 6], "bias"));
+  assert.not(takes(image, [4], "gamma"));
+  assert.not(takes(image, [1, 1, 2, 3], "bias"));
+  // Six numbers for six tokens of six channels stand along the tokens.
+  const square = (b: Builder) => b.matmul(b.transpose(tokens(b), [0, 2, 1]), b.param("w", [4, 6], "weight"));
+  assert.ok(takes(square, [1, 1, 6], "bias"));
+  assert.not(takes(square, [1, 6, 1], "bias"));
 });
 
 test("a parameter's axis is that of the channels, or none where it is the same for all of them", () => {

@@ -31,6 +31,14 @@ test("energies count weights only, biases and γ go along", () => {
   assert.equal([...energiesOf(constraint("weight", "b"), model)], [1, 4, 0, 25]);
 });
 
+test("rows of a block count together, and each block of columns on its own", () => {
+  const blocks = (block: readonly [number, number]) =>
+    coupledConstraints(graph, { granularity: "block", block, keep: 0.5, layers: ["b"] })[0];
+  // The weight is 1, 2 over 0, 5.
+  assert.equal([...energiesOf(blocks([2, 1]), model)], [1, 29]);
+  assert.equal([...energiesOf(blocks([1, 2]), model)], [5, 25]);
+});
+
 test("the only input channel of a layer can be named, and that of a depthwise filter can't", () => {
   assert.equal(prunableLayers(graph, { granularity: "channel" }), ["a", "b"]);
   const b = builder("g", ["N", 2, 4, 4]);
