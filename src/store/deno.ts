@@ -38,7 +38,7 @@ export function denoStore(): Store {
     size(path) {
       const file = normalisePath(path);
       return absentAs(undefined, "read", file, async () => {
-        const info = await Deno.stat(file);
+        const info = await statRegular(file);
         return info.isFile ? info.size : undefined;
       });
     },
@@ -67,10 +67,7 @@ const LARGEST_BYTES = 2 ** 32;
 /** Nothing is opened before it is known to be a regular file in its place: opening a pipe waits for a writer. */
 async function readRegular(file: string, { within, most }: ReadOptions): Promise<Uint8Array<ArrayBuffer>> {
   if (within !== undefined) await requireWithin(file, normalisePath(within));
-  const { isFile, isDirectory, size } = await Deno.stat(file);
-  if (!isFile && !isDirectory) {
-    throw new UserError(`cannot read ${file}: it is a pipe or a device; name a regular file`);
-  }
+  const { size } = await statRegular(file);
   const bytes = Math.min(size, most ?? Infinity);
   if (bytes > LARGEST_BYTES) {
     throw new UserError(`cannot read ${file}: it has ${size} bytes; expected at most ${LARGEST_BYTES}`);
@@ -85,6 +82,13 @@ async function readRegular(file: string, { within, most }: ReadOptions): Promise
     done += read;
   }
   return found.subarray(0, done);
+}
+
+/** @throws UserError for what is neither a file nor a folder, links followed */
+async function statRegular(file: string): Promise<Deno.FileInfo> {
+  const info = await Deno.stat(file);
+  if (info.isFile || info.isDirectory) return info;
+  throw new UserError(`cannot read ${file}: it is a pipe or a device; name a regular file`);
 }
 
 /** @throws UserError where the file, or what it links to, lies outside of the folder */
@@ -161,8 +165,7 @@ async function collect(folder: string, found: string[]): Promise<void> {
     for await (const entry of Deno.readDir(folder || ".")) {
       const path = joinPath(folder, entry.name);
       if (entry.isDirectory) await collect(path, found);
-      else if (entry.isSymlink && (await isFolderLink(path))) continue;
-      else if (!isHidden(entry.name)) found.push(path);
+      else if (!isHidden(entry.name) && (entry.isFile || entry.isSymlink && await leadsToFile(path))) found.push(path);
     }
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
@@ -170,8 +173,8 @@ async function collect(folder: string, found: string[]): Promise<void> {
 }
 
 /** Links to folders are left out: they may lead in circles. */
-async function isFolderLink(path: string): Promise<boolean> {
-  return await Deno.stat(path).then((info) => info.isDirectory, () => false);
+async function leadsToFile(link: string): Promise<boolean> {
+  return await Deno.stat(link).then((info) => info.isFile, () => false);
 }
 
 /** Writes, appends and truncations of one path happen in the order in which they were asked for. */

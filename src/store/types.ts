@@ -15,9 +15,12 @@ export interface Store {
   append(path: string, text: string): Promise<void>;
   /** Cuts the file back to its first `bytes` bytes; a shorter or absent file stays as it is. */
   truncate(path: string, bytes: number): Promise<void>;
-  /** Bytes in the file; undefined where there is none. */
+  /**
+   * Bytes in the file; undefined where there is none, or a folder.
+   * @throws UserError for a pipe or a device
+   */
   size(path: string): Promise<number | undefined>;
-  /** Paths of all files in a folder and its subfolders, sorted; none where there is no folder. */
+  /** Paths of all regular files in a folder and its subfolders, sorted; none where there is no folder. */
   list(folder: string): Promise<string[]>;
   /** Deletes one file; does nothing where there is none. */
   remove(path: string): Promise<void>;

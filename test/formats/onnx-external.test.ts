@@ -47,7 +47,7 @@ test("links out of the folder, pipes and devices are refused before they are ope
     for (
       const [location, words] of [
         ["outside", "a link on its way leads out of"],
-        ["zeros", "a link on its way leads out of"],
+        ["zeros", "it is a pipe or a device"],
         ["pipe", "it is a pipe or a device"],
       ]
     ) {

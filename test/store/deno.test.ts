@@ -63,6 +63,8 @@ test("only regular files are read: a pipe isn't waited for, and a device isn't b
   const pipe = `${root}/pipe`;
   assert.ok((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success);
   for (const path of [pipe, "/dev/zero"]) {
+    const size = await denoStore().size(path).catch((error) => error.message);
+    assert.is(size, `cannot read ${path}: it is a pipe or a device; name a regular file`);
     for (const options of [{}, { most: 10 }]) {
       assert.match(
         await refusal(path, options),
@@ -76,6 +78,16 @@ test("only regular files are read: a pipe isn't waited for, and a device isn't b
   assert.match(await refusal(huge, {}), /it has 4398046511104 bytes; expected at most 4294967296/);
   assert.equal([...(await denoStore().read(huge, { most: 2 }))!], [7, 0]);
   await Deno.remove(huge);
+});
+
+test("a folder's list holds regular files and links to them, and no pipe, device or broken link", async () => {
+  const folder = `${root}/mixed`;
+  await denoStore().write(`${folder}/file`, new Uint8Array([1]));
+  assert.ok((await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output()).success);
+  for (const [name, target] of [["link", "file"], ["to-pipe", "pipe"], ["zeros", "/dev/zero"], ["broken", "none"]]) {
+    await Deno.symlink(target, `${folder}/${name}`);
+  }
+  assert.equal(await denoStore().list(folder), [`${folder}/file`, `${folder}/link`]);
 });
 
 test("a file that must lie in a folder does so after links are followed", async () => {
