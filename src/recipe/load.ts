@@ -1,4 +1,4 @@
-import { parseDocument, stringify } from "yaml";
+import { stringify } from "yaml";
 import { UserError } from "../errors.ts";
 import type { Store } from "../store/types.ts";
 import { suggest } from "../validation/problems.ts";
@@ -6,6 +6,7 @@ import { named } from "./named.ts";
 import { applyOverrides } from "./overrides.ts";
 import { mapPaths, relativeTo } from "./paths.ts";
 import { parseRecipe, type Recipe } from "./schema.ts";
+import { readYaml } from "./yaml_text.ts";
 
 export interface RecipeChanges {
   /** `path=value`, applied in turn. */
@@ -111,16 +112,8 @@ async function readText(path: string, store: Store): Promise<string> {
 }
 
 function parseYaml(text: string, where: string): unknown {
-  const document = parseDocument(text);
-  const error = document.errors[0];
-  if (error) {
-    const at = error.linePos?.[0];
-    const place = at ? `${where}, line ${at.line}, column ${at.col}` : where;
-    throw new UserError(`${place}: ${error.message.split(/ at line \d|\n/)[0]}`);
-  }
-  try {
-    return document.toJS();
-  } catch (problem) {
-    throw new UserError(`${where}: ${(problem as Error).message.split("\n")[0]}`);
-  }
+  const read = readYaml(text);
+  if ("value" in read) return read.value;
+  const { problem, at } = read;
+  throw new UserError(`${at ? `${where}, line ${at.line}, column ${at.col}` : where}: ${problem}`);
 }

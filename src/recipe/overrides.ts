@@ -1,6 +1,6 @@
-import { parseDocument } from "yaml";
 import { show, UsageError, UserError } from "../errors.ts";
 import { suggest } from "../validation/problems.ts";
+import { readYaml } from "./yaml_text.ts";
 
 /**
  * A copy of a recipe, not validated yet, with `path=value` settings applied in turn: `stages.1.constraints.0.keep=0.3`.
@@ -33,11 +33,9 @@ function makeRoom(recipe: unknown, [list, index, key, ...rest]: readonly string[
 }
 
 function parseValue(setting: string, text: string): unknown {
-  const document = parseDocument(text, { prettyErrors: false });
-  if (document.errors.length > 0) {
-    throw new UserError(`--set ${setting}: the value is no YAML: ${document.errors[0].message}`);
-  }
-  return document.toJS() ?? null;
+  const read = readYaml(text);
+  if ("value" in read) return read.value ?? null;
+  throw new UserError(`--set ${setting}: the value is no YAML: ${read.problem}`);
 }
 
 function assign(root: unknown, path: readonly string[], value: unknown, setting: string): void {

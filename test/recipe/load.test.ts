@@ -112,6 +112,26 @@ test("settings that lead nowhere", async () => {
   assert.throws(() => applyOverrides({}, ["nothing"]), (error: Error) => error instanceof UsageError);
 });
 
+test("YAML that is nested too deeply is refused with a sentence, in a file and in a setting", async () => {
+  const tooDeep = /: lists or maps are nested too deeply, expected at most 64 levels$/;
+  const nested = (levels: number) => [
+    "[".repeat(levels) + "]".repeat(levels),
+    "{a: ".repeat(levels) + "1" + "}".repeat(levels),
+  ];
+  // The file's own map is a level too.
+  for (const text of [...nested(64), ...nested(400), ...nested(20_000), "&a [*a]"]) {
+    await keep("deep.yaml", `seed: ${text}\n`);
+    assert.match(await message("deep.yaml"), tooDeep, text.slice(0, 9));
+  }
+  for (const text of nested(63)) {
+    await keep("deep.yaml", `seed: ${text}\n`);
+    assert.not.match(await message("deep.yaml"), tooDeep);
+  }
+  for (const text of nested(65)) {
+    assert.match(await message("digits", { set: [`seed=${text}`] }), tooDeep, text.slice(0, 9));
+  }
+});
+
 test("unknown names list what there is, with the nearest", async () => {
   assert.match(
     await message("digit"),
