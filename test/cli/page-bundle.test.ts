@@ -1,7 +1,7 @@
 /** The page's bundle: what is in it, what must not be, and how large it is. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { bundlePage, contentType, FALLBACK, type PageFiles } from "../../src/cli/page/bundle.ts";
+import { bundlePage, bundleProblem, contentType, FALLBACK, type PageFiles } from "../../src/cli/page/bundle.ts";
 import { bareShader } from "../../src/cli/page/shaders.ts";
 import { gzip } from "../../src/cli/server/files.ts";
 import { variants } from "../../kernels/variants.ts";
@@ -35,6 +35,17 @@ test("page, workers, style, data and networks are there, addressed relatively", 
   assert.ok(addresses.length >= 3);
   for (const address of addresses) assert.ok(address.startsWith("data:") || files.has(address), address);
   assert.not.match(text("index.html"), /<script(?![^>]*src=)|\sstyle=|\son\w+=/, "nothing inline");
+});
+
+test("where the page's packages aren't installed, the tasks that install them are named", () => {
+  const said = (text: string) => bundleProblem({ errors: [{ text }] }).message;
+  assert.is(
+    said('Could not resolve "gpu.js"'),
+    "the page's packages aren't installed (gpu.js): run `deno task serve` or `deno task build`, which install them " +
+      "first, in Secateur's folder",
+  );
+  assert.match(said('Could not resolve "@preact/signals"'), /aren't installed \(@preact\/signals\)/);
+  assert.is(said('Could not resolve "./lost.ts"'), `the page can't be bundled: Could not resolve "./lost.ts"`);
 });
 
 test(`what a visit loads is at most ${MOST / 1000} kB compressed, networks apart; reports and gpu.js come when needed`, async () => {

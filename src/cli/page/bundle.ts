@@ -66,14 +66,22 @@ export async function bundlePage(tool: string): Promise<PageFiles> {
     }
     return files;
   } catch (error) {
-    throw new UserError(
-      `the page can't be bundled (${
-        firstLine(error)
-      }): run \`deno install --config src/web/deno.json\` in Secateur's folder`,
-    );
+    throw bundleProblem(error);
   } finally {
     await esbuild.stop();
   }
+}
+
+/** The page has packages of its own, which only the tasks that need it install; a name without a dot or slash is one. */
+export function bundleProblem(error: unknown): UserError {
+  const problem = firstLine(error);
+  const missing = problem.match(/^Could not resolve "([^"./][^"]*)"/)?.[1];
+  return new UserError(
+    missing === undefined
+      ? `the page can't be bundled: ${problem}`
+      : `the page's packages aren't installed (${missing}): run \`deno task serve\` or \`deno task build\`, which install ` +
+        "them first, in Secateur's folder",
+  );
 }
 
 function firstLine(error: unknown): string {
