@@ -28,10 +28,8 @@ export interface Equivalent {
 export const EQUIVALENT: readonly Equivalent[] = [
   {
     path: "src/prune/structures/refusals.ts",
-    text:
-      'return memberOf({ param: weight, axis: 0, offset: 0, repeat: 1, period: channels }, shape, "weight").layout;',
-    becomes:
-      'return memberOf({ param: weight, axis: 0, offset: 1, repeat: 1, period: channels }, shape, "weight").layout;',
+    text: "const at = { offset: 0, repeat: 1, period: channels };",
+    becomes: "const at = { offset: 1, repeat: 1, period: channels };",
     because: "Only the layout of what it makes is taken, and the offset isn't part of it.",
   },
   {
@@ -171,8 +169,8 @@ export const EQUIVALENT: readonly Equivalent[] = [
   },
   {
     path: "src/prune/groups/rows.ts",
-    text: "const end = positions.findIndex((other, i) => i > start && other !== group);",
-    becomes: "const end = positions.findIndex((other, i) => i >= start && other !== group);",
+    text: "const end = positions.findIndex((group, i) => i > start && group !== first);",
+    becomes: "const end = positions.findIndex((group, i) => i >= start && group !== first);",
     because: "The entry at the start is of the group itself.",
   },
   {
@@ -199,5 +197,17 @@ export const EQUIVALENT: readonly Equivalent[] = [
     text: "const again = entries.findIndex((group, i) => i > repeat && group === first);",
     becomes: "const again = entries.findIndex((group, i) => i >= repeat && group === first);",
     because: "The entry at which the group changes is not of the first group.",
+  },
+  {
+    path: "src/prune/groups/channel_axes.ts",
+    text: "for (let axis = shape.length - 1; axis > 1 && best.anchors.size > 0; axis--) {",
+    becomes: "for (let axis = shape.length - 1; axis >= 1 && best.anchors.size > 0; axis--) {",
+    because: "Axis 1 is what the search begins with, so that it never takes fewer anchors than the best.",
+  },
+  {
+    path: "src/prune/groups/channel_axes.ts",
+    text: "for (let axis = shape.length - 1; axis > 1 && best.anchors.size > 0; axis--) {",
+    becomes: "for (let axis = shape.length - 1; axis > 1 && best.anchors.size >= 0; axis--) {",
+    because: "No axis takes fewer anchors than none: the search only goes on in vain.",
   },
 ];

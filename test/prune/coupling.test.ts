@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { type Builder, builder } from "../../src/graph/build.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { vit } from "../generate/transformer.ts";
-import { coupledConstraints, prunableLayers } from "../../src/prune/structures/constraints.ts";
+import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import { blockedGroups, couplingGroups } from "../../src/prune/groups/coupling_groups.ts";
 import { type Coupled, type CoupledClass, coupledClasses } from "../../src/prune/groups/coupling.ts";
 import { dependencyGraph } from "../../src/prune/groups/dependency_graph.ts";
@@ -109,13 +109,17 @@ test("a class that can't be pruned says why", () => {
   const classes = classesOf((b) => {
     const i = b.add(b.conv(b.input, { name: "tied", out: 3, kernel: 1 }), b.input);
     const one = b.groupNorm(b.conv(i, { name: "one", out: 4, kernel: 1 }), { name: "gn", groups: 1 });
-    b.conv(one, { name: "out", out: 2, kernel: 1 });
+    const pixels = b.flatten(b.conv(one, { name: "map", out: 1, kernel: [7, 8] }));
+    const added = b.add(b.gemm(b.flatten(one), { name: "full", out: 2 }), pixels, "sum");
+    b.gemm(added, { name: "out", out: 2 });
   });
   assert.is(refusal(classes.get("tied")), `it is tied to the input "input", whose channels are given`);
   assert.is(
     refusal(classes.get("one")),
     'all its 4 filters can only go together: they flow through GroupNormalization "gn"',
   );
+  // Two pixels of a single channel become two features.
+  assert.is(refusal(classes.get("map")), 'all its 2 filters can only go together: they flow through Flatten "flatten"');
 });
 
 test("layers that meet in another order are one class, in which a map says whose filters are which", () => {
@@ -300,49 +304,6 @@ test("nodes that read a parameter along different axes stay whole, and say with 
     'it flows through Add "turned", which shares "plane" with Add "upright", which reads it along other axes',
   );
   assert.is(refusal(classes.get("free")), "prunable");
-});
-
-const digits = createModel("digits");
-
-test("constraints name layers by pattern, by node or by weight", () => {
-  const names = (layers?: string[]) =>
-    coupledConstraints(digits, { granularity: "filter", keep: 0.5, layers }).map(({ name }) => name);
-  const all = prunableLayers(digits, { granularity: "filter" });
-  assert.equal(names(), all.map((name) => `${name}:filter`));
-  assert.equal(names([`${all[0]}.weight`]), [`${all[0]}:filter`]);
-  assert.equal(names([`${all[0].slice(0, -1)}?`, all[1]]), names().slice(0, 2));
-});
-
-test("constraints on an unknown layer or on the logits, or to keep what is no fraction, are refused", () => {
-  const make = (layers: string[], keep = 0.5) => () =>
-    coupledConstraints(digits, { granularity: "filter", keep, layers });
-  const layers = digits.nodes.filter(({ op }) => op === "Conv" || op === "Gemm").map(({ name }) => name);
-  assert.throws(make(["nose"]), new RegExp(`no layer is named "nose"; there are ${layers.join(", ")}`));
-  assert.throws(make([layers.at(-1)!]), /can't be pruned by filter: it makes the output/);
-  for (const keep of [0, -1, 1.1, NaN]) assert.throws(make(["*"], keep), /expected a fraction above 0 and at most 1/);
-});
-
-test("each granularity has its counts and its layout", () => {
-  const b = builder("g", ["N", 3, 8, 8]);
-  const x = b.conv(b.input, { name: "a", out: 10, kernel: 3 });
-  b.conv(x, { name: "b", out: 2, kernel: 3 });
-  const graph = b.graph();
-  const first = (granularity: "filter" | "channel" | "column" | "weight", keep: number, minKeep?: number) => {
-    const [{ groups, keep: kept, members, name }] = coupledConstraints(graph, {
-      granularity,
-      keep,
-      minKeep,
-      layers: ["a"],
-    });
-    const { gf, gc, gk } = members[0].layout;
-    return [name, groups, kept, gf, gc, gk];
-  };
-  assert.equal(first("filter", 0.25), ["a:filter", 10, 3, 1, 0, 0]);
-  assert.equal(first("filter", 0.01), ["a:filter", 10, 1, 1, 0, 0]);
-  assert.equal(first("filter", 0.01, 4), ["a:filter", 10, 4, 1, 0, 0]);
-  assert.equal(first("channel", 0.67), ["a:channel", 3, 2, 0, 1, 0]);
-  assert.equal(first("column", 0.5), ["a:column", 27, 14, 0, 9, 1]);
-  assert.equal(first("weight", 0.1), ["a:weight", 270, 27, 27, 9, 1]);
 });
 
 test.run();

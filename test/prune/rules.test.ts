@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Builder, builder } from "../../src/graph/build.ts";
 import { inferShapes } from "../../src/graph/infer.ts";
+import type { Node } from "../../src/graph/types.ts";
 import { forEachLink, numberChannels, parameterAxis, zeroableParameters } from "../../src/prune/groups/channels.ts";
 import { ACTIVATIONS } from "../../src/prune/rules/activations.ts";
 import { ARITHMETIC } from "../../src/prune/rules/arithmetic.ts";
@@ -10,6 +11,7 @@ import { ATTENTION } from "../../src/prune/rules/attention.ts";
 import { LAYERS } from "../../src/prune/rules/layers.ts";
 import { NORMS } from "../../src/prune/rules/norms.ts";
 import { ELSEWHERE } from "../../src/prune/rules/linked.ts";
+import type { Emission } from "../../src/prune/rules/emission.ts";
 import { RESHAPES } from "../../src/prune/rules/reshapes.ts";
 import { SELECTIONS } from "../../src/prune/rules/selections.ts";
 import { SPATIAL } from "../../src/prune/rules/spatial.ts";
@@ -116,6 +118,16 @@ test("a layer says along which axis it reads channels, and those that it makes s
     }),
     "1>3 across",
   );
+  // Of two axes that suit one layer each the input's channels stand along the first.
+  assert.is(
+    axes((b) => {
+      conv(b, b.input);
+      b.matmul(b.input, b.param("w", [3, 2], "weight"), "other");
+    }),
+    "1>3 other",
+  );
+  // No axis of [N,2,3] becomes the last one of [N,6,1].
+  assert.is(axes((b) => b.matmul(b.reshape(b.input, [6, 1]), b.param("w", [1, 2], "weight"), "m"), [2, 3]), "1>2 m");
 });
 
 test("a group of a group norm hangs together", () => {
@@ -146,6 +158,25 @@ test("Concat, Slice and Pad link channels at their offsets", () => {
   assert.is(links((b) => b.slice(b.input, { axes: [1], starts: [1], ends: [4], steps: [2] })), "0=1 1=3");
   assert.is(links((b) => b.slice(b.input, { axes: [2], starts: [1], ends: [2] })), "0=0 1=1 2=2 3=3");
   assert.is(links((b) => b.pad(b.input, [0, 2, 0, 0], [0, 1, 0, 1])), "2=0 3=1 4=2 5=3");
+});
+
+test("what stays of a slice's channels is gathered where it stands unevenly, behind the slice of the other axes", () => {
+  const written = (range: Parameters<Builder["slice"]>[1]) => {
+    const { node, numbered } = last((b) => b.slice(b.input, range), [6, 2, 3]);
+    const nodes: Node[] = [];
+    const emission: Partial<Emission> = {
+      numbered: { ...numbered, model: { graph: numbered.graph, params: new Map() } },
+      // Channel 3 of six is gone; 0, 2 and 4 now stand at 0, 2 and 3.
+      kept: (value) => value === node.inputs[0] ? [0, 1, 2, 4, 5] : [0, 1, 2],
+      node: (made) => nodes.push(made),
+      fresh: (base) => base,
+    };
+    SELECTIONS.Slice.rewrite(node, emission as Emission);
+    return nodes.map(({ op, attrs: { axes, indices } }) => `${op} ${axes ?? indices}`);
+  };
+  assert.equal(written({ axes: [1], starts: [0], ends: [6], steps: [2] }), ["Gather 0,2,3"]);
+  const rows = { axes: [1, 2], starts: [0, 0], ends: [6, 1], steps: [2, 1] };
+  assert.equal(written(rows), ["Slice 2", "Gather 0,2,3"]);
 });
 
 test("a plane of parameters in a Concat has channels that hang on nothing", () => {

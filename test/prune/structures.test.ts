@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
-import { constraintsOf, coupledConstraints, prunableLayers } from "../../src/prune/structures/constraints.ts";
+import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import { filledGroups, nonzeroPerGroup } from "../../src/prune/structures/elements.ts";
 import { bothMasks, maskModel, masksOf, partialMasks, zeroMasks } from "../../src/prune/structures/masks.ts";
 import { keptGroups, keptOfRow, topGroups } from "../../src/prune/structures/selection.ts";
@@ -39,13 +39,6 @@ test("rows of a block count together, and each block of columns on its own", () 
   assert.equal([...energiesOf(blocks([1, 2]), model)], [5, 25]);
 });
 
-test("the only input channel of a layer can be named, and that of a depthwise filter can't", () => {
-  assert.equal(prunableLayers(graph, { granularity: "channel" }), ["a", "b"]);
-  const b = builder("g", ["N", 2, 4, 4]);
-  b.conv(b.conv(b.input, { name: "d", out: 2, kernel: 1, group: 2 }), { name: "out", out: 2, kernel: 1 });
-  assert.equal(prunableLayers(b.graph(), { granularity: "channel" }), ["out"]);
-});
-
 test("the channels of a projection over tokens are the rows of its matrix", () => {
   const b = builder("g", ["N", 4, 2, 3]);
   const hidden = b.linear(b.transpose(b.input, [0, 2, 3, 1]), { name: "p", out: 5, bias: false });
@@ -76,32 +69,6 @@ test("reports name a structure with its numbers", () => {
     structureName({ granularity: "filter" }),
   ];
   assert.equal(names, ["block 4×2", "block-punched 2×4", "vector rows", "pattern of 8", "2:4", "filter"]);
-});
-
-test("of several entries for one layer the last counts, and coarse constraints come first", () => {
-  const found = constraintsOf(graph, [
-    { granularity: "weight", keep: 0.5, layers: ["b"] },
-    { granularity: "filter", keep: 1, layers: ["a"] },
-    { granularity: "weight", keep: 0.25, layers: ["*"] },
-  ]);
-  assert.equal(found.map(({ name, keep }) => `${name} ${keep}`), ["a:filter 2", "b:weight 1", "a:weight 1"]);
-});
-
-test("in a layer's name * stands for any characters and ? for one, also an end of line, and many stars take no time", () => {
-  const long = "a".repeat(2000);
-  const b = builder("g", ["N", 1, 4, 4]);
-  ["ab", "a\nb", "aXXbaXb", long].reduce((x, name) => b.conv(x, { name, out: 2, kernel: 1 }), b.input);
-  const found = (layer: string) => {
-    const options = { granularity: "filter", keep: 0.5, layers: [layer] } as const;
-    return constraintsOf(b.graph(), [options]).map(({ name }) => name.slice(0, name.indexOf(":")));
-  };
-  assert.equal(found("a*b"), ["ab", "a\nb", "aXXbaXb"]);
-  assert.equal(found("a?b"), ["a\nb"]);
-  assert.equal(found("a*?Xb"), ["aXXbaXb"]);
-  assert.equal(found("**ab*"), ["ab"]);
-  assert.equal(found("??"), ["ab"]);
-  assert.throws(() => found("a.b"), /no layer is named "a.b"/);
-  assert.throws(() => found(`${"*a".repeat(500)}*b?`), /no layer is named/);
 });
 
 test("rows of runs keep n of each whole run and as many of the rest", () => {
