@@ -169,6 +169,13 @@ test("a border table keeps a constant only if its row is one number", () => {
     })[0];
   assert.is(table([2, 2, 1, 5]), 2.5);
   assert.is(table([2, 3, 1, 5]), undefined);
+  // Of two constant channels the second one's row, behind the first one's 1 and 5, is 2 throughout.
+  const b = builder("g", ["N", 1, 5, 5]);
+  const x = b.conv(b.input, { name: "c", out: 2, kernel: 1 });
+  const y = b.borderBias(x, { name: "t", rows: [0, 1, 1, 1, 0], cols: [0, 0, 0, 0, 0] });
+  b.conv(y, { name: "out", out: 1, kernel: 1 });
+  const model = modelOf(b.graph(), { "c.weight": [0, 0], "c.bias": [0.5, 0.25], "t.table": [1, 5, 2, 2] });
+  assert.equal(factsOf(model, y), [undefined, 2.25]);
 });
 
 test("what is called constant is constant, on random networks; the visiting order doesn't matter", () => {

@@ -72,15 +72,15 @@ test("with a dead channel go its filter, its bias and its part of a table of bia
     "a.weight": ones(3),
     "a.bias": ones(3),
     "border.table": ones(12),
-    "out.weight": [1, 0, 1, 1, 0, 1],
+    "out.weight": [0, 1, 0, 0, 1, 0],
     "out.bias": ones(2),
   });
   const { model: cleared, removed } = removeUnused(model);
-  assert.equal([...removed.byParam], [["a.bias", 1], ["a.weight", 1], ["border.table", 4]]);
-  assert.is(removed.total, 6);
-  assert.equal([...cleared.params.get("a.weight")!.data], [1, 0, 1]);
+  assert.equal([...removed.byParam], [["a.bias", 2], ["a.weight", 2], ["border.table", 8]]);
+  assert.is(removed.total, 12);
+  assert.equal([...cleared.params.get("a.weight")!.data], [0, 1, 0]);
   // Two rows and two columns of biases to a channel.
-  assert.equal([...cleared.params.get("border.table")!.data], [1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1]);
+  assert.equal([...cleared.params.get("border.table")!.data], [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0]);
 });
 
 test("of a parameter that two nodes share those entries go that neither of them needs", () => {

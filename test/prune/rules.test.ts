@@ -179,6 +179,23 @@ test("what stays of a slice's channels is gathered where it stands unevenly, beh
   assert.equal(written(rows), ["Slice 2", "Gather 0,2,3"]);
 });
 
+test("a pad adds those of its channels that stay, and where none does the padded value stands for it", () => {
+  const { node, numbered } = last((b) => b.pad(b.input, [0, 2, 0, 0], [0, 1, 0, 0]));
+  const written = (made: readonly number[]) => {
+    const found: string[] = [];
+    const emission: Partial<Emission> = {
+      numbered: { ...numbered, model: { graph: numbered.graph, params: new Map() } },
+      kept: (value) => value === node.inputs[0] ? [0, 1, 2, 3] : made,
+      node: ({ attrs }) => found.push(`${attrs.pads}`),
+      alias: (_made, value) => found.push(value),
+    };
+    SELECTIONS.Pad.rewrite(node, emission as Emission);
+    return found;
+  };
+  assert.equal(written([0, 2, 3, 4, 5, 6]), ["0,1,0,0,0,1,0,0"]);
+  assert.equal(written([2, 3, 4, 5]), [node.inputs[0]]);
+});
+
 test("a plane of parameters in a Concat has channels that hang on nothing", () => {
   assert.is(links((b) => b.concat([b.param("p", [1, 1, 2, 3], "table"), b.input])), "1=0 2=1 3=2 4=3");
 });
