@@ -26,7 +26,7 @@ test(`${GRAPHS} random networks: masked = compact = folded = exported = read aga
 });
 
 test("they hold every construct, and most get smaller", () => {
-  for (const [construct, count] of coverageOf(climbs)) assert.ok(count >= 3, `only ${count} have ${construct}`);
+  for (const [construct, count] of coverageOf(climbs)) assert.ok(count >= 2, `only ${count} have ${construct}`);
   const shrunk = climbs.filter(({ shrunk }) => shrunk).length;
   assert.ok(shrunk >= 0.6 * GRAPHS, `only ${shrunk} of ${GRAPHS} lost a channel`);
 });
