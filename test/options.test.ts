@@ -14,7 +14,7 @@ async function run(script: string, ...args: string[]): Promise<{ code: number; s
 test("the fuzzer and the mutants refuse an unknown option, name the known ones and exit with 2", async () => {
   assert.equal(await run("fuzz/run.ts", "--bogus"), {
     code: 2,
-    stderr: "Unknown option '--bogus'; known: --count, --seed, --from\n",
+    stderr: "Unknown option '--bogus'; known: --count, --seed, --from, --out\n",
   });
   assert.equal(await run("mutation/run.ts", "--bogus"), {
     code: 2,

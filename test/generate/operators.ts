@@ -205,6 +205,7 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
   LayerNormalization: [{
     title: "of the columns of an image",
     build: (b, x) => b.layerNorm(x, { name: "op", epsilon: EPSILON }),
+    whole: /^which takes mean and variance over all channels/,
   }, {
     title: "of tokens",
     build: (b, x) => b.layerNorm(tokens(b, x), { name: "op", epsilon: EPSILON }),

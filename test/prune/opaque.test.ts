@@ -50,8 +50,6 @@ test("channels that flow through one aren't prunable, and the reason names it; o
 
 const SINGLE: Readonly<Record<string, (b: Builder, x: string) => string>> = {
   LayerNormalization: (b, x) => b.layerNorm(x, { name: "op" }),
-  Softmax: (b, x) => b.softmax(x, "op"),
-  MatMul: (b, x) => b.matmul(x, x, "op"),
   Attention(b, x) {
     const tokens = b.reshape(x, [4, 25]);
     return b.reshape(b.attention(tokens, b.tanh(tokens), tokens, { name: "op" }), [4, 5, 5]);
@@ -101,6 +99,8 @@ test("one that nobody needs goes with its parameters", () => {
 const SEPARATE: Readonly<Record<string, (b: Builder, x: string) => string>> = {
   GroupNormalization: (b, x) => b.groupNorm(x, { name: "op", groups: 4 }),
   Transpose: (b, x) => b.transpose(x, [0, 1, 3, 2], "op"),
+  Softmax: (b, x) => b.softmax(x, "op"),
+  MatMul: (b, x) => b.matmul(x, x, "op"),
   Attention: (b, x) => b.attention(x, b.tanh(x), x, { name: "op" }),
 };
 

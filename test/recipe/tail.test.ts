@@ -43,7 +43,7 @@ test("a change that would train another network is told with the keys that may c
     assert.is(
       error.message,
       "runs/x belongs to another recipe: batch is 16 there and 32 here, and the network depends on it; resume it without " +
-        "that change, or start a new run (what may change: name, description, stages.4 (measure), stages.5 (controls); " +
+        "that change, or start a new run (what may change: name, description, layout, stages.4 (measure), stages.5 (controls); " +
         "stages of kind measure and controls may be added at the end)",
     );
     return true;

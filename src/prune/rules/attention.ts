@@ -1,7 +1,7 @@
 /** Operators that weigh tokens, or channels, against each other. */
 
 import type { Node, OpName } from "../../graph/types.ts";
-import { keptAsItIs, noParameterAxis, overLastAxis, sameAxis, straightLinks } from "./linked.ts";
+import { keptAsItIs, needsAll, noParameterAxis, sameAxis, straightLinks } from "./linked.ts";
 import { activations } from "./operands.ts";
 import type { Constants, Fact, LinkedRule, NumberedGraph, NumberedModel, Rule } from "./types.ts";
 
@@ -20,9 +20,31 @@ const attention: LinkedRule = {
   rewrite: keptAsItIs,
 };
 
+/** Over the last axis: channels that stand along another one go one by one. */
+const softmax: LinkedRule = {
+  kind: "linked",
+  axis: sameAxis,
+  whole({ inputs: [x] }, { shapes, channels }) {
+    const isOverChannels = channels.axis(x) === shapes.get(x)!.length - 1;
+    return isOverChannels
+      ? "which divides by a sum over all channels: without one, the others would change"
+      : undefined;
+  },
+  links: straightLinks,
+  // Equal numbers have equal shares.
+  constants: ({ inputs: [x] }, { channels, shapes }, factOf) =>
+    Array.from({ length: channels.width(x) }, (_, j): Fact => {
+      const fact = factOf(channels.base(x) + j);
+      return typeof fact === "number" ? 1 / (shapes.get(x)!.at(-1) as number) : fact;
+    }),
+  needs: needsAll,
+  parameterAxis: noParameterAxis,
+  rewrite: keptAsItIs,
+};
+
 export const ATTENTION = {
   Attention: attention,
-  Softmax: overLastAxis("which divides by a sum over all channels: without one, the others would change"),
+  Softmax: softmax,
 } satisfies Partial<Record<OpName, Rule>>;
 
 /** Two activations as matrices of each head: heads go one by one, where they stand along an axis of their own. */

@@ -83,24 +83,3 @@ export const firstParameterAxis: LinkedRule["parameterAxis"] = () => 0;
 
 /** The node stays as it is, with its parameters cut to the channels that it still makes. */
 export const keptAsItIs: LinkedRule["rewrite"] = (node, emission) => emission.keepNode(node);
-
-/** It takes the numbers along the last axis together: channels that stand along another one go one by one. */
-export function overLastAxis(why: string): LinkedRule {
-  return {
-    kind: "linked",
-    axis: sameAxis,
-    whole(node, { shapes, channels }) {
-      const [x] = node.inputs;
-      return channels.axis(x) === shapes.get(x)!.length - 1 ? why : undefined;
-    },
-    links: straightLinks,
-    constants: ({ inputs: [x] }, { channels }, factOf) =>
-      Array.from(
-        { length: channels.width(x) },
-        (_, j): Fact => factOf(channels.base(x) + j) === "unknown" ? "unknown" : "varying",
-      ),
-    needs: needsAll,
-    parameterAxis: noParameterAxis,
-    rewrite: keptAsItIs,
-  };
-}

@@ -3,7 +3,7 @@
 import { groupNormAttrs } from "../../graph/attrs.ts";
 import type { Node, OpName } from "../../graph/types.ts";
 import { mapped } from "./activations.ts";
-import { firstParameterAxis, keptAsItIs, overLastAxis, sameAxis, straightLinks, wholeUnlessAxis1 } from "./linked.ts";
+import { firstParameterAxis, keptAsItIs, sameAxis, straightLinks, wholeUnlessAxis1 } from "./linked.ts";
 import { tensor } from "./operands.ts";
 import type { Fact, Link, LinkedRule, NumberedGraph, NumberedModel, Rule } from "./types.ts";
 
@@ -34,12 +34,19 @@ const groupNorm: LinkedRule = {
   },
 };
 
+/**
+ * Always whole, so that it is asked nothing else: over the channels it mixes them, and along another axis it makes β of a
+ * channel of zeros, which differs from position to position.
+ */
+const layerNorm: LinkedRule = {
+  ...batchNorm,
+  whole: () => "which takes mean and variance over all channels: without one, the others would change",
+};
+
 export const NORMS = {
   BatchNormalization: batchNorm,
   GroupNormalization: groupNorm,
-  LayerNormalization: overLastAxis(
-    "which takes mean and variance over all channels: without one, the others would change",
-  ),
+  LayerNormalization: layerNorm,
 } satisfies Partial<Record<OpName, Rule>>;
 
 function linkGroups(node: Node, { channels }: NumberedGraph, link: Link): void {
