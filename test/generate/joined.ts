@@ -36,7 +36,7 @@ function flattened(b: Builder, d: Dice, x: string): string {
 /** Two layers are added, one of them with its channels in another order. */
 function permuted(b: Builder, d: Dice, x: string): string {
   const out = d.between(2, 6);
-  const order = shuffled(d, out);
+  const order = d.order(out);
   const turned = b.gather(finish(b, d, same(b, d, x, out)), order);
   const sum = b.add(turned, finish(b, d, same(b, d, x, out)));
   return finish(b, d, same(b, d, d.chance(0.5) ? sum : b.batchNorm(sum, { name: fresh(b, "bn") }), d.between(2, 5)));
@@ -57,13 +57,4 @@ function repeated(b: Builder, d: Dice, x: string): string {
   const copies = b.gather(y, Array.from({ length: d.between(2, 5) }, () => d.between(0, b.channels(y) - 1)));
   const joined = b.concat(d.pick([[y, x, y], [copies, y], [y, y], [x, copies, copies]]));
   return finish(b, d, same(b, d, b.batchNorm(joined, { name: fresh(b, "bn") }), d.between(2, 5)));
-}
-
-function shuffled(d: Dice, count: number): number[] {
-  const order = Array.from({ length: count }, (_, i) => i);
-  for (let i = count - 1; i > 0; i--) {
-    const j = d.between(0, i);
-    [order[i], order[j]] = [order[j], order[i]];
-  }
-  return order;
 }

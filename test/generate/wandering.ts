@@ -35,8 +35,8 @@ export function wandering(seed: number, batch: number | "batch"): OnnxModel {
 }
 
 const STEPS: readonly ((walk: Walk) => void)[] = [
-  (walk) => transposed(walk, shuffled(walk.d, walk.axes.length)),
-  (walk) => transposed(walk, shuffled(walk.d, walk.axes.length)),
+  (walk) => transposed(walk, walk.d.order(walk.axes.length)),
+  (walk) => transposed(walk, walk.d.order(walk.axes.length)),
   joined,
   joined,
   taken,
@@ -174,13 +174,4 @@ function averaged(walk: Walk): void {
   const keepdims = d.between(0, 1);
   walk.value = t.op("ReduceMean", [walk.value], { axes: [axis - (d.chance(0.5) ? axes.length : 0)], keepdims });
   walk.axes = keepdims === 1 ? axes.with(axis, [1]) : axes.filter((_, i) => i !== axis);
-}
-
-function shuffled(d: Dice, count: number): number[] {
-  const order = Array.from({ length: count }, (_, i) => i);
-  for (let i = count - 1; i > 0; i--) {
-    const j = d.between(0, i);
-    [order[i], order[j]] = [order[j], order[i]];
-  }
-  return order;
 }

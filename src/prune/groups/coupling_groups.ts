@@ -8,8 +8,7 @@ import { DisjointSets } from "./disjoint_sets.ts";
 
 /**
  * Ties, the channels that grouped convolutions bind, and those of nodes that share parameters; a Gather's channels go with
- * those they copy. Nodes from which no
- * channel can go alone tie none: what they read and make is blocked.
+ * those they copy. Nodes from which no channel can go alone tie none: what they read and make is blocked.
  */
 export function couplingGroups(dependencies: DependencyGraph): DisjointSets {
   const { graph, channels, layers, whole } = dependencies;
