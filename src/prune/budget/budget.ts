@@ -52,7 +52,7 @@ export function solveBudget(
     const least = Math.max(minKeep, Math.ceil(protect * groups));
     if (isFixed(selection) || groups <= least) return [];
     // What scores nothing, such as filters that nobody reads, may save nothing: the next one tells.
-    const free = Math.min(scores[c].filter((score) => score === 0).length, groups - 1);
+    const free = Math.min(scores[c].filter((score) => score === 0).length, groups - 2);
     const without = (gone: number) => price(whole.map((k, i) => i === c ? k - gone : k)).excess;
     const saved = without(free) - without(free + 1);
     if (saved <= 0) return [];
