@@ -11,6 +11,7 @@ import { variants as normLayerNorm } from "./norm/layer_norm.ts";
 import { variants as optim } from "./optim/plan.ts";
 import { variants as pointwiseBinary } from "./pointwise/binary.ts";
 import { variants as pointwiseInplace } from "./pointwise/inplace.ts";
+import { variants as pointwiseMix } from "./pointwise/mix.ts";
 import { variants as pointwiseUnary } from "./pointwise/unary.ts";
 import { variants as pool } from "./pool/pool.ts";
 import { variants as projectNorms } from "./project/norms.ts";
@@ -56,6 +57,7 @@ export function variants(): Program[] {
     optim,
     pointwiseBinary,
     pointwiseInplace,
+    pointwiseMix,
     pointwiseUnary,
     pool,
     projectNorms,

@@ -16,6 +16,8 @@ export interface ExecuteOptions {
   readonly step?: number;
   /** Of all batch norms' running statistics, in place of their own: for recalibration. */
   readonly momentum?: number;
+  /** λ of every Mix, in 0…1; default 1. */
+  readonly mix?: number;
   /**
    * Value name -> who is told its tensor as soon as it is made. Nothing is fused across an observed value, so it is what
    * the graph says. It lives until `tape.backward` has used it up, or the tape is disposed; one that the observer gives to

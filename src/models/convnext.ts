@@ -11,6 +11,8 @@ interface Form {
   readonly patch: number;
   readonly classes: number;
   readonly size: number;
+  /** What LayerScale begins with; default 1e-6. */
+  readonly layerScale?: number;
 }
 
 /** ConvNeXt-T (Liu et al. 2022): 28,589,128 parameters. */
@@ -23,6 +25,23 @@ export function convnextT(options: ImageOptions = {}): Graph {
 export function cifarConvnext(options: ImageOptions = {}): Graph {
   const form = { channels: [40, 80, 160, 320], blocks: [2, 2, 6, 2], patch: 2, classes: 10, size: 32 };
   return convnext({ name: "convnext-cifar", ...form }, options);
+}
+
+/**
+ * For images of 8×8 to 32×32, small enough to train in minutes: channels 16, 32 and 64 in 2, 2 and 4 blocks, on patches of 1×1
+ * up to 16×16 and of 2×2 above. LayerScale begins at 1: it is there for depth that eight blocks don't have.
+ */
+export function microConvnext(options: ImageOptions = {}): Graph {
+  const { size = 28 } = options;
+  const form = {
+    channels: [16, 32, 64],
+    blocks: [2, 2, 4],
+    patch: size > 16 ? 2 : 1,
+    classes: 10,
+    size,
+    layerScale: 1,
+  };
+  return convnext({ name: "convnext-micro", ...form }, { inChannels: 1, ...options });
 }
 
 /** Torchvision's truncated normal ends at ±2, a hundred σ away: it is the normal. */
@@ -43,7 +62,7 @@ function convnext(form: Form, options: ImageOptions): Graph {
       x = channelNorm(b, x, `features.${2 * stage}.0`);
       x = patches(b, x, `features.${2 * stage}.1`, channels[stage], 2);
     }
-    for (let i = 0; i < blocks; i++) x = block(b, x, `features.${2 * stage + 1}.${i}`);
+    for (let i = 0; i < blocks; i++) x = block(b, x, `features.${2 * stage + 1}.${i}`, form.layerScale);
   });
   x = b.layerNorm(b.flatten(b.globalAveragePool(x)), { name: "classifier.0", epsilon: 1e-6 });
   b.gemm(x, { name: "classifier.2", out: classes, init: INIT });
@@ -51,7 +70,7 @@ function convnext(form: Form, options: ImageOptions): Graph {
 }
 
 /** Depthwise 7×7, layer norm, an inverted bottleneck of factor 4 with GELU, LayerScale. */
-function block(b: Builder, x: string, name: string): string {
+function block(b: Builder, x: string, name: string, layerScale = 1e-6): string {
   const channels = b.channels(x);
   const pointwise = (y: string, layer: string, out: number) =>
     b.conv(y, { name: `${name}.block.${layer}`, out, kernel: 1, init: INIT });
@@ -59,7 +78,7 @@ function block(b: Builder, x: string, name: string): string {
   y = channelNorm(b, y, `${name}.block.2`);
   y = b.gelu(pointwise(y, "3", 4 * channels), "none", `${name}.block.4`);
   y = pointwise(y, "5", channels);
-  y = b.mul(y, b.param(`${name}.layer_scale`, [channels, 1, 1], "gamma", { constant: 1e-6 }), `${name}.scale`);
+  y = b.mul(y, b.param(`${name}.layer_scale`, [channels, 1, 1], "gamma", { constant: layerScale }), `${name}.scale`);
   return b.add(x, y, `${name}.add`);
 }
 

@@ -9,9 +9,12 @@ interface Form {
   readonly patch: number;
   readonly classes: number;
   readonly size: number;
+  /** Default 12. */
+  readonly blocks?: number;
+  /** Channels of a head; default 64. */
+  readonly head?: number;
 }
 
-const BLOCKS = 12;
 const HEADS = 3;
 
 /** DeiT-T (Touvron et al. 2021) without the distillation token: 5,717,416 parameters. */
@@ -24,26 +27,33 @@ export function cifarDeit(options: ImageOptions = {}): Graph {
   return deit({ name: "deit-cifar", patch: 4, classes: 10, size: 32 }, options);
 }
 
+/** Small enough to train in minutes: 6 blocks and 3 heads of 16, on patches of 2×2 up to 16×16 and of 4×4 above. */
+export function microDeit(options: ImageOptions = {}): Graph {
+  const { size = 28 } = options;
+  const form = { patch: size > 16 ? 4 : 2, classes: 10, size, blocks: 6, head: 16 };
+  return deit({ name: "deit-micro", ...form }, { inChannels: 1, ...options });
+}
+
 /** timm's truncated normal ends at ±2, a hundred σ away: it is the normal. */
 const INIT = { normal: 0.02 };
 
 /**
- * A vision transformer (Dosovitskiy et al. 2021) of 12 blocks and 3 heads of 64. Parameter names and initialisation are
+ * A vision transformer (Dosovitskiy et al. 2021) of 3 heads. Parameter names and initialisation are
  * timm's; weights of the linear layers over tokens are [K,F], the transpose of timm's. Stochastic depth is left out.
  *
  * @param options `width` scales the heads
  */
-function deit({ name, patch, ...form }: Form, options: ImageOptions): Graph {
+function deit({ name, patch, blocks = 12, head = 64, ...form }: Form, options: ImageOptions): Graph {
   const { classes = form.classes, inChannels = 3, width = 1, size = form.size } = options;
   if (size % patch !== 0) throw new UserError(`model "${name}": size is ${size}, expected a multiple of ${patch}`);
   const b = builder(name, ["N", inChannels, size, size]);
-  const dim = HEADS * scaled(64, width);
+  const dim = HEADS * scaled(head, width);
   const tokens = (size / patch) ** 2;
   let x = b.conv(b.input, { name: "patch_embed.proj", out: dim, kernel: patch, stride: patch });
   x = b.transpose(b.reshape(x, [dim, tokens]), [0, 2, 1]);
   x = b.concat([b.param("cls_token", [1, 1, dim], "table", INIT), x]);
   x = b.add(x, b.param("pos_embed", [1, 1 + tokens, dim], "table", INIT), "embedded");
-  for (let i = 0; i < BLOCKS; i++) x = block(b, x, `blocks.${i}`);
+  for (let i = 0; i < blocks; i++) x = block(b, x, `blocks.${i}`);
   // Only the class token is read, so only it is normalised.
   x = b.flatten(b.slice(x, { axes: [1], starts: [0], ends: [1] }, "class"));
   b.gemm(layerNorm(b, x, "norm"), { name: "head", out: classes, init: INIT });

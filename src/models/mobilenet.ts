@@ -14,6 +14,21 @@ const STAGES = [
   [6, 320, 1, 1],
 ] as const;
 
+/** The same of a network for small images: six of its blocks have a shortcut. */
+const MICRO_STAGES = [
+  [6, 16, 2, 1],
+  [6, 24, 3, 2],
+  [6, 32, 3, 2],
+] as const;
+
+/** For images of 8×8 to 32×32, small enough to train in minutes. */
+export function microMobilenetV2(options: ImageOptions = {}): Graph {
+  const { classes = 10, inChannels = 1, width = 1, size = 28 } = options;
+  const b = builder("mobilenetv2-micro", ["N", inChannels, size, size]);
+  const ends = { stem: 16, stride: size > 16 ? 2 : 1, last: 64 };
+  return inverted(b, MICRO_STAGES, { ...ends, classes, width });
+}
+
 /**
  * MobileNetV2 (Sandler et al. 2018) with torchvision's parameter names and count, 3,504,872. `width` is the paper's
  * multiplier: channels become multiples of 8, and the last convolution doesn't shrink. For CIFAR the stem and the first
@@ -23,20 +38,37 @@ export function mobilenetV2(form: "imagenet" | "cifar", options: ImageOptions = 
   const cifar = form === "cifar";
   const { classes = cifar ? 10 : 1000, inChannels = 3, width = 1, size = cifar ? 32 : 224 } = options;
   const b = builder(cifar ? "mobilenetv2-cifar" : "mobilenetv2", ["N", inChannels, size, size]);
-  const stemOut = multipleOf8(32 * width);
-  let x = convBn(b, b.input, { ...names("features.0"), out: stemOut, kernel: 3, stride: cifar ? 1 : 2 });
-  x = b.relu6(x, "features.0.2");
+  const stages = STAGES.map(([expansion, channels, repeats, stride], stage) =>
+    [expansion, channels, repeats, cifar && stage === 1 ? 1 : stride] as const
+  );
+  return inverted(b, stages, { stem: 32, stride: cifar ? 1 : 2, last: 1280, classes, width });
+}
+
+interface Ends {
+  /** Channels of the first convolution, and its stride. */
+  readonly stem: number;
+  readonly stride: number;
+  /** Channels of the last convolution. */
+  readonly last: number;
+  readonly classes: number;
+  readonly width: number;
+}
+
+function inverted(b: Builder, stages: readonly (readonly [number, number, number, number])[], ends: Ends): Graph {
+  const { width } = ends;
+  const stem = { ...names("features.0"), out: multipleOf8(ends.stem * width), kernel: 3, stride: ends.stride };
+  let x = b.relu6(convBn(b, b.input, stem), "features.0.2");
   let index = 1;
-  STAGES.forEach(([expansion, channels, repeats, first], stage) => {
+  for (const [expansion, channels, repeats, first] of stages) {
     for (let i = 0; i < repeats; i++) {
-      const stride = i > 0 || (cifar && stage === 1) ? 1 : first;
+      const stride = i > 0 ? 1 : first;
       x = invertedResidual(b, x, `features.${index++}`, { expansion, out: multipleOf8(channels * width), stride });
     }
-  });
-  const last = multipleOf8(1280 * Math.max(1, width));
+  }
+  const last = multipleOf8(ends.last * Math.max(1, width));
   x = b.relu6(convBn(b, x, { ...names(`features.${index}`), out: last, kernel: 1 }), `features.${index}.2`);
   x = b.dropout(b.flatten(b.globalAveragePool(x)), 0.2, "classifier.0");
-  b.gemm(x, { name: "classifier.1", out: classes, init: { normal: 0.01 } });
+  b.gemm(x, { name: "classifier.1", out: ends.classes, init: { normal: 0.01 } });
   return b.graph();
 }
 

@@ -5,7 +5,7 @@ import { type ResNetOptions, scaled } from "./options.ts";
 
 /**
  * The CIFAR ResNets of He et al. 2016, section 4.2: a 3×3 stem, three stages of basic blocks with 16, 32 and 64
- * channels, global average pooling and one linear layer. `depth` is 6n + 2: 8, 20, 32, 44, 56, 110. Parameter names are those
+ * channels, global average pooling and one linear layer. `depth` is 6n + 2: 8, 14, 20, 32, 44, 56, 110. Parameter names are those
  * of akamaster/pytorch_resnet_cifar10, whose counts (ResNet-20: 269,722 with option A) this matches.
  */
 export function resnet(depth: number, options: ResNetOptions = {}): Graph {

@@ -3,13 +3,13 @@
 import { UserError } from "../errors.ts";
 import type { Graph } from "../graph/types.ts";
 import { alexnet, caffeAlexnet } from "./alexnet.ts";
-import { cifarConvnext, convnextT } from "./convnext.ts";
-import { cifarDeit, deitT } from "./deit.ts";
+import { cifarConvnext, convnextT, microConvnext } from "./convnext.ts";
+import { cifarDeit, deitT, microDeit } from "./deit.ts";
 import { densenet40 } from "./densenet.ts";
 import { digits } from "./digits.ts";
 import { imagenetResNet } from "./imagenet_resnet.ts";
 import { lenet5 } from "./lenet5.ts";
-import { mobilenetV2 } from "./mobilenet.ts";
+import { microMobilenetV2, mobilenetV2 } from "./mobilenet.ts";
 import type { ResNetOptions } from "./options.ts";
 import { resnet } from "./resnet.ts";
 import { cifarVgg, vgg } from "./vgg.ts";
@@ -31,6 +31,10 @@ const ZOO: Readonly<Record<string, Entry>> = {
   "digits": { make: digits, options: SMALL },
   "lenet5": { make: lenet5, options: SMALL },
   "resnet8": { make: (options) => resnet(8, options), options: RESNET },
+  "resnet14": { make: (options) => resnet(14, options), options: RESNET },
+  "mobilenetv2-micro": { make: microMobilenetV2, options: IMAGE },
+  "convnext-micro": { make: microConvnext, options: IMAGE },
+  "deit-micro": { make: microDeit, options: IMAGE },
   "resnet20": { make: (options) => resnet(20, options), options: RESNET },
   "resnet32": { make: (options) => resnet(32, options), options: RESNET },
   "resnet44": { make: (options) => resnet(44, options), options: RESNET },

@@ -101,11 +101,12 @@ export function openStep(
     },
     count,
     epoch,
+    mix: 1,
     outputs(graph = graphs[0]) {
       let found = ran.get(graph);
       if (!found) {
         const observe = graph === graphs[0] ? new Map(shown) : undefined;
-        ran.set(graph, found = executeOutputs(tape, graph, params, x, { seed, step: number, observe }));
+        ran.set(graph, found = executeOutputs(tape, graph, params, x, { seed, step: number, mix: step.mix, observe }));
       }
       return found;
     },

@@ -37,6 +37,8 @@ export interface Step {
   readonly count: number;
   /** Epochs of this training done so far, with the fraction of the one in progress. */
   readonly epoch: number;
+  /** λ of every Mix, in 0…1, for passes that have yet to run; 1 at first. A callback sets it before the step. */
+  mix: number;
   /** All outputs of a graph (default: the first) for `images`, in training mode. It runs once, however many ask. */
   outputs(graph?: Graph): readonly Tensor[];
   /** The first of them. */

@@ -238,6 +238,10 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
   Mul: arithmetic("Mul", "gamma"),
   // Far from 0.
   Div: arithmetic("Div", "table", (b, x) => b.sigmoid(x)),
+  Mix: [
+    { title: "two images", build: (b, x, other) => b.node("Mix", [x, other], {}, "op") },
+    { title: "an image with itself", build: (b, x) => b.node("Mix", [x, x], {}, "op") },
+  ],
   MaxPool: spatial("padded", (b, x) => b.maxPool(x, { kernel: 3, stride: 2, pad: 1, name: "op" })),
   AveragePool: [
     ...spatial("padded", (b, x) => b.averagePool(x, { kernel: 3, stride: 2, pad: 1, name: "op" })),

@@ -181,6 +181,7 @@ const CASES: Readonly<Record<OpName, Cases>> = {
   Sub: { ...meeting("sub") },
   Mul: { ...meeting("mul") },
   Div: { ...meeting("div") },
+  Mix: { "maps": [[2, 3, 5, 3], unary((b, x) => b.node("Mix", [b.tanh(x), b.sigmoid(x)]))] },
   MaxPool: {
     "2×2": [[2, 3, 6, 8], pooled("maxPool", { kernel: 2 })],
     "2×2, odd maps": [[2, 3, 7, 5], pooled("maxPool", { kernel: 2 })],

@@ -31,6 +31,9 @@ const SMALL: Readonly<Record<string, ModelOptions>> = {
   "digits": {},
   "lenet5": { width: 0.5 },
   "resnet8": { width: 0.5, size: 8 },
+  "mobilenetv2-micro": { width: 0.5, size: 8 },
+  "convnext-micro": { width: 0.25, size: 8 },
+  "deit-micro": { width: 0.25, size: 8 },
   "resnet20": { width: 0.25, size: 8, shortcut: "projection" },
   "resnet18-cifar": { width: 0.125, size: 16 },
   "vgg11-bn-cifar": { width: 0.125 },
@@ -49,7 +52,7 @@ const SMALL: Readonly<Record<string, ModelOptions>> = {
 
 /** Made by the same functions as those in SMALL, and longer. */
 const LIKE_THEM = [
-  ...["resnet32", "resnet44", "resnet56", "resnet110", "resnet34-cifar", "resnet34"],
+  ...["resnet14", "resnet32", "resnet44", "resnet56", "resnet110", "resnet34-cifar", "resnet34"],
   ...["vgg16-bn-cifar", "vgg19-bn-cifar", "vgg16-bn", "vgg19-bn"],
 ];
 

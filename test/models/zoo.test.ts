@@ -16,6 +16,10 @@ test("published parameter counts", () => {
     ["digits", {}, 160 + 4640 + 32832 + 650],
     ["lenet5", {}, 430_500 + 580], // 430.5 K weights (Han et al. 2015), and the biases
     ["resnet20", {}, 269_722], // akamaster/pytorch_resnet_cifar10
+    ["resnet14", {}, 269_722 - 97_216], // a block less in each stage: 2 · (9C² + 2C) for C = 16, 32, 64
+    ["mobilenetv2-micro", {}, 176 + 2 * 4352 + 5136 + 2 * 8832 + 10_000 + 2 * 14_848 + 2176 + 650],
+    ["convnext-micro", {}, 112 + 2 * 2976 + 2112 + 2 * 10_048 + 8320 + 4 * 36_480 + 128 + 650], // a block: 8C² + 58C
+    ["deit-micro", {}, 816 + 48 + 50 * 48 + 6 * (12 * 48 ** 2 + 13 * 48) + 96 + 490],
     ["resnet32", {}, 464_154],
     ["resnet44", {}, 658_586],
     ["resnet56", {}, 853_018],

@@ -150,6 +150,8 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
   },
   Identity: same,
   ColumnConv: columnConv,
+  /** Outside training it is its second input. */
+  Mix: ({ node, emit }) => emit("Identity", [node.inputs[1]]),
   BorderBias({ node, integers, between, emit }) {
     const { rows, cols } = borderBiasAttrs(node);
     const [x, table] = node.inputs;

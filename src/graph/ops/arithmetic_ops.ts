@@ -1,13 +1,14 @@
 /** Two values, element by element. */
 
 import { borderBias } from "../../tensor/ops/border.ts";
+import { mix } from "../../tensor/ops/mix.ts";
 import { add, div, mul, sub } from "../../tensor/ops/pointwise.ts";
 import type { Tape } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { borderBiasAttrs, nodeError } from "../attrs.ts";
 import { broadcastOf } from "../broadcast.ts";
 import { borderBiasReference, combineReference } from "../reference/pointwise.ts";
-import { shapeText } from "../shapes.ts";
+import { sameShape, shapeText } from "../shapes.ts";
 import {
   activation,
   ANY_ORDER,
@@ -15,6 +16,7 @@ import {
   either,
   type Inference,
   type Input,
+  NO_ATTRIBUTES,
   NO_MACS,
   type Op,
   operator,
@@ -23,7 +25,7 @@ import {
 import { requireImage } from "./shape_rules.ts";
 
 /** Operators of two operands, and the table added at borders. */
-export type ArithmeticOpName = "Add" | "Sub" | "Mul" | "Div" | "BorderBias";
+export type ArithmeticOpName = "Add" | "Sub" | "Mul" | "Div" | "Mix" | "BorderBias";
 
 const SHIFT = either("bias", "beta", "table");
 const FACTOR = either("weight", "gamma", "table");
@@ -39,6 +41,20 @@ export const ARITHMETIC_OPS: Readonly<Record<ArithmeticOpName, Op>> = {
   Sub: arithmetic({ operand: SHIFT, inference: { kind: "kernel" }, value: (a, b) => a - b, run: sub }),
   Mul: arithmetic({ operand: FACTOR, inference: { kind: "kernel" }, value: (a, b) => a * b, run: mul }),
   Div: arithmetic({ operand: FACTOR, inference: { kind: "kernel" }, value: (a, b) => a / b, run: div }),
+  /** (1 − λ)·a + λ·b, for a λ that the training gives; everywhere else it is b. */
+  Mix: operator({
+    inputs: [activation, activation],
+    attributes: NO_ATTRIBUTES,
+    inference: { kind: "kernel" },
+    axes: ANY_ORDER,
+    macs: NO_MACS,
+    shape([a, b], _, node) {
+      if (!sameShape(a, b)) throw nodeError(node, `inputs ${shapeText(a)} and ${shapeText(b)}, expected one shape`);
+      return a;
+    },
+    reference: ([, b]) => b,
+    execute: ({ tape, mix: factor = 1 }, [a, b]) => mix(tape, a, b, factor),
+  }),
   BorderBias: operator({
     inputs: [activation, parameter("table")],
     attributes: { names: ["rows", "cols"], read: borderBiasAttrs },

@@ -73,6 +73,8 @@ export interface OpContext {
   readonly step?: number;
   /** Of all batch norms' running statistics, in place of their own. */
   readonly momentum?: number;
+  /** λ of every Mix, in 0…1; default 1. */
+  readonly mix?: number;
   /** What a batch norm's kernels do with its output; default "none". */
   readonly activation?: NormActivation;
 }

@@ -33,6 +33,7 @@ export const ARITHMETIC = {
   },
   Sub: binary((a, b) => a - b),
   Mul: { ...binary((a, b) => a * b, 0), needs: needsUnlessZero },
+  Mix: binary((_, b) => b),
   Div: { ...binary((a, b) => a / b), staysNonzero: (node, name) => node.inputs[1] === name },
 } satisfies Partial<Record<OpName, Rule>>;
 

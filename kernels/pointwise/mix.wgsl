@@ -1,0 +1,38 @@
+// y[i] = (1 - factor) * a[i] + factor * b[i]. At factor 0 it is a and at 1 it is b, bit for bit, whatever the other holds.
+//
+// a, b, y: `count` items of V. A workgroup of 64 threads makes 256 neighbouring items.
+// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where the number of elements does not divide by 4.
+
+alias V = vec4<f32>;
+
+struct Params {
+  count: u32,
+  row: u32,
+  factor: f32,
+  unused: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> a: array<V>;
+@group(0) @binding(2) var<storage, read> b: array<V>;
+@group(0) @binding(3) var<storage, read_write> y: array<V>;
+
+fn item(i: u32) {
+  if (i >= p.count) { return; }
+  if (p.factor == 0.0) {
+    y[i] = a[i];
+  } else if (p.factor == 1.0) {
+    y[i] = b[i];
+  } else {
+    y[i] = (1.0 - p.factor) * a[i] + p.factor * b[i];
+  }
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let i = (group.x + group.y * p.row) * 256u + local;
+  item(i);
+  item(i + 64u);
+  item(i + 128u);
+  item(i + 192u);
+}

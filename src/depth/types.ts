@@ -1,0 +1,83 @@
+/** What depth pruning speaks of: blocks of a network, the forms that they can take, and genes that choose one for each. */
+import type { Graph, Model, Rewrite } from "../graph/types.ts";
+
+/** What a block is built like. */
+export type BlockKind =
+  /** Two 3×3 convolutions and a shortcut (ResNet-18 and -34, CIFAR ResNets). */
+  | "basic"
+  /** 1×1, 3×3 and 1×1 convolutions and a shortcut (ResNet-50). */
+  | "bottleneck"
+  /** 1×1, depthwise and 1×1 convolutions, with a shortcut or without (MobileNetV2 and V3). */
+  | "inverted"
+  /** Depthwise convolution, norm, two 1×1 convolutions and a shortcut (ConvNeXt). */
+  | "convnext"
+  /** Attention and an MLP, each with its norm and its shortcut. */
+  | "transformer"
+  /** Norm, two linear layers and a shortcut: the second half of a transformer's block, where that half stands alone. */
+  | "mlp"
+  /** Convolutions in a row, with norms and activations between them and no shortcut (VGG). */
+  | "convolutions"
+  /** Parallel convolutions, norms and shortcuts that are added up (RepVGG, DBB, MobileOne). */
+  | "branches";
+
+/**
+ * Nodes between one value and another. Nobody outside reads what is made inside but for `output`. A rewrite of a block keeps
+ * the names of both values, so that it is found again in the graph that has been rewritten.
+ */
+export interface Block {
+  /** What it is built like. */
+  readonly kind: BlockKind;
+  /** What tables and messages call it, unique in a network: what the names of its nodes begin with. */
+  readonly name: string;
+  /** Names of its nodes, in order of execution. */
+  readonly nodes: readonly string[];
+  /** The value that it reads. */
+  readonly input: string;
+  /** The value that it makes, an activation at its end included. */
+  readonly output: string;
+}
+
+/** Something that looks like a block and can't become one layer. */
+export interface RefusedBlock extends Pick<Block, "kind" | "name"> {
+  /** Why, as a clause: "its squeeze-excite gate depends on the whole image". */
+  readonly reason: string;
+}
+
+/** What a network has of them, in order of execution. */
+export interface Blocks {
+  readonly blocks: readonly Block[];
+  readonly refused: readonly RefusedBlock[];
+}
+
+/** The forms that a block can take instead of itself. Not every one fits every kind of block. */
+export type FormName =
+  /** Activations inside become identities and norms batch norms; an activation and a batch norm follow the sum. */
+  | "identity"
+  /** One linear layer of its merged shape, fitted to what the block computes. */
+  | "linear"
+  /** Of a basic block: the first convolution becomes an identity, so that what is left stays 3×3. */
+  | "second"
+  /** Of a basic block: the second convolution becomes an identity. */
+  | "first"
+  /** Of a transformer's block: attention stays, its norm becomes a batch norm; the MLP takes the identity form. */
+  | "attention"
+  /** Nothing is left but the shortcut. */
+  | "skip";
+
+/** One form, as its own file states it. */
+export interface Form {
+  readonly name: FormName;
+  /** One line for lists and help texts. */
+  readonly summary: string;
+  /** Why the block can't take it, as a clause; undefined where it can. */
+  refuses(graph: Graph, block: Block): string | undefined;
+  /**
+   * The network with the block mixed with its form: every place where they differ is a Mix of what the block has there and
+   * what the form has. With λ = 0 it is the network as it was, with λ = 1 the form. New parameters have the values that the
+   * form begins with.
+   */
+  mixed(model: Model, block: Block): Rewrite;
+}
+
+/** The form of each block, in the order of the network's blocks; "keep" for those that stay as they are. */
+export type Gene = readonly (FormName | "keep")[];
