@@ -6,7 +6,7 @@ import type { PlansMark } from "../measure/run_tuner.ts";
 import type { KeptRecord } from "../prune/budget/settle.ts";
 import type { Masks } from "../prune/structures/masks.ts";
 import type { LogMark } from "../report/run_log.ts";
-import type { FailedStage, Latency, Point, Proof } from "../report/types.ts";
+import type { DepthRecord, FailedStage, Latency, Point, Proof } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
 
 export interface Fallback extends Pick<RunState, "model" | "masks" | "origin" | "admm" | "best"> {
@@ -35,6 +35,8 @@ export interface RunState {
   controls: Record<string, Point>;
   /** Of the pruning stage in progress. */
   kept: KeptRecord[];
+  /** What became of the blocks, for the report: what each stage of depth pruning knows is filled in by it. */
+  depth?: DepthRecord;
   admm: { layer: string; residual: number }[];
   equivalence: Proof | undefined;
   requested: Record<string, number>;

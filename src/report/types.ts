@@ -46,6 +46,46 @@ export interface FailedStage {
   readonly reason: string;
 }
 
+/** One block of the dense network, and what became of it. */
+export interface DepthBlock {
+  readonly name: string;
+  /** What it is built like. */
+  readonly kind: string;
+  /** The form that it took; "keep" where it stayed. */
+  readonly form: string;
+  /** R² of its linear replacement, where that was fitted: 1 is perfect, and it can be below 0. */
+  readonly score?: number;
+  /** Multiply-adds for one input, in the dense network and in the final one. */
+  readonly macs: { readonly before: number; readonly after: number };
+  /** Of its steps, timed alone one after the other, at one batch. */
+  readonly ms?: { readonly batch: number; readonly before: number; readonly after: number };
+}
+
+/** What a search among the forms of blocks looked at. */
+export interface DepthSearch {
+  /** "exhaustive", "genetic" … */
+  readonly method: string;
+  /** What makes a candidate better: its accuracy in 0…1, or the sum of its blocks' scores. */
+  readonly value: "accuracy" | "score";
+  /** What it costs: blocks that stay, or MACs, params or ms of the whole network. */
+  readonly cost: "blocks" | "macs" | "params" | "ms";
+  /** Each with the form of every block, in the order of the blocks. */
+  readonly candidates: readonly { readonly gene: readonly string[]; readonly cost: number; readonly value: number }[];
+  /** Indices of the candidates that no other one beats in both, cheapest first. */
+  readonly pareto: readonly number[];
+  /** Index of the one that the run went on with. */
+  readonly chosen: number;
+}
+
+/** What depth pruning did; absent where no stage of the run does any. */
+export interface DepthRecord {
+  /** In order of execution. */
+  readonly blocks: readonly DepthBlock[];
+  readonly search?: DepthSearch;
+  /** How far the merged network was from the one that it was merged from. */
+  readonly merge?: Proof;
+}
+
 export interface Report {
   readonly version: 1;
   readonly tool: string;
@@ -63,6 +103,8 @@ export interface Report {
   /** baseline / final. */
   readonly compression: { readonly params: number; readonly nonzero: number; readonly macs: number };
   readonly equivalence: Proof | NoProof;
+  /** What became of its blocks; absent where no stage prunes depth. */
+  readonly depth?: DepthRecord;
   /** ‖W−Z‖/‖W‖ before the hard prune. */
   readonly admm: readonly { readonly layer: string; readonly residual: number }[];
   readonly latency: readonly Latency[];

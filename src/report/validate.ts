@@ -67,6 +67,28 @@ const equivalence = v.pipe(
   }),
 );
 
+const change = object({ before: nonNegative, after: nonNegative });
+
+const depth = object({
+  blocks: list(object({
+    name: text,
+    kind: text,
+    form: text,
+    score: v.optional(number),
+    macs: change,
+    ms: v.optional(object({ batch: whole(1), before: nonNegative, after: nonNegative })),
+  })),
+  search: v.optional(object({
+    method: text,
+    value: v.picklist(["accuracy", "score"], "accuracy or score"),
+    cost: v.picklist(["blocks", "macs", "params", "ms"], "blocks, macs, params or ms"),
+    candidates: list(object({ gene: list(text), cost: number, value: number })),
+    pareto: list(count),
+    chosen: count,
+  })),
+  merge: v.optional(object({ maxAbs: nonNegative, maxRel: nonNegative, inputs: whole(1) })),
+});
+
 const report: v.GenericSchema<unknown, Report> = object({
   version: v.literal(1, "1, the version of reports that this Secateur reads"),
   tool: text,
@@ -81,6 +103,7 @@ const report: v.GenericSchema<unknown, Report> = object({
   controls: mapOf(point, "a map of networks"),
   compression: object({ params: positive, nonzero: positive, macs: positive }),
   equivalence,
+  depth: v.optional(depth),
   admm: list(object({ layer: text, residual: nonNegative })),
   latency: list(latency),
   speedup: list(object({ batch: whole(1), ratio: positive })),

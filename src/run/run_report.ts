@@ -38,6 +38,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     best: state.best,
     controls: state.controls,
     equivalence: state.equivalence ?? { notProved: whyNotProved(ctx) },
+    ...state.depth ? { depth: state.depth } : {},
     admm: state.admm,
     latency: state.latency,
     requested: state.requested,
