@@ -30,6 +30,8 @@ export interface CurvePoint {
   readonly epoch: number;
   readonly loss: number;
   readonly validationAccuracy: number;
+  /** Of progressive training: how far blocks have gone over into their forms, in 0…1. */
+  readonly lambda?: number;
 }
 
 /** ‖W−Z‖/‖W‖ of a layer after an ADMM update; `update` counts from 1 over the whole run, `step` is the progressive one. */
@@ -51,10 +53,10 @@ export function detailFromLog(lines: Iterable<string>): Pick<Detail, "curves" | 
   let update = 0;
   for (const line of lines) {
     const event = parse(line);
-    const { phase, epoch, loss, validationAccuracy } = event;
+    const { phase, epoch, loss, validationAccuracy, lambda } = event;
     if (typeof phase !== "string") continue;
     if (isNumber(epoch) && isNumber(loss) && isNumber(validationAccuracy)) {
-      curves.push({ phase, epoch, loss, validationAccuracy });
+      curves.push({ phase, epoch, loss, validationAccuracy, ...isNumber(lambda) ? { lambda } : {} });
     }
     const layers = Object.entries(isObject(event.residuals) ? event.residuals : {});
     if (layers.length > 0) update++;

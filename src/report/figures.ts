@@ -1,6 +1,7 @@
 /** The charts of a report, each with its heading, its legend and words for those who can't see it. */
 import { stagesOf } from "./build.ts";
 import type { Detail } from "./detail.ts";
+import { blocksFigure, searchFigure } from "./figures/depth.ts";
 import { latencyFigure } from "./figures/latency.ts";
 import { widthsFigure } from "./figures/layers.ts";
 import { accuracyFigure, controlsFigure, macsFigure, sizeFigure } from "./figures/stages.ts";
@@ -16,6 +17,8 @@ export function figures(report: Report, detail: Detail): Html[] {
     controlsFigure(report),
     sizeFigure(way),
     macsFigure(way),
+    report.depth && report.depth.blocks.length > 0 ? blocksFigure(report.depth) : undefined,
+    report.depth?.search ? searchFigure(report.depth.search) : undefined,
     detail.layers.some(({ merged }) => merged === undefined) ? widthsFigure(detail.layers) : undefined,
     detail.residuals.length > 0 ? residualsFigure(detail.residuals) : undefined,
     detail.curves.length > 0 ? trainingFigure(detail.curves) : undefined,

@@ -6,7 +6,15 @@ import { percent, points, times } from "./format.ts";
 import { type Html, markup } from "./markup.ts";
 import { renderPage } from "./page.ts";
 import style from "./style.css" with { type: "text" };
-import { budgetTable, latencyTables, layersTable, originTable, proofTables, summaryTable } from "./tables.ts";
+import {
+  blocksTable,
+  budgetTable,
+  latencyTables,
+  layersTable,
+  originTable,
+  proofTables,
+  summaryTable,
+} from "./tables.ts";
 import type { Report } from "./types.ts";
 
 export type { Detail } from "./detail.ts";
@@ -23,7 +31,7 @@ ${softwareNote(report)}${failures(report)}</header>
 <div class="figures">
 ${figures(report, detail)}</div>
 <h2>Accuracy and size</h2>
-${summaryTable(report)}${layersTable(detail)}${budgetTable(report)}
+${summaryTable(report)}${blocksTable(report)}${layersTable(detail)}${budgetTable(report)}
 ${speed(report)}
 <h2>Proof</h2>
 ${proofTables(report)}

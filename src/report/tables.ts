@@ -138,15 +138,50 @@ export function layersTable({ layers }: Detail): Html {
   );
 }
 
+/** Each block's form, and what it costs beside what it did. */
+export function blocksTable({ depth }: Report): Html {
+  if (!depth || depth.blocks.length === 0) return markup``;
+  const scored = depth.blocks.some(({ score }) => score !== undefined);
+  const timed = depth.blocks.find(({ ms }) => ms !== undefined)?.ms;
+  return table(
+    "Blocks before and after",
+    [
+      { label: "block", kind: "words" },
+      { label: "kind", kind: "words" },
+      { label: "form", kind: "words" },
+      ...scored ? [{ label: "R² of its linear replacement" }] : [],
+      { label: "MACs before" },
+      { label: "after" },
+      { label: "ratio" },
+      ...timed ? [{ label: `ms before, batch ${timed.batch}` }, { label: "after" }] : [],
+    ],
+    depth.blocks.map(({ name, kind, form, score, macs, ms }) => [
+      name,
+      kind,
+      form,
+      ...scored ? [score === undefined ? "–" : plain(score)] : [],
+      count(macs.before),
+      count(macs.after),
+      ratio(macs.before, macs.after),
+      ...timed ? [ms ? plain(ms.before) : "–", ms ? plain(ms.after) : "–"] : [],
+    ]),
+  );
+}
+
 /** That the small network is the masked one, and how near the weights were when they were cut. */
-export function proofTables({ equivalence, admm }: Report): Html {
+export function proofTables({ equivalence, admm, depth }: Report): Html {
   const proof = "notProved" in equivalence ? markup`<p>Not proved: ${equivalence.notProved}.</p>` : table(
     "The compact network computes what the masked one does",
     [{ label: "inputs compared", kind: "numbers" }, { label: "largest |Δ|" }, { label: "largest |Δ| ÷ largest |y|" }],
     [[count(equivalence.inputs), plain(equivalence.maxAbs), plain(equivalence.maxRel)]],
   );
-  if (admm.length === 0) return proof;
-  return markup`${proof}${
+  const merge = depth?.merge && table(
+    "The merged network computes what its blocks did before they were merged",
+    [{ label: "inputs compared", kind: "numbers" }, { label: "largest |Δ|" }, { label: "largest |Δ| ÷ largest |y|" }],
+    [[count(depth.merge.inputs), plain(depth.merge.maxAbs), plain(depth.merge.maxRel)]],
+  );
+  if (admm.length === 0) return markup`${proof}${merge ?? ""}`;
+  return markup`${proof}${merge ?? ""}${
     table(
       "ADMM residual of each layer before the hard prune",
       [{ label: "layer", kind: "words" }, { label: "‖W−Z‖/‖W‖" }],

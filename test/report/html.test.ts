@@ -4,7 +4,7 @@ import { parseHTML } from "linkedom/worker";
 import { renderReport } from "../../src/report/html.ts";
 import type { Detail } from "../../src/report/detail.ts";
 import type { Report } from "../../src/report/types.ts";
-import { deepDetail, deepReport, sampleDetail, sampleReport } from "./sample.ts";
+import { deepDetail, deepReport, sampleDepth, sampleDetail, sampleReport } from "./sample.ts";
 
 const test = suite("report html");
 
@@ -36,6 +36,27 @@ test("tells every number of the report", () => {
     ...["0.0811", "0.1508", "version: 1\nname: digits", "2.9.6", "14.0.365"],
   ];
   for (const part of expected) assert.ok(text.includes(part), `lacks ${part}`);
+});
+
+test("tells of each block's form, of the search among them, of λ, and of the merge's proof", () => {
+  const { curves, ...detail } = sampleDetail();
+  const mixed = curves.map((point, i) => ({ ...point, lambda: Math.min(1, i / 4) }));
+  const document = parse(renderReport(sampleReport({ depth: sampleDepth() }), { ...detail, curves: mixed }));
+  const text = document.querySelector("body")!.textContent;
+  const expected = [
+    ...[
+      "2 of 3 blocks took another form",
+      "Form of each block: features.1 keep, features.3 identity, features.5 linear.",
+    ],
+    ...["4 candidates (exhaustive); the run went on with one of 1 and 97.50 %.", "Pareto front"],
+    ...["λ, from what blocks were to what they become", "R² of its linear replacement", "ms before, batch 64"],
+    ...["180,224", "66,304", "2.72×", "0.41", "0.92", "0.75", "3.25e−6", "1.25e−7"],
+  ];
+  for (const part of expected) assert.ok(text.includes(part), `lacks ${part}`);
+});
+
+test("a report without depth says nothing of blocks", () => {
+  assert.not.match(page, /Blocks before and after|Search<|λ,/);
 });
 
 test("opens without a network, a script or a link", () => {

@@ -1,7 +1,7 @@
 /** A run as the bundled digits would give it: numbers made up, but possible ones. */
 import { buildReport } from "../../src/report/build.ts";
 import type { Detail } from "../../src/report/detail.ts";
-import type { Latency, Point, Report, Variant } from "../../src/report/types.ts";
+import type { DepthBlock, DepthRecord, Latency, Point, Report, Variant } from "../../src/report/types.ts";
 
 export function sampleReport(change: Partial<Report> = {}): Report {
   const baseline = point("train", 0.9802, 0.9833, 38_282, 38_282, 343_936);
@@ -165,4 +165,38 @@ function curve(phase: string, epochs: number, loss0: number, loss1: number, accu
       validationAccuracy: Math.min(1, accuracy0 + (accuracy1 - accuracy0) * t + 0.003 * unrest),
     };
   });
+}
+
+/** What depth pruning of a small ConvNeXt would give. */
+export function sampleDepth(): DepthRecord {
+  const block = (i: number, form: string, score: number, after: number): DepthBlock => ({
+    name: `features.${i}`,
+    kind: "convnext",
+    form,
+    score,
+    macs: { before: 180_224, after },
+    ms: { batch: 64, before: 2.5, after: form === "keep" ? 2.5 : 0.75 },
+  });
+  const candidate = (gene: string[], value: number) => ({
+    gene,
+    cost: gene.filter((form) => form === "keep").length,
+    value,
+  });
+  return {
+    blocks: [block(1, "keep", 0.41, 180_224), block(3, "identity", 0.92, 66_304), block(5, "linear", 0.87, 66_304)],
+    search: {
+      method: "exhaustive",
+      value: "accuracy",
+      cost: "blocks",
+      candidates: [
+        candidate(["keep", "keep", "keep"], 0.98),
+        candidate(["keep", "identity", "linear"], 0.975),
+        candidate(["identity", "identity", "keep"], 0.91),
+        candidate(["identity", "identity", "linear"], 0.9),
+      ],
+      pareto: [3, 1, 0],
+      chosen: 1,
+    },
+    merge: { maxAbs: 3.25e-6, maxRel: 1.25e-7, inputs: 256 },
+  };
 }

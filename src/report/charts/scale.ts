@@ -31,6 +31,15 @@ export function amountAxis(largest: number, maxTicks = 6): Axis {
   return { type: "linear", domain, ticks: linearTicks(domain, maxTicks).ticks, format: briefly };
 }
 
+/** From the least to the greatest of them, with air around them. */
+export function spanAxis(values: readonly number[], maxTicks = 6): Axis {
+  const finite = values.filter(Number.isFinite);
+  const [low, high] = finite.length > 0 ? [Math.min(...finite), Math.max(...finite)] : [0, 1];
+  const air = high > low ? 0.08 * (high - low) : Math.max(Math.abs(high), 1) * 0.1;
+  const domain = [low - air, high + air] as const;
+  return { type: "linear", domain, ticks: linearTicks(domain, maxTicks).ticks, format: briefly };
+}
+
 /** Logarithmic; values ≤ 0 must have been left out. */
 export function logAxis(values: readonly number[], maxTicks = 6, format: (value: number) => string = briefly): Axis {
   const finite = values.filter((value) => Number.isFinite(value) && value > 0);

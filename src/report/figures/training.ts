@@ -1,6 +1,6 @@
 /** How weights got where they are: ADMM residuals, losses and accuracies over time. */
 import { bandsOf, lines, type LinesOptions } from "../charts/lines.ts";
-import { type Axis, logAxis, percentAxis } from "../charts/scale.ts";
+import { amountAxis, type Axis, logAxis, percentAxis } from "../charts/scale.ts";
 import { legend, type Style, STYLES } from "../charts/styles.ts";
 import { drawn } from "../charts/svg.ts";
 import type { CurvePoint, ResidualPoint } from "../detail.ts";
@@ -8,7 +8,7 @@ import { percent, plain } from "../format.ts";
 import { type Html, markup } from "../markup.ts";
 import { figure, pairs } from "./frame.ts";
 
-const [FIRST, OTHER] = STYLES;
+const [FIRST, OTHER, THIRD] = STYLES;
 
 export function residualsFigure(residuals: readonly ResidualPoint[]): Html {
   const layers = [...new Set(residuals.map(({ layer }) => layer))];
@@ -61,6 +61,7 @@ export function trainingFigure(curves: readonly CurvePoint[]): Html | undefined 
   const bands = bandsOf(points, ({ phase }) => phase, ({ x }) => x);
   const losses = points.filter(({ loss }) => loss > 0);
   const accuracies = points.map(({ validationAccuracy }) => validationAccuracy);
+  const mixed = points.flatMap(({ x, lambda }) => lambda === undefined ? [] : [{ x, y: lambda }]);
   const final = points[points.length - 1];
   const panel = (id: string, title: string, description: string, y: Axis, series: LinesOptions["series"]) =>
     drawn({ id, title, description }, (width) => lines(width, { series, bands, y, yLabel: title, xLabel: "epoch" }));
@@ -83,6 +84,15 @@ export function trainingFigure(curves: readonly CurvePoint[]): Html | undefined 
       percentAxis(accuracies),
       [{ style: FIRST, values: points.map(({ x, validationAccuracy }) => ({ x, y: validationAccuracy })) }],
     ),
+    ...mixed.length === 0 ? [] : [panel(
+      "lambda",
+      "λ",
+      `λ, from what blocks were to what they become, over ${mixed.length} epochs; ${
+        plain(mixed.at(-1)!.y)
+      } after the last.`,
+      amountAxis(1, 6),
+      [{ style: { ...THIRD, dash: undefined }, values: mixed }],
+    )],
   );
 }
 

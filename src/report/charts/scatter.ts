@@ -1,0 +1,45 @@
+/** Charts of points in a plane: what something costs against what it is worth. */
+import * as Plot from "@observablehq/plot";
+import type { Axis } from "./scale.ts";
+import { dotStyle, lineStyle, type Style } from "./styles.ts";
+
+export interface Cloud {
+  readonly points: readonly { readonly x: number; readonly y: number }[];
+  readonly style: Style;
+  /** Joined in their order. */
+  readonly joined?: true;
+}
+
+export interface ScatterOptions {
+  /** The last one lies on top. */
+  readonly clouds: readonly Cloud[];
+  readonly x: Axis;
+  readonly y: Axis;
+  readonly xLabel: string;
+  readonly yLabel: string;
+}
+
+export function scatter(width: number, { clouds, x, y, xLabel, yLabel }: ScatterOptions): Plot.PlotOptions {
+  return {
+    width,
+    height: 230,
+    marginTop: 30,
+    marginBottom: 38,
+    marginLeft: 50,
+    marginRight: 14,
+    x: { type: x.type, domain: x.domain, label: null },
+    y: { type: y.type, domain: y.domain, label: null },
+    marks: [
+      Plot.gridX([...x.ticks], { stroke: "var(--grid)", strokeOpacity: 1 }),
+      Plot.gridY([...y.ticks], { stroke: "var(--grid)", strokeOpacity: 1 }),
+      Plot.axisX([...x.ticks], { text: x.ticks.map(x.format), tickSize: 3, label: null }),
+      Plot.axisY([...y.ticks], { text: y.ticks.map(y.format), tickSize: 0, tickPadding: 6, label: null }),
+      Plot.text([xLabel], { frameAnchor: "bottom", dy: 34, fill: "var(--muted)" }),
+      Plot.text([yLabel], { frameAnchor: "top-left", textAnchor: "start", dx: -46, dy: -24, fill: "var(--muted)" }),
+      ...clouds.flatMap(({ points, style, joined }) => [
+        ...joined ? [Plot.line(points, { x: "x", y: "y", ...lineStyle(style) })] : [],
+        Plot.dot(points, { x: "x", y: "y", ...dotStyle(style) }),
+      ]),
+    ],
+  };
+}
