@@ -132,6 +132,35 @@ test("a table that is built prices the network and its pruned form near what the
   assert.ok(estimate(pruneFilters(dense, 0.2)) <= estimate(pruned) * 1.001);
 });
 
+test("layers of what the model may become are in the table where it is asked for them", async () => {
+  const gpu = await testGpu();
+  const net = (kernel: number, out: number): Model => {
+    const b = builder("net", ["N", 3, 9, 9]);
+    b.conv(b.conv(b.input, { name: "first", out: 8, kernel: 3, pad: 1 }), {
+      name: "second",
+      out,
+      kernel,
+      pad: (kernel - 1) / 2,
+    });
+    const graph = b.graph();
+    return { graph, params: initialise(graph, 1) };
+  };
+  const [model, merged] = [net(3, 6), net(5, 12)];
+  const alone = await buildLatencyTable(gpu, model, { name: "net", batch: 2, seconds: 0.1 });
+  assert.match(
+    unfitTable(alone, merged)!,
+    /layer "second" \(5×5 convolution of 9×9, pads 2, 8 → 12\) isn't in the latency table/,
+  );
+  const both = await buildLatencyTable(gpu, model, { name: "net", batch: 2, seconds: 0.1, also: [merged] });
+  assert.equal(both.layers.map(({ shape, layers }) => [shape, layers]), [
+    ["5×5 convolution of 9×9, pads 2", ["second"]],
+    ["3×3 convolution of 9×9, pads 1", ["second"]],
+    ["3×3 convolution of 9×9, pads 1", ["first"]],
+  ]);
+  assert.ok(latencyEstimate(both)(merged) > 0);
+  assert.ok(latencyEstimate(both)(model) > 0);
+});
+
 test("building stops when it is told to, and wants a layer", async () => {
   const gpu = await testGpu();
   const controller = new AbortController();

@@ -22,6 +22,8 @@ export interface TableOptions {
   readonly name: string;
   /** Samples of a run. */
   readonly batch: number;
+  /** Networks whose layers are measured as well: what the model may become, such as by merging blocks. Default: none. */
+  readonly also?: readonly Model[];
   /** Time to spend, about; default 90 s. The ends of all layers' widths are measured however long it takes. */
   readonly seconds?: number;
   /** Told after each point. */
@@ -59,10 +61,15 @@ const OUTLIER = 1.2;
  * @throws what `signal` was aborted with
  */
 export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOptions): Promise<LatencyTable> {
-  const { name, batch, seconds = SECONDS, onProgress = () => {}, signal } = options;
+  const { name, batch, also = [], seconds = SECONDS, onProgress = () => {}, signal } = options;
   const started = performance.now();
   const steps = tableSteps(model);
-  const groups = shapeGroups(steps.filter((step) => step.kind === "layer"));
+  const layers = [steps, ...also.map(tableSteps)].flat().filter((step) => step.kind === "layer");
+  // A layer that stays as it is in another network is measured once.
+  const distinct = new Map(
+    layers.map((step) => [`${step.name} ${step.shape} ${pointKey(step.input, step.output)}`, step]),
+  );
+  const groups = shapeGroups([...distinct.values()]);
   if (groups.length === 0) throw new UserError(`"${name}" has no layers: there is nothing to make a table of`);
   const measured = groups.map(() => new Map<string, number>());
   let done = 0, fineness: Fineness = "fine";
@@ -81,9 +88,9 @@ export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOp
   fineness = affordable(groups, pointMs, seconds * 1000 - (performance.now() - started));
   await measureGrids(fineness);
   for (let round = 0; round < AGAIN; round++) await measureAgain();
-  const layers = latencyLayers();
-  const all = [...layers.flatMap(({ medianMs }) => medianMs.flat()), ...whole.rest.map(({ medianMs }) => medianMs)];
-  return { model: name, batch, ...whole, launchMs: Math.min(...all), layers };
+  const table = latencyLayers();
+  const all = [...table.flatMap(({ medianMs }) => medianMs.flat()), ...whole.rest.map(({ medianMs }) => medianMs)];
+  return { model: name, batch, ...whole, launchMs: Math.min(...all), layers: table };
 
   async function measureGrids(fineness: Fineness): Promise<void> {
     for (const [g, { step }] of groups.entries()) {
