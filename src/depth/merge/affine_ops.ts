@@ -1,0 +1,333 @@
+/**
+ * Which operators are affine functions of what they read: a convolution's window over pixels, with a weight and numbers that
+ * are added, or the sum of two values. Everything that merging knows of an operator stands here.
+ */
+import {
+  batchNormAttrs,
+  convAttrs,
+  padAttrs,
+  poolAttrs,
+  sliceAttrs,
+  type SliceRange,
+  transposeAttrs,
+} from "../../graph/attrs.ts";
+import { sameShape } from "../../graph/shapes.ts";
+import type { Graph, Node, OpName, Shape } from "../../graph/types.ts";
+
+/** Where a value has its channels and its pixels: the axes' places. Tokens are a column of pixels; a row [N,K] is one. */
+export interface Layout {
+  readonly channels: number;
+  /** Rows, then columns; null where there are none. */
+  readonly pixels: readonly [number | null, number | null];
+}
+
+/** What one output line reads: lines t = i · stride − pad + p · dilation for p = 0 … kernel − 1, zeros where there is none. */
+export interface Window {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly pad: number;
+  readonly dilation: number;
+}
+
+/** A convolution, in the widest sense: y[f] = Σ weight[f,c,p,q] · x[c, window] + bias[f]. */
+export interface LayerStep {
+  readonly kind: "layer";
+  readonly read: string;
+  readonly layout: Layout;
+  readonly filters: number;
+  readonly groups: number;
+  readonly windows: readonly [Window, Window];
+  /** It divides by how many lines of its window lie inside, along both axes. */
+  readonly average: "inside" | "none";
+  /** It adds numbers. */
+  readonly bias: boolean;
+  /** Multiplies by a weight of its own that mixes channels or pixels: what a network calls a layer. */
+  readonly weighted: boolean;
+  /** Its numbers: a weight [filters, channels / groups, rows, columns], and a bias [filters] where it has one. */
+  numbers(read: (param: string) => Float64Array): LayerNumbers;
+}
+
+export interface LayerNumbers {
+  readonly weight: Float64Array;
+  readonly bias?: Float64Array;
+}
+
+/** signs[0] · a + signs[1] · b. */
+export interface SumStep {
+  readonly kind: "sum";
+  readonly reads: readonly [string, string];
+  readonly signs: readonly [number, number];
+  readonly layout: Layout;
+}
+
+/** The same numbers, maybe with their axes in another order. */
+export interface SameStep {
+  readonly kind: "same";
+  readonly read: string;
+  readonly layout: Layout;
+}
+
+export type Step = LayerStep | SumStep | SameStep;
+
+/** What is known where a node stands. */
+export interface Place {
+  readonly graph: Graph;
+  readonly shapes: ReadonlyMap<string, Shape>;
+  /** Of the values that the run has made so far, and of its input. */
+  readonly layouts: ReadonlyMap<string, Layout>;
+}
+
+/** Why a node isn't an affine function of channels and pixels, as a clause. */
+export interface NotAffine {
+  readonly refused: string;
+}
+
+const POINT: Window = { kernel: 1, stride: 1, pad: 0, dilation: 1 };
+const POINTS = [POINT, POINT] as const;
+
+/** The node as a step of an affine run, or why it is none. */
+export function affineStep(node: Node, place: Place): Step | NotAffine {
+  const read = AFFINE[node.op];
+  return read ? read(node, place) : { refused: `its ${node.op} "${node.name}" ${WHY[node.op] ?? "isn't linear"}` };
+}
+
+/** Whether the operator may be a step of an affine run, wherever it stands. */
+export function mayBeAffine(node: Node): boolean {
+  return AFFINE[node.op] !== undefined;
+}
+
+const WHY: Readonly<Partial<Record<OpName, string>>> = {
+  LayerNormalization: "divides each token by its own deviation: a batch norm in its place could be merged",
+  GroupNormalization: "divides each image by its own deviation: a batch norm in its place could be merged",
+  Attention: "weighs tokens by what they hold",
+  Softmax: "weighs numbers by what they are",
+  GlobalAveragePool: "depends on the whole image",
+  Mix: "has yet to be settled",
+};
+
+type Reader = (node: Node, place: Place) => Step | NotAffine;
+
+const AFFINE: Readonly<Partial<Record<OpName, Reader>>> = {
+  Conv: (node, { graph, layouts }) => {
+    const [read, weight, bias] = node.inputs;
+    const layout = layouts.get(read)!;
+    if (!isImage(layout)) return elsewhere(node);
+    const { shape } = graph.params[weight];
+    const { group, strides, pads, dilations } = convAttrs(node);
+    const window = (axis: 0 | 1): Window => ({
+      kernel: shape[2 + axis],
+      stride: strides[axis],
+      pad: pads[axis],
+      dilation: dilations[axis],
+    });
+    return {
+      ...layerStep(read, layout, shape[0], group),
+      windows: [window(0), window(1)],
+      bias: bias !== undefined,
+      numbers: (numbers) => ({ weight: numbers(weight), ...bias && { bias: numbers(bias) } }),
+    };
+  },
+  Gemm: (node, { graph, layouts }) => {
+    const [read, weight, bias] = node.inputs;
+    return {
+      ...layerStep(read, layouts.get(read)!, graph.params[weight].shape[0], 1),
+      bias: bias !== undefined,
+      numbers: (numbers) => ({ weight: numbers(weight), ...bias && { bias: numbers(bias) } }),
+    };
+  },
+  MatMul: (node, { graph, shapes, layouts }) => {
+    const [read, weight] = node.inputs;
+    const spec = graph.params[weight];
+    if (!spec) return { refused: `its MatMul "${node.name}" multiplies two values` };
+    const layout = layouts.get(read)!;
+    if (layout.channels !== shapes.get(read)!.length - 1) return elsewhere(node);
+    const [channels, filters] = spec.shape;
+    return {
+      ...layerStep(read, layout, filters, 1),
+      numbers: (numbers) => ({ weight: transposed(numbers(weight), channels, filters) }),
+    };
+  },
+  BatchNormalization: (node, { graph, layouts }) => {
+    const [read, gamma, beta, mean, variance] = node.inputs;
+    const layout = layouts.get(read)!;
+    if (layout.channels !== 1) return elsewhere(node);
+    const { epsilon } = batchNormAttrs(node);
+    return {
+      ...perChannel(read, layout, graph.params[gamma].shape[0]),
+      bias: true,
+      numbers(numbers) {
+        const [spread, centre, shift] = [variance, mean, beta].map(numbers);
+        const weight = numbers(gamma).map((g, c) => g / Math.sqrt(spread[c] + epsilon));
+        return { weight, bias: weight.map((s, c) => shift[c] - s * centre[c]) };
+      },
+    };
+  },
+  Add: (node, place) => withParameter(node, place, (_, v) => [1, v]) ?? sum(node, place, 1),
+  Sub: (node, place) => withParameter(node, place, (side, v) => side === 1 ? [1, -v] : [-1, v]) ?? sum(node, place, -1),
+  Mul: (node, place) =>
+    withParameter(node, place, (_, v) => [v, 0]) ?? { refused: `its Mul "${node.name}" multiplies two values` },
+  Div: (node, place) =>
+    (node.inputs[1] in place.graph.params ? withParameter(node, place, (_, v) => [1 / v, 0]) : undefined) ??
+      { refused: `its Div "${node.name}" divides by a value` },
+  AveragePool: (node, { shapes, layouts }) => {
+    const [read] = node.inputs;
+    const layout = layouts.get(read)!;
+    if (!isImage(layout)) return elsewhere(node);
+    const { kernel, strides, pads, countIncludePad } = poolAttrs(node);
+    const inside = !countIncludePad && pads.some((pad) => pad > 0);
+    const channels = shapes.get(read)![1] as number;
+    const share = inside ? 1 : 1 / (kernel[0] * kernel[1]);
+    const window = (axis: 0 | 1): Window => ({
+      kernel: kernel[axis],
+      stride: strides[axis],
+      pad: pads[axis],
+      dilation: 1,
+    });
+    return {
+      ...perChannel(read, layout, channels),
+      windows: [window(0), window(1)],
+      average: inside ? "inside" : "none",
+      weighted: true,
+      numbers: () => ({ weight: new Float64Array(channels * kernel[0] * kernel[1]).fill(share) }),
+    };
+  },
+  Pad: (node, { shapes, layouts }) => {
+    const [read] = node.inputs;
+    const shape = shapes.get(read)!;
+    const layout = layouts.get(read)!;
+    const { begins, ends } = padAttrs(node, shape.length);
+    if (begins[layout.channels] !== 0 || ends[layout.channels] !== 0) {
+      return { refused: `its Pad "${node.name}" adds channels` };
+    }
+    return moved(read, layout, shape, (axis) => ({ ...POINT, pad: begins[axis] }));
+  },
+  Slice: (node, { shapes, layouts }) => {
+    const [read] = node.inputs;
+    const shape = shapes.get(read)!;
+    const layout = layouts.get(read)!;
+    const ranges = sliceAttrs(node, shape);
+    if (ranges[layout.channels]) return { refused: `its Slice "${node.name}" takes channels away` };
+    return moved(read, layout, shape, (axis) => {
+      const { start, step }: SliceRange = ranges[axis] ?? { start: 0, step: 1, count: 0 };
+      return { ...POINT, pad: start === 0 ? 0 : -start, stride: step };
+    });
+  },
+  Transpose: (node, { shapes, layouts }) => {
+    const [read] = node.inputs;
+    const { perm } = transposeAttrs(node, shapes.get(read)!.length);
+    const { channels, pixels } = layouts.get(read)!;
+    const to = (axis: number | null) => axis === null ? null : perm.indexOf(axis);
+    return {
+      kind: "same",
+      read,
+      layout: { channels: perm.indexOf(channels), pixels: [to(pixels[0]), to(pixels[1])] },
+    };
+  },
+  Identity: same,
+  Dropout: same,
+};
+
+function same(node: Node, { layouts }: Place): SameStep {
+  const [read] = node.inputs;
+  return { kind: "same", read, layout: layouts.get(read)! };
+}
+
+function sum(node: Node, { shapes, layouts }: Place, sign: number): Step | NotAffine {
+  const [a, b] = node.inputs;
+  const [one, other] = [layouts.get(a)!, layouts.get(b)!];
+  const alike = sameLayout(one, other) && sameShape(shapes.get(a)!, shapes.get(b)!);
+  if (!alike) return { refused: `the operands of its ${node.op} "${node.name}" aren't shaped alike` };
+  return { kind: "sum", reads: [a, b], signs: [1, sign], layout: one };
+}
+
+/**
+ * An operand that is a parameter with one number per channel makes scale · x + shift; undefined where both are values.
+ *
+ * @param affine scale and shift for one of its numbers, given which side it stands on
+ */
+function withParameter(
+  node: Node,
+  { graph, shapes, layouts }: Place,
+  affine: (side: 0 | 1, v: number) => readonly [scale: number, shift: number],
+): Step | NotAffine | undefined {
+  const side = node.inputs[0] in graph.params ? 0 : 1;
+  const param = node.inputs[side];
+  const spec = graph.params[param];
+  if (!spec) return undefined;
+  const read = node.inputs[1 - side];
+  const x = shapes.get(read)!;
+  const layout = layouts.get(read)!;
+  const channels = x[layout.channels] as number;
+  const along = channelAxisOf(spec.shape, x);
+  const widens = !sameShape(x, shapes.get(node.outputs[0])!);
+  if (widens || (along !== null && along !== layout.channels)) {
+    return { refused: `the numbers of its ${node.op} "${node.name}" differ from position to position` };
+  }
+  const spread = (numbers: Float64Array) =>
+    numbers.length === channels ? numbers : new Float64Array(channels).fill(numbers[0]);
+  return {
+    ...perChannel(read, layout, channels),
+    bias: affine(side, 1)[1] !== 0,
+    numbers(read) {
+      const pairs = Array.from(spread(read(param)), (v) => affine(side, v));
+      return {
+        weight: Float64Array.from(pairs, ([scale]) => scale),
+        ...affine(side, 1)[1] !== 0 && { bias: Float64Array.from(pairs, ([, shift]) => shift) },
+      };
+    },
+  };
+}
+
+/** The axis of `x` along which a parameter's numbers differ: null where it has one, NaN where there are several such axes. */
+function channelAxisOf(param: readonly number[], x: Shape): number | null {
+  const axes = param.flatMap((size, axis) => size === 1 ? [] : [axis]);
+  if (axes.length === 0) return null;
+  if (axes.length > 1) return NaN;
+  // [C], [C,1,1] and [1,C,1,1] stand for axis 1, as docs/engine.md says; of the value's own rank it is the axis itself.
+  return param.length === x.length && axes[0] !== 1 ? axes[0] : 1;
+}
+
+/** A window of one line along each axis of pixels: it moves and leaves out lines, and adds lines of zeros. */
+function moved(read: string, layout: Layout, shape: Shape, window: (axis: number) => Window): Step {
+  const along = (axis: number | null) => axis === null ? POINT : window(axis);
+  return {
+    ...perChannel(read, layout, shape[layout.channels] as number),
+    windows: [along(layout.pixels[0]), along(layout.pixels[1])],
+    numbers: () => ({ weight: new Float64Array(shape[layout.channels] as number).fill(1) }),
+  };
+}
+
+function layerStep(read: string, layout: Layout, filters: number, groups: number) {
+  return {
+    kind: "layer",
+    read,
+    layout,
+    filters,
+    groups,
+    windows: POINTS,
+    average: "none",
+    bias: false,
+    weighted: true,
+  } as const;
+}
+
+function perChannel(read: string, layout: Layout, channels: number) {
+  return { ...layerStep(read, layout, channels, channels), weighted: false } as const;
+}
+
+export function sameLayout(a: Layout, b: Layout): boolean {
+  return a.channels === b.channels && a.pixels.every((axis, i) => axis === b.pixels[i]);
+}
+
+function isImage({ channels, pixels: [rows, cols] }: Layout): boolean {
+  return channels === 1 && rows === 2 && cols === 3;
+}
+
+function elsewhere(node: Node): NotAffine {
+  return { refused: `its ${node.op} "${node.name}" works along another axis than the layers around it` };
+}
+
+/** [K,F] as [F,K]. */
+function transposed(matrix: Float64Array, rows: number, cols: number): Float64Array {
+  return Float64Array.from(matrix, (_, i) => matrix[i % rows * cols + Math.floor(i / rows)]);
+}

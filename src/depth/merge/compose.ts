@@ -1,0 +1,187 @@
+/**
+ * The numbers of merged layers, in float64. A value of an affine run is, at an output line of given numbers (trace.ts), a kernel over
+ * the run's input and constants: both follow from those of the value read, for each place of the window that isn't cut off.
+ */
+import type { LayerNumbers, LayerStep } from "./affine_ops.ts";
+import { type AxisTrace, CUT, type Trace, type Traces } from "./trace.ts";
+
+/** A number of trace.ts for rows, and one for columns. */
+type Place = readonly [number, number];
+
+export interface Composer {
+  /** [filters, channels / groups, rows' offsets, columns' offsets], each in ascending order. */
+  kernel(value: string, place: Place): Float64Array;
+  /** [filters] */
+  shift(value: string, place: Place): Float64Array;
+}
+
+/** @param read the numbers of a parameter */
+export function composer({ input, values }: Traces, read: (param: string) => Float64Array): Composer {
+  const kernels = new Map<string, Float64Array>();
+  const shifts = new Map<string, Float64Array>();
+  const layers = new Map<LayerStep, LayerNumbers>();
+  const numbersOf = (step: LayerStep) => remembered(layers, step, () => step.numbers(read));
+
+  function kernel(value: string, place: Place): Float64Array {
+    const { step, ...made } = values.get(value)!;
+    if (value === input) return new Float64Array(made.channels).fill(1);
+    if (step!.kind === "same") return kernel(step!.read, place);
+    return remembered(kernels, `${value} ${place}`, () => {
+      const result = new Float64Array(kernelSize(made));
+      if (step!.kind === "sum") {
+        step!.reads.forEach((name, operand) => {
+          const parts = made.axes.map(({ kernelParts }, axis) => kernelParts(place[axis])[operand]);
+          addKernel(result, made, kernel(name, [parts[0], parts[1]]), values.get(name)!, step!.signs[operand]);
+        });
+      } else composeKernel(result, made, step!, numbersOf(step!), values.get(step!.read)!, place, kernel);
+      return result;
+    });
+  }
+
+  function shift(value: string, place: Place): Float64Array {
+    const { step, ...made } = values.get(value)!;
+    if (value === input) return new Float64Array(made.channels);
+    if (step!.kind === "same") return shift(step!.read, place);
+    return remembered(shifts, `${value} ${place}`, () => {
+      const parts = made.axes.map(({ shiftParts }, axis) => shiftParts(place[axis]));
+      if (step!.kind === "sum") {
+        const [a, b] = step!.reads.map((name, operand) => shift(name, [parts[0][operand], parts[1][operand]]));
+        return a.map((v, f) => step!.signs[0] * v + step!.signs[1] * b[f]);
+      }
+      const { weight, bias } = numbersOf(step!);
+      const result = bias ? bias.slice() : new Float64Array(step!.filters);
+      const before = values.get(step!.read)!;
+      if (before.shifted) {
+        composeShift(result, step!, weight, parts, before.channels, (place) => shift(step!.read, place));
+      }
+      return result;
+    });
+  }
+
+  return { kernel, shift };
+}
+
+/** A layer after a kernel: Σ over the window, and over the channels of its group, of weight times the kernel read there. */
+function composeKernel(
+  result: Float64Array,
+  made: Omit<Trace, "step">,
+  step: LayerStep,
+  { weight }: LayerNumbers,
+  before: Trace,
+  place: Place,
+  kernel: (value: string, place: Place) => Float64Array,
+): void {
+  const parts = made.axes.map(({ kernelParts }, axis) => kernelParts(place[axis]));
+  const scale = step.average === "inside" ? insideShare(parts) : 1;
+  const [kh, kw] = step.windows.map(({ kernel }) => kernel);
+  const targets = made.axes.map((axis, i) => targetsOf(axis, before.axes[i], step, i));
+  for (let p = 0; p < kh; p++) {
+    for (let q = 0; q < kw; q++) {
+      if (parts[0][p] === CUT || parts[1][q] === CUT) continue;
+      const read = kernel(step.read, [parts[0][p], parts[1][q]]);
+      addTap(result, made, step, before, read, [targets[0][p], targets[1][q]], (f, c) => {
+        const perGroup = before.channels / step.groups;
+        return scale * weight[((f * perGroup + c) * kh + p) * kw + q];
+      });
+    }
+  }
+}
+
+/** For each place of the window, where the offsets of the value read stand among those of the value made. */
+function targetsOf(made: AxisTrace, before: AxisTrace, { windows }: LayerStep, axis: number): number[][] {
+  const { kernel, pad, dilation } = windows[axis];
+  return Array.from({ length: kernel }, (_, p) => {
+    const moved = (p * dilation - pad) * before.stride;
+    return before.offsets.map((offset) => made.offsets.indexOf(moved + offset));
+  });
+}
+
+/** Adds what one place of the window reads. */
+function addTap(
+  result: Float64Array,
+  made: Omit<Trace, "step">,
+  step: LayerStep,
+  before: Trace,
+  read: Float64Array,
+  [rows, cols]: readonly [readonly number[], readonly number[]],
+  weightAt: (filter: number, channel: number) => number,
+): void {
+  const [perMade, perRead] = [made.inputs / made.groups, made.inputs / before.groups];
+  const channels = before.channels / step.groups;
+  const [height, width] = made.axes.map(({ offsets }) => offsets.length);
+  for (let f = 0; f < made.channels; f++) {
+    const firstRead = Math.floor(f / (made.channels / step.groups)) * channels;
+    const firstMade = Math.floor(f / (made.channels / made.groups)) * perMade;
+    for (let c = 0; c < channels; c++) {
+      const w = weightAt(f, c);
+      if (w === 0) continue;
+      const from = firstRead + c;
+      // Input channels of the block of channels that the channel read lies in, among those of the filter's own block.
+      const into = Math.floor(from / (before.channels / before.groups)) * perRead - firstMade;
+      let at = from * perRead * rows.length * cols.length;
+      for (let i = 0; i < perRead; i++) {
+        const base = (f * perMade + into + i) * height;
+        for (let a = 0; a < rows.length; a++) {
+          const row = (base + rows[a]) * width;
+          for (let b = 0; b < cols.length; b++) result[row + cols[b]] += w * read[at++];
+        }
+      }
+    }
+  }
+}
+
+/** Adds sign · a kernel of one of a sum's operands. */
+function addKernel(
+  result: Float64Array,
+  made: Omit<Trace, "step">,
+  read: Float64Array,
+  before: Trace,
+  sign: number,
+): void {
+  const alone = { kind: "layer", groups: made.channels } as LayerStep;
+  const at = made.axes.map(({ offsets }, axis) => before.axes[axis].offsets.map((offset) => offsets.indexOf(offset)));
+  addTap(result, made, alone, before, read, [at[0], at[1]], () => sign);
+}
+
+function composeShift(
+  result: Float64Array,
+  step: LayerStep,
+  weight: Float64Array,
+  parts: readonly (readonly number[])[],
+  channels: number,
+  shift: (place: Place) => Float64Array,
+): void {
+  const scale = step.average === "inside" ? insideShare(parts) : 1;
+  const [kh, kw] = step.windows.map(({ kernel }) => kernel);
+  const perGroup = channels / step.groups;
+  for (let p = 0; p < kh; p++) {
+    for (let q = 0; q < kw; q++) {
+      if (parts[0][p] === CUT || parts[1][q] === CUT) continue;
+      const read = shift([parts[0][p], parts[1][q]]);
+      for (let f = 0; f < step.filters; f++) {
+        const first = Math.floor(f / (step.filters / step.groups)) * perGroup;
+        for (let c = 0; c < perGroup; c++) {
+          result[f] += scale * weight[((f * perGroup + c) * kh + p) * kw + q] * read[first + c];
+        }
+      }
+    }
+  }
+}
+
+/** One over how many places of the window lie inside. */
+function insideShare(parts: readonly (readonly number[])[]): number {
+  return 1 / parts.reduce((count, along) => count * along.filter((part) => part !== CUT).length, 1);
+}
+
+function kernelSize(made: Omit<Trace, "step">): number {
+  const [rows, cols] = made.axes;
+  return made.channels * (made.inputs / made.groups) * rows.offsets.length * cols.offsets.length;
+}
+
+function remembered<K, V>(known: Map<K, V>, key: K, make: () => V): V {
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  const made = make();
+  known.set(key, made);
+  return made;
+}
