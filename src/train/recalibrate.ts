@@ -13,14 +13,20 @@ import { uploadParams } from "./device_params.ts";
 const BATCHES = 100;
 
 /**
- * Running means and variances as the plain average over up to 100 training batches (momentum-free: batch k counts 1/k).
+ * Running means and variances as the plain average over up to `most` training batches (momentum-free: batch k counts 1/k).
  * A model without batch norms comes back as it is.
  */
-export async function recalibrate(gpu: Gpu, model: Model, data: Split, batch: number): Promise<Model> {
+export async function recalibrate(
+  gpu: Gpu,
+  model: Model,
+  data: Split,
+  batch: number,
+  most = BATCHES,
+): Promise<Model> {
   if (!model.graph.nodes.some(isBatchNorm)) return model;
   using uploaded = uploadParams(gpu, [model.graph], model.params);
   for await (const { number, count, images } of batches(data, { batch, shuffle: true })) {
-    if (number === BATCHES) break;
+    if (number === most) break;
     using tape = new Tape(gpu, "train");
     const x = tape.own(Tensor.from(gpu, images, [count, ...data.shape]));
     execute(tape, model.graph, uploaded.params, x, { momentum: number / (number + 1) });

@@ -17,6 +17,8 @@ export interface PassContext {
   readonly graphs: readonly Graph[];
   /** Of the data: "absent" makes reading a step's labels an error. */
   readonly labels?: "present" | "absent";
+  /** Whose passes move running statistics; default "all". */
+  readonly statistics?: "all" | "first";
   /** Of values of the first graph. */
   readonly watchers?: Watchers;
 }
@@ -78,9 +80,12 @@ export function trainStep(context: StepContext, batch: Batch, sums: Sums, place:
   return counted;
 }
 
+/** Of running statistics: all of what they were stays, and nothing of the batch comes in. */
+const UNMOVED = 1;
+
 /** A step whose forward passes run when its loss asks for them, and which graphs have run. */
 export function openStep(
-  { state, graphs, labels: labelled, watchers = new Map() }: PassContext,
+  { state, graphs, labels: labelled, statistics = "all", watchers = new Map() }: PassContext,
   tape: Tape,
   { count, images, labels }: Batch,
   { shape, seed, number, epoch }: Omit<StepPlace, "lr">,
@@ -105,8 +110,10 @@ export function openStep(
     outputs(graph = graphs[0]) {
       let found = ran.get(graph);
       if (!found) {
-        const observe = graph === graphs[0] ? new Map(shown) : undefined;
-        ran.set(graph, found = executeOutputs(tape, graph, params, x, { seed, step: number, mix: step.mix, observe }));
+        const own = graph === graphs[0]
+          ? { observe: new Map(shown) }
+          : { momentum: statistics === "first" ? UNMOVED : undefined };
+        ran.set(graph, found = executeOutputs(tape, graph, params, x, { seed, step: number, mix: step.mix, ...own }));
       }
       return found;
     },

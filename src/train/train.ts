@@ -51,6 +51,11 @@ export interface TrainOptions {
   readonly period?: number;
   /** In the order in which they are called, some by name. Default: the NaN guard alone. */
   readonly callbacks?: readonly (Callback | CallbackName)[];
+  /**
+   * Whose passes move the running statistics of batch norms: every graph's, or the first one's alone, so that others that
+   * share its norms don't spoil what it is validated with. Default "all".
+   */
+  readonly statistics?: "all" | "first";
   /** Evaluated after each epoch. */
   readonly validation?: Dataset;
   /** Of shuffling, augmentation and dropout; default 0. */
@@ -114,6 +119,7 @@ const KNOWN: KnownKeys<TrainOptions> = {
   schedule: true,
   period: true,
   callbacks: true,
+  statistics: true,
   validation: true,
   seed: true,
   firstEpoch: true,
@@ -193,6 +199,7 @@ function open(options: TrainOptions, owned: DisposableStack): Run {
     graphs,
     loss,
     labels,
+    statistics: options.statistics,
     watchers: combineWatchers(callbacks.map(({ watchers }) => watchers)),
     beforeStep: tell("beforeStep"),
     afterBackward: tell("afterBackward"),
