@@ -1,6 +1,6 @@
 /** What kind of node or parameter is it? */
 
-import { opOf } from "./ops/ops.ts";
+import { opOf, OPS } from "./ops/ops.ts";
 import type { Graph, Node, ParamRole } from "./types.ts";
 
 /**
@@ -42,6 +42,11 @@ export function isBatchNorm(node: Node): boolean {
 /** It adds a table of biases [C, …] to the regions of an image. */
 export function isBorderTable(node: Node): boolean {
   return opOf(node).inference.kind === "channel table";
+}
+
+/** It weighs what a block has against what its form has (docs/depth.md). */
+export function isMix(node: Node): boolean {
+  return opOf(node) === OPS.Mix;
 }
 
 export function isSum(node: Node): boolean {

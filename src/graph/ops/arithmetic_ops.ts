@@ -37,10 +37,22 @@ const BROADCAST: Attributes<ReturnType<typeof broadcastOf>> = {
 };
 
 export const ARITHMETIC_OPS: Readonly<Record<ArithmeticOpName, Op>> = {
-  Add: arithmetic({ operand: SHIFT, inference: { kind: "sum" }, value: (a, b) => a + b, run: add }),
-  Sub: arithmetic({ operand: SHIFT, inference: { kind: "kernel" }, value: (a, b) => a - b, run: sub }),
-  Mul: arithmetic({ operand: FACTOR, inference: { kind: "kernel" }, value: (a, b) => a * b, run: mul }),
-  Div: arithmetic({ operand: FACTOR, inference: { kind: "kernel" }, value: (a, b) => a / b, run: div }),
+  Add: arithmetic({ operand: SHIFT, inference: { kind: "sum" }, affineIn: [0, 1], value: (a, b) => a + b, run: add }),
+  Sub: arithmetic({
+    operand: SHIFT,
+    inference: { kind: "kernel" },
+    affineIn: [0, 1],
+    value: (a, b) => a - b,
+    run: sub,
+  }),
+  Mul: arithmetic({
+    operand: FACTOR,
+    inference: { kind: "kernel" },
+    affineIn: [0, 1],
+    value: (a, b) => a * b,
+    run: mul,
+  }),
+  Div: arithmetic({ operand: FACTOR, inference: { kind: "kernel" }, affineIn: [0], value: (a, b) => a / b, run: div }),
   /** (1 − λ)·a + λ·b, for a λ that the training gives; everywhere else it is b. */
   Mix: operator({
     inputs: [activation, activation],
@@ -84,18 +96,20 @@ interface ArithmeticDefinition {
   /** What each side takes. */
   readonly operand: Input;
   readonly inference: Inference;
+  readonly affineIn: readonly number[];
   /** In float64. */
   value(a: number, b: number): number;
   /** On the device, with its derivatives. */
   run(tape: Tape, a: Tensor, b: Tensor): Tensor;
 }
 
-function arithmetic({ operand, inference, value, run }: ArithmeticDefinition): Op {
+function arithmetic({ operand, inference, affineIn, value, run }: ArithmeticDefinition): Op {
   return operator({
     inputs: [operand, operand],
     attributes: BROADCAST,
     inference,
     axes: ANY_ORDER,
+    affineIn,
     macs: NO_MACS,
     shape: ([a, b], { wide }) => wide === 0 ? a : b,
     reference: (inputs, broadcast, shape) => combineReference(inputs, broadcast, shape, value),

@@ -22,6 +22,7 @@ export const NORM_OPS: Readonly<Record<NormOpName, Op>> = {
         return { scale: gamma.map((g, c) => g / Math.sqrt(variance[c] + epsilon)), centre: mean, shift: beta };
       },
     },
+    normAxis: 1,
     macs: NO_MACS,
     shape([x, ...perChannel], _, node) {
       requireChannels(node, x);
@@ -38,6 +39,7 @@ export const NORM_OPS: Readonly<Record<NormOpName, Op>> = {
     inputs: [activation, parameter("gamma"), optional(parameter("beta"))],
     attributes: { names: ["axis", "epsilon"], read: layerNormAttrs },
     inference: { kind: "kernel" },
+    normAxis: -1,
     macs: NO_MACS,
     shape([x, gamma, beta], _, node) {
       if (x.length < 2) throw nodeError(node, `input ${shapeText(x)} has no axis but the batch`);
@@ -53,6 +55,7 @@ export const NORM_OPS: Readonly<Record<NormOpName, Op>> = {
     inputs: [activation, parameter("gamma"), parameter("beta")],
     attributes: { names: ["epsilon", "num_groups"], read: groupNormAttrs },
     inference: { kind: "kernel" },
+    normAxis: 1,
     macs: NO_MACS,
     shape([x, gamma, beta], { groups }, node) {
       requireChannels(node, x);

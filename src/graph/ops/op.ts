@@ -19,6 +19,10 @@ export interface Op {
   readonly inference: Inference;
   /** Absent: it knows its inputs' axes by their places, and needs them there. */
   readonly axes?: AxisOrder;
+  /** Of a norm: along which axis it has a γ and β for each place. */
+  readonly normAxis?: 1 | -1;
+  /** Of an operator of two operands: the positions in which it is affine where the other operand is a parameter. */
+  readonly affineIn?: readonly number[];
   /** The shape of its output, of the shapes of all its inputs, parameters included. */
   shape(node: Node, inputs: readonly Shape[]): Shape;
   /** Multiply-adds for one sample. */
@@ -129,6 +133,8 @@ export interface Definition<A> {
   readonly indices?: readonly string[];
   readonly inference: Inference;
   readonly axes?: AxisOrder;
+  readonly normAxis?: 1 | -1;
+  readonly affineIn?: readonly number[];
   shape(inputs: readonly Shape[], attributes: NoInfer<A>, node: Node): Shape;
   /** Multiply-adds for one sample, or NO_MACS. */
   macs(inputs: readonly Shape[], output: Shape): number;
@@ -143,13 +149,15 @@ export interface Definition<A> {
 }
 
 export function operator<A>(definition: Definition<A>): Op {
-  const { inputs, attributes, inference, axes, indices = [], macs } = definition;
+  const { inputs, attributes, inference, axes, normAxis, affineIn, indices = [], macs } = definition;
   return {
     inputs,
     attributes: attributes.names,
     indices,
     inference,
     ...axes && { axes },
+    ...normAxis && { normAxis },
+    ...affineIn && { affineIn },
     macs,
     shape: (node, shapes) => definition.shape(shapes, attributes.read(node, shapes), node),
     reference(node, values, mode) {

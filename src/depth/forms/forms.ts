@@ -1,0 +1,61 @@
+/** The forms that blocks can take, by name, and networks in which some have taken one. */
+import { show, UserError } from "../../errors.ts";
+import { compose, identityMap } from "../../graph/indexmap.ts";
+import type { Graph, Model, Rewrite } from "../../graph/types.ts";
+import type { Block, Blocks, Form, FormName, Gene } from "../types.ts";
+import { attentionForm } from "./attention.ts";
+import { identityForm } from "./identity.ts";
+import { skipForm } from "./skip.ts";
+
+export const FORMS: Readonly<Partial<Record<FormName, Form>>> = {
+  identity: identityForm,
+  attention: attentionForm,
+  skip: skipForm,
+};
+
+/** The names of the forms that a block can take. */
+export function formsOf(graph: Graph, block: Block): readonly FormName[] {
+  return Object.values(FORMS).filter((form) => form.refuses(graph, block) === undefined).map(({ name }) => name);
+}
+
+/**
+ * The network in which each block is mixed with the form that the gene has for it, from the first block to the last; "keep" leaves
+ * one as it is.
+ *
+ * @throws UserError for a gene of another length, a form that nobody knows, or one that its block can't take
+ */
+export function applyGene(model: Model, { blocks }: Blocks, gene: Gene): Rewrite {
+  const { graph } = model;
+  if (gene.length !== blocks.length) {
+    throw new UserError(
+      `the gene has ${gene.length} places, "${graph.name}" has ${blocks.length} blocks: give "keep" or a form for each of ` +
+        (blocks.map(({ name }) => name).join(", ") || "none"),
+    );
+  }
+  let rewrite: Rewrite = { model, map: identityMap(graph) };
+  blocks.forEach((block, i) => {
+    const name = gene[i];
+    if (name === "keep") return;
+    const { model: mixed, map } = formNamed(name).mixed(checked(rewrite.model, block, name), block);
+    rewrite = { model: mixed, map: compose(rewrite.map, map, graph.params) };
+  });
+  return rewrite;
+}
+
+function checked(model: Model, block: Block, name: FormName): Model {
+  const reason = formNamed(name).refuses(model.graph, block);
+  if (reason !== undefined) {
+    throw new UserError(
+      `block "${block.name}" (${block.kind}) can't take the form "${name}": ${reason}; it can take ` +
+        (formsOf(model.graph, block).join(", ") || "none"),
+    );
+  }
+  return model;
+}
+
+/** @throws UserError for a name that no form has */
+export function formNamed(name: string): Form {
+  const form = Object.hasOwn(FORMS, name) ? FORMS[name as FormName] : undefined;
+  if (!form) throw new UserError(`no form is called ${show(name)}: expected keep, ${Object.keys(FORMS).join(", ")}`);
+  return form;
+}
