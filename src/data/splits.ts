@@ -101,6 +101,12 @@ export function pick(data: Dataset, indices: Uint32Array): Dataset {
   return { ...data, count: indices.length, images, labels };
 }
 
+/** At most `count` samples, spread evenly over a data set, which may be sorted by classes. */
+export function spread(data: Dataset, count: number): Dataset {
+  const taken = Math.min(count, data.count);
+  return pick(data, Uint32Array.from({ length: taken }, (_, i) => Math.floor(i * data.count / taken)));
+}
+
 /** At most `limit` samples, stratified; where there are any, never fewer than one. */
 function shrink(split: Split, limit: number | undefined, stream: string): Split {
   const take = Math.max(1, Math.round(limit ?? split.count));

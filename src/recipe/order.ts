@@ -12,6 +12,7 @@ import { survivesCompaction } from "../prune/structures/structures.ts";
 import { isPruning, SCRATCH, type Stage } from "./registry.ts";
 import type { Recipe } from "./schema.ts";
 import { controlTraining } from "./stages/control_training.ts";
+import { checkLinearize } from "./stages/linearize.ts";
 import { requestOf } from "./stages/request.ts";
 
 /** Throws UserError where a stage lacks one before it, or has one that spoils it. */
@@ -101,11 +102,12 @@ function compacts(stage: Stage): boolean {
 
 /**
  * Throws UserError for constraints on layers that `model` doesn't have, for budgets that it can't meet, and for criteria,
- * those of controls among them, that can't score what is to be pruned.
+ * those of controls among them, that can't score what is to be pruned; and for blocks that can't become linear layers.
  */
 export function checkTargets(model: Model, { stages, seed }: Recipe, tables: readonly LatencyTable[]): void {
   const requests = stages.map((stage) => isPruning(stage) ? requestOf(stage, model, { tables, seed }) : undefined);
   for (const request of requests) if (request) checkRequest(model, request);
+  for (const stage of stages) if (stage.kind === "linearize") checkLinearize(model.graph, stage);
   stages.forEach((stage, i) => {
     if (stage.kind !== "controls") return;
     for (const { method } of stage.runs) {

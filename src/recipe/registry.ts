@@ -14,6 +14,7 @@ import {
   word,
 } from "../validation/values.ts";
 import { pruning, settleKeep } from "./constraints.ts";
+import { depthStages } from "./depth_stages.ts";
 import { retrain, training } from "./training.ts";
 
 const progressive = {
@@ -137,6 +138,7 @@ export const stages = {
   random: settleKeep(random),
   purify,
   unused,
+  ...depthStages,
   compact,
   controls,
   measure,
@@ -153,6 +155,7 @@ export type AdmmStage = StageOf<"admm">;
 /** A stage that takes groups of weights away, with training or without. */
 export type PruneStage = AdmmStage | StageOf<"prune"> | StageOf<"magnitude"> | StageOf<"random">;
 export type PurifyStage = StageOf<"purify">;
+export type LinearizeStage = StageOf<"linearize">;
 export type CompactStage = StageOf<"compact">;
 export type ControlsStage = StageOf<"controls">;
 export type MeasureStage = StageOf<"measure">;

@@ -5,6 +5,7 @@ import { inDenseShape } from "../graph/scatter.ts";
 import { estimateFor } from "../measure/latency/choose.ts";
 import { achieved } from "../report/achieved.ts";
 import { buildReport } from "../report/build.ts";
+import { withBlocks } from "../report/depth_blocks.ts";
 import { detailFromLog } from "../report/detail.ts";
 import { layerChanges } from "../report/layers.ts";
 import type { Report } from "../report/types.ts";
@@ -38,7 +39,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     best: state.best,
     controls: state.controls,
     equivalence: state.equivalence ?? { notProved: whyNotProved(ctx) },
-    ...state.depth ? { depth: state.depth } : {},
+    ...state.depth ? { depth: withBlocks(state.depth, { dense: state.dense.graph, now: state.model.graph }) } : {},
     admm: state.admm,
     latency: state.latency,
     requested: state.requested,
@@ -76,6 +77,7 @@ function reached({ state, recipe, tables }: RunContext): Pick<Report, "achieved"
 function whyNotProved({ state }: RunContext): string {
   const failed = state.failed.find(({ kind }) => kind === "compact");
   if (failed) return `stages.${failed.stage} (compact) failed`;
+  if (state.depth) return "blocks took other forms, which compute something else: the accuracy says how near it is";
   return "no stage of kind compact compared it with the masked network";
 }
 

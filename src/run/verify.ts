@@ -94,7 +94,8 @@ export async function verifyRun(
     checks.push(within("compact = masked, largest relative difference", compareOutputs(a, b).maxRel, limit));
   } else {
     checks.push(...untoldStructures(whyWithoutPlace(model, origin)!, constraints, report));
-    if (reported.verdict === "not proved") {
+    // Blocks that took other forms compute something else by design: there is nothing to be equal to.
+    if (reported.verdict === "not proved" && !report.depth) {
       checks.push(
         exact("compact = masked", "a proof in the report", "none, and it can't be put back into the dense shape"),
       );

@@ -1,5 +1,5 @@
 /** Batch norms for a network that was exported without: measured on data, so that they change nothing at first. */
-import { pick } from "../data/splits.ts";
+import { spread } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { convolutionsWithoutNorm, insertNorms } from "../graph/rewrite/insert_norms.ts";
@@ -35,12 +35,10 @@ export async function restoreNorms(
   { gpu, model, data, batch, signal }: RestoreNormsOptions,
 ): Promise<{ readonly model: Model; readonly norms: readonly string[] }> {
   const layers = convolutionsWithoutNorm(model.graph);
-  const count = Math.min(IMAGES, data.count);
-  const spread = Uint32Array.from({ length: count }, (_, i) => Math.floor(i * data.count / count));
   const { activations } = await gatherEvidence({
     gpu,
     model,
-    data: pick(data, spread),
+    data: spread(data, IMAGES),
     requests: [{ activations: layers.map(({ outputs }) => ({ value: outputs[0] })) }],
     batch,
     signal,

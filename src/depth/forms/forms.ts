@@ -5,10 +5,12 @@ import type { Graph, Model, Rewrite } from "../../graph/types.ts";
 import type { Block, Blocks, Form, FormName, Gene } from "../types.ts";
 import { attentionForm } from "./attention.ts";
 import { identityForm } from "./identity.ts";
+import { linearForm } from "./linear.ts";
 import { skipForm } from "./skip.ts";
 
 export const FORMS: Readonly<Partial<Record<FormName, Form>>> = {
   identity: identityForm,
+  linear: linearForm,
   attention: attentionForm,
   skip: skipForm,
 };

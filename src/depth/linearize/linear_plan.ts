@@ -4,6 +4,7 @@ import { opOf } from "../../graph/ops/ops.ts";
 import { isSum } from "../../graph/roles.ts";
 import type { Graph, Node, Shape } from "../../graph/types.ts";
 import type { Block, BlockKind } from "../types.ts";
+import type { LinearFit } from "./least_squares.ts";
 
 type Pair = readonly [number, number];
 
@@ -113,6 +114,16 @@ function planned(
 ): LinearPlan | NoLinearPlan {
   if ("refused" in layer) return layer;
   return skip === undefined ? { layer, ...place } : { layer, ...place, skip };
+}
+
+/** Numbers that one of the layer's filters multiplies: the columns of its fit. */
+export function inputsOf(layer: LinearLayer): number {
+  return layer.kind === "conv" ? layer.channels * layer.kernel[0] * layer.kernel[1] : layer.channels;
+}
+
+/** A layer that makes nothing: all that is left of a block is its shortcut. */
+export function zeroFit({ layer }: LinearPlan): LinearFit {
+  return { weight: new Float64Array(layer.filters * inputsOf(layer)), bias: new Float64Array(layer.filters) };
 }
 
 /** Value -> the node of the block that makes it. */

@@ -4,15 +4,15 @@
  */
 import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
-import { graphCost } from "../../graph/cost.ts";
 import { compose, identityMap } from "../../graph/indexmap.ts";
 import type { Graph, Model, Rewrite } from "../../graph/types.ts";
 import type { TrainData } from "../../train/train.ts";
 import type { Block } from "../types.ts";
 import { type BlockMoments, blockMoments } from "./block_moments.ts";
-import { addedMoments, type LinearFit, ridgeFit, squaredError } from "./least_squares.ts";
-import { type LinearLayer, type LinearPlan, linearPlan, type LinearPlanOptions } from "./linear_plan.ts";
+import { addedMoments, ridgeFit, squaredError } from "./least_squares.ts";
+import { inputsOf, type LinearPlan, linearPlan, type LinearPlanOptions } from "./linear_plan.ts";
 import { type FittedLayer, placeLayer } from "./place_layer.ts";
+import { replacedMacs } from "./replaced_macs.ts";
 
 /** What is fitted, and to what. */
 export interface LinearizeOptions extends LinearPlanOptions {
@@ -115,17 +115,8 @@ function placed(model: Model, before: Rewrite, layer: FittedLayer, how: "replace
   return { model: after, map: compose(before.map, map, model.graph.params) };
 }
 
-/** A layer that makes nothing: all that is left of a block is its shortcut. */
-export function zeroFit({ layer }: LinearPlan): LinearFit {
-  return { weight: new Float64Array(layer.filters * inputsOf(layer)), bias: new Float64Array(layer.filters) };
-}
-
-function inputsOf(layer: LinearLayer): number {
-  return layer.kind === "conv" ? layer.channels * layer.kernel[0] * layer.kernel[1] : layer.channels;
-}
-
 function scoreOf(
-  model: Model,
+  { graph }: Model,
   { block, plan }: Pick<FittedLayer, "block" | "plan">,
   halves: readonly [BlockMoments, BlockMoments],
   ridge: number,
@@ -138,16 +129,8 @@ function scoreOf(
     block: block.name,
     // Rounding may leave less than nothing of what is 0.
     r2: deviation > 0 ? 1 - Math.max(0, error) / deviation : 1,
-    macs: replacedMacs(model, block, plan),
+    macs: replacedMacs(graph, block, plan),
   };
-}
-
-/** Of the block's nodes, and of those of them that stay with the layer. */
-function replacedMacs(model: Model, block: Block, plan: LinearPlan): LinearScore["macs"] {
-  const cost = graphCost(model.graph);
-  const before = block.nodes.reduce((sum, name) => sum + cost.nodes.get(name)!.macs, 0);
-  const { graph } = placeLayer(model, { block, plan, fit: zeroFit(plan) }, "replaced").model;
-  return { before, after: before - (cost.macs - graphCost(graph).macs) };
 }
 
 /** @throws UserError where there is none */

@@ -25,7 +25,7 @@ export function placeLayer(model: Model, { block, plan, fit }: FittedLayer, how:
   const taken = takenNames(graph);
   const fresh = (name: string) => freshName(taken, name);
   const base = fresh(`${block.name}.linear`);
-  const before = fresh(`${target}.block`);
+  const before = fresh(`${target}.kept`);
   const { weight, bias } = layerTensors(plan, fit);
   const names = { weight: fresh(`${base}.weight`), bias: fresh(`${base}.bias`) };
   const nodes = layerNodes(plan, base, names, fresh);

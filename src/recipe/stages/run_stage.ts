@@ -2,6 +2,7 @@ import type { RunContext } from "../context.ts";
 import type { Stage } from "../registry.ts";
 import { runCompactStage } from "./compact.ts";
 import { runControlsStage } from "./controls.ts";
+import { runLinearizeStage } from "./linearize.ts";
 import { runMeasureStage } from "./measure.ts";
 import { runPruneStage } from "./prune.ts";
 import { runPurifyStage, runUnusedStage } from "./purify.ts";
@@ -21,6 +22,8 @@ export function runStage(ctx: RunContext, stage: Stage): Promise<void> {
       return runPurifyStage(ctx, stage);
     case "unused":
       return runUnusedStage(ctx);
+    case "linearize":
+      return runLinearizeStage(ctx, stage);
     case "compact":
       return runCompactStage(ctx, stage);
     case "controls":
