@@ -17,6 +17,12 @@ export interface TestFile {
   readonly url: string;
 }
 
+/** What follows `END_OF_FILE` as JSON. */
+export interface FileEnd extends Counts {
+  /** The processor's time of the process, its device on a processor included: the same on an idle and on a busy machine. */
+  readonly cpuMs: number;
+}
+
 /** What a worker's line begins with that ends a file's output; its counts follow as JSON. */
 export const END_OF_FILE = "end of file ";
 

@@ -14,6 +14,8 @@ import { parseModel } from "../../src/formats/model_file.ts";
 import { model as onnxModel, node } from "../formats/onnx-models.ts";
 import { testGpu } from "../gpu.ts";
 import { openPhone, type Phone, type PhoneServer, servePage } from "./phone.ts";
+import { pageWithShortRecipe } from "./short_recipe.ts";
+import { smallOnnx } from "./small_networks.ts";
 import { startWorker, type WorkerCalls } from "./worker_calls.ts";
 
 const test = suite("the page's worker");
@@ -27,7 +29,7 @@ async function reload(): Promise<void> {
 }
 
 test.before(async () => {
-  server = await servePage();
+  server = await servePage(await pageWithShortRecipe());
   phone = await openPhone();
   await reload();
 });
@@ -132,13 +134,14 @@ test("refuses what it can't read, in a sentence", async () => {
 });
 
 test("times both forms of a network, and ends early when it is stopped", async () => {
-  const request = { networks: ["digits"], batches: [1], mode: "burst", seconds: 0.2, detail: false } as const;
+  await worker.call("addFile", { name: "small.onnx", bytes: smallOnnx() });
+  const request = { networks: ["file:small.onnx"], batches: [1], mode: "burst", seconds: 0.2, detail: false } as const;
   const { answer, events } = await worker.call("measure", request);
   assert.equal(answer, { complete: true });
   const rows = events.filter(({ kind }) => kind === "row").map(({ row }) => row as Record<string, unknown>);
   assert.equal(rows.map(({ network, variant, status }) => `${network} ${variant} ${status}`), [
-    "Digits dense measured",
-    "Digits pruned measured",
+    "small.onnx dense measured",
+    "small.onnx pruned measured",
   ]);
   assert.equal((await worker.call("measure", { ...request, seconds: 60 }, 1)).answer, { complete: false });
   const { error } = await worker.call("measure", { ...request, networks: ["nothing"] });
@@ -157,27 +160,21 @@ test("builds a latency table until it is stopped", async () => {
   assert.match(missing.error!.message, /^no network is called "none"/);
 });
 
-test("trains and prunes to 95 %, stopped and resumed by another worker", async () => {
+test("trains and prunes by a shorter recipe, stopped and resumed by another worker", async () => {
   assert.equal((await worker.call("trainState", {})).answer, { resumable: false, finished: false });
-  const stopped = await worker.call("train", { resume: false }, 60);
+  const stopped = await worker.call("train", { resume: false }, 6);
   assert.equal(stopped.answer, {});
   assert.equal((await worker.call("trainState", {})).answer, { resumable: true, finished: false });
   const early = await worker.call("trainFile", { name: "model.onnx" });
   assert.match(early.error!.message, /^the run has no file "model\.onnx"/);
   await reload();
 
-  const started = performance.now();
-  const training = worker.call("train", { resume: true });
-  const pixels = Array.from({ length: 64 }, (_, i) => i % 8 === 4 ? 16 : 0);
-  assert.is((await worker.call("classify", { pixels })).answer!.length, 2, "a drawing needn't wait");
-  const drawn = performance.now() - started;
-  const { answer, error, events } = await training;
+  const { answer, error, events } = await worker.call("train", { resume: true });
   assert.is(error, undefined);
-  const all = performance.now() - started;
-  assert.ok(drawn < all / 2, `the drawing was answered after ${drawn} of ${all} ms`);
   const { accuracy, params } = answer!.report!;
-  assert.ok(accuracy.dense >= 0.95 && accuracy.pruned >= 0.95, JSON.stringify(accuracy));
-  assert.ok(params.pruned < params.dense / 5, JSON.stringify(params));
+  // One image of ten would be right by chance.
+  assert.ok(accuracy.dense >= 0.3 && accuracy.pruned >= 0.2, JSON.stringify(accuracy));
+  assert.ok(params.pruned < params.dense / 4, JSON.stringify(params));
   assert.ok(events.some(({ loss }) => loss !== undefined) && events.some(({ accuracy }) => accuracy !== undefined));
 
   assert.equal((await worker.call("trainState", {})).answer, { resumable: false, finished: true });

@@ -6,7 +6,7 @@ import { openJudges } from "./judges.ts";
 import { type Climb, climb, coverageOf, LIMIT, worstOf } from "../ladder/ladder.ts";
 
 const test = suite("equality ladder");
-const GRAPHS = 80;
+const GRAPHS = 48;
 let climbs: Climb[];
 
 test.before(async () => {

@@ -2,90 +2,21 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type BrowserPage, openPage } from "../../bench/browser/page.ts";
-import { onnxBytes } from "../../src/formats/onnx/export.ts";
-import { graphCost } from "../../src/graph/cost.ts";
-import { initialise } from "../../src/graph/initialise.ts";
-import { loadOnnx } from "../../src/formats/onnx/import.ts";
-import { createModel } from "../../src/models/zoo.ts";
-import { createProject, type Project } from "../library/project.ts";
-import { runtime } from "./judges.ts";
+import type { Project } from "../library/project.ts";
+import { argument, example, exampleProject, judge, resnet18, SIZE, type Used } from "./packed_example.ts";
+import { residualBlock } from "./small_networks.ts";
 
 const test = suite("the packed library in use");
-const root = `${import.meta.dirname}/../..`;
-/** Of the digits, drawn twice as large: a ResNet-18 makes them 8 times smaller, and 3×3 kernels want something to read. */
-const SIZE = 16;
-const graph = createModel("resnet18-cifar", { width: 0.125, inChannels: 1, size: SIZE });
-/** The names of torchvision's ResNet-18, an eighth as wide. */
-const resnet = onnxBytes({ graph, params: initialise(graph, 1) });
-
 let page: BrowserPage;
 let project: Project;
 test.before(async () => {
-  project = await createProject();
+  project = await exampleProject();
   page = await openPage({ adapter: "software" });
-  project.write("halve.ts", example());
-  project.write("use.ts", USE);
 });
 test.after(async () => {
   await page.close();
   project[Symbol.dispose]();
 });
-
-/** README's example, word for word. */
-function example(): string {
-  const code = [...Deno.readTextFileSync(`${root}/README.md`).matchAll(/^```ts\n([\s\S]*?)^```$/gm)];
-  assert.is(code.length, 1, "README has one example");
-  return code[0][1];
-}
-
-/** Calls it with the digits; gives the file and what the small network makes of 16 test images. */
-const USE = `
-import { Gpu, compilePlan, digitsSplits, batches, Tensor } from "secateur";
-import type { Dataset } from "secateur";
-import { halve } from "./halve.ts";
-const twice = (data: Dataset): Dataset => {
-  const images = new Uint8Array(data.count * 256);
-  for (let i = 0; i < images.length; i++) {
-    const [n, y, x] = [i >> 8, (i >> 5) & 7, (i >> 1) & 7];
-    images[i] = data.images[n * 64 + y * 8 + x];
-  }
-  return { ...data, shape: [1, 16, 16], images };
-};
-export default async function use({ onnx, digits }: { onnx: string; digits: string }) {
-  const bytes = (text: string) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  const { train, test } = await digitsSplits(bytes(digits), { limit: 128 });
-  const { small, file } = await halve(bytes(onnx), twice(train));
-  using gpu = await Gpu.open();
-  const { value: { images } } = await batches(twice(test), { batch: 16 }).next();
-  const outputs = await compilePlan(gpu, small, 16).run(Tensor.from(gpu, images, [16, 1, 16, 16])).read();
-  return { file: btoa([...file].map((byte) => String.fromCharCode(byte)).join("")), images: [...images], outputs: [...outputs] };
-}
-`;
-
-interface Used {
-  readonly file: string;
-  readonly images: readonly number[];
-  readonly outputs: readonly number[];
-}
-
-const argument = () => ({
-  onnx: resnet.toBase64(),
-  digits: Deno.readFileSync(`${root}/src/data/digits/digits.csv.gz`).toBase64(),
-});
-
-/** Half the multiply-adds, and in ONNX Runtime the outputs that the library gave. */
-async function judge({ file, images, outputs }: Used): Promise<void> {
-  const bytes = Uint8Array.fromBase64(file);
-  const part = graphCost(loadOnnx(bytes, "half.onnx").graph).macs / graphCost(graph).macs;
-  assert.ok(part <= 0.5 && part > 0.45, `${part} of the multiply-adds`);
-  const judged = await runtime(bytes, { shape: [16, 1, SIZE, SIZE], data: Float32Array.from(images) });
-  assert.is(judged.length, 160);
-  const largest = Math.max(...judged.map(Math.abs));
-  assert.ok(largest > 0.1, `outputs of at most ${largest}`);
-  judged.forEach((value, i) => {
-    assert.ok(Math.abs(value - outputs[i]) <= 1e-5 * largest, `${i}: ${value} in ONNX Runtime, ${outputs[i]} here`);
-  });
-}
 
 test("README's example is at most 30 lines and type-checks strictly", async () => {
   assert.ok(example().trimEnd().split("\n").length <= 30);
@@ -94,7 +25,7 @@ test("README's example is at most 30 lines and type-checks strictly", async () =
 });
 
 test("README's example halves a ResNet's multiply-adds in Deno, and ONNX Runtime agrees with the file", async () => {
-  project.write("argument.json", JSON.stringify(argument()));
+  project.write("argument.json", JSON.stringify(argument(resnet18())));
   project.write(
     "main.ts",
     `import use from "./use.ts";
@@ -102,11 +33,12 @@ test("README's example halves a ResNet's multiply-adds in Deno, and ONNX Runtime
   );
   const { ok, text } = await project.run("main.ts");
   assert.ok(ok, text);
-  await judge(JSON.parse(text.slice(text.indexOf("RESULT") + "RESULT".length).split("\n")[0]));
+  await judge(resnet18(), JSON.parse(text.slice(text.indexOf("RESULT") + "RESULT".length).split("\n")[0]));
 });
 
-test("a page that bundles the example does the same in Chromium", async () => {
-  await judge(await page.call<Used>(`${project.folder}/use.ts`, argument()));
+test("a page that bundles the example halves a residual block in Chromium, and ONNX Runtime agrees", async () => {
+  const graph = residualBlock(SIZE);
+  await judge(graph, await page.call<Used>(`${project.folder}/use.ts`, argument(graph)));
 });
 
 test.run();

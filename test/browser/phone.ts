@@ -46,10 +46,12 @@ let files: Promise<PageFiles> | undefined;
 /** The bundle, made once for all tests. */
 export const pageFiles = () => files ??= bundlePage("secateur 0.0.0");
 
-export async function servePage(store: Store = memoryStore()): Promise<PhoneServer> {
+/** @param files default: the page as it is */
+export async function servePage(files?: PageFiles): Promise<PhoneServer> {
+  const store = memoryStore();
   const records: DeviceRecord[] = [];
   const handler = createHandler({
-    files: await pageFiles(),
+    files: files ?? await pageFiles(),
     store,
     runs: RUNS,
     token: TOKEN,

@@ -10,25 +10,26 @@ import { measureKernels } from "../../src/measure/session/kernels.ts";
 import { layerCount, measureLayers } from "../../src/measure/session/layers.ts";
 import { measureSession, type SessionOptions } from "../../src/measure/session/session.ts";
 import type { SessionEvent } from "../../src/measure/session/types.ts";
-import { createModel } from "../../src/models/zoo.ts";
+import { createModel, type ModelOptions } from "../../src/models/zoo.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { random } from "../../kernels/random/philox.ts";
 import { testGpu } from "../gpu.ts";
 import { openGpu } from "../gpu/kernels.ts";
 import { keepWorkClock } from "../gpu/work_clock.ts";
 import { assertKeepable, faulty } from "./session_faults.ts";
+import { FIRST } from "./session_run.ts";
 
 const test = suite("detail of a session");
 
-function model(name: string) {
-  const graph = createModel(name);
+function model(name: string, options: ModelOptions = {}) {
+  const graph = createModel(name, options);
   return { graph, params: initialise(graph, 1) };
 }
 
 test("a plan's parts do what its run does, in order", async () => {
   const gpu = await testGpu();
-  for (const name of ["digits", "resnet8"]) {
-    const net = model(name);
+  for (const [name, options] of [["digits", {}], ["resnet8", { width: 0.25, size: 8 }]] as const) {
+    const net = model(name, options);
     const [, ...size] = net.graph.inputs[0].shape as [string, ...number[]];
     const shape = [3, ...size];
     using x = Tensor.from(gpu, random(1, "x").fillNormal(new Float32Array(shape.reduce((a, b) => a * b)), 0), shape);
@@ -69,9 +70,9 @@ test("parts leave nothing behind", async () => {
 test("layers are the plan's steps, have all of the multiply-adds, and add up to a run", async () => {
   using gpu = await openGpu();
   keepWorkClock(gpu);
-  const net = model("lenet5");
-  using x = Tensor.zeros(gpu, [16, 1, 28, 28]);
-  const layers = await measureLayers(gpu, { network: "lenet5", variant: "dense", model: net }, x);
+  const net = model("digits");
+  using x = Tensor.zeros(gpu, [16, 1, 8, 8]);
+  const layers = await measureLayers(gpu, { network: "digits", variant: "dense", model: net }, x);
   assert.ok(layers.length <= layerCount(net));
   assert.ok(layers.some(({ op }) => op === "Conv") && layers.some(({ op }) => op === "Gemm"));
   assert.not.ok(layers.some(({ op }) => op === "Flatten"), "a Flatten launches nothing");
@@ -100,7 +101,7 @@ test("kernels have shapes that every device does, and larger ones where they are
 async function full(options: Partial<SessionOptions>, on: (event: SessionEvent) => void = () => {}) {
   const events: SessionEvent[] = [];
   const { complete } = await measureSession({
-    networks: [{ network: "digits", variant: "dense", model: () => model("digits") }],
+    networks: FIRST.slice(0, 1),
     protocol: { mode: "burst", seconds: 0, batches: [1, 2] },
     detail: "full",
     open: faulty(keepWorkClock),
@@ -140,7 +141,7 @@ test("what the clock is too coarse for is left out with the reason", async () =>
   const leftOut = coarse.found.incidents.filter(({ kind }) => kind === "left out").map(({ text }) => text);
   assert.is(leftOut.length, 3);
   assert.is(leftOut[0], "roofs and kernels: with the clock's steps of 1.0e+2 ms it would take 28 minutes");
-  assert.match(leftOut[1], /^layers of digits dense, batch 1: with the clock's steps/);
+  assert.match(leftOut[1], /^layers of first dense, batch 1: with the clock's steps/);
 });
 
 test("a device lost among the kernels is opened again, little memory is enough, and nothing is missing", async () => {

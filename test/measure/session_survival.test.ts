@@ -7,7 +7,7 @@ import type { SessionNetwork } from "../../src/measure/session/session.ts";
 import type { Row } from "../../src/measure/session/types.ts";
 import { createVisibility } from "../../src/measure/session/visibility.ts";
 import { faulty, flipsBit } from "./session_faults.ts";
-import { ALL, DIGITS, incidents, name, session } from "./session_run.ts";
+import { ALL, DENSE_BYTES, FIRST, incidents, name, session } from "./session_run.ts";
 
 const test = suite("what a timing session survives");
 
@@ -47,16 +47,13 @@ test("a device that never comes back fails the rest of the table", async () => {
   let gone = false;
   const opener = faulty(() => {});
   const { found, complete } = await session({
-    networks: DIGITS,
+    networks: FIRST,
     open: (options) => gone ? Promise.reject(new NoAdapterError("no WebGPU adapter: gone")) : opener(options),
   }, (event) => gone ||= event.kind === "self-test");
   assert.is(complete, true);
   assert.equal(found.rows.map(({ status }) => status), ["failed", "failed"]);
   assert.match(found.rows[0].reason!, "no WebGPU adapter");
 });
-
-/** Of the weights of the dense digits network's first linear layer, [64, 512]. */
-const DENSE_BYTES = 64 * 512 * 4;
 
 test("a variant that doesn't fit fails alone, with the reason", async () => {
   const open = faulty((gpu) => {
@@ -66,7 +63,7 @@ test("a variant that doesn't fit fails alone, with the reason", async () => {
       return alloc(bytes, label);
     };
   });
-  const { found, complete } = await session({ networks: DIGITS, open });
+  const { found, complete } = await session({ networks: FIRST, open });
   assert.is(complete, true);
   assert.equal(found.rows.map(({ variant, status }) => `${variant} ${status}`), ["dense failed", "pruned measured"]);
   assert.match(found.rows[0].reason!, /needs \d+ bytes/);
@@ -78,16 +75,16 @@ test("a network that can't be made fails with its reason, and the session goes o
     variant: "dense",
     model: () => Promise.reject(new Error("the file ends early\nat byte 7")),
   };
-  const { found, complete } = await session({ networks: [broken, DIGITS[0]] });
+  const { found, complete } = await session({ networks: [broken, FIRST[0]] });
   assert.is(complete, true);
   assert.equal(found.rows.map(({ network, status, reason }) => [network, status, reason]), [
     ["mine", "failed", "the file ends early"],
-    ["digits", "measured", undefined],
+    ["first", "measured", undefined],
   ]);
 });
 
 test("a device that computes wrong numbers is not timed", async () => {
-  const { found, complete } = await session({ networks: DIGITS, open: flipsBit(1) });
+  const { found, complete } = await session({ networks: FIRST, open: flipsBit(1) });
   assert.is(complete, true);
   assert.equal(found.rows.map(({ status }) => status), ["failed", "failed"]);
   assert.match(found.rows[0].reason!, /computes wrong numbers \(self-test: .*reduction/);
@@ -109,8 +106,8 @@ test("stopped amid its samples, by a message that comes while it measures", asyn
   const controller = new AbortController();
   const started = performance.now(), seconds = 120;
   const { complete } = await session(
-    { signal: controller.signal, networks: DIGITS, protocol: { mode: "sustained", seconds, batches: [8] } },
-    (event) => event.kind === "self-test" && setTimeout(() => controller.abort(), 1500),
+    { signal: controller.signal, networks: FIRST, protocol: { mode: "sustained", seconds, batches: [8] } },
+    (event) => event.kind === "self-test" && setTimeout(() => controller.abort(), 700),
   );
   assert.is(complete, false);
   assert.ok(performance.now() - started < seconds * 1000, "the first row alone would have taken longer");
@@ -121,8 +118,8 @@ test("a hidden page makes rows doubtful; they are measured again when it is seen
   const told: Row[] = [];
   const { found } = await session({
     visibility,
-    networks: DIGITS,
-    protocol: { mode: "sustained", seconds: 1, batches: [8] },
+    networks: FIRST,
+    protocol: { mode: "sustained", seconds: 0.5, batches: [8] },
     open: hiding(() => visibility.set("hidden")),
   }, (event) => {
     if (event.kind !== "row") return;
@@ -144,7 +141,7 @@ test("hidden again, the row stays doubtful and isn't measured a third time", asy
   let rows = 0;
   const { found, complete } = await session({
     visibility,
-    networks: DIGITS,
+    networks: FIRST,
     protocol: { mode: "burst", seconds: 0.05, batches: [8] },
     open: hiding(() => visibility.set("hidden"), Infinity),
   }, (event) => {

@@ -78,27 +78,32 @@ test("a draw takes each rule in turn, differs by seed and is the same for the sa
   assert.is(draw(all, { count: 100, seed: 1 }).length, 30);
 });
 
-test("tests come by the imports between them and the file, those with a device later, those far away never", () => {
+test("tests named after the file come first, then by the imports between; those far away never come", () => {
   const graph = new Map([
-    ["src/r/a.ts", []],
-    ["src/r/b.ts", ["src/r/a.ts"]],
-    ["src/r/c.ts", ["src/r/b.ts"]],
-    ["src/r/d.ts", ["src/r/c.ts"]],
-    ["src/r/e.ts", ["src/r/d.ts"]],
-    ["test/r/far.test.ts", ["src/r/c.ts"]],
-    ["test/r/near.test.ts", ["src/r/b.ts"]],
-    ["test/r/device.test.ts", ["src/r/a.ts", "test/check.ts"]],
+    ["src/r/f/a.ts", []],
+    ["src/r/f/b.ts", ["src/r/f/a.ts"]],
+    ["src/r/f/c.ts", ["src/r/f/b.ts"]],
+    ["src/r/f/d.ts", ["src/r/f/c.ts"]],
+    ["src/r/f/e.ts", ["src/r/f/d.ts"]],
+    ["test/r/far.test.ts", ["src/r/f/c.ts"]],
+    ["test/r/near.test.ts", ["src/r/f/b.ts"]],
+    ["test/r/device.test.ts", ["src/r/f/a.ts", "test/check.ts"]],
     ["test/check.ts", ["test/gpu.ts"]],
-    ["test/r/direct.test.ts", ["src/r/a.ts", "src/r/b.ts"]],
-    ["test/other/direct.test.ts", ["src/r/a.ts"]],
+    ["test/r/direct.test.ts", ["src/r/f/a.ts", "src/r/f/b.ts"]],
+    ["test/r/f_rules.test.ts", ["src/r/f/d.ts"]],
+    ["test/r/a-twice.test.ts", ["src/r/f/e.ts"]],
+    ["test/r/about.test.ts", ["src/r/f/e.ts"]],
+    ["test/other/a.test.ts", ["src/r/f/a.ts"]],
     ["test/r/unrelated.test.ts", ["test/gpu.ts"]],
-    ["test/r/beyond.test.ts", ["src/r/e.ts"]],
-    ["test/browser/page.test.ts", ["src/r/a.ts"]],
-    ["test/cli/whole.test.ts", ["src/r/a.ts"]],
+    ["test/r/beyond.test.ts", ["src/r/f/e.ts"]],
+    ["test/browser/page.test.ts", ["src/r/f/a.ts"]],
+    ["test/cli/whole.test.ts", ["src/r/f/a.ts"]],
   ]);
   assert.equal(
-    nearestTests(graph, "src/r/a.ts"),
-    ["r/direct", "r/near", "other/direct", "r/device", "r/far"].map((name) => `test/${name}.test.ts`),
+    nearestTests(graph, "src/r/f/a.ts"),
+    ["r/a-twice", "r/f_rules", "r/direct", "r/near", "other/a", "r/device", "r/far"].map((name) =>
+      `test/${name}.test.ts`
+    ),
   );
 });
 
@@ -112,11 +117,14 @@ test("a trial ends with the first file that fails, ends its process or hangs", a
   try {
     const good = await file("good", "");
     const last = await file("last", "");
-    for (const body of [`throw new Error("wrong");`, "Deno.exit(3);", "for (;;);"]) {
+    const root = `${import.meta.dirname}/../..`;
+    const waits = "return new Promise(() => {});";
+    for (const body of [`throw new Error("wrong");`, "Deno.exit(3);", "for (;;);", waits]) {
       const bad = await file(`bad ${body.length}`, body);
-      const limitMs = (path: string) => path === bad && body.startsWith("for") ? 200 : 120_000;
-      const tried = await trial({ root: `${import.meta.dirname}/../..`, files: [good, bad, last], limitMs });
+      const limitMs = (path: string) => path === bad && body === waits ? 200 : 120_000;
+      const tried = await trial({ root, files: [good, bad, last], limitMs, cpuSeconds: 3 });
       assert.equal(tried.map(({ file, passed }) => [file, passed]), [[good, true], [bad, false]]);
+      assert.ok(tried[0].cpuMs >= 0 && tried[0].cpuMs < 3000, `${tried[0].cpuMs} ms`);
     }
   } finally {
     await Deno.remove(directory, { recursive: true });

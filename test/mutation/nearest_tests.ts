@@ -19,10 +19,11 @@ export function importGraph(root: string, paths: readonly string[]): ImportGraph
 }
 
 /**
- * Test files that import `path`, directly or by way of others, in the order in which they are worth trying: a file with a
- * device counts as two imports further away than it is, as it takes longer and compares with tolerances, and so does one of
- * another room. Files of the same distance come in the order of their names. Those of browsers and of the command line are
- * left out: they start processes of their own.
+ * Test files that import `path`, directly or by way of others, in the order in which they are worth trying: those named
+ * after the file first, then those named after its folder, then the others. Among them a file counts as further away the
+ * more imports lie between, two more where it works with a device, which takes longer and compares with tolerances, and two
+ * where it is of another room. Files of the same distance come in the order of their names. Those of browsers and of the
+ * command line are left out: they start processes of their own.
  */
 export function nearestTests(graph: ImportGraph, path: string): string[] {
   const importers = importersOf(graph);
@@ -31,10 +32,29 @@ export function nearestTests(graph: ImportGraph, path: string): string[] {
     .filter(([from]) => from.endsWith(".test.ts") && !/^test\/(browser|cli)\//.test(from))
     .map(([name, imports]) => ({
       name,
+      kinship: kinship(name, path),
       distance: imports + (withDevice.has(name) ? 2 : 0) + (roomOf(name) === roomOf(path) ? 0 : 2),
-    }))
-    .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
-  return tests.filter(({ distance }) => distance <= tests[0].distance + REACH).map(({ name }) => name);
+    }));
+  const nearest = Math.min(...tests.map(({ distance }) => distance));
+  return tests
+    .filter(({ kinship, distance }) => kinship < STRANGER || distance <= nearest + REACH)
+    .sort((a, b) => a.kinship - b.kinship || a.distance - b.distance || (a.name < b.name ? -1 : 1))
+    .map(({ name }) => name);
+}
+
+const STRANGER = 2;
+
+/** 0: the test file is named after the source file, 1: after its folder, and lies in its room; `STRANGER`: neither. */
+function kinship(test: string, path: string): number {
+  const words = wordsOf(test.split("/").at(-1)!);
+  const [folder, file] = path.split("/").slice(-2).map(wordsOf);
+  if (roomOf(test) !== roomOf(path)) return STRANGER;
+  return words.startsWith(file) ? 0 : words.startsWith(folder) ? 1 : STRANGER;
+}
+
+/** "admm-windows.test.ts" -> "admm windows " */
+function wordsOf(name: string): string {
+  return `${name.replace(/\.(test\.)?ts$/, "").replace(/[-_]/g, " ")} `;
 }
 
 /** src/prune/… and test/prune/… are of one room, and so are kernels/… and test/kernels/…. */

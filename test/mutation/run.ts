@@ -2,8 +2,8 @@
  * Small errors put into the code that decides, and whether the tests notice:
  * `deno run -A test/mutation/run.ts [--count 80] [--seed 1] [--only part/of/a/path] [--list]`.
  *
- * Each mutant is made in a copy of the checkout, and the tests that import its file run, the nearest first, until one
- * fails. Exits with 1 where fewer than 90 % are killed. Mutants listed as equivalent (targets.ts) don't count.
+ * Each mutant is made in a copy of the checkout, and the tests that import its file run, those named after it first, until
+ * one fails. Exits with 1 where fewer than 90 % are killed. Mutants listed as equivalent (targets.ts) don't count.
  */
 import { scriptOptions } from "../options.ts";
 import { draw } from "./draw.ts";
@@ -18,12 +18,18 @@ const GOAL = 0.9;
 const WORKERS = 2;
 /** Test files that get a chance at a mutant in one process, the nearest first; the next ones only where all of them pass. */
 const WAVE = 6;
-/** What the files tried may take together on the code as it is. */
-const MOST_MS = 60_000;
-/** A test file that takes this much longer than on the code as it is runs in a loop that the mutant made. */
-const PATIENCE = { factor: 5, atLeastMs: 20_000 };
+/** The processor's time that the files tried may take together on the code as it is: a busy machine doesn't stretch it. */
+const MOST_CPU_MS = 40_000;
+/** Test files that take this much longer than on the code as it is run in a loop that the mutant made. */
+const CPU_PATIENCE = { factor: 3, moreSeconds: 20 };
+/** One that takes this much longer on the wall waits for what never comes. Another program may start meanwhile. */
+const WALL_PATIENCE = { factor: 10, atLeastMs: 120_000 };
 
 type Placed = Mutant & { readonly path: string };
+interface Cost {
+  readonly ms: number;
+  readonly cpuMs: number;
+}
 interface Verdict {
   readonly mutant: Placed;
   /** The test file that failed or hung; undefined where all passed. */
@@ -56,7 +62,8 @@ if (values.list) {
 }
 
 const graph = importGraph(ROOT, paths);
-const usualMs = new Map<string, number>();
+/** What each file takes on the code as it is; a file that fails on it has Infinity, and is never tried. */
+const usual = new Map<string, Cost>();
 /** Test files that a worker is measuring: the other waits for it. */
 const underway = new Map<string, Promise<unknown>>();
 const verdicts: Verdict[] = [];
@@ -93,7 +100,7 @@ async function judge(copy: string, mutant: Placed): Promise<Verdict> {
   const path = `${copy}/${mutant.path}`;
   const source = await Deno.readTextFile(path);
   const files = nearestTests(graph, mutant.path);
-  let leftMs = MOST_MS;
+  let leftMs = MOST_CPU_MS;
   for (let i = 0; i < files.length && leftMs > 0; i += WAVE) {
     const wave = files.slice(i, i + WAVE);
     await measure(copy, wave);
@@ -101,29 +108,37 @@ async function judge(copy: string, mutant: Placed): Promise<Verdict> {
     if (able.length === 0) continue;
     await Deno.writeTextFile(path, applied(source, mutant));
     try {
-      const limitMs = (file: string) => Math.max(PATIENCE.atLeastMs, PATIENCE.factor * usualMs.get(file)!);
-      const tried = await trial({ root: copy, files: able, limitMs });
+      const tried = await trial({
+        root: copy,
+        files: able,
+        limitMs: (file) => Math.max(WALL_PATIENCE.atLeastMs, WALL_PATIENCE.factor * usual.get(file)!.ms),
+        cpuSeconds: CPU_PATIENCE.moreSeconds + CPU_PATIENCE.factor * cpuMsOf(able) / 1000,
+      });
       const killer = tried.find(({ passed }) => !passed)?.file;
       if (killer !== undefined) return { mutant, killer };
     } finally {
       await Deno.writeTextFile(path, source);
     }
-    leftMs -= able.reduce((sum, file) => sum + usualMs.get(file)!, 0);
+    leftMs -= cpuMsOf(able);
   }
   return { mutant };
+}
+
+function cpuMsOf(files: readonly string[]): number {
+  return files.reduce((sum, file) => sum + usual.get(file)!.cpuMs, 0);
 }
 
 /** Learns what the files take on the code as it is; what fails anyway kills nothing. */
 async function measure(copy: string, files: readonly string[]): Promise<void> {
   for (;;) {
     await Promise.all(files.map((file) => underway.get(file)));
-    const unknown = files.filter((file) => !usualMs.has(file));
+    const unknown = files.filter((file) => !usual.has(file));
     if (unknown.length === 0) return;
-    const measuring = trial({ root: copy, files: unknown, limitMs: () => 300_000 });
+    const measuring = trial({ root: copy, files: unknown, limitMs: () => 600_000, cpuSeconds: 600 });
     unknown.forEach((file) => underway.set(file, measuring));
-    for (const { file, passed, ms } of await measuring) {
+    for (const { file, passed, ms, cpuMs } of await measuring) {
       if (!passed) console.log(`left out: ${file} fails on the code as it is`);
-      usualMs.set(file, passed ? ms : Infinity);
+      usual.set(file, passed ? { ms, cpuMs } : { ms: Infinity, cpuMs: Infinity });
     }
     unknown.forEach((file) => underway.delete(file));
   }
@@ -133,9 +148,9 @@ async function measure(copy: string, files: readonly string[]): Promise<void> {
 function affordable(files: readonly string[], leftMs: number): string[] {
   let left = leftMs;
   return files.filter((file) => {
-    const ms = usualMs.get(file)!;
-    if (ms === Infinity || ms > left) return false;
-    left -= ms;
+    const { cpuMs } = usual.get(file)!;
+    if (cpuMs === Infinity || cpuMs > left) return false;
+    left -= cpuMs;
     return true;
   });
 }

@@ -1,13 +1,16 @@
 /** Runs test files on a checkout in one process, one after another, until one fails or takes too long. */
 import { TextLineStream } from "../lines.ts";
-import { type Counts, END_OF_FILE } from "../runner.ts";
+import { END_OF_FILE, type FileEnd } from "../runner.ts";
 
 export interface TrialOptions {
   /** The checkout that the files are taken from. */
   readonly root: string;
   /** Paths from the root. */
   readonly files: readonly string[];
+  /** A file that takes longer than this hangs. */
   readonly limitMs: (file: string) => number;
+  /** The processor's time that all of them may take together, in s; the file in which it runs out hangs. */
+  readonly cpuSeconds: number;
 }
 
 export interface Tried {
@@ -15,12 +18,16 @@ export interface Tried {
   readonly passed: boolean;
   /** The first file's includes the start of the process. */
   readonly ms: number;
+  /** Of the processor; Infinity where the process ended before it could tell. */
+  readonly cpuMs: number;
 }
 
 /** What the files did, in their order; the last may have failed, and what would follow it is left out. */
-export async function trial({ root, files, limitMs }: TrialOptions): Promise<Tried[]> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--cached-only", `${root}/test/worker.ts`],
+export async function trial({ root, files, limitMs, cpuSeconds }: TrialOptions): Promise<Tried[]> {
+  // The shell's limit is of the processor's time, which a busy machine doesn't stretch, and ends a loop that never waits.
+  const child = new Deno.Command("sh", {
+    args: ["-c", `ulimit -t ${Math.ceil(cpuSeconds)} && exec "$@"`, "sh", Deno.execPath(), "run", "-A", "--cached-only"]
+      .concat(`${root}/test/worker.ts`),
     cwd: root,
     stdin: "piped",
     stdout: "piped",
@@ -34,10 +41,10 @@ export async function trial({ root, files, limitMs }: TrialOptions): Promise<Tri
     // A process that hangs ends here, and its lines with it.
     const timer = setTimeout(() => end(child), limitMs(file));
     await input.write(new TextEncoder().encode(`${file.replace(/^test\//, "")}\n`)).catch(() => {});
-    const counts = await countsOf(lines);
+    const found = await endOf(lines);
     clearTimeout(timer);
-    const passed = counts !== undefined && counts.failed === 0;
-    tried.push({ file, passed, ms: performance.now() - began });
+    const passed = found !== undefined && found.failed === 0;
+    tried.push({ file, passed, ms: performance.now() - began, cpuMs: found?.cpuMs ?? Infinity });
     if (!passed) break;
   }
   end(child);
@@ -46,8 +53,8 @@ export async function trial({ root, files, limitMs }: TrialOptions): Promise<Tri
   return tried;
 }
 
-/** The counts that end a file's output; undefined where the process ended before. */
-async function countsOf(lines: ReadableStreamDefaultReader<string>): Promise<Counts | undefined> {
+/** What ends a file's output; undefined where the process ended before. */
+async function endOf(lines: ReadableStreamDefaultReader<string>): Promise<FileEnd | undefined> {
   for (;;) {
     const { value, done } = await lines.read();
     if (done) return undefined;

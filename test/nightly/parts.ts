@@ -33,4 +33,10 @@ export const NIGHTLY: readonly NightlyPart[] = [
     script: "test/nightly/kills.ts",
     args: ["--count", "50"],
   },
+  {
+    name: "browser",
+    what: "in Chromium: the page's recipe to its end, bundled networks timed, a ResNet-18 pruned",
+    script: "test/nightly/browser.ts",
+    args: [],
+  },
 ];

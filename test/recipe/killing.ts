@@ -31,7 +31,7 @@ export async function openRange(root: string, tunings: readonly Tuning[]): Promi
     admm({ steps: 1, updates: 2 }),
     { kind: "purify", tolerance: 0.05, retrain: retrain() },
     { kind: "compact" },
-    { kind: "measure", batches: [1, 4], seconds: 0.1 },
+    { kind: "measure", batches: [1], seconds: 0.1 },
   ]);
   await Deno.writeTextFile(`${root}/recipe.yaml`, formatRecipe(recipe));
   if (tunings.includes("tuned")) await whole(root, "warm", "tuned");

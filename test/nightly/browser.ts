@@ -1,0 +1,16 @@
+/** The long tests of browsers: the `*.nightly.ts` of test/browser, one after another. Exits with 1 where one fails. */
+import { runInWorkers } from "../workers.ts";
+
+const tests = new URL("../", import.meta.url).pathname;
+const files = [...Deno.readDirSync(`${tests}browser`)]
+  .map(({ name }) => `browser/${name}`)
+  .filter((name) => name.endsWith(".nightly.ts"))
+  .sort();
+const { passed, failed } = await runInWorkers(files, {
+  script: `${tests}worker.ts`,
+  config: `${tests}browser/deno.json`,
+  count: 1,
+  print: (text) => console.log(text),
+});
+console.log(`\n${passed} passed, ${failed} failed`);
+Deno.exit(failed > 0 || passed === 0 ? 1 : 0);
