@@ -9,7 +9,7 @@ import { elements } from "../../tensor/tensor.ts";
 import type { Layer } from "./layer_view.ts";
 import { product } from "./attention.ts";
 import { neverWhole } from "./linked.ts";
-import { axisRegions, POINT, reachableTaps, transposedRegions } from "./regions.ts";
+import { type AxisRegions, axisRegions, POINT, reachableTaps, transposedRegions } from "./regions.ts";
 import type { LayerRule, NumberedGraph, Rule } from "./types.ts";
 
 export const LAYERS = {
@@ -115,22 +115,10 @@ function isDepthwise(group: number, [channels, perGroup]: readonly number[]): bo
 
 /** A weight [C, F, KH, KW]: every input channel has a row of filters. */
 function transposedConvolution(node: Node, graph: Graph, shapes: ReadonlyMap<string, Shape>): Layer {
-  const { strides, pads, dilations, group } = convTransposeAttrs(node);
-  const from = shapes.get(node.inputs[0])! as readonly number[];
-  const into = shapes.get(node.outputs[0])! as readonly number[];
+  const attrs = convTransposeAttrs(node);
   const { shape } = graph.params[node.inputs[1]];
-  const [channels, filters, ...kernel] = shape;
-  const [rows, cols] = ([0, 1] as const).map((axis) =>
-    transposedRegions({
-      size: from[2 + axis],
-      out: into[2 + axis],
-      kernel: kernel[axis],
-      stride: strides[axis],
-      pad: pads[axis],
-      dilation: dilations[axis],
-    })
-  );
-  const [kh, kw] = kernel;
+  const [channels, filters, kh, kw] = shape;
+  const [rows, cols] = bothAxes(transposedRegions, node, shapes, attrs, [kh, kw]);
   const size = kh * kw;
   const layer: Layer = {
     ...pointLayer(node),
@@ -145,6 +133,7 @@ function transposedConvolution(node: Node, graph: Graph, shapes: ReadonlyMap<str
     hasColumns: false,
     rowLength: channels * size,
   };
+  const { group } = attrs;
   if (!isDepthwise(group, shape)) return { ...layer, axes: { filter: 1, channel: 0 } };
   return { ...layer, filters: channels, group, perGroup: 1, rowLength: size };
 }
@@ -153,23 +142,14 @@ function convolution(
   node: Node,
   graph: Graph,
   shapes: ReadonlyMap<string, Shape>,
-  { strides, pads, dilations, group }: ConvAttrs,
+  attrs: ConvAttrs,
   kernel: readonly [number, number],
 ): Layer {
+  const { group } = attrs;
   const from = shapes.get(node.inputs[0])! as readonly number[];
-  const into = shapes.get(node.outputs[0])! as readonly number[];
   const { shape } = graph.params[node.inputs[1]];
   // A Gemm that lost columns is a ColumnConv of a vector.
-  const [rows, cols] = from.length === 2 ? [POINT, POINT] : ([0, 1] as const).map((axis) =>
-    axisRegions({
-      size: from[2 + axis],
-      out: into[2 + axis],
-      kernel: kernel[axis],
-      stride: strides[axis],
-      pad: pads[axis],
-      dilation: dilations[axis],
-    })
-  );
+  const [rows, cols] = from.length === 2 ? [POINT, POINT] : bothAxes(axisRegions, node, shapes, attrs, kernel);
   return {
     ...pointLayer(node),
     filters: shape[0],
@@ -183,4 +163,26 @@ function convolution(
     reachable: reachableTaps(rows, cols, kernel),
     rowLength: elements(shape.slice(1)),
   };
+}
+
+/** The regions along the rows and along the columns of a layer whose windows slide over an image. */
+function bothAxes(
+  regions: typeof axisRegions,
+  { inputs: [x], outputs: [y] }: Node,
+  shapes: ReadonlyMap<string, Shape>,
+  { strides, pads, dilations }: ConvAttrs,
+  kernel: readonly [number, number],
+): readonly AxisRegions[] {
+  const from = shapes.get(x)! as readonly number[];
+  const into = shapes.get(y)! as readonly number[];
+  return ([0, 1] as const).map((axis) =>
+    regions({
+      size: from[2 + axis],
+      out: into[2 + axis],
+      kernel: kernel[axis],
+      stride: strides[axis],
+      pad: pads[axis],
+      dilation: dilations[axis],
+    })
+  );
 }

@@ -3,6 +3,7 @@ import { tolerance } from "../../graph/compare.ts";
 import { graphCost } from "../../graph/cost.ts";
 import { assertEquivalent, compareWithReference, EquivalenceError } from "../../graph/equivalence.ts";
 import { scatterModel } from "../../graph/scatter.ts";
+import type { Model } from "../../graph/types.ts";
 import { pointOf } from "../../report/points.ts";
 import type { RunContext } from "../context.ts";
 import type { CompactStage } from "../registry.ts";
@@ -22,13 +23,14 @@ export async function runCompactStage(ctx: RunContext, stage: CompactStage): Pro
     ...stage.border === "keep" ? { border: "keep" } : {},
   });
   state.masked = masked;
+  const { model: written } = writtenNetworks(state);
   if (masked) {
     const { inputs, batch } = proofInputs(ctx.data.validation, ctx.recipe.seed);
-    equivalence = await assertEquivalent(ctx.gpu, masked, writtenNetworks(state).model, inputs, batch);
+    equivalence = await assertEquivalent(ctx.gpu, masked, written, inputs, batch);
   }
   state.equivalence = equivalence;
-  await assertReference(ctx);
-  const after = graphCost(writtenNetworks(state).model.graph);
+  await assertReference(ctx, written);
+  const after = graphCost(written.graph);
   ui.note(
     `compact: ${before.params} -> ${after.params} parameters, ${before.macs} -> ${after.macs} MACs` +
       `; equal to the masked network within ${equivalence.maxRel.toExponential(1)} on ${equivalence.inputs} inputs`,
@@ -36,9 +38,8 @@ export async function runCompactStage(ctx: RunContext, stage: CompactStage): Pro
   state.points.push(await pointOf(ctx, "compact", state.model));
 }
 
-async function assertReference({ gpu, state, data }: RunContext): Promise<void> {
+async function assertReference({ gpu, data }: RunContext, model: Model): Promise<void> {
   const { inputs, batch } = firstImages(data.validation, REFERENCE_INPUTS);
-  const { model } = writtenNetworks(state);
   const { maxRel } = await compareWithReference(gpu, model, inputs, batch);
   if (!(maxRel <= tolerance(model.graph))) {
     throw new EquivalenceError(
