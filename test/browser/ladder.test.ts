@@ -6,7 +6,7 @@ import { openJudges } from "./judges.ts";
 import { type Climb, climb, coverageOf, LIMIT, worstOf } from "../ladder/ladder.ts";
 
 const test = suite("equality ladder");
-const GRAPHS = 48;
+const GRAPHS = 64;
 let climbs: Climb[];
 
 test.before(async () => {
