@@ -4,9 +4,11 @@ import * as assert from "uvu/assert";
 import { random } from "../../kernels/random/philox.ts";
 import { checkLambda, lambdaAt, type LambdaSchedule } from "../../src/depth/progressive/lambda_schedule.ts";
 import { mixing } from "../../src/depth/progressive/mixing.ts";
+import { progressive, trainProgressively } from "../../src/depth/progressive/progressive.ts";
 import { taughtLoss } from "../../src/depth/taught_loss.ts";
 import { UserError } from "../../src/errors.ts";
 import { execute } from "../../src/graph/execute.ts";
+import { isMix } from "../../src/graph/roles.ts";
 import type { Graph, Params } from "../../src/graph/types.ts";
 import { softmaxCrossEntropy } from "../../src/tensor/ops/loss.ts";
 import { Tape } from "../../src/tensor/tape.ts";
@@ -14,9 +16,10 @@ import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
 import { checkpoint } from "../../src/train/callbacks/checkpoint.ts";
 import { log } from "../../src/train/callbacks/log.ts";
 import { Interrupted } from "../../src/train/errors.ts";
+import { recalibrate } from "../../src/train/recalibrate.ts";
 import { createTrainState } from "../../src/train/state.ts";
 import { train, type TrainOptions } from "../../src/train/train.ts";
-import type { Callback, LogFields, Snapshot } from "../../src/train/types.ts";
+import type { Callback, LogFields, Loss, Snapshot } from "../../src/train/types.ts";
 import { testGpu } from "../gpu.ts";
 import { openGpu } from "../gpu/kernels.ts";
 import { abortedAt } from "../recipe/interrupt.ts";
@@ -193,6 +196,35 @@ test("stopped after any step and taken up again, it ends in the same bits", asyn
     assert.ok(from, `nothing was kept at step ${stop}`);
     assert.equal(flat((await run({ from }, keep)).params), flat(whole.params), `stopped after step ${stop}`);
   }
+});
+
+test("while λ rises the mixed network is trained, then that of the forms, to what the mixed one alone would come to", async () => {
+  const { graphs, params } = mixedNets();
+  const mixed = { graph: graphs.mixed, params };
+  const teacher = { graph: graphs.block, params };
+  const family = progressive({ mixed, teacher });
+  const ran: string[] = [];
+  const loss: Loss = (step) => {
+    const value = family.loss(step);
+    ran.push(step.mix < 1 ? "mixed" : "form");
+    return value;
+  };
+  const callbacks = [family.callback];
+  const { params: trained } = await train(options(graphs.mixed, params, { graphs: family.graphs, loss, callbacks }));
+  assert.equal(ran, [...Array(4).fill("mixed"), ...Array(4).fill("form")]);
+  const settled = family.settled(trained);
+  assert.equal(Object.keys(settled.graph.params).toSorted(), Object.keys(graphs.form.params).toSorted());
+  assert.equal(settled.graph.nodes.filter(isMix), []);
+  const alone = await train(options(graphs.mixed, params, {
+    loss: taughtLoss({ teacher }),
+    callbacks: [mixing({ kind: "linear" })],
+  }));
+  for (const name of settled.params.keys()) {
+    assert.equal(settled.params.get(name)!.data, alone.params.get(name)!.data, name);
+  }
+  const { graphs: _graphs, params: _params, loss: _loss, ...training } = options(graphs.mixed, params);
+  const whole = await trainProgressively({ ...training, data: brightPixels(64), mixed, teacher });
+  assert.equal(flat(whole.params), flat((await recalibrate(gpu, settled, brightPixels(64), 16)).params));
 });
 
 test("where only the first graph moves running statistics, others that share its norms leave them as they are", async () => {
