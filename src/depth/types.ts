@@ -79,5 +79,11 @@ export interface Form {
   mixed(model: Model, block: Block): Rewrite;
 }
 
-/** The form of each block, in the order of the network's blocks; "keep" for those that stay as they are. */
-export type Gene = readonly (FormName | "keep")[];
+/** A block that stays, with this fraction of the channels that only it knows. */
+export type Width = `width ${number}`;
+
+/** What becomes of one block; "keep" is nothing. */
+export type Choice = "keep" | FormName | Width;
+
+/** What becomes of each block, in the order of the network's blocks. */
+export type Gene = readonly Choice[];

@@ -6,7 +6,6 @@ import {
   changedBlocks,
   cheapestGene,
   checkGene,
-  type Choice,
   costOf,
   type GeneConstraint,
   type GeneSpace,
@@ -17,7 +16,7 @@ import {
 import { type BlockScores, knapsack } from "../../src/depth/search/knapsack.ts";
 import { paretoSet } from "../../src/depth/search/pareto.ts";
 import { searchGenes, type SearchMethod, type SearchOptions, type SearchState } from "../../src/depth/search/search.ts";
-import type { Gene } from "../../src/depth/types.ts";
+import type { Choice, Gene } from "../../src/depth/types.ts";
 import { Interrupted } from "../../src/train/errors.ts";
 
 const test = suite("depth search");

@@ -38,14 +38,15 @@ export function applyGene(model: Model, { blocks }: Blocks, gene: Gene): Rewrite
   blocks.forEach((block, i) => {
     const name = gene[i];
     if (name === "keep") return;
-    const { model: mixed, map } = formNamed(name).mixed(checked(rewrite.model, block, name), block);
+    const form = formNamed(name);
+    const { model: mixed, map } = form.mixed(checked(rewrite.model, block, form), block);
     rewrite = { model: mixed, map: compose(rewrite.map, map, graph.params) };
   });
   return rewrite;
 }
 
-function checked(model: Model, block: Block, name: FormName): Model {
-  const reason = formNamed(name).refuses(model.graph, block);
+function checked(model: Model, block: Block, { name, refuses }: Form): Model {
+  const reason = refuses(model.graph, block);
   if (reason !== undefined) {
     throw new UserError(
       `block "${block.name}" (${block.kind}) can't take the form "${name}": ${reason}; it can take ` +

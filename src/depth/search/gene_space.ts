@@ -1,9 +1,6 @@
 /** The genes that a search may choose among: what each block may become, what a gene costs, and which genes are allowed. */
 import { show, UserError } from "../../errors.ts";
-import type { FormName, Gene } from "../types.ts";
-
-/** What becomes of one block. */
-export type Choice = FormName | "keep";
+import type { Choice, Gene } from "../types.ts";
 
 /** What a gene costs: a number for each block and choice, which add up, or a function of the whole gene. */
 export type GeneCost = AdditiveCost | ((gene: Gene) => number);
