@@ -6,7 +6,7 @@
  *     deno run -A scripts/experiments/linear_replacement.ts cifar --weights resnet20-cifar10.safetensors \
  *       --data folder:cifar10-jpeg.tar.xz --out cifar.json
  *
- * The dense networks of the digits are trained first, by the recipes below, unless a finished run lies in their folder.
+ * `--test 2000` scores by as many test images, spread evenly. The dense networks of the digits are trained first, by the recipes below, unless a finished run lies in their folder.
  */
 import { parseArgs } from "node:util";
 import { prepareEnvironment } from "../../src/cli/environment.ts";
@@ -57,6 +57,7 @@ const { positionals: [what], values } = parseArgs({
     seeds: { type: "string", default: "1,2,3" },
     weights: { type: "string" },
     data: { type: "string" },
+    test: { type: "string", default: "10000" },
     out: { type: "string" },
   },
 });
@@ -115,7 +116,7 @@ async function cifar(): Promise<unknown> {
   const recipe = parseRecipe({
     version: 1,
     name: "cifar",
-    model: "resnet20",
+    model: { name: "resnet20" },
     weights: values.weights,
     data: { name: values.data, validation: 0.05 },
     preprocess: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
@@ -127,17 +128,17 @@ async function cifar(): Promise<unknown> {
   const rows = [];
   for (let count = 0; count <= blocks.length; count++) {
     const chosen = best(blocks, scores, count);
-    const row = { count, ...await replaced(model, data, chosen) };
-    const { model: small } = (await fitted(model, data, chosen)).rewrite;
+    const { model: small, ...row } = await fitted(model, data, chosen);
     const times = [];
     for (const batch of [1, 32]) {
       const networks = [{ name: "dense", model }, { name: "linear", model: small }];
       const untuned = { inference: () => Promise.resolve() };
-      const timed = await measureNetworks(gpu, networks, { batch, seconds: 2, seed: 1, tuner: untuned });
+      const timed = await measureNetworks(gpu, networks, { batch, seconds: 1, seed: 1, tuner: untuned });
       times.push({ batch, ...Object.fromEntries(timed.map(({ name, medianMs }) => [name, medianMs])) });
     }
     const skips = best(skippable(model, blocks), scores, count);
-    rows.push({ ...row, ms: times, ...skips.length === count && { skip: await skipped(model, data, skips) } });
+    const skip = skips.length === count ? await skipped(model, data, skips) : undefined;
+    rows.push({ count, ...row, ms: times, ...skip && { skip } });
     console.log(JSON.stringify(rows.at(-1)));
   }
   return { scores, rows };
@@ -189,18 +190,21 @@ function best(blocks: readonly Block[], scores: readonly LinearScore[], count: n
   return chosenBlocks({ blocks, costly: new Map(), refused: new Map() }, Math.min(count, blocks.length), r2);
 }
 
-function fitted(model: Model, data: Splits, blocks: readonly Block[]) {
-  return linearize({ gpu, model, blocks, images: spread(data.train, IMAGES) });
-}
-
-async function replaced(model: Model, data: Splits, blocks: readonly Block[]) {
-  const { rewrite, scores } = await fitted(model, data, blocks);
+/** The blocks as linear layers: the network, and how good it is. */
+async function fitted(model: Model, data: Splits, blocks: readonly Block[]) {
+  const { rewrite, scores } = await linearize({ gpu, model, blocks, images: spread(data.train, IMAGES) });
   return {
+    model: rewrite.model,
     blocks: blocks.map(({ name }) => name),
     accuracy: await accuracy(rewrite.model, data),
     r2: scores.map((score) => score.r2),
     macs: graphCost(rewrite.model.graph).macs / graphCost(model.graph).macs,
   };
+}
+
+async function replaced(model: Model, data: Splits, blocks: readonly Block[]) {
+  const { model: _, ...row } = await fitted(model, data, blocks);
+  return row;
 }
 
 function skippable({ graph }: Model, blocks: readonly Block[]): readonly Block[] {
@@ -217,5 +221,5 @@ async function skipped(model: Model, data: Splits, blocks: readonly Block[]) {
 }
 
 async function accuracy(model: Model, data: Splits): Promise<number> {
-  return (await evaluateModel(gpu, model, data.test)).accuracy;
+  return (await evaluateModel(gpu, model, spread(data.test, Number(values.test)))).accuracy;
 }

@@ -44,9 +44,12 @@ test("lists the bundled networks", async () => {
     "digits",
     "lenet5",
     "resnet20",
+    "resnet20:linear",
     "resnet56",
     "mobilenetv2-cifar",
+    "mobilenetv2-cifar:linear",
     "mobilenetv2",
+    "mobilenetv2:linear",
   ]);
   const [digits] = answer;
   assert.equal(digits.input, [1, 8, 8]);

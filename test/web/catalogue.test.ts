@@ -82,6 +82,19 @@ test("networks of one title are told apart where they are timed together", async
   assert.match(error.message, /^no network is called "none" here: there are digits, .*file:mine$/);
 });
 
+test("a network of the zoo comes once more with a linear layer for each block that one saves something for", async () => {
+  const catalogue = createCatalogue(page, createServer(page, undefined));
+  const [{ entry, models }] = await catalogue.networks(["mobilenetv2-cifar:linear"]);
+  assert.is(entry.title, "MobileNetV2, 32×32, a linear layer for each block");
+  const [dense, pruned] = [await models.dense!(), await models.pruned!()];
+  const layers = pruned.graph.nodes.filter(({ name }) => name.endsWith(".linear"));
+  // 17 blocks, of which the first one is cheaper than a dense convolution.
+  assert.is(layers.length, 16);
+  assert.ok(graphCost(pruned.graph).macs < 0.8 * graphCost(dense.graph).macs);
+  const zeros = pruned.params.get(layers[0].inputs[1])!.data.filter((weight) => weight === 0).length;
+  assert.is(zeros, 0, "zeros would let the tuner choose another kernel");
+});
+
 test("a file of images whose channels stand last is timed with images [C,H,W]", async () => {
   const graph = channelsLast(createModel("resnet8"));
   const network = await fileNetwork("last.onnx", onnxBytes({ graph, params: initialise(graph, 1) }));

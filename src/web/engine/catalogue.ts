@@ -3,6 +3,7 @@
  * about time), runs that the server has, and files that were dropped on the page.
  */
 import { UserError } from "../../errors.ts";
+import { seededLinear } from "../../depth/linearize/seeded_layers.ts";
 import { parseModel } from "../../formats/model_file.ts";
 import { graphCost } from "../../graph/cost.ts";
 import { initialise } from "../../graph/initialise.ts";
@@ -37,9 +38,15 @@ const ZOO: readonly (readonly [name: string, title: string])[] = [
   ["mobilenetv2", "MobileNetV2, 224×224"],
 ];
 
+/** Networks of the zoo that come once more with a linear layer for each block, beside the form without filters. */
+const LINEAR: readonly string[] = ["resnet20", "mobilenetv2-cifar", "mobilenetv2"];
+
 export function createCatalogue(base: URL, server: Server): Catalogue {
   const added = new Map<string, Network>();
-  const bundled = once(async () => [await digits(base), ...ZOO.map(([name, title]) => ofZoo(name, title))]);
+  const zoo = ZOO.flatMap(([name, title]) =>
+    LINEAR.includes(name) ? [ofZoo(name, title), linear(name, title)] : [ofZoo(name, title)]
+  );
+  const bundled = once(async () => [await digits(base), ...zoo]);
   const all = async () => {
     const runs = await server.runs();
     return [...await bundled(), ...runs.map((run) => ofRun(run, server)), ...added.values()];
@@ -100,6 +107,16 @@ function ofZoo(name: string, title: string): Network {
       input: [channels, height, width],
     },
     models: { dense, pruned },
+  };
+}
+
+/** The other way to make it smaller: one linear layer for each block. */
+function linear(name: string, title: string): Network {
+  const { entry, models } = ofZoo(name, title);
+  const pruned = once(() => Promise.resolve(seededLinear(createModel(name), 1)));
+  return {
+    entry: { ...entry, id: `${name}:linear`, title: `${title}, a linear layer for each block` },
+    models: { dense: models.dense, pruned },
   };
 }
 
