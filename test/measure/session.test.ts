@@ -57,12 +57,12 @@ function timing(ms: () => number, quantumMs: number) {
 test("a device that gets slower is told of", async () => {
   let ms = 100;
   const { found } = await session({
-    networks: FIRST,
+    networks: FIRST.slice(0, 1),
     open: timing(() => ms += 3, 0.1),
-    protocol: { mode: "sustained", seconds: 0.5, batches: [1] },
+    protocol: { mode: "sustained", seconds: 2, batches: [1] },
   });
   const slower = found.incidents.filter(({ kind }) => kind === "slower");
-  assert.is(slower.length, 2, JSON.stringify(found.rows));
+  assert.is(slower.length, 1, JSON.stringify(found.rows));
   assert.match(slower[0].text, /^first dense, batch 1: \d+\.\d\d times as long at the end/);
 });
 
