@@ -1,6 +1,7 @@
 /** The schemas of stages that prune depth: blocks of the network become smaller ones. */
 import * as v from "valibot";
-import { count, distinct, positive, record, text, word } from "../validation/values.ts";
+import { count, distinct, fraction, positive, record, text, word } from "../validation/values.ts";
+import { training } from "./training.ts";
 
 /** How many blocks, all of them, or which by their names. */
 const blocks = v.union(
@@ -20,4 +21,74 @@ const linearize = record({
   kernel: v.optional(v.picklist([1, 3, 5], "expected 1, 3 or 5"), 3),
 });
 
-export const depthStages = { linearize } as const;
+const FORMS = ["identity", "linear", "second", "first", "attention", "skip"] as const;
+
+/** Training images that forms begin with, spread evenly over them: for linear layers' fits and for batch norms' statistics. */
+const images = v.optional(count(2), 256);
+
+const supernet = record({
+  kind: v.literal("supernet"),
+  epochs: count(1),
+  /** The form that a block takes where a gene changes it; blocks that can't take it stay. */
+  start: v.optional(word(...FORMS), "linear"),
+  images,
+  /** Genes that are drawn for each step, beside the original network and the one with every form. */
+  random: v.optional(count(0), 2),
+  /** Without `loss` it learns from the labels and from the network before pruning, one to one at temperature 1. */
+  ...training,
+});
+
+const searchBudget = v.pipe(
+  record({
+    /** Fractions of what the network has. */
+    params: v.optional(fraction()),
+    macs: v.optional(fraction()),
+    /** One run's time on the recipe's device, by its latency table at `batch`. */
+    ms: v.optional(positive()),
+    batch: v.optional(count(1)),
+  }),
+  v.check(
+    ({ params, macs, ms }) => [params, macs, ms].filter((given) => given !== undefined).length === 1,
+    "expected one of params, macs and ms",
+  ),
+  v.check(({ ms, batch }) => ms !== undefined || batch === undefined, "batch belongs to ms: leave it out"),
+);
+
+const place = v.union([v.picklist([0, 1]), word("keep", ...FORMS)], "expected 0, 1, keep or the name of a form");
+
+const search = v.pipe(
+  record({
+    kind: v.literal("search"),
+    /** exhaustive up to 4,096 genes, else genetic. */
+    method: v.optional(word("auto", "exhaustive", "genetic", "knapsack", "random"), "auto"),
+    /** Blocks that are changed. */
+    k: v.optional(count(0)),
+    /** What the network may cost at most, merged. */
+    budget: v.optional(searchBudget),
+    /** What becomes of each block instead of a search: 0 or keep, 1 for the first of `forms`, or a form's name. */
+    gene: v.optional(v.array(place, "expected a list with an entry for each block")),
+    /** What a block may become; default: what the supernet has, or linear layers. */
+    forms: v.optional(distinct(word(...FORMS))),
+    images,
+  }),
+  v.check(
+    ({ k, budget, gene }) => [k, budget, gene].filter((given) => given !== undefined).length === 1,
+    "expected one of k, budget and gene",
+  ),
+);
+
+const subnet = record({
+  kind: v.literal("subnet"),
+  /** 0 leaves the forms as they begin. */
+  epochs: count(0),
+  /** How λ goes from the blocks to their forms, over which fraction of the steps. */
+  lambda: v.optional(
+    record({ kind: v.optional(word("linear", "cosine"), "linear"), fraction: v.optional(fraction(), 0.5) }),
+    { kind: "linear", fraction: 0.5 },
+  ),
+  images,
+  /** Without `loss` it learns from the labels and from the network before pruning, one to one at temperature 1. */
+  ...training,
+});
+
+export const depthStages = { linearize, supernet, search, subnet } as const;

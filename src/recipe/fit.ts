@@ -5,7 +5,7 @@ import { log } from "../train/callbacks/log.ts";
 import { mask } from "../train/callbacks/mask.ts";
 import { nanGuard } from "../train/callbacks/nan_guard.ts";
 import { progress, type ShownProgress } from "../train/callbacks/progress.ts";
-import { train } from "../train/train.ts";
+import { train, type TrainOptions } from "../train/train.ts";
 import type { Callback, Snapshot } from "../train/types.ts";
 import type { StageUi } from "../ui.ts";
 import type { RunContext } from "./context.ts";
@@ -29,6 +29,8 @@ export interface FitOptions {
   readonly period?: number;
   /** Names this phase within its stage in the checkpoint. */
   readonly phase: Phase;
+  /** Networks over the parameters of `model` that are trained together; default: `model` alone. */
+  readonly family?: Pick<TrainOptions, "graphs" | "loss" | "statistics">;
   /** What goes along beside the mask, the NaN guard, the log and the checkpoint. */
   readonly callbacks?: readonly Callback[];
 }
@@ -46,11 +48,18 @@ export function savedPhase(progress: StageProgress | undefined): Phase | undefin
   return (progress?.cursor as Cursor | undefined)?.phase;
 }
 
-/** Trains `options.model` under its masks; the network after the last epoch. `saved` is this phase's own progress. */
+/**
+ * Trains `options.model` under its masks; the network after the last epoch, with the parameters of the whole family. `saved` is this
+ * phase's own progress.
+ */
 export async function fit(ctx: RunContext, options: FitOptions, saved?: StageProgress): Promise<Model> {
   const { gpu, recipe, data, state } = ctx;
   const { model, label, epochs, masks, optimizer, schedule, period, phase } = options;
-  await ctx.tuner.training(model, recipe.batch);
+  const family = options.family ?? {
+    graphs: [model.graph],
+    loss: lossSettings(options.loss, options.labelSmoothing, state.dense),
+  };
+  for (const graph of family.graphs) await ctx.tuner.training({ graph, params: model.params }, recipe.batch);
   const from = snapshotOf(saved);
   const firstEpoch = state.epoch;
   if (!from) state.epoch += epochs;
@@ -59,13 +68,12 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
   try {
     const { params } = await train({
       gpu,
-      graphs: [model.graph],
+      ...family,
       params: model.params,
       data: data.train,
       validation: data.validation,
       batch: recipe.batch,
       epochs,
-      loss: lossSettings(options.loss, options.labelSmoothing, state.dense),
       optimizer,
       schedule,
       period,

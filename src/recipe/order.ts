@@ -1,4 +1,5 @@
 /** What the schema of a single stage can't say, told before the first epoch instead of hours later. */
+import { findBlocks } from "../depth/blocks/find_blocks.ts";
 import { UserError } from "../errors.ts";
 import { DeviceLostError } from "../gpu/errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
@@ -12,8 +13,10 @@ import { survivesCompaction } from "../prune/structures/structures.ts";
 import { isPruning, SCRATCH, type Stage } from "./registry.ts";
 import type { Recipe } from "./schema.ts";
 import { controlTraining } from "./stages/control_training.ts";
+import { startGene } from "./stages/genes.ts";
 import { checkLinearize } from "./stages/linearize.ts";
 import { requestOf } from "./stages/request.ts";
+import { checkSearch } from "./stages/search.ts";
 
 /** Throws UserError where a stage lacks one before it, or has one that spoils it. */
 export function checkOrder({ name, stages, model, weights }: Recipe): void {
@@ -40,6 +43,7 @@ export function checkOrder({ name, stages, model, weights }: Recipe): void {
         `trains: give them epochs`,
     );
   });
+  checkDepthOrder(name, stages);
   checkLosses(name, stages, isTrained({ model, weights }) ? "trained" : "untrained");
   stages.forEach((stage, i) => {
     const counted = isPruning(stage) ? stage.constraints.find(({ kind }) => !survivesCompaction(kind)) : undefined;
@@ -48,6 +52,33 @@ export function checkOrder({ name, stages, model, weights }: Recipe): void {
       throw new UserError(
         `recipe ${name}: stages.${i}: ${counted.kind} is counted off along the dense network's weights, and ` +
           `stages.${smaller} (${stages[smaller].kind}) makes them smaller: put it after, or set compact to false`,
+      );
+    }
+  });
+}
+
+/** What a stage of depth pruning hands to the next one is of the very network that they were made for. */
+function checkDepthOrder(recipe: string, stages: readonly Stage[]): void {
+  stages.forEach(({ kind }, i) => {
+    const [before, after] = [stages[i - 1]?.kind, stages[i + 1]?.kind];
+    if (kind === "subnet" && before !== "search") {
+      throw new UserError(
+        `recipe ${recipe}: stages.${i}: a subnet is trained of what a search has chosen, and the stage before it is ` +
+          `${before ?? "none"}: put a search stage right before it, which may name a gene`,
+      );
+    }
+    if (kind === "supernet" && after !== "search") {
+      throw new UserError(
+        `recipe ${recipe}: stages.${i}: a supernet is trained for the search after it, and the next stage is ` +
+          `${after ?? "none"}: put a search stage right after it`,
+      );
+    }
+    if (kind === "search" && after !== "subnet") {
+      throw new UserError(
+        `recipe ${recipe}: stages.${i}: a search leaves the network as it is, and the next stage is ${
+          after ?? "none"
+        }: ` +
+          "put a subnet stage right after it; with epochs: 0 it trains nothing",
       );
     }
   });
@@ -102,12 +133,20 @@ function compacts(stage: Stage): boolean {
 
 /**
  * Throws UserError for constraints on layers that `model` doesn't have, for budgets that it can't meet, and for criteria,
- * those of controls among them, that can't score what is to be pruned; and for blocks that can't become linear layers.
+ * those of controls among them, that can't score what is to be pruned; for blocks that can't become linear layers, and for
+ * genes that no search could find.
  */
 export function checkTargets(model: Model, { stages, seed }: Recipe, tables: readonly LatencyTable[]): void {
   const requests = stages.map((stage) => isPruning(stage) ? requestOf(stage, model, { tables, seed }) : undefined);
   for (const request of requests) if (request) checkRequest(model, request);
-  for (const stage of stages) if (stage.kind === "linearize") checkLinearize(model.graph, stage);
+  stages.forEach((stage, i) => {
+    if (stage.kind === "linearize") checkLinearize(model.graph, stage);
+    if (stage.kind === "supernet") startGene(model.graph, findBlocks(model.graph).blocks, stage.start);
+    const before = stages[i - 1];
+    if (stage.kind === "search") {
+      checkSearch(model, stage, before?.kind === "supernet" ? before.start : "linear", tables);
+    }
+  });
   stages.forEach((stage, i) => {
     if (stage.kind !== "controls") return;
     for (const { method } of stage.runs) {

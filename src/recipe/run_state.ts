@@ -1,4 +1,6 @@
 /** What a run knows so far, and how it is kept: everything that `--resume` needs to end in the same bits. */
+import type { MixedBlock } from "../depth/supernet/gene_family.ts";
+import type { Gene } from "../depth/types.ts";
 import { UserError } from "../errors.ts";
 import { type CheckpointTensor, loadCheckpoint, saveCheckpoint } from "../formats/checkpoint.ts";
 import type { Graph, HostTensor, IndexMap, Model, Origin, Params } from "../graph/types.ts";
@@ -11,6 +13,14 @@ import type { Store } from "../store/types.ts";
 
 export interface Fallback extends Pick<RunState, "model" | "masks" | "origin" | "admm" | "best"> {
   readonly points: number;
+}
+
+/** A supernet as its training left it. */
+export interface SavedSupernet {
+  /** The mixed network; its parameters are those of all genes. */
+  readonly mixed: Model;
+  /** Of each block the form and the Mix nodes, as `geneFamily` takes them. */
+  readonly blocks: readonly Omit<MixedBlock, "block">[];
 }
 
 /** What is true between two stages. */
@@ -37,6 +47,10 @@ export interface RunState {
   kept: KeptRecord[];
   /** What became of the blocks, for the report: what each stage of depth pruning knows is filled in by it. */
   depth?: DepthRecord;
+  /** Blocks mixed with their forms, and the parameters of all genes, from the supernet's training to the search's end. */
+  supernet?: SavedSupernet;
+  /** What the search has chosen for each block of `model`, for the training of the subnet. */
+  gene?: Gene;
   admm: { layer: string; residual: number }[];
   equivalence: Proof | undefined;
   requested: Record<string, number>;
@@ -84,12 +98,13 @@ export async function saveRun(
   put("mask", state.masks);
   put("dense", state.dense.params);
   if (state.masked) put("masked", state.masked.params);
+  if (state.supernet) put("supernet", state.supernet.mixed.params);
   if (state.fallback) {
     put("fallback", state.fallback.model.params);
     put("fallback-mask", state.fallback.masks);
   }
   if (progress) put("stage", progress.tensors);
-  const { model, masks: _masks, dense, masked: _masked, origin, fallback, ...rest } = state;
+  const { model, masks: _masks, dense, masked: _masked, origin, fallback, supernet, ...rest } = state;
   await saveCheckpoint(store, `${dir}/${FILE}`, {
     tensors,
     state: {
@@ -109,6 +124,7 @@ export async function saveRun(
           points: fallback.points,
         }
         : null,
+      ...supernet && { supernet: { graph: supernet.mixed.graph, blocks: supernet.blocks } },
       ...rest,
     },
   });
@@ -119,7 +135,7 @@ export async function loadRun(store: Store, dir: string, identity: string): Prom
   const file = `${dir}/${FILE}`;
   const checkpoint = await loadCheckpoint<Record<string, unknown>>(store, file);
   if (!checkpoint) return undefined;
-  const { recipe, log, plans, cursor, graph, denseGraph, origin, fallback, ...rest } = checkpoint.state;
+  const { recipe, log, plans, cursor, graph, denseGraph, origin, fallback, supernet, ...rest } = checkpoint.state;
   if (recipe !== identity) {
     throw new UserError(
       `${file}: was written by another recipe than ${dir}/recipe.yaml: restore that file, or start a new run with --out`,
@@ -145,10 +161,17 @@ export async function loadRun(store: Store, dir: string, identity: string): Prom
       masks: part("mask"),
       dense: { graph: denseGraph as unknown as Graph, params: part("dense") },
       masked: maskedParams.size > 0 ? { graph: denseGraph as unknown as Graph, params: maskedParams } : undefined,
+      ...supernet ? { supernet: readSupernet(supernet as SupernetText, part("supernet")) } : {},
       fallback: fallback ? readFallback(fallback as SavedFallback, part) : undefined,
       origin: new Map(origin as SavedMap),
     },
   };
+}
+
+type SupernetText = Pick<SavedSupernet, "blocks"> & { readonly graph: Graph };
+
+function readSupernet({ graph, blocks }: SupernetText, params: Params): SavedSupernet {
+  return { mixed: { graph, params }, blocks };
 }
 
 type SavedMap = [string, Origin][];

@@ -38,7 +38,7 @@ const heldOut = brightPixels(600);
 /** Three basic blocks whose norms stay in their forms, with statistics of their own. */
 const model = await trained(createModel("resnet8", { width: 0.25, size: 4, inChannels: 1, classes: 3 }));
 const { blocks } = findBlocks(model.graph);
-const full: Gene = blocks.map(() => "identity");
+const full = blocks.map(() => "identity" as const);
 
 async function trained(graph: Graph): Promise<Model> {
   const start = { graph, params: initialise(graph, 1) };
@@ -46,7 +46,7 @@ async function trained(graph: Graph): Promise<Model> {
   return { graph, params };
 }
 
-async function familyOf(gene: Gene): Promise<GeneFamily> {
+async function familyOf(gene: readonly ("identity" | "keep")[]): Promise<GeneFamily> {
   const { rewrite: { model: mixed }, mixes } = await startForms({ gpu, model, blocks, gene, images: data });
   return geneFamily(mixed, blocks.map((block, b) => ({ block, form: gene[b], mixes: mixes[b] })));
 }

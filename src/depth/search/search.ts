@@ -78,6 +78,21 @@ export function chooseMethod({ method = "auto", space, constraint, evaluate }: S
   return spaceSize(space, constraint) <= MOST_GENES ? "exhaustive" : "genetic";
 }
 
+/** How many evaluations a search takes at most, for telling how far it is; nothing is evaluated for the knapsack. */
+export function mostEvaluations(options: SearchOptions): number {
+  const { space, constraint, genes = 50, finalists = 10 } = options;
+  const { parents = 16, iterations = 10, mutants = 8, crossovers = 4 } = options.genetic ?? {};
+  const size = spaceSize(space, constraint);
+  const looked: Readonly<Record<SearchMethod, number>> = {
+    exhaustive: size,
+    genetic: Math.min(size, parents + iterations * (mutants + crossovers)),
+    random: Math.min(size, genes),
+    knapsack: 0,
+  };
+  const cheap = looked[chooseMethod(options)];
+  return cheap + Math.min(cheap, finalists);
+}
+
 /**
  * Searches for the gene that is worth most among those that the constraint allows.
  * @throws UserError where none is allowed or the method lacks what it needs; Interrupted when the signal is aborted

@@ -4,14 +4,14 @@ import { isBatchNorm } from "../../graph/roles.ts";
 import type { Graph, Model, Node, Params, ParamSpec } from "../../graph/types.ts";
 import { settle } from "../forms/settle.ts";
 import { keyOf } from "../search/gene_space.ts";
-import type { Block, Gene } from "../types.ts";
+import type { Block, FormName, Gene } from "../types.ts";
 
 /** One block mixed with its form. */
 export interface MixedBlock {
   /** As it was found in the network before anything was mixed. */
   readonly block: Block;
   /** The form that it takes where a gene changes it; "keep" where no gene can. */
-  readonly form: Gene[number];
+  readonly form: FormName | "keep";
   /** Names of the Mix nodes that choose between the two. */
   readonly mixes: readonly string[];
 }
@@ -79,7 +79,7 @@ export function geneFamily(mixed: Model, blocks: readonly MixedBlock[]): GeneFam
 }
 
 /** The gene that changes every block that has a form. */
-export function fullGene({ blocks }: Pick<GeneFamily, "blocks">): Gene {
+export function fullGene({ blocks }: Pick<GeneFamily, "blocks">): readonly (FormName | "keep")[] {
   return blocks.map(({ form }) => form);
 }
 

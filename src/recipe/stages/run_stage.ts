@@ -6,6 +6,9 @@ import { runLinearizeStage } from "./linearize.ts";
 import { runMeasureStage } from "./measure.ts";
 import { runPruneStage } from "./prune.ts";
 import { runPurifyStage, runUnusedStage } from "./purify.ts";
+import { runSearchStage } from "./search.ts";
+import { runSubnetStage } from "./subnet.ts";
+import { runSupernetStage } from "./supernet.ts";
 import { runTrainStage } from "./train.ts";
 
 /** Runs one stage of any kind on the run's state. */
@@ -24,6 +27,12 @@ export function runStage(ctx: RunContext, stage: Stage): Promise<void> {
       return runUnusedStage(ctx);
     case "linearize":
       return runLinearizeStage(ctx, stage);
+    case "supernet":
+      return runSupernetStage(ctx, stage);
+    case "search":
+      return runSearchStage(ctx, stage);
+    case "subnet":
+      return runSubnetStage(ctx, stage);
     case "compact":
       return runCompactStage(ctx, stage);
     case "controls":

@@ -1,0 +1,64 @@
+import { spread } from "../../data/splits.ts";
+import { findBlocks } from "../../depth/blocks/find_blocks.ts";
+import { progressive } from "../../depth/progressive/progressive.ts";
+import { startForms } from "../../depth/start_forms.ts";
+import { compose } from "../../graph/indexmap.ts";
+import type { IndexMap } from "../../graph/types.ts";
+import { partialMasks } from "../../prune/structures/masks.ts";
+import { withBlocks } from "../../report/depth_blocks.ts";
+import { pointOf } from "../../report/points.ts";
+import { recalibrate } from "../../train/recalibrate.ts";
+import type { RunContext } from "../context.ts";
+import { fit } from "../fit.ts";
+import { familyLoss } from "../loss.ts";
+import type { SubnetStage } from "../registry.ts";
+
+/** The blocks that the search has chosen evolve into their forms; the network of the forms is what the run goes on with. */
+export async function runSubnetStage(ctx: RunContext, stage: SubnetStage): Promise<void> {
+  const { gpu, recipe, state } = ctx;
+  const { model } = state;
+  const saved = ctx.takeProgress();
+  const gene = state.gene!;
+  const { blocks } = findBlocks(model.graph);
+  const { rewrite: { model: mixed, map }, scores } = await startForms({
+    gpu,
+    model,
+    blocks,
+    gene,
+    images: spread(ctx.data.train, stage.images),
+    signal: ctx.signal,
+  });
+  const family = progressive({
+    mixed,
+    teacher: state.dense,
+    lambda: stage.lambda,
+    loss: familyLoss(stage, state.dense),
+  });
+  const { params } = await fit(ctx, {
+    model: { graph: family.graphs[0], params: mixed.params },
+    masks: state.masks,
+    label: "subnet",
+    epochs: stage.epochs,
+    optimizer: stage.optimizer,
+    schedule: stage.schedule,
+    labelSmoothing: stage.labelSmoothing,
+    family: { graphs: family.graphs, loss: family.loss },
+    phase: { kind: "subnet" },
+    callbacks: [family.callback],
+  }, saved);
+  const settled = await recalibrate(gpu, family.settled(params), ctx.data.train, recipe.batch);
+  const own: IndexMap = new Map([...map].filter(([name]) => settled.graph.params[name]));
+  state.origin = compose(state.origin, own, state.dense.graph.params);
+  state.masks = partialMasks(new Map([...state.masks].filter(([name]) => settled.graph.params[name])));
+  state.model = settled;
+  // Another function from here on: what was proved or chosen before isn't about it.
+  state.masked =
+    state.best =
+    state.equivalence =
+    state.gene =
+      undefined;
+  const graphs = { dense: state.dense.graph, now: settled.graph };
+  const r2 = new Map(scores.map((score) => [score.block, score.r2]));
+  state.depth = withBlocks(state.depth, graphs, { scores: r2 });
+  state.points.push(await pointOf(ctx, "subnet", settled));
+}
