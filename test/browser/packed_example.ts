@@ -66,6 +66,19 @@ export const argument = (graph: Graph) => ({
   digits: Deno.readFileSync(`${root}/src/data/digits/digits.csv.gz`).toBase64(),
 });
 
+/** What the example makes of `graph` in Deno. */
+export async function inDeno(project: Project, graph: Graph): Promise<Used> {
+  project.write("argument.json", JSON.stringify(argument(graph)));
+  project.write(
+    "main.ts",
+    `import use from "./use.ts";
+    console.log("RESULT" + JSON.stringify(await use(JSON.parse(Deno.readTextFileSync("argument.json")))));`,
+  );
+  const { ok, text } = await project.run("main.ts");
+  assert.ok(ok, text);
+  return JSON.parse(text.slice(text.indexOf("RESULT") + "RESULT".length).split("\n")[0]);
+}
+
 /** Half the multiply-adds, and in ONNX Runtime the outputs that the library gave. */
 export async function judge(graph: Graph, { file, images, outputs }: Used): Promise<void> {
   const bytes = Uint8Array.fromBase64(file);
