@@ -3,14 +3,15 @@ import { UsageError, UserError } from "../errors.ts";
 import type { Graph } from "../graph/types.ts";
 import { isModelPath, type ModelChoice } from "../models/given.ts";
 import { createModel, modelNames } from "../models/zoo.ts";
-import { type CoupledGroup, inspect, type Inspection, refusalsOf } from "../prune/inspect.ts";
+import { type CoupledGroup, refusalsOf } from "../prune/inspect.ts";
+import { inspectNetwork, type NetworkInspection } from "../report/inspection/network.ts";
 import { HOW_TO_KEEP_NORMS, lacksNorms } from "../recipe/restored_norms.ts";
 import { bytes, count, short } from "../report/format.ts";
 import { visible } from "../visible.ts";
 import type { Io } from "./io.ts";
 import { modelFile, zooHelp } from "./networks.ts";
 import { constantInput, INPUT, OUTPUT } from "./options.ts";
-import { formatTable } from "./table.ts";
+import { formatTable, wrapped } from "./table.ts";
 
 const LOST_NORMS =
   "It has no norms. Where the trained network had batch norms, they were folded away, and without them a pruned " +
@@ -27,7 +28,7 @@ export function inspectCommand(io: Io): Command {
     .addHelpText("after", zooHelp(io.width))
     .action(async (model: string, { html, json, output, input: inputs }: InspectCommandOptions) => {
       const graph = await graphOf(model, io, { ...output && { output }, ...inputs && { inputs } });
-      const found = inspect(graph);
+      const found = inspectNetwork(graph);
       if (html !== undefined) {
         const { renderInspection } = await import("../report/inspection/page.ts");
         await io.store.write(html, new TextEncoder().encode(renderInspection(found)));
@@ -46,7 +47,11 @@ interface InspectCommandOptions {
   readonly input?: Readonly<Record<string, string>>;
 }
 
-async function graphOf(model: string, { store }: Io, part: Omit<ModelChoice, "name">): Promise<Graph> {
+/**
+ * The graph that a file holds, or one of the zoo.
+ * @throws UserError where there is none, or for options that it doesn't take
+ */
+export async function graphOf(model: string, { store }: Io, part: Omit<ModelChoice, "name">): Promise<Graph> {
   if (modelNames.includes(model)) {
     const [option] = Object.keys(part);
     if (option === undefined) return createModel(model);
@@ -69,7 +74,7 @@ async function graphOf(model: string, { store }: Io, part: Omit<ModelChoice, "na
   return (await readGiven({ model: { name, ...part } }, store)).model!.graph;
 }
 
-export function formatInspection(found: Inspection, width: number): string {
+export function formatInspection(found: NetworkInspection, width: number): string {
   const { name, inputs, outputs, params, macs, bytes: size, nodes, groups } = found;
   const list = (values: typeof inputs) => values.map(({ name, shape }) => `${name} [${shape}]`).join(", ");
   const prunable = groups.filter(({ why }) => why === undefined);
@@ -97,6 +102,18 @@ export function formatInspection(found: Inspection, width: number): string {
     const lines = list.map(({ layers, why }) => wrapped(`${layers.join(", ")}: ${why}`, width));
     sections.push(`Can't be pruned by ${kind}:\n${lines.join("\n")}`);
   }
+  const { blocks, refused } = found.blocks;
+  if (blocks.length > 0) {
+    const kinds = Map.groupBy(blocks, ({ kind }) => kind);
+    const lines = [...kinds].map(([kind, list]) =>
+      wrapped(`${kind}: ${list.map(({ name }) => name).join(", ")}`, width)
+    );
+    sections.push(`Blocks (secateur blocks says what they could become):\n${lines.join("\n")}`);
+  }
+  if (refused.length > 0) {
+    const lines = refused.map(({ kind, name, reason }) => wrapped(`${name} (${kind}): ${reason}`, width));
+    sections.push(`Blocks that can't become one layer:\n${lines.join("\n")}`);
+  }
   return sections.join("\n\n");
 }
 
@@ -108,18 +125,4 @@ function formatGroup({ size, layers, readers }: CoupledGroup, width: number): st
   const together = layers.length > 1 ? " together" : "";
   const read = readers.length > 0 ? `, read by ${readers.join(", ")}` : "";
   return wrapped(`${count(size)} of ${members.join(", ")}${together}${read}`, width);
-}
-
-/** Lines of at most `width` characters where words allow it, the later ones set in. */
-function wrapped(text: string, width: number): string {
-  const lines: string[] = [];
-  let line = " ";
-  for (const word of visible(text).split(" ")) {
-    if (line.length + 1 + word.length > width && line.trim() !== "") {
-      lines.push(line);
-      line = "   ";
-    }
-    line += ` ${word}`;
-  }
-  return [...lines, line].join("\n");
 }

@@ -1,11 +1,12 @@
 import type { PartName } from "../data/images/arrange.ts";
 import type { DebugLevel } from "../gpu/trace.ts";
+import type { LatencyTable } from "../measure/latency/types.ts";
 import type { TuneModelsOptions, TuneReport } from "../measure/tune_models.ts";
 import type { NetworkOptions } from "../models/given.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import type { Check } from "../report/checks.ts";
 import type { DeviceRecord } from "../report/devices/record.ts";
-import type { TimeOptions } from "../report/devices/time_networks.ts";
+import type { MeasureTableOptions, TimeOptions } from "../report/devices/time_networks.ts";
 import type { Report } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
 import type { Score } from "../train/evaluate_network.ts";
@@ -67,6 +68,7 @@ export interface Engine {
   evaluateNetwork(options: EvalOptions): Promise<Score>;
   tuneModels(options: Omit<TuneModelsOptions, "plansFolder">): Promise<TuneReport>;
   timeNetworks(options: Omit<TimeOptions, "runtime">): Promise<DeviceRecord>;
+  measureTable(options: MeasureTableOptions): Promise<LatencyTable>;
 }
 
 export interface PruneOptions {

@@ -48,7 +48,7 @@ async function loadEngine(): Promise<Engine> {
     { dataLoader, partLoader },
     { cacheDir },
     { evaluateNetwork },
-    { timeNetworks },
+    { measureTable, timeNetworks },
     { Gpu },
   ] = await Promise.all([
     import("../run/pipeline.ts"),
@@ -78,6 +78,7 @@ async function loadEngine(): Promise<Engine> {
       const { userAgent, hardwareConcurrency: cores } = navigator;
       return timeNetworks({ ...options, open, runtime: { userAgent, cores, isolated: true } });
     },
+    measureTable: (options) => measureTable({ ...options, open }),
     tuneModels: (options) => tuneModels({ ...options, open, plansFolder: plansFolder() }),
   };
 }

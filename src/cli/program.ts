@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import type { DebugLevel } from "../gpu/trace.ts";
 import { UsageError, UserError } from "../errors.ts";
+import { blocksCommand } from "./blocks.ts";
 import { buildCommand } from "./build.ts";
 import { devicesCommand } from "./devices.ts";
 import { evalCommand } from "./eval.ts";
@@ -53,6 +54,7 @@ function createProgram(args: readonly string[], io: Io): Command {
     verifyCommand(io),
     recipesCommand(io),
     inspectCommand(io),
+    blocksCommand(io),
     tuneCommand(io),
     timeCommand(io),
     serveCommand(io),

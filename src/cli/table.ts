@@ -14,3 +14,17 @@ export function formatTable(
   if (header) lines.splice(1, 0, widths.map((width) => "─".repeat(width)).join("  "));
   return lines.join("\n");
 }
+
+/** Lines of at most `width` characters where words allow it, the later ones set in. */
+export function wrapped(text: string, width: number): string {
+  const lines: string[] = [];
+  let line = " ";
+  for (const word of visible(text).split(" ")) {
+    if (line.length + 1 + word.length > width && line.trim() !== "") {
+      lines.push(line);
+      line = "   ";
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line].join("\n");
+}

@@ -3,7 +3,7 @@ import type { Graph, Model, Rewrite } from "../graph/types.ts";
 
 /** What a block is built like. */
 export type BlockKind =
-  /** Two 3×3 convolutions and a shortcut (ResNet-18 and -34, CIFAR ResNets). */
+  /** Two convolutions and a shortcut (ResNet-18 and -34, CIFAR ResNets; the fused blocks of EfficientNetV2). */
   | "basic"
   /** 1×1, 3×3 and 1×1 convolutions and a shortcut (ResNet-50). */
   | "bottleneck"
@@ -15,7 +15,7 @@ export type BlockKind =
   | "transformer"
   /** Norm, two linear layers and a shortcut: the second half of a transformer's block, where that half stands alone. */
   | "mlp"
-  /** Convolutions in a row, with norms and activations between them and no shortcut (VGG). */
+  /** Two convolutions in a row, with an activation between them and no shortcut (VGG). */
   | "convolutions"
   /** Parallel convolutions, norms and shortcuts that are added up (RepVGG, DBB, MobileOne). */
   | "branches";
@@ -55,21 +55,34 @@ export type FormName =
   | "identity"
   /** One linear layer of its merged shape, fitted to what the block computes. */
   | "linear"
-  /** Of a basic block: the first convolution becomes an identity, so that what is left stays 3×3. */
+  /** Of two convolutions the first becomes an identity, so that what is left stays 3×3. */
   | "second"
-  /** Of a basic block: the second convolution becomes an identity. */
+  /** Of two convolutions the second becomes an identity. */
   | "first"
   /** Of a transformer's block: attention stays, its norm becomes a batch norm; the MLP takes the identity form. */
   | "attention"
   /** Nothing is left but the shortcut. */
   | "skip";
 
+/** Kinds of which a block isn't linear as it stands. */
+export const PRUNABLE_KINDS = [
+  "basic",
+  "bottleneck",
+  "inverted",
+  "convnext",
+  "transformer",
+  "mlp",
+  "convolutions",
+] as const satisfies readonly BlockKind[];
+
 /** One form, as its own file states it. */
 export interface Form {
   readonly name: FormName;
   /** One line for lists and help texts. */
   readonly summary: string;
-  /** Why the block can't take it, as a clause; undefined where it can. */
+  /** What it is for. */
+  readonly kinds: readonly BlockKind[];
+  /** Why a block of such a kind can't take it, as a clause; undefined where it can. */
   refuses(graph: Graph, block: Block): string | undefined;
   /**
    * The network with the block mixed with its form: every place where they differ is a Mix of what the block has there and

@@ -2,11 +2,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { loadOnnx } from "../../src/formats/onnx/import.ts";
-import { inspect } from "../../src/prune/inspect.ts";
 import { compareDevices } from "../../src/report/devices/compare.ts";
 import { renderComparison } from "../../src/report/devices/page.ts";
 import { beginRecord, type DeviceRecord } from "../../src/report/devices/record.ts";
 import { renderReport } from "../../src/report/html.ts";
+import { inspectNetwork } from "../../src/report/inspection/network.ts";
 import { renderInspection } from "../../src/report/inspection/page.ts";
 import { shareLink } from "../../src/web/share.ts";
 import { ATTACK, attack, attackNetwork } from "../hostile/attack.ts";
@@ -86,7 +86,7 @@ test("the pages that inspect, prune and devices write show names as text, even w
   });
   const { layers, residuals, ...detail } = sampleDetail({ recipeYaml: ATTACK, versions: { [ATTACK]: ATTACK } });
   const pages = {
-    inspection: renderInspection(inspect(loadOnnx(attackNetwork(), "net.onnx").graph)),
+    inspection: renderInspection(inspectNetwork(loadOnnx(attackNetwork(), "net.onnx").graph)),
     report: renderReport(report, {
       ...detail,
       layers: layers.map((layer) => ({ ...layer, name: attack(layer.name) })),

@@ -37,6 +37,7 @@ export function session(engine: Partial<Engine> = {}): Session {
         verifyRun: () => unexpected("verifyRun"),
         tuneModels: () => unexpected("tuneModels"),
         timeNetworks: () => unexpected("timeNetworks"),
+        measureTable: () => unexpected("measureTable"),
         ...engine,
       }),
     serving: () => Promise.reject(new Error("no server was expected here")),

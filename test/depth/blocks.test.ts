@@ -63,7 +63,7 @@ test("a gene of the wrong length, an unknown form and a form that a block can't 
     );
   const keep = blocks.blocks.map(() => "keep");
   refused(["keep"], /the gene has 1 places, "mobilenetv2-micro" has 8 blocks: give "keep" or a form for each of/);
-  refused(keep.with(0, "merge"), /no form is called "merge": expected keep, identity/);
+  refused(keep.with(0, "merge"), /no form is called "merge": expected keep, identity, /);
   refused(
     keep.with(2, "skip"),
     /block "features.3" \(inverted\) can't take the form "skip": it has no shortcut, and gives another shape/,

@@ -3,8 +3,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { findBlocks } from "../../src/depth/blocks/find_blocks.ts";
 import { applyGene, FORMS, formsOf } from "../../src/depth/forms/forms.ts";
-import { settle } from "../../src/depth/forms/settle.ts";
 import type { FormName } from "../../src/depth/types.ts";
+import { settle } from "../../src/depth/forms/settle.ts";
+
 import { execute } from "../../src/graph/execute.ts";
 import type { NumericTensor } from "../../src/graph/reference/forward.ts";
 import { isMix, isStatistic } from "../../src/graph/roles.ts";
@@ -41,6 +42,7 @@ function mixed(model: Model, form: FormName) {
 for (const name of MICRO) {
   for (const form of Object.keys(FORMS) as FormName[]) {
     if (form === "attention" && name !== "deit-micro") continue;
+    if ((form === "first" || form === "second") && name !== "resnet14") continue;
     test(`${name}, ${form}: at λ = 0 it is the network as it was, at λ = 1 the form, bit for bit`, async () => {
       const gpu = await testGpu();
       const model = micro(name);
@@ -103,17 +105,20 @@ async function checkGradients({ graph, params }: Model, mode: "eval" | "train"):
       : new Map<string, NumericTensor>(params).set(changed, { shape: params.get(changed)!.shape, data });
     return referenceAt({ graph, params: values }, at, 0.3, mode).reduce((total, v, i) => total + v * c[i], 0);
   };
-  names.forEach((name, i) => {
+  const compared = names.map((name, i) => {
     const at = Float64Array.from(name === "input" ? x.data : params.get(name)!.data);
     const probes = [...new Set(Array.from({ length: 6 }, () => d.between(0, at.length - 1)))];
     const numeric = probes.map((p) =>
       (loss(name, at.with(p, at[p] + STEP)) - loss(name, at.with(p, at[p] - STEP))) / (2 * STEP)
     );
-    // A bias of the keys shifts all scores alike, and the gradient of one before a batch norm vanishes too.
-    const scale = Math.max(1e-2, ...numeric.map(Math.abs));
     const off = Math.max(...probes.map((p, j) => Math.abs(read[i][p] - numeric[j])));
-    assert.ok(off <= 2e-4 * scale, `${graph.name}: gradient of ${name} is off by ${off}, of ${scale}`);
+    return { name, off, largest: Math.max(...numeric.map(Math.abs)) };
   });
+  // A bias of the keys shifts all scores alike: a gradient that vanishes is a difference of the others'.
+  const rounding = 1e-5 * Math.max(...compared.map(({ largest }) => largest));
+  for (const { name, off, largest } of compared) {
+    assert.ok(off <= 2e-4 * largest + rounding, `${graph.name}: gradient of ${name} is off by ${off}, of ${largest}`);
+  }
 }
 
 test.run();

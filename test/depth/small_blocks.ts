@@ -8,9 +8,9 @@ const conv = (b: Builder, x: string, name: string, out: number, kernel: number, 
 const convBn = (b: Builder, x: string, name: string, out: number, kernel: number, group = 1, stride = 1) =>
   b.batchNorm(conv(b, x, `${name}.conv`, out, kernel, group, stride), { name: `${name}.bn` });
 
-/** An image of 4×4 and 3 channels, a block, and a mean over the map. */
+/** An image of 4×4, three channels made of it, a block, and a mean over the map. */
 function around(name: string, block: (b: Builder, x: string) => string): Graph {
-  const b = builder(name, ["N", 2, 4, 4]);
+  const b = builder(name, ["N", 1, 4, 4]);
   const x = b.conv(b.input, { name: "stem", out: 3, kernel: 1 });
   b.gemm(b.flatten(b.globalAveragePool(block(b, x))), { name: "head", out: 2 });
   return b.graph();

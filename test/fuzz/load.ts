@@ -15,11 +15,11 @@ import { readSafetensors, type StoredTensor } from "../../src/formats/safetensor
 import { validateModel } from "../../src/graph/validate.ts";
 import { readPlans } from "../../src/measure/plans.ts";
 import type { Graph } from "../../src/graph/types.ts";
-import { inspect, type Inspection } from "../../src/prune/inspect.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
 import { compareDevices } from "../../src/report/devices/compare.ts";
 import { renderComparison } from "../../src/report/devices/page.ts";
 import { readDeviceRecord } from "../../src/report/devices/schema.ts";
+import { inspectNetwork, type NetworkInspection } from "../../src/report/inspection/network.ts";
 import { renderInspection } from "../../src/report/inspection/page.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { visible, visibleLines } from "../../src/visible.ts";
@@ -72,9 +72,9 @@ function readNetwork(bytes: Bytes): void {
 }
 
 /** The inspection, or a refusal of what has too many channels: whoever inspects names the file. */
-function inspected(graph: Graph): Inspection {
+function inspected(graph: Graph): NetworkInspection {
   try {
-    return inspect(graph);
+    return inspectNetwork(graph);
   } catch (error) {
     throw error instanceof UserError ? new UserError(`${FILE}: ${error.message}`) : error;
   }

@@ -101,7 +101,7 @@ test("another network is refused with the layer that has no place in the table",
   const b = builder("wider", ["N", 1, 28, 28]);
   b.conv(b.input, { name: "conv1", out: 500, kernel: 5 });
   const graph = b.graph();
-  assert.match(unfitTable(table, { graph, params: initialise(graph, 1) })!, /which goes to 1 → 20 there/);
+  assert.match(unfitTable(table, { graph })!, /which goes to 1 → 20 there/);
 });
 
 test("a table that is built prices the network and its pruned form near what they take", async () => {

@@ -4,6 +4,7 @@ import { builder } from "../../src/graph/build.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { inspect, refusalsOf } from "../../src/prune/inspect.ts";
 import { laneRows } from "../../src/report/inspection/lanes.ts";
+import { inspectNetwork } from "../../src/report/inspection/network.ts";
 import { renderInspection } from "../../src/report/inspection/page.ts";
 import { randomGraph } from "../generate/graphs.ts";
 import { vit } from "../generate/transformer.ts";
@@ -122,11 +123,11 @@ test("a layer that shares its weight with one that reads it otherwise is refused
 test("the page holds every node, opens without network or script, and escapes names", () => {
   const b = builder("<net>", ["N", 1, 4, 4]);
   b.conv(b.conv(b.input, { name: "a<b>\u202e", out: 2, kernel: 1 }), { name: "out", out: 2, kernel: 1 });
-  const html = renderInspection(inspect(b.graph()));
+  const html = renderInspection(inspectNetwork(b.graph()));
   assert.ok(html.includes("a&#60;b&#62;\\u202e") && !html.includes("\u202e") && !html.includes("a<b>"));
   assert.not.match(html, /<script|https?:|<link|url\(/);
   assert.match(html, /default-src 'none'/);
-  const large = renderInspection(inspect(createModel("resnet20")));
+  const large = renderInspection(inspectNetwork(createModel("resnet20")));
   assert.is(large.match(/<circle/g)!.length, createModel("resnet20").nodes.length);
 });
 

@@ -43,6 +43,13 @@ export function findBlocks(graph: Graph): Blocks {
   return sorted(network, found);
 }
 
+/** A block with the nodes that lie between its two values in this network, which a rewrite may have changed. */
+export function blockIn(graph: Graph, block: Block): Block {
+  const makers = new Map(graph.nodes.map((node) => [node.outputs[0], node]));
+  const nodes = nodesBetween({ graph, makers }, block.input, block.output);
+  return { ...block, nodes: nodes.map(({ name }) => name) };
+}
+
 /** The block that ends in this sum, if it does. */
 function residualBlock(network: Steps, step: Step): Found | undefined {
   const residual = residualOf(network, step);

@@ -8,8 +8,8 @@ import { openDraft } from "./mixed_draft.ts";
 export const attentionForm: Form = {
   name: "attention",
   summary: "attention keeps its layers behind a batch norm, which they take in; the MLP takes the identity form",
+  kinds: ["transformer"],
   refuses(graph, block) {
-    if (block.kind !== "transformer") return "it holds no attention";
     const { before } = partsOf(stepsOf(graph), block);
     return before!.branches[0][0].kind === "norm" ? undefined : "no layer norm stands before its attention";
   },

@@ -6,18 +6,30 @@ import type { Block, Blocks, Form, FormName, Gene } from "../types.ts";
 import { attentionForm } from "./attention.ts";
 import { identityForm } from "./identity.ts";
 import { linearForm } from "./linear.ts";
+import { firstForm, secondForm } from "./one_convolution.ts";
 import { skipForm } from "./skip.ts";
 
-export const FORMS: Readonly<Partial<Record<FormName, Form>>> = {
+export const FORMS: Readonly<Record<FormName, Form>> = {
   identity: identityForm,
   linear: linearForm,
+  first: firstForm,
+  second: secondForm,
   attention: attentionForm,
   skip: skipForm,
 };
 
+/** All forms that there are, in the order of lists. */
+export const FORM_NAMES = Object.keys(FORMS) as readonly FormName[];
+
 /** The names of the forms that a block can take. */
 export function formsOf(graph: Graph, block: Block): readonly FormName[] {
-  return Object.values(FORMS).filter((form) => form.refuses(graph, block) === undefined).map(({ name }) => name);
+  return FORM_NAMES.filter((name) => refusalOf(graph, block, FORMS[name]) === undefined);
+}
+
+/** Why a block can't take a form, as a clause. */
+export function refusalOf(graph: Graph, block: Block, { kinds, refuses }: Form): string | undefined {
+  if (kinds.includes(block.kind)) return refuses(graph, block);
+  return block.kind === "branches" ? "it is linear as it stands" : `that is for blocks of kind ${kinds.join(" and ")}`;
 }
 
 /**
@@ -45,20 +57,17 @@ export function applyGene(model: Model, { blocks }: Blocks, gene: Gene): Rewrite
   return rewrite;
 }
 
-function checked(model: Model, block: Block, { name, refuses }: Form): Model {
-  const reason = refuses(model.graph, block);
-  if (reason !== undefined) {
-    throw new UserError(
-      `block "${block.name}" (${block.kind}) can't take the form "${name}": ${reason}; it can take ` +
-        (formsOf(model.graph, block).join(", ") || "none"),
-    );
-  }
-  return model;
+function checked(model: Model, block: Block, form: Form): Model {
+  const reason = refusalOf(model.graph, block, form);
+  if (reason === undefined) return model;
+  throw new UserError(
+    `block "${block.name}" (${block.kind}) can't take the form "${form.name}": ${reason}; it can take ` +
+      (formsOf(model.graph, block).join(", ") || "none"),
+  );
 }
 
 /** @throws UserError for a name that no form has */
 export function formNamed(name: string): Form {
-  const form = Object.hasOwn(FORMS, name) ? FORMS[name as FormName] : undefined;
-  if (!form) throw new UserError(`no form is called ${show(name)}: expected keep, ${Object.keys(FORMS).join(", ")}`);
-  return form;
+  if (Object.hasOwn(FORMS, name)) return FORMS[name as FormName];
+  throw new UserError(`no form is called ${show(name)}: expected keep, ${FORM_NAMES.join(", ")}`);
 }

@@ -1,13 +1,13 @@
 import { type BlockParts, partsOf } from "../blocks/parts.ts";
 import type { Step } from "../blocks/steps.ts";
-import type { Block, BlockKind, Form } from "../types.ts";
+import { type Block, type Form, PRUNABLE_KINDS } from "../types.ts";
 import { type MixedDraft, openDraft } from "./mixed_draft.ts";
 
 /**
  * What an activation between a block's layers becomes. Between the two layers of an MLP no norm stands, and one is essential
  * there (ALGORITHMS 3.2): it is the norm.
  */
-const INNER: Readonly<Record<Exclude<BlockKind, "branches">, "nothing" | "norm">> = {
+const INNER: Readonly<Record<(typeof PRUNABLE_KINDS)[number], "nothing" | "norm">> = {
   basic: "nothing",
   bottleneck: "nothing",
   inverted: "nothing",
@@ -21,7 +21,8 @@ const INNER: Readonly<Record<Exclude<BlockKind, "branches">, "nothing" | "norm">
 export const identityForm: Form = {
   name: "identity",
   summary: "activations inside become identities, norms batch norms; an activation and a batch norm follow the sum",
-  refuses: (_, { kind }) => kind === "branches" ? "it is linear as it stands" : undefined,
+  kinds: PRUNABLE_KINDS,
+  refuses: () => undefined,
   mixed: (model, block) => {
     const draft = openDraft(model);
     mixIdentity(draft, block, partsOf(draft.network, block));
@@ -73,7 +74,7 @@ interface Tail {
 }
 
 /** Behind the sum: a batch norm after the activation that stands there, or after one like those inside. */
-function mixTail(draft: MixedDraft, { name, output }: Block, { final, inner, axis }: Tail): void {
+export function mixTail(draft: MixedDraft, { name, output }: Block, { final, inner, axis }: Tail): void {
   draft.mix(output, (kept) => {
     if (final) return draft.batchNorm(kept, axis, `${name}.tail`);
     const { params } = draft.network.graph;

@@ -1,11 +1,12 @@
 import { linearPlan, zeroFit } from "../linearize/linear_plan.ts";
 import { placeLayer } from "../linearize/place_layer.ts";
-import type { Form } from "../types.ts";
+import { type Form, PRUNABLE_KINDS } from "../types.ts";
 
 /** The layer makes nothing until it is fitted (linearize.ts) or trained: at first only the shortcut is left. */
 export const linearForm: Form = {
   name: "linear",
   summary: "one linear layer of its merged shape, fitted to what the block computes",
+  kinds: PRUNABLE_KINDS,
   refuses(graph, block) {
     const plan = linearPlan(graph, block);
     return "refused" in plan ? plan.refused : undefined;

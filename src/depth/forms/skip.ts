@@ -1,13 +1,14 @@
 import { sameShape } from "../../graph/shapes.ts";
 import { partsOf } from "../blocks/parts.ts";
 import { stepsOf } from "../blocks/steps.ts";
-import type { Form } from "../types.ts";
+import { type Form, PRUNABLE_KINDS } from "../types.ts";
 import { openDraft } from "./mixed_draft.ts";
 
 /** The block's layers go; its shortcut, and the activation at its end, stay. */
 export const skipForm: Form = {
   name: "skip",
   summary: "nothing is left but the shortcut",
+  kinds: PRUNABLE_KINDS,
   refuses(graph, block) {
     const network = stepsOf(graph);
     if (partsOf(network, block).shortcut) return undefined;

@@ -13,7 +13,7 @@ import { median } from "../stats.ts";
 import { FINENESS, type Fineness, type Grid, gridOf, pointsOf, type ShapeGroup, shapeGroups } from "./grid.ts";
 import { outliers } from "./monotone.ts";
 import { openProbe } from "./probe.ts";
-import { type LayerStep, type RestStep, tableSteps } from "./steps.ts";
+import { graphSteps, type LayerStep, type RestStep, tableSteps } from "./steps.ts";
 import type { LatencyLayer, LatencyTable } from "./types.ts";
 
 /** How a table is built. */
@@ -23,7 +23,7 @@ export interface TableOptions {
   /** Samples of a run. */
   readonly batch: number;
   /** Networks whose layers are measured as well: what the model may become, such as by merging blocks. Default: none. */
-  readonly also?: readonly Model[];
+  readonly also?: readonly Pick<Model, "graph">[];
   /** Time to spend, about; default 90 s. The ends of all layers' widths are measured however long it takes. */
   readonly seconds?: number;
   /** Told after each point. */
@@ -64,7 +64,7 @@ export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOp
   const { name, batch, also = [], seconds = SECONDS, onProgress = () => {}, signal } = options;
   const started = performance.now();
   const steps = tableSteps(model);
-  const layers = [steps, ...also.map(tableSteps)].flat().filter((step) => step.kind === "layer");
+  const layers = [steps, ...also.map(({ graph }) => graphSteps(graph))].flat().filter((step) => step.kind === "layer");
   // A layer that stays as it is in another network is measured once.
   const distinct = new Map(
     layers.map((step) => [`${step.name} ${step.shape} ${pointKey(step.input, step.output)}`, step]),

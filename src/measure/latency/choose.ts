@@ -32,7 +32,15 @@ export function doubtOfTable(tables: readonly LatencyTable[], budget: Timed, mod
     `the table was built: times by it are off by as much; build it again while the device does nothing else`;
 }
 
-function tableFor(tables: readonly LatencyTable[], { batch = 1 }: Timed, model: Model): LatencyTable {
+/**
+ * The table at this batch that has the network's layers.
+ * @throws UserError where none has: which there are, and what the nearest lacks
+ */
+export function tableFor(
+  tables: readonly LatencyTable[],
+  { batch = 1 }: Timed,
+  model: Pick<Model, "graph">,
+): LatencyTable {
   const alike = tables.filter((table) => table.batch === batch);
   const fitting = alike.find((table) => unfitTable(table, model) === undefined);
   if (fitting) return fitting;

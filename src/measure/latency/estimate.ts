@@ -3,13 +3,16 @@
  * over their channels. Pure. A layer that was removed costs nothing.
  */
 import { UserError } from "../../errors.ts";
-import type { Model } from "../../graph/types.ts";
+import type { Graph, Model } from "../../graph/types.ts";
 import { monotone } from "./monotone.ts";
-import { type LayerStep, type RestStep, tableSteps, withoutSum, withSum } from "./steps.ts";
+import { graphSteps, type LayerStep, type RestStep, withoutSum, withSum } from "./steps.ts";
 import type { LatencyLayer, LatencyTable } from "./types.ts";
 
 /** ms of one run of the table's batch; throws a UserError for a network whose layers aren't in the table. */
-export type Estimate = (model: Model) => number;
+export type Estimate = (model: Pick<Model, "graph">) => number;
+
+/** ms of one run of the table's batch, by the node that each step of the plan is for; throws as `Estimate` does. */
+export type StepEstimate = (graph: Graph) => ReadonlyMap<string, number>;
 
 /**
  * Estimates by `table`. Times are made monotone first, so that noise rewards no wider layer. A width below the grid's least
@@ -17,17 +20,25 @@ export type Estimate = (model: Model) => number;
  * over regions that compaction adds, say) costs what its operator costs elsewhere, by what it reads and makes.
  */
 export function latencyEstimate(table: LatencyTable): Estimate {
+  const steps = stepEstimate(table);
+  return ({ graph }) => steps(graph).values().reduce((sum, ms) => sum + ms, 0);
+}
+
+/** The parts of that sum. */
+export function stepEstimate(table: LatencyTable): StepEstimate {
   const layers = table.layers.map((layer) => ({ ...layer, medianMs: monotone(layer.medianMs) }));
   const rest = restTimes(table);
-  return (model) =>
-    tableSteps(model).reduce((sum, step) => {
-      if (step.kind === "rest") return sum + rest(step);
-      return sum + interpolate(layerFor(step, layers, table), step.input, step.output);
-    }, 0);
+  return (graph) =>
+    new Map(
+      graphSteps(graph).map((step) => [
+        step.name,
+        step.kind === "rest" ? rest(step) : interpolate(layerFor(step, layers, table), step.input, step.output),
+      ]),
+    );
 }
 
 /** Why the table can't price this model; undefined where it can. */
-export function unfitTable(table: LatencyTable, model: Model): string | undefined {
+export function unfitTable(table: LatencyTable, model: Pick<Model, "graph">): string | undefined {
   try {
     latencyEstimate(table)(model);
   } catch (error) {

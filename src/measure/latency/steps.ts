@@ -1,6 +1,6 @@
 /** What a table is asked about: the steps of a network's inference plan, each with what decides its time. Pure. */
 import type { ConvAttrs, Pair } from "../../graph/attrs.ts";
-import { foldForInference } from "../../graph/fold.ts";
+import { dropIdentities, foldForInference, withoutFoldedNorms } from "../../graph/fold.ts";
 import { fuse, type FusedStep, layerOf } from "../../graph/fuse.ts";
 import { inferShapes } from "../../graph/infer.ts";
 import { concrete, sampleSize } from "../../graph/shapes.ts";
@@ -51,7 +51,15 @@ export interface RestStep {
 
 /** The steps that launch something, in order. */
 export function tableSteps(model: Model): TableStep[] {
-  const { graph } = foldForInference(model).model;
+  return stepsOf(foldForInference(model).model.graph);
+}
+
+/** The same without numbers: a bias that folding a batch norm would add isn't among what a step's probe has. */
+export function graphSteps(graph: Graph): TableStep[] {
+  return stepsOf(withoutFoldedNorms(dropIdentities(graph)));
+}
+
+function stepsOf(graph: Graph): TableStep[] {
   const shapes = inferShapes(graph);
   return fuse(graph).filter(({ node }) => !isView(node)).map((step) => tableStep(step, graph, shapes));
 }

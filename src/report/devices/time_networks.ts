@@ -1,7 +1,8 @@
 /** A timing session on this machine's own adapter, as the phone page makes them: a record to compare, and to prune for. */
 import { UserError } from "../../errors.ts";
 import { type OpenGpu, openGpu } from "../../gpu/gpu.ts";
-import { buildLatencyTable } from "../../measure/latency/build.ts";
+import { buildLatencyTable, type TableOptions } from "../../measure/latency/build.ts";
+import type { Model } from "../../graph/types.ts";
 import type { LatencyTable } from "../../measure/latency/types.ts";
 import { withEvent } from "../../measure/session/findings.ts";
 import { measureSession, type SessionNetwork } from "../../measure/session/session.ts";
@@ -76,26 +77,34 @@ async function tablesOf(
   { models, protocol, tableSeconds: seconds, signal, ui, open }: TimeOptions,
 ): Promise<LatencyTable[]> {
   const built: LatencyTable[] = [];
-  using gpu = await (open ?? openGpu)({});
   for (const name of models) {
     const model = zooModel(name);
     for (const batch of protocol.batches) {
-      const stage = ui.stage(`table ${name}, batch ${batch}`, 1000);
-      built.push(
-        await shown(
-          stage,
-          buildLatencyTable(gpu, model, {
-            name,
-            batch,
-            seconds,
-            signal,
-            onProgress: ({ done, total, text }) => stage.update(Math.floor(1000 * done / total), { text }),
-          }),
-        ),
-      );
+      built.push(await measureTable({ model, name, batch, seconds, signal, ui, open }));
     }
   }
   return built;
+}
+
+/** A table of one network on this machine's adapter. */
+export interface MeasureTableOptions extends Pick<TableOptions, "name" | "batch" | "also" | "seconds" | "signal"> {
+  readonly model: Model;
+  readonly ui: Ui;
+  /** Default: the adapter that there is. */
+  readonly open?: TimeOptions["open"];
+}
+
+/** Builds the table, and shows how far it is. */
+export async function measureTable({ model, ui, open, ...options }: MeasureTableOptions): Promise<LatencyTable> {
+  using gpu = await (open ?? openGpu)({});
+  const stage = ui.stage(`table ${options.name}, batch ${options.batch}`, 1000);
+  return await shown(
+    stage,
+    buildLatencyTable(gpu, model, {
+      ...options,
+      onProgress: ({ done, total, text }) => stage.update(Math.floor(1000 * done / total), { text }),
+    }),
+  );
 }
 
 /** The work's result, with the stage closed as done or as cut short. */

@@ -4,6 +4,7 @@ import { bytes, count, short } from "../format.ts";
 import { type Html, markup, table } from "../markup.ts";
 import { renderPage } from "../page.ts";
 import baseStyle from "../style.css" with { type: "text" };
+import type { NetworkInspection } from "./network.ts";
 import { laneRows } from "./lanes.ts";
 import { rowLanes } from "./draw.ts";
 import style from "./style.css" with { type: "text" };
@@ -12,7 +13,7 @@ import style from "./style.css" with { type: "text" };
 const COLOURS = 6;
 
 /** The same inspection gives the same bytes. */
-export function renderInspection(found: Inspection): string {
+export function renderInspection(found: NetworkInspection): string {
   const colours = coloursOf(found.groups);
   const body = markup`<header>
 <h1>Network</h1>
@@ -22,7 +23,7 @@ export function renderInspection(found: Inspection): string {
 ${tiles(found)}</header>
 <main>
 <h2>What goes together</h2>
-${groupsTable(found.groups, colours)}${refusedTable(found)}${layersTable(found.nodes)}
+${groupsTable(found.groups, colours)}${refusedTable(found)}${blocksTable(found)}${layersTable(found.nodes)}
 <h2>Graph</h2>
 <p>From top to bottom in order of execution. A line is a value on its way to what reads it. Layers of one colour are
 pruned together, those with a ring can't lose a filter.</p>
@@ -79,6 +80,26 @@ function refusedTable(found: Inspection): Html {
     { label: "reason", kind: "words" },
     { label: "layers", kind: "words" },
   ], refusals.map(({ kind, layers, why }) => [kind, why, layers.join(", ")]));
+}
+
+/** Blocks in order of execution, and then those that can't become one layer. */
+function blocksTable({ blocks: { blocks, refused }, nodes }: NetworkInspection): Html {
+  if (blocks.length + refused.length === 0) return markup``;
+  const macs = new Map(nodes.map((node) => [node.name, node.macs]));
+  return table("Blocks", [
+    { label: "block" },
+    { label: "kind", kind: "words" },
+    { label: "MACs" },
+    { label: "can become one layer", kind: "words" },
+  ], [
+    ...blocks.map(({ name, kind, nodes }) => [
+      name,
+      kind,
+      short(nodes.reduce((sum, node) => sum + (macs.get(node) ?? 0), 0)),
+      "yes",
+    ]),
+    ...refused.map(({ name, kind, reason }) => [name, kind, "–", `no: ${reason}`]),
+  ]);
 }
 
 function layersTable(nodes: readonly InspectedNode[]): Html {
