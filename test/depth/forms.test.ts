@@ -71,7 +71,7 @@ const STEP = 1e-5;
 for (const [name, build] of Object.entries(SMALL_BLOCKS)) {
   const graph = build();
   for (const form of formsOf(graph, findBlocks(graph).blocks[0])) {
-    for (const mode of ["train", "eval"] as const) {
+    for (const mode of form === "identity" ? ["train", "eval"] as const : ["train"] as const) {
       test(`${name}, ${form}, ${mode}: gradients at λ = 0.3 are those of finite differences`, async () => {
         const { model } = mixed({ graph, params: randomParams(graph, 6) }, form);
         await checkGradients(model, mode);

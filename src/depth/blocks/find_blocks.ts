@@ -25,7 +25,8 @@ export function findBlocks(graph: Graph): Blocks {
     for (const node of nodes) claimed.add(node);
     found.push(block);
   };
-  for (const step of network.steps.values()) {
+  // The last sum first: one of several branches is made of sums of fewer.
+  for (const step of [...network.steps.values()].reverse()) {
     if (step.kind !== "sum") continue;
     const block = residualBlock(network, step);
     if (block) claim(block);

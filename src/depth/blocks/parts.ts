@@ -1,7 +1,7 @@
 /** What a block consists of: its branches, what they are added up by, and the activation at its end. */
 import { isSum } from "../../graph/roles.ts";
 import type { Node } from "../../graph/types.ts";
-import { nodesBetween, rowOf, type Step, type Steps } from "./steps.ts";
+import { rowOf, type Step, type Steps } from "./steps.ts";
 
 /** Branches that begin at one value and are added up. */
 export interface Residual {
@@ -60,12 +60,8 @@ export interface BlockParts {
   readonly main: readonly Step[];
   /** The other branch; undefined where there is none, empty where it hands the input on. */
   readonly shortcut: readonly Step[] | undefined;
-  /** What the branches, or the only one, give. */
-  readonly sum: string;
   /** The activation at its end. */
   readonly final: Step | undefined;
-  /** All nodes, in order of execution. */
-  readonly nodes: readonly Node[];
 }
 
 /**
@@ -78,7 +74,6 @@ export function partsOf(
   { input, output }: { readonly input: string; readonly output: string },
 ): BlockParts {
   const { steps, makers } = network;
-  const nodes = nodesBetween(network, input, output);
   const last = steps.get(output);
   const final = last?.kind === "activation" ? last : undefined;
   let sum = final ? final.input : output;
@@ -89,10 +84,10 @@ export function partsOf(
   if (!residual) {
     const main = rowOf(network, input, sum);
     if (!main) throw new Error(`no row of steps from "${input}" to "${output}"`);
-    return { before: undefined, input, main, shortcut: undefined, sum, final, nodes };
+    return { before: undefined, input, main, shortcut: undefined, final };
   }
   const [main, shortcut = []] = residual.branches;
-  const parts = { input: residual.input, main, shortcut, sum, final, nodes };
+  const parts = { input: residual.input, main, shortcut, final };
   if (residual.input === input) return { ...parts, before: undefined };
   const attention = steps.get(residual.input);
   const before = attention?.kind === "sum" ? residualOf(network, attention) : undefined;

@@ -10,6 +10,7 @@ import { opOf } from "../../graph/ops/ops.ts";
 import { isBatchNorm, isSum } from "../../graph/roles.ts";
 import { concrete, sameShape } from "../../graph/shapes.ts";
 import type { Graph, Node, Shape } from "../../graph/types.ts";
+import { mayBeAffine } from "../merge/affine_ops.ts";
 import { dominators } from "./dominators.ts";
 
 /** What a step does, and the letter that patterns of blocks have for it. */
@@ -32,7 +33,7 @@ export const STEP_LETTERS = {
   move: "M",
   /** Dropout, or nothing: a step of inference that does nothing. */
   idle: "I",
-  /** It drops numbers, repeats them, or puts zeros beside them. */
+  /** It drops numbers, repeats them, takes the mean of windows, or puts zeros beside them. */
   selection: "Z",
   /** Branches that are added up. */
   sum: "+",
@@ -156,7 +157,9 @@ function single({ graph, shapes }: Pick<Steps, "graph" | "shapes">, node: Node):
   if (inference.kind === "identity") return { kind: "idle" };
   const perm = axes?.kind === "permutes" ? axes.perm(node, x) : undefined;
   if (perm) return { kind: "move", perm };
-  if (Object.hasOwn(LAYOUT_OPS, node.op)) return { kind: "selection" };
+  if (Object.hasOwn(LAYOUT_OPS, node.op) || (node.inputs.length === 1 && mayBeAffine(node))) {
+    return { kind: "selection" };
+  }
   const factor = affineIn?.includes(at) ? graph.params[node.inputs[1 - at]] : undefined;
   return (factor && perChannel(factor.shape, x)) ?? { kind: "other" };
 }

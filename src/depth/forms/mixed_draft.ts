@@ -23,8 +23,6 @@ const EPSILON = 1e-5, MOMENTUM = 0.9;
 export interface MixedDraft {
   /** The network as it was. */
   readonly network: Steps;
-  /** Of a value, also of one that the draft has made. */
-  shape(value: string): Shape;
   /** A new node, as early as its inputs allow; gives its output, which has its name. */
   node(op: OpName, inputs: readonly string[], attrs: Attrs, name: string): string;
   /** What a step, its parameters included, makes of another value. */
@@ -81,7 +79,6 @@ export function openDraft({ graph, params }: Model): MixedDraft {
   };
   return {
     network,
-    shape: (value) => shapes.get(value)!,
     node,
     repeat(step, x, name) {
       const values = new Map([[step.input, x]]);
