@@ -5,6 +5,7 @@ import { im2colVariants } from "./im2col.ts";
 import { fullRowsVariants } from "./dgrad_full_rows.ts";
 import { gatherProgram } from "./indirect.ts";
 import { packVariants } from "./pack.ts";
+import { variants as regionVariants } from "./region.ts";
 import { padVariants } from "./pad.ts";
 import { rowsProgram } from "./direct_rows.ts";
 import { WIDEST } from "./tap_runs.ts";
@@ -32,6 +33,7 @@ export function variants(): Program[] {
       ...wgradVariants(),
       ...columnsVariants(),
       ...packVariants(),
+      ...regionVariants(),
       ...padVariants(),
       ...direct4x4Variants(),
       ...fullRowsVariants(),

@@ -59,6 +59,17 @@ export function columnConvAttrs(node: Node): ColumnConvAttrs {
   return { ...base, kernel: pair(node, "kernel_shape", [1, 1], 1), taps };
 }
 
+export interface RegionConvAttrs extends ConvAttrs {
+  /** The region of each row and of each column of the output. */
+  readonly rows: readonly number[];
+  readonly cols: readonly number[];
+}
+
+/** A convolution whose weight depends on the region in which an output pixel lies. */
+export function regionConvAttrs(node: Node): RegionConvAttrs {
+  return { ...convAttrs(node), ...borderBiasAttrs(node) };
+}
+
 /** Our Gemm is y = x·wᵀ + b, ONNX's with transB = 1; other settings are refused, not ignored. */
 export function gemmAttrs(node: Node): void {
   const only = { transA: 0, transB: 1, alpha: 1, beta: 1 };

@@ -19,7 +19,7 @@ export type Dim = number | "N";
 export type Shape = readonly Dim[];
 
 /**
- * ONNX operators we execute, and our own (ColumnConv, BorderBias, Attention), each with a lowering to standard ones. Each
+ * ONNX operators we execute, and our own (ColumnConv, RegionConv, BorderBias, Mix, Attention), each with a lowering to standard ones. Each
  * family names its own, beside what they mean (ops/).
  */
 export type OpName =

@@ -82,6 +82,27 @@ test("a transformer's block: attention lowered, layer and group norm, softmax", 
   assert.ok(difference(model, loadOnnx(writeOnnx(onnx), "block"), 5) <= 1e-6);
 });
 
+test("a convolution by region is a convolution for each stretch of rows and columns, joined again", () => {
+  for (const [group, strides] of [[1, [1, 1]], [2, [2, 1]]] as const) {
+    const b = builder("regions", ["N", 4, 7, 6]);
+    const rows = strides[0] === 1 ? [1, 0, 0, 0, 2, 2, 3] : [1, 0, 0, 2];
+    const cols = [1, 0, 0, 0, 0, 2];
+    const regions = (Math.max(...rows) + 1) * 3;
+    const weight = b.param("w.weight", [regions, 6, 4 / group, 5, 3], "table");
+    const bias = b.param("w.bias", [regions, 6], "table");
+    b.relu(b.node("RegionConv", [b.input, weight, bias], { group, strides, pads: [2, 1, 2, 1], rows, cols }, "w"));
+    const graph = b.graph();
+    const model = { graph, params: randomParams(graph, 5) };
+    const onnx = exportOnnx(model);
+    assert.equal(checkOnnx(onnx), []);
+    const bands = new Set(rows).size;
+    assert.is(onnx.graph.nodes.filter(({ op }) => op === "Conv").length, bands * 3);
+    // No weight is written twice.
+    assert.is(onnx.graph.initialisers.filter(({ dims }) => dims.length === 4).length, bands * 3);
+    assert.ok(difference(model, loadOnnx(writeOnnx(onnx), "regions"), 5) <= 1e-6);
+  }
+});
+
 test("what numbers per channel mean doesn't depend on the size of other axes", () => {
   // [3] on [N,3,3,3] is ONNX's last axis, but our channels.
   const b = builder("square", ["N", 3, 3, 3]);

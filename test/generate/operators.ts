@@ -156,6 +156,17 @@ export const OPERATOR_CASES: Readonly<Record<OpName, readonly OperatorCase[]>> =
       whole: /^which is a transposed convolution of several groups$/,
     },
   ],
+  RegionConv: [{
+    title: "3×3, padded, another weight in the corner",
+    build(b, x) {
+      const [weight, bias] = [[6, 6, 3, 3], [6]].map((size, i) =>
+        b.param(i === 0 ? "op.weight" : "op.bias", [4, ...size], "table")
+      );
+      const regions = { rows: [1, 0, 0, 0, 0, 0], cols: [1, 0, 0, 0, 0] };
+      return b.node("RegionConv", [x, weight, bias], { pads: [1, 1, 1, 1], ...regions }, "op");
+    },
+    whole: /^which picks its weights by where a pixel lies$/,
+  }],
   Gemm: [{ title: "of a vector", build: (b, x) => b.gemm(b.flatten(x), { name: "op", out: 5 }) }],
   ColumnConv: [
     {

@@ -37,6 +37,24 @@ const transposed = (
     const shift = bias ? [b.param("w.bias", [out * (attrs.group ?? 1)], "bias")] : [];
     return b.node("ConvTranspose", [x, weight, ...shift], attrs, "w");
   });
+const byRegion = (
+  { rows, cols, kernel, out = 3, group = 1, ...attrs }: {
+    readonly rows: readonly number[];
+    readonly cols: readonly number[];
+    readonly kernel: readonly [number, number];
+    readonly out?: number;
+    readonly group?: number;
+    readonly strides?: readonly number[];
+    readonly pads?: readonly number[];
+    readonly dilations?: readonly number[];
+  },
+): Build =>
+  unary((b, x) => {
+    const regions = (Math.max(...rows) + 1) * (Math.max(...cols) + 1);
+    const weight = b.param("w.weight", [regions, out, b.channels(x) / group, ...kernel], "table");
+    const bias = b.param("w.bias", [regions, out], "table");
+    return b.node("RegionConv", [x, weight, bias], { ...attrs, group, rows, cols }, "w");
+  });
 const pooled = (op: "maxPool" | "averagePool", options: Parameters<Builder["averagePool"]>[1]): Build =>
   unary((b, x) => b[op](x, options));
 const sliced = (options: Parameters<Builder["slice"]>[1]): Build => unary((b, x) => b.slice(x, options));
@@ -92,6 +110,34 @@ const CASES: Readonly<Record<OpName, Cases>> = {
     "strides, dilation": [[2, 2, 7, 9], columns({ stride: [2, 1], dilation: [1, 2], pad: [2, 1, 0, 2], bias: false })],
     "one tap": [[2, 2, 5, 5], columns({ taps: [13] })],
     "rank 2": [[3, 7], columns({ kernel: 1, taps: [1, 2, 6] })],
+  },
+  RegionConv: {
+    "3×3, a border of one pixel": [
+      [2, 3, 5, 4],
+      byRegion({ rows: [1, 0, 0, 0, 2], cols: [1, 0, 0, 2], kernel: [3, 3], pads: [1, 1, 1, 1] }),
+    ],
+    "two groups, uneven strides and pads, dilated": [
+      [2, 4, 9, 8],
+      byRegion({
+        rows: [1, 0, 0, 0, 0],
+        cols: [0, 0, 0, 0, 1, 2],
+        kernel: [3, 2],
+        out: 6,
+        group: 2,
+        strides: [2, 1],
+        pads: [1, 0, 3, 1],
+        dilations: [2, 3],
+      }),
+    ],
+    "depthwise, one region along columns": [
+      [3, 3, 4, 5],
+      byRegion({ rows: [0, 0, 1, 1], cols: [0, 0, 0, 0, 0], kernel: [3, 3], group: 3, pads: [1, 1, 1, 1] }),
+    ],
+    "one region": [[2, 2, 3, 3], byRegion({ rows: [0], cols: [0], kernel: [3, 3] })],
+    "1×1 maps, all of them at the border": [
+      [2, 3, 1, 1],
+      byRegion({ rows: [1], cols: [0], kernel: [3, 3], pads: [1, 1, 1, 1] }),
+    ],
   },
   Gemm: {
     "7 to 5": [[3, 7], unary((b, x) => b.gemm(x, { name: "w", out: 5 }))],

@@ -99,6 +99,12 @@ test("every operator's shape", () => {
     ["Identity", [IMAGE], {}, IMAGE],
     ["ColumnConv", [IMAGE, [5, 3]], { kernel_shape: [3, 3], taps: [0, 9, 35], strides: [2, 2] }, ["N", 5, 4, 3]],
     ["ColumnConv", [["N", 7], [5, 2], [5]], { taps: [0, 6] }, ["N", 5]],
+    [
+      "RegionConv",
+      [["N", 4, 3, 5], [4, 6, 2, 3, 3], [4, 6]],
+      { group: 2, pads: [1, 1, 1, 1], rows: [1, 0, 0], cols: [0, 0, 0, 0, 1] },
+      ["N", 6, 3, 5],
+    ],
     ["BorderBias", [IMAGE, [4, 2, 1]], { rows: [0, 0, 0, 0, 1, 1, 1, 1, 1], cols: [0, 0, 0, 0, 0, 0, 0, 0] }, IMAGE],
   ];
   for (const [op, inputs, attrs, expected] of cases) assert.equal(shapeOf(op, inputs, attrs), expected, op);
@@ -174,6 +180,10 @@ test("bad nodes are refused", () => {
     ["ColumnConv", [IMAGE, [5, 2]], { kernel_shape: [3, 3], taps: [3, 36] }, /tap 36 is outside of the input's 36/],
     ["ColumnConv", [IMAGE, [5, 2]], { kernel_shape: [3, 3], taps: [3] }, /weight \[5,2\] isn't \[F,1\]/],
     ["BorderBias", [IMAGE, [4, 1, 1]], { rows: [0], cols: [0] }, /1 rows and 1 cols of region indices/],
+    ["RegionConv", [["N", 2, 3, 3], [2, 2, 3, 3], [1, 2]], { rows: [0], cols: [0] }, /isn't \[regions,F,C,KH,KW\]/],
+    ["RegionConv", [["N", 2, 3, 3], [2, 2, 2, 3, 3], [2, 2]], { rows: [0], cols: [0] }, /expected 1 regions of 2/],
+    ["RegionConv", [["N", 2, 3, 3], [1, 2, 2, 3, 3], [2]], { rows: [0], cols: [0] }, /expected 1 regions of 2/],
+    ["RegionConv", [["N", 2, 3, 3], [1, 2, 2, 3, 3], [1, 2]], { rows: [0, 0], cols: [0] }, /2 rows and 1 cols/],
     ["MatMul", [["N", 5, 7], ["N", 5, 7]], {}, /can't multiply \[N,5,7\] by \[N,5,7\]/],
     ["MatMul", [["N", 7], ["N", 7]], {}, /can't multiply/],
     ["MatMul", [["N", 3, 5, 7], ["N", 7, 2]], {}, /can't multiply/],

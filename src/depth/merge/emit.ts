@@ -1,5 +1,4 @@
 /** A merged layer as nodes with parameters, and its numbers in their layouts. */
-import { UserError } from "../../errors.ts";
 import type { Node, ParamRole, ParamSpec } from "../../graph/types.ts";
 import type { MergedLayer } from "./plan.ts";
 
@@ -37,7 +36,7 @@ export function emitLayer(layer: MergedLayer, base: string, rank: number, fresh:
     numbers,
   });
   if (layer.kind === "linear") return rank === 2 ? gemm(layer, name, named) : product(layer, name, rank, named, fresh);
-  if (layer.border === "kernel") return regionConv(layer);
+  if (layer.border === "kernel") return regionConv(layer, name, named);
   return conv(layer, name, named, fresh);
 }
 
@@ -82,8 +81,20 @@ function conv(layer: MergedLayer, name: string, named: Named, fresh: (base: stri
   return { nodes, params: [weight, table] };
 }
 
-function regionConv({ output }: MergedLayer): Emitted {
-  throw new UserError(`"${output}": kernels of their own at the border can't be executed yet; merge with border: move`);
+function regionConv(layer: MergedLayer, name: string, named: Named): Emitted {
+  const { input, output, filters, channels, group, kernel, rows, cols } = layer;
+  const [height, width] = [count(rows), count(cols)];
+  const all = (of: (row: number, col: number) => Float64Array) => joined(everyRegion(height, width, of));
+  const weight = named(
+    "weight",
+    "table",
+    [height * width, filters, channels / group, ...kernel],
+    (regions) => all(regions.kernel),
+  );
+  const shift = named("bias", "table", [height * width, filters], (regions) => all(regions.shift));
+  const params = [weight, shift];
+  const attrs = { ...convAttributes(layer), rows, cols };
+  return { nodes: [{ name, op: "RegionConv", inputs: [input, ...namesOf(params)], outputs: [output], attrs }], params };
 }
 
 function gemm({ input, output, bias, filters, channels }: MergedLayer, name: string, named: Named): Emitted {
@@ -136,4 +147,10 @@ function count(regions: readonly number[]): number {
 
 function everyRegion<T>(height: number, width: number, of: (row: number, col: number) => T): T[] {
   return Array.from({ length: height * width }, (_, i) => of(Math.floor(i / width), i % width));
+}
+
+function joined(parts: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(parts.length * parts[0].length);
+  parts.forEach((part, i) => all.set(part, i * part.length));
+  return all;
 }

@@ -233,7 +233,7 @@ function convOf(named: Named, from: Trace, to: Trace): MergedLayer {
     cols: regions?.cols ?? to.axes[1].kernels.map(() => 0),
     macs: perKernel * to.axes[0].size * to.axes[1].size,
     params: (border === "kernel" ? perKernel * regions!.count : perKernel) +
-      (to.shifted ? to.channels * (regions?.count ?? 1) : 0),
+      (to.shifted || border === "kernel" ? to.channels * (regions?.count ?? 1) : 0),
   };
 }
 

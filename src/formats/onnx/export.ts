@@ -54,6 +54,7 @@ export function exportOnnx({ graph, params }: Model): OnnxModel {
         const name = freshName(taken, `${node.name}.${kind}`);
         return add(floatTensor(name, [values.length], Float32Array.from(values)));
       },
+      tensor: (kind, { shape, data }) => add(floatTensor(freshName(taken, `${node.name}.${kind}`), shape, data)),
       number: (kind, value) => add(floatTensor(freshName(taken, `${node.name}.${kind}`), [], Float32Array.of(value))),
       between(op, inputs, attributes = []) {
         const name = freshName(taken, `${node.name}.${op.toLowerCase()}`);

@@ -16,6 +16,7 @@ import {
   padAttrs,
   poolAttrs,
   reductionAttrs,
+  regionConvAttrs,
   reshapeAttrs,
   sliceAttrs,
   transposeAttrs,
@@ -40,6 +41,8 @@ export interface Lowering {
   integers(kind: string, values: readonly number[]): string;
   /** A constant list of float32; its name. */
   numbers(kind: string, values: readonly number[]): string;
+  /** A constant of float32 in this shape; its name. */
+  tensor(kind: string, tensor: HostTensor): string;
   /** A constant float32; its name. */
   number(kind: string, value: number): string;
   /** A node between others; the name of what it makes. */
@@ -150,6 +153,7 @@ export const lowerings: Readonly<Record<OpName, (lowering: Lowering) => void>> =
   },
   Identity: same,
   ColumnConv: columnConv,
+  RegionConv: regionConv,
   /** Outside training it is its second input. */
   Mix: ({ node, emit }) => emit("Identity", [node.inputs[1]]),
   BorderBias({ node, integers, between, emit }) {
@@ -227,6 +231,59 @@ function columnConv({ node, shape, parameter, reformed, integers, between, emit 
   for (let f = 0; f < filters; f++) taps.forEach((tap, t) => dense[f * columns + tap] = data[f * taps.length + t]);
   const whole = reformed(weight, { shape: [filters, channels, ...kernel], data: dense });
   emit("Conv", [x, whole, ...bias], convAttributes(node, kernel));
+}
+
+/** The padded image in pieces, one for each stretch of rows and columns of one region, each with its convolution. */
+function regionConv({ node, shape, parameter, reformed, tensor, integers, between, emit }: Lowering): void {
+  const [x, weight, bias] = node.inputs;
+  const { rows, cols, strides, pads, dilations, group } = regionConvAttrs(node);
+  const [, , , ...kernel] = shape(weight) as number[];
+  const across = Math.max(...cols) + 1;
+  // The first region keeps the parameters' names.
+  const kept = new Map<string, string>();
+  const numbers = (name: string, region: number): string => {
+    const key = `${name} ${region}`;
+    const { shape: [regions, ...rest], data } = parameter(name)!;
+    const length = data.length / regions;
+    const part = { shape: rest, data: data.slice(region * length, (region + 1) * length) };
+    const made = kept.get(key) ?? (region === 0 ? reformed(name, part) : tensor(`${name}.${region}`, part));
+    kept.set(key, made);
+    return made;
+  };
+  const padded = between("Pad", [x, integers("pads", [0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3]])]);
+  const convolution = [
+    integersAttribute("kernel_shape", kernel),
+    integersAttribute("strides", strides),
+    integersAttribute("dilations", dilations),
+    integerAttribute("group", group),
+  ];
+  const first = (line: number, axis: 0 | 1) => line * strides[axis];
+  const end = (line: number, axis: 0 | 1) => (line - 1) * strides[axis] + dilations[axis] * (kernel[axis] - 1) + 1;
+  const bands = stretches(rows).map((down) => {
+    const pieces = stretches(cols).map((along) => {
+      const piece = between("Slice", [
+        padded,
+        integers("starts", [first(down.from, 0), first(along.from, 1)]),
+        integers("ends", [end(down.to, 0), end(along.to, 1)]),
+        integers("axes", [2, 3]),
+      ]);
+      const region = down.region * across + along.region;
+      return between("Conv", [piece, numbers(weight, region), numbers(bias, region)], convolution);
+    });
+    return pieces.length === 1 ? pieces[0] : between("Concat", pieces, [integerAttribute("axis", 3)]);
+  });
+  emit("Concat", bands, [integerAttribute("axis", 2)]);
+}
+
+/** Neighbouring lines of one region, from the first to behind the last. */
+function stretches(regions: readonly number[]): { region: number; from: number; to: number }[] {
+  const found: { region: number; from: number; to: number }[] = [];
+  regions.forEach((region, line) => {
+    const last = found.at(-1);
+    if (last?.region === region) last.to = line + 1;
+    else found.push({ region, from: line, to: line + 1 });
+  });
+  return found;
 }
 
 function convAttributes(node: Node, kernel: readonly number[]): OnnxAttribute[] {

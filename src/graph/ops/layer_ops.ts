@@ -2,6 +2,7 @@
 
 import { columnConv2d, columnConvShape, conv2d, convShape, convTranspose2d } from "../../tensor/ops/conv.ts";
 import { linear, matmul } from "../../tensor/ops/gemm.ts";
+import { regionConv2d } from "../../tensor/ops/region_conv.ts";
 import { elements } from "../../tensor/tensor.ts";
 import {
   type ColumnConvAttrs,
@@ -12,16 +13,24 @@ import {
   convTransposeAttrs,
   gemmAttrs,
   nodeError,
+  type RegionConvAttrs,
+  regionConvAttrs,
 } from "../attrs.ts";
 import { matmulReference } from "../reference/attention.ts";
-import { columnConvReference, convReference, convTransposeReference, gemmReference } from "../reference/conv.ts";
+import {
+  columnConvReference,
+  convReference,
+  convTransposeReference,
+  gemmReference,
+  regionConvReference,
+} from "../reference/conv.ts";
 import { sameShape, sampleSize, shapeText } from "../shapes.ts";
 import type { Node, Shape } from "../types.ts";
 import { activation, either, NO_ATTRIBUTES, type Op, operator, optional, parameter } from "./op.ts";
 import { requireImage, requirePer, slidingWindow } from "./shape_rules.ts";
 
 /** Operators with weights that mix channels. */
-export type LayerOpName = "Conv" | "ConvTranspose" | "ColumnConv" | "Gemm" | "MatMul";
+export type LayerOpName = "Conv" | "ConvTranspose" | "ColumnConv" | "RegionConv" | "Gemm" | "MatMul";
 
 const LAYER_INPUTS = [activation, parameter("weight"), optional(parameter("bias"))];
 const CONV_ATTRIBUTES = ["kernel_shape", "strides", "pads", "dilations", "group"];
@@ -76,6 +85,23 @@ export const LAYER_OPS: Readonly<Record<LayerOpName, Op>> = {
     reference: columnConvReference,
     execute({ tape }, [x, w, b], { kernel, taps, ...attrs }) {
       return columnConv2d(tape, x, w, b, { ...convOptions(attrs), kernel, taps });
+    },
+  }),
+  /**
+   * A convolution with a weight [F,C/group,KH,KW] and a bias [F] for each region of its output, of which every row and column
+   * says which one it lies in: what merged layers are where values between them were padded with zeros. Its numbers
+   * are tables: which of them stand for the same filter, no criterion of pruning knows.
+   */
+  RegionConv: operator({
+    inputs: [activation, parameter("table"), parameter("table")],
+    attributes: { names: [...CONV_ATTRIBUTES, "rows", "cols"], read: regionConvAttrs },
+    indices: ["rows", "cols"],
+    inference: { kind: "kernel" },
+    shape: regionConvRule,
+    macs: ([, weight], y) => sampleSize(y) * elements(weight.slice(2) as number[]),
+    reference: regionConvReference,
+    execute({ tape }, [x, weight, bias], { rows, cols, ...attrs }) {
+      return regionConv2d(tape, x, { weight, bias, rows, cols }, convOptions(attrs));
     },
   }),
   Gemm: operator({
@@ -154,6 +180,24 @@ function convTransposeRule([x, weight, bias]: readonly Shape[], attrs: ConvTrans
     throw nodeError(node, `pads [${attrs.pads}] leave nothing of what a [${kh},${kw}] kernel makes of ${shapeText(x)}`);
   }
   return [x[0], perGroup * attrs.group, ...sizes];
+}
+
+function regionConvRule([x, weight, bias]: readonly Shape[], attrs: RegionConvAttrs, node: Node): Shape {
+  if (weight.length !== 5) throw nodeError(node, `weight ${shapeText(weight)} isn't [regions,F,C,KH,KW]`);
+  const [regions, ...kernel] = weight;
+  const made = convRule([x, kernel], attrs, node);
+  const { rows, cols } = attrs;
+  if (rows.length !== made[2] || cols.length !== made[3]) {
+    throw nodeError(node, `${rows.length} rows and ${cols.length} cols of regions for an output ${shapeText(made)}`);
+  }
+  const expected = (Math.max(...rows) + 1) * (Math.max(...cols) + 1);
+  if (regions !== expected || !sameShape(bias, [expected, made[1]])) {
+    throw nodeError(
+      node,
+      `weight ${shapeText(weight)} and bias ${shapeText(bias)}, expected ${expected} regions of ${made[1]} filters`,
+    );
+  }
+  return made;
 }
 
 function requireStatedKernel(node: Node, kernel: readonly number[]): void {

@@ -1,6 +1,6 @@
 /** Convolution, its transpose, Gemm and ColumnConv as plain sums. */
 
-import type { ColumnConvAttrs, ConvAttrs, ConvTransposeAttrs } from "../attrs.ts";
+import type { ColumnConvAttrs, ConvAttrs, ConvTransposeAttrs, RegionConvAttrs } from "../attrs.ts";
 import { type Array64, zeros } from "./array.ts";
 
 /** y[n,f,i,j] = b[f] + Σ_{c,kh,kw} w[f,c,kh,kw] · x[n, c + group offset, i·s − p + kh·d, j·s − p + kw·d]. */
@@ -73,6 +73,29 @@ export function columnConvReference(
       const ki = Math.floor(tap / kw) % kh;
       addTap(yImage, f, image, c, ki, tap % kw, weight.data[f * kept + t], attrs);
     }
+  }
+  return y;
+}
+
+/** The convolution of each region in turn, of which its own pixels are taken. */
+export function regionConvReference(
+  [x, weight, bias]: readonly Array64[],
+  { rows, cols, ...attrs }: RegionConvAttrs,
+  shape: readonly number[],
+): Array64 {
+  const y = zeros(shape);
+  const [regions, filters, ...rest] = weight.shape;
+  const across = Math.max(...cols) + 1;
+  for (let region = 0; region < regions; region++) {
+    const part = ({ data }: Array64, size: readonly number[]) => {
+      const length = data.length / regions;
+      return { shape: size, data: data.slice(region * length, (region + 1) * length) };
+    };
+    const made = convReference([x, part(weight, [filters, ...rest]), part(bias, [filters])], attrs, shape);
+    made.data.forEach((v, at) => {
+      const [row, col] = [Math.floor(at / cols.length) % rows.length, at % cols.length];
+      if (rows[row] * across + cols[col] === region) y.data[at] = v;
+    });
   }
   return y;
 }

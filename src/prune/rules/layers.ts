@@ -8,9 +8,9 @@ import type { Graph, Node, OpName, Shape } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import type { Layer } from "./layer_view.ts";
 import { product } from "./attention.ts";
-import { neverWhole } from "./linked.ts";
+import { joined, keptAsItIs, needsAll, neverWhole, noParameterAxis, straightLinks } from "./linked.ts";
 import { type AxisRegions, axisRegions, POINT, reachableTaps, transposedRegions } from "./regions.ts";
-import type { LayerRule, NumberedGraph, Rule } from "./types.ts";
+import type { NumberedGraph, Rule } from "./types.ts";
 
 export const LAYERS = {
   Conv: {
@@ -43,6 +43,17 @@ export const LAYERS = {
       return { ...layer, columnAt };
     },
   },
+  /** Merged layers aren't pruned: what would go together are the same filter's numbers in all regions. */
+  RegionConv: {
+    kind: "linked",
+    axis: firstAxis,
+    whole: () => "which picks its weights by where a pixel lies",
+    links: straightLinks,
+    constants: joined(straightLinks),
+    needs: needsAll,
+    parameterAxis: noParameterAxis,
+    rewrite: keptAsItIs,
+  },
   Gemm: {
     kind: "layer",
     axis: firstAxis,
@@ -69,7 +80,7 @@ export const LAYERS = {
     },
     ofActivations: product,
   },
-} satisfies Partial<Record<OpName, Rule>> & Record<string, LayerRule>;
+} satisfies Partial<Record<OpName, Rule>>;
 
 function firstAxis(): number {
   return 1;
