@@ -4,7 +4,11 @@
  */
 import {
   batchNormAttrs,
+  borderBiasAttrs,
+  columnConvAttrs,
+  type ConvAttrs,
   convAttrs,
+  gatherAttrs,
   padAttrs,
   poolAttrs,
   sliceAttrs,
@@ -52,12 +56,26 @@ export interface LayerNumbers {
   readonly bias?: Float64Array;
 }
 
-/** signs[0] · a + signs[1] · b. */
+/** Values with a sign each, added to the channels that begin at `firsts`: a sum, or a concatenation. */
 export interface SumStep {
   readonly kind: "sum";
-  readonly reads: readonly [string, string];
-  readonly signs: readonly [number, number];
+  readonly reads: readonly string[];
+  readonly signs: readonly number[];
+  readonly firsts: readonly number[];
+  readonly filters: number;
   readonly layout: Layout;
+}
+
+/** A number for each channel and each region that a pixel may lie in, [channels, rows' regions, columns' regions]. */
+export interface TableStep {
+  readonly kind: "table";
+  readonly read: string;
+  readonly layout: Layout;
+  readonly rows: readonly number[];
+  readonly cols: readonly number[];
+  /** Regions along rows, and along columns, that the table has. */
+  readonly size: readonly [number, number];
+  numbers(read: (param: string) => Float64Array): Float64Array;
 }
 
 /** The same numbers, maybe with their axes in another order. */
@@ -67,7 +85,7 @@ export interface SameStep {
   readonly layout: Layout;
 }
 
-export type Step = LayerStep | SumStep | SameStep;
+export type Step = LayerStep | SumStep | TableStep | SameStep;
 
 /** What is known where a node stands. */
 export interface Place {
@@ -109,23 +127,20 @@ type Reader = (node: Node, place: Place) => Step | NotAffine;
 
 const AFFINE: Readonly<Partial<Record<OpName, Reader>>> = {
   Conv: (node, { graph, layouts }) => {
-    const [read, weight, bias] = node.inputs;
-    const layout = layouts.get(read)!;
-    if (!isImage(layout)) return elsewhere(node);
-    const { shape } = graph.params[weight];
-    const { group, strides, pads, dilations } = convAttrs(node);
-    const window = (axis: 0 | 1): Window => ({
-      kernel: shape[2 + axis],
-      stride: strides[axis],
-      pad: pads[axis],
-      dilation: dilations[axis],
+    const [, weight] = node.inputs;
+    const { shape: [filters, , height, width] } = graph.params[weight];
+    return convolution(node, layouts, filters, { ...convAttrs(node), kernel: [height, width] }, (numbers) => numbers);
+  },
+  ColumnConv: (node, { graph, shapes, layouts }) => {
+    const [read, weight] = node.inputs;
+    const { taps, ...attrs } = columnConvAttrs(node);
+    const [filters] = graph.params[weight].shape;
+    const columns = (shapes.get(read)![1] as number) * attrs.kernel[0] * attrs.kernel[1];
+    return convolution(node, layouts, filters, attrs, (numbers) => {
+      const dense = new Float64Array(filters * columns);
+      numbers.forEach((v, i) => dense[Math.floor(i / taps.length) * columns + taps[i % taps.length]] = v);
+      return dense;
     });
-    return {
-      ...layerStep(read, layout, shape[0], group),
-      windows: [window(0), window(1)],
-      bias: bias !== undefined,
-      numbers: (numbers) => ({ weight: numbers(weight), ...bias && { bias: numbers(bias) } }),
-    };
   },
   Gemm: (node, { graph, layouts }) => {
     const [read, weight, bias] = node.inputs;
@@ -196,21 +211,49 @@ const AFFINE: Readonly<Partial<Record<OpName, Reader>>> = {
     const shape = shapes.get(read)!;
     const layout = layouts.get(read)!;
     const { begins, ends } = padAttrs(node, shape.length);
-    if (begins[layout.channels] !== 0 || ends[layout.channels] !== 0) {
-      return { refused: `its Pad "${node.name}" adds channels` };
-    }
-    return moved(read, layout, shape, (axis) => ({ ...POINT, pad: begins[axis] }));
+    const [before, after] = [begins[layout.channels], ends[layout.channels]];
+    const channels = shape[layout.channels] as number;
+    const kept = Array.from({ length: before + channels + after }, (_, f) => f - before);
+    return moved(read, layout, shape, kept, (axis) => ({ ...POINT, pad: begins[axis] }));
   },
   Slice: (node, { shapes, layouts }) => {
     const [read] = node.inputs;
     const shape = shapes.get(read)!;
     const layout = layouts.get(read)!;
-    const ranges = sliceAttrs(node, shape);
-    if (ranges[layout.channels]) return { refused: `its Slice "${node.name}" takes channels away` };
-    return moved(read, layout, shape, (axis) => {
-      const { start, step }: SliceRange = ranges[axis] ?? { start: 0, step: 1, count: 0 };
+    const ranges = sliceAttrs(node, shape).map((range, axis): SliceRange =>
+      range ?? { start: 0, step: 1, count: shape[axis] as number }
+    );
+    const { start, step, count } = ranges[layout.channels];
+    const kept = Array.from({ length: count }, (_, f) => start + f * step);
+    return moved(read, layout, shape, kept, (axis) => {
+      const { start, step } = ranges[axis];
       return { ...POINT, pad: start === 0 ? 0 : -start, stride: step };
     });
+  },
+  Gather: (node, { shapes, layouts }) => {
+    const [read] = node.inputs;
+    const layout = layouts.get(read)!;
+    if (layout.channels !== 1) return elsewhere(node);
+    return moved(read, layout, shapes.get(read)!, gatherAttrs(node).indices, () => POINT);
+  },
+  Concat: (node, { graph, shapes, layouts }) => {
+    if (node.inputs.some((name) => name in graph.params)) {
+      return { refused: `its Concat "${node.name}" joins numbers of its own to what it reads` };
+    }
+    const [layout, ...others] = node.inputs.map((name) => layouts.get(name)!);
+    if (layout.channels !== 1 || !others.every((other) => sameLayout(other, layout))) return elsewhere(node);
+    const widths = node.inputs.map((name) => shapes.get(name)![1] as number);
+    const firsts = widths.map((_, i) => widths.slice(0, i).reduce((sum, width) => sum + width, 0));
+    const filters = widths.reduce((sum, width) => sum + width, 0);
+    return { kind: "sum", reads: node.inputs, signs: widths.map(() => 1), firsts, filters, layout };
+  },
+  BorderBias: (node, { graph, layouts }) => {
+    const [read, table] = node.inputs;
+    const layout = layouts.get(read)!;
+    if (!isImage(layout)) return elsewhere(node);
+    const [, height, width] = graph.params[table].shape;
+    const { rows, cols } = borderBiasAttrs(node);
+    return { kind: "table", read, layout, rows, cols, size: [height, width], numbers: (numbers) => numbers(table) };
   },
   Transpose: (node, { shapes, layouts }) => {
     const [read] = node.inputs;
@@ -237,7 +280,8 @@ function sum(node: Node, { shapes, layouts }: Place, sign: number): Step | NotAf
   const [one, other] = [layouts.get(a)!, layouts.get(b)!];
   const alike = sameLayout(one, other) && sameShape(shapes.get(a)!, shapes.get(b)!);
   if (!alike) return { refused: `the operands of its ${node.op} "${node.name}" aren't shaped alike` };
-  return { kind: "sum", reads: [a, b], signs: [1, sign], layout: one };
+  const filters = shapes.get(a)![one.channels] as number;
+  return { kind: "sum", reads: [a, b], signs: [1, sign], firsts: [0, 0], filters, layout: one };
 }
 
 /**
@@ -287,14 +331,61 @@ function channelAxisOf(param: readonly number[], x: Shape): number | null {
   return param.length === x.length && axes[0] !== 1 ? axes[0] : 1;
 }
 
-/** A window of one line along each axis of pixels: it moves and leaves out lines, and adds lines of zeros. */
-function moved(read: string, layout: Layout, shape: Shape, window: (axis: number) => Window): Step {
-  const along = (axis: number | null) => axis === null ? POINT : window(axis);
+/** A convolution of images, whose weight [filters, …] `dense` puts into all columns. */
+function convolution(
+  node: Node,
+  layouts: ReadonlyMap<string, Layout>,
+  filters: number,
+  { kernel, strides, pads, dilations, group }: ConvAttrs & { readonly kernel: readonly [number, number] },
+  dense: (weight: Float64Array) => Float64Array,
+): Step | NotAffine {
+  const [read, weight, bias] = node.inputs;
+  const layout = layouts.get(read)!;
+  if (!isImage(layout)) return elsewhere(node);
+  const window = (axis: 0 | 1): Window => ({
+    kernel: kernel[axis],
+    stride: strides[axis],
+    pad: pads[axis],
+    dilation: dilations[axis],
+  });
   return {
-    ...perChannel(read, layout, shape[layout.channels] as number),
-    windows: [along(layout.pixels[0]), along(layout.pixels[1])],
-    numbers: () => ({ weight: new Float64Array(shape[layout.channels] as number).fill(1) }),
+    ...layerStep(read, layout, filters, group),
+    windows: [window(0), window(1)],
+    bias: bias !== undefined,
+    numbers: (numbers) => ({ weight: dense(numbers(weight)), ...bias && { bias: numbers(bias) } }),
   };
+}
+
+/**
+ * A window of one line along each axis of pixels: it moves and leaves out lines, and adds lines of zeros.
+ *
+ * @param kept the channel that each made one is; one that isn't there is 0
+ */
+function moved(
+  read: string,
+  layout: Layout,
+  shape: Shape,
+  kept: readonly number[],
+  window: (axis: number) => Window,
+): Step {
+  const channels = shape[layout.channels] as number;
+  const along = (axis: number | null) => axis === null ? POINT : window(axis);
+  const windows = [along(layout.pixels[0]), along(layout.pixels[1])] as const;
+  if (kept.length === channels && kept.every((channel, f) => channel === f)) {
+    return {
+      ...perChannel(read, layout, channels),
+      windows,
+      numbers: () => ({ weight: new Float64Array(channels).fill(1) }),
+    };
+  }
+  const numbers = () => {
+    const weight = new Float64Array(kept.length * channels);
+    kept.forEach((channel, f) => {
+      if (channel >= 0 && channel < channels) weight[f * channels + channel] = 1;
+    });
+    return { weight };
+  };
+  return { ...layerStep(read, layout, kept.length, 1), windows, weighted: false, numbers };
 }
 
 function layerStep(read: string, layout: Layout, filters: number, groups: number) {

@@ -25,13 +25,14 @@ export function composer({ input, values }: Traces, read: (param: string) => Flo
   function kernel(value: string, place: Place): Float64Array {
     const { step, ...made } = values.get(value)!;
     if (value === input) return new Float64Array(made.channels).fill(1);
-    if (step!.kind === "same") return kernel(step!.read, place);
+    if (step!.kind === "same" || step!.kind === "table") return kernel(step!.read, place);
     return remembered(kernels, `${value} ${place}`, () => {
       const result = new Float64Array(kernelSize(made));
       if (step!.kind === "sum") {
         step!.reads.forEach((name, operand) => {
           const parts = made.axes.map(({ kernelParts }, axis) => kernelParts(place[axis])[operand]);
-          addKernel(result, made, kernel(name, [parts[0], parts[1]]), values.get(name)!, step!.signs[operand]);
+          const read = kernel(name, [parts[0], parts[1]]);
+          addKernel(result, made, read, values.get(name)!, step!.signs[operand], step!.firsts[operand]);
         });
       } else composeKernel(result, made, step!, numbersOf(step!), values.get(step!.read)!, place, kernel);
       return result;
@@ -45,8 +46,18 @@ export function composer({ input, values }: Traces, read: (param: string) => Flo
     return remembered(shifts, `${value} ${place}`, () => {
       const parts = made.axes.map(({ shiftParts }, axis) => shiftParts(place[axis]));
       if (step!.kind === "sum") {
-        const [a, b] = step!.reads.map((name, operand) => shift(name, [parts[0][operand], parts[1][operand]]));
-        return a.map((v, f) => step!.signs[0] * v + step!.signs[1] * b[f]);
+        const sum = new Float64Array(step!.filters);
+        step!.reads.forEach((name, operand) => {
+          const [sign, first] = [step!.signs[operand], step!.firsts[operand]];
+          shift(name, [parts[0][operand], parts[1][operand]]).forEach((v, f) => sum[first + f] += sign * v);
+        });
+        return sum;
+      }
+      if (step!.kind === "table") {
+        const table = step!.numbers(read);
+        const [height, width] = step!.size;
+        const before = shift(step!.read, [parts[0][0], parts[1][0]]);
+        return before.map((v, f) => v + table[(f * height + parts[0][1]) * width + parts[1][1]]);
       }
       const { weight, bias } = numbersOf(step!);
       const result = bias ? bias.slice() : new Float64Array(step!.filters);
@@ -111,13 +122,13 @@ function addTap(
   const [height, width] = made.axes.map(({ offsets }) => offsets.length);
   for (let f = 0; f < made.channels; f++) {
     const firstRead = Math.floor(f / (made.channels / step.groups)) * channels;
-    const firstMade = Math.floor(f / (made.channels / made.groups)) * perMade;
+    const firstMade = blockOf(f, made) * perMade;
     for (let c = 0; c < channels; c++) {
       const w = weightAt(f, c);
       if (w === 0) continue;
       const from = firstRead + c;
       // Input channels of the block of channels that the channel read lies in, among those of the filter's own block.
-      const into = Math.floor(from / (before.channels / before.groups)) * perRead - firstMade;
+      const into = blockOf(from, before) * perRead - firstMade;
       let at = from * perRead * rows.length * cols.length;
       for (let i = 0; i < perRead; i++) {
         const base = (f * perMade + into + i) * height;
@@ -130,17 +141,33 @@ function addTap(
   }
 }
 
-/** Adds sign · a kernel of one of a sum's operands. */
+/** Adds sign · a kernel of one of a sum's operands to the filters from `first` on. */
 function addKernel(
   result: Float64Array,
   made: Omit<Trace, "step">,
   read: Float64Array,
   before: Trace,
   sign: number,
+  first: number,
 ): void {
-  const alone = { kind: "layer", groups: made.channels } as LayerStep;
-  const at = made.axes.map(({ offsets }, axis) => before.axes[axis].offsets.map((offset) => offsets.indexOf(offset)));
-  addTap(result, made, alone, before, read, [at[0], at[1]], () => sign);
+  const [perMade, perRead] = [made.inputs / made.groups, made.inputs / before.groups];
+  const [height, width] = made.axes.map(({ offsets }) => offsets.length);
+  const [rows, cols] = made.axes.map(({ offsets }, axis) =>
+    before.axes[axis].offsets.map((offset) => offsets.indexOf(offset))
+  );
+  let at = 0;
+  for (let f = 0; f < before.channels; f++) {
+    const into = blockOf(f, before) * perRead - blockOf(first + f, made) * perMade;
+    for (let i = 0; i < perRead; i++) {
+      const base = ((first + f) * perMade + into + i) * height;
+      for (const row of rows) for (const col of cols) result[(base + row) * width + col] += sign * read[at++];
+    }
+  }
+}
+
+/** The block of channels that a channel lies in. */
+function blockOf(channel: number, { channels, groups }: Pick<Trace, "channels" | "groups">): number {
+  return Math.floor(channel / (channels / groups));
 }
 
 function composeShift(

@@ -200,7 +200,10 @@ function formula({ input, values }: Traces, value: string, names: ReadonlyMap<st
   const { step } = values.get(value)!;
   if (value === input || !step) return "identity";
   if (step.kind === "sum") {
-    return step.reads.map((name) => formula({ input, values }, name, names)).join(step.signs[1] < 0 ? " − " : " + ");
+    const parts = step.reads.map((name) => formula({ input, values }, name, names));
+    return step.firsts.some((first) => first > 0)
+      ? `[${parts.join(", ")}]`
+      : parts.join(step.signs[1] < 0 ? " − " : " + ");
   }
   const inner = formula({ input, values }, step.read, names);
   if (step.kind === "same") return inner;

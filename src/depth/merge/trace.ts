@@ -11,6 +11,7 @@ import {
   type NotAffine,
   type Step,
   type SumStep,
+  type TableStep,
   type Window,
 } from "./affine_ops.ts";
 
@@ -123,6 +124,7 @@ function inputTrace(layout: Layout, shape: Shape): Trace {
 function follow(node: Node, step: Step, values: ReadonlyMap<string, Trace>, shape: Shape): Trace | NotAffine {
   if (step.kind === "same") return { ...values.get(step.read)!, step, layout: step.layout };
   if (step.kind === "sum") return addUp(node, step, values);
+  if (step.kind === "table") return addTable(step, values.get(step.read)!);
   const read = values.get(step.read)!;
   const { pixels } = step.layout;
   const along = (axis: 0 | 1) => {
@@ -141,37 +143,52 @@ function follow(node: Node, step: Step, values: ReadonlyMap<string, Trace>, shap
 }
 
 function addUp(node: Node, step: SumStep, values: ReadonlyMap<string, Trace>): Trace | NotAffine {
-  const [a, b] = step.reads.map((name) => values.get(name)!);
-  const strides = [a, b].map(({ axes }) => axes.map(({ stride }) => stride).join("×"));
-  if (strides[0] !== strides[1]) {
-    return { refused: `the branches that its ${node.op} "${node.name}" adds up have strides ${strides.join(" and ")}` };
+  const reads = step.reads.map((name) => values.get(name)!);
+  const strides = new Set(reads.map(({ axes }) => axes.map(({ stride }) => stride).join("×")));
+  if (strides.size > 1) {
+    return {
+      refused: `the branches that its ${node.op} "${node.name}" adds up have strides ${[...strides].join(" and ")}`,
+    };
   }
   const along = (axis: 0 | 1): AxisTrace => {
-    const [one, other] = [a.axes[axis], b.axes[axis]];
+    const parts = reads.map(({ axes }) => axes[axis]);
     const kernels = numbering();
     const shifts = numbering();
-    const whole = kernels.number([one.whole, other.whole]);
+    const whole = kernels.number(parts.map((part) => part.whole));
     return {
-      size: one.size,
-      inputSize: one.inputSize,
-      stride: one.stride,
-      offsets: sorted([...one.offsets, ...other.offsets]),
-      kernels: one.kernels.map((number, i) => kernels.number([number, other.kernels[i]])),
+      ...parts[0],
+      offsets: sorted(parts.flatMap(({ offsets }) => offsets)),
+      kernels: parts[0].kernels.map((_, i) => kernels.number(parts.map((part) => part.kernels[i]))),
       whole,
-      shifts: one.shifts.map((number, i) => shifts.number([number, other.shifts[i]])),
+      shifts: parts[0].shifts.map((_, i) => shifts.number(parts.map((part) => part.shifts[i]))),
       kernelParts: kernels.parts,
       shiftParts: shifts.parts,
     };
   };
+  const joins = step.firsts.some((first) => first > 0);
   return {
     step,
     layout: step.layout,
-    channels: a.channels,
-    inputs: a.inputs,
-    groups: greatestCommonDivisor(a.groups, b.groups),
-    shifted: a.shifted || b.shifted,
+    channels: step.filters,
+    inputs: reads[0].inputs,
+    groups: joins ? 1 : reads.map(({ groups }) => groups).reduce(greatestCommonDivisor),
+    shifted: reads.some(({ shifted }) => shifted),
     axes: [along(0), along(1)],
   };
+}
+
+/** The same kernels; constants differ from region to region. */
+function addTable(step: TableStep, read: Trace): Trace {
+  const along = (axis: AxisTrace, regions: readonly number[]): AxisTrace => {
+    const shifts = numbering();
+    return {
+      ...axis,
+      shifts: axis.shifts.map((number, i) => shifts.number([number, regions[i]])),
+      kernelParts: (number) => [number],
+      shiftParts: shifts.parts,
+    };
+  };
+  return { ...read, step, shifted: true, axes: [along(read.axes[0], step.rows), along(read.axes[1], step.cols)] };
 }
 
 /** A window over a value's lines. */
