@@ -3,11 +3,11 @@ import * as assert from "uvu/assert";
 import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { openJudges } from "./judges.ts";
-import { type Climb, climb, coverageOf, LIMIT, worstOf } from "../ladder/ladder.ts";
+import { climb, coverageOf, LIMIT, type PrunedClimb, worstOf } from "../ladder/ladder.ts";
 
 const test = suite("equality ladder");
 const GRAPHS = 64;
-let climbs: Climb[];
+let climbs: PrunedClimb[];
 
 test.before(async () => {
   prepareEnvironment();

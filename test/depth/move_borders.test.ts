@@ -14,7 +14,7 @@ import { mergeError64, outputs64, randomParams64, wholePlan } from "./merged.ts"
 const test = suite("move borders");
 
 const BLOCK = { name: "block", input: "input", output: "sum" };
-const TARGET = { ...BLOCK, kind: "basic", nodes: [] } as const;
+const TARGET = { ...BLOCK, kind: "basic" } as const;
 
 function modelOf(graph: Graph): Model {
   return { graph, params: randomParams(graph, 2) };

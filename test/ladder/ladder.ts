@@ -34,21 +34,32 @@ export interface Climb {
   readonly model: Model;
   /** Rung -> max|Δ| / max|y|. */
   readonly rungs: ReadonlyMap<string, number>;
-  /** Sums that the compact network scatters a branch into, every third time where there is one. */
-  readonly scattered: number;
   /** Did it get smaller? */
   readonly shrunk: boolean;
+}
+
+export interface PrunedClimb extends Climb {
+  /** Sums that the compact network scatters a branch into, every third time where there is one. */
+  readonly scattered: number;
 }
 
 /** What float32 may round off in networks of a few layers. */
 export const LIMIT = 1e-5;
 
-const BATCH = 2;
+export const BATCH = 2;
 const OPTIONS: readonly CompactOptions[] = [{}, { border: "keep" }, { border: "table" }, { columns: false }];
 
-/** One ladder per seed. The browser climbs its rung beside the others: it runs on a core of its own. */
-export async function climb(seeds: readonly number[], judges: Judges): Promise<Climb[]> {
-  const ladders = seeds.map(prepare);
+/** One ladder per seed. */
+export function climb(seeds: readonly number[], judges: Judges): Promise<PrunedClimb[]> {
+  return climbAll(seeds.map(prepare), judges, climbHere);
+}
+
+/** All rungs of these ladders. The browser climbs its rung beside the others: it runs on a core of its own. */
+export async function climbAll<L extends Pick<Ladder, "job" | "step">>(
+  ladders: L[],
+  judges: Judges,
+  climbHere: (ladder: L, judges: Judges) => Promise<void>,
+): Promise<L[]> {
   const here = async () => {
     for (const ladder of ladders) await climbHere(ladder, judges);
   };
@@ -58,7 +69,7 @@ export async function climb(seeds: readonly number[], judges: Judges): Promise<C
 }
 
 /** All forms of a network, and where the results of its rungs go. */
-interface Ladder extends Climb {
+interface Ladder extends PrunedClimb {
   readonly job: Job;
   readonly small: Model;
   readonly folded: Model;
@@ -105,13 +116,15 @@ async function climbHere({ model, small, folded, again, job, step }: Ladder, { g
   step("ONNX Runtime", await ort(job));
 }
 
-function exact(model: Model, input: HostTensor): Float64Array {
+export function exact(model: Model, input: HostTensor): Float64Array {
   const [{ name }] = model.graph.inputs;
   return referenceForward(model, { [name]: input }).get(model.graph.outputs[0])!.data;
 }
 
 /** Rung -> its largest difference over all ladders, and the seed that had it. */
-export function worstOf(climbs: readonly Climb[]): Map<string, { readonly seed: number; readonly gap: number }> {
+export function worstOf(
+  climbs: readonly Pick<Climb, "seed" | "rungs">[],
+): Map<string, { readonly seed: number; readonly gap: number }> {
   const worst = new Map<string, { seed: number; gap: number }>();
   for (const { seed, rungs } of climbs) {
     for (const [name, gap] of rungs) {
@@ -123,7 +136,7 @@ export function worstOf(climbs: readonly Climb[]): Map<string, { readonly seed: 
 }
 
 /** What the networks are made of: construct -> in how many it stands. */
-export function coverageOf(climbs: readonly Climb[]): Map<string, number> {
+export function coverageOf(climbs: readonly PrunedClimb[]): Map<string, number> {
   const counts = new Map<string, number>(Object.keys(CONSTRUCTS).map((name) => [name, 0]));
   counts.set("scattered sum", climbs.filter(({ scattered }) => scattered > 0).length);
   for (const { model } of climbs) {

@@ -15,6 +15,12 @@ export const NIGHTLY: readonly NightlyPart[] = [
     args: ["--count", "1000"],
   },
   {
+    name: "depth",
+    what: "random blocks, merged, compacted, exported and run elsewhere: every rung must agree",
+    script: "test/ladder/nightly.ts",
+    args: ["--networks", "merged", "--count", "300"],
+  },
+  {
     name: "fuzz",
     what: "damaged networks, weights, archives, images, recipes, records and plans: each loads or is refused",
     script: "test/fuzz/run.ts",

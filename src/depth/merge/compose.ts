@@ -120,6 +120,8 @@ function addTap(
   const [perMade, perRead] = [made.inputs / made.groups, made.inputs / before.groups];
   const channels = before.channels / step.groups;
   const [height, width] = made.axes.map(({ offsets }) => offsets.length);
+  const size = height * width;
+  const targets = rows.flatMap((row) => cols.map((col) => row * width + col));
   for (let f = 0; f < made.channels; f++) {
     const firstRead = Math.floor(f / (made.channels / step.groups)) * channels;
     const firstMade = blockOf(f, made) * perMade;
@@ -129,13 +131,10 @@ function addTap(
       const from = firstRead + c;
       // Input channels of the block of channels that the channel read lies in, among those of the filter's own block.
       const into = blockOf(from, before) * perRead - firstMade;
-      let at = from * perRead * rows.length * cols.length;
-      for (let i = 0; i < perRead; i++) {
-        const base = (f * perMade + into + i) * height;
-        for (let a = 0; a < rows.length; a++) {
-          const row = (base + rows[a]) * width;
-          for (let b = 0; b < cols.length; b++) result[row + cols[b]] += w * read[at++];
-        }
+      let at = from * perRead * targets.length;
+      let base = (f * perMade + into) * size;
+      for (let i = 0; i < perRead; i++, base += size) {
+        for (let t = 0; t < targets.length; t++) result[base + targets[t]] += w * read[at++];
       }
     }
   }

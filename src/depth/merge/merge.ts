@@ -10,6 +10,7 @@ import type { Block } from "../types.ts";
 import { type Composer, composer } from "./compose.ts";
 import { emitLayer, type Emitted, type LayerRegions } from "./emit.ts";
 import { type MergedLayer, type MergeOptions, type MergePlan, type MergeRefused, planMerge } from "./plan.ts";
+import { passage } from "./region.ts";
 import { affineRuns } from "./runs.ts";
 import { trace, type Traces } from "./trace.ts";
 
@@ -23,7 +24,7 @@ export interface MergeBlocksOptions extends MergeOptions {
 }
 
 /** What a merge reads of a block. Of a transformer's block whatever is affine is merged, attention stays. */
-export type MergeTarget = Pick<Block, "name" | "kind" | "input" | "output" | "nodes">;
+export type MergeTarget = Pick<Block, "name" | "kind" | "input" | "output">;
 
 /** The plans of one block: of a transformer's each run of affine layers has its own. */
 export function planBlock(
@@ -35,8 +36,11 @@ export function planBlock(
     const plan = planMerge(graph, block, options);
     return "refused" in plan ? plan : [plan];
   }
-  const own = new Set(block.nodes);
-  const runs = affineRuns(graph, options, (node) => own.has(node.name));
+  // The block's own names are those of before it took its form.
+  const inside = passage(graph, block);
+  if ("refused" in inside) return inside;
+  const own = new Set(inside.nodes);
+  const runs = affineRuns(graph, options, (node) => own.has(node));
   return runs.length > 0 ? runs : { refused: "it has no layers in a row without an activation or a norm in between" };
 }
 

@@ -29,7 +29,7 @@ export function moveBorders(model: Model, block: Pick<Block, "name" | "input" | 
   for (const node of found.nodes.toReversed()) {
     const margin = margins.get(node.outputs[0])!;
     const isConv = convolution(node, graph, shapes.get(node.inputs[0]) ?? []) !== undefined;
-    if (!isConv && !isPointwise(node)) {
+    if (!isConv && !isPointwise(node) && !isNone(margin)) {
       throw refusal(block, `its ${node.op} "${node.name}" can't work on an image with more of a border`);
     }
     const read = node.inputs.filter((name) => !(name in graph.params));

@@ -82,8 +82,9 @@ export function planMerge(graph: Graph, region: Region, options: MergeOptions = 
   const core = coreOf(graph, whole, traces);
   const tail = nodesAfter(whole, core);
   if (core === input || macsOf(planner, tail) > 0) {
-    return { refused: traces.stopped?.refused ?? "it has no layer" };
+    return { refused: traces.stopped?.refused ?? NO_LAYER };
   }
+  if (!hasLayer(traces)) return { refused: NO_LAYER };
   const inner = passage(graph, { input, output: core }) as Passage;
   const way = options.layers === "one" ? oneLayer(planner, inner) : cheapest(planner, inner);
   if ("refused" in way) return way;
@@ -104,6 +105,12 @@ interface Way {
   /** Nodes. */
   readonly steps: number;
   readonly layers: readonly MergedLayer[];
+}
+
+const NO_LAYER = "it has no layer";
+
+function hasLayer({ values }: Traces): boolean {
+  return values.values().some(({ step }) => step?.kind === "layer" && step.weighted);
 }
 
 /** The last gate before whatever isn't affine. */
@@ -194,10 +201,10 @@ function mergedLayer(
   { input, output }: Region,
   nodes: readonly Node[],
 ): MergedLayer | MergeRefused {
-  const { values, stopped } = trace(graph, input, nodes, shapes);
+  const traces = trace(graph, input, nodes, shapes);
+  const { values, stopped } = traces;
   if (stopped) return { refused: stopped.refused };
-  const isLayer = ({ step }: Trace) => step?.kind === "layer" && step.weighted;
-  if (!values.values().some(isLayer)) return { refused: "it has no layer" };
+  if (!hasLayer(traces)) return { refused: NO_LAYER };
   const [from, to] = [values.get(input)!, values.get(output)!];
   if (!sameLayout(from.layout, to.layout)) {
     return { refused: "its output has its axes in another order than its input" };

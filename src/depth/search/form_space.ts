@@ -41,9 +41,7 @@ export function formSpace(options: FormSpaceOptions): GeneSpace {
 function mergedAlone(model: Model, blocks: readonly Block[], at: number, form: FormName): Model {
   const gene = blocks.map((_, b) => b === at ? form : "keep");
   const { graph } = settle(applyGene(model, { blocks, refused: [] }, gene).model, "form");
-  const outside = new Set(model.graph.nodes.map(({ name }) => name).filter((name) => !blocks[at].nodes.includes(name)));
-  const nodes = graph.nodes.map(({ name }) => name).filter((name) => !outside.has(name));
-  const plans = planBlock(graph, { ...blocks[at], nodes });
+  const plans = planBlock(graph, blocks[at]);
   const merged = "refused" in plans ? graph : mergedGraph(graph, plans);
   const params = Object.entries(merged.params).map(([name, { shape }]) =>
     [name, { shape, data: new Float32Array(elements(shape)) }] as const
