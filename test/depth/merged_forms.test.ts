@@ -105,10 +105,14 @@ test("ResNet: as one convolution blocks take more multiply-adds, and are exact a
   assert.ok(count(one, "RegionConv") > 0 && ratio(one, settled.model) > 1);
 });
 
-test("ResNet with its padding moved: one plain convolution for each block", () => {
-  const { model, blocks } = identityForms("resnet14", { width: 0.25 });
-  const moved = blocks.reduce((made, block) => moveBorders(made, block).model, model);
-  const plain = merged({ model: moved, blocks }, { layers: "one", border: "move" });
+test("ResNet whose padding was moved while it was mixed: one plain convolution for each block", () => {
+  const graph = createModel("resnet14", { size: 8, width: 0.25 });
+  const found = findBlocks(graph);
+  const { blocks } = found;
+  const mixed = applyGene({ graph, params: randomParams(graph, 1) }, found, blocks.map(() => "identity")).model;
+  const moved = settle(blocks.reduce((made, block) => moveBorders(made, block).model, mixed), "form");
+  const model = { graph: moved.graph, params: randomParams(moved.graph, 2) };
+  const plain = merged({ model, blocks }, { layers: "one", border: "move" });
   assert.equal([count(plain, "RegionConv"), count(plain, "BorderBias")], [0, 0]);
   assert.is(count(plain, "Conv"), 1 + blocks.length);
 });

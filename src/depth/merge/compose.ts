@@ -133,6 +133,11 @@ function addTap(
       const into = blockOf(from, before) * perRead - firstMade;
       let at = from * perRead * targets.length;
       let base = (f * perMade + into) * size;
+      // A product of matrices needs no table: large ones take seconds.
+      if (size === 1) {
+        for (let i = 0; i < perRead; i++) result[base + i] += w * read[at + i];
+        continue;
+      }
       for (let i = 0; i < perRead; i++, base += size) {
         for (let t = 0; t < targets.length; t++) result[base + targets[t]] += w * read[at++];
       }

@@ -92,7 +92,9 @@ function regionConv(layer: MergedLayer, name: string, named: Named): Emitted {
     (regions) => all(regions.kernel),
   );
   const shift = named("bias", "table", [height * width, filters], (regions) => all(regions.shift));
-  const params = [weight, shift];
+  // Tables begin with zeros unless told: as a convolution (He et al. 2015, over the fan-out), it can be trained from scratch.
+  const init = { normal: Math.sqrt(2 / ((filters / group) * kernel[0] * kernel[1])) };
+  const params = [{ ...weight, init }, shift];
   const attrs = { ...convAttributes(layer), rows, cols };
   return { nodes: [{ name, op: "RegionConv", inputs: [input, ...namesOf(params)], outputs: [output], attrs }], params };
 }

@@ -146,7 +146,9 @@ function rewritten(graph: Graph, plans: readonly MergePlan[]): Rewritten {
     const rank = shapes.get(layer.input)!.length;
     return [layer, emitLayer(layer, nameOf(graph, layer), rank, (base) => freshName(taken, base))];
   }));
-  for (const { params } of emitted.values()) for (const { name, shape, role } of params) specs[name] = { shape, role };
+  for (const { name, shape, role, init } of [...emitted.values()].flatMap(({ params }) => params)) {
+    specs[name] = { shape, role, ...init && { init } };
+  }
   const ending = new Map(layers.map((layer) => [layer.nodes[layer.nodes.length - 1], layer]));
   const nodes = graph.nodes.flatMap((node) => {
     const layer = ending.get(node.name);
