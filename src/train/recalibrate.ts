@@ -1,7 +1,7 @@
 /** Batch-norm statistics measured anew, after pruning has changed what flows through the network (docs/pipeline.md). */
 import "../disposable.ts";
 import { batches } from "../data/loader.ts";
-import type { Split } from "../data/types.ts";
+import type { Dataset } from "../data/types.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { execute } from "../graph/execute.ts";
 import { isBatchNorm } from "../graph/roles.ts";
@@ -19,7 +19,7 @@ const BATCHES = 100;
 export async function recalibrate(
   gpu: Gpu,
   model: Model,
-  data: Split,
+  data: Dataset,
   batch: number,
   most = BATCHES,
 ): Promise<Model> {
