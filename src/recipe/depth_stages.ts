@@ -91,4 +91,11 @@ const subnet = record({
   ...training,
 });
 
-export const depthStages = { linearize, supernet, search, subnet } as const;
+/** What affine layers become: those that take the fewest multiply-adds, or one layer, whatever it takes. */
+const layers = v.optional(word("fewest", "one"), "fewest");
+
+const merge = record({ kind: v.literal("merge"), layers });
+
+const reparameterise = record({ kind: v.literal("reparameterise"), layers });
+
+export const depthStages = { linearize, supernet, search, subnet, merge, reparameterise } as const;

@@ -1,4 +1,8 @@
 import cifar10JpegResnet20 from "./named/cifar10-jpeg-resnet20.yaml" with { type: "text" };
+import digitsConvnextDepth from "./named/digits-convnext-depth.yaml" with { type: "text" };
+import digitsDeitDepth from "./named/digits-deit-depth.yaml" with { type: "text" };
+import digitsMobilenetDepth from "./named/digits-mobilenet-depth.yaml" with { type: "text" };
+import digitsResnetDepth from "./named/digits-resnet-depth.yaml" with { type: "text" };
 import digitsResnet8 from "./named/digits-resnet8.yaml" with { type: "text" };
 import digits from "./named/digits.yaml" with { type: "text" };
 import fashionLenet5 from "./named/fashion-lenet5.yaml" with { type: "text" };
@@ -9,6 +13,10 @@ import mnistLenet5 from "./named/mnist-lenet5.yaml" with { type: "text" };
 export const named: Readonly<Record<string, string>> = {
   digits,
   "digits-resnet8": digitsResnet8,
+  "digits-resnet-depth": digitsResnetDepth,
+  "digits-mobilenet-depth": digitsMobilenetDepth,
+  "digits-deit-depth": digitsDeitDepth,
+  "digits-convnext-depth": digitsConvnextDepth,
   "mnist-lenet5": mnistLenet5,
   "mnist-lenet5-extreme": mnistLenet5Extreme,
   "fashion-lenet5": fashionLenet5,

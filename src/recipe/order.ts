@@ -67,6 +67,12 @@ function checkDepthOrder(recipe: string, stages: readonly Stage[]): void {
           `${before ?? "none"}: put a search stage right before it, which may name a gene`,
       );
     }
+    if (kind === "merge" && !stages.slice(0, i).some((stage) => stage.kind === "subnet")) {
+      throw new UserError(
+        `recipe ${recipe}: stages.${i}: merge makes layers of blocks that have taken a form, and no stage before it gives them ` +
+          "one: put search and subnet before it; branches and layers in a row are for reparameterise",
+      );
+    }
     if (kind === "supernet" && after !== "search") {
       throw new UserError(
         `recipe ${recipe}: stages.${i}: a supernet is trained for the search after it, and the next stage is ` +

@@ -167,7 +167,7 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
   [
     "unknown kind",
     small([{ kind: "purifi" }]),
-    'stages.0.kind: expected train, admm, prune, magnitude, random, purify, unused, linearize, supernet, search, subnet, compact, controls or measure (did you mean "purify"?), got "purifi"',
+    'stages.0.kind: expected train, admm, prune, magnitude, random, purify, unused, linearize, supernet, search, subnet, merge, reparameterise, compact, controls or measure (did you mean "purify"?), got "purifi"',
   ],
   ["a stage that is a word", small(["train"]), 'stages.0: expected a map with a kind, got "train"'],
   ["keep of 0", prune({ keep: 0 }), "stages.1.keep: expected a fraction above 0 and at most 1, got 0"],

@@ -3,6 +3,7 @@ import type { Stage } from "../registry.ts";
 import { runCompactStage } from "./compact.ts";
 import { runControlsStage } from "./controls.ts";
 import { runLinearizeStage } from "./linearize.ts";
+import { runMergeStage, runReparameteriseStage } from "./merge.ts";
 import { runMeasureStage } from "./measure.ts";
 import { runPruneStage } from "./prune.ts";
 import { runPurifyStage, runUnusedStage } from "./purify.ts";
@@ -33,6 +34,10 @@ export function runStage(ctx: RunContext, stage: Stage): Promise<void> {
       return runSearchStage(ctx, stage);
     case "subnet":
       return runSubnetStage(ctx, stage);
+    case "merge":
+      return runMergeStage(ctx, stage);
+    case "reparameterise":
+      return runReparameteriseStage(ctx, stage);
     case "compact":
       return runCompactStage(ctx, stage);
     case "controls":

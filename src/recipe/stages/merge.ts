@@ -1,0 +1,69 @@
+import { proofInputs } from "../../data/proof_inputs.ts";
+import { findBlocks } from "../../depth/blocks/find_blocks.ts";
+import { nodesBetween, stepsOf } from "../../depth/blocks/steps.ts";
+import { mergePlans, planBlock } from "../../depth/merge/merge.ts";
+import type { MergeGoal, MergePlan } from "../../depth/merge/plan.ts";
+import { affineRuns } from "../../depth/merge/runs.ts";
+import type { FormName } from "../../depth/types.ts";
+import { assertEquivalent } from "../../graph/equivalence.ts";
+import { applyIndexMap, compose } from "../../graph/indexmap.ts";
+import { partialMasks } from "../../prune/structures/masks.ts";
+import { withBlocks } from "../../report/depth_blocks.ts";
+import { pointOf } from "../../report/points.ts";
+import type { RunContext } from "../context.ts";
+import type { MergeStage, ReparameteriseStage } from "../registry.ts";
+
+const GOALS: Readonly<Record<MergeStage["layers"], MergeGoal>> = { fewest: "fewest macs", one: "one" };
+
+/** Forms of several layers; the others are one layer, or none, as they begin. */
+const MERGED: ReadonlySet<string> = new Set<FormName>(["identity", "attention", "first", "second"]);
+
+/** The blocks that have taken a form become as few layers as their form allows, which is proved to change nothing. */
+export async function runMergeStage(ctx: RunContext, stage: MergeStage): Promise<void> {
+  const { state, ui } = ctx;
+  const { graph } = state.model;
+  const changed = new Set(state.depth?.blocks.filter(({ form }) => MERGED.has(form)).map(({ name }) => name));
+  const network = stepsOf(graph);
+  const plans: MergePlan[] = [];
+  // Values at both ends of a block keep their names through every rewrite, so that it is found again by them.
+  for (const block of findBlocks(state.dense.graph).blocks.filter(({ name }) => changed.has(name))) {
+    const nodes = nodesBetween(network, block.input, block.output).map(({ name }) => name);
+    const found = planBlock(graph, { ...block, nodes }, { layers: GOALS[stage.layers] });
+    if (!("refused" in found)) plans.push(...found);
+    else ui.note(`merge: block "${block.name}" stays as its form has it: ${found.refused}`);
+  }
+  await carryOut(ctx, plans, "merged");
+}
+
+/** Branches and layers in a row that are linear together become one layer each; nothing is trained. */
+export async function runReparameteriseStage(ctx: RunContext, stage: ReparameteriseStage): Promise<void> {
+  await carryOut(ctx, affineRuns(ctx.state.model.graph, { layers: GOALS[stage.layers] }), "reparameterised");
+}
+
+async function carryOut(ctx: RunContext, plans: readonly MergePlan[], name: string): Promise<void> {
+  const { gpu, state, recipe, data, ui } = ctx;
+  const before = state.model;
+  const { model, map } = mergePlans(before, plans);
+  const { inputs, batch } = proofInputs(data.validation, recipe.seed);
+  const { maxAbs, maxRel, inputs: compared } = await assertEquivalent(gpu, before, model, inputs, batch);
+  const proof = { maxAbs, maxRel, inputs: compared };
+  const { tensors, ended } = applyIndexMap(map, state.masks);
+  if (ended.length > 0) ui.note(`${name}: the masks of ${ended.map(({ name }) => name).join(", ")} end with the merge`);
+  state.masks = partialMasks(tensors);
+  state.origin = compose(state.origin, map, state.dense.graph.params);
+  state.model = model;
+  // The network in the dense shape, and the best epoch, are of layers that aren't there any more.
+  state.masked = state.best = undefined;
+  state.equivalence = proof;
+  state.depth = { ...withBlocks(state.depth, { dense: state.dense.graph, now: model.graph }), merge: proof };
+  const [layers, nodes] = [
+    plans.flatMap((plan) => plan.layers),
+    plans.flatMap(({ layers }) => layers.flatMap(({ nodes }) => nodes)),
+  ];
+  ui.note(
+    `${name}: ${nodes.length} steps became ${layers.length} layers; equal within ${proof.maxRel.toExponential(1)} on ` +
+      `${proof.inputs} inputs`,
+  );
+  await ctx.log({ phase: name, layers: layers.map(({ output, macs }) => ({ output, macs })), ...proof });
+  state.points.push(await pointOf(ctx, name, model));
+}

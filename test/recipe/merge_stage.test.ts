@@ -1,0 +1,61 @@
+/** The stages merge and reparameterise in a run: the same function in fewer steps, proved, reported, and verified. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { UserError } from "../../src/errors.ts";
+import { readModel } from "../../src/formats/model_file.ts";
+import { DIR, prune, tinyRecipe, train, verify } from "./tiny.ts";
+
+const test = suite("merge stages");
+
+const convnext = { model: { name: "convnext-micro", width: 0.25 }, batch: 32 };
+const gene = ["identity", "keep", "identity", "keep", "keep", "keep", "keep", "keep"];
+
+test("blocks that took the identity form are merged: fewer multiply-adds, the same accuracy, and verify agrees", async () => {
+  const { report, store } = await prune(tinyRecipe([
+    train(1),
+    { kind: "search", gene, images: 32 },
+    { kind: "subnet", epochs: 0, images: 32 },
+    { kind: "merge" },
+    { kind: "compact" },
+  ], convnext));
+  const { depth, stages } = report;
+  assert.equal(depth!.blocks.map(({ form }) => form), gene);
+  for (const { form, macs } of depth!.blocks) {
+    // Of a block 49·C + 8·C² multiply-adds a pixel, 49·C + C² are left.
+    assert.ok(form === "keep" ? macs.after === macs.before : macs.after < 0.8 * macs.before, form);
+  }
+  assert.ok(depth!.merge!.inputs > 0 && depth!.merge!.maxRel <= 1e-5);
+  const [subnet, merged] = ["subnet", "merged"].map((name) => stages.find((point) => point.name === name)!);
+  assert.equal(merged.accuracy, subnet.accuracy);
+  assert.ok(merged.macs < subnet.macs && merged.params < subnet.params);
+  const { origin } = await readModel(store, DIR);
+  assert.ok([...origin.values()].some((from) => "sources" in from));
+  for (const { name, verdict } of await verify(store)) assert.is(verdict, "agrees", name);
+});
+
+test("convolutions and the batch norms behind them are one layer each after reparameterise", async () => {
+  const { report, store } = await prune(tinyRecipe([train(1), { kind: "reparameterise" }], {
+    model: { name: "resnet8", width: 0.125 },
+    batch: 32,
+  }));
+  const { model } = await readModel(store, DIR);
+  assert.equal(model.graph.nodes.filter(({ op }) => op === "BatchNormalization"), []);
+  assert.is(report.final.macs, report.baseline.macs);
+  assert.ok(report.final.params < report.baseline.params);
+  assert.ok(!("notProved" in report.equivalence));
+});
+
+test("a merge before any block has a form is refused, with what to do", async () => {
+  try {
+    await prune(tinyRecipe([train(1), { kind: "merge" }], convnext));
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, UserError);
+    assert.match(
+      (error as Error).message,
+      /stages\.1: merge makes layers of blocks .* put search and subnet before it/,
+    );
+  }
+});
+
+test.run();
