@@ -37,7 +37,7 @@ const ROUNDS = 8;
  * @throws UserError where no choice meets the limit, with the numbers; Interrupted when the signal is aborted
  */
 export async function jointBudget(asked: JointBudgetOptions): Promise<JointBudget> {
-  const { gpu, model, images, estimate, limit, batch = BATCH } = asked;
+  const { gpu, images, estimate, limit, batch = BATCH } = asked;
   const options = await jointOptions(asked);
   const space = spaceOf(asked, options);
   const scores = options.map((own) => own.map(({ loss }) => -loss));
