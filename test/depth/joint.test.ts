@@ -77,7 +77,7 @@ test("the choice with the least loss that meets the limit, of all that there are
   const blocks = { ...found, blocks: found.blocks.slice(0, 2) };
   const images = spread((await digitsSplits(await Deno.readFile(FILE))).train, 48);
   // Additive, as a table's sum is.
-  const estimate = ({ graph }: Model) => graphCost(graph).macs / 1e5;
+  const estimate = ({ graph }: Pick<Model, "graph">) => graphCost(graph).macs / 1e5;
   const dense = estimate(model);
   const options = { gpu, model, blocks, images, estimate, widths: [0.5, 0.25] };
   for (const part of [0.95, 0.85]) {

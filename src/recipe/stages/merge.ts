@@ -1,12 +1,12 @@
 import { proofInputs } from "../../data/proof_inputs.ts";
 import { findBlocks } from "../../depth/blocks/find_blocks.ts";
-import { nodesBetween, stepsOf } from "../../depth/blocks/steps.ts";
 import { mergePlans, planBlock } from "../../depth/merge/merge.ts";
 import type { MergeGoal, MergePlan } from "../../depth/merge/plan.ts";
-import { affineRuns } from "../../depth/merge/runs.ts";
+import { reparameterise } from "../../depth/merge/reparameterise.ts";
 import type { FormName } from "../../depth/types.ts";
 import { assertEquivalent } from "../../graph/equivalence.ts";
 import { applyIndexMap, compose } from "../../graph/indexmap.ts";
+import type { Rewrite } from "../../graph/types.ts";
 import { partialMasks } from "../../prune/structures/masks.ts";
 import { withBlocks } from "../../report/depth_blocks.ts";
 import { pointOf } from "../../report/points.ts";
@@ -23,27 +23,24 @@ export async function runMergeStage(ctx: RunContext, stage: MergeStage): Promise
   const { state, ui } = ctx;
   const { graph } = state.model;
   const changed = new Set(state.depth?.blocks.filter(({ form }) => MERGED.has(form)).map(({ name }) => name));
-  const network = stepsOf(graph);
   const plans: MergePlan[] = [];
   // Values at both ends of a block keep their names through every rewrite, so that it is found again by them.
   for (const block of findBlocks(state.dense.graph).blocks.filter(({ name }) => changed.has(name))) {
-    const nodes = nodesBetween(network, block.input, block.output).map(({ name }) => name);
-    const found = planBlock(graph, { ...block, nodes }, { layers: GOALS[stage.layers] });
+    const found = planBlock(graph, block, { layers: GOALS[stage.layers] });
     if (!("refused" in found)) plans.push(...found);
     else ui.note(`merge: block "${block.name}" stays as its form has it: ${found.refused}`);
   }
-  await carryOut(ctx, plans, "merged");
+  await carryOut(ctx, mergePlans(state.model, plans), "merged");
 }
 
 /** Branches and layers in a row that are linear together become one layer each; nothing is trained. */
 export async function runReparameteriseStage(ctx: RunContext, stage: ReparameteriseStage): Promise<void> {
-  await carryOut(ctx, affineRuns(ctx.state.model.graph, { layers: GOALS[stage.layers] }), "reparameterised");
+  await carryOut(ctx, reparameterise(ctx.state.model, { layers: GOALS[stage.layers] }), "reparameterised");
 }
 
-async function carryOut(ctx: RunContext, plans: readonly MergePlan[], name: string): Promise<void> {
+async function carryOut(ctx: RunContext, { model, map }: Rewrite, name: string): Promise<void> {
   const { gpu, state, recipe, data, ui } = ctx;
   const before = state.model;
-  const { model, map } = mergePlans(before, plans);
   const { inputs, batch } = proofInputs(data.validation, recipe.seed);
   const { maxAbs, maxRel, inputs: compared } = await assertEquivalent(gpu, before, model, inputs, batch);
   const proof = { maxAbs, maxRel, inputs: compared };
@@ -56,14 +53,16 @@ async function carryOut(ctx: RunContext, plans: readonly MergePlan[], name: stri
   state.masked = state.best = undefined;
   state.equivalence = proof;
   state.depth = { ...withBlocks(state.depth, { dense: state.dense.graph, now: model.graph }), merge: proof };
-  const [layers, nodes] = [
-    plans.flatMap((plan) => plan.layers),
-    plans.flatMap(({ layers }) => layers.flatMap(({ nodes }) => nodes)),
-  ];
   ui.note(
-    `${name}: ${nodes.length} steps became ${layers.length} layers; equal within ${proof.maxRel.toExponential(1)} on ` +
+    `${name}: ${before.graph.nodes.length} steps became ${model.graph.nodes.length}; equal within ${
+      proof.maxRel.toExponential(1)
+    } on ` +
       `${proof.inputs} inputs`,
   );
-  await ctx.log({ phase: name, layers: layers.map(({ output, macs }) => ({ output, macs })), ...proof });
+  await ctx.log({
+    phase: name,
+    steps: { before: before.graph.nodes.length, after: model.graph.nodes.length },
+    ...proof,
+  });
   state.points.push(await pointOf(ctx, name, model));
 }
