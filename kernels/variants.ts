@@ -10,6 +10,7 @@ import { variants as normGroupNorm } from "./norm/group_norm.ts";
 import { variants as normLayerNorm } from "./norm/layer_norm.ts";
 import { variants as optim } from "./optim/plan.ts";
 import { variants as pointwiseBinary } from "./pointwise/binary.ts";
+import { variants as pointwiseChannelAffine } from "./pointwise/channel_affine.ts";
 import { variants as pointwiseInplace } from "./pointwise/inplace.ts";
 import { variants as pointwiseMix } from "./pointwise/mix.ts";
 import { variants as pointwiseUnary } from "./pointwise/unary.ts";
@@ -56,6 +57,7 @@ export function variants(): Program[] {
     normLayerNorm,
     optim,
     pointwiseBinary,
+    pointwiseChannelAffine,
     pointwiseInplace,
     pointwiseMix,
     pointwiseUnary,

@@ -2,6 +2,7 @@ import type { Access, Plan, Program } from "../../src/gpu/types.ts";
 import { f32bits } from "../bits.ts";
 import { linearGrid } from "../grid.ts";
 import { bothWidths, chooseWidth, type VectorPrograms, vectorPrograms } from "../vector.ts";
+import gelu from "./gelu.wgsl" with { type: "text" };
 import source from "./unary.wgsl" with { type: "text" };
 import gradSource from "./unary_grad.wgsl" with { type: "text" };
 
@@ -61,8 +62,8 @@ export function variants(): Program[] {
   return [...Object.values(forward), ...Object.values(gradients)].flatMap(bothWidths);
 }
 
-const forward = byKind(source, "", ["read", "read_write"]);
-const backward = byKind(gradSource, " gradient", ["read", "read", "read_write"]);
+const forward = byKind(`${gelu}\n${source}`, "", ["read", "read_write"]);
+const backward = byKind(`${gelu}\n${gradSource}`, " gradient", ["read", "read", "read_write"]);
 
 function byKind(text: string, suffix: string, access: readonly Access[]): Record<UnaryKind, VectorPrograms> {
   const made = Object.keys(SAVED).map((kind, KIND) => [kind, vectorPrograms(kind + suffix, text, access, { KIND })]);

@@ -1,10 +1,10 @@
 // y[i] = f(x[i]), f by KIND:
 //   0 relu          max(x, 0)
 //   1 clip          min(max(x, a), b)
-//   2 gelu          x * Phi(x), Phi by the complementary error function (Numerical Recipes erfcc, relative error 1.2e-7)
+//   2 gelu          x * Phi(x) (gelu.wgsl)
 //   3 gelu tanh     x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))
 //   4 sigmoid       1 / (1 + e^-x)
-//   5 tanh          Cephes tanhf: a polynomial for |x| < 0.625, else 1 - 2 / (e^2x + 1)
+//   5 tanh          (gelu.wgsl)
 //   6 leaky relu    x where x > 0, else a * x
 //   7 hard sigmoid  min(max(a * x + b, 0), 1)
 //   8 hard swish    x * min(max(x/6 + 1/2, 0), 1)
@@ -31,29 +31,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<V>;
 @group(0) @binding(2) var<storage, read_write> y: array<V>;
 
-// erfc(z) for z >= 0.
-fn erfc_positive(z: V) -> V {
-  let t = V(1.0) / (V(1.0) + 0.5 * z);
-  let q = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806 + t * (0.27886807 +
-    t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
-  return t * exp(max(q - z * z, V(-87.0)));
-}
-
-fn phi(v: V) -> V {
-  let tail = 0.5 * erfc_positive(abs(v) * 0.70710678);
-  return select(tail, V(1.0) - tail, v >= V(0.0));
-}
-
 fn sigmoid(v: V) -> V {
   let e = exp(-min(abs(v), V(87.0)));
   return select(e, V(1.0), v >= V(0.0)) / (V(1.0) + e);
-}
-
-fn tanh_exact(v: V) -> V {
-  let z = v * v;
-  let small = v + v * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
-  let large = sign(v) * (V(1.0) - 2.0 / (exp(2.0 * min(abs(v), V(15.0))) + V(1.0)));
-  return select(large, small, abs(v) < V(0.625));
 }
 
 // e^v - 1 for v <= 0, precise near 0 too.
@@ -85,8 +65,8 @@ fn unit(v: V) -> V {
 fn f(v: V) -> V {
   if (KIND == 0u) { return select(v, V(0.0), v <= V(0.0)); }
   if (KIND == 1u) { return select(select(v, V(p.a), v <= V(p.a)), V(p.b), v >= V(p.b)); }
-  if (KIND == 2u) { return v * phi(v); }
-  if (KIND == 3u) { return 0.5 * v * (V(1.0) + tanh_exact(0.7978845608 * (v + 0.044715 * v * v * v))); }
+  if (KIND == 2u) { return gelu(v); }
+  if (KIND == 3u) { return gelu_tanh(v); }
   if (KIND == 4u) { return sigmoid(v); }
   if (KIND == 5u) { return tanh_exact(v); }
   if (KIND == 6u) { return select(v, p.a * v, v <= V(0.0)); }

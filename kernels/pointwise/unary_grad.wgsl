@@ -30,19 +30,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> dy: array<V>;
 @group(0) @binding(3) var<storage, read_write> dx: array<V>;
 
-// erfc(z) for z >= 0.
-fn erfc_positive(z: V) -> V {
-  let t = V(1.0) / (V(1.0) + 0.5 * z);
-  let q = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806 + t * (0.27886807 +
-    t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
-  return t * exp(max(q - z * z, V(-87.0)));
-}
-
-fn phi(v: V) -> V {
-  let tail = 0.5 * erfc_positive(abs(v) * 0.70710678);
-  return select(tail, V(1.0) - tail, v >= V(0.0));
-}
-
 fn gelu_slope(v: V) -> V {
   return phi(v) + v * 0.3989422804 * exp(max(-0.5 * v * v, V(-87.0)));
 }

@@ -47,7 +47,7 @@ export { withoutNorms } from "../graph/fold.ts";
 export { initialise } from "../graph/initialise.ts";
 export { validateModel } from "../graph/validate.ts";
 export { execute, type ExecuteOptions, executeOutputs, type GivenInputs } from "../graph/execute.ts";
-export type { FusedStep } from "../graph/fuse.ts";
+export type { Chain, FusedStep } from "../graph/fuse.ts";
 export { compilePlan, type InferencePlan, type PlanPart } from "../graph/plan.ts";
 export type { Difference } from "../graph/compare.ts";
 export { assertEquivalent, type Equivalence, EquivalenceError, type InputNumbers } from "../graph/equivalence.ts";

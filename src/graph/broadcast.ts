@@ -1,7 +1,7 @@
 /** How the operands of an Add, Sub, Mul or Div meet. */
 
 import { nodeError } from "./attrs.ts";
-import { sameShape } from "./shapes.ts";
+import { isPerChannel, sameShape } from "./shapes.ts";
 import type { Node, Shape } from "./types.ts";
 
 /**
@@ -26,10 +26,7 @@ export function broadcastOf(node: Node, a: Shape, b: Shape): Broadcast {
     if (large.length === 4 && small[0] === large[0] && small[1] === channels) {
       if (small.length === 2 || (small.length === 4 && small[2] === 1 && small[3] === 1)) return { kind: "gate", wide };
     }
-    const ones = large.slice(2).map(() => 1);
-    if ([[channels], [channels, ...ones], [1, channels, ...ones]].some((s) => sameShape(s, small))) {
-      return { kind: "channel", wide };
-    }
+    if (isPerChannel(small, large)) return { kind: "channel", wide };
     if (isSpread(large, small)) return { kind: "spread", wide };
   }
   throw nodeError(node, `inputs [${a}] and [${b}] don't fit together`);

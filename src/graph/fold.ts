@@ -1,17 +1,24 @@
-/** Rewrites that inference wants: batch norm folded into the layer before it, Dropout and Identity dropped. */
+/** Rewrites that inference wants: batch norms and factors folded into the layer before them, Dropout and Identity dropped. */
 
+import { layerOf } from "./fuse.ts";
 import { identityMap } from "./indexmap.ts";
+import { inferShapes } from "./infer.ts";
 import { consumers, freshName, takenNames } from "./names.ts";
 import { opOf } from "./ops/ops.ts";
-import { hasFilterRows, isBatchNorm, isBorderTable } from "./roles.ts";
-import type { Graph, HostTensor, Model, Node, Origin, Rewrite } from "./types.ts";
+import type { Affine } from "./ops/op.ts";
+import { factorOf, hasFilterRows, isBatchNorm, isBorderTable, isSum } from "./roles.ts";
+import { isPerChannel, isPerColumn } from "./shapes.ts";
+import type { Graph, HostTensor, Model, Node, Origin, Rewrite, Shape } from "./types.ts";
 
 /** Parameters in float64, as folding computes them. */
 export type Params64 = ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float64Array }>;
 
-/** Both rewrites. Outputs keep their positions, and their names but where an Identity or a folded batch norm made them. */
+/**
+ * Both rewrites. Outputs keep their positions, and their names but where an Identity or what was folded made them. A factor per
+ * channel (LayerScale) goes into the layer before it as a batch norm does.
+ */
 export function foldForInference(model: Model): Rewrite {
-  return foldBatchNorm({ graph: dropIdentities(model.graph), params: model.params });
+  return foldInto({ graph: dropIdentities(model.graph), params: model.params }, () => true);
 }
 
 /**
@@ -24,13 +31,17 @@ export function foldForInference(model: Model): Rewrite {
  * @param which the batch norms that may go; default: all
  */
 export function foldBatchNorm(model: Model, which: (norm: Node) => boolean = () => true): Rewrite {
+  return foldInto(model, (node) => isBatchNorm(node) && which(node));
+}
+
+function foldInto(model: Model, which: (node: Node) => boolean): Rewrite {
   const exact = new Map(
     foldedParams(model.graph).map((name) => {
       const { shape, data } = model.params.get(name)!;
       return [name, { shape, data: new Float64Array(data) }];
     }),
   );
-  const folded = foldBatchNorm64(model.graph, exact, which);
+  const folded = foldInto64(model.graph, exact, which);
   const params = new Map<string, HostTensor>();
   const map = new Map<string, Origin>();
   const identity = identityMap(model.graph);
@@ -48,10 +59,10 @@ export function withoutNorms(model: Model, names: readonly string[] = []): Model
   return names.length === 0 ? model : foldBatchNorm(model, ({ name }) => names.includes(name)).model;
 }
 
-/** Parameters that a fold may read: those of batch norms and of what stands before them. The others may be large. */
+/** Parameters that a fold may read: those of what folds and of what stands before it. The others may be large. */
 function foldedParams(graph: Graph): string[] {
   const readers = consumers(graph);
-  const folds = (node: Node) => isBatchNorm(node) || isBorderTable(node);
+  const folds = (node: Node) => isBatchNorm(node) || isBorderTable(node) || isSum(node) || factorOf(node, graph);
   const nodes = graph.nodes.filter((node) => folds(node) || readers.get(node.outputs[0])?.some(folds));
   return [...new Set(nodes.flatMap((node) => node.inputs.filter((name) => graph.params[name])))];
 }
@@ -62,18 +73,26 @@ export function foldBatchNorm64(
   params: Params64,
   which: (norm: Node) => boolean = () => true,
 ): { readonly graph: Graph; readonly params: Params64 } {
+  return foldInto64(graph, params, (node) => isBatchNorm(node) && which(node));
+}
+
+function foldInto64(
+  graph: Graph,
+  params: Params64,
+  which: (node: Node) => boolean,
+): { readonly graph: Graph; readonly params: Params64 } {
   const specs = { ...graph.params };
   const values = new Map(params);
   const taken = takenNames(graph);
+  const shapes = inferShapes(graph);
   let nodes = [...graph.nodes];
 
-  for (const norm of graph.nodes) {
-    const { inference } = opOf(norm);
-    if (inference.kind !== "channel affine" || !which(norm)) continue;
+  for (const node of graph.nodes) {
+    if (!which(node)) continue;
     const current = { ...graph, nodes };
-    const chain = foldable(norm, current);
-    if (!chain) continue;
-    const { scale, centre, shift } = inference.affine(norm, norm.inputs.slice(1).map((name) => params.get(name)!.data));
+    const place = foldable(node, current, shapes);
+    if (!place) continue;
+    const { scale, centre, shift } = affineOf(node, graph, params);
 
     const put = (
       base: string,
@@ -88,52 +107,73 @@ export function foldBatchNorm64(
       specs[name] = { shape: tensor.shape, role };
       return name;
     };
-    const scaled = (name: string) => {
+    /** By filters, which are the first axis, or by columns. */
+    const scaled = (name: string, axis: "first" | "last") => {
       const { shape, data } = values.get(name)!;
-      const perFilter = data.length / shape[0];
-      return { shape, data: data.map((v, i) => v * scale[Math.floor(i / perFilter)]) };
+      const perFilter = axis === "first" ? data.length / scale.length : 1;
+      return { shape, data: data.map((v, i) => v * scale[Math.floor(i / perFilter) % scale.length]) };
     };
 
-    const { layer, border } = chain;
+    const { layer, border, columns } = place;
     const [x, weight, bias] = layer.inputs;
-    const before = bias === undefined ? undefined : values.get(bias)!.data;
-    const shifted = scale.map((s, f) => s * ((before?.[f] ?? 0) - centre[f]) + shift[f]);
-    const rewritten: Node[] = [{
-      ...layer,
-      inputs: [
-        x,
-        put(weight, weight, scaled(weight)),
-        put(bias ?? weight.replace(/\.weight$/, "") + ".bias", bias, { shape: [scale.length], data: shifted }),
-      ],
-      outputs: border ? layer.outputs : norm.outputs,
-    }];
-    if (border) {
-      const table = border.inputs[1];
-      rewritten.push({
-        ...border,
-        inputs: [border.inputs[0], put(table, table, scaled(table))],
-        outputs: norm.outputs,
-      });
+    const rewritten: Node[] = [];
+    if (columns) {
+      const product = { ...layer, inputs: [x, put(weight, weight, scaled(weight, "last"))] };
+      if (columns === "alone") rewritten.push({ ...product, outputs: node.outputs });
+      else {
+        const given = columns.inputs.map((name) => specs[name] ? put(name, name, scaled(name, "last")) : name);
+        rewritten.push(product, { ...columns, inputs: given, outputs: node.outputs });
+      }
+    } else {
+      const before = bias === undefined ? undefined : values.get(bias)!.data;
+      const shifted = scale.map((s, f) => s * ((before?.[f] ?? 0) - centre[f]) + shift[f]);
+      const inputs = [x, put(weight, weight, scaled(weight, "first"))];
+      if (bias !== undefined || isBatchNorm(node)) {
+        const base = bias ?? weight.replace(/\.weight$/, "") + ".bias";
+        inputs.push(put(base, bias, { shape: [scale.length], data: shifted }));
+      }
+      rewritten.push({ ...layer, inputs, outputs: border ? layer.outputs : node.outputs });
+      if (border) {
+        const table = border.inputs[1];
+        rewritten.push({
+          ...border,
+          inputs: [border.inputs[0], put(table, table, scaled(table, "first"))],
+          outputs: node.outputs,
+        });
+      }
     }
-    nodes = nodes.filter((node) => node !== norm).map((node) =>
-      rewritten.find(({ name }) => name === node.name) ?? node
+    nodes = nodes.filter((other) => other !== node).map((other) =>
+      rewritten.find(({ name }) => name === other.name) ?? other
     );
   }
   return withoutUnused({ ...graph, nodes, params: specs }, values);
 }
 
+/** y = scale · (x − centre) + shift, per channel. */
+function affineOf(node: Node, graph: Graph, params: Params64): Affine {
+  const { inference } = opOf(node);
+  if (inference.kind === "channel affine") {
+    return inference.affine(node, node.inputs.slice(1).map((name) => params.get(name)!.data));
+  }
+  const scale = params.get(node.inputs.find((name) => graph.params[name])!)!.data;
+  const zeros = new Float64Array(scale.length);
+  return { scale, centre: zeros, shift: zeros };
+}
+
 /**
- * The graph with the batch norms gone that a fold takes into the layers before them, parameters and all else as they were: for
- * who only asks which values there are.
+ * The graph with the batch norms and factors gone that `foldForInference` takes into the layers before them, parameters and all
+ * else as they were: for who only asks which values there are.
  */
-export function withoutFoldedNorms(graph: Graph): Graph {
+export function withoutFolded(graph: Graph): Graph {
+  const shapes = inferShapes(graph);
   let nodes = graph.nodes;
-  for (const norm of graph.nodes) {
-    const chain = isBatchNorm(norm) ? foldable(norm, { ...graph, nodes }) : undefined;
-    if (!chain) continue;
-    const last = chain.border ?? chain.layer;
-    nodes = nodes.filter((node) => node !== norm)
-      .map((node) => node.name === last.name ? { ...node, outputs: norm.outputs } : node);
+  for (const node of graph.nodes) {
+    const place = foldable(node, { ...graph, nodes }, shapes);
+    if (!place) continue;
+    const { layer, border, columns } = place;
+    const last = border ?? (columns === "alone" ? undefined : columns) ?? layer;
+    nodes = nodes.filter((other) => other !== node)
+      .map((other) => other.name === last.name ? { ...other, outputs: node.outputs } : other);
   }
   return { ...graph, nodes };
 }
@@ -159,14 +199,34 @@ export function dropIdentities(graph: Graph): Graph {
   return { ...graph, nodes, outputs: graph.outputs.map(resolve) };
 }
 
-function foldable(norm: Node, graph: Graph): { readonly layer: Node; readonly border?: Node } | undefined {
+/** Where a node's factors go. */
+interface FoldPlace {
+  readonly layer: Node;
+  /** A table of biases between the two. */
+  readonly border?: Node;
+  /** Of a product by [K,F], whose columns are scaled: the sum with its bias, or "alone". */
+  readonly columns?: Node | "alone";
+}
+
+function foldable(node: Node, graph: Graph, shapes: ReadonlyMap<string, Shape>): FoldPlace | undefined {
+  const factor = factorOf(node, graph);
+  if (!isBatchNorm(node) && !factor) return undefined;
   const readers = consumers(graph);
   const maker = (name: string) =>
     readers.get(name)?.length === 1 && !graph.outputs.includes(name)
-      ? graph.nodes.find((node) => node.outputs[0] === name)
+      ? graph.nodes.find((other) => other.outputs[0] === name)
       : undefined;
-  const last = maker(norm.inputs[0]);
-  const border = last && isBorderTable(last) ? last : undefined;
+  const x = node.inputs.find((name) => !graph.params[name])!;
+  const last = maker(x);
+  if (!last) return undefined;
+  if (factor && isPerColumn(factor, shapes.get(x)!)) {
+    const sum = isSum(last) ? last.inputs.find((name) => graph.params[name]) : undefined;
+    const biased = sum !== undefined && isPerColumn(graph.params[sum].shape, shapes.get(x)!);
+    const layer = biased ? maker(last.inputs.find((name) => name !== sum)!) : last;
+    if (layer && layerOf(graph, layer)?.filters === "last") return { layer, columns: biased ? last : "alone" };
+  }
+  if (factor && !isPerChannel(factor, shapes.get(x)!)) return undefined;
+  const border = isBorderTable(last) ? last : undefined;
   const layer = border ? maker(border.inputs[0]) : last;
   return layer && hasFilterRows(layer) ? { layer, border } : undefined;
 }

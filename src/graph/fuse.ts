@@ -1,11 +1,15 @@
-/** Which nodes one kernel does: a layer with the bias, the residual add and the activation after it. Pure. */
+/**
+ * Which nodes one kernel does: a layer with the bias, the residual add and the activation after it; or what follows a layer and
+ * its kernels don't do. Pure.
+ */
+import type { AffineActivation } from "../../kernels/pointwise/channel_affine.ts";
 import { inferShapes } from "./infer.ts";
 import { consumers } from "./names.ts";
 import type { LayerInference } from "./ops/op.ts";
 import { opOf } from "./ops/ops.ts";
-import { hasFilterRows, isSum } from "./roles.ts";
-import { sameShape } from "./shapes.ts";
-import type { Graph, Node, Shape } from "./types.ts";
+import { hasFilterRows, isBatchNorm, isBorderTable, isSum } from "./roles.ts";
+import { isPerColumn, sameShape } from "./shapes.ts";
+import type { Graph, Node } from "./types.ts";
 
 /** A node with what its kernel does besides. */
 export interface FusedStep {
@@ -17,13 +21,30 @@ export interface FusedStep {
   readonly residual?: string;
   /** What is applied last. */
   readonly activation: "none" | "relu" | "relu6";
+  /** What a kernel of its own does to each number instead, where nodes that follow a layer stand in a row. */
+  readonly chain?: Chain;
   /** What the step makes: the last fused node's output. */
   readonly output: string;
 }
 
+/** A table of biases, then an activation, then a batch norm: a merged block ends with them. */
+export interface Chain {
+  /** A node that adds a table of biases. */
+  readonly border?: Node;
+  /** What follows it. */
+  readonly activation: "none" | "relu" | "relu6" | "gelu" | "geluTanh";
+  /** What is done last. */
+  readonly norm?: {
+    /** A BatchNormalization. */
+    readonly node: Node;
+    /** Of the channels, which the norm itself has first: it may stand between two Transposes. */
+    readonly axis: number;
+  };
+}
+
 /**
  * The graph's nodes in order of execution, with `Add` and `Relu`/`Relu6` drawn into the layer, or the MatMul by a parameter,
- * before them.
+ * before them, and what else follows in a row as one step.
  */
 export function fuse(graph: Graph): FusedStep[] {
   const readers = consumers(graph);
@@ -37,6 +58,14 @@ export function fuse(graph: Graph): FusedStep[] {
   };
   for (const node of inOrder(graph, follower)) {
     if (done.has(node)) continue;
+    const row = chainFrom(node, follower);
+    if (row) {
+      for (const member of row.members) done.add(member);
+      const output = row.members.at(-1)!.outputs[0];
+      steps.push({ node, activation: "none", chain: row.chain, output });
+      made.add(output);
+      continue;
+    }
     let output = node.outputs[0];
     const layer = layerOf(graph, node);
     let bias = layer?.filters === "first" ? node.inputs[2] : undefined;
@@ -44,7 +73,7 @@ export function fuse(graph: Graph): FusedStep[] {
     let activation: FusedStep["activation"] = "none";
     const shift = layer?.filters === "last" ? follower(output) : undefined;
     const perColumn = shift && isSum(shift) ? shift.inputs.find((name) => name !== output) : undefined;
-    if (shift && perColumn && isPerColumn(graph.params[perColumn]?.shape, shapes.get(output)!)) {
+    if (shift && perColumn && isPerColumn(graph.params[perColumn]?.shape ?? [], shapes.get(output)!)) {
       bias = perColumn;
       output = shift.outputs[0];
       done.add(shift);
@@ -72,6 +101,58 @@ export function fuse(graph: Graph): FusedStep[] {
   return steps;
 }
 
+interface Row {
+  readonly members: readonly Node[];
+  readonly chain: Chain;
+}
+
+/** The nodes from this one on that one kernel does to each number; undefined where they are fewer than two and no norm. */
+function chainFrom(first: Node, follower: (value: string) => Node | undefined): Row | undefined {
+  const members: Node[] = [];
+  let next: Node | undefined = first;
+  const take = (nodes: readonly Node[]) => {
+    members.push(...nodes);
+    next = follower(nodes.at(-1)!.outputs[0]);
+  };
+  const border = isBorderTable(first) ? first : undefined;
+  if (border) take([border]);
+  const activation = next && chainedActivation(next);
+  if (activation) take([next!]);
+  const along = next && normAlong(next, follower);
+  // A table belongs to axis 1.
+  const norm = along && (!border || along.axis === 1) ? along : undefined;
+  if (norm) members.push(...norm.nodes);
+  if (members.length < 2 && !norm) return undefined;
+  return {
+    members,
+    chain: { border, activation: activation ?? "none", norm: norm && { node: norm.node, axis: norm.axis } },
+  };
+}
+
+/** A batch norm that begins here: alone, or between two Transposes that swap axis 1 with another one. */
+function normAlong(first: Node, follower: (value: string) => Node | undefined) {
+  if (isBatchNorm(first)) return { node: first, axis: 1, nodes: [first] };
+  const axis = swappedWithChannels(first);
+  if (axis === undefined) return undefined;
+  const node = follower(first.outputs[0]);
+  const back = node && isBatchNorm(node) ? follower(node.outputs[0]) : undefined;
+  return node && back && swappedWithChannels(back) === axis ? { node, axis, nodes: [first, node, back] } : undefined;
+}
+
+/** The axis that a Transpose swaps with axis 1; undefined for all else. */
+function swappedWithChannels(node: Node): number | undefined {
+  const { axes } = opOf(node);
+  const perm = axes?.kind === "permutes" ? node.attrs.perm as readonly number[] | undefined : undefined;
+  if (!perm) return undefined;
+  const axis = perm[1];
+  return axis > 1 && perm.every((from, to) => from === (to === 1 ? axis : to === axis ? 1 : to)) ? axis : undefined;
+}
+
+function chainedActivation(node: Node): Exclude<AffineActivation, "none"> | undefined {
+  const { inference } = opOf(node);
+  return inference.kind === "activation" ? inference.chained(node) : undefined;
+}
+
 /**
  * The nodes with each layer right before the sum that it alone flows into, where the sum's other operand is made after the
  * layer stands in the graph: a shortcut that subsamples, say. Two layers that meet stay as they stand: the second takes the
@@ -88,12 +169,6 @@ function inOrder({ nodes }: Graph, follower: (value: string) => Node | undefined
   };
   const moved = new Map(nodes.map((node) => [node, placeOf(node)]));
   return nodes.toSorted((a, b) => moved.get(a)! - moved.get(b)!);
-}
-
-/** [1,…,1,F] over […,F]. */
-function isPerColumn(shape: Shape | undefined, made: Shape): boolean {
-  return !!shape && shape.length === made.length &&
-    shape.every((d, axis) => d === (axis < made.length - 1 ? 1 : made[axis]));
 }
 
 /** What a node is to a plan as a layer; undefined for other nodes, and for a product of two values. */

@@ -1,7 +1,7 @@
 /** How much memory a network's activations take while it runs. Pure. */
 
 import { elements } from "../tensor/tensor.ts";
-import { dropIdentities, withoutFoldedNorms } from "./fold.ts";
+import { dropIdentities, withoutFolded } from "./fold.ts";
 import { fuse } from "./fuse.ts";
 import { inferShapes } from "./infer.ts";
 import { concrete } from "./shapes.ts";
@@ -18,7 +18,7 @@ import type { Graph } from "./types.ts";
  * @param batch inputs in one run; default 1
  */
 export function peakBytes(graph: Graph, batch = 1): number {
-  const folded = withoutFoldedNorms(dropIdentities(graph));
+  const folded = withoutFolded(dropIdentities(graph));
   const shapes = inferShapes(folded);
   const steps = fuse(folded);
   const [{ name: input }] = folded.inputs;

@@ -10,7 +10,8 @@ import { Tape } from "../tensor/tape.ts";
 import { type Dtype, elements, Tensor } from "../tensor/tensor.ts";
 import { type GivenInputs, namedInputs } from "./execute.ts";
 import { foldForInference } from "./fold.ts";
-import { fuse, type FusedStep, layerOf } from "./fuse.ts";
+import { planChain } from "./chain.ts";
+import { type Chain, fuse, type FusedStep, layerOf } from "./fuse.ts";
 import { inferShapes } from "./infer.ts";
 import { concrete } from "./shapes.ts";
 import { type LayerShape, planLayer } from "./layer.ts";
@@ -216,8 +217,9 @@ function launcher(
   weights: Weights,
   memory: Memory,
 ): Launch {
-  const { node, bias, residual, output } = step;
+  const { node, bias, residual, output, chain } = step;
   const value = (values: Values, name: string) => values.get(name) ?? weights.tensor(name);
+  if (chain) return chainLauncher(gpu, step, chain, inputs[0], weights, memory);
   if (!layer) {
     const op = opOf(node);
     return (values, tape) => {
@@ -276,6 +278,26 @@ function launcher(
     if (plan.prepare) launch(gpu, plan, { ...fixed, ...made }, label, plan.prepare);
     return made;
   }
+}
+
+/** How to record what follows a layer in one pass. */
+function chainLauncher(
+  gpu: Gpu,
+  { node, output }: FusedStep,
+  chain: Chain,
+  shape: readonly number[],
+  weights: Weights,
+  memory: Memory,
+): Launch {
+  const { plan, map, affine } = planChain(chain, shape, weights.host);
+  const keep = (data?: Float32Array<ArrayBuffer>) => data && memory.keep(Tensor.from(gpu, data, [data.length]));
+  const [ownMap, ownAffine] = [keep(map), keep(affine)];
+  return (values, tape) => {
+    const x = values.get(node.inputs[0])!;
+    const y = tape.empty(shape);
+    gpu.run(plan, [x, ownMap ?? x, ownAffine ?? x, y], `${node.name} [${shape}]`);
+    values.set(output, y);
+  };
 }
 
 /** The step as a layer with its epilogue; undefined for anything else. */

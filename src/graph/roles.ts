@@ -53,6 +53,12 @@ export function isSum(node: Node): boolean {
   return opOf(node).inference.kind === "sum";
 }
 
+/** The shape of the parameter that it multiplies a value by; undefined for all but such products. */
+export function factorOf(node: Node, { params }: Graph): readonly number[] | undefined {
+  const given = node.inputs.filter((name) => params[name]);
+  return opOf(node).inference.kind === "product" && given.length === 1 ? params[given[0]].shape : undefined;
+}
+
 /** In inference it only sees its input, as it is or in another shape: the two share their memory. */
 export function isView(node: Node): boolean {
   const { kind } = opOf(node).inference;

@@ -106,6 +106,60 @@ test("a shared weight is folded into a copy", () => {
   assert.ok(compareOutputs(output({ graph, params }), output(folded)).maxRel < 1e-12);
 });
 
+/** A factor per channel after a convolution, after a product with a bias and after one without, and after features. */
+function scaledLayers(): Graph {
+  const b = builder("scaled", ["N", 3, 2, 4]);
+  const factor = (name: string, shape: readonly number[]) => b.param(name, shape, "gamma");
+  let x = b.mul(b.conv(b.input, { name: "biased", out: 4, kernel: 1 }), factor("s1", [4, 1, 1]), "m1");
+  x = b.mul(factor("s2", [1, 4, 1, 1]), b.conv(x, { name: "plain", out: 4, kernel: 1, bias: false }), "m2");
+  x = b.reshape(b.add(x, b.tanh(x)), [8, 4]);
+  x = b.mul(b.linear(x, { name: "tokens", out: 5 }), factor("s3", [1, 1, 5]), "m3");
+  x = b.mul(b.linear(x, { name: "product", out: 6, bias: false }), factor("s4", [1, 1, 6]), "m4");
+  x = b.mul(b.gemm(b.flatten(x), { name: "fc", out: 3 }), factor("s5", [3]), "m5");
+  return b.graph([x]);
+}
+
+test("a factor per channel goes into the layer before it, its bias included", () => {
+  const graph = scaledLayers();
+  const before = { graph, params: trained(graph) };
+  const { model } = foldForInference(before);
+  validateModel(model);
+  assert.equal(model.graph.nodes.map(({ op }) => op).filter((op) => op === "Mul"), []);
+  assert.equal(Object.keys(model.graph.params).filter((name) => name.startsWith("s")), []);
+  // A layer without a bias gets none.
+  assert.not.ok("plain.bias" in model.graph.params);
+  assert.ok(compareOutputs(output(before), output(model)).maxRel <= 1e-6);
+  const one = (values: readonly number[]) => Float32Array.from(values);
+  const small = builder("small", ["N", 1, 1, 1]);
+  small.mul(small.conv(small.input, { name: "c", out: 2, kernel: 1 }), small.param("s", [2], "gamma"), "m");
+  const folded = foldForInference({
+    graph: small.graph(),
+    params: new Map([
+      ["c.weight", { shape: [2, 1, 1, 1], data: one([3, 5]) }],
+      ["c.bias", { shape: [2], data: one([1, -1]) }],
+      ["s", { shape: [2], data: one([2, 0.5]) }],
+    ]),
+  }).model.params;
+  assert.equal([...folded.get("c.weight")!.data], [6, 2.5]);
+  assert.equal([...folded.get("c.bias")!.data], [2, -0.5]);
+});
+
+test("a factor stays that is no parameter, no factor per channel, or after what somebody else reads", () => {
+  const kept = (build: (b: ReturnType<typeof builder>, x: string) => void) => {
+    const b = builder("kept", ["N", 2, 3, 2]);
+    build(b, b.conv(b.input, { name: "conv", out: 2, kernel: 1 }));
+    const graph = b.graph();
+    const { nodes } = foldForInference({ graph, params: initialise(graph, 1) }).model.graph;
+    return nodes.some(({ op }) => op === "Mul");
+  };
+  assert.ok(kept((b, x) => b.mul(x, b.input)));
+  assert.ok(kept((b, x) => b.mul(x, x)));
+  assert.ok(kept((b, x) => b.mul(x, b.param("s", [1, 1, 1, 2], "gamma"))));
+  assert.ok(kept((b, x) => b.add(b.mul(x, b.param("s", [2], "gamma")), x)));
+  assert.ok(kept((b, x) => b.mul(b.relu(x), b.param("s", [2], "gamma"))));
+  assert.not.ok(kept((b, x) => b.mul(x, b.param("s", [2], "gamma"))));
+});
+
 test("Dropout and Identity go, but for one that hands an input out", () => {
   const b = builder("idle", ["N", 2]);
   const x = b.identity(b.input, "copy");

@@ -111,6 +111,57 @@ test("no fusing past a second reader, a graph output, a broadcast, or x + x", ()
   assert.equal(steps(twice.b.graph()), ["conv = conv", "sum = sum"]);
 });
 
+/** What the steps do that have a kernel of their own for several nodes. */
+function chains(graph: Graph): string[] {
+  return fuse(graph).flatMap(({ node, chain, output }) => {
+    if (!chain) return [];
+    const { border, activation, norm } = chain;
+    const parts = [border && "border", activation, norm && `${norm.node.name} along ${norm.axis}`].filter(Boolean);
+    return [`${node.name}: ${parts.join(", ")} = ${output}`];
+  });
+}
+
+test("what a merged block ends with is one step", () => {
+  const { b, conv } = net();
+  const border = { name: "border", rows: [0, 1, 1, 2], cols: [0, 1, 1, 2] };
+  const x = b.batchNorm(b.gelu(b.borderBias(conv(b.input, "first"), border), "none", "gelu"), { name: "tail" });
+  b.batchNorm(b.gelu(b.add(conv(x, "second"), x, "sum"), "tanh", "tanh"), { name: "last" });
+  const graph = b.graph();
+  assert.equal(steps(graph), ["first = first", "border = tail", "second + tail = sum", "tanh = last"]);
+  assert.equal(chains(graph), ["border: border, gelu, tail along 1 = tail", "tanh: geluTanh, last along 1 = last"]);
+});
+
+test("a layer's kernel does ReLU, and the norm after it is one step", () => {
+  const { b, conv } = net();
+  b.batchNorm(b.relu(conv(b.input, "conv"), "relu"), { name: "tail" });
+  assert.equal(steps(b.graph()), ["conv relu = relu", "tail = tail"]);
+  assert.equal(chains(b.graph()), ["tail: none, tail along 1 = tail"]);
+});
+
+test("a norm between two Transposes that swap axis 1 with another one is along that one", () => {
+  const ends = (perm: readonly number[], back = perm) => {
+    const b = builder("tokens", ["N", 4, 6, 6]);
+    const x = b.transpose(b.gelu(b.input, "none", "gelu"), perm, "there");
+    b.transpose(b.batchNorm(x, { name: "bn" }), back, "back");
+    return chains(b.graph());
+  };
+  assert.equal(ends([0, 3, 2, 1]), ["gelu: gelu, bn along 3 = back"]);
+  assert.equal(ends([0, 2, 1, 3]), ["gelu: gelu, bn along 2 = back"]);
+  // Other orders stay as they are, and so do two that don't undo each other.
+  assert.equal(ends([0, 2, 3, 1], [0, 3, 1, 2]), ["bn: none, bn along 1 = bn"]);
+  assert.equal(ends([0, 3, 2, 1], [0, 2, 1, 3]), ["bn: none, bn along 1 = bn"]);
+  assert.equal(ends([0, 1, 3, 2]), ["bn: none, bn along 1 = bn"]);
+});
+
+test("a row ends at a second reader and at an output; a table or an activation alone stays a node of its own", () => {
+  const { b, conv } = net();
+  const x = b.borderBias(conv(b.input, "conv"), { name: "border", rows: [0, 1, 1, 2], cols: [0, 1, 1, 2] });
+  const y = b.gelu(b.add(x, b.gelu(b.sigmoid(x, "sigmoid"), "none", "inner"), "sum"), "none", "outer");
+  const z = b.batchNorm(y, { name: "bn" });
+  assert.equal(chains(b.graph([z])), ["outer: gelu, bn along 1 = bn"]);
+  assert.equal(chains(b.graph([y, z])), ["bn: none, bn along 1 = bn"]);
+});
+
 test("other clips are no relu6", () => {
   const all: Attrs[] = [{ min: 0, max: 5 }, { min: -1, max: 6 }, { min: 0 }, { max: 6 }];
   for (const limits of all) {

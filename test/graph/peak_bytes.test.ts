@@ -30,6 +30,15 @@ test("a value lives until its last reader is done, and a view shares its memory"
   assert.is(peakBytes(b.graph()), 4 * 4 * (3 + 5 + 3));
 });
 
+test("neither a factor that is folded nor what is done in one step makes a value of its own", () => {
+  const b = builder("g", ["N", 2, 4, 4]);
+  const x = b.mul(b.conv(b.input, { name: "a", out: 5, kernel: 1 }), b.param("s", [5], "gamma"));
+  const tail = b.batchNorm(b.gelu(x), { name: "tail" });
+  b.conv(tail, { name: "b", out: 3, kernel: 1 });
+  // What the layer makes, and what the step after it makes of that: 5 and 5 maps of 16 numbers.
+  assert.is(peakBytes(b.graph()), 4 * 16 * (5 + 5));
+});
+
 test("the input counts while it is read, and all outputs to the end", () => {
   const b = builder("g", ["N", 6]);
   const first = b.gemm(b.input, { name: "a", out: 4 });

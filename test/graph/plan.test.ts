@@ -156,11 +156,52 @@ const GRAPHS: Readonly<Record<string, Graph>> = {
   }),
 };
 
+const TAILS: Readonly<Record<string, Graph>> = {
+  "a sum, GELU and a batch norm, maps of 36": net(3, 6, (b, conv) => {
+    const x = conv(b.input, 5);
+    return conv(b.batchNorm(b.gelu(b.add(x, conv(x, 5))), { name: "tail" }), 2);
+  }),
+  "the same on maps of 49, by tanh": net(3, 7, (b, conv) => {
+    const x = conv(b.input, 5);
+    return conv(b.batchNorm(b.gelu(b.add(x, conv(x, 5)), "tanh"), { name: "tail" }), 2);
+  }),
+  "ReLU and ReLU6, each before a batch norm": net(3, 6, (b, conv) => {
+    const x = b.batchNorm(b.relu(conv(b.input, 5)), { name: "first" });
+    return b.batchNorm(b.relu6(b.add(conv(x, 5), x)), { name: "last" });
+  }),
+  "a border of a size of its own, ReLU6 and a batch norm": net(3, 7, (b, conv) => {
+    const border = { name: "border", rows: [0, 1, 2, 2, 2, 1, 0], cols: [0, 1, 1, 1, 1, 1, 2] };
+    return conv(b.batchNorm(b.relu6(b.borderBias(conv(b.input, 5), border)), { name: "tail" }), 2);
+  }),
+  "a border of a map of 16, and GELU": net(3, 4, (b, conv) => {
+    return conv(b.gelu(b.borderBias(conv(b.input, 3), { name: "border", rows: [0, 1, 1, 2], cols: [0, 1, 1, 2] })), 2);
+  }),
+  "GELU and a batch norm of tokens of 8": tokenTail(5, 8),
+  "GELU and a batch norm of tokens of 6": tokenTail(4, 6),
+  "a batch norm of features": net(2, 4, (b) => {
+    const x = b.gelu(b.gemm(b.flatten(b.input), { name: "fc", out: 9 }));
+    return b.gemm(b.batchNorm(x, { name: "tail" }), { name: "head", out: 3 });
+  }),
+  "an image's middle axis normed between two changes of layout": net(3, 5, (b, conv) => {
+    const x = b.tanh(conv(b.input, 4));
+    return b.transpose(b.batchNorm(b.transpose(x, [0, 2, 1, 3]), { name: "rows" }), [0, 2, 1, 3]);
+  }),
+};
+
+/** How a pruned block of a transformer ends: the norm has the tokens' channels between two changes of layout. */
+function tokenTail(count: number, dim: number): Graph {
+  const b = builder("tokens", ["N", count, dim]);
+  const sum = b.add(b.input, b.linear(b.input, { name: "merged", out: dim }), "sum");
+  const first = b.transpose(b.gelu(sum), [0, 2, 1]);
+  b.linear(b.transpose(b.batchNorm(first, { name: "tail" }), [0, 2, 1]), { name: "next", out: 3 });
+  return b.graph();
+}
+
 function modelOf(graph: Graph): Model {
   return { graph, params: randomParams(graph, 17) };
 }
 
-for (const [name, graph] of Object.entries(GRAPHS)) {
+for (const [name, graph] of Object.entries({ ...GRAPHS, ...TAILS })) {
   test(`${name}: the plan equals the interpreter and the reference, at batches 1 and 5`, async () => {
     const gpu = await testGpu();
     const model = modelOf(graph);

@@ -74,6 +74,7 @@ export const ACTIVATION_OPS: Readonly<Record<ActivationOpName, Op>> = {
         ? 0.5 * v * (1 + erf(v / Math.SQRT2))
         : 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
     run: (tape, x, { approximate }) => gelu(tape, x, approximate),
+    chained: ({ approximate }) => approximate === "none" ? "gelu" : "geluTanh",
   }),
   Sigmoid: activation({
     attributes: NO_ATTRIBUTES,
@@ -130,16 +131,24 @@ interface ActivationDefinition<A> {
   /** The function on the device, with its derivative. */
   run(tape: Tape, x: Tensor, attributes: A): Tensor;
   /** Its name among those that the kernels of layers and batch norms do as well; default: they don't. */
-  fused?(attributes: A): FusedActivation;
+  fused?(attributes: A): ReturnType<ActivationInference["fused"]>;
+  /** Its name among those that the kernel after a layer does as well; default: as `fused`. */
+  chained?(attributes: A): ReturnType<ActivationInference["chained"]>;
 }
 
-type FusedActivation = ReturnType<Extract<Inference, { kind: "activation" }>["fused"]>;
+type ActivationInference = Extract<Inference, { kind: "activation" }>;
 
-function activation<A>({ attributes, value, run, fused = () => undefined }: ActivationDefinition<A>): Op {
+function activation<A>(
+  { attributes, value, run, fused = () => undefined, chained = fused }: ActivationDefinition<A>,
+): Op {
   return operator({
     inputs: [oneActivation],
     attributes,
-    inference: { kind: "activation", fused: (node) => fused(attributes.read(node, [])) },
+    inference: {
+      kind: "activation",
+      fused: (node) => fused(attributes.read(node, [])),
+      chained: (node) => chained(attributes.read(node, [])),
+    },
     axes: ANY_ORDER,
     macs: NO_MACS,
     shape: unchanged,

@@ -47,7 +47,7 @@ export const ARITHMETIC_OPS: Readonly<Record<ArithmeticOpName, Op>> = {
   }),
   Mul: arithmetic({
     operand: FACTOR,
-    inference: { kind: "kernel" },
+    inference: { kind: "product" },
     affineIn: [0, 1],
     value: (a, b) => a * b,
     run: mul,

@@ -2,6 +2,7 @@
 
 import type { NormActivation } from "../../../kernels/norm/batch_norm.ts";
 import type { Activation } from "../../../kernels/launch.ts";
+import type { AffineActivation } from "../../../kernels/pointwise/channel_affine.ts";
 import type { Tape } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LayerShape } from "../layer.ts";
@@ -92,13 +93,19 @@ export interface OpContext {
  * - "channel affine": γ · (x − μ) / √(σ² + ε) + β per channel, which a layer before it takes into its weight
  * - "channel table": adds a table [C, …], which a factor per channel is multiplied into
  * - "sum": of two values, which the layer that made one of them takes into its kernels
- * - "activation": a function of each number; `fused` says which one the kernels of layers and batch norms do as well
+ * - "product": of two values; a layer takes a factor per channel that follows it into its weight
+ * - "activation": a function of each number; `fused` says which one the kernels of layers and batch norms do as well, and
+ *   `chained` which one the kernel does that runs what follows a layer (fuse.ts)
  * - "kernel": it runs as it does in training
  */
 export type Inference =
-  | { readonly kind: "identity" | "view" | "sum" | "channel table" | "kernel" }
+  | { readonly kind: "identity" | "view" | "sum" | "product" | "channel table" | "kernel" }
   | { readonly kind: "channel affine"; affine(node: Node, parameters: readonly Float64Array[]): Affine }
-  | { readonly kind: "activation"; fused(node: Node): Exclude<Activation, "none"> | undefined }
+  | {
+    readonly kind: "activation";
+    fused(node: Node): Exclude<Activation, "none"> | undefined;
+    chained(node: Node): Exclude<AffineActivation, "none"> | undefined;
+  }
   | LayerInference;
 
 /** y = scale · (x − centre) + shift, per channel. */

@@ -1,6 +1,6 @@
 /** What a table is asked about: the steps of a network's inference plan, each with what decides its time. Pure. */
 import type { ConvAttrs, Pair } from "../../graph/attrs.ts";
-import { dropIdentities, foldForInference, withoutFoldedNorms } from "../../graph/fold.ts";
+import { dropIdentities, foldForInference, withoutFolded } from "../../graph/fold.ts";
 import { fuse, type FusedStep, layerOf } from "../../graph/fuse.ts";
 import { inferShapes } from "../../graph/infer.ts";
 import { concrete, sampleSize } from "../../graph/shapes.ts";
@@ -56,7 +56,7 @@ export function tableSteps(model: Model): TableStep[] {
 
 /** The same without numbers: a bias that folding a batch norm would add isn't among what a step's probe has. */
 export function graphSteps(graph: Graph): TableStep[] {
-  return stepsOf(withoutFoldedNorms(dropIdentities(graph)));
+  return stepsOf(withoutFolded(dropIdentities(graph)));
 }
 
 function stepsOf(graph: Graph): TableStep[] {
