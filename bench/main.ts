@@ -16,7 +16,7 @@ Options
   --rounds <n>    samples of every contestant
   --steps <n>     train-step: steps per sample
   --seed <n>      of data, weights and masks (default 1)
-  --batch <n,…>   inference, headline: only these batch sizes
+  --batch <n,…>   inference, headline, depth: only these batch sizes
   --case <text>   only cases whose names contain it (not: profile)
   --browser       run the suites in headless Chromium: ${
   SUITES.filter(({ browser }) => browser === "can").map(({ name }) => name).join(", ")

@@ -1,4 +1,5 @@
 import type { MeasuredSuite } from "../suite.ts";
+import { depth } from "./depth.ts";
 import { headline } from "./headline.ts";
 import { inference } from "./inference.ts";
 import { kernels } from "./kernels.ts";
@@ -6,4 +7,4 @@ import { projection } from "./projection.ts";
 import { sparse } from "./sparse.ts";
 
 /** The suites that run our own code only, wherever there is WebGPU. */
-export const MEASURED: readonly MeasuredSuite[] = [kernels, sparse, projection, inference, headline];
+export const MEASURED: readonly MeasuredSuite[] = [kernels, sparse, projection, inference, headline, depth];

@@ -48,6 +48,7 @@ export const SUITES: readonly Suite[] = [
   },
   measured("inference", "ResNet-20 whole against half the filters in each layer"),
   measured("headline", "AlexNet and ResNet-18 pruned as StructADMM did: dense, masked, compact"),
+  measured("depth", "ResNet-34, MobileNetV2, ConvNeXt-T and DeiT-T with merged blocks against the whole networks"),
   {
     name: "profile",
     about: "where the time of our own training step goes",
