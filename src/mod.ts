@@ -9,6 +9,7 @@
  */
 export * from "./entries/graph_entry.ts";
 export * from "./entries/prune_entry.ts";
+export * from "./entries/depth_entry.ts";
 export * from "./entries/train_entry.ts";
 export * from "./entries/measure_entry.ts";
 export * from "./entries/formats_entry.ts";

@@ -45,7 +45,9 @@ export interface RefusedBlock extends Pick<Block, "kind" | "name"> {
 
 /** What a network has of them, in order of execution. */
 export interface Blocks {
+  /** Those that can take a form. */
   readonly blocks: readonly Block[];
+  /** What looks like one and is none. */
   readonly refused: readonly RefusedBlock[];
 }
 
@@ -77,6 +79,7 @@ export const PRUNABLE_KINDS = [
 
 /** One form, as its own file states it. */
 export interface Form {
+  /** As genes and recipes name it. */
   readonly name: FormName;
   /** One line for lists and help texts. */
   readonly summary: string;

@@ -11,7 +11,7 @@ test.before(async () => {
 });
 test.after(() => project[Symbol.dispose]());
 
-const ENTRIES = [".", "./graph", "./prune", "./train", "./measure", "./formats", "./web"];
+const ENTRIES = [".", "./graph", "./prune", "./depth", "./train", "./measure", "./formats", "./web"];
 
 /** Uses an entry point each, in types that a mistake would break. */
 const USER = `

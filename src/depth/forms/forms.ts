@@ -9,6 +9,7 @@ import { linearForm } from "./linear.ts";
 import { firstForm, secondForm } from "./one_convolution.ts";
 import { skipForm } from "./skip.ts";
 
+/** Every form by its name. */
 export const FORMS: Readonly<Record<FormName, Form>> = {
   identity: identityForm,
   linear: linearForm,

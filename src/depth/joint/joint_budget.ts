@@ -11,6 +11,7 @@ import type { Gene } from "../types.ts";
 import { BATCH, type BlockOption, type JointOptions, jointOptions } from "./joint_options.ts";
 import { withChoices } from "./with_choices.ts";
 
+/** What `jointBudget` takes. */
 export interface JointBudgetOptions extends JointOptions {
   /** What the network may take at most, in ms by the estimate. */
   readonly limit: number;
@@ -18,6 +19,7 @@ export interface JointBudgetOptions extends JointOptions {
 
 /** What a joint budget has come to. */
 export interface JointBudget {
+  /** What becomes of each block. */
   readonly gene: Gene;
   /** Of the network that has become what the gene says, by the estimate. */
   readonly ms: number;

@@ -16,6 +16,7 @@ import { withChoices } from "./with_choices.ts";
 
 /** One thing that a block may become. */
 export interface BlockOption {
+  /** What it becomes. */
   readonly choice: Choice;
   /** What the whole network takes with this option alone, by the estimate. */
   readonly ms: number;
@@ -23,10 +24,13 @@ export interface BlockOption {
   readonly loss: number;
 }
 
+/** A network, its blocks, and by what options are priced and judged. */
 export interface JointOptions {
+  /** Where the passes run. */
   readonly gpu: Gpu;
   /** A trained network, which stays as it is. */
   readonly model: Model;
+  /** Its blocks (findBlocks). */
   readonly blocks: Blocks;
   /** What is looked at: a few hundred images do. Labels aren't. */
   readonly images: Dataset;

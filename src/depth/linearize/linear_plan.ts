@@ -6,6 +6,7 @@ import type { Graph, Node, Shape } from "../../graph/types.ts";
 import type { Block, BlockKind } from "../types.ts";
 import type { LinearFit } from "./least_squares.ts";
 
+/** Of rows and of columns. */
 type Pair = readonly [number, number];
 
 /** A convolution of images [N, C, H, W], or a linear layer over the last axis of tokens [N, …, D]. Both have a bias. */
@@ -14,9 +15,9 @@ export type LinearLayer =
     readonly kind: "conv";
     readonly channels: number;
     readonly filters: number;
-    readonly kernel: Pair;
-    readonly strides: Pair;
-    readonly dilations: Pair;
+    readonly kernel: readonly [number, number];
+    readonly strides: readonly [number, number];
+    readonly dilations: readonly [number, number];
     /** ONNX's order: top, left, bottom, right. */
     readonly pads: readonly [number, number, number, number];
   }
@@ -30,6 +31,7 @@ export type LinearLayer =
 
 /** The layer and where it goes. */
 export interface LinearPlan {
+  /** Its shape. */
   readonly layer: LinearLayer;
   /** The value that the layer reads. */
   readonly reads: string;
@@ -187,8 +189,8 @@ interface Window {
   readonly node: Node;
   readonly groups: number;
   readonly reach: Pair;
-  readonly strides: Pair;
-  readonly dilations: Pair;
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
   /** Before the first row and column. */
   readonly pads: Pair;
 }

@@ -49,6 +49,7 @@ export interface LinearScore {
 
 /** A network some of whose blocks are linear layers. */
 export interface Linearized {
+  /** The network, and where its parameters come from. */
   readonly rewrite: Rewrite;
   /** In the order of execution; of inputs that went through the layers before. */
   readonly scores: readonly LinearScore[];

@@ -9,8 +9,11 @@ import type { LinearPlan } from "./linear_plan.ts";
 
 /** A layer for one block. */
 export interface FittedLayer {
+  /** What it stands for. */
   readonly block: Block;
+  /** Its shape, and where it goes. */
   readonly plan: LinearPlan;
+  /** Its numbers. */
   readonly fit: LinearFit;
 }
 

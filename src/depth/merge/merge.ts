@@ -14,6 +14,7 @@ import { passage } from "./region.ts";
 import { affineRuns } from "./runs.ts";
 import { trace, type Traces } from "./trace.ts";
 
+/** How blocks are merged. */
 export interface MergeBlocksOptions extends MergeOptions {
   /**
    * "exact": where values in between are padded with zeros, kernels or biases of their own for the regions at the border.

@@ -17,6 +17,7 @@ import { type AxisTrace, greatestCommonDivisor, type Trace, trace, type Traces }
 /** "fewest macs": those layers that take the fewest multiply-adds. "one": one layer, whatever it takes. */
 export type MergeGoal = "fewest macs" | "one";
 
+/** How affine layers are merged. */
 export interface MergeOptions {
   /** Default "fewest macs". */
   readonly layers?: MergeGoal;
