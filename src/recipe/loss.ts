@@ -15,7 +15,7 @@ export function lossSettings(
   dense: Model,
   graph?: Graph,
 ): LossSettings {
-  const labels = { kind: "cross-entropy", labelSmoothing, graph } as const;
+  const labels = { kind: "cross-entropy", labelSmoothing, ...ofGraph(graph) } as const;
   if (!loss) return labels;
   return SETTINGS[loss.kind](loss as never, labels, dense, graph);
 }
@@ -44,8 +44,13 @@ const SETTINGS: {
     kind: "sum",
     terms: [
       { loss: labels, weight: 1 - weight },
-      { loss: { kind: "distill", teacher, temperature, graph }, weight },
+      { loss: { kind: "distill", teacher, temperature, ...ofGraph(graph) }, weight },
     ],
   }),
-  outputs: (_loss, _labels, teacher, graph) => ({ kind: "outputs", teacher, graph }),
+  outputs: (_loss, _labels, teacher, graph) => ({ kind: "outputs", teacher, ...ofGraph(graph) }),
 };
+
+/** The training's first graph is what a loss takes where none is said. */
+function ofGraph(graph: Graph | undefined): { readonly graph?: Graph } {
+  return graph ? { graph } : {};
+}

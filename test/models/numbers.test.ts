@@ -39,20 +39,16 @@ const SMALL: Readonly<Record<string, ModelOptions>> = {
   "vgg11-bn-cifar": { width: 0.125 },
   "densenet40": { width: 0.34, size: 8 },
   "mobilenetv2-cifar": { width: 0.25, size: 8 },
-  "convnext-cifar": { width: 0.2, size: 16 },
-  "deit-cifar": { width: 0.125, size: 8 },
   "resnet18": { width: 0.125, size: 40, classes: 7 },
   "vgg11-bn": { width: 0.0625, size: 32, classes: 7 },
   "alexnet": { width: 0.0625, size: 95, classes: 7 },
   "alexnet-caffe": { width: 0.0625, size: 67, classes: 7 },
-  "mobilenetv2": { width: 0.25, size: 32, classes: 7 },
-  "convnext-t": { width: 0.1, size: 32, classes: 7 },
-  "deit-t": { width: 0.125, size: 32, classes: 7 },
 };
 
-/** Made by the same functions as those in SMALL, and longer. */
+/** Made by the same functions as those in SMALL, and larger. */
 const LIKE_THEM = [
   ...["resnet14", "resnet32", "resnet44", "resnet56", "resnet110", "resnet34-cifar", "resnet34"],
+  ...["convnext-cifar", "convnext-t", "deit-cifar", "deit-t", "mobilenetv2"],
   ...["vgg16-bn-cifar", "vgg19-bn-cifar", "vgg16-bn", "vgg19-bn"],
 ];
 
