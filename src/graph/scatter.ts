@@ -42,9 +42,14 @@ export function whyWithoutPlace(small: Pick<Model, "params">, origin: IndexMap):
   for (const name of small.params.keys()) {
     const entry = origin.get(name);
     if (!entry) return `"${name}" was made by pruning and has no place in the dense network`;
-    if (isMerged(entry)) return `"${name}" was merged from ${entry.sources.join(", ")} (${entry.how})`;
+    if (isMerged(entry)) return `"${name}" was merged from ${listed(entry.sources)} (${entry.how})`;
   }
   return undefined;
+}
+
+/** Names as far as a sentence bears them. */
+function listed(names: readonly string[]): string {
+  return names.length <= 4 ? names.join(", ") : `${names.length} parameters`;
 }
 
 /** As `gatherTensor` reads: an entry shorter than the rank sees the trailing axes as one. */

@@ -99,6 +99,8 @@ test("a parameter that was made or merged has no place in the dense network, and
   const origin = new Map(identityMap(graph)).set(second, { sources: ["a", "b"], how: "b ∘ a" });
   assert.is(scatterModel(model, origin, model), undefined);
   assert.is(whyWithoutPlace(model, origin), `"${second}" was merged from a, b (b ∘ a)`);
+  const many = new Map(origin).set(second, { sources: ["a", "b", "c", "d", "e"], how: "e ∘ a" });
+  assert.is(whyWithoutPlace(model, many), `"${second}" was merged from 5 parameters (e ∘ a)`);
   assert.is(whyWithoutPlace(model, identityMap(graph)), undefined);
 });
 
