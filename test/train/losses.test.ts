@@ -214,6 +214,8 @@ test("output error over two outputs is the mean of theirs, also within a weighte
   assertGradients(stepped, hostGradients(student, host));
   const half = await step([graph], student, weightedSum([{ loss: outputError({ teacher }), weight: 0.5 }]));
   assertClose([half.loss], [host(student) / 2], 1e-6, "half the loss");
+  const double = await step([graph], student, weightedSum([{ loss: outputError({ teacher }), weight: 2 }]));
+  assertClose([double.loss], [host(student) * 2], 1e-6, "twice the loss");
   const fewer = step([left], params, outputError({ teacher }));
   const error = await fewer.then(() => undefined, (error) => error);
   assert.match(error.message, /the network has 1 outputs, "two" 2, expected as many/);
