@@ -1,7 +1,13 @@
 import { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { findBlocks } from "../depth/blocks/find_blocks.ts";
-import { type BlockForms, blockForms, type FormCost, formGraphs, type FormLayer } from "../depth/forms/form_cost.ts";
+import {
+  type BlockForms,
+  blockForms,
+  type FormCost,
+  formedNetworks,
+  type FormLayer,
+} from "../depth/forms/form_cost.ts";
 import type { Blocks } from "../depth/types.ts";
 import { graphCost } from "../graph/cost.ts";
 import { initialise } from "../graph/initialise.ts";
@@ -46,7 +52,7 @@ export function blocksCommand(io: Io): Command {
       }
       const graph = await graphOf(model, io, { ...output && { output }, ...inputs && { inputs } });
       const blocks = findBlocks(graph);
-      const table = await latencyTable(io, graph, blocks, options);
+      const table = await latencyTable(io, graph, options);
       const forms = blockForms(graph, blocks, { table, all });
       if (json) return io.out(JSON.stringify({ name: graph.name, blocks: forms, refused: blocks.refused }, null, 2));
       io.out(formatBlocks(graph, { forms, refused: blocks.refused }, io.width));
@@ -57,7 +63,6 @@ export function blocksCommand(io: Io): Command {
 async function latencyTable(
   io: Io,
   graph: Graph,
-  blocks: Blocks,
   { table, device, batch }: BlocksCommandOptions,
 ): Promise<LatencyTable | undefined> {
   if (device !== undefined) {
@@ -72,7 +77,7 @@ async function latencyTable(
     model: { graph, params: initialise(graph, 1) },
     name: graph.name,
     batch,
-    also: formGraphs(graph, blocks).map((formed) => ({ graph: formed })),
+    also: formedNetworks(graph),
     signal: io.signal,
     ui,
   }).finally(ui.close);

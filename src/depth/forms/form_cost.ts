@@ -11,7 +11,7 @@ import type { LatencyTable } from "../../measure/latency/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import { mergedGraph, planBlock } from "../merge/merge.ts";
 import type { MergedLayer, MergeGoal } from "../merge/plan.ts";
-import { blockIn } from "../blocks/find_blocks.ts";
+import { blockIn, findBlocks } from "../blocks/find_blocks.ts";
 import type { Block, Blocks, FormName } from "../types.ts";
 import { FORM_NAMES, FORMS, refusalOf } from "./forms.ts";
 import { settle } from "./settle.ts";
@@ -162,6 +162,11 @@ export function formGraphs(graph: Graph, { blocks }: Blocks): readonly Graph[] {
       })
     )
   );
+}
+
+/** The same for a network whose blocks are still to be found, as a latency table's `also` takes them. */
+export function formedNetworks(graph: Graph): readonly { readonly graph: Graph }[] {
+  return formGraphs(graph, findBlocks(graph)).map((formed) => ({ graph: formed }));
 }
 
 /** The forms that are for blocks of this kind. */

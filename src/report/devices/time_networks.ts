@@ -1,4 +1,5 @@
 /** A timing session on this machine's own adapter, as the phone page makes them: a record to compare, and to prune for. */
+import { formedNetworks } from "../../depth/forms/form_cost.ts";
 import { UserError } from "../../errors.ts";
 import { type OpenGpu, openGpu } from "../../gpu/gpu.ts";
 import { buildLatencyTable, type TableOptions } from "../../measure/latency/build.ts";
@@ -79,8 +80,9 @@ async function tablesOf(
   const built: LatencyTable[] = [];
   for (const name of models) {
     const model = zooModel(name);
+    const also = formedNetworks(model.graph);
     for (const batch of protocol.batches) {
-      built.push(await measureTable({ model, name, batch, seconds, signal, ui, open }));
+      built.push(await measureTable({ model, name, batch, also, seconds, signal, ui, open }));
     }
   }
   return built;

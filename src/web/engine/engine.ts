@@ -1,4 +1,5 @@
 /** Answers the page's calls; nothing is timed while something else computes. */
+import { formedNetworks } from "../../depth/forms/form_cost.ts";
 import { buildLatencyTable, type TableProgress } from "../../measure/latency/build.ts";
 import { measureSession } from "../../measure/session/session.ts";
 import { createVisibility } from "../../measure/session/visibility.ts";
@@ -70,7 +71,13 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
           const model = await (models.dense ?? models.pruned)!();
           const onProgress = (progress: TableProgress) => tell({ kind: "progress", ...progress });
           return await device.use((gpu) =>
-            buildLatencyTable(gpu, model, { name: entry.id, batch, signal, onProgress })
+            buildLatencyTable(gpu, model, {
+              name: entry.id,
+              batch,
+              also: formedNetworks(model.graph),
+              signal,
+              onProgress,
+            })
           );
         }),
     },
