@@ -9,10 +9,10 @@ import { slowestFirst } from "./order.ts";
 import { runInWorkers } from "./workers.ts";
 
 /**
- * Of each kind, with a browser and without. Tests wait for their device about half of the time, and whichever kind is left
- * at the end keeps two cores busy.
+ * Tests wait for their device, for sleeps and for other processes about half of the time, so that two cores have room for more
+ * workers than there are; those in a browser are fewer, and a browser keeps several processes busy.
  */
-const WORKERS = 2;
+const WORKERS = { outside: 3, inside: 2 };
 
 const started = performance.now();
 const root = import.meta.dirname!;
@@ -39,8 +39,8 @@ if (counts.failed === 0) {
   const script = `${root}/worker.ts`;
   const print = (text: string) => console.log(text);
   const [outside, inside] = await Promise.all([
-    runInWorkers(files.filter((name) => !inBrowser.includes(name)), { script, count: WORKERS, print }),
-    runInWorkers(inBrowser, { script, config: `${root}/browser/deno.json`, count: WORKERS, print }),
+    runInWorkers(files.filter((name) => !inBrowser.includes(name)), { script, count: WORKERS.outside, print }),
+    runInWorkers(inBrowser, { script, config: `${root}/browser/deno.json`, count: WORKERS.inside, print }),
   ]);
   add(outside);
   add(inside);
