@@ -9,8 +9,8 @@ import { slowestFirst } from "./order.ts";
 import { runInWorkers } from "./workers.ts";
 
 /**
- * Tests wait for their device, for sleeps and for other processes about half of the time, so that two cores have room for more
- * workers than there are; those in a browser are fewer, and a browser keeps several processes busy.
+ * Outside browsers tests wait a third of the time for their device, a timer or another process, so that two cores have room
+ * for three workers. A browser is several processes itself.
  */
 const WORKERS = { outside: 3, inside: 2 };
 

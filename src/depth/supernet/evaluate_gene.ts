@@ -1,5 +1,5 @@
 import type { Dataset, Split } from "../../data/types.ts";
-import { pick } from "../../data/splits.ts";
+import { spread } from "../../data/splits.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Model } from "../../graph/types.ts";
 import { evaluateModel } from "../../train/evaluate.ts";
@@ -39,7 +39,5 @@ export function fidelitiesAgree({ count }: Pick<Dataset, "count">): boolean {
 }
 
 function cheapPart(heldOut: Dataset): Dataset {
-  if (fidelitiesAgree(heldOut)) return heldOut;
-  const { count } = heldOut;
-  return pick(heldOut, Uint32Array.from({ length: CHEAP_IMAGES }, (_, i) => Math.floor(i * count / CHEAP_IMAGES)));
+  return fidelitiesAgree(heldOut) ? heldOut : spread(heldOut, CHEAP_IMAGES);
 }
