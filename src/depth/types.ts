@@ -83,6 +83,8 @@ export interface Form {
   readonly name: FormName;
   /** One line for lists and help texts. */
   readonly summary: string;
+  /** Whether it is of several layers, which merging makes fewer; the others are one layer, or none, as they begin. */
+  readonly merges: boolean;
   /** What it is for. */
   readonly kinds: readonly BlockKind[];
   /** Why a block of such a kind can't take it, as a clause; undefined where it can. */

@@ -1,5 +1,6 @@
 /** The schemas of stages that prune depth: blocks of the network become smaller ones. */
 import * as v from "valibot";
+import { FORM_NAMES } from "../depth/forms/forms.ts";
 import { count, distinct, fraction, positive, record, text, word } from "../validation/values.ts";
 import { training } from "./training.ts";
 
@@ -21,8 +22,6 @@ const linearize = record({
   kernel: v.optional(v.picklist([1, 3, 5], "expected 1, 3 or 5"), 3),
 });
 
-const FORMS = ["identity", "linear", "second", "first", "attention", "skip"] as const;
-
 /** Training images that forms begin with, spread evenly over them: for linear layers' fits and for batch norms' statistics. */
 const images = v.optional(count(2), 256);
 
@@ -30,7 +29,7 @@ const supernet = record({
   kind: v.literal("supernet"),
   epochs: count(1),
   /** The form that a block takes where a gene changes it; blocks that can't take it stay. */
-  start: v.optional(word(...FORMS), "linear"),
+  start: v.optional(word(...FORM_NAMES), "linear"),
   images,
   /** Genes that are drawn for each step, beside the original network and the one with every form. */
   random: v.optional(count(0), 2),
@@ -54,7 +53,7 @@ const searchBudget = v.pipe(
   v.check(({ ms, batch }) => ms !== undefined || batch === undefined, "batch belongs to ms: leave it out"),
 );
 
-const place = v.union([v.picklist([0, 1]), word("keep", ...FORMS)], "expected 0, 1, keep or the name of a form");
+const place = v.union([v.picklist([0, 1]), word("keep", ...FORM_NAMES)], "expected 0, 1, keep or the name of a form");
 
 const search = v.pipe(
   record({
@@ -68,7 +67,7 @@ const search = v.pipe(
     /** What becomes of each block instead of a search: 0 or keep, 1 for the first of `forms`, or a form's name. */
     gene: v.optional(v.array(place, "expected a list with an entry for each block")),
     /** What a block may become; default: what the supernet has, or linear layers. */
-    forms: v.optional(distinct(word(...FORMS))),
+    forms: v.optional(distinct(word(...FORM_NAMES))),
     images,
   }),
   v.check(

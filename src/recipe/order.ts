@@ -1,5 +1,6 @@
 /** What the schema of a single stage can't say, told before the first epoch instead of hours later. */
 import { findBlocks } from "../depth/blocks/find_blocks.ts";
+import { DEPTH_CONTROL_NAMES, isDepthControl, UNTRAINED_CONTROLS } from "../depth/depth_controls.ts";
 import { UserError } from "../errors.ts";
 import { DeviceLostError } from "../gpu/errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
@@ -10,7 +11,7 @@ import { isTrained } from "../models/given.ts";
 import { checkCriterion, checkRequest } from "../prune/budget/settle.ts";
 import { criterionNamed } from "../prune/criteria/criteria.ts";
 import { survivesCompaction } from "../prune/structures/structures.ts";
-import { isPruning, SCRATCH, type Stage } from "./registry.ts";
+import { controlRuns, isPruning, SCRATCH, type Stage } from "./registry.ts";
 import type { Recipe } from "./schema.ts";
 import { controlTraining } from "./stages/control_training.ts";
 import { startGene } from "./stages/genes.ts";
@@ -26,23 +27,7 @@ export function checkOrder({ name, stages, model, weights }: Recipe): void {
         `trained network's weights`,
     );
   }
-  const prunes = stages.findIndex(isPruning);
-  const controls = stages.findIndex(({ kind }) => kind === "controls");
-  if (controls >= 0 && !(prunes >= 0 && prunes < controls)) {
-    throw new UserError(
-      `recipe ${name}: stages.${controls}: controls repeat the pruning before them, and there is none: ` +
-        `put an admm or prune stage before`,
-    );
-  }
-  stages.forEach((stage, i) => {
-    if (stage.kind !== "controls" || stage.epochs !== undefined) return;
-    const lacking = stage.runs.find(({ epochs }) => epochs === undefined);
-    if (!lacking || controlTraining(stages.slice(0, i), "pruned").epochs > 0) return;
-    throw new UserError(
-      `recipe ${name}: stages.${i}: controls are trained for as long as the network was, and no stage before them ` +
-        `trains: give them epochs`,
-    );
-  });
+  checkControls(name, stages);
   checkDepthOrder(name, stages);
   checkLosses(name, stages, isTrained({ model, weights }) ? "trained" : "untrained");
   stages.forEach((stage, i) => {
@@ -54,6 +39,44 @@ export function checkOrder({ name, stages, model, weights }: Recipe): void {
           `stages.${smaller} (${stages[smaller].kind}) makes them smaller: put it after, or set compact to false`,
       );
     }
+  });
+}
+
+/** Refuses controls of something that the stages before them don't do, and those that nobody says how long to train. */
+function checkControls(recipe: string, stages: readonly Stage[]): void {
+  stages.forEach((stage, i) => {
+    if (stage.kind !== "controls") return;
+    const before = stages.slice(0, i);
+    const at = `recipe ${recipe}: stages.${i}: `;
+    const prunes = before.some(isPruning);
+    const changesBlocks = before.some(({ kind }) => kind === "subnet" || kind === "linearize");
+    if (!prunes && !changesBlocks) {
+      throw new UserError(
+        `${at}controls repeat the pruning before them, and there is none: put an admm, prune, linearize or subnet stage before`,
+      );
+    }
+    const runs = controlRuns(stage, before);
+    const depth = runs.find(({ method }) => isDepthControl(method));
+    if (depth && (prunes || !changesBlocks)) {
+      throw new UserError(
+        `${at}the control ${depth.method} changes the blocks that the network has had changed, ` +
+          (changesBlocks
+            ? "and the stages before it prune widths as well, which it wouldn't: compare depth in a recipe of its own"
+            : "and the stages before it change none: put a linearize or subnet stage before, or use a criterion"),
+      );
+    }
+    const width = runs.find(({ method }) => method !== SCRATCH && !isDepthControl(method));
+    if (width && (changesBlocks || !prunes)) {
+      throw new UserError(
+        `${at}the control ${width.method} keeps as many groups in each layer as the network has, and its blocks have become ` +
+          `other layers: the controls of such a network are ${[...DEPTH_CONTROL_NAMES, SCRATCH].join(", ")}`,
+      );
+    }
+    const lacking = runs.some(({ method, epochs }) => epochs === undefined && !UNTRAINED_CONTROLS.has(method));
+    if (stage.epochs !== undefined || !lacking || controlTraining(before, "changed").epochs > 0) return;
+    throw new UserError(
+      `${at}controls are trained for as long as the network was, and no stage before them trains: give them epochs`,
+    );
   });
 }
 
@@ -155,8 +178,8 @@ export function checkTargets(model: Model, { stages, seed }: Recipe, tables: rea
   });
   stages.forEach((stage, i) => {
     if (stage.kind !== "controls") return;
-    for (const { method } of stage.runs) {
-      if (method === SCRATCH) continue;
+    for (const { method } of controlRuns(stage, stages.slice(0, i))) {
+      if (method === SCRATCH || isDepthControl(method)) continue;
       for (const request of requests.slice(0, i)) {
         if (request) checkCriterion(model, request, criterionNamed(method));
       }

@@ -1,5 +1,6 @@
 /** Every kind of stage with its schema. A stage reads the network as the one before left it and hands on its own. */
 import * as v from "valibot";
+import { DEPTH_CONTROL_NAMES } from "../depth/depth_controls.ts";
 import { CRITERIA } from "../prune/criteria/criteria.ts";
 import {
   byKind,
@@ -73,15 +74,19 @@ const compact = record({
   border: v.optional(word("auto", "keep"), "auto"),
 });
 
-/** The control that trains the small network anew. */
+/** The control that trains the small network anew, whatever made it small. */
 export const SCRATCH = "scratch";
 /** Controls as recipes named them before any criterion could be one. */
 const OLD_METHODS = { magnitude: "l2", random: "random", scratch: SCRATCH } as const;
 const oldMethods = ["magnitude", "random", "scratch"] as const;
 
-const method = () => nameOf(CRITERIA, SCRATCH);
+function oldRuns(methods: readonly (keyof typeof OLD_METHODS)[]): ControlRun[] {
+  return methods.map((name) => ({ name, method: OLD_METHODS[name] }));
+}
 
-/** A criterion or `scratch`, under its own name or another, which the report has it by. */
+const method = () => nameOf(CRITERIA, ...DEPTH_CONTROL_NAMES, SCRATCH);
+
+/** A criterion, a control of depth or `scratch`, under its own name or another, which the report has it by. */
 const control = v.lazy((given) =>
   typeof given === "object" && given !== null
     ? record({ name: runName(), method: method(), epochs: v.optional(count(1)) })
@@ -110,10 +115,7 @@ const controls = v.pipe(
     epochs: v.optional(count(1)),
   }),
   v.check(({ runs, methods }) => !(runs && methods), "methods is the older form of runs: leave it out"),
-  v.transform(({ methods = oldMethods, ...stage }) => ({
-    ...stage,
-    runs: stage.runs ?? methods.map((name): ControlRun => ({ name, method: OLD_METHODS[name] })),
-  })),
+  v.transform(({ methods, ...stage }) => ({ ...stage, runs: stage.runs ?? (methods && oldRuns(methods)) })),
 );
 
 function runName() {
@@ -166,6 +168,14 @@ export type ControlsStage = StageOf<"controls">;
 export type MeasureStage = StageOf<"measure">;
 
 export const stage = byKind(Object.values(stages) as never, stageKinds) as unknown as v.GenericSchema<unknown, Stage>;
+
+/** The controls of a stage, behind the stages `before`. */
+export function controlRuns({ runs }: ControlsStage, before: readonly Stage[]): readonly ControlRun[] {
+  if (runs) return runs;
+  return before.some(isPruning)
+    ? oldRuns(oldMethods)
+    : [...DEPTH_CONTROL_NAMES, SCRATCH].map((name) => ({ name, method: name }));
+}
 
 export function isPruning(stage: Stage): stage is PruneStage {
   return "constraints" in stage;

@@ -149,17 +149,20 @@ test("controls of one's own trained network, which no stage of the recipe trains
 
 test("how long and how controls are trained, by the stages before them", () => {
   const before = (...stages: unknown[]) => tinyRecipe([train(7), ...stages]).stages;
-  const lr = (stages: Parameters<typeof controlTraining>[0], how: "pruned" | "scratch") => {
+  const lr = (stages: Parameters<typeof controlTraining>[0], how: "changed" | "scratch") => {
     const { epochs, optimizer } = controlTraining(stages, how);
     return [epochs, optimizer.lr];
   };
   const whole = before(half({ steps: 2, retrain: retrain(3) }), { kind: "purify", retrain: retrain(1) });
-  assert.equal([lr(whole, "pruned"), lr(whole, "scratch")], [[7, 0.02], [7, 0.02]]);
-  assert.equal(lr(before(half({ steps: 2, retrain: retrain(2) })), "pruned"), [4, 0.02]);
-  assert.equal(lr(before(half()), "pruned"), [7, 0.02], "nothing retrained: as the baseline");
+  assert.equal([lr(whole, "changed"), lr(whole, "scratch")], [[7, 0.02], [7, 0.02]]);
+  assert.equal(lr(before(half({ steps: 2, retrain: retrain(2) })), "changed"), [4, 0.02]);
+  assert.equal(lr(before(half()), "changed"), [7, 0.02], "nothing retrained: as the baseline");
   const own = whole.slice(1);
-  assert.equal([lr(own, "pruned"), lr(own, "scratch")], [[7, 0.02], [7, 0.02]]);
+  assert.equal([lr(own, "changed"), lr(own, "scratch")], [[7, 0.02], [7, 0.02]]);
   assert.equal(lr(before(half()).slice(1), "scratch"), [0, 0.01], "nothing trained: the defaults, for no epochs");
+  const subnet = { kind: "subnet", epochs: 4, optimizer: { kind: "sgd", lr: 0.03 } };
+  const depth = before({ kind: "search", k: 1 }, subnet, { kind: "merge" });
+  assert.equal([lr(depth, "changed"), lr(depth, "scratch")], [[4, 0.03], [11, 0.02]]);
 });
 
 test("a compaction that can't be proved is left out, and the network stays as it was", async () => {

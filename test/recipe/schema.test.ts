@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
-import { stageKinds } from "../../src/recipe/registry.ts";
+import { controlRuns, stageKinds } from "../../src/recipe/registry.ts";
 import { parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
 
 const test = suite("recipe schema");
@@ -105,23 +105,30 @@ test("a budget stands alone", () => {
   assert.equal([admm.budget, admm.constraints], [{ params: 0.1 }, [{ kind: "filter", layers: ["*"], minKeep: 1 }]]);
 });
 
-test("controls are named runs of any criterion or from scratch; the older form means the same as ever", () => {
-  const runs = (more: object) => {
-    const controls = stage({ kind: "controls", ...more });
+test("controls are named runs of any criterion, of depth or from scratch; the older form means the same as ever", () => {
+  const runs = (more: object, ...before: unknown[]) => {
+    const { stages } = parseRecipe(small([train, ...before, { kind: "controls", ...more }]), "test");
+    const controls = stages.at(-1)!;
     assert.ok(controls.kind === "controls" && !("methods" in controls));
-    return controls.runs;
+    return controlRuns(controls, stages.slice(0, -1));
   };
-  assert.equal(runs({}), [
+  const admm = { kind: "admm", keep: 0.3 };
+  assert.equal(runs({}, admm), [
     { name: "magnitude", method: "l2" },
     { name: "random", method: "random" },
     { name: "scratch", method: "scratch" },
   ]);
-  assert.equal(runs({ methods: ["scratch", "magnitude"] }), [
+  assert.equal(runs({ methods: ["scratch", "magnitude"] }, admm), [
     { name: "scratch", method: "scratch" },
     { name: "magnitude", method: "l2" },
   ]);
   const twice = { name: "scratch, twice as long", method: "scratch", epochs: 40 };
-  assert.equal(runs({ runs: ["l1", twice] }), [{ name: "l1", method: "l1" }, twice]);
+  assert.equal(runs({ runs: ["l1", twice] }, admm), [{ name: "l1", method: "l1" }, twice]);
+  const names = ["tuned", "naive", "linear", "linear-tuned", "skip", "scratch"];
+  assert.equal(
+    runs({}, { kind: "search", k: 1 }, { kind: "subnet", epochs: 1 }).map(({ name, method }) => [name, method]),
+    names.map((name) => [name, name]),
+  );
 });
 
 test("parsing what was parsed changes nothing", () => {

@@ -8,6 +8,7 @@ import { openDraft } from "./mixed_draft.ts";
 export const attentionForm: Form = {
   name: "attention",
   summary: "attention keeps its layers behind a batch norm, which they take in; the MLP takes the identity form",
+  merges: true,
   kinds: ["transformer"],
   refuses(graph, block) {
     const { before } = partsOf(stepsOf(graph), block);

@@ -20,7 +20,7 @@ export const FORMS: Readonly<Record<FormName, Form>> = {
 };
 
 /** All forms that there are, in the order of lists. */
-export const FORM_NAMES = Object.keys(FORMS) as readonly FormName[];
+export const FORM_NAMES: readonly [FormName, ...FormName[]] = Object.keys(FORMS) as [FormName, ...FormName[]];
 
 /** The names of the forms that a block can take. */
 export function formsOf(graph: Graph, block: Block): readonly FormName[] {

@@ -21,6 +21,7 @@ const INNER: Readonly<Record<(typeof PRUNABLE_KINDS)[number], "nothing" | "norm"
 export const identityForm: Form = {
   name: "identity",
   summary: "activations inside become identities, norms batch norms; an activation and a batch norm follow the sum",
+  merges: true,
   kinds: PRUNABLE_KINDS,
   refuses: () => undefined,
   mixed: (model, block) => {

@@ -6,6 +6,7 @@ import { type Form, PRUNABLE_KINDS } from "../types.ts";
 export const linearForm: Form = {
   name: "linear",
   summary: "one linear layer of its merged shape, fitted to what the block computes",
+  merges: false,
   kinds: PRUNABLE_KINDS,
   refuses(graph, block) {
     const plan = linearPlan(graph, block);

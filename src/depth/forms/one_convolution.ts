@@ -12,6 +12,7 @@ const KINDS = ["basic", "convolutions"] as const;
 export const firstForm: Form = {
   name: "first",
   summary: "the second of two convolutions goes, so that the kernel stays as small as it is",
+  merges: true,
   kinds: KINDS,
   refuses: (graph, block) => refusal(graph, block, ({ activation, end }) => [activation.input, end]),
   mixed: (model, block) =>
@@ -24,6 +25,7 @@ export const firstForm: Form = {
 export const secondForm: Form = {
   name: "second",
   summary: "the first of two convolutions goes, so that the kernel stays as small as it is",
+  merges: true,
   kinds: KINDS,
   refuses: (graph, block) => refusal(graph, block, ({ activation }) => [block.input, activation.output]),
   mixed: (model, block) =>

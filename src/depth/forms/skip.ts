@@ -8,6 +8,7 @@ import { openDraft } from "./mixed_draft.ts";
 export const skipForm: Form = {
   name: "skip",
   summary: "nothing is left but the shortcut",
+  merges: false,
   kinds: PRUNABLE_KINDS,
   refuses(graph, block) {
     const network = stepsOf(graph);

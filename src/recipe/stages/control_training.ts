@@ -7,20 +7,24 @@ import { type Retrain, training } from "../training.ts";
 export type ControlTraining = Omit<Retrain, "epochs"> & { readonly epochs: number };
 
 /**
- * Training for a control that stands behind the stages `before`. A pruned one goes on from trained weights, as
- * retraining does; one from scratch takes what trained the baseline, where the recipe did that.
+ * Training for a control that stands behind the stages `before`. A changed network goes on from trained weights, as
+ * retraining, or the training of a subnet, does; one from scratch takes what trained the baseline, where the recipe did that,
+ * and of a recipe that prunes depth all epochs that its network has had.
  */
-export function controlTraining(before: readonly Stage[], how: "pruned" | "scratch"): ControlTraining {
+export function controlTraining(before: readonly Stage[], how: "changed" | "scratch"): ControlTraining {
   const baseline = before.find((stage) => stage.kind === "train");
+  const subnets = before.filter((stage) => stage.kind === "subnet");
   const retrains = before.flatMap((stage) => "retrain" in stage && stage.retrain ? [stage.retrain] : []);
   const pruning = before.findLast((stage) => "constraints" in stage);
-  const usual = [pruning?.retrain, baseline, retrains.at(-1)];
+  const usual = [pruning?.retrain, subnets.at(-1), baseline, retrains.at(-1)];
   const [first = v.parse(v.object(training), {})] = (how === "scratch" ? [baseline, ...usual] : usual)
     .filter((given) => given !== undefined);
   const { optimizer, schedule, labelSmoothing, loss } = first;
-  const [trained, retrained] = [baseline?.epochs ?? 0, retrainingIn(before)];
-  const epochs = how === "scratch" ? trained || retrained : retrained || trained;
-  return { optimizer, schedule, labelSmoothing, loss, epochs };
+  const trained = baseline?.epochs ?? 0;
+  const evolved = subnets.reduce((sum, { epochs }) => sum + epochs, 0);
+  const retrained = pruning ? retrainingIn(before) : evolved;
+  const scratch = pruning ? trained || retrained : trained + evolved;
+  return { optimizer, schedule, labelSmoothing, loss, epochs: how === "scratch" ? scratch : retrained || trained };
 }
 
 /** Epochs of training that the network had since it was first pruned, ADMM's own W-steps apart. */

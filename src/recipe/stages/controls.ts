@@ -1,62 +1,83 @@
-/** As many groups left in each layer, reached in one shot by any criterion, or by training the small network from scratch. */
+/** Networks beside which the run's own stands: of the same size, or of the same blocks, reached in another way. */
+import { isDepthControl } from "../../depth/depth_controls.ts";
 import { UserError } from "../../errors.ts";
 import { applyIndexMap } from "../../graph/indexmap.ts";
 import { initialise } from "../../graph/initialise.ts";
 import { inDenseShape } from "../../graph/scatter.ts";
-import type { Model } from "../../graph/types.ts";
+import type { Model, Params } from "../../graph/types.ts";
 import { matchingConstraints } from "../../prune/budget/settle.ts";
 import { criterionNamed } from "../../prune/criteria/criteria.ts";
 import { oneShot } from "../../prune/methods/one_shot.ts";
 import { compact } from "../../prune/rewrite/compact.ts";
-import { maskModel, type Masks, partialMasks } from "../../prune/structures/masks.ts";
+import { maskModel, partialMasks } from "../../prune/structures/masks.ts";
 import { pointOf } from "../../report/points.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
 import { optionsOf } from "../constraints.ts";
 import type { RunContext } from "../context.ts";
 import { fit, savedPhase } from "../fit.ts";
-import { type ControlsStage, isPruning, type PruneStage, SCRATCH } from "../registry.ts";
+import { type ControlRun, controlRuns, type ControlsStage, isPruning, SCRATCH, type Stage } from "../registry.ts";
 import { controlTraining } from "./control_training.ts";
+import { depthControl } from "./depth_controls.ts";
+import { choicesOf } from "./merge.ts";
+
+/** A network that is trained as a control, or measured as it is. */
+export interface Control {
+  readonly model: Model;
+  /** Default: none. */
+  readonly masks?: Params;
+  /** 0 leaves it as it is; default: what the stage says. */
+  readonly epochs?: number;
+  /** Default: what the control's training says, of the labels. */
+  readonly family?: Parameters<typeof fit>[1]["family"];
+  /** What becomes of it after training. */
+  finish?(trained: Model): Promise<Model>;
+}
 
 export async function runControlsStage(ctx: RunContext, stage: ControlsStage): Promise<void> {
   const { state, recipe } = ctx;
   const saved = ctx.takeProgress();
   const at = savedPhase(saved);
   const before = recipe.stages.slice(0, state.stage);
-  const pruning = before.filter(isPruning);
-  for (const [i, { name, method, epochs }] of stage.runs.entries()) {
+  for (const [i, run] of controlRuns(stage, before).entries()) {
     if (at && i < Number(at.run)) continue;
-    const { model, masks } = method === SCRATCH
-      ? {
-        model: { graph: state.model.graph, params: initialise(state.model.graph, recipe.seed + 1) },
-        masks: state.masks,
-      }
-      : await prunedDense(ctx, method, pruning);
-    const { epochs: usual, ...how } = controlTraining(before, method === SCRATCH ? "scratch" : "pruned");
-    const trained = await fit(ctx, {
-      model: maskModel(model, masks),
-      masks,
-      label: `control: ${name}`,
-      epochs: epochs ?? stage.epochs ?? usual,
-      ...how,
-      phase: { kind: "control", run: i },
-    }, at && i === Number(at.run) ? saved : undefined);
-    state.controls[name] = await pointOf(ctx, `control: ${name}`, trained);
+    // Linear layers taken at once are the control linear-tuned.
+    if (run.method === "naive" && !stage.runs && choicesOf(state).every((c) => c === "keep" || c === "linear")) {
+      continue;
+    }
+    const label = `control: ${run.name}`;
+    const { model, masks = new Map(), family, finish, epochs: fixed } = await controlOf(ctx, run, before);
+    const { epochs: usual, ...how } = controlTraining(before, run.method === SCRATCH ? "scratch" : "changed");
+    const epochs = fixed ?? run.epochs ?? stage.epochs ?? usual;
+    const phase = { kind: "control", run: i };
+    const own = at && i === Number(at.run) ? saved : undefined;
+    const start = maskModel(model, masks);
+    const trained = epochs === 0
+      ? start
+      : await fit(ctx, { model: start, masks, label, epochs, family, ...how, phase }, own);
+    state.controls[run.name] = await pointOf(ctx, label, await finish?.(trained) ?? trained);
     await ctx.save({ phase: { kind: "control", run: i + 1 } }, new Map());
   }
+}
+
+async function controlOf(ctx: RunContext, { method }: ControlRun, before: readonly Stage[]): Promise<Control> {
+  const { state: { model: { graph }, masks }, recipe } = ctx;
+  if (method === SCRATCH) return { model: { graph, params: initialise(graph, recipe.seed + 1) }, masks };
+  return isDepthControl(method) ? await depthControl(ctx, method, before) : await prunedDense(ctx, method, before);
 }
 
 /** The baseline with as many groups left in each layer as the final network has, physically smaller where it can be. */
 async function prunedDense(
   { gpu, state, recipe, data }: RunContext,
   criterion: string,
-  stages: readonly PruneStage[],
-): Promise<{ model: Model; masks: Masks }> {
+  before: readonly Stage[],
+): Promise<Control> {
   const { dense, model, origin } = state;
   const final = inDenseShape(model, origin, dense, state.masked);
   if (typeof final === "string") {
     throw new UserError(`controls keep as many groups as the network has, which can't be told: ${final}`);
   }
-  const constraints = matchingConstraints(dense, final, stages.flatMap((stage) => stage.constraints.map(optionsOf)));
+  const asked = before.filter(isPruning).flatMap((stage) => stage.constraints.map(optionsOf));
+  const constraints = matchingConstraints(dense, final, asked);
   const masks = oneShot(dense, new Map(), constraints, criterionNamed(criterion), recipe.seed);
   const small = compact(maskModel(dense, masks), { columns: false, border: "keep" });
   return {

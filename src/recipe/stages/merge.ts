@@ -1,9 +1,9 @@
 import { proofInputs } from "../../data/proof_inputs.ts";
 import { findBlocks } from "../../depth/blocks/find_blocks.ts";
-import { mergePlans, planBlock } from "../../depth/merge/merge.ts";
-import type { MergeGoal, MergePlan } from "../../depth/merge/plan.ts";
+import { mergeForms } from "../../depth/merge/merge_forms.ts";
+import type { MergeGoal } from "../../depth/merge/plan.ts";
 import { reparameterise } from "../../depth/merge/reparameterise.ts";
-import type { FormName } from "../../depth/types.ts";
+import type { Choice } from "../../depth/types.ts";
 import { assertEquivalent } from "../../graph/equivalence.ts";
 import { applyIndexMap, compose } from "../../graph/indexmap.ts";
 import type { Rewrite } from "../../graph/types.ts";
@@ -12,25 +12,26 @@ import { withBlocks } from "../../report/depth_blocks.ts";
 import { pointOf } from "../../report/points.ts";
 import type { RunContext } from "../context.ts";
 import type { MergeStage, ReparameteriseStage } from "../registry.ts";
+import type { RunState } from "../run_state.ts";
 
-const GOALS: Readonly<Record<MergeStage["layers"], MergeGoal>> = { fewest: "fewest macs", one: "one" };
-
-/** Forms of several layers; the others are one layer, or none, as they begin. */
-const MERGED: ReadonlySet<string> = new Set<FormName>(["identity", "attention", "first", "second"]);
+/** What a stage's `layers` stands for. */
+export const GOALS: Readonly<Record<MergeStage["layers"], MergeGoal>> = { fewest: "fewest macs", one: "one" };
 
 /** The blocks that have taken a form become as few layers as their form allows, which is proved to change nothing. */
 export async function runMergeStage(ctx: RunContext, stage: MergeStage): Promise<void> {
   const { state, ui } = ctx;
-  const { graph } = state.model;
-  const changed = new Set(state.depth?.blocks.filter(({ form }) => MERGED.has(form)).map(({ name }) => name));
-  const plans: MergePlan[] = [];
-  // Values at both ends of a block keep their names through every rewrite, so that it is found again by them.
-  for (const block of findBlocks(state.dense.graph).blocks.filter(({ name }) => changed.has(name))) {
-    const found = planBlock(graph, block, { layers: GOALS[stage.layers] });
-    if (!("refused" in found)) plans.push(...found);
-    else ui.note(`merge: block "${block.name}" stays as its form has it: ${found.refused}`);
+  const { blocks } = findBlocks(state.dense.graph);
+  const { rewrite, refused } = mergeForms(state.model, blocks, choicesOf(state), { layers: GOALS[stage.layers] });
+  for (const { block, reason } of refused) {
+    ui.note(`merge: block "${block.name}" stays as its form has it: ${reason}`);
   }
-  await carryOut(ctx, mergePlans(state.model, plans), "merged");
+  await carryOut(ctx, rewrite, "merged");
+}
+
+/** What has become of each block of the dense network. */
+export function choicesOf({ dense, depth }: Pick<RunState, "dense" | "depth">): readonly Choice[] {
+  const forms = new Map(depth?.blocks.map(({ name, form }) => [name, form as Choice]));
+  return findBlocks(dense.graph).blocks.map(({ name }) => forms.get(name) ?? "keep");
 }
 
 /** Branches and layers in a row that are linear together become one layer each; nothing is trained. */

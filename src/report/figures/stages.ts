@@ -39,7 +39,7 @@ export function accuracyFigure(way: readonly Point[]): Html {
   );
 }
 
-export function controlsFigure({ final, baseline, best, controls }: Report): Html | undefined {
+export function controlsFigure({ final, baseline, best, controls, depth }: Report): Html | undefined {
   const named: [string, Point | undefined][] = [
     ["dense baseline", baseline],
     ["ours", final],
@@ -51,14 +51,15 @@ export function controlsFigure({ final, baseline, best, controls }: Report): Htm
   const names = contest.map(([name]) => name);
   const test = contest.map(([, { accuracy }]) => accuracy.test);
   const validation = contest.map(([, { accuracy }]) => accuracy.validation);
+  const what = depth ? "The same blocks changed in simpler ways" : "As many groups left in each layer";
   const caption = {
     id: "controls",
     title: "Against the controls",
-    description: `Test accuracy with as many groups left in each layer: ${pairs(names, test.map((a) => percent(a)))}.`,
+    description: `Test accuracy. ${what}: ${pairs(names, test.map((a) => percent(a)))}.`,
   };
   return figure(
     caption.title,
-    markup`<p>As many groups left in each layer, retrained as the recipe says. The dashed line is the pruned network's test accuracy.</p>
+    markup`<p>${what}, trained as the recipe says. The dashed line is the pruned network's test accuracy.</p>
 ${legend([{ label: "test", style: FIRST, sample: "dot" }, { label: "validation", style: SECOND, sample: "dot" }])}`,
     drawn(caption, (width) =>
       rows(width, {
