@@ -8,7 +8,19 @@ import { bothWidths, chooseWidth, vectorPrograms } from "../vector.ts";
 import source from "./attention.wgsl" with { type: "text" };
 import gradSource from "./attention_grad.wgsl" with { type: "text" };
 import deltaSource from "./delta.wgsl" with { type: "text" };
-import { fitUniform, layRows, type Reads, type Rows, type RowsShape, widthOf } from "./operand_rows.ts";
+import {
+  contiguousRows,
+  fitUniform,
+  layRows,
+  type Reads,
+  type RowPlace,
+  type Rows,
+  type RowsShape,
+  variants as rowsVariants,
+  widthOf,
+} from "./operand_rows.ts";
+
+export type { RowPlace } from "./operand_rows.ts";
 
 /** Q and Y [heads, queries, depth], K and V [heads, keys, depth]; `heads` counts those of all samples. */
 export interface AttentionShape {
@@ -19,6 +31,18 @@ export interface AttentionShape {
   readonly depth: number;
   /** The factor on the scores q·k. */
   readonly scale: number;
+  /** Where the heads of q, k, v and y lie within larger values; default: one after another. Gradients know no other. */
+  readonly places?: HeadPlaces;
+}
+
+export interface HeadPlaces {
+  /** Heads of a sample. */
+  readonly perSample: number;
+  readonly q: RowPlace;
+  readonly k: RowPlace;
+  readonly v: RowPlace;
+  /** It begins with the first number. */
+  readonly y: RowPlace;
 }
 
 /** What a workgroup can sum: 8 threads to a row with up to 4 vec4 each. */
@@ -31,16 +55,50 @@ export function planAttention(shape: AttentionShape, tuning: Tuning): Launch {
 
 export function attentionCandidates(shape: AttentionShape, tuning: Tuning): Candidate[] {
   const { heads, queries, keys, depth } = shape;
-  const operands: RowsShape = { heads, depth, rows: { q: queries, k: keys, v: keys } };
+  const { perSample, q, k, v, y } = shape.places ?? contiguousPlaces(shape);
+  const operands: RowsShape = {
+    heads,
+    perSample,
+    depth,
+    operands: { q: { rows: queries, place: q }, k: { rows: keys, place: k }, v: { rows: keys, place: v } },
+  };
   return candidates(shape, operands, 2, tuning, (reads) => {
     const rows = layRows(operands, reads);
-    const program = forward[reads][chunksOf(shape)];
+    const inFours = (["q", "k", "v"] as const).map(rows.place).flatMap(({ first, sample, head, row }) =>
+      [first, sample, head, row].map((n) => n / 4)
+    );
     return {
-      steps: [...rows.steps, ...tiles(program, shape, rows, ["q", "k", "v"], [queries, keys, keys], ["lse", "y"])],
+      steps: [
+        ...rows.steps,
+        ...tiles(shape, rows, {
+          program: forward[reads][chunksOf(shape)],
+          operands: ["q", "k", "v"],
+          others: ["lse", "y"],
+          rows: queries,
+          sizes: [
+            queries,
+            keys,
+            widthOf(depth),
+            depth,
+            perSample,
+            f32bits(shape.scale),
+            ...inFours,
+            y.sample,
+            y.head,
+            y.row,
+          ],
+        }),
+      ],
       scratch: rows.scratch,
       tables: {},
     };
   });
+}
+
+/** One head to a sample is as good as any number where heads lie one after another. */
+function contiguousPlaces({ queries, keys, depth }: AttentionShape): HeadPlaces {
+  const [own, other] = [queries, keys].map((rows) => contiguousRows(rows, depth, 1));
+  return { perSample: 1, q: own, k: other, v: other, y: own };
 }
 
 export type AttentionInput = "q" | "k" | "v";
@@ -59,16 +117,33 @@ export function attentionGradCandidates(
   wanted: readonly AttentionInput[],
   tuning: Tuning,
 ): Candidate[] {
-  const { heads, queries, keys, depth } = shape;
-  const operands: RowsShape = { heads, depth, rows: { q: queries, k: keys, v: keys, dy: queries } };
+  const { heads, queries, keys, depth, scale } = shape;
+  const { q, k, v } = contiguousPlaces(shape);
+  const operands: RowsShape = {
+    heads,
+    perSample: 1,
+    depth,
+    operands: {
+      q: { rows: queries, place: q },
+      k: { rows: keys, place: k },
+      v: { rows: keys, place: v },
+      dy: { rows: queries, place: q },
+    },
+  };
   const products = wanted.reduce((sum, input) => sum + (input === "v" ? 2 : 3), 0);
   return candidates(shape, operands, products, tuning, (reads) => {
     const rows = layRows(operands, reads);
+    const pitch = (operand: string) => rows.place(operand).head / rows.place(operand).row;
     const gradients = wanted.flatMap((input) => {
       const names = input === "q" ? ["q", "k", "dy", "v"] : ["k", "q", "v", "dy"];
-      const counts = input === "q" ? [queries, keys, queries, keys] : [keys, queries, keys, queries];
-      const program = gradient[reads][input][chunksOf(shape)];
-      return tiles(program, shape, rows, names, counts, ["lse", "delta", `d${input}`]);
+      const [own, other] = input === "q" ? [queries, keys] : [keys, queries];
+      return tiles(shape, rows, {
+        program: gradient[reads][input][chunksOf(shape)],
+        operands: names,
+        others: ["lse", "delta", `d${input}`],
+        rows: own,
+        sizes: [own, other, pitch(names[0]), pitch(names[1]), widthOf(depth), depth, f32bits(scale)],
+      });
     });
     return {
       steps: [{ plan: planDelta(heads * queries, depth), bindings: ["y", "dy", "delta"] }, ...rows.steps, ...gradients],
@@ -78,8 +153,8 @@ export function attentionGradCandidates(
   });
 }
 
-export function attentionClass({ heads, queries, keys, depth }: AttentionShape): string {
-  return `attention ${heads}x${queries}x${keys}x${depth}`;
+export function attentionClass({ heads, queries, keys, depth, places }: AttentionShape): string {
+  return `attention ${heads}x${queries}x${keys}x${depth}${places ? " in place" : ""}`;
 }
 
 export function attentionGradClass(shape: AttentionShape, wanted: readonly AttentionInput[]): string {
@@ -90,6 +165,7 @@ export function variants(): Program[] {
   return [
     ...READS.flatMap((reads) => [...forward[reads], ...Object.values(gradient[reads]).flat()]),
     ...bothWidths(delta),
+    ...rowsVariants(),
   ];
 }
 
@@ -159,28 +235,30 @@ function candidates(
   });
 }
 
-/** A dispatch for each run of heads that is bound at once; `counts` are the rows of the operands, the first's are made. */
-function tiles(
-  program: Program,
-  { heads, depth, scale }: AttentionShape,
-  rows: Rows,
-  operands: readonly string[],
-  counts: readonly number[],
-  others: readonly string[],
-): Step[] {
-  const [own, other] = counts;
-  const bindings = [...operands.map(rows.name), ...others];
-  return Array.from({ length: ceilDiv(heads, rows.bound) }, (_, i) => {
-    const first = i * rows.bound;
-    const count = Math.min(heads - first, rows.bound);
+interface Tiles {
+  readonly program: Program;
+  /** Those that are read by heads, then the others that are bound. */
+  readonly operands: readonly string[];
+  readonly others: readonly string[];
+  /** Rows that are made. */
+  readonly rows: number;
+  /** The uniforms that don't tell which heads are made. */
+  readonly sizes: readonly number[];
+}
+
+/** A dispatch for each run of heads that is bound at once. */
+function tiles({ heads }: AttentionShape, laid: Rows, { program, operands, others, rows, sizes }: Tiles): Step[] {
+  const bindings = [...operands.map(laid.name), ...others];
+  return Array.from({ length: ceilDiv(heads, laid.bound) }, (_, i) => {
+    const first = i * laid.bound;
+    const count = Math.min(heads - first, laid.bound);
     const row = Math.min(count, MAX_GROUPS);
-    const sizes = [first, count, row, own, other, rows.pitch(own), rows.pitch(other), widthOf(depth), depth];
     const plan: Plan = {
       program,
-      uniforms: [...sizes, f32bits(scale)],
-      grid: [ceilDiv(own, TILE), row, ceilDiv(count, row)],
+      uniforms: [first, count, row, ...sizes],
+      grid: [ceilDiv(rows, TILE), row, ceilDiv(count, row)],
     };
-    return { plan, bindings, windows: rows.windows(first, counts) };
+    return { plan, bindings, windows: laid.windows(first, operands) };
   });
 }
 

@@ -1,9 +1,10 @@
 // Attention with a running maximum and sum (Dao et al., arXiv 2205.14135), for each head:
 //   y[i] = sum over j of exp(scale * q[i].k[j] - lse[i]) * v[j],   lse[i] = log(sum over j of exp(scale * q[i].k[j]))
 //
-// q: [heads, query_pitch, width], k, v: [heads, key_pitch, width] with `width` items of vec4, zero beyond `depth` floats, of which
-// `queries` and `keys` rows count; bound from head `first` on, and read through uniform bindings where those are faster.
-// y: [.., queries, depth] floats; lse: [.., queries], for the gradient: of all heads.
+// Row r of head h of sample n begins at first + n * sample + h * head + r * row of its value: q, k and v in items of
+// vec4, of which a row has `width`, zero beyond `depth` floats; y in floats, with first = 0. q, k and v are bound from head `first` on, and read
+// through uniform bindings where those are faster; y is bound as a whole.
+// lse: [heads, queries], for the gradient: of all heads.
 // A workgroup of 64 threads makes 32 queries and streams over 32 keys at a time. Threads 8t..8t+7 own the queries 4t..4t+3: each
 // makes their products with 4 of the keys (the components of a vec4 are the 4 queries) and keeps the sums of the columns
 // lane, lane + 8, … of their outputs, CHUNKS vec4 each. Grid: (ceil(queries / 32), heads or less, …) workgroups.
@@ -17,11 +18,25 @@ struct Params {
   row: u32,      // heads along y of the grid
   queries: u32,
   keys: u32,
-  query_pitch: u32,
-  key_pitch: u32,
   width: u32,
   depth: u32,
+  per_sample: u32,   // heads
   scale: f32,
+  q_first: u32,
+  q_sample: u32,
+  q_head: u32,
+  q_row: u32,
+  k_first: u32,
+  k_sample: u32,
+  k_head: u32,
+  k_row: u32,
+  v_first: u32,
+  v_sample: u32,
+  v_head: u32,
+  v_row: u32,
+  y_sample: u32,
+  y_head: u32,
+  y_row: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -34,9 +49,9 @@ struct Params {
 var<workgroup> weights: array<vec4<f32>, 256>;   // [32 keys, 8 teams]
 var<workgroup> shared_parts: array<vec4<f32>, 64>;
 
-fn store(row: u32, i: u32, column: u32, value: vec4<f32>) {
+fn store(head_at: u32, i: u32, column: u32, value: vec4<f32>) {
   if (i >= p.queries || column >= p.width) { return; }
-  let at = row * p.depth + column * 4u;
+  let at = head_at + i * p.y_row + column * 4u;
   let left = p.depth - column * 4u;
   y[at] = value.x;
   if (left > 1u) { y[at + 1u] = value.y; }
@@ -51,15 +66,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let team = local / 8u;
   let lane = local % 8u;
   let i0 = group.x * 32u + team * 4u;
-  let first_query = head * p.query_pitch;
-  let last_query = first_query + p.queries - 1u;
+  let sample = head / p.per_sample;
+  let own_head = head % p.per_sample;
+  let q_at = p.q_first + sample * p.q_sample + own_head * p.q_head;
+  let k_at = p.k_first + sample * p.k_sample + own_head * p.k_head;
+  let v_at = p.v_first + sample * p.v_sample + own_head * p.v_head;
   // Queries and keys beyond the last are read as the last: nothing of theirs is kept.
-  let q0 = min(first_query + i0, last_query) * p.width;
-  let q1 = min(first_query + i0 + 1u, last_query) * p.width;
-  let q2 = min(first_query + i0 + 2u, last_query) * p.width;
-  let q3 = min(first_query + i0 + 3u, last_query) * p.width;
-  let first_key = head * p.key_pitch;
-  let last_key = first_key + p.keys - 1u;
+  let last_query = p.queries - 1u;
+  let last_key = p.keys - 1u;
+  let q0 = q_at + min(i0, last_query) * p.q_row;
+  let q1 = q_at + min(i0 + 1u, last_query) * p.q_row;
+  let q2 = q_at + min(i0 + 2u, last_query) * p.q_row;
+  let q3 = q_at + min(i0 + 3u, last_query) * p.q_row;
   let c0 = min(lane, p.width - 1u);
   let c1 = min(lane + 8u, p.width - 1u);
   let c2 = min(lane + 16u, p.width - 1u);
@@ -86,10 +104,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
   for (var block = 0u; block < p.keys; block += 32u) {
     let j = block + lane * 4u;
-    let k0 = min(first_key + j, last_key) * p.width;
-    let k1 = min(first_key + j + 1u, last_key) * p.width;
-    let k2 = min(first_key + j + 2u, last_key) * p.width;
-    let k3 = min(first_key + j + 3u, last_key) * p.width;
+    let k0 = k_at + min(j, last_key) * p.k_row;
+    let k1 = k_at + min(j + 1u, last_key) * p.k_row;
+    let k2 = k_at + min(j + 2u, last_key) * p.k_row;
+    let k3 = k_at + min(j + 3u, last_key) * p.k_row;
     var s0 = vec4<f32>(0.0);
     var s1 = vec4<f32>(0.0);
     var s2 = vec4<f32>(0.0);
@@ -156,7 +174,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let count = min(32u, p.keys - block);
     for (var key = 0u; key < count; key++) {
       let w = weights[key * 8u + team];
-      let at = (first_key + block + key) * p.width;
+      let at = v_at + (block + key) * p.v_row;
       let x0 = v[at + c0];
       a0 = fma(vec4<f32>(w.x), x0, a0);
       a1 = fma(vec4<f32>(w.y), x0, a1);
@@ -192,34 +210,36 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var all = vec4<f32>(0.0);
   for (var other = 0u; other < 8u; other++) { all += shared_parts[team * 8u + other]; }
   let factor = 1.0 / all;
-  let r = (p.first + head) * p.queries + i0;
+  let all_head = p.first + head;
   if (lane == 0u) {
+    let r = all_head * p.queries + i0;
     let logs = high + log(all);
     if (i0 < p.queries) { lse[r] = logs.x; }
     if (i0 + 1u < p.queries) { lse[r + 1u] = logs.y; }
     if (i0 + 2u < p.queries) { lse[r + 2u] = logs.z; }
     if (i0 + 3u < p.queries) { lse[r + 3u] = logs.w; }
   }
-  store(r, i0, lane, a0 * factor.x);
-  store(r + 1u, i0 + 1u, lane, a1 * factor.y);
-  store(r + 2u, i0 + 2u, lane, a2 * factor.z);
-  store(r + 3u, i0 + 3u, lane, a3 * factor.w);
+  let y_at = (all_head / p.per_sample) * p.y_sample + (all_head % p.per_sample) * p.y_head;
+  store(y_at, i0, lane, a0 * factor.x);
+  store(y_at, i0 + 1u, lane, a1 * factor.y);
+  store(y_at, i0 + 2u, lane, a2 * factor.z);
+  store(y_at, i0 + 3u, lane, a3 * factor.w);
   if (CHUNKS > 1u) {
-    store(r, i0, lane + 8u, b0 * factor.x);
-    store(r + 1u, i0 + 1u, lane + 8u, b1 * factor.y);
-    store(r + 2u, i0 + 2u, lane + 8u, b2 * factor.z);
-    store(r + 3u, i0 + 3u, lane + 8u, b3 * factor.w);
+    store(y_at, i0, lane + 8u, b0 * factor.x);
+    store(y_at, i0 + 1u, lane + 8u, b1 * factor.y);
+    store(y_at, i0 + 2u, lane + 8u, b2 * factor.z);
+    store(y_at, i0 + 3u, lane + 8u, b3 * factor.w);
   }
   if (CHUNKS > 2u) {
-    store(r, i0, lane + 16u, d0 * factor.x);
-    store(r + 1u, i0 + 1u, lane + 16u, d1 * factor.y);
-    store(r + 2u, i0 + 2u, lane + 16u, d2 * factor.z);
-    store(r + 3u, i0 + 3u, lane + 16u, d3 * factor.w);
+    store(y_at, i0, lane + 16u, d0 * factor.x);
+    store(y_at, i0 + 1u, lane + 16u, d1 * factor.y);
+    store(y_at, i0 + 2u, lane + 16u, d2 * factor.z);
+    store(y_at, i0 + 3u, lane + 16u, d3 * factor.w);
   }
   if (CHUNKS > 3u) {
-    store(r, i0, lane + 24u, e0 * factor.x);
-    store(r + 1u, i0 + 1u, lane + 24u, e1 * factor.y);
-    store(r + 2u, i0 + 2u, lane + 24u, e2 * factor.z);
-    store(r + 3u, i0 + 3u, lane + 24u, e3 * factor.w);
+    store(y_at, i0, lane + 24u, e0 * factor.x);
+    store(y_at, i0 + 1u, lane + 24u, e1 * factor.y);
+    store(y_at, i0 + 2u, lane + 24u, e2 * factor.z);
+    store(y_at, i0 + 3u, lane + 24u, e3 * factor.w);
   }
 }

@@ -1,27 +1,52 @@
+import type { Program } from "../../src/gpu/types.ts";
+import { linearGrid } from "../grid.ts";
 import { type BindingWindow, ceilDiv, type Step } from "../launch.ts";
-import { planBlock, planEmbed } from "../shape/shape.ts";
 import { UNIFORM_BYTES, UNIFORM_ITEMS } from "../uniform.ts";
+import { bothWidths, chooseWidth, vectorPrograms } from "../vector.ts";
+import source from "./rows.wgsl" with { type: "text" };
 
 /** How a kernel of attention reads its operands: whole from storage, or by heads through uniform bindings. */
 export type Reads = "storage" | "uniform";
 
-/** Operands [heads, rows, depth] as the kernels read them: rows of whole vec4, `pitch(rows)` of them to a head. */
+/** Where the rows of heads lie, in numbers: row r of head h of sample n begins at first + n·sample + h·head + r·row. */
+export interface RowPlace {
+  readonly first: number;
+  readonly sample: number;
+  readonly head: number;
+  readonly row: number;
+}
+
+/** Operands as the kernels read them: rows of whole vec4. */
 export interface Rows {
   /** Copies, where the operands don't lie so already. */
   readonly steps: readonly Step[];
   readonly scratch: Readonly<Record<string, number>>;
   name(operand: string): string;
-  pitch(rows: number): number;
-  /** Heads that one dispatch binds, and the windows that start at head `first` of operands with these rows. */
+  /** Where the kernel finds the rows, counted from the first head that it binds. */
+  place(operand: string): RowPlace;
+  /** Heads that one dispatch binds, and the windows of these operands that start at head `first`, by their order. */
   readonly bound: number;
-  windows(first: number, rows: readonly number[]): Readonly<Record<number, BindingWindow>> | undefined;
+  windows(first: number, operands: readonly string[]): Readonly<Record<number, BindingWindow>> | undefined;
 }
 
 export interface RowsShape {
+  /** Those of all samples. */
   readonly heads: number;
+  /** Heads of a sample. */
+  readonly perSample: number;
   readonly depth: number;
-  /** How many rows each operand has. */
-  readonly rows: Readonly<Record<string, number>>;
+  readonly operands: Readonly<Record<string, Operand>>;
+}
+
+/** How many rows each head of an operand has, and where they lie. */
+export interface Operand {
+  readonly rows: number;
+  readonly place: RowPlace;
+}
+
+/** Heads one after another. */
+export function contiguousRows(rows: number, depth: number, perSample: number): RowPlace {
+  return { first: 0, sample: perSample * rows * depth, head: rows * depth, row: depth };
 }
 
 /** vec4 to a row. */
@@ -30,34 +55,48 @@ export function widthOf(depth: number): number {
 }
 
 /** Does a head of each operand fit a uniform binding? */
-export function fitUniform({ depth, rows }: RowsShape): boolean {
-  return Object.values(rows).every((count) => alignedRows(count, depth) * widthOf(depth) <= UNIFORM_ITEMS);
+export function fitUniform({ depth, operands }: RowsShape): boolean {
+  return Object.values(operands).every(({ rows }) => alignedRows(rows, depth) * widthOf(depth) <= UNIFORM_ITEMS);
 }
 
 export function layRows(shape: RowsShape, reads: Reads): Rows {
   return reads === "storage" ? storageRows(shape) : uniformRows(shape);
 }
 
+export function variants(): Program[] {
+  return bothWidths(copy);
+}
+
+const copy = vectorPrograms("rows of heads", source, ["read", "read_write"]);
+
 function storageRows(shape: RowsShape): Rows {
-  const { heads, depth } = shape;
-  const whole = { pitch: (rows: number) => rows, bound: heads, windows: () => undefined };
-  if (depth % 4 === 0) return { ...whole, steps: [], scratch: {}, name: (operand) => operand };
-  return { ...whole, ...copies(shape, whole.pitch, 0) };
+  const { heads, depth, operands } = shape;
+  const whole = { bound: heads, windows: () => undefined };
+  const inFours = depth % 4 === 0 &&
+    Object.values(operands).every(({ place }) => Object.values(place).every((n) => n % 4 === 0));
+  if (inFours) {
+    return {
+      ...whole,
+      steps: [],
+      scratch: {},
+      name: (operand) => operand,
+      place: (operand) => operands[operand].place,
+    };
+  }
+  return { ...whole, ...copies(shape, (rows) => rows, 0) };
 }
 
 /** Uniform bindings start at multiples of 256 bytes and are 64 KiB long, so there are as many behind the last head. */
 function uniformRows(shape: RowsShape): Rows {
-  const { heads, depth } = shape;
-  const pitch = (rows: number) => alignedRows(rows, depth);
-  const items = (rows: number) => pitch(rows) * widthOf(depth);
-  const most = Math.max(...Object.values(shape.rows).map(items));
+  const { heads, depth, operands } = shape;
+  const items = (operand: string) => alignedRows(operands[operand].rows, depth) * widthOf(depth);
+  const most = Math.max(...Object.keys(operands).map(items));
   return {
-    ...copies(shape, pitch, UNIFORM_BYTES),
-    pitch,
+    ...copies(shape, (rows) => alignedRows(rows, depth), UNIFORM_BYTES),
     bound: Math.min(heads, Math.floor(UNIFORM_ITEMS / most)),
-    windows: (first, rows) =>
+    windows: (first, names) =>
       Object.fromEntries(
-        rows.map((count, i) => [i, { byteOffset: 16 * items(count) * first, byteLength: UNIFORM_BYTES }]),
+        names.map((name, i) => [i, { byteOffset: 16 * items(name) * first, byteLength: UNIFORM_BYTES }]),
       ),
   };
 }
@@ -69,26 +108,28 @@ function alignedRows(rows: number, depth: number): number {
   return ceilDiv(rows, unit) * unit;
 }
 
-/** Zeros fill up rows and heads. */
-function copies({ heads, depth, rows }: RowsShape, pitch: (rows: number) => number, spare: number) {
+/** Heads of `pitch(rows)` rows each, one after another; zeros fill them up. */
+function copies(shape: RowsShape, pitch: (rows: number) => number, spare: number) {
+  const { heads, perSample, depth, operands } = shape;
   const width = 4 * widthOf(depth);
   const name = (operand: string) => `${operand}.rows`;
-  const all = Object.entries(rows);
-  const steps = all.map(([operand, count]): Step => {
-    const bindings = [operand, name(operand)];
-    const size = heads * count * depth;
-    if (width === depth && pitch(count) === count) {
-      const whole = { stride: size, first: 0 };
-      return { plan: planBlock(1, size, whole, whole), bindings };
-    }
-    const placement = {
-      small: [heads, 1, count, depth],
-      big: [heads, 1, pitch(count), width],
-      first: [0, 0, 0],
-      steps: [1, 1, 1],
-    } as const;
-    return { plan: planEmbed(placement), bindings };
-  });
-  const bytes = all.map(([operand, count]) => [name(operand), 4 * heads * pitch(count) * width + spare] as const);
-  return { steps, scratch: Object.fromEntries(bytes), name };
+  const sizes = Object.entries(operands).map(([operand, { rows }]) =>
+    [name(operand), 4 * heads * pitch(rows) * width + spare] as const
+  );
+  return {
+    steps: Object.keys(operands).map((operand) => copyStep(operand)),
+    scratch: Object.fromEntries(sizes),
+    name,
+    place: (operand: string) => contiguousRows(pitch(operands[operand].rows), width, perSample),
+  };
+
+  function copyStep(operand: string): Step {
+    const { rows, place: { first, sample, head, row } } = operands[operand];
+    const { program, width: items } = chooseWidth(copy, depth, first, sample, head, row);
+    const count = heads * pitch(rows) * width / items;
+    const grid = linearGrid(count, 64);
+    const own = [width / items, pitch(rows), depth / items, rows, perSample];
+    const uniforms = [count, grid[0], ...own, ...[first, sample, head, row].map((n) => n / items)];
+    return { plan: { program, uniforms, grid }, bindings: [operand, name(operand)] };
+  }
 }

@@ -3,6 +3,7 @@
  * its kernels don't do. Pure.
  */
 import type { AffineActivation } from "../../kernels/pointwise/channel_affine.ts";
+import { findHeads, type Heads } from "./heads.ts";
 import { inferShapes } from "./infer.ts";
 import { consumers } from "./names.ts";
 import type { LayerInference } from "./ops/op.ts";
@@ -23,6 +24,8 @@ export interface FusedStep {
   readonly activation: "none" | "relu" | "relu6";
   /** What a kernel of its own does to each number instead, where nodes that follow a layer stand in a row. */
   readonly chain?: Chain;
+  /** Of an attention whose kernel finds, or puts, its heads within other values than the node's. */
+  readonly heads?: Heads;
   /** What the step makes: the last fused node's output. */
   readonly output: string;
 }
@@ -44,20 +47,28 @@ export interface Chain {
 
 /**
  * The graph's nodes in order of execution, with `Add` and `Relu`/`Relu6` drawn into the layer, or the MatMul by a parameter,
- * before them, and what else follows in a row as one step.
+ * before them, what else follows in a row as one step, and nothing of what only brings heads to an attention, or away from it.
  */
 export function fuse(graph: Graph): FusedStep[] {
   const readers = consumers(graph);
   const shapes = inferShapes(graph);
   const made = new Set(graph.inputs.map(({ name }) => name));
-  const done = new Set<Node>();
+  const { heads, passed } = findHeads(graph, shapes);
+  const sources = new Set(heads.values().flatMap(({ inputs }) => inputs));
+  const done = new Set<Node>(passed);
   const steps: FusedStep[] = [];
   const follower = (value: string): Node | undefined => {
     const next = readers.get(value);
-    return next?.length === 1 && !graph.outputs.includes(value) ? next[0] : undefined;
+    return next?.length === 1 && !sources.has(value) && !graph.outputs.includes(value) ? next[0] : undefined;
   };
   for (const node of inOrder(graph, follower)) {
     if (done.has(node)) continue;
+    const placed = heads.get(node);
+    if (placed) {
+      steps.push({ node, activation: "none", heads: placed, output: placed.output });
+      made.add(placed.output);
+      continue;
+    }
     const row = chainFrom(node, follower);
     if (row) {
       for (const member of row.members) done.add(member);
@@ -99,6 +110,11 @@ export function fuse(graph: Graph): FusedStep[] {
     made.add(output);
   }
   return steps;
+}
+
+/** The values and parameters that a step reads, one as often as it does. */
+export function readsOf({ node, bias, residual, heads }: FusedStep): string[] {
+  return [...heads?.inputs ?? node.inputs, bias, residual].filter((name) => name !== undefined);
 }
 
 interface Row {

@@ -2,7 +2,7 @@
 
 import { elements } from "../tensor/tensor.ts";
 import { dropIdentities, withoutFolded } from "./fold.ts";
-import { fuse } from "./fuse.ts";
+import { fuse, readsOf } from "./fuse.ts";
 import { inferShapes } from "./infer.ts";
 import { concrete } from "./shapes.ts";
 import { isView } from "./roles.ts";
@@ -27,10 +27,11 @@ export function peakBytes(graph: Graph, batch = 1): number {
   const storageOf = (value: string) => storage.get(value) ?? value;
   const born = new Map<string, number>([[input, 0]]);
   const lastUse = new Map<string, number>();
-  steps.forEach(({ node, residual, output }, i) => {
+  steps.forEach((step, i) => {
+    const { node, output } = step;
     if (isView(node)) storage.set(output, storageOf(node.inputs[0]));
     else born.set(output, i);
-    for (const value of [...node.inputs, residual ?? output, output]) lastUse.set(storageOf(value), i);
+    for (const value of [...readsOf(step), output]) lastUse.set(storageOf(value), i);
   });
   for (const output of folded.outputs) lastUse.set(storageOf(output), steps.length);
   const bytesAt = (step: number) =>

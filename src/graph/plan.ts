@@ -4,6 +4,8 @@
  */
 import "../disposable.ts";
 import type { Gpu, GpuBuffer } from "../gpu/gpu.ts";
+import { planAttention } from "../../kernels/attention/attention.ts";
+import type { Launch as KernelLaunch } from "../../kernels/launch.ts";
 import { convOutputShape } from "../tensor/ops/conv.ts";
 import { launch, tuningFor } from "../tensor/ops/launch.ts";
 import { Tape } from "../tensor/tape.ts";
@@ -11,7 +13,8 @@ import { type Dtype, elements, Tensor } from "../tensor/tensor.ts";
 import { type GivenInputs, namedInputs } from "./execute.ts";
 import { foldForInference } from "./fold.ts";
 import { planChain } from "./chain.ts";
-import { type Chain, fuse, type FusedStep, layerOf } from "./fuse.ts";
+import { type Chain, fuse, type FusedStep, layerOf, readsOf } from "./fuse.ts";
+import type { Heads } from "./heads.ts";
 import { inferShapes } from "./infer.ts";
 import { concrete } from "./shapes.ts";
 import { type LayerShape, planLayer } from "./layer.ts";
@@ -80,6 +83,8 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
   const inputShapes = new Map(graph.inputs.map(({ name, shape }) => [name, concrete(shape, batch)]));
   const launches = steps.map((step) => {
     const inputs = step.node.inputs.map((name) => concrete(shapes.get(name) ?? graph.params[name].shape, batch));
+    const made = concrete(shapes.get(step.output)!, batch);
+    if (step.heads) return headsLauncher(gpu, step, step.heads, inputs, made);
     return launcher(gpu, step, layerShape(graph, step, inputs), inputs, weights, memory);
   });
 
@@ -172,8 +177,8 @@ function assignBuffers(
   memory: Memory,
 ): { allocated: Tensor[][]; outputs: ReadonlyMap<string, Tensor> } {
   const lastUse = new Map<string, number>();
-  steps.forEach(({ node, residual, output }, i) => {
-    for (const name of [...node.inputs, residual ?? output, output]) lastUse.set(name, i);
+  steps.forEach((step, i) => {
+    for (const name of [...readsOf(step), step.output]) lastUse.set(name, i);
   });
   for (const name of graph.outputs) lastUse.set(name, steps.length);
   using inputs = new DisposableStack();
@@ -236,16 +241,20 @@ function launcher(
     ...(bias === undefined ? {} : { bias: weights.tensor(bias) }),
   };
   const prepared = prepare();
-  const scratch = Object.entries(plan.scratch).filter(([name]) => !(name in prepared));
   const size = layer.kind === "conv"
     ? convOutputShape(layer.conv, inputs[0].length)
     : [...inputs[0].slice(0, -1), layer.n];
   return (values, tape) => {
     const y = tape.empty(size);
     const given = value(values, x);
-    const operands: Record<string, Tensor> = { ...fixed, ...prepared, x: given, a: given, y };
-    // Scratch that no step but this one needs: other steps use its storage again.
-    for (const [name, bytes] of scratch) operands[name] = tape.empty([Math.ceil(bytes / 4)]);
+    const operands: Record<string, Tensor> = {
+      ...scratchOf(plan, tape, prepared),
+      ...fixed,
+      ...prepared,
+      x: given,
+      a: given,
+      y,
+    };
     if (residual !== undefined) operands.residual = value(values, residual);
     launch(gpu, plan, operands, label);
     values.set(output, y);
@@ -278,6 +287,37 @@ function launcher(
     if (plan.prepare) launch(gpu, plan, { ...fixed, ...made }, label, plan.prepare);
     return made;
   }
+}
+
+/** How to record an attention whose heads lie within other values. */
+function headsLauncher(
+  gpu: Gpu,
+  { node, output }: FusedStep,
+  { inputs, places }: Heads,
+  [q, k]: number[][],
+  made: readonly number[],
+): Launch {
+  const { inference } = opOf(node);
+  if (inference.kind !== "attention") throw new Error(`"${node.name}" is no attention`);
+  const shape = inference.attention(node, q, k);
+  const plan = planAttention({ ...shape, places }, tuningFor(gpu));
+  return (values, tape) => {
+    const y = tape.empty(made);
+    const lse = tape.empty([shape.heads, shape.queries]);
+    const [q, k, v] = inputs.map((name) => values.get(name)!);
+    launch(gpu, plan, { ...scratchOf(plan, tape), q, k, v, lse, y }, `${node.name} [${made}]`);
+    values.set(output, y);
+  };
+}
+
+/** Scratch that only this step needs: other steps use its storage again. */
+function scratchOf(
+  { scratch }: KernelLaunch,
+  tape: Tape,
+  prepared: Record<string, Tensor> = {},
+): Record<string, Tensor> {
+  const own = Object.entries(scratch).filter(([name]) => !(name in prepared));
+  return Object.fromEntries(own.map(([name, bytes]) => [name, tape.empty([Math.ceil(bytes / 4)])]));
 }
 
 /** How to record what follows a layer in one pass. */

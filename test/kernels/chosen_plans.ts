@@ -7,6 +7,7 @@ import {
   attentionClass,
   attentionGradCandidates,
   attentionGradClass,
+  type AttentionShape,
 } from "../../kernels/attention/attention.ts";
 import { convDgradCandidates, convDgradClass } from "../../kernels/conv/dgrad.ts";
 import { convForwardCandidates, convForwardClass } from "../../kernels/conv/forward.ts";
@@ -179,6 +180,15 @@ function pruned(format: string, [rows, ...rest]: readonly number[]): Float32Arra
   return noise(rows * columns, 7).map((w, i) => kept(Math.floor(i / columns), i % columns) ? w : 0);
 }
 
+/** q, k and v in one projection, and the heads joined. */
+function inPlaceCase(shape: AttentionShape, perSample: number): Case {
+  const { queries, depth } = shape, dim = perSample * depth;
+  const [q, k, v] = [0, 1, 2].map((i) => ({ first: i * dim, sample: 3 * queries * dim, head: depth, row: 3 * dim }));
+  const y = { first: 0, sample: queries * dim, head: depth, row: dim };
+  const placed = { ...shape, places: { perSample, q, k, v, y } };
+  return { shape: attentionClass(placed), candidates: (tuning) => attentionCandidates(placed, tuning) };
+}
+
 export const CASES: readonly Case[] = [
   ...CONVS.flatMap((s): Case[] => [
     { shape: convForwardClass(s), candidates: (tuning) => convForwardCandidates(s, EPILOGUES[2], tuning) },
@@ -196,6 +206,8 @@ export const CASES: readonly Case[] = [
       },
     ];
   }),
+  inPlaceCase({ heads: 24, queries: 197, keys: 197, depth: 64, scale: 0.125 }, 3),
+  inPlaceCase({ heads: 6, queries: 65, keys: 65, depth: 13, scale: 0.25 }, 2),
   ...SOFTMAXES.flatMap(([rows, length]) =>
     (["forward", "gradient"] as const).map((pass): Case => ({
       shape: softmaxClass(rows, length, pass),

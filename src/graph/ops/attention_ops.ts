@@ -1,6 +1,6 @@
 /** Weights that sum to 1, and attention, which is made of them. */
 
-import { attention } from "../../tensor/ops/attention.ts";
+import { attention, attentionShape } from "../../tensor/ops/attention.ts";
 import { softmax } from "../../tensor/ops/softmax.ts";
 import { attentionAttrs, lastAxis, nodeError } from "../attrs.ts";
 import { attentionReference, softmaxReference } from "../reference/attention.ts";
@@ -25,7 +25,10 @@ export const ATTENTION_OPS: Readonly<Record<AttentionOpName, Op>> = {
   Attention: operator({
     inputs: [activation, activation, activation],
     attributes: { names: ["scale"], read: (node, [q]) => attentionAttrs(node, q[q.length - 1] as number) },
-    inference: { kind: "kernel" },
+    inference: {
+      kind: "attention",
+      attention: (node, q, k) => attentionShape(q, k, k, attentionAttrs(node, q[q.length - 1]).scale),
+    },
     /** Of q […,T,D], k and v […,S,D]: [N,T,D], or with heads [N,H,T,D]. */
     shape([q, k, v], _, node) {
       const depth = q[q.length - 1];

@@ -101,7 +101,7 @@ export const LAYOUT_OPS: Readonly<Record<LayoutOpName, Op>> = {
   Slice: operator({
     inputs: [activation],
     attributes: { names: ["axes", "starts", "ends", "steps"], read: (node, [x]) => sliceAttrs(node, x) },
-    inference: { kind: "kernel" },
+    inference: { kind: "slice", ranges: sliceAttrs },
     axes: { kind: "follows", reordered: slicedElsewhere },
     macs: NO_MACS,
     shape: ([x], ranges) => ranges.map((range, axis) => range ? range.count : x[axis]),

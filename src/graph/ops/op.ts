@@ -1,10 +1,12 @@
 /** What the graph's room knows of one operator, and how a family of operators states it. */
 
+import type { AttentionShape } from "../../../kernels/attention/attention.ts";
 import type { NormActivation } from "../../../kernels/norm/batch_norm.ts";
 import type { Activation } from "../../../kernels/launch.ts";
 import type { AffineActivation } from "../../../kernels/pointwise/channel_affine.ts";
 import type { Tape } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { SliceRange } from "../attrs.ts";
 import type { LayerShape } from "../layer.ts";
 import type { Array64 } from "../reference/array.ts";
 import type { Attrs, Node, ParamRole, Shape } from "../types.ts";
@@ -96,10 +98,18 @@ export interface OpContext {
  * - "product": of two values; a layer takes a factor per channel that follows it into its weight
  * - "activation": a function of each number; `fused` says which one the kernels of layers and batch norms do as well, and
  *   `chained` which one the kernel does that runs what follows a layer (fuse.ts)
+ * - "slice": what `ranges` keep of each axis
+ * - "attention": of heads, which its kernels also find, and put, within other values (heads.ts)
  * - "kernel": it runs as it does in training
  */
 export type Inference =
   | { readonly kind: "identity" | "view" | "sum" | "product" | "channel table" | "kernel" }
+  | { readonly kind: "slice"; ranges(node: Node, x: Shape): readonly (SliceRange | null)[] }
+  | {
+    readonly kind: "attention";
+    /** What its kernels compute, of the shapes of q and k. */
+    attention(node: Node, q: readonly number[], k: readonly number[]): AttentionShape;
+  }
   | { readonly kind: "channel affine"; affine(node: Node, parameters: readonly Float64Array[]): Affine }
   | {
     readonly kind: "activation";

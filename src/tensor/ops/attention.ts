@@ -38,7 +38,8 @@ export function attention(tape: Tape, q: Tensor, k: Tensor, v: Tensor, scale?: n
   return y;
 }
 
-function attentionShape(
+/** @throws UserError when the shapes don't fit or D is above 128 */
+export function attentionShape(
   q: readonly number[],
   k: readonly number[],
   v: readonly number[],
