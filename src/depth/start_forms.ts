@@ -6,10 +6,11 @@ import { isBatchNorm, isMix } from "../graph/roles.ts";
 import type { Graph, HostTensor, Model, Node, Rewrite } from "../graph/types.ts";
 import { gatherEvidence } from "../train/evidence/gather_evidence.ts";
 import type { TrainData } from "../train/train.ts";
+import { withMovedBorders } from "./forms/borders.ts";
 import { applyGene } from "./forms/forms.ts";
 import { settle } from "./forms/settle.ts";
 import { linearize, type LinearizeOptions, type LinearScore } from "./linearize/linearize.ts";
-import type { Block, Gene } from "./types.ts";
+import type { Block, Border, Gene } from "./types.ts";
 
 /** What is mixed, and on which images its forms begin. */
 export interface StartOptions extends Pick<LinearizeOptions, "ridge" | "kernel" | "progress"> {
@@ -20,6 +21,8 @@ export interface StartOptions extends Pick<LinearizeOptions, "ridge" | "kernel" 
   readonly blocks: readonly Block[];
   /** The form of each; "keep" leaves a block alone. */
   readonly gene: Gene;
+  /** Of each block, where its padding will be (chooseBorders); default: where it is. */
+  readonly borders?: readonly Border[];
   /** All of them are looked at: a few hundred do. Labels aren't. */
   readonly images: TrainData;
   /** Images per pass; default 32. */
@@ -30,8 +33,10 @@ export interface StartOptions extends Pick<LinearizeOptions, "ridge" | "kernel" 
 
 /** A mixed network that is ready to be trained. */
 export interface StartedForms {
-  /** From the network as it was to the mixed one. */
+  /** From the network as it was to the mixed one, whose padding has moved where it was to. */
   readonly rewrite: Rewrite;
+  /** The mixed network with the same parameters and its padding where it was: what a family of genes is made of. */
+  readonly unmoved: Model;
   /** Of each block, names of the Mix nodes that choose between it and its form. */
   readonly mixes: readonly (readonly string[])[];
   /** Of the blocks that are mixed with a linear layer. */
@@ -66,8 +71,15 @@ export async function startForms(options: StartOptions): Promise<StartedForms> {
     const before = new Set(graph.nodes.map(({ name }) => name));
     return mixed.graph.nodes.filter((node) => isMix(node) && !before.has(node.name)).map(({ name }) => name);
   });
-  const params = await startNorms(options, rewrite.model);
-  return { rewrite: { ...rewrite, model: { graph: rewrite.model.graph, params } }, mixes, scores };
+  const { graph } = rewrite.model;
+  const moved = withMovedBorders(rewrite.model, blocks, options.borders ?? blocks.map(() => "exact"));
+  const params = await startNorms(options, moved);
+  return {
+    rewrite: { ...rewrite, model: { graph: moved.graph, params } },
+    unmoved: { graph, params },
+    mixes,
+    scores,
+  };
 }
 
 /** The mixed network's parameters, with those of norms that the network didn't have set from data. */

@@ -103,5 +103,11 @@ export type Width = `width ${number}`;
 /** What becomes of one block; "keep" is nothing. */
 export type Choice = "keep" | FormName | Width;
 
+/**
+ * How a merged block keeps its border exact where values inside it are padded with zeros. "exact": kernels or biases of their own for
+ * regions at the border. "move": before training all padding moves to its first layer, so that one kernel is exact.
+ */
+export type Border = "exact" | "move";
+
 /** What becomes of each block, in the order of the network's blocks. */
 export type Gene = readonly Choice[];

@@ -8,7 +8,18 @@ export { UserError } from "../errors.ts";
 export { findBlocks } from "../depth/blocks/find_blocks.ts";
 export { applyGene, FORMS, formsOf } from "../depth/forms/forms.ts";
 export { settle } from "../depth/forms/settle.ts";
-export type { Block, BlockKind, Blocks, Choice, Form, FormName, Gene, RefusedBlock, Width } from "../depth/types.ts";
+export type {
+  Block,
+  BlockKind,
+  Blocks,
+  Border,
+  Choice,
+  Form,
+  FormName,
+  Gene,
+  RefusedBlock,
+  Width,
+} from "../depth/types.ts";
 export {
   linearize,
   type Linearized,
@@ -19,6 +30,7 @@ export {
 export type { LinearLayer, LinearPlan, LinearPlanOptions } from "../depth/linearize/linear_plan.ts";
 export type { FittedLayer } from "../depth/linearize/place_layer.ts";
 export type { LinearFit } from "../depth/linearize/least_squares.ts";
+export { type BorderOptions, chooseBorders } from "../depth/forms/borders.ts";
 export type { MergeGoal, MergeOptions } from "../depth/merge/plan.ts";
 export { mergeBlocks, type MergeBlocksOptions, type MergeTarget } from "../depth/merge/merge.ts";
 export { moveBorders } from "../depth/merge/move_borders.ts";

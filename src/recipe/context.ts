@@ -22,7 +22,7 @@ export interface RunContext {
   readonly tuner: RunTuner;
   /** How the model's file has its images, and the ONNX file will unless the recipe says otherwise. */
   readonly layout: ImageLayout;
-  /** Of the device that is pruned for; none where no budget is in ms. */
+  /** Of the device that is pruned for; none where nothing is chosen by what it takes there. */
   readonly tables: readonly LatencyTable[];
   /** Adds a line to log.jsonl. */
   log(event: Readonly<Record<string, unknown>>): Promise<void>;

@@ -85,6 +85,12 @@ const subnet = record({
     record({ kind: v.optional(word("linear", "cosine"), "linear"), fraction: v.optional(fraction(), 0.5) }),
     { kind: "linear", fraction: 0.5 },
   ),
+  /**
+   * How merged blocks keep their borders exact. exact: values inside stay padded with zeros, and merging makes kernels or biases of
+   * their own for the border. move: all padding of a block moves to its first layer before it is trained. auto: whichever
+   * takes less, by the device's table where it prices both.
+   */
+  border: v.optional(word("exact", "move", "auto"), "exact"),
   images,
   /** Without `loss` it learns from the labels and from the network before pruning, one to one at temperature 1. */
   ...training,

@@ -14,6 +14,7 @@ import { survivesCompaction } from "../prune/structures/structures.ts";
 import { controlRuns, isPruning, SCRATCH, type Stage } from "./registry.ts";
 import type { Recipe } from "./schema.ts";
 import { controlTraining } from "./stages/control_training.ts";
+import { checkBorders } from "./stages/borders.ts";
 import { startGene } from "./stages/genes.ts";
 import { checkLinearize } from "./stages/linearize.ts";
 import { requestOf } from "./stages/request.ts";
@@ -176,6 +177,7 @@ export function checkTargets(model: Model, { stages, seed }: Recipe, tables: rea
       checkSearch(model, stage, before?.kind === "supernet" ? before.start : "linear", tables);
     }
   });
+  stages.forEach((_, i) => checkBorders(model.graph, stages, i));
   stages.forEach((stage, i) => {
     if (stage.kind !== "controls") return;
     for (const { method } of controlRuns(stage, stages.slice(0, i))) {

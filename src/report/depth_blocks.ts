@@ -3,12 +3,13 @@ import { findBlocks } from "../depth/blocks/find_blocks.ts";
 import type { Block } from "../depth/types.ts";
 import { graphCost } from "../graph/cost.ts";
 import type { Graph } from "../graph/types.ts";
-import type { DepthBlock, DepthRecord } from "./types.ts";
+import type { DepthBlock, DepthBorder, DepthRecord } from "./types.ts";
 
 /** What a stage knows of blocks, by name; of others it says nothing. */
 export interface KnownOfBlocks {
   readonly forms?: ReadonlyMap<string, string>;
   readonly scores?: ReadonlyMap<string, number>;
+  readonly borders?: ReadonlyMap<string, DepthBorder>;
 }
 
 /**
@@ -18,7 +19,7 @@ export interface KnownOfBlocks {
 export function withBlocks(
   record: DepthRecord | undefined,
   { dense, now }: { readonly dense: Graph; readonly now: Graph },
-  { forms = new Map(), scores = new Map() }: KnownOfBlocks = {},
+  { forms = new Map(), scores = new Map(), borders = new Map() }: KnownOfBlocks = {},
 ): DepthRecord {
   const before = new Map(record?.blocks.map((block) => [block.name, block]));
   return {
@@ -29,7 +30,8 @@ export function withBlocks(
       const score = scores.get(name) ?? known?.score;
       const macs = { before: macsBetween(dense, block) ?? 0, after: macsBetween(now, block) ?? 0 };
       const form = forms.get(name) ?? known?.form ?? "keep";
-      return { ...known, name, kind, form, ...score !== undefined && { score }, macs };
+      const border = borders.get(name) ?? known?.border;
+      return { ...known, name, kind, form, ...score !== undefined && { score }, ...border && { border }, macs };
     }),
   };
 }

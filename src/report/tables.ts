@@ -3,7 +3,7 @@ import { isSoftware, stagesOf } from "./build.ts";
 import type { Detail } from "./detail.ts";
 import { bytes, count, milliSpread, percent, plain, points, times } from "./format.ts";
 import { type Content, type Html, markup, table } from "./markup.ts";
-import type { Latency, Point, Report } from "./types.ts";
+import type { DepthBorder, Latency, Point, Report } from "./types.ts";
 
 /** Every network of the run, and how each compares with the baseline. */
 export function summaryTable(report: Report): Html {
@@ -138,10 +138,18 @@ export function layersTable({ layers }: Detail): Html {
   );
 }
 
+const BORDERS: Readonly<Record<DepthBorder, string>> = {
+  none: "as inside",
+  bias: "biases by region",
+  kernel: "kernels by region",
+  moved: "padding moved before training",
+};
+
 /** Each block's form, and what it costs beside what it did. */
 export function blocksTable({ depth }: Report): Html {
   if (!depth || depth.blocks.length === 0) return markup``;
   const scored = depth.blocks.some(({ score }) => score !== undefined);
+  const bordered = depth.blocks.some(({ border }) => border !== undefined);
   const timed = depth.blocks.find(({ ms }) => ms !== undefined)?.ms;
   return table(
     "Blocks before and after",
@@ -149,16 +157,18 @@ export function blocksTable({ depth }: Report): Html {
       { label: "block", kind: "words" },
       { label: "kind", kind: "words" },
       { label: "form", kind: "words" },
+      ...bordered ? [{ label: "border", kind: "words" } as const] : [],
       ...scored ? [{ label: "R² of its linear replacement" }] : [],
       { label: "MACs before" },
       { label: "after" },
       { label: "ratio" },
       ...timed ? [{ label: `ms before, batch ${timed.batch}` }, { label: "after" }] : [],
     ],
-    depth.blocks.map(({ name, kind, form, score, macs, ms }) => [
+    depth.blocks.map(({ name, kind, form, border, score, macs, ms }) => [
       name,
       kind,
       form,
+      ...bordered ? [border ? BORDERS[border] : "–"] : [],
       ...scored ? [score === undefined ? "–" : plain(score)] : [],
       count(macs.before),
       count(macs.after),

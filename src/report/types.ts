@@ -46,6 +46,12 @@ export interface FailedStage {
   readonly reason: string;
 }
 
+/**
+ * What a merged block has at the border of images: nothing of its own; biases, or kernels and biases, by region; or nothing,
+ * since all of its padding was moved to its first layer before training.
+ */
+export type DepthBorder = "none" | "bias" | "kernel" | "moved";
+
 /** One block of the dense network, and what became of it. */
 export interface DepthBlock {
   readonly name: string;
@@ -55,6 +61,8 @@ export interface DepthBlock {
   readonly form: string;
   /** R² of its linear replacement, where that was fitted: 1 is perfect, and it can be below 0. */
   readonly score?: number;
+  /** How its border stays exact, where it took a form of several layers; absent before these are merged. */
+  readonly border?: DepthBorder;
   /** Multiply-adds for one input, in the dense network and in the final one. */
   readonly macs: { readonly before: number; readonly after: number };
   /** Of its steps, timed alone one after the other, at one batch. */

@@ -75,6 +75,7 @@ const depth = object({
     kind: text,
     form: text,
     score: v.optional(number),
+    border: v.optional(v.picklist(["none", "bias", "kernel", "moved"], "none, bias, kernel or moved")),
     macs: change,
     ms: v.optional(object({ batch: whole(1), before: nonNegative, after: nonNegative })),
   })),

@@ -13,12 +13,14 @@ import type { Recipe } from "../recipe/schema.ts";
 export const DEVICE_FILE = "device.json";
 
 /**
- * The tables of the run's own copy, or of the recipe's device, which is copied then. None where no budget is in ms.
+ * The tables of the run's own copy, or of the recipe's device, which is copied then. None where no budget is in ms, and no stage
+ * chooses by what takes less on a device that the recipe names.
  * @throws UserError where a budget is in ms and there is no record, or it can't be read
  */
 export async function openTables(recipe: Recipe, store: Store, dir: string, ui: Ui): Promise<readonly LatencyTable[]> {
   const timed = recipe.stages.findIndex((stage) => "budget" in stage && stage.budget?.ms !== undefined);
-  if (timed < 0) return [];
+  const compares = recipe.stages.some((stage) => stage.kind === "subnet" && stage.border === "auto");
+  if (timed < 0 && !(compares && recipe.device !== undefined)) return [];
   const own = joinPath(dir, DEVICE_FILE);
   const kept = await store.read(own);
   if (kept) return readDeviceRecord(kept, own).tables ?? [];

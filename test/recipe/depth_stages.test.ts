@@ -53,16 +53,18 @@ async function linesOf(store: Store): Promise<Record<string, unknown>[]> {
 const forms = ({ depth }: Report) => depth!.blocks.map(({ form }) => form);
 
 const STAGES: Readonly<Record<string, readonly unknown[]>> = {
-  "a supernet of identity forms": [
+  "a supernet of identity forms whose padding moves": [
     supernet({ start: "identity" }),
     search({ k: 2 }),
-    subnet({ lambda: { kind: "cosine", fraction: 0.5 } }),
+    subnet({ lambda: { kind: "cosine", fraction: 0.5 }, border: "move" }),
   ],
   "linear layers, searched without a supernet": [search({ k: 1, method: "random" }), subnet()],
 };
 
 test("a supernet is searched, and the subnet of the chosen gene is what the run goes on with", async () => {
-  const { report, store } = await run([...STAGES["a supernet of identity forms"], { kind: "compact" }]);
+  const { report, store } = await run([...STAGES["a supernet of identity forms whose padding moves"], {
+    kind: "compact",
+  }]);
   assert.equal(forms(report).toSorted(), ["identity", "identity", "keep"]);
   const found = report.depth!.search!;
   assert.equal([found.method, found.value, found.cost], ["exhaustive", "accuracy", "macs"]);
@@ -77,6 +79,10 @@ test("a supernet is searched, and the subnet of the chosen gene is what the run 
     "a supernet's norm stayed",
   );
   assert.equal(report.stages.map(({ name }) => name), ["given", "subnet", "compact"]);
+  assert.equal(
+    report.depth!.blocks.map(({ border }) => border),
+    forms(report).map((form) => form === "keep" ? undefined : "moved"),
+  );
   const lines = await linesOf(store);
   assert.equal(lines.filter(({ phase }) => phase === "subnet").map(({ lambda }) => lambda), [1]);
   assert.is(lines.filter(({ evaluated }) => evaluated).length, 3);

@@ -33,6 +33,24 @@ test("blocks that took the identity form are merged: fewer multiply-adds, the sa
   for (const { name, verdict } of await verify(store)) assert.is(verdict, "agrees", name);
 });
 
+for (const [border, told, op] of [["move", "moved", "Conv"], ["exact", "kernel", "RegionConv"]] as const) {
+  test(`border: ${border}: the merged block is one ${op}, which the report tells, and verify agrees`, async () => {
+    const { report, store } = await prune(tinyRecipe([
+      train(1),
+      { kind: "search", gene: ["identity", "keep", "identity"], images: 32 },
+      { kind: "subnet", epochs: 1, images: 32, border, optimizer: { kind: "adam", lr: 0.01 } },
+      { kind: "merge", layers: "one" },
+    ], { model: { name: "resnet8", width: 0.125 }, batch: 32 }));
+    assert.equal(report.depth!.blocks.map(({ border }) => border), [told, undefined, told]);
+    assert.ok(report.depth!.merge!.maxRel <= 1e-5);
+    const { model: { graph } } = await readModel(store, DIR);
+    assert.is(graph.nodes.filter((node) => node.op === "RegionConv").length, border === "exact" ? 2 : 0);
+    const html = new TextDecoder().decode(await store.read(`${DIR}/report.html`));
+    assert.match(html, border === "exact" ? /kernels by region/ : /padding moved before training/);
+    for (const { name, verdict } of await verify(store)) assert.is(verdict, "agrees", name);
+  });
+}
+
 test("convolutions and the batch norms behind them are one layer each after reparameterise", async () => {
   const { report, store } = await prune(tinyRecipe([train(1), { kind: "reparameterise" }], {
     model: { name: "resnet8", width: 0.125 },

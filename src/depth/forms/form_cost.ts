@@ -4,16 +4,15 @@ import { type Cost, graphCost } from "../../graph/cost.ts";
 import { layerOf } from "../../graph/fuse.ts";
 import { inferShapes } from "../../graph/infer.ts";
 import { concrete } from "../../graph/shapes.ts";
-import type { Graph, HostTensor, Model } from "../../graph/types.ts";
+import type { Graph } from "../../graph/types.ts";
 import { stepEstimate } from "../../measure/latency/estimate.ts";
 import { graphSteps } from "../../measure/latency/steps.ts";
 import type { LatencyTable } from "../../measure/latency/types.ts";
-import { elements } from "../../tensor/tensor.ts";
-import { mergedGraph, planBlock } from "../merge/merge.ts";
 import type { MergedLayer, MergeGoal } from "../merge/plan.ts";
 import { blockIn, findBlocks } from "../blocks/find_blocks.ts";
 import type { Block, Blocks, FormName } from "../types.ts";
 import { FORM_NAMES, FORMS, refusalOf } from "./forms.ts";
+import { type MergedForm, mergedForm, unfilled } from "./merged_form.ts";
 import { settle } from "./settle.ts";
 
 /** Of a block as it is, and in a form. */
@@ -175,46 +174,14 @@ function namesFor({ kind }: Block): readonly FormName[] {
 }
 
 /** The network with the form in the block's place, merged, or why there is none. */
-function formed(graph: Graph, block: Block, form: FormName, layers: MergeGoal | undefined): Merged | string {
+function formed(graph: Graph, block: Block, form: FormName, layers: MergeGoal | undefined): MergedForm | string {
   const refused = refusalOf(graph, block, FORMS[form]);
   if (refused !== undefined) return refused;
   return mergedForm(settle(FORMS[form].mixed(unfilled(graph), block).model, "form").graph, block, layers);
 }
 
-/** Kept per graph: every form of every block begins with it. */
-const zeros = new WeakMap<Graph, Model>();
-
-/** A model of zeros: what a form looks like doesn't depend on numbers. */
-function unfilled(graph: Graph): Model {
-  const known = zeros.get(graph);
-  if (known) return known;
-  const params = new Map<string, HostTensor>(
-    Object.entries(graph.params).map(([name, { shape }]) => [name, { shape, data: new Float32Array(elements(shape)) }]),
-  );
-  const model = { graph, params };
-  zeros.set(graph, model);
-  return model;
-}
-
-interface Merged {
-  readonly graph: Graph;
-  readonly layers: readonly MergedLayer[];
-  readonly unmerged?: string;
-}
-
-function mergedForm(graph: Graph, block: Block, layers: MergeGoal | undefined): Merged {
-  const plans = planBlock(graph, blockIn(graph, block), { layers });
-  if ("refused" in plans) return { graph, layers: [], unmerged: plans.refused };
-  try {
-    return { graph: mergedGraph(graph, plans), layers: plans.flatMap((plan) => plan.layers) };
-  } catch (error) {
-    if (error instanceof UserError) return { graph, layers: [], unmerged: error.message };
-    throw error;
-  }
-}
-
 /** The layers between the block's two values. */
-function layersIn({ graph, layers }: Merged, block: Block): readonly FormLayer[] {
+function layersIn({ graph, layers }: MergedForm, block: Block): readonly FormLayer[] {
   const shapes = inferShapes(graph);
   const own = new Set(blockIn(graph, block).nodes);
   const written = new Set<MergedLayer>();

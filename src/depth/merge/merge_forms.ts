@@ -1,13 +1,15 @@
 /** Blocks that have taken a form of several layers, merged. */
 import type { Model, Rewrite } from "../../graph/types.ts";
-import { FORMS } from "../forms/forms.ts";
-import type { Block, Choice, FormName } from "../types.ts";
+import { mergesLayers } from "../forms/borders.ts";
+import type { Block, Choice } from "../types.ts";
 import { mergePlans, planBlock } from "./merge.ts";
-import type { MergeOptions, MergePlan } from "./plan.ts";
+import type { MergedLayer, MergeOptions, MergePlan } from "./plan.ts";
 
 /** A network in which each form of several layers has become as few as it can. */
 export interface MergedForms {
   readonly rewrite: Rewrite;
+  /** By the names of merged blocks: what depends on where an output pixel lies. */
+  readonly borders: ReadonlyMap<string, MergedLayer["border"]>;
   /** Blocks that stay as their form has them, with the reason as a clause. */
   readonly refused: readonly { readonly block: Block; readonly reason: string }[];
 }
@@ -25,14 +27,16 @@ export function mergeForms(
 ): MergedForms {
   const plans: MergePlan[] = [];
   const refused: { block: Block; reason: string }[] = [];
-  for (const block of blocks.filter((_, b) => merges(choices[b]))) {
+  const borders = new Map<string, MergedLayer["border"]>();
+  for (const block of blocks.filter((_, b) => mergesLayers(choices[b]))) {
     const found = planBlock(model.graph, block, options);
-    if ("refused" in found) refused.push({ block, reason: found.refused });
-    else plans.push(...found);
+    if ("refused" in found) {
+      refused.push({ block, reason: found.refused });
+      continue;
+    }
+    plans.push(...found);
+    const own = new Set(found.flatMap(({ layers }) => layers).map(({ border }) => border));
+    borders.set(block.name, (["kernel", "bias"] as const).find((border) => own.has(border)) ?? "none");
   }
-  return { rewrite: mergePlans(model, plans), refused };
-}
-
-function merges(choice: Choice): boolean {
-  return Object.hasOwn(FORMS, choice) && FORMS[choice as FormName].merges;
+  return { rewrite: mergePlans(model, plans), borders, refused };
 }

@@ -2,9 +2,10 @@
 import { freshName, takenNames } from "../../graph/names.ts";
 import { isBatchNorm } from "../../graph/roles.ts";
 import type { Graph, Model, Node, Params, ParamSpec } from "../../graph/types.ts";
+import { withMovedBorders } from "../forms/borders.ts";
 import { settle } from "../forms/settle.ts";
 import { keyOf } from "../search/gene_space.ts";
-import type { Block, FormName, Gene } from "../types.ts";
+import type { Block, Border, FormName, Gene } from "../types.ts";
 
 /** One block mixed with its form. */
 export interface MixedBlock {
@@ -14,6 +15,8 @@ export interface MixedBlock {
   readonly form: FormName | "keep";
   /** Names of the Mix nodes that choose between the two. */
   readonly mixes: readonly string[];
+  /** Where the form has its padding; default: where the block has it. */
+  readonly border?: Border;
 }
 
 /** A supernet: each block as it is or in one form. */
@@ -32,7 +35,7 @@ export interface GeneFamily {
 const KEPT_GRAPHS = 128;
 
 /**
- * The family of a network whose blocks are mixed with their forms. A batch norm that a form leaves where it is gets a second
+ * The family of a network whose blocks are mixed with their forms, padding where it was. A batch norm that a form leaves where it is gets a second
  * set of parameters, which passes with the form read: what flows through it isn't what flows there in the block (ALGORITHMS 3.2).
  */
 export function geneFamily(mixed: Model, blocks: readonly MixedBlock[]): GeneFamily {
@@ -56,7 +59,9 @@ export function geneFamily(mixed: Model, blocks: readonly MixedBlock[]): GeneFam
       if (!copy || !changed[copy.block]) return node;
       return { ...node, inputs: node.inputs.map((input) => copy.names.get(input) ?? input) };
     });
-    return settle({ graph: { ...mixed.graph, nodes, params: specs }, params }, "form").graph;
+    const settled = settle({ graph: { ...mixed.graph, nodes, params: specs }, params }, "form");
+    const borders = blocks.map(({ border = "exact" }, b) => changed[b] ? border : "exact");
+    return withMovedBorders(settled, blocks.map(({ block }) => block), borders).graph;
   };
   const family: GeneFamily = {
     blocks,

@@ -32,8 +32,17 @@ export function doubtOfTable(tables: readonly LatencyTable[], budget: Timed, mod
     `the table was built: times by it are off by as much; build it again while the device does nothing else`;
 }
 
+/** The table at this batch that has the network's layers; undefined where none has. */
+export function tableIn(
+  tables: readonly LatencyTable[],
+  { batch = 1 }: Timed,
+  model: Pick<Model, "graph">,
+): LatencyTable | undefined {
+  return tables.find((table) => table.batch === batch && unfitTable(table, model) === undefined);
+}
+
 /**
- * The table at this batch that has the network's layers.
+ * The same, where there has to be one.
  * @throws UserError where none has: which there are, and what the nearest lacks
  */
 export function tableFor(
@@ -41,9 +50,9 @@ export function tableFor(
   { batch = 1 }: Timed,
   model: Pick<Model, "graph">,
 ): LatencyTable {
-  const alike = tables.filter((table) => table.batch === batch);
-  const fitting = alike.find((table) => unfitTable(table, model) === undefined);
+  const fitting = tableIn(tables, { batch }, model);
   if (fitting) return fitting;
+  const alike = tables.filter((table) => table.batch === batch);
   const there = tables.map((table) => `${table.model} at batch ${table.batch}`).join(", ") || "none";
   const lack = alike.length > 0 ? `: ${unfitTable(alike[0], model)}` : "";
   throw new UserError(

@@ -8,7 +8,9 @@ import type { RunContext } from "../context.ts";
 import { familyLoss } from "../loss.ts";
 import type { Stage } from "../registry.ts";
 import type { Control } from "./controls.ts";
-import { choicesOf, GOALS } from "./merge.ts";
+import { bordersOf } from "./borders.ts";
+import { GOALS } from "./layer_goals.ts";
+import { choicesOf } from "./merge.ts";
 
 /** Training images that forms begin with, where no subnet stage says how many. */
 const IMAGES = 256;
@@ -21,9 +23,11 @@ export async function depthControl(ctx: RunContext, method: DepthControl, before
   for (const { block, reason } of others) {
     ui.note(`control: ${method}: block "${block.name}" takes the form that was chosen for it: ${reason}`);
   }
+  const at = before.findLastIndex(({ kind }) => kind === "subnet");
   const subnet = before.findLast((stage) => stage.kind === "subnet");
   const images = spread(data.train, subnet?.images ?? IMAGES);
-  const model = await controlNetwork({ gpu, model: dense, blocks, gene, images, signal });
+  const borders = at < 0 ? undefined : bordersOf(ctx, at, dense.graph, blocks, gene);
+  const model = await controlNetwork({ gpu, model: dense, blocks, gene, borders, images, signal });
   const merge = before.findLast((stage) => stage.kind === "merge");
   const loss = subnet ? familyLoss(subnet, dense)(model.graph) : undefined;
   return {

@@ -1,7 +1,6 @@
 import { proofInputs } from "../../data/proof_inputs.ts";
 import { findBlocks } from "../../depth/blocks/find_blocks.ts";
-import { mergeForms } from "../../depth/merge/merge_forms.ts";
-import type { MergeGoal } from "../../depth/merge/plan.ts";
+import { type MergedForms, mergeForms } from "../../depth/merge/merge_forms.ts";
 import { reparameterise } from "../../depth/merge/reparameterise.ts";
 import type { Choice } from "../../depth/types.ts";
 import { assertEquivalent } from "../../graph/equivalence.ts";
@@ -10,22 +9,30 @@ import type { Rewrite } from "../../graph/types.ts";
 import { partialMasks } from "../../prune/structures/masks.ts";
 import { withBlocks } from "../../report/depth_blocks.ts";
 import { pointOf } from "../../report/points.ts";
+import type { DepthRecord } from "../../report/types.ts";
 import type { RunContext } from "../context.ts";
 import type { MergeStage, ReparameteriseStage } from "../registry.ts";
 import type { RunState } from "../run_state.ts";
-
-/** What a stage's `layers` stands for. */
-export const GOALS: Readonly<Record<MergeStage["layers"], MergeGoal>> = { fewest: "fewest macs", one: "one" };
+import { GOALS } from "./layer_goals.ts";
 
 /** The blocks that have taken a form become as few layers as their form allows, which is proved to change nothing. */
 export async function runMergeStage(ctx: RunContext, stage: MergeStage): Promise<void> {
   const { state, ui } = ctx;
   const { blocks } = findBlocks(state.dense.graph);
-  const { rewrite, refused } = mergeForms(state.model, blocks, choicesOf(state), { layers: GOALS[stage.layers] });
+  const layers = GOALS[stage.layers];
+  const { rewrite, borders, refused } = mergeForms(state.model, blocks, choicesOf(state), { layers });
   for (const { block, reason } of refused) {
     ui.note(`merge: block "${block.name}" stays as its form has it: ${reason}`);
   }
   await carryOut(ctx, rewrite, "merged");
+  const graphs = { dense: state.dense.graph, now: state.model.graph };
+  state.depth = withBlocks(state.depth, graphs, { borders: withoutMoved(borders, state.depth) });
+}
+
+/** Of blocks whose padding has moved that stays what the report says. */
+function withoutMoved(borders: MergedForms["borders"], depth: DepthRecord | undefined): MergedForms["borders"] {
+  const moved = new Set(depth?.blocks.flatMap(({ name, border }) => border === "moved" ? [name] : []));
+  return new Map([...borders].filter(([name]) => !moved.has(name)));
 }
 
 /** What has become of each block of the dense network. */

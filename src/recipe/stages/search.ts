@@ -32,6 +32,7 @@ import { Interrupted } from "../../train/errors.ts";
 import type { RunContext } from "../context.ts";
 import type { SearchStage } from "../registry.ts";
 import type { SavedSupernet } from "../run_state.ts";
+import { bordersOf } from "./borders.ts";
 import { geneOf } from "./genes.ts";
 
 /** Between two checkpoints: each holds the whole run. */
@@ -204,5 +205,8 @@ function networks(ctx: RunContext, stage: SearchStage, blocks: readonly Block[])
     return (gene) => Promise.resolve(family.model(gene, supernet.mixed.params));
   }
   const images = spread(ctx.data.train, stage.images);
-  return async (gene) => settle((await startForms({ gpu, model, blocks, gene, images, signal })).rewrite.model, "form");
+  return async (gene) => {
+    const borders = bordersOf(ctx, ctx.state.stage, model.graph, blocks, gene);
+    return settle((await startForms({ gpu, model, blocks, gene, borders, images, signal })).rewrite.model, "form");
+  };
 }

@@ -12,19 +12,24 @@ import type { RunContext } from "../context.ts";
 import { fit } from "../fit.ts";
 import { familyLoss } from "../loss.ts";
 import type { SubnetStage } from "../registry.ts";
+import { bordersOf } from "./borders.ts";
 
 /** The blocks that the search has chosen evolve into their forms; the network of the forms is what the run goes on with. */
 export async function runSubnetStage(ctx: RunContext, stage: SubnetStage): Promise<void> {
-  const { gpu, recipe, state } = ctx;
+  const { gpu, recipe, state, ui } = ctx;
   const { model } = state;
   const saved = ctx.takeProgress();
   const gene = state.gene!;
   const { blocks } = findBlocks(model.graph);
+  const borders = bordersOf(ctx, state.stage, model.graph, blocks, gene);
+  const moved = blocks.map(({ name }) => name).filter((_, b) => borders[b] === "move");
+  if (moved.length > 0) ui.note(`subnet: padding moves to the first layer of ${moved.join(", ")}`);
   const { rewrite: { model: mixed, map }, scores } = await startForms({
     gpu,
     model,
     blocks,
     gene,
+    borders,
     images: spread(ctx.data.train, stage.images),
     signal: ctx.signal,
   });
@@ -59,6 +64,9 @@ export async function runSubnetStage(ctx: RunContext, stage: SubnetStage): Promi
       undefined;
   const graphs = { dense: state.dense.graph, now: settled.graph };
   const r2 = new Map(scores.map((score) => [score.block, score.r2]));
-  state.depth = withBlocks(state.depth, graphs, { scores: r2 });
+  state.depth = withBlocks(state.depth, graphs, {
+    scores: r2,
+    borders: new Map(moved.map((name) => [name, "moved"] as const)),
+  });
   state.points.push(await pointOf(ctx, "subnet", settled));
 }

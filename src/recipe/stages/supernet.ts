@@ -7,6 +7,7 @@ import type { RunContext } from "../context.ts";
 import { fit } from "../fit.ts";
 import { familyLoss } from "../loss.ts";
 import type { SupernetStage } from "../registry.ts";
+import { bordersOf } from "./borders.ts";
 import { startGene } from "./genes.ts";
 
 /** Trains the network together with those in which blocks have taken a form; the run's own network stays as it is. */
@@ -16,15 +17,20 @@ export async function runSupernetStage(ctx: RunContext, stage: SupernetStage): P
   const saved = ctx.takeProgress();
   const { blocks } = findBlocks(model.graph);
   const gene = startGene(model.graph, blocks, stage.start);
-  const { rewrite: { model: mixed }, mixes } = await startForms({
+  const borders = bordersOf(ctx, state.stage, model.graph, blocks, gene);
+  const { unmoved: mixed, mixes } = await startForms({
     gpu,
     model,
     blocks,
     gene,
+    borders,
     images: spread(ctx.data.train, stage.images),
     signal: ctx.signal,
   });
-  const family = geneFamily(mixed, blocks.map((block, b) => ({ block, form: gene[b], mixes: mixes[b] })));
+  const family = geneFamily(
+    mixed,
+    blocks.map((block, b) => ({ block, form: gene[b], mixes: mixes[b], border: borders[b] })),
+  );
   const { graphs, loss, callback } = supernet({
     family,
     teacher: state.dense,
@@ -46,7 +52,7 @@ export async function runSupernetStage(ctx: RunContext, stage: SupernetStage): P
   }, saved);
   state.supernet = {
     mixed: { graph: mixed.graph, params },
-    blocks: family.blocks.map(({ form, mixes }) => ({ form, mixes })),
+    blocks: family.blocks.map(({ form, mixes, border }) => ({ form, mixes, border })),
   };
   await ctx.log({ phase: "supernet", forms: fullGene(family) });
 }
