@@ -3,16 +3,10 @@
  * those of test/browser run with their own configuration. The last line is `N passed, N failed`; exits with 1 on a
  * failure, when no test ran, or when there is no WebGPU adapter.
  */
-import { type Counts, findTests } from "./runner.ts";
+import { findTests } from "./runner.ts";
 import { testGpu } from "./gpu.ts";
 import { slowestFirst } from "./order.ts";
-import { runInWorkers } from "./workers.ts";
-
-/**
- * Outside browsers tests wait a third of the time for their device, a timer or another process, so that two cores have room
- * for three workers. A browser is several processes itself.
- */
-const WORKERS = { outside: 3, inside: 2 };
+import { type Queue, runInWorkers } from "./workers.ts";
 
 const started = performance.now();
 const root = import.meta.dirname!;
@@ -24,7 +18,14 @@ if (files.length === 0) {
   );
   Deno.exit(1);
 }
-const inBrowser = files.filter((name) => name.startsWith("browser/"));
+const inBrowser = (name: string) => name.startsWith("browser/");
+const outside: Queue = { files: files.filter((name) => !inBrowser(name)) };
+const inside: Queue = { files: files.filter(inBrowser), config: `${root}/browser/deno.json` };
+/**
+ * Tests wait a part of the time for their device, a timer or another process, so that two cores have room for five
+ * processes. A browser is several processes itself: there are two of them at most.
+ */
+const workers = [[outside], [outside], [outside], [inside, outside], [inside, outside]];
 const counts = { passed: 0, failed: 0 };
 
 try {
@@ -36,21 +37,12 @@ try {
   console.log(`No WebGPU adapter, and so no verdict: ${(error as Error).message}`);
 }
 if (counts.failed === 0) {
-  const script = `${root}/worker.ts`;
   const print = (text: string) => console.log(text);
-  const [outside, inside] = await Promise.all([
-    runInWorkers(files.filter((name) => !inBrowser.includes(name)), { script, count: WORKERS.outside, print }),
-    runInWorkers(inBrowser, { script, config: `${root}/browser/deno.json`, count: WORKERS.inside, print }),
-  ]);
-  add(outside);
-  add(inside);
+  const { passed, failed } = await runInWorkers(workers, { script: `${root}/worker.ts`, print });
+  counts.passed += passed;
+  counts.failed += failed;
 }
 if (counts.passed + counts.failed === 0) console.log("No test ran.");
 console.log(`\n${((performance.now() - started) / 1000).toFixed(0)} s`);
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 Deno.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0);
-
-function add(more: Counts): void {
-  counts.passed += more.passed;
-  counts.failed += more.failed;
-}

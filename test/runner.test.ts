@@ -60,7 +60,7 @@ test("a file that throws, one without suites or tests, a hook that throws, a str
   }
 });
 
-test("files run side by side, and one that ends its process fails alone", async () => {
+test("files run side by side, a file that ends its process fails alone, and a worker goes on to its next queue", async () => {
   const directory = await Deno.makeTempDir();
   try {
     const sources = [good, `Deno.exit(3);`, good, good.replace("async () => { await 0; }", "() => assert.ok(false)")];
@@ -69,11 +69,12 @@ test("files run side by side, and one that ends its process fails alone", async 
       return `file://${directory}/${i}.test.ts`;
     }));
     const printed: string[] = [];
-    const counts = await runInWorkers(files, {
+    const [first, last] = [{ files: files.slice(0, 3) }, { files: files.slice(3), config: `${here}/../deno.json` }];
+    const counts = await runInWorkers([[first], [first, last]], {
       script: `${here}/worker.ts`,
-      count: 2,
       print: (text) => printed.push(text),
     });
+    assert.equal([first.files, last.files], [[], []]);
     assert.equal(counts, { passed: 5, failed: 2 });
     assert.is(printed.length, 4);
     assert.match(printed.join("\n"), /1\.test\.ts: its process ended with exit code 3/);

@@ -1,36 +1,44 @@
-/** Test files side by side: processes that take one file after another from a queue. */
+/** Test files side by side: processes that take one file after another from queues. */
 import { TextLineStream } from "./lines.ts";
 import { type Counts, END_OF_FILE } from "./runner.ts";
+
+/** Files that need the same configuration. */
+export interface Queue {
+  /** Paths below test/; workers take them from the front. */
+  readonly files: string[];
+  /** The deno.json that the files need; default: the nearest one. */
+  readonly config?: string;
+}
 
 export interface WorkerOptions {
   /** Path of test/worker.ts, or of a stand-in for it. */
   readonly script: string;
-  /** The deno.json that the files need; default: the nearest one. */
-  readonly config?: string;
-  readonly count: number;
   /** What a file printed, as a whole, when it has ended. */
   readonly print: (text: string) => void;
 }
 
-/** Runs `files` (paths below test/) in up to `count` processes; a process that ends within a file fails that file. */
-export async function runInWorkers(files: readonly string[], options: WorkerOptions): Promise<Counts> {
-  const queue = [...files];
+/**
+ * Runs `workers` side by side, each of which empties its queues in the order given, with a process for each queue; several
+ * may share a queue. A process that ends within a file fails that file.
+ */
+export async function runInWorkers(workers: readonly (readonly Queue[])[], options: WorkerOptions): Promise<Counts> {
   const total = { passed: 0, failed: 0 };
   const add = ({ passed, failed }: Counts) => {
     total.passed += passed;
     total.failed += failed;
   };
-  const keepGoing = async () => {
-    while (queue.length > 0) await runWorker(queue, options, add);
-  };
-  await Promise.all(Array.from({ length: Math.min(options.count, files.length) }, keepGoing));
+  await Promise.all(workers.map(async (queues) => {
+    for (const queue of queues) {
+      while (queue.files.length > 0) await runWorker(queue, options, add);
+    }
+  }));
   return total;
 }
 
 /** One process, until the queue is empty or the process ends by itself. */
 async function runWorker(
-  queue: string[],
-  { script, config, print }: WorkerOptions,
+  { files, config }: Queue,
+  { script, print }: WorkerOptions,
   add: (counts: Counts) => void,
 ): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
@@ -45,7 +53,7 @@ async function runWorker(
   let printed: string[] = [];
   const next = async () => {
     printed = [];
-    running = queue.shift();
+    running = files.shift();
     // A process that has ended takes no more: its file is reported below.
     if (running === undefined) await input.close().catch(() => {});
     else await input.write(new TextEncoder().encode(`${running}\n`)).catch(() => {});

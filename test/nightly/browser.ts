@@ -6,10 +6,8 @@ const files = [...Deno.readDirSync(`${tests}browser`)]
   .map(({ name }) => `browser/${name}`)
   .filter((name) => name.endsWith(".nightly.ts"))
   .sort();
-const { passed, failed } = await runInWorkers(files, {
+const { passed, failed } = await runInWorkers([[{ files, config: `${tests}browser/deno.json` }]], {
   script: `${tests}worker.ts`,
-  config: `${tests}browser/deno.json`,
-  count: 1,
   print: (text) => console.log(text),
 });
 console.log(`\n${passed} passed, ${failed} failed`);
