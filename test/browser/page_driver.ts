@@ -14,8 +14,8 @@ export interface PageDriver {
   readonly page: Page;
   /** Loads the page anew. */
   open(): Promise<void>;
-  /** Drops an ONNX file called "small.onnx" on the page and gives its bytes. */
-  drop(): Promise<Uint8Array>;
+  /** Drops an ONNX file on the page and gives its bytes; default "small.onnx". */
+  drop(name?: string, bytes?: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
   /** Leaves these networks and batch sizes, and no more than their rows. */
   choose(networks: readonly RegExp[], batches: readonly string[]): Promise<void>;
   run(): Promise<void>;
@@ -47,14 +47,13 @@ export async function drivePage({ files, ...options }: DriverOptions = {}): Prom
       await page.goto(server.link);
       await page.locator("button.primary:enabled").waitFor();
     },
-    async drop() {
-      const bytes = smallOnnx();
-      await page.evaluate((text) => {
+    async drop(name = "small.onnx", bytes = smallOnnx()) {
+      await page.evaluate(([name, text]) => {
         const dropped = new DataTransfer();
-        dropped.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], "small.onnx"));
+        dropped.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name));
         document.querySelector(".drop")!.dispatchEvent(new DragEvent("drop", { dataTransfer: dropped, bubbles: true }));
-      }, bytes.toBase64());
-      await page.getByRole("checkbox", { name: /small/, checked: true }).waitFor();
+      }, [name, bytes.toBase64()]);
+      await page.getByRole("checkbox", { name, checked: true }).waitFor();
       return bytes;
     },
     async choose(networks, batches) {

@@ -23,8 +23,13 @@ const WEBGPU = [
   "--use-vulkan=swiftshader",
   "--enable-unsafe-swiftshader",
 ];
-/** WebGL2 in software, and no WebGPU. */
-const WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-features=WebGPU"];
+/** WebGL2 in software, and no WebGPU. Drawing the page itself with it would take as long again as everything else. */
+const WEBGL = [
+  "--use-angle=swiftshader",
+  "--enable-unsafe-swiftshader",
+  "--disable-features=WebGPU",
+  "--disable-gpu-compositing",
+];
 
 const TOKEN = "abcdefghijklmnopqrstuv";
 const RUNS = "runs";

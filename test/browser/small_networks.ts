@@ -17,6 +17,15 @@ export function smallOnnx(): Uint8Array<ArrayBuffer> {
   return onnxBytes({ graph, params: initialise(graph, 1) });
 }
 
+/** The ONNX file of a convolution and a classifier, for images [1,8,8]: a latency table of it has a handful of points. */
+export function tinyOnnx(): Uint8Array<ArrayBuffer> {
+  const b = builder("tiny", ["N", 1, 8, 8]);
+  const x = b.globalAveragePool(b.relu(b.conv(b.input, { name: "conv", out: 6, kernel: 3 })));
+  b.gemm(b.flatten(x), { name: "fc", out: 10 });
+  const graph = b.graph();
+  return onnxBytes({ graph, params: initialise(graph, 1) });
+}
+
 /** A residual block with batch norm and a classifier, for images [1,size,size]. */
 export function residualBlock(size: number): Graph {
   const b = builder("block", ["N", 1, size, size]);
