@@ -35,13 +35,17 @@ export interface AttentionShape {
   readonly places?: HeadPlaces;
 }
 
+/** Where q, k and v are read, and y is written, in place of tensors that hold nothing else. */
 export interface HeadPlaces {
   /** Heads of a sample. */
   readonly perSample: number;
+  /** The rows of the queries. */
   readonly q: RowPlace;
+  /** The rows of the keys. */
   readonly k: RowPlace;
+  /** The rows of the values. */
   readonly v: RowPlace;
-  /** It begins with the first number. */
+  /** The rows of the output: it begins with the first number. */
   readonly y: RowPlace;
 }
 

@@ -10,9 +10,13 @@ export type Reads = "storage" | "uniform";
 
 /** Where the rows of heads lie, in numbers: row r of head h of sample n begins at first + n·sample + h·head + r·row. */
 export interface RowPlace {
+  /** Where row 0 of head 0 of sample 0 begins. */
   readonly first: number;
+  /** From a sample to the next one. */
   readonly sample: number;
+  /** From a head to the next one. */
   readonly head: number;
+  /** From a row to the next one. */
   readonly row: number;
 }
 

@@ -13,6 +13,7 @@ import type { Graph, Node, Shape } from "./types.ts";
 export interface Heads {
   /** The values that q, k and v lie in. */
   readonly inputs: readonly string[];
+  /** Where in those values the heads' rows lie. */
   readonly places: HeadPlaces;
   /** The value that the output lies in. */
   readonly output: string;
