@@ -2,10 +2,9 @@
  * Networks that a depth-pruned one is held against (ALGORITHMS 3.4): the network that it was made of, and the same blocks
  * changed in simpler ways. They tell what the evolving of blocks into their forms was good for.
  */
-import type { Graph, Model } from "../graph/types.ts";
+import type { Graph } from "../graph/types.ts";
 import { FORMS, refusalOf } from "./forms/forms.ts";
-import { settle } from "./forms/settle.ts";
-import { startForms, type StartOptions } from "./start_forms.ts";
+import { widthOf } from "./joint/narrow.ts";
 import type { Block, Choice, FormName, Gene } from "./types.ts";
 
 /** What each control is, by the name that recipes know it by. */
@@ -37,7 +36,8 @@ export interface ControlGene {
 
 /**
  * The gene of a control, for the blocks that `gene` changes. A block that can't take the control's form, such as one without
- * a shortcut that is to be left out, keeps its own: the control then has as many blocks changed.
+ * a shortcut that is to be left out, keeps its own: the control then has as many blocks changed. One that is narrower stays so
+ * in all that change blocks.
  */
 export function controlGene(graph: Graph, blocks: readonly Block[], gene: Gene, control: DepthControl): ControlGene {
   const form = CONTROL_FORMS[control];
@@ -45,6 +45,7 @@ export function controlGene(graph: Graph, blocks: readonly Block[], gene: Gene, 
   const choices = gene.map((chosen, b): Choice => {
     if (chosen === "keep" || form === "own") return chosen;
     if (form === "keep") return "keep";
+    if (widthOf(chosen) !== undefined) return chosen;
     const reason = refusalOf(graph, blocks[b], FORMS[form]);
     if (reason === undefined) return form;
     others.push({ block: blocks[b], reason });
@@ -60,9 +61,3 @@ const CONTROL_FORMS: Readonly<Record<DepthControl, "keep" | "own" | FormName>> =
   "linear-tuned": "linear",
   skip: "skip",
 };
-
-/** The network of a control before it is trained: λ = 1 from the start. */
-export async function controlNetwork(options: StartOptions): Promise<Model> {
-  const { rewrite } = await startForms(options);
-  return settle(rewrite.model, "form");
-}

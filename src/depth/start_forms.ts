@@ -13,7 +13,7 @@ import { linearize, type LinearizeOptions, type LinearScore } from "./linearize/
 import type { Block, Border, Gene } from "./types.ts";
 
 /** What is mixed, and on which images its forms begin. */
-export interface StartOptions extends Pick<LinearizeOptions, "ridge" | "kernel" | "progress"> {
+export interface StartOptions extends Pick<LinearizeOptions, "original" | "ridge" | "kernel" | "progress"> {
   readonly gpu: Gpu;
   /** The network, which stays as it is. */
   readonly model: Model;

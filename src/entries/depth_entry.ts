@@ -35,5 +35,9 @@ export type { MergeGoal, MergeOptions } from "../depth/merge/plan.ts";
 export { mergeBlocks, type MergeBlocksOptions, type MergeTarget } from "../depth/merge/merge.ts";
 export { moveBorders } from "../depth/merge/move_borders.ts";
 export { reparameterise } from "../depth/merge/reparameterise.ts";
-export type { BlockOption, JointOptions } from "../depth/joint/joint_options.ts";
-export { type JointBudget, jointBudget, type JointBudgetOptions } from "../depth/joint/joint_budget.ts";
+export {
+  type BlockOption,
+  type JointBudget,
+  jointBudget,
+  type JointBudgetOptions,
+} from "../depth/joint/joint_budget.ts";

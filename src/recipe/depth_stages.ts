@@ -1,7 +1,8 @@
 /** The schemas of stages that prune depth: blocks of the network become smaller ones. */
 import * as v from "valibot";
 import { FORM_NAMES } from "../depth/forms/forms.ts";
-import { count, distinct, fraction, positive, record, text, word } from "../validation/values.ts";
+import type { Width } from "../depth/types.ts";
+import { count, distinct, fraction, inside, positive, record, text, word } from "../validation/values.ts";
 import { training } from "./training.ts";
 
 /** How many blocks, all of them, or which by their names. */
@@ -53,7 +54,18 @@ const searchBudget = v.pipe(
   v.check(({ ms, batch }) => ms !== undefined || batch === undefined, "batch belongs to ms: leave it out"),
 );
 
-const place = v.union([v.picklist([0, 1]), word("keep", ...FORM_NAMES)], "expected 0, 1, keep or the name of a form");
+/** A block's own channels of which such a fraction stays: width 0.5. */
+const width = v.pipe(
+  v.string(),
+  v.regex(/^width 0?\.\d+$/),
+  v.transform((text): Width => `width ${Number(text.slice("width ".length))}`),
+  v.check((text) => text !== "width 0"),
+);
+
+const place = v.union(
+  [v.picklist([0, 1]), word("keep", ...FORM_NAMES), width],
+  "expected 0, 1, keep, the name of a form, or a width such as width 0.5",
+);
 
 const search = v.pipe(
   record({
@@ -66,10 +78,22 @@ const search = v.pipe(
     budget: v.optional(searchBudget),
     /** What becomes of each block instead of a search: 0 or keep, 1 for the first of `forms`, or a form's name. */
     gene: v.optional(v.array(place, "expected a list with an entry for each block")),
-    /** What a block may become; default: what the supernet has, or linear layers. */
-    forms: v.optional(distinct(word(...FORM_NAMES))),
+    /** What a block may become; default: what the supernet has, or linear layers. None where only widths are searched. */
+    forms: v.optional(
+      v.lazy((given) => given instanceof Array && given.length === 0 ? v.tuple([]) : distinct(word(...FORM_NAMES))),
+    ),
+    /** Fractions of the channels that only a block knows, of which one may stay instead. */
+    widths: v.optional(distinct(inside())),
     images,
   }),
+  v.check(
+    ({ widths, budget }) => !widths || budget !== undefined,
+    "widths are chosen by what they save: give a budget beside them",
+  ),
+  v.check(
+    ({ forms, widths }) => forms?.length !== 0 || widths !== undefined,
+    "without forms there are widths to be given",
+  ),
   v.check(
     ({ k, budget, gene }) => [k, budget, gene].filter((given) => given !== undefined).length === 1,
     "expected one of k, budget and gene",

@@ -18,7 +18,7 @@ import { checkBorders } from "./stages/borders.ts";
 import { startGene } from "./stages/genes.ts";
 import { checkLinearize } from "./stages/linearize.ts";
 import { requestOf } from "./stages/request.ts";
-import { checkSearch } from "./stages/search.ts";
+import { checkSearch } from "./stages/searched_genes.ts";
 
 /** Throws UserError where a stage lacks one before it, or has one that spoils it. */
 export function checkOrder({ name, stages, model, weights }: Recipe): void {
@@ -83,7 +83,8 @@ function checkControls(recipe: string, stages: readonly Stage[]): void {
 
 /** What a stage of depth pruning hands to the next one is of the very network that they were made for. */
 function checkDepthOrder(recipe: string, stages: readonly Stage[]): void {
-  stages.forEach(({ kind }, i) => {
+  stages.forEach((stage, i) => {
+    const { kind } = stage;
     const [before, after] = [stages[i - 1]?.kind, stages[i + 1]?.kind];
     if (kind === "subnet" && before !== "search") {
       throw new UserError(
@@ -101,6 +102,12 @@ function checkDepthOrder(recipe: string, stages: readonly Stage[]): void {
       throw new UserError(
         `recipe ${recipe}: stages.${i}: a supernet is trained for the search after it, and the next stage is ` +
           `${after ?? "none"}: put a search stage right after it`,
+      );
+    }
+    if (stage.kind === "search" && before === "supernet" && stage.widths) {
+      throw new UserError(
+        `recipe ${recipe}: stages.${i}: a supernet holds the forms of blocks and none of their widths: leave out the ` +
+          "supernet, or widths",
       );
     }
     if (kind === "search" && after !== "subnet") {

@@ -1,5 +1,5 @@
 /** What a run knows so far, and how it is kept: everything that `--resume` needs to end in the same bits. */
-import type { MixedBlock } from "../depth/supernet/gene_family.ts";
+import type { TrainedSupernet } from "../depth/supernet/gene_networks.ts";
 import type { Gene } from "../depth/types.ts";
 import { UserError } from "../errors.ts";
 import { type CheckpointTensor, loadCheckpoint, saveCheckpoint } from "../formats/checkpoint.ts";
@@ -13,14 +13,6 @@ import type { Store } from "../store/types.ts";
 
 export interface Fallback extends Pick<RunState, "model" | "masks" | "origin" | "admm" | "best"> {
   readonly points: number;
-}
-
-/** A supernet as its training left it. */
-export interface SavedSupernet {
-  /** The mixed network; its parameters are those of all genes. */
-  readonly mixed: Model;
-  /** Of each block the form and the Mix nodes, as `geneFamily` takes them. */
-  readonly blocks: readonly Omit<MixedBlock, "block">[];
 }
 
 /** What is true between two stages. */
@@ -48,7 +40,7 @@ export interface RunState {
   /** What became of the blocks, for the report: what each stage of depth pruning knows is filled in by it. */
   depth?: DepthRecord;
   /** Blocks mixed with their forms, and the parameters of all genes, from the supernet's training to the search's end. */
-  supernet?: SavedSupernet;
+  supernet?: TrainedSupernet;
   /** What the search has chosen for each block of `model`, for the training of the subnet. */
   gene?: Gene;
   admm: { layer: string; residual: number }[];
@@ -168,9 +160,9 @@ export async function loadRun(store: Store, dir: string, identity: string): Prom
   };
 }
 
-type SupernetText = Pick<SavedSupernet, "blocks"> & { readonly graph: Graph };
+type SupernetText = Pick<TrainedSupernet, "blocks"> & { readonly graph: Graph };
 
-function readSupernet({ graph, blocks }: SupernetText, params: Params): SavedSupernet {
+function readSupernet({ graph, blocks }: SupernetText, params: Params): TrainedSupernet {
   return { mixed: { graph, params }, blocks };
 }
 

@@ -2,7 +2,6 @@
 import { UserError } from "../errors.ts";
 import { MODEL_FILE, ONNX_FILE } from "../formats/model_file.ts";
 import { inDenseShape } from "../graph/scatter.ts";
-import { estimateFor } from "../measure/latency/choose.ts";
 import { achieved } from "../report/achieved.ts";
 import { buildReport } from "../report/build.ts";
 import { withBlocks } from "../report/depth_blocks.ts";
@@ -14,6 +13,7 @@ import type { RunContext } from "../recipe/context.ts";
 import { formatRecipe } from "../recipe/load.ts";
 import { isPruning } from "../recipe/registry.ts";
 import { writtenNetworks } from "../recipe/restored_norms.ts";
+import { timeByTable, timedBudget } from "./device_tables.ts";
 
 export interface Provenance {
   readonly tool: string;
@@ -67,11 +67,15 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
 function reached({ state, recipe, tables }: RunContext): Pick<Report, "achieved" | "untold"> {
   const { dense, model, origin, masked } = writtenNetworks(state);
   const pruning = recipe.stages.filter(isPruning);
-  const timed = pruning.map(({ budget }) => budget).findLast((budget) => budget?.ms !== undefined);
+  const timed = timedBudget(recipe);
   const network = { dense, model, inDenseShape: inDenseShape(model, origin, dense, masked) };
   const constraints = pruning.flatMap((stage) => stage.constraints.map(optionsOf));
   const told = achieved(network, constraints, state.requested);
-  return timed ? { ...told, achieved: { ...told.achieved, ms: estimateFor(tables, timed, dense)(model) } } : told;
+  if (!timed) return told;
+  const ms = timeByTable(tables, timed, { dense, model });
+  return typeof ms === "number"
+    ? { ...told, achieved: { ...told.achieved, ms } }
+    : { ...told, untold: { ...told.untold, ms } };
 }
 
 function whyNotProved({ state }: RunContext): string {

@@ -4,14 +4,20 @@ import * as assert from "uvu/assert";
 import { random } from "../../kernels/random/philox.ts";
 import { digitsSplits } from "../../src/data/digits.ts";
 import { spread } from "../../src/data/splits.ts";
+import { settle } from "../../src/depth/forms/settle.ts";
 import { findBlocks } from "../../src/depth/blocks/find_blocks.ts";
 import { jointBudget } from "../../src/depth/joint/joint_budget.ts";
+import { jointKnapsack } from "../../src/depth/joint/joint_knapsack.ts";
+import { costOfGene, jointSpace } from "../../src/depth/joint/joint_space.ts";
 import { innerLayers, narrowBlocks, widthOf } from "../../src/depth/joint/narrow.ts";
 import { outputLoss } from "../../src/depth/joint/output_loss.ts";
+import { startChoices } from "../../src/depth/joint/start_choices.ts";
+import { type AdditiveCost, costOf } from "../../src/depth/search/gene_space.ts";
+import type { Gene } from "../../src/depth/types.ts";
 import { UserError } from "../../src/errors.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import { initialise } from "../../src/graph/initialise.ts";
-import type { Model } from "../../src/graph/types.ts";
+import type { KeptOrigin, Model } from "../../src/graph/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { testGpu } from "../gpu.ts";
 
@@ -101,6 +107,67 @@ test("the choice with the least loss that meets the limit, of all that there are
     assert.instance(error, UserError);
     assert.match((error as Error).message, /a budget of [\d.]+ ms can't be met: with every block in its cheapest form/);
   }
+});
+
+test("a choice costs what the network has with it alone, narrowed or merged, and a gene what it has with all", () => {
+  const model = net("resnet14", 0.5);
+  const { blocks } = findBlocks(model.graph);
+  const priced = { model, blocks, unit: "macs", estimate: undefined } as const;
+  const space = jointSpace({ ...priced, forms: ["skip"], widths: [0.5] });
+  assert.equal(space.choices[0], ["keep", "width 0.5", "skip"]);
+  // 8 channels of 8×8 and two 3×3 convolutions: 2 · 64 · 8 · 8 · 9 = 73,728 multiply-adds, of which half or all goes.
+  const [first] = (space.cost as AdditiveCost).blocks;
+  assert.equal(first, [0, -36_864, -73_728]);
+  const gene: Gene = blocks.map((_, b) => b === 0 ? "width 0.5" : b === 1 ? "skip" : "keep");
+  assert.is(costOfGene(priced, gene), graphCost(model.graph).macs - 36_864 - 73_728);
+  assert.is(costOfGene(priced, gene), costOf(space, gene));
+});
+
+test("where savings don't add up, the limit of their sum is lowered until the whole network meets its own", () => {
+  const model = net("resnet14", 0.5);
+  const { blocks } = findBlocks(model.graph);
+  const dense = graphCost(model.graph).macs;
+  // Of all that is saved a tenth is lost again where it is more than one block's.
+  const estimate = ({ graph }: Pick<Model, "graph">) => {
+    const saved = dense - graphCost(graph).macs;
+    return dense - saved + (saved > 40_000 ? 0.1 * saved : 0);
+  };
+  const priced = { model, blocks, unit: "ms", estimate } as const;
+  const space = jointSpace({ ...priced, forms: [], widths: [0.5] });
+  const scores = space.choices.map((own, b) => own.map((choice) => choice === "keep" ? 0 : -1 - b));
+  const limit = dense - 70_000;
+  const { best, points, pareto, method } = jointKnapsack({ ...priced, space, scores, limit });
+  assert.is(method, "knapsack");
+  assert.ok(best.cost <= limit && best.cost === costOfGene(priced, best.gene));
+  assert.equal(points.at(-1), best);
+  assert.equal(pareto, points.map((_, i) => i));
+  // Two blocks would do if savings added up: 73,728 of 70,000.
+  assert.is(best.gene.filter((choice) => choice !== "keep").length, 3);
+  assert.throws(() => jointKnapsack({ ...priced, space, scores, limit: 0.1 * dense }), /can't be met/);
+});
+
+test("what training starts from is narrow at once and mixed with forms, and its parameters lie in the network's", async () => {
+  const gpu = await testGpu();
+  const model = net("resnet14", 0.5);
+  const { blocks } = findBlocks(model.graph);
+  const images = spread((await digitsSplits(await Deno.readFile(FILE))).train, 16);
+  const gene: Gene = blocks.map((_, b) => b === 1 ? "width 0.5" : b === 2 ? "linear" : b === 3 ? "skip" : "keep");
+  const { rewrite: { model: mixed, map }, mixes } = await startChoices({ gpu, model, blocks, gene, images });
+  assert.equal(mixes.map(({ length }) => length > 0), [false, false, true, true, false, false]);
+  const kept = map.get(`${blocks[1].name}.conv1.weight`) as KeptOrigin;
+  assert.is(kept.source, `${blocks[1].name}.conv1.weight`);
+  assert.is(kept.keep[0]!.length, mixed.graph.params[kept.source].shape[0]);
+  assert.equal(map.get(`${blocks[1].name}.conv2.weight`), {
+    source: `${blocks[1].name}.conv2.weight`,
+    keep: [null, kept.keep[0], null, null],
+  });
+  const settled = settle(mixed, "form").graph;
+  const found = findBlocks(settle(mixed, "block").graph).blocks;
+  assert.equal(found.map(({ name }) => name), blocks.map(({ name }) => name));
+  assert.equal(
+    settled.nodes.filter(({ name }) => blocks[3].nodes.includes(name) && name.includes("conv")).map(({ name }) => name),
+    [],
+  );
 });
 
 test.run();

@@ -59,6 +59,7 @@ const STAGES: Readonly<Record<string, readonly unknown[]>> = {
     subnet({ lambda: { kind: "cosine", fraction: 0.5 }, border: "move" }),
   ],
   "linear layers, searched without a supernet": [search({ k: 1, method: "random" }), subnet()],
+  "narrower blocks beside linear layers": [search({ budget: { macs: 0.7 }, widths: [0.5] }), subnet()],
 };
 
 test("a supernet is searched, and the subnet of the chosen gene is what the run goes on with", async () => {

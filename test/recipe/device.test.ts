@@ -5,16 +5,14 @@ import { graphCost } from "../../src/graph/cost.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import type { Model } from "../../src/graph/types.ts";
 import { latencyEstimate } from "../../src/measure/latency/estimate.ts";
-import { gridOf, shapeGroups } from "../../src/measure/latency/grid.ts";
-import { tableSteps } from "../../src/measure/latency/steps.ts";
 import type { LatencyTable } from "../../src/measure/latency/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import type { DeviceRecord } from "../../src/report/devices/record.ts";
 import { readModel } from "../../src/formats/model_file.ts";
 import { formatRecipe, loadRecipe } from "../../src/recipe/load.ts";
 import { silentUi } from "../../src/ui.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { complaint } from "../data/fixtures.ts";
+import { deviceRecord, handTable } from "./hand_table.ts";
 import { abortedAt } from "./interrupt.ts";
 import { admm, DIR, prune, tinyRecipe, train, verify } from "./tiny.ts";
 
@@ -27,36 +25,8 @@ const tiny = (): Model => {
 };
 
 /** Convolutions cost by their channels, linear layers nothing: so the budget must take the former. */
-function table(batch = 1): LatencyTable {
-  const steps = tableSteps(tiny()).filter((step) => step.kind === "layer");
-  const layers = shapeGroups(steps).map((group) => {
-    const { inputs, outputs } = gridOf(group, "fine");
-    const linear = group.step.shape.startsWith("linear");
-    const medianMs = inputs.map((i) => outputs.map((o) => linear ? 0.01 : 0.1 * i * o));
-    return { shape: group.step.shape, layers: group.layers, inputs, outputs, medianMs };
-  });
-  return { model: "tiny", batch, clock: "none", quantumMs: 0, wholeMs: 3, launchMs: 0, layers, rest: [] };
-}
-
-const record = (tables?: readonly LatencyTable[]): Uint8Array => {
-  const made: DeviceRecord = {
-    version: 1,
-    tool: "secateur 0.1.0",
-    session: "session-1",
-    name: "pixel8",
-    started: "2026-01-31T12:00:00.000Z",
-    runtime: { userAgent: "a browser", cores: 8, isolated: true },
-    backend: "webgpu",
-    protocol: { mode: "burst", seconds: 1, batches: [1] },
-    complete: true,
-    rows: [],
-    layers: [],
-    kernels: [],
-    incidents: [],
-    tables,
-  };
-  return new TextEncoder().encode(JSON.stringify(made));
-};
+const table = (batch = 1): LatencyTable =>
+  handTable([tiny()], (step, i, o) => step.shape.startsWith("linear") ? 0.01 : 0.1 * i * o, { batch });
 
 const FILE = "devices/pixel8.json";
 const timed = (budget: Record<string, number>, device: string | null = FILE) =>
@@ -71,7 +41,7 @@ test("the network that comes out takes no more than was asked for, by the table;
   const whole = estimate(tiny());
   const asked = 0.4 * whole;
   const store = memoryStore();
-  await store.write(FILE, record([table(8), table()]));
+  await store.write(FILE, deviceRecord([table(8), table()]));
   const warned: string[] = [];
   const ui = { ...silentUi(), warn: (text: string) => warned.push(text) };
   const { report } = await prune(timed({ ms: asked }), { store, ui });
@@ -88,7 +58,7 @@ test("the network that comes out takes no more than was asked for, by the table;
 
 test("the run keeps its own copy of the record: it goes on when the phone has been measured again", async () => {
   const store = memoryStore();
-  await store.write(FILE, record([table()]));
+  await store.write(FILE, deviceRecord([table()]));
   const recipe = timed({ ms: 0.5 * latencyEstimate(table())(tiny()) });
   await prune(recipe, { store, signal: abortedAt(3) }).then(() => assert.unreachable("it was to stop"), () => {});
   await store.write(FILE, new TextEncoder().encode("measured anew"));
@@ -107,11 +77,11 @@ test("what is missing or can't be reached is said before the first epoch", async
     /^stages\.1: a budget in ms needs a device's latency table: .*--device/,
   );
   assert.match(await said({ ms: 1 }), /^devices\/pixel8\.json: no such file/);
-  assert.match(await said({ ms: 1 }, record()), /has no latency tables/);
+  assert.match(await said({ ms: 1 }, deviceRecord()), /has no latency tables/);
   assert.match(await said({ ms: 1 }, new TextEncoder().encode("{")), /not valid JSON/);
-  assert.match(await said({ ms: 1, batch: 4 }, record([table()])), /at batch 4 \(there are: tiny at batch 1\)/);
+  assert.match(await said({ ms: 1, batch: 4 }, deviceRecord([table()])), /at batch 4 \(there are: digits at batch 1\)/);
   assert.match(
-    await said({ ms: 0.001 }, record([table()])),
+    await said({ ms: 0.001 }, deviceRecord([table()])),
     /^budget: 0\.001 ms by the table can't be reached, the constraints leave at least .* and [\d.e-]+ ms by the table/,
   );
 });

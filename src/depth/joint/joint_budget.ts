@@ -1,20 +1,41 @@
 /**
  * One budget in ms over the blocks of a network and over widths inside them: for each block the best of what it is, what it is
- * with fewer channels, and the forms that need no training, chosen for all of them together by a knapsack.
+ * with fewer channels, and its forms, chosen for all of them together by a knapsack.
  */
-import { UserError } from "../../errors.ts";
-import type { Rewrite } from "../../graph/types.ts";
+import type { Model, Rewrite } from "../../graph/types.ts";
+import type { Estimate } from "../../measure/latency/estimate.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
-import type { GeneSpace } from "../search/gene_space.ts";
-import { knapsack } from "../search/knapsack.ts";
-import type { Gene } from "../types.ts";
-import { BATCH, type BlockOption, type JointOptions, jointOptions } from "./joint_options.ts";
-import { withChoices } from "./with_choices.ts";
+import { settle } from "../forms/settle.ts";
+import type { Blocks, Choice, FormName, Gene } from "../types.ts";
+import { BATCH, choiceScores, type ChoiceScoresOptions } from "./choice_scores.ts";
+import { jointKnapsack } from "./joint_knapsack.ts";
+import { jointSpace } from "./joint_space.ts";
+import { startChoices } from "./start_choices.ts";
+
+/** One thing that a block may become. */
+export interface BlockOption {
+  /** What it becomes. */
+  readonly choice: Choice;
+  /** What the whole network takes with this option alone, by the estimate. */
+  readonly ms: number;
+  /** How far the network's outputs then are from the original ones (outputLoss). */
+  readonly loss: number;
+}
 
 /** What `jointBudget` takes. */
-export interface JointBudgetOptions extends JointOptions {
+export interface JointBudgetOptions extends Omit<ChoiceScoresOptions, "blocks" | "space"> {
+  /** A trained network, which stays as it is. */
+  readonly model: Model;
+  /** Its blocks (findBlocks). */
+  readonly blocks: Blocks;
+  /** What a network takes on the device that is aimed at, in ms. */
+  readonly estimate: Estimate;
   /** What the network may take at most, in ms by the estimate. */
   readonly limit: number;
+  /** Fractions of a block's own channels that are tried, each in (0, 1). Default ¾, ½ and ¼; [] for none. */
+  readonly widths?: readonly number[];
+  /** Forms that are tried, where blocks can take them; default those that begin without training. */
+  readonly forms?: readonly FormName[];
 }
 
 /** What a joint budget has come to. */
@@ -29,8 +50,8 @@ export interface JointBudget {
   readonly rewrite: Rewrite;
 }
 
-/** Times that the limit is lowered by what the sum of single savings has promised too much. */
-const ROUNDS = 8;
+const WIDTHS = [0.75, 0.5, 0.25] as const;
+const FORMS = ["linear", "skip"] as const;
 
 /**
  * Losses and savings of single options are taken to add up. Where the savings don't, and the network would take longer than
@@ -39,30 +60,21 @@ const ROUNDS = 8;
  * @throws UserError where no choice meets the limit, with the numbers; Interrupted when the signal is aborted
  */
 export async function jointBudget(asked: JointBudgetOptions): Promise<JointBudget> {
-  const { gpu, images, estimate, limit, batch = BATCH } = asked;
-  const options = await jointOptions(asked);
-  const space = spaceOf(asked, options);
-  const scores = options.map((own) => own.map(({ loss }) => -loss));
-  let aim = limit, ms = Infinity;
-  for (let round = 0; round < ROUNDS; round++) {
-    const { gene } = knapsack(space, { kind: "budget", limit: aim }, scores).at(-1)!;
-    const { model: changed, map } = await withChoices(asked, gene);
-    ms = estimate(changed);
-    if (ms <= limit) {
-      return { gene, ms, options, rewrite: { model: await recalibrate(gpu, changed, images, batch), map } };
-    }
-    aim -= ms - limit;
-  }
-  const [wanted, reached] = [limit, ms].map((time) => Number(time.toPrecision(4)));
-  throw new UserError(`a budget of ${wanted} ms can't be met: the nearest network takes ${reached} ms: give more`);
-}
-
-function spaceOf({ model, blocks, estimate }: JointBudgetOptions, options: JointBudget["options"]): GeneSpace {
-  const rest = estimate(model);
+  const { gpu, model, blocks: { blocks }, images, estimate, limit, widths = WIDTHS, forms = FORMS } = asked;
+  const { batch = BATCH, signal } = asked;
+  const priced = { model, blocks, unit: "ms", estimate } as const;
+  const space = jointSpace({ ...priced, forms, widths });
+  const scores = await choiceScores({ ...asked, blocks, space });
+  const { best: { gene, cost } } = jointKnapsack({ ...priced, space, scores, limit });
+  const { rewrite: { model: mixed, map } } = await startChoices({ gpu, model, blocks, gene, images, signal });
+  const changed = await recalibrate(gpu, settle(mixed, "form"), images, batch);
+  const { rest, blocks: savings } = space.cost as Exclude<typeof space.cost, (gene: Gene) => number>;
   return {
-    blocks: blocks.blocks.map(({ name }) => name),
-    choices: options.map((own) => own.map(({ choice }) => choice)),
-    cost: { rest, blocks: options.map((own) => own.map(({ ms }) => ms - rest)) },
-    unit: "ms",
+    gene,
+    ms: cost,
+    options: space.choices.map((own, b) =>
+      own.map((choice, c) => ({ choice, ms: rest + savings[b][c], loss: -scores[b][c] }))
+    ),
+    rewrite: { model: changed, map: new Map([...map].filter(([name]) => changed.graph.params[name])) },
   };
 }

@@ -20,6 +20,8 @@ export interface LinearizeOptions extends LinearPlanOptions {
   readonly gpu: Gpu;
   /** The network, which stays as it is. */
   readonly model: Model;
+  /** Whose values the layers are to make, by the same names, such as the network before `model` was narrowed; default: `model`. */
+  readonly original?: Model;
   /** Blocks of it, in any order. */
   readonly blocks: readonly Block[];
   /** All of them are looked at: a few hundred do. Labels aren't. */
@@ -66,10 +68,10 @@ const RIDGE = 1e-3;
  * @throws UserError for a block that no linear layer can stand for, with the reason; Interrupted when the signal is aborted
  */
 export async function scoreBlocks(options: LinearizeOptions): Promise<LinearScore[]> {
-  const { model, blocks } = options;
+  const { model, original = model, blocks } = options;
   const plans = blocks.map((block) => planOf(model.graph, block, options));
   if (plans.length === 0) return [];
-  const moments = await blockMoments({ ...options, original: model, replaced: model, plans });
+  const moments = await blockMoments({ ...options, original, replaced: model, plans });
   return blocks.map((block, i) => scoreOf(model, { block, plan: plans[i] }, moments[i], options.ridge ?? RIDGE));
 }
 
@@ -83,7 +85,7 @@ export async function scoreBlocks(options: LinearizeOptions): Promise<LinearScor
 export async function linearize(
   options: LinearizeOptions & { readonly how?: "replaced" | "mixed" },
 ): Promise<Linearized> {
-  const { model, ridge = RIDGE, how = "replaced", progress } = options;
+  const { model, original = model, ridge = RIDGE, how = "replaced", progress } = options;
   const planned = inOrder(model.graph, options.blocks).map((block) => ({
     block,
     plan: planOf(model.graph, block, options),
@@ -92,7 +94,7 @@ export async function linearize(
   const scores: LinearScore[] = [];
   let rewrite: Rewrite = { model, map: identityMap(model.graph) };
   for (const { block, plan } of planned) {
-    const [halves] = await blockMoments({ ...options, original: model, replaced: rewrite.model, plans: [plan] });
+    const [halves] = await blockMoments({ ...options, original, replaced: rewrite.model, plans: [plan] });
     scores.push(scoreOf(model, { block, plan }, halves, ridge));
     const [even, odd] = halves;
     const fit = ridgeFit(addedMoments(even.joint, odd.joint), { inputs: inputsOf(plan.layer), ridge });

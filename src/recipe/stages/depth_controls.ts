@@ -1,7 +1,8 @@
 /** Controls of runs that prune depth: the same blocks, changed in simpler ways. */
 import { spread } from "../../data/splits.ts";
 import { findBlocks } from "../../depth/blocks/find_blocks.ts";
-import { controlGene, controlNetwork, type DepthControl, UNTRAINED_CONTROLS } from "../../depth/depth_controls.ts";
+import { controlGene, type DepthControl, UNTRAINED_CONTROLS } from "../../depth/depth_controls.ts";
+import { chosenNetwork } from "../../depth/joint/start_choices.ts";
 import { mergeForms } from "../../depth/merge/merge_forms.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
 import type { RunContext } from "../context.ts";
@@ -27,7 +28,7 @@ export async function depthControl(ctx: RunContext, method: DepthControl, before
   const subnet = before.findLast((stage) => stage.kind === "subnet");
   const images = spread(data.train, subnet?.images ?? IMAGES);
   const borders = at < 0 ? undefined : bordersOf(ctx, at, dense.graph, blocks, gene);
-  const model = await controlNetwork({ gpu, model: dense, blocks, gene, borders, images, signal });
+  const model = await chosenNetwork({ gpu, model: dense, blocks, gene, borders, images, signal });
   const merge = before.findLast((stage) => stage.kind === "merge");
   const loss = subnet ? familyLoss(subnet, dense)(model.graph) : undefined;
   return {

@@ -1,8 +1,8 @@
 import { spread } from "../../data/splits.ts";
 import { findBlocks } from "../../depth/blocks/find_blocks.ts";
+import { startChoices } from "../../depth/joint/start_choices.ts";
 import { progressive } from "../../depth/progressive/progressive.ts";
-import { startForms } from "../../depth/start_forms.ts";
-import { compose } from "../../graph/indexmap.ts";
+import { applyIndexMap, compose } from "../../graph/indexmap.ts";
 import type { IndexMap } from "../../graph/types.ts";
 import { partialMasks } from "../../prune/structures/masks.ts";
 import { withBlocks } from "../../report/depth_blocks.ts";
@@ -14,7 +14,10 @@ import { familyLoss } from "../loss.ts";
 import type { SubnetStage } from "../registry.ts";
 import { bordersOf } from "./borders.ts";
 
-/** The blocks that the search has chosen evolve into their forms; the network of the forms is what the run goes on with. */
+/**
+ * The blocks that the search has chosen become narrower at once or evolve into their forms; the network of the forms is what the run
+ * goes on with.
+ */
 export async function runSubnetStage(ctx: RunContext, stage: SubnetStage): Promise<void> {
   const { gpu, recipe, state, ui } = ctx;
   const { model } = state;
@@ -24,7 +27,7 @@ export async function runSubnetStage(ctx: RunContext, stage: SubnetStage): Promi
   const borders = bordersOf(ctx, state.stage, model.graph, blocks, gene);
   const moved = blocks.map(({ name }) => name).filter((_, b) => borders[b] === "move");
   if (moved.length > 0) ui.note(`subnet: padding moves to the first layer of ${moved.join(", ")}`);
-  const { rewrite: { model: mixed, map }, scores } = await startForms({
+  const { rewrite: { model: mixed, map }, scores } = await startChoices({
     gpu,
     model,
     blocks,
@@ -33,6 +36,7 @@ export async function runSubnetStage(ctx: RunContext, stage: SubnetStage): Promi
     images: spread(ctx.data.train, stage.images),
     signal: ctx.signal,
   });
+  const masks = partialMasks(applyIndexMap(map, state.masks).tensors);
   const family = progressive({
     mixed,
     teacher: state.dense,
@@ -41,7 +45,7 @@ export async function runSubnetStage(ctx: RunContext, stage: SubnetStage): Promi
   });
   const { params } = await fit(ctx, {
     model: { graph: family.graphs[0], params: mixed.params },
-    masks: state.masks,
+    masks,
     label: "subnet",
     epochs: stage.epochs,
     optimizer: stage.optimizer,
@@ -54,7 +58,7 @@ export async function runSubnetStage(ctx: RunContext, stage: SubnetStage): Promi
   const settled = await recalibrate(gpu, family.settled(params), ctx.data.train, recipe.batch);
   const own: IndexMap = new Map([...map].filter(([name]) => settled.graph.params[name]));
   state.origin = compose(state.origin, own, state.dense.graph.params);
-  state.masks = partialMasks(new Map([...state.masks].filter(([name]) => settled.graph.params[name])));
+  state.masks = partialMasks(new Map([...masks].filter(([name]) => settled.graph.params[name])));
   state.model = settled;
   // Another function from here on: what was proved or chosen before isn't about it.
   state.masked =

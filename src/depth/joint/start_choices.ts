@@ -1,0 +1,25 @@
+/** A network in which blocks have become narrower, mixed with the forms that others are to take: what training starts from. */
+import { compose } from "../../graph/indexmap.ts";
+import type { Model } from "../../graph/types.ts";
+import { settle } from "../forms/settle.ts";
+import { type StartedForms, startForms, type StartOptions } from "../start_forms.ts";
+import { formsIn, narrowedBy } from "./narrow.ts";
+
+/**
+ * Blocks for which the gene has a width are narrow at once; the others are mixed with their forms (startForms), whose linear
+ * layers are fitted to what the network made before anything was narrowed.
+ *
+ * @throws UserError for a gene of another length or with a choice that its block can't take; Interrupted when the signal is aborted
+ */
+export async function startChoices(options: StartOptions): Promise<StartedForms> {
+  const { model, blocks, gene } = options;
+  const narrow = narrowedBy(model, blocks, gene);
+  const started = await startForms({ ...options, model: narrow.model, original: model, gene: formsIn(gene) });
+  const { rewrite: { model: mixed, map } } = started;
+  return { ...started, rewrite: { model: mixed, map: compose(narrow.map, map, model.graph.params) } };
+}
+
+/** The network that has become what the gene says, untrained: λ = 1. */
+export async function chosenNetwork(options: StartOptions): Promise<Model> {
+  return settle((await startChoices(options)).rewrite.model, "form");
+}
