@@ -1,3 +1,4 @@
+import cifar10JpegResnet20Depth from "./named/cifar10-jpeg-resnet20-depth.yaml" with { type: "text" };
 import cifar10JpegResnet20 from "./named/cifar10-jpeg-resnet20.yaml" with { type: "text" };
 import digitsConvnextDepth from "./named/digits-convnext-depth.yaml" with { type: "text" };
 import digitsDeitDepth from "./named/digits-deit-depth.yaml" with { type: "text" };
@@ -5,7 +6,11 @@ import digitsMobilenetDepth from "./named/digits-mobilenet-depth.yaml" with { ty
 import digitsResnetDepth from "./named/digits-resnet-depth.yaml" with { type: "text" };
 import digitsResnet8 from "./named/digits-resnet8.yaml" with { type: "text" };
 import digits from "./named/digits.yaml" with { type: "text" };
+import fashionConvnextDepth from "./named/fashion-convnext-depth.yaml" with { type: "text" };
+import fashionDeitDepth from "./named/fashion-deit-depth.yaml" with { type: "text" };
 import fashionLenet5 from "./named/fashion-lenet5.yaml" with { type: "text" };
+import fashionMobilenetDepth from "./named/fashion-mobilenet-depth.yaml" with { type: "text" };
+import fashionResnetDepth from "./named/fashion-resnet-depth.yaml" with { type: "text" };
 import mnistLenet5Extreme from "./named/mnist-lenet5-extreme.yaml" with { type: "text" };
 import mnistLenet5 from "./named/mnist-lenet5.yaml" with { type: "text" };
 
@@ -20,5 +25,10 @@ export const named: Readonly<Record<string, string>> = {
   "mnist-lenet5": mnistLenet5,
   "mnist-lenet5-extreme": mnistLenet5Extreme,
   "fashion-lenet5": fashionLenet5,
+  "fashion-resnet-depth": fashionResnetDepth,
+  "fashion-mobilenet-depth": fashionMobilenetDepth,
+  "fashion-convnext-depth": fashionConvnextDepth,
+  "fashion-deit-depth": fashionDeitDepth,
   "cifar10-jpeg-resnet20": cifar10JpegResnet20,
+  "cifar10-jpeg-resnet20-depth": cifar10JpegResnet20Depth,
 };
