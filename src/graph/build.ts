@@ -33,6 +33,12 @@ export interface ConvOptions {
   readonly biasInit?: Init;
 }
 
+/** Of a convolution by region, which always has biases. */
+export interface RegionConvOptions extends Omit<ConvOptions, "bias" | "init" | "biasInit"> {
+  readonly rows: readonly number[];
+  readonly cols: readonly number[];
+}
+
 /** A linear layer: `out` units, by default with a bias and He's initial weights. */
 export type LinearOptions = Pick<ConvOptions, "name" | "out" | "bias" | "init" | "biasInit">;
 
@@ -87,6 +93,8 @@ export interface Builder {
     x: string,
     options: Omit<ConvOptions, "group" | "init" | "biasInit"> & { readonly taps: readonly number[] },
   ): string;
+  /** A convolution with a weight for each region: `rows` and `cols` say in which one each row and column of the output lies. */
+  regionConv(x: string, options: RegionConvOptions): string;
   /** Adds a table [C, rows, columns]: `rows` and `cols` say which entry each pixel takes. */
   borderBias(
     x: string,
@@ -283,6 +291,22 @@ export function builder(graphName: string, inputShape: Shape): Builder {
         pads: sides(pad),
         dilations: pair(dilation),
         taps,
+      }, name);
+    },
+
+    regionConv(x: string, options: RegionConvOptions) {
+      const { name, out, kernel, stride = 1, pad = 0, dilation = 1, group = 1, rows, cols } = options;
+      const regions = (Math.max(...rows) + 1) * (Math.max(...cols) + 1);
+      const size = [regions, out, channels(x) / group, ...pair(kernel)];
+      const inputs = [x, param(`${name}.weight`, size, "table"), param(`${name}.bias`, [regions, out], "table")];
+      return node("RegionConv", inputs, {
+        kernel_shape: pair(kernel),
+        strides: pair(stride),
+        pads: sides(pad),
+        dilations: pair(dilation),
+        group,
+        rows,
+        cols,
       }, name);
     },
 

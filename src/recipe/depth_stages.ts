@@ -120,11 +120,19 @@ const subnet = record({
   ...training,
 });
 
-/** What affine layers become: those that take the fewest multiply-adds, or one layer, whatever it takes. */
-const layers = v.optional(word("fewest", "one"), "fewest");
+const merge = record({
+  kind: v.literal("merge"),
+  /**
+   * What a block's linear layers become: those that take the fewest multiply-adds, or one layer, whatever it takes. auto: one layer
+   * where the device's table has both and says that it takes less time, else the fewest multiply-adds.
+   */
+  layers: v.optional(word("auto", "fewest", "one"), "auto"),
+});
 
-const merge = record({ kind: v.literal("merge"), layers });
-
-const reparameterise = record({ kind: v.literal("reparameterise"), layers });
+const reparameterise = record({
+  kind: v.literal("reparameterise"),
+  /** What linear layers in a row become: those that take the fewest multiply-adds, or one layer, whatever it takes. */
+  layers: v.optional(word("fewest", "one"), "fewest"),
+});
 
 export const depthStages = { linearize, supernet, search, subnet, merge, reparameterise } as const;

@@ -181,7 +181,7 @@ export function checkTargets(model: Model, { stages, seed }: Recipe, tables: rea
     if (stage.kind === "supernet") startGene(model.graph, findBlocks(model.graph).blocks, stage.start);
     const before = stages[i - 1];
     if (stage.kind === "search") {
-      checkSearch(model, stage, before?.kind === "supernet" ? before.start : "linear", tables);
+      checkSearch(model, stage, before?.kind === "supernet" ? before.start : "linear", { stages, tables });
     }
   });
   stages.forEach((_, i) => checkBorders(model.graph, stages, i));

@@ -47,7 +47,9 @@ export const DEVICE_FILE = "device.json";
  */
 export async function openTables(recipe: Recipe, store: Store, dir: string, ui: Ui): Promise<readonly LatencyTable[]> {
   const asking = recipe.stages.findIndex((stage) => timed(stage));
-  const compares = recipe.stages.some((stage) => stage.kind === "subnet" && stage.border === "auto");
+  const compares = recipe.stages.some((stage) =>
+    (stage.kind === "subnet" && stage.border === "auto") || (stage.kind === "merge" && stage.layers === "auto")
+  );
   if (asking < 0 && !(compares && recipe.device !== undefined)) return [];
   const own = joinPath(dir, DEVICE_FILE);
   const kept = await store.read(own);

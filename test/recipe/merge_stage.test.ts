@@ -2,7 +2,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
+import { formedNetworks } from "../../src/depth/forms/form_cost.ts";
 import { readModel } from "../../src/formats/model_file.ts";
+import { initialise } from "../../src/graph/initialise.ts";
+import { createModel } from "../../src/models/zoo.ts";
+import { memoryStore } from "../../src/store/memory.ts";
+import { deviceRecord, handTable } from "./hand_table.ts";
 import { DIR, prune, tinyRecipe, train, verify } from "./tiny.ts";
 
 const test = suite("merge stages");
@@ -50,6 +55,28 @@ for (const [border, told, op] of [["move", "moved", "Conv"], ["exact", "kernel",
     for (const { name, verdict } of await verify(store)) assert.is(verdict, "agrees", name);
   });
 }
+
+test("a block becomes one convolution by region where the device's table says that it is faster", async () => {
+  const graph = createModel("resnet8", { width: 0.125, size: 8, inChannels: 1 });
+  const networks = [{ graph }, ...formedNetworks(graph)].map(({ graph }) => ({ graph, params: initialise(graph, 1) }));
+  for (const [regional, expected] of [[1.5, 1], [2.5, 0]] as const) {
+    // Two layers of 1 ms each, or one.
+    const table = handTable(networks, ({ probe }) => probe.regions ? regional : 1);
+    const store = memoryStore();
+    await store.write("phone.json", deviceRecord([table]));
+    await prune(
+      tinyRecipe([
+        train(1),
+        { kind: "search", gene: ["identity", "keep", "keep"], images: 32 },
+        { kind: "subnet", epochs: 0, images: 32 },
+        { kind: "merge" },
+      ], { model: { name: "resnet8", width: 0.125 }, batch: 32, device: "phone.json" }),
+      { store },
+    );
+    const { model } = await readModel(store, DIR);
+    assert.is(model.graph.nodes.filter(({ op }) => op === "RegionConv").length, expected);
+  }
+});
 
 test("convolutions and the batch norms behind them are one layer each after reparameterise", async () => {
   const { report, store } = await prune(tinyRecipe([train(1), { kind: "reparameterise" }], {

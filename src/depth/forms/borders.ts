@@ -9,20 +9,19 @@ import { latencyEstimate, unfitTable } from "../../measure/latency/estimate.ts";
 import { graphSteps } from "../../measure/latency/steps.ts";
 import type { LatencyTable } from "../../measure/latency/types.ts";
 import { moveBorders } from "../merge/move_borders.ts";
-import type { MergeGoal } from "../merge/plan.ts";
+import type { MergeFormOptions } from "../merge/plan_form.ts";
 import type { Block, Border, Choice, FormName, Gene } from "../types.ts";
 import { FORMS } from "./forms.ts";
 import { type MergedForm, mergedForm, unfilled } from "./merged_form.ts";
 import { settle } from "./settle.ts";
 
-/** How borders are chosen. */
-export interface BorderOptions {
-  /** "auto" moves a block's padding where the network then takes less. Default "exact". */
+/** How borders are chosen, and what the blocks will be merged to. */
+export interface BorderOptions extends MergeFormOptions {
+  /**
+   * "auto" moves a block's padding where the merged network then takes less: by the table's ms where it prices both, else by
+   * multiply-adds, then by dispatches. Default "exact".
+   */
   readonly border?: Border | "auto";
-  /** By whose ms "auto" compares where it prices both; else by multiply-adds, then by dispatches. */
-  readonly table?: LatencyTable;
-  /** What the blocks will be merged to; default "fewest macs". */
-  readonly layers?: MergeGoal;
 }
 
 /**
@@ -53,7 +52,7 @@ export function withMovedBorders(model: Model, blocks: readonly Block[], borders
 }
 
 function borderOf(graph: Graph, block: Block, form: FormName, options: BorderOptions): Border {
-  const { border = "exact", layers } = options;
+  const { border = "exact" } = options;
   if (border === "exact") return "exact";
   const { model: mixed } = FORMS[form].mixed(unfilled(graph), block);
   const moved = movedOrRefused(mixed, block);
@@ -64,7 +63,7 @@ function borderOf(graph: Graph, block: Block, form: FormName, options: BorderOpt
   // Where all padding is at the first layer already, nothing moves.
   if (JSON.stringify(moved.graph.nodes) === JSON.stringify(mixed.graph.nodes)) return "exact";
   if (border === "move") return "move";
-  const [plain, exact] = [moved, mixed].map((model) => mergedForm(settle(model, "form").graph, block, layers));
+  const [plain, exact] = [moved, mixed].map((model) => mergedForm(settle(model, "form").graph, block, options));
   return takesLess(plain, exact, options.table) ? "move" : "exact";
 }
 

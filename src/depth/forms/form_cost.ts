@@ -8,9 +8,11 @@ import type { Graph } from "../../graph/types.ts";
 import { stepEstimate } from "../../measure/latency/estimate.ts";
 import { graphSteps } from "../../measure/latency/steps.ts";
 import type { LatencyTable } from "../../measure/latency/types.ts";
-import type { MergedLayer, MergeGoal } from "../merge/plan.ts";
+import type { MergedLayer } from "../merge/plan.ts";
+import type { MergeFormOptions } from "../merge/plan_form.ts";
 import { blockIn, findBlocks } from "../blocks/find_blocks.ts";
-import type { Block, Blocks, FormName } from "../types.ts";
+import type { Block, Blocks, Border, FormName } from "../types.ts";
+import { chooseBorders, withMovedBorders } from "./borders.ts";
 import { FORM_NAMES, FORMS, refusalOf } from "./forms.ts";
 import { type MergedForm, mergedForm, unfilled } from "./merged_form.ts";
 import { settle } from "./settle.ts";
@@ -55,12 +57,10 @@ export interface FormRefused {
   readonly refused: string;
 }
 
-/** How forms are priced. */
-export interface FormCostOptions {
-  /** Of the network on a device; without it nothing is said about ms. */
-  readonly table?: LatencyTable;
-  /** Default "fewest macs": a form whose layers are cheaper apart is merged in parts. */
-  readonly layers?: MergeGoal;
+/** How forms are merged, and by which table they are priced; without one nothing is said about ms. */
+export interface FormCostOptions extends MergeFormOptions {
+  /** Where the form has its padding (chooseBorders); default "exact": where the block has it. */
+  readonly border?: Border | "auto";
 }
 
 /**
@@ -75,7 +75,7 @@ export function formCost(
   options: FormCostOptions = {},
 ): FormCost | FormRefused {
   const about = { block: block.name, form };
-  const merged = formed(graph, block, form, options.layers);
+  const merged = formed(graph, block, form, options);
   if (typeof merged === "string") return { ...about, refused: merged };
   const own = new Set(block.nodes);
   const whole = graphCost(graph);
@@ -104,7 +104,7 @@ export interface BlockForms {
 }
 
 /**
- * What each block could become. A form that takes as long as the block, or longer, isn't offered unless `all` asks for it: by the
+ * What each block could become, merged to whatever takes least. A form that takes as long as the block, or longer, isn't offered unless `all` asks for it: by the
  * table's ms where it prices both, by multiply-adds else.
  *
  * @throws UserError when the graph isn't valid
@@ -118,7 +118,7 @@ export function blockForms(
     const offered: FormCost[] = [];
     const refused: FormRefused[] = [];
     for (const form of namesFor(block)) {
-      const cost = formCost(graph, block, form, { table });
+      const cost = formCost(graph, block, form, { table, layers: "fastest" });
       if ("refused" in cost || saves(cost)) put(cost);
       else {
         const one = formCost(graph, block, form, { table, layers: "one" });
@@ -147,6 +147,12 @@ function lossOf({ ms, macs, unmerged }: FormCost): string {
   return ms ? `merged it takes ${times} times as long` : `merged it takes ${times} times the multiply-adds`;
 }
 
+/** As few multiply-adds as can be, one layer, and one without kernels by region. */
+const FORMED: readonly FormCostOptions[] = [{ layers: "fewest macs" }, { layers: "one" }, {
+  layers: "one",
+  border: "auto",
+}];
+
 /**
  * The network once for each form that some block can take, merged: what a latency table has to hold that prices them all.
  *
@@ -155,8 +161,8 @@ function lossOf({ ms, macs, unmerged }: FormCost): string {
 export function formGraphs(graph: Graph, { blocks }: Blocks): readonly Graph[] {
   return blocks.flatMap((block) =>
     namesFor(block).flatMap((form) =>
-      (["fewest macs", "one"] as const).flatMap((layers) => {
-        const merged = formed(graph, block, form, layers);
+      FORMED.flatMap((options) => {
+        const merged = formed(graph, block, form, options);
         return typeof merged === "string" ? [] : [merged.graph];
       })
     )
@@ -174,10 +180,12 @@ function namesFor({ kind }: Block): readonly FormName[] {
 }
 
 /** The network with the form in the block's place, merged, or why there is none. */
-function formed(graph: Graph, block: Block, form: FormName, layers: MergeGoal | undefined): MergedForm | string {
+function formed(graph: Graph, block: Block, form: FormName, options: FormCostOptions): MergedForm | string {
   const refused = refusalOf(graph, block, FORMS[form]);
   if (refused !== undefined) return refused;
-  return mergedForm(settle(FORMS[form].mixed(unfilled(graph), block).model, "form").graph, block, layers);
+  const { model: mixed } = FORMS[form].mixed(unfilled(graph), block);
+  const borders = chooseBorders(graph, [block], [form], options);
+  return mergedForm(settle(withMovedBorders(mixed, [block], borders), "form").graph, block, options);
 }
 
 /** The layers between the block's two values. */

@@ -3,8 +3,9 @@ import { UserError } from "../../errors.ts";
 import type { Graph, HostTensor, Model } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import { blockIn } from "../blocks/find_blocks.ts";
-import { mergedGraph, planBlock } from "../merge/merge.ts";
-import type { MergedLayer, MergeGoal } from "../merge/plan.ts";
+import { mergedGraph } from "../merge/merge.ts";
+import { type MergeFormOptions, planForm } from "../merge/plan_form.ts";
+import type { MergedLayer } from "../merge/plan.ts";
 import type { Block } from "../types.ts";
 
 /** A network in which a block has taken its form, merged where it can be. */
@@ -17,8 +18,8 @@ export interface MergedForm {
 }
 
 /** @param graph in which the block has taken its form; its ends have the names that the block's had */
-export function mergedForm(graph: Graph, block: Block, layers: MergeGoal | undefined): MergedForm {
-  const plans = planBlock(graph, blockIn(graph, block), { layers });
+export function mergedForm(graph: Graph, block: Block, options: MergeFormOptions): MergedForm {
+  const plans = planForm(graph, blockIn(graph, block), options);
   if ("refused" in plans) return { graph, layers: [], unmerged: plans.refused };
   try {
     return { graph: mergedGraph(graph, plans), layers: plans.flatMap((plan) => plan.layers) };

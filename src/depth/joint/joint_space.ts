@@ -1,13 +1,9 @@
 /** The genes of a network whose blocks may also become narrower, priced before anything is trained. */
 import { graphCost } from "../../graph/cost.ts";
-import type { Model } from "../../graph/types.ts";
-import { elements } from "../../tensor/tensor.ts";
-import { applyGene } from "../forms/forms.ts";
-import { settle } from "../forms/settle.ts";
-import { mergedGraph, planBlock } from "../merge/merge.ts";
 import { formSpace, type FormSpaceOptions } from "../search/form_space.ts";
 import type { GeneSpace } from "../search/gene_space.ts";
-import type { Block, Choice, Gene } from "../types.ts";
+import { mergedGene } from "../search/merged_gene.ts";
+import type { Choice, Gene } from "../types.ts";
 import { formsIn, innerLayers, narrowedBy } from "./narrow.ts";
 
 /** What a space is made of. */
@@ -17,7 +13,7 @@ export interface JointSpaceOptions extends FormSpaceOptions {
 }
 
 /** What a network costs that becomes what a gene says. */
-export type PricedNetwork = Pick<JointSpaceOptions, "model" | "blocks" | "unit" | "estimate">;
+export type PricedNetwork = Pick<JointSpaceOptions, "model" | "blocks" | "unit" | "estimate" | "merging">;
 
 /**
  * For each block keep, the widths, and the forms that it can take; costs are taken to add up over the blocks.
@@ -46,23 +42,7 @@ export function jointSpace(options: JointSpaceOptions): GeneSpace {
 }
 
 /** What the whole network costs, narrowed and merged, in the unit asked for: without taking savings to add up. */
-export function costOfGene({ model, blocks, unit, estimate }: PricedNetwork, gene: Gene): number {
-  const changed = mergedNetwork(model, blocks, gene);
+export function costOfGene({ model, blocks, unit, estimate, merging }: PricedNetwork, gene: Gene): number {
+  const changed = mergedGene(narrowedBy(model, blocks, gene).model, blocks, formsIn(gene), merging);
   return unit === "ms" ? estimate!(changed) : graphCost(changed.graph)[unit];
-}
-
-/** The network narrowed, and with its forms merged where they can be; its numbers play no part. */
-function mergedNetwork(model: Model, blocks: readonly Block[], gene: Gene): Model {
-  const narrow = narrowedBy(model, blocks, gene).model;
-  const forms = formsIn(gene);
-  const { graph } = settle(applyGene(narrow, { blocks, refused: [] }, forms).model, "form");
-  const plans = blocks.flatMap((block, b) => {
-    const found = forms[b] === "keep" ? [] : planBlock(graph, block);
-    return "refused" in found ? [] : found;
-  });
-  const merged = mergedGraph(graph, plans);
-  const params = Object.entries(merged.params).map(([name, { shape }]) =>
-    [name, { shape, data: new Float32Array(elements(shape)) }] as const
-  );
-  return { graph: merged, params: new Map(params) };
 }

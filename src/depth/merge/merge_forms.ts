@@ -2,8 +2,9 @@
 import type { Model, Rewrite } from "../../graph/types.ts";
 import { mergesLayers } from "../forms/borders.ts";
 import type { Block, Choice } from "../types.ts";
-import { mergePlans, planBlock } from "./merge.ts";
-import type { MergedLayer, MergeOptions, MergePlan } from "./plan.ts";
+import { mergePlans } from "./merge.ts";
+import { type MergeFormOptions, planForm } from "./plan_form.ts";
+import type { MergedLayer, MergePlan } from "./plan.ts";
 
 /** A network in which each form of several layers has become as few as it can. */
 export interface MergedForms {
@@ -23,13 +24,13 @@ export function mergeForms(
   model: Model,
   blocks: readonly Block[],
   choices: readonly Choice[],
-  options: MergeOptions = {},
+  options: MergeFormOptions = {},
 ): MergedForms {
   const plans: MergePlan[] = [];
   const refused: { block: Block; reason: string }[] = [];
   const borders = new Map<string, MergedLayer["border"]>();
   for (const block of blocks.filter((_, b) => mergesLayers(choices[b]))) {
-    const found = planBlock(model.graph, block, options);
+    const found = planForm(model.graph, block, options);
     if ("refused" in found) {
       refused.push({ block, reason: found.refused });
       continue;

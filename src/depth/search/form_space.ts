@@ -1,12 +1,11 @@
 /** The genes of a network, priced before anything is trained: each form at the cost of the layers that it merges into. */
 import type { Model } from "../../graph/types.ts";
 import { graphCost } from "../../graph/cost.ts";
-import { elements } from "../../tensor/tensor.ts";
-import { applyGene, formsOf } from "../forms/forms.ts";
-import { settle } from "../forms/settle.ts";
-import { mergedGraph, planBlock } from "../merge/merge.ts";
+import type { BorderOptions } from "../forms/borders.ts";
+import { formsOf } from "../forms/forms.ts";
 import type { Block, Choice, FormName } from "../types.ts";
 import type { CostUnit, GeneSpace } from "./gene_space.ts";
+import { mergedGene } from "./merged_gene.ts";
 
 /** What a space is made of. */
 export interface FormSpaceOptions {
@@ -18,15 +17,19 @@ export interface FormSpaceOptions {
   readonly unit: CostUnit;
   /** What a network takes on a device, in ms; for that unit. */
   readonly estimate?: (model: Model) => number;
+  /** Where forms have their padding, and what they are merged to; default: where the blocks have it, the fewest multiply-adds. */
+  readonly merging?: BorderOptions;
 }
 
 /** The choices of each block and what they cost; costs are taken to add up over the blocks. */
 export function formSpace(options: FormSpaceOptions): GeneSpace {
-  const { model, blocks, forms, unit } = options;
+  const { model, blocks, forms, unit, merging } = options;
   const whole = costIn(options, model);
   const found = blocks.map((block, b): { choices: Choice[]; costs: number[] } => {
     const own = formsOf(model.graph, block).filter((form) => forms.includes(form));
-    const costs = own.map((form) => costIn(options, mergedAlone(model, blocks, b, form)) - whole);
+    const costs = own.map((form) =>
+      costIn(options, mergedGene(model, blocks, blocks.map((_, at) => at === b ? form : "keep"), merging)) - whole
+    );
     return { choices: ["keep", ...own], costs: [0, ...costs] };
   });
   return {
@@ -35,18 +38,6 @@ export function formSpace(options: FormSpaceOptions): GeneSpace {
     cost: { rest: whole, blocks: found.map(({ costs }) => costs) },
     unit,
   };
-}
-
-/** The network with one block in a form and merged, where it can be; its numbers play no part. */
-function mergedAlone(model: Model, blocks: readonly Block[], at: number, form: FormName): Model {
-  const gene = blocks.map((_, b) => b === at ? form : "keep");
-  const { graph } = settle(applyGene(model, { blocks, refused: [] }, gene).model, "form");
-  const plans = planBlock(graph, blocks[at]);
-  const merged = "refused" in plans ? graph : mergedGraph(graph, plans);
-  const params = Object.entries(merged.params).map(([name, { shape }]) =>
-    [name, { shape, data: new Float32Array(elements(shape)) }] as const
-  );
-  return { graph: merged, params: new Map(params) };
 }
 
 function costIn({ unit, estimate }: FormSpaceOptions, model: Model): number {

@@ -96,7 +96,13 @@ export const LAYER_OPS: Readonly<Record<LayerOpName, Op>> = {
     inputs: [activation, parameter("table"), parameter("table")],
     attributes: { names: [...CONV_ATTRIBUTES, "rows", "cols"], read: regionConvAttrs },
     indices: ["rows", "cols"],
-    inference: { kind: "kernel" },
+    inference: {
+      kind: "regions",
+      regional(node, x, [, ...weight]) {
+        const { rows, cols, ...attrs } = regionConvAttrs(node);
+        return { conv: convShape({ shape: x }, { shape: weight }, convOptions(attrs)), rows, cols };
+      },
+    },
     shape: regionConvRule,
     macs: ([, weight], y) => sampleSize(y) * elements(weight.slice(2) as number[]),
     reference: regionConvReference,

@@ -1,5 +1,6 @@
 /** What the graph's room knows of one operator, and how a family of operators states it. */
 
+import type { ConvShape } from "../../../kernels/conv/shape.ts";
 import type { AttentionShape } from "../../../kernels/attention/attention.ts";
 import type { NormActivation } from "../../../kernels/norm/batch_norm.ts";
 import type { Activation } from "../../../kernels/launch.ts";
@@ -100,6 +101,7 @@ export interface OpContext {
  *   `chained` which one the kernel does that runs what follows a layer (fuse.ts)
  * - "slice": what `ranges` keep of each axis
  * - "attention": of heads, which its kernels also find, and put, within other values (heads.ts)
+ * - "regions": a convolution with a weight for each region of its output; it runs as it does in training
  * - "kernel": it runs as it does in training
  */
 export type Inference =
@@ -116,7 +118,19 @@ export type Inference =
     fused(node: Node): Exclude<Activation, "none"> | undefined;
     chained(node: Node): Exclude<AffineActivation, "none"> | undefined;
   }
+  | {
+    readonly kind: "regions";
+    /** The convolution of any region, of its input's and its weight's shapes, and the region of each row and column. */
+    regional(node: Node, x: readonly number[], weight: readonly number[]): RegionalConv;
+  }
   | LayerInference;
+
+/** A convolution whose weight depends on where an output pixel lies. */
+export interface RegionalConv {
+  readonly conv: ConvShape;
+  readonly rows: readonly number[];
+  readonly cols: readonly number[];
+}
 
 /** y = scale · (x − centre) + shift, per channel. */
 export interface Affine {

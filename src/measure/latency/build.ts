@@ -5,7 +5,8 @@
 import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import { compilePlan } from "../../graph/plan.ts";
-import type { Model } from "../../graph/types.ts";
+import { initialise } from "../../graph/initialise.ts";
+import type { Graph, Model } from "../../graph/types.ts";
 import { type Contestant, type MeasureOptions, type Sampled, sampleInterleaved } from "../interleaved.ts";
 import { pause } from "../session/pause.ts";
 import { images } from "../session/rows.ts";
@@ -13,7 +14,7 @@ import { median } from "../stats.ts";
 import { FINENESS, type Fineness, type Grid, gridOf, pointsOf, type ShapeGroup, shapeGroups } from "./grid.ts";
 import { outliers } from "./monotone.ts";
 import { openProbe } from "./probe.ts";
-import { graphSteps, type LayerStep, type RestStep, tableSteps } from "./steps.ts";
+import { graphSteps, type LayerStep, type RestStep, type TableStep, tableSteps } from "./steps.ts";
 import type { LatencyLayer, LatencyTable } from "./types.ts";
 
 /** How a table is built. */
@@ -64,7 +65,9 @@ export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOp
   const { name, batch, also = [], seconds = SECONDS, onProgress = () => {}, signal } = options;
   const started = performance.now();
   const steps = tableSteps(model);
-  const layers = [steps, ...also.map(({ graph }) => graphSteps(graph))].flat().filter((step) => step.kind === "layer");
+  const others = also.map(({ graph }) => ({ graph, steps: graphSteps(graph) }));
+  const layers = [steps, ...others.map(({ steps }) => steps)].flat().filter((step) => step.kind === "layer");
+  const added = addedSteps(steps, others);
   // A layer that stays as it is in another network is measured once.
   const distinct = new Map(
     layers.map((step) => [`${step.name} ${step.shape} ${pointKey(step.input, step.output)}`, step]),
@@ -75,13 +78,20 @@ export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOp
   let done = 0, fineness: Fineness = "fine";
   const tell = (text: string) => {
     signal?.throwIfAborted();
-    const total = 1 + count(groups, fineness);
+    const total = 1 + added.length + count(groups, fineness);
     onProgress({ done: Math.min(done, total), total, text });
   };
 
   tell("the whole network");
   const whole = await measureWhole(gpu, model, batch, steps.filter((step) => step.kind === "rest"));
   done++;
+  const rest = [...whole.rest];
+  for (const { graph, step } of added) {
+    tell(`${step.op} of a changed network`);
+    const network = { graph, params: initialise(graph, 1) };
+    rest.push(...(await measureWhole(gpu, network, batch, [step])).rest);
+    done++;
+  }
   const first = performance.now();
   await measureGrids("ends");
   const pointMs = (performance.now() - first) / count(groups, "ends");
@@ -89,8 +99,8 @@ export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOp
   await measureGrids(fineness);
   for (let round = 0; round < AGAIN; round++) await measureAgain();
   const table = latencyLayers();
-  const all = [...table.flatMap(({ medianMs }) => medianMs.flat()), ...whole.rest.map(({ medianMs }) => medianMs)];
-  return { model: name, batch, ...whole, launchMs: Math.min(...all), layers: table };
+  const all = [...table.flatMap(({ medianMs }) => medianMs.flat()), ...rest.map(({ medianMs }) => medianMs)];
+  return { model: name, batch, ...whole, rest, launchMs: Math.min(...all), layers: table };
 
   async function measureGrids(fineness: Fineness): Promise<void> {
     for (const [g, { step }] of groups.entries()) {
@@ -127,6 +137,22 @@ export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOp
   function latencyLayers(): LatencyLayer[] {
     return groups.map((group, g) => latencyLayer(group, gridOf(group, fineness), measured[g]));
   }
+}
+
+/** Of each operator without a weight that only changed networks have, the step that reads and makes most. */
+function addedSteps(
+  own: readonly TableStep[],
+  others: readonly { readonly graph: Graph; readonly steps: readonly TableStep[] }[],
+): { readonly graph: Graph; readonly step: RestStep }[] {
+  const known = new Set(own.flatMap((step) => step.kind === "rest" ? [step.op] : []));
+  const largest = new Map<string, { readonly graph: Graph; readonly step: RestStep }>();
+  for (const { graph, steps } of others) {
+    for (const step of steps) {
+      if (step.kind !== "rest" || known.has(step.op)) continue;
+      if (step.traffic > (largest.get(step.op)?.step.traffic ?? 0)) largest.set(step.op, { graph, step });
+    }
+  }
+  return [...largest.values()];
 }
 
 async function measureWhole(

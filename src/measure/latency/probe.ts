@@ -47,14 +47,16 @@ export function probeGraph(probe: ProbeShape, input: number, output: number): Gr
   return b.graph([y]);
 }
 
-function layer(b: Builder, { extent, conv, groups, bias }: ProbeShape, out: number): string {
+function layer(b: Builder, { extent, conv, groups, regions, bias }: ProbeShape, out: number): string {
   if (!conv) {
     const options = { name: LAYER, out, bias };
     return extent.length === 0 ? b.gemm(b.input, options) : b.linear(b.input, options);
   }
   const { kernel, strides: stride, pads: pad, dilations: dilation, group } = conv;
   const inGroups = groups.kind === "thin" ? b.channels(b.input) / groups.inputs : group;
-  return b.conv(b.input, { name: LAYER, out, kernel, stride, pad, dilation, group: inGroups, bias });
+  const shape = { name: LAYER, out, kernel, stride, pad, dilation, group: inGroups };
+  if (regions) return b.regionConv(b.input, { ...shape, ...regions });
+  return b.conv(b.input, { ...shape, bias });
 }
 
 /** Of one image. */

@@ -4,7 +4,9 @@ import { dropIdentities, foldForInference, withoutFolded } from "../../graph/fol
 import { fuse, type FusedStep, layerOf } from "../../graph/fuse.ts";
 import { inferShapes } from "../../graph/infer.ts";
 import { concrete, sampleSize } from "../../graph/shapes.ts";
-import type { LayerInference } from "../../graph/ops/op.ts";
+import type { ConvShape } from "../../../kernels/conv/shape.ts";
+import type { LayerInference, RegionalConv } from "../../graph/ops/op.ts";
+import { opOf } from "../../graph/ops/ops.ts";
 import { isView } from "../../graph/roles.ts";
 import type { Graph, Model, Node, OpName, Shape } from "../../graph/types.ts";
 
@@ -27,6 +29,8 @@ export interface ProbeShape {
   readonly extent: readonly number[];
   readonly conv?: ConvAttrs & { readonly kernel: Pair };
   readonly groups: Groups;
+  /** Of a convolution by region: in which one each row and column of its output lies. */
+  readonly regions?: Pick<RegionalConv, "rows" | "cols">;
   readonly bias: boolean;
   readonly residual: boolean;
   readonly activation: FusedStep["activation"];
@@ -67,6 +71,8 @@ function stepsOf(graph: Graph): TableStep[] {
 function tableStep(step: FusedStep, graph: Graph, shapes: ReadonlyMap<string, Shape>): TableStep {
   const { node } = step;
   const layer = layerOf(graph, node);
+  const regional = regionalStep(step, graph, shapes);
+  if (regional) return regional;
   if (!layer) {
     const values = [...node.inputs.filter((name) => shapes.has(name)), step.output];
     const traffic = values.reduce((sum, name) => sum + sampleSize(shapes.get(name)!), 0);
@@ -84,6 +90,23 @@ function tableStep(step: FusedStep, graph: Graph, shapes: ReadonlyMap<string, Sh
   return { kind: "layer", name: node.name, shape: shapeName(probe), input: sizes.input, output: sizes.output, probe };
 }
 
+/** A convolution by region as a layer of its own: nothing is fused into it. */
+function regionalStep({ node }: FusedStep, graph: Graph, shapes: ReadonlyMap<string, Shape>): LayerStep | undefined {
+  const { inference } = opOf(node);
+  if (inference.kind !== "regions") return undefined;
+  const x = shapes.get(node.inputs[0])!;
+  const { conv, rows, cols } = inference.regional(node, concrete(x, 1), graph.params[node.inputs[1]].shape);
+  const probe = {
+    ...geometryOf(conv, x),
+    regions: { rows, cols },
+    bias: true,
+    residual: false,
+    activation: "none",
+  } as const;
+  const { channels: input, filters: output } = conv;
+  return { kind: "layer", name: node.name, shape: shapeName(probe), input, output, probe };
+}
+
 type Sizes = Pick<LayerStep, "input" | "output"> & Pick<ProbeShape, "extent" | "conv" | "groups">;
 
 function sizesOf(layer: LayerInference, node: Node, x: Shape, weight: readonly number[]): Sizes {
@@ -92,23 +115,30 @@ function sizesOf(layer: LayerInference, node: Node, x: Shape, weight: readonly n
   if (problem.kind === "linear") {
     return { input: problem.k, output: problem.n, extent: x.slice(1, -1) as number[], groups: dense };
   }
-  const { channels, filters, kernel, stride, pads, dilation, groups: group, taps } = problem.conv;
-  const extent = x.slice(2) as number[];
-  const conv = { kernel, strides: stride, pads, dilations: dilation, group };
+  const { channels, filters, kernel, taps } = problem.conv;
+  const { extent, conv, groups } = geometryOf(problem.conv, x);
   if (taps) {
     const input = taps.length / (kernel[0] * kernel[1]);
     // Of a linear layer, which has no window.
     return { input, output: filters, extent, conv: extent.length === 0 ? undefined : conv, groups: dense };
   }
-  const perGroup = channels / group;
-  const thin = { kind: "thin", inputs: perGroup, outputs: filters / group } as const;
-  // As pruning takes them: prune/groups/coupling_groups.ts.
-  const groups = group === 1 ? dense : group >= perGroup ? thin : { kind: "wide", count: group } as const;
   return { input: channels, output: filters, extent, conv, groups };
 }
 
+function geometryOf(shape: ConvShape, x: Shape) {
+  const { channels, filters, kernel, stride: strides, pads, dilation: dilations, groups: group } = shape;
+  const perGroup = channels / group;
+  const dense = { kind: "dense" } as const;
+  const thin = { kind: "thin", inputs: perGroup, outputs: filters / group } as const;
+  // As pruning takes them: prune/groups/coupling_groups.ts.
+  const groups: Groups = group === 1 ? dense : group >= perGroup ? thin : { kind: "wide", count: group };
+  return { extent: x.slice(2) as number[], conv: { kernel, strides, pads, dilations, group }, groups };
+}
+
 /** "3×3 convolution of 32×32, stride 2, with a sum". Biases and activations cost next to nothing. */
-export function shapeName({ extent, conv, groups, residual }: Omit<ProbeShape, "bias" | "activation">): string {
+export function shapeName(
+  { extent, conv, groups, regions, residual }: Omit<ProbeShape, "bias" | "activation">,
+): string {
   const sum = residual ? SUM : "";
   if (!conv) return (extent.length === 0 ? "linear" : `linear of ${extent.join("×")} tokens`) + sum;
   const { kernel, strides, pads, dilations } = conv;
@@ -116,9 +146,16 @@ export function shapeName({ extent, conv, groups, residual }: Omit<ProbeShape, "
   if (strides.some((stride) => stride !== 1)) parts.push(`stride ${short(strides)}`);
   if (pads.some((pad) => pad !== 0)) parts.push(`pads ${short(pads)}`);
   if (dilations.some((dilation) => dilation !== 1)) parts.push(`dilation ${short(dilations)}`);
+  if (regions) parts.push(`${borderPixels(regions)} pixels by region`);
   if (groups.kind === "wide") parts.push(`${groups.count} groups`);
   if (groups.kind === "thin") parts.push(`groups of ${groups.inputs} → ${groups.outputs}`);
   return parts.join(", ") + sum;
+}
+
+/** Those that don't lie in the region of most. */
+function borderPixels({ rows, cols }: Pick<RegionalConv, "rows" | "cols">): number {
+  const inside = [rows, cols].map((lines) => lines.filter((region) => region === 0).length);
+  return rows.length * cols.length - inside[0] * inside[1];
 }
 
 const SUM = ", with a sum";

@@ -1,10 +1,11 @@
 /** Where blocks that take a form have their padding, by what a run's stages say. */
 import { findBlocks } from "../../depth/blocks/find_blocks.ts";
-import { chooseBorders } from "../../depth/forms/borders.ts";
+import { type BorderOptions, chooseBorders } from "../../depth/forms/borders.ts";
 import { formsOf } from "../../depth/forms/forms.ts";
 import type { Block, Border, Gene } from "../../depth/types.ts";
 import type { Graph } from "../../graph/types.ts";
 import { tableIn } from "../../measure/latency/choose.ts";
+import type { LatencyTable } from "../../measure/latency/types.ts";
 import type { RunContext } from "../context.ts";
 import type { Stage } from "../registry.ts";
 import { GOALS } from "./layer_goals.ts";
@@ -22,16 +23,26 @@ export function bordersOf(
   blocks: readonly Block[],
   gene: Gene,
 ): readonly Border[] {
+  return chooseBorders(graph, blocks, gene, mergingOf({ stages, tables }, at, graph));
+}
+
+/** A run's stages, and the device that it is for. */
+export interface MergingSetting {
+  readonly stages: readonly Stage[];
+  readonly tables: readonly LatencyTable[];
+}
+
+/** Where forms will have their padding and what they will be merged to, by the first subnet stage from `at` on and what follows. */
+export function mergingOf({ stages, tables }: MergingSetting, at: number, graph: Graph): BorderOptions {
   const place = stages.findIndex(({ kind }, i) => kind === "subnet" && i >= at);
-  const subnet = stages[place];
-  if (subnet?.kind !== "subnet") return chooseBorders(graph, blocks, gene);
-  const search = stages[place - 1];
+  const [search, subnet] = [stages[place - 1], stages[place]];
+  if (subnet?.kind !== "subnet" || search?.kind !== "search") return {};
   const merge = stages.slice(place).find((stage) => stage.kind === "merge");
-  return chooseBorders(graph, blocks, gene, {
+  return {
     border: subnet.border,
-    table: tableIn(tables, (search.kind === "search" && search.budget) || {}, { graph }),
+    table: tableIn(tables, search.budget ?? {}, { graph }),
     layers: merge && GOALS[merge.layers],
-  });
+  };
 }
 
 /** Says before anything is trained of which block the padding can't move. @throws UserError */

@@ -9,8 +9,7 @@ import type { RunContext } from "../context.ts";
 import { familyLoss } from "../loss.ts";
 import type { Stage } from "../registry.ts";
 import type { Control } from "./controls.ts";
-import { bordersOf } from "./borders.ts";
-import { GOALS } from "./layer_goals.ts";
+import { bordersOf, mergingOf } from "./borders.ts";
 import { choicesOf } from "./merge.ts";
 
 /** Training images that forms begin with, where no subnet stage says how many. */
@@ -37,7 +36,10 @@ export async function depthControl(ctx: RunContext, method: DepthControl, before
     ...loss && { family: { graphs: [model.graph], loss } },
     async finish(trained) {
       const settled = await recalibrate(gpu, trained, data.train, recipe.batch);
-      return merge ? mergeForms(settled, blocks, gene, { layers: GOALS[merge.layers] }).rewrite.model : settled;
+      return merge
+        ? mergeForms(settled, blocks, gene, mergingOf({ stages: recipe.stages, tables: ctx.tables }, at, dense.graph))
+          .rewrite.model
+        : settled;
     },
   };
 }

@@ -1,5 +1,7 @@
-import type { MergeGoal } from "../../depth/merge/plan.ts";
+import type { MergeFormOptions } from "../../depth/merge/plan_form.ts";
 import type { MergeStage } from "../registry.ts";
 
-/** What a stage's `layers` stands for. */
-export const GOALS: Readonly<Record<MergeStage["layers"], MergeGoal>> = { fewest: "fewest macs", one: "one" };
+/** What a merge stage's `layers` stands for. */
+export const GOALS = { auto: "fastest", fewest: "fewest macs", one: "one" } as const satisfies Readonly<
+  Record<MergeStage["layers"], MergeFormOptions["layers"]>
+>;

@@ -13,14 +13,18 @@ import type { DepthRecord } from "../../report/types.ts";
 import type { RunContext } from "../context.ts";
 import type { MergeStage, ReparameteriseStage } from "../registry.ts";
 import type { RunState } from "../run_state.ts";
+import { mergingOf } from "./borders.ts";
 import { GOALS } from "./layer_goals.ts";
 
 /** The blocks that have taken a form become as few layers as their form allows, which is proved to change nothing. */
 export async function runMergeStage(ctx: RunContext, stage: MergeStage): Promise<void> {
-  const { state, ui } = ctx;
+  const { recipe, state, tables, ui } = ctx;
   const { blocks } = findBlocks(state.dense.graph);
-  const layers = GOALS[stage.layers];
-  const { rewrite, borders, refused } = mergeForms(state.model, blocks, choicesOf(state), { layers });
+  const subnet = recipe.stages.slice(0, state.stage).findLastIndex(({ kind }) => kind === "subnet");
+  const { table } = mergingOf({ stages: recipe.stages, tables }, subnet, state.dense.graph);
+  const options = { layers: GOALS[stage.layers], table };
+  const { rewrite, borders, refused } = mergeForms(state.model, blocks, choicesOf(state), options);
+  if (borders.size + refused.length === 0) ui.note("merge: no block has taken a form of several layers");
   for (const { block, reason } of refused) {
     ui.note(`merge: block "${block.name}" stays as its form has it: ${reason}`);
   }

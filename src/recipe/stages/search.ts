@@ -31,7 +31,10 @@ export async function runSearchStage(ctx: RunContext, stage: SearchStage): Promi
   const { state, ui } = ctx;
   const { model } = state;
   const { blocks } = findBlocks(model.graph);
-  const searched = whatIsSearched(model, stage, formsFor(stage, state.supernet), ctx.tables);
+  const searched = whatIsSearched(model, stage, formsFor(stage, state.supernet), {
+    stages: ctx.recipe.stages,
+    tables: ctx.tables,
+  });
   const { space, forms } = searched;
   if (stage.gene) {
     state.gene = geneOf(space, stage.gene, forms[0]);

@@ -9,8 +9,8 @@ import type { Choice, FormName } from "../../depth/types.ts";
 import { UserError } from "../../errors.ts";
 import type { Model } from "../../graph/types.ts";
 import { estimateFor } from "../../measure/latency/choose.ts";
-import type { LatencyTable } from "../../measure/latency/types.ts";
 import type { SearchStage } from "../registry.ts";
+import { mergingOf, type MergingSetting } from "./borders.ts";
 import { geneOf } from "./genes.ts";
 
 /** What the search may choose among, and what is asked of it. */
@@ -26,11 +26,12 @@ export function whatIsSearched(
   model: Model,
   stage: SearchStage,
   forms: readonly FormName[],
-  tables: readonly LatencyTable[],
+  setting: MergingSetting,
 ): Searched {
   const unit = unitOf(stage);
-  const estimate = unit === "ms" ? estimateFor(tables, stage.budget!, model) : undefined;
-  const priced = { model, blocks: findBlocks(model.graph).blocks, unit, estimate };
+  const estimate = unit === "ms" ? estimateFor(setting.tables, stage.budget!, model) : undefined;
+  const merging = mergingOf(setting, setting.stages.indexOf(stage), model.graph);
+  const priced = { model, blocks: findBlocks(model.graph).blocks, unit, estimate, merging };
   const space = jointSpace({ ...priced, forms, widths: widthsFor(stage) });
   return { priced, forms, space, constraint: constraintOf(space, stage) };
 }
@@ -56,9 +57,9 @@ function namedIn({ gene = [] }: SearchStage): Exclude<Choice, "keep">[] {
 }
 
 /** Says before anything is trained what no search could find. @throws UserError */
-export function checkSearch(model: Model, stage: SearchStage, start: FormName, tables: readonly LatencyTable[]): void {
+export function checkSearch(model: Model, stage: SearchStage, start: FormName, setting: MergingSetting): void {
   const forms = formsFor({ ...stage, forms: stage.forms ?? [start] }, undefined);
-  const { space, constraint } = whatIsSearched(model, stage, forms, tables);
+  const { space, constraint } = whatIsSearched(model, stage, forms, setting);
   if (stage.gene) geneOf(space, stage.gene, forms[0]);
   if (constraint) checkConstraint(space, constraint);
 }
