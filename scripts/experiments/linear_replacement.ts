@@ -6,7 +6,7 @@
  *     deno run -A scripts/experiments/linear_replacement.ts cifar --weights resnet20-cifar10.safetensors \
  *       --data folder:cifar10-jpeg.tar.xz --out cifar.json
  *
- * `--test 2000` scores by as many test images, spread evenly. The dense networks of the digits are trained first, by the recipes below, unless a finished run lies in their folder.
+ * `--test 2000` scores by as many test images, spread evenly. The dense networks of the digits are trained first (dense_digits.ts), unless a finished run lies in their folder.
  */
 import { parseArgs } from "node:util";
 import { prepareEnvironment } from "../../src/cli/environment.ts";
@@ -19,32 +19,17 @@ import { linearize, type LinearScore, scoreBlocks } from "../../src/depth/linear
 import { skipForm } from "../../src/depth/forms/skip.ts";
 import { settle } from "../../src/depth/forms/settle.ts";
 import type { Block } from "../../src/depth/types.ts";
-import { readModel } from "../../src/formats/model_file.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import type { Model } from "../../src/graph/types.ts";
 import { measureNetworks } from "../../src/measure/networks.ts";
 import { readGiven, startModel } from "../../src/models/given.ts";
-import { parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
-import { formatRecipe } from "../../src/recipe/load.ts";
-import { runPrune } from "../../src/run/pipeline.ts";
+import { parseRecipe } from "../../src/recipe/schema.ts";
 import { denoStore } from "../../src/store/deno.ts";
 import { evaluateModel } from "../../src/train/evaluate.ts";
-import { silentUi } from "../../src/ui.ts";
+import { denseRecipe, FAMILIES, networkOfRun } from "./dense_digits.ts";
 
 const IMAGES = 256;
-
-const sgd = (weightDecay: number) => ({ kind: "sgd", lr: 0.05, momentum: 0.9, weightDecay });
-const adamw = (lr: number) => ({ kind: "adamw", lr, weightDecay: 0.05 });
-/** How the dense networks of the digits are trained. */
-const FAMILIES: Readonly<
-  Record<string, { readonly epochs: number; readonly optimizer: unknown; readonly crop: number }>
-> = {
-  "resnet14": { epochs: 24, optimizer: sgd(5e-4), crop: 1 },
-  "mobilenetv2-micro": { epochs: 30, optimizer: sgd(1e-4), crop: 1 },
-  "convnext-micro": { epochs: 30, optimizer: adamw(2e-3), crop: 1 },
-  "deit-micro": { epochs: 60, optimizer: adamw(1.5e-3), crop: 0 },
-};
 
 const store = denoStore();
 prepareEnvironment();
@@ -89,7 +74,7 @@ async function digits(): Promise<unknown> {
       const recipe = denseRecipe(family, seed);
       const dir = `${values.networks}/${family}-${seed}`;
       const data = await loadDataset("digits", recipe.data);
-      const model = await trained(recipe, dir);
+      const model = await networkOfRun(gpu, recipe, dir, "train");
       const { blocks, scores } = await scored(model, data);
       const half = Math.floor(blocks.length / 2);
       const row = {
@@ -142,39 +127,6 @@ async function cifar(): Promise<unknown> {
     console.log(JSON.stringify(rows.at(-1)));
   }
   return { scores, rows };
-}
-
-function denseRecipe(family: string, seed: number): Recipe {
-  const { epochs, optimizer, crop } = FAMILIES[family];
-  return parseRecipe({
-    version: 1,
-    name: `${family}-${seed}`,
-    seed,
-    model: { name: family },
-    data: { name: "digits", validation: 0.15, ...crop > 0 && { augment: { crop } } },
-    batch: 64,
-    stages: [{ kind: "train", epochs, optimizer, schedule: { kind: "cosine", warmup: 1 } }],
-  }, family);
-}
-
-/** The network of a run of this recipe, which is carried out where its folder holds none. */
-async function trained(recipe: Recipe, dir: string): Promise<Model> {
-  if (!await store.read(`${dir}/model.safetensors`)) {
-    await store.write(`${dir}/recipe.yaml`, new TextEncoder().encode(formatRecipe(recipe)));
-    await runPrune({
-      recipe,
-      dir,
-      store,
-      gpu,
-      resume: false,
-      ui: silentUi(),
-      tool: "linear_replacement",
-      commit: await commit(),
-      command: "train",
-      loadData: ({ name, ...options }) => loadDataset(name, options),
-    });
-  }
-  return (await readModel(store, dir)).model;
 }
 
 async function scored(
