@@ -1,6 +1,7 @@
 /** What the schema of a single stage can't say, told before the first epoch instead of hours later. */
 import { findBlocks } from "../depth/blocks/find_blocks.ts";
 import { DEPTH_CONTROL_NAMES, isDepthControl, UNTRAINED_CONTROLS } from "../depth/depth_controls.ts";
+import { reparameterisedRuns } from "../depth/merge/reparameterise.ts";
 import { UserError } from "../errors.ts";
 import { DeviceLostError } from "../gpu/errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
@@ -15,6 +16,7 @@ import { controlRuns, isPruning, SCRATCH, type Stage } from "./registry.ts";
 import type { Recipe } from "./schema.ts";
 import { controlTraining } from "./stages/control_training.ts";
 import { checkBorders } from "./stages/borders.ts";
+import { GOALS } from "./stages/layer_goals.ts";
 import { startGene } from "./stages/genes.ts";
 import { checkLinearize } from "./stages/linearize.ts";
 import { requestOf } from "./stages/request.ts";
@@ -185,6 +187,9 @@ export function checkTargets(model: Model, { stages, seed }: Recipe, tables: rea
     }
   });
   stages.forEach((_, i) => checkBorders(model.graph, stages, i));
+  const first = stages.find(({ kind }) => kind !== "train");
+  // Whatever else comes before may leave layers in a row.
+  if (first?.kind === "reparameterise") reparameterisedRuns(model.graph, { layers: GOALS[first.layers] });
   stages.forEach((stage, i) => {
     if (stage.kind !== "controls") return;
     for (const { method } of controlRuns(stage, stages.slice(0, i))) {

@@ -37,7 +37,9 @@ export const HOW_TO_KEEP_NORMS =
   '"net.onnx", training=torch.onnx.TrainingMode.PRESERVE, dynamo=False)';
 
 function trains({ stages }: Recipe): boolean {
-  return stages.some((stage) => stage.kind === "train" || isPruning(stage) || stage.kind === "purify");
+  return stages.some((stage) =>
+    isPruning(stage) || stage.kind === "purify" || ("epochs" in stage && stage.epochs !== undefined && stage.epochs > 0)
+  );
 }
 
 /** The networks of a run as it writes them. */

@@ -4,6 +4,8 @@ import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
 import { formedNetworks } from "../../src/depth/forms/form_cost.ts";
 import { readModel } from "../../src/formats/model_file.ts";
+import { onnxBytes } from "../../src/formats/onnx/export.ts";
+import { builder } from "../../src/graph/build.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { memoryStore } from "../../src/store/memory.ts";
@@ -88,6 +90,20 @@ test("convolutions and the batch norms behind them are one layer each after repa
   assert.is(report.final.macs, report.baseline.macs);
   assert.ok(report.final.params < report.baseline.params);
   assert.ok(!("notProved" in report.equivalence));
+});
+
+test("where nothing can be re-parameterised, it is said before anything is written", async () => {
+  const b = builder("plain", ["N", 1, 8, 8]);
+  const y = b.relu(b.conv(b.input, { name: "conv", out: 4, kernel: 3, pad: 1 }));
+  b.gemm(b.flatten(b.globalAveragePool(y)), { name: "fc", out: 10 });
+  const graph = b.graph();
+  const store = memoryStore();
+  await store.write("net.onnx", onnxBytes({ graph, params: initialise(graph, 1) }));
+  const recipe = tinyRecipe([{ kind: "reparameterise" }], { model: { name: "net.onnx" } });
+  const error = await prune(recipe, { store }).then(() => undefined, (error) => error);
+  assert.instance(error, UserError);
+  assert.match(error.message, /can't be re-parameterised: between its activations stand no two layers/);
+  assert.is(await store.read(`${DIR}/checkpoint.safetensors`), undefined);
 });
 
 test("a merge before any block has a form is refused, with what to do", async () => {

@@ -61,6 +61,10 @@ test("a trained network of three convolutions without norms gets them, unless th
   assert.is(wantsNorms(graph, recipeOf()), true);
   assert.is(wantsNorms(graph, recipeOf({ norms: "keep" })), false);
   assert.is(wantsNorms(graph, recipeOf({}, [{ kind: "measure", batches: [1] }])), false, "nothing is trained");
+  const evolving = (epochs: number) =>
+    recipeOf({}, [{ kind: "search", k: 1 }, { kind: "subnet", epochs }, { kind: "merge" }]);
+  assert.is(wantsNorms(graph, evolving(1)), true);
+  assert.is(wantsNorms(graph, evolving(0)), false, "forms are left as they begin");
   const untrained = recipeOf({ model: { name: "digits" } });
   assert.is(wantsNorms(graph, untrained), false, "a network of the zoo begins untrained");
   assert.is(wantsNorms(graph, { ...untrained, norms: "restore" }), true);

@@ -1,8 +1,8 @@
 /** Networks that were trained with more layers than they need, as those that compute the same with fewer. */
 import { UserError } from "../../errors.ts";
-import type { Model, Rewrite } from "../../graph/types.ts";
+import type { Graph, Model, Rewrite } from "../../graph/types.ts";
 import { mergePlans } from "./merge.ts";
-import type { MergeOptions } from "./plan.ts";
+import type { MergeOptions, MergePlan } from "./plan.ts";
 import { affineRuns } from "./runs.ts";
 
 /**
@@ -16,12 +16,15 @@ import { affineRuns } from "./runs.ts";
  * @throws UserError where there is nothing to merge
  */
 export function reparameterise(model: Model, options: MergeOptions = {}): Rewrite {
-  const plans = affineRuns(model.graph, options);
-  if (plans.length === 0) {
-    throw new UserError(
-      `"${model.graph.name}" can't be re-parameterised: between its activations stand no two layers, branches or norms that ` +
-        `one layer could compute`,
-    );
-  }
-  return mergePlans(model, plans);
+  return mergePlans(model, reparameterisedRuns(model.graph, options));
+}
+
+/** What would be merged: numbers play no part. @throws UserError where there is nothing to merge */
+export function reparameterisedRuns(graph: Graph, options: MergeOptions = {}): readonly MergePlan[] {
+  const plans = affineRuns(graph, options);
+  if (plans.length > 0) return plans;
+  throw new UserError(
+    `"${graph.name}" can't be re-parameterised: between its activations stand no two layers, branches or norms that ` +
+      `one layer could compute`,
+  );
 }

@@ -2,7 +2,7 @@
 import type { Model } from "../../graph/types.ts";
 import { graphCost } from "../../graph/cost.ts";
 import type { BorderOptions } from "../forms/borders.ts";
-import { formsOf } from "../forms/forms.ts";
+import { FORM_NAMES, FORMS, refusalOf } from "../forms/forms.ts";
 import type { Block, Choice, FormName } from "../types.ts";
 import type { CostUnit, GeneSpace } from "./gene_space.ts";
 import { mergedGene } from "./merged_gene.ts";
@@ -25,8 +25,12 @@ export interface FormSpaceOptions {
 export function formSpace(options: FormSpaceOptions): GeneSpace {
   const { model, blocks, forms, unit, merging } = options;
   const whole = costIn(options, model);
-  const found = blocks.map((block, b): { choices: Choice[]; costs: number[] } => {
-    const own = formsOf(model.graph, block).filter((form) => forms.includes(form));
+  const refused = blocks.map((block) => {
+    const reasons = forms.map((form) => [form, refusalOf(model.graph, block, FORMS[form])] as const);
+    return new Map(reasons.flatMap(([form, reason]) => reason === undefined ? [] : [[form, reason]]));
+  });
+  const found = blocks.map((_, b): { choices: Choice[]; costs: number[] } => {
+    const own = FORM_NAMES.filter((form) => forms.includes(form) && !refused[b].has(form));
     const costs = own.map((form) =>
       costIn(options, mergedGene(model, blocks, blocks.map((_, at) => at === b ? form : "keep"), merging)) - whole
     );
@@ -35,6 +39,7 @@ export function formSpace(options: FormSpaceOptions): GeneSpace {
   return {
     blocks: blocks.map(({ name }) => name),
     choices: found.map(({ choices }) => choices),
+    refused,
     cost: { rest: whole, blocks: found.map(({ costs }) => costs) },
     unit,
   };

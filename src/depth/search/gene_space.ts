@@ -22,6 +22,8 @@ export interface GeneSpace {
   readonly blocks: readonly string[];
   /** What each block may become; the first choice is "keep", and that of a block without any form is the only one. */
   readonly choices: readonly (readonly Choice[])[];
+  /** Why a block can't take some forms that others may, as clauses, by their names; default: nothing is said. */
+  readonly refused?: readonly ReadonlyMap<Choice, string>[];
   /** What genes are compared by beside their value. */
   readonly cost: GeneCost;
   /** What `cost` counts. */
@@ -31,7 +33,12 @@ export interface GeneSpace {
 /** Which genes are allowed: those that change exactly `k` blocks, or those that cost at most `limit`. */
 export type GeneConstraint =
   | { readonly kind: "count"; readonly k: number }
-  | { readonly kind: "budget"; readonly limit: number };
+  | {
+    readonly kind: "budget";
+    readonly limit: number;
+    /** What the limit was asked for as a fraction of, for messages. */
+    readonly whole?: number;
+  };
 
 const UNITS: Readonly<Record<CostUnit, string>> = { macs: "MACs", params: "parameters", ms: "ms" };
 
@@ -58,7 +65,7 @@ export function isAllowed(space: GeneSpace, constraint: GeneConstraint, gene: Ge
 }
 
 /** @throws UserError where the gene isn't one of this space */
-export function checkGene({ blocks, choices }: GeneSpace, gene: Gene): void {
+export function checkGene({ blocks, choices, refused }: GeneSpace, gene: Gene): void {
   if (gene.length !== blocks.length) {
     throw new UserError(
       `the gene has ${counted(gene.length, "entry", "entries")}, and the network has ` +
@@ -67,7 +74,9 @@ export function checkGene({ blocks, choices }: GeneSpace, gene: Gene): void {
   }
   gene.forEach((choice, b) => {
     if (choices[b].includes(choice)) return;
-    throw new UserError(`block ${blocks[b]} can't become ${show(choice)}: expected ${choices[b].join(", ")}`);
+    const reason = refused?.[b].get(choice);
+    const why = reason === undefined ? "" : `${reason}; `;
+    throw new UserError(`block ${blocks[b]} can't become ${show(choice)}: ${why}expected ${choices[b].join(", ")}`);
   });
 }
 
@@ -87,12 +96,20 @@ export function checkConstraint(space: GeneSpace, constraint: GeneConstraint): v
     }
     return;
   }
-  const { limit } = constraint;
+  const { limit, whole } = constraint;
   const unit = UNITS[space.unit];
   if (!(limit > 0)) throw new UserError(`a budget of ${show(limit)} ${unit}: expected a number above 0`);
   const least = costOf(space, cheapestGene(space));
   if (least > limit) {
     const dense = costOf(space, space.blocks.map(() => "keep"));
+    if (whole !== undefined) {
+      throw new UserError(
+        `a budget of ${
+          amount(limit / whole)
+        } of the ${unit} can't be met: with every block in its cheapest form the network ` +
+          `has ${amount(least)} of ${amount(whole)} ${unit}: give at least ${roundedUp(least / whole)}`,
+      );
+    }
     throw new UserError(
       `a budget of ${amount(limit)} ${unit} can't be met: with every block in its cheapest form the network has ` +
         `${amount(least)} ${unit}, unchanged ${amount(dense)}: give at least ${amount(least)}`,
@@ -141,6 +158,11 @@ export function spaceSize({ choices }: GeneSpace, constraint: GeneConstraint): n
 
 function counted(n: number, one: string, many: string): string {
   return `${n} ${n === 1 ? one : many}`;
+}
+
+/** A fraction to four decimals that is no less. */
+function roundedUp(fraction: number): number {
+  return Math.ceil(fraction * 1e4) / 1e4;
 }
 
 /** Whole numbers as they are, others to four digits. */

@@ -20,6 +20,7 @@ export function constraintOf(space: GeneSpace, { k, budget }: SearchTarget): Gen
   if (k !== undefined) return { kind: "count", k };
   if (!budget) return undefined;
   const asked = budget[space.unit]!;
-  const dense = () => costOf(space, space.blocks.map(() => "keep"));
-  return { kind: "budget", limit: space.unit === "ms" ? asked : asked * dense() };
+  if (space.unit === "ms") return { kind: "budget", limit: asked };
+  const whole = costOf(space, space.blocks.map(() => "keep"));
+  return { kind: "budget", limit: asked * whole, whole };
 }
