@@ -112,19 +112,38 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var s1 = vec4<f32>(0.0);
     var s2 = vec4<f32>(0.0);
     var s3 = vec4<f32>(0.0);
-    for (var d = 0u; d < p.width; d++) {
-      let u0 = q[q0 + d];
-      let u1 = q[q1 + d];
-      let u2 = q[q2 + d];
-      let u3 = q[q3 + d];
-      let w0 = k[k0 + d];
-      let w1 = k[k1 + d];
-      let w2 = k[k2 + d];
-      let w3 = k[k3 + d];
-      s0 += vec4<f32>(dot(u0, w0), dot(u1, w0), dot(u2, w0), dot(u3, w0));
-      s1 += vec4<f32>(dot(u0, w1), dot(u1, w1), dot(u2, w1), dot(u3, w1));
-      s2 += vec4<f32>(dot(u0, w2), dot(u1, w2), dot(u2, w2), dot(u3, w2));
-      s3 += vec4<f32>(dot(u0, w3), dot(u1, w3), dot(u2, w3), dot(u3, w3));
+    // A team without a query has nothing to sum.
+    if (i0 < p.queries) {
+      for (var d = 0u; d < p.width; d++) {
+        let u0 = q[q0 + d];
+        let u1 = q[q1 + d];
+        let u2 = q[q2 + d];
+        let u3 = q[q3 + d];
+        let w0 = k[k0 + d];
+        let w1 = k[k1 + d];
+        let w2 = k[k2 + d];
+        let w3 = k[k3 + d];
+        let qx = vec4<f32>(u0.x, u1.x, u2.x, u3.x);
+        s0 = fma(qx, vec4<f32>(w0.x), s0);
+        s1 = fma(qx, vec4<f32>(w1.x), s1);
+        s2 = fma(qx, vec4<f32>(w2.x), s2);
+        s3 = fma(qx, vec4<f32>(w3.x), s3);
+        let qy = vec4<f32>(u0.y, u1.y, u2.y, u3.y);
+        s0 = fma(qy, vec4<f32>(w0.y), s0);
+        s1 = fma(qy, vec4<f32>(w1.y), s1);
+        s2 = fma(qy, vec4<f32>(w2.y), s2);
+        s3 = fma(qy, vec4<f32>(w3.y), s3);
+        let qz = vec4<f32>(u0.z, u1.z, u2.z, u3.z);
+        s0 = fma(qz, vec4<f32>(w0.z), s0);
+        s1 = fma(qz, vec4<f32>(w1.z), s1);
+        s2 = fma(qz, vec4<f32>(w2.z), s2);
+        s3 = fma(qz, vec4<f32>(w3.z), s3);
+        let qw = vec4<f32>(u0.w, u1.w, u2.w, u3.w);
+        s0 = fma(qw, vec4<f32>(w0.w), s0);
+        s1 = fma(qw, vec4<f32>(w1.w), s1);
+        s2 = fma(qw, vec4<f32>(w2.w), s2);
+        s3 = fma(qw, vec4<f32>(w3.w), s3);
+      }
     }
     s0 = select(vec4<f32>(LOWEST), s0 * p.scale, j < p.keys);
     s1 = select(vec4<f32>(LOWEST), s1 * p.scale, j + 1u < p.keys);
@@ -171,35 +190,58 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
 
-    let count = min(32u, p.keys - block);
-    for (var key = 0u; key < count; key++) {
-      let w = weights[key * 8u + team];
-      let at = v_at + (block + key) * p.v_row;
-      let x0 = v[at + c0];
-      a0 = fma(vec4<f32>(w.x), x0, a0);
-      a1 = fma(vec4<f32>(w.y), x0, a1);
-      a2 = fma(vec4<f32>(w.z), x0, a2);
-      a3 = fma(vec4<f32>(w.w), x0, a3);
+    // Two keys at a time; what stands in for one beyond the last has a weight of 0.
+    let count = select(0u, min(32u, p.keys - block), i0 < p.queries);
+    for (var key = 0u; key < count; key += 2u) {
+      let w0 = weights[key * 8u + team];
+      let w1 = weights[(key + 1u) * 8u + team];
+      let v0 = v_at + min(block + key, last_key) * p.v_row;
+      let v1 = v_at + min(block + key + 1u, last_key) * p.v_row;
+      let x0 = v[v0 + c0];
+      let x1 = v[v1 + c0];
+      a0 = fma(vec4<f32>(w0.x), x0, a0);
+      a1 = fma(vec4<f32>(w0.y), x0, a1);
+      a2 = fma(vec4<f32>(w0.z), x0, a2);
+      a3 = fma(vec4<f32>(w0.w), x0, a3);
+      a0 = fma(vec4<f32>(w1.x), x1, a0);
+      a1 = fma(vec4<f32>(w1.y), x1, a1);
+      a2 = fma(vec4<f32>(w1.z), x1, a2);
+      a3 = fma(vec4<f32>(w1.w), x1, a3);
       if (CHUNKS > 1u) {
-        let x1 = v[at + c1];
-        b0 = fma(vec4<f32>(w.x), x1, b0);
-        b1 = fma(vec4<f32>(w.y), x1, b1);
-        b2 = fma(vec4<f32>(w.z), x1, b2);
-        b3 = fma(vec4<f32>(w.w), x1, b3);
+        let x0 = v[v0 + c1];
+        let x1 = v[v1 + c1];
+        b0 = fma(vec4<f32>(w0.x), x0, b0);
+        b1 = fma(vec4<f32>(w0.y), x0, b1);
+        b2 = fma(vec4<f32>(w0.z), x0, b2);
+        b3 = fma(vec4<f32>(w0.w), x0, b3);
+        b0 = fma(vec4<f32>(w1.x), x1, b0);
+        b1 = fma(vec4<f32>(w1.y), x1, b1);
+        b2 = fma(vec4<f32>(w1.z), x1, b2);
+        b3 = fma(vec4<f32>(w1.w), x1, b3);
       }
       if (CHUNKS > 2u) {
-        let x2 = v[at + c2];
-        d0 = fma(vec4<f32>(w.x), x2, d0);
-        d1 = fma(vec4<f32>(w.y), x2, d1);
-        d2 = fma(vec4<f32>(w.z), x2, d2);
-        d3 = fma(vec4<f32>(w.w), x2, d3);
+        let x0 = v[v0 + c2];
+        let x1 = v[v1 + c2];
+        d0 = fma(vec4<f32>(w0.x), x0, d0);
+        d1 = fma(vec4<f32>(w0.y), x0, d1);
+        d2 = fma(vec4<f32>(w0.z), x0, d2);
+        d3 = fma(vec4<f32>(w0.w), x0, d3);
+        d0 = fma(vec4<f32>(w1.x), x1, d0);
+        d1 = fma(vec4<f32>(w1.y), x1, d1);
+        d2 = fma(vec4<f32>(w1.z), x1, d2);
+        d3 = fma(vec4<f32>(w1.w), x1, d3);
       }
       if (CHUNKS > 3u) {
-        let x3 = v[at + c3];
-        e0 = fma(vec4<f32>(w.x), x3, e0);
-        e1 = fma(vec4<f32>(w.y), x3, e1);
-        e2 = fma(vec4<f32>(w.z), x3, e2);
-        e3 = fma(vec4<f32>(w.w), x3, e3);
+        let x0 = v[v0 + c3];
+        let x1 = v[v1 + c3];
+        e0 = fma(vec4<f32>(w0.x), x0, e0);
+        e1 = fma(vec4<f32>(w0.y), x0, e1);
+        e2 = fma(vec4<f32>(w0.z), x0, e2);
+        e3 = fma(vec4<f32>(w0.w), x0, e3);
+        e0 = fma(vec4<f32>(w1.x), x1, e0);
+        e1 = fma(vec4<f32>(w1.y), x1, e1);
+        e2 = fma(vec4<f32>(w1.z), x1, e2);
+        e3 = fma(vec4<f32>(w1.w), x1, e3);
       }
     }
   }
