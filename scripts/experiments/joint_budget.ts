@@ -55,7 +55,7 @@ const { positionals: [what], values } = parseArgs({
     seeds: { type: "string", default: "1,2,3,4,5" },
     /** Fractions of what the dense network takes by the table. */
     budgets: { type: "string", default: "0.7,0.62,0.55" },
-    widths: { type: "string", default: "0.75,0.5,0.25,0.125,0.0625" },
+    widths: { type: "string", default: "0.5,0.25,0.125,0.0625" },
     forms: { type: "string", default: "linear,skip" },
     /** Images at once, of the budget in ms and of what is measured. */
     batch: { type: "string", default: "64" },

@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { random } from "../../kernels/random/philox.ts";
 import { digitsSplits } from "../../src/data/digits.ts";
+import { firstImages } from "../../src/data/proof_inputs.ts";
 import { spread } from "../../src/data/splits.ts";
 import { settle } from "../../src/depth/forms/settle.ts";
 import { findBlocks } from "../../src/depth/blocks/find_blocks.ts";
@@ -10,11 +11,13 @@ import { jointBudget } from "../../src/depth/joint/joint_budget.ts";
 import { jointKnapsack } from "../../src/depth/joint/joint_knapsack.ts";
 import { costOfGene, jointSpace } from "../../src/depth/joint/joint_space.ts";
 import { innerLayers, narrowBlocks, widthOf } from "../../src/depth/joint/narrow.ts";
+import { refitReaders } from "../../src/depth/joint/refit_readers.ts";
 import { outputLoss } from "../../src/depth/joint/output_loss.ts";
 import { startChoices } from "../../src/depth/joint/start_choices.ts";
 import { type AdditiveCost, costOf } from "../../src/depth/search/gene_space.ts";
 import type { Gene } from "../../src/depth/types.ts";
 import { UserError } from "../../src/errors.ts";
+import { runPlan } from "../../src/graph/equivalence.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import type { KeptOrigin, Model } from "../../src/graph/types.ts";
@@ -169,5 +172,53 @@ test("what training starts from is narrow at once and mixed with forms, and its 
     [],
   );
 });
+
+test("what reads narrowed channels is fitted to what it made: channels that say nothing new leave without a trace", async () => {
+  const gpu = await testGpu();
+  const model = net("resnet14", 0.5);
+  const block = findBlocks(model.graph).blocks[1];
+  const params = new Map(model.params);
+  const put = (name: string, data: Float32Array<ArrayBuffer>) =>
+    params.set(name, { shape: params.get(name)!.shape, data });
+  // Filters of one length each, and of the second half 0.9 of those of the first: so is what comes through ReLU.
+  const { data, shape: [filters, ...rest] } = params.get(`${block.name}.conv1.weight`)!;
+  const size = rest.reduce((product, extent) => product * extent, 1);
+  const rows = Float32Array.from(data, (_, i) => {
+    const from = Math.floor(i / size) % (filters / 2) * size;
+    const norm = Math.hypot(...data.subarray(from, from + size));
+    return (i < data.length / 2 ? 1 : 0.9) * data[from + i % size] / norm;
+  });
+  put(`${block.name}.conv1.weight`, rows);
+  for (const [part, value] of [["weight", 1], ["bias", 0], ["running_mean", 0], ["running_var", 1]] as const) {
+    put(`${block.name}.bn1.${part}`, new Float32Array(filters).fill(value));
+  }
+  const made: Model = { graph: model.graph, params };
+  const { model: narrow } = narrowBlocks(made, [{ block, keep: 0.5 }]);
+  const images = spread((await digitsSplits(await Deno.readFile(FILE))).train, 48);
+  const refit = await refitReaders({ gpu, original: made, narrow, blocks: [block], images });
+  const { inputs, batch } = firstImages(images, images.count);
+  const [whole, removed, fitted] = await Promise.all(
+    [made, narrow, refit].map((each) => runPlan(gpu, each, inputs, batch)),
+  );
+  // What is left is the ridge's.
+  const [without, within] = [removed, fitted].map((outputs) => outputLoss(whole, outputs, batch));
+  assert.ok(without > 1e-3 && within < 2e-5, `${without} and ${within}`);
+});
+
+for (const name of ["mobilenetv2-micro", "convnext-micro", "deit-micro"]) {
+  test(`fitted anew, the narrow blocks of ${name} are nearer to what they were than without`, async () => {
+    const gpu = await testGpu();
+    const model = net(name, 0.5);
+    const { blocks } = findBlocks(model.graph);
+    const { model: narrow } = narrowBlocks(model, blocks.map((block) => ({ block, keep: 0.5 })));
+    const images = spread((await digitsSplits(await Deno.readFile(FILE))).train, 64);
+    const refit = await refitReaders({ gpu, original: model, narrow, blocks, images });
+    assert.equal(refit.graph, narrow.graph);
+    const { inputs, batch } = firstImages(images, images.count);
+    const loss = async (changed: Model) =>
+      outputLoss(await runPlan(gpu, model, inputs, batch), await runPlan(gpu, changed, inputs, batch), batch);
+    assert.ok(await loss(refit) < 0.5 * await loss(narrow), `${await loss(refit)} of ${await loss(narrow)}`);
+  });
+}
 
 test.run();

@@ -27,15 +27,17 @@ export interface Narrowing {
   readonly keep: number;
 }
 
-/**
- * Layers of the block whose filters may go without any node outside noticing: one for each coupling class of which all layers,
- * and all that read them, stand inside.
- */
-export function innerLayers(graph: Graph, block: Pick<Block, "nodes">): string[] {
+/** Coupling classes of the block's own channels: all layers that make them, and all that read them, stand inside. */
+export function innerClasses(graph: Graph, block: Pick<Block, "nodes">): CoupledClass[] {
   const inside = new Set(block.nodes);
-  const own = ({ prunable, producers, consumers }: CoupledClass) =>
-    prunable && [...producers.map(({ node }) => node), ...consumers].every((node) => inside.has(node));
-  return coupledClasses(graph).filter(own).map(({ id }) => id);
+  return coupledClasses(graph).filter(({ prunable, producers, consumers }) =>
+    prunable && [...producers.map(({ node }) => node), ...consumers].every((node) => inside.has(node))
+  );
+}
+
+/** Layers of the block whose filters may go without any node outside noticing: the first of each inner class. */
+export function innerLayers(graph: Graph, block: Pick<Block, "nodes">): string[] {
+  return innerClasses(graph, block).map(({ id }) => id);
 }
 
 /**

@@ -1,0 +1,119 @@
+/**
+ * Layers that read narrowed channels, fitted anew to what they made before: least squares over a few images, no labels and no
+ * training (ALGORITHMS 2.2c; He, Zhang and Sun, "Channel pruning for accelerating very deep neural networks", 2017).
+ */
+import type { Gpu } from "../../gpu/gpu.ts";
+import { layerOf } from "../../graph/fuse.ts";
+import { inferShapes } from "../../graph/infer.ts";
+import { consumers } from "../../graph/names.ts";
+import { isBatchNorm, isSum } from "../../graph/roles.ts";
+import { concrete } from "../../graph/shapes.ts";
+import type { Graph, HostTensor, Model, Node } from "../../graph/types.ts";
+import { elements } from "../../tensor/tensor.ts";
+import type { TrainData } from "../../train/train.ts";
+import { blockMoments } from "../linearize/block_moments.ts";
+import { addedMoments, type LinearFit, ridgeFit } from "../linearize/least_squares.ts";
+import { inputsOf, type LinearPlan } from "../linearize/linear_plan.ts";
+import type { Block } from "../types.ts";
+import { innerClasses } from "./narrow.ts";
+
+/** What is fitted, and to what. */
+export interface RefitOptions {
+  readonly gpu: Gpu;
+  /** The network before blocks were narrowed: what layers are to make is its. */
+  readonly original: Model;
+  /** The same network with narrow blocks, which stays as it is. */
+  readonly narrow: Model;
+  /** Those that were narrowed, in order of execution. */
+  readonly blocks: readonly Block[];
+  readonly images: TrainData;
+  /** Images per pass; default 32. */
+  readonly batch?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** λ relative to the mean variance of what a layer reads, as linear replacement has it. */
+const RIDGE = 1e-3;
+/** Of a fit: beyond this the moments of what is read take longer than they are worth, and the layer stays as it is. */
+const MOST_INPUTS = 2304;
+
+/**
+ * One block after the other: each fit is of inputs that went through the narrow blocks before it, so that it makes up for what they
+ * have lost. Layers without a place for a bias hand it to the batch norm behind them.
+ *
+ * @throws Interrupted when the signal is aborted
+ */
+export async function refitReaders({ original, narrow, blocks, ...options }: RefitOptions): Promise<Model> {
+  let model = narrow;
+  for (const { readers } of blocks.flatMap((block) => innerClasses(original.graph, block))) {
+    for (const { node: name } of readers) {
+      const node = model.graph.nodes.find((each) => each.name === name)!;
+      const plan = planOf(model.graph, node);
+      const bias = biasOf(model.graph, node);
+      if (!plan || !bias || inputsOf(plan.layer) > MOST_INPUTS) continue;
+      const [[even, odd]] = await blockMoments({ ...options, original, replaced: model, plans: [plan] });
+      const inputs = inputsOf(plan.layer);
+      const fit = ridgeFit(addedMoments(even.joint, odd.joint), { inputs, ridge: RIDGE });
+      model = withFit(model, node, bias, fit);
+    }
+  }
+  return model;
+}
+
+/** The layer as what is fitted in its place; undefined where that isn't known how. */
+function planOf(graph: Graph, node: Node): LinearPlan | undefined {
+  const layer = layerOf(graph, node);
+  if (!layer) return undefined;
+  const [reads, target] = [node.inputs[0], node.outputs[0]];
+  const x = inferShapes(graph).get(reads)!;
+  const problem = layer.layer(node, concrete(x, 1), graph.params[node.inputs[1]].shape);
+  if (problem.kind === "linear") {
+    if (x.length < 3 || layer.filters !== "last") return undefined;
+    return { layer: { kind: "tokens", channels: problem.k, filters: problem.n, rank: x.length }, reads, target };
+  }
+  const { channels, filters, kernel, stride, pads, dilation, groups, taps } = problem.conv;
+  if (groups !== 1 || taps || x.length !== 4) return undefined;
+  return {
+    layer: { kind: "conv", channels, filters, kernel, strides: stride, dilations: dilation, pads },
+    reads,
+    target,
+  };
+}
+
+/** Where a layer's bias goes: in the place of its own, onto what is added behind it, or off the mean that a batch norm subtracts. */
+interface BiasPlace {
+  readonly param: string;
+  readonly how: keyof typeof PLACED;
+}
+
+const PLACED = {
+  own: (_: number, bias: number) => bias,
+  added: (before: number, bias: number) => before + bias,
+  subtracted: (before: number, bias: number) => before - bias,
+} as const;
+
+function biasOf(graph: Graph, node: Node): BiasPlace | undefined {
+  if (node.inputs[2] !== undefined) return { param: node.inputs[2], how: "own" };
+  const [next, ...others] = consumers(graph).get(node.outputs[0]) ?? [];
+  if (!next || others.length > 0) return undefined;
+  if (isBatchNorm(next)) return { param: next.inputs[3], how: "subtracted" };
+  const param = next.inputs.find((input) => input in graph.params);
+  return isSum(next) && param !== undefined ? { param, how: "added" } : undefined;
+}
+
+function withFit({ graph, params }: Model, node: Node, { param, how }: BiasPlace, { weight, bias }: LinearFit): Model {
+  const { shape } = graph.params[node.inputs[1]];
+  const place = params.get(param)!;
+  const fitted: [string, HostTensor][] = [
+    [node.inputs[1], { shape, data: shape.length === 2 ? turned(weight, shape) : new Float32Array(weight) }],
+    [param, { shape: place.shape, data: place.data.map((before, i) => PLACED[how](before, bias[i])) }],
+  ];
+  return { graph, params: new Map([...params, ...fitted]) };
+}
+
+/** [F, C] as a projection's [C, F]. */
+function turned(weight: Float64Array, [channels, filters]: readonly number[]): Float32Array<ArrayBuffer> {
+  const data = new Float32Array(elements([channels, filters]));
+  weight.forEach((value, i) => data[i % channels * filters + Math.floor(i / channels)] = value);
+  return data;
+}
