@@ -66,7 +66,7 @@ export function attentionCandidates(shape: AttentionShape, tuning: Tuning): Cand
     depth,
     operands: { q: { rows: queries, place: q }, k: { rows: keys, place: k }, v: { rows: keys, place: v } },
   };
-  return candidates(shape, operands, 2, tuning, (reads) => {
+  return candidates(shape, operands, 2, FORWARD_WAYS, tuning, ({ reads, slices }) => {
     const rows = layRows(operands, reads);
     const inFours = (["q", "k", "v"] as const).map(rows.place).flatMap(({ first, sample, head, row }) =>
       [first, sample, head, row].map((n) => n / 4)
@@ -75,7 +75,7 @@ export function attentionCandidates(shape: AttentionShape, tuning: Tuning): Cand
       steps: [
         ...rows.steps,
         ...tiles(shape, rows, {
-          program: forward[reads][chunksOf(shape)],
+          program: forward[reads][slices][chunksOf(shape)],
           operands: ["q", "k", "v"],
           others: ["lse", "y"],
           rows: queries,
@@ -135,7 +135,7 @@ export function attentionGradCandidates(
     },
   };
   const products = wanted.reduce((sum, input) => sum + (input === "v" ? 2 : 3), 0);
-  return candidates(shape, operands, products, tuning, (reads) => {
+  return candidates(shape, operands, products, GRADIENT_WAYS, tuning, ({ reads }) => {
     const rows = layRows(operands, reads);
     const pitch = (operand: string) => rows.place(operand).head / rows.place(operand).row;
     const gradients = wanted.flatMap((input) => {
@@ -167,21 +167,36 @@ export function attentionGradClass(shape: AttentionShape, wanted: readonly Atten
 
 export function variants(): Program[] {
   return [
-    ...READS.flatMap((reads) => [...forward[reads], ...Object.values(gradient[reads]).flat()]),
+    ...FORWARD_WAYS.flatMap(({ reads, slices }) => forward[reads][slices]),
+    ...GRADIENT_WAYS.flatMap(({ reads }) => Object.values(gradient[reads]).flat()),
     ...bothWidths(delta),
     ...rowsVariants(),
   ];
 }
 
-const READS = ["storage", "uniform"] as const;
+interface Way {
+  readonly name: string;
+  readonly reads: Reads;
+  /** Of 64 threads each, among which a workgroup shares the keys: more of them keep a device busy that has few queries. */
+  readonly slices: 1 | 2;
+}
+
+const GRADIENT_WAYS: readonly Way[] = [
+  { name: "storage", reads: "storage", slices: 1 },
+  { name: "uniform", reads: "uniform", slices: 1 },
+];
+const FORWARD_WAYS: readonly Way[] = [...GRADIENT_WAYS, { name: "storage, two slices", reads: "storage", slices: 2 }];
 const TILE = 32;
 const MAX_GROUPS = 65_535;
 /** vec4 columns of a thread; the next larger serves what lies between. */
 const CHUNKS = [1, 2, 4] as const;
 
-const forward: Readonly<Record<Reads, readonly Program[]>> = {
-  storage: forwardPrograms("storage"),
-  uniform: forwardPrograms("uniform"),
+/** What two slices do to join what they have, in keys. */
+const JOINING = 16;
+
+const forward: Readonly<Record<Reads, Readonly<Record<1 | 2, readonly Program[]>>>> = {
+  storage: { 1: forwardPrograms("storage", 1), 2: forwardPrograms("storage", 2) },
+  uniform: { 1: forwardPrograms("uniform", 1), 2: forwardPrograms("uniform", 2) },
 };
 const gradient: Readonly<Record<Reads, Readonly<Record<AttentionInput, readonly Program[]>>>> = {
   storage: gradientPrograms("storage"),
@@ -189,12 +204,12 @@ const gradient: Readonly<Record<Reads, Readonly<Record<AttentionInput, readonly 
 };
 const delta = vectorPrograms("attention delta", deltaSource, ["read", "read", "read_write"]);
 
-function forwardPrograms(reads: Reads): Program[] {
+function forwardPrograms(reads: Reads, slices: 1 | 2): Program[] {
   const input: Access = reads === "uniform" ? "uniform" : "read";
   return CHUNKS.map((count) => ({
     name: `attention from ${reads}`,
     source: reads === "uniform" ? uniformText(source) : source,
-    constants: { CHUNKS: count },
+    constants: { CHUNKS: count, SLICES: slices },
     access: [input, input, input, "read_write", "read_write"],
   }));
 }
@@ -222,21 +237,25 @@ function candidates(
   shape: AttentionShape,
   operands: RowsShape,
   products: number,
+  ways: readonly Way[],
   tuning: Tuning,
-  build: (reads: Reads) => Launch,
+  build: (way: Way) => Launch,
 ): Candidate[] {
   const { heads, queries, keys, depth } = shape;
-  const terms = products * heads * queries * keys * depth;
-  const { threads, attention: { termNs, dispatchNs } } = tuning.profile;
-  const ways = fitUniform(operands) ? READS : ["storage"] as const;
-  return ways.map((reads) => {
-    const dispatches = reads === "uniform" ? heads / layRows(operands, reads).bound : 1;
-    return {
-      name: reads,
-      cost: terms * termNs[reads] / threads + dispatches * dispatchNs,
-      build: () => build(reads),
-    };
-  });
+  const { attention: { termNs, dispatchNs } } = tuning.profile;
+  return ways.filter(({ reads, slices }) => (reads === "storage" || fitUniform(operands)) && keys > TILE * (slices - 1))
+    .map((way) => {
+      const { name, reads, slices } = way;
+      const terms = products * heads * queries * (keys + JOINING * (slices - 1)) * depth;
+      const dispatches = reads === "uniform" ? heads / layRows(operands, reads).bound : 1;
+      const running = busyThreads(64 * slices * heads * ceilDiv(queries, TILE), tuning);
+      return { name, cost: terms * termNs[reads] / running + dispatches * dispatchNs, build: () => build(way) };
+    });
+}
+
+/** How many of so many threads run at a time. A few cores take a workgroup each, whatever its threads. */
+function busyThreads(launched: number, { profile: { threads, cores } }: Tuning): number {
+  return cores ? threads : Math.min(threads, launched);
 }
 
 interface Tiles {

@@ -5,11 +5,13 @@
 // vec4, of which a row has `width`, zero beyond `depth` floats; y in floats, with first = 0. q, k and v are bound from head `first` on, and read
 // through uniform bindings where those are faster; y is bound as a whole.
 // lse: [heads, queries], for the gradient: of all heads.
-// A workgroup of 64 threads makes 32 queries and streams over 32 keys at a time. Threads 8t..8t+7 own the queries 4t..4t+3: each
+// 64 threads make 32 queries and stream over 32 keys at a time; a workgroup has SLICES times as many, which take the keys in turns
+// and add what they have at the end. Threads 8t..8t+7 own the queries 4t..4t+3: each
 // makes their products with 4 of the keys (the components of a vec4 are the 4 queries) and keeps the sums of the columns
 // lane, lane + 8, … of their outputs, CHUNKS vec4 each. Grid: (ceil(queries / 32), heads or less, …) workgroups.
 
 const CHUNKS: u32 = 4u;   // at least width / 8
+const SLICES: u32 = 1u;   // 1 or 2
 const LOWEST: f32 = -1.0e30;
 
 struct Params {
@@ -46,8 +48,11 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-var<workgroup> weights: array<vec4<f32>, 256>;   // [32 keys, 8 teams]
-var<workgroup> shared_parts: array<vec4<f32>, 64>;
+const GROUP: u32 = 64u * SLICES;
+const WEIGHTS: u32 = 256u * SLICES;
+
+var<workgroup> weights: array<vec4<f32>, WEIGHTS>;   // [slices, 32 keys, 8 teams]; in the end what another slice has
+var<workgroup> shared_parts: array<vec4<f32>, GROUP>;
 
 fn store(head_at: u32, i: u32, column: u32, value: vec4<f32>) {
   if (i >= p.queries || column >= p.width) { return; }
@@ -59,12 +64,21 @@ fn store(head_at: u32, i: u32, column: u32, value: vec4<f32>) {
   if (left > 3u) { y[at + 3u] = value.w; }
 }
 
-@compute @workgroup_size(64)
+// What two slices have of the same sum.
+fn joined(own: vec4<f32>, own_share: f32, at: u32, other_share: f32) -> vec4<f32> {
+  return fma(weights[at], vec4<f32>(other_share), own * own_share);
+}
+
+@compute @workgroup_size(GROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let head = group.y + group.z * p.row;
   if (head >= p.heads) { return; }
-  let team = local / 8u;
-  let lane = local % 8u;
+  // Compilers that don't know how many threads there are would keep what is 0 in registers.
+  var slice = 0u;
+  if (SLICES > 1u) { slice = local / 64u; }
+  let thread = local - slice * 64u;
+  let team = thread / 8u;
+  let lane = thread % 8u;
   let i0 = group.x * 32u + team * 4u;
   let sample = head / p.per_sample;
   let own_head = head % p.per_sample;
@@ -102,7 +116,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var e2 = vec4<f32>(0.0);
   var e3 = vec4<f32>(0.0);
 
-  for (var block = 0u; block < p.keys; block += 32u) {
+  for (var round = 0u; round < p.keys; round += 32u * SLICES) {
+    // It may lie beyond the last key: then nothing is added.
+    let block = round + slice * 32u;
     let j = block + lane * 4u;
     let k0 = k_at + min(j, last_key) * p.k_row;
     let k1 = k_at + min(j + 1u, last_key) * p.k_row;
@@ -153,7 +169,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     shared_parts[local] = max(max(s0, s1), max(s2, s3));
     workgroupBarrier();
     var higher = high;
-    for (var other = 0u; other < 8u; other++) { higher = max(higher, shared_parts[team * 8u + other]); }
+    for (var other = 0u; other < 8u; other++) { higher = max(higher, shared_parts[local - lane + other]); }
     let fade = exp(high - higher);
     high = higher;
     s0 = exp(s0 - high);
@@ -161,7 +177,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     s2 = exp(s2 - high);
     s3 = exp(s3 - high);
     sum = sum * fade + ((s0 + s1) + (s2 + s3));
-    let own = lane * 32u + team;
+    let own = slice * 256u + lane * 32u + team;
     weights[own] = s0;
     weights[own + 8u] = s1;
     weights[own + 16u] = s2;
@@ -191,10 +207,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
 
     // Two keys at a time; what stands in for one beyond the last has a weight of 0.
-    let count = select(0u, min(32u, p.keys - block), i0 < p.queries);
+    let count = select(0u, min(32u, p.keys - min(block, p.keys)), i0 < p.queries);
     for (var key = 0u; key < count; key += 2u) {
-      let w0 = weights[key * 8u + team];
-      let w1 = weights[(key + 1u) * 8u + team];
+      let w0 = weights[slice * 256u + key * 8u + team];
+      let w1 = weights[slice * 256u + (key + 1u) * 8u + team];
       let v0 = v_at + min(block + key, last_key) * p.v_row;
       let v1 = v_at + min(block + key + 1u, last_key) * p.v_row;
       let x0 = v[v0 + c0];
@@ -250,7 +266,72 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   shared_parts[local] = sum;
   workgroupBarrier();
   var all = vec4<f32>(0.0);
-  for (var other = 0u; other < 8u; other++) { all += shared_parts[team * 8u + other]; }
+  for (var other = 0u; other < 8u; other++) { all += shared_parts[local - lane + other]; }
+  if (SLICES > 1u) {
+    // The first slice takes in what the second has: all have met since anybody read a weight.
+    if (slice == 1u) {
+      weights[256u + thread] = high;
+      weights[320u + thread] = all;
+      weights[thread] = a0;
+      weights[64u + thread] = a1;
+      weights[128u + thread] = a2;
+      weights[192u + thread] = a3;
+    }
+    workgroupBarrier();
+    let other_high = weights[256u + thread];
+    let highest = max(high, other_high);
+    let share = exp(high - highest);
+    let other_share = exp(other_high - highest);
+    all = all * share + weights[320u + thread] * other_share;
+    high = highest;
+    a0 = joined(a0, share.x, thread, other_share.x);
+    a1 = joined(a1, share.y, 64u + thread, other_share.y);
+    a2 = joined(a2, share.z, 128u + thread, other_share.z);
+    a3 = joined(a3, share.w, 192u + thread, other_share.w);
+    if (CHUNKS > 1u) {
+      workgroupBarrier();
+      if (slice == 1u) {
+        weights[thread] = b0;
+        weights[64u + thread] = b1;
+        weights[128u + thread] = b2;
+        weights[192u + thread] = b3;
+      }
+      workgroupBarrier();
+      b0 = joined(b0, share.x, thread, other_share.x);
+      b1 = joined(b1, share.y, 64u + thread, other_share.y);
+      b2 = joined(b2, share.z, 128u + thread, other_share.z);
+      b3 = joined(b3, share.w, 192u + thread, other_share.w);
+    }
+    if (CHUNKS > 2u) {
+      workgroupBarrier();
+      if (slice == 1u) {
+        weights[thread] = d0;
+        weights[64u + thread] = d1;
+        weights[128u + thread] = d2;
+        weights[192u + thread] = d3;
+      }
+      workgroupBarrier();
+      d0 = joined(d0, share.x, thread, other_share.x);
+      d1 = joined(d1, share.y, 64u + thread, other_share.y);
+      d2 = joined(d2, share.z, 128u + thread, other_share.z);
+      d3 = joined(d3, share.w, 192u + thread, other_share.w);
+    }
+    if (CHUNKS > 3u) {
+      workgroupBarrier();
+      if (slice == 1u) {
+        weights[thread] = e0;
+        weights[64u + thread] = e1;
+        weights[128u + thread] = e2;
+        weights[192u + thread] = e3;
+      }
+      workgroupBarrier();
+      e0 = joined(e0, share.x, thread, other_share.x);
+      e1 = joined(e1, share.y, 64u + thread, other_share.y);
+      e2 = joined(e2, share.z, 128u + thread, other_share.z);
+      e3 = joined(e3, share.w, 192u + thread, other_share.w);
+    }
+    if (slice == 1u) { return; }
+  }
   let factor = 1.0 / all;
   let all_head = p.first + head;
   if (lane == 0u) {

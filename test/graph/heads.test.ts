@@ -108,7 +108,7 @@ for (const [name, network] of Object.entries(NETWORKS)) {
           assert.ok(maxRel <= tolerance(graph), `${how}, ${JSON.stringify(sizes)}, batch ${batch}: off by ${maxRel}`);
         };
         near("interpreter", await runInterpreter(gpu, model, inputs.input.data, batch));
-        for (const way of ["storage", "uniform"]) {
+        for (const way of ["storage", "uniform", "storage, two slices"]) {
           await withWinner(way, async () => near(way, await runPlan(gpu, model, inputs.input.data, batch)));
         }
       }

@@ -28,9 +28,11 @@ const CASES: readonly { readonly q: readonly number[]; readonly keys?: number; r
   { q: [1, 32, 64] },
   { q: [1, 5, 94], keys: 33 },
   { q: [1, 6, 128], keys: 3 },
+  { q: [2, 37, 64], keys: 65 },
+  { q: [1, 3, 100], keys: 130 },
 ];
 
-for (const way of ["storage", "uniform"]) {
+for (const way of ["storage", "uniform", "storage, two slices"]) {
   for (const { q, keys = q[q.length - 2], scale } of CASES) {
     const [queries, depth] = q.slice(-2);
     const kv = [...q.slice(0, -2), keys, depth];
@@ -74,15 +76,19 @@ test("scores far apart, and in the hundreds, neither overflow nor vanish", async
   assertClose(await y.read(), [37, 1, -37, 0, others, 1, -others, 0], 1e-6, "attention");
 });
 
-test("heads that fit a uniform binding are read through one on a small device, from storage on a large one", () => {
+test("heads that fit a uniform binding are read through one on a small device, from storage on a large one; few share keys", () => {
   const shape = { heads: 6, queries: 197, keys: 197, depth: 64, scale: 0.125 };
   const ways = (of: AttentionShape, profile: DeviceProfile) => {
     const all = attentionCandidates(of, { profile });
     return [all.length, all.reduce((a, b) => b.cost < a.cost ? b : a).name];
   };
-  assert.equal(ways(shape, PROFILES.software), [2, "uniform"]);
-  assert.equal(ways(shape, PROFILES.desktop), [2, "storage"]);
-  assert.equal(ways({ ...shape, keys: 257 }, PROFILES.software), [1, "storage"]);
+  assert.equal(ways(shape, PROFILES.software), [3, "uniform"]);
+  assert.equal(ways({ ...shape, keys: 257 }, PROFILES.software), [2, "storage"]);
+  // 6 heads of 7 workgroups are 2,688 threads, 24 are 10,752: a card takes 8,192 at a time.
+  assert.equal(ways(shape, PROFILES.desktop), [3, "storage, two slices"]);
+  assert.equal(ways({ ...shape, heads: 24 }, PROFILES.desktop), [3, "storage"]);
+  // Keys of one tile can't be shared.
+  assert.equal(ways({ ...shape, keys: 32 }, PROFILES.desktop), [2, "storage"]);
 });
 
 test("only the wanted gradients are made, and storage isn't copied where rows are whole vec4", () => {
