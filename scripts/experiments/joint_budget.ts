@@ -5,7 +5,7 @@
  *
  *     deno run -A scripts/experiments/joint_budget.ts digits --networks runs/dense --work runs/joint --out joint_digits.json
  *     deno run -A scripts/experiments/joint_budget.ts cifar --weights resnet20-cifar10.safetensors \
- *       --data folder:cifar10-jpeg.tar.xz --work runs/joint --out joint_resnet20.json
+ *       --data folder:cifar10-jpeg.tar.xz --seeds 1 --budgets 0.6 --batch 32 --epochs 1 --work runs/joint --out joint_resnet20.json
  *
  * What lies in `--work` already, the latency table, scores, and finished or interrupted runs, isn't made again.
  */
@@ -54,7 +54,7 @@ const { positionals: [what], values } = parseArgs({
     family: { type: "string", default: "convnext-micro" },
     seeds: { type: "string", default: "1,2,3,4,5" },
     /** Fractions of what the dense network takes by the table. */
-    budgets: { type: "string", default: "0.7,0.62,0.55" },
+    budgets: { type: "string", default: "0.6,0.5,0.42" },
     widths: { type: "string", default: "0.5,0.25,0.125,0.0625" },
     forms: { type: "string", default: "linear,skip" },
     /** Images at once, of the budget in ms and of what is measured. */
@@ -64,8 +64,6 @@ const { positionals: [what], values } = parseArgs({
     seconds: { type: "string", default: "90,2" },
     weights: { type: "string" },
     data: { type: "string" },
-    /** Test images, spread evenly; default: all. */
-    test: { type: "string", default: "10000" },
     out: { type: "string" },
   },
 });
@@ -142,12 +140,12 @@ async function* digits(): AsyncGenerator<Subject> {
   }
 }
 
-/** An epoch has some thousand of the images. */
+/** A fifth of the images, of which an epoch has some thousand. */
 async function* cifar(): AsyncGenerator<Subject> {
   const base = {
     model: { name: "resnet20" },
     weights: values.weights,
-    data: { name: values.data, validation: 0.05, augment: { flip: true, crop: 4 }, perEpoch: 4096 },
+    data: { name: values.data, validation: 0.05, limit: 9500, augment: { flip: true, crop: 4 }, perEpoch: 4096 },
     preprocess: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
     batch: 64,
   };
@@ -295,8 +293,7 @@ function chosenWithin<T>(choose: () => T): T | string {
 }
 
 async function accuracy(model: Model, { test }: Splits): Promise<number> {
-  const images = test.count > Number(values.test) ? spread(test, Number(values.test)) : test;
-  return (await evaluateModel(gpu, model, images)).accuracy;
+  return (await evaluateModel(gpu, model, test)).accuracy;
 }
 
 /** A mean over seeds, and how far a 95 % interval by Student's t reaches from it. */

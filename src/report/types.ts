@@ -57,7 +57,7 @@ export interface DepthBlock {
   readonly name: string;
   /** What it is built like. */
   readonly kind: string;
-  /** The form that it took; "keep" where it stayed. */
+  /** The form that it took, or the width that it has, such as "width 0.5"; "keep" where it stayed. */
   readonly form: string;
   /** R² of its linear replacement, where that was fitted: 1 is perfect, and it can be below 0. */
   readonly score?: number;

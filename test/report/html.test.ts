@@ -45,7 +45,7 @@ test("tells of each block's form, of the search among them, of λ, and of the me
   const text = document.querySelector("body")!.textContent;
   const expected = [
     ...[
-      "2 of 3 blocks took another form",
+      "2 of 3 blocks changed",
       "Form of each block: features.1 keep, features.3 identity, features.5 linear.",
     ],
     ...["4 candidates (exhaustive); the run went on with one of 1 and 97.50 %.", "Pareto front"],

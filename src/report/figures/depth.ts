@@ -24,7 +24,7 @@ export function blocksFigure({ blocks }: DepthRecord): Html {
   const replaced = forms.filter((form) => form !== "keep").length;
   return figure(
     caption.title,
-    markup`<p>${count(replaced)} of ${count(blocks.length)} blocks took another form, which stands at the right.</p>
+    markup`<p>${count(replaced)} of ${count(blocks.length)} blocks changed; what became of each stands at the right.</p>
 ${legend([{ label: "before", style: outline, sample: "bar" }, { label: "after", style: FIRST, sample: "bar" }])}`,
     drawn(caption, (width) =>
       rows(width, {
