@@ -34,6 +34,7 @@ export { type BorderOptions, chooseBorders } from "../depth/forms/borders.ts";
 export type { MergeGoal, MergeOptions } from "../depth/merge/plan.ts";
 export { mergeBlocks, type MergeBlocksOptions, type MergeTarget } from "../depth/merge/merge.ts";
 export { moveBorders } from "../depth/merge/move_borders.ts";
+export type { MergeFormOptions } from "../depth/merge/plan_form.ts";
 export { reparameterise } from "../depth/merge/reparameterise.ts";
 export {
   type BlockOption,
@@ -41,3 +42,4 @@ export {
   jointBudget,
   type JointBudgetOptions,
 } from "../depth/joint/joint_budget.ts";
+export type { ChoiceScoresOptions } from "../depth/joint/choice_scores.ts";

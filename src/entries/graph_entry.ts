@@ -31,6 +31,7 @@ export {
   type LinearOptions,
   type Padding,
   type PoolOptions,
+  type RegionConvOptions as RegionConvNodeOptions,
   type Size as WindowSize,
 } from "../graph/build.ts";
 export type { ActivationOpName } from "../graph/ops/activation_ops.ts";
