@@ -42,4 +42,3 @@ export {
   jointBudget,
   type JointBudgetOptions,
 } from "../depth/joint/joint_budget.ts";
-export type { ChoiceScoresOptions } from "../depth/joint/choice_scores.ts";

@@ -35,7 +35,9 @@ export interface ConvOptions {
 
 /** Of a convolution by region, which always has biases. */
 export interface RegionConvOptions extends Omit<ConvOptions, "bias" | "init" | "biasInit"> {
+  /** Of each row of the output the region that it lies in. */
   readonly rows: readonly number[];
+  /** Of each column. */
   readonly cols: readonly number[];
 }
 

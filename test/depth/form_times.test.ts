@@ -98,6 +98,7 @@ test("a search in ms prices the form by what it will be merged to", () => {
       unit: "ms",
       estimate: latencyEstimate(table),
       merging,
+      all: true,
     });
     return (cost as { readonly blocks: readonly (readonly number[])[] }).blocks;
   };

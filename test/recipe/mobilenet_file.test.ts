@@ -6,6 +6,7 @@ import { loadDataset } from "../../src/data/deno.ts";
 import type { Splits } from "../../src/data/types.ts";
 import { findBlocks } from "../../src/depth/blocks/find_blocks.ts";
 import { blockForms } from "../../src/depth/forms/form_cost.ts";
+import { formSpace } from "../../src/depth/search/form_space.ts";
 import { readModel } from "../../src/formats/model_file.ts";
 import { loadOnnx } from "../../src/formats/onnx/import.ts";
 import { writeOnnx } from "../../src/formats/onnx/write.ts";
@@ -48,6 +49,15 @@ test("its 17 blocks are found, and most could be one convolution", () => {
   // The first one doesn't expand: a dense 3×3 convolution takes more than it.
   assert.equal(forms[0], ["skip"]);
   for (const own of forms.slice(1)) assert.equal(own.slice(0, 2), ["identity", "linear"]);
+});
+
+test("a space of forms leaves out those that take more than their block, unless all are asked for", () => {
+  const model = loadOnnx(file, "mobilenet_v2.onnx");
+  const { blocks } = findBlocks(model.graph);
+  const choices = (all: boolean) =>
+    formSpace({ model, blocks, forms: ["linear"], unit: "macs", all }).choices.map((own) => own.length);
+  assert.equal(choices(false), [1, ...new Array(16).fill(2)]);
+  assert.equal(choices(true), new Array(17).fill(2));
 });
 
 test("five epochs of progressive training on a folder of images, its norms put back meanwhile, and merged", () =>

@@ -2,12 +2,14 @@
  * One budget in ms over the blocks of a network and over widths inside them: for each block the best of what it is, what it is
  * with fewer channels, and its forms, chosen for all of them together by a knapsack.
  */
+import type { Dataset } from "../../data/types.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
 import type { Model, Rewrite } from "../../graph/types.ts";
 import type { Estimate } from "../../measure/latency/estimate.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
 import { settle } from "../forms/settle.ts";
 import type { Blocks, Choice, FormName, Gene } from "../types.ts";
-import { BATCH, choiceScores, type ChoiceScoresOptions } from "./choice_scores.ts";
+import { BATCH, choiceScores } from "./choice_scores.ts";
 import { jointKnapsack } from "./joint_knapsack.ts";
 import { jointSpace } from "./joint_space.ts";
 import { startChoices } from "./start_choices.ts";
@@ -23,7 +25,9 @@ export interface BlockOption {
 }
 
 /** What `jointBudget` takes. */
-export interface JointBudgetOptions extends Omit<ChoiceScoresOptions, "blocks" | "space"> {
+export interface JointBudgetOptions {
+  /** Where the passes run. */
+  readonly gpu: Gpu;
   /** A trained network, which stays as it is. */
   readonly model: Model;
   /** Its blocks (findBlocks). */
@@ -36,6 +40,14 @@ export interface JointBudgetOptions extends Omit<ChoiceScoresOptions, "blocks" |
   readonly widths?: readonly number[];
   /** Forms that are tried, where blocks can take them; default those that begin without training. */
   readonly forms?: readonly FormName[];
+  /** What is looked at: a few hundred do. Labels aren't. */
+  readonly images: Dataset;
+  /** Images per pass of what is measured anew; default 64. */
+  readonly batch?: number;
+  /** Stops between two choices. */
+  readonly signal?: AbortSignal;
+  /** Told after each block. */
+  readonly progress?: (done: number, total: number) => void;
 }
 
 /** What a joint budget has come to. */

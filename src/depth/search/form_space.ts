@@ -19,11 +19,13 @@ export interface FormSpaceOptions {
   readonly estimate?: (model: Model) => number;
   /** Where forms have their padding, and what they are merged to; default: where the blocks have it, the fewest multiply-adds. */
   readonly merging?: BorderOptions;
+  /** Also forms that cost more than the block; default: without them. */
+  readonly all?: boolean;
 }
 
 /** The choices of each block and what they cost; costs are taken to add up over the blocks. */
 export function formSpace(options: FormSpaceOptions): GeneSpace {
-  const { model, blocks, forms, unit, merging } = options;
+  const { model, blocks, forms, unit, merging, all = false } = options;
   const whole = costIn(options, model);
   const refused = blocks.map((block) => {
     const reasons = forms.map((form) => [form, refusalOf(model.graph, block, FORMS[form])] as const);
@@ -31,10 +33,14 @@ export function formSpace(options: FormSpaceOptions): GeneSpace {
   });
   const found = blocks.map((_, b): { choices: Choice[]; costs: number[] } => {
     const own = FORM_NAMES.filter((form) => forms.includes(form) && !refused[b].has(form));
-    const costs = own.map((form) =>
-      costIn(options, mergedGene(model, blocks, blocks.map((_, at) => at === b ? form : "keep"), merging)) - whole
-    );
-    return { choices: ["keep", ...own], costs: [0, ...costs] };
+    const priced = own.map((form) => {
+      const gene = blocks.map((_, at) => at === b ? form : "keep");
+      return { form, cost: costIn(options, mergedGene(model, blocks, gene, merging)) - whole };
+    }).filter(({ cost }) => all || cost <= 0);
+    return {
+      choices: ["keep", ...priced.map(({ form }) => form)],
+      costs: [0, ...priced.map(({ cost }) => cost)],
+    };
   });
   return {
     blocks: blocks.map(({ name }) => name),

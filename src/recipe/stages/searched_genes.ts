@@ -32,7 +32,9 @@ export function whatIsSearched(
   const estimate = unit === "ms" ? estimateFor(setting.tables, stage.budget!, model) : undefined;
   const merging = mergingOf(setting, setting.stages.indexOf(stage), model.graph);
   const priced = { model, blocks: findBlocks(model.graph).blocks, unit, estimate, merging };
-  const space = jointSpace({ ...priced, forms, widths: widthsFor(stage) });
+  // Who names forms is asking also for those that take more than their block.
+  const all = stage.gene !== undefined || stage.forms !== undefined || forms.some((form) => form !== "linear");
+  const space = jointSpace({ ...priced, forms, widths: widthsFor(stage), all });
   return { priced, forms, space, constraint: constraintOf(space, stage) };
 }
 
