@@ -52,6 +52,7 @@ export type {
   EvidenceRequest,
   GatheredEvidence,
   GradientStatistics,
+  MagnitudeStatistics,
   ParameterGradients,
   SecondMoments,
   ValueChannels,

@@ -2,6 +2,7 @@
 
 import { UserError } from "../errors.ts";
 import type { Model } from "../graph/types.ts";
+import type { GatheredEvidence } from "../train/evidence/evidence.ts";
 import { type KnownKeys, refuseUnknownKeys } from "../validation/choice.ts";
 import { budgetRuleNamed } from "./budget/rules.ts";
 import { costNames, type Target } from "./budget/costs/costs.ts";
@@ -34,6 +35,8 @@ export interface PruneOptions {
   readonly budget?: BudgetSettings;
   /** Of what a criterion draws by lot. Default 1. */
   readonly seed?: number;
+  /** For a criterion that looks at more than weights: what `gatherFor` has gathered for it. */
+  readonly evidence?: GatheredEvidence;
 }
 
 /** What `prune` has chosen. */
@@ -51,6 +54,7 @@ const KNOWN: KnownKeys<PruneOptions> = {
   criterion: true,
   budget: true,
   seed: true,
+  evidence: true,
 };
 
 /**
@@ -63,12 +67,13 @@ const KNOWN: KnownKeys<PruneOptions> = {
  */
 export function prune(model: Model, options: PruneOptions = {}): Pruned {
   refuseUnknownKeys("prune", options, Object.keys(KNOWN));
-  const { criterion: asked = "l2", budget, seed = 1 } = options;
+  const { criterion: asked = "l2", budget, seed = 1, evidence: gathered } = options;
   const criterion = typeof asked === "string" ? criterionNamed(asked) : asked;
   const constraints = constraintsFor(options);
-  const request = { constraints, criterion, seed, ...budget && { budget: budgetRequest(budget) } };
+  const scoring = { criterion, seed, gathered };
+  const request = { constraints, ...scoring, ...budget && { budget: budgetRequest(budget) } };
   const kept = settleKept({ model, dense: model.graph }, request);
-  const masks = oneShot(model, new Map(), stepConstraints(model.graph, constraints, kept, 1), criterion, seed);
+  const masks = oneShot(model, new Map(), stepConstraints(model.graph, constraints, kept, 1), scoring);
   return { masks, model: maskModel(model, masks), kept };
 }
 

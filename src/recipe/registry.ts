@@ -50,6 +50,8 @@ const prune = record({
   kind: v.literal("prune"),
   /** What a group is worth. */
   criterion: v.optional(nameOf(CRITERIA), "l2"),
+  /** Training images, spread evenly over them, for a criterion that looks at more than weights; default 512. */
+  images: v.optional(count(1)),
   ...pruning,
   ...progressive,
 });

@@ -84,8 +84,10 @@ export const EQUIVALENT: readonly Equivalent[] = [
   },
   {
     path: "src/prune/budget/settle.ts",
-    text: "const smallest = compact(maskModel(model, oneShot(model, new Map(), least, l2, 0))).model;",
-    becomes: "const smallest = compact(maskModel(model, oneShot(model, new Map(), least, l2, 1))).model;",
+    text:
+      "const smallest = compact(maskModel(model, oneShot(model, new Map(), least, { criterion: l2, seed: 0 }))).model;",
+    becomes:
+      "const smallest = compact(maskModel(model, oneShot(model, new Map(), least, { criterion: l2, seed: 1 }))).model;",
     because: "The seed is for criteria that draw by lot, and l2 draws nothing.",
   },
   {

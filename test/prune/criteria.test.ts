@@ -105,15 +105,45 @@ test("an unknown criterion is refused with the names of those that there are", (
   assert.throws(() => criterionNamed("hrank"), /unknown criterion "hrank": known are l2, l1, random, bn-scale/);
 });
 
-test("every criterion in the registry has its own name, a summary, and gives each group a score", () => {
+test("every criterion in the registry has its own name, a summary, and gives each group that it can score a number", () => {
   for (const [name, criterion] of CRITERIA) {
     assert.is(criterion.name, name);
     assert.ok(criterion.summary.length > 0 && criterion.needs.length > 0, name);
-    const found = scores(name, one("filter", "a"));
+    assert.is(criterion.request !== undefined, !criterion.needs.includes("weights"), name);
+    const constraint = one("filter", "a");
+    if (criterion.request || criterion.refusal?.(constraint, graph)) continue;
+    const found = scores(name, constraint);
     assert.is(found.length, 3, name);
     assert.ok(found.every(Number.isFinite), name);
     assert.ok(name === "bn-scale" || found[2] < Math.min(found[0], found[1]), `${name}: the empty filter`);
   }
+});
+
+test("fpgm is the sum of a filter's distances from the others: one of two that are the same goes first, however large", () => {
+  const b = builder("g", ["N", 2, 1, 1]);
+  b.conv(b.conv(b.input, { name: "a", out: 4, kernel: 1 }), { name: "out", out: 1, kernel: 1 });
+  const graph = b.graph();
+  const model = modelOf(graph, { "a.weight": [3, 4, 0, 0, 30, 40, 30, 40] });
+  const [constraint] = coupledConstraints(graph, { granularity: "filter", keep: 1, layers: ["a"] });
+  const found = scoreGroups(criterionNamed("fpgm"), constraint, { model, seed: 1 }).scores;
+  // ‖(3, 4)‖ = 5 from the empty one and 45 from either large one; those are 0 from each other, 45 and 50 from the others.
+  assert.equal([...found], [5 + 45 + 45, 0, 45 + 50, 45 + 50]);
+  assert.throws(() => scores("fpgm", one("weight", "b")), /fpgm can't score b:weight: distances .* filters alone/);
+});
+
+test("synaptic strength is the norm of a kernel times γ of the batch norm whose channel it reads", () => {
+  const b = builder("g", ["N", 1, 4, 4]);
+  const x = b.relu(b.batchNorm(b.conv(b.input, { name: "a", out: 2, kernel: 3, pad: 1 }), { name: "n" }));
+  b.conv(b.maxPool(x, { kernel: 2 }), { name: "b", out: 2, kernel: [1, 2] });
+  const graph = b.graph();
+  const model = modelOf(graph, { "n.weight": [-0.5, 2], "b.weight": [3, 4, 0, 1, 6, 8, 0, 0] });
+  const of = (layer: string, granularity: "kernel" | "filter" = "kernel") => {
+    const [constraint] = coupledConstraints(graph, { granularity, keep: 1, layers: [layer] });
+    return [...scoreGroups(criterionNamed("synaptic-strength"), constraint, { model, seed: 1 }).scores];
+  };
+  assert.equal(of("b"), [0.5 * 5, 2 * 1, 0.5 * 10, 0]);
+  assert.throws(() => of("a"), /no batch norm stands before it/);
+  assert.throws(() => of("a", "filter"), /that of a kernel/);
 });
 
 const kernels = builder("g", ["N", 1, 5, 5]);
@@ -169,7 +199,7 @@ test("coarse groups go first: what reads a filter that is gone counts as gone", 
     ...coupledConstraints(chain.graph, { granularity: "weight", keep: 0.5, layers: ["b"] }),
     ...coupledConstraints(chain.graph, { granularity: "filter", keep: 0.5, layers: ["a"] }),
   ];
-  const masks = oneShot(chain, new Map(), constraints, criterionNamed("l2"), 1);
+  const masks = oneShot(chain, new Map(), constraints, { criterion: criterionNamed("l2"), seed: 1 });
   assert.equal([...masks.get("a.weight")!.data], [1, 0]);
   assert.equal([...masks.get("b.weight")!.data], [1, 0, 1, 0]);
 });

@@ -218,7 +218,7 @@ async function assertPruned(model: Model, structure: Structure, keep: number, ex
   const what = `${structureName(structure)} of [${model.params.get("a.weight")!.shape}]`;
   const given = coupledConstraints(model.graph, { ...structure, keep, layers: ["a"] });
   const constraints = settlePatterns(given, model.params);
-  const onHost = maskModel(model, oneShot(model, new Map(), constraints, criterionNamed("l2"), 1));
+  const onHost = maskModel(model, oneShot(model, new Map(), constraints, { criterion: criterionNamed("l2"), seed: 1 }));
   assert.equal([...onHost.params.get("a.weight")!.data], [...expected].map((w) => w + 0), `${what}, host`);
   const gpu = await testGpu();
   const state = createTrainState(gpu, [model.graph], model.params);
@@ -236,7 +236,10 @@ async function assertPruned(model: Model, structure: Structure, keep: number, ex
   }
   // By lot the same shape comes out.
   const [constraint] = constraints;
-  const random = maskModel(model, oneShot(model, new Map(), constraints, criterionNamed("random"), 3));
+  const random = maskModel(
+    model,
+    oneShot(model, new Map(), constraints, { criterion: criterionNamed("random"), seed: 3 }),
+  );
   const energies = energiesOf(constraint, random);
   assert.ok(energies.filter((energy) => energy > 0).length <= constraint.keep, `${what}, random`);
   const all = masksOf([{ constraint, kept: keptGroups(constraint, energies) }], random.params);

@@ -109,6 +109,21 @@ test("means and mean squares of any value, also of a norm whose ReLU runs in its
   }
 });
 
+test("mean magnitudes, and how often a channel is above 0", async () => {
+  const [norm, relu] = ["norm", "relu"];
+  const { magnitudes } = await gather({ magnitudes: [{ value: norm }, { value: relu }] });
+  for (const value of [norm, relu]) {
+    const { meanAbs, positive } = magnitudes.get(value)!;
+    for (let c = 0; c < 4; c++) {
+      const channel = channelOf(values.get(value)!, c);
+      const mean = (of: (x: number) => number) => channel.reduce((sum, x) => sum + of(x), 0) / channel.length;
+      assert.ok(Math.abs(meanAbs[c] - mean(Math.abs)) < 1e-5);
+      // A number so near to 0 that float32 has it on the other side would count differently: there is none here.
+      assert.ok(Math.abs(positive[c] - mean((x) => x > 0 ? 1 : 0)) < 1e-6);
+    }
+  }
+});
+
 test("channels may stand along another axis", async () => {
   const { activations } = await gather({ activations: [{ value: "relu", axis: 3 }] });
   const { data, shape } = values.get("relu")!;

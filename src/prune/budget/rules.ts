@@ -6,8 +6,9 @@ import type { Criterion } from "../criteria/types.ts";
 import { global } from "./global.ts";
 import { perCost } from "./per_cost.ts";
 import type { BudgetRule } from "./types.ts";
+import { zScore } from "./z_score.ts";
 
-const ALL: readonly BudgetRule[] = [perCost, global, ...[...CRITERIA.values()].flatMap(ruleOf)];
+const ALL: readonly BudgetRule[] = [perCost, global, zScore, ...[...CRITERIA.values()].flatMap(ruleOf)];
 
 /** By name: how groups of different layers are put into one order. */
 export const BUDGET_RULES: ReadonlyMap<string, BudgetRule> = new Map(ALL.map((rule) => [rule.name, rule]));

@@ -4,7 +4,7 @@ import { graphCost } from "../../graph/cost.ts";
 import type { Graph, Model } from "../../graph/types.ts";
 import { l2 } from "../criteria/l2.ts";
 import { checkScorable, scoreGroups } from "../criteria/score.ts";
-import type { Criterion } from "../criteria/types.ts";
+import type { Criterion, Scoring } from "../criteria/types.ts";
 import { oneShot } from "../methods/one_shot.ts";
 import { compact } from "../rewrite/compact.ts";
 import { removeUnused } from "../rewrite/unused.ts";
@@ -20,12 +20,9 @@ import { keptUnderway } from "./per_layer.ts";
 import type { BudgetRule, Priced } from "./types.ts";
 
 /** What is to be pruned, and how much of it: by each constraint's own `keep`, or by a budget for all of them. */
-export interface PruneRequest {
+export interface PruneRequest extends Scoring {
   readonly constraints: readonly ConstraintOptions[];
-  readonly criterion: Criterion;
   readonly budget?: BudgetRequest;
-  /** Of what the criterion draws by lot. */
-  readonly seed: number;
 }
 
 export interface BudgetRequest {
@@ -65,12 +62,12 @@ export function requestedConstraints(graph: Graph, { constraints, budget }: Prun
  * @throws UserError where a budget can't be met, or the criterion can't score a layer
  */
 export function settleKept({ model, dense }: { model: Model; dense: Graph }, request: PruneRequest): KeptRecord[] {
-  const { budget, criterion, seed } = request;
+  const { budget, criterion, seed, gathered } = request;
   const constraints = settlePatterns(requestedConstraints(model.graph, request), model.params);
   checkScorable(criterion, constraints, model.graph);
   const ranking = criterion.arbitrary ? l2 : criterion;
   // As pruning will score them: what nobody reads goes first, and leaving it pays for nothing.
-  const evidence = { model: removeUnused(model).model, seed };
+  const evidence = { model: removeUnused(model).model, seed, gathered };
   const solved = budget
     ? solveBudget(
       model.graph,
@@ -138,11 +135,15 @@ export function checkRequest(model: Model, request: PruneRequest): void {
   const constraints = requestedConstraints(model.graph, request);
   checkScorable(criterion, constraints, model.graph);
   if (!budget) return;
+  // Nothing is gathered yet. What can be reached doesn't depend on which groups go first.
+  const byWeights = criterion.request ? { ...request, criterion: l2 } : request;
   // What zeros in place cost is known to the one that solves the budget alone; they are the same whatever the weights are.
-  if (constraints.some(({ kind }) => leavesZeros(kind))) return void settleKept({ model, dense: model.graph }, request);
+  if (constraints.some(({ kind }) => leavesZeros(kind))) {
+    return void settleKept({ model, dense: model.graph }, byWeights);
+  }
   const { target, latency, protect = 0 } = budget;
   const least = constraints.map((c) => ({ ...c, keep: Math.max(c.minKeep, Math.ceil(protect * c.groups)) }));
-  const smallest = compact(maskModel(model, oneShot(model, new Map(), least, l2, 0))).model;
+  const smallest = compact(maskModel(model, oneShot(model, new Map(), least, { criterion: l2, seed: 0 }))).model;
   const before = priced(model, sum(constraints.map(({ groups }) => groups)), latency);
   const after = priced(smallest, sum(least.map(({ keep }) => keep)), latency);
   const met = costNames.every((name) => {
@@ -152,7 +153,7 @@ export function checkRequest(model: Model, request: PruneRequest): void {
     return of(after) <= (amount === "fraction" ? most * of(before) : most);
   });
   // Solving it, which takes longer, says what is wrong.
-  if (!met) settleKept({ model, dense: model.graph }, request);
+  if (!met) settleKept({ model, dense: model.graph }, byWeights);
 }
 
 /** Says before anything is trained that another criterion can't score what a request prunes. @throws UserError */

@@ -1,14 +1,40 @@
 /** Every criterion by its name. */
 
 import { UserError } from "../../errors.ts";
+import { activation } from "./activation.ts";
+import { apoz } from "./apoz.ts";
 import { bnScale } from "./bn_scale.ts";
-import { randomLots } from "./random.ts";
+import { fisher } from "./fisher.ts";
+import { flap } from "./flap.ts";
+import { fpgm } from "./fpgm.ts";
 import { l1 } from "./l1.ts";
 import { l2 } from "./l2.ts";
 import { lamp } from "./lamp.ts";
+import { randomLots } from "./random.ts";
+import { snip } from "./snip.ts";
+import { synapticStrength } from "./synaptic_strength.ts";
+import { taylor } from "./taylor.ts";
+import { taylorSum } from "./taylor_sum.ts";
 import type { Criterion } from "./types.ts";
+import { wanda } from "./wanda.ts";
 
-const ALL: readonly Criterion[] = [l2, l1, randomLots, bnScale, lamp];
+const ALL: readonly Criterion[] = [
+  l2,
+  l1,
+  randomLots,
+  bnScale,
+  lamp,
+  fpgm,
+  synapticStrength,
+  taylor,
+  taylorSum,
+  fisher,
+  snip,
+  activation,
+  apoz,
+  wanda,
+  flap,
+];
 
 /** By name: what a group may be worth. */
 export const CRITERIA: ReadonlyMap<string, Criterion> = new Map(ALL.map((criterion) => [criterion.name, criterion]));

@@ -20,6 +20,12 @@ export interface Scored {
  */
 export function scoreGroups(criterion: Criterion, constraint: Constraint, evidence: Evidence): Scored {
   checkScorable(criterion, [constraint], evidence.model.graph);
+  if (criterion.request && !evidence.gathered) {
+    throw new UserError(
+      `criterion ${criterion.name} looks at ${criterion.needs.join(" and ")}, and none were gathered: ` +
+        "give the evidence that gatherFor gathers of some images",
+    );
+  }
   const found = scoreUnderPatterns(constraint, (groups) => criterion.score(groups, evidence));
   return criterion.relative ? { ...found, scores: criterion.relative(found.scores) } : found;
 }

@@ -1,14 +1,22 @@
 /** What a criterion is: it says what groups are worth, and knows neither how many shall stay nor what they cost. */
 
 import type { Graph, Model } from "../../graph/types.ts";
-import type { Grouping } from "../structures/types.ts";
+import type { EvidenceRequest, GatheredEvidence } from "../../train/evidence/evidence.ts";
+import type { Constraint } from "../structures/types.ts";
 
-/** What scores may be computed from. Gradients, activations and moments are gathered for all criteria that need them, in one pass. */
+/** What scores may be computed from. */
 export interface Evidence {
   /** The network with its weights as they are now; what was pruned before is 0. */
   readonly model: Model;
   /** Keys what a criterion draws by lot. */
   readonly seed: number;
+  /** What the criterion's `request` has asked for, of the network before anything went that is 0 by now. */
+  readonly gathered?: GatheredEvidence;
+}
+
+/** How groups are scored: by what, and from what beside the weights. */
+export interface Scoring extends Omit<Evidence, "model"> {
+  readonly criterion: Criterion;
 }
 
 /** What a criterion looks at. */
@@ -25,9 +33,14 @@ export interface Criterion {
   /** Whether what it needs can only be gathered from labelled data. */
   readonly labels: boolean;
   /** Why these groups can't be scored; undefined if they can. */
-  refusal?(groups: Grouping, graph: Graph): string | undefined;
-  /** Of each group, length `groups.groups`, float64: the higher, the more it is worth. A group of nothing but zeros scores lowest. */
-  score(groups: Grouping, evidence: Evidence): Float64Array;
+  refusal?(groups: Constraint, graph: Graph): string | undefined;
+  /** What it wants to know beside the weights of these groups; gathered for all constraints in one pass (gatherFor). */
+  request?(groups: Constraint, graph: Graph): EvidenceRequest;
+  /**
+   * Of each group, length `groups.groups`, float64: the higher, the more it is worth. A group of nothing but zeros scores lowest.
+   * Under a pattern of kernels only its taps count.
+   */
+  score(groups: Constraint, evidence: Evidence): Float64Array;
   /**
    * Sets the scores of one layer's groups against each other, so that those of different layers can be compared. A criterion
    * that has this is a budget rule as well, over the scores of any other.

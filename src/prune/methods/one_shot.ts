@@ -2,7 +2,7 @@
 
 import type { Model } from "../../graph/types.ts";
 import { scoreGroups } from "../criteria/score.ts";
-import type { Criterion } from "../criteria/types.ts";
+import type { Scoring } from "../criteria/types.ts";
 import { removeUnused } from "../rewrite/unused.ts";
 import { bothMasks, type Choice, maskModel, type Masks, masksOf } from "../structures/masks.ts";
 import { keptGroups } from "../structures/selection.ts";
@@ -15,22 +15,20 @@ import type { Constraint } from "../structures/types.ts";
  *
  * @param model in the shapes that the masks and constraints have
  * @param masks of what is gone already
- * @param seed of what the criterion draws by lot
- * @throws UserError where the criterion can't score a constraint's groups
+ * @throws UserError where the criterion can't score a constraint's groups, or needs evidence that wasn't gathered
  */
 export function oneShot(
   model: Model,
   masks: Masks,
   constraints: readonly Constraint[],
-  criterion: Criterion,
-  seed: number,
+  { criterion, seed, gathered }: Scoring,
 ): Masks {
   const kinds = Map.groupBy(constraints, ({ kind }) => kind);
   let result = masks;
   for (const kind of GRANULARITIES) {
     const wanted = kinds.get(kind);
     if (!wanted) continue;
-    const evidence = { model: removeUnused(maskModel(model, result)).model, seed };
+    const evidence = { model: removeUnused(maskModel(model, result)).model, seed, gathered };
     const choices = wanted.map((constraint): Choice => {
       const { scores, taps } = scoreGroups(criterion, constraint, evidence);
       return { constraint, kept: keptGroups(constraint, scores), taps };

@@ -52,7 +52,7 @@ export function forEachElement(
 export function sumOfWeights(
   { members, groups, pattern }: Grouping,
   params: Params,
-  of: (w: number) => number,
+  of: (w: number, element: number, param: string) => number,
 ): Float64Array {
   const sums = new Float64Array(groups);
   for (const member of members) {
@@ -60,7 +60,7 @@ export function sumOfWeights(
     const { data } = params.get(member.param)!;
     const { KK } = member.layout;
     forEachElement(member, groups, (group, element) => {
-      if (!pattern || pattern.taps >> element % KK & 1) sums[group] += of(data[element]);
+      if (!pattern || pattern.taps >> element % KK & 1) sums[group] += of(data[element], element, member.param);
     });
   }
   return sums;

@@ -5,7 +5,7 @@
 
 import { groupLayout } from "../../../kernels/project/layout.ts";
 import { overTokens, withoutKernels } from "./refusals.ts";
-import type { Constraint, Grouping, StructureKind, StructureOf } from "./types.ts";
+import type { Constraint, StructureKind, StructureOf } from "./types.ts";
 
 /** A 3×3 kernel, of which the taps of its best pattern stay; whole kernels may go beside. */
 export const pattern: StructureKind<StructureOf<"pattern">> = {
@@ -50,14 +50,14 @@ export function patternLibrary(weight: ArrayLike<number>, most: number): number[
  */
 export function scoreUnderPatterns(
   constraint: Constraint,
-  score: (groups: Grouping) => Float64Array,
+  score: (groups: Constraint) => Float64Array,
 ): { readonly scores: Float64Array; readonly taps?: Uint16Array } {
-  const { rule, groups, name, members } = constraint;
+  const { rule, groups } = constraint;
   if (rule?.kind !== "pattern" || rule.patterns.length === 0) return { scores: score(constraint) };
   const scores = new Float64Array(groups).fill(-Infinity);
   const taps = new Uint16Array(groups);
   rule.patterns.forEach((bits, index) => {
-    const found = score({ name, groups, members, pattern: { taps: bits, index, count: rule.patterns.length } });
+    const found = score({ ...constraint, pattern: { taps: bits, index, count: rule.patterns.length } });
     for (let q = 0; q < groups; q++) if (found[q] > scores[q]) [scores[q], taps[q]] = [found[q], bits];
   });
   return { scores, taps };

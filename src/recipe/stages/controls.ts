@@ -1,5 +1,6 @@
 /** Networks beside which the run's own stands: of the same size, or of the same blocks, reached in another way. */
 import { isDepthControl } from "../../depth/depth_controls.ts";
+import { spread } from "../../data/splits.ts";
 import { UserError } from "../../errors.ts";
 import { applyIndexMap } from "../../graph/indexmap.ts";
 import { initialise } from "../../graph/initialise.ts";
@@ -7,6 +8,7 @@ import { inDenseShape } from "../../graph/scatter.ts";
 import type { Model, Params } from "../../graph/types.ts";
 import { matchingConstraints } from "../../prune/budget/settle.ts";
 import { criterionNamed } from "../../prune/criteria/criteria.ts";
+import { gatherFor } from "../../prune/criteria/gather.ts";
 import { oneShot } from "../../prune/methods/one_shot.ts";
 import { compact } from "../../prune/rewrite/compact.ts";
 import { maskModel, partialMasks } from "../../prune/structures/masks.ts";
@@ -19,6 +21,9 @@ import { type ControlRun, controlRuns, type ControlsStage, isPruning, SCRATCH, t
 import { controlTraining } from "./control_training.ts";
 import { depthControl } from "./depth_controls.ts";
 import { choicesOf } from "./merge.ts";
+
+/** Training images for a control's criterion that looks at more than weights. */
+const IMAGES = 512;
 
 /** A network that is trained as a control, or measured as it is. */
 export interface Control {
@@ -67,7 +72,7 @@ async function controlOf(ctx: RunContext, { method }: ControlRun, before: readon
 
 /** The baseline with as many groups left in each layer as the final network has, physically smaller where it can be. */
 async function prunedDense(
-  { gpu, state, recipe, data }: RunContext,
+  { gpu, state, recipe, data, signal }: RunContext,
   criterion: string,
   before: readonly Stage[],
 ): Promise<Control> {
@@ -78,7 +83,18 @@ async function prunedDense(
   }
   const asked = before.filter(isPruning).flatMap((stage) => stage.constraints.map(optionsOf));
   const constraints = matchingConstraints(dense, final, asked);
-  const masks = oneShot(dense, new Map(), constraints, criterionNamed(criterion), recipe.seed);
+  const by = criterionNamed(criterion);
+  const images = spread(data.train, IMAGES);
+  const gathered = await gatherFor({
+    gpu,
+    model: dense,
+    data: images,
+    criterion: by,
+    constraints,
+    batch: recipe.batch,
+    signal,
+  });
+  const masks = oneShot(dense, new Map(), constraints, { criterion: by, seed: recipe.seed, gathered });
   const small = compact(maskModel(dense, masks), { columns: false, border: "keep" });
   return {
     model: await recalibrate(gpu, small.model, data.train, recipe.batch),

@@ -2,7 +2,7 @@
 import type { Model } from "../../graph/types.ts";
 import { doubtOfTable } from "../../measure/latency/choose.ts";
 import { keptUnderway } from "../../prune/budget/per_layer.ts";
-import { settleKept, stepConstraints } from "../../prune/budget/settle.ts";
+import { requestedConstraints, settleKept, stepConstraints } from "../../prune/budget/settle.ts";
 import { oneShot } from "../../prune/methods/one_shot.ts";
 import { maskModel, type Masks } from "../../prune/structures/masks.ts";
 import { survivesCompaction } from "../../prune/structures/structures.ts";
@@ -17,7 +17,7 @@ import type { StageProgress } from "../run_state.ts";
 import type { Retrain } from "../training.ts";
 import { trainAdmm } from "./admm.ts";
 import { fitPruned } from "./best.ts";
-import { criterionOf, requestOf } from "./request.ts";
+import { criterionOf, gatheredFor, requestOf } from "./request.ts";
 import { shrink } from "./shrink.ts";
 
 /**
@@ -39,7 +39,8 @@ export async function runPruneStage(ctx: RunContext, stage: PruneStage): Promise
   let at = savedPhase(saved);
   if (!at) {
     const request = requestOf(stage, state.model, { tables: ctx.tables, seed: ctx.recipe.seed });
-    state.kept = settleKept({ model: state.model, dense: state.dense.graph }, request);
+    const gathered = await gatheredFor(ctx, stage, requestedConstraints(state.model.graph, request));
+    state.kept = settleKept({ model: state.model, dense: state.dense.graph }, { ...request, gathered });
     const doubt = stage.budget?.ms === undefined ? undefined : doubtOfTable(ctx.tables, stage.budget, state.model);
     if (doubt !== undefined) ctx.ui.warn(doubt);
     Object.assign(state.requested, requested({ ...request, budget: stage.budget }));
@@ -78,7 +79,12 @@ async function pruneOnce(
     state.model = await trainAdmm(ctx, stage, constraints, labelOf("admm", stage, attempt), phase, saved);
     state.points = [...points, await pointOf(ctx, labelOf("admm", stage, attempt), state.model)];
   } else {
-    state.masks = oneShot(model, masks, constraints, criterionOf(stage), ctx.recipe.seed);
+    const gathered = await gatheredFor(ctx, stage, constraints);
+    state.masks = oneShot(model, masks, constraints, {
+      criterion: criterionOf(stage),
+      seed: ctx.recipe.seed,
+      gathered,
+    });
   }
   state.model = maskModel(state.model, state.masks);
   // Blocks and runs are counted off from where the tensors begin now.

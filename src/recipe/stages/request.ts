@@ -1,20 +1,47 @@
 /** A pruning stage's keys as the rooms below take them. */
+import { spread } from "../../data/splits.ts";
 import type { Model } from "../../graph/types.ts";
 import { estimateFor } from "../../measure/latency/choose.ts";
 import type { LatencyTable } from "../../measure/latency/types.ts";
 import { budgetRuleNamed } from "../../prune/budget/rules.ts";
 import type { PruneRequest } from "../../prune/budget/settle.ts";
 import { criterionNamed } from "../../prune/criteria/criteria.ts";
+import { gatherFor } from "../../prune/criteria/gather.ts";
 import type { Criterion } from "../../prune/criteria/types.ts";
+import type { Constraint } from "../../prune/structures/types.ts";
+import type { GatheredEvidence } from "../../train/evidence/evidence.ts";
 import type { Budget } from "../constraints.ts";
 import { optionsOf } from "../constraints.ts";
+import type { RunContext } from "../context.ts";
 import type { PruneStage } from "../registry.ts";
 
 /** ADMM projects onto what is allowed, which is by l2; the other two are older names for `prune`. */
 const CRITERION_OF = { admm: "l2", magnitude: "l2", random: "random" } as const;
 
+/** Images for criteria that look at more than weights, where a stage says nothing. */
+const IMAGES = 512;
+
 export function criterionOf(stage: PruneStage): Criterion {
   return criterionNamed(stage.kind === "prune" ? stage.criterion : CRITERION_OF[stage.kind]);
+}
+
+/** What the stage's criterion wants to know of the network as it is, on training images; undefined for one that reads weights alone. */
+export async function gatheredFor(
+  { gpu, state: { model }, data, recipe, signal }: RunContext,
+  stage: PruneStage,
+  constraints: readonly Constraint[],
+): Promise<GatheredEvidence | undefined> {
+  const images = (stage.kind === "prune" ? stage.images : undefined) ?? IMAGES;
+  const { batch } = recipe;
+  return await gatherFor({
+    gpu,
+    model,
+    data: spread(data.train, images),
+    criterion: criterionOf(stage),
+    constraints,
+    batch,
+    signal,
+  });
 }
 
 /** @param model the network that latency tables are looked up for */

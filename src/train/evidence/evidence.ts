@@ -12,6 +12,8 @@ export interface ValueChannels {
 export interface EvidenceRequest {
   /** Values whose channels' means and mean squares are wanted. */
   readonly activations?: readonly ValueChannels[];
+  /** Values of whose channels the magnitudes are wanted, and how often they are above 0. */
+  readonly magnitudes?: readonly ValueChannels[];
   /** Values whose gradients' statistics are wanted, per channel. */
   readonly gradients?: readonly ValueChannels[];
   /** Parameters whose gradients' means and mean squares are wanted, per number. */
@@ -30,6 +32,14 @@ export interface ChannelStatistics {
   readonly mean: Float64Array;
   /** [C]: the mean of x². */
   readonly meanSquare: Float64Array;
+}
+
+/** Of each channel, over samples and positions. */
+export interface MagnitudeStatistics {
+  /** [C]: the mean of |x|. */
+  readonly meanAbs: Float64Array;
+  /** [C]: the fraction of numbers above 0. */
+  readonly positive: Float64Array;
 }
 
 /** Of each channel. The gradient g is that of each sample's own loss, not of the batch's mean. */
@@ -69,6 +79,8 @@ export interface GatheredEvidence {
   readonly samples: number;
   /** By value. */
   readonly activations: ReadonlyMap<string, ChannelStatistics>;
+  /** By value. */
+  readonly magnitudes: ReadonlyMap<string, MagnitudeStatistics>;
   /** By value. */
   readonly gradients: ReadonlyMap<string, GradientStatistics>;
   /** By parameter. */

@@ -4,6 +4,8 @@ import { UserError } from "../../errors.ts";
 import { opOf } from "../../graph/ops/ops.ts";
 import type { Graph, Node } from "../../graph/types.ts";
 import { addPatchMoments, type PatchShape } from "../../tensor/ops/patch_moments.ts";
+import { abs, hardSigmoid } from "../../tensor/ops/pointwise.ts";
+import { Tape } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Step } from "../types.ts";
 import { channelSums, type ChannelView, channelView, sampleSums, withProduct } from "./channel_sums.ts";
@@ -11,6 +13,7 @@ import type { Sum, Sums } from "./evidence_sums.ts";
 import type {
   ChannelStatistics,
   GradientStatistics,
+  MagnitudeStatistics,
   ParameterGradients,
   SecondMoments,
   ValueChannels,
@@ -56,6 +59,36 @@ export function observeActivations(
     }),
   };
 }
+
+export function observeMagnitudes(
+  gpu: Gpu,
+  sums: Sums,
+  { value, axis = 1 }: ValueChannels,
+): Observer<MagnitudeStatistics> {
+  const names = { magnitude: `|${value}|`, positive: `${value} > 0` };
+  let open: Record<keyof typeof names, Sum> | undefined;
+  let count = 0;
+  return {
+    value,
+    made(x) {
+      const view = viewOf(x, value, axis);
+      const sum = (name: string) => sums.open(name, [view.channels]);
+      open ??= { magnitude: sum(names.magnitude), positive: sum(names.positive) };
+      using tape = new Tape(gpu, "eval");
+      addSums(gpu, abs(tape, x), view, open.magnitude);
+      // So steep that whatever is above 0 is 1.
+      addSums(gpu, hardSigmoid(tape, x, STEEP, 0), view, open.positive);
+      count += x.size / view.channels;
+    },
+    result: () => ({
+      meanAbs: divided(sums.total(names.magnitude), count),
+      positive: divided(sums.total(names.positive), count),
+    }),
+  };
+}
+
+/** Brings the smallest normal number to 1. */
+const STEEP = 2 ** 126;
 
 export function observeGradients(
   gpu: Gpu,

@@ -20,6 +20,7 @@ import {
   observeActivations,
   observeCovariance,
   observeGradients,
+  observeMagnitudes,
   observeParameter,
   observePatches,
   type Observer,
@@ -90,6 +91,7 @@ export async function gatherEvidence(options: EvidenceOptions): Promise<Gathered
   return {
     samples,
     activations: results(observers.activations),
+    magnitudes: results(observers.magnitudes),
     gradients: results(observers.gradients),
     parameters: results(observers.parameters),
     covariances: results(observers.covariances),
@@ -120,6 +122,7 @@ function merged(requests: readonly EvidenceRequest[]): Required<EvidenceRequest>
   };
   return {
     activations: values(({ activations }) => activations),
+    magnitudes: values(({ magnitudes }) => magnitudes),
     gradients: values(({ gradients }) => gradients),
     parameters: names(({ parameters }) => parameters),
     covariances: values(({ covariances }) => covariances),
@@ -138,6 +141,7 @@ function observersOf(gpu: Gpu, sums: Sums, graph: Graph, wanted: Required<Eviden
   };
   return {
     activations: ofValues(wanted.activations, (of) => observeActivations(gpu, sums, of)),
+    magnitudes: ofValues(wanted.magnitudes, (of) => observeMagnitudes(gpu, sums, of)),
     gradients: ofValues(wanted.gradients, (of) => observeGradients(gpu, sums, of)),
     parameters: new Map(wanted.parameters.map((name) => [name, observeParameter(gpu, sums, graph, name)])),
     covariances: ofValues(wanted.covariances, (of) => observeCovariance(gpu, sums, of)),

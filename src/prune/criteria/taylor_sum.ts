@@ -1,0 +1,12 @@
+import { sumWithGradients, weightGradients } from "./gradients_of_weights.ts";
+import type { Criterion } from "./types.ts";
+
+/** Σ|w·∂L/∂w| over a group: as `taylor`, with no weight of a group making up for another. */
+export const taylorSum: Criterion = {
+  name: "taylor-sum",
+  summary: "Σ|w·∂L/∂w| of a group",
+  needs: ["gradients"],
+  labels: true,
+  request: weightGradients,
+  score: (groups, evidence) => sumWithGradients(groups, evidence, "mean", (w, g) => Math.abs(w * g)),
+};

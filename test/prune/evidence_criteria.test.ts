@@ -1,0 +1,144 @@
+/** Criteria that look at gradients and activations: by numbers worked out by hand, and against what the network itself does. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { builder } from "../../src/graph/build.ts";
+import type { Model } from "../../src/graph/types.ts";
+import { zScore } from "../../src/prune/budget/z_score.ts";
+import { criterionNamed } from "../../src/prune/criteria/criteria.ts";
+import { gatherFor } from "../../src/prune/criteria/gather.ts";
+import { scoreGroups } from "../../src/prune/criteria/score.ts";
+import { prune } from "../../src/prune/prune_model.ts";
+import { type ConstraintOptions, coupledConstraints } from "../../src/prune/structures/constraints.ts";
+import type { GatheredEvidence } from "../../src/train/evidence/evidence.ts";
+import { evaluateModel } from "../../src/train/evaluate.ts";
+import { testGpu } from "../gpu.ts";
+import { modelOf } from "./models.ts";
+
+const test = suite("criteria by evidence");
+const gpu = await testGpu();
+
+const b = builder("g", ["N", 1, 2, 2]);
+const hidden = b.relu(b.conv(b.input, { name: "a", out: 2, kernel: 1 }));
+b.gemm(b.flatten(hidden), { name: "out", out: 2 });
+const graph = b.graph();
+const model = modelOf(graph, {
+  "a.weight": [1, -2],
+  "a.bias": [0.5, 1],
+  "out.weight": [1, 2, 3, 4, 0, 1, 0, -1, 2, 0, 0, 1, 0, 0, 0, 0],
+  "out.bias": [0, 0],
+});
+
+const NORMALIZATION = { scale: 255, mean: [0.5], std: [0.25] };
+const NOTHING: GatheredEvidence = {
+  samples: 4,
+  activations: new Map(),
+  magnitudes: new Map(),
+  gradients: new Map(),
+  parameters: new Map(),
+  covariances: new Map(),
+  patches: new Map(),
+};
+
+const of = (options: Partial<ConstraintOptions> & Pick<ConstraintOptions, "granularity">, layer: string) =>
+  coupledConstraints(graph, { keep: 1, layers: [layer], ...options } as ConstraintOptions)[0];
+const filters = of({ granularity: "filter" }, "a");
+const scores = (name: string, constraint = filters, gathered: Partial<GatheredEvidence> = {}) => [
+  ...scoreGroups(criterionNamed(name), constraint, { model, seed: 1, gathered: { ...NOTHING, ...gathered } }).scores,
+];
+const value = graph.nodes.find(({ name }) => name === "out")!.inputs[0];
+
+test("taylor sums w·g over a group before it takes the magnitude, taylor-sum and snip after it, fisher w²·E[g²]", () => {
+  const mean = Float64Array.of(3, 0.5, -1, 2, 0, 1, 0, 1, 1, 0, 0, -3, 0, 0, 0, 0);
+  const parameters = new Map([["out.weight", { mean, meanSquare: mean.map((g) => 2 * g ** 2) }]]);
+  const rows = of({ granularity: "weight" }, "out");
+  const channels = of({ granularity: "channel" }, "out");
+  // The two rows of out's weight: w·g = 3, 1, −3, 8, 0, 1, 0, −1 and 2, 0, 0, −3, 0, 0, 0, 0; eight channels of one column each.
+  assert.equal(scores("taylor", channels, { parameters }), [5, 1, 3, 5, 0, 1, 0, 1]);
+  assert.equal(scores("taylor-sum", channels, { parameters }), [5, 1, 3, 11, 0, 1, 0, 1]);
+  assert.equal(scores("snip", channels, { parameters }), scores("taylor-sum", channels, { parameters }));
+  assert.equal(scores("taylor", rows, { parameters }).slice(0, 4), [3, 1, 3, 8]);
+  assert.equal(scores("fisher", channels, { parameters }), [18 + 8, 2, 18, 128 + 18, 0, 2, 0, 2]);
+});
+
+test("activation and apoz are means over the pixels of a channel, as the layer behind the Flatten reads them", () => {
+  const magnitudes = new Map([[value, {
+    meanAbs: Float64Array.of(1, 2, 3, 6, 0, 0, 0, 4),
+    positive: Float64Array.of(1, 1, 0.5, 0.5, 0, 0, 0, 1),
+  }]]);
+  assert.equal(scores("activation", filters, { magnitudes }), [3, 1]);
+  assert.equal(scores("apoz", filters, { magnitudes }), [0.75, 0.25]);
+  assert.throws(() => scores("activation", of({ granularity: "weight" }, "out")), /looks at whole channels/);
+});
+
+test("wanda weighs each weight by the norm of what it reads, flap its square by the variance", () => {
+  const activations = new Map([[value, {
+    count: 4,
+    mean: Float64Array.of(0, 1, 0, 0, 0, 0, 0, 0),
+    meanSquare: Float64Array.of(1, 4, 9, 16, 25, 0, 0, 1),
+  }]]);
+  // |w| of the first filter's columns: 1 + 2, 2, 3, 4 + 1; of the second's: 0, 1, 0, 1. Norms 1, 2, 3, 4 and 5, 0, 0, 1.
+  assert.equal(scores("wanda", filters, { activations }), [3 + 4 + 9 + 20, 1]);
+  // Σw²: 5, 4, 9, 17 and 0, 1, 0, 1. Variances 1, 3, 9, 16 and 25, 0, 0, 1.
+  assert.equal(scores("flap", filters, { activations }), [5 + 12 + 81 + 17 * 16, 1]);
+  const weights = scores("wanda", of({ granularity: "weight" }, "out"), { activations });
+  assert.equal(weights.slice(0, 9), [1, 4, 9, 16, 0, 0, 0, 1, 2]);
+});
+
+test("the rule z-score standardises within a layer", () => {
+  assert.equal([...zScore.worth(Float64Array.of(1, 3), 1)], [-1, 1]);
+  assert.equal([...zScore.worth(Float64Array.of(2, 2), 1)], [0, 0]);
+});
+
+test("snip is the change of the loss by a mask, and taylor that of leaving a whole filter's weights, to first order", async () => {
+  const data = {
+    name: "four",
+    count: 4,
+    shape: [1, 2, 2] as const,
+    classes: 2,
+    images: Uint8Array.from({ length: 16 }, (_, i) => 97 * i % 256),
+    normalization: NORMALIZATION,
+    labels: Uint16Array.of(0, 1, 1, 0),
+  };
+  const constraints = [filters, of({ granularity: "weight" }, "out")];
+  const gathered = await gatherFor({ gpu, model, data, criterion: criterionNamed("snip"), constraints });
+  const lossAt = async (changed: Model) => (await evaluateModel(gpu, changed, data)).loss;
+  const scaled = (param: string, factor: (i: number) => number): Model => {
+    const { shape, data } = model.params.get(param)!;
+    return { graph, params: new Map([...model.params, [param, { shape, data: data.map((w, i) => w * factor(i)) }]]) };
+  };
+  const step = 0.01;
+  const slope = async (param: string, inside: (i: number) => boolean) => {
+    const at = async (m: number) => await lossAt(scaled(param, (i) => inside(i) ? m : 1));
+    return (await at(1 + step) - await at(1 - step)) / (2 * step);
+  };
+  const close = (found: number, expected: number) =>
+    assert.ok(Math.abs(found - Math.abs(expected)) < 2e-3 * (1 + Math.abs(expected)), `${found} ${expected}`);
+  const snip = scores("snip", constraints[1], gathered);
+  for (const i of [0, 3, 8]) close(snip[i], await slope("out.weight", (at) => at === i));
+  const taylor = scores("taylor", filters, gathered);
+  for (const f of [0, 1]) close(taylor[f], await slope("a.weight", (at) => at === f));
+});
+
+test("what was gathered is needed and checked: none, no labels, a layer that can't be scored", async () => {
+  assert.throws(
+    () => prune(model, { criterion: "taylor", budget: { macs: 0.6 } }),
+    /criterion taylor looks at gradients, and none were gathered: .* gatherFor/,
+  );
+  const data = {
+    name: "one",
+    count: 1,
+    classes: 2,
+    shape: [1, 2, 2] as const,
+    images: new Uint8Array(4),
+    normalization: NORMALIZATION,
+  };
+  const of = (name: string) => gatherFor({ gpu, model, data, criterion: criterionNamed(name), constraints: [filters] });
+  assert.is(await of("l2"), undefined);
+  const error = await of("taylor").then(() => undefined, (error) => error);
+  assert.match(error.message, /criterion taylor learns from labels, and the images have none/);
+  const evidence = (await of("activation"))!;
+  assert.is(evidence.samples, 1);
+  assert.is(prune(model, { criterion: "activation", budget: { macs: 0.6 }, evidence }).kept[0].keep, 1);
+});
+
+test.run();
