@@ -3,6 +3,9 @@ import * as assert from "uvu/assert";
 import { type Builder, builder } from "../../src/graph/build.ts";
 import { compareOutputs, tolerance } from "../../src/graph/compare.ts";
 import { runInterpreter, runPlan } from "../../src/graph/equivalence.ts";
+import { importOnnx } from "../../src/formats/onnx/import.ts";
+import { readOnnx } from "../../src/formats/onnx/read.ts";
+import { foldForInference } from "../../src/graph/fold.ts";
 import { fuse } from "../../src/graph/fuse.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
 import type { Graph, OpName } from "../../src/graph/types.ts";
@@ -121,6 +124,15 @@ test("a block of DeiT-T launches seven steps fewer: attention reads the projecti
   const from = ops.indexOf("LayerNormalization"), to = ops.indexOf("LayerNormalization", from + 1);
   assert.equal(ops.slice(from, to), ["LayerNormalization", "MatMul", "Attention", "MatMul"]);
 });
+
+for (const name of ["vit_fresh_zero_bias", "vit_torch_mha"]) {
+  test(`${name}, as PyTorch exports it, moves numbers for its patches only`, () => {
+    const file = new URL(`../formats/fixtures/onnx/${name}.onnx`, import.meta.url);
+    const { graph } = foldForInference(importOnnx(readOnnx(Deno.readFileSync(file), name))).model;
+    assert.ok(graph.nodes.filter(({ op }) => MOVERS.includes(op)).length > 4);
+    assert.equal(launched(graph).filter((op) => MOVERS.includes(op)), ["Transpose"]);
+  });
+}
 
 test("q, k and v of a joint projection are found by their strides", () => {
   const [{ heads }] = fuse(joint({ tokens: 7, heads: 3, depth: 5 })).filter(({ node }) => node.op === "Attention");
