@@ -59,7 +59,9 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
     graphs: [model.graph],
     loss: lossSettings(options.loss, options.labelSmoothing, state.dense),
   };
-  for (const graph of family.graphs) await ctx.tuner.training({ graph, params: model.params }, recipe.batch);
+  // Kernels take longer to measure than anything that isn't trained.
+  const trained = epochs > 0 ? family.graphs : [];
+  for (const graph of trained) await ctx.tuner.training({ graph, params: model.params }, recipe.batch);
   const from = snapshotOf(saved);
   const firstEpoch = state.epoch;
   if (!from) state.epoch += epochs;

@@ -57,6 +57,19 @@ test("a run keeps its plans in its folder and on the device, and the next one st
   assert.equal(tuningFor(await testGpu()).winners, winners);
 });
 
+test("forms that are left as they begin cost no measuring of training's kernels", async () => {
+  const model = { name: "resnet8", width: 0.125 };
+  const { store } = await prune(tinyRecipe([train(1)], { model }));
+  await store.write("given.safetensors", (await store.read(`${DIR}/model.safetensors`))!);
+  const stages: string[] = [];
+  const silent = silentUi();
+  const ui = { ...silent, stage: (name: string, steps: number) => (stages.push(name), silent.stage(name, steps)) };
+  const untrained = [{ kind: "search", gene: [1, 0, 0], images: 32 }, { kind: "subnet", epochs: 0, images: 32 }];
+  await prune(tinyRecipe(untrained, { model, weights: "given.safetensors" }), { store, ui, plansFolder: null });
+  assert.ok(stages.includes("subnet"));
+  assert.not(stages.includes("tune training"));
+});
+
 test("a run that isn't tuned leaves no plans, and isn't tuned when it goes on", async () => {
   const { store } = await prune(recipe);
   assert.is(await store.size(`${DIR}/plans.json`), undefined);
