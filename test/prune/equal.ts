@@ -2,11 +2,13 @@ import { referenceForward } from "../../src/graph/reference/forward.ts";
 import type { Model } from "../../src/graph/types.ts";
 import { randomInputs } from "../generate/graphs.ts";
 
-/** Largest difference between the outputs of two models in float64, relative to the largest output of the first. */
-export function difference(a: Model, b: Model, seed = 1): number {
-  const inputs = randomInputs(a.graph, seed);
-  const left = referenceForward(a, inputs);
-  const right = referenceForward(b, inputs);
+/**
+ * Largest difference between the outputs of two models in float64, relative to the largest output of the first.
+ *
+ * @param left what the first makes of the seed's inputs, where it is known already
+ */
+export function difference(a: Model, b: Model, seed = 1, left = forward(a, a, seed)): number {
+  const right = forward(b, a, seed);
   let worst = 0;
   for (const name of a.graph.outputs) {
     const [x, y] = [left.get(name)!, right.get(name)!];
@@ -16,4 +18,9 @@ export function difference(a: Model, b: Model, seed = 1): number {
     if (x.data.some((v, i) => !(Math.abs(v - y.data[i]) < Infinity))) return Infinity;
   }
   return worst;
+}
+
+/** All values that `model` makes of the seed's inputs of `of`. */
+export function forward(model: Model, of: Model, seed: number): ReturnType<typeof referenceForward> {
+  return referenceForward(model, randomInputs(of.graph, seed));
 }
