@@ -30,12 +30,12 @@ export function texts(programs: readonly Program[]): Shader[] {
  * all combinations, of which what a planner emits is always one.
  */
 export function combinations(programs: readonly Program[]): Program[] {
-  const families = new Map<string, Program[]>();
-  for (const program of programs) {
-    // Programs of one source that name different constants are families of their own.
-    const key = JSON.stringify([program.source, program.features, Object.keys(program.constants ?? {}).sort()]);
-    families.set(key, [...families.get(key) ?? [], program]);
-  }
+  // Programs of one source that name different constants are families of their own.
+  const families = Map.groupBy(
+    programs,
+    ({ source, features, constants = {} }) =>
+      JSON.stringify([numberOf(source), features, Object.keys(constants).sort()]),
+  );
   return [...families.values()].flatMap((family) => {
     let all: Record<string, number>[] = [{}];
     for (const name of Object.keys(family[0].constants ?? {})) {
@@ -64,7 +64,19 @@ export function spread(programs: readonly Program[]): Program[] {
 
 /** Equal for programs that are the same shader. */
 export function programKey({ source, constants, features = [] }: Program): string {
-  return JSON.stringify([source, features, Object.entries(constants ?? {}).sort(([a], [b]) => a < b ? -1 : 1)]);
+  return JSON.stringify([
+    numberOf(source),
+    features,
+    Object.entries(constants ?? {}).sort(([a], [b]) => a < b ? -1 : 1),
+  ]);
+}
+
+const numbers = new Map<string, number>();
+/** Of a source, in the order in which they were asked for: keys of tens of thousands of programs would be long with the text. */
+function numberOf(source: string): number {
+  const number = numbers.get(source) ?? numbers.size;
+  numbers.set(source, number);
+  return number;
 }
 
 function label({ name, constants }: Program): string {
