@@ -84,7 +84,7 @@ export interface ListCosts {
   readonly divergence: number;
 }
 
-/** Attention, in ns. */
+/** What attention costs, in ns. */
 export interface AttentionCosts {
   /** A term of a sum, with operands from storage or from uniform panels. */
   readonly termNs: Readonly<Record<"storage" | "uniform", number>>;
@@ -190,7 +190,7 @@ const INTEGRATED: DeviceProfile = { ...DESKTOP, name: "integrated", threads: 4_0
 const MOBILE_TILER: DeviceProfile = {
   ...DESKTOP,
   name: "mobile-tiler",
-  // Six cores with four waves of 64 each, up to the next power of two.
+  // These are six cores with four waves of 64 each, up to the next power of two.
   threads: 2_048,
   gemm: { ...DESKTOP.gemm, workgroup4Ns: 80, spill: { sums: 32, factor: 10 } },
 };

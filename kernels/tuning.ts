@@ -23,7 +23,7 @@ export interface Tuning {
 export interface Choice {
   readonly shapeClass: string;
   readonly candidates: readonly Candidate[];
-  /** What the chosen candidate built. */
+  /** This is what the chosen candidate built. */
   readonly launch: Launch;
 }
 
@@ -34,7 +34,7 @@ export const UNTUNED: Tuning = { profile: PROFILES.software };
 export interface Candidate<L extends Launch = Launch> {
   /** Names the way, not the shape: "8x8", "rows 4x2", "workgroup 64x64". Stable, because caches hold it. */
   readonly name: string;
-  /** Estimated time in ns, comparable among the candidates of one shape. */
+  /** The estimated time in ns compares the candidates of one shape. */
   readonly cost: number;
   build(): L;
 }

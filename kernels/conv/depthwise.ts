@@ -14,9 +14,9 @@ export const FEW_FILTERS = 2;
 const GROUP = 64;
 
 export interface DepthwiseTile {
-  /** Rows per thread. */
+  /** A thread computes so many rows. */
   readonly subs: number;
-  /** Estimated time in ns of a group of 8 lanes, to compare ways with. */
+  /** The estimated time, in ns of a group of 8 lanes, compares ways. */
   readonly cost: number;
 }
 

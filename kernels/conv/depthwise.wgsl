@@ -22,7 +22,7 @@ struct Params {
   y_start: u32,
 }
 
-// Columns 0 … 15 of a row.
+// Holds columns 0 … 15 of a row.
 struct Line { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32> }
 struct Eight { l: vec4<f32>, r: vec4<f32> }
 

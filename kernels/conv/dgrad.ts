@@ -56,7 +56,7 @@ export function convDgradCandidates(shape: ConvShape, tuning: Tuning): Candidate
   return candidates;
 }
 
-/** The inputs `first`, `first + stride`, … along one axis and, for each tap that reaches them, the first output it meets. */
+/** A phase is the inputs `first`, `first + stride`, … of an axis, with the first output that each tap reaching them meets. */
 interface Phase {
   readonly first: number;
   readonly count: number;
@@ -206,7 +206,7 @@ function eachPhase(axes: Axes, part: (vertical: Phase, horizontal: Phase) => Par
   return axes.vertical.flatMap((v) => axes.horizontal.map((h) => part(v, h)));
 }
 
-/** The non-empty phases of an axis of `size` inputs. */
+/** Gives the phases of an axis of `size` inputs that aren't empty. */
 function phases(size: number, kernel: number, stride: number, dilation: number, pad: number): Phase[] {
   const found: Phase[] = [];
   for (let first = 0; first < Math.min(stride, size); first++) {

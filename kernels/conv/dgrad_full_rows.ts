@@ -19,7 +19,7 @@ export function fitsFullRows(s: ConvShape): boolean {
   return plain && kernel[1] > 1 && kernel[1] <= WIDEST_KERNEL && convOutput(s)[1] <= WIDEST_MAP;
 }
 
-/** Estimated time of all threads' instructions, in ns of one group of 8 lanes. */
+/** Estimates how long all threads' instructions take, in ns of one group of 8 lanes. */
 export function fullRowsCost(s: ConvShape, { threads, conv }: DeviceProfile): number {
   const [, cols] = convOutput(s), { loopNs, load4Ns, fmaNs, storeNs, fullRowsSpill } = conv;
   const fours = ceilDiv(cols, 4), count = threadsOf(s);

@@ -19,7 +19,7 @@ const LARGEST = PANELS[PANELS.length - 1];
 const TAPS = 9;
 const GROUP = 64;
 
-/** A launch with the packing of the weights apart. */
+/** The packing of the weights is apart from the rest of the launch. */
 export interface Direct4x4Launch extends Launch {
   readonly prepare: readonly Step[];
 }
@@ -88,7 +88,7 @@ export function direct4x4Dgrad(s: ConvShape): Launch {
   return { ...launch, steps: [...prepare, ...launch.steps] };
 }
 
-/** Estimated time of all threads' instructions, in ns of one group of 8 lanes. */
+/** Estimates how long all threads' instructions take, in ns of one group of 8 lanes. */
 export function direct4x4Cost(s: ConvShape, profile: DeviceProfile, direction: Direction): number {
   const [rows, cols] = direction === "forward" ? convOutput(s) : [s.height, s.width];
   const [filters, channels] = direction === "forward" ? [s.filters, s.channels] : [s.channels, s.filters];
@@ -112,7 +112,7 @@ function idle(tiles: number, { threads, cores }: DeviceProfile): number {
 
 type Direction = "forward" | "dgrad";
 
-/** Sizes per group. */
+/** The sizes are those of a group. */
 interface Convolution {
   readonly batch: number;
   readonly groups: number;
@@ -131,7 +131,7 @@ interface Convolution {
   readonly perGroup: number;
 }
 
-/** Filters `first`, … of a group: `blocks` fours of them and then `rest`, fewer than four. */
+/** The filters of a group from `first` on are `blocks` fours of them and then `rest`, which are fewer than four. */
 interface Filters {
   readonly first: number;
   readonly blocks: number;
@@ -217,13 +217,13 @@ function packPanel(s: Convolution, part: Part): Step {
   });
 }
 
-/** One uniform panel of packed weights. */
+/** One uniform panel holds these packed weights. */
 interface WeightPanel {
   readonly taps: number;
   /** Fours of filters; those from the `filters`-th on are zero. */
   readonly blocks: number;
   readonly filters: number;
-  /** Distance of two filters' weights. */
+  /** Two filters' weights lie so far apart. */
   readonly perFilter: number;
   /** Where the first filter starts in the weights. */
   readonly start: number;

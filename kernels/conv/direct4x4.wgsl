@@ -41,12 +41,12 @@ struct Params {
 
 // What four neighbouring outputs see of an input row, by the kernel's columns.
 struct Line { a: vec4<f32>, b: vec4<f32>, d: vec4<f32> }
-// The input rows of four output rows; with stride 1 the first six.
+// Holds the input rows of four output rows; with stride 1 they are the first six.
 struct Lines { l0: Line, l1: Line, l2: Line, l3: Line, l4: Line, l5: Line, l6: Line, l7: Line, l8: Line }
-// Four filters' weights for a row of the kernel, and for the kernel.
+// Taps holds four filters' weights for a row of the kernel, and Kernel those for the whole kernel.
 struct Taps { k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32> }
 struct Kernel { r0: Taps, r1: Taps, r2: Taps }
-// Four output rows.
+// Holds four output rows.
 struct Block { h0: mat4x4<f32>, h1: mat4x4<f32>, h2: mat4x4<f32>, h3: mat4x4<f32> }
 
 fn line_at(i: u32) -> Line {
@@ -144,7 +144,7 @@ fn store_one(i: u32, sum: f32) {
   y[at][k] = s;
 }
 
-// Four columns of one filter.
+// Writes four columns of one filter.
 fn store_four(i: u32, v: u32, s: vec4<f32>) {
   if (WIDE == 1u) {
     y[i >> 2u] = finish(i >> 2u, s);

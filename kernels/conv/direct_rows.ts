@@ -8,7 +8,7 @@ import type { Runs } from "./tap_runs.ts";
 
 /** A convolution over runs of neighbouring taps, see direct_rows.wgsl. Strides of x in fours of elements, of y in elements. */
 export interface RowsConv {
-  /** Per group. */
+  /** A group has so many filters. */
   readonly filters: number;
   readonly groups: number;
   readonly runs: Runs;
@@ -25,11 +25,11 @@ export interface RowsTile {
   /** Pieces of 4 columns per thread, and whether they lie below each other. */
   readonly subs: number;
   readonly down: boolean;
-  /** Per image. */
+  /** An image has so many tiles. */
   readonly tilesH: number;
   readonly tilesV: number;
   readonly splits: number;
-  /** Estimated time in ns of a group of 8 lanes, to compare ways with. */
+  /** The estimated time, in ns of a group of 8 lanes, compares ways. */
   readonly cost: number;
 }
 

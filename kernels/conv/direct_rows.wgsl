@@ -32,7 +32,7 @@ struct Params {
 
 // Weights of 4 filters for a run of taps.
 struct Run { k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32>, k3: vec4<f32>, k4: vec4<f32>, k5: vec4<f32>, k6: vec4<f32> }
-// Columns 0 … 11 of a row.
+// Holds columns 0 … 11 of a row.
 struct Line { l: vec4<f32>, m: vec4<f32>, r: vec4<f32> }
 
 @group(0) @binding(0) var<uniform> p: Params;

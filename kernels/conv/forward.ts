@@ -72,7 +72,7 @@ interface Way {
   convolve(names: GatherNames, epilogue: Epilogue, ySplit: number): Step[];
 }
 
-/** A way for each tile. */
+/** Gives a way for each tile. */
 function byRows(s: ConvShape, input: RowsInput, tuning: Tuning): Way[] {
   const conv = rowsConv(s, input), { order, offsets } = input.runs;
   return rowsTiles(conv, tuning.profile).map((tile) => ({

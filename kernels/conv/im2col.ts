@@ -34,7 +34,7 @@ const FEWEST_FILTERS = 16;
 const MOST_DISPATCHES = 512;
 const MOST_BYTES = 2 ** 26;
 
-/** A launch with the packing of the weights apart. */
+/** The packing of the weights is apart from the rest of the launch. */
 export interface Im2colLaunch extends Launch {
   readonly prepare: readonly Step[];
 }
@@ -46,7 +46,7 @@ export function fitsIm2col(s: ConvShape): boolean {
   return s.groups === 1 && s.filters >= FEWEST_FILTERS && dispatches <= MOST_DISPATCHES && bytes <= MOST_BYTES;
 }
 
-/** Estimated time of all threads' instructions, in ns of one group of 8 lanes. */
+/** Estimates how long all threads' instructions take, in ns of one group of 8 lanes. */
 export function im2colCost(s: ConvShape, { conv }: DeviceProfile): number {
   const { loopNs, loadNs, uniform4Ns, storeNs, fmaNs, dispatchNs, divergence } = conv;
   const { pixels, taps, dispatches } = sizes(s);
@@ -97,7 +97,7 @@ function sizes(s: ConvShape): { pixels: number; taps: number; dispatches: number
   return { pixels, taps, dispatches: products + ceilDiv(taps, OFFSETS) };
 }
 
-/** The weights of 256 filters and 64 taps. */
+/** Packs the weights of 256 filters and 64 taps. */
 function packBlock(s: ConvShape, filter: number, block: number): Step {
   const taps = convTaps(s), firstTap = block * COLUMNS;
   return weightPanelStep({
@@ -111,7 +111,7 @@ function packBlock(s: ConvShape, filter: number, block: number): Step {
   });
 }
 
-/** The im2col matrix; strides of x: image, row, column. */
+/** Makes the im2col matrix. The strides of x are those of an image, a row and a column. */
 function gatherSteps(s: ConvShape, x: string, strides: readonly [number, number, number]): Step[] {
   const { pixels, taps } = sizes(s), [rows, cols] = convOutput(s);
   return Array.from({ length: ceilDiv(taps, OFFSETS) }, (_, i): Step => {
@@ -126,7 +126,7 @@ function gatherSteps(s: ConvShape, x: string, strides: readonly [number, number,
   });
 }
 
-/** 256 filters × 256 pixels, with four blocks of taps from block `first` on. */
+/** Adds four blocks of taps, from block `first` on, to 256 filters × 256 pixels. */
 function productStep(s: ConvShape, filter: number, pixel: number, first: number, epilogue: Epilogue): Step {
   const { pixels, taps } = sizes(s), [rows, cols] = convOutput(s), blocks = ceilDiv(taps, COLUMNS);
   const filters = Math.min(s.filters, filter + ROWS), end = Math.min(pixels, pixel + ROWS);

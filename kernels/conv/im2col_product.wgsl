@@ -30,7 +30,7 @@ struct Params {
 @group(0) @binding(10) var<storage, read> residual: array<f32>;
 @group(0) @binding(11) var<storage, read_write> y: array<f32>;
 
-// Eight pixels of a filter, and of eight filters.
+// Row holds eight pixels of a filter, and Tile those of eight filters.
 struct Row { l: vec4<f32>, r: vec4<f32> }
 struct Tile { f0: Row, f1: Row, f2: Row, f3: Row, f4: Row, f5: Row, f6: Row, f7: Row }
 

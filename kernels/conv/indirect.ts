@@ -7,7 +7,7 @@ import { filterTiles } from "./direct_rows.ts";
 
 /** One gathered GEMM, see indirect.wgsl. Strides in elements. */
 export interface Gather {
-  /** Per group. */
+  /** A group has so many filters. */
   readonly filters: number;
   readonly taps: number;
   readonly groups: number;
@@ -29,7 +29,7 @@ const SHORTEST_SPLIT = 16;
 
 export interface GatherTile {
   readonly splits: number;
-  /** Estimated time in ns of a group of 8 lanes, to compare ways with. */
+  /** The estimated time, in ns of a group of 8 lanes, compares ways. */
   readonly cost: number;
 }
 

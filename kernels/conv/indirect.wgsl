@@ -49,7 +49,7 @@ fn y_base(q: u32) -> u32 {
   return line / p.rows * p.y_image + line % p.rows * p.y_row + q % p.cols * p.y_col;
 }
 
-// Weights of four filters for four taps.
+// Holds the weights of four filters for four taps.
 struct Four { k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32>, k3: vec4<f32> }
 // Eight pixels at four taps: column i of l and r holds tap i of pixels 0 … 3 and 4 … 7.
 struct Values { l: mat4x4<f32>, r: mat4x4<f32> }

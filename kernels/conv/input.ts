@@ -13,7 +13,7 @@ export function unrolled(s: ConvShape): ConvShape {
   return plain ? { ...s, height: 1, width: s.height * s.width } : s;
 }
 
-/** x with the zeros of its padding. */
+/** Gives the extent of x with the zeros of its padding. */
 export function inputHalo(s: ConvShape): Halo {
   const [top, left, bottom, right] = s.pads;
   const { height, width } = s;
@@ -21,7 +21,7 @@ export function inputHalo(s: ConvShape): Halo {
   return { planes, height, width, rows: height + top + bottom, cols: width + left + right, top, left, phases: 1 };
 }
 
-/** Offset of each tap from a pixel's base in padded x. */
+/** Gives the offset of each tap from a pixel's base in padded x. */
 export function tapOffsets(s: ConvShape, halo: Halo): number[] {
   const [kh, kw] = s.kernel;
   return Array.from({ length: convTaps(s) }, (_, t) => {

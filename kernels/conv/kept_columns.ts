@@ -59,7 +59,7 @@ function withKept(s: OnePixel, product: Launch): Launch {
   };
 }
 
-/** A matrix product with its operands renamed. */
+/** Plans a matrix product, and renames its operands. */
 function gemm(shape: GemmShape, tuning: Tuning, a: string, b: string, y: string): Launch {
   const names: Record<string, string> = { a, b, y };
   const launch = planGemm(shape, tuning);

@@ -15,13 +15,13 @@ function packProgram(UNIT: number): Program {
 /** Marks a tap without a weight in an order table. */
 export const NO_WEIGHT = 0xffffffff;
 
-/** Weights as [groups, taps, filters rounded up to a multiple of `unit`]; sizes per group. */
+/** Weights are packed as [groups, taps, filters rounded up to a multiple of `unit`]; the sizes are those of a group. */
 export interface Packing {
   readonly groups: number;
   readonly filters: number;
   readonly taps: number;
   readonly unit: 1 | 4;
-  /** Distance of two groups, and of two filters of a group, in the weight tensor. */
+  /** So far apart lie two groups, and two filters of a group, in the weight tensor. */
   readonly perGroup: number;
   readonly perFilter: number;
 }

@@ -20,7 +20,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-// Four elements from `shift` on of the eight in u and v.
+// Gives four of the eight elements in u and v, from `shift` on.
 fn joined(u: vec4<f32>, v: vec4<f32>, shift: u32) -> vec4<f32> {
   let odd = (shift & 1u) == 1u;
   let near = select(u, vec4<f32>(u.yzw, v.x), vec4<bool>(odd));

@@ -5,7 +5,7 @@ import source from "./region.wgsl" with { type: "text" };
 import dwSource from "./region_dw.wgsl" with { type: "text" };
 import dxSource from "./region_dx.wgsl" with { type: "text" };
 
-/** A convolution with a weight, and a bias, for each region of its output. */
+/** The convolution has a weight, and a bias, for each region of its output. */
 export interface RegionShape {
   readonly conv: ConvShape;
   /** Regions along rows, and along columns; a pixel's region is row region · columns' regions + column region. */

@@ -40,7 +40,7 @@ export function convOutput(s: ConvShape): [number, number] {
   return [oh, ow];
 }
 
-/** Columns of the GEMM matrix of one group: input channels of a group × KH × KW, or the kept ones. */
+/** Counts the columns of a group's GEMM matrix: they are its input channels × KH × KW, or the kept ones. */
 export function convTaps(s: ConvShape): number {
   return s.taps?.length ?? s.channels / s.groups * s.kernel[0] * s.kernel[1];
 }

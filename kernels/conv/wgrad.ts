@@ -83,10 +83,10 @@ function chunkOf(lines: number, tiles: number, threads: number): number {
   return ceilDiv(lines, Math.min(lines, ceilDiv(threads, tiles)));
 }
 
-/** The largest tile. */
+/** The largest tile has so many runs. */
 const RUNS = 4;
 
-/** Estimated time for one output row of an image, in ns of a group of 8 lanes, to compare ways with. */
+/** Estimates how long one output row of an image takes, in ns of a group of 8 lanes, to compare ways. */
 function rowsCost(s: ConvShape, { runs }: RowsInput, tile: RowsTile, { conv }: DeviceProfile): number {
   const { loopNs, load4Ns, fmaNs } = conv;
   const [, cols] = convOutput(s);

@@ -14,7 +14,7 @@ struct Params {
   x_image: u32, x_group: u32, x_row: u32,
 }
 
-// Columns 0 … 11 of a row of x.
+// Holds columns 0 … 11 of a row of x.
 struct Line { l: vec4<f32>, m: vec4<f32>, r: vec4<f32> }
 // The sums of a run's taps.
 struct Run { l: vec4<f32>, r: vec4<f32> }

@@ -50,7 +50,7 @@ function bestSplits(s: ConvShape, profile: DeviceProfile, width: number): { spli
     .reduce((best, next) => next.cost < best.cost ? next : best);
 }
 
-/** Estimated time for one output row of an image, in ns of a group of 8 lanes, to compare ways with. */
+/** Estimates how long one output row of an image takes, in ns of a group of 8 lanes, to compare ways. */
 function downCost(s: ConvShape, profile: DeviceProfile, width: number, splits: number): number {
   const { loopNs, load4Ns, fmaNs, storeNs } = profile.conv;
   const [rows, cols] = convOutput(s), [kh, kw] = s.kernel;

@@ -17,7 +17,7 @@ struct Params {
   first_channel: u32, first_filter: u32, row: u32,
 }
 
-// Columns 0 … 7 of a row of x.
+// Holds columns 0 … 7 of a row of x.
 struct Line { l: vec4<f32>, m: vec4<f32> }
 // The rows of x that the kernel's rows but the last see.
 struct Lines { l0: Line, l1: Line, l2: Line, l3: Line }

@@ -17,7 +17,7 @@ struct Params {
   filter_tiles: u32, first_tile: u32,
 }
 
-// Columns 0 … 11 of a row of x.
+// Holds columns 0 … 11 of a row of x.
 struct Line { l: vec4<f32>, m: vec4<f32>, r: vec4<f32> }
 // Four filters' sums for the taps of a run.
 struct Run { k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32>, k3: vec4<f32>, k4: vec4<f32>, k5: vec4<f32>, k6: vec4<f32> }
@@ -41,7 +41,7 @@ fn planes(f: u32) -> vec4<u32> {
   return min(vec4<u32>(f, f + 1u, f + 2u, f + 3u), vec4<u32>(p.filters - 1u)) * (p.rows * p.cols4);
 }
 
-// Column i: four filters at pixel i.
+// Column i holds four filters at pixel i.
 fn pixels(f: vec4<u32>, i: u32) -> mat4x4<f32> {
   return transpose(mat4x4<f32>(dy[i + f.x], dy[i + f.y], dy[i + f.z], dy[i + f.w]));
 }

@@ -26,7 +26,7 @@ interface Operand {
   readonly image: number;
   /** Channels or filters of a panel, or 0 where not enough of them fit. */
   readonly block: number;
-  /** Images of a panel. */
+  /** A panel has so many images. */
   readonly images: number;
 }
 
@@ -44,7 +44,7 @@ export function fitsUniformPanels(s: ConvShape): boolean {
   return x.block > 0 && dy.block > 0;
 }
 
-/** Estimated time for one output row of an image, in ns of a group of 8 lanes, to compare ways with. */
+/** Estimates how long one output row of an image takes, in ns of a group of 8 lanes, to compare ways. */
 export function uniformCost(s: ConvShape, { threads, conv }: DeviceProfile): number {
   const { loopNs, loadNs, uniform4Ns, fmaNs, storeNs } = conv;
   const [rows, cols] = convOutput(s);

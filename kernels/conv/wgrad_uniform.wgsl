@@ -54,7 +54,7 @@ fn line_at(plane: u32, row: u32, v4: u32) -> Line {
   return Line(even, odd, vec4<f32>(even.yzw, four(plane, row, 2u * v4 + 2u).x));
 }
 
-// Column i: four filters at pixel i.
+// Column i holds four filters at pixel i.
 fn pixels(f: vec4<u32>, i: u32) -> mat4x4<f32> {
   return transpose(mat4x4<f32>(dy[i + f.x], dy[i + f.y], dy[i + f.z], dy[i + f.w]));
 }

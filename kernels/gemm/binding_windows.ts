@@ -59,7 +59,7 @@ function windowsOf(rows: number, length: number, limit: number): Rows[] {
   }));
 }
 
-/** The weight gradient: y [m,n] in windows of rows. */
+/** The weight gradient y [m,n] is computed in windows of rows. */
 function byOutputRows(shape: GemmShape, windows: readonly Rows[], plan: (part: GemmShape) => Launch): Launch {
   const { m, n, k, a } = shape;
   return joined(

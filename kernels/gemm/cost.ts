@@ -1,4 +1,4 @@
-/** Estimated times of matrix products. */
+/** Estimates how long matrix products take. */
 import { type DeviceProfile, lanesOf } from "../device_profile.ts";
 
 /** The time in which so many threads run `ns` each, as many at a time as the device has lanes. */

@@ -88,7 +88,7 @@ fn load_a(m: u32, k: u32, end: u32) -> mat4x4<f32> {
     a_at(r0, k + 3u, end), a_at(r1, k + 3u, end), a_at(r2, k + 3u, end), a_at(r3, k + 3u, end));
 }
 
-// Column i: B(n..n+3, k+i).
+// Column i holds B(n..n+3, k+i).
 fn load_b(n: u32, k: u32, end: u32) -> mat4x4<f32> {
   let last = p.n - 1u;
   if (B_MODE == 0u) {

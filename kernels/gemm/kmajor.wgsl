@@ -22,7 +22,7 @@ fn four_at(i: u32) -> vec4<f32> {
   return select(odd, vec4<f32>(odd.zw, next), vec4<bool>(shift >= 2u));
 }
 
-// Four neighbours along k of one row.
+// Reads four neighbours along k of one row.
 fn along_k(row: u32, k: u32) -> vec4<f32> {
   let i = min(row, p.rows - 1u) * p.k + k;
   if (FROM == 0u) { return x[i >> 2u]; }

@@ -63,13 +63,13 @@ function fitsPanels({ m, n, k, batch }: GemmShape): boolean {
     panelDispatches({ m, n, k }) <= MOST_DISPATCHES;
 }
 
-/** Dispatches for packing and for the products. */
+/** Counts the dispatches that pack, and those that multiply. */
 function panelDispatches({ m, n, k }: Pick<GemmShape, "m" | "n" | "k">): number {
   const packing = ceilDiv(m * k * 4, BLOCK_BYTES) + ceilDiv(n * k * 4, BLOCK_BYTES);
   return packing + ceilDiv(m, ROWS) * ceilDiv(n, ROWS) * ceilDiv(k, COLUMNS * BOUND);
 }
 
-/** The 256 × 256 outputs from (m0,n0), with four blocks of k from block `first` on. */
+/** Adds four blocks of k, from block `first` on, to the 256 × 256 outputs from (m0,n0). */
 function productStep(shape: GemmShape, m0: number, n0: number, first: number): Step {
   const blocks = ceilDiv(shape.k, COLUMNS);
   const m = Math.min(shape.m, m0 + ROWS), n = Math.min(shape.n, n0 + ROWS);

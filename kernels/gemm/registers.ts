@@ -9,7 +9,7 @@ import type { Contiguous, GemmShape } from "./shape.ts";
 import { batchOf, chooseSplit, splitLaunch } from "./split.ts";
 
 const GROUP = 64;
-/** Fours of rows and columns. */
+/** A thread's tile has so many fours of rows, and of columns. */
 const TILES = [[2, 2], [1, 2], [2, 1], [1, 1]] as const;
 
 export function registerCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
@@ -51,7 +51,7 @@ function plan(shape: GemmShape, bm: number, bn: number, { profile }: Tuning): La
   }));
 }
 
-/** The shader's A_MODE / B_MODE for matrices of `rows` × k, `batch` elements apart. */
+/** Gives the shader's A_MODE / B_MODE for matrices of `rows` × k that lie `batch` elements apart. */
 function mode(contiguous: Contiguous, rows: number, k: number, batch = 0): number {
   if (batch % 4 !== 0) return 2;
   if (contiguous === "k") return k % 4 === 0 ? 0 : 2;

@@ -10,12 +10,12 @@ import { batchOf, chooseSplit, splitLaunch } from "./split.ts";
 import tile from "./tile.wgsl" with { type: "text" };
 
 const GROUP = 64;
-/** Outputs along a side of a tile, per block of a thread. */
+/** A tile has so many outputs along a side for each block of a thread. */
 const SIDE = 32;
 /** k of both operands that are in workgroup memory at a time. */
 const STEP = 16;
 
-/** Tiles of 32 × 32 and 64 × 64 outputs. */
+/** Offers tiles of 32 × 32 and 64 × 64 outputs. */
 export function tileCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   const { m, n, storage } = shape;
   // Half empty tiles waste more than they share; f16 knows no other way.

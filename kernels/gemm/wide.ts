@@ -12,11 +12,11 @@ import { type Contiguous, type GemmShape, packedLaunch } from "./shape.ts";
 import { chooseSplit, reducePaddedStep } from "./split.ts";
 import wide from "./wide.wgsl" with { type: "text" };
 
-/** Fours of rows and columns. */
+/** A thread's tile has so many fours of rows, and of columns. */
 const TILES = [[8, 4], [4, 4], [2, 4], [4, 2]] as const;
 /** A SIMD group of a software adapter: the fewer threads in a workgroup, the better a few wide tiles spread over cores. */
 const GROUP = 8;
-/** Threads of a packing workgroup along either side. */
+/** A packing workgroup has so many threads along either side. */
 const PACK_SIDE = 8;
 
 /** There are none for batches, nor where a tile would be mostly empty. */

@@ -12,7 +12,7 @@ import momentsSource from "./moments.wgsl" with { type: "text" };
 import combineSource from "./moments_combine.wgsl" with { type: "text" };
 import runningSource from "./running_statistics.wgsl" with { type: "text" };
 
-/** Two dispatches with `partials` floats between them. */
+/** The two dispatches have `partials` floats between them. */
 export interface TwoStages {
   readonly first: Plan;
   readonly second: Plan;
@@ -132,7 +132,7 @@ function activated(
   };
 }
 
-/** A workgroup per channel and slice; `perSlice` in elements. */
+/** Each channel and slice has a workgroup; `perSlice` counts elements. */
 function sliced(programs: VectorPrograms, { outer, channels, inner }: Reduction) {
   const { program, width } = chooseWidth(programs, inner);
   const row = inner / width;

@@ -34,7 +34,7 @@ export function groupNormCandidates(shape: GroupNormShape, epsilon: number, tuni
   }));
 }
 
-/** All three gradients. Operands: x, dy, gamma, statistics, dx, dgamma, dbeta. */
+/** Plans all three gradients. Its operands are x, dy, gamma, statistics, dx, dgamma and dbeta. */
 export function planGroupNormGrad(shape: GroupNormShape, tuning: Tuning): Launch {
   return choose(groupNormClass(shape, "gradient"), groupNormGradCandidates(shape, tuning), tuning).build();
 }

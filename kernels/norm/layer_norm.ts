@@ -9,7 +9,7 @@ import source from "./layer_norm.wgsl" with { type: "text" };
 import gradSource from "./layer_norm_grad.wgsl" with { type: "text" };
 import sumsSource from "./layer_norm_sums.wgsl" with { type: "text" };
 
-/** Rows [rows, length], each normalised for itself. */
+/** Each of the rows [rows, length] is normalised for itself. */
 export interface LayerNormShape {
   readonly rows: number;
   readonly length: number;

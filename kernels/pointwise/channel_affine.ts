@@ -15,7 +15,7 @@ export type AffineActivation = typeof ACTIVATIONS[number];
 
 /** What is done to x [outer, channels, inner]: + map, then the activation, then a factor and a shift per channel. */
 export interface ChannelAffine {
-  /** A bias for each number of a sample, [channels, inner]. */
+  /** "add" has a bias for each number of a sample, [channels, inner]. */
   readonly map: "none" | "add";
   readonly activation: AffineActivation;
   readonly affine: "none" | "apply";

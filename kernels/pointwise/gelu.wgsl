@@ -4,7 +4,7 @@
 // gelu_tanh(v) = v/2 * (1 + tanh(sqrt(2/pi) * (v + 0.044715 v^3))).
 // tanh_exact is Cephes' tanhf: a polynomial for |v| < 0.625, else 1 - 2 / (e^2v + 1).
 
-// erfc(z) for z >= 0.
+// Computes erfc(z) for z >= 0.
 fn erfc_positive(z: V) -> V {
   let t = V(1.0) / (V(1.0) + 0.5 * z);
   let q = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806 + t * (0.27886807 +

@@ -28,7 +28,7 @@ const SAVED = {
 } as const satisfies Readonly<Record<string, "x" | "y">>;
 export type UnaryKind = keyof typeof SAVED;
 
-/** Items of a workgroup in all pointwise kernels. */
+/** A workgroup of any pointwise kernel has so many items. */
 export const ITEMS_PER_GROUP = 256;
 
 /** What the gradient kernel of a kind reads beside dy. */

@@ -36,7 +36,7 @@ fn sigmoid(v: V) -> V {
   return select(e, V(1.0), v >= V(0.0)) / (V(1.0) + e);
 }
 
-// e^v - 1 for v <= 0, precise near 0 too.
+// Computes e^v - 1 for v <= 0, and is precise near 0 too.
 fn expm1_negative(v: V) -> V {
   let t = tanh_exact(0.5 * min(v, V(0.0)));
   return 2.0 * t / (V(1.0) - t);

@@ -25,7 +25,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 
-// The first window that reaches `at` (padded coordinate), for windows of `size` every `stride`.
+// Gives the first window that reaches `at`, a padded coordinate, where windows of `size` begin every `stride`.
 fn first_window(at: u32, size: u32, stride: u32) -> u32 {
   return select(0u, (at + stride - size) / stride, at >= size);
 }

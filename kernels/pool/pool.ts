@@ -20,7 +20,7 @@ export interface PoolShape {
 
 export type AverageOver = "window" | "inside";
 
-/** Height and width of the output (ONNX with ceil_mode 0). */
+/** Gives the height and width of the output, as ONNX does with ceil_mode 0. */
 export function pooledSize({ height, width, kernel, strides, pads }: Omit<PoolShape, "maps">): [number, number] {
   return [
     Math.floor((height + pads[0] + pads[2] - kernel[0]) / strides[0]) + 1,

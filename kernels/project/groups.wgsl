@@ -43,7 +43,7 @@ fn elementAt(i: u32, g: Groups) -> Element {
   return e;
 }
 
-/// The one behind it, without another division.
+/// Gives the element behind it without another division.
 fn next(e: Element, g: Groups) -> Element {
   let nextChannel = e.k + 1u == g.KK;
   let nextFilter = nextChannel && e.c + 1u == g.C;

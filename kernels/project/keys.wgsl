@@ -33,7 +33,7 @@ struct State {
 @group(0) @binding(3) var<storage, read> frozen: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> state: State;
 
-/// Keys of the four scores from 4·v.
+/// Gives the keys of the four scores from 4·v on.
 fn keys(v: u32) -> vec4<u32> {
   var x = w[v];
   if (WEIGHTS == 0u) {

@@ -34,7 +34,7 @@ export type GroupPlaces = { readonly offset: number } | { readonly map: readonly
 /** filter = a row of the GEMM view, column = one (c, kh, kw) over all filters, element = unstructured. */
 export type Granularity = "filter" | "channel" | "column" | "kernel" | "element";
 
-/** The groups of a weight [F, C, KH, KW], a matrix [F, C] or a vector [F]. */
+/** Gives the groups of a weight [F, C, KH, KW], a matrix [F, C] or a vector [F]. */
 export function groupLayout(granularity: Granularity, shape: readonly number[]): GroupLayout {
   const [F, C = 1, ...kernel] = shape;
   const KK = kernel.reduce((a, b) => a * b, 1);
@@ -49,7 +49,7 @@ export function groupLayout(granularity: Granularity, shape: readonly number[]):
   return checkLayout({ F, C, KK, gf, gc, gk, groups });
 }
 
-/** Tiles of `rows` × `columns` of the GEMM view [F, C·KH·KW]. */
+/** The groups are tiles of `rows` × `columns` of the GEMM view [F, C·KH·KW]. */
 export function blockLayout(shape: readonly number[], [rows, columns]: readonly [number, number]): GroupLayout {
   const [F, ...filter] = shape;
   const C = filter.reduce((a, b) => a * b, 1);
@@ -58,7 +58,7 @@ export function blockLayout(shape: readonly number[], [rows, columns]: readonly 
   return checkLayout({ F, C, KK: 1, gf: across, gc: 1, gk: 0, bf: rows, bc: columns, groups });
 }
 
-/** One tap of all kernels in a tile of `filters` × `channels`, for a weight [F, C, KH, KW]. */
+/** A group is one tap of all kernels in a tile of `filters` × `channels`, for a weight [F, C, KH, KW]. */
 export function punchedLayout(shape: readonly number[], [filters, channels]: readonly [number, number]): GroupLayout {
   const [F, C, ...kernel] = shape;
   const KK = kernel.reduce((a, b) => a * b, 1);
@@ -67,7 +67,7 @@ export function punchedLayout(shape: readonly number[], [filters, channels]: rea
   return checkLayout({ F, C, KK, gf, gc: KK, gk: 1, bf: filters, bc: channels, groups });
 }
 
-/** The rows, or the columns, of every kernel of a weight [F, C, KH, KW]. */
+/** The groups are the rows, or the columns, of every kernel of a weight [F, C, KH, KW]. */
 export function vectorLayout([F, C, KH, KW]: readonly number[], direction: "row" | "column"): GroupLayout {
   return checkLayout(
     direction === "row"
@@ -80,7 +80,7 @@ export function vectorLayout([F, C, KH, KW]: readonly number[], direction: "row"
 export interface Axes {
   readonly kept: readonly [number, number, number];
   readonly summed: readonly [number, number, number];
-  /** Elements per group, of whole blocks. */
+  /** A group of whole blocks has so many elements. */
   readonly length: number;
 }
 
@@ -146,7 +146,7 @@ function stepsTo64(length: number): number {
   return steps;
 }
 
-/** A stretch of filters: its own layout, and its first element and group in the whole tensor's. */
+/** A window is a stretch of filters with its own layout, and its first element and group in the whole tensor's. */
 export interface LayoutWindow {
   readonly layout: GroupLayout;
   readonly element: number;

@@ -19,7 +19,7 @@ const MANY_SHARES = 64;
 /** Columns are summed in shares of at least this many rows, when there are fewer than MANY_SHARES workgroups. */
 const SHARE_ROWS = 64;
 
-/** Inputs beside the weights. */
+/** These inputs may stand beside the weights. */
 export type NormInput = "dual" | "frozen";
 
 export interface NormOptions {

@@ -28,7 +28,7 @@ fn keyAt(e: u32) -> u32 {
   return four[e % 4u];
 }
 
-// 1 for the n largest, by counting how many of the others rank before each.
+// Gives 1 for the n largest: it counts how many of the others rank before each.
 fn largest(key: vec4<u32>) -> vec4<f32> {
   let rank = one(key.yxxx >= key) * vec4<u32>(0u, 1u, 1u, 1u) + one(key.yxxx > key) * vec4<u32>(1u, 0u, 0u, 0u) +
     one(key.zzyy >= key) * vec4<u32>(0u, 0u, 1u, 1u) + one(key.zzyy > key) * vec4<u32>(1u, 1u, 0u, 0u) +

@@ -8,7 +8,7 @@ const REPLACE: Program = { name: "shift groups", source, constants: { ADD: 0 }, 
 const ADD: Program = { name: "shift and add groups", source, constants: { ADD: 1 }, access: ["read", "read_write"] };
 
 export interface Shift {
-  /** Lengths of the destination and of the source. */
+  /** The destination and the source have these lengths. */
   readonly to: number;
   readonly from: number;
   /** Destination element i takes source element i + shift. */

@@ -15,7 +15,7 @@ export interface Selection {
 
 /** Exact top-k of each selection, ties to the lower index; status slot i belongs to selection i. */
 export interface TopK {
-  /** 16 selections to a dispatch. Bindings: scores, mask, status. */
+  /** Each of these dispatches makes up to 16 selections. It binds scores, mask and status. */
   readonly small: readonly Plan[];
   /** Too long for one workgroup: each wants a chain of dispatches (topk_long.ts). */
   readonly long: readonly (Selection & { readonly slot: number })[];

@@ -31,9 +31,9 @@ const SLOTS = 48;
 /** From this many scores on, sampling pays. */
 const SAMPLED = 2 ** 18;
 const SAMPLES = 16_384;
-/** Half the width of the bracket in standard deviations of a sampled rank: one miss in a million. */
+/** Half the width of the bracket has so many standard deviations of a sampled rank: it misses once in a million. */
 const DEVIATIONS = 5;
-/** State in bytes: 13 words and 256 bins (keys.wgsl). */
+/** The state takes so many bytes: it has 13 words and 256 bins (keys.wgsl). */
 const STATE_BYTES = 4 * (13 + 256);
 const MARK_FOURS = 4;
 
@@ -48,10 +48,10 @@ export interface KeyWindow {
 }
 
 export interface LongTopK {
-  /** In order, a multiple of TILE each but the last. */
+  /** They are in order, and each but the last has a multiple of TILE. */
   readonly windows: readonly KeyWindow[];
   readonly k: number;
-  /** Which word of the status. */
+  /** The selection writes this word of the status. */
   readonly slot: number;
 }
 
@@ -124,12 +124,12 @@ export function planLongTopK({ windows, k, slot }: LongTopK, source: KeySource):
 
 /** N:M over rows of `length` weights: of each run of m the n largest stay. */
 export interface Runs {
-  /** Of each window. */
+  /** Each window has so many rows. */
   readonly rows: readonly number[];
   readonly length: number;
   readonly n: number;
   readonly m: number;
-  /** Which word of the status. */
+  /** The selection writes this word of the status. */
   readonly slot: number;
 }
 
@@ -189,7 +189,7 @@ interface Part {
   readonly threads: number;
   readonly tiles: number;
   readonly columns: Plan["grid"];
-  /** Threads and tiles of the windows before this one, and with it. */
+  /** Counts the threads and tiles of the windows before this one, and with it. */
   readonly start: { readonly threads: number; readonly tiles: number };
   readonly end: { readonly threads: number; readonly tiles: number };
 }

@@ -104,12 +104,12 @@ function distinct(programs: readonly Program[]): Program[] {
   return [...new Map(programs.map((p) => [p.name + JSON.stringify(p.constants), p])).values()];
 }
 
-/** The words of groups.wgsl's Groups. */
+/** Gives the words of groups.wgsl's Groups. */
 function groupWords({ C, KK, gf, gc, gk, bf = 1, bc = 1 }: GroupLayout): number[] {
   return [C, KK, gf, gc, gk, bf, bc, C * KK];
 }
 
-/** The constants of groups.wgsl. */
+/** Gives the constants of groups.wgsl. */
 function groupConstants(layout: GroupLayout, keep: Kept): Record<string, number> {
   const { F, C, KK, gf, gc, gk, bf = 1, bc = 1, groups } = layout;
   const length = C * KK;

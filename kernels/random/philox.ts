@@ -16,13 +16,13 @@
 export interface Rng {
   readonly seed: number;
   readonly stream: string;
-  /** The Philox key, for a kernel's uniforms. */
+  /** A kernel's uniforms hold this Philox key. */
   readonly key: readonly [number, number];
   /** A u32. `step` and `index` are u32 as well. */
   bits(step: number, index: number): number;
-  /** A number in [0, 1), a multiple of 2^-24. */
+  /** Gives a number in [0, 1) that is a multiple of 2^-24. */
   uniform(step: number, index: number): number;
-  /** Standard normal. */
+  /** Gives a number of the standard normal distribution. */
   normal(step: number, index: number): number;
   /** An integer in [0, n), n ≤ 2^32; the bias is below n / 2^32. */
   below(n: number, step: number, index: number): number;
@@ -94,7 +94,7 @@ export function random(seed: number, stream: string): Rng {
   return { seed, stream, key, bits, uniform, normal, below, permutation, fillUniform, fillNormal };
 }
 
-/** The Philox key of a named stream: (low 32 bits of seed ^ hash, high 32 bits of seed ^ hash). */
+/** Gives the Philox key of a named stream: the low 32 bits of seed ^ hash, and the high 32 bits of seed ^ hash. */
 export function streamKey(seed: number, stream: string): [number, number] {
   if (!Number.isSafeInteger(seed) || seed < 0) {
     throw new RangeError(`seed ${seed}: expected an integer from 0 to 2^53 - 1`);
@@ -105,7 +105,7 @@ export function streamKey(seed: number, stream: string): [number, number] {
   return [low >>> 0, high >>> 0];
 }
 
-/** One block of Philox4x32-10: four u32 of counter and two of key to four u32 in `out`. */
+/** Computes one block of Philox4x32-10: four u32 of counter and two of key become four u32 in `out`. */
 export function philox4x32(
   c0: number,
   c1: number,
@@ -159,7 +159,7 @@ function mulhi(high: number, low: number, x: number): number {
   return (Math.imul(high, top) + (middle >>> 16) + (carry >>> 16)) | 0;
 }
 
-/** FNV-1a, 64 bits, of the UTF-8 bytes. */
+/** Computes the 64-bit FNV-1a hash of the UTF-8 bytes. */
 function fnv1a64(text: string): bigint {
   let hash = 0xcbf29ce484222325n;
   for (const byte of new TextEncoder().encode(text)) {

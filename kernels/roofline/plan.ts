@@ -14,7 +14,7 @@ const CHAINS: Readonly<Record<1 | 4, readonly number[]>> = { 1: [2, 4, 5, 6, 8],
 const PER_THREAD: readonly number[] = [1, 4];
 
 export interface FmaVariant {
-  /** Lanes of a chain: f32 or vec4<f32>. */
+  /** A chain has so many lanes: it is of f32 or of vec4<f32>. */
   readonly width: 1 | 4;
   readonly chains: number;
 }
@@ -24,7 +24,7 @@ export const FMA_VARIANTS: readonly FmaVariant[] = ([1, 4] as const).flatMap((wi
 );
 export const COPY_VARIANTS = PER_THREAD;
 
-/** Bytes of "y". */
+/** The buffer "y" has so many bytes. */
 export const FMA_BYTES = FMA_THREADS * 16;
 
 /** Runs `rounds` rounds of multiply-adds; binds y. `flops` counts two per multiply-add. */

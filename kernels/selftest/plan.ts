@@ -3,7 +3,7 @@ import type { Plan, Program } from "../../src/gpu/types.ts";
 import halfSource from "./half.wgsl" with { type: "text" };
 import subgroupSource from "./subgroup_sums.wgsl" with { type: "text" };
 
-/** Threads of a workgroup. */
+/** A workgroup has so many threads. */
 export const SUBGROUP_TEST_GROUP = 64;
 
 /** wide ← wide · 3 + ¼ through f16, in two dispatches. Bindings: wide f32 [size], narrow f16 [size]. */

@@ -8,7 +8,7 @@ export interface BorderShape {
   readonly channels: number;
   readonly height: number;
   readonly width: number;
-  /** Rows and columns of the table of each channel. */
+  /** The table of each channel has so many rows and columns. */
   readonly table: readonly [number, number];
 }
 

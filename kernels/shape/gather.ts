@@ -4,7 +4,7 @@ import { bothWidths, chooseWidth, type VectorPrograms, vectorPrograms } from "..
 import source from "./gather.wgsl" with { type: "text" };
 import gradSource from "./gather_grad.wgsl" with { type: "text" };
 
-/** x [outer, from, inner] to y [outer, to, inner]. */
+/** The channels of x [outer, from, inner] are gathered in y [outer, to, inner]. */
 export interface GatherShape {
   readonly outer: number;
   readonly from: number;

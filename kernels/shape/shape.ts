@@ -36,7 +36,7 @@ export function planEmbed({ small, big, first, steps }: Placement, value = 0): P
   return planElements(embed, big, [...small.slice(1), ...first, ...steps, f32bits(value)]);
 }
 
-/** `length` elements for each of `outer` images, at `first` of every `stride`. */
+/** `length` elements of each of `outer` images lie at `first` of every `stride`. */
 export interface Block {
   readonly stride: number;
   readonly first: number;

@@ -36,7 +36,7 @@ fn sum_of_team(local: u32, value: f32) -> f32 {
   return shared_values[local / LANES * LANES];
 }
 
-// The largest of a team's values, known to all of the team.
+// Tells all of a team the largest of its values.
 fn max_of_team(local: u32, value: f32) -> f32 {
   if (LANES == 1u) { return value; }
   workgroupBarrier();

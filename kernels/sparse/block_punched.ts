@@ -17,7 +17,7 @@ export const blockPunched: SparseFormat = {
   pack(weight, shape) {
     const nonzeros = countNonzeros(weight);
     for (const height of HEIGHTS) {
-      // A line of mostly missing filters.
+      // Most filters of such a line are missing.
       if (height > 4 && height >= 2 * shape[0]) continue;
       const lines = usedColumns(weight, shape, height);
       if (nonzeros < EXPLAINED * coveredNumbers(lines, shape[0], height)) continue;

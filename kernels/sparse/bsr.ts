@@ -119,7 +119,7 @@ function lineHeight(block: number): Height {
   return Math.min(block, 16) as Height;
 }
 
-/** Heights of a thread's tile, in fours of rows. */
+/** A thread's tile has one of these heights, in fours of rows. */
 const HEIGHTS = [4, 2, 1] as const;
 /** Reading x one by one takes so much code that a taller tile compiles for seconds. */
 const SCALAR_HEIGHTS = [1] as const;
@@ -148,11 +148,11 @@ interface GemmTile {
   /** Fours of rows and columns that a thread makes. */
   readonly bm: number;
   readonly bn: number;
-  /** Parts of a block's rows, each a thread's columns of Y. */
+  /** A block's rows are cut into so many parts, each of which is a thread's columns of Y. */
   readonly parts: number;
   readonly tilesM: number;
   readonly threads: number;
-  /** Blocks in the longest line. */
+  /** The longest line has so many blocks. */
   readonly longest: number;
 }
 
@@ -208,7 +208,7 @@ function gemmProgram(constants: Record<string, number>): Program {
   return { name: "block-sparse matrix product", source, constants, access };
 }
 
-/** Every constant with each of its values, the others at their smallest. */
+/** Lists every constant with each of its values while the others have their smallest. */
 export function variants(): Program[] {
   const plain = epilogueConstants({});
   return [

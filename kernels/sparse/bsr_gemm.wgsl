@@ -24,7 +24,7 @@ struct Params {
   splits: u32, row: u32,
 }
 
-// Four rows of the tile x its 4*BN columns.
+// Holds four rows of the tile x its 4*BN columns.
 struct Band { c0: mat4x4<f32>, c1: mat4x4<f32>, c2: mat4x4<f32>, c3: mat4x4<f32> }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -47,12 +47,12 @@ fn x_four(row: u32, k4: u32) -> vec4<f32> {
   return vec4<f32>(x_one(row, k), x_one(row, k + 1u), x_one(row, k + 2u), x_one(row, k + 3u));
 }
 
-// Column i: row i, four columns of X.
+// Column i holds four columns of X in row i.
 fn load_x(r: vec4<u32>, k4: u32) -> mat4x4<f32> {
   return mat4x4<f32>(x_four(r.x, k4), x_four(r.y, k4), x_four(r.z, k4), x_four(r.w, k4));
 }
 
-// Column i: four rows of W at one column.
+// Column i holds four rows of W at one column.
 fn load_w(i: u32) -> mat4x4<f32> {
   return mat4x4<f32>(value[i], value[i + 1u], value[i + 2u], value[i + 3u]);
 }

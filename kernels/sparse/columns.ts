@@ -78,7 +78,7 @@ function gemm({ m, n, k, ...epilogue }: LinearShape, packed: PackedWeight, tunin
   }));
 }
 
-/** A dense planner's launch, its weight being the packed values. */
+/** Gives a dense planner's launch whose weight is the packed values. */
 function renamed({ prepare, steps, ...launch }: ConvLaunch): Launch {
   const rename = (list: readonly Step[]) =>
     list.map((step) => ({ ...step, bindings: step.bindings.map((name) => name === "w" ? "values" : name) }));

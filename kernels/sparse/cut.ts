@@ -17,7 +17,7 @@ export interface Tap {
   readonly source: number;
 }
 
-/** Filters first … first + height. */
+/** A line covers the filters first … first + height. */
 export interface TapLine {
   readonly first: number;
   readonly taps: readonly Tap[];
@@ -26,15 +26,15 @@ export interface TapLine {
 export interface TapLists {
   readonly filters: number;
   readonly height: Height;
-  /** Distance in the packed values of two filters of a four, and of two fours. */
+  /** So far apart lie, in the packed values, two filters of a four, and two fours. */
   readonly perFilter: number;
   readonly perFour: number;
   readonly lines: readonly TapLine[];
 }
 
-/** Floats in a uniform panel. */
+/** A uniform panel holds so many floats. */
 export const FLOATS = 16_384;
-/** Lines of a dispatch. */
+/** A dispatch covers at most so many lines. */
 const LINES = 64;
 /** A thread takes so many taps in a turn of its loop. */
 const TURN = 4;
@@ -46,7 +46,7 @@ export function tapRoom(height: Height): number {
   return Math.min(MOST_TAPS, FLOATS / Math.max(4, height));
 }
 
-/** Lines of one dispatch. */
+/** One dispatch covers these lines. */
 export interface Chunk {
   readonly lines: number;
   /** The part of the input that the first of its panels shows. */

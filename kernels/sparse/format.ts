@@ -17,16 +17,16 @@ export interface PackedWeight {
   readonly format: string;
   /** What the format chose: block sizes, N and M, … */
   readonly parameters: Readonly<Record<string, number>>;
-  /** F, or N of a linear layer. */
+  /** This is F, or N of a linear layer. */
   readonly rows: number;
-  /** C·KH·KW, or K of a linear layer. */
+  /** This is C·KH·KW, or K of a linear layer. */
   readonly columns: number;
   /** Numbers kept, zeros that fill up blocks included. */
   readonly stored: number;
-  /** Operand "values" of every launch; never empty. */
+  /** Every launch binds this as its operand "values". It is never empty. */
   readonly values: Float32Array<ArrayBuffer>;
   readonly index: Readonly<Record<string, Uint32Array<ArrayBuffer>>>;
-  /** Bytes of values and index together. */
+  /** The values and the index take so many bytes together. */
   readonly bytes: number;
 }
 
@@ -51,7 +51,7 @@ export interface SparseFormat {
   gemm(shape: LinearShape, packed: PackedWeight, tuning: Tuning): Candidate[];
 }
 
-/** All formats, from the most regular structure to none. */
+/** The formats are ordered from the most regular structure to none. */
 export const FORMATS: readonly SparseFormat[] = [
   ...[columns, bsr, blockPunched, kernelList, vector, pattern, nm, csr],
 ];

@@ -25,10 +25,10 @@ export interface Lists {
   readonly input: ListInput;
   /** Each list has the offsets of its kernels, pattern by pattern. */
   readonly lists: readonly { readonly filter: number; readonly kernels: readonly (readonly number[])[] }[];
-  /** Rows and columns of taps of an entry; 1 or 3, and 1 to 4. */
+  /** An entry has 1 or 3 rows of 1 to 4 taps. */
   readonly kh: number;
   readonly kw: number;
-  /** Patterns of packed entries; none: all taps, a vec4 per row. */
+  /** Packed entries have these patterns. Without any, an entry has all taps, a vec4 for each row. */
   readonly masks: readonly number[];
   readonly epilogue: Epilogue;
 }

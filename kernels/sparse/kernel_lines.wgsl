@@ -12,12 +12,12 @@ const BIAS: u32 = 0u;
 const RESIDUAL: u32 = 0u;
 const ACTIVATION: u32 = 0u;
 
-// Columns 0 ... 11 of a line of x.
+// Holds columns 0 ... 11 of a line of x.
 struct Line { l: vec4<f32>, m: vec4<f32>, r: vec4<f32> }
 struct Lines { l0: Line, l1: Line, l2: Line, l3: Line, l4: Line, l5: Line, l6: Line, l7: Line, l8: Line, l9: Line }
 struct Row { l: vec4<f32>, m: vec4<f32> }
 struct Tile { c0: Row, c1: Row, c2: Row, c3: Row, c4: Row, c5: Row, c6: Row, c7: Row }
-// A vec4 of taps for each row.
+// Holds a vec4 of taps for each row.
 struct Kernel { r0: vec4<f32>, r1: vec4<f32>, r2: vec4<f32> }
 
 // `mask` is a constant wherever this is called: bit r*KW + k says that the kernel has tap (r,k).
@@ -101,7 +101,7 @@ fn store_row(plane: u32, h: u32, v: u32, b: f32, s: Row) {
   if (FOURS > 1u) { store_four(i, v + 4u, s.m + b); }
 }
 
-// Of filter f in image n.
+// Writes the tile of filter f in image n.
 fn store_tile(n: u32, f: u32, h: u32, v: u32, c: Tile) {
   let plane = n * p.filters + f;
   var b = 0.0;

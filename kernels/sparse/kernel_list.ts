@@ -76,7 +76,7 @@ function rows(input: ListInput, c: number, kh: number, pieces: number): number[]
 
 const GROUP = 64;
 
-/** Rows, and fours of columns, of a thread's tile. */
+/** A thread's tile has so many rows, and so many fours of columns. */
 const TILES = [[8, 2], [8, 1], [4, 2], [4, 1], [1, 1]] as const;
 
 export function storageKernels(l: Lists, tuning: Tuning): Candidate[] {

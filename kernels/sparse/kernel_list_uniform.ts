@@ -16,7 +16,7 @@ const ROOM = FLOATS - 60;
 /** Words of a list in the table of bounds. */
 const BOUNDS = 6;
 const MOST_DISPATCHES = 1024;
-/** Rows, and fours of columns, of a thread's tile. */
+/** A thread's tile has so many rows, and so many fours of columns. */
 const TILES = [[8, 2], [4, 2]] as const;
 
 /** How images lie in uniform panels, as in listed_uniform.ts: all of a part's channels in one. */
@@ -25,7 +25,7 @@ interface Views {
   readonly channels: number;
   readonly parts: number;
   readonly shown: number;
-  /** Images of a dispatch. */
+  /** A dispatch covers so many images. */
   readonly together: number;
 }
 
@@ -146,7 +146,7 @@ function program(constants: Record<string, number>): Program {
   return { name: "sparse convolution by kernels from uniform panels", source: linesSource(source), constants, access };
 }
 
-/** Heights, widths, tiles and epilogues change one at a time. */
+/** Heights, widths, tiles and epilogues are varied one at a time. */
 export function uniformKernelVariants(): Program[] {
   const plain = { ROWS: 4, FOURS: 2, WIDE: 0, ADD: 0, ...epilogueConstants({}) };
   return [

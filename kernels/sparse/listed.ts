@@ -21,7 +21,7 @@ export function isWhole({ filters, height }: TapLists): boolean {
   return filters % height === 0;
 }
 
-/** x in panels: scratch "panels" of `panels` times 64 rows × `width` columns. */
+/** Packs x in the scratch "panels": `panels` times 64 rows × `width` columns. */
 export function panelStep({ m, k }: LinearShape, width: number): { step: Step; bytes: number } {
   const fours = ceilDiv(m, PANEL_ROWS) * PANEL_ROWS / 4;
   const plan = {
@@ -46,7 +46,7 @@ export function reachFits({ kernel, dilation, pads }: ConvShape): boolean {
 
 /** What a shape makes constant. */
 export interface ShapeConstants {
-  /** Rows of a thread's tile. */
+  /** A thread's tile has so many rows. */
   readonly ROWS: 2 | 4;
   readonly CONV: 0 | 1;
   readonly EDGES: 0 | 1;
@@ -62,7 +62,7 @@ export function constantsOf(
   return { FB: Math.floor(height / 4), ...shape, ADD: chunk.add ? 1 : 0, ...epilogueConstants(epilogue) };
 }
 
-/** The launch with the packing of its weights. */
+/** Gives the launch, which packs its weights. */
 export function finished(lists: TapLists, cut: Cut, steps: readonly Step[], scratch: Record<string, number>): Launch {
   const { step, bytes, sources } = packWeights(lists, cut);
   return { prepare: [step], steps, scratch: { ...scratch, packed: bytes }, tables: { table: cut.table, sources } };

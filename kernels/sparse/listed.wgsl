@@ -22,7 +22,7 @@ struct Sums { a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>, d: mat4x4<f32> }
 
 // Where the tile's first pixel reads, before the tap is added: in vec4s of panels, in floats of images.
 struct Origin { at: u32, row: i32, cols: vec4<i32> }
-// Of four pixels.
+// Says where four pixels lie, and whether they are inside.
 struct Place { at: vec4<u32>, inside: vec4<bool> }
 
 // Of the tile's r-th row at a tap, as tables hold it: channel | (256 + row) << 14 | (256 + column) << 23.
@@ -68,7 +68,7 @@ fn add(c: Sums, x: Patches, w: mat4x4<f32>) -> Sums {
   return s;
 }
 
-// Of one filter; column r: the tile's r-th row.
+// Adds a tap of one filter; column r is the tile's r-th row.
 fn add_one(c: mat4x4<f32>, x: Patches, w: vec4<f32>) -> mat4x4<f32> {
   let t0 = mat4x4<f32>(x.p0.a, x.p0.b, x.p0.c, x.p0.d);
   let t1 = mat4x4<f32>(x.p1.a, x.p1.b, x.p1.c, x.p1.d);
@@ -113,13 +113,13 @@ fn store_run(i: u32, count: u32, s: vec4<f32>) {
   if (EDGES == 0u || count > 3u) { store_one(i + 3u, s.w); }
 }
 
-// Four columns of filter f.
+// Writes four columns of filter f.
 fn store_columns(f: u32, h: u32, v: u32, start: u32, s: vec4<f32>) {
   if (EDGES == 1u && (f >= p.filters || h >= p.rows)) { return; }
   store_run(start + f * p.y_filter + h * p.cols + v, p.cols - v, s + vec4<f32>(bias_at(f)));
 }
 
-// Four filters of row m of Y.
+// Writes four filters of row m of Y.
 fn store_filters(f: u32, m: u32, start: u32, s: vec4<f32>) {
   if (EDGES == 1u && m >= p.rows) { return; }
   let b = vec4<f32>(bias_at(f), bias_at(f + 1u), bias_at(f + 2u), bias_at(f + 3u));
@@ -131,7 +131,7 @@ fn bias_at(f: u32) -> f32 {
   return bias[min(f, p.filters - 1u)];
 }
 
-// One filter of four rows of Y.
+// Writes one filter of four rows of Y.
 fn store_rows(f: u32, m: u32, start: u32, s: vec4<f32>) {
   let i = start + m * p.filters + f;
   let b = bias_at(f);
@@ -141,7 +141,7 @@ fn store_rows(f: u32, m: u32, start: u32, s: vec4<f32>) {
   if (EDGES == 0u || m + 3u < p.rows) { store_one(i + 3u * p.filters, s.w + b); }
 }
 
-// Four pixels of four filters: columns v ... of row h, or rows 4*h ... of Y.
+// Writes four pixels of four filters: columns v ... of row h, or rows 4*h ... of Y.
 fn store_four(f: u32, h: u32, v: u32, start: u32, c: mat4x4<f32>) {
   if (CONV == 0u) {
     store_filters(f, 4u * h, start, c[0]);
@@ -171,7 +171,7 @@ fn store_pixels(f: u32, h: u32, v: u32, start: u32, s: vec4<f32>) {
   if (CONV == 0u) { store_rows(f, 4u * h, start, s); } else { store_columns(f, h, v, start, s); }
 }
 
-// One filter.
+// Writes the pixels of one filter.
 fn store_lone(f: u32, h: u32, v: u32, start: u32, c: mat4x4<f32>) {
   store_pixels(f, h, v, start, c[0]);
   store_pixels(f, h + 1u, v, start, c[1]);

@@ -114,7 +114,7 @@ function gemmLaunch(shape: LinearShape, lists: TapLists, views: Views): Launch {
 
 /** How images lie in uniform panels. */
 interface ImageViews extends Views {
-  /** Images of a panel. */
+  /** A panel has so many images. */
   readonly images: number;
   /** Channels of a part; `whole`: all panels start at channel 0. */
   readonly channels: number;

@@ -9,7 +9,7 @@ import source from "./nm.wgsl" with { type: "text" };
 import { matrixShape, packedWeight } from "./packed.ts";
 import { tapsConv } from "./taps.ts";
 
-/** [N, M], the sparsest first. */
+/** Each ratio is [N, M]; the sparsest comes first. */
 const RATIOS = [[1, 4], [2, 4], [4, 8]] as const;
 
 const GROUP = 64;
@@ -111,7 +111,7 @@ function nmProgram(constants: Record<string, number>): Program {
   return { name: "N:M matrix product", source, constants, access };
 }
 
-/** Every constant with each of its values. */
+/** Lists every constant with each of its values. */
 export function variants(): Program[] {
   return [
     ...RATIOS.map(([n, m]) => nmProgram({ KEPT: n, OF: m, ...epilogueConstants({}) })),

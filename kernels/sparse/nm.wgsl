@@ -17,7 +17,7 @@ const ACTIVATION: u32 = 0u;
 
 struct Params { m: u32, n: u32, k4: u32, groups: u32, n8: u32, tiles_m: u32, row: u32 }
 
-// Four rows of X at a group of columns, column i in a[i] or, from 4 on, in b[i - 4].
+// Holds four rows of X at a group of columns: column i is a[i] or, from 4 on, b[i - 4].
 struct Values { a: mat4x4<f32>, b: mat4x4<f32> }
 
 @group(0) @binding(0) var<uniform> p: Params;

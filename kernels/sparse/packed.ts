@@ -1,6 +1,6 @@
 import type { PackedWeight } from "./format.ts";
 
-/** A packed weight with its bytes counted. */
+/** Counts the bytes of a packed weight. */
 export function packedWeight(parts: Omit<PackedWeight, "bytes">): PackedWeight {
   const arrays = [parts.values, ...Object.values(parts.index)];
   return { ...parts, bytes: arrays.reduce((sum, a) => sum + a.byteLength, 0) };

@@ -82,7 +82,7 @@ export const pattern: SparseFormat = {
   gemm: () => [],
 };
 
-/** Each filter's kernels, by their places among all, in the order of channels. */
+/** Gives each filter's kernels, by their places among all, in the order of channels. */
 function byChannel({ parameters: { channels }, index: { starts, filters, kernels } }: PackedWeight) {
   return Array.from(filters, (filter, l) => ({
     filter,

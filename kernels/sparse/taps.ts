@@ -11,7 +11,7 @@ import type { LinearShape } from "./format.ts";
 import { storageConv, storageGemm, storageVariants } from "./listed_storage.ts";
 import { uniformConv, uniformGemm, uniformVariants } from "./listed_uniform.ts";
 
-/** y = act(conv(x, w) + …); none for groups and for kernels that reach too far. */
+/** y = act(conv(x, w) + …). There are no candidates for groups and for kernels that reach too far. */
 export function tapsConv(
   shape: ConvShape,
   epilogue: Epilogue,

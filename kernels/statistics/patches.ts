@@ -14,7 +14,7 @@ export interface PatchRange {
   readonly ones?: "column" | "none";
 }
 
-/** Output positions of a convolution: the rows of the whole matrix. */
+/** Counts the output positions of a convolution, which are the rows of the whole matrix. */
 export function patchCount(s: ConvShape): number {
   const [oh, ow] = convOutput(s);
   return s.batch * oh * ow;

@@ -7,7 +7,7 @@ export interface AdapterInfo {
   readonly vendor: string;
   /** "ampere"; "" where the runtime doesn't say. */
   readonly architecture: string;
-  /** The driver's own words, such as "llvmpipe (LLVM 15.0.6, 256 bits)". */
+  /** The driver describes itself in these words, such as "llvmpipe (LLVM 15.0.6, 256 bits)". */
   readonly description: string;
   /** A software adapter, or one that the browser calls a fallback: its times say little about real devices. */
   readonly fallback: boolean;

@@ -35,7 +35,7 @@ export class GpuBuffer {
     if (--this.#references === 0) this.#recycle(this);
   }
 
-  /** Used by the pool when it hands the buffer out again. */
+  /** The pool calls this when it hands the buffer out again. */
   revive(): void {
     this.#references = 1;
   }
@@ -51,7 +51,7 @@ export interface Slice {
   readonly byteLength: number;
 }
 
-/** Memory on the device. */
+/** Tells how much of the device's memory is in use. */
 export interface BufferStats {
   /** In buffers that somebody holds. */
   readonly liveBytes: number;
@@ -75,7 +75,7 @@ export interface ClassUse {
   readonly idle: number;
   /** The most in use at one time since the current window began. */
   readonly peak: number;
-  /** The same of the window before. */
+  /** This is the peak of the window before. */
   readonly peakBefore: number;
 }
 

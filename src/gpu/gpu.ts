@@ -162,7 +162,7 @@ export class Gpu {
     return this.#device.features as unknown as ReadonlySet<string>;
   }
 
-  /** A buffer of at least `bytes` bytes with undefined contents and one reference. */
+  /** Gives a buffer of at least `bytes` bytes with undefined contents and one reference. */
   alloc(bytes: number, label = "buffer"): GpuBuffer {
     return this.#pool.take(bytes, label);
   }

@@ -36,7 +36,7 @@ export class PipelineCache {
     return this.#byKey.size;
   }
 
-  /** The compiled pipeline of this program, or of another one with the same text and constants. */
+  /** Gives the compiled pipeline of this program, or of another one with the same text and constants. */
   known(program: Program): Pipeline | undefined {
     let pipeline = this.#byProgram.get(program);
     if (!pipeline) {

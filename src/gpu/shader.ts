@@ -2,7 +2,7 @@ import type { Program } from "./types.ts";
 import { GpuError } from "./errors.ts";
 import type { EnableLines } from "./features.ts";
 
-/** The program's WGSL for a device: under its features' `enable` lines the source with the named `const` lines rewritten. */
+/** Gives the program's WGSL for a device: `enable` lines of its features, and the source with the named `const` lines rewritten. */
 export function shaderText(program: Program, enable: EnableLines): string {
   return enableText(program, enable) + constantText(program);
 }

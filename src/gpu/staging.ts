@@ -1,4 +1,4 @@
-/** Mappable buffers for reading back, reused by size. */
+/** Keeps mappable buffers for reading back, and hands them out again by size. */
 export class StagingPool {
   readonly #device: GPUDevice;
   readonly #free = new Map<number, GPUBuffer[]>();

@@ -14,7 +14,7 @@ export type Feature = "f16" | "subgroups";
  * 1, 2, … in the order of `access`. `constants` rewrite the values of `const NAME: type = …;` lines.
  */
 export interface Program {
-  /** Of the kernel, for messages. */
+  /** Messages name the kernel by this. */
   readonly name: string;
   /** WGSL with an entry point `main`. */
   readonly source: string;
@@ -30,8 +30,8 @@ export interface Program {
 export interface Plan {
   /** What runs. */
   readonly program: Program;
-  /** At most 64 words. */
+  /** There are at most 64 words. */
   readonly uniforms: readonly number[];
-  /** Workgroups along x, y and z. */
+  /** The grid has so many workgroups along x, y and z. */
   readonly grid: readonly [number, number, number];
 }

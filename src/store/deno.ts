@@ -209,7 +209,7 @@ async function absentAs<T>(absent: T, verb: string, path: string, action: () => 
   });
 }
 
-/** What the system said, as one line with the path and the way out. */
+/** Tells what the system said, as one line with the path and the way out. */
 export function describeStoreError(error: unknown, verb: string, path: string): UserError {
   const advice: Record<string, string> = {
     EACCES: "permission denied; change its permissions or choose a path of your own",
