@@ -9,6 +9,7 @@ import type { Criterion } from "./types.ts";
 
 /** Where and on what evidence is gathered, and for whom. */
 export interface GatherOptions extends Omit<EvidenceOptions, "requests"> {
+  /** What it scores by. */
   readonly criterion: Criterion;
   /** What will be scored. */
   readonly constraints: readonly Constraint[];
