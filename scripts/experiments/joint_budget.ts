@@ -39,6 +39,8 @@ import { evaluateModel } from "../../src/train/evaluate.ts";
 import { denseRecipe, digitsData, networkOfRun } from "./dense_digits.ts";
 
 const IMAGES = 256;
+/** Student's t that 97.5 % lie below, by degrees of freedom from 1. */
+const T975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
 const METHODS: Readonly<Record<string, (choice: Choice) => boolean>> = {
   joint: () => true,
   width: (choice) => widthOf(choice) !== undefined,
@@ -325,9 +327,6 @@ function summaryOf(rows: readonly Row[]) {
     };
   });
 }
-
-/** Student's t that 97.5 % lie below, by degrees of freedom from 1. */
-const T975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
 
 function meanOf(numbers: readonly number[]): Mean | undefined {
   const n = numbers.length;
