@@ -14,7 +14,7 @@ export { type Scored, scoreGroups } from "../prune/criteria/score.ts";
 export { BUDGET_RULES } from "../prune/budget/rules.ts";
 export { type CostName, costNames, type Target } from "../prune/budget/costs/costs.ts";
 export type { KeptRecord } from "../prune/budget/settle.ts";
-export type { BudgetRule } from "../prune/budget/types.ts";
+export type { BudgetRule, RankedLayer } from "../prune/budget/types.ts";
 export {
   type ConstraintOptions,
   constraintsOf,

@@ -7,12 +7,16 @@ import { GRANULARITIES } from "../prune/structures/structures.ts";
 import { anyOf } from "../validation/problems.ts";
 import { byKind, count, distinct, fraction, nameOf, positive, record, text, word } from "../validation/values.ts";
 
+/** Names of layers, `*` standing for any characters. */
+const names = v.pipe(
+  v.union([distinct(text()), text()]),
+  v.transform((given) => typeof given === "string" ? [given] : given),
+);
+
 const where = {
-  /** Names of layers, `*` standing for any characters. */
-  layers: v.optional(
-    v.pipe(v.union([distinct(text()), text()]), v.transform((given) => typeof given === "string" ? [given] : given)),
-    ["*"],
-  ),
+  layers: v.optional(names, ["*"]),
+  /** Layers that stay as they are, with what is coupled to them. */
+  exclude: v.optional(names),
 };
 
 const share = {

@@ -5,7 +5,9 @@ import { builder } from "../../src/graph/build.ts";
 import type { Graph } from "../../src/graph/types.ts";
 import { solveBudget } from "../../src/prune/budget/budget.ts";
 import type { Target } from "../../src/prune/budget/costs/costs.ts";
+import { erk } from "../../src/prune/budget/erk.ts";
 import { global } from "../../src/prune/budget/global.ts";
+import { isomorphic } from "../../src/prune/budget/isomorphic.ts";
 import { perCost } from "../../src/prune/budget/per_cost.ts";
 import { checkFraction, keptCount, keptUnderway } from "../../src/prune/budget/per_layer.ts";
 import { budgetRuleNamed } from "../../src/prune/budget/rules.ts";
@@ -17,7 +19,8 @@ import {
   settleKept,
   stepConstraints,
 } from "../../src/prune/budget/settle.ts";
-import type { BudgetRule } from "../../src/prune/budget/types.ts";
+import { uniform } from "../../src/prune/budget/uniform_rule.ts";
+import type { BudgetRule, RankedLayer } from "../../src/prune/budget/types.ts";
 import { criterionNamed } from "../../src/prune/criteria/criteria.ts";
 import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import type { Constraint } from "../../src/prune/structures/types.ts";
@@ -36,6 +39,18 @@ function chain(...widths: number[]): Graph {
 
 const filters = (graph: Graph, minKeep = 1): Constraint[] =>
   coupledConstraints(graph, { granularity: "filter", keep: 1, minKeep });
+
+/** What the groups of a layer are worth; others' scores stand beside it. */
+function worth(
+  rule: BudgetRule,
+  scores: number[],
+  saved = 1,
+  shape = [1, 1],
+  others: RankedLayer[] = [],
+): Float64Array {
+  const layer = { scores: Float64Array.from(scores), shapes: [shape] };
+  return rule.worth(layer.scores, saved, layer, [layer, ...others]);
+}
 
 test("a layer keeps the rounded fraction of its groups, at least minKeep and at most all", () => {
   assert.is(keptCount(10, 0.25, 1), 3);
@@ -56,19 +71,46 @@ test("on the way each step keeps the same fraction of what is left", () => {
 
 test("per-cost: a group's share of what is left of its layer when its turn comes, per cost saved", () => {
   // From the weakest: 1 of 8, then 3 of the 7 that are left, then 4 of 4; each saves a half.
-  assert.equal([...perCost.worth(new Float64Array([4, 1, 3]), 0.5)], [2, 1 / 8 / 0.5, 3 / 7 / 0.5]);
+  assert.equal([...worth(perCost, [4, 1, 3], 0.5)], [2, 1 / 8 / 0.5, 3 / 7 / 0.5]);
   // Of equals the higher index goes first: 2 of 4, then 2 of 2.
-  assert.equal([...perCost.worth(new Float64Array([2, 2]), 1)], [1, 0.5]);
+  assert.equal([...worth(perCost, [2, 2], 1)], [1, 0.5]);
   // What is empty, or below, is worth nothing and takes no part in the layer's sum.
-  assert.equal([...perCost.worth(new Float64Array([0, 3, -1, 1]), 0.25)], [0, 4, 0, 1 / 4 / 0.25]);
+  assert.equal([...worth(perCost, [0, 3, -1, 1], 0.25)], [0, 4, 0, 1 / 4 / 0.25]);
 });
 
 test("global: scores as they are", () => {
-  assert.equal([...global.worth(new Float64Array([4, 1, 3]), 0.5)], [4, 1, 3]);
+  assert.equal([...worth(global, [4, 1, 3], 0.5)], [4, 1, 3]);
+});
+
+test("uniform: layers shrink together, whatever their groups score and cost", () => {
+  // Of four groups the weakest goes when less than all shall stay, the next when less than three quarters, …
+  assert.equal([...worth(uniform, [5, 1, 7, 2])], [1 / 0.5, 1, 1 / 0.25, 1 / 0.75]);
+  assert.equal(kept(uniform, { target: { groups: 0.5 } }), [2, 2]);
+});
+
+test("erk: the density of a layer is (F + C + KH + KW) / (F·C·KH·KW)", () => {
+  const density = (8 + 4 + 3 + 3) / (8 * 4 * 3 * 3);
+  assert.equal([...worth(erk, [2, 1], 1, [8, 4, 3, 3])], [density / 0.5, density]);
+  // Two layers [4, 4] and [4, 16] of four groups each: densities 8 / 16 and 20 / 64, so that 0.5 · s and 0.3125 · s are kept.
+  const b = builder("g", ["N", 4]);
+  const x = b.relu(b.gemm(b.input, { name: "a", out: 4 }));
+  b.gemm(b.relu(b.gemm(b.relu(b.gemm(x, { name: "wide", out: 16 })), { name: "b", out: 4 })), { name: "out", out: 2 });
+  const constraints = coupledConstraints(b.graph(), { granularity: "filter", keep: 1, layers: ["a", "b"] });
+  const scores = constraints.map(() => new Float64Array([1, 2, 3, 4]));
+  const solved = solveBudget(b.graph(), constraints, scores, { target: { groups: 6 / 8 }, rule: erk });
+  // At s = 2 the first keeps all, the second 0.625 of four: two groups and a half.
+  assert.equal(solved.constraints.map(({ keep }) => keep), [4, 2]);
+});
+
+test("isomorphic: a group's place among those of layers of the same shapes", () => {
+  const other = (scores: number[], shape: number[]) => ({ scores: Float64Array.from(scores), shapes: [shape] });
+  const others = [other([1, 3, 9], [2, 2]), other([0, 0, 0, 0], [2, 3])];
+  // The family holds 1, 2, 3, 4, 4, 9: below 2 lies one of six, below 4 three.
+  assert.equal([...worth(isomorphic, [2, 4, 4], 1, [2, 2], others)], [1 / 6, 3 / 6, 3 / 6]);
 });
 
 test("an unknown budget rule is refused with the names of those that there are", () => {
-  assert.throws(() => budgetRuleNamed("erk"), /unknown budget rule "erk": known are per-cost, global/);
+  assert.throws(() => budgetRuleNamed("best"), /unknown budget rule "best": known are per-cost, global, uniform, erk/);
   assert.is(budgetRuleNamed("global"), global);
 });
 
@@ -100,7 +142,7 @@ test("per-cost: layers whose shares are the same give alternately, the earlier o
 
 test("lamp: layers of any scale give alike, and the last group of none before all others have gone", () => {
   const lamp = budgetRuleNamed("lamp");
-  assert.equal([...lamp.worth(new Float64Array([4, 1, 3]), 0.5)], [1, 1 / 8, 3 / 7]);
+  assert.equal([...worth(lamp, [4, 1, 3], 0.5)], [1, 1 / 8, 3 / 7]);
   assert.equal(kept(lamp, { target: { groups: 0.5 } }), [2, 2]);
   assert.equal(kept(lamp, { target: { groups: 0.75 } }), [3, 3]);
   assert.equal(kept(lamp, { target: { groups: 0.25 } }), [1, 1]);

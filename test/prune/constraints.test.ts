@@ -52,6 +52,23 @@ test("constraints name layers by pattern, by node or by weight", () => {
   assert.equal(names([`${all[0].slice(0, -1)}?`, all[1]]), names().slice(0, 2));
 });
 
+test("excluded layers stay as they are, and so does what is coupled to them", () => {
+  const b = builder("g", ["N", 1, 4, 4]);
+  const branch = (name: string) => b.conv(b.input, { name, out: 2, kernel: 1 });
+  b.conv(b.conv(b.add(branch("p"), branch("q")), { name: "inner", out: 3, kernel: 1 }), {
+    name: "out",
+    out: 1,
+    kernel: 1,
+  });
+  const names = (exclude: string[], granularity: "filter" | "weight" = "filter") =>
+    coupledConstraints(b.graph(), { granularity, keep: 0.5, exclude }).map(({ name }) => name);
+  assert.equal(names(["p"]), ["inner:filter"]);
+  assert.equal(names(["in*"]), ["p:filter"]);
+  assert.equal(names(["p.weight", "out"], "weight"), ["q:weight", "inner:weight"]);
+  assert.throws(() => names(["fc"]), /no layer is named "fc"; there are p, q, inner, out/);
+  assert.throws(() => names(["p", "inner"]), /exclude leaves no layer to prune: p, inner/);
+});
+
 test("constraints on an unknown layer or on the logits, or to keep what is no fraction, are refused", () => {
   const make = (layers: string[], keep = 0.5) => () =>
     coupledConstraints(digits, { granularity: "filter", keep, layers });

@@ -85,8 +85,12 @@ test("wanda weighs each weight by the norm of what it reads, flap its square by 
 });
 
 test("the rule z-score standardises within a layer", () => {
-  assert.equal([...zScore.worth(Float64Array.of(1, 3), 1)], [-1, 1]);
-  assert.equal([...zScore.worth(Float64Array.of(2, 2), 1)], [0, 0]);
+  const worth = (...scores: number[]) => {
+    const layer = { scores: Float64Array.from(scores), shapes: [[2, 1]] };
+    return [...zScore.worth(layer.scores, 1, layer, [layer])];
+  };
+  assert.equal(worth(1, 3), [-1, 1]);
+  assert.equal(worth(2, 2), [0, 0]);
 });
 
 test("snip is the change of the loss by a mask, and taylor that of leaving a whole filter's weights, to first order", async () => {

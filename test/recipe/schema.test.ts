@@ -68,12 +68,12 @@ test("the stage's keep goes to the constraints that have none; one layer may sta
   const admm = stage({
     kind: "admm",
     keep: 0.3,
-    constraints: [{ kind: "filter" }, { kind: "column", layers: "conv*", keep: 0.5, minKeep: 4 }],
+    constraints: [{ kind: "filter" }, { kind: "column", layers: "conv*", exclude: "conv1", keep: 0.5, minKeep: 4 }],
   });
   assert.ok(admm.kind === "admm" && !("keep" in admm));
   assert.equal(admm.constraints, [
     { kind: "filter", layers: ["*"], keep: 0.3, minKeep: 1 },
-    { kind: "column", layers: ["conv*"], keep: 0.5, minKeep: 4 },
+    { kind: "column", layers: ["conv*"], exclude: ["conv1"], keep: 0.5, minKeep: 4 },
   ]);
 });
 
@@ -205,7 +205,7 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
   [
     "keep of n:m",
     constraint({ kind: "n:m", keep: 0.5 }),
-    "stages.0.constraints.0.keep: unknown key; known: kind, layers, n, m",
+    "stages.0.constraints.0.keep: unknown key; known: kind, layers, exclude, n, m",
   ],
   [
     "as many as there are",
@@ -215,7 +215,7 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
   [
     "a block of a filter",
     constraint({ block: [4, 4], keep: 1 }),
-    "stages.0.constraints.0.block: unknown key; known: kind, layers, keep, minKeep",
+    "stages.0.constraints.0.block: unknown key; known: kind, layers, exclude, keep, minKeep",
   ],
   [
     "blocks of one number",
@@ -303,8 +303,8 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
   ],
   [
     "an unknown budget rule",
-    small([{ kind: "prune", budget: { macs: 0.5, rule: "erk" } }]),
-    /^stages\.0\.budget\.rule: expected per-cost.*global.*, got "erk"$/,
+    small([{ kind: "prune", budget: { macs: 0.5, rule: "best" } }]),
+    /^stages\.0\.budget\.rule: expected per-cost.*global.*, got "best"$/,
   ],
   [
     "an unknown cost",

@@ -11,7 +11,7 @@ import { type CostName, costNames, COSTS, type Target } from "./costs/costs.ts";
 import { perCost } from "./per_cost.ts";
 import { type Achieved, type Price, type PriceOptions, pricing } from "./price.ts";
 import { leastThat } from "./search.ts";
-import type { BudgetRule } from "./types.ts";
+import type { BudgetRule, RankedLayer } from "./types.ts";
 
 export interface BudgetOptions extends PriceOptions {
   /** How the groups of different layers are put into one order; default `perCost`. */
@@ -48,6 +48,11 @@ export function solveBudget(
   checkTarget(target);
   const price = pricing(graph, constraints, scores, options);
   const whole = constraints.map((constraint) => isFixed(constraint.rule) ? constraint.keep : constraint.groups);
+  const layers = constraints.map(({ members }, c): RankedLayer => ({
+    scores: scores[c],
+    shapes: members.filter(({ role }) => role === "weight").map(({ param }) => graph.params[param].shape),
+  }));
+  const ranked = layers.filter((_, c) => !isFixed(constraints[c].rule));
   const order = constraints.flatMap(({ rule: selection, groups, minKeep }, c) => {
     const least = Math.max(minKeep, Math.ceil(protect * groups));
     if (isFixed(selection) || groups <= least) return [];
@@ -56,7 +61,7 @@ export function solveBudget(
     const without = (gone: number) => price(whole.map((k, i) => i === c ? k - gone : k)).excess;
     const saved = without(free) - without(free + 1);
     if (saved <= 0) return [];
-    const worth = rule.worth(scores[c], saved);
+    const worth = rule.worth(scores[c], saved, layers[c], ranked);
     return rankGroups(scores[c]).slice(least).map((group) => ({ c, worth: worth[group] }));
   }).sort((a, b) => a.worth - b.worth || a.c - b.c);
   const keepAfter = (dropped: number) => {

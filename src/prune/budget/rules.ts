@@ -3,12 +3,23 @@
 import { UserError } from "../../errors.ts";
 import { CRITERIA } from "../criteria/criteria.ts";
 import type { Criterion } from "../criteria/types.ts";
+import { erk } from "./erk.ts";
 import { global } from "./global.ts";
+import { isomorphic } from "./isomorphic.ts";
 import { perCost } from "./per_cost.ts";
 import type { BudgetRule } from "./types.ts";
+import { uniform } from "./uniform_rule.ts";
 import { zScore } from "./z_score.ts";
 
-const ALL: readonly BudgetRule[] = [perCost, global, zScore, ...[...CRITERIA.values()].flatMap(ruleOf)];
+const ALL: readonly BudgetRule[] = [
+  perCost,
+  global,
+  uniform,
+  erk,
+  isomorphic,
+  zScore,
+  ...[...CRITERIA.values()].flatMap(ruleOf),
+];
 
 /** By name: how groups of different layers are put into one order. */
 export const BUDGET_RULES: ReadonlyMap<string, BudgetRule> = new Map(ALL.map((rule) => [rule.name, rule]));

@@ -14,8 +14,18 @@ export interface BudgetRule {
    * a layer's weakest groups go first under any rule.
    *
    * @param saved the costs that one group of the layer saves, in fractions of the whole network's, above 0
+   * @param layer what else there is to know of the layer
+   * @param all every layer of which groups may go, this one among them
    */
-  worth(scores: Float64Array, saved: number): Float64Array;
+  worth(scores: Float64Array, saved: number, layer: RankedLayer, all: readonly RankedLayer[]): Float64Array;
+}
+
+/** A layer, or what layers are coupled to, whose groups are put into the network's order. */
+export interface RankedLayer {
+  /** Of each of its groups. */
+  readonly scores: Float64Array;
+  /** Of the weights that the groups are of, the layer's own first: [F, C, KH, KW] of a convolution. */
+  readonly shapes: readonly (readonly number[])[];
 }
 
 /** A network of which a budget asks what it costs. */

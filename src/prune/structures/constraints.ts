@@ -21,6 +21,8 @@ export type ConstraintOptions = Structure & {
    * way. A layer that is named in full but can't be pruned is an error, one that a wildcard meets is passed over.
    */
   readonly layers?: readonly string[];
+  /** Names that stay as they are, written in the same way: what is coupled to such a layer stays with it. Default: none. */
+  readonly exclude?: readonly string[];
   /** Groups that stay in any case; default 1. */
   readonly minKeep?: number;
 };
@@ -35,12 +37,22 @@ export function coupledConstraints(graph: Graph, options: ConstraintOptions): Co
   checkFraction(options.keep, `constraint "${options.granularity}"`);
   const { layers } = dependencyGraph(graph);
   const classes = coupledClasses(graph);
-  const chosen = choose([...layers.values()], options, refusals(graph, classes, layers, options));
-  return options.granularity === "filter"
-    ? classes.filter(({ producers }) => producers.some(({ node }) => chosen.has(node)))
-      .map((coupled) => filterConstraint(graph, coupled, options))
-    : distinct([...layers.values()].filter(({ node }) => chosen.has(node.name)), ({ weight }) => weight)
+  const all = [...layers.values()];
+  const chosen = choose(all, options, refusals(graph, classes, layers, options));
+  const excluded = new Set(
+    (options.exclude ?? []).flatMap((pattern) => named(all, pattern)).map(({ node }) => node.name),
+  );
+  const found = options.granularity === "filter"
+    ? classes.filter(({ producers }) => {
+      const nodes = producers.map(({ node }) => node);
+      return nodes.some((node) => chosen.has(node)) && !nodes.some((node) => excluded.has(node));
+    }).map((coupled) => filterConstraint(graph, coupled, options))
+    : distinct(all.filter(({ node: { name } }) => chosen.has(name) && !excluded.has(name)), ({ weight }) => weight)
       .map((layer) => layerConstraint(graph, layer, options));
+  if (found.length > 0) return found;
+  throw new UserError(
+    `constraint "${options.granularity}": exclude leaves no layer to prune: ${options.exclude!.join(", ")}`,
+  );
 }
 
 /**
@@ -141,6 +153,14 @@ function refusals(
   return refused;
 }
 
+/** @throws UserError where no layer has such a name */
+function named(all: readonly Layer[], pattern: string): Layer[] {
+  const matches = matcher(pattern);
+  const found = all.filter(({ node, weight }) => matches(node.name) || matches(weight));
+  if (found.length > 0) return found;
+  throw new UserError(`no layer is named "${pattern}"; there are ${all.map((l) => l.node.name).join(", ")}`);
+}
+
 function choose(
   all: readonly Layer[],
   { layers = ["*"], granularity }: ConstraintOptions,
@@ -148,11 +168,7 @@ function choose(
 ): Set<string> {
   const chosen = new Set<string>();
   for (const pattern of layers) {
-    const matches = matcher(pattern);
-    const found = all.filter(({ node, weight }) => matches(node.name) || matches(weight));
-    if (found.length === 0) {
-      throw new UserError(`no layer is named "${pattern}"; there are ${all.map((l) => l.node.name).join(", ")}`);
-    }
+    const found = named(all, pattern);
     const exact = !/[*?]/.test(pattern);
     for (const { node } of found) {
       const why = refused.get(node.name);
