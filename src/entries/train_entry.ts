@@ -50,6 +50,7 @@ export { type EvidenceOptions, gatherEvidence } from "../train/evidence/gather_e
 export type {
   ChannelStatistics,
   EvidenceRequest,
+  FeatureMaps,
   GatheredEvidence,
   GradientStatistics,
   MagnitudeStatistics,

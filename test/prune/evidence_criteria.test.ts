@@ -1,12 +1,16 @@
 /** Criteria that look at gradients and activations: by numbers worked out by hand, and against what the network itself does. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { random } from "../../kernels/random/philox.ts";
 import { builder } from "../../src/graph/build.ts";
 import type { Model } from "../../src/graph/types.ts";
 import { zScore } from "../../src/prune/budget/z_score.ts";
+import { independence } from "../../src/prune/criteria/chip.ts";
 import { criterionNamed } from "../../src/prune/criteria/criteria.ts";
 import { gatherFor } from "../../src/prune/criteria/gather.ts";
+import { rankOf } from "../../src/prune/criteria/hrank.ts";
 import { scoreGroups } from "../../src/prune/criteria/score.ts";
+import { symmetricEigenvalues } from "../../src/prune/criteria/symmetric_eigenvalues.ts";
 import { prune } from "../../src/prune/prune_model.ts";
 import { type ConstraintOptions, coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import type { GatheredEvidence } from "../../src/train/evidence/evidence.ts";
@@ -33,6 +37,7 @@ const NOTHING: GatheredEvidence = {
   samples: 4,
   activations: new Map(),
   magnitudes: new Map(),
+  maps: new Map(),
   gradients: new Map(),
   parameters: new Map(),
   covariances: new Map(),
@@ -82,6 +87,78 @@ test("wanda weighs each weight by the norm of what it reads, flap its square by 
   assert.equal(scores("flap", filters, { activations }), [5 + 12 + 81 + 17 * 16, 1]);
   const weights = scores("wanda", of({ granularity: "weight" }, "out"), { activations });
   assert.equal(weights.slice(0, 9), [1, 4, 9, 16, 0, 0, 0, 1, 2]);
+});
+
+test("eigenvalues of symmetric matrices: known ones, repeated ones, and sums and products of random ones", () => {
+  const of = (...numbers: number[]) =>
+    [...symmetricEigenvalues(Float64Array.from(numbers), Math.sqrt(numbers.length))].sort((a, b) => a - b);
+  const near = (found: number[], expected: number[]) =>
+    expected.forEach((value, i) => assert.ok(Math.abs(found[i] - value) < 1e-12 * (1 + Math.abs(value)), `${found}`));
+  near(of(7), [7]);
+  near(of(2, 1, 1, 2), [1, 3]);
+  // The second difference on three places: 2 − 2·cos(kπ/4).
+  near(of(2, -1, 0, -1, 2, -1, 0, -1, 2), [2 - Math.SQRT2, 2, 2 + Math.SQRT2]);
+  near(of(0, 0, 0, 0), [0, 0]);
+  near(of(1, 0, 1, 0, 2, 0, 1, 0, 1), [0, 2, 2]);
+  for (const n of [5, 16, 33]) {
+    const a = random(n, "symmetric").fillNormal(new Float64Array(n * n), 0);
+    for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) a[j * n + i] = a[i * n + j];
+    const found = symmetricEigenvalues(a, n);
+    const trace = Array.from({ length: n }, (_, i) => a[i * n + i]).reduce((s, v) => s + v, 0);
+    near([found.reduce((s, v) => s + v, 0)], [trace]);
+    // The sum of squares is that of all numbers.
+    near([found.reduce((s, v) => s + v * v, 0)], [a.reduce((s, v) => s + v * v, 0)]);
+  }
+});
+
+test("hrank is the rank of maps that were made with it, wide, high and empty", () => {
+  const made = (rows: number, columns: number, rank: number) => {
+    const draw = (name: string, count: number) => random(rank, name).fillNormal(new Float64Array(count), 0);
+    const [left, right] = [draw("left", rows * rank), draw("right", rank * columns)];
+    return Float64Array.from(
+      { length: rows * columns },
+      (_, i) =>
+        Math.fround(
+          Array.from(
+            { length: rank },
+            (_, r) => left[Math.floor(i / columns) * rank + r] * right[r * columns + i % columns],
+          )
+            .reduce((s, v) => s + v, 0),
+        ),
+    );
+  };
+  for (const [rows, columns, rank] of [[6, 6, 1], [6, 6, 4], [3, 9, 2], [9, 3, 3]]) {
+    assert.is(rankOf(made(rows, columns, rank), rows, columns), rank, `${rows}×${columns}`);
+  }
+  assert.is(rankOf(new Float64Array(12), 3, 4), 0);
+});
+
+test("chip is what a row takes from the nuclear norm: of orthogonal rows its length, of what others say nothing new", () => {
+  const near = (found: Float64Array, expected: number[]) =>
+    expected.forEach((value, i) => assert.ok(Math.abs(found[i] - value) < 1e-9, `${found}`));
+  near(independence(Float64Array.of(3, 4, 0, 0, 0, 0, 0, 2), 2, 4), [5, 2]);
+  // Two equal rows (1, 0): the norm is √2, and 1 without one of them. The third stands alone.
+  near(independence(Float64Array.of(1, 0, 1, 0, 0, 3), 3, 2), [Math.SQRT2 - 1, Math.SQRT2 - 1, 3]);
+  // As many rows as columns, by singular values worked out by hand: of (1, 1; 0, 1) they are (√5 ± 1)/2, in sum √5.
+  near(independence(Float64Array.of(1, 1, 0, 1), 2, 2), [Math.sqrt(5) - 1, Math.sqrt(5) - Math.SQRT2]);
+});
+
+test("maps are those of the layer that reads them, image by image", async () => {
+  const b = builder("g", ["N", 1, 2, 2]);
+  b.globalAveragePool(
+    b.conv(b.relu(b.conv(b.input, { name: "a", out: 2, kernel: 1 })), { name: "b", out: 2, kernel: 1 }),
+  );
+  const graph = b.graph();
+  const model = modelOf(graph, { "a.weight": [1, 0], "a.bias": [0, 1] });
+  const [constraint] = coupledConstraints(graph, { granularity: "filter", keep: 1, layers: ["a"] });
+  // Pixels (p / 255 − 0.5) / 0.25: a map of rank 2, one of rank 1, and one that ReLU empties; the other channel is 1 everywhere.
+  const images = Uint8Array.of(255, 0, 0, 255, 255, 255, 200, 200, 0, 0, 0, 0);
+  const data = { name: "three", count: 3, classes: 2, shape: [1, 2, 2] as const, images, normalization: NORMALIZATION };
+  const criterion = criterionNamed("hrank");
+  const gathered = await gatherFor({ gpu, model, data, criterion, constraints: [constraint], batch: 2 });
+  assert.equal(gathered!.maps.values().next().value!.shape, [3, 2, 2, 2]);
+  assert.equal([...scoreGroups(criterion, constraint, { model, seed: 1, gathered }).scores], [(2 + 1 + 0) / 3, 1]);
+  assert.throws(() => scores("hrank", filters), /no layer reads its channels as images/);
 });
 
 test("the rule z-score standardises within a layer", () => {

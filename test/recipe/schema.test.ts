@@ -298,8 +298,8 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
   ],
   [
     "an unknown criterion",
-    small([{ kind: "prune", keep: 0.5, criterion: "hrank" }]),
-    /^stages\.0\.criterion: expected l2, l1, .*, got "hrank"$/,
+    small([{ kind: "prune", keep: 0.5, criterion: "best" }]),
+    /^stages\.0\.criterion: expected l2, l1, .*, got "best"$/,
   ],
   [
     "an unknown budget rule",

@@ -7,17 +7,18 @@ import type { Graph } from "../../graph/types.ts";
  * The mean of a channel's statistic over the channels that a group is about, such as the pixels of one behind a Flatten; summed
  * over the values that they are read from, each of which counts once, whoever reads it.
  *
- * @param of the statistic of each channel of a value
+ * @param of the statistic of each channel of a value; undefined where the value has none, and takes no part
  */
 export function meanOfChannels(
   groups: Constraint,
   graph: Graph,
-  of: (value: string) => ArrayLike<number>,
+  of: (value: string) => ArrayLike<number> | undefined,
 ): Float64Array {
   const total = new Float64Array(groups.groups);
   const values = new Map(readChannels(groups, graph).map((read) => [read.read.value, read]));
   for (const [value, read] of values) {
     const statistic = of(value);
+    if (!statistic) continue;
     const sums = new Float64Array(groups.groups), counts = new Float64Array(groups.groups);
     const seen = new Set<number>();
     forEachRead(read, groups.groups, (group, _, channel) => {

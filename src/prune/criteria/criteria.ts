@@ -4,9 +4,11 @@ import { UserError } from "../../errors.ts";
 import { activation } from "./activation.ts";
 import { apoz } from "./apoz.ts";
 import { bnScale } from "./bn_scale.ts";
+import { chip } from "./chip.ts";
 import { fisher } from "./fisher.ts";
 import { flap } from "./flap.ts";
 import { fpgm } from "./fpgm.ts";
+import { hrank } from "./hrank.ts";
 import { l1 } from "./l1.ts";
 import { l2 } from "./l2.ts";
 import { lamp } from "./lamp.ts";
@@ -32,6 +34,8 @@ const ALL: readonly Criterion[] = [
   snip,
   activation,
   apoz,
+  hrank,
+  chip,
   wanda,
   flap,
 ];

@@ -14,6 +14,8 @@ export interface EvidenceRequest {
   readonly activations?: readonly ValueChannels[];
   /** Values of whose channels the magnitudes are wanted, and how often they are above 0. */
   readonly magnitudes?: readonly ValueChannels[];
+  /** Values whose maps [C, H, W] are wanted as they are, of the first `MAPPED_IMAGES` images. */
+  readonly maps?: readonly string[];
   /** Values whose gradients' statistics are wanted, per channel. */
   readonly gradients?: readonly ValueChannels[];
   /** Parameters whose gradients' means and mean squares are wanted, per number. */
@@ -40,6 +42,17 @@ export interface MagnitudeStatistics {
   readonly meanAbs: Float64Array;
   /** [C]: the fraction of numbers above 0. */
   readonly positive: Float64Array;
+}
+
+/** As many images' maps are kept: more would fill memory, and the scores that need them change little by then. */
+export const MAPPED_IMAGES = 32;
+
+/** What a value was for the first images. */
+export interface FeatureMaps {
+  /** [N, C, H, W] */
+  readonly shape: readonly number[];
+  /** In that order. */
+  readonly data: Float64Array;
 }
 
 /** Of each channel. The gradient g is that of each sample's own loss, not of the batch's mean. */
@@ -81,6 +94,8 @@ export interface GatheredEvidence {
   readonly activations: ReadonlyMap<string, ChannelStatistics>;
   /** By value. */
   readonly magnitudes: ReadonlyMap<string, MagnitudeStatistics>;
+  /** By value. */
+  readonly maps: ReadonlyMap<string, FeatureMaps>;
   /** By value. */
   readonly gradients: ReadonlyMap<string, GradientStatistics>;
   /** By parameter. */

@@ -10,13 +10,15 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { Step } from "../types.ts";
 import { channelSums, type ChannelView, channelView, sampleSums, withProduct } from "./channel_sums.ts";
 import type { Sum, Sums } from "./evidence_sums.ts";
-import type {
-  ChannelStatistics,
-  GradientStatistics,
-  MagnitudeStatistics,
-  ParameterGradients,
-  SecondMoments,
-  ValueChannels,
+import {
+  type ChannelStatistics,
+  type FeatureMaps,
+  type GradientStatistics,
+  type MagnitudeStatistics,
+  MAPPED_IMAGES,
+  type ParameterGradients,
+  type SecondMoments,
+  type ValueChannels,
 } from "./evidence.ts";
 
 /** A part of the evidence in the making. */
@@ -84,6 +86,36 @@ export function observeMagnitudes(
       meanAbs: divided(sums.total(names.magnitude), count),
       positive: divided(sums.total(names.positive), count),
     }),
+  };
+}
+
+export function observeMaps(sums: Sums, value: string): Observer<FeatureMaps> {
+  const names: string[] = [];
+  let channels: readonly number[] = [];
+  let images = 0;
+  return {
+    value,
+    made(x) {
+      if (x.shape.length !== 4) {
+        throw new UserError(`evidence: value "${value}" is [${x.shape}], and maps are of images [N, C, H, W]`);
+      }
+      if (images >= MAPPED_IMAGES) return;
+      channels = x.shape.slice(1);
+      names.push(`maps ${names.length} ${value}`);
+      sums.open(names[names.length - 1], x.shape).add(x);
+      images += x.shape[0];
+    },
+    result: () => {
+      const count = Math.min(images, MAPPED_IMAGES);
+      const data = new Float64Array(count * channels.reduce((product, n) => product * n, 1));
+      let at = 0;
+      for (const name of names) {
+        const part = sums.total(name).subarray(0, data.length - at);
+        data.set(part, at);
+        at += part.length;
+      }
+      return { shape: [count, ...channels], data };
+    },
   };
 }
 

@@ -21,6 +21,7 @@ import {
   observeCovariance,
   observeGradients,
   observeMagnitudes,
+  observeMaps,
   observeParameter,
   observePatches,
   type Observer,
@@ -92,6 +93,7 @@ export async function gatherEvidence(options: EvidenceOptions): Promise<Gathered
     samples,
     activations: results(observers.activations),
     magnitudes: results(observers.magnitudes),
+    maps: results(observers.maps),
     gradients: results(observers.gradients),
     parameters: results(observers.parameters),
     covariances: results(observers.covariances),
@@ -123,6 +125,7 @@ function merged(requests: readonly EvidenceRequest[]): Required<EvidenceRequest>
   return {
     activations: values(({ activations }) => activations),
     magnitudes: values(({ magnitudes }) => magnitudes),
+    maps: names(({ maps }) => maps),
     gradients: values(({ gradients }) => gradients),
     parameters: names(({ parameters }) => parameters),
     covariances: values(({ covariances }) => covariances),
@@ -142,6 +145,7 @@ function observersOf(gpu: Gpu, sums: Sums, graph: Graph, wanted: Required<Eviden
   return {
     activations: ofValues(wanted.activations, (of) => observeActivations(gpu, sums, of)),
     magnitudes: ofValues(wanted.magnitudes, (of) => observeMagnitudes(gpu, sums, of)),
+    maps: new Map(wanted.maps.map((value) => [value, observeMaps(sums, value)])),
     gradients: ofValues(wanted.gradients, (of) => observeGradients(gpu, sums, of)),
     parameters: new Map(wanted.parameters.map((name) => [name, observeParameter(gpu, sums, graph, name)])),
     covariances: ofValues(wanted.covariances, (of) => observeCovariance(gpu, sums, of)),
