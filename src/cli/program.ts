@@ -3,6 +3,7 @@ import type { DebugLevel } from "../gpu/trace.ts";
 import { UsageError, UserError } from "../errors.ts";
 import { blocksCommand } from "./blocks.ts";
 import { buildCommand } from "./build.ts";
+import { criteriaCommand } from "./criteria.ts";
 import { devicesCommand } from "./devices.ts";
 import { evalCommand } from "./eval.ts";
 import { inspectCommand } from "./inspect.ts";
@@ -53,6 +54,7 @@ function createProgram(args: readonly string[], io: Io): Command {
     evalCommand(io),
     verifyCommand(io),
     recipesCommand(io),
+    criteriaCommand(io),
     inspectCommand(io),
     blocksCommand(io),
     tuneCommand(io),

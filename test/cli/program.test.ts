@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
 import { type Engine, type PruneOptions, StopSignal } from "../../src/cli/io.ts";
 import { modelNames } from "../../src/models/zoo.ts";
+import { CRITERIA } from "../../src/prune/criteria/criteria.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
 import type { Check } from "../../src/report/checks.ts";
 import { report, session } from "./fake.ts";
@@ -24,7 +25,9 @@ function recording() {
 }
 
 test("help of the program and of each command", async () => {
-  for (const command of [[], ["prune"], ["train"], ["eval"], ["verify"], ["recipes"], ["inspect"], ["tune"]]) {
+  for (
+    const command of [[], ["prune"], ["train"], ["eval"], ["verify"], ["recipes"], ["criteria"], ["inspect"], ["tune"]]
+  ) {
     const { run, out, err } = session();
     assert.is(await run(...command, "--help"), 0);
     assert.match(out.join("\n"), new RegExp(`Usage: secateur ${command.join("")}`));
@@ -324,6 +327,16 @@ test("recipes lists every name with its description", async () => {
   assert.is(await run("recipes"), 0);
   assert.match(out[0], /^digits +\S.*\n/);
   assert.match(out[0], /mnist-lenet5 +LeNet-5/);
+});
+
+test("criteria lists every criterion with what it looks at", async () => {
+  const { run, out, err } = session();
+  assert.is(await run("criteria"), 0);
+  for (const name of CRITERIA.keys()) assert.match(out[0], new RegExp(`^${name} +\\S`, "m"));
+  assert.match(out[0], /^taylor +labelled images +\|Σ/m);
+  assert.match(out[0], /^random +nothing/m);
+  assert.is(await run("criteria", "l2"), 2);
+  assert.is(err.length, 1);
 });
 
 test.run();
