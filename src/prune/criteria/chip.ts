@@ -1,4 +1,5 @@
 import { meanOverMaps, refusalWithoutMaps, requestMaps } from "./feature_maps.ts";
+import { smallerGram } from "./gram.ts";
 import { symmetricEigenvalues } from "./symmetric_eigenvalues.ts";
 import type { Criterion } from "./types.ts";
 
@@ -20,12 +21,10 @@ export const chip: Criterion = {
 
 /** ‖A‖_* − ‖A without row j‖_* for each row j of A [rows, columns]. */
 export function independence(a: Float64Array, rows: number, columns: number): Float64Array {
-  const [small, of] = rows <= columns
-    ? [rows, rowProducts(a, rows, columns)]
-    : [columns, columnProducts(a, rows, columns)];
-  const whole = nuclearNorm(of, small);
+  const { n, products } = smallerGram(a, rows, columns);
+  const whole = nuclearNorm(products, n);
   return Float64Array.from({ length: rows }, (_, j) => {
-    const without = of.slice();
+    const without = products.slice();
     if (rows <= columns) {
       for (let i = 0; i < rows; i++) without[i * rows + j] = without[j * rows + i] = 0;
     } else {
@@ -33,32 +32,10 @@ export function independence(a: Float64Array, rows: number, columns: number): Fl
         for (let k = 0; k < columns; k++) without[i * columns + k] -= a[j * columns + i] * a[j * columns + k];
       }
     }
-    return whole - nuclearNorm(without, small);
+    return whole - nuclearNorm(without, n);
   });
 }
 
 function nuclearNorm(gram: Float64Array, n: number): number {
   return symmetricEigenvalues(gram, n).reduce((sum, square) => sum + Math.sqrt(Math.max(0, square)), 0);
-}
-
-function rowProducts(a: Float64Array, rows: number, columns: number): Float64Array {
-  const gram = new Float64Array(rows * rows);
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = 0;
-      for (let k = 0; k < columns; k++) sum += a[i * columns + k] * a[j * columns + k];
-      gram[i * rows + j] = gram[j * rows + i] = sum;
-    }
-  }
-  return gram;
-}
-
-function columnProducts(a: Float64Array, rows: number, columns: number): Float64Array {
-  const gram = new Float64Array(columns * columns);
-  for (let r = 0; r < rows; r++) {
-    for (let i = 0; i < columns; i++) {
-      for (let j = 0; j < columns; j++) gram[i * columns + j] += a[r * columns + i] * a[r * columns + j];
-    }
-  }
-  return gram;
 }

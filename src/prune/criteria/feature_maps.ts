@@ -47,10 +47,9 @@ function meanOf(
 /** Values of images from which layers read the channels. */
 function mapped(groups: Constraint, graph: Graph): string[] {
   const shapes = inferShapes(graph);
-  const values = readChannels(groups, graph).map(({ read: { value, axis } }) => ({ value, axis, rank: rankOf(value) }));
-  return [...new Set(values.filter(({ axis, rank }) => axis === 1 && rank === 4).map(({ value }) => value))];
-
-  function rankOf(value: string): number {
-    return (shapes.get(value) ?? graph.inputs.find(({ name }) => name === value)!.shape).length;
-  }
+  for (const { name, shape } of graph.inputs) shapes.set(name, shape);
+  const images = readChannels(groups, graph).filter(({ read: { value, axis } }) =>
+    axis === 1 && shapes.get(value)!.length === 4
+  );
+  return [...new Set(images.map(({ read }) => read.value))];
 }

@@ -1,4 +1,5 @@
 import { meanOverMaps, refusalWithoutMaps, requestMaps } from "./feature_maps.ts";
+import { smallerGram } from "./gram.ts";
 import { symmetricEigenvalues } from "./symmetric_eigenvalues.ts";
 import type { Criterion } from "./types.ts";
 
@@ -24,20 +25,9 @@ export const hrank: Criterion = {
 
 /** Of float32 numbers: singular values count that are above max(rows, columns) · 2⁻²³ of the largest, as NumPy and PyTorch do. */
 export function rankOf(matrix: Float64Array, rows: number, columns: number): number {
-  const [n, m] = rows <= columns ? [rows, columns] : [columns, rows];
-  const at = rows <= columns
-    ? (i: number, k: number) => matrix[i * columns + k]
-    : (i: number, k: number) => matrix[k * columns + i];
-  const gram = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = 0;
-      for (let k = 0; k < m; k++) sum += at(i, k) * at(j, k);
-      gram[i * n + j] = sum;
-    }
-  }
-  const squares = symmetricEigenvalues(gram, n);
+  const { n, products } = smallerGram(matrix, rows, columns);
+  const squares = symmetricEigenvalues(products, n);
   const largest = squares.reduce((most, value) => Math.max(most, value), 0);
-  const least = largest * (m * 2 ** -23) ** 2;
+  const least = largest * (Math.max(rows, columns) * 2 ** -23) ** 2;
   return largest > 0 ? squares.reduce((count, value) => count + (value > least ? 1 : 0), 0) : 0;
 }

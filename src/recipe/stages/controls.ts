@@ -1,6 +1,5 @@
 /** Networks beside which the run's own stands: of the same size, or of the same blocks, reached in another way. */
 import { isDepthControl } from "../../depth/depth_controls.ts";
-import { spread } from "../../data/splits.ts";
 import { UserError } from "../../errors.ts";
 import { applyIndexMap } from "../../graph/indexmap.ts";
 import { initialise } from "../../graph/initialise.ts";
@@ -8,7 +7,6 @@ import { inDenseShape } from "../../graph/scatter.ts";
 import type { Model, Params } from "../../graph/types.ts";
 import { matchingConstraints } from "../../prune/budget/settle.ts";
 import { criterionNamed } from "../../prune/criteria/criteria.ts";
-import { gatherFor } from "../../prune/criteria/gather.ts";
 import { oneShot } from "../../prune/methods/one_shot.ts";
 import { compact } from "../../prune/rewrite/compact.ts";
 import { maskModel, partialMasks } from "../../prune/structures/masks.ts";
@@ -21,9 +19,7 @@ import { type ControlRun, controlRuns, type ControlsStage, isPruning, SCRATCH, t
 import { controlTraining } from "./control_training.ts";
 import { depthControl } from "./depth_controls.ts";
 import { choicesOf } from "./merge.ts";
-
-/** Training images for a control's criterion that looks at more than weights. */
-const IMAGES = 512;
+import { gatheredFor } from "./request.ts";
 
 /** A network that is trained as a control, or measured as it is. */
 export interface Control {
@@ -71,11 +67,8 @@ async function controlOf(ctx: RunContext, { method }: ControlRun, before: readon
 }
 
 /** The baseline with as many groups left in each layer as the final network has, physically smaller where it can be. */
-async function prunedDense(
-  { gpu, state, recipe, data, signal }: RunContext,
-  criterion: string,
-  before: readonly Stage[],
-): Promise<Control> {
+async function prunedDense(ctx: RunContext, criterion: string, before: readonly Stage[]): Promise<Control> {
+  const { gpu, state, recipe, data } = ctx;
   const { dense, model, origin } = state;
   const final = inDenseShape(model, origin, dense, state.masked);
   if (typeof final === "string") {
@@ -84,16 +77,7 @@ async function prunedDense(
   const asked = before.filter(isPruning).flatMap((stage) => stage.constraints.map(optionsOf));
   const constraints = matchingConstraints(dense, final, asked);
   const by = criterionNamed(criterion);
-  const images = spread(data.train, IMAGES);
-  const gathered = await gatherFor({
-    gpu,
-    model: dense,
-    data: images,
-    criterion: by,
-    constraints,
-    batch: recipe.batch,
-    signal,
-  });
+  const gathered = await gatheredFor(ctx, dense, by, constraints);
   const masks = oneShot(dense, new Map(), constraints, { criterion: by, seed: recipe.seed, gathered });
   const small = compact(maskModel(dense, masks), { columns: false, border: "keep" });
   return {

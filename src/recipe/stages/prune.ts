@@ -39,7 +39,8 @@ export async function runPruneStage(ctx: RunContext, stage: PruneStage): Promise
   let at = savedPhase(saved);
   if (!at) {
     const request = requestOf(stage, state.model, { tables: ctx.tables, seed: ctx.recipe.seed });
-    const gathered = await gatheredFor(ctx, stage, requestedConstraints(state.model.graph, request));
+    const asked = requestedConstraints(state.model.graph, request);
+    const gathered = await gatheredFor(ctx, state.model, request.criterion, asked, imagesOf(stage));
     state.kept = settleKept({ model: state.model, dense: state.dense.graph }, { ...request, gathered });
     const doubt = stage.budget?.ms === undefined ? undefined : doubtOfTable(ctx.tables, stage.budget, state.model);
     if (doubt !== undefined) ctx.ui.warn(doubt);
@@ -79,12 +80,9 @@ async function pruneOnce(
     state.model = await trainAdmm(ctx, stage, constraints, labelOf("admm", stage, attempt), phase, saved);
     state.points = [...points, await pointOf(ctx, labelOf("admm", stage, attempt), state.model)];
   } else {
-    const gathered = await gatheredFor(ctx, stage, constraints);
-    state.masks = oneShot(model, masks, constraints, {
-      criterion: criterionOf(stage),
-      seed: ctx.recipe.seed,
-      gathered,
-    });
+    const criterion = criterionOf(stage);
+    const gathered = await gatheredFor(ctx, model, criterion, constraints, imagesOf(stage));
+    state.masks = oneShot(model, masks, constraints, { criterion, seed: ctx.recipe.seed, gathered });
   }
   state.model = maskModel(state.model, state.masks);
   // Blocks and runs are counted off from where the tensors begin now.
@@ -92,6 +90,10 @@ async function pruneOnce(
   if (stage.compact && stable) await shrink(ctx, { columns: false, border: "keep" });
   state.model = await recalibrate(ctx.gpu, state.model, ctx.data.train, ctx.recipe.batch);
   state.points = [...state.points, await pointOf(ctx, labelOf("pruned", stage, attempt), state.model)];
+}
+
+function imagesOf(stage: PruneStage): number | undefined {
+  return stage.kind === "prune" ? stage.images : undefined;
 }
 
 /** Trains on under the masks. */

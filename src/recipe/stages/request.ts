@@ -25,23 +25,15 @@ export function criterionOf(stage: PruneStage): Criterion {
   return criterionNamed(stage.kind === "prune" ? stage.criterion : CRITERION_OF[stage.kind]);
 }
 
-/** What the stage's criterion wants to know of the network as it is, on training images; undefined for one that reads weights alone. */
+/** What a criterion wants to know of a network, on training images; undefined for one that reads weights alone. */
 export async function gatheredFor(
-  { gpu, state: { model }, data, recipe, signal }: RunContext,
-  stage: PruneStage,
+  { gpu, data, recipe: { batch }, signal }: RunContext,
+  model: Model,
+  criterion: Criterion,
   constraints: readonly Constraint[],
+  images = IMAGES,
 ): Promise<GatheredEvidence | undefined> {
-  const images = (stage.kind === "prune" ? stage.images : undefined) ?? IMAGES;
-  const { batch } = recipe;
-  return await gatherFor({
-    gpu,
-    model,
-    data: spread(data.train, images),
-    criterion: criterionOf(stage),
-    constraints,
-    batch,
-    signal,
-  });
+  return await gatherFor({ gpu, model, data: spread(data.train, images), criterion, constraints, batch, signal });
 }
 
 /** @param model the network that latency tables are looked up for */
