@@ -5,7 +5,7 @@ import { isModelPath, type ModelChoice } from "../models/given.ts";
 import { createModel, modelNames } from "../models/zoo.ts";
 import { type CoupledGroup, refusalsOf } from "../prune/inspect.ts";
 import { inspectNetwork, type NetworkInspection } from "../report/inspection/network.ts";
-import { HOW_TO_KEEP_NORMS, lacksNorms } from "../recipe/restored_norms.ts";
+import { HOW_TO_KEEP_NORMS, lacksNorms } from "../stages/restored_norms.ts";
 import { bytes, count, short } from "../report/format.ts";
 import { visible } from "../visible.ts";
 import type { Io } from "./io.ts";

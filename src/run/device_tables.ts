@@ -7,11 +7,11 @@ import type { Model } from "../graph/types.ts";
 import { tableFor } from "../measure/latency/choose.ts";
 import { latencyEstimate, unfitTable } from "../measure/latency/estimate.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
+import type { Recipe } from "../recipe/schema.ts";
 import { readDeviceRecord } from "../report/devices/schema.ts";
 import { joinPath } from "../store/path.ts";
 import type { Store } from "../store/types.ts";
 import type { Ui } from "../ui.ts";
-import type { Recipe } from "../recipe/schema.ts";
 
 /** A budget in ms, as a stage has it. */
 export interface TimedBudget {

@@ -2,17 +2,17 @@
 import { UserError } from "../errors.ts";
 import { MODEL_FILE, ONNX_FILE } from "../formats/model_file.ts";
 import { inDenseShape } from "../graph/scatter.ts";
+import { optionsOf } from "../recipe/constraints.ts";
+import { formatRecipe } from "../recipe/load.ts";
+import { isPruning } from "../recipe/registry.ts";
 import { achieved } from "../report/achieved.ts";
 import { buildReport } from "../report/build.ts";
 import { withBlocks } from "../report/depth_blocks.ts";
 import { detailFromLog } from "../report/detail.ts";
 import { layerChanges } from "../report/layers.ts";
 import type { Report } from "../report/types.ts";
-import { optionsOf } from "../recipe/constraints.ts";
-import type { RunContext } from "../recipe/context.ts";
-import { formatRecipe } from "../recipe/load.ts";
-import { isPruning } from "../recipe/registry.ts";
-import { writtenNetworks } from "../recipe/restored_norms.ts";
+import type { RunContext } from "../stages/context.ts";
+import { writtenNetworks } from "../stages/restored_norms.ts";
 import { timeByTable, timedBudget } from "./device_tables.ts";
 
 export interface Provenance {

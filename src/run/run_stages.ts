@@ -5,12 +5,12 @@ import { DeviceLostError } from "../gpu/errors.ts";
 import { EquivalenceError } from "../graph/equivalence.ts";
 import { channelsLast } from "../graph/rewrite/channels_first.ts";
 import { metadataOf } from "../models/given.ts";
-import { Interrupted } from "../train/errors.ts";
-import type { RunContext } from "../recipe/context.ts";
 import type { Stage } from "../recipe/registry.ts";
-import { writtenNetworks } from "../recipe/restored_norms.ts";
+import type { RunContext } from "../stages/context.ts";
+import { writtenNetworks } from "../stages/restored_norms.ts";
+import { runStage } from "../stages/run_stage.ts";
+import { Interrupted } from "../train/errors.ts";
 import { isReported, isReporting, tailOf } from "./tail.ts";
-import { runStage } from "../recipe/stages/run_stage.ts";
 
 /** Carries out what is left of the recipe; `save` writes the checkpoint between two stages. */
 export async function runStages(ctx: RunContext, save: () => Promise<void>): Promise<void> {

@@ -6,8 +6,8 @@ import { show, UserError } from "../errors.ts";
 import { sha256 } from "../formats/sha256.ts";
 import { mapPaths } from "../recipe/paths.ts";
 import type { Stage } from "../recipe/registry.ts";
-import type { RunState } from "../recipe/run_state.ts";
 import type { Recipe } from "../recipe/schema.ts";
+import type { RunState } from "../stages/run_state.ts";
 
 type ReportingKind = "controls" | "measure";
 

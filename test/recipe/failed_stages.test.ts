@@ -7,7 +7,7 @@ import { initialise } from "../../src/graph/initialise.ts";
 import type { HostTensor, Model } from "../../src/graph/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { parseRecipe } from "../../src/recipe/schema.ts";
-import { controlTraining } from "../../src/recipe/stages/control_training.ts";
+import { controlTraining } from "../../src/recipe/control_training.ts";
 import { parseReport } from "../../src/report/validate.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
 import { builder } from "../../src/graph/build.ts";
 import { initialise } from "../../src/graph/initialise.ts";
-import { lossSettings } from "../../src/recipe/loss.ts";
+import { lossSettings } from "../../src/stages/loss.ts";
 import { checkOrder } from "../../src/recipe/order.ts";
 import { prune, retrain, tinyRecipe, train } from "./tiny.ts";
 

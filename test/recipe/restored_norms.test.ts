@@ -9,7 +9,7 @@ import { graphCost } from "../../src/graph/cost.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { hasNoNorms } from "../../src/graph/rewrite/insert_norms.ts";
 import type { Graph, Model } from "../../src/graph/types.ts";
-import { wantsNorms } from "../../src/recipe/restored_norms.ts";
+import { wantsNorms } from "../../src/stages/restored_norms.ts";
 import { parseRecipe } from "../../src/recipe/schema.ts";
 import { restoreNorms } from "../../src/train/restore_norms.ts";
 import { memoryStore } from "../../src/store/memory.ts";

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { scatterModel } from "../../src/graph/scatter.ts";
 import { UserError } from "../../src/errors.ts";
 import { readModel } from "../../src/formats/model_file.ts";
-import { loadRun, type SavedRun } from "../../src/recipe/run_state.ts";
+import { loadRun, type SavedRun } from "../../src/stages/run_state.ts";
 import type { Recipe } from "../../src/recipe/schema.ts";
 import { trainingIdentity } from "../../src/run/tail.ts";
 import { silentUi } from "../../src/ui.ts";

@@ -1,20 +1,20 @@
-import { proofInputs } from "../../data/proof_inputs.ts";
-import { findBlocks } from "../../depth/blocks/find_blocks.ts";
-import { type MergedForms, mergeForms } from "../../depth/merge/merge_forms.ts";
-import { reparameterise } from "../../depth/merge/reparameterise.ts";
-import type { Choice } from "../../depth/types.ts";
-import { assertEquivalent } from "../../graph/equivalence.ts";
-import { applyIndexMap, compose } from "../../graph/indexmap.ts";
-import type { Rewrite } from "../../graph/types.ts";
-import { partialMasks } from "../../prune/structures/masks.ts";
-import { withBlocks } from "../../report/depth_blocks.ts";
-import { pointOf } from "../../report/points.ts";
-import type { DepthRecord } from "../../report/types.ts";
-import type { RunContext } from "../context.ts";
-import type { MergeStage, ReparameteriseStage } from "../registry.ts";
-import type { RunState } from "../run_state.ts";
+import { proofInputs } from "../data/proof_inputs.ts";
+import { findBlocks } from "../depth/blocks/find_blocks.ts";
+import { type MergedForms, mergeForms } from "../depth/merge/merge_forms.ts";
+import { reparameterise } from "../depth/merge/reparameterise.ts";
+import type { Choice } from "../depth/types.ts";
+import { assertEquivalent } from "../graph/equivalence.ts";
+import { applyIndexMap, compose } from "../graph/indexmap.ts";
+import type { Rewrite } from "../graph/types.ts";
+import { partialMasks } from "../prune/structures/masks.ts";
+import type { MergeStage, ReparameteriseStage } from "../recipe/registry.ts";
+import { withBlocks } from "../report/depth_blocks.ts";
+import { pointOf } from "../report/points.ts";
+import type { DepthRecord } from "../report/types.ts";
 import { mergingOf } from "./borders.ts";
+import type { RunContext } from "./context.ts";
 import { GOALS } from "./layer_goals.ts";
+import type { RunState } from "./run_state.ts";
 
 /** The blocks that have taken a form become as few layers as their form allows, which is proved to change nothing. */
 export async function runMergeStage(ctx: RunContext, stage: MergeStage): Promise<void> {

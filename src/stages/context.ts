@@ -2,13 +2,13 @@
 import type { Splits } from "../data/types.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { HostTensor } from "../graph/types.ts";
-import type { ImageLayout } from "../models/given.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import type { RunTuner } from "../measure/run_tuner.ts";
+import type { ImageLayout } from "../models/given.ts";
+import type { Recipe } from "../recipe/schema.ts";
 import type { Store } from "../store/types.ts";
 import type { Ui } from "../ui.ts";
 import type { RunState, StageProgress } from "./run_state.ts";
-import type { Recipe } from "./schema.ts";
 
 export interface RunContext {
   readonly gpu: Gpu;

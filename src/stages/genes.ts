@@ -1,10 +1,10 @@
 /** Genes as recipes write them, for the blocks of a network. */
-import { formsOf } from "../../depth/forms/forms.ts";
-import { checkGene, type GeneSpace } from "../../depth/search/gene_space.ts";
-import type { Block, FormName, Gene } from "../../depth/types.ts";
-import { UserError } from "../../errors.ts";
-import type { Graph } from "../../graph/types.ts";
-import type { SearchStage } from "../registry.ts";
+import { formsOf } from "../depth/forms/forms.ts";
+import { checkGene, type GeneSpace } from "../depth/search/gene_space.ts";
+import type { Block, FormName, Gene } from "../depth/types.ts";
+import { UserError } from "../errors.ts";
+import type { Graph } from "../graph/types.ts";
+import type { SearchStage } from "../recipe/registry.ts";
 
 /** Every block in this form where it can take it. @throws UserError where none can */
 export function startGene(

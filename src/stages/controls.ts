@@ -1,23 +1,30 @@
 /** Networks beside which the run's own stands: of the same size, or of the same blocks, reached in another way. */
-import { isDepthControl } from "../../depth/depth_controls.ts";
-import { UserError } from "../../errors.ts";
-import { applyIndexMap } from "../../graph/indexmap.ts";
-import { initialise } from "../../graph/initialise.ts";
-import { inDenseShape } from "../../graph/scatter.ts";
-import type { Model, Params } from "../../graph/types.ts";
-import { matchingConstraints } from "../../prune/budget/settle.ts";
-import { criterionNamed } from "../../prune/criteria/criteria.ts";
-import { oneShot } from "../../prune/methods/one_shot.ts";
-import { compact } from "../../prune/rewrite/compact.ts";
-import { maskModel, partialMasks } from "../../prune/structures/masks.ts";
-import { pointOf } from "../../report/points.ts";
-import { recalibrate } from "../../train/recalibrate.ts";
-import { optionsOf } from "../constraints.ts";
-import type { RunContext } from "../context.ts";
-import { fit, savedPhase } from "../fit.ts";
-import { type ControlRun, controlRuns, type ControlsStage, isPruning, SCRATCH, type Stage } from "../registry.ts";
-import { controlTraining } from "./control_training.ts";
+import { isDepthControl } from "../depth/depth_controls.ts";
+import { UserError } from "../errors.ts";
+import { applyIndexMap } from "../graph/indexmap.ts";
+import { initialise } from "../graph/initialise.ts";
+import { inDenseShape } from "../graph/scatter.ts";
+import type { Model, Params } from "../graph/types.ts";
+import { matchingConstraints } from "../prune/budget/settle.ts";
+import { criterionNamed } from "../prune/criteria/criteria.ts";
+import { oneShot } from "../prune/methods/one_shot.ts";
+import { compact } from "../prune/rewrite/compact.ts";
+import { maskModel, partialMasks } from "../prune/structures/masks.ts";
+import { optionsOf } from "../recipe/constraints.ts";
+import { controlTraining } from "../recipe/control_training.ts";
+import {
+  type ControlRun,
+  controlRuns,
+  type ControlsStage,
+  isPruning,
+  SCRATCH,
+  type Stage,
+} from "../recipe/registry.ts";
+import { pointOf } from "../report/points.ts";
+import { recalibrate } from "../train/recalibrate.ts";
+import type { RunContext } from "./context.ts";
 import { depthControl } from "./depth_controls.ts";
+import { fit, savedPhase } from "./fit.ts";
 import { choicesOf } from "./merge.ts";
 import { gatheredFor } from "./request.ts";
 

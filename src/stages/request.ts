@@ -1,19 +1,19 @@
 /** A pruning stage's keys as the rooms below take them. */
-import { spread } from "../../data/splits.ts";
-import type { Model } from "../../graph/types.ts";
-import { estimateFor } from "../../measure/latency/choose.ts";
-import type { LatencyTable } from "../../measure/latency/types.ts";
-import { budgetRuleNamed } from "../../prune/budget/rules.ts";
-import type { PruneRequest } from "../../prune/budget/settle.ts";
-import { criterionNamed } from "../../prune/criteria/criteria.ts";
-import { gatherFor } from "../../prune/criteria/gather.ts";
-import type { Criterion } from "../../prune/criteria/types.ts";
-import type { Constraint } from "../../prune/structures/types.ts";
-import type { GatheredEvidence } from "../../train/evidence/evidence.ts";
-import type { Budget } from "../constraints.ts";
-import { optionsOf } from "../constraints.ts";
-import type { RunContext } from "../context.ts";
-import type { PruneStage } from "../registry.ts";
+import { spread } from "../data/splits.ts";
+import type { Model } from "../graph/types.ts";
+import { estimateFor } from "../measure/latency/choose.ts";
+import type { LatencyTable } from "../measure/latency/types.ts";
+import { budgetRuleNamed } from "../prune/budget/rules.ts";
+import type { PruneRequest } from "../prune/budget/settle.ts";
+import { criterionNamed } from "../prune/criteria/criteria.ts";
+import { gatherFor } from "../prune/criteria/gather.ts";
+import type { Criterion } from "../prune/criteria/types.ts";
+import type { Constraint } from "../prune/structures/types.ts";
+import type { Budget } from "../recipe/constraints.ts";
+import { optionsOf } from "../recipe/constraints.ts";
+import type { PruneStage } from "../recipe/registry.ts";
+import type { GatheredEvidence } from "../train/evidence/evidence.ts";
+import type { RunContext } from "./context.ts";
 
 /** ADMM projects onto what is allowed, which is by l2; the other two are older names for `prune`. */
 const CRITERION_OF = { admm: "l2", magnitude: "l2", random: "random" } as const;

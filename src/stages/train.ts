@@ -1,8 +1,8 @@
-import { pointOf } from "../../report/points.ts";
-import type { RunContext } from "../context.ts";
-import { fit } from "../fit.ts";
-import type { TrainStage } from "../registry.ts";
+import type { TrainStage } from "../recipe/registry.ts";
+import { pointOf } from "../report/points.ts";
 import { fitPruned } from "./best.ts";
+import type { RunContext } from "./context.ts";
+import { fit } from "./fit.ts";
 
 /** Trains the network as it is. What the first stages train is the baseline. */
 export async function runTrainStage(ctx: RunContext, stage: TrainStage): Promise<void> {

@@ -3,10 +3,10 @@ import { withoutNorms } from "../graph/fold.ts";
 import { convolutionsWithoutNorm, hasNoNorms } from "../graph/rewrite/insert_norms.ts";
 import type { Graph, IndexMap } from "../graph/types.ts";
 import { isTrained } from "../models/given.ts";
+import { isPruning } from "../recipe/registry.ts";
+import type { Recipe } from "../recipe/schema.ts";
 import type { Ui } from "../ui.ts";
-import { isPruning } from "./registry.ts";
 import type { RunState } from "./run_state.ts";
-import type { Recipe } from "./schema.ts";
 
 /** Nets of fewer convolutions train without norms as well. */
 const MANY = 3;

@@ -1,7 +1,7 @@
 /** How the controls are trained: as the network beside which they stand was, and for as long. */
 import * as v from "valibot";
-import type { Stage } from "../registry.ts";
-import { type Retrain, training } from "../training.ts";
+import type { Stage } from "./registry.ts";
+import { type Retrain, training } from "./training.ts";
 
 /** `epochs` is 0 where nothing before the controls trains: then they must be given theirs. */
 export type ControlTraining = Omit<Retrain, "epochs"> & { readonly epochs: number };

@@ -1,15 +1,15 @@
 /** Controls of runs that prune depth: the same blocks, changed in simpler ways. */
-import { spread } from "../../data/splits.ts";
-import { findBlocks } from "../../depth/blocks/find_blocks.ts";
-import { controlGene, type DepthControl, UNTRAINED_CONTROLS } from "../../depth/depth_controls.ts";
-import { chosenNetwork } from "../../depth/joint/start_choices.ts";
-import { mergeForms } from "../../depth/merge/merge_forms.ts";
-import { recalibrate } from "../../train/recalibrate.ts";
-import type { RunContext } from "../context.ts";
-import { familyLoss } from "../loss.ts";
-import type { Stage } from "../registry.ts";
-import type { Control } from "./controls.ts";
+import { spread } from "../data/splits.ts";
+import { findBlocks } from "../depth/blocks/find_blocks.ts";
+import { controlGene, type DepthControl, UNTRAINED_CONTROLS } from "../depth/depth_controls.ts";
+import { chosenNetwork } from "../depth/joint/start_choices.ts";
+import { mergeForms } from "../depth/merge/merge_forms.ts";
+import type { Stage } from "../recipe/registry.ts";
+import { recalibrate } from "../train/recalibrate.ts";
 import { bordersOf, mergingOf } from "./borders.ts";
+import type { RunContext } from "./context.ts";
+import type { Control } from "./controls.ts";
+import { familyLoss } from "./loss.ts";
 import { choicesOf } from "./merge.ts";
 
 /** Training images that forms begin with, where no subnet stage says how many. */

@@ -1,13 +1,13 @@
-import { purify } from "../../prune/methods/purify.ts";
-import { removeUnused } from "../../prune/rewrite/unused.ts";
-import { zeroMasks } from "../../prune/structures/masks.ts";
-import { pointOf } from "../../report/points.ts";
-import { Interrupted } from "../../train/errors.ts";
-import { evaluateModel } from "../../train/evaluate.ts";
-import { recalibrate } from "../../train/recalibrate.ts";
-import type { RunContext } from "../context.ts";
-import { savedPhase } from "../fit.ts";
-import type { PurifyStage } from "../registry.ts";
+import { purify } from "../prune/methods/purify.ts";
+import { removeUnused } from "../prune/rewrite/unused.ts";
+import { zeroMasks } from "../prune/structures/masks.ts";
+import type { PurifyStage } from "../recipe/registry.ts";
+import { pointOf } from "../report/points.ts";
+import { Interrupted } from "../train/errors.ts";
+import { evaluateModel } from "../train/evaluate.ts";
+import { recalibrate } from "../train/recalibrate.ts";
+import type { RunContext } from "./context.ts";
+import { savedPhase } from "./fit.ts";
 import { retrain } from "./prune.ts";
 
 /** Removes what carries next to nothing, as far as the validation loss allows (docs/pipeline.md). */

@@ -1,23 +1,23 @@
 /** The stages that prune: StructADMM, and one-shot pruning by any criterion, each progressive and retrained. */
-import type { Model } from "../../graph/types.ts";
-import { doubtOfTable } from "../../measure/latency/choose.ts";
-import { keptUnderway } from "../../prune/budget/per_layer.ts";
-import { requestedConstraints, settleKept, stepConstraints } from "../../prune/budget/settle.ts";
-import { oneShot } from "../../prune/methods/one_shot.ts";
-import { maskModel, type Masks } from "../../prune/structures/masks.ts";
-import { survivesCompaction } from "../../prune/structures/structures.ts";
-import { requested } from "../../report/achieved.ts";
-import { pointOf } from "../../report/points.ts";
-import { recalibrate } from "../../train/recalibrate.ts";
-import { optionsOf } from "../constraints.ts";
-import type { RunContext } from "../context.ts";
-import { type Phase, savedPhase } from "../fit.ts";
-import type { PruneStage } from "../registry.ts";
-import type { StageProgress } from "../run_state.ts";
-import type { Retrain } from "../training.ts";
+import type { Model } from "../graph/types.ts";
+import { doubtOfTable } from "../measure/latency/choose.ts";
+import { keptUnderway } from "../prune/budget/per_layer.ts";
+import { requestedConstraints, settleKept, stepConstraints } from "../prune/budget/settle.ts";
+import { oneShot } from "../prune/methods/one_shot.ts";
+import { maskModel, type Masks } from "../prune/structures/masks.ts";
+import { survivesCompaction } from "../prune/structures/structures.ts";
+import { optionsOf } from "../recipe/constraints.ts";
+import type { PruneStage } from "../recipe/registry.ts";
+import type { Retrain } from "../recipe/training.ts";
+import { requested } from "../report/achieved.ts";
+import { pointOf } from "../report/points.ts";
+import { recalibrate } from "../train/recalibrate.ts";
 import { trainAdmm } from "./admm.ts";
 import { fitPruned } from "./best.ts";
+import type { RunContext } from "./context.ts";
+import { type Phase, savedPhase } from "./fit.ts";
 import { criterionOf, gatheredFor, requestOf } from "./request.ts";
+import type { StageProgress } from "./run_state.ts";
 import { shrink } from "./shrink.ts";
 
 /**

@@ -1,14 +1,14 @@
-import { spread } from "../../data/splits.ts";
-import { findBlocks } from "../../depth/blocks/find_blocks.ts";
-import { startForms } from "../../depth/start_forms.ts";
-import { fullGene, geneFamily } from "../../depth/supernet/gene_family.ts";
-import { supernet } from "../../depth/supernet/supernet.ts";
-import type { RunContext } from "../context.ts";
-import { fit } from "../fit.ts";
-import { familyLoss } from "../loss.ts";
-import type { SupernetStage } from "../registry.ts";
+import { spread } from "../data/splits.ts";
+import { findBlocks } from "../depth/blocks/find_blocks.ts";
+import { startForms } from "../depth/start_forms.ts";
+import { fullGene, geneFamily } from "../depth/supernet/gene_family.ts";
+import { supernet } from "../depth/supernet/supernet.ts";
+import type { SupernetStage } from "../recipe/registry.ts";
 import { bordersOf } from "./borders.ts";
+import type { RunContext } from "./context.ts";
+import { fit } from "./fit.ts";
 import { startGene } from "./genes.ts";
+import { familyLoss } from "./loss.ts";
 
 /** Trains the network together with those in which blocks have taken a form; the run's own network stays as it is. */
 export async function runSupernetStage(ctx: RunContext, stage: SupernetStage): Promise<void> {

@@ -1,10 +1,10 @@
-import type { RunContext } from "../context.ts";
-import type { Stage } from "../registry.ts";
+import type { Stage } from "../recipe/registry.ts";
 import { runCompactStage } from "./compact.ts";
+import type { RunContext } from "./context.ts";
 import { runControlsStage } from "./controls.ts";
 import { runLinearizeStage } from "./linearize.ts";
-import { runMergeStage, runReparameteriseStage } from "./merge.ts";
 import { runMeasureStage } from "./measure.ts";
+import { runMergeStage, runReparameteriseStage } from "./merge.ts";
 import { runPruneStage } from "./prune.ts";
 import { runPurifyStage, runUnusedStage } from "./purify.ts";
 import { runSearchStage } from "./search.ts";

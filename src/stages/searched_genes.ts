@@ -1,15 +1,15 @@
 /** What a search stage may choose among, and what is asked of it. */
-import { findBlocks } from "../../depth/blocks/find_blocks.ts";
-import { jointSpace, type PricedNetwork } from "../../depth/joint/joint_space.ts";
-import { widthOf } from "../../depth/joint/narrow.ts";
-import { checkConstraint, type GeneConstraint, type GeneSpace } from "../../depth/search/gene_space.ts";
-import { constraintOf, unitOf } from "../../depth/search/search_target.ts";
-import type { TrainedSupernet } from "../../depth/supernet/gene_networks.ts";
-import type { Choice, FormName } from "../../depth/types.ts";
-import { UserError } from "../../errors.ts";
-import type { Model } from "../../graph/types.ts";
-import { estimateFor } from "../../measure/latency/choose.ts";
-import type { SearchStage } from "../registry.ts";
+import { findBlocks } from "../depth/blocks/find_blocks.ts";
+import { jointSpace, type PricedNetwork } from "../depth/joint/joint_space.ts";
+import { widthOf } from "../depth/joint/narrow.ts";
+import { checkConstraint, type GeneConstraint, type GeneSpace } from "../depth/search/gene_space.ts";
+import { constraintOf, unitOf } from "../depth/search/search_target.ts";
+import type { TrainedSupernet } from "../depth/supernet/gene_networks.ts";
+import type { Choice, FormName } from "../depth/types.ts";
+import { UserError } from "../errors.ts";
+import type { Model } from "../graph/types.ts";
+import { estimateFor } from "../measure/latency/choose.ts";
+import type { SearchStage } from "../recipe/registry.ts";
 import { mergingOf, type MergingSetting } from "./borders.ts";
 import { geneOf } from "./genes.ts";
 

@@ -1,14 +1,14 @@
-import { UserError } from "../../errors.ts";
-import { DeviceLostError } from "../../gpu/errors.ts";
-import { countNonzero, graphCost } from "../../graph/cost.ts";
-import { inDenseShape } from "../../graph/scatter.ts";
-import type { Model } from "../../graph/types.ts";
-import { measureNetworks } from "../../measure/networks.ts";
-import type { Variant } from "../../report/types.ts";
-import { Interrupted } from "../../train/errors.ts";
-import type { RunContext } from "../context.ts";
-import type { MeasureStage } from "../registry.ts";
-import { type Written, writtenNetworks } from "../restored_norms.ts";
+import { UserError } from "../errors.ts";
+import { DeviceLostError } from "../gpu/errors.ts";
+import { countNonzero, graphCost } from "../graph/cost.ts";
+import { inDenseShape } from "../graph/scatter.ts";
+import type { Model } from "../graph/types.ts";
+import { measureNetworks } from "../measure/networks.ts";
+import type { MeasureStage } from "../recipe/registry.ts";
+import type { Variant } from "../report/types.ts";
+import { Interrupted } from "../train/errors.ts";
+import type { RunContext } from "./context.ts";
+import { type Written, writtenNetworks } from "./restored_norms.ts";
 
 /**
  * Times dense, masked and compact against each other, all through the same plan builder, interleaved.

@@ -1,13 +1,13 @@
 /** Where blocks that take a form have their padding, by what a run's stages say. */
-import { findBlocks } from "../../depth/blocks/find_blocks.ts";
-import { type BorderOptions, chooseBorders } from "../../depth/forms/borders.ts";
-import { formsOf } from "../../depth/forms/forms.ts";
-import type { Block, Border, Gene } from "../../depth/types.ts";
-import type { Graph } from "../../graph/types.ts";
-import { tableIn } from "../../measure/latency/choose.ts";
-import type { LatencyTable } from "../../measure/latency/types.ts";
-import type { RunContext } from "../context.ts";
-import type { Stage } from "../registry.ts";
+import { findBlocks } from "../depth/blocks/find_blocks.ts";
+import { type BorderOptions, chooseBorders } from "../depth/forms/borders.ts";
+import { formsOf } from "../depth/forms/forms.ts";
+import type { Block, Border, Gene } from "../depth/types.ts";
+import type { Graph } from "../graph/types.ts";
+import { tableIn } from "../measure/latency/choose.ts";
+import type { LatencyTable } from "../measure/latency/types.ts";
+import type { Stage } from "../recipe/registry.ts";
+import type { RunContext } from "./context.ts";
 import { GOALS } from "./layer_goals.ts";
 
 /**

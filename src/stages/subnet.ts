@@ -1,18 +1,18 @@
-import { spread } from "../../data/splits.ts";
-import { findBlocks } from "../../depth/blocks/find_blocks.ts";
-import { startChoices } from "../../depth/joint/start_choices.ts";
-import { progressive } from "../../depth/progressive/progressive.ts";
-import { applyIndexMap, compose } from "../../graph/indexmap.ts";
-import type { IndexMap } from "../../graph/types.ts";
-import { partialMasks } from "../../prune/structures/masks.ts";
-import { withBlocks } from "../../report/depth_blocks.ts";
-import { pointOf } from "../../report/points.ts";
-import { recalibrate } from "../../train/recalibrate.ts";
-import type { RunContext } from "../context.ts";
-import { fit } from "../fit.ts";
-import { familyLoss } from "../loss.ts";
-import type { SubnetStage } from "../registry.ts";
+import { spread } from "../data/splits.ts";
+import { findBlocks } from "../depth/blocks/find_blocks.ts";
+import { startChoices } from "../depth/joint/start_choices.ts";
+import { progressive } from "../depth/progressive/progressive.ts";
+import { applyIndexMap, compose } from "../graph/indexmap.ts";
+import type { IndexMap } from "../graph/types.ts";
+import { partialMasks } from "../prune/structures/masks.ts";
+import type { SubnetStage } from "../recipe/registry.ts";
+import { withBlocks } from "../report/depth_blocks.ts";
+import { pointOf } from "../report/points.ts";
+import { recalibrate } from "../train/recalibrate.ts";
 import { bordersOf } from "./borders.ts";
+import type { RunContext } from "./context.ts";
+import { fit } from "./fit.ts";
+import { familyLoss } from "./loss.ts";
 
 /**
  * The blocks that the search has chosen become narrower at once or evolve into their forms; the network of the forms is what the run

@@ -1,15 +1,15 @@
 /** One progressive step of StructADMM: W-steps, the Z- and U-steps between them, and the hard prune. */
-import { batchCount } from "../../data/loader.ts";
-import type { Model } from "../../graph/types.ts";
-import { admm } from "../../prune/methods/admm_callback.ts";
-import { rhoSchedule } from "../../prune/methods/rho.ts";
-import { partialMasks } from "../../prune/structures/masks.ts";
-import type { Constraint } from "../../prune/structures/types.ts";
-import { learningRate } from "../../train/schedule.ts";
-import type { RunContext } from "../context.ts";
-import { fit, type Phase } from "../fit.ts";
-import type { AdmmStage } from "../registry.ts";
-import type { RunState, StageProgress } from "../run_state.ts";
+import { batchCount } from "../data/loader.ts";
+import type { Model } from "../graph/types.ts";
+import { admm } from "../prune/methods/admm_callback.ts";
+import { rhoSchedule } from "../prune/methods/rho.ts";
+import { partialMasks } from "../prune/structures/masks.ts";
+import type { Constraint } from "../prune/structures/types.ts";
+import type { AdmmStage } from "../recipe/registry.ts";
+import { learningRate } from "../train/schedule.ts";
+import type { RunContext } from "./context.ts";
+import { fit, type Phase } from "./fit.ts";
+import type { RunState, StageProgress } from "./run_state.ts";
 
 /** The W-steps with their Z- and U-steps; leaves the pruned groups in `ctx.state.masks` and gives the weights before. */
 export async function trainAdmm(

@@ -1,25 +1,25 @@
-import { spread } from "../../data/splits.ts";
-import { findBlocks } from "../../depth/blocks/find_blocks.ts";
-import { jointKnapsack } from "../../depth/joint/joint_knapsack.ts";
-import { knapsackScores } from "../../depth/joint/knapsack_scores.ts";
-import { costOf, keyOf } from "../../depth/search/gene_space.ts";
-import type { BlockScores } from "../../depth/search/knapsack.ts";
+import { spread } from "../data/splits.ts";
+import { findBlocks } from "../depth/blocks/find_blocks.ts";
+import { jointKnapsack } from "../depth/joint/joint_knapsack.ts";
+import { knapsackScores } from "../depth/joint/knapsack_scores.ts";
+import { costOf, keyOf } from "../depth/search/gene_space.ts";
+import type { BlockScores } from "../depth/search/knapsack.ts";
 import {
   mostEvaluations,
   searchGenes,
   type SearchOptions,
   type SearchResult,
   type SearchState,
-} from "../../depth/search/search.ts";
-import { evaluateGene, fidelitiesAgree } from "../../depth/supernet/evaluate_gene.ts";
-import { geneNetworks } from "../../depth/supernet/gene_networks.ts";
-import { doubtOfTable } from "../../measure/latency/choose.ts";
-import { requested } from "../../report/achieved.ts";
-import { withBlocks } from "../../report/depth_blocks.ts";
-import { Interrupted } from "../../train/errors.ts";
-import type { RunContext } from "../context.ts";
-import type { SearchStage } from "../registry.ts";
+} from "../depth/search/search.ts";
+import { evaluateGene, fidelitiesAgree } from "../depth/supernet/evaluate_gene.ts";
+import { geneNetworks } from "../depth/supernet/gene_networks.ts";
+import { doubtOfTable } from "../measure/latency/choose.ts";
+import type { SearchStage } from "../recipe/registry.ts";
+import { requested } from "../report/achieved.ts";
+import { withBlocks } from "../report/depth_blocks.ts";
+import { Interrupted } from "../train/errors.ts";
 import { bordersOf } from "./borders.ts";
+import type { RunContext } from "./context.ts";
 import { geneOf } from "./genes.ts";
 import { formsFor, type Searched, whatIsSearched } from "./searched_genes.ts";
 

@@ -1,15 +1,15 @@
-import { proofInputs } from "../../data/proof_inputs.ts";
-import { spread } from "../../data/splits.ts";
-import { chosenBlocks, linearCandidates } from "../../depth/linearize/candidates.ts";
-import { linearize, mixedLayers, scoreBlocks } from "../../depth/linearize/linearize.ts";
-import { assertEquivalent } from "../../graph/equivalence.ts";
-import { applyIndexMap, compose } from "../../graph/indexmap.ts";
-import type { Graph } from "../../graph/types.ts";
-import { partialMasks } from "../../prune/structures/masks.ts";
-import { withBlocks } from "../../report/depth_blocks.ts";
-import { pointOf } from "../../report/points.ts";
-import type { RunContext } from "../context.ts";
-import type { LinearizeStage } from "../registry.ts";
+import { proofInputs } from "../data/proof_inputs.ts";
+import { spread } from "../data/splits.ts";
+import { chosenBlocks, linearCandidates } from "../depth/linearize/candidates.ts";
+import { linearize, mixedLayers, scoreBlocks } from "../depth/linearize/linearize.ts";
+import { assertEquivalent } from "../graph/equivalence.ts";
+import { applyIndexMap, compose } from "../graph/indexmap.ts";
+import type { Graph } from "../graph/types.ts";
+import { partialMasks } from "../prune/structures/masks.ts";
+import type { LinearizeStage } from "../recipe/registry.ts";
+import { withBlocks } from "../report/depth_blocks.ts";
+import { pointOf } from "../report/points.ts";
+import type { RunContext } from "./context.ts";
 
 /** Blocks become linear layers, fitted to what they compute on some training images: no labels, no training (docs/pipeline.md). */
 export async function runLinearizeStage(ctx: RunContext, stage: LinearizeStage): Promise<void> {

@@ -1,11 +1,11 @@
 /** Training of a network that was pruned: the run goes on with the last epoch, and the report also tells of the best one. */
-import type { Model } from "../../graph/types.ts";
-import { compact } from "../../prune/rewrite/compact.ts";
-import { pointOf } from "../../report/points.ts";
-import { bestEpoch } from "../../train/callbacks/best_epoch.ts";
-import type { RunContext } from "../context.ts";
-import { fit, type FitOptions } from "../fit.ts";
-import type { StageProgress } from "../run_state.ts";
+import type { Model } from "../graph/types.ts";
+import { compact } from "../prune/rewrite/compact.ts";
+import { pointOf } from "../report/points.ts";
+import { bestEpoch } from "../train/callbacks/best_epoch.ts";
+import type { RunContext } from "./context.ts";
+import { fit, type FitOptions } from "./fit.ts";
+import type { StageProgress } from "./run_state.ts";
 
 /**
  * The network after the last epoch. The epoch that validates best goes to `state.best`, measured in the size that it has

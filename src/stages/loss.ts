@@ -1,9 +1,9 @@
 /** The losses that a recipe names, as `train` takes them. */
 import { taughtLoss } from "../depth/taught_loss.ts";
 import type { Graph, Model } from "../graph/types.ts";
+import type { Loss } from "../recipe/training.ts";
 import { lossOf, type LossSettings } from "../train/losses/losses.ts";
 import type { Loss as TrainLoss } from "../train/types.ts";
-import type { Loss } from "./training.ts";
 
 /**
  * @param dense the network before anything was pruned, which the others learn from

@@ -1,5 +1,6 @@
 /** A stage's call of `train`: the run's device, data, screen, log and checkpoint given to it as callbacks. */
 import type { Model, Params } from "../graph/types.ts";
+import type { Loss, Optimizer, Schedule } from "../recipe/training.ts";
 import { checkpoint } from "../train/callbacks/checkpoint.ts";
 import { log } from "../train/callbacks/log.ts";
 import { mask } from "../train/callbacks/mask.ts";
@@ -11,7 +12,6 @@ import type { StageUi } from "../ui.ts";
 import type { RunContext } from "./context.ts";
 import { lossSettings } from "./loss.ts";
 import type { StageProgress } from "./run_state.ts";
-import type { Loss, Optimizer, Schedule } from "./training.ts";
 
 export interface FitOptions {
   readonly model: Model;

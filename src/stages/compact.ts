@@ -1,13 +1,13 @@
-import { firstImages, proofInputs } from "../../data/proof_inputs.ts";
-import { tolerance } from "../../graph/compare.ts";
-import { graphCost } from "../../graph/cost.ts";
-import { assertEquivalent, compareWithReference, EquivalenceError } from "../../graph/equivalence.ts";
-import { scatterModel } from "../../graph/scatter.ts";
-import type { Model } from "../../graph/types.ts";
-import { pointOf } from "../../report/points.ts";
-import type { RunContext } from "../context.ts";
-import type { CompactStage } from "../registry.ts";
-import { writtenNetworks } from "../restored_norms.ts";
+import { firstImages, proofInputs } from "../data/proof_inputs.ts";
+import { tolerance } from "../graph/compare.ts";
+import { graphCost } from "../graph/cost.ts";
+import { assertEquivalent, compareWithReference, EquivalenceError } from "../graph/equivalence.ts";
+import { scatterModel } from "../graph/scatter.ts";
+import type { Model } from "../graph/types.ts";
+import type { CompactStage } from "../recipe/registry.ts";
+import { pointOf } from "../report/points.ts";
+import type { RunContext } from "./context.ts";
+import { writtenNetworks } from "./restored_norms.ts";
 import { shrink } from "./shrink.ts";
 
 /** Images that also go through the float64 reference on the host, which takes milliseconds for each. */
