@@ -29,7 +29,7 @@ export {
 } from "../depth/linearize/linearize.ts";
 export type { LinearLayer, LinearPlan, LinearPlanOptions } from "../depth/linearize/linear_plan.ts";
 export type { FittedLayer } from "../depth/linearize/place_layer.ts";
-export type { LinearFit } from "../depth/linearize/least_squares.ts";
+export type { LinearFit } from "../prune/reconstruct/least_squares.ts";
 export { type BorderOptions, chooseBorders } from "../depth/forms/borders.ts";
 export type { MergeGoal, MergeOptions } from "../depth/merge/plan.ts";
 export { mergeBlocks, type MergeBlocksOptions, type MergeTarget } from "../depth/merge/merge.ts";

@@ -6,7 +6,7 @@ import { gather } from "../../src/data/loader.ts";
 import type { Dataset } from "../../src/data/types.ts";
 import { blockMoments } from "../../src/depth/linearize/block_moments.ts";
 import { joined } from "../../src/depth/linearize/joined_networks.ts";
-import { ridgeFit } from "../../src/depth/linearize/least_squares.ts";
+import { ridgeFit } from "../../src/prune/reconstruct/least_squares.ts";
 import { linearize, scoreBlocks } from "../../src/depth/linearize/linearize.ts";
 import { type LinearPlan, linearPlan, zeroFit } from "../../src/depth/linearize/linear_plan.ts";
 import { placeLayer } from "../../src/depth/linearize/place_layer.ts";

@@ -12,7 +12,7 @@ import type { Graph, HostTensor, Model, Node } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import type { TrainData } from "../../train/train.ts";
 import { blockMoments } from "../linearize/block_moments.ts";
-import { addedMoments, type LinearFit, ridgeFit } from "../linearize/least_squares.ts";
+import { addedMoments, type LinearFit, ridgeFit } from "../../prune/reconstruct/least_squares.ts";
 import { inputsOf, type LinearPlan } from "../linearize/linear_plan.ts";
 import type { Block } from "../types.ts";
 import { innerClasses } from "./narrow.ts";

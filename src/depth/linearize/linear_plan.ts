@@ -4,7 +4,7 @@ import { opOf } from "../../graph/ops/ops.ts";
 import { isSum } from "../../graph/roles.ts";
 import type { Graph, Node, Shape } from "../../graph/types.ts";
 import type { Block, BlockKind } from "../types.ts";
-import type { LinearFit } from "./least_squares.ts";
+import type { LinearFit } from "../../prune/reconstruct/least_squares.ts";
 
 /** Of rows and of columns. */
 type Pair = readonly [number, number];

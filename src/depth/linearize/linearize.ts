@@ -9,7 +9,7 @@ import type { Graph, Model, Rewrite } from "../../graph/types.ts";
 import type { TrainData } from "../../train/train.ts";
 import type { Block } from "../types.ts";
 import { type BlockMoments, blockMoments } from "./block_moments.ts";
-import { addedMoments, ridgeFit, squaredError } from "./least_squares.ts";
+import { addedMoments, ridgeFit, squaredError } from "../../prune/reconstruct/least_squares.ts";
 import { inputsOf, type LinearPlan, linearPlan, type LinearPlanOptions } from "./linear_plan.ts";
 import { type FittedLayer, placeLayer } from "./place_layer.ts";
 import { replacedMacs } from "./replaced_macs.ts";

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { addedMoments, ridgeFit, squaredError } from "../../src/depth/linearize/least_squares.ts";
-import type { SecondMoments } from "../../src/train/evidence/evidence.ts";
+import { addedMoments, ridgeFit, squaredError } from "../../../src/prune/reconstruct/least_squares.ts";
+import type { SecondMoments } from "../../../src/train/evidence/evidence.ts";
 
 const test = suite("least squares");
 

@@ -1,5 +1,6 @@
 /** Linear least squares by the normal equations, in float64. */
 import type { SecondMoments } from "../../train/evidence/evidence.ts";
+import { factored, solveInPlace } from "./cholesky.ts";
 
 /** y ≈ weight · x + bias. */
 export interface LinearFit {
@@ -75,42 +76,4 @@ export function squaredError({ n, sums }: SecondMoments, { weight, bias }: Linea
 /** a += b, both of the same columns. */
 export function addedMoments(a: SecondMoments, b: SecondMoments): SecondMoments {
   return { n: a.n, sums: a.sums.map((sum, i) => sum + b.sums[i]) };
-}
-
-/** L with L·Lᵀ = A + shift·I; the shift grows until the matrix is positive definite. Of A only the lower half is read. */
-function factored(a: Float64Array, n: number, shift: number): Float64Array {
-  // Where nothing varies any factor does: the right sides are 0.
-  for (let by = shift > 0 ? shift : 1;; by *= 10) {
-    const lower = cholesky(a, n, by);
-    if (lower) return lower;
-  }
-}
-
-function cholesky(a: Float64Array, n: number, shift: number): Float64Array | undefined {
-  const lower = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    const row = i * n;
-    for (let j = 0; j <= i; j++) {
-      const other = j * n;
-      let sum = a[row + j] + (i === j ? shift : 0);
-      for (let k = 0; k < j; k++) sum -= lower[row + k] * lower[other + k];
-      if (i > j) lower[row + j] = sum / lower[other + j];
-      else if (sum > 0) lower[row + i] = Math.sqrt(sum);
-      else return undefined;
-    }
-  }
-  return lower;
-}
-
-/** Solves L·Lᵀ·x = b, b given in x. */
-function solveInPlace(lower: Float64Array, n: number, x: Float64Array): void {
-  for (let i = 0; i < n; i++) {
-    let sum = x[i];
-    for (let k = 0; k < i; k++) sum -= lower[i * n + k] * x[k];
-    x[i] = sum / lower[i * n + i];
-  }
-  for (let i = n - 1; i >= 0; i--) {
-    x[i] /= lower[i * n + i];
-    for (let k = 0; k < i; k++) x[k] -= lower[i * n + k] * x[i];
-  }
 }

@@ -1,0 +1,118 @@
+/** Which groups go, by what it costs to do without them: one after the other, and then by swaps. */
+import type { Elimination } from "./elimination.ts";
+
+/** Groups in the order in which they have gone. */
+export interface Gone {
+  readonly order: readonly number[];
+  /** By how much each has raised the error. */
+  readonly costs: readonly number[];
+}
+
+/** Takes the group of the lowest cost out, again and again, until `keep` are left. */
+export function greedyBackward(elimination: Elimination, keep: number): Gone {
+  const order: number[] = [], costs: number[] = [];
+  for (let left = count(elimination.kept); left > keep; left--) {
+    const { group, cost } = best(elimination, 1, "least");
+    elimination.toggle(group);
+    order.push(group);
+    costs.push(cost);
+  }
+  return { order, costs };
+}
+
+/** What each group costs where they go in a given order. */
+export function costsAlong(elimination: Elimination, order: readonly number[]): number[] {
+  return order.map((group) => {
+    const cost = elimination.cost(group);
+    elimination.toggle(group);
+    return cost;
+  });
+}
+
+/**
+ * The `keep` groups that leave the least error, as far as greedy choice and swaps find them.
+ *
+ * @returns them, ascending, and the error ½ E‖y − ŷ‖²
+ */
+export function chooseGroups(
+  elimination: Elimination,
+  keep: number,
+): { readonly kept: readonly number[]; readonly error: number } {
+  const { costs } = greedyBackward(elimination, keep);
+  const error = costs.reduce((sum, cost) => sum + cost, 0) - improveBySwaps(elimination);
+  return { kept: Array.from(elimination.kept.keys()).filter((group) => elimination.kept[group]), error };
+}
+
+const ROUNDS = 20;
+/** Groups that change places in one round at most: more rarely help, and each is a pass over all moments. */
+const MOST_SWAPPED = 8;
+/** Of the lowest cost: so many are tried to be swapped alone, for the group to be replaced isn't always the cheapest. */
+const TRIED = 16;
+
+/**
+ * Takes some more groups out, those of the lowest cost, and puts as many back, those that lower the error most; where that
+ * doesn't help it goes back and tries half as many, and single groups in the end, for 20 rounds at most. As many groups stay as
+ * before.
+ *
+ * @returns by how much the error has fallen
+ */
+function improveBySwaps(elimination: Elimination): number {
+  const { kept } = elimination;
+  const stay = count(kept);
+  let size = Math.min(MOST_SWAPPED, stay, kept.length - stay);
+  let gained = 0;
+  for (let round = 0; round < ROUNDS && size > 0; round++) {
+    const found = size > 1 ? swapped(elimination, size) : swappedAlone(elimination);
+    gained += found;
+    if (found === 0) size = Math.floor(size / 2);
+  }
+  return gained;
+}
+
+/** By how much the error falls where so many change places; 0 where it doesn't, and they haven't. */
+function swapped(elimination: Elimination, size: number): number {
+  const moved: number[] = [];
+  let gain = 0;
+  for (const [member, which] of [[1, "least"], [0, "most"]] as const) {
+    for (let i = 0; i < size; i++) {
+      const { group, cost } = best(elimination, member, which);
+      elimination.toggle(group);
+      moved.push(group);
+      gain += member === 1 ? -cost : cost;
+    }
+  }
+  if (gain > 0 && new Set(moved).size > size) return gain;
+  for (const group of moved.reverse()) elimination.toggle(group);
+  return 0;
+}
+
+/** The same of the first group that has one to be replaced by, among those of the lowest cost. */
+function swappedAlone(elimination: Elimination): number {
+  const costs = Array.from(elimination.kept).flatMap((kept, group) =>
+    kept ? [{ group, cost: elimination.cost(group) }] : []
+  );
+  for (const { group, cost } of costs.sort((a, b) => a.cost - b.cost).slice(0, TRIED)) {
+    elimination.toggle(group);
+    const other = best(elimination, 0, "most");
+    elimination.toggle(other.group);
+    if (other.group !== group && other.cost > cost) return other.cost - cost;
+    elimination.toggle(other.group);
+    elimination.toggle(group);
+  }
+  return 0;
+}
+
+/** Among the groups in the fit (1) or out of it (0), ties to the lower index. */
+function best(elimination: Elimination, member: 0 | 1, which: "least" | "most"): { group: number; cost: number } {
+  let found = { group: -1, cost: NaN };
+  for (let group = 0; group < elimination.groups; group++) {
+    if (elimination.kept[group] !== member) continue;
+    const cost = elimination.cost(group);
+    if (found.group < 0 || (which === "least" ? cost < found.cost : cost > found.cost)) found = { group, cost };
+  }
+  return found;
+}
+
+function count(kept: Uint8Array): number {
+  return kept.reduce((sum, one) => sum + one, 0);
+}
