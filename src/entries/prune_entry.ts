@@ -13,7 +13,7 @@ export { gatherFor, type GatherOptions } from "../prune/criteria/gather.ts";
 export { type Scored, scoreGroups } from "../prune/criteria/score.ts";
 export { BUDGET_RULES } from "../prune/budget/rules.ts";
 export { type CostName, costNames, type Target } from "../prune/budget/costs/costs.ts";
-export type { KeptRecord } from "../prune/budget/settle.ts";
+export type { BudgetRequest, KeptRecord } from "../prune/budget/settle.ts";
 export type { BudgetRule, RankedLayer } from "../prune/budget/types.ts";
 export {
   type ConstraintOptions,
@@ -43,3 +43,10 @@ export { type Pair, pruneFilters, zooPair } from "../prune/methods/uniform.ts";
 export { compact, type CompactOptions, type CompactReport, type LayerWidth } from "../prune/rewrite/compact.ts";
 export { compactScattered, type ScatterChoice, type ScatterChoiceOptions } from "../prune/rewrite/scatter_choice.ts";
 export { type Removed, removeUnused } from "../prune/rewrite/unused.ts";
+export type { RefitKind } from "../prune/reconstruct/affine_refit.ts";
+export { reconstruct, type Reconstructed, type ReconstructOptions } from "../prune/reconstruct/reconstruct.ts";
+export {
+  type ReconstructionRequest,
+  type SettledReconstruction,
+  settleReconstruction,
+} from "../prune/reconstruct/reconstructible.ts";

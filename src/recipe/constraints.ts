@@ -91,6 +91,9 @@ const budget = v.pipe(
   v.check(({ ms, batch }) => ms !== undefined || batch === undefined, "batch belongs to ms: leave it out"),
 );
 
+/** Keys of a stage that prunes filters alone. */
+export const filters = { ...share, budget: v.optional(budget) };
+
 /** Keys of every stage that prunes. `keep` is shorthand for the keep of each constraint that names none. */
 export const pruning = {
   constraints: v.optional(distinct(constraint), [{ kind: "filter" }]),

@@ -132,5 +132,5 @@ function checkLosses(recipe: string, stages: readonly Stage[], start: "trained" 
 /** Whether the network may be physically smaller after the stage. */
 function compacts(stage: Stage): boolean {
   if (isPruning(stage)) return stage.compact && stage.constraints.every(({ kind }) => survivesCompaction(kind));
-  return stage.kind === "compact";
+  return stage.kind === "compact" || stage.kind === "oneshot";
 }

@@ -14,8 +14,10 @@ import {
   some,
   word,
 } from "../validation/values.ts";
-import { pruning, settleKeep } from "./constraints.ts";
+import type { ConstraintOptions } from "../prune/structures/constraints.ts";
+import { optionsOf, pruning, settleKeep } from "./constraints.ts";
 import { depthStages } from "./depth_stages.ts";
+import { oneshot } from "./oneshot_stage.ts";
 import { retrain, training } from "./training.ts";
 
 const progressive = {
@@ -140,6 +142,7 @@ export const stages = {
   prune: settleKeep(prune),
   magnitude: settleKeep(magnitude),
   random: settleKeep(random),
+  oneshot,
   purify,
   unused,
   ...depthStages,
@@ -158,6 +161,7 @@ export type TrainStage = StageOf<"train">;
 export type AdmmStage = StageOf<"admm">;
 /** A stage that takes groups of weights away, with training or without. */
 export type PruneStage = AdmmStage | StageOf<"prune"> | StageOf<"magnitude"> | StageOf<"random">;
+export type OneshotStage = StageOf<"oneshot">;
 export type PurifyStage = StageOf<"purify">;
 export type LinearizeStage = StageOf<"linearize">;
 export type SupernetStage = StageOf<"supernet">;
@@ -181,4 +185,12 @@ export function controlRuns({ runs }: ControlsStage, before: readonly Stage[]): 
 
 export function isPruning(stage: Stage): stage is PruneStage {
   return "constraints" in stage;
+}
+
+/** What a stage prunes, as the rooms below take it; [] where it prunes no weights. */
+export function constraintsOfStage(stage: Stage): ConstraintOptions[] {
+  if (isPruning(stage)) return stage.constraints.map(optionsOf);
+  if (stage.kind !== "oneshot") return [];
+  const { layers, exclude, minKeep, keep = 1 } = stage;
+  return [{ granularity: "filter", layers, exclude, minKeep, keep }];
 }

@@ -2,9 +2,8 @@
 import { UserError } from "../errors.ts";
 import { MODEL_FILE, ONNX_FILE } from "../formats/model_file.ts";
 import { inDenseShape } from "../graph/scatter.ts";
-import { optionsOf } from "../recipe/constraints.ts";
 import { formatRecipe } from "../recipe/load.ts";
-import { isPruning } from "../recipe/registry.ts";
+import { constraintsOfStage } from "../recipe/registry.ts";
 import { achieved } from "../report/achieved.ts";
 import { buildReport } from "../report/build.ts";
 import { withBlocks } from "../report/depth_blocks.ts";
@@ -66,10 +65,9 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
 /** What of the run's budgets and constraints was reached, and the time by the device's table where that was asked for. */
 function reached({ state, recipe, tables }: RunContext): Pick<Report, "achieved" | "untold"> {
   const { dense, model, origin, masked } = writtenNetworks(state);
-  const pruning = recipe.stages.filter(isPruning);
   const timed = timedBudget(recipe);
   const network = { dense, model, inDenseShape: inDenseShape(model, origin, dense, masked) };
-  const constraints = pruning.flatMap((stage) => stage.constraints.map(optionsOf));
+  const constraints = recipe.stages.flatMap(constraintsOfStage);
   const told = achieved(network, constraints, state.requested);
   if (!timed) return told;
   const ms = timeByTable(tables, timed, { dense, model });

@@ -14,9 +14,8 @@ import { channelsFirst } from "../graph/rewrite/channels_first.ts";
 import { scatterModel, whyWithoutPlace } from "../graph/scatter.ts";
 import type { Graph, Model } from "../graph/types.ts";
 import { inputOptions } from "../models/given.ts";
-import { optionsOf } from "../recipe/constraints.ts";
 import { loadRecipe } from "../recipe/load.ts";
-import { isPruning } from "../recipe/registry.ts";
+import { constraintsOfStage } from "../recipe/registry.ts";
 import type { DataRequest } from "../recipe/schema.ts";
 import { type Check, exact, followingFigures, reportedProof, verdictOf, within } from "../report/checks.ts";
 import { structureChecks, untoldStructures } from "../report/structure_checks.ts";
@@ -85,7 +84,7 @@ export async function verifyRun(
   // Weights that were pruned are zero whatever they were before: the dense network needs only its shape.
   const masked = scatterModel(model, origin, { graph: dense, params: initialise(dense, 0) });
   signal?.throwIfAborted();
-  const constraints = recipe.stages.filter(isPruning).flatMap((stage) => stage.constraints.map(optionsOf));
+  const constraints = recipe.stages.flatMap(constraintsOfStage);
   if (masked) {
     checks.push(...structureChecks(masked, constraints, report));
     const { inputs, batch } = proofInputs(data.validation, recipe.seed);

@@ -10,12 +10,14 @@ import type { Model } from "../graph/types.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import { checkCriterion, checkRequest } from "../prune/budget/settle.ts";
 import { criterionNamed } from "../prune/criteria/criteria.ts";
+import { checkReconstruction } from "../prune/reconstruct/reconstructible.ts";
 import { controlRuns, isPruning, SCRATCH } from "../recipe/registry.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import { checkBorders } from "./borders.ts";
 import { startGene } from "./genes.ts";
 import { GOALS } from "./layer_goals.ts";
 import { checkLinearize } from "./linearize.ts";
+import { reconstructionOf } from "./oneshot.ts";
 import { requestOf } from "./request.ts";
 import { checkSearch } from "./searched_genes.ts";
 
@@ -28,6 +30,7 @@ export function checkTargets(model: Model, { stages, seed }: Recipe, tables: rea
   const requests = stages.map((stage) => isPruning(stage) ? requestOf(stage, model, { tables, seed }) : undefined);
   for (const request of requests) if (request) checkRequest(model, request);
   stages.forEach((stage, i) => {
+    if (stage.kind === "oneshot") checkReconstruction(model, reconstructionOf(stage, model, tables));
     if (stage.kind === "linearize") checkLinearize(model.graph, stage);
     if (stage.kind === "supernet") startGene(model.graph, findBlocks(model.graph).blocks, stage.start);
     const before = stages[i - 1];

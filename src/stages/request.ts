@@ -4,7 +4,7 @@ import type { Model } from "../graph/types.ts";
 import { estimateFor } from "../measure/latency/choose.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import { budgetRuleNamed } from "../prune/budget/rules.ts";
-import type { PruneRequest } from "../prune/budget/settle.ts";
+import type { BudgetRequest, PruneRequest } from "../prune/budget/settle.ts";
 import { criterionNamed } from "../prune/criteria/criteria.ts";
 import { gatherFor } from "../prune/criteria/gather.ts";
 import type { Criterion } from "../prune/criteria/types.ts";
@@ -51,7 +51,7 @@ export function requestOf(
   };
 }
 
-function budgetOf(budget: Budget, model: Model, tables: readonly LatencyTable[]): PruneRequest["budget"] {
+export function budgetOf(budget: Budget, model: Model, tables: readonly LatencyTable[]): BudgetRequest {
   const { batch: _, rule, protect, ...target } = budget;
   return {
     target,

@@ -26,7 +26,7 @@ export function lacksNorms(graph: Graph): boolean {
 export function tellRestored(ui: Ui, norms: number): void {
   if (norms === 0) return ui.warn("norms: no convolution of the network has lost one, so none is put back");
   ui.note(
-    `${norms} batch norms that change nothing are put behind convolutions without one for training, and folded again at the ` +
+    `${norms} batch norms that change nothing are put behind convolutions without one for the run, and folded again at the ` +
       `end (norms: keep leaves the network as it is). ${HOW_TO_KEEP_NORMS}`,
   );
 }
@@ -38,7 +38,8 @@ export const HOW_TO_KEEP_NORMS =
 
 function trains({ stages }: Recipe): boolean {
   return stages.some((stage) =>
-    isPruning(stage) || stage.kind === "purify" || ("epochs" in stage && stage.epochs !== undefined && stage.epochs > 0)
+    isPruning(stage) || stage.kind === "oneshot" || stage.kind === "purify" ||
+    ("epochs" in stage && stage.epochs !== undefined && stage.epochs > 0)
   );
 }
 

@@ -5,6 +5,7 @@ import { runControlsStage } from "./controls.ts";
 import { runLinearizeStage } from "./linearize.ts";
 import { runMeasureStage } from "./measure.ts";
 import { runMergeStage, runReparameteriseStage } from "./merge.ts";
+import { runOneshotStage } from "./oneshot.ts";
 import { runPruneStage } from "./prune.ts";
 import { runPurifyStage, runUnusedStage } from "./purify.ts";
 import { runSearchStage } from "./search.ts";
@@ -22,6 +23,8 @@ export function runStage(ctx: RunContext, stage: Stage): Promise<void> {
     case "magnitude":
     case "random":
       return runPruneStage(ctx, stage);
+    case "oneshot":
+      return runOneshotStage(ctx, stage);
     case "purify":
       return runPurifyStage(ctx, stage);
     case "unused":

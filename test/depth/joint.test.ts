@@ -12,7 +12,7 @@ import { jointKnapsack } from "../../src/depth/joint/joint_knapsack.ts";
 import { costOfGene, jointSpace } from "../../src/depth/joint/joint_space.ts";
 import { innerLayers, narrowBlocks, widthOf } from "../../src/depth/joint/narrow.ts";
 import { refitReaders } from "../../src/depth/joint/refit_readers.ts";
-import { outputLoss } from "../../src/depth/joint/output_loss.ts";
+import { outputLoss } from "../../src/prune/reconstruct/output_loss.ts";
 import { startChoices } from "../../src/depth/joint/start_choices.ts";
 import { type AdditiveCost, costOf } from "../../src/depth/search/gene_space.ts";
 import type { Gene } from "../../src/depth/types.ts";

@@ -9,6 +9,7 @@ import { erk } from "../../src/prune/budget/erk.ts";
 import { global } from "../../src/prune/budget/global.ts";
 import { isomorphic } from "../../src/prune/budget/isomorphic.ts";
 import { perCost } from "../../src/prune/budget/per_cost.ts";
+import { scorePerCost } from "../../src/prune/budget/score_per_cost.ts";
 import { checkFraction, keptCount, keptUnderway } from "../../src/prune/budget/per_layer.ts";
 import { budgetRuleNamed } from "../../src/prune/budget/rules.ts";
 import { leastThat } from "../../src/prune/budget/search.ts";
@@ -132,6 +133,10 @@ test("half of the groups: one threshold empties the layer of low scores, as far 
   // Just below 7 of 8, so that two go.
   assert.equal(kept(global, { target: { groups: 0.874 } }), [2, 4]);
   assert.equal(kept(global, { target: { groups: 0.875 } }), [3, 4]);
+});
+
+test("score-per-cost: the score for each cost saved, whatever the layer has beside it", () => {
+  assert.equal([...worth(scorePerCost, [4, 1, 3], 0.5)], [8, 2, 6]);
 });
 
 test("per-cost: layers whose shares are the same give alternately, the earlier one first", () => {

@@ -56,6 +56,7 @@ test("every kind of stage has a shortest form", () => {
     prune: { keep: 0.5 },
     magnitude: { keep: 0.5 },
     random: { budget: { macs: 0.5 } },
+    oneshot: { keep: 0.5 },
     linearize: { blocks: "all" },
     supernet: { epochs: 1 },
     search: { k: 1 },
@@ -174,7 +175,7 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
   [
     "unknown kind",
     small([{ kind: "purifi" }]),
-    'stages.0.kind: expected train, admm, prune, magnitude, random, purify, unused, linearize, supernet, search, subnet, merge, reparameterise, compact, controls or measure (did you mean "purify"?), got "purifi"',
+    'stages.0.kind: expected train, admm, prune, magnitude, random, oneshot, purify, unused, linearize, supernet, search, subnet, merge, reparameterise, compact, controls or measure (did you mean "purify"?), got "purifi"',
   ],
   ["a stage that is a word", small(["train"]), 'stages.0: expected a map with a kind, got "train"'],
   ["keep of 0", prune({ keep: 0 }), "stages.1.keep: expected a fraction above 0 and at most 1, got 0"],

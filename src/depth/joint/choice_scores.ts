@@ -9,7 +9,7 @@ import { recalibrate } from "../../train/recalibrate.ts";
 import type { GeneSpace } from "../search/gene_space.ts";
 import type { BlockScores } from "../search/knapsack.ts";
 import type { Block } from "../types.ts";
-import { outputLoss } from "./output_loss.ts";
+import { outputLoss } from "../../prune/reconstruct/output_loss.ts";
 import { chosenNetwork } from "./start_choices.ts";
 
 /** What is scored, and on what. */

@@ -5,13 +5,12 @@
 import type { Gpu } from "../../gpu/gpu.ts";
 import { layerOf } from "../../graph/fuse.ts";
 import { inferShapes } from "../../graph/infer.ts";
-import { consumers } from "../../graph/names.ts";
-import { isBatchNorm, isSum } from "../../graph/roles.ts";
 import { concrete } from "../../graph/shapes.ts";
 import type { Graph, HostTensor, Model, Node } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import type { TrainData } from "../../train/train.ts";
 import { blockMoments } from "../linearize/block_moments.ts";
+import { type BiasPlace, biasPlaceOf, withBias } from "../../prune/reconstruct/bias_place.ts";
 import { addedMoments, type LinearFit, ridgeFit } from "../../prune/reconstruct/least_squares.ts";
 import { inputsOf, type LinearPlan } from "../linearize/linear_plan.ts";
 import type { Block } from "../types.ts";
@@ -49,12 +48,12 @@ export async function refitReaders({ original, narrow, blocks, ...options }: Ref
     for (const { node: name } of readers) {
       const node = model.graph.nodes.find((each) => each.name === name)!;
       const plan = planOf(model.graph, node);
-      const bias = biasOf(model.graph, node);
-      if (!plan || !bias || inputsOf(plan.layer) > MOST_INPUTS) continue;
+      const place = plan && biasPlaceOf(model.graph, node, plan.layer.filters);
+      if (!place || inputsOf(plan.layer) > MOST_INPUTS) continue;
       const [[even, odd]] = await blockMoments({ ...options, original, replaced: model, plans: [plan] });
       const inputs = inputsOf(plan.layer);
       const fit = ridgeFit(addedMoments(even.joint, odd.joint), { inputs, ridge: RIDGE });
-      model = withFit(model, node, bias, fit);
+      model = withFit(model, node, place, fit);
     }
   }
   return model;
@@ -80,35 +79,17 @@ function planOf(graph: Graph, node: Node): LinearPlan | undefined {
   };
 }
 
-/** Where a layer's bias goes: in the place of its own, onto what is added behind it, or off the mean that a batch norm subtracts. */
-interface BiasPlace {
-  readonly param: string;
-  readonly how: keyof typeof PLACED;
-}
-
-const PLACED = {
-  own: (_: number, bias: number) => bias,
-  added: (before: number, bias: number) => before + bias,
-  subtracted: (before: number, bias: number) => before - bias,
-} as const;
-
-function biasOf(graph: Graph, node: Node): BiasPlace | undefined {
-  if (node.inputs[2] !== undefined) return { param: node.inputs[2], how: "own" };
-  const [next, ...others] = consumers(graph).get(node.outputs[0]) ?? [];
-  if (!next || others.length > 0) return undefined;
-  if (isBatchNorm(next)) return { param: next.inputs[3], how: "subtracted" };
-  const param = next.inputs.find((input) => input in graph.params);
-  return isSum(next) && param !== undefined ? { param, how: "added" } : undefined;
-}
-
-function withFit({ graph, params }: Model, node: Node, { param, how }: BiasPlace, { weight, bias }: LinearFit): Model {
+function withFit(model: Model, node: Node, place: BiasPlace, { weight, bias }: LinearFit): Model {
+  const { graph, params } = model;
   const { shape } = graph.params[node.inputs[1]];
-  const place = params.get(param)!;
-  const fitted: [string, HostTensor][] = [
-    [node.inputs[1], { shape, data: shape.length === 2 ? turned(weight, shape) : new Float32Array(weight) }],
-    [param, { shape: place.shape, data: place.data.map((before, i) => PLACED[how](before, bias[i])) }],
-  ];
-  return { graph, params: new Map([...params, ...fitted]) };
+  // The fit is of all that the layer makes, its own bias included.
+  const own = params.get(node.inputs[2])?.data;
+  const shifted = withBias(model, place, own ? bias.map((value, i) => value - own[i]) : bias);
+  const fitted: HostTensor = {
+    shape,
+    data: shape.length === 2 ? turned(weight, shape) : new Float32Array(weight),
+  };
+  return { graph, params: new Map([...shifted.params, [node.inputs[1], fitted]]) };
 }
 
 /** [F, C] as a projection's [C, F]. */

@@ -8,6 +8,7 @@ import { global } from "./global.ts";
 import { isomorphic } from "./isomorphic.ts";
 import { perCost } from "./per_cost.ts";
 import type { BudgetRule } from "./types.ts";
+import { scorePerCost } from "./score_per_cost.ts";
 import { uniform } from "./uniform_rule.ts";
 import { zScore } from "./z_score.ts";
 
@@ -18,6 +19,7 @@ const ALL: readonly BudgetRule[] = [
   erk,
   isomorphic,
   zScore,
+  scorePerCost,
   ...[...CRITERIA.values()].flatMap(ruleOf),
 ];
 

@@ -25,6 +25,7 @@ export interface PruneRequest extends Scoring {
   readonly budget?: BudgetRequest;
 }
 
+/** What of the whole network may stay, and how layers are compared. */
 export interface BudgetRequest {
   /** Fractions count from the network before anything was pruned. */
   readonly target: Target;

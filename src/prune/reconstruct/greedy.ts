@@ -20,13 +20,14 @@ export function greedyBackward(elimination: Elimination, keep: number): Gone {
   return { order, costs };
 }
 
-/** What each group costs where they go in a given order. */
-export function costsAlong(elimination: Elimination, order: readonly number[]): number[] {
-  return order.map((group) => {
+/** The same where somebody else has put them into an order. */
+export function goneAlong(elimination: Elimination, order: readonly number[]): Gone {
+  const costs = order.map((group) => {
     const cost = elimination.cost(group);
     elimination.toggle(group);
     return cost;
   });
+  return { order, costs };
 }
 
 /**

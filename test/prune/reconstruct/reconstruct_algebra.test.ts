@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { affineMap, refitted } from "../../../src/prune/reconstruct/affine_refit.ts";
 import { contributions } from "../../../src/prune/reconstruct/contributions.ts";
 import { createElimination } from "../../../src/prune/reconstruct/elimination.ts";
-import { chooseGroups, costsAlong, greedyBackward } from "../../../src/prune/reconstruct/greedy.ts";
+import { chooseGroups, goneAlong, greedyBackward } from "../../../src/prune/reconstruct/greedy.ts";
 import { lassoCoefficients, lassoKept } from "../../../src/prune/reconstruct/lasso.ts";
 import { ridgeFit } from "../../../src/prune/reconstruct/least_squares.ts";
 import { momentsOf, type Reader, shrinkage, withRidge } from "../../../src/prune/reconstruct/reader.ts";
@@ -127,7 +127,7 @@ test("costs follow as groups go and come back, and add up to the error of the re
     const elimination = createElimination(readers);
     const before = groups.map((_, g) => elimination.cost(g));
     const order = [3, 0, 4];
-    const costs = costsAlong(elimination, order);
+    const { costs } = goneAlong(elimination, order);
     const removed = order.flatMap((g) => groups[g]);
     const error = readers.reduce((sum, reader) => sum + errorOf(reader, removed), 0);
     near([costs.reduce((a, b) => a + b)], [error], 1e-9 * (1 + error));

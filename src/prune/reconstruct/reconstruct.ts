@@ -1,0 +1,112 @@
+/**
+ * Pruning by reconstruction: filters go, and the layers that read them are fitted anew to do without. Images are looked at, labels
+ * never; nothing is trained (ALGORITHMS 2.2c).
+ */
+import type { Dataset } from "../../data/types.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
+import type { Model } from "../../graph/types.ts";
+import { gatherEvidence } from "../../train/evidence/gather_evidence.ts";
+import { criterionNamed } from "../criteria/criteria.ts";
+import { gatherFor } from "../criteria/gather.ts";
+import { readChannels } from "../criteria/read_channels.ts";
+import { scoreGroups } from "../criteria/score.ts";
+import { bothMasks, maskModel, type Masks, masksOf } from "../structures/masks.ts";
+import type { Constraint } from "../structures/types.ts";
+import type { RefitKind } from "./affine_refit.ts";
+import { type LayerReader, layerReaders, reconstructionRequest, withoutGroups } from "./layer_reader.ts";
+import { withPatchProbes } from "./patch_probes.ts";
+import { type Selection, selectionBy, SELECTIONS } from "./selections.ts";
+
+/** What is pruned, and by what. */
+export interface ReconstructOptions {
+  /** Where the passes run. */
+  readonly gpu: Gpu;
+  /** A trained network, which stays as it is. */
+  readonly model: Model;
+  /** All of them are looked at: a thousand do. Labels aren't. */
+  readonly images: Dataset;
+  /** Whole filters, in order of execution: none of them refused (reconstructionRefusal). */
+  readonly constraints: readonly Constraint[];
+  /** How those that go are chosen: one of `SELECTIONS`, or a criterion that needs no labels. Default "obs". */
+  readonly select?: string;
+  /** What layers that read them are given in return. Default "affine". */
+  readonly refit?: RefitKind;
+  /** Of what is drawn by lot. Default 1. */
+  readonly seed?: number;
+  /** Images per pass; default 64. */
+  readonly batch?: number;
+  /** Stops after the batch in progress. */
+  readonly signal?: AbortSignal;
+  /** Told after each constraint. */
+  readonly progress?: (done: number, total: number) => void;
+}
+
+/** A network with filters gone and their readers fitted anew, in the shapes that it had. */
+export interface Reconstructed {
+  /** In the shapes of the network given; `compact` makes it small. */
+  readonly model: Model;
+  /** Of what is gone. */
+  readonly masks: Masks;
+  /** Layers whose moments had fewer rows than columns, and as many images as would do. */
+  readonly starved: readonly { readonly layer: string; readonly wanted: number }[];
+}
+
+/**
+ * One constraint after the other, from the input on: moments of the network whose earlier layers are pruned already, choice of
+ * what stays (`keep` of each constraint), and the refit.
+ *
+ * @throws UserError where the criterion can't score the groups; Interrupted when the signal is aborted
+ */
+export async function reconstruct(options: ReconstructOptions): Promise<Reconstructed> {
+  const { constraints, refit = "affine", progress } = options;
+  const starved = new Map<string, number>();
+  let model = options.model;
+  let masks: Masks = new Map();
+  for (const [i, constraint] of constraints.entries()) {
+    if (constraint.keep < constraint.groups) {
+      const readers = (await readersOf(options, model, [constraint])).get(constraint)!;
+      const selection = await selectionFor(options, model, constraint);
+      const kept = selection.kept(readers.map(({ reader }) => reader), constraint.keep);
+      const gone = Array.from({ length: constraint.groups }, (_, g) => g).filter((g) => !kept.includes(g));
+      for (const reader of readers) {
+        if (reader.wanted > options.images.count) starved.set(reader.layer.node.name, reader.wanted);
+        model = withoutGroups(model, reader, gone, refit);
+      }
+      masks = bothMasks(masks, masksOf([{ constraint, kept }], model.params));
+      model = maskModel(model, masks);
+    }
+    progress?.(i + 1, constraints.length);
+  }
+  return { model, masks, starved: Array.from(starved, ([layer, wanted]) => ({ layer, wanted })) };
+}
+
+/** The layers that read each constraint's channels, with the moments of what they read in this network. */
+export async function readersOf(
+  { gpu, images, batch, signal }: ReconstructOptions,
+  model: Model,
+  constraints: readonly Constraint[],
+): Promise<ReadonlyMap<Constraint, LayerReader[]>> {
+  const asked = constraints.map((constraint) => reconstructionRequest(constraint, model.graph));
+  const layers = constraints.flatMap((constraint) =>
+    readChannels(constraint, model.graph).map(({ layer }) => layer.node.name)
+  );
+  const { model: probed, probes } = withPatchProbes(model, [...new Set(layers)]);
+  const requests = asked.map(({ patches, covariances }) => ({
+    patches: patches.map((layer) => probes.get(layer)!.name),
+    covariances,
+  }));
+  const evidence = await gatherEvidence({ gpu, model: probed, data: images, requests, batch, signal });
+  return new Map(constraints.map((constraint) => [constraint, layerReaders(constraint, model, evidence, probes)]));
+}
+
+export async function selectionFor(
+  { gpu, images, select = "obs", seed = 1, batch, signal }: ReconstructOptions,
+  model: Model,
+  constraint: Constraint,
+): Promise<Selection> {
+  const known = SELECTIONS.get(select);
+  if (known) return known;
+  const criterion = criterionNamed(select);
+  const gathered = await gatherFor({ gpu, model, data: images, criterion, constraints: [constraint], batch, signal });
+  return selectionBy(criterion, scoreGroups(criterion, constraint, { model, seed, gathered }).scores);
+}
