@@ -34,9 +34,9 @@ export interface GemmCosts {
   /** One number from storage whose neighbours are read by neighbouring threads, and one whose neighbours lie far apart. */
   readonly loadNs: number;
   readonly stridedLoadNs: number;
-  /** A vec4 from a uniform array. */
+  /** Reading a vec4 from a uniform array takes so long. */
   readonly uniform4Ns: number;
-  /** A vec4 from workgroup memory. */
+  /** Reading a vec4 from workgroup memory takes so long. */
   readonly workgroup4Ns: number;
   /** 64 multiply-adds: a 4 × 4 block of outputs with a vec4 of k. */
   readonly blockNs: number;
@@ -68,16 +68,16 @@ export interface ConvCosts {
   readonly fullRowsSpill: number;
 }
 
-/** Sparse products by lists of taps, in ns for four pixels of a thread. */
+/** These are the costs of sparse products by lists of taps, in ns for four pixels of a thread. */
 export interface ListCosts {
   /** A tap: a turn of the loop for one row of a tile, a multiply-add of one filter, a weight for one row of a tile. */
   readonly turnNs: number;
   readonly filterNs: number;
   readonly weightNs: number;
   readonly storeNs: number;
-  /** Four numbers of x for a tap, from uniform panels or from storage, packed in panels of rows or in images. */
+  /** Reading four numbers of x for a tap takes so long, from uniform panels or from storage, packed in panels of rows or in images. */
   readonly x4Ns: Readonly<Record<"uniform" | "storage", { readonly panels: number; readonly images: number }>>;
-  /** Packing one number of a matrix x. */
+  /** Packing one number of a matrix x takes so long. */
   readonly packNs: number;
   readonly dispatchNs: number;
   /** How many times longer all of it takes because the lanes read different addresses of uniform arrays. */
@@ -95,7 +95,7 @@ export interface AttentionCosts {
 export interface TeamCosts {
   /** An item that is read a few times. */
   readonly itemNs: number;
-  /** A barrier. */
+  /** A barrier takes so long. */
   readonly barrierNs: number;
 }
 

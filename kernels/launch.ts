@@ -1,10 +1,10 @@
 import type { Plan } from "../src/gpu/types.ts";
 
-/** One dispatch of a launch; `bindings` names its buffers: operands of the launch, its scratch or its tables. */
+/** This is one dispatch of a launch; `bindings` names its buffers: operands of the launch, its scratch or its tables. */
 export interface Step {
   readonly plan: Plan;
   readonly bindings: readonly string[];
-  /** Parts of the buffers to bind, by place in `bindings`; default: the whole ones. */
+  /** It names the parts of the buffers to bind, by place in `bindings`; by default the whole ones are bound. */
   readonly windows?: Readonly<Record<number, BindingWindow>>;
 }
 

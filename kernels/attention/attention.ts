@@ -27,9 +27,9 @@ export interface AttentionShape {
   readonly heads: number;
   readonly queries: number;
   readonly keys: number;
-  /** At most `MAX_DEPTH`. */
+  /** It is at most `MAX_DEPTH`. */
   readonly depth: number;
-  /** The factor on the scores q·k. */
+  /** The scores q·k are multiplied by it. */
   readonly scale: number;
   /** Where the heads of q, k, v and y lie within larger values; default: one after another. Gradients know no other. */
   readonly places?: HeadPlaces;
@@ -37,13 +37,13 @@ export interface AttentionShape {
 
 /** Where q, k and v are read, and y is written, in place of tensors that hold nothing else. */
 export interface HeadPlaces {
-  /** Heads of a sample. */
+  /** A sample has so many heads. */
   readonly perSample: number;
-  /** The rows of the queries. */
+  /** This says where the rows of the queries lie. */
   readonly q: RowPlace;
-  /** The rows of the keys. */
+  /** This says where the rows of the keys lie. */
   readonly k: RowPlace;
-  /** The rows of the values. */
+  /** This says where the rows of the values lie. */
   readonly v: RowPlace;
   /** The rows of the output: it begins with the first number. */
   readonly y: RowPlace;
@@ -226,7 +226,7 @@ function gradientPrograms(reads: Reads): Readonly<Record<AttentionInput, readonl
   return { q: programs(0), k: programs(1), v: programs(2) };
 }
 
-/** Place in `CHUNKS`. */
+/** It is a place in `CHUNKS`. */
 function chunksOf({ depth }: AttentionShape): number {
   if (depth > MAX_DEPTH) throw new RangeError(`heads of ${depth} numbers, at most ${MAX_DEPTH} are supported`);
   return CHUNKS.findIndex((count) => 8 * count >= widthOf(depth));

@@ -10,19 +10,19 @@
 // makes their products with 4 of the keys (the components of a vec4 are the 4 queries) and keeps the sums of the columns
 // lane, lane + 8, … of their outputs, CHUNKS vec4 each. Grid: (ceil(queries / 32), heads or less, …) workgroups.
 
-const CHUNKS: u32 = 4u;   // at least width / 8
-const SLICES: u32 = 1u;   // 1 or 2
+const CHUNKS: u32 = 4u;   // It is at least width / 8.
+const SLICES: u32 = 1u;   // It is 1 or 2.
 const LOWEST: f32 = -1.0e30;
 
 struct Params {
   first: u32,
-  heads: u32,    // from the first on
-  row: u32,      // heads along y of the grid
+  heads: u32,    // So many heads are bound, from the first one on.
+  row: u32,      // So many heads lie along y of the grid.
   queries: u32,
   keys: u32,
   width: u32,
   depth: u32,
-  per_sample: u32,   // heads
+  per_sample: u32,   // A sample has so many heads.
   scale: f32,
   q_first: u32,
   q_sample: u32,
@@ -98,7 +98,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let c3 = min(lane + 24u, p.width - 1u);
 
   var high = vec4<f32>(LOWEST);
-  var sum = vec4<f32>(0.0);   // over this thread's keys only
+  var sum = vec4<f32>(0.0);   // It goes over this thread's keys only.
   var a0 = vec4<f32>(0.0);
   var a1 = vec4<f32>(0.0);
   var a2 = vec4<f32>(0.0);

@@ -10,12 +10,12 @@
 // Workgroups, threads and grid as in attention.wgsl: 32 rows, streaming over 32 of the others at a time.
 
 const OUTPUT: u32 = 0u;
-const CHUNKS: u32 = 4u;   // at least width / 8
+const CHUNKS: u32 = 4u;   // It is at least width / 8.
 
 struct Params {
   first: u32,
-  heads: u32,    // from the first on
-  row: u32,      // heads along y of the grid
+  heads: u32,    // So many heads are bound, from the first one on.
+  row: u32,      // So many heads lie along y of the grid.
   rows: u32,
   others: u32,
   row_pitch: u32,
@@ -34,7 +34,7 @@ struct Params {
 @group(0) @binding(6) var<storage, read> delta: array<f32>;
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
 
-var<workgroup> weights: array<vec4<f32>, 256>;   // [32 others, 8 teams]
+var<workgroup> weights: array<vec4<f32>, 256>;   // Its shape is [32 others, 8 teams].
 
 fn store(row: u32, i: u32, column: u32, value: vec4<f32>) {
   if (i >= p.rows || column >= p.width) { return; }

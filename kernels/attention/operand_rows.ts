@@ -12,11 +12,11 @@ export type Reads = "storage" | "uniform";
 export interface RowPlace {
   /** Where row 0 of head 0 of sample 0 begins. */
   readonly first: number;
-  /** From a sample to the next one. */
+  /** So much lies from a sample to the next one. */
   readonly sample: number;
-  /** From a head to the next one. */
+  /** So much lies from a head to the next one. */
   readonly head: number;
-  /** From a row to the next one. */
+  /** So much lies from a row to the next one. */
   readonly row: number;
 }
 
@@ -26,7 +26,7 @@ export interface Rows {
   readonly steps: readonly Step[];
   readonly scratch: Readonly<Record<string, number>>;
   name(operand: string): string;
-  /** Where the kernel finds the rows, counted from the first head that it binds. */
+  /** The kernel finds the rows here, counted from the first head that it binds. */
   place(operand: string): RowPlace;
   /** Heads that one dispatch binds, and the windows of these operands that start at head `first`, by their order. */
   readonly bound: number;
@@ -34,9 +34,9 @@ export interface Rows {
 }
 
 export interface RowsShape {
-  /** Those of all samples. */
+  /** It counts those of all samples. */
   readonly heads: number;
-  /** Heads of a sample. */
+  /** A sample has so many heads. */
   readonly perSample: number;
   readonly depth: number;
   readonly operands: Readonly<Record<string, Operand>>;
@@ -48,12 +48,12 @@ export interface Operand {
   readonly place: RowPlace;
 }
 
-/** Heads one after another. */
+/** The heads lie one after another. */
 export function contiguousRows(rows: number, depth: number, perSample: number): RowPlace {
   return { first: 0, sample: perSample * rows * depth, head: rows * depth, row: depth };
 }
 
-/** vec4 to a row. */
+/** A row has so many vec4. */
 export function widthOf(depth: number): number {
   return ceilDiv(depth, 4);
 }

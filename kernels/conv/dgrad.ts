@@ -220,7 +220,7 @@ function phases(size: number, kernel: number, stride: number, dilation: number, 
   return found;
 }
 
-/** dy with zeros wherever any phase looks beyond it. */
+/** Holds dy with zeros wherever any phase looks beyond it. */
 function gradientHalo(s: ConvShape, axes: Axes): Halo {
   const [height, width] = convOutput(s);
   const [top, bottom] = reach(height, axes.vertical), [left, right] = reach(width, axes.horizontal);
@@ -228,7 +228,7 @@ function gradientHalo(s: ConvShape, axes: Axes): Halo {
   return { planes, height, width, rows: height + top + bottom, cols: width + left + right, top, left, phases: 1 };
 }
 
-/** How far the phases look before and behind `size` outputs. */
+/** Says how far the phases look before and behind `size` outputs. */
 function reach(size: number, phases: readonly Phase[]): [number, number] {
   let before = 0, behind = 0;
   for (const { count, taps } of phases) {

@@ -29,7 +29,7 @@ export function fullRowsCost(s: ConvShape, { threads, conv }: DeviceProfile): nu
   return work * fullRowsSpill * Math.max(1, threads / count);
 }
 
-/** Operands "dy", "w", "dx". */
+/** The operands are "dy", "w" and "dx". */
 export function fullRowsDgrad(s: ConvShape): Launch {
   const [rows, cols] = convOutput(s), [kernelRows, kernelCols] = s.kernel;
   const taps = kernelRows * kernelCols, channels4 = ceilDiv(s.channels, CHANNELS), fours = ceilDiv(cols, 4);

@@ -18,7 +18,7 @@ struct Params {
 struct Line { l: vec4<f32>, m: vec4<f32> }
 // Holds four channels' weights of a row of the kernel.
 struct Taps { k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32>, k3: vec4<f32>, k4: vec4<f32> }
-// Four channels at each column of dx, counted from `left` columns before its first.
+// This has four channels at each column of dx, counted from `left` columns before its first.
 struct Row {
   c0: vec4<f32>, c1: vec4<f32>, c2: vec4<f32>, c3: vec4<f32>,
   c4: vec4<f32>, c5: vec4<f32>, c6: vec4<f32>, c7: vec4<f32>,

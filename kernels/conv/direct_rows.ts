@@ -15,9 +15,9 @@ export interface RowsConv {
   readonly batch: number;
   readonly rows: number;
   readonly cols: number;
-  /** image, group, row */
+  /** It has the pitches of an image, a group and a row. */
   readonly x: readonly [number, number, number];
-  /** image, plane, row, column, start */
+  /** It has the pitches of an image, a plane, a row and a column, and the start. */
   readonly y: readonly [number, number, number, number, number];
 }
 

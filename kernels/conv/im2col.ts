@@ -24,9 +24,9 @@ import product from "./im2col_product.wgsl" with { type: "text" };
 /** Filters or pixels, and taps, of a block; together what a uniform binding holds. */
 const ROWS = 256, COLUMNS = 64;
 const BLOCK_BYTES = 4 * ROWS * COLUMNS;
-/** Blocks of one operand that a dispatch binds. */
+/** A dispatch binds so many blocks of one operand. */
 const BOUND = 4;
-/** Taps whose offsets a dispatch binds. */
+/** A dispatch binds the offsets of so many taps. */
 const OFFSETS = 4096;
 const GROUP = 64;
 const FEWEST_FILTERS = 16;

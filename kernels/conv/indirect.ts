@@ -14,9 +14,9 @@ export interface Gather {
   readonly batch: number;
   readonly rows: number;
   readonly cols: number;
-  /** image, group, row, column */
+  /** It has the pitches of an image, a group, a row and a column. */
   readonly x: readonly [number, number, number, number];
-  /** image, plane, row, column, start */
+  /** It has the pitches of an image, a plane, a row and a column, and the start. */
   readonly y: readonly [number, number, number, number, number];
 }
 

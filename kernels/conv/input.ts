@@ -34,7 +34,7 @@ export function tapOffsets(s: ConvShape, halo: Halo): number[] {
 export interface RowsInput {
   readonly halo: Halo;
   readonly runs: Runs;
-  /** image, group, row, in fours of elements */
+  /** It has the pitches of an image, a group and a row, in fours of elements. */
   readonly x: readonly [number, number, number];
 }
 

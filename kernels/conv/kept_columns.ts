@@ -19,7 +19,7 @@ export function isOnePixel(s: ConvShape): s is ConvShape & { readonly taps: read
 
 type OnePixel = ConvShape & { readonly taps: readonly number[] };
 
-/** y[N,F] = act(x[:,taps]·wᵀ + bias + residual); operands as in `planConvForward`. */
+/** Computes y[N,F] = act(x[:,taps]·wᵀ + bias + residual); the operands are those of `planConvForward`. */
 export function planColumnsForward(s: OnePixel, epilogue: Epilogue, tuning: Tuning): Launch {
   const product = gemm(
     { m: s.batch, n: s.filters, k: s.taps.length, a: "k", b: "k", ...epilogue },
@@ -31,7 +31,7 @@ export function planColumnsForward(s: OnePixel, epilogue: Epilogue, tuning: Tuni
   return withKept(s, product);
 }
 
-/** dw[F,T] = dyᵀ·x[:,taps]; operands "x", "dy", "y" (= dw). */
+/** Computes dw[F,T] = dyᵀ·x[:,taps]; the operands are "x", "dy" and "y" (= dw). */
 export function planColumnsWgrad(s: OnePixel, tuning: Tuning): Launch {
   const product = gemm({ m: s.filters, n: s.taps.length, k: s.batch, a: "rows", b: "rows" }, tuning, "dy", "kept", "y");
   return withKept(s, product);
@@ -74,7 +74,7 @@ export function columnPlaces(columns: number, taps: readonly number[]): Uint32Ar
   return places;
 }
 
-/** to[rows,columns] = from[rows,taps] at its columns' places, 0 elsewhere. */
+/** Makes to[rows,columns] = from[rows,taps] at its columns' places, and 0 elsewhere. */
 export function scatterColumnsStep(
   rows: number,
   taps: number,

@@ -18,13 +18,13 @@ export function planRegionBorder(shape: RegionShape, pixels: number): Plan {
   return planned(border, shape, batch * filters * pixels, pixels);
 }
 
-/** Bindings: dy, weight, row regions and column regions u32, dx. */
+/** The bindings are dy, weight, row regions and column regions (u32) and dx. */
 export function planRegionDx(shape: RegionShape): Plan {
   const { batch, channels, height, width } = shape.conv;
   return planned(dx, shape, batch * channels * height * width, shape.regions[1]);
 }
 
-/** Bindings: x, dy, row regions and column regions u32, dweight. */
+/** The bindings are x, dy, row regions and column regions (u32) and dweight. */
 export function planRegionDw(shape: RegionShape): Plan {
   const { filters, channels, groups, kernel } = shape.conv;
   return planned(dw.weight, shape, regionCount(shape) * filters * (channels / groups) * kernel[0] * kernel[1]);

@@ -9,7 +9,7 @@ export interface ConvShape {
   readonly filters: number;
   readonly kernel: readonly [number, number];
   readonly stride: readonly [number, number];
-  /** top, left, bottom, right; negative ones crop. */
+  /** They are top, left, bottom and right; negative ones crop. */
   readonly pads: readonly [number, number, number, number];
   readonly dilation: readonly [number, number];
   readonly groups: number;

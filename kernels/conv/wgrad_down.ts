@@ -76,7 +76,7 @@ function idle(count: number, { threads, cores }: DeviceProfile): number {
   return cores.count * busiest / count;
 }
 
-/** Operands "x", "dy", "y" (= dw). */
+/** The operands are "x", "dy" and "y" (= dw). */
 function downWgrad(s: ConvShape, width: number, splits: number): Launch {
   const [rows, cols] = convOutput(s);
   const columns4 = ceilDiv(cols, 4);

@@ -59,7 +59,7 @@ export function uniformCost(s: ConvShape, { threads, conv }: DeviceProfile): num
   return tiles * channels * (ceilDiv(cols, 4) * perFour + atEnd) * idle;
 }
 
-/** Operands "x", "dy", "y" (= dw). */
+/** The operands are "x", "dy" and "y" (= dw). */
 export function uniformWgrad(s: ConvShape, threads: number): Launch {
   const { x, dy } = operands(s);
   const parts = partsOf(s, threads), size = s.filters * s.channels * TAPS;

@@ -33,7 +33,7 @@ struct Nine {
 @group(0) @binding(2) var<uniform> dy: array<vec4<f32>, 4096>;
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>;
 
-// A four of columns. Above and left of x the difference wraps to a huge number.
+// Reads a four of columns. Above and left of x the difference wraps to a huge number.
 fn four(plane: u32, row: u32, v4: u32) -> vec4<f32> {
   let inside = row < p.height && v4 < p.x_row;
   return select(vec4<f32>(), x[plane + row * p.x_row + v4], vec4<bool>(inside));

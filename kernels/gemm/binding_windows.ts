@@ -8,7 +8,7 @@ import { planBlock } from "../shape/shape.ts";
 import type { Tuning } from "../tuning.ts";
 import type { GemmShape } from "./shape.ts";
 
-/** What every WebGPU device binds. */
+/** Every WebGPU device binds so much. */
 const BINDING_BYTES = 2 ** 27;
 
 /** Kernels that pack an operand fill it up to whole tiles. */

@@ -19,7 +19,7 @@ const ROWS = 256, COLUMNS = 64;
 const BLOCK_BYTES = 4 * ROWS * COLUMNS;
 /** Elements whose offset a uniform binding may have; buffers end at a multiple of it too. */
 const ALIGNED = 64;
-/** Blocks of one operand that a dispatch binds. */
+/** A dispatch binds so many blocks of one operand. */
 const BOUND = 4;
 const GROUP = 64;
 /** More would fill the queue with small work. */

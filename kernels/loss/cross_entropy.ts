@@ -12,7 +12,7 @@ export interface CrossEntropyShape {
   readonly smoothing: number;
 }
 
-/** Bindings: logits, labels u32, loss per row [rows], saved [2, rows]. */
+/** The bindings are logits, labels (u32), the loss of each row [rows], and saved [2, rows]. */
 export function planCrossEntropy({ rows, classes, valid, smoothing }: CrossEntropyShape): Plan {
   const lanes = classes <= 128 ? 1 : 64;
   const grid = linearGrid(rows * lanes, THREADS);

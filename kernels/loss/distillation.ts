@@ -14,7 +14,7 @@ export interface DistillationShape {
   readonly targets: Targets;
 }
 
-/** Bindings: student's logits, teacher's numbers, loss per row [rows], saved [4, rows]. */
+/** The bindings are the student's logits, the teacher's numbers, the loss of each row [rows], and saved [4, rows]. */
 export function planDistillation({ rows, classes, temperature, targets }: DistillationShape): Plan {
   const lanes = classes <= 128 ? 1 : 64;
   const grid = linearGrid(rows * lanes, THREADS);

@@ -2,7 +2,7 @@ import type { Plan, Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import source from "./squared_error.wgsl" with { type: "text" };
 
-/** out = (y − t)² over n elements. Bindings: y, t, any readable buffer, out. */
+/** Computes out = (y − t)² over n elements. The bindings are y, t, any readable buffer, and out. */
 export function planSquaredError(n: number): Plan {
   return plan(n, forward);
 }

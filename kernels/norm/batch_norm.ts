@@ -59,7 +59,7 @@ export function planBatchNorm(over: Reduction, activation: NormActivation): Plan
   return planMaps(normalise[activation], over, []);
 }
 
-/** dγ and dβ. Bindings: x, dy, statistics, γ, β, partials; then partials, dγ, dβ. */
+/** Computes dγ and dβ. The bindings are x, dy, statistics, γ, β and partials; then partials, dγ and dβ. */
 export function planBatchNormParameters(over: Reduction, activation: NormActivation): TwoStages {
   const { slices, first, partials } = sliced(sums[activation], over);
   return {

@@ -16,7 +16,7 @@ struct Params {
   row: u32,
   channels: u32,
   inner: u32,
-  share: f32,   // 1 / m
+  share: f32,   // It is 1 / m.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -11,10 +11,10 @@ const ACTIVATION: u32 = 0u;
 struct Params {
   channels: u32,
   inner: u32,
-  items: u32,      // outer * inner
+  items: u32,      // It is outer * inner.
   per_slice: u32,
-  step_n: u32,     // 64 / inner and
-  step_i: u32,     // 64 % inner: a thread's stride as (n, i)
+  step_n: u32,     // A thread strides by 64 / inner of n
+  step_i: u32,     // and by 64 % inner of i.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -7,14 +7,14 @@
 // V = f32 where a map does not divide by 4.
 
 alias V = vec4<f32>;
-const WIDTH: u32 = 4u;    // elements of a V
+const WIDTH: u32 = 4u;    // A V has so many elements.
 const LANES: u32 = 64u;
 
 struct Params {
   rows: u32,
   row: u32,
   groups: u32,
-  span: u32,     // channels of a group
+  span: u32,     // A group has so many channels.
   inner: u32,
 }
 

@@ -31,7 +31,7 @@ export function layerNormCandidates({ rows, length }: LayerNormShape, epsilon: n
   }));
 }
 
-/** Operands: x, dy, gamma, statistics, dx. */
+/** The operands are x, dy, gamma, statistics and dx. */
 export function planLayerNormGrad(shape: LayerNormShape, tuning: Tuning): Launch {
   return choose(layerNormClass(shape, "gradient"), layerNormGradCandidates(shape, tuning), tuning).build();
 }
@@ -47,7 +47,7 @@ export function layerNormGradCandidates({ rows, length }: LayerNormShape, tuning
   }));
 }
 
-/** dγ and dβ. Operands: x, dy, statistics, dgamma, dbeta. */
+/** Computes dγ and dβ. The operands are x, dy, statistics, dgamma and dbeta. */
 export function planLayerNormParameters({ rows, length }: LayerNormShape): Launch {
   const columns = ceilDiv(length, 64);
   const perSlice = ceilDiv(rows, sliceCount(rows * Math.min(length, 64), columns, 64 * LEAST_ROWS));

@@ -6,7 +6,7 @@
 // V = f32 where a row does not divide by 4.
 
 alias V = vec4<f32>;
-const WIDTH: u32 = 4u;    // elements of a V
+const WIDTH: u32 = 4u;    // A V has so many elements.
 const LANES: u32 = 64u;
 
 struct Params {

@@ -7,15 +7,15 @@
 // A workgroup of 64 threads per slice and channel. Grid: (channels, slices, 1). V = f32 where `inner` does not divide by 4.
 
 alias V = vec4<f32>;
-const WIDTH: u32 = 4u;   // elements of a V
+const WIDTH: u32 = 4u;   // A V has so many elements.
 
 struct Params {
   channels: u32,
   inner: u32,
-  items: u32,      // outer * inner
+  items: u32,      // It is outer * inner.
   per_slice: u32,
-  step_n: u32,     // 64 / inner and
-  step_i: u32,     // 64 % inner: a thread's stride as (n, i)
+  step_n: u32,     // A thread strides by 64 / inner of n
+  step_i: u32,     // and by 64 % inner of i.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -13,16 +13,16 @@ const PULL: u32 = 0u;
 const MASK: u32 = 0u;
 
 struct Params {
-  row: u32,             // threads per grid row
-  count: u32,           // vec4s in this window
+  row: u32,             // A row of the grid has so many threads.
+  count: u32,           // The window has so many vec4s.
   firstBlock: u32,      // block of 64 elements at which the window starts
   lr: f32,
   beta1: f32,
-  rest1: f32,           // 1 − β1, rounded once
+  rest1: f32,           // It is 1 − β1, rounded once.
   beta2: f32,
-  rest2: f32,           // 1 − β2
-  correction1: f32,     // 1/(1 − β1ᵗ)
-  correction2: f32,     // 1/√(1 − β2ᵗ)
+  rest2: f32,           // It is 1 − β2.
+  correction1: f32,     // It is 1/(1 − β1ᵗ).
+  correction2: f32,     // It is 1/√(1 − β2ᵗ).
   epsilon: f32,
 }
 

@@ -2,8 +2,8 @@
 // Grid: 64 threads, 4 elements each; i = x + y·row.
 
 struct Params {
-  row: u32,   // threads per grid row
-  count: u32, // vec4s in this window
+  row: u32,   // A row of the grid has so many threads.
+  count: u32, // The window has so many vec4s.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

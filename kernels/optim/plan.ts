@@ -37,7 +37,7 @@ export interface SgdStep {
   readonly form: "heavy-ball" | "nesterov";
 }
 
-/** Bindings: weights, momenta, gradients, pull, mask, segmentOf, segments. Formula in sgd.wgsl. */
+/** The bindings are weights, momenta, gradients, pull, mask, segmentOf and segments; sgd.wgsl has the formula. */
 export function planSgd(step: SgdStep, extras: readonly Extra[], window: BindingWindow): Plan {
   const { grid, head } = cover(window);
   return {
@@ -58,7 +58,7 @@ export interface AdamStep {
   readonly t: number;
 }
 
-/** Bindings: weights, first moment, second moment, gradients, pull, mask, segmentOf, segments. Formula in adam.wgsl. */
+/** The bindings are weights, first moment, second moment, gradients, pull, mask, segmentOf and segments; adam.wgsl has the formula. */
 export function planAdam(step: AdamStep, extras: readonly Extra[], window: BindingWindow): Plan {
   const { grid, head } = cover(window);
   const { lr, beta1, beta2, epsilon, t } = step;

@@ -14,8 +14,8 @@ const PULL: u32 = 0u;
 const MASK: u32 = 0u;
 
 struct Params {
-  row: u32,        // threads per grid row
-  count: u32,      // vec4s in this window
+  row: u32,        // A row of the grid has so many threads.
+  count: u32,      // The window has so many vec4s.
   firstBlock: u32, // block of 64 elements at which the window starts
   lr: f32,
   momentum: f32,

@@ -24,7 +24,7 @@ const KINDS = [
 ] as const;
 export type BinaryKind = typeof KINDS[number];
 
-/** y = a op b, same shapes. Bindings: a, b, y. */
+/** Computes y = a op b of equal shapes. The bindings are a, b and y. */
 export function planBinary(kind: BinaryKind, size: number): Plan {
   return planItems(same[kind], size, [0, 0]);
 }

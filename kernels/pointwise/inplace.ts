@@ -5,12 +5,12 @@ import { planItems } from "./unary.ts";
 import fillSource from "./fill.wgsl" with { type: "text" };
 import source from "./inplace.wgsl" with { type: "text" };
 
-/** y ← alpha·x + beta·y over n elements. Bindings: x, y (different buffers). */
+/** Sets y ← alpha·x + beta·y over n elements. The bindings are x and y, in different buffers. */
 export function planAxpby(n: number, alpha: number, beta: number): Plan {
   return planItems(axpby, n, [f32bits(alpha), f32bits(beta)]);
 }
 
-/** y ← value over n elements. Bindings: y. */
+/** Sets y ← value over n elements. The binding is y. */
 export function planFill(n: number, value: number): Plan {
   return planItems(fill, n, [f32bits(value)]);
 }

@@ -4,7 +4,7 @@ import { bothWidths, vectorPrograms } from "../vector.ts";
 import { planItems } from "./unary.ts";
 import source from "./mix.wgsl" with { type: "text" };
 
-/** y = (1 − factor)·a + factor·b over n elements. Bindings: a, b, y. */
+/** Computes y = (1 − factor)·a + factor·b over n elements. The bindings are a, b and y. */
 export function planMix(n: number, factor: number): Plan {
   return planItems(mix, n, [f32bits(factor), 0]);
 }

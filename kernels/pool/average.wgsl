@@ -17,7 +17,7 @@ struct Params {
   kw: u32,
   sh: u32,
   sw: u32,
-  top: u32,     // padding before the first row and column
+  top: u32,     // So much padding lies before the first row and column.
   left: u32,
 }
 

@@ -6,7 +6,7 @@
 struct Params {
   count: u32,
   row: u32,
-  w4: u32,      // w / 4
+  w4: u32,      // It is w / 4.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -6,7 +6,7 @@
 struct Params {
   count: u32,
   row: u32,
-  w4: u32,      // w / 4
+  w4: u32,      // It is w / 4.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -14,7 +14,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> dy: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
 
-// A window as (top left, top right, bottom left, bottom right).
+// Gives a window as (top left, top right, bottom left, bottom right).
 fn route(v: vec4<f32>, g: f32) -> vec4<f32> {
   let m = max(max(v.x, v.y), max(v.z, v.w));
   let a = v.x == m;

@@ -28,7 +28,7 @@ export function pooledSize({ height, width, kernel, strides, pads }: Omit<PoolSh
   ];
 }
 
-/** Bindings: x, y. */
+/** The bindings are x and y. */
 export function planMaxPool(shape: PoolShape): Plan {
   return isTwoByTwo(shape) ? planTwoByTwo(max2, shape) : planPooling(max, shape, "output");
 }
@@ -59,7 +59,7 @@ export function planAveragePool(shape: PoolShape, over: AverageOver): Plan {
   return planPooling(average[over], shape, "output");
 }
 
-/** Bindings: dy, dx. */
+/** The bindings are dy and dx. */
 export function planAveragePoolGrad(shape: PoolShape, over: AverageOver): Plan {
   return planPooling(averageGrad[over], shape, "input");
 }

@@ -6,8 +6,8 @@ const FREEZE: u32 = 0u;
 
 struct Params {
   groups: Groups,
-  row: u32,   // threads per grid row
-  count: u32, // elements
+  row: u32,   // A row of the grid has so many threads.
+  count: u32, // There are so many elements.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -10,7 +10,7 @@ const BLOCKS: u32 = 0u;
 /// 1: keep holds for each kernel the bits of the taps that stay, 0: whether the group stays.
 const TAPS: u32 = 0u;
 
-/// The tensor [F, C, KK], and the group of its element (f, c, k): ⌊f/bf⌋·gf + ⌊c/bc⌋·gc + k·gk.
+/// The tensor is [F, C, KK], and the group of its element (f, c, k) is ⌊f/bf⌋·gf + ⌊c/bc⌋·gc + k·gk.
 struct Groups {
   C: u32,
   KK: u32,
@@ -19,7 +19,7 @@ struct Groups {
   gk: u32,
   bf: u32,
   bc: u32,
-  length: u32, // of a row
+  length: u32, // They belong to a row.
 }
 
 fn stays(q: u32) -> f32 {

@@ -14,8 +14,8 @@ const FROZEN: u32 = 0u;
 struct State {
   low: atomic<u32>,       // the k-th largest key is expected in low … high
   high: atomic<u32>,
-  above: atomic<u32>,     // keys > high
-  inside: atomic<u32>,    // keys in low … high
+  above: atomic<u32>,     // It counts the keys above high.
+  inside: atomic<u32>,    // It counts the keys from low to high.
   spilled: atomic<u32>,   // threads with more candidates than they have slots
   source: atomic<u32>,    // what the histograms count: 0 the candidates, 1 all keys, 2 nothing, the threshold is known
   threshold: atomic<u32>, // the k-th largest key, as far as its bits are known

@@ -5,11 +5,11 @@
  * coupled tensors share.
  */
 export interface GroupLayout {
-  /** Filters. */
+  /** It has so many filters. */
   readonly F: number;
-  /** Input channels. */
+  /** It has so many input channels. */
   readonly C: number;
-  /** Taps of a kernel. */
+  /** A kernel has so many taps. */
   readonly KK: number;
   /** What one filter further adds to the group. */
   readonly gf: number;
@@ -19,7 +19,7 @@ export interface GroupLayout {
   readonly gk: number;
   /** Filters and channels that share a group; default 1. The last blocks are smaller where they don't divide F and C. */
   readonly bf?: number;
-  /** Default 1. */
+  /** It is 1 by default. */
   readonly bc?: number;
   /** How many groups there are. */
   readonly groups: number;
@@ -31,7 +31,7 @@ export interface GroupLayout {
  */
 export type GroupPlaces = { readonly offset: number } | { readonly map: readonly number[] };
 
-/** filter = a row of the GEMM view, column = one (c, kh, kw) over all filters, element = unstructured. */
+/** A filter is a row of the GEMM view, a column one (c, kh, kw) over all filters, an element a single weight. */
 export type Granularity = "filter" | "channel" | "column" | "kernel" | "element";
 
 /** Gives the groups of a weight [F, C, KH, KW], a matrix [F, C] or a vector [F]. */

@@ -7,11 +7,11 @@ const DUAL: u32 = 0u;
 const FROZEN: u32 = 0u;
 
 struct Params {
-  row: u32,        // threads per grid row
+  row: u32,        // A row of the grid has so many threads.
   count: u32,      // fours · splits
   rows: u32,
   share: u32,      // rows per share
-  fours: u32,      // per row
+  fours: u32,      // It counts for each row.
   accumulate: u32, // 1: add to the scores
   scale: f32,
 }

@@ -9,11 +9,11 @@ const DUAL: u32 = 0u;
 const FROZEN: u32 = 0u;
 
 struct Params {
-  row: u32,        // workgroups per grid row
+  row: u32,        // A row of the grid has so many workgroups.
   count: u32,      // groups · splits
   splits: u32,
   share: u32,      // elements per share
-  length: u32,     // elements per group
+  length: u32,     // A group has so many elements.
   keptC: u32,
   keptK: u32,
   summedC: u32,

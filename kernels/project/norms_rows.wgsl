@@ -7,11 +7,11 @@ const DUAL: u32 = 0u;
 const FROZEN: u32 = 0u;
 
 struct Params {
-  row: u32,        // workgroups per grid row
+  row: u32,        // A row of the grid has so many workgroups.
   count: u32,      // rows · splits
   splits: u32,
   share: u32,      // elements per share
-  length: u32,     // elements per row
+  length: u32,     // A row has so many elements.
   accumulate: u32, // 1: add to the scores
   scale: f32,
 }

@@ -11,8 +11,8 @@ const DUAL: u32 = 0u;
 const FROZEN: u32 = 0u;
 
 struct Params {
-  row: u32,        // threads per grid row
-  count: u32,      // groups
+  row: u32,        // A row of the grid has so many threads.
+  count: u32,      // There are so many groups.
   keptC: u32,
   keptK: u32,
   summedF: u32,

@@ -6,8 +6,8 @@ const DUAL: u32 = 0u;
 const FROZEN: u32 = 0u;
 
 struct Params {
-  row: u32,   // threads per grid row
-  count: u32, // kernels
+  row: u32,   // A row of the grid has so many threads.
+  count: u32, // There are so many kernels.
   patterns: u32,
   unused: u32,
   library: array<vec4<u32>, 14>,

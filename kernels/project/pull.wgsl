@@ -2,8 +2,8 @@
 // Grid: 64 threads, e = x + y·row.
 
 struct Params {
-  row: u32,        // threads per grid row
-  count: u32,      // elements
+  row: u32,        // A row of the grid has so many threads.
+  count: u32,      // There are so many elements.
   accumulate: u32, // 0: the first constraint, t's old contents are dropped
   share: f32,
 }

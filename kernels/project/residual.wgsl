@@ -2,7 +2,7 @@
 // Grid: one workgroup of 64.
 
 struct Params {
-  count: u32, // partials
+  count: u32, // There are so many partials.
   slot: u32,
 }
 

@@ -6,9 +6,9 @@
 const FOURS: u32 = 0u;
 
 struct Params {
-  row: u32,    // threads per grid row
+  row: u32,    // A row of the grid has so many threads.
   count: u32,  // runs
-  length: u32, // weights per row
+  length: u32, // A row has so many weights.
   across: u32, // runs per row
   n: u32,
   m: u32,

@@ -18,7 +18,7 @@ export interface Shift {
   readonly write: "replace" | "add";
 }
 
-/** Bindings: source, destination. */
+/** The bindings are the source and the destination. */
 export function planShift({ to, from, shift, fallback, write }: Shift): Plan {
   const grid = linearGrid(to, GROUP);
   const uniforms = [to, grid[0] * GROUP, from, shift >>> 0, f32bits(fallback)];

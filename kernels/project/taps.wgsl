@@ -1,8 +1,8 @@
 // keep[q] ← the bits of the kernel's pattern where the kernel stays, else 0. Grid: 64 threads; q = x + y·row.
 
 struct Params {
-  row: u32,   // threads per grid row
-  count: u32, // kernels
+  row: u32,   // A row of the grid has so many threads.
+  count: u32, // There are so many kernels.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -2,9 +2,9 @@
 // Follows keys.wgsl. Grid: one workgroup of 256, 16 neighbouring scores per thread.
 
 struct Params {
-  count: u32, // scores of the window
+  count: u32, // The window has so many scores.
   tiles: u32,
-  first: u32, // tile of all windows together
+  first: u32, // It counts the tiles of all windows together.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -5,12 +5,12 @@
 const SLOTS: u32 = 48u;
 
 struct Params {
-  row: u32,     // threads per grid row
-  count: u32,   // scores of the window
+  row: u32,     // A row of the grid has so many threads.
+  count: u32,   // The window has so many scores.
   threads: u32,
   first: u32,   // of found, in all windows together; slots begin at SLOTS · first
   shift: u32,
-  known: u32,   // mask of the bits already decided
+  known: u32,   // It marks the bits that are already decided.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

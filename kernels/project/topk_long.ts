@@ -66,7 +66,7 @@ export function keyWindows(count: number, maxBytes: number): KeyWindow[] {
 }
 
 /**
- * Operands "w0", "w1", … (scores or weights, a window each), "mask0", …, "status"; with inputs also "u0", … and "frozen0", ….
+ * The operands are "w0", "w1", … (scores or weights, a window each), "mask0", …, "status"; with inputs also "u0", … and "frozen0", ….
  */
 export function planLongTopK({ windows, k, slot }: LongTopK, source: KeySource): Launch {
   const count = windows.reduce((sum, w) => sum + w.count, 0);
@@ -133,7 +133,7 @@ export interface Runs {
   readonly slot: number;
 }
 
-/** Operands as of `planLongTopK`. */
+/** The operands are those of `planLongTopK`. */
 export function planRuns({ rows, length, n, m, slot }: Runs, inputs: readonly KeyInput[]): Launch {
   if (!(Number.isInteger(n) && Number.isInteger(m) && n >= 1 && n <= m)) {
     throw new RangeError(`N:M: cannot keep ${n} of each ${m}`);
@@ -252,7 +252,7 @@ type Pass =
 
 interface Text {
   readonly source: string;
-  /** Buffers that it binds after the keys' w, u, frozen and state. */
+  /** It binds these buffers after the keys' w, u, frozen and state. */
   readonly own: number;
   readonly constants?: Readonly<Record<string, number>>;
 }
@@ -274,7 +274,7 @@ const PASSES: Readonly<Record<Pass, Text>> = {
   "any fours": { source: runsSource, own: 1, constants: { FOURS: 2 } },
 };
 
-/** Those that look at no key but through `state`: one program whatever the source. */
+/** These look at no key but through `state`: one program serves whatever the source. */
 const BLIND: readonly Pass[] = ["bracket", "judge", "pick", "seek", "status"];
 
 const programs = new Map<string, Program>();

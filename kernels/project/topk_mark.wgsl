@@ -2,10 +2,10 @@
 // are NaN or infinite. Follows keys.wgsl. Grid: workgroups of 256, four fours per thread; t = x + y·row.
 
 struct Params {
-  row: u32,     // threads per grid row
-  count: u32,   // scores of the window
+  row: u32,     // A row of the grid has so many threads.
+  count: u32,   // The window has so many scores.
   threads: u32,
-  first: u32,   // index of the window's first score
+  first: u32,   // The window's first score has this index.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

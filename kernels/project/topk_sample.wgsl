@@ -2,7 +2,7 @@
 // drawn by a hash, so that no period of the layout shows. Follows keys.wgsl. Grid: 256 threads, one per sample.
 
 struct Params {
-  count: u32,   // scores of the window
+  count: u32,   // The window has so many scores.
   stretch: u32, // scores per sample; stretch · samples ≤ count
   samples: u32,
   first: u32,

@@ -7,8 +7,8 @@ const SLOTS: u32 = 48u;
 const FOURS: u32 = 64u;
 
 struct Params {
-  row: u32,     // threads per grid row
-  count: u32,   // scores of the window
+  row: u32,     // A row of the grid has so many threads.
+  count: u32,   // The window has so many scores.
   threads: u32,
   first: u32,   // of found, in all windows together; slots begin at SLOTS · first
 }

@@ -2,10 +2,10 @@
 // Follows keys.wgsl. Grid: workgroups of 256, one per tile of the window; tile = x + y·row.
 
 struct Params {
-  row: u32,   // workgroups per grid row
-  count: u32, // scores of the window
+  row: u32,   // A row of the grid has so many workgroups.
+  count: u32, // The window has so many scores.
   tiles: u32,
-  first: u32, // tile of all windows together
+  first: u32, // It counts the tiles of all windows together.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

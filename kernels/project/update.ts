@@ -29,7 +29,7 @@ export interface UpdateOptions {
   /** "hold" leaves U as it is: the start, Z = Π(W) with U = 0. */
   readonly dual: "update" | "hold";
   readonly frozen: "none" | "mask";
-  /** Default "groups". */
+  /** It is "groups" by default. */
   readonly keep?: Kept;
 }
 
@@ -47,7 +47,7 @@ export function planUpdate(layout: GroupLayout, { dual, frozen, keep = "groups" 
   };
 }
 
-/** Bindings: partials, residuals; slot = which vec4 of the residual buffer. */
+/** The bindings are partials and residuals; slot says which vec4 of the residual buffer it is. */
 export function planResidual(partials: number, slot: number): Plan {
   return { program: residualProgram, uniforms: [partials, slot], grid: [1, 1, 1] };
 }
@@ -60,13 +60,13 @@ export function planExpand(layout: GroupLayout, zeros: "freeze" | "ignore", keep
   return { program, uniforms: [...groupWords(layout), grid[0] * THREADS, count], grid };
 }
 
-/** Bindings: z, u, t. Formula in pull.wgsl. */
+/** The bindings are z, u and t; pull.wgsl has the formula. */
 export function planPull(count: number, write: "replace" | "add", share: number): Plan {
   const { grid, head } = cover(count);
   return { program: pullProgram, uniforms: [...head, Number(write === "add"), f32bits(share)], grid };
 }
 
-/** Bindings: u. */
+/** The binding is u. */
 export function planScale(count: number, factor: number): Plan {
   const { grid, head } = cover(count);
   return { program: scaleProgram, uniforms: [...head, f32bits(factor)], grid };

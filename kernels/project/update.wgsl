@@ -13,8 +13,8 @@ const HOLD: u32 = 0u;
 
 struct Params {
   groups: Groups,
-  count: u32,  // elements
-  stride: u32, // threads of the whole grid
+  count: u32,  // There are so many elements.
+  stride: u32, // The whole grid has so many threads.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -10,8 +10,8 @@ struct Params {
   key0: u32,
   key1: u32,
   step: u32,
-  threshold: u32,   // ceil(rate * 2^24)
-  scale: f32,       // 1 / (1 - rate)
+  threshold: u32,   // It is ceil(rate * 2^24).
+  scale: f32,       // It is 1 / (1 - rate).
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -137,12 +137,12 @@ const M0 = 0xd2511f53;
 const M1 = 0xcd9e8d57;
 const M0_HIGH = M0 >>> 16, M0_LOW = M0 & 0xffff;
 const M1_HIGH = M1 >>> 16, M1_LOW = M1 & 0xffff;
-const W0 = 0x9e3779b9; // golden ratio
-const W1 = 0xbb67ae85; // √3 - 1
+const W0 = 0x9e3779b9; // This is the golden ratio.
+const W1 = 0xbb67ae85; // This is √3 - 1.
 const TWO_M24 = 2 ** -24;
 const TWO_M32 = 2 ** -32;
 
-/** Box–Muller's two halves, of one word each. */
+/** These are Box–Muller's two halves, of one word each. */
 function radiusOf(word: number): number {
   return Math.sqrt(-2 * Math.log((word + 0.5) * TWO_M32));
 }

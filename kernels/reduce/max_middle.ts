@@ -5,7 +5,7 @@ import gradSource from "./max_middle_grad.wgsl" with { type: "text" };
 import source from "./max_middle.wgsl" with { type: "text" };
 import type { MiddleReduction } from "./middle.ts";
 
-/** y[o,i] = max_m x[o,m,i]. Bindings: x, y. */
+/** Computes y[o,i] = max_m x[o,m,i]. The bindings are x and y. */
 export function planMaxMiddle(over: MiddleReduction): Plan {
   return planColumns(maximum, over);
 }

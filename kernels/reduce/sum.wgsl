@@ -13,10 +13,10 @@ const LANES: u32 = 64u;
 struct Params {
   channels: u32,
   inner: u32,
-  items: u32,      // outer * inner
+  items: u32,      // It is outer * inner.
   per_slice: u32,
-  step_n: u32,     // LANES / inner and
-  step_i: u32,     // LANES % inner: a thread's stride as (n, i)
+  step_n: u32,     // A thread strides by LANES / inner of n
+  step_i: u32,     // and by LANES % inner of i.
   row: u32,
   scale: f32,
 }

@@ -6,7 +6,7 @@ import subgroupSource from "./subgroup_sums.wgsl" with { type: "text" };
 /** A workgroup has so many threads. */
 export const SUBGROUP_TEST_GROUP = 64;
 
-/** wide ← wide · 3 + ¼ through f16, in two dispatches. Bindings: wide f32 [size], narrow f16 [size]. */
+/** Sets wide ← wide · 3 + ¼ through f16, in two dispatches. The bindings are wide (f32 [size]) and narrow (f16 [size]). */
 export function planHalf(size: number): Plan[] {
   return [1, 0].map((NARROW) => ({
     program: halfProgram(NARROW),

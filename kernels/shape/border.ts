@@ -12,14 +12,14 @@ export interface BorderShape {
   readonly table: readonly [number, number];
 }
 
-/** y = x + table[f, rows[i], cols[j]]. Bindings: x, table, places u32 (rows, then columns), y. */
+/** Computes y = x + table[f, rows[i], cols[j]]. The bindings are x, table, places (u32: rows, then columns) and y. */
 export function planBorder({ images, channels, height, width, table }: BorderShape): Plan {
   const count = images * channels * height * width;
   const grid = linearGrid(count, 64);
   return { program: border, uniforms: [count, grid[0], channels, height, width, ...table], grid };
 }
 
-/** Bindings: dy summed over the images [channels, height, width], places, dtable. */
+/** The bindings are dy summed over the images [channels, height, width], places and dtable. */
 export function planBorderGrad({ channels, height, width, table }: BorderShape): Plan {
   const count = channels * table[0] * table[1];
   const grid = linearGrid(count, 64);

@@ -12,7 +12,7 @@ export interface GatherShape {
   readonly inner: number;
 }
 
-/** y[n, j] = x[n, indices[j]]. Bindings: x, indices u32, y. */
+/** Computes y[n, j] = x[n, indices[j]]. The bindings are x, indices (u32) and y. */
 export function planGather({ outer, from, to, inner }: GatherShape): Plan {
   return planMaps(gather, outer, to, from, inner);
 }

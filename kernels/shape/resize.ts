@@ -11,12 +11,12 @@ export interface ResizeShape {
   readonly scales: readonly [number, number];
 }
 
-/** y[m,i,j] = x[m,⌊i/fh⌋,⌊j/fw⌋]. Bindings: x, y. */
+/** Computes y[m,i,j] = x[m,⌊i/fh⌋,⌊j/fw⌋]. The bindings are x and y. */
 export function planResize({ maps, height, width, scales: [fh, fw] }: ResizeShape): Plan {
   return planPixels(resize, maps * height * fh * width * fw, [height, width, fh, fw]);
 }
 
-/** dx[m,r,c] = Σ of dy over the pixel's block. Bindings: dy, dx. */
+/** Sums dy over the block of each pixel into dx[m,r,c]. The bindings are dy and dx. */
 export function planResizeGrad({ maps, height, width, scales }: ResizeShape): Plan {
   return planPixels(gradient, maps * height * width, [height, width, ...scales]);
 }

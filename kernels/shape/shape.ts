@@ -17,7 +17,7 @@ export interface Placement {
   readonly steps: Three;
 }
 
-/** small = the placed elements of big. Bindings: big, small. */
+/** Copies the placed elements of big to small. The bindings are big and small. */
 export function planSlice(placement: Placement): Plan {
   const blocks = blocksOf(placement);
   if (blocks) return planBlock(placement.small[0], blocks.small.stride, blocks.big, blocks.small);

@@ -8,7 +8,7 @@ struct Params {
   count: u32,
   row: u32,
   rows: u32,      // vec4 to a column of x, which is a row of y
-  columns: u32,   // vec4 to a row of x
+  columns: u32,   // A row of x has so many vec4.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -159,7 +159,7 @@ export const PACK_WEIGHTS: Program = {
   access: ["read", "read", "read_write"],
 };
 
-/** What decides the time: lines, and taps of all lines together. */
+/** Lines, and taps of all lines together, decide the time. */
 export interface ListCost {
   readonly lines: number;
   readonly height: Height;

@@ -13,9 +13,9 @@ import { vector } from "./vector.ts";
 
 /** A weight's numbers in the order in which a format's kernels read them, and where they belong. */
 export interface PackedWeight {
-  /** Name of the format that packed it. */
+  /** This is the name of the format that packed it. */
   readonly format: string;
-  /** What the format chose: block sizes, N and M, … */
+  /** It says what the format chose: block sizes, N and M, … */
   readonly parameters: Readonly<Record<string, number>>;
   /** This is F, or N of a linear layer. */
   readonly rows: number;
@@ -30,7 +30,7 @@ export interface PackedWeight {
   readonly bytes: number;
 }
 
-/** y[m,n] = act(x[m,k]·w[n,k]ᵀ + bias[n] + residual[m,n]). */
+/** It computes y[m,n] = act(x[m,k]·w[n,k]ᵀ + bias[n] + residual[m,n]). */
 export interface LinearShape extends Epilogue {
   readonly m: number;
   readonly n: number;

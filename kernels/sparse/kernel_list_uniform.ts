@@ -1,4 +1,4 @@
-/** Lists of kernels with x in uniform panels (kernel_list_uniform.wgsl). */
+/** These are lists of kernels with x in uniform panels (kernel_list_uniform.wgsl). */
 import type { Program } from "../../src/gpu/types.ts";
 import { inFours } from "../conv/pack.ts";
 import { haloBytes, padStep } from "../conv/pad.ts";

@@ -26,7 +26,7 @@ export const nm: SparseFormat = {
   gemm,
 };
 
-/** Parameters: `n`, `m`. Index: `place`, 4 bits for each value. Values and index in the layout of nm.wgsl. */
+/** The parameters are `n` and `m`; the index `place` has 4 bits for each value. Values and index lie as nm.wgsl says. */
 function pack(weight: Float32Array, shape: readonly number[]): PackedWeight | undefined {
   const { rows, columns } = matrixShape(shape);
   const ratio = RATIOS.find(([n, m]) => columns % m === 0 && mostInGroup(weight, m) <= n);

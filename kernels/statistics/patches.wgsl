@@ -10,8 +10,8 @@ struct Params {
   row: u32,
   columns: u32,
   taps: u32,       // columns that read x
-  start: u32,      // position of the first row
-  positions: u32,  // batch * oh * ow
+  start: u32,      // The first row has this position.
+  positions: u32,  // It is batch * oh * ow.
   channels: u32,
   first: u32,      // the first channel that is read
   h: u32,
