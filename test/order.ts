@@ -39,6 +39,7 @@ export const SLOW_FILES: readonly string[] = [
   "prune/promised.test.ts",
   "prune/pairs.test.ts",
   "recipe/linearize.test.ts",
+  "recipe/oneshot.test.ts",
   "depth/supernet.test.ts",
   "tensor/conv.test.ts",
   "recipe/verify.test.ts",

@@ -64,29 +64,30 @@ const accuracy = async (network: Model) => (await evaluateModel(gpu, network, te
 
 const dense = await accuracy(model);
 console.log(JSON.stringify({ dense }));
+const { vendor, description, fallback } = gpu.info;
 const rows = [];
 for (const select of values.select.split(",")) {
   for (const macs of values.macs.split(",").map(Number)) {
     for (const refit of values.refit.split(",") as RefitKind[]) {
       rows.push(await pruned({ select, macs, refit }));
       console.log(JSON.stringify(rows.at(-1)));
+      const record = {
+        experiment: "pruning without labels, cifar",
+        date: new Date().toISOString(),
+        commit: await commit(),
+        command: ["scripts/experiments/label_free_pruning.ts", ...Deno.args].join(" "),
+        adapter: { vendor, description, fallback },
+        machine: { cores: navigator.hardwareConcurrency, load: Deno.loadavg()[0] },
+        images: images.count,
+        tested: test.count,
+        dense,
+        rows,
+      };
+      // Each row takes minutes: what is there by now is kept.
+      if (values.out) Deno.writeTextFileSync(values.out, JSON.stringify(record, null, 2) + "\n");
     }
   }
 }
-const { vendor, description, fallback } = gpu.info;
-const record = {
-  experiment: "pruning without labels, cifar",
-  date: new Date().toISOString(),
-  commit: await commit(),
-  command: ["scripts/experiments/label_free_pruning.ts", ...Deno.args].join(" "),
-  adapter: { vendor, description, fallback },
-  machine: { cores: navigator.hardwareConcurrency, load: Deno.loadavg()[0] },
-  images: images.count,
-  tested: test.count,
-  dense,
-  rows,
-};
-if (values.out) Deno.writeTextFileSync(values.out, JSON.stringify(record, null, 2) + "\n");
 gpu.close();
 
 /** One network: what each layer keeps, how good it is before batch norms are measured anew and after, and seconds that it took. */

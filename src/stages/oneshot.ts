@@ -2,13 +2,14 @@ import { spread } from "../data/splits.ts";
 import type { Model } from "../graph/types.ts";
 import { doubtOfTable } from "../measure/latency/choose.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
+import type { KeptRecord } from "../prune/budget/settle.ts";
 import { reconstruct } from "../prune/reconstruct/reconstruct.ts";
 import {
   checkReconstruction,
   type ReconstructionRequest,
   settleReconstruction,
 } from "../prune/reconstruct/reconstructible.ts";
-import { bothMasks } from "../prune/structures/masks.ts";
+import { bothMasks, maskModel } from "../prune/structures/masks.ts";
 import { constraintsOfStage, type OneshotStage } from "../recipe/registry.ts";
 import { requested } from "../report/achieved.ts";
 import { pointOf } from "../report/points.ts";
@@ -22,20 +23,26 @@ export async function runOneshotStage(ctx: RunContext, stage: OneshotStage): Pro
   const { gpu, state, ui, signal, tables, recipe: { batch, seed } } = ctx;
   const { model } = state;
   const request = reconstructionOf(stage, model, tables);
-  const { refused } = checkReconstruction(model, request);
+  const { refused, options: { layers } } = checkReconstruction(model, request);
   for (const { layer, why } of refused) ui.note(`oneshot: "${layer}" keeps its filters: ${why}`);
   const doubt = stage.budget?.ms === undefined ? undefined : doubtOfTable(tables, stage.budget, model);
   if (doubt !== undefined) ui.warn(doubt);
   const { select, refit } = stage;
   const images = spread(ctx.data.train, stage.images);
   const options = { gpu, model, images, select, refit, seed, batch, signal };
-  const { constraints, kept } = await settleReconstruction(options, state.dense.graph, request);
-  const progress = ui.stage("oneshot", constraints.length);
+  // Each layer is looked at for the budget, and then pruned.
+  const [looked, pruned] = stage.budget ? [layers!.length, layers!.length] : [0, layers!.length];
+  const progress = ui.stage("oneshot", looked + pruned);
+  const after = (before: number) => (done: number) => progress.update(before + done, {});
+  let kept: readonly KeptRecord[] = [];
   try {
-    const done = (count: number) => progress.update(count, {});
-    const { model: fitted, masks, starved } = await reconstruct({ ...options, constraints, progress: done });
+    const settled = await settleReconstruction({ ...options, progress: after(0) }, state.dense.graph, request);
+    const { constraints } = settled;
+    kept = settled.kept;
+    const { model: fitted, masks, starved } = await reconstruct({ ...options, constraints, progress: after(looked) });
     state.masks = bothMasks(state.masks, masks);
-    state.model = await recalibrate(gpu, fitted, images, batch);
+    // What was pruned before stays 0 whatever the fits say.
+    state.model = await recalibrate(gpu, maskModel(fitted, state.masks), images, batch);
     warnOfStarved(ctx, images.count, starved);
   } catch (error) {
     progress.abandon();

@@ -82,6 +82,13 @@ test("every way of choosing, and refits, then compaction and training on", async
   await assertSound(store);
 });
 
+test("what was pruned before stays 0 where layers are fitted anew", async () => {
+  const sparse = { kind: "prune", constraints: [{ kind: "weight", keep: 0.5 }] };
+  const { report, store } = await onWeights([sparse, oneshot({ keep: 0.75 })]);
+  assert.ok(report.achieved["weight *"] <= 0.5, `${report.achieved["weight *"]}`);
+  await assertSound(store);
+});
+
 test("stopped within it and taken up again, it ends in the same bits", async () => {
   const whole = await onWeights([oneshot(), { kind: "compact" }]);
   const store = memoryStore();

@@ -2,6 +2,7 @@
  * Pruning by reconstruction: filters go, and the layers that read them are fitted anew to do without. Images are looked at, labels
  * never; nothing is trained (ALGORITHMS 2.2c).
  */
+import { UserError } from "../../errors.ts";
 import type { Dataset } from "../../data/types.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Model } from "../../graph/types.ts";
@@ -13,7 +14,13 @@ import { scoreGroups } from "../criteria/score.ts";
 import { bothMasks, maskModel, type Masks, masksOf } from "../structures/masks.ts";
 import type { Constraint } from "../structures/types.ts";
 import type { RefitKind } from "./affine_refit.ts";
-import { type LayerReader, layerReaders, reconstructionRequest, withoutGroups } from "./layer_reader.ts";
+import {
+  type LayerReader,
+  layerReaders,
+  reconstructionRefusal,
+  reconstructionRequest,
+  withoutGroups,
+} from "./layer_reader.ts";
 import { withPatchProbes } from "./patch_probes.ts";
 import { type Selection, selectionBy, SELECTIONS } from "./selections.ts";
 
@@ -25,7 +32,7 @@ export interface ReconstructOptions {
   readonly model: Model;
   /** All of them are looked at: a thousand do. Labels aren't. */
   readonly images: Dataset;
-  /** Whole filters, in order of execution: none of them refused (reconstructionRefusal). */
+  /** Whole filters, in order of execution. */
   readonly constraints: readonly Constraint[];
   /** How those that go are chosen: one of `SELECTIONS`, or a criterion that needs no labels. Default "obs". */
   readonly select?: string;
@@ -55,7 +62,8 @@ export interface Reconstructed {
  * One constraint after the other, from the input on: moments of the network whose earlier layers are pruned already, choice of
  * what stays (`keep` of each constraint), and the refit.
  *
- * @throws UserError where the criterion can't score the groups; Interrupted when the signal is aborted
+ * @throws UserError where groups can't be taken out of what reads them, or the criterion can't score them; Interrupted when the
+ * signal is aborted
  */
 export async function reconstruct(options: ReconstructOptions): Promise<Reconstructed> {
   const { constraints, refit = "affine", progress } = options;
@@ -80,12 +88,20 @@ export async function reconstruct(options: ReconstructOptions): Promise<Reconstr
   return { model, masks, starved: Array.from(starved, ([layer, wanted]) => ({ layer, wanted })) };
 }
 
-/** The layers that read each constraint's channels, with the moments of what they read in this network. */
+/**
+ * The layers that read each constraint's channels, with the moments of what they read in this network.
+ *
+ * @throws UserError for groups that can't be taken out of them
+ */
 export async function readersOf(
   { gpu, images, batch, signal }: ReconstructOptions,
   model: Model,
   constraints: readonly Constraint[],
 ): Promise<ReadonlyMap<Constraint, LayerReader[]>> {
+  for (const constraint of constraints) {
+    const why = reconstructionRefusal(constraint, model.graph);
+    if (why !== undefined) throw new UserError(`${constraint.name} can't be pruned by reconstruction: ${why}`);
+  }
   const asked = constraints.map((constraint) => reconstructionRequest(constraint, model.graph));
   const layers = constraints.flatMap((constraint) =>
     readChannels(constraint, model.graph).map(({ layer }) => layer.node.name)

@@ -21,13 +21,13 @@ const PARTS = [0.25, 0.5, 0.75, 1] as const;
  * @throws Interrupted when the signal is aborted
  */
 export async function removalCosts(options: ReconstructOptions): Promise<ReadonlyMap<string, Float64Array>> {
-  const { gpu, model, constraints, refit = "affine", signal } = options;
+  const { gpu, model, constraints, refit = "affine", signal, progress } = options;
   const looking = { ...options, images: spread(options.images, LOOKED_AT) };
   const { inputs, batch } = firstImages(spread(options.images, COMPARED), COMPARED);
   const original = await runPlan(gpu, model, inputs, batch);
   const readers = await readersOf(looking, model, constraints);
   const costs = new Map<string, Float64Array>();
-  for (const constraint of constraints) {
+  for (const [i, constraint] of constraints.entries()) {
     const own = readers.get(constraint)!;
     const gone = (await selectionFor(looking, model, constraint)).order(own.map(({ reader }) => reader));
     const measured = [{ count: 0, loss: 0 }];
@@ -39,6 +39,7 @@ export async function removalCosts(options: ReconstructOptions): Promise<Readonl
       measured.push({ count, loss: outputLoss(original, await runPlan(gpu, without, inputs, batch), batch) });
     }
     costs.set(constraint.name, risingCosts(gone, measured));
+    progress?.(i + 1, constraints.length);
   }
   return costs;
 }

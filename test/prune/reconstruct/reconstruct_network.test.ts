@@ -169,7 +169,7 @@ test("MLPs, heads and what stands behind depthwise convolutions: each refit is n
   }
 });
 
-test("what can't be fitted anew is refused with the reader's name", () => {
+test("what can't be fitted anew is refused with the reader's name", async () => {
   const b = builder("grouped", ["N", 1, 4, 4]);
   const hidden = b.relu(b.conv(b.input, { name: "a", out: 8, kernel: 3, pad: 1 }));
   b.gemm(b.flatten(b.conv(hidden, { name: "g", out: 4, kernel: 3, group: 2 })), { name: "out", out: 3 });
@@ -181,6 +181,12 @@ test("what can't be fitted anew is refused with the reader's name", () => {
   assert.is(reconstructionRefusal(filtersOf(graph, "g", 4), graph), undefined);
   const [columns] = constraintsOf(graph, [{ granularity: "column", keep: 1, layers: ["a"] }]);
   assert.match(reconstructionRefusal(columns, graph)!, /whole filters/);
+  const images = imagesOf([1, 4, 4], 4);
+  const asked = { gpu, model: modelOf(graph), images, constraints: [filtersOf(graph, "a", 2)] };
+  for (const prune of [reconstruct, removalCosts]) {
+    const error = await prune(asked).then(() => undefined, (e: Error) => e);
+    assert.match(error?.message ?? "", /^a:filter can't be pruned by reconstruction: Conv "g" reads/);
+  }
 });
 
 test("images that are too few are told, with how many would do", async () => {
