@@ -108,6 +108,8 @@ test("isomorphic: a group's place among those of layers of the same shapes", () 
   const others = [other([1, 3, 9], [2, 2]), other([0, 0, 0, 0], [2, 3])];
   // The family holds 1, 2, 3, 4, 4, 9: below 2 lies one of six, below 4 three.
   assert.equal([...worth(isomorphic, [2, 4, 4], 1, [2, 2], others)], [1 / 6, 3 / 6, 3 / 6]);
+  // Nothing of the family lies below its lowest group; of 0.5, 1, 2, 3, 9 two lie below 2.
+  assert.equal([...worth(isomorphic, [0.5, 2], 1, [2, 2], others)], [0, 2 / 5]);
 });
 
 test("an unknown budget rule is refused with the names of those that there are", () => {
