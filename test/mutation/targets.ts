@@ -27,6 +27,18 @@ export interface Equivalent {
 
 export const EQUIVALENT: readonly Equivalent[] = [
   {
+    path: "src/prune/criteria/chip.ts",
+    text: "return symmetricEigenvalues(gram, n).reduce((sum, square) => sum + Math.sqrt(Math.max(0, square)), 0);",
+    becomes: "return symmetricEigenvalues(gram, n).reduce((sum, square) => sum + Math.sqrt(Math.max(0, square)), 1);",
+    because: "One such sum is only ever taken from another, and both grow by one.",
+  },
+  {
+    path: "src/prune/criteria/symmetric_eigenvalues.ts",
+    text: "let g = (d[first + 1] - d[first]) / (2 * e[first]);",
+    becomes: "let g = (d[first + 1] - d[first]) / (2);",
+    because: "It chooses the shift of a turn, which decides how fast the turns converge and not what they converge to.",
+  },
+  {
     path: "src/prune/structures/refusals.ts",
     text: "const at = { offset: 0, repeat: 1, period: channels };",
     becomes: "const at = { offset: 1, repeat: 1, period: channels };",
