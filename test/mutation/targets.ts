@@ -27,6 +27,24 @@ export interface Equivalent {
 
 export const EQUIVALENT: readonly Equivalent[] = [
   {
+    path: "src/prune/groups/rows.ts",
+    text: "const repeat = change < 0 ? entries.length : change;",
+    becomes: "const repeat = change <= 0 ? entries.length : change;",
+    because: "The first entry never differs from itself, so the place of a change is never 0.",
+  },
+  {
+    path: "src/prune/groups/disjoint_sets.ts",
+    text: "for (let i = 0; i < count; i++) this.#parent[i] = i;",
+    becomes: "for (let i = 1; i < count; i++) this.#parent[i] = i;",
+    because: "A new array holds 0 at place 0 already.",
+  },
+  {
+    path: "src/prune/rules/layers.ts",
+    text: "rowLength: channels * size,",
+    becomes: "rowLength: channels,",
+    because: "Of a weight that has its filters along axis 1 nobody asks for the length of a row.",
+  },
+  {
     path: "src/prune/criteria/chip.ts",
     text: "return symmetricEigenvalues(gram, n).reduce((sum, square) => sum + Math.sqrt(Math.max(0, square)), 0);",
     becomes: "return symmetricEigenvalues(gram, n).reduce((sum, square) => sum + Math.sqrt(Math.max(0, square)), 1);",

@@ -150,6 +150,11 @@ test("a sum is constant if both operands are, and a product is 0 if one of them 
 
 test("channels move through Concat, Slice, Pad, Gather, Flatten and Reshape", () => {
   assert.equal(behindConstant(0.5, (b, x) => b.concat([b.input, x])), [undefined, undefined, 0.5, undefined]);
+  assert.equal(
+    behindConstant(0.5, (b, x) => b.concat([b.param("p", [1, 1, 5, 5], "table"), x]), { p: new Array(25).fill(7) })
+      .slice(1),
+    [0.5, undefined],
+  );
   assert.equal(behindConstant(0.5, (b, x) => b.pad(x, [0, 1, 0, 0], [0, 1, 0, 0])), [0, 0.5, undefined, 0]);
   assert.equal(behindConstant(0.5, (b, x) => b.pad(x, [0, 0, 1, 0], [0, 0, 0, 0])), [undefined, undefined]);
   assert.equal(behindConstant(0, (b, x) => b.pad(x, [0, 0, 1, 0], [0, 0, 0, 0])), [0, undefined]);

@@ -119,22 +119,18 @@ function single(dependencies: DependencyGraph, groups: DisjointSets, layers: rea
 /** The first node that by itself ties different channels of a value that it reads or makes, which are all of this group. */
 function binderOf(dependencies: DependencyGraph, groups: DisjointSets, group: number): Node | undefined {
   const { graph, channels } = dependencies;
+  const channelsOf = (value: string) =>
+    Array.from({ length: channels.width(value) }, (_, j) => channels.base(value) + j);
   return graph.nodes.find((node) => {
     const values = [...new Set([...activations(node, channels), node.outputs[0]])];
     if (!values.some((value) => groups.find(channels.base(value)) === group)) return false;
-    const own = new Map<number, number>();
-    values.forEach((value) => {
-      for (let j = 0; j < channels.width(value); j++) own.set(channels.base(value) + j, own.size);
-    });
+    const own = new Map(values.flatMap(channelsOf).map((channel, i) => [channel, i]));
     const sets = new DisjointSets(own.size);
     forEachLink(dependencies, node, (made, read, kind) => {
       if (kind !== "spread") sets.join(own.get(made)!, own.get(read)!);
     });
     return values.some((value) => {
-      const all = Array.from(
-        { length: channels.width(value) },
-        (_, j) => sets.find(own.get(channels.base(value) + j)!),
-      );
+      const all = channelsOf(value).map((channel) => sets.find(own.get(channel)!));
       return all.length > 1 && new Set(all).size === 1;
     });
   });
