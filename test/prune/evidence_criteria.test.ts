@@ -222,4 +222,25 @@ test("what was gathered is needed and checked: none, no labels, a layer that can
   assert.is(prune(model, { criterion: "activation", budget: { macs: 0.6 }, evidence }).kept[0].keep, 1);
 });
 
+test("no images, and images of one class where labels are learnt from, are refused by name", async () => {
+  const images = { name: "some", count: 3, classes: 2, shape: [1, 2, 2] as const, normalization: NORMALIZATION };
+  const given = (labels: number[], more: { count?: number; images?: number } = {}, name = "fisher") => {
+    const data = { ...images, images: new Uint8Array(12), labels: Uint16Array.from(labels), count: more.count ?? 3 };
+    const criterion = criterionNamed(name);
+    return gatherFor({ gpu, model, data, criterion, constraints: [filters], images: more.images })
+      .then(() => "", (e: Error) => e.message);
+  };
+  assert.match(
+    await given([1, 1, 1]),
+    /^criterion fisher learns from labels, and the 3 images are all of class 1: give/,
+  );
+  assert.match(await given([1, 1, 0], { images: 2 }), /the 2 images are all of class 1/);
+  assert.is(await given([1, 1, 0]), "");
+  assert.is(await given([1, 1, 1], {}, "activation"), "");
+  assert.match(
+    await given([], { count: 0 }, "activation"),
+    /^criterion activation looks at images, and there are none/,
+  );
+});
+
 test.run();

@@ -15,6 +15,7 @@ import { lamp } from "./lamp.ts";
 import { randomLots } from "./random.ts";
 import { snip } from "./snip.ts";
 import { synapticStrength } from "./synaptic_strength.ts";
+import { synflow } from "./synflow.ts";
 import { taylor } from "./taylor.ts";
 import { taylorSum } from "./taylor_sum.ts";
 import type { Criterion } from "./types.ts";
@@ -28,6 +29,7 @@ const ALL: readonly Criterion[] = [
   lamp,
   fpgm,
   synapticStrength,
+  synflow,
   taylor,
   taylorSum,
   fisher,

@@ -18,8 +18,8 @@ export interface GatherOptions extends Omit<EvidenceOptions, "requests"> {
 /**
  * What a criterion wants to know of the network; undefined for one that looks at weights alone, for which nothing is run.
  *
- * @throws UserError where it can't score one of the constraints, or needs labels that the images don't have; Interrupted when the
- * signal is aborted
+ * @throws UserError where it can't score one of the constraints, there are no images, or it needs labels that the images don't
+ * have, or of which all are the same; Interrupted when the signal is aborted
  */
 export async function gatherFor(
   { criterion, constraints, ...options }: GatherOptions,
@@ -27,12 +27,32 @@ export async function gatherFor(
   const { graph } = options.model;
   if (!criterion.request) return undefined;
   checkScorable(criterion, constraints, graph);
-  if (criterion.labels && !options.data.labels) {
+  if (Math.min(options.data.count, options.images ?? Infinity) === 0) {
+    throw new UserError(`criterion ${criterion.name} looks at images, and there are none: give some`);
+  }
+  if (criterion.labels) checkLabels(criterion, options);
+  return await gatherEvidence({ ...options, requests: requestsOf(criterion, constraints, graph) });
+}
+
+function checkLabels(
+  { name }: Criterion,
+  { data: { labels, count }, images = count }: Omit<EvidenceOptions, "requests">,
+) {
+  if (!labels) {
     throw new UserError(
-      `criterion ${criterion.name} learns from labels, and the images have none: use one that needs none, such as activation`,
+      `criterion ${name} learns from labels, and the images have none: use one that needs none, such as activation`,
     );
   }
-  return await gatherEvidence({ ...options, requests: requestsOf(criterion, constraints, graph) });
+  const used = labels.subarray(0, Math.min(images, count));
+  // A network that always says this class would have no loss, whatever it had lost.
+  if (used.every((label) => label === used[0])) {
+    throw new UserError(
+      `criterion ${name} learns from labels, and the ${used.length} images are all of class ${
+        used[0]
+      }: give images of ` +
+        "several classes, or use one that needs no labels, such as activation",
+    );
+  }
 }
 
 function requestsOf(criterion: Criterion, constraints: readonly Constraint[], graph: Graph) {
