@@ -6,8 +6,11 @@ import { formatTable } from "./table.ts";
 
 export function criteriaCommand(io: Io): Command {
   return new Command("criteria").description("list what groups of weights can be scored by").action(() => {
-    const rows = [...CRITERIA.values()].map((criterion) => [criterion.name, looksAt(criterion), criterion.summary]);
-    io.out(formatTable([["criterion", "looks at", "score"], ...rows], { header: true }));
+    const rows = Array.from(CRITERIA.values(), (criterion) => {
+      const { name, summary, source = "" } = criterion;
+      return [name, looksAt(criterion), source, summary];
+    });
+    io.out(formatTable([["criterion", "looks at", "source", "score"], ...rows], { header: true }));
   });
 }
 

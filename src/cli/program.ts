@@ -8,9 +8,11 @@ import { devicesCommand } from "./devices.ts";
 import { evalCommand } from "./eval.ts";
 import { inspectCommand } from "./inspect.ts";
 import { type Io, StopSignal } from "./io.ts";
+import { methodsCommand } from "./methods.ts";
 import { pruneCommand } from "./prune.ts";
 import { recipesCommand } from "./recipes.ts";
 import { serveCommand } from "./serve.ts";
+import { structuresCommand } from "./structures.ts";
 import { timeCommand } from "./time.ts";
 import { trainCommand } from "./train.ts";
 import { tuneCommand } from "./tune.ts";
@@ -55,6 +57,8 @@ function createProgram(args: readonly string[], io: Io): Command {
     verifyCommand(io),
     recipesCommand(io),
     criteriaCommand(io),
+    structuresCommand(io),
+    methodsCommand(io),
     inspectCommand(io),
     blocksCommand(io),
     tuneCommand(io),

@@ -4,6 +4,8 @@ import { UserError } from "../../src/errors.ts";
 import { type Engine, type PruneOptions, StopSignal } from "../../src/cli/io.ts";
 import { modelNames } from "../../src/models/zoo.ts";
 import { CRITERIA } from "../../src/prune/criteria/criteria.ts";
+import { GRANULARITIES } from "../../src/prune/structures/structures.ts";
+import { stages } from "../../src/recipe/registry.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
 import type { Check } from "../../src/report/checks.ts";
 import { report, session } from "./fake.ts";
@@ -26,7 +28,19 @@ function recording() {
 
 test("help of the program and of each command", async () => {
   for (
-    const command of [[], ["prune"], ["train"], ["eval"], ["verify"], ["recipes"], ["criteria"], ["inspect"], ["tune"]]
+    const command of [
+      [],
+      ["prune"],
+      ["train"],
+      ["eval"],
+      ["verify"],
+      ["recipes"],
+      ["criteria"],
+      ["structures"],
+      ["methods"],
+      ["inspect"],
+      ["tune"],
+    ]
   ) {
     const { run, out, err } = session();
     assert.is(await run(...command, "--help"), 0);
@@ -333,10 +347,22 @@ test("criteria lists every criterion with what it looks at", async () => {
   const { run, out, err } = session();
   assert.is(await run("criteria"), 0);
   for (const name of CRITERIA.keys()) assert.match(out[0], new RegExp(`^${name} +\\S`, "m"));
-  assert.match(out[0], /^taylor +labelled images +\|Σ/m);
+  assert.match(out[0], /^taylor +labelled images +Molchanov et al. 2019, arXiv 1906.10771 +\|Σ/m);
   assert.match(out[0], /^random +nothing/m);
   assert.is(await run("criteria", "l2"), 2);
   assert.is(err.length, 1);
+});
+
+test("structures and methods list what can be asked for, what shrinks, and what stages look at", async () => {
+  const { run, out } = session();
+  assert.is(await run("structures"), 0);
+  for (const kind of GRANULARITIES) assert.match(out[0], new RegExp(`^${kind} +(the tensors|nothing)`, "m"));
+  assert.match(out[0], /^filter +the tensors +a filter with/m);
+  assert.match(out[0], /^n:m +nothing: zeros stay +of each m/m);
+  assert.is(await run("methods"), 0);
+  assert.match(out[1], /^oneshot +images +filters/m);
+  assert.match(out[1], /^compact +nothing +all that is 0/m);
+  for (const kind of out[1].split("\n").slice(2).map((line) => line.split(" ")[0])) assert.ok(kind in stages, kind);
 });
 
 test.run();

@@ -108,7 +108,7 @@ test("an unknown criterion is refused with the names of those that there are", (
 test("every criterion in the registry has its own name, a summary, and gives each group that it can score a number", () => {
   for (const [name, criterion] of CRITERIA) {
     assert.is(criterion.name, name);
-    assert.ok(criterion.summary.length > 0 && criterion.needs.length > 0, name);
+    assert.ok(criterion.summary.length > 0 && criterion.needs.length > 0 && criterion.source, name);
     assert.is(criterion.request !== undefined, !criterion.needs.includes("weights"), name);
     const constraint = one("filter", "a");
     if (criterion.request || criterion.refusal?.(constraint, graph)) continue;
@@ -116,6 +116,17 @@ test("every criterion in the registry has its own name, a summary, and gives eac
     assert.is(found.length, 3, name);
     assert.ok(found.every(Number.isFinite), name);
     assert.ok(name === "bn-scale" || found[2] < Math.min(found[0], found[1]), `${name}: the empty filter`);
+  }
+});
+
+test("docs/toolbox.md has an entry for each criterion, with the paper that the list names", async () => {
+  const text = await Deno.readTextFile(new URL("../../docs/toolbox.md", import.meta.url));
+  const entries = new Map(text.split("\n### ").slice(1).map((entry) => [entry.split("\n")[0], entry]));
+  assert.equal([...entries.keys()].sort(), [...CRITERIA.keys()].sort());
+  for (const [name, { source }] of CRITERIA) {
+    const paper = source!.split("arXiv ")[1];
+    // The same paper may serve two in a row.
+    if (paper && name !== "taylor-sum") assert.ok(entries.get(name)!.includes(`arxiv.org/abs/${paper}`), name);
   }
 });
 

@@ -6,6 +6,7 @@ import type { Criterion } from "./types.ts";
 export const activation: Criterion = {
   name: "activation",
   summary: "mean |x| of a channel, as the layers behind read it",
+  source: "Molchanov et al. 2017, arXiv 1611.06440",
   needs: ["activations"],
   labels: false,
   refusal: (groups, graph) => refusalUnlessChannels(groups) ?? nothingReads(groups, graph),

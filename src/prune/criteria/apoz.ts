@@ -10,6 +10,7 @@ export const apoz: Criterion = {
   ...activation,
   name: "apoz",
   summary: "how often a channel is above 0, as the layers behind read it",
+  source: "Hu et al. 2016, arXiv 1607.03250",
   score: (groups, { model, gathered }) =>
     meanOfChannels(groups, model.graph, (value) => gathered!.magnitudes.get(value)!.positive),
 };

@@ -10,6 +10,7 @@ import type { Criterion } from "./types.ts";
 export const bnScale: Criterion = {
   name: "bn-scale",
   summary: "|γ| of the batch norm behind a filter",
+  source: "Liu et al. 2017, arXiv 1708.06519",
   needs: ["weights"],
   labels: false,
   refusal(groups, graph) {

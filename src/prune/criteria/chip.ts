@@ -11,6 +11,7 @@ import type { Criterion } from "./types.ts";
 export const chip: Criterion = {
   name: "chip",
   summary: "how much of the feature maps' nuclear norm goes with a channel",
+  source: "Sui et al. 2021, arXiv 2110.13981",
   needs: ["activations"],
   labels: false,
   refusal: refusalWithoutMaps,

@@ -9,6 +9,7 @@ import type { Criterion } from "./types.ts";
 export const fisher: Criterion = {
   name: "fisher",
   summary: "Σ w²·E[g²] of a group, the second-order change of the loss",
+  source: "Theis et al. 2018, arXiv 1801.05787",
   needs: ["gradients"],
   labels: true,
   request: weightGradients,

@@ -10,6 +10,7 @@ import type { Criterion } from "./types.ts";
 export const flap: Criterion = {
   name: "flap",
   summary: "Var(x)·Σw² of a channel: what is lost when its mean takes its place",
+  source: "An et al. 2024, arXiv 2312.11983",
   needs: ["activations"],
   labels: false,
   refusal: (groups, graph) => refusalUnlessChannels(groups) ?? nothingReads(groups, graph),

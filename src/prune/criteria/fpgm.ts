@@ -10,6 +10,7 @@ import type { Criterion } from "./types.ts";
 export const fpgm: Criterion = {
   name: "fpgm",
   summary: "distance of a filter from all others of its layer",
+  source: "He et al. 2019, arXiv 1811.00250",
   needs: ["weights"],
   labels: false,
   refusal: ({ kind }) => kind === "filter" ? undefined : "distances from each other are measured for filters alone",

@@ -7,6 +7,7 @@ import type { Criterion } from "./types.ts";
 export const hrank: Criterion = {
   name: "hrank",
   summary: "mean rank of a channel's feature maps",
+  source: "Lin et al. 2020, arXiv 2002.10179",
   needs: ["activations"],
   labels: false,
   refusal: refusalWithoutMaps,

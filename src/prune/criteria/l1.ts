@@ -5,6 +5,7 @@ import type { Criterion } from "./types.ts";
 export const l1: Criterion = {
   name: "l1",
   summary: "Σ|w| of a group",
+  source: "Li et al. 2017, arXiv 1608.08710",
   needs: ["weights"],
   labels: false,
   score: (groups, { model }) => sumOfWeights(groups, model.params, Math.abs),

@@ -5,6 +5,7 @@ import type { Criterion } from "./types.ts";
 export const l2: Criterion = {
   name: "l2",
   summary: "Σw² of a group",
+  source: "Han et al. 2015, arXiv 1506.02626",
   needs: ["weights"],
   labels: false,
   score: (groups, { model }) => sumOfWeights(groups, model.params, (w) => w ** 2),

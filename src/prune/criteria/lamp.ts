@@ -11,6 +11,7 @@ export const lamp: Criterion = {
   ...l2,
   name: "lamp",
   summary: "a group's part of all in its layer that are not smaller",
+  source: "Lee et al. 2021, arXiv 2010.07611",
   relative: shares,
 };
 

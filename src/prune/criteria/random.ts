@@ -11,6 +11,7 @@ import type { Criterion } from "./types.ts";
 export const randomLots: Criterion = {
   name: "random",
   summary: "drawn by lot, keyed by the recipe's seed",
+  source: "the control of every comparison",
   needs: ["weights"],
   labels: false,
   arbitrary: true,

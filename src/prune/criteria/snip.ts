@@ -10,4 +10,5 @@ export const snip: Criterion = {
   ...taylorSum,
   name: "snip",
   summary: "Σ|w·∂L/∂w| of a group before training: how sensitive the loss is to its mask",
+  source: "Lee et al. 2019, arXiv 1810.02340",
 };

@@ -11,6 +11,7 @@ import type { Criterion } from "./types.ts";
 export const synapticStrength: Criterion = {
   name: "synaptic-strength",
   summary: "‖K‖ of a kernel times |γ| of the channel that it reads",
+  source: "Lin et al. 2018, arXiv 1811.02454",
   needs: ["weights"],
   labels: false,
   refusal(groups, graph) {

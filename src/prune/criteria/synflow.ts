@@ -11,6 +11,7 @@ import type { Criterion } from "./types.ts";
 export const synflow: Criterion = {
   name: "synflow",
   summary: "Σ|w|·∂R/∂|w| of a group, R being the sum of |w|'s products over all paths",
+  source: "Tanaka et al. 2020, arXiv 2006.05467",
   needs: ["weights"],
   labels: false,
   refusal: (_, graph) => withoutPathSums(graph),

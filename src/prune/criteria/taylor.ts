@@ -8,6 +8,7 @@ import type { Criterion } from "./types.ts";
 export const taylor: Criterion = {
   name: "taylor",
   summary: "|Σ w·∂L/∂w| of a group, the first-order change of the loss",
+  source: "Molchanov et al. 2019, arXiv 1906.10771",
   needs: ["gradients"],
   labels: true,
   request: weightGradients,

@@ -5,6 +5,7 @@ import type { Criterion } from "./types.ts";
 export const taylorSum: Criterion = {
   name: "taylor-sum",
   summary: "Σ|w·∂L/∂w| of a group",
+  source: "Molchanov et al. 2019, arXiv 1906.10771",
   needs: ["gradients"],
   labels: true,
   request: weightGradients,

@@ -28,6 +28,8 @@ export interface Criterion {
   readonly name: string;
   /** One line for lists and help texts. */
   readonly summary: string;
+  /** Where it is from: authors, year and where to read it. One of your own may have none. */
+  readonly source?: string;
   /** What it looks at. */
   readonly needs: readonly EvidenceKind[];
   /** Whether what it needs can only be gathered from labelled data. */

@@ -10,6 +10,7 @@ import type { Criterion } from "./types.ts";
 export const wanda: Criterion = {
   name: "wanda",
   summary: "Σ|w| of weights, each times the norm of what it reads",
+  source: "Sun et al. 2023, arXiv 2306.11695",
   needs: ["activations"],
   labels: false,
   refusal: nothingReads,

@@ -4,6 +4,7 @@ import type { StructureKind, StructureOf } from "./types.ts";
 
 /** A tile of rows × columns of the GEMM view. */
 export const block: StructureKind<StructureOf<"block">> = {
+  summary: "a tile of filters × columns",
   shrinks: false,
   counted: true,
   label: (structure) => `block ${structure.block.join("×")}`,
@@ -15,6 +16,7 @@ export const block: StructureKind<StructureOf<"block">> = {
 
 /** One tap of all the kernels of a tile of filters × channels. */
 export const blockPunched: StructureKind<StructureOf<"block-punched">> = {
+  summary: "one tap of the kernels of a tile of filters × channels",
   shrinks: false,
   counted: true,
   label: (structure) => `block-punched ${structure.block.join("×")}`,

@@ -4,6 +4,7 @@ import type { StructureKind, StructureOf } from "./types.ts";
 
 /** An input channel of one layer. */
 export const channel: StructureKind<StructureOf<"channel">> = {
+  summary: "an input channel of one layer",
   shrinks: true,
   counted: false,
   label: () => "channel",

@@ -4,6 +4,7 @@ import type { StructureKind, StructureOf } from "./types.ts";
 
 /** A column of the GEMM view: one (channel, tap) over all filters. */
 export const column: StructureKind<StructureOf<"column">> = {
+  summary: "one channel and kernel tap, over all filters",
   shrinks: true,
   counted: false,
   label: () => "column",

@@ -4,6 +4,7 @@ import type { StructureKind, StructureOf } from "./types.ts";
 
 /** One (filter, channel): the KH·KW neighbours of a kernel. */
 export const kernel: StructureKind<StructureOf<"kernel">> = {
+  summary: "the kernel of one filter and channel",
   shrinks: false,
   counted: false,
   label: () => "kernel",

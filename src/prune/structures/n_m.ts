@@ -5,6 +5,7 @@ import type { StructureKind, StructureOf } from "./types.ts";
 
 /** N:M: of each m weights that follow one another in a row of the GEMM view, n stay. */
 export const nOfM: StructureKind<StructureOf<"n:m">> = {
+  summary: "of each m neighbours along a row, n stay",
   shrinks: false,
   counted: true,
   label: ({ n, m }) => `${n}:${m}`,

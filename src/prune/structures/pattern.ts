@@ -9,6 +9,7 @@ import type { Constraint, StructureKind, StructureOf } from "./types.ts";
 
 /** A 3×3 kernel, of which the taps of its best pattern stay; whole kernels may go beside. */
 export const pattern: StructureKind<StructureOf<"pattern">> = {
+  summary: "a 3×3 kernel, of which 4 taps stay",
   shrinks: false,
   counted: false,
   label: ({ library }) => `pattern of ${library}`,

@@ -40,6 +40,11 @@ export function leavesZeros(kind: Granularity): boolean {
   return !STRUCTURES[kind].shrinks;
 }
 
+/** What a group of this kind is, in one line. */
+export function structureSummary(kind: Granularity): string {
+  return STRUCTURES[kind].summary;
+}
+
 /** "filter", "block 4×4", "vector rows", "pattern of 8", "2:4". */
 export function structureName(structure: Structure): string {
   return kindOf(structure).label(structure);

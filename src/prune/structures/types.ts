@@ -36,6 +36,8 @@ export type StructureOf<G extends Granularity> = Extract<Structure, { readonly g
 
 /** What there is to know about one kind of structure: an entry of `STRUCTURES`. */
 export interface StructureKind<S extends Structure> {
+  /** What a group is, in one line for lists and help texts. */
+  readonly summary: string;
   /** Whether whole rows, channels or columns go, so that tensors shrink; the others leave zeros in place. */
   readonly shrinks: boolean;
   /** Whether its groups are counted off from the tensor's first row and column: a smaller tensor has other groups. */

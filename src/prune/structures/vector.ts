@@ -4,6 +4,7 @@ import type { StructureKind, StructureOf } from "./types.ts";
 
 /** A row or a column of a kernel. */
 export const vector: StructureKind<StructureOf<"vector">> = {
+  summary: "a row or a column of a kernel",
   shrinks: false,
   counted: false,
   label: ({ direction }) => `vector ${direction}s`,

@@ -3,6 +3,7 @@ import type { StructureKind, StructureOf } from "./types.ts";
 
 /** Single numbers. */
 export const weight: StructureKind<StructureOf<"weight">> = {
+  summary: "one number",
   shrinks: false,
   counted: false,
   label: () => "weight",

@@ -1,0 +1,105 @@
+import { Command } from "commander";
+import type { StageKind } from "../recipe/registry.ts";
+import type { Io } from "./io.ts";
+import { formatTable } from "./table.ts";
+
+/** A stage that makes a network smaller, or ready for it. */
+interface Method {
+  /** What of the data it looks at. */
+  readonly data: "nothing" | "images" | "labelled images" | "as the criterion";
+  readonly shrinks: string;
+  readonly summary: string;
+  readonly source: string;
+}
+
+/** Stages that take nothing away, and older names. */
+type Other = "train" | "controls" | "measure" | "magnitude" | "random";
+
+const METHODS: Readonly<Record<Exclude<StageKind, Other>, Method>> = {
+  prune: {
+    data: "as the criterion",
+    shrinks: "by its structure",
+    summary: "masks by any criterion, in steps, with retraining under the masks",
+    source: "Han et al. 2015, arXiv 1506.02626",
+  },
+  admm: {
+    data: "labelled images",
+    shrinks: "by its structure",
+    summary: "training pulls the weights towards those that are allowed, then masks and retraining",
+    source: "Zhang et al. 2018, arXiv 1807.11091",
+  },
+  oneshot: {
+    data: "images",
+    shrinks: "filters",
+    summary: "filters go, and what reads them is fitted anew; nothing is trained",
+    source: "He et al. 2017, arXiv 1707.06168",
+  },
+  purify: {
+    data: "labelled images",
+    shrinks: "filters, channels",
+    summary: "channels that pruning has left nearly empty go too, while the loss allows it",
+    source: "docs/pipeline.md",
+  },
+  unused: {
+    data: "nothing",
+    shrinks: "filters, channels",
+    summary: "what can't reach the output becomes 0; the network computes the same",
+    source: "docs/pipeline.md",
+  },
+  linearize: {
+    data: "images",
+    shrinks: "blocks",
+    summary: "blocks become linear layers that a least-squares fit gives",
+    source: "docs/depth.md",
+  },
+  supernet: {
+    data: "labelled images",
+    shrinks: "nothing yet",
+    summary: "trains all networks that a search chooses among over one map of weights",
+    source: "docs/depth.md",
+  },
+  search: {
+    data: "labelled images",
+    shrinks: "nothing yet",
+    summary: "finds which blocks to change for a budget",
+    source: "docs/depth.md",
+  },
+  subnet: {
+    data: "labelled images",
+    shrinks: "nothing yet",
+    summary: "trains the blocks that were found into their forms",
+    source: "docs/depth.md",
+  },
+  merge: {
+    data: "nothing",
+    shrinks: "blocks",
+    summary: "blocks in a linear form become fewer layers, exactly",
+    source: "docs/depth.md",
+  },
+  reparameterise: {
+    data: "nothing",
+    shrinks: "branches, layers",
+    summary: "whatever is linear becomes fewer layers, exactly",
+    source: "Ding et al. 2021, arXiv 2101.03697",
+  },
+  compact: {
+    data: "nothing",
+    shrinks: "all that is 0",
+    summary: "makes the masked network physically small, and proves that it computes the same",
+    source: "docs/pipeline.md",
+  },
+};
+
+export function methodsCommand(io: Io): Command {
+  return new Command("methods").description("list the stages that make a network smaller, and what they need")
+    .action(() => {
+      const rows = Object.entries(METHODS).map(([name, { data, shrinks, source, summary }]) => [
+        name,
+        data,
+        shrinks,
+        source,
+        summary,
+      ]);
+      io.out(formatTable([["stage", "looks at", "what shrinks", "source", "what it does"], ...rows], { header: true }));
+    });
+}
