@@ -1,10 +1,10 @@
 /**
- * What planners believe about kinds of devices: how many threads keep one busy, and what loads, stores, multiply-adds and
- * dispatches take there. A planner's estimate is made of these numbers alone; the tuner measures and has the last word. A
- * profile decides how fast an untuned plan is, never whether it is correct.
+ * This is what planners believe about kinds of devices: how many threads keep one busy, and what loads, stores,
+ * multiply-adds and dispatches take there. A planner's estimate is made of these numbers alone; the tuner measures and
+ * has the last word. A profile decides how fast an untuned plan is, never whether it is correct.
  *
- * The numbers of one family of kernels are comparable with each other and not with another family's: they were fitted to
- * that family's kernels, on several hosts.
+ * The numbers of one family of kernels are comparable with each other and not with another family's: they were fitted
+ * to that family's kernels, on several hosts.
  */
 import type { AdapterInfo } from "../src/gpu/adapter.ts";
 
@@ -12,11 +12,11 @@ export type ProfileName = "software" | "integrated" | "desktop" | "mobile-tiler"
 
 export interface DeviceProfile {
   readonly name: ProfileName;
-  /** Threads that keep the device busy: a launch with fewer leaves some of it idle, so long sums are split. */
+  /** So many threads keep the device busy: a launch with fewer leaves some of it idle, so long sums are split. */
   readonly threads: number;
   /**
-   * For devices that run a workgroup on one of a few cores, so many threads of it at a time. Without it, threads are taken to
-   * spread evenly over the device.
+   * A device that runs each workgroup on one of a few cores has `count` of them, and a core runs `lanes` threads at a
+   * time. Without it, threads are taken to spread evenly over the device.
    */
   readonly cores?: { readonly count: number; readonly lanes: number };
   readonly gemm: GemmCosts;
@@ -26,87 +26,104 @@ export interface DeviceProfile {
   readonly teams: TeamCosts;
 }
 
-/** Matrix products, in ns for threads that run together. */
+/** These are the costs of matrix products, in ns for threads that run together. */
 export interface GemmCosts {
-  /** A vec4 from storage, and four single numbers in its place where rows don't lie at multiples of four. */
+  /**
+   * Reading a vec4 from storage takes `load4Ns`, and reading four single numbers in its place, where rows don't lie at
+   * multiples of four, takes `scalars4Ns`.
+   */
   readonly load4Ns: number;
   readonly scalars4Ns: number;
-  /** One number from storage whose neighbours are read by neighbouring threads, and one whose neighbours lie far apart. */
+  /**
+   * Reading one number from storage takes `loadNs` where neighbouring threads read its neighbours, and `stridedLoadNs`
+   * where what they read lies far apart.
+   */
   readonly loadNs: number;
   readonly stridedLoadNs: number;
   /** Reading a vec4 from a uniform array takes so long. */
   readonly uniform4Ns: number;
   /** Reading a vec4 from workgroup memory takes so long. */
   readonly workgroup4Ns: number;
-  /** 64 multiply-adds: a 4 × 4 block of outputs with a vec4 of k. */
+  /** The 64 multiply-adds of a 4 × 4 block of outputs with a vec4 of k take so long. */
   readonly blockNs: number;
-  /** A turn of a loop. */
+  /** A turn of a loop takes so long. */
   readonly turnNs: number;
-  /** A dispatch that waits for the one before. */
+  /** A dispatch that waits for the one before takes so long. */
   readonly dispatchNs: number;
-  /** How many times longer products from uniform panels take because the lanes read different addresses. */
+  /** Products from uniform panels take so many times longer because the lanes read different addresses. */
   readonly divergence: number;
-  /** Sums that a thread can hold in registers, and how many times longer products with more sums take. */
+  /** A thread can hold `sums` sums in registers; products with more sums take `factor` times longer. */
   readonly spill: { readonly sums: number; readonly factor: number };
 }
 
-/** Convolutions, and sparse products that aren't lists of taps, in ns for a group of 8 lanes. */
+/**
+ * These are the costs of convolutions, and of sparse products that aren't lists of taps, in ns for a group of 8 lanes.
+ */
 export interface ConvCosts {
   readonly load4Ns: number;
   readonly loadNs: number;
   readonly uniform4Ns: number;
-  /** What a vec4 of x from a uniform panel takes of one from storage, in kernel lists. */
+  /**
+   * In kernel lists, reading a vec4 of x from a uniform panel takes this share of the time that one from storage takes.
+   */
   readonly uniformShare: number;
   readonly storeNs: number;
   readonly fmaNs: number;
   readonly loopNs: number;
-  /** A dispatch of im2col that waits for the one before. */
+  /** A dispatch of im2col that waits for the one before takes so long. */
   readonly dispatchNs: number;
-  /** How many times longer im2col takes because the lanes read different addresses of uniform arrays. */
+  /** Im2col takes so many times longer because the lanes read different addresses of uniform arrays. */
   readonly divergence: number;
-  /** How many times longer the data gradient by full rows takes because its sums don't fit into registers. */
+  /** The data gradient by full rows takes so many times longer because its sums don't fit into registers. */
   readonly fullRowsSpill: number;
 }
 
 /** These are the costs of sparse products by lists of taps, in ns for four pixels of a thread. */
 export interface ListCosts {
-  /** A tap: a turn of the loop for one row of a tile, a multiply-add of one filter, a weight for one row of a tile. */
+  /**
+   * A tap takes `turnNs` for the loop's turn at one row of a tile, `filterNs` for a multiply-add of one filter, and
+   * `weightNs` for a weight at one row of a tile.
+   */
   readonly turnNs: number;
   readonly filterNs: number;
   readonly weightNs: number;
   readonly storeNs: number;
-  /** Reading four numbers of x for a tap takes so long, from uniform panels or from storage, packed in panels of rows or in images. */
+  /**
+   * Reading four numbers of x for a tap takes so long, from uniform panels or from storage, packed in panels of rows or
+   * in images.
+   */
   readonly x4Ns: Readonly<Record<"uniform" | "storage", { readonly panels: number; readonly images: number }>>;
   /** Packing one number of a matrix x takes so long. */
   readonly packNs: number;
   readonly dispatchNs: number;
-  /** How many times longer all of it takes because the lanes read different addresses of uniform arrays. */
+  /** All of it takes so many times longer because the lanes read different addresses of uniform arrays. */
   readonly divergence: number;
 }
 
-/** What attention costs, in ns. */
+/** These are the costs of attention, in ns. */
 export interface AttentionCosts {
-  /** A term of a sum, with operands from storage or from uniform panels. */
+  /** A term of a sum takes so long, with operands from storage or from uniform panels. */
   readonly termNs: Readonly<Record<"storage" | "uniform", number>>;
   readonly dispatchNs: number;
 }
 
-/** Kernels that give a row to a team of threads, in ns of a thread. */
+/** These are the costs of kernels that give a row to a team of threads, in ns of a thread. */
 export interface TeamCosts {
-  /** An item that is read a few times. */
+  /** An item that is read a few times takes so long. */
   readonly itemNs: number;
   /** A barrier takes so long. */
   readonly barrierNs: number;
 }
 
 /**
- * Mesa's llvmpipe on two cores of 8 lanes; measured, except where it says otherwise. Storage is read lane by lane: a vec4
- * takes 22 ns on hosts with AVX-512 and 225 to 240 with AVX2, one from a uniform array 14 to 20 on both. `gemm` lies between
- * the hosts; `conv` ranks the kernels as a host with AVX-512 does, and the tuner finds other winners with AVX2.
+ * This is Mesa's llvmpipe on two cores of 8 lanes, as measured, except where it says otherwise. Storage is read lane by
+ * lane: a vec4 takes 22 ns on hosts with AVX-512 and 225 to 240 with AVX2, one from a uniform array 14 to 20 on both.
+ * `gemm` lies between the hosts; `conv` ranks the kernels as a host with AVX-512 does, and the tuner finds other
+ * winners with AVX2.
  */
 const SOFTWARE: DeviceProfile = {
   name: "software",
-  // Enough to balance the work of two cores.
+  // So many are enough to balance the work of two cores.
   threads: 256,
   cores: { count: 2, lanes: 8 },
   gemm: {
@@ -152,12 +169,12 @@ const SOFTWARE: DeviceProfile = {
 };
 
 /**
- * A card of its own. No number of it was measured on one: all are estimates, of which only the order counts. Loads and
- * multiply-adds keep the ratios of the software adapter; what differs is known of GPUs in general.
+ * This is a graphics card of its own. No number of it was measured on one: all are estimates, of which only the order
+ * counts. Loads and multiply-adds keep the ratios of the software adapter; what differs is known of GPUs in general.
  */
 const DESKTOP: DeviceProfile = {
   name: "desktop",
-  // 128 waves of 64. A card of 80 compute units has 160 SIMDs and would like two waves for each.
+  // These are 128 waves of 64. A card of 80 compute units has 160 SIMDs and would like two waves for each.
   threads: 8_192,
   gemm: {
     ...SOFTWARE.gemm,
@@ -178,14 +195,16 @@ const DESKTOP: DeviceProfile = {
 };
 
 /**
- * A GPU that shares the processor's memory: laptops, Apple's chips. The estimates of a card, for fewer compute units: two
- * waves of 64 for each SIMD are 5,632 threads on AMD's Raven (11 units of four SIMDs) and 2,048 on Van Gogh (8 of two).
+ * This is a GPU that shares the processor's memory, as in laptops and Apple's chips. It has the estimates of a card,
+ * for fewer compute units: two waves of 64 for each SIMD are 5,632 threads on AMD's Raven (11 units of four SIMDs) and
+ * 2,048 on Van Gogh (8 of two).
  */
 const INTEGRATED: DeviceProfile = { ...DESKTOP, name: "integrated", threads: 4_096 };
 
 /**
- * A phone's GPU with two to six large cores. Estimates: Mali has no memory for workgroups, so that it is memory like any
- * other; an Adreno that spills runs a tiled product at a tenth of its speed, and tiles of few registers don't spill there.
+ * This is a phone's GPU with two to six large cores. Its numbers are estimates: Mali has no memory for workgroups, so
+ * that it is memory like any other; an Adreno that spills runs a tiled product at a tenth of its speed, and tiles of
+ * few registers don't spill there.
  */
 const MOBILE_TILER: DeviceProfile = {
   ...DESKTOP,
@@ -202,20 +221,20 @@ export const PROFILES: Readonly<Record<ProfileName, DeviceProfile>> = {
   "mobile-tiler": MOBILE_TILER,
 };
 
-/** Threads of a launch that run at the same time. */
+/** Counts the threads of a launch that run at the same time. */
 export function lanesOf({ threads, cores }: DeviceProfile): number {
   return cores ? cores.count * cores.lanes : threads;
 }
 
 /**
- * The profile of the device behind an adapter. Browsers give the vendor's name, Deno its PCI number; a GPU that nothing is
- * known of counts as a card.
+ * Gives the profile of the device behind an adapter. Browsers give the vendor's name, Deno its PCI number; a GPU that
+ * nothing is known of counts as a card.
  */
 export function profileOf({ vendor, architecture, description, fallback }: AdapterInfo): DeviceProfile {
   if (fallback) return SOFTWARE;
   const words = `${PCI_VENDORS[vendor] ?? vendor} ${architecture} ${description}`;
   if (MOBILE.test(words)) return MOBILE_TILER;
-  // Cards of vendors that mostly make integrated GPUs.
+  // These are cards of vendors that mostly make integrated GPUs.
   if (/\barc\b|\bxe-?hpg\b|alchemist|battlemage/i.test(words)) return DESKTOP;
   return SHARED_MEMORY.test(words) ? INTEGRATED : DESKTOP;
 }

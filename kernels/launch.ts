@@ -1,6 +1,8 @@
 import type { Plan } from "../src/gpu/types.ts";
 
-/** This is one dispatch of a launch; `bindings` names its buffers: operands of the launch, its scratch or its tables. */
+/**
+ * This is one dispatch of a launch; `bindings` names its buffers: operands of the launch, its scratch or its tables.
+ */
 export interface Step {
   readonly plan: Plan;
   readonly bindings: readonly string[];
@@ -8,27 +10,30 @@ export interface Step {
   readonly windows?: Readonly<Record<number, BindingWindow>>;
 }
 
-/** The part of a buffer that a dispatch binds, in bytes; the offset is a multiple of 256. */
+/** This is the part of a buffer that a dispatch binds, in bytes; the offset is a multiple of 256. */
 export interface BindingWindow {
   readonly byteOffset: number;
   readonly byteLength: number;
 }
 
 /**
- * Dispatches that together compute one result, with what they need beside their operands: scratch buffers (bytes) and
- * read-only tables. Pure data: a planner makes it, `tensor/` runs it.
+ * A launch is the dispatches that together compute one result, with what they need beside their operands: scratch
+ * buffers (bytes) and read-only tables. It is pure data: a planner makes it, `tensor/` runs it.
  *
  * Every buffer is bound at a length rounded up to 16 bytes, so that kernels may declare it as an array of vec4.
  */
 export interface Launch {
   readonly steps: readonly Step[];
-  /** Steps that depend on the weights only: inference runs them once, training before every call. Default: none. */
+  /**
+   * These steps depend on the weights only: inference runs them once, training before every call. By default there are
+   * none.
+   */
   readonly prepare?: readonly Step[];
   readonly scratch: Readonly<Record<string, number>>;
   readonly tables: Readonly<Record<string, Uint32Array<ArrayBuffer>>>;
 }
 
-/** What happens to a sum before it is stored: + bias, + residual, then the activation. */
+/** Says what happens to a sum before it is stored: + bias, + residual, then the activation. */
 export interface Epilogue {
   readonly bias?: "none" | "add";
   readonly residual?: "none" | "add";
@@ -37,7 +42,7 @@ export interface Epilogue {
 
 export type Activation = "none" | "relu" | "relu6";
 
-/** The constants that the shaders' epilogues share. */
+/** Gives the constants that the shaders' epilogues share. */
 export function epilogueConstants(e: Epilogue): Record<string, number> {
   return {
     BIAS: e.bias === "add" ? 1 : 0,
@@ -46,7 +51,7 @@ export function epilogueConstants(e: Epilogue): Record<string, number> {
   };
 }
 
-/** Epilogues that together have every value of every part, the empty one first. */
+/** Together these epilogues have every value of every part; the empty one comes first. */
 export const EPILOGUES: readonly Epilogue[] = [
   {},
   { bias: "none", residual: "add", activation: "none" },

@@ -5,14 +5,15 @@ import type { Candidate, Tuning } from "./tuning.ts";
 import { bothWidths, chooseWidth, type VectorPrograms, vectorPrograms } from "./vector.ts";
 
 /**
- * Kernels that give each row of a matrix to a team: LANES threads of a workgroup of 64, which meet at barriers to add what
- * each has summed. One thread to a row needs no barriers; many fill a wide device with few rows and read neighbours together.
+ * Plans kernels that give each row of a matrix to a team: LANES threads of a workgroup of 64, which meet at barriers to
+ * add what each has summed. One thread to a row needs no barriers; many fill a wide device with few rows and read
+ * neighbours together.
  */
 export const LANES = [1, 8, 64] as const;
 export type Lanes = typeof LANES[number];
 export type TeamPrograms = Readonly<Record<Lanes, VectorPrograms>>;
 
-/** `widths`: the shader has a constant WIDTH, the elements of a V. */
+/** With `widths` the shader has a constant WIDTH, the elements of a V. */
 export function teamPrograms(
   name: string,
   source: string,
@@ -34,7 +35,10 @@ export function teamVariants(programs: TeamPrograms): Program[] {
   return LANES.flatMap((lanes) => bothWidths(programs[lanes]));
 }
 
-/** A team per row. `counted` must divide by 4 for rows to be read as vec4; `rest(width)` are the uniforms after the grid's row. */
+/**
+ * Gives each row a team. `counted` must divide by 4 for rows to be read as vec4; `rest(width)` are the uniforms after
+ * the grid's row.
+ */
 export function planTeams(
   programs: TeamPrograms,
   lanes: Lanes,
@@ -47,7 +51,10 @@ export function planTeams(
   return { program, uniforms: [rows, grid[0], ...rest(width)], grid };
 }
 
-/** One way for each size of team, estimated by the time in which the threads of a busy device take their shares of `items` to a row. */
+/**
+ * Gives one way for each size of team, estimated by the time in which the threads of a busy device take their shares of
+ * `items` to a row.
+ */
 export function teamCandidates(
   rows: number,
   items: number,

@@ -1,22 +1,22 @@
 /**
- * What planners know about the device, and how one of several ways to do the same work is picked: by the name that a
- * measurement on this device found fastest for the shape's class, else by the planner's own estimate.
+ * Says what planners know about the device, and how one of several ways to do the same work is picked: by the name that
+ * a measurement on this device found fastest for the shape's class, else by the planner's own estimate.
  */
 import type { Feature } from "../src/gpu/types.ts";
 import { type DeviceProfile, PROFILES } from "./device_profile.ts";
 import type { Launch } from "./launch.ts";
 
-/** What a planner may know about the device. */
+/** This is what a planner may know about the device. */
 export interface Tuning {
-  /** The numbers of the device's kind, of which estimates are made. */
+  /** Estimates are made of these numbers of the device's kind. */
   readonly profile: DeviceProfile;
-  /** Optional features that kernels may use here; none by default. */
+  /** Kernels may use these optional features here; by default there are none. */
   readonly features?: readonly Feature[];
-  /** Most bytes that the device binds; default 128 MiB, as every device does. */
+  /** The device binds at most so many bytes, by default 128 MiB, which every device binds. */
   readonly bindingBytes?: number;
-  /** Shape class -> name of the candidate that was measured fastest on this device. */
+  /** This maps a shape class to the name of the candidate that was measured fastest on this device. */
   readonly winners?: Readonly<Record<string, string>>;
-  /** Told what was chosen among what, so that the tuner can collect what a net asks for. */
+  /** It is told what was chosen among what, so that the tuner can collect what a net asks for. */
   readonly onChoice?: (choice: Choice) => void;
 }
 
@@ -27,12 +27,12 @@ export interface Choice {
   readonly launch: Launch;
 }
 
-/** A software adapter of which nothing else is known. */
+/** This is a software adapter of which nothing else is known. */
 export const UNTUNED: Tuning = { profile: PROFILES.software };
 
-/** One way to do the work of a shape. */
+/** This is one way to do the work of a shape. */
 export interface Candidate<L extends Launch = Launch> {
-  /** Names the way, not the shape: "8x8", "rows 4x2", "workgroup 64x64". Stable, because caches hold it. */
+  /** Names the way, not the shape: "8x8", "rows 4x2", "workgroup 64x64". It is stable, because caches hold it. */
   readonly name: string;
   /** The estimated time in ns compares the candidates of one shape. */
   readonly cost: number;
@@ -40,8 +40,8 @@ export interface Candidate<L extends Launch = Launch> {
 }
 
 /**
- * The winner of the shape's class where one was measured and can do this shape, else the cheapest by estimate (the
- * first of equals).
+ * Chooses the winner of the shape's class where one was measured and can do this shape, else the cheapest by estimate
+ * (the first of equals).
  */
 export function choose<L extends Launch>(
   shapeClass: string,

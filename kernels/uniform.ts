@@ -1,13 +1,13 @@
-/** vec4 in a uniform binding: 64 KiB, what every device has. */
+/** A uniform binding has so many vec4: 64 KiB, which every device has. */
 export const UNIFORM_ITEMS = 4096;
 export const UNIFORM_BYTES = 16 * UNIFORM_ITEMS;
 
 const texts = new Map<string, string>();
 
 /**
- * `source` with its read-only arrays of vec4 as uniform bindings of 64 KiB, by their lines
- * `var<storage, read> name: array<vec4<f32>>;`. Software adapters read those several times faster; whoever binds them takes
- * care that 64 KiB are there.
+ * Gives `source` with its read-only arrays of vec4 as uniform bindings of 64 KiB, by their lines
+ * `var<storage, read> name: array<vec4<f32>>;`. Software adapters read those several times faster; whoever binds them
+ * takes care that 64 KiB are there.
  */
 export function uniformText(source: string): string {
   let text = texts.get(source);

@@ -43,7 +43,10 @@ import { variants as sparseNm } from "./sparse/nm.ts";
 import { variants as sparseTaps } from "./sparse/taps.ts";
 import { variants as statisticsPatches } from "./statistics/patches.ts";
 
-/** Every program that the planners can emit; tests compile them all on naga and on Tint. A planner adds its `variants` here. */
+/**
+ * Lists every program that the planners can emit; tests compile them all on naga and on Tint. A planner adds its
+ * `variants` here.
+ */
 export function variants(): Program[] {
   return [
     attention,

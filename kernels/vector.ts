@@ -1,6 +1,9 @@
 import type { Access, Program } from "../src/gpu/types.ts";
 
-/** The two forms of a shader whose element type is `alias V`: four neighbours per item, or one where counts don't divide by 4. */
+/**
+ * These are the two forms of a shader whose element type is `alias V`: four neighbours per item, or one where counts
+ * don't divide by 4.
+ */
 export interface VectorPrograms {
   readonly four: Program;
   readonly one: Program;
@@ -22,7 +25,10 @@ export function vectorPrograms(
   };
 }
 
-/** The form for `counts` that must all divide by 4 to be read as vec4, and how many elements an item of it has. */
+/**
+ * Chooses the form for `counts` that must all divide by 4 to be read as vec4, and says how many elements an item of it
+ * has.
+ */
 export function chooseWidth(
   programs: VectorPrograms,
   ...counts: readonly number[]

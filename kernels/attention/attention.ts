@@ -22,7 +22,7 @@ import {
 
 export type { RowPlace } from "./operand_rows.ts";
 
-/** Q and Y [heads, queries, depth], K and V [heads, keys, depth]; `heads` counts those of all samples. */
+/** Q and Y are [heads, queries, depth], and K and V are [heads, keys, depth]; `heads` counts those of all samples. */
 export interface AttentionShape {
   readonly heads: number;
   readonly queries: number;
@@ -31,11 +31,14 @@ export interface AttentionShape {
   readonly depth: number;
   /** The scores q·k are multiplied by it. */
   readonly scale: number;
-  /** Where the heads of q, k, v and y lie within larger values; default: one after another. Gradients know no other. */
+  /**
+   * This says where the heads of q, k, v and y lie within larger values. By default they lie one after another, and
+   * gradients know nothing else.
+   */
   readonly places?: HeadPlaces;
 }
 
-/** Where q, k and v are read, and y is written, in place of tensors that hold nothing else. */
+/** Says where q, k and v are read and y is written, where they aren't tensors of their own. */
 export interface HeadPlaces {
   /** A sample has so many heads. */
   readonly perSample: number;
@@ -45,14 +48,17 @@ export interface HeadPlaces {
   readonly k: RowPlace;
   /** This says where the rows of the values lie. */
   readonly v: RowPlace;
-  /** The rows of the output: it begins with the first number. */
+  /** This says where the rows of the output lie; the output begins with the first number. */
   readonly y: RowPlace;
 }
 
-/** What a workgroup can sum: 8 threads to a row with up to 4 vec4 each. */
+/** A workgroup can sum rows up to this depth: 8 threads share a row, with up to 4 vec4 each. */
 export const MAX_DEPTH = 128;
 
-/** softmax(scale · Q·Kᵀ)·V. Operands: q, k, v, y, and lse [heads, queries], which the gradient reads. */
+/**
+ * Computes Y = softmax(scale · Q·Kᵀ)·V. The operands are q, k, v, y, and lse [heads, queries], which the gradient
+ * reads.
+ */
 export function planAttention(shape: AttentionShape, tuning: Tuning): Launch {
   return choose(attentionClass(shape), attentionCandidates(shape, tuning), tuning).build();
 }
@@ -107,7 +113,9 @@ function contiguousPlaces({ queries, keys, depth }: AttentionShape): HeadPlaces 
 
 export type AttentionInput = "q" | "k" | "v";
 
-/** The gradients of `wanted`. Operands: q, k, v, y, dy, lse, and dq, dk, dv as they are wanted. */
+/**
+ * Plans the gradients of `wanted`. The operands are q, k, v, y, dy, lse, and those of dq, dk and dv that are wanted.
+ */
 export function planAttentionGrad(
   shape: AttentionShape,
   wanted: readonly AttentionInput[],
@@ -177,7 +185,10 @@ export function variants(): Program[] {
 interface Way {
   readonly name: string;
   readonly reads: Reads;
-  /** Of 64 threads each, among which a workgroup shares the keys: more of them keep a device busy that has few queries. */
+  /**
+   * A workgroup has so many slices of 64 threads, which share out the keys: more of them keep a device busy that has
+   * few queries.
+   */
   readonly slices: 1 | 2;
 }
 
@@ -188,10 +199,10 @@ const GRADIENT_WAYS: readonly Way[] = [
 const FORWARD_WAYS: readonly Way[] = [...GRADIENT_WAYS, { name: "storage, two slices", reads: "storage", slices: 2 }];
 const TILE = 32;
 const MAX_GROUPS = 65_535;
-/** vec4 columns of a thread; the next larger serves what lies between. */
+/** A thread has one of these numbers of vec4 columns; a number between them takes the next larger one. */
 const CHUNKS = [1, 2, 4] as const;
 
-/** What two slices do to join what they have, in keys. */
+/** Joining what two slices have takes as long as so many keys. */
 const JOINING = 16;
 
 const forward: Readonly<Record<Reads, Readonly<Record<1 | 2, readonly Program[]>>>> = {
@@ -232,7 +243,7 @@ function chunksOf({ depth }: AttentionShape): number {
   return CHUNKS.findIndex((count) => 8 * count >= widthOf(depth));
 }
 
-/** `products`: how many sums of heads · queries · keys · depth terms there are. */
+/** There are `products` sums of heads · queries · keys · depth terms. */
 function candidates(
   shape: AttentionShape,
   operands: RowsShape,
@@ -253,23 +264,23 @@ function candidates(
     });
 }
 
-/** How many of so many threads run at a time. A few cores take a workgroup each, whatever its threads. */
+/** Says how many of the launched threads run at a time. Of a few cores each takes a workgroup, whatever its threads. */
 function busyThreads(launched: number, { profile: { threads, cores } }: Tuning): number {
   return cores ? threads : Math.min(threads, launched);
 }
 
 interface Tiles {
   readonly program: Program;
-  /** Those that are read by heads, then the others that are bound. */
+  /** `operands` are read by heads; `others` are bound as well. */
   readonly operands: readonly string[];
   readonly others: readonly string[];
-  /** Rows that are made. */
+  /** So many rows are made. */
   readonly rows: number;
   /** The uniforms that don't tell which heads are made. */
   readonly sizes: readonly number[];
 }
 
-/** A dispatch for each run of heads that is bound at once. */
+/** Makes a dispatch for each run of heads that is bound at once. */
 function tiles({ heads }: AttentionShape, laid: Rows, { program, operands, others, rows, sizes }: Tiles): Step[] {
   const bindings = [...operands.map(laid.name), ...others];
   return Array.from({ length: ceilDiv(heads, laid.bound) }, (_, i) => {

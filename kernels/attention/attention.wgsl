@@ -1,14 +1,15 @@
-// Attention with a running maximum and sum (Dao et al., arXiv 2205.14135), for each head:
+// Computes attention with a running maximum and sum (Dao et al., arXiv 2205.14135), for each head:
 //   y[i] = sum over j of exp(scale * q[i].k[j] - lse[i]) * v[j],   lse[i] = log(sum over j of exp(scale * q[i].k[j]))
 //
-// Row r of head h of sample n begins at first + n * sample + h * head + r * row of its value: q, k and v in items of
-// vec4, of which a row has `width`, zero beyond `depth` floats; y in floats, with first = 0. q, k and v are bound from head `first` on, and read
-// through uniform bindings where those are faster; y is bound as a whole.
-// lse: [heads, queries], for the gradient: of all heads.
-// 64 threads make 32 queries and stream over 32 keys at a time; a workgroup has SLICES times as many, which take the keys in turns
-// and add what they have at the end. Threads 8t..8t+7 own the queries 4t..4t+3: each
-// makes their products with 4 of the keys (the components of a vec4 are the 4 queries) and keeps the sums of the columns
-// lane, lane + 8, … of their outputs, CHUNKS vec4 each. Grid: (ceil(queries / 32), heads or less, …) workgroups.
+// Row r of head h of sample n begins at first + n * sample + h * head + r * row of its value: q, k and v are counted in
+// items of vec4, of which a row has `width`, zero beyond `depth` floats; y is counted in floats, with first = 0. q, k
+// and v are bound from head `first` on, and read through uniform bindings where those are faster; y is bound as a
+// whole.
+// lse is [heads, queries] of all heads, which the gradient reads.
+// 64 threads make 32 queries and stream over 32 keys at a time; a workgroup has SLICES times as many, which take the
+// keys in turns and add what they have at the end. Threads 8t..8t+7 own the queries 4t..4t+3: each makes their products
+// with 4 of the keys (the components of a vec4 are the 4 queries) and keeps the sums of the columns lane, lane + 8, …
+// of their outputs, CHUNKS vec4 each. The grid is (ceil(queries / 32), heads or less, …) workgroups.
 
 const CHUNKS: u32 = 4u;   // It is at least width / 8.
 const SLICES: u32 = 1u;   // It is 1 or 2.
@@ -51,7 +52,8 @@ struct Params {
 const GROUP: u32 = 64u * SLICES;
 const WEIGHTS: u32 = 256u * SLICES;
 
-var<workgroup> weights: array<vec4<f32>, WEIGHTS>;   // [slices, 32 keys, 8 teams]; in the end what another slice has
+// This is [slices, 32 keys, 8 teams]; in the end it holds what another slice has.
+var<workgroup> weights: array<vec4<f32>, WEIGHTS>;
 var<workgroup> shared_parts: array<vec4<f32>, GROUP>;
 
 fn store(head_at: u32, i: u32, column: u32, value: vec4<f32>) {
@@ -64,7 +66,7 @@ fn store(head_at: u32, i: u32, column: u32, value: vec4<f32>) {
   if (left > 3u) { y[at + 3u] = value.w; }
 }
 
-// What two slices have of the same sum.
+// Adds up what two slices have of the same sum.
 fn joined(own: vec4<f32>, own_share: f32, at: u32, other_share: f32) -> vec4<f32> {
   return fma(weights[at], vec4<f32>(other_share), own * own_share);
 }
@@ -206,7 +208,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
 
-    // Two keys at a time; what stands in for one beyond the last has a weight of 0.
+    // This takes two keys at a time; what stands in for one beyond the last has a weight of 0.
     let count = select(0u, min(32u, p.keys - min(block, p.keys)), i0 < p.queries);
     for (var key = 0u; key < count; key += 2u) {
       let w0 = weights[slice * 256u + key * 8u + team];

@@ -1,13 +1,14 @@
-// One gradient of attention, with the weights made anew from lse, for each head:
+// Computes one gradient of attention, with the weights made anew from lse, for each head:
 //   w[i,j] = exp(scale * q[i].k[j] - lse[i]),   ds[i,j] = scale * w[i,j] * (dy[i].v[j] - delta[i])
 //   OUTPUT = 0: dq[i] = sum over j of ds[i,j] k[j]     own = q, other = k, own_pair = dy, other_pair = v
 //   OUTPUT = 1: dk[j] = sum over i of ds[i,j] q[i]     own = k, other = q, own_pair = v, other_pair = dy
 //   OUTPUT = 2: dv[j] = sum over i of w[i,j] dy[i]     the same
 //
-// own, own_pair: [heads, row_pitch, width], other, other_pair: [heads, other_pitch, width] with `width` items of vec4, zero beyond
-// `depth` floats, of which `rows` and `others` rows count; bound from head `first` on, and read through uniform bindings where
-// those are faster. lse, delta: [.., queries], delta from delta.wgsl, and y: [.., rows, depth] floats: of all heads.
-// Workgroups, threads and grid as in attention.wgsl: 32 rows, streaming over 32 of the others at a time.
+// own and own_pair are [heads, row_pitch, width], and other and other_pair are [heads, other_pitch, width], with
+// `width` items of vec4, zero beyond `depth` floats. Of their rows `rows` and `others` count. They are bound from head
+// `first` on, and read through uniform bindings where those are faster. lse and delta (from delta.wgsl) are [..,
+// queries], and y is [.., rows, depth] floats; these hold all heads. Workgroups, threads and grid are as in
+// attention.wgsl, with 32 rows that stream over 32 of the others at a time.
 
 const OUTPUT: u32 = 0u;
 const CHUNKS: u32 = 4u;   // It is at least width / 8.
@@ -46,7 +47,7 @@ fn store(row: u32, i: u32, column: u32, value: vec4<f32>) {
   if (left > 3u) { y[at + 3u] = value.w; }
 }
 
-// What the weights multiply.
+// Gives what the weights multiply.
 fn column(at: u32) -> vec4<f32> {
   if (OUTPUT == 2u) { return other_pair[at]; }
   return other[at];

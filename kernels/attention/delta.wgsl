@@ -1,7 +1,8 @@
-// delta[r] = sum over i of y[r, i] * dy[r, i]: what softmax's gradient in attention_grad.wgsl takes off each row.
+// Computes delta[r] = sum over i of y[r, i] * dy[r, i]: what softmax's gradient in attention_grad.wgsl takes off each
+// row.
 //
-// y, dy: [rows, length] with `length` items of V; a thread per row. Grid: (row, ceil(rows / 64 / row), 1) workgroups of 64.
-// V = f32 where a row does not divide by 4.
+// y and dy are [rows, length] with `length` items of V. Each row has a thread. The grid is (row, ceil(rows / 64 / row),
+// 1) workgroups of 64. V is f32 where a row does not divide by 4.
 
 alias V = vec4<f32>;
 

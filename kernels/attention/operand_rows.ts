@@ -5,30 +5,36 @@ import { UNIFORM_BYTES, UNIFORM_ITEMS } from "../uniform.ts";
 import { bothWidths, chooseWidth, vectorPrograms } from "../vector.ts";
 import source from "./rows.wgsl" with { type: "text" };
 
-/** How a kernel of attention reads its operands: whole from storage, or by heads through uniform bindings. */
+/** A kernel of attention reads its operands whole from storage, or by heads through uniform bindings. */
 export type Reads = "storage" | "uniform";
 
-/** Where the rows of heads lie, in numbers: row r of head h of sample n begins at first + n·sample + h·head + r·row. */
+/**
+ * Says where the rows of heads lie, counted in numbers: row r of head h of sample n begins at first + n·sample + h·head
+ * + r·row.
+ */
 export interface RowPlace {
-  /** Where row 0 of head 0 of sample 0 begins. */
+  /** Row 0 of head 0 of sample 0 begins here. */
   readonly first: number;
-  /** So much lies from a sample to the next one. */
+  /** A sample begins so far behind the one before. */
   readonly sample: number;
-  /** So much lies from a head to the next one. */
+  /** A head begins so far behind the one before. */
   readonly head: number;
-  /** So much lies from a row to the next one. */
+  /** A row begins so far behind the one before. */
   readonly row: number;
 }
 
-/** Operands as the kernels read them: rows of whole vec4. */
+/** These are operands as the kernels read them, in rows of whole vec4. */
 export interface Rows {
-  /** Copies, where the operands don't lie so already. */
+  /** These steps copy the operands that don't lie so already. */
   readonly steps: readonly Step[];
   readonly scratch: Readonly<Record<string, number>>;
   name(operand: string): string;
   /** The kernel finds the rows here, counted from the first head that it binds. */
   place(operand: string): RowPlace;
-  /** Heads that one dispatch binds, and the windows of these operands that start at head `first`, by their order. */
+  /**
+   * One dispatch binds so many heads; `windows` gives the windows of these operands that start at head `first`, in
+   * their order.
+   */
   readonly bound: number;
   windows(first: number, operands: readonly string[]): Readonly<Record<number, BindingWindow>> | undefined;
 }
@@ -42,7 +48,7 @@ export interface RowsShape {
   readonly operands: Readonly<Record<string, Operand>>;
 }
 
-/** How many rows each head of an operand has, and where they lie. */
+/** Says how many rows each head of an operand has, and where they lie. */
 export interface Operand {
   readonly rows: number;
   readonly place: RowPlace;
@@ -58,7 +64,7 @@ export function widthOf(depth: number): number {
   return ceilDiv(depth, 4);
 }
 
-/** Does a head of each operand fit a uniform binding? */
+/** Says whether a head of each operand fits a uniform binding. */
 export function fitUniform({ depth, operands }: RowsShape): boolean {
   return Object.values(operands).every(({ rows }) => alignedRows(rows, depth) * widthOf(depth) <= UNIFORM_ITEMS);
 }
@@ -105,14 +111,14 @@ function uniformRows(shape: RowsShape): Rows {
   };
 }
 
-/** `count` rounded up to as many rows as make a head a multiple of 256 bytes. */
+/** Rounds `rows` up to as many as make a head a multiple of 256 bytes. */
 function alignedRows(rows: number, depth: number): number {
   let unit = 16;
   while (unit > 1 && widthOf(depth) * unit / 2 % 16 === 0) unit /= 2;
   return ceilDiv(rows, unit) * unit;
 }
 
-/** Heads of `pitch(rows)` rows each, one after another; zeros fill them up. */
+/** Copies heads to `pitch(rows)` rows each, one after another; zeros fill them up. */
 function copies(shape: RowsShape, pitch: (rows: number) => number, spare: number) {
   const { heads, perSample, depth, operands } = shape;
   const width = 4 * widthOf(depth);

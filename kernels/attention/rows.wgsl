@@ -1,9 +1,10 @@
-// y[head, r, c] = x[first + n * sample + h * head + r * stride + c], h = head % per_sample of sample n = head / per_sample: the
-// rows of heads that lie somewhere in x, one head after another. Zero beyond `rows` rows and `depth` columns.
+// Computes y[head, r, c] = x[first + n * sample + h * head + r * stride + c], h = head % per_sample of sample n = head
+// / per_sample: the rows of heads that lie somewhere in x, one head after another. It is zero beyond `rows` rows and
+// `depth` columns.
 //
-// y: [heads, pitch, width], `count` items of V in all; x, and all that counts in it, in items of V as well. A thread per item of
-// y. Grid: (row, ceil(count / 64 / row), 1) workgroups of 64.
-// V = f32 where rows of x don't begin, or end, at multiples of four numbers.
+// y is [heads, pitch, width], `count` items of V in all; x, and all that counts in it, is in items of V as well. Each
+// item of y has a thread. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64.
+// V is f32 where rows of x don't begin, or end, at multiples of four numbers.
 
 alias V = vec4<f32>;
 

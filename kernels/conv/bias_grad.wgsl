@@ -1,5 +1,6 @@
-// db[f] = sum over n and i of dy[n,f,i], dy [batch,filters,size]. One workgroup per filter (workgroup_id.x), its threads
-// stride through the N*size values and add up in a tree. Bindings: dy read, db read_write.
+// Computes db[f] = sum over n and i of dy[n,f,i], where dy is [batch,filters,size]. Each filter has a workgroup
+// (workgroup_id.x), whose threads stride through the N*size values and add up in a tree. The bindings are dy (read),
+// and db (read_write).
 const GROUP: u32 = 64u;
 
 struct Params { filters: u32, size: u32, total: u32 }

@@ -1,6 +1,9 @@
 import type { ConvShape } from "./shape.ts";
 
-/** The shapes that a measurement of a pass is valid for: all that matters exactly, the batch up to a power of two. */
+/**
+ * Names the shapes that a measurement of a pass is valid for: all that matters is the same, and the batch is so up to a
+ * power of two.
+ */
 export function convClass(pass: "forward" | "dgrad" | "wgrad", s: ConvShape): string {
   const columns = s.taps ? `kept ${s.taps.length}` : `groups ${s.groups}`;
   return [

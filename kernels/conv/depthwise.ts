@@ -20,7 +20,7 @@ export interface DepthwiseTile {
   readonly cost: number;
 }
 
-/** The cheapest height of tile that still keeps the device busy, or the one with most threads. */
+/** Chooses the cheapest height of tile that still keeps the device busy, or the one with most threads. */
 export function depthwiseTile(r: RowsConv, { threads, conv }: DeviceProfile): DepthwiseTile {
   const { width, offsets } = r.runs, { loopNs, loadNs, load4Ns, fmaNs, storeNs } = conv;
   const lines = width > 5 ? 4 : width > 1 ? 3 : 2;

@@ -1,13 +1,15 @@
-// y[c,h,v] = act(sum over row taps j and k < KW of w[c,j,k] x[base(h,v) + tap[j] + k] + bias[c] + residual): as direct_rows.wgsl,
-// but a thread makes one filter, for groups of one or two filters (depthwise). Filter c belongs to group c/filters.
+// Computes y[c,h,v] = act(sum over row taps j and k < KW of w[c,j,k] x[base(h,v) + tap[j] + k] + bias[c] + residual):
+// as direct_rows.wgsl does, but a thread makes one filter, for groups of one or two filters (depthwise). Filter c
+// belongs to group c/filters.
 //
-// x in fours of columns, rows padded to multiples of 4; base = n*x_image + c/filters*x_group + h*x_row + v/4; tap[j] and
-// the strides count vec4s. w is [channels, taps, WIDTH fours], a run's surplus weights 0.
+// x is in fours of columns, its rows padded to multiples of 4; base = n*x_image + c/filters*x_group + h*x_row + v/4;
+// tap[j] and the strides count vec4s. w is [channels, taps, WIDTH fours], where a run's surplus weights are 0.
 // Stores go to n*y_image + c*y_plane + h*y_row + v*y_col + y_start.
 // A thread makes SUBS pieces of 8 columns, x_sub fours and step_h rows apart.
 //
-// Bindings: x, w, tap, bias, residual read (an unused one takes any buffer), y read_write.
-// Grid: x over tiles_v * tiles_h * images * channels, in that order, rows of `row` threads folded into y.
+// The bindings are x, w, tap, bias and residual (read; an unused one takes any buffer), and y (read_write).
+// The grid's x goes over tiles_v * tiles_h * images * channels, in that order, with rows of `row` threads folded into
+// y.
 const KW: u32 = 3u;
 const SUBS: u32 = 4u;
 const BIAS: u32 = 0u;

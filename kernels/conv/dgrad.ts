@@ -14,8 +14,9 @@ import { convOutput, type ConvShape } from "./shape.ts";
 import { fitsFullRows, fullRowsCost, fullRowsDgrad } from "./dgrad_full_rows.ts";
 
 /**
- * dx[N,C,H,W] from dy and w; operands "dy", "w", "dx". A stride s makes s² phases: input rows i ≡ r (mod s) only meet
- * taps kh with kh·d ≡ r, so each phase is a dense convolution of padded dy with its own taps, written with stride s.
+ * Computes dx[N,C,H,W] from dy and w; the operands are "dy", "w" and "dx". A stride s makes s² phases: input rows i ≡ r
+ * (mod s) only meet taps kh with kh·d ≡ r, so each phase is a dense convolution of padded dy with its own taps, written
+ * with stride s.
  */
 export function planConvDgrad(shape: ConvShape, tuning: Tuning = UNTUNED): Launch {
   return choose(convDgradClass(shape), convDgradCandidates(shape, tuning), tuning).build();
@@ -26,8 +27,8 @@ export function convDgradClass(shape: ConvShape): string {
 }
 
 /**
- * By taps always; by runs of them where columns aren't dilated, with threads of 4 channels, or of 1 in a depthwise layer;
- * in tiles of 4×4 pixels and by full rows where they can.
+ * Offers to go by taps always, by runs of them where columns aren't dilated (with threads of 4 channels, or of 1 in a
+ * depthwise layer), and in tiles of 4×4 pixels and by full rows where those can do the shape.
  */
 export function convDgradCandidates(shape: ConvShape, tuning: Tuning): Candidate[] {
   if (isOnePixel(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsDgrad(shape, tuning) }];
@@ -56,7 +57,10 @@ export function convDgradCandidates(shape: ConvShape, tuning: Tuning): Candidate
   return candidates;
 }
 
-/** A phase is the inputs `first`, `first + stride`, … of an axis, with the first output that each tap reaching them meets. */
+/**
+ * A phase is the inputs `first`, `first + stride`, … of an axis, with the first output that each tap reaching them
+ * meets.
+ */
 interface Phase {
   readonly first: number;
   readonly count: number;
@@ -68,14 +72,14 @@ interface Axes {
   readonly horizontal: readonly Phase[];
 }
 
-/** The part of dx that one phase makes. */
+/** This is the part of dx that one phase makes. */
 interface Part {
   readonly taps: Uint32Array<ArrayBuffer>;
   readonly order: readonly number[];
   steps(names: { x: string; packed: string; taps: string; y: string }): Step[];
 }
 
-/** One way to compute it. */
+/** This is one way to compute the gradient. */
 interface Way {
   readonly name: string;
   readonly halo: Halo;

@@ -1,4 +1,4 @@
-/** Data gradients of stride 1 on small maps, by full rows of dx (dgrad_full_rows.wgsl). */
+/** Plans data gradients of stride 1 on small maps, by full rows of dx (dgrad_full_rows.wgsl). */
 import type { Program } from "../../src/gpu/types.ts";
 import type { DeviceProfile } from "../device_profile.ts";
 import { linearGrid } from "../grid.ts";
@@ -9,10 +9,12 @@ import { convOutput, type ConvShape } from "./shape.ts";
 import source from "./dgrad_full_rows.wgsl" with { type: "text" };
 
 const GROUP = 64;
-/** Columns of dy and of the kernel that the shader has registers for, and rows and channels of a thread. */
+/**
+ * The shader has registers for so many columns of dy and of the kernel, and a thread makes so many rows and channels.
+ */
 const WIDEST_MAP = 8, WIDEST_KERNEL = 5, ROWS = 4, CHANNELS = 4;
 
-/** Whether `fullRowsDgrad` can do this shape. */
+/** Says whether `fullRowsDgrad` can do this shape. */
 export function fitsFullRows(s: ConvShape): boolean {
   const { kernel, stride, dilation, pads, groups, taps } = s;
   const plain = [...stride, ...dilation, groups].every((n) => n === 1) && pads.every((p) => p >= 0) && !taps;

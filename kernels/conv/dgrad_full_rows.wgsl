@@ -1,11 +1,12 @@
-// dx[n,c,h,v] = sum over f, r, q of w[f,c,r,q] dy[n,f,h+top-r,v+left-q]: the data gradient of a convolution of stride 1 whose dy
-// has at most 8 columns. A thread makes 4 rows of all of dx's columns for 4 channels, so that it meets only columns of dy
-// that there are, where a padded dy is mostly zeros on a small map; rows of the kernel that meet no row of dy are left out.
-// Going down the kernel it keeps the rows of dy that it has loaded: each row of the kernel asks for one more.
+// Computes dx[n,c,h,v] = sum over f, r, q of w[f,c,r,q] dy[n,f,h+top-r,v+left-q]: the data gradient of a convolution of
+// stride 1 whose dy has at most 8 columns. A thread makes 4 rows of all of dx's columns for 4 channels, so that it
+// meets only columns of dy that there are, where a padded dy is mostly zeros on a small map; rows of the kernel that
+// meet no row of dy are left out. Going down the kernel it keeps the rows of dy that it has loaded: each row of the
+// kernel asks for one more.
 //
-// dy is in fours of columns, FOURS to a row: [batch, filters, rows, FOURS]. w is packed [filters, kernel_rows, KW] fours of channels,
-// channels4 of them. dx is [batch, channels, height, width].
-// Bindings: dy, w read, dx read_write. Grid: one thread per image, 4 rows and 4 channels, image fastest, in rows of `row`.
+// dy is in fours of columns, FOURS to a row: [batch, filters, rows, FOURS]. w is packed [filters, kernel_rows, KW]
+// fours of channels, channels4 of them. dx is [batch, channels, height, width]. The bindings are dy and w (read), and
+// dx (read_write). The grid has one thread per image, 4 rows and 4 channels, image fastest, in rows of `row`.
 const KW: u32 = 5u;
 const FOURS: u32 = 2u;
 
@@ -62,7 +63,7 @@ fn column(c: vec4<f32>, t: Taps, x: vec4<f32>, e: f32) -> vec4<f32> {
   return s;
 }
 
-// The last columns, of which some taps see nothing.
+// Sums the last columns, of which some taps see nothing.
 fn columns_behind(c: Row, t: Taps, m: vec4<f32>) -> Row {
   var s = c;
   if (KW > 1u) { s.c8 = times(s.c8, t.k1, m.w); }

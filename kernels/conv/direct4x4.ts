@@ -1,7 +1,7 @@
 /**
- * Direct 3×3 convolutions: a thread makes 4×4 pixels of up to 16 filters and reads the weights from a uniform panel
- * (direct4x4.wgsl). Forward with strides of 1 and 2, and, with the kernel turned round, the data gradient of stride 1. One
- * dispatch for each 16 filters and each panel of channels.
+ * Plans direct 3×3 convolutions: a thread makes 4×4 pixels of up to 16 filters and reads the weights from a uniform
+ * panel (direct4x4.wgsl). They make the forward pass with strides of 1 and 2 and, with the kernel turned round, the
+ * data gradient of stride 1. Each 16 filters and each panel of channels take one dispatch.
  */
 import type { Program } from "../../src/gpu/types.ts";
 import type { DeviceProfile } from "../device_profile.ts";
@@ -13,7 +13,7 @@ import { convOutput, type ConvShape } from "./shape.ts";
 import source from "./direct4x4.wgsl" with { type: "text" };
 import pack from "./weight_panel.wgsl" with { type: "text" };
 
-/** Sizes of a uniform panel, in fours of weights; the last is what every device binds. */
+/** A uniform panel has one of these sizes, in fours of weights; the last is what every device binds. */
 const PANELS = [256, 1024, 4096];
 const LARGEST = PANELS[PANELS.length - 1];
 const TAPS = 9;
@@ -24,7 +24,7 @@ export interface Direct4x4Launch extends Launch {
   readonly prepare: readonly Step[];
 }
 
-/** Whether `direct4x4Forward` or `direct4x4Dgrad` can do this shape. */
+/** Says whether `direct4x4Forward` or `direct4x4Dgrad` can do this shape. */
 export function fitsDirect4x4({ kernel, stride, dilation, pads, taps }: ConvShape, direction: Direction): boolean {
   const plain = kernel.every((k) => k === 3) && dilation.every((d) => d === 1) && taps === undefined;
   if (!plain || stride[0] !== stride[1]) return false;
@@ -32,7 +32,7 @@ export function fitsDirect4x4({ kernel, stride, dilation, pads, taps }: ConvShap
   return direction === "forward" ? stride[0] <= 2 : stride[0] === 1 && pads.every((p) => p <= 2);
 }
 
-/** Operands "x", "w", "y" and, as the epilogue says, "bias", "residual". */
+/** The operands are "x", "w", "y" and, as the epilogue says, "bias" and "residual". */
 export function direct4x4Forward(s: ConvShape, epilogue: Epilogue): Direct4x4Launch {
   const [rows, cols] = convOutput(s);
   const perGroup = s.channels / s.groups;
@@ -58,7 +58,9 @@ export function direct4x4Forward(s: ConvShape, epilogue: Epilogue): Direct4x4Lau
   );
 }
 
-/** Operands "dy", "w", "dx": dx is a convolution of dy with each kernel turned round and filters as channels. */
+/**
+ * The operands are "dy", "w" and "dx": dx is a convolution of dy with each kernel turned round and filters as channels.
+ */
 export function direct4x4Dgrad(s: ConvShape): Launch {
   const [height, width] = convOutput(s);
   const filters = s.filters / s.groups, perGroup = s.channels / s.groups;
@@ -103,7 +105,7 @@ export function direct4x4Cost(s: ConvShape, profile: DeviceProfile, direction: D
   return s.groups * tiles * perTile * Math.max(1, idle(tiles, profile));
 }
 
-/** How many times fewer threads work than could; a workgroup stays on one core. */
+/** Says how many times fewer threads work than could; a workgroup stays on one core. */
 function idle(tiles: number, { threads, cores }: DeviceProfile): number {
   if (!cores) return threads / tiles;
   const all = cores.count * cores.lanes;
@@ -125,7 +127,7 @@ interface Convolution {
   readonly top: number;
   readonly left: number;
   readonly stride: number;
-  /** Which weight of a filter each of a channel's taps has. */
+  /** This says which weight of a filter each of a channel's taps has. */
   readonly order: readonly number[];
   readonly perFilter: number;
   readonly perGroup: number;
@@ -138,12 +140,12 @@ interface Filters {
   readonly rest: number;
 }
 
-/** Filters and channels [c, c + channels) of a group, whose weights lie in one panel. */
+/** These are filters and channels [c, c + channels) of a group whose weights lie in one panel. */
 interface Part extends Filters {
   readonly group: number;
   readonly c: number;
   readonly channels: number;
-  /** Where the panel starts in the packed weights. */
+  /** The panel starts here in the packed weights. */
   readonly byteOffset: number;
 }
 
@@ -173,7 +175,7 @@ function direct4x4Launch(s: Convolution, epilogue: Epilogue, names: { x: string;
   };
 }
 
-/** The parts, the bytes of their weights, and the smallest panel that holds each, in fours. */
+/** Gives the parts, the bytes of their weights, and the smallest panel that holds each, in fours. */
 function cut(s: Convolution): { parts: Part[]; bytes: number; panel: number } {
   const parts: Part[] = [];
   let byteOffset = 0;
@@ -191,7 +193,7 @@ function cut(s: Convolution): { parts: Part[]; bytes: number; panel: number } {
   return { parts, bytes: byteOffset, panel: PANELS.find((fours) => fours >= largest)! };
 }
 
-/** Sixteen filters at a time, and what is left. */
+/** Takes sixteen filters at a time, and then what is left. */
 function filterBlocks(filters: number): Filters[] {
   return Array.from({ length: ceilDiv(filters, 16) }, (_, i) => {
     const count = Math.min(16, filters - 16 * i);
@@ -199,7 +201,7 @@ function filterBlocks(filters: number): Filters[] {
   });
 }
 
-/** How many fours of weights each tap has. */
+/** Says how many fours of weights each tap has. */
 function fours({ blocks, rest }: Filters): number {
   return blocks + Math.min(rest, 1);
 }
@@ -220,20 +222,20 @@ function packPanel(s: Convolution, part: Part): Step {
 /** One uniform panel holds these packed weights. */
 interface WeightPanel {
   readonly taps: number;
-  /** Fours of filters; those from the `filters`-th on are zero. */
+  /** The panel has so many fours of filters; those from the `filters`-th on are zero. */
   readonly blocks: number;
   readonly filters: number;
   /** Two filters' weights lie so far apart. */
   readonly perFilter: number;
-  /** Where the first filter starts in the weights. */
+  /** The first filter starts here in the weights. */
   readonly start: number;
-  /** Where the panel's taps start in the table of which weight each tap has. */
+  /** The panel's taps start here in the table that says which weight each tap has. */
   readonly firstTap: number;
-  /** Where the panel starts among the packed weights. */
+  /** The panel starts here among the packed weights. */
   readonly byteOffset: number;
 }
 
-/** Packs a panel as [taps, blocks] fours of filters; bindings "w", "order", "packed". */
+/** Packs a panel as [taps, blocks] fours of filters; the bindings are "w", "order" and "packed". */
 export function weightPanelStep(w: WeightPanel): Step {
   const uniforms = [w.taps, w.blocks, w.filters, w.perFilter, w.start, w.firstTap, w.byteOffset / 4];
   const grid = linearGrid(w.taps * w.blocks * 4, GROUP);

@@ -1,19 +1,20 @@
-// y[f,h,v] = act(sum over c, r < 3, q < 3 of w[c,3r+q,f] x[c,S*h+r,S*v+q] + bias[f] + residual): a 3x3 convolution of
-// stride S (STRIDE, 1 or 2), with the weights in a uniform array. Each input row that a thread loads serves up to three of
-// its output rows and all of its filters, so there are few loads for many multiply-adds: made for adapters on which a load
-// is dear.
+// Computes y[f,h,v] = act(sum over c, r < 3, q < 3 of w[c,3r+q,f] x[c,S*h+r,S*v+q] + bias[f] + residual): a 3x3
+// convolution of stride S (STRIDE, 1 or 2), with the weights in a uniform array. Each input row that a thread loads
+// serves up to three of its output rows and all of its filters, so there are few loads for many multiply-adds: made for
+// adapters on which a load is dear.
 //
 // x is in fours of columns (its rows are multiples of 4 long) and carries its zero halo: what a pixel sees starts at
-// x_start + n*x_image + S*h*x_row + v/4, channel c at c*x_plane more. With stride 2 columns are taken apart (pad.wgsl): the
-// odd ones lie x_odd behind the even ones. What lies beyond a row's end only reaches outputs that aren't stored.
-// w has PANEL fours, packed [channels, 9, BLOCKS] fours of filters (weight_panel.wgsl): the weights of this dispatch's filters
-// and channels.
-// Stores go to n*y_image + f*y_plane + h*cols + v, f from first_filter on; y and residual are in fours of columns (cols is a
-// multiple of 4), or single numbers where WIDE is 0.
-// A thread makes 4*FB + REST filters x 4 rows x 4 columns. ADD: y holds the sum over earlier channels.
+// x_start + n*x_image + S*h*x_row + v/4, channel c at c*x_plane more. With stride 2 columns are taken apart (pad.wgsl):
+// the odd ones lie x_odd behind the even ones. What lies beyond a row's end only reaches outputs that aren't stored. w
+// has PANEL fours, packed [channels, 9, BLOCKS] fours of filters (weight_panel.wgsl): the weights of this dispatch's
+// filters and channels.
+// Stores go to n*y_image + f*y_plane + h*cols + v, with f from first_filter on; y and residual are in fours of columns
+// (cols is a multiple of 4), or single numbers where WIDE is 0.
+// A thread makes 4*FB + REST filters x 4 rows x 4 columns. With ADD, y holds the sum over earlier channels.
 //
-// Bindings: x read, w uniform, bias, residual read (an unused one takes any buffer), y read_write.
-// Grid: one thread per 4x4 pixels, column tile fastest, then row tile, then image; rows of `row` threads folded into y.
+// The bindings are x (read), w (uniform), bias and residual (read; an unused one takes any buffer), and y (read_write).
+// The grid has one thread per 4x4 pixels, column tile fastest, then row tile, then image, with rows of `row` threads
+// folded into y.
 const FB: u32 = 4u;
 const PANEL: u32 = 4096u;
 const REST: u32 = 0u;
@@ -39,7 +40,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
 
-// What four neighbouring outputs see of an input row, by the kernel's columns.
+// Line holds what four neighbouring outputs see of an input row, by the kernel's columns.
 struct Line { a: vec4<f32>, b: vec4<f32>, d: vec4<f32> }
 // Holds the input rows of four output rows; with stride 1 they are the first six.
 struct Lines { l0: Line, l1: Line, l2: Line, l3: Line, l4: Line, l5: Line, l6: Line, l7: Line, l8: Line }
@@ -92,7 +93,7 @@ fn nine(c: mat4x4<f32>, k: Kernel, a: Line, b: Line, d: Line) -> mat4x4<f32> {
   return piece(piece(piece(c, k.r0, a), k.r1, b), k.r2, d);
 }
 
-// Four filters; column i of a row's matrix is image column i.
+// Makes four filters; column i of a row's matrix is image column i.
 fn block(c: Block, k: Kernel, x: Lines) -> Block {
   if (STRIDE == 1u) {
     return Block(
@@ -112,7 +113,7 @@ fn lone_nine(c: vec4<f32>, k: Kernel, i: u32, a: Line, b: Line, d: Line) -> vec4
   return lone_row(lone_row(lone_row(c, k.r0, i, a), k.r1, i, b), k.r2, i, d);
 }
 
-// One filter, the i-th of a four; a column of the matrix is an output row.
+// Makes one filter, the i-th of a four; a column of the matrix is an output row.
 fn lone(c: mat4x4<f32>, k: Kernel, i: u32, x: Lines) -> mat4x4<f32> {
   if (STRIDE == 1u) {
     return mat4x4<f32>(

@@ -6,7 +6,10 @@ import type { GatherNames } from "./indirect.ts";
 import source from "./direct_rows.wgsl" with { type: "text" };
 import type { Runs } from "./tap_runs.ts";
 
-/** A convolution over runs of neighbouring taps, see direct_rows.wgsl. Strides of x in fours of elements, of y in elements. */
+/**
+ * This is a convolution over runs of neighbouring taps, see direct_rows.wgsl. Strides of x count fours of elements,
+ * those of y elements.
+ */
 export interface RowsConv {
   /** A group has so many filters. */
   readonly filters: number;
@@ -22,7 +25,7 @@ export interface RowsConv {
 }
 
 export interface RowsTile {
-  /** Pieces of 4 columns per thread, and whether they lie below each other. */
+  /** A thread has so many pieces of 4 columns; `down` says whether they lie below each other. */
   readonly subs: number;
   readonly down: boolean;
   /** An image has so many tiles. */
@@ -37,12 +40,12 @@ const GROUP = 64;
 /** A split of fewer taps spends more on adding up than it wins. */
 const SHORTEST_SPLIT = 64;
 
-/** The cheapest tile that still keeps the device busy, or the one with most threads. */
+/** Chooses the cheapest tile that still keeps the device busy, or the one with most threads. */
 export function rowsTile(r: RowsConv, profile: DeviceProfile): RowsTile {
   return rowsTiles(r, profile).reduce((a, b) => b.cost < a.cost ? b : a);
 }
 
-/** Tiles of 4, 8 and 16 columns, and of 4 columns by 2 and 4 rows; a single row has none of several. */
+/** Gives the tiles of 4, 8 and 16 columns, and of 4 columns by 2 and 4 rows; a single row has none of several. */
 export function rowsTiles(r: RowsConv, profile: DeviceProfile): RowsTile[] {
   return [4, 2, 1].flatMap((subs) => {
     const downs = subs === 1 || r.rows === 1 ? [false] : [true, false];
@@ -74,7 +77,10 @@ function runCost(fb: number, width: number, lines: number, subs: number, { conv 
   return loopNs + loadNs + (fb * width + lines) * load4Ns + fb * width * subs * 16 * fmaNs;
 }
 
-/** With splits it writes that many partial results, `ySplit` elements apart, and leaves the epilogue to who adds them up. */
+/**
+ * With splits it writes that many partial results, `ySplit` elements apart, and leaves the epilogue to who adds them
+ * up.
+ */
 export function rowsSteps(r: RowsConv, tile: RowsTile, names: GatherNames, epilogue: Epilogue, ySplit: number): Step[] {
   const packed4 = ceilDiv(r.filters, 4);
   const count = r.runs.offsets.length;
@@ -96,8 +102,8 @@ export function rowsSteps(r: RowsConv, tile: RowsTile, names: GatherNames, epilo
 }
 
 /**
- * Blocks of 4 filters in tiles of `widest` blocks, the rest in narrower tiles with launches of their own: odd widths cost
- * little more than their multiply-adds.
+ * Cuts blocks of 4 filters into tiles of `widest` blocks, and the rest into narrower tiles with launches of their own,
+ * so that odd widths cost little more than their multiply-adds.
  */
 export function filterTiles(blocks: number, widest = 2): { first: number; count: number; blocks: number }[] {
   const tiles = [];

@@ -1,16 +1,17 @@
-// y[f,h,v] = act(sum over row taps j and k < KW of w[j,k,f] x[base(h,v) + tap[j] + k] + bias[f] + residual): a convolution
-// whose taps come in runs of KW neighbours, so that a thread loads a piece of an input row once for all of them.
+// Computes y[f,h,v] = act(sum over row taps j and k < KW of w[j,k,f] x[base(h,v) + tap[j] + k] + bias[f] + residual): a
+// convolution whose taps come in runs of KW neighbours, so that a thread loads a piece of an input row once for all of
+// them.
 //
 // x is in fours of columns (its rows are multiples of 4 long): base = n*x_image + g*x_group + h*x_row + v/4, tap[j] and
 // the strides count vec4s. It carries its zero halo; column strides are taken apart into planes (pad.wgsl). What lies
 // beyond a row's end only reaches outputs that aren't stored.
-// w is packed [groups, taps, KW, packed] (pack.wgsl), packed = filters rounded up to 4.
+// w is packed [groups, taps, KW, packed] (pack.wgsl), where packed is filters rounded up to 4.
 // Stores go to n*y_image + (g*filters + f)*y_plane + h*y_row + v*y_col + y_start.
 // A thread makes 4*FB filters x SUBS pieces of 4 columns; a piece is step_h rows and step_v columns from the last one.
 //
-// Bindings: x, w, tap, bias, residual read (an unused one takes any buffer), y read_write.
-// Grid: x over tiles * filter_tiles, pixel tile fastest, rows of `row` threads folded into y; z over groups * splits;
-// split s sums row taps [s*chunk, (s+1)*chunk) and writes at s*y_split.
+// The bindings are x, w, tap, bias and residual (read; an unused one takes any buffer), and y (read_write).
+// The grid's x goes over tiles * filter_tiles, pixel tile fastest, with rows of `row` threads folded into y; z goes
+// over groups * splits; split s sums row taps [s*chunk, (s+1)*chunk) and writes at s*y_split.
 //
 // The order of the sums matters: with k innermost an accumulator takes KW terms while it is in a register.
 const KW: u32 = 3u;
@@ -30,7 +31,7 @@ struct Params {
   first_tile: u32,
 }
 
-// Weights of 4 filters for a run of taps.
+// Run holds the weights of 4 filters for a run of taps.
 struct Run { k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32>, k3: vec4<f32>, k4: vec4<f32>, k5: vec4<f32>, k6: vec4<f32> }
 // Holds columns 0 … 11 of a row.
 struct Line { l: vec4<f32>, m: vec4<f32>, r: vec4<f32> }
@@ -74,7 +75,7 @@ fn pixel(c: vec4<f32>, t: Run, a: vec4<f32>, b: vec3<f32>) -> vec4<f32> {
   return s;
 }
 
-// Four filters x four columns; column i of the matrix is image column i.
+// Makes four filters x four columns; column i of the matrix is image column i.
 fn piece(c: mat4x4<f32>, t: Run, x: Line) -> mat4x4<f32> {
   return mat4x4<f32>(
     pixel(c[0], t, x.l, x.m.xyz),

@@ -19,22 +19,25 @@ export interface ConvLaunch extends Launch {
 }
 
 /**
- * y[N,F,OH,OW] = act(conv(x, w) + bias[F] + residual). Operands "x", "w", "y", and, as the epilogue says, "bias" and
- * "residual" (shape of y). Scratch: "packed" (weights, made by `prepare`), "padded" (x with its halo), "partial".
+ * Computes y[N,F,OH,OW] = act(conv(x, w) + bias[F] + residual). The operands are "x", "w", "y" and, as the epilogue
+ * says, "bias" and "residual" (shape of y). The scratch buffers are "packed" (weights, made by `prepare`), "padded" (x
+ * with its halo) and "partial".
  */
 export function planConvForward(shape: ConvShape, epilogue: Epilogue = {}, tuning: Tuning = UNTUNED): ConvLaunch {
   return choose(convForwardClass(shape), convForwardCandidates(shape, epilogue, tuning), tuning).build();
 }
 
 /**
- * What a measurement is valid for. The epilogue isn't in it: weights are packed before it is known, so that all
+ * Names what a measurement is valid for. The epilogue isn't in it: weights are packed before it is known, so that all
  * epilogues of a shape must go the same way.
  */
 export function convForwardClass(s: ConvShape): string {
   return convClass("forward", s);
 }
 
-/** The ways that can do the shape: by taps always, by rows where columns aren't dilated, and those made for some. */
+/**
+ * Gives the ways that can do the shape: by taps always, by rows where columns aren't dilated, and those made for some.
+ */
 export function convForwardCandidates(
   shape: ConvShape,
   epilogue: Epilogue,
@@ -60,7 +63,7 @@ export function convForwardCandidates(
   return candidates;
 }
 
-/** One way to compute it. */
+/** This is one way to compute the convolution. */
 interface Way {
   readonly name: string;
   readonly cost: number;

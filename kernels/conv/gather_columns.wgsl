@@ -1,5 +1,5 @@
-// y[r,t] = x[r, kept[t]]: the kept columns of a matrix. Bindings: x [rows,columns], kept read, y [rows,taps] read_write.
-// Grid: one thread per element of y, rows of `row` threads.
+// Computes y[r,t] = x[r, kept[t]]: the kept columns of a matrix. The bindings are x [rows,columns] and kept (read), and
+// y [rows,taps] (read_write). The grid has one thread per element of y, in rows of `row` threads.
 struct Params { size: u32, row: u32, taps: u32, columns: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,6 +1,7 @@
 /**
- * A convolution as a product of its weights and its im2col matrix, both in blocks that are read through uniform arrays:
- * any kernel, stride and dilation, kept columns too; made for many filters, which share the cost of the matrix.
+ * Plans a convolution as a product of its weights and its im2col matrix, both in blocks that are read through uniform
+ * arrays. It does any kernel, stride and dilation, and kept columns too. It is made for many filters, which share the
+ * cost of the matrix.
  */
 import type { Program } from "../../src/gpu/types.ts";
 import type { DeviceProfile } from "../device_profile.ts";
@@ -21,7 +22,7 @@ import { weightPanelStep } from "./direct4x4.ts";
 import gather from "./im2col.wgsl" with { type: "text" };
 import product from "./im2col_product.wgsl" with { type: "text" };
 
-/** Filters or pixels, and taps, of a block; together what a uniform binding holds. */
+/** A block has so many filters or pixels, and so many taps: together they are what a uniform binding holds. */
 const ROWS = 256, COLUMNS = 64;
 const BLOCK_BYTES = 4 * ROWS * COLUMNS;
 /** A dispatch binds so many blocks of one operand. */
@@ -39,7 +40,7 @@ export interface Im2colLaunch extends Launch {
   readonly prepare: readonly Step[];
 }
 
-/** Whether there are filters enough, and blocks few enough. */
+/** Says whether there are enough filters, and few enough blocks. */
 export function fitsIm2col(s: ConvShape): boolean {
   const { pixels, taps, dispatches } = sizes(s);
   const bytes = ceilDiv(pixels, ROWS) * ceilDiv(taps, COLUMNS) * BLOCK_BYTES;
@@ -57,7 +58,7 @@ export function im2colCost(s: ConvShape, { conv }: DeviceProfile): number {
   return divergence * (tiles * taps * turn + stores + gathering + dispatches * dispatchNs);
 }
 
-/** Operands "x", "w", "y" and, as the epilogue says, "bias", "residual". */
+/** The operands are "x", "w", "y" and, as the epilogue says, "bias" and "residual". */
 export function im2colForward(s: ConvShape, epilogue: Epilogue): Im2colLaunch {
   const { pixels, taps } = sizes(s);
   const blocks = ceilDiv(taps, COLUMNS), halo = filledUp(inputHalo(s)), bare = isBare(halo);

@@ -1,11 +1,11 @@
-// columns[q,k] = x[base(q) + tap[k]]: the matrix that makes a convolution a matrix product (im2col), in blocks of
-// 64 k x 256 pixels, 64 KiB each, which im2col_product.wgsl binds as uniform arrays: block (q/256)*blocks + k/64 holds
-// element (q,k) at k%64*256 + q%256.
+// Computes columns[q,k] = x[base(q) + tap[k]]: the matrix that makes a convolution a matrix product (im2col), in blocks
+// of 64 k x 256 pixels, 64 KiB each, which im2col_product.wgsl binds as uniform arrays: block (q/256)*blocks + k/64
+// holds element (q,k) at k%64*256 + q%256.
 // Pixel q of N*rows*cols (plane = rows*cols) has base n*x_image + h*x_row + v*x_col; x carries its zero halo.
 // What a block holds beyond the matrix is never read but beside outputs that aren't stored.
 //
-// Bindings: x read, tap uniform (of the taps from `first` on, in fours), columns read_write.
-// Grid: x one thread per 4 pixels, y over blocks of 64 taps.
+// The bindings are x (read), tap (uniform; of the taps from `first` on, in fours), and columns (read_write).
+// The grid's x has one thread per 4 pixels, and y goes over blocks of 64 taps.
 struct Params {
   pixels: u32, plane: u32, cols: u32, x_image: u32, x_row: u32, x_col: u32, first: u32, taps: u32, blocks: u32,
 }

@@ -1,12 +1,14 @@
-// y[f,q] = act(sum_k w[f,k] columns[q,k] + bias[f] + residual): up to 256 filters x 256 pixels x 256 k of a convolution as a
-// matrix product, both operands in blocks of 64 k x 256 (im2col.wgsl, weight_panel.wgsl) that are read through uniform
-// bindings, which software adapters read several times faster than storage: w0..w3 and x0..x3, 64 k each.
+// Computes y[f,q] = act(sum_k w[f,k] columns[q,k] + bias[f] + residual): up to 256 filters x 256 pixels x 256 k of a
+// convolution as a matrix product, both operands in blocks of 64 k x 256 (im2col.wgsl, weight_panel.wgsl) that are read
+// through uniform bindings, which software adapters read several times faster than storage: w0..w3 and x0..x3, 64 k
+// each.
 //
-// A thread makes 8 filters x 8 pixels, all terms of one in the order of k. ADD: y holds the sum over the k before these.
-// Stores go to n*y_image + f*plane + r, where pixel q = n*plane + r.
+// A thread makes 8 filters x 8 pixels, all terms of one in the order of k. With ADD, y holds the sum over the k before
+// these. Stores go to n*y_image + f*plane + r, where pixel q = n*plane + r.
 //
-// Bindings: w0..w3, x0..x3 uniform (one beyond k takes any block), bias, residual read (an unused one takes any buffer),
-// y read_write. Grid: one thread per 8 x 8 tile from (first_filter, first_pixel) up to (filters, pixels), pixels fastest.
+// The bindings are w0..w3 and x0..x3 (uniform; one beyond k takes any block), bias and residual (read; an unused one
+// takes any buffer), and y (read_write). The grid has one thread per 8 x 8 tile from (first_filter, first_pixel) up to
+// (filters, pixels), pixels fastest.
 const ADD: u32 = 0u;
 const BIAS: u32 = 0u;
 const RESIDUAL: u32 = 0u;

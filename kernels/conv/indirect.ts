@@ -5,7 +5,7 @@ import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../launch.
 import indirect from "./indirect.wgsl" with { type: "text" };
 import { filterTiles } from "./direct_rows.ts";
 
-/** One gathered GEMM, see indirect.wgsl. Strides in elements. */
+/** This is one gathered GEMM, see indirect.wgsl. Strides count elements. */
 export interface Gather {
   /** A group has so many filters. */
   readonly filters: number;
@@ -33,7 +33,10 @@ export interface GatherTile {
   readonly cost: number;
 }
 
-/** How to run a gathered convolution such that it keeps the device busy, if its sums are long enough to be split. */
+/**
+ * Chooses how to run a gathered convolution such that it keeps the device busy, if its sums are long enough to be
+ * split.
+ */
 export function gatherTile(g: Gather, { threads, conv }: DeviceProfile): GatherTile {
   const { loopNs, loadNs, load4Ns, fmaNs, storeNs } = conv;
   const tiles = ceilDiv(g.batch * g.rows * g.cols, PIXELS) * g.groups, blocks = ceilDiv(g.filters, 4);
@@ -53,7 +56,9 @@ export interface GatherNames {
   readonly y: string;
 }
 
-/** `splits` > 1 writes that many partial results, `ySplit` elements apart, and leaves the epilogue to who adds them up. */
+/**
+ * `splits` > 1 writes that many partial results, `ySplit` elements apart, and leaves the epilogue to who adds them up.
+ */
 export function gatherSteps(g: Gather, names: GatherNames, epilogue: Epilogue, splits: number, ySplit: number): Step[] {
   const packed4 = ceilDiv(g.filters, 4), taps4 = ceilDiv(g.taps, 4);
   const pixels = g.batch * g.rows * g.cols;

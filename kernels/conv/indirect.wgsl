@@ -1,13 +1,15 @@
-// y[f,q] = act(sum_k w[k,f] x[base(q) + tap[k]] + bias[f] + residual): a convolution as a GEMM whose second matrix is
-// gathered through a table of tap offsets. Pixel q of N*rows*cols has base n*x_image + g*x_group + r*x_row + c*x_col, so
-// stride, dilation, kernel, groups and missing columns are all in the strides and the table; x carries its zero halo.
+// Computes y[f,q] = act(sum_k w[k,f] x[base(q) + tap[k]] + bias[f] + residual): a convolution as a GEMM whose second
+// matrix is gathered through a table of tap offsets. Pixel q of N*rows*cols has base n*x_image + g*x_group + r*x_row +
+// c*x_col, so stride, dilation, kernel, groups and missing columns are all in the strides and the table; x carries its
+// zero halo.
 //
-// w is packed [groups, taps, packed] (pack.wgsl), taps a multiple of 4 (surplus: weight 0, offset 0), packed = filters
-// rounded up to 4. Stores go to n*y_image + (g*filters + f)*y_plane + r*y_row + c*y_col + y_start.
+// w is packed [groups, taps, packed] (pack.wgsl), where taps is a multiple of 4 (surplus ones have weight 0 and offset
+// 0) and packed is filters rounded up to 4. Stores go to n*y_image + (g*filters + f)*y_plane + r*y_row + c*y_col +
+// y_start.
 // A thread makes 4*FB filters (FB is 1, 2 or 4) x 8 pixels.
 //
-// Bindings: x, w, tap, bias, residual read (an unused one takes any buffer), y read_write.
-// Grid: x over pixel tiles of 8 * filter tiles, pixel tile fastest, rows of `row` threads folded into y;
+// The bindings are x, w, tap, bias and residual (read; an unused one takes any buffer), and y (read_write).
+// The grid's x goes over pixel tiles of 8 * filter tiles, pixel tile fastest, with rows of `row` threads folded into y;
 // z over groups * splits; split s sums taps [s*chunk, (s+1)*chunk) (in fours) and writes at s*y_split.
 const FB: u32 = 2u;
 const BIAS: u32 = 0u;
@@ -51,7 +53,7 @@ fn y_base(q: u32) -> u32 {
 
 // Holds the weights of four filters for four taps.
 struct Four { k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32>, k3: vec4<f32> }
-// Eight pixels at four taps: column i of l and r holds tap i of pixels 0 … 3 and 4 … 7.
+// Values holds eight pixels at four taps: column i of l and r holds tap i of pixels 0 … 3 and 4 … 7.
 struct Values { l: mat4x4<f32>, r: mat4x4<f32> }
 
 fn weights(i: u32) -> Four {

@@ -1,5 +1,5 @@
 /**
- * How a convolution reads x: padded with its halo, by runs of neighbouring taps (direct_rows.wgsl) or tap by tap
+ * Says how a convolution reads x: padded with its halo, by runs of neighbouring taps (direct_rows.wgsl) or tap by tap
  * (indirect.wgsl).
  */
 import { ceilDiv } from "../launch.ts";
@@ -7,7 +7,9 @@ import type { Halo } from "./pad.ts";
 import { type ConvShape, convTaps } from "./shape.ts";
 import { cutRuns, type RawRun, type Runs } from "./tap_runs.ts";
 
-/** A 1×1 convolution doesn't care where a pixel is: the image as one long row, which no odd width cuts up. */
+/**
+ * A 1×1 convolution doesn't care where a pixel is, so this makes the image one long row, which no odd width cuts up.
+ */
 export function unrolled(s: ConvShape): ConvShape {
   const plain = s.kernel[0] * s.kernel[1] * s.stride[0] * s.stride[1] === 1 && s.pads.every((p) => p === 0);
   return plain ? { ...s, height: 1, width: s.height * s.width } : s;
@@ -39,8 +41,8 @@ export interface RowsInput {
 }
 
 /**
- * Rows padded to multiples of 4, columns taken apart by the stride: then output column v of a run reads columns v, v + 1, …
- * Undefined for dilated columns, which aren't neighbours.
+ * Pads rows to multiples of 4 and takes columns apart by the stride: then output column v of a run reads columns v, v +
+ * 1, … It gives undefined for dilated columns, which aren't neighbours.
  */
 export function inputRuns(s: ConvShape): RowsInput | undefined {
   const [kh, kw] = s.kernel, [sh, sw] = s.stride;

@@ -11,7 +11,7 @@ import gather from "./gather_columns.wgsl" with { type: "text" };
 import scatter from "./scatter_columns.wgsl" with { type: "text" };
 import type { ConvShape } from "./shape.ts";
 
-/** Images of one pixel: then a column-compacted convolution is a linear layer with its kept inputs. */
+/** Says whether images have one pixel: then a column-compacted convolution is a linear layer with its kept inputs. */
 export function isOnePixel(s: ConvShape): s is ConvShape & { readonly taps: readonly number[] } {
   const ones = [s.height, s.width, ...s.kernel, ...s.stride];
   return s.taps !== undefined && ones.every((n) => n === 1) && s.pads.every((p) => p === 0);
@@ -37,7 +37,7 @@ export function planColumnsWgrad(s: OnePixel, tuning: Tuning): Launch {
   return withKept(s, product);
 }
 
-/** dx[N,C], zero where an input wasn't kept; operands "dy", "w", "dx". */
+/** Computes dx[N,C], which is zero where an input wasn't kept; the operands are "dy", "w" and "dx". */
 export function planColumnsDgrad(s: OnePixel, tuning: Tuning): Launch {
   const product = gemm({ m: s.batch, n: s.taps.length, k: s.filters, a: "k", b: "rows" }, tuning, "dy", "w", "narrow");
   return {
@@ -67,7 +67,7 @@ function gemm(shape: GemmShape, tuning: Tuning, a: string, b: string, y: string)
   return { ...launch, steps };
 }
 
-/** Where each column is among the kept ones; 0xffffffff where it isn't. */
+/** Gives each column's place among the kept ones, and 0xffffffff for one that wasn't kept. */
 export function columnPlaces(columns: number, taps: readonly number[]): Uint32Array<ArrayBuffer> {
   const places = new Uint32Array(columns).fill(0xffffffff);
   taps.forEach((column, t) => places[column] = t);

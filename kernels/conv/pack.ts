@@ -30,7 +30,7 @@ export function packedBytes(p: Packing): number {
   return p.groups * p.taps * packedFilters(p) * 4;
 }
 
-/** Element (g,k,f) is w[g·perGroup + f·perFilter + order[k]]; bindings: weights, order table, packed. */
+/** Element (g,k,f) is w[g·perGroup + f·perFilter + order[k]]; the bindings are weights, order table and packed. */
 export function packStep(p: Packing, from: string, order: string, to: string): Step {
   const packed = packedFilters(p) / p.unit, size = p.groups * p.taps * packed;
   const grid = linearGrid(size, 64);

@@ -1,8 +1,8 @@
-// Weights for the convolutions: y[g,k,f] = w[g*per_group + f*per_filter + source[k]] for f < filters, else 0;
-// also 0 where source[k] = 0xffffffff. y is [groups, taps, UNIT*packed], filters rounded up to 4, or to 1 for depthwise.wgsl.
-// A thread makes UNIT filters: divisions cost more than loads.
-// Bindings: w, source read, y read_write.
-// Grid: one thread per UNIT elements of y, rows of `row` threads.
+// Packs weights for the convolutions: y[g,k,f] = w[g*per_group + f*per_filter + source[k]] for f < filters, else 0;
+// it is also 0 where source[k] = 0xffffffff. y is [groups, taps, UNIT*packed], with filters rounded up to 4, or to 1
+// for depthwise.wgsl. A thread makes UNIT filters: divisions cost more than loads.
+// The bindings are w and source (read), and y (read_write).
+// The grid has one thread per UNIT elements of y, in rows of `row` threads.
 const UNIT: u32 = 4u;
 
 struct Params { size: u32, row: u32, taps: u32, filters: u32, packed: u32, per_group: u32, per_filter: u32 }

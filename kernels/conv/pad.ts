@@ -4,8 +4,8 @@ import { linearGrid } from "../grid.ts";
 import source from "./pad.wgsl" with { type: "text" };
 
 /**
- * Planes of height × width, zero-padded (or, where negative, cropped) from `top`, `left` on to rows × phases·cols, column
- * c·phases + f lying in plane f of `phases` at column c.
+ * Describes planes of height × width that are zero-padded (or, where negative, cropped) from `top`, `left` on to rows ×
+ * phases·cols, where column c·phases + f lies in plane f of `phases` at column c.
  */
 export interface Halo {
   readonly planes: number;
@@ -18,12 +18,12 @@ export interface Halo {
   readonly phases: number;
 }
 
-/** The same with rows filled up to a multiple of 4, unless it is x as it stands. */
+/** Gives the same halo with rows filled up to a multiple of 4, unless it is x as it stands. */
 export function filledUp(h: Halo): Halo {
   return isBare(h) ? h : { ...h, cols: ceilDiv(h.cols, 4) * 4 };
 }
 
-/** True when padding would only copy. */
+/** Says whether padding would only copy. */
 export function isBare(h: Halo): boolean {
   return h.phases === 1 && h.top === 0 && h.left === 0 && h.rows === h.height && h.cols === h.width;
 }
@@ -32,7 +32,9 @@ export function haloBytes(h: Halo): number {
   return h.planes * h.phases * h.rows * h.cols * 4;
 }
 
-/** Fours of a row that a thread may make, the longest first: on a CPU that pays, on a GPU neighbours should lie near. */
+/**
+ * A thread may make so many fours of a row, the longest first: on a CPU that pays, on a GPU neighbours should lie near.
+ */
 const RUNS = [5, 4, 3, 2, 1];
 const GROUP = 64;
 

@@ -1,14 +1,14 @@
-// y[i,f,r,c] = x[i, r - top, c*phases + f - left] inside of x, else 0: planes [height,width] into [phases,rows,cols].
-// top and left may be negative (as u32, wrapping): then x is cropped. phases > 1 takes the columns apart by their
-// remainder, so that a convolution with that stride finds neighbours side by side.
-// cols is a multiple of 4, y in fours (cols4 per row). A thread makes FOURS of them side by side, since finding its place costs
-// more than copying; rows are `runs` of so many. MODE says how x is read:
+// Computes y[i,f,r,c] = x[i, r - top, c*phases + f - left] inside of x, else 0, which turns planes [height,width] into
+// [phases,rows,cols]. top and left may be negative (as u32, wrapping): then x is cropped. phases > 1 takes the columns
+// apart by their remainder, so that a convolution with that stride finds neighbours side by side.
+// cols is a multiple of 4, and y is in fours (cols4 per row). A thread makes FOURS of them side by side, since finding
+// its place costs more than copying; rows are `runs` of so many. MODE says how x is read:
 //   0  scalar
 //   1  phases is 1: in fours, and what lies between two of them is put together
 //   2  phases is 1, width and left are multiples of 4: in fours
 //   3  phases is 2: in fours, of which each phase takes every second element
 //
-// Bindings: x read, y read_write. Grid: one thread per run of y, rows of `row` threads.
+// The bindings are x (read) and y (read_write). The grid has one thread per run of y, in rows of `row` threads.
 const MODE: u32 = 1u;
 const FOURS: u32 = 3u;
 

@@ -8,11 +8,17 @@ import dxSource from "./region_dx.wgsl" with { type: "text" };
 /** The convolution has a weight, and a bias, for each region of its output. */
 export interface RegionShape {
   readonly conv: ConvShape;
-  /** Regions along rows, and along columns; a pixel's region is row region · columns' regions + column region. */
+  /**
+   * There are so many regions along rows and along columns; a pixel's region is row region · columns' regions + column
+   * region.
+   */
   readonly regions: readonly [number, number];
 }
 
-/** Writes `pixels` pixels of y, and leaves the others. Bindings: x, weight, bias, u32 (place, region) of each pixel, y. */
+/**
+ * Writes `pixels` pixels of y, and leaves the others. The bindings are x, weight, bias, (place, region) of each pixel
+ * as u32, and y.
+ */
 export function planRegionBorder(shape: RegionShape, pixels: number): Plan {
   const { batch, filters } = shape.conv;
   return planned(border, shape, batch * filters * pixels, pixels);
@@ -30,7 +36,7 @@ export function planRegionDw(shape: RegionShape): Plan {
   return planned(dw.weight, shape, regionCount(shape) * filters * (channels / groups) * kernel[0] * kernel[1]);
 }
 
-/** Bindings as planRegionDw's; the last is dbias. */
+/** The bindings are those of planRegionDw, but the last one is dbias. */
 export function planRegionDbias(shape: RegionShape): Plan {
   return planned(dw.bias, shape, regionCount(shape) * shape.conv.filters);
 }

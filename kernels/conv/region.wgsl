@@ -1,10 +1,11 @@
-// The pixels of a convolution whose weight depends on where they lie, but for those of region 0, which an ordinary convolution
-// makes: y[n, f, i, j] = bias[r, f] + sum over c, a, b of w[r, f, c, a, b] * x[n, c + first of the group, i * s - pad + a * d, …]
-// for the region r of pixel (i, j).
+// Computes the pixels of a convolution whose weight depends on where they lie, but for those of region 0, which an
+// ordinary convolution makes: y[n, f, i, j] = bias[r, f] + sum over c, a, b of w[r, f, c, a, b] * x[n, c + first of the
+// group, i * s - pad + a * d, …] for the region r of pixel (i, j).
 //
-// x: [N, channels, h, w]; w: [regions, filters, per_group, kh, kw]; bias: [regions, filters]; y: [N, filters, oh, ow].
-// places: for each of `pixels` border pixels its place i * ow + j, and its region.
-// A thread for each of `count` = N * filters * pixels numbers. Grid: (row, ceil(count / 64 / row), 1) workgroups of 64.
+// x is [N, channels, h, w]; w is [regions, filters, per_group, kh, kw]; bias is [regions, filters]; y is [N, filters,
+// oh, ow]. places holds for each of `pixels` border pixels its place i * ow + j and its region.
+// Each of the `count` = N * filters * pixels numbers has a thread. The grid is (row, ceil(count / 64 / row), 1)
+// workgroups of 64.
 
 struct Params {
   count: u32,

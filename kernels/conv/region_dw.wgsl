@@ -1,10 +1,11 @@
-// The gradient of region.wgsl's weight, or of its bias (BIAS 1), in all regions:
-// dw[r, f, c, a, b] = sum over n and the pixels (i, j) of region r of dy[n, f, i, j] * x[n, c + first of the group, i * s - pad + a * d, …]
-// dbias[r, f] = the same without x.
+// Computes the gradient of region.wgsl's weight, or of its bias (BIAS 1), in all regions:
+// dw[r, f, c, a, b] = sum over n and the pixels (i, j) of region r of dy[n, f, i, j] * x[n, c + first of the group,
+// i * s - pad + a * d, …], and dbias[r, f] is the same without x.
 //
-// x: [N, channels, h, w]; dy: [N, filters, oh, ow]; places: oh row regions, then ow column regions.
-// dw: [regions, filters, per_group, kh, kw], dbias: [regions, filters]; `count` numbers, a thread for each.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64.
+// x is [N, channels, h, w]; dy is [N, filters, oh, ow]; places holds oh row regions, then ow column regions.
+// dw is [regions, filters, per_group, kh, kw], and dbias is [regions, filters]. They have `count` numbers, with a
+// thread for each.
+// The grid is (row, ceil(count / 64 / row), 1) workgroups of 64.
 
 const BIAS: u32 = 0u;
 

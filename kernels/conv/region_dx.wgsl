@@ -1,9 +1,10 @@
-// The gradient of region.wgsl's x, in all regions: dx[n, c, u, v] = sum over f of the group, a, b of
-// w[r, f, c, a, b] * dy[n, f, i, j] where i * s - pad + a * d = u, and as much for v, with the region r of pixel (i, j).
+// Computes the gradient of region.wgsl's x, in all regions: dx[n, c, u, v] = sum over f of the group, a, b of
+// w[r, f, c, a, b] * dy[n, f, i, j] where i * s - pad + a * d = u, and as much for v, with the region r of pixel (i,
+// j).
 //
-// dy: [N, filters, oh, ow]; weight: [regions, filters, per_group, kh, kw]; dx: [N, channels, h, w].
-// places: oh row regions, then ow column regions; a pixel's region is row region * col_regions + column region.
-// A thread for each of `count` numbers of dx. Grid: (row, ceil(count / 64 / row), 1) workgroups of 64.
+// dy is [N, filters, oh, ow]; weight is [regions, filters, per_group, kh, kw]; dx is [N, channels, h, w].
+// places holds oh row regions, then ow column regions; a pixel's region is row region * col_regions + column region.
+// Each of the `count` numbers of dx has a thread. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64.
 
 struct Params {
   count: u32,

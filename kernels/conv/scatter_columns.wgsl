@@ -1,6 +1,6 @@
-// y[f,c] = w[f, kept[c]] where column c was kept, else 0: the dense weight of a column-compacted convolution.
-// kept[c] = 0xffffffff marks a column that wasn't. Bindings: w [filters,taps], kept read, y [filters,columns] read_write.
-// Grid: one thread per element of y, rows of `row` threads.
+// Computes y[f,c] = w[f, kept[c]] where column c was kept, else 0: the dense weight of a column-compacted convolution.
+// kept[c] = 0xffffffff marks a column that wasn't. The bindings are w [filters,taps] and kept (read), and y
+// [filters,columns] (read_write). The grid has one thread per element of y, in rows of `row` threads.
 struct Params { size: u32, row: u32, taps: u32, columns: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;

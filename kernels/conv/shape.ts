@@ -1,6 +1,6 @@
 import { UserError } from "../../src/errors.ts";
 
-/** Geometry of a convolution, symbols and order as in ONNX; x is [batch,channels,height,width]. */
+/** This is the geometry of a convolution, with symbols and order as in ONNX; x is [batch,channels,height,width]. */
 export interface ConvShape {
   readonly batch: number;
   readonly channels: number;
@@ -14,13 +14,14 @@ export interface ConvShape {
   readonly dilation: readonly [number, number];
   readonly groups: number;
   /**
-   * Column-compacted: the kept columns c·KH·KW + kh·KW + kw of the GEMM matrix; the weight is [filters, taps.length].
-   * Absent: all of them, the weight is [filters, channels/groups, KH, KW]. Only with groups = 1.
+   * These are the kept columns c·KH·KW + kh·KW + kw of the GEMM matrix of a column-compacted convolution, whose weight
+   * is [filters, taps.length]. Without them all columns are kept, and the weight is [filters, channels/groups, KH, KW].
+   * They need groups = 1.
    */
   readonly taps?: readonly number[];
 }
 
-/** [OH, OW]. @throws UserError when the kernel doesn't fit or the sizes make no sense */
+/** Gives [OH, OW]. @throws UserError when the kernel doesn't fit or the sizes make no sense */
 export function convOutput(s: ConvShape): [number, number] {
   const [kh, kw] = s.kernel, [sh, sw] = s.stride, [dh, dw] = s.dilation, [top, left, bottom, right] = s.pads;
   const oh = Math.floor((s.height + top + bottom - dh * (kh - 1) - 1) / sh) + 1;
@@ -45,7 +46,7 @@ export function convTaps(s: ConvShape): number {
   return s.taps?.length ?? s.channels / s.groups * s.kernel[0] * s.kernel[1];
 }
 
-/** Multiply-adds of the forward pass; dgrad and wgrad have as many. */
+/** Counts the multiply-adds of the forward pass; dgrad and wgrad have as many. */
 export function convMacs(s: ConvShape): number {
   const [oh, ow] = convOutput(s);
   return s.batch * s.filters * oh * ow * convTaps(s);

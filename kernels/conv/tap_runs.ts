@@ -1,24 +1,30 @@
 /**
- * Taps in runs of neighbours, for direct_rows.wgsl: which columns of an input row a run covers, where it starts, and which
- * weight each of its taps has. Offsets count fours of columns, so a run starts at a multiple of 4.
+ * Describes taps in runs of neighbours, for direct_rows.wgsl: which columns of an input row a run covers, where it
+ * starts, and which weight each of its taps has. Offsets count fours of columns, so a run starts at a multiple of 4.
  */
 import { ceilDiv } from "../launch.ts";
 import { NO_WEIGHT } from "./pack.ts";
 
-/** The widest run that the shaders have registers for, and the length of the pieces that a wider one is cut into. */
+/**
+ * This is the widest run that the shaders have registers for, and the length of the pieces that a wider one is cut
+ * into.
+ */
 export const WIDEST = 7;
 const PIECE = 4;
 
 export interface Runs {
-  /** Taps per run. */
+  /** A run has so many taps. */
   readonly width: number;
-  /** How far each run lies from a pixel's base, in fours. */
+  /** Each run lies so far from a pixel's base, in fours. */
   readonly offsets: readonly number[];
-  /** Which weight each tap of each run has, or NO_WEIGHT. */
+  /** This says which weight each tap of each run has, or NO_WEIGHT. */
   readonly order: readonly number[];
 }
 
-/** A run still of any length: `weights[k]` belongs to the k-th column after `offset`, undefined for none. */
+/**
+ * This is a run that may still have any length: `weights[k]` belongs to the k-th column after `offset`, undefined for
+ * none.
+ */
 export interface RawRun {
   readonly offset: number;
   readonly weights: readonly (number | undefined)[];

@@ -14,8 +14,8 @@ import { direct4x4Variants } from "./direct4x4.ts";
 import { wgradVariants } from "./wgrad.ts";
 
 /**
- * Every constant with each of its values, not every combination: run widths, tiles and epilogues change one at a time,
- * the others at their smallest (a software device takes a second to compile a large tile).
+ * Lists every constant with each of its values, not every combination: run widths, tiles and epilogues change one at a
+ * time, while the others are at their smallest (a software device takes a second to compile a large tile).
  */
 export function variants(): Program[] {
   const widths = Array.from({ length: WIDEST }, (_, i) => i + 1);

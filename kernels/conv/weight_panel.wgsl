@@ -1,7 +1,7 @@
-// One uniform panel of weights for direct4x4.wgsl and im2col_product.wgsl:
-// y[start + (k*blocks + b)*4 + i] = w[w_start + (4b + i)*per_filter + source[k]], for the k-th of `taps` taps and the filters
-// 4b + i < filters; 0 for those beyond.
-// Bindings: w, source read, y read_write. Grid: one thread per element.
+// Packs one uniform panel of weights for direct4x4.wgsl and im2col_product.wgsl:
+// y[start + (k*blocks + b)*4 + i] = w[w_start + (4b + i)*per_filter + source[k]], for the k-th of `taps` taps and the
+// filters 4b + i < filters; it is 0 for those beyond.
+// The bindings are w and source (read), and y (read_write). The grid has one thread per element.
 struct Params { taps: u32, blocks: u32, filters: u32, per_filter: u32, w_start: u32, first_tap: u32, start: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -23,7 +23,10 @@ import { fitsUniformPanels, uniformCost, uniformVariants, uniformWgrad } from ".
 
 const GROUP = 64;
 
-/** dw (shape of w) from x and dy; operands "x", "dy", "y" (= dw). The long sum over N·OH·OW is split and added up. */
+/**
+ * Computes dw (shape of w) from x and dy; the operands are "x", "dy" and "y" (= dw). The long sum over N·OH·OW is split
+ * and added up.
+ */
 export function planConvWgrad(shape: ConvShape, tuning: Tuning = UNTUNED): Launch {
   return choose(convWgradClass(shape), convWgradCandidates(shape, tuning), tuning).build();
 }
@@ -32,12 +35,12 @@ export function convWgradClass(shape: ConvShape): string {
   return convClass("wgrad", shape);
 }
 
-/** Tiles of wgrad_rows.wgsl: fours of filters × runs of taps. The small ones keep few sums in registers. */
+/** The tiles of wgrad_rows.wgsl are fours of filters × runs of taps. The small ones keep few sums in registers. */
 const TILES = [[2, 4], [2, 2], [1, 4], [1, 1]] as const;
 
 /**
- * By taps always; by runs of them where columns aren't dilated, in tiles of several sizes, or one filter to a thread; 3×3
- * kernels on small maps through uniform panels.
+ * Offers to go by taps always, by runs of them where columns aren't dilated (in tiles of several sizes, or with one
+ * filter to a thread), and through uniform panels for 3×3 kernels on small maps.
  */
 export function convWgradCandidates(shape: ConvShape, tuning: Tuning): Candidate[] {
   if (isOnePixel(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsWgrad(shape, tuning) }];
@@ -71,14 +74,14 @@ export function convWgradCandidates(shape: ConvShape, tuning: Tuning): Candidate
   return [...ways, ...downCandidates(s, profile), taps];
 }
 
-/** What a thread of a kernel by rows makes: `blocks` of `unit` filters, by `runs` of taps. */
+/** A thread of a kernel by rows makes `blocks` of `unit` filters by `runs` of taps. */
 interface RowsTile {
   readonly unit: 1 | 4;
   readonly blocks: 1 | 2;
   readonly runs: 1 | 2 | 4;
 }
 
-/** Output rows per split, such that there are about `threads` threads where `tiles` make one split. */
+/** Gives the output rows per split, such that there are about `threads` threads where `tiles` make one split. */
 function chunkOf(lines: number, tiles: number, threads: number): number {
   return ceilDiv(lines, Math.min(lines, ceilDiv(threads, tiles)));
 }
@@ -155,7 +158,9 @@ function byRows(s: ConvShape, { halo, runs, x }: RowsInput, tuning: Tuning, tile
   };
 }
 
-/** Adds up partial results [splits, groups, taps, packed] of `filters` per group and brings them in the weights' order. */
+/**
+ * Adds up partial results [splits, groups, taps, packed] of `filters` per group and brings them in the weights' order.
+ */
 function orderStep(all: number, weights: number, splits: number, filters: number, taps: number, packed: number): Step {
   const size = all * weights;
   const grid = linearGrid(size, GROUP);
@@ -199,7 +204,7 @@ function byTaps(s: ConvShape, tuning: Tuning): Launch {
   };
 }
 
-/** db[filters] = sum of dy [batch,filters,size] over batch and size; operands "dy", "y" (= db). */
+/** Computes db[filters] = sum of dy [batch,filters,size] over batch and size; the operands are "dy" and "y" (= db). */
 export function planBiasGrad(batch: number, filters: number, size: number): Launch {
   return {
     steps: [{

@@ -1,8 +1,9 @@
-// dw[f,k] = sum over pixels q of dy[f,q] x[base(q) + tap[k]], a part of the pixels per split (reduce.wgsl adds them up).
-// x carries its halo; base(q) = n*x_image + g*x_group + r*x_row + c*x_col. dy is [N, groups*filters, rows, cols].
+// Computes dw[f,k] = sum over pixels q of dy[f,q] x[base(q) + tap[k]], where each split takes a part of the pixels
+// (reduce.wgsl adds them up). x carries its halo; base(q) = n*x_image + g*x_group + r*x_row + c*x_col. dy is [N,
+// groups*filters, rows, cols].
 // A thread makes 8 filters x 8 taps over output rows [s*chunk, (s+1)*chunk) of the N*rows there are.
-// Bindings: dy, x, tap read, dw read_write [splits, groups, filters, taps].
-// Grid: x over tap tiles * filter tiles, tap tile fastest, in 64s; y over groups; z over splits.
+// The bindings are dy, x and tap (read), and dw [splits, groups, filters, taps] (read_write).
+// The grid's x goes over tap tiles * filter tiles, tap tile fastest, in 64s; y goes over groups; z goes over splits.
 struct Params {
   filters: u32, taps: u32, lines: u32, chunk: u32,
   rows: u32, cols: u32, groups: u32, tiles: u32,

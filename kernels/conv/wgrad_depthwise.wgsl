@@ -1,10 +1,12 @@
-// part[s,c,j,k] = sum over pixels (n,h,v) of dy[n,c,h,v] x[base(n,h,v) + tap[j] + k], k < KW: as wgrad_rows.wgsl, but a
-// thread makes one filter, for groups of one or two filters (depthwise). Filter c belongs to group c/filters.
+// Computes part[s,c,j,k] = sum over pixels (n,h,v) of dy[n,c,h,v] x[base(n,h,v) + tap[j] + k], k < KW: as
+// wgrad_rows.wgsl does, but a thread makes one filter, for groups of one or two filters (depthwise). Filter c belongs
+// to group c/filters.
 //
-// x in fours of columns: base = n*x_image + c/filters*x_group + h*x_row + v/4. dy in fours too, its rows filled up with
-// zeros to cols4 fours: [batch, channels, rows, cols4]. Split s sums output rows [s*chunk, (s+1)*chunk) of `lines`.
-// A thread makes RUNS runs. Bindings: dy, x, tap read, part [splits, channels, taps, KW] read_write.
-// Grid: x over run tiles * channels, run tile fastest, in 64s; z over splits.
+// x is in fours of columns: base = n*x_image + c/filters*x_group + h*x_row + v/4. dy is in fours too, its rows filled
+// up with zeros to cols4 fours: [batch, channels, rows, cols4]. Split s sums output rows [s*chunk, (s+1)*chunk) of
+// `lines`.
+// A thread makes RUNS runs. The bindings are dy, x and tap (read), and part [splits, channels, taps, KW] (read_write).
+// The grid's x goes over run tiles * channels, run tile fastest, in 64s; z goes over splits.
 const KW: u32 = 3u;
 const RUNS: u32 = 4u;
 
@@ -16,7 +18,7 @@ struct Params {
 
 // Holds columns 0 … 11 of a row of x.
 struct Line { l: vec4<f32>, m: vec4<f32>, r: vec4<f32> }
-// The sums of a run's taps.
+// Run holds the sums of a run's taps.
 struct Run { l: vec4<f32>, r: vec4<f32> }
 
 @group(0) @binding(0) var<uniform> p: Params;

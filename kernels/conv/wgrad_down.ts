@@ -1,6 +1,6 @@
 /**
- * Weight gradients of stride 1 (wgrad_down.wgsl): a thread makes all taps of a few filters and channels, and goes down the
- * rows, so that it loads each row of x once.
+ * Plans weight gradients of stride 1 (wgrad_down.wgsl): a thread makes all taps of a few filters and channels, and goes
+ * down the rows, so that it loads each row of x once.
  */
 import type { Program } from "../../src/gpu/types.ts";
 import type { DeviceProfile } from "../device_profile.ts";
@@ -15,14 +15,16 @@ import source from "./wgrad_down.wgsl" with { type: "text" };
 
 /** Workgroups are small, so that few tiles keep all cores of a software adapter busy. */
 const GROUP = 32;
-/** Rows and columns of a kernel that the shader has registers for. */
+/** The shader has registers for so many rows and columns of a kernel. */
 const LARGEST = 5;
-/** Filters of a thread, and how many channels there may be beside them. */
+/** A thread has so many filters, and at most so many channels beside them. */
 const FILTERS = 4, WIDEST = 4;
-/** Sums of a thread at most; more don't fit into what a core has at hand. */
+/** A thread holds at most so many sums; more don't fit into what a core has at hand. */
 const MOST_SUMS = 256;
 
-/** There are none for other strides than 1, dilated columns, groups, kept columns, kernels beyond 5 × 5 or of one tap. */
+/**
+ * There are none for other strides than 1, dilated columns, groups, kept columns, kernels beyond 5 × 5 or of one tap.
+ */
 export function downCandidates(s: ConvShape, profile: DeviceProfile): Candidate[] {
   if (!isDown(s)) return [];
   const widths = [WIDEST, 2, 1].filter((width) => sums(s, width) <= MOST_SUMS && (width === 1 || width <= s.channels));
@@ -66,8 +68,8 @@ function downCost(s: ConvShape, profile: DeviceProfile, width: number, splits: n
 }
 
 /**
- * How many times longer so many threads take than as many in a launch that fills the device: cores share out the workgroups,
- * whose lanes run together.
+ * Says how many times longer so many threads take than as many in a launch that fills the device: cores share out the
+ * workgroups, whose lanes run together.
  */
 function idle(count: number, { threads, cores }: DeviceProfile): number {
   if (!cores) return Math.max(1, threads / count);
@@ -112,7 +114,7 @@ function downWgrad(s: ConvShape, width: number, splits: number): Launch {
   };
 }
 
-/** Fours of x's columns such that there is one beyond those that dy's fours meet. */
+/** Gives x so many fours of columns that there is one beyond those that dy's fours meet. */
 function paddedInput(s: ConvShape): Halo {
   const [rows, cols] = convOutput(s), bare = inputHalo(s);
   const fours = ceilDiv(cols, 4) + (s.kernel[1] > 1 ? 1 : 0);
@@ -124,14 +126,17 @@ function plainGradient(s: ConvShape): Halo {
   return { planes, height: rows, width: cols, rows, cols: 4 * ceilDiv(cols, 4), top: 0, left: 0, phases: 1 };
 }
 
-/** `count` tiles of `each`, from `first` on. */
+/** There are `count` tiles of `each`, from `first` on. */
 interface Tiles {
   readonly first: number;
   readonly each: number;
   readonly count: number;
 }
 
-/** Tiles of `each`, and what is left in one of its own, so that odd widths cost little more than their multiply-adds. */
+/**
+ * Cuts `all` into tiles of `each`, and puts what is left in one of its own, so that odd widths cost little more than
+ * their multiply-adds.
+ */
 function tiles(all: number, each: number): Tiles[] {
   const count = Math.floor(all / each), rest = all % each;
   return [{ first: 0, each, count }, { first: all - rest, each: rest, count: Math.min(1, rest) }].filter((t) =>

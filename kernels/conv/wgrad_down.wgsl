@@ -1,11 +1,12 @@
-// part[s,f,c,r,q] = sum over pixels (n,h,v) of split s of dy[n,f,h,v] x[n,c,h+r,v+q]: the weight gradient of a convolution of
-// stride 1. A thread makes FILTERS filters x CHANNELS channels x all KH x KW taps over every splits-th line of fours of
-// columns, going down the rows: each row of x is loaded once for all rows of the kernel.
+// Computes part[s,f,c,r,q] = sum over pixels (n,h,v) of split s of dy[n,f,h,v] x[n,c,h+r,v+q]: the weight gradient of a
+// convolution of stride 1. A thread makes FILTERS filters x CHANNELS channels x all KH x KW taps over every splits-th
+// line of fours of columns, going down the rows: each row of x is loaded once for all rows of the kernel.
 //
-// x carries its zero halo: [batch, channels, x_rows, x_row] in fours of columns, one four beyond those of dy at least.
-// dy is in fours too, its rows filled up with zeros: [batch, filters, rows, columns4]. part is [splits, filters, channels, KH, KW].
-// Bindings: dy, x read, part read_write.
-// Grid: one thread per tile of channels, tile of filters and split, in this order, rows of `row` threads folded into y.
+// x carries its zero halo and is [batch, channels, x_rows, x_row] in fours of columns, at least one four more than dy
+// has. dy is in fours too, its rows filled up with zeros: [batch, filters, rows, columns4]. part is [splits, filters,
+// channels, KH, KW]. The bindings are dy and x (read), and part (read_write).
+// The grid has one thread per tile of channels, tile of filters and split, in this order, with rows of `row` threads
+// folded into y.
 const KH: u32 = 3u;
 const KW: u32 = 3u;
 const FILTERS: u32 = 4u;
@@ -19,9 +20,9 @@ struct Params {
 
 // Holds columns 0 … 7 of a row of x.
 struct Line { l: vec4<f32>, m: vec4<f32> }
-// The rows of x that the kernel's rows but the last see.
+// Lines holds the rows of x that all rows of the kernel but the last one see.
 struct Lines { l0: Line, l1: Line, l2: Line, l3: Line }
-// Four filters' sums for the taps of a row of the kernel, and for those of the kernel.
+// Taps holds four filters' sums for the taps of a row of the kernel, and Kernel those for all its taps.
 struct Taps { k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32>, k3: vec4<f32>, k4: vec4<f32> }
 struct Kernel { r0: Taps, r1: Taps, r2: Taps, r3: Taps, r4: Taps }
 
@@ -46,7 +47,7 @@ fn lines_at(i: u32) -> Lines {
   return t;
 }
 
-// One row further down; `last` is what the kernel's last row saw.
+// Moves one row further down; `last` is what the kernel's last row saw.
 fn moved(t: Lines, last: Line) -> Lines {
   var s = Lines();
   if (KH == 2u) { s.l0 = last; }
@@ -61,7 +62,7 @@ fn moved(t: Lines, last: Line) -> Lines {
   return s;
 }
 
-// Column i: four filters at pixel i. Filters that aren't made are zero.
+// Column i holds four filters at pixel i. Filters that aren't made are zero.
 fn pixels(i: u32, plane: u32) -> mat4x4<f32> {
   var a = mat4x4<f32>();
   a[0] = dy[i];

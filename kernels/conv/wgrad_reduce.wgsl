@@ -1,6 +1,8 @@
-// dw[g,f,t] = sum over splits s of part[s, g, at[t], f], in the order of s: brings the sums of wgrad_rows.wgsl in the order
-// of the weights. part is [splits, groups, taps, packed], at[t] the place of weight t among the taps.
-// Bindings: part, at read, dw [groups,filters,weights] read_write. Grid: one thread per weight, rows of `row` threads.
+// Computes dw[g,f,t] = sum over splits s of part[s, g, at[t], f], in the order of s: brings the sums of wgrad_rows.wgsl
+// in the order of the weights. part is [splits, groups, taps, packed], and at[t] is the place of weight t among the
+// taps.
+// The bindings are part and at (read), and dw [groups,filters,weights] (read_write). The grid has one thread per
+// weight, in rows of `row` threads.
 struct Params { size: u32, row: u32, splits: u32, filters: u32, weights: u32, taps: u32, packed: u32, split: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,11 +1,12 @@
-// part[s,g,j,k,f] = sum over pixels (n,h,v) of dy[n,f,h,v] x[base(n,h,v) + tap[j] + k], k < KW: the weight gradient of a
-// convolution whose taps come in runs of KW neighbours. Split s sums output rows [s*chunk, (s+1)*chunk) of the batch*rows
-// there are; wgrad_reduce.wgsl adds the splits up and brings the weights in order.
+// Computes part[s,g,j,k,f] = sum over pixels (n,h,v) of dy[n,f,h,v] x[base(n,h,v) + tap[j] + k], k < KW: the weight
+// gradient of a convolution whose taps come in runs of KW neighbours. Split s sums output rows [s*chunk, (s+1)*chunk)
+// of the batch*rows there are; wgrad_reduce.wgsl adds the splits up and brings the weights in order.
 //
-// x as in direct_rows.wgsl: fours of columns, base = n*x_image + g*x_group + h*x_row + v/4. dy in fours too, its rows filled up
-// with zeros to cols4 fours: [batch, groups*filters, rows, cols4]. part is [splits, groups, taps, KW, packed4] fours.
-// A thread makes 4*FB filters x RUNS runs. Bindings: dy, x, tap read, part read_write.
-// Grid: x over run tiles * filter tiles, run tile fastest, in 64s; y over groups; z over splits.
+// x is as in direct_rows.wgsl, in fours of columns: base = n*x_image + g*x_group + h*x_row + v/4. dy is in fours too,
+// its rows filled up with zeros to cols4 fours: [batch, groups*filters, rows, cols4]. part is [splits, groups, taps,
+// KW, packed4] fours.
+// A thread makes 4*FB filters x RUNS runs. The bindings are dy, x and tap (read), and part (read_write).
+// The grid's x goes over run tiles * filter tiles, run tile fastest, in 64s; y goes over groups; z goes over splits.
 const KW: u32 = 3u;
 const FB: u32 = 2u;
 const RUNS: u32 = 4u;
@@ -19,7 +20,7 @@ struct Params {
 
 // Holds columns 0 … 11 of a row of x.
 struct Line { l: vec4<f32>, m: vec4<f32>, r: vec4<f32> }
-// Four filters' sums for the taps of a run.
+// Run holds four filters' sums for the taps of a run.
 struct Run { k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32>, k3: vec4<f32>, k4: vec4<f32>, k5: vec4<f32>, k6: vec4<f32> }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -36,7 +37,7 @@ fn line_at(i: u32) -> Line {
   return t;
 }
 
-// Where four filters' planes start.
+// Says where four filters' planes start.
 fn planes(f: u32) -> vec4<u32> {
   return min(vec4<u32>(f, f + 1u, f + 2u, f + 3u), vec4<u32>(p.filters - 1u)) * (p.rows * p.cols4);
 }

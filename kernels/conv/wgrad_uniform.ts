@@ -1,6 +1,6 @@
 /**
- * Weight gradients of 3×3 convolutions of stride 1 or 2 on small maps: as much of x and of dy as a uniform binding holds at a
- * time (wgrad_uniform.wgsl), one dispatch for each such pair.
+ * Plans weight gradients of 3×3 convolutions of stride 1 or 2 on small maps: each dispatch takes as much of x and of dy
+ * as a uniform binding holds (wgrad_uniform.wgsl).
  */
 import type { Program } from "../../src/gpu/types.ts";
 import type { DeviceProfile } from "../device_profile.ts";
@@ -10,21 +10,21 @@ import { type Halo, haloBytes, isBare, padStep } from "./pad.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
 import source from "./wgrad_uniform.wgsl" with { type: "text" };
 
-/** What a uniform binding holds, and where one may start, in fours of numbers. */
+/** A uniform binding holds PANEL fours of numbers, and may start at multiples of ALIGNMENT fours. */
 const PANEL = 4096, ALIGNMENT = 16;
 const TAPS = 9;
-/** Threads of a workgroup, and those that take the same time as one on every device. */
+/** A workgroup has GROUP threads; TOGETHER threads take the same time as one on every device. */
 const GROUP = 64, TOGETHER = 8;
-/** Filters of a thread. Planes of so many filters or channels start where a panel may, if an image does. */
+/** A thread has so many filters. Planes of so many filters or channels start where a panel may, if an image does. */
 const TILE = 16;
 
-/** One operand as the kernel reads it; sizes in fours of numbers, a plane's rows filled up to fours. */
+/** This is one operand as the kernel reads it; sizes count fours of numbers, with a plane's rows filled up to fours. */
 interface Operand {
   readonly halo: Halo;
   readonly row: number;
   readonly plane: number;
   readonly image: number;
-  /** Channels or filters of a panel, or 0 where not enough of them fit. */
+  /** A panel has so many channels or filters, or 0 where not enough of them fit. */
   readonly block: number;
   /** A panel has so many images. */
   readonly images: number;
@@ -35,7 +35,7 @@ interface Operands {
   readonly dy: Operand;
 }
 
-/** Whether `uniformWgrad` can do this shape. */
+/** Says whether `uniformWgrad` can do this shape. */
 export function fitsUniformPanels(s: ConvShape): boolean {
   const { kernel, stride, dilation, groups, taps } = s;
   const plain = kernel.every((k) => k === 3) && dilation.every((d) => d === 1) && groups === 1 && !taps;
@@ -91,7 +91,7 @@ export function uniformWgrad(s: ConvShape, threads: number): Launch {
   };
 }
 
-/** Channels from c, filters from f and `images` from n on, as many as a panel holds. */
+/** A piece is the channels from c, the filters from f and `images` images from n on, as many as a panel holds. */
 interface Piece {
   readonly c: number;
   readonly f: number;
@@ -126,14 +126,16 @@ function panelStep(
   };
 }
 
-/** The panel that holds what begins `at`, and where in it that is. */
+/** Gives the panel that holds what begins `at`, and where in it that is. */
 function panelAt(operand: Operand, at: number): { bound: BindingWindow; start: number } {
   const aligned = Math.floor(at / ALIGNMENT) * ALIGNMENT;
   const first = isBound(operand) ? Math.min(aligned, haloBytes(operand.halo) / 16 - PANEL) : aligned;
   return { bound: { byteOffset: first * 16, byteLength: PANEL * 16 }, start: at - first };
 }
 
-/** Whether panels of the tensor itself can be bound: it needs no padding, and the last of them ends where it does. */
+/**
+ * Says whether panels of the tensor itself can be bound: it needs no padding, and the last of them ends where it does.
+ */
 function isBound({ halo }: Operand): boolean {
   const fours = haloBytes(halo) / 16;
   return isBare(halo) && fours % ALIGNMENT === 0 && fours >= PANEL;

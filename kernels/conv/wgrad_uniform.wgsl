@@ -1,12 +1,14 @@
-// dw[f,c,r,q] (+)= sum over images n, rows h, columns v of dy[n,f,h,v] x[n,c,STRIDE*h+r-top,STRIDE*v+q-LEFT], r, q < 3, with x
-// and dy read through uniform bindings, which software adapters read many times faster than storage. Beyond x's rows and
-// columns it is 0.
+// Computes dw[f,c,r,q] (+)= sum over images n, rows h, columns v of dy[n,f,h,v] x[n,c,STRIDE*h+r-top,STRIDE*v+q-LEFT],
+// r, q < 3, with x and dy read through uniform bindings, which software adapters read many times faster than storage.
+// Beyond x's rows and columns it is 0.
 //
-// Both in fours of columns: channel c of image n starts at x_start + n*x_image + c*x_plane, its rows are x_row long; dy
-// likewise, its rows filled up with zeros to fours. dw is [parts, .., channels, 3, 3], filters `per_filter` numbers apart.
-// A thread makes 4*FB filters x 9 taps of one channel over every parts-th four of columns, going down the rows, so that a
-// row of x is loaded once for three rows of the kernel. dy is the same for the threads of a workgroup.
-// Bindings: x, dy uniform, dw read_write. Grid: x over channels, y over tiles of filters, z over parts.
+// Both are in fours of columns: channel c of image n starts at x_start + n*x_image + c*x_plane, its rows are x_row
+// long; dy lies likewise, with its rows filled up with zeros to fours. dw is [parts, .., channels, 3, 3], with filters
+// `per_filter` numbers apart. A thread makes 4*FB filters x 9 taps of one channel over every parts-th four of columns,
+// going down the rows, so that a row of x is loaded once for three rows of the kernel. dy is the same for the threads
+// of a workgroup.
+// The bindings are x and dy (uniform), and dw (read_write). The grid's x goes over channels, y goes over tiles of
+// filters, z goes over parts.
 const FB: u32 = 4u;
 const STRIDE: u32 = 1u;
 const LEFT: u32 = 1u;
@@ -19,9 +21,9 @@ struct Params {
   dw_start: u32, per_filter: u32, per_part: u32, add: u32,
 }
 
-// What the three taps of a row see at four pixels.
+// Line holds what the three taps of a row see at four pixels.
 struct Line { q0: vec4<f32>, q1: vec4<f32>, q2: vec4<f32> }
-// Four filters' sums for each tap.
+// Nine holds four filters' sums for each tap.
 struct Nine {
   k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32>,
   k3: vec4<f32>, k4: vec4<f32>, k5: vec4<f32>,
@@ -70,7 +72,7 @@ fn add(c: Nine, d: mat4x4<f32>, r0: Line, r1: Line, r2: Line) -> Nine {
     shifted(c.k6, d, r2.q0), shifted(c.k7, d, r2.q1), shifted(c.k8, d, r2.q2));
 }
 
-// Where four filters' planes start.
+// Says where four filters' planes start.
 fn planes(f: u32) -> vec4<u32> {
   return min(vec4<u32>(f, f + 1u, f + 2u, f + 3u), vec4<u32>(p.filters - 1u)) * p.dy_plane;
 }

@@ -1,7 +1,7 @@
 /**
- * Products whose weight is larger than a binding may be: windows of its rows are bound one after another, each in a product
- * of its own. A forward pass makes some columns of the output per window, the data gradient adds the windows up, and the
- * weight gradient makes some rows of the output per window.
+ * Plans products whose weight is larger than a binding may be: windows of its rows are bound one after another, each in
+ * a product of its own. A forward pass makes some columns of the output per window, the data gradient adds the windows
+ * up, and the weight gradient makes some rows of the output per window.
  */
 import { type BindingWindow, ceilDiv, type Launch, type Step } from "../launch.ts";
 import { planBlock } from "../shape/shape.ts";
@@ -20,7 +20,8 @@ const ROWS = 64;
 const TILE_ROWS = 256;
 
 /**
- * `plan(shape)`, or where an operand doesn't fit into a binding the products of its windows. Operands are named as ever.
+ * Gives `plan(shape)`, or, where an operand doesn't fit into a binding, the products of its windows. Operands are named
+ * as ever.
  *
  * @throws RangeError where not even 64 rows fit
  */
@@ -38,13 +39,13 @@ export function planInBindingWindows(shape: GemmShape, tuning: Tuning, plan: (pa
     : byProducts(shape, windowsOf(k, n, limit), inner);
 }
 
-/** Rows first … first + count of a matrix. */
+/** These are `count` rows of a matrix, from `first` on. */
 interface Rows {
   readonly first: number;
   readonly count: number;
 }
 
-/** As few windows as fit, of about the same size. */
+/** Gives as few windows as fit, of about the same size. */
 function windowsOf(rows: number, length: number, limit: number): Rows[] {
   const fitting = Math.floor(limit / (4 * length));
   const unit = fitting < TILE_ROWS ? ROWS : TILE_ROWS;
@@ -73,7 +74,7 @@ function byOutputRows(shape: GemmShape, windows: readonly Rows[], plan: (part: G
   );
 }
 
-/** The forward pass: b [n,k] in windows of rows, each of which makes columns of y. */
+/** The forward pass takes b [n,k] in windows of rows, each of which makes columns of y. */
 function byOutputColumns(shape: GemmShape, windows: readonly Rows[], plan: (part: GemmShape) => Launch): Launch {
   const { m, n, k, residual } = shape;
   const apart = m > 1;
@@ -98,7 +99,7 @@ function byOutputColumns(shape: GemmShape, windows: readonly Rows[], plan: (part
   );
 }
 
-/** The data gradient: b [k,n] in windows of rows, whose products are added up as residuals of one another. */
+/** The data gradient takes b [k,n] in windows of rows, whose products are added up as residuals of one another. */
 function byProducts(shape: GemmShape, windows: readonly Rows[], plan: (part: GemmShape) => Launch): Launch {
   const { m, n, k, a, activation } = shape;
   const apart = a === "k" && m > 1;
@@ -129,7 +130,7 @@ function byProducts(shape: GemmShape, windows: readonly Rows[], plan: (part: Gem
   );
 }
 
-/** What an operand of a part is among the buffers of the whole. */
+/** Says what an operand of a part is among the buffers of the whole. */
 interface Bound {
   readonly name: string;
   readonly window?: BindingWindow;
@@ -157,7 +158,7 @@ interface Part {
   readonly after: readonly Step[];
 }
 
-/** The parts one after another. They use the same scratch, but for what `prepare` makes. */
+/** Runs the parts one after another. They use the same scratch, but for what `prepare` makes. */
 function joined(parts: readonly Part[], scratch: Readonly<Record<string, number>>): Launch {
   const sizes: Record<string, number> = Object.fromEntries(Object.entries(scratch).filter(([, bytes]) => bytes > 0));
   const tables: Record<string, Uint32Array<ArrayBuffer>> = {};

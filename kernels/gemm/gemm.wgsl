@@ -1,17 +1,17 @@
-// Y[m,n] = act(sum_k A(m,k) B(n,k) + bias[n] + residual[m,n]), f32; Y and residual are row-major [m,n].
+// Computes Y[m,n] = act(sum_k A(m,k) B(n,k) + bias[n] + residual[m,n]), f32; Y and residual are row-major [m,n].
 //
 // A and B are read through strides: A(m,k) = a[m*a_row + k*a_col], B(n,k) = b[n*b_row + k*b_col]. *_MODE says how:
 //   0  vec4 along k         (a_col = 1; a_row, k multiples of 4)
 //   1  vec4 along the rows  (a_row = 1; a_col, rows a multiple of 4)
 //   2  scalar, any strides
-// A thread makes 4*BM x 4*BN outputs in named mat4x4 accumulators (column i of a block: row i, four columns of Y).
-// ONE_ROW (m = 1): only the first row of a block is read, summed and stored.
+// A thread makes 4*BM x 4*BN outputs in named mat4x4 accumulators (column i of a block is row i of four columns of Y).
+// With ONE_ROW (m = 1) only the first row of a block is read, summed and stored.
 // Rows and columns beyond the edge read a clamped address and aren't stored.
 //
-// Bindings: a, b, bias, residual read (an unused one takes any buffer), y read_write.
-// Grid: x over tiles_m * tiles_n tiles, tile_n fastest, rows of `row` threads folded into y; z over splits
-// of k and batches, batch fastest. Split s covers k in [s*chunk, (s+1)*chunk), chunk a multiple of 4; z writes at y + z*m*n.
-// Matrices of a batch are a_batch and b_batch elements apart (0: all the same one).
+// The bindings are a, b, bias and residual (read; an unused one takes any buffer), and y (read_write).
+// The grid's x goes over tiles_m * tiles_n tiles, tile_n fastest, with rows of `row` threads folded into y; z goes over
+// splits of k and batches, batch fastest. Split s covers k in [s*chunk, (s+1)*chunk), where chunk is a multiple of 4; z
+// writes at y + z*m*n. Matrices of a batch are a_batch and b_batch elements apart (0 means that all are the same one).
 const A_MODE: u32 = 0u;
 const B_MODE: u32 = 0u;
 const BM: u32 = 2u;
@@ -34,7 +34,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> residual: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-// Where the matrices of this batch start.
+// The matrices of this batch start here.
 var<private> a_base: u32;
 var<private> b_base: u32;
 
@@ -57,7 +57,7 @@ fn b_column(n: u32, k: u32, end: u32) -> vec4<f32> {
   return b[(b_base + min(k, end - 1u) * p.b_col + n) >> 2u];
 }
 
-// Column i: A(m..m+3, k+i); zero from `end` on, so that what B reads there doesn't count.
+// Column i holds A(m..m+3, k+i), which is zero from `end` on, so that what B reads there doesn't count.
 fn load_a(m: u32, k: u32, end: u32) -> mat4x4<f32> {
   if (ONE_ROW == 1u) {
     var v = vec4<f32>();

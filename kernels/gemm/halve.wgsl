@@ -1,6 +1,7 @@
-// y = x rounded to f16, two to a word, the even one low; values beyond ±65504 don't fit.
+// Computes y = x rounded to f16, two to a word with the even one low; values beyond ±65504 don't fit.
 //
-// Bindings: x read, y read_write. Grid: one thread per pair of the `size` numbers, rows of `row` threads.
+// The bindings are x (read) and y (read_write). The grid has one thread per pair of the `size` numbers, in rows of
+// `row` threads.
 struct Params { size: u32, row: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;

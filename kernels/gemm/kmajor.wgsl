@@ -1,9 +1,11 @@
-// packed[k][4*fours] = a matrix of rows x k, k-major in fours of rows; what lies beyond the last row is undefined.
+// Computes packed[k][4*fours] = a matrix of rows x k, k-major in fours of rows; what lies beyond the last row is
+// undefined.
 //
 // FROM says how the matrix lies in memory:
 //   0  [rows][k], k a multiple of 4      1  [rows][k]      2  [k][rows]
-// Bindings: x read, packed read_write. Grid: x over fours of rows; y and z, `lines` threads of y in each z, over the k of
-// FROM 2 (a thread packs one vec4), or over their fours (a thread packs 4 x 4).
+// The bindings are x (read) and packed (read_write). The grid's x goes over fours of rows; y and z, with `lines`
+// threads of y in each z, go over the k of FROM 2 (a thread packs one vec4), or over their fours (a thread packs 4 x
+// 4).
 const FROM: u32 = 0u;
 
 struct Params { rows: u32, k: u32, fours: u32, lines: u32 }
@@ -12,7 +14,7 @@ struct Params { rows: u32, k: u32, fours: u32, lines: u32 }
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> packed: array<vec4<f32>>;
 
-// Elements i to i + 3, from the two fours that hold them.
+// Gives elements i to i + 3, from the two fours that hold them.
 fn four_at(i: u32) -> vec4<f32> {
   let u = x[i >> 2u];
   let v = x[min((i >> 2u) + 1u, arrayLength(&x) - 1u)];

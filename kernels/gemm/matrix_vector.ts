@@ -1,4 +1,4 @@
-/** Matrix times vector (m = 1 or n = 1): a workgroup per row of the matrix adds up its products together. */
+/** Plans a matrix times a vector (m = 1 or n = 1): a workgroup per row of the matrix adds up its products together. */
 import type { Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
@@ -11,7 +11,7 @@ import { batchOf } from "./split.ts";
 
 const GROUP = 64;
 
-/** How the threads of a workgroup add up: pairwise in workgroup memory, or in subgroups first. */
+/** The threads of a workgroup add up pairwise in workgroup memory, or in subgroups first. */
 type Adding = "pairwise" | "subgroups";
 
 /** There are none for products of two matrices. */
@@ -35,7 +35,7 @@ function cost(shape: GemmShape, adding: Adding, { profile }: Tuning): number {
   return timeOf(m * n * (batch?.count ?? 1) * GROUP, ns, profile);
 }
 
-/** Which operand is the matrix, and where its elements lie. */
+/** Says which operand is the matrix, and where its elements lie. */
 function matrixOf({ m, n, a, b }: GemmShape) {
   return m === 1
     ? { matrix: "b", vector: "a", rows: n, contiguous: b } as const

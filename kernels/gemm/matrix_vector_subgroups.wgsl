@@ -1,11 +1,14 @@
-// y[r] = act(sum_k M(r,k) v[k] + bias + residual[r]), f32: a matrix times a vector, M(r,k) = matrix[r*row_step + k*col_step].
+// Computes y[r] = act(sum_k M(r,k) v[k] + bias + residual[r]), f32: a matrix times a vector, M(r,k) = matrix[r*row_step
+// + k*col_step].
 //
-// The 64 threads of a workgroup share a row, each adding up every 64th product; subgroups add up their threads' sums, and
-// the first thread those of the subgroups. Nothing is assumed of a subgroup's size, nor of which threads it holds.
+// The 64 threads of a workgroup share a row, each adding up every 64th product; subgroups add up their threads' sums,
+// and the first thread those of the subgroups. Nothing is assumed of a subgroup's size, nor of which threads it holds.
 //
-// Bindings: matrix, vector, bias, residual read (an unused one takes any buffer), y read_write [batch, rows].
-// Grid: one workgroup per row in x, rows of `row` workgroups folded into y; z over batches, whose matrices and vectors lie
-// matrix_batch and vector_batch elements apart (0: all the same one). bias_step 0: all rows share a bias.
+// The bindings are matrix, vector, bias and residual (read; an unused one takes any buffer), and y [batch, rows]
+// (read_write).
+// The grid has one workgroup per row in x, with rows of `row` workgroups folded into y; z goes over batches, whose
+// matrices and vectors lie matrix_batch and vector_batch elements apart (0 means that all are the same one). With
+// bias_step 0 all rows share a bias.
 const BIAS: u32 = 0u;
 const RESIDUAL: u32 = 0u;
 const ACTIVATION: u32 = 0u;

@@ -3,10 +3,11 @@
 // What a block holds beyond the matrix isn't written, and never read but beside outputs that aren't stored.
 //
 // x is the matrix from element `start` on, read through a uniform binding, which software adapters read several times
-// faster than storage. `inner` elements lie in a row in memory: they are neighbours along k, or with ROWS along the rows; at least 4.
+// faster than storage. `inner` elements lie in a row in memory: they are neighbours along k, or with ROWS along the
+// rows; there are at least 4.
 //
-// Bindings: x uniform, packed read_write. Grid: one thread per 4 elements of the window from its vec4 `skip` on;
-// elements from `end` on are no part of the matrix.
+// The bindings are x (uniform) and packed (read_write). The grid has one thread per 4 elements of the window from its
+// vec4 `skip` on; elements from `end` on are no part of the matrix.
 const ROWS: u32 = 0u;
 
 struct Params { inner: u32, blocks: u32, start: u32, skip: u32, end: u32 }

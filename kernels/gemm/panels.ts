@@ -14,10 +14,10 @@ import pack from "./pack.wgsl" with { type: "text" };
 import panels from "./panels.wgsl" with { type: "text" };
 import { type Contiguous, type GemmShape, packedLaunch } from "./shape.ts";
 
-/** Rows and summed columns of a packed block; together what a uniform binding may hold. */
+/** A packed block has so many rows and so many summed columns: together they are what a uniform binding may hold. */
 const ROWS = 256, COLUMNS = 64;
 const BLOCK_BYTES = 4 * ROWS * COLUMNS;
-/** Elements whose offset a uniform binding may have; buffers end at a multiple of it too. */
+/** A uniform binding may start at multiples of so many elements; buffers end at a multiple of it too. */
 const ALIGNED = 64;
 /** A dispatch binds so many blocks of one operand. */
 const BOUND = 4;
@@ -39,8 +39,8 @@ function cost(shape: GemmShape, { profile }: Tuning): number {
 }
 
 /**
- * Both operands packed into blocks (scratch "panelsA", "panelsB") that are read through uniform
- * bindings. For shapes that `fitsPanels`.
+ * Packs both operands into blocks (scratch "panelsA" and "panelsB") that are read through uniform bindings. It is for
+ * shapes that `fitsPanels`.
  */
 function planPanels(shape: GemmShape): Launch {
   const { m, n, k } = shape;
@@ -56,7 +56,7 @@ function planPanels(shape: GemmShape): Launch {
   return packedLaunch(launch, packSteps("b", "panelsB", n, k, shape.b), shape);
 }
 
-/** Each operand fills a uniform binding, and each packed number is read for many outputs. */
+/** Says whether each operand fills a uniform binding, and each packed number is read for many outputs. */
 function fitsPanels({ m, n, k, batch }: GemmShape): boolean {
   const window = BLOCK_BYTES / 4;
   return batch === undefined && Math.min(m, n, k) >= 32 && m * k >= window && n * k >= window &&
@@ -99,7 +99,10 @@ function productStep(shape: GemmShape, m0: number, n0: number, first: number): S
   };
 }
 
-/** A window of 64 KiB of the operand at a time; the last one is moved back so that it ends where the operand's buffer does. */
+/**
+ * Packs a window of 64 KiB of the operand at a time; the last one is moved back so that it ends where the operand's
+ * buffer does.
+ */
 function packSteps(from: string, to: string, rows: number, k: number, contiguous: Contiguous): Step[] {
   const size = rows * k, words = BLOCK_BYTES / 4;
   return Array.from({ length: ceilDiv(size, words) }, (_, i): Step => {

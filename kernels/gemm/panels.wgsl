@@ -1,12 +1,13 @@
-// Y[m,n] = act(sum_k A(m,k) B(n,k) + bias[n] + residual[m,n]), f32, for up to 256 x 256 of Y and 256 of k, with A and B
-// packed by pack.wgsl and read through uniform bindings: four blocks of 64 k each, a0..a3 and b0..b3 (in vec4).
-// Software adapters read a uniform array several times faster than storage.
+// Computes Y[m,n] = act(sum_k A(m,k) B(n,k) + bias[n] + residual[m,n]), f32, for up to 256 x 256 of Y and 256 of k,
+// with A and B packed by pack.wgsl and read through uniform bindings: four blocks of 64 k each, a0..a3 and b0..b3 (in
+// vec4). Software adapters read a uniform array several times faster than storage.
 //
-// A thread makes 8 x 8 outputs in named accumulators (cij: row i, columns 4j..4j+3), all terms of one in the order of k.
-// ADD: Y holds the sum over the k before these. BIAS, RESIDUAL, ACTIVATION: only with the last of k.
+// A thread makes 8 x 8 outputs in named accumulators (cij is row i, columns 4j..4j+3), all terms of one in the order of
+// k. With ADD, Y holds the sum over the k before these. BIAS, RESIDUAL and ACTIVATION come only with the last of k.
 //
-// Bindings: a0..a3, b0..b3 uniform (one beyond k takes any block), bias, residual read (an unused one takes any buffer),
-// y read_write [.., n]. Grid: one thread per 8 x 8 tile from (m0,n0) up to (m,n), tile_n fastest.
+// The bindings are a0..a3 and b0..b3 (uniform; one beyond k takes any block), bias and residual (read; an unused one
+// takes any buffer), and y [.., n] (read_write). The grid has one thread per 8 x 8 tile from (m0,n0) up to (m,n),
+// tile_n fastest.
 const ADD: u32 = 0u;
 const BIAS: u32 = 0u;
 const RESIDUAL: u32 = 0u;

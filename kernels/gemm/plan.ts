@@ -14,8 +14,9 @@ export type { Batch, Contiguous, GemmShape } from "./shape.ts";
 export { reduceStep } from "./split.ts";
 
 /**
- * Y[m,n] = act(A·Bᵀ + bias[n] + residual[m,n]); operands "a", "b", "y" and, as the epilogue says, "bias", "residual".
- * nt, nn and tn products differ in `a` and `b` only. Any sizes ≥ 1. k is split (scratch "partial") when m·n is small.
+ * Computes Y[m,n] = act(A·Bᵀ + bias[n] + residual[m,n]); the operands are "a", "b", "y" and, as the epilogue says,
+ * "bias" and "residual". nt, nn and tn products differ in `a` and `b` only. All sizes are at least 1. k is split
+ * (scratch "partial") when m·n is small.
  *
  * @throws RangeError for a batch of more products than a grid has layers
  */
@@ -27,14 +28,17 @@ export function planGemm(shape: GemmShape, tuning: Tuning = UNTUNED): Launch {
   );
 }
 
-/** What a measurement is valid for. Epilogues cost the same whichever way the sum is made. */
+/** Names what a measurement is valid for. Epilogues cost the same whichever way the sum is made. */
 export function gemmClass({ m, n, k, a, b, batch, storage, fixed }: GemmShape): string {
   const layout = `${a === "k" ? "n" : "t"}${b === "k" ? "t" : "n"}`;
   const batches = batch ? ` x${2 ** Math.ceil(Math.log2(batch.count))}` : "";
   return `gemm ${layout} ${m}x${n}x${k}${batches}${storage === "f16" ? " f16" : ""}${fixed ? ` fixed ${fixed}` : ""}`;
 }
 
-/** The ways that can win somewhere. f16 has other numbers: it is taken where the shape asks for it, and then alone. */
+/**
+ * Gives the ways that can win somewhere. f16 has other numbers: it is taken where the shape asks for it, and then
+ * alone.
+ */
 export function gemmCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   if (shape.storage === "f16") return tileCandidates(shape, tuning);
   return [registerCandidates, wideCandidates, panelCandidates, tileCandidates, matrixVectorCandidates].flatMap((ways) =>

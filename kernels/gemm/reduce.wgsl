@@ -1,7 +1,10 @@
-// y[i] = act(sum_s partial[s*part + at(i)] + bias[i / per % biases] + residual[i]), i < size, in the order of s.
-// A part lies as y does (at(i) = i), or with PADDED in rows of `row` numbers, `stride` apart, with a bias for each column.
-// `per` consecutive elements share a bias. Bindings: partial, bias, residual read (an unused one takes any buffer),
-// y read_write. Grid: one thread per element, rows of `row` threads (PADDED: a row of y in each y and z of the grid).
+// Computes y[i] = act(sum_s partial[s*part + at(i)] + bias[i / per % biases] + residual[i]), i < size, in the order of
+// s.
+// A part lies as y does (at(i) = i), or with PADDED in rows of `row` numbers, `stride` apart, with a bias for each
+// column. `per` consecutive elements share a bias.
+// The bindings are partial, bias and residual (read; an unused one takes any buffer), and y (read_write).
+// The grid has one thread per element, in rows of `row` threads (with PADDED each y and z of the grid has
+// a row of y).
 const BIAS: u32 = 0u;
 const RESIDUAL: u32 = 0u;
 const ACTIVATION: u32 = 0u;

@@ -1,4 +1,7 @@
-/** Products in registers only: a thread makes 4 or 8 rows and columns of outputs and reads all it needs from storage. */
+/**
+ * Plans products in registers only: a thread makes 4 or 8 rows and columns of outputs and reads all it needs from
+ * storage.
+ */
 import type { Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
@@ -62,7 +65,7 @@ function gemmProgram(constants: Record<string, number>): Program {
   return { name: "gemm", source: gemm, constants, access: ["read", "read", "read", "read", "read_write"] };
 }
 
-/** Every constant with each of its values: loads, tiles and epilogues change one at a time. */
+/** Lists every constant with each of its values: loads, tiles and epilogues change one at a time. */
 export function registerPrograms(): Program[] {
   const plain = epilogueConstants({});
   const loads = [0, 1, 2].flatMap((a) => [0, 1, 2].map((b) => ({ A_MODE: a, B_MODE: b, BM: 1, BN: 1, ONE_ROW: 0 })));

@@ -1,4 +1,7 @@
-/** Long sums in parts: k is split where the outputs alone leave the device idle, and a second dispatch adds up the parts. */
+/**
+ * Plans long sums in parts: k is split where the outputs alone leave the device idle, and a second dispatch adds up the
+ * parts.
+ */
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
@@ -13,11 +16,11 @@ const MAX_GROUPS = 65_535;
 
 export interface Split {
   readonly splits: number;
-  /** Summed columns of a split, a multiple of 4. */
+  /** A split has so many summed columns, a multiple of 4. */
   readonly chunk: number;
 }
 
-/** How to split k so that products of so many threads, all batches together, fill a device that wants `wanted`. */
+/** Says how to split k so that products of so many threads, all batches together, fill a device that wants `wanted`. */
 export function chooseSplit({ k, batch }: GemmShape, threads: number, wanted: number): Split {
   const most = Math.max(1, Math.floor(MAX_GROUPS / (batch?.count ?? 1)));
   const parts = Math.min(most, ceilDiv(wanted, threads), Math.max(1, Math.floor(k / SHORTEST_SPLIT)));
@@ -32,7 +35,7 @@ export function batchOf({ batch }: GemmShape): { readonly count: number; readonl
   return { count, a, b };
 }
 
-/** The products of `plan` (bindings a, `b`, bias, residual, y), and the sum of their parts where k is split. */
+/** Gives the products of `plan` (bindings a, `b`, bias, residual, y), and the sum of their parts where k is split. */
 export function splitLaunch(shape: GemmShape, { splits }: Split, b: string, plan: (e: Epilogue) => Plan): Launch {
   if (splits === 1) {
     const bias = shape.bias === "add" ? "bias" : "a", residual = shape.residual === "add" ? "residual" : "a";
@@ -49,13 +52,18 @@ export function splitLaunch(shape: GemmShape, { splits }: Split, b: string, plan
   };
 }
 
-/** Adds up `splits` partial results of `size` elements: scratch "partial" → "y"; `per` elements in a row share a bias. */
+/**
+ * Adds up `splits` partial results of `size` elements: scratch "partial" → "y"; `per` elements in a row share a bias.
+ */
 export function reduceStep(size: number, splits: number, epilogue: Epilogue, per: number, biases: number): Step {
   const grid = linearGrid(size, GROUP);
   return sumStep(0, [size, grid[0] * GROUP, splits, per, biases, size, 0, 0], grid, epilogue);
 }
 
-/** The same for partial results in rows of `columns` numbers that lie `stride` apart; y has no gaps, and a bias per column. */
+/**
+ * Does the same for partial results in rows of `columns` numbers that lie `stride` apart; y has no gaps, and has a bias
+ * per column.
+ */
 export function reducePaddedStep(
   [rows, columns, stride]: readonly [number, number, number],
   splits: number,

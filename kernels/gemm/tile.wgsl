@@ -1,17 +1,17 @@
-// Y[m,n] = act(sum_k A(m,k) B(n,k) + bias[n] + residual[m,n]), f32 sums; Y and residual are row-major [m,n].
+// Computes Y[m,n] = act(sum_k A(m,k) B(n,k) + bias[n] + residual[m,n]), f32 sums; Y and residual are row-major [m,n].
 //
-// A workgroup of 8 x 8 threads makes a tile of 32*B x 32*B outputs. Steps of 16 k of A and B go through workgroup memory
-// (at most 4 KiB each): tile[k][q] holds rows 4q..4q+3. A thread makes B x B blocks of 4 x 4, 32 rows and columns
-// apart, in named mat4x4 accumulators (column i of a block: row i, four columns of Y).
+// A workgroup of 8 x 8 threads makes a tile of 32*B x 32*B outputs. Steps of 16 k of A and B go through workgroup
+// memory (at most 4 KiB each): tile[k][q] holds rows 4q..4q+3. A thread makes B x B blocks of 4 x 4, 32 rows and
+// columns apart, in named mat4x4 accumulators (column i of a block is row i of four columns of Y).
 //
 // A(m,k) = a[m*a_row + k*a_col], B(n,k) = b[n*b_row + k*b_col], any strides; *_ROWS says that neighbours in memory are
-// neighbours along the rows, so that neighbouring threads read them. B_HALF: b holds f16 in pairs, the even one low.
-// Rows and columns beyond the edge read a clamped address and aren't stored; A is zero beyond k.
+// neighbours along the rows, so that neighbouring threads read them. With B_HALF, b holds f16 in pairs, the even one
+// low. Rows and columns beyond the edge read a clamped address and aren't stored; A is zero beyond k.
 //
-// Bindings: a, b, bias, residual read (an unused one takes any buffer), y read_write.
-// Grid: x over tiles_m * tiles_n workgroups, tile_n fastest, rows of `row` workgroups folded into y; z over splits of k
-// and batches, batch fastest. Split s covers k in [s*chunk, (s+1)*chunk); z writes at y + z*m*n.
-// Matrices of a batch are a_batch and b_batch elements apart (0: all the same one).
+// The bindings are a, b, bias and residual (read; an unused one takes any buffer), and y (read_write).
+// The grid's x goes over tiles_m * tiles_n workgroups, tile_n fastest, with rows of `row` workgroups folded into y; z
+// goes over splits of k and batches, batch fastest. Split s covers k in [s*chunk, (s+1)*chunk); z writes at y + z*m*n.
+// Matrices of a batch are a_batch and b_batch elements apart (0 means that all are the same one).
 const A_ROWS: u32 = 0u;
 const B_ROWS: u32 = 0u;
 const B_HALF: u32 = 0u;

@@ -1,4 +1,4 @@
-/** Products by tiles in workgroup memory, which is fast on GPUs; no other way takes b in f16. */
+/** Plans products by tiles in workgroup memory, which is fast on GPUs; no other way takes b in f16. */
 import type { Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
@@ -12,7 +12,7 @@ import tile from "./tile.wgsl" with { type: "text" };
 const GROUP = 64;
 /** A tile has so many outputs along a side for each block of a thread. */
 const SIDE = 32;
-/** k of both operands that are in workgroup memory at a time. */
+/** So many k of both operands are in workgroup memory at a time. */
 const STEP = 16;
 
 /** Offers tiles of 32 × 32 and 64 × 64 outputs. */

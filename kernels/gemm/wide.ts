@@ -1,6 +1,6 @@
 /**
- * Products in wide tiles: a thread makes up to 32 × 16 outputs from k-major operands in storage. For CPUs, where every
- * load costs as much as several multiply-adds and spilled accumulators lie in the nearest cache.
+ * Plans products in wide tiles: a thread makes up to 32 × 16 outputs from k-major operands in storage. They are for
+ * CPUs, where every load costs as much as several multiply-adds and spilled accumulators lie in the nearest cache.
  */
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
@@ -14,7 +14,10 @@ import wide from "./wide.wgsl" with { type: "text" };
 
 /** A thread's tile has so many fours of rows, and of columns. */
 const TILES = [[8, 4], [4, 4], [2, 4], [4, 2]] as const;
-/** A SIMD group of a software adapter: the fewer threads in a workgroup, the better a few wide tiles spread over cores. */
+/**
+ * This is a SIMD group of a software adapter: the fewer threads in a workgroup, the better a few wide tiles spread over
+ * cores.
+ */
 const GROUP = 8;
 /** A packing workgroup has so many threads along either side. */
 const PACK_SIDE = 8;
@@ -80,12 +83,12 @@ function plan(shape: GemmShape, bm: number, bn: number, { profile }: Tuning): La
   return packedLaunch({ steps: [...a.steps, ...steps], scratch, tables: {} }, b.steps, shape);
 }
 
-/** Whether a matrix of so many rows must be packed before it can be read k-major in fours. */
+/** Says whether a matrix of so many rows must be packed before it can be read k-major in fours. */
 function packing(contiguous: Contiguous, rows: number): boolean {
   return contiguous === "k" || rows % 4 !== 0;
 }
 
-/** The k-major form of an operand: itself, or `packed` in scratch and the step that makes it. */
+/** Gives the k-major form of an operand: itself, or `packed` in scratch and the step that makes it. */
 function operand(from: string, packed: string, rows: number, k: number, contiguous: Contiguous) {
   if (!packing(contiguous, rows)) return { name: from, steps: [], scratch: {} };
   const fours = ceilDiv(rows, 4), steps = contiguous === "rows" ? k : ceilDiv(k, 4);

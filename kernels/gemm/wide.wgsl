@@ -1,13 +1,17 @@
-// Y[m,n] = act(sum_k A(k,m) B(k,n) + bias[n] + residual[m,n]), f32, both operands k-major: a [k][4*a_fours], b [k][4*b_fours].
+// Computes Y[m,n] = act(sum_k A(k,m) B(k,n) + bias[n] + residual[m,n]), f32, with both operands k-major: a is
+// [k][4*a_fours], and b is [k][4*b_fours].
 //
-// A thread makes 4*BM x 4*BN outputs in named mat4x4 accumulators (column r of a block: row r, four columns of Y) and reads
-// BM + BN vec4 for each k: the wider the tile, the fewer loads per multiply-add. k isn't unrolled: a CPU's loop body then
-// fits its instruction cache at 32 x 16. Fours of rows and columns beyond the edge read the last one and aren't stored.
+// A thread makes 4*BM x 4*BN outputs in named mat4x4 accumulators (column r of a block is row r of four columns of Y)
+// and reads BM + BN vec4 for each k: the wider the tile, the fewer loads per multiply-add. k isn't unrolled: a CPU's
+// loop body then fits its instruction cache at 32 x 16. Fours of rows and columns beyond the edge read the last one and
+// aren't stored.
 //
-// y is vec4: rows of 4*b_fours. With an epilogue n is a multiple of 4, so that y, bias and residual are the layer's own.
+// y is vec4: rows of 4*b_fours. With an epilogue n is a multiple of 4, so that y, bias and residual are the layer's
+// own.
 //
-// Bindings: a, b, bias, residual read (an unused one takes any buffer), y read_write.
-// Grid: x over tiles_m * tiles_n tiles, tile_n fastest, rows of `row` threads folded into y; z over splits of k.
+// The bindings are a, b, bias and residual (read; an unused one takes any buffer), and y (read_write).
+// The grid's x goes over tiles_m * tiles_n tiles, tile_n fastest, with rows of `row` threads folded into y; z goes over
+// splits of k.
 // Split s covers k in [s*chunk, (s+1)*chunk) and writes at y + s*m*4*b_fours.
 const BM: u32 = 8u;
 const BN: u32 = 4u;

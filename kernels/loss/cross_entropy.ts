@@ -7,7 +7,7 @@ import gradSource from "./cross_entropy_grad.wgsl" with { type: "text" };
 export interface CrossEntropyShape {
   readonly rows: number;
   readonly classes: number;
-  /** Rows that count: a short last batch fills up its tensor. */
+  /** So many rows count: a short last batch fills up its tensor. */
   readonly valid: number;
   readonly smoothing: number;
 }
@@ -19,7 +19,7 @@ export function planCrossEntropy({ rows, classes, valid, smoothing }: CrossEntro
   return { program: forward[lanes], uniforms: [rows, classes, valid, grid[0], f32bits(smoothing)], grid };
 }
 
-/** Bindings: logits, labels, saved, gradient of the mean [1], gradient of the logits. */
+/** The bindings are logits, labels, saved, gradient of the mean [1] and gradient of the logits. */
 export function planCrossEntropyGrad({ rows, classes, valid, smoothing }: CrossEntropyShape): Plan {
   const grid = linearGrid(rows * classes, THREADS);
   return { program: backward, uniforms: [rows, classes, valid, grid[0], f32bits(smoothing)], grid };

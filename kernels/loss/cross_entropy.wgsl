@@ -1,10 +1,10 @@
-// Softmax cross-entropy with label smoothing e, per row:
+// Computes softmax cross-entropy with label smoothing e for each row:
 //   loss[n] = logsum + max - (1 - e) * z[n, label] - e / K * sum over k of z[n, k]      (0 for rows past `valid`)
 //   saved[n] = max = max over k of z[n, k],   saved[rows + n] = logsum = log of sum over k of exp(z[n, k] - max)
 // max and logsum stay apart, so that large logits cost no precision.
 //
-// z: [rows, K] floats; labels: u32 below K. LANES threads (1 or 64) share a row; a workgroup of 64 makes 64 / LANES rows.
-// Grid: (row, ceil(rows * LANES / 64 / row), 1) workgroups.
+// z is [rows, K] floats; labels are u32 below K. LANES threads (1 or 64) share a row; a workgroup of 64 makes 64 /
+// LANES rows. The grid is (row, ceil(rows * LANES / 64 / row), 1) workgroups.
 
 const LANES: u32 = 1u;
 
@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var k = 0u; k < LANES; k++) { largest = max(largest, maxima[k]); }
   }
 
-  // Sums of exp(z - max) and of z - max.
+  // These are the sums of exp(z - max) and of z - max.
   var sum = 0.0;
   var offset = 0.0;
   if (inside) {

@@ -1,7 +1,9 @@
-// dz[n, k] = dloss / valid * (exp(z[n, k] - max - logsum) - (1 - e) * [k = label] - e / K), and 0 for rows n >= valid.
+// Computes dz[n, k] = dloss / valid * (exp(z[n, k] - max - logsum) - (1 - e) * [k = label] - e / K), and 0 for rows n
+// >= valid.
 //
-// z, dz: [rows, K] floats; labels: u32; saved: max and logsum from cross_entropy.wgsl; dloss: one float (the gradient of the mean).
-// A thread per element. Grid: (row, ceil(rows * K / 64 / row), 1) workgroups of 64.
+// z and dz are [rows, K] floats; labels are u32; saved holds max and logsum from cross_entropy.wgsl; dloss is one float
+// (the gradient of the mean). Each element has a thread. The grid is (row, ceil(rows * K / 64 / row), 1) workgroups of
+// 64.
 
 struct Params {
   rows: u32,

@@ -4,7 +4,7 @@ import { linearGrid } from "../grid.ts";
 import source from "./distillation.wgsl" with { type: "text" };
 import gradSource from "./distillation_grad.wgsl" with { type: "text" };
 
-/** What the teacher's numbers are. */
+/** Says what the teacher's numbers are. */
 export type Targets = "logits" | "probabilities";
 
 export interface DistillationShape {
@@ -21,7 +21,10 @@ export function planDistillation({ rows, classes, temperature, targets }: Distil
   return { program: forward[targets][lanes], uniforms: [rows, classes, grid[0], f32bits(temperature)], grid };
 }
 
-/** Bindings: student's logits, teacher's numbers, saved, gradient of the mean [1], gradient of the student's logits. */
+/**
+ * The bindings are student's logits, teacher's numbers, saved, gradient of the mean [1] and gradient of the student's
+ * logits.
+ */
 export function planDistillationGrad({ rows, classes, temperature, targets }: DistillationShape): Plan {
   const grid = linearGrid(rows * classes, THREADS);
   return { program: backward[targets], uniforms: [rows, classes, grid[0], f32bits(temperature)], grid };

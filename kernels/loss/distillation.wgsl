@@ -1,12 +1,13 @@
-// The divergence of a student's classes from a teacher's at temperature T, per row (Hinton, Vinyals and Dean, arXiv 1503.02531):
+// Computes the divergence of a student's classes from a teacher's at temperature T for each row (Hinton, Vinyals and
+// Dean, arXiv 1503.02531):
 //   loss[n] = T^2 * sum over k of p[k] * (log p[k] - log q[k]),   q = softmax(z[n] / T)
 //   p = softmax(t[n] / T) where TARGETS is 0 (the teacher's logits), t[n] itself where it is 1 (its probabilities)
-// A probability of 0 counts as 0 * log 0 = 0. For the gradient:
+// A probability of 0 counts as 0 * log 0 = 0. The gradient reads:
 //   saved[0 .. rows] = max of z / T,     saved[rows ..] = log of sum over k of exp(z / T - max), and
 //   saved[2 rows ..], saved[3 rows ..] the same of t / T (0 where TARGETS is 1)
 //
-// z, t: [rows, K] floats. LANES threads (1 or 64) share a row; a workgroup of 64 makes 64 / LANES rows.
-// Grid: (row, ceil(rows * LANES / 64 / row), 1) workgroups.
+// z and t are [rows, K] floats. LANES threads (1 or 64) share a row; a workgroup of 64 makes 64 / LANES rows.
+// The grid is (row, ceil(rows * LANES / 64 / row), 1) workgroups.
 
 const LANES: u32 = 1u;
 const TARGETS: u32 = 0u;

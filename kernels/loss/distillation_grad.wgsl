@@ -1,9 +1,10 @@
-// dz[n, k] = dloss / rows * T * (q[n, k] - p[n, k]),   q = exp(z / T - max - logsum)
+// Computes dz[n, k] = dloss / rows * T * (q[n, k] - p[n, k]), q = exp(z / T - max - logsum)
 // where TARGETS is 0: p = exp(t / T - max - logsum) of the teacher's logits t;
 // where it is 1: p = t, the teacher's probabilities, which sum to 1.
 //
-// z, t, dz: [rows, K] floats; saved: [4, rows] from distillation.wgsl; dloss: one float (the gradient of the mean).
-// A thread per element. Grid: (row, ceil(rows * K / 64 / row), 1) workgroups of 64.
+// z, t and dz are [rows, K] floats; saved is [4, rows] from distillation.wgsl; dloss is one float (the gradient of the
+// mean).
+// Each element has a thread. The grid is (row, ceil(rows * K / 64 / row), 1) workgroups of 64.
 
 const TARGETS: u32 = 0u;
 

@@ -7,7 +7,7 @@ export function planSquaredError(n: number): Plan {
   return plan(n, forward);
 }
 
-/** dy = d · 2/n · (y − t). Bindings: y, t, d (the gradient of the mean), dy. */
+/** Computes dy = d · 2/n · (y − t). The bindings are y, t, d (the gradient of the mean) and dy. */
 export function planSquaredErrorGrad(n: number): Plan {
   return plan(n, backward);
 }

@@ -1,7 +1,7 @@
-// Two steps of the mean squared error of y against a target t, both of n floats:
+// Computes one of two steps of the mean squared error of y against a target t, both of n floats:
 //   forward  (GRADIENT 0): out[i] = (y[i] - t[i])^2                          (d is not read; summed elsewhere)
 //   gradient (GRADIENT 1): out[i] = d[0] * 2 / n * (y[i] - t[i]),            d = the gradient of the mean
-// A thread per element. Grid: (row, ceil(n / 64 / row), 1) workgroups of 64.
+// Each element has a thread. The grid is (row, ceil(n / 64 / row), 1) workgroups of 64.
 
 const GRADIENT: u32 = 0u;
 

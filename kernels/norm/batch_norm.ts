@@ -21,13 +21,14 @@ export interface TwoStages {
 
 export interface StatisticsOptions {
   readonly epsilon: number;
-  /** Share of the new batch in the running statistics; 1 replaces them. */
+  /** The new batch has this share in the running statistics; 1 replaces them. */
   readonly blend: number;
 }
 
 /**
- * Mean and 1/√(variance + ε) per channel of x [outer, channels, inner], and the running statistics' update.
- * Bindings: x, partials; then partials, statistics [2, channels], running mean, running variance.
+ * Computes the mean and 1/√(variance + ε) per channel of x [outer, channels, inner], and the running statistics'
+ * update.
+ * The bindings are x and partials; then partials, statistics [2, channels], running mean and running variance.
  */
 export function planStatistics(over: Reduction, { epsilon, blend }: StatisticsOptions): TwoStages {
   const { slices, perSlice, ...rest } = sliced(moments, over);
@@ -42,7 +43,7 @@ export function planStatistics(over: Reduction, { epsilon, blend }: StatisticsOp
   };
 }
 
-/** The same statistics from the running ones. Bindings: running mean, running variance, statistics. */
+/** Takes the same statistics from the running ones. The bindings are running mean, running variance and statistics. */
 export function planRunningStatistics(channels: number, epsilon: number): Plan {
   return {
     program: running,
@@ -51,10 +52,10 @@ export function planRunningStatistics(channels: number, epsilon: number): Plan {
   };
 }
 
-/** What follows the norm in the same kernels. */
+/** This follows the norm in the same kernels. */
 export type NormActivation = Extract<Activation, "none" | "relu" | "relu6">;
 
-/** y = act((x − mean)·γ/σ + β). Bindings: x, statistics, γ, β, y. */
+/** Computes y = act((x − mean)·γ/σ + β). The bindings are x, statistics, γ, β and y. */
 export function planBatchNorm(over: Reduction, activation: NormActivation): Plan {
   return planMaps(normalise[activation], over, []);
 }
@@ -69,12 +70,15 @@ export function planBatchNormParameters(over: Reduction, activation: NormActivat
   };
 }
 
-/** dγ and dβ from partial sums [slices, channels] of (Σ dy, Σ dy·x̂). Bindings: partials, dγ, dβ. */
+/** Computes dγ and dβ from partial sums [slices, channels] of (Σ dy, Σ dy·x̂). The bindings are partials, dγ and dβ. */
 export function planParameterSums(channels: number, slices: number): Plan {
   return { program: parameters, uniforms: [channels, slices], grid: [Math.ceil(channels / THREADS), 1, 1] };
 }
 
-/** dx, through the statistics too where they are the batch's. Bindings: x, dy, statistics, γ, β, dγ, dβ, dx. */
+/**
+ * Computes dx, through the statistics too where they are the batch's. The bindings are x, dy, statistics, γ, β, dγ, dβ
+ * and dx.
+ */
 export function planBatchNormGrad(
   over: Reduction,
   statistics: "batch" | "running",
@@ -117,7 +121,7 @@ const grad = {
   running: activated("batch norm gradient", gradSource, 7, { BATCH: 0 }),
 };
 
-/** Programs that read `inputs` buffers and write one. */
+/** Makes programs that read `inputs` buffers and write one. */
 function activated(
   name: string,
   text: string,

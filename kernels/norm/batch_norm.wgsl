@@ -1,9 +1,10 @@
-// y[n, c, i] = (x[n, c, i] - mean[c]) * (gamma[c] * invstd[c]) + beta[c], then by ACTIVATION:
-// 0 nothing, 1 its positive part, 2 that up to 6
+// Computes y[n, c, i] = (x[n, c, i] - mean[c]) * (gamma[c] * invstd[c]) + beta[c], which then goes through the function
+// of ACTIVATION:
+// 0 changes nothing, 1 takes the positive part, and 2 takes the positive part up to 6.
 //
-// x, y: `count` items of V, laid out [outer, channels, inner] with `inner` items of V per map; statistics: mean [channels] then
-// invstd [channels]. A workgroup of 64 threads makes 256 neighbouring items.
-// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where a map's size does not divide by 4.
+// x and y are `count` items of V, laid out [outer, channels, inner] with `inner` items of V per map; statistics holds
+// mean [channels], then invstd [channels]. A workgroup of 64 threads makes 256 neighbouring items.
+// The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where a map's size does not divide by 4.
 
 alias V = vec4<f32>;
 const ACTIVATION: u32 = 0u;

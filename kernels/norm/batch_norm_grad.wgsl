@@ -1,11 +1,12 @@
-// Gradient of batch norm, xhat = (x - mean) * invstd, m = elements per channel:
+// Computes the gradient of batch norm, where xhat = (x - mean) * invstd and m = elements per channel:
 //   BATCH = 1 (batch statistics):    dx = gamma * invstd * (dy - dbeta / m - xhat * dgamma / m)
 //   BATCH = 0 (running statistics):  dx = gamma * invstd * dy
-// ACTIVATION = 1: of its positive part, 2: of that up to 6; where the norm's output, made again from x, is beyond, dy counts as 0.
+// With ACTIVATION = 1 it is the gradient of the norm's positive part, and with 2 of that up to 6: where the norm's
+// output, made again from x, is beyond, dy counts as 0.
 //
-// x, dy, dx: `count` items of V, laid out [outer, channels, inner]; statistics: mean then invstd.
-// A workgroup of 64 threads makes 256 neighbouring items. Grid: (row, ceil(count / 256 / row), 1) workgroups.
-// V = f32 where a map's size does not divide by 4.
+// x, dy and dx are `count` items of V, laid out [outer, channels, inner]; statistics holds mean, then invstd.
+// A workgroup of 64 threads makes 256 neighbouring items. The grid is (row, ceil(count / 256 / row), 1) workgroups.
+// V is f32 where a map's size does not divide by 4.
 
 alias V = vec4<f32>;
 const BATCH: u32 = 1u;

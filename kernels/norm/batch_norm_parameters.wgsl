@@ -1,6 +1,7 @@
-// dbeta[c] = sum over s of partials[s, c].x,  dgamma[c] = sum over s of partials[s, c].y
+// Computes dbeta[c] = sum over s of partials[s, c].x, and dgamma[c] = sum over s of partials[s, c].y.
 //
-// partials: [slices, channels] from batch_norm_sums.wgsl. A thread per channel. Grid: (ceil(channels / 64), 1, 1) workgroups of 64.
+// partials are [slices, channels] from batch_norm_sums.wgsl. Each channel has a thread. The grid is (ceil(channels /
+// 64), 1, 1) workgroups of 64.
 
 struct Params {
   channels: u32,

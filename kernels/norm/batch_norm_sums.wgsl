@@ -1,9 +1,10 @@
-// The sums of batch norm's gradients over a slice of a channel, xhat = (x - mean) * invstd:
+// Computes the sums of batch norm's gradients over a slice of a channel, where xhat = (x - mean) * invstd:
 //   partial[s, c] = (sum of dy, sum of dy * xhat)
-// ACTIVATION = 1: of its positive part, 2: of that up to 6; where the norm's output, made again from x, is beyond, dy counts as 0.
+// With ACTIVATION = 1 it is the gradient of the norm's positive part, and with 2 of that up to 6: where the norm's
+// output, made again from x, is beyond, dy counts as 0.
 //
-// x, dy: [outer, channels, inner] with `inner` items of V; slices, workgroups and grid as in moments.wgsl.
-// partial: [slices, channels] of vec2; batch_norm_parameters.wgsl adds the slices.
+// x and dy are [outer, channels, inner] with `inner` items of V; slices, workgroups and grid are as in moments.wgsl.
+// partial is [slices, channels] of vec2; batch_norm_parameters.wgsl adds the slices.
 
 alias V = vec4<f32>;
 const ACTIVATION: u32 = 0u;
@@ -13,8 +14,8 @@ struct Params {
   inner: u32,
   items: u32,      // It is outer * inner.
   per_slice: u32,
-  step_n: u32,     // A thread strides by 64 / inner of n
-  step_i: u32,     // and by 64 % inner of i.
+  step_n: u32,     // A thread strides by 64 / inner of n.
+  step_i: u32,     // A thread strides by 64 % inner of i.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

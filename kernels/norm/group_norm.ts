@@ -8,7 +8,7 @@ import source from "./group_norm.wgsl" with { type: "text" };
 import gradSource from "./group_norm_grad.wgsl" with { type: "text" };
 import sumsSource from "./group_norm_sums.wgsl" with { type: "text" };
 
-/** x [batch, channels, inner], normalised over each of `groups` runs of channels; `groups` divides `channels`. */
+/** x is [batch, channels, inner], normalised over each of `groups` runs of channels; `groups` divides `channels`. */
 export interface GroupNormShape {
   readonly batch: number;
   readonly channels: number;
@@ -16,7 +16,7 @@ export interface GroupNormShape {
   readonly groups: number;
 }
 
-/** Operands: x, gamma, beta, y, and statistics [batch, groups, 2], which the gradients read. */
+/** The operands are x, gamma, beta, y, and statistics [batch, groups, 2], which the gradients read. */
 export function planGroupNorm(shape: GroupNormShape, epsilon: number, tuning: Tuning): Launch {
   return choose(groupNormClass(shape, "forward"), groupNormCandidates(shape, epsilon, tuning), tuning).build();
 }

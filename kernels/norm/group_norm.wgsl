@@ -1,10 +1,12 @@
-// Group norm, in two passes (never E[x^2] - mean^2), a row r = n * groups + g being the `span` channels of group g:
+// Computes group norm in two passes (never E[x^2] - mean^2), where a row r = n * groups + g is the `span` channels of
+// group g:
 //   y[n, c, i] = (x[n, c, i] - mean[r]) * invstd[r] * gamma[c] + beta[c],
 //   mean over the row,  invstd = 1 / sqrt(mean of (x - mean)^2 + epsilon)
 //
-// x, y: [N, channels, inner] with `inner` items of V; gamma, beta: [channels]; statistics: [rows] of (mean, invstd), for the
-// gradient. A team of LANES threads per row. Grid: (row, teams of 64 / LANES rows / row, 1) workgroups of 64.
-// V = f32 where a map does not divide by 4.
+// x and y are [N, channels, inner] with `inner` items of V; gamma and beta are [channels]; statistics are [rows] of
+// (mean, invstd), for the gradient. Each row has a team of LANES threads. The grid is (row, teams of 64 / LANES rows /
+// row, 1) workgroups of 64.
+// V is f32 where a map does not divide by 4.
 
 alias V = vec4<f32>;
 const WIDTH: u32 = 4u;    // A V has so many elements.
@@ -30,7 +32,7 @@ var<workgroup> shared_values: array<f32, 64>;
 
 fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
 
-// The sum of a team's values, known to all of the team.
+// Tells all of a team the sum of its values.
 fn sum_of_team(local: u32, value: f32) -> f32 {
   if (LANES == 1u) { return value; }
   workgroupBarrier();

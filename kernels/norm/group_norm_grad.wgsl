@@ -1,10 +1,11 @@
-// Gradient of group norm with respect to its input, xhat = (x - mean) * invstd, m = elements of a group, sums over the group:
+// Computes the gradient of group norm with respect to its input, where xhat = (x - mean) * invstd, m counts the
+// elements of a group, and sums go over the group:
 //   dx = invstd * (gamma * dy - (sum of gamma * dy) / m - xhat * (sum of gamma * dy * xhat) / m)
 //
-// x, dy, dx: [N, channels, inner] with `inner` items of V, a row r = n * groups + g being the `span` channels of group g;
-// statistics: [rows] of (mean, invstd); gamma: [channels]; partials: [N, channels] of (sum of dy, sum of dy * xhat) over a map,
-// from group_norm_sums.wgsl. A team of LANES threads per row. Grid: (row, teams of 64 / LANES rows / row, 1) workgroups of 64.
-// V = f32 where a map does not divide by 4.
+// x, dy and dx are [N, channels, inner] with `inner` items of V, a row r = n * groups + g being the `span` channels of
+// group g; statistics are [rows] of (mean, invstd); gamma is [channels]; partials are [N, channels] of (sum of dy, sum
+// of dy * xhat) over a map, from group_norm_sums.wgsl. Each row has a team of LANES threads. The grid is (row, teams of
+// 64 / LANES rows / row, 1) workgroups of 64. V is f32 where a map does not divide by 4.
 
 alias V = vec4<f32>;
 const WIDTH: u32 = 4u;    // A V has so many elements.
@@ -28,7 +29,7 @@ struct Params {
 
 var<workgroup> shared_values: array<f32, 64>;
 
-// The sum of a team's values, known to all of the team.
+// Tells all of a team the sum of its values.
 fn sum_of_team(local: u32, value: f32) -> f32 {
   if (LANES == 1u) { return value; }
   workgroupBarrier();

@@ -1,10 +1,11 @@
-// The sums of group norm's gradients over one map, xhat = (x - mean) * invstd:
+// Computes the sums of group norm's gradients over one map, where xhat = (x - mean) * invstd:
 //   partials[n, c] = (sum over i of dy[n, c, i], sum over i of dy[n, c, i] * xhat[n, c, i])
 //
-// x, dy: [rows, inner] with `inner` items of V and a row r = n * channels + c; statistics: (mean, invstd) of each group, whose
-// `span` rows lie together; partials: [N, channels] of vec2. batch_norm_parameters.wgsl adds them over n to the gradients of
-// beta and gamma. A team of LANES threads per row. Grid: (row, teams of 64 / LANES rows / row, 1) workgroups of 64.
-// V = f32 where a map does not divide by 4.
+// x and dy are [rows, inner] with `inner` items of V and a row r = n * channels + c; statistics holds (mean, invstd) of
+// each group, whose `span` rows lie together; partials are [N, channels] of vec2. batch_norm_parameters.wgsl adds them
+// over n to the gradients of beta and gamma. Each row has a team of LANES threads. The grid is (row, teams of 64 /
+// LANES rows / row, 1) workgroups of 64.
+// V is f32 where a map does not divide by 4.
 
 alias V = vec4<f32>;
 const LANES: u32 = 64u;
@@ -26,7 +27,7 @@ var<workgroup> shared_values: array<f32, 64>;
 
 fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
 
-// The sum of a team's values, known to all of the team.
+// Tells all of a team the sum of its values.
 fn sum_of_team(local: u32, value: f32) -> f32 {
   if (LANES == 1u) { return value; }
   workgroupBarrier();

@@ -15,7 +15,7 @@ export interface LayerNormShape {
   readonly length: number;
 }
 
-/** Operands: x, gamma, beta, y, and statistics [rows, 2], which the gradients read. */
+/** The operands are x, gamma, beta, y, and statistics [rows, 2], which the gradients read. */
 export function planLayerNorm(shape: LayerNormShape, epsilon: number, tuning: Tuning): Launch {
   return choose(layerNormClass(shape, "forward"), layerNormCandidates(shape, epsilon, tuning), tuning).build();
 }

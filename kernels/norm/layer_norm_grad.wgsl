@@ -1,9 +1,9 @@
-// Gradient of layer norm with respect to its input, xhat = (x - mean) * invstd and g = gamma * dy:
+// Computes the gradient of layer norm with respect to its input, where xhat = (x - mean) * invstd and g = gamma * dy:
 //   dx[r, i] = invstd * (g[r, i] - mean over k of g[r, k] - xhat[r, i] * mean over k of g[r, k] * xhat[r, k])
 //
-// x, dy, dx: [rows, length] with `length` items of V; gamma: [length]; statistics: [rows] of (mean, invstd).
-// A team of LANES threads per row. Grid: (row, teams of 64 / LANES rows / row, 1) workgroups of 64.
-// V = f32 where a row does not divide by 4.
+// x, dy and dx are [rows, length] with `length` items of V; gamma is [length]; statistics are [rows] of (mean, invstd).
+// Each row has a team of LANES threads. The grid is (row, teams of 64 / LANES rows / row, 1) workgroups of 64.
+// V is f32 where a row does not divide by 4.
 
 alias V = vec4<f32>;
 const WIDTH: u32 = 4u;    // A V has so many elements.
@@ -26,7 +26,7 @@ var<workgroup> shared_values: array<f32, 64>;
 
 fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
 
-// The sum of a team's values, known to all of the team.
+// Tells all of a team the sum of its values.
 fn sum_of_team(local: u32, value: f32) -> f32 {
   if (LANES == 1u) { return value; }
   workgroupBarrier();

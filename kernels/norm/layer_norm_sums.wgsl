@@ -1,9 +1,10 @@
-// The sums of layer norm's gamma and beta over a slice of the rows, xhat = (x - mean) * invstd:
+// Computes the sums of the gradients of layer norm's gamma and beta over a slice of the rows, where xhat = (x - mean) *
+// invstd:
 //   partials[s, i] = (sum over r of dy[r, i], sum over r of dy[r, i] * xhat[r, i])
 //
-// x, dy: [rows, length] floats; statistics: [rows] of (mean, invstd); partials: [slices, length] of vec2, which
-// batch_norm_parameters.wgsl adds up. A thread per column and slice of `per_slice` rows.
-// Grid: (ceil(length / 64), slices, 1) workgroups of 64.
+// x and dy are [rows, length] floats; statistics are [rows] of (mean, invstd); partials are [slices, length] of vec2,
+// which batch_norm_parameters.wgsl adds up. Each column and slice of `per_slice` rows has a thread.
+// The grid is (ceil(length / 64), slices, 1) workgroups of 64.
 
 struct Params {
   rows: u32,

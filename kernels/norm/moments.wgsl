@@ -1,10 +1,11 @@
-// Mean and sum of squared deviations of a slice of a channel (never E[x^2] - mean^2):
+// Computes the mean and the sum of squared deviations of a slice of a channel (never E[x^2] - mean^2):
 //   partial[s, c] = (m, sum of (x - m)^2),  m = mean of the slice
 // x is read once: each part of a thread's V keeps its own moments (Welford 1962), which are put together at the end.
 //
-// x: [outer, channels, inner] with `inner` items of V. The outer * inner items of a channel are numbered n * inner + i and cut into
-// slices of `per_slice`; moments_combine.wgsl puts them together. partial: [slices, channels] of vec2.
-// A workgroup of 64 threads per slice and channel. Grid: (channels, slices, 1). V = f32 where `inner` does not divide by 4.
+// x is [outer, channels, inner] with `inner` items of V. The outer * inner items of a channel are numbered n * inner +
+// i and cut into slices of `per_slice`; moments_combine.wgsl puts them together. partial is [slices, channels] of vec2.
+// Each slice and channel has a workgroup of 64 threads. The grid is (channels, slices, 1). V is f32 where `inner` does
+// not divide by 4.
 
 alias V = vec4<f32>;
 const WIDTH: u32 = 4u;   // A V has so many elements.
@@ -14,8 +15,8 @@ struct Params {
   inner: u32,
   items: u32,      // It is outer * inner.
   per_slice: u32,
-  step_n: u32,     // A thread strides by 64 / inner of n
-  step_i: u32,     // and by 64 % inner of i.
+  step_n: u32,     // A thread strides by 64 / inner of n.
+  step_i: u32,     // A thread strides by 64 % inner of i.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -26,7 +27,7 @@ var<workgroup> shared_sums: array<f32, 64>;
 
 fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
 
-// The sum of all threads' values, known to all threads.
+// Tells all threads the sum of their values.
 fn sum_of_group(local: u32, value: f32) -> f32 {
   workgroupBarrier();
   shared_sums[local] = value;

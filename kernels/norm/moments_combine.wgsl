@@ -4,8 +4,9 @@
 //   running_mean += blend * (mean - running_mean),  running_variance += blend * (M2 / (n - 1) - running_variance)
 // blend = 1 takes the new value whatever stood there. The running variance is the unbiased one (as in PyTorch).
 //
-// partials: [slices, channels] of (mean, M2), `per_slice` elements each but the last, `elements` in all.
-// A thread per channel. Grid: (ceil(channels / 64), 1, 1) workgroups of 64.
+// partials are [slices, channels] of (mean, M2), with `per_slice` elements in each slice but the last, and `elements`
+// in all.
+// Each channel has a thread. The grid is (ceil(channels / 64), 1, 1) workgroups of 64.
 
 struct Params {
   channels: u32,

@@ -1,5 +1,6 @@
-// statistics[c] = running_mean[c],  statistics[channels + c] = 1 / sqrt(running_variance[c] + epsilon): what batch_norm.wgsl reads
-// in evaluation.  A thread per channel. Grid: (ceil(channels / 64), 1, 1) workgroups of 64.
+// Computes statistics[c] = running_mean[c], and statistics[channels + c] = 1 / sqrt(running_variance[c] + epsilon):
+// what batch_norm.wgsl reads in evaluation. Each channel has a thread. The grid is (ceil(channels / 64), 1, 1)
+// workgroups of 64.
 
 struct Params {
   channels: u32,

@@ -1,4 +1,5 @@
-// Adam and AdamW over a window of the parameter arena, fused with weight decay, the ADMM pull and the mask:
+// Makes a step of Adam or AdamW over a window of the parameter arena, fused with weight decay, the ADMM pull and the
+// mask:
 //
 //   g ← g + weightDecay·w               Adam (AdamW instead: w ← w − lr·lrScale·weightDecay·w, outside the moments)
 //   g ← g + rho·(w − pull)              coupled in both; pull = Σρ_c(Z_c − U_c) / Σρ_c, w before its decay
@@ -6,7 +7,7 @@
 //   w ← w − lr·lrScale · m/(1 − β1ᵗ) / (√v/√(1 − β2ᵗ) + ε)          as torch.optim.Adam; the corrections come from the host
 //   w, m, v ← 0 exactly where mask = 0
 //
-// Layout and grid as in sgd.wgsl. A binding that a variant doesn't use may hold any read-only buffer.
+// Layout and grid are as in sgd.wgsl. A binding that a variant doesn't use may hold any read-only buffer.
 
 const DECOUPLED: u32 = 0u;
 const PULL: u32 = 0u;
@@ -15,7 +16,7 @@ const MASK: u32 = 0u;
 struct Params {
   row: u32,             // A row of the grid has so many threads.
   count: u32,           // The window has so many vec4s.
-  firstBlock: u32,      // block of 64 elements at which the window starts
+  firstBlock: u32,      // The window starts at this block of 64 elements.
   lr: f32,
   beta1: f32,
   rest1: f32,           // It is 1 − β1, rounded once.

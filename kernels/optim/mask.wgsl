@@ -1,5 +1,5 @@
-// x ← 0 exactly where mask = 0, over a window of an arena (a product would keep NaN, infinity and −0).
-// Grid: 64 threads, 4 elements each; i = x + y·row.
+// Sets x ← 0 exactly where mask = 0, over a window of an arena (a product would keep NaN, infinity and −0).
+// A workgroup has 64 threads with 4 elements each; thread i = x + y·row.
 
 struct Params {
   row: u32,   // A row of the grid has so many threads.

@@ -11,7 +11,7 @@ export const BLOCK_ELEMENTS = 64;
 const THREADS = 64;
 const VECTOR = 4;
 
-/** A run of whole blocks of the arena that fits in one binding, in elements. */
+/** This is a run of whole blocks of the arena that fits in one binding, in elements. */
 export interface BindingWindow {
   readonly first: number;
   readonly elements: number;
@@ -28,7 +28,7 @@ export function bindingWindows(elements: number, maxBindingBytes: number): Bindi
   return windows;
 }
 
-/** Which optional arenas a step reads. */
+/** Says which optional arenas a step reads. */
 export type Extra = "pull" | "mask";
 
 export interface SgdStep {
@@ -54,11 +54,14 @@ export interface AdamStep {
   readonly epsilon: number;
   /** "coupled" is Adam with L2 in the gradient, "decoupled" is AdamW. */
   readonly decay: "coupled" | "decoupled";
-  /** t of the bias corrections: 1 for the first step. */
+  /** This is t of the bias corrections, 1 for the first step. */
   readonly t: number;
 }
 
-/** The bindings are weights, first moment, second moment, gradients, pull, mask, segmentOf and segments; adam.wgsl has the formula. */
+/**
+ * The bindings are weights, first moment, second moment, gradients, pull, mask, segmentOf and segments; adam.wgsl has
+ * the formula.
+ */
 export function planAdam(step: AdamStep, extras: readonly Extra[], window: BindingWindow): Plan {
   const { grid, head } = cover(window);
   const { lr, beta1, beta2, epsilon, t } = step;
@@ -71,13 +74,13 @@ export function planAdam(step: AdamStep, extras: readonly Extra[], window: Bindi
   };
 }
 
-/** Bindings: x, mask. x becomes exactly 0 where mask is 0. */
+/** The bindings are x and mask. x becomes exactly 0 where mask is 0. */
 export function planMask(window: BindingWindow): Plan {
   const { grid, head } = cover(window);
   return { program: maskProgram, uniforms: head.slice(0, 2), grid };
 }
 
-/** Every program this planner can emit. */
+/** Lists every program that this planner can emit. */
 export function variants(): Program[] {
   const extras: Extra[][] = [[], ["pull"], ["mask"], ["pull", "mask"]];
   return [

@@ -1,4 +1,5 @@
-// SGD with momentum over a window of the parameter arena, fused with weight decay, the ADMM pull and the mask:
+// Makes a step of SGD with momentum over a window of the parameter arena, fused with weight decay, the ADMM pull and
+// the mask:
 //
 //   g ← g + weightDecay·w + rho·(w − pull)        pull = Σρ_c(Z_c − U_c) / Σρ_c
 //   m ← momentum·m + g
@@ -7,7 +8,8 @@
 //
 // Layout: every arena has the same offsets; a segment (parameter) starts on a block of 64 elements, and segmentOf maps
 // block → segment. segments[s] = (weightDecay, rho, lrScale, trainable 0|1).
-// Grid: 64 threads, 4 elements each; i = x + y·row. A binding that a variant doesn't use may hold any read-only buffer.
+// A workgroup has 64 threads with 4 elements each; thread i = x + y·row. A binding that a variant doesn't use may hold
+// any read-only buffer.
 
 const NESTEROV: u32 = 0u;
 const PULL: u32 = 0u;
@@ -16,7 +18,7 @@ const MASK: u32 = 0u;
 struct Params {
   row: u32,        // A row of the grid has so many threads.
   count: u32,      // The window has so many vec4s.
-  firstBlock: u32, // block of 64 elements at which the window starts
+  firstBlock: u32, // The window starts at this block of 64 elements.
   lr: f32,
   momentum: f32,
 }

@@ -1,4 +1,5 @@
-// The functions that layers' kernels and those after them know, by a shader's ACTIVATION (gelu.wgsl stands before).
+// Applies one of the functions that layers' kernels and those after them know, as a shader's ACTIVATION says (gelu.wgsl
+// stands before).
 fn activated(v: V) -> V {
   if (ACTIVATION == 3u) { return gelu(v); }
   if (ACTIVATION == 4u) { return gelu_tanh(v); }

@@ -8,8 +8,8 @@ import source from "./binary.wgsl" with { type: "text" };
 import channelSource from "./binary_channel.wgsl" with { type: "text" };
 
 /**
- * The order is the shaders' KIND. `subFrom` is b − a and `divInto` b / a; `prelu` is a where it is positive, else b · a, and
- * `preluSlope` its derivative by a; `timesNegative` is a · min(b, 0).
+ * The order is the shaders' KIND. `subFrom` is b − a and `divInto` b / a; `prelu` is a where it is positive, else b ·
+ * a, and `preluSlope` its derivative by a; `timesNegative` is a · min(b, 0).
  */
 const KINDS = [
   "add",
@@ -30,8 +30,8 @@ export function planBinary(kind: BinaryKind, size: number): Plan {
 }
 
 /**
- * y = a op b with b repeated along the axes of a that `over` sums: b [channels] over a [outer, channels, inner], or
- * b [outer, inner] over a [outer, middle, inner]. Bindings: a, b, y.
+ * Computes y = a op b with b repeated along the axes of a that `over` sums: b [channels] over a [outer, channels,
+ * inner], or b [outer, inner] over a [outer, middle, inner]. The bindings are a, b and y.
  */
 export function planBinaryOver(kind: BinaryKind, over: Reduction | MiddleReduction): Plan {
   if ("middle" in over) {

@@ -1,4 +1,4 @@
-// y[i] = a[i] op b[j(i)], op by KIND:
+// Computes y[i] = a[i] op b[j(i)], with op chosen by KIND:
 //   0 add             a + b
 //   1 multiply        a * b
 //   2 subtract        a - b
@@ -8,11 +8,13 @@
 //   6 prelu           a where a > 0, else b * a
 //   7 prelu slope     1 where a > 0, else b
 //   8 times negative  a * min(b, 0)
-// FORM = 0: same shapes, j = i. FORM = 1: b is one row of `inner` items repeated (a [N, F], b [F]). FORM = 2: a is
-// [outer, middle, inner] and b [outer, inner], repeated along the middle; `block` = middle * inner.
+// With FORM = 0 the shapes are the same and j = i. With FORM = 1, b is one row of `inner` items, repeated (a is [N, F],
+// b is [F]). With FORM = 2, a is [outer, middle, inner], and b is [outer, inner], repeated along the middle; `block` =
+// middle * inner.
 //
-// a, y: `count` items of V; b: as many, `inner`, or outer * inner. A workgroup of 64 threads makes 256 neighbouring items.
-// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where the numbers of elements do not divide by 4.
+// a and y are `count` items of V; b has as many, or `inner`, or outer * inner. A workgroup of 64 threads makes 256
+// neighbouring items. The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where the numbers of elements
+// do not divide by 4.
 
 alias V = vec4<f32>;
 const KIND: u32 = 0u;

@@ -1,9 +1,10 @@
-// y[n, c, i] = a[n, c, i] op b[c], op by KIND as in binary.wgsl.
-// A bias or scale per channel; with channels = N * C also one per image and channel (squeeze and excitation).
+// Computes y[n, c, i] = a[n, c, i] op b[c], with op chosen by KIND as in binary.wgsl.
+// It makes a bias or scale per channel, and with channels = N * C also one per image and channel (squeeze and
+// excitation).
 //
-// a, y: `count` items of V, laid out [count / (channels * inner), channels, inner] with `inner` items of V per map; b: `channels`
-// floats. A workgroup of 64 threads makes 256 neighbouring items.
-// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where a map's size does not divide by 4.
+// a and y are `count` items of V, laid out [count / (channels * inner), channels, inner] with `inner` items of V per
+// map; b is `channels` floats. A workgroup of 64 threads makes 256 neighbouring items.
+// The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where a map's size does not divide by 4.
 
 alias V = vec4<f32>;
 const KIND: u32 = 0u;

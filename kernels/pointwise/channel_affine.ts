@@ -1,4 +1,7 @@
-/** What follows a layer and its kernels don't do, in one pass: a map of biases, an activation, an affine per channel. */
+/**
+ * Does in one pass what follows a layer and its kernels don't do: a map of biases, an activation, an affine per
+ * channel.
+ */
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import type { Reduction } from "../reduce/sum.ts";
@@ -13,7 +16,9 @@ import { ITEMS_PER_GROUP } from "./unary.ts";
 const ACTIVATIONS = ["none", "relu", "relu6", "gelu", "geluTanh"] as const;
 export type AffineActivation = typeof ACTIVATIONS[number];
 
-/** What is done to x [outer, channels, inner]: + map, then the activation, then a factor and a shift per channel. */
+/**
+ * Says what is done to x [outer, channels, inner]: + map, then the activation, then a factor and a shift per channel.
+ */
 export interface ChannelAffine {
   /** "add" has a bias for each number of a sample, [channels, inner]. */
   readonly map: "none" | "add";
@@ -21,7 +26,10 @@ export interface ChannelAffine {
   readonly affine: "none" | "apply";
 }
 
-/** y = f(x + map) · scale + shift. Bindings: x, map, affine (`packAffine`), y; an unused one takes any buffer that is read. */
+/**
+ * Computes y = f(x + map) · scale + shift. The bindings are x, map, affine (`packAffine`) and y; an unused one takes
+ * any buffer that is read.
+ */
 export function planChannelAffine(over: Reduction, { map, activation, affine }: ChannelAffine): Plan {
   const { outer, channels, inner } = over;
   const size = outer * channels * inner;
@@ -39,7 +47,7 @@ export function planChannelAffine(over: Reduction, { map, activation, affine }: 
   return { program, uniforms: [size / width, grid[0], channels, inner / width], grid };
 }
 
-/** Scales and shifts as the shader for these sizes reads them, rounded once. */
+/** Packs scales and shifts as the shader for these sizes reads them, rounded once. */
 export function packAffine(
   over: Reduction,
   { map }: Pick<ChannelAffine, "map">,
@@ -49,7 +57,7 @@ export function packAffine(
   return new Float32Array(Array.from(scale, (s, c) => [s, shift[c]]).flat());
 }
 
-/** Neighbouring numbers are neighbouring channels. */
+/** Says whether neighbouring numbers are neighbouring channels. */
 function rowsOfChannels({ inner }: Reduction): boolean {
   return inner === 1;
 }

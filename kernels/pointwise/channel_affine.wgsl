@@ -1,11 +1,12 @@
-// y[n, c, i] = f(x[n, c, i] + map[c, i]) * scale[c] + shift[c], f by ACTIVATION:
+// Computes y[n, c, i] = f(x[n, c, i] + map[c, i]) * scale[c] + shift[c], with f chosen by ACTIVATION:
 //   0 nothing, 1 its positive part, 2 that up to 6, 3 gelu, 4 gelu tanh (gelu.wgsl)
-// MAP = 1: with the map, the same for each image. AFFINE = 1: with scale and shift.
+// MAP = 1 adds the map, which is the same for each image. AFFINE = 1 takes scale and shift.
 //
-// x, y: `count` items of V, laid out [count / (channels * inner), channels, inner] with `inner` items of V per map; map:
-// channels * inner items; affine: channels pairs of scale and shift. A workgroup of 64 threads makes 256 neighbouring items.
-// Bindings: x, map, affine read (an unused one takes any buffer), y read_write.
-// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where a map's size does not divide by 4.
+// x and y are `count` items of V, laid out [count / (channels * inner), channels, inner] with `inner` items of V per
+// map; map has channels * inner items; affine holds `channels` pairs of scale and shift. A workgroup of 64 threads
+// makes 256 neighbouring items. The bindings are x, map and affine (read; an unused one takes any buffer), and y
+// (read_write).
+// The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where a map's size does not divide by 4.
 
 alias V = vec4<f32>;
 const MAP: u32 = 0u;

@@ -1,7 +1,7 @@
-// y[i] = value.
+// Sets y[i] = value.
 //
-// y: `count` items of V. A workgroup of 64 threads makes 256 neighbouring items.
-// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where the number of elements does not divide by 4.
+// y is `count` items of V. A workgroup of 64 threads makes 256 neighbouring items.
+// The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where the number of elements does not divide by 4.
 
 alias V = vec4<f32>;
 

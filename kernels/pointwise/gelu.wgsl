@@ -1,7 +1,7 @@
-// GELU in both forms, for shaders that work on items of V. They are put before a shader's own text.
+// This is GELU in both forms, for shaders that work on items of V. It is put before a shader's own text.
 //
-// gelu(v) = v * Phi(v), Phi by the complementary error function (Numerical Recipes erfcc, relative error 1.2e-7).
-// gelu_tanh(v) = v/2 * (1 + tanh(sqrt(2/pi) * (v + 0.044715 v^3))).
+// gelu(v) = v * Phi(v), where Phi is made by the complementary error function (Numerical Recipes erfcc, relative error
+// 1.2e-7). gelu_tanh(v) = v/2 * (1 + tanh(sqrt(2/pi) * (v + 0.044715 v^3))).
 // tanh_exact is Cephes' tanhf: a polynomial for |v| < 0.625, else 1 - 2 / (e^2v + 1).
 
 // Computes erfc(z) for z >= 0.

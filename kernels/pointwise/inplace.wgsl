@@ -1,7 +1,7 @@
-// y[i] = alpha * x[i] + beta * y[i], in place. beta = 0 ignores what y held (also NaN).
+// Computes y[i] = alpha * x[i] + beta * y[i], in place. beta = 0 ignores what y held (also NaN).
 //
-// x, y: `count` items of V in different buffers. A workgroup of 64 threads makes 256 neighbouring items.
-// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where the number of elements does not divide by 4.
+// x and y are `count` items of V in different buffers. A workgroup of 64 threads makes 256 neighbouring items.
+// The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where the number of elements does not divide by 4.
 
 alias V = vec4<f32>;
 

@@ -1,7 +1,8 @@
-// y[i] = (1 - factor) * a[i] + factor * b[i]. At factor 0 it is a and at 1 it is b, bit for bit, whatever the other holds.
+// Computes y[i] = (1 - factor) * a[i] + factor * b[i]. At factor 0 it is a and at 1 it is b, bit for bit, whatever the
+// other holds.
 //
-// a, b, y: `count` items of V. A workgroup of 64 threads makes 256 neighbouring items.
-// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where the number of elements does not divide by 4.
+// a, b and y are `count` items of V. A workgroup of 64 threads makes 256 neighbouring items.
+// The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where the number of elements does not divide by 4.
 
 alias V = vec4<f32>;
 

@@ -1,7 +1,8 @@
-// y[m, c] = f(x[m, c]) * scale[c] + shift[c], f by ACTIVATION as in channel_affine.wgsl.
+// Computes y[m, c] = f(x[m, c]) * scale[c] + shift[c], with f chosen by ACTIVATION as in channel_affine.wgsl.
 //
-// x, y: `count` items of V, rows of `inner` items; affine: the items of scale, then those of shift. A workgroup of 64 threads
-// makes 256 neighbouring items. Bindings: x, any buffer that is read, affine, y. Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where rows do not divide by 4.
+// x and y are `count` items of V in rows of `inner` items; affine holds the items of scale, then those of shift. A
+// workgroup of 64 threads makes 256 neighbouring items. The bindings are x, any buffer that is read, affine and y. The
+// grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where rows do not divide by 4.
 
 alias V = vec4<f32>;
 const ACTIVATION: u32 = 0u;

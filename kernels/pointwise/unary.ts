@@ -7,8 +7,8 @@ import source from "./unary.wgsl" with { type: "text" };
 import gradSource from "./unary_grad.wgsl" with { type: "text" };
 
 /**
- * What the gradient of each function is made of beside dy: its input, or its output. The order is the shaders' KIND. `scale`
- * is linear: its gradient is itself on dy.
+ * Says what the gradient of each function is made of beside dy: its input, or its output. The order is the shaders'
+ * KIND. `scale` is linear: its gradient is itself on dy.
  */
 const SAVED = {
   relu: "y",
@@ -31,25 +31,25 @@ export type UnaryKind = keyof typeof SAVED;
 /** A workgroup of any pointwise kernel has so many items. */
 export const ITEMS_PER_GROUP = 256;
 
-/** What the gradient kernel of a kind reads beside dy. */
+/** Says what the gradient kernel of a kind reads beside dy. */
 export function savedFor(kind: UnaryKind): "x" | "y" {
   return SAVED[kind];
 }
 
 /**
- * y = f(x) on `size` elements. Bindings: x, y. `a`, `b`: clip's bounds, hardSigmoid's slope and offset; `a`: scale's factor,
- * leakyRelu's slope, elu's alpha.
+ * Computes y = f(x) on `size` elements. The bindings are x and y. `a` and `b` are clip's bounds, or hardSigmoid's slope
+ * and offset; `a` is scale's factor, leakyRelu's slope or elu's alpha.
  */
 export function planUnary(kind: UnaryKind, size: number, a = 0, b = 0): Plan {
   return planItems(forward[kind], size, [f32bits(a), f32bits(b)]);
 }
 
-/** dx = dy · f'(x). Bindings: saved (see savedFor), dy, dx. */
+/** Computes dx = dy · f'(x). The bindings are saved (see savedFor), dy and dx. */
 export function planUnaryGrad(kind: Exclude<UnaryKind, "scale">, size: number, a = 0, b = 0): Plan {
   return planItems(backward[kind], size, [f32bits(a), f32bits(b)]);
 }
 
-/** A plan of the pointwise form: uniforms (count, row, …rest), 256 items per workgroup. */
+/** Makes a plan of the pointwise form, with uniforms (count, row, …rest) and 256 items per workgroup. */
 export function planItems(programs: VectorPrograms, size: number, rest: readonly number[]): Plan {
   const { program, width } = chooseWidth(programs, size);
   const count = size / width;

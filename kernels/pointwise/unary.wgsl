@@ -1,4 +1,4 @@
-// y[i] = f(x[i]), f by KIND:
+// Computes y[i] = f(x[i]), with f chosen by KIND:
 //   0 relu          max(x, 0)
 //   1 clip          min(max(x, a), b)
 //   2 gelu          x * Phi(x) (gelu.wgsl)
@@ -14,8 +14,8 @@
 //  12 mish          x * tanh(softplus(x)), which is x * n / (n + 2) for n = e^x * (e^x + 2)
 //  13 abs           |x|
 //
-// x, y: `count` items of V. A workgroup of 64 threads makes 256 neighbouring items, a thread every 64th of them.
-// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where the number of elements does not divide by 4.
+// x and y are `count` items of V. A workgroup of 64 threads makes 256 neighbouring items, a thread every 64th of them.
+// The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where the number of elements does not divide by 4.
 
 alias V = vec4<f32>;
 const KIND: u32 = 0u;
@@ -42,7 +42,8 @@ fn expm1_negative(v: V) -> V {
   return 2.0 * t / (V(1.0) - t);
 }
 
-// log(1 + e) for 0 <= e <= 1, precise near 0 too: 2 * atanh(z) for z = e / (2 + e), which is at most 1/3.
+// Computes log(1 + e) for 0 <= e <= 1, and is precise near 0 too: it is 2 * atanh(z) for z = e / (2 + e), which is at
+// most 1/3.
 fn log1p_unit(e: V) -> V {
   let z = e / (V(2.0) + e);
   let s = z * z;
@@ -57,7 +58,7 @@ fn mish(v: V) -> V {
   return v * n / (n + V(2.0));
 }
 
-// Limited to [0, 1]. Here and below selects let a NaN through, as min and max might not.
+// Limits v to [0, 1]. Here and below selects let a NaN through, as min and max might not.
 fn unit(v: V) -> V {
   return select(select(v, V(0.0), v <= V(0.0)), V(1.0), v >= V(1.0));
 }

@@ -1,4 +1,4 @@
-// dx[i] = dy[i] * f'(x[i]), f by KIND as in unary.wgsl; `saved` is y or x:
+// Computes dx[i] = dy[i] * f'(x[i]), with f chosen by KIND as in unary.wgsl; `saved` is y or x:
 //   0 relu          y > 0
 //   1 clip          a < y < b (the borders belong to the flat parts)
 //   2 gelu          Phi(x) + x * phi(x)
@@ -13,7 +13,7 @@
 //  12 mish          t + x * (1 - t^2) / (1 + e^-x),  t = n / (n + 2), n = e^x * (e^x + 2)
 //  13 abs           the sign of x, 0 at 0
 //
-// saved, dy, dx: `count` items of V. Workgroups and grid as in unary.wgsl.
+// saved, dy and dx are `count` items of V. Workgroups and grid are as in unary.wgsl.
 
 alias V = vec4<f32>;
 const KIND: u32 = 0u;
@@ -36,7 +36,7 @@ fn gelu_slope(v: V) -> V {
 
 fn gelu_tanh_slope(v: V) -> V {
   let u = clamp(0.7978845608 * (v + 0.044715 * v * v * v), V(-15.0), V(15.0));
-  // 1 - t^2 through s = e^-2|u|, which keeps its relative precision where t is nearly 1.
+  // This takes 1 - t^2 through s = e^-2|u|, which keeps its relative precision where t is nearly 1.
   let s = exp(-2.0 * abs(u));
   let magnitude = (V(1.0) - s) / (V(1.0) + s);
   let t = select(-magnitude, magnitude, u >= V(0.0));
@@ -49,7 +49,8 @@ fn sigmoid(v: V) -> V {
   return select(e, V(1.0), v >= V(0.0)) / (V(1.0) + e);
 }
 
-// 1 - t^2 as 4 (n + 1) / (n + 2)^2, which keeps its relative precision where t is nearly 1. From 20 on it is 0.
+// Computes 1 - t^2 as 4 (n + 1) / (n + 2)^2, which keeps its relative precision where t is nearly 1. From 20 on it is
+// 0.
 fn mish_slope(v: V) -> V {
   let w = exp(min(v, V(20.0)));
   let n = w * (w + V(2.0));

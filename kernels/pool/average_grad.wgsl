@@ -1,12 +1,13 @@
-// dx[m, r, c] = sum of dy[m, i, j] / D(i, j) over the windows (i, j) that hold (r, c); D as in average.wgsl.
+// Computes dx[m, r, c] = sum of dy[m, i, j] / D(i, j) over the windows (i, j) that hold (r, c), with D as in
+// average.wgsl.
 //
-// dx: [maps, h, w]; dy: [maps, oh, ow]. A thread per element of dx gathers, so the order is fixed.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64, count = maps * h * w.
+// dx is [maps, h, w]; dy is [maps, oh, ow]. A thread per element of dx gathers, so the order is fixed.
+// The grid is (row, ceil(count / 64 / row), 1) workgroups of 64, where count = maps * h * w.
 
 const INCLUDE_PAD: u32 = 0u;
 
 struct Params {
-  count: u32,   // elements to make
+  count: u32,   // So many elements are made.
   row: u32,
   h: u32,
   w: u32,
@@ -29,7 +30,7 @@ fn first_window(at: u32, size: u32, stride: u32) -> u32 {
   return select(0u, (at + stride - size) / stride, at >= size);
 }
 
-// Taps of window k inside the map, along one axis.
+// Counts the taps of window k inside the map, along one axis.
 fn inside(k: u32, stride: u32, size: u32, before: u32, length: u32) -> u32 {
   if (INCLUDE_PAD == 1u) { return size; }
   return min(k * stride + size, length + before) - max(k * stride, before);

@@ -1,10 +1,11 @@
-// y[m, i, j] = max over (a, b) of x[m, i*sh - top + a, j*sw - left + b], a < kh, b < kw, taps outside the map left out.
+// Computes y[m, i, j] = max over (a, b) of x[m, i*sh - top + a, j*sw - left + b], a < kh, b < kw, where taps outside
+// the map are left out.
 //
-// x: [maps, h, w], y: [maps, oh, ow]; maps = N * C. A thread per output. Every window must meet the map.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64, count = maps * oh * ow.
+// x is [maps, h, w] and y is [maps, oh, ow]; maps = N * C. Each output has a thread. Every window must meet the map.
+// The grid is (row, ceil(count / 64 / row), 1) workgroups of 64, where count = maps * oh * ow.
 
 struct Params {
-  count: u32,   // elements to make
+  count: u32,   // So many elements are made.
   row: u32,
   h: u32,
   w: u32,
@@ -29,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let j = index % p.ow;
   let i = (index / p.ow) % p.oh;
   let map = index / (p.ow * p.oh) * p.h * p.w;
-  // In coordinates of the padded map, where windows never start below 0.
+  // These are coordinates of the padded map, where windows never start below 0.
   let from_h = max(i * p.sh, p.top);
   let to_h = min(i * p.sh + p.kh, p.h + p.top);
   let from_w = max(j * p.sw, p.left);

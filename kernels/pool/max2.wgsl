@@ -1,7 +1,7 @@
-// 2x2 maxima with stride 2 and no padding: y[m, i, j] = max of x[m, 2i…2i+1, 2j…2j+1].
+// Computes 2x2 maxima with stride 2 and no padding: y[m, i, j] = max of x[m, 2i…2i+1, 2j…2j+1].
 //
-// x: [maps, h, w] as vec4, so w divides by 4, and h is even; y: [maps, h/2, w/2] as vec2. A thread makes 2 outputs from 2 loads.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64, count = maps * h/2 * w/4.
+// x is [maps, h, w] as vec4, so w divides by 4, and h is even; y is [maps, h/2, w/2] as vec2. A thread makes 2 outputs
+// from 2 loads. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64, where count = maps * h/2 * w/4.
 
 struct Params {
   count: u32,

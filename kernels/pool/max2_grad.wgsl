@@ -1,7 +1,8 @@
-// Gradient of max2.wgsl: dy goes to the first maximum of its 2x2 window, in row-major order, and 0 to the others.
+// Computes the gradient of max2.wgsl: dy goes to the first maximum of its 2x2 window, in row-major order, and 0 to the
+// others.
 //
-// x, dx: [maps, h, w] as vec4; dy: [maps, h/2, w/2] as vec2. A thread makes two windows, so every dx is written once.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64, count = maps * h/2 * w/4.
+// x and dx are [maps, h, w] as vec4; dy is [maps, h/2, w/2] as vec2. A thread makes two windows, so every dx is written
+// once. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64, where count = maps * h/2 * w/4.
 
 struct Params {
   count: u32,

@@ -1,12 +1,15 @@
-// dx[m, r, c] = sum of dy[m, i, j] over the windows (i, j) with index[m, i, j] = r * w + c: the second half of max pooling's gradient.
+// Computes dx[m, r, c] = sum of dy[m, i, j] over the windows (i, j) with index[m, i, j] = r * w + c: the second half of
+// max pooling's gradient.
 //
-// index (from max_index.wgsl), dy: [maps, oh, ow]; dx: [maps, h, w]. A thread per element of dx gathers, so the order is fixed.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64, count = maps * h * w.
+// index (from max_index.wgsl) and dy are [maps, oh, ow]; dx is [maps, h, w]. A thread per element of dx gathers, so the
+// order is fixed. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64, where count = maps * h * w.
 
-const OVERLAP: u32 = 2u;   // 2: at most two windows per axis hold an element (kernel <= 2 strides), so no loop; 0: any number
+// It is 2 where at most two windows per axis hold an element (kernel <= 2 strides), so that no loop is needed, and 0
+// for any number.
+const OVERLAP: u32 = 2u;
 
 struct Params {
-  count: u32,   // elements to make
+  count: u32,   // So many elements are made.
   row: u32,
   h: u32,
   w: u32,

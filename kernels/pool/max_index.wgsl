@@ -1,11 +1,11 @@
-// index[m, i, j] = r * w + c of the first maximum, in row-major order, of window (i, j) of map m: the first half of max pooling's gradient.
-// Made anew in the backward pass, so that nothing is kept between the passes.
+// Computes index[m, i, j] = r * w + c of the first maximum, in row-major order, of window (i, j) of map m: the first
+// half of max pooling's gradient. It is made anew in the backward pass, so that nothing is kept between the passes.
 //
-// x: [maps, h, w], index: [maps, oh, ow]; windows as in max.wgsl. A thread per output.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64, count = maps * oh * ow.
+// x is [maps, h, w] and index is [maps, oh, ow]; windows are as in max.wgsl. Each output has a thread.
+// The grid is (row, ceil(count / 64 / row), 1) workgroups of 64, where count = maps * oh * ow.
 
 struct Params {
-  count: u32,   // elements to make
+  count: u32,   // So many elements are made.
   row: u32,
   h: u32,
   w: u32,
@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let j = output % p.ow;
   let i = (output / p.ow) % p.oh;
   let map = output / (p.ow * p.oh) * p.h * p.w;
-  // In coordinates of the padded map, where windows never start below 0.
+  // These are coordinates of the padded map, where windows never start below 0.
   let from_h = max(i * p.sh, p.top);
   let to_h = min(i * p.sh + p.kh, p.h + p.top);
   let from_w = max(j * p.sw, p.left);

@@ -8,7 +8,9 @@ import max2GradSource from "./max2_grad.wgsl" with { type: "text" };
 import maxIndexSource from "./max_index.wgsl" with { type: "text" };
 import maxGradSource from "./max_grad.wgsl" with { type: "text" };
 
-/** Pooling windows over `maps` = N·C maps of height × width. `pads` as ONNX: top, left, bottom, right. */
+/**
+ * These are pooling windows over `maps` = N·C maps of height × width. `pads` are as in ONNX: top, left, bottom, right.
+ */
 export interface PoolShape {
   readonly maps: number;
   readonly height: number;
@@ -34,8 +36,8 @@ export function planMaxPool(shape: PoolShape): Plan {
 }
 
 /**
- * 2×2 windows go straight from (x, dy) to dx; others find the maxima first: bindings x, then `indices` u32 of scratch; then
- * scratch, dy, dx.
+ * 2×2 windows go straight from (x, dy) to dx; others find the maxima first, with the bindings x and `indices` u32 of
+ * scratch, and then bind scratch, dy and dx.
  */
 export type MaxPoolGrad =
   | { readonly form: "direct"; readonly plan: Plan }
@@ -54,7 +56,10 @@ export function planMaxPoolGrad(shape: PoolShape): MaxPoolGrad {
   };
 }
 
-/** `over`: "window" divides by the kernel's size (count_include_pad), "inside" by the taps inside the map. Bindings: x, y. */
+/**
+ * With `over` "window" it divides by the kernel's size (count_include_pad), with "inside" by the taps inside the map.
+ * The bindings are x and y.
+ */
 export function planAveragePool(shape: PoolShape, over: AverageOver): Plan {
   return planPooling(average[over], shape, "output");
 }

@@ -1,5 +1,5 @@
-// mask[e] ← mask[e] · keep[group of e], and with FREEZE = 1 also 0 where the weight is exactly 0 already.
-// Results are 0 or 1. Grid: 64 threads, a four of elements each, v = x + y·row. Follows groups.wgsl.
+// Sets mask[e] ← mask[e] · keep[group of e], and with FREEZE = 1 also 0 where the weight is exactly 0 already.
+// Results are 0 or 1. A workgroup has 64 threads with a four of elements each; four v = x + y·row. Follows groups.wgsl.
 // Without FREEZE the weights may be any read-only buffer.
 
 const FREEZE: u32 = 0u;

@@ -1,13 +1,14 @@
-// Shared by the shaders that walk over the elements of one tensor, which follow this text and bind `keep`.
+// This is shared by the shaders that walk over the elements of one tensor, which follow this text and bind `keep`.
 
-/// How the groups of the tensor lie (layout.ts): 0 anyhow, 1 each element is one, 2 columns, 3 rows. 2 and 3: a row of the tensor
-/// has four elements at least.
+/// This says how the groups of the tensor lie (layout.ts): 0 anyhow, 1 each element is one, 2 columns, 3 rows. With 2
+/// and 3 a row of the tensor has at least four elements.
 const GROUPS: u32 = 0u;
-/// 1: rows of the tensor are whole fours.
+/// It is 1 where rows of the tensor are whole fours.
 const WHOLE: u32 = 0u;
-/// 1: groups are made of blocks of bf · bc.
+/// It is 1 where groups are made of blocks of bf · bc.
 const BLOCKS: u32 = 0u;
-/// 1: keep holds for each kernel the bits of the taps that stay, 0: whether the group stays.
+/// It is 1 where keep holds for each kernel the bits of the taps that stay, and 0 where it holds whether each group
+/// stays.
 const TAPS: u32 = 0u;
 
 /// The tensor is [F, C, KK], and the group of its element (f, c, k) is ⌊f/bf⌋·gf + ⌊c/bc⌋·gc + k·gk.
@@ -19,14 +20,14 @@ struct Groups {
   gk: u32,
   bf: u32,
   bc: u32,
-  length: u32, // They belong to a row.
+  length: u32, // A row has so many elements.
 }
 
 fn stays(q: u32) -> f32 {
   return keep[q / 4u][q % 4u];
 }
 
-/// An element, its block, and where it is in its block.
+/// This is an element's place, its block, and where it is in its block.
 struct Element { f: u32, c: u32, k: u32, fb: u32, cb: u32, fr: u32, cr: u32 }
 
 fn elementAt(i: u32, g: Groups) -> Element {
@@ -65,7 +66,7 @@ fn keepOf(e: Element, g: Groups) -> f32 {
   return value;
 }
 
-/// keep of the elements 4·v … 4·v + 3; of those beyond the tensor's end, anything.
+/// Gives keep of the elements 4·v … 4·v + 3, and anything for those beyond the tensor's end.
 fn keepOfFour(v: u32, g: Groups) -> vec4<f32> {
   if (GROUPS == 1u) { return keep[v]; }
   if (GROUPS == 2u || GROUPS == 3u) {
@@ -86,7 +87,7 @@ fn keepOfFour(v: u32, g: Groups) -> vec4<f32> {
   return vec4<f32>(keepOf(a, g), keepOf(b, g), keepOf(c, g), keepOf(next(c, g), g));
 }
 
-/// Which of the elements 4·v … 4·v + 3 there are.
+/// Says which of the elements 4·v … 4·v + 3 there are.
 fn presentOfFour(v: u32, count: u32) -> vec4<bool> {
   return vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(count - min(count, 4u * v));
 }

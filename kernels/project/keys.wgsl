@@ -1,4 +1,5 @@
-// Shared by the passes of a long selection, which follow this text and order.wgsl: where their keys come from.
+// This is shared by the passes of a long selection, which follow this text and order.wgsl, and says where their keys
+// come from.
 //
 //   WEIGHTS = 0   key = order of scores[i]
 //   WEIGHTS = 1   key = bits of |w + u|, 0 where frozen = 0: single weights ranked without storing scores
@@ -10,21 +11,21 @@ const WEIGHTS: u32 = 0u;
 const DUAL: u32 = 0u;
 const FROZEN: u32 = 0u;
 
-/// How a selection stands; the steps of topk_long.ts write and read it in turn.
+/// This says how a selection stands; the steps of topk_long.ts write and read it in turn.
 struct State {
-  low: atomic<u32>,       // the k-th largest key is expected in low … high
+  low: atomic<u32>,       // The k-th largest key is expected in low … high.
   high: atomic<u32>,
   above: atomic<u32>,     // It counts the keys above high.
   inside: atomic<u32>,    // It counts the keys from low to high.
-  spilled: atomic<u32>,   // threads with more candidates than they have slots
-  source: atomic<u32>,    // what the histograms count: 0 the candidates, 1 all keys, 2 nothing, the threshold is known
-  threshold: atomic<u32>, // the k-th largest key, as far as its bits are known
-  wanted: atomic<u32>,    // how many to keep among the keys that share those bits
-  tied: atomic<u32>,      // 1: fewer of the keys that equal the threshold stay than there are
-  limit: atomic<u32>,     // equals stay at indices below it
-  tile: atomic<u32>,      // where the limit lies,
-  rest: atomic<u32>,      // and how many equals of this tile stay
-  bad: atomic<u32>,       // scores that are NaN or infinite
+  spilled: atomic<u32>,   // So many threads have more candidates than slots.
+  source: atomic<u32>,    // The histograms count 0 the candidates, 1 all keys, 2 nothing, since the threshold is known.
+  threshold: atomic<u32>, // It is the k-th largest key, as far as its bits are known.
+  wanted: atomic<u32>,    // So many are kept among the keys that share those bits.
+  tied: atomic<u32>,      // It is 1 where fewer of the keys that equal the threshold stay than there are.
+  limit: atomic<u32>,     // Keys that equal the threshold stay at indices below it.
+  tile: atomic<u32>,      // The limit lies in this tile.
+  rest: atomic<u32>,      // So many equals of this tile stay.
+  bad: atomic<u32>,       // So many scores are NaN or infinite.
   bins: array<atomic<u32>, 256>,
 }
 
@@ -45,12 +46,12 @@ fn keys(v: u32) -> vec4<u32> {
   return bits;
 }
 
-/// 1 for each of the scores from 4·v that is below `count`.
+/// Gives 1 for each of the scores from 4·v on that is below `count`.
 fn present(v: u32, count: u32) -> vec4<u32> {
   return select(vec4<u32>(0u), vec4<u32>(1u), vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(count - min(count, 4u * v)));
 }
 
-/// 1 where the score is NaN or infinite.
+/// Gives 1 where the score is NaN or infinite.
 fn notFinite(key: vec4<u32>) -> vec4<u32> {
   let high = key >= vec4<u32>(select(0xff800000u, 0x7f800000u, WEIGHTS == 1u));
   let low = (key <= vec4<u32>(0x007fffffu)) & vec4<bool>(WEIGHTS == 0u);

@@ -1,6 +1,6 @@
 /**
- * How the elements of one tensor fall into disjoint groups. The tensor is viewed as [F, C, KK]: filters, input channels,
- * kernel taps (a matrix has KK = 1, a per-filter vector also C = 1). Element (f, c, k) belongs to group
+ * Says how the elements of one tensor fall into disjoint groups. The tensor is viewed as [F, C, KK]: filters, input
+ * channels, kernel taps (a matrix has KK = 1, a per-filter vector also C = 1). Element (f, c, k) belongs to group
  * ⌊f/bf⌋·gf + ⌊c/bc⌋·gc + k·gk; an axis with stride 0 is summed over. `groups` is the length of the score vector, which
  * coupled tensors share.
  */
@@ -11,23 +11,26 @@ export interface GroupLayout {
   readonly C: number;
   /** A kernel has so many taps. */
   readonly KK: number;
-  /** What one filter further adds to the group. */
+  /** The next filter's group is so many further. */
   readonly gf: number;
-  /** What one channel further adds to the group. */
+  /** The next channel's group is so many further. */
   readonly gc: number;
-  /** What one tap further adds to the group. */
+  /** The next tap's group is so many further. */
   readonly gk: number;
-  /** Filters and channels that share a group; default 1. The last blocks are smaller where they don't divide F and C. */
+  /**
+   * So many filters share a group (and `bc` channels), by default 1. The last blocks are smaller where they don't
+   * divide F and C.
+   */
   readonly bf?: number;
   /** It is 1 by default. */
   readonly bc?: number;
-  /** How many groups there are. */
+  /** There are so many groups. */
   readonly groups: number;
 }
 
 /**
- * Which of its constraint's groups a member's own groups are: number i is number offset + i, or, where they follow in no such
- * order, map[i]. Outside of 0 … groups − 1 it is none of them.
+ * Says which of its constraint's groups a member's own groups are: number i is number offset + i, or, where they follow
+ * in no such order, map[i]. Outside of 0 … groups − 1 it is none of them.
  */
 export type GroupPlaces = { readonly offset: number } | { readonly map: readonly number[] };
 
@@ -76,7 +79,7 @@ export function vectorLayout([F, C, KH, KW]: readonly number[], direction: "row"
   );
 }
 
-/** The grid of groups and, per group, the grid of elements that it sums: sizes along f, c and k. */
+/** These are the sizes along f, c and k of the grid of groups and of the grid of elements that each group sums. */
 export interface Axes {
   readonly kept: readonly [number, number, number];
   readonly summed: readonly [number, number, number];
@@ -115,8 +118,9 @@ export function checkLayout(layout: GroupLayout): GroupLayout {
 }
 
 /**
- * The layout cut along F into windows of at most `maxBytes` of weights, with where each begins. Every cut falls on whole blocks,
- * and so that weights and groups of a window begin at multiples of 256 bytes: on every 64th block at the latest.
+ * Cuts the layout along F into windows of at most `maxBytes` of weights, and says where each begins. Every cut falls on
+ * whole blocks, and so that weights and groups of a window begin at multiples of 256 bytes: on every 64th block at the
+ * latest.
  *
  * @throws RangeError where so many filters are too many already, or the groups of a window are not neighbours
  */
@@ -139,7 +143,7 @@ export function layoutWindows(layout: GroupLayout, maxBytes: number): LayoutWind
   });
 }
 
-/** After how many steps of this length the numbers that are passed divide by 64. */
+/** Says after how many steps of this length the numbers that are passed divide by 64. */
 function stepsTo64(length: number): number {
   let steps = 64;
   while (steps > 1 && length * steps / 2 % 64 === 0) steps /= 2;

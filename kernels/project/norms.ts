@@ -23,16 +23,16 @@ const SHARE_ROWS = 64;
 export type NormInput = "dual" | "frozen";
 
 export interface NormOptions {
-  /** "add" to what the scores hold: the further tensors of a coupled group. */
+  /** "add" adds to what the scores hold, for the further tensors of a coupled group. */
   readonly write: "replace" | "add";
-  /** Factor on the sum of squares. */
+  /** The sum of squares is multiplied by it. */
   readonly scale: number;
   readonly inputs: readonly NormInput[];
 }
 
 /**
- * Squared norms of all groups of one tensor. `first` binds w, u, frozen and its output: the scores, or, when there is a
- * `second` stage, `partials` floats of scratch, which `second` binds three times and then the scores.
+ * This plans the squared norms of all groups of one tensor. `first` binds w, u, frozen and its output: the scores, or,
+ * when there is a `second` stage, `partials` floats of scratch, which `second` binds three times and then the scores.
  */
 export interface NormPlan {
   readonly first: Plan;
@@ -85,7 +85,7 @@ function planColumns({ F, C, KK, gc, gk, groups }: GroupLayout, options: NormOpt
   return { first, partials: 4 * fours * splits, second: planThreads(shares, { ...options, inputs: [] }, "values") };
 }
 
-/** Every program this planner can emit. */
+/** Lists every program that this planner can emit. */
 export function variants(): Program[] {
   const inputs: NormInput[][] = [[], ["dual"], ["frozen"], ["dual", "frozen"]];
   return [

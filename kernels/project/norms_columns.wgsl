@@ -1,18 +1,20 @@
-// scores[s·columns + q] (+)= scale · Σ v_e² over the s-th share of the rows of column q,   v = w (+ u), 0 where frozen = 0
-// Columns of a matrix whose rows are whole fours: a thread takes four neighbouring columns down a share of the rows. With more
-// than one share, and where channels are wanted, the results are partial sums, which norms_thread.wgsl adds up.
-// Grid: 64 threads; t = x + y·row, four of columns t mod fours. An input that a variant doesn't use may hold any buffer.
+// Computes scores[s·columns + q] (+)= scale · Σ v_e² over the s-th share of the rows of column q, where v = w (+ u),
+// and 0 where frozen = 0. It is for matrices whose rows are whole fours: a thread takes four neighbouring columns down
+// a share of the rows. With more than one share, and where channels are wanted, the results are partial sums, which
+// norms_thread.wgsl adds up.
+// A workgroup has 64 threads; thread t = x + y·row takes the four of columns t mod fours. An input that a variant
+// doesn't use may hold any buffer.
 
 const DUAL: u32 = 0u;
 const FROZEN: u32 = 0u;
 
 struct Params {
   row: u32,        // A row of the grid has so many threads.
-  count: u32,      // fours · splits
+  count: u32,      // It is fours · splits.
   rows: u32,
-  share: u32,      // rows per share
-  fours: u32,      // It counts for each row.
-  accumulate: u32, // 1: add to the scores
+  share: u32,      // A share has so many rows.
+  fours: u32,      // A row has so many fours.
+  accumulate: u32, // It is 1 to add to the scores.
   scale: f32,
 }
 

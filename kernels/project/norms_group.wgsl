@@ -1,18 +1,20 @@
-// scores[g·splits + s] (+)= scale · Σ v_e² over the s-th share of group g,   v = w (+ u), 0 where frozen = 0
-// One workgroup per share, a fixed tree at its end: for groups of many elements (filters, channels, a whole tensor).
+// Computes scores[g·splits + s] (+)= scale · Σ v_e² over the s-th share of group g, where v = w (+ u), and 0 where
+// frozen = 0.
+// Each share has a workgroup, with a fixed tree at its end. This is for groups of many elements (filters, channels, a
+// whole tensor).
 //
 // The tensor is [F, C, KK] (see layout.ts); `kept` are the sizes of the grid of groups, `summed` those inside a group.
 // With splits > 1 the shares of a group are partial sums, which norms_thread.wgsl adds up.
-// Grid: 64 threads per workgroup; share index = x + y·row. An input that a variant doesn't use may hold any buffer.
+// A workgroup has 64 threads and takes share x + y·row. An input that a variant doesn't use may hold any buffer.
 
 const DUAL: u32 = 0u;
 const FROZEN: u32 = 0u;
 
 struct Params {
   row: u32,        // A row of the grid has so many workgroups.
-  count: u32,      // groups · splits
+  count: u32,      // It is groups · splits.
   splits: u32,
-  share: u32,      // elements per share
+  share: u32,      // A share has so many elements.
   length: u32,     // A group has so many elements.
   keptC: u32,
   keptK: u32,
@@ -23,7 +25,7 @@ struct Params {
   gf: u32,
   gc: u32,
   gk: u32,
-  accumulate: u32, // 1: add to the scores
+  accumulate: u32, // It is 1 to add to the scores.
   scale: f32,
 }
 

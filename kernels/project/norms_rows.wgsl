@@ -1,18 +1,20 @@
-// scores[r·splits + s] (+)= scale · Σ v_e² over the s-th share of row r,   v = w (+ u), 0 where frozen = 0
-// Filters, whose elements lie side by side: one workgroup per share, a fixed tree at its end. Where a share begins or ends inside
-// a four, the first thread takes what belongs to it. With splits > 1 the shares are partial sums, which norms_thread.wgsl adds up.
-// Grid: 64 threads per workgroup; share index = x + y·row. An input that a variant doesn't use may hold any buffer.
+// Computes scores[r·splits + s] (+)= scale · Σ v_e² over the s-th share of row r, where v = w (+ u), and 0 where frozen
+// = 0.
+// This is for filters, whose elements lie side by side: each share has a workgroup, with a fixed tree at its end. Where
+// a share begins or ends inside a four, the first thread takes what belongs to it. With splits > 1 the shares are
+// partial sums, which norms_thread.wgsl adds up. A workgroup has 64 threads and takes share x + y·row. An input that a
+// variant doesn't use may hold any buffer.
 
 const DUAL: u32 = 0u;
 const FROZEN: u32 = 0u;
 
 struct Params {
   row: u32,        // A row of the grid has so many workgroups.
-  count: u32,      // rows · splits
+  count: u32,      // It is rows · splits.
   splits: u32,
-  share: u32,      // elements per share
+  share: u32,      // A share has so many elements.
   length: u32,     // A row has so many elements.
-  accumulate: u32, // 1: add to the scores
+  accumulate: u32, // It is 1 to add to the scores.
   scale: f32,
 }
 
@@ -31,7 +33,7 @@ fn squares(v: u32) -> vec4<f32> {
   return x * x;
 }
 
-// Of what lies in begin … end − 1.
+// Gives the squares of a four, but 0 outside of begin … end − 1.
 fn part_of(v: u32, begin: u32, end: u32) -> vec4<f32> {
   let i = vec4<u32>(4u * v) + vec4<u32>(0u, 1u, 2u, 3u);
   return select(vec4<f32>(0.0), squares(v), (i >= vec4<u32>(begin)) & (i < vec4<u32>(end)));

@@ -1,10 +1,11 @@
-// scores[g] (+)= scale · Σ_{e ∈ g} v_e²,   v = w (+ u), 0 where frozen = 0 — one thread per group.
-// For many groups of few elements: kernels, blocks, runs of a kernel, single weights.
+// Computes scores[g] (+)= scale · Σ_{e ∈ g} v_e², where v = w (+ u), and 0 where frozen = 0, with one thread per group.
+// This is for many groups of few elements: kernels, blocks, runs of a kernel, single weights.
 //
-// The tensor is [F, C, KK] (see layout.ts); `kept` are the sizes of the grid of groups, `summed` those inside a group, `step`
-// how far neighbouring groups lie apart (0 along an axis that is summed over). The last blocks may reach beyond the tensor.
-// With SQUARE = 0 it sums v itself (the second stage of the other norms).
-// Grid: 64 threads; group t = x + y·row. An input that a variant doesn't use may hold any read-only buffer.
+// The tensor is [F, C, KK] (see layout.ts); `kept` are the sizes of the grid of groups, `summed` those inside a group,
+// `step` is how far neighbouring groups lie apart (0 along an axis that is summed over). The last blocks may reach
+// beyond the tensor. With SQUARE = 0 it sums v itself (the second stage of the other norms).
+// A workgroup has 64 threads; thread t = x + y·row takes group t. An input that a variant doesn't use may hold any
+// read-only buffer.
 
 const SQUARE: u32 = 1u;
 const DUAL: u32 = 0u;
@@ -27,7 +28,7 @@ struct Params {
   gf: u32,
   gc: u32,
   gk: u32,
-  accumulate: u32, // 1: add to the scores
+  accumulate: u32, // It is 1 to add to the scores.
   scale: f32,
 }
 

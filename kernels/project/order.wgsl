@@ -1,6 +1,6 @@
-// Shared by the top-k shaders, which follow this text.
+// This is shared by the top-k shaders, which follow this text.
 
-/// A u32 that orders as the float does, −0 as +0; NaN sorts highest.
+/// Gives a u32 that orders as the float does, −0 as +0; NaN sorts highest.
 fn orderKey(x: f32) -> u32 {
   let bits = bitcast<u32>(x);
   let magnitude = bits & 0x7fffffffu;
@@ -15,7 +15,7 @@ fn isFinite(x: f32) -> bool {
 
 var<workgroup> scanned: array<u32, 256>;
 
-/// Σ of `value` over the lanes ≥ lane, in a workgroup of 256. All lanes must call it.
+/// Gives Σ of `value` over the lanes ≥ lane, in a workgroup of 256. All lanes must call it.
 fn sumFrom(lane: u32, value: u32) -> u32 {
   scanned[lane] = value;
   workgroupBarrier();
@@ -29,7 +29,7 @@ fn sumFrom(lane: u32, value: u32) -> u32 {
   return scanned[lane];
 }
 
-/// Σ of `value` over the lanes < lane, in a workgroup of 256. All lanes must call it.
+/// Gives Σ of `value` over the lanes < lane, in a workgroup of 256. All lanes must call it.
 fn sumBefore(lane: u32, value: u32) -> u32 {
   scanned[lane] = value;
   workgroupBarrier();

@@ -8,7 +8,10 @@ const THREADS = 64;
 /** There are C(8, 3) patterns of 4 taps with the centre. */
 export const MOST_PATTERNS = 56;
 
-/** Bindings: w, u, frozen, scores, taps. Formula in pattern.wgsl; a pattern is the bits of its taps, bit 3·kh + kw. */
+/**
+ * The bindings are w, u, frozen, scores and taps. pattern.wgsl has the formula; a pattern is the bits of its taps, bit
+ * 3·kh + kw.
+ */
 export function planPatterns(kernels: number, patterns: readonly number[], inputs: readonly NormInput[]): Plan {
   if (patterns.length < 1 || patterns.length > MOST_PATTERNS || patterns.some((bits) => bits < 1 || bits > 511)) {
     throw new RangeError(`patterns [${patterns}]: expected 1 to ${MOST_PATTERNS} sets of the 9 taps of a kernel`);
@@ -21,13 +24,13 @@ export function planPatterns(kernels: number, patterns: readonly number[], input
   };
 }
 
-/** Bindings: taps, keep. Formula in taps.wgsl. */
+/** The bindings are taps and keep. taps.wgsl has the formula. */
 export function planTaps(kernels: number): Plan {
   const grid = linearGrid(kernels, THREADS);
   return { program: tapsProgram, uniforms: [grid[0] * THREADS, kernels], grid };
 }
 
-/** Every program this planner can emit. */
+/** Lists every program that this planner can emit. */
 export function variants(): Program[] {
   const inputs: NormInput[][] = [[], ["dual"], ["frozen"], ["dual", "frozen"]];
   return [...inputs.map(patternProgram), tapsProgram];

@@ -1,6 +1,8 @@
-// Of each 3×3 kernel the pattern that keeps the most of it:  scores[q] = max_p Σ_{k ∈ p} v_k²,  taps[q] = the bits of that
-// pattern, the first of equals;   v = w (+ u), 0 where frozen = 0. Bit k of a pattern is tap k = 3·kh + kw.
-// Grid: 64 threads, one per kernel; q = x + y·row. An input that a variant doesn't use may hold any read-only buffer.
+// Finds for each 3×3 kernel the pattern that keeps the most of it: scores[q] = max_p Σ_{k ∈ p} v_k², and taps[q] = the
+// bits of that pattern, the first of equals; v = w (+ u), and 0 where frozen = 0. Bit k of a pattern is tap k = 3·kh +
+// kw.
+// A workgroup has 64 threads, one per kernel; kernel q = x + y·row. An input that a variant doesn't use may hold any
+// read-only buffer.
 
 const DUAL: u32 = 0u;
 const FROZEN: u32 = 0u;

@@ -1,10 +1,10 @@
-// One constraint's term of the pull's target T = Σ ρ_c(Z_c − U_c) / Σ ρ_c:  t (+)= share · (z − u), share = ρ_c / Σ ρ.
-// Grid: 64 threads, e = x + y·row.
+// Makes one constraint's term of the pull's target T = Σ ρ_c(Z_c − U_c) / Σ ρ_c: t (+)= share · (z − u), share = ρ_c /
+// Σ ρ. A workgroup has 64 threads, e = x + y·row.
 
 struct Params {
   row: u32,        // A row of the grid has so many threads.
   count: u32,      // There are so many elements.
-  accumulate: u32, // 0: the first constraint, t's old contents are dropped
+  accumulate: u32, // It is 0 for the first constraint, which drops t's old contents.
   share: f32,
 }
 

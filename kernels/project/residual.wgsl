@@ -1,5 +1,5 @@
-// residuals[slot] = Σ partials: the last stage of update.wgsl's sums, in fixed order.
-// Grid: one workgroup of 64.
+// Computes residuals[slot] = Σ partials: the last stage of update.wgsl's sums, in fixed order.
+// The grid has one workgroup of 64.
 
 struct Params {
   count: u32, // There are so many partials.

@@ -1,15 +1,15 @@
-// N:M: of each run of m weights of a row, mask = 1 for the n largest |v|, ties to the lower index, else 0. A row's last run is
-// shorter where m doesn't divide it. Counts weights that are NaN or infinite. FOURS: m is 4 and 1: rows are whole fours, 2: they
-// aren't, so that a run lies anywhere in two fours.
-// Follows keys.wgsl. Grid: 256 threads, one per run; t = x + y·row.
+// Marks N:M: in each run of m weights of a row, mask is 1 for the n largest |v|, where ties go to the lower index, else
+// 0. A row's last run is shorter where m doesn't divide it. It counts weights that are NaN or infinite. Unless FOURS is
+// 0, m is 4: 1 says that rows are whole fours, 2 that they aren't, so that a run lies anywhere in two fours.
+// Follows keys.wgsl. A workgroup has 256 threads, one per run; t = x + y·row.
 
 const FOURS: u32 = 0u;
 
 struct Params {
   row: u32,    // A row of the grid has so many threads.
-  count: u32,  // runs
+  count: u32,  // There are so many runs.
   length: u32, // A row has so many weights.
-  across: u32, // runs per row
+  across: u32, // A row has so many runs.
   n: u32,
   m: u32,
 }

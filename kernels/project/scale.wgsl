@@ -1,5 +1,5 @@
-// u ← factor · u: keeps the dual y = ρ·U where it is when ρ changes, factor = ρ_old / ρ_new.
-// Grid: 64 threads, e = x + y·row.
+// Sets u ← factor · u: keeps the dual y = ρ·U where it is when ρ changes, with factor = ρ_old / ρ_new.
+// A workgroup has 64 threads, e = x + y·row.
 
 struct Params {
   row: u32,   // A row of the grid has so many threads.

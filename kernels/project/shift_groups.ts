@@ -13,7 +13,7 @@ export interface Shift {
   readonly from: number;
   /** Destination element i takes source element i + shift. */
   readonly shift: number;
-  /** What elements without a source take. */
+  /** Elements without a source take this. */
   readonly fallback: number;
   readonly write: "replace" | "add";
 }

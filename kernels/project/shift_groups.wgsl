@@ -1,8 +1,9 @@
-// to[i] ← (ADD ? to[i] : 0) + (from[i + shift] where 0 ≤ i + shift < source, else fallback),  i < n
+// Sets to[i] ← (ADD ? to[i] : 0) + (from[i + shift] where 0 ≤ i + shift < source, else fallback), for i < n.
 //
-// Copies a stretch of a constraint's group vector to or from a member that numbers its groups from another start: members
-// of one constraint need not begin at its group 0, and a batch norm over a concatenation reaches beyond it.
-// Bindings: source vector read, destination read_write (f32).  Grid: one thread per destination element.
+// Copies a stretch of a constraint's group vector to or from a member that numbers its groups from another start:
+// members of one constraint need not begin at its group 0, and a batch norm over a concatenation reaches beyond it. The
+// bindings are the source vector (read) and the destination (read_write), both f32. The grid has one thread per
+// destination element.
 struct Params { n: u32, row: u32, source: u32, shift: i32, fallback: f32 }
 
 const ADD: bool = false;

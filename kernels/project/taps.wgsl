@@ -1,4 +1,5 @@
-// keep[q] ← the bits of the kernel's pattern where the kernel stays, else 0. Grid: 64 threads; q = x + y·row.
+// Sets keep[q] ← the bits of the kernel's pattern where the kernel stays, else 0. A workgroup has 64 threads; q = x +
+// y·row.
 
 struct Params {
   row: u32,   // A row of the grid has so many threads.

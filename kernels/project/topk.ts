@@ -6,18 +6,20 @@ import smallSource from "./topk_small.wgsl" with { type: "text" };
 export const SMALL = 4096;
 const JOBS = 16;
 
-/** Keep the k largest of the scores [offset, offset + groups), marked at the same places of the mask. */
+/** Keeps the k largest of the scores [offset, offset + groups), and marks them at the same places of the mask. */
 export interface Selection {
   readonly offset: number;
   readonly groups: number;
   readonly k: number;
 }
 
-/** Exact top-k of each selection, ties to the lower index; status slot i belongs to selection i. */
+/**
+ * This makes the exact top-k of each selection, where ties go to the lower index; status slot i belongs to selection i.
+ */
 export interface TopK {
   /** Each of these dispatches makes up to 16 selections. It binds scores, mask and status. */
   readonly small: readonly Plan[];
-  /** Too long for one workgroup: each wants a chain of dispatches (topk_long.ts). */
+  /** These are too long for one workgroup: each wants a chain of dispatches (topk_long.ts). */
   readonly long: readonly (Selection & { readonly slot: number })[];
 }
 
@@ -42,7 +44,7 @@ export function planTopK(selections: readonly Selection[]): TopK {
   return { small, long: jobs.filter((j) => j.groups > SMALL) };
 }
 
-/** Every program this planner can emit. */
+/** Lists every program that this planner can emit. */
 export function variants(): Program[] {
   return [smallProgram];
 }

@@ -1,7 +1,8 @@
-// Begins a long selection: low and high become the `lower`-th and the `upper`-th largest of the sampled keys, so that the
-// k-th largest of all lies between them but for very bad luck (topk_judge.wgsl looks). Rank 0 stands for the largest key that
-// there can be, a rank beyond the samples for 0. Without samples nothing is known, and all keys are counted.
-// Follows keys.wgsl. Grid: one workgroup of 256.
+// Begins a long selection: low and high become the `lower`-th and the `upper`-th largest of the sampled keys, so that
+// the k-th largest of all lies between them but for very bad luck (topk_judge.wgsl looks). Rank 0 stands for the
+// largest key that there can be, a rank beyond the samples for 0. Without samples nothing is known, and all keys are
+// counted.
+// Follows keys.wgsl. The grid has one workgroup of 256.
 
 struct Params {
   samples: u32,
@@ -17,7 +18,7 @@ var<workgroup> bins: array<atomic<u32>, 256>;
 var<workgroup> prefix: u32;
 var<workgroup> left: u32;
 
-/// The key of this rank among the samples. All lanes must call it.
+/// Gives the key of this rank among the samples. All lanes must call it.
 fn ranked(rank: u32, lane: u32) -> u32 {
   if (lane == 0u) {
     prefix = 0u;

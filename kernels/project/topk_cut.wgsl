@@ -1,5 +1,5 @@
-// state.limit ← one more than the index of the last equal that stays, if its tile is one of this window.
-// Follows keys.wgsl. Grid: one workgroup of 256, 16 neighbouring scores per thread.
+// Sets state.limit ← one more than the index of the last equal that stays, if its tile is one of this window.
+// Follows keys.wgsl. The grid has one workgroup of 256, 16 neighbouring scores per thread.
 
 struct Params {
   count: u32, // The window has so many scores.

@@ -1,6 +1,6 @@
-// One pass of the radix select: adds to state.bins how often each value of the 8 bits at `shift` occurs among the keys whose
-// known bits equal state.threshold. Which keys: the candidates that were sifted, or all (state.source).
-// Follows keys.wgsl. Grid: as topk_sift.wgsl.
+// Makes one pass of the radix select: adds to state.bins how often each value of the 8 bits at `shift` occurs among the
+// keys whose known bits equal state.threshold. These are the candidates that were sifted, or all keys (state.source).
+// Follows keys.wgsl. The grid is that of topk_sift.wgsl.
 
 const SLOTS: u32 = 48u;
 
@@ -8,7 +8,7 @@ struct Params {
   row: u32,     // A row of the grid has so many threads.
   count: u32,   // The window has so many scores.
   threads: u32,
-  first: u32,   // of found, in all windows together; slots begin at SLOTS · first
+  first: u32,   // The window's part of found begins here, over all windows; slots begin at SLOTS · first.
   shift: u32,
   known: u32,   // It marks the bits that are already decided.
 }

@@ -1,6 +1,6 @@
-// After sifting: is the k-th largest key in low … high, and are all candidates at hand? Then they are counted from here on,
-// else all keys are (state.source stays 1). A bracket of one single key is the answer already.
-// Follows keys.wgsl. Grid: one thread.
+// Looks after sifting whether the k-th largest key is in low … high, and all candidates are at hand. Then they are
+// counted from here on, else all keys are (state.source stays 1). A bracket of one single key is the answer already.
+// Follows keys.wgsl. The grid has one thread.
 
 struct Params {
   k: u32,

@@ -1,8 +1,8 @@
 /**
- * Exact top-k of a long score vector. A few thousand samples bracket the k-th largest key; one pass over all keys counts
- * what is above the bracket and keeps the few per cent inside it, among which four radix passes find the threshold; another
- * pass marks. Where the bracket misses, or its candidates don't fit, the radix passes take all keys instead: the device
- * decides, nothing is read back.
+ * Plans the exact top-k of a long score vector. A few thousand samples bracket the k-th largest key; one pass over all
+ * keys counts what is above the bracket and keeps the few per cent inside it, among which four radix passes find the
+ * threshold; another pass marks. Where the bracket misses, or its candidates don't fit, the radix passes take all keys
+ * instead: the device decides, nothing is read back.
  */
 import type { Access, Plan, Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
@@ -23,9 +23,9 @@ import statusSource from "./topk_status.wgsl" with { type: "text" };
 import tiesSource from "./topk_ties.wgsl" with { type: "text" };
 
 const THREADS = 256;
-/** Scores per workgroup where ties are counted; windows begin at multiples of it. */
+/** A workgroup takes so many scores where ties are counted; windows begin at multiples of it. */
 export const TILE = 4096;
-/** Fours per thread, and candidates that it can keep; topk_sift.wgsl has the same. */
+/** A thread takes so many fours, and can keep so many candidates; topk_sift.wgsl has the same. */
 const FOURS = 64;
 const SLOTS = 48;
 /** From this many scores on, sampling pays. */
@@ -37,11 +37,11 @@ const DEVIATIONS = 5;
 const STATE_BYTES = 4 * (13 + 256);
 const MARK_FOURS = 4;
 
-/** What the keys are made of: scores, or the weights themselves with the inputs beside them. */
+/** Says what the keys are made of: scores, or the weights themselves with the inputs beside them. */
 export type KeySource = "scores" | readonly KeyInput[];
 export type KeyInput = "dual" | "frozen";
 
-/** A stretch of the scores that fits a binding, in elements. */
+/** This is a stretch of the scores that fits a binding, in elements. */
 export interface KeyWindow {
   readonly first: number;
   readonly count: number;
@@ -55,7 +55,7 @@ export interface LongTopK {
   readonly slot: number;
 }
 
-/** Windows over `count` scores of 4 bytes, at most `maxBytes` each. */
+/** Cuts `count` scores of 4 bytes into windows of at most `maxBytes` each. */
 export function keyWindows(count: number, maxBytes: number): KeyWindow[] {
   const most = Math.floor(maxBytes / (4 * TILE)) * TILE;
   if (most < TILE) throw new RangeError(`a binding of ${maxBytes} bytes holds no tile of ${TILE} scores`);
@@ -66,7 +66,8 @@ export function keyWindows(count: number, maxBytes: number): KeyWindow[] {
 }
 
 /**
- * The operands are "w0", "w1", … (scores or weights, a window each), "mask0", …, "status"; with inputs also "u0", … and "frozen0", ….
+ * The operands are "w0", "w1", … (scores or weights, a window each), "mask0", …, "status"; with inputs also "u0", … and
+ * "frozen0", ….
  */
 export function planLongTopK({ windows, k, slot }: LongTopK, source: KeySource): Launch {
   const count = windows.reduce((sum, w) => sum + w.count, 0);
@@ -155,7 +156,7 @@ export function planRuns({ rows, length, n, m, slot }: Runs, inputs: readonly Ke
   };
 }
 
-/** Every program this planner can emit. */
+/** Lists every program that this planner can emit. */
 export function variants(): Program[] {
   const weights: KeySource[] = [[], ["dual"], ["frozen"], ["dual", "frozen"]];
   const all = Object.keys(PASSES) as Pass[];
@@ -167,7 +168,7 @@ export function variants(): Program[] {
   ];
 }
 
-/** One dispatch; the keys' buffers of window `w` come before its own. */
+/** Makes one dispatch; the keys' buffers of window `w` come before its own. */
 function stepOf(
   pass: Pass,
   source: KeySource,
@@ -213,7 +214,7 @@ function partsOf(windows: readonly KeyWindow[]): Part[] {
   });
 }
 
-/** SAMPLES over all windows, as many of each as its share of the scores. */
+/** Shares SAMPLES out over all windows, as many to each as its share of the scores. */
 function sampling(windows: readonly KeyWindow[], count: number) {
   let first = 0;
   return windows.map((window) => {
@@ -224,7 +225,10 @@ function sampling(windows: readonly KeyWindow[], count: number) {
   });
 }
 
-/** Ranks among the samples between which the key of rank fraction·count lies, [the lower key's, the upper key's]. */
+/**
+ * Gives the ranks among the samples between which the key of rank fraction·count lies, [the lower key's, the upper
+ * key's].
+ */
 function ranks(fraction: number, samples: number): [lower: number, upper: number] {
   const slack = DEVIATIONS * Math.sqrt(samples * fraction * (1 - fraction)) + DEVIATIONS;
   return [Math.ceil(fraction * samples + slack), Math.max(0, Math.floor(fraction * samples - slack))];

@@ -1,5 +1,6 @@
-// mask[i] = 1 where the key is greater than the threshold, or equal to it and i below state.limit, else 0; counts scores that
-// are NaN or infinite. Follows keys.wgsl. Grid: workgroups of 256, four fours per thread; t = x + y·row.
+// Sets mask[i] = 1 where the key is greater than the threshold, or equal to it and i below state.limit, else 0; counts
+// scores that are NaN or infinite. Follows keys.wgsl. Workgroups have 256 threads with four fours each; thread t = x +
+// y·row.
 
 struct Params {
   row: u32,     // A row of the grid has so many threads.

@@ -1,6 +1,7 @@
-// Ends one pass of the radix select: finds the bin that holds the k-th largest key, appends its 8 bits to state.threshold,
-// leaves in state.wanted how many keys of that bin are kept, and clears the bins. After the last pass the bin holds the
-// threshold's equals: state.tied says whether some of them go. Follows keys.wgsl. Grid: one workgroup of 256.
+// Ends one pass of the radix select: finds the bin that holds the k-th largest key, appends its 8 bits to
+// state.threshold, leaves in state.wanted how many keys of that bin are kept, and clears the bins. After the last pass
+// the bin holds the threshold's equals: state.tied says whether some of them go. Follows keys.wgsl. The grid has one
+// workgroup of 256.
 
 struct Params {
   shift: u32,

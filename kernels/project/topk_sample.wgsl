@@ -1,9 +1,10 @@
-// samples[first + s] ← the key of one score out of each of `samples` equal stretches of a window: where in its stretch is
-// drawn by a hash, so that no period of the layout shows. Follows keys.wgsl. Grid: 256 threads, one per sample.
+// Sets samples[first + s] ← the key of one score out of each of `samples` equal stretches of a window: where in its
+// stretch is drawn by a hash, so that no period of the layout shows. Follows keys.wgsl. A workgroup has 256 threads,
+// one per sample.
 
 struct Params {
   count: u32,   // The window has so many scores.
-  stretch: u32, // scores per sample; stretch · samples ≤ count
+  stretch: u32, // A sample is one of so many scores; stretch · samples ≤ count.
   samples: u32,
   first: u32,
 }

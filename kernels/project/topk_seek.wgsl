@@ -1,5 +1,6 @@
 // Finds the tile that holds the last of the equals to be kept (state.tile), and how many of its own stay (state.rest).
-// With none to be kept, state.limit is 0. Follows keys.wgsl. Grid: one workgroup of 256, a share of neighbouring tiles each.
+// With none to be kept, state.limit is 0. Follows keys.wgsl. The grid has one workgroup of 256 threads, each with a
+// share of neighbouring tiles.
 
 struct Params {
   tiles: u32,

@@ -1,7 +1,7 @@
-// Counts the keys above state.high and those in low … high, and keeps the latter: thread t appends them to its own column of
-// slots, slots[j·threads + t], found[t] of them. No order among candidates matters, for they are only counted again.
-// Thread t takes the fours t, t + threads, …, 64 of them: neighbours read neighbours, and no thread has a run of like weights.
-// Follows keys.wgsl. Grid: workgroups of 256; t = x + y·row.
+// Counts the keys above state.high and those in low … high, and keeps the latter: thread t appends them to its own
+// column of slots, slots[j·threads + t], found[t] of them. No order among candidates matters, for they are only counted
+// again. Thread t takes the fours t, t + threads, …, 64 of them: neighbours read neighbours, and no thread has a run of
+// like weights. Follows keys.wgsl. Workgroups have 256 threads; t = x + y·row.
 
 const SLOTS: u32 = 48u;
 const FOURS: u32 = 64u;
@@ -10,7 +10,7 @@ struct Params {
   row: u32,     // A row of the grid has so many threads.
   count: u32,   // The window has so many scores.
   threads: u32,
-  first: u32,   // of found, in all windows together; slots begin at SLOTS · first
+  first: u32,   // The window's part of found begins here, over all windows; slots begin at SLOTS · first.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -54,7 +54,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
       let c2 = p2 * one((k2 >= low) & (k2 <= high));
       let c3 = p3 * one((k3 >= low) & (k3 <= high));
       var left = bits(c0) | (bits(c1) << 4u) | (bits(c2) << 8u) | (bits(c3) << 12u);
-      // Few of the sixteen: a store for each would cost more, taken or not.
+      // These are few of the sixteen: a store for each would cost more, taken or not.
       while (left != 0u) {
         let b = firstTrailingBit(left);
         let key = keys(v + (b >> 2u) * p.threads);

@@ -1,9 +1,9 @@
-// Exact top-k of score vectors of up to a few thousand entries, one workgroup of 256 each: mask[i] = 1 for exactly k
-// entries, ranked by (score descending, index ascending), 0 for the others. Follows order.wgsl.
+// Selects the exact top-k of score vectors of up to a few thousand entries, with one workgroup of 256 each: mask[i] is
+// 1 for exactly k entries, ranked by (score descending, index ascending), 0 for the others. Follows order.wgsl.
 //
 // Radix select: four passes over 8 bits of the order key find the k-th largest key and how many of its equals are kept;
-// those are then numbered in order of index. status[slot] = how many scores are NaN or infinite.
-// Grid: x = jobs. A job is (first element, length, k, status slot).
+// those are then numbered in order of index. status[slot] says how many scores are NaN or infinite.
+// The grid's x counts the jobs. A job is (first element, length, k, status slot).
 
 struct Params {
   jobs: array<vec4<u32>, 16>,
@@ -16,8 +16,8 @@ struct Params {
 
 var<workgroup> bins: array<atomic<u32>, 256>;
 var<workgroup> bad: atomic<u32>;
-var<workgroup> threshold: u32; // the k-th largest key, as far as its bits are known
-var<workgroup> wanted: u32;    // how many to keep among the keys that share those bits
+var<workgroup> threshold: u32; // It is the k-th largest key, as far as its bits are known.
+var<workgroup> wanted: u32;    // So many are kept among the keys that share those bits.
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {

@@ -1,4 +1,4 @@
-// status[slot] ← how many scores were NaN or infinite. Follows keys.wgsl. Grid: one thread.
+// Sets status[slot] ← how many scores were NaN or infinite. Follows keys.wgsl. The grid has one thread.
 
 struct Params {
   slot: u32,

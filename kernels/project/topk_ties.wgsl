@@ -1,5 +1,5 @@
-// ties[tile] = how many keys of each tile of 4,096 equal state.threshold, if some of them go (state.tied).
-// Follows keys.wgsl. Grid: workgroups of 256, one per tile of the window; tile = x + y·row.
+// Computes ties[tile] = how many keys of each tile of 4,096 equal state.threshold, if some of them go (state.tied).
+// Follows keys.wgsl. Workgroups have 256 threads, and each takes a tile of the window; tile = x + y·row.
 
 struct Params {
   row: u32,   // A row of the grid has so many workgroups.

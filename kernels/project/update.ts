@@ -10,19 +10,19 @@ import scaleSource from "./scale.wgsl" with { type: "text" };
 import updateSource from "./update.wgsl" with { type: "text" };
 
 const THREADS = 64;
-/** Enough to fill a device; the partial sums of a layer then fit a second stage of one workgroup. */
+/** So many are enough to fill a device; the partial sums of a layer then fit a second stage of one workgroup. */
 const MOST_WORKGROUPS = 1024;
-/** Elements that one thread takes before another workgroup is worth starting. */
+/** One thread takes so many elements before another workgroup is worth starting. */
 const PER_THREAD = 16;
 
 export interface UpdatePlan {
-  /** Bindings: w, u, z, keep, frozen, partials. */
+  /** The bindings are w, u, z, keep, frozen and partials. */
   readonly update: Plan;
-  /** Number of vec4<f32> of scratch, which `planResidual` adds up. */
+  /** It has so many vec4<f32> of scratch, which `planResidual` adds up. */
   readonly partials: number;
 }
 
-/** What the vector of kept groups holds: whether each stays, or for each kernel the bits of the taps that stay. */
+/** Says what the vector of kept groups holds: whether each stays, or for each kernel the bits of the taps that stay. */
 export type Kept = "groups" | "taps";
 
 export interface UpdateOptions {
@@ -33,7 +33,7 @@ export interface UpdateOptions {
   readonly keep?: Kept;
 }
 
-/** The Z- and U-step of one tensor; formulas in update.wgsl. */
+/** Plans the Z- and U-step of one tensor; update.wgsl has the formulas. */
 export function planUpdate(layout: GroupLayout, { dual, frozen, keep = "groups" }: UpdateOptions): UpdatePlan {
   const count = layoutSize(checkLayout(layout));
   const workgroups = Math.min(MOST_WORKGROUPS, Math.ceil(count / (THREADS * PER_THREAD)));
@@ -52,7 +52,7 @@ export function planResidual(partials: number, slot: number): Plan {
   return { program: residualProgram, uniforms: [partials, slot], grid: [1, 1, 1] };
 }
 
-/** Bindings: keep, weights, mask. Formula in expand.wgsl. */
+/** The bindings are keep, weights and mask. expand.wgsl has the formula. */
 export function planExpand(layout: GroupLayout, zeros: "freeze" | "ignore", keep: Kept = "groups"): Plan {
   const count = layoutSize(checkLayout(layout));
   const grid = linearGrid(count, 4 * THREADS);
@@ -72,7 +72,7 @@ export function planScale(count: number, factor: number): Plan {
   return { program: scaleProgram, uniforms: [...head, f32bits(factor)], grid };
 }
 
-/** Every program this planner can emit. */
+/** Lists every program that this planner can emit. */
 export function variants(): Program[] {
   const layouts: readonly GroupLayout[] = [
     { F: 1, C: 3, KK: 1, gf: 0, gc: 1, gk: 0, groups: 3 },

@@ -1,12 +1,12 @@
-// The Z- and U-step of one tensor under one constraint (docs/pipeline.md), its groups already chosen:
+// Makes the Z- and U-step of one tensor under one constraint (docs/pipeline.md), whose groups are already chosen:
 //
 //   v = w + u                        0 where frozen = 0
 //   z⁺ = v where keep[group] ≠ 0, else 0
 //   u⁺ = u + w − z⁺                  0 where frozen = 0; not written with HOLD = 1 (the start: Z = Π(W), U = 0)
 //   partials[workgroup] = Σ ((w − z⁺)², w², (z⁺ − z)², z⁺²)
 //
-// Grid: `workgroups` workgroups of 64 threads in x, each thread striding over the tensor by fours. Follows groups.wgsl.
-// An input that a variant doesn't use may hold any read-only buffer.
+// The grid has `workgroups` workgroups of 64 threads in x, each thread striding over the tensor by fours. Follows
+// groups.wgsl. An input that a variant doesn't use may hold any read-only buffer.
 
 const FROZEN: u32 = 0u;
 const HOLD: u32 = 0u;

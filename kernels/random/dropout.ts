@@ -5,8 +5,8 @@ import source from "./dropout.wgsl" with { type: "text" };
 import philox from "./philox.wgsl" with { type: "text" };
 
 /**
- * y = x / (1 − rate) where uniform(step, i) ≥ rate, else 0; `key` is streamKey(seed, stream). Bindings: x, y; for the
- * gradient dy, dx.
+ * Computes y = x / (1 − rate) where uniform(step, i) ≥ rate, else 0; `key` is streamKey(seed, stream). The bindings are
+ * x and y, for the gradient dy and dx.
  */
 export function planDropout(size: number, rate: number, key: readonly [number, number], step: number): Plan {
   const grid = linearGrid(size, ELEMENTS_PER_GROUP);

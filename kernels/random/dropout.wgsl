@@ -1,8 +1,8 @@
-// y[i] = keep(i) * scale * x[i],  keep(i) = (bits(step, i) >> 8) >= threshold: inverted dropout with the bits of philox.ts.
-// The gradient is the same kernel on dy: the mask is made again, never stored.
+// Computes y[i] = keep(i) * scale * x[i], where keep(i) = (bits(step, i) >> 8) >= threshold: inverted dropout with the
+// bits of philox.ts. The gradient is the same kernel on dy: the mask is made again, never stored.
 //
-// Needs the fragment philox.wgsl. x, y: `count` floats. A thread makes 4 neighbours, which share a Philox block.
-// Grid: (row, ceil(count / 256 / row), 1) workgroups of 64.
+// Needs the fragment philox.wgsl. x and y are `count` floats. A thread makes 4 neighbours, which share a Philox block.
+// The grid is (row, ceil(count / 256 / row), 1) workgroups of 64.
 
 struct Params {
   count: u32,

@@ -1,7 +1,7 @@
 /**
- * Counter-based randomness: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3",
- * SC 2011). A number is a function of (seed, stream, step, index) and of nothing else, so prefetching, resuming and
- * the GPU all see the same ones.
+ * Makes counter-based randomness by Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1,
+ * 2, 3", SC 2011). A number is a function of (seed, stream, step, index) and of nothing else, so prefetching, resuming
+ * and the GPU all see the same ones.
  *
  *   key     = streamKey(seed, stream) = the 64 bits of `seed` xor FNV-1a-64(`stream`), as (low, high)
  *   counter = (index >> 2, step, 0, 0)
@@ -18,23 +18,23 @@ export interface Rng {
   readonly stream: string;
   /** A kernel's uniforms hold this Philox key. */
   readonly key: readonly [number, number];
-  /** A u32. `step` and `index` are u32 as well. */
+  /** Gives a u32. `step` and `index` are u32 as well. */
   bits(step: number, index: number): number;
   /** Gives a number in [0, 1) that is a multiple of 2^-24. */
   uniform(step: number, index: number): number;
   /** Gives a number of the standard normal distribution. */
   normal(step: number, index: number): number;
-  /** An integer in [0, n), n ≤ 2^32; the bias is below n / 2^32. */
+  /** Gives an integer in [0, n), n ≤ 2^32; the bias is below n / 2^32. */
   below(n: number, step: number, index: number): number;
-  /** 0 … n-1 in the order of `step` (Fisher–Yates from the top; exchange i uses index i). */
+  /** Gives 0 … n-1 in the order of `step` (Fisher–Yates from the top; exchange i uses index i). */
   permutation(n: number, step: number): Uint32Array<ArrayBuffer>;
-  /** out[i] = low + (high - low) · uniform(step, i); returns `out`. */
+  /** Sets out[i] = low + (high - low) · uniform(step, i); returns `out`. */
   fillUniform<T extends Float32Array | Float64Array>(out: T, step: number, low?: number, high?: number): T;
-  /** out[i] = mean + std · normal(step, i); returns `out`. */
+  /** Sets out[i] = mean + std · normal(step, i); returns `out`. */
   fillNormal<T extends Float32Array | Float64Array>(out: T, step: number, mean?: number, std?: number): T;
 }
 
-/** The random numbers of one named stream. `seed` is an integer in [0, 2^53); throws RangeError otherwise. */
+/** Gives the random numbers of one named stream. `seed` is an integer in [0, 2^53); it throws RangeError otherwise. */
 export function random(seed: number, stream: string): Rng {
   const key = streamKey(seed, stream);
   const [k0, k1] = key;
@@ -151,7 +151,7 @@ function angleOf(word: number): number {
   return 2 * Math.PI * (word + 0.5) * TWO_M32;
 }
 
-/** Upper word of (high · 2^16 + low) · x, in halves whose products and sums stay below 2^32. */
+/** Gives the upper word of (high · 2^16 + low) · x, in halves whose products and sums stay below 2^32. */
 function mulhi(high: number, low: number, x: number): number {
   const top = x >>> 16, bottom = x & 0xffff;
   const middle = (Math.imul(high, bottom) >>> 0) + (Math.imul(low, bottom) >>> 16);

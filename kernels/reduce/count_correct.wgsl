@@ -1,7 +1,7 @@
-// counter[slot] += number of rows r < rows whose first largest logit stands at labels[r].
+// Adds to counter[slot] the number of rows r < rows whose first largest logit stands at labels[r].
 //
-// logits: [rows, classes] floats, labels: u32. One workgroup of 256 threads, so that the counter needs no atomics: evaluation adds
-// batch after batch and reads once.  Grid: (1, 1, 1).
+// logits are [rows, classes] floats, and labels are u32. There is one workgroup of 256 threads, so that the counter
+// needs no atomics: evaluation adds batch after batch and reads once. The grid is (1, 1, 1).
 
 struct Params {
   rows: u32,

@@ -3,7 +3,7 @@ import { f32bits } from "../bits.ts";
 import source from "./first_beyond.wgsl" with { type: "text" };
 
 export interface FirstBeyond {
-  /** The part that is looked at: `elements` numbers from `first` on, of `total`. */
+  /** The part that is looked at is `elements` numbers from `first` on, of `total`. */
   readonly first: number;
   readonly elements: number;
   readonly total: number;
@@ -11,7 +11,7 @@ export interface FirstBeyond {
   readonly limit: number;
 }
 
-/** Bindings: x (the part), place u32 [1], which was cleared before the first part. */
+/** The bindings are x (the part) and place u32 [1], which was cleared before the first part. */
 export function planFirstBeyond({ first, elements, total, limit }: FirstBeyond): Plan {
   const groups = Math.max(1, Math.min(MOST_GROUPS, Math.ceil(elements / (64 * PER_THREAD))));
   return { program, uniforms: [elements, first, total, f32bits(limit), groups], grid: [groups, 1, 1] };

@@ -1,10 +1,10 @@
-// Where does a buffer first hold a number that is NaN, infinite, or of a magnitude of at least `limit`?
+// Finds where a buffer first holds a number that is NaN, infinite, or of a magnitude of at least `limit`:
 //   place[0] = max(place[0], total - i) over all such i, so that 0 means nowhere and total - place[0] is the first
 // Magnitudes are compared as bits, since WGSL may assume that there are no NaN; `limit` is a float's bits.
 //
-// x: n numbers, the part of a larger buffer of `total` that begins at `first`; place: one u32, cleared before.
+// x is n numbers, the part of a larger buffer of `total` that begins at `first`; place is one u32, cleared before.
 // Integer maxima don't depend on the order of threads. Each thread takes every (64 * groups)-th number.
-// Grid: (groups, 1, 1) workgroups of 64.
+// The grid is (groups, 1, 1) workgroups of 64.
 
 struct Params {
   n: u32,

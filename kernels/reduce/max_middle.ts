@@ -10,7 +10,7 @@ export function planMaxMiddle(over: MiddleReduction): Plan {
   return planColumns(maximum, over);
 }
 
-/** dx of planMaxMiddle, which equal maxima share evenly. Bindings: x, y, dy, dx. */
+/** Computes dx of planMaxMiddle, which equal maxima share evenly. The bindings are x, y, dy and dx. */
 export function planMaxMiddleGrad(over: MiddleReduction): Plan {
   return planColumns(gradient, over);
 }

@@ -1,7 +1,7 @@
-// y[o, i] = max over m of x[o, m, i]
+// Computes y[o, i] = max over m of x[o, m, i].
 //
-// x: [outer, middle, inner] with `inner` items of V; y: `count` = outer * inner items of V. A thread per item of y.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64. V = f32 where `inner` does not divide by 4.
+// x is [outer, middle, inner] with `inner` items of V; y is `count` = outer * inner items of V. Each item of y has a
+// thread. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64. V is f32 where `inner` does not divide by 4.
 
 alias V = vec4<f32>;
 

@@ -1,9 +1,9 @@
-// dx[o, m, i] = dy[o, i] / (how many n have x[o, n, i] = y[o, i]) where x[o, m, i] = y[o, i], else 0: the gradient of
-// max_middle.wgsl, which equal maxima share evenly.
+// Computes dx[o, m, i] = dy[o, i] / (how many n have x[o, n, i] = y[o, i]) where x[o, m, i] = y[o, i], else 0: the
+// gradient of max_middle.wgsl, which equal maxima share evenly.
 //
-// x, dx: [outer, middle, inner] with `inner` items of V; y, dy: `count` = outer * inner items of V. A thread per item of y
-// counts, then writes its column. Grid: (row, ceil(count / 64 / row), 1) workgroups of 64. V = f32 where `inner` does not
-// divide by 4.
+// x and dx are [outer, middle, inner] with `inner` items of V; y and dy are `count` = outer * inner items of V. The
+// thread of an item of y counts, then writes its column. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64.
+// V is f32 where `inner` does not divide by 4.
 
 alias V = vec4<f32>;
 

@@ -1,6 +1,6 @@
-// value[r] = max over k of x[r, k], index[r] = the first k that has it.
+// Computes value[r] = max over k of x[r, k], index[r] = the first k that has it.
 //
-// x: [rows, length] floats. A thread per row. Grid: (row, ceil(rows / 64 / row), 1) workgroups of 64.
+// x is [rows, length] floats. Each row has a thread. The grid is (row, ceil(rows / 64 / row), 1) workgroups of 64.
 
 struct Params {
   rows: u32,

@@ -5,14 +5,14 @@ import { bothWidths, chooseWidth, vectorPrograms } from "../vector.ts";
 import spreadSource from "./spread_middle.wgsl" with { type: "text" };
 import sumSource from "./sum_middle.wgsl" with { type: "text" };
 
-/** A tensor seen as [outer, middle, inner]; the sum runs over the middle. */
+/** This is a tensor seen as [outer, middle, inner]; the sum runs over the middle. */
 export interface MiddleReduction {
   readonly outer: number;
   readonly middle: number;
   readonly inner: number;
 }
 
-/** out[o,i] = scale · Σ_m x[o,m,i]. Bindings: x, out. */
+/** Computes out[o,i] = scale · Σ_m x[o,m,i]. The bindings are x and out. */
 export function planSumMiddle({ outer, middle, inner }: MiddleReduction, scale = 1): Plan {
   const { program, width } = chooseWidth(sum, inner);
   const count = outer * inner / width;
@@ -20,7 +20,7 @@ export function planSumMiddle({ outer, middle, inner }: MiddleReduction, scale =
   return { program, uniforms: [count, grid[0], middle, inner / width, f32bits(scale)], grid };
 }
 
-/** y[o,m,i] = scale · g[o,i]: the gradient of planSumMiddle. Bindings: g, y. */
+/** Computes y[o,m,i] = scale · g[o,i]: the gradient of planSumMiddle. The bindings are g and y. */
 export function planSpreadMiddle({ outer, middle, inner }: MiddleReduction, scale = 1): Plan {
   const { program, width } = chooseWidth(spread, inner);
   const count = outer * middle * inner / width;

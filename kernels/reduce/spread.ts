@@ -5,7 +5,7 @@ import { bothWidths, chooseWidth, vectorPrograms } from "../vector.ts";
 import type { Reduction } from "./sum.ts";
 import source from "./spread.wgsl" with { type: "text" };
 
-/** y[n,c,i] = scale · g[c]: the gradient of planSum. Bindings: g, y. */
+/** Computes y[n,c,i] = scale · g[c]: the gradient of planSum. The bindings are g and y. */
 export function planSpread({ outer, channels, inner }: Reduction, scale = 1): Plan {
   const { program, width } = chooseWidth(programs, inner);
   const count = outer * channels * inner / width;

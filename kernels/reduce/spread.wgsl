@@ -1,8 +1,8 @@
-// y[n, c, i] = scale * g[c]: the gradient of a sum or mean over n and i.
+// Computes y[n, c, i] = scale * g[c]: the gradient of a sum or mean over n and i.
 //
-// g: `channels` floats. y: `count` items of V, laid out [outer, channels, inner] with `inner` items of V per map.
-// A workgroup of 64 threads makes 256 neighbouring items. Grid: (row, ceil(count / 256 / row), 1) workgroups.
-// V = f32 where a map's size does not divide by 4.
+// g is `channels` floats. y is `count` items of V, laid out [outer, channels, inner] with `inner` items of V per map.
+// A workgroup of 64 threads makes 256 neighbouring items. The grid is (row, ceil(count / 256 / row), 1) workgroups.
+// V is f32 where a map's size does not divide by 4.
 
 alias V = vec4<f32>;
 

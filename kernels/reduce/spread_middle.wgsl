@@ -1,8 +1,8 @@
-// y[o, m, i] = scale * g[o, i]: the gradient of a sum or mean over m.
+// Computes y[o, m, i] = scale * g[o, i]: the gradient of a sum or mean over m.
 //
-// g: [outer, inner] items of V; y: `count` items of V, laid out [outer, middle, inner]; `block` = middle * inner.
-// A workgroup of 64 threads makes 256 neighbouring items. Grid: (row, ceil(count / 256 / row), 1) workgroups.
-// V = f32 where `inner` does not divide by 4.
+// g is [outer, inner] items of V; y is `count` items of V, laid out [outer, middle, inner]; `block` = middle * inner.
+// A workgroup of 64 threads makes 256 neighbouring items. The grid is (row, ceil(count / 256 / row), 1) workgroups.
+// V is f32 where `inner` does not divide by 4.
 
 alias V = vec4<f32>;
 

@@ -3,20 +3,23 @@ import { f32bits } from "../bits.ts";
 import { bothWidths, chooseWidth, type VectorPrograms, vectorPrograms } from "../vector.ts";
 import source from "./sum.wgsl" with { type: "text" };
 
-/** A tensor seen as [outer, channels, inner]; the sum runs over outer and inner. */
+/** This is a tensor seen as [outer, channels, inner]; the sum runs over outer and inner. */
 export interface Reduction {
   readonly outer: number;
   readonly channels: number;
   readonly inner: number;
 }
 
-/** One stage, or two with `slices × channels` floats of partial sums between them. Bindings of each: input, output. */
+/**
+ * This is one stage, or two with `slices × channels` floats of partial sums between them. Each binds its input and its
+ * output.
+ */
 export interface SumPlan {
   readonly stages: readonly Plan[];
   readonly partials: number;
 }
 
-/** out[c] = scale · Σ_{n,i} x[n,c,i]. */
+/** Computes out[c] = scale · Σ_{n,i} x[n,c,i]. */
 export function planSum({ outer, channels, inner }: Reduction, scale = 1): SumPlan {
   const items = outer * inner;
   const lanes = chooseLanes(items, channels);
@@ -32,8 +35,8 @@ export function planSum({ outer, channels, inner }: Reduction, scale = 1): SumPl
 }
 
 /**
- * Into how many slices a reduction is cut so that the device has work: about `GROUPS_WANTED` workgroups, but no slice
- * below `least` elements.
+ * Says into how many slices a reduction is cut so that the device has work: about `GROUPS_WANTED` workgroups, but no
+ * slice below `least` elements.
  */
 export function sliceCount(elements: number, groups: number, least: number): number {
   return Math.max(1, Math.min(Math.ceil(GROUPS_WANTED / groups), Math.floor(elements / least), MOST_SLICES));
@@ -54,7 +57,10 @@ const byLanes: Record<1 | 8 | 64, VectorPrograms> = {
   64: vectorPrograms("sum", source, ["read", "read_write"], { LANES: 64 }),
 };
 
-/** Threads per channel: few where channels are many or short, because threads that share a channel must meet at barriers. */
+/**
+ * Chooses the threads per channel: few where channels are many or short, because threads that share a channel must meet
+ * at barriers.
+ */
 function chooseLanes(items: number, channels: number): 1 | 8 | 64 {
   if (items <= 64 || (channels >= 4096 && items <= 1024)) return 1;
   return items <= 512 ? 8 : 64;

@@ -1,11 +1,14 @@
-// out[slice, c] = scale * sum over the slice's part of x[:, c, :]
+// Computes out[slice, c] = scale * sum over the slice's part of x[:, c, :].
 //
-// x: [outer, channels, inner] with `inner` items of V. The outer * inner items of a channel are numbered n * inner + i and cut into
-// slices of `per_slice`; partial sums of several slices are summed by a second run with x = [slices, channels, 1].
-// This one kernel sums bias gradients (per channel), rows (outer = 1), columns (inner = 1) and everything (channels = 1).
+// x is [outer, channels, inner] with `inner` items of V. The outer * inner items of a channel are numbered n * inner +
+// i and cut into slices of `per_slice`; partial sums of several slices are summed by a second run with x = [slices,
+// channels, 1].
+// This one kernel sums bias gradients (per channel), rows (outer = 1), columns (inner = 1) and everything (channels =
+// 1).
 //
-// LANES threads (1, 8 or 64) share a channel; a workgroup of 64 makes 64 / LANES channels of one slice. Fixed order, so deterministic.
-// Grid: (row, ceil(channels * LANES / 64 / row), slices) workgroups. V = f32 where `inner` does not divide by 4.
+// LANES threads (1, 8 or 64) share a channel; a workgroup of 64 makes 64 / LANES channels of one slice. The order is
+// fixed, so the sum is deterministic. The grid is (row, ceil(channels * LANES / 64 / row), slices) workgroups. V is f32
+// where `inner` does not divide by 4.
 
 alias V = vec4<f32>;
 const LANES: u32 = 64u;
@@ -15,8 +18,8 @@ struct Params {
   inner: u32,
   items: u32,      // It is outer * inner.
   per_slice: u32,
-  step_n: u32,     // A thread strides by LANES / inner of n
-  step_i: u32,     // and by LANES % inner of i.
+  step_n: u32,     // A thread strides by LANES / inner of n.
+  step_i: u32,     // A thread strides by LANES % inner of i.
   row: u32,
   scale: f32,
 }
@@ -29,7 +32,7 @@ var<workgroup> shared_sums: array<f32, 64>;
 
 fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
 
-// A thread's sum over items first, first + LANES, … < end of channel c.
+// Gives a thread's sum over items first, first + LANES, … < end of channel c.
 fn strided_sum(c: u32, first: u32, end: u32) -> f32 {
   var n = first / p.inner;
   var i = first % p.inner;

@@ -1,8 +1,9 @@
-// out[o, i] = scale * sum over m of x[o, m, i]
+// Computes out[o, i] = scale * sum over m of x[o, m, i].
 //
-// x: [outer, middle, inner] with `inner` items of V; out: `count` = outer * inner items of V. A thread per item of `out` adds
-// four running sums, then those: a fixed order. Grid: (row, ceil(count / 64 / row), 1) workgroups of 64.
-// V = f32 where `inner` does not divide by 4.
+// x is [outer, middle, inner] with `inner` items of V; out is `count` = outer * inner items of V. The thread of an item
+// of `out` adds four running sums, then those, which is a fixed order. The grid is (row, ceil(count / 64 / row), 1)
+// workgroups of 64.
+// V is f32 where `inner` does not divide by 4.
 
 alias V = vec4<f32>;
 

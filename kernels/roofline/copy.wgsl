@@ -1,9 +1,10 @@
-// Copies memory: y_i = x_i. One read and one write of every vec4, nothing else: what streaming kernels are held against.
+// Copies memory: y_i = x_i. It reads and writes every vec4 once and does nothing else, so that streaming kernels are
+// held against it.
 //
 // A thread takes PER_THREAD vec4, `p.stride` apart, so that neighbouring threads always read neighbours.
 //
-// Bindings: x, y [p.count] vec4. Grid: p.stride threads, 64 to a workgroup, p.row to a row of the grid;
-// p.stride · PER_THREAD ≥ p.count.
+// The bindings are x and y, [p.count] vec4 each. The grid has p.stride threads, 64 to a workgroup, p.row to a row of
+// the grid; p.stride · PER_THREAD ≥ p.count.
 
 struct Params {
   count: u32,

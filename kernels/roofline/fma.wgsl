@@ -1,13 +1,14 @@
-// Peak rate of multiply-adds: every thread advances CHAINS independent recurrences in registers and reads nothing.
+// Measures the peak rate of multiply-adds: every thread advances CHAINS independent recurrences in registers and reads
+// nothing.
 //
 //     a_j <- a_j · m + c        j < CHAINS, each a V, 32 times per round, p.rounds rounds
 //
-// m and c are uniforms, so nothing can be computed ahead; the values stay near c / (1 − m), so no denormal slows anybody
-// down; the sum of all chains is stored, so none is dead. More chains hide the latency of a multiply-add until they no
-// longer fit in registers: how many are best, and of which width, is measured.
+// m and c are uniforms, so nothing can be computed ahead; the values stay near c / (1 − m), so no denormal slows
+// anybody down; the sum of all chains is stored, so none is dead. More chains hide the latency of a multiply-add until
+// they no longer fit in registers: how many are best, and of which width, is measured.
 //
-// Operations: threads · p.rounds · 32 · CHAINS · lanes of V · 2. Memory: one V per thread.
-// Bindings: y [threads] V. Grid: threads / 64 workgroups.
+// It does threads · p.rounds · 32 · CHAINS · lanes of V · 2 operations, and writes one V per thread.
+// The binding is y [threads] V. The grid is threads / 64 workgroups.
 
 alias V = vec4<f32>;
 

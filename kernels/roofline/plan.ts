@@ -6,10 +6,10 @@ import copySource from "./copy.wgsl" with { type: "text" };
 import fmaSource from "./fma.wgsl" with { type: "text" };
 
 const GROUP = 64;
-/** Enough to fill the largest GPU with a few chains each. */
+/** So many are enough to fill the largest GPU with a few chains each. */
 const FMA_THREADS = 65_536;
 const STEPS_PER_ROUND = 32;
-/** Chains of each width that may be the best: few where registers are few, many where latency is long. */
+/** These numbers of chains may be the best for each width: few where registers are few, many where latency is long. */
 const CHAINS: Readonly<Record<1 | 4, readonly number[]>> = { 1: [2, 4, 5, 6, 8], 4: [1, 2, 3, 4, 8] };
 const PER_THREAD: readonly number[] = [1, 4];
 
@@ -44,7 +44,7 @@ export function planCopy(bytes: number, perThread: number): Plan {
   return { program: copyProgram(perThread), uniforms: [count, grid[0] * grid[1] * GROUP, grid[0] * GROUP], grid };
 }
 
-/** Every program that these planners can emit. */
+/** Lists every program that these planners can emit. */
 export function variants(): Program[] {
   return [...FMA_VARIANTS.map(fmaProgram), ...COPY_VARIANTS.map(copyProgram)];
 }

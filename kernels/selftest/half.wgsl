@@ -1,7 +1,8 @@
-// Arithmetic and storage in f16: narrow[i] = f16(wide[i]), then wide[i] = f32(narrow[i] * 3 + 1/4), computed in f16.
+// Tests arithmetic and storage in f16: narrow[i] = f16(wide[i]), then wide[i] = f32(narrow[i] * 3 + 1/4), computed in
+// f16.
 //
-// Bindings: wide read_write [size] f32, narrow read_write [size] f16. NARROW = 1 does the first step, 0 the second.
-// Grid: one thread per element.
+// The bindings are wide ([size] f32) and narrow ([size] f16), both read_write. NARROW = 1 does the first step, 0 the
+// second. The grid has one thread per element.
 const NARROW: u32 = 1u;
 
 struct Params { size: u32 }

@@ -1,4 +1,4 @@
-/** Kernels that only ask whether a device does what it says: its optional parts of WGSL. */
+/** Plans kernels that only ask whether a device does what it says of its optional parts of WGSL. */
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import halfSource from "./half.wgsl" with { type: "text" };
 import subgroupSource from "./subgroup_sums.wgsl" with { type: "text" };
@@ -6,7 +6,9 @@ import subgroupSource from "./subgroup_sums.wgsl" with { type: "text" };
 /** A workgroup has so many threads. */
 export const SUBGROUP_TEST_GROUP = 64;
 
-/** Sets wide ← wide · 3 + ¼ through f16, in two dispatches. The bindings are wide (f32 [size]) and narrow (f16 [size]). */
+/**
+ * Sets wide ← wide · 3 + ¼ through f16, in two dispatches. The bindings are wide (f32 [size]) and narrow (f16 [size]).
+ */
 export function planHalf(size: number): Plan[] {
   return [1, 0].map((NARROW) => ({
     program: halfProgram(NARROW),
@@ -15,7 +17,9 @@ export function planHalf(size: number): Plan[] {
   }));
 }
 
-/** Sums over subgroups and each thread's first fellow. Bindings: x, sums, first, all u32 [groups · 64]. */
+/**
+ * Sums over subgroups, and finds each thread's first fellow. The bindings are x, sums and first, all u32 [groups · 64].
+ */
 export function planSubgroupSums(groups: number): Plan {
   return { program: SUBGROUP_SUMS, uniforms: [0], grid: [groups, 1, 1] };
 }

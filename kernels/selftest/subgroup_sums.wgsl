@@ -1,7 +1,8 @@
-// For each thread the sum of x over its subgroup and the number of its subgroup's first thread, from which the host can
-// tell who was added up, whatever the subgroups' size.
+// Gives each thread the sum of x over its subgroup and the number of its subgroup's first thread, from which the host
+// can tell who was added up, whatever the subgroups' size.
 //
-// Bindings: x read [groups * 64] u32, sums and first read_write, of the same size. Grid: a workgroup per 64 elements.
+// The bindings are x (read), sums and first (read_write), all [groups * 64] u32. The grid has a workgroup per 64
+// elements.
 struct Params { unused: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -4,7 +4,10 @@ import { linearGrid } from "../grid.ts";
 import gradSource from "./bilinear_grad.wgsl" with { type: "text" };
 import source from "./bilinear.wgsl" with { type: "text" };
 
-/** Output line i of `to` lies at start + i · step in the `from` lines of the input, and at its edge where that is outside. */
+/**
+ * Output line i of `to` lies at start + i · step in the `from` lines of the input, and at its edge where that is
+ * outside.
+ */
 export interface Sampling {
   readonly from: number;
   readonly to: number;
@@ -12,29 +15,29 @@ export interface Sampling {
   readonly step: number;
 }
 
-/** Maps that become larger or smaller along both axes. */
+/** These are maps that become larger or smaller along both axes. */
 export interface BilinearShape {
   readonly maps: number;
   readonly rows: Sampling;
   readonly columns: Sampling;
 }
 
-/** Bindings: x [maps,H,W], lines u32 (see `samplingLines`), y [maps,OH,OW]. */
+/** The bindings are x [maps,H,W], lines u32 (see `samplingLines`) and y [maps,OH,OW]. */
 export function planBilinear({ maps, rows, columns }: BilinearShape): Plan {
   return planPixels(bilinear, maps * rows.to * columns.to, { rows, columns });
 }
 
-/** Bindings: dy, lines u32, spans u32 (see `samplingSpans`), dx. */
+/** The bindings are dy, lines u32, spans u32 (see `samplingSpans`) and dx. */
 export function planBilinearGrad({ maps, rows, columns }: BilinearShape): Plan {
   return planPixels(gradient, maps * rows.from * columns.from, { rows, columns });
 }
 
-/** Of each output line the index of the input's line at or before it, and the bits of the next one's share. */
+/** Gives for each output line the index of the input's line at or before it, and the bits of the next one's share. */
 export function samplingLines(sampling: Sampling): number[] {
   return places(sampling).flatMap(({ line, share }) => [line, f32bits(share)]);
 }
 
-/** Of each input line the first output line in which it has a share, and the one behind the last. */
+/** Gives for each input line the first output line in which it has a share, and the one behind the last. */
 export function samplingSpans(sampling: Sampling): number[] {
   const lines = places(sampling).map(({ line }) => line);
   const behind = (found: number) => found < 0 ? lines.length : found;

@@ -1,8 +1,8 @@
-// y[m, i, j] = the bilinear mean of the four pixels of x[m] around the place where (i, j) lies in x.
+// Computes y[m, i, j] = the bilinear mean of the four pixels of x[m] around the place where (i, j) lies in x.
 //
-// x: [maps, h, w], y: [maps, oh, ow], `count` elements. lines: for each row of y, then for each column, the index l of the
-// line of x at or before it and the bits of the share f of line l + 1; line l has 1 - f. A thread per element of y.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64.
+// x is [maps, h, w] and y is [maps, oh, ow], `count` elements. lines holds for each row of y, then for each column, the
+// index l of the line of x at or before it and the bits of the share f of line l + 1; line l has 1 - f. Each element of
+// y has a thread. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64.
 
 struct Params {
   count: u32,

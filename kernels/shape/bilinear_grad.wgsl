@@ -1,8 +1,9 @@
-// dx[m, r, c] = sum of dy[m, i, j] times the share that x[m, r, c] has in y[m, i, j]: the gradient of bilinear.wgsl.
+// Computes dx[m, r, c] = sum of dy[m, i, j] times the share that x[m, r, c] has in y[m, i, j]: the gradient of
+// bilinear.wgsl.
 //
-// dy: [maps, oh, ow], dx: [maps, h, w], `count` elements. lines: as in bilinear.wgsl. spans: for each row of x, then for each
-// column, the first line of y in which it has a share, and the one behind the last. A thread per element of dx gathers, so
-// the order is fixed. Grid: (row, ceil(count / 64 / row), 1) workgroups of 64.
+// dy is [maps, oh, ow] and dx is [maps, h, w], `count` elements. lines is as in bilinear.wgsl. spans holds for each row
+// of x, then for each column, the first line of y in which it has a share, and the one behind the last. A thread per
+// element of dx gathers, so the order is fixed. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64.
 
 struct Params {
   count: u32,
@@ -19,7 +20,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> spans: array<vec2<u32>>;
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
 
-// The share of line `wanted` in a line of y.
+// Gives the share of line `wanted` in a line of y.
 fn share(line: vec2<u32>, wanted: u32) -> f32 {
   let f = bitcast<f32>(line.y);
   return select(f, 1.0 - f, line.x == wanted);

@@ -1,8 +1,9 @@
-// to[n * to_stride + to_first + i] = from[n * from_stride + from_first + i]: one part of a concatenation along axis 1, or its gradient;
-// with ADD = 1 added to what is there: the gradient of a slice.
+// Computes to[n * to_stride + to_first + i] = from[n * from_stride + from_first + i], which is one part of a
+// concatenation along axis 1, or its gradient. With ADD = 1 it adds to what is there, which is the gradient of a slice.
 //
 // `count` = N * length items of V are copied; the rest of `to` stays. A workgroup of 64 threads copies 256 items.
-// Grid: (row, ceil(count / 256 / row), 1) workgroups. V = f32 where a length, stride or start does not divide by 4.
+// The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where a length, stride or start does not divide by
+// 4.
 
 alias V = vec4<f32>;
 const ADD: u32 = 0u;

@@ -1,7 +1,8 @@
-// y[n, f, i, j] = x[n, f, i, j] + table[f, rows[i], cols[j]]: a bias that knows where the border is (docs/pipeline.md).
+// Computes y[n, f, i, j] = x[n, f, i, j] + table[f, rows[i], cols[j]]: a bias that knows where the border is
+// (docs/pipeline.md).
 //
-// x, y: [N, channels, h, w], `count` elements; table: [channels, table_h, table_w]; places: h row indices, then w column indices.
-// A thread per element. Grid: (row, ceil(count / 64 / row), 1) workgroups of 64.
+// x and y are [N, channels, h, w], `count` elements; table is [channels, table_h, table_w]; places holds h row indices,
+// then w column indices. Each element has a thread. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64.
 
 struct Params {
   count: u32,

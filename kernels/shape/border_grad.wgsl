@@ -1,8 +1,8 @@
-// dtable[f, r, c] = sum of g[f, i, j] over the i with rows[i] = r and the j with cols[j] = c
+// Computes dtable[f, r, c] = sum of g[f, i, j] over the i with rows[i] = r and the j with cols[j] = c.
 //
-// g: [channels, h, w], the gradient of border.wgsl's y summed over the images; places: h row indices, then w column indices.
-// dtable: [channels, table_h, table_w], `count` elements; a thread for each.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64.
+// g is [channels, h, w], the gradient of border.wgsl's y summed over the images; places holds h row indices, then w
+// column indices. dtable is [channels, table_h, table_w], `count` elements, with a thread for each.
+// The grid is (row, ceil(count / 64 / row), 1) workgroups of 64.
 
 struct Params {
   count: u32,

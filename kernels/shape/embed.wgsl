@@ -1,7 +1,8 @@
-// y[n, c0 + c*sc, h0 + h*sh, w0 + w*sw] = x[n, c, h, w], and `value` everywhere else: padding, and the gradient of slice.wgsl.
+// Computes y[n, c0 + c*sc, h0 + h*sh, w0 + w*sw] = x[n, c, h, w], and `value` everywhere else: padding, and the
+// gradient of slice.wgsl.
 //
-// x: [N, in_c, in_h, in_w], y: [N, c, h, w], `count` elements. A thread per element of y, which looks where it comes from.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64.
+// x is [N, in_c, in_h, in_w] and y is [N, c, h, w], `count` elements. Each element of y has a thread, which looks where
+// it comes from. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64.
 
 struct Params {
   count: u32,
@@ -25,7 +26,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-// The source of coordinate `at` along an axis; 0xffffffff where it has none.
+// Gives the source of coordinate `at` along an axis; 0xffffffff where it has none.
 fn origin(at: u32, first: u32, step: u32, length: u32) -> u32 {
   if (at < first) { return 0xffffffffu; }
   let k = (at - first) / step;

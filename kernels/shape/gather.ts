@@ -17,12 +17,14 @@ export function planGather({ outer, from, to, inner }: GatherShape): Plan {
   return planMaps(gather, outer, to, from, inner);
 }
 
-/** dx[n, c] = Σ over indices[j] = c of dy[n, j]. Bindings: dy, inverse u32 (see invert), dx. */
+/** Computes dx[n, c] = Σ over indices[j] = c of dy[n, j]. The bindings are dy, inverse u32 (see invert) and dx. */
 export function planGatherGrad({ outer, from, to, inner }: GatherShape): Plan {
   return planMaps(grad, outer, from, to, inner);
 }
 
-/** Where each of 0 … channels−1 stands in `indices`: channels + 1 offsets into the list itself, then the places. */
+/**
+ * Says where each of 0 … channels−1 stands in `indices`: channels + 1 offsets into the list itself, then the places.
+ */
 export function invert(indices: readonly number[], channels: number): number[] {
   const places: number[][] = Array.from({ length: channels }, () => []);
   indices.forEach((c, j) => places[c].push(j));

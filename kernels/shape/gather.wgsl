@@ -1,7 +1,8 @@
-// y[n, j, i] = x[n, indices[j], i]
+// Computes y[n, j, i] = x[n, indices[j], i].
 //
-// x: [N, in_channels, inner], y: [N, channels, inner], `count` items of V with `inner` of them per map; indices: u32 below in_channels.
-// A thread per item. Grid: (row, ceil(count / 64 / row), 1) workgroups of 64. V = f32 where a map's size does not divide by 4.
+// x is [N, in_channels, inner] and y is [N, channels, inner], `count` items of V with `inner` of them per map; indices
+// are u32 below in_channels. Each item has a thread. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64. V
+// is f32 where a map's size does not divide by 4.
 
 alias V = vec4<f32>;
 

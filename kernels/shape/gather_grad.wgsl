@@ -1,8 +1,9 @@
-// dx[n, c, i] = sum over the j with indices[j] = c, in their order, of dy[n, j, i]
+// Computes dx[n, c, i] = sum over the j with indices[j] = c, in their order, of dy[n, j, i].
 //
-// dx: [N, channels, inner], dy: [N, out_channels, inner], `count` items of V. inverse: channels + 1 offsets into itself, then the j's:
-// those of c stand at inverse[c] … inverse[c + 1] - 1. A thread per item of dx gathers, so equal indices need no atomics.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64. V = f32 where a map's size does not divide by 4.
+// dx is [N, channels, inner] and dy is [N, out_channels, inner], `count` items of V. inverse holds channels + 1 offsets
+// into itself, then the j's: those of c stand at inverse[c] … inverse[c + 1] - 1. A thread per item of dx gathers, so
+// equal indices need no atomics. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64. V is f32 where a map's
+// size does not divide by 4.
 
 alias V = vec4<f32>;
 

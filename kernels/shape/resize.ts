@@ -3,7 +3,7 @@ import { linearGrid } from "../grid.ts";
 import gradSource from "./resize_grad.wgsl" with { type: "text" };
 import source from "./resize.wgsl" with { type: "text" };
 
-/** Maps of height × width, each pixel of which becomes a block of `scales` [rows, columns]. */
+/** These are maps of height × width, each pixel of which becomes a block of `scales` [rows, columns]. */
 export interface ResizeShape {
   readonly maps: number;
   readonly height: number;

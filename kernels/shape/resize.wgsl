@@ -1,7 +1,7 @@
-// y[m, i, j] = x[m, i / fh, j / fw]: nearest neighbours, enlarged by whole factors.
+// Computes y[m, i, j] = x[m, i / fh, j / fw]: nearest neighbours, enlarged by whole factors.
 //
-// x: [maps, h, w], y: [maps, h * fh, w * fw], `count` elements. A thread per element of y.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64.
+// x is [maps, h, w] and y is [maps, h * fh, w * fw], `count` elements. Each element of y has a thread.
+// The grid is (row, ceil(count / 64 / row), 1) workgroups of 64.
 
 struct Params {
   count: u32,
@@ -20,7 +20,7 @@ struct Params {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let at = (group.x + group.y * p.row) * 64u + local;
   if (at >= p.count) { return; }
-  // Rows of y over all maps, which x has 1/fh of.
+  // It counts rows of y over all maps, of which x has 1/fh.
   let row = at / (p.w * p.fw);
   let j = at % (p.w * p.fw);
   y[at] = x[row / p.fh * p.w + j / p.fw];

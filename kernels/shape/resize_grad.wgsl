@@ -1,7 +1,7 @@
-// dx[m, r, c] = sum of dy[m, r * fh + a, c * fw + b] over a < fh, b < fw: the gradient of resize.wgsl.
+// Computes dx[m, r, c] = sum of dy[m, r * fh + a, c * fw + b] over a < fh, b < fw: the gradient of resize.wgsl.
 //
-// dy: [maps, h * fh, w * fw], dx: [maps, h, w], `count` elements. A thread per element of dx gathers, so the order is fixed.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64.
+// dy is [maps, h * fh, w * fw] and dx is [maps, h, w], `count` elements. A thread per element of dx gathers, so the
+// order is fixed. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64.
 
 struct Params {
   count: u32,

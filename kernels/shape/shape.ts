@@ -9,7 +9,7 @@ import sliceSource from "./slice.wgsl" with { type: "text" };
 export type Three = readonly [number, number, number];
 export type Four = readonly [number, number, number, number];
 
-/** Where a small tensor sits in a big one along axes 1, 2 and 3: its element k at first + k · step. */
+/** Says where a small tensor sits in a big one along axes 1, 2 and 3: its element k lies at first + k · step. */
 export interface Placement {
   readonly small: Four;
   readonly big: Four;
@@ -25,13 +25,16 @@ export function planSlice(placement: Placement): Plan {
   return planElements(slice, small, [...big.slice(1), ...first, ...steps]);
 }
 
-/** big += small where it is placed; undefined where that isn't one block of each image. Bindings: small, big. */
+/**
+ * Adds small to big where it is placed; gives undefined where that isn't one block of each image. The bindings are
+ * small and big.
+ */
 export function planAddSlice(placement: Placement): Plan | undefined {
   const blocks = blocksOf(placement);
   return blocks && planBlock(placement.small[0], blocks.small.stride, blocks.small, blocks.big, "add");
 }
 
-/** big = small where it is placed, `value` elsewhere. Bindings: small, big. */
+/** Sets big = small where it is placed, and `value` elsewhere. The bindings are small and big. */
 export function planEmbed({ small, big, first, steps }: Placement, value = 0): Plan {
   return planElements(embed, big, [...small.slice(1), ...first, ...steps, f32bits(value)]);
 }
@@ -42,7 +45,10 @@ export interface Block {
   readonly first: number;
 }
 
-/** Copies blocks, or adds them; what lies between them in the destination stays. Bindings: source, destination. */
+/**
+ * Copies blocks, or adds them; what lies between them in the destination stays. The bindings are source and
+ * destination.
+ */
 export function planBlock(
   outer: number,
   length: number,

@@ -1,7 +1,7 @@
-// y[n, c, h, w] = x[n, c0 + c*sc, h0 + h*sh, w0 + w*sw]
+// Computes y[n, c, h, w] = x[n, c0 + c*sc, h0 + h*sh, w0 + w*sw].
 //
-// x: [N, in_c, in_h, in_w], y: [N, c, h, w], `count` elements. A thread per element of y.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64.
+// x is [N, in_c, in_h, in_w] and y is [N, c, h, w], `count` elements. Each element of y has a thread.
+// The grid is (row, ceil(count / 64 / row), 1) workgroups of 64.
 
 struct Params {
   count: u32,

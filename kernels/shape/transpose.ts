@@ -8,7 +8,7 @@ import oddSource from "./transpose_odd.wgsl" with { type: "text" };
 const MAX_AXES = 5;
 
 /**
- * Axis i of y is axis perm[i] of x [shape]. Bindings: x, y.
+ * Axis i of y is axis perm[i] of x [shape]. The bindings are x and y.
  *
  * @throws RangeError where more than 5 axes go apart; neighbours that stay neighbours count as one
  */
@@ -53,7 +53,7 @@ function planMatrices(batch: number, rows: number, columns: number): Plan {
     : { program: oddMatrices, uniforms: [count, grid[0], rows, columns], grid };
 }
 
-/** The same move with as few axes as say it: axes of size 1 left out, neighbours that stay neighbours joined. */
+/** Gives the same move with as few axes as say it: axes of size 1 left out, neighbours that stay neighbours joined. */
 function collapse(
   shape: readonly number[],
   perm: readonly number[],

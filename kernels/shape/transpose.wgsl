@@ -1,7 +1,9 @@
-// y[i0, i1, i2, i3, i4] = x[i0 * t0 + i1 * t1 + i2 * t2 + i3 * t3 + i4 * t4]: the axes in another order, t being x's strides
+// Computes y[i0, i1, i2, i3, i4] = x[i0 * t0 + i1 * t1 + i2 * t2 + i3 * t3 + i4 * t4]: the axes in another order, where
+// t are x's strides.
 //
-// y: [.., n1, n2, n3, n4], `count` items of V, and so are n4 and the strides. A thread per item of y.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64. V = f32 unless the last axis stays the last and divides by 4.
+// y is [.., n1, n2, n3, n4], `count` items of V; n4 and the strides count items of V too. Each item of y has a thread.
+// The grid is (row, ceil(count / 64 / row), 1) workgroups of 64. V is f32 unless the last axis stays the last and
+// divides by 4.
 
 alias V = vec4<f32>;
 

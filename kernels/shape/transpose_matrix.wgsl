@@ -1,13 +1,13 @@
-// y[b, c, r] = x[b, r, c]: matrices turned, channels first to channels last and back.
+// Computes y[b, c, r] = x[b, r, c]: matrices turned, channels first to channels last and back.
 //
-// x: [batch, 4 * rows, columns] and y: [batch, 4 * columns, rows] in vec4, with 4 * rows and 4 * columns floats to a side. A thread
-// turns a block of 4 x 4 floats; neighbours lie along c. Grid: (row, ceil(count / 64 / row), 1) workgroups of 64,
-// count = batch * rows * columns.
+// x is [batch, 4 * rows, columns] and y is [batch, 4 * columns, rows] in vec4, with 4 * rows and 4 * columns floats to
+// a side. A thread turns a block of 4 x 4 floats; neighbours lie along c. The grid is (row, ceil(count / 64 / row), 1)
+// workgroups of 64, where count = batch * rows * columns.
 
 struct Params {
   count: u32,
   row: u32,
-  rows: u32,      // vec4 to a column of x, which is a row of y
+  rows: u32,      // A column of x, which is a row of y, has so many vec4.
   columns: u32,   // A row of x has so many vec4.
 }
 

@@ -1,7 +1,8 @@
-// y[b, c, r] = x[b, r, c]: transpose_matrix.wgsl for sides that do not divide by 4.
+// Computes y[b, c, r] = x[b, r, c]: transpose_matrix.wgsl for sides that do not divide by 4.
 //
-// x: [batch, rows, columns], y: [batch, columns, rows]. A thread turns a block of 4 x 4, less at the ends; neighbours lie along c.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64, count = batch * ceil(rows / 4) * ceil(columns / 4).
+// x is [batch, rows, columns] and y is [batch, columns, rows]. A thread turns a block of 4 x 4, less at the ends;
+// neighbours lie along c. The grid is (row, ceil(count / 64 / row), 1) workgroups of 64, where count = batch *
+// ceil(rows / 4) * ceil(columns / 4).
 
 struct Params {
   count: u32,

@@ -7,7 +7,9 @@ import gradSource from "./softmax_grad.wgsl" with { type: "text" };
 
 export type SoftmaxPass = "forward" | "gradient";
 
-/** Plans the softmax of each row of x [rows, length]. Operands are x and y; of the gradient y, dy and dx. */
+/**
+ * Plans the softmax of each row of x [rows, length]. The operands are x and y; those of the gradient are y, dy and dx.
+ */
 export function planSoftmax(rows: number, length: number, pass: SoftmaxPass, tuning: Tuning): Launch {
   return choose(softmaxClass(rows, length, pass), softmaxCandidates(rows, length, pass, tuning), tuning).build();
 }

@@ -1,8 +1,9 @@
-// Softmax of rows, with the running maximum and sum of one pass (Milakov and Gimelshein, arXiv 1805.02867):
+// Computes the softmax of rows, with the running maximum and sum of one pass (Milakov and Gimelshein, arXiv
+// 1805.02867):
 //   y[r, i] = exp(x[r, i] - max over k of x[r, k]) / sum over k of exp(x[r, k] - the same)
 //
-// x, y: [rows, length] with `length` items of V. A team of LANES threads per row. Grid: (row, teams of 64 / LANES rows / row, 1) workgroups of 64.
-// V = f32 where a row does not divide by 4.
+// x and y are [rows, length] with `length` items of V. Each row has a team of LANES threads. The grid is (row, teams of
+// 64 / LANES rows / row, 1) workgroups of 64. V is f32 where a row does not divide by 4.
 
 alias V = vec4<f32>;
 const LANES: u32 = 64u;
@@ -23,7 +24,7 @@ var<workgroup> shared_values: array<f32, 64>;
 fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
 fn largest(v: V) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }
 
-// The sum of a team's values, known to all of the team.
+// Tells all of a team the sum of its values.
 fn sum_of_team(local: u32, value: f32) -> f32 {
   if (LANES == 1u) { return value; }
   workgroupBarrier();

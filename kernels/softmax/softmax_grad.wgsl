@@ -1,7 +1,7 @@
-// Gradient of softmax from its output:  dx[r, i] = y[r, i] * (dy[r, i] - sum over k of dy[r, k] * y[r, k])
+// Computes the gradient of softmax from its output: dx[r, i] = y[r, i] * (dy[r, i] - sum over k of dy[r, k] * y[r, k]).
 //
-// y, dy, dx: [rows, length] with `length` items of V. A team of LANES threads per row. Grid: (row, teams of 64 / LANES rows / row, 1) workgroups of 64.
-// V = f32 where a row does not divide by 4.
+// y, dy and dx are [rows, length] with `length` items of V. Each row has a team of LANES threads. The grid is (row,
+// teams of 64 / LANES rows / row, 1) workgroups of 64. V is f32 where a row does not divide by 4.
 
 alias V = vec4<f32>;
 const LANES: u32 = 64u;
@@ -21,7 +21,7 @@ var<workgroup> shared_values: array<f32, 64>;
 
 fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
 
-// The sum of a team's values, known to all of the team.
+// Tells all of a team the sum of its values.
 fn sum_of_team(local: u32, value: f32) -> f32 {
   if (LANES == 1u) { return value; }
   workgroupBarrier();

@@ -1,15 +1,15 @@
 /**
- * Block-punched weights: the kernels of a block of filters (and of channels) have lost the same taps, so that a tap that was
- * kept is kept for all of the block's filters. A 1-wide block column of a linear layer is the same.
+ * Block-punched weights: the kernels of a block of filters (and of channels) have lost the same taps, so that a tap
+ * that was kept is kept for all of the block's filters. A 1-wide block column of a linear layer is the same.
  */
 import type { Height } from "./cut.ts";
 import type { SparseFormat } from "./format.ts";
 import { countNonzeros } from "./packed.ts";
 import { coveredNumbers, lineKernels, packLines, usedColumns } from "./tap_lines.ts";
 
-/** The highest first: filters of a line share the loads of x. A higher block is several lines. */
+/** The highest comes first: filters of a line share the loads of x. A higher block is several lines. */
 const HEIGHTS: readonly Height[] = [16, 8, 4];
-/** Share of the numbers in kept columns that must not be zero, for the blocks to be what the zeros are about. */
+/** This share of the numbers in kept columns must not be zero, for the blocks to be what the zeros are about. */
 const EXPLAINED = 0.95;
 
 export const blockPunched: SparseFormat = {

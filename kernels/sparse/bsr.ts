@@ -1,4 +1,4 @@
-/** Block-sparse rows (BSR): square blocks of the GEMM view [F, C·KH·KW] that are stored whole or not at all. */
+/** Block-sparse rows (BSR) are square blocks of the GEMM view [F, C·KH·KW] that are stored whole or not at all. */
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import type { DeviceProfile } from "../device_profile.ts";
 import { reduceStep } from "../gemm/plan.ts";
@@ -11,10 +11,10 @@ import { countNonzeros, matrixShape, packedWeight } from "./packed.ts";
 import { tapsConv, tapsGemm } from "./taps.ts";
 import source from "./bsr_gemm.wgsl" with { type: "text" };
 
-/** Sides of blocks, the largest first: larger ones share more loads. */
+/** Blocks have these sides, the largest first: larger ones share more loads. */
 const BLOCKS = [32, 16, 8, 4] as const;
 
-/** Share of the numbers in stored blocks that must not be zero, for the blocks to be what the zeros are about. */
+/** This share of the numbers in stored blocks must not be zero, for the blocks to be what the zeros are about. */
 const EXPLAINED = 0.95;
 const GROUP = 64;
 /** A split of fewer blocks spends more on adding up than it wins. */
@@ -32,8 +32,9 @@ export const bsr: SparseFormat = {
 };
 
 /**
- * Parameters: `block`, the side. Index: `line`, pairs of a block row and its first block, longest rows first, and the end
- * (with an unused row before it); `column`, each block's block column. Values: see bsr_gemm.wgsl.
+ * The parameter is `block`, the side. The index is `line`, pairs of a block row and its first block, longest rows
+ * first, and the end (with an unused row before it), and `column`, each block's block column. bsr_gemm.wgsl says how
+ * the values lie.
  */
 function pack(weight: Float32Array, shape: readonly number[]): PackedWeight | undefined {
   const { rows, columns } = matrixShape(shape);
@@ -50,7 +51,7 @@ function pack(weight: Float32Array, shape: readonly number[]): PackedWeight | un
   }
 }
 
-/** For each block row the block columns that aren't all zero. */
+/** Gives for each block row the block columns that aren't all zero. */
 function storedBlocks(weight: Float32Array, rows: number, columns: number, block: number): number[][] {
   const across = ceilDiv(columns, block);
   const used = Array.from({ length: ceilDiv(rows, block) }, () => new Uint8Array(across));
@@ -139,13 +140,13 @@ function storageGemm(shape: LinearShape, packed: PackedWeight, tuning: Tuning): 
   });
 }
 
-/** Rows of x are whole blocks. */
+/** Says whether rows of x are whole blocks. */
 function readsFours({ k }: LinearShape, { parameters }: PackedWeight): boolean {
   return k % parameters.block === 0;
 }
 
 interface GemmTile {
-  /** Fours of rows and columns that a thread makes. */
+  /** A thread makes so many fours of rows and of columns. */
   readonly bm: number;
   readonly bn: number;
   /** A block's rows are cut into so many parts, each of which is a thread's columns of Y. */

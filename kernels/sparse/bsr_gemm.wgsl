@@ -1,16 +1,18 @@
-// Y[m,n] = act(sum_k X[m,k] W[n,k] + bias[n] + residual[m,n]) where W is stored as blocks of 4*quads rows x 4*steps
-// columns (BSR); blocks that aren't stored are zero. X, Y and residual are row-major.
+// Computes Y[m,n] = act(sum_k X[m,k] W[n,k] + bias[n] + residual[m,n]) where W is stored as blocks of 4*quads rows x
+// 4*steps columns (BSR); blocks that aren't stored are zero. X, Y and residual are row-major.
 //
-// line[2*i], line[2*i+1]: block row that the i-th line of blocks is, and its first block; the last line's end follows, so
-// that line i has blocks line[2*i+1] … line[2*i+3] - 1. Lines come longest first. column[b]: block column of block b.
-// value, in fours of rows of W: [blocks, steps, quads, 4 columns], zero beyond W's edge.
-// X_MODE 0: rows of X are whole blocks, read as vec4. 1: any k; what lies beyond counts as zero.
-// A thread makes 4*BM rows x 4*BN columns of Y in named mat4x4 accumulators (column i: row i, four columns of Y), 4*BN
-// columns being one of `parts` parts of a block. Rows beyond the edge read the last one and aren't stored.
+// line[2*i] is the block row that the i-th line of blocks is, and line[2*i+1] its first block; the last line's end
+// follows, so that line i has blocks line[2*i+1] … line[2*i+3] - 1. Lines come longest first. column[b] is the block
+// column of block b. value is [blocks, steps, quads, 4 columns] in fours of rows of W, zero beyond W's edge.
+// With X_MODE 0, rows of X are whole blocks, read as vec4. With 1, k is any; what lies beyond counts as zero.
+// A thread makes 4*BM rows x 4*BN columns of Y in named mat4x4 accumulators (column i is row i of four columns of Y),
+// 4*BN columns being one of `parts` parts of a block. Rows beyond the edge read the last one and aren't stored.
 //
-// Bindings: x, value, line, column, bias, residual read (an unused one takes any buffer), y read_write.
-// Grid: x over lines * parts * tiles_m, tile of rows fastest, so that neighbouring threads walk the same blocks; rows of
-// `row` threads folded into y; z over splits: split z sums the z-th part of a line's blocks and writes at y + z*m*n.
+// The bindings are x, value, line, column, bias and residual (read; an unused one takes any buffer), and y
+// (read_write).
+// The grid's x goes over lines * parts * tiles_m, tile of rows fastest, so that neighbouring threads walk the same
+// blocks, with rows of `row` threads folded into y; z goes over splits: split z sums the z-th part of a line's blocks
+// and writes at y + z*m*n.
 const X_MODE: u32 = 0u;
 const BM: u32 = 4u;
 const BN: u32 = 4u;

@@ -1,4 +1,7 @@
-/** Column-compacted weights: the columns of the GEMM view [F, C·KH·KW] that some filter uses, so that only their taps are gathered. */
+/**
+ * Column-compacted weights keep the columns of the GEMM view [F, C·KH·KW] that some filter uses, so that only their
+ * taps are gathered.
+ */
 import { convForwardCandidates, type ConvLaunch } from "../conv/forward.ts";
 import type { ConvShape } from "../conv/shape.ts";
 import { ceilDiv, type Epilogue, type Launch, type Step } from "../launch.ts";
@@ -8,12 +11,15 @@ import type { LinearShape, PackedWeight, SparseFormat } from "./format.ts";
 import { countNonzeros, matrixShape, packedWeight } from "./packed.ts";
 import { tapsConv } from "./taps.ts";
 
-/** Share of the numbers in kept columns that must not be zero, for the columns to be what the zeros are about. */
+/** This share of the numbers in kept columns must not be zero, for the columns to be what the zeros are about. */
 const EXPLAINED = 0.95;
 
 export const columns: SparseFormat = { name: "columns", pack, conv, gemm };
 
-/** Index: `taps`, the kept columns, ascending. Values: [F, taps]. A weight of zeros keeps its first column. */
+/**
+ * The index is `taps`, the kept columns, ascending, and the values are [F, taps]. A weight of zeros keeps its first
+ * column.
+ */
 function pack(weight: Float32Array, shape: readonly number[]): PackedWeight | undefined {
   const { rows, columns } = matrixShape(shape);
   const used = new Uint8Array(columns);

@@ -1,6 +1,6 @@
 /**
- * Lists of kept taps, cut to what uniform panels hold: the tables and packed weights of listed_uniform.wgsl. Pure data;
- * the weights themselves are packed on the device.
+ * Cuts lists of kept taps to what uniform panels hold: the tables and packed weights of listed_uniform.wgsl. All of it
+ * is pure data; the weights themselves are packed on the device.
  */
 import type { Program } from "../../src/gpu/types.ts";
 import { inFours } from "../conv/pack.ts";
@@ -8,10 +8,10 @@ import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Step } from "../launch.ts";
 import packSource from "./listed_pack.wgsl" with { type: "text" };
 
-/** Filters of a line, all of which keep the same taps. */
+/** A line has so many filters, all of which keep the same taps. */
 export type Height = 1 | 4 | 8 | 16;
 
-/** A column of the GEMM view, and where its first filter's weight is among the packed values. */
+/** A tap is a column of the GEMM view; `source` says where its first filter's weight is among the packed values. */
 export interface Tap {
   readonly column: number;
   readonly source: number;
@@ -38,10 +38,10 @@ export const FLOATS = 16_384;
 const LINES = 64;
 /** A thread takes so many taps in a turn of its loop. */
 const TURN = 4;
-/** Places in the shaders' tables, in words; behind them a region of taps follows for each panel. */
+/** These are places in the shaders' tables, in words; behind them a region of taps follows for each panel. */
 const FILTERS_AT = 4 * (LINES + 1), TAPS_AT = 4 * 96, MOST_TAPS = 3968;
 
-/** Taps that a panel has room for, in the table and among its weights. */
+/** Counts the taps that a panel has room for, in the table and among its weights. */
 export function tapRoom(height: Height): number {
   return Math.min(MOST_TAPS, FLOATS / Math.max(4, height));
 }
@@ -49,11 +49,11 @@ export function tapRoom(height: Height): number {
 /** One dispatch covers these lines. */
 export interface Chunk {
   readonly lines: number;
-  /** The part of the input that the first of its panels shows. */
+  /** The first of its panels shows this part of the input. */
   readonly from: number;
-  /** Where each panel's weights start, in bytes. */
+  /** Each panel's weights start here, in bytes. */
   readonly weights: readonly number[];
-  /** Where its table starts, in bytes. */
+  /** Its table starts here, in bytes. */
   readonly table: number;
   readonly add: boolean;
   readonly last: boolean;
@@ -61,7 +61,10 @@ export interface Chunk {
 
 export interface Cut {
   readonly chunks: readonly Chunk[];
-  /** Tables of all chunks, and for each slot of packed weights its source and how many filters it has. */
+  /**
+   * `table` holds the tables of all chunks; `sources` holds for each slot of packed weights its source and how many
+   * filters it has.
+   */
   readonly table: Uint32Array<ArrayBuffer>;
   readonly tableBytes: number;
   readonly sources: readonly number[];
@@ -72,7 +75,7 @@ interface Listed {
   readonly source: number;
 }
 
-/** How a dispatch shows the columns. */
+/** Says how a dispatch shows the columns. */
 export interface Views {
   /** The columns are cut into so many parts, each with taps and weights of its own. */
   readonly parts: number;
@@ -166,7 +169,7 @@ export interface ListCost {
   readonly taps: number;
 }
 
-/** How many chunks `cutLists` makes, at least. */
+/** Says how many chunks `cutLists` makes at least. */
 export function chunkCount({ lines, height, taps }: ListCost, { parts, shown }: Omit<Views, "panels">): number {
   return Math.max(ceilDiv(parts, shown) * ceilDiv(lines, LINES), ceilDiv(taps, tapRoom(height) * shown));
 }

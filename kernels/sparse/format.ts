@@ -1,4 +1,7 @@
-/** Sparse weights: what a format is. Each format has a file beside this one, with the packing and the kernels' planners. */
+/**
+ * Says what a format of sparse weights is. Each format has a file beside this one, with the packing and the kernels'
+ * planners.
+ */
 import type { ConvShape } from "../conv/shape.ts";
 import type { Epilogue } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
@@ -11,7 +14,7 @@ import { nm } from "./nm.ts";
 import { pattern } from "./pattern.ts";
 import { vector } from "./vector.ts";
 
-/** A weight's numbers in the order in which a format's kernels read them, and where they belong. */
+/** These are a weight's numbers in the order in which a format's kernels read them, and where they belong. */
 export interface PackedWeight {
   /** This is the name of the format that packed it. */
   readonly format: string;
@@ -21,7 +24,7 @@ export interface PackedWeight {
   readonly rows: number;
   /** This is C·KH·KW, or K of a linear layer. */
   readonly columns: number;
-  /** Numbers kept, zeros that fill up blocks included. */
+  /** So many numbers are kept, including the zeros that fill up blocks. */
   readonly stored: number;
   /** Every launch binds this as its operand "values". It is never empty. */
   readonly values: Float32Array<ArrayBuffer>;
@@ -38,16 +41,20 @@ export interface LinearShape extends Epilogue {
 }
 
 /**
- * One sparse format. Operands of every launch: "x", "values", "y" and, as the epilogue says, "bias" and "residual" (shape
- * of y). Index arrays are the launch's tables.
+ * This is one sparse format. The operands of every launch are "x", "values", "y" and, as the epilogue says, "bias" and
+ * "residual" (shape of y). Index arrays are the launch's tables.
  */
 export interface SparseFormat {
   readonly name: string;
-  /** @param shape [F,C,KH,KW] or [N,K]. Undefined where the zeros don't have this structure, or leaving them out saves nothing. */
+  /**
+   * Gives undefined where the zeros don't have this structure, or leaving them out saves nothing.
+   *
+   * @param shape [F,C,KH,KW] or [N,K]
+   */
   pack(weight: Float32Array, shape: readonly number[]): PackedWeight | undefined;
-  /** Ways to run a convolution with the packed weight; none where the format can't. */
+  /** Gives the ways to run a convolution with the packed weight; there are none where the format can't. */
   conv(shape: ConvShape, packed: PackedWeight, epilogue: Epilogue, tuning: Tuning): Candidate[];
-  /** Ways to run a linear layer with the packed weight; none where the format can't. */
+  /** Gives the ways to run a linear layer with the packed weight; there are none where the format can't. */
   gemm(shape: LinearShape, packed: PackedWeight, tuning: Tuning): Candidate[];
 }
 

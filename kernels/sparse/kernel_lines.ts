@@ -1,18 +1,18 @@
-/** What the kernels of kernel lists share: how they read x, and their lists (kernel_lines.wgsl). */
+/** This is what the kernels of kernel lists share: how they read x, and their lists (kernel_lines.wgsl). */
 import { inputHalo } from "../conv/input.ts";
 import type { Halo } from "../conv/pad.ts";
 import type { ConvShape } from "../conv/shape.ts";
 import { ceilDiv, type Epilogue } from "../launch.ts";
 import source from "./kernel_lines.wgsl" with { type: "text" };
 
-/** How lists read x: padded, rows in fours. */
+/** Says how lists read x: padded, with rows in fours. */
 export interface ListInput {
   readonly halo: Halo;
-  /** How far four columns of a kernel row lie from a pixel's base, in fours. */
+  /** Says how far four columns of a kernel row lie from a pixel's base, in fours. */
   offset(channel: number, kernelRow: number, piece: number): number;
 }
 
-/** Undefined where neighbouring taps aren't neighbours in x, and for groups and compacted columns. */
+/** Gives undefined where neighbouring taps aren't neighbours in x, and for groups and compacted columns. */
 export function listInput(s: ConvShape): ListInput | undefined {
   if (s.groups !== 1 || s.taps || s.stride[1] !== 1 || (s.dilation[1] !== 1 && s.kernel[1] > 1)) return undefined;
   const bare = inputHalo(s), fours = ceilDiv(bare.cols, 4);
@@ -33,7 +33,7 @@ export interface Lists {
   readonly epilogue: Epilogue;
 }
 
-/** The fragment before a shader that reads x its own way. */
+/** Puts the shared fragment before a shader that reads x its own way. */
 export function linesSource(shader: string): string {
   return `${source}\n${shader}`;
 }

@@ -1,7 +1,8 @@
-// What kernel_list.wgsl and kernel_list_uniform.wgsl share: a thread makes one filter x ROWS rows x 4*FOURS columns, and every line of x
-// that it loads serves all taps of a kernel of KH x KW taps (KW <= 4) in all of its rows. KH is 1, or 2 or 3 with a row stride of
-// one. WIDE: y and residual are stored as vec4, cols being a multiple of 4.
-// ADD: y holds the sum of earlier dispatches.
+// This is what kernel_list.wgsl and kernel_list_uniform.wgsl share: a thread makes one filter x ROWS rows x 4*FOURS
+// columns, and every line of x that it loads serves all taps of a kernel of KH x KW taps (KW <= 4) in all of its rows.
+// KH is 1, or 2 or 3 with a row stride of one. With WIDE, y and residual are stored as vec4, cols being a multiple of
+// 4.
+// With ADD, y holds the sum of earlier dispatches.
 const KH: u32 = 3u;
 const KW: u32 = 3u;
 const ROWS: u32 = 4u;

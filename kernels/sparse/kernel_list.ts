@@ -15,8 +15,8 @@ import { byLength } from "./lists.ts";
 import { savingWeight } from "./packed.ts";
 
 /**
- * index.starts [F+1]: where each list starts, the longest first; index.filters [F]: whose it is; index.channels: the kept
- * kernels. Values: a kernel's rows, each filled up to a multiple of four.
+ * index.starts [F+1] says where each list starts, the longest first, index.filters [F] whose it is, and index.channels
+ * which kernels are kept. The values are a kernel's rows, each filled up to a multiple of four.
  */
 export const kernelList: SparseFormat = {
   name: "kernel list",

@@ -1,17 +1,18 @@
-// y[n,f,h,v] = act(sum over the kernels j of filter f's list, r and k of w[j,r,k] x[base(n,h,v) + kernel[j] + r*x_row + k]
-// + bias[f] + residual): a convolution that visits only the kernels (f,c) that were kept, or only rows of them (KH = 1).
+// Computes y[n,f,h,v] = act(sum over the kernels j of filter f's list, r and k of w[j,r,k] x[base(n,h,v) + kernel[j] +
+// r*x_row + k] + bias[f] + residual): a convolution that visits only the kernels (f,c) that were kept, or only rows of
+// them (KH = 1).
 //
-// x is in fours of columns (its rows are multiples of 4 long) and carries its zero halo: base = n*x_image + h*x_row + v/4;
-// kernel[j] and the strides count vec4s. What lies beyond a row's end only reaches outputs that aren't stored.
-// MASK0 … MASK7 are patterns: bit r*KW + k says that a kernel has tap (r,k). A list holds the kernels of pattern 0 first,
-// then those of pattern 1, …, each in a loop of its own whose missing taps cost nothing; 0 is no pattern. Without PACKED there is one, of all taps.
-// w has a vec4 per kernel row (KW <= 4), or, PACKED, one vec4 per kernel with the taps of its pattern in order.
-// bounds[l*(patterns + 2) + i] is where pattern i of list l starts in `kernel` (i = patterns: where the last one ends), followed by the
-// list's filter.
+// x is in fours of columns (its rows are multiples of 4 long) and carries its zero halo: base = n*x_image + h*x_row +
+// v/4; kernel[j] and the strides count vec4s. What lies beyond a row's end only reaches outputs that aren't stored.
+// MASK0 … MASK7 are patterns: bit r*KW + k says that a kernel has tap (r,k). A list holds the kernels of pattern 0
+// first, then those of pattern 1, …, each in a loop of its own whose missing taps cost nothing; 0 is no pattern.
+// Without PACKED there is one, of all taps. w has a vec4 per kernel row (KW <= 4), or, with PACKED, one vec4 per kernel
+// with the taps of its pattern in order. bounds[l*(patterns + 2) + i] is where pattern i of list l starts in `kernel`
+// (i = patterns: where the last one ends), followed by the list's filter.
 // Follows kernel_lines.wgsl, which says what a thread makes.
 //
-// Bindings: x, w, kernel, bounds, bias, residual read (an unused one takes any buffer), y read_write.
-// Grid: x over tiles * lists, pixel tile fastest, rows of `row` threads folded into y.
+// The bindings are x, w, kernel, bounds, bias and residual (read; an unused one takes any buffer), and y (read_write).
+// The grid's x goes over tiles * lists, pixel tile fastest, with rows of `row` threads folded into y.
 const PACKED: u32 = 0u;
 const MASK0: u32 = 0u;
 const MASK1: u32 = 0u;

@@ -13,13 +13,13 @@ import source from "./kernel_list_uniform.wgsl" with { type: "text" };
 const GROUP = 8, PANELS = 4;
 /** Panels start at multiples of 64 floats, up to 60 before their images. */
 const ROOM = FLOATS - 60;
-/** Words of a list in the table of bounds. */
+/** A list has so many words in the table of bounds. */
 const BOUNDS = 6;
 const MOST_DISPATCHES = 1024;
 /** A thread's tile has so many rows, and so many fours of columns. */
 const TILES = [[8, 2], [4, 2]] as const;
 
-/** How images lie in uniform panels, as in listed_uniform.ts: all of a part's channels in one. */
+/** Says how images lie in uniform panels, as in listed_uniform.ts, but with all of a part's channels in one. */
 interface Views {
   readonly images: number;
   readonly channels: number;
@@ -31,8 +31,8 @@ interface Views {
 
 /**
  * @param l all taps of every kernel, the kernels of a list by channel
- * @param expand where each number of the kernels' rows is among the packed values, plus one (0: nowhere); default: rows lie
- * in fours and in the lists' order, as the kernels read them
+ * @param expand where each number of the kernels' rows is among the packed values, plus one (0: nowhere); default: rows
+ * lie in fours and in the lists' order, as the kernels read them
  */
 export function uniformKernels(l: Lists, tuning: Tuning, expand?: () => readonly number[]): Candidate[] {
   const views = viewsOf(l), { shape: s, kh, kw } = l, [oh, ow] = convOutput(s);
@@ -106,7 +106,10 @@ function build(l: Lists, views: Views, rows: number, fours: number, expand?: rea
   return expand ? withExpanded(launch, expand) : launch;
 }
 
-/** Kernels from their part's first channel on, and where each list has those of each part, pass by pass. */
+/**
+ * Gives the kernels counted from their part's first channel on, and where each list has those of each part, pass by
+ * pass.
+ */
 function tablesOf({ lists }: Lists, perPart: number, parts: number) {
   const offsets = lists.map(({ kernels }) => kernels.flat()), bounds: number[] = [];
   for (let from = 0; from < parts; from += PANELS) {

@@ -1,15 +1,15 @@
-// y[n,f,h,v] = act(sum over the kernels j of filter f's list, r and k of w[j,r,k] x[base(n,h,v) + kernel[j] + r*x_row + k]
-// + bias[f] + residual), as kernel_list.wgsl computes it, but with x in uniform arrays, which take less time and much less code to
-// read on software adapters. Follows kernel_lines.wgsl, which says what a thread makes.
+// Computes y[n,f,h,v] = act(sum over the kernels j of filter f's list, r and k of w[j,r,k] x[base(n,h,v) + kernel[j] +
+// r*x_row + k] + bias[f] + residual), as kernel_list.wgsl computes it, but with x in uniform arrays, which take less
+// time and much less code to read on software adapters. Follows kernel_lines.wgsl, which says what a thread makes.
 //
-// x0 ... x3 are uniform panels of x, which is in fours of columns and carries its zero halo; `parts` of them show the same images, whose
-// channels they share out. base = start + n*x_image + h*x_row + v/4 in the panels of its image, of which they hold `images`;
-// kernel[j], x_row and all of these count vec4s. What lies beyond a row's end only reaches outputs that aren't stored.
-// w has a vec4 per kernel row. bounds[first_bound + 6*l + i] is where list l's kernels in part i start in `kernel`, those of part
-// i + 1 following; bounds[first_bound + 6*l + 5]: the list's filter.
+// x0 ... x3 are uniform panels of x, which is in fours of columns and carries its zero halo; `parts` of them show the
+// same images, whose channels they share out. base = start + n*x_image + h*x_row + v/4 in the panels of its image, of
+// which they hold `images`; kernel[j], x_row and all of these count vec4s. What lies beyond a row's end only reaches
+// outputs that aren't stored. w has a vec4 per kernel row. bounds[first_bound + 6*l + i] is where list l's kernels in
+// part i start in `kernel`, those of part i + 1 following; bounds[first_bound + 6*l + 5] is the list's filter.
 //
-// Bindings: x0..x3 uniform, w, kernel, bounds, bias, residual read (an unused one takes any buffer), y read_write.
-// Grid: x over tiles, column tile fastest, then row tile, then image; y over lists.
+// The bindings are x0..x3 (uniform), w, kernel, bounds, bias and residual (read; an unused one takes any buffer), and y
+// (read_write). The grid's x goes over tiles, column tile fastest, then row tile, then image; y goes over lists.
 const ALL: u32 = (1u << (KH * KW)) - 1u;
 
 struct Params {

@@ -1,6 +1,6 @@
 /**
- * Sparse products with lists of kept taps: y[f] = Σ over the taps of f's line. Formats say which columns of the GEMM view
- * each line of filters keeps; the inputs are read through uniform panels (listed_uniform.ts) or from storage
+ * Plans sparse products with lists of kept taps: y[f] = Σ over the taps of f's line. Formats say which columns of the
+ * GEMM view each line of filters keeps; the inputs are read through uniform panels (listed_uniform.ts) or from storage
  * (listed_storage.ts). What both share is here and in listed.wgsl.
  */
 import type { Program } from "../../src/gpu/types.ts";
@@ -16,7 +16,7 @@ export const GROUP = 8;
 /** A matrix product reads x in panels of so many rows. */
 export const PANEL_ROWS = 64;
 
-/** All lines have as many filters. */
+/** Says whether all lines have as many filters. */
 export function isWhole({ filters, height }: TapLists): boolean {
   return filters % height === 0;
 }
@@ -32,19 +32,19 @@ export function panelStep({ m, k }: LinearShape, width: number): { step: Step; b
   return { step: { plan, bindings: ["x", "panels"] }, bytes: fours * 16 * width };
 }
 
-/** What a tap of a convolution is in the shaders' tables. */
+/** Says what a tap of a convolution is in the shaders' tables. */
 export function tapCode({ kernel: [kh, kw], dilation, pads }: ConvShape, column: number, firstChannel: number): number {
   const row = Math.floor(column / kw) % kh * dilation[0] - pads[0], col = column % kw * dilation[1] - pads[1];
   return ((Math.floor(column / (kh * kw)) - firstChannel) | (256 + row) << 14 | (256 + col) << 23) >>> 0;
 }
 
-/** The taps reach no further than a table's words can say. */
+/** Says whether the taps reach no further than a table's words can say. */
 export function reachFits({ kernel, dilation, pads }: ConvShape): boolean {
   const reach = [dilation[0] * kernel[0], dilation[1] * kernel[1], ...pads];
   return reach.every((n) => Math.abs(n) <= 127);
 }
 
-/** What a shape makes constant. */
+/** A shape makes these constant. */
 export interface ShapeConstants {
   /** A thread's tile has so many rows. */
   readonly ROWS: 2 | 4;
@@ -69,7 +69,7 @@ export function finished(lists: TapLists, cut: Cut, steps: readonly Step[], scra
 }
 
 /**
- * Estimated time of all threads in ns, each of which makes `rows` × 4 pixels.
+ * Estimates the time of all threads in ns, each of which makes `rows` × 4 pixels.
  *
  * @param x4Ns what four pixels of x take at a tap
  */
@@ -90,12 +90,15 @@ function rowsProgram(wide: boolean): Program {
   return { name: "rows in panels", source: rowsSource, constants: { WIDE: wide ? 1 : 0 }, access };
 }
 
-/** The fragment before a shader that reads x its own way. */
+/** Puts the shared fragment before a shader that reads x its own way. */
 export function listedSource(source: string): string {
   return `${listed}\n${source}`;
 }
 
-/** Every constant with each of its values, the others at their smallest; tiles have as many rows as the planners give them. */
+/**
+ * Lists every constant with each of its values, while the others are at their smallest; tiles have as many rows as the
+ * planners give them.
+ */
 export function listedVariants(
   program: (constants: Record<string, number>) => Program,
   rows: { readonly panels: 2 | 4; readonly images: 2 | 4 },

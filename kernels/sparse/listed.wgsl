@@ -1,7 +1,7 @@
-// What listed_uniform.wgsl and listed_storage.wgsl share: tiles of ROWS rows x 4 columns of 4*FB filters (of one where FB is 0), four taps at
-// a time, and their stores. EDGES 0: every line and every tile is whole, so that nothing is asked before a store. WIDE: y and
-// residual are stored as vec4 along columns (CONV 1) or filters (CONV 0), whose count is a multiple of 4. ADD: y holds the sum
-// of earlier dispatches.
+// This is what listed_uniform.wgsl and listed_storage.wgsl share: tiles of ROWS rows x 4 columns of 4*FB filters (of
+// one where FB is 0), four taps at a time, and their stores. With EDGES 0, every line and every tile is whole, so that
+// nothing is asked before a store. With WIDE, y and residual are stored as vec4 along columns (CONV 1) or filters (CONV
+// 0), whose count is a multiple of 4. With ADD, y holds the sum of earlier dispatches.
 const FB: u32 = 4u;
 const ROWS: u32 = 2u;
 const CONV: u32 = 1u;
@@ -15,17 +15,19 @@ const FILTERS_AT: u32 = 65u;
 const TAPS_AT: u32 = 96u;
 const REGION: u32 = min(992u, 1024u / max(FB, 1u));
 
-// A tile's rows of four pixels: of the input at a tap, at four taps, of sums for four filters each (column i: pixel i).
+// Each holds a tile's rows of four pixels: Patch of the input at a tap, Patches at four taps, and Sums of the sums for
+// four filters (column i is pixel i).
 struct Patch { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32> }
 struct Patches { p0: Patch, p1: Patch, p2: Patch, p3: Patch }
 struct Sums { a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>, d: mat4x4<f32> }
 
-// Where the tile's first pixel reads, before the tap is added: in vec4s of panels, in floats of images.
+// Says where the tile's first pixel reads, before the tap is added: in vec4s of panels, in floats of images.
 struct Origin { at: u32, row: i32, cols: vec4<i32> }
 // Says where four pixels lie, and whether they are inside.
 struct Place { at: vec4<u32>, inside: vec4<bool> }
 
-// Of the tile's r-th row at a tap, as tables hold it: channel | (256 + row) << 14 | (256 + column) << 23.
+// Gives the place of the tile's r-th row at a tap, which tables hold as channel | (256 + row) << 14 | (256 + column) <<
+// 23.
 fn place(o: Origin, tap: u32, start: u32, r: u32) -> Place {
   let row = o.row + i32((tap >> 14u) & 511u) - 256 + i32(r * p.stride_h);
   let cols = o.cols + vec4<i32>(i32(tap >> 23u) - 256);
@@ -35,7 +37,7 @@ fn place(o: Origin, tap: u32, start: u32, r: u32) -> Place {
     (vec4<u32>(cols) < vec4<u32>(p.width)) & vec4<bool>(u32(row) < p.height));
 }
 
-// Row and column of a tile, its image (or panel), and where it reads.
+// Holds the row and column of a tile, its image (or panel), and where it reads.
 struct Tile { h: u32, v: u32, n: u32, cols: vec4<i32> }
 
 fn tile_at(i: u32) -> Tile {
@@ -101,7 +103,7 @@ fn store_one(i: u32, sum: f32) {
   y[at][k] = s;
 }
 
-// Neighbours in y, of which the first `count` exist.
+// Writes neighbours in y, of which the first `count` exist.
 fn store_run(i: u32, count: u32, s: vec4<f32>) {
   if (WIDE == 1u) {
     y[i >> 2u] = finish(i >> 2u, s);

@@ -1,7 +1,8 @@
-// Weights of listed taps for listed_uniform.wgsl, listed_storage.wgsl and kernel_list_uniform.wgsl:
+// Packs weights of listed taps for listed_uniform.wgsl, listed_storage.wgsl and kernel_list_uniform.wgsl:
 // y[s*filters + f] = value[source[2*s] + f/4*per_four + f%4*per_filter] for
-// f < source[2*s+1], 0 for the others. Slot s is the place of a tap; `filters` are those of a line.
-// Bindings: value, source read, y read_write. Grid: one thread per element, rows of `row` threads folded into y.
+// f < source[2*s+1], and 0 for the others. Slot s is the place of a tap; `filters` are those of a line.
+// The bindings are value and source (read), and y (read_write). The grid has one thread per element, with rows of `row`
+// threads folded into y.
 struct Params { size: u32, row: u32, filters: u32, per_filter: u32, per_four: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;

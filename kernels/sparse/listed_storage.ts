@@ -1,4 +1,6 @@
-/** Lists of taps with x in storage (listed_storage.wgsl): one loop, and as few dispatches as the weights take. */
+/**
+ * Plans lists of taps with x in storage (listed_storage.wgsl), with one loop and as few dispatches as the weights take.
+ */
 import type { Program } from "../../src/gpu/types.ts";
 import { convOutput, type ConvShape } from "../conv/shape.ts";
 import type { DeviceProfile } from "../device_profile.ts";
@@ -26,7 +28,10 @@ const NAME = "storage";
 /** A thread's tile has so many rows: reading images takes much code, of which an instruction cache holds two rows. */
 const ROWS = { panels: 4, images: 2 } as const;
 
-/** y = act(x·wᵀ + …) with x packed into panels of 64 rows; none where so few rows don't pay for packing. */
+/**
+ * Computes y = act(x·wᵀ + …) with x packed into panels of 64 rows; there is no way where so few rows don't pay for
+ * packing.
+ */
 export function storageGemm(shape: LinearShape, lists: () => TapLists, cost: ListCost, tuning: Tuning): Candidate[] {
   if (shape.m < PANEL_ROWS / 2) return [];
   const rows = ceilDiv(shape.m, PANEL_ROWS) * PANEL_ROWS, { packNs } = tuning.profile.lists;
@@ -37,7 +42,7 @@ export function storageGemm(shape: LinearShape, lists: () => TapLists, cost: Lis
   }];
 }
 
-/** y = conv(x, w) with x read where it is. */
+/** Computes y = conv(x, w) with x read where it is. */
 export function storageConv(
   shape: ConvShape,
   epilogue: Epilogue,

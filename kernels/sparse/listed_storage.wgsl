@@ -1,15 +1,16 @@
-// y[f, pixel] = act(sum over a line's taps t of w[t,f] x[pixel + t] + bias[f] + residual), as listed_uniform.wgsl computes it, but with x
-// in storage: for adapters that read storage about as fast as uniform arrays. One loop, and as few dispatches as the weights
-// take. Follows listed.wgsl, which makes the sums.
+// Computes y[f, pixel] = act(sum over a line's taps t of w[t,f] x[pixel + t] + bias[f] + residual), as
+// listed_uniform.wgsl computes it, but with x in storage: for adapters that read storage about as fast as uniform
+// arrays. It has one loop, and as few dispatches as the weights take. Follows listed.wgsl, which makes the sums.
 //
-// table[TAPS_AT + t] says where the t-th four of taps reads, and its weights are four vec4 at w[4*t*FB ...], FB apart, or one
-// number each at w[t] where FB is 0; lists end with taps of weight 0. table[l/4][l%4]: first four of line l, the end of the last
-// line following; table[FILTERS_AT + l/4][l%4]: its first filter.
-// CONV 0: x is packed in panels of 64 rows, column by column; a tap is a column, pixel r, c of a tile is row 4*r + c, and `rows`
-// is their count. CONV 1: x is images as they are; what lies beyond an image's edge counts as zero.
+// table[TAPS_AT + t] says where the t-th four of taps reads, and its weights are four vec4 at w[4*t*FB ...], FB apart,
+// or one number each at w[t] where FB is 0; lists end with taps of weight 0. table[l/4][l%4] is the first four of line
+// l, with the end of the last line following, and table[FILTERS_AT + l/4][l%4] its first filter.
+// With CONV 0, x is packed in panels of 64 rows, column by column; a tap is a column, pixel r, c of a tile is row 4*r +
+// c, and `rows` is their count. With CONV 1, x is images as they are; what lies beyond an image's edge counts as zero.
 //
-// Bindings: w, table uniform, x, bias, residual read (an unused one takes any buffer), y read_write.
-// Grid: x one thread per tile, column tile fastest, then row tile, then image; y over lines.
+// The bindings are w and table (uniform), x, bias and residual (read; an unused one takes any buffer), and y
+// (read_write).
+// The grid's x has one thread per tile, column tile fastest, then row tile, then image; y goes over lines.
 const TABLE: u32 = TAPS_AT + REGION;
 
 struct Params {

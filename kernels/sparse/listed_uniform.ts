@@ -1,4 +1,4 @@
-/** Lists of taps with x in uniform panels (listed_uniform.wgsl): for adapters on which storage is dear. */
+/** Plans lists of taps with x in uniform panels (listed_uniform.wgsl), for adapters on which storage is dear. */
 import type { Program } from "../../src/gpu/types.ts";
 import { padStep } from "../conv/pad.ts";
 import { convOutput, type ConvShape } from "../conv/shape.ts";
@@ -42,7 +42,10 @@ const ROWS = { panels: 2, images: 4 } as const;
 /** More of them take longer to record than the work is worth. */
 const MOST_DISPATCHES = 1024;
 
-/** y = act(x·wᵀ + …) with x packed into panels of 64 rows; none where so few rows don't pay for packing. */
+/**
+ * Computes y = act(x·wᵀ + …) with x packed into panels of 64 rows; there is no way where so few rows don't pay for
+ * packing.
+ */
 export function uniformGemm(shape: LinearShape, lists: () => TapLists, cost: ListCost, tuning: Tuning): Candidate[] {
   const rowPanels = ceilDiv(shape.m, PANEL_ROWS), rows = rowPanels * PANEL_ROWS;
   const views = panelViews(shape), together = Math.floor(PANELS / views.shown);
@@ -57,7 +60,10 @@ export function uniformGemm(shape: LinearShape, lists: () => TapLists, cost: Lis
   }];
 }
 
-/** y = conv(x, w) with x read where it is, as images in uniform panels; none where a plane is larger than a panel. */
+/**
+ * Computes y = conv(x, w) with x read where it is, as images in uniform panels; there is no way where a plane is larger
+ * than a panel.
+ */
 export function uniformConv(
   shape: ConvShape,
   epilogue: Epilogue,
@@ -112,17 +118,17 @@ function gemmLaunch(shape: LinearShape, lists: TapLists, views: Views): Launch {
   return finished(lists, cut, steps, { panels: pack.bytes });
 }
 
-/** How images lie in uniform panels. */
+/** Says how images lie in uniform panels. */
 interface ImageViews extends Views {
   /** A panel has so many images. */
   readonly images: number;
-  /** Channels of a part; `whole`: all panels start at channel 0. */
+  /** A part has so many channels; with `whole` all panels start at channel 0. */
   readonly channels: number;
   readonly whole: boolean;
   readonly dispatches: number;
 }
 
-/** The way that takes the fewest dispatches. */
+/** Gives the way that takes the fewest dispatches. */
 function imageViews(s: ConvShape, cost: ListCost): ImageViews | undefined {
   const plane = s.height * s.width, image = s.channels * plane;
   const perPart = Math.min(s.channels, Math.floor(tapRoom(cost.height) / (s.kernel[0] * s.kernel[1])));

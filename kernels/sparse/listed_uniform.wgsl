@@ -1,18 +1,20 @@
-// y[f, pixel] = act(sum over a line's taps t of w[t,f] x[pixel + t] + bias[f] + residual): a convolution or a matrix product with
-// a sparse weight whose lines of filters each list the taps that they keep. Inputs, weights and lists are uniform arrays, which
-// software adapters read faster than storage. Follows listed.wgsl, which makes the sums.
+// Computes y[f, pixel] = act(sum over a line's taps t of w[t,f] x[pixel + t] + bias[f] + residual): a convolution or a
+// matrix product with a sparse weight whose lines of filters each list the taps that they keep. Inputs, weights and
+// lists are uniform arrays, which software adapters read faster than storage. Follows listed.wgsl, which makes the
+// sums.
 //
-// x0 ... x3 are uniform panels of the input, `parts` of them for the same images, whose channels they share out. A thread takes
-// a line's taps panel by panel, four at a time: table[TAPS_AT + REGION*i + t] says where the t-th four reads panel i, and its
-// weights are four vec4 at wi[4*t*FB ...], FB apart, or one number each at wi[t] where FB is 0; lists end with taps of weight 0.
-// table[l]: first four of line l in each panel, the ends of the last line following; table[FILTERS_AT + l/4][l%4]: its first
-// filter.
-// CONV 0: x is packed in panels of 64 rows, column by column; a tap is a column, pixel r, c of a tile is row 4*r + c, and `rows`
-// is their count. CONV 1: x is images as they are, `images` of them in the panels of the same images; a tap is relative to the
-// first channel of its panel; what lies beyond an image's edge counts as zero.
+// x0 ... x3 are uniform panels of the input, `parts` of them for the same images, whose channels they share out. A
+// thread takes a line's taps panel by panel, four at a time: table[TAPS_AT + REGION*i + t] says where the t-th four
+// reads panel i, and its weights are four vec4 at wi[4*t*FB ...], FB apart, or one number each at wi[t] where FB is 0;
+// lists end with taps of weight 0. table[l] is the first four of line l in each panel, with the ends of the last line
+// following, and table[FILTERS_AT + l/4][l%4] its first filter.
+// With CONV 0, x is packed in panels of 64 rows, column by column; a tap is a column, pixel r, c of a tile is row 4*r +
+// c, and `rows` is their count. With CONV 1, x is images as they are, `images` of them in the panels of the same
+// images; a tap is relative to the first channel of its panel; what lies beyond an image's edge counts as zero.
 //
-// Bindings: x0..x3, w0..w3, table uniform, bias, residual read (an unused one takes any buffer), y read_write.
-// Grid: x one thread per tile, column tile fastest, then row tile, then image; y over lines.
+// The bindings are x0..x3, w0..w3 and table (uniform), bias and residual (read; an unused one takes any buffer), and y
+// (read_write).
+// The grid's x has one thread per tile, column tile fastest, then row tile, then image; y goes over lines.
 const TABLE: u32 = TAPS_AT + 4u * REGION;
 
 struct Params {

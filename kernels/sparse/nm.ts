@@ -15,8 +15,8 @@ const RATIOS = [[1, 4], [2, 4], [4, 8]] as const;
 const GROUP = 64;
 
 /**
- * A linear layer picks its columns of x by selects (nm.wgsl). The taps of a convolution don't lie side by side in x, so that
- * there is nothing to select from: there each filter gathers its own taps.
+ * A linear layer picks its columns of x by selects (nm.wgsl). The taps of a convolution don't lie side by side in x, so
+ * that there is nothing to select from: there each filter gathers its own taps.
  */
 export const nm: SparseFormat = {
   name: "n:m",
@@ -26,7 +26,9 @@ export const nm: SparseFormat = {
   gemm,
 };
 
-/** The parameters are `n` and `m`; the index `place` has 4 bits for each value. Values and index lie as nm.wgsl says. */
+/**
+ * The parameters are `n` and `m`; the index `place` has 4 bits for each value. Values and index lie as nm.wgsl says.
+ */
 function pack(weight: Float32Array, shape: readonly number[]): PackedWeight | undefined {
   const { rows, columns } = matrixShape(shape);
   const ratio = RATIOS.find(([n, m]) => columns % m === 0 && mostInGroup(weight, m) <= n);
@@ -60,7 +62,7 @@ function mostInGroup(weight: Float32Array, m: number): number {
   return most;
 }
 
-/** Every filter by itself, without the places that fill up a group. */
+/** Lists every filter by itself, without the places that fill up a group. */
 function tapLists({ parameters: { n, m }, rows, columns, values, index: { place } }: PackedWeight): TapLists {
   const n8 = ceilDiv(rows, 8), kept = columns / m * n;
   const lines = Array.from({ length: rows }, (_, first) => {

@@ -1,14 +1,14 @@
-// Y[m,n] = act(sum_k X[m,k] W[n,k] + bias[n] + residual[m,n]) where of every OF neighbours along k a row of W keeps at
-// most KEPT (N:M sparsity, N = KEPT, M = OF). X, Y and residual are row-major; k is a multiple of OF.
+// Computes Y[m,n] = act(sum_k X[m,k] W[n,k] + bias[n] + residual[m,n]) where of every OF neighbours along k a row of W
+// keeps at most KEPT (N:M sparsity, N = KEPT, M = OF). X, Y and residual are row-major; k is a multiple of OF.
 //
-// value, in eights of rows of W: [groups, KEPT, n8, 8], zero where fewer are kept. place[group, kept, n8]: for each of the
-// eight rows, in 4 bits from the lowest on, which of the group's OF columns its number is in.
-// A thread makes 4 rows x 8 columns of Y in named vec4 accumulators, one per column; the row's number is multiplied with
-// a column of X picked by selects, since an indexed private array would be spilled. Rows beyond the edge read the last
-// one and aren't stored.
+// value is [groups, KEPT, n8, 8] in eights of rows of W, zero where fewer are kept. place[group, kept, n8] says for
+// each of the eight rows, in 4 bits from the lowest on, which of the group's OF columns its number is in.
+// A thread makes 4 rows x 8 columns of Y in named vec4 accumulators, one per column; the row's number is multiplied
+// with a column of X picked by selects, since an indexed private array would be spilled. Rows beyond the edge read the
+// last one and aren't stored.
 //
-// Bindings: x, value, place, bias, residual read (an unused one takes any buffer), y read_write.
-// Grid: x over n8 * tiles_m, tile of rows fastest, rows of `row` threads folded into y.
+// The bindings are x, value, place, bias and residual (read; an unused one takes any buffer), and y (read_write).
+// The grid's x goes over n8 * tiles_m, tile of rows fastest, with rows of `row` threads folded into y.
 const KEPT: u32 = 2u;
 const OF: u32 = 4u;
 const BIAS: u32 = 0u;

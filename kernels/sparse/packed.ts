@@ -6,12 +6,12 @@ export function packedWeight(parts: Omit<PackedWeight, "bytes">): PackedWeight {
   return { ...parts, bytes: arrays.reduce((sum, a) => sum + a.byteLength, 0) };
 }
 
-/** The same, or undefined if it stores as many numbers as the dense weight. */
+/** Gives the same, or undefined if it stores as many numbers as the dense weight. */
 export function savingWeight(parts: Omit<PackedWeight, "bytes">): PackedWeight | undefined {
   return parts.stored < parts.rows * parts.columns ? packedWeight(parts) : undefined;
 }
 
-/** Rows and columns of a weight's GEMM view: [F,C,KH,KW] as [F, C·KH·KW], [N,K] as it is. */
+/** Gives the rows and columns of a weight's GEMM view: [F,C,KH,KW] as [F, C·KH·KW], [N,K] as it is. */
 export function matrixShape([rows, ...rest]: readonly number[]): { rows: number; columns: number } {
   return { rows, columns: rest.reduce((product, n) => product * n, 1) };
 }

@@ -1,7 +1,7 @@
 /**
  * Patterns: every 3×3 kernel that was kept has at most four taps, after one of a few masks (PatDNN); with connectivity
- * pruning some kernels are gone altogether. A filter's kernels are sorted by pattern, so that each pattern has a loop whose
- * taps are known when the shader is compiled.
+ * pruning some kernels are gone altogether. A filter's kernels are sorted by pattern, so that each pattern has a loop
+ * whose taps are known when the shader is compiled.
  */
 import type { PackedWeight, SparseFormat } from "./format.ts";
 import { listInput, type Lists } from "./kernel_lines.ts";
@@ -17,8 +17,9 @@ const MOST_TAPS = 4;
 const TAPS = 9;
 
 /**
- * index.masks: the patterns, bit 3·kh + kw per tap; index.starts [F+1], index.filters [F] as in a kernel list;
- * index.kernels: pattern · C + c, sorted. Values: four per kernel, the taps of its pattern in order.
+ * index.masks holds the patterns, with bit 3·kh + kw per tap; index.starts [F+1] and index.filters [F] are as in a
+ * kernel list; index.kernels holds pattern · C + c, sorted. There are four values per kernel, the taps of its pattern
+ * in order.
  */
 export const pattern: SparseFormat = {
   name: "pattern",
@@ -91,7 +92,10 @@ function byChannel({ parameters: { channels }, index: { starts, filters, kernels
   }));
 }
 
-/** Where the taps of a kernel's rows, each filled up to four, are among the values, plus one; 0 where it has none. */
+/**
+ * Says where the taps of a kernel's rows, each filled up to four, are among the values, plus one, and 0 where it has
+ * none.
+ */
 function wholeKernel({ parameters: { channels }, index: { masks, kernels } }: PackedWeight, e: number): number[] {
   const mask = masks[Math.floor(kernels[e] / channels)];
   let at = e * MOST_TAPS;
@@ -108,7 +112,7 @@ function contains(mask: number, other: number): boolean {
   return (mask & other) === other;
 }
 
-/** The masks that aren't part of another one; undefined if they are too many or have too many taps. */
+/** Gives the masks that aren't part of another one; undefined if they are too many or have too many taps. */
 function library(found: readonly number[]): number[] | undefined {
   const distinct = [...new Set(found)];
   const largest = distinct.filter((m) => !distinct.some((other) => other !== m && contains(other, m)));

@@ -1,6 +1,7 @@
-// Rows in panels for listed_uniform.wgsl and listed_storage.wgsl: y[j/64, k, j%64] = x[j,k], each panel `width` columns of 64
-// rows; 0 beyond the edges. A thread moves four rows x four columns. WIDE: rows of x are a multiple of 4 long and read as vec4.
-// Bindings: x read, y read_write. Grid: x one thread per four rows of the panels, y over fours of columns.
+// Puts rows in panels for listed_uniform.wgsl and listed_storage.wgsl: y[j/64, k, j%64] = x[j,k], where each panel has
+// `width` columns of 64 rows; it is 0 beyond the edges. A thread moves four rows x four columns. With WIDE, rows of x
+// are a multiple of 4 long and read as vec4. The bindings are x (read) and y (read_write). The grid's x has one thread
+// per four rows of the panels, and y goes over fours of columns.
 const WIDE: u32 = 1u;
 
 struct Params { m: u32, k: u32, width: u32, fours: u32 }

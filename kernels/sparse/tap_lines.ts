@@ -1,11 +1,14 @@
-/** Weights as lines of neighbouring filters, each with the list of the columns of the GEMM view that its filters keep. */
+/**
+ * Packs weights as lines of neighbouring filters, each with the list of the columns of the GEMM view that its filters
+ * keep.
+ */
 import { ceilDiv } from "../launch.ts";
 import type { Height, ListCost, TapLists } from "./cut.ts";
 import type { PackedWeight, SparseFormat } from "./format.ts";
 import { matrixShape, savingWeight } from "./packed.ts";
 import { tapsConv, tapsGemm } from "./taps.ts";
 
-/** What the kernels of a format that packs lines are. */
+/** These are the kernels of a format that packs lines. */
 export const lineKernels: Pick<SparseFormat, "conv" | "gemm"> = {
   conv: (shape, packed, epilogue, tuning) =>
     tapsConv(shape, epilogue, () => tapLists(packed), listCost(packed), tuning),
@@ -29,8 +32,9 @@ export function coveredNumbers(lines: readonly (readonly number[])[], rows: numb
 }
 
 /**
- * Parameters: `height`. Index: `starts` [lines + 1], where each line's list starts; `taps`, the columns. Values:
- * [taps, height], zero beyond the last filter. Undefined where that is as many numbers as the dense weight.
+ * The parameter is `height`. The index is `starts` [lines + 1], where each line's list starts, and `taps`, the columns.
+ * The values are [taps, height], zero beyond the last filter. It gives undefined where that is as many numbers as the
+ * dense weight.
  */
 export function packLines(
   format: string,

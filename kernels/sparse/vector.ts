@@ -1,4 +1,7 @@
-/** Vectors: whole rows of a kernel (KW taps side by side) kept or removed, each filter with a list of its own. */
+/**
+ * Vectors are whole rows of a kernel (KW taps side by side) that are kept or removed; each filter has a list of its
+ * own.
+ */
 import { inFours } from "../conv/pack.ts";
 import { ceilDiv } from "../launch.ts";
 import type { SparseFormat } from "./format.ts";
@@ -9,8 +12,9 @@ import { byLength } from "./lists.ts";
 import { savingWeight } from "./packed.ts";
 
 /**
- * index.starts [F+1]: where each list starts, the longest first; index.filters [F]: whose it is; index.vectors: the kept
- * rows, c·KH + kh. Values: each row filled up to a multiple of four. The kernel is kernel_list.wgsl with KH = 1.
+ * index.starts [F+1] says where each list starts, the longest first, index.filters [F] whose it is, and index.vectors
+ * which rows c·KH + kh are kept. The values are these rows, each filled up to a multiple of four. The kernel is
+ * kernel_list.wgsl with KH = 1.
  */
 export const vector: SparseFormat = {
   name: "vector",

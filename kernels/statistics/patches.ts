@@ -1,16 +1,16 @@
-/** The patches that a convolution's filters see, as the rows of a matrix: what its second moments are made from. */
+/** Makes a matrix whose rows are the patches that a convolution's filters see; its second moments are made from it. */
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import { convOutput, type ConvShape } from "../conv/shape.ts";
 import { linearGrid } from "../grid.ts";
 import source from "./patches.wgsl" with { type: "text" };
 
-/** Rows of the matrix, and the input channels whose taps are its columns. */
+/** These are rows of the matrix, and the input channels whose taps are its columns. */
 export interface PatchRange {
   readonly firstRow: number;
   readonly rows: number;
   readonly firstChannel: number;
   readonly channels: number;
-  /** A last column of ones for each position, which makes sums of the others; default "none". */
+  /** "column" adds a last column of ones for each position, which makes sums of the others; the default is "none". */
   readonly ones?: "column" | "none";
 }
 
@@ -20,7 +20,10 @@ export function patchCount(s: ConvShape): number {
   return s.batch * oh * ow;
 }
 
-/** Bindings: x [batch, channels, h, w], m [rows, channels of the range · KH · KW, + 1 with ones]. Rows past the last position are 0. */
+/**
+ * The bindings are x [batch, channels, h, w] and m [rows, channels of the range · KH · KW, + 1 with ones]. Rows past
+ * the last position are 0.
+ */
 export function planPatches(s: ConvShape, { firstRow, rows, firstChannel, channels, ones = "none" }: PatchRange): Plan {
   const [oh, ow] = convOutput(s);
   const taps = channels * s.kernel[0] * s.kernel[1];

@@ -1,19 +1,19 @@
-// m[r, j] = what tap j of output position r reads of x, 0 in the padding; rows past the last position are 0, and so the
-// product of the matrix with itself is the sum over positions whatever number of rows it was filled up to.
+// Computes m[r, j] = what tap j of output position r reads of x, 0 in the padding; rows past the last position are 0,
+// and so the product of the matrix with itself is the sum over positions whatever number of rows it was filled up to.
 //
-// x: [batch, channels, h, w]; position r = (n * oh + i) * ow + q; tap j = ((c - first) * kh + a) * kw + b, the order of a
-// filter's weights; taps from `taps` on read 1. m: [rows, columns]. A thread per element.
-// Grid: (row, ceil(count / 64 / row), 1) workgroups of 64, count = rows * columns.
+// x is [batch, channels, h, w]; position r = (n * oh + i) * ow + q; tap j = ((c - first) * kh + a) * kw + b, the order
+// of a filter's weights; taps from `taps` on read 1. m is [rows, columns]. Each element has a thread.
+// The grid is (row, ceil(count / 64 / row), 1) workgroups of 64, where count = rows * columns.
 
 struct Params {
-  count: u32,      // elements to make
+  count: u32,      // So many elements are made.
   row: u32,
   columns: u32,
-  taps: u32,       // columns that read x
+  taps: u32,       // So many columns read x.
   start: u32,      // The first row has this position.
   positions: u32,  // It is batch * oh * ow.
   channels: u32,
-  first: u32,      // the first channel that is read
+  first: u32,      // This is the first channel that is read.
   h: u32,
   w: u32,
   oh: u32,
@@ -24,7 +24,7 @@ struct Params {
   sw: u32,
   dh: u32,
   dw: u32,
-  top: i32,        // padding before the first row and column; less than 0 where the map is cropped
+  top: i32,        // So much padding lies before the first row and column; it is below 0 where the map is cropped.
   left: i32,
 }
 
