@@ -1,21 +1,24 @@
 import { NoAdapterError } from "./errors.ts";
 import { DEVICE_FEATURE, type EnableLines, probeFeatures } from "./features.ts";
 
-/** Printed with every number that is measured. */
+/** This is printed with every number that is measured. */
 export interface AdapterInfo {
-  /** "nvidia"; "" where the runtime doesn't say. */
+  /** It is such as "nvidia", or "" where the runtime doesn't say. */
   readonly vendor: string;
-  /** "ampere"; "" where the runtime doesn't say. */
+  /** It is such as "ampere", or "" where the runtime doesn't say. */
   readonly architecture: string;
   /** The driver describes itself in these words, such as "llvmpipe (LLVM 15.0.6, 256 bits)". */
   readonly description: string;
-  /** A software adapter, or one that the browser calls a fallback: its times say little about real devices. */
+  /** True for a software adapter, or one that the browser calls a fallback: its times say little about real devices. */
   readonly fallback: boolean;
 }
 
 const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ["timestamp-query", ...Object.values(DEVICE_FEATURE)];
 
-/** Limits worth raising above the defaults. Everything works with the defaults; planners use more where there is more. */
+/**
+ * These limits are worth raising above the defaults. Everything works with the defaults; planners use more where there
+ * is more.
+ */
 const RAISED_LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -24,11 +27,11 @@ const RAISED_LIMITS = [
   "maxComputeWorkgroupStorageSize",
 ] as const;
 
-/** Which device is opened. */
+/** Says which device is opened. */
 export interface OpenOptions {
-  /** Default "high-performance". */
+  /** It is "high-performance" by default. */
   readonly powerPreference?: GPUPowerPreference;
-  /** Leave these features out even where the adapter has them (to test the path without). */
+  /** These features are left out even where the adapter has them (to test the path without). */
   readonly without?: readonly string[];
 }
 

@@ -3,7 +3,10 @@ import type { Pipeline } from "./pipelines.ts";
 
 const KEPT = 4096;
 
-/** Bind groups by layout and bound ranges, the least recently used dropped first: making one costs more than a dispatch. */
+/**
+ * Keeps bind groups by layout and bound ranges, and drops the least recently used first: making one costs more than a
+ * dispatch.
+ */
 export class BindGroupCache {
   readonly #device: GPUDevice;
   readonly #uniforms: GPUBuffer;

@@ -1,7 +1,10 @@
-/** Device buffers with reference counts, and the pool that hands them out again and frees what has long been idle. */
+/**
+ * This file has device buffers with reference counts, and the pool that hands them out again and frees what has long
+ * been idle.
+ */
 import { DeviceLimitError, GpuError } from "./errors.ts";
 
-/** A device buffer with a reference count. At zero it returns to the pool it came from. */
+/** This is a device buffer with a reference count. At zero it returns to the pool it came from. */
 export class GpuBuffer {
   #references = 1;
   readonly #recycle: (buffer: GpuBuffer) => void;
@@ -10,26 +13,26 @@ export class GpuBuffer {
   constructor(
     readonly id: number,
     readonly native: GPUBuffer,
-    /** Bytes usable; at least what was asked for. */
+    /** So many bytes are usable, at least what was asked for. */
     readonly bytes: number,
     recycle: (buffer: GpuBuffer) => void,
   ) {
     this.#recycle = recycle;
   }
 
-  /** How many hold it; at 0 it goes back to the pool. */
+  /** Says how many hold it; at 0 it goes back to the pool. */
   get references(): number {
     return this.#references;
   }
 
-  /** One more holds it. Gives the buffer itself. */
+  /** Counts one more that holds it, and gives the buffer itself. */
   retain(): this {
     if (this.#references <= 0) throw new GpuError(`buffer ${this.id} was retained after its last release`);
     this.#references++;
     return this;
   }
 
-  /** One less holds it. */
+  /** Counts one less that holds it. */
   release(): void {
     if (this.#references <= 0) throw new GpuError(`buffer ${this.id} was released twice`);
     if (--this.#references === 0) this.#recycle(this);
@@ -41,25 +44,25 @@ export class GpuBuffer {
   }
 }
 
-/** A range of a buffer; a Tensor is one. `byteOffset` is a multiple of 256. */
+/** This is a range of a buffer; a Tensor is one. `byteOffset` is a multiple of 256. */
 export interface Slice {
-  /** What it is a part of. */
+  /** It is a part of this buffer. */
   readonly buffer: GpuBuffer;
-  /** Where it begins: a multiple of 256 where a kernel binds it. */
+  /** It begins here, in bytes: a multiple of 256 where a kernel binds it. */
   readonly byteOffset: number;
-  /** How long it is. */
+  /** It is so many bytes long. */
   readonly byteLength: number;
 }
 
 /** Tells how much of the device's memory is in use. */
 export interface BufferStats {
-  /** In buffers that somebody holds. */
+  /** So many bytes are in buffers that somebody holds. */
   readonly liveBytes: number;
-  /** The most that `liveBytes` has been. */
+  /** This is the most that `liveBytes` has been. */
   readonly peakBytes: number;
-  /** In buffers that wait to be used again. */
+  /** So many bytes are in buffers that wait to be used again. */
   readonly pooledBytes: number;
-  /** Buffers that somebody holds. */
+  /** Somebody holds so many buffers. */
   readonly liveBuffers: number;
 }
 
@@ -69,17 +72,19 @@ export interface BufferStats {
  */
 export const WINDOW_TAKES = 4096;
 
-/** How many buffers of one size there are, and how many of them were needed at the same time. */
+/** Says how many buffers of one size there are, and how many of them were needed at the same time. */
 export interface ClassUse {
   readonly inUse: number;
   readonly idle: number;
-  /** The most in use at one time since the current window began. */
+  /** So many were in use at one time at most since the current window began. */
   readonly peak: number;
   /** This is the peak of the window before. */
   readonly peakBefore: number;
 }
 
-/** How many idle buffers of a size may be freed: those beyond what was in use at one time in the last two windows. */
+/**
+ * Says how many idle buffers of a size may be freed: those beyond what was in use at one time in the last two windows.
+ */
 export function surplus({ inUse, idle, peak, peakBefore }: ClassUse): number {
   return Math.min(idle, Math.max(0, inUse + idle - Math.max(peak, peakBefore)));
 }
@@ -93,13 +98,13 @@ interface SizeClass {
 }
 
 /**
- * Buffers by size class. A training step allocates nothing after its first run, because what was in use lately is kept;
- * what two windows didn't need is freed.
+ * Keeps buffers by size class. A training step allocates nothing after its first run, because what was in use lately is
+ * kept; what two windows didn't need is freed.
  */
 export class BufferPool {
   readonly #device: GPUDevice;
   readonly #classes = new Map<number, SizeClass>();
-  /** Every buffer that isn't freed, in use or idle: closing frees them all, whoever still holds one. */
+  /** These are all buffers that aren't freed, in use or idle: closing frees them all, whoever still holds one. */
   readonly #natives = new Set<GPUBuffer>();
   #closed = false;
   #nextId = 1;
@@ -143,7 +148,9 @@ export class BufferPool {
     return new GpuBuffer(this.#nextId++, native, size, (buffer) => this.#putBack(buffer));
   }
 
-  /** Frees the surplus of each size once a window is over. Only when nothing recorded still uses an idle buffer. */
+  /**
+   * Frees the surplus of each size once a window is over. Call it only when nothing recorded still uses an idle buffer.
+   */
   trimSurplus(): void {
     if (this.#takes < WINDOW_TAKES) return;
     this.#takes = 0;
@@ -155,7 +162,7 @@ export class BufferPool {
     }
   }
 
-  /** Frees all idle buffers. Only when nothing recorded still uses them. */
+  /** Frees all idle buffers. Call it only when nothing recorded still uses them. */
   trim(): void {
     for (const kind of this.#classes.values()) this.#free(kind, kind.free.length);
   }
@@ -203,7 +210,10 @@ export class BufferPool {
   }
 }
 
-/** Rounds up to a quarter of a power of two: at most 25 % waste, few classes. At least 256 bytes. */
+/**
+ * Rounds up to a quarter of a power of two: this wastes at most 25 % and makes few classes. The result is at least 256
+ * bytes.
+ */
 export function sizeClass(bytes: number): number {
   if (bytes <= 256) return 256;
   const quarter = 2 ** Math.floor(Math.log2(bytes - 1)) / 4;

@@ -1,10 +1,10 @@
-/** What a timed recording took. `quantumMs` is the smallest step that the clock can show. */
+/** This is what a timed recording took. `quantumMs` is the smallest step that the clock can show. */
 export interface Timing {
-  /** From the first of what was recorded to the last. */
+  /** It runs from the first of what was recorded to the last. */
   readonly ms: number;
-  /** What it was measured with. */
+  /** It was measured with this clock. */
   readonly clock: "gpu timestamps" | "wall clock";
-  /** What differences below can't be told. */
+  /** Differences below this can't be told. */
   readonly quantumMs: number;
 }
 
@@ -12,9 +12,9 @@ const WAITS = 5;
 const STEPS = 3;
 
 /**
- * The grain of a wall-clock time that ends in a wait, measured: the clock's own step (5 µs to 1 ms in browsers) or, where
- * that is more, what a wait for next to nothing takes. Deno looks every 10 ms whether the device is done, Firefox every
- * 100 ms, and that much of a time may be no work at all.
+ * Measures the grain of a wall-clock time that ends in a wait: the clock's own step (5 µs to 1 ms in browsers) or,
+ * where that is more, what a wait for next to nothing takes. Deno looks every 10 ms whether the device is done, Firefox
+ * every 100 ms, and that much of a time may be no work at all.
  *
  * @param wait for work that takes no time, on a device that has nothing else to do
  */
@@ -28,7 +28,7 @@ export async function wallQuantumMs(wait: () => Promise<void>): Promise<number> 
   return Math.max(clockStepMs(), waits.sort((a, b) => a - b)[WAITS >> 1]);
 }
 
-/** The smallest step in which performance.now() was seen to move on. */
+/** Gives the smallest step in which performance.now() was seen to move on. */
 function clockStepMs(): number {
   let smallest = Infinity;
   for (let i = 0; i < STEPS; i++) {
@@ -41,15 +41,16 @@ function clockStepMs(): number {
 }
 
 /**
- * Times between two timestamps of a device. Browsers round them (Chrome to 65,536 ns) and none says to what: the grain is
- * the greatest common divisor of all timestamps seen, and so too coarse at first, if anything, and right after a few.
+ * Makes times from two timestamps of a device. Browsers round them (Chrome to 65,536 ns) and none says to what: the
+ * grain is the greatest common divisor of all timestamps seen, and so too coarse at first, if anything, and right after
+ * a few.
  */
 export class TimestampClock {
   #grainNs = 0n;
 
   /**
-   * The time between two timestamps, 16 bytes; undefined where it can't be true: some drivers give raw ticks or nothing.
-   * `wallMs` is what the wall's clock saw.
+   * Gives the time between two timestamps, 16 bytes, or undefined where it can't be true: some drivers give raw ticks
+   * or nothing. `wallMs` is what the wall's clock saw.
    */
   timing(timestamps: ArrayBuffer, wallMs: number): Timing | undefined {
     const [from, to] = new BigUint64Array(timestamps);
@@ -65,7 +66,7 @@ function greatestCommonDivisor(a: bigint, b: bigint): bigint {
   return a;
 }
 
-/** Two timestamps around whatever is encoded between `begin` and `end`. */
+/** Takes two timestamps around whatever is encoded between `begin` and `end`. */
 export class TimestampPair {
   readonly #set: GPUQuerySet;
   readonly #resolved: GPUBuffer;

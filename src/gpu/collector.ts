@@ -1,10 +1,11 @@
 /**
- * Memory that WebGPU gives no way to free by name, such as pipelines and the blocks of the driver's allocator, goes when the
- * garbage collector comes to the objects that stand for it. To the collector those are a few bytes each, so that under
- * Deno ten devices, opened and closed in turn, could all lie in memory at once. Browsers free a destroyed device themselves.
+ * Memory that WebGPU gives no way to free by name, such as pipelines and the blocks of the driver's allocator, goes
+ * when the garbage collector comes to the objects that stand for it. To the collector those are a few bytes each, so
+ * that under Deno ten devices, opened and closed in turn, could all lie in memory at once. Browsers free a destroyed
+ * device themselves.
  */
 
-/** More than any address space has: before V8 gives up on it, it collects all garbage that there is. */
+/** This is more than any address space has: before V8 gives up on it, it collects all garbage that there is. */
 const IMPOSSIBLE_BYTES = 2 ** 50;
 
 /** What the collector finds is freed in tasks of its own; most of them are done after this time. */
@@ -28,9 +29,10 @@ const REST = 9;
 const LONGEST_REST_MS = 1000;
 
 /**
- * Gives a function that has `collect` called twice: once the code that runs now has returned, and a little later, for what a
- * device that was still being destroyed kept from the first time. Where devices are opened and closed in quick succession, as
- * the self-test does, one pair of collections serves several: with much on the heap, each takes longer than a device's work.
+ * Gives a function that has `collect` called twice: once the code that runs now has returned, and a little later, for
+ * what a device that was still being destroyed kept from the first time. Where devices are opened and closed in quick
+ * succession, as the self-test does, one pair of collections serves several: with much on the heap, each takes longer
+ * than a device's work.
  */
 export function spacedCollections(collect: () => void, after: () => void): () => void {
   let state: "idle" | "waiting" | "collecting" = "idle", asked = false, restUntil = 0;

@@ -1,5 +1,5 @@
 /**
- * The device: pooled buffers, compiled programs, recorded dispatches, reading back.
+ * The device has pooled buffers, compiled programs and recorded dispatches, and reads back.
  *
  * Everything but reading is synchronous and only records. Dispatches gather in one compute pass and are submitted every
  * `SUBMIT_EVERY` or when something is read. Their uniforms gather on the host, one slot each, and are written to the
@@ -25,15 +25,18 @@ export type { Timing } from "./clock.ts";
 const SLOT_BYTES = 256;
 const SUBMIT_EVERY = 64;
 
-/** How the device is opened and used. */
+/** Says how the device is opened and used. */
 export interface GpuOptions extends OpenOptions {
-  /** How much is told of the device's work, a line each; default 0: nothing. */
+  /** This says how much is told of the device's work, in a line each; by default it is 0, which tells nothing. */
   readonly debug?: DebugLevel;
-  /** Where the lines of `debug` go; default: the console's. */
+  /** The lines of `debug` go here, by default to the console. */
   readonly onDebug?: (line: string) => void;
-  /** Bind uniform slots by dynamic offset (default). Some phones run only the first such dispatch right: then false. */
+  /**
+   * True (the default) binds uniform slots by dynamic offset. Some phones run only the first such dispatch right: then
+   * false.
+   */
   readonly dynamicOffsets?: boolean;
-  /** Bind no more bytes of a buffer than this, though the device would: to test what goes through in windows. */
+  /** The device binds no more bytes of a buffer than this, though it could, to test what goes through in windows. */
   readonly bindingBytes?: number;
 }
 
@@ -46,17 +49,17 @@ const KNOWN: KnownKeys<GpuOptions> = {
   bindingBytes: true,
 };
 
-/** What a device has done so far, and its memory. */
+/** Says what a device has done so far, and how its memory is used. */
 export interface GpuStats extends BufferStats {
-  /** Recorded since it was opened. */
+  /** So many were recorded since it was opened. */
   readonly dispatches: number;
-  /** Submitted since it was opened. */
+  /** So many were submitted since it was opened. */
   readonly submits: number;
-  /** Compiled since it was opened. */
+  /** So many were compiled since it was opened. */
   readonly pipelines: number;
 }
 
-/** An open device. Everything but reading is synchronous and only records; errors come at the next wait. */
+/** This is an open device. Everything but reading is synchronous and only records; errors come at the next wait. */
 export class Gpu {
   readonly #device: GPUDevice;
   readonly #pool: BufferPool;
@@ -84,7 +87,7 @@ export class Gpu {
   readonly #timestampClock = new TimestampClock();
   #wallQuantumMs: Promise<number> | undefined;
 
-  /** The adapter that it was opened on. */
+  /** It was opened on this adapter. */
   readonly info: AdapterInfo;
 
   private constructor({ device, info, enable }: OpenDevice, options: GpuOptions) {
@@ -132,7 +135,9 @@ export class Gpu {
     this.#trace?.note(text());
   }
 
-  /** Runs `work`. Where `debug` is 1 or more it is told when it begins and ends, what it took and what it dispatched. */
+  /**
+   * Runs `work`. Where `debug` is 1 or more it is told when it begins and ends, what it took and what it dispatched.
+   */
   async stage<T>(name: string, work: () => Promise<T>): Promise<T> {
     if (!this.#trace) return await work();
     this.#trace.note(`${name} begins`);
@@ -147,17 +152,20 @@ export class Gpu {
     }
   }
 
-  /** What the device takes at most, in WebGPU's own names and units. */
+  /** Says what the device takes at most, in WebGPU's own names and units. */
   get limits(): GPUSupportedLimits {
     return this.#device.limits;
   }
 
-  /** Most bytes that a dispatch may bind of a buffer: the device's limit, or what it was opened with if that is less. */
+  /**
+   * Says how many bytes a dispatch may bind of a buffer at most: the device's limit, or what it was opened with if that
+   * is less.
+   */
   get bindingBytes(): number {
     return Math.min(this.limits.maxStorageBufferBindingSize, this.#bindingBytes);
   }
 
-  /** The optional features that it was opened with, in WebGPU's own names. */
+  /** Names the optional features that it was opened with, in WebGPU's own names. */
   get features(): ReadonlySet<string> {
     return this.#device.features as unknown as ReadonlySet<string>;
   }
@@ -315,7 +323,7 @@ export class Gpu {
     return this.#timestampClock.timing(bytes, wallMs) ?? this.#wallTiming(wallMs);
   }
 
-  /** Counts and memory as they are now. */
+  /** Gives counts and memory as they are now. */
   stats(): GpuStats {
     return {
       ...this.#pool.stats(),
@@ -335,8 +343,8 @@ export class Gpu {
   }
 
   /**
-   * Frees the device's memory, also of tensors that are still held, and destroys the device as soon as what was submitted
-   * is done. Work that was only recorded isn't done any more. Later calls throw DeviceLostError.
+   * Frees the device's memory, also of tensors that are still held, and destroys the device as soon as what was
+   * submitted is done. Work that was only recorded isn't done any more. Later calls throw DeviceLostError.
    */
   close(): void {
     if (this.#closed) return;
@@ -356,12 +364,12 @@ export class Gpu {
     destroyWhenDone(this.#device);
   }
 
-  /** As `close`: for `using gpu = await Gpu.open()`. */
+  /** Does what `close` does, for `using gpu = await Gpu.open()`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** As a driver reset would: the device goes away under whatever is running. For tests of that path. */
+  /** Makes the device go away under whatever is running, as a driver reset would. It is for tests of that path. */
   loseDevice(): void {
     this.#device.destroy();
   }
@@ -455,10 +463,10 @@ export class Gpu {
   }
 }
 
-/** `Gpu.open`, or what stands in its place: with other options, or for a test. */
+/** This is `Gpu.open`, or what stands in its place with other options, or for a test. */
 export type OpenGpu = (options: GpuOptions) => Promise<Gpu>;
 
-/** `Gpu.open` as a value. */
+/** This is `Gpu.open` as a value. */
 export const openGpu: OpenGpu = (options) => Gpu.open(options);
 function lostError(reason: string): DeviceLostError {
   return new DeviceLostError(

@@ -6,7 +6,7 @@ export interface Pipeline {
   readonly native: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
   readonly layoutKey: string;
-  /** True until its first submit went through inside an error scope. */
+  /** It is true until its first submit went through inside an error scope. */
   fresh: boolean;
 }
 
@@ -16,7 +16,7 @@ export const BINDING_TYPE: Readonly<Record<Access, GPUBufferBindingType>> = {
   uniform: "uniform",
 };
 
-/** Compiled pipelines by program, and bind-group layouts by access pattern. */
+/** Keeps compiled pipelines by program, and bind-group layouts by access pattern. */
 export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #enable: EnableLines;

@@ -2,7 +2,10 @@ import type { Program } from "./types.ts";
 import { GpuError } from "./errors.ts";
 import type { EnableLines } from "./features.ts";
 
-/** Gives the program's WGSL for a device: `enable` lines of its features, and the source with the named `const` lines rewritten. */
+/**
+ * Gives the program's WGSL for a device: `enable` lines of its features, and the source with the named `const` lines
+ * rewritten.
+ */
 export function shaderText(program: Program, enable: EnableLines): string {
   return enableText(program, enable) + constantText(program);
 }
@@ -18,7 +21,7 @@ function enableText({ name, features = [] }: Program, enable: EnableLines): stri
   }).join("");
 }
 
-/** The source with the named `const` lines rewritten. @throws GpuError for a name that has no such line */
+/** Gives the source with the named `const` lines rewritten. @throws GpuError for a name that has no such line */
 export function constantText(program: Program): string {
   let text = program.source;
   for (const [name, value] of Object.entries(program.constants ?? {})) {

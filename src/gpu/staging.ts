@@ -2,7 +2,7 @@
 export class StagingPool {
   readonly #device: GPUDevice;
   readonly #free = new Map<number, GPUBuffer[]>();
-  /** All that were made: what a read still waits for is freed with the rest. */
+  /** These are all that were made: what a read still waits for is freed with the rest. */
   readonly #made = new Set<GPUBuffer>();
 
   constructor(device: GPUDevice) {
@@ -19,7 +19,7 @@ export class StagingPool {
     return made;
   }
 
-  /** The first `bytes` bytes of a mapped buffer, which goes back to the pool. */
+  /** Gives the first `bytes` bytes of a mapped buffer, which goes back to the pool. */
   collect(buffer: GPUBuffer, bytes: number): ArrayBuffer {
     const copy = buffer.getMappedRange(0, Math.ceil(bytes / 4) * 4).slice(0, bytes);
     buffer.unmap();

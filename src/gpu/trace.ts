@@ -1,6 +1,6 @@
 /**
- * What a person who looks for a fault is told of a device's work, by level. Without a level nothing of this exists, and a
- * dispatch costs what it costs.
+ * This is what a person who looks for a fault is told of a device's work, by level. Without a level nothing of this
+ * exists, and a dispatch costs what it costs.
  */
 import { UserError } from "../errors.ts";
 import type { Slice } from "./buffers.ts";
@@ -8,10 +8,10 @@ import { constantText } from "./shader.ts";
 import type { StagingPool } from "./staging.ts";
 import type { Plan, Program } from "./types.ts";
 
-/** How much is told; each level tells what the ones below it tell, too. */
+/** Says how much is told; each level tells what the ones below it tell, too. */
 export type DebugLevel = 0 | 1 | 2 | 3 | 4;
 
-/** What each level tells, in a few words. */
+/** Says what each level tells, in a few words. */
 export const DEBUG_LEVELS: Readonly<Record<DebugLevel, string>> = {
   0: "nothing",
   1: "the device, each stage and each inference plan",
@@ -21,7 +21,7 @@ export const DEBUG_LEVELS: Readonly<Record<DebugLevel, string>> = {
 };
 
 /**
- * A level from an option or an environment variable; "" and undefined are 0.
+ * Reads a level from an option or an environment variable; "" and undefined are 0.
  *
  * @param name what to call it in the error
  * @throws UserError for anything but the known levels, which it lists
@@ -37,7 +37,7 @@ export function readDebugLevel(value: unknown, name: string): DebugLevel {
 export interface TraceOptions {
   readonly level: DebugLevel;
   readonly write: (line: string) => void;
-  /** The most dispatches of a submit. */
+  /** A submit has at most so many dispatches. */
   readonly slots: number;
 }
 
@@ -46,7 +46,7 @@ export class Trace {
   readonly #level: DebugLevel;
   readonly #write: (line: string) => void;
   readonly #times: { readonly set: GPUQuerySet; readonly resolved: GPUBuffer } | undefined;
-  /** Lines of the submit that is being recorded, which wait for their times. */
+  /** These are the lines of the submit that is being recorded, which wait for their times. */
   #waiting: string[] = [];
 
   constructor(device: GPUDevice, { level, write, slots }: TraceOptions) {
@@ -67,7 +67,7 @@ export class Trace {
     };
   }
 
-  /** Whether each submit is to run in an error scope, though its kernels ran before. */
+  /** Says whether each submit is to run in an error scope, though its kernels ran before. */
   get guardsSubmits(): boolean {
     return this.#level >= 4;
   }
@@ -76,7 +76,7 @@ export class Trace {
     this.#write(text);
   }
 
-  /** The descriptor of the pass in which the dispatch of this slot is timed; undefined where none is. */
+  /** Gives the descriptor of the pass in which the dispatch of this slot is timed, or undefined where none is. */
   pass(slot: number): GPUComputePassDescriptor | undefined {
     return this.#times && {
       timestampWrites: {

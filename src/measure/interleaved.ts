@@ -1,71 +1,80 @@
 /**
  * Times several ways of doing the same work against each other: warm-up first, repeats inside one submit until a sample
  * is long enough for the clock, then A/B/A/B rounds whose order rotates, so that a machine that slows down slows all of
- * them. Medians and MADs, never means.
+ * them. Results are medians and MADs, never means.
  */
 import type { Gpu, Timing } from "../gpu/gpu.ts";
 import { mad, median } from "./stats.ts";
 
-/** Something to be timed. */
+/** This is something to be timed. */
 export interface Contestant {
-  /** Given back with its time. */
+  /** It is given back with its time. */
   readonly name: string;
   /** Records the work once. */
   readonly record: () => void;
 }
 
-/** What a contestant took, over all samples. */
+/** This is what a contestant took, over all samples. */
 export interface Measured {
-  /** The contestant's. */
+  /** It is the contestant's name. */
   readonly name: string;
-  /** Of one run. */
+  /** This is the median of one run. */
   readonly medianMs: number;
-  /** Median absolute deviation from the median. */
+  /** This is the median absolute deviation from the median. */
   readonly madMs: number;
-  /** How many there are. */
+  /** So many samples were taken. */
   readonly samples: number;
-  /** What they were measured with. */
+  /** They were measured with this clock. */
   readonly clock: Timing["clock"];
-  /** The clock's smallest step. */
+  /** This is the clock's smallest step. */
   readonly quantumMs: number;
 }
 
-/** Every sample of a contestant, in the order in which they were taken. */
+/** Holds every sample of a contestant, in the order in which they were taken. */
 export interface Sampled {
   readonly name: string;
-  /** Of one run. */
+  /** Each is the time of one run. */
   readonly samplesMs: readonly number[];
-  /** Runs in a sample. */
+  /** A sample has so many runs. */
   readonly repeats: number;
   readonly clock: Timing["clock"];
   readonly quantumMs: number;
 }
 
-/** How long and how finely is measured. */
+/** Says how long and how finely is measured. */
 export interface MeasureOptions {
-  /** Time to spend on each contestant, in seconds; default 1. */
+  /** So many seconds are spent on each contestant, by default 1. */
   readonly seconds?: number;
-  /** What `seconds` counts: a contestant's own work (default), or time on the wall, rests and waits included. */
+  /**
+   * This says what `seconds` counts: a contestant's own work (the default), or time on the wall, rests and waits
+   * included.
+   */
   readonly secondsOf?: "work" | "wall";
-  /** Samples of each at least; default 5. */
+  /** Each has at least so many samples, by default 5. */
   readonly minSamples?: number;
-  /** Samples of each at most; default 60. */
+  /** Each has at most so many samples, by default 60. */
   readonly maxSamples?: number;
-  /** Length of a sample at least, beside 100 steps of the clock. Starting one costs some 0.4 ms on a CPU. Default 5. */
+  /**
+   * A sample is at least so long, and 100 steps of the clock. Starting one costs some 0.4 ms on a CPU. The default is
+   * 5.
+   */
   readonly sampleMs?: number;
-  /** Samples need not be longer than this, even where that is less than 100 steps of the clock. Default: no limit. */
+  /**
+   * Samples need not be longer than this, even where that is less than 100 steps of the clock. By default there is no
+   * limit.
+   */
   readonly longestSampleMs?: number;
-  /** Awaited before each sample: to rest, to let messages in, or to end here with what there is. */
+  /** It is awaited before each sample, to rest, to let messages in, or to end here with what there is. */
   readonly beforeSample?: () => Promise<"go on" | "enough">;
 }
 
 const SAMPLE_MS = 5;
-/** Steps of the clock that a sample must have to be true to 1 %. */
+/** A sample must have so many steps of the clock to be true to 1 %. */
 export const MIN_SAMPLE_QUANTA = 100;
 /** A dispatch takes over a microsecond: so many in less than 5 ms were none. */
 const MAX_REPEATS = 100_000;
 
-/** Per-run times of each contestant, in the given order. */
+/** Gives per-run times of each contestant, in the given order. */
 export async function measureInterleaved(
   gpu: Gpu,
   contestants: readonly Contestant[],
@@ -82,7 +91,7 @@ export async function measureInterleaved(
   }));
 }
 
-/** The same with each sample; a contestant has none where `beforeSample` ended it early. */
+/** Gives the same with each sample; a contestant has none where `beforeSample` ended it early. */
 export async function sampleInterleaved(
   gpu: Gpu,
   contestants: readonly Contestant[],

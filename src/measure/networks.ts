@@ -10,9 +10,9 @@ import type { RunTuner } from "./run_tuner.ts";
 
 export interface NetworkTiming {
   readonly batch: number;
-  /** For each network. */
+  /** So many seconds are spent on each network. */
   readonly seconds: number;
-  /** Of the random inputs. */
+  /** The random inputs are drawn from it. */
   readonly seed: number;
   /** Tunes each network before it is compiled. */
   readonly tuner: Pick<RunTuner, "inference">;

@@ -1,6 +1,6 @@
 /**
- * What the tuner found, kept between runs. A file belongs to one adapter, one runtime and one state of the kernels, and says
- * its own SHA-256: one that is of another, or damaged, is no error, and no use either.
+ * Keeps what the tuner found between runs. A file belongs to one adapter, one runtime and one state of the kernels, and
+ * says its own SHA-256: one that is of another, or damaged, is no error, and no use either.
  */
 import * as v from "valibot";
 import { variants } from "../../kernels/variants.ts";
@@ -18,29 +18,29 @@ const VERSION = 2;
 
 const schema = v.strictObject({
   version: v.literal(VERSION),
-  /** As the driver describes it, with its version where it gives one. */
+  /** It is as the driver describes it, with its version where it gives one. */
   adapter: v.strictObject({ vendor: text, architecture: text, description: text }),
-  /** Of all shaders: when one changes, what was measured is worth nothing. */
+  /** This is a hash of all shaders: when one changes, what was measured is worth nothing. */
   kernels: text,
-  /** Shape class -> what won, and the medians in ms of it and of the planner's own choice. */
+  /** Each shape class has what won, and the medians in ms of it and of the planner's own choice. */
   plans: v.record(text, v.strictObject({ winner: text, medianMs: v.number(), untunedMs: v.number() })),
 });
 
 const fileSchema = v.strictObject({
   ...schema.entries,
-  /** Over everything else: a changed winner would be a winner too. */
+  /** It is taken over everything else: a changed winner would be a winner too. */
   sha256: text,
 });
 
-/** The content of a plans file. */
+/** This is the content of a plans file. */
 export type Plans = v.InferOutput<typeof schema>;
 
-/** Nothing measured yet on this adapter. */
+/** Makes plans with nothing measured yet on this adapter. */
 export function emptyPlans(adapter: AdapterInfo): Plans {
   return { version: VERSION, adapter: identity(adapter), kernels: kernelsHash(), plans: {} };
 }
 
-/** `plans` and what was found since; the later one of a class stays. */
+/** Joins `plans` and what was found since; the later one of a class stays. */
 export function withTuned(plans: Plans, tuned: readonly Tuned[]): Plans {
   const added = tuned.map(({ shapeClass, winner, untuned, measured }) => {
     const ms = (name: string) => measured.find((m) => m.name === name)!.medianMs;
@@ -49,14 +49,14 @@ export function withTuned(plans: Plans, tuned: readonly Tuned[]): Plans {
   return { ...plans, plans: { ...plans.plans, ...Object.fromEntries(added) } };
 }
 
-/** For `Tuning.winners`. */
+/** Gives the winners for `Tuning.winners`. */
 export function winnersOf({ plans }: Plans): Record<string, string> {
   return Object.fromEntries(Object.entries(plans).map(([shapeClass, { winner }]) => [shapeClass, winner]));
 }
 
 /**
- * The plans in `path`, or none where there is no such file. A file that can't be used is ignored, with one line to
- * `onIgnored` that says why.
+ * Reads the plans in `path`, or none where there is no such file. A file that can't be used is ignored, with one line
+ * to `onIgnored` that says why.
  */
 export async function readPlans(
   store: Store,
@@ -79,7 +79,7 @@ export async function writePlans(store: Store, path: string, plans: Plans): Prom
   await store.write(path, new TextEncoder().encode(text + "\n"));
 }
 
-/** A device's plans, where a folder that can't be read or written costs the plans and not the run. */
+/** Keeps a device's plans, where a folder that can't be read or written costs the plans and not the run. */
 export interface PlansCache {
   read(adapter: AdapterInfo): Promise<Plans>;
   write(plans: Plans): Promise<void>;
@@ -108,13 +108,13 @@ export function plansCache(store: Store, path: string, ui: Pick<Ui, "note" | "wa
   };
 }
 
-/** A file name for this adapter's plans: letters, digits and dashes. */
+/** Makes a file name for this adapter's plans: letters, digits and dashes. */
 export function plansName({ vendor, architecture, description }: AdapterInfo): string {
   const words = `${vendor} ${architecture} ${description}`.toLowerCase().match(/[a-z0-9]+/g) ?? ["adapter"];
   return `${words.join("-").slice(0, 80)}.json`;
 }
 
-/** The parsed file, or why it isn't one. */
+/** Gives the parsed file, or says why it isn't one. */
 async function parsePlans(bytes: Uint8Array): Promise<Plans | string> {
   let content: unknown;
   try {
@@ -128,7 +128,7 @@ async function parsePlans(bytes: Uint8Array): Promise<Plans | string> {
   return sha256 === await digestOf(plans) ? plans : "its SHA-256 doesn't match its content";
 }
 
-/** Of everything but the digest itself. */
+/** Digests everything but the digest itself. */
 async function digestOf({ version, adapter, kernels, plans }: Plans): Promise<string> {
   return await sha256(new TextEncoder().encode(JSON.stringify([version, identity(adapter), kernels, plans])));
 }
@@ -147,7 +147,10 @@ function identity({ vendor, architecture, description }: Omit<AdapterInfo, "fall
 
 let hash: string | undefined;
 
-/** FNV-1a over all shaders' texts and constants, 32 bits as hex: to notice a change, not to withstand an attack. */
+/**
+ * Computes FNV-1a over all shaders' texts and constants, 32 bits as hex, to notice a change, not to withstand an
+ * attack.
+ */
 function kernelsHash(): string {
   if (hash !== undefined) return hash;
   const programs = variants();

@@ -1,4 +1,4 @@
-/** What a network asks of the planners: found by running it once, forward as compiled or as a training step. */
+/** Finds what a network asks of the planners by running it once, forward as compiled or as a training step. */
 import "../disposable.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { execute } from "../graph/execute.ts";
@@ -11,12 +11,12 @@ import { Tape } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { createTrainState } from "../train/state.ts";
 
-/** The shapes of `model`'s inference plan at this batch size. */
+/** Lists the shapes of `model`'s inference plan at this batch size. */
 export function inferenceRequests(gpu: Gpu, model: Model, batch: number): Request[] {
   return collectRequests(gpu, () => compilePlan(gpu, model, batch).dispose());
 }
 
-/** The shapes of a training step of `model`, forward and backward, at this batch size. */
+/** Lists the shapes of a training step of `model`, forward and backward, at this batch size. */
 export function trainingRequests(gpu: Gpu, model: Model, batch: number): Request[] {
   using state = createTrainState(gpu, [model.graph], model.params);
   using x = Tensor.zeros(gpu, concrete(model.graph.inputs[0].shape, batch));

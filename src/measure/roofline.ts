@@ -1,9 +1,10 @@
 /**
- * What this adapter can do at most (Williams, Waterman, Patterson, "Roofline", CACM 2009): multiply-adds per second that
- * stay in registers, and bytes per second to and from memory, each measured by a micro-kernel that does nothing else.
+ * Measures what this adapter can do at most (Williams, Waterman, Patterson, "Roofline", CACM 2009): multiply-adds per
+ * second that stay in registers, and bytes per second to and from memory, each measured by a micro-kernel that does
+ * nothing else.
  *
- * Both are rates that a WGSL program has reached here, the best of several forms of it, not the data sheet's: a compiler
- * that uses half of the machine lowers the roof for every kernel alike.
+ * Both are rates that a WGSL program has reached here, the best of several forms of it, not the data sheet's: a
+ * compiler that uses half of the machine lowers the roof for every kernel alike.
  */
 import { COPY_VARIANTS, FMA_BYTES, FMA_VARIANTS, planCopy, planFma } from "../../kernels/roofline/plan.ts";
 import type { Gpu, Slice } from "../gpu/gpu.ts";
@@ -11,23 +12,26 @@ import { type Contestant, type MeasureOptions, sampleInterleaved } from "./inter
 import { median } from "./stats.ts";
 
 export interface Roofline {
-  /** 10⁹ operations per second; a multiply-add counts as two. */
+  /** These are 10⁹ operations per second; a multiply-add counts as two. */
   readonly gflops: number;
-  /** 10⁹ bytes per second, read and written ones added. */
+  /** These are 10⁹ bytes per second, read and written ones added. */
   readonly gbps: number;
-  /** Each form of the micro-kernels with its rate, in the same units. */
+  /** It has each form of the micro-kernels with its rate, in the same units. */
   readonly forms: readonly { readonly name: string; readonly unit: "GFLOP/s" | "GB/s"; readonly rate: number }[];
 }
 
 export interface Bound {
   /** No kernel that does this work can be faster, in ms. */
   readonly ms: number;
-  /** Which roof it meets. */
+  /** It meets this roof. */
   readonly by: "arithmetic" | "memory";
 }
 
 export interface RooflineOptions {
-  /** Of each of the two buffers of the copy, a multiple of 16: more than caches hold. Default 64 MiB. */
+  /**
+   * Each of the two buffers of the copy has so many bytes, a multiple of 16 and more than caches hold. The default is
+   * 64 MiB.
+   */
   readonly copyBytes?: number;
   /** See MeasureOptions. */
   readonly beforeSample?: MeasureOptions["beforeSample"];
@@ -40,13 +44,16 @@ const FIRST_ROUNDS = 8;
 const MOST_ROUNDS = 1 << 16;
 const SAMPLES = 5;
 
-/** The time that `flops` operations and `bytes` of traffic take at least. */
+/** Gives the time that `flops` operations and `bytes` of traffic take at least. */
 export function bound(flops: number, bytes: number, { gflops, gbps }: Pick<Roofline, "gflops" | "gbps">): Bound {
   const [arithmetic, memory] = [flops / gflops / 1e6, bytes / gbps / 1e6];
   return arithmetic >= memory ? { ms: arithmetic, by: "arithmetic" } : { ms: memory, by: "memory" };
 }
 
-/** Measures both roofs; a few seconds on a software adapter. Undefined where `beforeSample` ended it early. */
+/**
+ * Measures both roofs, which takes a few seconds on a software adapter. Gives undefined where `beforeSample` ended it
+ * early.
+ */
 export async function measureRoofline(gpu: Gpu): Promise<Roofline>;
 export async function measureRoofline(gpu: Gpu, options: RooflineOptions): Promise<Roofline | undefined>;
 export async function measureRoofline(gpu: Gpu, options: RooflineOptions = {}): Promise<Roofline | undefined> {
@@ -72,7 +79,7 @@ async function measureArithmetic(gpu: Gpu, options: RooflineOptions): Promise<Ro
   }
 }
 
-/** So many that the form with the fewest operations fills FMA_MS. */
+/** Gives so many rounds that the form with the fewest operations fills FMA_MS. */
 async function roundsFor(gpu: Gpu, y: Slice): Promise<number> {
   const [smallest] = [...FMA_VARIANTS].sort((a, b) => a.chains * a.width - b.chains * b.width);
   const time = async (rounds: number) => (await gpu.time(() => gpu.run(planFma(smallest, rounds), [y]))).ms;
@@ -105,7 +112,7 @@ async function measureMemory(gpu: Gpu, options: RooflineOptions): Promise<Roofli
 const FEW = { sampleMs: 20, seconds: 0, minSamples: SAMPLES, maxSamples: SAMPLES };
 
 interface Form extends Contestant {
-  /** Operations or bytes of one run. */
+  /** One run has so many operations or bytes. */
   readonly work: number;
 }
 

@@ -1,4 +1,7 @@
-/** Tuned plans within a run: kept in its folder, so that going on with it replays them, and on the device for the next run. */
+/**
+ * Keeps tuned plans within a run in its folder, so that going on with it replays them, and on the device for the next
+ * run.
+ */
 import { UserError } from "../errors.ts";
 import { sha256 } from "../formats/sha256.ts";
 import type { Gpu } from "../gpu/gpu.ts";
@@ -15,20 +18,25 @@ import { createTuner } from "./tuner.ts";
 export interface RunTuner {
   training(model: Model, batch: number): Promise<void>;
   inference(model: Model, batch: number): Promise<void>;
-  /** Of the plans in use, for the checkpoint. */
+  /** Marks the plans in use, for the checkpoint. */
   mark(): Promise<PlansMark>;
 }
 
-/** Which plans a checkpoint was computed with: so many, and their SHA-256 in hexadecimal; untuned: planners' defaults. */
+/**
+ * Says which plans a checkpoint was computed with: so many, and their SHA-256 in hexadecimal, or "untuned" for
+ * planners' defaults.
+ */
 export type PlansMark = "untuned" | { readonly classes: number; readonly sha256: string };
 
 export interface TuningOptions {
   readonly gpu: Gpu;
   readonly store: Store;
   readonly dir: string;
-  /** Folder where devices' plans are kept between runs; null: nowhere. Undefined: planners' defaults. */
+  /**
+   * Devices' plans are kept in this folder between runs; null keeps them nowhere. Undefined takes planners' defaults.
+   */
   readonly plansFolder: string | null | undefined;
-  /** What the checkpoint says that the run goes on from; undefined where it begins. */
+  /** This is what the checkpoint says that the run goes on from; it is undefined where the run begins. */
   readonly saved: PlansMark | undefined;
   readonly ui: Ui;
   readonly signal: AbortSignal | undefined;
@@ -84,7 +92,7 @@ function nothing(): Promise<void> {
   return Promise.resolve();
 }
 
-/** The run's own plans. There may be more than the checkpoint knows: found after it was written. */
+/** Gives the run's own plans. There may be more than the checkpoint knows: found after it was written. */
 async function keptPlans(
   { gpu, store }: TuningOptions,
   file: string,
@@ -104,7 +112,7 @@ async function keptPlans(
   return plans;
 }
 
-/** Of the first `classes` plans; new ones are added at the end. */
+/** Marks the first `classes` plans; new ones are added at the end. */
 async function markOf({ plans }: Plans, classes: number): Promise<PlansMark> {
   const winners = Object.entries(plans).slice(0, classes).map(([shapeClass, { winner }]) => [shapeClass, winner]);
   return { classes, sha256: await sha256(new TextEncoder().encode(JSON.stringify(winners))) };

@@ -1,7 +1,8 @@
 /**
- * The tuner: measures, on this device, the ways in which planners could do the work of the shapes that a net asks for, and
- * keeps the winner of each class. Losers leave early; what remains is measured interleaved, and a challenger must beat the
- * planner's own choice by more than noise. A way whose numbers differ from the planner's choice is never taken.
+ * The tuner measures, on this device, the ways in which planners could do the work of the shapes that a net asks for,
+ * and keeps the winner of each class. Losers leave early; what remains is measured interleaved, and a challenger must
+ * beat the planner's own choice by more than noise. A way whose numbers differ from the planner's choice is never
+ * taken.
  */
 import { random } from "../../kernels/random/philox.ts";
 import type { Launch } from "../../kernels/launch.ts";
@@ -11,26 +12,26 @@ import { defaultTuning, launch, type Request } from "../tensor/ops/launch.ts";
 import { type Contestant, measureInterleaved } from "./interleaved.ts";
 import { requireSame, winnerOf, worthMeasuring } from "./tune_choice.ts";
 
-/** What was found out about one class of shapes. */
+/** This is what was found out about one class of shapes. */
 export interface Tuned {
   readonly shapeClass: string;
-  /** The planner's own choice. */
+  /** This is the planner's own choice. */
   readonly untuned: string;
   readonly winner: string;
-  /** Each way's median; those that left early have one short sample behind it. */
+  /** It has each way's median; those that left early have one short sample behind it. */
   readonly measured: readonly { readonly name: string; readonly medianMs: number }[];
-  /** Ways that can't be used here, and why. */
+  /** These ways can't be used here, with the reason why. */
   readonly refused: readonly { readonly name: string; readonly reason: string }[];
 }
 
 export interface TuneOptions {
   readonly signal?: AbortSignal;
-  /** Called before each class and at the end. */
+  /** It is called before each class and at the end. */
   readonly onProgress?: (done: number, total: number, shapeClass: string) => void;
 }
 
 const SAMPLES = 5;
-/** Elements of an output that are compared. */
+/** So many elements of an output are compared. */
 const COMPARED = 1 << 18;
 
 /** Measures each request that leaves a choice. An aborted signal ends it early, with what was found. */
@@ -83,11 +84,11 @@ async function tuneOne(gpu: Gpu, request: Request): Promise<Tuned> {
 
 interface Workbench extends Disposable {
   contestant(candidate: Candidate): Contestant;
-  /** The first numbers of what the last recorded way wrote. */
+  /** Reads the first numbers of what the last recorded way wrote. */
   outputs(): Promise<Float32Array[]>;
 }
 
-/** Operands with random numbers in them, shared by all ways, and the scratch of each. */
+/** Makes operands with random numbers in them, shared by all ways, and the scratch of each. */
 function workbench(gpu: Gpu, { shapeClass, operands }: Request): Workbench {
   const buffers: GpuBuffer[] = [];
   const slice = (bytes: number, label: string): Slice => {
@@ -108,7 +109,7 @@ function workbench(gpu: Gpu, { shapeClass, operands }: Request): Workbench {
       const scratch = Object.fromEntries(
         Object.entries(plan.scratch).map(([name, bytes]) => [name, slice(bytes, `tune ${candidate.name} ${name}`)]),
       );
-      // Tables of its own rather than kept ones: a tuned net would fill the device with what lost.
+      // It has tables of its own rather than kept ones, or a tuned net would fill the device with what lost.
       const tables = Object.fromEntries(
         Object.entries(plan.tables).map(([name, table]) => {
           const kept = slice(table.byteLength, `tune ${candidate.name} ${name}`);
@@ -140,7 +141,7 @@ function workbench(gpu: Gpu, { shapeClass, operands }: Request): Workbench {
   };
 }
 
-/** Names of the buffers that a launch writes. */
+/** Names the buffers that a launch writes. */
 function outputsOf({ steps }: Launch): string[] {
   const names = steps.flatMap(({ plan, bindings }) =>
     bindings.filter((_, i) => plan.program.access[i] === "read_write")

@@ -1,17 +1,18 @@
-/** What the tuner decides by its measurements. Pure. */
+/** Makes the tuner's decisions by its measurements. It is pure. */
 import type { Contestant } from "./interleaved.ts";
 
-/** Slower than the fastest by this factor in a first short sample: not worth measuring again. */
+/** A way that is slower than the fastest by this factor in a first short sample isn't worth measuring again. */
 const HOPELESS = 1.5;
 /** A challenger takes less than this part of the planner's own choice, or it is noise. */
 const CLEARLY_FASTER = 0.97;
-/** Ways add in different orders: NMSE against the planner's own choice. */
+/** Ways add in different orders, so their NMSE against the planner's own choice may be so large. */
 const SAME = 1e-9;
 
 /**
- * The ways that are measured again after a first short sample: the planner's own choice, and those that may still be fastest.
+ * Gives the ways that are measured again after a first short sample: the planner's own choice, and those that may still
+ * be fastest.
  *
- * @param firstMs of each way, in the order of `ways`
+ * @param firstMs has a time for each way, in the order of `ways`
  */
 export function worthMeasuring<Way extends Pick<Contestant, "name">>(
   ways: readonly Way[],
@@ -22,7 +23,10 @@ export function worthMeasuring<Way extends Pick<Contestant, "name">>(
   return ways.filter(({ name }, i) => name === untuned || firstMs[i] <= HOPELESS * best);
 }
 
-/** The fastest way by its median in ms (the first of equals) where it is clearly faster than the planner's own choice. */
+/**
+ * Gives the fastest way by its median in ms (the first of equals) where it is clearly faster than the planner's own
+ * choice.
+ */
 export function winnerOf(medians: ReadonlyMap<string, number>, untuned: string): string {
   const fastest = [...medians.keys()].reduce((a, b) => medians.get(b)! < medians.get(a)! ? b : a);
   return medians.get(fastest)! < CLEARLY_FASTER * medians.get(untuned)! ? fastest : untuned;
@@ -38,7 +42,7 @@ export function requireSame(expected: readonly Float32Array[], found: readonly F
   if (!(apart <= SAME)) throw new Error(`its numbers differ: NMSE ${apart.toExponential(1)}`);
 }
 
-/** Normalised mean squared error: Σ(e − f)² / Σe² over all outputs; 0 where all are equal. */
+/** Computes the normalised mean squared error: Σ(e − f)² / Σe² over all outputs; 0 where all are equal. */
 function normalisedError(expected: readonly Float32Array[], found: readonly Float32Array[]): number {
   let error = 0, energy = 0;
   expected.forEach((values, i) =>

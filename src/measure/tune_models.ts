@@ -11,26 +11,26 @@ import type { Tuned } from "./tune.ts";
 import { createTuner } from "./tuner.ts";
 
 export interface TuneModelsOptions {
-  /** Names of the zoo. */
+  /** They are names of the zoo. */
   readonly models: readonly string[];
   readonly batches: readonly number[];
-  /** Measure again what is known already. */
+  /** True measures again what is known already. */
   readonly fresh: boolean;
   readonly store: Store;
   readonly plansFolder: string;
   readonly signal: AbortSignal;
   readonly ui: Ui;
-  /** The device to work on, which stays open; default: one of its own. */
+  /** It works on this device, which stays open; by default it opens one of its own. */
   readonly gpu?: Gpu;
-  /** How its own device is opened; default: `Gpu.open`. */
+  /** Its own device is opened by this, by default by `Gpu.open`. */
   readonly open?: OpenGpu;
 }
 
 export interface TuneReport {
   readonly adapter: string;
-  /** Where the plans of this device are. */
+  /** The plans of this device are in this file. */
   readonly file: string;
-  /** What was measured now; shapes that were known are left out. */
+  /** These were measured now; shapes that were known are left out. */
   readonly tuned: readonly Tuned[];
 }
 

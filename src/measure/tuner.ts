@@ -7,7 +7,7 @@ import { inferenceRequests, trainingRequests } from "./requests.ts";
 import { tune, type Tuned, type TuneOptions } from "./tune.ts";
 
 export interface Tuner {
-  /** All that is known, for `writePlans`. */
+  /** This is all that is known, for `writePlans`. */
   readonly plans: Plans;
   /** Tunes for the inference plan of `model` at this batch size; gives what was new. */
   inference(model: Model, batch: number, options?: TuneOptions): Promise<Tuned[]>;
@@ -15,7 +15,7 @@ export interface Tuner {
   training(model: Model, batch: number, options?: TuneOptions): Promise<Tuned[]>;
 }
 
-/** A tuner that starts from `known`, which planners on this device use from now on. */
+/** Makes a tuner that starts from `known`, which planners on this device use from now on. */
 export function createTuner(gpu: Gpu, known: Plans): Tuner {
   let plans = known;
   const use = () => {
@@ -43,7 +43,7 @@ export function createTuner(gpu: Gpu, known: Plans): Tuner {
   };
 }
 
-/** Whether the winner of the shape's class is a way that there is; a file may name one that has gone. */
+/** Says whether the winner of the shape's class is a way that there is; a file may name one that has gone. */
 function isKnown({ plans }: Plans, { shapeClass, candidates }: Request): boolean {
   return shapeClass in plans && candidates.some(({ name }) => name === plans[shapeClass].winner);
 }

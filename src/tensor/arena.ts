@@ -4,50 +4,54 @@ import { elements, Tensor } from "./tensor.ts";
 /** Parameters start on multiples of 256 bytes: the strictest offset alignment that a device may ask of a binding. */
 const ALIGNED_ELEMENTS = 64;
 
-/** A parameter of an arena. */
+/** This is a parameter of an arena. */
 export interface ArenaSpec {
-  /** Unique in the arena. */
+  /** It is unique in the arena. */
   readonly name: string;
-  /** Sizes along the axes. */
+  /** These are the sizes along the axes. */
   readonly shape: readonly number[];
 }
 
-/** Where one parameter lies, in elements from the start of the arena. */
+/** Says where one parameter lies, in elements from the start of the arena. */
 export interface ArenaSlot extends ArenaSpec {
-  /** Where it begins, a multiple of 64 elements. */
+  /** It begins here, at a multiple of 64 elements. */
   readonly offset: number;
-  /** Elements. */
+  /** It has so many elements. */
   readonly size: number;
 }
 
-/** Pure: the offsets shared by all arenas of one parameter set. `elements` counts the gaps too, a multiple of 64. */
+/**
+ * These are the offsets shared by all arenas of one parameter set, as pure data. `elements` counts the gaps too, a
+ * multiple of 64.
+ */
 export interface ArenaLayout {
-  /** In the order in which they lie. */
+  /** They are in the order in which they lie. */
   readonly slots: readonly ArenaSlot[];
-  /** Of the whole arena, gaps included. */
+  /** The whole arena has so many, gaps included. */
   readonly elements: number;
 }
 
-/** Numbers on the host, row-major. */
+/** These are numbers on the host, row-major. */
 export interface HostArray {
-  /** Sizes along the axes. */
+  /** These are the sizes along the axes. */
   readonly shape: readonly number[];
-  /** Row-major. */
+  /** They are row-major. */
   readonly data: Float32Array<ArrayBuffer>;
 }
 
 /**
- * One float buffer that holds every parameter of a net in one role (weights, gradients, a moment, masks, pull targets…).
- * Arenas of the same layout agree in all offsets, so the optimizer is one dispatch. It is itself a Slice: the whole of it.
+ * This is one float buffer that holds every parameter of a net in one role (weights, gradients, a moment, masks, pull
+ * targets…). Arenas of the same layout agree in all offsets, so the optimizer is one dispatch. It is itself a Slice:
+ * the whole of it.
  */
 export interface Arena extends Slice {
-  /** The device. */
+  /** It lies on this device. */
   readonly gpu: Gpu;
-  /** What messages call it. */
+  /** Messages call it by this. */
   readonly label: string;
-  /** Where each parameter lies. */
+  /** This says where each parameter lies. */
   readonly layout: ArenaLayout;
-  /** The same Tensor each time; it belongs to the arena. Throws for a name that the layout lacks. */
+  /** Gives the same Tensor each time; it belongs to the arena. Throws for a name that the layout lacks. */
   tensor(name: string): Tensor;
   /** Everything becomes `value`, 0 by default; gaps stay 0. */
   fill(value: number): void;
@@ -55,15 +59,17 @@ export interface Arena extends Slice {
   zero(): void;
   /** Writes the named parameters; others keep what they hold. Throws on an unknown name or a wrong length. */
   upload(values: ReadonlyMap<string, HostArray>): void;
-  /** All parameters by name, in one wait. */
+  /** Reads all parameters by name, in one wait. */
   download(): Promise<Map<string, HostArray>>;
   /** Gives its buffer back; its tensors must not be used any more. */
   dispose(): void;
-  /** As `dispose`. */
+  /** Does what `dispose` does. */
   [Symbol.dispose](): void;
 }
 
-/** Lays parameters out one after another, each at a multiple of 256 bytes. Throws on a repeated name or an empty shape. */
+/**
+ * Lays parameters out one after another, each at a multiple of 256 bytes. Throws on a repeated name or an empty shape.
+ */
 export function arenaLayout(specs: readonly ArenaSpec[]): ArenaLayout {
   const slots: ArenaSlot[] = [];
   const names = new Set<string>();
@@ -79,7 +85,7 @@ export function arenaLayout(specs: readonly ArenaSpec[]): ArenaLayout {
   return { slots, elements: Math.max(offset, ALIGNED_ELEMENTS) };
 }
 
-/** An arena of zeros. Give several roles the same layout. */
+/** Makes an arena of zeros. Give several roles the same layout. */
 export function createArena(gpu: Gpu, specs: readonly ArenaSpec[] | ArenaLayout, label: string): Arena {
   const layout = "slots" in specs ? specs : arenaLayout(specs);
   const byteLength = layout.elements * 4;

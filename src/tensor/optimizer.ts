@@ -3,85 +3,88 @@ import type { Gpu, Slice } from "../gpu/gpu.ts";
 import { type Arena, type ArenaLayout, createArena } from "./arena.ts";
 import { partOf, Tensor } from "./tensor.ts";
 
-/** What to run. Defaults: momentum 0.9, heavy ball; β 0.9 and 0.999, ε 1e-8 (PyTorch's). */
+/** Says what to run. The defaults are PyTorch's: momentum 0.9 and heavy ball, or β 0.9 and 0.999 and ε 1e-8. */
 export type OptimizerOptions = (SgdOptions | AdamOptions) & {
-  /** Most bytes of an arena that one dispatch binds. Default: the device's limit. */
+  /** One dispatch binds at most so many bytes of an arena, by default the device's limit. */
   readonly windowBytes?: number;
 };
 
-/** Stochastic gradient descent with momentum. */
+/** These are the options of stochastic gradient descent with momentum. */
 export interface SgdOptions {
-  /** Names it. */
+  /** The optimizer has this name. */
   readonly kind: "sgd";
-  /** Default 0.9. */
+  /** It is 0.9 by default. */
   readonly momentum?: number;
-  /** Default "heavy-ball". */
+  /** It is "heavy-ball" by default. */
   readonly form?: "heavy-ball" | "nesterov";
 }
 
-/** Adam, or AdamW, whose decay stands apart from the gradient. */
+/** These are the options of Adam, or of AdamW, whose decay stands apart from the gradient. */
 export interface AdamOptions {
-  /** Names it. */
+  /** The optimizer has this name. */
   readonly kind: "adam" | "adamw";
-  /** Default 0.9. */
+  /** It is 0.9 by default. */
   readonly beta1?: number;
-  /** Default 0.999. */
+  /** It is 0.999 by default. */
   readonly beta2?: number;
-  /** Default 1e-8. */
+  /** It is 1e-8 by default. */
   readonly epsilon?: number;
 }
 
-/** How one parameter is treated. Defaults: weightDecay 0, rho 0, lrScale 1, trained. */
+/** Says how one parameter is treated. By default weightDecay and rho are 0, lrScale is 1, and it is trained. */
 export interface Segment {
-  /** Default 0. */
+  /** It is 0 by default. */
   readonly weightDecay?: number;
-  /** Sum of ρ_c over the constraints on this parameter: the pull is rho·(w − target). */
+  /** This is the sum of ρ_c over the constraints on this parameter: the pull is rho·(w − target). */
   readonly rho?: number;
-  /** Factor on the learning rate. */
+  /** The learning rate is multiplied by it. */
   readonly lrScale?: number;
-  /** Leave the parameter and its moments alone. */
+  /** True leaves the parameter and its moments alone. */
   readonly frozen?: boolean;
 }
 
-/** One update. The arenas have the optimizer's layout; `target` and `mask` are optional parts of the arithmetic. */
+/**
+ * This is one update. The arenas have the optimizer's layout; `target` and `mask` are optional parts of the arithmetic.
+ */
 export interface OptimizerStep {
-  /** Learning rate. */
+  /** This is the learning rate. */
   readonly lr: number;
-  /** What is updated. */
+  /** These are updated. */
   readonly weights: Slice;
-  /** Of the loss by the weights. */
+  /** These are the gradients of the loss by the weights. */
   readonly gradients: Slice;
-  /** T = Σρ_c(Z_c − U_c)/Σρ_c. Without it no segment is pulled. */
+  /** It is T = Σρ_c(Z_c − U_c)/Σρ_c. Without it no segment is pulled. */
   readonly target?: Slice;
-  /** 0 or 1 per element: where 0, weight and moments become exactly 0. */
+  /** It is 0 or 1 per element; where it is 0, weight and moments become exactly 0. */
   readonly mask?: Slice;
 }
 
-/** An optimizer with its moments on the device. */
+/** This is an optimizer with its moments on the device. */
 export interface Optimizer {
-  /** Which one it is. */
+  /** This says which optimizer it is. */
   readonly kind: OptimizerOptions["kind"];
-  /** Of all arenas that it is given. */
+  /** All arenas that it is given have this layout. */
   readonly layout: ArenaLayout;
-  /** "momentum" for SGD; "moment1" and "moment2" for Adam: what a checkpoint stores beside `steps`. */
+  /** It has "momentum" for SGD, and "moment1" and "moment2" for Adam: what a checkpoint stores beside `steps`. */
   readonly state: ReadonlyMap<string, Arena>;
-  /** Updates done since the moments were zero (Adam's t). Set it when restoring a checkpoint. */
+  /** So many updates were done since the moments were zero (Adam's t). Set it when restoring a checkpoint. */
   steps: number;
   /** Replaces the treatment of every parameter; one that `treat` gives nothing for has the defaults. */
   setSegments(treat: (name: string) => Segment | undefined): void;
   /** Records one update. */
   step(update: OptimizerStep): void;
-  /** Moments 0, t = 0. */
+  /** Sets moments and t to 0. */
   reset(): void;
   /** Gives the moments back. */
   dispose(): void;
-  /** As `dispose`. */
+  /** Does what `dispose` does. */
   [Symbol.dispose](): void;
 }
 
 /**
- * SGD with momentum, Adam or AdamW over an arena: weight decay, ADMM pull, mask and update in one dispatch per binding
- * window (one, unless the arena exceeds the device's limit). PyTorch's semantics; formulas in kernels/optim/*.wgsl.
+ * Makes SGD with momentum, Adam or AdamW over an arena: weight decay, ADMM pull, mask and update in one dispatch per
+ * binding window (one, unless the arena exceeds the device's limit). Its semantics are PyTorch's; kernels/optim/*.wgsl
+ * have the formulas.
  */
 export function createOptimizer(gpu: Gpu, layout: ArenaLayout, options: OptimizerOptions): Optimizer {
   const windows = bindingWindows(
@@ -145,7 +148,10 @@ export function createOptimizer(gpu: Gpu, layout: ArenaLayout, options: Optimize
   return optimizer;
 }
 
-/** The hard prune: `x` becomes exactly 0 where `mask` is 0. Both are arenas of one layout, or tensors of ≥ 1 whole block. */
+/**
+ * Prunes for good: `x` becomes exactly 0 where `mask` is 0. Both are arenas of one layout, or tensors of ≥ 1 whole
+ * block.
+ */
 export function applyMask(gpu: Gpu, x: Slice, mask: Slice): void {
   if (x.byteLength !== mask.byteLength || x.byteLength % (4 * BLOCK_ELEMENTS) !== 0) {
     throw new RangeError(`applyMask: ${x.byteLength} and ${mask.byteLength} bytes are not two arenas of one layout`);

@@ -1,15 +1,15 @@
 /**
- * The ADMM projections on the device (docs/pipeline.md): group norms, exact top-k, the Z- and U-step, the pull's
- * target, masks. Everything here only records; what a caller needs to see (residuals, selection status, kept groups) lies
- * in small buffers that it reads together, once per update.
+ * Runs the ADMM projections on the device (docs/pipeline.md): group norms, exact top-k, the Z- and U-step, the pull's
+ * target, masks. Everything here only records; what a caller needs to see (residuals, selection status, kept groups)
+ * lies in small buffers that it reads together, once per update.
  *
  * One update of one constraint:
  *
  *     groupNorms of each coupled tensor (the first replaces the scores, the others add)
  *       → selectTopK → projectUpdate of each tensor → pullTarget of each tensor
  *
- * WebGPU forbids one buffer as input and output of one dispatch: keep U, Z, targets, scores, kept groups and masks each in a
- * buffer (an arena) of their own.
+ * WebGPU forbids one buffer as input and output of one dispatch: keep U, Z, targets, scores, kept groups and masks each
+ * in a buffer (an arena) of their own.
  */
 import { type GroupLayout, type GroupPlaces, layoutSize } from "../../kernels/project/layout.ts";
 import { planNorms } from "../../kernels/project/norms.ts";
@@ -33,15 +33,20 @@ export {
 } from "./project_selection.ts";
 
 export interface GroupNormOptions {
-  /** Add to the scores instead of replacing them: the further tensors of a coupled group. Default false. */
+  /**
+   * True adds to the scores instead of replacing them, for the further tensors of a coupled group. It is false by
+   * default.
+   */
   readonly accumulate?: boolean;
-  /** Factor on the sums of squares, 1/‖T‖² for coupled layers of very different norms. Default 1. */
+  /** The sums of squares are multiplied by it: 1/‖T‖² for coupled layers of very different norms, by default 1. */
   readonly scale?: number;
-  /** Element mask of zeros that stay zero: those elements count as 0. */
+  /** This is an element mask of zeros that stay zero: those elements count as 0. */
   readonly frozen?: Slice;
 }
 
-/** scores[g] (+)= scale · Σ_{e ∈ g} (w_e + u_e)², in a fixed order of summation. Without `u`, of w alone. */
+/**
+ * Computes scores[g] (+)= scale · Σ_{e ∈ g} (w_e + u_e)², in a fixed order of summation. Without `u` it is of w alone.
+ */
 export function groupNorms(
   gpu: Gpu,
   w: Slice,
@@ -73,20 +78,20 @@ export interface ProjectUpdate {
   readonly w: Slice;
   readonly u: Slice;
   readonly z: Slice;
-  /** f32 per group, 0 = pruned. */
+  /** It has an f32 per group, where 0 means pruned. */
   readonly keep: Slice;
-  /** "taps": keep holds the bits of each kernel's taps (`keepTaps`). Default "groups". */
+  /** With "taps" keep holds the bits of each kernel's taps (`keepTaps`). It is "groups" by default. */
   readonly kept?: Kept;
-  /** Element mask of zeros that stay zero: there Z and U become 0. */
+  /** This is an element mask of zeros that stay zero: there Z and U become 0. */
   readonly frozen?: Slice;
-  /** "hold" leaves U: the start, Z = Π(W) with U = 0. Default "update". */
+  /** "hold" leaves U as it is, for the start, Z = Π(W) with U = 0. It is "update" by default. */
   readonly dual?: "update" | "hold";
-  /** One vec4<f32> per slot; this call writes slot `slot`. */
+  /** It has one vec4<f32> per slot; this call writes slot `slot`. */
   readonly residuals: Slice;
   readonly slot: number;
 }
 
-/** Z⁺ = keep ∘ (W + U), U⁺ = U + W − Z⁺, and the sums of `decodeResiduals`. */
+/** Computes Z⁺ = keep ∘ (W + U), U⁺ = U + W − Z⁺, and the sums of `decodeResiduals`. */
 export function projectUpdate(gpu: Gpu, update: ProjectUpdate): void {
   const { layout, w, u, z, keep, kept, frozen, dual = "update", residuals, slot } = update;
   for (const slice of [w, u, z, frozen]) if (slice) checkBytes("projectUpdate", slice, layoutSize(layout));
@@ -114,19 +119,19 @@ export function projectUpdate(gpu: Gpu, update: ProjectUpdate): void {
   partials.buffer.release();
 }
 
-/** Norms of one tensor under one constraint, after its update. */
+/** These are norms of one tensor under one constraint, after its update. */
 export interface Residual {
-  /** ‖W − Z⁺‖, the primal residual. */
+  /** It is ‖W − Z⁺‖, the primal residual. */
   readonly gap: number;
-  /** ‖W‖. */
+  /** It is ‖W‖. */
   readonly weight: number;
-  /** ‖Z⁺ − Z‖; the dual residual is ρ times this. */
+  /** It is ‖Z⁺ − Z‖; the dual residual is ρ times this. */
   readonly change: number;
-  /** ‖Z⁺‖. */
+  /** It is ‖Z⁺‖. */
   readonly target: number;
 }
 
-/** The residual buffer as read back, one entry per slot. */
+/** Decodes the residual buffer as read back, with one entry per slot. */
 export function decodeResiduals(data: Float32Array): Residual[] {
   return Array.from({ length: data.length / 4 }, (_, slot) => {
     const [gap, weight, change, target] = data.subarray(4 * slot, 4 * slot + 4).map(Math.sqrt);
@@ -134,7 +139,9 @@ export function decodeResiduals(data: Float32Array): Residual[] {
   });
 }
 
-/** T = Σρ_c(Z_c − U_c)/Σρ_c over the constraints of one tensor, for the optimizer's `target` (its rho is Σρ_c). */
+/**
+ * Computes T = Σρ_c(Z_c − U_c)/Σρ_c over the constraints of one tensor, for the optimizer's `target` (its rho is Σρ_c).
+ */
 export function pullTarget(
   gpu: Gpu,
   constraints: readonly { readonly z: Slice; readonly u: Slice; readonly rho: number }[],
@@ -153,7 +160,7 @@ export function pullTarget(
   });
 }
 
-/** U ← U·ρ_old/ρ_new, so that the dual y = ρU does not jump when ρ changes. `u` may be a whole arena. */
+/** Sets U ← U·ρ_old/ρ_new, so that the dual y = ρU does not jump when ρ changes. `u` may be a whole arena. */
 export function rescaleDual(gpu: Gpu, u: Slice, rhoOld: number, rhoNew: number): void {
   if (!(rhoOld > 0 && rhoNew > 0)) throw new RangeError(`rescaleDual: rho ${rhoOld} -> ${rhoNew} must be positive`);
   for (const { first, elements } of bindingWindows(u.byteLength / 4, gpu.bindingBytes)) {
@@ -163,8 +170,9 @@ export function rescaleDual(gpu: Gpu, u: Slice, rhoOld: number, rhoNew: number):
 }
 
 /**
- * mask[e] ← mask[e] · keep[group of e]: intersects an element mask of 0 and 1 with chosen groups. With `freeze` (the
- * weights) an element that is exactly 0 already is masked too. Bias, γ and β of a filter take the layout of an [F] vector.
+ * Sets mask[e] ← mask[e] · keep[group of e]: intersects an element mask of 0 and 1 with chosen groups. With `freeze`
+ * (the weights) an element that is exactly 0 already is masked too. Bias, γ and β of a filter take the layout of an [F]
+ * vector.
  */
 export function expandMask(
   gpu: Gpu,
@@ -182,14 +190,14 @@ export function expandMask(
   }
 }
 
-/** scores[place of i] += part[i]: what of a member is none of the constraint's groups is dropped. */
+/** Adds part[i] to scores[place of i]: what of a member is none of the constraint's groups is dropped. */
 export function addGroups(gpu: Gpu, part: Slice, places: GroupPlaces, scores: Slice): void {
   const [to, from] = [scores.byteLength / 4, part.byteLength / 4];
   if ("offset" in places) {
     const plan = planShift({ to, from, shift: -places.offset, fallback: 0, write: "add" });
     return gpu.run(plan, [part, scores], `${from} groups`);
   }
-  // One more takes what is dropped.
+  // One more number takes what is dropped.
   const sums = scratch(gpu, 4 * (to + 1), "sums of groups");
   const lists = constantTable(gpu, invert(places.map.map((group) => group < 0 ? to : group), to + 1));
   gpu.run(planGatherGrad({ outer: 1, from: to + 1, to: from, inner: 1 }), [part, lists, sums], `${from} groups`);
@@ -197,7 +205,7 @@ export function addGroups(gpu: Gpu, part: Slice, places: GroupPlaces, scores: Sl
   sums.buffer.release();
 }
 
-/** part[i] = keep[place of i], 1 where it has none: the member's own view of the kept groups. */
+/** Sets part[i] = keep[place of i], or 1 where it has none: the member's own view of the kept groups. */
 export function takeGroups(gpu: Gpu, keep: Slice, places: GroupPlaces, part: Slice): void {
   const [to, from] = [part.byteLength / 4, keep.byteLength / 4];
   const shifted = (shift: number, into: Slice) => {
@@ -205,7 +213,7 @@ export function takeGroups(gpu: Gpu, keep: Slice, places: GroupPlaces, part: Sli
     gpu.run(plan, [keep, into], `${to} groups`);
   };
   if ("offset" in places) return shifted(places.offset, part);
-  // One more stays whatever goes.
+  // One more number stays 1 whatever groups go.
   const more = scratch(gpu, 4 * (from + 1), "kept groups and one");
   shifted(0, more);
   const indices = constantTable(gpu, places.map.map((group) => group < 0 ? from : group));

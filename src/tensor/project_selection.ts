@@ -1,4 +1,4 @@
-/** Which groups stay: exact selections of the largest scores, of the best patterns, and of N in each M. */
+/** Decides which groups stay by exact selections of the largest scores, of the best patterns, and of N in each M. */
 import type { GroupLayout } from "../../kernels/project/layout.ts";
 import { planPatterns, planTaps } from "../../kernels/project/pattern.ts";
 import { planTopK, type Selection } from "../../kernels/project/topk.ts";
@@ -11,9 +11,10 @@ import { checkBytes, elementsOf, groupsOf, inputsOf, weightsOf, windowsOf } from
 export type { Selection } from "../../kernels/project/topk.ts";
 
 /**
- * mask = 1 for exactly the k largest scores of each selection, ties to the lower index, 0 for the others; scores and mask
- * are f32 buffers that share offsets. status[i] = how many scores of selection i are NaN or infinite: read it with the
- * residuals and hand it to `checkStatus`. Deterministic, 0 ≤ k ≤ groups, any number of groups.
+ * Sets mask = 1 for exactly the k largest scores of each selection, where ties go to the lower index, and 0 for the
+ * others; scores and mask are f32 buffers that share offsets. status[i] says how many scores of selection i are NaN or
+ * infinite: read it with the residuals and hand it to `checkStatus`. It is deterministic, for 0 ≤ k ≤ groups and any
+ * number of groups.
  */
 export function selectTopK(
   gpu: Gpu,
@@ -42,13 +43,13 @@ export interface WeightSelection {
   readonly u?: Slice;
   /** Element mask of zeros that stay zero: those elements count as 0. */
   readonly frozen?: Slice;
-  /** How many weights stay. */
+  /** So many weights stay. */
   readonly k: number;
 }
 
 /**
- * The unstructured selection: mask = 1 for exactly the k largest |w + u|, ties to the lower index, without storing a score.
- * status[slot] = how many are NaN or infinite.
+ * Makes the unstructured selection: mask = 1 for exactly the k largest |w + u|, where ties go to the lower index,
+ * without storing a score. status[slot] says how many are NaN or infinite.
  */
 export function selectWeights(
   gpu: Gpu,
@@ -65,7 +66,10 @@ export function selectWeights(
   selectLong(gpu, { w, u, frozen }, { groups, k, slot }, mask, status);
 }
 
-/** @throws UserError that names the selections whose scores were NaN or infinite. `names` are in the order of selections. */
+/**
+ * @throws UserError that names the selections whose scores were NaN or infinite. `names` are in the order of
+ * selections.
+ */
 export function checkStatus(status: Float32Array, names: readonly string[]): void {
   const bad = names.flatMap((name, i) => status[i] > 0 ? [`${name} (${status[i]})`] : []);
   if (bad.length > 0) {
@@ -76,7 +80,7 @@ export function checkStatus(status: Float32Array, names: readonly string[]): voi
   }
 }
 
-/** w, with u and frozen as for `selectWeights`, of 3×3 kernels. */
+/** These are w, and u and frozen as for `selectWeights`, of 3×3 kernels. */
 export interface PatternInputs {
   readonly w: Slice;
   readonly u?: Slice;
@@ -84,8 +88,8 @@ export interface PatternInputs {
 }
 
 /**
- * The best of `patterns` (bits of taps, bit 3·kh + kw) for each kernel: scores[q] is what it keeps of the kernel's energy,
- * taps[q] (u32) the pattern itself. Kernels are then chosen by score, and `keepTaps` joins both.
+ * Finds the best of `patterns` (bits of taps, bit 3·kh + kw) for each kernel: scores[q] is what it keeps of the
+ * kernel's energy, taps[q] (u32) the pattern itself. Kernels are then chosen by score, and `keepTaps` joins both.
  */
 export function patternScores(
   gpu: Gpu,
@@ -105,20 +109,25 @@ export function patternScores(
   }
 }
 
-/** keep[q] ← taps[q], as a number, where the kernel stays: what `ProjectUpdate.kept` and `expandMask` call "taps". */
+/**
+ * Sets keep[q] ← taps[q], as a number, where the kernel stays: what `ProjectUpdate.kept` and `expandMask` call "taps".
+ */
 export function keepTaps(gpu: Gpu, taps: Slice, keep: Slice): void {
   checkBytes("keepTaps", taps, keep.byteLength / 4);
   gpu.run(planTaps(keep.byteLength / 4), [taps, keep]);
 }
 
 export interface RunSelection extends PatternInputs {
-  /** Weights per row: runs do not go beyond it, its last may be shorter. */
+  /** A row has so many weights: runs do not go beyond it, its last may be shorter. */
   readonly length: number;
   readonly n: number;
   readonly m: number;
 }
 
-/** N:M: mask = 1 for the n largest |w + u| of each run of m in a row, ties to the lower index; status as `selectWeights`. */
+/**
+ * Selects N:M: mask = 1 for the n largest |w + u| of each run of m in a row, where ties go to the lower index; status
+ * is as for `selectWeights`.
+ */
 export function selectRuns(
   gpu: Gpu,
   { w, u, frozen, length, n, m }: RunSelection,

@@ -1,8 +1,14 @@
-/** The parts of buffers that the projections bind: whole tensors, or windows of them above the device's binding limit. */
+/**
+ * Gives the parts of buffers that the projections bind: whole tensors, or windows of them above the device's binding
+ * limit.
+ */
 import { type GroupLayout, layoutSize, type LayoutWindow, layoutWindows } from "../../kernels/project/layout.ts";
 import type { Gpu, Slice } from "../gpu/gpu.ts";
 
-/** @throws RangeError where the device could not bind it: its offsets are multiples of 256 bytes */
+/**
+ * Gives `count` elements of a slice from `first` on. @throws RangeError where the device could not bind it: its offsets
+ * are multiples of 256 bytes
+ */
 export function elementsOf({ buffer, byteOffset }: Slice, first: number, count: number): Slice {
   const start = byteOffset + 4 * first;
   if (start % 256 !== 0) throw new RangeError(`a long selection begins at byte ${start}, not at a multiple of 256`);

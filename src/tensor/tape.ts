@@ -1,13 +1,13 @@
 /**
- * Reverse-mode differentiation: each op records how its output's gradient becomes its inputs' gradients; `backward`
- * plays the records in reverse. One tape per step; it owns every tensor that ops make through it.
+ * Differentiates in reverse mode: each op records how its output's gradient becomes its inputs' gradients; `backward`
+ * plays the records in reverse. A step has one tape, which owns every tensor that ops make through it.
  */
 import "../disposable.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { accumulate, fill } from "./ops/inplace.ts";
 import { type Dtype, Tensor } from "./tensor.ts";
 
-/** "train": dropout drops and batch norm uses the batch. "eval": neither. */
+/** In "train" dropout drops and batch norm uses the batch; in "eval" neither happens. */
 export type Mode = "train" | "eval";
 
 /** Given the gradient of an op's output, computes those of its inputs and adds them (`target`, `add`). */
@@ -21,7 +21,7 @@ interface Entry {
 interface Gradient {
   /** Somebody asked for it: it outlives `backward`. */
   readonly watched: boolean;
-  /** Where the caller wants it (a slice of the gradient arena), if anywhere. */
+  /** The caller wants it here (a slice of the gradient arena), if anywhere. */
   readonly slot?: Tensor;
   value?: Tensor;
 }
@@ -34,8 +34,8 @@ export class Tape {
   #current: Tensor | undefined;
 
   /**
-   * A tape in one mode, without any tensor yet.
-   * @param allocate where ops' outputs come from, if not from the pool: the tape doesn't free those
+   * Makes a tape in one mode, without any tensor yet.
+   * @param allocate Ops' outputs come from here, if not from the pool: the tape doesn't free those.
    */
   constructor(
     readonly gpu: Gpu,
@@ -43,7 +43,7 @@ export class Tape {
     readonly allocate?: (shape: readonly number[], dtype: Dtype) => Tensor,
   ) {}
 
-  /** A tensor with undefined contents that the tape frees. */
+  /** Makes a tensor with undefined contents that the tape frees. */
   empty(shape: readonly number[], dtype: Dtype = "f32"): Tensor {
     return this.allocate?.(shape, dtype) ?? this.own(Tensor.empty(this.gpu, shape, dtype));
   }
@@ -55,14 +55,14 @@ export class Tape {
   }
 
   /**
-   * Asks for d(loss)/d(t), written into `gradient` where given. Of what an op made, ask before another op reads it: it then
-   * lives as long as the tape, and so does its gradient.
+   * Asks for d(loss)/d(t), written into `gradient` where given. Of what an op made, ask before another op reads it: it
+   * then lives as long as the tape, and so does its gradient.
    */
   watch(t: Tensor, gradient?: Tensor): void {
     this.#gradients.set(t, { watched: true, slot: gradient });
   }
 
-  /** Whether a gradient has to flow to this tensor. */
+  /** Says whether a gradient has to flow to this tensor. */
   needs(t: Tensor): boolean {
     return this.#gradients.has(t);
   }
@@ -74,7 +74,7 @@ export class Tape {
     this.#entries.push({ output, backward });
   }
 
-  /** In a backward function: where to write the gradient of `x`. Hand it in with `add`. */
+  /** Says in a backward function where to write the gradient of `x`. Hand it in with `add`. */
   target(x: Tensor): Tensor {
     const gradient = this.#gradients.get(x);
     if (gradient?.slot && !gradient.value) return gradient.slot;
@@ -82,8 +82,8 @@ export class Tape {
   }
 
   /**
-   * In a backward function: adds `dx` (from `target`, made with `empty`, or the output's own `dy`) to the gradient of `x`.
-   * The tape takes `dx` over: don't write to it any more.
+   * Adds, in a backward function, `dx` (from `target`, made with `empty`, or the output's own `dy`) to the gradient of
+   * `x`. The tape takes `dx` over: don't write to it any more.
    */
   add(x: Tensor, dx: Tensor): void {
     const gradient = this.#gradients.get(x);
@@ -106,7 +106,10 @@ export class Tape {
     }
   }
 
-  /** In a backward function: the gradient of `x` so far, zeros if there is none, to be added to in place. `x` needs one. */
+  /**
+   * Gives, in a backward function, the gradient of `x` so far, zeros if there is none, to be added to in place. `x`
+   * needs one.
+   */
   accumulator(x: Tensor): Tensor {
     const gradient = this.#gradients.get(x)!;
     if (!gradient.value) {
@@ -128,7 +131,8 @@ export class Tape {
       fill(this.gpu, one, 1);
     }
     this.add(loss, one);
-    // From here on gradients are wanted only where the loss came through; entries off that path have none and are skipped.
+    // From here on gradients are wanted only where the loss came through; entries off that path have none and are
+    // skipped.
     for (let entry = this.#entries.pop(); entry; entry = this.#entries.pop()) {
       const { output } = entry;
       const { value: dy, watched } = this.#gradients.get(output)!;
@@ -142,7 +146,7 @@ export class Tape {
     }
   }
 
-  /** The gradient of a watched tensor after `backward`; undefined if the loss doesn't depend on it. */
+  /** Gives the gradient of a watched tensor after `backward`, or undefined if the loss doesn't depend on it. */
   gradient(x: Tensor): Tensor | undefined {
     return this.#gradients.get(x)?.value;
   }
@@ -155,7 +159,7 @@ export class Tape {
     this.#gradients.clear();
   }
 
-  /** As `dispose`. */
+  /** Does what `dispose` does. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -1,17 +1,17 @@
 import "../disposable.ts";
 import type { Gpu, GpuBuffer, Slice } from "../gpu/gpu.ts";
 
-/** What the 32 bits of an element are. */
+/** Says what the 32 bits of an element are. */
 export type Dtype = "f32" | "u32" | "i32";
 
 /**
- * A contiguous row-major array on the device: a range of a buffer, its shape and its element type.
+ * This is a contiguous row-major array on the device: a range of a buffer, its shape and its element type.
  * It holds one reference to the buffer; `dispose` (or `using`) gives it back.
  */
 export class Tensor implements Slice {
-  /** Elements. */
+  /** It has so many elements. */
   readonly size: number;
-  /** Four for each element. */
+  /** It has four bytes for each element. */
   readonly byteLength: number;
   #live = true;
 
@@ -27,12 +27,12 @@ export class Tensor implements Slice {
     this.byteLength = this.size * 4;
   }
 
-  /** Contents undefined. */
+  /** Makes a tensor with undefined contents. */
   static empty(gpu: Gpu, shape: readonly number[], dtype: Dtype = "f32"): Tensor {
     return new Tensor(gpu, gpu.alloc(Math.max(4, elements(shape) * 4), `tensor [${shape}]`), 0, shape, dtype);
   }
 
-  /** A new tensor of zeros. */
+  /** Makes a new tensor of zeros. */
   static zeros(gpu: Gpu, shape: readonly number[], dtype: Dtype = "f32"): Tensor {
     const tensor = Tensor.empty(gpu, shape, dtype);
     gpu.clear(tensor);
@@ -50,7 +50,7 @@ export class Tensor implements Slice {
     return tensor;
   }
 
-  /** The same storage under another shape of the same size, with a reference of its own. */
+  /** Gives the same storage under another shape of the same size, with a reference of its own. */
   view(shape: readonly number[]): Tensor {
     if (elements(shape) !== this.size) throw new RangeError(`a view of [${this.shape}] cannot have shape [${shape}]`);
     return new Tensor(this.gpu, this.buffer.retain(), this.byteOffset, shape, this.dtype);
@@ -61,12 +61,12 @@ export class Tensor implements Slice {
     return new Float32Array((await this.gpu.readMany([this]))[0]);
   }
 
-  /** The one number of a scalar. Waits for the device. */
+  /** Reads the one number of a scalar. Waits for the device. */
   async item(): Promise<number> {
     return (await this.read())[0];
   }
 
-  /** Whether it hasn't been disposed of. */
+  /** Says whether it hasn't been disposed of. */
   get live(): boolean {
     return this.#live;
   }
@@ -78,7 +78,7 @@ export class Tensor implements Slice {
     this.buffer.release();
   }
 
-  /** As `dispose`. */
+  /** Does what `dispose` does. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -90,7 +90,7 @@ export async function readTensors(tensors: readonly Tensor[]): Promise<Float32Ar
   return (await tensors[0].gpu.readMany(tensors)).map((bytes) => new Float32Array(bytes));
 }
 
-/** Elements first … first + count of a slice of 4-byte numbers. */
+/** Gives `count` elements from `first` on of a slice of 4-byte numbers. */
 export function partOf({ buffer, byteOffset }: Slice, first: number, count: number): Slice {
   return { buffer, byteOffset: byteOffset + 4 * first, byteLength: 4 * count };
 }

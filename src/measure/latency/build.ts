@@ -1,6 +1,7 @@
 /**
- * Builds a latency table on the device at hand: the model as it is first, then each of its layer shapes at the ends of its
- * widths, and the widths between as far as the time allows. Kernels are the planners' own choices: nothing is tuned.
+ * Builds a latency table on the device at hand: the model as it is first, then each of its layer shapes at the ends of
+ * its widths, and the widths between as far as the time allows. Kernels are the planners' own choices: nothing is
+ * tuned.
  */
 import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
@@ -17,29 +18,34 @@ import { openProbe } from "./probe.ts";
 import { graphSteps, type LayerStep, type RestStep, type TableStep, tableSteps } from "./steps.ts";
 import type { LatencyLayer, LatencyTable } from "./types.ts";
 
-/** How a table is built. */
+/** Says how a table is built. */
 export interface TableOptions {
-  /** What the table calls the model. */
+  /** The table calls the model by this. */
   readonly name: string;
-  /** Samples of a run. */
+  /** A run has so many samples. */
   readonly batch: number;
-  /** Networks whose layers are measured as well: what the model may become, such as by merging blocks. Default: none. */
+  /**
+   * The layers of these networks are measured as well: what the model may become, such as by merging blocks. By default
+   * there are none.
+   */
   readonly also?: readonly Pick<Model, "graph">[];
-  /** Time to spend, about; default 90 s. The ends of all layers' widths are measured however long it takes. */
+  /**
+   * About so many seconds are spent, by default 90. The ends of all layers' widths are measured however long it takes.
+   */
   readonly seconds?: number;
-  /** Told after each point. */
+  /** It is told after each point. */
   readonly onProgress?: (progress: TableProgress) => void;
   /** Ends the building; its reason is thrown. */
   readonly signal?: AbortSignal;
 }
 
-/** How far a table is. */
+/** Says how far a table is. */
 export interface TableProgress {
-  /** Points measured. */
+  /** So many points are measured. */
   readonly done: number;
   /** Becomes smaller where the device is too slow for all widths. */
   readonly total: number;
-  /** What is measured next. */
+  /** This is measured next. */
   readonly text: string;
 }
 
@@ -50,7 +56,7 @@ const WHOLE_SAMPLES = 9;
 const LONGEST_SAMPLE_MS = 200;
 /** Fewer steps of the clock say nothing. */
 const FEW_QUANTA = 20;
-/** Rounds in which times that are so many times as long as a wider layer's are measured again. */
+/** In AGAIN rounds, times that are OUTLIER times as long as a wider layer's are measured again. */
 const AGAIN = 3;
 const OUTLIER = 1.2;
 
@@ -113,7 +119,10 @@ export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOp
     }
   }
 
-  /** What else the device does only adds to a time: where one is longer than a wider layer's, the shorter of two is true. */
+  /**
+   * What else the device does only adds to a time: where one is longer than a wider layer's, the shorter of two is
+   * true.
+   */
   async function measureAgain(): Promise<void> {
     for (const [g, { medianMs }] of latencyLayers().entries()) {
       const { step } = groups[g];
@@ -139,7 +148,7 @@ export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOp
   }
 }
 
-/** Of each operator without a weight that only changed networks have, the step that reads and makes most. */
+/** Gives for each operator without a weight that only changed networks have the step that reads and makes most. */
 function addedSteps(
   own: readonly TableStep[],
   others: readonly { readonly graph: Graph; readonly steps: readonly TableStep[] }[],
@@ -205,7 +214,7 @@ async function sample(gpu: Gpu, contestants: readonly Contestant[], samples: num
   return await sampleInterleaved(gpu, contestants, options);
 }
 
-/** To four digits. */
+/** Gives the median to four digits. */
 function medianOf({ name, samplesMs, repeats, quantumMs }: Sampled): number {
   const medianMs = median(samplesMs);
   if (medianMs * repeats < FEW_QUANTA * quantumMs) {
@@ -219,7 +228,7 @@ function medianOf({ name, samplesMs, repeats, quantumMs }: Sampled): number {
   return Number(medianMs.toPrecision(4));
 }
 
-/** The finest grids whose points that are still to be measured fit into the time. */
+/** Gives the finest grids whose points that are still to be measured fit into the time. */
 function affordable(groups: readonly ShapeGroup[], pointMs: number, leftMs: number): Fineness {
   const known = count(groups, "ends");
   return FINENESS.findLast((fineness) => (count(groups, fineness) - known) * pointMs <= leftMs) ?? "ends";
@@ -236,7 +245,7 @@ function latencyLayer({ step, layers }: ShapeGroup, grid: Grid, measured: Readon
   return { shape: step.shape, layers, ...grid, medianMs: rows };
 }
 
-/** All [input, output] of a grid. */
+/** Lists all [input, output] of a grid. */
 function pairs({ inputs, outputs }: Grid, { probe: { groups } }: LayerStep): [number, number][] {
   return inputs.flatMap((input) =>
     groups.kind === "thin"
@@ -245,7 +254,7 @@ function pairs({ inputs, outputs }: Grid, { probe: { groups } }: LayerStep): [nu
   );
 }
 
-/** In an order that doesn't rise, so that a device that slows down doesn't tilt the grid. */
+/** Puts points in an order that doesn't rise, so that a device that slows down doesn't tilt the grid. */
 function scattered<T>(points: readonly T[]): T[] {
   const stride = [7, 5, 3, 2].find((s) => points.length % s !== 0) ?? 1;
   return points.map((_, i) => points[i * stride % points.length]);

@@ -1,27 +1,29 @@
-/** Which of a device's latency tables prices a network, and how far it can be trusted. */
+/** Decides which of a device's latency tables prices a network, and how far it can be trusted. */
 import { UserError } from "../../errors.ts";
 import type { Model } from "../../graph/types.ts";
 import { type Estimate, latencyEstimate, unfitTable } from "./estimate.ts";
 import type { LatencyTable } from "./types.ts";
 
-/** What asks for a time: a budget in ms. */
+/** This is what asks for a time: a budget in ms. */
 interface Timed {
-  /** Images at once; default: 1. */
+  /** So many images run at once, by default 1. */
   readonly batch?: number;
 }
 
 /**
- * What networks take by the table at the budget's batch that has `model`'s layers, in ms.
- * @throws UserError where none has: which there are, and what the nearest lacks
+ * Estimates what networks take by the table at the budget's batch that has `model`'s layers, in ms.
+ * @throws UserError where none has: it says which there are, and what the nearest lacks
  */
 export function estimateFor(tables: readonly LatencyTable[], budget: Timed, model: Model): Estimate {
   return latencyEstimate(tableFor(tables, budget, model));
 }
 
-/** How far a table's sum over the whole model may be from what the whole model took. */
+/** A table's sum over the whole model may be so many times what the whole model took, or as much less. */
 const FAR = 1.3;
 
-/** A warning where a table's sum is far from what it says of the whole: then what comes out is as far from what was asked. */
+/**
+ * Warns where a table's sum is far from what it says of the whole: then what comes out is as far from what was asked.
+ */
 export function doubtOfTable(tables: readonly LatencyTable[], budget: Timed, model: Model): string | undefined {
   const table = tableFor(tables, budget, model);
   const sum = latencyEstimate(table)(model);
@@ -32,7 +34,7 @@ export function doubtOfTable(tables: readonly LatencyTable[], budget: Timed, mod
     `the table was built: times by it are off by as much; build it again while the device does nothing else`;
 }
 
-/** The table at this batch that has the network's layers; undefined where none has. */
+/** Gives the table at this batch that has the network's layers, or undefined where none has. */
 export function tableIn(
   tables: readonly LatencyTable[],
   { batch = 1 }: Timed,
@@ -42,8 +44,8 @@ export function tableIn(
 }
 
 /**
- * The same, where there has to be one.
- * @throws UserError where none has: which there are, and what the nearest lacks
+ * Gives the same, where there has to be one.
+ * @throws UserError where none has: it says which there are, and what the nearest lacks
  */
 export function tableFor(
   tables: readonly LatencyTable[],

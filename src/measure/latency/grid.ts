@@ -1,7 +1,7 @@
-/** Which widths a table measures. Pure. */
+/** Says which widths a table measures. It is pure. */
 import type { Groups, LayerStep } from "./steps.ts";
 
-/** Layers of one shape that are measured together, up to the channels of the largest. */
+/** These are layers of one shape that are measured together, up to the channels of the largest. */
 export interface ShapeGroup {
   readonly step: LayerStep;
   readonly layers: readonly string[];
@@ -9,11 +9,11 @@ export interface ShapeGroup {
 
 export interface Grid {
   readonly inputs: readonly number[];
-  /** Empty where the outputs follow from the inputs. */
+  /** It is empty where the outputs follow from the inputs. */
   readonly outputs: readonly number[];
 }
 
-/** From coarse to fine: the part of geometric steps that are taken between 4 and all channels. */
+/** These go from coarse to fine: each is the part of geometric steps that are taken between 4 and all channels. */
 export const FINENESS = ["ends", "quarters", "halves", "fine"] as const;
 export type Fineness = (typeof FINENESS)[number];
 
@@ -21,7 +21,10 @@ const LEAST = 4;
 /** Closer to the full width than this, a point says nothing that the full width doesn't. */
 const CLOSEST = 1.15;
 
-/** Layers of one shape, each within the channels of its group's first; what isn't within another's is a group of its own. */
+/**
+ * Groups layers of one shape, each within the channels of its group's first; what isn't within another's is a group of
+ * its own.
+ */
 export function shapeGroups(steps: readonly LayerStep[]): ShapeGroup[] {
   const groups: { step: LayerStep; layers: string[] }[] = [];
   const largestFirst = steps.toSorted((a, b) => b.input * b.output - a.input * a.output);
@@ -35,7 +38,9 @@ export function shapeGroups(steps: readonly LayerStep[]): ShapeGroup[] {
   return groups;
 }
 
-/** The grid of a group. The channels of the smaller layers in it are points of their own where they are below 4. */
+/**
+ * Gives the grid of a group. The channels of the smaller layers in it are points of their own where they are below 4.
+ */
 export function gridOf({ step: { input, output, probe: { groups } } }: ShapeGroup, fineness: Fineness): Grid {
   const [inputs, outputs] = multiples(groups);
   return {
@@ -48,7 +53,10 @@ export function pointsOf({ inputs, outputs }: Grid): number {
   return inputs.length * Math.max(1, outputs.length);
 }
 
-/** 4, 8, 12, 16, 24, 32, 48 … and `most`, as far as they are multiples of `of`; coarser ones leave some of these out. */
+/**
+ * Gives 4, 8, 12, 16, 24, 32, 48 … and `most`, as far as they are multiples of `of`; coarser ones leave some of these
+ * out.
+ */
 export function widths(most: number, fineness: Fineness, of = 1): number[] {
   const between: number[] = [];
   for (let width = LEAST; width < most; width *= 2) {
@@ -61,7 +69,7 @@ export function widths(most: number, fineness: Fineness, of = 1): number[] {
   return [...new Set([...fitting, most])];
 }
 
-/** What the numbers of inputs and outputs are multiples of. */
+/** Gives what the numbers of inputs and outputs are multiples of. */
 function multiples(groups: Groups): readonly [number, number] {
   if (groups.kind === "dense") return [1, 1];
   return groups.kind === "wide" ? [groups.count, groups.count] : [groups.inputs, groups.outputs];

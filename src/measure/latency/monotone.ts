@@ -1,7 +1,7 @@
 /**
- * The nearest grid that never falls along a row or a column, nearest by the largest change (isotonic regression in L∞):
- * halfway between the least such grid above all times, m⁺[i][j] = max over a ≤ i, b ≤ j, and the greatest below them,
- * m⁻[i][j] = min over a ≥ i, b ≥ j. A grid that is monotone already stays as it is.
+ * Gives the nearest grid that never falls along a row or a column, nearest by the largest change (isotonic regression
+ * in L∞): halfway between the least such grid above all times, m⁺[i][j] = max over a ≤ i, b ≤ j, and the greatest below
+ * them, m⁻[i][j] = min over a ≥ i, b ≥ j. A grid that is monotone already stays as it is.
  */
 export function monotone(grid: readonly (readonly number[])[]): number[][] {
   const above = grid.map((row) => [...row]);
@@ -17,7 +17,10 @@ export function monotone(grid: readonly (readonly number[])[]): number[][] {
   return above.map((row, i) => row.map((high, j) => (high + below[i][j]) / 2));
 }
 
-/** Places [i, j] of times that are more than `times` as long as the time of one at least as wide in both directions. */
+/**
+ * Lists places [i, j] of times that are more than `times` as long as the time of one at least as wide in both
+ * directions.
+ */
 export function outliers(grid: readonly (readonly number[])[], times: number): [number, number][] {
   return grid.flatMap((row, i) =>
     row.flatMap((ms, j): [number, number][] => {

@@ -1,4 +1,4 @@
-/** A network of one layer, to be timed in place of a network's own with other channels. */
+/** Makes a network of one layer, to be timed in place of a network's own with other channels. */
 import type { Gpu } from "../../gpu/gpu.ts";
 import { type Builder, builder } from "../../graph/build.ts";
 import { initialise } from "../../graph/initialise.ts";
@@ -35,7 +35,7 @@ export function openProbe(gpu: Gpu, shape: ProbeShape, input: number, output: nu
   }
 }
 
-/** The layer, and before it, where it adds something, a value of the shape that it makes. */
+/** Makes the layer and, before it, where it adds something, a value of the shape that it makes. */
 export function probeGraph(probe: ProbeShape, input: number, output: number): Graph {
   const { extent, conv, residual, activation } = probe;
   const b = builder("probe", conv ? ["N", input, ...extent] : ["N", ...extent, input]);
@@ -59,14 +59,14 @@ function layer(b: Builder, { extent, conv, groups, regions, bias }: ProbeShape, 
   return b.conv(b.input, { ...shape, bias });
 }
 
-/** Of one image. */
+/** Gives the shape of what the layer makes of one image. */
 function made(probe: ProbeShape, input: number, output: number): readonly number[] {
   const { extent, conv } = probe;
   const b = builder("size", conv ? ["N", input, ...extent] : ["N", ...extent, input]);
   return b.shape(layer(b, { ...probe, bias: false }, output)).slice(1) as number[];
 }
 
-/** The input, cut and filled up with zeros to this size. */
+/** Gives the input, cut and filled up with zeros to this size. */
 function fitted(b: Builder, size: readonly number[]): string {
   const given = b.shape(b.input).slice(1) as number[];
   const cut = given.flatMap((length, i) => length > size[i] ? [i] : []);

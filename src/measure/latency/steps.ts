@@ -1,4 +1,7 @@
-/** What a table is asked about: the steps of a network's inference plan, each with what decides its time. Pure. */
+/**
+ * Lists what a table is asked about: the steps of a network's inference plan, each with what decides its time. It is
+ * pure.
+ */
 import type { ConvAttrs, Pair } from "../../graph/attrs.ts";
 import { dropIdentities, foldForInference, withoutFolded } from "../../graph/fold.ts";
 import { fuse, type FusedStep, layerOf } from "../../graph/fuse.ts";
@@ -12,24 +15,24 @@ import type { Graph, Model, Node, OpName, Shape } from "../../graph/types.ts";
 
 export type TableStep = LayerStep | RestStep;
 
-/** A layer with a weight: everything that decides its time but for its channels is in `shape`. */
+/** This is a layer with a weight: everything that decides its time but for its channels is in `shape`. */
 export interface LayerStep {
   readonly kind: "layer";
   readonly name: string;
   readonly shape: string;
-  /** Channels, or features, that it reads; a fraction where a layer keeps only some columns of its channels. */
+  /** It reads so many channels, or features; it is a fraction where a layer keeps only some columns of its channels. */
   readonly input: number;
   readonly output: number;
   readonly probe: ProbeShape;
 }
 
-/** What a layer of the same shape with other channels is built from. */
+/** A layer of the same shape with other channels is built from this. */
 export interface ProbeShape {
-  /** Of one image, after the channels of a convolution or before the features of a linear layer. */
+  /** These sizes of one image follow the channels of a convolution, or precede the features of a linear layer. */
   readonly extent: readonly number[];
   readonly conv?: ConvAttrs & { readonly kernel: Pair };
   readonly groups: Groups;
-  /** Of a convolution by region: in which one each row and column of its output lies. */
+  /** They say of a convolution by region in which one each row and column of its output lies. */
   readonly regions?: Pick<RegionalConv, "rows" | "cols">;
   readonly bias: boolean;
   readonly residual: boolean;
@@ -37,8 +40,9 @@ export interface ProbeShape {
 }
 
 /**
- * "dense": every output reads every input. "wide": so does each of `count` groups with its own. "thin": many groups of
- * `inputs` and `outputs` channels, of which pruning takes whole ones, so that the outputs follow from the inputs.
+ * In "dense" every output reads every input. In "wide" so does each of `count` groups with its own. "thin" has many
+ * groups of `inputs` and `outputs` channels, of which pruning takes whole ones, so that the outputs follow from the
+ * inputs.
  */
 export type Groups =
   | { readonly kind: "dense" }
@@ -49,16 +53,16 @@ export interface RestStep {
   readonly kind: "rest";
   readonly name: string;
   readonly op: OpName;
-  /** Numbers that it reads and makes, for one image. */
+  /** It reads and makes so many numbers, for one image. */
   readonly traffic: number;
 }
 
-/** The steps that launch something, in order. */
+/** Lists the steps that launch something, in order. */
 export function tableSteps(model: Model): TableStep[] {
   return stepsOf(foldForInference(model).model.graph);
 }
 
-/** The same without numbers: a bias that folding a batch norm would add isn't among what a step's probe has. */
+/** Lists the same without numbers: a bias that folding a batch norm would add isn't among what a step's probe has. */
 export function graphSteps(graph: Graph): TableStep[] {
   return stepsOf(withoutFolded(dropIdentities(graph)));
 }
@@ -90,7 +94,7 @@ function tableStep(step: FusedStep, graph: Graph, shapes: ReadonlyMap<string, Sh
   return { kind: "layer", name: node.name, shape: shapeName(probe), input: sizes.input, output: sizes.output, probe };
 }
 
-/** A convolution by region as a layer of its own: nothing is fused into it. */
+/** Makes a convolution by region a layer of its own: nothing is fused into it. */
 function regionalStep({ node }: FusedStep, graph: Graph, shapes: ReadonlyMap<string, Shape>): LayerStep | undefined {
   const { inference } = opOf(node);
   if (inference.kind !== "regions") return undefined;
@@ -119,7 +123,7 @@ function sizesOf(layer: LayerInference, node: Node, x: Shape, weight: readonly n
   const { extent, conv, groups } = geometryOf(problem.conv, x);
   if (taps) {
     const input = taps.length / (kernel[0] * kernel[1]);
-    // Of a linear layer, which has no window.
+    // A linear layer has no window.
     return { input, output: filters, extent, conv: extent.length === 0 ? undefined : conv, groups: dense };
   }
   return { input: channels, output: filters, extent, conv, groups };
@@ -130,12 +134,14 @@ function geometryOf(shape: ConvShape, x: Shape) {
   const perGroup = channels / group;
   const dense = { kind: "dense" } as const;
   const thin = { kind: "thin", inputs: perGroup, outputs: filters / group } as const;
-  // As pruning takes them: prune/groups/coupling_groups.ts.
+  // These are as pruning takes them (prune/groups/coupling_groups.ts).
   const groups: Groups = group === 1 ? dense : group >= perGroup ? thin : { kind: "wide", count: group };
   return { extent: x.slice(2) as number[], conv: { kernel, strides, pads, dilations, group }, groups };
 }
 
-/** "3×3 convolution of 32×32, stride 2, with a sum". Biases and activations cost next to nothing. */
+/**
+ * Names a shape such as "3×3 convolution of 32×32, stride 2, with a sum". Biases and activations cost next to nothing.
+ */
 export function shapeName(
   { extent, conv, groups, regions, residual }: Omit<ProbeShape, "bias" | "activation">,
 ): string {
@@ -152,7 +158,7 @@ export function shapeName(
   return parts.join(", ") + sum;
 }
 
-/** Those that don't lie in the region of most. */
+/** Counts the pixels that don't lie in the region of most. */
 function borderPixels({ rows, cols }: Pick<RegionalConv, "rows" | "cols">): number {
   const inside = [rows, cols].map((lines) => lines.filter((region) => region === 0).length);
   return rows.length * cols.length - inside[0] * inside[1];
@@ -160,7 +166,7 @@ function borderPixels({ rows, cols }: Pick<RegionalConv, "rows" | "cols">): numb
 
 const SUM = ", with a sum";
 
-/** The same shape with nothing added, or with something. */
+/** Gives the same shape with nothing added, or with something. */
 export function withoutSum(shape: string): string {
   return shape.endsWith(SUM) ? shape.slice(0, -SUM.length) : shape;
 }
@@ -169,7 +175,7 @@ export function withSum(shape: string): string {
   return withoutSum(shape) + SUM;
 }
 
-/** One number where all are the same. */
+/** Gives one number where all are the same. */
 function short(numbers: readonly number[]): string {
   return numbers.every((n) => n === numbers[0]) ? String(numbers[0]) : numbers.join(" ");
 }

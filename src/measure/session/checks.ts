@@ -16,14 +16,17 @@ import { readTensors, Tensor } from "../../tensor/tensor.ts";
 /** Gives a line about what was found right. @throws Error with a line about what was found and expected */
 export type Check = (gpu: Gpu) => Promise<string>;
 
-/** Sizes that suit no tile. */
+/** These sizes suit no tile. */
 const [M, N, K] = [61, 67, 129];
 const SUMMED = 100_003;
 const HALVES = 257;
 const SUBGROUP_GROUPS = 5;
 const DISPATCHES = 16;
 
-/** A product twice, the second time in a later submit: bit by bit the same, and each element within f32's error. */
+/**
+ * A product is made twice, the second time in a later submit: it must be bit by bit the same, and each element within
+ * f32's error.
+ */
 export const repeatCheck: Check = (gpu) =>
   scoped(async (own) => {
     const rng = random(1, "self-test");
@@ -46,7 +49,7 @@ export const repeatCheck: Check = (gpu) =>
     return `a product ${M}×${N}×${K} twice, the same bits; at most ${worst.toPrecision(2)} of f32's error off`;
   });
 
-/** The largest |Δ| / (4·√K·2⁻²⁴·Σ|a||b|): 1 is the most that adding in f32 in any order may be off. */
+/** Gives the largest |Δ| / (4·√K·2⁻²⁴·Σ|a||b|): 1 is the most that adding in f32 in any order may be off. */
 function worstOfProduct(a: Float32Array, b: Float32Array, y: Float32Array): number {
   let worst = 0;
   for (let m = 0; m < M; m++) {
@@ -76,7 +79,7 @@ export const reductionCheck: Check = (gpu) =>
     return `the sum of ${SUMMED} integers is exact`;
   });
 
-/** Quarters, which f16 holds, through f16 storage and arithmetic. */
+/** Quarters, which f16 holds, go through f16 storage and arithmetic. */
 export const f16Check: Check = (gpu) =>
   scoped(async (own) => {
     const x = Float32Array.from({ length: HALVES }, (_, i) => (i - (HALVES - 1) / 2) / 4);
@@ -89,7 +92,7 @@ export const f16Check: Check = (gpu) =>
     return `${HALVES} numbers stored and computed in f16 are exact`;
   });
 
-/** Each thread's sum over its subgroup against the host's sum over the threads that name the same first one. */
+/** Each thread's sum over its subgroup is held against the host's sum over the threads that name the same first one. */
 export const subgroupsCheck: Check = (gpu) =>
   scoped(async (own) => {
     const size = SUBGROUP_GROUPS * SUBGROUP_TEST_GROUP;
@@ -108,7 +111,7 @@ export const subgroupsCheck: Check = (gpu) =>
     return `sums over ${expected.size} subgroups are exact`;
   });
 
-/** Several dispatches of one submit, each with uniforms of its own: an Adreno ran only the first one right. */
+/** Several dispatches of one submit have uniforms of their own each: an Adreno ran only the first one right. */
 export const uniformsCheck: Check = (gpu) =>
   scoped(async (own) => {
     const tensors = Array.from({ length: DISPATCHES }, (_, i) => own(Tensor.zeros(gpu, [64 + 4 * i])));

@@ -1,4 +1,4 @@
-/** What all parts of a session share: the device, who is told, and what may end or disturb it. */
+/** This is what all parts of a session share: the device, who is told, and what may end or disturb it. */
 import type { Gpu, OpenGpu } from "../../gpu/gpu.ts";
 import { openPatiently } from "./device.ts";
 import { createPace, type Pace } from "./pace.ts";
@@ -11,13 +11,15 @@ export interface Context {
   readonly signal?: AbortSignal;
   tell(event: SessionEvent): void;
   incident(kind: Incident["kind"], text: string): void;
-  /** A device on the safe path. Tries for a while: after a device was lost, there may be no adapter for a moment. */
+  /**
+   * Opens a device on the safe path. Tries for a while: after a device was lost, there may be no adapter for a moment.
+   */
   open(): Promise<Gpu>;
   readonly pace: Pace;
   stopped(): boolean;
 }
 
-/** What is known before the self-test has found the safe path. */
+/** This is what is known before the self-test has found the safe path. */
 export interface Setting {
   readonly protocol: Protocol;
   readonly visibility: Visibility;

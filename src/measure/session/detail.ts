@@ -1,4 +1,4 @@
-/** What a session measures beside its rows, where it is asked to: the roofs, kernels and layers. */
+/** Measures what a session measures beside its rows, where it is asked to: the roofs, kernels and layers. */
 import { FMA_BYTES, FMA_VARIANTS, planFma } from "../../../kernels/roofline/plan.ts";
 import { DeviceLostError } from "../../gpu/errors.ts";
 import type { Gpu, Timing } from "../../gpu/gpu.ts";
@@ -14,14 +14,17 @@ import { type Entrant, images } from "./rows.ts";
 import type { Roof } from "./types.ts";
 import { HIDDEN, untilVisible } from "./visibility.ts";
 
-/** Buffers of the copy that is the memory roof: as large as that where there is room, smaller where there isn't. */
+/**
+ * The copy that is the memory roof has buffers of the first size where there is room, and smaller ones where there
+ * isn't.
+ */
 const COPY_BYTES = [64 * 2 ** 20, 16 * 2 ** 20, 4 * 2 ** 20];
-/** Timed things in the roofs and kernels together, about, and timings of each. */
+/** The roofs and kernels together have about so many timed things, and each has so many timings. */
 const KERNELS = 24, TIMINGS = 7;
 /** With a coarse clock samples are long: what would take more time than this is left out. */
 const MOST_MS = 60_000;
 
-/** The roofs, then the kernels against them. */
+/** Measures the roofs, then the kernels against them. */
 export async function measureHardware(context: Context): Promise<void> {
   const what = "roofs and kernels";
   const roof = await steadily(context, what, async (gpu, beforeSample) => {
@@ -40,7 +43,7 @@ export async function measureHardware(context: Context): Promise<void> {
   }
 }
 
-/** The time of each step of each entrant's plan. */
+/** Measures the time of each step of each entrant's plan. */
 export async function measureTimelines(context: Context, entrants: readonly Entrant[], batch: number): Promise<void> {
   for (const entrant of entrants) {
     const what = `layers of ${entrant.network} ${entrant.variant}, batch ${batch}`;
@@ -56,7 +59,7 @@ type BeforeSample = () => Promise<"go on" | "enough">;
 
 /**
  * Does `work` on a device of its own while the page is seen; once more where the page was hidden or the device lost
- * meanwhile. What fails then, or otherwise, is left out and said so. Undefined where there is no result.
+ * meanwhile. What fails then, or otherwise, is left out and said so. Gives undefined where there is no result.
  */
 async function steadily<T>(
   context: Context,
@@ -100,7 +103,7 @@ async function affordable(gpu: Gpu, count: number): Promise<void> {
   throw new Error(`with ${steps} it would take ${Math.ceil(ms / 60_000)} minutes`);
 }
 
-/** Of some work: an empty recording has no timestamps. */
+/** Times some work, since an empty recording has no timestamps. */
 async function aTiming(gpu: Gpu): Promise<Timing> {
   using y = Tensor.empty(gpu, [FMA_BYTES / 4]);
   const plan = planFma(FMA_VARIANTS[0], 8);
@@ -108,7 +111,7 @@ async function aTiming(gpu: Gpu): Promise<Timing> {
   return await gpu.time(() => gpu.run(plan, [y]));
 }
 
-/** With smaller buffers where the larger ones don't fit; the last error where none fit. */
+/** Takes smaller buffers where the larger ones don't fit, and throws the last error where none fit. */
 async function anyRoof(context: Context, gpu: Gpu, beforeSample: BeforeSample): Promise<Roof | undefined> {
   for (const copyBytes of COPY_BYTES) {
     try {

@@ -1,4 +1,4 @@
-/** How a session opens the device, and what it tells about it. */
+/** Says how a session opens the device, and what it tells about it. */
 import type { Gpu, GpuOptions, OpenGpu } from "../../gpu/gpu.ts";
 import type { DeviceInfo, SafePath } from "./types.ts";
 
@@ -18,12 +18,12 @@ export async function openPatiently(open: OpenGpu, path: SafePath, giveUp: (erro
   }
 }
 
-/** The options that keep a device on its safe path. */
+/** Gives the options that keep a device on its safe path. */
 export function gpuOptions({ dynamicOffsets, f16, subgroups }: SafePath): GpuOptions {
   return { dynamicOffsets, without: [...f16 ? [] : ["shader-f16"], ...subgroups ? [] : ["subgroups"]] };
 }
 
-/** What decides how large a network and a batch may be. */
+/** These decide how large a network and a batch may be. */
 const LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",

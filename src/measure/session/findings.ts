@@ -1,7 +1,7 @@
-/** What a session's events add up to, for a page that shows them and a record that keeps them. Pure. */
+/** Adds up a session's events, for a page that shows them and a record that keeps them. It is pure. */
 import type { DeviceInfo, Incident, KernelTime, LayerTime, Roof, Row, SelfTest, SessionEvent } from "./types.ts";
 
-/** The part of a device's record that a session fills. */
+/** This is the part of a device's record that a session fills. */
 export interface Findings {
   readonly device?: DeviceInfo;
   readonly selfTest?: SelfTest;
@@ -14,7 +14,7 @@ export interface Findings {
 
 export const NO_FINDINGS: Findings = { rows: [], layers: [], kernels: [], incidents: [] };
 
-/** The findings, or a record of them, and one event more. What is measured again takes the place of the first. */
+/** Adds one event to the findings, or to a record of them. What is measured again takes the place of the first. */
 export function withEvent<F extends Findings>(found: F, event: SessionEvent): F {
   switch (event.kind) {
     case "device":

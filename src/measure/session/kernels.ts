@@ -1,6 +1,6 @@
 /**
- * Kernels by themselves, against the roofs: products, 3×3 convolutions, and block-sparse products against the dense one.
- * Weights are packed before, as inference does.
+ * Measures kernels by themselves, against the roofs: products, 3×3 convolutions, and block-sparse products against the
+ * dense one. Weights are packed before, as inference does.
  */
 import "../../disposable.ts";
 import { planConvForward } from "../../../kernels/conv/forward.ts";
@@ -18,16 +18,19 @@ import { bound } from "../roofline.ts";
 import { mad, median } from "../stats.ts";
 import type { KernelTime, Roof } from "./types.ts";
 
-/** One sort of kernel, all of whose sizes and densities are measured in turns. */
+/** This is one sort of kernel, all of whose sizes and densities are measured in turns. */
 export type Family = KernelTime["family"];
 export const FAMILIES: readonly Family[] = ["gemm", "conv", "block-sparse"];
 
-/** The first is measured on every device, so that all can be compared; each larger one where it takes no longer than this. */
+/**
+ * The first is measured on every device, so that all can be compared; each larger one where it takes no longer than
+ * this.
+ */
 const KERNEL_MS = 20;
-/** Of the arithmetic roof, which a kernel will reach at least: to guess how long it takes. */
+/** A kernel will reach at least this share of the arithmetic roof, which serves to guess how long it takes. */
 const SHARE = 0.25;
 const GEMM_SIZES = [256, 512, 1024];
-/** Stages of a ResNet for small images; batch, channels, side, filters. */
+/** These are stages of a ResNet for small images, as batch, channels, side and filters. */
 const CONVS = [[8, 16, 32, 16], [8, 64, 8, 64], [32, 64, 32, 64]] as const;
 const SPARSE_SIZES = [256, 512, 1024];
 const DENSITIES = [1, 0.5, 0.25, 0.1];
@@ -38,9 +41,9 @@ const SAMPLES = 7;
 interface Job extends Contestant {
   readonly shape: string;
   readonly density: number;
-  /** 2 for each multiply-add. */
+  /** It counts 2 for each multiply-add. */
   readonly flops: number;
-  /** Inputs, weights and outputs, moved once. */
+  /** It counts inputs, weights and outputs, moved once. */
   readonly bytes: number;
 }
 
@@ -82,7 +85,7 @@ export async function measureKernels(
 
 interface Bench {
   readonly gpu: Gpu;
-  /** Small random numbers: zeros could be cheaper to multiply. */
+  /** Makes a tensor of small random numbers: zeros could be cheaper to multiply. */
   tensor(shape: readonly number[]): Tensor;
   from(data: Float32Array): Tensor;
   /** Runs now what depends on the weights only; the rest is recorded in scratch of its own. */
@@ -109,7 +112,7 @@ function createBench(gpu: Gpu, stack: DisposableStack): Bench {
   };
 }
 
-/** Whether a kernel of so many operations is short enough here. */
+/** Says whether a kernel of so many operations is short enough here. */
 type Fits = (flops: number) => boolean;
 
 const JOBS: Readonly<Record<Family, (bench: Bench, fits: Fits) => Job[]>> = {
@@ -191,7 +194,7 @@ function cube(size: number): string {
   return `${size}×${size}×${size}`;
 }
 
-/** Normal numbers in round(density · blocks) of the 16×16 blocks, at random places. */
+/** Makes normal numbers in round(density · blocks) of the 16×16 blocks, at random places. */
 function blockSparse(size: number, density: number): Float32Array {
   const rng = random(1, `block-sparse ${density}`);
   const across = size / BLOCK;

@@ -1,4 +1,4 @@
-/** Where a network's time goes: each step of its inference plan by itself, in turns with whole runs. */
+/** Measures where a network's time goes: each step of its inference plan by itself, in turns with whole runs. */
 import type { Gpu } from "../../gpu/gpu.ts";
 import { graphCost } from "../../graph/cost.ts";
 import { foldForInference } from "../../graph/fold.ts";
@@ -11,13 +11,14 @@ import { median } from "../stats.ts";
 import type { Entrant } from "./rows.ts";
 import type { LayerTime } from "./types.ts";
 
-/** Steps are many and each has its turn in every round: few rounds. */
+/** Steps are many and each has its turn in every round, so there are few rounds. */
 const SAMPLES = 5;
 
 /**
- * The steps of the fused plan in order, without those that launch nothing (a Flatten). Dispatches that are repeated alone
- * find their caches warm and no gap before them, so the sum may be below a whole run; it may be above where the device
- * overlaps steps of a whole run. None where `beforeSample` ended it before everybody had a sample.
+ * Times the steps of the fused plan in order, without those that launch nothing (a Flatten). Dispatches that are
+ * repeated alone find their caches warm and no gap before them, so the sum may be below a whole run; it may be above
+ * where the device overlaps steps of a whole run. It gives none where `beforeSample` ended it before everybody had a
+ * sample.
  *
  * @throws RangeError where the clock can't resolve a step
  */
@@ -48,7 +49,7 @@ export async function measureLayers(
   }
 }
 
-/** How many steps the fused plan has. */
+/** Says how many steps the fused plan has. */
 export function layerCount(model: Model): number {
   return fuse(foldForInference(model).model.graph).length;
 }

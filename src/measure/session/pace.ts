@@ -1,6 +1,6 @@
 /**
- * The device's pace: one product, timed before each row. Rows follow one another for minutes, and a phone that has become
- * warm meanwhile makes the later ones look worse than they are.
+ * Watches the device's pace by one product, timed before each row. Rows follow one another for minutes, and a phone
+ * that has become warm meanwhile makes the later ones look worse than they are.
  */
 import { planGemm } from "../../../kernels/gemm/plan.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
@@ -13,7 +13,10 @@ const SIZE = 256;
 const SAMPLES = 5;
 /** A coarser clock would take seconds to tell. */
 const LONGEST_SAMPLE_MS = 100;
-/** Of the first row's time, or of the last one that was told of. */
+/**
+ * The device counts as slower where a product takes so many times the first row's time, or that of the last row that
+ * was told of.
+ */
 const SLOWER = 1.3;
 
 /** Gives a line about it where the device has become slower than it was. */

@@ -1,4 +1,4 @@
-/** The rows of one network at one batch size: its variants timed in turns, whatever happens meanwhile. */
+/** Measures the rows of one network at one batch size: its variants are timed in turns, whatever happens meanwhile. */
 import { random } from "../../../kernels/random/philox.ts";
 import { DeviceLostError } from "../../gpu/errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
@@ -15,7 +15,7 @@ import { reasonOf } from "./reason.ts";
 import type { Protocol, Row, RowStatus, Variant } from "./types.ts";
 import { HIDDEN, untilVisible } from "./visibility.ts";
 
-/** A variant of the network whose turn it is. */
+/** This is a variant of the network whose turn it is. */
 export interface Entrant {
   readonly network: string;
   readonly variant: Variant;
@@ -23,19 +23,19 @@ export interface Entrant {
 }
 
 const DRAWN = 1 << 14;
-/** So that a burst's samples start from a device at rest. */
+/** The device rests so long before each sample of a burst, so that it starts from rest. */
 const REST_MS = 20;
 const MIN_SAMPLES = 5;
-/** Of the first samples' time that the last ones may take before it counts as slower. */
+/** The last samples may take so many times the first ones' time before the device counts as slower. */
 const SLOWER = 1.15;
-/** Fewer have fifths of less than five, whose medians are noise. */
+/** Fewer samples have fifths of less than five, whose medians are noise. */
 const DRIFT_SAMPLES = 25;
 /** A sample of so few steps of the clock says nothing. */
 const FEW_QUANTA = 20;
 
 /**
- * Measures and tells the rows; a lost device gives them one more try, a page hidden meanwhile as well. Gives the entrants
- * that could be measured. Never throws.
+ * Measures and tells the rows; a lost device gives them one more try, a page hidden meanwhile as well. Gives the
+ * entrants that could be measured. Never throws.
  */
 export async function measureRows(
   context: Context,
@@ -83,8 +83,8 @@ interface Ready {
 }
 
 /**
- * One try, on a device of its own, so that what a network has used is free for the next one. A variant that doesn't fit
- * fails alone.
+ * Makes one try, on a device of its own, so that what a network has used is free for the next one. A variant that
+ * doesn't fit fails alone.
  *
  * @throws what ends the try for all variants: a lost device, above all
  */
@@ -128,7 +128,7 @@ async function timeVariants(
   });
   ready.forEach(({ entrant, coldMs }, i) => {
     const row = timedRow(entrant, batch, coldMs, sampled[i], again ? "retried" : "measured");
-    // Stopped before its first sample: no row.
+    // What was stopped before its first sample has no row.
     if (sampled[i].samplesMs.length > 0 || hidden()) rows.set(entrant, context.stopped() ? stoppedRow(row) : row);
   });
   return entrants.flatMap((entrant) => rows.get(entrant) ?? []);
@@ -153,7 +153,7 @@ async function coldStart(context: Context, model: Model, batch: number): Promise
   return performance.now() - start;
 }
 
-/** Standard normal pixels. What they are doesn't matter for time, so a few are drawn and repeated. */
+/** Makes standard normal pixels. What they are doesn't matter for time, so a few are drawn and repeated. */
 export function images(gpu: Gpu, { graph }: Model, batch: number): Tensor {
   const shape = concrete(graph.inputs[0].shape, batch);
   const pixels = new Float32Array(elements(shape));

@@ -1,6 +1,7 @@
 /**
- * Does this device compute what it should? Phones' drivers have faults that no error tells of; each check finds one, and a
- * check that fails chooses the path around it. Where there is no way around, nothing that is measured means anything.
+ * Asks whether this device computes what it should. Phones' drivers have faults that no error tells of; each check
+ * finds one, and a check that fails chooses the path around it. Where there is no way around, nothing that is measured
+ * means anything.
  */
 import { type Gpu, type GpuOptions, type OpenGpu, openGpu } from "../../gpu/gpu.ts";
 import { type Check, f16Check, reductionCheck, repeatCheck, subgroupsCheck, uniformsCheck } from "./checks.ts";
@@ -9,8 +10,8 @@ import { gpuOptions } from "./device.ts";
 import type { CheckName, SafePath, SelfCheck, SelfTest } from "./types.ts";
 
 /**
- * Runs all checks, each on a device of its own, so that one that loses its device takes no other along. Never throws: what
- * goes wrong in a check, opening included, is its failure.
+ * Runs all checks, each on a device of its own, so that one that loses its device takes no other along. Never throws:
+ * what goes wrong in a check, opening included, is its failure.
  */
 export async function selfTest(open: OpenGpu = openGpu): Promise<SelfTest> {
   const run = (name: CheckName, check: Check, options: GpuOptions, feature?: string) =>

@@ -1,7 +1,7 @@
 /**
- * A timing session: the device and its self-test first, then each network at each batch size, its variants in turns. It
- * runs in Deno and in a worker alike, tells everything as it happens, and survives what happens to phones: a lost device,
- * too little memory, a hidden page. Kernels are the planners' own choices: nothing is tuned.
+ * Runs a timing session: the device and its self-test come first, then each network at each batch size, its variants in
+ * turns. It runs in Deno and in a worker alike, tells everything as it happens, and survives what happens to phones: a
+ * lost device, too little memory, a hidden page. Kernels are the planners' own choices: nothing is tuned.
  */
 import type { Model } from "../../graph/types.ts";
 import { type Context, createContext, type Setting } from "./context.ts";
@@ -14,9 +14,9 @@ import { selfTest } from "./selftest.ts";
 import type { Protocol, SafePath, SelfTest, SessionEvent, Variant } from "./types.ts";
 import { createVisibility, type Visibility } from "./visibility.ts";
 
-/** A network to be timed. */
+/** This is a network to be timed. */
 export interface SessionNetwork {
-  /** What its rows call it; variants of one network have the same name, and are timed against each other. */
+  /** Its rows call it by this; variants of one network have the same name, and are timed against each other. */
   readonly network: string;
   /** Dense and pruned of one name are timed in turns. */
   readonly variant: Variant;
@@ -24,29 +24,29 @@ export interface SessionNetwork {
   readonly model: () => Model | Promise<Model>;
 }
 
-/** What is timed, and how. */
+/** Says what is timed, and how. */
 export interface SessionOptions {
-  /** In the order in which they are timed. */
+  /** They are in the order in which they are timed. */
   readonly networks: readonly SessionNetwork[];
-  /** Batch sizes, and how hard the device is pressed. */
+  /** It has the batch sizes, and how hard the device is pressed. */
   readonly protocol: Protocol;
-  /** "full": also the kernels against the roofline, and each layer. Default "rows". */
+  /** "full" also measures the kernels against the roofline, and each layer. It is "rows" by default. */
   readonly detail?: "rows" | "full";
-  /** Told all that is found, as it is found. */
+  /** It is told all that is found, as it is found. */
   readonly onEvent: (event: SessionEvent) => void;
   /** Ends the session after the current sample; what was found until then has been told. */
   readonly signal?: AbortSignal;
-  /** Default: always visible. */
+  /** By default the page is always visible. */
   readonly visibility?: Visibility;
-  /** Default `Gpu.open`. */
+  /** It is `Gpu.open` by default. */
   readonly open?: OpenGpu;
 }
 
 const EVERYTHING: SafePath = { dynamicOffsets: true, f16: true, subgroups: true };
 
 /**
- * Runs the session to its end. A row that can't be measured is told as "failed" with the reason, so the table is complete
- * whenever `complete` is true; it is false where the session was stopped.
+ * Runs the session to its end. A row that can't be measured is told as "failed" with the reason, so the table is
+ * complete whenever `complete` is true; it is false where the session was stopped.
  *
  * @throws NoAdapterError where there is no WebGPU at all
  */

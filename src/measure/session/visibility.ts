@@ -1,22 +1,25 @@
-/** Whether the page is seen. A hidden page's GPU work is slowed down or put off, so what was measured then is doubtful. */
+/**
+ * Says whether the page is seen. A hidden page's GPU work is slowed down or put off, so what was measured then is
+ * doubtful.
+ */
 
-/** Why a row is in doubt that was measured meanwhile. */
+/** This says why a row is in doubt that was measured meanwhile. */
 export const HIDDEN = "the page was hidden meanwhile";
 
-/** As `document.visibilityState` has it. */
+/** It is as `document.visibilityState` has it. */
 export type VisibilityState = "visible" | "hidden";
 
 /** The page posts what it is told (`set`); the session asks and waits. */
 export interface Visibility {
-  /** What was told last. */
+  /** This was told last. */
   readonly state: VisibilityState;
-  /** Tells it. */
+  /** Tells the state. */
   set(state: VisibilityState): void;
-  /** Called at each change; gives what ends that. */
+  /** Calls the listener at each change; gives what ends that. */
   onChange(listener: (state: VisibilityState) => void): () => void;
 }
 
-/** A visibility that its owner tells; without that it stays as it began. */
+/** Makes a visibility that its owner tells; without that it stays as it began. */
 export function createVisibility(initial: VisibilityState = "visible"): Visibility {
   let state = initial;
   const listeners = new Set<(state: VisibilityState) => void>();

@@ -13,10 +13,11 @@ const attentionPlan = cached(planAttention);
 const attentionGradPlan = cached(planAttentionGrad);
 
 /**
- * y[…,T,D] = softmax(scale · q·kᵀ)·v over the last two axes (Vaswani et al., arXiv 1706.03762), for q […,T,D] and k, v
- * […,S,D] of the same leading dimensions (samples, heads); differentiable in all three. The T × S weights are never stored.
+ * Computes y[…,T,D] = softmax(scale · q·kᵀ)·v over the last two axes (Vaswani et al., arXiv 1706.03762), for q […,T,D]
+ * and k, v […,S,D] of the same leading dimensions (samples, heads); differentiable in all three. The T × S weights are
+ * never stored.
  *
- * @param scale default 1/√D
+ * @param scale It is 1/√D by default.
  * @throws UserError when the shapes don't fit or D is above 128
  */
 export function attention(tape: Tape, q: Tensor, k: Tensor, v: Tensor, scale?: number): Tensor {

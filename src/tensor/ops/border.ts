@@ -6,8 +6,8 @@ import { launchSum } from "./reduce.ts";
 import { constantTable } from "./tables.ts";
 
 /**
- * y[n,f,i,j] = x[n,f,i,j] + table[f, rows[i], cols[j]] for x [N, F, H, W] and table [F, R, C]: the bias that a constant
- * leaves behind when it passes a zero-padded convolution (docs/pipeline.md).
+ * Computes y[n,f,i,j] = x[n,f,i,j] + table[f, rows[i], cols[j]] for x [N, F, H, W] and table [F, R, C]: the bias that a
+ * constant leaves behind when it passes a zero-padded convolution (docs/pipeline.md).
  */
 export function borderBias(
   tape: Tape,

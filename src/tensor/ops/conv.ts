@@ -15,27 +15,27 @@ const forwardPlan = cached(planConvForward);
 const dgradPlan = cached(planConvDgrad);
 const wgradPlan = cached(planConvWgrad);
 
-/** Order and meaning as in ONNX. Defaults: stride 1, pads 0, dilation 1, groups 1. */
+/** Order and meaning are as in ONNX. The defaults are stride 1, pads 0, dilation 1 and groups 1. */
 export interface ConvOptions {
-  /** Default 1. */
+  /** It is 1 by default. */
   readonly stride?: readonly [number, number];
-  /** top, left, bottom, right */
+  /** They are top, left, bottom and right. */
   readonly pads?: readonly [number, number, number, number];
-  /** Default 1. */
+  /** It is 1 by default. */
   readonly dilation?: readonly [number, number];
-  /** Default 1. */
+  /** It is 1 by default. */
   readonly groups?: number;
 }
 
 export interface ColumnConvOptions extends Omit<ConvOptions, "groups"> {
-  /** Kept columns c·KH·KW + kh·KW + kw of the GEMM matrix, ascending. */
+  /** These are the kept columns c·KH·KW + kh·KW + kw of the GEMM matrix, ascending. */
   readonly taps: readonly number[];
-  /** Default [1,1]. */
+  /** It is [1,1] by default. */
   readonly kernel?: readonly [number, number];
 }
 
 /**
- * y[N,F,OH,OW] = conv(x[N,C,H,W], w[F,C/groups,KH,KW]) + bias[F], differentiable in all three.
+ * Computes y[N,F,OH,OW] = conv(x[N,C,H,W], w[F,C/groups,KH,KW]) + bias[F], differentiable in all three.
  *
  * @throws UserError when the shapes don't fit
  */
@@ -43,15 +43,19 @@ export function conv2d(tape: Tape, x: Tensor, w: Tensor, bias?: Tensor, options:
   return convolve(tape, x, w, bias, convShape(x, w, options));
 }
 
-/** Of a transposed convolution: those of the convolution, and lines and columns more at the end than it would need. */
+/**
+ * A transposed convolution has the options of the convolution, and lines and columns more at the end than it would
+ * need.
+ */
 export interface ConvTransposeOptions extends ConvOptions {
-  /** Smaller than the stride; default 0. */
+  /** It is smaller than the stride, and 0 by default. */
   readonly outputPadding?: readonly [number, number];
 }
 
 /**
- * The transpose of a convolution, y[N,F,OH,OW] of x[N,C,H,W] and w[C,F/groups,KH,KW] (+ bias[F]), by the convolution's own
- * kernels: what is its gradient there is the value here, and the other way round. Differentiable in all three.
+ * Computes the transpose of a convolution, y[N,F,OH,OW] of x[N,C,H,W] and w[C,F/groups,KH,KW] (+ bias[F]), by the
+ * convolution's own kernels: what is its gradient there is the value here, and the other way round. It is
+ * differentiable in all three.
  *
  * @throws UserError when the shapes don't fit
  */
@@ -83,7 +87,7 @@ export function convTranspose2d(
   return bias ? add(tape, y, bias) : y;
 }
 
-/** The geometry of the convolution that makes [N,C,H,W] of what its transpose makes. */
+/** Gives the geometry of the convolution that makes [N,C,H,W] of what its transpose makes. */
 function transposedShape(x: HasShape, w: HasShape, options: ConvTransposeOptions): ConvShape {
   const { stride = [1, 1], pads = [0, 0, 0, 0], dilation = [1, 1], groups = 1, outputPadding = [0, 0] } = options;
   const [batch, filters, height, width] = x.shape;
@@ -108,8 +112,8 @@ function transposedShape(x: HasShape, w: HasShape, options: ConvTransposeOptions
 }
 
 /**
- * A convolution that kept only the columns `taps` of its GEMM matrix: w is [F,taps.length]; x is [N,C,H,W], or [N,K] for
- * a linear layer that kept some of its inputs. Differentiable in x, w and bias.
+ * Computes a convolution that kept only the columns `taps` of its GEMM matrix: w is [F,taps.length]; x is [N,C,H,W], or
+ * [N,K] for a linear layer that kept some of its inputs. It is differentiable in x, w and bias.
  *
  * @throws UserError when the shapes don't fit
  */
@@ -123,7 +127,7 @@ export function columnConv2d(
   return convolve(tape, x, w, bias, columnConvShape(x, w, options));
 }
 
-/** The geometry of a convolution of these operands. @throws UserError when they don't fit */
+/** Gives the geometry of a convolution of these operands. @throws UserError when they don't fit */
 export function convShape(x: HasShape, w: HasShape, options: ConvOptions = {}): ConvShape {
   const groups = options.groups ?? 1;
   if (x.shape.length !== 4 || w.shape.length !== 4 || x.shape[1] !== w.shape[1] * groups) {
@@ -135,7 +139,7 @@ export function convShape(x: HasShape, w: HasShape, options: ConvOptions = {}): 
   return { ...geometry(x, options), filters: w.shape[0], kernel: [w.shape[2], w.shape[3]], groups };
 }
 
-/** The geometry of a column-compacted convolution. @throws UserError when the operands don't fit */
+/** Gives the geometry of a column-compacted convolution. @throws UserError when the operands don't fit */
 export function columnConvShape(x: HasShape, w: HasShape, options: ColumnConvOptions): ConvShape {
   const { taps, kernel = [1, 1] } = options;
   if (w.shape.length !== 2 || w.shape[1] !== taps.length) {
@@ -160,12 +164,12 @@ export interface ConvOperands {
   readonly x: Tensor;
   readonly w: Tensor;
   readonly bias?: Tensor;
-  /** Added before the activation; shape of y. */
+  /** It has the shape of y and is added before the activation. */
   readonly residual?: Tensor;
   readonly y: Tensor;
 }
 
-/** y = act(conv(x, w) + bias + residual) into a given tensor. */
+/** Computes y = act(conv(x, w) + bias + residual) into a given tensor. */
 export function convForward(
   gpu: Gpu,
   shape: ConvShape,
@@ -177,7 +181,7 @@ export function convForward(
   launch(gpu, plan, { x, w, bias, residual, y }, convLabel(shape), [...plan.prepare, ...plan.steps]);
 }
 
-/** The output of a convolution of this geometry: [N,F,OH,OW], or [N,F] for an input of rank 2. */
+/** Gives the output's shape of a convolution of this geometry: [N,F,OH,OW], or [N,F] for an input of rank 2. */
 export function convOutputShape(shape: ConvShape, rank: number): number[] {
   return rank === 2 ? [shape.batch, shape.filters] : [shape.batch, shape.filters, ...convOutput(shape)];
 }

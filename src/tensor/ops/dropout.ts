@@ -4,7 +4,10 @@ import { UserError } from "../../errors.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** What the mask is drawn from: the same three draw the same mask, on the host (kernels/random/philox.ts) as on the GPU. */
+/**
+ * The mask is drawn from these: the same three draw the same mask, on the host (kernels/random/philox.ts) as on the
+ * GPU.
+ */
 export interface DropoutKey {
   readonly seed: number;
   /** Each layer has one of its own. */

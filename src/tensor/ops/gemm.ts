@@ -9,14 +9,15 @@ import { cached, launch, tuningFor } from "./launch.ts";
 
 const gemmPlan = cached(planGemm);
 
-/** How the operands lie. */
+/** Says how the operands lie. */
 export interface MatmulOptions {
-  /** b is [N,K] instead of [K,N]. Default: false. */
+  /** b is [N,K] instead of [K,N]. It is false by default. */
   readonly transB?: boolean;
 }
 
 /**
- * y[…,M,N] = a[…,M,K] · b[…,K,N], differentiable in both. b has the leading dimensions of a, or none: then all share it.
+ * Computes y[…,M,N] = a[…,M,K] · b[…,K,N], differentiable in both. b has the leading dimensions of a, or none: then all
+ * share it.
  *
  * @throws UserError when the shapes don't fit
  */
@@ -60,7 +61,7 @@ export function matmul(tape: Tape, a: Tensor, b: Tensor, options: MatmulOptions 
 }
 
 /**
- * y[…,F] = x[…,K] · w[F,K]ᵀ + bias[F], differentiable in all three.
+ * Computes y[…,F] = x[…,K] · w[F,K]ᵀ + bias[F], differentiable in all three.
  *
  * @throws UserError when the shapes don't fit
  */
@@ -89,13 +90,13 @@ export interface LinearOperands {
   readonly x: Tensor;
   readonly w: Tensor;
   readonly bias?: Tensor;
-  /** Added before the activation; shape of y. */
+  /** It has the shape of y and is added before the activation. */
   readonly residual?: Tensor;
   readonly y: Tensor;
 }
 
 /**
- * Inference: y = act(x·wᵀ + bias + residual) into a given tensor.
+ * Computes for inference y = act(x·wᵀ + bias + residual) into a given tensor.
  *
  * @throws UserError when the shapes don't fit
  */
@@ -109,7 +110,7 @@ export function linearForward(
   launch(gpu, plan, { a: x, b: w, bias, residual, y }, `linear [${w.shape}]`);
 }
 
-/** db[filters] = sum of dy [batch,filters,size] over all but the filters, in `tape.target(bias)`. */
+/** Computes db[filters] = sum of dy [batch,filters,size] over all but the filters, in `tape.target(bias)`. */
 export function biasGradient(
   tape: Tape,
   bias: Tensor,

@@ -17,7 +17,7 @@ const layerNormGradPlan = cached(planLayerNormGrad);
 const groupNormPlan = cached(planGroupNorm);
 const groupNormGradPlan = cached(planGroupNormGrad);
 
-/** One number each per normalised element of a row (layer norm), or per channel (group norm). */
+/** Each has one number per normalised element of a row (layer norm), or per channel (group norm). */
 export interface Affine {
   readonly gamma: Tensor;
   readonly beta: Tensor;
@@ -27,8 +27,8 @@ export interface Affine {
 export type LayerAffine = Pick<Affine, "gamma"> & Partial<Affine>;
 
 /**
- * Layer normalisation over the last axis (Ba, Kiros and Hinton, arXiv 1607.06450), by the biased variance; differentiable in
- * x, γ and β, which may be left out.
+ * Computes layer normalisation over the last axis (Ba, Kiros and Hinton, arXiv 1607.06450), by the biased variance. It
+ * is differentiable in x, γ and β, which may be left out.
  *
  * @throws UserError when γ or β doesn't have the last axis's size
  */
@@ -62,8 +62,8 @@ export function layerNorm(tape: Tape, x: Tensor, { gamma, beta }: LayerAffine, e
 }
 
 /**
- * Group normalisation of x [N, C, …] (Wu and He, arXiv 1803.08494), by the biased variance; differentiable in x, γ and β.
- * As many groups as channels make it instance normalisation.
+ * Computes group normalisation of x [N, C, …] (Wu and He, arXiv 1803.08494), by the biased variance. It is
+ * differentiable in x, γ and β. As many groups as channels make it instance normalisation.
  *
  * @throws UserError when the groups don't divide the channels, or γ or β isn't per channel
  */

@@ -29,11 +29,11 @@ export function launch(gpu: Gpu, plan: Launch, operands: Operands, label: string
   for (const buffer of taken) buffer.release();
 }
 
-/** A shape that was asked for, the ways to do it, and how large its operands are. */
+/** This is a shape that was asked for, with the ways to do it and how large its operands are. */
 export interface Request {
   readonly shapeClass: string;
   readonly candidates: readonly Candidate[];
-  /** Bytes of each buffer that isn't the launch's own scratch or table. */
+  /** It holds the bytes of each buffer that isn't the launch's own scratch or table. */
   readonly operands: Readonly<Record<string, number>>;
 }
 
@@ -66,7 +66,9 @@ export function collectRequests(gpu: Gpu, work: () => void): Request[] {
 
 const tunings = new WeakMap<Gpu, Tuning>();
 
-/** What planners are told about this device: the measured tuning that was set for it, else defaults of its kind. */
+/**
+ * Gives what planners are told about this device: the measured tuning that was set for it, else defaults of its kind.
+ */
 export function tuningFor(gpu: Gpu): Tuning {
   let tuning = tunings.get(gpu);
   if (!tuning) tunings.set(gpu, tuning = defaultTuning(gpu));
@@ -75,7 +77,7 @@ export function tuningFor(gpu: Gpu): Tuning {
 
 const defaults = new WeakMap<Gpu, Tuning>();
 
-/** The profile of the device's kind, and no measured winners. The same object for the same device. */
+/** Gives the profile of the device's kind, and no measured winners. It is the same object for the same device. */
 export function defaultTuning(gpu: Gpu): Tuning {
   let tuning = defaults.get(gpu);
   if (!tuning) defaults.set(gpu, tuning = untuned(gpu));
@@ -112,7 +114,7 @@ function inFours({ buffer, byteOffset, byteLength }: Slice): Slice {
 const TABLES_KEPT = 512;
 const tables = new WeakMap<Gpu, Map<Uint32Array, Slice>>();
 
-/** A read-only table on the device, uploaded once and kept among the last few hundred used. */
+/** Gives a read-only table on the device, uploaded once and kept among the last few hundred used. */
 function table(gpu: Gpu, data: Uint32Array<ArrayBuffer>): Slice {
   let kept = tables.get(gpu);
   if (!kept) tables.set(gpu, kept = new Map());
@@ -135,8 +137,8 @@ function table(gpu: Gpu, data: Uint32Array<ArrayBuffer>): Slice {
 const PLANS_KEPT = 512;
 
 /**
- * `plan` with its last few hundred results for each tuning kept by the JSON of its other arguments: a training step
- * plans nothing anew.
+ * Gives `plan` with its last few hundred results for each tuning kept by the JSON of its other arguments: a training
+ * step plans nothing anew.
  */
 export function cached<A extends unknown[], L>(
   plan: (...args: [...A, Tuning]) => L,

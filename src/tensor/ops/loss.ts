@@ -7,14 +7,14 @@ import type { Tensor } from "../tensor.ts";
 import { launchSum } from "./reduce.ts";
 
 export interface CrossEntropyOptions {
-  /** Label smoothing ε: the target is (1 − ε)·one-hot + ε/K (Szegedy et al., arXiv 1512.00567). Default 0. */
+  /** Label smoothing ε: the target is (1 − ε)·one-hot + ε/K (Szegedy et al., arXiv 1512.00567). It is 0 by default. */
   readonly smoothing?: number;
-  /** Only the first `rows` rows count, for a short last batch. Default: all. */
+  /** Only the first `rows` rows count, for a short last batch. By default all do. */
   readonly rows?: number;
 }
 
 /**
- * The mean softmax cross-entropy of logits [N, K] and labels u32 [N], shape []. Labels must be below K.
+ * Computes the mean softmax cross-entropy of logits [N, K] and labels u32 [N], shape []. Labels must be below K.
  * Evaluation counts hits with `countCorrect`.
  */
 export function softmaxCrossEntropy(
@@ -46,16 +46,16 @@ export function softmaxCrossEntropy(
 }
 
 export interface DistillationOptions {
-  /** T > 0: both sides' logits are divided by it, and the loss is multiplied by T². Default 1. */
+  /** T > 0: both sides' logits are divided by it, and the loss is multiplied by T². It is 1 by default. */
   readonly temperature?: number;
-  /** What the teacher gives: logits, or probabilities over the classes, which T leaves alone. Default logits. */
+  /** The teacher gives logits (the default), or probabilities over the classes, which T leaves alone. */
   readonly targets?: Targets;
 }
 
 /**
- * T² · KL(p ‖ softmax(z/T)), the mean over the rows of the student's logits z [N, …, K]; shape []. p is softmax(t/T) of the
- * teacher's logits t of the same shape, or t itself (Hinton, Vinyals and Dean, arXiv 1503.02531). T² keeps the size of
- * the gradient about the same for every T. No gradient reaches the teacher.
+ * Computes T² · KL(p ‖ softmax(z/T)), the mean over the rows of the student's logits z [N, …, K]; shape []. p is
+ * softmax(t/T) of the teacher's logits t of the same shape, or t itself (Hinton, Vinyals and Dean, arXiv 1503.02531).
+ * T² keeps the size of the gradient about the same for every T. No gradient reaches the teacher.
  */
 export function distillationLoss(
   tape: Tape,
@@ -84,7 +84,7 @@ export function distillationLoss(
   return loss;
 }
 
-/** The mean of (y − target)² over all elements, shape []. No gradient reaches the target. */
+/** Computes the mean of (y − target)² over all elements, shape []. No gradient reaches the target. */
 export function meanSquaredError(tape: Tape, y: Tensor, target: Tensor): Tensor {
   requireSameShape("mean squared error", y, target);
   const { gpu } = tape;

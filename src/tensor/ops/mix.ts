@@ -1,4 +1,4 @@
-/** Two values of one shape, weighed against each other. */
+/** Weighs two values of one shape against each other. */
 import { planMix } from "../../../kernels/pointwise/mix.ts";
 import { UserError } from "../../errors.ts";
 import type { Tape } from "../tape.ts";
@@ -6,9 +6,10 @@ import type { Tensor } from "../tensor.ts";
 import { launchUnary } from "./pointwise.ts";
 
 /**
- * (1 − factor)·a + factor·b. At factor 0 it is a and at 1 it is b, bit for bit, and the other one then gets no gradient.
+ * Computes (1 − factor)·a + factor·b. At factor 0 it is a and at 1 it is b, bit for bit, and the other one then gets no
+ * gradient.
  *
- * @param factor a uniform: nothing is compiled anew where it changes
+ * @param factor It is a uniform: nothing is compiled anew where it changes.
  * @throws UserError where the shapes differ, or the factor isn't in 0…1
  */
 export function mix(tape: Tape, a: Tensor, b: Tensor, factor: number): Tensor {

@@ -12,7 +12,7 @@ import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
 import { perChannel } from "./reduce.ts";
 
-/** All [C]. */
+/** All are [C]. */
 export interface BatchNormParams {
   readonly gamma: Tensor;
   readonly beta: Tensor;
@@ -21,22 +21,24 @@ export interface BatchNormParams {
 }
 
 export interface BatchNormOptions {
-  /** Default 1e-5. */
+  /** It is 1e-5 by default. */
   readonly epsilon?: number;
   /**
-   * As in ONNX: running ← momentum·running + (1 − momentum)·batch; default 0.9 (PyTorch's 0.1). A cumulative average over
-   * batches k = 1, 2, … is momentum (k − 1)/k.
+   * It is as in ONNX: running ← momentum·running + (1 − momentum)·batch, by default 0.9 (PyTorch's 0.1). A cumulative
+   * average over batches k = 1, 2, … is momentum (k − 1)/k.
    */
   readonly momentum?: number;
-  /** Whose mean and variance normalise. Default: the batch's in training, the running ones in evaluation. */
+  /**
+   * This says whose mean and variance normalise: by default the batch's in training, the running ones in evaluation.
+   */
   readonly statistics?: "batch" | "running";
-  /** Of the normalised values; default "none". Its gradient keeps only x. */
+  /** It is applied to the normalised values; the default is "none". Its gradient keeps only x. */
   readonly activation?: NormActivation;
 }
 
 /**
- * Batch normalisation of x [N, C, …] (Ioffe and Szegedy, arXiv 1502.03167). Training updates `mean` and `variance`, the
- * running statistics, in place. Normalises by the biased batch variance and
+ * Computes batch normalisation of x [N, C, …] (Ioffe and Szegedy, arXiv 1502.03167). Training updates `mean` and
+ * `variance`, the running statistics, in place. Normalises by the biased batch variance and
  * keeps the unbiased one, as PyTorch does.
  */
 export function batchNorm(tape: Tape, x: Tensor, params: BatchNormParams, options: BatchNormOptions = {}): Tensor {

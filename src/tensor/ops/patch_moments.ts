@@ -1,6 +1,6 @@
 /**
- * Second moments XᵀX of the patches that a convolution sees, summed over all output positions and images: the normal
- * equations of a layer's least squares. In float32, yet near a float64 sum: see `addPatchMoments`.
+ * Computes second moments XᵀX of the patches that a convolution sees, summed over all output positions and images: the
+ * normal equations of a layer's least squares. They are in float32, yet near a float64 sum: see `addPatchMoments`.
  */
 import type { ConvShape } from "../../../kernels/conv/shape.ts";
 import { type GemmShape, planGemm } from "../../../kernels/gemm/plan.ts";
@@ -12,30 +12,38 @@ import { Tensor } from "../tensor.ts";
 import { accumulate } from "./inplace.ts";
 import { cached, launch, tuningFor } from "./launch.ts";
 
-/** What a layer reads: the geometry of a convolution, whose filters don't matter. */
+/** This is what a layer reads: the geometry of a convolution, whose filters don't matter. */
 export type PatchShape = Omit<ConvShape, "filters" | "groups" | "taps">;
 
-/** A range of input channels; their taps are rows or columns of the moments, in the order of a filter's weights. */
+/**
+ * This is a range of input channels; their taps are rows or columns of the moments, in the order of a filter's weights.
+ */
 export interface ChannelRange {
   readonly first: number;
   readonly count: number;
-  /** A last column that is 1 at each position, so that the moments hold sums and the number of positions; default "none". */
+  /**
+   * "column" adds a last column that is 1 at each position, so that the moments hold sums and the number of positions;
+   * the default is "none".
+   */
   readonly ones?: "column" | "none";
 }
 
 /**
- * Rows of one product. A float32 sum of n numbers of one sign is off by about 2⁻²⁴·√(n/3) of itself, so short products
- * whose results are added level by level stay within 1e-6 of the float64 sum (tests hold them to it).
+ * A product has so many rows. A float32 sum of n numbers of one sign is off by about 2⁻²⁴·√(n/3) of itself, so short
+ * products whose results are added level by level stay within 1e-6 of the float64 sum (tests hold them to it).
  */
 const ROWS = 64;
-/** Of the products that wait to be added, in bytes, unless one alone is larger; and how many wait at most. */
+/**
+ * The products that wait to be added have at most so many bytes, unless one alone is larger, and at most so many wait.
+ */
 const MOST_BYTES = 2 ** 25, MOST_PRODUCTS = 64;
 
 const gemmPlan = cached(planGemm);
 
 /**
- * moments[i, j] += Σ over positions of patch[i of `rows`] · patch[j of `columns`], where x is [batch, channels, height,
- * width] and moments [rows.count · KH · KW, columns.count · KH · KW], each + 1 with ones. Padding counts as zeros.
+ * Adds to moments[i, j] the Σ over positions of patch[i of `rows`] · patch[j of `columns`], where x is [batch,
+ * channels, height, width] and moments [rows.count · KH · KW, columns.count · KH · KW], each + 1 with ones. Padding
+ * counts as zeros.
  *
  * @throws UserError when the shapes don't fit, or when a product is larger than the device binds
  */
@@ -77,7 +85,7 @@ export function addPatchMoments(
   }
 }
 
-/** Columns of the matrix of patches. */
+/** Counts the columns of the matrix of patches. */
 function columnsOf({ kernel }: PatchShape, { count, ones }: ChannelRange): number {
   return count * kernel[0] * kernel[1] + (ones === "column" ? 1 : 0);
 }

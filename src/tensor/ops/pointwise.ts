@@ -8,21 +8,23 @@ import type { Tape } from "../tape.ts";
 import { elements, Tensor } from "../tensor.ts";
 import { launchSum, reductionOver } from "./reduce.ts";
 
-/** The largest float32. */
+/** This is the largest float32. */
 const LARGEST = (2 - 2 ** -23) * 2 ** 127;
 
-/** max(x, 0); the gradient at 0 is 0. */
+/** Computes max(x, 0); the gradient at 0 is 0. */
 export function relu(tape: Tape, x: Tensor): Tensor {
   return unary(tape, "relu", x);
 }
 
-/** x limited to [min, max], which may be infinite; the gradient is 0 at the bounds and beyond. relu6 is clip(0, 6). */
+/** Limits x to [min, max], which may be infinite; the gradient is 0 at the bounds and beyond. relu6 is clip(0, 6). */
 export function clip(tape: Tape, x: Tensor, min: number, max: number): Tensor {
   // WGSL may assume that there are no infinities.
   return unary(tape, "clip", x, Math.max(min, -LARGEST), Math.min(max, LARGEST));
 }
 
-/** Gaussian error linear unit: x·Φ(x), or its tanh approximation (Hendrycks and Gimpel, arXiv 1606.08415). */
+/**
+ * Computes the Gaussian error linear unit: x·Φ(x), or its tanh approximation (Hendrycks and Gimpel, arXiv 1606.08415).
+ */
 export function gelu(tape: Tape, x: Tensor, approximate: "none" | "tanh" = "none"): Tensor {
   return unary(tape, approximate === "tanh" ? "geluTanh" : "gelu", x);
 }
@@ -35,42 +37,44 @@ export function tanh(tape: Tape, x: Tensor): Tensor {
   return unary(tape, "tanh", x);
 }
 
-/** x where it is positive, else slope · x (Maas, Hannun and Ng 2013); the gradient at 0 is the slope. */
+/** Gives x where it is positive, else slope · x (Maas, Hannun and Ng 2013); the gradient at 0 is the slope. */
 export function leakyRelu(tape: Tape, x: Tensor, slope: number): Tensor {
   return unary(tape, "leakyRelu", x, slope);
 }
 
-/** alpha · x + beta, limited to [0, 1]. */
+/** Computes alpha · x + beta, limited to [0, 1]. */
 export function hardSigmoid(tape: Tape, x: Tensor, alpha: number, beta: number): Tensor {
   return unary(tape, "hardSigmoid", x, alpha, beta);
 }
 
-/** x · hardSigmoid(x, 1/6, 1/2) (Howard et al., arXiv 1905.02244). */
+/** Computes x · hardSigmoid(x, 1/6, 1/2) (Howard et al., arXiv 1905.02244). */
 export function hardSwish(tape: Tape, x: Tensor): Tensor {
   return unary(tape, "hardSwish", x);
 }
 
-/** x where it is positive, else alpha · (eˣ − 1) (Clevert et al., arXiv 1511.07289); the gradient at 0 is alpha. */
+/**
+ * Gives x where it is positive, else alpha · (eˣ − 1) (Clevert et al., arXiv 1511.07289); the gradient at 0 is alpha.
+ */
 export function elu(tape: Tape, x: Tensor, alpha: number): Tensor {
   return unary(tape, "elu", x, alpha);
 }
 
-/** |x|; the gradient at 0 is 0. */
+/** Computes |x|; the gradient at 0 is 0. */
 export function abs(tape: Tape, x: Tensor): Tensor {
   return unary(tape, "abs", x);
 }
 
-/** log(1 + eˣ). */
+/** Computes log(1 + eˣ). */
 export function softplus(tape: Tape, x: Tensor): Tensor {
   return unary(tape, "softplus", x);
 }
 
-/** x · tanh(log(1 + eˣ)) (Misra, arXiv 1908.08681). */
+/** Computes x · tanh(log(1 + eˣ)) (Misra, arXiv 1908.08681). */
 export function mish(tape: Tape, x: Tensor): Tensor {
   return unary(tape, "mish", x);
 }
 
-/** factor · x. */
+/** Computes factor · x. */
 export function scale(tape: Tape, x: Tensor, factor: number): Tensor {
   const y = tape.empty(x.shape);
   launchUnary(tape.gpu, "scale", x, y, factor);
@@ -82,7 +86,7 @@ export function scale(tape: Tape, x: Tensor, factor: number): Tensor {
   return y;
 }
 
-/** a + b; one of them is broadcast as `broadcast` says. */
+/** Computes a + b; one of them is broadcast as `broadcast` says. */
 export function add(tape: Tape, a: Tensor, b: Tensor): Tensor {
   const y = binary(tape, "add", a, b);
   tape.record([a, b], y, (dy) => {
@@ -91,7 +95,7 @@ export function add(tape: Tape, a: Tensor, b: Tensor): Tensor {
   return y;
 }
 
-/** a − b; one of them is broadcast as `broadcast` says. */
+/** Computes a − b; one of them is broadcast as `broadcast` says. */
 export function sub(tape: Tape, a: Tensor, b: Tensor): Tensor {
   const y = binary(tape, "sub", a, b);
   tape.record([a, b], y, (dy) => {
@@ -101,7 +105,7 @@ export function sub(tape: Tape, a: Tensor, b: Tensor): Tensor {
   return y;
 }
 
-/** a · b element by element; one of them is broadcast as `broadcast` says. */
+/** Computes a · b element by element; one of them is broadcast as `broadcast` says. */
 export function mul(tape: Tape, a: Tensor, b: Tensor): Tensor {
   const y = binary(tape, "mul", a, b);
   tape.record([a, b], y, (dy) => {
@@ -111,7 +115,7 @@ export function mul(tape: Tape, a: Tensor, b: Tensor): Tensor {
   return y;
 }
 
-/** a / b element by element; one of them is broadcast as `broadcast` says. */
+/** Computes a / b element by element; one of them is broadcast as `broadcast` says. */
 export function div(tape: Tape, a: Tensor, b: Tensor): Tensor {
   const { gpu } = tape;
   const y = binary(tape, "div", a, b);
@@ -127,7 +131,7 @@ export function div(tape: Tape, a: Tensor, b: Tensor): Tensor {
   return y;
 }
 
-/** x where it is positive, else its channel's slope times x, for slope [C] (He et al., arXiv 1502.01852). */
+/** Gives x where it is positive, else its channel's slope times x, for slope [C] (He et al., arXiv 1502.01852). */
 export function prelu(tape: Tape, x: Tensor, slope: Tensor): Tensor {
   const { gpu } = tape;
   const y = tape.empty(x.shape);
@@ -145,12 +149,12 @@ export function prelu(tape: Tape, x: Tensor, slope: Tensor): Tensor {
   return y;
 }
 
-/** y = f(x) into `y`; `a` and `b` as `planUnary` takes them. */
+/** Computes y = f(x) into `y`; `a` and `b` are as `planUnary` takes them. */
 export function launchUnary(gpu: Gpu, kind: UnaryKind, x: Tensor, y: Tensor, a = 0, b = 0): void {
   gpu.run(planUnary(kind, x.size, a, b), [x, y], `[${x.shape}]`);
 }
 
-/** y = a op b into `y`, b broadcast over a. Throws UserError for shapes that don't go together. */
+/** Computes y = a op b into `y`, with b broadcast over a. Throws UserError for shapes that don't go together. */
 export function launchBinary(gpu: Gpu, kind: BinaryKind, a: Tensor, b: Tensor, y: Tensor): void {
   const over = broadcast(kind, a.shape, b.shape);
   const plan = over === "same" ? planBinary(kind, a.size) : planBinaryOver(kind, over);
@@ -158,8 +162,8 @@ export function launchBinary(gpu: Gpu, kind: BinaryKind, a: Tensor, b: Tensor, y
 }
 
 /**
- * How b meets a [N, C, …]: the same shape; one number; of the same rank, 1 along each axis on which it is repeated; [C] or
- * [C, 1, …] (per channel); [N, C] (per image and channel). Throws UserError for anything else.
+ * Says how b meets a [N, C, …]: the same shape; one number; of the same rank, 1 along each axis on which it is
+ * repeated; [C] or [C, 1, …] (per channel); [N, C] (per image and channel). Throws UserError for anything else.
  */
 export function broadcast(
   op: string,
@@ -181,7 +185,7 @@ export function broadcast(
   return over;
 }
 
-/** b with as many axes as a. */
+/** Gives b's shape with as many axes as a has. */
 function alignedShape(a: readonly number[], b: readonly number[]): readonly number[] | undefined {
   const ones = (count: number) => new Array<number>(count).fill(1);
   if (b.length === a.length) return b;

@@ -16,18 +16,21 @@ import { launchSum } from "./reduce.ts";
 
 export interface PoolOptions {
   readonly kernel: readonly [number, number];
-  /** Default: [1, 1], as ONNX. */
+  /** They are [1, 1] by default, as in ONNX. */
   readonly strides?: readonly [number, number];
-  /** Top, left, bottom, right; default 0. */
+  /** They are top, left, bottom and right, by default 0. */
   readonly pads?: readonly [number, number, number, number];
 }
 
 export interface AveragePoolOptions extends PoolOptions {
-  /** Divide by the kernel's size ("window", ONNX count_include_pad = 1) or by the taps inside the map ("inside", default). */
+  /**
+   * The sum is divided by the kernel's size ("window", ONNX count_include_pad = 1) or by the taps inside the map
+   * ("inside", the default).
+   */
   readonly over?: AverageOver;
 }
 
-/** Largest value of each window of x [N, C, H, W]; the gradient goes to the first of equal ones. */
+/** Gives the largest value of each window of x [N, C, H, W]; the gradient goes to the first of equal ones. */
 export function maxPool(tape: Tape, x: Tensor, options: PoolOptions): Tensor {
   const shape = poolShape("MaxPool", x.shape, options);
   const y = tape.empty(pooledShape(x.shape, options));
@@ -40,7 +43,7 @@ export function maxPool(tape: Tape, x: Tensor, options: PoolOptions): Tensor {
   return y;
 }
 
-/** Mean of each window of x [N, C, H, W]. */
+/** Gives the mean of each window of x [N, C, H, W]. */
 export function averagePool(tape: Tape, x: Tensor, options: AveragePoolOptions): Tensor {
   const shape = poolShape("AveragePool", x.shape, options);
   const y = tape.empty(pooledShape(x.shape, options));
@@ -53,7 +56,7 @@ export function averagePool(tape: Tape, x: Tensor, options: AveragePoolOptions):
   return y;
 }
 
-/** Mean of each map: [N, C, …] to [N, C, 1, …]. */
+/** Gives the mean of each map: [N, C, …] to [N, C, 1, …]. */
 export function globalAveragePool(tape: Tape, x: Tensor): Tensor {
   const y = tape.empty(x.shape.map((n, axis) => axis < 2 ? n : 1));
   launchGlobalAveragePool(tape.gpu, x, y);
@@ -91,7 +94,7 @@ function launchMaxPoolGrad(gpu: Gpu, shape: PoolShape, x: Tensor, dy: Tensor, dx
   });
 }
 
-/** [N, C, OH, OW] of a pooling of [N, C, H, W]. */
+/** Gives the shape [N, C, OH, OW] of a pooling of [N, C, H, W]. */
 export function pooledShape(shape: readonly number[], options: PoolOptions): number[] {
   return [shape[0], shape[1], ...pooledSize(poolShape("pooling", shape, options))];
 }

@@ -10,24 +10,24 @@ import type { Gpu, Slice } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
 import { elements, partOf, Tensor } from "../tensor.ts";
 
-/** The sum of all elements, shape []. */
+/** Computes the sum of all elements, shape []. */
 export function sum(tape: Tape, x: Tensor): Tensor {
   return reduce(tape, x, { outer: 1, channels: 1, inner: x.size }, [], 1);
 }
 
-/** The mean of all elements, shape []. */
+/** Computes the mean of all elements, shape []. */
 export function mean(tape: Tape, x: Tensor): Tensor {
   return reduce(tape, x, { outer: 1, channels: 1, inner: x.size }, [], 1 / x.size);
 }
 
-/** The sum over neighbouring axes, which `keepdims` "keep" leaves with size 1. */
+/** Computes the sum over neighbouring axes, which `keepdims` "keep" leaves with size 1. */
 export function sumOver(tape: Tape, x: Tensor, axes: readonly number[], keepdims: "keep" | "drop"): Tensor {
   const over = reductionOver(x.shape, x.shape.map((_, axis) => axes.includes(axis)));
   if (!over) throw new UserError(`sum: axes [${axes}] of [${x.shape}] aren't neighbours`);
   return reduce(tape, x, over, reducedShape(x.shape, axes, keepdims), 1);
 }
 
-/** The mean over neighbouring axes, which `keepdims` "keep" leaves with size 1. */
+/** Computes the mean over neighbouring axes, which `keepdims` "keep" leaves with size 1. */
 export function meanOver(tape: Tape, x: Tensor, axes: readonly number[], keepdims: "keep" | "drop"): Tensor {
   const over = reductionOver(x.shape, x.shape.map((_, axis) => axes.includes(axis)));
   if (!over) throw new UserError(`ReduceMean: axes [${axes}] of [${x.shape}] aren't neighbours`);
@@ -36,8 +36,8 @@ export function meanOver(tape: Tape, x: Tensor, axes: readonly number[], keepdim
 }
 
 /**
- * The largest value over neighbouring axes, which `keepdims` "keep" leaves with size 1. Equal ones share the gradient evenly,
- * as with PyTorch's amax.
+ * Gives the largest value over neighbouring axes, which `keepdims` "keep" leaves with size 1. Equal ones share the
+ * gradient evenly, as with PyTorch's amax.
  */
 export function maxOver(tape: Tape, x: Tensor, axes: readonly number[], keepdims: "keep" | "drop"): Tensor {
   const { gpu } = tape;
@@ -57,18 +57,18 @@ export function maxOver(tape: Tape, x: Tensor, axes: readonly number[], keepdims
   return y;
 }
 
-/** x [N, C, …] summed over all but its channels: [C]. */
+/** Sums x [N, C, …] over all but its channels, to [C]. */
 export function sumChannels(tape: Tape, x: Tensor): Tensor {
   return reduce(tape, x, perChannel(x.shape), [x.shape[1]], 1);
 }
 
-/** x [R…, L] summed over its last axis: [R…]. */
+/** Sums x [R…, L] over its last axis, to [R…]. */
 export function sumRows(tape: Tape, x: Tensor): Tensor {
   const inner = x.shape[x.shape.length - 1];
   return reduce(tape, x, { outer: 1, channels: x.size / inner, inner }, x.shape.slice(0, -1), 1);
 }
 
-/** The largest value along the last axis and the index where it first stands. Not differentiable. */
+/** Gives the largest value along the last axis and the index where it first stands. It isn't differentiable. */
 export function maxRows(tape: Tape, x: Tensor): { values: Tensor; indices: Tensor } {
   const length = x.shape[x.shape.length - 1];
   const shape = x.shape.slice(0, -1);
@@ -78,7 +78,9 @@ export function maxRows(tape: Tape, x: Tensor): { values: Tensor; indices: Tenso
   return { values, indices };
 }
 
-/** counter[slot] += how many of the first `rows` rows of logits [N, K] have their (first) maximum at their label. */
+/**
+ * Adds to counter[slot] how many of the first `rows` rows of logits [N, K] have their (first) maximum at their label.
+ */
 export function countCorrect(
   gpu: Gpu,
   logits: Tensor,
@@ -91,8 +93,8 @@ export function countCorrect(
 }
 
 /**
- * place u32 [1] ← 0 where every number of `x` has a magnitude below `limit`, else x's length − the index of the first that
- * is NaN, infinite or beyond. `x` may be an arena, larger than a binding.
+ * Sets place u32 [1] ← 0 where every number of `x` has a magnitude below `limit`, else x's length − the index of the
+ * first that is NaN, infinite or beyond. `x` may be an arena, larger than a binding.
  */
 export function findBeyond(gpu: Gpu, x: Slice, limit: number, place: Tensor): void {
   const total = x.byteLength / 4;
@@ -106,7 +108,10 @@ export function findBeyond(gpu: Gpu, x: Slice, limit: number, place: Tensor): vo
   }
 }
 
-/** out = factor · Σ x over all but the channels of [outer, channels, inner], or over the middle of [outer, middle, inner]. */
+/**
+ * Computes out = factor · Σ x over all but the channels of [outer, channels, inner], or over the middle of [outer,
+ * middle, inner].
+ */
 export function launchSum(
   gpu: Gpu,
   x: Tensor,
@@ -126,8 +131,8 @@ export function launchSum(
 }
 
 /**
- * The axes to sum as one reduction: neighbouring axes count as one, and of those either the ones summed or the ones kept
- * lie side by side. Undefined where they alternate more often.
+ * Gives the axes to sum as one reduction: neighbouring axes count as one, and of those either the ones summed or the
+ * ones kept lie side by side. It gives undefined where they alternate more often.
  */
 export function reductionOver(
   shape: readonly number[],
@@ -159,7 +164,7 @@ function reducedShape(
     : shape.filter((_, axis) => !axes.includes(axis));
 }
 
-/** x [N, C, …] as the sum over everything but channels sees it. */
+/** Describes x [N, C, …] as the sum over everything but channels sees it. */
 export function perChannel(shape: readonly number[]): Reduction {
   const [outer, channels, ...rest] = shape;
   return { outer, channels, inner: elements(rest) };

@@ -11,21 +11,22 @@ import { Tensor } from "../tensor.ts";
 import { convForward, type ConvOptions, convOutputShape, convShape } from "./conv.ts";
 import { constantTable } from "./tables.ts";
 
-/** What a convolution by region reads beside the image. */
+/** This is what a convolution by region reads beside the image. */
 export interface RegionOperands {
-  /** [rows' regions · columns' regions, F, C/groups, KH, KW] */
+  /** It is [rows' regions · columns' regions, F, C/groups, KH, KW]. */
   readonly weight: Tensor;
-  /** [rows' regions · columns' regions, F] */
+  /** It is [rows' regions · columns' regions, F]. */
   readonly bias: Tensor;
-  /** The region of each row and of each column of the output. */
+  /** These say in which region each row and each column of the output lies. */
   readonly rows: readonly number[];
   readonly cols: readonly number[];
 }
 
 /**
- * A convolution whose weight and bias depend on where an output pixel lies: what layers become that were merged although values
- * between them are padded with zeros (docs/pipeline.md). An ordinary convolution makes all pixels with the weight of region 0, which
- * most of them lie in; a small kernel then makes the others anew. Differentiable in x, weight and bias.
+ * Computes a convolution whose weight and bias depend on where an output pixel lies: what layers become that were
+ * merged although values between them are padded with zeros (docs/pipeline.md). An ordinary convolution makes all
+ * pixels with the weight of region 0, which most of them lie in; a small kernel then makes the others anew. It is
+ * differentiable in x, weight and bias.
  *
  * @throws UserError when the shapes don't fit
  */
@@ -78,7 +79,7 @@ export function regionConv2d(
   return y;
 }
 
-/** Place and region of each pixel outside of region 0. */
+/** Lists the place and region of each pixel outside of region 0. */
 function borderPlaces(rows: readonly number[], cols: readonly number[]): number[] {
   const regions = count(cols);
   return rows.flatMap((row, i) =>

@@ -11,7 +11,7 @@ import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { constantTable } from "./tables.ts";
 
-/** y[n,c,i,j] = x[n,c,⌊i/fh⌋,⌊j/fw⌋] for x [N, C, H, W] and whole factors `scales` [fh, fw]. */
+/** Computes y[n,c,i,j] = x[n,c,⌊i/fh⌋,⌊j/fw⌋] for x [N, C, H, W] and whole factors `scales` [fh, fw]. */
 export function resize(tape: Tape, x: Tensor, scales: readonly [number, number]): Tensor {
   const { gpu } = tape;
   const [n, c, height, width] = x.shape;
@@ -30,8 +30,8 @@ export function resize(tape: Tape, x: Tensor, scales: readonly [number, number])
 }
 
 /**
- * x [N, C, H, W] with the bilinear mean of its four nearest pixels at each place that `rows` and `columns` name: to any size,
- * without antialiasing.
+ * Takes of x [N, C, H, W] the bilinear mean of the four nearest pixels at each place that `rows` and `columns` name: to
+ * any size, without antialiasing.
  */
 export function bilinear(tape: Tape, x: Tensor, rows: Sampling, columns: Sampling): Tensor {
   const { gpu } = tape;

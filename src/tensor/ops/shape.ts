@@ -14,7 +14,7 @@ import { elements, Tensor } from "../tensor.ts";
 import { launchSum } from "./reduce.ts";
 import { constantTable } from "./tables.ts";
 
-/** The same elements under another shape; no copy. */
+/** Gives the same elements under another shape, without a copy. */
 export function reshape(tape: Tape, x: Tensor, shape: readonly number[]): Tensor {
   if (elements(shape) !== x.size) {
     throw new UserError(`Reshape: [${x.shape}] has ${x.size} elements, not those of [${shape}]`);
@@ -24,7 +24,9 @@ export function reshape(tape: Tape, x: Tensor, shape: readonly number[]): Tensor
   return y;
 }
 
-/** Axis i of the result is axis perm[i] of x. Neighbours that stay neighbours count as one axis, of which 5 may move. */
+/**
+ * Axis i of the result is axis perm[i] of x. Neighbours that stay neighbours count as one axis, of which 5 may move.
+ */
 export function transpose(tape: Tape, x: Tensor, perm: readonly number[]): Tensor {
   const { gpu } = tape;
   if (perm.length !== x.shape.length || !x.shape.every((_, axis) => perm.includes(axis))) {
@@ -42,8 +44,8 @@ export function transpose(tape: Tape, x: Tensor, perm: readonly number[]): Tenso
 }
 
 /**
- * x [N, b²·C, H, W] as [N, C, b·H, b·W]: b² channels make the pixels of blocks. "DCR": the block's pixel counts before the
- * channel, "CRD": after it, as in PyTorch's pixel shuffle.
+ * Gives x [N, b²·C, H, W] as [N, C, b·H, b·W]: b² channels make the pixels of blocks. With "DCR" the block's pixel
+ * counts before the channel, with "CRD" after it, as in PyTorch's pixel shuffle.
  */
 export function depthToSpace(tape: Tape, x: Tensor, block: number, mode: "DCR" | "CRD"): Tensor {
   const [n, depth, h, w] = x.shape;
@@ -97,7 +99,7 @@ export function concat(tape: Tape, inputs: readonly Tensor[]): Tensor {
   return y;
 }
 
-/** Elements start, start + step, … (`count` of them) of an axis. */
+/** These are the elements start, start + step, … (`count` of them) of an axis. */
 export interface SliceRange {
   readonly start: number;
   readonly step: number;
@@ -132,7 +134,9 @@ export function slice(tape: Tape, x: Tensor, ranges: readonly (SliceRange | null
   return y;
 }
 
-/** Adds `begins` and `ends` elements of `value` per axis; none along the batch (axis 0), and to three axes at most. */
+/**
+ * Adds `begins` and `ends` elements of `value` per axis, but none along the batch (axis 0), and to three axes at most.
+ */
 export function pad(
   tape: Tape,
   x: Tensor,

@@ -5,7 +5,7 @@ import { cached, launch, tuningFor } from "./launch.ts";
 
 const softmaxPlan = cached(planSoftmax);
 
-/** Softmax along the last axis. */
+/** Computes the softmax along the last axis. */
 export function softmax(tape: Tape, x: Tensor): Tensor {
   const { gpu } = tape;
   const length = x.shape[x.shape.length - 1];

@@ -4,7 +4,7 @@ import { Tensor } from "../tensor.ts";
 const TABLES_KEPT = 256;
 const tables = new WeakMap<Gpu, Map<string, Tensor>>();
 
-/** A constant list of u32 on the device, uploaded once; the last few hundred used are kept. Don't dispose it. */
+/** Gives a constant list of u32 on the device, uploaded once; the last few hundred used are kept. Don't dispose it. */
 export function constantTable(gpu: Gpu, values: readonly number[]): Tensor {
   let kept = tables.get(gpu);
   if (!kept) tables.set(gpu, kept = new Map());
