@@ -35,12 +35,11 @@ import { sampleInterleaved } from "../../src/measure/interleaved.ts";
 import { buildLatencyTable } from "../../src/measure/latency/build.ts";
 import { latencyEstimate } from "../../src/measure/latency/estimate.ts";
 import type { LatencyTable } from "../../src/measure/latency/types.ts";
-import { readGiven, startModel } from "../../src/models/given.ts";
 import { parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
-import { denoStore } from "../../src/store/deno.ts";
 import { elements, Tensor } from "../../src/tensor/tensor.ts";
 import { evaluateModel } from "../../src/train/evaluate.ts";
 import { denseRecipe, digitsData, networkOfRun } from "./dense_digits.ts";
+import { given, resnet20Keys } from "./given_resnet20.ts";
 
 const IMAGES = 256;
 /** Student's t that 97.5 % lie below, by degrees of freedom from 1. */
@@ -148,21 +147,13 @@ async function* digits(): AsyncGenerator<Subject> {
 
 /** A fifth of the images, of which an epoch has some thousand. */
 async function* cifar(): AsyncGenerator<Subject> {
-  const base = {
-    model: { name: "resnet20" },
-    weights: values.weights,
-    data: { name: values.data, validation: 0.05, limit: 9500, augment: { flip: true, crop: 4 }, perEpoch: 4096 },
-    preprocess: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
-    batch: 64,
-  };
+  const loaded = { limit: 9500, augment: { flip: true, crop: 4 }, perEpoch: 4096 };
+  const base = { ...resnet20Keys(values, loaded), batch: 64 };
   const tuned = (gene: Gene) =>
     tunedRecipe(seeds[0], gene, base, {
       optimizer: { kind: "sgd", lr: 0.02, momentum: 0.9, weightDecay: 1e-4 },
     });
-  const recipe = tuned([]);
-  const data = await loadDataset(recipe.data.name, { ...recipe.data, ...recipe.preprocess });
-  const model = startModel(await readGiven(recipe, denoStore()), recipe, data, recipe.seed);
-  yield { name: "resnet20", seed: seeds[0], model, data, tuned };
+  yield { name: "resnet20", seed: seeds[0], ...await given(tuned([])), tuned };
 }
 
 function tunedRecipe(seed: number, gene: Gene, base: Record<string, unknown>, how: Record<string, unknown>): Recipe {

@@ -11,23 +11,20 @@
 import { parseArgs } from "node:util";
 import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { commit } from "../../src/cli/identity.ts";
-import { loadDataset } from "../../src/data/deno.ts";
 import { proofInputs } from "../../src/data/proof_inputs.ts";
 import { spread } from "../../src/data/splits.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import { assertEquivalent } from "../../src/graph/equivalence.ts";
 import type { Model } from "../../src/graph/types.ts";
-import { readGiven, startModel } from "../../src/models/given.ts";
 import { budgetRuleNamed } from "../../src/prune/budget/rules.ts";
 import type { RefitKind } from "../../src/prune/reconstruct/affine_refit.ts";
 import { reconstruct } from "../../src/prune/reconstruct/reconstruct.ts";
 import { settleReconstruction } from "../../src/prune/reconstruct/reconstructible.ts";
 import { compact } from "../../src/prune/rewrite/compact.ts";
-import { parseRecipe } from "../../src/recipe/schema.ts";
-import { denoStore } from "../../src/store/deno.ts";
 import { evaluateModel } from "../../src/train/evaluate.ts";
 import { recalibrate } from "../../src/train/recalibrate.ts";
+import { given, resnet20Recipe } from "./given_resnet20.ts";
 
 const BATCH = 64;
 
@@ -47,17 +44,8 @@ const { values } = parseArgs({
 });
 prepareEnvironment();
 const gpu = await Gpu.open();
-const recipe = parseRecipe({
-  version: 1,
-  name: "cifar",
-  model: { name: "resnet20" },
-  weights: values.weights,
-  data: { name: values.data, validation: 0.05 },
-  preprocess: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
-  stages: [{ kind: "compact" }],
-}, "cifar");
-const data = await loadDataset(recipe.data.name, { ...recipe.data, ...recipe.preprocess });
-const model = startModel(await readGiven(recipe, denoStore()), recipe, data, recipe.seed);
+const recipe = resnet20Recipe(values);
+const { model, data } = await given(recipe);
 const images = spread(data.train, Number(values.images));
 const test = spread(data.test, Number(values.test));
 const accuracy = async (network: Model) => (await evaluateModel(gpu, network, test)).accuracy;

@@ -23,15 +23,12 @@ import { Gpu } from "../../src/gpu/gpu.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import type { Model } from "../../src/graph/types.ts";
 import { measureNetworks } from "../../src/measure/networks.ts";
-import { readGiven, startModel } from "../../src/models/given.ts";
-import { parseRecipe } from "../../src/recipe/schema.ts";
-import { denoStore } from "../../src/store/deno.ts";
 import { evaluateModel } from "../../src/train/evaluate.ts";
 import { denseRecipe, FAMILIES, networkOfRun } from "./dense_digits.ts";
+import { given, resnet20Recipe } from "./given_resnet20.ts";
 
 const IMAGES = 256;
 
-const store = denoStore();
 prepareEnvironment();
 const gpu = await Gpu.open();
 const { positionals: [what], values } = parseArgs({
@@ -98,17 +95,7 @@ async function digits(): Promise<unknown> {
 
 /** From one block to all of them: those of the highest R² first. */
 async function cifar(): Promise<unknown> {
-  const recipe = parseRecipe({
-    version: 1,
-    name: "cifar",
-    model: { name: "resnet20" },
-    weights: values.weights,
-    data: { name: values.data, validation: 0.05 },
-    preprocess: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
-    stages: [{ kind: "linearize", blocks: "all" }],
-  }, "cifar");
-  const data = await loadDataset(recipe.data.name, { ...recipe.data, ...recipe.preprocess });
-  const model = startModel(await readGiven(recipe, store), recipe, data, recipe.seed);
+  const { model, data } = await given(resnet20Recipe(values));
   const { blocks, scores } = await scored(model, data);
   const rows = [];
   for (let count = 0; count <= blocks.length; count++) {

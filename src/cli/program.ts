@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander";
-import type { DebugLevel } from "../gpu/trace.ts";
 import { UsageError, UserError } from "../errors.ts";
+import type { DebugLevel } from "../gpu/trace.ts";
 import { blocksCommand } from "./blocks.ts";
 import { buildCommand } from "./build.ts";
 import { criteriaCommand } from "./criteria.ts";

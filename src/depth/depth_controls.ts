@@ -1,5 +1,5 @@
 /**
- * Networks that a depth-pruned one is held against (ALGORITHMS 3.4): the network that it was made of, and the same blocks
+ * Networks that a depth-pruned one is held against (docs/depth.md): the network that it was made of, and the same blocks
  * changed in simpler ways. They tell what the evolving of blocks into their forms was good for.
  */
 import type { Graph } from "../graph/types.ts";

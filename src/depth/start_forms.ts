@@ -46,7 +46,7 @@ export interface StartedForms {
 /**
  * Mixes the blocks with their forms. Linear layers are fitted one after the other, each on inputs that went through those before
  * it. A new batch norm begins as the identity, and as one that training finds in place: mean μ and variance σ² of what flows into it
- * in the network of the forms, γ = √(σ² + ε) and β = μ (ALGORITHMS 3.2).
+ * in the network of the forms, γ = √(σ² + ε) and β = μ.
  *
  * @throws UserError for a gene of another length or with a form that its block can't take; Interrupted when the signal is aborted
  */

@@ -14,7 +14,7 @@ export interface TaughtLossSettings {
   readonly labelSmoothing?: number;
 }
 
-/** Cross-entropy with the labels and distillation at temperature 1, one to one (ALGORITHMS 3.2). */
+/** Cross-entropy with the labels and distillation at temperature 1, one to one. */
 export function taughtLoss({ teacher, graph, labelSmoothing }: TaughtLossSettings): Loss {
   return weightedSum([
     { loss: crossEntropy({ graph, labelSmoothing }) },

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { DEPTH_CONTROL_NAMES } from "../depth/depth_controls.ts";
 import { CRITERIA } from "../prune/criteria/criteria.ts";
+import type { ConstraintOptions } from "../prune/structures/constraints.ts";
 import {
   byKind,
   count,
@@ -14,7 +15,6 @@ import {
   some,
   word,
 } from "../validation/values.ts";
-import type { ConstraintOptions } from "../prune/structures/constraints.ts";
 import { optionsOf, pruning, settleKeep } from "./constraints.ts";
 import { depthStages } from "./depth_stages.ts";
 import { oneshot } from "./oneshot_stage.ts";

@@ -31,8 +31,8 @@ export async function runOneshotStage(ctx: RunContext, stage: OneshotStage): Pro
   const images = spread(ctx.data.train, stage.images);
   const options = { gpu, model, images, select, refit, seed, batch, signal };
   // Each layer is looked at for the budget, and then pruned.
-  const [looked, pruned] = stage.budget ? [layers!.length, layers!.length] : [0, layers!.length];
-  const progress = ui.stage("oneshot", looked + pruned);
+  const looked = stage.budget ? layers!.length : 0;
+  const progress = ui.stage("oneshot", looked + layers!.length);
   const after = (before: number) => (done: number) => progress.update(before + done, {});
   let kept: readonly KeptRecord[] = [];
   try {

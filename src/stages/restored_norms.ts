@@ -14,7 +14,7 @@ const MANY = 3;
 /** Whether the run is to put norms back: because the recipe says so, or because the trained network seems to have lost them. */
 export function wantsNorms(graph: Graph, recipe: Recipe): boolean {
   if (recipe.norms !== undefined) return recipe.norms === "restore";
-  return isTrained(recipe) && trains(recipe) && lacksNorms(graph);
+  return isTrained(recipe) && gainsByNorms(recipe) && lacksNorms(graph);
 }
 
 /** Whether a network of many convolutions has no norm at all, as exporters leave it that fold them. */
@@ -36,7 +36,8 @@ export const HOW_TO_KEEP_NORMS =
   "PyTorch's exporter folds batch norms by default: the network's own come along with torch.onnx.export(net.eval(), x, " +
   '"net.onnx", training=torch.onnx.TrainingMode.PRESERVE, dynamo=False)';
 
-function trains({ stages }: Recipe): boolean {
+/** Whether a stage trains, or measures norms anew. */
+function gainsByNorms({ stages }: Recipe): boolean {
   return stages.some((stage) =>
     isPruning(stage) || stage.kind === "oneshot" || stage.kind === "purify" ||
     ("epochs" in stage && stage.epochs !== undefined && stage.epochs > 0)

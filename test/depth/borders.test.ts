@@ -39,7 +39,7 @@ function regionsOf(graph: Graph) {
   return { perAxis: [rows, cols].map((lines) => new Set(lines).size), border, kernel, strides, pads };
 }
 
-// The table of ALGORITHMS, "Region kernels in general".
+// How many regions there are along an axis of two convolutions of (kernel, stride, padding) was counted by hand.
 const TABLE: readonly (readonly [size: number, Layer, Layer, patterns: number])[] = [
   [9, [3, 1, 1], [3, 1, 1], 3],
   [9, [3, 2, 1], [3, 1, 1], 3],

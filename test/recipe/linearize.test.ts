@@ -7,38 +7,15 @@ import { graphCost } from "../../src/graph/cost.ts";
 import { isMerged } from "../../src/graph/indexmap.ts";
 import type { DataRequest, Recipe } from "../../src/recipe/schema.ts";
 import type { Report } from "../../src/report/types.ts";
-import { parseReport } from "../../src/report/validate.ts";
-import { memoryStore } from "../../src/store/memory.ts";
-import type { Store } from "../../src/store/types.ts";
 import { abortedAt } from "./interrupt.ts";
-import { DIR, loadTiny, prune, tinyRecipe, train, verify } from "./tiny.ts";
+import { assertSound, DIR, loadTiny, prune, threeBlocks, tinyRecipe, train, trainedBlocks } from "./tiny.ts";
 
 const test = suite("linearize in a run");
 const compact = { kind: "compact" };
-const model = { model: { name: "resnet8", width: 0.25 } };
 const linearize = (more: Record<string, unknown> = {}) => ({ kind: "linearize", blocks: 2, images: 64, ...more });
 const halved = { kind: "prune", constraints: [{ kind: "filter", keep: 0.5 }], compact: false };
 
-/** A trained network of three blocks, as a file of weights. */
-let weights: Uint8Array;
-
-test.before(async () => {
-  const { store } = await prune(tinyRecipe([train(2)], model));
-  weights = (await store.read(`${DIR}/model.safetensors`))!;
-});
-
-/** A run on the trained network. */
-async function onWeights(stages: readonly unknown[], options: Parameters<typeof prune>[1] = {}) {
-  const store = memoryStore();
-  await store.write("weights.safetensors", weights);
-  const recipe = tinyRecipe(stages, { ...model, weights: "weights.safetensors" });
-  return { ...await prune(recipe, { store, ...options }), recipe };
-}
-
-async function assertSound(store: Store): Promise<void> {
-  parseReport(JSON.parse(new TextDecoder().decode(await store.read(`${DIR}/report.json`))), "report.json");
-  assert.equal((await verify(store)).filter(({ verdict }) => verdict === "differs"), []);
-}
+const { freshStore, onWeights } = await trainedBlocks();
 
 const forms = ({ depth }: Report) => depth!.blocks.map(({ form }) => form);
 
@@ -113,7 +90,9 @@ test("a network that was compacted before is replaced like any other, and traine
 
 test("what can't be is said before anything is trained", async () => {
   const complaint = async (stages: readonly unknown[], more: Partial<Recipe> = {}): Promise<string> => {
-    const error = await (async () => await prune({ ...tinyRecipe(stages, model), ...more }))().catch((e: unknown) => e);
+    const error = await (async () => await prune({ ...tinyRecipe(stages, threeBlocks), ...more }))().catch((
+      e: unknown,
+    ) => e);
     assert.instance(error, UserError);
     return (error as Error).message;
   };
@@ -134,8 +113,7 @@ test("what can't be is said before anything is trained", async () => {
 
 test("stopped within it and taken up again, it ends in the same bits", async () => {
   const whole = await onWeights([linearize(), compact]);
-  const store = memoryStore();
-  await store.write("weights.safetensors", weights);
+  const store = await freshStore();
   const stopped = await prune(whole.recipe, { store, signal: abortedAt(3) }).then(() => "ran", (e: Error) => e.name);
   assert.is(stopped, "Interrupted");
   await prune(whole.recipe, { store, resume: true });

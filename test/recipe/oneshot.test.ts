@@ -4,15 +4,11 @@ import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
 import { readModel } from "../../src/formats/model_file.ts";
 import type { DataRequest, Recipe } from "../../src/recipe/schema.ts";
-import { parseReport } from "../../src/report/validate.ts";
-import { memoryStore } from "../../src/store/memory.ts";
-import type { Store } from "../../src/store/types.ts";
 import { silentUi } from "../../src/ui.ts";
 import { abortedAt } from "./interrupt.ts";
-import { DIR, loadTiny, prune, tinyRecipe, train, verify } from "./tiny.ts";
+import { assertSound, DIR, loadTiny, prune, threeBlocks, tinyRecipe, train, trainedBlocks } from "./tiny.ts";
 
 const test = suite("oneshot in a run");
-const model = { model: { name: "resnet8", width: 0.25 } };
 const oneshot = (more: Record<string, unknown> = {}) => ({
   kind: "oneshot",
   images: 64,
@@ -20,26 +16,7 @@ const oneshot = (more: Record<string, unknown> = {}) => ({
   ...more,
 });
 
-/** A trained network of three blocks, as a file of weights. */
-let weights: Uint8Array;
-
-test.before(async () => {
-  const { store } = await prune(tinyRecipe([train(2)], model));
-  weights = (await store.read(`${DIR}/model.safetensors`))!;
-});
-
-/** A run on the trained network. */
-async function onWeights(stages: readonly unknown[], options: Parameters<typeof prune>[1] = {}) {
-  const store = memoryStore();
-  await store.write("weights.safetensors", weights);
-  const recipe = tinyRecipe(stages, { ...model, weights: "weights.safetensors" });
-  return { ...await prune(recipe, { store, ...options }), recipe };
-}
-
-async function assertSound(store: Store): Promise<void> {
-  parseReport(JSON.parse(new TextDecoder().decode(await store.read(`${DIR}/report.json`))), "report.json");
-  assert.equal((await verify(store)).filter(({ verdict }) => verdict === "differs"), []);
-}
+const { freshStore, onWeights } = await trainedBlocks();
 
 test("alone on given weights it meets the budget, is proved, and verified", async () => {
   const { report, store } = await onWeights([oneshot()]);
@@ -91,8 +68,7 @@ test("what was pruned before stays 0 where layers are fitted anew", async () => 
 
 test("stopped within it and taken up again, it ends in the same bits", async () => {
   const whole = await onWeights([oneshot(), { kind: "compact" }]);
-  const store = memoryStore();
-  await store.write("weights.safetensors", weights);
+  const store = await freshStore();
   const stopped = await prune(whole.recipe, { store, signal: abortedAt(3) }).then(() => "ran", (e: Error) => e.name);
   assert.is(stopped, "Interrupted");
   await prune(whole.recipe, { store, resume: true });
@@ -114,7 +90,7 @@ test("images that are too few are told once, with how many would do", async () =
 
 test("what can't be is said before anything is looked at", async () => {
   const complaint = async (stage: Record<string, unknown>, more: Partial<Recipe> = {}): Promise<string> => {
-    const error = await (async () => await prune({ ...tinyRecipe([train(1), stage], model), ...more }))()
+    const error = await (async () => await prune({ ...tinyRecipe([train(1), stage], threeBlocks), ...more }))()
       .catch((e: unknown) => e);
     assert.instance(error, UserError);
     return (error as Error).message;

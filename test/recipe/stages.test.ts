@@ -9,10 +9,9 @@ import type { Recipe } from "../../src/recipe/schema.ts";
 import { trainingIdentity } from "../../src/run/tail.ts";
 import { silentUi } from "../../src/ui.ts";
 import type { Report } from "../../src/report/types.ts";
-import { parseReport } from "../../src/report/validate.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
-import { admm, DIR, prune, retrain, tinyRecipe, train, verify } from "./tiny.ts";
+import { admm, assertSound, DIR, prune, retrain, tinyRecipe, train } from "./tiny.ts";
 
 const test = suite("stages");
 const compact = { kind: "compact" };
@@ -38,12 +37,6 @@ async function watched(
     },
   });
   return { report, store, saves, warnings };
-}
-
-/** The report as its file has it passes validation and `verify`. */
-async function assertSound(store: Store): Promise<void> {
-  parseReport(JSON.parse(decode(await store.read(`${DIR}/report.json`))), "report.json");
-  assert.equal((await verify(store)).filter(({ verdict }) => verdict === "differs"), []);
 }
 
 function assertProved({ equivalence }: Report): void {

@@ -1,15 +1,17 @@
 /** Runs of a few seconds: a network of some hundred numbers on some hundred of the bundled digits. */
+import * as assert from "uvu/assert";
 import { loadDataset } from "../../src/data/deno.ts";
 import type { Splits } from "../../src/data/types.ts";
-import { type RunOptions, runPrune } from "../../src/run/pipeline.ts";
 import { formatRecipe } from "../../src/recipe/load.ts";
 import { type DataRequest, parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
-import { silentUi } from "../../src/ui.ts";
 import type { Check } from "../../src/report/checks.ts";
-import { verifyRun } from "../../src/run/verify.ts";
 import type { Report } from "../../src/report/types.ts";
+import { parseReport } from "../../src/report/validate.ts";
+import { type RunOptions, runPrune } from "../../src/run/pipeline.ts";
+import { verifyRun } from "../../src/run/verify.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
+import { silentUi } from "../../src/ui.ts";
 import { testGpu } from "../gpu.ts";
 
 export const DIR = "runs/tiny";
@@ -70,6 +72,31 @@ export async function prune(
     ...options,
   });
   return { report, store };
+}
+
+/** The report can be read again, and nothing that it says differs from what is recomputed. */
+export async function assertSound(store: Store): Promise<void> {
+  parseReport(JSON.parse(new TextDecoder().decode(await store.read(`${DIR}/report.json`))), "report.json");
+  assert.equal((await verify(store)).filter(({ verdict }) => verdict === "differs"), []);
+}
+
+/** A network of three residual blocks. */
+export const threeBlocks = { model: { name: "resnet8", width: 0.25 } };
+
+/** Trains that network for two epochs: stores that hold its file of weights, and runs that begin with it. */
+export async function trainedBlocks() {
+  const { store } = await prune(tinyRecipe([train(2)], threeBlocks));
+  const weights = (await store.read(`${DIR}/model.safetensors`))!;
+  const freshStore = async (): Promise<Store> => {
+    const store = memoryStore();
+    await store.write("weights.safetensors", weights);
+    return store;
+  };
+  const onWeights = async (stages: readonly unknown[], options: Partial<RunOptions> = {}) => {
+    const recipe = tinyRecipe(stages, { ...threeBlocks, weights: "weights.safetensors" });
+    return { ...await prune(recipe, { store: await freshStore(), ...options }), recipe };
+  };
+  return { freshStore, onWeights };
 }
 
 export async function verify(store: Store): Promise<readonly Check[]> {

@@ -5,7 +5,7 @@ import { type MixedDraft, openDraft } from "./mixed_draft.ts";
 
 /**
  * What an activation between a block's layers becomes. Between the two layers of an MLP no norm stands, and one is essential
- * there (ALGORITHMS 3.2): it is the norm.
+ * there: it is the norm.
  */
 const INNER: Readonly<Record<(typeof PRUNABLE_KINDS)[number], "nothing" | "norm">> = {
   basic: "nothing",

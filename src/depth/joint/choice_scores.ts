@@ -4,12 +4,12 @@ import type { Dataset } from "../../data/types.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import { runPlan } from "../../graph/equivalence.ts";
 import type { Model } from "../../graph/types.ts";
+import { outputLoss } from "../../prune/reconstruct/output_loss.ts";
 import { Interrupted } from "../../train/errors.ts";
 import { recalibrate } from "../../train/recalibrate.ts";
 import type { GeneSpace } from "../search/gene_space.ts";
 import type { BlockScores } from "../search/knapsack.ts";
 import type { Block } from "../types.ts";
-import { outputLoss } from "../../prune/reconstruct/output_loss.ts";
 import { chosenNetwork } from "./start_choices.ts";
 
 /** What is scored, and on what. */

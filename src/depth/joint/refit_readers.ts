@@ -1,17 +1,17 @@
 /**
  * Layers that read narrowed channels, fitted anew to what they made before: least squares over a few images, no labels and no
- * training (ALGORITHMS 2.2c; He, Zhang and Sun, "Channel pruning for accelerating very deep neural networks", 2017).
+ * training (He, Zhang and Sun, "Channel pruning for accelerating very deep neural networks", 2017).
  */
 import type { Gpu } from "../../gpu/gpu.ts";
 import { layerOf } from "../../graph/fuse.ts";
 import { inferShapes } from "../../graph/infer.ts";
 import { concrete } from "../../graph/shapes.ts";
 import type { Graph, HostTensor, Model, Node } from "../../graph/types.ts";
+import { type BiasPlace, biasPlaceOf, withBias } from "../../prune/reconstruct/bias_place.ts";
+import { addedMoments, type LinearFit, ridgeFit } from "../../prune/reconstruct/least_squares.ts";
 import { elements } from "../../tensor/tensor.ts";
 import type { TrainData } from "../../train/train.ts";
 import { blockMoments } from "../linearize/block_moments.ts";
-import { type BiasPlace, biasPlaceOf, withBias } from "../../prune/reconstruct/bias_place.ts";
-import { addedMoments, type LinearFit, ridgeFit } from "../../prune/reconstruct/least_squares.ts";
 import { inputsOf, type LinearPlan } from "../linearize/linear_plan.ts";
 import type { Block } from "../types.ts";
 import { innerClasses } from "./narrow.ts";

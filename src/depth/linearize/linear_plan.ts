@@ -3,8 +3,8 @@ import { inferShapes } from "../../graph/infer.ts";
 import { opOf } from "../../graph/ops/ops.ts";
 import { isSum } from "../../graph/roles.ts";
 import type { Graph, Node, Shape } from "../../graph/types.ts";
-import type { Block, BlockKind } from "../types.ts";
 import type { LinearFit } from "../../prune/reconstruct/least_squares.ts";
+import type { Block, BlockKind } from "../types.ts";
 
 /** Of rows and of columns. */
 type Pair = readonly [number, number];
@@ -216,7 +216,7 @@ function windowOf(graph: Graph, shapes: ReadonlyMap<string, Shape>, node: Node):
 
 /**
  * The convolution from images `before` to images `after` whose window has its centre where that of these convolutions, one
- * after the other, has it (ALGORITHMS 3.5: K = k1 + (k2 − 1)·s1, pad = p1 + s1·p2), and reaches as far, at most `most` taps.
+ * after the other, has it (K = k1 + (k2 − 1)·s1, pad = p1 + s1·p2), and reaches as far, at most `most` taps.
  */
 function windowLayer(
   windows: readonly Window[],

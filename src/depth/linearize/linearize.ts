@@ -1,15 +1,15 @@
 /**
  * Linear replacement: blocks become one linear layer each, fitted by least squares to what they compute on a few images. No
- * labels, no training (ALGORITHMS 3.2; ReplaceMe does it to blocks of language models).
+ * labels, no training (docs/pipeline.md; ReplaceMe does it to blocks of language models).
  */
 import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import { compose, identityMap } from "../../graph/indexmap.ts";
 import type { Graph, Model, Rewrite } from "../../graph/types.ts";
+import { addedMoments, ridgeFit, squaredError } from "../../prune/reconstruct/least_squares.ts";
 import type { TrainData } from "../../train/train.ts";
 import type { Block } from "../types.ts";
 import { type BlockMoments, blockMoments } from "./block_moments.ts";
-import { addedMoments, ridgeFit, squaredError } from "../../prune/reconstruct/least_squares.ts";
 import { inputsOf, type LinearPlan, linearPlan, type LinearPlanOptions } from "./linear_plan.ts";
 import { type FittedLayer, placeLayer } from "./place_layer.ts";
 import { replacedMacs } from "./replaced_macs.ts";

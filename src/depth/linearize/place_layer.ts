@@ -3,8 +3,8 @@ import { identityMap } from "../../graph/indexmap.ts";
 import { freshName, takenNames } from "../../graph/names.ts";
 import { withoutUnneeded } from "../../graph/rewrite/needed_nodes.ts";
 import type { HostTensor, Model, Node, ParamSpec, Rewrite } from "../../graph/types.ts";
-import type { Block } from "../types.ts";
 import type { LinearFit } from "../../prune/reconstruct/least_squares.ts";
+import type { Block } from "../types.ts";
 import type { LinearPlan } from "./linear_plan.ts";
 
 /** A layer for one block. */

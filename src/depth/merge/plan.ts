@@ -2,7 +2,7 @@
  * What affine layers between two values become, decided from the graph alone: no number is read, so that a form can be priced
  * before anything is trained.
  *
- * Layers in a row, and branches that are added up, are one layer (ALGORITHMS: a convolution of a convolution is one of
+ * Layers in a row, and branches that are added up, are one layer (a convolution of a convolution is one of
  * k₁ + (k₂ − 1)·s₁). Whether one layer is also cheaper is another question: by default the plan has those layers
  * that take the fewest multiply-adds, then the fewest steps.
  */

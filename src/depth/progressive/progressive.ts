@@ -1,5 +1,5 @@
 /**
- * Progressive training (ALGORITHMS 3.4): chosen blocks evolve into their forms while λ rises from 0 to 1, and then the network
+ * Progressive training (docs/depth.md): chosen blocks evolve into their forms while λ rises from 0 to 1, and then the network
  * of the forms is trained on. The two are a family of graphs over one map of parameters, so nothing is copied between them.
  */
 import type { Split } from "../../data/types.ts";

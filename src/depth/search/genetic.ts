@@ -3,7 +3,7 @@ import { type Draws, drawsOf, randomGene, repair } from "./draws.ts";
 import { type GeneSpace, keyOf } from "./gene_space.ts";
 import type { Searcher, SearchTask } from "./searcher.ts";
 
-/** How a genetic search goes; the defaults are those of ALGORITHMS 3.3. */
+/** How a genetic search goes. */
 export interface GeneticSettings {
   /** The best genes so far, which the next ones are made of; as many are drawn at first. Default 16. */
   readonly parents?: number;

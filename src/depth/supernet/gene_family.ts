@@ -36,7 +36,7 @@ const KEPT_GRAPHS = 128;
 
 /**
  * The family of a network whose blocks are mixed with their forms, padding where it was. A batch norm that a form leaves where it is gets a second
- * set of parameters, which passes with the form read: what flows through it isn't what flows there in the block (ALGORITHMS 3.2).
+ * set of parameters, which passes with the form read: what flows through it isn't what flows there in the block.
  */
 export function geneFamily(mixed: Model, blocks: readonly MixedBlock[]): GeneFamily {
   const copies = formNorms(mixed, blocks);

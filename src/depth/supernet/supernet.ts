@@ -31,9 +31,9 @@ export interface Supernet {
 }
 
 /**
- * The sandwich of ALGORITHMS 3.2: each step the original network, the most pruned one and random genes in which every block
- * that has a form takes it with probability ½. Genes follow from the seed and the step, so that a training that is taken up
- * again draws the same ones.
+ * The sandwich rule (Yu and Huang 2019, "Universally Slimmable Networks and Improved Training Techniques"): each step trains the
+ * original network, the most pruned one and random genes in which every block that has a form takes it with probability ½. Genes
+ * follow from the seed and the step, so that a training that is taken up again draws the same ones.
  */
 export function supernet({ family, teacher, random: count = 2, seed = 0, loss }: SupernetOptions): Supernet {
   const lossOn = loss ?? ((graph: Graph) => taughtLoss({ teacher, graph }));

@@ -7,8 +7,8 @@ import { erk } from "./erk.ts";
 import { global } from "./global.ts";
 import { isomorphic } from "./isomorphic.ts";
 import { perCost } from "./per_cost.ts";
-import type { BudgetRule } from "./types.ts";
 import { scorePerCost } from "./score_per_cost.ts";
+import type { BudgetRule } from "./types.ts";
 import { uniform } from "./uniform_rule.ts";
 import { zScore } from "./z_score.ts";
 

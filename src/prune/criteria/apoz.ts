@@ -1,5 +1,5 @@
-import { meanOfChannels } from "./activation_statistics.ts";
 import { activation } from "./activation.ts";
+import { meanOfChannels } from "./activation_statistics.ts";
 import type { Criterion } from "./types.ts";
 
 /**

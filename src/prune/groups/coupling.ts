@@ -9,10 +9,10 @@ import type { Graph, Node } from "../../graph/types.ts";
 import type { Layer } from "../rules/layer_view.ts";
 import { activations } from "../rules/operands.ts";
 import { forEachLink, parameterAxis, zeroableParameters } from "./channels.ts";
+import { blockedGroups, couplingGroups } from "./coupling_groups.ts";
 import { type DependencyGraph, dependencyGraph } from "./dependency_graph.ts";
 import { DisjointSets } from "./disjoint_sets.ts";
 import { groupsOf, type Placement, placementOf } from "./rows.ts";
-import { blockedGroups, couplingGroups } from "./coupling_groups.ts";
 
 /** A tensor whose entries along an axis belong to groups of the class. */
 export interface Coupled {

@@ -16,7 +16,7 @@ export interface AffineMap {
 /** How much of a removed input is made up for: nothing; its mean, in the bias; or all that those that stay tell of it. */
 export type RefitKind = "none" | "bias" | "affine";
 
-/** A = Σ_PS Σ_SS⁻¹ and c = μ_P − A μ_S (ALGORITHMS 2.2c), the ridge being in Σ already. */
+/** A = Σ_PS Σ_SS⁻¹ and c = μ_P − A μ_S, the ridge being in Σ already. */
 export function affineMap({ mean, covariance }: Moments, removed: readonly number[]): AffineMap {
   const n = mean.length;
   const gone = new Set(removed);

@@ -1,5 +1,5 @@
 /**
- * What it costs a layer to do without a group of its inputs, once those that stay are fitted anew (ALGORITHMS 2.2c): the
+ * What it costs a layer to do without a group of its inputs, once those that stay are fitted anew (docs/pipeline.md): the
  * optimal brain surgeon's ½ tr(W_g ([H⁻¹]_gg)⁻¹ W_gᵀ), H⁻¹ following as groups go and come back.
  *
  * All of it is the sweep operator on the joint moments of x and y = W x: of columns that are in the fit the matrix holds −H⁻¹

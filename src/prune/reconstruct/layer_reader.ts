@@ -2,8 +2,8 @@
 import { opOf } from "../../graph/ops/ops.ts";
 import type { Graph, HostTensor, Model } from "../../graph/types.ts";
 import type { EvidenceRequest, GatheredEvidence, SecondMoments } from "../../train/evidence/evidence.ts";
-import { coupledClasses } from "../groups/coupling.ts";
 import { type ReadChannels, readChannels } from "../criteria/read_channels.ts";
+import { coupledClasses } from "../groups/coupling.ts";
 import type { Layer } from "../rules/layer_view.ts";
 import { forEachElement } from "../structures/elements.ts";
 import type { Constraint } from "../structures/types.ts";

@@ -1,9 +1,9 @@
 /**
  * Pruning by reconstruction: filters go, and the layers that read them are fitted anew to do without. Images are looked at, labels
- * never; nothing is trained (ALGORITHMS 2.2c).
+ * never; nothing is trained (docs/pipeline.md).
  */
-import { UserError } from "../../errors.ts";
 import type { Dataset } from "../../data/types.ts";
+import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Model } from "../../graph/types.ts";
 import { gatherEvidence } from "../../train/evidence/gather_evidence.ts";
