@@ -9,6 +9,7 @@ export { type CoupledGroup, inspect, type InspectedNode, type Inspection } from 
 export { type BudgetSettings, prune, type Pruned, type PruneOptions } from "../prune/prune_model.ts";
 export { CRITERIA } from "../prune/criteria/criteria.ts";
 export type { Criterion, Evidence, EvidenceKind } from "../prune/criteria/types.ts";
+export type { Normalise } from "../prune/criteria/normalise.ts";
 export { gatherFor, type GatherOptions } from "../prune/criteria/gather.ts";
 export { type Scored, scoreGroups } from "../prune/criteria/score.ts";
 export { BUDGET_RULES } from "../prune/budget/rules.ts";

@@ -9,6 +9,7 @@ import { costNames, type Target } from "./budget/costs/costs.ts";
 import { type BudgetRequest, type KeptRecord, settleKept, stepConstraints } from "./budget/settle.ts";
 import type { BudgetRule } from "./budget/types.ts";
 import { criterionNamed } from "./criteria/criteria.ts";
+import { NORMALISATIONS, type Normalise, normalised } from "./criteria/normalise.ts";
 import type { Criterion } from "./criteria/types.ts";
 import type { ConstraintOptions } from "./structures/constraints.ts";
 import { maskModel, type Masks } from "./structures/masks.ts";
@@ -31,6 +32,8 @@ export interface PruneOptions {
   readonly constraints?: readonly (Omit<ConstraintOptions, "keep"> & { readonly keep?: number })[];
   /** What a group is worth: a criterion, or the name of one in `CRITERIA`. Default "l2". */
   readonly criterion?: Criterion | string;
+  /** By what each tensor's part of a coupled group's score is divided before they are added. Default "none". */
+  readonly normalise?: Normalise;
   /** For the whole network. Without it each constraint keeps the fraction of its groups that its `keep` says. */
   readonly budget?: BudgetSettings;
   /** Of what a criterion draws by lot. Default 1. */
@@ -52,6 +55,7 @@ export interface Pruned {
 const KNOWN: KnownKeys<PruneOptions> = {
   constraints: true,
   criterion: true,
+  normalise: true,
   budget: true,
   seed: true,
   evidence: true,
@@ -62,13 +66,16 @@ const KNOWN: KnownKeys<PruneOptions> = {
  * others. Filters that are coupled, such as those of a residual stream, go together with their biases and batch norms.
  * Nothing is trained and the model given stays as it is.
  *
- * @throws UserError for an unknown option, criterion, cost or rule (naming the known ones), for a layer that can't be
- * pruned so, and for a budget that can't be met
+ * @throws UserError for an unknown option, criterion, cost or rule (naming the known ones), for a criterion that can't be
+ * normalised, for a layer that can't be pruned so, and for a budget that can't be met
  */
 export function prune(model: Model, options: PruneOptions = {}): Pruned {
   refuseUnknownKeys("prune", options, Object.keys(KNOWN));
-  const { criterion: asked = "l2", budget, seed = 1, evidence: gathered } = options;
-  const criterion = typeof asked === "string" ? criterionNamed(asked) : asked;
+  const { criterion: asked = "l2", normalise = "none", budget, seed = 1, evidence: gathered } = options;
+  if (!NORMALISATIONS.includes(normalise)) {
+    throw new UserError(`prune: unknown normalise "${normalise}": known are ${NORMALISATIONS.join(", ")}`);
+  }
+  const criterion = normalised(typeof asked === "string" ? criterionNamed(asked) : asked, normalise);
   const constraints = constraintsFor(options);
   const scoring = { criterion, seed, gathered };
   const request = { constraints, ...scoring, ...budget && { budget: budgetRequest(budget) } };

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { DEPTH_CONTROL_NAMES } from "../depth/depth_controls.ts";
 import { CRITERIA } from "../prune/criteria/criteria.ts";
+import { NORMALISATIONS, type Normalise } from "../prune/criteria/normalise.ts";
 import type { ConstraintOptions } from "../prune/structures/constraints.ts";
 import {
   byKind,
@@ -52,6 +53,8 @@ const prune = record({
   kind: v.literal("prune"),
   /** What a group is worth. */
   criterion: v.optional(nameOf(CRITERIA), "l2"),
+  /** By what each tensor's part of a coupled group's score is divided; none where nothing is said. */
+  normalise: v.optional(word(...NORMALISATIONS as [Normalise, ...Normalise[]])),
   /** Training images, spread evenly over them, for a criterion that looks at more than weights; default 512. */
   images: v.optional(count(1)),
   ...pruning,

@@ -7,6 +7,7 @@ import { budgetRuleNamed } from "../prune/budget/rules.ts";
 import type { BudgetRequest, PruneRequest } from "../prune/budget/settle.ts";
 import { criterionNamed } from "../prune/criteria/criteria.ts";
 import { gatherFor } from "../prune/criteria/gather.ts";
+import { normalised } from "../prune/criteria/normalise.ts";
 import type { Criterion } from "../prune/criteria/types.ts";
 import type { Constraint } from "../prune/structures/types.ts";
 import type { Budget } from "../recipe/constraints.ts";
@@ -22,7 +23,8 @@ const CRITERION_OF = { admm: "l2", magnitude: "l2", random: "random" } as const;
 const IMAGES = 512;
 
 export function criterionOf(stage: PruneStage): Criterion {
-  return criterionNamed(stage.kind === "prune" ? stage.criterion : CRITERION_OF[stage.kind]);
+  if (stage.kind !== "prune") return criterionNamed(CRITERION_OF[stage.kind]);
+  return normalised(criterionNamed(stage.criterion), stage.normalise ?? "none");
 }
 
 /** What a criterion wants to know of a network, on training images; undefined for one that reads weights alone. */

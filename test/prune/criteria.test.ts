@@ -4,8 +4,10 @@ import * as assert from "uvu/assert";
 import { random } from "../../kernels/random/philox.ts";
 import { builder } from "../../src/graph/build.ts";
 import { CRITERIA, criterionNamed } from "../../src/prune/criteria/criteria.ts";
+import { type Normalise, normalised } from "../../src/prune/criteria/normalise.ts";
 import { scoreGroups } from "../../src/prune/criteria/score.ts";
 import { oneShot } from "../../src/prune/methods/one_shot.ts";
+import { prune } from "../../src/prune/prune_model.ts";
 import { coupledConstraints, settlePatterns } from "../../src/prune/structures/constraints.ts";
 import { scoreUnderPatterns } from "../../src/prune/structures/pattern.ts";
 import type { Constraint } from "../../src/prune/structures/types.ts";
@@ -128,6 +130,43 @@ test("docs/toolbox.md has an entry for each criterion, with the paper that the l
     // The same paper may serve two in a row.
     if (paper && name !== "taylor-sum") assert.ok(entries.get(name)!.includes(`arxiv.org/abs/${paper}`), name);
   }
+});
+
+test("normalised, each coupled tensor's part is divided by its mean or its largest before they are added", () => {
+  const b = builder("g", ["N", 1, 1, 1]);
+  const branch = (name: string) => b.conv(b.input, { name, out: 4, kernel: 1 });
+  b.conv(b.add(b.add(branch("p"), branch("q")), branch("zero")), { name: "out", out: 1, kernel: 1 });
+  const graph = b.graph();
+  const model = modelOf(graph, {
+    "p.weight": [10, -20, 30, 0],
+    "q.weight": [5, 0, -1, 2],
+    "zero.weight": [0, 0, 0, 0],
+  });
+  const [constraint] = coupledConstraints(graph, { granularity: "filter", keep: 1, layers: ["p"] });
+  const of = (name: string, how: Normalise) => [
+    ...scoreGroups(normalised(criterionNamed(name), how), constraint, { model, seed: 1 }).scores,
+  ];
+  // Magnitudes 10, 20, 30, 0 of mean 15 and largest 30; 5, 0, 1, 2 of mean 2 and largest 5; and zeros, which have no say.
+  assert.equal(of("l1", "none"), [15, 20, 31, 2]);
+  assert.equal(of("l1", "mean"), [10 / 15 + 5 / 2, 20 / 15, 30 / 15 + 1 / 2, 2 / 2]);
+  assert.equal(of("l1", "max"), [10 / 30 + 5 / 5, 20 / 30, 30 / 30 + 1 / 5, 2 / 5]);
+  const kept = (normalise: Normalise) => {
+    const constraints = [{ granularity: "filter", layers: ["p"], keep: 0.25 }] as const;
+    const { masks } = prune(model, { criterion: "l1", normalise, constraints });
+    return [...masks.get("p.weight")!.data];
+  };
+  assert.equal(kept("none"), [0, 0, 1, 0]);
+  assert.equal(kept("mean"), [1, 0, 0, 0]);
+  assert.throws(() => of("fpgm", "mean"), /^criterion fpgm can't be normalised by mean: its scores are no sums/);
+  assert.throws(() => kept("most" as Normalise), /unknown normalise "most": known are none, mean, max/);
+});
+
+test("a divisor of whole kernels leaves the best pattern the best", () => {
+  const found = scoreGroups(normalised(criterionNamed("l2"), "max"), pair, { model: patterned, seed: 1 });
+  const plain = scoreGroups(criterionNamed("l2"), pair, { model: patterned, seed: 1 });
+  // The largest whole kernel has 166.
+  assert.equal([...found.scores], [...plain.scores].map((score) => score / 166));
+  assert.equal(found.taps, plain.taps);
 });
 
 test("fpgm is the sum of a filter's distances from the others: one of two that are the same goes first, however large", () => {

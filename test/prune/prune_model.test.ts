@@ -48,7 +48,7 @@ test("what can't be is refused, with what is known", () => {
   const refused: [unknown, RegExp][] = [
     [
       { budgt: { macs: 0.5 } },
-      /^prune has no option "budgt": expected one of constraints, criterion, budget, seed, evidence$/,
+      /^prune has no option "budgt": expected one of constraints, criterion, normalise, budget, seed, evidence$/,
     ],
     [{ criterion: "l3", budget: { macs: 0.5 } }, /unknown criterion "l3": known are l2, l1/],
     [{ budget: { flops: 0.5 } }, /budget has no option "flops": expected one of params, macs/],

@@ -19,4 +19,10 @@ for (const criterion of ["taylor", "activation"]) {
   });
 }
 
+test("a criterion that can't be normalised is refused before anything is trained", async () => {
+  const stage = { kind: "prune", criterion: "fpgm", normalise: "mean", keep: 0.5 };
+  const error = await prune(tinyRecipe([train(1), stage])).then(() => "", ({ message }) => message);
+  assert.match(error, /^criterion fpgm can't be normalised by mean/);
+});
+
 test.run();

@@ -137,7 +137,7 @@ test("parsing what was parsed changes nothing", () => {
     train,
     { kind: "admm", keep: 0.3 },
     { kind: "random", budget: { macs: 0.2 } },
-    { kind: "prune", criterion: "l1", budget: { groups: 0.2, rule: "global", protect: 0.1 } },
+    { kind: "prune", criterion: "l1", normalise: "mean", budget: { groups: 0.2, rule: "global", protect: 0.1 } },
     { kind: "controls" },
     { kind: "controls", runs: ["l1", { name: "again", method: "l1", epochs: 2 }] },
   ];
@@ -301,6 +301,11 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
     "an unknown criterion",
     small([{ kind: "prune", keep: 0.5, criterion: "best" }]),
     /^stages\.0\.criterion: expected l2, l1, .*, got "best"$/,
+  ],
+  [
+    "an unknown normalisation",
+    small([{ kind: "prune", keep: 0.5, normalise: "sum" }]),
+    /^stages\.0\.normalise: expected none, mean or max, got "sum"$/,
   ],
   [
     "an unknown budget rule",

@@ -12,6 +12,7 @@ export const fisher: Criterion = {
   source: "Theis et al. 2018, arXiv 1801.05787",
   needs: ["gradients"],
   labels: true,
+  additive: true,
   request: weightGradients,
   score: (groups, evidence) => sumWithGradients(groups, evidence, "meanSquare", (w, g2) => w ** 2 * g2),
 };

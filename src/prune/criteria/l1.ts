@@ -8,5 +8,6 @@ export const l1: Criterion = {
   source: "Li et al. 2017, arXiv 1608.08710",
   needs: ["weights"],
   labels: false,
+  additive: true,
   score: (groups, { model }) => sumOfWeights(groups, model.params, Math.abs),
 };

@@ -8,5 +8,6 @@ export const l2: Criterion = {
   source: "Han et al. 2015, arXiv 1506.02626",
   needs: ["weights"],
   labels: false,
+  additive: true,
   score: (groups, { model }) => sumOfWeights(groups, model.params, (w) => w ** 2),
 };

@@ -14,6 +14,7 @@ export const synflow: Criterion = {
   source: "Tanaka et al. 2020, arXiv 2006.05467",
   needs: ["weights"],
   labels: false,
+  additive: true,
   refusal: (_, graph) => withoutPathSums(graph),
   score(groups, { model }) {
     const derivatives = pathDerivatives(model);

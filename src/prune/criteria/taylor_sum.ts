@@ -8,6 +8,7 @@ export const taylorSum: Criterion = {
   source: "Molchanov et al. 2019, arXiv 1906.10771",
   needs: ["gradients"],
   labels: true,
+  additive: true,
   request: weightGradients,
   score: (groups, evidence) => sumWithGradients(groups, evidence, "mean", (w, g) => Math.abs(w * g)),
 };

@@ -48,6 +48,8 @@ export interface Criterion {
    * that has this is a budget rule as well, over the scores of any other.
    */
   relative?(scores: Float64Array): Float64Array;
+  /** A group's score is a sum over its weight tensors of parts that aren't below 0, so that each tensor's may be normalised. */
+  readonly additive?: boolean;
   /** Its scores say nothing of what a layer is worth: budgets for the whole network rank groups by `l2` in its place. */
   readonly arbitrary?: boolean;
 }
