@@ -28,6 +28,12 @@ export const NIGHTLY: readonly NightlyPart[] = [
     args: ["--count", "20000"],
   },
   {
+    name: "budgets",
+    what: "networks of CIFAR's size to half of their multiply-adds, by every criterion that looks at weights",
+    script: "test/nightly/budgets.ts",
+    args: [],
+  },
+  {
     name: "mutants",
     what: "small errors in the code that decides: the tests must notice nine of ten",
     script: "test/mutation/run.ts",

@@ -18,6 +18,8 @@ export interface BudgetOptions extends PriceOptions {
   readonly rule?: BudgetRule;
   /** The fraction of its groups that each constraint keeps at least, in 0…1; default 0: its `minKeep`. */
   readonly protect?: number;
+  /** What the groups that stay will be chosen by, where it isn't `scores`: what they cost depends on which they are. */
+  readonly chosenBy?: readonly Float64Array[];
 }
 
 export interface Budget {
@@ -44,9 +46,9 @@ export function solveBudget(
   scores: readonly Float64Array[],
   options: BudgetOptions,
 ): Budget {
-  const { target, rule = perCost, protect = 0 } = options;
+  const { target, rule = perCost, protect = 0, chosenBy = scores } = options;
   checkTarget(target);
-  const price = pricing(graph, constraints, scores, options);
+  const price = pricing(graph, constraints, chosenBy, options);
   const whole = constraints.map((constraint) => isFixed(constraint.rule) ? constraint.keep : constraint.groups);
   const layers = constraints.map(({ members }, c): RankedLayer => ({
     scores: scores[c],

@@ -66,17 +66,16 @@ export function settleKept({ model, dense }: { model: Model; dense: Graph }, req
   const { budget, criterion, seed, gathered } = request;
   const constraints = settlePatterns(requestedConstraints(model.graph, request), model.params);
   checkScorable(criterion, constraints, model.graph);
-  const ranking = criterion.arbitrary ? l2 : criterion;
   // As pruning will score them: what nobody reads goes first, and leaving it pays for nothing.
   const evidence = { model: removeUnused(model).model, seed, gathered };
-  const solved = budget
-    ? solveBudget(
-      model.graph,
-      constraints,
-      constraints.map((constraint) => scoreGroups(ranking, constraint, evidence).scores),
-      { ...budget, target: fromHere(budget.target, dense, model.graph) },
-    ).constraints
-    : constraints;
+  const scoresBy = (by: Criterion) => constraints.map((constraint) => scoreGroups(by, constraint, evidence).scores);
+  const solve = (budget: BudgetRequest) => {
+    const chosenBy = scoresBy(criterion);
+    const scores = criterion.arbitrary ? scoresBy(l2) : chosenBy;
+    const target = fromHere(budget.target, dense, model.graph);
+    return solveBudget(model.graph, constraints, scores, { ...budget, target, chosenBy }).constraints;
+  };
+  const solved = budget ? solve(budget) : constraints;
   return solved.map(({ name, kind, keep, groups, rule }) => ({
     name,
     kind,
