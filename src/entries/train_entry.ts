@@ -34,6 +34,7 @@ export { checkpoint } from "../train/callbacks/checkpoint.ts";
 export { log } from "../train/callbacks/log.ts";
 export { mask } from "../train/callbacks/mask.ts";
 export { nanGuard } from "../train/callbacks/nan_guard.ts";
+export { patience } from "../train/callbacks/patience.ts";
 export { progress, type ShownProgress } from "../train/callbacks/progress.ts";
 export type { DeviceParams, ParamSpecs } from "../train/device_params.ts";
 export type { TrainState } from "../train/state.ts";

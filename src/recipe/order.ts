@@ -5,6 +5,7 @@ import { isTrained } from "../models/given.ts";
 import { survivesCompaction } from "../prune/structures/structures.ts";
 import { controlTraining } from "./control_training.ts";
 import { controlRuns, isPruning, SCRATCH, type Stage } from "./registry.ts";
+import { checkRestarts } from "./restarts.ts";
 import type { Recipe } from "./schema.ts";
 
 /** Throws UserError where a stage lacks one before it, or has one that spoils it. */
@@ -15,6 +16,7 @@ export function checkOrder({ name, stages, model, weights }: Recipe): void {
         `trained network's weights`,
     );
   }
+  checkRestarts(name, stages);
   checkControls(name, stages);
   checkDepthOrder(name, stages);
   checkLosses(name, stages, isTrained({ model, weights }) ? "trained" : "untrained");

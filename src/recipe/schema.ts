@@ -5,6 +5,7 @@ import { UserError } from "../errors.ts";
 import { describeIssues } from "../validation/problems.ts";
 import { count, inside, positive, record, some, text, word } from "../validation/values.ts";
 import { stage } from "./registry.ts";
+import { fillRestarts } from "./restarts.ts";
 
 const name = v.pipe(
   v.string("expected a name"),
@@ -75,7 +76,7 @@ export const recipe = record({
   batch: v.optional(count(1), 64),
   /** How the written ONNX file takes its images; default: as the model's file does. */
   layout: v.optional(word("nchw", "nhwc")),
-  stages: some(stage),
+  stages: v.pipe(some(stage), v.transform((given) => fillRestarts(given))),
 });
 
 export type Recipe = v.InferOutput<typeof recipe>;

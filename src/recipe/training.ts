@@ -51,13 +51,19 @@ const milestones = v.pipe(
 export const schedule = byKind([
   record({ kind: v.literal("cosine"), warmup: v.optional(nonNegative(), 0) }),
   record({
+    kind: v.literal("restart"),
+    /** Default: that of the last train stage before. */
+    rate: v.optional(positive()),
+    warmup: v.optional(nonNegative(), 0),
+  }),
+  record({
     kind: v.literal("step"),
     milestones,
     gamma: v.optional(positive(), 0.1),
     warmup: v.optional(nonNegative(), 0),
   }),
   record({ kind: v.literal("constant"), warmup: v.optional(nonNegative(), 0) }),
-], ["cosine", "step", "constant"]);
+], ["cosine", "restart", "step", "constant"]);
 
 const defaultOptimizer = { kind: "sgd", lr: 0.01 } as const;
 const defaultSchedule = { kind: "cosine" } as const;
@@ -87,7 +93,12 @@ export const training = {
   loss: v.optional(loss),
 };
 
-export const retrain = record({ epochs: count(1), ...training });
+export const retrain = record({
+  epochs: count(1),
+  /** Epochs without a higher validation accuracy after which it ends, with the network of the best one; default: never. */
+  patience: v.optional(count(1)),
+  ...training,
+});
 
 export type Loss = v.InferOutput<typeof loss>;
 export type Optimizer = v.InferOutput<typeof optimizer>;

@@ -1,4 +1,7 @@
-/** Training of a network that was pruned: the run goes on with the last epoch, and the report also tells of the best one. */
+/**
+ * Training of a network that was pruned: the run goes on with the last epoch, or with patience the best one, and the report
+ * also tells of the best one.
+ */
 import type { Model } from "../graph/types.ts";
 import { compact } from "../prune/rewrite/compact.ts";
 import { pointOf } from "../report/points.ts";
@@ -8,7 +11,7 @@ import { fit, type FitOptions } from "./fit.ts";
 import type { StageProgress } from "./run_state.ts";
 
 /**
- * The network after the last epoch. The epoch that validates best goes to `state.best`, measured in the size that it has
+ * The network after the last epoch; with `patience`, after which training ends early, that of the epoch that validates best. That epoch that validates best goes to `state.best`, measured in the size that it has
  * without its zeros; its test accuracy is looked at only after it was chosen.
  */
 export async function fitPruned(
@@ -24,5 +27,5 @@ export async function fitPruned(
     const small = compact({ graph, params: best.params }, { columns: false, border: "keep" }).model;
     ctx.state.best = await pointOf(ctx, `best epoch, ${best.epoch} of ${options.epochs}`, small);
   }
-  return model;
+  return best && options.patience !== undefined ? { graph: model.graph, params: best.params } : model;
 }

@@ -5,6 +5,7 @@ import { checkpoint } from "../train/callbacks/checkpoint.ts";
 import { log } from "../train/callbacks/log.ts";
 import { mask } from "../train/callbacks/mask.ts";
 import { nanGuard } from "../train/callbacks/nan_guard.ts";
+import { patience } from "../train/callbacks/patience.ts";
 import { progress, type ShownProgress } from "../train/callbacks/progress.ts";
 import { train, type TrainOptions } from "../train/train.ts";
 import type { Callback, Snapshot } from "../train/types.ts";
@@ -27,6 +28,8 @@ export interface FitOptions {
   readonly loss?: Loss;
   /** Epochs after which the schedule starts anew; default: all of them. */
   readonly period?: number;
+  /** Epochs without a higher validation accuracy after which training ends; default: all epochs are trained. */
+  readonly patience?: number;
   /** Names this phase within its stage in the checkpoint. */
   readonly phase: Phase;
   /** Networks over the parameters of `model` that are trained together; default: `model` alone. */
@@ -90,6 +93,7 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
         nanGuard(),
         mask(masks),
         ...options.callbacks ?? [],
+        ...options.patience === undefined ? [] : [patience(options.patience)],
         progress((shown) => summary = show(ui, shown)),
         log((record) => ctx.log(record)),
         checkpoint(({ cursor, tensors }) => ctx.save({ phase, training: cursor } satisfies Cursor, tensors)),

@@ -25,6 +25,8 @@ export interface EpochOptions {
   readonly lr: (fraction: number) => number;
   readonly from?: EpochProgress;
   readonly signal?: AbortSignal;
+  /** Before the step of this number within the epoch is recorded: may wait for the device. */
+  readonly beforeBatch?: (number: number) => Promise<void>;
   /** Just before sums are read: what to read along with them. */
   readonly beforeRead?: () => readonly Slice[];
   /** When sums have been read, a few times a second at most, with the bytes of what `beforeRead` gave. */
@@ -75,6 +77,7 @@ export async function trainEpoch(context: StepContext, options: EpochOptions): P
   const loader = batches(data, { batch, seed, epoch, shuffle: true, augment, images, from: from.batch });
   for await (const loaded of loader) {
     const { number, count } = loaded;
+    await options.beforeBatch?.(number);
     const counted = trainStep(context, loaded, { loss, correct }, {
       shape: data.shape,
       seed,

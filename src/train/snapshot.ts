@@ -13,12 +13,15 @@ export interface Position {
   firstEpoch: number;
   /** Learning rate of the last step. */
   lr: number;
+  /** A callback has made the last epoch the last one. */
+  stopped: boolean;
 }
 
 interface Cursor {
   readonly epoch: number;
   readonly firstEpoch: number;
   readonly progress: EpochProgress;
+  readonly stopped: boolean;
   /** Of the optimizer. */
   readonly steps: number;
   /** Callbacks' values by their names. */
@@ -28,7 +31,7 @@ interface Cursor {
 /** Tensors are called `param/…`, `momentum/…` (the optimizer's roles) and `callback.<name>/…`. */
 export async function takeSnapshot(
   training: Training,
-  { epoch, progress, firstEpoch }: Position,
+  { epoch, progress, firstEpoch, stopped }: Position,
   callbacks: readonly Callback[],
 ): Promise<Snapshot> {
   const { state, optimizer } = training;
@@ -45,7 +48,7 @@ export async function takeSnapshot(
     saved[callback.name] = own.values ?? null;
     put(prefixOf(callback), own.tensors ?? new Map());
   }
-  const cursor: Cursor = { epoch, firstEpoch, progress, steps: optimizer.steps, callbacks: saved };
+  const cursor: Cursor = { epoch, firstEpoch, progress, stopped, steps: optimizer.steps, callbacks: saved };
   return { cursor, tensors };
 }
 

@@ -30,6 +30,7 @@ export interface StepContext extends PassContext {
   readonly loss: Loss;
   readonly beforeStep?: (step: Step) => void;
   readonly afterBackward?: (step: Step) => void;
+  readonly afterStep?: (step: Step) => void;
 }
 
 /** Where a step stands. */
@@ -77,6 +78,7 @@ export function trainStep(context: StepContext, batch: Batch, sums: Sums, place:
   context.afterBackward?.(step);
   const { weights, gradients, target, mask } = state;
   optimizer.step({ lr: place.lr, weights, gradients, target, mask });
+  context.afterStep?.(step);
   return counted;
 }
 

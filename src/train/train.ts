@@ -95,7 +95,7 @@ export async function train(options: TrainOptions): Promise<Trained> {
   }
   if (options.from) restoreSnapshot(training, run.position, callbacks, options.from);
   else for (const callback of callbacks) await callback.start?.(training);
-  while (training.epoch < options.epochs) {
+  while (training.epoch < options.epochs && !run.position.stopped) {
     await runEpoch(run);
     if (options.signal?.aborted) throw new Interrupted("stopped");
   }
@@ -169,7 +169,13 @@ function open(options: TrainOptions, owned: DisposableStack): Run {
   const optimizer = owned.use(createOptimizer(gpu, state.weights.layout, tensorOptions));
   const weightDecay = weightDecayOf(settings);
   optimizer.setSegments((param) => ({ weightDecay: state.specs[param].role === "weight" ? weightDecay : 0 }));
-  const position: Position = { epoch: 0, progress: EPOCH_START, firstEpoch: options.firstEpoch ?? 0, lr: 0 };
+  const position: Position = {
+    epoch: 0,
+    progress: EPOCH_START,
+    firstEpoch: options.firstEpoch ?? 0,
+    lr: 0,
+    stopped: false,
+  };
   const training: Training = {
     name,
     gpu,
@@ -188,9 +194,12 @@ function open(options: TrainOptions, owned: DisposableStack): Run {
     get lr() {
       return position.lr;
     },
+    stop() {
+      position.stopped = true;
+    },
     snapshot: () => takeSnapshot(training, position, callbacks),
   };
-  const tell = (part: "beforeStep" | "afterBackward") => (step: Step) => {
+  const tell = (part: "beforeStep" | "afterBackward" | "afterStep") => (step: Step) => {
     for (const callback of callbacks) callback[part]?.(step, training);
   };
   const context: StepContext = {
@@ -203,6 +212,7 @@ function open(options: TrainOptions, owned: DisposableStack): Run {
     watchers: combineWatchers(callbacks.map(({ watchers }) => watchers)),
     beforeStep: tell("beforeStep"),
     afterBackward: tell("afterBackward"),
+    afterStep: tell("afterStep"),
   };
   return { options, data, schedule, callbacks, context, training, position };
 }
@@ -250,6 +260,10 @@ function epochOptions({ options, data, schedule, callbacks, training, position }
     lr: (fraction) => position.lr = learningRate(lr, schedule, epoch % period + fraction, period),
     from: position.progress,
     signal,
+    async beforeBatch(number) {
+      const step = epoch * training.batches + number;
+      for (const callback of callbacks) await callback.beforeBatch?.(training, step);
+    },
     beforeRead: () =>
       callbacks.flatMap((callback, i) => {
         const slices = callback.beforeRead?.(training) ?? [];

@@ -83,6 +83,8 @@ export interface Training {
   readonly progress: EpochProgress;
   /** Learning rate of the last step. */
   readonly lr: number;
+  /** Makes the epoch in progress, or the one that has just ended, the last one. */
+  stop(): void;
   /** Everything from which `train` goes on to the same bits. */
   snapshot(): Promise<Snapshot>;
 }
@@ -125,10 +127,17 @@ export interface Callback {
   start?(training: Training): Promise<void> | void;
   /** Values of the first graph that it looks at in every step; its values are refused that the graph doesn't have. */
   readonly watchers?: Watchers;
+  /**
+   * Before a step, and before its tape is open: it may wait for the device, which a step itself may not. `step` counts from 0 over
+   * all epochs of the training. Where a training was stopped, the step that it goes on with is told.
+   */
+  beforeBatch?(training: Training, step: number): Promise<void> | void;
   /** Before a step's forward pass, when its tape is open. */
   beforeStep?(step: Step, training: Training): void;
   /** After a step's backward pass: gradients are in `training.state.gradients`, the optimizer has yet to use them. */
   afterBackward?(step: Step, training: Training): void;
+  /** When the optimizer's update has been recorded; `training.lr` is the rate that it took. */
+  afterStep?(step: Step, training: Training): void;
   /** Before sums are read, a few times a second at most: records, and gives, what is to be read along with them. */
   beforeRead?(training: Training): readonly Slice[];
   /** When `training.progress` has been read, with the bytes of what `beforeRead` gave. */

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
-import { controlRuns, stageKinds } from "../../src/recipe/registry.ts";
+import { controlRuns, stageKinds, type TrainStage } from "../../src/recipe/registry.ts";
 import { parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
 
 const test = suite("recipe schema");
@@ -130,6 +130,34 @@ test("controls are named runs of any criterion, of depth or from scratch; the ol
     runs({}, { kind: "search", k: 1 }, { kind: "subnet", epochs: 1 }).map(({ name, method }) => [name, method]),
     names.map((name) => [name, name]),
   );
+});
+
+test("a restart begins at the rate of the last training before it, unless it has its own", () => {
+  const retrain = (schedule: object) => ({ epochs: 1, schedule, optimizer: { kind: "sgd", lr: 0.001 } });
+  const prune = (schedule: object) => ({ kind: "prune", keep: 0.5, retrain: retrain(schedule) });
+  const trained = (lr: number) => ({ ...train, optimizer: { kind: "sgd", lr } });
+  const { stages } = parseRecipe(
+    small([
+      trained(0.1),
+      prune({ kind: "restart" }),
+      trained(0.2),
+      prune({ kind: "restart", warmup: 1 }),
+      prune({ kind: "restart", rate: 0.3 }),
+      { ...trained(0.4), schedule: { kind: "restart" } },
+    ]),
+    "my.yaml",
+  );
+  const schedules = stages.map((stage) =>
+    "retrain" in stage ? stage.retrain?.schedule : (stage as TrainStage).schedule
+  );
+  assert.equal(schedules, [
+    { kind: "cosine", warmup: 0 },
+    { kind: "restart", warmup: 0, rate: 0.1 },
+    { kind: "cosine", warmup: 0 },
+    { kind: "restart", warmup: 1, rate: 0.2 },
+    { kind: "restart", rate: 0.3, warmup: 0 },
+    { kind: "restart", warmup: 0, rate: 0.2 },
+  ]);
 });
 
 test("parsing what was parsed changes nothing", () => {

@@ -266,6 +266,10 @@ test("stages in an order that can't work are refused before anything is done", a
     const [stages, words] of [
       [[admm()], /stages\.0 is admm, expected train/],
       [
+        [{ ...train(), schedule: { kind: "restart" } }],
+        /stages\.0: the schedule restart begins at the rate of the train stage before it, and there is none: give its rate$/,
+      ],
+      [
         [train(), { kind: "controls" }, admm()],
         /stages\.1: controls repeat the pruning before them, and there is none/,
       ],

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { learningRate, type Schedule } from "../../src/train/schedule.ts";
+import { checkSchedule, learningRate, type Schedule } from "../../src/train/schedule.ts";
 
 const test = suite("schedule");
 
@@ -16,6 +16,13 @@ test("constant", () => expect({ kind: "constant" }, [[0, 2], [3.7, 2], [10, 2]])
 
 test("cosine: lr·½(1 + cos πt)", () => {
   expect({ kind: "cosine" }, [[0, 2], [10 / 3, 1.5], [5, 1], [20 / 3, 0.5], [10, 0], [12, 0]]);
+});
+
+test("restart: the same descent, from the rate that training began with", () => {
+  expect({ kind: "restart", rate: 6 }, [[0, 6], [10 / 3, 4.5], [5, 3], [10, 0]]);
+  expect({ kind: "restart", rate: 6, warmup: 2 }, [[0, 0.6], [1, 3.3], [2, 6], [6, 3], [10, 0]]);
+  expect({ kind: "restart" }, [[0, 2], [5, 1]]);
+  assert.throws(() => checkSchedule({ kind: "restart", rate: 0 }), /rate is 0, expected a number above 0/);
 });
 
 test("warm-up: a tenth of the rate, rising in a line, then the schedule over what is left", () => {

@@ -61,8 +61,10 @@ test("callbacks run in the order of the list, from open to close, around every s
       name,
       open: () => tell("open"),
       start: () => tell("start"),
+      beforeBatch: (_training, step) => tell(`before batch ${step}`),
       beforeStep: () => tell("before step"),
       afterBackward: () => tell("after backward"),
+      afterStep: () => tell("after step"),
       beforeRead: () => (tell("before read"), []),
       afterRead: () => tell("after read"),
       afterEpoch: () => Promise.resolve(tell("after epoch")),
@@ -73,10 +75,10 @@ test("callbacks run in the order of the list, from open to close, around every s
     };
   };
   await train(options({ data: brightPixels(20), epochs: 1, callbacks: [teller("a"), teller("b")] }));
-  const step = ["a before step", "b before step", "a after backward", "b after backward"];
   const pair = (what: string) => [`a ${what}`, `b ${what}`];
+  const step = (n: number) => [`before batch ${n}`, "before step", "after backward", "after step"].flatMap(pair);
   const end = ["before read", "after read", "after epoch", "after validation", "finish"].flatMap(pair);
-  assert.equal(told, [...pair("open"), ...pair("start"), ...step, ...step, ...end, "b close", "a close"]);
+  assert.equal(told, [...pair("open"), ...pair("start"), ...step(0), ...step(1), ...end, "b close", "a close"]);
 });
 
 test("what a callback gives after an epoch stands in the log, after loss, accuracy and validation", async () => {
@@ -191,7 +193,7 @@ test("unknown names and options are refused by name, with the known ones", async
   );
   assert.is(
     await odd({ schedule: { kind: "linear" } }),
-    'unknown schedule "linear": expected one of constant, cosine, step',
+    'unknown schedule "linear": expected one of constant, cosine, restart, step',
   );
   assert.match(
     await odd({ shedule: { kind: "step" } }),
