@@ -50,6 +50,14 @@ export const SUITES: readonly Suite[] = [
   measured("headline", "AlexNet and ResNet-18 pruned as StructADMM did: dense, masked, compact"),
   measured("depth", "ResNet-34, MobileNetV2, ConvNeXt-T and DeiT-T with merged blocks against the whole networks"),
   {
+    name: "methods",
+    about: "pruning methods on the same networks, data and epochs: docs/methods.md",
+    file: "../scripts/methods/bench.ts",
+    // It carries out recipes, as `prune` does.
+    config: "../deno.json",
+    browser: "cannot",
+  },
+  {
     name: "profile",
     about: "where the time of our own training step goes",
     file: "suites/profile.ts",

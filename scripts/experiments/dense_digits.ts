@@ -1,14 +1,10 @@
 /** Dense networks of the bundled digits that experiments begin with: trained by the recipes below, unless a finished run is there. */
-import { commit } from "../../src/cli/identity.ts";
-import { loadDataset } from "../../src/data/deno.ts";
 import { readModel } from "../../src/formats/model_file.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
 import type { Model } from "../../src/graph/types.ts";
-import { formatRecipe } from "../../src/recipe/load.ts";
 import { parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
-import { runPrune } from "../../src/run/pipeline.ts";
 import { denoStore } from "../../src/store/deno.ts";
-import { silentUi } from "../../src/ui.ts";
+import { reportOfRun } from "./recipe_run.ts";
 
 const sgd = (weightDecay: number) => ({ kind: "sgd", lr: 0.05, momentum: 0.9, weightDecay });
 const adamw = (lr: number) => ({ kind: "adamw", lr, weightDecay: 0.05 });
@@ -45,21 +41,6 @@ export function denseRecipe(family: string, seed: number): Recipe {
 /** The network of a run of this recipe, which is carried out, or gone on with, where its folder holds none. */
 export async function networkOfRun(gpu: Gpu, recipe: Recipe, dir: string, command: string): Promise<Model> {
   const store = denoStore();
-  if (!await store.read(`${dir}/model.safetensors`)) {
-    const resume = await store.read(`${dir}/recipe.yaml`) !== undefined;
-    if (!resume) await store.write(`${dir}/recipe.yaml`, new TextEncoder().encode(formatRecipe(recipe)));
-    await runPrune({
-      recipe,
-      dir,
-      store,
-      gpu,
-      resume,
-      ui: silentUi(),
-      tool: "experiment",
-      commit: await commit(),
-      command,
-      loadData: ({ name, ...options }) => loadDataset(name, options),
-    });
-  }
+  if (!await store.read(`${dir}/model.safetensors`)) await reportOfRun(gpu, recipe, dir, command);
   return (await readModel(store, dir)).model;
 }

@@ -11,22 +11,12 @@
 import { parseArgs } from "node:util";
 import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { commit } from "../../src/cli/identity.ts";
-import { proofInputs } from "../../src/data/proof_inputs.ts";
 import { spread } from "../../src/data/splits.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
-import { graphCost } from "../../src/graph/cost.ts";
-import { assertEquivalent } from "../../src/graph/equivalence.ts";
-import type { Model } from "../../src/graph/types.ts";
-import { budgetRuleNamed } from "../../src/prune/budget/rules.ts";
 import type { RefitKind } from "../../src/prune/reconstruct/affine_refit.ts";
-import { reconstruct } from "../../src/prune/reconstruct/reconstruct.ts";
-import { settleReconstruction } from "../../src/prune/reconstruct/reconstructible.ts";
-import { compact } from "../../src/prune/rewrite/compact.ts";
 import { evaluateModel } from "../../src/train/evaluate.ts";
-import { recalibrate } from "../../src/train/recalibrate.ts";
 import { given, resnet20Recipe } from "./given_resnet20.ts";
-
-const BATCH = 64;
+import { prunedWithoutLabels } from "./label_free.ts";
 
 const { values } = parseArgs({
   options: {
@@ -48,16 +38,19 @@ const recipe = resnet20Recipe(values);
 const { model, data } = await given(recipe);
 const images = spread(data.train, Number(values.images));
 const test = spread(data.test, Number(values.test));
-const accuracy = async (network: Model) => (await evaluateModel(gpu, network, test)).accuracy;
+const { rule } = values;
+const layers = values.layers.split(",");
 
-const dense = await accuracy(model);
+const dense = (await evaluateModel(gpu, model, test)).accuracy;
 console.log(JSON.stringify({ dense }));
 const { vendor, description, fallback } = gpu.info;
 const rows = [];
 for (const select of values.select.split(",")) {
   for (const macs of values.macs.split(",").map(Number)) {
     for (const refit of values.refit.split(",") as RefitKind[]) {
-      rows.push(await pruned({ select, macs, refit }));
+      rows.push(
+        await prunedWithoutLabels({ gpu, model, images, test, select, macs, refit, rule, layers, seed: recipe.seed }),
+      );
       console.log(JSON.stringify(rows.at(-1)));
       const record = {
         experiment: "pruning without labels, cifar",
@@ -77,30 +70,3 @@ for (const select of values.select.split(",")) {
   }
 }
 gpu.close();
-
-/** One network: what each layer keeps, how good it is before batch norms are measured anew and after, and seconds that it took. */
-async function pruned({ select, macs, refit }: { select: string; macs: number; refit: RefitKind }) {
-  const start = performance.now();
-  const options = { gpu, model, images, select, refit, batch: BATCH };
-  const budget = { target: { macs }, rule: budgetRuleNamed(values.rule) };
-  const request = { layers: values.layers.split(","), budget };
-  const { constraints, kept } = await settleReconstruction(options, model.graph, request);
-  const settled = performance.now();
-  const { model: masked } = await reconstruct({ ...options, constraints });
-  const recalibrated = await recalibrate(gpu, masked, images, BATCH);
-  const done = performance.now();
-  const { model: small } = compact(recalibrated, { columns: false, border: "keep" });
-  const { inputs, batch } = proofInputs(test, recipe.seed);
-  const { maxRel } = await assertEquivalent(gpu, recalibrated, small, inputs, batch);
-  return {
-    select,
-    refit,
-    asked: macs,
-    macs: graphCost(small.graph).macs / graphCost(model.graph).macs,
-    kept: Object.fromEntries(kept.map(({ name, keep, groups }) => [name, `${keep} of ${groups}`])),
-    masked: await accuracy(masked),
-    accuracy: await accuracy(small),
-    maxRel,
-    seconds: { budget: (settled - start) / 1000, pruning: (done - settled) / 1000 },
-  };
-}

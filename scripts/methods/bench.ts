@@ -1,0 +1,64 @@
+/**
+ * Suite "methods": pruning methods on the same networks, data and epochs. Each cell is kept below runs/methods when it is done, so
+ * that a later sitting goes on where this one stops.
+ */
+import { parseArgs } from "node:util";
+import { prepareEnvironment } from "../../src/cli/environment.ts";
+import { commit } from "../../src/cli/identity.ts";
+import { UserError } from "../../src/errors.ts";
+import { Gpu } from "../../src/gpu/gpu.ts";
+import { done, type DoneCell, nameOf } from "./cell.ts";
+import { criteriaTrack } from "./criteria_track.ts";
+import { NETS } from "./nets.ts";
+import { refitTrack } from "./refit_track.ts";
+import { tablesOf } from "./table.ts";
+import { chosenCases, OPTIONS } from "../../bench/options.ts";
+import { describeSetting, printSetting, RESULTS } from "../../bench/record.ts";
+
+const ROOT = `${import.meta.dirname}/../../runs/methods`;
+const { values } = parseArgs({ options: OPTIONS, allowPositionals: true });
+const seed = values.seed === undefined ? undefined : Number(values.seed);
+const cells = NETS
+  // The others take hours: they are asked for by name.
+  .filter(({ name }) => values.case !== undefined || name === "digits")
+  .flatMap((net) => [...criteriaTrack(net, ROOT), ...refitTrack(net, ROOT)])
+  .filter((cell) => seed === undefined || cell.seed === seed);
+const chosen = chosenCases(cells, nameOf);
+
+prepareEnvironment();
+using gpu = await Gpu.open();
+const source = await commit();
+const setting = await describeSetting("methods", gpu, {
+  versions: {},
+  seed: seed ?? 1,
+  clock: "none",
+  quantumMs: 0,
+});
+printSetting(setting);
+const found: DoneCell[] = [];
+const missing: { readonly cell: string; readonly reason: string }[] = [];
+for (const [i, cell] of chosen.entries()) {
+  const started = performance.now();
+  const label = `${i + 1}/${chosen.length} ${nameOf(cell)}`;
+  try {
+    const result = await done(gpu, cell, { root: ROOT, commit: source });
+    found.push(result);
+    console.log(
+      `${label}: ${(100 * result.accuracy).toFixed(2)} % (${((performance.now() - started) / 1000).toFixed(0)} s)`,
+    );
+  } catch (error) {
+    // What a method can't do is a cell as well.
+    if (!(error instanceof UserError)) throw error;
+    missing.push({ cell: nameOf(cell), reason: error.message });
+    console.log(`${label}: ${error.message}`);
+  }
+}
+const nets = [...new Set(found.map(({ net }) => net))];
+Deno.mkdirSync(`${RESULTS}/methods`, { recursive: true });
+for (const net of nets) {
+  const own = found.filter((cell) => cell.net === net);
+  const record = { ...setting, about: NETS.find(({ name }) => name === net)!.about, cells: own, missing };
+  const path = `${RESULTS}/methods/${net}.json`;
+  Deno.writeTextFileSync(path, JSON.stringify(record, null, 2) + "\n");
+  console.log(`\n${record.about}\n\n${tablesOf(own)}\n\nwritten to ${path}`);
+}

@@ -1,0 +1,56 @@
+/** The networks and data that methods are compared on, and how these are trained: the same for all methods. */
+
+/** How a network is trained, before it is pruned and again after it. */
+interface Training {
+  readonly epochs: number;
+  readonly optimizer: unknown;
+  readonly schedule: unknown;
+}
+
+export interface Net {
+  /** What cells are called by. */
+  readonly name: string;
+  /** In a few words, for the table's title. */
+  readonly about: string;
+  /** The keys of a recipe that say which network it is, and on which images. */
+  readonly keys: Readonly<Record<string, unknown>>;
+  /** How the dense networks come about that methods begin with. */
+  readonly train: Training;
+  /** The one fine-tuning for all criteria: the schedule begins again at the rate of training. */
+  readonly fineTune: Training;
+  /** Layers whose filters have one reader inside their block, where that loses nothing else. */
+  readonly inner: readonly string[];
+  readonly seeds: readonly number[];
+}
+
+const sgd = { kind: "sgd", lr: 0.05, momentum: 0.9, weightDecay: 5e-4, nesterov: true };
+const cosine = { kind: "cosine", warmup: 1 };
+
+export const NETS: readonly Net[] = [
+  {
+    name: "digits",
+    about: "ResNet-8 with half of its channels on the bundled digits, 16 epochs, fine-tuned for 6",
+    keys: {
+      model: { name: "resnet8", shortcut: "projection", width: 0.5 },
+      data: { name: "digits", validation: 0.15, augment: { crop: 1 } },
+      batch: 64,
+    },
+    train: { epochs: 16, optimizer: sgd, schedule: cosine },
+    fineTune: { epochs: 6, optimizer: sgd, schedule: cosine },
+    inner: ["layer*conv1"],
+    seeds: [1, 2, 3],
+  },
+  {
+    name: "fashion",
+    about: "ResNet-14 of 16, 32 and 64 channels on 10,000 images of Fashion-MNIST, 10 epochs, fine-tuned for 4",
+    keys: {
+      model: { name: "resnet14", shortcut: "projection" },
+      data: { name: "fashion-mnist", limit: 10000, validation: 0.15 },
+      batch: 128,
+    },
+    train: { epochs: 10, optimizer: sgd, schedule: cosine },
+    fineTune: { epochs: 4, optimizer: sgd, schedule: cosine },
+    inner: ["layer*conv1"],
+    seeds: [1, 2, 3],
+  },
+];
