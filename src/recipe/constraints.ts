@@ -38,6 +38,7 @@ const block = v.optional(
 
 /** Which groups of weights stand or fall together, see docs/pipeline.md. */
 const kinds = {
+  layer: record({ kind: v.literal("layer"), ...share }),
   filter: record({ kind: v.literal("filter"), ...share }),
   channel: record({ kind: v.literal("channel"), ...share }),
   column: record({ kind: v.literal("column"), ...share }),

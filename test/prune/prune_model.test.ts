@@ -59,7 +59,10 @@ test("what can't be is refused, with what is known", () => {
     [undefined, /^prune: constraint "filter" has no keep and there is no budget/],
     [{}, /^prune: constraint "filter" has no keep and there is no budget/],
     [{ constraints: [{ granularity: "column", keep: 0.5 }], budget: { macs: 0.5 } }, /"column" has a keep, and so has/],
-    [{ constraints: [{ granularity: "row", keep: 0.5 }] }, /unknown granularity "row": known are filter, channel/],
+    [
+      { constraints: [{ granularity: "row", keep: 0.5 }] },
+      /unknown granularity "row": known are layer, filter, channel/,
+    ],
     [{ budget: { macs: 1e-6 } }, /can't be reached/],
   ];
   for (const [options, message] of refused) {

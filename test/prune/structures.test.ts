@@ -53,10 +53,22 @@ test("the channels of a projection over tokens are the rows of its matrix", () =
 
 test("structures go from coarse to fine; what is counted off changes with the tensor, the fine ones leave zeros", () => {
   assert.equal(GRANULARITIES, [
-    ...["filter", "channel", "column", "block", "block-punched", "kernel", "pattern", "vector", "n:m", "weight"],
+    ...[
+      "layer",
+      "filter",
+      "channel",
+      "column",
+      "block",
+      "block-punched",
+      "kernel",
+      "pattern",
+      "vector",
+      "n:m",
+      "weight",
+    ],
   ]);
   assert.equal(GRANULARITIES.filter((kind) => !survivesCompaction(kind)), ["block", "block-punched", "n:m"]);
-  assert.equal(GRANULARITIES.filter((kind) => !leavesZeros(kind)), ["filter", "channel", "column"]);
+  assert.equal(GRANULARITIES.filter((kind) => !leavesZeros(kind)), ["layer", "filter", "channel", "column"]);
 });
 
 test("reports name a structure with its numbers", () => {

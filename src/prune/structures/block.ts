@@ -7,6 +7,7 @@ export const block: StructureKind<StructureOf<"block">> = {
   summary: "a tile of filters × columns",
   shrinks: false,
   counted: true,
+  spans: "layer",
   label: (structure) => `block ${structure.block.join("×")}`,
   layout: (structure, _layer, shape) => blockLayout(shape, structure.block),
   refusal: (_, layer) =>
@@ -19,6 +20,7 @@ export const blockPunched: StructureKind<StructureOf<"block-punched">> = {
   summary: "one tap of the kernels of a tile of filters × channels",
   shrinks: false,
   counted: true,
+  spans: "layer",
   label: (structure) => `block-punched ${structure.block.join("×")}`,
   layout: (structure, _layer, shape) => punchedLayout(shape, structure.block),
   refusal: (_, layer, shape) =>

@@ -7,6 +7,7 @@ export const channel: StructureKind<StructureOf<"channel">> = {
   summary: "an input channel of one layer",
   shrinks: true,
   counted: false,
+  spans: "layer",
   label: () => "channel",
   layout: (_, layer, shape) => matrixRows(layer, shape) ?? groupLayout("channel", shape),
   refusal: (_, layer) =>

@@ -7,6 +7,7 @@ export const column: StructureKind<StructureOf<"column">> = {
   summary: "one channel and kernel tap, over all filters",
   shrinks: true,
   counted: false,
+  spans: "layer",
   label: () => "column",
   layout: (_, layer, shape) => matrixRows(layer, shape) ?? groupLayout("column", shape),
   refusal: () => undefined,

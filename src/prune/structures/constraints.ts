@@ -3,52 +3,34 @@
 import { UserError } from "../../errors.ts";
 import type { Graph, Params } from "../../graph/types.ts";
 import { dependencyGraph } from "../groups/dependency_graph.ts";
-import { type Coupled, type CoupledClass, coupledClasses } from "../groups/coupling.ts";
 import type { Layer } from "../rules/layer_view.ts";
-import { checkFraction, keptCount } from "../budget/per_layer.ts";
-import { memberOf } from "./elements.ts";
+import { checkFraction } from "../budget/per_layer.ts";
+import { groupingsOf } from "./groupings.ts";
 import { patternLibrary } from "./pattern.ts";
-import { isFixed, keptOfRow } from "./selection.ts";
-import { GRANULARITIES, structureLayout, structureRefusal, structureRule } from "./structures.ts";
-import type { Constraint, Member, Structure } from "./types.ts";
+import { GRANULARITIES } from "./structures.ts";
+import type { Constraint, ConstraintOptions, Structure } from "./types.ts";
 
-/** A structure, where it applies and how much of it stays. */
-export type ConstraintOptions = Structure & {
-  /** Fraction of the groups that stay, in (0, 1]; n:m has its own. */
-  readonly keep: number;
-  /**
-   * Names of nodes or weights, `*` for any run of characters and `?` for one. Default: every layer that can be pruned this
-   * way. A layer that is named in full but can't be pruned is an error, one that a wildcard meets is passed over.
-   */
-  readonly layers?: readonly string[];
-  /** Names that stay as they are, written in the same way: what is coupled to such a layer stays with it. Default: none. */
-  readonly exclude?: readonly string[];
-  /** Groups that stay in any case; default 1. */
-  readonly minKeep?: number;
-};
+export type { ConstraintOptions };
 
 /**
- * Filters: one constraint for each coupled class of which a layer is chosen. All others: one per layer. Several lists may be
- * put together: a tensor may stand under several kinds at once. Patterns are to be settled (`settlePatterns`).
+ * Branches: one constraint for all of those of which a layer is chosen. Filters: one for each coupled class of which one is. All
+ * others: one per layer. Several lists may be put together: a tensor may stand under several kinds at once. Patterns are to be
+ * settled (`settlePatterns`).
  *
  * @throws UserError for an unknown layer, one that can't be pruned so, or a keep outside (0, 1]
  */
 export function coupledConstraints(graph: Graph, options: ConstraintOptions): Constraint[] {
   checkFraction(options.keep, `constraint "${options.granularity}"`);
-  const { layers } = dependencyGraph(graph);
-  const classes = coupledClasses(graph);
-  const all = [...layers.values()];
-  const chosen = choose(all, options, refusals(graph, classes, layers, options));
+  const { refused, constraints } = groupingsOf(graph, options);
+  const all = [...dependencyGraph(graph).layers.values()];
+  const chosen = choose(all, options, refused);
   const excluded = new Set(
     (options.exclude ?? []).flatMap((pattern) => named(all, pattern)).map(({ node }) => node.name),
   );
-  const found = options.granularity === "filter"
-    ? classes.filter(({ producers }) => {
-      const nodes = producers.map(({ node }) => node);
-      return nodes.some((node) => chosen.has(node)) && !nodes.some((node) => excluded.has(node));
-    }).map((coupled) => filterConstraint(graph, coupled, options))
-    : distinct(all.filter(({ node: { name } }) => chosen.has(name) && !excluded.has(name)), ({ weight }) => weight)
-      .map((layer) => layerConstraint(graph, layer, options));
+  const found = constraints(
+    options,
+    (layers) => layers.some((name) => chosen.has(name)) && !layers.some((name) => excluded.has(name)),
+  );
   if (found.length > 0) return found;
   throw new UserError(
     `constraint "${options.granularity}": exclude leaves no layer to prune: ${options.exclude!.join(", ")}`,
@@ -87,70 +69,7 @@ export function prunableLayers(graph: Graph, structure: Structure): string[] {
 
 /** Those that can't, with the reason. */
 export function refusedLayers(graph: Graph, structure: Structure): Map<string, string> {
-  const classes = structure.granularity === "filter" ? coupledClasses(graph) : [];
-  return refusals(graph, classes, dependencyGraph(graph).layers, structure);
-}
-
-function filterConstraint(graph: Graph, coupled: CoupledClass, { keep, minKeep = 1 }: ConstraintOptions): Constraint {
-  const member = (role: Member["role"]) => (of: Coupled) => memberOf(of, graph.params[of.param].shape, role);
-  return {
-    name: `${coupled.id}:filter`,
-    kind: "filter",
-    members: [
-      ...distinct(coupled.producers, ({ param }) => param).map(member("weight")),
-      ...distinct(coupled.vectors, ({ param }) => param).map(member("vector")),
-    ],
-    readers: distinct(coupled.readers, ({ param }) => param).map(member("weight")),
-    groups: coupled.size,
-    keep: keptCount(coupled.size, keep, minKeep),
-    minKeep: Math.min(minKeep, coupled.size),
-  };
-}
-
-/** One of each key: a parameter that several nodes share is pruned once. */
-function distinct<T>(all: readonly T[], keyOf: (one: T) => string): T[] {
-  return [...new Map([...all].reverse().map((one) => [keyOf(one), one])).values()].reverse();
-}
-
-function layerConstraint(graph: Graph, layer: Layer, options: ConstraintOptions): Constraint {
-  const { granularity, keep, minKeep = 1 } = options;
-  const { node, weight } = layer;
-  const { shape } = graph.params[weight];
-  const layout = structureLayout(options, layer, shape);
-  const { groups } = layout;
-  const rule = structureRule(options, shape);
-  const fixed = isFixed(rule) ? shape[0] * keptOfRow(rule) : undefined;
-  return {
-    name: `${node.name}:${granularity}`,
-    kind: granularity,
-    members: [{ param: weight, role: "weight", layout, places: { offset: 0 } }],
-    readers: [],
-    groups,
-    keep: fixed ?? keptCount(groups, keep, minKeep),
-    minKeep: fixed ?? Math.min(minKeep, groups),
-    ...rule && { rule },
-  };
-}
-
-/** Layer name -> why it can't be given this structure. */
-function refusals(
-  graph: Graph,
-  classes: readonly CoupledClass[],
-  layers: ReadonlyMap<string, Layer>,
-  structure: Structure,
-): Map<string, string> {
-  const refused = new Map<string, string>();
-  if (structure.granularity === "filter") {
-    for (const { prunable, why, producers } of classes) {
-      if (!prunable) producers.forEach(({ node }) => refused.set(node, why!));
-    }
-    return refused;
-  }
-  for (const [name, layer] of layers) {
-    const why = structureRefusal(structure, layer, graph.params[layer.weight].shape);
-    if (why) refused.set(name, why);
-  }
-  return refused;
+  return new Map(groupingsOf(graph, structure).refused);
 }
 
 /** @throws UserError where no layer has such a name */

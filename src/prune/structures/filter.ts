@@ -6,6 +6,7 @@ export const filter: StructureKind<StructureOf<"filter">> = {
   summary: "a filter with its bias, γ and β, of every coupled layer",
   shrinks: true,
   counted: false,
+  spans: "coupled layers",
   label: () => "filter",
   layout: (_, _layer, shape) => groupLayout("filter", shape),
   refusal: () => undefined,

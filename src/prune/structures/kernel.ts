@@ -7,6 +7,7 @@ export const kernel: StructureKind<StructureOf<"kernel">> = {
   summary: "the kernel of one filter and channel",
   shrinks: false,
   counted: false,
+  spans: "layer",
   label: () => "kernel",
   layout: (_, _layer, shape) => groupLayout("kernel", shape),
   refusal: (_, layer, shape) => overTokens(layer) ?? withoutKernels(layer, shape),

@@ -8,6 +8,7 @@ export const nOfM: StructureKind<StructureOf<"n:m">> = {
   summary: "of each m neighbours along a row, n stay",
   shrinks: false,
   counted: true,
+  spans: "layer",
   label: ({ n, m }) => `${n}:${m}`,
   layout: (_, _layer, shape) => groupLayout("element", shape),
   refusal({ n }, layer, shape) {

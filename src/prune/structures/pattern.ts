@@ -12,6 +12,7 @@ export const pattern: StructureKind<StructureOf<"pattern">> = {
   summary: "a 3×3 kernel, of which 4 taps stay",
   shrinks: false,
   counted: false,
+  spans: "layer",
   label: ({ library }) => `pattern of ${library}`,
   layout: (_, _layer, shape) => groupLayout("kernel", shape),
   refusal(_, layer, shape) {

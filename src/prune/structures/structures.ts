@@ -7,14 +7,16 @@ import { channel } from "./channel.ts";
 import { column } from "./column.ts";
 import { filter } from "./filter.ts";
 import { kernel } from "./kernel.ts";
+import { layer } from "./layer.ts";
 import { nOfM } from "./n_m.ts";
 import { pattern } from "./pattern.ts";
-import type { Granularity, Rule, Structure, StructureKind, StructureOf } from "./types.ts";
+import type { Granularity, Rule, Span, Structure, StructureKind, StructureOf } from "./types.ts";
 import { vector } from "./vector.ts";
 import { weight } from "./weight.ts";
 
-/** Coarse to fine: whole filters go first, what is left of the others is chosen among the filters that stay. */
+/** Coarse to fine: whole blocks and filters go first, what is left of the others is chosen among the filters that stay. */
 const STRUCTURES: { readonly [G in Granularity]: StructureKind<StructureOf<G>> } = {
+  layer,
   filter,
   channel,
   column,
@@ -38,6 +40,11 @@ export function survivesCompaction(kind: Granularity): boolean {
 /** Whether what goes stays in the tensor as zeros. */
 export function leavesZeros(kind: Granularity): boolean {
   return !STRUCTURES[kind].shrinks;
+}
+
+/** Whose tensors a group of this kind has a part of. */
+export function structureSpan(kind: Granularity): Span {
+  return STRUCTURES[kind].spans;
 }
 
 /** What a group of this kind is, in one line. */

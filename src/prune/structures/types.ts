@@ -8,11 +8,12 @@ import type { GroupLayout, GroupPlaces } from "../../../kernels/project/layout.t
 import type { Layer } from "../rules/layer_view.ts";
 
 /** The kinds of groups that need no further word. */
-export type PlainGranularity = "filter" | "channel" | "column" | "kernel" | "weight";
+export type PlainGranularity = "layer" | "filter" | "channel" | "column" | "kernel" | "weight";
 
 /**
  * What a group is, for a weight [F, C, KH, KW] with the GEMM view [F, C·KH·KW]:
  *
+ * - layer: all layers of a branch between a stream and the sum that adds to it
  * - filter, channel, column, kernel, weight: a row; an input channel; a column; one (f, c); one number
  * - block: a tile of block[0] rows × block[1] columns of the GEMM view
  * - block-punched: one tap of all the kernels of block[0] filters × block[1] channels
@@ -34,6 +35,9 @@ export type Structure =
 export type Granularity = Structure["granularity"];
 export type StructureOf<G extends Granularity> = Extract<Structure, { readonly granularity: G }>;
 
+/** One layer's weight; the filters of all layers that are coupled; or whole branches of the network. */
+export type Span = "layer" | "coupled layers" | "branches";
+
 /** What there is to know about one kind of structure: an entry of `STRUCTURES`. */
 export interface StructureKind<S extends Structure> {
   /** What a group is, in one line for lists and help texts. */
@@ -42,6 +46,8 @@ export interface StructureKind<S extends Structure> {
   readonly shrinks: boolean;
   /** Whether its groups are counted off from the tensor's first row and column: a smaller tensor has other groups. */
   readonly counted: boolean;
+  /** Whose tensors a group has a part of; who decides which of them can go. */
+  readonly spans: Span;
   /** What a report calls it: "filter", "block 4×4", "vector rows", "pattern of 8", "2:4". */
   label(structure: S): string;
   /** The groups of one layer's weight, which has this shape. */
@@ -117,3 +123,18 @@ export interface Constraint extends Grouping {
   /** How those that stay are chosen; default: the highest scores. */
   readonly rule?: Rule;
 }
+
+/** A structure, where it applies and how much of it stays. */
+export type ConstraintOptions = Structure & {
+  /** Fraction of the groups that stay, in (0, 1]; n:m has its own. */
+  readonly keep: number;
+  /**
+   * Names of nodes or weights, `*` for any run of characters and `?` for one. Default: every layer that can be pruned this
+   * way. A layer that is named in full but can't be pruned is an error, one that a wildcard meets is passed over.
+   */
+  readonly layers?: readonly string[];
+  /** Names that stay as they are, written in the same way: what is coupled to such a layer stays with it. Default: none. */
+  readonly exclude?: readonly string[];
+  /** Groups that stay in any case; default 1. */
+  readonly minKeep?: number;
+};

@@ -7,6 +7,7 @@ export const vector: StructureKind<StructureOf<"vector">> = {
   summary: "a row or a column of a kernel",
   shrinks: false,
   counted: false,
+  spans: "layer",
   label: ({ direction }) => `vector ${direction}s`,
   layout: ({ direction }, _layer, shape) => vectorLayout(shape, direction),
   refusal({ direction }, layer, shape) {

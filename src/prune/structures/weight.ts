@@ -6,6 +6,7 @@ export const weight: StructureKind<StructureOf<"weight">> = {
   summary: "one number",
   shrinks: false,
   counted: false,
+  spans: "layer",
   label: () => "weight",
   layout: (_, _layer, shape) => groupLayout("element", shape),
   refusal: () => undefined,

@@ -1,0 +1,142 @@
+/** Which groups a network has of each kind of structure: of single layers, of those that are coupled, and of whole branches. */
+
+import type { Graph } from "../../graph/types.ts";
+import { keptCount } from "../budget/per_layer.ts";
+import { type Coupled, type CoupledClass, coupledClasses } from "../groups/coupling.ts";
+import { dependencyGraph } from "../groups/dependency_graph.ts";
+import type { Layer } from "../rules/layer_view.ts";
+import { type Branch, branchesOf } from "./branches.ts";
+import { memberOf } from "./elements.ts";
+import { wholeTensor } from "./layer.ts";
+import { isFixed, keptOfRow } from "./selection.ts";
+import { structureLayout, structureRefusal, structureRule, structureSpan } from "./structures.ts";
+import type { Constraint, ConstraintOptions, Member, Span, Structure } from "./types.ts";
+
+/** What of a graph can be given groups of some kind, and what can't. */
+export interface Groupings {
+  /** Layer name -> why it can't be given this structure. */
+  readonly refused: ReadonlyMap<string, string>;
+  /** @param wanted whether what these layers have groups of is to be pruned */
+  constraints(options: ConstraintOptions, wanted: (layers: readonly string[]) => boolean): Constraint[];
+}
+
+/** What of a graph can be pruned so, and what can't. */
+export function groupingsOf(graph: Graph, structure: Structure): Groupings {
+  return GROUPINGS[structureSpan(structure.granularity)](graph, structure);
+}
+
+const GROUPINGS: Readonly<Record<Span, (graph: Graph, structure: Structure) => Groupings>> = {
+  "layer": layerGroupings,
+  "coupled layers": filterGroupings,
+  "branches": branchGroupings,
+};
+
+/** One constraint for each layer. */
+function layerGroupings(graph: Graph, structure: Structure): Groupings {
+  const { layers } = dependencyGraph(graph);
+  const refused = new Map([...layers].flatMap(([name, layer]) => {
+    const why = structureRefusal(structure, layer, graph.params[layer.weight].shape);
+    return why === undefined ? [] : [[name, why] as const];
+  }));
+  return {
+    refused,
+    constraints(options, wanted) {
+      const chosen = [...layers.values()].filter(({ node: { name } }) => wanted([name]));
+      return distinct(chosen, ({ weight }) => weight).map((layer) => layerConstraint(graph, layer, options));
+    },
+  };
+}
+
+/** One constraint for each class of coupled layers. */
+function filterGroupings(graph: Graph): Groupings {
+  const classes = coupledClasses(graph);
+  const refused = classes.filter(({ prunable }) => !prunable)
+    .flatMap(({ why, producers }) => producers.map(({ node }) => [node, why!] as const));
+  return {
+    refused: new Map(refused),
+    constraints: (options, wanted) =>
+      classes.filter(({ producers }) => wanted(producers.map(({ node }) => node)))
+        .map((coupled) => filterConstraint(graph, coupled, options)),
+  };
+}
+
+/** One constraint for all branches that are wanted: which of them go is a choice among them. */
+function branchGroupings(graph: Graph): Groupings {
+  const { branches, refused } = branchesOf(dependencyGraph(graph));
+  return {
+    refused,
+    constraints(options, wanted) {
+      const chosen = branches.filter(({ layers }) => wanted(layers));
+      return chosen.length === 0 ? [] : [branchConstraint(graph, chosen, options)];
+    },
+  };
+}
+
+/** Its name is that of what was asked for, for the first of its layers may be gone in a smaller network. */
+function branchConstraint(
+  graph: Graph,
+  branches: readonly Branch[],
+  { granularity, layers = ["*"], keep, minKeep = 1 }: ConstraintOptions,
+): Constraint {
+  const members = branches.flatMap(({ params }, group) =>
+    params.map((param): Member => {
+      const { role, shape } = graph.params[param];
+      return {
+        param,
+        role: role === "weight" ? "weight" : "vector",
+        layout: wholeTensor(shape),
+        places: { offset: group },
+      };
+    })
+  );
+  return {
+    name: `${layers.join(" ")}:${granularity}`,
+    kind: granularity,
+    members,
+    readers: [],
+    groups: branches.length,
+    keep: keptCount(branches.length, keep, minKeep),
+    minKeep: Math.min(minKeep, branches.length),
+  };
+}
+
+function filterConstraint(graph: Graph, coupled: CoupledClass, { keep, minKeep = 1 }: ConstraintOptions): Constraint {
+  const member = (role: Member["role"]) => (of: Coupled) => memberOf(of, graph.params[of.param].shape, role);
+  return {
+    name: `${coupled.id}:filter`,
+    kind: "filter",
+    members: [
+      ...distinct(coupled.producers, ({ param }) => param).map(member("weight")),
+      ...distinct(coupled.vectors, ({ param }) => param).map(member("vector")),
+    ],
+    readers: distinct(coupled.readers, ({ param }) => param).map(member("weight")),
+    groups: coupled.size,
+    keep: keptCount(coupled.size, keep, minKeep),
+    minKeep: Math.min(minKeep, coupled.size),
+  };
+}
+
+/** One of each key: a parameter that several nodes share is pruned once. */
+function distinct<T>(all: readonly T[], keyOf: (one: T) => string): T[] {
+  return [...new Map([...all].reverse().map((one) => [keyOf(one), one])).values()].reverse();
+}
+
+function layerConstraint(graph: Graph, layer: Layer, options: ConstraintOptions): Constraint {
+  const { granularity, keep, minKeep = 1 } = options;
+  const { node, weight } = layer;
+  const { shape } = graph.params[weight];
+  const layout = structureLayout(options, layer, shape);
+  const { groups } = layout;
+  const rule = structureRule(options, shape);
+  const fixed = isFixed(rule) ? shape[0] * keptOfRow(rule) : undefined;
+  return {
+    name: `${node.name}:${granularity}`,
+    kind: granularity,
+    members: [{ param: weight, role: "weight", layout, places: { offset: 0 } }],
+    readers: [],
+    groups,
+    keep: fixed ?? keptCount(groups, keep, minKeep),
+    minKeep: fixed ?? Math.min(minKeep, groups),
+    ...rule && { rule },
+  };
+}
