@@ -12,7 +12,7 @@ import { criteriaTrack } from "./criteria_track.ts";
 import { NETS } from "./nets.ts";
 import { refitTrack } from "./refit_track.ts";
 import { tablesOf } from "./table.ts";
-import { chosenCases, OPTIONS } from "../../bench/options.ts";
+import { OPTIONS } from "../../bench/options.ts";
 import { describeSetting, printSetting, RESULTS } from "../../bench/record.ts";
 
 const ROOT = `${import.meta.dirname}/../../runs/methods`;
@@ -23,7 +23,16 @@ const cells = NETS
   .filter(({ name }) => values.case !== undefined || name === "digits")
   .flatMap((net) => [...criteriaTrack(net, ROOT), ...refitTrack(net, ROOT)])
   .filter((cell) => seed === undefined || cell.seed === seed);
-const chosen = chosenCases(cells, nameOf);
+const wanted = (values.case ?? "").toLowerCase();
+const chosen = cells.filter((cell) => nameOf(cell).toLowerCase().includes(wanted));
+if (chosen.length === 0) {
+  const methods = [...new Set(cells.map(({ method }) => method))];
+  console.error(
+    `bench: --case: no cell contains "${values.case}": expected a part of a name like "${nameOf(cells[0])}"; nets: ` +
+      `${NETS.map(({ name }) => name).join(", ")}; methods: ${methods.join(" | ")}`,
+  );
+  Deno.exit(2);
+}
 
 prepareEnvironment();
 using gpu = await Gpu.open();
