@@ -21,7 +21,6 @@ export const SLOW_FILES: readonly string[] = [
   "measure/latency.test.ts",
   "graph/plan.test.ts",
   "recipe/pipeline.test.ts",
-  "library/package.test.ts",
   "gpu/memory.test.ts",
   "recipe/failed_stages.test.ts",
   "cli/time.test.ts",

@@ -1,6 +1,6 @@
 /**
  * The packed library as its users meet it: README's example in Deno, and bundled for a page. test/browser/package.nightly.ts
- * gives it the ResNet-18 that it names.
+ * gives it the ResNet-18 that it names. What its users get is looked at first, by test/library/package_checks.ts.
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -8,6 +8,7 @@ import { type BrowserPage, openPage } from "../../bench/browser/page.ts";
 import type { Project } from "../library/project.ts";
 import { argument, example, exampleProject, inDeno, judge, SIZE, type Used } from "./packed_example.ts";
 import { residualBlock } from "./small_networks.ts";
+import "../library/package_checks.ts";
 
 const test = suite("the packed library in use");
 let page: BrowserPage;

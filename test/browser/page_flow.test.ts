@@ -4,7 +4,6 @@
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Worker } from "playwright-core";
 import { parseDeviceRecord } from "../../src/report/devices/schema.ts";
 import { additionsMs, type LongestTasks, longestTasks } from "./main_thread.ts";
 import { drivePage } from "./page_driver.ts";
@@ -18,22 +17,6 @@ const { server, phone, page, open, drop, choose, run, finished, kept, last, clos
   files: await pageWithShortRecipe(),
 });
 test.after(close);
-
-/** The worker that owns the GPU. */
-async function engine(): Promise<Worker> {
-  const found = () => page.workers().find((worker) => worker.url().includes("engine.js"));
-  return found() ?? await page.waitForEvent("worker", { predicate: (worker) => worker.url().includes("engine.js") });
-}
-
-test("it is ready on localhost in the time of 2·10⁹ additions, in the best of three loads", async () => {
-  let readyMs = Infinity, addMs = Infinity;
-  for (let i = 0; i < 3; i++) {
-    await open();
-    readyMs = Math.min(readyMs, await page.evaluate(() => performance.now()));
-    addMs = Math.min(addMs, await additionsMs(page));
-  }
-  assert.ok(readyMs <= 20 * addMs, `${readyMs} ms, 10⁸ additions ${addMs}`);
-});
 
 test("a server that goes away amid a run loses nothing", async () => {
   await open();
@@ -150,38 +133,6 @@ test("training begins, shows itself, stops, and can be resumed by the next page"
   await page.getByRole("button", { name: "Resume" }).waitFor();
 });
 
-test("a lost device is opened again, and the table is complete", async () => {
-  await open();
-  // The worker opens several devices, one after the other: the one that has begun to compute is lost, once.
-  await (await engine()).evaluate(() => {
-    const request = GPUAdapter.prototype.requestDevice;
-    GPUAdapter.prototype.requestDevice = async function (descriptor) {
-      const device = await request.call(this, descriptor);
-      const submit = device.queue.submit.bind(device.queue);
-      let submits = 0;
-      device.queue.submit = (buffers) => {
-        submit(buffers);
-        const armed = globalThis as { armed?: boolean };
-        if (!armed.armed || ++submits < 10) return;
-        armed.armed = false;
-        device.destroy();
-      };
-      return device;
-    };
-  });
-  await drop();
-  await choose([/small/], ["1", "8"]);
-  await run();
-  await page.getByText("small.onnx, batch 8").first().waitFor();
-  await (await engine()).evaluate(() => void Object.assign(globalThis, { armed: true }));
-  await finished();
-  await kept();
-  assert.is(last().complete, true);
-  assert.is(last().rows.length, 4);
-  assert.ok(last().incidents.some(({ kind }) => kind === "device lost"), JSON.stringify(last().incidents));
-  for (const { status, reason } of last().rows) assert.ok(status !== "failed", reason);
-});
-
 test("a latency table of the device is built, and kept with its record", async () => {
   await open();
   await drop("tiny.onnx", tinyOnnx());
@@ -195,26 +146,6 @@ test("a latency table of the device is built, and kept with its record", async (
 
 test("nothing went wrong on the page that nobody caught", () => {
   assert.equal(phone.errors.filter((text) => !/ERR_CONNECTION_REFUSED/.test(text)), []);
-});
-
-test("without WebGPU the same layers are timed by gpu.js, and say so", async () => {
-  const { page, phone, open, run, finished, kept, last, close } = await drivePage({ webgpu: false });
-  try {
-    await open();
-    await page.getByRole("region", { name: "No WebGPU" }).waitFor();
-    await page.getByRole("checkbox", { name: /LeNet/ }).uncheck();
-    await run();
-    await finished();
-    await page.getByText(/Computed by gpu.js webgl2, not by WebGPU/).waitFor();
-    await kept();
-    assert.is(last().backend, "gpu.js webgl2");
-    assert.ok(last().reason!.includes("WebGPU"));
-    assert.is(last().complete, true);
-    for (const row of last().rows) assert.ok(row.medianMs! > 0, row.reason);
-    assert.equal(phone.errors, []);
-  } finally {
-    await close();
-  }
 });
 
 test.run();

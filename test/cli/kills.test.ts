@@ -13,7 +13,6 @@ const opened = openRange(root, ["default plans"]);
 const moments: readonly (readonly [string, Moment, "same" | "refused"])[] = [
   ["in the first second, before anything is kept", { afterMs: 150 }, "refused"],
   ["when nothing is computed yet", { file: "checkpoint.safetensors", afterMs: 0 }, "same"],
-  ["while it is measured", { file: "model.onnx", afterMs: 100 }, "same"],
 ];
 
 for (const [name, moment, expected] of moments) {

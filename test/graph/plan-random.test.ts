@@ -7,10 +7,11 @@ import { compact } from "../../src/prune/rewrite/compact.ts";
 import { randomInputs, randomModel } from "../generate/graphs.ts";
 import { randomlyMasked } from "../generate/masks.ts";
 import { testGpu } from "../gpu.ts";
+import { drawn } from "../long.ts";
 
 const test = suite("plan of random networks");
 
-const GRAPHS = 48;
+const GRAPHS = drawn({ suite: 24, nightly: 48 });
 const BATCH = 2;
 
 test(`masked = compact on the device, for ${GRAPHS} random graphs`, async () => {

@@ -22,17 +22,20 @@ export interface Project extends Disposable {
   run(name: string): Promise<Answer>;
 }
 
+/** Making the package takes seconds, and it is the same for all projects of a process. */
+let packed: Promise<PageFiles> | undefined;
+
 export async function createProject(): Promise<Project> {
-  const files = await packLibrary();
+  const files = await (packed ??= packLibrary());
   const folder = Deno.makeTempDirSync({ prefix: "secateur-project-" });
   const write = (name: string, text: string) => {
     Deno.writeTextFileSync(`${folder}/${name}`, text);
     return `${folder}/${name}`;
   };
-  const packed = [...files.keys()].find((path) => path.endsWith(".tgz"))!;
-  Deno.writeFileSync(`${folder}/${packed}`, files.get(packed)!);
+  const archive = [...files.keys()].find((path) => path.endsWith(".tgz"))!;
+  Deno.writeFileSync(`${folder}/${archive}`, files.get(archive)!);
   write("package.json", JSON.stringify({ name: "project", private: true, type: "module" }));
-  const installed = await call("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${packed}`], folder);
+  const installed = await call("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${archive}`], folder);
   if (!installed.ok) throw new Error(`npm can't install the package: ${installed.text}`);
   write(
     "tsconfig.json",

@@ -46,6 +46,12 @@ export const NIGHTLY: readonly NightlyPart[] = [
     args: ["--count", "50"],
   },
   {
+    name: "long",
+    what: "tests of which the suite does a part, in whole: more networks, more seeds, more interruptions",
+    script: "test/nightly/long.ts",
+    args: [],
+  },
+  {
     name: "browser",
     what: "in Chromium: the page's recipe to its end, bundled networks timed, a ResNet-18 pruned",
     script: "test/nightly/browser.ts",

@@ -16,11 +16,12 @@ import { randomlyMasked } from "../generate/masks.ts";
 import { OPERATOR_CASES, operatorGraph } from "../generate/operators.ts";
 import { widened } from "../generate/widen.ts";
 import { testGpu } from "../gpu.ts";
+import { drawn } from "../long.ts";
 import { difference, forward } from "./equal.ts";
 
 const test = suite("operators' rules");
 
-const SEEDS = 24;
+const SEEDS = drawn({ suite: 8, nightly: 24 });
 
 test("every operator that has a rule has networks to test it with", () => {
   const without = (Object.keys(RULES) as OpName[]).filter((op) =>

@@ -1,4 +1,7 @@
-/** The library as its users get it: the packed file, installed by npm in a project that has nothing else. */
+/**
+ * The library as its users get it: the packed file, installed by npm in a project that has nothing else. test/browser/package.test.ts
+ * runs this in its own process, so that the package is made once.
+ */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { withoutDeadLinks } from "../../src/cli/npm/links.ts";

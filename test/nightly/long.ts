@@ -1,0 +1,17 @@
+/** The test files of which the suite does a part (test/long.ts), in whole. Exits with 1 where a test fails. */
+import { findTests } from "../runner.ts";
+import { LONG } from "../long.ts";
+import { runInWorkers } from "../workers.ts";
+
+const tests = new URL("../", import.meta.url).pathname;
+const files = findTests(tests, [])
+  .map(({ name }) => name)
+  .filter((name) => /from "(\.\.\/)+long\.ts"/.test(Deno.readTextFileSync(`${tests}${name}`)));
+// Each worker inherits it.
+Deno.env.set(LONG, "1");
+const { passed, failed } = await runInWorkers([[{ files }], [{ files }]], {
+  script: `${tests}worker.ts`,
+  print: (text) => console.log(text),
+});
+console.log(`\n${passed} passed, ${failed} failed`);
+Deno.exit(failed > 0 || passed === 0 ? 1 : 0);
