@@ -19,7 +19,8 @@ const METHODS: Readonly<Record<Exclude<StageKind, Other>, Method>> = {
   prune: {
     data: "as the criterion",
     shrinks: "by its structure",
-    summary: "masks by any criterion, in steps, with retraining under the masks",
+    summary:
+      "masks by any criterion: at once, in steps, gradually or until a floor of accuracy, retrained under the masks",
     source: "Han et al. 2015, arXiv 1506.02626",
   },
   admm: {

@@ -107,11 +107,13 @@ interface Pruning {
   readonly constraints: readonly Constraint[];
   readonly keep?: number;
   readonly budget?: Budget;
+  /** Of a stage that finds out how much stays. */
+  readonly until?: object;
 }
 
 /**
  * The schema of a stage with the keys of `pruning`, and the rule that exactly one of keep and budget decides: afterwards
- * each constraint has its own keep, or the stage a budget.
+ * each constraint has its own keep, or the stage a budget. Where `until` finds out how much stays, neither does.
  */
 export function settleKeep<Input, Stage extends Pruning>(schema: v.GenericSchema<Input, Stage>) {
   return v.pipe(
@@ -122,8 +124,8 @@ export function settleKeep<Input, Stage extends Pruning>(schema: v.GenericSchema
       "keep and budget exclude each other; remove one",
     ),
     v.check(
-      ({ budget, keep, constraints }) =>
-        !!budget || keep !== undefined || constraints.every((c) => !lacksKeep(c) || c.kind === "pattern"),
+      ({ budget, keep, constraints, until }) =>
+        !!budget || !!until || keep !== undefined || constraints.every((c) => !lacksKeep(c) || c.kind === "pattern"),
       "missing keep or budget: how much shall stay?",
     ),
     v.check(
@@ -132,7 +134,9 @@ export function settleKeep<Input, Stage extends Pruning>(schema: v.GenericSchema
     ),
     v.transform(({ keep, ...stage }) => ({
       ...stage,
-      constraints: stage.constraints.map((c) => stage.budget || !lacksKeep(c) ? c : { ...c, keep: keep ?? 1 }),
+      constraints: stage.constraints.map((c) =>
+        stage.budget || stage.until || !lacksKeep(c) ? c : { ...c, keep: keep ?? 1 }
+      ),
     })),
   );
 }

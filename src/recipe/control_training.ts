@@ -16,7 +16,8 @@ export function controlTraining(before: readonly Stage[], how: "changed" | "scra
   const subnets = before.filter((stage) => stage.kind === "subnet");
   const retrains = before.flatMap((stage) => "retrain" in stage && stage.retrain ? [stage.retrain] : []);
   const pruning = before.findLast((stage) => "constraints" in stage);
-  const usual = [pruning?.retrain, subnets.at(-1), baseline, retrains.at(-1)];
+  const gradual = pruning?.kind === "prune" ? pruning.gradual : undefined;
+  const usual = [pruning?.retrain, gradual, subnets.at(-1), baseline, retrains.at(-1)];
   const [first = v.parse(v.object(training), {})] = (how === "scratch" ? [baseline, ...usual] : usual)
     .filter((given) => given !== undefined);
   const { optimizer, schedule, labelSmoothing, loss } = first;
@@ -31,7 +32,10 @@ export function controlTraining(before: readonly Stage[], how: "changed" | "scra
 function retrainingIn(before: readonly Stage[]): number {
   const first = before.findIndex((stage) => "constraints" in stage);
   return before.slice(Math.max(0, first)).reduce((sum, stage) => {
-    if ("constraints" in stage) return sum + stage.steps * (stage.retrain?.epochs ?? 0);
+    if ("constraints" in stage) {
+      const grown = stage.kind === "prune" ? stage.gradual?.epochs ?? 0 : 0;
+      return sum + grown + stage.steps * (stage.retrain?.epochs ?? 0);
+    }
     if (stage.kind === "purify") return sum + (stage.retrain?.epochs ?? 0);
     return stage.kind === "train" ? sum + stage.epochs : sum;
   }, 0);

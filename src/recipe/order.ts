@@ -62,8 +62,14 @@ function checkControls(recipe: string, stages: readonly Stage[]): void {
           `other layers: the controls of such a network are ${[...DEPTH_CONTROL_NAMES, SCRATCH].join(", ")}`,
       );
     }
-    const lacking = runs.some(({ method, epochs }) => epochs === undefined && !UNTRAINED_CONTROLS.has(method));
-    if (stage.epochs !== undefined || !lacking || controlTraining(before, "changed").epochs > 0) return;
+    const open = before.some((stage) => stage.kind === "prune" && stage.until);
+    const unsaid = runs.find(({ method, epochs }) => epochs === undefined && !UNTRAINED_CONTROLS.has(method));
+    if (open && unsaid && stage.epochs === undefined) {
+      throw new UserError(
+        `${at}how long until has trained the network is known afterwards alone: give the controls their epochs`,
+      );
+    }
+    if (stage.epochs !== undefined || !unsaid || controlTraining(before, "changed").epochs > 0) return;
     throw new UserError(
       `${at}controls are trained for as long as the network was, and no stage before them trains: give them epochs`,
     );

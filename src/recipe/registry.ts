@@ -19,6 +19,7 @@ import {
 import { optionsOf, pruning, settleKeep } from "./constraints.ts";
 import { depthStages } from "./depth_stages.ts";
 import { oneshot } from "./oneshot_stage.ts";
+import { oneSchedule, pruneSchedules } from "./prune_schedules.ts";
 import { retrain, training } from "./training.ts";
 
 const progressive = {
@@ -59,6 +60,7 @@ const prune = record({
   images: v.optional(count(1)),
   ...pruning,
   ...progressive,
+  ...pruneSchedules,
 });
 /** Older names for `prune` by l2 and at random. */
 const magnitude = record({ kind: v.literal("magnitude"), ...pruning, ...progressive });
@@ -142,7 +144,7 @@ const measure = record({
 export const stages = {
   train,
   admm: settleKeep(admm),
-  prune: settleKeep(prune),
+  prune: settleKeep(oneSchedule(prune)),
   magnitude: settleKeep(magnitude),
   random: settleKeep(random),
   oneshot,

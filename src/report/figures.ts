@@ -6,6 +6,7 @@ import { latencyFigure } from "./figures/latency.ts";
 import { widthsFigure } from "./figures/layers.ts";
 import { accuracyFigure, controlsFigure, macsFigure, sizeFigure } from "./figures/stages.ts";
 import { residualsFigure, trainingFigure } from "./figures/training.ts";
+import { untilFigure } from "./figures/until.ts";
 import type { Html } from "./markup.ts";
 import type { Report } from "./types.ts";
 
@@ -19,6 +20,7 @@ export function figures(report: Report, detail: Detail): Html[] {
     macsFigure(way),
     report.depth && report.depth.blocks.length > 0 ? blocksFigure(report.depth) : undefined,
     report.depth?.search ? searchFigure(report.depth.search) : undefined,
+    ...(report.until ?? []).map(untilFigure),
     detail.layers.some(({ merged }) => merged === undefined) ? widthsFigure(detail.layers) : undefined,
     detail.residuals.length > 0 ? residualsFigure(detail.residuals) : undefined,
     detail.curves.length > 0 ? trainingFigure(detail.curves) : undefined,

@@ -94,6 +94,34 @@ export interface DepthRecord {
   readonly merge?: Proof;
 }
 
+/** What pruning until a floor of accuracy makes less. */
+export type UntilCost = "macs" | "params";
+
+/** One network on the way to the smallest that holds a floor of accuracy. */
+export interface UntilAttempt {
+  /** The fraction of the dense network's cost that was to stay. */
+  readonly asked: number;
+  /** What the network had; these and its accuracy are absent where the constraints leave more than was asked for. */
+  readonly params?: number;
+  readonly nonzero?: number;
+  readonly macs?: number;
+  /** On the validation data, after retraining. */
+  readonly accuracy?: number;
+  /** Whether it held the floor; where it didn't, the run went on from the network before it. */
+  readonly kept: boolean;
+}
+
+/** How far one stage pruned until it met its floor. */
+export interface UntilRecord {
+  /** Index in the recipe's stages. */
+  readonly stage: number;
+  readonly of: UntilCost;
+  /** Validation accuracy that a network has to have. */
+  readonly floor: number;
+  /** In the order in which they were tried. */
+  readonly attempts: readonly UntilAttempt[];
+}
+
 export interface Report {
   readonly version: 1;
   readonly tool: string;
@@ -113,6 +141,8 @@ export interface Report {
   readonly equivalence: Proof | NoProof;
   /** What became of its blocks; absent where no stage prunes depth. */
   readonly depth?: DepthRecord;
+  /** Of each stage that pruned until a floor of accuracy was met; absent where none did. */
+  readonly until?: readonly UntilRecord[];
   /** ‖W−Z‖/‖W‖ before the hard prune. */
   readonly admm: readonly { readonly layer: string; readonly residual: number }[];
   readonly latency: readonly Latency[];

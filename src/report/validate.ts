@@ -90,6 +90,20 @@ const depth = object({
   merge: v.optional(object({ maxAbs: nonNegative, maxRel: nonNegative, inputs: whole(1) })),
 });
 
+const until = object({
+  stage: count,
+  of: v.picklist(["macs", "params"], "macs or params"),
+  floor: fraction,
+  attempts: list(object({
+    asked: fraction,
+    params: v.optional(count),
+    nonzero: v.optional(count),
+    macs: v.optional(count),
+    accuracy: v.optional(fraction),
+    kept: flag,
+  })),
+});
+
 const report: v.GenericSchema<unknown, Report> = object({
   version: v.literal(1, "1, the version of reports that this Secateur reads"),
   tool: text,
@@ -105,6 +119,7 @@ const report: v.GenericSchema<unknown, Report> = object({
   compression: object({ params: positive, nonzero: positive, macs: positive }),
   equivalence,
   depth: v.optional(depth),
+  until: v.optional(list(until)),
   admm: list(object({ layer: text, residual: nonNegative })),
   latency: list(latency),
   speedup: list(object({ batch: whole(1), ratio: positive })),

@@ -39,6 +39,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     controls: state.controls,
     equivalence: state.equivalence ?? { notProved: whyNotProved(ctx) },
     ...state.depth ? { depth: withBlocks(state.depth, { dense: state.dense.graph, now: state.model.graph }) } : {},
+    ...state.until ? { until: state.until } : {},
     admm: state.admm,
     latency: state.latency,
     requested: state.requested,

@@ -1,24 +1,20 @@
 /** The stages that prune: StructADMM, and one-shot pruning by any criterion, each progressive and retrained. */
-import type { Model } from "../graph/types.ts";
 import { doubtOfTable } from "../measure/latency/choose.ts";
 import { keptUnderway } from "../prune/budget/per_layer.ts";
 import { requestedConstraints, settleKept, stepConstraints } from "../prune/budget/settle.ts";
 import { oneShot } from "../prune/methods/one_shot.ts";
-import { maskModel, type Masks } from "../prune/structures/masks.ts";
-import { survivesCompaction } from "../prune/structures/structures.ts";
 import { optionsOf } from "../recipe/constraints.ts";
 import type { PruneStage } from "../recipe/registry.ts";
-import type { Retrain } from "../recipe/training.ts";
 import { requested } from "../report/achieved.ts";
 import { pointOf } from "../report/points.ts";
-import { recalibrate } from "../train/recalibrate.ts";
 import { trainAdmm } from "./admm.ts";
-import { fitPruned } from "./best.ts";
 import type { RunContext } from "./context.ts";
 import { type Phase, savedPhase } from "./fit.ts";
+import { trainGradually } from "./gradual.ts";
+import { applyMasks, rememberNetwork, retrain, takeBack } from "./prune_step.ts";
 import { criterionOf, gatheredFor, requestOf } from "./request.ts";
 import type { StageProgress } from "./run_state.ts";
-import { shrink } from "./shrink.ts";
+import { runUntilStage } from "./until.ts";
 
 /**
  * One try at one progressive step. How far a network is pruned is told by an exponent: each constraint keeps
@@ -34,6 +30,7 @@ interface Attempt {
 }
 
 export async function runPruneStage(ctx: RunContext, stage: PruneStage): Promise<void> {
+  if (stage.kind === "prune" && stage.until) return await runUntilStage(ctx, { ...stage, until: stage.until });
   const { state } = ctx;
   const saved = ctx.takeProgress();
   let at = savedPhase(saved);
@@ -70,42 +67,33 @@ async function pruneOnce(
   saved: StageProgress | undefined,
 ): Promise<void> {
   const { state } = ctx;
-  const { model, masks, origin, admm, best, points } = state;
+  const { model, masks, points } = state;
   // A resumed attempt brings its own: ADMM may have told its residuals by now.
-  if (stage.floor !== undefined && !saved) state.fallback = { model, masks, origin, admm, best, points: points.length };
+  if (stage.floor !== undefined && !saved) rememberNetwork(state);
   state.best = undefined;
   const constraints = stepConstraints(model.graph, stage.constraints.map(optionsOf), state.kept, attempt.wanted);
   if (stage.kind === "admm") {
     const phase = { kind: "admm", ...attempt };
     state.model = await trainAdmm(ctx, stage, constraints, labelOf("admm", stage, attempt), phase, saved);
     state.points = [...points, await pointOf(ctx, labelOf("admm", stage, attempt), state.model)];
+  } else if (stage.kind === "prune" && stage.gradual) {
+    await trainGradually(
+      ctx,
+      { ...stage, gradual: stage.gradual },
+      constraints,
+      { kind: "gradual", ...attempt },
+      saved,
+    );
   } else {
     const criterion = criterionOf(stage);
     const gathered = await gatheredFor(ctx, model, criterion, constraints, imagesOf(stage));
     state.masks = oneShot(model, masks, constraints, { criterion, seed: ctx.recipe.seed, gathered });
   }
-  state.model = maskModel(state.model, state.masks);
-  // Blocks and runs are counted off from where the tensors begin now.
-  const stable = stage.constraints.every(({ kind }) => survivesCompaction(kind));
-  if (stage.compact && stable) await shrink(ctx, { columns: false, border: "keep" });
-  state.model = await recalibrate(ctx.gpu, state.model, ctx.data.train, ctx.recipe.batch);
-  state.points = [...state.points, await pointOf(ctx, labelOf("pruned", stage, attempt), state.model)];
+  await applyMasks(ctx, stage, labelOf("pruned", stage, attempt));
 }
 
 function imagesOf(stage: PruneStage): number | undefined {
   return stage.kind === "prune" ? stage.images : undefined;
-}
-
-/** Trains on under the masks. */
-export async function retrain(
-  ctx: RunContext,
-  how: Retrain,
-  { model, masks }: { readonly model: Model; readonly masks: Masks },
-  label: string,
-  phase: Phase,
-  saved: StageProgress | undefined,
-): Promise<Model> {
-  return await fitPruned(ctx, { ...how, model, masks, label, phase }, saved);
 }
 
 /**
@@ -116,12 +104,10 @@ async function nextAttempt(ctx: RunContext, stage: PruneStage, attempt: Attempt)
   const { state } = ctx;
   const { step, reached, wanted, backoffs } = attempt;
   const { accuracy: { validation } } = state.points[state.points.length - 1];
-  const { fallback } = state;
-  state.fallback = undefined;
   const good = stage.floor === undefined || validation >= stage.floor;
-  if (!good && fallback) {
-    const { points, ...before } = fallback;
-    Object.assign(state, before, { points: state.points.slice(0, points) });
+  if (good) state.fallback = undefined;
+  else {
+    takeBack(state);
     await ctx.log({ phase: labelOf("taken back", stage, attempt), validationAccuracy: validation, floor: stage.floor });
     if (backoffs < stage.backoffs) return { step, reached, wanted: (reached + wanted) / 2, backoffs: backoffs + 1 };
   }

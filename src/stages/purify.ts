@@ -8,7 +8,7 @@ import { evaluateModel } from "../train/evaluate.ts";
 import { recalibrate } from "../train/recalibrate.ts";
 import type { RunContext } from "./context.ts";
 import { savedPhase } from "./fit.ts";
-import { retrain } from "./prune.ts";
+import { retrain } from "./prune_step.ts";
 
 /** Removes what carries next to nothing, as far as the validation loss allows (docs/pipeline.md). */
 export async function runPurifyStage(ctx: RunContext, stage: PurifyStage): Promise<void> {

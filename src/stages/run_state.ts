@@ -8,7 +8,7 @@ import type { PlansMark } from "../measure/run_tuner.ts";
 import type { KeptRecord } from "../prune/budget/settle.ts";
 import type { Masks } from "../prune/structures/masks.ts";
 import type { LogMark } from "../report/run_log.ts";
-import type { DepthRecord, FailedStage, Latency, Point, Proof } from "../report/types.ts";
+import type { DepthRecord, FailedStage, Latency, Point, Proof, UntilRecord } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
 
 export interface Fallback extends Pick<RunState, "model" | "masks" | "origin" | "admm" | "best"> {
@@ -43,6 +43,8 @@ export interface RunState {
   supernet?: TrainedSupernet;
   /** What the search has chosen for each block of `model`, for the training of the subnet. */
   gene?: Gene;
+  /** Of the stages that prune until a floor of accuracy is met: what they have tried, for the report. */
+  until?: UntilRecord[];
   admm: { layer: string; residual: number }[];
   equivalence: Proof | undefined;
   requested: Record<string, number>;

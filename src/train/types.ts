@@ -129,7 +129,8 @@ export interface Callback {
   readonly watchers?: Watchers;
   /**
    * Before a step, and before its tape is open: it may wait for the device, which a step itself may not. `step` counts from 0 over
-   * all epochs of the training. Where a training was stopped, the step that it goes on with is told.
+   * all epochs of the training. Where a training was stopped, the step that it goes on with is told. What it waits for must not be stopped by the
+   * training's signal: between two steps there is nothing to go on from.
    */
   beforeBatch?(training: Training, step: number): Promise<void> | void;
   /** Before a step's forward pass, when its tape is open. */

@@ -166,6 +166,8 @@ test("parsing what was parsed changes nothing", () => {
     { kind: "admm", keep: 0.3 },
     { kind: "random", budget: { macs: 0.2 } },
     { kind: "prune", criterion: "l1", normalise: "mean", budget: { groups: 0.2, rule: "global", protect: 0.1 } },
+    { kind: "prune", until: { drop: 0.01, rule: "global" }, retrain: { epochs: 2, patience: 1 } },
+    { kind: "prune", gradual: { epochs: 2, every: 3, start: 0.1 }, keep: 0.5 },
     { kind: "controls" },
     { kind: "controls", runs: ["l1", { name: "again", method: "l1", epochs: 2 }] },
   ];
@@ -174,6 +176,7 @@ test("parsing what was parsed changes nothing", () => {
 });
 
 const prune = (more: object) => small([train, { kind: "admm", keep: 0.3, ...more }]);
+const until = (until: object, more: object = {}) => small([{ kind: "prune", until, ...more }]);
 const constraint = (more: object) => small([{ kind: "admm", constraints: [{ kind: "filter", ...more }] }]);
 const optimizer = (value: unknown) => small([{ ...train, optimizer: value }]);
 const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
@@ -215,6 +218,43 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
   ["keep a text", prune({ keep: "half" }), 'stages.1.keep: expected a fraction above 0 and at most 1, got "half"'],
   ["keep not a number", prune({ keep: NaN }), "stages.1.keep: expected a fraction above 0 and at most 1, got NaN"],
   ["nothing says how much", small([{ kind: "magnitude" }]), "stages.0: missing keep or budget: how much shall stay?"],
+  ["until of nothing", until({}), "stages.0.until: expected one of accuracy and drop"],
+  ["until of both", until({ accuracy: 0.9, drop: 0.1 }), "stages.0.until: expected one of accuracy and drop"],
+  [
+    "a drop of everything",
+    until({ drop: 1 }),
+    "stages.0.until.drop: expected a number of at least 0 and below 1, got 1",
+  ],
+  [
+    "until and keep",
+    until({ drop: 0.1 }, { keep: 0.5 }),
+    "stages.0: until finds out how much stays: leave out keep and budget",
+  ],
+  [
+    "until and a constraint's keep",
+    until({ drop: 0.1 }, { constraints: [{ kind: "filter", keep: 0.2 }] }),
+    "stages.0: until finds out how much stays: leave out keep and budget",
+  ],
+  [
+    "until in steps",
+    until({ drop: 0.1 }, { steps: 2 }),
+    "stages.0: until and gradual make their own steps: leave out steps and floor",
+  ],
+  [
+    "until of n:m",
+    until({ drop: 0.1 }, { constraints: [{ kind: "n:m" }] }),
+    "stages.0: n:m keeps n of each m, and nothing between that and all: leave out until and gradual",
+  ],
+  [
+    "until and gradual",
+    until({ drop: 0.1 }, { gradual: { epochs: 1 } }),
+    "stages.0: until and gradual exclude each other; remove one",
+  ],
+  [
+    "gradual without an end",
+    small([{ kind: "prune", gradual: { epochs: 1 } }]),
+    "stages.0: missing keep or budget: how much shall stay?",
+  ],
   ["keep and budget", prune({ budget: { params: 0.1 } }), "stages.1: keep and budget exclude each other; remove one"],
   [
     "keep without effect",

@@ -38,7 +38,7 @@ export interface Budget {
  * where that is nothing, none is dropped. No constraint goes below its minKeep and its protected part.
  *
  * @param scores per constraint, length `groups`
- * @throws UserError if the budget can't be met
+ * @throws UnreachableBudget if the budget can't be met
  */
 export function solveBudget(
   graph: Graph,
@@ -97,11 +97,14 @@ function checkTarget(target: Target): void {
   }
 }
 
-function unreachable({ achieved }: Price, target: Target): UserError {
+/** The constraints leave more than a budget allows, whatever goes. */
+export class UnreachableBudget extends UserError {}
+
+function unreachable({ achieved }: Price, target: Target): UnreachableBudget {
   const tell = (amounts: Target, text: (amount: number) => string) =>
     costNames.filter((name) => amounts[name] !== undefined)
       .map((name) => COSTS[name].tell(text(amounts[name]!))).join(" and ");
-  return new UserError(
+  return new UnreachableBudget(
     `budget: ${tell(target, String)} can't be reached, the constraints leave at least ` +
       `${tell(achieved, (amount) => amount.toPrecision(3))}: lower minKeep or protect, or constrain more layers`,
   );

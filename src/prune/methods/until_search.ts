@@ -1,0 +1,38 @@
+/** Which networks to try on the way to the smallest one that holds a floor of accuracy. Pure. */
+
+/** How far the search has got. Ratios are what stays of the dense network's cost. */
+export interface UntilSearch {
+  /** The smallest that has held the floor. */
+  readonly kept: number;
+  /** The largest that hasn't; 0 while all have held. */
+  readonly failed: number;
+  /** What is tried now. */
+  readonly asked: number;
+  /** How many tries have been between the two. */
+  readonly bisections: number;
+}
+
+export interface UntilSteps {
+  /** Each step keeps this fraction of what the one before has kept, in (0, 1). */
+  readonly step: number;
+  /** Tries after the first network that didn't hold. */
+  readonly bisections: number;
+}
+
+/** @param from what the network that the search begins with has of the dense one */
+export function startUntil(from: number, { step }: UntilSteps): UntilSearch {
+  return { kept: from, failed: 0, asked: from * step, bisections: 0 };
+}
+
+/**
+ * What to try next: geometric steps while the floor holds, then √(kept·failed), which halves the way between the two in steps of
+ * equal ratio, `bisections` times. Undefined at the end: `kept`, or what was asked last where that held, is the smallest.
+ */
+export function nextUntil(search: UntilSearch, outcome: "held" | "failed", steps: UntilSteps): UntilSearch | undefined {
+  const { asked, bisections } = search;
+  const kept = outcome === "held" ? asked : search.kept;
+  const failed = outcome === "held" ? search.failed : asked;
+  if (failed === 0) return { kept, failed, asked: kept * steps.step, bisections };
+  if (bisections === steps.bisections) return undefined;
+  return { kept, failed, asked: Math.sqrt(kept * failed), bisections: bisections + 1 };
+}
