@@ -20,7 +20,8 @@ export function emitLayer(e: LayerEmission, layer: Layer): void {
   const { node } = layer;
   const read = readChannels(e, layer, filters);
   const { op, attrs, weight } = cutWeight(e, layer, filters, read);
-  const folds = filters.map((f) => foldedConstants(e, layer, f, read));
+  const silent = foldable(e, layer, read);
+  const folds = filters.map((f) => foldedConstants(e, layer, f, silent));
   if (arity(opOf(node)).most < 3) return emitProduct(e, layer, weight, Float64Array.from(folds, ([fold]) => fold));
   const inner = folds.some((fold) => uniform(fold) === undefined) ? e.fresh(`${layer.y}.inner`) : undefined;
   const bias = inner ? undefined : cutBias(e, layer, filters, folds.map((fold) => fold[0]));
@@ -76,6 +77,12 @@ function readChannels(e: LayerEmission, layer: Layer, filters: readonly number[]
   return stays;
 }
 
+/** Channels that aren't read any more though they hold a constant other than 0. */
+function foldable({ dependencies, known }: LayerEmission, { x, channels }: Layer, read: ReadonlySet<number>): number[] {
+  const first = dependencies.channels.base(x);
+  return range(channels).filter((c) => !read.has(c) && (known.valueOf(first + c) ?? 0) !== 0);
+}
+
 /**
  * Σ v · (taps that the region sees) over the constant channels that filter f doesn't read any more, float64, per region
  * (docs/pipeline.md).
@@ -84,16 +91,16 @@ function foldedConstants(
   { dependencies, known }: LayerEmission,
   layer: Layer,
   f: number,
-  read: ReadonlySet<number>,
+  silent: readonly number[],
 ): Float64Array {
   const { perGroup } = layer;
   const fold = new Float64Array(regionCount(layer));
   const reads = dependencies.reads.get(layer.node.name)!;
   const first = firstChannel(layer, f);
-  for (let c = 0; c < perGroup; c++) {
-    if (read.has(first + c) || !reads[f * perGroup + c]) continue;
-    const value = known.valueOf(dependencies.channels.base(layer.x) + first + c) ?? 0;
-    if (value === 0) continue;
+  for (const channel of silent) {
+    const c = channel - first;
+    if (c < 0 || c >= perGroup || !reads[f * perGroup + c]) continue;
+    const value = known.valueOf(dependencies.channels.base(layer.x) + channel)!;
     const sums = regionSums(layer, tensor(dependencies.model, layer.weight), f, c);
     sums.forEach((sum, region) => fold[region] += value * sum);
   }

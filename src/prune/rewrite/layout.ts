@@ -7,7 +7,7 @@
 
 import { forEachLink } from "../groups/channels.ts";
 import type { WeighedGraph } from "../groups/dependency_graph.ts";
-import { firstChannel, type Layer, regionSums } from "../rules/layer_view.ts";
+import { firstChannel, type Layer, regionCount, regionSums } from "../rules/layer_view.ts";
 import { activations, tensor, uniform } from "../rules/operands.ts";
 import { ruleOf } from "../rules/table.ts";
 import type { Constants } from "../rules/types.ts";
@@ -63,6 +63,7 @@ export function solveLayout(dependencies: WeighedGraph, known: Constants, tables
 /** Nodes whose fold of some constant channel would differ at the border: where a table is a choice. */
 export function borderNodes(dependencies: WeighedGraph, known: Constants): string[] {
   return [...dependencies.layers].filter(([, layer]) => {
+    if (regionCount(layer) === 1) return false;
     const open = mandatory(dependencies, known, layer, false);
     const folded = mandatory(dependencies, known, layer, true);
     return open.some((must, i) => must !== folded[i]);

@@ -53,10 +53,11 @@ export function weightAt(layer: Layer, f: number, local: number, tap: number): n
 export function readsOf(layer: Layer, weight: HostTensor): Uint8Array {
   const { filters, perGroup, size, reachable, axes, columnAt } = layer;
   const reads = new Uint8Array(filters * perGroup);
-  // A dense weight holds its kernels one after the other.
-  if (axes.filter === 0 && !columnAt) {
-    for (let i = 0; i < reads.length; i++) {
-      for (let k = 0; k < size && !reads[i]; k++) if (reachable[k] && weight.data[i * size + k] !== 0) reads[i] = 1;
+  // A dense weight holds its kernels one after the other, by filters and their channels or by channels and their filters.
+  if (!columnAt) {
+    for (let q = 0; q < reads.length; q++) {
+      const i = axes.filter === 0 ? q : q % filters * perGroup + Math.floor(q / filters);
+      for (let k = 0; k < size && !reads[i]; k++) if (reachable[k] && weight.data[q * size + k] !== 0) reads[i] = 1;
     }
     return reads;
   }

@@ -30,15 +30,19 @@ export function numberOfChannel(
   j: number,
 ): number | undefined {
   const { shape, data } = tensor(model, name);
-  if (axis === null) return uniform(Float64Array.from(data));
+  if (axis === null) return uniform(data);
   const inner = elements(shape.slice(axis + 1));
-  if (inner * shape[axis] === data.length) return uniform(Float64Array.from(data.subarray(j * inner, (j + 1) * inner)));
-  return uniform(Float64Array.from(data.filter((_, i) => Math.floor(i / inner) % shape[axis] === j)));
+  const [first, block] = [j * inner, shape[axis] * inner];
+  for (let from = first; from < data.length; from += block) {
+    for (let i = from; i < from + inner; i++) if (data[i] !== data[first]) return undefined;
+  }
+  return data[first];
 }
 
 /** The one value of a list whose entries are all the same, else undefined. */
-export function uniform(values: Float64Array): number | undefined {
-  return values.every((v) => v === values[0]) ? values[0] : undefined;
+export function uniform(values: Float32Array | Float64Array): number | undefined {
+  for (const value of values) if (value !== values[0]) return undefined;
+  return values[0];
 }
 
 export function range(count: number): number[] {
