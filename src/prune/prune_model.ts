@@ -6,7 +6,7 @@ import type { GatheredEvidence } from "../train/evidence/evidence.ts";
 import { type KnownKeys, refuseUnknownKeys } from "../validation/choice.ts";
 import { budgetRuleNamed } from "./budget/rules.ts";
 import { costNames, type Target } from "./budget/costs/costs.ts";
-import { type BudgetRequest, type KeptRecord, settleKept, stepConstraints } from "./budget/settle.ts";
+import { type BudgetRequest, type KeptRecord, settle, stepConstraints } from "./budget/settle.ts";
 import type { BudgetRule } from "./budget/types.ts";
 import { criterionNamed } from "./criteria/criteria.ts";
 import { NORMALISATIONS, type Normalise, normalised } from "./criteria/normalise.ts";
@@ -20,7 +20,7 @@ import { oneShot } from "./methods/one_shot.ts";
 export interface BudgetSettings extends Target {
   /** How groups of different layers are put into one order: a rule or its name. Default "per-cost". */
   readonly rule?: BudgetRule | string;
-  /** The fraction of its groups, in 0…1, that each constraint keeps at least. Default 0. */
+  /** The fraction of its groups, in 0…1, that each constraint keeps at least. Default 0, and 0.1 by the rule "global". */
   readonly protect?: number;
   /** What a network takes in ms, such as `latencyEstimate(table)` gives it: for a budget in `ms`. */
   readonly latency?: (model: Model) => number;
@@ -50,6 +50,8 @@ export interface Pruned {
   readonly model: Model;
   /** How many of its groups each constraint keeps, coarse constraints first. */
   readonly kept: readonly KeptRecord[];
+  /** What is reached instead of the budget and why, where that is more than a hundredth of the network below it. */
+  readonly shortfall?: string;
 }
 
 const KNOWN: KnownKeys<PruneOptions> = {
@@ -79,9 +81,9 @@ export function prune(model: Model, options: PruneOptions = {}): Pruned {
   const constraints = constraintsFor(options);
   const scoring = { criterion, seed, gathered };
   const request = { constraints, ...scoring, ...budget && { budget: budgetRequest(budget) } };
-  const kept = settleKept({ model, dense: model.graph }, request);
+  const { kept, shortfall } = settle({ model, dense: model.graph }, request);
   const masks = oneShot(model, new Map(), stepConstraints(model.graph, constraints, kept, 1), scoring);
-  return { masks, model: maskModel(model, masks), kept };
+  return { masks, model: maskModel(model, masks), kept, ...shortfall !== undefined && { shortfall } };
 }
 
 function constraintsFor({ constraints = [{ granularity: "filter" }], budget }: PruneOptions): ConstraintOptions[] {

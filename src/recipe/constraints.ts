@@ -5,7 +5,18 @@ import { BUDGET_RULES } from "../prune/budget/rules.ts";
 import type { ConstraintOptions } from "../prune/structures/constraints.ts";
 import { GRANULARITIES } from "../prune/structures/structures.ts";
 import { anyOf } from "../validation/problems.ts";
-import { byKind, count, distinct, fraction, nameOf, positive, record, text, word } from "../validation/values.ts";
+import {
+  byKind,
+  count,
+  distinct,
+  fraction,
+  nameOf,
+  positive,
+  record,
+  text,
+  upToOne,
+  word,
+} from "../validation/values.ts";
 
 /** Names of layers, `*` standing for any characters. */
 const names = v.pipe(
@@ -82,8 +93,8 @@ const budget = v.pipe(
     batch: v.optional(count(1)),
     /** How groups of different layers are compared; per-cost where nothing is said. */
     rule: v.optional(nameOf(BUDGET_RULES)),
-    /** The fraction of its groups that each layer keeps in any case, beside minKeep. */
-    protect: v.optional(fraction()),
+    /** The fraction of its groups that each layer keeps in any case, beside minKeep; the rule's where nothing is said. */
+    protect: v.optional(upToOne()),
   }),
   v.check(
     (asked) => costNames.filter((name) => asked[name] !== undefined).length === 1,

@@ -37,8 +37,9 @@ export async function runOneshotStage(ctx: RunContext, stage: OneshotStage): Pro
   let kept: readonly KeptRecord[] = [];
   try {
     const settled = await settleReconstruction({ ...options, progress: after(0) }, state.dense.graph, request);
-    const { constraints } = settled;
+    const { constraints, shortfall } = settled;
     kept = settled.kept;
+    if (shortfall !== undefined) ui.warn(`stages.${state.stage} (oneshot): ${shortfall}`);
     const { model: fitted, masks, starved } = await reconstruct({ ...options, constraints, progress: after(looked) });
     state.masks = bothMasks(state.masks, masks);
     // What was pruned before stays 0 whatever the fits say.

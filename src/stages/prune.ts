@@ -1,7 +1,7 @@
 /** The stages that prune: StructADMM, and one-shot pruning by any criterion, each progressive and retrained. */
 import { doubtOfTable } from "../measure/latency/choose.ts";
 import { keptUnderway } from "../prune/budget/per_layer.ts";
-import { requestedConstraints, settleKept, stepConstraints } from "../prune/budget/settle.ts";
+import { requestedConstraints, settle, stepConstraints } from "../prune/budget/settle.ts";
 import { oneShot } from "../prune/methods/one_shot.ts";
 import { optionsOf } from "../recipe/constraints.ts";
 import type { PruneStage } from "../recipe/registry.ts";
@@ -38,7 +38,9 @@ export async function runPruneStage(ctx: RunContext, stage: PruneStage): Promise
     const request = requestOf(stage, state.model, { tables: ctx.tables, seed: ctx.recipe.seed });
     const asked = requestedConstraints(state.model.graph, request);
     const gathered = await gatheredFor(ctx, state.model, request.criterion, asked, imagesOf(stage));
-    state.kept = settleKept({ model: state.model, dense: state.dense.graph }, { ...request, gathered });
+    const settled = settle({ model: state.model, dense: state.dense.graph }, { ...request, gathered });
+    state.kept = [...settled.kept];
+    if (settled.shortfall !== undefined) ctx.ui.warn(`stages.${state.stage} (${stage.kind}): ${settled.shortfall}`);
     const doubt = stage.budget?.ms === undefined ? undefined : doubtOfTable(ctx.tables, stage.budget, state.model);
     if (doubt !== undefined) ctx.ui.warn(doubt);
     Object.assign(state.requested, requested({ ...request, budget: stage.budget }));

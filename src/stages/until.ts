@@ -3,7 +3,7 @@ import { UserError } from "../errors.ts";
 import { graphCost } from "../graph/cost.ts";
 import { UnreachableBudget } from "../prune/budget/budget.ts";
 import { budgetRuleNamed } from "../prune/budget/rules.ts";
-import { type KeptRecord, requestedConstraints, settleKept, stepConstraints } from "../prune/budget/settle.ts";
+import { type KeptRecord, requestedConstraints, settle, stepConstraints } from "../prune/budget/settle.ts";
 import { oneShot } from "../prune/methods/one_shot.ts";
 import { nextUntil, startUntil, type UntilSearch } from "../prune/methods/until_search.ts";
 import { leavesZeros } from "../prune/structures/structures.ts";
@@ -87,7 +87,7 @@ async function pruneTo(ctx: RunContext, stage: UntilStage, of: UntilCost, asked:
   const gathered = await gatheredFor(ctx, model, criterion, wanted, stage.images);
   let kept: readonly KeptRecord[];
   try {
-    kept = settleKept({ model, dense: state.dense.graph }, { ...request, gathered });
+    kept = settle({ model, dense: state.dense.graph }, { ...request, gathered }).kept;
   } catch (error) {
     if (error instanceof UnreachableBudget) return "unreachable";
     throw error;

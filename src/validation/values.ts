@@ -57,6 +57,12 @@ export function fraction() {
   return v.pipe(v.number(message), v.gtValue(0, message), v.maxValue(1, message));
 }
 
+/** A number in [0, 1]. */
+export function upToOne() {
+  const message = "expected a number of at least 0 and at most 1";
+  return v.pipe(v.number(message), v.minValue(0, message), v.maxValue(1, message));
+}
+
 /** A number in [0, 1). */
 export function belowOne() {
   const message = "expected a number of at least 0 and below 1";

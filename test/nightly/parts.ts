@@ -29,7 +29,7 @@ export const NIGHTLY: readonly NightlyPart[] = [
   },
   {
     name: "budgets",
-    what: "networks of CIFAR's size to half of their multiply-adds, by every criterion that looks at weights",
+    what: "networks of CIFAR's size to half of their multiply-adds and of their numbers, by every criterion",
     script: "test/nightly/budgets.ts",
     args: [],
   },

@@ -17,7 +17,7 @@ import {
   checkCriterion,
   checkRequest,
   matchingConstraints,
-  settleKept,
+  settle,
   stepConstraints,
 } from "../../src/prune/budget/settle.ts";
 import { uniform } from "../../src/prune/budget/uniform_rule.ts";
@@ -160,8 +160,10 @@ test("per-cost: of two layers of the same shares the dearer gives more", () => {
   const graph = chain(2, 8);
   const scores = [new Float64Array([1, 1]), new Float64Array(8).fill(1)];
   const solve = (params: number) => {
-    const { constraints, ...budget } = solveBudget(graph, filters(graph), scores, { target: { params } });
-    return { ...budget, keep: constraints.map(({ keep }) => keep) };
+    const { constraints, achieved, params: reached } = solveBudget(graph, filters(graph), scores, {
+      target: { params },
+    });
+    return { achieved, params: reached, keep: constraints.map(({ keep }) => keep) };
   };
   // l0's first filter is worth 1/2 per 13/52, those of l1 1/8 per 5/52, 1/7, 1/6, 1/5, …: 1.3, 1.49, 1.73, then 2 for l0 before 2.08.
   const params = (a: number, c: number) => 4 * a + a + a * c + c + 2 * c + 2;
@@ -170,7 +172,10 @@ test("per-cost: of two layers of the same shares the dearer gives more", () => {
   assert.is(solve(params(2, 6) / 52).params, 42);
   assert.equal(solve(params(2, 6) / 52).achieved, { params: 42 / 52, macs: (8 + 12 + 12) / (8 + 16 + 16) });
   assert.equal(solve(params(2, 5) / 52).keep, [2, 5]);
-  assert.equal(solve(36 / 52).keep, [1, 5]);
+  // One of l0 takes 37 to 27, where 36 was asked for: two of l1 come back.
+  assert.is(params(1, 5), 27);
+  assert.equal(solve(36 / 52).keep, [1, 7]);
+  assert.is(solve(36 / 52).params, 35);
 });
 
 test("a layer whose groups save nothing of what is asked for keeps them, however weak they are", () => {
@@ -216,8 +221,31 @@ test("milliseconds are asked for as they are", () => {
     solveBudget(graph, filters(graph), [new Float64Array([1, 2, 3])], { target: { ms }, latency });
   assert.equal([solve(20).constraints[0].keep, solve(20).achieved.ms], [2, 20]);
   assert.is(solve(19.9).constraints[0].keep, 1);
+  // The whole network takes less.
+  assert.equal([solve(45).constraints[0].keep, solve(45).shortfall], [3, undefined]);
   assert.throws(() => solve(9), /9 ms by the table can't be reached.* 10\.0 ms by the table/);
   assert.throws(() => solve(-1), /ms is -1, expected a number above 0/);
+});
+
+test("by the rule global a tenth of each layer stays, unless the budget says otherwise", () => {
+  const scores = [new Float64Array(20).fill(1), Float64Array.from({ length: 20 }, (_, g) => 2 + g)];
+  const kept = (protect?: number) => {
+    const options = { target: { groups: 0.5 }, rule: global, ...protect !== undefined && { protect } };
+    return solveBudget(chain(20, 20), filters(chain(20, 20)), scores, options).constraints.map(({ keep }) => keep);
+  };
+  assert.equal(kept(), [2, 18]);
+  assert.equal(kept(0), [1, 19]);
+  assert.equal(kept(0.25), [5, 15]);
+});
+
+test("a layer loses groups also where a device takes as long without the first of them", () => {
+  const latency = ({ graph }: { graph: Graph }) => 10 * Math.ceil(graph.params["l0.weight"].shape[0] / 4);
+  const scores = [Float64Array.from({ length: 8 }, (_, g) => 1 + g)];
+  const { constraints: [{ keep }], achieved } = solveBudget(chain(8), filters(chain(8)), scores, {
+    target: { ms: 10 },
+    latency,
+  });
+  assert.equal([keep, achieved.ms], [4, 10]);
 });
 
 test("what isn't a budget is refused", () => {
@@ -283,26 +311,26 @@ const wide = modelOf(chain(4), {
 test("fractions count from the dense network, whatever is left of it by now", () => {
   // 7·h + 2 numbers of h hidden features: 30 of 4. Half of them is what 1 of 2 exceeds by nothing.
   const small = modelOf(chain(2), { "l0.weight": [1, 0, 0, 0, 2, 0, 0, 0] });
-  const settle = (params: number) =>
-    settleKept({ model: small, dense: chain(4) }, {
+  const kept = (params: number) =>
+    settle({ model: small, dense: chain(4) }, {
       constraints: [{ granularity: "filter", keep: 1 }],
       criterion: l2,
       seed: 1,
       budget: { target: { params } },
-    });
-  assert.equal(settle(16 / 30), [{ name: "l0:filter", kind: "filter", keep: 2, groups: 2 }]);
-  assert.is(settle(0.9)[0].keep, 2);
-  assert.is(settle(15 / 30)[0].keep, 1);
+    }).kept;
+  assert.equal(kept(16 / 30), [{ name: "l0:filter", kind: "filter", keep: 2, groups: 2 }]);
+  assert.is(kept(0.9)[0].keep, 2);
+  assert.is(kept(15 / 30)[0].keep, 1);
 });
 
 test("without a budget each constraint's own fraction counts", () => {
-  const settle = (keep: number) =>
-    settleKept({ model: wide, dense: wide.graph }, {
+  const kept = (keep: number) =>
+    settle({ model: wide, dense: wide.graph }, {
       constraints: [{ granularity: "filter", keep }],
       criterion: l2,
       seed: 1,
-    });
-  assert.is(settle(0.75)[0].keep, 3);
+    }).kept;
+  assert.is(kept(0.75)[0].keep, 3);
 });
 
 test("a step keeps what is due after its part of the way, at least one and at most what is left", () => {
@@ -381,15 +409,15 @@ test("lots don't say what a layer is worth: for the whole network l2 ranks, what
     "l0.weight": Array.from({ length: 32 }, (_, i) => i < 4 ? 1 : 1e-3),
     "l1.weight": Array(64).fill(1),
   });
-  const settle = (criterion: string) =>
-    settleKept({ model, dense: graph }, {
+  const kept = (criterion: string) =>
+    settle({ model, dense: graph }, {
       constraints: [{ granularity: "filter", keep: 1 }],
       criterion: criterionNamed(criterion),
       seed: 3,
       budget: { target: { groups: 0.5 } },
-    }).map(({ keep }) => keep);
-  assert.equal(settle("l2"), [1, 7]);
-  assert.equal(settle("random"), [1, 7]);
+    }).kept.map(({ keep }) => keep);
+  assert.equal(kept("l2"), [1, 7]);
+  assert.equal(kept("random"), [1, 7]);
 });
 
 test.run();

@@ -7,19 +7,29 @@ import { UserError } from "../../errors.ts";
 import type { Graph } from "../../graph/types.ts";
 import { isFixed, rankGroups } from "../structures/selection.ts";
 import type { Constraint } from "../structures/types.ts";
+import { approach, WITHIN } from "./approach.ts";
 import { type CostName, costNames, COSTS, type Target } from "./costs/costs.ts";
 import { perCost } from "./per_cost.ts";
 import { type Achieved, type Price, type PriceOptions, pricing } from "./price.ts";
-import { leastThat } from "./search.ts";
 import type { BudgetRule, RankedLayer } from "./types.ts";
 
 export interface BudgetOptions extends PriceOptions {
   /** How the groups of different layers are put into one order; default `perCost`. */
   readonly rule?: BudgetRule;
-  /** The fraction of its groups that each constraint keeps at least, in 0…1; default 0: its `minKeep`. */
+  /** The fraction of its groups that each constraint keeps at least, in 0…1; default the rule's, which mostly is 0. */
   readonly protect?: number;
   /** What the groups that stay will be chosen by, where it isn't `scores`: what they cost depends on which they are. */
   readonly chosenBy?: readonly Float64Array[];
+}
+
+/** A group that may go, as the rule sees it. */
+export interface Ordered {
+  /** Index of its constraint. */
+  readonly c: number;
+  /** Its place among the groups of its constraint, 0 for the last to go. */
+  readonly rank: number;
+  /** By the rule: the lower goes first. */
+  readonly worth: number;
 }
 
 export interface Budget {
@@ -30,12 +40,20 @@ export interface Budget {
   readonly achieved: Achieved;
   readonly params: number;
   readonly macs: number;
+  /** All groups that may go, the first to go first. */
+  readonly order: readonly Ordered[];
+  /** How many of the order the budget takes; some may stay, or others go, where that leaves too much over (approach). */
+  readonly cut: number;
+  /** What is reached instead and why, where that is further from what was asked for than WITHIN. */
+  readonly shortfall?: string;
 }
 
 /**
  * Puts all groups into one order by the rule and drops from the bottom until the budget is met: the number to drop is found
- * by trial. What a group saves is what the compact network saves by the first group of its constraint that scores above 0;
- * where that is nothing, none is dropped. No constraint goes below its minKeep and its protected part.
+ * by trial. What a group saves is what the compact network saves by the first group of its constraint that scores above 0. Where
+ * that is nothing, it is what all that may go save on average if the cost falls in steps, and else none is dropped. No constraint
+ * goes below its minKeep and its protected part. Where the last group to go has saved far more than it had to, others come back
+ * (approach).
  *
  * @param scores per constraint, length `groups`
  * @throws UnreachableBudget if the budget can't be met
@@ -46,42 +64,84 @@ export function solveBudget(
   scores: readonly Float64Array[],
   options: BudgetOptions,
 ): Budget {
-  const { target, rule = perCost, protect = 0, chosenBy = scores } = options;
+  const { target, rule = perCost, chosenBy = scores } = options;
   checkTarget(target);
   const price = pricing(graph, constraints, chosenBy, options);
   const whole = constraints.map((constraint) => isFixed(constraint.rule) ? constraint.keep : constraint.groups);
-  const layers = constraints.map(({ members }, c): RankedLayer => ({
-    scores: scores[c],
-    shapes: members.filter(({ role }) => role === "weight").map(({ param }) => graph.params[param].shape),
-  }));
-  const ranked = layers.filter((_, c) => !isFixed(constraints[c].rule));
-  const order = constraints.flatMap(({ rule: selection, groups, minKeep }, c) => {
-    const least = Math.max(minKeep, Math.ceil(protect * groups));
-    if (isFixed(selection) || groups <= least) return [];
-    // What scores nothing, such as filters that nobody reads, may save nothing: the next one tells.
-    const free = Math.min(scores[c].filter((score) => score === 0).length, groups - 2);
-    const without = (gone: number) => price(whole.map((k, i) => i === c ? k - gone : k)).excess;
-    const saved = without(free) - without(free + 1);
-    if (saved <= 0) return [];
-    const worth = rule.worth(scores[c], saved, layers[c], ranked);
-    return rankGroups(scores[c]).slice(least).map((group) => ({ c, worth: worth[group] }));
-  }).sort((a, b) => a.worth - b.worth || a.c - b.c);
-  const keepAfter = (dropped: number) => {
-    const keep = [...whole];
-    for (let i = 0; i < dropped; i++) keep[order[i].c]--;
-    return keep;
-  };
-  const dropped = leastThat(order.length, (n) => price(keepAfter(n)).gap);
-  if (dropped === undefined) throw unreachable(price(keepAfter(order.length)), target);
-  const keep = keepAfter(dropped);
-  const { achieved, params, macs } = price(keep);
+  const least = leastKept(constraints, options);
+  const saving = { scores, price, whole, least, target };
+  const saved = constraints.map((constraint, c) =>
+    isFixed(constraint.rule) || constraint.groups <= least[c] ? 0 : savedByOne(c, constraint, saving)
+  );
+  const order = orderOf(graph, { constraints, scores, saved, least, rule });
+  const ordered = order.map(({ c }) => c);
+  const found = approach(whole, ordered, (keep) => price(keep).gap);
+  if (!found) throw unreachable(price(whole.map((k, c) => k - ordered.filter((other) => other === c).length)), target);
+  const { keep, cut } = found;
+  const reached = price(keep);
+  const { achieved, params, macs } = reached;
+  const short = reached.gap < -WITHIN && keep.some((k, c) => k < whole[c]);
+  const shortfall = short ? shortfallOf(constraints, keep, price, target) : undefined;
   return {
     constraints: constraints.map((constraint, c) => ({ ...constraint, keep: keep[c] })),
     requested: target,
     achieved,
     params,
     macs,
+    order,
+    cut,
+    ...shortfall !== undefined && { shortfall },
   };
+}
+
+/** Groups that each constraint keeps in any case. */
+export function leastKept(
+  constraints: readonly Constraint[],
+  { rule = perCost, protect = rule.protect ?? 0 }: Pick<BudgetOptions, "rule" | "protect">,
+): number[] {
+  return constraints.map(({ minKeep, groups }) => Math.max(minKeep, Math.ceil(protect * groups)));
+}
+
+type Pricing = (keep: readonly number[]) => Price;
+
+/** What a constraint's group saves, in fractions of the whole network: the first to go, or in steps all that may go on average. */
+function savedByOne(c: number, { groups }: Constraint, { scores, price, whole, least, target }: Saving): number {
+  // What scores nothing, such as filters that nobody reads, may save nothing: the next one tells.
+  const free = Math.min(scores[c].filter((score) => score === 0).length, groups - 2);
+  const without = (gone: number) => price(whole.map((k, i) => i === c ? k - gone : k)).excess;
+  const first = without(free) - without(free + 1);
+  const most = groups - least[c];
+  const inSteps = costNames.some((name) => target[name] !== undefined && COSTS[name].inSteps);
+  return first > 0 || !inSteps || most <= free ? first : (without(free) - without(most)) / (most - free);
+}
+
+interface Saving {
+  readonly scores: readonly Float64Array[];
+  readonly price: Pricing;
+  readonly whole: readonly number[];
+  readonly least: readonly number[];
+  readonly target: Target;
+}
+
+interface Ranking {
+  readonly constraints: readonly Constraint[];
+  readonly scores: readonly Float64Array[];
+  readonly saved: readonly number[];
+  readonly least: readonly number[];
+  readonly rule: BudgetRule;
+}
+
+function orderOf(graph: Graph, { constraints, scores, saved, least, rule }: Ranking): Ordered[] {
+  const layers = constraints.map(({ members }, c): RankedLayer => ({
+    scores: scores[c],
+    shapes: members.filter(({ role }) => role === "weight").map(({ param }) => graph.params[param].shape),
+  }));
+  const ranked = layers.filter((_, c) => !isFixed(constraints[c].rule));
+  return layers.flatMap((layer, c) => {
+    if (saved[c] <= 0) return [];
+    const worth = rule.worth(scores[c], saved[c], layer, ranked);
+    return rankGroups(scores[c]).map((group, rank) => ({ c, rank, worth: worth[group] })).slice(least[c]);
+  }).sort((a, b) => a.worth - b.worth || a.c - b.c || b.rank - a.rank);
 }
 
 function checkTarget(target: Target): void {
@@ -101,11 +161,36 @@ function checkTarget(target: Target): void {
 export class UnreachableBudget extends UserError {}
 
 function unreachable({ achieved }: Price, target: Target): UnreachableBudget {
-  const tell = (amounts: Target, text: (amount: number) => string) =>
-    costNames.filter((name) => amounts[name] !== undefined)
-      .map((name) => COSTS[name].tell(text(amounts[name]!))).join(" and ");
   return new UnreachableBudget(
-    `budget: ${tell(target, String)} can't be reached, the constraints leave at least ` +
-      `${tell(achieved, (amount) => amount.toPrecision(3))}: lower minKeep or protect, or constrain more layers`,
+    `budget: ${told(target, String)} can't be reached, the constraints leave at least ` +
+      `${told(achieved, rounded, target)}: lower minKeep or protect, or constrain more layers`,
   );
+}
+
+/** The counts by which most is left over, and what the least would be that could stay as well. */
+function shortfallOf(
+  constraints: readonly Constraint[],
+  keep: readonly number[],
+  price: Pricing,
+  target: Target,
+): string {
+  const [next] = constraints.flatMap(({ name, groups, rule }, c) =>
+    isFixed(rule) || keep[c] === groups ? [] : [{ name, price: price(keep.map((k, i) => i === c ? k + 1 : k)) }]
+  ).sort((a, b) => a.price.gap - b.price.gap);
+  const [asked, reached, above] = [
+    told(target, String),
+    ...[price(keep), next.price].map(({ achieved }) => told(achieved, rounded, target)),
+  ];
+  return `budget: ${asked} was asked for, and ${reached} is the nearest below it that was found: one group more of ` +
+    `"${next.name}", the cheapest, would make it ${above}`;
+}
+
+function rounded(amount: number): string {
+  return amount.toPrecision(3);
+}
+
+/** "0.3 of the params and 2.5 ms by the table": of the amounts those that were asked for. */
+function told(amounts: Target, text: (amount: number) => string, asked: Target = amounts): string {
+  return costNames.filter((name) => asked[name] !== undefined).map((name) => COSTS[name].tell(text(amounts[name]!)))
+    .join(" and ");
 }

@@ -14,7 +14,7 @@ import { maskModel } from "../structures/masks.ts";
 import { isFixed } from "../structures/selection.ts";
 import { leavesZeros } from "../structures/structures.ts";
 import type { Constraint, Granularity } from "../structures/types.ts";
-import { solveBudget } from "./budget.ts";
+import { type Budget, leastKept, solveBudget } from "./budget.ts";
 import { type CostName, costNames, COSTS, type Target } from "./costs/costs.ts";
 import { keptUnderway } from "./per_layer.ts";
 import type { BudgetRule, Priced } from "./types.ts";
@@ -31,7 +31,7 @@ export interface BudgetRequest {
   readonly target: Target;
   /** Default `perCost`. */
   readonly rule?: BudgetRule;
-  /** The fraction of its groups that each constraint keeps at least; default 0. */
+  /** The fraction of its groups that each constraint keeps at least; default the rule's, which mostly is 0. */
   readonly protect?: number;
   /** What a network takes on the device that is aimed at, in ms; for targets in ms. */
   readonly latency?: (model: Model) => number;
@@ -51,6 +51,14 @@ export interface KeptRecord {
   readonly patterns?: readonly number[];
 }
 
+/** How many groups the constraints of a request keep. */
+export interface Settled {
+  /** Of each constraint, coarse ones first. */
+  readonly kept: readonly KeptRecord[];
+  /** What is reached instead of a budget and why, where that is more than a hundredth of the network below it. */
+  readonly shortfall?: string;
+}
+
 /** The constraints on this graph, in the order in which a hard prune applies them; with a budget, before it has settled them. */
 export function requestedConstraints(graph: Graph, { constraints, budget }: PruneRequest): Constraint[] {
   return constraintsOf(graph, budget ? constraints.map(whole) : constraints);
@@ -62,7 +70,7 @@ export function requestedConstraints(graph: Graph, { constraints, budget }: Prun
  * @param dense the network before anything was pruned: fractions count from it
  * @throws UserError where a budget can't be met, or the criterion can't score a layer
  */
-export function settleKept({ model, dense }: { model: Model; dense: Graph }, request: PruneRequest): KeptRecord[] {
+export function settle({ model, dense }: { model: Model; dense: Graph }, request: PruneRequest): Settled {
   const { budget, criterion, seed, gathered } = request;
   const constraints = settlePatterns(requestedConstraints(model.graph, request), model.params);
   checkScorable(criterion, constraints, model.graph);
@@ -73,16 +81,17 @@ export function settleKept({ model, dense }: { model: Model; dense: Graph }, req
     const chosenBy = scoresBy(criterion);
     const scores = criterion.arbitrary ? scoresBy(l2) : chosenBy;
     const target = fromHere(budget.target, dense, model.graph);
-    return solveBudget(model.graph, constraints, scores, { ...budget, target, chosenBy }).constraints;
+    return solveBudget(model.graph, constraints, scores, { ...budget, target, chosenBy });
   };
-  const solved = budget ? solve(budget) : constraints;
-  return solved.map(({ name, kind, keep, groups, rule }) => ({
+  const solved: Pick<Budget, "constraints" | "shortfall"> = budget ? solve(budget) : { constraints };
+  const kept = solved.constraints.map(({ name, kind, keep, groups, rule }): KeptRecord => ({
     name,
     kind,
     keep,
     groups,
     ...rule?.kind === "pattern" && { patterns: rule.patterns },
   }));
+  return { kept, ...solved.shortfall !== undefined && { shortfall: solved.shortfall } };
 }
 
 /**
@@ -139,10 +148,11 @@ export function checkRequest(model: Model, request: PruneRequest): void {
   const byWeights = criterion.request ? { ...request, criterion: l2 } : request;
   // What zeros in place cost is known to the one that solves the budget alone; they are the same whatever the weights are.
   if (constraints.some(({ kind }) => leavesZeros(kind))) {
-    return void settleKept({ model, dense: model.graph }, byWeights);
+    return void settle({ model, dense: model.graph }, byWeights);
   }
-  const { target, latency, protect = 0 } = budget;
-  const least = constraints.map((c) => ({ ...c, keep: Math.max(c.minKeep, Math.ceil(protect * c.groups)) }));
+  const { target, latency } = budget;
+  const counts = leastKept(constraints, budget);
+  const least = constraints.map((constraint, c) => ({ ...constraint, keep: counts[c] }));
   const smallest = compact(maskModel(model, oneShot(model, new Map(), least, { criterion: l2, seed: 0 }))).model;
   const before = priced(model, sum(constraints.map(({ groups }) => groups)), latency);
   const after = priced(smallest, sum(least.map(({ keep }) => keep)), latency);
@@ -153,7 +163,7 @@ export function checkRequest(model: Model, request: PruneRequest): void {
     return of(after) <= (amount === "fraction" ? most * of(before) : most);
   });
   // Solving it, which takes longer, says what is wrong.
-  if (!met) settleKept({ model, dense: model.graph }, byWeights);
+  if (!met) settle({ model, dense: model.graph }, byWeights);
 }
 
 /** Says before anything is trained that another criterion can't score what a request prunes. @throws UserError */

@@ -9,6 +9,8 @@ export interface BudgetRule {
   readonly name: string;
   /** One line for lists and help texts. */
   readonly summary: string;
+  /** The fraction of its groups that a layer keeps where a budget doesn't say; default 0. */
+  readonly protect?: number;
   /**
    * What each group of one layer is worth beside those of other layers, in the order of `scores`. It must rise with the score:
    * a layer's weakest groups go first under any rule.
@@ -46,6 +48,8 @@ export interface CostMeasure {
   readonly name: string;
   /** Whether it is asked for and told as a fraction of what the whole network has, or as it is. */
   readonly amount: "fraction" | "absolute";
+  /** One group less may save nothing where several do. */
+  readonly inSteps?: boolean;
   /** "0.3 of the params", "2.5 ms by the table". */
   tell(amount: string): string;
   of(network: Priced): number;

@@ -2,7 +2,7 @@
 import { UserError } from "../../errors.ts";
 import type { Graph, Model } from "../../graph/types.ts";
 import { scorePerCost } from "../budget/score_per_cost.ts";
-import { type BudgetRequest, checkRequest, type KeptRecord, settleKept, stepConstraints } from "../budget/settle.ts";
+import { type BudgetRequest, checkRequest, type KeptRecord, settle, stepConstraints } from "../budget/settle.ts";
 import { l2 } from "../criteria/l2.ts";
 import type { Criterion } from "../criteria/types.ts";
 import { type ConstraintOptions, constraintsOf, coupledConstraints } from "../structures/constraints.ts";
@@ -31,6 +31,8 @@ export interface SettledReconstruction {
   readonly constraints: readonly Constraint[];
   /** The same for reports. */
   readonly kept: readonly KeptRecord[];
+  /** What is reached instead of a budget and why, where that is more than a hundredth of the network below it. */
+  readonly shortfall?: string;
 }
 
 /** What of a request can be done. */
@@ -111,11 +113,12 @@ export async function settleReconstruction(
       score: ({ name }) => costs.get(name)!,
     }
     : l2;
-  const kept = settleKept({ model, dense }, {
+  const { kept, shortfall } = settle({ model, dense }, {
     constraints: [filters],
     criterion,
     seed,
     ...budget && { budget: { ...budget, rule: budget.rule ?? scorePerCost } },
   });
-  return { constraints: stepConstraints(model.graph, [filters], kept, 1), kept };
+  const settled = { constraints: stepConstraints(model.graph, [filters], kept, 1), kept };
+  return { ...settled, ...shortfall !== undefined && { shortfall } };
 }

@@ -4,6 +4,7 @@ import type { CostMeasure } from "../types.ts";
 export const ms: CostMeasure = {
   name: "ms",
   amount: "absolute",
+  inSteps: true,
   tell: (amount) => `${amount} ms by the table`,
   of({ model, latency }) {
     if (!latency) throw new RangeError("a budget in ms needs an estimate of latencies");
