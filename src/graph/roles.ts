@@ -39,6 +39,11 @@ export function isBatchNorm(node: Node): boolean {
   return opOf(node).inference.kind === "channel affine";
 }
 
+/** A layer norm: it takes mean and variance over the last axis of each sample and position. */
+export function isRowNorm(node: Node): boolean {
+  return opOf(node).normAxis === -1;
+}
+
 /** It adds a table of biases [C, …] to the regions of an image. */
 export function isBorderTable(node: Node): boolean {
   return opOf(node).inference.kind === "channel table";

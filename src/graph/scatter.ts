@@ -5,7 +5,8 @@ import type { HostTensor, IndexMap, KeptOrigin, Model, Params } from "./types.ts
 
 /**
  * The opposite of a compaction: the small network's parameters put back where they came from in the dense network, zeros
- * elsewhere (running statistics keep the dense network's values there). It computes what the small one computes.
+ * elsewhere (running statistics keep the dense network's values there). It computes what the small one computes, but for norms
+ * of which channels went (`withNormsOf`).
  * Undefined where the small network holds parameters that the dense one has no place for (`whyWithoutPlace`).
  *
  * @param origin small parameter -> its place in `dense`

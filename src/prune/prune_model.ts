@@ -12,7 +12,7 @@ import { criterionNamed } from "./criteria/criteria.ts";
 import { NORMALISATIONS, type Normalise, normalised } from "./criteria/normalise.ts";
 import type { Criterion } from "./criteria/types.ts";
 import type { ConstraintOptions } from "./structures/constraints.ts";
-import { maskModel, type Masks } from "./structures/masks.ts";
+import { maskModel, type Masks, withStreamNorms } from "./structures/masks.ts";
 import { GRANULARITIES } from "./structures/structures.ts";
 import { oneShot } from "./methods/one_shot.ts";
 
@@ -46,7 +46,10 @@ export interface PruneOptions {
 export interface Pruned {
   /** 0 where a weight goes and 1 where it stays, in the shapes of the parameters; unmasked parameters have no entry. */
   readonly masks: Masks;
-  /** The model with every masked weight 0. Its shapes are the same: `compact` makes it small. */
+  /**
+   * The model with every masked weight 0. Its shapes are the same, but for norms of a stream that give way: `compact` makes it
+   * small.
+   */
   readonly model: Model;
   /** How many of its groups each constraint keeps, coarse constraints first. */
   readonly kept: readonly KeptRecord[];
@@ -82,8 +85,10 @@ export function prune(model: Model, options: PruneOptions = {}): Pruned {
   const scoring = { criterion, seed, gathered };
   const request = { constraints, ...scoring, ...budget && { budget: budgetRequest(budget) } };
   const { kept, shortfall } = settle({ model, dense: model.graph }, request);
-  const masks = oneShot(model, new Map(), stepConstraints(model.graph, constraints, kept, 1), scoring);
-  return { masks, model: maskModel(model, masks), kept, ...shortfall !== undefined && { shortfall } };
+  const settled = stepConstraints(model.graph, constraints, kept, 1);
+  const masks = oneShot(model, new Map(), settled, scoring);
+  const { model: masked } = withStreamNorms(maskModel(model, masks), masks, settled);
+  return { masks, model: masked, kept, ...shortfall !== undefined && { shortfall } };
 }
 
 function constraintsFor({ constraints = [{ granularity: "filter" }], budget }: PruneOptions): ConstraintOptions[] {

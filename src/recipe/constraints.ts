@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { costNames } from "../prune/budget/costs/costs.ts";
 import { BUDGET_RULES } from "../prune/budget/rules.ts";
 import type { ConstraintOptions } from "../prune/structures/constraints.ts";
-import { GRANULARITIES } from "../prune/structures/structures.ts";
+import { GRANULARITIES, survivesCompaction } from "../prune/structures/structures.ts";
 import { anyOf } from "../validation/problems.ts";
 import {
   byKind,
@@ -50,7 +50,12 @@ const block = v.optional(
 /** Which groups of weights stand or fall together, see docs/pipeline.md. */
 const kinds = {
   layer: record({ kind: v.literal("layer"), ...share }),
-  filter: record({ kind: v.literal("filter"), ...share }),
+  filter: record({
+    kind: v.literal("filter"),
+    ...share,
+    /** Channels may go from under a layer norm, which is over those that stay then: another function, whatever went. */
+    stream: v.optional(v.boolean()),
+  }),
   channel: record({ kind: v.literal("channel"), ...share }),
   column: record({ kind: v.literal("column"), ...share }),
   block: record({ kind: v.literal("block"), ...share, block }),
@@ -120,6 +125,7 @@ interface Pruning {
   readonly budget?: Budget;
   /** Of a stage that finds out how much stays. */
   readonly until?: object;
+  readonly compact: boolean;
 }
 
 /**
@@ -129,6 +135,15 @@ interface Pruning {
 export function settleKeep<Input, Stage extends Pruning>(schema: v.GenericSchema<Input, Stage>) {
   return v.pipe(
     schema,
+    v.check(
+      ({ compact, constraints }) => compact || !constraints.some(isStream),
+      "stream: true makes the network small in each step, and compact is false: leave one of them out",
+    ),
+    v.check(
+      ({ constraints }) => !constraints.some(isStream) || constraints.every(({ kind }) => survivesCompaction(kind)),
+      "stream: true makes the network small in each step, and blocks and runs are counted off from where its tensors begin: " +
+        "prune them in a stage of their own",
+    ),
     v.check(
       ({ budget, keep, constraints }) =>
         !budget || (keep === undefined && constraints.every((c) => !("keep" in c) || c.keep === undefined)),
@@ -150,6 +165,10 @@ export function settleKeep<Input, Stage extends Pruning>(schema: v.GenericSchema
       ),
     })),
   );
+}
+
+function isStream(c: Constraint): boolean {
+  return c.kind === "filter" && c.stream === true;
 }
 
 /** Whether it is for the stage to say how much of this constraint stays. Patterns alone keep every kernel. */

@@ -179,12 +179,19 @@ export function blocksTable({ depth }: Report): Html {
 }
 
 /** That the small network is the masked one, and how near the weights were when they were cut. */
-export function proofTables({ equivalence, admm, depth }: Report): Html {
-  const proof = "notProved" in equivalence ? markup`<p>Not proved: ${equivalence.notProved}.</p>` : table(
+export function proofTables({ equivalence, admm, depth, narrowedNorms = [] }: Report): Html {
+  const other = narrowedNorms.length === 0
+    ? ""
+    : markup`<p class="note">${
+      count(narrowedNorms.length)
+    } layer norms are over the channels that stay. That alone makes it another function than the dense network's: the masked
+network has the new norms too, and the proof is that the two are equal.</p>`;
+  const equal = "notProved" in equivalence ? markup`<p>Not proved: ${equivalence.notProved}.</p>` : table(
     "The compact network computes what the masked one does",
     [{ label: "inputs compared", kind: "numbers" }, { label: "largest |Δ|" }, { label: "largest |Δ| ÷ largest |y|" }],
     [[count(equivalence.inputs), plain(equivalence.maxAbs), plain(equivalence.maxRel)]],
   );
+  const proof = markup`${other}${equal}`;
   const merge = depth?.merge && table(
     "The merged network computes what its blocks did before they were merged",
     [{ label: "inputs compared", kind: "numbers" }, { label: "largest |Δ|" }, { label: "largest |Δ| ÷ largest |y|" }],

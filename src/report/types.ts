@@ -152,6 +152,8 @@ export interface Report {
   readonly achieved: Readonly<Record<string, number>>;
   /** Name of what was requested and can't be told of the final network -> why not; absent where all can be told. */
   readonly untold?: Readonly<Record<string, string>>;
+  /** Layer norms that are over fewer channels than in the dense network: another function by itself; absent where none is. */
+  readonly narrowedNorms?: readonly string[];
   /** Stages that failed; absent where none has. */
   readonly failed?: readonly FailedStage[];
   /** Beside the report: the final network, in each format. */

@@ -126,6 +126,7 @@ const report: v.GenericSchema<unknown, Report> = object({
   requested: numbers,
   achieved: numbers,
   untold: v.optional(texts),
+  narrowedNorms: v.optional(list(text)),
   failed: v.optional(list(object({ stage: count, kind: text, reason: text }))),
   files: v.optional(list(text)),
 });

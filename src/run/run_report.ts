@@ -1,6 +1,7 @@
 /** From a finished run's state to report.json and report.html. */
 import { UserError } from "../errors.ts";
 import { MODEL_FILE, ONNX_FILE } from "../formats/model_file.ts";
+import { narrowedNorms } from "../graph/rewrite/narrow_norms.ts";
 import { inDenseShape } from "../graph/scatter.ts";
 import { formatRecipe } from "../recipe/load.ts";
 import { constraintsOfStage } from "../recipe/registry.ts";
@@ -26,6 +27,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
   if (!state.baseline || !final) {
     throw new UserError(`recipe ${recipe.name}: nothing was trained; begin its stages with one of kind train`);
   }
+  const narrowed = [...narrowedNorms(state.dense.graph, state.origin).keys()];
   const report = buildReport({
     tool,
     commit,
@@ -44,6 +46,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     latency: state.latency,
     requested: state.requested,
     ...reached(ctx),
+    ...narrowed.length > 0 ? { narrowedNorms: narrowed } : {},
     ...state.failed.length > 0 ? { failed: state.failed } : {},
     files: [ONNX_FILE, MODEL_FILE],
   });

@@ -11,6 +11,7 @@ import { compareWithReference, runPlan } from "../graph/equivalence.ts";
 import { initialise } from "../graph/initialise.ts";
 import { peakBytes } from "../graph/peak_bytes.ts";
 import { channelsFirst } from "../graph/rewrite/channels_first.ts";
+import { withNormsOf } from "../graph/rewrite/narrow_norms.ts";
 import { scatterModel, whyWithoutPlace } from "../graph/scatter.ts";
 import type { Graph, Model } from "../graph/types.ts";
 import { inputOptions } from "../models/given.ts";
@@ -88,7 +89,8 @@ export async function verifyRun(
   if (masked) {
     checks.push(...structureChecks(masked, constraints, report));
     const { inputs, batch } = proofInputs(data.validation, recipe.seed);
-    const [a, b] = [await runPlan(gpu, masked, inputs, batch), await runPlan(gpu, model, inputs, batch)];
+    const whole = withNormsOf(origin, masked);
+    const [a, b] = [await runPlan(gpu, whole, inputs, batch), await runPlan(gpu, model, inputs, batch)];
     checks.push(within("compact = masked, largest relative difference", compareOutputs(a, b).maxRel, limit));
   } else {
     checks.push(...untoldStructures(whyWithoutPlace(model, origin)!, constraints, report));

@@ -2,6 +2,7 @@ import { firstImages, proofInputs } from "../data/proof_inputs.ts";
 import { tolerance } from "../graph/compare.ts";
 import { graphCost } from "../graph/cost.ts";
 import { assertEquivalent, compareWithReference, EquivalenceError } from "../graph/equivalence.ts";
+import { withNormsOf } from "../graph/rewrite/narrow_norms.ts";
 import { scatterModel } from "../graph/scatter.ts";
 import type { Model } from "../graph/types.ts";
 import type { CompactStage } from "../recipe/registry.ts";
@@ -17,7 +18,8 @@ const REFERENCE_INPUTS = 8;
 export async function runCompactStage(ctx: RunContext, stage: CompactStage): Promise<void> {
   const { state, ui } = ctx;
   const before = graphCost(writtenNetworks(state).model.graph);
-  const masked = scatterModel(state.model, state.origin, state.dense) ?? state.masked;
+  const scattered = scatterModel(state.model, state.origin, state.dense);
+  const masked = scattered ? withNormsOf(state.origin, scattered) : state.masked;
   let equivalence = await shrink(ctx, {
     columns: stage.columns === "auto",
     ...stage.border === "keep" ? { border: "keep" } : {},

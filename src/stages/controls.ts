@@ -1,7 +1,7 @@
 /** Networks beside which the run's own stands: of the same size, or of the same blocks, reached in another way. */
 import { isDepthControl } from "../depth/depth_controls.ts";
 import { UserError } from "../errors.ts";
-import { applyIndexMap } from "../graph/indexmap.ts";
+import { applyIndexMap, compose } from "../graph/indexmap.ts";
 import { initialise } from "../graph/initialise.ts";
 import { inDenseShape } from "../graph/scatter.ts";
 import type { Model, Params } from "../graph/types.ts";
@@ -9,7 +9,7 @@ import { matchingConstraints } from "../prune/budget/settle.ts";
 import { criterionNamed } from "../prune/criteria/criteria.ts";
 import { oneShot } from "../prune/methods/one_shot.ts";
 import { compact } from "../prune/rewrite/compact.ts";
-import { maskModel, partialMasks } from "../prune/structures/masks.ts";
+import { maskModel, partialMasks, withStreamNorms } from "../prune/structures/masks.ts";
 import { optionsOf } from "../recipe/constraints.ts";
 import { controlTraining } from "../recipe/control_training.ts";
 import {
@@ -86,9 +86,11 @@ async function prunedDense(ctx: RunContext, criterion: string, before: readonly 
   const by = criterionNamed(criterion);
   const gathered = await gatheredFor(ctx, dense, by, constraints);
   const masks = oneShot(dense, new Map(), constraints, { criterion: by, seed: recipe.seed, gathered });
-  const small = compact(maskModel(dense, masks), { columns: false, border: "keep" });
+  const narrow = withStreamNorms(maskModel(dense, masks), masks, constraints);
+  const small = compact(narrow.model, { columns: false, border: "keep" });
+  const map = compose(narrow.map, small.map, dense.graph.params);
   return {
     model: await recalibrate(gpu, small.model, data.train, recipe.batch),
-    masks: partialMasks(applyIndexMap(small.map, masks).tensors),
+    masks: partialMasks(applyIndexMap(map, masks).tensors),
   };
 }

@@ -1,6 +1,7 @@
 import { UserError } from "../errors.ts";
 import { DeviceLostError } from "../gpu/errors.ts";
 import { countNonzero, graphCost } from "../graph/cost.ts";
+import { withNormsOf } from "../graph/rewrite/narrow_norms.ts";
 import { inDenseShape } from "../graph/scatter.ts";
 import type { Model } from "../graph/types.ts";
 import { measureNetworks } from "../measure/networks.ts";
@@ -50,5 +51,5 @@ function networksOf({ model, dense, masked, origin }: Written): Readonly<Record<
   const whole = inDenseShape(model, origin, dense, masked);
   const pruned = typeof whole !== "string" && countNonzero(whole.params) < countNonzero(dense.params);
   const smaller = graphCost(model.graph).macs < graphCost(dense.graph).macs;
-  return { dense, masked: pruned ? whole : undefined, compact: smaller ? model : undefined };
+  return { dense, masked: pruned ? withNormsOf(origin, whole) : undefined, compact: smaller ? model : undefined };
 }

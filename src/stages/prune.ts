@@ -91,7 +91,7 @@ async function pruneOnce(
     const gathered = await gatheredFor(ctx, model, criterion, constraints, imagesOf(stage));
     state.masks = oneShot(model, masks, constraints, { criterion, seed: ctx.recipe.seed, gathered });
   }
-  await applyMasks(ctx, stage, labelOf("pruned", stage, attempt));
+  await applyMasks(ctx, stage, constraints, labelOf("pruned", stage, attempt));
 }
 
 function imagesOf(stage: PruneStage): number | undefined {

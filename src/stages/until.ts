@@ -97,7 +97,7 @@ async function pruneTo(ctx: RunContext, stage: UntilStage, of: UntilCost, asked:
   if (zerosOf(masks) === zerosOf(state.masks)) return "nothing to prune";
   state.masks = masks;
   state.best = undefined;
-  await applyMasks(ctx, stage, labelOf("pruned", of, { asked }));
+  await applyMasks(ctx, stage, constraints, labelOf("pruned", of, { asked }));
   return "pruned";
 }
 

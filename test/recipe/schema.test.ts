@@ -284,7 +284,7 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
   [
     "a block of a filter",
     constraint({ block: [4, 4], keep: 1 }),
-    "stages.0.constraints.0.block: unknown key; known: kind, layers, exclude, keep, minKeep",
+    "stages.0.constraints.0.block: unknown key; known: kind, layers, exclude, keep, minKeep, stream",
   ],
   [
     "blocks of one number",
@@ -384,6 +384,16 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
     "an unknown cost",
     small([{ kind: "prune", budget: { flops: 0.5 } }]),
     "stages.0.budget.flops: unknown key; known: params, macs, peakBytes, groups, ms, batch, rule, protect",
+  ],
+  [
+    "streams that are to stay as wide as they are",
+    small([{ kind: "prune", constraints: [{ kind: "filter", keep: 0.5, stream: true }], compact: false }]),
+    "stages.0: stream: true makes the network small in each step, and compact is false: leave one of them out",
+  ],
+  [
+    "streams beside blocks",
+    small([{ kind: "prune", keep: 0.5, constraints: [{ kind: "filter", stream: true }, { kind: "block" }] }]),
+    /blocks and runs are counted off from where its tensors begin: prune them in a stage of their own/,
   ],
   ["seed out of range", small([train], { seed: 2 ** 32 }), "seed: expected a whole number below 2^32, got 4294967296"],
   [

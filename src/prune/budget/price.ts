@@ -4,7 +4,7 @@ import { graphCost } from "../../graph/cost.ts";
 import type { Graph, HostTensor, Model } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import { compact, type CompactOptions } from "../rewrite/compact.ts";
-import { type Choice, maskModel, masksOf } from "../structures/masks.ts";
+import { type Choice, maskModel, masksOf, withStreamNorms } from "../structures/masks.ts";
 import { isFixed, keptGroups, rankGroups } from "../structures/selection.ts";
 import { leavesZeros } from "../structures/structures.ts";
 import type { Constraint } from "../structures/types.ts";
@@ -60,7 +60,9 @@ export function pricing(
     }));
     // Masks of ones cost as much as others.
     const cutting = choices.filter(({ constraint, kept, taps }) => taps || kept.length < constraint.groups);
-    const { model: small } = compact(maskModel(model, masksOf(cutting, model.params)), options);
+    const masks = masksOf(cutting, model.params);
+    const { model: pruned } = withStreamNorms(maskModel(model, masks), masks, constraints);
+    const { model: small } = compact(pruned, options);
     const groups = keep.reduce((sum, count) => sum + count, 0);
     const found = priceOf(
       target,

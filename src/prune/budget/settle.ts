@@ -10,7 +10,7 @@ import { compact } from "../rewrite/compact.ts";
 import { removeUnused } from "../rewrite/unused.ts";
 import { type ConstraintOptions, constraintsOf, settlePatterns } from "../structures/constraints.ts";
 import { filledGroups } from "../structures/elements.ts";
-import { maskModel } from "../structures/masks.ts";
+import { maskModel, withStreamNorms } from "../structures/masks.ts";
 import { isFixed } from "../structures/selection.ts";
 import { leavesZeros } from "../structures/structures.ts";
 import type { Constraint, Granularity } from "../structures/types.ts";
@@ -153,7 +153,8 @@ export function checkRequest(model: Model, request: PruneRequest): void {
   const { target, latency } = budget;
   const counts = leastKept(constraints, budget);
   const least = constraints.map((constraint, c) => ({ ...constraint, keep: counts[c] }));
-  const smallest = compact(maskModel(model, oneShot(model, new Map(), least, { criterion: l2, seed: 0 }))).model;
+  const masks = oneShot(model, new Map(), least, { criterion: l2, seed: 0 });
+  const smallest = compact(withStreamNorms(maskModel(model, masks), masks, least).model).model;
   const before = priced(model, sum(constraints.map(({ groups }) => groups)), latency);
   const after = priced(smallest, sum(least.map(({ keep }) => keep)), latency);
   const met = costNames.every((name) => {

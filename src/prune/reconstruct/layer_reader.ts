@@ -37,6 +37,7 @@ type View = "patches" | "channels";
 /** Why these groups can't be taken out of the layers that read them by reconstruction; undefined where they can. */
 export function reconstructionRefusal(constraint: Constraint, graph: Graph): string | undefined {
   if (constraint.kind !== "filter") return "reconstruction takes whole filters out of the layers that read them";
+  if (constraint.norms) return "its layer norms would change, which no fit makes up for";
   const { producers, consumers, readers } = coupledClasses(graph).find(({ id }) => `${id}:filter` === constraint.name)!;
   const made = new Set(producers.map(({ node }) => node));
   const refitted = new Set(readers.map(({ node }) => node));

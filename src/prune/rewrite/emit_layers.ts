@@ -36,15 +36,25 @@ export function emitLayer(e: LayerEmission, layer: Layer): void {
 }
 
 /** A product has no bias of its own: what is folded goes into the one that is added behind it. */
-function emitProduct(e: LayerEmission, { node, x, y }: Layer, weight: string, shift: Float64Array): void {
+function emitProduct(e: LayerEmission, layer: Layer, weight: string, shift: Float64Array): void {
+  const { node, x, y } = layer;
   const { shapes, channels } = e.dependencies;
   const plain = shift.every((v) => v === 0);
+  if (plain && isIdentity(e, layer)) return e.alias(y, x);
   const inPlace = plain || hasBias(e, y);
   const product = inPlace ? y : e.fresh(`${y}.inner`);
   e.node({ ...node, inputs: [x, weight], outputs: [product] });
   if (plain) return;
   if (inPlace) e.pendingBias.set(y, shift);
   else emitShift(e, e.fresh(`${node.name}.shift`), product, y, shift, shapes.get(y)!, channels.axis(y));
+}
+
+/** Whether all that is left of a projection hands on what it reads, such as one that chose channels which alone stay. */
+function isIdentity(e: LayerEmission, layer: Layer): boolean {
+  const [read, made] = [e.kept(layer.x), e.kept(layer.y)];
+  if (read.length !== made.length) return false;
+  const { data } = tensor(e.dependencies.model, layer.weight);
+  return made.every((f, i) => read.every((c, j) => data[weightAt(layer, f, c, 0)] === (i === j ? 1 : 0)));
 }
 
 /** Does one node alone read the value, and can it take over a number per channel? */

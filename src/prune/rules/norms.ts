@@ -40,7 +40,11 @@ const groupNorm: LinkedRule = {
  */
 const layerNorm: LinkedRule = {
   ...batchNorm,
-  whole: () => "which takes mean and variance over all channels: without one, the others would change",
+  whole({ inputs: [x] }, { channels, shapes }) {
+    const overChannels = channels.axis(x) === shapes.get(x)!.length - 1;
+    const yields = overChannels ? " (stream: true allows it, and the network computes something else then)" : "";
+    return `which takes mean and variance over all channels: without one, the others would change${yields}`;
+  },
 };
 
 export const NORMS = {

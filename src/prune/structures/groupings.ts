@@ -9,8 +9,12 @@ import { type Branch, branchesOf } from "./branches.ts";
 import { memberOf } from "./elements.ts";
 import { wholeTensor } from "./layer.ts";
 import { isFixed, keptOfRow } from "./selection.ts";
+import { withoutRowStatistics, yieldingNorms } from "./stream_norms.ts";
 import { structureLayout, structureRefusal, structureRule, structureSpan } from "./structures.ts";
 import type { Constraint, ConstraintOptions, Member, Span, Structure } from "./types.ts";
+
+/** A structure, and whether layer norms give way to it. */
+type Asked = Structure & Pick<ConstraintOptions, "stream">;
 
 /** What of a graph can be given groups of some kind, and what can't. */
 export interface Groupings {
@@ -21,11 +25,11 @@ export interface Groupings {
 }
 
 /** What of a graph can be pruned so, and what can't. */
-export function groupingsOf(graph: Graph, structure: Structure): Groupings {
+export function groupingsOf(graph: Graph, structure: Asked): Groupings {
   return GROUPINGS[structureSpan(structure.granularity)](graph, structure);
 }
 
-const GROUPINGS: Readonly<Record<Span, (graph: Graph, structure: Structure) => Groupings>> = {
+const GROUPINGS: Readonly<Record<Span, (graph: Graph, structure: Asked) => Groupings>> = {
   "layer": layerGroupings,
   "coupled layers": filterGroupings,
   "branches": branchGroupings,
@@ -48,7 +52,9 @@ function layerGroupings(graph: Graph, structure: Structure): Groupings {
 }
 
 /** One constraint for each class of coupled layers. */
-function filterGroupings(graph: Graph): Groupings {
+function filterGroupings(given: Graph, { stream }: Asked): Groupings {
+  const graph = stream ? withoutRowStatistics(given) : given;
+  const norms = stream ? yieldingNorms(given) : new Map<string, number>();
   const classes = coupledClasses(graph);
   const refused = classes.filter(({ prunable }) => !prunable)
     .flatMap(({ why, producers }) => producers.map(({ node }) => [node, why!] as const));
@@ -56,7 +62,7 @@ function filterGroupings(graph: Graph): Groupings {
     refused: new Map(refused),
     constraints: (options, wanted) =>
       classes.filter(({ producers }) => wanted(producers.map(({ node }) => node)))
-        .map((coupled) => filterConstraint(graph, coupled, options)),
+        .map((coupled) => filterConstraint(graph, coupled, options, norms)),
   };
 }
 
@@ -100,7 +106,13 @@ function branchConstraint(
   };
 }
 
-function filterConstraint(graph: Graph, coupled: CoupledClass, { keep, minKeep = 1 }: ConstraintOptions): Constraint {
+function filterConstraint(
+  graph: Graph,
+  coupled: CoupledClass,
+  { keep, minKeep = 1 }: ConstraintOptions,
+  yielding: ReadonlyMap<string, number>,
+): Constraint {
+  const norms = [...new Set(coupled.vectors.map(({ node }) => node))].filter((name) => yielding.has(name));
   const member = (role: Member["role"]) => (of: Coupled) => memberOf(of, graph.params[of.param].shape, role);
   return {
     name: `${coupled.id}:filter`,
@@ -113,6 +125,7 @@ function filterConstraint(graph: Graph, coupled: CoupledClass, { keep, minKeep =
     groups: coupled.size,
     keep: keptCount(coupled.size, keep, minKeep),
     minKeep: Math.min(minKeep, coupled.size),
+    ...norms.length > 0 && { norms },
   };
 }
 

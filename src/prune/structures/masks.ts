@@ -1,7 +1,8 @@
 /** Masks on the host: 0/1 for each element of the parameters that are masked, from the groups that stay. */
 
+import { narrowNorms } from "../../graph/rewrite/narrow_norms.ts";
 import { isStatistic } from "../../graph/roles.ts";
-import type { HostTensor, Model, Params } from "../../graph/types.ts";
+import type { HostTensor, Model, Params, Rewrite } from "../../graph/types.ts";
 import { groupOfPlace } from "./elements.ts";
 import type { Constraint, Member } from "./types.ts";
 
@@ -100,4 +101,22 @@ export function maskModel({ graph, params }: Model, masks: Masks): Model {
     result.set(name, { shape, data: masked });
   }
   return { graph, params: result };
+}
+
+/**
+ * A network whose masked channels are gone from the norms of their streams as well. Constraints without norms change nothing.
+ *
+ * @param model masked by `masks`
+ */
+export function withStreamNorms(
+  model: Model,
+  masks: Masks,
+  constraints: readonly Pick<Constraint, "norms">[],
+): Rewrite {
+  const nodes = new Map(model.graph.nodes.map((node) => [node.name, node]));
+  const kept = constraints.flatMap(({ norms = [] }) => norms).flatMap((name) => {
+    const mask = masks.get(nodes.get(name)!.inputs[1]);
+    return mask ? [[name, [...mask.data.keys()].filter((j) => mask.data[j] !== 0)] as const] : [];
+  });
+  return narrowNorms(model, new Map(kept));
 }

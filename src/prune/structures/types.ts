@@ -122,6 +122,8 @@ export interface Constraint extends Grouping {
   readonly minKeep: number;
   /** How those that stay are chosen; default: the highest scores. */
   readonly rule?: Rule;
+  /** Of a stream whose norms give way: the layer norms that then are over those of its channels that stay, by name. */
+  readonly norms?: readonly string[];
 }
 
 /** A structure, where it applies and how much of it stays. */
@@ -137,4 +139,9 @@ export type ConstraintOptions = Structure & {
   readonly exclude?: readonly string[];
   /** Groups that stay in any case; default 1. */
   readonly minKeep?: number;
+  /**
+   * Of filters: whether channels may go from under a layer norm, which is then over those that stay. The network computes
+   * something else afterwards, whatever went. Default false.
+   */
+  readonly stream?: boolean;
 };
