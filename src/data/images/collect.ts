@@ -2,7 +2,7 @@
 import { UserError } from "../../errors.ts";
 import type { Files } from "../files.ts";
 import { arrange, type Arrangement, type ImageParts, isImagePath, type Sample } from "./arrange.ts";
-import type { Picture } from "./decode.ts";
+import type { Picture } from "./picture.ts";
 import { decodingBytes } from "./header.ts";
 import { createDecoder } from "./pool.ts";
 

@@ -17,6 +17,32 @@ export function readHeader(bytes: Uint8Array): ImageHeader | string {
   return describe(bytes);
 }
 
+/** A few damaged bytes can promise any size: more than this is refused before it is allocated. */
+const MOST_PIXELS = 2 ** 26;
+/** Above so many, a file has to have a byte for each 64, as photographs do: a few bytes can be well-formed and do harm. */
+const MANY_PIXELS = 2 ** 24;
+const MOST_PIXELS_OF_A_BYTE = 64;
+
+/**
+ * The header of a file that a decoder may be given.
+ *
+ * @throws Error whose message says what was found instead of a PNG or JPEG with 8 bits a sample
+ */
+export function decodableHeader(bytes: Uint8Array): ImageHeader {
+  const header = readHeader(bytes);
+  if (typeof header === "string") throw new Error(`found ${header}`);
+  const { format, height, width, depth, colour } = header;
+  if (depth > 8) throw new Error(`found a ${format.toUpperCase()} of ${depth} bits a sample`);
+  if (colour === "cmyk") throw new Error("found a JPEG of four channels (CMYK)");
+  if (height * width > MOST_PIXELS) throw new Error(`found ${width}×${height} pixels, more than ${MOST_PIXELS}`);
+  if (height * width > Math.max(MANY_PIXELS, MOST_PIXELS_OF_A_BYTE * bytes.length)) {
+    throw new Error(
+      `found ${width}×${height} pixels in ${bytes.length} bytes, more than ${MOST_PIXELS_OF_A_BYTE} to a byte`,
+    );
+  }
+  return header;
+}
+
 /** What decoding an image file takes, in bytes: the file as it was read and in the decoder, its pixels with alpha, its planes. */
 export function decodingBytes(bytes: Uint8Array): number {
   const header = readHeader(bytes);

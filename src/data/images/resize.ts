@@ -1,5 +1,5 @@
 /** Resizing as torchvision's Resize(size) and CenterCrop(size) do with PIL images: bilinear, antialiased, in bytes. */
-import type { Picture } from "./decode.ts";
+import type { Picture } from "./picture.ts";
 
 /** The shorter side becomes `size`, the longer keeps the ratio (rounded down); then the middle size×size is cut out. */
 export function resizeAndCrop(picture: Picture, size: number): Picture {

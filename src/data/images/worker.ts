@@ -1,5 +1,6 @@
 /** A worker thread that decodes batches of image files, one message for each. */
-import { decodeImage, type Picture } from "./decode.ts";
+import { decodeImage } from "./decode.ts";
+import type { Picture } from "./picture.ts";
 import { resizeAndCrop } from "./resize.ts";
 
 export interface Job {
