@@ -3,6 +3,7 @@ import { f32bits } from "../bits.ts";
 import { linearGrid } from "../grid.ts";
 import adamSource from "./adam.wgsl" with { type: "text" };
 import maskSource from "./mask.wgsl" with { type: "text" };
+import penaltySource from "./penalty.wgsl" with { type: "text" };
 import sgdSource from "./sgd.wgsl" with { type: "text" };
 
 /** Arenas are cut into blocks of this many elements (256 bytes); a parameter starts on a block of its own. */
@@ -80,6 +81,15 @@ export function planMask(window: BindingWindow): Plan {
   return { program: maskProgram, uniforms: head.slice(0, 2), grid };
 }
 
+/** "l1" is of Σ|w|, "l2" of half of Σw². */
+export type PenaltyKind = "l1" | "l2";
+
+/** The bindings are gradients, weights and the elements' shares in the penalty; penalty.wgsl has the formula. */
+export function planPenalty(kind: PenaltyKind, strength: number, window: BindingWindow): Plan {
+  const { grid, head } = cover(window);
+  return { program: penaltyProgram(kind), uniforms: [...head.slice(0, 2), f32bits(strength)], grid };
+}
+
 /** Lists every program that this planner can emit. */
 export function variants(): Program[] {
   const extras: Extra[][] = [[], ["pull"], ["mask"], ["pull", "mask"]];
@@ -87,10 +97,21 @@ export function variants(): Program[] {
     ...extras.flatMap((e) => [sgdProgram("heavy-ball", e), sgdProgram("nesterov", e)]),
     ...extras.flatMap((e) => [adamProgram("coupled", e), adamProgram("decoupled", e)]),
     maskProgram,
+    penaltyProgram("l1"),
+    penaltyProgram("l2"),
   ];
 }
 
 const maskProgram: Program = { name: "mask", source: maskSource, access: ["read_write", "read"] };
+
+function penaltyProgram(kind: PenaltyKind): Program {
+  return {
+    name: "penalty",
+    source: penaltySource,
+    constants: { KIND: Number(kind === "l2") },
+    access: ["read_write", "read", "read"],
+  };
+}
 
 function sgdProgram(form: SgdStep["form"], extras: readonly Extra[]): Program {
   return {

@@ -6,6 +6,8 @@ import groups from "./groups.wgsl" with { type: "text" };
 import { checkLayout, type GroupLayout, layoutSize } from "./layout.ts";
 import pullSource from "./pull.wgsl" with { type: "text" };
 import residualSource from "./residual.wgsl" with { type: "text" };
+import scaleGroupsSource from "./scale_groups.wgsl" with { type: "text" };
+import shrinkFactorsSource from "./shrink_factors.wgsl" with { type: "text" };
 import scaleSource from "./scale.wgsl" with { type: "text" };
 import updateSource from "./update.wgsl" with { type: "text" };
 
@@ -72,6 +74,19 @@ export function planScale(count: number, factor: number): Plan {
   return { program: scaleProgram, uniforms: [...head, f32bits(factor)], grid };
 }
 
+/** The bindings are norms and factors; shrink_factors.wgsl has the formula. */
+export function planShrinkFactors(groups: number, threshold: number): Plan {
+  const { grid, head } = cover(groups);
+  return { program: shrinkFactorsProgram, uniforms: [...head, f32bits(threshold)], grid };
+}
+
+/** The bindings are factors and weights; scale_groups.wgsl has the formula. */
+export function planScaleGroups(layout: GroupLayout): Plan {
+  const count = layoutSize(checkLayout(layout));
+  const grid = linearGrid(count, 4 * THREADS);
+  return { program: scaleGroupsProgram(layout), uniforms: [...groupWords(layout), grid[0] * THREADS, count], grid };
+}
+
 /** Lists every program that this planner can emit. */
 export function variants(): Program[] {
   const layouts: readonly GroupLayout[] = [
@@ -94,6 +109,8 @@ export function variants(): Program[] {
         expandProgram("freeze", layout, keep),
       ])
     ),
+    ...layouts.map(scaleGroupsProgram),
+    shrinkFactorsProgram,
     residualProgram,
     pullProgram,
     scaleProgram,
@@ -154,6 +171,20 @@ function expandProgram(zeros: "freeze" | "ignore", layout: GroupLayout, keep: Ke
   };
 }
 
+function scaleGroupsProgram(layout: GroupLayout): Program {
+  return {
+    name: "scale groups",
+    source: `${groups}\n${scaleGroupsSource}`,
+    constants: { ...groupConstants(layout, "groups") },
+    access: ["read", "read_write"],
+  };
+}
+
+const shrinkFactorsProgram: Program = {
+  name: "shrink factors",
+  source: shrinkFactorsSource,
+  access: ["read", "read_write"],
+};
 const residualProgram: Program = { name: "residual", source: residualSource, access: ["read", "read_write"] };
 const pullProgram: Program = { name: "pull target", source: pullSource, access: ["read", "read", "read_write"] };
 const scaleProgram: Program = { name: "scale dual", source: scaleSource, access: ["read_write"] };

@@ -38,6 +38,12 @@ export type {
   Structure,
 } from "../prune/structures/types.ts";
 export { admm, type AdmmCallback, type AdmmOptions } from "../prune/methods/admm_callback.ts";
+export { gradual, type GradualCallback, gradualKept, type GradualOptions } from "../prune/methods/gradual.ts";
+export type { GroupChoice } from "../prune/methods/chosen_masks.ts";
+export { groupLasso, type GroupLassoOptions } from "../prune/methods/group_lasso.ts";
+export { growingL2, type GrowingL2Callback, type GrowingL2Options } from "../prune/methods/growing_l2.ts";
+export { regrow, type RegrowCallback, type RegrowOptions } from "../prune/methods/regrow.ts";
+export { snipAtStart, type SnipAtStartCallback, type SnipAtStartOptions } from "../prune/methods/snip_at_start.ts";
 export { type RhoOptions, rhoSchedule } from "../prune/methods/rho.ts";
 export { type Purified, purify, type PurifyOptions, type Size } from "../prune/methods/purify.ts";
 export { type Pair, pruneFilters, zooPair } from "../prune/methods/uniform.ts";

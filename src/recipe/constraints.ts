@@ -80,7 +80,7 @@ const kinds = {
   weight: record({ kind: v.literal("weight"), ...share }),
 } as const;
 
-const constraint = byKind(Object.values(kinds) as never, GRANULARITIES) as unknown as v.GenericSchema<
+export const constraint = byKind(Object.values(kinds) as never, GRANULARITIES) as unknown as v.GenericSchema<
   unknown,
   { [Kind in keyof typeof kinds]: v.InferOutput<(typeof kinds)[Kind]> }[keyof typeof kinds]
 >;

@@ -19,6 +19,7 @@ import {
 import { optionsOf, pruning, settleKeep } from "./constraints.ts";
 import { depthStages } from "./depth_stages.ts";
 import { oneshot } from "./oneshot_stage.ts";
+import { prepare } from "./prepare.ts";
 import { oneSchedule, pruneSchedules } from "./prune_schedules.ts";
 import { retrain, training } from "./training.ts";
 
@@ -34,7 +35,7 @@ const progressive = {
   retrain: v.optional(retrain),
 };
 
-const train = record({ kind: v.literal("train"), epochs: count(1), ...training });
+const train = record({ kind: v.literal("train"), epochs: count(1), ...training, prepare: v.optional(prepare) });
 
 const admm = record({
   kind: v.literal("admm"),

@@ -16,11 +16,11 @@ import type { StageProgress } from "./run_state.ts";
  */
 export async function fitPruned(
   ctx: RunContext,
-  options: Omit<FitOptions, "callbacks">,
+  options: FitOptions,
   saved: StageProgress | undefined,
 ): Promise<Model> {
   const chosen = bestEpoch();
-  const model = await fit(ctx, { ...options, callbacks: [chosen] }, saved);
+  const model = await fit(ctx, { ...options, callbacks: [...options.callbacks ?? [], chosen] }, saved);
   const { best } = chosen;
   if (best) {
     const { graph } = options.model;

@@ -18,6 +18,7 @@ import { startGene } from "./genes.ts";
 import { GOALS } from "./layer_goals.ts";
 import { checkLinearize } from "./linearize.ts";
 import { reconstructionOf } from "./oneshot.ts";
+import { checkPrepare } from "./prepare.ts";
 import { requestOf } from "./request.ts";
 import { checkSearch } from "./searched_genes.ts";
 
@@ -30,6 +31,7 @@ export function checkTargets(model: Model, { stages, seed }: Recipe, tables: rea
   const requests = stages.map((stage) => isPruning(stage) ? requestOf(stage, model, { tables, seed }) : undefined);
   for (const request of requests) if (request) checkRequest(model, request);
   stages.forEach((stage, i) => {
+    if (stage.kind === "train" && stage.prepare) checkPrepare(model, stage.prepare);
     if (stage.kind === "oneshot") checkReconstruction(model, reconstructionOf(stage, model, tables));
     if (stage.kind === "linearize") checkLinearize(model.graph, stage);
     if (stage.kind === "supernet") startGene(model.graph, findBlocks(model.graph).blocks, stage.start);

@@ -1,4 +1,13 @@
-import { bindingWindows, BLOCK_ELEMENTS, type Extra, planAdam, planMask, planSgd } from "../../kernels/optim/plan.ts";
+import {
+  bindingWindows,
+  BLOCK_ELEMENTS,
+  type Extra,
+  type PenaltyKind,
+  planAdam,
+  planMask,
+  planPenalty,
+  planSgd,
+} from "../../kernels/optim/plan.ts";
 import type { Gpu, Slice } from "../gpu/gpu.ts";
 import { type Arena, type ArenaLayout, createArena } from "./arena.ts";
 import { partOf, Tensor } from "./tensor.ts";
@@ -159,6 +168,31 @@ export function applyMask(gpu: Gpu, x: Slice, mask: Slice): void {
   for (const window of bindingWindows(x.byteLength / 4, gpu.bindingBytes)) {
     const at = (slice: Slice) => partOf(slice, window.first, window.elements);
     gpu.run(planMask(window), [at(x), at(mask)], `${x.byteLength / 4} elements`);
+  }
+}
+
+/**
+ * Adds strength·p·sign(w) ("l1") or strength·p·w ("l2") to the gradients, the slopes of strength·Σp|w| and of half of
+ * strength·Σp·w². All are arenas of one layout; p is each element's share, 0 for none.
+ */
+export function addPenalty(
+  gpu: Gpu,
+  kind: PenaltyKind,
+  strength: number,
+  { gradients, weights, shares }: { readonly gradients: Slice; readonly weights: Slice; readonly shares: Slice },
+): void {
+  if (gradients.byteLength !== weights.byteLength || shares.byteLength !== weights.byteLength) {
+    throw new RangeError(
+      `addPenalty: ${gradients.byteLength}, ${weights.byteLength} and ${shares.byteLength} bytes are not arenas of one layout`,
+    );
+  }
+  for (const window of bindingWindows(weights.byteLength / 4, gpu.bindingBytes)) {
+    const at = (slice: Slice) => partOf(slice, window.first, window.elements);
+    gpu.run(
+      planPenalty(kind, strength, window),
+      [gradients, weights, shares].map(at),
+      `${weights.byteLength / 4} elements`,
+    );
   }
 }
 

@@ -14,7 +14,16 @@
 import { type GroupLayout, type GroupPlaces, layoutSize } from "../../kernels/project/layout.ts";
 import { planNorms } from "../../kernels/project/norms.ts";
 import { planShift } from "../../kernels/project/shift_groups.ts";
-import { type Kept, planExpand, planPull, planResidual, planScale, planUpdate } from "../../kernels/project/update.ts";
+import {
+  type Kept,
+  planExpand,
+  planPull,
+  planResidual,
+  planScale,
+  planScaleGroups,
+  planShrinkFactors,
+  planUpdate,
+} from "../../kernels/project/update.ts";
 import { bindingWindows } from "../../kernels/optim/plan.ts";
 import { invert, planGather, planGatherGrad } from "../../kernels/shape/gather.ts";
 import type { Gpu, GpuBuffer, Slice } from "../gpu/gpu.ts";
@@ -187,6 +196,26 @@ export function expandMask(
     const plan = planExpand(window.layout, freeze ? "freeze" : "ignore", kept);
     const own = fours(groupsOf(keep, window));
     gpu.run(plan, [own, freeze ? weightsOf(freeze, window) : own, weightsOf(mask, window)], describe(layout));
+  }
+}
+
+/**
+ * Computes factors[g] = max(0, 1 − threshold/√norms[g]) of groups' sums of squares: by so much the proximal step of
+ * threshold·Σ‖w_g‖ shortens each (Yuan and Lin 2006). A group that has nothing gets 0.
+ */
+export function shrinkFactors(gpu: Gpu, norms: Slice, threshold: number, factors: Slice): void {
+  const groups = norms.byteLength / 4;
+  checkBytes("shrinkFactors", factors, groups);
+  gpu.run(planShrinkFactors(groups, threshold), [norms, factors], `${groups} groups`);
+}
+
+/** Sets w[e] ← w[e] · factors[group of e]. */
+export function scaleGroups(gpu: Gpu, factors: Slice, layout: GroupLayout, w: Slice): void {
+  checkBytes("scaleGroups", w, layoutSize(layout));
+  checkBytes("scaleGroups factors", factors, layout.groups);
+  for (const window of windowsOf(gpu, layout)) {
+    const plan = planScaleGroups(window.layout);
+    gpu.run(plan, [fours(groupsOf(factors, window)), weightsOf(w, window)], describe(layout));
   }
 }
 

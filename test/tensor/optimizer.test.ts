@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Arena, type ArenaLayout, arenaLayout, createArena } from "../../src/tensor/arena.ts";
 import {
+  addPenalty,
   applyMask,
   createOptimizer,
   type Optimizer,
@@ -163,6 +164,25 @@ function reference(method: OptimizerOptions, start: Float64Array, pull?: Float64
   };
   return { w, m, v, step };
 }
+
+test("penalties add the slopes of Σp|w| and of half of Σp·w² to gradients; |w| has none at 0", async () => {
+  const gpu = await testGpu();
+  const [w, g, p] = [1, 2, 3].map((seed) => hostValues(seed, layout, (v) => seed === 1 && v < -0.5 ? 0 : v));
+  for (const kind of ["l1", "l2"] as const) {
+    using weights = filled(gpu, 1, (v) => v < -0.5 ? 0 : v);
+    using gradients = filled(gpu, 2);
+    using shares = filled(gpu, 3);
+    addPenalty(gpu, kind, 0.3, { gradients, weights, shares });
+    close(
+      await whole(gradients),
+      Float64Array.from(g, (v, i) => v + 0.3 * p[i] * (kind === "l1" ? Math.sign(w[i]) : w[i])),
+    );
+    assert.throws(
+      () => addPenalty(gpu, kind, 1, { gradients, weights, shares: weights.tensor(layout.slots[0].name) }),
+      /are not arenas of one layout/,
+    );
+  }
+});
 
 function filled(gpu: Arena["gpu"], seed: number, map = (v: number) => v): Arena {
   const arena = createArena(gpu, layout, `seed ${seed}`);

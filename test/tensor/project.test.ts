@@ -12,9 +12,11 @@ import {
   projectUpdate,
   pullTarget,
   rescaleDual,
+  scaleGroups,
   selectRuns,
   selectTopK,
   selectWeights,
+  shrinkFactors,
 } from "../../src/tensor/project.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { keyWindows, planLongTopK } from "../../kernels/project/topk_long.ts";
@@ -375,6 +377,29 @@ test("expandMask intersects groups, earlier masks and weights that are already 0
   expandMask(gpu, tf, filters, mask, { freeze: tw });
   assert.equal(await mask.read(), expected.map((m, i) => w[i] === 0 ? 0 : m));
   assert.throws(() => expandMask(gpu, tf, filters, bias), /a slice of 6 elements, expected 270/);
+});
+
+test("the proximal step of the group lasso shortens groups, and makes 0 of those that are no longer than the threshold", async () => {
+  const gpu = await testGpu();
+  // √(9 + 16) = 5 loses 1 of 5, √0.25 is below 1, nothing stays nothing, and 1 is exactly the threshold.
+  using norms = Tensor.from(gpu, Float32Array.of(25, 0.25, 0, 1, 4), [5]);
+  using factors = Tensor.empty(gpu, [5]);
+  shrinkFactors(gpu, norms, 1, factors);
+  (await factors.read()).forEach((factor, g) => near(factor, [0.8, 0, 0, 0, 0.5][g], 1e-6));
+  for (const kind of kinds) {
+    for (const shape of [[1], [13], [7, 5], [5, 3, 3, 3], [1, 65, 1, 7], [31, 1, 5, 5], [3, 300]]) {
+      const layout = groupLayout(kind, shape);
+      const w = uniform(size(shape), 4), by = uniform(layout.groups, 5);
+      using tw = Tensor.from(gpu, w, shape);
+      using tf = Tensor.from(gpu, by, [layout.groups]);
+      scaleGroups(gpu, tf, layout, tw);
+      assert.equal(await tw.read(), w.map((v, e) => v * by[groupIndex(layout, e)]), `${kind} of [${shape}]`);
+    }
+  }
+  assert.throws(
+    () => scaleGroups(gpu, norms, groupLayout("filter", [6]), factors),
+    /a slice of 5 elements, expected 6/,
+  );
 });
 
 test("a projection leaves no buffer behind", async () => {

@@ -16,6 +16,7 @@ import {
 } from "../../tensor/project.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { TrainState } from "../../train/state.ts";
+import { isAligned } from "../structures/elements.ts";
 import type { Constraint, Member } from "../structures/types.ts";
 
 /** What groups are ranked by: the norms of W + U at a Z-step, of W alone at the hard prune. */
@@ -140,7 +141,7 @@ function score({ state, u, scores, alive }: Buffers, { name, members, groups }: 
     const w = weights.tensor(param);
     const other = ranking === "with U" ? u.tensor(`${name}/${param}`) : undefined;
     const options = { frozen: alive.tensor(param) };
-    if (aligned({ layout, places }, groups)) {
+    if (isAligned({ layout, places }, groups)) {
       groupNorms(gpu, w, other, layout, total, { ...options, accumulate: true });
     } else {
       using part = Tensor.empty(gpu, [layout.groups]);
@@ -157,7 +158,7 @@ function withKept(
   use: (keep: Tensor, kept: KeptAs) => void,
 ): void {
   const keptAs: KeptAs = { kept: rule?.kind === "pattern" ? "taps" : "groups" };
-  if (aligned({ layout, places }, groups)) return use(kept.tensor(name), keptAs);
+  if (isAligned({ layout, places }, groups)) return use(kept.tensor(name), keptAs);
   using part = Tensor.empty(gpu, [layout.groups]);
   takeGroups(gpu, kept.tensor(name), places, part);
   use(part, keptAs);
@@ -169,9 +170,4 @@ const MANY_WEIGHTS = 2 ** 16;
 /** By scores, many constraints of a kind together; or each from its whole tensor, where it needs none. */
 function wayOf({ kind, groups, rule }: Constraint): "scores" | "whole" {
   return rule?.kind === "runs" || (kind === "weight" && groups >= MANY_WEIGHTS) ? "whole" : "scores";
-}
-
-/** Whether a member numbers its groups exactly as its constraint does. */
-function aligned({ layout, places }: Pick<Member, "layout" | "places">, groups: number): boolean {
-  return "offset" in places && places.offset === 0 && layout.groups === groups;
 }

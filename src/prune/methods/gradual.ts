@@ -1,28 +1,17 @@
-import type { Graph, HostTensor, Params } from "../../graph/types.ts";
+import type { HostTensor } from "../../graph/types.ts";
 import { applyMask } from "../../tensor/optimizer.ts";
-import type { GatheredEvidence } from "../../train/evidence/evidence.ts";
 import { setMask } from "../../train/state.ts";
 import type { Callback, Training } from "../../train/types.ts";
-import type { Criterion } from "../criteria/types.ts";
-import { maskModel, type Masks } from "../structures/masks.ts";
+import type { Masks } from "../structures/masks.ts";
 import type { Constraint } from "../structures/types.ts";
-import { oneShot } from "./one_shot.ts";
+import { chooseMasks, type GroupChoice } from "./chosen_masks.ts";
 
-/** What goes while a network trains, and how fast. */
-export interface GradualOptions {
-  /** On the training's first graph, each with what it keeps in the end. */
-  readonly constraints: readonly Constraint[];
-  readonly criterion: Criterion;
-  /** Of criteria that draw lots. */
-  readonly seed: number;
-  /** Of what is gone already; these groups stay away. */
-  readonly masks: Masks;
+/** What goes while a network trains, and how fast; the constraints keep what is to stay in the end. */
+export interface GradualOptions extends GroupChoice {
   /** Optimizer steps from one update of the masks to the next; default: those of an epoch. */
   readonly every?: number;
   /** Fraction of each constraint's groups that goes before the first step; default 0. */
   readonly start?: number;
-  /** What the criterion looks at beside the weights, of a network as it is at an update. */
-  readonly gather?: (model: { graph: Graph; params: Params }) => Promise<GatheredEvidence | undefined>;
 }
 
 /** A callback for one training; afterwards it has the masks. */
@@ -39,14 +28,12 @@ export function gradual(options: GradualOptions): GradualCallback {
   let { masks } = options;
   const update = async (training: Training, progress: number) => {
     const { gpu, state, graphs: [graph] } = training;
-    const model = maskModel({ graph, params: await state.download() }, masks);
-    const { criterion, seed, start = 0 } = options;
-    const gathered = await options.gather?.(model);
+    const { start = 0 } = options;
     const constraints = options.constraints.map((constraint) => ({
       ...constraint,
       keep: gradualKept(constraint, start, progress),
     }));
-    masks = oneShot(model, masks, constraints, { criterion, seed, gathered });
+    masks = await chooseMasks({ ...options, constraints, masks }, graph, await state.download());
     if (masks.size === 0) return;
     setMask(state, masks);
     applyMask(gpu, state.weights, state.mask!);

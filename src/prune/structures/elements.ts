@@ -27,6 +27,11 @@ export function groupOfPlace({ places }: Pick<Member, "places">, own: number): n
   return "map" in places ? places.map[own] : places.offset + own;
 }
 
+/** Whether a member numbers its groups exactly as its constraint, of so many groups, does. */
+export function isAligned({ layout, places }: Pick<Member, "layout" | "places">, groups: number): boolean {
+  return "offset" in places && places.offset === 0 && layout.groups === groups;
+}
+
 /** Calls `visit(group, element)` for each element of a member that is in one of the `groups`. */
 export function forEachElement(
   member: Member,
