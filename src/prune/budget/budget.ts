@@ -80,8 +80,7 @@ export function solveBudget(
   const { keep, cut } = found;
   const reached = price(keep);
   const { achieved, params, macs } = reached;
-  const short = reached.gap < -WITHIN && keep.some((k, c) => k < whole[c]);
-  const shortfall = short ? shortfallOf(constraints, keep, price, target) : undefined;
+  const shortfall = shortfallOf(constraints, keep, price, target);
   return {
     constraints: constraints.map((constraint, c) => ({ ...constraint, keep: keep[c] })),
     requested: target,
@@ -144,7 +143,8 @@ function orderOf(graph: Graph, { constraints, scores, saved, least, rule }: Rank
   }).sort((a, b) => a.worth - b.worth || a.c - b.c || b.rank - a.rank);
 }
 
-function checkTarget(target: Target): void {
+/** @throws UserError for a target that asks for nothing, or for something that there isn't */
+export function checkTarget(target: Target): void {
   const given = Object.entries(target).filter(([, amount]) => amount !== undefined);
   if (given.length === 0) throw new UserError(`budget: nothing is asked for; give one of ${costNames.join(", ")}`);
   for (const [name, amount] of given) {
@@ -160,20 +160,26 @@ function checkTarget(target: Target): void {
 /** The constraints leave more than a budget allows, whatever goes. */
 export class UnreachableBudget extends UserError {}
 
-function unreachable({ achieved }: Price, target: Target): UnreachableBudget {
+/** What to say where even the smallest network, which has this price, misses the target. */
+export function unreachable({ achieved }: Price, target: Target): UnreachableBudget {
   return new UnreachableBudget(
     `budget: ${told(target, String)} can't be reached, the constraints leave at least ` +
       `${told(achieved, rounded, target)}: lower minKeep or protect, or constrain more layers`,
   );
 }
 
-/** The counts by which most is left over, and what the least would be that could stay as well. */
-function shortfallOf(
+/**
+ * Where what is reached lies more than a hundredth of the network below what was asked for: both, and what the least would be that
+ * could stay as well. Undefined where it is nearer, or nothing goes.
+ */
+export function shortfallOf(
   constraints: readonly Constraint[],
   keep: readonly number[],
   price: Pricing,
   target: Target,
-): string {
+): string | undefined {
+  const whole = constraints.every(({ rule, groups }, c) => isFixed(rule) || keep[c] === groups);
+  if (whole || price(keep).gap >= -WITHIN) return undefined;
   const [next] = constraints.flatMap(({ name, groups, rule }, c) =>
     isFixed(rule) || keep[c] === groups ? [] : [{ name, price: price(keep.map((k, i) => i === c ? k + 1 : k)) }]
   ).sort((a, b) => a.price.gap - b.price.gap);

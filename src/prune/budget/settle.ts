@@ -15,9 +15,11 @@ import { isFixed } from "../structures/selection.ts";
 import { leavesZeros } from "../structures/structures.ts";
 import type { Constraint, Granularity } from "../structures/types.ts";
 import { type Budget, leastKept, solveBudget } from "./budget.ts";
+import { budgetByCurves } from "./by_curves.ts";
 import { type CostName, costNames, COSTS, type Target } from "./costs/costs.ts";
 import { keptUnderway } from "./per_layer.ts";
 import type { BudgetRule, Priced } from "./types.ts";
+import type { Sensitivity } from "../sensitivity/types.ts";
 
 /** What is to be pruned, and how much of it: by each constraint's own `keep`, or by a budget for all of them. */
 export interface PruneRequest extends Scoring {
@@ -31,6 +33,8 @@ export interface BudgetRequest {
   readonly target: Target;
   /** Default `perCost`. */
   readonly rule?: BudgetRule;
+  /** What the network loses by each layer, in place of a rule. */
+  readonly curves?: Sensitivity;
   /** The fraction of its groups that each constraint keeps at least; default the rule's, which mostly is 0. */
   readonly protect?: number;
   /** What a network takes on the device that is aimed at, in ms; for targets in ms. */
@@ -79,8 +83,10 @@ export function settle({ model, dense }: { model: Model; dense: Graph }, request
   const scoresBy = (by: Criterion) => constraints.map((constraint) => scoreGroups(by, constraint, evidence).scores);
   const solve = (budget: BudgetRequest) => {
     const chosenBy = scoresBy(criterion);
-    const scores = criterion.arbitrary ? scoresBy(l2) : chosenBy;
     const target = fromHere(budget.target, dense, model.graph);
+    const { curves } = budget;
+    if (curves) return budgetByCurves(model.graph, constraints, chosenBy, { ...budget, curves, target });
+    const scores = criterion.arbitrary ? scoresBy(l2) : chosenBy;
     return solveBudget(model.graph, constraints, scores, { ...budget, target, chosenBy });
   };
   const solved: Pick<Budget, "constraints" | "shortfall"> = budget ? solve(budget) : { constraints };
