@@ -3,10 +3,12 @@ import type { DebugLevel } from "../gpu/trace.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import type { TuneModelsOptions, TuneReport } from "../measure/tune_models.ts";
 import type { NetworkOptions } from "../models/given.ts";
+import type { LayersAsked } from "../prune/sensitivity/pruned_layers.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import type { Check } from "../report/checks.ts";
 import type { DeviceRecord } from "../report/devices/record.ts";
 import type { MeasureTableOptions, TimeOptions } from "../report/devices/time_networks.ts";
+import type { SensitivityFile } from "../report/sensitivity/sensitivity_file.ts";
 import type { Report } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
 import type { Score } from "../train/evaluate_network.ts";
@@ -66,6 +68,7 @@ export interface Engine {
   runPrune(options: PruneOptions): Promise<Report>;
   verifyRun(options: VerifyOptions): Promise<readonly Check[]>;
   evaluateNetwork(options: EvalOptions): Promise<Score>;
+  measureSensitivity(options: SensitivityOptions): Promise<SensitivityFile>;
   tuneModels(options: Omit<TuneModelsOptions, "plansFolder">): Promise<TuneReport>;
   timeNetworks(options: Omit<TimeOptions, "runtime">): Promise<DeviceRecord>;
   measureTable(options: MeasureTableOptions): Promise<LatencyTable>;
@@ -104,6 +107,20 @@ export interface EvalOptions {
   readonly dataDir?: string;
   readonly store: Store;
   readonly ui: Ui;
+}
+
+export interface SensitivityOptions extends EvalOptions, LayersAsked {
+  readonly limit?: number;
+  readonly labels: "use" | "ignore";
+  readonly criterion: string;
+  readonly seed: number;
+  readonly batch: number;
+  /** The file that is written, and gone on with. */
+  readonly out: string;
+  readonly signal: AbortSignal;
+  readonly tool: string;
+  readonly commit: string;
+  readonly command: string;
 }
 
 /** The reason of an abort by signal; `exitCode` is 128 + the signal's number. */

@@ -49,6 +49,7 @@ async function loadEngine(): Promise<Engine> {
     { cacheDir },
     { evaluateNetwork },
     { measureTable, timeNetworks },
+    { runSensitivity },
     { Gpu },
   ] = await Promise.all([
     import("../run/pipeline.ts"),
@@ -58,6 +59,7 @@ async function loadEngine(): Promise<Engine> {
     import("../data/deno.ts"),
     import("../train/evaluate_network.ts"),
     import("../report/devices/time_networks.ts"),
+    import("../run/measure_sensitivity.ts"),
     import("../gpu/gpu.ts"),
   ]);
   const debug = debugLevel();
@@ -74,6 +76,8 @@ async function loadEngine(): Promise<Engine> {
     verifyRun: (options) => verifyRun({ ...options, open, loadData: dataLoader(options.dataDir) }),
     evaluateNetwork: ({ data, dataDir, ...options }) =>
       evaluateNetwork({ ...options, open, loadPart: partLoader(data, dataDir) }),
+    measureSensitivity: ({ data, dataDir, ...options }) =>
+      runSensitivity({ ...options, open, loadPart: partLoader(data, dataDir) }),
     timeNetworks: (options) => {
       const { userAgent, hardwareConcurrency: cores } = navigator;
       return timeNetworks({ ...options, open, runtime: { userAgent, cores, isolated: true } });

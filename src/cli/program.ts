@@ -11,6 +11,7 @@ import { type Io, StopSignal } from "./io.ts";
 import { methodsCommand } from "./methods.ts";
 import { pruneCommand } from "./prune.ts";
 import { recipesCommand } from "./recipes.ts";
+import { sensitivityCommand } from "./sensitivity.ts";
 import { serveCommand } from "./serve.ts";
 import { structuresCommand } from "./structures.ts";
 import { timeCommand } from "./time.ts";
@@ -61,6 +62,7 @@ function createProgram(args: readonly string[], io: Io): Command {
     methodsCommand(io),
     inspectCommand(io),
     blocksCommand(io),
+    sensitivityCommand(io, line),
     tuneCommand(io),
     timeCommand(io),
     serveCommand(io),

@@ -187,12 +187,12 @@ async function writeRecipe(store: Store, dir: string, recipe: Recipe): Promise<v
 }
 
 /** What a run writes before its first checkpoint. */
-const BEGUN: readonly string[] = ["recipe.yaml", "plans.json", "device.json"];
+const BEGUN = /^(recipe\.yaml|plans\.json|device\.json|sensitivity-\d+\.json)$/;
 
 /** A run that failed before it kept anything (no data, no adapter) leaves no folder behind. True if there is one to resume. */
 async function keepStarted({ store, removeEmptyFolder }: Io, dir: string): Promise<boolean> {
   const files = await store.list(dir);
-  if (!files.every((file) => BEGUN.includes(file.slice(file.lastIndexOf("/") + 1)))) return true;
+  if (!files.every((file) => BEGUN.test(file.slice(file.lastIndexOf("/") + 1)))) return true;
   for (const file of files) await store.remove(file);
   await removeEmptyFolder(dir);
   return false;

@@ -22,6 +22,7 @@ export {
   prunableLayers,
   refusedLayers,
 } from "../prune/structures/constraints.ts";
+export type { Sensitivity, SensitivityCurve, SensitivityPoint } from "../prune/sensitivity/types.ts";
 export { sumOfWeights } from "../prune/structures/elements.ts";
 export { bothMasks, maskModel, type Masks, zeroMasks } from "../prune/structures/masks.ts";
 export type { GroupLayout, GroupPlaces } from "../../kernels/project/layout.ts";

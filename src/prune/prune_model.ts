@@ -11,6 +11,7 @@ import type { BudgetRule } from "./budget/types.ts";
 import { criterionNamed } from "./criteria/criteria.ts";
 import { NORMALISATIONS, type Normalise, normalised } from "./criteria/normalise.ts";
 import type { Criterion } from "./criteria/types.ts";
+import type { Sensitivity } from "./sensitivity/types.ts";
 import type { ConstraintOptions } from "./structures/constraints.ts";
 import { maskModel, type Masks, withStreamNorms } from "./structures/masks.ts";
 import { GRANULARITIES } from "./structures/structures.ts";
@@ -20,6 +21,8 @@ import { oneShot } from "./methods/one_shot.ts";
 export interface BudgetSettings extends Target {
   /** How groups of different layers are put into one order: a rule or its name. Default "per-cost". */
   readonly rule?: BudgetRule | string;
+  /** What the network loses by each layer, in place of a rule: for `macs` and `params`. What secateur sensitivity writes is one. */
+  readonly sensitivity?: Sensitivity;
   /** The fraction of its groups, in 0…1, that each constraint keeps at least. Default 0, and 0.1 by the rule "global". */
   readonly protect?: number;
   /** What a network takes in ms, such as `latencyEstimate(table)` gives it: for a budget in `ms`. */
@@ -112,19 +115,23 @@ function constraintsFor({ constraints = [{ granularity: "filter" }], budget }: P
   });
 }
 
-function budgetRequest({ rule, protect, latency, ...target }: BudgetSettings): BudgetRequest {
-  refuseUnknownKeys("budget", target, [...costNames, "rule", "protect", "latency"]);
+function budgetRequest({ rule, sensitivity, protect, latency, ...target }: BudgetSettings): BudgetRequest {
+  refuseUnknownKeys("budget", target, [...costNames, "rule", "sensitivity", "protect", "latency"]);
   const given = costNames.filter((name) => target[name] !== undefined);
   if (given.length !== 1) {
     throw new UserError(
       `budget: got ${given.join(", ") || "no cost"}, expected exactly one of ${costNames.join(", ")}`,
     );
   }
+  if (rule !== undefined && sensitivity) {
+    throw new UserError("budget: rule and sensitivity exclude each other: leave one out");
+  }
   if (target.ms !== undefined && !latency) {
     throw new UserError("budget: ms needs `latency`, a function that tells what a network takes: see latencyEstimate");
   }
   return {
     target,
+    ...sensitivity && { curves: sensitivity },
     ...protect !== undefined && { protect },
     ...latency && { latency },
     ...rule !== undefined && { rule: typeof rule === "string" ? budgetRuleNamed(rule) : rule },

@@ -98,12 +98,22 @@ const budget = v.pipe(
     batch: v.optional(count(1)),
     /** How groups of different layers are compared; per-cost where nothing is said. */
     rule: v.optional(nameOf(BUDGET_RULES)),
+    /** A file of secateur sensitivity: how much the network loses by each layer, in place of a rule. */
+    sensitivity: v.optional(text()),
     /** The fraction of its groups that each layer keeps in any case, beside minKeep; the rule's where nothing is said. */
     protect: v.optional(upToOne()),
   }),
   v.check(
     (asked) => costNames.filter((name) => asked[name] !== undefined).length === 1,
     `expected one of ${anyOf(costNames).replace(" or ", " and ")}`,
+  ),
+  v.check(
+    ({ rule, sensitivity }) => rule === undefined || sensitivity === undefined,
+    "rule and sensitivity exclude each other; remove one",
+  ),
+  v.check(
+    ({ macs, params, sensitivity }) => sensitivity === undefined || macs !== undefined || params !== undefined,
+    "a sensitivity is set against macs or params: ask for one of them",
   ),
   v.check(({ ms, batch }) => ms !== undefined || batch === undefined, "batch belongs to ms: leave it out"),
 );

@@ -9,17 +9,19 @@ interface Naming {
   readonly weights?: unknown;
   readonly device?: unknown;
   readonly data?: { readonly name?: unknown };
+  readonly stages?: unknown;
 }
 
 /** A copy in which each path is what `map` makes of it. */
 export function mapPaths<R>(recipe: R, map: (path: string) => string): R {
-  const { model, weights, data, device } = recipe as Naming;
+  const { model, weights, data, device, stages } = recipe as Naming;
   const source = typeof data?.name === "string" ? parseSource(data.name) : undefined;
   return {
     ...recipe,
     ...model ? { model: mapModel(model, map) } : {},
     ...typeof weights === "string" ? { weights: map(weights) } : {},
     ...typeof device === "string" ? { device: map(device) } : {},
+    ...Array.isArray(stages) ? { stages: stages.map((stage) => mapStage(stage, map)) } : {},
     ...source ? { data: { ...data, name: `${source.kind}:${map(source.path)}` } } : {},
   };
 }
@@ -34,6 +36,13 @@ function mapModel(model: NonNullable<Naming["model"]>, map: (path: string) => st
       ? { inputs: Object.fromEntries(Object.entries(inputs).map(([key, path]) => [key, pathOr(path, map)])) }
       : {},
   };
+}
+
+/** A budget may name a file of curves. */
+function mapStage(stage: unknown, map: (path: string) => string): unknown {
+  const { budget } = (stage ?? {}) as { readonly budget?: { readonly sensitivity?: unknown } };
+  if (typeof budget?.sensitivity !== "string") return stage;
+  return { ...stage as object, budget: { ...budget, sensitivity: map(budget.sensitivity) } };
 }
 
 /** What isn't a path is for the schema to refuse. */

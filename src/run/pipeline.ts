@@ -3,7 +3,6 @@ import type { Splits } from "../data/types.ts";
 import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { identityMap } from "../graph/indexmap.ts";
 import type { Model } from "../graph/types.ts";
-import type { LatencyTable } from "../measure/latency/types.ts";
 import { openTuner } from "../measure/run_tuner.ts";
 import { inputOptions, isTrained, readGiven, startModel, tellStart } from "../models/given.ts";
 import { checkOrder } from "../recipe/order.ts";
@@ -13,12 +12,14 @@ import { openLog } from "../report/run_log.ts";
 import type { Report } from "../report/types.ts";
 import { checkMeasures, checkTargets } from "../stages/check_network.ts";
 import type { RunContext } from "../stages/context.ts";
+import type { Measured } from "../stages/request.ts";
 import { tellRestored, wantsNorms } from "../stages/restored_norms.ts";
 import { loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "../stages/run_state.ts";
 import type { Store } from "../store/types.ts";
 import { restoreNorms } from "../train/restore_norms.ts";
 import type { Ui } from "../ui.ts";
 import { openTables } from "./device_tables.ts";
+import { openCurves } from "./sensitivity_curves.ts";
 import { writeReport } from "./run_report.ts";
 import { runStages } from "./run_stages.ts";
 import { reopenTail, tailOf, trainingIdentity } from "./tail.ts";
@@ -62,12 +63,15 @@ export async function runPrune(options: RunOptions): Promise<Report> {
   const data = await options.loadData({ ...recipe.data, ...inputOptions(recipe, given) }, ui);
   const start = startModel(given, recipe, data, recipe.seed);
   const tables = await openTables(recipe, store, dir, ui);
+  const curves = await openCurves(recipe, store, dir);
   using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
   const gpu = options.gpu ?? own!;
   const restored = !saved && wantsNorms(start.graph, recipe)
     ? await restoreNorms({ gpu, model: start, data: data.train, batch: recipe.batch, signal })
     : undefined;
-  const { state, progress } = saved ? takeUp(saved, recipe) : begin(restored?.model ?? start, recipe, tables);
+  const { state, progress } = saved
+    ? takeUp(saved, recipe)
+    : begin(restored?.model ?? start, recipe, { tables, curves });
   if (restored) {
     state.restored = restored.norms;
     tellRestored(ui, restored.norms.length);
@@ -95,6 +99,7 @@ export async function runPrune(options: RunOptions): Promise<Report> {
     state,
     tuner,
     tables,
+    curves,
     layout: given.layout ?? "nchw",
     log: (event) => log.append({ stage: state.stage, ...event }),
     save: (cursor, tensors) => save({ cursor, tensors }),
@@ -124,9 +129,9 @@ function takeUp({ state, progress }: SavedRun, recipe: Recipe): Pick<SavedRun, "
 function begin(
   model: Model,
   recipe: Recipe,
-  tables: readonly LatencyTable[],
+  measured: Measured,
 ): Pick<SavedRun, "state" | "progress"> {
-  checkTargets(model, recipe, tables);
+  checkTargets(model, recipe, measured);
   const state: RunState = {
     stage: 0,
     epoch: 0,

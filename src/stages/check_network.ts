@@ -7,7 +7,6 @@ import { DeviceLostError } from "../gpu/errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { compilePlan } from "../graph/plan.ts";
 import type { Model } from "../graph/types.ts";
-import type { LatencyTable } from "../measure/latency/types.ts";
 import { checkCriterion, checkRequest } from "../prune/budget/settle.ts";
 import { criterionNamed } from "../prune/criteria/criteria.ts";
 import { checkReconstruction } from "../prune/reconstruct/reconstructible.ts";
@@ -19,7 +18,7 @@ import { GOALS } from "./layer_goals.ts";
 import { checkLinearize } from "./linearize.ts";
 import { reconstructionOf } from "./oneshot.ts";
 import { checkPrepare } from "./prepare.ts";
-import { requestOf } from "./request.ts";
+import { type Measured, requestOf } from "./request.ts";
 import { checkSearch } from "./searched_genes.ts";
 
 /**
@@ -27,12 +26,13 @@ import { checkSearch } from "./searched_genes.ts";
  * those of controls among them, that can't score what is to be pruned; for blocks that can't become linear layers, and for
  * genes that no search could find.
  */
-export function checkTargets(model: Model, { stages, seed }: Recipe, tables: readonly LatencyTable[]): void {
-  const requests = stages.map((stage) => isPruning(stage) ? requestOf(stage, model, { tables, seed }) : undefined);
+export function checkTargets(model: Model, { stages, seed }: Recipe, measured: Measured): void {
+  const { tables } = measured;
+  const requests = stages.map((stage) => isPruning(stage) ? requestOf(stage, model, { ...measured, seed }) : undefined);
   for (const request of requests) if (request) checkRequest(model, request);
   stages.forEach((stage, i) => {
     if (stage.kind === "train" && stage.prepare) checkPrepare(model, stage.prepare);
-    if (stage.kind === "oneshot") checkReconstruction(model, reconstructionOf(stage, model, tables));
+    if (stage.kind === "oneshot") checkReconstruction(model, reconstructionOf(stage, model, measured));
     if (stage.kind === "linearize") checkLinearize(model.graph, stage);
     if (stage.kind === "supernet") startGene(model.graph, findBlocks(model.graph).blocks, stage.start);
     const before = stages[i - 1];

@@ -5,6 +5,7 @@ import type { HostTensor } from "../graph/types.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import type { RunTuner } from "../measure/run_tuner.ts";
 import type { ImageLayout } from "../models/given.ts";
+import type { Sensitivity } from "../prune/sensitivity/types.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import type { Store } from "../store/types.ts";
 import type { Ui } from "../ui.ts";
@@ -24,6 +25,8 @@ export interface RunContext {
   readonly layout: ImageLayout;
   /** Of the device that is pruned for; none where nothing is chosen by what it takes there. */
   readonly tables: readonly LatencyTable[];
+  /** What networks lose by each layer, by the file that a budget names. */
+  readonly curves: ReadonlyMap<string, Sensitivity>;
   /** Adds a line to log.jsonl. */
   log(event: Readonly<Record<string, unknown>>): Promise<void>;
   /** Writes the checkpoint, with how far the stage in progress has got. */

@@ -1,7 +1,6 @@
 import { spread } from "../data/splits.ts";
 import type { Model } from "../graph/types.ts";
 import { doubtOfTable } from "../measure/latency/choose.ts";
-import type { LatencyTable } from "../measure/latency/types.ts";
 import type { KeptRecord } from "../prune/budget/settle.ts";
 import { reconstruct } from "../prune/reconstruct/reconstruct.ts";
 import {
@@ -15,23 +14,23 @@ import { requested } from "../report/achieved.ts";
 import { pointOf } from "../report/points.ts";
 import { recalibrate } from "../train/recalibrate.ts";
 import type { RunContext } from "./context.ts";
-import { budgetOf } from "./request.ts";
+import { budgetOf, type Measured } from "./request.ts";
 import { shrink } from "./shrink.ts";
 
 /** Filters go, and what reads them is fitted anew on some training images: no labels, no training (docs/pipeline.md). */
 export async function runOneshotStage(ctx: RunContext, stage: OneshotStage): Promise<void> {
-  const { gpu, state, ui, signal, tables, recipe: { batch, seed } } = ctx;
+  const { gpu, state, ui, signal, recipe: { batch, seed } } = ctx;
   const { model } = state;
-  const request = reconstructionOf(stage, model, tables);
+  const request = reconstructionOf(stage, model, ctx);
   const { refused, options: { layers } } = checkReconstruction(model, request);
   for (const { layer, why } of refused) ui.note(`oneshot: "${layer}" keeps its filters: ${why}`);
-  const doubt = stage.budget?.ms === undefined ? undefined : doubtOfTable(tables, stage.budget, model);
+  const doubt = stage.budget?.ms === undefined ? undefined : doubtOfTable(ctx.tables, stage.budget, model);
   if (doubt !== undefined) ui.warn(doubt);
   const { select, refit } = stage;
   const images = spread(ctx.data.train, stage.images);
   const options = { gpu, model, images, select, refit, seed, batch, signal };
   // Each layer is looked at for the budget, and then pruned.
-  const looked = stage.budget ? layers!.length : 0;
+  const looked = request.budget && !request.budget.curves ? layers!.length : 0;
   const progress = ui.stage("oneshot", looked + layers!.length);
   const after = (before: number) => (done: number) => progress.update(before + done, {});
   let kept: readonly KeptRecord[] = [];
@@ -64,10 +63,10 @@ export async function runOneshotStage(ctx: RunContext, stage: OneshotStage): Pro
 export function reconstructionOf(
   stage: OneshotStage,
   model: Model,
-  tables: readonly LatencyTable[],
+  measured: Measured,
 ): ReconstructionRequest {
   const { budget, keep, layers, exclude, minKeep } = stage;
-  return { keep, layers, exclude, minKeep, ...budget && { budget: budgetOf(budget, model, tables) } };
+  return { keep, layers, exclude, minKeep, ...budget && { budget: budgetOf(budget, model, measured) } };
 }
 
 function warnOfStarved(

@@ -35,7 +35,7 @@ export async function runPruneStage(ctx: RunContext, stage: PruneStage): Promise
   const saved = ctx.takeProgress();
   let at = savedPhase(saved);
   if (!at) {
-    const request = requestOf(stage, state.model, { tables: ctx.tables, seed: ctx.recipe.seed });
+    const request = requestOf(stage, state.model, { tables: ctx.tables, curves: ctx.curves, seed: ctx.recipe.seed });
     const asked = requestedConstraints(state.model.graph, request);
     const gathered = await gatheredFor(ctx, state.model, request.criterion, asked, imagesOf(stage));
     const settled = settle({ model: state.model, dense: state.dense.graph }, { ...request, gathered });

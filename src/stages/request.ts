@@ -9,6 +9,7 @@ import { criterionNamed } from "../prune/criteria/criteria.ts";
 import { gatherFor } from "../prune/criteria/gather.ts";
 import { normalised } from "../prune/criteria/normalise.ts";
 import type { Criterion } from "../prune/criteria/types.ts";
+import type { Sensitivity } from "../prune/sensitivity/types.ts";
 import type { Constraint } from "../prune/structures/types.ts";
 import type { Budget } from "../recipe/constraints.ts";
 import { optionsOf } from "../recipe/constraints.ts";
@@ -38,26 +39,35 @@ export async function gatheredFor(
   return await gatherFor({ gpu, model, data: spread(data.train, images), criterion, constraints, batch, signal });
 }
 
+/** What was measured before the run, and budgets go by. */
+export interface Measured {
+  /** Of the device that is pruned for. */
+  readonly tables: readonly LatencyTable[];
+  /** What networks lose by each layer, by the file that a budget names. */
+  readonly curves: ReadonlyMap<string, Sensitivity>;
+}
+
 /** @param model the network that latency tables are looked up for */
 export function requestOf(
   stage: PruneStage,
   model: Model,
-  { tables, seed }: { readonly tables: readonly LatencyTable[]; readonly seed: number },
+  { seed, ...measured }: Measured & { readonly seed: number },
 ): PruneRequest {
   const { budget } = stage;
   return {
     constraints: stage.constraints.map(optionsOf),
     criterion: criterionOf(stage),
     seed,
-    ...budget && { budget: budgetOf(budget, model, tables) },
+    ...budget && { budget: budgetOf(budget, model, measured) },
   };
 }
 
-export function budgetOf(budget: Budget, model: Model, tables: readonly LatencyTable[]): BudgetRequest {
-  const { batch: _, rule, protect, ...target } = budget;
+export function budgetOf(budget: Budget, model: Model, { tables, curves }: Measured): BudgetRequest {
+  const { batch: _, rule, sensitivity, protect, ...target } = budget;
   return {
     target,
     protect,
+    ...sensitivity !== undefined && { curves: curves.get(sensitivity)! },
     ...rule !== undefined && { rule: budgetRuleNamed(rule) },
     ...budget.ms !== undefined && { latency: estimateFor(tables, budget, model) },
   };

@@ -37,6 +37,7 @@ export function session(engine: Partial<Engine> = {}): Session {
         verifyRun: () => unexpected("verifyRun"),
         tuneModels: () => unexpected("tuneModels"),
         timeNetworks: () => unexpected("timeNetworks"),
+        measureSensitivity: () => unexpected("measureSensitivity"),
         measureTable: () => unexpected("measureTable"),
         ...engine,
       }),

@@ -39,6 +39,7 @@ test("help of the program and of each command", async () => {
       ["structures"],
       ["methods"],
       ["inspect"],
+      ["sensitivity"],
       ["tune"],
     ]
   ) {

@@ -383,7 +383,7 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
   [
     "an unknown cost",
     small([{ kind: "prune", budget: { flops: 0.5 } }]),
-    "stages.0.budget.flops: unknown key; known: params, macs, peakBytes, groups, ms, batch, rule, protect",
+    "stages.0.budget.flops: unknown key; known: params, macs, peakBytes, groups, ms, batch, rule, sensitivity, protect",
   ],
   [
     "streams that are to stay as wide as they are",

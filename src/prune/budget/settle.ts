@@ -10,6 +10,7 @@ import { compact } from "../rewrite/compact.ts";
 import { removeUnused } from "../rewrite/unused.ts";
 import { type ConstraintOptions, constraintsOf, settlePatterns } from "../structures/constraints.ts";
 import { filledGroups } from "../structures/elements.ts";
+import type { Sensitivity } from "../sensitivity/types.ts";
 import { maskModel, withStreamNorms } from "../structures/masks.ts";
 import { isFixed } from "../structures/selection.ts";
 import { leavesZeros } from "../structures/structures.ts";
@@ -19,7 +20,6 @@ import { budgetByCurves } from "./by_curves.ts";
 import { type CostName, costNames, COSTS, type Target } from "./costs/costs.ts";
 import { keptUnderway } from "./per_layer.ts";
 import type { BudgetRule, Priced } from "./types.ts";
-import type { Sensitivity } from "../sensitivity/types.ts";
 
 /** What is to be pruned, and how much of it: by each constraint's own `keep`, or by a budget for all of them. */
 export interface PruneRequest extends Scoring {
@@ -152,6 +152,8 @@ export function checkRequest(model: Model, request: PruneRequest): void {
   if (!budget) return;
   // Nothing is gathered yet. What can be reached doesn't depend on which groups go first.
   const byWeights = criterion.request ? { ...request, criterion: l2 } : request;
+  // Curves say how far each layer may go, and whether they are of this network.
+  if (budget.curves) return void settle({ model, dense: model.graph }, byWeights);
   // What zeros in place cost is known to the one that solves the budget alone; they are the same whatever the weights are.
   if (constraints.some(({ kind }) => leavesZeros(kind))) {
     return void settle({ model, dense: model.graph }, byWeights);

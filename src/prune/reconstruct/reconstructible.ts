@@ -15,7 +15,7 @@ import { removalCosts } from "./removal_costs.ts";
 export interface ReconstructionRequest {
   /** One ratio for all layers, in (0, 1], unless there is a budget. */
   readonly keep?: number;
-  /** For the whole network; its rule is `scorePerCost` unless told. */
+  /** For the whole network; its rule is `scorePerCost` unless told, or given curves. */
   readonly budget?: BudgetRequest;
   /** Names of layers, as constraints have them. Default: all that can lose filters. */
   readonly layers?: readonly string[];
@@ -101,10 +101,10 @@ export async function settleReconstruction(
   const { model, seed = 1 } = options;
   const { options: filters } = reconstructible(model.graph, request);
   const { budget } = request;
-  const costs = budget
+  const costs = budget && !budget.curves
     ? await removalCosts({ ...options, constraints: constraintsOf(model.graph, [filters]) })
     : new Map<string, Float64Array>();
-  const criterion: Criterion = budget
+  const criterion: Criterion = budget && !budget.curves
     ? {
       name: "removal costs",
       summary: "",

@@ -15,6 +15,7 @@ import { Interrupted } from "../../train/errors.ts";
 import type { TrainData } from "../../train/train.ts";
 import { prefixRuns } from "./prefix_runs.ts";
 import { layersOf, maskedParams, type PrunedLayer } from "./pruned_layers.ts";
+import { SENSITIVITY_BATCH } from "./sensitivity_batch.ts";
 import { deviceTally, emptyTally, outputSpread, type Tally } from "./tally.ts";
 import type { Sensitivity, SensitivityPoint } from "./types.ts";
 
@@ -36,14 +37,11 @@ export interface SensitivityOptions {
   readonly from?: Tally;
   /** Told after each batch, with all that is to be kept. */
   readonly keep?: (tally: Tally) => Promise<void>;
-  /** Told after each network: multiply-adds that are done, and all of them. */
-  readonly progress?: (done: number, total: number) => void;
+  /** Told after each network: multiply-adds that are done, all of them, and which network it was. */
+  readonly progress?: (done: number, total: number, network: string) => void;
   /** Stops after the network in progress; the batch in progress is lost. */
   readonly signal?: AbortSignal;
 }
-
-/** As many images are evaluated at once. */
-export const SENSITIVITY_BATCH = 250;
 
 /**
  * Runs every pruned network on all images.
@@ -61,12 +59,17 @@ export async function measureSensitivity(options: SensitivityOptions): Promise<T
   const labelled = options.data.labels !== undefined;
   const data = { ...options.data, labels: options.data.labels ?? new Uint16Array(options.data.count) };
   const networks = layers.flatMap(({ keeps, ...layer }, i) =>
-    keeps.map((count) => ({ ...layer, kept: ranked[i].slice(0, count) }))
+    keeps.map((count): PrunedNetwork => ({ ...layer, kept: ranked[i].slice(0, count) }))
   );
   let tally = options.from ?? emptyTally(1 + networks.length);
   const work = workOf(model.graph, [0, ...networks.map(({ from }) => from)]);
   const total = work.at(-1)! * batchCount(data, { batch });
-  const report = (done: number) => progress?.(work.at(-1)! * tally.batches + work[done], total);
+  const report = (network: number) =>
+    progress?.(
+      work.at(-1)! * tally.batches + work[network],
+      total,
+      network === 0 ? "whole" : nameOf(networks[network - 1]),
+    );
   using runs = prefixRuns(gpu, model.graph, model.params, layers.map(({ from }) => from));
   using sums = deviceTally(gpu, tally);
   for await (const part of batches(data, { batch, from: tally.batches })) {
@@ -88,11 +91,18 @@ export async function measureSensitivity(options: SensitivityOptions): Promise<T
   return tally;
 }
 
+/** One layer without some of its groups. */
+type PrunedNetwork = Omit<PrunedLayer, "keeps"> & { readonly kept: readonly number[] };
+
+function nameOf({ constraint: { name, groups }, kept }: PrunedNetwork): string {
+  return `${name}, ${kept.length} of ${groups}`;
+}
+
 function prunedOutputs(
   runs: ReturnType<typeof prefixRuns>,
   tape: Tape,
   model: Model,
-  { constraint, kept, from }: Omit<PrunedLayer, "keeps"> & { readonly kept: readonly number[] },
+  { constraint, kept, from }: PrunedNetwork,
 ): Tensor {
   return runs.run(tape, from, maskedParams(model, constraint, kept));
 }
