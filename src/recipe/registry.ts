@@ -45,8 +45,11 @@ const admm = record({
   /** ADMM iterations (Z and U updates) per step, and epochs of the W-step before each. */
   updates: v.optional(count(1), 8),
   epochsPerUpdate: v.optional(count(1), 1),
-  /** Final penalty coefficient; it starts at a hundredth of it. */
-  rho: v.optional(v.union([v.literal("auto"), positive()], "expected auto or a number above 0"), "auto"),
+  /** Final penalty coefficient; it starts at a hundredth of it. With `support` it rises as the choice of groups settles. */
+  rho: v.optional(
+    v.union([v.literal("auto"), v.literal("support"), positive()], "expected auto, support or a number above 0"),
+    "auto",
+  ),
   /** Of the W-step; its schedule spans one update period. */
   ...training,
 });

@@ -40,6 +40,8 @@ export interface ResidualPoint {
   readonly layer: string;
   readonly residual: number;
   readonly rho: number;
+  /** Share of the groups chosen otherwise than at the update before; logs of earlier versions don't have it. */
+  readonly support?: number;
   readonly step: number;
 }
 
@@ -62,8 +64,16 @@ export function detailFromLog(lines: Iterable<string>): Pick<Detail, "curves" | 
     if (layers.length > 0) update++;
     for (const [layer, residual] of layers) {
       const rho = isObject(event.rho) ? event.rho[layer] : event.rho;
+      const support = isObject(event.support) ? event.support[layer] : undefined;
       if (isNumber(residual)) {
-        residuals.push({ update, layer, residual, rho: isNumber(rho) ? rho : NaN, step: step(phase) });
+        residuals.push({
+          update,
+          layer,
+          residual,
+          rho: isNumber(rho) ? rho : NaN,
+          ...isNumber(support) && { support },
+          step: step(phase),
+        });
       }
     }
   }

@@ -27,11 +27,12 @@ export async function trainAdmm(
       batchCount(ctx.data.train, { batch: ctx.recipe.batch, images: ctx.recipe.data.perEpoch }),
     lr: meanRate(stage),
     momentum: stage.optimizer.kind === "sgd" ? stage.optimizer.momentum : 0,
-    final: stage.rho,
+    final: stage.rho === "support" ? "auto" : stage.rho,
   });
   const pruning = admm({
     constraints,
     rhos,
+    rhoBy: stage.rho === "support" ? "support" : "schedule",
     epochsPerUpdate: stage.epochsPerUpdate,
     onUpdate(period, residuals) {
       if (period < stage.updates - 1) return;

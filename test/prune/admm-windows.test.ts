@@ -24,7 +24,7 @@ async function pruned(gpu: Gpu, options: ConstraintOptions): Promise<Map<string,
   // Blocks of 4 columns divide into windows where 64 of them go into a row twice.
   const graph = net(options.granularity === "block" ? 512 : 500);
   const state = createTrainState(gpu, [graph], randomParams(graph, 4));
-  const admm = createAdmm(state, coupledConstraints(graph, options), [0.1, 0.2]);
+  const admm = createAdmm(state, coupledConstraints(graph, options), { rhos: [0.1, 0.2] });
   admm.start();
   await admm.update(0);
   const duals = await admm.snapshot();

@@ -40,7 +40,7 @@ async function hardPruned(
 ): Promise<Map<string, HostTensor>> {
   const gpu = await testGpu();
   const state = createTrainState(gpu, [model.graph], model.params);
-  const admm = createAdmm(state, constraints, [1]);
+  const admm = createAdmm(state, constraints, { rhos: [1] });
   try {
     admm.start();
     await admm.hardPrune();
@@ -73,6 +73,28 @@ test("a pruned filter goes with its bias, and its rows stay out of what its own 
   const pruned = await hardPruned(model);
   assert.equal([...pruned.get("conv1.bias")!.data], [1, 1, 0, 0]);
   assert.ok(pruned.get("conv1.weight")!.data.slice(18).every((w) => w === 0));
+});
+
+test("each update tells which share of the groups it has chosen otherwise, and ρ may rise by it", async () => {
+  const gpu = await testGpu();
+  const model = net();
+  const strong = (...filters: number[]) =>
+    fill(model, "conv1.weight", (i) => filters.includes(Math.floor(i / 9)) ? 10 : 1);
+  strong(0, 1);
+  using state = createTrainState(gpu, [model.graph], model.params);
+  const constraints = coupledConstraints(model.graph, { granularity: "filter", keep: 0.5, layers: ["conv1"] });
+  const admm = createAdmm(state, constraints, { rhos: [1, 10, 100, 100], by: "support" });
+  admm.start();
+  assert.is(admm.rho, 1);
+  // Filter 2 comes and filter 0 goes: two of four.
+  strong(1, 2);
+  state.weights.upload(new Map([["conv1.weight", model.params.get("conv1.weight")!]]));
+  assert.equal([...(await admm.update(0)).support], [["conv1.weight", 0.5]]);
+  assert.ok(Math.abs(admm.rho - 10 ** 1.5) < 1e-9, `${admm.rho}`);
+  // U makes the weak ones 2 at most.
+  assert.equal([...(await admm.update(1)).support], [["conv1.weight", 0]]);
+  assert.is(admm.rho, 100);
+  admm.dispose();
 });
 
 /** Over biases, γ and β as well: the device projects them together. */

@@ -9,6 +9,7 @@ import { fpgm } from "../../src/prune/criteria/fpgm.ts";
 import { l2 } from "../../src/prune/criteria/l2.ts";
 import { scoreGroups } from "../../src/prune/criteria/score.ts";
 import { snip } from "../../src/prune/criteria/snip.ts";
+import { admm } from "../../src/prune/methods/admm_callback.ts";
 import { groupLasso } from "../../src/prune/methods/group_lasso.ts";
 import { growingL2, growingStrength } from "../../src/prune/methods/growing_l2.ts";
 import { exchange, regrow } from "../../src/prune/methods/regrow.ts";
@@ -235,6 +236,8 @@ const makers: Readonly<Record<string, () => Callback>> = {
   "group lasso": () => groupLasso({ constraints: weightsChosen.constraints, strength: 0.001 }),
   "growing L2": () => growingL2({ ...weightsChosen, by: 0.1, every: 2 }),
   "regrow by gradients": () => regrow({ ...weightsChosen, every: 2, fraction: 0.5 }),
+  "ADMM whose ρ follows the support": () =>
+    admm({ constraints: weightsChosen.constraints, rhos: [0.1, 0.3, 0.9, 2, 2], rhoBy: "support", epochsPerUpdate: 1 }),
   "soft filters": () => regrow({ ...weightsChosen, every: 2, returns: "training" }),
   snip: () =>
     snipAtStart({

@@ -88,7 +88,7 @@ test("a device prunes groups that stand in no order, or in one parameter for sev
     });
     const onHost = maskModel(model, masksOf(choices, model.params));
     const state = createTrainState(gpu, [model.graph], model.params);
-    const admm = createAdmm(state, constraints, [1]);
+    const admm = createAdmm(state, constraints, { rhos: [1] });
     try {
       admm.start();
       await admm.hardPrune();

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { rhoSchedule } from "../../src/prune/methods/rho.ts";
+import { rhoBySupport, rhoSchedule } from "../../src/prune/methods/rho.ts";
 
 const test = suite("rho schedule");
 
@@ -23,6 +23,30 @@ test("rises by one factor from near a hundredth", () => {
 
 test("one update uses the final value", () => {
   assert.equal(rhoSchedule({ ...base, updates: 1, final: 0.3 }), [0.3]);
+});
+
+test("by support: faster the more has changed, at the end as soon as nothing has, and for the last two periods", () => {
+  // From 1 to 1000 in three steps of 10.
+  const rhos = [1, 10, 100, 1000, 1000];
+  const next = (period: number, rho: number, change: number) => rhoBySupport(rhos, period, rho, change);
+  for (
+    const [period, rho, change, expected] of [
+      [0, 1, 0.2, 10 ** 1.5],
+      [0, 1, 0.1, 10],
+      [1, 10, 0.006, 100],
+      [1, 10, 0.005, 10 * 10 ** 0.5],
+      [0, 1, 0, 1000],
+      [1, 400, 0.2, 1000],
+      [2, 20, 0.2, 1000],
+      [4, 1000, 0.2, 1000],
+    ]
+  ) {
+    assert.ok(
+      Math.abs(next(period, rho, change) - expected) < 1e-9 * expected,
+      `${period}, ${rho}, ${change}: ${next(period, rho, change)}`,
+    );
+  }
+  assert.is(rhoBySupport([0.3], 0, 0.3, 0.5), 0.3);
 });
 
 test.run();

@@ -222,7 +222,7 @@ async function assertPruned(model: Model, structure: Structure, keep: number, ex
   assert.equal([...onHost.params.get("a.weight")!.data], [...expected].map((w) => w + 0), `${what}, host`);
   const gpu = await testGpu();
   const state = createTrainState(gpu, [model.graph], model.params);
-  const admm = createAdmm(state, constraints, [1]);
+  const admm = createAdmm(state, constraints, { rhos: [1] });
   try {
     admm.start();
     const z = (await admm.snapshot()).get(`z/${constraints[0].name}/a.weight`)!.data;

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parseHTML } from "linkedom/worker";
 import { renderReport } from "../../src/report/html.ts";
-import type { Detail } from "../../src/report/detail.ts";
+import { type Detail, detailFromLog } from "../../src/report/detail.ts";
 import type { Report } from "../../src/report/types.ts";
 import { deepDetail, deepReport, sampleDepth, sampleDetail, sampleReport } from "./sample.ts";
 
@@ -179,6 +179,17 @@ test("the controls' epochs don't run on from the network's own", () => {
   const control = { phase: "control: scratch", epoch: 1, loss: 2.3, validationAccuracy: 0.1 };
   const text = renderReport(sampleReport(), sampleDetail({ curves: [...curves, control] }));
   assert.is(text, page.replace("epochs in brackets.", "epochs in brackets, controls left out."));
+});
+
+test("the change of support stands beside the residuals where the log has it", () => {
+  const [line] = [{ phase: "admm", rho: 0.1, residuals: { a: 0.2, b: 0.1 }, support: { a: 0.25 } }].map((event) =>
+    JSON.stringify(event)
+  );
+  const { residuals } = detailFromLog([line]);
+  assert.equal(residuals.map(({ layer, support }) => [layer, support]), [["a", 0.25], ["b", undefined]]);
+  assert.not.match(renderReport(sampleReport(), sampleDetail()), /Change of support/);
+  const text = renderReport(sampleReport(), sampleDetail({ residuals }));
+  assert.match(text, /Share of groups chosen otherwise than at the update before; at most 25\.00 % at the last\./);
 });
 
 test("odd values do no harm", () => {

@@ -9,6 +9,7 @@ import { decodeResiduals, expandMask, projectUpdate, pullTarget, rescaleDual } f
 import { readTensors, Tensor } from "../../tensor/tensor.ts";
 import type { TrainState } from "../../train/state.ts";
 import type { Constraint, Member } from "../structures/types.ts";
+import { rhoBySupport } from "./rho.ts";
 import { createSelection, type GroupSelection } from "./admm_selection.ts";
 
 export interface Admm {
@@ -16,20 +17,41 @@ export interface Admm {
   start(): void;
   /**
    * Z ← Π(W+U), U ← U+W−Z at the end of period `period` (from 0); then the next period's ρ, with U rescaled so that the
-   * dual ρU doesn't jump. Gives ‖W−Z‖/‖W‖ per constrained weight. Throws UserError when weights have diverged.
+   * dual ρU doesn't jump. Throws UserError when weights have diverged.
    */
-  update(period: number): Promise<Map<string, number>>;
+  update(period: number): Promise<AdmmUpdate>;
+  /** Of the current period. */
+  readonly rho: number;
   /** Σρ over the constraints on this parameter, in the current period; 0 for one that isn't constrained. */
   rhoOf(param: string): number;
   /** W ← Π(W), constraint after constraint in the given order; leaves the element masks in `state.mask`. */
   hardPrune(): Promise<void>;
   snapshot(): Promise<Map<string, HostTensor>>;
-  restore(tensors: Params, period: number): void;
+  /** @param rho of the period that goes on */
+  restore(tensors: Params, rho: number): void;
   dispose(): void;
 }
 
-/** @param rhos ρ of each period, from `rhoSchedule` */
-export function createAdmm(state: TrainState, constraints: readonly Constraint[], rhos: readonly number[]): Admm {
+/** What an update of Z and U has found, by the names of constrained weights. */
+export interface AdmmUpdate {
+  /** ‖W−Z‖/‖W‖, the largest over a weight's constraints. */
+  readonly residuals: ReadonlyMap<string, number>;
+  /** Share of the groups that were chosen otherwise than at the update before, the largest over a weight's constraints. */
+  readonly support: ReadonlyMap<string, number>;
+}
+
+export interface AdmmRhos {
+  /** Of each period, from `rhoSchedule`. */
+  readonly rhos: readonly number[];
+  /** Whether ρ follows them, which is the default, or rises by the change of support between the first and the last (`rhoBySupport`). */
+  readonly by?: "schedule" | "support";
+}
+
+export function createAdmm(
+  state: TrainState,
+  constraints: readonly Constraint[],
+  { rhos, by = "schedule" }: AdmmRhos,
+): Admm {
   const { gpu, weights } = state;
   const parts = partsOf(constraints);
   const specs = parts.map(({ key, param }) => ({ name: key, shape: weights.tensor(param).shape }));
@@ -38,6 +60,7 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
   const target = createArena(gpu, weights.layout, "ADMM target");
   const residuals = Tensor.zeros(gpu, [Math.max(1, parts.length), 4]);
   const selection = createSelection(state, constraints, u);
+  const before = createArena(gpu, selection.kept.layout, "kept groups before");
   const buffers: Buffers = { state, z, u, residuals, selection, parts };
   const byParam = Map.groupBy(parts, ({ param }) => param);
   let rho = rhos[0];
@@ -57,15 +80,24 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
       project(buffers, "hold");
       aim();
     },
+    get rho() {
+      return rho;
+    },
     async update(period) {
+      gpu.copy(selection.kept, before);
       project(buffers, "update");
       const [norms, ...statuses] = await readTensors([residuals, ...selection.statuses]);
       selection.check(statuses);
-      const next = rhos[Math.min(period + 1, rhos.length - 1)];
+      const changed = changedGroups(await before.download(), await selection.kept.download());
+      const share = sum(changed.values()) / sum(constraints.map(({ groups }) => groups));
+      const next = by === "support"
+        ? rhoBySupport(rhos, period, rho, share)
+        : rhos[Math.min(period + 1, rhos.length - 1)];
       if (next !== rho) rescaleDual(gpu, u, rho, next);
       rho = next;
       aim();
-      return relativeResiduals(state, parts, norms);
+      const shares = parts.map(({ constraint: { name, groups } }) => changed.get(name)! / groups);
+      return { residuals: relativeResiduals(state, parts, norms), support: largestByWeight(state, parts, shares) };
     },
     rhoOf: (param) => rho * (byParam.get(param)?.length ?? 0),
     hardPrune: () => hardPrune(state, constraints, selection),
@@ -73,18 +105,20 @@ export function createAdmm(state: TrainState, constraints: readonly Constraint[]
       const tensors = new Map<string, HostTensor>();
       for (const [name, tensor] of await z.download()) tensors.set(`z/${name}`, tensor);
       for (const [name, tensor] of await u.download()) tensors.set(`u/${name}`, tensor);
+      for (const [name, tensor] of await selection.kept.download()) tensors.set(`kept/${name}`, tensor);
       return tensors;
     },
-    restore(tensors, period) {
+    restore(tensors, saved) {
+      selection.kept.upload(new Map(constraints.map(({ name }) => [name, tensors.get(`kept/${name}`)!])));
       for (const { name } of z.layout.slots) {
         z.upload(new Map([[name, tensors.get(`z/${name}`)!]]));
         u.upload(new Map([[name, tensors.get(`u/${name}`)!]]));
       }
-      rho = rhos[Math.min(period, rhos.length - 1)];
+      rho = saved;
       aim();
     },
     dispose() {
-      for (const held of [z, u, residuals, selection]) held.dispose();
+      for (const held of [z, u, residuals, selection, before]) held.dispose();
       // The target belongs to the training state from here on, and goes with it.
     },
   };
@@ -161,13 +195,28 @@ function filled(arena: Arena): Arena {
 
 /** Per weight parameter the largest ‖W−Z‖/‖W‖ over its constraints. Vectors (bias, γ, β) go with their filters. */
 function relativeResiduals(state: TrainState, parts: readonly Part[], data: Float32Array): Map<string, number> {
+  return largestByWeight(state, parts, decodeResiduals(data).map(({ gap, weight }) => weight > 0 ? gap / weight : 0));
+}
+
+/** @param values one for each part */
+function largestByWeight(state: TrainState, parts: readonly Part[], values: readonly number[]): Map<string, number> {
   const result = new Map<string, number>();
-  const norms = decodeResiduals(data);
   parts.forEach(({ param }, slot) => {
-    if (state.specs[param].role !== "weight") return;
-    const { gap, weight } = norms[slot];
-    const relative = weight > 0 ? gap / weight : 0;
-    result.set(param, Math.max(result.get(param) ?? 0, relative));
+    if (state.specs[param].role === "weight") result.set(param, Math.max(result.get(param) ?? 0, values[slot]));
   });
   return result;
+}
+
+/** How many of each constraint's groups are kept otherwise: come, gone, or with other taps. */
+function changedGroups(before: Params, now: Params): Map<string, number> {
+  return new Map([...now].map(([name, { data }]) => {
+    const old = before.get(name)!.data;
+    return [name, data.reduce((count, kept, g) => count + Number(kept !== old[g]), 0)];
+  }));
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
 }

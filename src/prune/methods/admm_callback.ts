@@ -10,10 +10,19 @@ export interface AdmmOptions {
   readonly constraints: readonly Constraint[];
   /** ρ of each period, from `rhoSchedule`. */
   readonly rhos: readonly number[];
+  /** "support" lets ρ rise between the first and the last of them by how many groups still change; default "schedule". */
+  readonly rhoBy?: "schedule" | "support";
   /** Epochs of the W-step between two updates of Z and U. */
   readonly epochsPerUpdate: number;
-  /** Told of each update: its period from 0, and ‖W−Z‖/‖W‖ per constrained weight. */
-  readonly onUpdate?: (period: number, residuals: ReadonlyMap<string, number>) => void;
+  /**
+   * Told of each update: its period from 0, ‖W−Z‖/‖W‖ per constrained weight, and the share of its groups that were chosen
+   * otherwise than at the update before.
+   */
+  readonly onUpdate?: (
+    period: number,
+    residuals: ReadonlyMap<string, number>,
+    support: ReadonlyMap<string, number>,
+  ) => void;
 }
 
 /** A callback for one training; afterwards it has the masks. */
@@ -26,7 +35,9 @@ export interface AdmmCallback extends Callback {
  * Makes training the W-steps of ADMM: pulls weights to Z − U, updates Z and U between periods, and prunes for good when
  * the last epoch is over and the weights have been read.
  */
-export function admm({ constraints, rhos, epochsPerUpdate, onUpdate }: AdmmOptions): AdmmCallback {
+export function admm(
+  { constraints, rhos, rhoBy = "schedule", epochsPerUpdate, onUpdate }: AdmmOptions,
+): AdmmCallback {
   let held: Admm;
   let masks: Params | undefined;
   return {
@@ -35,7 +46,7 @@ export function admm({ constraints, rhos, epochsPerUpdate, onUpdate }: AdmmOptio
       return masks;
     },
     open({ state }) {
-      held = createAdmm(state, constraints, rhos);
+      held = createAdmm(state, constraints, { rhos, by: rhoBy });
     },
     start(training) {
       held.start();
@@ -44,18 +55,19 @@ export function admm({ constraints, rhos, epochsPerUpdate, onUpdate }: AdmmOptio
     async afterEpoch(training) {
       if (training.epoch % epochsPerUpdate !== 0) return;
       const period = training.epoch / epochsPerUpdate - 1;
-      const residuals = await held.update(period);
-      onUpdate?.(period, residuals);
+      const { rho } = held;
+      const { residuals, support } = await held.update(period);
+      onUpdate?.(period, residuals, support);
       pull(training, held);
-      return { rho: rhos[period], residuals: Object.fromEntries(residuals) };
+      return { rho, residuals: Object.fromEntries(residuals), support: Object.fromEntries(support) };
     },
     async finish({ state }) {
       await held.hardPrune();
       masks = await state.mask!.download();
     },
-    snapshot: async () => ({ tensors: await held.snapshot() }),
-    restore({ tensors }, training) {
-      held.restore(tensors!, Math.floor(training.epoch / epochsPerUpdate));
+    snapshot: async () => ({ values: { rho: held.rho }, tensors: await held.snapshot() }),
+    restore({ values, tensors }, training) {
+      held.restore(tensors!, (values as { rho: number }).rho);
       pull(training, held);
     },
     close: () => held?.dispose(),

@@ -27,6 +27,8 @@ export interface GroupSelection {
   select(ranking: Ranking): void;
   /** Calls `use` with the kept groups of a constraint as this member of it numbers them, and how to read them. */
   withKept(constraint: Constraint, member: Member, use: (keep: Tensor, kept: KeptAs) => void): void;
+  /** The groups that each constraint keeps, by its name, as `select` has left them. */
+  readonly kept: Arena;
   /** How many scores were NaN or infinite, to be read and handed to `check`. */
   readonly statuses: readonly Tensor[];
   /** Throws UserError where weights have diverged. */
@@ -66,6 +68,7 @@ export function createSelection(state: TrainState, constraints: readonly Constra
     .map((together) => ({ constraints: together, status: Tensor.zeros(gpu, [together.length]) }));
   return {
     select: (ranking) => select(buffers, batches, ranking),
+    kept,
     withKept: (constraint, member, use) => withKept(buffers, constraint, member, use),
     statuses: batches.map(({ status }) => status),
     check(statuses) {

@@ -1,4 +1,4 @@
-/** Penalty coefficients of ADMM. Pure. */
+/** Penalty coefficients of ADMM: by a schedule, or by how much of the support still changes. Pure. */
 
 export interface RhoOptions {
   /** Z and U updates in the phase. */
@@ -22,4 +22,24 @@ export function rhoSchedule({ updates, stepsPerUpdate, lr, momentum, final }: Rh
   const last = final === "auto" ? 5 * (1 - momentum) / (lr * stepsPerUpdate) : final;
   const rising = Math.max(1, updates - 1);
   return Array.from({ length: updates }, (_, i) => last * 0.01 ** (1 - Math.min(1, (i + 1) / rising)));
+}
+
+/** A share of groups above which the support changes a lot, and one above which it still changes; ALPS's (arXiv 2406.07831). */
+const MUCH = 0.1;
+const SOME = 0.005;
+
+/**
+ * ρ of the period behind update `period` (from 0), by the share of all groups that this update has chosen otherwise than the one
+ * before. Between the first and the last ρ of a schedule it rises by the schedule's own step to the power of 1½ where more than a
+ * tenth has changed, 1 above half a hundredth, ½ below: in the proportions of ALPS's factors 1.3, 1.2 and 1.1. Where nothing has
+ * changed only the gap is left to close, and ρ is the last one; so it is in the last two periods, as ever.
+ *
+ * @param rhos of `rhoSchedule`
+ */
+export function rhoBySupport(rhos: readonly number[], period: number, rho: number, change: number): number {
+  const last = rhos[rhos.length - 1];
+  if (change === 0 || period + 1 >= rhos.length - 2) return last;
+  const step = (last / rhos[0]) ** (1 / Math.max(1, rhos.length - 2));
+  const power = change > MUCH ? 1.5 : change > SOME ? 1 : 0.5;
+  return Math.min(last, rho * step ** power);
 }

@@ -18,13 +18,15 @@ export function residualsFigure(residuals: readonly ResidualPoint[]): Html {
   const crowd: Style = { color: "var(--faint)", symbol: "circle" };
   const styleOf = (layer: string) => loud.includes(layer) ? STYLES[loud.indexOf(layer)] : crowd;
   const drawnLast = [...layers].sort((a, b) => Number(loud.includes(a)) - Number(loud.includes(b)));
-  const series = drawnLast.map((layer) => ({
-    style: styleOf(layer),
-    values: residuals.filter((point) => point.layer === layer && point.residual > 0).map(({ update, residual }) => ({
-      x: update,
-      y: residual,
-    })),
-  }));
+  const seriesOf = (valueOf: (point: ResidualPoint) => number | undefined) =>
+    drawnLast.map((layer) => ({
+      style: styleOf(layer),
+      values: residuals.filter((point) => point.layer === layer).flatMap((point) => {
+        const y = valueOf(point);
+        return y === undefined ? [] : [{ x: point.update, y }];
+      }),
+    }));
+  const series = seriesOf(({ residual }) => residual > 0 ? residual : undefined);
   const entries = loud.map((layer) => ({ label: layer, style: styleOf(layer), sample: "line" as const }));
   if (loud.length < layers.length) {
     entries.push({ label: `${layers.length - loud.length} more layers`, style: crowd, sample: "line" });
@@ -50,7 +52,37 @@ ${legend(entries)}`,
         yLabel: "‖W−Z‖/‖W‖, logarithmic",
         xLabel: "update of Z and U",
       })),
+    ...supportPanel(residuals, bands, seriesOf(({ support }) => support)),
   );
+}
+
+/** Once the choice of groups has settled, only the gap is left to close: the residual alone doesn't tell. */
+function supportPanel(
+  residuals: readonly ResidualPoint[],
+  bands: LinesOptions["bands"],
+  series: LinesOptions["series"],
+): Html[] {
+  const shares = residuals.flatMap(({ support }) => support ?? []);
+  if (shares.length === 0) return [];
+  const last = Math.max(...residuals.map(({ update }) => update));
+  const settled = residuals.filter(({ update }) => update === last).map(({ support }) => support ?? 0);
+  const caption = {
+    id: "support",
+    title: "Change of support",
+    description: `Share of groups chosen otherwise than at the update before; at most ${
+      percent(Math.max(...settled))
+    } at the last.`,
+  };
+  return [
+    drawn(caption, (width) =>
+      lines(width, {
+        series,
+        bands,
+        y: { ...amountAxis(Math.max(...shares, 0.01), 6), format: percent },
+        yLabel: "groups chosen otherwise than before",
+        xLabel: "update of Z and U",
+      })),
+  ];
 }
 
 export function trainingFigure(curves: readonly CurvePoint[]): Html | undefined {
