@@ -311,7 +311,11 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
     small([{ kind: "train", epochs: 1.5 }]),
     "stages.0.epochs: expected a whole number of at least 1, got 1.5",
   ],
-  ["rho a word", prune({ rho: "automatic" }), 'stages.1.rho: expected auto or a number above 0, got "automatic"'],
+  [
+    "rho a word",
+    prune({ rho: "automatic" }),
+    'stages.1.rho: expected auto, support or a number above 0, got "automatic"',
+  ],
   ["rho of 0", prune({ rho: 0 }), "stages.1.rho: expected a number above 0, got 0"],
   ["compact a number", prune({ compact: 1 }), "stages.1.compact: expected true or false, got 1"],
   [
