@@ -11,8 +11,9 @@ import { fit, type FitOptions } from "./fit.ts";
 import type { StageProgress } from "./run_state.ts";
 
 /**
- * The network after the last epoch; with `patience`, after which training ends early, that of the epoch that validates best. That epoch that validates best goes to `state.best`, measured in the size that it has
- * without its zeros; its test accuracy is looked at only after it was chosen.
+ * The network after the last epoch; with `patience`, after which training ends early, that of the epoch that validates best. The
+ * best epoch goes to `state.best`, measured in the size that it has without its zeros; its test accuracy is looked at only after
+ * it was chosen.
  */
 export async function fitPruned(
   ctx: RunContext,

@@ -131,6 +131,13 @@ export function openStep(
 
 /** The outputs alone outlive the pass: its activations go back to the pool before the trained network needs them. */
 function runFrozen(tape: Tape, { graph }: Model, params: ReadonlyMap<string, Tensor>, x: Tensor): readonly Tensor[] {
+  const [taken, given] = [graph.inputs[0].shape, x.shape].map((shape) => shape.slice(1).join("×"));
+  // A network that ends in a global mean would take others, and teach what it was never trained for.
+  if (taken !== given) {
+    throw new UserError(
+      `the teacher "${graph.name}" takes images of ${taken}, and the data have ${given}: give a network for the same images`,
+    );
+  }
   using own = new Tape(tape.gpu, "eval");
   return executeOutputs(own, graph, params, x).map((output) => tape.own(output.view(output.shape)));
 }

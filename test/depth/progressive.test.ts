@@ -8,8 +8,10 @@ import { progressive, trainProgressively } from "../../src/depth/progressive/pro
 import { taughtLoss } from "../../src/depth/taught_loss.ts";
 import { UserError } from "../../src/errors.ts";
 import { execute } from "../../src/graph/execute.ts";
+import { initialise } from "../../src/graph/initialise.ts";
 import { isMix } from "../../src/graph/roles.ts";
 import type { Graph, Params } from "../../src/graph/types.ts";
+import { createModel } from "../../src/models/zoo.ts";
 import { softmaxCrossEntropy } from "../../src/tensor/ops/loss.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
@@ -175,6 +177,18 @@ test("a teacher of other classes is refused in one line", async () => {
   const error = await train(options(graphs.form, params, { loss })).then(() => undefined, (error) => error);
   assert.instance(error, UserError);
   assert.match(error.message, /^distillation: the output has shape \[16,3\], its target \[16,5\]/);
+});
+
+test("a teacher for images of another size is refused in one line, also one that could take them", async () => {
+  const { graphs, params } = mixedNets();
+  const graph = createModel("resnet8", { size: 16, inChannels: 1, width: 0.125, classes: 3 });
+  const loss = taughtLoss({ teacher: { graph, params: initialise(graph, 1) } });
+  const error = await train(options(graphs.form, params, { loss })).then(() => undefined, (error) => error);
+  assert.instance(error, UserError);
+  assert.match(
+    error.message,
+    /^the teacher "resnet8" takes images of 1×16×16, and the data have [\d×]+: give a network/,
+  );
 });
 
 test("stopped after any step and taken up again, it ends in the same bits", async () => {
