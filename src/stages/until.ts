@@ -3,11 +3,18 @@ import { UserError } from "../errors.ts";
 import { graphCost } from "../graph/cost.ts";
 import { UnreachableBudget } from "../prune/budget/budget.ts";
 import { budgetRuleNamed } from "../prune/budget/rules.ts";
-import { type KeptRecord, requestedConstraints, settle, stepConstraints } from "../prune/budget/settle.ts";
+import {
+  type KeptRecord,
+  type PruneRequest,
+  requestedConstraints,
+  settle,
+  stepConstraints,
+} from "../prune/budget/settle.ts";
 import { oneShot } from "../prune/methods/one_shot.ts";
 import { nextUntil, startUntil, type UntilSearch } from "../prune/methods/until_search.ts";
 import { leavesZeros } from "../prune/structures/structures.ts";
 import type { Masks } from "../prune/structures/masks.ts";
+import type { Constraint } from "../prune/structures/types.ts";
 import { optionsOf } from "../recipe/constraints.ts";
 import type { Until } from "../recipe/prune_schedules.ts";
 import type { StageOf } from "../recipe/registry.ts";
@@ -83,7 +90,8 @@ async function pruneTo(ctx: RunContext, stage: UntilStage, of: UntilCost, asked:
     seed,
     budget: { target: { [of]: asked }, ...rule !== undefined && { rule: budgetRuleNamed(rule) } },
   };
-  const wanted = requestedConstraints(model.graph, request);
+  const wanted = askedOf(ctx, request);
+  if (!wanted) return "unreachable";
   const gathered = await gatheredFor(ctx, model, criterion, wanted, stage.images);
   let kept: readonly KeptRecord[];
   try {
@@ -99,6 +107,17 @@ async function pruneTo(ctx: RunContext, stage: UntilStage, of: UntilCost, asked:
   state.best = undefined;
   await applyMasks(ctx, stage, constraints, labelOf("pruned", of, { asked }));
   return "pruned";
+}
+
+/** The constraints on the network as it is; undefined where earlier tries have left nothing of what they name. */
+function askedOf({ state }: RunContext, request: PruneRequest): readonly Constraint[] | undefined {
+  try {
+    return requestedConstraints(state.model.graph, request);
+  } catch (error) {
+    // The network that the stage began with had it.
+    if (error instanceof UserError && state.until!.at(-1)!.attempts.length > 0) return undefined;
+    throw error;
+  }
 }
 
 /** Whether the network holds the floor; where it doesn't, the one before is back. Only validation data decide. */

@@ -11,7 +11,8 @@ import type { Graph } from "../../src/graph/types.ts";
 import { pairwise, type Row } from "./pairwise.ts";
 
 /** What a budget counts; "keep" is no budget, but the same part of each layer. */
-const AMOUNTS = ["keep", ...costNames.filter((name) => name !== "ms")];
+const UNTIL = "as little as holds";
+const AMOUNTS = [UNTIL, "keep", ...costNames.filter((name) => name !== "ms")];
 
 /** Budgets that only some structures can meet: zeros in place save no multiply-adds, and most change no activation's size. */
 const SAVERS: Readonly<Record<string, readonly Granularity[]>> = {
@@ -25,7 +26,7 @@ const SETTINGS = {
   structure: GRANULARITIES,
   amount: AMOUNTS,
   rule: [NO_RULE, ...BUDGET_RULES.keys()],
-  schedule: ["one-shot", "progressive"],
+  schedule: ["one-shot", "progressive", "gradual", "until"],
 };
 
 /** A criterion and a structure that it can't score, with what is said of it. */
@@ -56,6 +57,10 @@ export function combinations(graph: Graph): Row[] {
   return pairwise(SETTINGS, (a, b) => {
     const at = Object.fromEntries([a, b]);
     if (refused.has(`${at.criterion} ${at.structure}`)) return false;
+    if (at.schedule !== undefined && at.amount !== undefined) {
+      return (at.schedule === "until") === (at.amount === UNTIL);
+    }
+    if (at.structure === "n:m" && (at.schedule === "gradual" || at.schedule === "until")) return false;
     // Without a budget there is nothing for a rule to share out.
     if (at.amount === "keep" && at.rule !== undefined) return at.rule === NO_RULE;
     if (at.amount !== undefined && at.rule !== undefined) return at.rule !== NO_RULE;
@@ -66,20 +71,31 @@ export function combinations(graph: Graph): Row[] {
   });
 }
 
-/** The stages of a row; fractions that every structure of a small network reaches. */
+/** The stages of a row; fractions that every structure of a small network reaches, and a floor that every network holds. */
 export function stagesOf({ criterion, structure, amount, rule, schedule }: Row): unknown[] {
-  const amounts = amount === "keep" ? structure === "n:m" ? {} : { keep: 0.75 } : { budget: { [amount]: 0.8, rule } };
-  return [
-    {
-      kind: "prune",
-      criterion,
-      constraints: [{ kind: structure }],
-      ...amounts,
-      steps: schedule === "progressive" ? 2 : 1,
-      images: 64,
+  const amounts = amount === "keep"
+    ? structure === "n:m" ? {} : { keep: 0.75 }
+    : amount === UNTIL
+    ? {}
+    : { budget: { [amount]: 0.8, rule } };
+  const schedules: Readonly<Record<string, object>> = {
+    "one-shot": {},
+    progressive: { steps: 2 },
+    gradual: { gradual: { epochs: 1, every: 4 } },
+    until: {
+      until: { drop: 0.1, step: 0.6, bisections: 1, ...rule !== NO_RULE && { rule } },
+      retrain: { epochs: 1, optimizer: { kind: "sgd", lr: 0.01 } },
     },
-    { kind: "compact" },
-  ];
+  };
+  const prune = {
+    kind: "prune",
+    criterion,
+    constraints: [{ kind: structure }],
+    ...amounts,
+    ...schedules[schedule],
+    images: 64,
+  };
+  return [prune, { kind: "compact" }];
 }
 
 function structureOf(granularity: Granularity): Structure {

@@ -60,6 +60,15 @@ test("the smallest network that held the floor is the result, the whole path is 
   assert.equal(await inPieces(recipe, [3, 13, 7, 2, 25]), await outcome(store));
 });
 
+test("a floor that every network holds ends where nothing is left that could go", async () => {
+  const stages = [train(2), until({ accuracy: 0.01, step: 0.3 }, { retrain: undefined, compact: true })];
+  const { report } = await prune(tinyRecipe(stages, { model: { name: "resnet8", width: 0.125 } }));
+  const { attempts } = report.until![0];
+  assert.is(attempts.filter(({ kept }) => kept).length, attempts.findLastIndex(({ kept }) => kept) + 1);
+  assert.is(attempts.at(-1)!.kept, false);
+  assert.is(report.final.macs, attempts.findLast(({ kept }) => kept)!.macs);
+});
+
 test("a floor that nothing holds leaves the network as it was, with a warning that says what to do", async () => {
   const warnings: string[] = [];
   const ui = { ...silentUi(), warn: (text: string) => void warnings.push(text) };
