@@ -83,8 +83,7 @@ export function stagesOf({ criterion, structure, amount, rule, schedule }: Row):
     progressive: { steps: 2 },
     gradual: { gradual: { epochs: 1, every: 4 } },
     until: {
-      until: { drop: 0.1, step: 0.6, bisections: 1, ...rule !== NO_RULE && { rule } },
-      retrain: { epochs: 1, optimizer: { kind: "sgd", lr: 0.01 } },
+      until: { accuracy: 0.05, step: 0.5, bisections: 0, ...rule !== NO_RULE && { rule } },
     },
   };
   const prune = {
