@@ -11,6 +11,7 @@ import { done, type DoneCell, nameOf } from "./cell.ts";
 import { criteriaTrack } from "./criteria_track.ts";
 import { NETS } from "./nets.ts";
 import { refitTrack } from "./refit_track.ts";
+import { sparsityTrack } from "./sparsity_track.ts";
 import { tablesOf } from "./table.ts";
 import { OPTIONS } from "../../bench/options.ts";
 import { describeSetting, printSetting, RESULTS } from "../../bench/record.ts";
@@ -21,7 +22,7 @@ const seed = values.seed === undefined ? undefined : Number(values.seed);
 const cells = NETS
   // The others take hours: they are asked for by name.
   .filter(({ name }) => values.case !== undefined || name === "digits")
-  .flatMap((net) => [...criteriaTrack(net, ROOT), ...refitTrack(net, ROOT)])
+  .flatMap((net) => [...criteriaTrack(net, ROOT), ...refitTrack(net, ROOT), ...sparsityTrack(net, ROOT)])
   .filter((cell) => seed === undefined || cell.seed === seed);
 const wanted = (values.case ?? "").toLowerCase();
 const chosen = cells.filter((cell) => nameOf(cell).toLowerCase().includes(wanted));

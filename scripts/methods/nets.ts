@@ -20,6 +20,11 @@ export interface Net {
   readonly fineTune: Training;
   /** Layers whose filters have one reader inside their block, where that loses nothing else. */
   readonly inner: readonly string[];
+  /** What of single weights or columns stays, in track C, and the epochs that each method has for it: a multiple of six. */
+  readonly sparsity?: {
+    readonly epochs: number;
+    readonly levels: readonly { readonly structure: "weight" | "column"; readonly part: number }[];
+  };
   readonly seeds: readonly number[];
 }
 
@@ -38,6 +43,15 @@ export const NETS: readonly Net[] = [
     train: { epochs: 16, optimizer: sgd, schedule: cosine },
     fineTune: { epochs: 6, optimizer: sgd, schedule: cosine },
     inner: ["layer*conv1"],
+    sparsity: {
+      epochs: 12,
+      levels: [
+        { structure: "weight", part: 0.1 },
+        { structure: "weight", part: 0.02 },
+        { structure: "column", part: 0.25 },
+        { structure: "column", part: 0.125 },
+      ],
+    },
     seeds: [1, 2, 3],
   },
   {
@@ -51,6 +65,25 @@ export const NETS: readonly Net[] = [
     train: { epochs: 10, optimizer: sgd, schedule: cosine },
     fineTune: { epochs: 4, optimizer: sgd, schedule: cosine },
     inner: ["layer*conv1"],
+    seeds: [1, 2, 3],
+  },
+  {
+    name: "lenet5",
+    about: "LeNet-5 on MNIST, 20 epochs, pruned in 18",
+    keys: { model: { name: "lenet5" }, data: { name: "mnist", validation: 0.15 }, batch: 128 },
+    train: { epochs: 20, optimizer: { ...sgd, lr: 0.03 }, schedule: cosine },
+    fineTune: { epochs: 6, optimizer: { ...sgd, lr: 0.03 }, schedule: cosine },
+    inner: ["conv*"],
+    sparsity: {
+      epochs: 18,
+      levels: [
+        { structure: "weight", part: 0.1 },
+        { structure: "weight", part: 0.01 },
+        { structure: "weight", part: 0.004 },
+        { structure: "column", part: 0.25 },
+        { structure: "column", part: 0.125 },
+      ],
+    },
     seeds: [1, 2, 3],
   },
 ];

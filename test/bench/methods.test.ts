@@ -5,6 +5,7 @@ import { type Cell, type CellResult, done, type DoneCell, nameOf } from "../../s
 import { criteriaTrack, SHUFFLED } from "../../scripts/methods/criteria_track.ts";
 import { NETS } from "../../scripts/methods/nets.ts";
 import { refitTrack } from "../../scripts/methods/refit_track.ts";
+import { sparsityTrack } from "../../scripts/methods/sparsity_track.ts";
 import { tablesOf } from "../../scripts/methods/table.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
 
@@ -42,12 +43,27 @@ test("a row has the mean and the deviation over seeds, and differences by pairs 
   );
 });
 
-test("each cell has a name of its own, and each net rows of both tracks", () => {
+test("each cell has a name of its own, and each net rows of its tracks", () => {
   for (const net of NETS) {
-    const cells = [...criteriaTrack(net, "root"), ...refitTrack(net, "root")];
+    const cells = [...criteriaTrack(net, "root"), ...refitTrack(net, "root"), ...sparsityTrack(net, "root")];
     assert.is(new Set(cells.map(nameOf)).size, cells.length);
     assert.is(new Set(cells.map(({ determinedBy }) => JSON.stringify(determinedBy))).size, cells.length);
-    assert.equal([...new Set(cells.map(({ track }) => track))], ["A", "B"]);
+    assert.equal([...new Set(cells.map(({ track }) => track))], net.sparsity ? ["A", "B", "C"] : ["A", "B"]);
+  }
+});
+
+test("all methods of track C have as many epochs", () => {
+  for (const net of NETS.filter(({ sparsity }) => sparsity)) {
+    for (const { determinedBy, method } of sparsityTrack(net, "root")) {
+      const { stages: [stage] } = determinedBy as { stages: Record<string, never>[] };
+      const { steps = 1, updates = 0, gradual = { epochs: 0 }, retrain } = stage as unknown as {
+        steps?: number;
+        updates?: number;
+        gradual?: { epochs: number };
+        retrain: { epochs: number };
+      };
+      assert.is(steps * (updates + retrain.epochs) + gradual.epochs, net.sparsity!.epochs, method);
+    }
   }
 });
 
