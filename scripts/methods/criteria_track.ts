@@ -14,6 +14,8 @@ const RATIOS = [2, 4, 8];
 export const SHUFFLED = "shuffled";
 const UNIFORM_LOTS = "lots, the same part of each layer";
 
+/** Criteria of the maps that layers read. */
+const OF_MAPS = ["hrank", "chip"];
 /** Criteria of whole filters. On a trained network snip is taylor-sum, and has no row of its own. */
 const OF_FILTERS = [...CRITERIA.values()].filter(({ name }) => !["random", "snip", "synaptic-strength"].includes(name));
 
@@ -25,7 +27,7 @@ export function criteriaTrack(net: Net, root: string): Cell[] {
         recipeCell({
           ...name(method),
           epochs: net.fineTune.epochs,
-          stages: [prune(ratio, criterion, rule, net.fineTune), { kind: "compact" }, MEASURE],
+          stages: [prune(net, ratio, criterion, rule), { kind: "compact" }, MEASURE],
         }, root);
       const { epochs } = net.train;
       const scratch = recipeCell({
@@ -33,7 +35,7 @@ export function criteriaTrack(net: Net, root: string): Cell[] {
         epochs: epochs + net.fineTune.epochs,
         // As large as what l2 leaves; its training is the dense network's, and as long as both together.
         stages: [
-          prune(ratio, "l2", "global", { ...net.train, epochs: 1 }),
+          { ...prune(net, ratio, "l2", "global"), retrain: { ...net.train, epochs: 1 } },
           { kind: "compact" },
           { kind: "controls", runs: [SCRATCH], epochs: epochs + net.fineTune.epochs },
         ],
@@ -51,12 +53,12 @@ export function criteriaTrack(net: Net, root: string): Cell[] {
 
 const MEASURE = { kind: "measure", batches: [64], seconds: 0.2, variants: ["dense", "compact"] };
 
-function prune(ratio: number, criterion: string, rule: string, retrain: unknown) {
+function prune(net: Net, ratio: number, criterion: string, rule: string) {
   return {
     kind: "prune",
     criterion,
-    constraints: [{ kind: "filter" }],
+    constraints: [{ kind: "filter", ...OF_MAPS.includes(criterion) && { exclude: net.withoutMaps } }],
     budget: { macs: 1 / ratio, rule, protect: 0.1 },
-    retrain,
+    retrain: net.fineTune,
   };
 }

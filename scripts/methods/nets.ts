@@ -20,6 +20,8 @@ export interface Net {
   readonly fineTune: Training;
   /** Layers whose filters have one reader inside their block, where that loses nothing else. */
   readonly inner: readonly string[];
+  /** Layers whose channels no layer reads as images: criteria that look at maps leave them whole. */
+  readonly withoutMaps: readonly string[];
   /** What of single weights or columns stays, in track C, and the epochs that each method has for it: a multiple of six. */
   readonly sparsity?: {
     readonly epochs: number;
@@ -43,6 +45,7 @@ export const NETS: readonly Net[] = [
     train: { epochs: 16, optimizer: sgd, schedule: cosine },
     fineTune: { epochs: 6, optimizer: sgd, schedule: cosine },
     inner: ["layer*conv1"],
+    withoutMaps: ["layer3.0.conv2"],
     sparsity: {
       epochs: 12,
       levels: [
@@ -65,6 +68,7 @@ export const NETS: readonly Net[] = [
     train: { epochs: 10, optimizer: sgd, schedule: cosine },
     fineTune: { epochs: 4, optimizer: sgd, schedule: cosine },
     inner: ["layer*conv1"],
+    withoutMaps: ["layer3.1.conv2"],
     seeds: [1, 2, 3],
   },
   {
@@ -74,6 +78,7 @@ export const NETS: readonly Net[] = [
     train: { epochs: 20, optimizer: { ...sgd, lr: 0.03 }, schedule: cosine },
     fineTune: { epochs: 6, optimizer: { ...sgd, lr: 0.03 }, schedule: cosine },
     inner: ["conv*"],
+    withoutMaps: ["fc1"],
     sparsity: {
       epochs: 18,
       levels: [

@@ -1,6 +1,6 @@
 /**
  * Track C, how zeros come about: single weights and columns go at once, gradually, or by ADMM, for as many epochs in each. LAMP says
- * how many each layer keeps, so that rows differ by the method alone; one row has a single threshold instead.
+ * how many each layer keeps, so that rows differ by the method alone; one row keeps the same part of each layer instead.
  */
 import type { Cell } from "./cell.ts";
 import type { Net } from "./nets.ts";
@@ -8,13 +8,13 @@ import { recipeCell } from "./recipe_cell.ts";
 
 interface Method {
   readonly name: string;
-  readonly rule: "lamp" | "global";
+  readonly rule: "lamp" | "uniform";
   /** The keys of the stage beside what is asked for. */
   readonly stage: (net: Net, epochs: number) => Readonly<Record<string, unknown>>;
 }
 
 const METHODS: readonly Method[] = [
-  { name: "one-shot, one threshold", rule: "global", stage: oneShot },
+  { name: "one-shot, the same part of each layer", rule: "uniform", stage: oneShot },
   { name: "one-shot", rule: "lamp", stage: oneShot },
   {
     name: "gradual",
