@@ -29,6 +29,7 @@ export type { GroupLayout, GroupPlaces } from "../../kernels/project/layout.ts";
 export { GRANULARITIES } from "../prune/structures/structures.ts";
 export type {
   Constraint,
+  EvenRule,
   Granularity,
   Grouping,
   Member,

@@ -82,7 +82,7 @@ function sourceOf(value: string, shapes: ReadonlyMap<string, Shape>, makers: Rea
 }
 
 /** Where the numbers of the node's output lie, as it only moves those of `x`; undefined for all that does more. */
-function moved(node: Node, x: Strided, shapes: ReadonlyMap<string, Shape>): Strided | undefined {
+export function moved(node: Node, x: Strided, shapes: ReadonlyMap<string, Shape>): Strided | undefined {
   const { inference, axes } = opOf(node);
   if (inference.kind === "view") return reshaped(x, shapes.get(node.outputs[0])!);
   if (inference.kind === "slice") return sliced(x, inference.ranges(node, x.shape));

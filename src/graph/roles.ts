@@ -49,6 +49,16 @@ export function isBorderTable(node: Node): boolean {
   return opOf(node).inference.kind === "channel table";
 }
 
+/** Queries, keys and values at once, as one operator. */
+export function isAttention(node: Node): boolean {
+  return opOf(node).inference.kind === "attention";
+}
+
+/** It puts zeros around a value. */
+export function isPad(node: Node): boolean {
+  return opOf(node) === OPS.Pad;
+}
+
 /** It weighs what a block has against what its form has (docs/depth.md). */
 export function isMix(node: Node): boolean {
   return opOf(node) === OPS.Mix;

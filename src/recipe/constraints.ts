@@ -56,6 +56,8 @@ const kinds = {
     /** Channels may go from under a layer norm, which is over those that stay then: another function, whatever went. */
     stream: v.optional(v.boolean()),
   }),
+  qk: record({ kind: v.literal("qk"), ...share }),
+  v: record({ kind: v.literal("v"), ...share }),
   channel: record({ kind: v.literal("channel"), ...share }),
   column: record({ kind: v.literal("column"), ...share }),
   block: record({ kind: v.literal("block"), ...share, block }),

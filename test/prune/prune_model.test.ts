@@ -61,7 +61,7 @@ test("what can't be is refused, with what is known", () => {
     [{ constraints: [{ granularity: "column", keep: 0.5 }], budget: { macs: 0.5 } }, /"column" has a keep, and so has/],
     [
       { constraints: [{ granularity: "row", keep: 0.5 }] },
-      /unknown granularity "row": known are layer, filter, channel/,
+      /unknown granularity "row": known are layer, filter, qk, v, channel/,
     ],
     [{ budget: { macs: 1e-6 } }, /can't be reached/],
   ];

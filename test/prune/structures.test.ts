@@ -56,6 +56,8 @@ test("structures go from coarse to fine; what is counted off changes with the te
     ...[
       "layer",
       "filter",
+      "qk",
+      "v",
       "channel",
       "column",
       "block",
@@ -68,7 +70,7 @@ test("structures go from coarse to fine; what is counted off changes with the te
     ],
   ]);
   assert.equal(GRANULARITIES.filter((kind) => !survivesCompaction(kind)), ["block", "block-punched", "n:m"]);
-  assert.equal(GRANULARITIES.filter((kind) => !leavesZeros(kind)), ["layer", "filter", "channel", "column"]);
+  assert.equal(GRANULARITIES.filter((kind) => !leavesZeros(kind)), ["layer", "filter", "qk", "v", "channel", "column"]);
 });
 
 test("reports name a structure with its numbers", () => {

@@ -304,7 +304,7 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
   [
     "unknown structure",
     constraint({ kind: "filtre", keep: 1 }),
-    'stages.0.constraints.0.kind: expected layer, filter, channel, column, block, block-punched, kernel, pattern, vector, n:m or weight (did you mean "filter"?), got "filtre"',
+    'stages.0.constraints.0.kind: expected layer, filter, qk, v, channel, column, block, block-punched, kernel, pattern, vector, n:m or weight (did you mean "filter"?), got "filtre"',
   ],
   [
     "fractional epochs",

@@ -42,4 +42,17 @@ test("branches go by pruning and by ADMM, and the report counts them", async () 
   }
 });
 
+test("dimensions of heads go by pruning and by ADMM, as many from each head", async () => {
+  const constraints = [{ kind: "qk", keep: 0.5 }, { kind: "v", keep: 0.5 }];
+  for (const kind of ["prune", "admm"]) {
+    const stage = kind === "admm" ? admm({ constraints, steps: 1 }) : { kind, constraints, retrain: retrain() };
+    const { report, store } = await prune(tinyRecipe([train(1), stage, { kind: "compact" }], microDeit));
+    assert.equal([report.achieved["qk *"], report.achieved["v *"]], [0.5, 0.5], kind);
+    const { model: { graph } } = await readModel(store, DIR);
+    assert.equal(graph.params["blocks.0.attn.qkv.weight"].shape, [12, 18]);
+    assert.is(graph.nodes.find(({ name }) => name === "blocks.0.attn.heads")!.attrs.scale, 0.5);
+    await assertSound(store);
+  }
+});
+
 test.run();

@@ -47,15 +47,19 @@ export function pricing(
   const told = costNames.filter((name) => name === "params" || name === "macs" || asked.includes(name));
   const all = constraints.reduce((sum, { groups }) => sum + groups, 0);
   const whole = measured(told, { model, cost: graphCost(graph), inPlace: new Set(), groups: all, latency });
-  const ranked = scores.map((of) => rankGroups(of));
   const seen = new Map<string, Price>();
+  const ranked = scores.map((of) => rankGroups(of));
+  const chosen = (constraint: Constraint, c: number, keep: number) =>
+    isFixed(constraint.rule) || constraint.rule?.kind === "even"
+      ? keptGroups({ ...constraint, keep }, scores[c])
+      : ranked[c].slice(0, keep);
   return (keep) => {
     const key = keep.join();
     const known = seen.get(key);
     if (known) return known;
     const choices = constraints.map((constraint, c): Choice => ({
       constraint,
-      kept: isFixed(constraint.rule) ? keptGroups(constraint, scores[c]) : ranked[c].slice(0, keep[c]),
+      kept: chosen(constraint, c, keep[c]),
       ...anyTaps(constraint),
     }));
     // Masks of ones cost as much as others.

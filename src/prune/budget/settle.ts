@@ -12,7 +12,7 @@ import { type ConstraintOptions, constraintsOf, settlePatterns } from "../struct
 import { filledGroups } from "../structures/elements.ts";
 import type { Sensitivity } from "../sensitivity/types.ts";
 import { maskModel, withStreamNorms } from "../structures/masks.ts";
-import { isFixed } from "../structures/selection.ts";
+import { isFixed, wholeKeep } from "../structures/selection.ts";
 import { leavesZeros } from "../structures/structures.ts";
 import type { Constraint, Granularity } from "../structures/types.ts";
 import { type Budget, leastKept, solveBudget } from "./budget.ts";
@@ -93,7 +93,7 @@ export function settle({ model, dense }: { model: Model; dense: Graph }, request
   const kept = solved.constraints.map(({ name, kind, keep, groups, rule }): KeptRecord => ({
     name,
     kind,
-    keep,
+    keep: wholeKeep(rule, keep),
     groups,
     ...rule?.kind === "pattern" && { patterns: rule.patterns },
   }));
@@ -119,7 +119,8 @@ export function stepConstraints(
     const { rule, groups } = constraint;
     if (isFixed(rule)) return [constraint];
     const keep = Math.min(groups, Math.max(1, keptUnderway(target.groups, target.keep, progress)));
-    return [{ ...constraint, keep, ...rule && { rule: { ...rule, patterns: target.patterns! } } }];
+    const settled = rule?.kind === "pattern" ? { ...rule, patterns: target.patterns! } : rule;
+    return [{ ...constraint, keep: wholeKeep(rule, keep), ...settled && { rule: settled } }];
   });
 }
 

@@ -17,6 +17,7 @@ import {
 import { Tensor } from "../../tensor/tensor.ts";
 import type { TrainState } from "../../train/state.ts";
 import { isAligned } from "../structures/elements.ts";
+import { wholeKeep } from "../structures/selection.ts";
 import type { Constraint, Member } from "../structures/types.ts";
 
 /** What groups are ranked by: the norms of W + U at a Z-step, of W alone at the hard prune. */
@@ -65,14 +66,16 @@ export function createSelection(state: TrainState, constraints: readonly Constra
   const alive = createArena(gpu, state.weights.layout, "alive");
   const buffers: Buffers = { state, u, scores, kept, alive };
   const batches: Batch[] = [...Map.groupBy(constraints, (c) => `${c.kind} ${wayOf(c)}`).values()]
-    .map((together) => ({ constraints: together, status: Tensor.zeros(gpu, [together.length]) }));
+    .map((together) => ({ constraints: together, status: Tensor.zeros(gpu, [together.flatMap(runsOf).length]) }));
   return {
     select: (ranking) => select(buffers, batches, ranking),
     kept,
     withKept: (constraint, member, use) => withKept(buffers, constraint, member, use),
     statuses: batches.map(({ status }) => status),
     check(statuses) {
-      statuses.forEach((status, i) => checkStatus(status, batches[i].constraints.map(({ name }) => name)));
+      statuses.forEach((status, i) =>
+        checkStatus(status, batches[i].constraints.flatMap(runsOf).map(({ name }) => name))
+      );
     },
     dispose() {
       for (const arena of [scores, kept, alive]) arena.dispose();
@@ -126,13 +129,31 @@ function choose(buffers: Buffers, { constraints, status }: Batch, ranking: Ranki
   });
   if (wayOf(constraints[0]) === "scores") {
     const offsets = new Map(scores.layout.slots.map(({ name, offset }) => [name, offset]));
-    const selections = constraints.map(({ name, groups, keep }) => ({ offset: offsets.get(name)!, groups, k: keep }));
+    const selections = constraints.flatMap(runsOf).map(({ name, first, groups, keep }) => ({
+      offset: offsets.get(name)! + first,
+      groups,
+      k: keep,
+    }));
     selectTopK(gpu, scores, selections, kept, status);
   }
   for (const { name, taps } of patterns) {
     keepTaps(gpu, taps, kept.tensor(name));
     taps.dispose();
   }
+}
+
+/** What is chosen among by itself: all groups of a constraint, or each of the runs of which as many stay. */
+function runsOf(
+  { name, groups, keep, rule }: Constraint,
+): { name: string; first: number; groups: number; keep: number }[] {
+  const runs = rule?.kind === "even" ? rule.runs : 1;
+  const length = groups / runs;
+  return Array.from({ length: runs }, (_, run) => ({
+    name,
+    first: run * length,
+    groups: length,
+    keep: wholeKeep(rule, keep) / runs,
+  }));
 }
 
 /** The joint energy of a group is the sum over all its tensors: only so is top-k the Euclidean projection. */

@@ -14,6 +14,7 @@ import type { Constants } from "../rules/types.ts";
 import { constants } from "./constant_propagation.ts";
 import { emit } from "./emit.ts";
 import { borderNodes, solveLayout } from "./layout.ts";
+import { narrowHeads } from "./narrow_heads.ts";
 
 /** What `compact` may do. */
 export interface CompactOptions {
@@ -71,8 +72,17 @@ export function compact(model: Model, options: CompactOptions = {}): Rewrite & {
     }
     return changed;
   };
+  // A head's dimensions are no channels of their own: what they set free, and heads that are left, are seen in turn.
+  const narrow = () => {
+    const next = narrowHeads(current.model);
+    if (next) {
+      current = { model: next.model, map: compose(current.map, next.map, model.graph.params) };
+      passes++;
+    }
+    return next !== undefined;
+  };
+  do while (advance(false)); while (narrow());
   // Columns last: a rewrite only finds zeros, so a ColumnConv sets free no channel that a Conv would not.
-  while (advance(false));
   if (options.columns ?? true) advance(true);
   validateModel(current.model);
   return { ...current, report: reportOf(model, current.model, passes) };

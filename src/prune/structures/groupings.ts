@@ -1,17 +1,19 @@
 /** Which groups a network has of each kind of structure: of single layers, of those that are coupled, and of whole branches. */
 
+import type { HeadFeatures } from "../../graph/head_features.ts";
 import type { Graph } from "../../graph/types.ts";
 import { keptCount } from "../budget/per_layer.ts";
 import { type Coupled, type CoupledClass, coupledClasses } from "../groups/coupling.ts";
+import { type AttentionHeads, attentionHeads, type HeadProjection } from "../groups/attention_heads.ts";
 import { dependencyGraph } from "../groups/dependency_graph.ts";
 import type { Layer } from "../rules/layer_view.ts";
 import { type Branch, branchesOf } from "./branches.ts";
 import { memberOf } from "./elements.ts";
 import { wholeTensor } from "./layer.ts";
-import { isFixed, keptOfRow } from "./selection.ts";
+import { isFixed, keptOfRow, wholeKeep } from "./selection.ts";
 import { withoutRowStatistics, yieldingNorms } from "./stream_norms.ts";
 import { structureLayout, structureRefusal, structureRule, structureSpan } from "./structures.ts";
-import type { Constraint, ConstraintOptions, Member, Span, Structure } from "./types.ts";
+import type { Constraint, ConstraintOptions, EvenRule, Member, Span, Structure } from "./types.ts";
 
 /** A structure, and whether layer norms give way to it. */
 type Asked = Structure & Pick<ConstraintOptions, "stream">;
@@ -32,6 +34,7 @@ export function groupingsOf(graph: Graph, structure: Asked): Groupings {
 const GROUPINGS: Readonly<Record<Span, (graph: Graph, structure: Asked) => Groupings>> = {
   "layer": layerGroupings,
   "coupled layers": filterGroupings,
+  "heads": headGroupings,
   "branches": branchGroupings,
 };
 
@@ -63,6 +66,75 @@ function filterGroupings(given: Graph, { stream }: Asked): Groupings {
     constraints: (options, wanted) =>
       classes.filter(({ producers }) => wanted(producers.map(({ node }) => node)))
         .map((coupled) => filterConstraint(graph, coupled, options, norms)),
+  };
+}
+
+/** One constraint for each attention: dimension j of head h is group h · depth + j, and as many stay of each head. */
+function headGroupings(graph: Graph, { granularity }: Asked): Groupings {
+  const dependencies = dependencyGraph(graph);
+  const { found, refused } = attentionHeads(graph, dependencies);
+  const parts = granularity === "v" ? (["v"] as const) : (["q", "k"] as const);
+  const able = found.flatMap((attention) => {
+    const { output, v, q, k } = attention;
+    if (parts.length === 1) return output ? [{ attention, depth: v.depth }] : [];
+    return q.depth === k.depth ? [{ attention, depth: q.depth }] : [];
+  }).filter(({ depth }) => depth > 1);
+  const made = new Set(able.flatMap(({ attention }) => parts.map((part) => attention[part].layer.node.name)));
+  const [reason] = refused.values();
+  const why = `it makes no ${parts.length === 1 ? "values" : "queries or keys"} of heads from which dimensions can go` +
+    (reason === undefined ? "" : `: of the network's attention, ${reason}`);
+  return {
+    refused: new Map([...dependencies.layers.keys()].filter((name) => !made.has(name)).map((name) => [name, why])),
+    constraints: (options, wanted) =>
+      able.filter(({ attention }) => wanted(parts.map((part) => attention[part].layer.node.name)))
+        .map(({ attention, depth }) =>
+          headConstraint(graph, options, depth, {
+            attention,
+            projections: parts.map((part) => attention[part]),
+          })
+        ),
+  };
+}
+
+interface HeadParts {
+  readonly attention: AttentionHeads;
+  /** What makes the dimensions. */
+  readonly projections: readonly HeadProjection[];
+}
+
+function headConstraint(
+  graph: Graph,
+  { granularity, keep, minKeep = 1 }: ConstraintOptions,
+  depth: number,
+  { attention: { node, heads, output }, projections }: HeadParts,
+): Constraint {
+  const groups = heads * depth;
+  const rule: EvenRule = { kind: "even", runs: heads };
+  /** Of a parameter with an entry for each feature along an axis. */
+  const member = (role: Member["role"], param: string, axis: number, of: readonly HeadFeatures[]) => {
+    const { shape } = graph.params[param];
+    const map = new Array<number>(shape[axis]).fill(-1);
+    of.forEach(({ features, depth: all }) =>
+      features.forEach((feature, i) => map[feature] = Math.floor(i / all) * depth + i % all)
+    );
+    return memberOf({ param, axis, at: { map } }, shape, role);
+  };
+  const byWeight = Map.groupBy(projections, ({ layer }) => layer.weight);
+  const biases = Map.groupBy(projections.filter(({ bias }) => bias), ({ bias }) => bias!.param);
+  const read = granularity === "v" && output ? [member("weight", output.layer.weight, 0, [output])] : [];
+  const least = heads * Math.min(minKeep, depth);
+  return {
+    name: `${node.name}:${granularity}`,
+    kind: granularity,
+    members: [
+      ...Array.from(byWeight, ([param, of]) => member("weight", param, 1, of)),
+      ...Array.from(biases, ([param, of]) => member("vector", param, graph.params[param].shape.length - 1, of)),
+    ],
+    readers: read,
+    groups,
+    keep: Math.max(least, wholeKeep(rule, heads * Math.round(keep * depth))),
+    minKeep: least,
+    rule,
   };
 }
 

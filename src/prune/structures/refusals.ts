@@ -1,6 +1,6 @@
 /** Reasons that several structures share why a layer can't be given them, and the layout of weights that lie the other way. */
 
-import type { GroupLayout } from "../../../kernels/project/layout.ts";
+import { checkLayout, type GroupLayout } from "../../../kernels/project/layout.ts";
 import type { Layer } from "../rules/layer_view.ts";
 import { memberOf } from "./elements.ts";
 
@@ -27,4 +27,9 @@ export function matrixRows({ axes, weight, channels }: Layer, shape: readonly nu
   if (axes.channel !== 0) return undefined;
   const at = { offset: 0, repeat: 1, period: channels };
   return memberOf({ param: weight, axis: 0, at }, shape, "weight").layout;
+}
+
+/** Of a matrix [C, F] a column is a filter. */
+export function matrixFilters([C, F]: readonly number[]): GroupLayout {
+  return checkLayout({ F: C, C: F, KK: 1, gf: 0, gc: 1, gk: 0, groups: F });
 }

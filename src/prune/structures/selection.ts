@@ -1,6 +1,6 @@
 /** Which groups stay, given scores and how many: the third of score, budget and selection. */
 
-import type { Constraint, Rule, RunsRule } from "./types.ts";
+import type { Constraint, EvenRule, Rule, RunsRule } from "./types.ts";
 
 /** Every group, the highest score first; ties to the lower index. */
 export function rankGroups(scores: ArrayLike<number>): number[] {
@@ -14,7 +14,22 @@ export function topGroups(scores: ArrayLike<number>, k: number): number[] {
 
 /** The groups that a constraint keeps by these scores, ascending. */
 export function keptGroups({ rule, keep }: Pick<Constraint, "rule" | "keep">, scores: ArrayLike<number>): number[] {
-  return isFixed(rule) ? keptOfRuns(rule, scores) : topGroups(scores, keep);
+  if (isFixed(rule)) return keptOfRuns(rule, scores);
+  return rule?.kind === "even" ? keptEvenly(rule, keep, scores) : topGroups(scores, keep);
+}
+
+/** How many groups a constraint really keeps where it is to keep so many. */
+export function wholeKeep(rule: Rule | undefined, keep: number): number {
+  return rule?.kind === "even" ? rule.runs * Math.max(1, Math.floor(keep / rule.runs)) : keep;
+}
+
+function keptEvenly({ runs, ...rule }: EvenRule, keep: number, scores: ArrayLike<number>): number[] {
+  const length = scores.length / runs;
+  const each = wholeKeep({ ...rule, runs }, keep) / runs;
+  return Array.from({ length: runs }, (_, run) => {
+    const own = Array.from({ length }, (_, i) => scores[run * length + i]);
+    return topGroups(own, each).map((i) => run * length + i);
+  }).flat();
 }
 
 /** Whether a rule says itself how many groups stay, so that no budget can. */

@@ -11,6 +11,8 @@ import { layer } from "./layer.ts";
 import { nOfM } from "./n_m.ts";
 import { pattern } from "./pattern.ts";
 import type { Granularity, Rule, Span, Structure, StructureKind, StructureOf } from "./types.ts";
+import { qk } from "./qk.ts";
+import { v } from "./v.ts";
 import { vector } from "./vector.ts";
 import { weight } from "./weight.ts";
 
@@ -18,6 +20,8 @@ import { weight } from "./weight.ts";
 const STRUCTURES: { readonly [G in Granularity]: StructureKind<StructureOf<G>> } = {
   layer,
   filter,
+  qk,
+  v,
   channel,
   column,
   block,

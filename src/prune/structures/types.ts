@@ -8,12 +8,13 @@ import type { GroupLayout, GroupPlaces } from "../../../kernels/project/layout.t
 import type { Layer } from "../rules/layer_view.ts";
 
 /** The kinds of groups that need no further word. */
-export type PlainGranularity = "layer" | "filter" | "channel" | "column" | "kernel" | "weight";
+export type PlainGranularity = "layer" | "qk" | "v" | "filter" | "channel" | "column" | "kernel" | "weight";
 
 /**
  * What a group is, for a weight [F, C, KH, KW] with the GEMM view [F, C·KH·KW]:
  *
  * - layer: all layers of a branch between a stream and the sum that adds to it
+ * - qk: dimension j of the queries and keys of a head; v: one of its values
  * - filter, channel, column, kernel, weight: a row; an input channel; a column; one (f, c); one number
  * - block: a tile of block[0] rows × block[1] columns of the GEMM view
  * - block-punched: one tap of all the kernels of block[0] filters × block[1] channels
@@ -35,8 +36,8 @@ export type Structure =
 export type Granularity = Structure["granularity"];
 export type StructureOf<G extends Granularity> = Extract<Structure, { readonly granularity: G }>;
 
-/** One layer's weight; the filters of all layers that are coupled; or whole branches of the network. */
-export type Span = "layer" | "coupled layers" | "branches";
+/** One layer's weight; the filters of all layers that are coupled; attention's heads; or whole branches of the network. */
+export type Span = "layer" | "coupled layers" | "heads" | "branches";
 
 /** What there is to know about one kind of structure: an entry of `STRUCTURES`. */
 export interface StructureKind<S extends Structure> {
@@ -59,7 +60,17 @@ export interface StructureKind<S extends Structure> {
 }
 
 /** How the groups that stay are chosen, where it isn't the `keep` of the highest score. */
-export type Rule = RunsRule | PatternRule;
+export type Rule = RunsRule | PatternRule | EvenRule;
+
+/**
+ * Of each of so many runs of equal length as many groups stay, those of the highest scores: keep / runs, rounded down, one at least.
+ */
+export interface EvenRule {
+  /** Tells it from other rules. */
+  readonly kind: "even";
+  /** How many runs the groups are. */
+  readonly runs: number;
+}
 
 /** Of each run of m groups in a row of `length`, the n of the highest score stay. */
 export interface RunsRule {

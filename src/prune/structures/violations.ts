@@ -5,10 +5,11 @@ import type { Constraint } from "./types.ts";
 
 /**
  * Non-zero numbers beyond what the constraint's rule allows in one place: more than n in a run of m; more than four taps in a
- * kernel, and the four of kernels whose pattern is not among the `library` most frequent. 0 for a constraint without a rule.
+ * kernel, and the four of kernels whose pattern is not among the `library` most frequent. 0 for a constraint without such a rule.
  */
 export function violations({ rule, members: [{ param }] }: Constraint, params: Params): number {
-  if (!rule) return 0;
+  // Whole groups are gone or not, evenly or otherwise.
+  if (!rule || rule.kind === "even") return 0;
   const { data } = params.get(param)!;
   return rule.kind === "runs" ? violationsOfRuns(data, rule) : violationsOfPatterns(data, rule.library);
 }
