@@ -15,6 +15,8 @@ export const oneshot = v.pipe(
   record({
     kind: v.literal("oneshot"),
     ...filters,
+    /** What goes: filters, or dimensions of queries and keys, whose scores are fitted whatever select and refit say. */
+    structure: v.optional(word("filter", "qk")),
     /** Training images, spread evenly over them; their labels aren't looked at. */
     images: v.optional(count(1), 1000),
     /** The groups that others make up for best, or another choice. */
@@ -22,5 +24,9 @@ export const oneshot = v.pipe(
     /** What the layers behind are given for what has gone: nothing, its mean, or a fit of all that stays. */
     refit: v.optional(word("none", "bias", "affine"), "affine"),
   }),
+  v.check(
+    ({ structure, budget }) => structure !== "qk" || budget === undefined,
+    "structure qk takes keep, a ratio for all heads: a budget is for filters",
+  ),
   v.check(({ keep, budget }) => (keep === undefined) !== (budget === undefined), "expected one of keep and budget"),
 );

@@ -395,6 +395,11 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
     "stages.0: stream: true makes the network small in each step, and compact is false: leave one of them out",
   ],
   [
+    "a budget for queries and keys without labels",
+    small([{ kind: "oneshot", structure: "qk", budget: { macs: 0.5 } }]),
+    "stages.0: structure qk takes keep, a ratio for all heads: a budget is for filters",
+  ],
+  [
     "streams beside blocks",
     small([{ kind: "prune", keep: 0.5, constraints: [{ kind: "filter", stream: true }, { kind: "block" }] }]),
     /blocks and runs are counted off from where its tensors begin: prune them in a stage of their own/,

@@ -55,4 +55,14 @@ test("dimensions of heads go by pruning and by ADMM, as many from each head", as
   }
 });
 
+test("without labels scores are fitted to fewer dimensions, and the network is proved and verified", async () => {
+  const stages = [train(1), { kind: "oneshot", structure: "qk", keep: 0.5, images: 64 }];
+  const { report, store } = await prune(tinyRecipe(stages, microDeit));
+  assert.is(report.achieved["qk *"], 0.5);
+  assert.ok("inputs" in report.equivalence && report.equivalence.inputs > 0);
+  const { model: { graph } } = await readModel(store, DIR);
+  assert.equal(graph.params["blocks.5.attn.qkv.weight"].shape, [12, 24]);
+  await assertSound(store);
+});
+
 test.run();

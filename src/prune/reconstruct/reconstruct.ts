@@ -14,6 +14,7 @@ import { scoreGroups } from "../criteria/score.ts";
 import { bothMasks, maskModel, type Masks, masksOf } from "../structures/masks.ts";
 import type { Constraint } from "../structures/types.ts";
 import type { RefitKind } from "./affine_refit.ts";
+import { withFittedScores } from "./fit_heads.ts";
 import {
   type LayerReader,
   layerReaders,
@@ -32,7 +33,7 @@ export interface ReconstructOptions {
   readonly model: Model;
   /** All of them are looked at: a thousand do. Labels aren't. */
   readonly images: Dataset;
-  /** Whole filters, in order of execution. */
+  /** Whole filters, or dimensions of queries and keys (`qk`), whose scores are fitted whatever `select` and `refit` say. */
   readonly constraints: readonly Constraint[];
   /** How those that go are chosen: one of `SELECTIONS`, or a criterion that needs no labels. Default "obs". */
   readonly select?: string;
@@ -71,7 +72,11 @@ export async function reconstruct(options: ReconstructOptions): Promise<Reconstr
   let model = options.model;
   let masks: Masks = new Map();
   for (const [i, constraint] of constraints.entries()) {
-    if (constraint.keep < constraint.groups) {
+    if (constraint.keep < constraint.groups && constraint.kind === "qk") {
+      const fitted = await withFittedScores(options, model, constraint);
+      masks = bothMasks(masks, masksOf([{ constraint, kept: fitted.kept }], model.params));
+      model = fitted.model;
+    } else if (constraint.keep < constraint.groups) {
       const readers = (await readersOf(options, model, [constraint])).get(constraint)!;
       const selection = await selectionFor(options, model, constraint);
       const kept = selection.kept(readers.map(({ reader }) => reader), constraint.keep);

@@ -23,6 +23,8 @@ export interface ReconstructionRequest {
   readonly exclude?: readonly string[];
   /** Filters that stay in any case; default 1. */
   readonly minKeep?: number;
+  /** What goes; default "filter". Of "qk" there is no budget. */
+  readonly granularity?: "filter" | "qk";
 }
 
 /** How many of its filters each layer keeps. */
@@ -50,9 +52,16 @@ export interface Reconstructible {
  */
 export function reconstructible(
   graph: Graph,
-  { keep = 1, layers, exclude, minKeep }: ReconstructionRequest,
+  { keep = 1, layers, exclude, minKeep, granularity = "filter", budget }: ReconstructionRequest,
 ): Reconstructible {
-  const asked = { granularity: "filter", keep, layers, exclude, minKeep } as const;
+  const asked = { granularity, keep, layers, exclude, minKeep } as const;
+  if (granularity === "qk") {
+    if (budget) {
+      throw new UserError("reconstruction of queries and keys has no budget: give keep, a ratio for all heads");
+    }
+    const able = coupledConstraints(graph, asked).map(({ members: [{ param }] }) => param);
+    return { options: { ...asked, layers: able, exclude: undefined }, refused: [] };
+  }
   const refused: { layer: string; why: string }[] = [];
   const able = coupledConstraints(graph, asked).filter((constraint) => {
     const why = reconstructionRefusal(constraint, graph);
