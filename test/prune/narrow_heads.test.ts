@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { exportOnnx } from "../../src/formats/onnx/export.ts";
 import { importOnnx } from "../../src/formats/onnx/import.ts";
+import { builder } from "../../src/graph/build.ts";
 import { assertEquivalent } from "../../src/graph/equivalence.ts";
 import { scatterModel } from "../../src/graph/scatter.ts";
 import type { Model } from "../../src/graph/types.ts";
@@ -102,6 +103,47 @@ test("what is narrow already can be narrowed further", () => {
   const [{ q, v }] = headsOf(twice);
   assert.equal([q.depth, v.depth], [2, 1]);
   assert.ok(difference(masked, twice) <= 1e-6);
+});
+
+/** One attention of two heads of four, of which `read` numbers are read by a projection. */
+function attended(read: number, outputs: "projection" | "heads as well"): Model {
+  const b = builder("g", ["N", 6, 5]);
+  const x = b.transpose(b.input, [0, 2, 1]);
+  const [q, k, v] = ["q", "k", "v"].map((name) =>
+    b.transpose(b.reshape(b.linear(x, { name, out: 8 }), [5, 2, 4]), [0, 2, 1, 3])
+  );
+  const heads = b.attention(q, k, v, { name: "attend" });
+  const part = read < 4 ? b.slice(heads, { axes: [3], starts: [0], ends: [read] }) : heads;
+  const joined = b.reshape(b.transpose(part, [0, 2, 1, 3]), [5, 2 * read]);
+  const y = b.linear(joined, { name: "proj", out: 3 });
+  return modelOf(b.graph(outputs === "projection" ? [y] : [y, heads]));
+}
+
+test("values stay where not all that they fill is read, or the heads are given as they are", () => {
+  for (const model of [attended(2, "projection"), attended(4, "heads as well")]) {
+    const [{ q, v, output }] = headsOf(model);
+    assert.is(output, undefined);
+    const masked = without(without(model, q, [[0, 3], [1, 0]]), v, [[0, 3], [1, 3], [0, 0], [1, 1]]);
+    const { model: small } = compact(masked);
+    assert.equal(["q.weight", "v.weight"].map((name) => shapeOf(small, name)), ["6x6", "6x8"]);
+    assert.ok(difference(masked, small) <= 1e-6);
+  }
+  const model = attended(4, "projection");
+  const masked = without(model, headsOf(model)[0].v, [[0, 0], [1, 1]]);
+  assert.is(shapeOf(compact(masked).model, "v.weight"), "6x6");
+});
+
+test("projections that others read, or that share weights, stay whole", () => {
+  const b = builder("g", ["N", 6, 5]);
+  const x = b.transpose(b.input, [0, 2, 1]);
+  const make = (name: string) => b.linear(x, { name, out: 8 });
+  const split = (tokens: string) => b.transpose(b.reshape(tokens, [5, 2, 4]), [0, 2, 1, 3]);
+  const [q, k, v] = ["q", "k", "v"].map(make);
+  const heads = b.transpose(b.attention(split(q), split(k), split(v), { name: "attend" }), [0, 2, 1, 3]);
+  const y = b.linear(b.reshape(heads, [5, 8]), { name: "proj", out: 3 });
+  const model = modelOf(b.graph([y, b.relu(q)]));
+  const { found, refused } = attentionHeads(model.graph, dependencyGraph(model.graph));
+  assert.equal([found.length, refused.get("attend")], [0, "others read its queries, keys or values as well"]);
 });
 
 test("masked = compact in random networks, and as many dimensions went as each head could spare", () => {

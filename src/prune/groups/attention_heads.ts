@@ -63,7 +63,9 @@ export function attentionHeads(graph: Graph, { shapes, layers }: DependencyGraph
       continue;
     }
     const output = outputOf(node.outputs[0], graph, around, layers);
-    found.push({ node, heads: shape[1] as number, q, k, v, ...output && { output } });
+    // Where less of the heads is read than the values fill, a dimension may be one that nobody reads.
+    const reads = output !== undefined && output.depth >= v.depth;
+    found.push({ node, heads: shape[1] as number, q, k, v, ...reads && { output } });
   }
   return { found, refused };
 }
@@ -105,7 +107,9 @@ function outputOf(
   layers: DependencyGraph["layers"],
 ): AttentionHeads["output"] {
   const features = outputFeatures(value, around);
-  if (!features || graph.outputs.includes(features.value)) return undefined;
+  if (!features) return undefined;
+  const values = [value, ...features.between.flatMap(({ outputs }) => outputs)];
+  if (values.some((name) => graph.outputs.includes(name))) return undefined;
   const readers = around.readers.get(features.value) ?? [];
   const layer = readers.length === 1 ? layers.get(readers[0].name) : undefined;
   const covers = layer && features.features.length === layer.channels;
