@@ -49,6 +49,7 @@ export { snipAtStart, type SnipAtStartCallback, type SnipAtStartOptions } from "
 export { type RhoOptions, rhoSchedule } from "../prune/methods/rho.ts";
 export { type Purified, purify, type PurifyOptions, type Size } from "../prune/methods/purify.ts";
 export { type Pair, pruneFilters, zooPair } from "../prune/methods/uniform.ts";
+export { bridgeLayers } from "../prune/rewrite/bridge_layers.ts";
 export { compact, type CompactOptions, type CompactReport, type LayerWidth } from "../prune/rewrite/compact.ts";
 export { compactScattered, type ScatterChoice, type ScatterChoiceOptions } from "../prune/rewrite/scatter_choice.ts";
 export { type Removed, removeUnused } from "../prune/rewrite/unused.ts";
