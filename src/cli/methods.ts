@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { Prepare } from "../recipe/prepare.ts";
 import type { StageKind } from "../recipe/registry.ts";
 import type { Io } from "./io.ts";
 import { formatTable } from "./table.ts";
@@ -91,16 +92,50 @@ const METHODS: Readonly<Record<Exclude<StageKind, Other>, Method>> = {
   },
 };
 
+/** What a `train` stage may do beside learning, under its key `prepare`. */
+const PREPARING: Readonly<Record<keyof Prepare, Method>> = {
+  slimming: {
+    data: "labelled images",
+    shrinks: "nothing yet",
+    summary: "presses the γ of batch norms towards 0",
+    source: "Liu et al. 2017, arXiv 1708.06519",
+  },
+  "group-lasso": {
+    data: "labelled images",
+    shrinks: "nothing yet",
+    summary: "presses whole groups of any structure to exactly 0",
+    source: "Wen et al. 2016, arXiv 1608.03665",
+  },
+  "growing-l2": {
+    data: "labelled images",
+    shrinks: "nothing yet",
+    summary: "presses what is to go towards 0, harder and harder",
+    source: "Wang et al. 2021, arXiv 2012.09243",
+  },
+  regrow: {
+    data: "labelled images",
+    shrinks: "by its structure",
+    summary: "what was made 0 may come back while the network trains",
+    source: "Evci et al. 2020, arXiv 1911.11134",
+  },
+  snip: {
+    data: "labelled images",
+    shrinks: "by its structure",
+    summary: "prunes before the first step, and trains what is left",
+    source: "Lee et al. 2019, arXiv 1810.02340",
+  },
+};
+
 export function methodsCommand(io: Io): Command {
   return new Command("methods").description("list the stages that make a network smaller, and what they need")
     .action(() => {
-      const rows = Object.entries(METHODS).map(([name, { data, shrinks, source, summary }]) => [
-        name,
-        data,
-        shrinks,
-        source,
-        summary,
-      ]);
-      io.out(formatTable([["stage", "looks at", "what shrinks", "source", "what it does"], ...rows], { header: true }));
+      const rows = (methods: Readonly<Record<string, Method>>) =>
+        Object.entries(methods).map((
+          [name, { data, shrinks, source, summary }],
+        ) => [name, data, shrinks, source, summary]);
+      const columns = ["looks at", "what shrinks", "source", "what it does"];
+      io.out(formatTable([["stage", ...columns], ...rows(METHODS)], { header: true }));
+      io.out("");
+      io.out(formatTable([["train: prepare", ...columns], ...rows(PREPARING)], { header: true }));
     });
 }

@@ -19,12 +19,12 @@ import { optionsOf } from "../recipe/constraints.ts";
 import type { Until } from "../recipe/prune_schedules.ts";
 import type { StageOf } from "../recipe/registry.ts";
 import { percent } from "../report/format.ts";
+import { pointOf } from "../report/points.ts";
 import type { UntilAttempt, UntilCost, UntilRecord } from "../report/types.ts";
 import type { RunContext } from "./context.ts";
 import { type Phase, savedPhase } from "./fit.ts";
 import { applyMasks, rememberNetwork, retrain, takeBack } from "./prune_step.ts";
 import { criterionOf, gatheredFor } from "./request.ts";
-import { pointOf } from "../report/points.ts";
 
 type UntilStage = StageOf<"prune"> & { readonly until: Until };
 

@@ -364,6 +364,7 @@ test("structures and methods list what can be asked for, what shrinks, and what 
   assert.match(out[1], /^oneshot +images +filters/m);
   assert.match(out[1], /^compact +nothing +all that is 0/m);
   for (const kind of out[1].split("\n").slice(2).map((line) => line.split(" ")[0])) assert.ok(kind in stages, kind);
+  assert.match(out[3], /^regrow +labelled images +by its structure/m);
 });
 
 test.run();

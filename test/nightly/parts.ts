@@ -34,6 +34,12 @@ export const NIGHTLY: readonly NightlyPart[] = [
     args: [],
   },
   {
+    name: "until",
+    what: "pruning until a floor of accuracy is met, against a scan by hand: within one step of each other",
+    script: "test/nightly/until.ts",
+    args: [],
+  },
+  {
     name: "mutants",
     what: "small errors in the code that decides: the tests must notice nine of ten",
     script: "test/mutation/run.ts",

@@ -182,6 +182,11 @@ test("regrow: of six groups that have three, one goes and the one of the largest
   assert.equal(kept([0, 9, 0, 9, 0, 9], 0.3), [0, 2, 4]);
 });
 
+test("regrow refuses what chooses its groups by a rule", () => {
+  const constraints = constraintsOf(graph, [{ granularity: "n:m", n: 2, m: 4, keep: 1, layers: ["fc"] }]);
+  assert.throws(() => regrow({ constraints, criterion: l2, seed: 1, masks: new Map() }), /^regrow: fc:n:m chooses/);
+});
+
 function zeroGroups(after: Params, constraints: readonly Constraint[]): number[] {
   return constraints.map((constraint) =>
     scoreGroups(l2, constraint, { model: { graph, params: after }, seed: 0 }).scores.filter((s) => s === 0).length
@@ -249,9 +254,11 @@ const makers: Readonly<Record<string, () => Callback>> = {
 };
 
 for (const [name, make] of Object.entries(makers)) {
-  test(`${name}: stopped after any step and taken up again, it ends in the same bits`, async () => {
+  test(`${name}: stopped after any step and taken up again, it ends in the same bits, and all memory is given back`, async () => {
     const more = { optimizer: { kind: "sgd", lr: 0.05 } } as const;
+    const before = gpu.stats().liveBytes;
     const whole = await train(options([make()], more));
+    assert.is(gpu.stats().liveBytes, before);
     for (const after of [1, 2, 5, 7]) {
       let saved: Snapshot | undefined;
       const keep = checkpoint((snapshot) => Promise.resolve(void (saved = snapshot)));

@@ -1,3 +1,4 @@
+import { UserError } from "../../errors.ts";
 import type { HostTensor, Params } from "../../graph/types.ts";
 import { applyMask } from "../../tensor/optimizer.ts";
 import { setMask } from "../../train/state.ts";
@@ -36,9 +37,17 @@ export interface RegrowCallback extends Callback {
  * Biases, γ and β are masked only when nothing comes back any more, and from then on all that is gone stays 0: a filter of zeros
  * makes its shift β, and where that isn't above 0 a ReLU behind it lets no gradient through. So soft filters are trained for a
  * period before the first become 0, and exchanges of whole filters want a network that is trained already.
+ *
+ * @throws UserError for constraints to n:m or patterns
  */
 export function regrow(options: RegrowOptions): RegrowCallback {
   const { constraints, returns = "gradients", until = 0.75 } = options;
+  const ruled = constraints.find(({ rule }) => rule);
+  if (ruled) {
+    throw new UserError(
+      `regrow: ${ruled.name} chooses its groups by a rule of its own, which an exchange would break: leave it out`,
+    );
+  }
   let masks: Masks | undefined;
   let phase: "choosing" | "settled" = "choosing";
   const put = ({ gpu, state }: Training, wanted: Masks) => {
