@@ -2,9 +2,11 @@
  * Between the page and its worker, which owns the GPU: the page asks, the worker answers once and tells meanwhile. Plain
  * data; files go as bytes and never leave the device.
  */
+import type { NamedBlob } from "../data/blob_files.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import type { Mode, SessionEvent, Variant } from "../measure/session/types.ts";
 import type { Backend } from "../report/devices/record.ts";
+import type { GivenImages, GivenNetwork, PixelName, Prediction, ShrunkNetwork, WayName } from "./shrink/types.ts";
 
 /** What the page can time: a network of the zoo, a run's that the server has, or one that was dropped on the page. */
 export interface NetworkEntry {
@@ -41,6 +43,24 @@ export interface Calls {
   trainState: { request: Record<never, never>; answer: { readonly resumable: boolean; readonly finished: boolean } };
   /** A file of the finished run: model.onnx, report.html. */
   trainFile: { request: { readonly name: string }; answer: { readonly bytes: Uint8Array<ArrayBuffer> } };
+  /** An .onnx file that is to become smaller; the one before it is forgotten, with all that belongs to it. */
+  shrinkNetwork: {
+    request: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> };
+    answer: GivenNetwork;
+  };
+  /** Images for it, without labels: single files, those of folders, archives. They are read where they are. */
+  shrinkImages: { request: { readonly files: readonly NamedBlob[] }; answer: GivenImages };
+  /** Finds out what its parts are worth. */
+  shrinkLook: {
+    request: { readonly way: WayName; readonly pixels: PixelName };
+    answer: { readonly most: number };
+  };
+  /** What would be left, by what looking has found; `removed` is a fraction of the multiply-adds. */
+  shrinkPredict: { request: { readonly way: WayName; readonly removed: number }; answer: Prediction };
+  /** Makes, proves and judges it; `measure` knows it by the id that comes back. */
+  shrinkMake: { request: { readonly way: WayName; readonly removed: number }; answer: ShrunkNetwork };
+  /** The file of the network that was made last. */
+  shrinkFile: { request: Record<never, never>; answer: { readonly bytes: Uint8Array<ArrayBuffer> } };
   /** Times each layer shape of a network at many widths. */
   buildTable: { request: { readonly network: string; readonly batch: number }; answer: LatencyTable };
 }

@@ -267,6 +267,67 @@ test("training stops, resumes, and gives its files", async () => {
   assert.is((await download).suggestedFilename(), "model.onnx");
 });
 
+/** Opens the page where networks are shrunk, and gives it a network and so many images. */
+async function shrinking(scenario: Scenario, images = 10): Promise<void> {
+  await open(scenario);
+  await page.getByRole("navigation").getByRole("button", { name: "Shrink" }).tap();
+  const file = (name: string) => ({ name, mimeType: "application/octet-stream", buffer: Buffer.alloc(8) });
+  await page.getByLabel("Network (.onnx)").setInputFiles(file("net.onnx"));
+  await page.getByLabel(/^Images/).setInputFiles(Array.from({ length: images }, (_, i) => file(`${i}.png`)));
+}
+
+test("shrinking: what files are wanted, and which can't be read", async () => {
+  await open("sound");
+  await page.getByRole("navigation").getByRole("button", { name: "Shrink" }).tap();
+  await inspect("shrink-start");
+  const broken = { name: "broken.onnx", mimeType: "application/octet-stream", buffer: Buffer.alloc(8) };
+  await page.getByLabel("Network (.onnx)").setInputFiles(broken);
+  await page.getByRole("alert").getByText("broken.onnx: ends in the middle of a tensor").waitFor();
+  await page.getByRole("button", { name: "Try again" }).waitFor();
+  await shrinking("sound", 3);
+  await page.getByRole("alert").getByText("found 3 images, expected 8 at least").waitFor();
+  await inspect("shrink-few");
+});
+
+test("shrinking: the preview follows the slider without looking again", async () => {
+  await shrinking("sound");
+  const slider = page.getByRole("slider");
+  await slider.waitFor();
+  assert.equal(await Promise.all(["min", "max"].map((name) => slider.getAttribute(name))), ["5", "40"]);
+  for (const [place, macs] of [["10", "36.5 M"], ["40", "24.3 M"]]) {
+    await slider.fill(place);
+    await page.getByRole("row", { name: new RegExp(`MACs 40.6 M ${macs}`) }).waitFor();
+    await page.getByRole("button", { name: `Shrink by ${place} %` }).waitFor();
+  }
+  await page.getByText("Layer by layer", { exact: true }).tap();
+  await page.getByRole("row", { name: /layer3\.2\.conv1 13 of 64/ }).waitFor();
+  assert.ok(await page.getByRole("radio", { name: "Fewer layers" }).isDisabled());
+  await page.getByText(/Fewer layers: no block/).waitFor();
+  await inspect("shrink-preview");
+});
+
+test("shrinking: the result has a proof, its times and a file, and goes when the slider moves", async () => {
+  await page.getByRole("button", { name: "Shrink by 40 %" }).tap();
+  await page.getByText(/94\.0 % keep their largest output/).waitFor();
+  await page.getByText(/ms before, .* as fast/).waitFor();
+  await inspect("shrink-result");
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Download ONNX file" }).tap();
+  assert.is((await download).suggestedFilename(), "net-small.onnx");
+  await page.getByRole("slider").fill("10");
+  await page.getByRole("heading", { name: "The smaller network" }).waitFor({ state: "detached" });
+});
+
+test("shrinking: looking can be stopped, and taken up again", async () => {
+  await shrinking("endless");
+  await page.getByText("looking at the network").waitFor();
+  await inspect("shrink-looking");
+  await page.getByRole("button", { name: "Stop" }).tap();
+  await page.getByRole("button", { name: "Try again" }).tap();
+  await page.getByRole("button", { name: "Stop" }).waitFor();
+  assert.is(await page.getByRole("alert").textContent(), "");
+});
+
 test("without a server the result goes by file or by link, and the link shows it read-only", async () => {
   await phone.context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await open("sound", server.address);

@@ -75,6 +75,42 @@ const handlers: { readonly [N in CallName]: (call: Call<N>) => Promise<Calls[N][
   },
   trainState: () => ({ resumable: trained === "begun", finished: trained === "finished" }),
   trainFile: () => ({ bytes: new Uint8Array([1, 2, 3]) }),
+  shrinkNetwork({ request: { name } }) {
+    if (name.startsWith("broken")) throw new Error(`${name}: ends in the middle of a tensor`);
+    const ways = {
+      width: { parts: 2 },
+      depth: { refused: "no block of layers that one linear layer could stand for" },
+    };
+    const pixels = ["measured", "imagenet", "unit", "symmetric"] as const;
+    return { title: name, input: [3, 32, 32], cost: WHOLE, ways, pixels, notes: [] };
+  },
+  shrinkImages({ request: { files } }) {
+    if (files.length < 8) throw new Error(`found ${files.length} images, expected 8 at least`);
+    return { fitted: 400, judged: 100, notes: ["2 of 502 images can't be decoded, such as a.jpg"] };
+  },
+  async shrinkLook({ tell, stopped }) {
+    tell({ kind: "progress", done: 3, total: 9, text: "looking at the network" });
+    if (SCENARIO === "endless") {
+      await stopped;
+      throw new Error("stopped");
+    }
+    return { most: 0.42 };
+  },
+  shrinkPredict: ({ request: { removed } }) => predicted(removed),
+  shrinkMake({ request: { removed } }) {
+    const { before, after } = predicted(removed);
+    return {
+      id: "digits",
+      before,
+      after,
+      fileBytes: { before: 1_093_963, after: 760_120 },
+      proof: { maxRel: 3.1e-7, inputs: 128 },
+      judged: { images: 100, loss: 0.081, agreement: 0.94 },
+      notes: ["400 images tell too little of 2 layers, whose fits are held back"],
+      seconds: 4.2,
+    };
+  },
+  shrinkFile: () => ({ bytes: new Uint8Array([8, 1]) }),
   async buildTable({ request: { network, batch }, tell, stopped }) {
     tell({ kind: "progress", done: 3, total: 9, text: "Conv 3×3 of 8×8: 4 → 16" });
     if (SCENARIO === "endless") {
@@ -99,6 +135,28 @@ const handlers: { readonly [N in CallName]: (call: Call<N>) => Promise<Calls[N][
     };
   },
 };
+
+const WHOLE = { macs: 40_551_808, params: 270_896, bytes: 1_083_584 };
+
+/** Of two layers, one loses all that goes. */
+function predicted(removed: number): Calls["shrinkPredict"]["answer"] {
+  const half = { macs: WHOLE.macs / 2, params: WHOLE.params / 2, bytes: WHOLE.bytes / 2 };
+  const less = (part: typeof half, by: number) => ({
+    macs: Math.round(part.macs * (1 - by)),
+    params: Math.round(part.params * (1 - by)),
+    bytes: Math.round(part.bytes * (1 - by)),
+  });
+  const kept = Math.round(64 * (1 - 2 * removed));
+  return {
+    before: WHOLE,
+    after: less(WHOLE, removed),
+    parts: [
+      { name: "layer1.0.conv1", filters: { kept: 16, of: 16 }, before: half, after: half },
+      { name: "layer3.2.conv1", filters: { kept, of: 64 }, before: half, after: less(half, 2 * removed) },
+    ],
+    loss: removed / 4,
+  };
+}
 
 async function measure({ request, tell, stopped }: Call<"measure">): Promise<{ complete: boolean }> {
   if (SCENARIO === "broken") throw new Error("the planner asked for 0 workgroups");

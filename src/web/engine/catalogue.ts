@@ -26,7 +26,9 @@ export interface Catalogue {
   list(): Promise<readonly NetworkEntry[]>;
   /** Throws UserError for an id that isn't listed. */
   networks(ids: readonly string[]): Promise<Network[]>;
+  /** Takes the place of one of the same id. */
   add(network: Network): void;
+  remove(id: string): void;
 }
 
 /** Of the zoo, by size: title and what its images are. */
@@ -62,6 +64,7 @@ export function createCatalogue(base: URL, server: Server): Catalogue {
       });
     },
     add: (network) => void added.set(network.entry.id, network),
+    remove: (id) => void added.delete(id),
   };
 }
 

@@ -5,12 +5,15 @@ import { measureSession } from "../../measure/session/session.ts";
 import { createVisibility } from "../../measure/session/visibility.ts";
 import type { Store } from "../../store/types.ts";
 import { answerCalls } from "../answers.ts";
+import { createShrinker } from "../shrink/shrinker.ts";
 import type { FromWorker, ToWorker } from "../messages.ts";
 import { createCatalogue, forSession } from "./catalogue.ts";
 import { createClassifier } from "./classify.ts";
+import { decodeInBrowser } from "./decode_image.ts";
 import { createDevice } from "./device.ts";
 import { fileNetwork } from "./file.ts";
 import { createServer } from "./server.ts";
+import { shrinkHandlers } from "./shrink.ts";
 import { createTraining } from "./train.ts";
 import { createTurns } from "./turns.ts";
 
@@ -32,6 +35,7 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
   const training = createTraining({ base, store, tool, open: device.open });
   const classify = createClassifier(base, device);
   const turns = createTurns();
+  const shrinker = createShrinker(device, decodeInBrowser);
 
   return answerCalls(
     {
@@ -64,6 +68,7 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
         turns.long(() => training.run({ resume, signal, onEvent: tell })),
       trainState: () => training.state(),
       trainFile: async ({ request: { name } }) => ({ bytes: await training.file(name) }),
+      ...shrinkHandlers(shrinker, catalogue, turns),
       buildTable: ({ request: { network, batch }, signal, tell }) =>
         turns.timing(async () => {
           signal.throwIfAborted();

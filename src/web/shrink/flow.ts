@@ -101,7 +101,7 @@ export function afterEvent(flow: Flow, event: FlowEvent): Flow {
     case "asked":
       return { ...flow, ...UNMADE, asked: true };
     case "shrunk":
-      return { ...flow, shrunk: event.shrunk };
+      return { ...flow, shrunk: event.shrunk, rows: undefined };
     case "timed":
       return { ...flow, rows: event.rows };
     case "held":

@@ -36,7 +36,7 @@ const LEAST_IMAGES = 8;
 const JUDGED = 5;
 const MOST_JUDGED = 128;
 /** Images that layers are compared by: they are only set against each other. */
-const MOST_LOOKED = 128;
+const MOST_LOOKED = 48;
 const MOST_BATCH = 64;
 /** Of the activations of one pass. */
 const MOST_ACTIVATIONS = 2 ** 28;
@@ -49,6 +49,7 @@ export interface CallProgress {
 
 /** Answers the page's calls, in the order of the page's steps. Each throws UserError with one line that says what is wrong. */
 export interface Shrinker {
+  /** Lets go of the network before it, and of all that belonged to it. */
   network(name: string, bytes: Uint8Array<ArrayBuffer>): GivenNetwork;
   images(files: readonly NamedBlob[], going: CallProgress): Promise<GivenImages>;
   /** Gathers what predictions are made from. Gives the fraction of the multiply-adds that can go at most. */
@@ -59,8 +60,6 @@ export interface Shrinker {
   models(): { readonly dense: Model; readonly pruned: Model };
   /** The made network's file. */
   file(): Uint8Array<ArrayBuffer>;
-  /** Lets go of everything. */
-  forget(): void;
 }
 
 interface Read {
@@ -92,6 +91,8 @@ export function createShrinker(
   return {
     network(name, bytes) {
       known = {};
+      // Its buffers, and kernels that nobody will need again.
+      device.close();
       const { model, metadata, layout } = onnxFile(name, bytes);
       known.network = { name, model, metadata, bytes: bytes.length };
       return givenNetwork(known.network, layout);
@@ -122,11 +123,10 @@ export function createShrinker(
       const { looked, pixels } = lookedIn(way);
       known = { ...known, made: undefined };
       const { normalization, shape: [, height, width] } = prepared(images.fitted, pixels, network.metadata);
-      const judged = { ...images.judged, normalization };
+      const judged = firstOf({ ...images.judged, normalization }, amounts(network.model).looked);
       const { made, proof, found } = await device.use(async (gpu) => {
         const made = await looked.make({ gpu, signal, progress }, removed);
-        const proofImages = firstOf(judged, amounts(network.model).looked);
-        const { inputs, batch } = proofInputs(proofImages, 1);
+        const { inputs, batch } = proofInputs(judged, 1);
         const proof = await assertEquivalent(gpu, made.fitted, made.small, inputs, batch);
         return { made, proof, found: await judge(gpu, network.model, made.small, judged) };
       });
@@ -146,10 +146,6 @@ export function createShrinker(
     },
     models: () => ({ dense: need("network").model, pruned: need("made").model }),
     file: () => need("made").file.slice(),
-    forget() {
-      known = {};
-      device.close();
-    },
   };
 
   function lookedIn(way: WayName) {

@@ -11,7 +11,7 @@ import { sharedRecord } from "../share.ts";
 import { TOOL } from "../tool.ts";
 import { cleanName, deviceName } from "./device_name.ts";
 
-export type Tab = "time" | "draw" | "train";
+export type Tab = "time" | "draw" | "train" | "shrink";
 
 /** The page's own address: everything else is beside it. */
 export const base = new URL("./", location.href);

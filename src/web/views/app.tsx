@@ -1,6 +1,7 @@
-/** The page: three things to do, the way between them at the thumb's reach. */
+/** The page: four things to do, the way between them at the thumb's reach. */
 import { message, ready, type Tab, tab } from "../state/app.ts";
 import { Draw } from "./draw.tsx";
+import { Shrink } from "./shrink.tsx";
 import { Time } from "./time.tsx";
 import { Train } from "./train.tsx";
 
@@ -8,6 +9,7 @@ const TABS: readonly { readonly id: Tab; readonly label: string }[] = [
   { id: "time", label: "Time" },
   { id: "draw", label: "Draw" },
   { id: "train", label: "Train" },
+  { id: "shrink", label: "Shrink" },
 ];
 
 export function App() {
@@ -22,6 +24,7 @@ export function App() {
         {tab.value === "time" && <Time />}
         {tab.value === "draw" && <Draw />}
         {tab.value === "train" && <Train />}
+        {tab.value === "shrink" && <Shrink />}
       </main>
       <nav class="tabs" aria-label="What to do">
         {TABS.map(({ id, label }) => (
