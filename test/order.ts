@@ -52,6 +52,7 @@ export const SLOW_FILES: readonly string[] = [
   "browser/ladder.test.ts",
   "browser/page_states.test.ts",
   "browser/session.test.ts",
+  "browser/shrink.test.ts",
   "browser/architectures.test.ts",
   "browser/kept.test.ts",
   "browser/variants.test.ts",

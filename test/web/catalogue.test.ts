@@ -80,6 +80,8 @@ test("networks of one title are told apart where they are timed together", async
   ]);
   const error = await catalogue.networks(["none"]).catch((error) => error);
   assert.match(error.message, /^no network is called "none" here: there are digits, .*file:mine$/);
+  catalogue.remove("file:mine");
+  assert.not((await catalogue.list()).some(({ id }) => id === "file:mine"));
 });
 
 test("a network of the zoo comes once more with a linear layer for each block that one saves something for", async () => {
