@@ -1,6 +1,10 @@
 /** Data for the commands: a progress bar shows downloads and the decoding of images. */
 import { loadDataset, type LoadOptions, loadPart } from "../data/deno.ts";
 import type { PartName } from "../data/images/arrange.ts";
+import { openFiles } from "../data/files_deno.ts";
+import { decodeImage } from "../data/images/decode.ts";
+import { readUnlabelled, type UnlabelledOptions } from "../data/images/unlabelled.ts";
+import { parseSource } from "../data/source.ts";
 import type { InputOptions } from "../data/input.ts";
 import type { Dataset, Splits } from "../data/types.ts";
 import type { DataRequest } from "../recipe/schema.ts";
@@ -18,6 +22,22 @@ export function partLoader(
   dataDir: string | undefined,
 ): (input: InputOptions, ui: Ui) => Promise<{ part: PartName | "all"; data: Dataset }> {
   return (input, ui) => withProgress(ui, (progress) => loadPart(name, part, { ...input, ...progress, dataDir }));
+}
+
+/** Finds images of any folders, whatever these are called; undefined where the data are no folder or archive of images. */
+export function imagesLoader(
+  name: string,
+): ((wanted: Pick<UnlabelledOptions, "shape" | "most">, ui: Ui) => Promise<Dataset>) | undefined {
+  const source = parseSource(name);
+  if (source?.kind !== "folder") return undefined;
+  return (wanted, ui) =>
+    withProgress(ui, async ({ onImages, onNote }) => {
+      const files = await openFiles(source.path);
+      const read = { ...wanted, least: 2, decode: decodeImage, onImages };
+      const { data, notes } = await readUnlabelled(files, read);
+      for (const note of notes) onNote!(note);
+      return { ...data, name: source.path };
+    });
 }
 
 async function withProgress<T>(

@@ -45,7 +45,7 @@ async function loadEngine(): Promise<Engine> {
     { runPrune },
     { verifyRun },
     { tuneModels },
-    { dataLoader, partLoader },
+    { dataLoader, imagesLoader, partLoader },
     { cacheDir },
     { evaluateNetwork },
     { measureTable, timeNetworks },
@@ -77,7 +77,12 @@ async function loadEngine(): Promise<Engine> {
     evaluateNetwork: ({ data, dataDir, ...options }) =>
       evaluateNetwork({ ...options, open, loadPart: partLoader(data, dataDir) }),
     measureSensitivity: ({ data, dataDir, ...options }) =>
-      runSensitivity({ ...options, open, loadPart: partLoader(data, dataDir) }),
+      runSensitivity({
+        ...options,
+        open,
+        loadPart: partLoader(data, dataDir),
+        loadImages: data.part === undefined ? imagesLoader(data.name) : undefined,
+      }),
     timeNetworks: (options) => {
       const { userAgent, hardwareConcurrency: cores } = navigator;
       return timeNetworks({ ...options, open, runtime: { userAgent, cores, isolated: true } });

@@ -39,7 +39,7 @@ export function sensitivityCommand(io: Io, line: string): Command {
     .option("--limit <n>", "images at most, spread evenly (default: all)", wholeNumber(2))
     .option("--layers <name,…>", "layers to look at, * for any characters (default: all that can lose filters)", names)
     .option("--exclude <name,…>", "layers to leave out", names)
-    .option("--no-labels", "don't look at labels: compare the outputs with the whole network's alone")
+    .option("--no-labels", "compare the outputs with the whole network's alone: images need no class folders then")
     .option("--batch <n>", "images at once", wholeNumber(1), SENSITIVITY_BATCH)
     .option("--seed <n>", "of what a criterion draws by lot", wholeNumber(0), 1)
     .option("--out <file>", "the record, which a budget reads (default: runs/sensitivity/<model>.json)")

@@ -1,6 +1,7 @@
 /** Measures what a network loses by each of its layers, from the files that somebody names to a file that a budget reads. */
 import type { PartName } from "../data/images/arrange.ts";
-import type { InputOptions } from "../data/input.ts";
+import type { UnlabelledOptions } from "../data/images/unlabelled.ts";
+import { adaptInput, type InputOptions } from "../data/input.ts";
 import { spread } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
 import { UserError } from "../errors.ts";
@@ -8,8 +9,9 @@ import { digest } from "../formats/checkpoint.ts";
 import { sha256 } from "../formats/sha256.ts";
 import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { graphCost } from "../graph/cost.ts";
+import { inferShapes } from "../graph/infer.ts";
 import type { Model } from "../graph/types.ts";
-import { inputOptions, type NetworkOptions, readGiven, startModel, tellStart } from "../models/given.ts";
+import { type Given, inputOptions, type NetworkOptions, readGiven, startModel, tellStart } from "../models/given.ts";
 import { criterionNamed } from "../prune/criteria/criteria.ts";
 import { gatherFor } from "../prune/criteria/gather.ts";
 import {
@@ -54,6 +56,8 @@ export interface SensitivityRunOptions extends LayersAsked {
   /** How its own device is opened; default: `Gpu.open`. */
   readonly open?: OpenGpu;
   readonly loadPart: (input: InputOptions, ui: Ui) => Promise<{ part: PartName | "all"; data: Dataset }>;
+  /** Images of which nobody says what they show, [C, H, W] each, at most so many: for a file's network whose labels aren't looked at. */
+  readonly loadImages?: (wanted: Pick<UnlabelledOptions, "shape" | "most">, ui: Ui) => Promise<Dataset>;
   /** For the file: "secateur 0.1.0", its commit, the command line. */
   readonly tool: string;
   readonly commit: string;
@@ -64,6 +68,8 @@ type Progress = NonNullable<SensitivityOptions["progress"]>;
 
 const CRITERION = "l2";
 const SEED = 1;
+/** Without labels, where nobody says how many. */
+const MOST_IMAGES = 10_000;
 /** Images for criteria that look at more than weights. */
 const EVIDENCE_IMAGES = 512;
 
@@ -77,7 +83,7 @@ const EVIDENCE_IMAGES = 512;
 export async function runSensitivity(options: SensitivityRunOptions): Promise<SensitivityFile> {
   const { network, store, ui, out, labels, ratios, layers: named, exclude, signal } = options;
   const given = await readGiven(network, store);
-  const { part, data: all } = await options.loadPart(inputOptions(network, given), ui);
+  const { part, data: all } = await loadData(options, given);
   const data = spread(all, options.limit ?? all.count);
   const model = startModel(given, network, data, 0);
   const layers = prunedLayers(model.graph, { ratios, layers: named, exclude });
@@ -120,6 +126,21 @@ export async function runSensitivity(options: SensitivityRunOptions): Promise<Se
     throw error;
   }
   return file!;
+}
+
+/** With labels, or of a network whose input only the data tell, a part of a data set; else any images. */
+async function loadData(
+  { network, labels, limit = MOST_IMAGES, loadPart, loadImages, ui }: SensitivityRunOptions,
+  given: Given,
+): Promise<{ readonly part: PartName | "all"; readonly data: Dataset }> {
+  const input = inputOptions(network, given);
+  const graph = given.model?.graph;
+  if (!graph || !loadImages || labels === "use") return await loadPart(input, ui);
+  const [, ...shape] = graph.inputs[0].shape as [unknown, number, number, number];
+  const [, classes] = inferShapes(graph).get(graph.outputs[0])!;
+  const images = await loadImages({ shape, most: limit }, ui);
+  // Nobody looks at a class, but the network must have as many outputs as there are.
+  return { part: "all", data: adaptInput({ ...images, classes: classes as number }, input) };
 }
 
 function interruption(file: SensitivityFile | undefined, images: number, out: string): string {

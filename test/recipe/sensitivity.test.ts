@@ -1,6 +1,7 @@
 /** From the measurement of what a network loses by each layer to a run whose budget goes by it. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { imagesLoader } from "../../src/cli/data.ts";
 import { UserError } from "../../src/errors.ts";
 import { prune as pruneModel } from "../../src/prune/prune_model.ts";
 import { parseModel } from "../../src/formats/model_file.ts";
@@ -10,6 +11,8 @@ import { runSensitivity, type SensitivityRunOptions } from "../../src/run/measur
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
 import { silentUi } from "../../src/ui.ts";
+import { withFolder, writeFolder } from "../data/fixtures.ts";
+import { pngFile } from "../data/png_file.ts";
 import { testGpu } from "../gpu.ts";
 import { abortedAt } from "./interrupt.ts";
 import { DIR, loadTiny, prune, threeBlocks, tinyRecipe, trainedBlocks } from "./tiny.ts";
@@ -104,6 +107,38 @@ test("wrong files, layers and criteria are told in a line", async () => {
   assert.match(await said(measure(store)), /s.json: not valid JSON/);
   await store.write(OUT, new TextEncoder().encode(`{"kind":"sensitivity","version":2}`));
   assert.match(await said(measure(store)), /version: expected 1, the version that this Secateur reads, got 2|missing/);
+});
+
+test("without labels any images do, in the shape that the network takes", async () => {
+  const asked: unknown[] = [];
+  const file = await measure(await freshStore(), {
+    labels: "ignore",
+    limit: 40,
+    loadPart: () => Promise.reject(new Error("no classes are looked for")),
+    loadImages: async (wanted) => {
+      asked.push(wanted);
+      const { test } = await loadTiny({ name: "digits", validation: 0.15 });
+      return { ...test, classes: 1, labels: new Uint16Array(test.count) };
+    },
+  });
+  assert.equal(asked, [{ shape: [1, 8, 8], most: 40 }]);
+  assert.equal([file.identity.data.part, file.images, file.identity.data.labels], ["all", 40, false]);
+  assert.equal(file.dense, {});
+  assert.ok(file.curves.every(({ points }) => points.every(({ outputLoss }) => outputLoss >= 0)));
+});
+
+test("a folder's images need no classes, spread over as many as are wanted", async () => {
+  await withFolder(async (folder) => {
+    for (const factor of [3, 5, 7]) {
+      const image = await pngFile(8, 8, (row, column, channel) => factor * (8 * row + column + channel) % 256);
+      await writeFolder({ [`${factor}.png`]: image }, `${folder}/some`);
+    }
+    const { count, images, name } = await imagesLoader(`folder:${folder}`)!({ shape: [3, 8, 8], most: 2 }, silentUi());
+    assert.equal([count, name], [2, folder]);
+    // Of the paths in order the first and the second: red of the second pixel.
+    assert.equal([images[1], images[3 * 64 + 1]], [3, 5]);
+  });
+  assert.is(imagesLoader("digits"), undefined);
 });
 
 const byCurves = (more: Record<string, unknown> = {}) => [
