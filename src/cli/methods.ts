@@ -32,7 +32,7 @@ const METHODS: Readonly<Record<Exclude<StageKind, Other>, Method>> = {
   },
   oneshot: {
     data: "images",
-    shrinks: "filters",
+    shrinks: "filters, or queries and keys",
     summary: "filters go, and what reads them is fitted anew; nothing is trained",
     source: "He et al. 2017, arXiv 1707.06168",
   },
