@@ -3,14 +3,15 @@
 /** The nightly sets it for the files that it runs. */
 export const LONG = "SECATEUR_LONG_TESTS";
 
-const nightly = Deno.env.get(LONG) === "1";
+/** Whether all is to be done. */
+export const nightly = Deno.env.get(LONG) === "1";
 
 /** How many cases are drawn. */
 export function drawn(counts: { readonly suite: number; readonly nightly: number }): number {
   return nightly ? counts.nightly : counts.suite;
 }
 
-/** Those of `all` that the suite looks at as well; in the nightly all of them. */
-export function looksAt(name: string, { onlyNightly }: { readonly onlyNightly: readonly string[] }): boolean {
-  return nightly || !onlyNightly.includes(name);
+/** Registers a test as `test` does, but in the nightly alone: another one shows the suite nearly as much in less time. */
+export function onlyNightly(test: (name: string, run: () => void | Promise<void>) => void): typeof test {
+  return nightly ? test : () => {};
 }

@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 import { type BrowserPage, openPage } from "../../bench/browser/page.ts";
 import type { Shown } from "./pages/outbox.ts";
 import type { Trained } from "./pages/training.ts";
+import { onlyNightly } from "../long.ts";
 
 const test = suite("what the page keeps");
 const entry = (name: string) => `${import.meta.dirname}/pages/${name}.ts`;
@@ -36,7 +37,7 @@ test("a result waits until the server has it, whatever answers meanwhile", async
   assert.is(authorization, "Bearer secret");
 });
 
-test("a run that is stopped and resumed ends in the same bits", async () => {
+onlyNightly(test)("a run that is stopped and resumed ends in the same bits", async () => {
   const { whole, pieces, stops } = await page.call<{ whole: string; pieces: string; stops: number }>(entry("resume"));
   assert.is(stops, 4);
   assert.is(pieces, whole);

@@ -5,12 +5,14 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parseDeviceRecord } from "../../src/report/devices/schema.ts";
+import { onlyNightly } from "../long.ts";
 import { additionsMs, type LongestTasks, longestTasks } from "./main_thread.ts";
 import { drivePage } from "./page_driver.ts";
 import { pageWithShortRecipe } from "./short_recipe.ts";
 import { tinyOnnx } from "./small_networks.ts";
 
 const test = suite("the phone page in use");
+const long = onlyNightly(test);
 const shots = Deno.env.get("PAGE_SHOTS");
 
 const { server, phone, page, open, drop, choose, run, finished, kept, last, close } = await drivePage({
@@ -46,7 +48,7 @@ test("a server that goes away amid a run loses nothing", async () => {
   assert.is(stored.device!.fallback, true);
 });
 
-test("results that a closed page left waiting are sent by the next one", async () => {
+long("results that a closed page left waiting are sent by the next one", async () => {
   await open();
   await drop();
   await choose([/small/], ["1"]);
@@ -94,7 +96,7 @@ test("meanwhile no task of the main thread computes for longer than 10⁸ additi
   assert.ok(found.ms <= 10 * known.ms, `${found.ms} ms, the additions ${known.ms}`);
 });
 
-test("both networks see what a finger draws", async () => {
+long("both networks see what a finger draws", async () => {
   await open();
   await page.getByRole("button", { name: "Draw" }).tap();
   const { x, y, width } = (await page.locator("canvas").boundingBox())!;
@@ -119,7 +121,7 @@ test("both networks see what a finger draws", async () => {
   }
 });
 
-test("training begins, shows itself, stops, and can be resumed by the next page", async () => {
+long("training begins, shows itself, stops, and can be resumed by the next page", async () => {
   await open();
   const train = () => page.getByRole("navigation").getByRole("button", { name: "Train" }).tap();
   await train();
@@ -133,7 +135,7 @@ test("training begins, shows itself, stops, and can be resumed by the next page"
   await page.getByRole("button", { name: "Resume" }).waitFor();
 });
 
-test("a latency table of the device is built, and kept with its record", async () => {
+long("a latency table of the device is built, and kept with its record", async () => {
   await open();
   await drop("tiny.onnx", tinyOnnx());
   await page.getByRole("combobox", { name: "Network" }).selectOption("tiny.onnx");

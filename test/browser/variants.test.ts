@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { variants } from "../../kernels/variants.ts";
 import type { Compiled, Shader } from "../kernels/compile.ts";
+import { onlyNightly } from "../long.ts";
 import { combinations, shaders, spread, texts } from "../kernels/shaders.ts";
 import { type BrowserPage, openPage } from "../../bench/browser/page.ts";
 
@@ -20,7 +21,10 @@ test("every variant that the planners can emit compiles on Tint", async () => {
   await compileAll(all);
 });
 
-test("combinations of their constants are valid on Tint", () => compileAll(texts(spread(combinations(variants())))));
+onlyNightly(test)(
+  "combinations of their constants are valid on Tint",
+  () => compileAll(texts(spread(combinations(variants())))),
+);
 
 async function compileAll(all: readonly Shader[]): Promise<void> {
   const { refusals, compiled, lacking } = await page.call<Compiled>(compile, all);

@@ -1,7 +1,7 @@
 /** The test files of which the suite does a part (test/long.ts), in whole. Exits with 1 where a test fails. */
 import { findTests } from "../runner.ts";
 import { LONG } from "../long.ts";
-import { runInWorkers } from "../workers.ts";
+import { type Queue, runInWorkers } from "../workers.ts";
 
 const tests = new URL("../", import.meta.url).pathname;
 const files = findTests(tests, [])
@@ -9,7 +9,10 @@ const files = findTests(tests, [])
   .filter((name) => /from "(\.\.\/)+long\.ts"/.test(Deno.readTextFileSync(`${tests}${name}`)));
 // Each worker inherits it.
 Deno.env.set(LONG, "1");
-const { passed, failed } = await runInWorkers([[{ files }], [{ files }]], {
+const inBrowser = (name: string) => name.startsWith("browser/");
+const outside: Queue = { files: files.filter((name) => !inBrowser(name)) };
+const inside: Queue = { files: files.filter(inBrowser), config: `${tests}browser/deno.json` };
+const { passed, failed } = await runInWorkers([[outside], [inside, outside]], {
   script: `${tests}worker.ts`,
   print: (text) => console.log(text),
 });

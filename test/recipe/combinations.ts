@@ -3,7 +3,7 @@ import { CRITERIA } from "../../src/prune/criteria/criteria.ts";
 import { checkScorable } from "../../src/prune/criteria/score.ts";
 import { BUDGET_RULES } from "../../src/prune/budget/rules.ts";
 import { costNames } from "../../src/prune/budget/costs/costs.ts";
-import { constraintsOf } from "../../src/prune/structures/constraints.ts";
+import { constraintsOf, prunableLayers } from "../../src/prune/structures/constraints.ts";
 import { GRANULARITIES } from "../../src/prune/structures/structures.ts";
 import type { Granularity, Structure } from "../../src/prune/structures/types.ts";
 import { UserError } from "../../src/errors.ts";
@@ -23,7 +23,6 @@ const NO_RULE = "none";
 
 const SETTINGS = {
   criterion: [...CRITERIA.keys()],
-  structure: GRANULARITIES,
   amount: AMOUNTS,
   rule: [NO_RULE, ...BUDGET_RULES.keys()],
   schedule: ["one-shot", "progressive", "gradual", "until"],
@@ -39,7 +38,7 @@ export interface Refused {
 /** The pairs of criterion and structure that are refused on this network. */
 export function refusedPairs(graph: Graph): Refused[] {
   return [...CRITERIA.values()].flatMap((criterion) =>
-    GRANULARITIES.flatMap((structure): Refused[] => {
+    structuresOf(graph).flatMap((structure): Refused[] => {
       try {
         checkScorable(criterion, constraintsOf(graph, [{ ...structureOf(structure), keep: 0.5 }]), graph);
         return [];
@@ -54,7 +53,7 @@ export function refusedPairs(graph: Graph): Refused[] {
 /** Rows that together hold every pair of settings that is allowed. */
 export function combinations(graph: Graph): Row[] {
   const refused = new Set(refusedPairs(graph).map(({ criterion, structure }) => `${criterion} ${structure}`));
-  return pairwise(SETTINGS, (a, b) => {
+  return pairwise({ ...SETTINGS, structure: structuresOf(graph) }, (a, b) => {
     const at = Object.fromEntries([a, b]);
     if (refused.has(`${at.criterion} ${at.structure}`)) return false;
     if (at.schedule !== undefined && at.amount !== undefined) {
@@ -95,6 +94,11 @@ export function stagesOf({ criterion, structure, amount, rule, schedule }: Row):
     images: 64,
   };
   return [prune, { kind: "compact" }];
+}
+
+/** Those that the network has groups of: without attention there are no queries. */
+function structuresOf(graph: Graph): Granularity[] {
+  return GRANULARITIES.filter((name) => prunableLayers(graph, structureOf(name)).length > 0);
 }
 
 function structureOf(granularity: Granularity): Structure {

@@ -5,17 +5,17 @@ import { UserError } from "../../src/errors.ts";
 import type { Recipe } from "../../src/recipe/schema.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { Interrupted } from "../../src/train/errors.ts";
-import { looksAt } from "../long.ts";
+import { nightly } from "../long.ts";
 import { abortedAt, outcome } from "./interrupt.ts";
 import { assertSound, prune, retrain, tinyRecipe, train } from "./tiny.ts";
 
 const test = suite("prepare");
 
 /** Callbacks alone are stopped after each step in test/prune/preparing.test.ts. */
-const onlyNightly = ["soft filters", "all that presses"];
+const NIGHTLY = ["soft filters", "all that presses"];
 
 async function assertResumable(name: string, recipe: Recipe, expected: Record<string, unknown>): Promise<void> {
-  if (!looksAt(name, { onlyNightly })) return;
+  if (!nightly && NIGHTLY.includes(name)) return;
   const store = memoryStore();
   const moments = [5, 16, 3, 9, 2, 31];
   for (let i = 0;; i++) {

@@ -6,7 +6,7 @@ import type { Recipe } from "../../src/recipe/schema.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { Interrupted } from "../../src/train/errors.ts";
 import { silentUi } from "../../src/ui.ts";
-import { looksAt } from "../long.ts";
+import { nightly } from "../long.ts";
 import { abortedAt, outcome } from "./interrupt.ts";
 import { assertSound, DIR, prune, retrain, tinyRecipe, train } from "./tiny.ts";
 
@@ -108,9 +108,7 @@ test("gradually: as many groups stay as were asked for, proved, and resuming cha
   assert.ok(report.achieved.macs <= 0.5 && report.achieved.macs > 0.4, `${report.achieved.macs}`);
   assert.ok("maxRel" in report.equivalence);
   // The callback alone is stopped after each step in test/prune/gradual.test.ts.
-  if (looksAt("gradual", { onlyNightly: ["gradual"] })) {
-    assert.equal(await inPieces(recipe, [5, 16, 3, 9, 2]), await outcome(store));
-  }
+  if (nightly) assert.equal(await inPieces(recipe, [5, 16, 3, 9, 2]), await outcome(store));
 });
 
 test.run();
