@@ -39,6 +39,8 @@ test("where nothing fits, what was too dear stays and others go in its place", (
   assert.equal(reached([10, 3], [1, 0, 0, 0, 0], 88), { keep: [7, 3], cut: 1, of: 88 });
   // Nothing else may go: 80 is the nearest.
   assert.equal(reached([10, 3], [1], 88), { keep: [10, 2], cut: 1, of: 80 });
+  // 110 without one of the first are 106. It stays; the second is too dear and stays as well, and one of the third goes.
+  assert.equal(reached([10, 3, 5], [0, 1, 2, 2], 108), { keep: [10, 3, 4], cut: 1, of: 108 });
   // 84 is nearer to 87 than 80 is, though not near enough.
   assert.equal(reached([10, 3], [1, 0, 0, 0, 0], 87), { keep: [6, 3], cut: 1, of: 84 });
 });

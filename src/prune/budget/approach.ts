@@ -3,6 +3,8 @@ import { leastThat } from "./search.ts";
 
 /** A budget is reached when no more than so much of the whole network's cost is left over. */
 export const WITHIN = 0.01;
+/** How often others are sought that may go in place of a dear group: each takes some ten prices. */
+const TRIES = 24;
 
 /** How many groups each constraint keeps. */
 export interface Approach {
@@ -17,7 +19,7 @@ type Gap = (keep: readonly number[]) => number;
 /**
  * As few groups go as meet the budget, from the front of the order. A group of a residual stream counts in all that reads it, so that
  * the last one to go may save far more than was left to save. Then others come back, the last to go first, as far as they fit; where
- * that isn't enough, a group that was too dear stays and others go in its place.
+ * that isn't enough, a group that was too dear stays and others go in its place, which may not be dear themselves.
  *
  * @param whole groups of each constraint
  * @param order the constraint that each loses a group of
@@ -29,15 +31,20 @@ export function approach(whole: readonly number[], order: readonly number[], gap
   const gone = order.slice(0, cut), stay = order.slice(cut);
   const { keep, tooDear } = filled(less(whole, gone), gone.toReversed(), gap);
   let best = keep;
+  let tried = 0;
   for (const dear of tooDear) {
-    if (gap(best) >= -WITHIN) break;
-    const others = stay.filter((c) => c !== dear);
     const kept = more(keep, [dear]);
-    const n = leastThat(others.length, (n) => gap(less(kept, others.slice(0, n))));
-    if (n === undefined) continue;
-    const instead = others.slice(0, n);
-    const found = filled(less(kept, instead), instead.toReversed(), gap).keep;
-    if (gap(found) > gap(best)) best = found;
+    const barred = new Set([dear]);
+    for (; gap(best) < -WITHIN && tried < TRIES; tried++) {
+      const others = stay.filter((c) => !barred.has(c));
+      const n = leastThat(others.length, (n) => gap(less(kept, others.slice(0, n))));
+      if (n === undefined) break;
+      const instead = others.slice(0, n);
+      const found = filled(less(kept, instead), instead.toReversed(), gap).keep;
+      if (gap(found) > gap(best)) best = found;
+      // The last to go was dear as well: next without it.
+      barred.add(instead[n - 1]);
+    }
   }
   return { keep: best, cut };
 }
