@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { UsageError, UserError } from "../errors.ts";
-import type { Graph } from "../graph/types.ts";
+import type { Graph, Model } from "../graph/types.ts";
 import { isModelPath, type ModelChoice } from "../models/given.ts";
 import { createModel, modelNames } from "../models/zoo.ts";
 import { type CoupledGroup, refusalsOf } from "../prune/inspect.ts";
@@ -8,9 +8,18 @@ import { inspectNetwork, type NetworkInspection } from "../report/inspection/net
 import { HOW_TO_KEEP_NORMS, lacksNorms } from "../stages/restored_norms.ts";
 import { bytes, count, short } from "../report/format.ts";
 import { visible } from "../visible.ts";
+import {
+  budgetOption,
+  type ExplainCommandOptions,
+  explanationOf,
+  formatExplanation,
+  partOption,
+  refuseWithoutExplain,
+  structureOption,
+} from "./explain.ts";
 import type { Io } from "./io.ts";
 import { modelFile, zooHelp } from "./networks.ts";
-import { constantInput, INPUT, OUTPUT } from "./options.ts";
+import { constantInput, INPUT, OUTPUT, wholeNumber } from "./options.ts";
 import { formatTable, wrapped } from "./table.ts";
 
 const LOST_NORMS =
@@ -24,10 +33,38 @@ export function inspectCommand(io: Io): Command {
     .option("--output <name>", OUTPUT)
     .option("--input <name=file>", INPUT, constantInput)
     .option("--html <file>", "also draw the graph, as a page that opens without a network")
+    .option(
+      "--explain <name>",
+      "say instead why a layer's groups (conv1), or one (conv1:3), would stay or go when pruned",
+    )
+    .option(
+      "--budget <cost=amount>",
+      "with --explain: for a budget of params, macs, … (default: macs=0.5)",
+      budgetOption,
+    )
+    .option("--criterion <name>", "with --explain: scored by one that looks at weights (default: l2)")
+    .option("--structure <kind>", "with --explain: what a group is (default: filter)", structureOption)
+    .option("--rule <name>", "with --explain: how layers are compared (default: per-cost)")
+    .option("--protect <fraction>", "with --explain: what each layer keeps of its groups in any case", partOption)
+    .option("--exclude <layers...>", "with --explain: layers that stay as they are, * for any characters")
+    .option("--seed <n>", "with --explain: of the criterion random", wholeNumber(0))
+    .option("--device <file>", "with --explain: tell also ms, by a device's record: runs/devices/pixel8.json")
+    .option("--batch <n>", "with --explain and --device: images at once (default: 1)", wholeNumber(1))
     .option("--json", "print JSON instead of tables")
     .addHelpText("after", zooHelp(io.width))
-    .action(async (model: string, { html, json, output, input: inputs }: InspectCommandOptions) => {
-      const graph = await graphOf(model, io, { ...output && { output }, ...inputs && { inputs } });
+    .action(async (model: string, { html, json, output, input: inputs, ...explaining }: InspectCommandOptions) => {
+      refuseWithoutExplain(explaining);
+      const network = await networkOf(model, io, { ...output && { output }, ...inputs && { inputs } });
+      if (explaining.explain !== undefined) {
+        if (html !== undefined) {
+          throw new UsageError("--html draws the network, --explain says of a part: give one of them");
+        }
+        const explained = await explanationOf(io, network, explaining);
+        if (json) return io.out(JSON.stringify(explained, null, 2));
+        const drawn = network.params ? [] : ["A network of the zoo has no weights: these are drawn by seed 1"];
+        return io.out([formatExplanation(explained, io.width), ...drawn].join("\n\n"));
+      }
+      const { graph } = network;
       const found = inspectNetwork(graph);
       if (html !== undefined) {
         const { renderInspection } = await import("../report/inspection/page.ts");
@@ -40,7 +77,7 @@ export function inspectCommand(io: Io): Command {
     });
 }
 
-interface InspectCommandOptions {
+interface InspectCommandOptions extends ExplainCommandOptions {
   readonly html?: string;
   readonly json?: boolean;
   readonly output?: string;
@@ -51,10 +88,19 @@ interface InspectCommandOptions {
  * The graph that a file holds, or one of the zoo.
  * @throws UserError where there is none, or for options that it doesn't take
  */
-export async function graphOf(model: string, { store }: Io, part: Omit<ModelChoice, "name">): Promise<Graph> {
+export async function graphOf(model: string, io: Io, part: Omit<ModelChoice, "name">): Promise<Graph> {
+  return (await networkOf(model, io, part)).graph;
+}
+
+/** The same with the weights that a file has; a network of the zoo has none. @throws UserError as `graphOf` does */
+async function networkOf(
+  model: string,
+  { store }: Io,
+  part: Omit<ModelChoice, "name">,
+): Promise<Pick<Model, "graph"> & Partial<Model>> {
   if (modelNames.includes(model)) {
     const [option] = Object.keys(part);
-    if (option === undefined) return createModel(model);
+    if (option === undefined) return { graph: createModel(model) };
     throw new UsageError(`--${option.replace(/s$/, "")} is for networks from files, ${model} is one of the zoo`);
   }
   const name = await modelFile(model, store);
@@ -71,7 +117,7 @@ export async function graphOf(model: string, { store }: Io, part: Omit<ModelChoi
     );
   }
   const { readGiven } = await import("../models/given.ts");
-  return (await readGiven({ model: { name, ...part } }, store)).model!.graph;
+  return (await readGiven({ model: { name, ...part } }, store)).model!;
 }
 
 export function formatInspection(found: NetworkInspection, width: number): string {

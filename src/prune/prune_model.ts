@@ -6,7 +6,7 @@ import type { GatheredEvidence } from "../train/evidence/evidence.ts";
 import { type KnownKeys, refuseUnknownKeys } from "../validation/choice.ts";
 import { budgetRuleNamed } from "./budget/rules.ts";
 import { costNames, type Target } from "./budget/costs/costs.ts";
-import { type BudgetRequest, type KeptRecord, settle, stepConstraints } from "./budget/settle.ts";
+import { type BudgetRequest, type KeptRecord, type PruneRequest, settle, stepConstraints } from "./budget/settle.ts";
 import type { BudgetRule } from "./budget/types.ts";
 import { criterionNamed } from "./criteria/criteria.ts";
 import { NORMALISATIONS, type Normalise, normalised } from "./criteria/normalise.ts";
@@ -78,6 +78,16 @@ const KNOWN: KnownKeys<PruneOptions> = {
  * normalised, for a layer that can't be pruned so, and for a budget that can't be met
  */
 export function prune(model: Model, options: PruneOptions = {}): Pruned {
+  const request = pruneRequest(options);
+  const { kept, shortfall } = settle({ model, dense: model.graph }, request);
+  const settled = stepConstraints(model.graph, request.constraints, kept, 1);
+  const masks = oneShot(model, new Map(), settled, request);
+  const { model: masked } = withStreamNorms(maskModel(model, masks), masks, settled);
+  return { masks, model: masked, kept, ...shortfall !== undefined && { shortfall } };
+}
+
+/** The options as the parts of pruning take them. @throws UserError for an unknown one, and for a criterion that can't be normalised */
+export function pruneRequest(options: PruneOptions): PruneRequest {
   refuseUnknownKeys("prune", options, Object.keys(KNOWN));
   const { criterion: asked = "l2", normalise = "none", budget, seed = 1, evidence: gathered } = options;
   if (!NORMALISATIONS.includes(normalise)) {
@@ -85,13 +95,7 @@ export function prune(model: Model, options: PruneOptions = {}): Pruned {
   }
   const criterion = normalised(typeof asked === "string" ? criterionNamed(asked) : asked, normalise);
   const constraints = constraintsFor(options);
-  const scoring = { criterion, seed, gathered };
-  const request = { constraints, ...scoring, ...budget && { budget: budgetRequest(budget) } };
-  const { kept, shortfall } = settle({ model, dense: model.graph }, request);
-  const settled = stepConstraints(model.graph, constraints, kept, 1);
-  const masks = oneShot(model, new Map(), settled, scoring);
-  const { model: masked } = withStreamNorms(maskModel(model, masks), masks, settled);
-  return { masks, model: masked, kept, ...shortfall !== undefined && { shortfall } };
+  return { constraints, criterion, seed, gathered, ...budget && { budget: budgetRequest(budget) } };
 }
 
 function constraintsFor({ constraints = [{ granularity: "filter" }], budget }: PruneOptions): ConstraintOptions[] {

@@ -76,6 +76,53 @@ test("--html writes a page, beside either output", async () => {
   assert.match(page, /<title>Network: digits<\/title>/);
 });
 
+test("--explain says why a group stays or goes, of a file's weights or of drawn ones", async () => {
+  const { run, out, err, io } = session();
+  await io.store.write("net.onnx", onnxBytes(model));
+  assert.is(await run("inspect", "net.onnx", "--explain", "layer1.0.conv1:0", "--budget", "macs=0.5"), 0);
+  assert.match(
+    out[0],
+    /^Group 0 of layer1\.0\.conv1:filter (stays|goes): its worth by per-cost is not (above|below) the/,
+  );
+  assert.match(out[0], /\nscore +\S+ by l2, rank \d of 4\n/);
+  assert.match(out[0], /\nparameters +\d+ \(\d+\.\d\d %\)\nMACs +\S+( k)? \(\d+\.\d\d %\)\n/);
+  assert.match(
+    out[0].replace(/\n */g, " "),
+    /0\.5 of the macs was asked for, 0\.\d+ of the macs is reached: \d+ of the \d+ groups/,
+  );
+  assert.is(
+    await run("inspect", "digits", "--explain", "conv2", "--rule", "global", "--exclude", "conv1", "--protect", "0.5"),
+    0,
+  );
+  assert.match(out[1], /^conv2:filter: \d+ of 32 groups stay, at least 16\n/);
+  assert.match(out[1], /\n16 +\d+ +stays +it is protected: the layer keeps 16 of 32 in any case/);
+  assert.match(out[1], /A network of the zoo has no weights: these are drawn by seed 1$/);
+  assert.is(await run("inspect", "digits", "--explain", "fc2", "--json"), 0);
+  assert.match(JSON.parse(out[2]).untouched, /^it can't be pruned by filter: it makes the output/);
+  assert.equal(err, []);
+  for (
+    const [code, words, message] of [
+      [1, "--explain conv9", /no layer or group is named "conv9"; there are conv1, conv2, fc1, fc2$/],
+      [1, "--explain conv1:16", /"conv1" has the groups 0 to 15, got 16$/],
+      [
+        1,
+        "--explain conv1 --criterion taylor",
+        /has no images, and criterion taylor looks at some: choose one of l2, l1/,
+      ],
+      [1, "--explain conv1 --rule best", /unknown budget rule "best": known are per-cost/],
+      [2, "--explain conv1 --budget macs=2", /Expected one of params, macs, peakBytes, groups, ms, and how much/],
+      [2, "--explain conv1 --budget ms=2", /--budget ms=… needs --device/],
+      [2, "--explain conv1 --structure block", /Expected one of layer, filter, channel, column, kernel, weight/],
+      [2, "--explain conv1 --html a.html", /give one of them$/],
+      [2, "--budget macs=0.5", /^secateur: --budget says how --explain would prune: give --explain a name too$/],
+    ] as const
+  ) {
+    err.length = 0;
+    assert.is(await run("inspect", "digits", ...words.split(" ")), code, words);
+    assert.match(err.join("\n"), message);
+  }
+});
+
 test("mistakes: one line, exit 1 or 2, nothing written", async () => {
   for (
     const [args, code, words] of [

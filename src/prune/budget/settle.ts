@@ -68,36 +68,46 @@ export function requestedConstraints(graph: Graph, { constraints, budget }: Prun
   return constraintsOf(graph, budget ? constraints.map(whole) : constraints);
 }
 
+/** The constraints of a request, each with its `keep`. */
+export interface Solution extends Pick<Budget, "constraints" | "shortfall"> {
+  /** By which it was found, where scores and not curves have decided. */
+  readonly budget?: Budget;
+}
+
 /**
  * What the whole pruning is to reach, solved once on the network that it starts from.
  *
  * @param dense the network before anything was pruned: fractions count from it
  * @throws UserError where a budget can't be met, or the criterion can't score a layer
  */
-export function settle({ model, dense }: { model: Model; dense: Graph }, request: PruneRequest): Settled {
+export function solve({ model, dense }: { model: Model; dense: Graph }, request: PruneRequest): Solution {
   const { budget, criterion, seed, gathered } = request;
   const constraints = settlePatterns(requestedConstraints(model.graph, request), model.params);
   checkScorable(criterion, constraints, model.graph);
+  if (!budget) return { constraints };
   // As pruning will score them: what nobody reads goes first, and leaving it pays for nothing.
   const evidence = { model: removeUnused(model).model, seed, gathered };
   const scoresBy = (by: Criterion) => constraints.map((constraint) => scoreGroups(by, constraint, evidence).scores);
-  const solve = (budget: BudgetRequest) => {
-    const chosenBy = scoresBy(criterion);
-    const target = fromHere(budget.target, dense, model.graph);
-    const { curves } = budget;
-    if (curves) return budgetByCurves(model.graph, constraints, chosenBy, { ...budget, curves, target });
-    const scores = criterion.arbitrary ? scoresBy(l2) : chosenBy;
-    return solveBudget(model.graph, constraints, scores, { ...budget, target, chosenBy });
-  };
-  const solved: Pick<Budget, "constraints" | "shortfall"> = budget ? solve(budget) : { constraints };
-  const kept = solved.constraints.map(({ name, kind, keep, groups, rule }): KeptRecord => ({
+  const chosenBy = scoresBy(criterion);
+  const target = fromHere(budget.target, dense, model.graph);
+  const { curves } = budget;
+  if (curves) return budgetByCurves(model.graph, constraints, chosenBy, { ...budget, curves, target });
+  const scores = criterion.arbitrary ? scoresBy(l2) : chosenBy;
+  const solved = solveBudget(model.graph, constraints, scores, { ...budget, target, chosenBy });
+  return { ...solved, budget: solved };
+}
+
+/** The same in a form that is kept and reported. @throws UserError as `solve` does */
+export function settle(from: { model: Model; dense: Graph }, request: PruneRequest): Settled {
+  const { constraints, shortfall } = solve(from, request);
+  const kept = constraints.map(({ name, kind, keep, groups, rule }): KeptRecord => ({
     name,
     kind,
     keep: wholeKeep(rule, keep),
     groups,
     ...rule?.kind === "pattern" && { patterns: rule.patterns },
   }));
-  return { kept, ...solved.shortfall !== undefined && { shortfall: solved.shortfall } };
+  return { kept, ...shortfall !== undefined && { shortfall } };
 }
 
 /**

@@ -21,19 +21,37 @@ export function oneShot(
   model: Model,
   masks: Masks,
   constraints: readonly Constraint[],
-  { criterion, seed, gathered }: Scoring,
+  scoring: Scoring,
 ): Masks {
+  return chooseAll(model, masks, constraints, scoring).masks;
+}
+
+/** A choice and what it was made by. */
+export interface ScoredChoice extends Choice {
+  /** Of each group of the constraint. */
+  readonly scores: Float64Array;
+}
+
+/** The same, with what each constraint keeps and what its groups scored when it chose. */
+export function chooseAll(
+  model: Model,
+  masks: Masks,
+  constraints: readonly Constraint[],
+  { criterion, seed, gathered }: Scoring,
+): { readonly masks: Masks; readonly choices: readonly ScoredChoice[] } {
   const kinds = Map.groupBy(constraints, ({ kind }) => kind);
   let result = masks;
+  const all: ScoredChoice[] = [];
   for (const kind of GRANULARITIES) {
     const wanted = kinds.get(kind);
     if (!wanted) continue;
     const evidence = { model: removeUnused(maskModel(model, result)).model, seed, gathered };
-    const choices = wanted.map((constraint): Choice => {
+    const choices = wanted.map((constraint): ScoredChoice => {
       const { scores, taps } = scoreGroups(criterion, constraint, evidence);
-      return { constraint, kept: keptGroups(constraint, scores), taps };
+      return { constraint, scores, kept: keptGroups(constraint, scores), taps };
     });
+    all.push(...choices);
     result = bothMasks(result, masksOf(choices, model.params));
   }
-  return result;
+  return { masks: result, choices: all };
 }
