@@ -68,5 +68,7 @@ async function shots(name: string): Promise<void> {
     await page.setViewportSize(viewport);
     await page.screenshot({ path: `${out}/shrink-${name}-${size}.png`, fullPage: true });
   }
+  const card = page.getByRole("heading", { name: /^(What would be left|The smaller network)$/ }).first();
+  await card.evaluate((heading) => scrollBy(0, heading.getBoundingClientRect().top - 24));
   await page.screenshot({ path: `${out}/phone-shrink-${name}.png` });
 }
