@@ -42,9 +42,9 @@ test("step scalars are uniforms: they change without a new program", () => {
   assert.is(adam(1, 1e-3).uniforms[2], 2);
 });
 
-test("17 distinct programs, none with more than 8 storage buffers", () => {
+test("19 distinct programs, none with more than 8 storage buffers", () => {
   const all = variants();
-  assert.is(new Set(all.map((v) => `${v.name} ${JSON.stringify(v.constants)}`)).size, 17);
+  assert.is(new Set(all.map((v) => `${v.name} ${JSON.stringify(v.constants)}`)).size, 19);
   assert.ok(all.every((v) => v.access.length <= 8));
 });
 

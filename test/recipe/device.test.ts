@@ -82,7 +82,7 @@ test("what is missing or can't be reached is said before the first epoch", async
   assert.match(await said({ ms: 1, batch: 4 }, deviceRecord([table()])), /at batch 4 \(there are: digits at batch 1\)/);
   assert.match(
     await said({ ms: 0.001 }, deviceRecord([table()])),
-    /^budget: 0\.001 ms by the table can't be reached, the constraints leave at least .* and [\d.e-]+ ms by the table/,
+    /^budget: 0\.001 ms by the table can't be reached, the constraints leave at least [\d.e-]+ ms by the table/,
   );
 });
 
