@@ -5,7 +5,6 @@ import { measureSession } from "../../measure/session/session.ts";
 import { createVisibility } from "../../measure/session/visibility.ts";
 import type { Store } from "../../store/types.ts";
 import { answerCalls } from "../answers.ts";
-import { createShrinker } from "../shrink/shrinker.ts";
 import type { FromWorker, ToWorker } from "../messages.ts";
 import { createCatalogue, forSession } from "./catalogue.ts";
 import { createClassifier } from "./classify.ts";
@@ -35,7 +34,11 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
   const training = createTraining({ base, store, tool, open: device.open });
   const classify = createClassifier(base, device);
   const turns = createTurns();
-  const shrinker = createShrinker(device, decodeInBrowser);
+  // A quarter of the engine's code, which most visits don't need.
+  const openShrinker = once(async () => {
+    const { createShrinker } = await import("../shrink/shrinker.ts");
+    return createShrinker(device, decodeInBrowser);
+  });
 
   return answerCalls(
     {
@@ -68,7 +71,7 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
         turns.long(() => training.run({ resume, signal, onEvent: tell })),
       trainState: () => training.state(),
       trainFile: async ({ request: { name } }) => ({ bytes: await training.file(name) }),
-      ...shrinkHandlers(shrinker, catalogue, turns),
+      ...shrinkHandlers(openShrinker, catalogue, turns),
       buildTable: ({ request: { network, batch }, signal, tell }) =>
         turns.timing(async () => {
           signal.throwIfAborted();
@@ -89,4 +92,14 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
     visibility,
     post,
   );
+}
+
+/** Opens it when it is asked for first, and again where that failed. */
+function once<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () =>
+    opened ??= open().catch((error) => {
+      opened = undefined;
+      throw error;
+    });
 }

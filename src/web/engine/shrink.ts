@@ -10,7 +10,7 @@ const ID = "shrunk";
 type ShrinkCall = "shrinkNetwork" | "shrinkImages" | "shrinkLook" | "shrinkPredict" | "shrinkMake" | "shrinkFile";
 
 export function shrinkHandlers(
-  shrinker: Shrinker,
+  openShrinker: () => Promise<Shrinker>,
   catalogue: Pick<Catalogue, "add" | "remove">,
   turns: Turns,
 ): Pick<Handlers, ShrinkCall> {
@@ -20,18 +20,23 @@ export function shrinkHandlers(
       turns.long(async () => {
         catalogue.remove(ID);
         title = name;
-        return await shrinker.network(name, bytes);
+        return (await openShrinker()).network(name, bytes);
       }),
-    shrinkImages: (call) => turns.long(() => shrinker.images(call.request.files, goingOf(call, "reading images"))),
+    shrinkImages: (call) =>
+      turns.long(async () => await (await openShrinker()).images(call.request.files, goingOf(call, "reading images"))),
     shrinkLook: (call) => {
       const { way, pixels } = call.request;
-      return turns.long(() => shrinker.look(way, pixels, goingOf(call, "looking at the network")));
+      return turns.long(async () =>
+        await (await openShrinker()).look(way, pixels, goingOf(call, "looking at the network"))
+      );
     },
-    shrinkPredict: ({ request: { way, removed } }) => turns.long(() => Promise.resolve(shrinker.predict(way, removed))),
+    shrinkPredict: ({ request: { way, removed } }) =>
+      turns.long(async () => (await openShrinker()).predict(way, removed)),
     shrinkMake: (call) => {
       const { way, removed } = call.request;
       return turns.long(async () => {
         catalogue.remove(ID);
+        const shrinker = await openShrinker();
         const made = await shrinker.make(way, removed, goingOf(call, "shrinking"));
         const { dense, pruned } = shrinker.models();
         const models = { dense: () => Promise.resolve(dense), pruned: () => Promise.resolve(pruned) };
@@ -39,7 +44,7 @@ export function shrinkHandlers(
         return { ...made, id: ID };
       });
     },
-    shrinkFile: () => Promise.resolve({ bytes: shrinker.file() }),
+    shrinkFile: async () => ({ bytes: (await openShrinker()).file() }),
   };
 }
 

@@ -3,8 +3,6 @@ import { fetchDigits } from "../../data/digits.ts";
 import { UserError } from "../../errors.ts";
 import { DeviceLostError } from "../../gpu/errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
-import { formatRecipe, loadRecipe } from "../../recipe/load.ts";
-import { runPrune } from "../../run/pipeline.ts";
 import type { Recipe } from "../../recipe/schema.ts";
 import type { Report } from "../../report/types.ts";
 import type { Store } from "../../store/types.ts";
@@ -40,8 +38,13 @@ export interface Training {
 
 export function createTraining({ base, store, tool, open }: TrainingOptions): Training {
   async function run(going: boolean, signal: AbortSignal, ui: Ui): Promise<TrainResult> {
+    // All stages and their schemas, which a visit that only times networks doesn't load.
+    const [{ runPrune }, { formatRecipe, loadRecipe }] = await Promise.all([
+      import("../../run/pipeline.ts"),
+      import("../../recipe/load.ts"),
+    ]);
     if (!going) { for (const file of await store.list(DIR)) await store.remove(file); }
-    const recipe = going ? await loadRecipe(RECIPE, store) : await pageRecipe(store);
+    const recipe = going ? await loadRecipe(RECIPE, store) : forPage(await loadRecipe("digits", store));
     await store.write(RECIPE, new TextEncoder().encode(formatRecipe(recipe)));
     for (let losses = 0;; losses++) {
       try {
@@ -98,8 +101,7 @@ async function alone<T>(work: () => Promise<T>): Promise<T> {
   }) as T;
 }
 
-async function pageRecipe(store: Store): Promise<Recipe> {
-  const recipe = await loadRecipe("digits", store);
+function forPage(recipe: Recipe): Recipe {
   return { ...recipe, stages: recipe.stages.filter(({ kind }) => !LEFT_OUT.includes(kind)) };
 }
 
