@@ -7,7 +7,7 @@ import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { commit } from "../../src/cli/identity.ts";
 import { UserError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
-import { done, type DoneCell, nameOf } from "./cell.ts";
+import { done, type DoneCell, kept, nameOf } from "./cell.ts";
 import { criteriaTrack } from "./criteria_track.ts";
 import { NETS } from "./nets.ts";
 import { refitTrack } from "./refit_track.ts";
@@ -19,10 +19,9 @@ import { describeSetting, printSetting, RESULTS } from "../../bench/record.ts";
 const ROOT = `${import.meta.dirname}/../../runs/methods`;
 const { values } = parseArgs({ options: OPTIONS, allowPositionals: true });
 const seed = values.seed === undefined ? undefined : Number(values.seed);
-const cells = NETS
-  // The others take hours: they are asked for by name.
-  .filter(({ name }) => values.case !== undefined || name === "digits")
-  .flatMap((net) => [...criteriaTrack(net, ROOT), ...refitTrack(net, ROOT), ...sparsityTrack(net, ROOT)])
+const all = NETS.flatMap((net) => [...criteriaTrack(net, ROOT), ...refitTrack(net, ROOT), ...sparsityTrack(net, ROOT)]);
+// The other nets take hours: they are asked for by name.
+const cells = all.filter(({ net }) => values.case !== undefined || net.name === "digits")
   .filter((cell) => seed === undefined || cell.seed === seed);
 const wanted = (values.case ?? "").toLowerCase();
 const chosen = cells.filter((cell) => nameOf(cell).toLowerCase().includes(wanted));
@@ -63,12 +62,14 @@ for (const [i, cell] of chosen.entries()) {
     console.log(`${label}: ${error.message}`);
   }
 }
-const nets = [...new Set(found.map(({ net }) => net))];
+// The tables have what earlier sittings have computed as well.
+const nets = NETS.filter(({ name }) => found.some(({ net }) => net === name));
 Deno.mkdirSync(`${RESULTS}/methods`, { recursive: true });
-for (const net of nets) {
-  const own = found.filter((cell) => cell.net === net);
-  const record = { ...setting, about: NETS.find(({ name }) => name === net)!.about, cells: own, missing };
-  const path = `${RESULTS}/methods/${net}.json`;
+for (const { name, about } of nets) {
+  const known = await Promise.all(all.filter(({ net }) => net.name === name).map((cell) => kept(cell, ROOT)));
+  const own = known.filter((cell) => cell !== undefined);
+  const record = { ...setting, about, cells: own, missing };
+  const path = `${RESULTS}/methods/${name}.json`;
   Deno.writeTextFileSync(path, JSON.stringify(record, null, 2) + "\n");
   console.log(`\n${record.about}\n\n${tablesOf(own)}\n\nwritten to ${path}`);
 }

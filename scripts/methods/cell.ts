@@ -59,13 +59,10 @@ export async function done(
   cell: Cell,
   { root, commit }: { readonly root: string; readonly commit: string },
 ): Promise<DoneCell> {
+  const earlier = await kept(cell, root);
+  if (earlier) return earlier;
   const dir = `${root}/${await folderOf(cell)}`;
   const path = `${dir}/cell.json`;
-  try {
-    return JSON.parse(await Deno.readTextFile(path)) as DoneCell;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
   const { net, track, method, level, seed } = cell;
   const found: DoneCell = { net: net.name, track, method, level, seed, ...await cell.compute(gpu, dir), commit };
   await Deno.mkdir(dir, { recursive: true });
@@ -73,6 +70,16 @@ export async function done(
   await Deno.writeTextFile(`${path}.part`, JSON.stringify(found, null, 2) + "\n");
   await Deno.rename(`${path}.part`, path);
   return found;
+}
+
+/** What an earlier sitting has computed; undefined where none has. */
+export async function kept(cell: Cell, root: string): Promise<DoneCell | undefined> {
+  try {
+    return JSON.parse(await Deno.readTextFile(`${root}/${await folderOf(cell)}/cell.json`)) as DoneCell;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
 
 async function folderOf(cell: Cell): Promise<string> {
