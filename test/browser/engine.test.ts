@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { digitsSplits } from "../../src/data/digits.ts";
+import { parseModel } from "../../src/formats/model_file.ts";
 import { onnxBytes } from "../../src/formats/onnx/export.ts";
 import { DATA_TYPE } from "../../src/formats/onnx/types.ts";
 import { writeOnnx } from "../../src/formats/onnx/write.ts";
@@ -10,9 +11,9 @@ import { writeSafetensors } from "../../src/formats/safetensors.ts";
 import { runPlan } from "../../src/graph/equivalence.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { parseModel } from "../../src/formats/model_file.ts";
 import { model as onnxModel, node } from "../formats/onnx-models.ts";
 import { testGpu } from "../gpu.ts";
+import { onlyNightly } from "../long.ts";
 import { openPhone, type Phone, type PhoneServer, servePage } from "./phone.ts";
 import { pageWithShortRecipe } from "./short_recipe.ts";
 import { smallOnnx } from "./small_networks.ts";
@@ -151,7 +152,7 @@ test("times both forms of a network, and ends early when it is stopped", async (
   assert.match(error!.message, /^no network is called "nothing" here: there are digits, /);
 });
 
-test("builds a latency table until it is stopped", async () => {
+onlyNightly(test)("builds a latency table until it is stopped", async () => {
   const { error, events } = await worker.call("buildTable", { network: "digits", batch: 1 }, 3);
   assert.equal(error, { message: "stopped", internal: false });
   assert.equal(events.slice(0, 3).map(({ kind, done }) => `${kind} ${done}`), [
@@ -163,7 +164,7 @@ test("builds a latency table until it is stopped", async () => {
   assert.match(missing.error!.message, /^no network is called "none"/);
 });
 
-test("trains and prunes by a shorter recipe, stopped and resumed by another worker", async () => {
+onlyNightly(test)("trains and prunes by a shorter recipe, stopped and resumed by another worker", async () => {
   assert.equal((await worker.call("trainState", {})).answer, { resumable: false, finished: false });
   const stopped = await worker.call("train", { resume: false }, 6);
   assert.equal(stopped.answer, {});

@@ -2,9 +2,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type BrowserPage, openPage } from "../../bench/browser/page.ts";
+import { onlyNightly } from "../long.ts";
 import type { Shown } from "./pages/outbox.ts";
 import type { Trained } from "./pages/training.ts";
-import { onlyNightly } from "../long.ts";
 
 const test = suite("what the page keeps");
 const entry = (name: string) => `${import.meta.dirname}/pages/${name}.ts`;
@@ -43,7 +43,7 @@ onlyNightly(test)("a run that is stopped and resumed ends in the same bits", asy
   assert.is(pieces, whole);
 });
 
-test("training goes on from its last epoch after the device was lost, in one tab only", async () => {
+onlyNightly(test)("training goes on from its last epoch after the device was lost, in one tab only", async () => {
   const { opened, notes, eventsAfter, resumable, second } = await page.call<Trained>(entry("training"));
   assert.is(opened, 2);
   assert.equal(notes, ["the GPU device was lost: going on from the last epoch"]);

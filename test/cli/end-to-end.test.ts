@@ -4,12 +4,13 @@ import * as assert from "uvu/assert";
 import { loadDataset } from "../../src/data/deno.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { formatRecipe } from "../../src/recipe/load.ts";
-import { runPrune } from "../../src/run/pipeline.ts";
 import type { Recipe } from "../../src/recipe/schema.ts";
+import { runPrune } from "../../src/run/pipeline.ts";
 import { verifyRun } from "../../src/run/verify.ts";
 import { denoStore } from "../../src/store/deno.ts";
 import { tinyMnist, writeFolder } from "../data/fixtures.ts";
 import { testGpu } from "../gpu.ts";
+import { onlyNightly } from "../long.ts";
 import { crashing, outcome } from "../recipe/interrupt.ts";
 import { admm, DIR, prune, retrain, tinyRecipe, train } from "../recipe/tiny.ts";
 import { session } from "./fake.ts";
@@ -61,36 +62,39 @@ async function endAt(child: Deno.ChildProcess, signal: Deno.Signal, log: string,
   child.kill(signal);
 }
 
-test("kill -9 at three moments, then Ctrl-C, each followed by --resume: the bits of a run left alone", async () => {
-  const recipe: Recipe = tinyRecipe([
-    train(2),
-    admm({ compact: true }),
-    { kind: "purify", tolerance: 0.05, retrain: retrain(2) },
-    { kind: "compact" },
-    { kind: "controls", epochs: 3 },
-  ]);
-  const dir = `${root}/killed`;
-  const log = `${dir}/log.jsonl`;
-  await Deno.writeTextFile(`${root}/tiny.yaml`, formatRecipe(recipe));
-  const resume = ["prune", "--resume", dir];
+onlyNightly(test)(
+  "kill -9 at three moments, then Ctrl-C, each followed by --resume: the bits of a run left alone",
+  async () => {
+    const recipe: Recipe = tinyRecipe([
+      train(2),
+      admm({ compact: true }),
+      { kind: "purify", tolerance: 0.05, retrain: retrain(2) },
+      { kind: "compact" },
+      { kind: "controls", epochs: 3 },
+    ]);
+    const dir = `${root}/killed`;
+    const log = `${dir}/log.jsonl`;
+    await Deno.writeTextFile(`${root}/tiny.yaml`, formatRecipe(recipe));
+    const resume = ["prune", "--resume", dir];
 
-  const moments = [[1, 0], [5, 15], [8, 40]] as const;
-  for (const [i, [lines, afterMs]] of moments.entries()) {
-    const child = start(i === 0 ? ["prune", `${root}/tiny.yaml`, "--out", dir, "--no-tune"] : resume);
-    await endAt(child, "SIGKILL", log, lines, afterMs);
-    assert.is((await end(child)).code, 137);
-  }
-  const interrupted = start(resume);
-  await endAt(interrupted, "SIGINT", log, 11, 0);
-  const { code, err } = await end(interrupted);
-  assert.is(code, 130, err);
-  assert.is(err.trimEnd().split("\n").pop(), `secateur: interrupted; go on with: deno task prune --resume ${dir}`);
+    const moments = [[1, 0], [5, 15], [8, 40]] as const;
+    for (const [i, [lines, afterMs]] of moments.entries()) {
+      const child = start(i === 0 ? ["prune", `${root}/tiny.yaml`, "--out", dir, "--no-tune"] : resume);
+      await endAt(child, "SIGKILL", log, lines, afterMs);
+      assert.is((await end(child)).code, 137);
+    }
+    const interrupted = start(resume);
+    await endAt(interrupted, "SIGINT", log, 11, 0);
+    const { code, err } = await end(interrupted);
+    assert.is(code, 130, err);
+    assert.is(err.trimEnd().split("\n").pop(), `secateur: interrupted; go on with: deno task prune --resume ${dir}`);
 
-  const last = await end(start([...resume, "--quiet"]));
-  assert.equal([last.code, last.out], [0, ""], last.err);
-  const { store } = await prune(recipe);
-  assert.equal(await outcome(denoStore(), dir), await outcome(store));
-});
+    const last = await end(start([...resume, "--quiet"]));
+    assert.equal([last.code, last.out], [0, ""], last.err);
+    const { store } = await prune(recipe);
+    assert.equal(await outcome(denoStore(), dir), await outcome(store));
+  },
+);
 
 test("no adapter: one line, exit 1, no folder left", async () => {
   const none = `${root}/no-driver.json`;
@@ -177,7 +181,7 @@ test("a run that can't go on: one line, exit 1, and what it had kept is still th
   assert.equal(err.filter((line) => !line.startsWith("warning: ")), []);
 });
 
-test("a rate that is far too high: exit 1 and a way out", async () => {
+onlyNightly(test)("a rate that is far too high: exit 1 and a way out", async () => {
   const { run, err, io } = await here();
   await io.store.write("my.yaml", bytes(formatRecipe(tinyRecipe([train(2)]))));
   assert.is(await run("train", "my.yaml", "--set", "stages.0.optimizer={kind: sgd, lr: 1e6}"), 1);

@@ -4,6 +4,7 @@
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { onlyNightly } from "../long.ts";
 import { begin, damage, damages, judge, killAt, type Moment, openRange, twice } from "../recipe/killing.ts";
 
 const test = suite("killed processes");
@@ -34,7 +35,7 @@ test("a log that lost its end is refused", async () => {
   assert.is(await judge(range, dir, "default plans"), "refused");
 });
 
-test("two processes begin in one folder: one of them comes through, as if it had been alone", async () => {
+onlyNightly(test)("two processes begin in one folder: one of them comes through, as if it had been alone", async () => {
   assert.is(await twice(await opened, `${root}/twice`, "begin"), "one refused");
 });
 

@@ -5,6 +5,7 @@ import { NoAdapterError } from "../../src/gpu/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { driftOf } from "../../src/measure/stats.ts";
 import { keepWorkClock } from "../gpu/work_clock.ts";
+import { onlyNightly } from "../long.ts";
 import { faulty } from "./session_faults.ts";
 import { FIRST, name, PROTOCOL, rowNames, session } from "./session_run.ts";
 
@@ -32,17 +33,20 @@ test("tells the device, the self-test, every row and its progress, in this order
   assert.equal(JSON.parse(JSON.stringify(events)), events.map((event) => structuredClone(event)));
 });
 
-test("sustained mode takes all of its time, and says how the end compares with the beginning", async () => {
-  const started = performance.now(), seconds = 3;
-  const protocol = { mode: "sustained", seconds, batches: [8] } as const;
-  const { found } = await session({ networks: FIRST.slice(0, 1), protocol, open: faulty(keepWorkClock) });
-  assert.ok(performance.now() - started >= seconds * 1000);
-  assert.is(found.rows.length, 1);
-  for (const { samples, medianMs, drift } of found.rows) {
-    assert.ok(samples! >= 5, `${samples} samples`);
-    assert.ok(medianMs! > 0 && Math.abs(drift! - 1) < 1e-9, `drift ${drift}`);
-  }
-});
+onlyNightly(test)(
+  "sustained mode takes all of its time, and says how the end compares with the beginning",
+  async () => {
+    const started = performance.now(), seconds = 3;
+    const protocol = { mode: "sustained", seconds, batches: [8] } as const;
+    const { found } = await session({ networks: FIRST.slice(0, 1), protocol, open: faulty(keepWorkClock) });
+    assert.ok(performance.now() - started >= seconds * 1000);
+    assert.is(found.rows.length, 1);
+    for (const { samples, medianMs, drift } of found.rows) {
+      assert.ok(samples! >= 5, `${samples} samples`);
+      assert.ok(medianMs! > 0 && Math.abs(drift! - 1) < 1e-9, `drift ${drift}`);
+    }
+  },
+);
 
 test("drift compares the last fifth with the first", () => {
   assert.is(driftOf([1, 1, 1, 5, 5, 5, 5, 2, 2, 2]), 2);
@@ -66,7 +70,7 @@ test("a device that gets slower is told of", async () => {
   assert.match(slower[0].text, /^first dense, batch 1: \d+\.\d\d times as long at the end/);
 });
 
-test("a device that is slower for a later row than for the first is told of once", async () => {
+onlyNightly(test)("a device that is slower for a later row than for the first is told of once", async () => {
   let rows = 0;
   const { found } = await session({
     networks: FIRST,

@@ -1,6 +1,7 @@
 /** Kernels, layers and roofs inside a session, and what becomes of them when something is in the way. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { random } from "../../kernels/random/philox.ts";
 import { GpuError } from "../../src/gpu/errors.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import { initialise } from "../../src/graph/initialise.ts";
@@ -12,10 +13,10 @@ import { measureSession, type SessionOptions } from "../../src/measure/session/s
 import type { SessionEvent } from "../../src/measure/session/types.ts";
 import { createModel, type ModelOptions } from "../../src/models/zoo.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { random } from "../../kernels/random/philox.ts";
 import { testGpu } from "../gpu.ts";
 import { openGpu } from "../gpu/kernels.ts";
 import { keepWorkClock } from "../gpu/work_clock.ts";
+import { onlyNightly } from "../long.ts";
 import { assertKeepable, faulty } from "./session_faults.ts";
 import { FIRST } from "./session_run.ts";
 
@@ -133,7 +134,7 @@ test("a full session has roofs, kernels, rows and layers, in this order", async 
   assert.equal(steps.map(({ done, total }) => `${done}/${total}`), ["0/6", "1/6", "2/6", "3/6", "4/6", "5/6", "6/6"]);
 });
 
-test("what the clock is too coarse for is left out with the reason", async () => {
+onlyNightly(test)("what the clock is too coarse for is left out with the reason", async () => {
   const coarse = await full({
     open: faulty((gpu) => gpu.time = () => Promise.resolve({ ms: 2000, clock: "wall clock", quantumMs: 100 })),
   });
@@ -144,29 +145,32 @@ test("what the clock is too coarse for is left out with the reason", async () =>
   assert.match(leftOut[1], /^layers of first dense, batch 1: with the clock's steps/);
 });
 
-test("a device lost among the kernels is opened again, little memory is enough, and nothing is missing", async () => {
-  let losses = 0;
-  const { found, complete } = await full({
-    protocol: { mode: "burst", seconds: 0, batches: [1] },
-    open: faulty((gpu) => {
-      keepWorkClock(gpu);
-      const alloc = gpu.alloc.bind(gpu), run = gpu.run.bind(gpu);
-      gpu.alloc = (bytes, label) => {
-        if (bytes > 20 * 2 ** 20) throw new GpuError("out of memory");
-        return alloc(bytes, label);
-      };
-      gpu.run = (plan, bindings, label) => {
-        if (label === "8×16×32×32 → 16, 3×3" && losses++ === 0) gpu.loseDevice();
-        run(plan, bindings, label);
-      };
-    }),
-  });
-  assert.is(complete, true);
-  assert.ok(found.roof!.gbps > 0, "measured with buffers of 16 MiB");
-  const told = found.incidents.filter(({ kind }) => kind !== "slower").map(({ kind, text }) => `${kind} ${text}`);
-  assert.equal(told, ["device lost at conv kernels", "device reopened to try conv kernels again"]);
-  assert.ok(found.kernels.some(({ family }) => family === "conv"));
-  assert.is(found.rows.length, 1);
-});
+onlyNightly(test)(
+  "a device lost among the kernels is opened again, little memory is enough, and nothing is missing",
+  async () => {
+    let losses = 0;
+    const { found, complete } = await full({
+      protocol: { mode: "burst", seconds: 0, batches: [1] },
+      open: faulty((gpu) => {
+        keepWorkClock(gpu);
+        const alloc = gpu.alloc.bind(gpu), run = gpu.run.bind(gpu);
+        gpu.alloc = (bytes, label) => {
+          if (bytes > 20 * 2 ** 20) throw new GpuError("out of memory");
+          return alloc(bytes, label);
+        };
+        gpu.run = (plan, bindings, label) => {
+          if (label === "8×16×32×32 → 16, 3×3" && losses++ === 0) gpu.loseDevice();
+          run(plan, bindings, label);
+        };
+      }),
+    });
+    assert.is(complete, true);
+    assert.ok(found.roof!.gbps > 0, "measured with buffers of 16 MiB");
+    const told = found.incidents.filter(({ kind }) => kind !== "slower").map(({ kind, text }) => `${kind} ${text}`);
+    assert.equal(told, ["device lost at conv kernels", "device reopened to try conv kernels again"]);
+    assert.ok(found.kernels.some(({ family }) => family === "conv"));
+    assert.is(found.rows.length, 1);
+  },
+);
 
 test.run();

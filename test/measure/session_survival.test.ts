@@ -6,6 +6,7 @@ import type { OpenGpu } from "../../src/gpu/gpu.ts";
 import type { SessionNetwork } from "../../src/measure/session/session.ts";
 import type { Row } from "../../src/measure/session/types.ts";
 import { createVisibility } from "../../src/measure/session/visibility.ts";
+import { onlyNightly } from "../long.ts";
 import { faulty, flipsBit } from "./session_faults.ts";
 import { ALL, DENSE_BYTES, FIRST, incidents, name, session } from "./session_run.ts";
 
@@ -33,7 +34,7 @@ test("a lost device is opened again and the row tried once more", async () => {
   assert.ok(found.rows.every(({ medianMs }) => medianMs! > 0));
 });
 
-test("lost twice in the same row, it fails, and the others are measured", async () => {
+onlyNightly(test)("lost twice in the same row, it fails, and the others are measured", async () => {
   const { found, complete } = await session({ open: losing(1, 2) });
   assert.is(complete, true);
   assert.equal(incidents(found), ["device lost", "device reopened", "device lost"]);
@@ -69,7 +70,7 @@ test("a variant that doesn't fit fails alone, with the reason", async () => {
   assert.match(found.rows[0].reason!, /needs \d+ bytes/);
 });
 
-test("a network that can't be made fails with its reason, and the session goes on", async () => {
+onlyNightly(test)("a network that can't be made fails with its reason, and the session goes on", async () => {
   const broken: SessionNetwork = {
     network: "mine",
     variant: "dense",
@@ -136,7 +137,7 @@ test("a hidden page makes rows doubtful; they are measured again when it is seen
   assert.equal(incidents(found), ["hidden", "visible"]);
 });
 
-test("hidden again, the row stays doubtful and isn't measured a third time", async () => {
+onlyNightly(test)("hidden again, the row stays doubtful and isn't measured a third time", async () => {
   const visibility = createVisibility();
   let rows = 0;
   const { found, complete } = await session({

@@ -11,9 +11,10 @@ import { createTuner } from "../../src/measure/tuner.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { defaultTuning, type Request, setTuning, tuningFor } from "../../src/tensor/ops/launch.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { affine, openGpu, planAffine } from "../gpu/kernels.ts";
 import { randomParams } from "../generate/graphs.ts";
 import { testGpu } from "../gpu.ts";
+import { affine, openGpu, planAffine } from "../gpu/kernels.ts";
+import { onlyNightly } from "../long.ts";
 
 const test = suite("tuner");
 const COUNT = 4096;
@@ -97,7 +98,7 @@ test("tuned plans are used, measured once, and leave no buffers behind", async (
   }
 });
 
-test("a class whose measured winner is a way that no longer exists is measured anew", async () => {
+onlyNightly(test)("a class whose measured winner is a way that no longer exists is measured anew", async () => {
   const gpu = await testGpu();
   const graph = createModel("digits", { width: 0.25 });
   const model = { graph, params: randomParams(graph, 1) };

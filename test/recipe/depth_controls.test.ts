@@ -1,13 +1,14 @@
 /** What runs that prune depth are held against: the same blocks changed in simpler ways, and trained for as long. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { controlGene } from "../../src/depth/depth_controls.ts";
 import { findBlocks } from "../../src/depth/blocks/find_blocks.ts";
+import { controlGene } from "../../src/depth/depth_controls.ts";
 import { UserError } from "../../src/errors.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { memoryStore } from "../../src/store/memory.ts";
-import { abortedAt } from "./interrupt.ts";
 import { Interrupted } from "../../src/train/errors.ts";
+import { onlyNightly } from "../long.ts";
+import { abortedAt } from "./interrupt.ts";
 import { admm, DIR, prune, tinyRecipe, train } from "./tiny.ts";
 
 const test = suite("depth controls");
@@ -52,7 +53,7 @@ test("the untrained control is what the stage linearize makes of the same blocks
   assert.equal([control.macs, control.params], [fitted.macs, fitted.params]);
 });
 
-test("controls that were killed and resumed end in the same numbers", async () => {
+onlyNightly(test)("controls that were killed and resumed end in the same numbers", async () => {
   const recipe = tinyRecipe([...stages, { kind: "controls", runs: ["naive", "skip"], epochs: 1 }], small);
   const { report } = await prune(recipe);
   // Six steps an epoch: within the first control, and within the second.

@@ -6,13 +6,14 @@ import { identityMap } from "../../src/graph/indexmap.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import type { HostTensor, Model } from "../../src/graph/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { parseRecipe } from "../../src/recipe/schema.ts";
 import { controlTraining } from "../../src/recipe/control_training.ts";
+import { parseRecipe } from "../../src/recipe/schema.ts";
 import { parseReport } from "../../src/report/validate.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
 import { silentUi, type Ui } from "../../src/ui.ts";
 import { complaint } from "../data/fixtures.ts";
+import { onlyNightly } from "../long.ts";
 import { admm, DIR, prune, retrain, tinyRecipe, train, verify } from "./tiny.ts";
 
 const test = suite("stages that fail");
@@ -92,21 +93,24 @@ test("a measurement that fails costs its part of the report; resumed with other 
   assert.equal(await Promise.all(files.map(bytes)), before);
 });
 
-test("controls that are changed are trained anew, as they would have been at first; a new measurement keeps them", async () => {
-  const recipe = (...last: unknown[]) => tinyRecipe([train(1), half({ retrain: retrain() }), compact, ...last]);
-  const controls = (epochs: number) => ({ kind: "controls", methods: ["random", "scratch"], epochs });
-  const expected = (await prune(recipe(controls(2)))).report;
-  const { store } = await prune(recipe(controls(1), measure(1)));
-  const stages: string[] = [];
-  const silent = silentUi();
-  const ui = { ...silent, stage: (name: string, n: number) => (stages.push(name), silent.stage(name, n)) };
-  const { report } = await prune(recipe(controls(2), measure(1)), { store, resume: true, ui });
-  assert.equal(report.controls, expected.controls);
-  assert.equal(stages, ["control: random", "control: scratch"]);
-  stages.length = 0;
-  await prune(recipe(controls(2), measure(2)), { store, resume: true, ui });
-  assert.equal(stages, ["measure"]);
-});
+onlyNightly(test)(
+  "controls that are changed are trained anew, as they would have been at first; a new measurement keeps them",
+  async () => {
+    const recipe = (...last: unknown[]) => tinyRecipe([train(1), half({ retrain: retrain() }), compact, ...last]);
+    const controls = (epochs: number) => ({ kind: "controls", methods: ["random", "scratch"], epochs });
+    const expected = (await prune(recipe(controls(2)))).report;
+    const { store } = await prune(recipe(controls(1), measure(1)));
+    const stages: string[] = [];
+    const silent = silentUi();
+    const ui = { ...silent, stage: (name: string, n: number) => (stages.push(name), silent.stage(name, n)) };
+    const { report } = await prune(recipe(controls(2), measure(1)), { store, resume: true, ui });
+    assert.equal(report.controls, expected.controls);
+    assert.equal(stages, ["control: random", "control: scratch"]);
+    stages.length = 0;
+    await prune(recipe(controls(2), measure(2)), { store, resume: true, ui });
+    assert.equal(stages, ["measure"]);
+  },
+);
 
 /** A trained network of one's own, as a file. */
 async function ownNetwork(model: Model): Promise<Store> {

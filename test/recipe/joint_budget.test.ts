@@ -18,6 +18,7 @@ import type { Report } from "../../src/report/types.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
 import { complaint } from "../data/fixtures.ts";
+import { onlyNightly } from "../long.ts";
 import { deviceRecord, handTable } from "./hand_table.ts";
 import { DIR, prune, tinyRecipe, train, verify } from "./tiny.ts";
 
@@ -95,22 +96,25 @@ test("with widths the knapsack chooses among blocks, narrower blocks and forms, 
   assert.match(log, new RegExp(`"gene":${JSON.stringify(forms(made.report)).replaceAll(/[[\]]/g, "\\$&")}`));
 });
 
-test("widths alone leave a network that is put back into the dense one's shape and proved equal there", async () => {
-  const limit = 0.75 * ms({ graph: dense });
-  const made = await run(
-    recipe([search({ budget: { ms: limit }, widths: [0.75, 0.5], forms: [] }), subnet(), { kind: "compact" }]),
-  );
-  const model = await assertMeets(limit, made);
-  assert.ok(forms(made.report).some((form) => form.startsWith("width")), forms(made.report).join());
-  assert.ok((made.report.equivalence as { inputs: number }).inputs > 0);
-  assert.ok((await verify(made.store)).some(({ name }) => name.startsWith("compact = masked")));
-  const { blocks } = findBlocks(dense);
-  for (const [b, form] of forms(made.report).entries()) {
-    const kept = form === "keep" ? 1 : Number(form.slice("width ".length));
-    const [inner] = innerLayers(dense, blocks[b]).map((layer) => `${layer}.weight`);
-    assert.is(model.graph.params[inner].shape[0], kept * dense.params[inner].shape[0], inner);
-  }
-});
+onlyNightly(test)(
+  "widths alone leave a network that is put back into the dense one's shape and proved equal there",
+  async () => {
+    const limit = 0.75 * ms({ graph: dense });
+    const made = await run(
+      recipe([search({ budget: { ms: limit }, widths: [0.75, 0.5], forms: [] }), subnet(), { kind: "compact" }]),
+    );
+    const model = await assertMeets(limit, made);
+    assert.ok(forms(made.report).some((form) => form.startsWith("width")), forms(made.report).join());
+    assert.ok((made.report.equivalence as { inputs: number }).inputs > 0);
+    assert.ok((await verify(made.store)).some(({ name }) => name.startsWith("compact = masked")));
+    const { blocks } = findBlocks(dense);
+    for (const [b, form] of forms(made.report).entries()) {
+      const kept = form === "keep" ? 1 : Number(form.slice("width ".length));
+      const [inner] = innerLayers(dense, blocks[b]).map((layer) => `${layer}.weight`);
+      assert.is(model.graph.params[inner].shape[0], kept * dense.params[inner].shape[0], inner);
+    }
+  },
+);
 
 test("a gene names widths as well, and a budget may be in MACs", async () => {
   const { report, store } = await run(

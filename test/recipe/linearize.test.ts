@@ -7,6 +7,7 @@ import { graphCost } from "../../src/graph/cost.ts";
 import { isMerged } from "../../src/graph/indexmap.ts";
 import type { DataRequest, Recipe } from "../../src/recipe/schema.ts";
 import type { Report } from "../../src/report/types.ts";
+import { onlyNightly } from "../long.ts";
 import { abortedAt } from "./interrupt.ts";
 import { assertSound, DIR, loadTiny, prune, threeBlocks, tinyRecipe, train, trainedBlocks } from "./tiny.ts";
 
@@ -45,7 +46,7 @@ test("alone on given weights it takes the blocks of highest R², and the report 
   await assertSound(store);
 });
 
-test("labels decide nothing: with others the network has the same bits", async () => {
+onlyNightly(test)("labels decide nothing: with others the network has the same bits", async () => {
   const turned = async (request: DataRequest) => {
     const data = await loadTiny(request);
     const labels = data.train.labels.map((label) => (label + 3) % 10);
@@ -111,7 +112,7 @@ test("what can't be is said before anything is trained", async () => {
   );
 });
 
-test("stopped within it and taken up again, it ends in the same bits", async () => {
+onlyNightly(test)("stopped within it and taken up again, it ends in the same bits", async () => {
   const whole = await onWeights([linearize(), compact]);
   const store = await freshStore();
   const stopped = await prune(whole.recipe, { store, signal: abortedAt(3) }).then(() => "ran", (e: Error) => e.name);

@@ -18,6 +18,7 @@ import { silentUi } from "../../src/ui.ts";
 import { withFolder } from "../data/fixtures.ts";
 import { LARGE, largeDigits } from "../data/large_digits.ts";
 import { torchvisionMobileNetV2 } from "../formats/torchvision_mobilenet.ts";
+import { onlyNightly } from "../long.ts";
 import { DIR, prune, verify } from "./tiny.ts";
 
 const test = suite("a MobileNetV2 of one's own");
@@ -60,43 +61,46 @@ test("a space of forms leaves out those that take more than their block, unless 
   assert.equal(choices(true), new Array(17).fill(2));
 });
 
-test("five epochs of progressive training on a folder of images, its norms put back meanwhile, and merged", () =>
-  withFolder(async (dir) => {
-    await writePngs(await largeDigits({ limit: 60 }), `${dir}/images`);
-    const store = memoryStore();
-    await store.write("mobilenet_v2.onnx", file);
-    const recipe = parseRecipe({
-      version: 1,
-      name: "mobilenet",
-      model: { name: "mobilenet_v2.onnx" },
-      data: { name: `folder:${dir}/images` },
-      preprocess: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
-      batch: 16,
-      stages: [
-        { kind: "search", gene: everySecond("identity"), images: 32 },
-        { kind: "subnet", epochs: 5, images: 32, border: "auto" },
-        { kind: "merge" },
-        { kind: "compact" },
-      ],
-    }, "test");
-    const notes: string[] = [];
-    const { report } = await prune(recipe, {
-      store,
-      ui: { ...silentUi(), note: (text) => notes.push(text) },
-      loadData: ({ name, ...options }) => loadDataset(name, { ...options, cacheDir: `${dir}/cache` }),
-    });
-    assert.ok(notes.some((note) => /^\d+ batch norms that change nothing are put behind convolutions/.test(note)));
-    assert.equal(report.stages.map(({ name }) => name), ["given", "subnet", "merged", "compact"]);
-    assert.ok(report.final.macs < 0.75 * report.baseline.macs, `${report.final.macs} of ${report.baseline.macs}`);
-    assert.ok(report.depth!.merge!.maxRel <= 1e-4 && report.depth!.merge!.inputs > 0);
-    const borders = report.depth!.blocks.filter(({ form }) => form === "identity").map(({ border }) => border);
-    assert.ok(borders.length === 8 && borders.every((border) => border !== undefined), borders.join());
-    const { model } = await readModel(store, DIR);
-    const written = loadOnnx((await store.read(`${DIR}/model.onnx`))!, "model.onnx");
-    assert.is(findBlocks(written.graph).blocks.length, 9);
-    assert.is(findBlocks(model.graph).blocks.length, 9);
-    assert.equal((await verify(store)).filter(({ verdict }) => verdict === "differs"), []);
-  }));
+onlyNightly(test)(
+  "five epochs of progressive training on a folder of images, its norms put back meanwhile, and merged",
+  () =>
+    withFolder(async (dir) => {
+      await writePngs(await largeDigits({ limit: 60 }), `${dir}/images`);
+      const store = memoryStore();
+      await store.write("mobilenet_v2.onnx", file);
+      const recipe = parseRecipe({
+        version: 1,
+        name: "mobilenet",
+        model: { name: "mobilenet_v2.onnx" },
+        data: { name: `folder:${dir}/images` },
+        preprocess: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
+        batch: 16,
+        stages: [
+          { kind: "search", gene: everySecond("identity"), images: 32 },
+          { kind: "subnet", epochs: 5, images: 32, border: "auto" },
+          { kind: "merge" },
+          { kind: "compact" },
+        ],
+      }, "test");
+      const notes: string[] = [];
+      const { report } = await prune(recipe, {
+        store,
+        ui: { ...silentUi(), note: (text) => notes.push(text) },
+        loadData: ({ name, ...options }) => loadDataset(name, { ...options, cacheDir: `${dir}/cache` }),
+      });
+      assert.ok(notes.some((note) => /^\d+ batch norms that change nothing are put behind convolutions/.test(note)));
+      assert.equal(report.stages.map(({ name }) => name), ["given", "subnet", "merged", "compact"]);
+      assert.ok(report.final.macs < 0.75 * report.baseline.macs, `${report.final.macs} of ${report.baseline.macs}`);
+      assert.ok(report.depth!.merge!.maxRel <= 1e-4 && report.depth!.merge!.inputs > 0);
+      const borders = report.depth!.blocks.filter(({ form }) => form === "identity").map(({ border }) => border);
+      assert.ok(borders.length === 8 && borders.every((border) => border !== undefined), borders.join());
+      const { model } = await readModel(store, DIR);
+      const written = loadOnnx((await store.read(`${DIR}/model.onnx`))!, "model.onnx");
+      assert.is(findBlocks(written.graph).blocks.length, 9);
+      assert.is(findBlocks(model.graph).blocks.length, 9);
+      assert.equal((await verify(store)).filter(({ verdict }) => verdict === "differs"), []);
+    }),
+);
 
 function everySecond(form: string): string[] {
   return Array.from({ length: 17 }, (_, b) => b % 2 === 1 ? form : "keep");

@@ -5,6 +5,7 @@ import { UserError } from "../../src/errors.ts";
 import { readModel } from "../../src/formats/model_file.ts";
 import type { DataRequest, Recipe } from "../../src/recipe/schema.ts";
 import { silentUi } from "../../src/ui.ts";
+import { onlyNightly } from "../long.ts";
 import { abortedAt } from "./interrupt.ts";
 import { assertSound, DIR, loadTiny, prune, threeBlocks, tinyRecipe, train, trainedBlocks } from "./tiny.ts";
 
@@ -37,7 +38,7 @@ test("one ratio for all layers, which the report tells by its name; others stay"
   await assertSound(store);
 });
 
-test("labels decide nothing: with others the network has the same bits", async () => {
+onlyNightly(test)("labels decide nothing: with others the network has the same bits", async () => {
   const turned = async (request: DataRequest) => {
     const data = await loadTiny(request);
     const labels = data.train.labels.map((label) => (label + 3) % 10);
@@ -66,7 +67,7 @@ test("what was pruned before stays 0 where layers are fitted anew", async () => 
   await assertSound(store);
 });
 
-test("stopped within it and taken up again, it ends in the same bits", async () => {
+onlyNightly(test)("stopped within it and taken up again, it ends in the same bits", async () => {
   const whole = await onWeights([oneshot(), { kind: "compact" }]);
   const store = await freshStore();
   const stopped = await prune(whole.recipe, { store, signal: abortedAt(3) }).then(() => "ran", (e: Error) => e.name);

@@ -5,10 +5,11 @@ import { UserError } from "../../src/errors.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { DeviceLostError } from "../../src/gpu/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
-import { silentUi, type Ui } from "../../src/ui.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
+import { silentUi, type Ui } from "../../src/ui.ts";
 import { complaint } from "../data/fixtures.ts";
+import { onlyNightly } from "../long.ts";
 import { Crash, crashing, outcome } from "./interrupt.ts";
 import { admm, DIR, prune, retrain, tinyRecipe, train } from "./tiny.ts";
 
@@ -66,7 +67,7 @@ test("the same recipe and seed give the same bits, another seed others", async (
   assert.not.equal((await outcome(other.store)).model, (await outcome(a.store)).model);
 });
 
-test("resuming a finished run writes its results anew", async () => {
+onlyNightly(test)("resuming a finished run writes its results anew", async () => {
   const { store } = await prune(small);
   const before = await outcome(store);
   await store.remove(`${DIR}/model.safetensors`);
@@ -187,7 +188,7 @@ test("a device that is lost amid an epoch: says how to go on, and doing so ends 
   assert.equal(await outcome(store), expected);
 });
 
-test("a folder that fills up: one line, and the last checkpoint still holds", async () => {
+onlyNightly(test)("a folder that fills up: one line, and the last checkpoint still holds", async () => {
   const expected = await outcome((await prune(small)).store);
   const store = memoryStore();
   let room = 3;

@@ -1,16 +1,17 @@
 /** What each kind of stage does to the network: masks that hold, budgets that are met, steps that are taken back. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { scatterModel } from "../../src/graph/scatter.ts";
 import { UserError } from "../../src/errors.ts";
 import { readModel } from "../../src/formats/model_file.ts";
-import { loadRun, type SavedRun } from "../../src/stages/run_state.ts";
+import { scatterModel } from "../../src/graph/scatter.ts";
 import type { Recipe } from "../../src/recipe/schema.ts";
-import { trainingIdentity } from "../../src/run/tail.ts";
-import { silentUi } from "../../src/ui.ts";
 import type { Report } from "../../src/report/types.ts";
+import { trainingIdentity } from "../../src/run/tail.ts";
+import { loadRun, type SavedRun } from "../../src/stages/run_state.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
+import { silentUi } from "../../src/ui.ts";
+import { onlyNightly } from "../long.ts";
 import { admm, assertSound, DIR, prune, retrain, tinyRecipe, train } from "./tiny.ts";
 
 const test = suite("stages");
@@ -91,7 +92,7 @@ for (const [name, recipe] of Object.entries(models)) {
   });
 }
 
-test("several constraints on one layer: filters and columns, compact with gathered columns", async () => {
+onlyNightly(test)("several constraints on one layer: filters and columns, compact with gathered columns", async () => {
   const { report, store, saves } = await watched(tinyRecipe([
     train(),
     admm({
@@ -226,33 +227,36 @@ test("measured before compact: dense and masked; after it, all three", async () 
   await assertSound(after.store);
 });
 
-test("a floor that can't be reached: the steps are taken back, half as far each time, and the network stays", async () => {
-  const { report, warnings, store, saves } = await watched(tinyRecipe([
-    train(1),
-    magnitude({ keep: 0.25, steps: 2, floor: 1, backoffs: 2 }),
-    compact,
-  ]));
-  assert.equal(report.stages.map(({ name }) => name), ["train", "compact"]);
-  assert.is(report.final.params, report.baseline.params);
-  assert.is(report.final.accuracy.test, report.baseline.accuracy.test);
-  assert.equal(report.achieved["filter *"], 1);
-  assert.is(warnings.length, 1);
-  assert.match(
-    warnings[0],
-    /stages\.1 \(magnitude\).*accuracy of 1, the floor: conv1:filter 1 of 4 asked, 4 reached; /,
-  );
-  const log = decode(await store.read(`${DIR}/log.jsonl`)).split("\n").filter((line) => line.includes("taken back"));
-  assert.equal(log.map((line) => JSON.parse(line).phase), [
-    "taken back 1/2",
-    "taken back 1/2, back-off 1",
-    "taken back 1/2, back-off 2",
-  ]);
-  // 1/4 of 4, 8 and 16 filters: half of the way in two steps, then a quarter and an eighth, geometrically.
-  const widths = saves.filter(({ state }) => state.stage === 1 && state.fallback).map(({ state: { model } }) =>
-    ["conv1", "conv2", "fc1"].map((layer) => model.graph.params[`${layer}.weight`].shape[0]).join()
-  );
-  assert.equal([...new Set(widths)], ["2,4,8", "3,6,11", "3,7,13"]);
-});
+onlyNightly(test)(
+  "a floor that can't be reached: the steps are taken back, half as far each time, and the network stays",
+  async () => {
+    const { report, warnings, store, saves } = await watched(tinyRecipe([
+      train(1),
+      magnitude({ keep: 0.25, steps: 2, floor: 1, backoffs: 2 }),
+      compact,
+    ]));
+    assert.equal(report.stages.map(({ name }) => name), ["train", "compact"]);
+    assert.is(report.final.params, report.baseline.params);
+    assert.is(report.final.accuracy.test, report.baseline.accuracy.test);
+    assert.equal(report.achieved["filter *"], 1);
+    assert.is(warnings.length, 1);
+    assert.match(
+      warnings[0],
+      /stages\.1 \(magnitude\).*accuracy of 1, the floor: conv1:filter 1 of 4 asked, 4 reached; /,
+    );
+    const log = decode(await store.read(`${DIR}/log.jsonl`)).split("\n").filter((line) => line.includes("taken back"));
+    assert.equal(log.map((line) => JSON.parse(line).phase), [
+      "taken back 1/2",
+      "taken back 1/2, back-off 1",
+      "taken back 1/2, back-off 2",
+    ]);
+    // 1/4 of 4, 8 and 16 filters: half of the way in two steps, then a quarter and an eighth, geometrically.
+    const widths = saves.filter(({ state }) => state.stage === 1 && state.fallback).map(({ state: { model } }) =>
+      ["conv1", "conv2", "fc1"].map((layer) => model.graph.params[`${layer}.weight`].shape[0]).join()
+    );
+    assert.equal([...new Set(widths)], ["2,4,8", "3,6,11", "3,7,13"]);
+  },
+);
 
 test("a floor that holds changes nothing", async () => {
   const run = async (floor?: number) =>

@@ -3,34 +3,38 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readModel } from "../../src/formats/model_file.ts";
 import { silentUi } from "../../src/ui.ts";
+import { onlyNightly } from "../long.ts";
 import { admm, assertSound, DIR, prune, retrain, threeBlocks, tinyRecipe, train } from "./tiny.ts";
 
 const test = suite("structures in a run");
 
 const microDeit = { model: { name: "deit-micro", width: 0.25 } };
 
-test("a stream gets narrower step by step, is trained on, proved with its new norms, and verified", async () => {
-  const notes: string[] = [];
-  const ui = { ...silentUi(), note: (text: string) => void notes.push(text) };
-  const stream = { kind: "filter", layers: ["patch_embed.proj"], keep: 0.5, stream: true };
-  const stages = [
-    train(1),
-    { kind: "prune", steps: 2, constraints: [stream], retrain: retrain() },
-    { kind: "compact" },
-    { kind: "controls", methods: ["random"], epochs: 1 },
-  ];
-  const { report, store } = await prune(tinyRecipe(stages, microDeit), { ui });
-  const { model: { graph } } = await readModel(store, DIR);
-  assert.equal(graph.params["norm.weight"].shape, [6]);
-  assert.equal(graph.params["blocks.0.mlp.fc1.weight"].shape, [6, 48]);
-  assert.ok("inputs" in report.equivalence && report.equivalence.inputs > 0);
-  assert.is(report.narrowedNorms?.length, 13);
-  assert.is(report.controls.random.params, report.final.params);
-  assert.match(notes.join("\n"), /13 layer norms are over the channels that stay .* another function/);
-  await assertSound(store);
-});
+onlyNightly(test)(
+  "a stream gets narrower step by step, is trained on, proved with its new norms, and verified",
+  async () => {
+    const notes: string[] = [];
+    const ui = { ...silentUi(), note: (text: string) => void notes.push(text) };
+    const stream = { kind: "filter", layers: ["patch_embed.proj"], keep: 0.5, stream: true };
+    const stages = [
+      train(1),
+      { kind: "prune", steps: 2, constraints: [stream], retrain: retrain() },
+      { kind: "compact" },
+      { kind: "controls", methods: ["random"], epochs: 1 },
+    ];
+    const { report, store } = await prune(tinyRecipe(stages, microDeit), { ui });
+    const { model: { graph } } = await readModel(store, DIR);
+    assert.equal(graph.params["norm.weight"].shape, [6]);
+    assert.equal(graph.params["blocks.0.mlp.fc1.weight"].shape, [6, 48]);
+    assert.ok("inputs" in report.equivalence && report.equivalence.inputs > 0);
+    assert.is(report.narrowedNorms?.length, 13);
+    assert.is(report.controls.random.params, report.final.params);
+    assert.match(notes.join("\n"), /13 layer norms are over the channels that stay .* another function/);
+    await assertSound(store);
+  },
+);
 
-test("branches go by pruning and by ADMM, and the report counts them", async () => {
+onlyNightly(test)("branches go by pruning and by ADMM, and the report counts them", async () => {
   for (const kind of ["prune", "admm"]) {
     const constraints = [{ kind: "layer", keep: 0.34 }];
     const stage = kind === "admm" ? admm({ constraints }) : { kind, constraints, retrain: retrain() };

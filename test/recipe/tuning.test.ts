@@ -1,12 +1,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { plansName } from "../../src/measure/plans.ts";
-import { silentUi } from "../../src/ui.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
 import { defaultTuning, setTuning, tuningFor } from "../../src/tensor/ops/launch.ts";
+import { silentUi } from "../../src/ui.ts";
 import { complaint } from "../data/fixtures.ts";
 import { testGpu } from "../gpu.ts";
+import { onlyNightly } from "../long.ts";
 import { DIR, prune, tinyRecipe, train } from "./tiny.ts";
 
 const test = suite("tuning of runs");
@@ -78,29 +79,32 @@ test("a run that isn't tuned leaves no plans, and isn't tuned when it goes on", 
   assert.is(tuningFor(await testGpu()).winners, undefined);
 });
 
-test("a folder for plans that can't be used, or none at all, costs the kept plans and not the run", async () => {
-  for (const plansFolder of ["taken", null]) {
-    const store = memoryStore();
-    await store.write("taken", Uint8Array.of(1));
-    const warnings: string[] = [];
-    const stop = new AbortController();
-    const silent = silentUi();
-    const ui = {
-      ...silent,
-      warn: (text: string) => warnings.push(text),
-      stage: (name: string, steps: number) => {
-        // Tuning has begun, which is all that this test wants to see.
-        if (name.startsWith("tune")) stop.abort(new Error("seen"));
-        return silent.stage(name, steps);
-      },
-    };
-    await prune(recipe, { store, ui, plansFolder, signal: stop.signal }).catch(() => {});
-    assert.ok(stop.signal.aborted, "kernels are measured");
-    assert.is(warnings.length, plansFolder === null ? 0 : 1, warnings.join("; "));
-    for (const text of warnings) assert.match(text, /^tuned plans aren't kept for the next run: .*taken is a file/);
-    assert.ok(await store.size(`${DIR}/plans.json`), "the run's own plans are there");
-  }
-});
+onlyNightly(test)(
+  "a folder for plans that can't be used, or none at all, costs the kept plans and not the run",
+  async () => {
+    for (const plansFolder of ["taken", null]) {
+      const store = memoryStore();
+      await store.write("taken", Uint8Array.of(1));
+      const warnings: string[] = [];
+      const stop = new AbortController();
+      const silent = silentUi();
+      const ui = {
+        ...silent,
+        warn: (text: string) => warnings.push(text),
+        stage: (name: string, steps: number) => {
+          // Tuning has begun, which is all that this test wants to see.
+          if (name.startsWith("tune")) stop.abort(new Error("seen"));
+          return silent.stage(name, steps);
+        },
+      };
+      await prune(recipe, { store, ui, plansFolder, signal: stop.signal }).catch(() => {});
+      assert.ok(stop.signal.aborted, "kernels are measured");
+      assert.is(warnings.length, plansFolder === null ? 0 : 1, warnings.join("; "));
+      for (const text of warnings) assert.match(text, /^tuned plans aren't kept for the next run: .*taken is a file/);
+      assert.ok(await store.size(`${DIR}/plans.json`), "the run's own plans are there");
+    }
+  },
+);
 
 /** A tuned run, as a process left it that was killed in its second stage. */
 async function killed(): Promise<Store> {
@@ -149,16 +153,19 @@ test("plans that aren't those of the checkpoint are refused, and the way out is 
   await goOn(store);
 });
 
-test("a tuned run goes on with default plans where that is asked for, and says what it means", async () => {
-  const store = await killed();
-  await store.remove(`${DIR}/plans.json`);
-  const warnings: string[] = [];
-  const ui = { ...silentUi(), warn: (text: string) => warnings.push(text) };
-  await prune({ ...recipe, stages: [recipe.stages[0], recipe.stages[0]] }, { store, resume: true, ui });
-  assert.is(warnings.length, 1);
-  assert.match(warnings[0], /was begun with tuned plans and goes on without/);
-  assert.is(tuningFor(await testGpu()).winners, undefined);
-});
+onlyNightly(test)(
+  "a tuned run goes on with default plans where that is asked for, and says what it means",
+  async () => {
+    const store = await killed();
+    await store.remove(`${DIR}/plans.json`);
+    const warnings: string[] = [];
+    const ui = { ...silentUi(), warn: (text: string) => warnings.push(text) };
+    await prune({ ...recipe, stages: [recipe.stages[0], recipe.stages[0]] }, { store, resume: true, ui });
+    assert.is(warnings.length, 1);
+    assert.match(warnings[0], /was begun with tuned plans and goes on without/);
+    assert.is(tuningFor(await testGpu()).winners, undefined);
+  },
+);
 
 test("plans are in the folder before the first epoch, and the checkpoint knows them", async () => {
   const store = memoryStore();

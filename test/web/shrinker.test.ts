@@ -3,16 +3,16 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { blobFiles, type NamedBlob } from "../../src/data/blob_files.ts";
+import { decodeImage } from "../../src/data/images/decode.ts";
+import { readUnlabelled } from "../../src/data/images/unlabelled.ts";
 import { UserError } from "../../src/errors.ts";
-import { loadOnnx } from "../../src/formats/onnx/import.ts";
 import { formatMetadata } from "../../src/formats/metadata.ts";
 import { onnxBytes } from "../../src/formats/onnx/export.ts";
+import { loadOnnx } from "../../src/formats/onnx/import.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import { runPlan } from "../../src/graph/equivalence.ts";
 import { initialise } from "../../src/graph/initialise.ts";
-import { decodeImage } from "../../src/data/images/decode.ts";
-import { readUnlabelled } from "../../src/data/images/unlabelled.ts";
 import { recalibrate } from "../../src/train/recalibrate.ts";
 import { createDevice, type Device } from "../../src/web/engine/device.ts";
 import { chosenFor } from "../../src/web/shrink/depth.ts";
@@ -23,6 +23,7 @@ import { lossWithout } from "../../src/web/shrink/width.ts";
 import { residualBlock } from "../browser/small_networks.ts";
 import { complaint, ramp } from "../data/fixtures.ts";
 import { pngFile } from "../data/png_file.ts";
+import { onlyNightly } from "../long.ts";
 
 const test = suite("shrinking without labels, as the page does");
 prepareEnvironment();
@@ -111,7 +112,7 @@ test("a prediction asks nothing of the device, and the file says how pixels are 
   assert.is(again.pixels[0], "file");
 });
 
-test("a device that is lost amid the work is opened again", async () => {
+onlyNightly(test)("a device that is lost amid the work is opened again", async () => {
   let losses = 1;
   const losing = createDevice();
   const shrinker = await ready(losing);
