@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Cell, type CellResult, done, type DoneCell, nameOf } from "../../scripts/methods/cell.ts";
 import { criteriaTrack, SHUFFLED } from "../../scripts/methods/criteria_track.ts";
+import { methodsPage } from "../../scripts/methods/document.ts";
 import { NETS } from "../../scripts/methods/nets.ts";
 import { refitTrack } from "../../scripts/methods/refit_track.ts";
 import { sparsityTrack } from "../../scripts/methods/sparsity_track.ts";
@@ -88,6 +89,14 @@ test("a cell is computed once, and again when what determines it changes", async
   } finally {
     await Deno.remove(root, { recursive: true });
   }
+});
+
+test("docs/methods.md says what its records say", () => {
+  const document = Deno.readTextFileSync(`${import.meta.dirname}/../../docs/methods.md`);
+  assert.ok(document.includes("<!-- methods digits -->"));
+  // The formatter pads columns and wraps lines.
+  const words = (text: string) => text.replaceAll(/-{2,}:?/g, "-").split(/\s+/);
+  assert.equal(words(document), words(methodsPage(document)));
 });
 
 function found() {
