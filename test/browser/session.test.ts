@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { type BrowserPage, openPage } from "../../bench/browser/page.ts";
 import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { NO_FINDINGS, withEvent } from "../../src/measure/session/findings.ts";
+import { onlyNightly } from "../long.ts";
 import { outputsOf, pairsOf, type Told } from "../pages/session.ts";
 
 const test = suite("timing session in Chromium");
@@ -59,8 +60,10 @@ test("the wall clock's grain is measured, not Deno's", () => {
   assert.ok(there.wallQuantumMs >= 0.005 && there.wallQuantumMs < 10, `${there.wallQuantumMs} ms`);
 });
 
-test("it goes as well in a browser without Symbol.dispose and DisposableStack, such as Safari", async () => {
-  const script = `
+onlyNightly(test)(
+  "it goes as well in a browser without Symbol.dispose and DisposableStack, such as Safari",
+  async () => {
+    const script = `
     const native = Symbol;
     const old = (description) => native(description);
     for (const key of Reflect.ownKeys(native)) {
@@ -69,14 +72,15 @@ test("it goes as well in a browser without Symbol.dispose and DisposableStack, s
     globalThis.Symbol = old;
     delete globalThis.DisposableStack;
   `;
-  await page.page.addInitScript(script);
-  await page.page.reload();
-  assert.is(await page.page.evaluate("Symbol.dispose ?? globalThis.DisposableStack ?? 'neither'"), "neither");
-  const old = await page.call<Told>(`${import.meta.dirname}/../pages/session.ts`, ["digits"]);
-  await assertAsInDeno("digits", old);
-  const { selfTest, rows } = old.events.reduce(withEvent, NO_FINDINGS);
-  assert.is(selfTest!.trusted, true, JSON.stringify(selfTest!.checks));
-  assert.equal(rows.map(({ status }) => status), ["measured", "measured"]);
-});
+    await page.page.addInitScript(script);
+    await page.page.reload();
+    assert.is(await page.page.evaluate("Symbol.dispose ?? globalThis.DisposableStack ?? 'neither'"), "neither");
+    const old = await page.call<Told>(`${import.meta.dirname}/../pages/session.ts`, ["digits"]);
+    await assertAsInDeno("digits", old);
+    const { selfTest, rows } = old.events.reduce(withEvent, NO_FINDINGS);
+    assert.is(selfTest!.trusted, true, JSON.stringify(selfTest!.checks));
+    assert.equal(rows.map(({ status }) => status), ["measured", "measured"]);
+  },
+);
 
 test.run();

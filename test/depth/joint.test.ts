@@ -5,24 +5,25 @@ import { random } from "../../kernels/random/philox.ts";
 import { digitsSplits } from "../../src/data/digits.ts";
 import { firstImages } from "../../src/data/proof_inputs.ts";
 import { spread } from "../../src/data/splits.ts";
-import { settle } from "../../src/depth/forms/settle.ts";
 import { findBlocks } from "../../src/depth/blocks/find_blocks.ts";
+import { settle } from "../../src/depth/forms/settle.ts";
 import { jointBudget } from "../../src/depth/joint/joint_budget.ts";
 import { jointKnapsack } from "../../src/depth/joint/joint_knapsack.ts";
 import { costOfGene, jointSpace } from "../../src/depth/joint/joint_space.ts";
 import { innerLayers, narrowBlocks, widthOf } from "../../src/depth/joint/narrow.ts";
 import { refitReaders } from "../../src/depth/joint/refit_readers.ts";
-import { outputLoss } from "../../src/prune/reconstruct/output_loss.ts";
 import { startChoices } from "../../src/depth/joint/start_choices.ts";
 import { type AdditiveCost, costOf } from "../../src/depth/search/gene_space.ts";
 import type { Gene } from "../../src/depth/types.ts";
 import { UserError } from "../../src/errors.ts";
-import { runPlan } from "../../src/graph/equivalence.ts";
 import { graphCost } from "../../src/graph/cost.ts";
+import { runPlan } from "../../src/graph/equivalence.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import type { KeptOrigin, Model } from "../../src/graph/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
+import { outputLoss } from "../../src/prune/reconstruct/output_loss.ts";
 import { testGpu } from "../gpu.ts";
+import { onlyNightly } from "../long.ts";
 
 const test = suite("joint budget");
 const FILE = new URL("../../src/data/digits/digits.csv.gz", import.meta.url);
@@ -206,7 +207,8 @@ test("what reads narrowed channels is fitted to what it made: channels that say 
 });
 
 for (const name of ["mobilenetv2-micro", "convnext-micro", "deit-micro"]) {
-  test(`fitted anew, the narrow blocks of ${name} are nearer to what they were than without`, async () => {
+  const look = name === "convnext-micro" ? test : onlyNightly(test);
+  look(`fitted anew, the narrow blocks of ${name} are nearer to what they were than without`, async () => {
     const gpu = await testGpu();
     const model = net(name, 0.5);
     const { blocks } = findBlocks(model.graph);

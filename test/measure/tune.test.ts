@@ -122,7 +122,7 @@ onlyNightly(test)("a class whose measured winner is a way that no longer exists 
   }
 });
 
-test("a sparse kernel runs where it was measured to win, and gives the same numbers", async () => {
+onlyNightly(test)("a sparse kernel runs where it was measured to win, and gives the same numbers", async () => {
   const gpu = await testGpu();
   const graph = createModel("digits", { width: 0.5 });
   const params: Params = new Map(randomParams(graph, 2));

@@ -205,7 +205,7 @@ onlyNightly(test)("a folder that fills up: one line, and the last checkpoint sti
   assert.equal(await outcome(store), expected);
 });
 
-test("live memory on the device is the same after a second run, also one that fails", async () => {
+onlyNightly(test)("live memory on the device is the same after a second run, also one that fails", async () => {
   using gpu = await Gpu.open();
   const live = () => [gpu.stats().liveBuffers, gpu.stats().liveBytes];
   const purify = { kind: "purify", tolerance: 0.1, retrain: retrain() };

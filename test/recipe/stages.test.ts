@@ -58,7 +58,8 @@ const models = {
 };
 
 for (const [name, recipe] of Object.entries(models)) {
-  test(`${name}: what is masked is exactly 0, momentum too, and stays masked`, async () => {
+  const look = name.startsWith("residual") ? test : onlyNightly(test);
+  look(`${name}: what is masked is exactly 0, momentum too, and stays masked`, async () => {
     const { saves, report, store } = await watched(recipe);
     let before = new Map<string, number[]>();
     const roles = new Set<string>();
@@ -183,7 +184,8 @@ test("a budget of multiply-adds; a second one counts from the baseline as well",
 });
 
 for (const shortcut of ["A", "projection"]) {
-  test(`residual net, shortcut ${shortcut}: the streams shrink, through every stage`, async () => {
+  const look = shortcut === "A" ? onlyNightly(test) : test;
+  look(`residual net, shortcut ${shortcut}: the streams shrink, through every stage`, async () => {
     const { report, store } = await watched(tinyRecipe([
       train(2),
       admm({ steps: 2, updates: 1 }),
