@@ -68,7 +68,9 @@ Deno.mkdirSync(`${RESULTS}/methods`, { recursive: true });
 for (const { name, about } of nets) {
   const known = await Promise.all(all.filter(({ net }) => net.name === name).map((cell) => kept(cell, ROOT)));
   const own = known.filter((cell) => cell !== undefined);
-  const record = { ...setting, about, cells: own, missing };
+  const { adapter, date, machine, versions } = setting;
+  // Seed and source stand in each cell: they may be of other sittings.
+  const record = { suite: "methods", about, date, adapter, machine, versions, cells: own, missing };
   const path = `${RESULTS}/methods/${name}.json`;
   Deno.writeTextFileSync(path, JSON.stringify(record, null, 2) + "\n");
   console.log(`\n${record.about}\n\n${tablesOf(own)}\n\nwritten to ${path}`);

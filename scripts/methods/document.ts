@@ -10,7 +10,6 @@ import { tablesOf } from "./table.ts";
 export interface MethodsRecord {
   readonly about: string;
   readonly date: string;
-  readonly commit: string;
   readonly adapter: { readonly vendor: string; readonly description: string };
   readonly cells: readonly DoneCell[];
   /** Cells that a method refuses, and why. */

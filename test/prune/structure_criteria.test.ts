@@ -1,8 +1,6 @@
 /** Every criterion on branches and on dimensions of heads: it scores them and the pruned network is proved, or it says why not. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { random } from "../../kernels/random/philox.ts";
-import type { Dataset } from "../../src/data/types.ts";
 import { builder } from "../../src/graph/build.ts";
 import type { Graph } from "../../src/graph/types.ts";
 import { CRITERIA } from "../../src/prune/criteria/criteria.ts";
@@ -14,19 +12,12 @@ import { vit } from "../generate/transformer.ts";
 import { testGpu } from "../gpu.ts";
 import { difference } from "./equal.ts";
 import { modelOf } from "./models.ts";
+import { randomPixels } from "./random_pixels.ts";
 
 const test = suite("criteria of branches and heads");
 const gpu = await testGpu();
 
-/** Random pixels of two classes. */
-const images = ((count: number): Dataset => {
-  const shape = [3, 6, 6] as const, pixels = new Uint8Array(count * 108);
-  const draw = random(4, "pixels");
-  pixels.forEach((_, i) => pixels[i] = draw.below(256, 0, i));
-  const normalization = { scale: 255, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] };
-  const labels = Uint16Array.from({ length: count }, (_, i) => i % 2);
-  return { name: "random", classes: 4, shape, count, images: pixels, labels, normalization };
-})(16);
+const images = randomPixels({ count: 16, classes: 4 });
 
 function convolutions(): Graph {
   const b = builder("g", ["N", 3, 6, 6]);

@@ -1,9 +1,7 @@
 /** Queries and keys of fewer dimensions in a network: exact where fewer say all, and nearer than without a fit elsewhere. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { random } from "../../../kernels/random/philox.ts";
 import { firstImages } from "../../../src/data/proof_inputs.ts";
-import type { Dataset } from "../../../src/data/types.ts";
 import { compareOutputs } from "../../../src/graph/compare.ts";
 import { assertEquivalent, runPlan } from "../../../src/graph/equivalence.ts";
 import type { Model } from "../../../src/graph/types.ts";
@@ -16,18 +14,12 @@ import { coupledConstraints } from "../../../src/prune/structures/constraints.ts
 import { vit } from "../../generate/transformer.ts";
 import { testGpu } from "../../gpu.ts";
 import { modelOf, shapeOf } from "../models.ts";
+import { randomPixels } from "../random_pixels.ts";
 
 const test = suite("fit of attention's scores in a network");
 const gpu = await testGpu();
 
-/** Random pixels. */
-const images = ((count: number): Dataset => {
-  const shape = [3, 6, 6] as const, pixels = new Uint8Array(count * 108);
-  const draw = random(4, "pixels");
-  pixels.forEach((_, i) => pixels[i] = draw.below(256, 0, i));
-  const normalization = { scale: 255, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] };
-  return { name: "random", classes: 3, shape, count, images: pixels, labels: new Uint16Array(count), normalization };
-})(128);
+const images = randomPixels({ count: 128, classes: 3 });
 
 const { inputs, batch } = firstImages(images, 64);
 const outputs = (model: Model) => runPlan(gpu, model, inputs, batch);
