@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { CRITERIA } from "../prune/criteria/criteria.ts";
-import { SENSITIVITY_BATCH } from "../prune/sensitivity/sensitivity_batch.ts";
+import { SENSITIVITY_DEFAULTS } from "../prune/sensitivity/sensitivity_defaults.ts";
 import { count, percent, plain } from "../report/format.ts";
 import { pointAt, type SensitivityFile } from "../report/sensitivity/sensitivity_file.ts";
 import type { Io } from "./io.ts";
@@ -23,25 +23,26 @@ interface SensitivityCommandOptions extends NetworkOnDataOptions {
   readonly json?: boolean;
 }
 
-const RATIOS = [0.1, 0.3, 0.5, 0.7, 0.9];
-
 export function sensitivityCommand(io: Io, line: string): Command {
   const command = new Command("sensitivity")
     .description("measure what a network loses by each of its layers, when parts of it go and nothing is trained");
   return addNetworkOnDataOptions(command)
     .addOption(
       new Option("--criterion <name>", "by which filters go (see secateur criteria)").choices([...CRITERIA.keys()])
-        .default("l2"),
+        .default(SENSITIVITY_DEFAULTS.criterion),
     )
     .addOption(
-      new Option("--ratios <x,…>", "parts of a layer that go").argParser(ratios).default(RATIOS, RATIOS.join(",")),
+      new Option("--ratios <x,…>", "parts of a layer that go").argParser(ratios).default(
+        SENSITIVITY_DEFAULTS.ratios,
+        SENSITIVITY_DEFAULTS.ratios.join(","),
+      ),
     )
     .option("--limit <n>", "images at most, spread evenly (default: all)", wholeNumber(2))
     .option("--layers <name,…>", "layers to look at, * for any characters (default: all that can lose filters)", names)
     .option("--exclude <name,…>", "layers to leave out", names)
     .option("--no-labels", "compare the outputs with the whole network's alone: images need no class folders then")
-    .option("--batch <n>", "images at once", wholeNumber(1), SENSITIVITY_BATCH)
-    .option("--seed <n>", "of what a criterion draws by lot", wholeNumber(0), 1)
+    .option("--batch <n>", "images at once", wholeNumber(1), SENSITIVITY_DEFAULTS.batch)
+    .option("--seed <n>", "of what a criterion draws by lot", wholeNumber(0), SENSITIVITY_DEFAULTS.seed)
     .option("--out <file>", "the record, which a budget reads (default: runs/sensitivity/<model>.json)")
     .option("--html <file>", "also draw the curves and a heat map, as a page that opens without a network")
     .option("--json", "print the record instead of tables")

@@ -89,23 +89,27 @@ export function measureTraining(published: Omit<Published, "test">, fraction: nu
   return measure(train, rest.length > 0 ? rest : Uint32Array.from(train.labels.keys()));
 }
 
-/** The samples `indices` of a data set, copied. */
-export function pick(data: Dataset, indices: Uint32Array): Dataset {
+/** The samples `indices` of a data set, copied; labels only where it has them. */
+export function pick<D extends MaybeLabelled>(data: D, indices: Uint32Array): D {
   const size = data.shape[0] * data.shape[1] * data.shape[2];
   const images = new Uint8Array(indices.length * size);
-  const labels = new Uint16Array(indices.length);
-  indices.forEach((from, to) => {
-    images.set(data.images.subarray(from * size, (from + 1) * size), to * size);
-    labels[to] = data.labels[from];
-  });
-  return { ...data, count: indices.length, images, labels };
+  indices.forEach((from, to) => images.set(data.images.subarray(from * size, (from + 1) * size), to * size));
+  const { labels } = data;
+  return {
+    ...data,
+    count: indices.length,
+    images,
+    ...labels && { labels: Uint16Array.from(indices, (from) => labels[from]) },
+  };
 }
 
 /** At most `count` samples, spread evenly over a data set, which may be sorted by classes. */
-export function spread(data: Dataset, count: number): Dataset {
+export function spread<D extends MaybeLabelled>(data: D, count: number): D {
   const taken = Math.min(count, data.count);
   return pick(data, Uint32Array.from({ length: taken }, (_, i) => Math.floor(i * data.count / taken)));
 }
+
+type MaybeLabelled = Omit<Dataset, "labels"> & Partial<Pick<Dataset, "labels">>;
 
 /** At most `limit` samples, stratified; where there are any, never fewer than one. */
 function shrink(split: Split, limit: number | undefined, stream: string): Split {

@@ -23,6 +23,8 @@ export {
   prunableLayers,
   refusedLayers,
 } from "../prune/structures/constraints.ts";
+export { measureSensitivity, type SensitivityOptions } from "../prune/sensitivity/measure_sensitivity.ts";
+export type { LayersAsked } from "../prune/sensitivity/pruned_layers.ts";
 export type { Sensitivity, SensitivityCurve, SensitivityPoint } from "../prune/sensitivity/types.ts";
 export { sumOfWeights } from "../prune/structures/elements.ts";
 export { bothMasks, maskModel, type Masks, zeroMasks } from "../prune/structures/masks.ts";

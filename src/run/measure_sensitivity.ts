@@ -12,16 +12,11 @@ import { graphCost } from "../graph/cost.ts";
 import { inferShapes } from "../graph/infer.ts";
 import type { Model } from "../graph/types.ts";
 import { type Given, inputOptions, type NetworkOptions, readGiven, startModel, tellStart } from "../models/given.ts";
-import { criterionNamed } from "../prune/criteria/criteria.ts";
-import { gatherFor } from "../prune/criteria/gather.ts";
-import {
-  measureSensitivity,
-  sensitivityOf,
-  type SensitivityOptions,
-} from "../prune/sensitivity/measure_sensitivity.ts";
-import { SENSITIVITY_BATCH } from "../prune/sensitivity/sensitivity_batch.ts";
-import { type LayersAsked, type PrunedLayer, prunedLayers, rankedBy } from "../prune/sensitivity/pruned_layers.ts";
+import { rankLayers, sensitivityOf, type SensitivityOptions } from "../prune/sensitivity/measure_sensitivity.ts";
+import { SENSITIVITY_DEFAULTS } from "../prune/sensitivity/sensitivity_defaults.ts";
+import { type LayersAsked, type PrunedLayer, prunedLayers } from "../prune/sensitivity/pruned_layers.ts";
 import type { Tally } from "../prune/sensitivity/tally.ts";
+import { tallyNetworks } from "../prune/sensitivity/tally_networks.ts";
 import {
   otherMeasurement,
   readSensitivity,
@@ -66,12 +61,8 @@ export interface SensitivityRunOptions extends LayersAsked {
 
 type Progress = NonNullable<SensitivityOptions["progress"]>;
 
-const CRITERION = "l2";
-const SEED = 1;
 /** Without labels, where nobody says how many. */
 const MOST_IMAGES = 10_000;
-/** Images for criteria that look at more than weights. */
-const EVIDENCE_IMAGES = 512;
 
 /**
  * Writes the file after each batch, so that a measurement which is stopped goes on from there when it is asked for again; one
@@ -99,8 +90,8 @@ export async function runSensitivity(options: SensitivityRunOptions): Promise<Se
   let file = before;
   try {
     const seen = labels === "use" ? data : withoutLabels(data);
-    const evidence = spread(data, EVIDENCE_IMAGES);
-    const ranked = await rank(options, gpu, model, layers, labels === "use" ? evidence : withoutLabels(evidence));
+    const { criterion, seed } = identity;
+    const ranked = await rankLayers({ gpu, model, data: seen, layers, criterion, seed, signal });
     const keep = async (tally: Tally) => {
       file = fileOf(options, { gpu, model, layers, identity, tally });
       await store.write(out, new TextEncoder().encode(JSON.stringify(file, null, 2) + "\n"));
@@ -108,7 +99,7 @@ export async function runSensitivity(options: SensitivityRunOptions): Promise<Se
     await withBar(
       ui,
       (progress) =>
-        measureSensitivity({
+        tallyNetworks({
           gpu,
           model,
           data: seen,
@@ -164,19 +155,6 @@ async function withBar<T>(ui: Ui, measure: (progress: Progress) => Promise<T>): 
   }
 }
 
-async function rank(
-  { criterion: name = CRITERION, seed = SEED, signal }: SensitivityRunOptions,
-  gpu: Gpu,
-  model: Model,
-  layers: readonly PrunedLayer[],
-  data: TrainData,
-): Promise<readonly number[][]> {
-  const criterion = criterionNamed(name);
-  const constraints = layers.map(({ constraint }) => constraint);
-  const gathered = await gatherFor({ gpu, model, data, criterion, constraints, signal });
-  return rankedBy(model, constraints, { criterion, seed, gathered });
-}
-
 interface Found {
   readonly gpu: Gpu;
   readonly model: Model;
@@ -207,7 +185,7 @@ function fileOf(
 }
 
 async function identityOf(
-  { network, criterion = CRITERION, seed = SEED, ratios, labels, batch = SENSITIVITY_BATCH }: SensitivityRunOptions,
+  { network, labels, ratios, ...given }: SensitivityRunOptions,
   { model: { graph, params }, data, part, layers }: {
     readonly model: Model;
     readonly data: Dataset;
@@ -215,6 +193,8 @@ async function identityOf(
     readonly layers: readonly PrunedLayer[];
   },
 ): Promise<SensitivityIdentity> {
+  const { criterion = SENSITIVITY_DEFAULTS.criterion, seed = SENSITIVITY_DEFAULTS.seed } = given;
+  const { batch = SENSITIVITY_DEFAULTS.batch } = given;
   const tensors = Array.from(params, ([name, { shape, data }]) => [name, { dtype: "F32", shape, data }] as const);
   const { shape, normalization, images } = data;
   const about = [

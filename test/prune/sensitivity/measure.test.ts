@@ -10,10 +10,16 @@ import { createModel } from "../../../src/models/zoo.ts";
 import { l2 } from "../../../src/prune/criteria/l2.ts";
 import { outputLoss } from "../../../src/prune/reconstruct/output_loss.ts";
 import { oneShot } from "../../../src/prune/methods/one_shot.ts";
+import { prune } from "../../../src/prune/prune_model.ts";
 import { maskModel } from "../../../src/prune/structures/masks.ts";
-import { measureSensitivity, sensitivityOf } from "../../../src/prune/sensitivity/measure_sensitivity.ts";
+import {
+  measureSensitivity,
+  sensitivityOf,
+  type SensitivityOptions,
+} from "../../../src/prune/sensitivity/measure_sensitivity.ts";
 import { prunedLayers, rankedBy } from "../../../src/prune/sensitivity/pruned_layers.ts";
 import type { Tally } from "../../../src/prune/sensitivity/tally.ts";
+import { tallyNetworks } from "../../../src/prune/sensitivity/tally_networks.ts";
 import { Interrupted } from "../../../src/train/errors.ts";
 import { evaluateModel } from "../../../src/train/evaluate.ts";
 import { testGpu } from "../../gpu.ts";
@@ -36,7 +42,7 @@ function asked(model: Model, ratios: readonly number[], names?: readonly string[
 
 async function measured(gpu: Gpu, model: Model, data: Dataset, ratios: readonly number[]) {
   const { layers, ranked } = asked(model, ratios);
-  const tally = await measureSensitivity({ gpu, model, data, layers, ranked, batch: 8 });
+  const tally = await tallyNetworks({ gpu, model, data, layers, ranked, batch: 8 });
   return { layers, tally, found: sensitivityOf(model.graph, layers, tally, "present") };
 }
 
@@ -67,6 +73,26 @@ for (
   });
 }
 
+test("one call ranks, runs and tells, with labels or without; a budget takes what it gives", async () => {
+  const gpu = await testGpu();
+  const graph = createModel("digits");
+  const model = modelOf(graph, {}, 7);
+  const data = imagesFor(graph, 12);
+  const ratios = [0.25, 0.6];
+  const one = await measureSensitivity({ gpu, model, data, ratios, batch: 8 });
+  assert.equal(one, (await measured(gpu, model, data, ratios)).found);
+  const { labels: _, ...bare } = data;
+  const unlabelled = await measureSensitivity({ gpu, model, data: bare, ratios, criterion: "activation", batch: 8 });
+  assert.equal(unlabelled.dense, {});
+  assert.equal(unlabelled.curves.map(({ points }) => points.length), one.curves.map(({ points }) => points.length));
+  const { kept } = prune(model, { budget: { macs: 0.7, sensitivity: one } });
+  assert.equal(kept.map(({ name }) => name), one.curves.map(({ name }) => name));
+  assert.ok(kept.some(({ keep, groups }) => keep < groups));
+  const misspelt = { gpu, model, data, ratio: [0.5] } as unknown as SensitivityOptions;
+  const said = await measureSensitivity(misspelt).then(() => "nothing", ({ message }: Error) => message);
+  assert.match(said, /has no option "ratio": expected one of gpu, model, data, ratios/);
+});
+
 test("a measurement that was stopped goes on from what was kept, and ends in the same bits", async () => {
   const gpu = await testGpu();
   const graph = createModel("digits");
@@ -74,11 +100,11 @@ test("a measurement that was stopped goes on from what was kept, and ends in the
   const data = imagesFor(graph, 40);
   const { layers, ranked } = asked(model, [0.3, 0.7]);
   const options = { gpu, model, data, layers, ranked, batch: 16 };
-  const whole = await measureSensitivity(options);
+  const whole = await tallyNetworks(options);
   const stop = new AbortController();
   let kept: Tally | undefined;
   const steps: number[] = [];
-  const stopped = measureSensitivity({
+  const stopped = tallyNetworks({
     ...options,
     signal: stop.signal,
     progress: (done) => steps.push(done),
@@ -91,7 +117,7 @@ test("a measurement that was stopped goes on from what was kept, and ends in the
   await stopped.then(() => assert.unreachable(), (error) => assert.instance(error, Interrupted));
   assert.is(kept!.images, 16);
   const later: number[] = [];
-  const resumed = await measureSensitivity({
+  const resumed = await tallyNetworks({
     ...options,
     from: kept,
     progress: (done, total) => later.push(done, total),
@@ -107,7 +133,7 @@ test("without labels the outputs alone are compared", async () => {
   const model = modelOf(graph, {}, 7);
   const { labels: _, ...data } = imagesFor(graph, 12);
   const { layers, ranked } = asked(model, [0.5]);
-  const tally = await measureSensitivity({ gpu, model, data, layers, ranked });
+  const tally = await tallyNetworks({ gpu, model, data, layers, ranked });
   const found = sensitivityOf(graph, layers, tally, "absent");
   assert.equal(found.dense, {});
   assert.ok(
@@ -131,7 +157,7 @@ test("outputs that never vary tell nothing, and that is said", async () => {
   const model = modelOf(graph, {}, 7);
   const one = pick(imagesFor(graph, 3), Uint32Array.of(0, 0, 0));
   const { layers, ranked } = asked(model, [0.5]);
-  const tally = await measureSensitivity({ gpu, model, data: one, layers, ranked });
+  const tally = await tallyNetworks({ gpu, model, data: one, layers, ranked });
   assert.throws(() => sensitivityOf(graph, layers, tally, "present"), /the same for all 3 images.*give more images/);
 });
 
