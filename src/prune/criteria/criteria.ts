@@ -13,6 +13,7 @@ import { l1 } from "./l1.ts";
 import { l2 } from "./l2.ts";
 import { lamp } from "./lamp.ts";
 import { randomLots } from "./random.ts";
+import { reconstruction } from "./reconstruction.ts";
 import { snip } from "./snip.ts";
 import { synapticStrength } from "./synaptic_strength.ts";
 import { synflow } from "./synflow.ts";
@@ -40,6 +41,7 @@ const ALL: readonly Criterion[] = [
   chip,
   wanda,
   flap,
+  reconstruction,
 ];
 
 /** By name: what a group may be worth. */

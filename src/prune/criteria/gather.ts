@@ -31,6 +31,7 @@ export async function gatherFor(
     throw new UserError(`criterion ${criterion.name} looks at images, and there are none: give some`);
   }
   if (criterion.labels) checkLabels(criterion, options);
+  if (criterion.gather) return await criterion.gather({ ...options, constraints });
   return await gatherEvidence({ ...options, requests: requestsOf(criterion, constraints, graph) });
 }
 

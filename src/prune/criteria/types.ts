@@ -2,6 +2,7 @@
 
 import type { Graph, Model } from "../../graph/types.ts";
 import type { EvidenceRequest, GatheredEvidence } from "../../train/evidence/evidence.ts";
+import type { EvidenceOptions } from "../../train/evidence/gather_evidence.ts";
 import type { Constraint } from "../structures/types.ts";
 
 /** What scores may be computed from. */
@@ -38,9 +39,14 @@ export interface Criterion {
   refusal?(groups: Constraint, graph: Graph): string | undefined;
   /** What it wants to know beside the weights of these groups; gathered for all constraints in one pass (gatherFor). */
   request?(groups: Constraint, graph: Graph): EvidenceRequest;
+  /** Gathers what `request` asks for, where that takes more than a pass over the network as it is. */
+  gather?(
+    options: Omit<EvidenceOptions, "requests"> & { readonly constraints: readonly Constraint[] },
+  ): Promise<GatheredEvidence>;
   /**
    * Of each group, length `groups.groups`, float64: the higher, the more it is worth. A group of nothing but zeros scores lowest.
-   * Under a pattern of kernels only its taps count.
+   * Under a pattern of kernels only its taps count. Where groups are worth something only together, `groups.keep` says how many will
+   * stay; before a budget has settled that it is all of them.
    */
   score(groups: Constraint, evidence: Evidence): Float64Array;
   /**

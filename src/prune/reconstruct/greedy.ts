@@ -12,8 +12,35 @@ export interface Gone {
 export function greedyBackward(elimination: Elimination, keep: number): Gone {
   const order: number[] = [], costs: number[] = [];
   for (let left = count(elimination.kept); left > keep; left--) {
-    const { group, cost } = best(elimination, 1, "least");
+    const { group, cost } = best(elimination, groupsIn(elimination), "least");
     elimination.toggle(group);
+    order.push(group);
+    costs.push(cost);
+  }
+  return { order, costs };
+}
+
+/**
+ * All groups in the order in which they go where `keep` are to be left: first those that greedy choice and swaps take out, the one
+ * of the lowest cost first, then the others.
+ *
+ * @param create makes an elimination in which all groups are in the fit
+ */
+export function eliminationOrder(create: () => Elimination, keep: number): Gone {
+  const elimination = create();
+  const greedy = greedyBackward(elimination, keep);
+  const first = improveBySwaps(elimination) > 0 ? goneAmong(create(), groupsOut(elimination)) : greedy;
+  const rest = greedyBackward(elimination, 0);
+  return { order: [...first.order, ...rest.order], costs: [...first.costs, ...rest.costs] };
+}
+
+/** Takes these groups out, that of the lowest cost first. */
+function goneAmong(elimination: Elimination, groups: readonly number[]): Gone {
+  const order: number[] = [], costs: number[] = [];
+  for (const left = new Set(groups); left.size > 0;) {
+    const { group, cost } = best(elimination, left, "least");
+    elimination.toggle(group);
+    left.delete(group);
     order.push(group);
     costs.push(cost);
   }
@@ -41,7 +68,7 @@ export function chooseGroups(
 ): { readonly kept: readonly number[]; readonly error: number } {
   const { costs } = greedyBackward(elimination, keep);
   const error = costs.reduce((sum, cost) => sum + cost, 0) - improveBySwaps(elimination);
-  return { kept: Array.from(elimination.kept.keys()).filter((group) => elimination.kept[group]), error };
+  return { kept: groupsIn(elimination), error };
 }
 
 const ROUNDS = 20;
@@ -74,12 +101,12 @@ function improveBySwaps(elimination: Elimination): number {
 function swapped(elimination: Elimination, size: number): number {
   const moved: number[] = [];
   let gain = 0;
-  for (const [member, which] of [[1, "least"], [0, "most"]] as const) {
+  for (const [candidates, which] of [[groupsIn, "least"], [groupsOut, "most"]] as const) {
     for (let i = 0; i < size; i++) {
-      const { group, cost } = best(elimination, member, which);
+      const { group, cost } = best(elimination, candidates(elimination), which);
       elimination.toggle(group);
       moved.push(group);
-      gain += member === 1 ? -cost : cost;
+      gain += which === "least" ? -cost : cost;
     }
   }
   if (gain > 0 && new Set(moved).size > size) return gain;
@@ -89,12 +116,10 @@ function swapped(elimination: Elimination, size: number): number {
 
 /** The same of the first group that has one to be replaced by, among those of the lowest cost. */
 function swappedAlone(elimination: Elimination): number {
-  const costs = Array.from(elimination.kept).flatMap((kept, group) =>
-    kept ? [{ group, cost: elimination.cost(group) }] : []
-  );
+  const costs = groupsIn(elimination).map((group) => ({ group, cost: elimination.cost(group) }));
   for (const { group, cost } of costs.sort((a, b) => a.cost - b.cost).slice(0, TRIED)) {
     elimination.toggle(group);
-    const other = best(elimination, 0, "most");
+    const other = best(elimination, groupsOut(elimination), "most");
     elimination.toggle(other.group);
     if (other.group !== group && other.cost > cost) return other.cost - cost;
     elimination.toggle(other.group);
@@ -103,15 +128,28 @@ function swappedAlone(elimination: Elimination): number {
   return 0;
 }
 
-/** Among the groups in the fit (1) or out of it (0), ties to the lower index. */
-function best(elimination: Elimination, member: 0 | 1, which: "least" | "most"): { group: number; cost: number } {
+/** Among candidates, ties to the first of them. */
+function best(
+  elimination: Elimination,
+  candidates: Iterable<number>,
+  which: "least" | "most",
+): { group: number; cost: number } {
   let found = { group: -1, cost: NaN };
-  for (let group = 0; group < elimination.groups; group++) {
-    if (elimination.kept[group] !== member) continue;
+  for (const group of candidates) {
     const cost = elimination.cost(group);
     if (found.group < 0 || (which === "least" ? cost < found.cost : cost > found.cost)) found = { group, cost };
   }
   return found;
+}
+
+/** Those in the fit, ascending. */
+function groupsIn({ kept }: Elimination): number[] {
+  return Array.from(kept.keys()).filter((group) => kept[group]);
+}
+
+/** Those that are out, ascending. */
+function groupsOut({ kept }: Elimination): number[] {
+  return Array.from(kept.keys()).filter((group) => !kept[group]);
 }
 
 function count(kept: Uint8Array): number {

@@ -9,7 +9,7 @@ import { forEachElement } from "../structures/elements.ts";
 import type { Constraint } from "../structures/types.ts";
 import { type RefitKind, refitted } from "./affine_refit.ts";
 import { type BiasPlace, biasPlaceOf, withBias } from "./bias_place.ts";
-import type { Probed } from "./patch_probes.ts";
+import { withPatchProbes } from "./patch_probes.ts";
 import { momentsOf, type Reader, shrinkage, withRidge } from "./reader.ts";
 
 /** λ relative to the mean variance, where images are many; fewer ask for more (shrinkage). */
@@ -66,21 +66,18 @@ export function reconstructionRequest(
   };
 }
 
-/** The layers that read the channels of a constraint, from what `reconstructionRequest` has asked for. */
-export function layerReaders(
-  constraint: Constraint,
-  model: Model,
-  evidence: GatheredEvidence,
-  probes: Probed["probes"],
-): LayerReader[] {
-  return readChannels(constraint, model.graph).map((read): LayerReader => {
+/** The layers that read the channels of a constraint, from what `gatherReads` has gathered. */
+export function layerReaders(constraint: Constraint, model: Model, evidence: GatheredEvidence): LayerReader[] {
+  const reads = readChannels(constraint, model.graph);
+  const { probes } = withPatchProbes(model, reads.map(({ layer }) => layer.node.name));
+  return reads.map((read): LayerReader => {
     const { layer, read: { value } } = read;
     const view = viewOf(layer);
     const place = biasPlaceOf(model.graph, layer.node, layer.filters);
-    const probe = probes.get(layer.node.name)!;
-    const sums = view === "patches" ? evidence.patches.get(probe.name)![0] : evidence.covariances.get(value)!;
+    const { name } = layer.node;
+    const sums = view === "patches" ? evidence.patches.get(name)![0] : evidence.covariances.get(value)!;
     const moments = momentsOf(sums, place ? "intercept" : "none");
-    const rows = rowsPerImage(sums, evidence.samples, view === "patches" ? layer.size / probe.of : 1);
+    const rows = rowsPerImage(sums, evidence.samples, view === "patches" ? layer.size / probes.get(name)!.of : 1);
     const ridge = Math.min(MOST_RIDGE, Math.max(RIDGE, shrinkage(moments, rows * evidence.samples)));
     return {
       layer,

@@ -6,23 +6,15 @@ import type { Dataset } from "../../data/types.ts";
 import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Model } from "../../graph/types.ts";
-import { gatherEvidence } from "../../train/evidence/gather_evidence.ts";
 import { criterionNamed } from "../criteria/criteria.ts";
 import { gatherFor } from "../criteria/gather.ts";
-import { readChannels } from "../criteria/read_channels.ts";
 import { scoreGroups } from "../criteria/score.ts";
 import { bothMasks, maskModel, type Masks, masksOf } from "../structures/masks.ts";
 import type { Constraint } from "../structures/types.ts";
 import type { RefitKind } from "./affine_refit.ts";
 import { withFittedScores } from "./fit_heads.ts";
-import {
-  type LayerReader,
-  layerReaders,
-  reconstructionRefusal,
-  reconstructionRequest,
-  withoutGroups,
-} from "./layer_reader.ts";
-import { withPatchProbes } from "./patch_probes.ts";
+import { type LayerReader, layerReaders, reconstructionRefusal, withoutGroups } from "./layer_reader.ts";
+import { gatherReads } from "./read_evidence.ts";
 import { type Selection, selectionBy, SELECTIONS } from "./selections.ts";
 
 /** What is pruned, and by what. */
@@ -107,17 +99,8 @@ export async function readersOf(
     const why = reconstructionRefusal(constraint, model.graph);
     if (why !== undefined) throw new UserError(`${constraint.name} can't be pruned by reconstruction: ${why}`);
   }
-  const asked = constraints.map((constraint) => reconstructionRequest(constraint, model.graph));
-  const layers = constraints.flatMap((constraint) =>
-    readChannels(constraint, model.graph).map(({ layer }) => layer.node.name)
-  );
-  const { model: probed, probes } = withPatchProbes(model, [...new Set(layers)]);
-  const requests = asked.map(({ patches, covariances }) => ({
-    patches: patches.map((layer) => probes.get(layer)!.name),
-    covariances,
-  }));
-  const evidence = await gatherEvidence({ gpu, model: probed, data: images, requests, batch, signal });
-  return new Map(constraints.map((constraint) => [constraint, layerReaders(constraint, model, evidence, probes)]));
+  const evidence = await gatherReads({ gpu, model, data: images, constraints, batch, signal });
+  return new Map(constraints.map((constraint) => [constraint, layerReaders(constraint, model, evidence)]));
 }
 
 export async function selectionFor(

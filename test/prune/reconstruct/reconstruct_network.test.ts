@@ -9,6 +9,11 @@ import { assertEquivalent, runPlan } from "../../../src/graph/equivalence.ts";
 import type { Graph, Model } from "../../../src/graph/types.ts";
 import { firstImages } from "../../../src/data/proof_inputs.ts";
 import { createModel } from "../../../src/models/zoo.ts";
+import { criterionNamed } from "../../../src/prune/criteria/criteria.ts";
+import { gatherFor } from "../../../src/prune/criteria/gather.ts";
+import { scoreGroups } from "../../../src/prune/criteria/score.ts";
+import { prune } from "../../../src/prune/prune_model.ts";
+import { rankGroups } from "../../../src/prune/structures/selection.ts";
 import { reconstructionRefusal } from "../../../src/prune/reconstruct/layer_reader.ts";
 import { reconstruct } from "../../../src/prune/reconstruct/reconstruct.ts";
 import { removalCosts, risingCosts } from "../../../src/prune/reconstruct/removal_costs.ts";
@@ -167,6 +172,34 @@ test("MLPs, heads and what stands behind depthwise convolutions: each refit is n
     }
     assert.ok(errors.get("affine")! < errors.get("none")!, `${name}: ${[...errors]}`);
   }
+});
+
+test("as a criterion: of two filters that say the same the first to go costs little, and pruning takes it", async () => {
+  const model = doubled(modelOf(norms), OF_A.filter((name) => name in norms.params), 1, 3);
+  const criterion = criterionNamed("reconstruction");
+  const constraints = [filtersOf(norms, "a", 3)];
+  const data = imagesOf([1, 6, 6]);
+  const scoresOf = async (of: Model) => {
+    const gathered = await gatherFor({ gpu, model: of, criterion, constraints, data });
+    return { gathered, scores: scoreGroups(criterion, constraints[0], { model: of, seed: 1, gathered }).scores };
+  };
+  const { gathered, scores } = await scoresOf(model);
+  const order = rankGroups(scores).toReversed();
+  const [gone] = order;
+  assert.ok([1, 3].includes(gone), `${scores}`);
+  // The other one stands for both from then on, and another filter may be as cheap as that by itself.
+  assert.ok(scores[gone] < 0.05 * scores[4 - gone], `${scores}`);
+  const asked = [{ granularity: "filter", layers: ["a"], keep: 0.75 }] as const;
+  const pruned = prune(model, { criterion, evidence: gathered, constraints: asked });
+  assert.equal([0, 1, 2, 3].filter((filter) => pruned.masks.get("a.weight")!.data[9 * filter] === 0), [gone]);
+  const again = (await scoresOf(pruned.model)).scores;
+  assert.is(again[gone], 0);
+  assert.equal(rankGroups(again).at(-1), gone);
+  const columns = [{ granularity: "column", layers: ["a"], keep: 0.5 }] as const;
+  assert.throws(
+    () => prune(model, { criterion, evidence: gathered, constraints: columns }),
+    /^criterion reconstruction can't score a:column: reconstruction takes whole filters/,
+  );
 });
 
 test("what can't be fitted anew is refused with the reader's name", async () => {
