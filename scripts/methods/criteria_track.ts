@@ -2,14 +2,18 @@
  * Track A, criteria: what a network is worth that lost filters by one criterion, at the same multiply-adds and after the same
  * fine-tuning for all. Layers are compared by one global threshold, and each keeps a tenth of its filters at least.
  */
+import { commit } from "../../src/cli/identity.ts";
+import { loadDataset } from "../../src/data/deno.ts";
 import { CRITERIA } from "../../src/prune/criteria/criteria.ts";
+import { SENSITIVITY_DEFAULTS } from "../../src/prune/sensitivity/sensitivity_defaults.ts";
 import { SCRATCH } from "../../src/recipe/registry.ts";
+import { runSensitivity } from "../../src/run/measure_sensitivity.ts";
+import { denoStore } from "../../src/store/deno.ts";
+import { silentUi } from "../../src/ui.ts";
 import type { Cell, CellName } from "./cell.ts";
 import type { Net } from "./nets.ts";
-import { recipeCell } from "./recipe_cell.ts";
+import { COMMAND, denseRun, recipeCell } from "./recipe_cell.ts";
 
-/** How many times fewer multiply-adds. */
-const RATIOS = [2, 4, 8];
 /** The control that every row is compared with: as many filters of each layer as l2 would leave, drawn by lot. */
 export const SHUFFLED = "shuffled";
 const UNIFORM_LOTS = "lots, the same part of each layer";
@@ -17,25 +21,25 @@ const UNIFORM_LOTS = "lots, the same part of each layer";
 /** Criteria of the maps that layers read. */
 const OF_MAPS = ["hrank", "chip"];
 /** Criteria of whole filters. On a trained network snip is taylor-sum, and has no row of its own. */
-const OF_FILTERS = [...CRITERIA.values()].filter(({ name }) => !["random", "snip", "synaptic-strength"].includes(name));
+const OF_FILTERS = [...CRITERIA.keys()].filter((name) => !["random", "snip", "synaptic-strength"].includes(name));
 
 export function criteriaTrack(net: Net, root: string): Cell[] {
+  const { criteria } = net;
+  if (!criteria) return [];
+  const { rows, ratios } = criteria;
   return net.seeds.flatMap((seed) =>
-    RATIOS.flatMap((ratio): Cell[] => {
+    ratios.flatMap((ratio): Cell[] => {
       const name = (method: string): CellName => ({ net, track: "A", method, level: `${ratio}× fewer MACs`, seed });
+      const macs = 1 / ratio;
       const pruned = (method: string, criterion: string, rule: string) =>
-        recipeCell({
-          ...name(method),
-          epochs: net.fineTune.epochs,
-          stages: [prune(net, ratio, criterion, rule), { kind: "compact" }, MEASURE],
-        }, root);
+        recipeCell({ ...name(method), ...stagesOf(net, prune(net, criterion, { macs, rule })) }, root);
       const { epochs } = net.train;
       const scratch = recipeCell({
         ...name(SCRATCH),
         epochs: epochs + net.fineTune.epochs,
         // As large as what l2 leaves; its training is the dense network's, and as long as both together.
         stages: [
-          { ...prune(net, ratio, "l2", "global"), retrain: { ...net.train, epochs: 1 } },
+          { ...prune(net, "l2", { macs, rule: "global" }), retrain: { ...net.train, epochs: 1 } },
           { kind: "compact" },
           { kind: "controls", runs: [SCRATCH], epochs: epochs + net.fineTune.epochs },
         ],
@@ -44,21 +48,68 @@ export function criteriaTrack(net: Net, root: string): Cell[] {
       return [
         pruned(SHUFFLED, "random", "global"),
         pruned(UNIFORM_LOTS, "random", "uniform"),
-        ...OF_FILTERS.map(({ name }) => pruned(name, name, "global")),
+        ...(rows === "all" ? OF_FILTERS : rows).map((name) => pruned(name, name, "global")),
+        ...rows === "all" ? [byCurves({ ...name(BY_CURVES), macs }, root)] : [],
         scratch,
       ];
     })
   );
 }
 
+/** The row whose layers keep what they lose least by; against l2 it says what that is worth. */
+export const BY_CURVES = "l2, by the curves of sensitivity";
+
+/** The curves are of the images that validate: accuracy on those that trained the network says little of what it loses. */
+function byCurves({ macs, ...name }: CellName & { readonly macs: number }, root: string): Cell {
+  const { net, seed } = name;
+  const pruned = (sensitivity: string) => stagesOf(net, prune(net, "l2", { macs, sensitivity }));
+  const part = "validation";
+  return {
+    ...name,
+    determinedBy: {
+      keys: net.keys,
+      train: { kind: "train", ...net.train },
+      ...pruned("curves"),
+      curves: { ...SENSITIVITY_DEFAULTS, part },
+      seed,
+    },
+    async compute(gpu, dir) {
+      const { dir: dense, recipe } = await denseRun(gpu, net, seed, root);
+      const file = `${dense}/sensitivity.json`;
+      await runSensitivity({
+        network: { model: { name: `${dense}/model.safetensors` } },
+        loadPart: async () => {
+          const { name: source, ...options } = recipe.data;
+          return { part, data: (await loadDataset(source, options))[part] };
+        },
+        ratios: SENSITIVITY_DEFAULTS.ratios,
+        labels: "use",
+        out: file,
+        store: denoStore(),
+        ui: silentUi(),
+        gpu,
+        tool: "experiment",
+        commit: await commit(),
+        command: COMMAND,
+      });
+      return await recipeCell({ ...name, ...pruned(file) }, root).compute(gpu, dir);
+    },
+  };
+}
+
 const MEASURE = { kind: "measure", batches: [64], seconds: 0.2, variants: ["dense", "compact"] };
 
-function prune(net: Net, ratio: number, criterion: string, rule: string) {
+/** The one fine-tuning for all follows whatever has pruned. */
+function stagesOf({ fineTune }: Net, pruning: Readonly<Record<string, unknown>>) {
+  return { epochs: fineTune.epochs, stages: [pruning, { kind: "compact" }, MEASURE] };
+}
+
+function prune({ criteria, fineTune }: Net, criterion: string, budget: Readonly<Record<string, unknown>>) {
   return {
     kind: "prune",
     criterion,
-    constraints: [{ kind: "filter", ...OF_MAPS.includes(criterion) && { exclude: net.withoutMaps } }],
-    budget: { macs: 1 / ratio, rule, protect: 0.1 },
-    retrain: net.fineTune,
+    constraints: [{ kind: "filter", ...OF_MAPS.includes(criterion) && { exclude: criteria!.withoutMaps } }],
+    budget: { ...budget, protect: 0.1 },
+    retrain: fineTune,
   };
 }

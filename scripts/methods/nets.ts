@@ -18,11 +18,18 @@ export interface Net {
   readonly train: Training;
   /** The one fine-tuning for all criteria: the schedule begins again at the rate of training. */
   readonly fineTune: Training;
-  /** Layers whose filters have one reader inside their block, where that loses nothing else. */
-  readonly inner: readonly string[];
-  /** Layers whose channels no layer reads as images: criteria that look at maps leave them whole. */
-  readonly withoutMaps: readonly string[];
-  /** What of single weights or columns stays, in track C, and the epochs that each method has for it: a multiple of six. */
+  /** Rows and columns of track A. */
+  readonly criteria?: {
+    /** Names of criteria; or all rows, that of the curves of sensitivity among them. */
+    readonly rows: readonly string[] | "all";
+    /** How many times fewer multiply-adds. */
+    readonly ratios: readonly number[];
+    /** Layers whose channels no layer reads as images: criteria that look at maps leave them whole. */
+    readonly withoutMaps: readonly string[];
+  };
+  /** Layers whose filters have one reader inside their block, where that loses nothing else: they go in track B. */
+  readonly inner?: readonly string[];
+  /** What of single weights or columns stays in track C, and the epochs that each method has for it: a multiple of six. */
   readonly sparsity?: {
     readonly epochs: number;
     readonly levels: readonly { readonly structure: "weight" | "column"; readonly part: number }[];
@@ -44,8 +51,8 @@ export const NETS: readonly Net[] = [
     },
     train: { epochs: 16, optimizer: sgd, schedule: cosine },
     fineTune: { epochs: 6, optimizer: sgd, schedule: cosine },
+    criteria: { rows: "all", ratios: [2, 4, 8], withoutMaps: ["layer3.0.conv2"] },
     inner: ["layer*conv1"],
-    withoutMaps: ["layer3.0.conv2"],
     sparsity: {
       epochs: 12,
       levels: [
@@ -67,8 +74,12 @@ export const NETS: readonly Net[] = [
     },
     train: { epochs: 10, optimizer: sgd, schedule: cosine },
     fineTune: { epochs: 4, optimizer: sgd, schedule: cosine },
+    criteria: {
+      rows: ["l2", "bn-scale", "taylor", "activation", "l1", "lamp", "flap", "fpgm", "chip", "hrank"],
+      ratios: [2, 8],
+      withoutMaps: ["layer3.1.conv2"],
+    },
     inner: ["layer*conv1"],
-    withoutMaps: ["layer3.1.conv2"],
     seeds: [1, 2, 3],
   },
   {
@@ -77,8 +88,6 @@ export const NETS: readonly Net[] = [
     keys: { model: { name: "lenet5" }, data: { name: "mnist", validation: 0.15 }, batch: 128 },
     train: { epochs: 20, optimizer: { ...sgd, lr: 0.03 }, schedule: cosine },
     fineTune: { epochs: 6, optimizer: { ...sgd, lr: 0.03 }, schedule: cosine },
-    inner: ["conv*"],
-    withoutMaps: ["fc1"],
     sparsity: {
       epochs: 18,
       levels: [

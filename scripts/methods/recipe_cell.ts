@@ -8,7 +8,8 @@ import { reportOfRun } from "../experiments/recipe_run.ts";
 import { type Cell, type CellName, type CellResult, nameOf } from "./cell.ts";
 import type { Net } from "./nets.ts";
 
-const COMMAND = "deno task bench methods";
+/** What reports say that they were made by. */
+export const COMMAND = "deno task bench methods";
 
 export interface RecipeCell extends CellName {
   /** What is done to the dense network. */

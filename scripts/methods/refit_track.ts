@@ -26,6 +26,8 @@ const STEPS: readonly { readonly name: string; readonly refit: RefitKind; readon
 ];
 
 export function refitTrack(net: Net, root: string): Cell[] {
+  const { inner } = net;
+  if (!inner) return [];
   return net.seeds.flatMap((seed) =>
     PARTS.flatMap((macs) =>
       SELECTIONS.flatMap((select) =>
@@ -38,7 +40,7 @@ export function refitTrack(net: Net, root: string): Cell[] {
           determinedBy: {
             keys: net.keys,
             train: net.train,
-            inner: net.inner,
+            inner,
             images: IMAGES,
             macs,
             select,
@@ -60,7 +62,7 @@ export function refitTrack(net: Net, root: string): Cell[] {
               refit,
               macs,
               rule: "uniform",
-              layers: net.inner,
+              layers: inner,
               seed,
             });
             return {
