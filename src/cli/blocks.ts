@@ -18,6 +18,7 @@ import { readDeviceRecord } from "../report/devices/schema.ts";
 import { count, milliseconds, short } from "../report/format.ts";
 import { visible } from "../visible.ts";
 import { graphOf } from "./inspect.ts";
+import { requireFile } from "./given_files.ts";
 import type { Io } from "./io.ts";
 import { zooHelp } from "./networks.ts";
 import { constantInput, INPUT, OUTPUT, wholeNumber } from "./options.ts";
@@ -66,8 +67,8 @@ async function latencyTable(
   { table, device, batch }: BlocksCommandOptions,
 ): Promise<LatencyTable | undefined> {
   if (device !== undefined) {
-    const bytes = await io.store.read(device);
-    if (!bytes) throw new UsageError(`${device}: no such file`);
+    await requireFile(io.store, device, "--device ");
+    const bytes = (await io.store.read(device))!;
     return tableFor(readDeviceRecord(bytes, device).tables ?? [], { batch }, { graph });
   }
   if (!table) return undefined;

@@ -11,6 +11,7 @@ import type { PruneOptions } from "../prune/prune_model.ts";
 import type { PlainGranularity } from "../prune/structures/types.ts";
 import { readDeviceRecord } from "../report/devices/schema.ts";
 import { count, milliseconds, percent, short } from "../report/format.ts";
+import { requireFile } from "./given_files.ts";
 import type { Io } from "./io.ts";
 import { formatTable, wrapped } from "./table.ts";
 
@@ -111,8 +112,8 @@ async function latencyOf(
     if (batch !== undefined) throw new UsageError("--batch belongs to --device");
     return undefined;
   }
-  const bytes = await io.store.read(device);
-  if (!bytes) throw new UsageError(`${device}: no such file`);
+  await requireFile(io.store, device, "--device ");
+  const bytes = (await io.store.read(device))!;
   return estimateFor(readDeviceRecord(bytes, device).tables ?? [], { ...batch !== undefined && { batch } }, model);
 }
 

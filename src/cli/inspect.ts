@@ -108,7 +108,6 @@ async function networkOf(
   if (isFile && !isModelPath(name.slice(name.lastIndexOf("/") + 1))) {
     throw new UserError(`${model} holds no graph: expected an .onnx file or a run's model.safetensors`);
   }
-  if (!isFile && isModelPath(name)) throw new UserError(`${name}: no such file`);
   if (!isFile) {
     throw new UserError(
       `no file, run or network is named "${model}": expected an .onnx file, a run's folder, or one of ${

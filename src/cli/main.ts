@@ -13,7 +13,17 @@ import { type Engine, type Io, StopSignal } from "./io.ts";
 import { runProgram } from "./program.ts";
 import { createUi } from "./ui.ts";
 
-if (import.meta.main) Deno.exit(await runProgram(Deno.args, systemIo()));
+if (import.meta.main) {
+  goWhereTheUserStands();
+  Deno.exit(await runProgram(Deno.args, systemIo()));
+}
+
+/** A task runs in the folder of its deno.json, and says in this variable where it was called: paths are relative to that. */
+function goWhereTheUserStands(): void {
+  const folder = Deno.env.get("SECATEUR_CWD");
+  if (folder) Deno.chdir(folder);
+  Deno.env.delete("SECATEUR_CWD");
+}
 
 export function systemIo(): Io {
   return {

@@ -4,6 +4,7 @@ import type { PartName } from "../data/images/arrange.ts";
 import { UsageError } from "../errors.ts";
 import { isModelPath, type NetworkOptions } from "../models/given.ts";
 import type { Store } from "../store/types.ts";
+import { requireGivenFiles } from "./given_files.ts";
 import { modelFile } from "./networks.ts";
 import { constantInput, INPUT, OUTPUT } from "./options.ts";
 
@@ -50,6 +51,7 @@ export async function networkOnData(
   store: Store,
 ): Promise<NetworkOnData> {
   const name = await modelFile(model, store);
+  await requireGivenFiles(store, { weights, input: inputs });
   if (!isModelPath(name) && weights === undefined) {
     throw new UsageError(`${model}: a network of the zoo knows nothing yet; give its weights with --weights`);
   }

@@ -1,6 +1,8 @@
 import { UserError } from "../errors.ts";
+import { isModelPath } from "../models/given.ts";
 import { modelNames } from "../models/zoo.ts";
 import type { Store } from "../store/types.ts";
+import { requireFile } from "./given_files.ts";
 
 /** For the help of a command: the zoo's names in lines of at most `width` characters. */
 export function zooHelp(width: number): string {
@@ -15,7 +17,7 @@ export function zooHelp(width: number): string {
 
 /**
  * The file that holds the network: for a run's folder its model.safetensors, else what was named.
- * @throws UserError for the folder of a run that has made none
+ * @throws UserError for the folder of a run that has made none, and for a file that isn't there
  */
 export async function modelFile(name: string, store: Store): Promise<string> {
   if (await store.size(name) !== undefined) return name;
@@ -24,5 +26,6 @@ export async function modelFile(name: string, store: Store): Promise<string> {
   if (/[/\\]/.test(name) && (await store.list(name)).length > 0) {
     throw new UserError(`${ofRun} is missing: end the run first, or name a file`);
   }
+  if (isModelPath(name)) await requireFile(store, name);
   return name;
 }

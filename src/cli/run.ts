@@ -8,6 +8,7 @@ import { requireSameTraining } from "../run/tail.ts";
 import type { Store } from "../store/types.ts";
 import { silentUi } from "../ui.ts";
 import type { FailedStage } from "../report/types.ts";
+import { requireGivenFiles } from "./given_files.ts";
 import { type Io, StopSignal } from "./io.ts";
 import type { RunOptions } from "./options.ts";
 import { formatSummary } from "./summary.ts";
@@ -91,6 +92,7 @@ function stageFailed({ stage, kind, reason }: FailedStage, dir: string, command:
 /** A folder of its own, with the recipe as it will be carried out; also the proof that the folder can be written. */
 async function begin(io: Io, { recipe: name, options, adapt }: RunRequest): Promise<Begun> {
   const { store } = io;
+  await requireGivenFiles(store, options);
   const recipe = adapt(await loadRecipe(name ?? DEFAULT_RECIPE, store, options));
   if (options.out === undefined) return await beginNext(io, recipe);
   const begun = { recipe, dir: options.out, lock: await io.lockFolder(options.out) };
@@ -133,6 +135,7 @@ async function writeFirst({ store }: Io, { recipe, dir, lock }: Begun): Promise<
 async function takeUp(io: Io, { recipe: name, options, adapt }: RunRequest, dir: string): Promise<Begun> {
   const { store } = io;
   if (options.out !== undefined) throw new UsageError("--resume goes on in its own folder; leave out --out");
+  await requireGivenFiles(store, options);
   const file = recipeFile(dir);
   if (await store.size(file) === undefined) {
     throw new UserError(`${dir} holds no run: ${file} is missing; name the folder of an earlier run`);

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { UserError } from "../errors.ts";
 import { DEVICE_NAME } from "../report/devices/schema.ts";
 import { compareDevices } from "../report/devices/compare.ts";
@@ -26,7 +26,9 @@ export function timeCommand(io: Io): Command {
       "time networks dense and pruned on this machine's adapter, as the phone page does, and keep the record",
     )
     .argument("[models...]", `networks of the zoo (default: ${MODELS.join(" ")})`)
-    .option("--batches <n,...>", `batch sizes (default: ${BATCHES.join(",")})`, batchList, BATCHES)
+    .addOption(
+      new Option("--batches <n,...>", "batch sizes").argParser(batchList).default(BATCHES, BATCHES.join(",")),
+    )
     .option("--sustained", `${SECONDS.sustained} s for each without rest, instead of ${SECONDS.burst} s`)
     .option("--detail", "also each layer, and single kernels against the roofline")
     .option("--table", "also latency tables, for recipes with a budget in ms")

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { TuneReport } from "../measure/tune_models.ts";
 import { milliseconds, times } from "../report/format.ts";
 import type { Io } from "./io.ts";
@@ -19,7 +19,9 @@ export function tuneCommand(io: Io): Command {
   return new Command("tune")
     .description("measure which kernels are fastest on this device, for later runs to use")
     .argument("[models...]", `networks of the zoo (default: ${MODELS.join(" ")})`)
-    .option("--batches <n,...>", `batch sizes (default: ${BATCHES.join(",")})`, batchList, BATCHES)
+    .addOption(
+      new Option("--batches <n,...>", "batch sizes").argParser(batchList).default(BATCHES, BATCHES.join(",")),
+    )
     .option("--fresh", "measure again what is known already")
     .option("--json", "print what was found as JSON instead of a table")
     .addHelpText("after", zooHelp(io.width))

@@ -56,13 +56,13 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
   const splits = source
     ? sourceSplits(source, await readSource(source, imageOptions(options)), options)
     : await namedSplits(name, options);
-  const { size } = options;
+  const { size, sizeFrom = "given" } = options;
   if (size !== undefined && (splits.shape[1] !== size || splits.shape[2] !== size)) {
     throw new UserError(
-      `data set "${name}": its images have ${splits.shape[1]}×${
-        splits.shape[2]
-      } pixels, ${size}×${size} are asked for; ` +
-        `only image files are resized: leave the size out`,
+      `data set "${name}": its images have ${splits.shape[1]}×${splits.shape[2]} pixels, ${
+        sizeFrom === "given" ? `${size}×${size} are asked for` : `the network takes ${size}×${size}`
+      }; ` +
+        `only image files are resized: ${sizeFrom === "given" ? "leave the size out" : "choose another pair"}`,
     );
   }
   const [train, validation, test] = [splits.train, splits.validation, splits.test].map((part) =>

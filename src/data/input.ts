@@ -9,6 +9,8 @@ export interface InputOptions {
   readonly std?: readonly number[];
   /** Side of the square that image files are resized and cropped to. */
   readonly size?: number;
+  /** Who wants that size: an option or a key that was given (default), or the network, which can't be told otherwise. */
+  readonly sizeFrom?: "given" | "network";
   readonly channels?: number;
 }
 

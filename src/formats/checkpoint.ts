@@ -4,7 +4,14 @@
  */
 import { UserError } from "../errors.ts";
 import type { Store } from "../store/types.ts";
-import { dtypeOf, readSafetensors, type StoredTensor, type TensorData, writeSafetensors } from "./safetensors.ts";
+import {
+  dtypeOf,
+  readSafetensors,
+  type Safetensors,
+  type StoredTensor,
+  type TensorData,
+  writeSafetensors,
+} from "./safetensors.ts";
 import { sha256 } from "./sha256.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -45,7 +52,7 @@ export async function loadCheckpoint<State = unknown>(
 ): Promise<Checkpoint<State> | undefined> {
   const bytes = await store.read(path);
   if (!bytes) return undefined;
-  const { tensors, metadata } = readSafetensors(bytes, path);
+  const { tensors, metadata } = readTensors(bytes, path);
   const { format, version, state, sha256 } = metadata;
   if (format !== FORMAT) {
     throw new UserError(`${path}: holds tensors but is no checkpoint of Secateur; name the folder of a run`);
@@ -60,6 +67,19 @@ export async function loadCheckpoint<State = unknown>(
     throw new UserError(`${path}: damaged checkpoint, its SHA-256 doesn't match its content; start a new run`);
   }
   return { tensors, state: JSON.parse(state) };
+}
+
+/** What readers of tensors advise, to copy or download the file again, is no way out for one that a run has written. */
+function readTensors(bytes: Uint8Array<ArrayBuffer>, path: string): Safetensors {
+  try {
+    return readSafetensors(bytes, path);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(
+      `${path}: damaged checkpoint of ${bytes.length} bytes, it is cut off or was changed; restore it from a copy, or start a ` +
+        "new run",
+    );
+  }
 }
 
 /** SHA-256 over a text, each tensor's description, and each tensor's own SHA-256, in order of name. */

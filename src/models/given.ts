@@ -107,6 +107,7 @@ export function inputOptions({ preprocess }: NetworkOptions, { model, metadata }
     mean: preprocess?.mean ?? metadata.mean,
     std: preprocess?.std ?? metadata.std,
     size: preprocess?.size ?? (height === width ? height : undefined),
+    ...preprocess?.size === undefined && { sizeFrom: "network" },
     ...shape?.length === 4 ? { channels: shape[1] as number } : {},
   };
 }

@@ -35,7 +35,8 @@ function makeRoom(recipe: unknown, [list, index, key, ...rest]: readonly string[
 function parseValue(setting: string, text: string): unknown {
   const read = readYaml(text);
   if ("value" in read) return read.value ?? null;
-  throw new UserError(`--set ${setting}: the value is no YAML: ${read.problem}`);
+  const said = setting.length > 60 ? `${setting.slice(0, 57)}…` : setting;
+  throw new UserError(`--set ${said}: the value is no YAML: ${read.problem}`);
 }
 
 function assign(root: unknown, path: readonly string[], value: unknown, setting: string): void {

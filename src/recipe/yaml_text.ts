@@ -13,6 +13,11 @@ const TOO_DEEP: YamlText = {
   problem: `lists or maps are nested too deeply, expected at most ${MOST_LEVELS} levels`,
 };
 
+/** Each alias within an anchor multiplies what the text stands for. */
+const TOO_MANY: YamlText = {
+  problem: "its aliases (*name) stand for far more than is written: write lists and maps out, or use fewer",
+};
+
 /** The value that the text stands for; null for an empty one. */
 export function readYaml(text: string): YamlText {
   try {
@@ -24,6 +29,7 @@ export function readYaml(text: string): YamlText {
     const value = document.toJS();
     return isDeeper(value, MOST_LEVELS) ? TOO_DEEP : { value };
   } catch (error) {
+    if (error instanceof ReferenceError && error.message.startsWith("Excessive alias")) return TOO_MANY;
     return error instanceof RangeError ? TOO_DEEP : { problem: (error as Error).message.split("\n")[0] };
   }
 }

@@ -88,7 +88,7 @@ test("mistakes: one line, exit 1 or 2", async () => {
     const [args, code, message] of [
       [["nowhere"], 1, /no file, run or network is named "nowhere"/],
       [[], 2, /missing required argument 'model'/],
-      [["digits", "--device", "none.json"], 2, /none\.json: no such file/],
+      [["digits", "--device", "none.json"], 1, /--device none\.json: no such file; looked for \//],
       [["digits", "--device", "bad.json"], 1, /bad\.json/],
       [
         ["digits", "--table", "--device", "bad.json"],

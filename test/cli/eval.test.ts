@@ -30,7 +30,8 @@ function evaluating() {
 }
 
 test("options reach the engine, the score is a table", async () => {
-  const { run, asked, out } = evaluating();
+  const { io, run, asked, out } = evaluating();
+  for (const file of ["net.onnx", "w.pth", "a.npy", "b=c.npy"]) await io.store.write(file, new Uint8Array(1));
   const code = await run(
     ...["eval", "net.onnx", "--data", "folder:./images", "--part", "all", "--mean", ".485,.456,.406"],
     ...["--std", ".229, .224, .225", "--size", "32", "--weights", "w.pth", "--data-dir", "d"],

@@ -6,10 +6,12 @@ const test = suite("secateur, the process");
 const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;
 const root = await Deno.makeTempDir({ prefix: "secateur-cli-" });
 
-async function secateur(...args: string[]) {
+const secateur = (...args: string[]) => secateurFrom("", ...args);
+
+async function secateurFrom(folder: string, ...args: string[]) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--cached-only", main, ...args],
-    env: { NO_COLOR: "1", SECATEUR_DEBUG: "" },
+    env: { NO_COLOR: "1", SECATEUR_DEBUG: "", SECATEUR_CWD: folder },
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, out: text(stdout), err: text(stderr) };
@@ -20,6 +22,20 @@ test("--version and recipes on stdout, exit 0", async () => {
   assert.match(version.out, /^secateur \d+\.\d+\.\d+\n$/);
   assert.equal([version.code, version.err, recipes.code, recipes.err], [0, "", 0, ""]);
   assert.match(recipes.out, /^digits /);
+});
+
+test("paths are relative to where the user stands, also under a task, which runs in the folder of its deno.json", async () => {
+  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
+  for (const { command } of Object.values(tasks as Record<string, { command: string }>)) {
+    const runs = command.match(/\S* ?deno run \S+ (--cached-only )?src\/cli\/main\.ts/g) ?? [];
+    for (const run of runs) assert.match(run, /^SECATEUR_CWD="\$INIT_CWD" /);
+  }
+  const here = `${root}/my place`;
+  await Deno.mkdir(here);
+  await Deno.writeTextFile(`${here}/mine.yaml`, "name: mine");
+  const { code, err } = await secateurFrom(here, "prune", "./mine.yaml");
+  assert.is(code, 1);
+  assert.match(err, /^secateur: .\/mine.yaml: version: missing/);
 });
 
 test("wrong usage exits 2, a mistake 1, each with one line on stderr", async () => {

@@ -69,6 +69,7 @@ test("a run's own recipe names files as seen from its folder, wherever that is",
   for (const dir of ["runs/a", "/tmp/elsewhere/a"]) {
     const { asked, io, run } = recording();
     await io.store.write("recipes/x.yaml", bytes(text));
+    await io.store.write("w.pth", bytes("weights"));
     assert.is(await run("prune", "recipes/x.yaml", "--out", dir, "--quiet", "--weights", "w.pth"), 0);
     const [{ recipe }] = asked;
     const names = ({ model, weights, data }: typeof recipe) => [model.name, weights, data.name];
@@ -159,6 +160,24 @@ test("mistakes in what is asked for: one line, exit 1, nothing written", async (
     assert.ok(err[0].startsWith("secateur: ") && err[0].includes(words), err[0]);
     assert.not.match(err[0], /\n/);
     assert.equal(await io.store.list(""), []);
+  }
+});
+
+test("a file that isn't there is told with the option that named it and the place that was looked at", async () => {
+  const here = Deno.cwd();
+  for (
+    const [args, told] of [
+      [["prune", "--model", "nosuch.onnx"], `--model nosuch.onnx: no such file; looked for ${here}/nosuch.onnx`],
+      [["train", "--weights", "a/w.pth"], `--weights a/w.pth: no such file; looked for ${here}/a/w.pth`],
+      [["prune", "--device", "/gone/d.json"], "--device /gone/d.json: no such file"],
+      [["prune", "--input", "size=s.npy"], `--input size=s.npy: no such file; looked for ${here}/s.npy`],
+      [["eval", "nosuch.onnx", "--data", "digits"], `nosuch.onnx: no such file; looked for ${here}/nosuch.onnx`],
+      [["inspect", "nosuch.onnx"], `nosuch.onnx: no such file; looked for ${here}/nosuch.onnx`],
+    ] as [string[], string][]
+  ) {
+    const { run, err } = session();
+    assert.is(await run(...args), 1, args.join(" "));
+    assert.equal(err, [`secateur: ${told}`]);
   }
 });
 

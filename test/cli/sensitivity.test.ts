@@ -50,6 +50,7 @@ function measuring(found = file) {
 
 test("options reach the engine; curves and tables are printed, the page is written", async () => {
   const { run, asked, out, io } = measuring();
+  await io.store.write("net.onnx", new Uint8Array(1));
   const code = await run(
     ...["sensitivity", "net.onnx", "--data", "folder:./images", "--limit", "2000", "--ratios", "0.5,.1"],
     ...["--layers", "conv1,fc*", "--exclude", "fc2", "--criterion", "fpgm", "--seed", "3", "--no-labels"],
@@ -89,7 +90,8 @@ test("options reach the engine; curves and tables are printed, the page is writt
 });
 
 test("defaults, JSON, and a zoo's network with its weights", async () => {
-  const { run, asked, out } = measuring();
+  const { io, run, asked, out } = measuring();
+  await io.store.write("nets/r20.safetensors", new Uint8Array(1));
   assert.is(await run("sensitivity", "resnet20", "--weights", "nets/r20.safetensors", "--data", "digits", "--json"), 0);
   const [{ ratios, criterion, labels, out: path, batch }] = asked;
   assert.equal({ ratios, criterion, labels, path, batch }, {
@@ -111,7 +113,8 @@ test("without labels the outputs alone are told", async () => {
       points: curve.points.map(({ keep, outputLoss }) => ({ keep, outputLoss })),
     })),
   };
-  const { run, out } = measuring(blind);
+  const { io, run, out } = measuring(blind);
+  await io.store.write("net.onnx", new Uint8Array(1));
   assert.is(await run("sensitivity", "net.onnx", "--data", "digits"), 0);
   assert.ok(!out.join("\n").includes("Accuracy") && out.join("\n").includes("How far the outputs are off"));
   assert.ok(!renderSensitivity(blind).includes("Accuracy with a part"));

@@ -1,11 +1,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { loadDataset } from "../../src/data/deno.ts";
+import { loadDataset, type LoadOptions } from "../../src/data/deno.ts";
 import { digitsSplits, fetchDigits } from "../../src/data/digits.ts";
 import { makeSplits } from "../../src/data/splits.ts";
 import { apportion, stratify } from "../../src/data/stratify.ts";
 import { contentSha256 } from "../../src/data/sha256.ts";
 import type { Split, SplitOptions, Splits } from "../../src/data/types.ts";
+import { inputOptions } from "../../src/models/given.ts";
+import { lenet5 } from "../../src/models/lenet5.ts";
 import { complaint, gzip, ramp } from "./fixtures.ts";
 
 const test = suite("splits");
@@ -151,6 +153,19 @@ test("digits are read from bytes and from an address, and damaged files are refu
   const base = `http://127.0.0.1:${(server.addr as Deno.NetAddr).port}/`;
   assert.is((await fetchDigits(`${base}digits.csv.gz`)).test.count, 20);
   assert.match(await complaint(() => fetchDigits(`${base}other`)), "HTTP 404");
+});
+
+test("a size that named data don't have is told by who wants it, and nobody is to leave out what he hasn't given", async () => {
+  const said = async (options: LoadOptions) =>
+    await loadDataset("digits", options).then(() => "", (error: Error) => error.message);
+  assert.match(await said({ size: 28 }), /have 8×8 pixels, 28×28 are asked for; .*: leave the size out$/);
+  assert.match(
+    await said({ size: 28, sizeFrom: "network" }),
+    /have 8×8 pixels, the network takes 28×28; .*: choose another pair$/,
+  );
+  const given = { model: { graph: lenet5(), params: new Map() }, metadata: {} };
+  assert.is(inputOptions({ model: { name: "net.onnx" } }, given).sizeFrom, "network");
+  assert.is(inputOptions({ model: { name: "net.onnx" }, preprocess: { size: 28 } }, given).sizeFrom, undefined);
 });
 
 test.run();

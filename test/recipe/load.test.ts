@@ -132,6 +132,12 @@ test("YAML that is nested too deeply is refused with a sentence, in a file and i
   }
 });
 
+test("aliases that stand for far more than is written are refused with a way out", async () => {
+  const levels = Array.from({ length: 11 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(10).fill(`*a${i}`)}]`);
+  await keep("many.yaml", ["a0: &a0 [1, 1, 1]", ...levels].join("\n"));
+  assert.match(await message("many.yaml"), /^many.yaml: its aliases .* write lists and maps out, or use fewer$/);
+});
+
 test("unknown names list what there is, with the nearest", async () => {
   assert.match(
     await message("digit"),
