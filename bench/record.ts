@@ -1,5 +1,6 @@
 /** What a benchmark leaves behind: bench/results/<suite>-<time>.json, with everything needed to judge its numbers. */
 import { commit } from "../src/cli/identity.ts";
+import { adapterName } from "../src/gpu/adapter.ts";
 import type { Gpu } from "../src/gpu/gpu.ts";
 
 export interface Setting {
@@ -55,8 +56,7 @@ export function writeRecord(setting: Setting, results: unknown): string {
 
 /** The lines above a table: what was measured on. */
 export function printSetting({ adapter, machine, commit, seed, versions }: Setting): void {
-  const name = adapter.description || adapter.architecture || adapter.vendor || "an adapter without a name";
-  console.log(`adapter   ${name}${adapter.fallback ? " (software: says little about GPUs)" : ""}`);
+  console.log(`adapter   ${adapterName(adapter)}${adapter.fallback ? " (software: says little about GPUs)" : ""}`);
   const busy = machine.load > machine.cores * BUSY ? " (busy: measure again in a quiet minute)" : "";
   console.log(
     `machine   ${machine.os} ${machine.arch}, ${machine.cores} cores, load ${machine.load.toFixed(1)}${busy}`,

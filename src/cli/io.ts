@@ -1,5 +1,6 @@
 import type { PartName } from "../data/images/arrange.ts";
 import type { DebugLevel } from "../gpu/trace.ts";
+import type { AskKernelOptions, KernelAnswer } from "../measure/ask_kernel.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import type { TuneModelsOptions, TuneReport } from "../measure/tune_models.ts";
 import type { NetworkOptions } from "../models/given.ts";
@@ -69,6 +70,7 @@ export interface Engine {
   verifyRun(options: VerifyOptions): Promise<readonly Check[]>;
   evaluateNetwork(options: EvalOptions): Promise<Score>;
   measureSensitivity(options: SensitivityOptions): Promise<SensitivityFile>;
+  askKernel(options: Omit<AskKernelOptions, "plansFolder">): Promise<KernelAnswer>;
   tuneModels(options: Omit<TuneModelsOptions, "plansFolder">): Promise<TuneReport>;
   timeNetworks(options: Omit<TimeOptions, "runtime">): Promise<DeviceRecord>;
   measureTable(options: MeasureTableOptions): Promise<LatencyTable>;

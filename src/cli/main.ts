@@ -54,6 +54,7 @@ async function loadEngine(): Promise<Engine> {
   const [
     { runPrune },
     { verifyRun },
+    { askKernel },
     { tuneModels },
     { dataLoader, imagesLoader, partLoader },
     { cacheDir },
@@ -64,6 +65,7 @@ async function loadEngine(): Promise<Engine> {
   ] = await Promise.all([
     import("../run/pipeline.ts"),
     import("../run/verify.ts"),
+    import("../measure/ask_kernel.ts"),
     import("../measure/tune_models.ts"),
     import("./data.ts"),
     import("../data/deno.ts"),
@@ -98,6 +100,7 @@ async function loadEngine(): Promise<Engine> {
       return timeNetworks({ ...options, open, runtime: { userAgent, cores, isolated: true } });
     },
     measureTable: (options) => measureTable({ ...options, open }),
+    askKernel: (options) => askKernel({ ...options, open, plansFolder: plansFolder() }),
     tuneModels: (options) => tuneModels({ ...options, open, plansFolder: plansFolder() }),
   };
 }

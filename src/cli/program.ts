@@ -8,6 +8,7 @@ import { devicesCommand } from "./devices.ts";
 import { evalCommand } from "./eval.ts";
 import { inspectCommand } from "./inspect.ts";
 import { type Io, StopSignal } from "./io.ts";
+import { kernelCommand } from "./kernel.ts";
 import { methodsCommand } from "./methods.ts";
 import { pruneCommand } from "./prune.ts";
 import { recipesCommand } from "./recipes.ts";
@@ -63,6 +64,7 @@ function createProgram(args: readonly string[], io: Io): Command {
     inspectCommand(io),
     blocksCommand(io),
     sensitivityCommand(io, line),
+    kernelCommand(io),
     tuneCommand(io),
     timeCommand(io),
     serveCommand(io),

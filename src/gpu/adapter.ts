@@ -13,6 +13,13 @@ export interface AdapterInfo {
   readonly fallback: boolean;
 }
 
+/** Gives the words that the driver describes itself with, or what else is known of the adapter. */
+export function adapterName(
+  { description, architecture, vendor }: Pick<AdapterInfo, "description" | "architecture" | "vendor">,
+): string {
+  return description || architecture || vendor || "an adapter without a name";
+}
+
 const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ["timestamp-query", ...Object.values(DEVICE_FEATURE)];
 
 /**

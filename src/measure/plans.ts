@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { variants } from "../../kernels/variants.ts";
 import { UserError } from "../errors.ts";
 import { sha256 } from "../formats/sha256.ts";
-import type { AdapterInfo } from "../gpu/adapter.ts";
+import { type AdapterInfo, adapterName } from "../gpu/adapter.ts";
 import type { Store } from "../store/types.ts";
 import { describeIssues } from "../validation/problems.ts";
 import type { Ui } from "../ui.ts";
@@ -134,9 +134,7 @@ async function digestOf({ version, adapter, kernels, plans }: Plans): Promise<st
 }
 
 function unfit({ adapter, kernels }: Plans, here: Plans): string | undefined {
-  const names = [adapter, here.adapter].map(({ description, architecture, vendor }) =>
-    description || architecture || vendor || "an adapter without a name"
-  );
+  const names = [adapter, here.adapter].map(adapterName);
   if (JSON.stringify(adapter) !== JSON.stringify(here.adapter)) return `measured on ${names[0]}, this is ${names[1]}`;
   if (kernels !== here.kernels) return "the kernels have changed since";
 }

@@ -1,4 +1,5 @@
 /** Tunes this device for networks of the zoo, apart from any run. */
+import { adapterName } from "../gpu/adapter.ts";
 import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { initialise } from "../graph/initialise.ts";
 import { createModel } from "../models/zoo.ts";
@@ -59,6 +60,5 @@ export async function tuneModels(options: TuneModelsOptions): Promise<TuneReport
       }
     }
   }
-  const { description, architecture, vendor } = gpu.info;
-  return { adapter: description || architecture || vendor || "an adapter without a name", file, tuned: found };
+  return { adapter: adapterName(gpu.info), file, tuned: found };
 }

@@ -35,6 +35,7 @@ export function session(engine: Partial<Engine> = {}): Session {
         runPrune: () => unexpected("runPrune"),
         evaluateNetwork: () => unexpected("evaluateNetwork"),
         verifyRun: () => unexpected("verifyRun"),
+        askKernel: () => unexpected("askKernel"),
         tuneModels: () => unexpected("tuneModels"),
         timeNetworks: () => unexpected("timeNetworks"),
         measureSensitivity: () => unexpected("measureSensitivity"),

@@ -1,4 +1,5 @@
 /** What pruning bought on several devices, side by side. Pure. */
+import { adapterName } from "../../gpu/adapter.ts";
 import { isSoftware } from "../build.ts";
 import type { DeviceRecord } from "./record.ts";
 import { type Speed, speeds } from "./speedups.ts";
@@ -51,9 +52,7 @@ export function leftOutWords({ leftOut }: Comparison): string {
 
 /** What computed it, and whether it was stopped before its end. */
 export function deviceWords({ device, backend, complete, protocol }: DeviceRecord): string {
-  const adapter = device
-    ? device.description || device.architecture || device.vendor || "an adapter without a name"
-    : "";
+  const adapter = device ? adapterName(device) : "";
   const how = backend === "webgpu" ? adapter : [backend, adapter].filter((word) => word !== "").join(", ");
   return `${how}; ${protocol.mode}${complete ? "" : "; stopped before its end"}`;
 }

@@ -1,0 +1,133 @@
+/** Asks what this device would run for one convolution or matrix product, and how fast each way is. */
+import { type DeviceProfile, type ProfileName, PROFILES } from "../../kernels/device_profile.ts";
+import { type Candidate, choose, type Tuning } from "../../kernels/tuning.ts";
+import { UserError } from "../errors.ts";
+import { adapterName } from "../gpu/adapter.ts";
+import { type Gpu, type OpenGpu, openGpu, type Slice } from "../gpu/gpu.ts";
+import { joinPath } from "../store/path.ts";
+import type { Store } from "../store/types.ts";
+import { defaultTuning, launch } from "../tensor/ops/launch.ts";
+import type { Ui } from "../ui.ts";
+import { describeLaunch, type LaunchDescription } from "./describe_launch.ts";
+import { type KernelQuestion, type KernelRequest, kernelRequest } from "./kernel_question.ts";
+import { plansName, readPlans, winnersOf } from "./plans.ts";
+import { tune } from "./tune.ts";
+
+export interface AskKernelOptions {
+  readonly question: KernelQuestion;
+  /** This way is described; by default the one that a run on this device would take. */
+  readonly variant?: string;
+  /** Planners estimate for this kind of device; by default for the one at hand. */
+  readonly profile?: ProfileName;
+  /** "each" measures every way on this device; "no" runs only the described one, once, to see it compile. */
+  readonly time: "each" | "no";
+  readonly store: Store;
+  readonly plansFolder: string;
+  readonly ui: Ui;
+  readonly gpu?: Gpu;
+  readonly open?: OpenGpu;
+}
+
+export interface KernelAnswer {
+  readonly adapter: string;
+  readonly profile: DeviceProfile["name"];
+  readonly shapeClass: string;
+  readonly macs: number;
+  /** Bytes of inputs, weights and outputs, each moved once. */
+  readonly bytes: number;
+  readonly variants: readonly VariantAnswer[];
+  /** Says why the described way was taken. */
+  readonly chosen: {
+    readonly name: string;
+    readonly because: "asked for" | "measured fastest here" | "estimated fastest";
+  };
+  readonly plan: LaunchDescription;
+}
+
+export interface VariantAnswer {
+  readonly name: string;
+  /** The planner's estimate over that of the best way: what it goes by where nothing was measured. */
+  readonly estimate: number;
+  /** In each call. */
+  readonly dispatches: number;
+  /** A median; absent where nothing was timed, or where it can't be used here. */
+  readonly ms?: number;
+  /** Why it can't be used on this device. */
+  readonly refused?: string;
+}
+
+/** @throws UserError for a variant that the shape doesn't have, naming those that it has */
+export async function askKernel(options: AskKernelOptions): Promise<KernelAnswer> {
+  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
+  const gpu = options.gpu ?? own!;
+  const tuning = await tuningOf(gpu, options);
+  const request = kernelRequest(options.question, tuning);
+  const candidate = chosen(request, tuning, options.variant);
+  const plan = candidate.build();
+  await runOnce(gpu, candidate, request);
+  const [timed] = options.time === "each" && request.candidates.length > 1 ? await tune(gpu, [request]) : [];
+  const least = Math.min(...request.candidates.map(({ cost }) => cost));
+  return {
+    adapter: adapterName(gpu.info),
+    profile: tuning.profile.name,
+    shapeClass: request.shapeClass,
+    macs: request.macs,
+    bytes: Object.values(request.operands).reduce((sum, bytes) => sum + bytes, 0),
+    variants: request.candidates.map(({ name, cost, build }) => {
+      const ms = timed?.measured.find((one) => one.name === name)?.medianMs;
+      const refused = timed?.refused.find((one) => one.name === name)?.reason;
+      return {
+        name,
+        estimate: cost / least,
+        dispatches: build().steps.length,
+        ...ms !== undefined && { ms },
+        ...refused !== undefined && { refused },
+      };
+    }),
+    chosen: { name: candidate.name, because: reason(request, candidate, tuning, options) },
+    plan: describeLaunch(plan),
+  };
+}
+
+/** What a run on this device would plan with, or the bare estimates for another kind of device. */
+async function tuningOf(gpu: Gpu, { profile, store, plansFolder, ui }: AskKernelOptions): Promise<Tuning> {
+  const base = defaultTuning(gpu);
+  if (profile !== undefined) return { ...base, profile: PROFILES[profile] };
+  const plans = await readPlans(store, joinPath(plansFolder, plansName(gpu.info)), gpu.info, ui.note);
+  return { ...base, winners: winnersOf(plans) };
+}
+
+function chosen({ shapeClass, candidates }: KernelRequest, tuning: Tuning, variant: string | undefined): Candidate {
+  if (variant === undefined) return choose(shapeClass, candidates, tuning);
+  const found = candidates.find(({ name }) => name === variant);
+  if (found) return found;
+  const known = candidates.map(({ name }) => `"${name}"`).join(", ");
+  throw new UserError(`--variant: ${shapeClass} has no way called "${variant}": give one of ${known}`);
+}
+
+function reason(
+  { shapeClass }: KernelRequest,
+  { name }: Candidate,
+  { winners }: Tuning,
+  { variant }: AskKernelOptions,
+) {
+  if (variant !== undefined) return "asked for";
+  return winners?.[shapeClass] === name ? "measured fastest here" : "estimated fastest";
+}
+
+/** On zeros: it compiles or says why not, and `SECATEUR_DEBUG` tells of each dispatch. */
+async function runOnce(gpu: Gpu, candidate: Candidate, { shapeClass, operands }: KernelRequest): Promise<void> {
+  const plan = candidate.build();
+  const slices: Record<string, Slice> = {};
+  const needed = { ...operands, ...plan.prepare ? plan.scratch : {} };
+  for (const [name, byteLength] of Object.entries(needed)) {
+    slices[name] = { buffer: gpu.alloc(byteLength, `${shapeClass} ${name}`), byteOffset: 0, byteLength };
+    gpu.clear(slices[name]);
+  }
+  try {
+    launch(gpu, plan, slices, candidate.name, [...plan.prepare ?? [], ...plan.steps]);
+    await gpu.sync();
+  } finally {
+    for (const { buffer } of Object.values(slices)) buffer.release();
+  }
+}
