@@ -4,7 +4,8 @@ import { Gpu } from "../src/gpu/gpu.ts";
 import { measureRoofline, type Roofline } from "../src/measure/roofline.ts";
 import type { Call, Opened } from "./browser/entry.ts";
 import { openPage } from "./browser/page.ts";
-import type { Bench, MeasuredSuite, Row, SuiteOptions } from "./suite.ts";
+import { keepRoof, readRoofs } from "./roofs.ts";
+import { type Bench, type MeasuredSuite, roofKey, type Row, type SuiteOptions } from "./suite.ts";
 
 export interface Host {
   readonly info: Gpu["info"];
@@ -18,7 +19,9 @@ export interface Host {
 export async function denoHost(tuning: Bench["tuning"]): Promise<Host> {
   prepareEnvironment();
   const gpu = await Gpu.open();
-  const bench: Bench = { gpu, roofline: await measureRoofline(gpu), tuning };
+  const key = roofKey(gpu.info, `deno ${Deno.version.deno}`);
+  const bench: Bench = { gpu, roofline: readRoofs()[key] ?? await measureRoofline(gpu), tuning };
+  keepRoof(key, bench.roofline);
   return {
     info: gpu.info,
     roofline: bench.roofline,
@@ -31,7 +34,9 @@ export async function denoHost(tuning: Bench["tuning"]): Promise<Host> {
 export async function browserHost(tuning: Bench["tuning"]): Promise<Host> {
   const page = await openPage({ adapter: "any", onConsole: (kind, text) => kind === "error" && console.error(text) });
   const call = <T>(argument: Call) => page.call<T>(`${import.meta.dirname}/browser/entry.ts`, argument);
-  const { info, roofline } = await call<Opened>({ do: "open", tuning });
+  const runtime = `chromium ${page.version}`;
+  const { info, roofline } = await call<Opened>({ do: "open", tuning, runtime, roofs: readRoofs() });
+  keepRoof(roofKey(info, runtime), roofline);
   return {
     info,
     roofline,

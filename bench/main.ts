@@ -5,27 +5,8 @@
  */
 import { parseArgs } from "node:util";
 import { OPTIONS } from "./options.ts";
-import { type Suite, SUITES } from "./suites/registry.ts";
-
-const usage = `Usage: deno task bench [suite …] [options]
-
-Suites (default: all)
-${SUITES.map(({ name, about }) => `  ${name.padEnd(15)}  ${about}`).join("\n")}
-
-Options
-  --rounds <n>    samples of every contestant
-  --steps <n>     train-step: steps per sample
-  --seed <n>      of data, weights and masks (default 1)
-  --batch <n,…>   inference, headline, depth: only these batch sizes
-  --case <text>   only cases whose names contain it (not: profile)
-  --browser       run the suites in headless Chromium: ${
-  SUITES.filter(({ browser }) => browser === "can").map(({ name }) => name).join(", ")
-}
-  --no-tune       take the planners' own choices instead of measuring the candidates first
-  --help          this text
-
-Every suite prints tables and writes bench/results/<suite>-<time>.json; bench/results/index.html shows the latest of
-each. docs/benchmarks.md explains how to read them.`;
+import { type OptionName, type Suite, SUITES } from "./suites/registry.ts";
+import { suiteUsage, usage } from "./usage.ts";
 
 Deno.exit(await main(Deno.args));
 
@@ -34,17 +15,19 @@ async function main(args: string[]): Promise<number> {
   try {
     parsed = parse(args);
   } catch (error) {
-    console.error(`bench: ${(error as Error).message}\n\n${usage}`);
+    console.error(`bench: ${(error as Error).message}\n\n${usage(SUITES)}`);
     return 2;
   }
+  const { suites, named, given } = parsed;
   if (parsed.help) {
-    console.log(usage);
+    console.log(named.length === 1 ? suiteUsage(suites[0], await casesOf(suites[0])) : usage(SUITES));
     return 0;
   }
   let failed = 0;
-  for (const { name, file, args = [], config } of parsed.suites) {
-    if (parsed.suites.length > 1) console.log(`\n=== ${name} ===\n`);
-    const code = await run(config, file, [...args, ...parsed.forwarded]);
+  for (const { name, file, args = [], config, options } of suites) {
+    if (suites.length > 1) console.log(`\n=== ${name} ===\n`);
+    const own = [...given].filter(([option]) => options.includes(option)).map(([, argument]) => argument);
+    const code = await run(config, file, [...args, ...own]);
     if (code === 2) return 2;
     if (code !== 0) {
       console.error(`bench: suite "${name}" failed`);
@@ -55,6 +38,13 @@ async function main(args: string[]): Promise<number> {
   return failed;
 }
 
+/** What the cases of a suite of our own kernels are called; others know theirs when they run. */
+async function casesOf({ name }: Suite): Promise<string[]> {
+  const { MEASURED } = await import("./suites/measured.ts");
+  const suite = MEASURED.find((measured) => measured.name === name);
+  return suite ? suite.cases(suite.defaults).map((one) => one.name) : [];
+}
+
 async function run(config: string, file: string, args: readonly string[]): Promise<number> {
   const here = import.meta.dirname!;
   const child = new Deno.Command(Deno.execPath(), {
@@ -63,43 +53,63 @@ async function run(config: string, file: string, args: readonly string[]): Promi
   return (await child.status).code;
 }
 
+interface Parsed {
+  readonly help: boolean;
+  /** The suites to run, and the names that were given. */
+  readonly suites: readonly Suite[];
+  readonly named: readonly string[];
+  /** Each option that was given, as an argument for the suites that take it. */
+  readonly given: ReadonlyMap<OptionName, string>;
+}
+
 /** @throws with one line to print, for anything that isn't understood */
-function parse(args: string[]): { help: boolean; suites: readonly Suite[]; forwarded: string[] } {
-  const { values, positionals } = parseArgs({
+function parse(args: string[]): Parsed {
+  const { values, positionals: named } = parseArgs({
     args,
     allowPositionals: true,
     options: { ...OPTIONS, help: { type: "boolean", short: "h" } },
   });
-  const unknown = positionals.find((name) => !SUITES.some((suite) => suite.name === name));
+  const unknown = named.find((name) => !SUITES.some((suite) => suite.name === name));
   if (unknown !== undefined) {
     throw new Error(`unknown suite "${unknown}": expected ${SUITES.map(({ name }) => name).join(", ")}`);
   }
-  const forwarded: string[] = [];
-  for (const name of ["rounds", "steps", "seed"] as const) {
-    const text = values[name];
-    if (text === undefined) continue;
-    if (!/^\d{1,9}$/.test(text) || (name !== "seed" && Number(text) === 0)) {
-      throw new Error(`--${name}: found "${text}", expected a whole number${name === "seed" ? "" : " above 0"}`);
-    }
-    forwarded.push(`--${name}=${text}`);
+  const { help = false, ...rest } = values;
+  const given = new Map<OptionName, string>();
+  for (const [name, value] of Object.entries(rest) as [OptionName, string | boolean][]) {
+    checkValue(name, value);
+    given.set(name, value === true ? `--${name}` : `--${name}=${value}`);
   }
-  if (values.batch !== undefined) {
-    if (!/^[1-9]\d{0,4}(,[1-9]\d{0,4})*$/.test(values.batch)) {
-      throw new Error(`--batch: found "${values.batch}", expected whole numbers above 0 with commas between them`);
-    }
-    forwarded.push(`--batch=${values.batch}`);
-  }
-  if (values.case === "") throw new Error(`--case: found "", expected a part of a case's name`);
-  if (values.case !== undefined) forwarded.push(`--case=${values.case}`);
-  if (values["no-tune"]) forwarded.push("--no-tune");
-  if (values.browser) forwarded.push("--browser");
-  return { help: values.help ?? false, suites: chosen(positionals, values.browser ? "browser" : "here"), forwarded };
+  return { help, suites: chosen(named, [...given.keys()]), named, given };
 }
 
-/** All suites, or those named; in the browser all that can run there. */
-function chosen(names: readonly string[], where: "here" | "browser"): readonly Suite[] {
-  const able = where === "here" ? SUITES : SUITES.filter(({ browser }) => browser === "can");
-  const unable = names.find((name) => !able.some((suite) => suite.name === name));
-  if (unable !== undefined) throw new Error(`--browser: suite "${unable}" runs in Deno only`);
-  return names.length > 0 ? able.filter(({ name }) => names.includes(name)) : able;
+function checkValue(name: OptionName, value: string | boolean): void {
+  if (value === "") {
+    throw new Error(`--${name}: found "", expected ${name === "case" ? "a part of a case's name" : "a value"}`);
+  }
+  const whole = name === "rounds" || name === "steps" || name === "seed";
+  if (whole && (!/^\d{1,9}$/.test(String(value)) || (name !== "seed" && Number(value) === 0))) {
+    throw new Error(`--${name}: found "${value}", expected a whole number${name === "seed" ? "" : " above 0"}`);
+  }
+  if (name === "batch" && !/^[1-9]\d{0,4}(,[1-9]\d{0,4})*$/.test(String(value))) {
+    throw new Error(`--batch: found "${value}", expected whole numbers above 0 with commas between them`);
+  }
+}
+
+/**
+ * The suites that were named, or all that take something of what was given; those that can run in the browser where it was
+ * asked for.
+ */
+function chosen(named: readonly string[], given: readonly OptionName[]): readonly Suite[] {
+  for (const option of given) {
+    const unable = SUITES.find(({ name, options }) => named.includes(name) && !options.includes(option));
+    if (!unable) continue;
+    if (option === "browser") throw new Error(`--browser: suite "${unable.name}" runs in Deno only`);
+    const own = unable.options.map((name) => `--${name}`).join(", ");
+    throw new Error(`--${option}: suite "${unable.name}" doesn't take it; it takes ${own}`);
+  }
+  // Of all suites none is run as if something had not been asked for that limits what is run.
+  const limits = given.filter((option) => option === "browser" || option === "variant" || option === "batch");
+  return SUITES.filter(({ name, options }) =>
+    named.length > 0 ? named.includes(name) : limits.every((option) => options.includes(option))
+  );
 }

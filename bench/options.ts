@@ -7,6 +7,7 @@ export const OPTIONS = {
   seed: { type: "string" },
   batch: { type: "string" },
   case: { type: "string" },
+  variant: { type: "string" },
   browser: { type: "boolean" },
   "no-tune": { type: "boolean" },
 } as const;

@@ -25,6 +25,11 @@ const loadAtStart = Deno.loadavg()[0];
 const BUSY = 0.3;
 export const RESULTS = `${import.meta.dirname}/results`;
 
+/** Whether others kept this machine busy as the process began. */
+export function isBusy(): boolean {
+  return loadAtStart > navigator.hardwareConcurrency * BUSY;
+}
+
 export async function describeSetting(
   suite: string,
   gpu: Pick<Gpu, "info">,

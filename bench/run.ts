@@ -1,6 +1,6 @@
 /**
  * Runs one measured suite, here or in Chromium: `run.ts <suite> [--browser] [--no-tune] [--seed n] [--rounds n] [--batch n,…]
- * [--case text]`.
+ * [--case text] [--variant way]`.
  * main.ts starts it and has checked the arguments.
  */
 import { parseArgs } from "node:util";
@@ -20,7 +20,10 @@ const options: SuiteOptions = {
   seed: Number(values.seed ?? suite.defaults.seed),
   rounds: Number(values.rounds ?? suite.defaults.rounds),
   batches: values.batch?.split(",").map(Number) ?? suite.defaults.batches,
+  ...values.variant !== undefined && { variant: values.variant },
 };
+// Goals are a suite's, as it stands: of some of its rows they would say little.
+const scope = values.case === undefined && values.variant === undefined ? "whole" : "part";
 const tuning = values["no-tune"] ? "default" : "measured";
 const host = await (values.browser ? browserHost(tuning) : denoHost(tuning));
 const cases = chosenCases(suite.cases(options).map(({ name }, index) => ({ name, index })), ({ name }) => name);
@@ -50,6 +53,13 @@ try {
   progress("");
   await host.close();
 }
+if (rows.length === 0) {
+  console.error(
+    `bench: --variant: no shape has a way called "${options.variant}"; the rows of a run without it name theirs, and ` +
+      "secateur kernel lists those of a shape",
+  );
+  Deno.exit(2);
+}
 const seconds = (performance.now() - started) / 1000;
 const clock = clockOf(rows);
 const finished = completed(rows, host.roofline);
@@ -61,7 +71,7 @@ console.log(`plans     ${tuning === "measured" ? "tuned on this device" : "as th
 for (const { title, header, lines } of tablesOf(finished)) {
   console.log(`${title}\n${formatTable([header, ...lines], { header: true, left: 1 })}\n`);
 }
-console.log(goalsReached(finished));
+if (scope === "whole") console.log(goalsReached(finished));
 for (const note of suite.notes) console.log(note);
 console.log(
   `Medians of ${options.rounds} samples by ${clock.clock}, grain ${clock.quantumMs} ms; ${seconds.toFixed(0)} s.`,
@@ -71,7 +81,7 @@ console.log(`\nWritten to ${path}`);
 function write(remaining: readonly string[]): string {
   const { title, notes } = suite;
   const { roofline } = host;
-  const results = { title, notes, tuning, roofline, rows: completed(rows, roofline), remaining };
+  const results = { title, notes, tuning, scope, roofline, rows: completed(rows, roofline), remaining };
   return writeRecord({ ...setting, ...clockOf(rows) }, results);
 }
 

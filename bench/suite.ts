@@ -2,6 +2,7 @@
  * What a suite of our own kernels is: cases that measure on any device, in Deno or in a page, and rows that say what they
  * found. Nothing in here knows where it runs.
  */
+import { adapterName } from "../src/gpu/adapter.ts";
 import type { Gpu } from "../src/gpu/gpu.ts";
 import { type Contestant, type Measured, measureInterleaved } from "../src/measure/interleaved.ts";
 import { bound, type Roofline } from "../src/measure/roofline.ts";
@@ -20,6 +21,8 @@ export interface SuiteOptions {
   readonly rounds: number;
   /** For suites that time networks: only these. */
   readonly batches?: readonly number[];
+  /** For suites of kernels: this way instead of the one that a run would take; shapes that haven't got it are left out. */
+  readonly variant?: string;
 }
 
 export interface Bench {
@@ -27,6 +30,14 @@ export interface Bench {
   readonly roofline: Roofline;
   /** "measured": each case is tuned before it is timed. "default": as planners estimate. */
   readonly tuning: "measured" | "default";
+}
+
+/** Those that were measured before, by `roofKey`. */
+export type Roofs = Readonly<Record<string, Roofline>>;
+
+/** @param runtime what runs the code, with its version: "deno 2.9.6" */
+export function roofKey(adapter: Gpu["info"], runtime: string): string {
+  return `${adapterName(adapter)}, ${runtime}`;
 }
 
 /** Contestants that are measured against each other, interleaved. */
@@ -62,6 +73,8 @@ export interface Row {
   /** Absent where it could not be measured: `note` says why. */
   readonly time?: Pick<Measured, "medianMs" | "madMs" | "samples" | "clock" | "quantumMs">;
   readonly work?: Work;
+  /** Rows of one series have one colour where rows are points of a chart; default: those of one table. */
+  readonly series?: string;
   /** Further columns: density, ratio to dense, … */
   readonly facts: Readonly<Record<string, number | string>>;
   readonly goal?: Goal;

@@ -22,6 +22,8 @@ interface Measured {
   readonly title: string;
   readonly notes: readonly string[];
   readonly tuning: string;
+  /** "part" where cases or a variant were chosen; absent in records from before there was a choice. */
+  readonly scope?: "whole" | "part";
   readonly roofline: Roofline;
   readonly rows: readonly FinishedRow[];
 }
@@ -87,12 +89,12 @@ function contestsOf({ suite, results }: BenchRecord) {
   if ("ranks" in results) return [{ title: suite, ranks: results.ranks, missing: results.missing }];
 }
 
-function measuredSection(record: BenchRecord, { title, notes, roofline, rows }: Measured): Html {
+function measuredSection(record: BenchRecord, { title, notes, scope = "whole", roofline, rows }: Measured): Html {
   const { suite } = record;
   const curves = speedupFigures(suite, rows);
   const roof = rooflineFigure(suite, rows, roofline);
   return markup`<h2>${suite}: ${title}</h2>
-${origin(record)}<p><strong>${goalsReached(rows)}</strong></p>
+${origin(record)}${scope === "whole" ? markup`<p><strong>${goalsReached(rows)}</strong></p>` : ""}
 ${curves.length > 0 ? SPEEDUP_LEAD : ""}<div class="figures">
 ${curves}${roof ?? ""}</div>
 ${
@@ -108,7 +110,7 @@ ${notes.map((note) => markup`<p class="note">${note}</p>`)}
 `;
 }
 
-const WORDS: readonly string[] = ["goal", "goal met", "note", "published"];
+const WORDS: readonly string[] = ["way", "goal", "goal met", "note", "published"];
 
 function origin({ date, commit, adapter, machine, versions, seed, clock }: BenchRecord): Html {
   const name = adapter.description || adapter.architecture || adapter.vendor;

@@ -1,7 +1,7 @@
 import * as Plot from "@observablehq/plot";
 import type { Roofline } from "../../src/measure/roofline.ts";
 import { logAxis } from "../../src/report/charts/scale.ts";
-import { legend, STYLES } from "../../src/report/charts/styles.ts";
+import { legend, seriesStyle } from "../../src/report/charts/styles.ts";
 import { drawn } from "../../src/report/charts/svg.ts";
 import { figure } from "../../src/report/figures/frame.ts";
 import { type Html, markup } from "../../src/report/markup.ts";
@@ -10,14 +10,14 @@ import { xy } from "./xy.ts";
 
 /** Every row with arithmetic under the two roofs; undefined where there is none. */
 export function rooflineFigure(id: string, rows: readonly FinishedRow[], roofline: Roofline): Html | undefined {
-  const points = rows.flatMap(({ table, name, work, rates }) =>
-    work && rates && work.flops > 0 ? [{ table, name, x: work.flops / work.bytes, y: rates.gflops }] : []
+  const points = rows.flatMap(({ table, series = table, name, work, rates }) =>
+    work && rates && work.flops > 0 ? [{ table, series, name, x: work.flops / work.bytes, y: rates.gflops }] : []
   );
   if (points.length === 0) return undefined;
-  const groups = [...Map.groupBy(points, ({ table }) => table)].map(([table, values], i) => ({
-    table,
+  const groups = [...Map.groupBy(points, ({ series }) => series)].map(([series, values], i) => ({
+    series,
     values,
-    style: STYLES[i % STYLES.length],
+    style: seriesStyle(i),
   }));
   const { gflops, gbps } = roofline;
   const ridge = gflops / gbps;
@@ -25,10 +25,11 @@ export function rooflineFigure(id: string, rows: readonly FinishedRow[], rooflin
   const roof = (x: number) => ({ x, y: Math.min(gflops, gbps * x) });
   return figure(
     "Under the roofs",
-    markup`<p>Each kernel's rate over its arithmetic intensity. The line is what this adapter allows: ${
-      gbps.toFixed(1)
-    } GB/s on the left, ${gflops.toFixed(1)} GFLOP/s on the right.</p>
-${legend(groups.map(({ table, style }) => ({ label: table, style, sample: "dot" })))}`,
+    markup`<p>Each kernel's rate over its arithmetic intensity, with its name where there is room; a pointer on a dot shows
+it everywhere. The line is what this adapter allows: ${gbps.toFixed(1)} GB/s on the left, ${
+      gflops.toFixed(1)
+    } GFLOP/s on the right.</p>
+${legend(groups.map(({ series, style }) => ({ label: series, style, sample: "dot" })))}`,
     drawn({
       id: `roofline-${id}`,
       title: "Roofline",

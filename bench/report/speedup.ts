@@ -1,6 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { amountAxis, logAxis } from "../../src/report/charts/scale.ts";
-import { legend, STYLES } from "../../src/report/charts/styles.ts";
+import { legend, seriesStyle } from "../../src/report/charts/styles.ts";
 import { drawn } from "../../src/report/charts/svg.ts";
 import { figure } from "../../src/report/figures/frame.ts";
 import { times } from "../../src/report/format.ts";
@@ -20,7 +20,7 @@ export function speedupFigures(id: string, rows: readonly FinishedRow[]): Html[]
       name,
       even: breakEven(points),
       values: points.map(({ density, speedup }) => ({ x: density, y: speedup })).sort((a, b) => a.x - b.x),
-      style: STYLES[i % STYLES.length],
+      style: seriesStyle(i),
     }));
     const speedups = series.flatMap(({ values }) => values.map(({ y }) => y));
     return figure(

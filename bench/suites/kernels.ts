@@ -3,12 +3,10 @@
  * asks for, whatever the kernel does inside; what a call does around its main kernel (packing, padding, reducing) counts
  * as its time.
  */
-import { planConvDgrad } from "../../kernels/conv/dgrad.ts";
-import { planConvForward } from "../../kernels/conv/forward.ts";
 import { convMacs, convOutput, type ConvShape } from "../../kernels/conv/shape.ts";
-import { planConvWgrad } from "../../kernels/conv/wgrad.ts";
-import { planGemm } from "../../kernels/gemm/plan.ts";
-import type { Gpu } from "../../src/gpu/gpu.ts";
+import { choose } from "../../kernels/tuning.ts";
+import type { Gpu, Slice } from "../../src/gpu/gpu.ts";
+import { type KernelQuestion, kernelRequest } from "../../src/measure/kernel_question.ts";
 import { launch, tuningFor } from "../../src/tensor/ops/launch.ts";
 import { elements } from "../../src/tensor/tensor.ts";
 import {
@@ -88,18 +86,15 @@ const OTHERS: readonly Layer[] = [
 
 function gemmCase([m, n, k]: readonly [number, number, number], options: SuiteOptions): Case {
   const name = `${m}×${n}×${k}`;
-  const forms = [["nt", "k", "k"], ["nn", "k", "rows"], ["tn", "rows", "rows"]] as const;
   const work = { flops: 2 * m * n * k, bytes: 4 * (m * k + n * k + m * n) };
   return {
     name: `GEMM ${name}`,
     run: async (bench) => {
       const jobs = await measureJobs(bench, options, (w) => {
-        const [x, y, z] = [w.tensor([m, k]), w.tensor([n, k]), w.tensor([m, n])];
-        return forms.map(([form, a, b]) => {
-          const plan = planGemm({ m, n, k, a, b }, tuningFor(bench.gpu));
-          const label = `${name} ${form}`;
-          return { name: label, work, record: () => launch(bench.gpu, plan, { a: x, b: y, y: z }, label) };
-        });
+        const operands = { a: w.tensor([m, k]), b: w.tensor([n, k]), y: w.tensor([m, n]) };
+        return (["nt", "nn", "tn"] as const).flatMap((form) =>
+          kernelJob(bench.gpu, `${name} ${form}`, { kernel: "gemm", form, m, n, k }, { operands, work }, options)
+        );
       });
       return jobs.map((job) => ({
         ...rowOf("GEMM, m×n×k", job),
@@ -117,7 +112,11 @@ function convCase({ table, name, shape, directions }: Layer, options: SuiteOptio
   return {
     name: `convolution ${name}`,
     run: async (bench) => {
-      const jobs = await measureJobs(bench, options, (w) => convJobs(bench.gpu, w, name, shape, directions));
+      const jobs = await measureJobs(
+        bench,
+        options,
+        (w) => convJobs(bench.gpu, w, { name, shape, directions }, options),
+      );
       return jobs.map((job) => rowOf(table, job));
     },
   };
@@ -127,22 +126,28 @@ function convCase({ table, name, shape, directions }: Layer, options: SuiteOptio
 function widthsCase([odd, regular, side]: readonly [number, number, number], options: SuiteOptions): Case {
   const shapeOf = (width: number) => conv([32, width, side, side], width);
   const share = convMacs(shapeOf(odd)) / convMacs(shapeOf(regular));
+  const layerOf = (width: number) => ({
+    name: `${width}→${width}, ${side}²`,
+    shape: shapeOf(width),
+    directions: DIRECTIONS,
+  });
   return {
     name: `widths ${odd} and ${regular}`,
     run: async (bench) => {
+      const [odds, regulars] = [layerOf(odd), layerOf(regular)];
       const jobs = await measureJobs(
         bench,
         options,
-        (w) =>
-          [odd, regular].flatMap((width) =>
-            convJobs(bench.gpu, w, `${width}→${width}, ${side}²`, shapeOf(width), DIRECTIONS)
-          ),
+        (w) => [odds, regulars].flatMap((layer) => convJobs(bench.gpu, w, layer, options)),
       );
-      const [small, large] = [jobs.slice(0, DIRECTIONS.length), jobs.slice(DIRECTIONS.length)];
       const table = "Pruned widths beside regular ones, 3×3, batch 32";
+      const named = (name: string) => jobs.filter((job) => job.name === name);
       return [
-        ...small.map((job, i) => shareRow(table, job, large[i], share)),
-        ...large.map((job) => rowOf(table, job)),
+        ...DIRECTIONS.flatMap((direction) => {
+          const whole = named(`${regulars.name}: ${direction}`);
+          return named(`${odds.name}: ${direction}`).map((job) => shareRow(table, job, whole[0], share));
+        }),
+        ...DIRECTIONS.flatMap((direction) => named(`${regulars.name}: ${direction}`)).map((job) => rowOf(table, job)),
       ];
     },
   };
@@ -150,38 +155,43 @@ function widthsCase([odd, regular, side]: readonly [number, number, number], opt
 
 /** 512 filters on 7×7 maps: batch 1 beside batch 32, and that beside the map that is a power of two. */
 function sevenCase(options: SuiteOptions): Case {
-  const shapeOf = (batch: number, side: number) => conv([batch, 512, side, side], 512);
-  const [one, many, regular] = [shapeOf(1, 7), shapeOf(32, 7), shapeOf(32, 8)];
+  const layerOf = (batch: number, side: number) => ({
+    name: `${side}×${side}×512, batch ${batch}`,
+    shape: conv([batch, 512, side, side], 512),
+    directions: ["forward"] as const,
+  });
+  const layers = [layerOf(1, 7), layerOf(32, 7), layerOf(32, 8)];
   const table = "512 filters 3×3 on small maps";
   return {
     name: "7×7×512",
     run: async (bench) => {
-      const [b1, b32, b32regular] = await measureJobs(
+      const jobs = await measureJobs(
         bench,
         { ...options, rounds: Math.min(3, options.rounds) },
-        (w) => [
-          ...convJobs(bench.gpu, w, "7×7×512, batch 1", one, ["forward"]),
-          ...convJobs(bench.gpu, w, "7×7×512, batch 32", many, ["forward"]),
-          ...convJobs(bench.gpu, w, "8×8×512, batch 32", regular, ["forward"]),
-        ],
+        (w) => layers.flatMap((layer) => convJobs(bench.gpu, w, layer, options)),
       );
-      return [
-        shareRow(table, b1, b32, convMacs(one) / convMacs(many)),
-        shareRow(table, b32, b32regular, convMacs(many) / convMacs(regular)),
-        rowOf(table, b32regular),
-      ];
+      return layers.flatMap(({ name, shape }, i) => {
+        const job = jobs.find((job) => job.name.startsWith(name));
+        if (!job) return [];
+        const larger = layers.at(i + 1);
+        const whole = larger && jobs.find((job) => job.name.startsWith(larger.name));
+        return [whole ? shareRow(table, job, whole, convMacs(shape) / convMacs(larger.shape)) : rowOf(table, job)];
+      });
     },
   };
+}
+
+interface KernelJob extends Job {
+  /** The candidate's name. */
+  readonly way: string;
 }
 
 function convJobs(
   gpu: Gpu,
   w: Workbench,
-  name: string,
-  shape: ConvShape,
-  directions: readonly Direction[],
-): Job[] {
-  const tuning = tuningFor(gpu);
+  { name, shape, directions }: Omit<Layer, "table">,
+  options: SuiteOptions,
+): KernelJob[] {
   const { batch, channels, height, width, filters, kernel, groups } = shape;
   const sizes = {
     x: [batch, channels, height, width],
@@ -193,22 +203,38 @@ function convJobs(
     flops: 2 * convMacs(shape),
     bytes: 4 * (elements(sizes.x) + elements(sizes.w) + elements(sizes.y)),
   };
-  const record: Record<Direction, () => () => void> = {
-    forward: () => {
-      const plan = planConvForward(shape, {}, tuning);
-      const steps = [...plan.prepare, ...plan.steps];
-      return () => launch(gpu, plan, { x, w: weight, y }, name, steps);
-    },
-    dgrad: () => {
-      const plan = planConvDgrad(shape, tuning);
-      return () => launch(gpu, plan, { dy: y, w: weight, dx: x }, name);
-    },
-    wgrad: () => {
-      const plan = planConvWgrad(shape, tuning);
-      return () => launch(gpu, plan, { x, dy: y, y: weight }, name);
-    },
+  const operands: Record<Direction, Readonly<Record<string, Slice>>> = {
+    forward: { x, w: weight, y },
+    dgrad: { dy: y, w: weight, dx: x },
+    wgrad: { x, dy: y, y: weight },
   };
-  return directions.map((direction) => ({ name: `${name}: ${direction}`, work, record: record[direction]() }));
+  return directions.flatMap((pass) =>
+    kernelJob(
+      gpu,
+      `${name}: ${pass}`,
+      { kernel: "conv", pass, shape },
+      { operands: operands[pass], work },
+      options,
+    )
+  );
+}
+
+/** The way that a run would take, or the one that was asked for; none where the shape hasn't got that. */
+function kernelJob(
+  gpu: Gpu,
+  name: string,
+  question: KernelQuestion,
+  { operands, work }: { readonly operands: Readonly<Record<string, Slice>>; readonly work: Work },
+  { variant }: SuiteOptions,
+): KernelJob[] {
+  const tuning = tuningFor(gpu);
+  const { shapeClass, candidates } = kernelRequest(question, tuning);
+  const able = variant === undefined ? candidates : candidates.filter(({ name }) => name === variant);
+  if (able.length === 0) return [];
+  const { name: way, build } = choose(shapeClass, able, tuning);
+  const plan = build();
+  const steps = [...plan.prepare ?? [], ...plan.steps];
+  return [{ name, way, work, record: () => launch(gpu, plan, operands, name, steps) }];
 }
 
 function conv(
@@ -231,16 +257,16 @@ function conv(
   };
 }
 
-function rowOf(table: string, { name, time, work }: Timed<Job>): Row {
-  return { table, name, time, work, facts: {} };
+function rowOf(table: string, { name, way, time, work }: Timed<KernelJob>): Row {
+  return { table, name, time, work, facts: { way } };
 }
 
 /** A row whose time is held against `share` of another's. */
-function shareRow(table: string, job: Timed<Job>, whole: Timed<Job>, share: number): Row {
+function shareRow(table: string, job: Timed<KernelJob>, whole: Timed<KernelJob>, share: number): Row {
   const ratio = job.time.medianMs / whole.time.medianMs / share;
   return {
     ...rowOf(table, job),
-    facts: { "time ÷ MAC share": ratio.toFixed(2) },
+    facts: { way: job.way, "time ÷ MAC share": ratio.toFixed(2) },
     goal: atMost(`≤ ${MAC_SHARE} × its MAC share of "${whole.name}"`, ratio, MAC_SHARE),
   };
 }

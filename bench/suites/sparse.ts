@@ -4,12 +4,12 @@
  * kernels.
  */
 import { convMacs, convOutput, type ConvShape } from "../../kernels/conv/shape.ts";
-import { planConvForward } from "../../kernels/conv/forward.ts";
-import { planGemm } from "../../kernels/gemm/plan.ts";
+import { convForwardCandidates, convForwardClass } from "../../kernels/conv/forward.ts";
+import { gemmCandidates, gemmClass } from "../../kernels/gemm/plan.ts";
 import type { Launch, Step } from "../../kernels/launch.ts";
 import { random } from "../../kernels/random/philox.ts";
 import { FORMATS, type PackedWeight, type SparseFormat } from "../../kernels/sparse/format.ts";
-import type { Candidate, Tuning } from "../../kernels/tuning.ts";
+import { type Candidate, choose, type Tuning } from "../../kernels/tuning.ts";
 import type { Gpu, Slice } from "../../src/gpu/gpu.ts";
 import { launch, tuningFor } from "../../src/tensor/ops/launch.ts";
 import { elements, Tensor } from "../../src/tensor/tensor.ts";
@@ -74,7 +74,7 @@ interface Problem {
   readonly x: readonly number[];
   readonly y: readonly number[];
   readonly macs: number;
-  dense(tuning: Tuning): Launch;
+  dense(tuning: Tuning): Candidate;
   ways(format: SparseFormat, packed: PackedWeight, tuning: Tuning): readonly Candidate[];
 }
 
@@ -82,6 +82,8 @@ interface SparseJob extends Job {
   readonly density: number;
   /** "dense" or the format's name. */
   readonly format: string;
+  /** The kernel's name among the ways there are. */
+  readonly way: string;
   readonly stored: number;
 }
 
@@ -93,7 +95,10 @@ function gemmCase(structure: Structure, size: number, options: SuiteOptions, cla
     x: [size, size],
     y: [size, size],
     macs: size ** 3,
-    dense: (tuning) => planGemm({ ...sizes, a: "k", b: "k", fixed: "b" }, tuning),
+    dense: (tuning) => {
+      const shape = { ...sizes, a: "k", b: "k", fixed: "b" } as const;
+      return choose(gemmClass(shape), gemmCandidates(shape, tuning), tuning);
+    },
     ways: (format, packed, tuning) => format.gemm(sizes, packed, tuning),
   });
 }
@@ -106,7 +111,7 @@ function convCase(structure: Structure, shape: ConvShape, options: SuiteOptions,
     x: [batch, channels, height, width],
     y: [batch, filters, ...convOutput(shape)],
     macs: convMacs(shape),
-    dense: (tuning) => planConvForward(shape, {}, tuning),
+    dense: (tuning) => choose(convForwardClass(shape), convForwardCandidates(shape, {}, tuning), tuning),
     ways: (format, packed, tuning) => format.conv(shape, packed, {}, tuning),
   });
 }
@@ -124,15 +129,18 @@ function sparseCase(
       const [dense, ...jobs] = await measureJobs(
         bench,
         options,
-        (w) => jobsOf(bench.gpu, w, structure, densities, problem, options.seed),
+        (w) => jobsOf(bench.gpu, w, structure, densities, problem, options),
       );
       const best = [...Map.groupBy(jobs, ({ density, format }) => `${density} ${format}`).values()]
         .map((ways) => ways.reduce((a, b) => b.time.medianMs < a.time.medianMs ? b : a));
-      const { time, work } = dense;
+      if (options.variant !== undefined && best.length === 0) return [];
+      // What one kernel doesn't do says nothing of its format.
+      const absent = options.variant === undefined ? missing(densities, best, claim) : [];
+      const { time, work, way } = dense;
       return [
-        { table: problem.table, name: "dense", time, work, facts: {} },
+        { table: problem.table, series: "dense", name: "dense", time, work, facts: { way } },
         ...best.map((job) => rowOf(problem.table, structure, job, dense, claim)),
-        ...missing(densities, best, claim).map(({ density, format }): Row => ({
+        ...absent.map(({ density, format }): Row => ({
           table: problem.table,
           name: `${density} ${format ?? ""}`.trim(),
           facts: { density },
@@ -162,17 +170,19 @@ function missing(
 function rowOf(
   table: string,
   structure: Structure,
-  { name, time, work, density, format, stored }: Timed<SparseJob>,
+  { name, way, time, work, density, format, stored }: Timed<SparseJob>,
   dense: Timed<Job>,
   claim: Claim | undefined,
 ): Row {
   const ratio = time.medianMs / dense.time.medianMs;
   return {
     table,
+    series: format,
     name,
     time,
     work,
     facts: {
+      way,
       density,
       stored: stored.toFixed(3),
       "÷ dense": ratio.toFixed(3),
@@ -198,7 +208,7 @@ function jobsOf(
   structure: Structure,
   densities: readonly number[],
   problem: Problem,
-  seed: number,
+  { seed, variant }: SuiteOptions,
 ): SparseJob[] {
   const tuning = tuningFor(gpu);
   const [x, y] = [w.tensor(problem.x), w.empty(problem.y)];
@@ -208,11 +218,18 @@ function jobsOf(
   const dense = problem.dense(tuning);
   const jobs: SparseJob[] = [{
     name: "dense",
+    way: dense.name,
     density: 1,
     format: "dense",
     stored: 1,
     work: { flops: 2 * problem.macs, bytes: 4 * (traffic + count) },
-    record: prepared(gpu, w, dense, { x, a: x, w: w.tensor(problem.shape), b: w.tensor(problem.shape), y }, "dense"),
+    record: prepared(
+      gpu,
+      w,
+      dense.build(),
+      { x, a: x, w: w.tensor(problem.shape), b: w.tensor(problem.shape), y },
+      "dense",
+    ),
   }];
   for (const density of densities) {
     const weight = structuredWeight(structure, problem.shape, density, rng);
@@ -221,11 +238,13 @@ function jobsOf(
       if (!packed) continue;
       const values = w.own(Tensor.from(gpu, packed.values, [packed.values.length]));
       for (const { name, build } of problem.ways(format, packed, tuning)) {
+        if (variant !== undefined && name !== variant) continue;
         const label = `${density} ${format.name}, ${name}`;
         jobs.push({
           name: label,
           density,
           format: format.name,
+          way: name,
           stored: packed.stored / count,
           work: { flops: 2 * problem.macs * density, bytes: 4 * traffic + packed.bytes },
           record: prepared(gpu, w, build(), { x, values, y }, label),

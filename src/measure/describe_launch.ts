@@ -51,9 +51,9 @@ function describeStep({ plan: { program, grid }, bindings }: Step, when: Dispatc
   };
 }
 
-const SIZE = /@workgroup_size\(([^)]*)\)/;
+const SIZE = /workgroup_size\(([^)]*)\)/;
 
-/** Reads `@workgroup_size(64)`, or the name of a constant in place of the number. */
+/** Reads a shader's `workgroup_size(64)`, or the name of a constant in place of the number. */
 function sizeOf({ name }: Program, wgsl: string): [number, number, number] {
   const sizes = (SIZE.exec(wgsl)?.[1] ?? "").split(",").map((part) => {
     const word = part.trim();

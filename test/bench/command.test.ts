@@ -18,6 +18,15 @@ test("--help names every suite", async () => {
   for (const { name } of SUITES) assert.match(out, name);
 });
 
+test("a suite's --help has what it takes and its cases, and nothing of the others", async () => {
+  const { code, out } = await run("sparse", "--help");
+  assert.is(code, 0);
+  assert.match(out, "Usage: deno task bench sparse");
+  assert.match(out, "--variant <way>");
+  assert.match(out, "N of M: GEMM 512×512×512");
+  assert.not.match(out, /--steps|peers/);
+});
+
 test("wrong usage is one line about what is wrong, the usage, and exit code 2", async () => {
   for (
     const [args, message] of [
@@ -27,6 +36,8 @@ test("wrong usage is one line about what is wrong, the usage, and exit code 2", 
       [["train-step", "--browser"], /^bench: --browser: suite "train-step" runs in Deno only/],
       [["peers", "--case="], /^bench: --case: found "", expected a part of a case's name/],
       [["--sneed", "3"], /^bench: .*--sneed/],
+      [["profile", "--case=x"], /^bench: --case: suite "profile" doesn't take it; it takes --rounds, --seed/],
+      [["inference", "--variant=x"], /^bench: --variant: suite "inference" doesn't take it/],
     ] as const
   ) {
     const { code, err, out } = await run(...args);
@@ -35,6 +46,13 @@ test("wrong usage is one line about what is wrong, the usage, and exit code 2", 
     assert.match(err, "Usage: ");
     assert.is(out, "");
   }
+});
+
+test("a way that no shape has ends in a line that says where ways are listed", async () => {
+  const { code, err } = await run("kernels", "--case=GEMM 64", "--no-tune", "--rounds=1", "--variant=magic");
+  assert.is(code, 2);
+  assert.match(err, 'no shape has a way called "magic"');
+  assert.match(err, "secateur kernel lists those of a shape");
 });
 
 test("suites are files with a configuration, and measured ones exist", () => {

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { namesWithRoom } from "../../bench/report/xy.ts";
 import { newest } from "../../bench/report/newest.ts";
 import { type BenchRecord, renderResults } from "../../bench/report/page.ts";
 import { completed } from "../../bench/rows.ts";
@@ -59,6 +60,41 @@ test("a page has the curves with their break-even, the roofline, the contests an
   assert.match(page, "Software adapter");
   assert.is(page.match(/<figure>/g)!.length, 3);
   assert.is(page.match(/<svg class="narrow"/g)!.length, page.match(/<svg class="wide"/g)!.length);
+});
+
+test("goals are counted for whole suites only", () => {
+  const record = measured([curve(0.5, 1.8)]);
+  const part = { ...record, results: { ...record.results, scope: "part" as const } };
+  assert.match(renderResults([record]), "1 of 1 goals reached");
+  assert.not.match(renderResults([part as BenchRecord]), "goals reached");
+});
+
+test("points of the roofline have one colour per series, and their names", () => {
+  const row = (table: string, series: string, ms: number): Row => ({
+    table,
+    series,
+    name: `${table} of ${series}`,
+    time: { ...time, medianMs: ms },
+    work: { flops: 1e7, bytes: 1e6 },
+    facts: {},
+  });
+  const page = renderResults([measured([row("a", "bsr", 1), row("b", "bsr", 4), row("a", "dense", 16)])]);
+  assert.is(page.match(/<ul class="legend">.*?<\/ul>/s)![0].match(/<li>/g)!.length, 2);
+  assert.match(page, "<title>b of bsr</title>");
+});
+
+test("a name stands beside its point where it covers neither a dot nor a name", () => {
+  const point = (x: number, y: number, name?: string) => ({ x, y, ...name !== undefined && { name } });
+  const points = [
+    point(0, 0, "abcd"), // from 5 to 25 pixels
+    point(40, 0, "no room"), // ends at 80, beyond the edge
+    point(20, 30, "ab"), // the next one's dot begins at 28
+    point(32, 33, "x"),
+    point(0, 8, "abcd"), // half over the first name
+    point(10, 60),
+  ];
+  const found = namesWithRoom(points, { x: (v) => v, y: (v) => v, right: 60 });
+  assert.equal(found.map(({ x, y }) => [x, y]), [[0, 0], [32, 33]]);
 });
 
 test("it opens without a network, and its ids are unique", () => {

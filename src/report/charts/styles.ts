@@ -20,6 +20,12 @@ export const STYLES: readonly Style[] = [
   { color: "var(--s6)", symbol: "cross", dash: "4,2,1,2,1,2" },
 ];
 
+/** The style of series number `index`: the second six are outlined, and after twelve they begin again. */
+export function seriesStyle(index: number): Style {
+  const style = STYLES[index % STYLES.length];
+  return Math.floor(index / STYLES.length) % 2 === 0 ? style : { ...style, hollow: true };
+}
+
 /** The less important of two. */
 export const SECOND: Style = { color: "var(--s2)", symbol: "diamond", hollow: true, dash: "4,3" };
 

@@ -1,0 +1,57 @@
+/** What `deno task bench` and each of its suites take, in words. Pure. */
+import type { OptionName, Suite } from "./suites/registry.ts";
+
+/** Each option as it is written, and what it does. */
+const OPTION_WORDS: Readonly<Record<OptionName, readonly [string, string]>> = {
+  rounds: ["--rounds <n>", "samples of every contestant"],
+  steps: ["--steps <n>", "steps per sample"],
+  seed: ["--seed <n>", "of data, weights and masks (default 1)"],
+  batch: ["--batch <n,…>", "only these batch sizes"],
+  case: ["--case <text>", "only cases whose names contain it"],
+  variant: ["--variant <way>", "this way to do the work, where a shape has it, instead of the fastest"],
+  browser: ["--browser", "run in headless Chromium"],
+  "no-tune": ["--no-tune", "take the planners' own choices instead of measuring the candidates first"],
+};
+
+const FOOT =
+  "Every suite prints tables and writes bench/results/<suite>-<time>.json; bench/results/index.html shows the latest of\n" +
+  "each. docs/benchmarks.md explains how to read them.";
+
+export function usage(suites: readonly Suite[]): string {
+  const names = Object.keys(OPTION_WORDS) as OptionName[];
+  const options = names.map((name): readonly [string, string] => {
+    const [written, about] = OPTION_WORDS[name];
+    const takers = suites.filter((suite) => suite.options.includes(name)).map((suite) => suite.name);
+    const others = suites.filter((suite) => !takers.includes(suite.name)).map((suite) => suite.name);
+    if (others.length === 0) return [written, about];
+    return [written, `${about} (${takers.length <= others.length ? takers.join(", ") : `not ${others.join(", ")}`})`];
+  });
+  return `Usage: deno task bench [suite …] [options]
+
+Suites (default: all)
+${columns(suites.map(({ name, about }) => [name, about]))}
+
+Options
+${columns([...options, ["--help", "this text; after a suite's name what it takes, and its cases"]])}
+
+Example: deno task bench kernels --case "16→16" --rounds 9
+
+${FOOT}`;
+}
+
+/** @param cases what its cases are called, where that is known without running it */
+export function suiteUsage({ name, about, options }: Suite, cases: readonly string[]): string {
+  return `Usage: deno task bench ${name} [options]
+
+Measures ${about}.
+
+Options
+${columns(options.map((option) => OPTION_WORDS[option]))}
+${cases.length > 0 ? `\nCases\n${cases.map((one) => `  ${one}`).join("\n")}\n` : ""}
+${FOOT}`;
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join("\n");
+}
