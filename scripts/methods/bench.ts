@@ -8,10 +8,9 @@ import { commit } from "../../src/cli/identity.ts";
 import { UserError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { done, type DoneCell, kept, nameOf } from "./cell.ts";
-import { criteriaTrack } from "./criteria_track.ts";
 import { NETS } from "./nets.ts";
-import { refitTrack } from "./refit_track.ts";
-import { sparsityTrack } from "./sparsity_track.ts";
+import { cellsOf } from "./tracks.ts";
+import type { MethodsRecord } from "./record.ts";
 import { tablesOf } from "./table.ts";
 import { OPTIONS } from "../../bench/options.ts";
 import { describeSetting, printSetting, RESULTS } from "../../bench/record.ts";
@@ -19,7 +18,7 @@ import { describeSetting, printSetting, RESULTS } from "../../bench/record.ts";
 const ROOT = `${import.meta.dirname}/../../runs/methods`;
 const { values } = parseArgs({ options: OPTIONS, allowPositionals: true });
 const seed = values.seed === undefined ? undefined : Number(values.seed);
-const all = NETS.flatMap((net) => [...criteriaTrack(net, ROOT), ...refitTrack(net, ROOT), ...sparsityTrack(net, ROOT)]);
+const all = NETS.flatMap((net) => cellsOf(net, ROOT));
 // The other nets take hours: they are asked for by name.
 const cells = all.filter(({ net }) => values.case !== undefined || net.name === "digits")
   .filter((cell) => seed === undefined || cell.seed === seed);
@@ -70,7 +69,7 @@ for (const { name, about } of nets) {
   const own = known.filter((cell) => cell !== undefined);
   const { adapter, date, machine, versions } = setting;
   // Seed and source stand in each cell: they may be of other sittings.
-  const record = { suite: "methods", about, date, adapter, machine, versions, cells: own, missing };
+  const record: MethodsRecord = { suite: "methods", about, date, adapter, machine, versions, cells: own, missing };
   const path = `${RESULTS}/methods/${name}.json`;
   Deno.writeTextFileSync(path, JSON.stringify(record, null, 2) + "\n");
   console.log(`\n${record.about}\n\n${tablesOf(own)}\n\nwritten to ${path}`);

@@ -47,10 +47,17 @@ export interface DoneCell extends CellResult {
   readonly seed: number;
   /** The source that computed it. */
   readonly commit: string;
+  /** Of all that determined it; records of the first sittings lack it. */
+  readonly digest?: string;
 }
 
-export function nameOf({ net, track, method, level, seed }: CellName): string {
-  return `${net.name} ${track} ${method}, ${level}, seed ${seed}`;
+export function nameOf({ net, ...place }: CellName): string {
+  return placeOf({ ...place, net: net.name });
+}
+
+/** The same of a cell that is done. */
+export function placeOf({ net, track, method, level, seed }: Omit<CellName, "net"> & { readonly net: string }): string {
+  return `${net} ${track} ${method}, ${level}, seed ${seed}`;
 }
 
 /** Computes a cell, or reads what an earlier sitting has. The folder below `root` goes by the name and a digest. */
@@ -61,7 +68,8 @@ export async function done(
 ): Promise<DoneCell> {
   const earlier = await kept(cell, root);
   if (earlier) return earlier;
-  const dir = `${root}/${await folderOf(cell)}`;
+  const digest = await digestOf(cell);
+  const dir = `${root}/${folderOf(cell, digest)}`;
   const path = `${dir}/cell.json`;
   const { net, track, method, level, seed } = cell;
   const found: DoneCell = { net: net.name, track, method, level, seed, ...await cell.compute(gpu, dir), commit };
@@ -69,20 +77,26 @@ export async function done(
   // As a whole or not at all: half of a file would count as a cell.
   await Deno.writeTextFile(`${path}.part`, JSON.stringify(found, null, 2) + "\n");
   await Deno.rename(`${path}.part`, path);
-  return found;
+  return { ...found, digest };
 }
 
 /** What an earlier sitting has computed; undefined where none has. */
 export async function kept(cell: Cell, root: string): Promise<DoneCell | undefined> {
+  const digest = await digestOf(cell);
   try {
-    return JSON.parse(await Deno.readTextFile(`${root}/${await folderOf(cell)}/cell.json`)) as DoneCell;
+    const found = JSON.parse(await Deno.readTextFile(`${root}/${folderOf(cell, digest)}/cell.json`)) as DoneCell;
+    return { ...found, digest };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }
 
-async function folderOf(cell: Cell): Promise<string> {
-  const digest = await sha256(new TextEncoder().encode(JSON.stringify(cell.determinedBy)));
-  return `${nameOf(cell).replaceAll(/[^a-z0-9.]+/gi, "-")}-${digest.slice(0, 10)}`;
+/** Of all that determines a cell. */
+export async function digestOf({ determinedBy }: Cell): Promise<string> {
+  return (await sha256(new TextEncoder().encode(JSON.stringify(determinedBy)))).slice(0, 10);
+}
+
+function folderOf(cell: Cell, digest: string): string {
+  return `${nameOf(cell).replaceAll(/[^a-z0-9.]+/gi, "-")}-${digest}`;
 }

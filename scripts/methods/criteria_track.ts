@@ -16,7 +16,8 @@ import { COMMAND, denseRun, recipeCell } from "./recipe_cell.ts";
 
 /** The control that every row is compared with: as many filters of each layer as l2 would leave, drawn by lot. */
 export const SHUFFLED = "shuffled";
-const UNIFORM_LOTS = "lots, the same part of each layer";
+/** The control without scores, and without a threshold. */
+export const UNIFORM_LOTS = "lots, the same part of each layer";
 
 /** Criteria of the maps that layers read. */
 const OF_MAPS = ["hrank", "chip"];

@@ -1,13 +1,15 @@
 /** The comparison of methods: its tables, and cells that are computed once. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Cell, type CellResult, done, type DoneCell, nameOf } from "../../scripts/methods/cell.ts";
-import { criteriaTrack, SHUFFLED } from "../../scripts/methods/criteria_track.ts";
+import { type Cell, type CellResult, done, type DoneCell, nameOf, placeOf } from "../../scripts/methods/cell.ts";
+import { BY_CURVES, SHUFFLED } from "../../scripts/methods/criteria_track.ts";
+import { chartsOf } from "../../scripts/methods/charts.ts";
 import { methodsPage } from "../../scripts/methods/document.ts";
 import { NETS } from "../../scripts/methods/nets.ts";
-import { refitTrack } from "../../scripts/methods/refit_track.ts";
+import { type MethodsRecord, takenUp } from "../../scripts/methods/record.ts";
 import { sparsityTrack } from "../../scripts/methods/sparsity_track.ts";
 import { tablesOf } from "../../scripts/methods/table.ts";
+import { cellsOf } from "../../scripts/methods/tracks.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
 
 const test = suite("comparison of methods");
@@ -53,7 +55,7 @@ const TRACKS: Readonly<Record<string, readonly string[]>> = {
 
 test("each cell has a name of its own, and each net rows of its tracks", () => {
   for (const net of NETS) {
-    const cells = [...criteriaTrack(net, "root"), ...refitTrack(net, "root"), ...sparsityTrack(net, "root")];
+    const cells = cellsOf(net, "root");
     assert.is(new Set(cells.map(nameOf)).size, cells.length);
     assert.is(new Set(cells.map(({ determinedBy }) => JSON.stringify(determinedBy))).size, cells.length);
     assert.equal([...new Set(cells.map(({ track }) => track))], TRACKS[net.name]);
@@ -90,12 +92,91 @@ test("a cell is computed once, and again when what determines it changes", async
   });
   const read = (determinedBy: unknown) => done(undefined as unknown as Gpu, one(determinedBy), { root, commit: "c" });
   try {
-    assert.equal(await read({ keep: 0.5 }), { ...result, epochs: 1, ...found() });
+    const { digest, ...first } = await read({ keep: 0.5 });
+    assert.equal(first, { ...result, epochs: 1, ...found() });
+    assert.is((await read({ keep: 0.5 })).digest, digest);
+    assert.is.not((await read({ keep: 0.75 })).digest, digest);
     assert.is((await read({ keep: 0.5 })).epochs, 1);
-    assert.is((await read({ keep: 0.25 })).epochs, 2);
+    assert.is((await read({ keep: 0.25 })).epochs, 3);
   } finally {
     await Deno.remove(root, { recursive: true });
   }
+});
+
+test("what the curves of sensitivity are worth is told by pairs of the same seed", () => {
+  // 4 and 2 points: 3 ± 12.706 · √2 / √2; the third seed has no partner.
+  const rows = [["l2", 1, 0.90], ["l2", 2, 0.91], [BY_CURVES, 1, 0.94], [BY_CURVES, 2, 0.93], [
+    BY_CURVES,
+    3,
+    0.5,
+  ]] as const;
+  const told = tablesOf(rows.map(([method, seed, accuracy]) => cell(method, seed, accuracy))).split("\n").slice(-3);
+  assert.equal(told, [
+    `| ${BY_CURVES} | pairs | − l2, points |`,
+    "| --- | ---: | ---: |",
+    "| 2× fewer MACs | 2 | 3.00 ± 12.71 |",
+  ]);
+});
+
+const sitting = (cells: readonly DoneCell[], more: Partial<MethodsRecord> = {}): MethodsRecord => ({
+  suite: "methods",
+  about: "a net",
+  date: "2026-01-01",
+  adapter: { vendor: "v", description: "d" },
+  machine: {},
+  versions: {},
+  cells,
+  missing: [],
+  ...more,
+});
+
+test("cells of another sitting are taken up with their commits, in the order of the tables", () => {
+  const digest = "d1";
+  const [l1, l2, seed2] = [cell("l1", 1, 0.8), cell("l2", 1, 0.9), cell("l2", 2, 0.7)].map((one) => ({
+    ...one,
+    digest,
+  }));
+  const known = new Map([l2, seed2, l1].map((one) => [placeOf(one), digest]));
+  // The first has been computed again, which takes another time; what was refused once has been computed since.
+  const { digest: _, ...first } = l2;
+  const refused = [{ cell: placeOf(seed2), reason: "r" }, { cell: "another", reason: "r" }];
+  const record = sitting([l1, first], { missing: refused });
+  const later = sitting([{ ...l2, commit: "later", speedup: 9 }, { ...seed2, commit: "later" }], {
+    date: "2026-01-02",
+  });
+  const merged = takenUp(record, later, known);
+  assert.equal(merged.cells, [first, { ...seed2, commit: "later" }, l1]);
+  assert.equal(merged.missing, [refused[1]]);
+  assert.is(merged.date, "2026-01-02");
+  assert.equal(takenUp(undefined, later, known).cells.length, 2);
+});
+
+test("a sitting that says something else than the record, or of something else, is refused", () => {
+  const one = { ...cell("l2", 1, 0.9), digest: "d1" };
+  const known = new Map([[placeOf(one), "d1"]]);
+  const record = sitting([one]);
+  const refused = (cells: readonly DoneCell[], more: Partial<MethodsRecord>, message: RegExp) =>
+    assert.throws(() => takenUp(record, sitting(cells, more), known), message);
+  refused([{ ...one, accuracy: 0.91 }], {}, /accuracy 0.9 of commit c, this sitting 0.91/);
+  refused([{ ...one, digest: "d2" }], {}, /other definitions than today's/);
+  refused([{ ...one, digest: undefined }], {}, /other definitions than today's/);
+  refused([{ ...one, method: "unheard of" }], {}, /other definitions than today's/);
+  refused([one], { about: "longer" }, /another networks and training/);
+  refused([one], { adapter: { vendor: "v", description: "another" } }, /another adapter: "another"/);
+});
+
+test("a chart has a panel for each row, a mean at each level and a bar of the deviation", () => {
+  const cells = [SHUFFLED, "l2"].flatMap((method) => [cell(method, 1, 0.9), cell(method, 2, 0.8)]);
+  const [macs, ms, ...more] = chartsOf("n", cells);
+  assert.equal([macs.name, ms.name, more.length], ["methods-n-criteria-macs.svg", "methods-n-criteria-ms.svg", 0]);
+  const titles = (svg: string) => [SHUFFLED, "l2"].map((name) => svg.split(`>${name}</text>`).length - 1);
+  // Shuffled is in the legend as well; it has no time here.
+  assert.equal([titles(macs.svg), titles(ms.svg)], [[2, 1], [1, 1]]);
+  // The mean of 0.85 lies where the axis has 85 %, and in each panel a bar is about it.
+  const [, at] = /translate\(52,([\d.]+)\)" y="0.32em">85 %/.exec(macs.svg)!;
+  assert.match(macs.svg, new RegExp(`<circle r="3" cy="${at}"`));
+  assert.is(macs.svg.split("stroke-miterlimit").length - 1, 2);
+  assert.not.match(macs.svg, /var\(|undefined|NaN/);
 });
 
 test("docs/methods.md says what its records say", () => {
@@ -103,7 +184,12 @@ test("docs/methods.md says what its records say", () => {
   assert.ok(document.includes("<!-- methods digits -->"));
   // The formatter pads columns and wraps lines.
   const words = (text: string) => text.replaceAll(/-{2,}:?/g, "-").split(/\s+/);
-  assert.equal(words(document), words(methodsPage(document)));
+  const { text, charts } = methodsPage(document);
+  assert.equal(words(document), words(text));
+  for (const { name, svg } of charts) {
+    const kept = Deno.readTextFileSync(`${import.meta.dirname}/../../docs/img/${name}`);
+    assert.ok(kept === svg, `${name} is another picture than scripts/methods/document.ts draws`);
+  }
 });
 
 function found() {

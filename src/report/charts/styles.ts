@@ -49,7 +49,8 @@ export function lineStyle({ color, dash }: Style): Plot.LineOptions {
   return { stroke: color, strokeDasharray: dash, strokeWidth: 1.75 };
 }
 
-function swatch(style: Style, sample: Sample): Html {
+/** A small picture of a style, 28 × 12 pixels. */
+export function swatch(style: Style, sample: Sample): Html {
   const marks: Plot.Markish[] = [];
   if (sample === "bar") {
     marks.push(Plot.rect([0], {

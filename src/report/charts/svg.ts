@@ -50,7 +50,8 @@ function svgText(options: Plot.PlotOptions, name: string, { id, title, descripti
     `<desc id="${id}-d">${escapeHtml(description)}</desc>${body}</svg>`;
 }
 
-function draw(options: Plot.PlotOptions): { width: string; height: string; body: string } {
+/** What stands in the chart's `svg` element, and how large that is. */
+export function draw(options: Plot.PlotOptions): { width: string; height: string; body: string } {
   const svg = Plot.plot({ ...options, document: documentHere() as never, className: "plot" }) as unknown as SvgElement;
   svg.querySelector("style")?.remove();
   return {
