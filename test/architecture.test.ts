@@ -16,7 +16,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["graph"],
   ["models", "formats", "data"],
   ["train", "measure"],
-  ["prune", "depth"],
+  ["prune", "depth", "doctor"],
   ["recipe", "report"],
   ["stages"],
   ["run"],

@@ -6,6 +6,7 @@
  */
 export { UserError } from "../errors.ts";
 export {
+  type DispatchTime,
   Gpu,
   type GpuBuffer,
   type GpuOptions,

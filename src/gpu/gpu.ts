@@ -13,6 +13,7 @@ import { BindGroupCache } from "./bindgroups.ts";
 import { BufferPool, type BufferStats, type GpuBuffer, type Slice } from "./buffers.ts";
 import { TimestampClock, TimestampPair, type Timing, wallQuantumMs } from "./clock.ts";
 import { collectSoon, giveFreedMemoryBack } from "./collector.ts";
+import { DispatchClock, type ReadTimes } from "./dispatch_clock.ts";
 import { DeviceLimitError, DeviceLostError, GpuError } from "./errors.ts";
 import { type Pipeline, PipelineCache } from "./pipelines.ts";
 import { StagingPool } from "./staging.ts";
@@ -59,6 +60,24 @@ export interface GpuStats extends BufferStats {
   readonly pipelines: number;
 }
 
+/** This is one dispatch of a recording. */
+export interface DispatchTime {
+  /** It did this. */
+  readonly plan: Plan;
+  /** It was recorded under this label. */
+  readonly label: string;
+  /** It took so long on the device's own clock; it is missing where the device doesn't tell. */
+  readonly ms?: number;
+}
+
+/** These are the dispatches of a recording that are timed one by one. */
+interface Watch {
+  readonly clock: DispatchClock | undefined;
+  readonly seen: { readonly plan: Plan; readonly label: string }[];
+  /** There is one for each submit. */
+  readonly reads: ReadTimes[];
+}
+
 /** This is an open device. Everything but reading is synchronous and only records; errors come at the next wait. */
 export class Gpu {
   readonly #device: GPUDevice;
@@ -84,6 +103,8 @@ export class Gpu {
   #submits = 0;
   #closed = false;
   #timestamps: TimestampPair | undefined;
+  #dispatchClock: DispatchClock | undefined;
+  #watch: Watch | undefined;
   readonly #timestampClock = new TimestampClock();
   #wallQuantumMs: Promise<number> | undefined;
 
@@ -228,6 +249,7 @@ export class Gpu {
     pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
     for (const binding of bindings) this.#touched.add(binding.buffer);
     this.#trace?.dispatch(this.#dispatches, plan, bindings, label);
+    this.#watch?.seen.push({ plan, label });
     this.#dispatches++;
   }
 
@@ -242,6 +264,10 @@ export class Gpu {
       this.#device.queue.writeBuffer(this.#uniforms, 0, this.#uniformWords, 0, this.#recorded * SLOT_BYTES / 4);
     }
     const tellTimes = this.#trace?.end(encoder, this.#staging);
+    const watch = this.#watch;
+    if (watch?.clock && this.#recorded > 0) {
+      watch.reads.push(watch.clock.end(encoder, this.#staging, this.#recorded));
+    }
     const guarded = this.#trace?.guardsSubmits || this.#fresh.length > 0;
     if (guarded) this.#device.pushErrorScope("validation");
     this.#device.queue.submit([encoder.finish()]);
@@ -323,6 +349,28 @@ export class Gpu {
     return this.#timestampClock.timing(bytes, wallMs) ?? this.#wallTiming(wallMs);
   }
 
+  /**
+   * Times each dispatch that `record` records by itself, in a compute pass of its own, so that the times may add up to
+   * more than the whole takes without. Without timestamps the dispatches are given, and no times.
+   */
+  async timeDispatches(record: () => void): Promise<DispatchTime[]> {
+    await this.sync();
+    const clock = this.features.has("timestamp-query")
+      ? this.#trace?.clock ?? (this.#dispatchClock ??= new DispatchClock(this.#device, SUBMIT_EVERY))
+      : undefined;
+    const watch: Watch = { clock, seen: [], reads: [] };
+    this.#watch = watch;
+    try {
+      record();
+      this.flush();
+    } finally {
+      this.#watch = undefined;
+    }
+    const times = (await Promise.race([Promise.all(watch.reads.map((read) => read())), this.#lost])).flat();
+    await this.#settle();
+    return watch.seen.map((dispatch, i) => ({ ...dispatch, ...times[i] !== undefined && { ms: times[i] } }));
+  }
+
   /** Gives counts and memory as they are now. */
   stats(): GpuStats {
     return {
@@ -358,6 +406,7 @@ export class Gpu {
     this.#staging.close();
     this.#uniforms.destroy();
     this.#timestamps?.close();
+    this.#dispatchClock?.close();
     this.#bindGroups.clear();
     this.#pipelines.clear();
     // A device that is destroyed while it works keeps its buffers until the garbage collector comes to it.
@@ -446,7 +495,7 @@ export class Gpu {
   }
 
   #insidePass(slot: number): GPUComputePassEncoder {
-    const timed = this.#trace?.pass(slot);
+    const timed = (this.#watch?.clock ?? this.#trace?.clock)?.pass(slot);
     if (timed) {
       this.#pass?.end();
       this.#pass = undefined;

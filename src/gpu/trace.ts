@@ -4,6 +4,7 @@
  */
 import { UserError } from "../errors.ts";
 import type { Slice } from "./buffers.ts";
+import { DispatchClock } from "./dispatch_clock.ts";
 import { constantText } from "./shader.ts";
 import type { StagingPool } from "./staging.ts";
 import type { Plan, Program } from "./types.ts";
@@ -45,7 +46,8 @@ export interface TraceOptions {
 export class Trace {
   readonly #level: DebugLevel;
   readonly #write: (line: string) => void;
-  readonly #times: { readonly set: GPUQuerySet; readonly resolved: GPUBuffer } | undefined;
+  /** It times the dispatches, from level 3 on. */
+  readonly clock: DispatchClock | undefined;
   /** These are the lines of the submit that is being recorded, which wait for their times. */
   #waiting: string[] = [];
 
@@ -57,14 +59,7 @@ export class Trace {
       write("this device has no timestamps: dispatches are told without their times");
       return;
     }
-    this.#times = {
-      set: device.createQuerySet({ type: "timestamp", count: 2 * slots }),
-      resolved: device.createBuffer({
-        label: "dispatch times",
-        size: 16 * slots,
-        usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-      }),
-    };
+    this.clock = new DispatchClock(device, slots);
   }
 
   /** Says whether each submit is to run in an error scope, though its kernels ran before. */
@@ -76,24 +71,13 @@ export class Trace {
     this.#write(text);
   }
 
-  /** Gives the descriptor of the pass in which the dispatch of this slot is timed, or undefined where none is. */
-  pass(slot: number): GPUComputePassDescriptor | undefined {
-    return this.#times && {
-      timestampWrites: {
-        querySet: this.#times.set,
-        beginningOfPassWriteIndex: 2 * slot,
-        endOfPassWriteIndex: 2 * slot + 1,
-      },
-    };
-  }
-
   /** Tells of the dispatch number `index` since the device was opened. */
   dispatch(index: number, { program, grid }: Plan, bindings: readonly Slice[], label: string): void {
     if (this.#level < 2) return;
     const bytes = bindings.reduce((sum, { byteLength }) => sum + byteLength, 0);
     const line = `dispatch ${index}: ${program.name}${variant(program)}${label && ` (${label})`}, ` +
       `grid ${grid.join("×")}, ${bytes} bytes bound`;
-    if (this.#times) this.#waiting.push(line);
+    if (this.clock) this.#waiting.push(line);
     else this.#write(line);
   }
 
@@ -105,17 +89,12 @@ export class Trace {
   /** Encodes the reading of this submit's times. What it gives is called after the submit, and tells them. */
   end(encoder: GPUCommandEncoder, staging: StagingPool): (() => Promise<void>) | undefined {
     const lines = this.#waiting;
-    if (!this.#times || lines.length === 0) return undefined;
+    if (!this.clock || lines.length === 0) return undefined;
     this.#waiting = [];
-    const { set, resolved } = this.#times;
-    const bytes = 16 * lines.length;
-    const buffer = staging.take(bytes);
-    encoder.resolveQuerySet(set, 0, 2 * lines.length, resolved, 0);
-    encoder.copyBufferToBuffer(resolved, 0, buffer, 0, bytes);
+    const read = this.clock.end(encoder, staging, lines.length);
     return async () => {
-      await buffer.mapAsync(GPUMapMode.READ);
-      const times = new BigUint64Array(staging.collect(buffer, bytes));
-      lines.forEach((line, i) => this.#write(`${line}, ${milliseconds(times[2 * i], times[2 * i + 1])}`));
+      const times = await read();
+      lines.forEach((line, i) => this.#write(`${line}, ${milliseconds(times[i])}`));
     };
   }
 }
@@ -125,7 +104,6 @@ function variant({ constants = {} }: Program): string {
   return values.length > 0 ? ` [${values.join(" ")}]` : "";
 }
 
-/** Some drivers write nothing, or the end before the beginning: then there is no time to tell. */
-function milliseconds(from: bigint, to: bigint): string {
-  return to >= from && to > 0n ? `${(Number(to - from) / 1e6).toFixed(3)} ms` : "no time told";
+function milliseconds(ms: number | undefined): string {
+  return ms === undefined ? "no time told" : `${ms.toFixed(3)} ms`;
 }

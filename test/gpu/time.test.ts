@@ -82,4 +82,25 @@ test("the grain of timestamps is what divides them all", () => {
   assert.is(quantum([late, late + 12_345n], [late + 52_001n, late + 81_009n]), 1e-6);
 });
 
+test("each dispatch of a recording is timed by itself, over several submits", async () => {
+  using gpu = await openGpu();
+  const [x, y] = [floats(gpu, COUNT), floats(gpu, COUNT)];
+  const found = await gpu.timeDispatches(() => {
+    for (let i = 0; i < 70; i++) gpu.run(planAffine(i === 69 ? COUNT : 4, i), [x, y], `number ${i}`);
+  });
+  assert.equal(found.map(({ label }) => label), Array.from({ length: 70 }, (_, i) => `number ${i}`));
+  if (!gpu.features.has("timestamp-query")) return;
+  const small = found.slice(0, 69).map(({ ms }) => ms!).sort((a, b) => a - b)[34];
+  assert.ok(small > 0 && found[69].ms! > 2 * small, `${found[69].ms} ms beside ${small}`);
+});
+
+test("without timestamps the dispatches of a recording have no times", async () => {
+  using gpu = await openGpu({ without: ["timestamp-query"] });
+  const [x, y] = [floats(gpu, 4), floats(gpu, 4)];
+  const [found] = await gpu.timeDispatches(() => gpu.run(planAffine(4), [x, y], "alone"));
+  assert.is(found.label, "alone");
+  assert.is(found.plan.program.name, "affine");
+  assert.is(found.ms, undefined);
+});
+
 test.run();

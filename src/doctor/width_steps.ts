@@ -1,0 +1,64 @@
+/** Finds widths at which a layer's time jumps, from measured times. It is pure. */
+import type { WidthTime, WidthTimes } from "./types.ts";
+
+/** What other widths of a layer would do to the network's time. Changes are of medians, below 0 where it is faster. */
+export interface WidthFinding {
+  readonly name: string;
+  readonly layers: readonly string[];
+  readonly batch: number;
+  readonly groups: number;
+  readonly medianMs: number;
+  /** The widest that takes clearly less time than now. */
+  readonly faster?: { readonly groups: number; readonly changeMs: number };
+  /** The widest that takes no more than now, where none is faster. */
+  readonly free?: { readonly groups: number; readonly changeMs: number };
+  /** A few groups fewer would save more than twice their part of the time: the layer is just wider than a tile. */
+  readonly step?: { readonly groups: number; readonly changeMs: number };
+}
+
+/** Times nearer than this part of each other are alike, whatever their spread. */
+const ALIKE = 0.03;
+/** Medians are apart where they differ by more than so many of both deviations. */
+const DEVIATIONS = 3;
+/** A step saves at least so many times the part of the time that its groups are of the layer. */
+const STEEP = 2;
+
+/**
+ * Two times count as alike where |a − b| ≤ max(3 % of a, 3·(MAD_a + MAD_b)). Of the widths above the present one,
+ * `faster` is the widest whose time is less and not alike, and `free` the widest whose time is less or alike. Of those
+ * below, `step` is the one that saves most for each group, among those whose time is less and not alike and that save
+ * (1 − t/t_now) ≥ 2·(1 − groups/groups_now).
+ */
+export function widthFinding({ name, layers, batch, groups, times }: WidthTimes): WidthFinding | undefined {
+  const now = times.find((time) => time.groups === groups);
+  if (!now) return undefined;
+  const change = ({ groups, medianMs }: WidthTime) => ({ groups, changeMs: medianMs - now.medianMs });
+  const wider = times.filter((time) => time.groups > groups);
+  const faster = wider.findLast((time) => time.medianMs < now.medianMs && !alike(time, now));
+  const free = wider.findLast((time) => time.medianMs <= now.medianMs || alike(time, now));
+  const steep = times.filter((time) =>
+    time.groups < groups && time.medianMs < now.medianMs && !alike(time, now) &&
+    1 - time.medianMs / now.medianMs >= STEEP * (1 - time.groups / groups)
+  );
+  const perGroup = (time: WidthTime) => (now.medianMs - time.medianMs) / (groups - time.groups);
+  const step = steep.reduce<WidthTime | undefined>(
+    (best, time) => best && perGroup(best) >= perGroup(time) ? best : time,
+    undefined,
+  );
+  if (!faster && !free && !step) return undefined;
+  return {
+    name,
+    layers,
+    batch,
+    groups,
+    medianMs: now.medianMs,
+    ...faster && { faster: change(faster) },
+    ...free && !faster && { free: change(free) },
+    ...step && { step: change(step) },
+  };
+}
+
+function alike(a: WidthTime, b: WidthTime): boolean {
+  const most = Math.max(ALIKE * b.medianMs, DEVIATIONS * (a.madMs + b.madMs));
+  return Math.abs(a.medianMs - b.medianMs) <= most;
+}
