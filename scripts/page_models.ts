@@ -10,6 +10,7 @@ import { loadCheckpoint } from "../src/formats/checkpoint.ts";
 import type { Graph, HostTensor, Model } from "../src/graph/types.ts";
 import { identityMap } from "../src/graph/indexmap.ts";
 import { readModel, writeModel } from "../src/formats/model_file.ts";
+import { accuracyOf } from "../src/report/build.ts";
 import { parseReport } from "../src/report/validate.ts";
 import { denoStore } from "../src/store/deno.ts";
 
@@ -33,7 +34,7 @@ const whole: Model = { graph: checkpoint.state.denseGraph as Graph, params };
 await keep("digits", model, { dense, origin });
 await keep("digits-dense", whole, { dense: whole.graph, origin: identityMap(whole.graph) });
 const report = parseReport(JSON.parse(await Deno.readTextFile(`${run}/report.json`)), `${run}/report.json`);
-const accuracy = { dense: report.baseline.accuracy.test, pruned: report.final.accuracy.test };
+const accuracy = { dense: accuracyOf(report.baseline).test, pruned: accuracyOf(report.final).test };
 await Deno.writeTextFile(`${folder}/digits.json`, JSON.stringify(accuracy) + "\n");
 console.log(formatMetadata(metadata), accuracy);
 

@@ -6,6 +6,7 @@
  * Runs of one recipe are its seeds. Accuracies are those of the last epoch on the test images, which chose nothing.
  */
 import { UserError } from "../../src/errors.ts";
+import { accuracyOf } from "../../src/report/build.ts";
 import type { Report } from "../../src/report/types.ts";
 import { parseReport } from "../../src/report/validate.ts";
 import { inPercent, seedMean } from "./seeds.ts";
@@ -24,10 +25,10 @@ const names = ["dense", "ours", ...CONTROLS];
 console.log(`| recipe | seeds | MACs | ${names.join(" | ")} | ours − tuned |`);
 console.log(`| --- | ---: | ---: | ${names.map(() => "---:").join(" | ")} | ---: |`);
 for (const [name, reports] of groups) {
-  const ours = reports.map(({ final }) => final.accuracy.test);
-  const tuned = reports.map(({ controls }) => controls.tuned?.accuracy.test);
-  const control = (which: string) => reports.map(({ controls }) => controls[which]?.accuracy.test);
-  const columns = [reports.map(({ baseline }) => baseline.accuracy.test), ours, ...CONTROLS.map(control)];
+  const ours = reports.map(({ final }) => accuracyOf(final).test);
+  const tuned = reports.map(({ controls }) => controls.tuned?.accuracy?.test);
+  const control = (which: string) => reports.map(({ controls }) => controls[which]?.accuracy?.test);
+  const columns = [reports.map(({ baseline }) => accuracyOf(baseline).test), ours, ...CONTROLS.map(control)];
   const macs = seedMean(reports.map(({ baseline, final }) => baseline.macs / final.macs)).mean;
   const differences = ours.flatMap((accuracy, i) => tuned[i] === undefined ? [] : [accuracy - tuned[i]]);
   console.log(

@@ -2,6 +2,7 @@
 import type { Gpu } from "../../src/gpu/gpu.ts";
 import { sha256 } from "../../src/formats/sha256.ts";
 import { parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
+import { accuracyOf } from "../../src/report/build.ts";
 import type { Point, Report } from "../../src/report/types.ts";
 import { networkOfRun } from "../experiments/dense_digits.ts";
 import { reportOfRun } from "../experiments/recipe_run.ts";
@@ -35,8 +36,8 @@ export function recipeCell({ stages, epochs, point = ({ final }) => final, ...na
       const { baseline, speedup } = report;
       const found = point(report);
       return {
-        accuracy: found.accuracy.test,
-        dense: baseline.accuracy.test,
+        accuracy: accuracyOf(found).test,
+        dense: accuracyOf(baseline).test,
         params: found.params / baseline.params,
         nonzero: found.nonzero / baseline.nonzero,
         macs: found.macs / baseline.macs,

@@ -1,6 +1,6 @@
-import { stagesOf } from "../report/build.ts";
+import { accuracyOf, agreementWords, NO_LABELS, stagesOf } from "../report/build.ts";
 import { bytes, count, milliSpread, percent, plain, times } from "../report/format.ts";
-import type { Report, Variant } from "../report/types.ts";
+import type { Agreement, Report, Variant } from "../report/types.ts";
 import { formatTable } from "./table.ts";
 
 /** What a finished run has to say: its stages, how fast each form is, how sure that is, and where to read more. */
@@ -15,17 +15,23 @@ function formatPoints(report: Report): string {
   for (const [name, point] of Object.entries(report.controls)) points.push({ ...point, name: `control: ${name}` });
   const rows = points.map((point) => [
     point.name,
-    percent(point.accuracy.validation),
-    percent(point.accuracy.test),
+    ...point.agreement
+      ? [point.agreement.sameClass === undefined ? "–" : percent(point.agreement.sameClass), lossOf(point.agreement)]
+      : [percent(accuracyOf(point).validation), percent(accuracyOf(point).test)],
     count(point.params),
     count(point.nonzero),
     count(point.macs),
     bytes(point.bytes),
   ]);
-  return formatTable([["stage", "validation", "test", "parameters", "non-zero", "MACs", "size"], ...rows], {
+  const told = report.final.agreement ? ["same class", "outputs off by"] : ["validation", "test"];
+  return formatTable([["stage", ...told, "parameters", "non-zero", "MACs", "size"], ...rows], {
     header: true,
     left: 1,
   });
+}
+
+function lossOf({ outputLoss }: Agreement): string {
+  return plain(Number(outputLoss.toPrecision(3)));
 }
 
 function formatLatency({ latency, speedup }: Report): string {
@@ -50,7 +56,7 @@ function formatLatency({ latency, speedup }: Report): string {
 }
 
 function formatFacts(report: Report, htmlPath: string): string {
-  const { compression, equivalence, admm, achieved, untold = {}, requested, adapter, files } = report;
+  const { final, compression, equivalence, admm, achieved, untold = {}, requested, adapter, files } = report;
   const rows = [
     [
       "smaller",
@@ -59,6 +65,7 @@ function formatFacts(report: Report, htmlPath: string): string {
       } non-zero`,
     ],
   ];
+  if (final.agreement) rows.push(["accuracy", NO_LABELS], ["instead", agreementWords(final.agreement)]);
   for (const [name, asked] of Object.entries(requested)) {
     const reached = name in achieved ? `reached ${plain(achieved[name])}` : `what was reached can't be told`;
     rows.push([name, `asked ${plain(asked)}, ${reached}${name in untold ? `: ${untold[name]}` : ""}`]);

@@ -4,7 +4,7 @@ import type { Detail } from "./detail.ts";
 import { blocksFigure, searchFigure } from "./figures/depth.ts";
 import { latencyFigure } from "./figures/latency.ts";
 import { widthsFigure } from "./figures/layers.ts";
-import { accuracyFigure, controlsFigure, macsFigure, sizeFigure } from "./figures/stages.ts";
+import { accuracyFigure, agreementFigure, controlsFigure, macsFigure, sizeFigure } from "./figures/stages.ts";
 import { residualsFigure, trainingFigure } from "./figures/training.ts";
 import { untilFigure } from "./figures/until.ts";
 import type { Html } from "./markup.ts";
@@ -14,7 +14,7 @@ import type { Report } from "./types.ts";
 export function figures(report: Report, detail: Detail): Html[] {
   const way = stagesOf(report);
   return [
-    accuracyFigure(way),
+    report.final.accuracy ? accuracyFigure(way) : agreementFigure(way),
     controlsFigure(report),
     sizeFigure(way),
     macsFigure(way),

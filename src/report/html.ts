@@ -1,8 +1,8 @@
 /** The page of a run: one file without scripts, fonts or links, that opens with no network. */
-import { headline, isSoftware, largestBatch } from "./build.ts";
+import { accuracyOf, agreementWords, headline, isSoftware, largestBatch, NO_LABELS } from "./build.ts";
 import type { Detail } from "./detail.ts";
 import { figures } from "./figures.ts";
-import { percent, points, times } from "./format.ts";
+import { count, percent, plain, points, times } from "./format.ts";
 import { type Html, markup } from "./markup.ts";
 import { renderPage } from "./page.ts";
 import style from "./style.css" with { type: "text" };
@@ -15,7 +15,7 @@ import {
   proofTables,
   summaryTable,
 } from "./tables.ts";
-import type { Report } from "./types.ts";
+import type { Agreement, Report } from "./types.ts";
 
 export type { Detail } from "./detail.ts";
 
@@ -25,12 +25,12 @@ export function renderReport(report: Report, detail: Detail): string {
 <h1>Pruning report</h1>
 <p class="headline">${headline(report)}</p>
 ${tiles(report)}
-${softwareNote(report)}${failures(report)}</header>
+${labelsNote(report)}${softwareNote(report)}${failures(report)}</header>
 <main>
 <h2>At a glance</h2>
 <div class="figures">
 ${figures(report, detail)}</div>
-<h2>Accuracy and size</h2>
+<h2>${report.final.accuracy ? "Accuracy" : "Agreement"} and size</h2>
 ${summaryTable(report)}${blocksTable(report)}${layersTable(detail)}${budgetTable(report)}
 ${speed(report)}
 <h2>Proof</h2>
@@ -71,14 +71,28 @@ function tiles({ baseline, final, compression, speedup }: Report): Html {
     ...(fastest
       ? [[times(fastest.ratio), `speed at batch ${fastest.batch}, dense ÷ compact`] as [string, string]]
       : []),
-    [
-      percent(final.accuracy.test),
-      `test accuracy, ${points(final.accuracy.test - baseline.accuracy.test)} against ${
-        percent(baseline.accuracy.test)
-      }`,
-    ],
+    final.agreement ? agreementTile(final.agreement) : accuracyTile(accuracyOf(final).test, accuracyOf(baseline).test),
   ];
   return markup`<ul class="tiles">${facts.map(([value, label]) => markup`<li><b>${value}</b>${label}</li>`)}</ul>`;
+}
+
+function accuracyTile(test: number, before: number): [string, string] {
+  return [percent(test), `test accuracy, ${points(test - before)} against ${percent(before)}`];
+}
+
+function agreementTile({ images, sameClass, outputLoss }: Agreement): [string, string] {
+  return sameClass === undefined
+    ? [plain(outputLoss), `of how much they vary is what outputs are off by, on ${count(images)} images`]
+    : [percent(sameClass), `of ${count(images)} images get the dense network's class`];
+}
+
+function labelsNote({ final }: Report): Html {
+  if (!final.agreement) return markup``;
+  return markup`<p class="note"><strong>${
+    NO_LABELS[0].toUpperCase() + NO_LABELS.slice(1)
+  }.</strong> What is told instead is how near the
+outputs are to the dense network's, on images that nothing was fitted to: ${agreementWords(final.agreement)}.</p>
+`;
 }
 
 function softwareNote({ adapter, latency }: Report): Html {

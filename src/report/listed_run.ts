@@ -5,6 +5,6 @@ export interface ListedRun {
   readonly pruned: { readonly params: number; readonly macs: number };
   /** Of images: channels, height, width. */
   readonly input: readonly [number, number, number];
-  /** Fractions in 0…1, on its test data. */
-  readonly accuracy: { readonly dense: number; readonly pruned: number };
+  /** Fractions in 0…1, on its test data; absent where these have no labels. */
+  readonly accuracy?: { readonly dense: number; readonly pruned: number };
 }

@@ -1,9 +1,9 @@
 /** The tables of a report. */
-import { isSoftware, stagesOf } from "./build.ts";
+import { accuracyOf, isSoftware, NO_LABELS, stagesOf } from "./build.ts";
 import type { Detail } from "./detail.ts";
 import { bytes, count, milliSpread, percent, plain, points, times } from "./format.ts";
 import { type Content, type Html, markup, table } from "./markup.ts";
-import type { DepthBorder, Latency, Point, Report } from "./types.ts";
+import type { Agreement, DepthBorder, Latency, Point, Report } from "./types.ts";
 
 /** Every network of the run, and how each compares with the baseline. */
 export function summaryTable(report: Report): Html {
@@ -12,13 +12,16 @@ export function summaryTable(report: Report): Html {
   if (best) entries.push([best.name, best]);
   for (const [name, point] of Object.entries(controls)) entries.push([`control: ${name}`, point]);
   const peaks = entries.some(([, { peakBytes }]) => peakBytes !== undefined);
+  const labelled = baseline.accuracy !== undefined;
   return table(
-    "Accuracy and size of each stage; ratios are baseline ÷ stage",
+    labelled
+      ? "Accuracy and size of each stage; ratios are baseline ÷ stage"
+      : `Agreement with the dense network and size of each stage (${NO_LABELS}); ratios are baseline ÷ stage`,
     [
       { label: "stage", kind: "words" },
-      { label: "validation" },
-      { label: "test" },
-      { label: "test − baseline" },
+      ...labelled
+        ? [{ label: "validation" }, { label: "test" }, { label: "test − baseline" }]
+        : [{ label: "same class" }, { label: "outputs off by" }],
       { label: "parameters" },
       { label: "ratio" },
       { label: "not zero" },
@@ -30,9 +33,7 @@ export function summaryTable(report: Report): Html {
     ],
     entries.map(([name, point]) => [
       name,
-      percent(point.accuracy.validation),
-      percent(point.accuracy.test),
-      points(point.accuracy.test - baseline.accuracy.test),
+      ...point.agreement ? agreementCells(point.agreement) : accuracyCells(point, baseline),
       count(point.params),
       ratio(baseline.params, point.params),
       count(point.nonzero),
@@ -43,6 +44,15 @@ export function summaryTable(report: Report): Html {
       ...peaks ? [point.peakBytes === undefined ? "–" : bytes(point.peakBytes)] : [],
     ]),
   );
+}
+
+function accuracyCells(point: Point, baseline: Point): string[] {
+  const { validation, test } = accuracyOf(point);
+  return [percent(validation), percent(test), points(test - accuracyOf(baseline).test)];
+}
+
+function agreementCells({ sameClass, outputLoss }: Agreement): string[] {
+  return [sameClass === undefined ? "–" : percent(sameClass), plain(outputLoss)];
 }
 
 /** Each form's time, and the speed-up beside the ratio of MACs that would explain it. */

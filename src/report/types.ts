@@ -1,9 +1,27 @@
 /** `report.json`, version 1: stable, fractions in 0…1, times in milliseconds, sizes in bytes. */
 
-/** One network at one moment. `params` are the numbers physically stored, `nonzero` those that are not 0. */
+/** The part of the images whose class the network tells, in 0…1. */
+export interface Accuracy {
+  readonly validation: number;
+  readonly test: number;
+}
+
+/** How near a network's outputs are to the dense network's on held-out images. No label is looked at. */
+export interface Agreement {
+  readonly images: number;
+  /** The part of them, in 0…1, whose largest output is the same; absent where there is one output alone. */
+  readonly sameClass?: number;
+  /** Σ‖z′ − z‖² / Σ‖z − z̄‖² over the outputs z of the dense network: 0 is the same, 1 as far off as their mean is. */
+  readonly outputLoss: number;
+}
+
+/** One network at one moment, told by its accuracy or by its agreement with the dense one. `params` are the numbers physically stored, `nonzero` those that are not 0. */
 export interface Point {
   readonly name: string;
-  readonly accuracy: { readonly validation: number; readonly test: number };
+  /** Absent where the images have no labels. */
+  readonly accuracy?: Accuracy;
+  /** There where the accuracy isn't. */
+  readonly agreement?: Agreement;
   readonly params: number;
   readonly nonzero: number;
   readonly macs: number;

@@ -27,15 +27,19 @@ function mapOf<const Item extends v.GenericSchema>(item: Item, expected: string)
 const numbers = mapOf(number, "a map of numbers");
 const texts = mapOf(text, "a map of texts");
 
-const point = object({
-  name: text,
-  accuracy: object({ validation: fraction, test: fraction }),
-  params: count,
-  nonzero: count,
-  macs: count,
-  bytes: count,
-  peakBytes: v.optional(count),
-});
+const point = v.pipe(
+  object({
+    name: text,
+    accuracy: v.optional(object({ validation: fraction, test: fraction })),
+    agreement: v.optional(object({ images: whole(1), sameClass: v.optional(fraction), outputLoss: nonNegative })),
+    params: count,
+    nonzero: count,
+    macs: count,
+    bytes: count,
+    peakBytes: v.optional(count),
+  }),
+  v.check(({ accuracy, agreement }) => (accuracy === undefined) !== (agreement === undefined), "accuracy or agreement"),
+);
 
 const latency = object({
   variant: v.picklist(["dense", "masked", "compact"], "dense, masked or compact"),
@@ -104,29 +108,37 @@ const until = object({
   })),
 });
 
-const report: v.GenericSchema<unknown, Report> = object({
-  version: v.literal(1, "1, the version of reports that this Secateur reads"),
-  tool: text,
-  commit: text,
-  seed: count,
-  command: text,
-  adapter: object({ vendor: text, description: text, fallback: flag }),
-  baseline: point,
-  stages: list(point),
-  final: point,
-  best: v.optional(point),
-  controls: mapOf(point, "a map of networks"),
-  compression: object({ params: positive, nonzero: positive, macs: positive }),
-  equivalence,
-  depth: v.optional(depth),
-  until: v.optional(list(until)),
-  admm: list(object({ layer: text, residual: nonNegative })),
-  latency: list(latency),
-  speedup: list(object({ batch: whole(1), ratio: positive })),
-  requested: numbers,
-  achieved: numbers,
-  untold: v.optional(texts),
-  narrowedNorms: v.optional(list(text)),
-  failed: v.optional(list(object({ stage: count, kind: text, reason: text }))),
-  files: v.optional(list(text)),
-});
+const TOLD = "all networks told in the same way, by accuracy or by agreement";
+
+const report: v.GenericSchema<unknown, Report> = v.pipe(
+  object({
+    version: v.literal(1, "1, the version of reports that this Secateur reads"),
+    tool: text,
+    commit: text,
+    seed: count,
+    command: text,
+    adapter: object({ vendor: text, description: text, fallback: flag }),
+    baseline: point,
+    stages: list(point),
+    final: point,
+    best: v.optional(point),
+    controls: mapOf(point, "a map of networks"),
+    compression: object({ params: positive, nonzero: positive, macs: positive }),
+    equivalence,
+    depth: v.optional(depth),
+    until: v.optional(list(until)),
+    admm: list(object({ layer: text, residual: nonNegative })),
+    latency: list(latency),
+    speedup: list(object({ batch: whole(1), ratio: positive })),
+    requested: numbers,
+    achieved: numbers,
+    untold: v.optional(texts),
+    narrowedNorms: v.optional(list(text)),
+    failed: v.optional(list(object({ stage: count, kind: text, reason: text }))),
+    files: v.optional(list(text)),
+  }),
+  v.check(({ baseline, stages, final, best, controls }) => {
+    const points = [...stages, final, ...best ? [best] : [], ...Object.values(controls)];
+    return points.every(({ accuracy }) => (accuracy === undefined) === (baseline.accuracy === undefined));
+  }, TOLD),
+);

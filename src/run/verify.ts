@@ -18,6 +18,7 @@ import { inputOptions } from "../models/given.ts";
 import { loadRecipe } from "../recipe/load.ts";
 import { constraintsOfStage } from "../recipe/registry.ts";
 import type { DataRequest } from "../recipe/schema.ts";
+import { accuracyOf } from "../report/build.ts";
 import { type Check, exact, followingFigures, reportedProof, verdictOf, within } from "../report/checks.ts";
 import { structureChecks, untoldStructures } from "../report/structure_checks.ts";
 import type { Report } from "../report/types.ts";
@@ -74,7 +75,7 @@ export async function verifyRun(
   for (const part of ["validation", "test"] as const) {
     signal?.throwIfAborted();
     const { accuracy } = await evaluateModel(gpu, model, data[part]);
-    const expected = report.final.accuracy[part];
+    const expected = accuracyOf(report.final)[part];
     const slack = (ACCURACY_SLACK_IMAGES + 0.5) / data[part].count;
     const verdict = verdictOf(Math.abs(accuracy - expected) <= slack);
     checks.push({ name: `accuracy, ${part}`, expected, found: accuracy, verdict });

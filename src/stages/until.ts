@@ -18,6 +18,7 @@ import type { Constraint } from "../prune/structures/types.ts";
 import { optionsOf } from "../recipe/constraints.ts";
 import type { Until } from "../recipe/prune_schedules.ts";
 import type { StageOf } from "../recipe/registry.ts";
+import { accuracyOf } from "../report/build.ts";
 import { percent } from "../report/format.ts";
 import { pointOf } from "../report/points.ts";
 import type { UntilAttempt, UntilCost, UntilRecord } from "../report/types.ts";
@@ -63,7 +64,7 @@ export async function runUntilStage(ctx: RunContext, stage: UntilStage): Promise
 
 /** @throws UserError where the network before pruning isn't that good itself */
 function floorOf({ state, ui }: RunContext, { accuracy, drop }: Until): number {
-  const dense = state.baseline?.accuracy.validation;
+  const dense = state.baseline?.accuracy?.validation;
   if (dense === undefined) {
     throw new UserError(`stages.${state.stage} (prune): until needs a trained network before it`);
   }
@@ -124,7 +125,9 @@ function askedOf({ state }: RunContext, request: PruneRequest): readonly Constra
 async function judge(ctx: RunContext, { asked }: UntilSearch, pruned: Pruned): Promise<"held" | "failed"> {
   const { state } = ctx;
   const record = state.until!.at(-1)!;
-  const { accuracy: { validation }, params, nonzero, macs } = state.points.at(-1)!;
+  const point = state.points.at(-1)!;
+  const { params, nonzero, macs } = point;
+  const { validation } = accuracyOf(point);
   const kept = pruned !== "unreachable" && validation >= record.floor;
   const reached = pruned === "unreachable" ? {} : { params, nonzero, macs, accuracy: validation };
   const attempt: UntilAttempt = { asked, ...reached, kept };

@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { formatSummary } from "../../src/cli/summary.ts";
 import { createUi } from "../../src/cli/ui.ts";
+import type { Point } from "../../src/report/types.ts";
 import { report } from "./fake.ts";
 
 const test = suite("command line output");
@@ -36,6 +37,21 @@ report            runs/x/report.html`.trim(),
 test("where an achieved figure can't be told the summary says so, and why", () => {
   const text = formatSummary({ ...report, achieved: {}, untold: { params: "it was merged" } }, "x.html");
   assert.match(text, /params +asked 0\.025, what was reached can't be told: it was merged\n/);
+});
+
+test("where the images have no labels the summary says so, and how near the outputs are to the dense network's", () => {
+  const told = ({ accuracy: _, ...sizes }: Point, sameClass: number, outputLoss: number): Point => ({
+    ...sizes,
+    agreement: { images: 150, sameClass, outputLoss },
+  });
+  const [baseline, final] = [told(report.baseline, 1, 0), told(report.final, 0.94, 0.02134)];
+  const run = { ...report, baseline, stages: [baseline, final], final, best: undefined, controls: {} };
+  const text = formatSummary({ ...run, latency: [], admm: [] }, "x.html");
+  assert.match(text, /^stage +same class +outputs off by +parameters/);
+  assert.match(text, /\ntrain +100\.00 % +0 +430,500 /);
+  assert.match(text, /\ncompact +94\.00 % +0\.0213 +10,250 /);
+  assert.match(text, /\naccuracy +no accuracy was measured: the images have no labels\n/);
+  assert.match(text, /\ninstead +the dense network's class for 94\.00 % of 150 images, outputs off by 0\.0213 of how/);
 });
 
 test("a summary of training alone leaves out what there is not", () => {

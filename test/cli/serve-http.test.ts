@@ -343,7 +343,7 @@ test("finished runs are listed with both networks; what isn't a run is passed ov
       dense: { params: 38_282, macs: 337_536 },
       pruned: { params: report.final.params, macs: report.final.macs },
       input: [1, 8, 8],
-      accuracy: { dense: report.baseline.accuracy.test, pruned: report.final.accuracy.test },
+      accuracy: { dense: report.baseline.accuracy!.test, pruned: report.final.accuracy!.test },
     }]);
   });
 });

@@ -57,9 +57,9 @@ async function compare(name: string, { recipe, train, retrain }: (typeof NETWORK
   for (let steps = 1, below = 0; below < BEYOND; steps++) {
     const macs = STEP ** steps;
     const { final } = await fromWeights({ budget: { macs }, steps });
-    const held = final.accuracy.validation >= floor;
+    const held = final.accuracy!.validation >= floor;
     console.log(
-      `${name}  by hand  ${macs.toFixed(4)}  ${final.accuracy.validation.toFixed(4)}  ${held ? "held" : "below"}`,
+      `${name}  by hand  ${macs.toFixed(4)}  ${final.accuracy!.validation.toFixed(4)}  ${held ? "held" : "below"}`,
     );
     if (held) scanned = macs;
     below = held ? 0 : below + 1;

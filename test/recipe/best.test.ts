@@ -24,8 +24,8 @@ test("of the last retraining: the first of the highest validation accuracies, as
   const highest = Math.max(...epochs);
   assert.ok(epochs.at(-1)! < highest, `the last epoch is the best one: ${epochs}`);
   assert.is(report.best!.name, `best epoch, ${epochs.indexOf(highest) + 1} of ${rough.epochs}`);
-  assert.is(report.best!.accuracy.validation, highest);
-  assert.is(report.final.accuracy.validation, epochs.at(-1));
+  assert.is(report.best!.accuracy!.validation, highest);
+  assert.is(report.final.accuracy!.validation, epochs.at(-1));
   for (const key of ["params", "macs", "nonzero", "bytes"] as const) assert.is(report.best![key], report.final[key]);
 });
 

@@ -49,7 +49,7 @@ test("a loss with nothing to learn from, and smoothing of labels that nobody rea
 test("networks that are retrained by the dense one's outputs or classes learn", async () => {
   const run = async (how: Record<string, unknown>) => {
     const stages = [train(6), { kind: "prune", keep: 0.75, retrain: { ...retrain(2), ...how } }];
-    return (await prune(tinyRecipe(stages))).report.final.accuracy.validation;
+    return (await prune(tinyRecipe(stages))).report.final.accuracy!.validation;
   };
   // The slope of a squared error doesn't level off as that of cross-entropy does: it wants a smaller rate.
   for (

@@ -239,7 +239,7 @@ onlyNightly(test)(
     ]));
     assert.equal(report.stages.map(({ name }) => name), ["train", "compact"]);
     assert.is(report.final.params, report.baseline.params);
-    assert.is(report.final.accuracy.test, report.baseline.accuracy.test);
+    assert.is(report.final.accuracy!.test, report.baseline.accuracy!.test);
     assert.equal(report.achieved["filter *"], 1);
     assert.is(warnings.length, 1);
     assert.match(

@@ -56,7 +56,7 @@ function weightsOf({ params }: Model, metadata: Record<string, string> = {}): Ui
 
 test.before(async () => {
   const { store, report } = await prune(recipeOf({}, [train(3)]));
-  learnt = { store, model: (await readModel(store, DIR)).model, accuracy: report.final.accuracy.test };
+  learnt = { store, model: (await readModel(store, DIR)).model, accuracy: report.final.accuracy!.test };
 });
 
 test("weights, an ONNX file and a run's file start where training ended", async () => {
@@ -74,7 +74,7 @@ test("weights, an ONNX file and a run's file start where training ended", async 
   for (const [recipe, files] of own) {
     const { report } = await prune(recipeOf(recipe), { store: await storeWith(files) });
     assert.is(report.baseline.name, "given");
-    assert.is(report.baseline.accuracy.test, learnt.accuracy, JSON.stringify(recipe));
+    assert.is(report.baseline.accuracy!.test, learnt.accuracy, JSON.stringify(recipe));
     assert.equal(report.files, ["model.onnx", "model.safetensors"]);
   }
 });
@@ -117,7 +117,7 @@ test("training goes on from the given weights, and what it ends with is the base
   assert.equal(report.stages.slice(0, 2).map(({ name }) => name), ["given", "train"]);
   assert.is(report.baseline.name, "train");
   // At such a rate nothing moves, but for the running statistics of batch norms, which digits hasn't.
-  assert.is(report.baseline.accuracy.test, report.stages[0].accuracy.test);
+  assert.is(report.baseline.accuracy!.test, report.stages[0].accuracy!.test);
   assert.ok(report.final.params < report.baseline.params);
   assert.equal((await verify(store)).filter(({ verdict }) => verdict === "differs"), []);
 });

@@ -39,7 +39,7 @@ test("the smallest network that held the floor is the result, the whole path is 
   await assertSound(store);
   const [{ stage, of, floor, attempts }] = report.until!;
   assert.equal([stage, of], [1, "macs"]);
-  assert.is(floor, report.baseline.accuracy.validation - 0.1);
+  assert.is(floor, report.baseline.accuracy!.validation - 0.1);
   assert.is(attempts[0].asked, 0.6);
   for (const { accuracy, kept, macs, asked } of attempts) {
     if (accuracy === undefined) continue;
@@ -49,7 +49,7 @@ test("the smallest network that held the floor is the result, the whole path is 
   assert.ok(attempts.some(({ kept }) => kept) && attempts.some(({ kept }) => !kept));
   const last = attempts.findLast(({ kept }) => kept)!;
   assert.is(report.requested.macs, last.asked);
-  assert.is(report.final.accuracy.validation, last.accuracy);
+  assert.is(report.final.accuracy!.validation, last.accuracy);
   assert.is(report.final.macs, last.macs);
   // Only what was kept is on the way; what was taken back stands in the path alone.
   assert.is(

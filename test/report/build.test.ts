@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { buildReport, compression, headline, isSoftware, largestBatch, speedups } from "../../src/report/build.ts";
 import { detailFromLog } from "../../src/report/detail.ts";
 import type { Latency, Variant } from "../../src/report/types.ts";
-import { sampleReport } from "./sample.ts";
+import { sampleReport, unlabelledReport } from "./sample.ts";
 
 const test = suite("report build");
 
@@ -70,6 +70,16 @@ test("the headline tells gains and losses", () => {
   );
   assert.not.match(headline({ ...report, speedup: [] }), "batch");
   assert.is(headline({ ...report, final: report.baseline }), "98.33 % test accuracy, nothing pruned");
+  assert.is(
+    headline(unlabelledReport({ speedup: [] })),
+    "12.3× fewer parameters, 6.63× fewer MACs, the dense network's class for 94.00 % of 150 images, outputs off by 0.0213 " +
+      "of how much they vary",
+  );
+  const whole = unlabelledReport().baseline;
+  assert.is(
+    headline(unlabelledReport({ final: whole })),
+    "no accuracy was measured: the images have no labels, nothing pruned",
+  );
   const masked = headline({ ...report, compression: { params: 1, nonzero: 10, macs: 1 }, speedup: [] });
   assert.is(masked, "10.0× fewer non-zero parameters, as many MACs, −0.55 points test accuracy");
 });

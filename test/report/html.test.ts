@@ -4,7 +4,7 @@ import { parseHTML } from "linkedom/worker";
 import { renderReport } from "../../src/report/html.ts";
 import { type Detail, detailFromLog } from "../../src/report/detail.ts";
 import type { Report } from "../../src/report/types.ts";
-import { deepDetail, deepReport, sampleDepth, sampleDetail, sampleReport } from "./sample.ts";
+import { deepDetail, deepReport, sampleDepth, sampleDetail, sampleReport, unlabelledReport } from "./sample.ts";
 
 const test = suite("report html");
 
@@ -53,6 +53,23 @@ test("tells of each block's form, of the search among them, of λ, and of the me
     ...["180,224", "66,304", "2.72×", "0.41", "0.92", "0.75", "3.25e−6", "1.25e−7"],
   ];
   for (const part of expected) assert.ok(text.includes(part), `lacks ${part}`);
+});
+
+test("where the images have no labels it says so, and how near the outputs are to the dense network's", () => {
+  const text = parse(renderReport(unlabelledReport(), sampleDetail())).querySelector("body")!.textContent;
+  const expected = [
+    "No accuracy was measured: the images have no labels.",
+    "Agreement and size",
+    "Images that get the dense network's class: train 100.00 %, compact 94.00 %.",
+    "the dense network's class for 94.00 % of 150 images, outputs off by 0.0213 of how much they vary",
+    "0.0213",
+  ];
+  for (const part of expected) assert.ok(text.includes(part), `lacks ${part}`);
+  assert.not.match(text, /test accuracy|NaN|undefined/);
+  const bare = unlabelledReport();
+  const one = { ...bare.final, agreement: { images: 3, outputLoss: 0.5 } };
+  const single = renderReport({ ...bare, baseline: one, stages: [one], final: one }, sampleDetail());
+  assert.not.match(single, /dense network's class|NaN|undefined/);
 });
 
 test("a report without depth says nothing of blocks", () => {

@@ -49,6 +49,18 @@ export function sampleReport(change: Partial<Report> = {}): Report {
   };
 }
 
+/** The same run on images without labels. */
+export function unlabelledReport(change: Partial<Report> = {}): Report {
+  const { controls: _, best: _best, ...report } = sampleReport();
+  const told = ({ accuracy: _, ...sizes }: Point, sameClass: number, outputLoss: number): Point => ({
+    ...sizes,
+    agreement: { images: 150, sameClass, outputLoss },
+  });
+  const baseline = told(report.baseline, 1, 0);
+  const final = told(report.final, 0.94, 0.02134);
+  return { ...report, controls: {}, admm: [], baseline, stages: [baseline, final], final, ...change };
+}
+
 export function sampleDetail(change: Partial<Detail> = {}): Detail {
   return {
     recipeYaml: "version: 1\nname: digits\nmodel: { name: digits }\nstages:\n  - kind: train\n    epochs: 20\n",

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
 import { parseReport } from "../../src/report/validate.ts";
-import { sampleReport } from "./sample.ts";
+import { sampleReport, unlabelledReport } from "./sample.ts";
 
 const test = suite("report validate");
 const file = "runs/mine/report.json";
@@ -32,6 +32,19 @@ test("a proof over no inputs, as older reports wrote it, is read as none", () =>
   assert.equal(read({ maxAbs: 1e-6, maxRel: 1e-7, inputs: 1 }), { maxAbs: 1e-6, maxRel: 1e-7, inputs: 1 });
 });
 
+test("a run on images without labels has agreements in place of accuracies, and never both", () => {
+  const report = unlabelledReport();
+  assert.equal(parseReport(JSON.parse(JSON.stringify(report)), file), report);
+  const single = { ...report.final, agreement: { images: 3, outputLoss: 0.5 } };
+  assert.equal(parseReport(JSON.parse(JSON.stringify({ ...report, final: single })), file).final, single);
+  const accuracy = { validation: 1, test: 1 };
+  const refused = (final: unknown, message: RegExp) =>
+    assert.throws(() => parseReport({ ...report, final }, file), message);
+  refused({ ...report.final, accuracy }, /final: expected accuracy or agreement, got/);
+  refused({ ...report.final, agreement: undefined }, /final: expected accuracy or agreement, got/);
+  refused({ ...report.final, agreement: undefined, accuracy }, /expected all networks told in the same way, by/);
+});
+
 test("what is wrong is named: file, key, what was expected and what stands there", () => {
   const cases: [string, unknown, string][] = [
     ["version", 2, "version: expected 1, the version of reports that this Secateur reads, got 2"],
@@ -53,7 +66,7 @@ test("what is wrong is named: file, key, what was expected and what stands there
     [
       "final.flops",
       3,
-      "final.flops: unknown key, expected one of name, accuracy, params, nonzero, macs, bytes, peakBytes",
+      "final.flops: unknown key, expected one of name, accuracy, agreement, params, nonzero, macs, bytes, peakBytes",
     ],
     [
       "equivalence.inputs",

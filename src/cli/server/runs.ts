@@ -39,7 +39,8 @@ export async function listRuns(store: Store, runs: string): Promise<ListedRun[]>
         dense: { params, macs },
         pruned: { params: final.params, macs: final.macs },
         input: [channels, height, width],
-        accuracy: { dense: baseline.accuracy.test, pruned: final.accuracy.test },
+        ...baseline.accuracy && final.accuracy &&
+          { accuracy: { dense: baseline.accuracy.test, pruned: final.accuracy.test } },
       });
     } catch (error) {
       if (!(error instanceof UserError) && !(error instanceof SyntaxError)) throw error;

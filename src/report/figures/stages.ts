@@ -4,6 +4,7 @@ import { dots, rows } from "../charts/rows.ts";
 import { logAxis, percentAxis } from "../charts/scale.ts";
 import { legend, SECOND, STYLES } from "../charts/styles.ts";
 import { drawn } from "../charts/svg.ts";
+import { accuracyOf } from "../build.ts";
 import { count, percent, short } from "../format.ts";
 import { type Html, markup } from "../markup.ts";
 import type { Point, Report } from "../types.ts";
@@ -13,8 +14,8 @@ const [FIRST] = STYLES;
 
 export function accuracyFigure(way: readonly Point[]): Html {
   const names = way.map(({ name }) => name);
-  const test = way.map(({ accuracy }) => accuracy.test);
-  const validation = way.map(({ accuracy }) => accuracy.validation);
+  const test = way.map((point) => accuracyOf(point).test);
+  const validation = way.map((point) => accuracyOf(point).validation);
   const caption = {
     id: "accuracy",
     title: "Accuracy after each stage",
@@ -39,6 +40,32 @@ export function accuracyFigure(way: readonly Point[]): Html {
   );
 }
 
+/** Where the images have no labels: how near the outputs are to the dense network's. */
+export function agreementFigure(way: readonly Point[]): Html | undefined {
+  const same = way.map(({ agreement }) => agreement?.sameClass);
+  const known = same.filter((part) => part !== undefined);
+  if (known.length < way.length) return undefined;
+  const names = way.map(({ name }) => name);
+  const caption = {
+    id: "agreement",
+    title: "Agreement with the dense network after each stage",
+    description: `Images that get the dense network's class: ${pairs(names, known.map((part) => percent(part)))}.`,
+  };
+  return figure(
+    caption.title,
+    markup`<p>The part of the held-out images that get the dense network's class; nobody has said which is right.</p>`,
+    drawn(caption, (width) =>
+      rows(width, {
+        names,
+        notes: known.map((part) => percent(part)),
+        noteLabel: "same class",
+        axis: percentAxis(known, width / 70),
+        axisLabel: "same class",
+        marks: dots(known, FIRST, "path"),
+      })),
+  );
+}
+
 export function controlsFigure({ final, baseline, best, controls, depth }: Report): Html | undefined {
   const named: [string, Point | undefined][] = [
     ["dense baseline", baseline],
@@ -49,8 +76,8 @@ export function controlsFigure({ final, baseline, best, controls, depth }: Repor
   const contest = named.filter((entry): entry is [string, Point] => entry[1] !== undefined);
   if (Object.keys(controls).length === 0) return undefined;
   const names = contest.map(([name]) => name);
-  const test = contest.map(([, { accuracy }]) => accuracy.test);
-  const validation = contest.map(([, { accuracy }]) => accuracy.validation);
+  const test = contest.map(([, point]) => accuracyOf(point).test);
+  const validation = contest.map(([, point]) => accuracyOf(point).validation);
   const what = depth ? "The same blocks changed in simpler ways" : "As many groups left in each layer";
   const caption = {
     id: "controls",
@@ -69,7 +96,7 @@ ${legend([{ label: "test", style: FIRST, sample: "dot" }, { label: "validation",
         axis: percentAxis([...test, ...validation], width / 70),
         axisLabel: "accuracy",
         marks: [
-          Plot.ruleX([final.accuracy.test], { stroke: FIRST.color, strokeDasharray: "3,3", strokeOpacity: 0.7 }),
+          Plot.ruleX([accuracyOf(final).test], { stroke: FIRST.color, strokeDasharray: "3,3", strokeOpacity: 0.7 }),
           ...dots(validation, SECOND, "dots"),
           ...dots(test, FIRST, "dots"),
         ],

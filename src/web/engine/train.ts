@@ -4,6 +4,7 @@ import { UserError } from "../../errors.ts";
 import { DeviceLostError } from "../../gpu/errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Recipe } from "../../recipe/schema.ts";
+import { accuracyOf } from "../../report/build.ts";
 import type { Report } from "../../report/types.ts";
 import type { Store } from "../../store/types.ts";
 import { Interrupted } from "../../train/errors.ts";
@@ -126,7 +127,7 @@ function uiOf(onEvent: (event: TrainEvent) => void): Ui {
 
 function resultOf({ baseline, final }: Report): TrainResult["report"] {
   return {
-    accuracy: { dense: baseline.accuracy.test, pruned: final.accuracy.test },
+    accuracy: { dense: accuracyOf(baseline).test, pruned: accuracyOf(final).test },
     params: { dense: baseline.params, pruned: final.params },
     macs: { dense: baseline.macs, pruned: final.macs },
   };
