@@ -50,6 +50,13 @@ export const SUITES: readonly Suite[] = [
     config: "peers/deno.json",
     options: ["rounds", "seed", "case"],
   },
+  {
+    name: "peers-torch",
+    about: "ResNet-20 against PyTorch on the processor, where a Python has it",
+    file: "peers/torch.ts",
+    config: "deno.json",
+    options: ["rounds", "seed", "case"],
+  },
   measured("inference", "ResNet-20 whole against half the filters in each layer", ["batch"]),
   measured("headline", "AlexNet and ResNet-18 pruned as StructADMM did: dense, masked, compact", ["batch"]),
   measured("depth", "ResNet-34, MobileNetV2, ConvNeXt-T and DeiT-T with merged blocks against the whole networks", [
