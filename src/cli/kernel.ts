@@ -37,7 +37,7 @@ const EXAMPLES = `
 Examples:
   secateur kernel conv --shape 8,64,56,56 --filters 64 --time
   secateur kernel conv --shape 1,24,56,56 --filters 144 --kernel 1 --pass wgrad --profile desktop
-  secateur kernel gemm --shape 512,512,512 --form nn --variant 'tile 8x8' --show
+  secateur kernel gemm --shape 512,512,512 --form nn --variant 'registers 8x8' --show
   SECATEUR_DEBUG=3 secateur kernel gemm --shape 64,500,800     # each dispatch's time`;
 
 export function kernelCommand(io: Io): Command {
