@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { Prepare } from "../recipe/prepare.ts";
+import { SELECTIONS } from "../prune/reconstruct/selections.ts";
 import type { StageKind } from "../recipe/registry.ts";
 import type { Io } from "./io.ts";
 import { formatTable } from "./table.ts";
@@ -137,5 +138,8 @@ export function methodsCommand(io: Io): Command {
       io.out(formatTable([["stage", ...columns], ...rows(METHODS)], { header: true }));
       io.out("");
       io.out(formatTable([["train: prepare", ...columns], ...rows(PREPARING)], { header: true }));
+      io.out("");
+      const choices = Array.from(SELECTIONS.values(), ({ name, source, summary }) => [name, source ?? "", summary]);
+      io.out(formatTable([["oneshot: select", "source", "which filters go"], ...choices], { header: true }));
     });
 }

@@ -4,6 +4,7 @@ import { UserError } from "../../src/errors.ts";
 import { type Engine, type PruneOptions, StopSignal } from "../../src/cli/io.ts";
 import { modelNames } from "../../src/models/zoo.ts";
 import { CRITERIA } from "../../src/prune/criteria/criteria.ts";
+import { SELECTIONS } from "../../src/prune/reconstruct/selections.ts";
 import { GRANULARITIES } from "../../src/prune/structures/structures.ts";
 import { stages } from "../../src/recipe/registry.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
@@ -384,6 +385,8 @@ test("structures and methods list what can be asked for, what shrinks, and what 
   assert.match(out[1], /^compact +nothing +all that is 0/m);
   for (const kind of out[1].split("\n").slice(2).map((line) => line.split(" ")[0])) assert.ok(kind in stages, kind);
   assert.match(out[3], /^regrow +labelled images +by its structure/m);
+  for (const name of SELECTIONS.keys()) assert.match(out[5], new RegExp(`^${name} +\\S+ .*\\d{4}, \\S`, "m"));
+  assert.match(out[5], /^alps +Meng et al. 2024, arXiv 2406.07831 +those that ADMM/m);
 });
 
 test.run();

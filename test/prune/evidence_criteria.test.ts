@@ -10,7 +10,7 @@ import { criterionNamed } from "../../src/prune/criteria/criteria.ts";
 import { gatherFor } from "../../src/prune/criteria/gather.ts";
 import { rankOf } from "../../src/prune/criteria/hrank.ts";
 import { scoreGroups } from "../../src/prune/criteria/score.ts";
-import { symmetricEigenvalues } from "../../src/prune/criteria/symmetric_eigenvalues.ts";
+import { symmetricEigenvalues, symmetricEigenvectors } from "../../src/prune/criteria/symmetric_eigenvalues.ts";
 import { prune } from "../../src/prune/prune_model.ts";
 import { type ConstraintOptions, coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import type { GatheredEvidence } from "../../src/train/evidence/evidence.ts";
@@ -108,6 +108,27 @@ test("eigenvalues of symmetric matrices: known ones, repeated ones, and sums and
     near([found.reduce((s, v) => s + v, 0)], [trace]);
     // The sum of squares is that of all numbers.
     near([found.reduce((s, v) => s + v * v, 0)], [a.reduce((s, v) => s + v * v, 0)]);
+  }
+});
+
+test("eigenvectors are orthonormal and make the matrix again, also where eigenvalues repeat", () => {
+  const drawn = [2, 5, 16, 33].map((n) => random(n, "symmetric").fillNormal(new Float64Array(n * n), 0));
+  const known = [Float64Array.of(3), new Float64Array(9), Float64Array.of(1, 0, 1, 0, 2, 0, 1, 0, 1)];
+  for (const a of [...drawn, ...known]) {
+    const n = Math.sqrt(a.length);
+    for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) a[j * n + i] = a[i * n + j];
+    const { values, vectors } = symmetricEigenvectors(a, n);
+    assert.equal(values, symmetricEigenvalues(a, n));
+    const dot = (weight: (k: number) => number, at: (k: number) => readonly [number, number]) =>
+      Array.from({ length: n }, (_, k) => weight(k) * vectors[at(k)[0]] * vectors[at(k)[1]]).reduce((s, v) => s + v, 0);
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < n; j++) {
+        const product = dot(() => 1, (k) => [i * n + k, j * n + k]);
+        assert.ok(Math.abs(product - (i === j ? 1 : 0)) < 1e-12, `rows ${i} and ${j} of ${n}: ${product}`);
+        const made = dot((k) => values[k], (k) => [k * n + i, k * n + j]);
+        assert.ok(Math.abs(made - a[i * n + j]) < 1e-12 * n, `${made} instead of ${a[i * n + j]}`);
+      }
+    }
   }
 });
 

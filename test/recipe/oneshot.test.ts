@@ -52,7 +52,14 @@ onlyNightly(test)("labels decide nothing: with others the network has the same b
 });
 
 test("every way of choosing, and refits, then compaction and training on", async () => {
-  for (const more of [{ select: "thinet" }, { select: "lasso", refit: "bias" }, { select: "l2", refit: "none" }]) {
+  const choices = [
+    { select: "thinet" },
+    { select: "lasso", refit: "bias" },
+    { select: "alps" },
+    { select: "reconstruction" },
+    { select: "l2", refit: "none" },
+  ];
+  for (const more of choices) {
     const { report } = await onWeights([oneshot({ keep: 0.75, ...more })]);
     assert.ok(report.final.macs < report.baseline.macs);
   }
@@ -98,7 +105,10 @@ test("what can't be is said before anything is looked at", async () => {
   };
   assert.match(await complaint({ kind: "oneshot" }), /expected one of keep and budget/);
   assert.match(await complaint(oneshot({ keep: 0.5, budget: { macs: 0.5 } })), /expected one of keep and budget/);
-  assert.match(await complaint(oneshot({ select: "taylor" })), /select: expected obs, thinet, lasso, l2.*got "taylor"/);
+  assert.match(
+    await complaint(oneshot({ select: "taylor" })),
+    /select: expected obs, thinet, lasso, alps, l2.*got "taylor"/,
+  );
   assert.match(await complaint(oneshot({ layers: "layer9" })), /no layer is named "layer9"/);
   assert.match(await complaint(oneshot({ layers: "linear" })), /"linear" can't be pruned by filter/);
   assert.match(await complaint(oneshot({ budget: { macs: 0.001 } })), /can't be reached/);

@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { risingScores } from "../../../src/prune/criteria/reconstruction.ts";
+import { alpsKept } from "../../../src/prune/reconstruct/alps.ts";
 import { affineMap, refitted } from "../../../src/prune/reconstruct/affine_refit.ts";
 import { contributions } from "../../../src/prune/reconstruct/contributions.ts";
 import { createElimination } from "../../../src/prune/reconstruct/elimination.ts";
@@ -10,7 +11,7 @@ import { lassoCoefficients, lassoKept } from "../../../src/prune/reconstruct/las
 import { ridgeFit } from "../../../src/prune/reconstruct/least_squares.ts";
 import { momentsOf, type Reader, shrinkage, withRidge } from "../../../src/prune/reconstruct/reader.ts";
 import { thinetOrder } from "../../../src/prune/reconstruct/thinet.ts";
-import { rankGroups } from "../../../src/prune/structures/selection.ts";
+import { rankGroups, topGroups } from "../../../src/prune/structures/selection.ts";
 import { drawRows, drawWeight, readerOf, secondMoments } from "./readers.ts";
 
 const test = suite("reconstruction");
@@ -173,6 +174,56 @@ test("greedy choice with swaps, and so the criterion, come within a hundredth of
   assert.ok(chosen <= 1.01, `${chosen} of the best error`);
   assert.ok(ranked <= 1.01, `${ranked} of the best error by the criterion`);
   assert.ok(chosen < greedy, `swaps have not helped: ${chosen} and ${greedy}`);
+});
+
+test("ALPS is within some hundredths of the best choice on average, and never worse than magnitude with a refit", () => {
+  let ratio = 0;
+  for (let seed = 1; seed <= 60; seed++) {
+    const size = 8, keep = 3 + seed % 3;
+    const reader = readerOf(drawRows(seed, 120, size), drawWeight(seed, size, size));
+    const without = (kept: readonly number[]) =>
+      errorOf(reader, [...Array(size).keys()].filter((group) => !kept.includes(group)));
+    const found = without(alpsKept([reader], keep));
+    const energies = Array.from(
+      { length: size },
+      (_, i) => reader.weight.reduce((sum, w, e) => e % size === i ? sum + w ** 2 : sum, 0),
+    );
+    const byMagnitude = without(topGroups(energies, keep));
+    assert.ok(found <= byMagnitude * (1 + 1e-9), `seed ${seed}: ${found}, and ${byMagnitude} by magnitude`);
+    ratio += found / Math.min(...subsets(size, size - keep).map((set) => errorOf(reader, set))) / 60;
+  }
+  assert.ok(ratio <= 1.06, `${ratio} of the best error`);
+});
+
+test("ALPS drops what the others make up for, not what is small, and weighs all layers that read it", () => {
+  // x₁ = 2·x₀ + 1 of weight 3, x₂ of weight −1.
+  const small = readerOf(LINE, [[1, 3, -1]], undefined, 1e-6);
+  assert.ok(alpsKept([small], 2).includes(2), `${alpsKept([small], 2)}`);
+  // Uncorrelated inputs of variance 1, 4 and 9: alone weights decide by w²·σ², here 4, 1 and 2.25; with the other layer 4, 5 and 2.25.
+  const covariance = Float64Array.of(1, 0, 0, 0, 4, 0, 0, 0, 9);
+  const layer = (...weight: number[]): Reader => ({
+    inputs: 3,
+    outputs: 1,
+    weight: Float64Array.from(weight),
+    moments: { mean: new Float64Array(3), covariance },
+    groups: [[0], [1], [2]],
+  });
+  const [one, other] = [layer(2, 0.5, 0.5), layer(0, 1, 0)];
+  assert.equal(alpsKept([one], 1), [0]);
+  assert.equal(alpsKept([one], 2), [0, 2]);
+  assert.equal(alpsKept([one, other], 1), [1]);
+  assert.equal(alpsKept([one, other], 2), [0, 1]);
+});
+
+test("ALPS chooses for a layer of many outputs as for the same outputs in several layers, and keeps columns of no group", () => {
+  // Column 6 is in no group.
+  const rows = drawRows(3, 150, 7), weight = drawWeight(3, 20, 7), groups = [[0, 1], [2], [3], [4, 5]];
+  const parts = [weight.slice(0, 7), weight.slice(7, 14), weight.slice(14)];
+  for (const keep of [1, 2, 3]) {
+    const found = alpsKept([readerOf(rows, weight, groups)], keep);
+    assert.equal(found, alpsKept(parts.map((part) => readerOf(rows, part, groups)), keep));
+    assert.is(found.length, keep);
+  }
 });
 
 function subsets(size: number, count: number): number[][] {
