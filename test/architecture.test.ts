@@ -17,7 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["models", "formats", "data"],
   ["train", "measure"],
   ["prune", "depth", "doctor"],
-  ["recipe", "report"],
+  ["recipe", "report", "one_line"],
   ["stages"],
   ["run"],
   ["entries"],
@@ -131,7 +131,7 @@ const NOT_FOR_RECIPES =
 const ARITHMETIC = /\b(?:Float32|Float64|Uint16|Uint32|Int32)Array\b(?!<ArrayBuffer>)|\.data\[/;
 
 /** Rooms that say what is done, and leave it to the rooms below them. */
-const SAYING = ["recipe", "stages", "run"];
+const SAYING = ["recipe", "one_line", "stages", "run"];
 
 /** A room whose files say what a run may be told; what is done about it lies elsewhere. */
 const MOST_LINES_OF_RECIPES = 2000;

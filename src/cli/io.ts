@@ -5,7 +5,8 @@ import type { LatencyTable } from "../measure/latency/types.ts";
 import type { TuneModelsOptions, TuneReport } from "../measure/tune_models.ts";
 import type { NetworkOptions } from "../models/given.ts";
 import type { LayersAsked } from "../prune/sensitivity/pruned_layers.ts";
-import type { Recipe } from "../recipe/schema.ts";
+import type { Survey } from "../one_line/choose_recipe.ts";
+import type { DataRequest, Recipe } from "../recipe/schema.ts";
 import type { Check } from "../report/checks.ts";
 import type { DeviceRecord } from "../report/devices/record.ts";
 import type { MeasureTableOptions, TimeOptions } from "../report/devices/time_networks.ts";
@@ -69,6 +70,7 @@ export interface Engine {
   runPrune(options: PruneOptions): Promise<Report>;
   verifyRun(options: VerifyOptions): Promise<readonly Check[]>;
   evaluateNetwork(options: EvalOptions): Promise<Score>;
+  surveyNetwork(options: NetworkSurveyOptions): Promise<Survey>;
   measureSensitivity(options: SensitivityOptions): Promise<SensitivityFile>;
   askKernel(options: Omit<AskKernelOptions, "plansFolder">): Promise<KernelAnswer>;
   tuneModels(options: Omit<TuneModelsOptions, "plansFolder">): Promise<TuneReport>;
@@ -107,6 +109,15 @@ export interface EvalOptions {
   readonly network: NetworkOptions;
   readonly data: { readonly name: string; readonly part: PartName | "all" | undefined };
   readonly dataDir?: string;
+  readonly store: Store;
+  readonly ui: Ui;
+}
+
+export interface NetworkSurveyOptions {
+  readonly network: NetworkOptions;
+  readonly data: DataRequest;
+  readonly dataDir?: string;
+  readonly labels: "use" | "ignore";
   readonly store: Store;
   readonly ui: Ui;
 }

@@ -61,6 +61,7 @@ async function loadEngine(): Promise<Engine> {
     { evaluateNetwork },
     { measureTable, timeNetworks },
     { runSensitivity },
+    { surveyNetwork },
     { Gpu },
   ] = await Promise.all([
     import("../run/pipeline.ts"),
@@ -72,6 +73,7 @@ async function loadEngine(): Promise<Engine> {
     import("../train/evaluate_network.ts"),
     import("../report/devices/time_networks.ts"),
     import("../run/measure_sensitivity.ts"),
+    import("../run/survey_network.ts"),
     import("../gpu/gpu.ts"),
   ]);
   const debug = debugLevel();
@@ -88,6 +90,7 @@ async function loadEngine(): Promise<Engine> {
     verifyRun: (options) => verifyRun({ ...options, open, loadData: dataLoader(options.dataDir) }),
     evaluateNetwork: ({ data, dataDir, ...options }) =>
       evaluateNetwork({ ...options, open, loadPart: partLoader(data, dataDir) }),
+    surveyNetwork: ({ dataDir, ...options }) => surveyNetwork({ ...options, open, loadData: dataLoader(dataDir) }),
     measureSensitivity: ({ data, dataDir, ...options }) =>
       runSensitivity({
         ...options,

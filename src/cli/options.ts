@@ -38,9 +38,12 @@ export function constantInput(
   return { ...before, [name]: value.slice(equals + 1) };
 }
 
-export function addRunOptions(command: Command): Command {
+const RECIPE = "name of a recipe (see secateur recipes) or path of a .yaml file (default: digits)";
+
+/** @param recipe what the command's argument may be */
+export function addRunOptions(command: Command, recipe = RECIPE): Command {
   return command
-    .argument("[recipe]", "name of a recipe (see secateur recipes) or path of a .yaml file (default: digits)")
+    .argument("[recipe]", recipe)
     .option("--model <model>", "network in place of the recipe's: an .onnx file, or one of the zoo")
     .option("--weights <file>", "its trained weights")
     .option("--output <name>", OUTPUT)

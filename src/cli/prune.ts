@@ -1,11 +1,46 @@
 import { Command } from "commander";
+import { UsageError } from "../errors.ts";
+import { isModelPath } from "../models/given.ts";
+import { isNetworkFile } from "../recipe/load.ts";
+import { requireGivenFiles } from "./given_files.ts";
 import type { Io } from "./io.ts";
+import { addOneLineOptions, chooseRun, oneLineOption, type OneLineOptions } from "./one_line.ts";
 import { addRunOptions, type RunOptions } from "./options.ts";
 import { carryOut } from "./run.ts";
 
+type PruneCommandOptions = RunOptions & OneLineOptions;
+
 export function pruneCommand(io: Io, line: string): Command {
-  return addRunOptions(new Command("prune").description("train a network, prune it, prove and measure the smaller one"))
-    .action((recipe: string | undefined, options: RunOptions) =>
-      carryOut(io, { name: "prune", line, recipe, options, adapt: (whole) => whole })
+  const command = addRunOptions(
+    new Command("prune").description("train a network, prune it, prove and measure the smaller one"),
+    "name of a recipe (see secateur recipes), path of a .yaml file (default: digits), or an .onnx file",
+  );
+  return addOneLineOptions(command)
+    .addHelpText("after", "\nExample:\n  secateur prune net.onnx --data folder:./images --macs 0.5")
+    .action(async (recipe: string | undefined, options: PruneCommandOptions) => {
+      const request = { name: "prune", line, recipe, options, adapt: <R>(whole: R) => whole };
+      if (recipe !== undefined && isNetworkFile(recipe) && options.resume === undefined) {
+        return await carryOut(io, { ...request, choose: (ui) => chooseRun(io, ui, recipe, options) });
+      }
+      await requireGivenFiles(io.store, options);
+      requireRecipe(recipe, options);
+      await carryOut(io, request);
+    });
+}
+
+/** @throws UsageError for what only a run without a recipe takes, and for a network of one's own in place of the default recipe's */
+function requireRecipe(recipe: string | undefined, options: PruneCommandOptions): void {
+  const { model, data = "…", resume } = options;
+  const foreign = oneLineOption(options);
+  if (foreign !== undefined) {
+    throw new UsageError(
+      `${foreign} is for a network without a recipe, prune net.onnx --data …: in a recipe change its keys by --set, such as ` +
+        "--set stages.1.budget.macs=0.5",
     );
+  }
+  if (recipe !== undefined || resume !== undefined || model === undefined || !isModelPath(model)) return;
+  throw new UsageError(
+    `--model ${model}: no recipe is named, and digits, the default, is for a network of its own; choose one for yours: ` +
+      `prune ${model} --data ${data}, or name a recipe`,
+  );
 }

@@ -1,7 +1,7 @@
 /** Carries out a recipe in a folder of its own: what `prune` and `train` share. */
 import { isAbsolute, relative, resolve } from "node:path";
 import { UsageError, UserError } from "../errors.ts";
-import { formatRecipe, loadRecipe } from "../recipe/load.ts";
+import { formatRecipe, isNamed, loadRecipe } from "../recipe/load.ts";
 import { mapPaths } from "../recipe/paths.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import { requireSameTraining } from "../run/tail.ts";
@@ -26,11 +26,18 @@ export interface RunRequest {
   readonly options: RunOptions;
   /** What the command makes of the recipe. */
   readonly adapt: (recipe: Recipe) => Recipe;
+  /** Chooses a recipe in place of reading one. */
+  readonly choose?: (ui: TerminalUi) => Promise<ChosenRun>;
+}
+
+/** A recipe to carry out, and its text with paths as `map` makes them; default: all of its keys. */
+export interface ChosenRun {
+  readonly recipe: Recipe;
+  readonly text?: (map: (path: string) => string) => string;
 }
 
 /** A run's folder, which nobody else works in until `lock` is disposed of, and the recipe in it. */
-interface Begun {
-  readonly recipe: Recipe;
+interface Begun extends ChosenRun {
   readonly dir: string;
   readonly lock: AsyncDisposable;
 }
@@ -49,8 +56,20 @@ export async function carryOut(io: Io, request: RunRequest): Promise<void> {
         kept ? `interrupted; go on with: deno task ${request.name} --resume ${begun.dir}` : "interrupted",
       );
     }
-    throw error;
+    throw kept ? error : misfit(error, request);
   }
+}
+
+/** Says of a run that couldn't begin which part of the named recipe was another's. */
+function misfit(error: unknown, { recipe = DEFAULT_RECIPE, options: { model, data } }: RunRequest): unknown {
+  const others = [...model === undefined ? [] : [`--model ${model}`], ...data === undefined ? [] : [`--data ${data}`]];
+  if (!(error instanceof UserError) || error instanceof UsageError || !isNamed(recipe) || others.length === 0) {
+    return error;
+  }
+  return new UserError(
+    `${error.message} (the recipe ${recipe} is for a network and data of its own, in place of which there was ` +
+      `${others.join(" and ")}; prune net.onnx --data … chooses a recipe for yours)`,
+  );
 }
 
 async function runBegun(io: Io, { name, line, options }: RunRequest, { recipe, dir }: Begun): Promise<void> {
@@ -90,26 +109,34 @@ function stageFailed({ stage, kind, reason }: FailedStage, dir: string, command:
 }
 
 /** A folder of its own, with the recipe as it will be carried out; also the proof that the folder can be written. */
-async function begin(io: Io, { recipe: name, options, adapt }: RunRequest): Promise<Begun> {
-  const { store } = io;
-  await requireGivenFiles(store, options);
-  const recipe = adapt(await loadRecipe(name ?? DEFAULT_RECIPE, store, options));
-  if (options.out === undefined) return await beginNext(io, recipe);
-  const begun = { recipe, dir: options.out, lock: await io.lockFolder(options.out) };
+async function begin(io: Io, request: RunRequest): Promise<Begun> {
+  const { options } = request;
+  await requireGivenFiles(io.store, options);
+  const chosen = await chosenRun(io, request);
+  if (options.out === undefined) return await beginNext(io, chosen);
+  const begun = { ...chosen, dir: options.out, lock: await io.lockFolder(options.out) };
   if (await writeFirst(io, begun)) return begun;
   throw new UserError(`${begun.dir} is not empty; go on with it by --resume ${begun.dir}, or choose another --out`);
 }
 
+async function chosenRun(io: Io, { recipe, options, adapt, choose }: RunRequest): Promise<ChosenRun> {
+  if (!choose) return { recipe: adapt(await loadRecipe(recipe ?? DEFAULT_RECIPE, io.store, options)) };
+  const ui = options.quiet ? quietUi(io) : io.ui();
+  return await choose(ui).finally(ui.close);
+}
+
 /** The first folder of the recipe's name that is free; another process may be looking for one at the same time. */
-async function beginNext(io: Io, recipe: Recipe): Promise<Begun> {
+async function beginNext(io: Io, chosen: ChosenRun): Promise<Begun> {
   for (let number = 1;; number++) {
-    const dir = `runs/${recipe.name}-${number}`;
+    const dir = `runs/${chosen.recipe.name}-${number}`;
     if ((await io.store.list(dir)).length > 0) continue;
     const lock = await io.lockFolder(dir).catch((error) => {
       if (error instanceof UserError && number < MOST_AT_ONCE) return undefined;
       throw error;
     });
-    if (lock && await writeFirst(io, { recipe, dir, lock })) return { recipe, dir, lock };
+    if (!lock) continue;
+    const begun = { ...chosen, dir, lock };
+    if (await writeFirst(io, begun)) return begun;
   }
 }
 
@@ -117,10 +144,10 @@ async function beginNext(io: Io, recipe: Recipe): Promise<Begun> {
 const MOST_AT_ONCE = 1000;
 
 /** Writes the recipe into an empty folder; false, and the lock given back, where it isn't empty. */
-async function writeFirst({ store }: Io, { recipe, dir, lock }: Begun): Promise<boolean> {
+async function writeFirst({ store }: Io, { dir, lock, ...chosen }: Begun): Promise<boolean> {
   try {
     if ((await store.list(dir)).length === 0) {
-      await writeRecipe(store, dir, recipe);
+      await writeRecipe(store, dir, chosen);
       return true;
     }
   } catch (error) {
@@ -157,7 +184,7 @@ async function takeUp(io: Io, { recipe: name, options, adapt }: RunRequest, dir:
     const before = await loadRecipe(file, store);
     const recipe = adapt(await loadRecipe(name ?? file, store, options));
     requireSameTraining(before, recipe, dir);
-    if (formatRecipe(recipe) !== formatRecipe(before)) await writeRecipe(store, dir, recipe);
+    if (formatRecipe(recipe) !== formatRecipe(before)) await writeRecipe(store, dir, { recipe });
     return { recipe, dir, lock };
   } catch (error) {
     await lock[Symbol.asyncDispose]();
@@ -174,19 +201,18 @@ async function firstKept(store: Store, dir: string): Promise<string | undefined>
 }
 
 /** Paths in a recipe's file are relative to its folder. */
-function seenFrom(dir: string, recipe: Recipe): Recipe {
-  return mapPaths(
-    recipe,
-    (path) => isAbsolute(path) ? path : relative(resolve(dir), resolve(path)).replaceAll("\\", "/"),
-  );
+function seenFrom(dir: string): (path: string) => string {
+  return (path) => isAbsolute(path) ? path : relative(resolve(dir), resolve(path)).replaceAll("\\", "/");
 }
 
 function recipeFile(dir: string): string {
   return `${dir}/recipe.yaml`;
 }
 
-async function writeRecipe(store: Store, dir: string, recipe: Recipe): Promise<void> {
-  await store.write(recipeFile(dir), new TextEncoder().encode(formatRecipe(seenFrom(dir, recipe))));
+async function writeRecipe(store: Store, dir: string, { recipe, text }: ChosenRun): Promise<void> {
+  const map = seenFrom(dir);
+  const written = text ? text(map) : formatRecipe(mapPaths(recipe, map));
+  await store.write(recipeFile(dir), new TextEncoder().encode(written));
 }
 
 /** What a run writes before its first checkpoint. */

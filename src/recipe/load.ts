@@ -34,10 +34,36 @@ export interface RecipeChanges {
  * @throws UserError for an unknown name, a missing file, bad YAML (with line and column) or a value that doesn't fit
  */
 export async function loadRecipe(nameOrPath: string, store: Store, changes: RecipeChanges = {}): Promise<Recipe> {
-  const isPath = /[/\\]|\.ya?ml$/i.test(nameOrPath);
+  if (isNetworkFile(nameOrPath)) {
+    throw new UserError(
+      `${nameOrPath} is a network and no recipe: secateur prune ${nameOrPath} --data … chooses one for it, or name a recipe and ` +
+        `give --model ${nameOrPath}`,
+    );
+  }
+  const isPath = !isNamed(nameOrPath);
   const text = isPath ? await readText(nameOrPath, store) : namedText(nameOrPath);
   const where = isPath ? nameOrPath : `recipe ${nameOrPath}`;
+  const written = spellOut(parseYaml(text, where));
+  const given = isPath && isMap(written) ? mapPaths(written, (path) => relativeTo(nameOrPath, path)) : written;
+  return changedRecipe(given, where, changes);
+}
 
+/** Whether it is the name of a recipe, and not the path of one. */
+export function isNamed(nameOrPath: string): boolean {
+  return !/[/\\]|\.ya?ml$/i.test(nameOrPath);
+}
+
+/** Whether a name is that of a network's file, of which a recipe can be made. */
+export function isNetworkFile(name: string): boolean {
+  return /\.onnx$/i.test(name);
+}
+
+/**
+ * A recipe that isn't validated yet, changed as asked; all paths are relative to the working directory.
+ * @param where what it is called in errors
+ * @throws UserError for a value that doesn't fit
+ */
+export function changedRecipe(given: unknown, where: string, changes: RecipeChanges): Recipe {
   const settings = [...(changes.set ?? [])];
   if (changes.seed !== undefined) settings.push(`seed=${changes.seed}`);
   if (changes.limit !== undefined) settings.push(`data.limit=${changes.limit}`);
@@ -48,8 +74,6 @@ export async function loadRecipe(nameOrPath: string, store: Store, changes: Reci
   if (changes.device !== undefined) settings.push(`device=${JSON.stringify(changes.device)}`);
   if (changes.layout !== undefined) settings.push(`layout=${JSON.stringify(changes.layout)}`);
   if (changes.data !== undefined) settings.push(`data.name=${JSON.stringify(changes.data)}`);
-  const written = spellOut(parseYaml(text, where));
-  const given = isPath && isMap(written) ? mapPaths(written, (path) => relativeTo(nameOrPath, path)) : written;
   return settings.length === 0
     ? parseRecipe(given, where)
     : parseRecipe(applyOverrides(given, settings), `${where} with ${settings.join(", ")}`);

@@ -38,6 +38,7 @@ export function session(engine: Partial<Engine> = {}): Session {
         askKernel: () => unexpected("askKernel"),
         tuneModels: () => unexpected("tuneModels"),
         timeNetworks: () => unexpected("timeNetworks"),
+        surveyNetwork: () => unexpected("surveyNetwork"),
         measureSensitivity: () => unexpected("measureSensitivity"),
         measureTable: () => unexpected("measureTable"),
         ...engine,

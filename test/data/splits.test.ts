@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { commonestShare } from "../../src/data/commonest_share.ts";
 import { loadDataset, type LoadOptions } from "../../src/data/deno.ts";
 import { digitsSplits, fetchDigits } from "../../src/data/digits.ts";
 import { makeSplits } from "../../src/data/splits.ts";
@@ -153,6 +154,11 @@ test("digits are read from bytes and from an address, and damaged files are refu
   const base = `http://127.0.0.1:${(server.addr as Deno.NetAddr).port}/`;
   assert.is((await fetchDigits(`${base}digits.csv.gz`)).test.count, 20);
   assert.match(await complaint(() => fetchDigits(`${base}other`)), "HTTP 404");
+});
+
+test("the commonest class's share is what saying it always gets right", () => {
+  const labels = Uint16Array.of(0, 2, 2, 1, 2, 0, 2, 1);
+  assert.is(commonestShare({ labels, classes: 4, count: 8 }), 0.5);
 });
 
 test("a size that named data don't have is told by who wants it, and nobody is to leave out what he hasn't given", async () => {

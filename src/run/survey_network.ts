@@ -1,0 +1,74 @@
+/** What there is to know of a network and its data before a recipe is chosen for them. */
+import { commonestShare } from "../data/commonest_share.ts";
+import { spread } from "../data/splits.ts";
+import type { Dataset, Splits } from "../data/types.ts";
+import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
+import { graphCost } from "../graph/cost.ts";
+import { isBatchNorm, isRowNorm } from "../graph/roles.ts";
+import type { Graph, Model } from "../graph/types.ts";
+import { inputOptions, type NetworkOptions, readGiven, startModel } from "../models/given.ts";
+import type { Survey } from "../one_line/choose_recipe.ts";
+import { batchFor } from "../one_line/training_choice.ts";
+import type { DataRequest } from "../recipe/schema.ts";
+import { lacksNorms } from "../stages/restored_norms.ts";
+import type { Store } from "../store/types.ts";
+import { evaluateModel } from "../train/evaluate.ts";
+import type { Ui } from "../ui.ts";
+
+export interface SurveyOptions {
+  readonly network: NetworkOptions;
+  readonly data: DataRequest;
+  /** Whether labels may be looked at: without, nothing is scored. */
+  readonly labels: "use" | "ignore";
+  readonly store: Store;
+  readonly ui: Ui;
+  /** The device to compute on, which stays open; default: one of its own. */
+  readonly gpu?: Gpu;
+  /** How its own device is opened; default: `Gpu.open`. */
+  readonly open?: OpenGpu;
+  readonly loadData: (request: DataRequest, ui: Ui) => Promise<Splits>;
+}
+
+/** Training images that are scored at most, and multiply-adds that may take: a second or two of software Vulkan. */
+const SCORED = 500;
+const SCORED_MACS = 1e11;
+
+/** @throws UserError where files or data are missing or damaged, or don't fit each other */
+export async function surveyNetwork(options: SurveyOptions): Promise<Survey> {
+  const { network, data: request, labels, store, ui } = options;
+  const given = await readGiven(network, store);
+  const data = await options.loadData({ ...request, ...inputOptions(network, given) }, ui);
+  const model = startModel(given, network, data, 0);
+  const { params, macs } = graphCost(model.graph);
+  const most = Math.max(32, Math.min(SCORED, Math.floor(SCORED_MACS / Math.max(1, macs))));
+  const scored = spread(data.train, most);
+  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
+  const { accuracy, imageMs } = await timed(options.gpu ?? own!, model, scored, batchFor(data.train.count));
+  return {
+    model: network.model.name,
+    data: request.name,
+    params,
+    macs,
+    images: data.train.count,
+    validation: data.validation.count,
+    test: data.test.count,
+    norms: normsOf(model.graph),
+    imageMs,
+    ...labels === "use" && { known: { accuracy, scored: scored.count, chance: commonestShare(scored) } },
+  };
+}
+
+/** The first pass compiles, the second is timed. */
+async function timed(gpu: Gpu, model: Model, data: Dataset, batch: number) {
+  const { accuracy } = await evaluateModel(gpu, model, data, batch);
+  const some = spread(data, 4 * batch);
+  const start = performance.now();
+  await evaluateModel(gpu, model, some, batch);
+  return { accuracy, imageMs: (performance.now() - start) / some.count };
+}
+
+/** A network from whose convolutions norms were folded away is given them back for training. */
+function normsOf(graph: Graph): Survey["norms"] {
+  if (graph.nodes.some(isRowNorm)) return "layer";
+  return graph.nodes.some(isBatchNorm) || lacksNorms(graph) ? "batch" : "none";
+}
