@@ -1,5 +1,6 @@
 import type { Program } from "../../src/gpu/types.ts";
 import type { Launch } from "../launch.ts";
+import { sizeClass } from "../size_class.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import { panelCandidates, panelPrograms } from "./panels.ts";
 import { registerCandidates, registerPrograms } from "./registers.ts";
@@ -28,11 +29,15 @@ export function planGemm(shape: GemmShape, tuning: Tuning = UNTUNED): Launch {
   );
 }
 
-/** Names what a measurement is valid for. Epilogues cost the same whichever way the sum is made. */
+/**
+ * Names what a measurement is valid for: sizes up to a step of their class. Epilogues cost the same whichever way the
+ * sum is made.
+ */
 export function gemmClass({ m, n, k, a, b, batch, storage, fixed }: GemmShape): string {
   const layout = `${a === "k" ? "n" : "t"}${b === "k" ? "t" : "n"}`;
   const batches = batch ? ` x${2 ** Math.ceil(Math.log2(batch.count))}` : "";
-  return `gemm ${layout} ${m}x${n}x${k}${batches}${storage === "f16" ? " f16" : ""}${fixed ? ` fixed ${fixed}` : ""}`;
+  const sizes = [m, n, k].map(sizeClass).join("x");
+  return `gemm ${layout} ${sizes}${batches}${storage === "f16" ? " f16" : ""}${fixed ? ` fixed ${fixed}` : ""}`;
 }
 
 /**

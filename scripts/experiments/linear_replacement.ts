@@ -105,7 +105,7 @@ async function cifar(): Promise<unknown> {
     for (const batch of [1, 32]) {
       const networks = [{ name: "dense", model }, { name: "linear", model: small }];
       const untuned = { inference: () => Promise.resolve() };
-      const timed = await measureNetworks(gpu, networks, { batch, seconds: 1, seed: 1, tuner: untuned });
+      const timed = await measureNetworks(gpu, networks, { batch, seconds: 1, seed: 1, tuner: untuned, point: "" });
       times.push({ batch, ...Object.fromEntries(timed.map(({ name, medianMs }) => [name, medianMs])) });
     }
     const skips = best(skippable(model, blocks), scores, count);

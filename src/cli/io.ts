@@ -2,6 +2,7 @@ import type { PartName } from "../data/images/arrange.ts";
 import type { DebugLevel } from "../gpu/trace.ts";
 import type { AskKernelOptions, KernelAnswer } from "../measure/ask_kernel.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
+import type { TuneMode } from "../measure/run_tuner.ts";
 import type { TuneModelsOptions, TuneReport } from "../measure/tune_models.ts";
 import type { NetworkOptions } from "../models/given.ts";
 import type { LayersAsked } from "../prune/sensitivity/pruned_layers.ts";
@@ -86,8 +87,8 @@ export interface PruneOptions {
   readonly dataDir?: string;
   /** Go on from the checkpoint in `dir`, if there is one. */
   readonly resume: boolean;
-  /** Measure the kernels on this device and use the fastest. */
-  readonly tune: boolean;
+  /** How much is measured of which kernels are fastest on this device. */
+  readonly tune: TuneMode | "none";
   readonly signal: AbortSignal;
   readonly ui: Ui;
   /** For the report: "secateur 0.1.0", its commit, the command line. */

@@ -85,7 +85,7 @@ async function loadEngine(): Promise<Engine> {
         ...options,
         open,
         loadData: dataLoader(options.dataDir),
-        plansFolder: options.tune ? folderOrNone(plansFolder, options.ui) : undefined,
+        plansFolder: options.tune === "none" ? undefined : folderOrNone(plansFolder, options.ui),
       }),
     verifyRun: (options) => verifyRun({ ...options, open, loadData: dataLoader(options.dataDir) }),
     evaluateNetwork: ({ data, dataDir, ...options }) =>

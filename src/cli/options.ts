@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { TuneMode } from "../measure/run_tuner.ts";
 
 /** Options of every command that carries out a recipe. */
 export interface RunOptions {
@@ -15,8 +16,8 @@ export interface RunOptions {
   readonly limit?: number;
   readonly set?: readonly string[];
   readonly resume?: string;
-  /** False with --no-tune. */
-  readonly tune: boolean;
+  /** False with --no-tune, which is another name of --tune none. */
+  readonly tune: TuneMode | "none" | false;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -57,7 +58,11 @@ export function addRunOptions(command: Command, recipe = RECIPE): Command {
     .option("--limit <n>", "training images used at most", wholeNumber(1))
     .option("--set <path=value>", "change a value of the recipe: stages.1.keep=0.3 (repeatable)", collect)
     .option("--resume <dir>", "go on with an interrupted run")
-    .option("--no-tune", "use the kernels' default plans instead of measuring which are fastest here")
+    .addOption(
+      new Option("--tune <how>", "measure which kernels are fastest: within a tenth of the time, all of them, or none")
+        .choices(["auto", "full", "none"]).default("auto"),
+    )
+    .addOption(new Option("--no-tune").hideHelp())
     .option("--json", "print the report as JSON instead of tables")
     .option("--quiet", "print errors and warnings only");
 }

@@ -82,7 +82,7 @@ async function runBegun(io: Io, { name, line, options }: RunRequest, { recipe, d
       store: io.store,
       dataDir: options.dataDir,
       resume: options.resume !== undefined,
-      tune: options.tune,
+      tune: options.tune || "none",
       signal: io.signal,
       ui,
       tool: `secateur ${io.version()}`,

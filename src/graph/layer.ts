@@ -2,9 +2,9 @@
  * The kernels of one fused layer: dense by default; a sparse format's where the tuner measured it to be faster, on this
  * device, for these very zeros. No measurement, no sparse kernel.
  */
-import { planConvForward } from "../../kernels/conv/forward.ts";
+import { convForwardCandidates, planConvForward } from "../../kernels/conv/forward.ts";
 import type { ConvShape } from "../../kernels/conv/shape.ts";
-import { type Contiguous, planGemm } from "../../kernels/gemm/plan.ts";
+import { type Contiguous, gemmCandidates, type GemmShape, planGemm } from "../../kernels/gemm/plan.ts";
 import type { Epilogue, Launch } from "../../kernels/launch.ts";
 import { FORMATS, type PackedWeight, type SparseFormat } from "../../kernels/sparse/format.ts";
 import { type Candidate, choose, type Tuning } from "../../kernels/tuning.ts";
@@ -45,14 +45,30 @@ export function planLayer(layer: LayerShape, weight: HostTensor, tuning: Tuning)
   // Packing every format costs time: only to measure them, or to run the one that won.
   if (measured === DENSE && !tuning.onChoice) return dense();
   // All ways with their numbers at hand, so that a measurement may compare what they compute.
-  const denseWay = { name: DENSE, cost: 0, build: () => withNumbers(dense(), weight.data, "w", "b") };
+  const denseWay = {
+    name: DENSE,
+    cost: denseCost(layer, tuning),
+    build: () => withNumbers(dense(), weight.data, "w", "b"),
+  };
   return choose(shapeClass, [denseWay, ...sparseCandidates(layer, weight, tuning)], tuning).build();
 }
 
 function planDense(layer: LayerShape, tuning: Tuning): Launch {
-  if (layer.kind === "conv") return planConvForward(layer.conv, layer.epilogue, tuning);
-  const { m, n, k, weight, epilogue } = layer;
-  return planGemm({ m, n, k, a: "k", b: weight, fixed: "b", ...epilogue }, tuning);
+  return layer.kind === "conv"
+    ? planConvForward(layer.conv, layer.epilogue, tuning)
+    : planGemm(productOf(layer), tuning);
+}
+
+/** What the best dense way is estimated to take, in ns. */
+function denseCost(layer: LayerShape, tuning: Tuning): number {
+  const ways = layer.kind === "conv"
+    ? convForwardCandidates(layer.conv, layer.epilogue, tuning)
+    : gemmCandidates(productOf(layer), tuning);
+  return Math.min(...ways.map(({ cost }) => cost));
+}
+
+function productOf({ m, n, k, weight, epilogue }: LayerShape & { readonly kind: "linear" }): GemmShape {
+  return { m, n, k, a: "k", b: weight, fixed: "b", ...epilogue };
 }
 
 /** Every way of every format that finds its structure in the weight. Unmeasured, none is ever the cheapest. */

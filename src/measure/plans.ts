@@ -14,7 +14,7 @@ import type { Tuned } from "./tune.ts";
 
 const text = v.string();
 
-const VERSION = 2;
+const VERSION = 3;
 
 const schema = v.strictObject({
   version: v.literal(VERSION),
@@ -24,6 +24,8 @@ const schema = v.strictObject({
   kernels: text,
   /** Each shape class has what won, and the medians in ms of it and of the planner's own choice. */
   plans: v.record(text, v.strictObject({ winner: text, medianMs: v.number(), untunedMs: v.number() })),
+  /** In a run's folder: how many classes were known from each point of the run on where tuning was decided. */
+  points: v.optional(v.record(text, v.pipe(v.number(), v.safeInteger(), v.minValue(0)))),
 });
 
 const fileSchema = v.strictObject({
@@ -36,7 +38,7 @@ const fileSchema = v.strictObject({
 export type Plans = v.InferOutput<typeof schema>;
 
 /** Makes plans with nothing measured yet on this adapter. */
-export function emptyPlans(adapter: AdapterInfo): Plans {
+export function emptyPlans(adapter: Omit<AdapterInfo, "fallback">): Plans {
   return { version: VERSION, adapter: identity(adapter), kernels: kernelsHash(), plans: {} };
 }
 
@@ -47,6 +49,11 @@ export function withTuned(plans: Plans, tuned: readonly Tuned[]): Plans {
     return [shapeClass, { winner, medianMs: ms(winner), untunedMs: ms(untuned) }];
   });
   return { ...plans, plans: { ...plans.plans, ...Object.fromEntries(added) } };
+}
+
+/** Gives the plans of `classes` classes, the first ones: those that were known when there were so many. */
+export function firstPlans(plans: Plans, classes: number): Plans {
+  return { ...plans, plans: Object.fromEntries(Object.entries(plans.plans).slice(0, classes)) };
 }
 
 /** Gives the winners for `Tuning.winners`. */
@@ -61,7 +68,7 @@ export function winnersOf({ plans }: Plans): Record<string, string> {
 export async function readPlans(
   store: Store,
   path: string,
-  adapter: AdapterInfo,
+  adapter: Omit<AdapterInfo, "fallback">,
   onIgnored: (line: string) => void,
 ): Promise<Plans> {
   const bytes = await store.read(path);
@@ -82,7 +89,8 @@ export async function writePlans(store: Store, path: string, plans: Plans): Prom
 /** Keeps a device's plans, where a folder that can't be read or written costs the plans and not the run. */
 export interface PlansCache {
   read(adapter: AdapterInfo): Promise<Plans>;
-  write(plans: Plans): Promise<void>;
+  /** Adds these plans to those that are kept. */
+  add(plans: Plans): Promise<void>;
 }
 
 /** @param ui is told of plans that are ignored, and warned once where they can't be kept */
@@ -102,8 +110,11 @@ export function plansCache(store: Store, path: string, ui: Pick<Ui, "note" | "wa
     async read(adapter) {
       return await attempt(() => readPlans(store, path, adapter, ui.note)) ?? emptyPlans(adapter);
     },
-    async write(plans) {
-      await attempt(() => writePlans(store, path, plans));
+    async add({ points: _, ...found }) {
+      await attempt(async () => {
+        const { plans } = await readPlans(store, path, found.adapter, () => {});
+        await writePlans(store, path, { ...found, plans: { ...plans, ...found.plans } });
+      });
     },
   };
 }
@@ -129,8 +140,9 @@ async function parsePlans(bytes: Uint8Array): Promise<Plans | string> {
 }
 
 /** Digests everything but the digest itself. */
-async function digestOf({ version, adapter, kernels, plans }: Plans): Promise<string> {
-  return await sha256(new TextEncoder().encode(JSON.stringify([version, identity(adapter), kernels, plans])));
+async function digestOf({ version, adapter, kernels, plans, points }: Plans): Promise<string> {
+  const content = [version, identity(adapter), kernels, plans, ...points ? [points] : []];
+  return await sha256(new TextEncoder().encode(JSON.stringify(content)));
 }
 
 function unfit({ adapter, kernels }: Plans, here: Plans): string | undefined {

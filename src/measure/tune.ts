@@ -47,7 +47,8 @@ export async function tune(gpu: Gpu, requests: readonly Request[], options: Tune
   return found;
 }
 
-async function tuneOne(gpu: Gpu, request: Request): Promise<Tuned> {
+/** Measures the ways of one class of shapes. */
+export async function tuneOne(gpu: Gpu, request: Request): Promise<Tuned> {
   const { shapeClass, candidates } = request;
   const untuned = choose(shapeClass, candidates, defaultTuning(gpu));
   using bench = workbench(gpu, request);

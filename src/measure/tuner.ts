@@ -4,11 +4,19 @@ import type { Model } from "../graph/types.ts";
 import { defaultTuning, type Request, setTuning } from "../tensor/ops/launch.ts";
 import { type Plans, winnersOf, withTuned } from "./plans.ts";
 import { inferenceRequests, trainingRequests } from "./requests.ts";
-import { tune, type Tuned, type TuneOptions } from "./tune.ts";
+import { tune, type Tuned, tuneOne, type TuneOptions } from "./tune.ts";
 
 export interface Tuner {
   /** This is all that is known, for `writePlans`. */
   readonly plans: Plans;
+  /** Makes planners use these plans from now on instead. */
+  take(plans: Plans): void;
+  /** Gives those of the requests that leave a choice and that nobody has measured. */
+  open(requests: readonly Request[]): Request[];
+  /** Measures one such request; planners don't use the winner before `learn`. */
+  measure(request: Request): Promise<Tuned>;
+  /** Makes planners use what was found. */
+  learn(tuned: readonly Tuned[]): void;
   /** Tunes for the inference plan of `model` at this batch size; gives what was new. */
   inference(model: Model, batch: number, options?: TuneOptions): Promise<Tuned[]>;
   /** Tunes for training steps of `model` at this batch size; gives what was new. */
@@ -25,25 +33,30 @@ export function createTuner(gpu: Gpu, known: Plans): Tuner {
     setTuning(gpu, tuned ? { ...defaultTuning(gpu), winners } : defaultTuning(gpu));
   };
   use();
+  const learn = (tuned: readonly Tuned[]) => {
+    if (tuned.length === 0) return;
+    plans = withTuned(plans, tuned);
+    use();
+  };
+  const open = (requests: readonly Request[]) =>
+    requests.filter((request) => request.candidates.length > 1 && !(request.shapeClass in plans.plans));
   const measure = async (requests: readonly Request[], options?: TuneOptions) => {
-    const open = requests.filter((request) => !isKnown(plans, request));
-    const tuned = await tune(gpu, open, options);
-    if (tuned.length > 0) {
-      plans = withTuned(plans, tuned);
-      use();
-    }
+    const tuned = await tune(gpu, open(requests), options);
+    learn(tuned);
     return tuned;
   };
   return {
     get plans() {
       return plans;
     },
+    take(others) {
+      plans = others;
+      use();
+    },
+    open,
+    measure: (request) => tuneOne(gpu, request),
+    learn,
     inference: (model, batch, options) => measure(inferenceRequests(gpu, model, batch), options),
     training: (model, batch, options) => measure(trainingRequests(gpu, model, batch), options),
   };
-}
-
-/** Says whether the winner of the shape's class is a way that there is; a file may name one that has gone. */
-function isKnown({ plans }: Plans, { shapeClass, candidates }: Request): boolean {
-  return shapeClass in plans && candidates.some(({ name }) => name === plans[shapeClass].winner);
 }

@@ -3,7 +3,7 @@ import type { Splits } from "../data/types.ts";
 import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { identityMap } from "../graph/indexmap.ts";
 import type { Model } from "../graph/types.ts";
-import { openTuner } from "../measure/run_tuner.ts";
+import { openTuner, type TuneMode } from "../measure/run_tuner.ts";
 import { inputOptions, isTrained, readGiven, startModel, tellStart } from "../models/given.ts";
 import { checkOrder } from "../recipe/order.ts";
 import type { DataRequest, Recipe } from "../recipe/schema.ts";
@@ -38,6 +38,8 @@ export interface RunOptions {
    * Default: planners' defaults.
    */
   readonly plansFolder?: string | null;
+  /** How much is measured; default "auto" where there are plans, and "none" takes planners' defaults. */
+  readonly tune?: TuneMode | "none";
   /** The device to work on, which stays open; default: one of the run's own. */
   readonly gpu?: Gpu;
   /** How its own device is opened; default: `Gpu.open`. */
@@ -77,8 +79,9 @@ export async function runPrune(options: RunOptions): Promise<Report> {
     tellRestored(ui, restored.norms.length);
   }
   if (state.stage < tailOf(recipe)) await checkMeasures(gpu, start, recipe);
-  const { plansFolder } = options;
-  const tuner = await openTuner({ gpu, store, dir, plansFolder, saved: saved?.plans, ui, signal });
+  const { tune = "auto" } = options;
+  const [mode, plansFolder] = tune === "none" ? ["auto", undefined] as const : [tune, options.plansFolder] as const;
+  const tuner = await openTuner({ gpu, store, dir, mode, plansFolder, saved: saved?.plans, ui, signal });
 
   let stageProgress = progress;
   const save = async (inside: StageProgress | undefined) =>

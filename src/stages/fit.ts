@@ -1,5 +1,7 @@
 /** A stage's call of `train`: the run's device, data, screen, log and checkpoint given to it as callbacks. */
+import { batchCount } from "../data/loader.ts";
 import type { Model, Params } from "../graph/types.ts";
+import { pointName } from "../measure/run_tuner.ts";
 import type { Loss, Optimizer, Schedule } from "../recipe/training.ts";
 import { checkpoint } from "../train/callbacks/checkpoint.ts";
 import { log } from "../train/callbacks/log.ts";
@@ -62,10 +64,13 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
     graphs: [model.graph],
     loss: lossSettings(options.loss, options.labelSmoothing, state.dense),
   };
-  // Kernels take longer to measure than anything that isn't trained.
-  const trained = epochs > 0 ? family.graphs : [];
-  for (const graph of trained) await ctx.tuner.training({ graph, params: model.params }, recipe.batch);
   const from = snapshotOf(saved);
+  // Within a phase the plans stay as they are.
+  if (!from && epochs > 0) {
+    const models = family.graphs.map((graph) => ({ graph, params: model.params }));
+    const steps = epochs * batchCount(data.train, { batch: recipe.batch, images: recipe.data.perEpoch });
+    await ctx.tuner.training(pointName(state.stage, phase), models, recipe.batch, steps / models.length);
+  }
   const firstEpoch = state.epoch;
   if (!from) state.epoch += epochs;
   const ui = ctx.ui.stage(label, epochs * 1000);

@@ -5,6 +5,7 @@ import { withNormsOf } from "../graph/rewrite/narrow_norms.ts";
 import { inDenseShape } from "../graph/scatter.ts";
 import type { Model } from "../graph/types.ts";
 import { measureNetworks } from "../measure/networks.ts";
+import { pointName } from "../measure/run_tuner.ts";
 import type { MeasureStage } from "../recipe/registry.ts";
 import type { Variant } from "../report/types.ts";
 import { Interrupted } from "../train/errors.ts";
@@ -29,8 +30,9 @@ export async function runMeasureStage(ctx: RunContext, stage: MeasureStage): Pro
   try {
     for (const [i, batch] of stage.batches.entries()) {
       if (ctx.signal?.aborted) throw new Interrupted("stopped");
+      const point = pointName(state.stage, { kind: "measure", batch });
       try {
-        const measured = await measureNetworks(gpu, wanted, { batch, seconds, seed: recipe.seed, tuner });
+        const measured = await measureNetworks(gpu, wanted, { batch, seconds, seed: recipe.seed, tuner, point });
         state.latency.push(...measured.map(({ name, ...numbers }) => ({ variant: name, batch, ...numbers })));
       } catch (error) {
         if (!(error instanceof Error) || error instanceof Interrupted || error instanceof DeviceLostError) throw error;

@@ -79,7 +79,7 @@ onlyNightly(test)(
 
     const moments = [[1, 0], [5, 15], [8, 40]] as const;
     for (const [i, [lines, afterMs]] of moments.entries()) {
-      const child = start(i === 0 ? ["prune", `${root}/tiny.yaml`, "--out", dir, "--no-tune"] : resume);
+      const child = start(i === 0 ? ["prune", `${root}/tiny.yaml`, "--out", dir, "--tune", "none"] : resume);
       await endAt(child, "SIGKILL", log, lines, afterMs);
       assert.is((await end(child)).code, 137);
     }

@@ -52,7 +52,7 @@ test("help of the program and of each command", async () => {
   const { run, out } = session();
   await run("prune", "--help");
   for (
-    const option of ["--data-dir", "--out", "--seed", "--limit", "--set", "--resume", "--no-tune", "--json", "--quiet"]
+    const option of ["--data-dir", "--out", "--seed", "--limit", "--set", "--resume", "--tune", "--json", "--quiet"]
   ) {
     assert.ok(out[0].includes(option), option);
   }
@@ -84,8 +84,10 @@ test("a run's own recipe names files as seen from its folder, wherever that is",
 test("runs are tuned unless told otherwise", async () => {
   const { asked, run } = recording();
   await run("prune", "digits", "--quiet");
+  await run("train", "digits", "--quiet", "--tune", "full");
+  await run("train", "digits", "--quiet", "--tune", "none");
   await run("train", "digits", "--quiet", "--no-tune");
-  assert.equal(asked.map(({ tune }) => tune), [true, false]);
+  assert.equal(asked.map(({ tune }) => tune), ["auto", "full", "none", "none"]);
 });
 
 test("tune: what it asks for, and what it prints", async () => {

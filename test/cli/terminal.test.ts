@@ -108,8 +108,8 @@ for (
     ["inspect draws", 0, ["inspect", "net.onnx", "--html", "net.html"], SHOWN],
     ["eval scores", 0, ["eval", "net.onnx", "--data", "folder:images"], SHOWN],
     ["eval refuses", 1, ["eval", "net.onnx", "--data", "folder:images", "--weights", "net.pth"], SHOWN],
-    ["prune refuses", 1, ["prune", "run.yaml", "--no-tune", "--set", "stages.0.constraints.0.layers=none"], SHOWN],
-    ["prune runs", 0, ["prune", "run.yaml", "--out", "run", "--no-tune"], ""],
+    ["prune refuses", 1, ["prune", "run.yaml", "--tune", "none", "--set", "stages.0.constraints.0.layers=none"], SHOWN],
+    ["prune runs", 0, ["prune", "run.yaml", "--out", "run", "--tune", "none"], ""],
     ["verify compares", 0, ["verify", "run"], ""],
   ] as const
 ) {

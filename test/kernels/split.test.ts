@@ -5,6 +5,7 @@ import { PROFILES } from "../../kernels/device_profile.ts";
 import { type GemmShape, reduceStep } from "../../kernels/gemm/plan.ts";
 import { batchOf, chooseSplit, reducePaddedStep, splitLaunch } from "../../kernels/gemm/split.ts";
 import { tileCandidates } from "../../kernels/gemm/tiles.ts";
+import { sizeClass } from "../../kernels/size_class.ts";
 import { convClass } from "../../kernels/conv/class.ts";
 
 const test = suite("splits and tiles of products");
@@ -104,7 +105,7 @@ test("numbers of b are rounded to f16 in pairs, up to the end of the last produc
   assert.equal([prepare![0].plan.uniforms, prepare![0].plan.grid], [[142, 128], [2, 1, 1]]);
 });
 
-test("the class of a convolution names all that matters, and the batch up to a power of two", () => {
+test("the class of a convolution names all that matters, channels by steps and the batch up to a power of two", () => {
   const shape = {
     batch: 5,
     channels: 3,
@@ -120,6 +121,14 @@ test("the class of a convolution names all that matters, and the batch up to a p
   const name = "3x7x8 -> 4 kernel 3x5 stride 1x2 pads 0,1,2,3 dilation 1x2";
   assert.is(convClass("forward", shape), `conv forward x8 ${name} groups 1`);
   assert.is(convClass("wgrad", { ...shape, batch: 4, taps: [0, 2] }), `conv wgrad x4 ${name} kept 2`);
+  const pruned = { ...shape, channels: 13, filters: 55, groups: 1 };
+  assert.is(convClass("forward", pruned), convClass("forward", { ...pruned, channels: 16, filters: 64, batch: 8 }));
+  assert.is.not(convClass("forward", pruned), convClass("forward", { ...pruned, channels: 12 }));
+});
+
+test("sizes are classes by themselves up to four, then steps of a half and a whole power of two", () => {
+  const sizes = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 17, 24, 25, 96, 97, 250];
+  assert.equal(sizes.map(sizeClass), [1, 2, 3, 4, 6, 6, 8, 8, 12, 12, 16, 16, 24, 24, 32, 96, 128, 256]);
 });
 
 test.run();

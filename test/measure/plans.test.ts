@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
   emptyPlans,
+  firstPlans,
   type Plans,
   plansCache,
   plansName,
@@ -94,11 +95,31 @@ test("a folder that can't be used costs the plans and one warning, not the run",
   const warnings: string[] = [];
   const cache = plansCache(store, FILE, { note: assert.unreachable, warn: (text) => warnings.push(text) });
   assert.equal(await cache.read(adapter), emptyPlans(adapter));
-  await cache.write(some);
-  await cache.write(some);
+  await cache.add(some);
+  await cache.add(some);
   assert.equal(warnings, [
     `tuned plans aren't kept for the next run: cannot write ${FILE}: plans is a file, not a folder; choose another path`,
   ]);
+});
+
+test("what is added to a device's plans joins those that are there, and leaves out the points of a run", async () => {
+  const store = memoryStore();
+  const cache = plansCache(store, FILE, { note: assert.unreachable, warn: assert.unreachable });
+  const other = { "gemm nt 4x4x4": { winner: "4x4", medianMs: 1, untunedMs: 1 } };
+  await cache.add({ ...some, points: { "0 {}": 1 } });
+  await cache.add({ ...some, plans: other });
+  assert.equal(await cache.read(adapter), { ...some, plans: { ...some.plans, ...other } });
+});
+
+test("a run's plans keep its points, and tell those of the first classes", async () => {
+  const store = memoryStore();
+  const run = { ...some, points: { "0 {}": 0, "1 {}": 1 } };
+  await writePlans(store, FILE, run);
+  assert.equal(await readPlans(store, FILE, adapter, (line) => assert.unreachable(line)), run);
+  assert.equal(firstPlans(run, 0).plans, {});
+  assert.equal(firstPlans(run, 1), run);
+  const changed = new TextDecoder().decode(await store.read(FILE)).replace('"1 {}": 1', '"1 {}": 0');
+  assert.match((await read(changed)).lines[0], /its SHA-256 doesn't match/);
 });
 
 test("plans of another adapter are no use here", async () => {

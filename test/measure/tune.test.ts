@@ -4,7 +4,7 @@ import type { Launch } from "../../kernels/launch.ts";
 import type { Candidate } from "../../kernels/tuning.ts";
 import { compilePlan } from "../../src/graph/plan.ts";
 import type { Params } from "../../src/graph/types.ts";
-import { emptyPlans, type Plans, winnersOf } from "../../src/measure/plans.ts";
+import { emptyPlans, winnersOf } from "../../src/measure/plans.ts";
 import { inferenceRequests } from "../../src/measure/requests.ts";
 import { tune } from "../../src/measure/tune.ts";
 import { createTuner } from "../../src/measure/tuner.ts";
@@ -93,30 +93,6 @@ test("tuned plans are used, measured once, and leave no buffers behind", async (
     assert.equal(tuningFor(gpu).winners, winnersOf(tuner.plans));
     assert.is(gpu.stats().liveBuffers, before);
     assert.ok((await tuner.training(model, 3)).some(({ shapeClass }) => shapeClass.includes("wgrad")));
-  } finally {
-    setTuning(gpu, defaultTuning(gpu));
-  }
-});
-
-onlyNightly(test)("a class whose measured winner is a way that no longer exists is measured anew", async () => {
-  const gpu = await testGpu();
-  const graph = createModel("digits", { width: 0.25 });
-  const model = { graph, params: randomParams(graph, 1) };
-  const [gone, ...others] = inferenceRequests(gpu, model, 3).filter(({ candidates }) => candidates.length > 1);
-  const measured = (winner: string) => ({ winner, medianMs: 1, untunedMs: 1 });
-  const known: Plans = {
-    ...emptyPlans(gpu.info),
-    plans: Object.fromEntries([
-      [gone.shapeClass, measured("squares")],
-      ...others.map(({ shapeClass, candidates }) => [shapeClass, measured(candidates[0].name)]),
-    ]),
-  };
-  const tuner = createTuner(gpu, known);
-  try {
-    const tuned = await tuner.inference(model, 3);
-    assert.equal(tuned.map(({ shapeClass }) => shapeClass), [gone.shapeClass]);
-    assert.ok(gone.candidates.some(({ name }) => name === tuner.plans.plans[gone.shapeClass].winner));
-    assert.is(tuner.plans.plans[others[0].shapeClass].winner, others[0].candidates[0].name);
   } finally {
     setTuning(gpu, defaultTuning(gpu));
   }

@@ -52,7 +52,7 @@ async function whole(root: string, name: string, tuning: Tuning): Promise<void> 
 }
 
 export function begin(root: string, dir: string, tuning: Tuning): Deno.ChildProcess {
-  return start(root, [`${root}/recipe.yaml`, "--out", dir, ...tuning === "tuned" ? [] : ["--no-tune"]]);
+  return start(root, [`${root}/recipe.yaml`, "--out", dir, ...tuning === "tuned" ? [] : ["--tune", "none"]]);
 }
 
 export function resume(root: string, dir: string): Deno.ChildProcess {

@@ -37,24 +37,25 @@ test("a run keeps its plans in its folder and on the device, and the next one st
     note: (text: string) => notes.push(text),
     stage: (name: string, steps: number) => (stages.push(name), silent.stage(name, steps)),
   };
-  await prune(recipe, { store, ui, plansFolder: "plans" });
+  await prune(recipe, { store, ui, plansFolder: "plans", tune: "full" });
   assert.equal(notes, [`ignored the tuned plans in ${shared}: it isn't JSON`]);
   assert.ok(stages.includes("tune training"));
   const kept = await store.read(`${DIR}/plans.json`);
-  assert.equal(await store.read(shared), kept);
-  tuned = kept;
+  tuned = await store.read(shared);
+  const plansIn = (bytes?: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes)).plans;
+  assert.equal(plansIn(tuned), plansIn(kept));
   const winners = tuningFor(await testGpu()).winners!;
   assert.ok(Object.keys(winners).some((shapeClass) => shapeClass.startsWith("conv wgrad")), "convolutions are tuned");
 
   stages.length = 0;
-  await prune(recipe, { store, ui, plansFolder: "plans" });
+  await prune(recipe, { store, ui, plansFolder: "plans", tune: "full" });
   assert.not(stages.includes("tune training"));
   assert.equal(await store.read(`${DIR}/plans.json`), kept);
 
   // Going on with a run replays its own plans, whatever the device has learnt since.
   await store.remove(shared);
   setTuning(await testGpu(), defaultTuning(await testGpu()));
-  await prune(recipe, { store, ui, plansFolder: "plans", resume: true });
+  await prune(recipe, { store, ui, plansFolder: "plans", tune: "full", resume: true });
   assert.equal(tuningFor(await testGpu()).winners, winners);
 });
 
@@ -66,7 +67,12 @@ test("forms that are left as they begin cost no measuring of training's kernels"
   const silent = silentUi();
   const ui = { ...silent, stage: (name: string, steps: number) => (stages.push(name), silent.stage(name, steps)) };
   const untrained = [{ kind: "search", gene: [1, 0, 0], images: 32 }, { kind: "subnet", epochs: 0, images: 32 }];
-  await prune(tinyRecipe(untrained, { model, weights: "given.safetensors" }), { store, ui, plansFolder: null });
+  await prune(tinyRecipe(untrained, { model, weights: "given.safetensors" }), {
+    store,
+    ui,
+    plansFolder: null,
+    tune: "full",
+  });
   assert.ok(stages.includes("subnet"));
   assert.not(stages.includes("tune training"));
 });
@@ -74,7 +80,7 @@ test("forms that are left as they begin cost no measuring of training's kernels"
 test("a run that isn't tuned leaves no plans, and isn't tuned when it goes on", async () => {
   const { store } = await prune(recipe);
   assert.is(await store.size(`${DIR}/plans.json`), undefined);
-  await prune(recipe, { store, resume: true, plansFolder: "plans" });
+  await prune(recipe, { store, resume: true, plansFolder: "plans", tune: "full" });
   assert.equal(await store.list("plans"), []);
   assert.is(tuningFor(await testGpu()).winners, undefined);
 });
@@ -97,7 +103,7 @@ onlyNightly(test)(
           return silent.stage(name, steps);
         },
       };
-      await prune(recipe, { store, ui, plansFolder, signal: stop.signal }).catch(() => {});
+      await prune(recipe, { store, ui, plansFolder, tune: "full", signal: stop.signal }).catch(() => {});
       assert.ok(stop.signal.aborted, "kernels are measured");
       assert.is(warnings.length, plansFolder === null ? 0 : 1, warnings.join("; "));
       for (const text of warnings) assert.match(text, /^tuned plans aren't kept for the next run: .*taken is a file/);
@@ -115,12 +121,21 @@ async function killed(): Promise<Store> {
     await store.append(path, text);
     if (text.includes('"stage":1')) throw new Error("killed");
   };
-  await prune(two, { store: { ...store, append }, plansFolder: "plans" }).then(() => assert.unreachable(), () => {});
+  await prune(two, { store: { ...store, append }, plansFolder: "plans", tune: "full" }).then(
+    () => assert.unreachable(),
+    () => {},
+  );
   return store;
 }
 
 const goOn = (store: Store, ui = silentUi(), plansFolder: string | undefined = "plans") =>
-  prune({ ...recipe, stages: [recipe.stages[0], recipe.stages[0]] }, { store, resume: true, plansFolder, ui });
+  prune({ ...recipe, stages: [recipe.stages[0], recipe.stages[0]] }, {
+    store,
+    resume: true,
+    plansFolder,
+    tune: "full",
+    ui,
+  });
 
 test("plans that aren't those of the checkpoint are refused, and the way out is told", async () => {
   const store = await killed();
@@ -146,7 +161,7 @@ test("plans that aren't those of the checkpoint are refused, and the way out is 
     if (text === undefined) await store.remove(file);
     else await store.write(file, new TextEncoder().encode(text));
     const said = await complaint(() => goOn(store));
-    assert.match(said, /^runs\/tiny\/plans\.json: [^\n]+: restore the file as it was, [^\n]*--no-tune/);
+    assert.match(said, /^runs\/tiny\/plans\.json: [^\n]+: restore the file as it was, [^\n]*--tune none/);
     assert.match(said, words);
   }
   await store.write(file, new TextEncoder().encode(whole));
@@ -179,6 +194,7 @@ test("plans are in the folder before the first epoch, and the checkpoint knows t
       append: (path, text) => (note(path), store.append(path, text)),
     },
     plansFolder: "plans",
+    tune: "full",
   });
   assert.equal(order.slice(0, 3), ["recipe.yaml", "plans.json", "checkpoint.safetensors"]);
   assert.ok(order.lastIndexOf("plans.json") < order.indexOf("log.jsonl"), order.join());

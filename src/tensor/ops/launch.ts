@@ -29,7 +29,7 @@ export function launch(gpu: Gpu, plan: Launch, operands: Operands, label: string
   for (const buffer of taken) buffer.release();
 }
 
-/** This is a shape that was asked for, with the ways to do it and how large its operands are. */
+/** This is a class of shapes that was asked for, by its largest shape: the ways to do it and how large operands are. */
 export interface Request {
   readonly shapeClass: string;
   readonly candidates: readonly Candidate[];
@@ -37,23 +37,36 @@ export interface Request {
   readonly operands: Readonly<Record<string, number>>;
 }
 
+/** A request that was collected from work. */
+export interface CountedRequest extends Request {
+  /** All shapes of the class took so many launches. */
+  readonly launches: number;
+}
+
 const observers = new WeakMap<Gpu, (plan: Launch, operands: Operands) => void>();
 
 /** Runs `work` and gives what it asked of the planners and launched, one request for each class of shapes. */
-export function collectRequests(gpu: Gpu, work: () => void): Request[] {
+export function collectRequests(gpu: Gpu, work: () => void): CountedRequest[] {
   const tuning = tuningFor(gpu);
   const choices = new Map<Launch, Choice>();
-  const found = new Map<string, Request>();
+  const found = new Map<string, CountedRequest & { readonly choice: Choice }>();
   setTuning(gpu, { ...tuning, onChoice: (choice) => choices.set(choice.launch, choice) });
   observers.set(gpu, (plan, operands) => {
     const choice = choices.get(plan);
     if (!choice) return;
     const { shapeClass, candidates } = choice;
-    const sizes: Record<string, number> = {};
+    const before = found.get(shapeClass);
+    const launches = 1 + (before?.launches ?? 0);
+    // Another shape of the class has operands of its own; the dearest one is measured for all.
+    if (before && before.choice !== choice && leastCost(candidates) <= leastCost(before.candidates)) {
+      found.set(shapeClass, { ...before, launches });
+      return;
+    }
+    const sizes: Record<string, number> = before?.choice === choice ? { ...before.operands } : {};
     for (const [name, slice] of Object.entries(operands)) {
       if (slice && !(name in plan.scratch) && !(name in plan.tables)) sizes[name] = slice.byteLength;
     }
-    found.set(shapeClass, { shapeClass, candidates, operands: { ...found.get(shapeClass)?.operands, ...sizes } });
+    found.set(shapeClass, { shapeClass, candidates, operands: sizes, launches, choice });
   });
   try {
     work();
@@ -61,7 +74,11 @@ export function collectRequests(gpu: Gpu, work: () => void): Request[] {
     observers.delete(gpu);
     setTuning(gpu, tuning);
   }
-  return [...found.values()];
+  return Array.from(found.values(), ({ choice: _, ...request }) => request);
+}
+
+function leastCost(candidates: readonly Candidate[]): number {
+  return Math.min(...candidates.map(({ cost }) => cost));
 }
 
 const tunings = new WeakMap<Gpu, Tuning>();
