@@ -6,6 +6,7 @@ import type { TuneMode } from "../measure/run_tuner.ts";
 import type { TuneModelsOptions, TuneReport } from "../measure/tune_models.ts";
 import type { NetworkOptions } from "../models/given.ts";
 import type { LayersAsked } from "../prune/sensitivity/pruned_layers.ts";
+import type { Diagnosis } from "../doctor/diagnose.ts";
 import type { Survey } from "../one_line/choose_recipe.ts";
 import type { DataRequest, Recipe } from "../recipe/schema.ts";
 import type { Check } from "../report/checks.ts";
@@ -77,6 +78,7 @@ export interface Engine {
   tuneModels(options: Omit<TuneModelsOptions, "plansFolder">): Promise<TuneReport>;
   timeNetworks(options: Omit<TimeOptions, "runtime">): Promise<DeviceRecord>;
   measureTable(options: MeasureTableOptions): Promise<LatencyTable>;
+  diagnose(options: DiagnoseOptions): Promise<Diagnosis>;
 }
 
 export interface PruneOptions {
@@ -135,6 +137,21 @@ export interface SensitivityOptions extends EvalOptions, LayersAsked {
   readonly tool: string;
   readonly commit: string;
   readonly command: string;
+}
+
+export interface DiagnoseOptions {
+  /** A run's folder, or a network's file. */
+  readonly target: string;
+  readonly batches?: readonly number[];
+  readonly seconds?: number;
+  readonly images?: number;
+  /** Of a file's network, or in place of the recipe's. */
+  readonly data?: string;
+  readonly part?: PartName | "all";
+  readonly dataDir?: string;
+  readonly store: Store;
+  readonly ui: Ui;
+  readonly signal: AbortSignal;
 }
 
 /** The reason of an abort by signal; `exitCode` is 128 + the signal's number. */

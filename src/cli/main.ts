@@ -62,6 +62,7 @@ async function loadEngine(): Promise<Engine> {
     { measureTable, timeNetworks },
     { runSensitivity },
     { surveyNetwork },
+    { runDoctor },
     { Gpu },
   ] = await Promise.all([
     import("../run/pipeline.ts"),
@@ -74,6 +75,7 @@ async function loadEngine(): Promise<Engine> {
     import("../report/devices/time_networks.ts"),
     import("../run/measure_sensitivity.ts"),
     import("../run/survey_network.ts"),
+    import("../run/doctor_run.ts"),
     import("../gpu/gpu.ts"),
   ]);
   const debug = debugLevel();
@@ -103,6 +105,13 @@ async function loadEngine(): Promise<Engine> {
       return timeNetworks({ ...options, open, runtime: { userAgent, cores, isolated: true } });
     },
     measureTable: (options) => measureTable({ ...options, open }),
+    diagnose: ({ part, dataDir, ...options }) =>
+      runDoctor({
+        ...options,
+        open,
+        loadData: dataLoader(dataDir),
+        loadPart: options.data === undefined ? undefined : partLoader({ name: options.data, part }, dataDir),
+      }),
     askKernel: (options) => askKernel({ ...options, open, plansFolder: plansFolder() }),
     tuneModels: (options) => tuneModels({ ...options, open, plansFolder: plansFolder() }),
   };

@@ -41,6 +41,7 @@ export function session(engine: Partial<Engine> = {}): Session {
         surveyNetwork: () => unexpected("surveyNetwork"),
         measureSensitivity: () => unexpected("measureSensitivity"),
         measureTable: () => unexpected("measureTable"),
+        diagnose: () => unexpected("diagnose"),
         ...engine,
       }),
     serving: () => Promise.reject(new Error("no server was expected here")),
