@@ -6,7 +6,6 @@ import { oneShot } from "../prune/methods/one_shot.ts";
 import { optionsOf } from "../recipe/constraints.ts";
 import type { PruneStage } from "../recipe/registry.ts";
 import { requested } from "../report/achieved.ts";
-import { accuracyOf } from "../report/build.ts";
 import { pointOf } from "../report/points.ts";
 import { trainAdmm } from "./admm.ts";
 import type { RunContext } from "./context.ts";
@@ -106,8 +105,8 @@ function imagesOf(stage: PruneStage): number | undefined {
 async function nextAttempt(ctx: RunContext, stage: PruneStage, attempt: Attempt): Promise<Attempt | undefined> {
   const { state } = ctx;
   const { step, reached, wanted, backoffs } = attempt;
-  const { validation } = accuracyOf(state.points[state.points.length - 1]);
-  const good = stage.floor === undefined || validation >= stage.floor;
+  const validation = state.points[state.points.length - 1].accuracy?.validation;
+  const good = stage.floor === undefined || (validation !== undefined && validation >= stage.floor);
   if (good) state.fallback = undefined;
   else {
     takeBack(state);
