@@ -5,6 +5,7 @@ import type { LatencyTable } from "../measure/latency/types.ts";
 import type { TuneMode } from "../measure/run_tuner.ts";
 import type { TuneModelsOptions, TuneReport } from "../measure/tune_models.ts";
 import type { NetworkOptions } from "../models/given.ts";
+import type { Explanation } from "../prune/explain.ts";
 import type { LayersAsked } from "../prune/sensitivity/pruned_layers.ts";
 import type { Diagnosis } from "../doctor/diagnose.ts";
 import type { Survey } from "../one_line/choose_recipe.ts";
@@ -73,6 +74,7 @@ export interface Engine {
   verifyRun(options: VerifyOptions): Promise<readonly Check[]>;
   evaluateNetwork(options: EvalOptions): Promise<Score>;
   surveyNetwork(options: NetworkSurveyOptions): Promise<Survey>;
+  explainRun(options: ExplainRunOptions): Promise<Explanation>;
   measureSensitivity(options: SensitivityOptions): Promise<SensitivityFile>;
   askKernel(options: Omit<AskKernelOptions, "plansFolder">): Promise<KernelAnswer>;
   tuneModels(options: Omit<TuneModelsOptions, "plansFolder">): Promise<TuneReport>;
@@ -103,6 +105,17 @@ export interface VerifyOptions {
   readonly dir: string;
   readonly store: Store;
   readonly data?: string;
+  readonly dataDir?: string;
+  readonly signal: AbortSignal;
+  readonly ui: Ui;
+}
+
+export interface ExplainRunOptions {
+  readonly dir: string;
+  readonly stage: number;
+  /** A layer, or one of its groups. */
+  readonly name: string;
+  readonly store: Store;
   readonly dataDir?: string;
   readonly signal: AbortSignal;
   readonly ui: Ui;

@@ -63,6 +63,7 @@ async function loadEngine(): Promise<Engine> {
     { runSensitivity },
     { surveyNetwork },
     { runDoctor },
+    { explainRun },
     { Gpu },
   ] = await Promise.all([
     import("../run/pipeline.ts"),
@@ -76,6 +77,7 @@ async function loadEngine(): Promise<Engine> {
     import("../run/measure_sensitivity.ts"),
     import("../run/survey_network.ts"),
     import("../run/doctor_run.ts"),
+    import("../run/explain_run.ts"),
     import("../gpu/gpu.ts"),
   ]);
   const debug = debugLevel();
@@ -93,6 +95,7 @@ async function loadEngine(): Promise<Engine> {
     evaluateNetwork: ({ data, dataDir, ...options }) =>
       evaluateNetwork({ ...options, open, loadPart: partLoader(data, dataDir) }),
     surveyNetwork: ({ dataDir, ...options }) => surveyNetwork({ ...options, open, loadData: dataLoader(dataDir) }),
+    explainRun: ({ dataDir, ...options }) => explainRun({ ...options, open, loadData: dataLoader(dataDir) }),
     measureSensitivity: ({ data, dataDir, ...options }) =>
       runSensitivity({
         ...options,

@@ -7,7 +7,8 @@ import type { Model } from "../graph/types.ts";
 import { type LayerStep, type ProbeShape, tableSteps } from "../measure/latency/steps.ts";
 import { l2 } from "../prune/criteria/l2.ts";
 import { compact } from "../prune/rewrite/compact.ts";
-import { layersOf, type PrunedLayer, prunedLayers, rankedBy } from "../prune/sensitivity/pruned_layers.ts";
+import { type PrunedLayer, prunedLayers, rankedBy } from "../prune/sensitivity/pruned_layers.ts";
+import { layersOf } from "../prune/structures/constraints.ts";
 import { maskModel, masksOf } from "../prune/structures/masks.ts";
 import type { Constraint } from "../prune/structures/types.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 export { UserError } from "../errors.ts";
-export { type CoupledGroup, inspect, type InspectedNode, type Inspection } from "../prune/inspect.ts";
+export { type CoupledGroup, inspect, type InspectedNode, type Inspection, type OtherGroups } from "../prune/inspect.ts";
 export { type BudgetSettings, prune, type Pruned, type PruneOptions } from "../prune/prune_model.ts";
 export { explain, type ExplainedGroup, type Explanation, type GroupCost, type StayReason } from "../prune/explain.ts";
 export { CRITERIA } from "../prune/criteria/criteria.ts";

@@ -10,7 +10,7 @@ import { type PruneRequest, type Solution, solve } from "./budget/settle.ts";
 import { dependencyGraph } from "./groups/dependency_graph.ts";
 import { chooseAll, type ScoredChoice } from "./methods/one_shot.ts";
 import { type PruneOptions, pruneRequest } from "./prune_model.ts";
-import { constraintsOf, refusedLayers } from "./structures/constraints.ts";
+import { constraintsOf, layersOf, refusedLayers } from "./structures/constraints.ts";
 import { isFixed, rankGroups } from "./structures/selection.ts";
 import type { Constraint, Granularity } from "./structures/types.ts";
 
@@ -95,7 +95,12 @@ export interface Explanation {
  * @throws UserError for a name that there isn't, naming those that there are, and as `prune` does
  */
 export function explain(model: Model, name: string, options: PruneOptions = {}): Explanation {
-  const solved = pruned(model, options);
+  return explainRequest(model, name, pruneRequest(options));
+}
+
+/** The same of a request that is settled already, such as a recipe's stage makes. @throws UserError as `explain` does */
+export function explainRequest(model: Model, name: string, request: PruneRequest): Explanation {
+  const solved = pruned(model, request);
   const { of, layer, index } = resolved(model.graph, solved.constraints, name);
   if (of === undefined) return untouched(model.graph, layer!, solved.request);
   const whole = explained(model.graph, solved, of);
@@ -109,7 +114,7 @@ export function explain(model: Model, name: string, options: PruneOptions = {}):
  * @throws UserError as `prune` does
  */
 export function explainAll(model: Model, options: PruneOptions = {}): Explanation[] {
-  const solved = pruned(model, options);
+  const solved = pruned(model, pruneRequest(options));
   return solved.constraints.map((_, of) => explained(model.graph, solved, of));
 }
 
@@ -118,8 +123,7 @@ interface Solved extends Solution {
   readonly choices: readonly ScoredChoice[];
 }
 
-function pruned(model: Model, options: PruneOptions): Solved {
-  const request = pruneRequest(options);
+function pruned(model: Model, request: PruneRequest): Solved {
   const solution = solve({ model, dense: model.graph }, request);
   const { choices } = chooseAll(model, new Map(), solution.constraints, request);
   return { ...solution, request, choices };
@@ -173,12 +177,6 @@ function resolved(graph: Graph, constraints: readonly Constraint[], name: string
     throw new UserError(`explain: "${before}" has the groups 0 to ${groups - 1}, got ${digits}`);
   }
   return { ...part, index: Number(digits) };
-}
-
-function layersOf(graph: Graph, { members }: Constraint): string[] {
-  const weights = new Set(members.filter(({ role }) => role === "weight").map(({ param }) => param));
-  return [...dependencyGraph(graph).layers.values()].filter(({ weight }) => weights.has(weight))
-    .map(({ node }) => node.name);
 }
 
 /** A layer that no constraint is on. */
@@ -245,8 +243,9 @@ function reasonOf({ constraint, rank, place, stays }: Standing, { least, budget,
     return because("rule", stays ? highest : `${rule.n} others of its ${rule.m} score higher`);
   }
   if (!budget) {
-    const among = `it is among the ${keep} of ${groups} that stay`;
-    return because("keep", stays ? among : `${keep} of ${groups} stay, and they score higher`);
+    const by = request.budget?.curves ? " by what the network loses by each layer" : "";
+    const among = `it is among the ${keep} of ${groups} that stay${by}`;
+    return because("keep", stays ? among : `${keep} of ${groups} stay${by}, and they score higher`);
   }
   if (rank < least) return because("protected", `it is protected: the layer keeps ${least} of ${groups} in any case`);
   if (place === undefined) {

@@ -11,7 +11,7 @@ import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { initialise } from "../graph/initialise.ts";
 import type { Graph, Model } from "../graph/types.ts";
 import { type Given, inputOptions, readGiven, startModel } from "../models/given.ts";
-import { layersOf } from "../prune/sensitivity/pruned_layers.ts";
+import { layersOf } from "../prune/structures/constraints.ts";
 import { type ConstraintOptions, coupledConstraints } from "../prune/structures/constraints.ts";
 import { loadRecipe } from "../recipe/load.ts";
 import { constraintsOfStage, type MeasureStage, type Stage } from "../recipe/registry.ts";

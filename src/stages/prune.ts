@@ -12,7 +12,7 @@ import type { RunContext } from "./context.ts";
 import { type Phase, savedPhase } from "./fit.ts";
 import { trainGradually } from "./gradual.ts";
 import { applyMasks, rememberNetwork, retrain, takeBack } from "./prune_step.ts";
-import { criterionOf, gatheredFor, requestOf } from "./request.ts";
+import { criterionOf, gatheredFor, imagesOf, requestOf } from "./request.ts";
 import type { StageProgress } from "./run_state.ts";
 import { runUntilStage } from "./until.ts";
 
@@ -92,10 +92,6 @@ async function pruneOnce(
     state.masks = oneShot(model, masks, constraints, { criterion, seed: ctx.recipe.seed, gathered });
   }
   await applyMasks(ctx, stage, constraints, labelOf("pruned", stage, attempt));
-}
-
-function imagesOf(stage: PruneStage): number | undefined {
-  return stage.kind === "prune" ? stage.images : undefined;
 }
 
 /**

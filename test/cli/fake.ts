@@ -34,6 +34,7 @@ export function session(engine: Partial<Engine> = {}): Session {
       Promise.resolve({
         runPrune: () => unexpected("runPrune"),
         evaluateNetwork: () => unexpected("evaluateNetwork"),
+        explainRun: () => unexpected("explainRun"),
         verifyRun: () => unexpected("verifyRun"),
         askKernel: () => unexpected("askKernel"),
         tuneModels: () => unexpected("tuneModels"),
