@@ -133,7 +133,6 @@ export interface NetworkSurveyOptions {
   readonly network: NetworkOptions;
   readonly data: DataRequest;
   readonly dataDir?: string;
-  readonly labels: "use" | "ignore";
   readonly store: Store;
   readonly ui: Ui;
 }
