@@ -1,7 +1,11 @@
 /** What long work shows of itself; the command line and the web page each bring their own. */
 export interface Ui {
-  /** Opens a stage of `totalSteps` steps of any unit; close it with `done` or `abandon` before the next one opens. */
-  stage(name: string, totalSteps: number): StageUi;
+  /**
+   * Opens a stage of `totalSteps` steps of any unit; close it with `done` or `abandon` before the next one opens.
+   *
+   * @param from so many steps were done before, where a stage goes on; default 0
+   */
+  stage(name: string, totalSteps: number, from?: number): StageUi;
   note(text: string): void;
   warn(text: string): void;
 }
@@ -18,6 +22,8 @@ export interface StageInfo {
   readonly loss?: number;
   readonly accuracy?: number;
   readonly text?: string;
+  /** Seconds until it is done, where that is known better than by the steps so far; "unknown" tells nothing. */
+  readonly left?: number | "unknown";
 }
 
 /** Shows nothing. */

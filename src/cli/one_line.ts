@@ -14,7 +14,10 @@ import type { ChosenRun } from "./run.ts";
 import type { TerminalUi } from "./ui.ts";
 
 /** What may be asked for without a recipe. */
-export type OneLineOptions = Omit<Asked, "labels" | "device">;
+export interface OneLineOptions extends Omit<Asked, "labels" | "device"> {
+  /** False with --no-labels. */
+  readonly labels: boolean;
+}
 
 const GROUP = "Without a recipe, prune net.onnx --data …:";
 
@@ -28,12 +31,14 @@ export function addOneLineOptions(command: Command): Command {
     .option("--method <method>", "prune, admm, oneshot or depth")
     .option("--criterion <name>", "what filters are scored by (see secateur criteria)")
     .option("--epochs <n>", "epochs of training after something has gone", wholeNumber(1))
-    .option("--exclude <layers>", "names of layers that stay as they are, and patterns: conv1,fc*", names);
+    .option("--exclude <layers>", "names of layers that stay as they are, and patterns: conv1,fc*", names)
+    .option("--no-labels", "look at no labels: oneshot, which trains nothing");
 }
 
 /** The first option that only a run without a recipe has. */
-export function oneLineOption(options: OneLineOptions): string | undefined {
-  const names: Readonly<Record<keyof OneLineOptions, string>> = {
+export function oneLineOption({ labels, ...options }: OneLineOptions): string | undefined {
+  if (!labels) return "--no-labels";
+  const names: Readonly<Record<keyof typeof options, string>> = {
     macs: "--macs",
     params: "--params",
     ms: "--ms",
@@ -61,24 +66,23 @@ export async function chooseRun(
     throw new UsageError(`prune ${file} needs --data: digits, mnist, folder:./images, cifar10:./dir …`);
   }
   const labels = options.labels ? "use" : "ignore";
-  // What doesn't go together is said before anything is read.
-  wishOf({ ...options, labels });
+  const wish = wishOf({ ...options, labels });
   await requireFile(io.store, file);
   const { seed, limit, output, input: inputs, weights, layout } = options;
   const also: Also = {
     recipe: defined({ seed, weights, layout }),
     model: defined({ output, inputs }),
-    data: defined({ limit, labels: labels === "ignore" ? labels : undefined }),
+    data: defined({ limit }),
   };
   const { surveyNetwork } = await io.engine();
   const survey = await surveyNetwork({
     network: { model: { name: file, output, inputs }, weights },
-    data: { name: options.data, validation: 0.15, limit, labels },
+    data: { name: options.data, validation: 0.15, limit },
     dataDir: options.dataDir,
+    labels,
     store: io.store,
     ui,
   });
-  const wish = wishOf({ ...options, labels: survey.known ? "use" : "ignore" });
   const { recipe, reasons } = chooseRecipe(survey, wish, also);
   const changed = applyOverrides(recipe, options.set ?? []) as typeof recipe;
   for (const reason of reasons) ui.note(reason);

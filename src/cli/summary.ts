@@ -1,12 +1,13 @@
-import { accuracyOf, agreementWords, NO_LABELS, stagesOf } from "../report/build.ts";
+import { accuracyOf, stagesOf } from "../report/build.ts";
 import { bytes, count, milliSpread, percent, plain, times } from "../report/format.ts";
+import { resultLines } from "../report/result.ts";
 import type { Agreement, Report, Variant } from "../report/types.ts";
 import { formatTable } from "./table.ts";
 
-/** What a finished run has to say: its stages, how fast each form is, how sure that is, and where to read more. */
+/** What a finished run has to say: what it came to, its stages, how fast each form is, and where to read more. */
 export function formatSummary(report: Report, htmlPath: string): string {
-  return [formatPoints(report), formatLatency(report), formatFacts(report, htmlPath)].filter((part) => part !== "")
-    .join("\n\n");
+  const parts = [formatTable(resultLines(report)), formatPoints(report), formatLatency(report)];
+  return [...parts, formatFacts(report, htmlPath)].filter((part) => part !== "").join("\n\n");
 }
 
 function formatPoints(report: Report): string {
@@ -56,16 +57,8 @@ function formatLatency({ latency, speedup }: Report): string {
 }
 
 function formatFacts(report: Report, htmlPath: string): string {
-  const { final, compression, equivalence, admm, achieved, untold = {}, requested, adapter, files } = report;
-  const rows = [
-    [
-      "smaller",
-      `${times(compression.params)} parameters, ${times(compression.macs)} MACs, ${
-        times(compression.nonzero)
-      } non-zero`,
-    ],
-  ];
-  if (final.agreement) rows.push(["accuracy", NO_LABELS], ["instead", agreementWords(final.agreement)]);
+  const { equivalence, admm, achieved, untold = {}, requested, adapter, files } = report;
+  const rows: string[][] = [];
   for (const [name, asked] of Object.entries(requested)) {
     const reached = name in achieved ? `reached ${plain(achieved[name])}` : `what was reached can't be told`;
     rows.push([name, `asked ${plain(asked)}, ${reached}${name in untold ? `: ${untold[name]}` : ""}`]);

@@ -60,7 +60,7 @@ function barStage(stream: Terminal, name: string, total: number, now: () => numb
   bar.start(Math.max(1, total), 0, { name: name.padEnd(10), info: "", time: "" });
   return {
     update(step, info) {
-      if (open) bar.update(step, { info: describe(info), time: clock.left(step) });
+      if (open) bar.update(step, { info: describe(info), time: timeLeft(info, clock, step) });
     },
     done(summary) {
       if (open) bar.update(Math.max(1, total));
@@ -78,7 +78,7 @@ function lineStage(stream: Terminal, name: string, total: number, now: () => num
   return {
     update(step, info) {
       last = describe(info);
-      const left = clock.left(step);
+      const left = timeLeft(info, clock, step);
       if (now() - written < LINE_MS) return;
       written = now();
       const share = `${Math.floor(100 * step / Math.max(1, total))} %`;
@@ -104,6 +104,11 @@ function describe({ loss, accuracy, text }: StageInfo): string {
   if (accuracy !== undefined) parts.push(`accuracy ${percent(accuracy)}`);
   if (text) parts.push(visible(text));
   return parts.join("  ");
+}
+
+function timeLeft({ left }: StageInfo, clock: ReturnType<typeof stageClock>, step: number): string {
+  if (left === undefined) return clock.left(step);
+  return left === "unknown" ? "" : `${duration(left)} left`;
 }
 
 /** Time left, from the steps made since the first update: a resumed stage starts in its middle. */

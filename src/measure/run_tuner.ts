@@ -28,6 +28,8 @@ export interface RunTuner {
   inference(point: string, models: readonly Model[], batch: number, workMs: number): Promise<void>;
   /** Marks the plans in use, for the checkpoint. */
   mark(): Promise<PlansMark>;
+  /** What tuning has taken in this process. */
+  seconds(): number;
 }
 
 /**
@@ -70,7 +72,7 @@ export async function openTuner(options: TuningOptions): Promise<RunTuner> {
   }
   if (plansFolder === undefined || saved === "untuned") {
     createTuner(gpu, emptyPlans(gpu.info));
-    return { training: nothing, inference: nothing, mark: () => Promise.resolve("untuned") };
+    return { training: nothing, inference: nothing, mark: () => Promise.resolve("untuned"), seconds: () => 0 };
   }
   const shared = plansFolder === null ? undefined : plansCache(store, joinPath(plansFolder, plansName(gpu.info)), ui);
   // A file may know more than the checkpoint: what was found after that was written.
@@ -80,7 +82,12 @@ export async function openTuner(options: TuningOptions): Promise<RunTuner> {
   if (!saved) await writePlans(store, kept, tuner.plans);
   const measure = measurers(options, tuner)[mode];
 
+  let ms = 0;
   const decide = async (point: string, requests: () => Promise<Asked>) => {
+    const start = performance.now();
+    await decideAt(point, requests).finally(() => ms += performance.now() - start);
+  };
+  const decideAt = async (point: string, requests: () => Promise<Asked>) => {
     if (takeDecided(tuner, earlier, point)) return;
     const asked = await requests();
     takeFound(tuner, earlier, asked.requests);
@@ -99,6 +106,7 @@ export async function openTuner(options: TuningOptions): Promise<RunTuner> {
         return Promise.resolve({ what: `inference, batch ${batch}`, requests, runMs: 0, workMs });
       }),
     mark: () => markOf(tuner.plans, classesOf(tuner.plans)),
+    seconds: () => ms / 1000,
   };
 }
 

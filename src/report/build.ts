@@ -67,7 +67,7 @@ export function headline({ baseline, final, compression, speedup }: Report): str
   return [
     compare(masked ? compression.nonzero : compression.params, AMOUNT, masked ? "non-zero parameters" : "parameters"),
     compare(compression.macs, AMOUNT, "MACs"),
-    ...(fastest ? [compare(fastest.ratio, ["faster", "as fast", "slower"], `at batch ${fastest.batch}`)] : []),
+    ...(fastest ? [compare(fastest.ratio, FAST, `at batch ${fastest.batch}`)] : []),
     final.agreement
       ? agreementWords(final.agreement)
       : `${points(accuracyOf(final).test - accuracyOf(baseline).test)} test accuracy`,
@@ -85,9 +85,15 @@ export function isSoftware({ fallback, vendor, description }: Report["adapter"])
   return fallback || /llvmpipe|lavapipe|swiftshader|software|basic render|\bcpu\b/i.test(`${vendor} ${description}`);
 }
 
-const AMOUNT = ["fewer", "as many", "more"] as const;
+export const AMOUNT = ["fewer", "as many", "more"] as const;
+export const FAST = ["faster", "as fast", "slower"] as const;
 
-function compare(ratio: number, [better, equal, worse]: readonly [string, string, string], what: string): string {
+/** "12.3× fewer parameters", "as many MACs", "2.00× slower at batch 1": before ÷ after in words. */
+export function compare(
+  ratio: number,
+  [better, equal, worse]: readonly [string, string, string],
+  what: string,
+): string {
   if (ratio === 1) return `${equal} ${what}`;
   return ratio > 1 ? `${times(ratio)} ${better} ${what}` : `${times(1 / ratio)} ${worse} ${what}`;
 }

@@ -4,7 +4,8 @@ import type { Detail } from "./detail.ts";
 import { blocksFigure, searchFigure } from "./figures/depth.ts";
 import { latencyFigure } from "./figures/latency.ts";
 import { widthsFigure } from "./figures/layers.ts";
-import { accuracyFigure, agreementFigure, controlsFigure, macsFigure, sizeFigure } from "./figures/stages.ts";
+import { controlsFigure } from "./figures/controls.ts";
+import { tradeoffFigure } from "./figures/tradeoff.ts";
 import { residualsFigure, trainingFigure } from "./figures/training.ts";
 import { untilFigure } from "./figures/until.ts";
 import type { Html } from "./markup.ts";
@@ -12,12 +13,9 @@ import type { Report } from "./types.ts";
 
 /** Every figure for which there are data. */
 export function figures(report: Report, detail: Detail): Html[] {
-  const way = stagesOf(report);
   return [
-    report.final.accuracy ? accuracyFigure(way) : agreementFigure(way),
+    tradeoffFigure(report, stagesOf(report)),
     controlsFigure(report),
-    sizeFigure(way),
-    macsFigure(way),
     report.depth && report.depth.blocks.length > 0 ? blocksFigure(report.depth) : undefined,
     report.depth?.search ? searchFigure(report.depth.search) : undefined,
     ...(report.until ?? []).map(untilFigure),

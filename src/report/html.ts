@@ -1,19 +1,21 @@
 /** The page of a run: one file without scripts, fonts or links, that opens with no network. */
 import { accuracyOf, agreementWords, headline, isSoftware, largestBatch, NO_LABELS } from "./build.ts";
 import type { Detail } from "./detail.ts";
-import { diagnosisSection } from "./diagnosis/section.ts";
 import { figures } from "./figures.ts";
-import { count, percent, plain, points, times } from "./format.ts";
+import { count, milliseconds, percent, plain, points, times } from "./format.ts";
+import { intervalWords } from "./interval.ts";
 import { type Html, markup } from "./markup.ts";
 import { renderPage } from "./page.ts";
 import style from "./style.css" with { type: "text" };
 import {
   blocksTable,
   budgetTable,
+  classesTable,
   latencyTables,
   layersTable,
   originTable,
   proofTables,
+  spentTable,
   summaryTable,
 } from "./tables.ts";
 import type { Agreement, Report } from "./types.ts";
@@ -23,21 +25,21 @@ export type { Detail } from "./detail.ts";
 /** `report.markup` as text; the same report and detail give the same bytes. */
 export function renderReport(report: Report, detail: Detail): string {
   const body = markup`<header>
-<h1>Pruning report</h1>
+<h1>Pruning report${aboutOf(report)}</h1>
 <p class="headline">${headline(report)}</p>
 ${tiles(report)}
-${labelsNote(report)}${softwareNote(report)}${failures(report)}</header>
+${labelsNote(report)}${softwareNote(report)}${failures(report)}${warnings(report)}</header>
 <main>
 <h2>At a glance</h2>
 <div class="figures">
 ${figures(report, detail)}</div>
 <h2>${report.final.accuracy ? "Accuracy" : "Agreement"} and size</h2>
-${summaryTable(report)}${blocksTable(report)}${layersTable(detail)}${budgetTable(report)}
+${summaryTable(report)}${classesTable(report)}${blocksTable(report)}${layersTable(detail)}${budgetTable(report)}
 ${speed(report)}
-${detail.diagnosis ? diagnosisSection(detail.diagnosis) : ""}<h2>Proof</h2>
+<h2>Proof</h2>
 ${proofTables(report)}
 <h2>Where it comes from</h2>
-${originTable(report, detail)}
+${originTable(report, detail)}${spentTable(report)}
 <details>
 <summary>Recipe</summary>
 <pre><code>${detail.recipeYaml}</code></pre>
@@ -52,7 +54,43 @@ parameters with their index data, 1 MB = 10⁶ bytes.</footer>
 function speed(report: Report): Html {
   if (report.latency.length === 0) return markup``;
   return markup`<h2>Speed</h2>
-${softwareNote(report)}${latencyTables(report)}`;
+${softwareNote(report)}${maskedNote(report)}${latencyTables(report)}`;
+}
+
+/** ": digits on digits" */
+function aboutOf({ network, data }: Report): string {
+  return network === undefined || data === undefined ? "" : `: ${network} on ${data}`;
+}
+
+function warnings({ warnings = [] }: Report): Html {
+  return markup`${
+    warnings.map((text) =>
+      markup`<p class="note warning"><strong>Warning:</strong> ${text}</p>
+`
+    )
+  }`;
+}
+
+/** Where a network that still stores its zeros takes clearly less time than the dense one. */
+function maskedNote({ latency }: Report): Html {
+  const batches = [...new Set(latency.map(({ batch }) => batch))];
+  const faster = batches.flatMap((batch) => {
+    const [dense, masked] = (["dense", "masked"] as const).map((variant) =>
+      latency.find((entry) => entry.batch === batch && entry.variant === variant)
+    );
+    if (!dense || !masked || masked.medianMs + masked.madMs >= dense.medianMs - dense.madMs) return [];
+    const share = times(dense.medianMs / masked.medianMs);
+    return [
+      `at batch ${batch} in ${milliseconds(masked.medianMs)} ms, ${share} as fast as the dense one in ${
+        milliseconds(dense.medianMs)
+      } ms`,
+    ];
+  });
+  if (faster.length === 0) return markup``;
+  return markup`<p class="note">The masked network, of the dense one's shape, ran ${
+    faster.join(", ")
+  }: kernels of sparse formats were measured to be faster on its zeros, and skip them.</p>
+`;
 }
 
 function failures({ failed = [] }: Report): Html {
@@ -64,7 +102,7 @@ function failures({ failed = [] }: Report): Html {
   }`;
 }
 
-function tiles({ baseline, final, compression, speedup }: Report): Html {
+function tiles({ baseline, final, compression, speedup, images }: Report): Html {
   const fastest = largestBatch(speedup);
   const facts: [string, string][] = [
     [times(compression.params), "parameters, baseline ÷ final"],
@@ -72,13 +110,16 @@ function tiles({ baseline, final, compression, speedup }: Report): Html {
     ...(fastest
       ? [[times(fastest.ratio), `speed at batch ${fastest.batch}, dense ÷ compact`] as [string, string]]
       : []),
-    final.agreement ? agreementTile(final.agreement) : accuracyTile(accuracyOf(final).test, accuracyOf(baseline).test),
+    final.agreement
+      ? agreementTile(final.agreement)
+      : accuracyTile(accuracyOf(final).test, accuracyOf(baseline).test, images?.test),
   ];
   return markup`<ul class="tiles">${facts.map(([value, label]) => markup`<li><b>${value}</b>${label}</li>`)}</ul>`;
 }
 
-function accuracyTile(test: number, before: number): [string, string] {
-  return [percent(test), `test accuracy, ${points(test - before)} against ${percent(before)}`];
+function accuracyTile(test: number, before: number, images: number | undefined): [string, string] {
+  const sure = images === undefined ? "" : `; 95 % interval of ${count(images)} images ${intervalWords(test, images)}`;
+  return [percent(test), `test accuracy, ${points(test - before)} against ${percent(before)}${sure}`];
 }
 
 function agreementTile({ images, sameClass, outputLoss }: Agreement): [string, string] {

@@ -1,13 +1,14 @@
 /** The tables of a report. */
 import { accuracyOf, isSoftware, NO_LABELS, stagesOf } from "./build.ts";
 import type { Detail } from "./detail.ts";
-import { bytes, count, milliSpread, percent, plain, points, times } from "./format.ts";
+import { bytes, count, duration, milliSpread, percent, plain, points, times } from "./format.ts";
+import { intervalWords } from "./interval.ts";
 import { type Content, type Html, markup, table } from "./markup.ts";
 import type { Agreement, DepthBorder, Latency, Point, Report } from "./types.ts";
 
 /** Every network of the run, and how each compares with the baseline. */
 export function summaryTable(report: Report): Html {
-  const { baseline, best, controls } = report;
+  const { baseline, best, controls, images } = report;
   const entries: [string, Point][] = stagesOf(report).map((point) => [point.name, point]);
   if (best) entries.push([best.name, best]);
   for (const [name, point] of Object.entries(controls)) entries.push([`control: ${name}`, point]);
@@ -20,7 +21,12 @@ export function summaryTable(report: Report): Html {
     [
       { label: "stage", kind: "words" },
       ...labelled
-        ? [{ label: "validation" }, { label: "test" }, { label: "test − baseline" }]
+        ? [
+          { label: "validation" },
+          { label: "test" },
+          ...images ? [{ label: `95 % interval, ${count(images.test)} images` }] : [],
+          { label: "test − baseline" },
+        ]
         : [{ label: "same class" }, { label: "outputs off by" }],
       { label: "parameters" },
       { label: "ratio" },
@@ -33,7 +39,7 @@ export function summaryTable(report: Report): Html {
     ],
     entries.map(([name, point]) => [
       name,
-      ...point.agreement ? agreementCells(point.agreement) : accuracyCells(point, baseline),
+      ...point.agreement ? agreementCells(point.agreement) : accuracyCells(point, baseline, images?.test),
       count(point.params),
       ratio(baseline.params, point.params),
       count(point.nonzero),
@@ -46,13 +52,54 @@ export function summaryTable(report: Report): Html {
   );
 }
 
-function accuracyCells(point: Point, baseline: Point): string[] {
+function accuracyCells(point: Point, baseline: Point, images: number | undefined): string[] {
   const { validation, test } = accuracyOf(point);
-  return [percent(validation), percent(test), points(test - accuracyOf(baseline).test)];
+  const sure = images === undefined ? [] : [intervalWords(test, images)];
+  return [percent(validation), percent(test), ...sure, points(test - accuracyOf(baseline).test)];
 }
 
 function agreementCells({ sameClass, outputLoss }: Agreement): string[] {
   return [sameClass === undefined ? "–" : percent(sameClass), plain(outputLoss)];
+}
+
+/** Test accuracy of each class, the one that lost most first. */
+export function classesTable({ classes = [] }: Report): Html {
+  if (classes.length === 0) return markup``;
+  const sorted = [...classes].sort((a, b) => (a.after - a.before) - (b.after - b.before));
+  return table(
+    "Test accuracy of each class, the one that lost most first",
+    [
+      { label: "class", kind: "words" },
+      { label: "images" },
+      { label: "before" },
+      { label: "after" },
+      { label: "after − before" },
+      { label: "95 % interval after" },
+    ],
+    sorted.map(({ name, images, before, after }) => [
+      name,
+      count(images),
+      percent(before),
+      percent(after),
+      points(after - before),
+      intervalWords(after, images),
+    ]),
+  );
+}
+
+/** Where the run's time went. */
+export function spentTable({ spent }: Report): Html {
+  if (!spent) return markup``;
+  const whole = spent.stages.reduce((sum, { seconds }) => sum + seconds, 0);
+  const row = (
+    name: string,
+    seconds: number,
+  ) => [name, duration(seconds), whole > 0 ? percent(seconds / whole, 0) : "–"];
+  return table("Time of each stage", [{ label: "stage", kind: "words" }, { label: "time" }, { label: "share" }], [
+    ...spent.stages.map(({ kind, seconds }, i) => row(`${i} ${kind}`, seconds)),
+    row("all stages", whole),
+    row("of that tuning of kernels", spent.tuning),
+  ]);
 }
 
 /** Each form's time, and the speed-up beside the ratio of MACs that would explain it. */

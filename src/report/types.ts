@@ -140,6 +140,29 @@ export interface UntilRecord {
   readonly attempts: readonly UntilAttempt[];
 }
 
+/** Images in each part of a run's data. */
+export interface ImageCounts {
+  readonly train: number;
+  readonly validation: number;
+  readonly test: number;
+}
+
+/** Test images of one class, and which part of them the baseline and the final network tell right. */
+export interface ClassAccuracy {
+  readonly name: string;
+  readonly images: number;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** Where a run's time went, in seconds on the wall, all processes together that carried it out. */
+export interface SpentTime {
+  /** Of each stage, with the tuning for it. */
+  readonly stages: readonly { readonly kind: string; readonly seconds: number }[];
+  /** Of that, what measuring kernels took. */
+  readonly tuning: number;
+}
+
 export interface Report {
   readonly version: 1;
   readonly tool: string;
@@ -147,6 +170,15 @@ export interface Report {
   readonly seed: number;
   readonly command: string;
   readonly adapter: { readonly vendor: string; readonly description: string; readonly fallback: boolean };
+  /** What was pruned, and on which data; these and what follows are absent in reports of earlier versions. */
+  readonly network?: string;
+  readonly data?: string;
+  readonly images?: ImageCounts;
+  /** Of the test images; absent where they have no labels. */
+  readonly classes?: readonly ClassAccuracy[];
+  /** What the run warned of; absent where it had no reason to. */
+  readonly warnings?: readonly string[];
+  readonly spent?: SpentTime;
   readonly baseline: Point;
   readonly stages: readonly Point[];
   /** The last epoch's network; `best` beside it where a stage selected one on validation data. */

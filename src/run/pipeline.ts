@@ -3,13 +3,12 @@ import type { Splits } from "../data/types.ts";
 import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { identityMap } from "../graph/indexmap.ts";
 import type { Model } from "../graph/types.ts";
-import { openTuner, type TuneMode } from "../measure/run_tuner.ts";
-import { inputOptions, isTrained, readGiven, startModel, tellStart, withOutputsOf } from "../models/given.ts";
+import { openTuner, type RunTuner, type TuneMode } from "../measure/run_tuner.ts";
+import { type Given, inputOptions, isTrained, readGiven, startModel, tellStart } from "../models/given.ts";
 import { checkOrder } from "../recipe/order.ts";
 import type { DataRequest, Recipe } from "../recipe/schema.ts";
-import { checkWithoutLabels } from "../recipe/without_labels.ts";
 import { pointOf } from "../report/points.ts";
-import { openLog } from "../report/run_log.ts";
+import { openLog, type RunLog } from "../report/run_log.ts";
 import type { Report } from "../report/types.ts";
 import { checkMeasures, checkTargets } from "../stages/check_network.ts";
 import type { RunContext } from "../stages/context.ts";
@@ -19,6 +18,9 @@ import { loadRun, type RunState, type SavedRun, saveRun, type StageProgress } fr
 import type { Store } from "../store/types.ts";
 import { restoreNorms } from "../train/restore_norms.ts";
 import type { Ui } from "../ui.ts";
+import { runProgress } from "./run_progress.ts";
+import { type RunUi, runUi } from "./run_ui.ts";
+import { workOf } from "./run_work.ts";
 import { openTables } from "./device_tables.ts";
 import { openCurves } from "./sensitivity_curves.ts";
 import { writeReport } from "./run_report.ts";
@@ -34,6 +36,8 @@ export interface RunOptions {
   readonly resume: boolean;
   readonly signal?: AbortSignal;
   readonly ui: Ui;
+  /** Whether `ui` is shown one stage for the whole run, with the time that is left, or each of the run's; default "stages". */
+  readonly bar?: "run" | "stages";
   /**
    * Measure kernels before they are used, and keep the winners in this folder of `store`; null: for this run alone.
    * Default: planners' defaults.
@@ -57,15 +61,45 @@ export interface RunOptions {
  * mend. Stages that only measure or compare don't end a run when they fail: the report tells of it in `failed`.
  */
 export async function runPrune(options: RunOptions): Promise<Report> {
-  const { recipe, dir, store, ui, signal } = options;
+  const { recipe, dir, store } = options;
   checkOrder(recipe);
   const identity = await trainingIdentity(recipe);
   const saved = options.resume ? await loadRun(store, dir, identity) : undefined;
   const log = await openLog(store, `${dir}/log.jsonl`, saved?.log);
   const given = await readGiven(recipe, store);
-  const loaded = await options.loadData({ ...recipe.data, ...inputOptions(recipe, given) }, ui);
-  if (loaded.labels === "absent") checkWithoutLabels(recipe, loaded.name);
-  const data = loaded.labels === "absent" ? withOutputsOf(given, recipe, loaded) : loaded;
+  const data = await options.loadData({ ...recipe.data, ...inputOptions(recipe, given) }, options.ui);
+  const shown = showRun(options, data);
+  try {
+    const report = await carryOut(options, { identity, saved, log, given, data, shown });
+    shown.finish();
+    return report;
+  } catch (error) {
+    shown.abandon();
+    throw error;
+  }
+}
+
+function showRun({ bar = "stages", ui, recipe }: RunOptions, { train, validation, test }: Splits): RunUi {
+  if (bar === "stages") return { ...ui, enter() {}, finish() {}, abandon() {} };
+  const images = { train: train.count, validation: validation.count, test: test.count };
+  return runUi(ui, recipe.name, runProgress(workOf(recipe, images)));
+}
+
+/** What a run begins with. */
+interface Opened {
+  readonly identity: string;
+  readonly saved: SavedRun | undefined;
+  readonly log: RunLog;
+  readonly given: Given;
+  readonly data: Splits;
+  readonly shown: RunUi;
+}
+
+async function carryOut(
+  options: RunOptions,
+  { identity, saved, log, given, data, shown: ui }: Opened,
+): Promise<Report> {
+  const { recipe, dir, store, signal } = options;
   const start = startModel(given, recipe, data, recipe.seed);
   const tables = await openTables(recipe, store, dir, ui);
   const curves = await openCurves(recipe, store, dir);
@@ -87,21 +121,25 @@ export async function runPrune(options: RunOptions): Promise<Report> {
   const tuner = await openTuner({ gpu, store, dir, mode, plansFolder, saved: saved?.plans, ui, signal });
 
   let stageProgress = progress;
-  const save = async (inside: StageProgress | undefined) =>
+  const spend = spending(state, tuner);
+  const save = async (inside: StageProgress | undefined) => {
+    if (inside) spend();
     await saveRun(store, dir, identity, {
       state,
       progress: inside,
       log: await log.mark(),
       plans: await tuner.mark(),
     });
+  };
   const ctx: RunContext = {
     gpu,
     recipe,
     data,
     store,
     dir,
-    ui,
+    ui: { ...ui, warn: remembering(state, ui) },
     signal,
+    spend,
     state,
     tuner,
     tables,
@@ -124,8 +162,31 @@ export async function runPrune(options: RunOptions): Promise<Report> {
     // From now on the folder knows with which plans the run was begun.
     await save(undefined);
   }
-  await runStages(ctx, () => save(undefined));
+  await runStages(ctx, () => save(undefined), ui.enter);
   return await writeReport(ctx, options);
+}
+
+/** Adds what has passed since the last call to the time of the stage in progress. */
+function spending(state: RunState, tuner: RunTuner): () => void {
+  let last = performance.now();
+  let tuned = 0;
+  return () => {
+    const { stages, tuning } = state.spent ?? { stages: [], tuning: 0 };
+    const now = performance.now();
+    const all = Array.from({ length: Math.max(stages.length, state.stage + 1) }, (_, i) => stages[i] ?? 0);
+    all[state.stage] += (now - last) / 1000;
+    state.spent = { stages: all, tuning: tuning + tuner.seconds() - tuned };
+    last = now;
+    tuned = tuner.seconds();
+  };
+}
+
+/** Warns, and keeps the warning for the report. */
+function remembering(state: RunState, ui: Ui): Ui["warn"] {
+  return (text) => {
+    if (!state.warnings?.includes(text)) state.warnings = [...state.warnings ?? [], text];
+    ui.warn(text);
+  };
 }
 
 function takeUp({ state, progress }: SavedRun, recipe: Recipe): Pick<SavedRun, "state" | "progress"> {

@@ -1,7 +1,6 @@
 /** From a finished run's state to report.json and report.html. */
 import { UserError } from "../errors.ts";
 import { MODEL_FILE, ONNX_FILE } from "../formats/model_file.ts";
-import { GpuError } from "../gpu/errors.ts";
 import { narrowedNorms } from "../graph/rewrite/narrow_norms.ts";
 import { inDenseShape } from "../graph/scatter.ts";
 import { formatRecipe } from "../recipe/load.ts";
@@ -9,13 +8,15 @@ import { constraintsOfStage } from "../recipe/registry.ts";
 import { achieved } from "../report/achieved.ts";
 import { buildReport } from "../report/build.ts";
 import { withBlocks } from "../report/depth_blocks.ts";
-import { type Detail, detailFromLog } from "../report/detail.ts";
+import { detailFromLog } from "../report/detail.ts";
 import { layerChanges } from "../report/layers.ts";
-import type { Report } from "../report/types.ts";
+import type { Recipe } from "../recipe/schema.ts";
+import type { Report, SpentTime } from "../report/types.ts";
 import type { RunContext } from "../stages/context.ts";
+import type { RunState } from "../stages/run_state.ts";
 import { writtenNetworks } from "../stages/restored_norms.ts";
+import { classHits } from "../train/class_hits.ts";
 import { timeByTable, timedBudget } from "./device_tables.ts";
-import { diagnoseRun, type Networks } from "./doctor_run.ts";
 
 export interface Provenance {
   readonly tool: string;
@@ -24,7 +25,7 @@ export interface Provenance {
 }
 
 export async function writeReport(ctx: RunContext, { tool, commit, command }: Provenance): Promise<Report> {
-  const { state, recipe, gpu, store, dir } = ctx;
+  const { state, recipe, gpu, store, dir, data } = ctx;
   const final = state.points[state.points.length - 1];
   if (!state.baseline || !final) {
     throw new UserError(`recipe ${recipe.name}: nothing was trained; begin its stages with one of kind train`);
@@ -35,6 +36,12 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     commit,
     command,
     seed: recipe.seed,
+    network: recipe.model.name,
+    data: data.name,
+    images: { train: data.train.count, validation: data.validation.count, test: data.test.count },
+    ...await classesOf(ctx),
+    ...state.warnings ? { warnings: state.warnings } : {},
+    ...state.spent ? { spent: spentOf(recipe, state.spent) } : {},
     adapter: { vendor: gpu.info.vendor, description: gpu.info.description, fallback: gpu.info.fallback },
     baseline: state.baseline,
     stages: state.points,
@@ -60,7 +67,6 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     ...detailFromLog(log.split("\n").filter((line) => line !== "")),
     recipeYaml: formatRecipe(recipe),
     layers: layerChanges(dense.graph, model.graph, origin),
-    ...await diagnosed(ctx, { dense, model }),
     versions: runtimeVersions(tool),
   });
   const encode = (text: string) => new TextEncoder().encode(text);
@@ -69,16 +75,25 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
   return report;
 }
 
-/** What the doctor says, where the run measured long enough; that it can't be told ends no run. */
-async function diagnosed(ctx: RunContext, networks: Networks): Promise<Pick<Detail, "diagnosis">> {
-  try {
-    const diagnosis = await diagnoseRun(ctx, networks);
-    return diagnosis ? { diagnosis } : {};
-  } catch (error) {
-    if (!(error instanceof UserError || error instanceof GpuError || error instanceof RangeError)) throw error;
-    ctx.ui.warn(`the report has no diagnosis: ${error.message}`);
-    return {};
-  }
+/** The test accuracy of each class before and after, where the images have labels. */
+async function classesOf({ gpu, state, data }: RunContext): Promise<Pick<Report, "classes">> {
+  const { test } = data;
+  if (!state.baseline?.accuracy) return {};
+  const { dense, model } = writtenNetworks(state);
+  const [before, after] = [await classHits(gpu, dense, test), await classHits(gpu, model, test)];
+  const images = Array<number>(test.classes).fill(0);
+  for (const label of test.labels) images[label]++;
+  const classes = images.map((count, i) => ({
+    name: test.classNames?.[i] ?? String(i),
+    images: count,
+    before: before[i] / count,
+    after: after[i] / count,
+  }));
+  return { classes: classes.filter(({ images }) => images > 0) };
+}
+
+function spentOf({ stages }: Recipe, { stages: seconds, tuning }: NonNullable<RunState["spent"]>): SpentTime {
+  return { stages: stages.map(({ kind }, i) => ({ kind, seconds: seconds[i] ?? 0 })), tuning };
 }
 
 /** What of the run's budgets and constraints was reached, and the time by the device's table where that was asked for. */

@@ -12,20 +12,26 @@ import { runStage } from "../stages/run_stage.ts";
 import { Interrupted } from "../train/errors.ts";
 import { isReported, isReporting, tailOf } from "./tail.ts";
 
-/** Carries out what is left of the recipe; `save` writes the checkpoint between two stages. */
-export async function runStages(ctx: RunContext, save: () => Promise<void>): Promise<void> {
+/** Carries out what is left of the recipe; `save` writes the checkpoint between two stages, each of which `enter` is told of. */
+export async function runStages(
+  ctx: RunContext,
+  save: () => Promise<void>,
+  enter: (stage: number) => void,
+): Promise<void> {
   const { recipe, state, signal } = ctx;
   const tail = tailOf(recipe);
   const stages = recipe.stages.length;
   if (state.stage >= tail) await writeNetwork(ctx);
   while (state.stage < stages) {
     const stage = recipe.stages[state.stage];
+    enter(state.stage);
     if (state.stage >= tail) {
       state.trainedEpochs ??= state.epoch;
       state.current = JSON.stringify(stage);
     }
     if (!isReported(state, stage)) await runOrMark(ctx, stage);
     state.current = undefined;
+    ctx.spend();
     state.stage++;
     await save();
     if (state.stage === tail) await writeNetwork(ctx);

@@ -29,6 +29,8 @@ export interface RunContext {
   readonly curves: ReadonlyMap<string, Sensitivity>;
   /** Adds a line to log.jsonl. */
   log(event: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Adds the time since the last call, or since the run began, to what the stage in progress has taken. */
+  spend(): void;
   /** Writes the checkpoint, with how far the stage in progress has got. */
   save(cursor: unknown, tensors: ReadonlyMap<string, HostTensor>): Promise<void>;
   /** Where an earlier process left this stage; only the first call gives it. */

@@ -73,7 +73,7 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
   }
   const firstEpoch = state.epoch;
   if (!from) state.epoch += epochs;
-  const ui = ctx.ui.stage(label, epochs * 1000);
+  const ui = ctx.ui.stage(label, epochs * 1000, 1000 * epochsDone(from));
   let summary: string | undefined;
   try {
     const { params } = await train({
@@ -116,6 +116,11 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
 function show(ui: StageUi, { done, epochs, epoch, loss, accuracy }: ShownProgress): string | undefined {
   ui.update(Math.floor(done * 1000), { loss, accuracy, text: `epoch ${epoch}/${epochs}` });
   return accuracy === undefined ? undefined : `validation accuracy ${(100 * accuracy).toFixed(2)} %`;
+}
+
+/** How many epochs a training had when it was stopped. */
+function epochsDone(from: Snapshot | undefined): number {
+  return (from?.cursor as { readonly epoch: number } | undefined)?.epoch ?? 0;
 }
 
 /** A phase that has been trained in: one that was only announced has nothing to go on from. */

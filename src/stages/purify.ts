@@ -19,7 +19,6 @@ export async function runPurifyStage(ctx: RunContext, stage: PurifyStage): Promi
     let trials = 0;
     const result = await purify(state.model, {
       epsilon: stage.tolerance,
-      kinds: stage.kinds,
       async evaluate(model) {
         if (ctx.signal?.aborted) throw new Interrupted("stopped");
         const settled = await recalibrate(gpu, model, data.train, recipe.batch);
@@ -28,14 +27,13 @@ export async function runPurifyStage(ctx: RunContext, stage: PurifyStage): Promi
         return loss;
       },
     });
-    progress.done();
+    const removed = [...result.removed.values()].reduce((sum, groups) => sum + groups.length, 0);
+    progress.done(
+      `${removed} groups removed, ${result.before.params} -> ${result.after.params} parameters when compact`,
+    );
     state.model = await recalibrate(gpu, result.model, data.train, recipe.batch);
     state.masks = zeroMasks(state.model);
     state.best = undefined;
-    const removed = [...result.removed.values()].reduce((sum, groups) => sum + groups.length, 0);
-    ui.note(
-      `purify: ${removed} groups removed, ${result.before.params} -> ${result.after.params} parameters when compact`,
-    );
     await ctx.log({
       phase: "purify",
       removed: Object.fromEntries([...result.removed].map(([name, groups]) => [name, groups.length])),

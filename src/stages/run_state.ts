@@ -50,6 +50,10 @@ export interface RunState {
   requested: Record<string, number>;
   latency: Latency[];
   failed: FailedStage[];
+  /** What the run has warned of, each once. */
+  warnings?: string[];
+  /** Seconds of each stage so far, and of that what tuning took. */
+  spent?: { stages: number[]; tuning: number };
   /** Of the stages at the end that only report (src/run/tail.ts): those that are done, and the one in progress, as JSON. */
   reported: string[];
   current?: string;

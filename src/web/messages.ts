@@ -94,6 +94,8 @@ export interface TrainEvent {
   readonly loss?: number;
   readonly accuracy?: number;
   readonly note?: string;
+  /** A line of its own, which isn't about the stage alone. */
+  readonly told?: string;
 }
 
 export type CallName = keyof Calls;

@@ -17,9 +17,16 @@ export interface ScatterOptions {
   readonly y: Axis;
   readonly xLabel: string;
   readonly yLabel: string;
+  /** Written over places. */
+  readonly labels?: readonly { readonly x: number; readonly y: number; readonly text: string }[];
+  /** How far up and down places may be in truth. */
+  readonly whiskers?: readonly { readonly x: number; readonly from: number; readonly to: number }[];
 }
 
-export function scatter(width: number, { clouds, x, y, xLabel, yLabel }: ScatterOptions): Plot.PlotOptions {
+export function scatter(
+  width: number,
+  { clouds, x, y, xLabel, yLabel, labels = [], whiskers = [] }: ScatterOptions,
+): Plot.PlotOptions {
   return {
     width,
     height: 230,
@@ -36,10 +43,21 @@ export function scatter(width: number, { clouds, x, y, xLabel, yLabel }: Scatter
       Plot.axisY([...y.ticks], { text: y.ticks.map(y.format), tickSize: 0, tickPadding: 6, label: null }),
       Plot.text([xLabel], { frameAnchor: "bottom", dy: 34, fill: "var(--muted)" }),
       Plot.text([yLabel], { frameAnchor: "top-left", textAnchor: "start", dx: -46, dy: -24, fill: "var(--muted)" }),
+      Plot.link(whiskers, { x1: "x", x2: "x", y1: "from", y2: "to", stroke: "var(--faint)", strokeWidth: 1.5 }),
       ...clouds.flatMap(({ points, style, joined }) => [
         ...joined ? [Plot.line(points, { x: "x", y: "y", ...lineStyle(style) })] : [],
         Plot.dot(points, { x: "x", y: "y", ...dotStyle(style) }),
       ]),
+      Plot.text(labels, {
+        x: "x",
+        y: "y",
+        text: "text",
+        dy: -11,
+        fontWeight: 600,
+        stroke: "var(--card)",
+        strokeWidth: 3,
+        fill: "currentColor",
+      }),
     ],
   };
 }

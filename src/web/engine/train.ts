@@ -119,9 +119,8 @@ function uiOf(onEvent: (event: TrainEvent) => void): Ui {
         abandon() {},
       };
     },
-    // As the page keeps what a stage ends with, it keeps these too.
-    note: (note) => onEvent({ stage, progress: 1, note }),
-    warn: (note) => onEvent({ stage, progress: 1, note }),
+    note: (told) => onEvent({ stage, progress: 1, told }),
+    warn: (told) => onEvent({ stage, progress: 1, told }),
   };
 }
 

@@ -72,6 +72,7 @@ function take(told: readonly object[]): void {
   for (const event of told as readonly TrainEvent[]) {
     next = withTrainEvent(next, event, events++);
     now.value = event;
+    if (event.told) notes.value = [...notes.value, event.told];
     if (event.progress === 1 && event.note) notes.value = [...notes.value, `${event.stage}: ${event.note}`];
   }
   curves.value = next;

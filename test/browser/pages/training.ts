@@ -47,7 +47,7 @@ export default async function training(): Promise<Trained> {
     .then(() => "nothing", (error) => error.message);
   const { report } = await run;
   if (report) throw new Error("it wasn't stopped");
-  const notes = events.flatMap(({ note }) => note ?? []).filter((note) => /device/.test(note));
+  const notes = events.flatMap(({ told }) => told ?? []).filter((note) => /device/.test(note));
   const { resumable } = await training.state();
   return { opened, notes, eventsAfter: events.length - LOST_AT, resumable, second };
 }
