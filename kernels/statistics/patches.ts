@@ -10,8 +10,8 @@ export interface PatchRange {
   readonly rows: number;
   readonly firstChannel: number;
   readonly channels: number;
-  /** "column" adds a last column of ones for each position, which makes sums of the others; the default is "none". */
-  readonly ones?: "column" | "none";
+  /** So many further columns read 1 at each position, which makes sums of the others; the default is 0. */
+  readonly ones?: number;
 }
 
 /** Counts the output positions of a convolution, which are the rows of the whole matrix. */
@@ -21,13 +21,13 @@ export function patchCount(s: ConvShape): number {
 }
 
 /**
- * The bindings are x [batch, channels, h, w] and m [rows, channels of the range · KH · KW, + 1 with ones]. Rows past
+ * The bindings are x [batch, channels, h, w] and m [rows, channels of the range · KH · KW + ones]. Rows past
  * the last position are 0.
  */
-export function planPatches(s: ConvShape, { firstRow, rows, firstChannel, channels, ones = "none" }: PatchRange): Plan {
+export function planPatches(s: ConvShape, { firstRow, rows, firstChannel, channels, ones = 0 }: PatchRange): Plan {
   const [oh, ow] = convOutput(s);
   const taps = channels * s.kernel[0] * s.kernel[1];
-  const columns = ones === "column" ? taps + 1 : taps;
+  const columns = taps + ones;
   const grid = linearGrid(rows * columns, 64);
   return {
     program: patches,

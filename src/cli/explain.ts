@@ -8,6 +8,7 @@ import { type CostName, costNames, COSTS, type Target } from "../prune/budget/co
 import { CRITERIA, criterionNamed } from "../prune/criteria/criteria.ts";
 import { explain, type ExplainedGroup, type Explanation, type GroupCost } from "../prune/explain.ts";
 import type { PruneOptions } from "../prune/prune_model.ts";
+import { PLAIN_GRANULARITIES } from "../prune/structures/structures.ts";
 import type { PlainGranularity } from "../prune/structures/types.ts";
 import { readDeviceRecord } from "../report/devices/schema.ts";
 import { count, milliseconds, percent, short } from "../report/format.ts";
@@ -27,10 +28,10 @@ export interface ExplainCommandOptions {
   readonly seed?: number;
   readonly device?: string;
   readonly batch?: number;
+  /** Of a run's folder: its own stage, which says all of the above. */
+  readonly stage?: number;
+  readonly dataDir?: string;
 }
-
-/** Structures that need no further word. */
-const PLAIN: readonly PlainGranularity[] = ["layer", "filter", "channel", "column", "kernel", "weight"];
 
 /** Of multiply-adds where nothing is said. */
 const HALF: Target = { macs: 0.5 };
@@ -49,8 +50,8 @@ export function budgetOption(text: string): Target {
 }
 
 export function structureOption(text: string): PlainGranularity {
-  const found = PLAIN.find((kind) => kind === text);
-  if (!found) throw new InvalidArgumentError(`Expected one of ${PLAIN.join(", ")}`);
+  const found = PLAIN_GRANULARITIES.find((kind) => kind === text);
+  if (!found) throw new InvalidArgumentError(`Expected one of ${PLAIN_GRANULARITIES.join(", ")}`);
   return found;
 }
 
@@ -60,12 +61,32 @@ export function partOption(text: string): number {
   return value;
 }
 
+/** What says how an explained pruning goes. */
+const HOW = ["criterion", "structure", "budget", "rule", "protect", "exclude", "seed", "device", "batch"] as const;
+
 /** @throws UsageError for options that only say how an explained pruning goes, where nothing is to be explained */
 export function refuseWithoutExplain(options: ExplainCommandOptions): void {
   if (options.explain !== undefined) return;
-  const names = ["criterion", "structure", "budget", "rule", "protect", "exclude", "seed", "device", "batch"] as const;
-  const given = names.find((name) => options[name] !== undefined);
+  const given = [...HOW, "stage" as const].find((name) => options[name] !== undefined);
   if (given !== undefined) throw new UsageError(`--${given} says how --explain would prune: give --explain a name too`);
+}
+
+/** Why a stage of a run chose so. @throws UsageError for options that say how another pruning would go */
+export async function stageExplanationOf(
+  io: Io,
+  dir: string,
+  { explain: name, stage, dataDir, ...options }: ExplainCommandOptions,
+): Promise<Explanation> {
+  const given = HOW.find((how) => options[how] !== undefined);
+  if (given !== undefined) {
+    throw new UsageError(
+      `--${given} says how another pruning would go, and --stage takes that from the run: leave one out`,
+    );
+  }
+  const { explainRun } = await io.engine();
+  const ui = io.ui();
+  const { store, signal } = io;
+  return await explainRun({ dir, stage: stage!, name: name!, dataDir, store, signal, ui }).finally(ui.close);
 }
 
 /** @param params undefined for a network of the zoo, which has none: they are drawn by seed 1 */

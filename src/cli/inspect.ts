@@ -15,6 +15,7 @@ import {
   formatExplanation,
   partOption,
   refuseWithoutExplain,
+  stageExplanationOf,
   structureOption,
 } from "./explain.ts";
 import type { Io } from "./io.ts";
@@ -25,6 +26,9 @@ import { formatTable, wrapped } from "./table.ts";
 const LOST_NORMS =
   "It has no norms. Where the trained network had batch norms, they were folded away, and without them a pruned " +
   `network is hard to train: prune puts them back (norms in a recipe). ${HOW_TO_KEEP_NORMS}`;
+
+const OWN_STAGES =
+  "This is how the run's network would be pruned further; --stage <n> says why the run's own stage chose so";
 
 export function inspectCommand(io: Io): Command {
   return new Command("inspect")
@@ -50,19 +54,34 @@ export function inspectCommand(io: Io): Command {
     .option("--seed <n>", "with --explain: of the criterion random", wholeNumber(0))
     .option("--device <file>", "with --explain: tell also ms, by a device's record: runs/devices/pixel8.json")
     .option("--batch <n>", "with --explain and --device: images at once (default: 1)", wholeNumber(1))
+    .option(
+      "--stage <n>",
+      "with --explain, of a run's folder: why its own stage n chose so, by that stage's network, budget and data",
+      wholeNumber(0),
+    )
+    .option("--data-dir <dir>", "with --stage: where the run's data set lies")
     .option("--json", "print JSON instead of tables")
     .addHelpText("after", zooHelp(io.width))
     .action(async (model: string, { html, json, output, input: inputs, ...explaining }: InspectCommandOptions) => {
       refuseWithoutExplain(explaining);
+      if (explaining.explain !== undefined && html !== undefined) {
+        throw new UsageError("--html draws the network, --explain says of a part: give one of them");
+      }
+      if (explaining.stage !== undefined) {
+        if (output ?? inputs) {
+          throw new UsageError("--output and --input are the run's own: leave them out with --stage");
+        }
+        const explained = await stageExplanationOf(io, model.replace(/[/\\]+$/, ""), explaining);
+        return io.out(json ? JSON.stringify(explained, null, 2) : formatExplanation(explained, io.width));
+      }
+      if (explaining.dataDir !== undefined) throw new UsageError("--data-dir belongs to --stage: give one too");
       const network = await networkOf(model, io, { ...output && { output }, ...inputs && { inputs } });
       if (explaining.explain !== undefined) {
-        if (html !== undefined) {
-          throw new UsageError("--html draws the network, --explain says of a part: give one of them");
-        }
         const explained = await explanationOf(io, network, explaining);
         if (json) return io.out(JSON.stringify(explained, null, 2));
         const drawn = network.params ? [] : ["A network of the zoo has no weights: these are drawn by seed 1"];
-        return io.out([formatExplanation(explained, io.width), ...drawn].join("\n\n"));
+        const run = await io.store.size(`${model}/recipe.yaml`) === undefined ? [] : [OWN_STAGES];
+        return io.out([formatExplanation(explained, io.width), ...drawn, ...run].join("\n\n"));
       }
       const { graph } = network;
       const found = inspectNetwork(graph);
@@ -142,6 +161,16 @@ export function formatInspection(found: NetworkInspection, width: number): strin
   ];
   if (prunable.length > 0) {
     sections.push(`Can be pruned:\n${prunable.map((group) => formatGroup(group, width)).join("\n")}`);
+  }
+  for (const { kind, groups, why } of found.others) {
+    const lines = groups.map(({ name, size, layers }) =>
+      wrapped(`${count(size)} of ${name}: ${layers.join(", ")}`, width)
+    );
+    sections.push(
+      why === undefined
+        ? `Can be pruned by ${kind}:\n${lines.join("\n")}`
+        : `Can't be pruned by ${kind}:\n${wrapped(`every layer: ${why}`, width)}`,
+    );
   }
   for (const [kind, list] of Map.groupBy(refusalsOf(found), ({ kind }) => kind)) {
     const lines = list.map(({ layers, why }) => wrapped(`${layers.join(", ")}: ${why}`, width));

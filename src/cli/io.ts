@@ -5,7 +5,9 @@ import type { LatencyTable } from "../measure/latency/types.ts";
 import type { TuneMode } from "../measure/run_tuner.ts";
 import type { TuneModelsOptions, TuneReport } from "../measure/tune_models.ts";
 import type { NetworkOptions } from "../models/given.ts";
+import type { Explanation } from "../prune/explain.ts";
 import type { LayersAsked } from "../prune/sensitivity/pruned_layers.ts";
+import type { Diagnosis } from "../doctor/diagnose.ts";
 import type { Survey } from "../one_line/choose_recipe.ts";
 import type { DataRequest, Recipe } from "../recipe/schema.ts";
 import type { Check } from "../report/checks.ts";
@@ -72,11 +74,13 @@ export interface Engine {
   verifyRun(options: VerifyOptions): Promise<readonly Check[]>;
   evaluateNetwork(options: EvalOptions): Promise<Score>;
   surveyNetwork(options: NetworkSurveyOptions): Promise<Survey>;
+  explainRun(options: ExplainRunOptions): Promise<Explanation>;
   measureSensitivity(options: SensitivityOptions): Promise<SensitivityFile>;
   askKernel(options: Omit<AskKernelOptions, "plansFolder">): Promise<KernelAnswer>;
   tuneModels(options: Omit<TuneModelsOptions, "plansFolder">): Promise<TuneReport>;
   timeNetworks(options: Omit<TimeOptions, "runtime">): Promise<DeviceRecord>;
   measureTable(options: MeasureTableOptions): Promise<LatencyTable>;
+  diagnose(options: DiagnoseOptions): Promise<Diagnosis>;
 }
 
 export interface PruneOptions {
@@ -106,6 +110,17 @@ export interface VerifyOptions {
   readonly ui: Ui;
 }
 
+export interface ExplainRunOptions {
+  readonly dir: string;
+  readonly stage: number;
+  /** A layer, or one of its groups. */
+  readonly name: string;
+  readonly store: Store;
+  readonly dataDir?: string;
+  readonly signal: AbortSignal;
+  readonly ui: Ui;
+}
+
 export interface EvalOptions {
   readonly network: NetworkOptions;
   readonly data: { readonly name: string; readonly part: PartName | "all" | undefined };
@@ -118,7 +133,6 @@ export interface NetworkSurveyOptions {
   readonly network: NetworkOptions;
   readonly data: DataRequest;
   readonly dataDir?: string;
-  readonly labels: "use" | "ignore";
   readonly store: Store;
   readonly ui: Ui;
 }
@@ -135,6 +149,21 @@ export interface SensitivityOptions extends EvalOptions, LayersAsked {
   readonly tool: string;
   readonly commit: string;
   readonly command: string;
+}
+
+export interface DiagnoseOptions {
+  /** A run's folder, or a network's file. */
+  readonly target: string;
+  readonly batches?: readonly number[];
+  readonly seconds?: number;
+  readonly images?: number;
+  /** Of a file's network, or in place of the recipe's. */
+  readonly data?: string;
+  readonly part?: PartName | "all";
+  readonly dataDir?: string;
+  readonly store: Store;
+  readonly ui: Ui;
+  readonly signal: AbortSignal;
 }
 
 /** The reason of an abort by signal; `exitCode` is 128 + the signal's number. */

@@ -62,6 +62,8 @@ async function loadEngine(): Promise<Engine> {
     { measureTable, timeNetworks },
     { runSensitivity },
     { surveyNetwork },
+    { runDoctor },
+    { explainRun },
     { Gpu },
   ] = await Promise.all([
     import("../run/pipeline.ts"),
@@ -74,6 +76,8 @@ async function loadEngine(): Promise<Engine> {
     import("../report/devices/time_networks.ts"),
     import("../run/measure_sensitivity.ts"),
     import("../run/survey_network.ts"),
+    import("../run/doctor_run.ts"),
+    import("../run/explain_run.ts"),
     import("../gpu/gpu.ts"),
   ]);
   const debug = debugLevel();
@@ -92,6 +96,7 @@ async function loadEngine(): Promise<Engine> {
     evaluateNetwork: ({ data, dataDir, ...options }) =>
       evaluateNetwork({ ...options, open, loadPart: partLoader(data, dataDir) }),
     surveyNetwork: ({ dataDir, ...options }) => surveyNetwork({ ...options, open, loadData: dataLoader(dataDir) }),
+    explainRun: ({ dataDir, ...options }) => explainRun({ ...options, open, loadData: dataLoader(dataDir) }),
     measureSensitivity: ({ data, dataDir, ...options }) =>
       runSensitivity({
         ...options,
@@ -104,6 +109,13 @@ async function loadEngine(): Promise<Engine> {
       return timeNetworks({ ...options, open, runtime: { userAgent, cores, isolated: true } });
     },
     measureTable: (options) => measureTable({ ...options, open }),
+    diagnose: ({ part, dataDir, ...options }) =>
+      runDoctor({
+        ...options,
+        open,
+        loadData: dataLoader(dataDir),
+        loadPart: options.data === undefined ? undefined : partLoader({ name: options.data, part }, dataDir),
+      }),
     askKernel: (options) => askKernel({ ...options, open, plansFolder: plansFolder() }),
     tuneModels: (options) => tuneModels({ ...options, open, plansFolder: plansFolder() }),
   };

@@ -14,10 +14,7 @@ import type { ChosenRun } from "./run.ts";
 import type { TerminalUi } from "./ui.ts";
 
 /** What may be asked for without a recipe. */
-export interface OneLineOptions extends Omit<Asked, "labels" | "device"> {
-  /** False with --no-labels. */
-  readonly labels: boolean;
-}
+export type OneLineOptions = Omit<Asked, "labels" | "device">;
 
 const GROUP = "Without a recipe, prune net.onnx --data …:";
 
@@ -31,14 +28,12 @@ export function addOneLineOptions(command: Command): Command {
     .option("--method <method>", "prune, admm, oneshot or depth")
     .option("--criterion <name>", "what filters are scored by (see secateur criteria)")
     .option("--epochs <n>", "epochs of training after something has gone", wholeNumber(1))
-    .option("--exclude <layers>", "names of layers that stay as they are, and patterns: conv1,fc*", names)
-    .option("--no-labels", "look at no labels: oneshot, which trains nothing");
+    .option("--exclude <layers>", "names of layers that stay as they are, and patterns: conv1,fc*", names);
 }
 
 /** The first option that only a run without a recipe has. */
-export function oneLineOption({ labels, ...options }: OneLineOptions): string | undefined {
-  if (!labels) return "--no-labels";
-  const names: Readonly<Record<keyof typeof options, string>> = {
+export function oneLineOption(options: OneLineOptions): string | undefined {
+  const names: Readonly<Record<keyof OneLineOptions, string>> = {
     macs: "--macs",
     params: "--params",
     ms: "--ms",
@@ -66,23 +61,24 @@ export async function chooseRun(
     throw new UsageError(`prune ${file} needs --data: digits, mnist, folder:./images, cifar10:./dir …`);
   }
   const labels = options.labels ? "use" : "ignore";
-  const wish = wishOf({ ...options, labels });
+  // What doesn't go together is said before anything is read.
+  wishOf({ ...options, labels });
   await requireFile(io.store, file);
   const { seed, limit, output, input: inputs, weights, layout } = options;
   const also: Also = {
     recipe: defined({ seed, weights, layout }),
     model: defined({ output, inputs }),
-    data: defined({ limit }),
+    data: defined({ limit, labels: labels === "ignore" ? labels : undefined }),
   };
   const { surveyNetwork } = await io.engine();
   const survey = await surveyNetwork({
     network: { model: { name: file, output, inputs }, weights },
-    data: { name: options.data, validation: 0.15, limit },
+    data: { name: options.data, validation: 0.15, limit, labels },
     dataDir: options.dataDir,
-    labels,
     store: io.store,
     ui,
   });
+  const wish = wishOf({ ...options, labels: survey.known ? "use" : "ignore" });
   const { recipe, reasons } = chooseRecipe(survey, wish, also);
   const changed = applyOverrides(recipe, options.set ?? []) as typeof recipe;
   for (const reason of reasons) ui.note(reason);

@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly out?: string;
   readonly seed?: number;
   readonly limit?: number;
+  /** False with --no-labels. */
+  readonly labels: boolean;
   readonly set?: readonly string[];
   readonly resume?: string;
   /** False with --no-tune, which is another name of --tune none. */
@@ -56,6 +58,7 @@ export function addRunOptions(command: Command, recipe = RECIPE): Command {
     .option("--out <dir>", "folder of the run (default: the next free runs/<recipe>-<number>)")
     .option("--seed <n>", "seed of all randomness", wholeNumber(0))
     .option("--limit <n>", "training images used at most", wholeNumber(1))
+    .option("--no-labels", "take images of any folders without asking what they show: for stages that need no labels")
     .option("--set <path=value>", "change a value of the recipe: stages.1.keep=0.3 (repeatable)", collect)
     .option("--resume <dir>", "go on with an interrupted run")
     .addOption(

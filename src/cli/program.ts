@@ -5,6 +5,7 @@ import { blocksCommand } from "./blocks.ts";
 import { buildCommand } from "./build.ts";
 import { criteriaCommand } from "./criteria.ts";
 import { devicesCommand } from "./devices.ts";
+import { doctorCommand } from "./doctor.ts";
 import { evalCommand } from "./eval.ts";
 import { inspectCommand } from "./inspect.ts";
 import { type Io, StopSignal } from "./io.ts";
@@ -63,6 +64,7 @@ function createProgram(args: readonly string[], io: Io): Command {
     methodsCommand(io),
     inspectCommand(io),
     blocksCommand(io),
+    doctorCommand(io),
     sensitivityCommand(io, line),
     kernelCommand(io),
     tuneCommand(io),

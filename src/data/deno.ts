@@ -14,14 +14,20 @@ import {
   type NamedBytes,
 } from "./mnist.ts";
 import type { PartName } from "./images/arrange.ts";
+import { decodeImage } from "./images/decode.ts";
+import { areUnlabelled, readUnlabelled, shapeOfFirst } from "./images/unlabelled.ts";
+import { openFiles } from "./files_deno.ts";
 import { adaptInput, type InputOptions } from "./input.ts";
 import { parseSource, sourceKinds } from "./source.ts";
 import { readSource, sourceNormalization, type SourceOptions, sourceSplits } from "./sources_deno.ts";
 import type { Dataset, SplitOptions, Splits } from "./types.ts";
+import { LEAST_UNLABELLED, unlabelledSplits, wantedUnlabelled } from "./unlabelled_splits.ts";
 
 export type { Progress } from "./download_deno.ts";
 
 export interface LoadOptions extends SplitOptions, InputOptions {
+  /** "ignore" takes images of any folders, or a data set's, as if nobody had said what they show. Default: labels that there are. */
+  readonly labels?: "use" | "ignore";
   /** Folder that holds the data set's files, or a subfolder named after it that does. */
   readonly dataDir?: string;
   /** Where downloads are kept; default cacheDir(). */
@@ -52,10 +58,7 @@ export const datasetNames: readonly string[] = [
  * into it. Throws UserError: unknown name, files missing, damaged or unreachable, or not what `options` expect.
  */
 export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Splits> {
-  const source = parseSource(name);
-  const splits = source
-    ? sourceSplits(source, await readSource(source, imageOptions(options)), options)
-    : await namedSplits(name, options);
+  const splits = await splitsOf(name, options);
   const { size, sizeFrom = "given" } = options;
   if (size !== undefined && (splits.shape[1] !== size || splits.shape[2] !== size)) {
     throw new UserError(
@@ -93,6 +96,34 @@ export async function loadPart(
     throw new UserError(`data set "${name}" has parts of its own, expected one of train, validation, test`);
   }
   return { part: chosen, data: (await loadDataset(name, options))[chosen] };
+}
+
+async function splitsOf(name: string, options: LoadOptions): Promise<Splits> {
+  const source = parseSource(name);
+  const unlabelled = source?.kind === "folder" ? await unlabelledFolder(source.path, options) : undefined;
+  if (unlabelled) return unlabelledSplits(unlabelled, options);
+  const splits = source
+    ? sourceSplits(source, await readSource(source, imageOptions(options)), options)
+    : await namedSplits(name, options);
+  return options.labels === "ignore" ? { ...splits, labels: "absent" } : splits;
+}
+
+/** Undefined where the images lie in folders, which say what they show, unless that is to be ignored. */
+async function unlabelledFolder(path: string, options: LoadOptions): Promise<Dataset | undefined> {
+  const files = await openFiles(path);
+  if (options.labels !== "ignore" && !await areUnlabelled(files)) return undefined;
+  const [found, height, width] = await shapeOfFirst(files, decodeImage);
+  const { channels = found, size, onNote, onImages } = options;
+  const { data, notes } = await readUnlabelled(files, {
+    shape: [channels, size ?? height, size ?? width],
+    most: wantedUnlabelled(options),
+    least: LEAST_UNLABELLED,
+    decode: decodeImage,
+    onImages,
+  });
+  for (const note of notes) onNote?.(note);
+  onNote?.(`${path}: ${data.count} images without labels`);
+  return { ...data, name: path };
 }
 
 function imageOptions(options: LoadOptions): SourceOptions {

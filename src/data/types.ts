@@ -53,6 +53,11 @@ export interface Splits {
   readonly validation: Split;
   /** To report of. */
   readonly test: Split;
+  /**
+   * "absent" where nobody says what the images show: the parts' labels are 0 and tell nothing, and validation and test are the same
+   * images, which nothing is fitted to. Default: there are labels.
+   */
+  readonly labels?: "absent";
 }
 
 /** How published data are parted. */

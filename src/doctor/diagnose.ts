@@ -2,7 +2,15 @@
 import type { StepTime, Timeline } from "../measure/timelines.ts";
 import { type NextToPrune, nextToPrune } from "./next_to_prune.ts";
 import { type SpeedupGap, speedupGap, sumOf } from "./speedup_gap.ts";
-import { type Bound, type StepBound, stepBound, type StepParts, stepParts, stepsByName } from "./step_time.ts";
+import {
+  type Bound,
+  boundOfWork,
+  type StepBound,
+  stepBound,
+  type StepParts,
+  stepParts,
+  stepsByName,
+} from "./step_time.ts";
 import type { BatchTimes, Checkup, StayedGroups } from "./types.ts";
 import { type WidthFinding, widthFinding } from "./width_steps.ts";
 
@@ -88,10 +96,10 @@ function diagnoseNetwork(
   const stepsMs = sumOf(timeline);
   const amounts = new Map<Bound, number>();
   const add = (by: Bound, ms: number) => amounts.set(by, (amounts.get(by) ?? 0) + ms);
-  for (const { step, parts } of steps) {
+  for (const { parts, ...found } of steps) {
     add("launches", parts.launches);
     add("threads", parts.idle);
-    add(stepBound(step, { launches: 0, idle: 0, work: parts.work }, batch, roof).by, parts.work);
+    add(boundOfWork(found), parts.work);
   }
   const [by, ms] = [...amounts].reduce((a, b) => b[1] > a[1] ? b : a, ["unknown", 0]);
   return {

@@ -1,5 +1,6 @@
 /** Says where pruning on would save most time for what it costs in accuracy. It is pure. */
 import type { Losses, WidthTimes } from "./types.ts";
+import { isLess } from "./width_steps.ts";
 
 /** Groups of one layer that could go. */
 export interface NextToPrune {
@@ -21,7 +22,7 @@ export interface NextToPrune {
  *
  *     savedMs / (100 · max(lost, 1 / images))
  *
- * for one image more or less can't be told from none. Only what saves any time is listed, the highest first, one width
+ * for one image more or less can't be told from none. Only what saves time beyond chance is listed, the highest first, one width
  * for each layer.
  */
 export function nextToPrune(widths: readonly WidthTimes[], { images, accuracy, layers }: Losses): NextToPrune[] {
@@ -30,8 +31,8 @@ export function nextToPrune(widths: readonly WidthTimes[], { images, accuracy, l
     const now = times.find((time) => time.groups === groups);
     const found = (points.get(name) ?? []).flatMap((point): NextToPrune[] => {
       const time = times.find((time) => time.groups === point.keep);
-      const savedMs = now && time ? now.medianMs - time.medianMs : 0;
-      if (point.keep >= groups || savedMs <= 0) return [];
+      if (!now || !time || point.keep >= groups || !isLess(time, now)) return [];
+      const savedMs = now.medianMs - time.medianMs;
       const lost = accuracy - point.accuracy;
       const msPerPoint = savedMs / (100 * Math.max(lost, 1 / images));
       return [{ name, layers, batch, from: groups, to: point.keep, savedMs, lost, msPerPoint }];

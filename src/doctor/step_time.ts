@@ -29,7 +29,7 @@ export interface FullStep {
 /** "unknown": the work is far below both roofs, or there are none. */
 export type Bound = "launches" | "threads" | "arithmetic" | "memory" | "unknown";
 
-/** Work that reaches less than this share of its roof isn't held back by it. */
+/** What reaches less than this share of its roof isn't held back by it. */
 const NEAR_ROOF = 0.1;
 
 /**
@@ -60,7 +60,7 @@ export interface StepBound {
   readonly by: Bound;
   /** The part of the step's time that launches, or the idle device, or else the work take: the largest of the three. */
   readonly ofTime: number;
-  /** Of the work, where there are roofs: the share of the roof that it is under, and which. */
+  /** Of what launches leave, where there are roofs: the share of the roof that it is under, and which. */
   readonly roof?: { readonly by: "arithmetic" | "memory"; readonly share: number };
 }
 
@@ -68,13 +68,17 @@ export interface StepBound {
 export function stepBound(step: StepTime, parts: StepParts, batch: number, roof: Roof | undefined): StepBound {
   const { launches, idle, work } = parts;
   const under = roof && bound(2 * step.macs * batch, step.bytes, roof);
-  const told = under && work > 0 ? { roof: { by: under.by, share: Math.min(1, under.ms / work) } } : {};
+  const told = under && idle + work > 0 ? { roof: { by: under.by, share: Math.min(1, under.ms / (idle + work)) } } : {};
   const most = Math.max(launches, idle, work);
   const ofTime = step.medianMs > 0 ? most / step.medianMs : 0;
   if (launches === most) return { by: "launches", ofTime, ...told };
   if (idle === most) return { by: "threads", ofTime, ...told };
-  const near = told.roof && told.roof.share >= NEAR_ROOF;
-  return { by: near ? told.roof.by : "unknown", ofTime, ...told };
+  return { by: boundOfWork(told), ofTime, ...told };
+}
+
+/** What holds the work of a step back: its roof, if that is near. */
+export function boundOfWork({ roof }: Pick<StepBound, "roof">): "arithmetic" | "memory" | "unknown" {
+  return roof && roof.share >= NEAR_ROOF ? roof.by : "unknown";
 }
 
 /** The steps of a timeline by name. */

@@ -4,6 +4,7 @@
  */
 import type { Roof } from "../measure/session/types.ts";
 import type { Timeline } from "../measure/timelines.ts";
+import type { StayReason } from "../prune/explain.ts";
 
 export interface Checkup {
   /** It was measured on this adapter. */
@@ -26,6 +27,8 @@ export interface Checkup {
   readonly noLosses?: string;
   /** Layers, or coupled layers, and why their groups are still there. */
   readonly stayed: readonly StayedGroups[];
+  /** Why nothing can be told of what pruning on would take. */
+  readonly noNext?: string;
 }
 
 /** These are the times at one batch size, all measured in turns. */
@@ -71,23 +74,37 @@ export interface Losses {
 
 /** Groups of one layer, or of layers that are coupled, that are still there. */
 export interface StayedGroups {
+  /** It is the first layer's name. */
   readonly name: string;
+  /** All layers whose filters these are. */
   readonly layers: readonly string[];
   /** So many there were before pruning, where that is known. */
   readonly before?: number;
   /** So many there are now. */
   readonly now: number;
-  /** Reasons, each with how many groups it holds for. */
-  readonly reasons: readonly StayReason[];
+  /** What the run's recipe asked of them, in a clause. */
+  readonly asked?: string;
+  /** Why none of them can go: an operator, or what they are tied to. */
+  readonly blocked?: string;
+  /** Where they could go: what would become of them if the network were pruned on. */
+  readonly next?: NextPruning;
 }
 
-/** "blocked": an operator. "excluded": the constraints leave the layer out. "protected": kept in any case. "asked": a fraction that
- * the recipe names. "dear": it didn't fit into what the budget left over. "worth": its score against the threshold. */
-export type StayKind = "blocked" | "excluded" | "protected" | "asked" | "dear" | "worth" | "within";
-
-export interface StayReason {
-  readonly kind: StayKind;
-  readonly groups: number;
-  /** It says so in a clause. */
-  readonly why: string;
+/** What pruning on, to `target` of its cost by `criterion`, would take of a layer, and why it would leave the others. */
+export interface NextPruning {
+  /** It is such as "half of its multiply-adds". */
+  readonly target: string;
+  readonly criterion: string;
+  readonly rule: string;
+  /** So many groups would go. */
+  readonly go: number;
+  /** The highest worth that goes; it is missing where nothing has to. */
+  readonly threshold?: number;
+  /** Of those that stay. */
+  readonly reasons: readonly {
+    readonly reason: StayReason;
+    readonly groups: number;
+    /** The lowest worth among them. */
+    readonly lowest?: number;
+  }[];
 }

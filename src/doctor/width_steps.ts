@@ -16,28 +16,31 @@ export interface WidthFinding {
   readonly step?: { readonly groups: number; readonly changeMs: number };
 }
 
-/** Times nearer than this part of each other are alike, whatever their spread. */
+/** Times nearer than this part of each other are the same, if they scatter little. */
 const ALIKE = 0.03;
+/** Times that scatter by more than this part can't be called the same. */
+const SCATTER = 0.1;
 /** Medians are apart where they differ by more than so many of both deviations. */
 const DEVIATIONS = 3;
 /** A step saves at least so many times the part of the time that its groups are of the layer. */
 const STEEP = 2;
 
 /**
- * Two times count as alike where |a − b| ≤ max(3 % of a, 3·(MAD_a + MAD_b)). Of the widths above the present one,
- * `faster` is the widest whose time is less and not alike, and `free` the widest whose time is less or alike. Of those
- * below, `step` is the one that saves most for each group, among those whose time is less and not alike and that save
- * (1 − t/t_now) ≥ 2·(1 − groups/groups_now).
+ * Two times count as apart where |a − b| > max(3 % of b, 3·(MAD_a + MAD_b)), and as the same where |a − b| ≤ 3 % of b and
+ * 3·(MAD_a + MAD_b) ≤ 10 % of b: where times scatter more, neither can be told. Of the widths above the present one,
+ * `faster` is the widest whose time is less and apart, and `free` the widest whose time is the same, or less and apart.
+ * Of those below, `step` is the one that saves most for each group, among those whose time is less and apart and that
+ * save (1 − t/t_now) ≥ 2·(1 − groups/groups_now).
  */
 export function widthFinding({ name, layers, batch, groups, times }: WidthTimes): WidthFinding | undefined {
   const now = times.find((time) => time.groups === groups);
   if (!now) return undefined;
   const change = ({ groups, medianMs }: WidthTime) => ({ groups, changeMs: medianMs - now.medianMs });
   const wider = times.filter((time) => time.groups > groups);
-  const faster = wider.findLast((time) => time.medianMs < now.medianMs && !alike(time, now));
-  const free = wider.findLast((time) => time.medianMs <= now.medianMs || alike(time, now));
+  const faster = wider.findLast((time) => isLess(time, now));
+  const free = wider.findLast((time) => isLess(time, now) || isSame(time, now));
   const steep = times.filter((time) =>
-    time.groups < groups && time.medianMs < now.medianMs && !alike(time, now) &&
+    time.groups < groups && isLess(time, now) &&
     1 - time.medianMs / now.medianMs >= STEEP * (1 - time.groups / groups)
   );
   const perGroup = (time: WidthTime) => (now.medianMs - time.medianMs) / (groups - time.groups);
@@ -58,7 +61,20 @@ export function widthFinding({ name, layers, batch, groups, times }: WidthTimes)
   };
 }
 
-function alike(a: WidthTime, b: WidthTime): boolean {
-  const most = Math.max(ALIKE * b.medianMs, DEVIATIONS * (a.madMs + b.madMs));
-  return Math.abs(a.medianMs - b.medianMs) <= most;
+/** Whether a time is less, beyond chance. */
+export function isLess(a: WidthTime, b: WidthTime): boolean {
+  return b.medianMs - a.medianMs > Math.max(ALIKE * b.medianMs, scatter(a, b));
+}
+
+function isSame(a: WidthTime, b: WidthTime): boolean {
+  return Math.abs(a.medianMs - b.medianMs) <= ALIKE * b.medianMs && isTold(a, b);
+}
+
+/** Whether two times scatter little enough to be called the same. */
+export function isTold(a: WidthTime, b: WidthTime): boolean {
+  return scatter(a, b) <= SCATTER * b.medianMs;
+}
+
+function scatter(a: WidthTime, b: WidthTime): number {
+  return DEVIATIONS * (a.madMs + b.madMs);
 }

@@ -5,9 +5,9 @@
  * @module
  */
 export { UserError } from "../errors.ts";
-export { type CoupledGroup, inspect, type InspectedNode, type Inspection } from "../prune/inspect.ts";
+export { type CoupledGroup, inspect, type InspectedNode, type Inspection, type OtherGroups } from "../prune/inspect.ts";
 export { type BudgetSettings, prune, type Pruned, type PruneOptions } from "../prune/prune_model.ts";
-export { explain, type ExplainedGroup, type Explanation, type GroupCost } from "../prune/explain.ts";
+export { explain, type ExplainedGroup, type Explanation, type GroupCost, type StayReason } from "../prune/explain.ts";
 export { CRITERIA } from "../prune/criteria/criteria.ts";
 export type { Criterion, Evidence, EvidenceKind } from "../prune/criteria/types.ts";
 export type { Normalise } from "../prune/criteria/normalise.ts";

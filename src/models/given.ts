@@ -131,6 +131,40 @@ export function startModel(
   return channelsFirst({ graph: own, params: loadWeights(own, given.weights, given.file!) }).model;
 }
 
+/**
+ * Images without labels as data of as many classes as the network has outputs, called as the network's files call them: nobody looks
+ * at a class.
+ *
+ * @throws UserError where nothing tells how many outputs it has
+ */
+export function withOutputsOf(given: Given, { model: { name, ...options } }: NetworkOptions, data: Splits): Splits {
+  const classes = given.model ? outputsOf(given.model.graph) : options.classes ?? zooOutputs(given, name, data);
+  if (classes === undefined) {
+    throw new UserError(
+      `model "${name}": images without labels don't tell how many outputs it has, and its weights don't say it: give ` +
+        "model.classes",
+    );
+  }
+  const { metadata: { classes: names } } = given;
+  const known = { classes, classNames: names?.length === classes ? names : undefined };
+  const [train, validation, test] = [data.train, data.validation, data.test].map((part) => ({ ...part, ...known }));
+  return { ...data, ...known, train, validation, test };
+}
+
+function outputsOf(graph: Graph): number {
+  const [, ...rest] = inferShapes(graph).get(graph.outputs[0])!;
+  // Whatever else it is, `startModel` says what was expected.
+  return rest.length === 1 ? rest[0] as number : 1;
+}
+
+/** By the weights of the zoo's network: as many rows as its last layer has. */
+function zooOutputs({ weights }: Given, name: string, { shape: [inChannels, size] }: Splits): number | undefined {
+  const sized = modelOptions(name).includes("size") ? { size } : {};
+  const { nodes, outputs: [output] } = createModel(name, { classes: 2, inChannels, ...sized });
+  const last = nodes.find((node) => node.outputs[0] === output)!;
+  return weights?.get(last.inputs[1])?.shape[0];
+}
+
 /** What a network's files shall say of its input and its outputs. */
 export function metadataOf({ train: { normalization: { mean, std } }, shape, classNames }: Splits): ModelMetadata {
   const [, height, width] = shape;

@@ -74,7 +74,7 @@ export function wishOf({ macs, params, ms, drop, method: named, ...asked }: Aske
   }
   const { labels, refuses } = METHODS[method];
   if (labels && asked.labels === "ignore") {
-    throw new UsageError(`--method ${method} trains by labels, and --no-labels looks at none: choose --method oneshot`);
+    throw new UsageError(`--method ${method} trains by labels, and there are none to look at: choose --method oneshot`);
   }
   for (const option of refuses) {
     const value = option === "drop" ? drop : asked[option as keyof typeof asked];

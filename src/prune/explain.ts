@@ -6,11 +6,11 @@ import { type Budget, leastKept } from "./budget/budget.ts";
 import { type CostName, costNames, COSTS, type Target } from "./budget/costs/costs.ts";
 import { perCost } from "./budget/per_cost.ts";
 import { pricing } from "./budget/price.ts";
-import { type PruneRequest, solve } from "./budget/settle.ts";
+import { type PruneRequest, type Solution, solve } from "./budget/settle.ts";
 import { dependencyGraph } from "./groups/dependency_graph.ts";
 import { chooseAll, type ScoredChoice } from "./methods/one_shot.ts";
 import { type PruneOptions, pruneRequest } from "./prune_model.ts";
-import { constraintsOf, refusedLayers } from "./structures/constraints.ts";
+import { constraintsOf, layersOf, refusedLayers } from "./structures/constraints.ts";
 import { isFixed, rankGroups } from "./structures/selection.ts";
 import type { Constraint, Granularity } from "./structures/types.ts";
 
@@ -28,9 +28,18 @@ export interface ExplainedGroup {
   readonly place?: number;
   /** Whether it is left. */
   readonly stays: boolean;
+  /** What sort of reason it has. */
+  readonly reason: StayReason;
   /** The reason, in one sentence. */
   readonly why: string;
 }
+
+/**
+ * "rule": of so many in a row so many stay. "keep": the layer keeps so many. "protected": so many stay in any case. "saves nothing":
+ * without it the network costs as much. "within": nothing has to go. "worth": it is set against the budget's threshold. "swapped": a
+ * dearer or cheaper one has taken its place. "dear": the budget had too little left for it.
+ */
+export type StayReason = "rule" | "keep" | "protected" | "saves nothing" | "within" | "worth" | "swapped" | "dear";
 
 /** What the compact network loses by one group, all others being there. */
 export interface GroupCost {
@@ -86,27 +95,54 @@ export interface Explanation {
  * @throws UserError for a name that there isn't, naming those that there are, and as `prune` does
  */
 export function explain(model: Model, name: string, options: PruneOptions = {}): Explanation {
-  const request = pruneRequest(options);
-  const solved = solve({ model, dense: model.graph }, request);
-  const { choices } = chooseAll(model, new Map(), solved.constraints, request);
+  return explainRequest(model, name, pruneRequest(options));
+}
+
+/** The same of a request that is settled already, such as a recipe's stage makes. @throws UserError as `explain` does */
+export function explainRequest(model: Model, name: string, request: PruneRequest): Explanation {
+  const solved = pruned(model, request);
   const { of, layer, index } = resolved(model.graph, solved.constraints, name);
-  if (of === undefined) return untouched(model.graph, layer!, request);
-  const choice = choices.find(({ constraint }) => constraint === solved.constraints[of])!;
-  const { budget } = solved;
-  const least = request.budget ? leastKept(solved.constraints, request.budget)[of] : choice.constraint.minKeep;
-  const explained = rankingOf(choice, { c: of, least, budget, request });
-  const { constraint } = choice;
+  if (of === undefined) return untouched(model.graph, layer!, solved.request);
+  const whole = explained(model.graph, solved, of);
+  if (index === undefined) return whole;
+  const cost = costOf(model.graph, solved.constraints[of], index, solved.request);
+  return { ...whole, ranking: whole.ranking.filter(({ group }) => group === index), cost };
+}
+
+/**
+ * The same for every constraint, the network being pruned once.
+ * @throws UserError as `prune` does
+ */
+export function explainAll(model: Model, options: PruneOptions = {}): Explanation[] {
+  const solved = pruned(model, pruneRequest(options));
+  return solved.constraints.map((_, of) => explained(model.graph, solved, of));
+}
+
+interface Solved extends Solution {
+  readonly request: PruneRequest;
+  readonly choices: readonly ScoredChoice[];
+}
+
+function pruned(model: Model, request: PruneRequest): Solved {
+  const solution = solve({ model, dense: model.graph }, request);
+  const { choices } = chooseAll(model, new Map(), solution.constraints, request);
+  return { ...solution, request, choices };
+}
+
+function explained(graph: Graph, { constraints, budget, request, choices }: Solved, of: number): Explanation {
+  const constraint = constraints[of];
+  const choice = choices.find((choice) => choice.constraint === constraint)!;
+  const least = request.budget ? leastKept(constraints, request.budget)[of] : constraint.minKeep;
   return {
     name: constraint.name,
     kind: constraint.kind,
-    layers: layersOf(model.graph, constraint),
+    layers: layersOf(graph, constraint),
     groups: constraint.groups,
     keep: choice.kept.length,
     least,
     criterion: request.criterion.name,
     ...budget && { budget: cutOf(budget, request) },
-    ranking: index === undefined ? explained : explained.filter(({ group }) => group === index),
-    ...index !== undefined && { cost: costOf(model.graph, constraint, index, request) },
+    ranking: rankingOf(choice, { c: of, least, budget, request }),
   };
 }
 
@@ -141,12 +177,6 @@ function resolved(graph: Graph, constraints: readonly Constraint[], name: string
     throw new UserError(`explain: "${before}" has the groups 0 to ${groups - 1}, got ${digits}`);
   }
   return { ...part, index: Number(digits) };
-}
-
-function layersOf(graph: Graph, { members }: Constraint): string[] {
-  const weights = new Set(members.filter(({ role }) => role === "weight").map(({ param }) => param));
-  return [...dependencyGraph(graph).layers.values()].filter(({ weight }) => weights.has(weight))
-    .map(({ node }) => node.name);
 }
 
 /** A layer that no constraint is on. */
@@ -191,7 +221,7 @@ function rankingOf({ constraint, scores, kept }: ScoredChoice, ranked: Ranked): 
       rank: rank + 1,
       ...place !== undefined && { worth: ranked.budget!.order[place].worth, place: place + 1 },
       stays,
-      why: reasonOf({ constraint, rank, place, stays }, ranked),
+      ...reasonOf({ constraint, rank, place, stays }, ranked),
     };
   });
 }
@@ -203,31 +233,39 @@ interface Standing {
   readonly stays: boolean;
 }
 
-function reasonOf({ constraint, rank, place, stays }: Standing, { least, budget, request }: Ranked): string {
+type Reason = Pick<ExplainedGroup, "reason" | "why">;
+
+function reasonOf({ constraint, rank, place, stays }: Standing, { least, budget, request }: Ranked): Reason {
   const { rule, groups, keep } = constraint;
+  const because = (reason: StayReason, why: string): Reason => ({ reason, why });
   if (isFixed(rule)) {
-    return stays
-      ? `it is among the ${rule.n} highest of its ${rule.m}`
-      : `${rule.n} others of its ${rule.m} score higher`;
+    const highest = `it is among the ${rule.n} highest of its ${rule.m}`;
+    return because("rule", stays ? highest : `${rule.n} others of its ${rule.m} score higher`);
   }
   if (!budget) {
-    return stays
-      ? `it is among the ${keep} of ${groups} that stay`
-      : `${keep} of ${groups} stay, and they score higher`;
+    const by = request.budget?.curves ? " by what the network loses by each layer" : "";
+    const among = `it is among the ${keep} of ${groups} that stay${by}`;
+    return because("keep", stays ? among : `${keep} of ${groups} stay${by}, and they score higher`);
   }
-  if (rank < least) return `it is protected: the layer keeps ${least} of ${groups} in any case`;
-  if (place === undefined) return `without it the network would have as much ${askedCosts(budget)}`;
+  if (rank < least) return because("protected", `it is protected: the layer keeps ${least} of ${groups} in any case`);
+  if (place === undefined) {
+    return because("saves nothing", `without it the network would have as much ${askedCosts(budget)}`);
+  }
   const { rule: order = perCost } = request.budget!;
   const threshold = budget.order[Math.max(0, budget.cut - 1)].worth;
   const against = `its worth by ${order.name} is ${place < budget.cut ? "not above" : "not below"} the threshold of ${
     threshold.toPrecision(4)
   }`;
-  if (budget.cut === 0) return "the whole network is within the budget";
-  if (stays && place < budget.cut) return `${against}, but it fits into what dearer groups have left over by going`;
-  if (!stays && place >= budget.cut) return `${against}, but it goes in place of a dearer group that stays`;
+  if (budget.cut === 0) return because("within", "the whole network is within the budget");
+  if (stays && place < budget.cut) {
+    return because("swapped", `${against}, but it fits into what dearer groups have left over by going`);
+  }
+  if (!stays && place >= budget.cut) {
+    return because("swapped", `${against}, but it goes in place of a dearer group that stays`);
+  }
   return stays || rank > keep || budget.shortfall === undefined
-    ? against
-    : `${against}, and it is too dear for what the budget leaves over`;
+    ? because("worth", against)
+    : because("dear", `${against}, and it is too dear for what the budget leaves over`);
 }
 
 function askedCosts({ requested }: Budget): string {

@@ -5,7 +5,7 @@ import { inferShapes } from "../graph/infer.ts";
 import { hasFilterRows } from "../graph/roles.ts";
 import type { Graph, OpName, Shape } from "../graph/types.ts";
 import { dependencyGraph } from "./groups/dependency_graph.ts";
-import { refusedLayers } from "./structures/constraints.ts";
+import { coupledConstraints, layersOf, prunableLayers, refusedLayers } from "./structures/constraints.ts";
 import { coupledClasses } from "./groups/coupling.ts";
 import { entriesPerGroup } from "./groups/rows.ts";
 import type { PlainGranularity } from "./structures/types.ts";
@@ -62,9 +62,23 @@ export interface Inspection {
   readonly nodes: readonly InspectedNode[];
   /** What can only go together, layer by layer. */
   readonly groups: readonly CoupledGroup[];
+  /** What can go as a whole, or of attention: branches, and dimensions of heads. */
+  readonly others: readonly OtherGroups[];
+}
+
+/** Groups of a kind that few networks have. */
+export interface OtherGroups {
+  /** What a group is. */
+  readonly kind: PlainGranularity;
+  /** By name, how many each has, and the layers whose weights they are. */
+  readonly groups: readonly { readonly name: string; readonly size: number; readonly layers: readonly string[] }[];
+  /** Why there are none; undefined where there are. */
+  readonly why?: string;
 }
 
 const KINDS: readonly PlainGranularity[] = ["filter", "channel", "column", "kernel", "weight"];
+/** Layer by layer there is nothing to tell of them: a network has some, or hasn't. */
+const OTHERS: readonly PlainGranularity[] = ["layer", "qk", "v"];
 
 /** Layers that can't be given groups of a kind, all for the same reason. */
 export interface Refusal {
@@ -134,5 +148,20 @@ export function inspect(graph: Graph): Inspection {
     bytes: cost.bytes,
     nodes,
     groups,
+    others: OTHERS.map((kind) => otherGroups(graph, kind)),
   };
+}
+
+function otherGroups(graph: Graph, kind: PlainGranularity): OtherGroups {
+  const structure = { granularity: kind };
+  if (prunableLayers(graph, structure).length === 0) {
+    const reasons = new Set(refusedLayers(graph, structure).values());
+    return { kind, groups: [], why: reasons.size > 0 ? [...reasons].join("; ") : "it has no layers" };
+  }
+  const groups = coupledConstraints(graph, { ...structure, keep: 1 }).map((constraint) => ({
+    name: constraint.name,
+    size: constraint.groups,
+    layers: layersOf(graph, constraint),
+  }));
+  return { kind, groups };
 }

@@ -13,6 +13,8 @@ export interface RecipeChanges {
   readonly set?: readonly string[];
   readonly seed?: number;
   readonly limit?: number;
+  /** False ignores what the data's folders say of the images. */
+  readonly labels?: boolean;
   /** Name of the data: digits, folder:./images, … */
   readonly data?: string;
   /** A model's file, or a network of the zoo, without options. */
@@ -67,6 +69,7 @@ export function changedRecipe(given: unknown, where: string, changes: RecipeChan
   const settings = [...(changes.set ?? [])];
   if (changes.seed !== undefined) settings.push(`seed=${changes.seed}`);
   if (changes.limit !== undefined) settings.push(`data.limit=${changes.limit}`);
+  if (changes.labels === false) settings.push("data.labels=ignore");
   if (changes.model !== undefined) settings.push(`model={ name: ${JSON.stringify(changes.model)} }`);
   if (changes.output !== undefined) settings.push(`model.output=${JSON.stringify(changes.output)}`);
   if (changes.input !== undefined) settings.push(`model.inputs=${JSON.stringify(changes.input)}`);

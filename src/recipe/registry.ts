@@ -4,6 +4,7 @@ import { DEPTH_CONTROL_NAMES } from "../depth/depth_controls.ts";
 import { CRITERIA } from "../prune/criteria/criteria.ts";
 import { NORMALISATIONS, type Normalise } from "../prune/criteria/normalise.ts";
 import type { ConstraintOptions } from "../prune/structures/constraints.ts";
+import { PLAIN_GRANULARITIES } from "../prune/structures/structures.ts";
 import {
   byKind,
   count,
@@ -74,6 +75,8 @@ const purify = record({
   kind: v.literal("purify"),
   /** Rise of the validation loss that is accepted. */
   tolerance: v.optional(nonNegative(), 0.01),
+  /** What a group is that may go; default filter, channel and column. */
+  kinds: v.optional(distinct(word(...PLAIN_GRANULARITIES))),
   retrain: v.optional(retrain),
 });
 

@@ -35,6 +35,8 @@ const data = record({
   validation: v.optional(inside(), 0.15),
   /** Training images used at most; validation and test shrink in proportion. */
   limit: v.optional(count(1)),
+  /** Whether to look at what the folders say the images show; default: where they say it. */
+  labels: v.optional(word("use", "ignore")),
   /** Images of a training epoch, drawn anew for each; default: all. */
   perEpoch: v.optional(count(1)),
   augment: v.optional(record({

@@ -1,9 +1,13 @@
+import type { Diagnosis } from "../doctor/diagnose.ts";
+
 /** What a report page shows beyond `report.json`. */
 export interface Detail {
   readonly recipeYaml: string;
   readonly layers: readonly Layer[];
   readonly curves: readonly CurvePoint[];
   readonly residuals: readonly ResidualPoint[];
+  /** What was measured of the network on the run's device; absent where the run measured nothing, or not long enough. */
+  readonly diagnosis?: Diagnosis;
   /** Name of a program or package -> its version. */
   readonly versions: Readonly<Record<string, string>>;
 }

@@ -1,6 +1,7 @@
 /** The page of a run: one file without scripts, fonts or links, that opens with no network. */
 import { accuracyOf, agreementWords, headline, isSoftware, largestBatch, NO_LABELS } from "./build.ts";
 import type { Detail } from "./detail.ts";
+import { diagnosisSection } from "./diagnosis/section.ts";
 import { figures } from "./figures.ts";
 import { count, milliseconds, percent, plain, points, times } from "./format.ts";
 import { intervalWords } from "./interval.ts";
@@ -36,7 +37,7 @@ ${figures(report, detail)}</div>
 <h2>${report.final.accuracy ? "Accuracy" : "Agreement"} and size</h2>
 ${summaryTable(report)}${classesTable(report)}${blocksTable(report)}${layersTable(detail)}${budgetTable(report)}
 ${speed(report)}
-<h2>Proof</h2>
+${detail.diagnosis ? diagnosisSection(detail.diagnosis) : ""}<h2>Proof</h2>
 ${proofTables(report)}
 <h2>Where it comes from</h2>
 ${originTable(report, detail)}${spentTable(report)}

@@ -5,28 +5,30 @@ import { countNonzero, graphCost } from "../graph/cost.ts";
 import { peakBytes } from "../graph/peak_bytes.ts";
 import type { Model } from "../graph/types.ts";
 import { evaluateModel } from "../train/evaluate.ts";
+import { agreementWith } from "./agreement.ts";
 import type { Point } from "./types.ts";
 
 /**
- * Measures a network: accuracy on both held-out sets, what it stores, computes and holds in memory. Batch norms that the run put
- * back count as folded, since that is how they are written.
+ * Measures a network: accuracy on both held-out sets, or agreement with the dense one where the images have no labels; what it
+ * stores, computes and holds in memory. Batch norms that the run put back count as folded, since that is how they are written.
  */
 export async function pointOf(
   { gpu, data, state }: {
     readonly gpu: Gpu;
     readonly data: Splits;
-    readonly state: { readonly restored?: readonly string[] };
+    readonly state: { readonly restored?: readonly string[]; readonly dense: Model };
   },
   name: string,
   trained: Model,
 ): Promise<Point> {
   const model = withoutNorms(trained, state.restored);
   const cost = graphCost(model.graph);
-  const validation = await evaluateModel(gpu, model, data.validation);
-  const test = await evaluateModel(gpu, model, data.test);
+  const accuracy = async (part: "validation" | "test") => (await evaluateModel(gpu, model, data[part])).accuracy;
   return {
     name,
-    accuracy: { validation: validation.accuracy, test: test.accuracy },
+    ...data.labels === "absent"
+      ? { agreement: await agreementWith(gpu, state.dense, model, data.validation) }
+      : { accuracy: { validation: await accuracy("validation"), test: await accuracy("test") } },
     params: cost.params,
     nonzero: countNonzero(model.params),
     macs: cost.macs,

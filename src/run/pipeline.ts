@@ -4,9 +4,18 @@ import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { identityMap } from "../graph/indexmap.ts";
 import type { Model } from "../graph/types.ts";
 import { openTuner, type RunTuner, type TuneMode } from "../measure/run_tuner.ts";
-import { type Given, inputOptions, isTrained, readGiven, startModel, tellStart } from "../models/given.ts";
+import {
+  type Given,
+  inputOptions,
+  isTrained,
+  readGiven,
+  startModel,
+  tellStart,
+  withOutputsOf,
+} from "../models/given.ts";
 import { checkOrder } from "../recipe/order.ts";
 import type { DataRequest, Recipe } from "../recipe/schema.ts";
+import { checkWithoutLabels } from "../recipe/without_labels.ts";
 import { pointOf } from "../report/points.ts";
 import { openLog, type RunLog } from "../report/run_log.ts";
 import type { Report } from "../report/types.ts";
@@ -67,7 +76,9 @@ export async function runPrune(options: RunOptions): Promise<Report> {
   const saved = options.resume ? await loadRun(store, dir, identity) : undefined;
   const log = await openLog(store, `${dir}/log.jsonl`, saved?.log);
   const given = await readGiven(recipe, store);
-  const data = await options.loadData({ ...recipe.data, ...inputOptions(recipe, given) }, options.ui);
+  const loaded = await options.loadData({ ...recipe.data, ...inputOptions(recipe, given) }, options.ui);
+  if (loaded.labels === "absent") checkWithoutLabels(recipe, loaded.name);
+  const data = loaded.labels === "absent" ? withOutputsOf(given, recipe, loaded) : loaded;
   const shown = showRun(options, data);
   try {
     const report = await carryOut(options, { identity, saved, log, given, data, shown });

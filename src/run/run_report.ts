@@ -1,6 +1,7 @@
 /** From a finished run's state to report.json and report.html. */
 import { UserError } from "../errors.ts";
 import { MODEL_FILE, ONNX_FILE } from "../formats/model_file.ts";
+import { GpuError } from "../gpu/errors.ts";
 import { narrowedNorms } from "../graph/rewrite/narrow_norms.ts";
 import { inDenseShape } from "../graph/scatter.ts";
 import { formatRecipe } from "../recipe/load.ts";
@@ -8,7 +9,7 @@ import { constraintsOfStage } from "../recipe/registry.ts";
 import { achieved } from "../report/achieved.ts";
 import { buildReport } from "../report/build.ts";
 import { withBlocks } from "../report/depth_blocks.ts";
-import { detailFromLog } from "../report/detail.ts";
+import { type Detail, detailFromLog } from "../report/detail.ts";
 import { layerChanges } from "../report/layers.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import type { Report, SpentTime } from "../report/types.ts";
@@ -17,6 +18,7 @@ import type { RunState } from "../stages/run_state.ts";
 import { writtenNetworks } from "../stages/restored_norms.ts";
 import { classHits } from "../train/class_hits.ts";
 import { timeByTable, timedBudget } from "./device_tables.ts";
+import { diagnoseRun, type Networks } from "./doctor_run.ts";
 
 export interface Provenance {
   readonly tool: string;
@@ -67,12 +69,25 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     ...detailFromLog(log.split("\n").filter((line) => line !== "")),
     recipeYaml: formatRecipe(recipe),
     layers: layerChanges(dense.graph, model.graph, origin),
+    ...await diagnosed(ctx, { dense, model }),
     versions: runtimeVersions(tool),
   });
   const encode = (text: string) => new TextEncoder().encode(text);
   await store.write(`${dir}/report.html`, encode(html));
   await store.write(`${dir}/report.json`, encode(JSON.stringify(report, null, 2) + "\n"));
   return report;
+}
+
+/** What the doctor says, where the run measured long enough; that it can't be told ends no run. */
+async function diagnosed(ctx: RunContext, networks: Networks): Promise<Pick<Detail, "diagnosis">> {
+  try {
+    const diagnosis = await diagnoseRun(ctx, networks);
+    return diagnosis ? { diagnosis } : {};
+  } catch (error) {
+    if (!(error instanceof UserError || error instanceof GpuError || error instanceof RangeError)) throw error;
+    ctx.ui.warn(`the report has no diagnosis: ${error.message}`);
+    return {};
+  }
 }
 
 /** The test accuracy of each class before and after, where the images have labels. */

@@ -6,7 +6,7 @@ import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { graphCost } from "../graph/cost.ts";
 import { isBatchNorm, isRowNorm } from "../graph/roles.ts";
 import type { Graph, Model } from "../graph/types.ts";
-import { inputOptions, type NetworkOptions, readGiven, startModel } from "../models/given.ts";
+import { inputOptions, type NetworkOptions, readGiven, startModel, withOutputsOf } from "../models/given.ts";
 import type { Survey } from "../one_line/choose_recipe.ts";
 import { batchFor } from "../one_line/training_choice.ts";
 import type { DataRequest } from "../recipe/schema.ts";
@@ -17,9 +17,8 @@ import type { Ui } from "../ui.ts";
 
 export interface SurveyOptions {
   readonly network: NetworkOptions;
+  /** Without labels nothing is scored. */
   readonly data: DataRequest;
-  /** Whether labels may be looked at: without, nothing is scored. */
-  readonly labels: "use" | "ignore";
   readonly store: Store;
   readonly ui: Ui;
   /** The device to compute on, which stays open; default: one of its own. */
@@ -35,9 +34,11 @@ const SCORED_MACS = 1e11;
 
 /** @throws UserError where files or data are missing or damaged, or don't fit each other */
 export async function surveyNetwork(options: SurveyOptions): Promise<Survey> {
-  const { network, data: request, labels, store, ui } = options;
+  const { network, data: request, store, ui } = options;
   const given = await readGiven(network, store);
-  const data = await options.loadData({ ...request, ...inputOptions(network, given) }, ui);
+  const loaded = await options.loadData({ ...request, ...inputOptions(network, given) }, ui);
+  const labelled = loaded.labels !== "absent";
+  const data = labelled ? loaded : withOutputsOf(given, network, loaded);
   const model = startModel(given, network, data, 0);
   const { params, macs } = graphCost(model.graph);
   const most = Math.max(32, Math.min(SCORED, Math.floor(SCORED_MACS / Math.max(1, macs))));
@@ -54,7 +55,7 @@ export async function surveyNetwork(options: SurveyOptions): Promise<Survey> {
     test: data.test.count,
     norms: normsOf(model.graph),
     imageMs,
-    ...labels === "use" && { known: { accuracy, scored: scored.count, chance: commonestShare(scored) } },
+    ...labelled && { known: { accuracy, scored: scored.count, chance: commonestShare(scored) } },
   };
 }
 

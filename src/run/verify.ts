@@ -14,14 +14,15 @@ import { channelsFirst } from "../graph/rewrite/channels_first.ts";
 import { withNormsOf } from "../graph/rewrite/narrow_norms.ts";
 import { scatterModel, whyWithoutPlace } from "../graph/scatter.ts";
 import type { Graph, Model } from "../graph/types.ts";
-import { inputOptions } from "../models/given.ts";
+import { inputOptions, readGiven, startModel, withOutputsOf } from "../models/given.ts";
 import { loadRecipe } from "../recipe/load.ts";
 import { constraintsOfStage } from "../recipe/registry.ts";
-import type { DataRequest } from "../recipe/schema.ts";
-import { accuracyOf } from "../report/build.ts";
+import type { DataRequest, Recipe } from "../recipe/schema.ts";
+import { agreementWith } from "../report/agreement.ts";
+import { accuracyOf, NO_LABELS } from "../report/build.ts";
 import { type Check, exact, followingFigures, reportedProof, verdictOf, within } from "../report/checks.ts";
 import { structureChecks, untoldStructures } from "../report/structure_checks.ts";
-import type { Report } from "../report/types.ts";
+import type { Agreement, Report } from "../report/types.ts";
 import { parseReport } from "../report/validate.ts";
 import type { Store } from "../store/types.ts";
 import { evaluateModel } from "../train/evaluate.ts";
@@ -44,7 +45,9 @@ export interface VerifyOptions {
 }
 
 /** Another adapter may round a borderline image the other way: so many images may differ. */
-const ACCURACY_SLACK_IMAGES = 2;
+const SLACK_IMAGES = 2;
+/** And sums of outputs are rounded otherwise: by such a part of themselves, and of that part where they are nearly 0. */
+const AGREEMENT_SLACK = 1e-3;
 const REFERENCE_IMAGES = 16;
 
 /** Throws UserError where a file is missing or damaged; what disagrees comes back as a check that differs. */
@@ -64,6 +67,11 @@ export async function verifyRun(
   const recipe = await loadRecipe(`${dir}/recipe.yaml`, store, { data: options.data });
   const { model, dense, origin, metadata } = await readModel(store, dir);
   const data = await loadData({ ...recipe.data, ...inputOptions(recipe, { model, metadata }) }, ui);
+  if (report.final.accuracy && data.labels === "absent") {
+    throw new UserError(
+      `${file}: has an accuracy, and the images of ${data.name} have no labels to measure it by: name the run's own data`,
+    );
+  }
   using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
   const gpu = options.gpu ?? own!;
 
@@ -72,14 +80,16 @@ export async function verifyRun(
     ...sizes(report, model, dense),
     ...followingFigures(report),
   ];
-  for (const part of ["validation", "test"] as const) {
-    signal?.throwIfAborted();
-    const { accuracy } = await evaluateModel(gpu, model, data[part]);
-    const expected = accuracyOf(report.final)[part];
-    const slack = (ACCURACY_SLACK_IMAGES + 0.5) / data[part].count;
-    const verdict = verdictOf(Math.abs(accuracy - expected) <= slack);
-    checks.push({ name: `accuracy, ${part}`, expected, found: accuracy, verdict });
-  }
+  signal?.throwIfAborted();
+  const { agreement } = report.final;
+  checks.push(
+    ...agreement ? await agreements(gpu, { recipe, store, model, data, agreement }) : await accuracies(gpu, {
+      report,
+      model,
+      data,
+      signal,
+    }),
+  );
   const limit = Math.max(tolerance(dense), tolerance(model.graph));
   const reported = reportedProof(report, limit);
   checks.push(reported);
@@ -116,6 +126,66 @@ export async function verifyRun(
   const { maxRel } = await compareWithReference(gpu, model, inputs, batch);
   checks.push(within("device = float64 on the host, largest relative difference", maxRel, limit));
   return checks;
+}
+
+async function accuracies(
+  gpu: Gpu,
+  { report, model, data, signal }: Pick<VerifyOptions, "signal"> & {
+    readonly report: Report;
+    readonly model: Model;
+    readonly data: Splits;
+  },
+): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const part of ["validation", "test"] as const) {
+    signal?.throwIfAborted();
+    const { accuracy } = await evaluateModel(gpu, model, data[part]);
+    const expected = accuracyOf(report.final)[part];
+    const slack = (SLACK_IMAGES + 0.5) / data[part].count;
+    const verdict = verdictOf(Math.abs(accuracy - expected) <= slack);
+    checks.push({ name: `accuracy, ${part}`, expected, found: accuracy, verdict });
+  }
+  return checks;
+}
+
+/** Of images without labels: against the network that the recipe names, where its files are still there. */
+async function agreements(
+  gpu: Gpu,
+  { recipe, store, model, data, agreement }: {
+    readonly recipe: Recipe;
+    readonly store: Store;
+    readonly model: Model;
+    readonly data: Splits;
+    readonly agreement: Agreement;
+  },
+): Promise<Check[]> {
+  const { images, sameClass = "none", outputLoss } = agreement;
+  const accuracy: Check = { name: "accuracy", expected: "none", found: NO_LABELS, verdict: "not proved" };
+  try {
+    const given = await readGiven(recipe, store);
+    const dense = startModel(given, recipe, withOutputsOf(given, recipe, data), recipe.seed);
+    const found = await agreementWith(gpu, dense, model, data.validation);
+    const same = found.sameClass ?? "none";
+    const near = typeof same === "number" && typeof sameClass === "number"
+      ? Math.abs(same - sameClass) <= (SLACK_IMAGES + 0.5) / images
+      : same === sameClass;
+    const lossSlack = AGREEMENT_SLACK * Math.max(outputLoss, AGREEMENT_SLACK);
+    return [
+      accuracy,
+      exact("held-out images", images, found.images),
+      { name: "the dense network's class", expected: sameClass, found: same, verdict: verdictOf(near) },
+      {
+        name: "outputs off by",
+        expected: outputLoss,
+        found: found.outputLoss,
+        verdict: verdictOf(Math.abs(found.outputLoss - outputLoss) <= lossSlack),
+      },
+    ];
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const name = "agreement with the dense network";
+    return [accuracy, { name, expected: outputLoss, found: error.message, verdict: "not proved" }];
+  }
 }
 
 /** What the final network and the dense one store, compute and hold in memory. */

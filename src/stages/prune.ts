@@ -6,14 +6,13 @@ import { oneShot } from "../prune/methods/one_shot.ts";
 import { optionsOf } from "../recipe/constraints.ts";
 import type { PruneStage } from "../recipe/registry.ts";
 import { requested } from "../report/achieved.ts";
-import { accuracyOf } from "../report/build.ts";
 import { pointOf } from "../report/points.ts";
 import { trainAdmm } from "./admm.ts";
 import type { RunContext } from "./context.ts";
 import { type Phase, savedPhase } from "./fit.ts";
 import { trainGradually } from "./gradual.ts";
 import { applyMasks, rememberNetwork, retrain, takeBack } from "./prune_step.ts";
-import { criterionOf, gatheredFor, requestOf } from "./request.ts";
+import { criterionOf, gatheredFor, imagesOf, requestOf } from "./request.ts";
 import type { StageProgress } from "./run_state.ts";
 import { runUntilStage } from "./until.ts";
 
@@ -95,10 +94,6 @@ async function pruneOnce(
   await applyMasks(ctx, stage, constraints, labelOf("pruned", stage, attempt));
 }
 
-function imagesOf(stage: PruneStage): number | undefined {
-  return stage.kind === "prune" ? stage.images : undefined;
-}
-
 /**
  * The next step; or, where this one has fallen below the floor, the network before it and a step half as far. Undefined
  * when the stage has come to its end.
@@ -106,8 +101,8 @@ function imagesOf(stage: PruneStage): number | undefined {
 async function nextAttempt(ctx: RunContext, stage: PruneStage, attempt: Attempt): Promise<Attempt | undefined> {
   const { state } = ctx;
   const { step, reached, wanted, backoffs } = attempt;
-  const { validation } = accuracyOf(state.points[state.points.length - 1]);
-  const good = stage.floor === undefined || validation >= stage.floor;
+  const validation = state.points[state.points.length - 1].accuracy?.validation;
+  const good = stage.floor === undefined || (validation !== undefined && validation >= stage.floor);
   if (good) state.fallback = undefined;
   else {
     takeBack(state);

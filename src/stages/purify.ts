@@ -19,6 +19,7 @@ export async function runPurifyStage(ctx: RunContext, stage: PurifyStage): Promi
     let trials = 0;
     const result = await purify(state.model, {
       epsilon: stage.tolerance,
+      kinds: stage.kinds,
       async evaluate(model) {
         if (ctx.signal?.aborted) throw new Interrupted("stopped");
         const settled = await recalibrate(gpu, model, data.train, recipe.batch);

@@ -30,13 +30,18 @@ export function criterionOf(stage: PruneStage): Criterion {
 
 /** What a criterion wants to know of a network, on training images; undefined for one that reads weights alone. */
 export async function gatheredFor(
-  { gpu, data, recipe: { batch }, signal }: RunContext,
+  { gpu, data, recipe: { batch }, signal }: Pick<RunContext, "gpu" | "data" | "recipe" | "signal">,
   model: Model,
   criterion: Criterion,
   constraints: readonly Constraint[],
   images = IMAGES,
 ): Promise<GatheredEvidence | undefined> {
   return await gatherFor({ gpu, model, data: spread(data.train, images), criterion, constraints, batch, signal });
+}
+
+/** Of the training images, as a stage says. */
+export function imagesOf(stage: PruneStage): number | undefined {
+  return stage.kind === "prune" ? stage.images : undefined;
 }
 
 /** What was measured before the run, and budgets go by. */

@@ -47,6 +47,29 @@ export async function evaluate(
   return { accuracy: new Uint32Array(right)[0] / data.count, loss: new Float32Array(loss)[0] / data.count };
 }
 
+/** The first output of a network for all images, [images, …] row by row. */
+export async function outputsOn(gpu: Gpu, { graph, params }: Model, data: Dataset, batch = 250): Promise<Float32Array> {
+  using uploaded = uploadParams(gpu, [graph], params);
+  const parts: Float32Array[] = [];
+  for await (const { count, images } of batches(data, { batch })) {
+    using tape = new Tape(gpu, "eval");
+    const x = tape.own(Tensor.from(gpu, images, [count, ...data.shape]));
+    parts.push(await execute(tape, graph, uploaded.params, x).read());
+  }
+  return joinedRows(parts);
+}
+
+/** All of them, one after the other. */
+export function joinedRows(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /** The same for a network that lies on the host. */
 export async function evaluateModel(gpu: Gpu, model: Model, data: Dataset, batch?: number): Promise<Evaluation> {
   using uploaded = uploadParams(gpu, [model.graph], model.params);

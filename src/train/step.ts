@@ -1,7 +1,7 @@
 /** One training step: forward passes, a loss, its gradients and the optimizer's update. It only records. */
 import type { Batch } from "../data/loader.ts";
 import { UserError } from "../errors.ts";
-import { executeOutputs } from "../graph/execute.ts";
+import { executeOutputs, type GivenInputs } from "../graph/execute.ts";
 import type { Graph, Model } from "../graph/types.ts";
 import { axpby } from "../tensor/ops/inplace.ts";
 import { countCorrect } from "../tensor/ops/reduce.ts";
@@ -21,6 +21,8 @@ export interface PassContext {
   readonly statistics?: "all" | "first";
   /** Of values of the first graph. */
   readonly watchers?: Watchers;
+  /** What the first graph reads in place of the images: values that were made of them before. */
+  readonly given?: (images: Tensor) => GivenInputs;
 }
 
 /** What every step of a training has in common. The first graph's hits are counted. */
@@ -87,7 +89,7 @@ const UNMOVED = 1;
 
 /** A step whose forward passes run when its loss asks for them, and which graphs have run. */
 export function openStep(
-  { state, graphs, labels: labelled, statistics = "all", watchers = new Map() }: PassContext,
+  { state, graphs, labels: labelled, statistics = "all", watchers = new Map(), given = (x) => x }: PassContext,
   tape: Tape,
   { count, images, labels }: Batch,
   { shape, seed, number, epoch }: Omit<StepPlace, "lr">,
@@ -115,7 +117,9 @@ export function openStep(
         const own = graph === graphs[0]
           ? { observe: new Map(shown) }
           : { momentum: statistics === "first" ? UNMOVED : undefined };
-        ran.set(graph, found = executeOutputs(tape, graph, params, x, { seed, step: number, mix: step.mix, ...own }));
+        const options = { seed, step: number, mix: step.mix, ...own };
+        const read = graph === graphs[0] ? given(x) : x;
+        ran.set(graph, found = executeOutputs(tape, graph, params, read, options));
       }
       return found;
     },

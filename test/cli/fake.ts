@@ -34,6 +34,7 @@ export function session(engine: Partial<Engine> = {}): Session {
       Promise.resolve({
         runPrune: () => unexpected("runPrune"),
         evaluateNetwork: () => unexpected("evaluateNetwork"),
+        explainRun: () => unexpected("explainRun"),
         verifyRun: () => unexpected("verifyRun"),
         askKernel: () => unexpected("askKernel"),
         tuneModels: () => unexpected("tuneModels"),
@@ -41,6 +42,7 @@ export function session(engine: Partial<Engine> = {}): Session {
         surveyNetwork: () => unexpected("surveyNetwork"),
         measureSensitivity: () => unexpected("measureSensitivity"),
         measureTable: () => unexpected("measureTable"),
+        diagnose: () => unexpected("diagnose"),
         ...engine,
       }),
     serving: () => Promise.reject(new Error("no server was expected here")),

@@ -6,6 +6,9 @@ import { initialise } from "../../src/graph/initialise.ts";
 import { identityMap } from "../../src/graph/indexmap.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { writeModel } from "../../src/formats/model_file.ts";
+import { formatExplanation } from "../../src/cli/explain.ts";
+import type { ExplainRunOptions } from "../../src/cli/io.ts";
+import { explain } from "../../src/prune/explain.ts";
 import { session } from "./fake.ts";
 
 const test = suite("inspect");
@@ -112,8 +115,11 @@ test("--explain says why a group stays or goes, of a file's weights or of drawn 
       [1, "--explain conv1 --rule best", /unknown budget rule "best": known are per-cost/],
       [2, "--explain conv1 --budget macs=2", /Expected one of params, macs, peakBytes, groups, ms, and how much/],
       [2, "--explain conv1 --budget ms=2", /--budget ms=… needs --device/],
-      [2, "--explain conv1 --structure block", /Expected one of layer, filter, channel, column, kernel, weight/],
+      [2, "--explain conv1 --structure block", /Expected one of layer, filter, qk, v, channel, column, kernel, weight/],
       [2, "--explain conv1 --html a.html", /give one of them$/],
+      [2, "--explain conv1 --stage 1 --rule lamp", /--stage takes that from the run: leave one out$/],
+      [2, "--explain conv1 --data-dir d", /--data-dir belongs to --stage/],
+      [2, "--stage 1", /^secateur: --stage says how --explain would prune: give --explain a name too$/],
       [2, "--budget macs=0.5", /^secateur: --budget says how --explain would prune: give --explain a name too$/],
     ] as const
   ) {
@@ -121,6 +127,23 @@ test("--explain says why a group stays or goes, of a file's weights or of drawn 
     assert.is(await run("inspect", "digits", ...words.split(" ")), code, words);
     assert.match(err.join("\n"), message);
   }
+});
+
+test("--explain --stage asks what a run's own stage had, and is told as any explanation", async () => {
+  const asked: ExplainRunOptions[] = [];
+  const told = explain(model, "layer1.0.conv1:0", { budget: { macs: 0.5 } });
+  const { run, out, io } = session({ explainRun: (options) => (asked.push(options), Promise.resolve(told)) });
+  assert.is(await run("inspect", "runs/a/", "--explain", "layer1.0.conv1:0", "--stage", "2", "--data-dir", "d"), 0);
+  const [{ dir, stage, name, dataDir }] = asked;
+  assert.equal({ dir, stage, name, dataDir }, { dir: "runs/a", stage: 2, name: "layer1.0.conv1:0", dataDir: "d" });
+  assert.is(out[0], formatExplanation(told, io.width));
+});
+
+test("qk and v are explained as any structure", async () => {
+  const { run, out } = session();
+  const asked = ["--explain", "blocks.0.attn.heads:qk", "--structure", "qk", "--budget", "groups=0.5"];
+  assert.is(await run("inspect", "deit-micro", ...asked), 0);
+  assert.match(out[0], /^blocks\.0\.attn\.heads:qk: \d+ of 48 groups stay/);
 });
 
 test("mistakes: one line, exit 1 or 2, nothing written", async () => {

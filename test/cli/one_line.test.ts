@@ -5,12 +5,13 @@ import { UserError } from "../../src/errors.ts";
 import type { NetworkSurveyOptions, PruneOptions } from "../../src/cli/io.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
 import type { Survey } from "../../src/one_line/choose_recipe.ts";
+import { checkWithoutLabels } from "../../src/recipe/without_labels.ts";
 import { silentUi } from "../../src/ui.ts";
 import { report, session } from "./fake.ts";
 
 const test = suite("a network without a recipe, on the command line");
 
-function pruning(failure?: Error) {
+function pruning({ failure, labels = "present" }: { failure?: Error; labels?: "present" | "absent" } = {}) {
   const asked: PruneOptions[] = [], surveyed: NetworkSurveyOptions[] = [], told: string[] = [];
   const own = session({
     runPrune: async (options) => {
@@ -31,7 +32,8 @@ function pruning(failure?: Error) {
         test: 150,
         norms: "batch",
         imageMs: 0.1,
-        ...options.labels === "use" && { known: { accuracy: 0.9, scored: 500, chance: 0.1 } },
+        ...options.data.labels === "use" && labels === "present" &&
+          { known: { accuracy: 0.9, scored: 500, chance: 0.1 } },
       });
     },
   });
@@ -65,8 +67,8 @@ test("a recipe is chosen, told in five lines, kept in the run's folder and carri
     ...["--limit", "600", "--set", "stages.0.retrain.epochs=2", "--data-dir", "d"],
   );
   assert.equal([code, own.err], [0, []]);
-  const [{ network, data, dataDir, labels }] = own.surveyed;
-  assert.equal([network.model.name, data.name, data.limit, dataDir, labels], [
+  const [{ network, data, dataDir }] = own.surveyed;
+  assert.equal([network.model.name, data.name, data.limit, dataDir, data.labels], [
     "nets/net.onnx",
     "folder:./images",
     600,
@@ -90,8 +92,20 @@ test("a recipe is chosen, told in five lines, kept in the run's folder and carri
 test("without labels nothing is scored, and the network is fitted instead of trained", async () => {
   const own = pruning();
   assert.is(await run(own, "prune", "nets/net.onnx", "--data", "folder:./images", "--no-labels"), 0);
-  assert.is(own.surveyed[0].labels, "ignore");
+  assert.is(own.surveyed[0].data.labels, "ignore");
   assert.is(own.asked[0].recipe.stages[0].kind, "oneshot");
+  assert.is(own.asked[0].recipe.data.labels, "ignore");
+  checkWithoutLabels(own.asked[0].recipe, "the images");
+});
+
+test("a folder whose images turn out to have no labels needs no option", async () => {
+  const own = pruning({ labels: "absent" });
+  assert.is(await run(own, "prune", "nets/net.onnx", "--data", "folder:./images"), 0);
+  assert.is(own.asked[0].recipe.stages[0].kind, "oneshot");
+  checkWithoutLabels(own.asked[0].recipe, "the images");
+  const refused = pruning({ labels: "absent" });
+  assert.is(await run(refused, "prune", "nets/net.onnx", "--data", "folder:./images", "--method", "admm"), 2);
+  assert.match(refused.err.join(), /--method admm trains by labels, and there are none to look at/);
 });
 
 test("what doesn't go together is wrong usage, and nothing is written", async () => {
@@ -102,7 +116,6 @@ test("what doesn't go together is wrong usage, and nothing is written", async ()
       [["nets/net.onnx", "--data", "digits", "--macs", "half"], "Expected a number such as 0.5"],
       [["nets/net.onnx", "--data", "digits", "--macs", "0.5", "--params", "0.5"], "exclude each other"],
       [["digits", "--macs", "0.5"], "--macs is for a network without a recipe, prune net.onnx --data …"],
-      [["digits", "--no-labels"], "--no-labels is for a network without a recipe"],
       [
         ["--model", "nets/net.onnx", "--data", "digits"],
         "no recipe is named, and digits, the default, is for a network of its own",
@@ -125,7 +138,7 @@ test("what doesn't go together is wrong usage, and nothing is written", async ()
 });
 
 test("a network or data that don't fit a named recipe are an error that names it, never another recipe", async () => {
-  const own = pruning(new UserError('no layer is named "conv1"; there are a, b'));
+  const own = pruning({ failure: new UserError('no layer is named "conv1"; there are a, b') });
   assert.is(await run(own, "prune", "digits", "--model", "nets/net.onnx", "--data", "mnist"), 1);
   assert.match(
     own.err[0],

@@ -84,7 +84,7 @@ test("options reach the engine; curves and tables are printed, the page is writt
   }
   const page = new TextDecoder().decode(await io.store.read("s.html"));
   assert.ok(page.includes("net&#60;1&#62;.onnx") && !page.includes("net<1>"));
-  assert.ok(page.includes('style="--heat: 50%"'));
+  assert.ok(page.includes('style="--heat: 30%"'));
   assert.is(page, renderSensitivity(file));
   assert.is(page.match(/<svg class="wide"/g)?.length, 2);
 });
@@ -117,7 +117,7 @@ test("without labels the outputs alone are told", async () => {
   await io.store.write("net.onnx", new Uint8Array(1));
   assert.is(await run("sensitivity", "net.onnx", "--data", "digits"), 0);
   assert.ok(!out.join("\n").includes("Accuracy") && out.join("\n").includes("How far the outputs are off"));
-  assert.ok(!renderSensitivity(blind).includes("Accuracy with a part"));
+  assert.ok(!renderSensitivity(blind).includes("Accuracy in per cent"));
 });
 
 test("wrong usage is said, with exit code 2", async () => {

@@ -399,4 +399,54 @@ test("JPEG in the worker threads is as in this one", () =>
     assert.equal(data.images, Uint8Array.from([...planes, ...planes, ...planes]));
   }));
 
+test("images side by side have no labels: one part to fit to, and one, spread evenly, that is held out", () =>
+  withFolder(async (dir) => {
+    const tree: Record<string, Uint8Array> = {};
+    for (let i = 0; i < 20; i++) tree[`${10 + i}.png`] = await png([10 + i, 100, 200]);
+    await write(`${dir}/images`, { ...tree, "notes.txt": "x", ".hidden/1.png": "x" });
+    const data = await load(dir);
+    assert.is(data.labels, "absent");
+    assert.equal([data.train.count, data.validation.count, data.test.count], [17, 3, 3]);
+    assert.equal([...data.test.source], [3, 10, 16]);
+    assert.equal([0, 1, 2].map((i) => data.validation.images[12 * i]), [13, 20, 26]);
+    assert.equal(data.test.images, data.validation.images);
+    assert.equal(data.train.normalization.mean.map((value) => Math.round(255 * value)), [19, 100, 200]);
+    assert.is((await load(dir, undefined, { limit: 10 })).train.count, 10);
+    assert.match(await complaint(() => load(dir, undefined, { limit: 0 })), /found limit 0, expected a whole number/);
+  }));
+
+test("class folders that shall be ignored are so when asked, in archives too, and other data's labels", () =>
+  withFolder(async (dir) => {
+    const tree = await divided();
+    await write(`${dir}/images`, tree);
+    const packed = tar(
+      Object.entries(tree).map(([name, bytes]): TarMember => ({ name, bytes: new Uint8Array(bytes as Uint8Array) })),
+    );
+    await Deno.writeFile(`${dir}/images.tar`, packed);
+    for (const path of [`${dir}/images`, `${dir}/images.tar`]) {
+      const data = await load(dir, path, { labels: "ignore" });
+      assert.equal([data.labels, data.classNames, data.train.count, data.test.count], ["absent", undefined, 14, 2]);
+      assert.is((await load(dir, path)).labels, undefined);
+    }
+    assert.is((await loadDataset("digits", { labels: "ignore" })).labels, "absent");
+  }));
+
+test("where some images lie in folders and others don't, it is said, and so how images without labels are given", () =>
+  withFolder(async (dir) => {
+    const image = await png([1, 2, 3]);
+    await write(`${dir}/mixed`, { "0.png": image, "a/1.png": image, "b/1.png": image });
+    assert.match(
+      await complaint(() => load(dir, `${dir}/mixed`)),
+      /0\.png lies in no class folder: lay .* --no-labels$/,
+    );
+    await write(`${dir}/one`, { "a/1.png": image, "a/2.png": image });
+    const one = await complaint(() => load(dir, `${dir}/one`));
+    assert.match(one, /only the class "a", expected two or more: lay .*takes images of any folders with --no-labels$/);
+    await write(`${dir}/broken`, { "0.png": "nonsense", "1.png": image });
+    assert.match(
+      await complaint(() => load(dir, `${dir}/broken`)),
+      /"0\.png": found .*: leave it out, or give the images' size/,
+    );
+  }));
+
 test.run();

@@ -1,23 +1,27 @@
 /** PNG files of given pixels, for tests that need many or large ones. */
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
-/** @param pixels [height, width, 3], row by row */
+/**
+ * @param pixels [height, width, channels], row by row
+ * @param channels 3 of a picture with colours, 1 of a grey one
+ */
 export async function pngFile(
   width: number,
   height: number,
   pixels: (row: number, column: number, channel: number) => number,
+  channels: 1 | 3 = 3,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const line = 1 + 3 * width;
+  const line = 1 + channels * width;
   const raw = new Uint8Array(height * line);
   for (let i = 0; i < raw.length; i++) {
     const at = i % line - 1;
-    if (at >= 0) raw[i] = pixels(Math.floor(i / line), Math.floor(at / 3), at % 3);
+    if (at >= 0) raw[i] = pixels(Math.floor(i / line), Math.floor(at / channels), at % channels);
   }
   const header = new Uint8Array(13);
   new DataView(header.buffer).setUint32(0, width);
   new DataView(header.buffer).setUint32(4, height);
-  // 8 bits, RGB.
-  header.set([8, 2, 0, 0, 0], 8);
+  // 8 bits a sample, and the type of the colours.
+  header.set([8, channels === 1 ? 0 : 2, 0, 0, 0], 8);
   const packed = new Response(new Blob([raw]).stream().pipeThrough(new CompressionStream("deflate")));
   const parts = [
     Uint8Array.from(SIGNATURE),

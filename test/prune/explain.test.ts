@@ -49,6 +49,7 @@ test("a group's score, rank, place, threshold and cost", () => {
       worth: 3,
       place: 3,
       stays: false,
+      reason: "dear",
       why:
         "its worth by global is not above the threshold of 3.000, and it is too dear for what the budget leaves over",
     }],

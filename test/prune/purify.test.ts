@@ -3,8 +3,11 @@ import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
 import type { HostTensor, Model } from "../../src/graph/types.ts";
+import { graphCost } from "../../src/graph/cost.ts";
+import { compact } from "../../src/prune/rewrite/compact.ts";
 import { purify, sharePerNumber } from "../../src/prune/methods/purify.ts";
 import { randomInputs } from "../generate/graphs.ts";
+import { vit } from "../generate/transformer.ts";
 import { difference } from "./equal.ts";
 import { modelOf } from "./models.ts";
 
@@ -55,6 +58,17 @@ test("weak groups go, the loss stays within ε, and the gain is told", async () 
   assert.ok(result.after.nonzero < result.before.nonzero);
   for (const [name, mask] of result.masks) {
     result.model.params.get(name)!.data.forEach((v, i) => assert.ok(mask.data[i] || v === 0));
+  }
+});
+
+test("branches and dimensions of heads go as well where they are asked for, and the small network is the masked one", async () => {
+  const dense = modelOf(vit("together"));
+  for (const kinds of [["qk", "v"], ["layer"]] as const) {
+    const { model: masked, removed } = await purify(dense, { evaluate: () => Promise.resolve(0), epsilon: 0, kinds });
+    assert.ok(removed.size > 0, kinds.join());
+    const { model: small } = compact(masked);
+    assert.ok(graphCost(small.graph).params < graphCost(dense.graph).params, kinds.join());
+    assert.ok(difference(masked, small) <= 1e-6, kinds.join());
   }
 });
 

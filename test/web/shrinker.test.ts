@@ -16,7 +16,7 @@ import { initialise } from "../../src/graph/initialise.ts";
 import { recalibrate } from "../../src/train/recalibrate.ts";
 import { createDevice, type Device } from "../../src/web/engine/device.ts";
 import { chosenFor } from "../../src/web/shrink/depth.ts";
-import { agreementOf } from "../../src/web/shrink/judge.ts";
+import { sameLargest } from "../../src/prune/reconstruct/output_loss.ts";
 import { pixelsFor, prepared } from "../../src/web/shrink/pixels.ts";
 import { createShrinker, type Shrinker } from "../../src/web/shrink/shrinker.ts";
 import { lossWithout } from "../../src/web/shrink/width.ts";
@@ -177,8 +177,8 @@ test("blocks go by how well a layer stands for them, until enough is saved", () 
 test("agreement counts images whose largest output stays", () => {
   const before = Float32Array.of(1, 2, 3, /**/ 5, 1, 0, /**/ -3, -1, -2, /**/ 0, 0, 1);
   const after = Float32Array.of(0, 0, 9, /**/ 1, 5, 0, /**/ -9, -1, -2, /**/ 3, 0, 1);
-  assert.is(agreementOf(before, after, 4), 0.5);
-  assert.is(agreementOf(Float32Array.of(1, 2), Float32Array.of(1, 2), 2), undefined);
+  assert.is(sameLargest(before, after, 4), 0.5);
+  assert.is(sameLargest(Float32Array.of(1, 2), Float32Array.of(1, 2), 2), undefined);
 });
 
 test("pixels are prepared as chosen", () => {

@@ -99,7 +99,9 @@ export function arrange(images: readonly string[], folders: readonly string[], w
   return { classes, parts };
 }
 
-const LAYOUT = "lay them out as <class>/<image>, or as train/<class>/<image> and test/<class>/<image>";
+const LAYOUT =
+  "lay them out as <class>/<image>, or as train/<class>/<image> and test/<class>/<image>; what needs no labels " +
+  "takes images of any folders with --no-labels";
 
 /** The one folder that everything lies in, with its slash, as archives often have it; else "". A class holds images itself. */
 function wrapperOf(images: readonly string[]): string {

@@ -72,6 +72,46 @@ export async function readUnlabelled(files: Files, options: UnlabelledOptions): 
   return { data: datasetOf(images, shape), notes };
 }
 
+/**
+ * Whether all images lie side by side, in no folder: then nobody says what they show. What comes behind the first one in a folder
+ * isn't looked at.
+ */
+export async function areUnlabelled(files: Files): Promise<boolean> {
+  const inFolder = new UserError(`${files.name}: an image lies in a folder`);
+  let images = 0;
+  try {
+    await files.read({
+      wants(path) {
+        if (isImagePath(path, files.name) && ++images > 0 && path.includes("/")) throw inFolder;
+        return false;
+      },
+      file() {},
+    });
+  } catch (error) {
+    if (error === inFolder) return false;
+    throw error;
+  }
+  return images > 0;
+}
+
+/**
+ * [C, H, W] of the first image in the byte order of the paths: where nothing else says what is wanted.
+ *
+ * @throws UserError where there is none, or it can't be decoded
+ */
+export async function shapeOfFirst(
+  files: Files,
+  decode: UnlabelledOptions["decode"],
+): Promise<Dataset["shape"]> {
+  const [first] = await chosenPaths(files, 1);
+  let bytes = new Uint8Array();
+  await files.read({ wants: (path) => path === first, file: (_, found) => void (bytes = found) });
+  const { grey, height, width } = await decode(bytes).catch((error: Error) => {
+    throw new UserError(`${files.name}: ${show(first)}: ${error.message}: leave it out, or give the images' size`);
+  });
+  return [grey ? 1 : 3, height, width];
+}
+
 function requireReadable([channels]: Dataset["shape"]): void {
   if (channels === 1 || channels === 3) return;
   throw new UserError(`the network takes images of ${channels} channels, expected 1 or 3, as PNG and JPEG files have`);

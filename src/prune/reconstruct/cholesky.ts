@@ -47,11 +47,23 @@ export function solveInPlace(lower: Float64Array, n: number, x: Float64Array): v
 
 /** The inverse of L·Lᵀ, [n, n]. */
 export function inverseOf(lower: Float64Array, n: number): Float64Array {
+  // Both substitutions read rows, which lie one number beside the other.
+  const upper = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) for (let k = 0; k <= i; k++) upper[k * n + i] = lower[i * n + k];
   const inverse = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    const row = inverse.subarray(i * n, (i + 1) * n);
-    row[i] = 1;
-    solveInPlace(lower, n, row);
+  for (let column = 0; column < n; column++) {
+    const x = inverse.subarray(column * n, (column + 1) * n);
+    // What stands above the one stays 0.
+    for (let i = column; i < n; i++) {
+      let sum = i === column ? 1 : 0;
+      for (let k = column, row = i * n; k < i; k++) sum -= lower[row + k] * x[k];
+      x[i] = sum / lower[i * n + i];
+    }
+    for (let i = n - 1; i >= 0; i--) {
+      let sum = x[i];
+      for (let k = i + 1, row = i * n; k < n; k++) sum -= upper[row + k] * x[k];
+      x[i] = sum / upper[i * n + i];
+    }
   }
   return inverse;
 }

@@ -2,20 +2,24 @@
  * Pruning by reconstruction: filters go, and the layers that read them are fitted anew to do without. Images are looked at, labels
  * never; nothing is trained (docs/pipeline.md).
  */
+import "../../disposable.ts";
 import type { Dataset } from "../../data/types.ts";
 import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
-import type { Model } from "../../graph/types.ts";
+import type { Graph, Model } from "../../graph/types.ts";
 import { criterionNamed } from "../criteria/criteria.ts";
 import { gatherFor } from "../criteria/gather.ts";
+import { readChannels } from "../criteria/read_channels.ts";
 import { scoreGroups } from "../criteria/score.ts";
 import { bothMasks, maskModel, type Masks, masksOf } from "../structures/masks.ts";
 import type { Constraint } from "../structures/types.ts";
 import type { RefitKind } from "./affine_refit.ts";
+import { biasPlaceOf } from "./bias_place.ts";
 import { withFittedScores } from "./fit_heads.ts";
 import { type LayerReader, layerReaders, reconstructionRefusal, withoutGroups } from "./layer_reader.ts";
 import { gatherReads } from "./read_evidence.ts";
 import { type Selection, selectionBy, SELECTIONS } from "./selections.ts";
+import { createSettledValues, type SettledValues } from "./settled_values.ts";
 
 /** What is pruned, and by what. */
 export interface ReconstructOptions {
@@ -59,8 +63,10 @@ export interface Reconstructed {
  * signal is aborted
  */
 export async function reconstruct(options: ReconstructOptions): Promise<Reconstructed> {
-  const { constraints, refit = "affine", progress } = options;
+  const { gpu, constraints, refit = "affine", progress } = options;
   const starved = new Map<string, number>();
+  const changes = constraints.map((constraint) => firstChange(options.model.graph, constraint));
+  using settled = createSettledValues(gpu);
   let model = options.model;
   let masks: Masks = new Map();
   for (const [i, constraint] of constraints.entries()) {
@@ -69,7 +75,8 @@ export async function reconstruct(options: ReconstructOptions): Promise<Reconstr
       masks = bothMasks(masks, masksOf([{ constraint, kept: fitted.kept }], model.params));
       model = fitted.model;
     } else if (constraint.keep < constraint.groups) {
-      const readers = (await readersOf(options, model, [constraint])).get(constraint)!;
+      settled.settle(model, Math.min(...changes.slice(i)));
+      const readers = (await readersOf(options, model, [constraint], settled)).get(constraint)!;
       const selection = await selectionFor(options, model, constraint);
       const kept = selection.kept(readers.map(({ reader }) => reader), constraint.keep);
       const gone = Array.from({ length: constraint.groups }, (_, g) => g).filter((g) => !kept.includes(g));
@@ -85,21 +92,33 @@ export async function reconstruct(options: ReconstructOptions): Promise<Reconstr
   return { model, masks, starved: Array.from(starved, ([layer, wanted]) => ({ layer, wanted })) };
 }
 
+/** Place of the first node that changes where groups of a constraint go and their readers are fitted anew. */
+function firstChange(graph: Graph, constraint: Constraint): number {
+  const fitted = readChannels(constraint, graph).flatMap(({ layer }) => {
+    const place = biasPlaceOf(graph, layer.node, layer.filters);
+    return [layer.weight, ...place ? [place.param] : []];
+  });
+  const changed = new Set([...constraint.members.map(({ param }) => param), ...fitted]);
+  return graph.nodes.findIndex(({ inputs }) => inputs.some((name) => changed.has(name)));
+}
+
 /**
  * The layers that read each constraint's channels, with the moments of what they read in this network.
  *
+ * @param settled of this network; default: all of it is run
  * @throws UserError for groups that can't be taken out of them
  */
 export async function readersOf(
   { gpu, images, batch, signal }: ReconstructOptions,
   model: Model,
   constraints: readonly Constraint[],
+  settled?: SettledValues,
 ): Promise<ReadonlyMap<Constraint, LayerReader[]>> {
   for (const constraint of constraints) {
     const why = reconstructionRefusal(constraint, model.graph);
     if (why !== undefined) throw new UserError(`${constraint.name} can't be pruned by reconstruction: ${why}`);
   }
-  const evidence = await gatherReads({ gpu, model, data: images, constraints, batch, signal });
+  const evidence = await gatherReads({ gpu, model, data: images, constraints, batch, signal, settled });
   return new Map(constraints.map((constraint) => [constraint, layerReaders(constraint, model, evidence)]));
 }
 

@@ -5,14 +5,18 @@
 import "../../disposable.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import { executeOutputs } from "../../graph/execute.ts";
+import { inferShapes } from "../../graph/infer.ts";
 import { segmentOf } from "../../graph/segment.ts";
+import { concrete } from "../../graph/shapes.ts";
 import type { Graph, HostTensor, Params } from "../../graph/types.ts";
 import { Tape } from "../../tensor/tape.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import { elements, Tensor } from "../../tensor/tensor.ts";
 import { type DeviceParams, uploadParams } from "../../train/device_params.ts";
 
 /** A network that is run from several places on. */
 export interface PrefixRuns extends Disposable {
+  /** Bytes of the values of one image that are kept. */
+  readonly keptBytes: number;
   /**
    * Runs the whole network on a batch and keeps the values that cross the places, until the next batch: as many as a plain
    * forward pass holds at most.
@@ -41,7 +45,9 @@ export function prefixRuns(gpu: Gpu, graph: Graph, params: Params, places: reado
     for (const value of values.values()) value.dispose();
     values.clear();
   };
+  const shapes = inferShapes(graph);
   return {
+    keptBytes: [...crossing].reduce((sum, name) => sum + 4 * elements(concrete(shapes.get(name)!, 1)), 0),
     open(images) {
       clear();
       values.set(graph.inputs[0].name, images.view(images.shape));

@@ -4,7 +4,6 @@ import type { Graph, HostTensor, Model } from "../../graph/types.ts";
 import { keptCount } from "../budget/per_layer.ts";
 import { scoreGroups } from "../criteria/score.ts";
 import type { Scoring } from "../criteria/types.ts";
-import { dependencyGraph } from "../groups/dependency_graph.ts";
 import { removeUnused } from "../rewrite/unused.ts";
 import { coupledConstraints } from "../structures/constraints.ts";
 import { maskModel, masksOf } from "../structures/masks.ts";
@@ -55,13 +54,6 @@ export function prunedLayers(graph: Graph, { ratios, layers, exclude }: LayersAs
     })
     .filter(({ keeps }) => keeps.length > 0)
     .sort((a, b) => a.from - b.from);
-}
-
-/** Names of the layers whose filters these are, in order of execution. */
-export function layersOf(graph: Graph, { members }: Constraint): string[] {
-  const weights = new Set(members.filter(({ role }) => role === "weight").map(({ param }) => param));
-  return [...dependencyGraph(graph).layers.values()].filter(({ weight }) => weights.has(weight))
-    .map(({ node }) => node.name);
 }
 
 /** The constraint's groups by a criterion, the one that goes last first. @throws UserError where it can't score them */

@@ -70,6 +70,13 @@ export function prunableLayers(graph: Graph, structure: Structure): string[] {
   return [...dependencyGraph(graph).layers.keys()].filter((name) => !refused.has(name));
 }
 
+/** Names of the layers whose weights a constraint's groups are of, in order of execution. */
+export function layersOf(graph: Graph, { members }: Constraint): string[] {
+  const weights = new Set(members.filter(({ role }) => role === "weight").map(({ param }) => param));
+  return [...dependencyGraph(graph).layers.values()].filter(({ weight }) => weights.has(weight))
+    .map(({ node }) => node.name);
+}
+
 /** Those that can't, with the reason. */
 export function refusedLayers(graph: Graph, structure: Structure): Map<string, string> {
   return new Map(groupingsOf(graph, structure).refused);

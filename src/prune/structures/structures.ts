@@ -10,7 +10,7 @@ import { kernel } from "./kernel.ts";
 import { layer } from "./layer.ts";
 import { nOfM } from "./n_m.ts";
 import { pattern } from "./pattern.ts";
-import type { Granularity, Rule, Span, Structure, StructureKind, StructureOf } from "./types.ts";
+import type { Granularity, PlainGranularity, Rule, Span, Structure, StructureKind, StructureOf } from "./types.ts";
 import { qk } from "./qk.ts";
 import { v } from "./v.ts";
 import { vector } from "./vector.ts";
@@ -35,6 +35,20 @@ const STRUCTURES: { readonly [G in Granularity]: StructureKind<StructureOf<G>> }
 
 /** Coarse to fine. */
 export const GRANULARITIES = Object.keys(STRUCTURES) as readonly Granularity[];
+
+const PLAIN: Readonly<Record<PlainGranularity, true>> = {
+  layer: true,
+  filter: true,
+  qk: true,
+  v: true,
+  channel: true,
+  column: true,
+  kernel: true,
+  weight: true,
+};
+
+/** Those that need no further word: no size, no direction, no count. */
+export const PLAIN_GRANULARITIES = Object.keys(PLAIN) as [PlainGranularity, ...PlainGranularity[]];
 
 /** Whether what is left of these groups is still such groups when the tensor has become smaller. */
 export function survivesCompaction(kind: Granularity): boolean {

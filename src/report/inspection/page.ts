@@ -23,7 +23,9 @@ export function renderInspection(found: NetworkInspection): string {
 ${tiles(found)}</header>
 <main>
 <h2>What goes together</h2>
-${groupsTable(found.groups, colours)}${refusedTable(found)}${blocksTable(found)}${layersTable(found.nodes)}
+${groupsTable(found.groups, colours)}${othersTable(found)}${refusedTable(found)}${blocksTable(found)}${
+    layersTable(found.nodes)
+  }
 <h2>Graph</h2>
 <p>From top to bottom in order of execution. A line is a value on its way to what reads it. Layers of one colour are
 pruned together, those with a ring can't lose a filter.</p>
@@ -72,8 +74,25 @@ function groupsTable(groups: readonly CoupledGroup[], colours: ReadonlyMap<strin
   );
 }
 
+/** Branches, and dimensions of heads, where there are any. */
+function othersTable({ others }: Inspection): Html {
+  const rows = others.flatMap(({ kind, groups }) =>
+    groups.map(({ name, size, layers }) => [kind, count(size), name, layers.join(", ")])
+  );
+  if (rows.length === 0) return markup``;
+  return table("What else can be pruned", [
+    { label: "by" },
+    { label: "groups" },
+    { label: "of", kind: "words" },
+    { label: "layers", kind: "words" },
+  ], rows);
+}
+
 function refusedTable(found: Inspection): Html {
-  const refusals = refusalsOf(found);
+  const none = found.others.flatMap(({ kind, why }) =>
+    why === undefined ? [] : [{ kind, why, layers: ["every layer"] }]
+  );
+  const refusals = [...refusalsOf(found), ...none];
   if (refusals.length === 0) return markup``;
   return table("What can't be pruned, and why", [
     { label: "by" },

@@ -14,13 +14,39 @@ import { pointAt, type SensitivityFile } from "./sensitivity_file.ts";
 
 const [ACCURACY, OUTPUTS] = STYLES;
 
+/** The whole heat map fits a phone, and what is hot is still read well. */
 const STYLE = `.heat {
   display: block;
   padding: 2px 6px;
   border-radius: 4px;
   background: color-mix(in srgb, var(--s6) var(--heat), transparent);
 }
+pre {
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+}
+@media (max-width: 599.98px) {
+  .heat {
+    padding: 2px 3px;
+  }
+  .heat-map table {
+    font-size: 0.78rem;
+  }
+  .heat-map th,
+  .heat-map td {
+    padding: 5px 2px;
+  }
+  .heat-map th:first-child {
+    padding-left: 8px;
+  }
+  .heat-map th:nth-child(2),
+  .heat-map td:nth-child(2) {
+    display: none;
+  }
+}
 `;
+/** Per cent of the colour where all is lost: behind text the rest is the card. */
+const HOTTEST = 60;
 
 /** The same file gives the same bytes. */
 export function renderSensitivity(file: SensitivityFile): string {
@@ -42,7 +68,8 @@ ${
   }</header>
 <main>
 <h2>Heat map</h2>
-${accuracy === undefined ? "" : accuracyTable(file, accuracy)}${outputsTable(file)}
+<div class="heat-map">
+${accuracy === undefined ? "" : accuracyTable(file, accuracy)}${outputsTable(file)}</div>
 <h2>Curves</h2>
 <p>Filters of one layer go, all other layers are whole, and nothing is trained or fitted.</p>
 ${
@@ -65,8 +92,11 @@ ${file.curves.map((curve, i) => curveFigure(curve, i, accuracy))}</div>
 function accuracyTable(file: SensitivityFile, whole: number): Html {
   return heatTable(
     file,
-    "Accuracy with a part of one layer's filters gone",
-    ({ accuracy = 0 }) => ({ text: percent(accuracy), heat: (whole - accuracy) / Math.max(whole, Number.MIN_VALUE) }),
+    "Accuracy in per cent with a part of one layer's filters gone",
+    ({ accuracy = 0 }) => ({
+      text: (100 * accuracy).toFixed(1),
+      heat: (whole - accuracy) / Math.max(whole, Number.MIN_VALUE),
+    }),
   );
 }
 
@@ -74,7 +104,7 @@ function outputsTable(file: SensitivityFile): Html {
   return heatTable(
     file,
     "Loss of the outputs with a part of one layer's filters gone",
-    ({ outputLoss }) => ({ text: plain(Number(outputLoss.toPrecision(3))), heat: outputLoss }),
+    ({ outputLoss }) => ({ text: outputLoss.toFixed(2), heat: outputLoss }),
   );
 }
 
@@ -88,31 +118,37 @@ function heatTable(
   const columns = [
     { label: "layer" },
     { label: "filters" },
-    ...ratios.map((ratio) => ({ label: `${percent(ratio, 0)} gone` })),
+    ...ratios.map((ratio) => ({ label: percent(ratio, 0) })),
   ];
   const rows = curves.map((curve) => [
-    curve.name,
+    layerName(curve),
     count(curve.groups),
     ...ratios.map((ratio) => {
       const point = pointAt(curve, ratio);
       if (!point) return "–";
       const { text, heat } = cell(point);
       return markup`<span class="heat" style="--heat: ${
-        raw(`${Math.round(100 * Math.min(1, Math.max(0, heat)))}%`)
+        raw(`${Math.round(HOTTEST * Math.min(1, Math.max(0, heat)))}%`)
       }">${text}</span>`;
     }),
   ]);
   return table(caption, columns, rows);
 }
 
+/** Filters are all that is looked at. */
+function layerName({ name }: SensitivityCurve): string {
+  return name.replace(/:filter$/, "");
+}
+
 /** From 0 to 1, whatever the values are: so layers can be compared at a glance. */
 const WHOLE: Axis = percentAxis([0, 1]);
 
 function curveFigure(
-  { name, layers, groups, points: measured }: SensitivityCurve,
+  curve: SensitivityCurve,
   i: number,
   whole: number | undefined,
 ): Html {
+  const { layers, groups, points: measured } = curve;
   const gone = ({ keep }: Point) => 1 - keep / groups;
   const accuracy = whole === undefined
     ? []
@@ -124,7 +160,7 @@ function curveFigure(
     : points((last.accuracy ?? 0) - whole);
   const caption = {
     id: `curve-${i}`,
-    title: name,
+    title: layerName(curve),
     description: `${percent(gone(last), 0)} of ${count(groups)} filters gone: ${lost}.`,
   };
   return figure(

@@ -8,9 +8,11 @@ import { patchCount, planPatches } from "../../../kernels/statistics/patches.ts"
 import { planSumMiddle } from "../../../kernels/reduce/middle.ts";
 import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
+import { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
 import { accumulate } from "./inplace.ts";
 import { cached, launch, tuningFor } from "./launch.ts";
+import { slice } from "./shape.ts";
 
 /** This is what a layer reads: the geometry of a convolution, whose filters don't matter. */
 export type PatchShape = Omit<ConvShape, "filters" | "groups" | "taps">;
@@ -55,35 +57,42 @@ export function addPatchMoments(
   rows: ChannelRange = { first: 0, count: shape.channels },
   columns: ChannelRange = rows,
 ): void {
-  const [m, n] = [rows, columns].map((range) => columnsOf(shape, range));
+  const [m, n] = [rows, columns].map((range) => VECTOR * Math.ceil(columnsOf(shape, range) / VECTOR));
   requireFit(gpu, x, shape, moments, rows, columns);
   const geometry: ConvShape = { ...shape, filters: 1, groups: 1 };
   const positions = patchCount(geometry);
   const most = Math.max(1, Math.min(MOST_PRODUCTS, Math.floor(MOST_BYTES / (4 * Math.max(m * n, ROWS * (m + n))))));
   for (let firstRow = 0; firstRow < positions; firstRow += ROWS * most) {
     const count = Math.min(most, Math.ceil((positions - firstRow) / ROWS));
-    const gather = (channels: ChannelRange) => {
-      const matrix = Tensor.empty(gpu, [count * ROWS, columnsOf(shape, channels)]);
+    const gather = (channels: ChannelRange, width: number) => {
+      const matrix = Tensor.empty(gpu, [count * ROWS, width]);
+      const taps = columnsOf(shape, { ...channels, ones: "none" });
       const range = {
         firstRow,
         rows: count * ROWS,
         firstChannel: channels.first,
         channels: channels.count,
-        ones: channels.ones,
+        ones: width - taps,
       };
       gpu.run(planPatches(geometry, range), [x, matrix], `patches [${x.shape}]`);
       return matrix;
     };
-    using a = gather(rows);
-    using b = columns === rows ? a.view(a.shape) : gather(columns);
+    using a = gather(rows, m);
+    using b = columns === rows ? a.view(a.shape) : gather(columns, n);
     using products = Tensor.empty(gpu, [count, m, n]);
     const product: GemmShape = { m, n, k: ROWS, a: "rows", b: "rows", batch: { count, a: ROWS * m, b: ROWS * n } };
     launch(gpu, gemmPlan(product, tuningFor(gpu)), { a, b, y: products }, `patch moments [${m}, ${n}]`);
-    using sum = Tensor.empty(gpu, moments.shape);
+    using tape = new Tape(gpu, "eval");
+    const sum = tape.empty([1, m, n]);
     gpu.run(planSumMiddle({ outer: 1, middle: count, inner: m * n }), [products, sum], `patch moments [${m}, ${n}]`);
-    accumulate(gpu, moments, sum);
+    const wanted = moments.shape.map((count) => ({ start: 0, step: 1, count }));
+    using part = slice(tape, sum, [null, ...wanted]).view(moments.shape);
+    accumulate(gpu, moments, part);
   }
 }
+
+/** Products of matrices whose columns come in fours are read and written in vectors; further columns count for nothing. */
+const VECTOR = 4;
 
 /** Counts the columns of the matrix of patches. */
 function columnsOf({ kernel }: PatchShape, { count, ones }: ChannelRange): number {

@@ -7,8 +7,10 @@ import { checkDataset } from "../../data/check_dataset.ts";
 import { batchCount, batches } from "../../data/loader.ts";
 import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
+import type { GivenInputs } from "../../graph/execute.ts";
 import type { Graph, Model } from "../../graph/types.ts";
 import { Tape } from "../../tensor/tape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { Interrupted } from "../errors.ts";
 import { lossOf, type LossSettings } from "../losses/losses.ts";
 import { createTrainState } from "../state.ts";
@@ -45,6 +47,8 @@ export interface EvidenceOptions {
   readonly images?: number;
   /** What gradients are of; default cross-entropy. */
   readonly loss?: Loss | LossSettings;
+  /** What the network reads in place of a batch's images, where it is the rear part of another one. The tape may own it. */
+  readonly given?: (batch: number, images: Tensor, tape: Tape) => GivenInputs;
   /** Stops after the batch in progress. */
   readonly signal?: AbortSignal;
 }
@@ -59,7 +63,7 @@ const FLUSH_EVERY = 16;
  * or data that don't hold what they say; Interrupted when the signal is aborted
  */
 export async function gatherEvidence(options: EvidenceOptions): Promise<GatheredEvidence> {
-  const { gpu, model, batch = 64, images, signal } = options;
+  const { gpu, model, batch = 64, images, given = (_, x) => x, signal } = options;
   const { graph } = model;
   checkDataset(options.data);
   using owned = new DisposableStack();
@@ -76,7 +80,8 @@ export async function gatherEvidence(options: EvidenceOptions): Promise<Gathered
   let samples = 0;
   for await (const part of batches(data, { batch, images })) {
     using tape = new Tape(gpu, "eval");
-    const { step } = openStep(context, tape, part, { shape: data.shape, seed: 0, number: part.number, epoch: 0 });
+    const own = { ...context, given: (x: Tensor) => given(part.number, x, tape) };
+    const { step } = openStep(own, tape, part, { shape: data.shape, seed: 0, number: part.number, epoch: 0 });
     for (const observer of list) observer.opened?.(step);
     if (loss) tape.backward(loss(step));
     else step.forward();

@@ -5,7 +5,7 @@ import type { Gpu } from "../../gpu/gpu.ts";
 import { inferShapes } from "../../graph/infer.ts";
 import { runPlan } from "../../graph/equivalence.ts";
 import type { Model } from "../../graph/types.ts";
-import { outputLoss } from "../../prune/reconstruct/output_loss.ts";
+import { outputLoss, sameLargest } from "../../prune/reconstruct/output_loss.ts";
 import type { ShrunkNetwork } from "./types.ts";
 
 export async function judge(gpu: Gpu, given: Model, small: Model, images: Dataset): Promise<ShrunkNetwork["judged"]> {
@@ -13,22 +13,6 @@ export async function judge(gpu: Gpu, given: Model, small: Model, images: Datase
   const before = await runPlan(gpu, given, inputs, batch);
   const after = await runPlan(gpu, small, inputs, batch);
   const classifies = inferShapes(given.graph).get(given.graph.outputs[0])!.length === 2;
-  const agreement = classifies ? agreementOf(before, after, batch) : undefined;
+  const agreement = classifies ? sameLargest(before, after, batch) : undefined;
   return { images: batch, loss: outputLoss(before, after, batch), ...agreement !== undefined && { agreement } };
-}
-
-/**
- * The fraction of images whose largest output is the same; undefined where there is only one output.
- *
- * @param before [images, outputs], row by row, as `after`
- */
-export function agreementOf(before: Float32Array, after: Float32Array, images: number): number | undefined {
-  const outputs = before.length / images;
-  if (outputs < 2) return undefined;
-  const largest = (all: Float32Array, i: number) => {
-    const own = all.subarray(i * outputs, (i + 1) * outputs);
-    return own.indexOf(own.reduce((a, b) => Math.max(a, b)));
-  };
-  const same = Array.from({ length: images }, (_, i) => i).filter((i) => largest(before, i) === largest(after, i));
-  return same.length / images;
 }

@@ -14,9 +14,12 @@ import { gatherFor } from "../../../src/prune/criteria/gather.ts";
 import { scoreGroups } from "../../../src/prune/criteria/score.ts";
 import { prune } from "../../../src/prune/prune_model.ts";
 import { rankGroups } from "../../../src/prune/structures/selection.ts";
-import { reconstructionRefusal } from "../../../src/prune/reconstruct/layer_reader.ts";
-import { reconstruct } from "../../../src/prune/reconstruct/reconstruct.ts";
-import { removalCosts, risingCosts } from "../../../src/prune/reconstruct/removal_costs.ts";
+import { reconstructionRefusal, withoutGroups } from "../../../src/prune/reconstruct/layer_reader.ts";
+import { outputLoss } from "../../../src/prune/reconstruct/output_loss.ts";
+import { gatherReads } from "../../../src/prune/reconstruct/read_evidence.ts";
+import { readersOf, reconstruct } from "../../../src/prune/reconstruct/reconstruct.ts";
+import { lossesWithout, removalCosts, risingCosts } from "../../../src/prune/reconstruct/removal_costs.ts";
+import { createSettledValues } from "../../../src/prune/reconstruct/settled_values.ts";
 import { compact } from "../../../src/prune/rewrite/compact.ts";
 import { constraintsOf } from "../../../src/prune/structures/constraints.ts";
 import type { Constraint } from "../../../src/prune/structures/types.ts";
@@ -31,7 +34,7 @@ function imagesOf(shape: readonly [number, number, number], count = 512): Datase
   const images = new Uint8Array(count * shape[0] * shape[1] * shape[2]);
   const draw = random(4, "pixels");
   images.forEach((_, i) => images[i] = draw.below(256, 0, i));
-  const normalization = { scale: 255, mean: shape.slice(0, 1).map(() => 0.5), std: [0.25] };
+  const normalization = { scale: 255, mean: new Array(shape[0]).fill(0.5), std: new Array(shape[0]).fill(0.25) };
   return { name: "random", classes: 3, shape, count, images, labels: new Uint16Array(count), normalization };
 }
 
@@ -259,6 +262,53 @@ test("a layer that outputs mind costs more than one that they don't", async () =
   const costs = await removalCosts({ gpu, model, images: imagesOf([1, 4, 4], 64), constraints });
   const [loud, quiet] = constraints.map(({ name }) => costs.get(name)!);
   assert.ok(loud.every((cost, i) => cost > 100 * quiet[i]), `${loud} and ${quiet}`);
+});
+
+test("outputs are compared with the network fitted anew, however many images are held at once", async () => {
+  const model = modelOf(createModel("resnet8", { width: 0.25 }));
+  const shape = model.graph.inputs[0].shape.slice(1) as [number, number, number];
+  const images = imagesOf(shape, 5);
+  const constraints = ["layer1.0.conv1", "layer3.0.conv1"].map((layer) => filtersOf(model.graph, layer, 2));
+  const readers = await readersOf({ gpu, model, images, constraints }, model, constraints);
+  const removals = constraints.map((constraint) => ({
+    readers: readers.get(constraint)!,
+    gone: { order: [1, 0, 3, 2], costs: [1, 1, 1, 1] },
+    counts: [1, 3],
+  }));
+  const { inputs, batch } = firstImages(images, images.count);
+  const original = await runPlan(gpu, model, inputs, batch);
+  for (const mostBytes of [2 ** 28, 1]) {
+    const losses = await lossesWithout({ gpu, model, images }, removals, mostBytes);
+    for (const [r, { readers, gone, counts }] of removals.entries()) {
+      for (const [i, count] of counts.entries()) {
+        const groups = gone.order.slice(0, count);
+        const without = readers.reduce((before, one) => withoutGroups(before, one, groups, "affine"), model);
+        const expected = outputLoss(original, await runPlan(gpu, without, inputs, batch), batch);
+        assert.ok(expected > 0 && Math.abs(losses[r][i] / expected - 1) < 1e-3, `${losses[r][i]}, ${expected}`);
+      }
+    }
+  }
+});
+
+test("values in front of the layers that still change are kept, and what stands behind sees the same bits", async () => {
+  const model = modelOf(createModel("resnet8", { width: 0.25 }));
+  const images = imagesOf(model.graph.inputs[0].shape.slice(1) as [number, number, number], 6);
+  const constraints = ["layer1.0.conv1", "layer2.0.conv1", "layer3.0.conv1"]
+    .map((layer) => filtersOf(model.graph, layer, 2));
+  for (const mostBytes of [2 ** 27, 20_000, 0]) {
+    using settled = createSettledValues(gpu, mostBytes);
+    let now = model;
+    for (const constraint of constraints) {
+      settled.settle(now, now.graph.nodes.findIndex(({ name }) => `${name}:filter` === constraint.name));
+      const options = { gpu, model: now, data: images, constraints: [constraint], batch: 4 };
+      const [found, whole] = [await gatherReads({ ...options, settled }), await gatherReads(options)];
+      assert.equal([...found.patches], [...whole.patches], `${constraint.name}, ${mostBytes} bytes`);
+      const [member] = constraint.members;
+      const { shape, data } = now.params.get(member.param)!;
+      const changed = { shape, data: data.map((w, i) => i % 3 === 0 ? 0 : w) };
+      now = { graph: now.graph, params: new Map([...now.params, [member.param, changed]]) };
+    }
+  }
 });
 
 test.run();

@@ -1,0 +1,242 @@
+/** Measures on a device what a diagnosis is made of. */
+import "../disposable.ts";
+import { spread } from "../data/splits.ts";
+import { UserError } from "../errors.ts";
+import { DeviceLostError } from "../gpu/errors.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import type { Model } from "../graph/types.ts";
+import { type MeasureOptions, sampleInterleaved } from "../measure/interleaved.ts";
+import { openProbe, type Probe } from "../measure/latency/probe.ts";
+import { measureRoofline } from "../measure/roofline.ts";
+import type { Roof } from "../measure/session/types.ts";
+import { mad, median } from "../measure/stats.ts";
+import { measureTimelines } from "../measure/timelines.ts";
+import type { PrunedLayer } from "../prune/sensitivity/pruned_layers.ts";
+import { sensitivityOf } from "../prune/sensitivity/measure_sensitivity.ts";
+import { tallyNetworks } from "../prune/sensitivity/tally_networks.ts";
+import { Interrupted } from "../train/errors.ts";
+import type { TrainData } from "../train/train.ts";
+import { otherWidths, type Widths, widthsToTry } from "./other_widths.ts";
+import { stayedGroups, type StayedOptions } from "./stayed.ts";
+import type { BatchTimes, Checkup, Losses, WidthTimes } from "./types.ts";
+import { isLess } from "./width_steps.ts";
+
+/** What is looked at, and how long. */
+export interface ExamineOptions extends Pick<StayedOptions, "asked"> {
+  readonly model: Model;
+  /** The network before pruning, whose weights may be any; without it no speed-up is explained. */
+  readonly dense?: Model;
+  /** Batch sizes, of which the largest fills the device best. */
+  readonly batches: readonly number[];
+  /** The device's, where they were measured before; default: measure them. */
+  readonly roof?: Roof;
+  /** Of validation, with labels; without them nothing is said of what pruning on would cost. */
+  readonly data?: TrainData;
+  /** Why there are none. */
+  readonly noData?: string;
+  /** At most so many of them are looked at, spread evenly; default 500. */
+  readonly images?: number;
+  /** About so many seconds go into times at other widths; default 10. */
+  readonly seconds?: number;
+  /** Told what is measured next, and which part of everything is done, in 0…1. */
+  readonly progress?: (done: number, text: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+const SECONDS = 10;
+const IMAGES = 500;
+/** More than caches hold, and little enough for every device. */
+const COPY_BYTES = 16 * 2 ** 20;
+const SAMPLES = 5;
+/** The shares of the time that its parts take, roughly: for the bar. */
+const ROOF_DONE = 0.15, TIMES_DONE = 0.5, WIDTHS_DONE = 0.85;
+
+/**
+ * Measures launches, roofs, each step of the networks, other widths and losses.
+ *
+ * @throws DeviceLimitError where a network doesn't fit at one of the batch sizes
+ * @throws Interrupted when the signal is aborted
+ */
+export async function examine(gpu: Gpu, options: ExamineOptions): Promise<Checkup> {
+  const { model, dense, asked, progress = () => {}, signal } = options;
+  const beforeSample = (): Promise<"go on"> => {
+    if (signal?.aborted) throw new Interrupted("stopped");
+    return Promise.resolve("go on");
+  };
+  progress(0, "roofs");
+  const roof = options.roof ?? await measureRoofline(gpu, { copyBytes: COPY_BYTES, beforeSample });
+  const { batches, clock } = await measureBatches(gpu, options, beforeSample);
+  const { widths, leftOut, found } = await measureWidths(gpu, options, batches, beforeSample);
+  progress(WIDTHS_DONE, "losses");
+  const losses = await lossesOrReason(gpu, options, { widths, found });
+  const { stayed, noNext } = stayedGroups(model, { ...dense && { dense: dense.graph }, ...asked && { asked } });
+  progress(1, "");
+  return {
+    adapter: gpu.info.description || gpu.info.vendor,
+    software: gpu.info.fallback,
+    clock,
+    ...roof && { roof: { gflops: roof.gflops, gbps: roof.gbps } },
+    batches,
+    widths,
+    widthsLeftOut: leftOut,
+    ...typeof losses === "string" ? { noLosses: losses } : { losses },
+    stayed,
+    ...noNext !== undefined && { noNext },
+  };
+}
+
+type BeforeSample = MeasureOptions["beforeSample"];
+
+async function measureBatches(
+  gpu: Gpu,
+  { model, dense, batches, progress = () => {} }: ExamineOptions,
+  beforeSample: BeforeSample,
+): Promise<{ readonly batches: BatchTimes[]; readonly clock: string }> {
+  const times: BatchTimes[] = [];
+  let clock = "";
+  for (const [i, batch] of batches.toSorted((a, b) => a - b).entries()) {
+    progress(ROOF_DONE + (TIMES_DONE - ROOF_DONE) * i / batches.length, `steps at batch ${batch}`);
+    const found = (await measureTimelines(gpu, dense ? [model, dense] : [model], batch, { beforeSample }))!;
+    const [now, before] = found.timelines;
+    clock = found.clock;
+    times.push({ batch, launchMs: found.launchMs, ...before && { dense: before }, now });
+  }
+  return { batches: times, clock };
+}
+
+interface WidthResults {
+  readonly widths: WidthTimes[];
+  readonly leftOut: string[];
+  /** What the widths are of. */
+  readonly found: readonly Widths[];
+}
+
+/** Layers that take most time come first, at each batch size, until the time is up. */
+async function measureWidths(
+  gpu: Gpu,
+  { model, seconds = SECONDS, progress = () => {} }: ExamineOptions,
+  batches: readonly BatchTimes[],
+  beforeSample: BeforeSample,
+): Promise<WidthResults> {
+  const found = otherWidths(model);
+  const leftOut = found.flatMap(({ name, uncounted }) =>
+    uncounted.length > 0 ? [`${name}: what ${uncounted.join(", ")} would take isn't counted`] : []
+  );
+  const widths: WidthTimes[] = [];
+  const late: string[] = [];
+  const started = performance.now();
+  const jobs = batches.flatMap((times) => {
+    const took = new Map(times.now.steps.map(({ name, medianMs }) => [name, medianMs / times.now.wholeMs]));
+    return found.map((one) => ({
+      one,
+      batch: times.batch,
+      share: one.changing.reduce((sum, { name }) => sum + (took.get(name) ?? 0), 0),
+    }));
+  }).toSorted((a, b) => b.share - a.share);
+  for (const [i, { one, batch }] of jobs.entries()) {
+    progress(TIMES_DONE + (WIDTHS_DONE - TIMES_DONE) * i / jobs.length, `${one.name} at other widths, batch ${batch}`);
+    if (performance.now() - started > 1000 * seconds) late.push(`${one.name} at batch ${batch}`);
+    else widths.push(await timeWidths(gpu, one, batch, beforeSample));
+  }
+  if (late.length > 0) leftOut.push(`there was no time for ${late.join(", ")}`);
+  return { widths, leftOut, found };
+}
+
+async function timeWidths(
+  gpu: Gpu,
+  { name, layers, groups, changing }: Widths,
+  batch: number,
+  beforeSample: BeforeSample,
+): Promise<WidthTimes> {
+  using stack = new DisposableStack();
+  const counts = widthsToTry(groups);
+  const contestants = counts.map((count) => {
+    const probes = changing.map(({ probe, sizes }): Probe => {
+      const { input, output } = sizes(count);
+      return stack.adopt(openProbe(gpu, probe, input, output, batch), (opened) => opened.dispose());
+    });
+    return { name: `${name} with ${count}`, record: () => probes.forEach(({ record }) => record()) };
+  });
+  const sampled = await sampleInterleaved(gpu, contestants, {
+    seconds: 0,
+    minSamples: SAMPLES,
+    maxSamples: SAMPLES,
+    beforeSample,
+  });
+  return {
+    name,
+    layers,
+    batch,
+    groups,
+    times: sampled.map(({ samplesMs }, i) => ({
+      groups: counts[i],
+      medianMs: median(samplesMs),
+      madMs: mad(samplesMs),
+    })),
+  };
+}
+
+async function lossesOrReason(
+  gpu: Gpu,
+  options: ExamineOptions,
+  measured: Pick<WidthResults, "widths" | "found">,
+): Promise<Losses | string> {
+  const { data, noData } = options;
+  if (!data?.labels) return noData ?? "there are no labelled images";
+  if (measured.widths.length === 0) return "no other width was measured";
+  try {
+    return await measureLosses(gpu, options, data, measured) ?? "no smaller width that was measured takes less time";
+  } catch (error) {
+    if (!(error instanceof UserError) || error instanceof DeviceLostError) throw error;
+    return error.message;
+  }
+}
+
+/** Of each layer one smaller width: the one that saves most for each group, wherever any saves time beyond chance. */
+async function measureLosses(
+  gpu: Gpu,
+  { model, images = IMAGES, signal }: ExamineOptions,
+  data: TrainData,
+  { widths, found }: Pick<WidthResults, "widths" | "found">,
+): Promise<Losses | undefined> {
+  const wanted = found.flatMap(({ name, constraint, ranked }) => {
+    const keep = worthwhile(widths.filter((of) => of.name === name));
+    if (keep === undefined) return [];
+    const layer: PrunedLayer = { constraint, from: firstMasked(model, constraint), keeps: [keep] };
+    return [{ name, layer, ranked }];
+  }).toSorted((a, b) => a.layer.from - b.layer.from);
+  if (wanted.length === 0) return undefined;
+  const layers = wanted.map(({ layer }) => layer);
+  const seen = spread(data, images);
+  const tally = await tallyNetworks({
+    gpu,
+    model,
+    data: seen,
+    layers,
+    ranked: wanted.map(({ ranked }) => ranked),
+    ...signal && { signal },
+  });
+  const { dense, curves } = sensitivityOf(model.graph, layers, tally, "present");
+  return {
+    images: tally.images,
+    accuracy: dense.accuracy!,
+    layers: curves.map(({ points }, i) => ({
+      name: wanted[i].name,
+      points: points.map(({ keep, accuracy }) => ({ keep, accuracy: accuracy! })),
+    })),
+  };
+}
+
+function worthwhile(all: readonly WidthTimes[]): number | undefined {
+  const best = all.flatMap(({ groups, times }) => {
+    const now = times.find((time) => time.groups === groups)!;
+    return times.filter((time) => time.groups < groups && isLess(time, now))
+      .map((time) => ({ keep: time.groups, perGroup: (1 - time.medianMs / now.medianMs) / (groups - time.groups) }));
+  }).toSorted((a, b) => b.perGroup - a.perGroup);
+  return best[0]?.keep;
+}
+
+function firstMasked({ graph }: Model, { members }: PrunedLayer["constraint"]): number {
+  const masked = new Set(members.map(({ param }) => param));
+  return graph.nodes.findIndex(({ inputs }) => inputs.some((name) => masked.has(name)));
+}

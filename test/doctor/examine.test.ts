@@ -1,0 +1,139 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { diagnose } from "../../src/doctor/diagnose.ts";
+import { examine } from "../../src/doctor/examine.ts";
+import { otherWidths, widthsToTry } from "../../src/doctor/other_widths.ts";
+import { stayedGroups } from "../../src/doctor/stayed.ts";
+import { builder } from "../../src/graph/build.ts";
+import { initialise } from "../../src/graph/initialise.ts";
+import { prune } from "../../src/prune/prune_model.ts";
+import { compact } from "../../src/prune/rewrite/compact.ts";
+import { Interrupted } from "../../src/train/errors.ts";
+import { partsOf } from "../../src/report/diagnosis/sentences.ts";
+import { testGpu } from "../gpu.ts";
+
+const test = suite("an examination");
+
+/** A stem, a residual block whose sum joins the stem's filters with the block's, and a classifier. */
+function residual(width = 8) {
+  const b = builder("residual", ["N", 1, 6, 6]);
+  const stem = b.relu(b.conv(b.input, { name: "stem", out: width, kernel: 3, pad: 1, bias: true }));
+  const inner = b.relu(b.conv(stem, { name: "inner", out: 12, kernel: 3, pad: 1, bias: true }));
+  const outer = b.conv(inner, { name: "outer", out: width, kernel: 3, pad: 1, bias: true });
+  const sum = b.relu(b.add(outer, stem, "sum"));
+  const graph = b.graph([b.gemm(b.flatten(b.globalAveragePool(sum)), { name: "fc", out: 4, bias: true })]);
+  return { graph, params: initialise(graph, 1) };
+}
+
+/** As of some device: measuring roofs is tested for itself. */
+const ROOF = { gflops: 50, gbps: 10 };
+
+test("a layer's other widths change all that is coupled to it and all that reads it", () => {
+  const [stem, inner] = otherWidths(residual());
+  assert.equal(stem.layers, ["stem", "outer"]);
+  assert.is(stem.groups, 8);
+  const sizes = (of: typeof stem, groups: number) =>
+    of.changing.map(({ name, sizes }) => `${name} ${sizes(groups).input} → ${sizes(groups).output}`);
+  assert.equal(sizes(stem, 8), ["stem 1 → 8", "inner 8 → 12", "outer 12 → 8", "fc 8 → 4"]);
+  assert.equal(sizes(stem, 11), ["stem 1 → 11", "inner 11 → 12", "outer 12 → 11", "fc 11 → 4"]);
+  assert.equal(inner.layers, ["inner"]);
+  assert.equal(sizes(inner, 10), ["inner 8 → 10", "outer 10 → 8"]);
+  assert.equal([stem.uncounted, inner.uncounted], [[], []]);
+});
+
+test("features behind a flatten change by as many as a channel has pixels", () => {
+  const b = builder("flat", ["N", 1, 4, 4]);
+  const conv = b.relu(b.conv(b.input, { name: "conv", out: 3, kernel: 3, pad: 1, bias: true }));
+  const graph = b.graph([b.gemm(b.flatten(conv), { name: "fc", out: 2, bias: true })]);
+  const [{ changing }] = otherWidths({ graph, params: initialise(graph, 1) });
+  assert.equal(changing.map(({ name, sizes }) => [name, sizes(5)]), [
+    ["conv", { input: 1, output: 5 }],
+    ["fc", { input: 80, output: 2 }],
+  ]);
+});
+
+test("widths to try are the neighbours and the nearest multiples of tiles, within a half", () => {
+  assert.equal(widthsToTry(17), [16, 17, 18, 20, 24]);
+  assert.equal(widthsToTry(16), [8, 12, 15, 16, 17, 20, 24]);
+  assert.equal(widthsToTry(1), [1]);
+  assert.equal(widthsToTry(64), [32, 48, 56, 60, 63, 64, 65, 68, 72, 80, 96]);
+});
+
+test("what is left of a network is blocked by an operator, or could go for the next half of its multiply-adds", () => {
+  const dense = residual();
+  const model = compact(prune(dense, { constraints: [{ granularity: "filter", layers: ["inner"], keep: 0.5 }] }).model);
+  const { stayed, noNext } = stayedGroups(model.model, {
+    dense: dense.graph,
+    asked: new Map([["inner", "half was asked for"]]),
+  });
+  assert.is(noNext, undefined);
+  assert.equal(stayed.map(({ name, before, now, asked }) => ({ name, before, now, asked })), [
+    { name: "stem", before: 8, now: 8, asked: undefined },
+    { name: "inner", before: 12, now: 6, asked: "half was asked for" },
+    { name: "fc", before: 4, now: 4, asked: undefined },
+  ]);
+  const [stem, inner, fc] = stayed;
+  assert.match(fc.blocked!, 'it makes the output "fc');
+  assert.is(fc.next, undefined);
+  for (const { now, next } of [stem, inner]) {
+    assert.is(now, next!.go + next!.reasons.reduce((sum, { groups }) => sum + groups, 0));
+  }
+  assert.ok(stem.next!.go + inner.next!.go > 0);
+});
+
+test("a network of which nothing can be pruned is examined all the same, and says so", async () => {
+  const b = builder("fixed", ["N", 3]);
+  const graph = b.graph([b.gemm(b.input, { name: "fc", out: 2, bias: true })]);
+  const model = { graph, params: initialise(graph, 1) };
+  const found = diagnose(await examine(await testGpu(), { model, batches: [1], roof: ROOF }));
+  assert.equal(found.widths, []);
+  assert.match(found.stayed[0].blocked!, "it makes the output");
+  const text = partsOf(found).flatMap(({ sentences }) => sentences).join("\n");
+  assert.match(text, "No layer can lose a filter: no other width was measured.");
+});
+
+test("all that a diagnosis needs is measured: steps of both networks, widths and losses", async () => {
+  const dense = residual();
+  const { model } = compact(prune(dense, { budget: { macs: 0.5 } }).model);
+  const count = 20;
+  const data = {
+    name: "noise",
+    shape: [1, 6, 6] as [number, number, number],
+    classes: 4,
+    count,
+    images: Uint8Array.from({ length: count * 36 }, (_, i) => (i * 7919) % 251),
+    labels: Uint16Array.from({ length: count }, (_, i) => i % 4),
+    normalization: { scale: 1 / 255, mean: [0.5], std: [0.25] },
+  };
+  const told: number[] = [];
+  const checkup = await examine(await testGpu(), {
+    model,
+    dense,
+    batches: [8, 1],
+    roof: ROOF,
+    data,
+    progress: (done) => told.push(done),
+  });
+  assert.equal(checkup.batches.map(({ batch }) => batch), [1, 8]);
+  for (const { now, dense, launchMs } of checkup.batches) {
+    assert.ok(launchMs > 0);
+    assert.equal(now.steps.map(({ name }) => name), dense!.steps.map(({ name }) => name));
+  }
+  assert.ok(checkup.widths.length > 0 || checkup.widthsLeftOut.length > 0);
+  assert.ok(checkup.losses === undefined || checkup.losses.images === count);
+  assert.equal(told, told.toSorted((a, b) => a - b));
+  const found = diagnose(checkup);
+  for (const { gap } of found.batches) {
+    const sum = Object.values(gap!.causes).reduce((total, amount) => total + amount, 0);
+    assert.ok(Math.abs(sum - gap!.gapMs) < 1e-9 * Math.max(1, gap!.gapMs));
+  }
+});
+
+test("an examination that is stopped ends at the next sample", async () => {
+  const model = residual();
+  const error = await examine(await testGpu(), { model, batches: [1], signal: AbortSignal.abort() })
+    .catch((error) => error);
+  assert.instance(error, Interrupted);
+});
+
+test.run();
