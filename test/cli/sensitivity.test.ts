@@ -84,7 +84,7 @@ test("options reach the engine; curves and tables are printed, the page is writt
   }
   const page = new TextDecoder().decode(await io.store.read("s.html"));
   assert.ok(page.includes("net&#60;1&#62;.onnx") && !page.includes("net<1>"));
-  assert.ok(page.includes('style="--heat: 30%"'));
+  assert.ok(page.includes('style="--heat: 23%"'));
   assert.is(page, renderSensitivity(file));
   assert.is(page.match(/<svg class="wide"/g)?.length, 2);
 });

@@ -45,8 +45,8 @@ pre {
   }
 }
 `;
-/** Per cent of the colour where all is lost: behind text the rest is the card. */
-const HOTTEST = 60;
+/** Per cent of the colour where all is lost: more leaves too little contrast to the numbers in the dark. */
+const HOTTEST = 45;
 
 /** The same file gives the same bytes. */
 export function renderSensitivity(file: SensitivityFile): string {
