@@ -35,6 +35,7 @@ export { log } from "../train/callbacks/log.ts";
 export { mask } from "../train/callbacks/mask.ts";
 export { nanGuard } from "../train/callbacks/nan_guard.ts";
 export { patience } from "../train/callbacks/patience.ts";
+export { statisticsLag, steadyNorms } from "../train/callbacks/steady_norms.ts";
 export { slimming } from "../train/callbacks/slimming.ts";
 export { progress, type ShownProgress } from "../train/callbacks/progress.ts";
 export type { DeviceParams, ParamSpecs } from "../train/device_params.ts";

@@ -9,6 +9,7 @@ import { mask } from "../train/callbacks/mask.ts";
 import { nanGuard } from "../train/callbacks/nan_guard.ts";
 import { patience } from "../train/callbacks/patience.ts";
 import { progress, type ShownProgress } from "../train/callbacks/progress.ts";
+import { steadyNorms } from "../train/callbacks/steady_norms.ts";
 import { train, type TrainOptions } from "../train/train.ts";
 import type { Callback, Snapshot } from "../train/types.ts";
 import type { StageUi } from "../ui.ts";
@@ -97,6 +98,7 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
       callbacks: [
         nanGuard(),
         mask(masks),
+        steadyNorms(data.train, recipe.batch),
         ...options.callbacks ?? [],
         ...options.patience === undefined ? [] : [patience(options.patience)],
         progress((shown) => summary = show(ui, shown)),
