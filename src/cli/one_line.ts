@@ -14,7 +14,9 @@ import type { ChosenRun } from "./run.ts";
 import type { TerminalUi } from "./ui.ts";
 
 /** What may be asked for without a recipe. */
-export type OneLineOptions = Omit<Asked, "labels" | "device">;
+export interface OneLineOptions extends Omit<Asked, "labels" | "device"> {
+  readonly round?: number;
+}
 
 const GROUP = "Without a recipe, prune net.onnx --data …:";
 
@@ -28,7 +30,8 @@ export function addOneLineOptions(command: Command): Command {
     .option("--method <method>", "prune, admm, oneshot or depth")
     .option("--criterion <name>", "what filters are scored by (see secateur criteria)")
     .option("--epochs <n>", "epochs of training after something has gone", wholeNumber(1))
-    .option("--exclude <layers>", "names of layers that stay as they are, and patterns: conv1,fc*", names);
+    .option("--exclude <layers>", "names of layers that stay as they are, and patterns: conv1,fc*", names)
+    .option("--round <n>", "a layer that loses filters keeps a multiple of so many, such as 4", wholeNumber(1));
 }
 
 /** The first option that only a run without a recipe has. */
@@ -42,6 +45,7 @@ export function oneLineOption(options: OneLineOptions): string | undefined {
     criterion: "--criterion",
     epochs: "--epochs",
     exclude: "--exclude",
+    round: "--round",
   };
   const given = (Object.keys(names) as (keyof typeof names)[]).find((key) => options[key] !== undefined);
   return given && names[given];
@@ -62,13 +66,17 @@ export async function chooseRun(
   }
   const labels = options.labels ? "use" : "ignore";
   // What doesn't go together is said before anything is read.
-  wishOf({ ...options, labels });
+  const { method } = wishOf({ ...options, labels });
+  if (method === "depth" && options.round !== undefined) {
+    throw new UsageError("--round has no use for --method depth: it changes blocks, not widths");
+  }
   await requireFile(io.store, file);
-  const { seed, limit, output, input: inputs, weights, layout } = options;
+  const { seed, limit, output, input: inputs, weights, layout, round } = options;
   const also: Also = {
     recipe: defined({ seed, weights, layout }),
     model: defined({ output, inputs }),
     data: defined({ limit, labels: labels === "ignore" ? labels : undefined }),
+    round,
   };
   const { surveyNetwork } = await io.engine();
   const survey = await surveyNetwork({

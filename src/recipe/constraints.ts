@@ -38,6 +38,11 @@ const share = {
   minKeep: v.optional(count(1), 1),
 };
 
+const widths = {
+  /** What stays of a layer that loses filters is a multiple of it. */
+  round: v.optional(count(1)),
+};
+
 /** [filters, channels or columns] of a tile. Four of each: a thread's accumulators by a vector of weights. */
 const block = v.optional(
   v.pipe(
@@ -53,6 +58,7 @@ const kinds = {
   filter: record({
     kind: v.literal("filter"),
     ...share,
+    ...widths,
     /** Channels may go from under a layer norm, which is over those that stay then: another function, whatever went. */
     stream: v.optional(v.boolean()),
   }),
@@ -121,7 +127,7 @@ const budget = v.pipe(
 );
 
 /** Keys of a stage that prunes filters alone. */
-export const filters = { ...share, budget: v.optional(budget) };
+export const filters = { ...share, ...widths, budget: v.optional(budget) };
 
 /** Keys of every stage that prunes. `keep` is shorthand for the keep of each constraint that names none. */
 export const pruning = {

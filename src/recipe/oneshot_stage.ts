@@ -28,5 +28,9 @@ export const oneshot = v.pipe(
     ({ structure, budget }) => structure !== "qk" || budget === undefined,
     "structure qk takes keep, a ratio for all heads: a budget is for filters",
   ),
+  v.check(
+    ({ structure, round }) => structure !== "qk" || round === undefined,
+    "round is for filters, whose counts are widths: leave it out",
+  ),
   v.check(({ keep, budget }) => (keep === undefined) !== (budget === undefined), "expected one of keep and budget"),
 );

@@ -203,6 +203,6 @@ export function isPruning(stage: Stage): stage is PruneStage {
 export function constraintsOfStage(stage: Stage): ConstraintOptions[] {
   if (isPruning(stage)) return stage.constraints.map(optionsOf);
   if (stage.kind !== "oneshot") return [];
-  const { layers, exclude, minKeep, keep = 1, structure = "filter" } = stage;
-  return [{ granularity: structure, layers, exclude, minKeep, keep }];
+  const { layers, exclude, minKeep, round, keep = 1, structure = "filter" } = stage;
+  return [{ granularity: structure, layers, exclude, minKeep, round, keep }];
 }

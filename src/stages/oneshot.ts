@@ -65,8 +65,16 @@ export function reconstructionOf(
   model: Model,
   measured: Measured,
 ): ReconstructionRequest {
-  const { budget, keep, layers, exclude, minKeep, structure: granularity } = stage;
-  return { keep, layers, exclude, minKeep, granularity, ...budget && { budget: budgetOf(budget, model, measured) } };
+  const { budget, keep, layers, exclude, minKeep, round, structure: granularity } = stage;
+  return {
+    keep,
+    layers,
+    exclude,
+    minKeep,
+    round,
+    granularity,
+    ...budget && { budget: budgetOf(budget, model, measured) },
+  };
 }
 
 function warnOfStarved(

@@ -102,6 +102,10 @@ test("goals, methods and options become the stages that they are asked for", () 
   assert.is((prune.retrain as { epochs: number }).epochs, 3);
   const [drop] = stagesOf(survey, { drop: 0.01 });
   assert.equal([drop.until, drop.budget, drop.steps], [{ drop: 0.01 }, undefined, undefined]);
+  for (const method of ["prune", "admm", "oneshot"]) {
+    const [first] = chooseRecipe(survey, wish({ method }), { round: 4 }).recipe.stages as Stage[];
+    assert.is(method === "oneshot" ? first.round : (first.constraints as Stage[])[0].round, 4);
+  }
   // A quarter of 30 epochs.
   assert.is((drop.retrain as { patience: number }).patience, 8);
   const [onDevice] = stagesOf(survey, { ms: 4, device: "d.json" });
@@ -133,7 +137,11 @@ test("a chosen recipe is a valid one, in memory and as the text that is kept, wi
   for (const one of asked) {
     const here = { ...survey, data: "folder:images" };
     for (const found of [here, { ...here, known }, { ...here, norms: "layer" as const, test: 0 }]) {
-      const { recipe, reasons } = chooseRecipe(found, wish(one), { recipe: { seed: 3 }, data: { limit: 500 } });
+      const { recipe, reasons } = chooseRecipe(found, wish(one), {
+        recipe: { seed: 3 },
+        data: { limit: 500 },
+        round: 4,
+      });
       assert.is(reasons.length, 5);
       assert.equal(reasons.map((line) => line.split(":")[0]), ["start", "epochs", "rate", "budget", "time"]);
       const store = memoryStore();

@@ -284,7 +284,7 @@ const refused: [what: string, recipe: unknown, message: string | RegExp][] = [
   [
     "a block of a filter",
     constraint({ block: [4, 4], keep: 1 }),
-    "stages.0.constraints.0.block: unknown key; known: kind, layers, exclude, keep, minKeep, stream",
+    "stages.0.constraints.0.block: unknown key; known: kind, layers, exclude, keep, minKeep, round, stream",
   ],
   [
     "blocks of one number",

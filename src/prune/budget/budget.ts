@@ -10,6 +10,7 @@ import type { Constraint } from "../structures/types.ts";
 import { approach, WITHIN } from "./approach.ts";
 import { type CostName, costNames, COSTS, type Target } from "./costs/costs.ts";
 import { perCost } from "./per_cost.ts";
+import { allowedCounts } from "./per_layer.ts";
 import { type Achieved, type Price, type PriceOptions, pricing } from "./price.ts";
 import type { BudgetRule, RankedLayer } from "./types.ts";
 
@@ -53,7 +54,8 @@ export interface Budget {
  * by trial. What a group saves is what the compact network saves by the first group of its constraint that scores above 0. Where
  * that is nothing, it is what all that may go save on average if the cost falls in steps, and else none is dropped. No constraint
  * goes below its minKeep and its protected part. Where the last group to go has saved far more than it had to, others come back
- * (approach).
+ * (approach). Where what stays is to be a multiple, as many groups go or come back at once as lie between two of them, and
+ * stand in the order by the mean of what they are worth.
  *
  * @param scores per constraint, length `groups`
  * @throws UnreachableBudget if the budget can't be met
@@ -69,15 +71,27 @@ export function solveBudget(
   const price = pricing(graph, constraints, chosenBy, options);
   const whole = constraints.map((constraint) => isFixed(constraint.rule) ? constraint.keep : constraint.groups);
   const least = leastKept(constraints, options);
+  const counts = constraints.map((constraint, c) =>
+    isFixed(constraint.rule) ? [constraint.keep] : allowedCounts(constraint, least[c])
+  );
   const saving = { scores, price, whole, least, target };
   const saved = constraints.map((constraint, c) =>
     isFixed(constraint.rule) || constraint.groups <= least[c] ? 0 : savedByOne(c, constraint, saving)
   );
-  const order = orderOf(graph, { constraints, scores, saved, least, rule });
-  const ordered = order.map(({ c }) => c);
-  const found = approach(whole, ordered, (keep) => price(keep).gap);
-  if (!found) throw unreachable(price(whole.map((k, c) => k - ordered.filter((other) => other === c).length)), target);
-  const { keep, cut } = found;
+  const units = unitsOf(graph, { constraints, scores, saved, counts, rule });
+  const ordered = units.map(({ c }) => c);
+  const steps = counts.map((own) => own.length - 1);
+  const keepOf = (left: readonly number[]) => left.map((count, c) => counts[c][steps[c] - count]);
+  const found = approach(steps, ordered, (left) => price(keepOf(left)).gap);
+  if (!found) {
+    throw unreachable(
+      price(keepOf(steps.map((all, c) => all - ordered.filter((other) => other === c).length))),
+      target,
+    );
+  }
+  const keep = keepOf(found.keep);
+  const order = units.flatMap(groupsOf);
+  const cut = units.slice(0, found.cut).reduce((sum, { from, to }) => sum + to - from, 0);
   const reached = price(keep);
   const { achieved, params, macs } = reached;
   const shortfall = shortfallOf(constraints, keep, price, target);
@@ -98,7 +112,10 @@ export function leastKept(
   constraints: readonly Constraint[],
   { rule = perCost, protect = rule.protect ?? 0 }: Pick<BudgetOptions, "rule" | "protect">,
 ): number[] {
-  return constraints.map(({ minKeep, groups }) => Math.max(minKeep, Math.ceil(protect * groups)));
+  return constraints.map((constraint) => {
+    const least = Math.max(constraint.minKeep, Math.ceil(protect * constraint.groups));
+    return constraint.multiple === undefined ? least : allowedCounts(constraint, least).at(-1)!;
+  });
 }
 
 type Pricing = (keep: readonly number[]) => Price;
@@ -126,11 +143,25 @@ interface Ranking {
   readonly constraints: readonly Constraint[];
   readonly scores: readonly Float64Array[];
   readonly saved: readonly number[];
-  readonly least: readonly number[];
+  /** What each constraint may keep, the most first. */
+  readonly counts: readonly (readonly number[])[];
   readonly rule: BudgetRule;
 }
 
-function orderOf(graph: Graph, { constraints, scores, saved, least, rule }: Ranking): Ordered[] {
+/** Groups of one constraint that go together: those that are ranked from…to, one of them where counts are no multiples. */
+interface Unit {
+  readonly c: number;
+  readonly from: number;
+  readonly to: number;
+  /** The mean of its groups'. */
+  readonly worth: number;
+}
+
+function groupsOf({ c, from, to, worth }: Unit): Ordered[] {
+  return Array.from({ length: to - from }, (_, i) => ({ c, rank: to - 1 - i, worth }));
+}
+
+function unitsOf(graph: Graph, { constraints, scores, saved, counts, rule }: Ranking): Unit[] {
   const layers = constraints.map(({ members }, c): RankedLayer => ({
     scores: scores[c],
     shapes: members.filter(({ role }) => role === "weight").map(({ param }) => graph.params[param].shape),
@@ -139,8 +170,12 @@ function orderOf(graph: Graph, { constraints, scores, saved, least, rule }: Rank
   return layers.flatMap((layer, c) => {
     if (saved[c] <= 0) return [];
     const worth = rule.worth(scores[c], saved[c], layer, ranked);
-    return rankGroups(scores[c]).map((group, rank) => ({ c, rank, worth: worth[group] })).slice(least[c]);
-  }).sort((a, b) => a.worth - b.worth || a.c - b.c || b.rank - a.rank);
+    const order = rankGroups(scores[c]);
+    return counts[c].slice(1).map((from, i): Unit => {
+      const own = order.slice(from, counts[c][i]).map((group) => worth[group]);
+      return { c, from, to: counts[c][i], worth: own.length === 1 ? own[0] : own.reduce((a, b) => a + b) / own.length };
+    });
+  }).sort((a, b) => a.worth - b.worth || a.c - b.c || b.from - a.from);
 }
 
 /** @throws UserError for a target that asks for nothing, or for something that there isn't */
@@ -180,14 +215,17 @@ export function shortfallOf(
 ): string | undefined {
   const whole = constraints.every(({ rule, groups }, c) => isFixed(rule) || keep[c] === groups);
   if (whole || price(keep).gap >= -WITHIN) return undefined;
-  const [next] = constraints.flatMap(({ name, groups, rule }, c) =>
-    isFixed(rule) || keep[c] === groups ? [] : [{ name, price: price(keep.map((k, i) => i === c ? k + 1 : k)) }]
-  ).sort((a, b) => a.price.gap - b.price.gap);
+  const [next] = constraints.flatMap((constraint, c) => {
+    if (isFixed(constraint.rule) || keep[c] === constraint.groups) return [];
+    const more = allowedCounts(constraint, 1).findLast((count) => count > keep[c])!;
+    const groups = more - keep[c] === 1 ? "one group" : `${more - keep[c]} groups`;
+    return [{ name: constraint.name, groups, price: price(keep.with(c, more)) }];
+  }).sort((a, b) => a.price.gap - b.price.gap);
   const [asked, reached, above] = [
     told(target, String),
     ...[price(keep), next.price].map(({ achieved }) => told(achieved, rounded, target)),
   ];
-  return `budget: ${asked} was asked for, and ${reached} is the nearest below it that was found: one group more of ` +
+  return `budget: ${asked} was asked for, and ${reached} is the nearest below it that was found: ${next.groups} more of ` +
     `"${next.name}", the cheapest, would make it ${above}`;
 }
 

@@ -7,6 +7,7 @@ import type { Constraint } from "../structures/types.ts";
 import { type Budget, checkTarget, shortfallOf, unreachable } from "./budget.ts";
 import { type CostName, costNames, type Target } from "./costs/costs.ts";
 import { leastLoss, type LossCurve } from "./least_loss.ts";
+import { allowedCounts } from "./per_layer.ts";
 import { type Price, type PriceOptions, pricing } from "./price.ts";
 import { costOfTerms, type CostTerm, productCosts } from "./product_costs.ts";
 
@@ -45,8 +46,9 @@ export function budgetByCurves(
     const curve = curveOf(constraint, curves);
     const measured = Math.min(...curve.points.map(({ keep }) => keep));
     const least = Math.max(measured, constraint.minKeep, Math.ceil(protect * constraint.groups));
+    const counts = choicesOf(constraint, least);
     const loss = lossCurve(curve, curves.dense.accuracy);
-    return choicesOf(constraint.groups, least).map((keep) => ({ keep, loss: loss(keep) }));
+    return counts.map((keep) => ({ keep, loss: loss(keep) }));
   });
   const price = pricing(graph, constraints, scores, options);
   const ranked = scores.map((of) => rankGroups(of));
@@ -124,7 +126,13 @@ function curveOf({ name, groups }: Constraint, { curves }: Sensitivity): Sensiti
 }
 
 /** From all groups down to the least, at most so many counts. */
-function choicesOf(groups: number, least: number): number[] {
+function choicesOf(constraint: Constraint, least: number): number[] {
+  const { groups, multiple } = constraint;
+  if (multiple !== undefined) {
+    const counts = allowedCounts(constraint, least);
+    const last = counts.length - 1, taken = Math.min(last, CHOICES - 1);
+    return Array.from({ length: taken + 1 }, (_, i) => counts[Math.round(last * i / Math.max(1, taken))]);
+  }
   const steps = Math.min(groups - least, CHOICES - 1);
   return Array.from({ length: steps + 1 }, (_, i) => Math.round(groups - (groups - least) * i / Math.max(1, steps)));
 }

@@ -23,6 +23,8 @@ export interface ReconstructionRequest {
   readonly exclude?: readonly string[];
   /** Filters that stay in any case; default 1. */
   readonly minKeep?: number;
+  /** What stays of a layer that loses filters is a multiple of it; default 1. */
+  readonly round?: number;
   /** What goes; default "filter". Of "qk" there is no budget. */
   readonly granularity?: "filter" | "qk";
 }
@@ -52,9 +54,9 @@ export interface Reconstructible {
  */
 export function reconstructible(
   graph: Graph,
-  { keep = 1, layers, exclude, minKeep, granularity = "filter", budget }: ReconstructionRequest,
+  { keep = 1, layers, exclude, minKeep, round, granularity = "filter", budget }: ReconstructionRequest,
 ): Reconstructible {
-  const asked = { granularity, keep, layers, exclude, minKeep } as const;
+  const asked = { granularity, keep, layers, exclude, minKeep, round } as const;
   if (granularity === "qk") {
     if (budget) {
       throw new UserError("reconstruction of queries and keys has no budget: give keep, a ratio for all heads");

@@ -24,6 +24,15 @@ export function coupledConstraints(graph: Graph, options: ConstraintOptions): Co
   if (options.stream && structureSpan(options.granularity) !== "coupled layers") {
     throw new UserError(`constraint "${options.granularity}": stream is for the kind filter, whose groups pass a norm`);
   }
+  const { round } = options;
+  if (round !== undefined && !(Number.isInteger(round) && round >= 1)) {
+    throw new UserError(
+      `constraint "${options.granularity}": round is ${round}, expected a whole number of at least 1`,
+    );
+  }
+  if (round !== undefined && structureSpan(options.granularity) !== "coupled layers") {
+    throw new UserError(`constraint "${options.granularity}": round is for the kind filter, whose counts are widths`);
+  }
   const { refused, constraints } = groupingsOf(graph, options);
   const all = [...dependencyGraph(graph).layers.values()];
   const chosen = choose(all, options, refused);

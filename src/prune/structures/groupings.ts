@@ -2,10 +2,11 @@
 
 import type { HeadFeatures } from "../../graph/head_features.ts";
 import type { Graph } from "../../graph/types.ts";
-import { keptCount } from "../budget/per_layer.ts";
+import { keptCount, multipleFor } from "../budget/per_layer.ts";
 import { type Coupled, type CoupledClass, coupledClasses } from "../groups/coupling.ts";
 import { type AttentionHeads, attentionHeads, type HeadProjection } from "../groups/attention_heads.ts";
 import { dependencyGraph } from "../groups/dependency_graph.ts";
+import { entriesPerGroup } from "../groups/rows.ts";
 import type { Layer } from "../rules/layer_view.ts";
 import { type Branch, branchesOf } from "./branches.ts";
 import { memberOf } from "./elements.ts";
@@ -181,9 +182,14 @@ function branchConstraint(
 function filterConstraint(
   graph: Graph,
   coupled: CoupledClass,
-  { keep, minKeep = 1 }: ConstraintOptions,
+  { keep, minKeep = 1, round = 1 }: ConstraintOptions,
   yielding: ReadonlyMap<string, number>,
 ): Constraint {
+  const { layers } = dependencyGraph(graph);
+  const multiple = multipleFor(
+    round,
+    coupled.producers.map(({ node, at }) => entriesPerGroup(at, layers.get(node)!.filters)),
+  );
   const norms = [...new Set(coupled.vectors.map(({ node }) => node))].filter((name) => yielding.has(name));
   const member = (role: Member["role"]) => (of: Coupled) => memberOf(of, graph.params[of.param].shape, role);
   return {
@@ -195,8 +201,9 @@ function filterConstraint(
     ],
     readers: distinct(coupled.readers, ({ param }) => param).map(member("weight")),
     groups: coupled.size,
-    keep: keptCount(coupled.size, keep, minKeep),
+    keep: keptCount(coupled.size, keep, minKeep, multiple),
     minKeep: Math.min(minKeep, coupled.size),
+    ...multiple > 1 && { multiple },
     ...norms.length > 0 && { norms },
   };
 }

@@ -131,6 +131,8 @@ export interface Constraint extends Grouping {
   readonly keep: number;
   /** Groups that stay in any case. */
   readonly minKeep: number;
+  /** What stays is a multiple of so many groups, or all of them. Default 1. */
+  readonly multiple?: number;
   /** How those that stay are chosen; default: the highest scores. */
   readonly rule?: Rule;
   /** Of a stream whose norms give way: the layer norms that then are over those of its channels that stay, by name. */
@@ -150,6 +152,11 @@ export type ConstraintOptions = Structure & {
   readonly exclude?: readonly string[];
   /** Groups that stay in any case; default 1. */
   readonly minKeep?: number;
+  /**
+   * Of filters: a layer that loses some keeps a multiple of so many, as kernels like their widths; one of fewer stays whole. What a
+   * group has of filters, such as a head's, counts. Default 1.
+   */
+  readonly round?: number;
   /**
    * Of filters: whether channels may go from under a layer norm, which is then over those that stay. The network computes
    * something else afterwards, whatever went. Default false.
