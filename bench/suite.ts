@@ -5,7 +5,8 @@
 import { adapterName } from "../src/gpu/adapter.ts";
 import type { Gpu } from "../src/gpu/gpu.ts";
 import { type Contestant, type Measured, measureInterleaved } from "../src/measure/interleaved.ts";
-import { bound, type Roofline } from "../src/measure/roofline.ts";
+import { bound } from "../src/measure/bound.ts";
+import type { Roofline } from "../src/measure/roofline.ts";
 import { collectRequests } from "../src/tensor/ops/launch.ts";
 import { tuneFor } from "./tuned.ts";
 import type { CurvePoint } from "./sparse/break_even.ts";

@@ -5,7 +5,7 @@ import { UserError } from "../errors.ts";
 import { DeviceLostError } from "../gpu/errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Model } from "../graph/types.ts";
-import { type MeasureOptions, sampleInterleaved } from "../measure/interleaved.ts";
+import { type MeasureOptions, MIN_SAMPLE_QUANTA, sampleInterleaved } from "../measure/interleaved.ts";
 import { openProbe, type Probe } from "../measure/latency/probe.ts";
 import { measureRoofline } from "../measure/roofline.ts";
 import type { Roof } from "../measure/session/types.ts";
@@ -14,6 +14,8 @@ import { measureTimelines } from "../measure/timelines.ts";
 import type { PrunedLayer } from "../prune/sensitivity/pruned_layers.ts";
 import { sensitivityOf } from "../prune/sensitivity/measure_sensitivity.ts";
 import { tallyNetworks } from "../prune/sensitivity/tally_networks.ts";
+import { fill } from "../tensor/ops/inplace.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { Interrupted } from "../train/errors.ts";
 import type { TrainData } from "../train/train.ts";
 import { otherWidths, type Widths, widthsToTry } from "./other_widths.ts";
@@ -48,12 +50,15 @@ const IMAGES = 500;
 /** More than caches hold, and little enough for every device. */
 const COPY_BYTES = 16 * 2 ** 20;
 const SAMPLES = 5;
+/** A clock that wants longer samples is too coarse: there are some hundred. */
+const MOST_SAMPLE_MS = 2000;
 /** The shares of the time that its parts take, roughly: for the bar. */
 const ROOF_DONE = 0.15, TIMES_DONE = 0.5, WIDTHS_DONE = 0.85;
 
 /**
  * Measures launches, roofs, each step of the networks, other widths and losses.
  *
+ * @throws UserError where the clock is so coarse that timing each step would take minutes
  * @throws DeviceLimitError where a network doesn't fit at one of the batch sizes
  * @throws Interrupted when the signal is aborted
  */
@@ -63,6 +68,7 @@ export async function examine(gpu: Gpu, options: ExamineOptions): Promise<Checku
     if (signal?.aborted) throw new Interrupted("stopped");
     return Promise.resolve("go on");
   };
+  await requireFineClock(gpu);
   progress(0, "roofs");
   const roof = options.roof ?? await measureRoofline(gpu, { copyBytes: COPY_BYTES, beforeSample });
   const { batches, clock } = await measureBatches(gpu, options, beforeSample);
@@ -83,6 +89,18 @@ export async function examine(gpu: Gpu, options: ExamineOptions): Promise<Checku
     stayed,
     ...noNext !== undefined && { noNext },
   };
+}
+
+async function requireFineClock(gpu: Gpu): Promise<void> {
+  using y = Tensor.empty(gpu, [1]);
+  // The first timing of a device may look coarser than its clock is.
+  await gpu.time(() => fill(gpu, y, 0));
+  const { quantumMs } = await gpu.time(() => fill(gpu, y, 1));
+  if (MIN_SAMPLE_QUANTA * quantumMs <= MOST_SAMPLE_MS) return;
+  throw new UserError(
+    `the clock here moves in steps of ${quantumMs.toPrecision(2)} ms, too coarse to time each step of a network: ` +
+      "use a runtime or a browser with GPU timestamps",
+  );
 }
 
 type BeforeSample = MeasureOptions["beforeSample"];
@@ -119,9 +137,11 @@ async function measureWidths(
   beforeSample: BeforeSample,
 ): Promise<WidthResults> {
   const found = otherWidths(model);
-  const leftOut = found.flatMap(({ name, uncounted }) =>
-    uncounted.length > 0 ? [`${name}: what ${uncounted.join(", ")} would take isn't counted`] : []
-  );
+  const leftOut = found.length === 0
+    ? ["no layer can lose a filter: no other width was measured"]
+    : found.flatMap(({ name, uncounted }) =>
+      uncounted.length > 0 ? [`${name}: what ${uncounted.join(", ")} would take isn't counted`] : []
+    );
   const widths: WidthTimes[] = [];
   const late: string[] = [];
   const started = performance.now();

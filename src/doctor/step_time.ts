@@ -2,7 +2,7 @@
  * Splits the time of a step into what launches, an idle device and the work itself take, and says which roof the work
  * is under. It is pure: everything follows from measured times.
  */
-import { bound } from "../measure/roofline.ts";
+import { bound } from "../measure/bound.ts";
 import type { Roof } from "../measure/session/types.ts";
 import type { StepTime, Timeline } from "../measure/timelines.ts";
 

@@ -20,13 +20,6 @@ export interface Roofline {
   readonly forms: readonly { readonly name: string; readonly unit: "GFLOP/s" | "GB/s"; readonly rate: number }[];
 }
 
-export interface Bound {
-  /** No kernel that does this work can be faster, in ms. */
-  readonly ms: number;
-  /** It meets this roof. */
-  readonly by: "arithmetic" | "memory";
-}
-
 export interface RooflineOptions {
   /**
    * Each of the two buffers of the copy has so many bytes, a multiple of 16 and more than caches hold. The default is
@@ -43,12 +36,6 @@ const FMA_MS = 1;
 const FIRST_ROUNDS = 8;
 const MOST_ROUNDS = 1 << 16;
 const SAMPLES = 5;
-
-/** Gives the time that `flops` operations and `bytes` of traffic take at least. */
-export function bound(flops: number, bytes: number, { gflops, gbps }: Pick<Roofline, "gflops" | "gbps">): Bound {
-  const [arithmetic, memory] = [flops / gflops / 1e6, bytes / gbps / 1e6];
-  return arithmetic >= memory ? { ms: arithmetic, by: "arithmetic" } : { ms: memory, by: "memory" };
-}
 
 /**
  * Measures both roofs, which takes a few seconds on a software adapter. Gives undefined where `beforeSample` ended it

@@ -44,10 +44,10 @@ export interface StepTime {
 
 /** This is one launch of a step. */
 export interface StepDispatch {
-  /** It is the kernel's name. */
-  readonly kernel: string;
-  /** It has so many workgroups. */
-  readonly workgroups: number;
+  /** It is the kernel's name; records of devices don't tell. */
+  readonly kernel?: string;
+  /** It has so many workgroups; records of devices don't tell. */
+  readonly workgroups?: number;
   /** It takes so long on the device's own clock, in the midst of a run: the median. It is missing without such a clock. */
   readonly ms?: number;
 }
@@ -62,6 +62,12 @@ export interface Timelines {
   readonly clock: Timing["clock"];
   /** This is the clock's smallest step. */
   readonly quantumMs: number;
+}
+
+/** Says how steps are measured. */
+export interface TimelineOptions extends MeasureOptions {
+  /** In so many runs each dispatch is timed by itself, by default 5; where only their number matters, one is enough. */
+  readonly dispatchRuns?: number;
 }
 
 /** Steps are many and each has its turn in every round, so there are few rounds. */
@@ -82,7 +88,7 @@ export async function measureTimelines(
   gpu: Gpu,
   models: readonly Model[],
   batch: number,
-  options: MeasureOptions = {},
+  { dispatchRuns = SAMPLES, ...options }: TimelineOptions = {},
 ): Promise<Timelines | undefined> {
   using stack = new DisposableStack();
   const networks = models.map((model) => openNetwork(gpu, stack, model, batch));
@@ -105,7 +111,7 @@ export async function measureTimelines(
   const timelines: Timeline[] = [];
   for (const { parts, steps, whole } of networks) {
     const [{ samplesMs: wholes }, ...alone] = rest.splice(0, 1 + parts.length);
-    const launches = await dispatchTimes(gpu, whole.record);
+    const launches = await dispatchTimes(gpu, whole.record, dispatchRuns);
     timelines.push({
       wholeMs: median(wholes),
       madMs: mad(wholes),
@@ -148,15 +154,15 @@ function openNetwork(gpu: Gpu, stack: DisposableStack, model: Model, batch: numb
 }
 
 /** A run's dispatches, each with the median of its times where the device tells them. */
-async function dispatchTimes(gpu: Gpu, record: () => void): Promise<StepDispatch[]> {
+async function dispatchTimes(gpu: Gpu, record: () => void, count: number): Promise<StepDispatch[]> {
   const runs: DispatchTime[][] = [];
-  for (let i = 0; i < SAMPLES; i++) runs.push(await gpu.timeDispatches(record));
+  for (let i = 0; i < count; i++) runs.push(await gpu.timeDispatches(record));
   return runs[0].map(({ plan: { program, grid } }, i) => {
     const times = runs.flatMap((run) => run[i].ms ?? []);
     return {
       kernel: program.name,
       workgroups: grid[0] * grid[1] * grid[2],
-      ...times.length === SAMPLES && { ms: median(times) },
+      ...times.length === count && { ms: median(times) },
     };
   });
 }

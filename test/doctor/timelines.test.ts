@@ -35,7 +35,7 @@ test("each step has its multiply-adds, the bytes that it must move, and its disp
       assert.ok(medianMs > 0);
       assert.ok(dispatches.length > 0);
       for (const { workgroups, ms } of dispatches) {
-        assert.ok(workgroups >= 1);
+        assert.ok(workgroups! >= 1);
         assert.is(ms !== undefined, gpu.features.has("timestamp-query"));
       }
     }

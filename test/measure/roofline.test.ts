@@ -8,7 +8,8 @@ import {
   planCopy,
   planFma,
 } from "../../kernels/roofline/plan.ts";
-import { bound, measureRoofline } from "../../src/measure/roofline.ts";
+import { bound } from "../../src/measure/bound.ts";
+import { measureRoofline } from "../../src/measure/roofline.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
 

@@ -72,15 +72,17 @@ test("layers are the plan's steps, have all of the multiply-adds, and add up to 
   using gpu = await openGpu();
   keepWorkClock(gpu);
   const net = model("digits");
-  using x = Tensor.zeros(gpu, [16, 1, 8, 8]);
-  const layers = await measureLayers(gpu, { network: "digits", variant: "dense", model: net }, x);
+  const layers = await measureLayers(gpu, { network: "digits", variant: "dense", model: net }, 16);
   assert.ok(layers.length <= layerCount(net));
   assert.ok(layers.some(({ op }) => op === "Conv") && layers.some(({ op }) => op === "Gemm"));
   assert.not.ok(layers.some(({ op }) => op === "Flatten"), "a Flatten launches nothing");
   assert.is(layers.reduce((sum, { macs }) => sum + macs, 0), graphCost(net.graph).macs);
   const sum = layers.reduce((sum, { ofWhole }) => sum + ofWhole, 0);
   assert.ok(Math.abs(sum - 1) < 1e-9, `${sum} of a run`);
-  for (const { medianMs, batch } of layers) assert.ok(medianMs > 0 && batch === 16);
+  for (const { medianMs, batch, bytes, dispatches, launchMs } of layers) {
+    assert.ok(medianMs > 0 && batch === 16);
+    assert.ok(bytes! > 0 && dispatches! > 0 && launchMs! > 0);
+  }
 });
 
 test("kernels have shapes that every device does, and larger ones where they are quick", async () => {

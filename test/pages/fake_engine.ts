@@ -292,6 +292,9 @@ function layers(network: string, variant: Variant, batch: number): LayerTime[] {
     macs: 1000 * (i + 1),
     medianMs: (variant === "dense" ? 0.4 : 0.2) / (i + 1),
     ofWhole: 0.25,
+    bytes: 1e4 * batch,
+    dispatches: 1,
+    launchMs: 0.02,
   }));
 }
 

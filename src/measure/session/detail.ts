@@ -10,7 +10,7 @@ import { pause } from "./pause.ts";
 import { reasonOf } from "./reason.ts";
 import { FAMILIES, measureKernels } from "./kernels.ts";
 import { layerCount, measureLayers } from "./layers.ts";
-import { type Entrant, images } from "./rows.ts";
+import type { Entrant } from "./rows.ts";
 import type { Roof } from "./types.ts";
 import { HIDDEN, untilVisible } from "./visibility.ts";
 
@@ -48,8 +48,9 @@ export async function measureTimelines(context: Context, entrants: readonly Entr
   for (const entrant of entrants) {
     const what = `layers of ${entrant.network} ${entrant.variant}, batch ${batch}`;
     const layers = await steadily(context, what, async (gpu, beforeSample) => {
-      await affordable(gpu, 1 + layerCount(entrant.model));
-      return await measureLayers(gpu, entrant, images(gpu, entrant.model, batch), { beforeSample });
+      // With them go whole runs, and dispatches that do nothing.
+      await affordable(gpu, 2 + layerCount(entrant.model));
+      return await measureLayers(gpu, entrant, batch, { beforeSample });
     });
     if (layers && layers.length > 0) context.tell({ kind: "layers", layers });
   }

@@ -14,7 +14,7 @@ import type { Gpu, Slice } from "../../gpu/gpu.ts";
 import { launch, tuningFor } from "../../tensor/ops/launch.ts";
 import { elements, Tensor } from "../../tensor/tensor.ts";
 import { type Contestant, type MeasureOptions, sampleInterleaved } from "../interleaved.ts";
-import { bound } from "../roofline.ts";
+import { bound } from "../bound.ts";
 import { mad, median } from "../stats.ts";
 import type { KernelTime, Roof } from "./types.ts";
 

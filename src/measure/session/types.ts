@@ -91,6 +91,12 @@ export interface LayerTime {
    * and gaps.
    */
   readonly ofWhole: number;
+  /** The whole batch moves at least so many bytes; earlier records, and those without WebGPU, lack this and the next two. */
+  readonly bytes?: number;
+  /** It is so many dispatches. */
+  readonly dispatches?: number;
+  /** A dispatch that does nothing took so long, measured in turns with the steps. */
+  readonly launchMs?: number;
 }
 
 /** This is one kernel on one shape. */

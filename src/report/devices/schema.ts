@@ -62,6 +62,9 @@ const layer = object({
   macs: count,
   medianMs: nonNegative,
   ofWhole: nonNegative,
+  bytes: v.optional(nonNegative),
+  dispatches: v.optional(count),
+  launchMs: v.optional(nonNegative),
 });
 
 const kernel = object({

@@ -122,6 +122,7 @@ function stepSentence(found: StepDiagnosis, { stepsMs }: NetworkDiagnosis, batch
 /** Of the dispatch that takes longest, or the last where none is timed. */
 function workgroups({ step: { dispatches } }: StepDiagnosis): string {
   const { workgroups } = dispatches.reduce((longest, next) => (next.ms ?? 0) >= (longest.ms ?? 0) ? next : longest);
+  if (workgroups === undefined) return "too few threads to";
   return workgroups === 1 ? "1 workgroup doesn't" : `${count(workgroups)} workgroups don't`;
 }
 
@@ -222,7 +223,6 @@ function untold({ checkup }: Diagnosis): string[] {
     ),
     ...scattered(widths),
     ...widthsLeftOut.map((text) => `${capital(text)}.`),
-    ...widths.length === 0 ? ["No layer can lose a filter: no other width was measured."] : [],
     ...noLosses === undefined ? [] : [`What pruning on would cost in accuracy can't be told: ${noLosses}.`],
     ...noNext === undefined ? [] : [`What pruning on would take can't be told: ${noNext}.`],
     ...checkup.software

@@ -57,8 +57,8 @@ export function dispatchRows({ now }: BatchDiagnosis): string[][] {
   return now.steps.flatMap(({ step }) =>
     step.dispatches.map(({ kernel, workgroups, ms }) => [
       step.name,
-      kernel,
-      String(workgroups),
+      kernel ?? NONE,
+      workgroups === undefined ? NONE : String(workgroups),
       ms === undefined ? NONE : milliseconds(ms),
     ])
   );

@@ -2,6 +2,7 @@
 import type { DeviceRecord } from "../../report/devices/record.ts";
 import { Actions } from "./actions.tsx";
 import { DeviceCard } from "./device.tsx";
+import { Doctor } from "./doctor.tsx";
 import { Incidents } from "./incidents.tsx";
 import { Kernels } from "./kernels.tsx";
 import { Layers } from "./layers.tsx";
@@ -24,6 +25,7 @@ export function Result({ record, shared, running }: ResultProps) {
       <DeviceCard record={record} />
       {record.selfTest && <SelfTestCard selfTest={record.selfTest} />}
       {record.layers.length > 0 && <Layers layers={record.layers} />}
+      {!running && record.layers.length > 0 && <Doctor record={record} />}
       {record.kernels.length > 0 && <Kernels kernels={record.kernels} roof={record.roof} />}
     </>
   );
