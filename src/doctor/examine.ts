@@ -4,10 +4,12 @@ import { spread } from "../data/splits.ts";
 import { UserError } from "../errors.ts";
 import { DeviceLostError } from "../gpu/errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
+import { compilePlan } from "../graph/plan.ts";
 import type { Model } from "../graph/types.ts";
 import { type MeasureOptions, MIN_SAMPLE_QUANTA, sampleInterleaved } from "../measure/interleaved.ts";
 import { openProbe, type Probe } from "../measure/latency/probe.ts";
 import { measureRoofline } from "../measure/roofline.ts";
+import { images } from "../measure/session/rows.ts";
 import type { Roof } from "../measure/session/types.ts";
 import { mad, median } from "../measure/stats.ts";
 import { measureTimelines } from "../measure/timelines.ts";
@@ -138,9 +140,11 @@ async function measureWidths(
 ): Promise<WidthResults> {
   const found = otherWidths(model);
   const leftOut = found.length === 0
-    ? ["no layer can lose a filter: no other width was measured"]
+    ? ["No layer can lose a filter: no other width was measured"]
     : found.flatMap(({ name, uncounted }) =>
-      uncounted.length > 0 ? [`${name}: what ${uncounted.join(", ")} would take isn't counted`] : []
+      uncounted.length > 0
+        ? [`Wider forms of ${name} weren't measured, for ${uncounted.join(", ")} would change by more than channels`]
+        : []
     );
   const widths: WidthTimes[] = [];
   const late: string[] = [];
@@ -156,44 +160,70 @@ async function measureWidths(
   for (const [i, { one, batch }] of jobs.entries()) {
     progress(TIMES_DONE + (WIDTHS_DONE - TIMES_DONE) * i / jobs.length, `${one.name} at other widths, batch ${batch}`);
     if (performance.now() - started > 1000 * seconds) late.push(`${one.name} at batch ${batch}`);
-    else widths.push(await timeWidths(gpu, one, batch, beforeSample));
+    else widths.push(await timeWidths(gpu, one, batch, model, beforeSample));
   }
-  if (late.length > 0) leftOut.push(`there was no time for ${late.join(", ")}`);
+  if (late.length > 0) leftOut.push(`There was no time for other widths of ${late.join(", ")}`);
   return { widths, leftOut, found };
 }
 
 async function timeWidths(
   gpu: Gpu,
-  { name, layers, groups, changing }: Widths,
+  widths: Widths,
   batch: number,
+  model: Model,
   beforeSample: BeforeSample,
 ): Promise<WidthTimes> {
+  const { name, layers, groups, uncounted } = widths;
   using stack = new DisposableStack();
-  const counts = widthsToTry(groups);
-  const contestants = counts.map((count) => {
-    const probes = changing.map(({ probe, sizes }): Probe => {
-      const { input, output } = sizes(count);
-      return stack.adopt(openProbe(gpu, probe, input, output, batch), (opened) => opened.dispose());
-    });
-    return { name: `${name} with ${count}`, record: () => probes.forEach(({ record }) => record()) };
-  });
+  // Where all layers are of so many channels, each is timed by itself; else a network has to be made, which is narrower.
+  const counts = widthsToTry(groups).filter((count) => uncounted.length === 0 || count <= groups);
+  const contestants = counts.map((count) => ({
+    name: `${name} with ${count}`,
+    record: uncounted.length === 0
+      ? openLayers(gpu, stack, widths, count, batch)
+      : openSteps(gpu, stack, widths, count === groups ? model : widths.narrower(count), batch),
+  }));
   const sampled = await sampleInterleaved(gpu, contestants, {
     seconds: 0,
     minSamples: SAMPLES,
     maxSamples: SAMPLES,
     beforeSample,
   });
-  return {
-    name,
-    layers,
-    batch,
-    groups,
-    times: sampled.map(({ samplesMs }, i) => ({
-      groups: counts[i],
-      medianMs: median(samplesMs),
-      madMs: mad(samplesMs),
-    })),
-  };
+  const times = sampled.map(({ samplesMs }, i) => ({
+    groups: counts[i],
+    medianMs: median(samplesMs),
+    madMs: mad(samplesMs),
+  }));
+  return { name, layers, batch, groups, times };
+}
+
+/** Records each layer that changes, at so many groups. */
+function openLayers(
+  gpu: Gpu,
+  stack: DisposableStack,
+  { changing }: Widths,
+  count: number,
+  batch: number,
+): () => void {
+  const probes = changing.map(({ probe, sizes }): Probe => {
+    const { input, output } = sizes(count);
+    return stack.adopt(openProbe(gpu, probe, input, output, batch), (opened) => opened.dispose());
+  });
+  return () => probes.forEach(({ record }) => record());
+}
+
+/** Records the steps of a network that change. */
+function openSteps(
+  gpu: Gpu,
+  stack: DisposableStack,
+  { changing, uncounted }: Widths,
+  model: Model,
+  batch: number,
+): () => void {
+  const names = new Set([...changing.map(({ name }) => name), ...uncounted]);
+  const plan = stack.adopt(compilePlan(gpu, model, batch), (opened) => opened.dispose());
+  const parts = plan.parts(stack.use(images(gpu, model, batch))).filter(({ step }) => names.has(step.node.name));
+  return () => parts.forEach(({ record }) => record());
 }
 
 async function lossesOrReason(
@@ -215,7 +245,7 @@ async function lossesOrReason(
 /** Of each layer one smaller width: the one that saves most for each group, wherever any saves time beyond chance. */
 async function measureLosses(
   gpu: Gpu,
-  { model, images = IMAGES, signal }: ExamineOptions,
+  { model, images: most = IMAGES, signal }: ExamineOptions,
   data: TrainData,
   { widths, found }: Pick<WidthResults, "widths" | "found">,
 ): Promise<Losses | undefined> {
@@ -227,7 +257,7 @@ async function measureLosses(
   }).toSorted((a, b) => a.layer.from - b.layer.from);
   if (wanted.length === 0) return undefined;
   const layers = wanted.map(({ layer }) => layer);
-  const seen = spread(data, images);
+  const seen = spread(data, most);
   const tally = await tallyNetworks({
     gpu,
     model,

@@ -24,8 +24,10 @@ export interface Widths {
   readonly groups: number;
   /** The sizes of each layer that changes, at any number of groups. */
   readonly changing: readonly ChangingLayer[];
-  /** Layers that change as well, and whose time at other widths can't be measured. */
+  /** Layers that change as well, and aren't of so many channels: they keep single columns, or become another step. */
   readonly uncounted: readonly string[];
+  /** Gives the network with fewer groups. */
+  narrower(groups: number): Model;
 }
 
 export interface ChangingLayer {
@@ -45,17 +47,18 @@ export function otherWidths(model: Model): Widths[] {
   const ranked = rankedBy(model, layers.map(({ constraint }) => constraint), { criterion: l2, seed: 1 });
   return layers.map(({ constraint }, i): Widths => {
     const { groups } = constraint;
-    const masks = masksOf([{ constraint, kept: ranked[i].slice(0, groups - 1) }], model.params);
-    const after = layerSteps(compact(maskModel(model, masks)).model);
+    const narrower = (count: number) => {
+      const masks = masksOf([{ constraint, kept: ranked[i].slice(0, count) }], model.params);
+      return compact(maskModel(model, masks)).model;
+    };
+    const after = layerSteps(narrower(groups - 1));
     const changed = [...before.values()].filter((step) => {
       const other = after.get(step.name);
       return !other || other.input !== step.input || other.output !== step.output;
     });
-    // A layer that keeps single columns has no channels to count; one that has become another step can't be compared.
-    const countable = changed.filter(({ input, name, shape }) => {
-      const other = after.get(name);
-      return other?.shape === shape && Number.isInteger(input) && Number.isInteger(other.input);
-    });
+    const countable = changed.filter(({ columns, name, shape }) =>
+      columns === "all" && after.get(name)?.shape === shape
+    );
     const names = layersOf(model.graph, constraint);
     return {
       name: names[0],
@@ -65,6 +68,7 @@ export function otherWidths(model: Model): Widths[] {
       groups,
       changing: countable.map((step) => changingLayer(step, after.get(step.name)!, groups)),
       uncounted: changed.filter((step) => !countable.includes(step)).map(({ name }) => name),
+      narrower,
     };
   });
 }

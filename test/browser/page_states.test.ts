@@ -168,6 +168,9 @@ test("a sound device's result, kept by the server", async () => {
   await finished();
   const { complete, rows, kernels } = await kept();
   assert.equal([complete, rows.length, kernels.length], [true, 12, 5]);
+  const doctor = page.getByRole("region", { name: "Why it is as fast as it is" });
+  await doctor.getByText("Digits", { exact: true }).tap();
+  await doctor.getByText(/^What bounds it is /).first().waitFor();
   await inspect("result");
 });
 

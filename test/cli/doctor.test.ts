@@ -122,7 +122,7 @@ test("a run's folder is diagnosed without its data, and says that they are missi
   });
   assert.is(diagnosis.batches[0].unpruned, true);
   assert.match(diagnosis.checkup.noLosses!, /^the run's recipe can't be read: runs\/x\/recipe.yaml/);
-  assert.match(diagnosis.checkup.widthsLeftOut.join(), "there was no time for");
+  assert.match(diagnosis.checkup.widthsLeftOut.join(), "There was no time for other widths of hidden at batch 1");
 });
 
 test("what a recipe asked of each layer is told by stage, coupled layers and exclusions included", () => {

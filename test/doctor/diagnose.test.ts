@@ -179,9 +179,9 @@ test("why each layer's groups are left: blocked, asked for, protected, worth mor
   assert.is(
     said(checkup([], { stayed, noNext: "it can't be met" }), "Why what is left is left"),
     'fc: 10 groups left, and none can go: it makes the output "fc", whose width is given.\n' +
-      "conv and 1 coupled: 8 of 16 groups left (stages.1 (admm) asked for 0.5 of its filters); pruned on to half of its " +
-      "multiply-adds by l2 and the rule per-cost, 3 would go; of the others would stay 1 because the layer keeps as many " +
-      "in any case, 4 because they are worth 1.3 or more, against a threshold of 1.1.",
+      "conv and 1 coupled: 8 of 16 groups left (stages.1 (admm) asked for 0.5 of its filters). Pruned on to half of its " +
+      "multiply-adds by l2 and the rule per-cost, 3 would go; 1 is kept in any case; 4 are worth 1.3 or more, against a " +
+      "threshold of 1.1.",
   );
 });
 
@@ -219,7 +219,7 @@ test("runs that were disturbed, a software adapter and missing roofs are told", 
   const found = checkup([{ batch: 1, launchMs: 0.1, now }], {
     software: true,
     roof: undefined,
-    widthsLeftOut: ["there was no time for conv"],
+    widthsLeftOut: ["There was no time for conv"],
   });
   const text = said(found, "What can't be told");
   assert.match(text, "Whole runs at batch 1 scatter by 11 %");

@@ -52,6 +52,29 @@ test("features behind a flatten change by as many as a channel has pixels", () =
   ]);
 });
 
+test("a network with fewer groups is timed as it is where a layer keeps single columns", async () => {
+  const dense = residual();
+  const { masks: _masks, model: masked } = prune(dense, {
+    constraints: [{ granularity: "column", layers: ["outer"], keep: 0.5 }],
+  });
+  const { model } = compact(masked);
+  assert.ok(model.graph.nodes.some(({ op }) => op === "ColumnConv"));
+  const [stem, inner] = otherWidths(model);
+  assert.ok(stem.uncounted.includes("outer") && inner.uncounted.includes("outer"));
+  const narrower = inner.narrower(inner.groups - 2);
+  assert.is(
+    narrower.graph.params[narrower.graph.nodes.find(({ name }) => name === "inner")!.inputs[1]].shape[0],
+    inner.groups - 2,
+  );
+  const { widths, widthsLeftOut } = await examine(await testGpu(), { model, batches: [1], roof: ROOF });
+  assert.ok(widths.some(({ name }) => name === "inner"));
+  for (const { groups, times } of widths) assert.is(Math.max(...times.map((time) => time.groups)), groups);
+  assert.match(
+    widthsLeftOut.join("\n"),
+    "Wider forms of inner weren't measured, for outer would change by more than channels",
+  );
+});
+
 test("widths to try are the neighbours and the nearest multiples of tiles, within a half", () => {
   assert.equal(widthsToTry(17), [16, 17, 18, 20, 24]);
   assert.equal(widthsToTry(16), [8, 12, 15, 16, 17, 20, 24]);

@@ -23,6 +23,8 @@ export interface LayerStep {
   /** It reads so many channels, or features; it is a fraction where a layer keeps only some columns of its channels. */
   readonly input: number;
   readonly output: number;
+  /** It reads all columns of its channels, or keeps a list of some. */
+  readonly columns: "all" | "some";
   readonly probe: ProbeShape;
 }
 
@@ -91,7 +93,8 @@ function tableStep(step: FusedStep, graph: Graph, shapes: ReadonlyMap<string, Sh
     conv: sizes.conv,
     groups: sizes.groups,
   };
-  return { kind: "layer", name: node.name, shape: shapeName(probe), input: sizes.input, output: sizes.output, probe };
+  const { input, output, columns } = sizes;
+  return { kind: "layer", name: node.name, shape: shapeName(probe), input, output, columns, probe };
 }
 
 /** Makes a convolution by region a layer of its own: nothing is fused into it. */
@@ -108,25 +111,26 @@ function regionalStep({ node }: FusedStep, graph: Graph, shapes: ReadonlyMap<str
     activation: "none",
   } as const;
   const { channels: input, filters: output } = conv;
-  return { kind: "layer", name: node.name, shape: shapeName(probe), input, output, probe };
+  return { kind: "layer", name: node.name, shape: shapeName(probe), input, output, columns: "all", probe };
 }
 
-type Sizes = Pick<LayerStep, "input" | "output"> & Pick<ProbeShape, "extent" | "conv" | "groups">;
+type Sizes = Pick<LayerStep, "input" | "output" | "columns"> & Pick<ProbeShape, "extent" | "conv" | "groups">;
 
 function sizesOf(layer: LayerInference, node: Node, x: Shape, weight: readonly number[]): Sizes {
   const problem = layer.layer(node, concrete(x, 1), weight);
   const dense = { kind: "dense" } as const;
   if (problem.kind === "linear") {
-    return { input: problem.k, output: problem.n, extent: x.slice(1, -1) as number[], groups: dense };
+    return { input: problem.k, output: problem.n, columns: "all", extent: x.slice(1, -1) as number[], groups: dense };
   }
   const { channels, filters, kernel, taps } = problem.conv;
   const { extent, conv, groups } = geometryOf(problem.conv, x);
   if (taps) {
     const input = taps.length / (kernel[0] * kernel[1]);
     // A linear layer has no window.
-    return { input, output: filters, extent, conv: extent.length === 0 ? undefined : conv, groups: dense };
+    const window = extent.length === 0 ? undefined : conv;
+    return { input, output: filters, columns: "some", extent, conv: window, groups: dense };
   }
-  return { input: channels, output: filters, extent, conv, groups };
+  return { input: channels, output: filters, columns: "all", extent, conv, groups };
 }
 
 function geometryOf(shape: ConvShape, x: Shape) {

@@ -33,7 +33,7 @@ function checkupOf({ device, roof, rows }: DeviceRecord, batches: readonly Batch
     batches,
     widths: [],
     widthsLeftOut: [
-      "other widths, what pruning on would cost, and why groups are left: ask secateur doctor on a computer",
+      "Other widths, what pruning on would cost, and why groups are left: ask secateur doctor on a computer",
     ],
     stayed: [],
   };

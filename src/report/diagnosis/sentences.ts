@@ -172,19 +172,24 @@ function nextSentences(next: readonly NextToPrune[] | undefined, losses: Diagnos
   });
 }
 
-const STAY: Readonly<Record<StayReason, (next: NextPruning, lowest: number | undefined) => string>> = {
-  rule: () => "they are the highest of their run",
-  keep: () => "as many are asked for",
-  protected: () => "the layer keeps as many in any case",
-  "saves nothing": () => "without them there would be as many multiply-adds",
-  within: () => "nothing has to go",
-  worth: ({ threshold }, lowest) =>
+/** What so many groups of a layer do that stay: "is" or "are" comes first where it must. */
+const STAY: Readonly<Record<StayReason, (next: NextPruning, many: boolean, lowest: number | undefined) => string>> = {
+  rule: (_, many) => `${are(many)} the highest of ${many ? "their runs" : "its run"}`,
+  keep: (_, many) => `${are(many)} asked for`,
+  protected: (_, many) => `${are(many)} kept in any case`,
+  "saves nothing": () => "would save no multiply-adds",
+  within: () => "may stay, for nothing has to go",
+  worth: ({ threshold }, many, lowest) =>
     lowest === undefined || threshold === undefined
-      ? "they are worth more than what goes"
-      : `they are worth ${plain(lowest)} or more, against a threshold of ${plain(threshold)}`,
-  swapped: () => "they fit into what dearer ones leave over by going",
-  dear: () => "they are too dear for what the budget leaves over",
+      ? `${are(many)} worth more than what goes`
+      : `${are(many)} worth ${plain(lowest)}${many ? " or more" : ""}, against a threshold of ${plain(threshold)}`,
+  swapped: (_, many) => `${many ? "fit" : "fits"} into what dearer ones leave over by going`,
+  dear: (_, many) => `${are(many)} too dear for what the budget leaves over`,
 };
+
+function are(many: boolean): string {
+  return many ? "are" : "is";
+}
 
 function stayedSentences({ name, layers, before, now, asked, blocked, next }: StayedGroups): string[] {
   const what = `${name}${layers.length > 1 ? ` and ${count(layers.length - 1)} coupled` : ""}`;
@@ -193,10 +198,13 @@ function stayedSentences({ name, layers, before, now, asked, blocked, next }: St
   if (blocked !== undefined) return [`${head}, and none can go: ${blocked}.`];
   if (!next) return [`${head}.`];
   const { target, criterion, rule, go, reasons } = next;
-  const stay = reasons.map(({ reason, groups, lowest }) => `${count(groups)} because ${STAY[reason](next, lowest)}`);
+  const stay = reasons.map(({ reason, groups, lowest }) =>
+    `${count(groups)} ${STAY[reason](next, groups !== 1, lowest)}`
+  );
   const gone = go > 0 ? `${count(go)} would go` : "none would go";
-  const rest = stay.length > 0 ? `; of the others would stay ${stay.join(", ")}` : "";
-  return [`${head}; pruned on to ${target} by ${criterion} and the rule ${rule}, ${gone}${rest}.`];
+  return [
+    `${head}. Pruned on to ${target} by ${criterion} and the rule ${rule}, ${[gone, ...stay].join("; ")}.`,
+  ];
 }
 
 /** Whole runs that scatter by more than this part of their time were disturbed. */
@@ -222,7 +230,7 @@ function untold({ checkup }: Diagnosis): string[] {
         : []
     ),
     ...scattered(widths),
-    ...widthsLeftOut.map((text) => `${capital(text)}.`),
+    ...widthsLeftOut.map((text) => `${text}.`),
     ...noLosses === undefined ? [] : [`What pruning on would cost in accuracy can't be told: ${noLosses}.`],
     ...noNext === undefined ? [] : [`What pruning on would take can't be told: ${noNext}.`],
     ...checkup.software
@@ -264,8 +272,4 @@ function dispatches(n: number): string {
 
 function groupsOf(n: number): string {
   return n === 1 ? "1 group" : `${count(n)} groups`;
-}
-
-function capital(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
