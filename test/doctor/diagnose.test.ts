@@ -213,9 +213,17 @@ test("what to prune next names ms, accuracy and how many images told it; without
   );
 });
 
-test("runs that were disturbed, a software adapter and missing roofs are told", () => {
+test("runs that were disturbed, steps that don't add up, a software adapter and missing roofs are told", () => {
   const steps = [step("conv", 1, { macs: 100 })];
   const now = { ...timeline(steps), madMs: 0.11 };
+  const far = (wholeMs: number) =>
+    said(checkup([{ batch: 2, launchMs: 0.1, now: timeline(steps, wholeMs) }]), "What can't be told");
+  assert.match(
+    far(0.76),
+    "The steps at batch 2 add up to 1.00 ms, and whole runs take 0.760 ms: what is said of parts",
+  );
+  assert.match(far(1.31), "whole runs take 1.31 ms");
+  assert.not.match(far(0.78) + far(1.29), "add up to");
   const found = checkup([{ batch: 1, launchMs: 0.1, now }], {
     software: true,
     roof: undefined,

@@ -289,7 +289,7 @@ function layers(network: string, variant: Variant, batch: number): LayerTime[] {
     batch,
     layer,
     op: ["Conv", "Conv", "MaxPool", "Gemm"][i],
-    macs: 1000 * (i + 1),
+    macs: (variant === "dense" ? 1000 : 400) * (i + 1),
     medianMs: (variant === "dense" ? 0.4 : 0.2) / (i + 1),
     ofWhole: 0.25,
     bytes: 1e4 * batch,

@@ -59,9 +59,9 @@ const CAUSES: Readonly<Record<GapCause, (found: BatchDiagnosis) => string>> = {
     `launches: ${dispatches(now.dispatches)} of ${ms(launchMs)} each, where the dense network has ${
       count(dense!.dispatches)
     }`,
-  idle: () => "threads that are too few to fill the device, the fewer the narrower the layers are",
+  idle: () => "threads that are too few to fill the device, more so than before",
   other: () => "operators without multiply-adds, which have become less small",
-  rate: () => "layers that do fewer multiply-adds in a ms than they did when they were wider",
+  rate: () => "layers that do fewer multiply-adds in a ms than before",
   place: () => "multiply-adds that were taken where they took less time than elsewhere",
   between: () => "what whole runs take beyond their steps",
 };
@@ -82,12 +82,11 @@ function gapSentences({ macRatio, promisedMs, gapMs, causes }: SpeedupGap, found
   ];
 }
 
-const BOUNDS: Readonly<Record<Bound, string>> = {
+const BOUNDS: Readonly<Record<Exclude<Bound, "unknown">, string>> = {
   launches: "launches",
   threads: "too few threads to fill the device",
   arithmetic: "arithmetic",
   memory: "memory",
-  unknown: "something that can't be told",
 };
 
 function boundSentence({ by, ofTime, stepsMs }: NetworkDiagnosis): string {
@@ -172,23 +171,25 @@ function nextSentences(next: readonly NextToPrune[] | undefined, losses: Diagnos
   });
 }
 
-/** What so many groups of a layer do that stay: "is" or "are" comes first where it must. */
-const STAY: Readonly<Record<StayReason, (next: NextPruning, many: boolean, lowest: number | undefined) => string>> = {
-  rule: (_, many) => `${are(many)} the highest of ${many ? "their runs" : "its run"}`,
-  keep: (_, many) => `${are(many)} asked for`,
-  protected: (_, many) => `${are(many)} kept in any case`,
+type Stay = (next: NextPruning, groups: number, lowest: number | undefined) => string;
+
+/** What so many groups of a layer do, or are, that stay. */
+const STAY: Readonly<Record<StayReason, Stay>> = {
+  rule: (_, n) => `${are(n)} the highest of ${n === 1 ? "its run" : "their runs"}`,
+  keep: (_, n) => `${are(n)} asked for`,
+  protected: (_, n) => `${are(n)} kept in any case`,
   "saves nothing": () => "would save no multiply-adds",
   within: () => "may stay, for nothing has to go",
-  worth: ({ threshold }, many, lowest) =>
+  worth: ({ threshold }, n, lowest) =>
     lowest === undefined || threshold === undefined
-      ? `${are(many)} worth more than what goes`
-      : `${are(many)} worth ${plain(lowest)}${many ? " or more" : ""}, against a threshold of ${plain(threshold)}`,
-  swapped: (_, many) => `${many ? "fit" : "fits"} into what dearer ones leave over by going`,
-  dear: (_, many) => `${are(many)} too dear for what the budget leaves over`,
+      ? `${are(n)} worth more than what goes`
+      : `${are(n)} worth ${plain(lowest)}${n === 1 ? "" : " or more"}, against a threshold of ${plain(threshold)}`,
+  swapped: (_, n) => `${n === 1 ? "fits" : "fit"} into what dearer ones leave over by going`,
+  dear: (_, n) => `${are(n)} too dear for what the budget leaves over`,
 };
 
-function are(many: boolean): string {
-  return many ? "are" : "is";
+function are(n: number): string {
+  return n === 1 ? "is" : "are";
 }
 
 function stayedSentences({ name, layers, before, now, asked, blocked, next }: StayedGroups): string[] {
@@ -198,9 +199,7 @@ function stayedSentences({ name, layers, before, now, asked, blocked, next }: St
   if (blocked !== undefined) return [`${head}, and none can go: ${blocked}.`];
   if (!next) return [`${head}.`];
   const { target, criterion, rule, go, reasons } = next;
-  const stay = reasons.map(({ reason, groups, lowest }) =>
-    `${count(groups)} ${STAY[reason](next, groups !== 1, lowest)}`
-  );
+  const stay = reasons.map(({ reason, groups, lowest }) => `${count(groups)} ${STAY[reason](next, groups, lowest)}`);
   const gone = go > 0 ? `${count(go)} would go` : "none would go";
   return [
     `${head}. Pruned on to ${target} by ${criterion} and the rule ${rule}, ${[gone, ...stay].join("; ")}.`,
@@ -210,7 +209,10 @@ function stayedSentences({ name, layers, before, now, asked, blocked, next }: St
 /** Whole runs that scatter by more than this part of their time were disturbed. */
 const DISTURBED = 0.1;
 
-function untold({ checkup }: Diagnosis): string[] {
+/** Steps that add up to so many times a whole run, or it to so many times them, say little of its parts. */
+const FAR = 1.3;
+
+function untold({ checkup, batches: found }: Diagnosis): string[] {
   const { roof, batches, widthsLeftOut, widths, noLosses, noNext } = checkup;
   const timed = batches.every(({ now }) =>
     now.steps.every(({ dispatches }) => dispatches.every(({ ms }) => ms !== undefined))
@@ -226,6 +228,15 @@ function untold({ checkup }: Diagnosis): string[] {
           `Whole runs at batch ${count(batch)} scatter by ${
             percent(madMs / wholeMs, 0)
           }: something else was at work, and smaller differences say nothing.`,
+        ]
+        : []
+    ),
+    ...found.flatMap(({ batch, now: { stepsMs, wholeMs } }) =>
+      stepsMs > FAR * wholeMs || wholeMs > FAR * stepsMs
+        ? [
+          `The steps at batch ${count(batch)} add up to ${ms(stepsMs)}, and whole runs take ${
+            ms(wholeMs)
+          }: what is said of parts may be off by as much.`,
         ]
         : []
     ),
