@@ -7,7 +7,7 @@ import { onnxBytes } from "../../src/formats/onnx/export.ts";
 import { builder } from "../../src/graph/build.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import { initialise } from "../../src/graph/initialise.ts";
-import { pngFile } from "../data/png_file.ts";
+import { pngFile } from "../../scripts/png_file.ts";
 import { additionsMs, longestTasks } from "./main_thread.ts";
 import { drivePage } from "./page_driver.ts";
 

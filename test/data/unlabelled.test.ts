@@ -7,7 +7,7 @@ import { decodeImage } from "../../src/data/images/decode.ts";
 import { readUnlabelled, type UnlabelledOptions } from "../../src/data/images/unlabelled.ts";
 import { complaint, gzip } from "./fixtures.ts";
 import { greyPng } from "./image-files.ts";
-import { pngFile } from "./png_file.ts";
+import { pngFile } from "../../scripts/png_file.ts";
 import { tar } from "../../src/cli/npm/tar_file.ts";
 
 const test = suite("images without classes");

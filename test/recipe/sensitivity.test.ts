@@ -12,7 +12,7 @@ import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
 import { silentUi } from "../../src/ui.ts";
 import { withFolder, writeFolder } from "../data/fixtures.ts";
-import { pngFile } from "../data/png_file.ts";
+import { pngFile } from "../../scripts/png_file.ts";
 import { testGpu } from "../gpu.ts";
 import { abortedAt } from "./interrupt.ts";
 import { DIR, loadTiny, prune, threeBlocks, tinyRecipe, trainedBlocks } from "./tiny.ts";

@@ -12,7 +12,7 @@ import { verifyRun } from "../../src/run/verify.ts";
 import type { Store } from "../../src/store/types.ts";
 import { silentUi } from "../../src/ui.ts";
 import { complaint, withFolder } from "../data/fixtures.ts";
-import { pngFile } from "../data/png_file.ts";
+import { pngFile } from "../../scripts/png_file.ts";
 import { testGpu } from "../gpu.ts";
 import { abortedAt } from "./interrupt.ts";
 import { DIR, loadTiny, prune, retrain, threeBlocks, tinyRecipe, train, trainedBlocks } from "./tiny.ts";

@@ -22,7 +22,7 @@ import { createShrinker, type Shrinker } from "../../src/web/shrink/shrinker.ts"
 import { lossWithout } from "../../src/web/shrink/width.ts";
 import { residualBlock } from "../browser/small_networks.ts";
 import { complaint, ramp } from "../data/fixtures.ts";
-import { pngFile } from "../data/png_file.ts";
+import { pngFile } from "../../scripts/png_file.ts";
 import { onlyNightly } from "../long.ts";
 
 const test = suite("shrinking without labels, as the page does");

@@ -1,4 +1,4 @@
-/** PNG files of given pixels, for tests that need many or large ones. */
+/** PNG files of given pixels: for the sample, and for tests that need many or large ones. */
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
 /**
