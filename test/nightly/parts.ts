@@ -58,6 +58,13 @@ export const NIGHTLY: readonly NightlyPart[] = [
     args: [],
   },
   {
+    name: "tutorial",
+    what:
+      "docs/tutorial.md followed word for word in a fresh copy: each command ends well and prints what stands there",
+    script: "scripts/tutorial.ts",
+    args: [],
+  },
+  {
     name: "browser",
     what: "in Chromium: the page's recipe to its end, bundled networks timed, a ResNet-18 pruned",
     script: "test/nightly/browser.ts",
