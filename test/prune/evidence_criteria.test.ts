@@ -12,6 +12,7 @@ import { rankOf } from "../../src/prune/criteria/hrank.ts";
 import { scoreGroups } from "../../src/prune/criteria/score.ts";
 import { symmetricEigenvalues, symmetricEigenvectors } from "../../src/prune/criteria/symmetric_eigenvalues.ts";
 import { prune } from "../../src/prune/prune_model.ts";
+import { singularValues } from "../../src/prune/reconstruct/score_fit.ts";
 import { type ConstraintOptions, coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import type { GatheredEvidence } from "../../src/train/evidence/evidence.ts";
 import { evaluateModel } from "../../src/train/evaluate.ts";
@@ -152,6 +153,9 @@ test("hrank is the rank of maps that were made with it, wide, high and empty", (
     assert.is(rankOf(made(rows, columns, rank), rows, columns), rank, `${rows}×${columns}`);
   }
   assert.is(rankOf(new Float64Array(12), 3, 4), 0);
+  // Of two rows and columns singular values above 2 · 2⁻²³ of the largest count: 2.4e-7.
+  assert.is(rankOf(Float64Array.of(1, 0, 0, 3e-7), 2, 2), 2);
+  assert.is(rankOf(Float64Array.of(1, 0, 0, 2e-7), 2, 2), 1);
 });
 
 test("chip is what a row takes from the nuclear norm: of orthogonal rows its length, of what others say nothing new", () => {
@@ -162,6 +166,24 @@ test("chip is what a row takes from the nuclear norm: of orthogonal rows its len
   near(independence(Float64Array.of(1, 0, 1, 0, 0, 3), 3, 2), [Math.SQRT2 - 1, Math.SQRT2 - 1, 3]);
   // As many rows as columns, by singular values worked out by hand: of (1, 1; 0, 1) they are (√5 ± 1)/2, in sum √5.
   near(independence(Float64Array.of(1, 1, 0, 1), 2, 2), [Math.sqrt(5) - 1, Math.sqrt(5) - Math.SQRT2]);
+});
+
+test("chip is the difference of sums of singular values, found by rotations of the maps themselves", () => {
+  for (const [rows, columns] of [[5, 5], [3, 7], [7, 4]]) {
+    const maps = random(rows, "maps").fillNormal(new Float64Array(rows * columns), 0);
+    const side = Math.max(rows, columns);
+    // Rows and columns of zeros add singular values of 0.
+    const norm = (without?: number) => {
+      const square = Float64Array.from({ length: side * side }, (_, e) => {
+        const [r, c] = [Math.floor(e / side), e % side];
+        return r < rows && c < columns && r !== without ? maps[r * columns + c] : 0;
+      });
+      return singularValues(square, side).values.reduce((sum, value) => sum + value, 0);
+    };
+    independence(maps, rows, columns).forEach((found, j) =>
+      assert.ok(Math.abs(found - (norm() - norm(j))) < 1e-7, `${found} instead of ${norm() - norm(j)}`)
+    );
+  }
 });
 
 test("maps are those of the layer that reads them, image by image", async () => {
