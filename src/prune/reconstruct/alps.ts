@@ -9,6 +9,7 @@
 import { symmetricEigenvectors } from "../criteria/symmetric_eigenvalues.ts";
 import { topGroups } from "../structures/selection.ts";
 import { factored, solveInPlace } from "./cholesky.ts";
+import { onGroupColumns } from "./group_columns.ts";
 import type { Reader } from "./reader.ts";
 
 /** ρ at the beginning, where inputs have variance 1, and by what it grows with each iteration that changes the choice. */
@@ -22,7 +23,7 @@ const QUIET = 10, MOST = 300;
  * @param readers layers that read the groups' channels, one at least, all with the same groups
  */
 export function alpsKept(readers: readonly Reader[], keep: number): readonly number[] {
-  const layers = readers.map(begun);
+  const layers = readers.map((reader) => begun(onGroupColumns(reader)));
   let rho = RHO;
   let kept = project(layers, keep, rho);
   let best = { kept, explained: explainedBy(layers, kept) };
@@ -129,7 +130,7 @@ function project(layers: readonly Iterates[], keep: number, rho: number): number
   return kept;
 }
 
-/** What of E‖y‖² the layers make from these groups once they are fitted anew, and of the columns in no group. */
+/** What of E‖y‖² the layers make from these groups once they are fitted anew. */
 function explainedBy(layers: readonly Iterates[], kept: readonly number[]): number {
   let sum = 0;
   for (const { n, outputs, groups, correlations, pull } of layers) {

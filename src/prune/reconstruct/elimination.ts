@@ -7,6 +7,7 @@
  * a group out or puts it back.
  */
 import { factored, inverseOf } from "./cholesky.ts";
+import { onGroupColumns } from "./group_columns.ts";
 import type { Reader } from "./reader.ts";
 
 /** Groups of inputs that go out of the fit of one or several layers, and back into it. All are in it at first. */
@@ -28,7 +29,7 @@ export interface Elimination {
 export function createElimination(readers: readonly Reader[]): Elimination {
   const { length } = readers[0].groups;
   const kept = new Uint8Array(length).fill(1);
-  const sweeps = readers.map((reader) => createSweep(reader));
+  const sweeps = readers.map((reader) => createSweep(onGroupColumns(reader)));
   return {
     groups: length,
     kept,
