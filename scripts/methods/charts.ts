@@ -45,17 +45,17 @@ interface Cost {
 
 const MACS: Cost = {
   of: ({ macs }) => macs,
-  axis: (parts) => ({
-    ...logAxis(parts),
-    ticks: [1 / 8, 1 / 4, 1 / 2].filter((part) => part > 0.9 * Math.min(...parts)),
-    format: (part) => `1/${1 / part}`,
-  }),
+  axis: (parts) => {
+    const { type, domain } = logAxis(parts);
+    const ticks = [1 / 8, 1 / 4, 1 / 2].filter((part) => part > domain[0] && part < domain[1]);
+    return { type, domain, ticks, format: (part) => `1/${1 / part}` };
+  },
   title: "Accuracy against multiply-adds",
   label: "multiply-adds, of the dense network's",
 };
 const TIME: Cost = {
   of: ({ speedup }) => 1 / speedup!,
-  axis: (parts) => logAxis(parts, 3, (part) => percent(part, 0)),
+  axis: (parts) => logAxis(parts, 5, (part) => percent(part, 0)),
   title: "Accuracy against time",
   label: "ms for a batch of 64 images, of the dense network's ms",
 };

@@ -108,6 +108,8 @@ function panelPlot(
 function lineMarks({ points, style, as }: PanelLine, { domain }: Axis): Plot.Markish[] {
   const [low, high] = [Math.min(...domain), Math.max(...domain)];
   if (as === "background") {
+    // A line of one point is invisible.
+    if (points.length === 1) return [Plot.dot(points, { x: "x", y: "y", r: 1.5, fill: style.color })];
     return [Plot.line(points, { x: "x", y: "y", ...lineStyle(style), strokeWidth: style.dash ? 1.25 : 0.75 })];
   }
   const spread = points.filter(({ deviation }) => deviation !== undefined);
