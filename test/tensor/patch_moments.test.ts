@@ -91,6 +91,24 @@ for (const [name, shape] of Object.entries(cases)) {
   });
 }
 
+test("moments of many columns are made in parts, which meet, and one half is the other's mirror", async () => {
+  const wide: PatchShape = { ...base, channels: 35 };
+  // 18 channels make parts of 12 and 6, 33 parts of 12, 12 and 9; columns that are left over are filled up to fours.
+  for (const range of [{ first: 1, count: 18 }, { first: 2, count: 33 }, whole, { first: 0, count: 17 }]) {
+    for (const ones of ["column", "none"] as const) {
+      assert.ok(await error(wide, { ...range, ones }, undefined, true) <= 1e-6, JSON.stringify([range, ones]));
+    }
+  }
+  const gpu = await testGpu();
+  const data = random(4, "moments").fillNormal(new Float32Array(3 * 35 * 7 * 6), 0);
+  using x = Tensor.from(gpu, data, [3, 35, 7, 6]);
+  using moments = Tensor.zeros(gpu, [9 * 33 + 1, 9 * 33 + 1]);
+  addPatchMoments(gpu, x, wide, moments, { first: 2, count: 33, ones: "column" });
+  const found = await moments.read();
+  const n = 9 * 33 + 1;
+  assert.ok(found.every((value, i) => value === found[(i % n) * n + Math.floor(i / n)]));
+});
+
 test("a block between two ranges of channels is that part of the whole", async () => {
   assert.ok(await error(base, { first: 0, count: 2 }, { first: 2, count: 3 }) <= 1e-6);
 });
