@@ -7,6 +7,8 @@
  * `--way depth` replaces blocks by linear layers. The file that the page offers is kept beside the pictures.
  */
 import { parseArgs } from "node:util";
+import { loadOnnx } from "../../src/formats/onnx/import.ts";
+import { graphCost } from "../../src/graph/cost.ts";
 import { drivePage } from "./page_driver.ts";
 
 const { values } = parseArgs({
@@ -24,12 +26,17 @@ if (!network || !images || !out) {
   console.error("usage: shrink_given.ts --network file.onnx --images folder --out folder");
   Deno.exit(2);
 }
-const PATIENCE_MS = 1_800_000;
+const PATIENCE_MS = 1_800_000, TOLD_EVERY_MS = 15_000;
 const PHONE = { width: 360, height: 740 }, DESK = { width: 1280, height: 900 };
 const { page, phone, open, close } = await drivePage();
 page.setDefaultTimeout(PATIENCE_MS);
 const started = performance.now();
 const lap = (what: string) => console.log(`${((performance.now() - started) / 1000).toFixed(1)} s: ${what}`);
+/** What the page says that it is doing, or what went wrong, for somebody who waits. */
+const telling = setInterval(async () => {
+  const said = await page.locator("[role=status], [role=alert]").allInnerTexts().catch(() => []);
+  lap(`… ${said.filter((text) => text !== "").join(" | ")}`);
+}, TOLD_EVERY_MS);
 
 try {
   await open();
@@ -56,9 +63,13 @@ try {
   await shots("result");
   const download = page.waitForEvent("download");
   await page.getByRole("button", { name: "Download ONNX file" }).tap();
-  await (await download).saveAs(`${out}/${(await download).suggestedFilename()}`);
-  if (phone.errors.length > 0) console.log("errors of the page:", phone.errors);
+  const file = `${out}/${(await download).suggestedFilename()}`;
+  await (await download).saveAs(file);
+  const { macs, params } = graphCost(loadOnnx(await Deno.readFile(file), file).graph);
+  lap(`${file} is read again: ${macs} MACs, ${params} parameters`);
+  if (phone.errors.length > 0) throw new Error(`errors of the page: ${phone.errors.join("; ")}`);
 } finally {
+  clearInterval(telling);
   await close();
 }
 
