@@ -19,6 +19,7 @@ import { count, milliseconds, short } from "../report/format.ts";
 import { visible } from "../visible.ts";
 import { graphOf } from "./inspect.ts";
 import { requireFile } from "./given_files.ts";
+import { examples } from "./examples.ts";
 import type { Io } from "./io.ts";
 import { zooHelp } from "./networks.ts";
 import { constantInput, INPUT, OUTPUT, wholeNumber } from "./options.ts";
@@ -46,6 +47,7 @@ export function blocksCommand(io: Io): Command {
     .option("--input <name=file>", INPUT, constantInput)
     .option("--json", "print JSON instead of tables")
     .addHelpText("after", zooHelp(io.width))
+    .addHelpText("after", examples("blocks net.onnx --table"))
     .action(async (model: string, options: BlocksCommandOptions) => {
       const { all, json, output, input: inputs } = options;
       if (options.table && options.device !== undefined) {

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { UserError } from "../errors.ts";
 import { count } from "../report/format.ts";
 import { joinPath, normalisePath } from "../store/path.ts";
+import { examples } from "./examples.ts";
 import type { Io } from "./io.ts";
 import type { PageFiles } from "./page/bundle.ts";
 import { META_POLICY } from "./server/headers.ts";
@@ -54,6 +55,7 @@ export function buildCommand(io: Io): Command {
       "--out <dir>",
       `folder of the files; one that holds other files is refused (default: ${PAGE.out}, or ${LIBRARY.out})`,
     )
+    .addHelpText("after", examples("build --out site"))
     .action(async (options: { lib?: true; out?: string }) => {
       const product = options.lib ? LIBRARY : PAGE;
       const out = normalisePath(options.out ?? product.out);

@@ -6,18 +6,27 @@ import { readDeviceRecord } from "../report/devices/schema.ts";
 import type { Speed } from "../report/devices/speedups.ts";
 import { milliseconds, times } from "../report/format.ts";
 import { visible } from "../visible.ts";
+import { examples } from "./examples.ts";
 import type { Io } from "./io.ts";
 import { formatTable } from "./table.ts";
 
 const FOLDER = "runs/devices";
+
+interface DevicesOptions {
+  readonly html?: string;
+  readonly all?: boolean;
+  readonly json?: boolean;
+}
 
 export function devicesCommand(io: Io): Command {
   return new Command("devices")
     .description("compare what was measured on several devices, side by side")
     .argument("[files...]", `records of devices, or folders of them (default: ${FOLDER})`)
     .option("--html <file>", "also write a page with charts, which opens without a network")
+    .option("--json", "print the comparison as JSON instead of a table")
     .option("--all", "software adapters too, and what was computed without WebGPU")
-    .action(async (paths: readonly string[], { html, all }: { html?: string; all?: boolean }) => {
+    .addHelpText("after", examples("devices runs/devices --all --html devices.html"))
+    .action(async (paths: readonly string[], { html, all, json }: DevicesOptions) => {
       const records = await readRecords(paths.length > 0 ? paths : [FOLDER], io);
       const compared = compareDevices(records, all ? "all" : "hardware");
       if (compared.devices.length === 0) {
@@ -29,6 +38,7 @@ export function devicesCommand(io: Io): Command {
         const { renderComparison } = await import("../report/devices/page.ts");
         await io.store.write(html, new TextEncoder().encode(renderComparison(compared)));
       }
+      if (json) return io.out(JSON.stringify(compared, null, 2));
       io.out(formatComparison(compared) + (html === undefined ? "" : `\n\nThe charts are in ${html}`));
     });
 }

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { count, percent, plain } from "../report/format.ts";
 import type { Score } from "../train/evaluate_network.ts";
+import { examples } from "./examples.ts";
 import type { Io } from "./io.ts";
 import { addNetworkOnDataOptions, networkOnData, type NetworkOnDataOptions } from "./network_on_data.ts";
 import { formatTable } from "./table.ts";
@@ -14,6 +15,7 @@ export function evalCommand(io: Io): Command {
     .description("score a network on data: its accuracy, and how its inputs and outputs were understood");
   return addNetworkOnDataOptions(command)
     .option("--json", "print the score as JSON instead of a table")
+    .addHelpText("after", examples("eval net.onnx --data folder:./images", "eval runs/digits-1 --data digits"))
     .action(async (model: string, options: EvalCommandOptions) => {
       const { json } = options;
       const { network, data, dataDir } = await networkOnData(model, options, io.store);

@@ -18,6 +18,7 @@ import {
   stageExplanationOf,
   structureOption,
 } from "./explain.ts";
+import { examples } from "./examples.ts";
 import type { Io } from "./io.ts";
 import { modelFile, zooHelp } from "./networks.ts";
 import { constantInput, INPUT, OUTPUT, wholeNumber } from "./options.ts";
@@ -62,6 +63,10 @@ export function inspectCommand(io: Io): Command {
     .option("--data-dir <dir>", "with --stage: where the run's data set lies")
     .option("--json", "print JSON instead of tables")
     .addHelpText("after", zooHelp(io.width))
+    .addHelpText(
+      "after",
+      examples("inspect net.onnx --html net.html", "inspect resnet20 --explain layer1.0.conv1 --budget macs=0.5"),
+    )
     .action(async (model: string, { html, json, output, input: inputs, ...explaining }: InspectCommandOptions) => {
       refuseWithoutExplain(explaining);
       if (explaining.explain !== undefined && html !== undefined) {

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { Prepare } from "../recipe/prepare.ts";
 import { SELECTIONS } from "../prune/reconstruct/selections.ts";
 import type { StageKind } from "../recipe/registry.ts";
+import { examples } from "./examples.ts";
 import type { Io } from "./io.ts";
 import { formatTable } from "./table.ts";
 
@@ -128,8 +129,13 @@ const PREPARING: Readonly<Record<keyof Prepare, Method>> = {
 };
 
 export function methodsCommand(io: Io): Command {
-  return new Command("methods").description("list the stages that make a network smaller, and what they need")
-    .action(() => {
+  return new Command("methods")
+    .description("list the stages that make a network smaller, and what they need")
+    .option("--json", "print JSON instead of tables")
+    .addHelpText("after", examples("methods"))
+    .action(({ json }: { json?: boolean }) => {
+      const choices = Array.from(SELECTIONS.values(), ({ name, source = "", summary }) => ({ name, source, summary }));
+      if (json) return io.out(JSON.stringify({ stages: METHODS, prepare: PREPARING, select: choices }, null, 2));
       const rows = (methods: Readonly<Record<string, Method>>) =>
         Object.entries(methods).map((
           [name, { data, shrinks, source, summary }],
@@ -139,7 +145,7 @@ export function methodsCommand(io: Io): Command {
       io.out("");
       io.out(formatTable([["train: prepare", ...columns], ...rows(PREPARING)], { header: true }));
       io.out("");
-      const choices = Array.from(SELECTIONS.values(), ({ name, source, summary }) => [name, source ?? "", summary]);
-      io.out(formatTable([["oneshot: select", "source", "which filters go"], ...choices], { header: true }));
+      const ways = choices.map(({ name, source, summary }) => [name, source, summary]);
+      io.out(formatTable([["oneshot: select", "source", "which filters go"], ...ways], { header: true }));
     });
 }

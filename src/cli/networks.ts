@@ -1,4 +1,5 @@
 import { UserError } from "../errors.ts";
+import type { Model } from "../graph/types.ts";
 import { isModelPath } from "../models/given.ts";
 import { modelNames } from "../models/zoo.ts";
 import type { Store } from "../store/types.ts";
@@ -13,6 +14,29 @@ export function zooHelp(width: number): string {
     else lines.push(`  ${name}`);
   }
   return `\n${lines.join("\n")}`;
+}
+
+/** A network that is measured under a name of its own. */
+export interface NamedNetwork {
+  readonly name: string;
+  readonly model: Model;
+}
+
+/**
+ * Networks of the zoo, of seeded weights, and of files: nets/mine.onnx is called mine, or by its path where two would share a name.
+ *
+ * @throws UserError for a name that nothing has, and for a file that isn't there or can't be read
+ */
+export async function networksNamed(names: readonly string[], store: Store): Promise<NamedNetwork[]> {
+  const { readGiven } = await import("../models/given.ts");
+  const { zooModel } = await import("../prune/methods/uniform.ts");
+  const short = names.map((name) => isModelPath(name) ? name.replace(/^.*[/\\]|\.[^.]+$/g, "") : name);
+  return await Promise.all(names.map(async (name, i): Promise<NamedNetwork> => {
+    if (!isModelPath(name)) return { name, model: zooModel(name) };
+    await requireFile(store, name);
+    const shared = short.filter((other) => other === short[i]).length > 1;
+    return { name: shared ? name : short[i], model: (await readGiven({ model: { name } }, store)).model! };
+  }));
 }
 
 /**

@@ -7,6 +7,7 @@ import { criteriaCommand } from "./criteria.ts";
 import { devicesCommand } from "./devices.ts";
 import { doctorCommand } from "./doctor.ts";
 import { evalCommand } from "./eval.ts";
+import { examples } from "./examples.ts";
 import { inspectCommand } from "./inspect.ts";
 import { type Io, StopSignal } from "./io.ts";
 import { kernelCommand } from "./kernel.ts";
@@ -38,12 +39,17 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   }
 }
 
+const AFTER = `${examples("prune", "prune net.onnx --data folder:./images --macs 0.5", "help prune")}
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 and 143 interrupted`;
+
 function createProgram(args: readonly string[], io: Io): Command {
   const program = new Command("secateur")
     .description("Prunes neural networks on WebGPU and measures what the pruning bought.")
     .version(`secateur ${io.version()}`, "--version", "print the version")
     .helpOption("-h, --help", "print this help")
-    .helpCommand("help [command]", "print the help of a command");
+    .helpCommand("help [command]", "print the help of a command")
+    .addHelpText("after", AFTER);
   // Before the commands are added: they inherit it.
   program.exitOverride().showHelpAfterError(false).configureOutput({
     writeOut: (text) => io.out(text.trimEnd()),

@@ -3,6 +3,7 @@ import { UsageError } from "../errors.ts";
 import { isModelPath } from "../models/given.ts";
 import { isNetworkFile } from "../recipe/load.ts";
 import { requireGivenFiles } from "./given_files.ts";
+import { examples } from "./examples.ts";
 import type { Io } from "./io.ts";
 import { addOneLineOptions, chooseRun, oneLineOption, type OneLineOptions } from "./one_line.ts";
 import { addRunOptions, type RunOptions } from "./options.ts";
@@ -16,7 +17,14 @@ export function pruneCommand(io: Io, line: string): Command {
     "name of a recipe (see secateur recipes), path of a .yaml file (default: digits), or an .onnx file",
   );
   return addOneLineOptions(command)
-    .addHelpText("after", "\nExample:\n  secateur prune net.onnx --data folder:./images --macs 0.5")
+    .addHelpText(
+      "after",
+      examples(
+        "prune net.onnx --data folder:./images --macs 0.5",
+        "prune digits --seed 3",
+        "prune --resume runs/digits-1",
+      ),
+    )
     .action(async (recipe: string | undefined, options: PruneCommandOptions) => {
       const request = { name: "prune", line, recipe, options, adapt: <R>(whole: R) => whole };
       if (recipe !== undefined && isNetworkFile(recipe) && options.resume === undefined) {

@@ -3,6 +3,7 @@ import { CRITERIA } from "../prune/criteria/criteria.ts";
 import { SENSITIVITY_DEFAULTS } from "../prune/sensitivity/sensitivity_defaults.ts";
 import { count, percent, plain } from "../report/format.ts";
 import { pointAt, type SensitivityFile } from "../report/sensitivity/sensitivity_file.ts";
+import { examples } from "./examples.ts";
 import type { Io } from "./io.ts";
 import { addNetworkOnDataOptions, networkOnData, type NetworkOnDataOptions } from "./network_on_data.ts";
 import { wholeNumber } from "./options.ts";
@@ -48,8 +49,9 @@ export function sensitivityCommand(io: Io, line: string): Command {
     .option("--json", "print the record instead of tables")
     .addHelpText(
       "after",
-      "\nThe record is written after each batch of images. When it is stopped, the same command goes on from there.",
+      "\nThe record is written after each batch of images.\nWhen it is stopped, the same command goes on from there.",
     )
+    .addHelpText("after", examples("sensitivity net.onnx --data folder:./images --html net.html"))
     .action(async (model: string, options: SensitivityCommandOptions) => {
       const { criterion, ratios, limit, layers, exclude, batch, seed, html, json } = options;
       const out = options.out ?? `runs/sensitivity/${shortName(options.weights ?? model)}.json`;

@@ -5,6 +5,7 @@ import type { DeviceRecord } from "../report/devices/record.ts";
 import { milliSpread, times } from "../report/format.ts";
 import { joinPath, normalisePath } from "../store/path.ts";
 import { visible } from "../visible.ts";
+import { examples } from "./examples.ts";
 import type { Io } from "./io.ts";
 import type { Certificate } from "./server/listen.ts";
 import type { Kept } from "./server/records.ts";
@@ -32,6 +33,7 @@ export function serveCommand(io: Io): Command {
     .option("--key <file>", "and its key")
     .option("--new-token", "make links that were given out before worthless")
     .option("--new-certificate", "make the certificate anew: browsers will warn once more")
+    .addHelpText("after", examples("serve --lan"))
     .action(async (options: ServeOptions) => await serve(io, options));
 }
 

@@ -3,8 +3,9 @@ import { UserError } from "../errors.ts";
 import { DEVICE_NAME } from "../report/devices/schema.ts";
 import { compareDevices } from "../report/devices/compare.ts";
 import { formatComparison } from "./devices.ts";
+import { examples } from "./examples.ts";
 import type { Io } from "./io.ts";
-import { zooHelp } from "./networks.ts";
+import { networksNamed, zooHelp } from "./networks.ts";
 import { batchList } from "./options.ts";
 
 const MODELS = ["digits", "lenet5", "resnet20"];
@@ -18,6 +19,7 @@ interface TimeCommandOptions {
   readonly table?: boolean;
   readonly name: string;
   readonly out?: string;
+  readonly json?: boolean;
 }
 
 export function timeCommand(io: Io): Command {
@@ -25,7 +27,7 @@ export function timeCommand(io: Io): Command {
     .description(
       "time networks dense and pruned on this machine's adapter, as the phone page does, and keep the record",
     )
-    .argument("[models...]", `networks of the zoo (default: ${MODELS.join(" ")})`)
+    .argument("[models...]", `.onnx files, and networks of the zoo (default: ${MODELS.join(" ")})`)
     .addOption(
       new Option("--batches <n,...>", "batch sizes").argParser(batchList).default(BATCHES, BATCHES.join(",")),
     )
@@ -34,9 +36,11 @@ export function timeCommand(io: Io): Command {
     .option("--table", "also latency tables, for recipes with a budget in ms")
     .option("--name <name>", "what the device is called", deviceName, "here")
     .option("--out <file>", "the record (default: runs/devices/<name>.json)")
+    .option("--json", "print the record instead of a table")
     .addHelpText("after", zooHelp(io.width))
+    .addHelpText("after", examples("time net.onnx --batches 1,32", "time resnet20 --table --name here"))
     .action(async (models: readonly string[], options: TimeCommandOptions) => {
-      const { batches, sustained = false, detail = false, table = false, name } = options;
+      const { batches, sustained = false, detail = false, table = false, name, json } = options;
       const out = options.out ?? `runs/devices/${name}.json`;
       if (await io.store.size(out) !== undefined) {
         throw new UserError(`${out} is there already: choose another --name or --out, or remove it`);
@@ -45,7 +49,7 @@ export function timeCommand(io: Io): Command {
       const ui = io.ui();
       const mode = sustained ? "sustained" : "burst";
       const record = await timeNetworks({
-        models: models.length > 0 ? models : MODELS,
+        networks: await networksNamed(models.length > 0 ? models : MODELS, io.store),
         protocol: { mode, seconds: SECONDS[mode], batches },
         detail,
         tables: table,
@@ -55,6 +59,7 @@ export function timeCommand(io: Io): Command {
         ui,
       }).finally(ui.close);
       await io.store.write(out, new TextEncoder().encode(JSON.stringify(record, null, 2) + "\n"));
+      if (json) return io.out(JSON.stringify(record, null, 2));
       io.out(`${formatComparison(compareDevices([record], "all"))}\n\nKept in ${out}`);
     });
 }

@@ -1,8 +1,9 @@
 import { Command, Option } from "commander";
 import type { TuneReport } from "../measure/tune_models.ts";
 import { milliseconds, times } from "../report/format.ts";
+import { examples } from "./examples.ts";
 import type { Io } from "./io.ts";
-import { zooHelp } from "./networks.ts";
+import { networksNamed, zooHelp } from "./networks.ts";
 import { batchList } from "./options.ts";
 import { formatTable } from "./table.ts";
 
@@ -18,18 +19,19 @@ interface TuneCommandOptions {
 export function tuneCommand(io: Io): Command {
   return new Command("tune")
     .description("measure which kernels are fastest on this device, for later runs to use")
-    .argument("[models...]", `networks of the zoo (default: ${MODELS.join(" ")})`)
+    .argument("[models...]", `.onnx files, and networks of the zoo (default: ${MODELS.join(" ")})`)
     .addOption(
       new Option("--batches <n,...>", "batch sizes").argParser(batchList).default(BATCHES, BATCHES.join(",")),
     )
     .option("--fresh", "measure again what is known already")
     .option("--json", "print what was found as JSON instead of a table")
     .addHelpText("after", zooHelp(io.width))
+    .addHelpText("after", examples("tune resnet20 --batches 1,32", "tune net.onnx"))
     .action(async (models: readonly string[], { batches, fresh = false, json }: TuneCommandOptions) => {
       const { tuneModels } = await io.engine();
       const ui = io.ui();
       const report = await tuneModels({
-        models: models.length > 0 ? models : MODELS,
+        networks: await networksNamed(models.length > 0 ? models : MODELS, io.store),
         batches,
         fresh,
         store: io.store,

@@ -1,8 +1,7 @@
-/** Tunes this device for networks of the zoo, apart from any run. */
+/** Tunes this device for networks, apart from any run. */
 import { adapterName } from "../gpu/adapter.ts";
 import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
-import { initialise } from "../graph/initialise.ts";
-import { createModel } from "../models/zoo.ts";
+import type { Model } from "../graph/types.ts";
 import { joinPath } from "../store/path.ts";
 import type { Store } from "../store/types.ts";
 import { Interrupted } from "../train/errors.ts";
@@ -12,8 +11,7 @@ import type { Tuned } from "./tune.ts";
 import { createTuner } from "./tuner.ts";
 
 export interface TuneModelsOptions {
-  /** They are names of the zoo. */
-  readonly models: readonly string[];
+  readonly networks: readonly { readonly name: string; readonly model: Model }[];
   readonly batches: readonly number[];
   /** True measures again what is known already. */
   readonly fresh: boolean;
@@ -37,15 +35,13 @@ export interface TuneReport {
 
 /** Measures inference and, for batches above 1, training. Each network's plans are kept as soon as they are found. */
 export async function tuneModels(options: TuneModelsOptions): Promise<TuneReport> {
-  const { models, batches, fresh, store, signal, ui } = options;
-  const graphs = models.map((name) => ({ name, graph: createModel(name) }));
+  const { networks, batches, fresh, store, signal, ui } = options;
   using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
   const gpu = options.gpu ?? own!;
   const file = joinPath(options.plansFolder, plansName(gpu.info));
   const tuner = createTuner(gpu, fresh ? emptyPlans(gpu.info) : await readPlans(store, file, gpu.info, ui.note));
   const found: Tuned[] = [];
-  for (const { name, graph } of graphs) {
-    const model = { graph, params: initialise(graph, 1) };
+  for (const { name, model } of networks) {
     for (const batch of batches) {
       for (const kind of batch > 1 ? ["inference", "training"] as const : ["inference"] as const) {
         const stage = ui.stage(`${name}, ${kind}, batch ${batch}`, 1);

@@ -100,8 +100,8 @@ test("tune: what it asks for, and what it prints", async () => {
     refused: [{ name: "16x16", reason: "its numbers differ" }],
   }];
   const report = { adapter: "Acme GPU", file: "plans/acme.json", tuned };
-  const tuneModels: Engine["tuneModels"] = ({ models, batches, fresh }) => {
-    asked.push({ models, batches, fresh });
+  const tuneModels: Engine["tuneModels"] = ({ networks, batches, fresh }) => {
+    asked.push({ models: networks.map(({ name }) => name), batches, fresh });
     return Promise.resolve(fresh ? report : { ...report, tuned: [] });
   };
   const { run, out } = session({ tuneModels });

@@ -1,6 +1,9 @@
 /** This machine as a device among others. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { onnxBytes } from "../../src/formats/onnx/export.ts";
+import { graphCost } from "../../src/graph/cost.ts";
+import { zooModel } from "../../src/prune/methods/uniform.ts";
 import type { DeviceRecord } from "../../src/report/devices/record.ts";
 import { parseDeviceRecord } from "../../src/report/devices/schema.ts";
 import { timeNetworks } from "../../src/report/devices/time_networks.ts";
@@ -10,7 +13,7 @@ import { session } from "./fake.ts";
 
 const test = suite("secateur time");
 const settings = {
-  models: ["digits"],
+  networks: [{ name: "digits", model: zooModel("digits") }],
   protocol: { mode: "burst", seconds: 0.05, batches: [1] },
   detail: false,
   tables: false,
@@ -58,14 +61,40 @@ test("a record as a phone makes it, with tables where they are wanted", async ()
   assert.equal(found.tables!.map(({ model, batch }) => [model, batch]), [["digits", 1]]);
 });
 
-test("stopped early there is none; an unknown network is named before anything is measured", async () => {
+test("stopped early there is none; an unknown network, or a file that isn't there, is named before anything is measured", async () => {
   const stopped = await timeNetworks({ ...settings, signal: AbortSignal.abort() }).then(
     () => undefined,
     (error) => error,
   );
   assert.instance(stopped, Interrupted);
-  const unknown = await timeNetworks({ ...settings, models: ["resnet21"] }).then(() => undefined, (error) => error);
-  assert.match(unknown.message, /unknown model "resnet21"/);
+  for (
+    const [name, words] of [["resnet21", /unknown model "resnet21"/], [
+      "a/net.onnx",
+      /a\/net\.onnx: no such file; looked/,
+    ]] as const
+  ) {
+    for (const command of ["time", "tune"]) {
+      const { run, err } = session();
+      assert.is(await run(command, name), 1);
+      assert.match(err[0], words);
+    }
+  }
+});
+
+test("networks from files are called as their files, or by their paths where two share a name", async () => {
+  const asked: [string, number][] = [];
+  const { run, io } = session({
+    timeNetworks({ networks, name }) {
+      for (const { name, model } of networks) asked.push([name, graphCost(model.graph).params]);
+      return Promise.resolve(record(name));
+    },
+  });
+  const { graph, params } = zooModel("lenet5");
+  for (const file of ["a/net.onnx", "b/net.onnx", "b/other.onnx"]) {
+    await io.store.write(file, onnxBytes({ graph, params }));
+  }
+  assert.is(await run("time", "a/net.onnx", "b/net.onnx", "b/other.onnx", "digits", "--json"), 0);
+  assert.equal(asked, [["a/net.onnx", 431_080], ["b/net.onnx", 431_080], ["other", 431_080], ["digits", 38_282]]);
 });
 
 test("the command keeps it, shows it, and never writes over another one", async () => {

@@ -8,15 +8,18 @@ import type { LatencyTable } from "../../measure/latency/types.ts";
 import { withEvent } from "../../measure/session/findings.ts";
 import { measureSession, type SessionNetwork } from "../../measure/session/session.ts";
 import type { Protocol } from "../../measure/session/types.ts";
-import { createModel } from "../../models/zoo.ts";
-import { zooModel, zooPair } from "../../prune/methods/uniform.ts";
+import { pruneFilters } from "../../prune/methods/uniform.ts";
 import { Interrupted } from "../../train/errors.ts";
 import type { StageUi, Ui } from "../../ui.ts";
 import { beginRecord, type DeviceRecord, sessionName } from "./record.ts";
 
+interface NamedModel {
+  readonly name: string;
+  readonly model: Model;
+}
+
 export interface TimeOptions {
-  /** Names of the zoo. */
-  readonly models: readonly string[];
+  readonly networks: readonly NamedModel[];
   readonly protocol: Protocol;
   /** Also kernels and layers. */
   readonly detail: boolean;
@@ -35,14 +38,13 @@ export interface TimeOptions {
 
 /** @throws Interrupted where it was stopped: a part of a session is no record to compare */
 export async function timeNetworks(options: TimeOptions): Promise<DeviceRecord> {
-  const { models, protocol, detail, tables, name, tool, runtime, signal, ui } = options;
-  for (const model of models) createModel(model);
+  const { networks, protocol, detail, tables, name, tool, runtime, signal, ui } = options;
   let record = beginRecord({ tool, session: sessionName(), name, runtime, backend: "webgpu", protocol });
   const stage = ui.stage("time", 1000);
   const { complete } = await shown(
     stage,
     measureSession({
-      networks: models.flatMap(networksOf),
+      networks: networks.flatMap(formsOf),
       protocol,
       detail: detail ? "full" : "rows",
       signal,
@@ -65,21 +67,17 @@ export async function timeNetworks(options: TimeOptions): Promise<DeviceRecord> 
 }
 
 /** Both forms come of one pair, made when the first is wanted. */
-function networksOf(name: string): SessionNetwork[] {
-  let pair: ReturnType<typeof zooPair> | undefined;
-  return (["dense", "pruned"] as const).map((variant) => ({
-    network: name,
-    variant,
-    model: () => (pair ??= zooPair(name))[variant],
-  }));
+function formsOf({ name, model }: NamedModel): SessionNetwork[] {
+  let pruned: Model | undefined;
+  const forms = { dense: () => model, pruned: () => pruned ??= pruneFilters(model) };
+  return (["dense", "pruned"] as const).map((variant) => ({ network: name, variant, model: forms[variant] }));
 }
 
 async function tablesOf(
-  { models, protocol, tableSeconds: seconds, signal, ui, open }: TimeOptions,
+  { networks, protocol, tableSeconds: seconds, signal, ui, open }: TimeOptions,
 ): Promise<LatencyTable[]> {
   const built: LatencyTable[] = [];
-  for (const name of models) {
-    const model = zooModel(name);
+  for (const { name, model } of networks) {
     const also = formedNetworks(model.graph);
     for (const batch of protocol.batches) {
       built.push(await measureTable({ model, name, batch, also, seconds, signal, ui, open }));
