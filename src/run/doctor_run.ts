@@ -20,6 +20,7 @@ import type { RunContext } from "../stages/context.ts";
 import { joinPath } from "../store/path.ts";
 import type { Store } from "../store/types.ts";
 import type { Ui } from "../ui.ts";
+import { isExamined, widthSeconds } from "./doctor_time.ts";
 
 export interface DoctorOptions {
   /** A run's folder, or a network's file. */
@@ -72,10 +73,8 @@ export interface Networks {
   readonly dense: Model;
 }
 
-/** A recipe that measures for less wants no numbers. */
-const LEAST_SECONDS = 0.2;
-/** A run spends so many times what it measures each network for on other widths, and looks at so many images. */
-const RUN_SECONDS = 5, RUN_IMAGES = 250;
+/** A run looks at so many images. */
+const RUN_IMAGES = 250;
 
 /**
  * Diagnoses the network of a run that has come to its end, on the run's device.
@@ -87,7 +86,7 @@ export async function diagnoseRun(
   { model, dense }: Networks,
 ): Promise<Diagnosis | undefined> {
   const { asked, measure } = askedOf(recipe, dense.graph);
-  if (!measure || measure.seconds < LEAST_SECONDS || !measure.variants.includes("dense")) return undefined;
+  if (!measure || !isExamined(measure)) return undefined;
   return await examined(gpu, ui, {
     model,
     dense,
@@ -95,7 +94,7 @@ export async function diagnoseRun(
     batches: measure.batches,
     data: data.validation,
     images: RUN_IMAGES,
-    seconds: RUN_SECONDS * measure.seconds,
+    seconds: widthSeconds(measure),
     ...signal && { signal },
   });
 }

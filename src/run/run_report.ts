@@ -61,6 +61,8 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     ...state.failed.length > 0 ? { failed: state.failed } : {},
     files: [ONNX_FILE, MODEL_FILE],
   });
+  const encode = (text: string) => new TextEncoder().encode(text);
+  await store.write(`${dir}/report.json`, encode(JSON.stringify(report, null, 2) + "\n"));
   const { dense, model, origin } = writtenNetworks(state);
   const log = new TextDecoder().decode(await store.read(`${dir}/log.jsonl`) ?? new Uint8Array());
   // Its plots are half of a page's code, which comes when it is needed.
@@ -72,9 +74,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     ...await diagnosed(ctx, { dense, model }),
     versions: runtimeVersions(tool),
   });
-  const encode = (text: string) => new TextEncoder().encode(text);
   await store.write(`${dir}/report.html`, encode(html));
-  await store.write(`${dir}/report.json`, encode(JSON.stringify(report, null, 2) + "\n"));
   return report;
 }
 

@@ -8,6 +8,7 @@ import { controlTraining } from "../recipe/control_training.ts";
 import { controlRuns, isPruning, type PruneStage, SCRATCH, type Stage, type StageOf } from "../recipe/registry.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import type { ImageCounts } from "../report/types.ts";
+import { examinedSeconds, isExamined } from "./doctor_time.ts";
 
 /** Something that is shown under one label while it goes on. */
 export interface WorkPart {
@@ -82,7 +83,8 @@ function partsOf(stage: Stage, work: StageWork): Part[] {
       return controlParts(stage, work);
     case "measure": {
       const seconds = MEASURED * stage.seconds * stage.batches.length * stage.variants.length;
-      return [{ label: "measure", seconds }];
+      const examined = isExamined(stage) ? [{ label: "doctor", seconds: examinedSeconds(stage) }] : [];
+      return [{ label: "measure", seconds }, ...examined];
     }
     case "unused":
     case "merge":

@@ -42,7 +42,18 @@ test("the work of a stage is three passes for each image of an epoch, its valida
     [4, "control: scratch", 665, 0],
     // 2 · 2 s · 2 batches · 3 variants.
     [5, "measure", 0, 24],
+    // 4 s, 2 for each batch, and 5 · 2 for other widths.
+    [5, "doctor", 0, 18],
   ]);
+});
+
+test("a run that measures for a moment, or not both networks, isn't examined when it ends", () => {
+  const labels = (measure: object) =>
+    workOf(tinyRecipe([train(1), { kind: "measure", ...measure }]), images).map(({ label }) => label);
+  assert.equal(labels({ seconds: 0.2 }), ["train", "measure", "doctor"]);
+  assert.equal(labels({ seconds: 0.19 }), ["train", "measure"]);
+  assert.equal(labels({ seconds: 1, variants: ["compact"] }), ["train", "measure"]);
+  assert.equal(labels({ seconds: 1, variants: ["dense"] }), ["train", "measure"]);
 });
 
 test("a network that was made smaller takes less, by the width that it keeps or the root of its budget", () => {
