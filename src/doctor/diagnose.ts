@@ -19,7 +19,7 @@ export interface Diagnosis {
   readonly checkup: Checkup;
   readonly batches: readonly BatchDiagnosis[];
   readonly widths: readonly WidthFinding[];
-  /** The best first; it is missing where losses or widths are. */
+  /** By batch size, and the best first; it is missing where losses or widths are. */
   readonly next?: readonly NextToPrune[];
   readonly stayed: readonly StayedGroups[];
 }

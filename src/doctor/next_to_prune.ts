@@ -18,12 +18,12 @@ export interface NextToPrune {
 }
 
 /**
- * For each layer and each smaller width whose time and accuracy are both known,
+ * For each layer, batch size and smaller width whose time and accuracy are both known,
  *
  *     savedMs / (100 · max(lost, 1 / images))
  *
- * for one image more or less can't be told from none. Only what saves time beyond chance is listed, the highest first, one width
- * for each layer.
+ * for one image more or less can't be told from none. Only what saves time beyond chance is listed, one width for each
+ * layer and batch size: by batch size, whose ms can't be compared, and the highest first.
  */
 export function nextToPrune(widths: readonly WidthTimes[], { images, accuracy, layers }: Losses): NextToPrune[] {
   const points = new Map(layers.map(({ name, points }) => [name, points]));
@@ -39,5 +39,5 @@ export function nextToPrune(widths: readonly WidthTimes[], { images, accuracy, l
     });
     return found.sort((a, b) => b.msPerPoint - a.msPerPoint).slice(0, 1);
   });
-  return best.sort((a, b) => b.msPerPoint - a.msPerPoint);
+  return best.sort((a, b) => a.batch - b.batch || b.msPerPoint - a.msPerPoint);
 }

@@ -176,10 +176,10 @@ test("of the widths measured the present one must be one", () => {
 });
 
 test("what to prune next is ms saved for each point of accuracy, a loss of one image at least", () => {
-  const times = (name: string, list: readonly [number, number][]) => ({
+  const times = (name: string, list: readonly [number, number][], batch = 8) => ({
     name,
     layers: [name],
-    batch: 1,
+    batch,
     groups: 16,
     times: list.map(([groups, medianMs]): WidthTime => ({ groups, medianMs, madMs: 0 })),
   });
@@ -188,6 +188,7 @@ test("what to prune next is ms saved for each point of accuracy, a loss of one i
     times("cheap", [[12, 1.5], [14, 1.8], [16, 2]]),
     times("slower", [[12, 2.1], [16, 2]]),
     times("unknown", [[12, 1], [16, 2]]),
+    times("dear", [[12, 0.1], [16, 0.2]], 1),
   ], {
     images: 200,
     accuracy: 0.9,
@@ -198,11 +199,12 @@ test("what to prune next is ms saved for each point of accuracy, a loss of one i
       { name: "slower", points: [{ keep: 12, accuracy: 0.9 }] },
     ],
   });
-  assert.equal(found.map(({ name, to }) => `${name} ${to}`), ["cheap 14", "dear 12"]);
+  assert.equal(found.map(({ name, to, batch }) => `${name} ${to} ${batch}`), ["dear 12 1", "cheap 14 8", "dear 12 8"]);
   // 0.2 ms ÷ ½ point, and 1 ms ÷ 10 points.
-  near(found[0].msPerPoint, 0.4);
-  near(found[0].lost, -0.01);
-  near(found[1].msPerPoint, 0.1);
+  near(found[1].msPerPoint, 0.4);
+  near(found[1].lost, -0.01);
+  near(found[2].msPerPoint, 0.1);
+  near(found[0].msPerPoint, 0.01);
 });
 
 test.run();

@@ -161,7 +161,8 @@ function nextSentences(next: readonly NextToPrune[] | undefined, losses: Diagnos
   if (!next || !losses) return [];
   if (next.length === 0) return ["Of the widths that were measured none below the present one takes less time."];
   const seen = `${count(losses.images)} images`;
-  return next.slice(0, STEPS).map(({ name, from, to, savedMs, lost, msPerPoint, batch }) => {
+  const best = [...Map.groupBy(next, ({ batch }) => batch).values()].flatMap((list) => list.slice(0, STEPS));
+  return best.map(({ name, from, to, savedMs, lost, msPerPoint, batch }) => {
     const accuracy = lost > 0
       ? `${pointsOf(lost)} of accuracy on ${seen}, without training`
       : `no accuracy on ${seen}, where one is ${pointsOf(1 / losses.images)}`;
