@@ -11,7 +11,6 @@ import { openProbe, type Probe } from "../measure/latency/probe.ts";
 import { measureRoofline } from "../measure/roofline.ts";
 import { images } from "../measure/session/rows.ts";
 import type { Roof } from "../measure/session/types.ts";
-import { mad, median } from "../measure/stats.ts";
 import { measureTimelines } from "../measure/timelines.ts";
 import type { PrunedLayer } from "../prune/sensitivity/pruned_layers.ts";
 import { sensitivityOf } from "../prune/sensitivity/measure_sensitivity.ts";
@@ -116,7 +115,8 @@ async function measureBatches(
   let clock = "";
   for (const [i, batch] of batches.toSorted((a, b) => a - b).entries()) {
     progress(ROOF_DONE + (TIMES_DONE - ROOF_DONE) * i / batches.length, `steps at batch ${batch}`);
-    const found = (await measureTimelines(gpu, dense ? [model, dense] : [model], batch, { beforeSample }))!;
+    const found =
+      (await measureTimelines(gpu, dense ? [model, dense] : [model], batch, { statistic: "least", beforeSample }))!;
     const [now, before] = found.timelines;
     clock = found.clock;
     times.push({ batch, launchMs: found.launchMs, ...before && { dense: before }, now });
@@ -150,7 +150,7 @@ async function measureWidths(
   const late: string[] = [];
   const started = performance.now();
   const jobs = batches.flatMap((times) => {
-    const took = new Map(times.now.steps.map(({ name, medianMs }) => [name, medianMs / times.now.wholeMs]));
+    const took = new Map(times.now.steps.map(({ name, ms }) => [name, ms / times.now.wholeMs]));
     return found.map((one) => ({
       one,
       batch: times.batch,
@@ -189,11 +189,10 @@ async function timeWidths(
     maxSamples: SAMPLES,
     beforeSample,
   });
-  const times = sampled.map(({ samplesMs }, i) => ({
-    groups: counts[i],
-    medianMs: median(samplesMs),
-    madMs: mad(samplesMs),
-  }));
+  const times = sampled.map(({ samplesMs }, i) => {
+    const [least, next] = samplesMs.toSorted((a, b) => a - b);
+    return { groups: counts[i], ms: least, scatterMs: next - least };
+  });
   return { name, layers, batch, groups, times };
 }
 
@@ -281,7 +280,7 @@ function worthwhile(all: readonly WidthTimes[]): number | undefined {
   const best = all.flatMap(({ groups, times }) => {
     const now = times.find((time) => time.groups === groups)!;
     return times.filter((time) => time.groups < groups && isLess(time, now))
-      .map((time) => ({ keep: time.groups, perGroup: (1 - time.medianMs / now.medianMs) / (groups - time.groups) }));
+      .map((time) => ({ keep: time.groups, perGroup: (1 - time.ms / now.ms) / (groups - time.groups) }));
   }).toSorted((a, b) => b.perGroup - a.perGroup);
   return best[0]?.keep;
 }

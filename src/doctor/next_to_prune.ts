@@ -32,7 +32,7 @@ export function nextToPrune(widths: readonly WidthTimes[], { images, accuracy, l
     const found = (points.get(name) ?? []).flatMap((point): NextToPrune[] => {
       const time = times.find((time) => time.groups === point.keep);
       if (!now || !time || point.keep >= groups || !isLess(time, now)) return [];
-      const savedMs = now.medianMs - time.medianMs;
+      const savedMs = now.ms - time.ms;
       const lost = accuracy - point.accuracy;
       const msPerPoint = savedMs / (100 * Math.max(lost, 1 / images));
       return [{ name, layers, batch, from: groups, to: point.keep, savedMs, lost, msPerPoint }];

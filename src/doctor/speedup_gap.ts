@@ -76,7 +76,7 @@ export function macsOf({ steps }: Timeline): number {
 
 /** What the steps take one by one. */
 export function sumOf({ steps }: Timeline): number {
-  return steps.reduce((sum, { medianMs }) => sum + medianMs, 0);
+  return steps.reduce((sum, { ms }) => sum + ms, 0);
 }
 
 type Amount = StepParts & { readonly macs: number };

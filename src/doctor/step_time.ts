@@ -42,15 +42,15 @@ const NEAR_ROOF = 0.1;
  * @param full undefined where no larger batch was measured: then nothing is said to be idle
  */
 export function stepParts(
-  { medianMs, dispatches }: StepTime,
+  { ms, dispatches }: StepTime,
   { batch, launchMs }: { readonly batch: number; readonly launchMs: number },
   full?: FullStep,
 ): StepParts {
-  const launches = Math.min(medianMs, dispatches.length * launchMs);
-  const rest = medianMs - launches;
+  const launches = Math.min(ms, dispatches.length * launchMs);
+  const rest = ms - launches;
   if (!full) return { launches, idle: 0, work: rest };
   const { step, batch: most, launchMs: fullLaunchMs } = full;
-  const fullRest = step.medianMs - Math.min(step.medianMs, step.dispatches.length * fullLaunchMs);
+  const fullRest = step.ms - Math.min(step.ms, step.dispatches.length * fullLaunchMs);
   const work = Math.min(rest, fullRest * batch / most);
   return { launches, idle: rest - work, work };
 }
@@ -70,7 +70,7 @@ export function stepBound(step: StepTime, parts: StepParts, batch: number, roof:
   const under = roof && bound(2 * step.macs * batch, step.bytes, roof);
   const told = under && idle + work > 0 ? { roof: { by: under.by, share: Math.min(1, under.ms / (idle + work)) } } : {};
   const most = Math.max(launches, idle, work);
-  const ofTime = step.medianMs > 0 ? most / step.medianMs : 0;
+  const ofTime = step.ms > 0 ? most / step.ms : 0;
   if (launches === most) return { by: "launches", ofTime, ...told };
   if (idle === most) return { by: "threads", ofTime, ...told };
   return { by: boundOfWork(told), ofTime, ...told };

@@ -56,8 +56,10 @@ export interface WidthTimes {
 
 export interface WidthTime {
   readonly groups: number;
-  readonly medianMs: number;
-  readonly madMs: number;
+  /** This is the least of all samples. */
+  readonly ms: number;
+  /** The next sample above it is so much longer. */
+  readonly scatterMs: number;
 }
 
 /** What a network loses without some groups of one layer, nothing being trained after that. */

@@ -18,9 +18,9 @@ import { stepBytes } from "./traffic.ts";
 
 /** This is where one network's time goes, at one batch size. */
 export interface Timeline {
-  /** This is the median of a whole run. */
+  /** This is the time of a whole run. */
   readonly wholeMs: number;
-  /** This is its median absolute deviation. */
+  /** This is the median absolute deviation of whole runs. */
   readonly madMs: number;
   /** They come in order of execution, without those that launch nothing. */
   readonly steps: readonly StepTime[];
@@ -36,8 +36,8 @@ export interface StepTime {
   readonly macs: number;
   /** The whole batch moves at least so many bytes (`stepBytes`). */
   readonly bytes: number;
-  /** This is the median of the step alone, repeated. */
-  readonly medianMs: number;
+  /** This is the time of the step alone, repeated. */
+  readonly ms: number;
   /** These are its launches, in order. */
   readonly dispatches: readonly StepDispatch[];
 }
@@ -66,6 +66,11 @@ export interface Timelines {
 
 /** Says how steps are measured. */
 export interface TimelineOptions extends MeasureOptions {
+  /**
+   * Times are medians (the default), or the least of all samples: what else a machine does only adds to them, and parts
+   * that are set against each other shall not differ by that.
+   */
+  readonly statistic?: "median" | "least";
   /** In so many runs each dispatch is timed by itself, by default 5; where only their number matters, one is enough. */
   readonly dispatchRuns?: number;
 }
@@ -88,7 +93,7 @@ export async function measureTimelines(
   gpu: Gpu,
   models: readonly Model[],
   batch: number,
-  { dispatchRuns = SAMPLES, ...options }: TimelineOptions = {},
+  { dispatchRuns = SAMPLES, statistic = "median", ...options }: TimelineOptions = {},
 ): Promise<Timelines | undefined> {
   using stack = new DisposableStack();
   const networks = models.map((model) => openNetwork(gpu, stack, model, batch));
@@ -107,25 +112,30 @@ export async function measureTimelines(
     ...options,
   });
   if (sampled.some(({ samplesMs }) => samplesMs.length === 0)) return undefined;
+  const timeOf = statistic === "median" ? median : least;
   const [{ samplesMs: row, clock, quantumMs }, ...rest] = sampled;
   const timelines: Timeline[] = [];
   for (const { parts, steps, whole } of networks) {
     const [{ samplesMs: wholes }, ...alone] = rest.splice(0, 1 + parts.length);
     const launches = await dispatchTimes(gpu, whole.record, dispatchRuns);
     timelines.push({
-      wholeMs: median(wholes),
+      wholeMs: timeOf(wholes),
       madMs: mad(wholes),
       steps: steps.map(({ dispatches, ...step }, i) => ({
         ...step,
-        medianMs: median(alone[i].samplesMs),
+        ms: timeOf(alone[i].samplesMs),
         dispatches: launches.splice(0, dispatches),
       })),
     });
   }
-  return { timelines, launchMs: median(row) / ROW, clock, quantumMs };
+  return { timelines, launchMs: timeOf(row) / ROW, clock, quantumMs };
 }
 
-type Step = Omit<StepTime, "medianMs" | "dispatches"> & { readonly dispatches: number };
+function least(samplesMs: readonly number[]): number {
+  return Math.min(...samplesMs);
+}
+
+type Step = Omit<StepTime, "ms" | "dispatches"> & { readonly dispatches: number };
 
 interface Network {
   readonly whole: Contestant;

@@ -102,10 +102,10 @@ test("a layer made a channel wider than a tile is told by how many groups, and w
       layers: ["conv", "other"],
       batch: 1,
       groups: 17,
-      times: [[16, 1], [17, 1.5], [20, 1.51], [24, 1.9]].map(([groups, medianMs]) => ({
+      times: [[16, 1], [17, 1.5], [20, 1.51], [24, 1.9]].map(([groups, ms]) => ({
         groups,
-        medianMs,
-        madMs: 0.01,
+        ms,
+        scatterMs: 0.01,
       })),
     }],
   });
@@ -118,14 +118,14 @@ test("a layer made a channel wider than a tile is told by how many groups, and w
 });
 
 test("a wider layer that is faster is faster for nothing, and one whose times scatter isn't called the same", () => {
-  const times = (madMs: number) =>
+  const times = (scatterMs: number) =>
     checkup([], {
       widths: [{
         name: "conv",
         layers: ["conv"],
         batch: 4,
         groups: 15,
-        times: [[15, 1], [16, 0.8]].map(([groups, medianMs]) => ({ groups, medianMs, madMs })),
+        times: [[15, 1], [16, 0.8]].map(([groups, ms]) => ({ groups, ms, scatterMs })),
       }],
     });
   assert.match(said(times(0.01), "Other widths"), "with 16 they take 0.800 ms: wider is faster for nothing.");
@@ -191,7 +191,7 @@ test("what to prune next names ms, accuracy and how many images told it; without
     layers: ["conv"],
     batch: 1,
     groups: 16,
-    times: [[12, 1], [16, 2]].map(([groups, medianMs]) => ({ groups, medianMs, madMs: 0 })),
+    times: [[12, 1], [16, 2]].map(([groups, ms]) => ({ groups, ms, scatterMs: 0 })),
   }];
   const points = (accuracy: number) => [{ name: "conv", points: [{ keep: 12, accuracy }] }];
   const lossy = checkup([], { widths, losses: { images: 200, accuracy: 0.9, layers: points(0.88) } });

@@ -38,8 +38,8 @@ test("without a larger batch nothing is said to be idle", () => {
 test("the largest part of a step bounds it, and work is bound by the roof that it is under", () => {
   const roof = { gflops: 100, gbps: 10 };
   const of = (parts: { launches: number; idle: number; work: number }, macs: number, bytes: number) => {
-    const medianMs = parts.launches + parts.idle + parts.work;
-    return stepBound(step("conv", medianMs, { macs, bytes }), parts, 2, roof);
+    const ms = parts.launches + parts.idle + parts.work;
+    return stepBound(step("conv", ms, { macs, bytes }), parts, 2, roof);
   };
   assert.is(of({ launches: 3, idle: 2, work: 1 }, 1e6, 1e3).by, "launches");
   assert.is(of({ launches: 1, idle: 3, work: 2 }, 1e6, 1e3).by, "threads");
@@ -133,8 +133,8 @@ test("there is nothing to explain without a dense network or multiply-adds", () 
 /** 17 filters, of which the last begins another tile. */
 const TILED: readonly [groups: number, ms: number][] = [[12, 0.99], [16, 1], [17, 1.5], [20, 1.51], [24, 1.6]];
 
-function widths(times: readonly [number, number][], groups: number, madMs = 0) {
-  const list = times.map(([groups, medianMs]): WidthTime => ({ groups, medianMs, madMs }));
+function widths(times: readonly [number, number][], groups: number, scatterMs = 0) {
+  const list = times.map(([groups, ms]): WidthTime => ({ groups, ms, scatterMs }));
   return widthFinding({ name: "conv", layers: ["conv"], batch: 1, groups, times: list });
 }
 
@@ -160,7 +160,7 @@ test("time that goes down as channels do is no step", () => {
   assert.is(widths([[15, 0.876], [16, 1], [17, 1.1]], 16), undefined);
 });
 
-test("times within three deviations of each other aren't apart, and those that scatter by a tenth not the same", () => {
+test("times within three scatters of each other aren't apart, and those that scatter by a tenth not the same", () => {
   // 0.5 ms apart: 3 · (0.084 + 0.084) is more than that, 3 · (0.083 + 0.083) less.
   assert.is(widths(TILED, 17, 0.084)?.step, undefined);
   assert.is(widths(TILED, 17, 0.083)?.step?.groups, 16);
@@ -181,7 +181,7 @@ test("what to prune next is ms saved for each point of accuracy, a loss of one i
     layers: [name],
     batch,
     groups: 16,
-    times: list.map(([groups, medianMs]): WidthTime => ({ groups, medianMs, madMs: 0 })),
+    times: list.map(([groups, ms]): WidthTime => ({ groups, ms, scatterMs: 0 })),
   });
   const found = nextToPrune([
     times("dear", [[12, 1], [16, 2]]),

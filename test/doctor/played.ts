@@ -5,7 +5,7 @@ import type { StepTime, Timeline } from "../../src/measure/timelines.ts";
 /** `dispatches` of one kernel, of 4 workgroups each. */
 export function step(
   name: string,
-  medianMs: number,
+  ms: number,
   { macs = 0, bytes = 0, dispatches = 1 }: { macs?: number; bytes?: number; dispatches?: number } = {},
 ): StepTime {
   return {
@@ -13,14 +13,14 @@ export function step(
     op: macs > 0 ? "Conv" : "MaxPool",
     macs,
     bytes,
-    medianMs,
+    ms,
     dispatches: Array.from({ length: dispatches }, () => ({ kernel: "direct 4x4 convolution", workgroups: 4 })),
   };
 }
 
 /** A run whose steps add up to it, unless another time of the whole is given. */
 export function timeline(steps: readonly StepTime[], wholeMs?: number): Timeline {
-  return { wholeMs: wholeMs ?? steps.reduce((sum, { medianMs }) => sum + medianMs, 0), madMs: 0, steps };
+  return { wholeMs: wholeMs ?? steps.reduce((sum, { ms }) => sum + ms, 0), madMs: 0, steps };
 }
 
 /** A device of 100 GFLOP/s and 10 GB/s. */

@@ -23,7 +23,7 @@ export async function measureLayers(
   const found = await measureTimelines(gpu, [model], batch, { ...options, dispatchRuns: 1 });
   if (!found) return [];
   const { launchMs, timelines: [{ wholeMs, steps }] } = found;
-  return steps.map(({ name: layer, op, macs, bytes, medianMs, dispatches }) => ({
+  return steps.map(({ name: layer, op, macs, bytes, ms: medianMs, dispatches }) => ({
     network,
     variant,
     batch,

@@ -65,7 +65,7 @@ function timeline(layers: readonly LayerTime[]): Timeline {
       name: layer,
       op,
       macs,
-      medianMs,
+      ms: medianMs,
       bytes: bytes!,
       dispatches: Array.from({ length: dispatches! }, () => ({})),
     })),

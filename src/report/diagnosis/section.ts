@@ -21,7 +21,7 @@ export function renderDiagnosis(diagnosis: Diagnosis, name: string): string {
 </header>
 <main>
 ${body(diagnosis)}</main>
-<footer>Times are medians, in ms, of a whole batch. 1 MAC is one multiply-add, for one image.</footer>
+<footer>Times are the least of five samples, in ms, of a whole batch. 1 MAC is one multiply-add, for one image.</footer>
 `;
   return renderPage({ title: `Doctor: ${name}`, styles: [baseStyle], body: content });
 }

@@ -47,7 +47,7 @@ function batchPart(found: BatchDiagnosis, largest: number): Part {
       `The network takes ${ms(now.wholeMs)}.` +
       (unpruned && dense ? " Nothing was pruned: its steps do what the dense network's do." : ""),
     ];
-  const slowest = now.steps.toSorted((a, b) => b.step.medianMs - a.step.medianMs).slice(0, STEPS);
+  const slowest = now.steps.toSorted((a, b) => b.step.ms - a.step.ms).slice(0, STEPS);
   return {
     title: `Batch ${count(batch)}`,
     sentences: [...speed, boundSentence(now), ...slowest.map((step) => stepSentence(step, now, batch, largest))],
@@ -99,7 +99,7 @@ function boundSentence({ by, ofTime, stepsMs }: NetworkDiagnosis): string {
 
 function stepSentence(found: StepDiagnosis, { stepsMs }: NetworkDiagnosis, batch: number, largest: number): string {
   const { step, parts } = found;
-  const head = `${step.name} takes ${ms(step.medianMs)}, ${percent(step.medianMs / stepsMs, 0)} of all steps`;
+  const head = `${step.name} takes ${ms(step.ms)}, ${percent(step.ms / stepsMs, 0)} of all steps`;
   const reasons: Readonly<Record<Bound, () => string>> = {
     launches: () => `${ms(parts.launches)} of it are ${dispatches(step.dispatches.length)}`,
     threads: () =>
@@ -135,25 +135,23 @@ function launchSentences({ batches, checkup }: Diagnosis): string[] {
   return [`On ${checkup.adapter}, where dispatches that do nothing were timed in a row: ${each.join("; ")}.`];
 }
 
-function widthSentences({ name, layers, batch, groups, medianMs, faster, free, step }: WidthFinding): string[] {
+function widthSentences({ name, layers, batch, groups, ms: nowMs, faster, free, step }: WidthFinding): string[] {
   const what = `${name}${layers.length > 1 ? ` and ${count(layers.length - 1)} coupled` : ""}`;
-  const now = `At batch ${count(batch)} ${what} with ${groupsOf(groups)}, and what reads them, take ${ms(medianMs)}`;
+  const now = `At batch ${count(batch)} ${what} with ${groupsOf(groups)}, and what reads them, take ${ms(nowMs)}`;
   return [
     ...step
       ? [
-        `${now}; with ${count(step.groups)} they take ${ms(medianMs + step.changeMs)}: ${
+        `${now}; with ${count(step.groups)} they take ${ms(nowMs + step.changeMs)}: ${
           groups - step.groups === 1 ? "one group" : `${count(groups - step.groups)} groups`
-        } of ${count(groups)} less for ${percent(-step.changeMs / medianMs, 0)} of the time.`,
+        } of ${count(groups)} less for ${percent(-step.changeMs / nowMs, 0)} of the time.`,
       ]
       : [],
     ...faster
       ? [
-        `${now}; with ${count(faster.groups)} they take ${
-          ms(medianMs + faster.changeMs)
-        }: wider is faster for nothing.`,
+        `${now}; with ${count(faster.groups)} they take ${ms(nowMs + faster.changeMs)}: wider is faster for nothing.`,
       ]
       : [],
-    ...free ? [`${now}; ${count(free.groups)} cost nothing more, ${ms(medianMs + free.changeMs)}.`] : [],
+    ...free ? [`${now}; ${count(free.groups)} cost nothing more, ${ms(nowMs + free.changeMs)}.`] : [],
   ];
 }
 

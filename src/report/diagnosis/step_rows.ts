@@ -36,9 +36,9 @@ function row(name: string, before: StepDiagnosis | undefined, now: StepDiagnosis
   const was = before?.step, is = now?.step;
   return [
     name,
-    was ? milliseconds(was.medianMs) : NONE,
-    is ? milliseconds(is.medianMs) : NONE,
-    ratio(was?.medianMs, is?.medianMs),
+    was ? milliseconds(was.ms) : NONE,
+    is ? milliseconds(is.ms) : NONE,
+    ratio(was?.ms, is?.ms),
     is ? short(is.macs) : NONE,
     ratio(was?.macs, is?.macs),
     is ? String(is.dispatches.length) : NONE,
