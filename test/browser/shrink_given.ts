@@ -55,7 +55,7 @@ try {
   lap(`predicted:\n${await page.getByRole("table").first().innerText()}`);
   await page.getByText(/^(Layer by layer|Block by block)$/).tap();
   await shots("preview");
-  await page.getByRole("button", { name: /^Shrink/ }).last().tap();
+  await page.getByRole("button", { name: /^Shrink by/ }).tap();
   await page.getByRole("heading", { name: "The smaller network" }).waitFor();
   lap("made");
   await page.getByText(/ms before/).waitFor();
