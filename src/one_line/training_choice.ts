@@ -42,11 +42,11 @@ interface Length {
 /** Why training goes on. Lengths are those that the digits' recipes get by with, and six epochs or more over many images. */
 const LENGTHS = {
   /** From weights that know nothing. */
-  scratch: { steps: 400, least: 12, most: 50 },
+  scratch: { steps: 320, least: 12, most: 30 },
   /** On to data that the weights know little of. */
-  tune: { steps: 120, least: 3, most: 15 },
+  tune: { steps: 100, least: 3, most: 10 },
   /** After something has gone. */
-  retrain: { steps: 240, least: 6, most: 30 },
+  retrain: { steps: 200, least: 6, most: 15 },
 } as const satisfies Record<string, Length>;
 
 export type Purpose = keyof typeof LENGTHS;
