@@ -226,7 +226,7 @@ function untold({ checkup, batches: found }: Diagnosis): string[] {
         ? [
           `Whole runs at batch ${count(batch)} scatter by ${
             percent(madMs / wholeMs, 0)
-          }: something else was at work, and smaller differences say nothing.`,
+          }: something else was at work, and even the least times may be too long.`,
         ]
         : []
     ),
