@@ -1,5 +1,7 @@
 /** What somebody asks for who names a network and data and no recipe: `prune net.onnx --data folder:./images --macs 0.5`. */
 import { UsageError } from "../errors.ts";
+import { CRITERIA } from "../prune/criteria/criteria.ts";
+import { selections } from "../recipe/oneshot_stage.ts";
 import { anyOf, suggest } from "../validation/problems.ts";
 
 /** Ways to make a network smaller of which one line can ask. */
@@ -81,6 +83,7 @@ export function wishOf({ macs, params, ms, drop, method: named, ...asked }: Aske
     if (value === undefined) continue;
     throw new UsageError(`--${option} has no use for --method ${method}: ${WHY[method]![option]}`);
   }
+  checkCriterion(method, asked.criterion);
   const [kind = "macs"] = said;
   const amount = given[kind] ?? DEFAULT_MACS[method];
   checkAmount(kind, amount);
@@ -99,6 +102,19 @@ function methodOf(named: string | undefined, labels: Asked["labels"]): OneLineMe
   if (Object.hasOwn(METHODS, named)) return named as OneLineMethod;
   const known = Object.keys(METHODS);
   throw new UsageError(`--method ${named}: expected ${anyOf(known)}${suggest(named, known)}`);
+}
+
+/** What the method can choose by. */
+const CHOICES: Readonly<Partial<Record<OneLineMethod, ReadonlyMap<string, unknown>>>> = {
+  prune: CRITERIA,
+  oneshot: selections,
+};
+
+function checkCriterion(method: OneLineMethod, criterion: string | undefined): void {
+  const choices = CHOICES[method];
+  if (criterion === undefined || !choices || choices.has(criterion)) return;
+  const known = [...choices.keys()];
+  throw new UsageError(`--criterion ${criterion}: expected ${anyOf(known)}${suggest(criterion, known)}`);
 }
 
 function checkAmount(kind: Goal["kind"], amount: number): void {

@@ -6,7 +6,7 @@ import { count, nameOf, record, word } from "../validation/values.ts";
 import { filters } from "./constraints.ts";
 
 /** How what goes may be chosen: in ways that look at no label. */
-const selections = new Map<string, unknown>([
+export const selections: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ...SELECTIONS,
   ...[...CRITERIA].filter(([, { labels }]) => !labels),
 ]);

@@ -193,6 +193,8 @@ test("wishes that contradict themselves are refused with what to do", () => {
       [{ method: "oneshot", epochs: 3 }, /^--epochs has no use for --method oneshot: it trains nothing/],
       [{ method: "depth", exclude: ["a"] }, /^--exclude has no use for --method depth/],
       [{ method: "admm", drop: 0.1 }, /^--drop has no use for --method admm/],
+      [{ criterion: "l3" }, /^--criterion l3: expected l2, l1, random, .*did you mean/],
+      [{ criterion: "taylor", method: "oneshot" }, /^--criterion taylor: expected obs, thinet/],
       [{ method: "prune", labels: "ignore" }, /^--method prune trains by labels.*choose --method oneshot/],
     ] as [Partial<Asked>, RegExp][]
   ) {
