@@ -42,11 +42,11 @@ interface Length {
 /** Why training goes on. Lengths are those that the digits' recipes get by with, and six epochs or more over many images. */
 const LENGTHS = {
   /** From weights that know nothing. */
-  scratch: { steps: 320, least: 12, most: 30 },
+  scratch: { steps: 320, least: 12, most: 40 },
   /** On to data that the weights know little of. */
   tune: { steps: 100, least: 3, most: 10 },
   /** After something has gone. */
-  retrain: { steps: 200, least: 6, most: 15 },
+  retrain: { steps: 200, least: 6, most: 20 },
 } as const satisfies Record<string, Length>;
 
 export type Purpose = keyof typeof LENGTHS;
@@ -61,7 +61,7 @@ export function epochsFor(
 }
 
 /** Rates for a batch of 64; with another one they change by the root of the ratio, and are half as large on weights that know something. */
-const RATES: Readonly<Record<Grounds["norms"], number>> = { batch: 0.05, none: 0.02, layer: 0.002 };
+const RATES: Readonly<Record<Grounds["norms"], number>> = { batch: 0.07, none: 0.02, layer: 0.002 };
 
 /** To one digit. */
 export function rateFor(purpose: Purpose, norms: Grounds["norms"], batch: number): number {
