@@ -155,9 +155,13 @@ function measurers(
     async full({ what, requests }) {
       const open = tuner.open(requests);
       if (open.length === 0) return 0;
-      const stage = ui.stage(`tune ${what}`, open.length);
-      const onProgress = (done: number, _: number, text: string) => stage.update(done, { text });
-      return tell(stage, await tune(gpu, open, { signal, onProgress }));
+      let stage: ReturnType<Ui["stage"]> | undefined;
+      const onProgress = (done: number, total: number, text: string) => {
+        stage ??= ui.stage(`tune ${what}`, total);
+        stage.update(done, { text });
+      };
+      const tuned = await tune(gpu, open, { signal, onProgress });
+      return tell(stage, tuned);
     },
     async auto({ what, requests, runMs, workMs }) {
       savedMs += tuningBudget(workMs);

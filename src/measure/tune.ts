@@ -9,7 +9,7 @@ import type { Launch } from "../../kernels/launch.ts";
 import { type Candidate, choose } from "../../kernels/tuning.ts";
 import type { Gpu, GpuBuffer, Slice } from "../gpu/gpu.ts";
 import { defaultTuning, launch, type Request } from "../tensor/ops/launch.ts";
-import { type Contestant, measureInterleaved } from "./interleaved.ts";
+import { type Contestant, measureInterleaved, type MeasureOptions } from "./interleaved.ts";
 import { requireSame, winnerOf, worthMeasuring } from "./tune_choice.ts";
 
 /** This is what was found out about one class of shapes. */
@@ -48,7 +48,11 @@ export async function tune(gpu: Gpu, requests: readonly Request[], options: Tune
 }
 
 /** Measures the ways of one class of shapes. */
-export async function tuneOne(gpu: Gpu, request: Request): Promise<Tuned> {
+export async function tuneOne(
+  gpu: Gpu,
+  request: Request,
+  { longestSampleMs }: Pick<MeasureOptions, "longestSampleMs"> = {},
+): Promise<Tuned> {
   const { shapeClass, candidates } = request;
   const untuned = choose(shapeClass, candidates, defaultTuning(gpu));
   using bench = workbench(gpu, request);
@@ -68,10 +72,10 @@ export async function tuneOne(gpu: Gpu, request: Request): Promise<Tuned> {
       refused.push({ name: candidate.name, reason: (error as Error).message.split("\n")[0] });
     }
   }
-  const first = await measureInterleaved(gpu, able, { seconds: 0, minSamples: 1, maxSamples: 1 });
+  const first = await measureInterleaved(gpu, able, { seconds: 0, minSamples: 1, maxSamples: 1, longestSampleMs });
   const left = worthMeasuring(able, first.map(({ medianMs }) => medianMs), untuned.name);
   const final = left.length > 1
-    ? await measureInterleaved(gpu, left, { seconds: 0, minSamples: SAMPLES, maxSamples: SAMPLES })
+    ? await measureInterleaved(gpu, left, { seconds: 0, minSamples: SAMPLES, maxSamples: SAMPLES, longestSampleMs })
     : [];
   const medians = new Map([...first, ...final].map(({ name, medianMs }) => [name, medianMs]));
   return {

@@ -35,7 +35,7 @@ ${labelsNote(report)}${softwareNote(report)}${failures(report)}${warnings(report
 <div class="figures">
 ${figures(report, detail)}</div>
 <h2>${report.final.accuracy ? "Accuracy" : "Agreement"} and size</h2>
-${summaryTable(report)}${classesTable(report)}${blocksTable(report)}${layersTable(detail)}${budgetTable(report)}
+${summaryTable(report)}${classesTable(report)}${blocksTable(report)}${layersTable(detail, report)}${budgetTable(report)}
 ${speed(report)}
 ${detail.diagnosis ? diagnosisSection(detail.diagnosis) : ""}<h2>Proof</h2>
 ${proofTables(report)}

@@ -1,7 +1,7 @@
 /** The tables of a report. */
 import { accuracyOf, isSoftware, NO_LABELS, stagesOf } from "./build.ts";
 import type { Detail } from "./detail.ts";
-import { bytes, count, duration, milliSpread, percent, plain, points, times } from "./format.ts";
+import { bytes, count, duration, milliseconds, milliSpread, percent, plain, points, times } from "./format.ts";
 import { intervalWords } from "./interval.ts";
 import { type Content, type Html, markup, table } from "./markup.ts";
 import type { Agreement, DepthBorder, Latency, Point, Report } from "./types.ts";
@@ -152,8 +152,14 @@ export function latencyTables({ latency, speedup, compression }: Report): Html {
   return markup`${speeds}${clocks}`;
 }
 
-export function layersTable({ layers }: Detail): Html {
+export function layersTable({ layers }: Detail, { layerTimes }: Report): Html {
   if (layers.length === 0) return markup``;
+  const timed = new Map(layerTimes?.layers.map(({ name, ...ms }) => [name, ms]));
+  const msOf = (name: string) => {
+    if (!layerTimes) return [];
+    const { beforeMs, afterMs } = timed.get(name) ?? {};
+    return [beforeMs, afterMs].map((ms) => ms === undefined ? "–" : milliseconds(ms));
+  };
   return table(
     "Layers before and after",
     [
@@ -166,6 +172,7 @@ export function layersTable({ layers }: Detail): Html {
       { label: "MACs before" },
       { label: "after" },
       { label: "ratio" },
+      ...layerTimes ? [{ label: `ms before, batch ${layerTimes.batch}` }, { label: "after" }] : [],
     ],
     layers.map(({ name, before, after, params, macs, merged }) =>
       merged === undefined
@@ -179,6 +186,7 @@ export function layersTable({ layers }: Detail): Html {
           count(macs.before),
           count(macs.after),
           ratio(macs.before, macs.after),
+          ...msOf(name),
         ]
         : [
           `${name}, merged: ${merged}`,
@@ -190,6 +198,7 @@ export function layersTable({ layers }: Detail): Html {
           count(macs.before),
           "–",
           "–",
+          ...msOf(name),
         ]
     ),
   );

@@ -163,6 +163,13 @@ export interface SpentTime {
   readonly tuning: number;
 }
 
+/** What each layer takes by itself, before pruning and after, at one batch. */
+export interface LayerTimes {
+  readonly batch: number;
+  /** By their names in the dense network; a layer that is gone, or became part of another one, has no time after. */
+  readonly layers: readonly { readonly name: string; readonly beforeMs: number; readonly afterMs?: number }[];
+}
+
 export interface Report {
   readonly version: 1;
   readonly tool: string;
@@ -179,6 +186,8 @@ export interface Report {
   /** What the run warned of; absent where it had no reason to. */
   readonly warnings?: readonly string[];
   readonly spent?: SpentTime;
+  /** Absent where the run measured too little to tell. */
+  readonly layerTimes?: LayerTimes;
   readonly baseline: Point;
   readonly stages: readonly Point[];
   /** The last epoch's network; `best` beside it where a stage selected one on validation data. */

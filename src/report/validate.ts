@@ -127,6 +127,10 @@ const report: v.GenericSchema<unknown, Report> = v.pipe(
       stages: list(object({ kind: text, seconds: nonNegative })),
       tuning: nonNegative,
     })),
+    layerTimes: v.optional(object({
+      batch: whole(1),
+      layers: list(object({ name: text, beforeMs: nonNegative, afterMs: v.optional(nonNegative) })),
+    })),
     baseline: point,
     stages: list(point),
     final: point,

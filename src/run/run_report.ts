@@ -1,6 +1,7 @@
 /** From a finished run's state to report.json and report.html. */
 import { UserError } from "../errors.ts";
 import { MODEL_FILE, ONNX_FILE } from "../formats/model_file.ts";
+import type { Diagnosis } from "../doctor/diagnose.ts";
 import { GpuError } from "../gpu/errors.ts";
 import { narrowedNorms } from "../graph/rewrite/narrow_norms.ts";
 import { inDenseShape } from "../graph/scatter.ts";
@@ -10,7 +11,7 @@ import { achieved } from "../report/achieved.ts";
 import { buildReport } from "../report/build.ts";
 import { withBlocks } from "../report/depth_blocks.ts";
 import { type Detail, detailFromLog } from "../report/detail.ts";
-import { layerChanges } from "../report/layers.ts";
+import { layerChanges, layerSuccessors } from "../report/layers.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import type { Report, SpentTime } from "../report/types.ts";
 import type { RunContext } from "../stages/context.ts";
@@ -33,7 +34,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     throw new UserError(`recipe ${recipe.name}: nothing was trained; begin its stages with one of kind train`);
   }
   const narrowed = [...narrowedNorms(state.dense.graph, state.origin).keys()];
-  const report = buildReport({
+  const measured = buildReport({
     tool,
     commit,
     command,
@@ -62,8 +63,12 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     files: [ONNX_FILE, MODEL_FILE],
   });
   const encode = (text: string) => new TextEncoder().encode(text);
-  await store.write(`${dir}/report.json`, encode(JSON.stringify(report, null, 2) + "\n"));
+  const keep = (report: Report) => store.write(`${dir}/report.json`, encode(JSON.stringify(report, null, 2) + "\n"));
+  await keep(measured);
   const { dense, model, origin } = writtenNetworks(state);
+  const { diagnosis } = await diagnosed(ctx, { dense, model });
+  const report = { ...measured, ...layerTimesOf(diagnosis, layerSuccessors(dense.graph, model.graph, origin)) };
+  await keep(report);
   const log = new TextDecoder().decode(await store.read(`${dir}/log.jsonl`) ?? new Uint8Array());
   // Its plots are half of a page's code, which comes when it is needed.
   const { renderReport } = await import("../report/html.ts");
@@ -71,7 +76,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     ...detailFromLog(log.split("\n").filter((line) => line !== "")),
     recipeYaml: formatRecipe(recipe),
     layers: layerChanges(dense.graph, model.graph, origin),
-    ...await diagnosed(ctx, { dense, model }),
+    ...diagnosis ? { diagnosis } : {},
     versions: runtimeVersions(tool),
   });
   await store.write(`${dir}/report.html`, encode(html));
@@ -105,6 +110,22 @@ async function classesOf({ gpu, state, data }: RunContext): Promise<Pick<Report,
     after: after[i] / count,
   }));
   return { classes: classes.filter(({ images }) => images > 0) };
+}
+
+/** What each layer takes at the largest batch that the doctor has looked at, before and after. */
+function layerTimesOf(
+  diagnosis: Diagnosis | undefined,
+  successors: ReadonlyMap<string, string>,
+): Pick<Report, "layerTimes"> {
+  const compared = diagnosis?.checkup.batches.filter(({ dense }) => dense).at(-1);
+  if (!compared) return {};
+  const { batch, dense, now } = compared;
+  const after = new Map(now.steps.map(({ name, ms }) => [name, ms]));
+  const layers = dense!.steps.map(({ name, ms: beforeMs }) => {
+    const afterMs = after.get(successors.get(name) ?? "");
+    return { name, beforeMs, ...afterMs === undefined ? {} : { afterMs } };
+  });
+  return { layerTimes: { batch, layers } };
 }
 
 function spentOf({ stages }: Recipe, { stages: seconds, tuning }: NonNullable<RunState["spent"]>): SpentTime {

@@ -39,9 +39,10 @@ export function crashing(store: Store, n: number, when: "before" | "amid" | "aft
 /** What a finished run leaves: the model's bytes in both formats, the log, the report without what was timed and where it ran from. */
 export async function outcome(store: Store, dir = DIR): Promise<Record<string, unknown>> {
   const text = async (name: string) => new TextDecoder().decode(await store.read(`${dir}/${name}`));
-  const { latency: _l, speedup: _s, spent: _p, command: _c, commit: _k, tool: _t, ...report } = JSON.parse(
-    await text("report.json"),
-  );
+  const { latency: _l, speedup: _s, spent: _p, layerTimes: _m, command: _c, commit: _k, tool: _t, ...report } = JSON
+    .parse(
+      await text("report.json"),
+    );
   const log = (await text("log.jsonl")).split("\n");
   const [model, onnx] = await Promise.all(
     ["model.safetensors", "model.onnx"].map(async (name) => hash(await store.read(`${dir}/${name}`))),

@@ -10,9 +10,14 @@ const test = suite("facts in a run's report");
 test("names network and data; classes add up to the accuracy; the warnings are those that were shown", async () => {
   const shown: string[] = [];
   const ui = { ...silentUi(), warn: (text: string) => shown.push(text) };
-  const stages = [train(1), admm({ steps: 1, updates: 1, retrain: retrain(1) })];
+  const stages = [
+    train(1),
+    admm({ steps: 1, updates: 1, retrain: retrain(1) }),
+    { kind: "compact" },
+    { kind: "measure", batches: [2], seconds: 0.4, variants: ["dense", "compact"] },
+  ];
   const { report, store } = await prune(tinyRecipe(stages), { ui });
-  const { network, data, images, classes = [], baseline, final, warnings, spent } = report;
+  const { network, data, images, classes = [], baseline, final, warnings, spent, layerTimes } = report;
   assert.equal([network, data], ["digits", "digits"]);
   assert.is(images!.test, classes.reduce((sum, { images }) => sum + images, 0));
   const all = (when: "before" | "after") =>
@@ -21,9 +26,18 @@ test("names network and data; classes add up to the accuracy; the warnings are t
   assert.ok(Math.abs(all("after") - final.accuracy!.test) < 1e-9);
   assert.match(shown[0], /ADMM has not converged/);
   assert.equal(warnings, shown);
-  assert.equal(spent!.stages.map(({ kind }) => kind), ["train", "admm"]);
+  assert.equal(spent!.stages.map(({ kind }) => kind), ["train", "admm", "compact", "measure"]);
   assert.ok(spent!.stages.every(({ seconds }) => seconds > 0));
   assert.is(spent!.tuning, 0);
+  // Slow machines have no time for the layers.
+  for (const { beforeMs, afterMs } of layerTimes?.layers ?? []) assert.ok(beforeMs > 0 && (afterMs ?? 1) > 0);
+  if (layerTimes) assert.is(layerTimes.batch, 2);
+  for (const name of ["conv1", "conv2", "fc1", "fc2"]) {
+    assert.ok(
+      !layerTimes || layerTimes.layers.some((layer) => layer.name === name && layer.afterMs !== undefined),
+      name,
+    );
+  }
   const text = new TextDecoder().decode(await store.read(`${DIR}/report.json`));
   assert.equal(parseReport(JSON.parse(text), "report.json"), report);
 });

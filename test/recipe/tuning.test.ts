@@ -8,7 +8,8 @@ import { silentUi } from "../../src/ui.ts";
 import { complaint } from "../data/fixtures.ts";
 import { testGpu } from "../gpu.ts";
 import { onlyNightly } from "../long.ts";
-import { DIR, prune, tinyRecipe, train } from "./tiny.ts";
+import { outcome } from "./interrupt.ts";
+import { admm, DIR, prune, tinyRecipe, train } from "./tiny.ts";
 
 const test = suite("tuning of runs");
 const recipe = tinyRecipe([train(1)]);
@@ -179,6 +180,41 @@ onlyNightly(test)(
     assert.is(warnings.length, 1);
     assert.match(warnings[0], /was begun with tuned plans and goes on without/);
     assert.is(tuningFor(await testGpu()).winners, undefined);
+  },
+);
+
+onlyNightly(test)(
+  "a run that goes on from before a later tuning ends in the same bits, and measures nothing",
+  async () => {
+    const store = memoryStore();
+    await keepTuned(store);
+    const stages = [train(1), admm({ steps: 1, updates: 1, compact: true }), { kind: "compact" }];
+    const whole = tinyRecipe(stages, { batch: 25 });
+    const before = memoryStore();
+    const append: Store["append"] = async (path, text) => {
+      // As a process leaves its folder that is killed in the second stage.
+      if (text.includes('"stage":1') && (await before.list(DIR)).length === 0) {
+        for (const file of await store.list(DIR)) await before.write(file, (await store.read(file))!);
+      }
+      await store.append(path, text);
+    };
+    await prune(whole, { store: { ...store, append }, plansFolder: "plans", tune: "full" });
+    const plans = (await store.read(`${DIR}/plans.json`))!;
+    const classes = (bytes: Uint8Array) => Object.keys(JSON.parse(new TextDecoder().decode(bytes)).plans).length;
+    assert.ok(
+      classes(plans) > classes((await before.read(`${DIR}/plans.json`))!),
+      "the network that was pruned is tuned",
+    );
+    await before.write(`${DIR}/plans.json`, plans);
+    const stagesShown: string[] = [];
+    const silent = silentUi();
+    const ui = {
+      ...silent,
+      stage: (name: string, steps: number) => (stagesShown.push(name), silent.stage(name, steps)),
+    };
+    await prune(whole, { store: before, plansFolder: "plans", tune: "full", resume: true, ui });
+    assert.not(stagesShown.some((name) => name.startsWith("tune")), stagesShown.join());
+    assert.equal(await outcome(before), await outcome(store));
   },
 );
 

@@ -99,6 +99,17 @@ test("names network and data, and tells how sure accuracies are, each class's, w
   assert.ok(text.indexOf("dog") < text.indexOf("cat"), "the class that lost most comes first");
 });
 
+test("tells what each layer takes before and after, where that was timed", () => {
+  const layers = [{ name: "conv1", beforeMs: 1.2345, afterMs: 0.5 }, { name: "conv2", beforeMs: 7.5 }];
+  const text = renderReport(sampleReport({ layerTimes: { batch: 64, layers } }), sampleDetail());
+  const cells = (name: string) =>
+    new RegExp(`<th scope="row">${name}</th>(?:<td>[^<]*</td>){8}<td>([^<]*)</td><td>([^<]*)</td></tr>`).exec(text)
+      ?.slice(1);
+  assert.equal([cells("conv1"), cells("conv2"), cells("fc1")], [["1.23", "0.500"], ["7.50", "–"], ["–", "–"]]);
+  assert.match(text, /ms before, batch 64/);
+  assert.not.match(page, /ms before/);
+});
+
 test("says where the masked network runs faster than the dense one, and nothing where their spreads touch", () => {
   const latency = (medianMs: number) => [
     ...sampleReport().latency.filter(({ batch }) => batch === 1),
