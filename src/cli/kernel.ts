@@ -130,7 +130,7 @@ function lengthOf(shape: readonly number[], names: readonly string[]): readonly 
 }
 
 function formatAnswer(answer: KernelAnswer, show: "wgsl" | "no wgsl"): string {
-  const { adapter, profile, shapeClass, macs, bytes: moved, variants, chosen, plan } = answer;
+  const { adapter, profile, asked, macs, bytes: moved, variants, chosen, plan } = answer;
   const timed = variants.some(({ ms }) => ms !== undefined);
   const ways = formatTable([
     ["way", "estimate", ...timed ? ["ms"] : [], "dispatches", ""],
@@ -142,7 +142,7 @@ function formatAnswer(answer: KernelAnswer, show: "wgsl" | "no wgsl"): string {
   ], { header: true, left: 4 });
   const scratch = Object.entries(plan.scratch).map(([name, size]) => `${name} ${bytes(size)}`);
   return [
-    `${shapeClass} on ${adapter}, profile ${profile}\n` +
+    `${asked} on ${adapter}, profile ${profile}\n` +
     `${short(macs)} multiply-adds, ${bytes(moved)} of inputs, weights and outputs`,
     ways,
     `"${chosen.name}", ${chosen.because}:`,

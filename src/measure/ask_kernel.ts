@@ -9,7 +9,7 @@ import type { Store } from "../store/types.ts";
 import { defaultTuning, launch } from "../tensor/ops/launch.ts";
 import type { Ui } from "../ui.ts";
 import { describeLaunch, type LaunchDescription } from "./describe_launch.ts";
-import { type KernelQuestion, type KernelRequest, kernelRequest } from "./kernel_question.ts";
+import { type KernelQuestion, type KernelRequest, kernelRequest, questionWords } from "./kernel_question.ts";
 import { plansName, readPlans, winnersOf } from "./plans.ts";
 import { tune } from "./tune.ts";
 
@@ -31,6 +31,9 @@ export interface AskKernelOptions {
 export interface KernelAnswer {
   readonly adapter: string;
   readonly profile: DeviceProfile["name"];
+  /** What was asked for, in words. */
+  readonly asked: string;
+  /** What measurements of such shapes are kept under: nearby sizes share one. */
   readonly shapeClass: string;
   readonly macs: number;
   /** Bytes of inputs, weights and outputs, each moved once. */
@@ -70,6 +73,7 @@ export async function askKernel(options: AskKernelOptions): Promise<KernelAnswer
   return {
     adapter: adapterName(gpu.info),
     profile: tuning.profile.name,
+    asked: questionWords(options.question),
     shapeClass: request.shapeClass,
     macs: request.macs,
     bytes: Object.values(request.operands).reduce((sum, bytes) => sum + bytes, 0),

@@ -35,6 +35,24 @@ export function kernelRequest(question: KernelQuestion, tuning: Tuning): KernelR
   return question.kernel === "conv" ? convRequest(question, tuning) : gemmRequest(question, tuning);
 }
 
+/** Names what is asked for: "gemm nt 3×5×7". */
+export function questionWords(question: KernelQuestion): string {
+  if (question.kernel === "gemm") {
+    const { form, m, n, k } = question;
+    return `gemm ${form} ${m}×${n}×${k}`;
+  }
+  const { pass, shape: { batch, channels, height, width, filters, kernel, stride, pads, dilation, groups } } = question;
+  const more = [
+    `stride ${stride.join("×")}`,
+    `pads ${pads.join(",")}`,
+    ...dilation.some((step) => step > 1) ? [`dilation ${dilation.join("×")}`] : [],
+    ...groups > 1 ? [`${groups} groups`] : [],
+  ];
+  return `conv ${pass} ${batch}×${channels}×${height}×${width}, ${filters} filters ${kernel.join("×")}, ${
+    more.join(", ")
+  }`;
+}
+
 function convRequest({ pass, shape }: KernelQuestion & { kernel: "conv" }, tuning: Tuning): KernelRequest {
   const { batch, channels, height, width, filters, kernel: [kh, kw], groups } = shape;
   const [oh, ow] = convOutput(shape);

@@ -20,7 +20,8 @@ const dispatch = {
 const ANSWER: KernelAnswer = {
   adapter: "Test GPU",
   profile: "desktop",
-  shapeClass: "gemm nt 4x5x6",
+  asked: "gemm nt 4×5×6",
+  shapeClass: "gemm nt 4x6x6",
   macs: 120,
   bytes: 296,
   variants: [
@@ -76,6 +77,7 @@ test("dispatches that are alike share a row, and the WGSL comes where it is aske
   const cli = answered();
   assert.is(await cli.run("kernel", "gemm", "--shape", "4,5,6", "--form", "nt", "--show"), 0);
   const [text] = cli.out;
+  assert.match(text, "gemm nt 4×5×6 on Test GPU, profile desktop");
   assert.match(text, /panels +1\.00× +0\.500 +3 +←/);
   assert.match(text, /tiles +2\.50× +– +1 +refused: it counts wrong/);
   assert.match(text, /1 +pack +once/);

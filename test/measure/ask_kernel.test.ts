@@ -5,7 +5,7 @@ import { PROFILES } from "../../kernels/device_profile.ts";
 import { UNTUNED } from "../../kernels/tuning.ts";
 import { askKernel, type AskKernelOptions } from "../../src/measure/ask_kernel.ts";
 import { describeLaunch } from "../../src/measure/describe_launch.ts";
-import { kernelRequest } from "../../src/measure/kernel_question.ts";
+import { kernelRequest, questionWords } from "../../src/measure/kernel_question.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { silentUi } from "../../src/ui.ts";
 import { testGpu } from "../gpu.ts";
@@ -33,17 +33,24 @@ test("operands of each pass have the bytes of their f32 values", () => {
   assert.equal(operands("forward"), { x, w, y });
   assert.equal(operands("dgrad"), { dy: y, w, dx: x });
   assert.equal(operands("wgrad"), { x, dy: y, y: w });
+  assert.is(
+    questionWords({ kernel: "conv", pass: "dgrad", shape: { ...SHAPE, dilation: [1, 2] } }),
+    "conv dgrad 2×3×5×5, 4 filters 3×3, stride 2×2, pads 1,1,1,1, dilation 1×2",
+  );
   // Each of the 2·4·9 outputs sums 27 products.
   assert.is(kernelRequest({ kernel: "conv", pass: "forward", shape: SHAPE }, UNTUNED).macs, 72 * 27);
 });
 
 test("a product's form says how its operands lie in memory", () => {
-  const request = (form: "nt" | "nn" | "tn") => kernelRequest({ kernel: "gemm", form, m: 3, n: 5, k: 7 }, UNTUNED);
-  assert.equal(["nt", "nn", "tn"].map((form) => request(form as "nt").shapeClass), [
-    "gemm nt 3x5x7",
-    "gemm nn 3x5x7",
-    "gemm tn 3x5x7",
+  const question = (form: "nt" | "nn" | "tn") => ({ kernel: "gemm", form, m: 3, n: 5, k: 7 }) as const;
+  const request = (form: "nt" | "nn" | "tn") => kernelRequest(question(form), UNTUNED);
+  // Classes go by the next of 3, 4, 6, 8, 12, …
+  assert.equal((["nt", "nn", "tn"] as const).map((form) => request(form).shapeClass), [
+    "gemm nt 3x6x8",
+    "gemm nn 3x6x8",
+    "gemm tn 3x6x8",
   ]);
+  assert.is(questionWords(question("tn")), "gemm tn 3×5×7");
   assert.equal(request("nt").operands, { a: 84, b: 140, y: 60 });
   assert.is(request("nt").macs, 105);
 });
