@@ -2,6 +2,7 @@
 import "../disposable.ts";
 import { spread } from "../data/splits.ts";
 import { UserError } from "../errors.ts";
+import { adapterName } from "../gpu/adapter.ts";
 import { DeviceLostError } from "../gpu/errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { compilePlan } from "../graph/plan.ts";
@@ -79,7 +80,7 @@ export async function examine(gpu: Gpu, options: ExamineOptions): Promise<Checku
   const { stayed, noNext } = stayedGroups(model, { ...dense && { dense: dense.graph }, ...asked && { asked } });
   progress(1, "");
   return {
-    adapter: gpu.info.description || gpu.info.vendor,
+    adapter: adapterName(gpu.info),
     software: gpu.info.fallback,
     clock,
     ...roof && { roof: { gflops: roof.gflops, gbps: roof.gbps } },
