@@ -66,7 +66,7 @@ test("a network with fewer groups is timed as it is where a layer keeps single c
     narrower.graph.params[narrower.graph.nodes.find(({ name }) => name === "inner")!.inputs[1]].shape[0],
     inner.groups - 2,
   );
-  const { widths, widthsLeftOut } = await examine(await testGpu(), { model, batches: [1], roof: ROOF });
+  const { widths, widthsLeftOut } = await examine(await testGpu(), { model, batches: [1], roof: ROOF, seconds: 2 });
   assert.ok(widths.some(({ name }) => name === "inner"));
   for (const { groups, times } of widths) assert.is(Math.max(...times.map((time) => time.groups)), groups);
   assert.match(
@@ -135,6 +135,7 @@ test("all that a diagnosis needs is measured: steps of both networks, widths and
     batches: [8, 1],
     roof: ROOF,
     data,
+    seconds: 1,
     progress: (done) => told.push(done),
   });
   assert.equal(checkup.batches.map(({ batch }) => batch), [1, 8]);

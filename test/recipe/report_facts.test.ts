@@ -14,7 +14,7 @@ test("names network and data; classes add up to the accuracy; the warnings are t
     train(1),
     admm({ steps: 1, updates: 1, retrain: retrain(1) }),
     { kind: "compact" },
-    { kind: "measure", batches: [2], seconds: 0.4, variants: ["dense", "compact"] },
+    { kind: "measure", batches: [2], seconds: 0.2, variants: ["dense", "compact"] },
   ];
   const { report, store } = await prune(tinyRecipe(stages), { ui });
   const { network, data, images, classes = [], baseline, final, warnings, spent, layerTimes } = report;
