@@ -3,7 +3,7 @@
  * asks for, whatever the kernel does inside; what a call does around its main kernel (packing, padding, reducing) counts
  * as its time.
  */
-import { convMacs, convOutput, type ConvShape } from "../../kernels/conv/shape.ts";
+import { convMacs, convOutput, type ConvShape, squareConv } from "../../kernels/conv/shape.ts";
 import { choose } from "../../kernels/tuning.ts";
 import type { Gpu, Slice } from "../../src/gpu/gpu.ts";
 import { type KernelQuestion, kernelRequest } from "../../src/measure/kernel_question.ts";
@@ -240,21 +240,9 @@ function kernelJob(
 function conv(
   [batch, channels, height, width]: readonly [number, number, number, number],
   filters: number,
-  { kernel = 3, stride = 1, groups = 1 }: { kernel?: number; stride?: number; groups?: number } = {},
+  { kernel, stride, groups }: { kernel?: number; stride?: number; groups?: number } = {},
 ): ConvShape {
-  const pad = (kernel - 1) / 2;
-  return {
-    batch,
-    channels,
-    height,
-    width,
-    filters,
-    kernel: [kernel, kernel],
-    stride: [stride, stride],
-    pads: [pad, pad, pad, pad],
-    dilation: [1, 1],
-    groups,
-  };
+  return squareConv({ batch, channels, height, width, filters, kernel, stride, groups });
 }
 
 function rowOf(table: string, { name, way, time, work }: Timed<KernelJob>): Row {

@@ -3,7 +3,7 @@
  * dense kernel, which multiplies by the zeros. Weights are packed before, for both. A format's row is the fastest of its
  * kernels.
  */
-import { convMacs, convOutput, type ConvShape } from "../../kernels/conv/shape.ts";
+import { convMacs, convOutput, type ConvShape, squareConv } from "../../kernels/conv/shape.ts";
 import { convForwardCandidates, convForwardClass } from "../../kernels/conv/forward.ts";
 import { gemmCandidates, gemmClass } from "../../kernels/gemm/plan.ts";
 import type { Launch, Step } from "../../kernels/launch.ts";
@@ -272,16 +272,5 @@ function prepared(
 }
 
 function conv(batch: number, channels: number, side: number, filters: number): ConvShape {
-  return {
-    batch,
-    channels,
-    height: side,
-    width: side,
-    filters,
-    kernel: [3, 3],
-    stride: [1, 1],
-    pads: [1, 1, 1, 1],
-    dilation: [1, 1],
-    groups: 1,
-  };
+  return squareConv({ batch, channels, height: side, width: side, filters });
 }

@@ -21,6 +21,30 @@ export interface ConvShape {
   readonly taps?: readonly number[];
 }
 
+/** This is what a convolution says that is the same along both axes. */
+export interface SquareConv extends Pick<ConvShape, "batch" | "channels" | "height" | "width" | "filters"> {
+  /** These are the side of the kernel, 3 by default, and steps, 1 by default. */
+  readonly kernel?: number;
+  readonly stride?: number;
+  readonly dilation?: number;
+  /** It is the same on all sides, by default half of what the kernel spans, which keeps the size at stride 1. */
+  readonly pad?: number;
+  readonly groups?: number;
+}
+
+/** Spells such a convolution out. */
+export function squareConv({ kernel = 3, stride = 1, dilation = 1, pad, groups = 1, ...sizes }: SquareConv): ConvShape {
+  const border = pad ?? Math.floor(dilation * (kernel - 1) / 2);
+  return {
+    ...sizes,
+    kernel: [kernel, kernel],
+    stride: [stride, stride],
+    pads: [border, border, border, border],
+    dilation: [dilation, dilation],
+    groups,
+  };
+}
+
 /** Gives [OH, OW]. @throws UserError when the kernel doesn't fit or the sizes make no sense */
 export function convOutput(s: ConvShape): [number, number] {
   const [kh, kw] = s.kernel, [sh, sw] = s.stride, [dh, dw] = s.dilation, [top, left, bottom, right] = s.pads;

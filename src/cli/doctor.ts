@@ -1,22 +1,15 @@
 /** `doctor`: why a network is as fast as it is. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { PartName } from "../data/images/arrange.ts";
 import type { Diagnosis } from "../doctor/diagnose.ts";
 import { UsageError } from "../errors.ts";
 import { count } from "../report/format.ts";
 import { partsOf } from "../report/diagnosis/sentences.ts";
 import { DISPATCH_COLUMNS, dispatchRows, STEP_COLUMNS, stepRows } from "../report/diagnosis/step_rows.ts";
-import type { Io } from "./io.ts";
+import type { DiagnoseOptions, Io } from "./io.ts";
 import { batchList, wholeNumber } from "./options.ts";
 import { formatTable, wrapped } from "./table.ts";
 
-interface DoctorCommandOptions {
-  readonly batches?: readonly number[];
-  readonly seconds?: number;
-  readonly images?: number;
-  readonly data?: string;
-  readonly part?: PartName | "all";
-  readonly dataDir?: string;
+interface DoctorCommandOptions extends Omit<DiagnoseOptions, "target" | "store" | "ui" | "signal"> {
   readonly html?: string;
   readonly json?: boolean;
 }

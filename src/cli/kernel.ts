@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { squareConv } from "../../kernels/conv/shape.ts";
 import { type ProfileName, PROFILES } from "../../kernels/device_profile.ts";
 import { UsageError } from "../errors.ts";
 import type { KernelAnswer, VariantAnswer } from "../measure/ask_kernel.ts";
@@ -104,24 +105,9 @@ function questionOf(kind: typeof KINDS[number], options: KernelCommandOptions): 
     return { kernel: "gemm", form: options.form ?? "nt", m, n, k };
   }
   const [batch, channels, height, width] = lengthOf(options.shape, ["batch", "channels", "height", "width"]);
-  const { pass = "forward", filters = channels, kernel = 3, stride = 1, dilation = 1, groups = 1 } = options;
-  const pad = options.pad ?? Math.floor(dilation * (kernel - 1) / 2);
-  return {
-    kernel: "conv",
-    pass,
-    shape: {
-      batch,
-      channels,
-      height,
-      width,
-      filters,
-      kernel: [kernel, kernel],
-      stride: [stride, stride],
-      pads: [pad, pad, pad, pad],
-      dilation: [dilation, dilation],
-      groups,
-    },
-  };
+  const { pass = "forward", filters = channels, kernel, stride, pad, dilation, groups } = options;
+  const sizes = { batch, channels, height, width, filters };
+  return { kernel: "conv", pass, shape: squareConv({ ...sizes, kernel, stride, pad, dilation, groups }) };
 }
 
 function lengthOf(shape: readonly number[], names: readonly string[]): readonly number[] {

@@ -33,44 +33,25 @@ function convolutions(): Graph {
   return b.graph();
 }
 
+/** Criteria that look at filters, norms of batches or maps, and so at nothing that a transformer has. */
+const OF_CONVOLUTIONS = [
+  "bn-scale",
+  "fpgm",
+  "synaptic-strength",
+  "synflow",
+  "activation",
+  "apoz",
+  "hrank",
+  "chip",
+  "flap",
+  "reconstruction",
+];
+
 /** Criteria that say why they can't, by network and structure. */
 const REFUSED: Readonly<Record<string, readonly string[]>> = {
-  "transformer layer": [
-    "bn-scale",
-    "fpgm",
-    "synaptic-strength",
-    "synflow",
-    "activation",
-    "apoz",
-    "hrank",
-    "chip",
-    "flap",
-    "reconstruction",
-  ],
-  "transformer qk": [
-    "bn-scale",
-    "fpgm",
-    "synaptic-strength",
-    "synflow",
-    "activation",
-    "apoz",
-    "hrank",
-    "chip",
-    "flap",
-    "reconstruction",
-  ],
-  "transformer v": [
-    "bn-scale",
-    "fpgm",
-    "synaptic-strength",
-    "synflow",
-    "activation",
-    "apoz",
-    "hrank",
-    "chip",
-    "flap",
-    "reconstruction",
-  ],
+  "transformer layer": OF_CONVOLUTIONS,
+  "transformer qk": OF_CONVOLUTIONS,
+  "transformer v": OF_CONVOLUTIONS,
   "convolutions layer": ["fpgm", "synaptic-strength", "activation", "apoz", "hrank", "chip", "flap", "reconstruction"],
 };
 
