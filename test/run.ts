@@ -3,6 +3,7 @@
  * those of test/browser run with their own configuration. The last line is `N passed, N failed`; exits with 1 on a
  * failure, when no test ran, or when there is no WebGPU adapter.
  */
+import { adapterName } from "../src/gpu/adapter.ts";
 import { findTests } from "./runner.ts";
 import { testGpu } from "./gpu.ts";
 import { slowestFirst } from "./order.ts";
@@ -30,7 +31,7 @@ const counts = { passed: 0, failed: 0 };
 
 try {
   const gpu = await testGpu();
-  console.log(`adapter: ${gpu.info.description || gpu.info.vendor}`);
+  console.log(`adapter: ${adapterName(gpu.info)}`);
   gpu.close();
 } catch (error) {
   counts.failed++;

@@ -1,5 +1,6 @@
 /** The tables of docs/benchmarks.md, made from committed records so that neither can say what the other doesn't. Pure. */
 import type { Contest } from "../contest.ts";
+import { adapterName } from "../../src/gpu/adapter.ts";
 import { milliseconds } from "../../src/report/format.ts";
 import { tablesOf } from "../rows.ts";
 import type { BenchRecord } from "./page.ts";
@@ -38,7 +39,7 @@ function source({ adapter, machine, versions, seed, commit, date, results }: Ben
     : [];
   const plans = "tuning" in results ? [results.tuning === "measured" ? "plans tuned" : "plans not tuned"] : [];
   const facts = [
-    adapter.description || adapter.vendor,
+    adapterName(adapter),
     `${machine.cores} cores`,
     `Deno ${versions.deno}`,
     ...peak,

@@ -1,4 +1,5 @@
 /** The page of the results: one file without scripts, fonts or links, that opens with no network. */
+import { adapterName } from "../../src/gpu/adapter.ts";
 import { isSoftware } from "../../src/report/build.ts";
 import { type Html, markup, raw, table } from "../../src/report/markup.ts";
 import style from "../../src/report/style.css" with { type: "text" };
@@ -113,7 +114,7 @@ ${notes.map((note) => markup`<p class="note">${note}</p>`)}
 const WORDS: readonly string[] = ["way", "goal", "goal met", "note", "published"];
 
 function origin({ date, commit, adapter, machine, versions, seed, clock }: BenchRecord): Html {
-  const name = adapter.description || adapter.architecture || adapter.vendor;
+  const name = adapterName(adapter);
   const versionList = Object.entries(versions).map(([what, version]) => `${what} ${version}`).join(", ");
   return markup`<p>${
     date.slice(0, 16).replace("T", " ")

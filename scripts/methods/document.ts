@@ -5,6 +5,7 @@
  *     deno run -A scripts/methods/document.ts bench/results/methods/fashion.json && deno fmt docs/methods.md
  */
 import { UserError } from "../../src/errors.ts";
+import { adapterName } from "../../src/gpu/adapter.ts";
 import { digestOf, nameOf } from "./cell.ts";
 import { type ChartFile, chartsOf } from "./charts.ts";
 import { NETS } from "./nets.ts";
@@ -39,7 +40,7 @@ export function methodsPage(document: string): MethodsPage {
 
 function section({ about, date, adapter, cells, missing }: MethodsRecord, charts: readonly ChartFile[]): string {
   const commits = [...new Set(cells.map(({ commit }) => commit.slice(0, 7)))];
-  const source = `${adapter.description || adapter.vendor}, commit ${commits.join(" and ")}, ${date.slice(0, 10)}`;
+  const source = `${adapterName(adapter)}, commit ${commits.join(" and ")}, ${date.slice(0, 10)}`;
   const left = missing.length > 0
     ? [`Refused: ${missing.map(({ cell, reason }) => `${cell} (${reason})`).join("; ")}.`]
     : [];

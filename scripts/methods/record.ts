@@ -1,5 +1,6 @@
 /** What is kept of a net's cells in docs/results/methods, and how cells of another sitting are taken up into it. Pure. */
 import { UserError } from "../../src/errors.ts";
+import { adapterName } from "../../src/gpu/adapter.ts";
 import { type CellResult, type DoneCell, placeOf } from "./cell.ts";
 
 /** What the suite writes of one net. */
@@ -55,7 +56,7 @@ export function takenUp(
 }
 
 function refuseOtherSetting(record: MethodsRecord, sitting: MethodsRecord): void {
-  const adapterOf = ({ adapter: { description, vendor } }: MethodsRecord) => description || vendor;
+  const adapterOf = ({ adapter }: MethodsRecord) => adapterName(adapter);
   for (
     const [what, before, now] of [
       ["networks and training", record.about, sitting.about],

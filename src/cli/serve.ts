@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import { UsageError, UserError } from "../errors.ts";
+import { adapterName } from "../gpu/adapter.ts";
 import { speedOf } from "../report/devices/speedups.ts";
 import type { DeviceRecord } from "../report/devices/record.ts";
 import { milliSpread, times } from "../report/format.ts";
@@ -157,7 +158,7 @@ function tellRecord(io: Io, record: DeviceRecord, { file, before }: Kept): void 
   const rows = record.rows.slice(before?.rows.length ?? 0);
   if (!before) {
     const { device, backend, name } = record;
-    const adapter = device ? device.description || device.architecture || device.vendor : "no device";
+    const adapter = device ? adapterName(device) : "no device";
     io.out(`\n${name}: ${visible(adapter)}${device?.fallback ? " (software)" : ""}, ${backend}`);
   }
   if (rows.length > 0) {

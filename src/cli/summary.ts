@@ -1,3 +1,4 @@
+import { adapterName } from "../gpu/adapter.ts";
 import { accuracyOf, stagesOf } from "../report/build.ts";
 import { bytes, count, milliSpread, percent, plain, times } from "../report/format.ts";
 import { resultLines } from "../report/result.ts";
@@ -73,7 +74,7 @@ function formatFacts(report: Report, htmlPath: string): string {
     const worst = admm.reduce((a, b) => a.residual >= b.residual ? a : b);
     rows.push(["ADMM residual", `‖W−Z‖/‖W‖ at most ${plain(worst.residual)} (${worst.layer}), ${admm.length} layers`]);
   }
-  rows.push(["adapter", adapter.description || adapter.vendor], ["report", htmlPath]);
+  rows.push(["adapter", adapterName(adapter)], ["report", htmlPath]);
   if (files) rows.push(["network", `${files.join(", ")}, beside it`]);
   return formatTable(rows);
 }

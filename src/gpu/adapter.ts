@@ -13,9 +13,11 @@ export interface AdapterInfo {
   readonly fallback: boolean;
 }
 
-/** Gives the words that the driver describes itself with, or what else is known of the adapter. */
+/** Gives the words that the driver describes itself with, or what else is known of the adapter. Reports keep no architecture. */
 export function adapterName(
-  { description, architecture, vendor }: Pick<AdapterInfo, "description" | "architecture" | "vendor">,
+  { description, architecture, vendor }: Pick<AdapterInfo, "description" | "vendor"> & {
+    readonly architecture?: string;
+  },
 ): string {
   return description || architecture || vendor || "an adapter without a name";
 }

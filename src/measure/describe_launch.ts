@@ -53,16 +53,26 @@ function describeStep({ plan: { program, grid }, bindings }: Step, when: Dispatc
 
 const SIZE = /workgroup_size\(([^)]*)\)/;
 
-/** Reads a shader's `workgroup_size(64)`, or the name of a constant in place of the number. */
+/** Reads a shader's `workgroup_size(64)`, or what it says in place of the number. */
 function sizeOf({ name }: Program, wgsl: string): [number, number, number] {
   const sizes = (SIZE.exec(wgsl)?.[1] ?? "").split(",").map((part) => {
-    const word = part.trim();
-    const text = /^\d+$/.test(word) ? word : new RegExp(`const ${word}: *u32 *= *(\\d+)u;`).exec(wgsl)?.[1];
-    if (text === undefined) throw new RangeError(`kernel "${name}": its workgroup size "${part}" can't be read`);
-    return Number(text);
+    const value = valueOf(part, wgsl);
+    if (!(value > 0)) throw new RangeError(`kernel "${name}": its workgroup size "${part}" can't be read`);
+    return value;
   });
   const [x, y = 1, z = 1] = sizes;
   return [x, y, z];
+}
+
+/** Of a number, a constant, or a product of both, such as `64u * SLICES`; NaN for anything else. */
+function valueOf(text: string, wgsl: string): number {
+  return text.split("*").reduce((product, factor) => {
+    const word = factor.trim();
+    const [, digits] = /^(\d+)u?$/.exec(word) ?? [];
+    if (digits !== undefined) return product * Number(digits);
+    const line = /^\w+$/.test(word) && new RegExp(`const ${word}: *u32 *= *([^;]+);`).exec(wgsl);
+    return line ? product * valueOf(line[1], wgsl) : NaN;
+  }, 1);
 }
 
 function product([x, y, z]: readonly [number, number, number]): number {

@@ -1,4 +1,5 @@
 /** The page of a run: one file without scripts, fonts or links, that opens with no network. */
+import { adapterName } from "../gpu/adapter.ts";
 import { accuracyOf, agreementWords, headline, isSoftware, largestBatch, NO_LABELS } from "./build.ts";
 import type { Detail } from "./detail.ts";
 import { diagnosisSection } from "./diagnosis/section.ts";
@@ -141,7 +142,7 @@ outputs are to the dense network's, on images that nothing was fitted to: ${agre
 function softwareNote({ adapter, latency }: Report): Html {
   if (!isSoftware(adapter) || latency.length === 0) return markup``;
   return markup`<p class="note warning"><strong>Software adapter.</strong> ${
-    adapter.description || adapter.vendor
+    adapterName(adapter)
   } computes on the CPU: absolute times mean little; compare ratios.</p>
 `;
 }

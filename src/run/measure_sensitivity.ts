@@ -7,6 +7,7 @@ import type { Dataset } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { digest } from "../formats/checkpoint.ts";
 import { sha256 } from "../formats/sha256.ts";
+import { adapterName } from "../gpu/adapter.ts";
 import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { graphCost } from "../graph/cost.ts";
 import { inferShapes } from "../graph/infer.ts";
@@ -174,7 +175,7 @@ function fileOf(
     tool,
     commit,
     command,
-    adapter: gpu.info.description || gpu.info.vendor,
+    adapter: adapterName(gpu.info),
     identity,
     params,
     macs,

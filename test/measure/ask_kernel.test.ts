@@ -2,7 +2,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PROFILES } from "../../kernels/device_profile.ts";
+import type { Step } from "../../kernels/launch.ts";
 import { UNTUNED } from "../../kernels/tuning.ts";
+import { variants } from "../../kernels/variants.ts";
+import type { Program } from "../../src/gpu/types.ts";
 import { askKernel, type AskKernelOptions } from "../../src/measure/ask_kernel.ts";
 import { describeLaunch } from "../../src/measure/describe_launch.ts";
 import { kernelRequest, questionWords } from "../../src/measure/kernel_question.ts";
@@ -70,6 +73,21 @@ test("a launch is described dispatch by dispatch, those of the weights apart", (
   assert.equal(dispatches[1].bindings, [{ name: "x", access: "read" }, { name: "y", access: "read_write" }]);
   assert.match(dispatches[1].wgsl, "const TWICE: bool = true;");
   assert.equal(scratch, { y: 64 });
+});
+
+test("the workgroup of every kernel is read from its shader", () => {
+  const sizeOf = (program: Program) => {
+    const step: Step = { plan: { program, uniforms: [], grid: [1, 1, 1] }, bindings: [] };
+    return describeLaunch({ steps: [step], scratch: {}, tables: {} }).dispatches[0];
+  };
+  for (const program of variants()) assert.ok(sizeOf(program).threads > 0, program.name);
+  // attention.wgsl: @workgroup_size(GROUP), const GROUP: u32 = 64u * SLICES;
+  const attention = variants().find(({ name, constants }) =>
+    name.startsWith("attention from") && constants?.SLICES === 2
+  );
+  assert.equal(sizeOf(attention!).workgroupSize, [128, 1, 1]);
+  const unread = { name: "odd", source: "@compute @workgroup_size(SIZE / 2)\nfn main() {}", access: [] };
+  assert.throws(() => sizeOf(unread), /kernel "odd": its workgroup size "SIZE \/ 2" can't be read/);
 });
 
 const options = async (more: Partial<AskKernelOptions> = {}): Promise<AskKernelOptions> => ({

@@ -1,6 +1,7 @@
 /** What a device's record lets the doctor say of its networks. It is pure. */
 import { diagnose } from "../../doctor/diagnose.ts";
 import type { BatchTimes, Checkup } from "../../doctor/types.ts";
+import { adapterName } from "../../gpu/adapter.ts";
 import type { LayerTime, Variant } from "../../measure/session/types.ts";
 import type { Timeline } from "../../measure/timelines.ts";
 import { isSoftware } from "../build.ts";
@@ -24,10 +25,9 @@ export function diagnoseRecord(record: DeviceRecord): RecordDiagnosis[] {
 }
 
 function checkupOf({ device, roof, rows }: DeviceRecord, batches: readonly BatchTimes[]): Checkup {
-  const { vendor = "", description = "", fallback = false } = device ?? {};
   return {
-    adapter: description || vendor || "this device",
-    software: isSoftware({ vendor, description, fallback }),
+    adapter: device ? adapterName(device) : "this device",
+    software: device !== undefined && isSoftware(device),
     clock: rows.find(({ clock }) => clock !== undefined)?.clock ?? "",
     ...roof && { roof },
     batches,
