@@ -8,13 +8,15 @@
  */
 import "../disposable.ts";
 import { type KnownKeys, refuseUnknownKeys } from "../validation/choice.ts";
-import { type AdapterInfo, type OpenDevice, openDevice, type OpenOptions } from "./adapter.ts";
+import { type AdapterInfo, adapterName, type OpenDevice, openDevice, type OpenOptions } from "./adapter.ts";
 import { BindGroupCache } from "./bindgroups.ts";
 import { BufferPool, type BufferStats, type GpuBuffer, type Slice } from "./buffers.ts";
+import { checkPlan, SLOT_BYTES } from "./check_plan.ts";
 import { TimestampClock, TimestampPair, type Timing, wallQuantumMs } from "./clock.ts";
 import { collectSoon, giveFreedMemoryBack } from "./collector.ts";
-import { DispatchClock, type ReadTimes } from "./dispatch_clock.ts";
-import { DeviceLimitError, DeviceLostError, GpuError } from "./errors.ts";
+import { DispatchClock } from "./dispatch_clock.ts";
+import { type DispatchTime, DispatchWatch } from "./dispatch_watch.ts";
+import { DeviceLostError, GpuError } from "./errors.ts";
 import { type Pipeline, PipelineCache } from "./pipelines.ts";
 import { StagingPool } from "./staging.ts";
 import { type DebugLevel, readDebugLevel, Trace } from "./trace.ts";
@@ -22,8 +24,8 @@ import type { Plan } from "./types.ts";
 
 export type { GpuBuffer, Slice } from "./buffers.ts";
 export type { Timing } from "./clock.ts";
+export type { DispatchTime } from "./dispatch_watch.ts";
 
-const SLOT_BYTES = 256;
 const SUBMIT_EVERY = 64;
 
 /** Says how the device is opened and used. */
@@ -60,24 +62,6 @@ export interface GpuStats extends BufferStats {
   readonly pipelines: number;
 }
 
-/** This is one dispatch of a recording. */
-export interface DispatchTime {
-  /** It did this. */
-  readonly plan: Plan;
-  /** It was recorded under this label. */
-  readonly label: string;
-  /** It took so long on the device's own clock; it is missing where the device doesn't tell. */
-  readonly ms?: number;
-}
-
-/** These are the dispatches of a recording that are timed one by one. */
-interface Watch {
-  readonly clock: DispatchClock | undefined;
-  readonly seen: { readonly plan: Plan; readonly label: string }[];
-  /** There is one for each submit. */
-  readonly reads: ReadTimes[];
-}
-
 /** This is an open device. Everything but reading is synchronous and only records; errors come at the next wait. */
 export class Gpu {
   readonly #device: GPUDevice;
@@ -104,7 +88,7 @@ export class Gpu {
   #closed = false;
   #timestamps: TimestampPair | undefined;
   #dispatchClock: DispatchClock | undefined;
-  #watch: Watch | undefined;
+  #watch: DispatchWatch | undefined;
   readonly #timestampClock = new TimestampClock();
   #wallQuantumMs: Promise<number> | undefined;
 
@@ -116,7 +100,7 @@ export class Gpu {
     this.#device = device;
     const { debug: level = 0, onDebug: write = console.debug } = options;
     this.#trace = level > 0 ? new Trace(device, { level, write, slots: SUBMIT_EVERY }) : undefined;
-    this.note(() => `device: ${info.description || info.vendor}, ${[...this.features].join(" ") || "no features"}`);
+    this.note(() => `device: ${adapterName(info)}, ${[...this.features].join(" ") || "no features"}`);
     this.#dynamicOffsets = options.dynamicOffsets ?? true;
     this.#bindingBytes = options.bindingBytes ?? Infinity;
     this.#pool = new BufferPool(device);
@@ -235,7 +219,7 @@ export class Gpu {
     if (this.#failure) throw this.#failure;
     const { program, uniforms, grid } = plan;
     const what = `kernel "${program.name}"${label && ` (${label})`}`;
-    this.#checkPlan(plan, bindings, what);
+    checkPlan(plan, bindings, what, this);
     if (this.#recorded === SUBMIT_EVERY) this.flush();
     const pipeline = this.#pipelines.known(plan.program) ?? this.#compile(plan, what);
     if (pipeline.fresh) this.#fresh.push({ pipeline, what });
@@ -249,7 +233,7 @@ export class Gpu {
     pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
     for (const binding of bindings) this.#touched.add(binding.buffer);
     this.#trace?.dispatch(this.#dispatches, plan, bindings, label);
-    this.#watch?.seen.push({ plan, label });
+    this.#watch?.saw(plan, label);
     this.#dispatches++;
   }
 
@@ -264,10 +248,7 @@ export class Gpu {
       this.#device.queue.writeBuffer(this.#uniforms, 0, this.#uniformWords, 0, this.#recorded * SLOT_BYTES / 4);
     }
     const tellTimes = this.#trace?.end(encoder, this.#staging);
-    const watch = this.#watch;
-    if (watch?.clock && this.#recorded > 0) {
-      watch.reads.push(watch.clock.end(encoder, this.#staging, this.#recorded));
-    }
+    this.#watch?.end(encoder, this.#staging, this.#recorded);
     const guarded = this.#trace?.guardsSubmits || this.#fresh.length > 0;
     if (guarded) this.#device.pushErrorScope("validation");
     this.#device.queue.submit([encoder.finish()]);
@@ -358,17 +339,16 @@ export class Gpu {
     const clock = this.features.has("timestamp-query")
       ? this.#trace?.clock ?? (this.#dispatchClock ??= new DispatchClock(this.#device, SUBMIT_EVERY))
       : undefined;
-    const watch: Watch = { clock, seen: [], reads: [] };
-    this.#watch = watch;
+    const watch = this.#watch = new DispatchWatch(clock);
     try {
       record();
       this.flush();
     } finally {
       this.#watch = undefined;
     }
-    const times = (await Promise.race([Promise.all(watch.reads.map((read) => read())), this.#lost])).flat();
+    const times = await Promise.race([watch.times(), this.#lost]);
     await this.#settle();
-    return watch.seen.map((dispatch, i) => ({ ...dispatch, ...times[i] !== undefined && { ms: times[i] } }));
+    return times;
   }
 
   /** Gives counts and memory as they are now. */
@@ -466,31 +446,6 @@ export class Gpu {
       const failure = this.#failure;
       if (!(failure instanceof DeviceLostError)) this.#failure = undefined;
       throw failure;
-    }
-  }
-
-  #checkPlan({ program, uniforms, grid }: Plan, bindings: readonly Slice[], what: string): void {
-    if (bindings.length !== program.access.length) {
-      throw new GpuError(`${what} takes ${program.access.length} buffers, got ${bindings.length}`);
-    }
-    if (uniforms.length * 4 > SLOT_BYTES) {
-      throw new GpuError(`${what} has ${uniforms.length * 4} bytes of uniforms; at most ${SLOT_BYTES} fit`);
-    }
-    const limit = this.limits.maxComputeWorkgroupsPerDimension;
-    if (grid.some((n) => n > limit)) {
-      throw new GpuError(`${what} wants a grid of ${grid.join("×")} workgroups; at most ${limit} per dimension`);
-    }
-    const written = new Set(bindings.filter((_, i) => program.access[i] === "read_write").map((b) => b.buffer));
-    if (written.size > 0 && bindings.some((b, i) => program.access[i] !== "read_write" && written.has(b.buffer))) {
-      throw new GpuError(`${what} binds one buffer both to read and to write: copy, or use another output`);
-    }
-    const widest = this.bindingBytes;
-    for (const { byteLength } of bindings) {
-      if (byteLength > widest) {
-        throw new DeviceLimitError(
-          `${what} binds ${byteLength} bytes; this device binds at most ${widest}: use a smaller batch or model`,
-        );
-      }
     }
   }
 
