@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { parseHTML } from "linkedom/worker";
 import { renderReport } from "../../src/report/html.ts";
 import { type Detail, detailFromLog } from "../../src/report/detail.ts";
-import { grouped, ranges } from "../../src/report/figures/tradeoff.ts";
+import { ranges, sharedLabels } from "../../src/report/figures/tradeoff.ts";
 import type { Report } from "../../src/report/types.ts";
 import { deepDetail, deepReport, sampleDepth, sampleDetail, sampleReport, unlabelledReport } from "./sample.ts";
 
@@ -126,12 +126,22 @@ test("says where the masked network runs faster than the dense one, and nothing 
   assert.not.match(told(21.4), /masked network, of/);
 });
 
-test("labels of places that lie on each other are one", () => {
+test("labels that would touch are one, and so are those that a longer one touches", () => {
   assert.is(ranges([1]), "1");
   assert.is(ranges([1, 2, 3, 5, 6, 9]), "1–3, 5, 6, 9");
-  const places = [[1, 0], [2, 0], [3, 50], [4, 1]].map(([number, x]) => ({ number, x, y: 1 }));
-  const labels = grouped(places, (a, b) => Math.abs(a.x - b.x) < 10);
-  assert.equal(labels, [{ x: 0, y: 1, text: "1, 2, 4" }, { x: 50, y: 1, text: "3" }]);
+  const labels = (...places: readonly (readonly [x: number, y: number])[]) =>
+    sharedLabels(
+      places.map(([x, y], i) => ({ number: i + 1, x, y })),
+      ({ x, y }) => ({ across: x, down: y }),
+    ).map(({ x, text }) => `${text} at ${x}`);
+  // A character takes 6.6 pixels, a line 12, and 6 of air are wanted.
+  assert.equal(labels([0, 0], [12.5, 0]), ["1, 2 at 0"]);
+  assert.equal(labels([0, 0], [12.7, 0]), ["1 at 0", "2 at 12.7"]);
+  assert.equal(labels([0, 0], [0, 17]), ["1, 2 at 0"]);
+  assert.equal(labels([0, 0], [0, 19]), ["1 at 0", "2 at 0"]);
+  // "1, 2" reaches to (4 + 1)/2 · 6.6 + 6 = 22.5 from a single digit.
+  assert.equal(labels([0, 0], [10, 0], [22, 0], [60, 0]), ["1–3 at 0", "4 at 60"]);
+  assert.equal(labels([0, 0], [50, 0], [10, 0]), ["1, 3 at 0", "2 at 50"]);
 });
 
 test("a report without depth says nothing of blocks", () => {

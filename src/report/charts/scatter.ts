@@ -10,6 +10,13 @@ export interface Cloud {
   readonly joined?: true;
 }
 
+/** Pixels of a chart that aren't its plane. */
+export const MARGINS = { marginTop: 30, marginBottom: 38, marginLeft: 50, marginRight: 14 } as const;
+/** Pixels. */
+export const HEIGHT = 230;
+/** Labels stand so many pixels above their places. */
+const ABOVE = 11;
+
 export interface ScatterOptions {
   /** The last one lies on top. */
   readonly clouds: readonly Cloud[];
@@ -29,11 +36,8 @@ export function scatter(
 ): Plot.PlotOptions {
   return {
     width,
-    height: 230,
-    marginTop: 30,
-    marginBottom: 38,
-    marginLeft: 50,
-    marginRight: 14,
+    height: HEIGHT,
+    ...MARGINS,
     x: { type: x.type, domain: x.domain, label: null },
     y: { type: y.type, domain: y.domain, label: null },
     marks: [
@@ -52,7 +56,7 @@ export function scatter(
         x: "x",
         y: "y",
         text: "text",
-        dy: -11,
+        dy: -ABOVE,
         fontWeight: 600,
         stroke: "var(--card)",
         strokeWidth: 3,

@@ -1,8 +1,8 @@
 /** What accuracy cost and what it bought: every network of the run by its size and, where it was timed, by its time. */
-import { scatter, type ScatterOptions } from "../charts/scatter.ts";
+import { HEIGHT, MARGINS, scatter, type ScatterOptions } from "../charts/scatter.ts";
 import { type Axis, logAxis, percentAxis } from "../charts/scale.ts";
 import { legend, SECOND, type Style, STYLES } from "../charts/styles.ts";
-import { drawn } from "../charts/svg.ts";
+import { CHARACTER, drawn } from "../charts/svg.ts";
 import { accuracyOf } from "../build.ts";
 import { count, milliseconds, percent, short } from "../format.ts";
 import { wilson } from "../interval.ts";
@@ -117,34 +117,50 @@ function panel(id: string, yLabel: string, xLabel: string, { labels, ...options 
         ...options,
         xLabel,
         yLabel,
-        labels: grouped(labels, nearOn(width, options)),
+        labels: sharedLabels(labels, pixelsOn(width, options)),
       }),
   );
 }
 
-/** Pixels that a label takes. */
-const LABEL = 34;
-
-/** Whether two places are too near for labels of their own. */
-function nearOn(width: number, { x, y }: Pick<ScatterOptions, "x" | "y">): (a: Place, b: Place) => boolean {
+/** Where places lie in a chart's plane, in pixels. */
+function pixelsOn(width: number, { x, y }: Pick<ScatterOptions, "x" | "y">): (place: Place) => Pixels {
+  const across = width - MARGINS.marginLeft - MARGINS.marginRight;
+  const down = HEIGHT - MARGINS.marginTop - MARGINS.marginBottom;
   const [low, high] = x.domain.map(Math.log);
-  const across = (place: Place) => width * (Math.log(place.x) - low) / (high - low);
-  const down = (place: Place) => 160 * (place.y - y.domain[0]) / (y.domain[1] - y.domain[0]);
-  return (a, b) => Math.abs(across(a) - across(b)) < LABEL && Math.abs(down(a) - down(b)) < 14;
+  return (place) => ({
+    across: across * (Math.log(place.x) - low) / (high - low),
+    down: down * (y.domain[1] - place.y) / (y.domain[1] - y.domain[0]),
+  });
 }
 
-/** One label for places that lie on each other: "1–4, 7". */
-export function grouped<P extends Place>(
+interface Pixels {
+  readonly across: number;
+  readonly down: number;
+}
+
+/** Pixels of a line of a label, and the air between two labels. */
+const LINE = 12, AIR = 6;
+
+/** Places whose labels would touch have one together, such as "1–4, 7", over the first of them. */
+export function sharedLabels<P extends Place>(
   places: readonly P[],
-  near: (a: P, b: P) => boolean,
+  pixels: (place: P) => Pixels,
 ): { readonly x: number; readonly y: number; readonly text: string }[] {
-  const groups: P[][] = [];
-  for (const place of places) {
-    const group = groups.find(([first]) => near(first, place));
-    if (group) group.push(place);
-    else groups.push([place]);
+  const groups = places.map((place) => ({ first: place, numbers: [place.number], text: String(place.number) }));
+  const touch = ([a, b]: readonly (typeof groups[number])[]) => {
+    const [from, to] = [pixels(a.first), pixels(b.first)];
+    return Math.abs(from.across - to.across) < (a.text.length + b.text.length) / 2 * CHARACTER + AIR &&
+      Math.abs(from.down - to.down) < LINE + AIR;
+  };
+  const pair = () => groups.flatMap((a, i) => groups.slice(i + 1).map((b) => [a, b])).find(touch);
+  // A label that has become longer may touch the next one.
+  for (let found = pair(); found; found = pair()) {
+    const [into, other] = found;
+    into.numbers = [...into.numbers, ...other.numbers].sort((a, b) => a - b);
+    into.text = ranges(into.numbers);
+    groups.splice(groups.indexOf(other), 1);
   }
-  return groups.map((group) => ({ x: group[0].x, y: group[0].y, text: ranges(group.map(({ number }) => number)) }));
+  return groups.map(({ first: { x, y }, text }) => ({ x, y, text }));
 }
 
 /** [1, 2, 3, 5] -> "1–3, 5" */
