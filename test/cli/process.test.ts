@@ -1,6 +1,7 @@
 /** The real process: exit codes, streams, and no stack trace. Few, since each start takes a while. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { withoutDenoNotices } from "./deno_notices.ts";
 
 const test = suite("secateur, the process");
 const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;
@@ -14,8 +15,17 @@ async function secateurFrom(folder: string, ...args: string[]) {
     env: { NO_COLOR: "1", SECATEUR_DEBUG: "", SECATEUR_CWD: folder },
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, out: text(stdout), err: text(stderr) };
+  return { code, out: text(stdout), err: withoutDenoNotices(text(stderr)) };
 }
+
+test("lines of Deno's own, which waits for another one, aren't the command's", () => {
+  const bold = "\x1b[1mBlocking\x1b[0m waiting for file lock on node_modules directory.\r\n";
+  const plain = "Blocking waiting for file lock on node_modules directory.\n";
+  assert.is(
+    withoutDenoNotices(`${plain}one\n${bold}two: Blocking waiting for file lock\n`),
+    "one\ntwo: Blocking waiting for file lock\n",
+  );
+});
 
 test("--version and recipes on stdout, exit 0", async () => {
   const [version, recipes] = await Promise.all([secateur("--version"), secateur("recipes")]);
@@ -87,7 +97,7 @@ test("SIGINT reaches the pipeline, exits 130 and says how to go on; a second one
       await reader.read();
       child.kill("SIGINT");
     }
-    const [status, err] = await Promise.all([child.status, new Response(child.stderr).text()]);
+    const [status, err] = await Promise.all([child.status, new Response(child.stderr).text().then(withoutDenoNotices)]);
     await reader.cancel();
     assert.is(status.code, 130);
     assert.is(err, stubborn ? "" : `secateur: interrupted; go on with: deno task prune --resume ${dir}\n`);

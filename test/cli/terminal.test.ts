@@ -6,6 +6,7 @@ import { visible, visibleLines } from "../../src/visible.ts";
 import { archive, floats, ordered, tensor } from "../formats/pth-files.ts";
 import { ATTACK, attack, attackNetwork } from "../hostile/attack.ts";
 import { writeAttackImages } from "../hostile/attack_images.ts";
+import { withoutDenoNotices } from "./deno_notices.ts";
 
 const test = suite("terminal");
 const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;
@@ -51,7 +52,7 @@ async function onTerminal(...args: string[]): Promise<{ code: number; sent: stri
     env: { SECATEUR_DEBUG: "", SECATEUR_CACHE: `${root}/cache` },
     stdin: "null",
   }).output();
-  return { code, sent: new TextDecoder("utf-8", { fatal: true }).decode(stdout) };
+  return { code, sent: withoutDenoNotices(new TextDecoder("utf-8", { fatal: true }).decode(stdout)) };
 }
 
 /** As it is shown of a name. */
