@@ -24,10 +24,18 @@ export interface Direct4x4Launch extends Launch {
   readonly prepare: readonly Step[];
 }
 
-/** Says whether `direct4x4Forward` or `direct4x4Dgrad` can do this shape. */
-export function fitsDirect4x4({ kernel, stride, dilation, pads, taps }: ConvShape, direction: Direction): boolean {
+/** A group of fewer outputs than a block has leaves lanes of its vectors idle. */
+const BLOCK = 4;
+
+/**
+ * Says whether `direct4x4Forward` or `direct4x4Dgrad` can do this shape, and isn't out of the question: each group is a
+ * dispatch of its own, of which a depthwise layer would have as many as channels.
+ */
+export function fitsDirect4x4(s: ConvShape, direction: Direction): boolean {
+  const { kernel, stride, dilation, pads, taps, groups } = s;
   const plain = kernel.every((k) => k === 3) && dilation.every((d) => d === 1) && taps === undefined;
   if (!plain || stride[0] !== stride[1]) return false;
+  if (groups > 1 && (direction === "forward" ? s.filters : s.channels) / groups < BLOCK) return false;
   // Turning the kernel round asks for paddings of 0 … 2.
   return direction === "forward" ? stride[0] <= 2 : stride[0] === 1 && pads.every((p) => p <= 2);
 }

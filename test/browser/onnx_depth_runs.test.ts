@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { writeOnnx } from "../../src/formats/onnx/write.ts";
+import { tolerance } from "../../src/graph/compare.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { parseRecipe } from "../../src/recipe/schema.ts";
@@ -59,7 +60,10 @@ for (const [name, stages] of Object.entries(RUNS)) {
       loadData: () => largeDigits({ limit: 60 }),
     });
     assert.ok(report.final.macs < 0.85 * report.baseline.macs, `${report.final.macs} of ${report.baseline.macs}`);
-    await judgeFile(gpu, name, { bytes: (await store.read("runs/mobilenet/model.onnx"))!, macs: 1 });
+    // Of 37 layers float32 can't give 1e-5: with weights of these runs ONNX Runtime, of which no kernel is ours, is 0.4e-6 to
+    // 1.7e-5 from float64, by the input and the weights, and our plan 0.5e-6 to 2.0e-5. The bound is that of every equality proof.
+    const limit = tolerance(network);
+    await judgeFile(gpu, name, { bytes: (await store.read("runs/mobilenet/model.onnx"))!, macs: 1, limit });
   });
 }
 

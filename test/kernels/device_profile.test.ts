@@ -109,6 +109,21 @@ test("the estimate of a direct convolution counts loads, multiply-adds and store
   near(gathered(desktop), 8 * im2col);
 });
 
+test("direct 4x4 is no candidate for groups of fewer than four outputs, which would each be a dispatch", () => {
+  const has = (candidates: readonly { readonly name: string }[]) =>
+    candidates.some(({ name }) => name.startsWith("direct 4x4"));
+  const direct = (shape: Pick<ConvShape, "channels" | "filters" | "groups">) => ({
+    forward: has(convForwardCandidates({ ...CONV, ...shape }, {}, { profile: software })),
+    dgrad: has(convDgradCandidates({ ...CONV, ...shape }, { profile: software })),
+  });
+  assert.equal(direct({ channels: 16, filters: 16, groups: 16 }), { forward: false, dgrad: false });
+  // A group's outputs are its filters forward, and its channels in the gradient.
+  assert.equal(direct({ channels: 12, filters: 16, groups: 4 }), { forward: true, dgrad: false });
+  assert.equal(direct({ channels: 16, filters: 12, groups: 4 }), { forward: false, dgrad: true });
+  // Without groups there is one dispatch, however few its outputs are.
+  assert.equal(direct({ channels: 3, filters: 2, groups: 1 }), { forward: true, dgrad: true });
+});
+
 test("a data gradient by full rows is dearer where its sums don't fit into registers", () => {
   const small: ConvShape = { ...CONV, channels: 4, filters: 1, height: 4, width: 4 };
   const full = (profile: DeviceProfile) => costOf(convDgradCandidates(small, { profile }), "direct full rows");
