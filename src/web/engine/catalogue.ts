@@ -3,7 +3,6 @@
  * about time), runs that the server has, and files that were dropped on the page.
  */
 import { UserError } from "../../errors.ts";
-import { seededLinear } from "../../depth/linearize/seeded_layers.ts";
 import { parseModel } from "../../formats/model_file.ts";
 import { graphCost } from "../../graph/cost.ts";
 import { initialise } from "../../graph/initialise.ts";
@@ -14,6 +13,7 @@ import { createModel } from "../../models/zoo.ts";
 import { pruneFilters, zooModel } from "../../prune/methods/uniform.ts";
 import type { ListedRun } from "../../report/listed_run.ts";
 import type { NetworkEntry } from "../messages.ts";
+import { fetched } from "./late_code.ts";
 import { fetchBytes, type Server } from "./server.ts";
 
 /** A network in one or two forms, each made when it is asked for. */
@@ -116,7 +116,10 @@ function ofZoo(name: string, title: string): Network {
 /** The other way to make it smaller: one linear layer for each block. */
 function linear(name: string, title: string): Network {
   const { entry, models } = ofZoo(name, title);
-  const pruned = once(() => Promise.resolve(seededLinear(createModel(name), 1)));
+  const pruned = once(async () => {
+    const { seededLinear } = await fetched(import("../../depth/linearize/seeded_layers.ts"));
+    return seededLinear(createModel(name), 1);
+  });
   return {
     entry: { ...entry, id: `${name}:linear`, title: `${title}, a linear layer for each block` },
     models: { dense: models.dense, pruned },

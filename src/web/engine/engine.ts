@@ -1,16 +1,18 @@
-/** Answers the page's calls; nothing is timed while something else computes. */
-import { formedNetworks } from "../../depth/forms/form_cost.ts";
-import { buildLatencyTable, type TableProgress } from "../../measure/latency/build.ts";
+/**
+ * Answers the page's calls; nothing is timed while something else computes. What isn't needed for a first number (reading
+ * files, latency tables, shrinking, training) is fetched when it is asked for.
+ */
+import type { TableProgress } from "../../measure/latency/build.ts";
 import { measureSession } from "../../measure/session/session.ts";
 import { createVisibility } from "../../measure/session/visibility.ts";
 import type { Store } from "../../store/types.ts";
 import { answerCalls } from "../answers.ts";
 import type { FromWorker, ToWorker } from "../messages.ts";
-import { createCatalogue, forSession } from "./catalogue.ts";
+import { createCatalogue, forSession, once } from "./catalogue.ts";
 import { createClassifier } from "./classify.ts";
 import { decodeInBrowser } from "./decode_image.ts";
 import { createDevice } from "./device.ts";
-import { fileNetwork } from "./file.ts";
+import { fetched } from "./late_code.ts";
 import { createServer } from "./server.ts";
 import { shrinkHandlers } from "./shrink.ts";
 import { createTraining } from "./train.ts";
@@ -34,9 +36,8 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
   const training = createTraining({ base, store, tool, open: device.open });
   const classify = createClassifier(base, device);
   const turns = createTurns();
-  // A quarter of the engine's code, which most visits don't need.
   const openShrinker = once(async () => {
-    const { createShrinker } = await import("../shrink/shrinker.ts");
+    const { createShrinker } = await fetched(import("../shrink/shrinker.ts"));
     return createShrinker(device, decodeInBrowser);
   });
 
@@ -45,6 +46,7 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
       networks: () => catalogue.list(),
       addFile: ({ request: { name, bytes } }) =>
         turns.short(async () => {
+          const { fileNetwork } = await fetched(import("./file.ts"));
           const network = await fileNetwork(name, bytes);
           catalogue.add(network);
           return network.entry;
@@ -78,6 +80,10 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
           const [{ entry, models }] = await catalogue.networks([network]);
           const model = await (models.dense ?? models.pruned)!();
           const onProgress = (progress: TableProgress) => tell({ kind: "progress", ...progress });
+          const [{ buildLatencyTable }, { formedNetworks }] = await fetched(Promise.all([
+            import("../../measure/latency/build.ts"),
+            import("../../depth/forms/form_cost.ts"),
+          ]));
           return await device.use((gpu) =>
             buildLatencyTable(gpu, model, {
               name: entry.id,
@@ -92,14 +98,4 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
     visibility,
     post,
   );
-}
-
-/** Opens it when it is asked for first, and again where that failed. */
-function once<T>(open: () => Promise<T>): () => Promise<T> {
-  let opened: Promise<T> | undefined;
-  return () =>
-    opened ??= open().catch((error) => {
-      opened = undefined;
-      throw error;
-    });
 }

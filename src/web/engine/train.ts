@@ -10,6 +10,7 @@ import type { Store } from "../../store/types.ts";
 import { Interrupted } from "../../train/errors.ts";
 import type { Ui } from "../../ui.ts";
 import type { Calls, TrainEvent, TrainResult } from "../messages.ts";
+import { fetched } from "./late_code.ts";
 
 const DIR = "runs/digits";
 const RECIPE = `${DIR}/recipe.yaml`;
@@ -40,10 +41,10 @@ export interface Training {
 export function createTraining({ base, store, tool, open }: TrainingOptions): Training {
   async function run(going: boolean, signal: AbortSignal, ui: Ui): Promise<TrainResult> {
     // All stages and their schemas, which a visit that only times networks doesn't load.
-    const [{ runPrune }, { formatRecipe, loadRecipe }] = await Promise.all([
+    const [{ runPrune }, { formatRecipe, loadRecipe }] = await fetched(Promise.all([
       import("../../run/pipeline.ts"),
       import("../../recipe/load.ts"),
-    ]);
+    ]));
     if (!going) { for (const file of await store.list(DIR)) await store.remove(file); }
     const recipe = going ? await loadRecipe(RECIPE, store) : forPage(await loadRecipe("digits", store));
     await store.write(RECIPE, new TextEncoder().encode(formatRecipe(recipe)));
