@@ -22,7 +22,7 @@ export function devicesCommand(io: Io): Command {
   return new Command("devices")
     .description("compare what was measured on several devices, side by side")
     .argument("[files...]", `records of devices, or folders of them (default: ${FOLDER})`)
-    .option("--html <file>", "also write a page with charts, which opens without a network")
+    .option("--html <file>", "also write a page with a chart, which opens without a network")
     .option("--json", "print the comparison as JSON instead of a table")
     .option("--all", "software adapters too, and what was computed without WebGPU")
     .addHelpText("after", examples("devices runs/devices --all --html devices.html"))
@@ -39,7 +39,7 @@ export function devicesCommand(io: Io): Command {
         await io.store.write(html, new TextEncoder().encode(renderComparison(compared)));
       }
       if (json) return io.out(JSON.stringify(compared, null, 2));
-      io.out(formatComparison(compared) + (html === undefined ? "" : `\n\nThe charts are in ${html}`));
+      io.out(formatComparison(compared) + (html === undefined ? "" : `\n\nThe chart is in ${html}`));
     });
 }
 
@@ -59,7 +59,7 @@ async function readRecords(paths: readonly string[], { store }: Io): Promise<Dev
 }
 
 export function formatComparison(compared: Comparison): string {
-  const { devices, rows, leftOut } = compared;
+  const { devices, labels, rows, leftOut } = compared;
   const doubts: string[] = [];
   const cell = (speed: Speed | undefined, device: string): string => {
     if (!speed) return "";
@@ -71,15 +71,15 @@ export function formatComparison(compared: Comparison): string {
     return `${ms(dense)} → ${ms(pruned)} ms  ${ratio === undefined ? "?" : times(ratio)}`;
   };
   const table = rows.length === 0 ? "No network was timed both dense and pruned." : formatTable([
-    ["network", "batch", "MACs", ...devices.map(({ name }) => name)],
+    ["network", "batch", "MACs", ...labels],
     ...rows.map(({ network, batch, macs, speeds }) => [
       network,
       String(batch),
       times(macs),
-      ...speeds.map((speed, d) => cell(speed, devices[d].name)),
+      ...speeds.map((speed, d) => cell(speed, labels[d])),
     ]),
   ], { header: true, left: 1 });
-  const about = formatTable(devices.map((record) => [record.name, deviceWords(record)]));
+  const about = formatTable(devices.map((record, d) => [labels[d], deviceWords(record)]));
   return [
     table,
     ...doubts.length > 0 ? [doubts.join("\n")] : [],

@@ -10,6 +10,8 @@ export interface RowsOptions {
   readonly notes: readonly string[];
   /** Heading of the notes. */
   readonly noteLabel?: string;
+  /** Written over the whole width of a row, in place of its name; undefined: a row with a name. */
+  readonly headings?: readonly (string | undefined)[];
   readonly axis: Axis;
   readonly axisLabel: string;
   readonly rowHeight?: number;
@@ -18,7 +20,7 @@ export interface RowsOptions {
 
 /** Row i lies at y = i; marks are drawn over the grid. */
 export function rows(width: number, options: RowsOptions): Plot.PlotOptions {
-  const { names, notes, noteLabel, axis, axisLabel, rowHeight = 24, marks } = options;
+  const { names, notes, noteLabel, headings = [], axis, axisLabel, rowHeight = 24, marks } = options;
   const longest = Math.max(0, ...names.map((name) => name.length));
   const most = Math.floor(width * 0.34 / CHARACTER);
   const room = Math.min(longest, most);
@@ -26,12 +28,13 @@ export function rows(width: number, options: RowsOptions): Plot.PlotOptions {
   const top = noteLabel ? 22 : 8;
   const marginBottom = 38;
   const indices = names.map((_, i) => i);
+  const marginLeft = room * CHARACTER + 12;
   return {
     width,
     height: top + names.length * rowHeight + marginBottom,
     marginTop: top,
     marginBottom,
-    marginLeft: room * CHARACTER + 12,
+    marginLeft,
     marginRight: noteRoom + 10,
     x: { type: axis.type, domain: axis.domain, label: null },
     y: { type: "linear", domain: [names.length - 0.5, -0.5], label: null },
@@ -41,6 +44,16 @@ export function rows(width: number, options: RowsOptions): Plot.PlotOptions {
       Plot.text([axisLabel], { frameAnchor: "bottom", dy: 34, fill: "var(--muted)" }),
       Plot.axisY(indices, { text: names.map((name) => shorten(name, most)), tickSize: 0, tickPadding: 8, label: null }),
       ...marks,
+      ...headings.some((heading) => heading !== undefined)
+        ? [Plot.text(headings, {
+          y: headings.map((_, i) => i),
+          text: headings.map((heading) => heading && shorten(heading, Math.floor((width - noteRoom) / CHARACTER))),
+          frameAnchor: "left",
+          textAnchor: "start",
+          dx: 2 - marginLeft,
+          fontWeight: 600,
+        })]
+        : [],
       Plot.text(notes, {
         y: indices,
         text: notes,

@@ -6,6 +6,8 @@ import { type Speed, speeds } from "./speedups.ts";
 
 export interface Comparison {
   readonly devices: readonly DeviceRecord[];
+  /** What each device is called here: its name, and what tells it apart where several have the same one. */
+  readonly labels: readonly string[];
   readonly rows: readonly ComparedRow[];
   /**
    * What says nothing about a device, and isn't compared unless asked for: software adapters, which a phone's browser falls
@@ -35,7 +37,28 @@ export function compareDevices(records: readonly DeviceRecord[], which: "all" | 
       return { network, batch, macs: own.find((speed) => speed !== undefined)!.macs, speeds: own };
     })
   );
-  return { devices, rows, leftOut: records.filter((record) => !devices.includes(record)) };
+  const leftOut = records.filter((record) => !devices.includes(record));
+  return { devices, labels: deviceLabels(devices), rows, leftOut };
+}
+
+/** What may tell two devices of one name apart, what says most first. */
+const MARKS: readonly ((record: DeviceRecord) => string)[] = [
+  ({ device }) => device ? adapterName(device) : "",
+  ({ started }) => `measured ${started.slice(0, 16).replace("T", " ")}`,
+  ({ session }) => `session ${session.slice(0, 8)}`,
+];
+
+/**
+ * The devices' names, each once: where several have the same one, with the first of adapter, time of measuring and session
+ * that differs between all of them, or else with their numbers.
+ */
+export function deviceLabels(records: readonly DeviceRecord[]): string[] {
+  return records.map((record) => {
+    const same = records.filter(({ name }) => name === record.name);
+    if (same.length === 1) return record.name;
+    const mark = MARKS.find((of) => new Set(same.map(of)).size === same.length && same.every((one) => of(one) !== ""));
+    return `${record.name} (${mark ? mark(record) : `number ${same.indexOf(record) + 1}`})`;
+  });
 }
 
 /** Why a pair of rows has no ratio: what failed, or what makes it doubtful. */
@@ -52,7 +75,9 @@ export function leftOutWords({ leftOut }: Comparison): string {
 
 /** What computed it, and whether it was stopped before its end. */
 export function deviceWords({ device, backend, complete, protocol }: DeviceRecord): string {
-  const adapter = device ? adapterName(device) : "";
-  const how = backend === "webgpu" ? adapter : [backend, adapter].filter((word) => word !== "").join(", ");
+  const adapter = device
+    ? adapterName(device) + (isSoftware(device) ? ", a software adapter" : "")
+    : "an unknown adapter";
+  const how = backend === "webgpu" ? adapter : [backend, ...device ? [adapter] : []].join(", ");
   return `${how}; ${protocol.mode}${complete ? "" : "; stopped before its end"}`;
 }

@@ -1,88 +1,79 @@
 /** The page of `secateur devices --html`: saved devices side by side. No script, no network. */
-import { bars, rows } from "../charts/rows.ts";
-import { amountAxis } from "../charts/scale.ts";
-import { STYLES } from "../charts/styles.ts";
-import { drawn } from "../charts/svg.ts";
-import { figure, pairs } from "../figures/frame.ts";
 import { milliseconds, milliSpread, times } from "../format.ts";
 import { type Html, markup, table } from "../markup.ts";
 import { renderPage } from "../page.ts";
 import style from "../style.css" with { type: "text" };
-import { type ComparedRow, type Comparison, deviceWords, doubtOf, leftOutWords } from "./compare.ts";
+import { devicesChart } from "./chart.ts";
+import { type Comparison, deviceWords, doubtOf, leftOutWords } from "./compare.ts";
 import type { Speed } from "./speedups.ts";
-
-const [FIRST] = STYLES;
 
 /** The same records give the same bytes. */
 export function renderComparison(compared: Comparison): string {
-  const { devices, leftOut } = compared;
+  const { devices, labels, leftOut } = compared;
   const body = markup`<header>
 <h1>Devices</h1>
-<p class="headline">Dense against pruned networks on ${devices.map(({ name }) => name).join(", ")}</p>
+<p class="headline">Dense against pruned networks on ${labels.join(", ")}</p>
 </header>
 <main>
-<h2>Speed-up</h2>
-${compared.rows.map((row, i) => rowFigure(compared, row, i))}
-<h2>Times</h2>
-${devices.map((_, d) => deviceTable(compared, d))}
+${leftOut.length > 0 ? markup`<p class="note">Left out of the comparison: ${leftOutWords(compared)}.</p>` : ""}
+${
+    compared.rows.length > 0
+      ? timesOf(compared)
+      : markup`<p class="note">No network was timed both dense and pruned.</p>`
+  }
+<h2>What they are</h2>
 ${
     table(
-      "What they are",
-      [{ label: "device" }, { label: "adapter and protocol", kind: "words" }, { label: "measured", kind: "words" }],
-      devices.map((record) => [record.name, deviceWords(record), record.started]),
+      "Devices",
+      [{ label: "device" }, { label: "adapter and protocol", kind: "words" }, {
+        label: "measured (UTC)",
+        kind: "words",
+      }],
+      devices.map((record, d) => [labels[d], deviceWords(record), record.started.slice(0, 16).replace("T", " ")]),
     )
   }</main>
-<footer>Median of one run of the batch. Ratios are dense / pruned; a row in doubt has none.${
-    leftOut.length > 0 ? ` Left out: ${leftOutWords(compared)}.` : ""
-  }</footer>
+<footer>Median of one run of the batch. Ratios are dense / pruned; a row in doubt has none.</footer>
 `;
   return renderPage({ title: "Devices", styles: [style], body });
 }
 
-/** A bar for each device: how many times as fast the pruned network is there. */
-function rowFigure({ devices }: Comparison, { network, batch, macs, speeds }: ComparedRow, i: number): Html {
-  const sure = devices.flatMap(({ name }, d) => {
-    const ratio = speeds[d]?.ratio;
-    return ratio === undefined ? [] : [{ name, ratio }];
-  });
-  if (sure.length === 0) return markup``;
-  const names = sure.map(({ name }) => name);
-  const notes = sure.map(({ ratio }) => times(ratio));
-  const title = `${network}, batch ${batch}`;
-  const caption = { id: `speed-up-${i}`, title, description: `Speed-up: ${pairs(names, notes)}.` };
-  return figure(
-    title,
-    markup`<p>${times(macs)} fewer multiply-adds; how many times as fast:</p>`,
-    drawn(caption, (width) =>
-      rows(width, {
-        names,
-        notes,
-        axis: amountAxis(Math.max(macs, ...sure.map(({ ratio }) => ratio)), width / 90),
-        axisLabel: "dense / pruned",
-        marks: [bars(sure.map(({ ratio }) => ratio), FIRST, 0.6)],
-      })),
-  );
+/** The chart, and a table for each device that timed something. */
+function timesOf(compared: Comparison): Html {
+  const { labels, rows } = compared;
+  const timed = labels.map((_, d) => rows.some(({ speeds }) => speeds[d] !== undefined));
+  const without = labels.filter((_, d) => !timed[d]);
+  return markup`${devicesChart(compared)}
+<h2>Times</h2>
+${labels.map((_, d) => timed[d] ? deviceTable(compared, d) : "")}
+${
+    without.length > 0
+      ? markup`<p class="note">Timed no network both dense and pruned: ${without.join(", ")}.</p>`
+      : ""
+  }`;
 }
 
-function deviceTable({ devices, rows }: Comparison, d: number): Html {
-  const label = ["network", "batch", "dense", "pruned", "speed-up", "MACs"].map((label) => ({ label }));
-  const own = rows.filter(({ speeds }) => speeds[d] !== undefined);
+/** Doubts have a column where there are any. */
+function deviceTable({ labels, rows }: Comparison, d: number): Html {
+  const own = rows.flatMap(({ network, batch, macs, speeds }) => {
+    const speed = speeds[d];
+    return speed ? [{ network, batch, macs, speed, doubt: doubtOf(speed) }] : [];
+  });
+  const doubtful = own.some(({ doubt }) => doubt !== undefined);
   return table(
-    devices[d].name,
-    [...label, { label: "in doubt because", kind: "words" }],
-    own.map(({ network, batch, macs, speeds }) => {
-      const speed = speeds[d]!;
-      const { dense, pruned, ratio } = speed;
-      return [
-        network,
-        batch,
-        timeOf(dense),
-        timeOf(pruned),
-        ratio ? times(ratio) : "–",
-        times(macs),
-        doubtOf(speed) ?? "",
-      ];
-    }),
+    labels[d],
+    [
+      ...["network", "batch", "speed-up", "dense", "pruned", "MACs"].map((label) => ({ label })),
+      ...doubtful ? [{ label: "in doubt because", kind: "words" as const }] : [],
+    ],
+    own.map(({ network, batch, macs, speed: { dense, pruned, ratio }, doubt }) => [
+      network,
+      batch,
+      ratio ? times(ratio) : "–",
+      timeOf(dense),
+      timeOf(pruned),
+      times(macs),
+      ...doubtful ? [doubt ?? ""] : [],
+    ]),
   );
 }
 
