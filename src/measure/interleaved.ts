@@ -12,6 +12,8 @@ export interface Contestant {
   readonly name: string;
   /** Records the work once. */
   readonly record: () => void;
+  /** It records on this device, where each contestant has one of its own. By default it is the one they all share. */
+  readonly gpu?: Gpu;
 }
 
 /** This is what a contestant took, over all samples. */
@@ -101,18 +103,18 @@ export async function sampleInterleaved(
   const repeats: number[] = contestants.map(() => 1);
   const samples = contestants.map(() => [] as number[]);
   const spent = contestants.map(() => 0);
-  let timing: Timing = { ms: 0, clock: "wall clock", quantumMs: 0 };
+  const clocks = contestants.map((): Omit<Timing, "ms"> => ({ clock: "wall clock", quantumMs: 0 }));
   const found = () =>
     contestants.map(({ name }, i) => ({
       name,
       samplesMs: samples[i],
       repeats: repeats[i],
-      clock: timing.clock,
-      quantumMs: timing.quantumMs,
+      clock: clocks[i].clock,
+      quantumMs: clocks[i].quantumMs,
     }));
   for (const [i, contestant] of contestants.entries()) {
     if (await beforeSample() === "enough") return found();
-    repeats[i] = await calibrate(gpu, contestant, options);
+    repeats[i] = await calibrate(contestant.gpu ?? gpu, contestant, options);
   }
   const started = performance.now();
   const shareMs = () => (performance.now() - started) / contestants.length;
@@ -122,9 +124,11 @@ export async function sampleInterleaved(
     for (let k = 0; k < contestants.length; k++) {
       if (await beforeSample() === "enough") return found();
       const i = (k + round) % contestants.length;
-      timing = await gpu.time(() => repeat(repeats[i], contestants[i].record));
-      samples[i].push(timing.ms / repeats[i]);
-      spent[i] += timing.ms;
+      const { record, gpu: own = gpu } = contestants[i];
+      const { ms, ...clock } = await own.time(() => repeat(repeats[i], record));
+      clocks[i] = clock;
+      samples[i].push(ms / repeats[i]);
+      spent[i] += ms;
     }
   }
   return found();

@@ -3,7 +3,9 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { beginRecord, type DeviceRecord } from "../../src/report/devices/record.ts";
+import type { KernelTime } from "../../src/measure/session/types.ts";
 import { countInk } from "../../src/web/ink.ts";
+import { denseOf, kernelKind } from "../../src/web/kernel_kinds.ts";
 import { sharedRecord, shareLink } from "../../src/web/share.ts";
 import { cleanName, deviceName } from "../../src/web/state/device_name.ts";
 
@@ -97,6 +99,23 @@ test("devices have names that can be files'", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
     assert.match(cleanName(text), /^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/);
   }));
+});
+
+test("the dense product is no block-sparse kernel, and only block-sparse ones are held against it", () => {
+  const kernel = (family: KernelTime["family"], density: number, medianMs: number): KernelTime => ({
+    family,
+    shape: "256×256×256",
+    density,
+    medianMs,
+    madMs: 0.01,
+    samples: 7,
+    gflops: 1,
+    intensity: 1,
+    ofRoof: 0.1,
+  });
+  const kernels = [kernel("gemm", 1, 3), kernel("block-sparse", 1, 2), kernel("block-sparse", 0.25, 1)];
+  assert.equal(kernels.map(kernelKind), ["gemm", "gemm", "block-sparse"]);
+  assert.equal(kernels.map((one) => denseOf(kernels, one)?.medianMs), [undefined, undefined, 2]);
 });
 
 test.run();

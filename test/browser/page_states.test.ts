@@ -127,6 +127,7 @@ test("start: one tap is enough", async () => {
   await open("sound");
   await inspect("start");
   assert.ok(await page.getByRole("checkbox", { name: /Digits/ }).isChecked());
+  assert.not.ok(await page.getByRole("checkbox", { name: /each layer/ }).isChecked(), "detail takes long");
   const box = (await page.getByRole("button", { name: "Run" }).boundingBox())!;
   assert.ok(box.y > 740 / 2 && box.y + box.height <= 740, "the button isn't where the thumb is");
 });
@@ -162,8 +163,9 @@ test("running: what is measured, the rows so far, and a way to stop", async () =
   await page.getByText("before everything was measured").waitFor();
 });
 
-test("a sound device's result, kept by the server", async () => {
+test("a sound device's result with all detail, kept by the server", async () => {
   await open("sound");
+  await page.getByRole("checkbox", { name: /each layer/ }).check();
   await run();
   await finished();
   const { complete, rows, kernels } = await kept();

@@ -41,6 +41,16 @@ test("every round measures everybody, in an order that rotates", async () => {
   assert.is(order, "abc" + "bca" + "cab" + "abc");
 });
 
+test("contestants on devices of their own are timed on these, each by its own clock", async () => {
+  const fine = clockwork(), coarse = clockwork({ quantumMs: 0.5 });
+  const [a, b] = await measureInterleaved(fine.gpu, [
+    fine.contestant("a", 60),
+    { ...coarse.contestant("b", 80), gpu: coarse.gpu },
+  ], { seconds: 0 });
+  assert.equal([a.medianMs, a.quantumMs, b.medianMs, b.quantumMs], [60, 1e-6, 80, 0.5]);
+  assert.equal([...new Set(coarse.recordings.flatMap(({ names }) => names))], ["b"]);
+});
+
 test("times are per run, in the order given, and say how they were taken", async () => {
   const { gpu, contestant } = clockwork();
   const measured = await measureInterleaved(gpu, [contestant("slow", 12), contestant("fast", 0.25)], { seconds: 0.1 });

@@ -1,4 +1,5 @@
 /** Measures the rows of one network at one batch size: its variants are timed in turns, whatever happens meanwhile. */
+import "../../disposable.ts";
 import { random } from "../../../kernels/random/philox.ts";
 import { DeviceLostError } from "../../gpu/errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
@@ -77,14 +78,15 @@ function describe([{ network }]: readonly Entrant[], batch: number): string {
 
 interface Ready {
   readonly entrant: Entrant;
+  readonly gpu: Gpu;
   readonly plan: InferencePlan;
   readonly input: Tensor;
   readonly coldMs: number;
 }
 
 /**
- * Makes one try, on a device of its own, so that what a network has used is free for the next one. A variant that
- * doesn't fit fails alone.
+ * Makes one try, each variant on a device of its own: it is compiled once, which is its cold start, and what it has used
+ * is free for the next network. A variant that doesn't fit fails alone.
  *
  * @throws what ends the try for all variants: a lost device, above all
  */
@@ -95,43 +97,51 @@ async function timeVariants(
   again: boolean,
   hidden: () => boolean,
 ): Promise<Row[]> {
-  using gpu = await context.open();
-  if (again) context.incident("device reopened", `to try ${describe(entrants, batch)} again`);
+  using stack = new DisposableStack();
+  const rows = new Map<Entrant, Row>();
+  const ready: Ready[] = [];
+  for (const entrant of entrants) {
+    if (context.stopped()) return [...rows.values()];
+    const gpu = stack.use(await context.open());
+    if (again && entrant === entrants[0]) {
+      context.incident("device reopened", `to try ${describe(entrants, batch)} again`);
+    }
+    try {
+      ready.push(await coldStart(gpu, entrant, batch));
+    } catch (error) {
+      if (error instanceof DeviceLostError) throw error;
+      gpu.close();
+      rows.set(entrant, failedRow(entrant, batch, error));
+    }
+  }
   const beforeSample = async () => {
     await pause(context.protocol.mode === "burst" ? REST_MS : 0);
     return context.stopped() || hidden() ? "enough" : "go on";
   };
-  const slower = await context.pace(gpu, beforeSample);
-  if (slower) context.incident("slower", `at ${describe(entrants, batch)}: ${slower}`);
-  const rows = new Map<Entrant, Row>();
-  const ready: Ready[] = [];
-  for (const entrant of entrants) {
-    try {
-      const coldMs = await coldStart(context, entrant.model, batch);
-      const input = images(gpu, entrant.model, batch);
-      const plan = compilePlan(gpu, entrant.model, batch);
-      plan.run(input);
-      await gpu.sync();
-      ready.push({ entrant, plan, input, coldMs });
-    } catch (error) {
-      if (error instanceof DeviceLostError) throw error;
-      rows.set(entrant, failedRow(entrant, batch, error));
-    }
-  }
-  const contestants = ready.map(({ entrant, plan, input }) => ({
-    name: entrant.variant,
-    record: () => void plan.run(input),
-  }));
-  const sampled = await sampleInterleaved(gpu, contestants, {
-    ...sampling(context.protocol, ready.length),
-    beforeSample,
-  });
+  const sampled = ready.length > 0 ? await sampleReady(context, ready, batch, beforeSample) : [];
   ready.forEach(({ entrant, coldMs }, i) => {
     const row = timedRow(entrant, batch, coldMs, sampled[i], again ? "retried" : "measured");
     // What was stopped before its first sample has no row.
     if (sampled[i].samplesMs.length > 0 || hidden()) rows.set(entrant, context.stopped() ? stoppedRow(row) : row);
   });
   return entrants.flatMap((entrant) => rows.get(entrant) ?? []);
+}
+
+async function sampleReady(
+  context: Context,
+  ready: readonly Ready[],
+  batch: number,
+  beforeSample: () => Promise<"go on" | "enough">,
+): Promise<Sampled[]> {
+  const [{ gpu }] = ready;
+  const slower = await context.pace(gpu, beforeSample);
+  if (slower) context.incident("slower", `at ${describe(ready.map(({ entrant }) => entrant), batch)}: ${slower}`);
+  const contestants = ready.map(({ entrant, gpu, plan, input }) => ({
+    name: entrant.variant,
+    gpu,
+    record: () => void plan.run(input),
+  }));
+  return await sampleInterleaved(gpu, contestants, { ...sampling(context.protocol, ready.length), beforeSample });
 }
 
 function sampling({ mode, seconds }: Protocol, variants: number): MeasureOptions {
@@ -143,14 +153,13 @@ function sampling({ mode, seconds }: Protocol, variants: number): MeasureOptions
 }
 
 /** Compiles the network's plan on a fresh device and runs it once, in ms. */
-async function coldStart(context: Context, model: Model, batch: number): Promise<number> {
-  using gpu = await context.open();
-  const input = images(gpu, model, batch);
+async function coldStart(gpu: Gpu, entrant: Entrant, batch: number): Promise<Ready> {
+  const input = images(gpu, entrant.model, batch);
   await gpu.sync();
   const start = performance.now();
-  const plan = compilePlan(gpu, model, batch);
+  const plan = compilePlan(gpu, entrant.model, batch);
   await plan.run(input).read();
-  return performance.now() - start;
+  return { entrant, gpu, plan, input, coldMs: performance.now() - start };
 }
 
 /** Makes standard normal pixels. What they are doesn't matter for time, so a few are drawn and repeated. */

@@ -11,7 +11,7 @@ import { deviceInfo } from "./device.ts";
 import { measureHardware, measureTimelines } from "./detail.ts";
 import { type Entrant, failedRow, measureRows } from "./rows.ts";
 import { selfTest } from "./selftest.ts";
-import type { Protocol, SafePath, SelfTest, SessionEvent, Variant } from "./types.ts";
+import type { Protocol, Row, SafePath, SelfTest, SessionEvent, Variant } from "./types.ts";
 import { createVisibility, type Visibility } from "./visibility.ts";
 
 /** This is a network to be timed. */
@@ -69,11 +69,10 @@ export async function measureSession(options: SessionOptions): Promise<{ readonl
     const found = await selfTest(open);
     onEvent({ kind: "self-test", selfTest: found });
     const context = createContext(setting, found.path, started);
-    if (full) {
-      steps("roofs and kernels");
-      if (found.trusted) await measureHardware(context);
-    }
-    for (const group of groups) await measureNetwork(context, found, group, detail, steps);
+    const measured: Measured[] = [];
+    for (const group of groups) measured.push(...await measureNetwork(context, found, group, steps));
+    // What somebody waits for comes first; what explains it takes longer.
+    if (full) await measureDetail(context, found, measured, steps);
     if (context.stopped()) context.incident("stopped", "before everything was measured");
     else steps("done");
     return { complete: !context.stopped() };
@@ -90,37 +89,72 @@ function progressOf({ tell }: Context, total: number): Steps {
   return (text) => tell({ kind: "progress", done: Math.min(done++, total), total, text });
 }
 
+/** These variants of a network have rows at this batch size. */
+interface Measured {
+  readonly network: string;
+  readonly variants: readonly SessionNetwork[];
+  readonly batch: number;
+}
+
 async function measureNetwork(
   context: Context,
   { trusted, checks }: SelfTest,
   group: readonly SessionNetwork[],
-  detail: "rows" | "full",
+  steps: Steps,
+): Promise<Measured[]> {
+  const entrants = await entrantsOf(context, group, (network, error) => {
+    for (const batch of context.protocol.batches) context.tell({ kind: "row", row: unmadeRow(network, batch, error) });
+  });
+  const [{ network }] = group;
+  const measured: Measured[] = [];
+  for (const batch of context.protocol.batches) {
+    if (context.stopped()) break;
+    steps(`${network}, batch ${batch}`);
+    if (!trusted) refuse(context, checks, entrants, batch);
+    const timed = trusted ? await measureRows(context, entrants, batch) : [];
+    const variants = group.filter(({ variant }) => timed.some((entrant) => entrant.variant === variant));
+    measured.push({ network, variants, batch });
+  }
+  return measured;
+}
+
+/** Measures the layers of all networks, and then the roofs and kernels. */
+async function measureDetail(
+  context: Context,
+  { trusted }: SelfTest,
+  measured: readonly Measured[],
   steps: Steps,
 ): Promise<void> {
+  for (const { network, variants, batch } of measured) {
+    if (context.stopped()) return;
+    steps(`layers of ${network}, batch ${batch}`);
+    await measureTimelines(context, await entrantsOf(context, variants, () => {}), batch);
+  }
+  if (context.stopped()) return;
+  steps("roofs and kernels");
+  if (trusted) await measureHardware(context);
+}
+
+/** Makes the networks' models; `failed` is told of those that can't be made. */
+async function entrantsOf(
+  context: Context,
+  networks: readonly SessionNetwork[],
+  failed: (network: SessionNetwork, error: unknown) => void,
+): Promise<Entrant[]> {
   const entrants: Entrant[] = [];
-  const { batches } = context.protocol;
-  for (const { network, variant, model } of group) {
-    if (context.stopped()) return;
+  for (const one of networks) {
+    if (context.stopped()) break;
     try {
-      entrants.push({ network, variant, model: await model() });
+      entrants.push({ network: one.network, variant: one.variant, model: await one.model() });
     } catch (error) {
-      for (const batch of batches) {
-        const row = { network, variant, batch, params: 0, macs: 0, status: "failed", reason: reasonOf(error) } as const;
-        context.tell({ kind: "row", row });
-      }
+      failed(one, error);
     }
   }
-  const { network } = group[0];
-  for (const batch of batches) {
-    if (context.stopped()) return;
-    steps(`${network}, batch ${batch}`);
-    const measured = trusted ? await measureRows(context, entrants, batch) : [];
-    if (!trusted) refuse(context, checks, entrants, batch);
-    if (detail === "full") {
-      steps(`layers of ${network}, batch ${batch}`);
-      await measureTimelines(context, measured, batch);
-    }
-  }
+  return entrants;
+}
+
+function unmadeRow({ network, variant }: SessionNetwork, batch: number, error: unknown): Row {
+  return { network, variant, batch, params: 0, macs: 0, status: "failed", reason: reasonOf(error) };
 }
 
 /** Numbers of a device that computes wrong ones aren't taken. */

@@ -2,6 +2,7 @@
 import type { KernelTime, Roof } from "../../measure/session/types.ts";
 import { type Axis, logAxis } from "../../report/charts/scale.ts";
 import { plain } from "../../report/format.ts";
+import { kernelKind } from "../kernel_kinds.ts";
 
 const WIDTH = 320;
 const HEIGHT = 200;
@@ -48,12 +49,12 @@ export function Roofline({ kernels, roof: { gflops, gbps } }: { kernels: readonl
       {kernels.map(({ family, shape, density, intensity, gflops }) => (
         <circle
           key={`${family}${shape}${density}`}
-          class={`kernel ${family}`}
+          class={`kernel ${kernelKind({ family, density })}`}
           cx={x.at(intensity)}
           cy={y.at(gflops)}
           r={4}
         >
-          <title>{family} {shape}</title>
+          <title>{kernelKind({ family, density })} {shape}</title>
         </circle>
       ))}
       <text x={(WIDTH + MARGIN.left) / 2} y={HEIGHT - 4} text-anchor="middle">FLOP per byte</text>

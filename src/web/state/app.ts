@@ -30,7 +30,8 @@ export const networks = signal<readonly NetworkEntry[]>([]);
 export const chosen = signal<ReadonlySet<string>>(new Set(["digits", "lenet5", "resnet20"]));
 export const batches = signal<ReadonlySet<number>>(new Set([1, 8]));
 export const mode = signal<Mode>("burst");
-export const detail = signal(true);
+/** Off at first: it takes several times as long as the numbers that it explains. */
+export const detail = signal(false);
 export const name = signal("device");
 /** Without WebGPU: what is to compute instead. */
 export const backend = signal<Backend>("webgpu");

@@ -2,13 +2,10 @@
 import type { KernelTime, Roof } from "../../measure/session/types.ts";
 import { percent, plain, times } from "../../report/format.ts";
 import { Roofline } from "../charts/roofline.tsx";
+import { denseOf, KERNEL_KINDS, kernelKind } from "../kernel_kinds.ts";
 import { Spread } from "./spread.tsx";
 
-const FAMILIES: readonly KernelTime["family"][] = ["gemm", "conv", "block-sparse"];
-
 export function Kernels({ kernels, roof }: { kernels: readonly KernelTime[]; roof?: Roof }) {
-  const dense = (kernel: KernelTime) =>
-    kernels.find(({ family, shape, density }) => family === "block-sparse" && shape === kernel.shape && density === 1);
   return (
     <section class="card" aria-labelledby="kernels">
       <h2 id="kernels">Kernels</h2>
@@ -21,7 +18,7 @@ export function Kernels({ kernels, roof }: { kernels: readonly KernelTime[]; roo
       {roof && <Roofline kernels={kernels} roof={roof} />}
       {roof && (
         <ul class="legend" aria-hidden="true">
-          {FAMILIES.map((family) => <li key={family} class={family}>{family}</li>)}
+          {KERNEL_KINDS.map((kind) => <li key={kind} class={kind}>{kind}</li>)}
         </ul>
       )}
       <div class="scroll" tabIndex={0} role="region" aria-labelledby="kernels">
@@ -33,26 +30,30 @@ export function Kernels({ kernels, roof }: { kernels: readonly KernelTime[]; roo
               <th scope="col">
                 GFLOP/s<small>of the roof</small>
               </th>
-              <th scope="col">of dense</th>
             </tr>
           </thead>
           <tbody>
             {kernels.map((kernel) => {
-              const whole = dense(kernel);
+              const dense = denseOf(kernels, kernel);
+              const how = kernel.family === "block-sparse" && !dense ? ", weights packed before" : "";
               return (
                 <tr key={`${kernel.family}/${kernel.shape}/${kernel.density}`}>
                   <th scope="row">
-                    {kernel.family}
-                    <small>{kernel.shape}{kernel.density < 1 && `, ${percent(kernel.density, 0)} of blocks`}</small>
+                    {kernelKind(kernel)}
+                    <small>
+                      {kernel.shape}
+                      {how}
+                      {kernel.density < 1 && `, ${percent(kernel.density, 0)} of blocks`}
+                    </small>
                   </th>
                   <td>
                     <Spread ms={kernel.medianMs} spreadMs={kernel.madMs} />
+                    {dense && <small>{times(dense.medianMs / kernel.medianMs)} as fast as dense</small>}
                   </td>
                   <td>
                     {plain(Number(kernel.gflops.toPrecision(3)))}
                     <small>{percent(kernel.ofRoof, 0)}</small>
                   </td>
-                  <td>{whole && kernel.density < 1 ? times(kernel.medianMs / whole.medianMs) : "–"}</td>
                 </tr>
               );
             })}
