@@ -26,6 +26,7 @@ interface ServeOptions {
 export function serveCommand(io: Io): Command {
   return new Command("serve")
     .description("serve the phone page: times networks in a phone's browser and keeps what it finds in runs/devices/")
+    .argument("[networks...]", ".onnx files that the page offers to time and to shrink")
     .option("--runs <dir>", "folder of the runs that the page may time, and where devices' records go", "runs")
     .option("--port <n>", "port to listen on; 0 takes any free one", port, 8443)
     .option("--lan", "let other machines of the network in, not only this one")
@@ -34,11 +35,11 @@ export function serveCommand(io: Io): Command {
     .option("--key <file>", "and its key")
     .option("--new-token", "make links that were given out before worthless")
     .option("--new-certificate", "make the certificate anew: browsers will warn once more")
-    .addHelpText("after", examples("serve --lan"))
-    .action(async (options: ServeOptions) => await serve(io, options));
+    .addHelpText("after", examples("serve --lan", "serve net.onnx --lan"))
+    .action(async (networks: readonly string[], options: ServeOptions) => await serve(io, networks, options));
 }
 
-async function serve(io: Io, options: ServeOptions): Promise<void> {
+async function serve(io: Io, given: readonly string[], options: ServeOptions): Promise<void> {
   const { http = false, newToken = false } = options;
   const runs = normalisePath(options.runs);
   if ((options.cert === undefined) !== (options.key === undefined)) {
@@ -55,6 +56,9 @@ async function serve(io: Io, options: ServeOptions): Promise<void> {
       "--http is for this machine only: WebGPU needs HTTPS from others, so leave one of the two out",
     );
   }
+  const networks = given.length === 0
+    ? []
+    : await (await import("./server/served_networks.ts")).readServed(io.store, given);
   const serving = await io.serving();
   const { createHandler } = await import("./server/handler.ts");
   const { createTurns } = await import("./server/rate.ts");
@@ -80,6 +84,7 @@ async function serve(io: Io, options: ServeOptions): Promise<void> {
       files,
       store: io.store,
       runs,
+      networks,
       token,
       hosts: new Set([...names, ...own]),
       tool,

@@ -8,11 +8,11 @@ import type { Mode, SessionEvent, Variant } from "../measure/session/types.ts";
 import type { Backend } from "../report/devices/record.ts";
 import type { GivenImages, GivenNetwork, PixelName, Prediction, ShrunkNetwork, WayName } from "./shrink/types.ts";
 
-/** What the page can time: a network of the zoo, a run's that the server has, or one that was dropped on the page. */
+/** What the page can time: a network of the zoo, a file's or a run's that the server has, or one that was dropped on the page. */
 export interface NetworkEntry {
   readonly id: string;
   readonly title: string;
-  readonly source: "bundled" | "run" | "file";
+  readonly source: "bundled" | "served" | "run" | "file";
   readonly variants: readonly { readonly variant: Variant; readonly params: number; readonly macs: number }[];
   /** Of images: channels, height, width. */
   readonly input: readonly [number, number, number];
@@ -26,6 +26,8 @@ export interface Calls {
   networks: { request: Record<never, never>; answer: readonly NetworkEntry[] };
   /** An .onnx or .safetensors file: adds a network, with a pruned form made of it where it can be pruned. */
   addFile: { request: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }; answer: NetworkEntry };
+  /** The bytes of a file that the server offers, by the title of its entry. */
+  servedFile: { request: { readonly name: string }; answer: { readonly bytes: Uint8Array<ArrayBuffer> } };
   /** Ends early where the call is stopped; what was found until then has been told. */
   measure: { request: MeasureRequest; answer: { readonly complete: boolean } };
   /** Logits of a drawn digit, 8×8 values in 0…16, from both forms of the digits network. */

@@ -30,7 +30,7 @@ async function reload(): Promise<void> {
 }
 
 test.before(async () => {
-  server = await servePage(await pageWithShortRecipe());
+  server = await servePage({ files: await pageWithShortRecipe() });
   phone = await openPhone();
   await reload();
 });

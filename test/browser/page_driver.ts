@@ -1,8 +1,7 @@
 /** What a user does on the phone page, by touch: opens it, drops a network, chooses, runs, waits. */
 import type { Page } from "playwright-core";
-import type { PageFiles } from "../../src/cli/page/bundle.ts";
 import type { DeviceRecord } from "../../src/report/devices/record.ts";
-import { openPhone, type Phone, type PhoneOptions, type PhoneServer, servePage } from "./phone.ts";
+import { openPhone, type Phone, type PhoneOptions, type PhoneServer, type ServedPage, servePage } from "./phone.ts";
 import { smallOnnx } from "./small_networks.ts";
 
 /** SwiftShader on a busy machine is slow; nothing here is a measurement but where it says so. */
@@ -27,14 +26,11 @@ export interface PageDriver {
   close(): Promise<void>;
 }
 
-export interface DriverOptions extends PhoneOptions {
-  /** Default: the page as it is. */
-  readonly files?: PageFiles;
-}
+export interface DriverOptions extends PhoneOptions, ServedPage {}
 
 /** Serves the page, and opens a phone for it that has an empty page. */
-export async function drivePage({ files, ...options }: DriverOptions = {}): Promise<PageDriver> {
-  const server = await servePage(files);
+export async function drivePage({ files, networks, ...options }: DriverOptions = {}): Promise<PageDriver> {
+  const server = await servePage({ files, networks });
   const phone = await openPhone(options);
   const { page } = phone;
   page.setDefaultTimeout(PATIENCE_MS);

@@ -4,6 +4,7 @@ import { findChromium } from "../../scripts/chromium.ts";
 import { bundlePage, type PageFiles } from "../../src/cli/page/bundle.ts";
 import { createHandler } from "../../src/cli/server/handler.ts";
 import { listen } from "../../src/cli/server/listen.ts";
+import type { ServedNetwork } from "../../src/cli/server/served_networks.ts";
 import type { DeviceRecord } from "../../src/report/devices/record.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
@@ -51,14 +52,21 @@ let files: Promise<PageFiles> | undefined;
 /** The bundle, made once for all tests. */
 export const pageFiles = () => files ??= bundlePage("secateur 0.0.0");
 
-/** @param files default: the page as it is */
-export async function servePage(files?: PageFiles): Promise<PhoneServer> {
+export interface ServedPage {
+  /** Default: the page as it is. */
+  readonly files?: PageFiles;
+  /** Networks that the server offers; default: none. */
+  readonly networks?: readonly ServedNetwork[];
+}
+
+export async function servePage({ files, networks }: ServedPage = {}): Promise<PhoneServer> {
   const store = memoryStore();
   const records: DeviceRecord[] = [];
   const handler = createHandler({
     files: files ?? await pageFiles(),
     store,
     runs: RUNS,
+    networks,
     token: TOKEN,
     hosts: new Set(["localhost", "127.0.0.1"]),
     tool: "secateur 0.0.0",

@@ -8,6 +8,8 @@ import { builder } from "../../src/graph/build.ts";
 import { graphCost } from "../../src/graph/cost.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import { pngFile } from "../../scripts/png_file.ts";
+import { readServed } from "../../src/cli/server/served_networks.ts";
+import { memoryStore } from "../../src/store/memory.ts";
 import { additionsMs, longestTasks } from "./main_thread.ts";
 import { drivePage } from "./page_driver.ts";
 
@@ -22,7 +24,10 @@ const images = await Promise.all(
   ),
 );
 
-const { page, phone, open, close } = await drivePage();
+const store = memoryStore();
+await store.write("served.onnx", network);
+const networks = await readServed(store, ["served.onnx"]);
+const { page, phone, open, close } = await drivePage({ networks });
 test.after(close);
 
 function onnxOfTwoConvolutions(): Uint8Array<ArrayBuffer> {
@@ -93,6 +98,15 @@ test("a device that is lost amid the work is opened again", async () => {
   await page.getByRole("slider").waitFor();
   await page.getByRole("row", { name: /^MACs/ }).waitFor();
   assert.is(await page.getByRole("alert").textContent(), "");
+});
+
+test("a network that the server was started with is chosen for timing, and shrunk by a tap", async () => {
+  await open();
+  await page.getByRole("checkbox", { name: "served.onnx", checked: true }).waitFor();
+  assert.is(await page.locator(".choices input:checked").count(), 1);
+  await tab();
+  await page.getByRole("button", { name: "served.onnx of the server" }).tap();
+  await page.getByText("served.onnx: images of 3×8×8").waitFor();
 });
 
 test("nothing went wrong on the page that nobody caught", () => assert.equal(phone.errors, []));

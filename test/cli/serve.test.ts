@@ -8,6 +8,11 @@ import { linkToken } from "../../src/cli/server/token.ts";
 import { createRate, createTurns } from "../../src/cli/server/rate.ts";
 import { readBody } from "../../src/cli/server/body.ts";
 import { createHandler } from "../../src/cli/server/handler.ts";
+import { onnxBytes } from "../../src/formats/onnx/export.ts";
+import { builder } from "../../src/graph/build.ts";
+import { graphCost } from "../../src/graph/cost.ts";
+import { initialise } from "../../src/graph/initialise.ts";
+import { createModel } from "../../src/models/zoo.ts";
 import { denoStore } from "../../src/store/deno.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { DeviceRecord } from "../../src/report/devices/record.ts";
@@ -135,6 +140,47 @@ test("under a certificate of one's own the link bears its name, and the server a
       ["evil.example", 421],
     ] as const
   ) assert.is((await asked[0].handler(new Request(`https://${host}:8443/`), "here")).status, status, host);
+});
+
+test("serve offers the files that it is given to whoever has the token, two of one name by their paths", async () => {
+  const { run, asked, io } = serving();
+  const graph = createModel("digits");
+  const file = onnxBytes({ graph, params: initialise(graph, 1) });
+  for (const path of ["net.onnx", "b/my net.onnx", "c/my net.onnx"]) await io.store.write(path, file);
+  assert.is(await run("serve", "net.onnx", "b/my net.onnx", "c/my net.onnx", "net.onnx"), 0);
+  const token = new TextDecoder().decode(await io.store.read("cache/server/token")).trim();
+  const get = async (path: string, authorization = `Bearer ${token}`) =>
+    await asked[0].handler(new Request(`https://localhost:8443/${path}`, { headers: { authorization } }), "here");
+  const { params, macs } = graphCost(graph);
+  assert.equal(
+    await (await get("api/networks")).json(),
+    ["net.onnx", "b/my net.onnx", "c/my net.onnx"].map((name) => ({ name, params, macs, input: [1, 8, 8] })),
+  );
+  const sent = await get(`api/networks/${encodeURIComponent("b/my net.onnx")}`);
+  assert.equal(new Uint8Array(await sent.arrayBuffer()), file);
+  assert.is((await get("api/networks/cache%2Fserver%2Ftoken")).status, 404);
+  assert.is((await get("api/networks/net.onnx", "Bearer none")).status, 401);
+});
+
+test("serve refuses a file that isn't there, is no ONNX, or takes no images, before anything is served", async () => {
+  const { run, asked, err, io } = serving();
+  const b = builder("vector", ["N", 4]);
+  b.gemm(b.input, { name: "fc", out: 2 });
+  const graph = b.graph();
+  await io.store.write("vector.onnx", onnxBytes({ graph, params: initialise(graph, 1) }));
+  await io.store.write("notes.txt", bytes("none"));
+  for (
+    const [file, words] of [
+      ["nosuch.onnx", /^secateur: nosuch\.onnx: no such file; looked for \//],
+      ["notes.txt", /^secateur: notes\.txt: is no ONNX file, expected a network with its weights as \.onnx$/],
+      ["vector.onnx", /^secateur: vector\.onnx: takes \[N, 4\], expected one input of images, \[N, C, H, W\] with/],
+    ] as const
+  ) {
+    err.length = 0;
+    assert.is(await run("serve", file), 1);
+    assert.match(err[0], words);
+  }
+  assert.equal(asked, []);
 });
 
 test("the terminal is told each row once, as plain text", async () => {

@@ -45,6 +45,7 @@ const handlers: { readonly [N in CallName]: (call: Call<N>) => Promise<Calls[N][
     networks.push(added);
     return added;
   },
+  servedFile: () => ({ bytes: new Uint8Array([1, 2, 3]) }),
   measure,
   classify: () =>
     VARIANTS.map((variant) => ({

@@ -8,6 +8,7 @@ import { initialise } from "../../src/graph/initialise.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { createCatalogue, forSession } from "../../src/web/engine/catalogue.ts";
 import { fileNetwork } from "../../src/web/engine/file.ts";
+import type { ListedNetwork } from "../../src/report/listed_network.ts";
 import type { ListedRun } from "../../src/report/listed_run.ts";
 import { createServer } from "../../src/web/engine/server.ts";
 import { channelsLast } from "../generate/channels_last.ts";
@@ -25,9 +26,15 @@ const RUN: ListedRun = {
   accuracy: { dense: 0.99, pruned: 0.98 },
 };
 
+const denseDigits = { graph: createModel("digits"), params: initialise(createModel("digits"), 1) };
+const { params, macs } = graphCost(denseDigits.graph);
+const SERVED: ListedNetwork = { name: "my net.onnx", params, macs, input: [1, 8, 8] };
+
 async function withServer(work: (base: URL, stop: () => Promise<void>) => Promise<void>): Promise<void> {
   const http = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, ({ url, headers }) => {
     if (headers.get("authorization") !== "Bearer secret") return new Response("", { status: 401 });
+    if (url.endsWith("/api/networks")) return Response.json([SERVED]);
+    if (url.endsWith("/api/networks/my%20net.onnx")) return new Response(onnxBytes(denseDigits));
     if (url.endsWith("/api/runs")) return Response.json([RUN]);
     return new Response(url.endsWith("/api/runs/mine/model.safetensors") ? model : "", {});
   });
@@ -58,7 +65,18 @@ test("a run's networks are its result and the one it began with", async () => {
   });
 });
 
-test("without a token, or with a wrong one, there are no runs", async () => {
+test("a file that the server was started with comes first, and is fetched when it is to be timed", async () => {
+  await withServer(async (base) => {
+    const catalogue = createCatalogue(page, createServer(base, "secret"));
+    const [first] = await catalogue.list();
+    assert.equal([first.id, first.title, first.source], ["served:my net.onnx", "my net.onnx", "served"]);
+    const [{ models }] = await catalogue.networks([first.id]);
+    const [dense, pruned] = [await models.dense!(), await models.pruned!()].map(({ graph }) => graphCost(graph).macs);
+    assert.ok(dense === SERVED.macs && pruned < 0.6 * dense, `${pruned} of ${dense}`);
+  });
+});
+
+test("without a token, or with a wrong one, there are no files and no runs", async () => {
   await withServer(async (base) => {
     for (const token of [undefined, "wrong"]) {
       const list = await createCatalogue(page, createServer(base, token)).list();

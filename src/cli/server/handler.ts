@@ -12,12 +12,15 @@ import { createRate } from "./rate.ts";
 import { createRecords, type Kept } from "./records.ts";
 import { Refusal } from "./refusal.ts";
 import { listRuns, readRunFile } from "./runs.ts";
+import type { ServedNetwork } from "./served_networks.ts";
 
 export interface HandlerOptions {
   readonly files: PageFiles;
   readonly store: Store;
   /** Folder of the runs, with devices/ in it. */
   readonly runs: string;
+  /** Files that pages may time and shrink; default: none. */
+  readonly networks?: readonly ServedNetwork[];
   /** Whoever doesn't show it gets the page's files and nothing else. */
   readonly token: string;
   /** Names under which the server may be addressed, "*" for a first part: others come from pages that play with name servers. */
@@ -34,7 +37,7 @@ const POSTS_PER_SECOND = 10;
 
 /** For `listen`. */
 export function createHandler(options: HandlerOptions): ListenOptions["handler"] {
-  const { store, runs, token, hosts, tool, onRecord } = options;
+  const { store, runs, networks = [], token, hosts, tool, onRecord } = options;
   const files = createFiles(options.files);
   const keep = createRecords(store, runs);
   const postRate = createRate(POSTS_PER_SECOND, 1000);
@@ -65,12 +68,20 @@ export function createHandler(options: HandlerOptions): ListenOptions["handler"]
     }
     allow(request, "GET", "HEAD");
     if (what === "hello" && rest.length === 0) return json({ tool });
+    if (what === "networks" && rest.length === 0) return json(networks.map(({ listed }) => listed));
+    if (what === "networks" && rest.length === 1) {
+      const found = networks.find(({ listed }) => listed.name === rest[0]);
+      if (!found) throw new Refusal(404, `no network is called "${rest[0]}" here`);
+      return binary(found.bytes, ".onnx");
+    }
     if (what === "runs" && rest.length === 0) return json(await listRuns(store, runs));
     if (what === "runs" && rest.length === 2) {
-      const bytes = await readRunFile(store, runs, rest[0], rest[1]);
-      return new Response(bytes, { headers: { ...headersOf(""), "content-type": contentType(rest[1]) } });
+      return binary(await readRunFile(store, runs, rest[0], rest[1]), rest[1]);
     }
-    throw new Refusal(404, "expected api/hello, api/runs, api/runs/<run>/<file> or api/devices");
+    throw new Refusal(
+      404,
+      "expected api/hello, api/networks, api/networks/<name>, api/runs, api/runs/<run>/<file> or api/devices",
+    );
   }
 
   async function page(request: Request, parts: readonly string[]): Promise<Response> {
@@ -148,6 +159,10 @@ function json(value: unknown): Response {
   return new Response(JSON.stringify(value), {
     headers: { ...headersOf(""), "content-type": "application/json", "cache-control": "no-store" },
   });
+}
+
+function binary(bytes: Uint8Array<ArrayBuffer>, file: string): Response {
+  return new Response(bytes, { headers: { ...headersOf(""), "content-type": contentType(file) } });
 }
 
 /** Takes as long for a wrong first letter as for a wrong last one. */

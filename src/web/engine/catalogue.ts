@@ -1,9 +1,10 @@
 /**
  * The networks that can be timed here: trained digits, networks of the zoo with seeded weights (weights decide nothing
- * about time), runs that the server has, and files that were dropped on the page.
+ * about time), files and runs that the server has, and files that were dropped on the page.
  */
 import { UserError } from "../../errors.ts";
 import { parseModel } from "../../formats/model_file.ts";
+import { onnxFile } from "../../formats/onnx/image_network.ts";
 import { graphCost } from "../../graph/cost.ts";
 import { initialise } from "../../graph/initialise.ts";
 import type { Model } from "../../graph/types.ts";
@@ -11,6 +12,7 @@ import type { SessionNetwork } from "../../measure/session/session.ts";
 import type { Variant } from "../../measure/session/types.ts";
 import { createModel } from "../../models/zoo.ts";
 import { pruneFilters, zooModel } from "../../prune/methods/uniform.ts";
+import type { ListedNetwork } from "../../report/listed_network.ts";
 import type { ListedRun } from "../../report/listed_run.ts";
 import type { NetworkEntry } from "../messages.ts";
 import { fetched } from "./late_code.ts";
@@ -50,8 +52,13 @@ export function createCatalogue(base: URL, server: Server): Catalogue {
   );
   const bundled = once(async () => [await digits(base), ...zoo]);
   const all = async () => {
-    const runs = await server.runs();
-    return [...await bundled(), ...runs.map((run) => ofRun(run, server)), ...added.values()];
+    const [served, runs] = await Promise.all([server.networks(), server.runs()]);
+    return [
+      ...served.map((network) => ofServed(network, server)),
+      ...await bundled(),
+      ...runs.map((run) => ofRun(run, server)),
+      ...added.values(),
+    ];
   };
   return {
     list: async () => (await all()).map(({ entry }) => entry),
@@ -145,6 +152,22 @@ function ofRun(run: ListedRun, server: Server): Network {
       },
       pruned: async () => (await file()).model,
     },
+  };
+}
+
+/** A file that `serve` was told to offer, and what is left of it at half its multiply-adds. */
+function ofServed({ name, params, macs, input }: ListedNetwork, server: Server): Network {
+  const dense = once(async () => onnxFile(name, await server.networkFile(name)).model);
+  const pruned = once(async () => pruneFilters(await dense()));
+  return {
+    entry: {
+      id: `served:${name}`,
+      title: name,
+      source: "served",
+      variants: [{ variant: "dense", params, macs }],
+      input,
+    },
+    models: { dense, pruned },
   };
 }
 

@@ -32,7 +32,8 @@ export interface EngineOptions {
 export function createEngine({ base, token, store, tool, post }: EngineOptions): (message: ToWorker) => void {
   const device = createDevice();
   const visibility = createVisibility();
-  const catalogue = createCatalogue(base, createServer(base, token));
+  const server = createServer(base, token);
+  const catalogue = createCatalogue(base, server);
   const training = createTraining({ base, store, tool, open: device.open });
   const classify = createClassifier(base, device);
   const turns = createTurns();
@@ -51,6 +52,7 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
           catalogue.add(network);
           return network.entry;
         }),
+      servedFile: async ({ request: { name } }) => ({ bytes: await server.networkFile(name) }),
       measure: ({ request, signal, tell }) =>
         turns.timing(async () => {
           device.close();

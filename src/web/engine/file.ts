@@ -1,14 +1,12 @@
 /** A file that was dropped on the page, as a network to be timed. Its bytes never leave the page. */
 import { UserError } from "../../errors.ts";
 import { loadWeights } from "../../formats/dialects/load.ts";
-import { type ModelMetadata, parseMetadata } from "../../formats/metadata.ts";
 import { holdsGraph, parseModel } from "../../formats/model_file.ts";
+import { requireImages } from "../../formats/onnx/image_network.ts";
 import { loadOnnx } from "../../formats/onnx/import.ts";
-import { readOnnx } from "../../formats/onnx/read.ts";
 import { isSafetensors, readSafetensors } from "../../formats/safetensors.ts";
-import { isOnnx, readWeights, type StateDict } from "../../formats/weights.ts";
-import { channelsFirst, imagesLast } from "../../graph/rewrite/channels_first.ts";
-import { inferShapes } from "../../graph/infer.ts";
+import { readWeights, type StateDict } from "../../formats/weights.ts";
+import { channelsFirst } from "../../graph/rewrite/channels_first.ts";
 import { initialise } from "../../graph/initialise.ts";
 import type { Model } from "../../graph/types.ts";
 import { createModel, modelNames } from "../../models/zoo.ts";
@@ -41,25 +39,6 @@ async function modelsOf(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<{
   return halved(ofZoo(name, readWeights(bytes, name).tensors));
 }
 
-/** A network from an ONNX file, with what else its file says. */
-export interface FileModel {
-  readonly model: Model;
-  readonly metadata: ModelMetadata;
-  /** How the file has its images: the model takes [N, C, H, W] in any case. */
-  readonly layout: "nchw" | "nhwc";
-}
-
-/** @throws UserError for a file that is damaged, no ONNX, or whose network takes no images */
-export function onnxFile(name: string, bytes: Uint8Array<ArrayBuffer>): FileModel {
-  if (!isOnnx(bytes)) throw new UserError(`${name}: is no ONNX file, expected a network with its weights as .onnx`);
-  const read = loadOnnx(bytes, name);
-  const layout = imagesLast(read.graph) ? "nhwc" : "nchw";
-  const { model } = channelsFirst(read);
-  requireImages(name, model);
-  const texts = readOnnx(bytes, name).properties.map(({ key, value }) => [key, value]);
-  return { model, metadata: parseMetadata(Object.fromEntries(texts), name), layout };
-}
-
 /** Where its filters can't go, the network is timed as it is. */
 function halved(dense: Model): { dense: Model; pruned?: Model } {
   try {
@@ -86,18 +65,4 @@ function ofZoo(file: string, tensors: StateDict): Model {
     }): ` +
       `export the network as ONNX`,
   );
-}
-
-function requireImages(file: string, { graph }: Model): void {
-  const [input] = graph.inputs;
-  const shape = input.shape.slice(1);
-  if (graph.inputs.length !== 1 || shape.length !== 3 || shape.some((size) => typeof size !== "number")) {
-    throw new UserError(
-      `${file}: takes ${
-        graph.inputs.map((given) => `[${given.shape.join(", ")}]`).join(", ")
-      }, expected one input of ` +
-        `images, [N, C, H, W] with fixed C, H and W`,
-    );
-  }
-  inferShapes(graph);
 }

@@ -1,8 +1,12 @@
 /** What the page's own server has beside the page. A page of static files has none, which is no error. */
 import { UserError } from "../../errors.ts";
+import type { ListedNetwork } from "../../report/listed_network.ts";
 import type { ListedRun } from "../../report/listed_run.ts";
 
 export interface Server {
+  /** Files that it was started with; as with runs, those that it last told of where it is away. */
+  networks(): Promise<readonly ListedNetwork[]>;
+  networkFile(name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** None where there is no server; where it is away, those that it last told of. */
   runs(): Promise<readonly ListedRun[]>;
   runFile(run: string, file: string): Promise<Uint8Array<ArrayBuffer>>;
@@ -11,18 +15,26 @@ export interface Server {
 /** @param token from the link's fragment; without it a page has no server to ask */
 export function createServer(base: URL, token: string | undefined): Server {
   const headers = { authorization: `Bearer ${token}` };
-  let told: readonly ListedRun[] = [];
-  return {
-    async runs() {
+  const file = (...parts: readonly string[]) =>
+    fetchBytes(new URL(`api/${parts.map(encodeURIComponent).join("/")}`, base), { headers });
+
+  function listed<T>(what: string): () => Promise<readonly T[]> {
+    let told: readonly T[] = [];
+    return async () => {
       if (token === undefined) return [];
       try {
-        const response = await fetch(new URL("api/runs", base), { headers });
+        const response = await fetch(new URL(`api/${what}`, base), { headers });
         if (response.ok) told = await response.json();
       } catch { /* it may come back */ }
       return told;
-    },
-    runFile: (run, file) =>
-      fetchBytes(new URL(`api/runs/${encodeURIComponent(run)}/${encodeURIComponent(file)}`, base), { headers }),
+    };
+  }
+
+  return {
+    networks: listed("networks"),
+    networkFile: (name) => file("networks", name),
+    runs: listed("runs"),
+    runFile: (run, name) => file("runs", run, name),
   };
 }
 

@@ -40,6 +40,7 @@ const receive = answerCalls(
       });
     },
     addFile: unable,
+    servedFile: unable,
     classify: unable,
     train: unable,
     trainState: unable,

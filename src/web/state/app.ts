@@ -83,7 +83,14 @@ export async function start(): Promise<void> {
     batches.value = new Set([1]);
   }
   ready.value = true;
-  await engine().call("networks", {}).then((list) => networks.value = list, fail);
+  await engine().call("networks", {}).then(list, fail);
+}
+
+/** Whoever serves a file of theirs wants to see that one; everything else stays to be chosen. */
+function list(entries: readonly NetworkEntry[]): void {
+  networks.value = entries;
+  const served = entries.filter(({ source }) => source === "served");
+  if (served.length > 0) chosen.value = new Set(served.map(({ id }) => id));
 }
 
 export async function run(): Promise<void> {

@@ -47,6 +47,14 @@ export function give(files: readonly NamedBlob[]): void {
   }
 }
 
+/** A network that the page's server offers, as if its file had been chosen. */
+export async function giveServed(name: string): Promise<void> {
+  await engine().call("servedFile", { name }).then(
+    ({ bytes }) => give([{ path: `${name.replace(/\.onnx$/i, "")}.onnx`, blob: new Blob([bytes]) }]),
+    fail,
+  );
+}
+
 /** What somebody does on the page, and what comes of it. */
 export function tell(event: FlowEvent): void {
   message.value = undefined;

@@ -91,7 +91,8 @@ export function Choice() {
 
 function NetworkChoice({ entry }: { entry: NetworkEntry }) {
   const [{ params, macs }] = entry.variants;
-  const source = { bundled: "", run: "run on the server, ", file: "your file, " }[entry.source];
+  const source =
+    { bundled: "", served: "file on the server, ", run: "run on the server, ", file: "your file, " }[entry.source];
   return (
     <li>
       <label class="choice">

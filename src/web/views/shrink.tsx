@@ -3,8 +3,8 @@ import { bytes, count, percent, short } from "../../report/format.ts";
 import { chosenFiles, droppedFiles } from "../given_files.ts";
 import { removable } from "../shrink/flow.ts";
 import type { PixelName, WayName } from "../shrink/types.ts";
-import { diagnosis, fail } from "../state/app.ts";
-import { busy, flow, give, saveShrunk, stopShrinking, tell, working } from "../state/shrink.ts";
+import { diagnosis, fail, networks } from "../state/app.ts";
+import { busy, flow, give, giveServed, saveShrunk, stopShrinking, tell, working } from "../state/shrink.ts";
 import { Preview } from "./shrink_preview.tsx";
 import { Shrunk } from "./shrunk.tsx";
 
@@ -36,6 +36,7 @@ export function Shrink() {
 
 function Given() {
   const { network, images, files } = flow.value;
+  const served = networks.value.filter(({ source }) => source === "served");
   return (
     <section class="card" aria-labelledby="shrink">
       <h2 id="shrink">Shrink this ONNX file here</h2>
@@ -52,6 +53,9 @@ function Given() {
         }}
       >
         <FilesInput label="Network (.onnx)" accept=".onnx" />
+        {served.map(({ title }) => (
+          <button key={title} type="button" onClick={() => void giveServed(title)}>{title} of the server</button>
+        ))}
         <FilesInput label="Images (.png, .jpg, or a .zip, .tar or .tar.gz of them)" accept={IMAGES} many />
         <FilesInput label="or a folder of images" folder />
         <small>or drop all of them here</small>
