@@ -8,6 +8,8 @@ export const OPTIONS = {
   batch: { type: "string" },
   case: { type: "string" },
   variant: { type: "string" },
+  weights: { type: "string" },
+  data: { type: "string" },
   browser: { type: "boolean" },
   "no-tune": { type: "boolean" },
 } as const;

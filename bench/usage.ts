@@ -9,6 +9,8 @@ const OPTION_WORDS: Readonly<Record<OptionName, readonly [string, string]>> = {
   batch: ["--batch <n,…>", "only these batch sizes"],
   case: ["--case <text>", "only cases whose names contain it"],
   variant: ["--variant <way>", "this way to do the work, where a shape has it, instead of the fastest"],
+  weights: ["--weights <file>", "the ResNet-20 that others have trained, for its rows"],
+  data: ["--data <folder:dir>", "the images of CIFAR-10 for it, a folder for each class, or an archive of them"],
   browser: ["--browser", "run in headless Chromium"],
   "no-tune": ["--no-tune", "take the planners' own choices instead of measuring the candidates first"],
 };

@@ -68,7 +68,7 @@ export const SUITES: readonly Suite[] = [
     file: "../scripts/methods/bench.ts",
     // It carries out recipes, as `prune` does.
     config: "../deno.json",
-    options: ["seed", "case"],
+    options: ["seed", "case", "weights", "data"],
   },
   {
     name: "profile",

@@ -8,7 +8,7 @@ import { commit } from "../../src/cli/identity.ts";
 import { UserError } from "../../src/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { done, type DoneCell, kept, nameOf } from "./cell.ts";
-import { NETS } from "./nets.ts";
+import { netsWith } from "./nets.ts";
 import { cellsOf } from "./tracks.ts";
 import type { MethodsRecord } from "./record.ts";
 import { tablesOf } from "./table.ts";
@@ -18,6 +18,12 @@ import { describeSetting, printSetting, RESULTS } from "../../bench/record.ts";
 const ROOT = `${import.meta.dirname}/../../runs/methods`;
 const { values } = parseArgs({ options: OPTIONS, allowPositionals: true });
 const seed = values.seed === undefined ? undefined : Number(values.seed);
+const { weights, data } = values;
+if ((weights === undefined) !== (data === undefined)) {
+  console.error(`bench: ${weights ? "--data" : "--weights"}: expected it beside ${weights ? "--weights" : "--data"}`);
+  Deno.exit(2);
+}
+const NETS = netsWith(weights !== undefined && data !== undefined ? { weights, data } : undefined);
 const all = NETS.flatMap((net) => cellsOf(net, ROOT));
 // The other nets take hours: they are asked for by name.
 const cells = all.filter(({ net }) => values.case !== undefined || net.name === "digits")

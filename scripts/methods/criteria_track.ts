@@ -11,8 +11,8 @@ import { runSensitivity } from "../../src/run/measure_sensitivity.ts";
 import { denoStore } from "../../src/store/deno.ts";
 import { silentUi } from "../../src/ui.ts";
 import type { Cell, CellName } from "./cell.ts";
-import type { Net } from "./nets.ts";
-import { COMMAND, denseRun, recipeCell } from "./recipe_cell.ts";
+import type { Net, Training } from "./nets.ts";
+import { COMMAND, denseBy, denseRun, recipeCell } from "./recipe_cell.ts";
 
 /** The control that every row is compared with: as many filters of each layer as l2 would leave, drawn by lot. */
 export const SHUFFLED = "shuffled";
@@ -34,27 +34,38 @@ export function criteriaTrack(net: Net, root: string): Cell[] {
       const macs = 1 / ratio;
       const pruned = (method: string, criterion: string, rule: string) =>
         recipeCell({ ...name(method), ...stagesOf(net, prune(net, criterion, { macs, rule })) }, root);
-      const { epochs } = net.train;
-      const scratch = recipeCell({
-        ...name(SCRATCH),
-        epochs: epochs + net.fineTune.epochs,
-        // As large as what l2 leaves; its training is the dense network's, and as long as both together.
-        stages: [
-          { ...prune(net, "l2", { macs, rule: "global" }), retrain: { ...net.train, epochs: 1 } },
-          { kind: "compact" },
-          { kind: "controls", runs: [SCRATCH], epochs: epochs + net.fineTune.epochs },
-        ],
-        point: ({ controls }) => controls[SCRATCH],
-      }, root);
       return [
         pruned(SHUFFLED, "random", "global"),
         pruned(UNIFORM_LOTS, "random", "uniform"),
         ...(rows === "all" ? OF_FILTERS : rows).map((name) => pruned(name, name, "global")),
         ...rows === "all" ? [byCurves({ ...name(BY_CURVES), macs }, root)] : [],
-        scratch,
+        // Nobody knows here how others have trained their network.
+        ...net.train ? [fromScratch({ ...name(SCRATCH), macs, train: net.train }, root)] : [],
       ];
     })
   );
+}
+
+interface Scratch extends CellName {
+  /** The part of the multiply-adds that stays. */
+  readonly macs: number;
+  readonly train: Training;
+}
+
+/** As large as what l2 leaves; its training is the dense network's, and as long as both together. */
+function fromScratch({ macs, train, ...name }: Scratch, root: string): Cell {
+  const { net } = name;
+  const epochs = train.epochs + net.fineTune.epochs;
+  return recipeCell({
+    ...name,
+    epochs,
+    stages: [
+      { ...prune(net, "l2", { macs, rule: "global" }), retrain: { ...train, epochs: 1 } },
+      { kind: "compact" },
+      { kind: "controls", runs: [SCRATCH], epochs },
+    ],
+    point: ({ controls }) => controls[SCRATCH],
+  }, root);
 }
 
 /** The row whose layers keep what they lose least by; against l2 it says what that is worth. */
@@ -67,13 +78,7 @@ function byCurves({ macs, ...name }: CellName & { readonly macs: number }, root:
   const part = "validation";
   return {
     ...name,
-    determinedBy: {
-      keys: net.keys,
-      train: { kind: "train", ...net.train },
-      ...pruned("curves"),
-      curves: { ...SENSITIVITY_DEFAULTS, part },
-      seed,
-    },
+    determinedBy: { ...denseBy(net), ...pruned("curves"), curves: { ...SENSITIVITY_DEFAULTS, part }, seed },
     async compute(gpu, dir) {
       const { dir: dense, recipe } = await denseRun(gpu, net, seed, root);
       const file = `${dense}/sensitivity.json`;

@@ -1,10 +1,17 @@
 /** The networks and data that methods are compared on, and how these are trained: the same for all methods. */
 
 /** How a network is trained, before it is pruned and again after it. */
-interface Training {
+export interface Training {
   readonly epochs: number;
   readonly optimizer: unknown;
   readonly schedule: unknown;
+}
+
+interface GivenNet {
+  /** What the file of weights is known by. */
+  readonly sha256: string;
+  /** Where it is and where the images are, as recipes name them. */
+  readonly files?: { readonly weights: string; readonly data: string };
 }
 
 export interface Net {
@@ -14,8 +21,10 @@ export interface Net {
   readonly about: string;
   /** The keys of a recipe that say which network it is, and on which images. */
   readonly keys: Readonly<Record<string, unknown>>;
-  /** How the dense networks come about that methods begin with. */
-  readonly train: Training;
+  /** How the dense networks come about that methods begin with; absent where others have trained the network. */
+  readonly train?: Training;
+  /** What others have trained: files that no repository may hold, so that the command line names them. */
+  readonly given?: GivenNet;
   /** The one fine-tuning for all criteria: the schedule begins again at the rate of training. */
   readonly fineTune: Training;
   /** Rows and columns of track A. */
@@ -100,4 +109,25 @@ export const NETS: readonly Net[] = [
     },
     seeds: [1, 2, 3],
   },
+  {
+    name: "resnet20",
+    about: "ResNet-20 that others have trained on CIFAR-10, on 10,000 of its images as JPEGs, fine-tuned for 4 epochs",
+    keys: {
+      model: { name: "resnet20" },
+      // Its other keys are those of recipes; the command line names the folder or archive.
+      data: { name: "cifar10-jpeg", limit: 10000, validation: 0.05 },
+      preprocess: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+      batch: 128,
+    },
+    given: { sha256: "a5d3554ee5db9ef743ad92ae3cfb336459dd0229adb5e2a19109eaa9a909f648" },
+    fineTune: { epochs: 4, optimizer: sgd, schedule: cosine },
+    criteria: { rows: ["l2", "chip"], ratios: [2, 8], withoutMaps: [] },
+    inner: ["layer*conv1"],
+    seeds: [1],
+  },
 ];
+
+/** The nets, with the files that the command line names for one that others have trained. */
+export function netsWith(files: GivenNet["files"]): readonly Net[] {
+  return NETS.map((net) => net.given ? { ...net, given: { ...net.given, ...files && { files } } } : net);
+}

@@ -9,7 +9,7 @@ import { evaluateModel } from "../../src/train/evaluate.ts";
 import { prunedWithoutLabels } from "../experiments/label_free.ts";
 import type { Cell } from "./cell.ts";
 import type { Net } from "./nets.ts";
-import { denseRun } from "./recipe_cell.ts";
+import { denseNetwork } from "./recipe_cell.ts";
 
 /** Parts of the multiply-adds that stay. */
 const PARTS = [0.85, 0.7, 0.5];
@@ -39,7 +39,7 @@ export function refitTrack(net: Net, root: string): Cell[] {
           seed,
           determinedBy: {
             keys: net.keys,
-            train: net.train,
+            ...net.train ? { train: net.train } : { given: net.given?.sha256 },
             inner,
             images: IMAGES,
             macs,
@@ -49,9 +49,9 @@ export function refitTrack(net: Net, root: string): Cell[] {
             seed,
           },
           async compute(gpu) {
-            const { recipe, model } = await denseRun(gpu, net, seed, root);
+            const { recipe, model } = await denseNetwork(gpu, net, seed, root);
             const { name: source, ...options } = recipe.data;
-            const data = await loadDataset(source, options);
+            const data = await loadDataset(source, { ...options, ...recipe.preprocess });
             const { test } = data;
             const found = await prunedWithoutLabels({
               gpu,

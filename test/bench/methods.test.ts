@@ -5,12 +5,14 @@ import { type Cell, type CellResult, done, type DoneCell, nameOf, placeOf } from
 import { BY_CURVES, SHUFFLED } from "../../scripts/methods/criteria_track.ts";
 import { chartsOf } from "../../scripts/methods/charts.ts";
 import { methodsPage } from "../../scripts/methods/document.ts";
-import { NETS } from "../../scripts/methods/nets.ts";
+import { type Net, NETS, netsWith } from "../../scripts/methods/nets.ts";
 import { type MethodsRecord, takenUp } from "../../scripts/methods/record.ts";
+import { denseNetwork } from "../../scripts/methods/recipe_cell.ts";
 import { sparsityTrack } from "../../scripts/methods/sparsity_track.ts";
 import { tablesOf } from "../../scripts/methods/table.ts";
 import { cellsOf } from "../../scripts/methods/tracks.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
+import { failure } from "../gpu/kernels.ts";
 
 const test = suite("comparison of methods");
 
@@ -51,6 +53,7 @@ const TRACKS: Readonly<Record<string, readonly string[]>> = {
   digits: ["A", "B", "C"],
   fashion: ["A", "B"],
   lenet5: ["C"],
+  resnet20: ["A", "B"],
 };
 
 test("each cell has a name of its own, and each net rows of its tracks", () => {
@@ -59,6 +62,23 @@ test("each cell has a name of its own, and each net rows of its tracks", () => {
     assert.is(new Set(cells.map(nameOf)).size, cells.length);
     assert.is(new Set(cells.map(({ determinedBy }) => JSON.stringify(determinedBy))).size, cells.length);
     assert.equal([...new Set(cells.map(({ track }) => track))], TRACKS[net.name]);
+  }
+});
+
+test("a network that others have trained is asked for by its files, and known by their digest", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".safetensors" });
+  const read = (nets: readonly Net[]) =>
+    denseNetwork(undefined as unknown as Gpu, nets.find(({ given }) => given)!, 1, "root");
+  try {
+    assert.match((await failure(() => read(NETS))).message, "resnet20: expected --weights and --data");
+    // Of no byte: the digest of nothing.
+    const named = netsWith({ weights: file, data: "folder:nowhere" });
+    assert.match(
+      (await failure(() => read(named))).message,
+      "has SHA-256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    );
+  } finally {
+    await Deno.remove(file);
   }
 });
 
