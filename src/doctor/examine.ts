@@ -42,6 +42,11 @@ export interface ExamineOptions extends Pick<StayedOptions, "asked"> {
   readonly images?: number;
   /** About so many seconds go into times at other widths; default 10. */
   readonly seconds?: number;
+  /**
+   * All of it shall take about so many seconds on the wall: steps have fewer rounds and fewer layers other widths where it
+   * would take more. Roofs, two rounds and one layer's widths it takes in any case. By default it takes what it takes.
+   */
+  readonly wholeSeconds?: number;
   /** Told what is measured next, and which part of everything is done, in 0…1. */
   readonly progress?: (done: number, text: string) => void;
   readonly signal?: AbortSignal;
@@ -52,6 +57,15 @@ const IMAGES = 500;
 /** More than caches hold, and little enough for every device. */
 const COPY_BYTES = 16 * 2 ** 20;
 const SAMPLES = 5;
+/**
+ * What else the machine does only adds to a sample, and to fewer of them the shorter they are: of the least of several
+ * they need not be long.
+ */
+const SAMPLE_MS = 2;
+/** Of the time of the whole, what the steps may take at all batch sizes together, and what is left for losses. */
+const STEPS_SHARE = 0.4, LOSSES_SHARE = 0.1;
+/** In so little time one layer's widths are begun, and no second one's. */
+const ONE_LAYER_SECONDS = 0.01;
 /** A clock that wants longer samples is too coarse: there are some hundred. */
 const MOST_SAMPLE_MS = 2000;
 /** The shares of the time that its parts take, roughly: for the bar. */
@@ -70,11 +84,15 @@ export async function examine(gpu: Gpu, options: ExamineOptions): Promise<Checku
     if (signal?.aborted) throw new Interrupted("stopped");
     return Promise.resolve("go on");
   };
+  const { wholeSeconds = Infinity } = options;
+  const started = performance.now();
   await requireFineClock(gpu);
   progress(0, "roofs");
   const roof = options.roof ?? await measureRoofline(gpu, { copyBytes: COPY_BYTES, beforeSample });
   const { batches, clock } = await measureBatches(gpu, options, beforeSample);
-  const { widths, leftOut, found } = await measureWidths(gpu, options, batches, beforeSample);
+  const left = (1 - LOSSES_SHARE) * wholeSeconds - (performance.now() - started) / 1000;
+  const seconds = Math.min(options.seconds ?? SECONDS, Math.max(ONE_LAYER_SECONDS, left));
+  const { widths, leftOut, found } = await measureWidths(gpu, { ...options, seconds }, batches, beforeSample);
   progress(WIDTHS_DONE, "losses");
   const losses = await lossesOrReason(gpu, options, { widths, found });
   const { stayed, noNext } = stayedGroups(model, { ...dense && { dense: dense.graph }, ...asked && { asked } });
@@ -109,15 +127,19 @@ type BeforeSample = MeasureOptions["beforeSample"];
 
 async function measureBatches(
   gpu: Gpu,
-  { model, dense, batches, progress = () => {} }: ExamineOptions,
+  { model, dense, batches, wholeSeconds = Infinity, progress = () => {} }: ExamineOptions,
   beforeSample: BeforeSample,
 ): Promise<{ readonly batches: BatchTimes[]; readonly clock: string }> {
   const times: BatchTimes[] = [];
   let clock = "";
   for (const [i, batch] of batches.toSorted((a, b) => a - b).entries()) {
     progress(ROOF_DONE + (TIMES_DONE - ROOF_DONE) * i / batches.length, `steps at batch ${batch}`);
-    const found =
-      (await measureTimelines(gpu, dense ? [model, dense] : [model], batch, { statistic: "least", beforeSample }))!;
+    const found = (await measureTimelines(gpu, dense ? [model, dense] : [model], batch, {
+      statistic: "least",
+      sampleMs: SAMPLE_MS,
+      wallSeconds: STEPS_SHARE * wholeSeconds / batches.length,
+      beforeSample,
+    }))!;
     const [now, before] = found.timelines;
     clock = found.clock;
     times.push({ batch, launchMs: found.launchMs, ...before && { dense: before }, now });
@@ -135,7 +157,7 @@ interface WidthResults {
 /** Layers that take most time come first, at each batch size, until the time is up. */
 async function measureWidths(
   gpu: Gpu,
-  { model, seconds = SECONDS, progress = () => {} }: ExamineOptions,
+  { model, seconds, progress = () => {} }: ExamineOptions & { readonly seconds: number },
   batches: readonly BatchTimes[],
   beforeSample: BeforeSample,
 ): Promise<WidthResults> {
@@ -186,6 +208,7 @@ async function timeWidths(
   }));
   const sampled = await sampleInterleaved(gpu, contestants, {
     seconds: 0,
+    sampleMs: SAMPLE_MS,
     minSamples: SAMPLES,
     maxSamples: SAMPLES,
     beforeSample,

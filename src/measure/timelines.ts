@@ -73,10 +73,13 @@ export interface TimelineOptions extends MeasureOptions {
   readonly statistic?: "median" | "least";
   /** In so many runs each dispatch is timed by itself, by default 5; where only their number matters, one is enough. */
   readonly dispatchRuns?: number;
+  /** After so many seconds on the wall there are no more rounds, but two at least; by default there are five. */
+  readonly wallSeconds?: number;
 }
 
 /** Steps are many and each has its turn in every round, so there are few rounds. */
 const SAMPLES = 5;
+const LEAST_SAMPLES = 2;
 /** So many dispatches stand in a row to measure one. */
 const ROW = 16;
 const NOTHING = "dispatches that do nothing";
@@ -93,7 +96,7 @@ export async function measureTimelines(
   gpu: Gpu,
   models: readonly Model[],
   batch: number,
-  { dispatchRuns = SAMPLES, statistic = "median", ...options }: TimelineOptions = {},
+  { dispatchRuns = SAMPLES, statistic = "median", wallSeconds = Infinity, ...options }: TimelineOptions = {},
 ): Promise<Timelines | undefined> {
   using stack = new DisposableStack();
   const networks = models.map((model) => openNetwork(gpu, stack, model, batch));
@@ -106,8 +109,9 @@ export async function measureTimelines(
   };
   const contestants = [nothing, ...networks.flatMap(({ whole, parts }) => [whole, ...parts])];
   const sampled = await sampleInterleaved(gpu, contestants, {
-    seconds: 0,
-    minSamples: SAMPLES,
+    seconds: wallSeconds / contestants.length,
+    secondsOf: "wall",
+    minSamples: LEAST_SAMPLES,
     maxSamples: SAMPLES,
     ...options,
   });

@@ -90,15 +90,17 @@ export function classesTable({ classes = [] }: Report): Html {
 /** Where the run's time went. */
 export function spentTable({ spent }: Report): Html {
   if (!spent) return markup``;
-  const whole = spent.stages.reduce((sum, { seconds }) => sum + seconds, 0);
+  const { stages, tuning, doctor = 0 } = spent;
+  const whole = stages.reduce((sum, { seconds }) => sum + seconds, doctor);
   const row = (
     name: string,
     seconds: number,
   ) => [name, duration(seconds), whole > 0 ? percent(seconds / whole, 0) : "–"];
   return table("Time of each stage", [{ label: "stage", kind: "words" }, { label: "time" }, { label: "share" }], [
-    ...spent.stages.map(({ kind, seconds }, i) => row(`${i} ${kind}`, seconds)),
-    row("all stages", whole),
-    row("of that tuning of kernels", spent.tuning),
+    ...stages.map(({ kind, seconds }, i) => row(`${i} ${kind}`, seconds)),
+    ...doctor > 0 ? [row("doctor", doctor)] : [],
+    row(doctor > 0 ? "all" : "all stages", whole),
+    row("of that tuning of kernels", tuning),
   ]);
 }
 

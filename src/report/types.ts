@@ -161,6 +161,8 @@ export interface SpentTime {
   readonly stages: readonly { readonly kind: string; readonly seconds: number }[];
   /** Of that, what measuring kernels took. */
   readonly tuning: number;
+  /** What the doctor took when all stages were over. */
+  readonly doctor?: number;
 }
 
 /** What each layer takes by itself, before pruning and after, at one batch. */

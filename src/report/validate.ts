@@ -126,6 +126,7 @@ const report: v.GenericSchema<unknown, Report> = v.pipe(
     spent: v.optional(object({
       stages: list(object({ kind: text, seconds: nonNegative })),
       tuning: nonNegative,
+      doctor: v.optional(nonNegative),
     })),
     layerTimes: v.optional(object({
       batch: whole(1),

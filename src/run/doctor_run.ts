@@ -20,7 +20,7 @@ import type { RunContext } from "../stages/context.ts";
 import { joinPath } from "../store/path.ts";
 import type { Store } from "../store/types.ts";
 import type { Ui } from "../ui.ts";
-import { isExamined, widthSeconds } from "./doctor_time.ts";
+import { EXAMINED_SHARE, examinedSeconds, isExamined, sharedSeconds, widthSeconds } from "./doctor_time.ts";
 
 export interface DoctorOptions {
   /** A run's folder, or a network's file. */
@@ -82,11 +82,12 @@ const RUN_IMAGES = 250;
  * @returns undefined where the recipe doesn't measure dense and compact networks, or not long enough
  */
 export async function diagnoseRun(
-  { gpu, recipe, data, ui, signal }: RunContext,
+  { gpu, recipe, data, ui, signal, state }: RunContext,
   { model, dense }: Networks,
 ): Promise<Diagnosis | undefined> {
   const { asked, measure } = askedOf(recipe, dense.graph);
   if (!measure || !isExamined(measure)) return undefined;
+  const ran = (state.spent?.stages ?? []).reduce((sum, seconds) => sum + seconds, 0);
   return await examined(gpu, ui, {
     model,
     dense,
@@ -95,6 +96,7 @@ export async function diagnoseRun(
     data: data.validation,
     images: RUN_IMAGES,
     seconds: widthSeconds(measure),
+    wholeSeconds: sharedSeconds(examinedSeconds(measure), EXAMINED_SHARE, ran),
     ...signal && { signal },
   });
 }

@@ -1,4 +1,5 @@
 /** How far a run is, and how long it will still take, by the work that it has done and that is left. */
+import { sharedSeconds } from "./doctor_time.ts";
 import type { WorkPart } from "./run_work.ts";
 
 /** Tuning may take so much of the time of work, as far as it is expected (src/measure/tune_budget.ts). */
@@ -51,18 +52,27 @@ export function runProgress(parts: readonly WorkPart[], now: () => number = () =
   let shown = 0;
   // Time counts from the first work on, and stands still while something else goes on.
   let since: number | undefined;
+  /** When something first began. */
+  let started: number | undefined;
   const count = () => {
     if (since !== undefined) worked.seconds += (now() - since) / 1000;
     since = now();
   };
 
   const left = () =>
-    parts.reduce((sum, part, i) => ({
-      passes: sum.passes + part.passes * (1 - done[i]),
-      seconds: sum.seconds + part.seconds * (1 - done[i]),
+    parts.reduce((sum, { passes, seconds, share }, i) => ({
+      passes: sum.passes + passes * (1 - done[i]),
+      seconds: sum.seconds + (share ? 0 : seconds * (1 - done[i])),
     }), { passes: 0, seconds: 0 });
-  const time = () =>
-    worked.passes === 0 || worked.passes < FIRST_ESTIMATE * total ? undefined : secondsLeft(worked, left());
+  const time = () => {
+    if (worked.passes === 0 || worked.passes < FIRST_ESTIMATE * total) return undefined;
+    const rest = secondsLeft(worked, left());
+    const others = (now() - (started ?? now())) / 1000 + rest;
+    return parts.reduce(
+      (sum, { seconds, share }, i) => share ? sum + sharedSeconds(seconds, share, others) * (1 - done[i]) : sum,
+      rest,
+    );
+  };
 
   return {
     enter(stage) {
@@ -72,6 +82,7 @@ export function runProgress(parts: readonly WorkPart[], now: () => number = () =
       });
     },
     begin(label, from = 0) {
+      started ??= now();
       const i = parts.findIndex((part) =>
         part.stage === current && (label === part.label || label.startsWith(`${part.label},`))
       );

@@ -66,8 +66,14 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
   const keep = (report: Report) => store.write(`${dir}/report.json`, encode(JSON.stringify(report, null, 2) + "\n"));
   await keep(measured);
   const { dense, model, origin } = writtenNetworks(state);
+  const started = performance.now();
   const { diagnosis } = await diagnosed(ctx, { dense, model });
-  const report = { ...measured, ...layerTimesOf(diagnosis, layerSuccessors(dense.graph, model.graph, origin)) };
+  const doctor = (performance.now() - started) / 1000;
+  const report = {
+    ...measured,
+    ...diagnosis && measured.spent && { spent: { ...measured.spent, doctor } },
+    ...layerTimesOf(diagnosis, layerSuccessors(dense.graph, model.graph, origin)),
+  };
   await keep(report);
   const log = new TextDecoder().decode(await store.read(`${dir}/log.jsonl`) ?? new Uint8Array());
   // Its plots are half of a page's code, which comes when it is needed.

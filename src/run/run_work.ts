@@ -8,7 +8,7 @@ import { controlTraining } from "../recipe/control_training.ts";
 import { controlRuns, isPruning, type PruneStage, SCRATCH, type Stage, type StageOf } from "../recipe/registry.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import type { ImageCounts } from "../report/types.ts";
-import { examinedSeconds, isExamined } from "./doctor_time.ts";
+import { EXAMINED_SHARE, examinedSeconds, isExamined } from "./doctor_time.ts";
 
 /** Something that is shown under one label while it goes on. */
 export interface WorkPart {
@@ -20,6 +20,8 @@ export interface WorkPart {
   readonly passes: number;
   /** Time that the recipe itself sets. */
   readonly seconds: number;
+  /** It takes less than `seconds` in a short run: this part of what all other parts take, and `least` at least. */
+  readonly share?: { readonly of: number; readonly least: number };
   /** It is expected to go on so many times. */
   readonly tries: number;
 }
@@ -83,7 +85,9 @@ function partsOf(stage: Stage, work: StageWork): Part[] {
       return controlParts(stage, work);
     case "measure": {
       const seconds = MEASURED * stage.seconds * stage.batches.length * stage.variants.length;
-      const examined = isExamined(stage) ? [{ label: "doctor", seconds: examinedSeconds(stage) }] : [];
+      const examined = isExamined(stage)
+        ? [{ label: "doctor", seconds: examinedSeconds(stage), share: EXAMINED_SHARE }]
+        : [];
       return [{ label: "measure", seconds }, ...examined];
     }
     case "unused":

@@ -98,7 +98,8 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
       callbacks: [
         nanGuard(),
         mask(masks),
-        steadyNorms(data.train, recipe.batch),
+        // With patience any epoch may be the one that the run goes on with.
+        steadyNorms(data.train, recipe.batch, options.patience === undefined ? undefined : "all"),
         ...options.callbacks ?? [],
         ...options.patience === undefined ? [] : [patience(options.patience)],
         progress((shown) => summary = show(ui, shown)),

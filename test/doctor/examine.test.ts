@@ -153,6 +153,19 @@ test("all that a diagnosis needs is measured: steps of both networks, widths and
   }
 });
 
+test("an examination in a hurry takes the widths of one layer, and says which were left out", async () => {
+  const model = residual();
+  const { widths, widthsLeftOut } = await examine(await testGpu(), {
+    model,
+    batches: [1],
+    roof: ROOF,
+    wholeSeconds: 1e-3,
+  });
+  assert.is(widths.length, 1);
+  const other = widths[0].name === "stem" ? "inner" : "stem";
+  assert.equal(widthsLeftOut, [`There was no time for other widths of ${other} at batch 1`]);
+});
+
 test("an examination that is stopped ends at the next sample", async () => {
   const model = residual();
   const error = await examine(await testGpu(), { model, batches: [1], signal: AbortSignal.abort() })

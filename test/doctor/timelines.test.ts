@@ -42,6 +42,28 @@ test("each step has its multiply-adds, the bytes that it must move, and its disp
   }
 });
 
+test("rounds end when the time is up, after two at least, and there are no more than five", async () => {
+  const gpu = await testGpu();
+  const time = gpu.time.bind(gpu);
+  let samples = 0;
+  gpu.time = async (record) => {
+    samples++;
+    return { ...await time(record), ms: 100 };
+  };
+  try {
+    const samplesIn = async (wallSeconds?: number) => {
+      samples = 0;
+      await measureTimelines(gpu, [network()], 1, { wallSeconds });
+      return samples;
+    };
+    // Each contestant is warmed up and tried once before the first round.
+    const contestants = await samplesIn(0) / 4;
+    assert.is(await samplesIn(), 7 * contestants);
+  } finally {
+    gpu.time = time;
+  }
+});
+
 test("the least of all samples is no more than their median", async () => {
   const gpu = await testGpu();
   const time = gpu.time.bind(gpu);

@@ -1,6 +1,7 @@
 /** The work of a run, and the time that is left of it: by counts and a clock that are worked out by hand. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { sharedSeconds } from "../../src/run/doctor_time.ts";
 import { runProgress, secondsLeft } from "../../src/run/run_progress.ts";
 import { runUi } from "../../src/run/run_ui.ts";
 import { workOf } from "../../src/run/run_work.ts";
@@ -112,6 +113,38 @@ test("the time left by a played clock; tuning doesn't count, and a measurement t
   assert.is(progress.left(), 3);
   measuring.at(1);
   assert.equal([progress.left(), progress.fraction()], [0, 1]);
+});
+
+test("the doctor takes a tenth of a run, five seconds at least, and no more than all that it can look at takes", () => {
+  const share = { of: 0.1, least: 5 };
+  assert.equal([20, 50, 80, 130, 1000].map((ran) => sharedSeconds(12, share, ran)), [5, 5, 8, 12, 12]);
+  assert.is(sharedSeconds(4, share, 20), 4);
+  const examined = [...parts, { stage: 2, label: "doctor", passes: 0, seconds: 12, share, tries: 1 }];
+  const leftAfter = (seconds: number) => {
+    let ms = 0;
+    const progress = runProgress(examined, () => ms);
+    const training = progress.begin("train");
+    ms += 1000 * seconds;
+    training.at(1);
+    return { progress, left: progress.left()!, pass: (more: number) => ms += 1000 * more };
+  };
+  const near = (value: number, expected: number) => assert.ok(Math.abs(value - expected) < 1e-9, `${value}`);
+  // Half of the passes in 20 s: 20 and 6 more are a run of 46 s, of which a tenth is less than 5 s.
+  near(leftAfter(20).left, 20 + 6 + 5);
+  // In 40 s: 86 s. In 100 s: 206 s, of which a tenth is more than 12 s.
+  near(leftAfter(40).left, 40 + 6 + 8.6);
+  near(leftAfter(100).left, 100 + 6 + 12);
+  const { progress, pass } = leftAfter(20);
+  progress.enter(2);
+  const measuring = progress.begin("measure");
+  pass(6);
+  measuring.at(1);
+  measuring.end();
+  const doctor = progress.begin("doctor");
+  near(progress.left()!, 5);
+  pass(2);
+  doctor.at(0.5);
+  near(progress.left()!, 2.5);
 });
 
 test("a run that goes on tells the time by what this process has done", () => {

@@ -76,6 +76,17 @@ test("with few steps an epoch is validated, and training ends, with statistics o
   }
 });
 
+test("before the last epoch a few batches are looked at, which changes nothing but what its validation says", async () => {
+  const data = brightPixels(72);
+  const [some, all] = [
+    await trained(72, (batch) => [steadyNorms(data, batch)]),
+    await trained(72, (batch) => [steadyNorms(data, batch, "all")]),
+  ];
+  assert.is.not(some.records[0].validationLoss, all.records[0].validationLoss);
+  assert.is(some.records[1].validationLoss, all.records[1].validationLoss);
+  for (const [name, { data }] of all.model.params) assert.equal(some.model.params.get(name)!.data, data, name);
+});
+
 test("with ten steps nothing is measured, and all bits stay", async () => {
   const [with_, without] = [
     await trained(80, (batch) => [steadyNorms(brightPixels(80), batch)]),

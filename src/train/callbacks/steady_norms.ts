@@ -19,18 +19,25 @@ export function statisticsLag({ nodes }: Graph, steps: number): boolean {
   });
 }
 
+/** Over all images a quarter of an epoch's time would go into a validation's statistics, and these tell nearly as much. */
+const BETWEEN = 4;
+
 /**
  * Measures the running statistics of the first graph anew over the training images after each epoch, before it is validated,
- * where they would lag (`statisticsLag`). Training itself goes by the statistics of each batch, and isn't changed.
+ * where they would lag (`statisticsLag`): after the last epoch over all of them, before over a few batches. Training
+ * itself goes by the statistics of each batch, and isn't changed.
  *
  * @param data the training images
  * @param batch images at once, as in training
+ * @param between batches that are looked at after each epoch but the last one
  */
-export function steadyNorms(data: Dataset, batch: number): Callback {
+export function steadyNorms(data: Dataset, batch: number, between: number | "all" = BETWEEN): Callback {
   return {
     name: "steady-norms",
-    async afterEpoch({ gpu, graphs: [graph], state, batches }) {
-      if (statisticsLag(graph, batches)) await measureStatistics(gpu, { graph, params: state.params }, data, batch);
+    async afterEpoch({ gpu, graphs: [graph], state, batches, epoch, epochs }) {
+      if (!statisticsLag(graph, batches)) return;
+      const most = epoch === epochs || between === "all" ? undefined : between;
+      await measureStatistics(gpu, { graph, params: state.params }, data, batch, most);
     },
   };
 }
