@@ -56,6 +56,8 @@ const SECONDS = 10;
 const IMAGES = 500;
 /** More than caches hold, and little enough for every device. */
 const COPY_BYTES = 16 * 2 ** 20;
+/** Roofs tell which of two bounds is nearer, and whether work is within a tenth of it: to that, short samples are enough. */
+const ROOF_SAMPLE_MS = 5;
 const SAMPLES = 5;
 /**
  * What else the machine does only adds to a sample, and to fewer of them the shorter they are: of the least of several
@@ -88,7 +90,11 @@ export async function examine(gpu: Gpu, options: ExamineOptions): Promise<Checku
   const started = performance.now();
   await requireFineClock(gpu);
   progress(0, "roofs");
-  const roof = options.roof ?? await measureRoofline(gpu, { copyBytes: COPY_BYTES, beforeSample });
+  const roof = options.roof ?? await measureRoofline(gpu, {
+    copyBytes: COPY_BYTES,
+    sampleMs: ROOF_SAMPLE_MS,
+    beforeSample,
+  });
   const { batches, clock } = await measureBatches(gpu, options, beforeSample);
   const left = (1 - LOSSES_SHARE) * wholeSeconds - (performance.now() - started) / 1000;
   const seconds = Math.min(options.seconds ?? SECONDS, Math.max(ONE_LAYER_SECONDS, left));

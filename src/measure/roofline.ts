@@ -26,6 +26,8 @@ export interface RooflineOptions {
    * 64 MiB.
    */
   readonly copyBytes?: number;
+  /** A sample is at least so long. The default is 20. */
+  readonly sampleMs?: number;
   /** See MeasureOptions. */
   readonly beforeSample?: MeasureOptions["beforeSample"];
 }
@@ -96,7 +98,8 @@ async function measureMemory(gpu: Gpu, options: RooflineOptions): Promise<Roofli
   }
 }
 
-const FEW = { sampleMs: 20, seconds: 0, minSamples: SAMPLES, maxSamples: SAMPLES };
+const SAMPLE_MS = 20;
+const FEW = { seconds: 0, minSamples: SAMPLES, maxSamples: SAMPLES };
 
 interface Form extends Contestant {
   /** One run has so many operations or bytes. */
@@ -106,10 +109,10 @@ interface Form extends Contestant {
 async function rates(
   gpu: Gpu,
   forms: readonly Form[],
-  { beforeSample }: RooflineOptions,
+  { sampleMs = SAMPLE_MS, beforeSample }: RooflineOptions,
   unit: "GFLOP/s" | "GB/s",
 ): Promise<Roofline["forms"] | undefined> {
-  const sampled = await sampleInterleaved(gpu, forms, { ...FEW, beforeSample });
+  const sampled = await sampleInterleaved(gpu, forms, { ...FEW, sampleMs, beforeSample });
   if (sampled.some(({ samplesMs }) => samplesMs.length === 0)) return undefined;
   return forms.map(({ name, work }, i) => ({ name, unit, rate: work / median(sampled[i].samplesMs) / 1e6 }));
 }

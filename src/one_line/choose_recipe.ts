@@ -253,8 +253,8 @@ function goalWords({ goal: { kind, amount } }: Wish): string {
 const TRAINING_PASSES = 5;
 /** Networks that `until` trains, where it isn't known. */
 const TRIES = 6;
-/** Reading, checking, proving and timing, beside training. */
-const OTHER_SECONDS = 6;
+/** Beside training: six for reading, checking, proving and timing, and five that the doctor takes at least. */
+const OTHER_SECONDS = 11;
 
 /** epochs · (images · 5 + validation images) forward passes, and some seconds for all that isn't training. */
 export function estimateSeconds(
