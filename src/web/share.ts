@@ -1,9 +1,10 @@
 /** A record in a link: deflated into the address's fragment, which no server sees. */
+import { UserError } from "../errors.ts";
 import type { DeviceRecord } from "../report/devices/record.ts";
 import { parseDeviceRecord } from "../report/devices/schema.ts";
 
 const KEY = "r=";
-/** Longer links are cut by messengers. */
+/** Longer links are cut by messengers; none is made longer, so none is read. */
 const MOST_CHARACTERS = 16_000;
 
 /** Undefined where the link would be too long even without layers. */
@@ -19,17 +20,24 @@ export async function shareLink(record: DeviceRecord, page: URL): Promise<URL | 
   }
 }
 
-/** The record that the address holds, if it holds one. Throws UserError for one that is damaged. */
+/**
+ * The record that the address holds, if it holds one.
+ * @throws UserError for one that is damaged
+ */
 export async function sharedRecord(hash: string): Promise<DeviceRecord | undefined> {
   const text = hash.replace(/^#/, "");
   if (!text.startsWith(KEY)) return undefined;
   let json: unknown;
   try {
+    if (text.length > KEY.length + MOST_CHARACTERS) throw new Error("too long");
     const binary = atob(text.slice(KEY.length).replaceAll("-", "+").replaceAll("_", "/"));
     const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
     json = JSON.parse(new TextDecoder().decode(await through(new DecompressionStream("deflate-raw"), bytes)));
   } catch {
-    json = undefined;
+    throw new UserError(
+      "the link's record: can't be read, the link was probably cut or changed on its way: ask for the whole link, or for " +
+        "the downloaded file",
+    );
   }
   return parseDeviceRecord(json, "the link's record");
 }

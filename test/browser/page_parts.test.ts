@@ -3,9 +3,12 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { beginRecord, type DeviceRecord } from "../../src/report/devices/record.ts";
-import type { KernelTime } from "../../src/measure/session/types.ts";
+import type { KernelTime, Row } from "../../src/measure/session/types.ts";
 import { countInk } from "../../src/web/ink.ts";
 import { denseOf, kernelKind } from "../../src/web/kernel_kinds.ts";
+import type { NetworkEntry } from "../../src/web/messages.ts";
+import { drawPicture, type Pen, PICTURE_WIDTH, pictureHeight } from "../../src/web/picture/picture_canvas.ts";
+import { listedAccuracy, pictureContent } from "../../src/web/picture/picture_content.ts";
 import { sharedRecord, shareLink } from "../../src/web/share.ts";
 import { cleanName, deviceName } from "../../src/web/state/device_name.ts";
 
@@ -82,11 +85,142 @@ test("a record that is too long for a link goes without its layers", async () =>
 
 test("a damaged link is refused in a sentence", async () => {
   const { hash } = (await shareLink(record(3), page))!;
-  for (const damaged of [hash.slice(0, hash.length / 2), `${hash.slice(0, 30)}%${hash.slice(31)}`, "#r=", "#r=AAAA"]) {
+  const cut = hash.slice(0, hash.length / 2), changed = `${hash.slice(0, 30)}%${hash.slice(31)}`;
+  for (const damaged of [cut, changed, "#r=", "#r=AAAA", hash + "A".repeat(20_000)]) {
     const told = await sharedRecord(damaged).then(() => "nothing", (error: Error) => error.message);
-    assert.match(told, /^the link's record: /, `${damaged.slice(-40)} gives ${told}`);
+    assert.match(
+      told,
+      /^the link's record: can't be read, .* ask for the whole link/,
+      `${damaged.slice(-40)} gives ${told}`,
+    );
+  }
+  const other = (await shareLink({ ...record(), name: "../etc" }, page))!;
+  const told = await sharedRecord(other.hash).then(() => "nothing", (error: Error) => error.message);
+  assert.match(told, /^the link's record: name: expected a name of letters/);
+});
+
+const timed = (network: string, batch: number, denseMs: number, prunedMs: number): Row[] =>
+  ([["dense", denseMs, 4000], ["pruned", prunedMs, 1000]] as const).map(([variant, medianMs, macs]) => ({
+    network,
+    variant,
+    batch,
+    params: 10,
+    macs,
+    status: "measured",
+    medianMs,
+  }));
+const ADAPTER = { vendor: "arm", architecture: "valhall", description: "", fallback: false, features: [], limits: {} };
+const measured = (rows: readonly Row[], more: Partial<DeviceRecord> = {}): DeviceRecord => ({
+  ...record(),
+  complete: true,
+  device: ADAPTER,
+  rows,
+  ...more,
+});
+
+test("a picture says the times, the ratio, the multiply-adds, and the accuracy where it is known", () => {
+  const rows = [...timed("Digits", 1, 2, 1.6), ...timed("mine.onnx", 8, 3, 6)];
+  const known = { dense: 0.9972, pruned: 0.9944 };
+  const content = pictureContent(measured(rows), (network) => network === "Digits" ? known : undefined)!;
+  assert.equal(content, {
+    title: "Pruning on pixel-8",
+    subtitle: "dense against pruned, by WebGPU on valhall",
+    warning: undefined,
+    rows: [
+      {
+        network: "Digits",
+        batch: "1 image at a time",
+        ratio: "1.25×",
+        bars: [{ kind: "dense", label: "dense, 2.00 ms", share: 1 }, {
+          kind: "pruned",
+          label: "pruned, 1.60 ms",
+          share: 0.8,
+        }],
+        remark: "4.00× fewer multiply-adds, accuracy 99.72 % → 99.44 %",
+      },
+      {
+        network: "mine.onnx",
+        batch: "8 images at a time",
+        ratio: "0.500×",
+        bars: [{ kind: "dense", label: "dense, 3.00 ms", share: 0.5 }, {
+          kind: "pruned",
+          label: "pruned, 6.00 ms",
+          share: 1,
+        }],
+        remark: "4.00× fewer multiply-adds",
+      },
+    ],
+    foot: "median of a forward pass · secateur 0.1.0 · 1970-01-01",
+  });
+});
+
+test("a picture leaves out what is in doubt, and there is none of nothing else", () => {
+  const doubtful = timed("net", 1, 2, 1).map((row) => ({ ...row, doubt: "the page was hidden meanwhile" }));
+  assert.is(pictureContent(measured(doubtful), () => undefined), undefined);
+  const content = pictureContent(measured([...doubtful, ...timed("other", 1, 2, 1)]), () => undefined)!;
+  assert.equal(content.rows.map(({ network }) => network), ["other"]);
+});
+
+test("a picture shows eight pairs and counts the others, and says what makes its times less than they seem", () => {
+  const many = Array.from({ length: 11 }, (_, i) => timed(`net ${i}`, 1, 2, 1)).flat();
+  const warned = (more: Partial<DeviceRecord>) => pictureContent(measured(many, more), () => undefined)!;
+  assert.is(warned({}).rows.length, 8);
+  assert.match(warned({}).foot, /^3 more in the record · /);
+  assert.is(
+    warned({ device: { ...ADAPTER, fallback: true } }).warning,
+    "a software adapter: the processor plays the GPU",
+  );
+  assert.is(warned({ backend: "webassembly" }).warning, "computed without WebGPU");
+  assert.is(warned({ complete: false }).warning, "stopped before everything was measured");
+});
+
+test("accuracies are found by a network's title, and by its id where titles are the same", () => {
+  const entry = (id: string, accuracy?: NetworkEntry["accuracy"]): NetworkEntry => ({
+    ...{ id, title: "Digits", source: "run", variants: [], input: [1, 8, 8], accuracy },
+  });
+  const own = { dense: 0.9, pruned: 0.8 };
+  assert.equal(listedAccuracy([entry("digits", own)], "Digits"), own);
+  assert.equal(listedAccuracy([entry("digits"), entry("run:a", own)], "Digits (run:a)"), own);
+  assert.is(listedAccuracy([entry("digits", own)], "LeNet-5"), undefined);
+});
+
+test("nothing of a picture lies outside of it or over something else in its row, however long names are", () => {
+  const long = "a-network-with-a-name-of-its-own-that-goes-on-and-on-".repeat(3);
+  const rows = [...timed(long, 32, 12_345.6, 1.2), ...timed("b", 1, 2, 1.99)];
+  const device = { ...ADAPTER, description: "an adapter that says ".repeat(12) };
+  const content = pictureContent(measured(rows, { name: "x".repeat(64), device }), () => ({ dense: 1, pruned: 1 }))!;
+  const { boxes, pen } = recordingPen();
+  drawPicture(pen, content);
+  for (const { text, left, right, bottom, top } of boxes) {
+    assert.ok(left >= 56 && right <= PICTURE_WIDTH - 56, `"${text}" reaches from ${left} to ${right}`);
+    assert.ok(top >= 0 && bottom <= pictureHeight(content), `"${text}" ends at ${bottom}`);
+  }
+  for (const [i, a] of boxes.entries()) {
+    for (const b of boxes.slice(i + 1)) {
+      const apart = a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+      assert.ok(apart, `"${a.text}" lies over "${b.text}"`);
+    }
   }
 });
+
+/** Takes each character for 0.62 of the font's size wide, which is wider than it is in most fonts. */
+function recordingPen() {
+  const boxes: { text: string; left: number; right: number; top: number; bottom: number }[] = [];
+  const size = () => Number(/(\d+)px/.exec(pen.font)![1]);
+  const pen: Pen = {
+    fillStyle: "",
+    font: "",
+    textAlign: "left",
+    fillRect() {},
+    measureText: (text) => ({ width: 0.62 * size() * text.length }) as TextMetrics,
+    fillText(text, x, y) {
+      const { width } = pen.measureText(text);
+      const left = pen.textAlign === "right" ? x - width : x;
+      boxes.push({ text, left, right: left + width, top: y - 0.75 * size(), bottom: y + 0.2 * size() });
+    },
+  };
+  return { boxes, pen };
+}
 
 test("devices have names that can be files'", () => {
   const chrome = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile";

@@ -11,6 +11,7 @@ import * as assert from "uvu/assert";
 import type { Scenario } from "../pages/fake_engine.ts";
 import type { DeviceRecord } from "../../src/report/devices/record.ts";
 import { parseDeviceRecord } from "../../src/report/devices/schema.ts";
+import { speeds } from "../../src/report/devices/speedups.ts";
 import { openPhone, type Phone, type PhoneServer, servePage } from "./phone.ts";
 
 const test = suite("states of the phone page");
@@ -338,23 +339,121 @@ test("shrinking: looking can be stopped, and taken up again", async () => {
   assert.is(await page.getByRole("alert").textContent(), "");
 });
 
-test("without a server the result goes by file or by link, and the link shows it read-only", async () => {
-  await phone.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+/** What the browser saves when the button is tapped: the file's name and bytes. */
+async function downloaded(button: string): Promise<{ name: string; bytes: Uint8Array<ArrayBuffer> }> {
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: button, exact: true }).tap();
+  const saved = await download;
+  return { name: saved.suggestedFilename(), bytes: await Deno.readFile(await saved.path()) };
+}
+
+test("without a server the result goes as a file, and as a picture whose bars are as long as the times", async () => {
   await open("sound", server.address);
-  await page.evaluate(() => Object.defineProperty(navigator, "share", { value: undefined }));
   await run();
   await finished();
   await page.getByText(/no server to keep results/).waitFor();
+  const file = await downloaded("Download");
+  const record = parseDeviceRecord(JSON.parse(new TextDecoder().decode(file.bytes)), file.name);
+  const picture = await downloaded("Save picture");
+  assert.is(picture.name, `${record.name}.png`);
+  if (shots) await Deno.writeFile(`${shots}/picture.png`, picture.bytes);
+  const { width, height, dense, pruned, ink } = await pixelsOf(picture.bytes);
+  const pairs = speeds(record.rows);
+  assert.equal([pairs.length, width, height], [6, 1080, 190 + 6 * 196 + 84]);
+  const share = pairs.reduce((sum, { ratio }) => sum + 1 / ratio!, 0) / pairs.length;
+  assert.ok(
+    Math.abs(pruned / dense - share) < 0.01,
+    `${pruned} green pixels and ${dense} brown ones, expected ${share}`,
+  );
+  assert.ok(ink > 2000, `${ink} pixels of text`);
+});
+
+/** The size of a PNG, and how many of its pixels have the colour of dense bars, of pruned ones, and of text. */
+async function pixelsOf(png: Uint8Array<ArrayBuffer>) {
+  return await page.evaluate(async (text) => {
+    const blob = new Blob([Uint8Array.from(atob(text), (character) => character.charCodeAt(0))]);
+    const bitmap = await createImageBitmap(blob);
+    const { width, height } = bitmap;
+    const pen = new OffscreenCanvas(width, height).getContext("2d")!;
+    pen.drawImage(bitmap, 0, 0);
+    const { data } = pen.getImageData(0, 0, width, height);
+    const count = (red: number, green: number, blue: number) => {
+      let found = 0;
+      for (let i = 0; i < data.length; i += 4) {
+        if (data[i] === red && data[i + 1] === green && data[i + 2] === blue) found++;
+      }
+      return found;
+    };
+    return { width, height, dense: count(168, 76, 20), pruned: count(23, 112, 62), ink: count(24, 32, 27) };
+  }, png.toBase64());
+}
+
+test("pictures are shared where the device shares files, and closing the sheet is no fault", async () => {
+  assert.is(await page.getByRole("button", { name: "Share picture" }).count(), 0);
+  await phone.context.addInitScript(() => {
+    const given: ShareData[] = [];
+    Object.defineProperty(globalThis, "given", { value: given });
+    Object.defineProperty(navigator, "canShare", { configurable: true, value: () => true });
+    Object.defineProperty(navigator, "share", {
+      configurable: true,
+      value: (data: ShareData) => {
+        given.push(data);
+        document.body.dataset.shared = "";
+        return Promise.reject(new DOMException("the sheet was closed", "AbortError"));
+      },
+    });
+  });
+  await open("sound", server.address);
+  await run();
+  await finished();
+  await page.getByRole("button", { name: "Share picture" }).tap();
+  await page.locator("body[data-shared]").waitFor();
+  const given = await page.evaluate(async () => {
+    const [{ files = [] }] = (globalThis as unknown as { given: ShareData[] }).given;
+    return await Promise.all(
+      files.map(async (file) => [file.type, [...new Uint8Array(await file.arrayBuffer())].slice(1, 4)]),
+    );
+  });
+  assert.equal(given, [["image/png", [..."PNG"].map((character) => character.charCodeAt(0))]]);
+  assert.is(await page.getByRole("alert").textContent(), "");
+  await inspect("share-picture");
+});
+
+test("a link shows the numbers read-only in a browser that was never here, and a damaged one says what to do", async () => {
+  await phone.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.evaluate(() => Object.defineProperty(navigator, "share", { value: undefined }));
   await page.getByRole("button", { name: "Share link" }).tap();
   await page.getByText(/in the clipboard/).waitFor();
   const link = await page.evaluate(() => navigator.clipboard.readText());
   assert.ok(link.startsWith(`${server.address}#r=`), link.slice(0, 60));
+  const stranger = await phone.context.browser()!.newContext({ viewport: { width: 360, height: 740 } });
+  const strange = await stranger.newPage();
+  await strange.goto(link);
+  await strange.getByRole("row", { name: /ResNet-20.*batch 8/ }).waitFor({ timeout: PATIENCE_MS });
+  await stranger.close();
   await open("sound", link);
   await page.getByText(/from a link/).waitFor();
-  await page.getByRole("row", { name: /ResNet-20.*batch 8/ }).waitFor();
+  assert.is(await page.getByRole("button", { name: "Share link" }).count(), 0);
   await inspect("shared");
   await open("sound", link.slice(0, -200));
-  await page.getByRole("alert").getByText(/the link's record/).waitFor();
+  await page.getByRole("alert").getByText(/the link's record: can't be read.*ask for the whole link/).waitFor();
+  await inspect("damaged-link");
+  await page.evaluate((hash) => location.hash = hash, new URL(link).hash);
+  await page.getByText(/from a link/).waitFor();
+  assert.is(await page.getByRole("alert").textContent(), "");
+});
+
+test("a link that the browser doesn't copy is there to be copied by hand", async () => {
+  await open("sound", server.address);
+  await run();
+  await finished();
+  await page.evaluate(() => {
+    Object.defineProperty(navigator, "share", { value: undefined });
+    navigator.clipboard.writeText = () => Promise.reject(new DOMException("denied", "NotAllowedError"));
+  });
+  await page.getByRole("button", { name: "Share link" }).tap();
+  assert.match(await page.getByLabel("The link").inputValue(), `${server.address}#r=`);
+  await inspect("uncopied-link");
 });
 
 test("nothing went wrong on the page that nobody caught", () => {

@@ -1,5 +1,6 @@
 /** What the page knows, as signals, and what its buttons do. */
 import { computed, signal } from "@preact/signals";
+import { UserError } from "../../errors.ts";
 import { withEvent } from "../../measure/session/findings.ts";
 import type { Mode, SessionEvent } from "../../measure/session/types.ts";
 import { type Backend, beginRecord, type DeviceRecord, sessionName } from "../../report/devices/record.ts";
@@ -68,11 +69,9 @@ function openWorker(file: string): Client {
 
 /** Finds out what this browser can do, and lists the networks. */
 export async function start(): Promise<void> {
-  const found = await sharedRecord(location.hash).catch(fail);
-  if (found) {
-    shared.value = true;
-    record.value = found;
-  }
+  await showShared();
+  // A link that is opened where the page is already open changes the address and loads nothing.
+  addEventListener("hashchange", () => void showShared());
   const known = await facts();
   name.value = deviceName(navigator.userAgent, known.model);
   diagnosis.value = diagnose(known);
@@ -91,6 +90,17 @@ function list(entries: readonly NetworkEntry[]): void {
   networks.value = entries;
   const served = entries.filter(({ source }) => source === "served");
   if (served.length > 0) chosen.value = new Set(served.map(({ id }) => id));
+}
+
+/** Shows the record that the address holds, if it holds one. */
+async function showShared(): Promise<void> {
+  const found = await sharedRecord(location.hash).catch(fail);
+  if (!found) return;
+  if (running.value) return fail(new UserError("a run is going on: open the link again when it has ended"));
+  message.value = undefined;
+  shared.value = true;
+  record.value = found;
+  tab.value = "time";
 }
 
 export async function run(): Promise<void> {
