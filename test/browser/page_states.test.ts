@@ -3,7 +3,6 @@
  * off, axe finds nothing serious, and what the page says is what it was told. `PAGE_SHOTS=folder` keeps a picture of each.
  */
 import { Buffer } from "node:buffer";
-import axe from "axe-core";
 import * as esbuild from "esbuild";
 import type { Page } from "playwright-core";
 import { suite } from "uvu";
@@ -12,6 +11,7 @@ import type { Scenario } from "../pages/fake_engine.ts";
 import type { DeviceRecord } from "../../src/report/devices/record.ts";
 import { parseDeviceRecord } from "../../src/report/devices/schema.ts";
 import { speeds } from "../../src/report/devices/speedups.ts";
+import { AXE_SCRIPT, seriousFindings } from "./axe_findings.ts";
 import { openPhone, type Phone, type PhoneServer, servePage } from "./phone.ts";
 
 const test = suite("states of the phone page");
@@ -52,7 +52,7 @@ async function freshPage(): Promise<Page> {
   await page.close();
   const opened = await phone.context.newPage();
   opened.setDefaultTimeout(PATIENCE_MS);
-  await opened.addInitScript({ content: axe.source });
+  await opened.addInitScript({ content: AXE_SCRIPT });
   opened.on("pageerror", (error) => phone.errors.push(error.message));
   return opened;
 }
@@ -90,19 +90,10 @@ async function inspect(name: string): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     if (shots) await page.screenshot({ path: `${shots}/${name}-${colorScheme}.png`, fullPage: true });
-    assert.equal(await violations(), [], `${name}, ${colorScheme}`);
+    assert.equal(await seriousFindings(page), [], `${name}, ${colorScheme}`);
   }
   assert.is(await page.evaluate("document.scrollingElement.scrollWidth"), 360, `${name} is wider than the phone`);
   assert.equal(await smallTargets(), [], `${name}: too small for a thumb`);
-}
-
-async function violations(): Promise<string[]> {
-  return await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: typeof import("axe-core") };
-    const { violations } = await axe.run(document);
-    return violations.filter(({ impact }) => impact === "serious" || impact === "critical")
-      .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}: ${failureSummary}`));
-  });
 }
 
 async function smallTargets(): Promise<string[]> {
@@ -428,7 +419,7 @@ test("a link shows the numbers read-only in a browser that was never here, and a
   assert.ok(link.startsWith(`${server.address}#r=`), link.slice(0, 60));
   const stranger = await phone.context.browser()!.newContext({ viewport: { width: 360, height: 740 } });
   const strange = await stranger.newPage();
-  await strange.goto(link);
+  await strange.goto(link, { waitUntil: "commit" });
   await strange.getByRole("row", { name: /ResNet-20.*batch 8/ }).waitFor({ timeout: PATIENCE_MS });
   await stranger.close();
   await open("sound", link);
