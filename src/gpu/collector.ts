@@ -68,7 +68,10 @@ export function collectSoon(): void {
   if (globalThis.navigator?.userAgent?.startsWith("Deno/")) soon();
 }
 
+/** A process that was started with V8's `--expose-gc` has a name for it: then it is one collection in place of several. */
 function collect(): void {
+  const { gc } = globalThis as { readonly gc?: () => void };
+  if (gc) return gc();
   try {
     new ArrayBuffer(IMPOSSIBLE_BYTES);
   } catch { /* as it should */ }
