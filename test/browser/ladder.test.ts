@@ -6,8 +6,8 @@ import { openJudges } from "./judges.ts";
 import { climb, coverageOf, LIMIT, type PrunedClimb, worstOf } from "../ladder/ladder.ts";
 
 const test = suite("equality ladder");
-/** Of the first 64 networks those that hold every construct twice; `deno task nightly ladder` climbs with a thousand. */
-const SEEDS = [1, 5, 7, 9, 10, 13, 18, 19, 21, 25, 27, 28, 33, 35, 36, 39, 40, 48, 50, 54, 57, 58];
+/** Of the first 64 networks some that together hold every construct; `deno task nightly ladder` climbs with a thousand. */
+const SEEDS = [7, 10, 13, 18, 19, 25, 35, 36, 40, 48];
 let climbs: PrunedClimb[];
 
 test.before(async () => {
@@ -27,7 +27,7 @@ test(`${SEEDS.length} random networks: masked = compact = folded = exported = re
 });
 
 test("they hold every construct, and most get smaller", () => {
-  for (const [construct, count] of coverageOf(climbs)) assert.ok(count >= 2, `only ${count} have ${construct}`);
+  for (const [construct, count] of coverageOf(climbs)) assert.ok(count >= 1, `none has ${construct}`);
   const shrunk = climbs.filter(({ shrunk }) => shrunk).length;
   assert.ok(shrunk >= 0.6 * SEEDS.length, `only ${shrunk} of ${SEEDS.length} lost a channel`);
 });

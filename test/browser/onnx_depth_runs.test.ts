@@ -12,6 +12,7 @@ import { silentUi } from "../../src/ui.ts";
 import { LARGE, largeDigits } from "../data/large_digits.ts";
 import { torchvisionMobileNetV2 } from "../formats/torchvision_mobilenet.ts";
 import { testGpu } from "../gpu.ts";
+import { onlyNightly } from "../long.ts";
 import { judgeFile } from "./judged_file.ts";
 
 const test = suite("runs that prune depth, in ONNX Runtime");
@@ -20,8 +21,11 @@ const network = createModel("mobilenetv2", { size: LARGE, width: 0.25, classes: 
 const file = writeOnnx(torchvisionMobileNetV2({ graph: network, params: initialise(network, 1) }));
 const gene = Array.from({ length: 17 }, (_, b) => b % 2 === 1 ? "identity" : "keep");
 
+/** Linear layers without the stages of a run are judged by onnx_linearize.test.ts. */
+const NIGHTLY = "linear layers, without labels or training";
+
 const RUNS: Readonly<Record<string, readonly unknown[]>> = {
-  "linear layers, without labels or training": [{ kind: "linearize", blocks: 8, images: 32 }, { kind: "compact" }],
+  [NIGHTLY]: [{ kind: "linearize", blocks: 8, images: 32 }, { kind: "compact" }],
   "merged forms with biases by region, untrained": [
     { kind: "search", gene, images: 32 },
     { kind: "subnet", epochs: 0, images: 32, border: "exact" },
@@ -35,7 +39,8 @@ const RUNS: Readonly<Record<string, readonly unknown[]>> = {
 };
 
 for (const [name, stages] of Object.entries(RUNS)) {
-  test(name, async () => {
+  const look = name === NIGHTLY ? onlyNightly(test) : test;
+  look(name, async () => {
     const gpu = await testGpu();
     const store = memoryStore();
     await store.write("mobilenet_v2.onnx", file);

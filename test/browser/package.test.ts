@@ -3,24 +3,13 @@
  * names, also bundled for a page. What its users get is looked at first, by test/library/package_checks.ts.
  */
 import { suite } from "uvu";
-import * as assert from "uvu/assert";
-import type { Project } from "../library/project.ts";
-import { example, exampleProject, inDeno, judge, SIZE } from "./packed_example.ts";
+import { project } from "../library/package_checks.ts";
+import { inDeno, judge, SIZE, writeExample } from "./packed_example.ts";
 import { residualBlock } from "./small_networks.ts";
-import "../library/package_checks.ts";
 
 const test = suite("the packed library in use");
-let project: Project;
-test.before(async () => {
-  project = await exampleProject();
-});
+test.before(() => writeExample(project));
 test.after(() => project[Symbol.dispose]());
-
-test("README's example is at most 30 lines and type-checks strictly", async () => {
-  assert.ok(example().trimEnd().split("\n").length <= 30);
-  const { ok, text } = await project.check("halve.ts", { lib: ["es2022", "dom", "esnext.disposable"] });
-  assert.ok(ok, text);
-});
 
 const graph = residualBlock(SIZE);
 

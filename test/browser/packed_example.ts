@@ -6,7 +6,7 @@ import { graphCost } from "../../src/graph/cost.ts";
 import { initialise } from "../../src/graph/initialise.ts";
 import type { Graph } from "../../src/graph/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { createProject, type Project } from "../library/project.ts";
+import { createProject, type Project, readmeExample } from "../library/project.ts";
 import { runtime } from "./judges.ts";
 
 const root = `${import.meta.dirname}/../..`;
@@ -18,16 +18,14 @@ export const resnet18 = () => createModel("resnet18-cifar", { width: 0.125, inCh
 /** A project with the packed library, in which use.ts calls the example. */
 export async function exampleProject(): Promise<Project> {
   const project = await createProject();
-  project.write("halve.ts", example());
-  project.write("use.ts", USE);
+  writeExample(project);
   return project;
 }
 
-/** README's example, word for word. */
-export function example(): string {
-  const code = [...Deno.readTextFileSync(`${root}/README.md`).matchAll(/^```ts\n([\s\S]*?)^```$/gm)];
-  assert.is(code.length, 1, "README has one example");
-  return code[0][1];
+/** Puts README's example into a project, and use.ts, which calls it. */
+export function writeExample(project: Project): void {
+  project.write("halve.ts", readmeExample());
+  project.write("use.ts", USE);
 }
 
 /** Calls it with the digits; gives the file and what the small network makes of 16 test images. */

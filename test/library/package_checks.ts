@@ -1,19 +1,16 @@
 /**
  * The library as its users get it: the packed file, installed by npm in a project that has nothing else. test/browser/package.test.ts
- * runs this in its own process, so that the package is made once.
+ * runs this in its own process, so that the package is made and installed once.
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { withoutDeadLinks } from "../../src/cli/npm/links.ts";
-import { createProject, type Project } from "./project.ts";
+import { createProject, type Project, readmeExample } from "./project.ts";
 
 const test = suite("the packed library");
-let project: Project;
-test.before(async () => {
-  project = await createProject();
-  project.write("user.ts", USER);
-});
-test.after(() => project[Symbol.dispose]());
+/** Whoever imports this disposes of it. */
+export const project: Project = await createProject();
+test.before(() => void project.write("user.ts", USER));
 
 const ENTRIES = [".", "./graph", "./prune", "./depth", "./train", "./measure", "./formats", "./web"];
 
@@ -93,10 +90,14 @@ test("bundles have the shaders in them, and nothing of Deno's, Node's or another
   }
 });
 
-test("a user's file type-checks beside @webgpu/types too, which older compilers need", async () => {
+test("README's example, of at most 30 lines, and a user's file type-check beside @webgpu/types too, which older compilers need", async () => {
+  assert.ok(readmeExample().trimEnd().split("\n").length <= 30);
+  project.write("halve.ts", readmeExample());
+  writeAll("beside.ts", ["user", "halve"]);
   // The compiler's own `dom` and these types disagree with each other: neither is checked.
   const types = [`${import.meta.dirname}/../../node_modules/@webgpu/types`];
-  assert.equal(await project.check("user.ts", { types, skipLibCheck: true }), { ok: true, text: "" });
+  const lib = ["es2022", "dom", "esnext.disposable"];
+  assert.equal(await project.check("beside.ts", { types, lib, skipLibCheck: true }), { ok: true, text: "" });
 });
 
 test("a user's file and the examples of docs/library.md type-check strictly, declarations included", async () => {

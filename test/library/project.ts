@@ -22,6 +22,13 @@ export interface Project extends Disposable {
   run(name: string): Promise<Answer>;
 }
 
+/** README's example, word for word. */
+export function readmeExample(): string {
+  const code = [...Deno.readTextFileSync(`${root}README.md`).matchAll(/^```ts\n([\s\S]*?)^```$/gm)];
+  if (code.length !== 1) throw new Error(`README has ${code.length} examples, expected one`);
+  return code[0][1];
+}
+
 /** Making the package takes seconds, and it is the same for all projects of a process. */
 let packed: Promise<PageFiles> | undefined;
 

@@ -8,6 +8,7 @@ import type { RunOptions } from "../../src/run/pipeline.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
 import { Interrupted } from "../../src/train/errors.ts";
+import { onlyNightly } from "../long.ts";
 import { abortedAt, Crash, crashing, outcome } from "./interrupt.ts";
 import { assertSound, DIR, prune, tinyRecipe, train } from "./tiny.ts";
 
@@ -107,25 +108,29 @@ test("the knapsack searches by label-free scores, under a budget", async () => {
 });
 
 for (const [name, stages] of Object.entries(STAGES)) {
-  test(`${name}: interrupted again and again, and killed at changes of its folder, a run ends in the same bits`, async () => {
-    const expected = await run(stages).then(({ store }) => outcome(store));
-    const moments = [2, 9, 5, 4, 12, 7, 3, 11];
-    const store = await freshStore();
-    let pieces = 0;
-    for (;; pieces++) {
-      const early: Partial<RunOptions> = pieces % 2 === 0
-        ? { signal: abortedAt(moments[pieces / 2 % moments.length]) }
-        : { store: crashing(store, 1 + pieces % 7, (["before", "amid", "after"] as const)[pieces % 3]) };
-      try {
-        await prune(onWeights(stages), { store, resume: pieces > 0, ...pieces > 8 ? {} : early });
-        break;
-      } catch (error) {
-        if (!(error instanceof Interrupted) && !(error instanceof Crash)) throw error;
+  const look = name.startsWith("narrower blocks") ? onlyNightly(test) : test;
+  look(
+    `${name}: interrupted again and again, and killed at changes of its folder, a run ends in the same bits`,
+    async () => {
+      const expected = await run(stages).then(({ store }) => outcome(store));
+      const moments = [2, 9, 5, 4, 12, 7, 3, 11];
+      const store = await freshStore();
+      let pieces = 0;
+      for (;; pieces++) {
+        const early: Partial<RunOptions> = pieces % 2 === 0
+          ? { signal: abortedAt(moments[pieces / 2 % moments.length]) }
+          : { store: crashing(store, 1 + pieces % 7, (["before", "amid", "after"] as const)[pieces % 3]) };
+        try {
+          await prune(onWeights(stages), { store, resume: pieces > 0, ...pieces > 8 ? {} : early });
+          break;
+        } catch (error) {
+          if (!(error instanceof Interrupted) && !(error instanceof Crash)) throw error;
+        }
       }
-    }
-    assert.ok(pieces >= 3, `${pieces} pieces`);
-    assert.equal(await outcome(store), expected);
-  });
+      assert.ok(pieces >= 3, `${pieces} pieces`);
+      assert.equal(await outcome(store), expected);
+    },
+  );
 }
 
 test("what can't be is refused before anything is trained, in one line", async () => {

@@ -84,7 +84,7 @@ for (const [name, recipe] of Object.entries(recipes)) {
     const { pieces } = await inPieces(
       recipe,
       store,
-      (i) => i < 40 ? { store: crashing(store, 2 + i % 5, (["before", "amid", "after"] as const)[i % 3]) } : undefined,
+      (i) => i < 25 ? { store: crashing(store, 3 + i % 7, (["before", "amid", "after"] as const)[i % 3]) } : undefined,
     );
     assert.ok(pieces > 8, `${pieces} pieces`);
     assert.equal(await outcome(store), expected);

@@ -22,7 +22,7 @@ const until = (until: object, more: object = {}) => ({
 async function inPieces(recipe: Recipe, moments: readonly number[]): Promise<Record<string, unknown>> {
   const store = memoryStore();
   for (let i = 0;; i++) {
-    const signal = i < 3 * moments.length ? abortedAt(moments[i % moments.length]) : undefined;
+    const signal = i < (nightly ? 3 : 2) * moments.length ? abortedAt(moments[i % moments.length]) : undefined;
     try {
       await prune(recipe, { store, resume: i > 0, signal });
       assert.ok(i > 4, `${i} pieces`);
