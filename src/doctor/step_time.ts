@@ -60,7 +60,10 @@ export interface StepBound {
   readonly by: Bound;
   /** The part of the step's time that launches, or the idle device, or else the work take: the largest of the three. */
   readonly ofTime: number;
-  /** Of what launches leave, where there are roofs: the share of the roof that it is under, and which. */
+  /**
+   * Of what launches leave, where there are roofs: the share of the roof that it is under, and which. It is above 1 where
+   * caches do better than the memory, and where a roof was measured amid other work.
+   */
   readonly roof?: { readonly by: "arithmetic" | "memory"; readonly share: number };
 }
 
@@ -68,7 +71,7 @@ export interface StepBound {
 export function stepBound(step: StepTime, parts: StepParts, batch: number, roof: Roof | undefined): StepBound {
   const { launches, idle, work } = parts;
   const under = roof && bound(2 * step.macs * batch, step.bytes, roof);
-  const told = under && idle + work > 0 ? { roof: { by: under.by, share: Math.min(1, under.ms / (idle + work)) } } : {};
+  const told = under && idle + work > 0 ? { roof: { by: under.by, share: under.ms / (idle + work) } } : {};
   const most = Math.max(launches, idle, work);
   const ofTime = step.ms > 0 ? most / step.ms : 0;
   if (launches === most) return { by: "launches", ofTime, ...told };

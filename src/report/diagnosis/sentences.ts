@@ -106,8 +106,14 @@ function stepSentence(found: StepDiagnosis, { stepsMs }: NetworkDiagnosis, batch
       `${ms(parts.idle)} of it are more than ${
         batch === 1 ? "an image takes" : `${count(batch)} images take`
       } within a batch of ${count(largest)}: ${workgroups(found)} fill the device`,
-    arithmetic: () => `it reaches ${percent(found.roof!.share, 0)} of the arithmetic that was seen here`,
-    memory: () => `it reaches ${percent(found.roof!.share, 0)} of the memory's speed that was seen here`,
+    arithmetic: () =>
+      `it reaches ${percent(found.roof!.share, 0)} of the arithmetic that was seen here${
+        found.roof!.share > 1 ? ", more than all of it: the roof was disturbed" : ""
+      }`,
+    memory: () =>
+      `it reaches ${percent(found.roof!.share, 0)} of the memory's speed that was seen here${
+        found.roof!.share > 1 ? ", more than all of it: caches helped, or the roof was disturbed" : ""
+      }`,
     unknown: () =>
       found.roof
         ? `what bounds it can't be told: it reaches ${
@@ -236,6 +242,16 @@ function untold({ checkup, batches: found }: Diagnosis): string[] {
           `The steps at batch ${count(batch)} add up to ${ms(stepsMs)}, and whole runs take ${
             ms(wholeMs)
           }: what is said of parts may be off by as much.`,
+        ]
+        : []
+    ),
+    ...found.flatMap(({ batch, launchMs, now: { dispatches: n, parts } }) =>
+      n * launchMs > FAR * parts.launches
+        ? [
+          `At batch ${count(batch)} ${dispatches(n)} that do nothing would take ${
+            ms(n * launchMs)
+          }, and the steps have room for ` +
+          `${ms(parts.launches)}: a launch was timed too long, and what is said of launches may be too much.`,
         ]
         : []
     ),
