@@ -78,6 +78,39 @@ test("a network bound by memory is told so, with the share of the roof that it r
   assert.match(untold, "This device's clock tells no single dispatch");
 });
 
+test("work that is above its roof is told as such, and why that can be", () => {
+  // At 10 GB/s 5 MB are 0.5 ms, and 2 · 1e8 · 8 operations at 100 GFLOP/s 16.
+  const found = checkup([{
+    batch: 8,
+    launchMs: 0,
+    now: timeline([step("add", 0.2, { bytes: 5e6 }), step("conv", 10, { macs: 1e8 })]),
+  }]);
+  const text = said(found, "Batch 8");
+  assert.match(
+    text,
+    "add takes 0.200 ms, 2 % of all steps: it reaches 250 % of the memory's speed that was seen here, more than all of it: caches helped",
+  );
+  assert.match(
+    text,
+    "it reaches 160 % of the arithmetic that was seen here, more than all of it: the roof was disturbed.",
+  );
+});
+
+test("launches that were timed longer than their steps have room for are told of", () => {
+  const at = (launchMs: number) =>
+    said(
+      checkup([{ batch: 1, launchMs, now: timeline([step("a", 0.1, { dispatches: 2 }), step("b", 5)]) }]),
+      "What can't be told",
+    );
+  // 3 · 0.1 ms, where `a` has room for 0.1 and `b` for 0.1.
+  assert.match(
+    at(0.1),
+    "At batch 1 3 dispatches that do nothing would take 0.300 ms, and the steps have room for 0.200 ms: a launch was timed too long",
+  );
+  // 3 · 0.06 ms, where `a` has room for 0.1 and `b` for 0.06: less than 1.3 times as long.
+  assert.not.match(at(0.06), "timed too long");
+});
+
 test("arithmetic bounds what reaches its roof, and an idle device what takes less in a large batch", () => {
   const found = checkup([1, 100].map((batch) => ({
     batch,

@@ -10,7 +10,9 @@ import { prune } from "../../src/prune/prune_model.ts";
 import { compact } from "../../src/prune/rewrite/compact.ts";
 import { Interrupted } from "../../src/train/errors.ts";
 import { partsOf } from "../../src/report/diagnosis/sentences.ts";
-import { testGpu } from "../gpu.ts";
+import type { Gpu } from "../../src/gpu/gpu.ts";
+import { openGpu } from "../gpu/kernels.ts";
+import { keepWorkClock } from "../gpu/work_clock.ts";
 
 const test = suite("an examination");
 
@@ -27,6 +29,16 @@ function residual(width = 8) {
 
 /** As of some device: measuring roofs is tested for itself. */
 const ROOF = { gflops: 50, gbps: 10 };
+/** However busy the machine is, there is time for all widths. */
+const AMPLE = 600;
+
+/** A device on which work takes what it is: all times are the same whenever they are taken. */
+let gpu: Gpu;
+test.before(async () => {
+  gpu = await openGpu();
+  keepWorkClock(gpu);
+});
+test.after(() => gpu.close());
 
 test("a layer's other widths change all that is coupled to it and all that reads it", () => {
   const [stem, inner] = otherWidths(residual());
@@ -66,7 +78,7 @@ test("a network with fewer groups is timed as it is where a layer keeps single c
     narrower.graph.params[narrower.graph.nodes.find(({ name }) => name === "inner")!.inputs[1]].shape[0],
     inner.groups - 2,
   );
-  const { widths, widthsLeftOut } = await examine(await testGpu(), { model, batches: [1], roof: ROOF, seconds: 2 });
+  const { widths, widthsLeftOut } = await examine(gpu, { model, batches: [1], roof: ROOF, seconds: AMPLE });
   assert.ok(widths.some(({ name }) => name === "inner"));
   for (const { groups, times } of widths) assert.is(Math.max(...times.map((time) => time.groups)), groups);
   assert.match(
@@ -108,7 +120,7 @@ test("a network of which nothing can be pruned is examined all the same, and say
   const b = builder("fixed", ["N", 3]);
   const graph = b.graph([b.gemm(b.input, { name: "fc", out: 2, bias: true })]);
   const model = { graph, params: initialise(graph, 1) };
-  const found = diagnose(await examine(await testGpu(), { model, batches: [1], roof: ROOF }));
+  const found = diagnose(await examine(gpu, { model, batches: [1], roof: ROOF }));
   assert.equal(found.widths, []);
   assert.match(found.stayed[0].blocked!, "it makes the output");
   const text = partsOf(found).flatMap(({ sentences }) => sentences).join("\n");
@@ -119,6 +131,8 @@ test("all that a diagnosis needs is measured: steps of both networks, widths and
   const dense = residual();
   const { model } = compact(prune(dense, { budget: { macs: 0.5 } }).model);
   const count = 20;
+  // A dispatch takes a millisecond there, and so do 200 kB: at this batch it is the work that counts.
+  const MANY = 64;
   const data = {
     name: "noise",
     shape: [1, 6, 6] as [number, number, number],
@@ -129,24 +143,39 @@ test("all that a diagnosis needs is measured: steps of both networks, widths and
     normalization: { scale: 1 / 255, mean: [0.5], std: [0.25] },
   };
   const told: number[] = [];
-  const checkup = await examine(await testGpu(), {
+  const checkup = await examine(gpu, {
     model,
     dense,
-    batches: [8, 1],
+    batches: [MANY, 1],
     roof: ROOF,
     data,
-    seconds: 1,
+    seconds: AMPLE,
     progress: (done) => told.push(done),
   });
-  assert.equal(checkup.batches.map(({ batch }) => batch), [1, 8]);
+  assert.equal(checkup.batches.map(({ batch }) => batch), [1, MANY]);
   for (const { now, dense, launchMs } of checkup.batches) {
     assert.ok(launchMs > 0);
     assert.equal(now.steps.map(({ name }) => name), dense!.steps.map(({ name }) => name));
   }
-  assert.ok(checkup.widths.length > 0 || checkup.widthsLeftOut.length > 0);
-  assert.ok(checkup.losses === undefined || checkup.losses.images === count);
+  const all = otherWidths(model).flatMap(({ name, groups }) =>
+    [1, MANY].map((batch) => `${name} ${batch} ${widthsToTry(groups)}`)
+  );
+  const measured = checkup.widths.map(({ name, batch, times }) =>
+    `${name} ${batch} ${times.map(({ groups }) => groups)}`
+  );
+  assert.equal([measured.toSorted(), checkup.widthsLeftOut], [all.toSorted(), []]);
+  const { images, layers } = checkup.losses!;
+  assert.is(images, count);
+  assert.equal(layers.map(({ name }) => name), ["stem", "inner"]);
   assert.equal(told, told.toSorted((a, b) => a - b));
   const found = diagnose(checkup);
+  for (const { name, batch, from, to, savedMs } of found.next!) {
+    const { times } = checkup.widths.find((one) => one.name === name && one.batch === batch)!;
+    const [now, then] = [from, to].map((groups) => times.find((time) => time.groups === groups)!.ms);
+    assert.is(savedMs, now - then);
+    assert.is(layers.find((layer) => layer.name === name)!.points[0].keep, to);
+  }
+  assert.equal([...new Set(found.next!.map(({ batch }) => batch))].at(-1), MANY);
   for (const { gap } of found.batches) {
     const sum = Object.values(gap!.causes).reduce((total, amount) => total + amount, 0);
     assert.ok(Math.abs(sum - gap!.gapMs) < 1e-9 * Math.max(1, gap!.gapMs));
@@ -155,7 +184,7 @@ test("all that a diagnosis needs is measured: steps of both networks, widths and
 
 test("an examination in a hurry takes the widths of one layer, and says which were left out", async () => {
   const model = residual();
-  const { widths, widthsLeftOut } = await examine(await testGpu(), {
+  const { widths, widthsLeftOut } = await examine(gpu, {
     model,
     batches: [1],
     roof: ROOF,
@@ -168,7 +197,7 @@ test("an examination in a hurry takes the widths of one layer, and says which we
 
 test("an examination that is stopped ends at the next sample", async () => {
   const model = residual();
-  const error = await examine(await testGpu(), { model, batches: [1], signal: AbortSignal.abort() })
+  const error = await examine(gpu, { model, batches: [1], signal: AbortSignal.abort() })
     .catch((error) => error);
   assert.instance(error, Interrupted);
 });
