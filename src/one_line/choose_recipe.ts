@@ -99,7 +99,7 @@ const STAGES: Readonly<Record<Wish["method"], (survey: Survey, wish: Wish, also:
     const { images, norms } = survey;
     const batch = batchFor(images);
     const retrain = trainingFor("retrain", survey, wish.epochs);
-    const lr = rateFor("retrain", norms, batch);
+    const lr = rateFor("retrain", survey, batch);
     return [{
       kind: "admm",
       constraints: [filters(wish, also)],
@@ -205,12 +205,13 @@ function epochsReason({ images }: Survey, { epochs }: Wish, chosen: Chosen): str
   return `epochs: ${steps}; ${length}${epochs === undefined ? "" : ", as was asked"}`;
 }
 
-function rateReason({ images, norms }: Survey, chosen: Chosen): string {
+function rateReason({ images, norms, shortcuts }: Survey, chosen: Chosen): string {
   const after = trainingAfter(chosen);
   const [training] = [...chosen.before, ...after ? [after] : []];
   if (!training) return "rate: none, for nothing is trained";
   const { kind, lr } = training.optimizer;
-  const held = { batch: "with batch norms", none: "without batch norms", layer: "with layer norms" }[norms];
+  const plain = chosen.before.length > 0 && norms === "batch" && shortcuts === "none" ? " but no shortcuts" : "";
+  const held = { batch: "with batch norms" + plain, none: "without batch norms", layer: "with layer norms" }[norms];
   const root = batchFor(images) === 64 ? "" : ", less by the root of the batch than for one of 64";
   const half = chosen.before.length > 0 && after
     ? `, and ${after.optimizer.lr} after pruning, when weights know something`

@@ -4,7 +4,7 @@ import { spread } from "../data/splits.ts";
 import type { Dataset, Splits } from "../data/types.ts";
 import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
 import { graphCost } from "../graph/cost.ts";
-import { isBatchNorm, isRowNorm } from "../graph/roles.ts";
+import { isBatchNorm, isRowNorm, isSum } from "../graph/roles.ts";
 import type { Graph, Model } from "../graph/types.ts";
 import { inputOptions, type NetworkOptions, readGiven, startModel, withOutputsOf } from "../models/given.ts";
 import type { Survey } from "../one_line/choose_recipe.ts";
@@ -54,6 +54,7 @@ export async function surveyNetwork(options: SurveyOptions): Promise<Survey> {
     validation: data.validation.count,
     test: data.test.count,
     norms: normsOf(model.graph),
+    shortcuts: model.graph.nodes.some(isSum) ? "some" : "none",
     imageMs,
     ...labelled && { known: { accuracy, scored: scored.count, chance: commonestShare(scored) } },
   };

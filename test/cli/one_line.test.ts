@@ -31,6 +31,7 @@ function pruning({ failure, labels = "present" }: { failure?: Error; labels?: "p
         validation: 90,
         test: 150,
         norms: "batch",
+        shortcuts: "none",
         imageMs: 0.1,
         ...options.data.labels === "use" && labels === "present" &&
           { known: { accuracy: 0.9, scored: 500, chance: 0.1 } },

@@ -5,7 +5,7 @@ import { UsageError } from "../../src/errors.ts";
 import { changedRecipe, loadRecipe } from "../../src/recipe/load.ts";
 import { type Asked, wishOf } from "../../src/one_line/asked.ts";
 import { chooseRecipe, estimateSeconds, recipeName, stepsFor, type Survey } from "../../src/one_line/choose_recipe.ts";
-import { batchFor, epochsFor, knowledgeOf, rateFor } from "../../src/one_line/training_choice.ts";
+import { batchFor, epochsFor, knowledgeOf, type Purpose, rateFor } from "../../src/one_line/training_choice.ts";
 import { writtenRecipe } from "../../src/one_line/written_recipe.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 
@@ -20,6 +20,7 @@ const survey: Survey = {
   validation: 22,
   test: 36,
   norms: "batch",
+  shortcuts: "some",
   known: { accuracy: 0.95, scored: 122, chance: 0.1 },
   imageMs: 0.5,
 };
@@ -64,10 +65,27 @@ test("epochs make about so many steps, within bounds", () => {
 
 test("rates go by the root of the batch, and by half on weights that know something", () => {
   // √(16 / 64) = ½: 0.07 → 0.035 → 0.04, and 0.0175 → 0.02. √(32 / 64) = 0.707: 0.0495 → 0.05, and 0.0247 → 0.02.
-  assert.equal([64, 32, 16].map((batch) => rateFor("scratch", "batch", batch)), [0.07, 0.05, 0.04]);
-  assert.equal([64, 32, 16].map((batch) => rateFor("retrain", "batch", batch)), [0.04, 0.02, 0.02]);
-  assert.equal([rateFor("scratch", "none", 64), rateFor("tune", "none", 64)], [0.02, 0.01]);
-  assert.equal([rateFor("scratch", "layer", 64), rateFor("retrain", "layer", 16)], [0.002, 0.0005]);
+  const rate = (purpose: Purpose, norms: Survey["norms"], batch: number) =>
+    rateFor(purpose, { norms, shortcuts: "some" }, batch);
+  assert.equal([64, 32, 16].map((batch) => rate("scratch", "batch", batch)), [0.07, 0.05, 0.04]);
+  assert.equal([64, 32, 16].map((batch) => rate("retrain", "batch", batch)), [0.04, 0.02, 0.02]);
+  assert.equal([rate("scratch", "none", 64), rate("tune", "none", 64)], [0.02, 0.01]);
+  assert.equal([rate("scratch", "layer", 64), rate("retrain", "layer", 16)], [0.002, 0.0005]);
+});
+
+test("from weights that know nothing half of the rate is taken where no sum leads past a layer", () => {
+  const plain = (purpose: Purpose, norms: Survey["norms"], batch: number) =>
+    rateFor(purpose, { norms, shortcuts: "none" }, batch);
+  // 0.035 → 0.04, 0.0247 → 0.02, 0.0175 → 0.02; weights that know something have half of it in any case.
+  assert.equal([64, 32, 16].map((batch) => plain("scratch", "batch", batch)), [0.04, 0.02, 0.02]);
+  assert.equal([64, 32, 16].map((batch) => plain("retrain", "batch", batch)), [0.04, 0.02, 0.02]);
+  // Rates without batch norms are those of plain networks anyway.
+  assert.is(plain("scratch", "none", 64), 0.02);
+  const known = { accuracy: 0.1, scored: 122, chance: 0.1 };
+  const { recipe, reasons } = chooseRecipe({ ...survey, known, shortcuts: "none" }, wish());
+  const [first] = recipe.stages as { readonly optimizer: { readonly lr: number } }[];
+  assert.is(first.optimizer.lr, 0.02);
+  assert.ok(reasons[2].startsWith("rate: sgd from 0.02 down a cosine, with batch norms but no shortcuts"), reasons[2]);
 });
 
 test("no step keeps less than two fifths", () => {

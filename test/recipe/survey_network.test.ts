@@ -27,9 +27,9 @@ const model = { graph: b.graph(), params: initialise(b.graph(), 1) };
 const store = memoryStore();
 await store.write("own.onnx", onnxBytes(model));
 
-const survey = async (labels: "use" | "ignore" = "use") =>
+const survey = async (labels: "use" | "ignore" = "use", name = "own.onnx") =>
   await surveyNetwork({
-    network: { model: { name: "own.onnx" } },
+    network: { model: { name } },
     data: { name: "digits", validation: 0.15, limit: 200, ...labels === "ignore" && { labels } },
     store,
     ui: silentUi(),
@@ -42,14 +42,23 @@ test("sizes, counts and what the weights are worth are those of the network and 
   const { train, validation, test } = await loadTiny({ name: "digits", validation: 0.15, limit: 200 });
   const { params, macs } = graphCost(model.graph);
   assert.equal(
-    [found.params, found.macs, found.images, found.validation, found.test, found.norms],
-    [params, macs, train.count, validation.count, test.count, "batch"],
+    [found.params, found.macs, found.images, found.validation, found.test, found.norms, found.shortcuts],
+    [params, macs, train.count, validation.count, test.count, "batch", "none"],
   );
   const { accuracy } = await evaluateModel(await testGpu(), model, train);
   assert.is(found.known!.accuracy, accuracy);
   assert.is(found.known!.scored, train.count);
   assert.ok(found.known!.chance >= 0.1 && found.known!.chance < 0.15);
   assert.ok(found.imageMs > 0);
+});
+
+test("a sum of two layers' values is a shortcut", async () => {
+  const b = builder("residual", ["N", 1, 8, 8]);
+  const stem = b.relu(b.conv(b.input, { name: "stem", out: 4, kernel: 3, pad: 1, bias: true }));
+  const sum = b.add(b.conv(stem, { name: "inner", out: 4, kernel: 3, pad: 1, bias: true }), stem, "sum");
+  b.gemm(b.flatten(sum), { name: "fc", out: 10 });
+  await store.write("residual.onnx", onnxBytes({ graph: b.graph(), params: initialise(b.graph(), 1) }));
+  assert.is((await survey("use", "residual.onnx")).shortcuts, "some");
 });
 
 test("the chosen recipe runs, meets the budget within a hundredth, and is verified", async () => {
