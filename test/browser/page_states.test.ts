@@ -420,7 +420,7 @@ test("a link shows the numbers read-only in a browser that was never here, and a
   const stranger = await phone.context.browser()!.newContext({ viewport: { width: 360, height: 740 } });
   const strange = await stranger.newPage();
   await strange.goto(link, { waitUntil: "commit" });
-  await strange.getByRole("row", { name: /ResNet-20.*batch 8/ }).waitFor({ timeout: PATIENCE_MS });
+  await strange.getByRole("row", { name: /ResNet-20.*3\.69×/ }).waitFor({ timeout: PATIENCE_MS });
   await stranger.close();
   await open("sound", link);
   await page.getByText(/from a link/).waitFor();
