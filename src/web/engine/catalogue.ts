@@ -4,7 +4,6 @@
  */
 import { UserError } from "../../errors.ts";
 import { parseModel } from "../../formats/model_file.ts";
-import { onnxFile } from "../../formats/onnx/image_network.ts";
 import { graphCost } from "../../graph/cost.ts";
 import { initialise } from "../../graph/initialise.ts";
 import type { Model } from "../../graph/types.ts";
@@ -157,7 +156,10 @@ function ofRun(run: ListedRun, server: Server): Network {
 
 /** A file that `serve` was told to offer, and what is left of it at half its multiply-adds. */
 function ofServed({ name, params, macs, input }: ListedNetwork, server: Server): Network {
-  const dense = once(async () => onnxFile(name, await server.networkFile(name)).model);
+  const dense = once(async () => {
+    const { onnxFile } = await fetched(import("../../formats/onnx/image_network.ts"));
+    return onnxFile(name, await server.networkFile(name)).model;
+  });
   const pruned = once(async () => pruneFilters(await dense()));
   return {
     entry: {
