@@ -7,6 +7,7 @@ import { estimateFor } from "../measure/latency/choose.ts";
 import { type CostName, costNames, COSTS, type Target } from "../prune/budget/costs/costs.ts";
 import { CRITERIA, criterionNamed } from "../prune/criteria/criteria.ts";
 import { explain, type ExplainedGroup, type Explanation, type GroupCost } from "../prune/explain.ts";
+import type { ModelChoice } from "../models/given.ts";
 import type { PruneOptions } from "../prune/prune_model.ts";
 import { PLAIN_GRANULARITIES } from "../prune/structures/structures.ts";
 import type { PlainGranularity } from "../prune/structures/types.ts";
@@ -28,6 +29,9 @@ export interface ExplainCommandOptions {
   readonly seed?: number;
   readonly device?: string;
   readonly batch?: number;
+  /** Images for a criterion that looks at some, and how many of them at most. */
+  readonly data?: string;
+  readonly images?: number;
   /** Of a run's folder: its own stage, which says all of the above. */
   readonly stage?: number;
   readonly dataDir?: string;
@@ -62,11 +66,26 @@ export function partOption(text: string): number {
 }
 
 /** What says how an explained pruning goes. */
-const HOW = ["criterion", "structure", "budget", "rule", "protect", "exclude", "seed", "device", "batch"] as const;
+const HOW = [
+  "criterion",
+  "structure",
+  "budget",
+  "rule",
+  "protect",
+  "exclude",
+  "seed",
+  "device",
+  "batch",
+  "data",
+  "images",
+] as const;
+
+const DATA_DIR = "--data-dir belongs to --stage and to --data of --explain: give one of them too";
 
 /** @throws UsageError for options that only say how an explained pruning goes, where nothing is to be explained */
 export function refuseWithoutExplain(options: ExplainCommandOptions): void {
   if (options.explain !== undefined) return;
+  if (options.dataDir !== undefined) throw new UsageError(DATA_DIR);
   const given = [...HOW, "stage" as const].find((name) => options[name] !== undefined);
   if (given !== undefined) throw new UsageError(`--${given} says how --explain would prune: give --explain a name too`);
 }
@@ -89,23 +108,23 @@ export async function stageExplanationOf(
   return await explainRun({ dir, stage: stage!, name: name!, dataDir, store, signal, ui }).finally(ui.close);
 }
 
-/** @param params undefined for a network of the zoo, which has none: they are drawn by seed 1 */
+/** Images at most, where nobody says how many. */
+const IMAGES = 256;
+
+/**
+ * @param network what is read where the criterion looks at images
+ * @param params undefined for a network of the zoo, which has none: they are drawn by seed 1
+ */
 export async function explanationOf(
   io: Io,
+  network: ModelChoice,
   { graph, params }: { readonly graph: Model["graph"]; readonly params?: Model["params"] },
   options: ExplainCommandOptions,
 ): Promise<Explanation> {
   const model: Model = { graph, params: params ?? initialise(graph, 1) };
   const { criterion = "l2", structure: granularity = "filter", budget = HALF, rule, protect, exclude, seed } = options;
-  if (criterionNamed(criterion).request) {
-    const able = [...CRITERIA.values()].filter(({ request }) => !request).map(({ name }) => name);
-    throw new UserError(
-      `--explain has no images, and criterion ${criterion} looks at some: choose one of ${
-        able.join(", ")
-      }, or gather ` +
-        "evidence in code: `gatherFor` and `explain` of the library",
-    );
-  }
+  const { data, dataDir, images } = options;
+  requireImages(criterion, options);
   const latency = await latencyOf(io, model, options);
   const request: PruneOptions = {
     criterion,
@@ -118,7 +137,38 @@ export async function explanationOf(
     },
     ...seed !== undefined && { seed },
   };
-  return explain(model, options.explain!, request);
+  const name = options.explain!;
+  if (data === undefined) return explain(model, name, request);
+  const { explainOnData } = await io.engine();
+  const ui = io.ui();
+  return await explainOnData({
+    network: { model: network },
+    name,
+    prune: request,
+    data: { name: data, part: undefined },
+    dataDir,
+    images: images ?? IMAGES,
+    store: io.store,
+    signal: io.signal,
+    ui,
+  }).finally(ui.close);
+}
+
+/** A criterion that looks at images has some, and no other. */
+function requireImages(criterion: string, { data, dataDir, images }: ExplainCommandOptions): void {
+  const looks = criterionNamed(criterion).request !== undefined;
+  if (looks && data === undefined) {
+    const able = [...CRITERIA.values()].filter(({ request }) => !request).map(({ name }) => name);
+    throw new UserError(
+      `criterion ${criterion} looks at images: give some with --data, or choose one of ${able.join(", ")}`,
+    );
+  }
+  if (!looks && data !== undefined) {
+    throw new UsageError(`--data is for criteria that look at images, and ${criterion} doesn't: leave it out`);
+  }
+  if (data !== undefined) return;
+  if (images !== undefined) throw new UsageError("--images says how many of --data: give --data too");
+  if (dataDir !== undefined) throw new UsageError(DATA_DIR);
 }
 
 async function latencyOf(

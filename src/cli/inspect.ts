@@ -47,7 +47,9 @@ export function inspectCommand(io: Io): Command {
       "with --explain: for a budget of params, macs, … (default: macs=0.5)",
       budgetOption,
     )
-    .option("--criterion <name>", "with --explain: scored by one that looks at weights (default: l2)")
+    .option("--criterion <name>", "with --explain: by what groups are scored (default: l2)")
+    .option("--data <data>", "with --explain: images for a criterion that looks at some: digits, folder:./images …")
+    .option("--images <n>", "with --explain and --data: images at most (default: 256)", wholeNumber(1))
     .option("--structure <kind>", "with --explain: what a group is (default: filter)", structureOption)
     .option("--rule <name>", "with --explain: how layers are compared (default: per-cost)")
     .option("--protect <fraction>", "with --explain: what each layer keeps of its groups in any case", partOption)
@@ -60,7 +62,7 @@ export function inspectCommand(io: Io): Command {
       "with --explain, of a run's folder: why its own stage n chose so, by that stage's network, budget and data",
       wholeNumber(0),
     )
-    .option("--data-dir <dir>", "with --stage: where the run's data set lies")
+    .option("--data-dir <dir>", "with --stage or --data: where the data set lies")
     .option("--json", "print JSON instead of tables")
     .addHelpText("after", zooHelp(io.width))
     .addHelpText(
@@ -79,10 +81,15 @@ export function inspectCommand(io: Io): Command {
         const explained = await stageExplanationOf(io, model.replace(/[/\\]+$/, ""), explaining);
         return io.out(json ? JSON.stringify(explained, null, 2) : formatExplanation(explained, io.width));
       }
-      if (explaining.dataDir !== undefined) throw new UsageError("--data-dir belongs to --stage: give one too");
-      const network = await networkOf(model, io, { ...output && { output }, ...inputs && { inputs } });
+      const part = { ...output && { output }, ...inputs && { inputs } };
+      const network = await networkOf(model, io, part);
       if (explaining.explain !== undefined) {
-        const explained = await explanationOf(io, network, explaining);
+        const explained = await explanationOf(
+          io,
+          { name: await modelFile(model, io.store), ...part },
+          network,
+          explaining,
+        );
         if (json) return io.out(JSON.stringify(explained, null, 2));
         const drawn = network.params ? [] : ["A network of the zoo has no weights: these are drawn by seed 1"];
         const run = await io.store.size(`${model}/recipe.yaml`) === undefined ? [] : [OWN_STAGES];

@@ -13,6 +13,7 @@ import type { DataRequest, Recipe } from "../recipe/schema.ts";
 import type { Check } from "../report/checks.ts";
 import type { DeviceRecord } from "../report/devices/record.ts";
 import type { MeasureTableOptions, TimeOptions } from "../report/devices/time_networks.ts";
+import type { PruneOptions as Prune } from "../prune/prune_model.ts";
 import type { SensitivityFile } from "../report/sensitivity/sensitivity_file.ts";
 import type { Report } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
@@ -75,6 +76,7 @@ export interface Engine {
   evaluateNetwork(options: EvalOptions): Promise<Score>;
   surveyNetwork(options: NetworkSurveyOptions): Promise<Survey>;
   explainRun(options: ExplainRunOptions): Promise<Explanation>;
+  explainOnData(options: ExplainOnDataOptions): Promise<Explanation>;
   measureSensitivity(options: SensitivityOptions): Promise<SensitivityFile>;
   askKernel(options: Omit<AskKernelOptions, "plansFolder">): Promise<KernelAnswer>;
   tuneModels(options: Omit<TuneModelsOptions, "plansFolder">): Promise<TuneReport>;
@@ -119,6 +121,14 @@ export interface ExplainRunOptions {
   readonly dataDir?: string;
   readonly signal: AbortSignal;
   readonly ui: Ui;
+}
+
+export interface ExplainOnDataOptions extends EvalOptions {
+  /** A layer, or one of its groups. */
+  readonly name: string;
+  readonly prune: Prune;
+  readonly images: number;
+  readonly signal: AbortSignal;
 }
 
 export interface EvalOptions {

@@ -64,6 +64,7 @@ async function loadEngine(): Promise<Engine> {
     { surveyNetwork },
     { runDoctor },
     { explainRun },
+    { explainOnData },
     { Gpu },
   ] = await Promise.all([
     import("../run/pipeline.ts"),
@@ -78,6 +79,7 @@ async function loadEngine(): Promise<Engine> {
     import("../run/survey_network.ts"),
     import("../run/doctor_run.ts"),
     import("../run/explain_run.ts"),
+    import("../run/explain_on_data.ts"),
     import("../gpu/gpu.ts"),
   ]);
   const debug = debugLevel();
@@ -97,6 +99,8 @@ async function loadEngine(): Promise<Engine> {
       evaluateNetwork({ ...options, open, loadPart: partLoader(data, dataDir) }),
     surveyNetwork: ({ dataDir, ...options }) => surveyNetwork({ ...options, open, loadData: dataLoader(dataDir) }),
     explainRun: ({ dataDir, ...options }) => explainRun({ ...options, open, loadData: dataLoader(dataDir) }),
+    explainOnData: ({ data, dataDir, ...options }) =>
+      explainOnData({ ...options, open, loadPart: partLoader(data, dataDir) }),
     measureSensitivity: ({ data, dataDir, ...options }) =>
       runSensitivity({
         ...options,

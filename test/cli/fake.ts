@@ -35,6 +35,7 @@ export function session(engine: Partial<Engine> = {}): Session {
         runPrune: () => unexpected("runPrune"),
         evaluateNetwork: () => unexpected("evaluateNetwork"),
         explainRun: () => unexpected("explainRun"),
+        explainOnData: () => unexpected("explainOnData"),
         verifyRun: () => unexpected("verifyRun"),
         askKernel: () => unexpected("askKernel"),
         tuneModels: () => unexpected("tuneModels"),

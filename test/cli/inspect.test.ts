@@ -7,7 +7,7 @@ import { identityMap } from "../../src/graph/indexmap.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { writeModel } from "../../src/formats/model_file.ts";
 import { formatExplanation } from "../../src/cli/explain.ts";
-import type { ExplainRunOptions } from "../../src/cli/io.ts";
+import type { ExplainOnDataOptions, ExplainRunOptions } from "../../src/cli/io.ts";
 import { explain } from "../../src/prune/explain.ts";
 import { session } from "./fake.ts";
 
@@ -110,7 +110,7 @@ test("--explain says why a group stays or goes, of a file's weights or of drawn 
       [
         1,
         "--explain conv1 --criterion taylor",
-        /has no images, and criterion taylor looks at some: choose one of l2, l1/,
+        /criterion taylor looks at images: give some with --data, or choose one of l2, l1/,
       ],
       [1, "--explain conv1 --rule best", /unknown budget rule "best": known are per-cost/],
       [2, "--explain conv1 --budget macs=2", /Expected one of params, macs, peakBytes, groups, ms, and how much/],
@@ -118,7 +118,11 @@ test("--explain says why a group stays or goes, of a file's weights or of drawn 
       [2, "--explain conv1 --structure block", /Expected one of layer, filter, qk, v, channel, column, kernel, weight/],
       [2, "--explain conv1 --html a.html", /give one of them$/],
       [2, "--explain conv1 --stage 1 --rule lamp", /--stage takes that from the run: leave one out$/],
-      [2, "--explain conv1 --data-dir d", /--data-dir belongs to --stage/],
+      [2, "--explain conv1 --data-dir d", /--data-dir belongs to --stage and to --data/],
+      [2, "--explain conv1 --data digits", /--data is for criteria that look at images, and l2 doesn't/],
+      [2, "--explain conv1 --images 3", /--images says how many of --data/],
+      [2, "--explain conv1 --stage 1 --data digits", /--stage takes that from the run: leave one out$/],
+      [2, "--data-dir d", /--data-dir belongs to --stage and to --data of --explain/],
       [2, "--stage 1", /^secateur: --stage says how --explain would prune: give --explain a name too$/],
       [2, "--budget macs=0.5", /^secateur: --budget says how --explain would prune: give --explain a name too$/],
     ] as const
@@ -127,6 +131,26 @@ test("--explain says why a group stays or goes, of a file's weights or of drawn 
     assert.is(await run("inspect", "digits", ...words.split(" ")), code, words);
     assert.match(err.join("\n"), message);
   }
+});
+
+test("--explain with a criterion that looks at images hands them on, and how the network would be pruned", async () => {
+  const asked: ExplainOnDataOptions[] = [];
+  const told = explain(model, "layer1.0.conv1:0", { budget: { macs: 0.5 } });
+  const { run, out, io } = session({ explainOnData: (options) => (asked.push(options), Promise.resolve(told)) });
+  await io.store.write("net.onnx", onnxBytes(model));
+  const words =
+    "net.onnx --explain layer1.0.conv1:0 --criterion taylor --data folder:./images --images 40 --rule global";
+  assert.is(await run("inspect", ...words.split(" ")), 0);
+  const [{ store: _store, ui: _ui, signal: _signal, ...options }] = asked;
+  assert.equal(options, {
+    network: { model: { name: "net.onnx" } },
+    name: "layer1.0.conv1:0",
+    prune: { criterion: "taylor", constraints: [{ granularity: "filter" }], budget: { macs: 0.5, rule: "global" } },
+    data: { name: "folder:./images", part: undefined },
+    dataDir: undefined,
+    images: 40,
+  });
+  assert.is(out[0], formatExplanation(told, 100));
 });
 
 test("--explain --stage asks what a run's own stage had, and is told as any explanation", async () => {

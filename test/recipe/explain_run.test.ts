@@ -2,8 +2,16 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readModel } from "../../src/formats/model_file.ts";
+import { onnxBytes } from "../../src/formats/onnx/export.ts";
+import { initialise } from "../../src/graph/initialise.ts";
 import type { KeptOrigin } from "../../src/graph/types.ts";
+import { createModel } from "../../src/models/zoo.ts";
+import { criterionNamed } from "../../src/prune/criteria/criteria.ts";
+import { gatherFor } from "../../src/prune/criteria/gather.ts";
+import { prune as pruneModel } from "../../src/prune/prune_model.ts";
+import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import { formatRecipe } from "../../src/recipe/load.ts";
+import { explainOnData } from "../../src/run/explain_on_data.ts";
 import { explainRun } from "../../src/run/explain_run.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
@@ -47,6 +55,45 @@ test("what stays by the explanation is what the run has left, by its own criteri
     /stages\.0 \(train\) can't be explained: it doesn't choose groups.*explain one of stages 1$/,
   );
   assert.match(await refusal(store, 3), /^--stage 3: the run has stages 0 to 2; explain one of stages 1$/);
+});
+
+test("of a network alone, what stays by a criterion that looks at images is what prune leaves", async () => {
+  const gpu = await testGpu();
+  const { test: data } = await loadTiny({ name: "digits", limit: 200, validation: 0.15 });
+  const graph = createModel("digits", { width: 0.25 });
+  const model = { graph, params: initialise(graph, 1) };
+  const store = memoryStore();
+  await store.write("net.onnx", onnxBytes(model));
+  const options = { criterion: "activation", budget: { macs: 0.5 } };
+  const constraints = coupledConstraints(graph, { granularity: "filter", keep: 1 });
+  const evidence = await gatherFor({
+    gpu,
+    model,
+    data,
+    images: 16,
+    criterion: criterionNamed("activation"),
+    constraints,
+  });
+  const { masks } = pruneModel(model, { ...options, evidence });
+  let gone = 0;
+  for (const layer of ["conv1", "conv2", "fc1"]) {
+    const found = await explainOnData({
+      network: { model: { name: "net.onnx" } },
+      name: layer,
+      prune: options,
+      images: 16,
+      store,
+      ui: silentUi(),
+      gpu,
+      loadPart: () => Promise.resolve({ part: "test", data }),
+    });
+    // A layer that loses nothing has no mask.
+    const mask = masks.get(`${layer}.bias`)?.data ?? Array<number>(found.groups).fill(1);
+    const stays = found.ranking.filter(({ stays }) => stays).map(({ group }) => group).sort((a, b) => a - b);
+    assert.equal(stays, [...mask.keys()].filter((group) => mask[group] === 1));
+    gone += found.groups - found.keep;
+  }
+  assert.ok(gone > 0);
 });
 
 test("stages that one choice by scores doesn't explain are refused with the reason", async () => {
