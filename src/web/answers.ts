@@ -1,13 +1,12 @@
 /** The worker's side of the calls in messages.ts: each is handed to its handler, whose events and end are posted. */
 import { UserError } from "../errors.ts";
-import type { SessionEvent } from "../measure/session/types.ts";
 import type { Visibility } from "../measure/session/visibility.ts";
-import type { CallName, Calls, FromWorker, ToWorker, TrainEvent } from "./messages.ts";
+import type { CallEvent, CallName, Calls, FromWorker, ToWorker } from "./messages.ts";
 
 export interface Call<N extends CallName> {
   readonly request: Calls[N]["request"];
   readonly signal: AbortSignal;
-  readonly tell: (event: SessionEvent | TrainEvent) => void;
+  readonly tell: (event: CallEvent) => void;
 }
 
 export type Handlers = { readonly [N in CallName]: (call: Call<N>) => Promise<Calls[N]["answer"]> };

@@ -1,11 +1,8 @@
 /** Calls to a worker as promises; what it tells meanwhile goes to `onEvent`, gathered for each frame so that the page stays free. */
-import type { CallName, Calls, FromWorker, ToWorker, TrainEvent } from "./messages.ts";
-import type { SessionEvent } from "../measure/session/types.ts";
-
-export type Event = SessionEvent | TrainEvent;
+import type { CallEvent, CallName, Calls, FromWorker, ToWorker } from "./messages.ts";
 
 export interface Options {
-  readonly onEvents?: (events: readonly Event[]) => void;
+  readonly onEvents?: (events: readonly CallEvent[]) => void;
   readonly signal?: AbortSignal;
   /** Handed over instead of copied. */
   readonly transfer?: readonly Transferable[];
@@ -28,8 +25,8 @@ export class CallError extends Error {
 interface Pending {
   readonly resolve: (answer: never) => void;
   readonly reject: (error: Error) => void;
-  readonly onEvents: ((events: readonly Event[]) => void) | undefined;
-  readonly events: Event[];
+  readonly onEvents: ((events: readonly CallEvent[]) => void) | undefined;
+  readonly events: CallEvent[];
 }
 
 export function createClient(worker: Worker): Client {

@@ -5,7 +5,8 @@
 import type { NamedBlob } from "../data/blob_files.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import type { Mode, SessionEvent, Variant } from "../measure/session/types.ts";
-import type { Backend } from "../report/devices/record.ts";
+import type { BackendEvent, BackendName } from "./fallback/backend.ts";
+import type { BackendChoice } from "./fallback/choose.ts";
 import type { GivenImages, GivenNetwork, PixelName, Prediction, ShrunkNetwork, WayName } from "./shrink/types.ts";
 
 /** What the page can time: a network of the zoo, a file's or a run's that the server has, or one that was dropped on the page. */
@@ -24,6 +25,8 @@ export interface NetworkEntry {
 export interface Calls {
   /** The networks that can be timed here. */
   networks: { request: Record<never, never>; answer: readonly NetworkEntry[] };
+  /** Of the worker without WebGPU: the first backend that computes right here. */
+  chooseBackend: { request: Record<never, never>; answer: BackendChoice };
   /** An .onnx or .safetensors file: adds a network, with a pruned form made of it where it can be pruned. */
   addFile: { request: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }; answer: NetworkEntry };
   /** The bytes of a file that the server offers, by the title of its entry. */
@@ -76,8 +79,8 @@ export interface MeasureRequest {
   readonly seconds: number;
   /** Also the kernels against the roofline, and each layer. */
   readonly detail: boolean;
-  /** Of the worker without WebGPU: what is to compute. */
-  readonly backend?: Backend;
+  /** Of the worker without WebGPU: what is to compute, before the others are tried. */
+  readonly backend?: BackendName;
 }
 
 export interface TrainResult {
@@ -102,6 +105,9 @@ export interface TrainEvent {
 
 export type CallName = keyof Calls;
 
+/** What a call tells while it goes on. */
+export type CallEvent = SessionEvent | TrainEvent | BackendEvent;
+
 export type ToWorker =
   | { [N in CallName]: { readonly id: number; readonly call: N; readonly request: Calls[N]["request"] } }[CallName]
   /** Ends call `id` early. */
@@ -112,4 +118,4 @@ export type FromWorker =
   | { readonly id: number; readonly answer: unknown }
   /** `message` is for the person in front of the page; `internal` where it is our fault. */
   | { readonly id: number; readonly error: { readonly message: string; readonly internal: boolean } }
-  | { readonly id: number; readonly event: SessionEvent | TrainEvent };
+  | { readonly id: number; readonly event: CallEvent };

@@ -47,6 +47,7 @@ const handlers: { readonly [N in CallName]: (call: Call<N>) => Promise<Calls[N][
   },
   servedFile: () => ({ bytes: new Uint8Array([1, 2, 3]) }),
   measure,
+  chooseBackend: () => ({ refused: [] }),
   classify: () =>
     VARIANTS.map((variant) => ({
       variant,

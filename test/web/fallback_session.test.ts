@@ -5,10 +5,12 @@ import fc from "fast-check";
 import { builder } from "../../src/graph/build.ts";
 import { referenceNode } from "../../src/graph/reference/forward.ts";
 import { NO_FINDINGS, withEvent } from "../../src/measure/session/findings.ts";
+import type { SessionNetwork } from "../../src/measure/session/session.ts";
 import type { SessionEvent } from "../../src/measure/session/types.ts";
 import { createVisibility, type Visibility } from "../../src/measure/session/visibility.ts";
 import { zooPair } from "../../src/prune/methods/uniform.ts";
-import { type Backend, BackendLostError } from "../../src/web/fallback/backend.ts";
+import { type Backend, type BackendEvent, BackendLostError, type Candidate } from "../../src/web/fallback/backend.ts";
+import { chooseBackend } from "../../src/web/fallback/choose.ts";
 import { fallbackSession } from "../../src/web/fallback/session.ts";
 import { operandsOf, proveLayer } from "../../src/web/fallback/proof.ts";
 import { wasmBackend } from "../../src/web/fallback/wasm.ts";
@@ -24,15 +26,19 @@ const lenet = [
 interface Asked {
   readonly batches?: readonly number[];
   readonly seconds?: number;
+  readonly networks?: readonly SessionNetwork[];
   readonly visibility?: Visibility;
-  readonly onEvent?: (event: SessionEvent, stop: () => void) => void;
+  readonly onEvent?: (event: SessionEvent | BackendEvent, stop: () => void) => void;
 }
 
-async function run(backend: Backend, { batches = [1], seconds = 0.1, visibility, onEvent }: Asked = {}) {
-  const events: SessionEvent[] = [];
+/** What is found is that of the last backend, as a page keeps it. */
+async function run(backends: readonly Candidate[] | Backend, asked: Asked = {}) {
+  const { networks = lenet, batches = [1], seconds = 0.1, visibility, onEvent } = asked;
+  const events: (SessionEvent | BackendEvent)[] = [];
   const controller = new AbortController();
-  const { complete } = await fallbackSession(() => Promise.resolve(backend), {
-    networks: lenet,
+  const candidates = "prepare" in backends ? [{ name: backends.name, open: () => backends }] : backends;
+  const { complete } = await fallbackSession(candidates, {
+    networks,
     protocol: { mode: "burst", seconds, batches },
     visibility: visibility ?? createVisibility(),
     signal: controller.signal,
@@ -41,7 +47,10 @@ async function run(backend: Backend, { batches = [1], seconds = 0.1, visibility,
       onEvent?.(event, () => controller.abort());
     },
   });
-  return { complete, events, ...events.reduce(withEvent, NO_FINDINGS) };
+  const used = events.flatMap((event) => event.kind === "backend" ? [event.backend] : []);
+  const last = events.slice(events.findLastIndex(({ kind }) => kind === "backend"));
+  const found = last.reduce((found, event) => event.kind === "backend" ? found : withEvent(found, event), NO_FINDINGS);
+  return { complete, events, used, ...found };
 }
 
 /** WebAssembly, whose `result` of one layer goes through `spoil`. */
@@ -162,11 +171,104 @@ test("wrong numbers of a layer that is timed fail its network, and the reason na
 
 test("nothing is timed where the proof fails, or numbers are none", async () => {
   for (const wrong of [0, NaN]) {
-    const { selfTest, rows } = await run(await spoilt((y) => y.map(() => wrong)));
-    assert.is(selfTest!.trusted, false);
-    assert.equal(rows.map(({ status }) => status), ["failed", "failed"]);
-    assert.match(rows[0].reason!, /^its results are wrong here: webassembly is off by/);
+    const said = await run(await spoilt((y) => y.map(() => wrong))).catch((error) => error.message);
+    assert.match(
+      said,
+      /^nothing in this browser computes the layers right \(webassembly: .* is off by .*another browser$/,
+    );
   }
+});
+
+/** What this browser hasn't got, what computes wrong numbers, and what is right on the small shapes of the proof alone. */
+async function played(): Promise<Record<"absent" | "wrong" | "dying" | "sound", Candidate>> {
+  const sound = await wasmBackend();
+  const wrong = await spoilt((y) => y.map((value) => value + 1));
+  const dying: Backend = {
+    ...sound,
+    prepare(work, x, w) {
+      if (work.batch === 3) throw new Error("its texture is too large");
+      return sound.prepare(work, x, w);
+    },
+  };
+  const absent = () => {
+    throw new Error("there is no WebGL2 in workers");
+  };
+  return {
+    absent: { name: "gpu.js webgl2", open: absent },
+    wrong: { name: "gpu.js webasm", open: () => wrong },
+    dying: { name: "gpu.js cpu", open: () => dying },
+    sound: { name: "webassembly", open: () => sound },
+  };
+}
+
+test("the first backend that this browser has and that passes its proof is chosen, and the others' reasons are kept", async () => {
+  const { absent, wrong, dying, sound } = await played();
+  const { backend, refused } = await chooseBackend([absent, wrong, dying, sound]);
+  assert.is(backend, "gpu.js cpu");
+  assert.equal(refused.map(({ backend }) => backend), ["gpu.js webgl2", "gpu.js webasm"]);
+  assert.is(refused[0].reason, "there is no WebGL2 in workers");
+  assert.match(refused[1].reason, /is off by \d\.\de[+-]\d of the largest result, 1e-5 is allowed$/);
+  assert.is((await chooseBackend([absent, wrong])).backend, undefined);
+});
+
+test("where the first backend isn't there and the second one fails its proof, the third one's numbers come", async () => {
+  const { absent, wrong, sound } = await played();
+  const { complete, used, rows, selfTest, incidents } = await run([absent, wrong, sound]);
+  assert.is(complete, true);
+  assert.equal(used, ["webassembly"]);
+  assert.is(selfTest!.trusted, true);
+  assert.equal(rows.map(({ variant, status }) => `${variant} ${status}`), ["dense measured", "pruned measured"]);
+  assert.equal(incidents.map(({ kind }) => kind), ["backend changed", "backend changed"]);
+  assert.is(
+    incidents[0].text,
+    "gpu.js webgl2 can't be used (there is no WebGL2 in workers): webassembly computes instead",
+  );
+});
+
+test("where a backend that passed its proof dies amid the run, the next one measures everything again", async () => {
+  const { dying, sound } = await played();
+  const { complete, used, events, rows, incidents } = await run([dying, sound], { batches: [1, 3] });
+  assert.is(complete, true);
+  assert.equal(used, ["gpu.js cpu", "webassembly"]);
+  const told = events.flatMap((event) => event.kind === "row" ? [event.row] : []);
+  assert.equal(told.map(({ batch, status }) => `${batch} ${status}`), [
+    "1 measured",
+    "1 measured",
+    "1 measured",
+    "1 measured",
+    "3 measured",
+    "3 measured",
+  ]);
+  assert.is(rows.length, 4, "all of the last backend");
+  assert.equal(incidents.map(({ kind, text }) => `${kind}: ${text}`), [
+    "backend changed: gpu.js cpu can't be used (its texture is too large): webassembly computes instead",
+  ]);
+});
+
+test("the last backend's failures stay in the table, beside what it could measure", async () => {
+  const { absent, dying } = await played();
+  const { complete, rows } = await run([absent, dying], { batches: [3, 1] });
+  assert.is(complete, true);
+  assert.equal(rows.map(({ batch, status, reason }) => `${batch} ${status} ${reason}`), [
+    "3 failed its texture is too large",
+    "3 failed its texture is too large",
+    "1 measured undefined",
+    "1 measured undefined",
+  ]);
+});
+
+test("a network that no backend could time doesn't change the backend", async () => {
+  const { sound, wrong } = await played();
+  const net = builder("computed", ["N", 2, 4, 4]);
+  net.conv(net.input, { name: "conv", out: 2, kernel: 1, bias: false });
+  const { params: { "conv.weight": weight, ...params }, inputs, ...graph } = net.graph();
+  const computed = { ...graph, params, inputs: [...inputs, { name: "conv.weight", shape: weight.shape }] };
+  const network = { network: "computed", variant: "dense", model: () => ({ graph: computed, params: new Map() }) };
+  const networks = [network, ...lenet] as unknown as readonly SessionNetwork[];
+  const { used, rows } = await run([sound, wrong], { networks });
+  assert.equal(used, ["webassembly"]);
+  assert.equal(rows.map(({ status }) => status), ["failed", "measured", "measured"]);
+  assert.match(rows[0].reason!, /^Conv "conv" computes its weight/);
 });
 
 test("a backend that breaks leaves rows with its reason, and is tidied up", async () => {

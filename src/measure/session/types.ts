@@ -180,13 +180,21 @@ export interface DeviceInfo {
 
 /**
  * This is what happened meanwhile; `atMs` counts from the session's start. "left out" says that the roof, kernels or
- * layers were, and why.
+ * layers were, and why. "backend changed" says, without WebGPU, why one way to compute gave way to the next one.
  */
 export interface Incident {
   /** So many ms have gone since the session began. */
   readonly atMs: number;
   /** This says what sort of thing happened. */
-  readonly kind: "hidden" | "visible" | "device lost" | "device reopened" | "slower" | "left out" | "stopped";
+  readonly kind:
+    | "hidden"
+    | "visible"
+    | "device lost"
+    | "device reopened"
+    | "backend changed"
+    | "slower"
+    | "left out"
+    | "stopped";
   /** It says so in a sentence. */
   readonly text: string;
 }

@@ -107,7 +107,7 @@ const selfTest = object({
 const incident = object({
   atMs: nonNegative,
   kind: v.picklist(
-    ["hidden", "visible", "device lost", "device reopened", "slower", "left out", "stopped"],
+    ["hidden", "visible", "device lost", "device reopened", "backend changed", "slower", "left out", "stopped"],
     "a kind of incident",
   ),
   text,

@@ -70,6 +70,8 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
             },
           });
         }),
+      // Asked of the other worker, where there is no WebGPU.
+      chooseBackend: () => Promise.resolve({ refused: [] }),
       classify: ({ request: { pixels } }) => turns.short(() => classify(pixels)),
       train: ({ request: { resume }, signal, tell }) =>
         turns.long(() => training.run({ resume, signal, onEvent: tell })),

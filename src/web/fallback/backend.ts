@@ -1,6 +1,24 @@
 /** What computes layers in WebGPU's place. */
-import type { Backend as BackendName } from "../../report/devices/record.ts";
+import type { Backend as RecordBackend } from "../../report/devices/record.ts";
 import type { LayerWork } from "./work.ts";
+
+export type BackendName = Exclude<RecordBackend, "webgpu">;
+
+/** In the order in which they are tried: the GPU first, then the processor, the fastest way first. */
+export const BACKENDS: readonly BackendName[] = ["gpu.js webgl2", "webassembly", "gpu.js webasm", "gpu.js cpu"];
+
+/** A backend that hasn't been opened. */
+export interface Candidate {
+  readonly name: BackendName;
+  /** @throws Error saying what this browser lacks for it */
+  open(): Backend | Promise<Backend>;
+}
+
+/** A session is told that this backend computes from now on: what it told before was another one's. */
+export interface BackendEvent {
+  readonly kind: "backend";
+  readonly backend: BackendName;
+}
 
 /** The browser took the GPU away: another backend of the same kind may get it again. */
 export class BackendLostError extends Error {

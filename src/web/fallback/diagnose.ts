@@ -112,7 +112,12 @@ function noAdapter({ name, system }: Browser, who: string, systemVersion: number
         ]
         : [],
       ...chromium && system === "Linux" ? [`on Linux: switch on ${flags(name, true)}`] : [],
-      ...name === "Firefox" ? ["look at about:support, section Graphics: it says why"] : [],
+      ...name === "Firefox"
+        ? [
+          "look at about:support, section Graphics: it says why",
+          "where it says that the driver is blocked: set gfx.webgpu.ignore-blocklist to true in about:config",
+        ]
+        : [],
       "update the system: the GPU's driver comes with it",
     ],
   };
@@ -145,7 +150,9 @@ function noApi({ name, version, system, systemVersion, embedded }: Browser, who:
       return {
         headline: `Firefox on ${system} doesn't have WebGPU switched on.`,
         remedies: [
-          "set dom.webgpu.enabled to true in about:config (Firefox Nightly)",
+          system === "Linux"
+            ? "set dom.webgpu.enabled and dom.webgpu.workers.enabled to true in about:config, and load the page again"
+            : "set dom.webgpu.enabled to true in about:config (Firefox Nightly)",
           "or take a browser made of Chromium",
         ],
       };

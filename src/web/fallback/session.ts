@@ -1,4 +1,8 @@
-/** A timing session without WebGPU: the layers of each network, dense and pruned in turns, on one backend. */
+/**
+ * A timing session without WebGPU: the layers of each network, dense and pruned in turns. All numbers are of one backend:
+ * where it can't go on, the next one measures everything again.
+ */
+import { UserError } from "../../errors.ts";
 import { graphCost } from "../../graph/cost.ts";
 import { pause } from "../../measure/session/pause.ts";
 import { reasonOf } from "../../measure/session/reason.ts";
@@ -6,8 +10,9 @@ import type { SessionNetwork } from "../../measure/session/session.ts";
 import type { Incident, LayerTime, Protocol, Row, SessionEvent } from "../../measure/session/types.ts";
 import { HIDDEN, untilVisible, type Visibility } from "../../measure/session/visibility.ts";
 import { driftOf, mad, median } from "../../measure/stats.ts";
-import { type Backend, BackendLostError, type Prepared } from "./backend.ts";
-import { operandsOf, proveBackend, proveLayer } from "./proof.ts";
+import { type Backend, type BackendEvent, BackendLostError, type Candidate, type Prepared } from "./backend.ts";
+import { type Opened, openProven, type Refusal } from "./choose.ts";
+import { operandsOf, proveLayer } from "./proof.ts";
 import { clockQuantum, timeInTurns } from "./timing.ts";
 import { layersOf, type LayerWork } from "./work.ts";
 
@@ -16,7 +21,7 @@ export interface FallbackOptions {
   readonly protocol: Protocol;
   readonly visibility: Visibility;
   readonly signal: AbortSignal;
-  readonly onEvent: (event: SessionEvent) => void;
+  readonly onEvent: (event: SessionEvent | BackendEvent) => void;
 }
 
 /** Shaders fail and results are zeros a moment before the browser tells that it has taken the GPU away. */
@@ -26,32 +31,67 @@ const LEAST_ROUNDS = 5;
 /** Of fewer rounds it can't be told whether the device became slower. */
 const DRIFT_ROUNDS = 25;
 
-/** Layers with weights alone are timed: pooling, sums and activations are left out, on both sides. */
+/**
+ * Layers with weights alone are timed: pooling, sums and activations are left out, on both sides.
+ * @param candidates the first that computes right is used, and the one behind it where it fails while it measures
+ * @throws UserError where none of them computes right
+ */
 export async function fallbackSession(
-  open: () => Promise<Backend>,
+  candidates: readonly Candidate[],
   options: FallbackOptions,
 ): Promise<{ readonly complete: boolean }> {
-  const { networks, protocol, visibility, signal, onEvent } = options;
-  let backend: Backend | undefined = await open();
+  const started = performance.now();
+  const incident = (kind: Incident["kind"], text: string) =>
+    options.onEvent({ kind: "incident", incident: { atMs: Math.round(performance.now() - started), kind, text } });
+  const refused: Refusal[] = [];
+  for (const [i, candidate] of candidates.entries()) {
+    const opened = await openProven(candidate);
+    let reason: string;
+    if ("reason" in opened) reason = opened.reason;
+    else {
+      options.onEvent({ kind: "backend", backend: candidate.name });
+      for (const { backend, reason } of refused) {
+        incident("backend changed", `${backend} can't be used (${reason}): ${candidate.name} computes instead`);
+      }
+      const ended = await sessionOn(candidate, opened, { ...options, incident, last: i === candidates.length - 1 });
+      if ("complete" in ended) return ended;
+      reason = ended.reason;
+    }
+    refused.push({ backend: candidate.name, reason });
+  }
+  const reasons = refused.map(({ backend, reason }) => `${backend}: ${reason}`).join("; ");
+  throw new UserError(`nothing in this browser computes the layers right (${reasons}): try another browser`);
+}
+
+interface SessionOptions extends FallbackOptions {
+  readonly incident: (kind: Incident["kind"], text: string) => void;
+  /** No other backend could take over: rows that fail stay in the table. */
+  readonly last: boolean;
+}
+
+/** @returns why the backend can't go on, where another one may take over */
+async function sessionOn(
+  candidate: Candidate,
+  { backend: first, selfTest }: Exclude<Opened, { reason: string }>,
+  options: SessionOptions,
+): Promise<{ readonly complete: boolean } | { readonly reason: string }> {
+  const { networks, protocol, visibility, signal, incident, last, onEvent } = options;
+  let backend: Backend | undefined = first;
   const { description, software } = backend;
   const vendor = /^ANGLE \(([^,]+)/.exec(description)?.[1] ?? "";
   onEvent({
     kind: "device",
     device: { vendor, architecture: "", description, fallback: software, features: [], limits: {} },
   });
-  const started = performance.now();
-  const incident = (kind: Incident["kind"], text: string) =>
-    onEvent({ kind: "incident", incident: { atMs: Math.round(performance.now() - started), kind, text } });
+  onEvent({ kind: "self-test", selfTest });
   const unwatch = visibility.onChange((state) => incident(state, `the page is ${state}`));
   try {
-    const selfTest = proveBackend(backend);
-    onEvent({ kind: "self-test", selfTest });
     const context: Context = {
       ...options,
       quantumMs: clockQuantum(),
       async use() {
         if (backend) return backend;
-        backend = await open();
+        backend = await candidate.open();
         incident("device reopened", backend.description);
         return backend;
       },
@@ -72,8 +112,10 @@ export async function fallbackSession(
         if (signal.aborted) break;
         onEvent({ kind: "progress", done: done++, total, text: `${network}, batch ${batch}` });
         const entrants = await entrantsOf(variants, batch);
-        if (selfTest.trusted) await measure(entrants, context);
-        else fail(entrants, `its results are wrong here: ${selfTest.checks[0].detail}`, onEvent);
+        const failure = await measure(entrants, context);
+        if (failure === undefined) continue;
+        if (failure.of === "backend" && !last) return { reason: failure.reason };
+        fail(entrants, failure.reason, onEvent);
       }
     }
     if (signal.aborted) incident("stopped", "before everything was measured");
@@ -84,7 +126,7 @@ export async function fallbackSession(
   }
 }
 
-interface Context extends FallbackOptions {
+interface Context extends SessionOptions {
   readonly quantumMs: number;
   /** Another one after a loss. */
   use(): Promise<Backend>;
@@ -106,11 +148,17 @@ async function entrantsOf(variants: readonly SessionNetwork[], batch: number): P
   }));
 }
 
+/** Another backend would fail on the same network as well, or may not. */
+interface Failure {
+  readonly of: "network" | "backend";
+  readonly reason: string;
+}
+
 /**
  * Once more where the page was hidden meanwhile, because browsers slow such pages down, and where the backend was lost.
  * Tells what was found; never throws.
  */
-async function measure(entrants: readonly Entrant[], context: Context): Promise<void> {
+async function measure(entrants: readonly Entrant[], context: Context): Promise<Failure | undefined> {
   const { visibility, signal, onEvent } = context;
   let losses = 0, repeats = 0;
   for (;;) {
@@ -125,12 +173,14 @@ async function measure(entrants: readonly Entrant[], context: Context): Promise<
           onEvent({ kind: "row", row: { ...event.row, status, ...hidden ? { doubt: HIDDEN } : {} } });
         }
       }
-      if (!hidden || signal.aborted || repeats++ > 0) return;
+      if (!hidden || signal.aborted || repeats++ > 0) return undefined;
     } catch (error) {
+      // A layer of a kind that isn't timed here.
+      if (error instanceof UserError) return { of: "network", reason: reasonOf(error) };
       if (!(error instanceof BackendLostError)) await pause(LOSS_TOLD_MS);
       const lost = error instanceof BackendLostError || context.lost();
       if (lost) context.lose(error instanceof BackendLostError ? error.message : "the browser took the GPU away");
-      if (!lost || losses++ > 0) return fail(entrants, reasonOf(error), onEvent);
+      if (!lost || losses++ > 0) return { of: "backend", reason: reasonOf(error) };
     } finally {
       unwatch();
     }

@@ -4,13 +4,13 @@
  */
 import { UserError } from "../../errors.ts";
 import { createVisibility } from "../../measure/session/visibility.ts";
-import type { Backend as BackendName } from "../../report/devices/record.ts";
 import { createCatalogue, forSession } from "../engine/catalogue.ts";
 import { createServer } from "../engine/server.ts";
 import { answerCalls } from "../answers.ts";
 import type { ToWorker } from "../messages.ts";
-import type { Backend } from "./backend.ts";
-import { gpuJsBackend, type GpuJsMode } from "./gpujs.ts";
+import { type BackendName, BACKENDS, type Candidate } from "./backend.ts";
+import { chooseBackend } from "./choose.ts";
+import { gpuJsBackend } from "./gpujs.ts";
 import { fallbackSession } from "./session.ts";
 import { wasmBackend } from "./wasm.ts";
 
@@ -22,6 +22,14 @@ const visibility = createVisibility();
 /** What is small enough to be timed in seconds on slow backends. */
 const IDS = new Set(["digits", "lenet5", "resnet20"]);
 
+const OPEN: Readonly<Record<BackendName, Candidate["open"]>> = {
+  "gpu.js webgl2": () => gpuJsBackend("webgl2"),
+  "gpu.js webasm": () => gpuJsBackend("webasm"),
+  "gpu.js cpu": () => gpuJsBackend("cpu"),
+  "webassembly": wasmBackend,
+};
+const candidates = BACKENDS.map((name): Candidate => ({ name, open: OPEN[name] }));
+
 const unable = () => Promise.reject(new UserError("this needs WebGPU, which this browser doesn't have"));
 
 const receive = answerCalls(
@@ -30,8 +38,10 @@ const receive = answerCalls(
       const list = await catalogue.list();
       return list.filter((entry) => IDS.has(entry.id) || entry.source !== "bundled");
     },
-    async measure({ request: { networks, batches, mode, seconds, backend = "gpu.js webgl2" }, signal, tell }) {
-      return await fallbackSession(() => open(backend), {
+    chooseBackend: () => chooseBackend(candidates),
+    async measure({ request: { networks, batches, mode, seconds, backend }, signal, tell }) {
+      const asked = candidates.filter(({ name }) => name === backend);
+      return await fallbackSession([...asked, ...candidates.filter(({ name }) => name !== backend)], {
         networks: forSession(await catalogue.networks(networks)),
         protocol: { mode, seconds, batches },
         visibility,
@@ -57,11 +67,3 @@ const receive = answerCalls(
   (message) => self.postMessage(message),
 );
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => receive(data));
-
-async function open(name: BackendName): Promise<Backend> {
-  try {
-    return name === "webassembly" ? await wasmBackend() : gpuJsBackend(name.replace("gpu.js ", "") as GpuJsMode);
-  } catch (error) {
-    throw new UserError(`${name} can't be used here (${(error as Error).message}): choose another one`);
-  }
-}

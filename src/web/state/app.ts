@@ -3,8 +3,10 @@ import { computed, signal } from "@preact/signals";
 import { UserError } from "../../errors.ts";
 import { withEvent } from "../../measure/session/findings.ts";
 import type { Mode, SessionEvent } from "../../measure/session/types.ts";
-import { type Backend, beginRecord, type DeviceRecord, sessionName } from "../../report/devices/record.ts";
+import { beginRecord, type DeviceRecord, sessionName } from "../../report/devices/record.ts";
 import { type Client, createClient } from "../client.ts";
+import { type BackendEvent, type BackendName, BACKENDS } from "../fallback/backend.ts";
+import type { Refusal } from "../fallback/choose.ts";
 import { diagnose, type Diagnosis, facts } from "../fallback/diagnose.ts";
 import type { NetworkEntry } from "../messages.ts";
 import { createOutbox } from "../outbox.ts";
@@ -34,8 +36,10 @@ export const mode = signal<Mode>("burst");
 /** Off at first: it takes several times as long as the numbers that it explains. */
 export const detail = signal(false);
 export const name = signal("device");
-/** Without WebGPU: what is to compute instead. */
-export const backend = signal<Backend>("webgpu");
+/** Without WebGPU: what is to compute instead; undefined until it is known what can. */
+export const backend = signal<BackendName | undefined>(undefined);
+/** Without WebGPU: what can't, and why. */
+export const refusedBackends = signal<readonly Refusal[]>([]);
 
 export const record = signal<DeviceRecord | undefined>(undefined);
 /** A record from a link: shown, and not this device's. */
@@ -77,12 +81,12 @@ export async function start(): Promise<void> {
   diagnosis.value = diagnose(known);
   if (diagnosis.value) {
     client = openWorker("fallback.js");
-    backend.value = "gpu.js webgl2";
     chosen.value = new Set(["digits", "lenet5"]);
     batches.value = new Set([1]);
   }
   ready.value = true;
   await engine().call("networks", {}).then(list, fail);
+  if (diagnosis.value) await chooseBackend();
 }
 
 /** Whoever serves a file of theirs wants to see that one; everything else stays to be chosen. */
@@ -103,6 +107,13 @@ async function showShared(): Promise<void> {
   tab.value = "time";
 }
 
+/** The first that computes right is chosen beforehand. */
+async function chooseBackend(): Promise<void> {
+  const choice = await engine().call("chooseBackend", {}).catch(fail);
+  refusedBackends.value = choice?.refused ?? [];
+  backend.value ??= choice?.backend ?? BACKENDS[0];
+}
+
 export async function run(): Promise<void> {
   if (running.value || !runnable.value) return;
   const protocol = {
@@ -116,7 +127,7 @@ export async function run(): Promise<void> {
       ...protocol,
       networks: chosenIds.value,
       detail: detail.value,
-      ...diagnosis.value ? { backend: backend.value } : {},
+      backend: backend.value,
     }, { signal, onEvents: take });
     record.value = { ...record.value!, complete };
   });
@@ -133,7 +144,7 @@ export function newRecord(protocol: DeviceRecord["protocol"]): DeviceRecord {
       cores: navigator.hardwareConcurrency || 1,
       isolated: globalThis.crossOriginIsolated === true,
     },
-    backend: backend.value,
+    backend: backend.value ?? "webgpu",
     ...diagnosis.value ? { reason: diagnosis.value.headline } : {},
     protocol,
   });
@@ -165,13 +176,21 @@ export function stopRun(): void {
 /** What a call tells, folded into the record. */
 export function take(events: readonly object[]): void {
   let next = record.value!;
-  for (const event of events as readonly SessionEvent[]) {
+  const keep = () => {
+    if (next === record.value) return;
+    record.value = next;
+    void outbox.put(next).catch(fail);
+  };
+  for (const event of events as readonly (SessionEvent | BackendEvent)[]) {
     if (event.kind === "progress") progress.value = event;
-    else next = withEvent(next, event);
+    else if (event.kind === "backend") {
+      keep();
+      // A record's numbers are of one backend: another one begins anew.
+      backend.value = event.backend;
+      record.value = next = newRecord(next.protocol);
+    } else next = withEvent(next, event);
   }
-  if (next === record.value) return;
-  record.value = next;
-  void outbox.put(next).catch(fail);
+  keep();
 }
 
 /** A file from the phone: the worker reads it here, nothing is sent. */

@@ -1,15 +1,28 @@
 /** What is to be timed, and how. */
 import { short } from "../../report/format.ts";
+import { type BackendName, BACKENDS } from "../fallback/backend.ts";
 import type { NetworkEntry } from "../messages.ts";
-import { addFile, backend, batches, chosen, detail, diagnosis, mode, name, networks, toggle } from "../state/app.ts";
+import {
+  addFile,
+  backend,
+  batches,
+  chosen,
+  detail,
+  diagnosis,
+  mode,
+  name,
+  networks,
+  refusedBackends,
+  toggle,
+} from "../state/app.ts";
 
 const BATCHES = [1, 8, 32];
-const BACKENDS = [
-  { id: "gpu.js webgl2", label: "WebGL2 (gpu.js)" },
-  { id: "gpu.js webasm", label: "WebAssembly (gpu.js)" },
-  { id: "gpu.js cpu", label: "JavaScript (gpu.js)" },
-  { id: "webassembly", label: "WebAssembly (im2col)" },
-] as const;
+const LABEL: Readonly<Record<BackendName, string>> = {
+  "gpu.js webgl2": "WebGL2 (gpu.js)",
+  "webassembly": "WebAssembly (im2col)",
+  "gpu.js webasm": "WebAssembly (gpu.js)",
+  "gpu.js cpu": "JavaScript (gpu.js)",
+};
 
 export function Choice() {
   return (
@@ -22,19 +35,7 @@ export function Choice() {
         </ul>
         {!diagnosis.value && <FileChoice />}
       </fieldset>
-      {diagnosis.value && (
-        <fieldset>
-          <legend>Computed by</legend>
-          <div class="chips">
-            {BACKENDS.map(({ id, label }) => (
-              <label key={id} class="chip">
-                <input type="radio" name="backend" checked={backend.value === id} onChange={() => backend.value = id} />
-                {label}
-              </label>
-            ))}
-          </div>
-        </fieldset>
-      )}
+      {diagnosis.value && <BackendChoice />}
       <fieldset>
         <legend>Images at a time</legend>
         <div class="chips">
@@ -86,6 +87,26 @@ export function Choice() {
         </label>
       </fieldset>
     </form>
+  );
+}
+
+function BackendChoice() {
+  return (
+    <fieldset>
+      <legend>Computed by</legend>
+      {backend.value === undefined && <p class="muted">Looking what can compute here …</p>}
+      <div class="chips">
+        {BACKENDS.map((id) => (
+          <label key={id} class="chip">
+            <input type="radio" name="backend" checked={backend.value === id} onChange={() => backend.value = id} />
+            {LABEL[id]}
+          </label>
+        ))}
+      </div>
+      {refusedBackends.value.map(({ backend, reason }) => (
+        <p key={backend} class="muted">{LABEL[backend]} can't be used: {reason}</p>
+      ))}
+    </fieldset>
   );
 }
 
