@@ -1,16 +1,16 @@
+import { chosenBy, isFile, onPath, versionOf } from "./executables.ts";
+
 /**
  * The path of a Chromium or Chrome on this machine, or undefined. `$CHROMIUM_PATH` wins when set.
  *
  * @throws when `$CHROMIUM_PATH` names a file that doesn't exist.
  */
 export async function findChromium(): Promise<string | undefined> {
-  const chosen = Deno.env.get("CHROMIUM_PATH");
-  if (chosen) {
-    if (isFile(chosen)) return chosen;
-    throw new Error(`CHROMIUM_PATH is "${chosen}", which is not a file: point it at a Chromium or unset it`);
-  }
+  const chosen = chosenBy("CHROMIUM_PATH", "Chromium");
+  if (chosen) return chosen;
   for (const path of candidates()) {
-    if (isFile(path) && await answers(path)) return path;
+    // chrome.exe --version would open a window.
+    if (isFile(path) && (Deno.build.os === "windows" || await versionOf(path) !== undefined)) return path;
   }
   return undefined;
 }
@@ -47,10 +47,6 @@ function candidates(): string[] {
   }
 }
 
-function onPath(name: string): string[] {
-  return (Deno.env.get("PATH") ?? "").split(":").filter((dir) => dir !== "").map((dir) => `${dir}/${name}`);
-}
-
 /** Browsers that `playwright install` unpacked below `cache`, newest first. */
 function ofPlaywright(cache: string, inside: readonly string[]): string[] {
   try {
@@ -62,23 +58,5 @@ function ofPlaywright(cache: string, inside: readonly string[]): string[] {
     return builds.flatMap((build) => inside.map((path) => `${cache}/${build}/${path}`));
   } catch {
     return [];
-  }
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
-/** Does it run? Ubuntu's `chromium-browser`, for one, may be a stub that only asks for a snap. */
-async function answers(path: string): Promise<boolean> {
-  if (Deno.build.os === "windows") return true; // chrome.exe --version would open a window
-  try {
-    return (await new Deno.Command(path, { args: ["--version"], stdout: "null", stderr: "null" }).output()).success;
-  } catch {
-    return false;
   }
 }

@@ -8,7 +8,8 @@ export interface Machine {
   readonly noInstall: boolean;
 }
 
-export type Need = "gpu" | "browser";
+/** A Firefox is a second engine for the phone page's tests; they do without one. */
+export type Need = "gpu" | "browser" | "firefox";
 
 /** `install`: run `commands` in order. `tell`: print `command` (one line for the user to run) and stop. */
 export type Action =
@@ -17,6 +18,40 @@ export type Action =
 
 /** Playwright builds browsers only for its own version, so this is the version of test/browser/deno.json. */
 const PLAYWRIGHT = "playwright-core@1.65.1";
+
+interface PackageManager {
+  readonly distros: readonly string[];
+  readonly before: readonly (readonly string[])[];
+  readonly install: readonly string[];
+  readonly packages: Readonly<Record<Need, string>>;
+}
+
+const MANAGERS: readonly PackageManager[] = [
+  {
+    distros: ["debian", "ubuntu"],
+    before: [["apt-get", "update"]],
+    install: ["apt-get", "install", "-y", "--no-install-recommends"],
+    packages: { gpu: "mesa-vulkan-drivers", browser: "chromium", firefox: "firefox-esr" },
+  },
+  {
+    distros: ["fedora", "rhel"],
+    before: [],
+    install: ["dnf", "install", "-y"],
+    packages: { gpu: "mesa-vulkan-drivers", browser: "chromium", firefox: "firefox" },
+  },
+  {
+    distros: ["arch"],
+    before: [],
+    install: ["pacman", "-S"],
+    packages: { gpu: "vulkan-swrast", browser: "chromium", firefox: "firefox" },
+  },
+  {
+    distros: ["suse", "opensuse"],
+    before: [],
+    install: ["zypper", "install"],
+    packages: { gpu: "libvulkan_lvp", browser: "chromium", firefox: "MozillaFirefox" },
+  },
+];
 
 /** Decides how a missing `need` is met on `machine`: by installing it, or by telling the user how. */
 export function remedy(need: Need, machine: Machine): Action {
@@ -36,24 +71,19 @@ function withRoot(words: readonly string[], root: boolean): string {
   return (root || words[0] === "npx" ? words : ["sudo", ...words]).join(" ");
 }
 
-function linuxRecipe(need: Need, distro: readonly string[]): string[][] | undefined {
+function linuxRecipe(need: Need, distro: readonly string[]): (readonly string[])[] | undefined {
   // Ubuntu's chromium package only fetches a snap, which containers and many servers can't run.
   if (need === "browser" && distro.includes("ubuntu")) {
     return [["npx", "-y", PLAYWRIGHT, "install", "--with-deps", "chromium"]];
   }
-  const packages = { gpu: "mesa-vulkan-drivers", browser: "chromium" };
-  if (isDebian(distro)) {
-    return [["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", packages[need]]];
-  }
-  if (distro.includes("fedora") || distro.includes("rhel")) return [["dnf", "install", "-y", packages[need]]];
-  if (distro.includes("arch")) return [["pacman", "-S", need === "gpu" ? "vulkan-swrast" : "chromium"]];
-  if (distro.includes("suse") || distro.includes("opensuse")) {
-    return [["zypper", "install", need === "gpu" ? "libvulkan_lvp" : "chromium"]];
-  }
-  return undefined;
+  // Ubuntu's firefox package is a snap too, and Playwright's own build of Firefox isn't what people have.
+  if (need === "firefox" && distro.includes("ubuntu")) return undefined;
+  const manager = MANAGERS.find(({ distros }) => distros.some((name) => distro.includes(name)));
+  return manager && [...manager.before, [...manager.install, manager.packages[need]]];
 }
 
 function elsewhere(need: Need, os: string): string {
+  if (need === "firefox") return "install Firefox from https://www.firefox.com and set FIREFOX_PATH to its program";
   if (need === "browser") return `npx -y ${PLAYWRIGHT} install chromium`;
   if (os === "darwin") return "softwareupdate --install --all   # WebGPU needs Metal: macOS 11 or newer";
   if (os === "windows") return "winget upgrade --all   # WebGPU needs a Direct3D 12 or Vulkan driver";

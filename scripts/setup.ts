@@ -1,25 +1,28 @@
 /**
  * Makes sure that this machine can run Secateur: a WebGPU adapter and, with `--browser`, a Chromium for the browser
  * tests. Says nothing when all is there. Installs what is missing where it may (root on Debian or Ubuntu, and
- * SECATEUR_NO_INSTALL unset); otherwise prints the command that would, and exits with 1.
+ * SECATEUR_NO_INSTALL unset); otherwise prints the command that would, and exits with 1. A Firefox for those tests is
+ * wanted as well, and done without where it can't be had: they leave its part out, and say so.
  *
  * npm packages are none of its business: `deno task` fetches them before it runs any command. What follows the set-up
  * runs with --cached-only, because Deno would otherwise fetch their metadata again at every short run, and say so.
  */
 import { prepareEnvironment } from "../src/cli/environment.ts";
 import { findChromium } from "./chromium.ts";
+import { findFirefox } from "./firefox.ts";
 import { install } from "./install.ts";
 import { type Machine, type Need, parseDistro, remedy } from "./requirements.ts";
 
 const TITLE: Record<Need, string> = {
   gpu: "a WebGPU adapter (GPU, or Mesa's software Vulkan)",
   browser: "a Chromium for the browser tests",
+  firefox: "a Firefox for the browser tests",
 };
 
 async function setup(needs: readonly Need[]): Promise<void> {
   prepareEnvironment();
   for (const need of needs) {
-    if (await present(need)) continue;
+    if (await PRESENT[need]()) continue;
     const action = remedy(need, thisMachine());
     if (action.kind === "tell") {
       throw new Error(`This machine lacks ${TITLE[need]}. To get it, run:\n\n    ${action.command}\n`);
@@ -32,13 +35,15 @@ async function setup(needs: readonly Need[]): Promise<void> {
   }
 }
 
-async function present(need: Need): Promise<boolean> {
-  return need === "gpu" ? await hasAdapter() : await findChromium() !== undefined;
-}
+const PRESENT: Readonly<Record<Need, () => Promise<boolean>>> = {
+  gpu: hasAdapter,
+  browser: async () => await findChromium() !== undefined,
+  firefox: async () => await findFirefox() !== undefined,
+};
 
-/** Like `present` after an installation: this process has already read the list of Vulkan drivers, a new one reads it again. */
+/** Like `PRESENT` after an installation: this process has already read the list of Vulkan drivers, a new one reads it again. */
 async function presentNow(need: Need): Promise<boolean> {
-  if (need === "browser") return await present(need);
+  if (need !== "gpu") return await PRESENT[need]();
   return (await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", import.meta.filename!, "--probe"],
     stdout: "null",
@@ -74,6 +79,7 @@ if (import.meta.main) {
   }
   try {
     await setup(Deno.args.includes("--browser") ? ["gpu", "browser"] : ["gpu"]);
+    if (Deno.args.includes("--browser")) await setup(["firefox"]).catch(({ message }) => console.error(message));
   } catch (error) {
     console.error((error as Error).message);
     Deno.exit(1);

@@ -75,6 +75,7 @@ export const SLOW_FILES: readonly string[] = [
   "browser/variants.test.ts",
   "browser/fallback.test.ts",
   "browser/onnx_depth_runs.test.ts",
+  "browser/firefox.test.ts",
 ];
 
 /** Known slow files first, the slowest of all at the beginning; the others stay in their order. */

@@ -6,6 +6,7 @@
 import { adapterName } from "../src/gpu/adapter.ts";
 import { findTests } from "./runner.ts";
 import { testGpu } from "./gpu.ts";
+import { withFirefox } from "./needs_firefox.ts";
 import { slowestFirst } from "./order.ts";
 import { type Queue, runInWorkers } from "./workers.ts";
 
@@ -19,9 +20,10 @@ if (files.length === 0) {
   );
   Deno.exit(1);
 }
+const able = await withFirefox(files, console.log);
 const inBrowser = (name: string) => name.startsWith("browser/");
-const outside: Queue = { files: files.filter((name) => !inBrowser(name)) };
-const inside: Queue = { files: files.filter(inBrowser), config: `${root}/browser/deno.json` };
+const outside: Queue = { files: able.filter((name) => !inBrowser(name)) };
+const inside: Queue = { files: able.filter(inBrowser), config: `${root}/browser/deno.json` };
 /**
  * Tests wait a part of the time for their device, a timer or another process, so that two cores have room for five
  * processes. A browser is several processes itself: there are two of them at most.

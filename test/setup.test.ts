@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { aptPercent } from "../scripts/install.ts";
+import { LEAST_FIREFOX, majorVersion } from "../scripts/firefox.ts";
 import { type Machine, parseDistro, remedy } from "../scripts/requirements.ts";
 
 const test = suite("setup");
@@ -25,6 +26,19 @@ test("the browser is Debian's chromium, and Playwright's on Ubuntu, whose packag
   };
   assert.match(commands(["debian"]), /^apt-get install .*\bchromium$/);
   assert.match(commands(["ubuntu", "debian"]), /^npx .*playwright-core.* install .*chromium$/);
+});
+
+test("Firefox is Debian's package, which is installed, and on Ubuntu one is told where to get it", () => {
+  const debian = remedy("firefox", debianRoot);
+  assert.equal(debian.kind === "install" && debian.commands.at(-1)!.at(-1), "firefox-esr");
+  const ubuntu = remedy("firefox", { ...debianRoot, distro: ["ubuntu", "debian"] });
+  assert.match(ubuntu.kind === "tell" ? ubuntu.command : "", /FIREFOX_PATH/);
+});
+
+test("a Firefox without WebGPU doesn't count", () => {
+  assert.is(majorVersion("Mozilla Firefox 153.8.0esr"), 153);
+  assert.ok(majorVersion("Mozilla Firefox 140.12.0esr") < LEAST_FIREFOX);
+  assert.is(majorVersion("Command '/usr/bin/firefox' requires the firefox snap to be installed."), 0);
 });
 
 test("Playwright's version is the one that the browser tests use", async () => {
@@ -58,7 +72,7 @@ test("nothing is ever installed on another system, and each gets a command", () 
   ];
   for (const [os, distro] of systems) {
     for (const root of [true, false]) {
-      for (const need of ["gpu", "browser"] as const) {
+      for (const need of ["gpu", "browser", "firefox"] as const) {
         const action = remedy(need, { os, distro, root, noInstall: false });
         assert.is(action.kind, "tell", `${need} on ${os} ${distro}`);
         assert.ok(action.kind === "tell" && action.command.length > 10);

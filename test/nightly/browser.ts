@@ -1,4 +1,5 @@
 /** The long tests of browsers: the `*.nightly.ts` of test/browser, one after another. Exits with 1 where one fails. */
+import { withFirefox } from "../needs_firefox.ts";
 import { runInWorkers } from "../workers.ts";
 
 const tests = new URL("../", import.meta.url).pathname;
@@ -6,7 +7,8 @@ const files = [...Deno.readDirSync(`${tests}browser`)]
   .map(({ name }) => `browser/${name}`)
   .filter((name) => name.endsWith(".nightly.ts"))
   .sort();
-const { passed, failed } = await runInWorkers([[{ files, config: `${tests}browser/deno.json` }]], {
+const able = await withFirefox(files, console.log);
+const { passed, failed } = await runInWorkers([[{ files: able, config: `${tests}browser/deno.json` }]], {
   script: `${tests}worker.ts`,
   print: (text) => console.log(text),
 });

@@ -1,12 +1,14 @@
 /** The test files of which the suite does a part (test/long.ts), in whole. Exits with 1 where a test fails. */
 import { findTests } from "../runner.ts";
 import { LONG } from "../long.ts";
+import { withFirefox } from "../needs_firefox.ts";
 import { type Queue, runInWorkers } from "../workers.ts";
 
 const tests = new URL("../", import.meta.url).pathname;
-const files = findTests(tests, [])
+const long = findTests(tests, [])
   .map(({ name }) => name)
   .filter((name) => /from "(\.\.\/)+long\.ts"/.test(Deno.readTextFileSync(`${tests}${name}`)));
+const files = await withFirefox(long, console.log);
 // Each worker inherits it.
 Deno.env.set(LONG, "1");
 const inBrowser = (name: string) => name.startsWith("browser/");
