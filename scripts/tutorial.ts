@@ -3,10 +3,15 @@
  * the lines below it. Numbers may differ, "…" stands for anything, on a line of its own for any lines.
  *
  *     deno run -A scripts/tutorial.ts [other.md]
+ *     deno run -A scripts/tutorial.ts --chroot [suite]    # in a bare Debian: scripts/tutorial_chroot.sh
  */
 import { consoleBlocks, mismatch } from "./tutorial_lines.ts";
 
 const root = new URL("..", import.meta.url).pathname;
+if (Deno.args[0] === "--chroot") {
+  const args = [`${root}scripts/tutorial_chroot.sh`, ...Deno.args.slice(1)];
+  Deno.exit((await new Deno.Command("sh", { args }).spawn().status).code);
+}
 const file = Deno.args[0] ?? "docs/tutorial.md";
 const blocks = consoleBlocks(await Deno.readTextFile(`${root}${file}`));
 if (blocks.length === 0) {
@@ -21,9 +26,16 @@ try {
   // As it would run on a machine of its own, but for the command's name.
   const bin = await Deno.makeTempDir({ dir: copy, prefix: ".bin-" });
   await Deno.symlink(Deno.execPath(), `${bin}/deno`);
-  const env = { PATH: `${bin}:${Deno.env.get("PATH")}`, NO_COLOR: "1" };
+  const { INIT_CWD: _, ...own } = Deno.env.toObject();
+  // npx tells by INIT_CWD where it was called, and deno task would take paths to be relative to that.
+  const env = { ...own, PATH: `${bin}:${own.PATH}`, NO_COLOR: "1" };
   for (const { command, expected, line } of blocks) {
-    const { code, stdout, stderr } = await new Deno.Command("sh", { args: ["-c", command], cwd: copy, env }).output();
+    const { code, stdout, stderr } = await new Deno.Command("sh", {
+      args: ["-c", command],
+      cwd: copy,
+      env,
+      clearEnv: true,
+    }).output();
     const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     const printed = decode(stderr) + decode(stdout);
     const problem = code !== 0 ? `it ended with ${code}` : mismatch(expected, printed);

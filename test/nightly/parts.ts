@@ -65,8 +65,20 @@ export const NIGHTLY: readonly NightlyPart[] = [
     args: [],
   },
   {
+    name: "bare",
+    what: "docs/tutorial.md once more in a bare Debian, which debootstrap makes: as root on Debian or Ubuntu",
+    script: "scripts/tutorial.ts",
+    args: ["--chroot"],
+  },
+  {
+    name: "notebooks",
+    what: "the notebooks of docs/examples, cell by cell, with their types: each ends well and shows something",
+    script: "scripts/notebooks.ts",
+    args: [],
+  },
+  {
     name: "browser",
-    what: "in Chromium: the page's recipe to its end, bundled networks timed, a ResNet-18 pruned",
+    what: "in Chromium: the page's recipe to its end, bundled networks timed, a ResNet-18 pruned, the web examples",
     script: "test/nightly/browser.ts",
     args: [],
   },
