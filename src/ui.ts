@@ -22,6 +22,8 @@ export interface StageInfo {
   readonly loss?: number;
   readonly accuracy?: number;
   readonly text?: string;
+  /** Of a bar for a whole run: the stage that it is at. */
+  readonly stage?: string;
   /** Seconds until it is done, where that is known better than by the steps so far; "unknown" tells nothing. */
   readonly left?: number | "unknown";
 }

@@ -33,6 +33,7 @@ export function runUi(
           bar ??= ui.stage(name, STEPS);
           const all: StageInfo = {
             ...info,
+            stage: label,
             text: [label, text].filter(Boolean).join("  "),
             left: progress.left() ?? "unknown",
           };

@@ -33,13 +33,17 @@ export interface Calls {
   servedFile: { request: { readonly name: string }; answer: { readonly bytes: Uint8Array<ArrayBuffer> } };
   /** Ends early where the call is stopped; what was found until then has been told. */
   measure: { request: MeasureRequest; answer: { readonly complete: boolean } };
-  /** Logits of a drawn digit, 8×8 values in 0…16, from both forms of the digits network. */
+  /**
+   * Logits of a drawn digit, 8×8 values in 0…16, from both forms of the digits network, with the time that each takes by
+   * itself; it is missing where the clock can't tell, or
+   * other work keeps the device from telling.
+   */
   classify: {
     request: { readonly pixels: readonly number[] };
     answer: readonly {
       readonly variant: Variant;
       readonly probabilities: readonly number[];
-      readonly ms: number;
+      readonly ms?: number;
     }[];
   };
   /** The `digits` recipe in this browser; goes on from the checkpoint where there is one and `resume` says so. */
@@ -94,8 +98,12 @@ export interface TrainResult {
 
 export interface TrainEvent {
   readonly stage: string;
-  /** 0…1 of this stage. */
+  /** Since the call, in seconds. */
+  readonly seconds: number;
+  /** 0…1 of the run. */
   readonly progress: number;
+  /** The rest of the run takes about so many seconds; missing where it can't be told yet. */
+  readonly secondsLeft?: number;
   readonly loss?: number;
   readonly accuracy?: number;
   readonly note?: string;

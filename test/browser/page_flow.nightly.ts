@@ -75,7 +75,7 @@ test("a lost device is opened again, and the table is complete", async () => {
   await drop();
   await choose([/small/], ["1", "8"]);
   await run();
-  await page.getByText("small.onnx, batch 8").first().waitFor();
+  await page.getByText("small.onnx, 8 images at once").first().waitFor();
   await (await engine()).evaluate(() => void Object.assign(globalThis, { armed: true }));
   await finished();
   await kept();

@@ -25,7 +25,7 @@ test("a server that goes away amid a run loses nothing", async () => {
   await drop();
   await choose([/small/], ["1", "8"]);
   await run();
-  await page.getByText("small.onnx, batch 1").first().waitFor();
+  await page.getByText("small.onnx, 1 image").first().waitFor();
   await server.stop();
   await finished();
   await page.getByText(/Waiting in this browser/).waitFor();
@@ -53,7 +53,7 @@ long("results that a closed page left waiting are sent by the next one", async (
   await drop();
   await choose([/small/], ["1"]);
   await run();
-  await page.getByText("small.onnx, batch 1").first().waitFor();
+  await page.getByText("small.onnx, 1 image").first().waitFor();
   await server.stop();
   await finished();
   await page.getByText(/Waiting in this browser/).waitFor();

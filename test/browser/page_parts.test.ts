@@ -4,12 +4,17 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { beginRecord, type DeviceRecord } from "../../src/report/devices/record.ts";
 import type { KernelTime, Row } from "../../src/measure/session/types.ts";
+import { placeLabels } from "../../src/web/charts/label_rows.ts";
+import { place } from "../../src/web/charts/place.ts";
+import { milliSpread, percent, solid } from "../../src/web/format.ts";
 import { countInk } from "../../src/web/ink.ts";
 import { denseOf, kernelKind } from "../../src/web/kernel_kinds.ts";
-import type { NetworkEntry } from "../../src/web/messages.ts";
+import type { NetworkEntry, TrainEvent } from "../../src/web/messages.ts";
 import { drawPicture, type Pen, PICTURE_WIDTH, pictureHeight } from "../../src/web/picture/picture_canvas.ts";
 import { listedAccuracy, pictureContent } from "../../src/web/picture/picture_content.ts";
 import { sharedRecord, shareLink } from "../../src/web/share.ts";
+import { NO_CURVES, withTrainEvent } from "../../src/web/state/training_curves.ts";
+import { leftOf, leftWords } from "../../src/web/time_left.ts";
 import { cleanName, deviceName } from "../../src/web/state/device_name.ts";
 
 const test = suite("parts of the phone page");
@@ -250,6 +255,68 @@ test("the dense product is no block-sparse kernel, and only block-sparse ones ar
   const kernels = [kernel("gemm", 1, 3), kernel("block-sparse", 1, 2), kernel("block-sparse", 0.25, 1)];
   assert.equal(kernels.map(kernelKind), ["gemm", "gemm", "block-sparse"]);
   assert.equal(kernels.map((one) => denseOf(kernels, one)?.medianMs), [undefined, undefined, 2]);
+});
+
+test("what is left is what the work says, or follows from its pace, and is counted down", () => {
+  assert.is(leftOf({ done: 0, total: 4 }, 1000, 3000), undefined);
+  assert.equal(leftOf({ done: 1, total: 4 }, 1000, 3000), { seconds: 6, atMs: 3000 });
+  const left = leftOf({ done: 1, total: 4, secondsLeft: 90 }, 1000, 3000);
+  assert.equal(left, { seconds: 90, atMs: 3000 });
+  const said = (ms: number) => leftWords(left, 3000 + ms).replaceAll("\u00a0", " ");
+  assert.equal([0, 30_400, 84_000, 90_000, 1e6].map(said), [
+    "about 1 min 30 s left",
+    "about 1 min 0 s left",
+    "about 6 s left",
+    "a moment left",
+    "a moment left",
+  ]);
+  assert.is(leftWords(undefined, 0), "time left: not known yet");
+});
+
+test("no line ends between a number and its unit", () => {
+  assert.is(percent(0.5, 0), "50\u00a0%");
+  assert.is(milliSpread(1.2341, 0.0119), "1.234\u00a0±\u00a00.012\u00a0ms");
+  assert.is(
+    solid("after 12 ms or 3 s: 40 % of 2 networks, 7 minutes, 3.1 GB/s"),
+    "after 12\u00a0ms or 3\u00a0s: 40\u00a0% of 2 networks, 7 minutes, 3.1\u00a0GB/s",
+  );
+});
+
+test("labels of stages take another row where they would collide, end at their mark at the edge, and are left out at last", () => {
+  const labels = [["train", 0], ["admm", 100], ["retrain", 110], ["purify", 112], ["lost", 114], ["end", 290]]
+    .map(([text, x]) => ({ text: text as string, x: x as number }));
+  const placed = placeLabels(labels, { width: 300, rows: 3, characterWidth: 5 });
+  assert.equal(placed.map(({ text, x, row }) => `${text} ${x} ${row}`), [
+    "train 0 0",
+    "admm 100 0",
+    "retrain 110 1",
+    "purify 112 2",
+    "end 270 0",
+  ]);
+});
+
+test("a logarithmic axis puts equal factors at equal distances", () => {
+  const axis = { type: "log", domain: [0.01, 1], ticks: [], format: String } as const;
+  const y = place(axis, 100, 0);
+  assert.equal([0.01, 0.1, 1].map((value) => Math.round(y(value))), [100, 50, 0]);
+  const x = place({ ...axis, type: "linear", domain: [0, 50] }, 40, 140);
+  assert.equal([0, 25, 50].map(x), [40, 90, 140]);
+});
+
+test("curves gather what a run tells by its time, and mark where stages begin", () => {
+  const event = (stage: string, seconds: number, told: Partial<TrainEvent>): TrainEvent => ({
+    stage,
+    seconds,
+    progress: 0,
+    ...told,
+  });
+  const curves = [event("train", 1, { loss: 2 }), event("train", 2, { accuracy: 0.5 }), event("admm", 4, { loss: 1 })]
+    .reduce((before, one) => withTrainEvent(before, one, 10 + one.seconds), NO_CURVES);
+  assert.equal(curves, {
+    loss: [{ at: 11, value: 2 }, { at: 14, value: 1 }],
+    accuracy: [{ at: 12, value: 0.5 }],
+    stages: [{ at: 11, name: "train" }, { at: 14, name: "admm" }],
+  });
 });
 
 test.run();

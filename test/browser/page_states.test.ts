@@ -94,6 +94,14 @@ async function inspect(name: string): Promise<void> {
   }
   assert.is(await page.evaluate("document.scrollingElement.scrollWidth"), 360, `${name} is wider than the phone`);
   assert.equal(await smallTargets(), [], `${name}: too small for a thumb`);
+  assert.equal(await partedUnits(), [], `${name}: units apart from their numbers`);
+}
+
+/** What a plain space parts from its number, where a line may end. */
+async function partedUnits(): Promise<string[]> {
+  return await page.evaluate(() =>
+    document.querySelector("main")!.innerText.match(/\d (?:ms|s|min|%|kB|MB|GB|GFLOP\/s|GB\/s|MACs)(?!\w)/g) ?? []
+  );
 }
 
 async function smallTargets(): Promise<string[]> {
@@ -147,8 +155,9 @@ test("a file that can't be read is refused by its name, and one that can is chos
 test("running: what is measured, the rows so far, and a way to stop", async () => {
   await open("endless");
   await run();
-  await page.getByText("Digits, batch 1").first().waitFor();
-  await page.getByRole("row", { name: /Digits.*batch 1/ }).waitFor();
+  await page.getByText("Digits, 1 image").first().waitFor();
+  await page.getByRole("row", { name: /Digits.*1 image/ }).waitFor();
+  await page.getByText(/^about \d+\ss left$/).waitFor();
   await inspect("running");
   await page.getByRole("button", { name: "Stop" }).tap();
   await finished();
@@ -168,6 +177,20 @@ test("a sound device's result with all detail, kept by the server", async () => 
 test("the result is what one sees first", async () => {
   const table = (await page.getByRole("table").first().boundingBox())!;
   assert.ok(table.y >= 0 && table.y + 100 < 740 - 130, `the table begins at ${table.y} of 740 pixels`);
+});
+
+test("from 900 pixels of width on, what explains the numbers stands beside them", async () => {
+  const places = async () => {
+    const boxes = ["speeds", "kernels"].map((name) => page.locator(`section[aria-labelledby="${name}"]`).boundingBox());
+    const [speeds, kernels] = await Promise.all(boxes);
+    return [kernels!.x - speeds!.x, await page.evaluate(() => document.scrollingElement!.scrollWidth)];
+  };
+  const [narrow, below] = await places();
+  assert.is(narrow, 0);
+  await page.setViewportSize({ width: 1280, height: 900 });
+  const [wide, width] = await places();
+  await page.setViewportSize({ width: 360, height: 740 });
+  assert.ok(wide > 400 && width === 1280 && below === 360, `${wide} to the right, ${width} wide`);
 });
 
 test("all columns of the main table are seen without scrolling", async () => {
@@ -225,16 +248,18 @@ test("a latency table is built, kept with the record, and can be stopped", async
   await open("sound");
   const build = () => page.getByRole("button", { name: "Build table" }).tap();
   await page.getByRole("combobox", { name: /^Network/ }).selectOption("LeNet-5");
-  await page.getByRole("combobox", { name: /^Batch/ }).selectOption("8");
+  await page.getByRole("combobox", { name: /^Images at once/ }).selectOption("8");
   await build();
   await page.getByText("1 shapes of layers, 2 times").waitFor();
   await inspect("table");
-  const { tables = [], rows, complete } = await kept();
+  const { tables = [], rows, complete, device } = await kept();
+  assert.is(device!.architecture, "adreno-7xx");
   assert.equal(tables.map(({ model, batch }) => `${model} ${batch}`), ["lenet5 8"]);
   assert.equal([rows.length, complete], [0, true]);
   await open("endless");
   await build();
   await page.getByText("Conv 3×3 of 8×8: 4 → 16").waitFor();
+  await page.getByText(/^about 1\smin\s\d+\ss left$/).waitFor();
   await page.getByRole("button", { name: "Stop" }).tap();
   await page.getByRole("button", { name: "Build table" }).waitFor();
   assert.is(await page.getByRole("alert").textContent(), "");
@@ -247,6 +272,7 @@ test("a drawn digit, by both networks", async () => {
   await page.touchscreen.tap(x + 100, y + 60);
   await page.getByText(/dense sees 7/).waitFor();
   await page.getByText(/pruned sees 7/).waitFor();
+  await page.getByText(/takes 1\.90\sms/).waitFor();
   await inspect("drawn");
   await page.getByRole("button", { name: "Clear" }).tap();
   assert.is(await page.getByText(/sees 7/).count(), 0);
@@ -257,6 +283,7 @@ test("training stops, resumes, and gives its files", async () => {
   await page.getByRole("navigation").getByRole("button", { name: "Train" }).tap();
   await page.locator(".run-bar").getByRole("button", { name: "Train" }).tap();
   await page.getByText(/Validation accuracy/).waitFor();
+  await page.getByText(/^(about \d+\ss|a moment) left$/).waitFor();
   await inspect("training");
   await page.getByRole("button", { name: "Stop" }).tap();
   await page.getByRole("button", { name: "Resume" }).waitFor();
@@ -310,8 +337,8 @@ test("shrinking: the preview follows the slider without looking again", async ()
 
 test("shrinking: the result has a proof, its times and a file, and goes when the slider moves", async () => {
   await page.getByRole("button", { name: "Shrink by 40 %" }).tap();
-  await page.getByText(/94\.0 % keep their largest output/).waitFor();
-  await page.getByText(/ms before, .* as fast/).waitFor();
+  await page.getByText(/94\.0\s% keep their largest output/).waitFor();
+  await page.getByText(/ms\sbefore, .* as fast/).waitFor();
   await inspect("shrink-result");
   const download = page.waitForEvent("download");
   await page.getByRole("button", { name: "Download ONNX file" }).tap();
@@ -425,6 +452,7 @@ test("a link shows the numbers read-only in a browser that was never here, and a
   await open("sound", link);
   await page.getByText(/from a link/).waitFor();
   assert.is(await page.getByRole("button", { name: "Share link" }).count(), 0);
+  await page.getByRole("row", { name: /ResNet-20.*8 images at once/ }).waitFor();
   await inspect("shared");
   await open("sound", link.slice(0, -200));
   await page.getByRole("alert").getByText(/the link's record: can't be read.*ask for the whole link/).waitFor();

@@ -18,6 +18,8 @@ test("tells the device, the self-test, every row and its progress, in this order
   assert.equal(kinds.slice(0, 3), ["device", "progress", "self-test"]);
   const steps = events.filter((event) => event.kind === "progress");
   assert.equal(steps.map(({ done, total }) => `${done}/${total}`), ["0/5", "1/5", "2/5", "3/5", "4/5", "5/5"]);
+  assert.equal(steps.slice(1, 3).map(({ text }) => text), ["first, 1 image", "first, 8 images at once"]);
+  for (const { secondsLeft, done } of steps) assert.is(secondsLeft! > 0, done < 5, `${secondsLeft} s left at ${done}`);
   assert.equal(found.rows.map(name), rowNames([1, 8]));
   for (const row of found.rows) {
     assert.is(row.status, "measured");
@@ -31,6 +33,22 @@ test("tells the device, the self-test, every row and its progress, in this order
   assert.ok(found.device!.fallback === (await Gpu.open()).info.fallback && found.device!.limits.maxBufferSize > 0);
   assert.is(found.selfTest!.trusted, true);
   assert.equal(JSON.parse(JSON.stringify(events)), events.map((event) => structuredClone(event)));
+});
+
+test("between the self-test and the first numbers one device for each variant is opened, and each plan compiled once", async () => {
+  const opened: Gpu[] = [];
+  let tested = 0, numbers = 0;
+  await session({ networks: FIRST, open: faulty((gpu) => opened.push(gpu)) }, ({ kind }) => {
+    if (kind === "self-test") tested = opened.length;
+    if (kind === "row") numbers ||= opened.length;
+  });
+  assert.is(numbers - tested, 2);
+});
+
+test("rows tell the accuracy that was known before", async () => {
+  const [dense, pruned] = FIRST;
+  const { found } = await session({ networks: [{ ...dense, accuracy: 0.75 }, pruned] });
+  assert.equal(found.rows.map(({ accuracy }) => accuracy), [0.75, undefined]);
 });
 
 onlyNightly(test)(

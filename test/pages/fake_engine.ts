@@ -2,7 +2,8 @@
  * Stands where the page's engine is and answers its calls at once, so that every state of the page can be had at will,
  * those included that a sound device never shows. `SCENARIO` is written in by whoever bundles it.
  */
-import type { KernelTime, LayerTime, Row, SessionEvent, Variant } from "../../src/measure/session/types.ts";
+import type { DeviceInfo, KernelTime, LayerTime, Row, SessionEvent, Variant } from "../../src/measure/session/types.ts";
+import { atOnce } from "../../src/measure/session/at_once.ts";
 import type { CallName, Calls, FromWorker, NetworkEntry, ToWorker, TrainEvent } from "../../src/web/messages.ts";
 
 /**
@@ -31,11 +32,20 @@ const entry = (id: string, title: string, params: number, macs: number): Network
   input: [1, 28, 28],
 });
 const networks: NetworkEntry[] = [
-  entry("digits", "Digits", 38_282, 337_792),
+  { ...entry("digits", "Digits", 38_282, 337_792), accuracy: { dense: 0.9972, pruned: 0.9944 } },
   entry("lenet5", "LeNet-5", 431_080, 2_293_000),
   entry("resnet20", "ResNet-20", 270_896, 40_551_808),
   { ...entry("run:a-long-name", "a-run-with-quite-a-long-name-of-its-own", 2e6, 3e8), source: "run" },
 ];
+
+const DEVICE: DeviceInfo = {
+  vendor: SCENARIO === "software" ? "google" : "qualcomm",
+  architecture: SCENARIO === "software" ? "swiftshader" : "adreno-7xx",
+  description: "",
+  fallback: SCENARIO === "software",
+  features: ["shader-f16", "timestamp-query"],
+  limits: { maxStorageBufferBindingSize: 134_217_728 },
+};
 
 const handlers: { readonly [N in CallName]: (call: Call<N>) => Promise<Calls[N]["answer"]> | Calls[N]["answer"] } = {
   networks: () => networks,
@@ -55,10 +65,11 @@ const handlers: { readonly [N in CallName]: (call: Call<N>) => Promise<Calls[N][
       ms: variant === "dense" ? 1.9 : 1.2,
     })),
   async train({ request: { resume }, tell, stopped }) {
-    for (const [i, stage] of ["train", "admm", "retrain"].entries()) {
+    for (const [i, stage] of ["train", "admm", "retrain", "purify", "purify retrain"].entries()) {
       for (let epoch = 1; epoch <= 12; epoch++) {
         const at = 12 * i + epoch;
-        tell({ stage, progress: epoch / 12, loss: 2.3 / at, accuracy: 1 - 0.9 / at, note: `epoch ${epoch} of 12` });
+        const far = { seconds: i < 3 ? at : 36 + (at - 36) / 12, progress: at / 61, secondsLeft: 61 - at };
+        tell({ stage, ...far, loss: 2.3 / at, accuracy: 1 - 0.9 / at, note: `${stage}  epoch ${epoch} of 12` });
       }
     }
     if (!resume) {
@@ -114,7 +125,8 @@ const handlers: { readonly [N in CallName]: (call: Call<N>) => Promise<Calls[N][
   },
   shrinkFile: () => ({ bytes: new Uint8Array([8, 1]) }),
   async buildTable({ request: { network, batch }, tell, stopped }) {
-    tell({ kind: "progress", done: 3, total: 9, text: "Conv 3×3 of 8×8: 4 → 16" });
+    tell({ kind: "device", device: DEVICE });
+    tell({ kind: "progress", done: 3, total: 9, text: "Conv 3×3 of 8×8: 4 → 16", secondsLeft: 80 });
     if (SCENARIO === "endless") {
       await stopped;
       throw new Error("stopped");
@@ -164,17 +176,7 @@ async function measure({ request, tell, stopped }: Call<"measure">): Promise<{ c
   if (SCENARIO === "broken") throw new Error("the planner asked for 0 workgroups");
   const trouble = SCENARIO === "troubled";
   const trusted = SCENARIO !== "untrusted";
-  tell({
-    kind: "device",
-    device: {
-      vendor: SCENARIO === "software" ? "google" : "qualcomm",
-      architecture: SCENARIO === "software" ? "swiftshader" : "adreno-7xx",
-      description: "",
-      fallback: SCENARIO === "software",
-      features: ["shader-f16", "timestamp-query"],
-      limits: { maxStorageBufferBindingSize: 134_217_728 },
-    },
-  });
+  tell({ kind: "device", device: DEVICE });
   tell({
     kind: "self-test",
     selfTest: {
@@ -201,11 +203,12 @@ async function measure({ request, tell, stopped }: Call<"measure">): Promise<{ c
   }
   const chosen = networks.filter(({ id }) => request.networks.includes(id));
   const total = chosen.length * request.batches.length;
-  for (const [i, { title, variants: [{ params, macs }] }] of chosen.entries()) {
+  for (const [i, { title, accuracy, variants: [{ params, macs }] }] of chosen.entries()) {
     for (const [j, batch] of request.batches.entries()) {
-      tell({ kind: "progress", done: i * request.batches.length + j, total, text: `${title}, batch ${batch}` });
+      const done = i * request.batches.length + j;
+      tell({ kind: "progress", done, total, text: `${title}, ${atOnce(batch)}`, secondsLeft: 3 * (total - done) });
       for (const variant of VARIANTS) {
-        const row = measuredRow(title, variant, batch, params, macs);
+        const row = { ...measuredRow(title, variant, batch, params, macs), accuracy: accuracy?.[variant] };
         tell({ kind: "row", row: trusted ? trouble ? troubled(row, i, j) : row : failed(row, "the self-test failed") });
       }
       if (request.detail && trusted) tell({ kind: "layers", layers: VARIANTS.flatMap((v) => layers(title, v, batch)) });

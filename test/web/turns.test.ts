@@ -59,4 +59,18 @@ test("work that fails lets the next one begin", async () => {
   assert.equal(log, ["bad begins", "bad ends", "good begins", "good ends"]);
 });
 
+test("it is quiet while nothing long goes on or waits, whatever is short", async () => {
+  const [train, drawing] = ["train", "drawing"].map((name) => work([], name));
+  const turns = createTurns();
+  const short = turns.short(drawing.run);
+  assert.is(turns.quiet(), true);
+  const long = turns.long(train.run).catch(() => {});
+  assert.is(turns.quiet(), false);
+  train.fail();
+  await long;
+  assert.is(turns.quiet(), true);
+  drawing.end();
+  await short;
+});
+
 test.run();

@@ -47,6 +47,8 @@ export interface TableProgress {
   readonly total: number;
   /** This is measured next. */
   readonly text: string;
+  /** The rest takes about so many seconds. */
+  readonly secondsLeft: number;
 }
 
 const SECONDS = 90;
@@ -70,22 +72,19 @@ const OUTLIER = 1.2;
 export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOptions): Promise<LatencyTable> {
   const { name, batch, also = [], seconds = SECONDS, onProgress = () => {}, signal } = options;
   const started = performance.now();
-  const steps = tableSteps(model);
-  const others = also.map(({ graph }) => ({ graph, steps: graphSteps(graph) }));
-  const layers = [steps, ...others.map(({ steps }) => steps)].flat().filter((step) => step.kind === "layer");
-  const added = addedSteps(steps, others);
-  // A layer that stays as it is in another network is measured once.
-  const distinct = new Map(
-    layers.map((step) => [`${step.name} ${step.shape} ${pointKey(step.input, step.output)}`, step]),
-  );
-  const groups = shapeGroups([...distinct.values()]);
-  if (groups.length === 0) throw new UserError(`"${name}" has no layers: there is nothing to make a table of`);
+  const { steps, added, groups } = toMeasure(model, also, name);
   const measured = groups.map(() => new Map<string, number>());
   let done = 0, fineness: Fineness = "fine";
   const tell = (text: string) => {
     signal?.throwIfAborted();
-    const total = 1 + added.length + count(groups, fineness);
-    onProgress({ done: Math.min(done, total), total, text });
+    const others = 1 + added.length, total = others + count(groups, fineness), ends = others + count(groups, "ends");
+    const spent = (performance.now() - started) / 1000;
+    onProgress({
+      done: Math.min(done, total),
+      total,
+      text,
+      secondsLeft: timeLeft({ done, total, ends, spent, seconds }),
+    });
   };
 
   tell("the whole network");
@@ -146,6 +145,34 @@ export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOp
   function latencyLayers(): LatencyLayer[] {
     return groups.map((group, g) => latencyLayer(group, gridOf(group, fineness), measured[g]));
   }
+}
+
+/** Finds the model's steps, the layer shapes of all networks, and what only changed ones have (`addedSteps`). */
+function toMeasure(model: Model, also: readonly Pick<Model, "graph">[], name: string) {
+  const steps = tableSteps(model);
+  const others = also.map(({ graph }) => ({ graph, steps: graphSteps(graph) }));
+  const layers = [steps, ...others.map(({ steps }) => steps)].flat().filter((step) => step.kind === "layer");
+  const added = addedSteps(steps, others);
+  // A layer that stays as it is in another network is measured once.
+  const distinct = new Map(
+    layers.map((step) => [`${step.name} ${step.shape} ${pointKey(step.input, step.output)}`, step]),
+  );
+  const groups = shapeGroups([...distinct.values()]);
+  if (groups.length === 0) throw new UserError(`"${name}" has no layers: there is nothing to make a table of`);
+  return { steps, added, groups };
+}
+
+/**
+ * Gives the seconds that are left at the pace of what is done: the ends of all widths whatever they take, the widths
+ * between only as far as the time allows. Nothing but the time is known before something is done.
+ */
+export function timeLeft(
+  { done, total, ends, spent, seconds }: Readonly<Record<"done" | "total" | "ends" | "spent" | "seconds", number>>,
+): number {
+  if (done === 0) return seconds;
+  const each = spent / done;
+  const least = each * Math.max(0, ends - done);
+  return Math.max(least, Math.min(each * Math.max(0, total - done), seconds - spent));
 }
 
 /** Gives for each operator without a weight that only changed networks have the step that reads and makes most. */

@@ -20,6 +20,8 @@ import { HIDDEN, untilVisible } from "./visibility.ts";
 export interface Entrant {
   readonly network: string;
   readonly variant: Variant;
+  /** As its row tells it. */
+  readonly accuracy?: number;
   readonly model: Model;
 }
 
@@ -172,14 +174,15 @@ export function images(gpu: Gpu, { graph }: Model, batch: number): Tensor {
 }
 
 function timedRow(
-  { network, variant, model }: Entrant,
+  { network, variant, accuracy, model }: Entrant,
   batch: number,
   coldMs: number,
   { samplesMs, repeats, clock, quantumMs }: Sampled,
   status: RowStatus,
 ): Row {
   const { params, macs } = graphCost(model.graph);
-  const cold = { network, variant, batch, params, macs, status, coldMs };
+  const known = accuracy === undefined ? {} : { accuracy };
+  const cold = { network, variant, batch, params, macs, ...known, status, coldMs };
   if (samplesMs.length === 0) return cold;
   const row = { ...cold, samples: samplesMs.length, clock, quantumMs };
   const medianMs = median(samplesMs);

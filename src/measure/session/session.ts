@@ -10,6 +10,8 @@ import { type OpenGpu, openGpu } from "../../gpu/gpu.ts";
 import { deviceInfo } from "./device.ts";
 import { measureHardware, measureTimelines } from "./detail.ts";
 import { type Entrant, failedRow, measureRows } from "./rows.ts";
+import { atOnce } from "./at_once.ts";
+import { secondsLeft, type StepKind } from "./time_left.ts";
 import { selfTest } from "./selftest.ts";
 import type { Protocol, Row, SafePath, SelfTest, SessionEvent, Variant } from "./types.ts";
 import { createVisibility, type Visibility } from "./visibility.ts";
@@ -20,7 +22,9 @@ export interface SessionNetwork {
   readonly network: string;
   /** Dense and pruned of one name are timed in turns. */
   readonly variant: Variant;
-  /** Makes the model when its turn comes; it is dropped after that. */
+  /** It gets this share of its test images right, in 0…1, where that is known: its rows tell it. */
+  readonly accuracy?: number;
+  /** Makes the model when its turn comes, for its rows and again for its layers; it is dropped after each. */
   readonly model: () => Model | Promise<Model>;
 }
 
@@ -63,8 +67,8 @@ export async function measureSession(options: SessionOptions): Promise<{ readonl
       onEvent({ kind: "device", device: deviceInfo(gpu) });
     }
     const groups = [...Map.groupBy(networks, ({ network }) => network).values()];
-    const full = detail === "full" ? 1 : 0;
-    const steps = progressOf(early, 1 + full + (1 + full) * groups.length * protocol.batches.length);
+    const full = detail === "full";
+    const steps = progressOf(early, stepsOf(groups.length * protocol.batches.length, full));
     steps("self-test");
     const found = await selfTest(open);
     onEvent({ kind: "self-test", selfTest: found });
@@ -84,9 +88,21 @@ export async function measureSession(options: SessionOptions): Promise<{ readonl
 /** Tells what is measured next. */
 type Steps = (text: string) => void;
 
-function progressOf({ tell }: Context, total: number): Steps {
-  let done = 0;
-  return (text) => tell({ kind: "progress", done: Math.min(done++, total), total, text });
+function stepsOf(rows: number, full: boolean): StepKind[] {
+  const each = (kind: StepKind) => Array<StepKind>(rows).fill(kind);
+  return ["self-test", ...each("rows"), ...full ? [...each("layers"), "roofs" as const] : []];
+}
+
+function progressOf({ tell, protocol }: Context, kinds: readonly StepKind[]): Steps {
+  const total = kinds.length, took: number[] = [];
+  let since: number | undefined;
+  return (text) => {
+    const now = performance.now();
+    if (since !== undefined && took.length < total) took.push((now - since) / 1000);
+    since = now;
+    const left = Math.round(secondsLeft(kinds, took, protocol) * 10) / 10;
+    tell({ kind: "progress", done: took.length, total, text, secondsLeft: left });
+  };
 }
 
 /** These variants of a network have rows at this batch size. */
@@ -109,7 +125,7 @@ async function measureNetwork(
   const measured: Measured[] = [];
   for (const batch of context.protocol.batches) {
     if (context.stopped()) break;
-    steps(`${network}, batch ${batch}`);
+    steps(`${network}, ${atOnce(batch)}`);
     if (!trusted) refuse(context, checks, entrants, batch);
     const timed = trusted ? await measureRows(context, entrants, batch) : [];
     const variants = group.filter(({ variant }) => timed.some((entrant) => entrant.variant === variant));
@@ -127,7 +143,7 @@ async function measureDetail(
 ): Promise<void> {
   for (const { network, variants, batch } of measured) {
     if (context.stopped()) return;
-    steps(`layers of ${network}, batch ${batch}`);
+    steps(`layers of ${network}, ${atOnce(batch)}`);
     await measureTimelines(context, await entrantsOf(context, variants, () => {}), batch);
   }
   if (context.stopped()) return;
@@ -145,7 +161,8 @@ async function entrantsOf(
   for (const one of networks) {
     if (context.stopped()) break;
     try {
-      entrants.push({ network: one.network, variant: one.variant, model: await one.model() });
+      const { network, variant, accuracy } = one;
+      entrants.push({ network, variant, accuracy, model: await one.model() });
     } catch (error) {
       failed(one, error);
     }

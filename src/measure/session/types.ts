@@ -45,6 +45,8 @@ export interface Row {
   readonly params: number;
   /** One image takes so many multiply-adds. */
   readonly macs: number;
+  /** It gets this share of its test images right, in 0…1, where that was known before. */
+  readonly accuracy?: number;
   /** This says how it was come by. */
   readonly status: RowStatus;
   /** This says why it failed or is doubtful. */
@@ -208,5 +210,13 @@ export type SessionEvent =
   | { readonly kind: "layers"; readonly layers: readonly LayerTime[] }
   | { readonly kind: "kernel"; readonly kernel: KernelTime }
   | { readonly kind: "incident"; readonly incident: Incident }
-  /** `done` of `total` measurements are made; `text` says what is being measured. */
-  | { readonly kind: "progress"; readonly done: number; readonly total: number; readonly text: string };
+  | {
+    readonly kind: "progress";
+    /** So many measurements are made. */
+    readonly done: number;
+    readonly total: number;
+    /** This is being measured. */
+    readonly text: string;
+    /** It will take about so many seconds until all is done, where whoever measures can tell. */
+    readonly secondsLeft?: number;
+  };

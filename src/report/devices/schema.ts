@@ -41,6 +41,7 @@ const row = object({
   batch: whole(1),
   params: count,
   macs: count,
+  accuracy: v.optional(nonNegative),
   status: v.picklist(["measured", "retried", "failed"], "measured, retried or failed"),
   reason: v.optional(text),
   coldMs: v.optional(nonNegative),

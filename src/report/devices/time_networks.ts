@@ -51,7 +51,10 @@ export async function timeNetworks(options: TimeOptions): Promise<DeviceRecord> 
       open: options.open,
       onEvent(event) {
         if (event.kind === "progress") {
-          stage.update(Math.floor(1000 * event.done / Math.max(1, event.total)), { text: event.text });
+          stage.update(Math.floor(1000 * event.done / Math.max(1, event.total)), {
+            text: event.text,
+            left: event.secondsLeft,
+          });
         } else record = withEvent(record, event);
       },
     }),
@@ -102,7 +105,8 @@ export async function measureTable({ model, ui, open, ...options }: MeasureTable
     stage,
     buildLatencyTable(gpu, model, {
       ...options,
-      onProgress: ({ done, total, text }) => stage.update(Math.floor(1000 * done / total), { text }),
+      onProgress: ({ done, total, text, secondsLeft: left }) =>
+        stage.update(Math.floor(1000 * done / total), { text, left }),
     }),
   );
 }

@@ -1,6 +1,7 @@
 /** Two bars for each network: as long as the dense one takes, and the pruned one. The table beside them says it in numbers. */
+import { atOnce } from "../../measure/session/at_once.ts";
 import type { Speed } from "../../report/devices/speedups.ts";
-import { milliseconds, times } from "../../report/format.ts";
+import { milliseconds, times } from "../format.ts";
 
 export function Bars({ pairs }: { pairs: readonly Speed[] }) {
   const timed = pairs.filter(({ dense, pruned }) => dense.medianMs !== undefined && pruned.medianMs !== undefined);
@@ -11,13 +12,17 @@ export function Bars({ pairs }: { pairs: readonly Speed[] }) {
         return (
           <div key={`${network}/${batch}`}>
             <p>
-              {network}, batch {batch} {ratio !== undefined && <strong>{times(ratio)} as fast</strong>}
+              {network}, {atOnce(batch)} {ratio !== undefined && <strong>{times(ratio)} as fast</strong>}
             </p>
-            <Bar kind="dense" share={dense.medianMs! / longest} label={`dense, ${milliseconds(dense.medianMs!)} ms`} />
+            <Bar
+              kind="dense"
+              share={dense.medianMs! / longest}
+              label={`dense, ${milliseconds(dense.medianMs!)}\u00a0ms`}
+            />
             <Bar
               kind="pruned"
               share={pruned.medianMs! / longest}
-              label={`pruned, ${milliseconds(pruned.medianMs!)} ms`}
+              label={`pruned, ${milliseconds(pruned.medianMs!)}\u00a0ms`}
             />
             <Bar kind="macs" share={1 / macs} label="if only MACs counted" />
           </div>

@@ -1,7 +1,8 @@
 /** Rate over arithmetic intensity, both logarithmic: the roof, and how far below it each kernel stays. */
 import type { KernelTime, Roof } from "../../measure/session/types.ts";
 import { type Axis, logAxis } from "../../report/charts/scale.ts";
-import { plain } from "../../report/format.ts";
+import { plain } from "../format.ts";
+import { place } from "./place.ts";
 import { kernelKind } from "../kernel_kinds.ts";
 
 const WIDTH = 320;
@@ -63,8 +64,6 @@ export function Roofline({ kernels, roof: { gflops, gbps } }: { kernels: readonl
   );
 }
 
-/** Puts an axis' values between two places of the picture. */
 function scale(axis: Axis, start: number, end: number) {
-  const [low, high] = axis.domain.map(Math.log10);
-  return { ...axis, at: (value: number) => start + (Math.log10(value) - low) / (high - low) * (end - start) };
+  return { ...axis, at: place(axis, start, end) };
 }

@@ -1,6 +1,6 @@
 /** One pass through a network as a row of steps, each as wide as it takes. */
 import type { LayerTime } from "../../measure/session/types.ts";
-import { milliseconds } from "../../report/format.ts";
+import { milliseconds } from "../format.ts";
 
 export interface TimelineProps {
   readonly label: string;
@@ -17,7 +17,7 @@ export function Timeline({ label, steps, longestMs }: TimelineProps) {
   let x = 0;
   return (
     <figure class="timeline">
-      <figcaption>{label}: {milliseconds(total)} ms in {steps.length} steps</figcaption>
+      <figcaption>{label}: {milliseconds(total)}&nbsp;ms in {steps.length} steps</figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
         {steps.map(({ layer, medianMs, macs }, i) => {
           const width = WIDTH * medianMs / longestMs;

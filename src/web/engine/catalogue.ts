@@ -76,11 +76,13 @@ export function createCatalogue(base: URL, server: Server): Catalogue {
 
 /** What a timing session takes: rows are called by the titles, with the ids where two networks have the same one. */
 export function forSession(networks: readonly Network[]): SessionNetwork[] {
-  return networks.flatMap(({ entry: { id, title }, models }) => {
+  return networks.flatMap(({ entry: { id, title, accuracy }, models }) => {
     const alone = networks.every(({ entry }) => entry.id === id || entry.title !== title);
     return (["dense", "pruned"] as const).flatMap((variant) => {
       const model = models[variant];
-      return model ? [{ network: alone ? title : `${title} (${id})`, variant, model }] : [];
+      return model
+        ? [{ network: alone ? title : `${title} (${id})`, variant, accuracy: accuracy?.[variant], model }]
+        : [];
     });
   });
 }

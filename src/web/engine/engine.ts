@@ -3,6 +3,7 @@
  * files, latency tables, shrinking, training) is fetched when it is asked for.
  */
 import type { TableProgress } from "../../measure/latency/build.ts";
+import { deviceInfo } from "../../measure/session/device.ts";
 import { measureSession } from "../../measure/session/session.ts";
 import { createVisibility } from "../../measure/session/visibility.ts";
 import type { Store } from "../../store/types.ts";
@@ -72,7 +73,7 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
         }),
       // Asked of the other worker, where there is no WebGPU.
       chooseBackend: () => Promise.resolve({ refused: [] }),
-      classify: ({ request: { pixels } }) => turns.short(() => classify(pixels)),
+      classify: ({ request: { pixels } }) => turns.short(() => classify(pixels, turns.quiet)),
       train: ({ request: { resume }, signal, tell }) =>
         turns.long(() => training.run({ resume, signal, onEvent: tell })),
       trainState: () => training.state(),
@@ -88,15 +89,11 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
             import("../../measure/latency/build.ts"),
             import("../../depth/forms/form_cost.ts"),
           ]));
-          return await device.use((gpu) =>
-            buildLatencyTable(gpu, model, {
-              name: entry.id,
-              batch,
-              also: formedNetworks(model.graph),
-              signal,
-              onProgress,
-            })
-          );
+          const also = formedNetworks(model.graph);
+          return await device.use((gpu) => {
+            tell({ kind: "device", device: deviceInfo(gpu) });
+            return buildLatencyTable(gpu, model, { name: entry.id, batch, also, signal, onProgress });
+          });
         }),
     },
     visibility,

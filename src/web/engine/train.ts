@@ -56,6 +56,7 @@ export function createTraining({ base, store, tool, open }: TrainingOptions): Tr
           dir: DIR,
           store,
           resume: going || losses > 0,
+          bar: "run",
           signal,
           ui,
           gpu,
@@ -108,20 +109,25 @@ function forPage(recipe: Recipe): Recipe {
 }
 
 function uiOf(onEvent: (event: TrainEvent) => void): Ui {
+  const started = performance.now();
+  const now = () => (performance.now() - started) / 1000;
   let stage = "";
   return {
     stage(name, totalSteps) {
       stage = name;
-      onEvent({ stage, progress: 0 });
       return {
-        update: (step, { loss, accuracy, text }) =>
-          onEvent({ stage, progress: totalSteps > 0 ? step / totalSteps : 0, loss, accuracy, note: text }),
-        done: (summary) => onEvent({ stage, progress: 1, note: summary }),
+        update(step, { loss, accuracy, text, left, stage: part = name }) {
+          stage = part;
+          const progress = totalSteps > 0 ? step / totalSteps : 0;
+          const secondsLeft = typeof left === "number" ? left : undefined;
+          onEvent({ stage, seconds: now(), progress, loss, accuracy, note: text, secondsLeft });
+        },
+        done: (summary) => onEvent({ stage, seconds: now(), progress: 1, note: summary }),
         abandon() {},
       };
     },
-    note: (told) => onEvent({ stage, progress: 1, told }),
-    warn: (told) => onEvent({ stage, progress: 1, told }),
+    note: (told) => onEvent({ stage, seconds: now(), progress: 1, told }),
+    warn: (told) => onEvent({ stage, seconds: now(), progress: 1, told }),
   };
 }
 

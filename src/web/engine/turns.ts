@@ -9,11 +9,18 @@ export interface Turns {
   readonly long: Turn;
   /** Beside long work, and after timing. */
   readonly short: Turn;
+  /** Nothing long goes on, or waits: what is timed is timed alone. */
+  quiet(): boolean;
 }
 
 export function createTurns(): Turns {
   const long = queue(), short = queue();
-  return { timing: (work) => long(() => short(work)), long, short };
+  let going = 0;
+  const counted: Turn = (work) => {
+    going++;
+    return long(work).finally(() => going--);
+  };
+  return { timing: (work) => counted(() => short(work)), long: counted, short, quiet: () => going === 0 };
 }
 
 function queue(): Turn {

@@ -4,6 +4,7 @@
  */
 import { UserError } from "../../errors.ts";
 import { graphCost } from "../../graph/cost.ts";
+import { atOnce } from "../../measure/session/at_once.ts";
 import { pause } from "../../measure/session/pause.ts";
 import { reasonOf } from "../../measure/session/reason.ts";
 import type { SessionNetwork } from "../../measure/session/session.ts";
@@ -110,7 +111,7 @@ async function sessionOn(
         await pause(0);
         await untilVisible(visibility, signal);
         if (signal.aborted) break;
-        onEvent({ kind: "progress", done: done++, total, text: `${network}, batch ${batch}` });
+        onEvent({ kind: "progress", done: done++, total, text: `${network}, ${atOnce(batch)}` });
         const entrants = await entrantsOf(variants, batch);
         const failure = await measure(entrants, context);
         if (failure === undefined) continue;

@@ -11,8 +11,18 @@ import { diagnose, type Diagnosis, facts } from "../fallback/diagnose.ts";
 import type { NetworkEntry } from "../messages.ts";
 import { createOutbox } from "../outbox.ts";
 import { sharedRecord } from "../share.ts";
+import { type Left, leftOf } from "../time_left.ts";
 import { TOOL } from "../tool.ts";
 import { cleanName, deviceName } from "./device_name.ts";
+
+/** How far something is, and how long it still takes. */
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+  readonly text: string;
+  /** Undefined as long as nobody can tell. */
+  readonly left: Left | undefined;
+}
 
 export type Tab = "time" | "draw" | "train" | "shrink";
 
@@ -44,9 +54,7 @@ export const refusedBackends = signal<readonly Refusal[]>([]);
 export const record = signal<DeviceRecord | undefined>(undefined);
 /** A record from a link: shown, and not this device's. */
 export const shared = signal(false);
-export const progress = signal<{ readonly done: number; readonly total: number; readonly text: string } | undefined>(
-  undefined,
-);
+export const progress = signal<Progress | undefined>(undefined);
 export const running = computed(() => progress.value !== undefined);
 /** Networks that are chosen and there, in the list's order. */
 export const chosenIds = computed(() => networks.value.map(({ id }) => id).filter((id) => chosen.value.has(id)));
@@ -57,6 +65,7 @@ const SECONDS: Readonly<Record<Mode, number>> = { burst: 1, sustained: 60 };
 
 let client: Client | undefined;
 let stop: AbortController | undefined;
+let begunMs = 0;
 
 /** The worker that owns the GPU. */
 export function engine(): Client {
@@ -154,7 +163,8 @@ export function newRecord(protocol: DeviceRecord["protocol"]): DeviceRecord {
 export async function whileRunning(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
   shared.value = false;
   message.value = undefined;
-  progress.value = { done: 0, total: 1, text: "opening the device" };
+  progress.value = { done: 0, total: 1, text: "opening the device", left: undefined };
+  begunMs = performance.now();
   stop = new AbortController();
   const awake = await keepAwake();
   try {
@@ -182,8 +192,9 @@ export function take(events: readonly object[]): void {
     void outbox.put(next).catch(fail);
   };
   for (const event of events as readonly (SessionEvent | BackendEvent)[]) {
-    if (event.kind === "progress") progress.value = event;
-    else if (event.kind === "backend") {
+    if (event.kind === "progress") {
+      progress.value = { ...event, left: leftOf(event, begunMs, performance.now()) };
+    } else if (event.kind === "backend") {
       keep();
       // A record's numbers are of one backend: another one begins anew.
       backend.value = event.backend;

@@ -5,12 +5,13 @@ import { type Findings, NO_FINDINGS, withEvent } from "../../measure/session/fin
 import type { SessionEvent } from "../../measure/session/types.ts";
 import { download } from "../download.ts";
 import { afterEvent, BEGINNING, type Flow, type FlowEvent, isWanted, nextStep, type Step } from "../shrink/flow.ts";
-import { engine, fail, message } from "./app.ts";
+import { leftOf } from "../time_left.ts";
+import { engine, fail, message, type Progress } from "./app.ts";
 
 export const flow = signal(BEGINNING);
 /** What is being done, while it takes its time. */
 export const working = signal<
-  { readonly step: Step; readonly text: string; readonly done: number; readonly total: number } | undefined
+  Progress & { readonly step: Step } | undefined
 >(undefined);
 /** A step that somebody waits for: predictions come by themselves. */
 export const busy = computed(() => working.value !== undefined && working.value.step.do !== "predict");
@@ -95,7 +96,7 @@ async function take(step: Step): Promise<void> {
   const stop = new AbortController();
   const { signal } = stop;
   current = { step, begun: flow.value, stop };
-  working.value = { step, text: TEXTS[step.do], done: 0, total: 1 };
+  working.value = { step, text: TEXTS[step.do], done: 0, total: 1, left: undefined };
   try {
     const event = await perform(step, signal);
     if (!signal.aborted) happened(event);
@@ -112,9 +113,11 @@ async function take(step: Step): Promise<void> {
 }
 
 async function perform(step: Step, signal: AbortSignal): Promise<FlowEvent> {
+  const begunMs = performance.now();
   const onEvents = (events: readonly object[]) => {
     const last = (events as readonly SessionEvent[]).findLast(({ kind }) => kind === "progress");
-    if (last?.kind === "progress" && step.do !== "time") working.value = { step, ...last };
+    if (last?.kind !== "progress" || step.do === "time") return;
+    working.value = { step, ...last, left: leftOf(last, begunMs, performance.now()) };
   };
   const options = { signal, onEvents };
   switch (step.do) {

@@ -1,7 +1,7 @@
 /** Building a latency table: which, and what becomes of it. */
 import { signal } from "@preact/signals";
 import { withTable } from "../../report/devices/record.ts";
-import { engine, mode, networks, newRecord, progress, record, running, shared, whileRunning } from "./app.ts";
+import { engine, mode, networks, newRecord, record, running, shared, take, whileRunning } from "./app.ts";
 
 export const network = signal("digits");
 export const batch = signal(1);
@@ -17,10 +17,7 @@ export async function buildTable(): Promise<void> {
     try {
       const table = await engine().call("buildTable", { network: network.value, batch: batch.value }, {
         signal,
-        onEvents: (events) => {
-          const last = events.at(-1);
-          if (last && "kind" in last && last.kind === "progress") progress.value = last;
-        },
+        onEvents: take,
       });
       const added = withTable(record.value!, table);
       // A record that was there is as complete as its own session was.

@@ -2,34 +2,21 @@
 import { signal } from "@preact/signals";
 import type { TrainEvent, TrainResult } from "../messages.ts";
 import { download } from "../download.ts";
+import type { Left } from "../time_left.ts";
 import { engine, fail } from "./app.ts";
+import { type Curves, NO_CURVES, withTrainEvent } from "./training_curves.ts";
 
-export interface Sample {
-  /** Counts events of the run. */
-  readonly at: number;
-  readonly value: number;
-}
-
-export interface Curves {
-  readonly loss: readonly Sample[];
-  readonly accuracy: readonly Sample[];
-  /** Where stages began. */
-  readonly stages: readonly { readonly at: number; readonly name: string }[];
-}
-
-const NOTHING: Curves = { loss: [], accuracy: [], stages: [] };
-/** Half of the points go when there are more: a curve of a phone's width shows no more. */
-const MOST_POINTS = 600;
-
-export const curves = signal<Curves>(NOTHING);
+export const curves = signal<Curves>(NO_CURVES);
 export const now = signal<TrainEvent | undefined>(undefined);
+export const left = signal<Left | undefined>(undefined);
 export const notes = signal<readonly string[]>([]);
 export const training = signal(false);
 export const found = signal<TrainResult["report"] | undefined>(undefined);
 export const kept = signal<{ readonly resumable: boolean; readonly finished: boolean } | undefined>(undefined);
 
 let stop: AbortController | undefined;
-let events = 0;
+/** Seconds of training before this start, and in it. */
+let before = 0, since = 0;
 
 /** Is there a run from an earlier visit? */
 export async function look(): Promise<void> {
@@ -39,12 +26,15 @@ export async function look(): Promise<void> {
 export async function train(resume: boolean): Promise<void> {
   if (training.value) return;
   if (!resume) {
-    curves.value = NOTHING;
+    curves.value = NO_CURVES;
     notes.value = [];
-    events = 0;
+    before = since = 0;
   }
   training.value = true;
   found.value = undefined;
+  left.value = undefined;
+  before += since;
+  since = 0;
   stop = new AbortController();
   try {
     const { report } = await engine().call("train", { resume }, { signal: stop.signal, onEvents: take });
@@ -68,26 +58,18 @@ export async function save(name: string, type: string): Promise<void> {
 }
 
 function take(told: readonly object[]): void {
+  const nowMs = performance.now();
   let next = curves.value;
   for (const event of told as readonly TrainEvent[]) {
-    next = withTrainEvent(next, event, events++);
+    if (event.told) {
+      notes.value = [...notes.value, event.told];
+      continue;
+    }
+    since = event.seconds;
+    next = withTrainEvent(next, event, before + since);
     now.value = event;
-    if (event.told) notes.value = [...notes.value, event.told];
+    left.value = event.secondsLeft === undefined ? undefined : { seconds: event.secondsLeft, atMs: nowMs };
     if (event.progress === 1 && event.note) notes.value = [...notes.value, `${event.stage}: ${event.note}`];
   }
   curves.value = next;
-}
-
-/** Pure. */
-export function withTrainEvent(curves: Curves, { stage, loss, accuracy }: TrainEvent, at: number): Curves {
-  const { stages } = curves;
-  return {
-    loss: loss === undefined ? curves.loss : thinned([...curves.loss, { at, value: loss }]),
-    accuracy: accuracy === undefined ? curves.accuracy : thinned([...curves.accuracy, { at, value: accuracy }]),
-    stages: stages.at(-1)?.name === stage ? stages : [...stages, { at, name: stage }],
-  };
-}
-
-function thinned(samples: readonly Sample[]): readonly Sample[] {
-  return samples.length <= MOST_POINTS ? samples : samples.filter((_, i) => i % 2 === 0 || i === samples.length - 1);
 }

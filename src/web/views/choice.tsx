@@ -1,5 +1,5 @@
 /** What is to be timed, and how. */
-import { short } from "../../report/format.ts";
+import { percent, short } from "../format.ts";
 import { type BackendName, BACKENDS } from "../fallback/backend.ts";
 import type { NetworkEntry } from "../messages.ts";
 import {
@@ -37,7 +37,7 @@ export function Choice() {
       </fieldset>
       {diagnosis.value && <BackendChoice />}
       <fieldset>
-        <legend>Images at a time</legend>
+        <legend>How many images at once</legend>
         <div class="chips">
           {BATCHES.map((batch) => (
             <label key={batch} class="chip">
@@ -46,6 +46,9 @@ export function Choice() {
             </label>
           ))}
         </div>
+        <p class="muted">
+          A network can answer for several images in one pass: a camera asks for one, a folder of photos for many.
+        </p>
       </fieldset>
       <fieldset>
         <legend>How long</legend>
@@ -72,7 +75,7 @@ export function Choice() {
         {!diagnosis.value && (
           <label class="line">
             <input type="checkbox" checked={detail.value} onChange={() => detail.value = !detail.value} />
-            Also each layer, and single kernels against what the device can do at most
+            Afterwards also each layer, and single kernels against what the device can do at most: takes minutes
           </label>
         )}
         <label class="line">
@@ -112,6 +115,7 @@ function BackendChoice() {
 
 function NetworkChoice({ entry }: { entry: NetworkEntry }) {
   const [{ params, macs }] = entry.variants;
+  const { accuracy } = entry;
   const source =
     { bundled: "", served: "file on the server, ", run: "run on the server, ", file: "your file, " }[entry.source];
   return (
@@ -120,7 +124,10 @@ function NetworkChoice({ entry }: { entry: NetworkEntry }) {
         <input type="checkbox" checked={chosen.value.has(entry.id)} onChange={() => toggle(chosen, entry.id)} />
         <span>
           <strong>{entry.title}</strong>
-          <small>{source}{short(params)} parameters, {short(macs)} MACs</small>
+          <small>{source}{short(params)} parameters, {short(macs)}&nbsp;MACs</small>
+          {accuracy && (
+            <small>{percent(accuracy.dense, 1)} of test images right, pruned {percent(accuracy.pruned, 1)}</small>
+          )}
         </span>
       </label>
     </li>

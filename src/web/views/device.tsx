@@ -1,5 +1,5 @@
 import type { DeviceRecord } from "../../report/devices/record.ts";
-import { bytes, plain } from "../../report/format.ts";
+import { bytes, plain } from "../format.ts";
 
 export function DeviceCard({ record }: { record: DeviceRecord }) {
   const { device, runtime, backend, protocol, rows } = record;
@@ -23,10 +23,11 @@ export function DeviceCard({ record }: { record: DeviceRecord }) {
           : [],
       ] as [string, string][]
       : [],
-    ...clock ? [["clock", `${clock.clock}, steps of ${plain(clock.quantumMs ?? 0)} ms`]] as [string, string][] : [],
+    ...clock
+      ? [["clock", `${clock.clock}, steps of ${plain(clock.quantumMs ?? 0)}\u00a0ms`]] as [string, string][]
+      : [],
     ["page", `${runtime.isolated ? "isolated (fine clock)" : "not isolated (coarse clock)"}, ${runtime.cores} cores`],
-    ["protocol", `${protocol.mode}, ${protocol.seconds} s each, dense and pruned in turns`],
-    ["browser", runtime.userAgent],
+    ["protocol", `${protocol.mode}, ${protocol.seconds}\u00a0s each, dense and pruned in turns`],
   ];
   return (
     <section class="card" aria-labelledby="device">
@@ -39,6 +40,10 @@ export function DeviceCard({ record }: { record: DeviceRecord }) {
           </div>
         ))}
       </dl>
+      <details>
+        <summary>What the browser calls itself</summary>
+        <p class="muted">{runtime.userAgent}</p>
+      </details>
     </section>
   );
 }

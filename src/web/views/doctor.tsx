@@ -1,6 +1,7 @@
 /** Why each network is as fast as it is, in sentences that rest on the record's numbers. */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { solid } from "../format.ts";
 import type { DeviceRecord } from "../../report/devices/record.ts";
 import type { RecordDiagnosis } from "../../report/diagnosis/of_record.ts";
 
@@ -26,7 +27,7 @@ export function Doctor({ record }: { record: DeviceRecord }) {
           {parts.map(({ title, sentences }) => (
             <div key={title}>
               <h3>{title}</h3>
-              <ul>{sentences.map((sentence) => <li key={sentence}>{sentence}</li>)}</ul>
+              <ul>{sentences.map((sentence) => <li key={sentence}>{solid(sentence)}</li>)}</ul>
             </div>
           ))}
         </details>

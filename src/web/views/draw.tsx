@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { milliseconds, percent } from "../../report/format.ts";
+import { milliseconds, percent } from "../format.ts";
 import { inkGrid, LINE_WIDTH, SIDE } from "../ink.ts";
 import type { Calls } from "../messages.ts";
 import { diagnosis, engine, fail, running } from "../state/app.ts";
@@ -53,16 +53,22 @@ export function Draw() {
           ? "Networks are being timed: answers come when that is done."
           : "The trained digits network and its pruned form both look at it. Nothing leaves this device."}
       </p>
-      <DrawingArea
-        canvas={canvas}
-        onInk={(pen) => {
-          empty.value = false;
-          void ask(pen);
-        }}
-      />
-      <button type="button" disabled={empty.value} onClick={reset}>Clear</button>
-      <p role="status" class="unseen">{said.value}</p>
-      {answer.value && <Verdict answer={answer.value} />}
+      <div class="columns">
+        <div>
+          <DrawingArea
+            canvas={canvas}
+            onInk={(pen) => {
+              empty.value = false;
+              void ask(pen);
+            }}
+          />
+          <button type="button" disabled={empty.value} onClick={reset}>Clear</button>
+        </div>
+        <div>
+          <p role="status" class="unseen">{said.value}</p>
+          {answer.value && <Verdict answer={answer.value} />}
+        </div>
+      </div>
     </section>
   );
 }
@@ -140,11 +146,15 @@ function Verdict({ answer }: { answer: Answer }) {
           return (
             <span key={variant}>
               {variant} sees <strong>{digit}</strong>
-              <small>{percent(probabilities[digit], 0)}, {milliseconds(ms)} ms with the wait for it</small>
+              <small>
+                {percent(probabilities[digit], 0)} sure,{" "}
+                {ms === undefined ? "its time can't be told now" : `takes ${milliseconds(ms)}\u00a0ms`}
+              </small>
             </span>
           );
         })}
       </p>
+      <p class="muted">The times are the networks' own, without the page's wait for them.</p>
       <table class="probabilities">
         <thead>
           <tr>

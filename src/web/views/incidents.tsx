@@ -1,5 +1,5 @@
 import type { DeviceRecord } from "../../report/devices/record.ts";
-import { duration } from "../../report/format.ts";
+import { duration, solid } from "../format.ts";
 
 export function Incidents({ record: { incidents } }: { record: DeviceRecord }) {
   if (incidents.length === 0) return null;
@@ -9,7 +9,7 @@ export function Incidents({ record: { incidents } }: { record: DeviceRecord }) {
         {incidents.map(({ atMs, kind, text }, i) => (
           <li key={i}>
             after {duration(atMs / 1000)}: <strong>{kind}</strong>
-            {text && `, ${text}`}
+            {text && `, ${solid(text)}`}
           </li>
         ))}
       </ul>

@@ -1,6 +1,6 @@
 /** Single kernels against the roofline, and what block-sparsity saves of a product of matrices. */
 import type { KernelTime, Roof } from "../../measure/session/types.ts";
-import { percent, plain, times } from "../../report/format.ts";
+import { percent, plain, times } from "../format.ts";
 import { Roofline } from "../charts/roofline.tsx";
 import { denseOf, KERNEL_KINDS, kernelKind } from "../kernel_kinds.ts";
 import { Spread } from "./spread.tsx";
@@ -11,8 +11,8 @@ export function Kernels({ kernels, roof }: { kernels: readonly KernelTime[]; roo
       <h2 id="kernels">Kernels</h2>
       {roof && (
         <p>
-          At most {plain(roof.gflops)} GFLOP/s and {plain(roof.gbps)}{" "}
-          GB/s here, as micro-kernels that do nothing else found.
+          At most {plain(roof.gflops)}&nbsp;GFLOP/s and{" "}
+          {plain(roof.gbps)}&nbsp;GB/s here, as micro-kernels that do nothing else found.
         </p>
       )}
       {roof && <Roofline kernels={kernels} roof={roof} />}

@@ -1,10 +1,11 @@
 /** Where the time goes: the steps of each network, dense above pruned, on one scale. */
+import { atOnce } from "../../measure/session/at_once.ts";
 import type { LayerTime } from "../../measure/session/types.ts";
-import { milliseconds, short } from "../../report/format.ts";
+import { milliseconds, short } from "../format.ts";
 import { Timeline } from "../charts/timeline.tsx";
 
 export function Layers({ layers }: { layers: readonly LayerTime[] }) {
-  const groups = Map.groupBy(layers, ({ network, batch }) => `${network}, batch ${batch}`);
+  const groups = Map.groupBy(layers, ({ network, batch }) => `${network}, ${atOnce(batch)}`);
   return (
     <section class="card" aria-labelledby="layers">
       <h2 id="layers">Layer by layer</h2>

@@ -16,17 +16,34 @@ export interface ResultProps {
 }
 
 export function Result({ record, shared, running }: ResultProps) {
+  const explained = record.layers.length > 0 || record.kernels.length > 0;
   return (
     <>
       {shared && <p class="note">These are the numbers of “{record.name}”, from a link.</p>}
-      <Speeds record={record} running={running} />
-      <Incidents record={record} />
-      {!running && !shared && <Actions record={record} />}
+      <div class="columns">
+        <div>
+          <Speeds record={record} running={running} />
+          <Incidents record={record} />
+          {!running && !shared && <Actions record={record} />}
+          {explained && <About record={record} />}
+        </div>
+        <div>
+          {!running && record.layers.length > 0 && <Doctor record={record} />}
+          {record.layers.length > 0 && <Layers layers={record.layers} />}
+          {record.kernels.length > 0 && <Kernels kernels={record.kernels} roof={record.roof} />}
+          {!explained && <About record={record} />}
+        </div>
+      </div>
+    </>
+  );
+}
+
+/** What it was measured on. */
+function About({ record }: { record: DeviceRecord }) {
+  return (
+    <>
       <DeviceCard record={record} />
       {record.selfTest && <SelfTestCard selfTest={record.selfTest} />}
-      {record.layers.length > 0 && <Layers layers={record.layers} />}
-      {!running && record.layers.length > 0 && <Doctor record={record} />}
-      {record.kernels.length > 0 && <Kernels kernels={record.kernels} roof={record.roof} />}
     </>
   );
 }

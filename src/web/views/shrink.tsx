@@ -1,5 +1,5 @@
 /** A network of one's own made smaller here, without labels: files in, a slider, a proved ONNX file out. */
-import { bytes, count, percent, short } from "../../report/format.ts";
+import { bytes, count, percent, short } from "../format.ts";
 import { chosenFiles, droppedFiles } from "../given_files.ts";
 import { removable } from "../shrink/flow.ts";
 import type { PixelName, WayName } from "../shrink/types.ts";
@@ -7,6 +7,7 @@ import { diagnosis, fail, networks } from "../state/app.ts";
 import { busy, flow, give, giveServed, saveShrunk, stopShrinking, tell, working } from "../state/shrink.ts";
 import { Preview } from "./shrink_preview.tsx";
 import { Shrunk } from "./shrunk.tsx";
+import { Working } from "./working.tsx";
 
 const PIXELS: Readonly<Record<PixelName, string>> = {
   file: "as the network's file says",
@@ -25,10 +26,12 @@ export function Shrink() {
   const { network, images, most } = flow.value;
   return (
     <>
-      <Shrunk />
-      <Given />
-      {network && images && <Choice />}
-      {most !== undefined && <Preview />}
+      <div class="columns">
+        <Shrunk />
+        <Given />
+        {network && images && <Choice />}
+        {most !== undefined && <Preview />}
+      </div>
       <ShrinkBar />
     </>
   );
@@ -152,12 +155,7 @@ function ShrinkBar() {
   if (now && busy.value) {
     return (
       <div class="run-bar">
-        <div class="running">
-          <label for="shrinking">
-            <span role="status">{now.text}</span>
-          </label>
-          <progress id="shrinking" max={100} value={Math.round(100 * now.done / Math.max(1, now.total))} />
-        </div>
+        <Working id="shrinking" {...now} done={now.done / Math.max(1, now.total)} />
         <button type="button" onClick={stopShrinking}>Stop</button>
       </div>
     );

@@ -1,6 +1,6 @@
 /** What would be left, for any place of the slider, before anything is made. */
 import type { Cost } from "../../graph/cost.ts";
-import { bytes, percent, short } from "../../report/format.ts";
+import { bytes, percent, short } from "../format.ts";
 import { REMOVABLE, removable } from "../shrink/flow.ts";
 import type { PredictedPart } from "../shrink/types.ts";
 import { flow, tell } from "../state/shrink.ts";

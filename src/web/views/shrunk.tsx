@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import type { Row } from "../../measure/session/types.ts";
 import { speedOf } from "../../report/devices/speedups.ts";
-import { bytes, count, duration, milliSpread, percent, plain, times } from "../../report/format.ts";
+import { bytes, count, duration, milliSpread, percent, plain, times } from "../format.ts";
 import type { ShrunkNetwork } from "../shrink/types.ts";
 import { flow } from "../state/shrink.ts";
 import { Sizes } from "./shrink_preview.tsx";

@@ -1,8 +1,9 @@
 /** Dense against pruned: the table, and bars. */
+import { atOnce } from "../../measure/session/at_once.ts";
 import type { Row } from "../../measure/session/types.ts";
 import type { DeviceRecord } from "../../report/devices/record.ts";
 import { speeds } from "../../report/devices/speedups.ts";
-import { duration, milliseconds, times } from "../../report/format.ts";
+import { duration, milliseconds, percent, times } from "../format.ts";
 import { Bars } from "../charts/bars.tsx";
 import { Spread } from "./spread.tsx";
 
@@ -12,6 +13,7 @@ export function Speeds({ record, running }: { record: DeviceRecord; running: boo
     !pairs.some(({ network, batch }) => network === row.network && batch === row.batch)
   );
   if (record.rows.length === 0) return null;
+  const known = record.rows.some(({ accuracy }) => accuracy !== undefined);
   const fallback = record.device?.fallback || record.backend !== "webgpu";
   return (
     <section class="card" aria-labelledby="speeds">
@@ -25,7 +27,7 @@ export function Speeds({ record, running }: { record: DeviceRecord; running: boo
       )}
       <div class="scroll" tabIndex={0} role="region" aria-labelledby="speeds">
         <table>
-          <caption>Median of a forward pass ± median absolute deviation</caption>
+          <caption>Median time of one pass ± median absolute deviation</caption>
           <thead>
             <tr>
               <th scope="col">network</th>
@@ -41,7 +43,7 @@ export function Speeds({ record, running }: { record: DeviceRecord; running: boo
               <tr key={`${network}/${batch}`}>
                 <th scope="row">
                   {network}
-                  <small>batch {batch}</small>
+                  <small>{atOnce(batch)}</small>
                 </th>
                 <td>
                   <Time row={dense} />
@@ -59,7 +61,7 @@ export function Speeds({ record, running }: { record: DeviceRecord; running: boo
               <tr key={`${row.network}/${row.batch}/${row.variant}`}>
                 <th scope="row">
                   {row.network}
-                  <small>batch {row.batch}</small>
+                  <small>{atOnce(row.batch)}</small>
                 </th>
                 <td>{row.variant === "dense" ? <Time row={row} /> : "–"}</td>
                 <td>{row.variant === "pruned" ? <Time row={row} /> : "–"}</td>
@@ -69,6 +71,12 @@ export function Speeds({ record, running }: { record: DeviceRecord; running: boo
           </tbody>
         </table>
       </div>
+      <p class="muted">
+        <small>
+          “Ready in” is the very first pass, with all that is prepared for it.
+          {known && " “Right” is the share of test images that the network names correctly."}
+        </small>
+      </p>
       {!running && pairs.length > 0 && <Bars pairs={pairs} />}
     </section>
   );
@@ -81,8 +89,11 @@ function Time({ row }: { row: Row }) {
     <>
       <Spread ms={row.medianMs} spreadMs={row.madMs ?? 0} />
       {row.coldMs !== undefined && (
-        <small>first {row.coldMs < 1000 ? `${milliseconds(row.coldMs)} ms` : duration(row.coldMs / 1000)}</small>
+        <small>
+          ready in {row.coldMs < 1000 ? `${milliseconds(row.coldMs)}\u00a0ms` : duration(row.coldMs / 1000)}
+        </small>
       )}
+      {row.accuracy !== undefined && <small>{percent(row.accuracy, 1)}&nbsp;right</small>}
       {row.status === "retried" && <small class="odd">second try, the device was lost</small>}
       {row.drift !== undefined && row.drift > 1.15 && <small class="odd">{times(row.drift)} slower at the end</small>}
       {row.doubt && <small class="odd">{row.doubt}</small>}

@@ -1,6 +1,7 @@
 /** Latency tables: what a budget in ms is computed from. */
+import { atOnce } from "../../measure/session/at_once.ts";
 import type { LatencyTable } from "../../measure/latency/types.ts";
-import { milliseconds } from "../../report/format.ts";
+import { milliseconds } from "../format.ts";
 import { networks, running } from "../state/app.ts";
 import { batch, buildTable, network } from "../state/table.ts";
 
@@ -20,11 +21,11 @@ export function Tables({ tables }: { tables: readonly LatencyTable[] }) {
             <li key={`${model}/${batch}`}>
               <span aria-hidden="true">✓</span>
               <span>
-                <strong>{model}</strong>, batch {batch}
+                <strong>{model}</strong>, {atOnce(batch)}
                 <small>
                   {layers.length} shapes of layers,{" "}
                   {layers.reduce((sum, { medianMs }) => sum + medianMs.flat().length, 0)} times; the whole takes{" "}
-                  {milliseconds(wholeMs)} ms
+                  {milliseconds(wholeMs)}&nbsp;ms
                 </small>
               </span>
             </li>
@@ -40,7 +41,7 @@ export function Tables({ tables }: { tables: readonly LatencyTable[] }) {
             </select>
           </label>
           <label>
-            Batch
+            Images at once
             <select value={batch.value} onChange={(event) => batch.value = Number(event.currentTarget.value)}>
               {BATCHES.map((size) => <option key={size} value={size}>{size}</option>)}
             </select>

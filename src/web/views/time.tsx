@@ -4,6 +4,7 @@ import { Choice } from "./choice.tsx";
 import { NoGpu } from "./no_gpu.tsx";
 import { Result } from "./result.tsx";
 import { Tables } from "./tables.tsx";
+import { Working } from "./working.tsx";
 
 export function Time() {
   return (
@@ -49,15 +50,9 @@ function RunBar() {
       </div>
     );
   }
-  const percent = Math.round(100 * now.done / Math.max(1, now.total));
   return (
     <div class="run-bar">
-      <div class="running">
-        <label for="progress">
-          <span role="status">{now.text}</span>
-        </label>
-        <progress id="progress" max={100} value={percent}>{percent} %</progress>
-      </div>
+      <Working id="progress" {...now} done={now.done / Math.max(1, now.total)} />
       <button type="button" onClick={stopRun}>Stop</button>
     </div>
   );

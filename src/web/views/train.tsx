@@ -1,9 +1,11 @@
 /** Training and pruning here, on this device. */
 import { useEffect } from "preact/hooks";
-import { count, percent, points, times } from "../../report/format.ts";
+import { logAxis, percentAxis } from "../../report/charts/scale.ts";
+import { count, percent, points, times } from "../format.ts";
 import { Curve } from "../charts/curve.tsx";
 import { diagnosis } from "../state/app.ts";
-import { curves, found, kept, look, notes, now, save, stopTraining, train, training } from "../state/training.ts";
+import { Working } from "./working.tsx";
+import { curves, found, kept, left, look, notes, now, save, stopTraining, train, training } from "../state/training.ts";
 
 export function Train() {
   useEffect(() => void look(), []);
@@ -12,37 +14,46 @@ export function Train() {
     <>
       <section class="card" aria-labelledby="train">
         <h2 id="train">Train and prune here</h2>
-        <p class="muted">
-          The recipe “digits”, as on a server: a small network learns 1,221 handwritten digits, ADMM pulls whole filters
-          to zero, and what is left is compacted and proved equal. Kept in this browser: it can be stopped and resumed.
-        </p>
-        <Progress />
-        {curves.value.loss.length > 1 && (
-          <>
-            <Curve
-              title="Training loss"
-              samples={curves.value.loss}
-              stages={curves.value.stages}
-              format={(v) => v.toFixed(2)}
-            />
-            <Curve
-              title="Validation accuracy"
-              samples={curves.value.accuracy}
-              stages={curves.value.stages}
-              format={(v) => percent(v, 0)}
-            />
-          </>
-        )}
-        {notes.value.length > 0 && <ol class="notes">{notes.value.map((note, i) => <li key={i}>{note}</li>)}</ol>}
-        {found.value && <Found />}
-        {!training.value && kept.value?.finished && (
-          <div class="chips">
-            <button type="button" onClick={() => void save("model.onnx", "application/octet-stream")}>
-              model.onnx
-            </button>
-            <button type="button" onClick={() => void save("report.html", "text/html")}>report.html</button>
+        <div class="columns">
+          <div>
+            <p class="muted">
+              The recipe “digits”, as on a server: a small network learns 1,221 handwritten digits, ADMM pulls whole
+              filters to zero, and what is left is compacted and proved equal. Kept in this browser: it can be stopped
+              and resumed.
+            </p>
+            <Progress />
+            {found.value && <Found />}
           </div>
-        )}
+          {curves.value.loss.length > 1 && (
+            <div class="beside">
+              <Curve
+                title="Training loss"
+                samples={curves.value.loss.filter(({ value }) => value > 0)}
+                stages={curves.value.stages}
+                axis={(values) => logAxis(values, 5)}
+                format={(v) => v.toFixed(2)}
+              />
+              <Curve
+                title="Validation accuracy"
+                samples={curves.value.accuracy}
+                stages={curves.value.stages}
+                axis={(values) => percentAxis(values, 5)}
+                format={(v) => percent(v, 0)}
+              />
+            </div>
+          )}
+          <div>
+            {notes.value.length > 0 && <ol class="notes">{notes.value.map((note, i) => <li key={i}>{note}</li>)}</ol>}
+            {!training.value && kept.value?.finished && (
+              <div class="chips">
+                <button type="button" onClick={() => void save("model.onnx", "application/octet-stream")}>
+                  model.onnx
+                </button>
+                <button type="button" onClick={() => void save("report.html", "text/html")}>report.html</button>
+              </div>
+            )}
+          </div>
+        </div>
       </section>
       <div class="run-bar">
         {training.value ? <button type="button" onClick={stopTraining}>Stop</button> : (
@@ -64,17 +75,17 @@ function Progress() {
   const event = now.value;
   if (!training.value) return null;
   return (
-    <div class="running">
-      <label for="training">
-        <span role="status">{event ? event.stage : "opening the device"}</span>
-      </label>
-      <progress id="training" max={100} value={Math.round(100 * (event?.progress ?? 0))} />
+    <Working
+      id="training"
+      text={event ? event.note || event.stage : "opening the device"}
+      done={event?.progress ?? 0}
+      left={left.value}
+    >
       <small>
-        {event?.note}
-        {event?.loss !== undefined && ` loss ${event.loss.toFixed(3)}`}
+        {event?.loss !== undefined && `loss ${event.loss.toFixed(3)}`}
         {event?.accuracy !== undefined && ` accuracy ${percent(event.accuracy)}`}
       </small>
-    </div>
+    </Working>
   );
 }
 
