@@ -36,6 +36,45 @@ test("more work takes longer, on the device's clock where it has one", async () 
   if (gpu.features.has("timestamp-query")) assert.is(many.clock, "gpu timestamps");
 });
 
+test("with timestamps a measurement waits for earlier work alone, and not again where that was seen to be done", async () => {
+  using gpu = await openGpu();
+  if (!gpu.features.has("timestamp-query")) return;
+  const queue = GPUQueue.prototype;
+  const { onSubmittedWorkDone } = queue;
+  let waits = 0;
+  queue.onSubmittedWorkDone = function () {
+    waits++;
+    return onSubmittedWorkDone.call(this);
+  };
+  const waitsFor = async (work: () => unknown) => {
+    waits = 0;
+    await work();
+    return waits;
+  };
+  try {
+    const [x, y] = [floats(gpu, COUNT), floats(gpu, COUNT)];
+    const once = () => gpu.run(planAffine(COUNT, 1), [x, y]);
+    const time = () => gpu.time(once);
+    await gpu.sync();
+    assert.is(await waitsFor(time), 0);
+    assert.is(await waitsFor(time), 0, "it has waited for its own");
+    once();
+    assert.is(await waitsFor(time), 1, "something was recorded");
+    once();
+    gpu.flush();
+    assert.is(await waitsFor(time), 1, "something was submitted");
+    assert.is(await waitsFor(time), 0);
+    once();
+    await gpu.readMany([]);
+    assert.is(await waitsFor(time), 1, "reading nothing has seen nothing");
+    once();
+    await gpu.readMany([y]);
+    assert.is(await waitsFor(time), 0, "reading something has seen it");
+  } finally {
+    queue.onSubmittedWorkDone = onSubmittedWorkDone;
+  }
+});
+
 test("without timestamps the wall clock is used, with its own grain", async () => {
   using gpu = await openGpu({ without: ["timestamp-query"] });
   assert.not.ok(gpu.features.has("timestamp-query"));
