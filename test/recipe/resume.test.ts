@@ -23,7 +23,7 @@ const half = {
   kind: "magnitude",
   keep: 0.5,
   compact: false,
-  retrain: { ...retrain(3), schedule: { kind: "constant" } },
+  retrain: { ...retrain(2), schedule: { kind: "constant" } },
 };
 
 const recipes: Readonly<Record<string, Recipe>> = {
