@@ -9,9 +9,9 @@ import { place } from "../../src/web/charts/place.ts";
 import { milliSpread, percent, solid } from "../../src/web/format.ts";
 import { countInk } from "../../src/web/ink.ts";
 import { denseOf, kernelKind } from "../../src/web/kernel_kinds.ts";
-import type { NetworkEntry, TrainEvent } from "../../src/web/messages.ts";
+import type { TrainEvent } from "../../src/web/messages.ts";
 import { drawPicture, type Pen, PICTURE_WIDTH, pictureHeight } from "../../src/web/picture/picture_canvas.ts";
-import { listedAccuracy, pictureContent } from "../../src/web/picture/picture_content.ts";
+import { pictureContent } from "../../src/web/picture/picture_content.ts";
 import { sharedRecord, shareLink } from "../../src/web/share.ts";
 import { NO_CURVES, withTrainEvent } from "../../src/web/state/training_curves.ts";
 import { leftOf, leftWords } from "../../src/web/time_left.ts";
@@ -124,9 +124,11 @@ const measured = (rows: readonly Row[], more: Partial<DeviceRecord> = {}): Devic
 });
 
 test("a picture says the times, the ratio, the multiply-adds, and the accuracy where it is known", () => {
-  const rows = [...timed("Digits", 1, 2, 1.6), ...timed("mine.onnx", 8, 3, 6)];
-  const known = { dense: 0.9972, pruned: 0.9944 };
-  const content = pictureContent(measured(rows), (network) => network === "Digits" ? known : undefined)!;
+  const digits = timed("Digits", 1, 2, 1.6).map((row) => ({
+    ...row,
+    accuracy: row.variant === "dense" ? 0.9972 : 0.9944,
+  }));
+  const content = pictureContent(measured([...digits, ...timed("mine.onnx", 8, 3, 6)]))!;
   assert.equal(content, {
     title: "Pruning on pixel-8",
     subtitle: "dense against pruned, by WebGPU on valhall",
@@ -134,7 +136,7 @@ test("a picture says the times, the ratio, the multiply-adds, and the accuracy w
     rows: [
       {
         network: "Digits",
-        batch: "1 image at a time",
+        batch: "1 image",
         ratio: "1.25×",
         bars: [{ kind: "dense", label: "dense, 2.00 ms", share: 1 }, {
           kind: "pruned",
@@ -145,7 +147,7 @@ test("a picture says the times, the ratio, the multiply-adds, and the accuracy w
       },
       {
         network: "mine.onnx",
-        batch: "8 images at a time",
+        batch: "8 images at once",
         ratio: "0.500×",
         bars: [{ kind: "dense", label: "dense, 3.00 ms", share: 0.5 }, {
           kind: "pruned",
@@ -161,14 +163,14 @@ test("a picture says the times, the ratio, the multiply-adds, and the accuracy w
 
 test("a picture leaves out what is in doubt, and there is none of nothing else", () => {
   const doubtful = timed("net", 1, 2, 1).map((row) => ({ ...row, doubt: "the page was hidden meanwhile" }));
-  assert.is(pictureContent(measured(doubtful), () => undefined), undefined);
-  const content = pictureContent(measured([...doubtful, ...timed("other", 1, 2, 1)]), () => undefined)!;
+  assert.is(pictureContent(measured(doubtful)), undefined);
+  const content = pictureContent(measured([...doubtful, ...timed("other", 1, 2, 1)]))!;
   assert.equal(content.rows.map(({ network }) => network), ["other"]);
 });
 
 test("a picture shows eight pairs and counts the others, and says what makes its times less than they seem", () => {
   const many = Array.from({ length: 11 }, (_, i) => timed(`net ${i}`, 1, 2, 1)).flat();
-  const warned = (more: Partial<DeviceRecord>) => pictureContent(measured(many, more), () => undefined)!;
+  const warned = (more: Partial<DeviceRecord>) => pictureContent(measured(many, more))!;
   assert.is(warned({}).rows.length, 8);
   assert.match(warned({}).foot, /^3 more in the record · /);
   assert.is(
@@ -179,27 +181,22 @@ test("a picture shows eight pairs and counts the others, and says what makes its
   assert.is(warned({ complete: false }).warning, "stopped before everything was measured");
 });
 
-test("accuracies are found by a network's title, and by its id where titles are the same", () => {
-  const entry = (id: string, accuracy?: NetworkEntry["accuracy"]): NetworkEntry => ({
-    ...{ id, title: "Digits", source: "run", variants: [], input: [1, 8, 8], accuracy },
-  });
-  const own = { dense: 0.9, pruned: 0.8 };
-  assert.equal(listedAccuracy([entry("digits", own)], "Digits"), own);
-  assert.equal(listedAccuracy([entry("digits"), entry("run:a", own)], "Digits (run:a)"), own);
-  assert.is(listedAccuracy([entry("digits", own)], "LeNet-5"), undefined);
-});
-
 test("nothing of a picture lies outside of it or over something else in its row, however long names are", () => {
   const long = "a-network-with-a-name-of-its-own-that-goes-on-and-on-".repeat(3);
-  const rows = [...timed(long, 32, 12_345.6, 1.2), ...timed("b", 1, 2, 1.99)];
+  const rows = [...timed(long, 32, 12_345.6, 1.2).map((row) => ({ ...row, accuracy: 1 })), ...timed("b", 1, 2, 1.99)];
   const device = { ...ADAPTER, description: "an adapter that says ".repeat(12) };
-  const content = pictureContent(measured(rows, { name: "x".repeat(64), device }), () => ({ dense: 1, pruned: 1 }))!;
+  const content = pictureContent(measured(rows, { name: "x".repeat(64), device }))!;
   const { boxes, pen } = recordingPen();
   drawPicture(pen, content);
   for (const { text, left, right, bottom, top } of boxes) {
     assert.ok(left >= 56 && right <= PICTURE_WIDTH - 56, `"${text}" reaches from ${left} to ${right}`);
     assert.ok(top >= 0 && bottom <= pictureHeight(content), `"${text}" ends at ${bottom}`);
   }
+  const remarks = content.rows.map(({ remark }) => remark);
+  assert.ok(
+    remarks[0].endsWith("accuracy 100.00 % → 100.00 %") &&
+      remarks.every((text) => boxes.some((box) => box.text === text)),
+  );
   for (const [i, a] of boxes.entries()) {
     for (const b of boxes.slice(i + 1)) {
       const apart = a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;

@@ -9,8 +9,8 @@ const WARNING = 56;
 const ROW = 196;
 const FOOT = 84;
 const RIGHT = PICTURE_WIDTH - SIDE;
-/** Of the longest bar: its label stands behind it. */
-const LONGEST = 560;
+/** Of the longest bar, and of its label behind it. */
+const LONGEST = 560, LABEL = 250;
 const BAR = 36;
 
 const COLORS = {
@@ -64,19 +64,19 @@ export function drawPicture(pen: Pen, content: PictureContent): void {
 function drawRow(pen: Pen, { network, batch, ratio, bars, remark }: PictureRow, top: number): void {
   pen.fillStyle = COLORS.line;
   pen.fillRect(SIDE, top - 12, RIGHT - SIDE, 2);
-  const ratioWidth = write(pen, ratio, { x: RIGHT, y: top + 100, size: 64, weight: 700, align: "right" });
-  write(pen, "as fast", { x: RIGHT, y: top + 140, size: 26, color: COLORS.muted, align: "right" });
-  const most = RIGHT - SIDE - ratioWidth - 24;
+  const ratioWidth = write(pen, ratio, { x: RIGHT, y: top + 92, size: 64, weight: 700, align: "right" });
+  write(pen, "as fast", { x: RIGHT, y: top + 130, size: 26, color: COLORS.muted, align: "right" });
+  const longest = Math.min(LONGEST, RIGHT - SIDE - ratioWidth - 24 - LABEL);
   const named = write(pen, network, { y: top + 36, size: 34, weight: 700, most: 0.7 * (RIGHT - SIDE) });
   write(pen, batch, { x: SIDE + named + 16, y: top + 36, size: 28, color: COLORS.muted });
   bars.forEach(({ kind, label, share }, i) => {
     const y = top + 52 + i * (BAR + 6);
-    const length = Math.max(3, Math.min(LONGEST, most - 250) * share);
+    const length = Math.max(3, longest * share);
     pen.fillStyle = COLORS[kind];
     pen.fillRect(SIDE, y, length, BAR);
     write(pen, label, { x: SIDE + length + 12, y: y + 27, size: 26 });
   });
-  write(pen, remark, { y: top + 164, size: 26, color: COLORS.muted, most });
+  write(pen, remark, { y: top + 164, size: 26, color: COLORS.muted });
 }
 
 interface Writing {

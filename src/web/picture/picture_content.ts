@@ -1,9 +1,9 @@
 /** What the picture of a result says: a few words and bars, drawn from the record. Pure. */
 import { adapterName } from "../../gpu/adapter.ts";
+import { atOnce } from "../../measure/session/at_once.ts";
 import type { DeviceRecord } from "../../report/devices/record.ts";
 import { type Speed, speeds } from "../../report/devices/speedups.ts";
 import { milliseconds, percent, times } from "../../report/format.ts";
-import type { NetworkEntry } from "../messages.ts";
 
 /** More don't fit on a screen that shows the picture whole. */
 const MOST_ROWS = 8;
@@ -34,16 +34,8 @@ export interface PictureBar {
   readonly share: number;
 }
 
-type Accuracy = NonNullable<NetworkEntry["accuracy"]>;
-
-/**
- * @param accuracyOf fractions of a network that was trained, by the name that its rows have
- * @returns undefined where no network was timed in both forms without a doubt
- */
-export function pictureContent(
-  record: DeviceRecord,
-  accuracyOf: (network: string) => Accuracy | undefined,
-): PictureContent | undefined {
+/** Undefined where no network was timed in both forms without a doubt. */
+export function pictureContent(record: DeviceRecord): PictureContent | undefined {
   const sure = speeds(record.rows).filter(({ ratio }) => ratio !== undefined);
   if (sure.length === 0) return undefined;
   const more = sure.length - MOST_ROWS;
@@ -52,7 +44,7 @@ export function pictureContent(
     title: `Pruning on ${record.name}`,
     subtitle: `dense against pruned, by ${record.backend === "webgpu" ? "WebGPU" : record.backend} on ${adapter}`,
     warning: warningOf(record),
-    rows: sure.slice(0, MOST_ROWS).map((speed) => rowOf(speed, accuracyOf(speed.network))),
+    rows: sure.slice(0, MOST_ROWS).map(rowOf),
     foot: [
       ...more > 0 ? [`${more} more in the record`] : [],
       "median of a forward pass",
@@ -62,18 +54,13 @@ export function pictureContent(
   };
 }
 
-/** The accuracy that a listed network has, by the name that its rows bear. */
-export function listedAccuracy(networks: readonly NetworkEntry[], name: string): Accuracy | undefined {
-  return networks.find(({ id, title }) => name === title || name === `${title} (${id})`)?.accuracy;
-}
-
 function warningOf({ device, backend, complete }: DeviceRecord): string | undefined {
   if (backend !== "webgpu") return "computed without WebGPU";
   if (device?.fallback) return "a software adapter: the processor plays the GPU";
   return complete ? undefined : "stopped before everything was measured";
 }
 
-function rowOf({ network, batch, dense, pruned, ratio, macs }: Speed, accuracy: Accuracy | undefined): PictureRow {
+function rowOf({ network, batch, dense, pruned, ratio, macs }: Speed): PictureRow {
   const longest = Math.max(dense.medianMs!, pruned.medianMs!);
   const bar = (kind: PictureBar["kind"], ms: number): PictureBar => ({
     kind,
@@ -82,12 +69,14 @@ function rowOf({ network, batch, dense, pruned, ratio, macs }: Speed, accuracy: 
   });
   return {
     network,
-    batch: batch === 1 ? "1 image at a time" : `${batch} images at a time`,
+    batch: atOnce(batch),
     ratio: times(ratio!),
     bars: [bar("dense", dense.medianMs!), bar("pruned", pruned.medianMs!)],
     remark: [
       `${times(macs)} fewer multiply-adds`,
-      ...accuracy ? [`accuracy ${percent(accuracy.dense)} → ${percent(accuracy.pruned)}`] : [],
+      ...dense.accuracy === undefined || pruned.accuracy === undefined
+        ? []
+        : [`accuracy ${percent(dense.accuracy)} → ${percent(pruned.accuracy)}`],
     ].join(", "),
   };
 }

@@ -3,9 +3,9 @@ import { signal } from "@preact/signals";
 import type { DeviceRecord } from "../../report/devices/record.ts";
 import { download } from "../download.ts";
 import { pictureFile } from "../picture/picture_canvas.ts";
-import { listedAccuracy, pictureContent } from "../picture/picture_content.ts";
+import { pictureContent } from "../picture/picture_content.ts";
 import { shareLink } from "../share.ts";
-import { base, fail, networks, outbox } from "../state/app.ts";
+import { base, fail, outbox } from "../state/app.ts";
 
 const told = signal("");
 /** A link that the browser wouldn't put into the clipboard: it is there to be copied by hand. */
@@ -13,7 +13,7 @@ const uncopied = signal<string | undefined>(undefined);
 
 export function Actions({ record }: { record: DeviceRecord }) {
   const delivery = outbox.delivery.value;
-  const picture = contentOf(record) !== undefined;
+  const picture = pictureContent(record) !== undefined;
   return (
     <section class="card actions" aria-label="Results">
       <p role="status">
@@ -68,11 +68,8 @@ async function share(record: DeviceRecord): Promise<void> {
   }
 }
 
-const contentOf = (record: DeviceRecord) =>
-  pictureContent(record, (network) => listedAccuracy(networks.value, network));
-
 async function pngOf(record: DeviceRecord): Promise<File> {
-  return new File([await pictureFile(contentOf(record)!)], `${record.name}.png`, { type: "image/png" });
+  return new File([await pictureFile(pictureContent(record)!)], `${record.name}.png`, { type: "image/png" });
 }
 
 async function savePicture(record: DeviceRecord): Promise<void> {
