@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { aptPercent } from "../scripts/install.ts";
 import { LEAST_FIREFOX, majorVersion } from "../scripts/firefox.ts";
-import { type Machine, parseDistro, remedy } from "../scripts/requirements.ts";
+import { type Machine, parseDistro, remedy, withoutPackages } from "../scripts/requirements.ts";
 
 const test = suite("setup");
 
@@ -92,6 +92,30 @@ test("apt's status lines become one percentage: downloads the first half, unpack
   assert.is(aptPercent("Get:1 libc6\n"), undefined);
   assert.is(aptPercent("dlstatus:3:40.0000:Retrieving file 3 of 9 (2s remaining)\n"), 20);
   assert.is(aptPercent("dlstatus:9:100:Done\npmstatus:libvulkan1:amd64:50.0:Unpacking libvulkan1\n"), 75);
+});
+
+test("where packages can't be fetched one line says whose, why, and what to do", () => {
+  const said =
+    "error: Failed caching npm package 'yaml@2.9.1'\n\nCaused by:\n    0: error sending request: dns error\n" +
+    "    1: dns error\n\nStack backtrace:\n   0: <unknown>\n";
+  assert.is(
+    withoutPackages("src/web/", said),
+    "The packages of src/web/ aren't here and can't be fetched (Failed caching npm package 'yaml@2.9.1': error sending request: " +
+      "dns error): run `deno task setup` where there is a network; a machine without one gets this folder with its " +
+      "node_modules from there",
+  );
+  assert.match(
+    withoutPackages("", "broken"),
+    /^The packages of Secateur aren't here and can't be fetched \(broken\): run /,
+  );
+});
+
+test("Deno installs nothing by itself, and every task sees to the packages first", async () => {
+  const { nodeModulesDir, tasks } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
+  assert.is(nodeModulesDir, "manual", "in the mode auto deno task ends in a backtrace where there is no network");
+  for (const [name, { command }] of Object.entries<{ command: string }>(tasks)) {
+    assert.match(command, /^deno run -A scripts\/(packages|setup)\.ts( |$)/, name);
+  }
 });
 
 test.run();
