@@ -1,9 +1,9 @@
 /**
- * Installs the packages of this folder, and of those that are named, where they aren't there yet:
+ * Installs the packages of folders that have a deno.json of their own, where they aren't there yet:
  *
- *     deno run -A scripts/packages.ts [src/web …]
+ *     deno run -A scripts/packages.ts src/web …
  *
- * With `"nodeModulesDir": "auto"` Deno would do it before each task, and end in a backtrace where there is no network; so it is "manual".
+ * Secateur's own are fetched by `deno task` itself, before anything of ours runs.
  */
 import { withoutPackages } from "./requirements.ts";
 
@@ -12,11 +12,11 @@ const root = new URL("../", import.meta.url).pathname;
 const MARK = "node_modules/.installed-for";
 
 /** @throws Error with one line that says what is missing and what to do, where packages can't be fetched */
-export async function installPackages(folders: readonly string[] = []): Promise<void> {
-  for (const folder of ["", ...folders.map((name) => `${name}/`)]) {
+export async function installPackages(folders: readonly string[]): Promise<void> {
+  for (const folder of folders.map((name) => `${name}/`)) {
     const wanted = await fingerprint(folder);
     if (wanted === await Deno.readTextFile(`${root}${folder}${MARK}`).catch(() => "")) continue;
-    console.error(`Installing the packages of ${folder || "Secateur"} …`);
+    console.error(`Installing the packages of ${folder} …`);
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["install", "--quiet", "--frozen", "--config", `${root}${folder}deno.json`],
       env: { NO_COLOR: "1" },

@@ -99,14 +99,12 @@ export function parseDistro(osRelease: string): string[] {
 /**
  * Says in one line that packages are missing, and what to do.
  *
- * @param folder whose packages they are: "" for Secateur's own, "src/web/"
+ * @param folder whose packages they are: "src/web/"
  * @param said by `deno install`: its first line names a package, the next one why it can't be had
  */
 export function withoutPackages(folder: string, said: string): string {
   const lines = said.split("\n").map((line) => line.replace(/^(error|\s*\d+): /, "").trim());
   const [problem = "", cause] = lines.filter((line) => line !== "" && line !== "Caused by:");
-  return `The packages of ${folder || "Secateur"} aren't here and can't be fetched (${problem}${
-    cause ? `: ${cause}` : ""
-  }): run ` +
+  return `The packages of ${folder} aren't here and can't be fetched (${problem}${cause ? `: ${cause}` : ""}): run ` +
     "`deno task setup` where there is a network; a machine without one gets this folder with its node_modules from there";
 }

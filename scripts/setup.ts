@@ -4,13 +4,13 @@
  * SECATEUR_NO_INSTALL unset); otherwise prints the command that would, and exits with 1. A Firefox for those tests is
  * wanted as well, and done without where it can't be had: they leave its part out, and say so.
  *
- * Packages come first. What follows the set-up runs with --cached-only: Deno fetches nothing by itself.
+ * npm packages are none of its business: `deno task` fetches them before it runs any command. What follows the set-up
+ * runs with --cached-only, because Deno would otherwise fetch their metadata again at every short run, and say so.
  */
 import { prepareEnvironment } from "../src/cli/environment.ts";
 import { findChromium } from "./chromium.ts";
 import { findFirefox } from "./firefox.ts";
 import { install } from "./install.ts";
-import { installPackages } from "./packages.ts";
 import { type Machine, type Need, parseDistro, remedy } from "./requirements.ts";
 
 const TITLE: Record<Need, string> = {
@@ -78,7 +78,6 @@ if (import.meta.main) {
     Deno.exit(await hasAdapter() ? 0 : 1);
   }
   try {
-    await installPackages();
     await setup(Deno.args.includes("--browser") ? ["gpu", "browser"] : ["gpu"]);
     if (Deno.args.includes("--browser")) await setup(["firefox"]).catch(({ message }) => console.error(message));
   } catch (error) {
