@@ -11,7 +11,7 @@ import {
   stepConstraints,
 } from "../prune/budget/settle.ts";
 import { oneShot } from "../prune/methods/one_shot.ts";
-import { nextUntil, startUntil, type UntilSearch } from "../prune/methods/until_search.ts";
+import { nextUntil, protectedPart, startUntil, type UntilSearch } from "../prune/methods/until_search.ts";
 import { leavesZeros } from "../prune/structures/structures.ts";
 import type { Masks } from "../prune/structures/masks.ts";
 import type { Constraint } from "../prune/structures/types.ts";
@@ -89,7 +89,11 @@ async function pruneTo(ctx: RunContext, stage: UntilStage, of: UntilCost, asked:
     constraints: stage.constraints.map(optionsOf),
     criterion,
     seed,
-    budget: { target: { [of]: asked }, ...rule !== undefined && { rule: budgetRuleNamed(rule) } },
+    budget: {
+      target: { [of]: asked },
+      protect: protectedPart(stage.until),
+      ...rule !== undefined && { rule: budgetRuleNamed(rule) },
+    },
   };
   const wanted = askedOf(ctx, request);
   if (!wanted) return "unreachable";

@@ -1,7 +1,7 @@
 /** Which networks are tried until a floor is met, against sequences worked out by hand. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { nextUntil, startUntil, type UntilSearch } from "../../src/prune/methods/until_search.ts";
+import { nextUntil, protectedPart, startUntil, type UntilSearch } from "../../src/prune/methods/until_search.ts";
 
 const test = suite("until search");
 
@@ -40,6 +40,11 @@ test("with b bisections the smallest is missed by less than step^(1/2^b)", () =>
     const { kept } = tried(smallest, 0.7, 3);
     assert.ok(kept >= smallest && smallest / kept > 0.7 ** (1 / 8) - 1e-12, `${smallest}: ${kept}`);
   }
+});
+
+test("a layer keeps half of its groups in one try, or two steps' part of them where steps are large", () => {
+  assert.ok(Math.abs(protectedPart({ step: 0.6 }) - 0.36) < 1e-12);
+  assert.is(protectedPart({ step: 0.9 }), 0.5);
 });
 
 test.run();

@@ -36,3 +36,11 @@ export function nextUntil(search: UntilSearch, outcome: "held" | "failed", steps
   if (bisections === steps.bisections) return undefined;
   return { kept, failed, asked: Math.sqrt(kept * failed), bisections: bisections + 1 };
 }
+
+/**
+ * What each layer keeps of its groups in one try at least: min(1/2, step²). Scores are of networks that have been retrained since
+ * the last try, and by them a narrow layer may lose nearly all of what it has left at once, which no retraining mends.
+ */
+export function protectedPart({ step }: Pick<UntilSteps, "step">): number {
+  return Math.min(1 / 2, step ** 2);
+}
