@@ -90,6 +90,39 @@ test("wanda weighs each weight by the norm of what it reads, flap its square by 
   assert.equal(weights.slice(0, 9), [1, 4, 9, 16, 0, 0, 0, 1, 2]);
 });
 
+test("a transposed convolution reads a channel by each row of its weight, a depthwise one as well", () => {
+  for (
+    const { group, shape, weights, expected } of [
+      // [C, F, 1, 2]: the first six weights read the first channel.
+      {
+        group: 1,
+        shape: [2, 3, 1, 2],
+        weights: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -2],
+        expected: [3, 3, 3, 3, 3, 3, 5, 5, 5, 5, 5, 10],
+      },
+      { group: 2, shape: [2, 1, 1, 2], weights: [1, -2, 3, 4], expected: [3, 6, 15, 20] },
+    ]
+  ) {
+    const b = builder("up", ["N", 2, 2, 2]);
+    const weight = b.param("up.weight", shape, "weight");
+    b.node("ConvTranspose", [b.input, weight], { group, strides: [1, 2] }, "up");
+    const graph = b.graph();
+    const activations = new Map([[graph.inputs[0].name, {
+      count: 4,
+      mean: new Float64Array(2),
+      meanSquare: Float64Array.of(9, 25),
+    }]]);
+    const [constraint] = coupledConstraints(graph, { granularity: "weight", keep: 1, layers: ["up"] });
+    const { scores } = scoreGroups(criterionNamed("wanda"), constraint, {
+      model: modelOf(graph, { "up.weight": weights }),
+      seed: 1,
+      gathered: { ...NOTHING, activations },
+    });
+    // Norms of the channels: 3 and 5.
+    assert.equal([...scores], expected);
+  }
+});
+
 test("eigenvalues of symmetric matrices: known ones, repeated ones, and sums and products of random ones", () => {
   const of = (...numbers: number[]) =>
     [...symmetricEigenvalues(Float64Array.from(numbers), Math.sqrt(numbers.length))].sort((a, b) => a - b);
