@@ -246,6 +246,21 @@ test("what to prune next names ms, accuracy and how many images told it; without
   );
 });
 
+test("what lies between whole runs and their steps is told of both networks", () => {
+  const batch = {
+    batch: 1,
+    launchMs: 0.1,
+    dense: timeline([step("conv", 1, { macs: 100 })], 0.9),
+    now: timeline([step("conv", 0.4, { macs: 50 })], 0.6),
+  };
+  // (0.6 − 0.4) − ½·(0.9 − 1.0)
+  assert.match(
+    said(checkup([batch]), "Batch 1"),
+    "0.250 ms are what whole runs take beyond their steps, which add up to 0.200 ms less here and to 0.100 ms more in the " +
+      "dense network",
+  );
+});
+
 test("runs that were disturbed, steps that don't add up, a software adapter and missing roofs are told", () => {
   const steps = [step("conv", 1, { macs: 100 })];
   const now = { ...timeline(steps), madMs: 0.11 };

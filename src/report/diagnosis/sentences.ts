@@ -63,8 +63,16 @@ const CAUSES: Readonly<Record<GapCause, (found: BatchDiagnosis) => string>> = {
   other: () => "operators without multiply-adds, which have become less small",
   rate: () => "layers that do fewer multiply-adds in a ms than before",
   place: () => "multiply-adds that were taken where they took less time than elsewhere",
-  between: () => "what whole runs take beyond their steps",
+  between: ({ now, dense }) =>
+    `what whole runs take beyond their steps, which add up to ${apart(now)} here and to ${
+      apart(dense!)
+    } in the dense network`,
 };
+
+/** How far the sum of a network's steps is from its whole runs. */
+function apart({ wholeMs, stepsMs }: NetworkDiagnosis): string {
+  return `${ms(Math.abs(wholeMs - stepsMs))} ${wholeMs >= stepsMs ? "less" : "more"}`;
+}
 
 function gapSentences({ macRatio, promisedMs, gapMs, causes }: SpeedupGap, found: BatchDiagnosis): string[] {
   if (macRatio <= 1) return [];
