@@ -114,10 +114,8 @@ export const EQUIVALENT: readonly Equivalent[] = [
   },
   {
     path: "src/prune/budget/settle.ts",
-    text:
-      "const smallest = compact(maskModel(model, oneShot(model, new Map(), least, { criterion: l2, seed: 0 }))).model;",
-    becomes:
-      "const smallest = compact(maskModel(model, oneShot(model, new Map(), least, { criterion: l2, seed: 1 }))).model;",
+    text: "const masks = oneShot(model, new Map(), least, { criterion: l2, seed: 0 });",
+    becomes: "const masks = oneShot(model, new Map(), least, { criterion: l2, seed: 1 });",
     because: "The seed is for criteria that draw by lot, and l2 draws nothing.",
   },
   {
@@ -143,13 +141,6 @@ export const EQUIVALENT: readonly Equivalent[] = [
     text: 'const data = random(0, "scatter").fillNormal(new Float32Array(elements(shape)), 0);',
     becomes: 'const data = random(0, "scatter").fillNormal(new Float32Array(elements(shape)), 1);',
     because: "Any random numbers do as the input of networks that are timed.",
-  },
-  {
-    path: "src/prune/rules/operands.ts",
-    text:
-      "if (inner * shape[axis] === data.length) return uniform(Float64Array.from(data.subarray(j * inner, (j + 1) * inner)));",
-    becomes: "if (inner === data.length) return uniform(Float64Array.from(data.subarray(j * inner, (j + 1) * inner)));",
-    because: "It is a short cut for channels along the first axis: the next line finds the same numbers more slowly.",
   },
   {
     path: "src/prune/groups/coupling_groups.ts",
@@ -211,12 +202,6 @@ export const EQUIVALENT: readonly Equivalent[] = [
     becomes:
       "const cutting = choices.filter(({ constraint, kept, taps }) => taps || kept.length <= constraint.groups);",
     because: "A mask by which all groups stay changes nothing, and only takes time.",
-  },
-  {
-    path: "src/prune/budget/budget.ts",
-    text: "if (isFixed(selection) || groups <= least) return [];",
-    becomes: "if (isFixed(selection) || groups < least) return [];",
-    because: "Where as many groups must stay as there are, none is left below that could be dropped.",
   },
   {
     path: "src/prune/budget/settle.ts",
