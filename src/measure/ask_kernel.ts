@@ -3,7 +3,8 @@ import { type DeviceProfile, type ProfileName, PROFILES } from "../../kernels/de
 import { type Candidate, choose, type Tuning } from "../../kernels/tuning.ts";
 import { UserError } from "../errors.ts";
 import { adapterName } from "../gpu/adapter.ts";
-import { type Gpu, type OpenGpu, openGpu, type Slice } from "../gpu/gpu.ts";
+import type { Gpu, Slice } from "../gpu/gpu.ts";
+import { chosenGpu, type GpuChoice } from "../gpu/gpu_choice.ts";
 import { joinPath } from "../store/path.ts";
 import type { Store } from "../store/types.ts";
 import { defaultTuning, launch } from "../tensor/ops/launch.ts";
@@ -13,7 +14,7 @@ import { type KernelQuestion, type KernelRequest, kernelRequest, questionWords }
 import { plansName, readPlans, winnersOf } from "./plans.ts";
 import { tune } from "./tune.ts";
 
-export interface AskKernelOptions {
+export interface AskKernelOptions extends GpuChoice {
   readonly question: KernelQuestion;
   /** This way is described; by default the one that a run on this device would take. */
   readonly variant?: string;
@@ -24,8 +25,6 @@ export interface AskKernelOptions {
   readonly store: Store;
   readonly plansFolder: string;
   readonly ui: Ui;
-  readonly gpu?: Gpu;
-  readonly open?: OpenGpu;
 }
 
 export interface KernelAnswer {
@@ -61,8 +60,8 @@ export interface VariantAnswer {
 
 /** @throws UserError for a variant that the shape doesn't have, naming those that it has */
 export async function askKernel(options: AskKernelOptions): Promise<KernelAnswer> {
-  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
-  const gpu = options.gpu ?? own!;
+  using device = await chosenGpu(options);
+  const { gpu } = device;
   const tuning = await tuningOf(gpu, options);
   const request = kernelRequest(options.question, tuning);
   const candidate = chosen(request, tuning, options.variant);

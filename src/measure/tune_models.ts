@@ -1,6 +1,6 @@
 /** Tunes this device for networks, apart from any run. */
 import { adapterName } from "../gpu/adapter.ts";
-import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
+import { chosenGpu, type GpuChoice } from "../gpu/gpu_choice.ts";
 import type { Model } from "../graph/types.ts";
 import { joinPath } from "../store/path.ts";
 import type { Store } from "../store/types.ts";
@@ -10,7 +10,7 @@ import { emptyPlans, plansName, readPlans, writePlans } from "./plans.ts";
 import type { Tuned } from "./tune.ts";
 import { createTuner } from "./tuner.ts";
 
-export interface TuneModelsOptions {
+export interface TuneModelsOptions extends GpuChoice {
   readonly networks: readonly { readonly name: string; readonly model: Model }[];
   readonly batches: readonly number[];
   /** True measures again what is known already. */
@@ -19,10 +19,6 @@ export interface TuneModelsOptions {
   readonly plansFolder: string;
   readonly signal: AbortSignal;
   readonly ui: Ui;
-  /** It works on this device, which stays open; by default it opens one of its own. */
-  readonly gpu?: Gpu;
-  /** Its own device is opened by this, by default by `Gpu.open`. */
-  readonly open?: OpenGpu;
 }
 
 export interface TuneReport {
@@ -36,8 +32,8 @@ export interface TuneReport {
 /** Measures inference and, for batches above 1, training. Each network's plans are kept as soon as they are found. */
 export async function tuneModels(options: TuneModelsOptions): Promise<TuneReport> {
   const { networks, batches, fresh, store, signal, ui } = options;
-  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
-  const gpu = options.gpu ?? own!;
+  using device = await chosenGpu(options);
+  const { gpu } = device;
   const file = joinPath(options.plansFolder, plansName(gpu.info));
   const tuner = createTuner(gpu, fresh ? emptyPlans(gpu.info) : await readPlans(store, file, gpu.info, ui.note));
   const found: Tuned[] = [];

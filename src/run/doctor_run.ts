@@ -7,7 +7,8 @@ import { examine, type ExamineOptions } from "../doctor/examine.ts";
 import { UserError } from "../errors.ts";
 import { MODEL_FILE, parseModel } from "../formats/model_file.ts";
 import { isSafetensors } from "../formats/safetensors.ts";
-import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { chosenGpu, type GpuChoice } from "../gpu/gpu_choice.ts";
 import { initialise } from "../graph/initialise.ts";
 import type { Graph, Model } from "../graph/types.ts";
 import { type Given, inputOptions, readGiven, startModel } from "../models/given.ts";
@@ -22,7 +23,7 @@ import type { Store } from "../store/types.ts";
 import type { Ui } from "../ui.ts";
 import { EXAMINED_SHARE, examinedSeconds, isExamined, sharedSeconds, widthSeconds } from "./doctor_time.ts";
 
-export interface DoctorOptions {
+export interface DoctorOptions extends GpuChoice {
   /** A run's folder, or a network's file. */
   readonly target: string;
   readonly store: Store;
@@ -35,10 +36,6 @@ export interface DoctorOptions {
   readonly images?: number;
   /** Name of the data in place of the recipe's. */
   readonly data?: string;
-  /** The device to work on, which stays open; default: one of its own. */
-  readonly gpu?: Gpu;
-  /** How its own device is opened; default: `Gpu.open`. */
-  readonly open?: OpenGpu;
   /** All parts of a run's data. */
   readonly loadData: (request: DataRequest, ui: Ui) => Promise<Splits>;
   /** One part of `data`, for a file's network. */
@@ -56,8 +53,8 @@ const BATCHES = [1, 32];
 export async function runDoctor(options: DoctorOptions): Promise<Diagnosis> {
   const { ui, signal, seconds, images, batches } = options;
   const { batches: own, ...about } = await readTarget(options);
-  using opened = options.gpu ? undefined : await (options.open ?? openGpu)({});
-  const gpu = options.gpu ?? opened!;
+  using device = await chosenGpu(options);
+  const { gpu } = device;
   return await examined(gpu, ui, {
     ...about,
     batches: batches ?? own ?? BATCHES,

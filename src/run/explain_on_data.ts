@@ -1,17 +1,15 @@
 /** Why a group of weights would stay or go when a network is pruned by what it does with some images. */
-import type { PartName } from "../data/images/arrange.ts";
-import type { InputOptions } from "../data/input.ts";
-import type { Dataset } from "../data/types.ts";
-import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
+import { chosenGpu, type GpuChoice } from "../gpu/gpu_choice.ts";
 import { inputOptions, type NetworkOptions, readGiven, startModel } from "../models/given.ts";
 import { requestedConstraints } from "../prune/budget/settle.ts";
 import { gatherFor } from "../prune/criteria/gather.ts";
 import { explainRequest, type Explanation } from "../prune/explain.ts";
 import { type PruneOptions, pruneRequest } from "../prune/prune_model.ts";
+import type { LoadPart } from "../train/evaluate_network.ts";
 import type { Store } from "../store/types.ts";
 import type { Ui } from "../ui.ts";
 
-export interface ExplainOnDataOptions {
+export interface ExplainOnDataOptions extends GpuChoice {
   readonly network: NetworkOptions;
   /** A layer, a constraint, or one of their groups, as `explain` takes them. */
   readonly name: string;
@@ -22,11 +20,7 @@ export interface ExplainOnDataOptions {
   readonly store: Store;
   readonly ui: Ui;
   readonly signal?: AbortSignal;
-  /** The device to compute on, which stays open; default: one of its own. */
-  readonly gpu?: Gpu;
-  /** How its own device is opened; default: `Gpu.open`. */
-  readonly open?: OpenGpu;
-  readonly loadPart: (input: InputOptions, ui: Ui) => Promise<{ part: PartName | "all"; data: Dataset }>;
+  readonly loadPart: LoadPart;
 }
 
 /** Weights of a network without any are drawn by this seed. */
@@ -44,8 +38,8 @@ export async function explainOnData(options: ExplainOnDataOptions): Promise<Expl
   const request = pruneRequest(options.prune);
   const { criterion } = request;
   const constraints = requestedConstraints(model.graph, request);
-  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
-  const gpu = options.gpu ?? own!;
+  using device = await chosenGpu(options);
+  const { gpu } = device;
   const gathered = await gatherFor({ gpu, model, data, images, criterion, constraints, ...signal && { signal } });
   return explainRequest(model, name, { ...request, gathered });
 }

@@ -4,7 +4,7 @@
  */
 import type { Splits } from "../data/types.ts";
 import { UserError } from "../errors.ts";
-import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
+import { chosenGpu, type GpuChoice } from "../gpu/gpu_choice.ts";
 import { inputOptions, readGiven } from "../models/given.ts";
 import { requestedConstraints } from "../prune/budget/settle.ts";
 import { explainRequest, type Explanation } from "../prune/explain.ts";
@@ -20,7 +20,7 @@ import { openTables } from "./device_tables.ts";
 import { openCurves } from "./sensitivity_curves.ts";
 import { trainingIdentity } from "./tail.ts";
 
-export interface ExplainRunOptions {
+export interface ExplainRunOptions extends GpuChoice {
   /** The run's folder in `store`. */
   readonly dir: string;
   /** Index of one of its stages. */
@@ -30,10 +30,6 @@ export interface ExplainRunOptions {
   readonly store: Store;
   readonly ui: Ui;
   readonly signal?: AbortSignal;
-  /** The device to compute on, which stays open; default: one of its own, where the criterion looks at images. */
-  readonly gpu?: Gpu;
-  /** How its own device is opened; default: `Gpu.open`. */
-  readonly open?: OpenGpu;
   readonly loadData: (request: DataRequest, ui: Ui) => Promise<Splits>;
 }
 
@@ -75,8 +71,8 @@ async function evidenceFor(
   const { store, ui, signal, loadData } = options;
   const given = await readGiven(recipe, store);
   const data = await loadData({ ...recipe.data, ...inputOptions(recipe, given) }, ui);
-  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
-  return await gather({ gpu: options.gpu ?? own!, data, recipe, signal });
+  using device = await chosenGpu(options);
+  return await gather({ gpu: device.gpu, data, recipe, signal });
 }
 
 /** @throws UserError naming the stages that can be explained, and why this one can't */

@@ -1,14 +1,15 @@
 /** Measures what a network loses by each of its layers, from the files that somebody names to a file that a budget reads. */
 import type { PartName } from "../data/images/arrange.ts";
 import type { UnlabelledOptions } from "../data/images/unlabelled.ts";
-import { adaptInput, type InputOptions } from "../data/input.ts";
+import { adaptInput } from "../data/input.ts";
 import { spread } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { digest } from "../formats/checkpoint.ts";
 import { sha256 } from "../formats/sha256.ts";
 import { adapterName } from "../gpu/adapter.ts";
-import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { chosenGpu, type GpuChoice } from "../gpu/gpu_choice.ts";
 import { graphCost } from "../graph/cost.ts";
 import { inferShapes } from "../graph/infer.ts";
 import type { Model } from "../graph/types.ts";
@@ -24,13 +25,14 @@ import {
   type SensitivityFile,
   type SensitivityIdentity,
 } from "../report/sensitivity/sensitivity_file.ts";
+import type { LoadPart } from "../train/evaluate_network.ts";
 import type { Store } from "../store/types.ts";
 import { Interrupted } from "../train/errors.ts";
 import type { TrainData } from "../train/train.ts";
 import type { StageUi, Ui } from "../ui.ts";
 
 /** What is measured, on what, and where it is kept. */
-export interface SensitivityRunOptions extends LayersAsked {
+export interface SensitivityRunOptions extends LayersAsked, GpuChoice {
   readonly network: NetworkOptions;
   /** Images at most, spread evenly over the part; default: all. */
   readonly limit?: number;
@@ -47,11 +49,7 @@ export interface SensitivityRunOptions extends LayersAsked {
   readonly store: Store;
   readonly ui: Ui;
   readonly signal?: AbortSignal;
-  /** The device to compute on, which stays open; default: one of its own. */
-  readonly gpu?: Gpu;
-  /** How its own device is opened; default: `Gpu.open`. */
-  readonly open?: OpenGpu;
-  readonly loadPart: (input: InputOptions, ui: Ui) => Promise<{ part: PartName | "all"; data: Dataset }>;
+  readonly loadPart: LoadPart;
   /** Images of which nobody says what they show, [C, H, W] each, at most so many: for a file's network whose labels aren't looked at. */
   readonly loadImages?: (wanted: Pick<UnlabelledOptions, "shape" | "most">, ui: Ui) => Promise<Dataset>;
   /** For the file: "secateur 0.1.0", its commit, the command line. */
@@ -86,8 +84,8 @@ export async function runSensitivity(options: SensitivityRunOptions): Promise<Se
     return before;
   }
   tellStart(ui, network, given, data);
-  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
-  const gpu = options.gpu ?? own!;
+  using device = await chosenGpu(options);
+  const { gpu } = device;
   let file = before;
   try {
     const seen = labels === "use" ? data : withoutLabels(data);

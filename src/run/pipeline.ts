@@ -1,6 +1,6 @@
 /** Carries a recipe out, stage after stage, from data to report; from the checkpoint where there is one. */
 import type { Splits } from "../data/types.ts";
-import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
+import { chosenGpu, type GpuChoice } from "../gpu/gpu_choice.ts";
 import { identityMap } from "../graph/indexmap.ts";
 import type { Model } from "../graph/types.ts";
 import { openTuner, type RunTuner, type TuneMode } from "../measure/run_tuner.ts";
@@ -36,7 +36,7 @@ import { writeReport } from "./run_report.ts";
 import { runStages } from "./run_stages.ts";
 import { reopenTail, tailOf, trainingIdentity } from "./tail.ts";
 
-export interface RunOptions {
+export interface RunOptions extends GpuChoice {
   readonly recipe: Recipe;
   /** The run's folder in `store`; holds recipe.yaml. */
   readonly dir: string;
@@ -54,10 +54,6 @@ export interface RunOptions {
   readonly plansFolder?: string | null;
   /** How much is measured; default "auto" where there are plans, and "none" takes planners' defaults. */
   readonly tune?: TuneMode | "none";
-  /** The device to work on, which stays open; default: one of the run's own. */
-  readonly gpu?: Gpu;
-  /** How its own device is opened; default: `Gpu.open`. */
-  readonly open?: OpenGpu;
   /** For the report: "secateur 0.1.0", its commit, the command line. */
   readonly tool: string;
   readonly commit: string;
@@ -114,8 +110,8 @@ async function carryOut(
   const start = startModel(given, recipe, data, recipe.seed);
   const tables = await openTables(recipe, store, dir, ui);
   const curves = await openCurves(recipe, store, dir);
-  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
-  const gpu = options.gpu ?? own!;
+  using device = await chosenGpu(options);
+  const { gpu } = device;
   const restored = !saved && wantsNorms(start.graph, recipe)
     ? await restoreNorms({ gpu, model: start, data: data.train, batch: recipe.batch, signal })
     : undefined;

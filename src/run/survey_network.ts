@@ -2,7 +2,8 @@
 import { commonestShare } from "../data/commonest_share.ts";
 import { spread } from "../data/splits.ts";
 import type { Dataset, Splits } from "../data/types.ts";
-import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { chosenGpu, type GpuChoice } from "../gpu/gpu_choice.ts";
 import { graphCost } from "../graph/cost.ts";
 import { isBatchNorm, isRowNorm, isSum } from "../graph/roles.ts";
 import type { Graph, Model } from "../graph/types.ts";
@@ -15,16 +16,12 @@ import type { Store } from "../store/types.ts";
 import { evaluateModel } from "../train/evaluate.ts";
 import type { Ui } from "../ui.ts";
 
-export interface SurveyOptions {
+export interface SurveyOptions extends GpuChoice {
   readonly network: NetworkOptions;
   /** Without labels nothing is scored. */
   readonly data: DataRequest;
   readonly store: Store;
   readonly ui: Ui;
-  /** The device to compute on, which stays open; default: one of its own. */
-  readonly gpu?: Gpu;
-  /** How its own device is opened; default: `Gpu.open`. */
-  readonly open?: OpenGpu;
   readonly loadData: (request: DataRequest, ui: Ui) => Promise<Splits>;
 }
 
@@ -43,8 +40,8 @@ export async function surveyNetwork(options: SurveyOptions): Promise<Survey> {
   const { params, macs } = graphCost(model.graph);
   const most = Math.max(32, Math.min(SCORED, Math.floor(SCORED_MACS / Math.max(1, macs))));
   const scored = spread(data.train, most);
-  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
-  const { accuracy, imageMs } = await timed(options.gpu ?? own!, model, scored, batchFor(data.train.count));
+  using device = await chosenGpu(options);
+  const { accuracy, imageMs } = await timed(device.gpu, model, scored, batchFor(data.train.count));
   return {
     model: network.model.name,
     data: request.name,

@@ -4,7 +4,8 @@ import type { Splits } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { ONNX_FILE, readModel } from "../formats/model_file.ts";
 import { loadOnnx } from "../formats/onnx/import.ts";
-import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { chosenGpu, type GpuChoice } from "../gpu/gpu_choice.ts";
 import { compareOutputs, tolerance } from "../graph/compare.ts";
 import { countNonzero, graphCost } from "../graph/cost.ts";
 import { compareWithReference, runPlan } from "../graph/equivalence.ts";
@@ -29,7 +30,7 @@ import { evaluateModel } from "../train/evaluate.ts";
 import type { Ui } from "../ui.ts";
 import { openTables, timeByTable, timedBudget } from "./device_tables.ts";
 
-export interface VerifyOptions {
+export interface VerifyOptions extends GpuChoice {
   readonly dir: string;
   readonly store: Store;
   /** Name of the data where they lie elsewhere than the run's recipe says. */
@@ -37,10 +38,6 @@ export interface VerifyOptions {
   /** Checked between the parts of the work; its reason is thrown. */
   readonly signal?: AbortSignal;
   readonly ui: Ui;
-  /** The device to compute on, which stays open; default: one of its own. */
-  readonly gpu?: Gpu;
-  /** How its own device is opened; default: `Gpu.open`. */
-  readonly open?: OpenGpu;
   readonly loadData: (request: DataRequest, ui: Ui) => Promise<Splits>;
 }
 
@@ -72,8 +69,8 @@ export async function verifyRun(
       `${file}: has an accuracy, and the images of ${data.name} have no labels to measure it by: name the run's own data`,
     );
   }
-  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
-  const gpu = options.gpu ?? own!;
+  using device = await chosenGpu(options);
+  const { gpu } = device;
 
   const checks: Check[] = [
     exact("seed", report.seed, recipe.seed),

@@ -3,22 +3,21 @@ import type { PartName } from "../data/images/arrange.ts";
 import type { InputOptions } from "../data/input.ts";
 import type { Dataset } from "../data/types.ts";
 import { UserError } from "../errors.ts";
-import { type Gpu, type OpenGpu, openGpu } from "../gpu/gpu.ts";
+import { chosenGpu, type GpuChoice } from "../gpu/gpu_choice.ts";
 import { graphCost } from "../graph/cost.ts";
 import { inputOptions, type NetworkOptions, readGiven, startModel, tellStart } from "../models/given.ts";
 import type { Store } from "../store/types.ts";
 import type { Ui } from "../ui.ts";
 import { evaluateModel } from "./evaluate.ts";
 
-export interface EvaluateOptions {
+/** Loads a part of some data set as a network takes it, and says which part it is. */
+export type LoadPart = (input: InputOptions, ui: Ui) => Promise<{ part: PartName | "all"; data: Dataset }>;
+
+export interface EvaluateOptions extends GpuChoice {
   readonly network: NetworkOptions;
   readonly store: Store;
   readonly ui: Ui;
-  /** The device to compute on, which stays open; default: one of its own. */
-  readonly gpu?: Gpu;
-  /** How its own device is opened; default: `Gpu.open`. */
-  readonly open?: OpenGpu;
-  readonly loadPart: (input: InputOptions, ui: Ui) => Promise<{ part: PartName | "all"; data: Dataset }>;
+  readonly loadPart: LoadPart;
 }
 
 export interface Score {
@@ -46,8 +45,8 @@ export async function evaluateNetwork({ network, store, ui, ...options }: Evalua
   const { part, data } = await options.loadPart(inputOptions(network, given), ui);
   const model = startModel(given, network, data, 0);
   tellStart(ui, network, given, data);
-  using own = options.gpu ? undefined : await (options.open ?? openGpu)({});
-  const { accuracy, loss } = await evaluateModel(options.gpu ?? own!, model, data);
+  using device = await chosenGpu(options);
+  const { accuracy, loss } = await evaluateModel(device.gpu, model, data);
   if (!Number.isFinite(loss)) {
     throw new UserError(
       `${

@@ -154,7 +154,7 @@ function sampling({ mode, seconds }: Protocol, variants: number): MeasureOptions
   return mode === "burst" ? both : { ...both, sampleMs: 50, maxSamples: Infinity };
 }
 
-/** Compiles the network's plan on a fresh device and runs it once, in ms. */
+/** Compiles the network's plan on a fresh device and runs it once, and tells how many ms that took. */
 async function coldStart(gpu: Gpu, entrant: Entrant, batch: number): Promise<Ready> {
   const input = images(gpu, entrant.model, batch);
   await gpu.sync();
