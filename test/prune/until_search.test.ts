@@ -42,6 +42,24 @@ test("with b bisections the smallest is missed by less than step^(1/2^b)", () =>
   }
 });
 
+test("a ratio that failed is tried once more where all that is nearer held, and the steps go on where it holds then", () => {
+  const steps = { step: 0.5, bisections: 1 };
+  const sequence = (outcomes: readonly ("held" | "failed")[]) => {
+    let search: UntilSearch | undefined = startUntil(1, steps);
+    return outcomes.map((outcome) => {
+      const asked = search!.asked;
+      search = nextUntil(search!, outcome, steps);
+      return Number(asked.toFixed(6));
+    }).concat(search ? [Number(search.asked.toFixed(6))] : []);
+  };
+  // √(1/2 · 1/4) holds, so 1/4 is tried again: it holds, 1/8 comes next, and fails; √(1/4 · 1/8) holds, 1/8 fails again.
+  assert.equal(
+    sequence(["held", "failed", "held", "held", "failed", "held", "failed"]),
+    [0.5, 0.25, 0.353553, 0.25, 0.125, 0.176777, 0.125],
+  );
+  assert.equal(sequence(["held", "failed", "failed"]), [0.5, 0.25, 0.353553]);
+});
+
 test("a layer keeps half of its groups in one try, or two steps' part of them where steps are large", () => {
   assert.ok(Math.abs(protectedPart({ step: 0.6 }) - 0.36) < 1e-12);
   assert.is(protectedPart({ step: 0.9 }), 0.5);

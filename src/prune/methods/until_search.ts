@@ -8,7 +8,7 @@ export interface UntilSearch {
   readonly failed: number;
   /** What is tried now. */
   readonly asked: number;
-  /** How many tries have been between the two. */
+  /** How many tries have been between the two; one more than is allowed where the ratio that failed is tried again. */
   readonly bisections: number;
 }
 
@@ -26,14 +26,20 @@ export function startUntil(from: number, { step }: UntilSteps): UntilSearch {
 
 /**
  * What to try next: geometric steps while the floor holds, then √(kept·failed), which halves the way between the two in steps of
- * equal ratio, `bisections` times. Undefined at the end: `kept`, or what was asked last where that held, is the smallest.
+ * equal ratio, `bisections` times. Where the last of these held, the ratio that failed is tried once more, from a network that is
+ * nearer to it: one failure may be bad luck, and where it holds now the steps go on from there. Undefined at the end: `kept`, or what was asked last where that held, is the smallest.
  */
 export function nextUntil(search: UntilSearch, outcome: "held" | "failed", steps: UntilSteps): UntilSearch | undefined {
   const { asked, bisections } = search;
   const kept = outcome === "held" ? asked : search.kept;
+  const again = bisections > steps.bisections;
+  if (again && outcome === "failed") return undefined;
+  if (again) return { kept, failed: 0, asked: kept * steps.step, bisections: 0 };
   const failed = outcome === "held" ? search.failed : asked;
   if (failed === 0) return { kept, failed, asked: kept * steps.step, bisections };
-  if (bisections === steps.bisections) return undefined;
+  if (bisections === steps.bisections) {
+    return outcome === "held" ? { kept, failed, asked: failed, bisections: bisections + 1 } : undefined;
+  }
   return { kept, failed, asked: Math.sqrt(kept * failed), bisections: bisections + 1 };
 }
 
