@@ -6,6 +6,7 @@ import { SCRATCH } from "../../src/recipe/registry.ts";
 import { seedMean } from "../experiments/seeds.ts";
 import type { DoneCell, Track } from "./cell.ts";
 import { SHUFFLED, UNIFORM_LOTS } from "./criteria_track.ts";
+import { askedBy } from "./sparsity_track.ts";
 import { type Panel, type PanelLine, type PanelsFile, panelsFile, type SpreadPoint } from "./panels.ts";
 import { deviationOf, distinct } from "./table.ts";
 
@@ -133,11 +134,9 @@ function refitChart(cells: readonly DoneCell[]): Omit<PanelsFile, "description">
 }
 
 /** A panel for each structure, a line for each method. */
-function sparsityChart(cells: readonly DoneCell[]): Omit<PanelsFile, "description"> {
-  const asked = ({ level }: DoneCell) => {
-    const [, part, of] = /^(\S+) of the (.*)$/.exec(level)!;
-    return { part: Number(part), of };
-  };
+function sparsityChart(all: readonly DoneCell[]): Omit<PanelsFile, "description"> {
+  const cells = all.filter(({ level }) => askedBy(level));
+  const asked = ({ level }: DoneCell) => askedBy(level)!;
   const x = logAxis(cells.map((cell) => asked(cell).part), 5, (part) => percent(part, part < 0.01 ? 1 : 0));
   const methods = distinct(cells, ({ method }) => method);
   const panels = [...Map.groupBy(cells, (cell) => asked(cell).of)].map(([of, own]): Panel => ({

@@ -14,6 +14,14 @@ interface GivenNet {
   readonly files?: { readonly weights: string; readonly data: string };
 }
 
+export interface SparsityLevel {
+  readonly structure: "weight" | "column";
+  /** What stays. */
+  readonly part: number;
+  /** Of one method alone, for longer than all methods have: how far it comes. A multiple of six. */
+  readonly longer?: { readonly method: string; readonly epochs: number };
+}
+
 export interface Net {
   /** What cells are called by. */
   readonly name: string;
@@ -41,7 +49,7 @@ export interface Net {
   /** What of single weights or columns stays in track C, and the epochs that each method has for it: a multiple of six. */
   readonly sparsity?: {
     readonly epochs: number;
-    readonly levels: readonly { readonly structure: "weight" | "column"; readonly part: number }[];
+    readonly levels: readonly SparsityLevel[];
   };
   readonly seeds: readonly number[];
 }
@@ -103,6 +111,7 @@ export const NETS: readonly Net[] = [
         { structure: "weight", part: 0.1 },
         { structure: "weight", part: 0.01 },
         { structure: "weight", part: 0.004 },
+        { structure: "weight", part: 0.004, longer: { method: "gradual", epochs: 120 } },
         { structure: "column", part: 0.25 },
         { structure: "column", part: 0.125 },
       ],

@@ -3,7 +3,7 @@
  * how many each layer keeps, so that rows differ by the method alone; one row keeps the same part of each layer instead.
  */
 import type { Cell } from "./cell.ts";
-import type { Net } from "./nets.ts";
+import type { Net, SparsityLevel } from "./nets.ts";
 import { recipeCell } from "./recipe_cell.ts";
 
 interface Method {
@@ -32,15 +32,16 @@ const METHODS: readonly Method[] = [
 export function sparsityTrack(net: Net, root: string): Cell[] {
   const { sparsity } = net;
   if (!sparsity) return [];
-  const { epochs, levels } = sparsity;
   return net.seeds.flatMap((seed) =>
-    levels.flatMap(({ structure, part }) =>
-      METHODS.map(({ name, rule, stage }) =>
+    sparsity.levels.flatMap((level) => {
+      const { structure, part, longer } = level;
+      const epochs = longer?.epochs ?? sparsity.epochs;
+      return METHODS.filter(({ name }) => longer === undefined || longer.method === name).map(({ name, rule, stage }) =>
         recipeCell({
           net,
           track: "C",
           method: name,
-          level: structure === "weight" ? `${part} of the weights` : `${part} of the ${structure}s`,
+          level: levelName(level),
           seed,
           epochs,
           stages: [
@@ -54,9 +55,20 @@ export function sparsityTrack(net: Net, root: string): Cell[] {
             { kind: "compact" },
           ],
         }, root)
-      )
-    )
+      );
+    })
   );
+}
+
+function levelName({ structure, part, longer }: SparsityLevel): string {
+  const asked = `${part} of the ${structure}s`;
+  return longer ? `${asked}, ${longer.epochs} epochs` : asked;
+}
+
+/** What a level's name asks for; undefined where methods had other epochs than the rest of the track. */
+export function askedBy(level: string): { readonly part: number; readonly of: string } | undefined {
+  const [, part, of] = /^(\S+) of the ([a-z]+)$/.exec(level) ?? [];
+  return of === undefined ? undefined : { part: Number(part), of };
 }
 
 function oneShot(net: Net, epochs: number) {
