@@ -20,6 +20,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["recipe", "report", "one_line"],
   ["stages"],
   ["run"],
+  ["sweep"],
   ["entries"],
   ["mod"],
   ["cli", "web"],
