@@ -25,7 +25,8 @@ const FLOORS: readonly (readonly string[])[] = [
   ["mod"],
   ["cli", "web"],
 ];
-const DENO_MAY_APPEAR = /^src\/(cli\/|store\/deno[^/]*\.ts$|data\/[^/]*deno[^/]*\.ts$|data\/.*\/[^/]*deno[^/]*\.ts$)/;
+const DENO_MAY_APPEAR =
+  /^src\/(cli\/|store\/deno[^/]*\.ts$|data\/[^/]*deno[^/]*\.ts$|data\/.*\/[^/]*deno[^/]*\.ts$|sweep\/deno\/)/;
 
 const MOST_LINES = 80;
 
