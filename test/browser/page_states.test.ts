@@ -1,6 +1,6 @@
 /**
- * Every state of the phone page, made by an engine that only plays it, at a phone's width, light and dark: nothing is cut
- * off, axe finds nothing serious, and what the page says is what it was told. `PAGE_SHOTS=folder` keeps a picture of each.
+ * Every state of the phone page, made by an engine that only plays it, at a phone's width (in the nightly at a desk's as well), light
+ * and dark: nothing is cut off, axe finds nothing serious, and what the page says is what it was told. `PAGE_SHOTS=folder` keeps a picture of each.
  */
 import { Buffer } from "node:buffer";
 import * as esbuild from "esbuild";
@@ -11,6 +11,7 @@ import type { Scenario } from "../pages/fake_engine.ts";
 import type { DeviceRecord } from "../../src/report/devices/record.ts";
 import { parseDeviceRecord } from "../../src/report/devices/schema.ts";
 import { speeds } from "../../src/report/devices/speedups.ts";
+import { nightly } from "../long.ts";
 import { AXE_SCRIPT, seriousFindings } from "./axe_findings.ts";
 import { openPhone, type Phone, type PhoneServer, servePage } from "./phone.ts";
 
@@ -18,6 +19,8 @@ const test = suite("states of the phone page");
 const shots = Deno.env.get("PAGE_SHOTS");
 /** A page says where it is within this time, or fails. */
 const PATIENCE_MS = 10_000;
+const PHONE = { width: 360, height: 740 };
+const DESK = { width: 1280, height: 900 };
 
 let server: PhoneServer;
 let phone: Phone;
@@ -85,16 +88,26 @@ async function kept(): Promise<DeviceRecord> {
 
 const finished = () => page.getByRole("button", { name: "Run again" }).waitFor();
 
-/** Looks at the page as it stands, light and dark. */
+/** Looks at the page as it stands, light and dark; in the nightly as wide as a desk's as well. */
 async function inspect(name: string): Promise<void> {
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    if (shots) await page.screenshot({ path: `${shots}/${name}-${colorScheme}.png`, fullPage: true });
-    assert.equal(await seriousFindings(page), [], `${name}, ${colorScheme}`);
-  }
-  assert.is(await page.evaluate("document.scrollingElement.scrollWidth"), 360, `${name} is wider than the phone`);
+  await inspectAt(PHONE, name);
   assert.equal(await smallTargets(), [], `${name}: too small for a thumb`);
   assert.equal(await partedUnits(), [], `${name}: units apart from their numbers`);
+  if (!nightly) return;
+  await page.setViewportSize(DESK);
+  await inspectAt(DESK, name);
+  await page.setViewportSize(PHONE);
+}
+
+async function inspectAt({ width }: typeof PHONE, name: string): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    const state = `${name}-${width}-${colorScheme}`;
+    if (shots) await page.screenshot({ path: `${shots}/${state}.png`, fullPage: true });
+    assert.equal(await seriousFindings(page), [], state);
+  }
+  const scrolled = await page.evaluate(() => document.scrollingElement!.scrollWidth);
+  assert.is(scrolled, width, `${name} is wider than the window`);
 }
 
 /** What a plain space parts from its number, where a line may end. */
@@ -187,9 +200,9 @@ test("from 900 pixels of width on, what explains the numbers stands beside them"
   };
   const [narrow, below] = await places();
   assert.is(narrow, 0);
-  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.setViewportSize(DESK);
   const [wide, width] = await places();
-  await page.setViewportSize({ width: 360, height: 740 });
+  await page.setViewportSize(PHONE);
   assert.ok(wide > 400 && width === 1280 && below === 360, `${wide} to the right, ${width} wide`);
 });
 
