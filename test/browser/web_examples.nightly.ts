@@ -77,6 +77,7 @@ test("a file that is dropped becomes one with half of the multiply-adds, and ano
     const link = page.locator("a[download='net-small.onnx']:visible");
     await page.getByText(`Multiply-adds that stay: ${100 * part} %`).waitFor();
     await link.waitFor();
+    await page.getByText("Proved: outputs of the compact network differ by").waitFor();
     const download = page.waitForEvent("download");
     await link.click();
     const small = loadOnnx(await Deno.readFile(await (await download).path()), "net-small.onnx");
