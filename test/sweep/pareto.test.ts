@@ -5,6 +5,8 @@ import { random } from "../../kernels/random/philox.ts";
 import { crowdingDistance } from "../../src/sweep/pareto/crowding.ts";
 import { dominates, type Point } from "../../src/sweep/pareto/dominance.ts";
 import { nonDominatedSort, paretoFront } from "../../src/sweep/pareto/fronts.ts";
+import { parseConstraint, parseObjective } from "../../src/sweep/objective.ts";
+import { pointOf, violationOf } from "../../src/sweep/pareto/trial_points.ts";
 import { hypervolume } from "../../src/sweep/pareto/hypervolume.ts";
 
 const test = suite("Pareto");
@@ -116,6 +118,21 @@ test("dominated points leave a hypervolume as it is, and one more point of the f
   const whole = hypervolume(front, [6, 6, 6]);
   assert.is(hypervolume([...front, [4, 5, 5]], [6, 6, 6]), whole);
   assert.ok(hypervolume([...front, [1, 4, 4]], [6, 6, 6]) > whole);
+});
+
+test("a trial is a point of its objectives, each the less the better, and misses bounds by parts of them", () => {
+  const aims = {
+    objectives: [parseObjective("max accuracy"), parseObjective("min ms")],
+    constraints: [parseConstraint("accuracy >= 0.8"), parseConstraint("macs <= 200")],
+  };
+  assert.equal(pointOf({ accuracy: 0.9, ms: 3, macs: 200 }, aims), { values: [-0.9, 3], violation: 0 });
+  // (0.8 − 0.6) / 0.8 + (300 − 200) / 200.
+  const missed = pointOf({ accuracy: 0.6, ms: 3, macs: 300 }, aims).violation;
+  assert.ok(Math.abs(missed - 0.75) < 1e-12, `${missed}`);
+  assert.is(violationOf({ gain: -2 }, [parseConstraint("gain >= 0")]), 2, "of a bound of 0 in units");
+  assert.is(pointOf({ accuracy: 0.9, macs: 100 }, aims).violation, Infinity, "a metric is missing");
+  assert.is(pointOf({ accuracy: 0.9, ms: 1 }, aims).violation, Infinity, "a bound can't be looked at");
+  assert.is(pointOf(undefined, aims).violation, Infinity);
 });
 
 test.run();

@@ -42,6 +42,16 @@ test("a grid has every combination once, the last name fastest", () => {
   assert.throws(() => cellOf({ rate }, 0), (error: Error) => error instanceof UserError);
 });
 
+test("a shuffled grid has the same cells in another order, which its seed alone decides", () => {
+  const space: Space = { criterion: choice, keep: integers };
+  const keys = (shuffle?: number) =>
+    gridSampler(space, [1, 2], shuffle).ask([], 100).map((cell) => JSON.stringify(cell));
+  assert.equal(keys(3), keys(3));
+  assert.not.equal(keys(3), keys(4));
+  assert.not.equal(keys(3), keys());
+  assert.equal(keys(3).toSorted(), keys().toSorted());
+});
+
 test("draws are spread as the dimension says: by value, or evenly in the logarithm", () => {
   assert.equal([0, 0.34, 0.67, 0.999].map((u) => valueAt(choice, u)), ["l2", "taylor", "random", "random"]);
   assert.equal([0, 0.5, 0.999].map((u) => valueAt(integers, u)), [2, 5, 8]);

@@ -1,0 +1,125 @@
+/**
+ * Asynchronous successive halving by promotion (Li, Jamieson, Rostamizadeh, Gonina, Hardt, Recht, Talwalkar, "A System
+ * for Massively Parallel Hyperparameter Tuning", 2020; the rule as in Optuna and Ray): whenever a trial has come to a
+ * rung, of the n that have come there so far the best ⌊n/η⌋ are promoted, if they aren't yet.
+ *
+ * "So far" is where the published rule depends on which job came back first. Here it doesn't: trials count in a fixed
+ * order, and a result that came early waits until those before it are in. On the first rung that is the order of
+ * proposals, on a later one the order of promotions to it, which is settled by results alone. So what is promoted never
+ * depends on the number of workers, or on which of them was killed; decisions are made as early as in the published rule
+ * but for a trial that is slower than those behind it, and no rung waits for all of its trials, as in synchronous halving.
+ *
+ * A sweep of few trials would end with none that is trained to its end: ⌊3/4⌋ is 0. So when nothing more will come to a
+ * rung and none of it was promoted, its best one is.
+ */
+import { crowdingDistance } from "../pareto/crowding.ts";
+import { dominates, type Point } from "../pareto/dominance.ts";
+import { type Aims, pointOf } from "../pareto/trial_points.ts";
+import type { Decision, Pruner } from "../pruner.ts";
+import { isOver, type Trial } from "../trial.ts";
+
+export interface AshaOptions extends Aims {
+  /** η: of so many one is promoted. Default 4. */
+  readonly reduction?: number;
+}
+
+/**
+ * Trials are compared by all objectives: those that fewer others dominate are better (Fonseca and Fleming 1993), of
+ * equals those in a less crowded part of the front, and then those that came first. With one objective that is its order.
+ */
+export function ashaPruner(options: AshaOptions): Pruner {
+  const { reduction = 4 } = options;
+  const rungs: RungState[] = [emptyRung()];
+  let known = 0;
+
+  /** Takes in what has come back, in the fixed order. */
+  const advance = (trials: readonly Trial[], ended: "more" | "ended") => {
+    for (; known < trials.length; known++) rungs[0].coming.push(known);
+    for (let r = 0; r < rungs.length; r++) {
+      const rung = rungs[r];
+      for (; rung.seen < rung.coming.length; rung.seen++) {
+        const index = rung.coming[rung.seen];
+        const trial = trials[index];
+        const result = trial.rungs.find((own) => own.rung === r);
+        if (!result && isOver(trial)) continue;
+        if (!result) break;
+        arrive(rung, index, pointOf(result.metrics, options));
+        promote(r, Math.floor(rung.arrived.length / reduction));
+      }
+      // Nobody will come any more, since nobody will to the rungs below.
+      if (ended === "more" || rung.seen < rung.coming.length || (r > 0 && !rungs[r - 1].closed)) continue;
+      rung.closed = true;
+      if (rung.promoted.size === 0) promote(r, Math.min(1, rung.arrived.length));
+    }
+  };
+  const promote = (r: number, count: number) => {
+    const rung = rungs[r];
+    for (const index of bestOf(rung, count)) {
+      if (rung.promoted.has(index)) continue;
+      rung.promoted.add(index);
+      rungs[r + 1] ??= emptyRung();
+      rungs[r + 1].coming.push(index);
+    }
+  };
+
+  return {
+    decide(trials, ended) {
+      advance(trials, ended);
+      const decisions = new Map<string, Decision>();
+      trials.forEach((trial, index) => {
+        if (trial.state !== "waiting") return;
+        const r = trial.rungs.length - 1;
+        const promoted = r < 0 || rungs[r].promoted.has(index);
+        decisions.set(trial.id, promoted ? "promote" : rungs[r].closed ? "stop" : "wait");
+      });
+      return decisions;
+    },
+  };
+}
+
+/** Trials by their numbers in the order of proposals. */
+interface RungState {
+  /** Those that will be here, in the fixed order. */
+  readonly coming: number[];
+  /** How many of them have been looked at. */
+  seen: number;
+  /** Those whose results are in, and at the same places their points and how many others dominate each. */
+  readonly arrived: number[];
+  readonly points: Point[];
+  readonly dominators: number[];
+  readonly promoted: Set<number>;
+  /** Whether all of them are in, and nobody else will come. */
+  closed: boolean;
+}
+
+function emptyRung(): RungState {
+  return { coming: [], seen: 0, arrived: [], points: [], dominators: [], promoted: new Set(), closed: false };
+}
+
+function arrive({ arrived, points, dominators }: RungState, index: number, point: Point): void {
+  let above = 0;
+  points.forEach((other, i) => {
+    if (dominates(other, point)) above++;
+    else if (dominates(point, other)) dominators[i]++;
+  });
+  arrived.push(index);
+  points.push(point);
+  dominators.push(above);
+}
+
+/** The best `count` that have arrived, best first. */
+function bestOf({ arrived, points, dominators }: RungState, count: number): number[] {
+  if (count === 0) return [];
+  const most = Float64Array.from(dominators).sort()[count - 1];
+  const sure = places(dominators, (above) => above < most);
+  const equals = places(dominators, (above) => above === most);
+  const crowding = crowdingDistance(equals.map((i) => points[i].values));
+  const byCrowding = equals.map((i, at) => ({ i, crowding: crowding[at] }))
+    .sort((a, b) => a.crowding === b.crowding ? a.i - b.i : b.crowding - a.crowding).map(({ i }) => i);
+  const best = [...sure.sort((a, b) => dominators[a] - dominators[b] || a - b), ...byCrowding];
+  return best.slice(0, count).map((i) => arrived[i]);
+}
+
+function places(values: readonly number[], wanted: (value: number) => boolean): number[] {
+  return values.flatMap((value, i) => wanted(value) ? [i] : []);
+}
