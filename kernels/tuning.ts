@@ -22,6 +22,8 @@ export interface Tuning {
 
 export interface Choice {
   readonly shapeClass: string;
+  /** The chosen candidate has this name. */
+  readonly name: string;
   readonly candidates: readonly Candidate[];
   /** This is what the chosen candidate built. */
   readonly launch: Launch;
@@ -54,7 +56,7 @@ export function choose<L extends Launch>(
   if (!onChoice) return chosen;
   const build = () => {
     const launch = chosen.build();
-    onChoice({ shapeClass, candidates, launch });
+    onChoice({ shapeClass, name: chosen.name, candidates, launch });
     return launch;
   };
   return { ...chosen, build };

@@ -38,7 +38,7 @@ export function describeLaunch({ prepare = [], steps, scratch }: Launch): Launch
 
 function describeStep({ plan: { program, grid }, bindings }: Step, when: DispatchDescription["when"]) {
   const wgsl = constantText(program);
-  const workgroupSize = sizeOf(program, wgsl);
+  const workgroupSize = workgroupSizeOf(program, wgsl);
   return {
     when,
     kernel: program.name,
@@ -54,7 +54,7 @@ function describeStep({ plan: { program, grid }, bindings }: Step, when: Dispatc
 const SIZE = /workgroup_size\(([^)]*)\)/;
 
 /** Reads a shader's `workgroup_size(64)`, or what it says in place of the number. */
-function sizeOf({ name }: Program, wgsl: string): [number, number, number] {
+export function workgroupSizeOf({ name }: Program, wgsl: string): [number, number, number] {
   const sizes = (SIZE.exec(wgsl)?.[1] ?? "").split(",").map((part) => {
     const value = valueOf(part, wgsl);
     if (!(value > 0)) throw new RangeError(`kernel "${name}": its workgroup size "${part}" can't be read`);

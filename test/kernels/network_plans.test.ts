@@ -1,0 +1,47 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { callsOf, describeCall } from "../../bench/compiler/calls.ts";
+import type { Program } from "../../src/gpu/types.ts";
+import { networkPlans, networkPlansText } from "./network_plans.ts";
+
+const test = suite("plans of whole networks");
+const FIXTURE = new URL("network_plans.txt", import.meta.url);
+
+// Where planners or kernels were changed on purpose, `deno task plans` writes the file anew; its diff says what changed.
+test("ways, launched waves and dispatches of known networks are those of the fixture, on each kind of device", () => {
+  const expected = Deno.readTextFileSync(FIXTURE).split("\n\n");
+  const found = networkPlansText(networkPlans()).split("\n\n");
+  const changed = found.flatMap((paragraph, i) => paragraph === expected[i] ? [] : [`${expected[i]}\n→\n${paragraph}`]);
+  assert.equal(changed, [], "write the fixture anew with `deno task plans`, and look at what changed");
+  assert.is(found.length, expected.length);
+});
+
+test("dispatches that share a label are one call, equal calls are counted, and waves are threads / 64", () => {
+  const program = (name: string, group: string): Program => ({
+    name,
+    source: `const GROUP: u32 = 8u;\n@compute @workgroup_size(${group})\nfn main() {}`,
+    access: [],
+  });
+  const [pad, sum] = [program("pad", "64"), program("sum", "8, GROUP")];
+  const plan = (program: Program, groups: number) => ({ program, uniforms: [], grid: [groups, 3, 1] as const });
+  const dispatches = [
+    { plan: plan(pad, 2), label: "conv1 [8,3,3,3]" },
+    { plan: plan(sum, 1), label: "conv1 [8,3,3,3]", way: "split" },
+    { plan: plan(sum, 1), label: "conv1 [8,3,3,3]", way: "split" },
+    { plan: plan(pad, 2), label: "[8,3]" },
+    { plan: plan(pad, 2), label: "conv2 [8,3,3,3]" },
+    { plan: plan(sum, 1), label: "conv2 [8,3,3,3]", way: "split" },
+    { plan: plan(sum, 1), label: "conv2 [8,3,3,3]", way: "split" },
+  ];
+  const calls = callsOf(dispatches);
+  assert.equal(calls.map(({ times }) => times), [2, 1]);
+  assert.equal(calls.map((call) => describeCall(call)), ["[8,3,3,3] (split): pad 6, sum 2×3", "[8,3]: pad 6"]);
+});
+
+test("a workgroup of half a wave counts as its threads", () => {
+  const half: Program = { name: "half", source: "@compute @workgroup_size(32)\nfn main() {}", access: [] };
+  const dispatches = [{ plan: { program: half, uniforms: [], grid: [5, 1, 1] as const }, label: "" }];
+  assert.is(callsOf(dispatches)[0].kernels[0].waves, 3);
+});
+
+test.run();
