@@ -10,6 +10,10 @@ export const OPTIONS = {
   variant: { type: "string" },
   weights: { type: "string" },
   data: { type: "string" },
+  gpu: { type: "string" },
+  profile: { type: "string" },
+  show: { type: "string" },
+  json: { type: "boolean" },
   browser: { type: "boolean" },
   "no-tune": { type: "boolean" },
 } as const;

@@ -1,11 +1,17 @@
-/** Fills the tables of docs/benchmarks.md from docs/results/bench/<suite>.json: `deno run -A bench/tables.ts && deno fmt`. */
+/**
+ * Fills the tables of docs/benchmarks.md and docs/kernels.md from docs/results/bench/<suite>.json:
+ * `deno run -A bench/tables.ts && deno fmt`.
+ */
 import { filledIn } from "./report/markdown.ts";
 import type { BenchRecord } from "./report/page.ts";
 
 const docs = `${import.meta.dirname}/../docs`;
 
-/** docs/benchmarks.md as its records have it, but for the widths of columns. */
-export function benchmarksPage(document: string): string {
+/** The pages of docs that have tables of records. */
+export const PAGES = ["benchmarks.md", "kernels.md"] as const;
+
+/** A page as its records have it, but for the widths of columns. */
+export function pageOfRecords(document: string): string {
   return filledIn(document, (name) => {
     try {
       return JSON.parse(Deno.readTextFileSync(`${docs}/results/bench/${name}.json`)) as BenchRecord;
@@ -17,6 +23,8 @@ export function benchmarksPage(document: string): string {
 }
 
 if (import.meta.main) {
-  const path = `${docs}/benchmarks.md`;
-  Deno.writeTextFileSync(path, benchmarksPage(Deno.readTextFileSync(path)));
+  for (const page of PAGES) {
+    const path = `${docs}/${page}`;
+    Deno.writeTextFileSync(path, pageOfRecords(Deno.readTextFileSync(path)));
+  }
 }

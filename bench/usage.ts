@@ -11,6 +11,13 @@ const OPTION_WORDS: Readonly<Record<OptionName, readonly [string, string]>> = {
   variant: ["--variant <way>", "this way to do the work, where a shape has it, instead of the fastest"],
   weights: ["--weights <file>", "the ResNet-20 that others have trained, for its rows"],
   data: ["--data <folder:dir>", "the images of CIFAR-10 for it, a folder for each class, or an archive of them"],
+  gpu: ["--gpu <name>", "compile for this GPU of AMD's, such as navi21 (the default); a wrong name lists them"],
+  profile: [
+    "--profile <name>",
+    "plan for this kind of device instead of the GPU's own: software, integrated, desktop, mobile-tiler",
+  ],
+  show: ["--show <text>", "print the hot loop of each kernel whose name contains it, instead of tables"],
+  json: ["--json", "print the record instead of tables"],
   browser: ["--browser", "run in headless Chromium"],
   "no-tune": ["--no-tune", "take the planners' own choices instead of measuring the candidates first"],
 };

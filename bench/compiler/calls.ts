@@ -19,6 +19,8 @@ export interface Call {
 /** Dispatches of one program that follow each other and are alike. */
 export interface KernelRun {
   readonly program: Program;
+  /** Of a workgroup. */
+  readonly threads: number;
   readonly dispatches: number;
   /** Launched by each dispatch, 64 threads to a wave. */
   readonly waves: number;
@@ -38,7 +40,7 @@ export function callsOf(dispatches: readonly Dispatch[]): Call[] {
     before = dispatch;
     const call = calls[calls.length - 1];
     call.way ??= dispatch.way;
-    const run = { program: dispatch.plan.program, dispatches: 1, waves: wavesOf(dispatch) };
+    const run = runOf(dispatch);
     const last = call.kernels.at(-1);
     if (last?.program === run.program && last.waves === run.waves) {
       call.kernels[call.kernels.length - 1] = { ...run, dispatches: last.dispatches + 1 };
@@ -68,9 +70,9 @@ function withoutName(label: string): string {
   return label.replace(/^\S+ (?=\[)/, "");
 }
 
-function wavesOf({ plan: { program, grid } }: Dispatch): number {
+function runOf({ plan: { program, grid } }: Dispatch): KernelRun {
   const threads = threadsOf(program);
-  return Math.ceil(grid[0] * grid[1] * grid[2] * threads / WAVE);
+  return { program, threads, dispatches: 1, waves: Math.ceil(grid[0] * grid[1] * grid[2] * threads / WAVE) };
 }
 
 const sizes = new WeakMap<Program, number>();

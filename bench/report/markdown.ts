@@ -1,4 +1,5 @@
 /** The tables of docs/benchmarks.md, made from committed records so that neither can say what the other doesn't. Pure. */
+import { type CompilerResults, kernelTable, summaryTable } from "../compiler/results.ts";
 import type { Contest } from "../contest.ts";
 import { adapterName } from "../../src/gpu/adapter.ts";
 import { milliseconds } from "../../src/report/format.ts";
@@ -22,6 +23,7 @@ export function filledIn(document: string, record: (name: string) => BenchRecord
 
 function tables(record: BenchRecord): string {
   const { results } = record;
+  if ("workloads" in results) return compilerTables(results, record);
   const blocks = "rows" in results && "roofline" in results
     ? tablesOf(results.rows).map(({ title, header, lines }) => table([title, ...header.slice(1)], lines))
     : "contests" in results
@@ -30,6 +32,22 @@ function tables(record: BenchRecord): string {
   const { remaining = [] } = results;
   const left = remaining.length > 0 ? [`Not run: ${remaining.join("; ")}.`] : [];
   return [source(record), ...blocks, ...left].join("\n\n");
+}
+
+function compilerTables(
+  { gpu, about, profile, mesa, workloads }: CompilerResults,
+  { commit, date }: BenchRecord,
+): string {
+  const facts = [
+    `${gpu} (${about})`,
+    `Mesa ${mesa}`,
+    `plans of the profile "${profile}"`,
+    ...sourceFacts(commit, date),
+  ];
+  const blocks = [summaryTable(workloads), kernelTable(workloads)];
+  return [`${facts.join(", ")}:`, ...blocks.map(({ title, header, lines }) => table([title, ...header], lines))].join(
+    "\n\n",
+  );
 }
 
 /** What the numbers were measured on. */
@@ -45,10 +63,13 @@ function source({ adapter, machine, versions, seed, commit, date, results }: Ben
     ...peak,
     ...plans,
     `seed ${seed}`,
-    `commit ${commit.slice(0, 7)}${commit.endsWith("+") ? "+" : ""}`,
-    date.slice(0, 10),
+    ...sourceFacts(commit, date),
   ];
   return `${facts.join(", ")}:`;
+}
+
+function sourceFacts(commit: string, date: string): string[] {
+  return [`commit ${commit.slice(0, 7)}${commit.endsWith("+") ? "+" : ""}`, date.slice(0, 10)];
 }
 
 function contest({ title, ranks, missing, goals = [] }: Contest): string {

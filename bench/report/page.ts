@@ -4,6 +4,7 @@ import { isSoftware } from "../../src/report/build.ts";
 import { type Html, markup, raw, table } from "../../src/report/markup.ts";
 import style from "../../src/report/style.css" with { type: "text" };
 import type { Roofline } from "../../src/measure/roofline.ts";
+import { type CompilerResults, summaryTable } from "../compiler/results.ts";
 import type { Absent, Contest, Standing } from "../contest.ts";
 import type { Setting } from "../record.ts";
 import { type FinishedRow, goalsReached, tablesOf } from "../rows.ts";
@@ -12,7 +13,9 @@ import { rooflineFigure } from "./roofline.ts";
 import { SPEEDUP_LEAD, speedupFigures } from "./speedup.ts";
 
 /** A record as a suite wrote it. */
-export type BenchRecord = Setting & { readonly results: (Measured | Contests | OneContest) & Unfinished };
+export type BenchRecord = Setting & {
+  readonly results: (Measured | Contests | OneContest | CompilerResults) & Unfinished;
+};
 
 interface Unfinished {
   /** Cases that hadn't run when the record was written. */
@@ -75,6 +78,7 @@ docs/benchmarks.md says how everything is measured.</footer>
 
 function section(record: BenchRecord): Html {
   const { suite, results } = record;
+  if ("workloads" in results) return compilerSection(record, results);
   const contests = contestsOf(record);
   // What a contest has as rows is of another kind.
   if (!contests && "rows" in results) return measuredSection(record, results);
@@ -108,6 +112,20 @@ ${
     )
   }
 ${notes.map((note) => markup`<p class="note">${note}</p>`)}
+`;
+}
+
+function compilerSection(record: BenchRecord, { gpu, about, profile, mesa, workloads }: CompilerResults): Html {
+  const { title, header, lines } = summaryTable(workloads);
+  return markup`<h2>${record.suite}: how our kernels compile for ${gpu}</h2>
+${origin(record)}<p>${about}; Mesa ${mesa}; plans of the profile “${profile}”. Nothing was computed or timed.</p>
+${
+    table(
+      title,
+      ["", ...header].map((label, i) => ({ label, kind: i === 0 ? "words" : "numbers" })),
+      lines,
+    )
+  }
 `;
 }
 

@@ -63,6 +63,13 @@ export const SUITES: readonly Suite[] = [
     "batch",
   ]),
   {
+    name: "compiler",
+    about: "how our networks' kernels compile for a GPU that this machine hasn't got (Linux with Mesa)",
+    file: "compiler/main.ts",
+    config: "deno.json",
+    options: ["case", "gpu", "profile", "show", "json"],
+  },
+  {
     name: "methods",
     about: "pruning methods on the same networks, data and epochs: docs/methods.md",
     file: "../scripts/methods/bench.ts",

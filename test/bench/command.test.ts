@@ -37,6 +37,7 @@ test("wrong usage is one line about what is wrong, the usage, and exit code 2", 
       [["peers", "--case="], /^bench: --case: found "", expected a part of a case's name/],
       [["--sneed", "3"], /^bench: .*--sneed/],
       [["profile", "--case=x"], /^bench: --case: suite "profile" doesn't take it; it takes --rounds, --seed/],
+      [["kernels", "--gpu=navi21"], /^bench: --gpu: suite "kernels" doesn't take it/],
       [["inference", "--variant=x"], /^bench: --variant: suite "inference" doesn't take it/],
     ] as const
   ) {
