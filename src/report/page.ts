@@ -1,4 +1,4 @@
-/** The frame of a page that is one file: no script, no font, no link, nothing from a network. */
+/** The frame of a page that is one file: no font, nothing from a network, and no script but its own. */
 import { type Html, markup, raw } from "./markup.ts";
 
 export interface PageOptions {
@@ -8,10 +8,29 @@ export interface PageOptions {
   /** Images within the page, as data. */
   readonly images?: "data";
   readonly body: Html;
+  /** Its hash is the only one that the page lets a browser run; the page must say as much without it. */
+  readonly script?: PageScript;
 }
 
-export function renderPage({ title, styles, images, body }: PageOptions): string {
-  const policy = `default-src 'none'; style-src 'unsafe-inline'${images ? `; img-src ${images}:` : ""}`;
+export interface PageScript {
+  readonly text: string;
+  /** Of the text, in base64. */
+  readonly sha256: string;
+}
+
+/** @param text of a module that imports nothing */
+export async function pageScript(text: string): Promise<PageScript> {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return { text, sha256: new Uint8Array(hash).toBase64() };
+}
+
+export function renderPage({ title, styles, images, body, script }: PageOptions): string {
+  const policy = [
+    "default-src 'none'",
+    "style-src 'unsafe-inline'",
+    ...images ? [`img-src ${images}:`] : [],
+    ...script ? [`script-src 'sha256-${script.sha256}'`] : [],
+  ].join("; ");
   return markup`<!doctype html>
 <html lang="en">
 <head>
@@ -24,7 +43,7 @@ export function renderPage({ title, styles, images, body }: PageOptions): string
 ${raw(styles.join(""))}</style>
 </head>
 <body>
-${body}</body>
+${body}${script ? raw(`<script type="module">${script.text}</script>\n`) : ""}</body>
 </html>
 `.html;
 }

@@ -4,10 +4,19 @@ import type { Axis } from "./scale.ts";
 import { dotStyle, lineStyle, type Style } from "./styles.ts";
 
 export interface Cloud {
-  readonly points: readonly { readonly x: number; readonly y: number }[];
+  readonly points: readonly CloudPoint[];
   readonly style: Style;
-  /** Joined in their order. */
-  readonly joined?: true;
+  /** Joined in their order, or by steps: what the one before is worth holds up to the next one's place. */
+  readonly joined?: true | "steps";
+  /** Default: a dot at each point. */
+  readonly dots?: "none";
+}
+
+export interface CloudPoint {
+  readonly x: number;
+  readonly y: number;
+  /** Shown where the pointer rests. */
+  readonly title?: string;
 }
 
 /** Pixels of a chart that aren't its plane. */
@@ -48,9 +57,25 @@ export function scatter(
       Plot.text([xLabel], { frameAnchor: "bottom", dy: 34, fill: "var(--muted)" }),
       Plot.text([yLabel], { frameAnchor: "top-left", textAnchor: "start", dx: -46, dy: -24, fill: "var(--muted)" }),
       Plot.link(whiskers, { x1: "x", x2: "x", y1: "from", y2: "to", stroke: "var(--faint)", strokeWidth: 1.5 }),
-      ...clouds.flatMap(({ points, style, joined }) => [
-        ...joined ? [Plot.line(points, { x: "x", y: "y", ...lineStyle(style) })] : [],
-        Plot.dot(points, { x: "x", y: "y", ...dotStyle(style) }),
+      ...clouds.flatMap(({ points, style, joined, dots }) => [
+        ...joined
+          ? [
+            Plot.line(points, {
+              x: "x",
+              y: "y",
+              ...lineStyle(style),
+              ...joined === "steps" && { curve: "step-after" },
+            }),
+          ]
+          : [],
+        ...dots === "none" ? [] : [
+          Plot.dot(points, {
+            x: "x",
+            y: "y",
+            ...dotStyle(style),
+            ...points.some(({ title }) => title) && { title: "title" },
+          }),
+        ],
       ]),
       Plot.text(labels, {
         x: "x",
