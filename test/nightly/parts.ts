@@ -78,7 +78,8 @@ export const NIGHTLY: readonly NightlyPart[] = [
   },
   {
     name: "browser",
-    what: "in Chromium: the page's recipe to its end, bundled networks timed, a ResNet-18 pruned, the web examples",
+    what:
+      "in Chromium: the page's recipe to its end, bundled networks timed, the first number, a ResNet-18 pruned, the web examples",
     script: "test/nightly/browser.ts",
     args: [],
   },
