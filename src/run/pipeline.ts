@@ -18,9 +18,10 @@ import type { DataRequest, Recipe } from "../recipe/schema.ts";
 import { checkWithoutLabels } from "../recipe/without_labels.ts";
 import { pointOf } from "../report/points.ts";
 import { openLog, type RunLog } from "../report/run_log.ts";
-import type { Report } from "../report/types.ts";
+import type { Point, Report } from "../report/types.ts";
 import { checkMeasures, checkTargets } from "../stages/check_network.ts";
 import type { RunContext } from "../stages/context.ts";
+import { Paused } from "../stages/pause.ts";
 import type { Measured } from "../stages/request.ts";
 import { tellRestored, wantsNorms } from "../stages/restored_norms.ts";
 import { loadRun, type RunState, type SavedRun, saveRun, type StageProgress } from "../stages/run_state.ts";
@@ -61,15 +62,46 @@ export interface RunOptions extends GpuChoice {
   readonly loadData: (request: DataRequest, ui: Ui) => Promise<Splits>;
 }
 
+/** Where a part of a run ends. */
+export interface PartEnd {
+  /** Before this stage, an index in the recipe's stages; at their number the run ends with its report. */
+  readonly stage: number;
+  /** Or earlier, after the epoch with which so many have been trained over all stages. */
+  readonly epochs?: number;
+}
+
+export interface PartOptions extends RunOptions {
+  readonly until: PartEnd;
+  /** The checkpoint may be of another recipe, as long as that one's stages were the same so far. Default: it may not. */
+  readonly adopt?: boolean;
+}
+
+/** What a part of a run has come to; its checkpoint lies in the folder. */
+export interface RunPart {
+  /** Index of the stage that is next, or was left within its training. */
+  readonly stage: number;
+  /** Trained so far. */
+  readonly epochs: number;
+  /** The network as it was measured last; within a training it may have become another since. */
+  readonly point: Point | undefined;
+  /** Where the run has come to its end. */
+  readonly report?: Report;
+}
+
 /**
  * Throws Interrupted when the signal is aborted (with the checkpoint written), UserError for everything that its user can
  * mend. Stages that only measure or compare don't end a run when they fail: the report tells of it in `failed`.
  */
 export async function runPrune(options: RunOptions): Promise<Report> {
+  return (await runPart({ ...options, until: { stage: options.recipe.stages.length } })).report!;
+}
+
+/** Carries out a recipe as `runPrune` does, and no further than `until`: a later call with `resume` goes on from there. */
+export async function runPart(options: PartOptions): Promise<RunPart> {
   const { recipe, dir, store } = options;
   checkOrder(recipe);
   const identity = await trainingIdentity(recipe);
-  const saved = options.resume ? await loadRun(store, dir, identity) : undefined;
+  const saved = options.resume ? await loadRun(store, dir, options.adopt ? undefined : identity) : undefined;
   const log = await openLog(store, `${dir}/log.jsonl`, saved?.log);
   const given = await readGiven(recipe, store);
   const loaded = await options.loadData({ ...recipe.data, ...inputOptions(recipe, given) }, options.ui);
@@ -77,9 +109,9 @@ export async function runPrune(options: RunOptions): Promise<Report> {
   const data = loaded.labels === "absent" ? withOutputsOf(given, recipe, loaded) : loaded;
   const shown = showRun(options, data);
   try {
-    const report = await carryOut(options, { identity, saved, log, given, data, shown });
+    const part = await carryOut(options, { identity, saved, log, given, data, shown });
     shown.finish();
-    return report;
+    return part;
   } catch (error) {
     shown.abandon();
     throw error;
@@ -103,9 +135,9 @@ interface Opened {
 }
 
 async function carryOut(
-  options: RunOptions,
+  options: PartOptions,
   { identity, saved, log, given, data, shown: ui }: Opened,
-): Promise<Report> {
+): Promise<RunPart> {
   const { recipe, dir, store, signal } = options;
   const start = startModel(given, recipe, data, recipe.seed);
   const tables = await openTables(recipe, store, dir, ui);
@@ -154,6 +186,7 @@ async function carryOut(
     layout: given.layout ?? "nchw",
     log: (event) => log.append({ stage: state.stage, ...event }),
     save: (cursor, tensors) => save({ cursor, tensors }),
+    pauseAt: options.until.epochs,
     takeProgress() {
       const taken = stageProgress;
       stageProgress = undefined;
@@ -169,8 +202,17 @@ async function carryOut(
     // From now on the folder knows with which plans the run was begun.
     await save(undefined);
   }
-  await runStages(ctx, () => save(undefined), ui.enter);
-  return await writeReport(ctx, options);
+  const { until } = options;
+  let epochs: number | undefined;
+  try {
+    const inside = progress !== undefined;
+    await runStages(ctx, { until, inside, save: () => save(undefined), enter: ui.enter });
+  } catch (error) {
+    if (!(error instanceof Paused)) throw error;
+    epochs = error.epochs;
+  }
+  const part = { stage: state.stage, epochs: epochs ?? state.epoch, point: state.points.at(-1) };
+  return state.stage < recipe.stages.length ? part : { ...part, report: await writeReport(ctx, options) };
 }
 
 /** Adds what has passed since the last call to the time of the stage in progress. */

@@ -8,21 +8,32 @@ import { metadataOf } from "../models/given.ts";
 import type { Stage } from "../recipe/registry.ts";
 import type { RunContext } from "../stages/context.ts";
 import { writtenNetworks } from "../stages/restored_norms.ts";
+import { Paused } from "../stages/pause.ts";
 import { runStage } from "../stages/run_stage.ts";
 import { Interrupted } from "../train/errors.ts";
 import { isReported, isReporting, tailOf } from "./tail.ts";
 
-/** Carries out what is left of the recipe; `save` writes the checkpoint between two stages, each of which `enter` is told of. */
-export async function runStages(
-  ctx: RunContext,
-  save: () => Promise<void>,
-  enter: (stage: number) => void,
-): Promise<void> {
+/** How stages are carried out. */
+interface Course {
+  /** Before this stage, or after so many epochs over all stages, no further one begins. */
+  readonly until: { readonly stage: number; readonly epochs?: number };
+  /** Whether the run goes on within a stage. */
+  readonly inside: boolean;
+  /** Writes the checkpoint between two stages. */
+  save(): Promise<void>;
+  /** Is told of each stage that begins. */
+  enter(stage: number): void;
+}
+
+/** Carries out what is left of the recipe, up to `until`. */
+export async function runStages(ctx: RunContext, { until, inside, save, enter }: Course): Promise<void> {
   const { recipe, state, signal } = ctx;
   const tail = tailOf(recipe);
-  const stages = recipe.stages.length;
+  const stages = Math.min(until.stage, recipe.stages.length);
   if (state.stage >= tail) await writeNetwork(ctx);
-  while (state.stage < stages) {
+  // Within a training its last epochs are counted already.
+  while (state.stage < stages && (inside || state.epoch < (until.epochs ?? Infinity))) {
+    inside = false;
     const stage = recipe.stages[state.stage];
     enter(state.stage);
     if (state.stage >= tail) {
@@ -70,9 +81,9 @@ function isOptional(stage: Stage): boolean {
   return stage.kind === "compact" || isReporting(stage);
 }
 
-/** Going on makes no sense: it was asked to stop, or there is no device any more. */
+/** Going on makes no sense: it was asked to stop or pause, or there is no device any more. */
 function endsRun(error: unknown): boolean {
-  return error instanceof Interrupted || error instanceof DeviceLostError;
+  return error instanceof Interrupted || error instanceof Paused || error instanceof DeviceLostError;
 }
 
 function faultOf(error: EquivalenceError, name: string): UserError {

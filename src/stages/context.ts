@@ -27,6 +27,8 @@ export interface RunContext {
   readonly tables: readonly LatencyTable[];
   /** What networks lose by each layer, by the file that a budget names. */
   readonly curves: ReadonlyMap<string, Sensitivity>;
+  /** The run pauses after so many epochs over all stages; undefined: nowhere. */
+  readonly pauseAt: number | undefined;
   /** Adds a line to log.jsonl. */
   log(event: Readonly<Record<string, unknown>>): Promise<void>;
   /** Adds the time since the last call, or since the run began, to what the stage in progress has taken. */

@@ -14,6 +14,7 @@ import { train, type TrainOptions } from "../train/train.ts";
 import type { Callback, Snapshot } from "../train/types.ts";
 import type { StageUi } from "../ui.ts";
 import type { RunContext } from "./context.ts";
+import { Paused, pausing } from "./pause.ts";
 import { lossSettings } from "./loss.ts";
 import type { StageProgress } from "./run_state.ts";
 
@@ -74,6 +75,11 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
   }
   const firstEpoch = state.epoch;
   if (!from) state.epoch += epochs;
+  const before = state.epoch - epochs;
+  const { pauseAt } = ctx;
+  if (from && pauseAt !== undefined && before + epochsDone(from) >= pauseAt && isWhole(from)) {
+    throw new Paused(before + epochsDone(from));
+  }
   const ui = ctx.ui.stage(label, epochs * 1000, 1000 * epochsDone(from));
   let summary: string | undefined;
   try {
@@ -105,6 +111,7 @@ export async function fit(ctx: RunContext, options: FitOptions, saved?: StagePro
         progress((shown) => summary = show(ui, shown)),
         log((record) => ctx.log(record)),
         checkpoint(({ cursor, tensors }) => ctx.save({ phase, training: cursor } satisfies Cursor, tensors)),
+        ...pausing({ epochs: pauseAt, before }),
       ],
     });
     ui.done(summary);
@@ -124,6 +131,11 @@ function show(ui: StageUi, { done, epochs, epoch, loss, accuracy }: ShownProgres
 /** How many epochs a training had when it was stopped. */
 function epochsDone(from: Snapshot | undefined): number {
   return (from?.cursor as { readonly epoch: number } | undefined)?.epoch ?? 0;
+}
+
+/** Whether it was stopped between two epochs. */
+function isWhole(from: Snapshot): boolean {
+  return (from.cursor as { readonly progress: { readonly batch: number } }).progress.batch === 0;
 }
 
 /** A phase that has been trained in: one that was only announced has nothing to go on from. */

@@ -37,7 +37,7 @@ export const HOW_TO_KEEP_NORMS =
   '"net.onnx", training=torch.onnx.TrainingMode.PRESERVE, dynamo=False)';
 
 /** Whether a stage trains, or measures norms anew. */
-function gainsByNorms({ stages }: Recipe): boolean {
+export function gainsByNorms({ stages }: Pick<Recipe, "stages">): boolean {
   return stages.some((stage) =>
     isPruning(stage) || stage.kind === "oneshot" || stage.kind === "purify" ||
     ("epochs" in stage && stage.epochs !== undefined && stage.epochs > 0)

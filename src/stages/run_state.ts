@@ -128,13 +128,16 @@ export async function saveRun(
   });
 }
 
-/** The saved run in `dir`; undefined where there is none. Throws UserError for another recipe's or a damaged checkpoint. */
-export async function loadRun(store: Store, dir: string, identity: string): Promise<SavedRun | undefined> {
+/**
+ * The saved run in `dir`; undefined where there is none. Throws UserError for a damaged checkpoint, and for another recipe's.
+ * @param identity of the recipe; undefined takes any recipe's
+ */
+export async function loadRun(store: Store, dir: string, identity: string | undefined): Promise<SavedRun | undefined> {
   const file = `${dir}/${FILE}`;
   const checkpoint = await loadCheckpoint<Record<string, unknown>>(store, file);
   if (!checkpoint) return undefined;
   const { recipe, log, plans, cursor, graph, denseGraph, origin, fallback, supernet, ...rest } = checkpoint.state;
-  if (recipe !== identity) {
+  if (identity !== undefined && recipe !== identity) {
     throw new UserError(
       `${file}: was written by another recipe than ${dir}/recipe.yaml: restore that file, or start a new run with --out`,
     );

@@ -17,6 +17,12 @@ export type Decision =
  */
 export interface Pruner {
   /**
+   * Where trials pause and are compared: epochs over all stages of rung `rung`; undefined trains to the end without a pause.
+   * Rungs rise in their epochs, and a trial whose recipe ends before one is done there.
+   * @param before epochs of the stages before the first that varies, which trials share
+   */
+  epochsOf(rung: number, before: number): number | undefined;
+  /**
    * For each trial of state "waiting", by its id.
    * @param trials all so far, in the order of their proposals
    * @param ended whether no more trials will be proposed
@@ -27,6 +33,7 @@ export interface Pruner {
 /** Trains every trial to its end. */
 export function noPruner(): Pruner {
   return {
+    epochsOf: () => undefined,
     decide(trials) {
       return new Map(trials.filter(({ state }) => state === "waiting").map(({ id }) => [id, "promote"]));
     },

@@ -1,0 +1,43 @@
+/** Every sampler with the schema of its settings in a sweep's file. */
+import * as v from "valibot";
+import { byKind, count, record } from "../../validation/values.ts";
+import type { Objective } from "../objective.ts";
+import type { Sampler } from "../sampler.ts";
+import type { Space } from "../space.ts";
+import { gridSampler } from "./grid.ts";
+import { randomSampler } from "./random.ts";
+
+const seed = v.pipe(count(0), v.maxValue(0xffff_ffff, "expected a whole number below 2^32"));
+
+const schemas = {
+  grid: record({ kind: v.literal("grid") }),
+  random: record({ kind: v.literal("random"), seed: v.optional(seed, 1) }),
+} as const;
+
+type Kind = keyof typeof schemas;
+type ChoiceOf<K extends Kind> = v.InferOutput<(typeof schemas)[K]>;
+export type SamplerChoice = { [K in Kind]: ChoiceOf<K> }[Kind];
+
+/** What a sampler works on. */
+export interface Sampled {
+  readonly space: Space;
+  readonly seeds: readonly number[];
+  readonly objectives: readonly Objective[];
+}
+
+const makers: { readonly [K in Kind]: (choice: ChoiceOf<K>, sampled: Sampled) => Sampler } = {
+  grid: (_, { space, seeds }) => gridSampler(space, seeds),
+  random: ({ seed }, { space, seeds }) => randomSampler(space, seeds, seed),
+};
+
+export const samplerKinds = Object.keys(schemas) as Kind[];
+
+export const samplerSchema = byKind(Object.values(schemas) as never, samplerKinds) as unknown as v.GenericSchema<
+  unknown,
+  SamplerChoice
+>;
+
+export function samplerOf(choice: SamplerChoice, sampled: Sampled): Sampler {
+  const make = makers[choice.kind] as (choice: SamplerChoice, sampled: Sampled) => Sampler;
+  return make(choice, sampled);
+}
