@@ -1,10 +1,10 @@
 /** Carries out a recipe in a folder of its own: what `prune` and `train` share. */
-import { isAbsolute, relative, resolve } from "node:path";
 import { UsageError, UserError } from "../errors.ts";
 import { formatRecipe, isNamed, loadRecipe } from "../recipe/load.ts";
 import { mapPaths } from "../recipe/paths.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import { requireSameTraining } from "../run/tail.ts";
+import { seenFrom } from "../store/deno_paths.ts";
 import type { Store } from "../store/types.ts";
 import { silentUi } from "../ui.ts";
 import type { FailedStage } from "../report/types.ts";
@@ -200,16 +200,12 @@ async function firstKept(store: Store, dir: string): Promise<string | undefined>
   return undefined;
 }
 
-/** Paths in a recipe's file are relative to its folder. */
-function seenFrom(dir: string): (path: string) => string {
-  return (path) => isAbsolute(path) ? path : relative(resolve(dir), resolve(path)).replaceAll("\\", "/");
-}
-
 function recipeFile(dir: string): string {
   return `${dir}/recipe.yaml`;
 }
 
 async function writeRecipe(store: Store, dir: string, { recipe, text }: ChosenRun): Promise<void> {
+  // Paths in a recipe's file are relative to its folder.
   const map = seenFrom(dir);
   const written = text ? text(map) : formatRecipe(mapPaths(recipe, map));
   await store.write(recipeFile(dir), new TextEncoder().encode(written));

@@ -91,6 +91,12 @@ export async function digest(text: string, tensors: ReadonlyMap<string, StoredTe
   return await sha256(new TextEncoder().encode(parts.join("\n")));
 }
 
+/** SHA-256 over a checkpoint's tensors, whatever else it says: of two runs that came to the same bits it is the same. */
+export async function tensorsDigest({ tensors }: Checkpoint): Promise<string> {
+  const stored = [...tensors].map(([name, { shape, data }]) => [name, { dtype: dtypeOf(data), shape, data }] as const);
+  return await digest("", new Map(stored));
+}
+
 function refuseNonFinite(key: string, value: unknown): unknown {
   if (typeof value === "number" && !Number.isFinite(value)) {
     throw new Error(`checkpoint state: "${key}" is ${value}, which JSON cannot hold`);

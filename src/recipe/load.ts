@@ -36,6 +36,20 @@ export interface RecipeChanges {
  * @throws UserError for an unknown name, a missing file, bad YAML (with line and column) or a value that doesn't fit
  */
 export async function loadRecipe(nameOrPath: string, store: Store, changes: RecipeChanges = {}): Promise<Recipe> {
+  const { given, where } = await readRecipe(nameOrPath, store);
+  return changedRecipe(given, where, changes);
+}
+
+/** A recipe as it is written, for `changedRecipe`. */
+export interface GivenRecipe {
+  /** Not validated yet; its paths are relative to the working directory. */
+  readonly given: unknown;
+  /** What errors call it. */
+  readonly where: string;
+}
+
+/** @throws UserError for an unknown name, a missing file or bad YAML (with line and column) */
+export async function readRecipe(nameOrPath: string, store: Store): Promise<GivenRecipe> {
   if (isNetworkFile(nameOrPath)) {
     throw new UserError(
       `${nameOrPath} is a network and no recipe: secateur prune ${nameOrPath} --data … chooses one for it, or name a recipe and ` +
@@ -47,7 +61,7 @@ export async function loadRecipe(nameOrPath: string, store: Store, changes: Reci
   const where = isPath ? nameOrPath : `recipe ${nameOrPath}`;
   const written = spellOut(parseYaml(text, where));
   const given = isPath && isMap(written) ? mapPaths(written, (path) => relativeTo(nameOrPath, path)) : written;
-  return changedRecipe(given, where, changes);
+  return { given, where };
 }
 
 /** Whether it is the name of a recipe, and not the path of one. */

@@ -21,6 +21,8 @@ import { isOver, type Trial } from "../trial.ts";
 export interface AshaOptions extends Aims {
   /** η: of so many one is promoted. Default 4. */
   readonly reduction?: number;
+  /** Epochs that every trial is trained for; the next rungs are at η, η² … times as many. Default 1. */
+  readonly grace?: number;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface AshaOptions extends Aims {
  * equals those in a less crowded part of the front, and then those that came first. With one objective that is its order.
  */
 export function ashaPruner(options: AshaOptions): Pruner {
-  const { reduction = 4 } = options;
+  const { reduction = 4, grace = 1 } = options;
   const rungs: RungState[] = [emptyRung()];
   let known = 0;
 
@@ -63,6 +65,7 @@ export function ashaPruner(options: AshaOptions): Pruner {
   };
 
   return {
+    epochsOf: (rung, before) => before + grace * reduction ** rung,
     decide(trials, ended) {
       advance(trials, ended);
       const decisions = new Map<string, Decision>();
