@@ -17,10 +17,12 @@ import { recipesCommand } from "./recipes.ts";
 import { sensitivityCommand } from "./sensitivity.ts";
 import { serveCommand } from "./serve.ts";
 import { structuresCommand } from "./structures.ts";
+import { sweepCommand } from "./sweep.ts";
 import { timeCommand } from "./time.ts";
 import { trainCommand } from "./train.ts";
 import { tuneCommand } from "./tune.ts";
 import { verifyCommand } from "./verify.ts";
+import { workerCommand } from "./worker.ts";
 
 /**
  * Runs one command line.
@@ -78,6 +80,8 @@ function createProgram(args: readonly string[], io: Io): Command {
     serveCommand(io),
     buildCommand(io),
     devicesCommand(io),
+    sweepCommand(io),
+    workerCommand(io),
   ];
   for (const command of commands) {
     const known = command.options.map(({ long }) => long).join(", ");

@@ -34,9 +34,9 @@ export interface RunTuner {
 
 /**
  * Says how much is measured: "full" is every kernel that is about to run, "auto" what is worth most within a tenth of
- * the time that it serves.
+ * the time that it serves, "fixed" nothing: only plans that are there already are used.
  */
-export type TuneMode = "full" | "auto";
+export type TuneMode = "full" | "auto" | "fixed";
 
 /**
  * Says which plans a checkpoint was computed with: so many, and their SHA-256 in hexadecimal, or "untuned" for
@@ -80,6 +80,8 @@ export async function openTuner(options: TuningOptions): Promise<RunTuner> {
   const known = earlier && saved ? firstPlans(earlier, saved.classes) : await shared?.read(gpu.info);
   const tuner = createTuner(gpu, known ?? emptyPlans(gpu.info));
   if (!saved) await writePlans(store, kept, tuner.plans);
+  const mark = () => markOf(tuner.plans, classesOf(tuner.plans));
+  if (mode === "fixed") return { training: nothing, inference: nothing, mark, seconds: () => 0 };
   const measure = measurers(options, tuner)[mode];
 
   let ms = 0;
@@ -105,7 +107,7 @@ export async function openTuner(options: TuningOptions): Promise<RunTuner> {
         const requests = merged(models.map((model) => inferenceRequests(gpu, model, batch)));
         return Promise.resolve({ what: `inference, batch ${batch}`, requests, runMs: 0, workMs });
       }),
-    mark: () => markOf(tuner.plans, classesOf(tuner.plans)),
+    mark,
     seconds: () => ms / 1000,
   };
 }
@@ -142,7 +144,7 @@ function merged(lists: readonly (readonly CountedRequest[])[]): CountedRequest[]
 function measurers(
   { gpu, ui, signal }: TuningOptions,
   tuner: Tuner,
-): Readonly<Record<TuneMode, (asked: Asked) => Promise<number>>> {
+): Readonly<Record<Exclude<TuneMode, "fixed">, (asked: Asked) => Promise<number>>> {
   let savedMs = 0;
   let pace: Pace = { ways: 0, ms: 0 };
   const tell = (stage: ReturnType<Ui["stage"]> | undefined, tuned: readonly Tuned[]) => {

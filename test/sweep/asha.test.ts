@@ -116,6 +116,7 @@ test("decisions that were made one by one are those that are made at once", () =
   const { trials } = runFake({
     sampler: grid,
     pruner: {
+      epochsOf: one.epochsOf,
       decide(trials, ended) {
         const found = one.decide(trials, ended);
         assert.equal([...found], [...ashaPruner(ACCURACY).decide(trials, ended)]);

@@ -36,7 +36,7 @@ export async function openJournal(dir: string, { rules = RULES, now = Date.now }
   return {
     add: (jobs: readonly Job[]) =>
       transact(() => {
-        const records = jobs.filter(({ id }) => !state.isKnown(id)).map((job) => ({ is: "add", job }) as const);
+        const records = jobs.filter(({ id }) => !state.isOpen(id)).map((job) => ({ is: "add", job }) as const);
         return { records, answer: undefined };
       }),
     cancel: (ids) => settle(ids.map((id) => ({ is: "cancel", id }))),

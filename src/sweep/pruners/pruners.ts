@@ -1,7 +1,7 @@
 /** Every pruner with the schema of its settings in a sweep's file. */
 import * as v from "valibot";
 import { byKind, record } from "../../validation/values.ts";
-import type { Objective } from "../objective.ts";
+import type { Aims } from "../pareto/trial_points.ts";
 import { noPruner, type Pruner } from "../pruner.ts";
 
 const schemas = {
@@ -12,7 +12,7 @@ type Kind = keyof typeof schemas;
 type ChoiceOf<K extends Kind> = v.InferOutput<(typeof schemas)[K]>;
 export type PrunerChoice = { [K in Kind]: ChoiceOf<K> }[Kind];
 
-const makers: { readonly [K in Kind]: (choice: ChoiceOf<K>, objective: Objective) => Pruner } = {
+const makers: { readonly [K in Kind]: (choice: ChoiceOf<K>, aims: Aims) => Pruner } = {
   none: noPruner,
 };
 
@@ -23,8 +23,8 @@ export const prunerSchema = byKind(Object.values(schemas) as never, prunerKinds)
   PrunerChoice
 >;
 
-/** @param objective what a trial is kept or given up by: the sweep's first one */
-export function prunerOf(choice: PrunerChoice, objective: Objective): Pruner {
-  const make = makers[choice.kind] as (choice: PrunerChoice, objective: Objective) => Pruner;
-  return make(choice, objective);
+/** @param aims what a trial is kept or given up by */
+export function prunerOf(choice: PrunerChoice, aims: Aims): Pruner {
+  const make = makers[choice.kind] as (choice: PrunerChoice, aims: Aims) => Pruner;
+  return make(choice, aims);
 }

@@ -83,7 +83,7 @@ export class JournalState {
 
   #add(job: Job): void {
     const before = this.#entries.get(job.id);
-    if (before && before.state !== "failed" && before.state !== "cancelled") return;
+    if (before?.state === "waiting" || before?.state === "running") return;
     if (before?.state === "failed") this.#failed--;
     this.#wait({ job, state: "waiting", leases: 0, errors: 0, crashes: 0, notBefore: 0 });
   }
@@ -186,9 +186,10 @@ export class JournalState {
     return this.#entries.get(id)?.state === "done";
   }
 
-  isKnown(id: string): boolean {
+  /** Whether it waits for a worker, or has one. */
+  isOpen(id: string): boolean {
     const state = this.#entries.get(id)?.state;
-    return state !== undefined && state !== "failed" && state !== "cancelled";
+    return state === "waiting" || state === "running";
   }
 
   finished(cursor: number): { readonly jobs: readonly Finished[]; readonly cursor: number } {

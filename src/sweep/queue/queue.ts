@@ -71,7 +71,7 @@ export interface RunningJob {
  * process was told is done, no kill of any process takes back.
  */
 export interface Queue {
-  /** Adds those whose id isn't known yet. One that failed before is tried anew. */
+  /** Adds those that don't wait or run yet. One that is over is done anew: it failed before, or its result was lost. */
   add(jobs: readonly Job[]): Promise<void>;
   /** Takes back those that nobody has begun. */
   cancel(ids: readonly string[]): Promise<void>;
@@ -98,11 +98,19 @@ export interface Queue {
   close(): void;
 }
 
+/** Which Secateur it is: results of two are not mixed. */
+export interface Identity {
+  /** "secateur 0.1.0" */
+  readonly tool: string;
+  readonly commit: string;
+  /** SHA-256 over its source. */
+  readonly source: string;
+}
+
 /** What a sweep says to its workers. */
 export interface QueueHeader {
   readonly sweep: string;
-  /** Of Secateur: results of two commits are not mixed. */
-  readonly commit: string;
+  readonly identity: Identity;
   readonly adapter: string;
   /** Where results and checkpoints are kept. */
   readonly store: string;

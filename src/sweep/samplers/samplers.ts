@@ -1,7 +1,7 @@
 /** Every sampler with the schema of its settings in a sweep's file. */
 import * as v from "valibot";
 import { byKind, count, record } from "../../validation/values.ts";
-import type { Objective } from "../objective.ts";
+import type { Aims } from "../pareto/trial_points.ts";
 import type { Sampler } from "../sampler.ts";
 import type { Space } from "../space.ts";
 import { gridSampler } from "./grid.ts";
@@ -19,10 +19,9 @@ type ChoiceOf<K extends Kind> = v.InferOutput<(typeof schemas)[K]>;
 export type SamplerChoice = { [K in Kind]: ChoiceOf<K> }[Kind];
 
 /** What a sampler works on. */
-export interface Sampled {
+export interface Sampled extends Aims {
   readonly space: Space;
   readonly seeds: readonly number[];
-  readonly objectives: readonly Objective[];
 }
 
 const makers: { readonly [K in Kind]: (choice: ChoiceOf<K>, sampled: Sampled) => Sampler } = {

@@ -1,0 +1,65 @@
+/** How far a sweep is: its trials, and what its workers do. */
+import { UserError } from "../errors.ts";
+import { duration } from "../report/format.ts";
+import type { QueueState } from "../sweep/queue/queue.ts";
+import { readGround, SWEEP_REPORT, type SweepReport } from "../sweep/report.ts";
+import type { Io } from "./io.ts";
+import { formatSweep } from "./sweep_tables.ts";
+import { formatTable } from "./table.ts";
+
+const REFRESH_MS = 1000;
+
+/** Once, or in a terminal again and again until the sweep has ended. */
+export async function showStatus(io: Io, dir: string, { json }: { readonly json?: boolean }): Promise<void> {
+  await readGround(io.store, dir);
+  const { openJournal } = await import("../sweep/deno/journal.ts");
+  const queue = await openJournal(dir);
+  try {
+    const live = !json && Deno.stdout.isTerminal();
+    for (;;) {
+      const [state, report] = [await queue.state(), await reportOf(io, dir)];
+      if (json) return io.out(JSON.stringify({ ...report, queue: state }, null, 2));
+      if (live) Deno.stdout.writeSync(new TextEncoder().encode("\x1b[H\x1b[2J"));
+      io.out(formatStatus(state, report, Date.now()));
+      if (!live || report?.ended || io.signal.aborted) return;
+      await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
+    }
+  } finally {
+    queue.close();
+  }
+}
+
+async function reportOf(io: Io, dir: string): Promise<SweepReport | undefined> {
+  const path = `${dir}/${SWEEP_REPORT}`;
+  const bytes = await io.store.read(path);
+  try {
+    return bytes && JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new UserError(`${path}: is no JSON: go on with the sweep by --resume ${dir}, which writes it anew`);
+  }
+}
+
+/** @param now milliseconds since 1970 */
+export function formatStatus(
+  { waiting, done, failed, running }: QueueState,
+  report: SweepReport | undefined,
+  now: number,
+): string {
+  const seconds = (since: number) => duration(Math.max(0, now - since) / 1000);
+  const rows = running.map(({ id, worker, since, renewed, progress }) => [
+    worker,
+    id.slice(0, 8),
+    seconds(since),
+    progress ?? "",
+    now - renewed > SILENT_MS ? `silent for ${seconds(renewed)}` : "",
+  ]);
+  const parts = [
+    report ? formatSweep(report) : "no trial yet",
+    `queue: ${waiting} waiting, ${running.length} running, ${done} done${failed > 0 ? `, ${failed} failed` : ""}`,
+  ];
+  if (rows.length > 0) parts.push(formatTable([["worker", "job", "for", "doing", ""], ...rows], { header: true }));
+  return parts.join("\n\n");
+}
+
+/** A worker that hasn't renewed its lease for so long has missed its time to. */
+const SILENT_MS = 30_000;

@@ -1,0 +1,74 @@
+/** The numbers that trials are compared by, and where they come from. */
+import { UserError } from "../errors.ts";
+import type { Recipe } from "../recipe/schema.ts";
+import type { Point, Report } from "../report/types.ts";
+import { suggest } from "../validation/problems.ts";
+import type { Metrics } from "./trial.ts";
+
+/** What each metric is, in which unit. */
+export const METRICS = {
+  accuracy: "on the validation images, 0…1: what a sweep may choose by",
+  testAccuracy: "on the test images, 0…1: to report, not to choose by",
+  outputLoss: "of images without labels: how far the outputs are from the dense network's",
+  params: "numbers physically stored",
+  nonzero: "numbers that are not 0",
+  macs: "multiply-adds of one input",
+  bytes: "of the weights, with what says where they belong",
+  peakBytes: "activations in use at once for one input",
+  ms: "of the smallest batch of the stage measure, on the sweep's adapter, the compact network",
+  tableMs: "by the latency table of the recipe's device, where a budget is in ms",
+} as const;
+
+export type Metric = keyof typeof METRICS;
+
+/** Metrics that are measured times: of two equal jobs they are near each other, and not the same. */
+export const TIMES: readonly Metric[] = ["ms"];
+
+export function metricsOf(point: Point): Metrics {
+  const { accuracy, agreement, params, nonzero, macs, bytes, peakBytes } = point;
+  return {
+    ...accuracy && { accuracy: accuracy.validation, testAccuracy: accuracy.test },
+    ...agreement && { outputLoss: agreement.outputLoss },
+    params,
+    nonzero,
+    macs,
+    bytes,
+    ...peakBytes !== undefined && { peakBytes },
+  };
+}
+
+/** Of a finished run. */
+export function finalMetrics({ final, latency, achieved }: Report): Metrics {
+  const compact = latency.filter(({ variant }) => variant === "compact").sort((a, b) => a.batch - b.batch)[0];
+  return {
+    ...metricsOf(final),
+    ...compact && { ms: compact.medianMs },
+    ...achieved.ms !== undefined && { tableMs: achieved.ms },
+  };
+}
+
+/** @throws UserError for a metric that there isn't, or that no stage of the recipe produces */
+export function requireProduced(metrics: readonly string[], recipe: Recipe): void {
+  for (const metric of metrics) {
+    if (!Object.hasOwn(METRICS, metric)) {
+      throw new UserError(`objective ${metric}: no such metric${suggest(metric, Object.keys(METRICS))}`);
+    }
+    const why = lacks(metric as Metric, recipe);
+    if (why) throw new UserError(`objective ${metric}: no stage of the recipe ${recipe.name} produces it: ${why}`);
+  }
+}
+
+function lacks(metric: Metric, { stages, data, device }: Recipe): string | undefined {
+  const timed = stages.some(({ kind, ...stage }) =>
+    kind === "measure" && (stage as { variants?: string[] }).variants?.includes("compact")
+  );
+  const inMs = stages.some((stage) => "budget" in stage && stage.budget?.ms !== undefined);
+  if (metric === "ms" && !timed) return "add one of kind measure";
+  if (metric === "tableMs" && !(inMs && device)) return "give a prune stage a budget in ms, and a device";
+  if (metric === "outputLoss" && data.labels !== "ignore") {
+    return "it is of images without labels (data.labels: ignore)";
+  }
+  if ((metric === "accuracy" || metric === "testAccuracy") && data.labels === "ignore") {
+    return "its data have no labels";
+  }
+}
