@@ -78,6 +78,17 @@ test("with two objectives those that fewer dominate go on, of equals the less cr
   assert.is([...decisions.values()].map(([letter]) => letter).join(""), "psspssss");
 });
 
+test("objectives and bounds that aren't known on a rung don't count there", () => {
+  const options = {
+    objectives: [...ACCURACY.objectives, { metric: "ms", direction: "min" } as const],
+    constraints: [{ metric: "ms", relation: "<=", value: 2 } as const],
+    reduction: 2,
+  };
+  const trials = [trial(0, 0.4), trial(1, 0.6), trial(2, 0.5), trial(3, 0.3)];
+  const decisions = ashaPruner(options).decide(trials, "ended");
+  assert.is([...decisions.values()].map(([letter]) => letter).join(""), "spps");
+});
+
 const cells = Array.from({ length: 12 }, (_, cell) => cell);
 const grid = gridSampler({ cell: { kind: "choice", values: cells } }, [1, 2, 3, 4, 5], 1);
 

@@ -16,7 +16,7 @@ import { crowdingDistance } from "../pareto/crowding.ts";
 import { dominates, type Point } from "../pareto/dominance.ts";
 import { type Aims, pointOf } from "../pareto/trial_points.ts";
 import type { Decision, Pruner } from "../pruner.ts";
-import { isOver, type Trial } from "../trial.ts";
+import { isOver, type Metrics, type Trial } from "../trial.ts";
 
 export interface AshaOptions extends Aims {
   /** η: of so many one is promoted. Default 4. */
@@ -26,7 +26,7 @@ export interface AshaOptions extends Aims {
 }
 
 /**
- * Trials are compared by all objectives: those that fewer others dominate are better (Fonseca and Fleming 1993), of
+ * Trials are compared by all objectives that the first one on a rung has a number for: those that fewer others dominate are better (Fonseca and Fleming 1993), of
  * equals those in a less crowded part of the front, and then those that came first. With one objective that is its order.
  */
 export function ashaPruner(options: AshaOptions): Pruner {
@@ -45,7 +45,8 @@ export function ashaPruner(options: AshaOptions): Pruner {
         const result = trial.rungs.find((own) => own.rung === r);
         if (!result && isOver(trial)) continue;
         if (!result) break;
-        arrive(rung, index, pointOf(result.metrics, options));
+        rung.aims ??= knownAims(options, result.metrics);
+        arrive(rung, index, pointOf(result.metrics, rung.aims));
         promote(r, Math.floor(rung.arrived.length / reduction));
       }
       // Nobody will come any more, since nobody will to the rungs below.
@@ -56,8 +57,7 @@ export function ashaPruner(options: AshaOptions): Pruner {
   };
   const promote = (r: number, count: number) => {
     const rung = rungs[r];
-    for (const index of bestOf(rung, count)) {
-      if (rung.promoted.has(index)) continue;
+    for (const index of promotable(rung, count)) {
       rung.promoted.add(index);
       rungs[r + 1] ??= emptyRung();
       rungs[r + 1].coming.push(index);
@@ -82,6 +82,8 @@ export function ashaPruner(options: AshaOptions): Pruner {
 
 /** Trials by their numbers in the order of proposals. */
 interface RungState {
+  /** What its trials are compared by; undefined before the first one is here. */
+  aims?: Aims;
   /** Those that will be here, in the fixed order. */
   readonly coming: number[];
   /** How many of them have been looked at. */
@@ -93,6 +95,12 @@ interface RungState {
   readonly promoted: Set<number>;
   /** Whether all of them are in, and nobody else will come. */
   closed: boolean;
+}
+
+/** What a rung's trials can be compared by: what is measured at the end alone, such as times, isn't known there. */
+function knownAims({ objectives, constraints }: Aims, metrics: Metrics): Aims {
+  const known = ({ metric }: { readonly metric: string }) => metrics[metric] !== undefined;
+  return { objectives: objectives.filter(known), constraints: constraints.filter(known) };
 }
 
 function emptyRung(): RungState {
@@ -110,19 +118,31 @@ function arrive({ arrived, points, dominators }: RungState, index: number, point
   dominators.push(above);
 }
 
-/** The best `count` that have arrived, best first. */
-function bestOf({ arrived, points, dominators }: RungState, count: number): number[] {
+/** Of the best `count` that have arrived those that aren't promoted yet, best first. */
+function promotable({ arrived, points, dominators, promoted }: RungState, count: number): number[] {
   if (count === 0) return [];
-  const most = Float64Array.from(dominators).sort()[count - 1];
-  const sure = places(dominators, (above) => above < most);
-  const equals = places(dominators, (above) => above === most);
+  const most = smallest(dominators, count);
+  const sure: number[] = [];
+  const equals: number[] = [];
+  let above = 0;
+  for (let i = 0; i < dominators.length; i++) {
+    if (dominators[i] === most) equals.push(i);
+    if (dominators[i] >= most) continue;
+    above++;
+    if (!promoted.has(arrived[i])) sure.push(i);
+  }
   const crowding = crowdingDistance(equals.map((i) => points[i].values));
-  const byCrowding = equals.map((i, at) => ({ i, crowding: crowding[at] }))
-    .sort((a, b) => a.crowding === b.crowding ? a.i - b.i : b.crowding - a.crowding).map(({ i }) => i);
-  const best = [...sure.sort((a, b) => dominators[a] - dominators[b] || a - b), ...byCrowding];
-  return best.slice(0, count).map((i) => arrived[i]);
+  const chosen = equals.map((i, at) => ({ i, crowding: crowding[at] }))
+    .sort((a, b) => a.crowding === b.crowding ? a.i - b.i : b.crowding - a.crowding)
+    .slice(0, count - above).map(({ i }) => i).filter((i) => !promoted.has(arrived[i]));
+  return [...sure.sort((a, b) => dominators[a] - dominators[b] || a - b), ...chosen].map((i) => arrived[i]);
 }
 
-function places(values: readonly number[], wanted: (value: number) => boolean): number[] {
-  return values.flatMap((value, i) => wanted(value) ? [i] : []);
+/** The value at place `count` − 1 of the sorted numbers, which are 0 … their number − 1. */
+function smallest(values: readonly number[], count: number): number {
+  const having = new Uint32Array(values.length);
+  for (const value of values) having[value]++;
+  let value = 0;
+  for (let left = count; left > having[value]; value++) left -= having[value];
+  return value;
 }
