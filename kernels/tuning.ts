@@ -2,7 +2,7 @@
  * Says what planners know about the device, and how one of several ways to do the same work is picked: by the name that
  * a measurement on this device found fastest for the shape's class, else by the planner's own estimate.
  */
-import type { Feature } from "../src/gpu/types.ts";
+import type { Feature, Program } from "../src/gpu/types.ts";
 import { type DeviceProfile, PROFILES } from "./device_profile.ts";
 import type { Launch } from "./launch.ts";
 
@@ -12,6 +12,8 @@ export interface Tuning {
   readonly profile: DeviceProfile;
   /** Kernels may use these optional features here; by default there are none. */
   readonly features?: readonly Feature[];
+  /** Ways that use these programs are taken only where there are no others: the device goes a long way around them. */
+  readonly avoids?: (program: Program) => boolean;
   /** The device binds at most so many bytes, by default 128 MiB, which every device binds. */
   readonly bindingBytes?: number;
   /** This maps a shape class to the name of the candidate that was measured fastest on this device. */
@@ -51,13 +53,27 @@ export function choose<L extends Launch>(
   tuning: Tuning,
 ): Candidate<L> {
   const { winners, onChoice } = tuning;
-  const chosen = candidates.find(({ name }) => name === winners?.[shapeClass]) ??
-    candidates.reduce((best, next) => next.cost < best.cost ? next : best);
+  const able = withoutAvoided(candidates, tuning);
+  const chosen = able.find(({ name }) => name === winners?.[shapeClass]) ??
+    able.reduce((best, next) => next.cost < best.cost ? next : best);
   if (!onChoice) return chosen;
   const build = () => {
     const launch = chosen.build();
-    onChoice({ shapeClass, name: chosen.name, candidates, launch });
+    onChoice({ shapeClass, name: chosen.name, candidates: able, launch });
     return launch;
   };
   return { ...chosen, build };
+}
+
+/** Gives the candidates that use nothing that the device avoids; all of them where each does. */
+function withoutAvoided<L extends Launch>(
+  candidates: readonly Candidate<L>[],
+  { avoids }: Tuning,
+): readonly Candidate<L>[] {
+  if (!avoids) return candidates;
+  const able = candidates.filter((candidate) => {
+    const { prepare = [], steps } = candidate.build();
+    return ![...prepare, ...steps].some(({ plan }) => avoids(plan.program));
+  });
+  return able.length > 0 ? able : candidates;
 }

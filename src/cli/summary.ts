@@ -74,7 +74,9 @@ function formatFacts(report: Report, htmlPath: string): string {
     const worst = admm.reduce((a, b) => a.residual >= b.residual ? a : b);
     rows.push(["ADMM residual", `‖W−Z‖/‖W‖ at most ${plain(worst.residual)} (${worst.layer}), ${admm.length} layers`]);
   }
-  rows.push(["adapter", adapterName(adapter)], ["report", htmlPath]);
+  rows.push(["adapter", adapterName(adapter)]);
+  if (adapter.avoided) rows.push(["computed", adapter.avoided]);
+  rows.push(["report", htmlPath]);
   if (files) rows.push(["network", `${files.join(", ")}, beside it`]);
   return formatTable(rows);
 }

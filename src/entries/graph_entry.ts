@@ -18,6 +18,7 @@ export {
 export type { AdapterInfo, OpenOptions } from "../gpu/adapter.ts";
 export type { BufferStats } from "../gpu/buffers.ts";
 export type { Access, Feature, Plan, Program } from "../gpu/types.ts";
+export type { AvoidablePart, Avoided } from "../gpu/known_faults.ts";
 export { DEBUG_LEVELS, type DebugLevel } from "../gpu/trace.ts";
 export { DeviceLimitError, DeviceLostError, GpuError, NoAdapterError } from "../gpu/errors.ts";
 export { type Dtype, readTensors, Tensor } from "../tensor/tensor.ts";

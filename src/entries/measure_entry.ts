@@ -4,6 +4,7 @@
  * @module
  */
 export { UserError } from "../errors.ts";
+export type { AvoidablePart, Avoided } from "../gpu/known_faults.ts";
 export { type Contestant, type Measured, measureInterleaved, type MeasureOptions } from "../measure/interleaved.ts";
 export { buildLatencyTable, type TableOptions, type TableProgress } from "../measure/latency/build.ts";
 export { type Estimate, latencyEstimate } from "../measure/latency/estimate.ts";

@@ -1,5 +1,6 @@
 import { NoAdapterError } from "./errors.ts";
 import { DEVICE_FEATURE, type EnableLines, probeFeatures } from "./features.ts";
+import { type Avoided, knownFaults } from "./known_faults.ts";
 
 /** This is printed with every number that is measured. */
 export interface AdapterInfo {
@@ -40,7 +41,7 @@ const RAISED_LIMITS = [
 export interface OpenOptions {
   /** It is "high-performance" by default. */
   readonly powerPreference?: GPUPowerPreference;
-  /** These features are left out even where the adapter has them (to test the path without). */
+  /** These features are left out even where the adapter has them; by default those that are known to be wrong there. */
   readonly without?: readonly string[];
 }
 
@@ -48,6 +49,8 @@ export interface OpenDevice {
   readonly device: GPUDevice;
   readonly info: AdapterInfo;
   readonly enable: EnableLines;
+  /** What is known of the adapter's kind. */
+  readonly faults: readonly Avoided[];
 }
 
 /** Finds an adapter and opens a device with the optional features and higher limits that it offers. */
@@ -64,12 +67,20 @@ export async function openDevice(options: OpenOptions): Promise<OpenDevice> {
       "no WebGPU adapter: install a Vulkan driver (without a GPU: apt-get install mesa-vulkan-drivers) or run `deno task setup`",
     );
   }
-  const without = new Set(options.without ?? []);
+  const { features, info } = adapter;
+  const faults = knownFaults({ ...describe(adapter), subgroupMinSize: subgroupMinSize(info), features });
+  // What isn't to be used isn't asked for, unless somebody says so: the self-test does.
+  const left = faults.flatMap(({ part }) => part === "subgroups" ? [DEVICE_FEATURE[part]] : []);
+  const without = new Set<string>(options.without ?? left);
   const requiredFeatures = OPTIONAL_FEATURES.filter((f) => adapter.features.has(f) && !without.has(f));
   const requiredLimits: Record<string, number> = {};
   for (const name of RAISED_LIMITS) requiredLimits[name] = adapter.limits[name];
   const device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
-  return { device, info: describe(adapter), enable: await probeFeatures(device) };
+  return { device, info: describe(adapter), enable: await probeFeatures(device), faults };
+}
+
+function subgroupMinSize(info: GPUAdapterInfo): number | undefined {
+  return (info as { subgroupMinSize?: number }).subgroupMinSize;
 }
 
 function describe(adapter: GPUAdapter): AdapterInfo {

@@ -16,7 +16,8 @@ import { TimestampClock, TimestampPair, type Timing, wallQuantumMs } from "./clo
 import { collectSoon, giveFreedMemoryBack } from "./collector.ts";
 import { DispatchClock } from "./dispatch_clock.ts";
 import { type DispatchTime, DispatchWatch } from "./dispatch_watch.ts";
-import { DeviceLostError, GpuError } from "./errors.ts";
+import { DeviceLimitError, DeviceLostError, GpuError } from "./errors.ts";
+import { type AvoidablePart, type Avoided, avoidedLine } from "./known_faults.ts";
 import { type Pipeline, PipelineCache } from "./pipelines.ts";
 import { StagingPool } from "./staging.ts";
 import { type DebugLevel, readDebugLevel, Trace } from "./trace.ts";
@@ -35,10 +36,15 @@ export interface GpuOptions extends OpenOptions {
   /** The lines of `debug` go here, by default to the console. */
   readonly onDebug?: (line: string) => void;
   /**
-   * True (the default) binds uniform slots by dynamic offset. Some phones run only the first such dispatch right: then
-   * false.
+   * True binds uniform slots by dynamic offset. Some phones run only the first such dispatch right: then false. By
+   * default it is true but on devices that are known to.
    */
   readonly dynamicOffsets?: boolean;
+  /**
+   * False keeps the workgroup memory of shaders in storage buffers, which is slower, for drivers that miscompile it. By
+   * default it is false on devices that are known to.
+   */
+  readonly workgroupMemory?: boolean;
   /** The device binds no more bytes of a buffer than this, though it could, to test what goes through in windows. */
   readonly bindingBytes?: number;
 }
@@ -49,6 +55,7 @@ const KNOWN: KnownKeys<GpuOptions> = {
   debug: true,
   onDebug: true,
   dynamicOffsets: true,
+  workgroupMemory: true,
   bindingBytes: true,
 };
 
@@ -72,7 +79,7 @@ export class Gpu {
   readonly #uniformWords = new Uint32Array(SUBMIT_EVERY * SLOT_BYTES / 4);
   readonly #staging: StagingPool;
   readonly #trace: Trace | undefined;
-  readonly #dynamicOffsets: boolean;
+  #stored: GpuBuffer | undefined;
   readonly #bindingBytes: number;
   readonly #lost: Promise<never>;
 
@@ -96,17 +103,30 @@ export class Gpu {
 
   /** It was opened on this adapter. */
   readonly info: AdapterInfo;
+  /** These faults of devices of its kind are known; unless it was told otherwise, it goes around them. */
+  readonly knownFaults: readonly Avoided[];
+  /** True where uniform slots are bound by dynamic offset. */
+  readonly dynamicOffsets: boolean;
+  /** False where shaders' workgroup memory lies in storage buffers: planners then prefer ways without. */
+  readonly workgroupMemory: boolean;
 
-  private constructor({ device, info, enable }: OpenDevice, options: GpuOptions) {
+  private constructor({ device, info, enable, faults }: OpenDevice, options: GpuOptions) {
     this.info = info;
+    this.knownFaults = faults;
+    const sound = (part: AvoidablePart) => faults.every((fault) => fault.part !== part);
     this.#device = device;
     const { debug: level = 0, onDebug: write = console.debug } = options;
     this.#trace = level > 0 ? new Trace(device, { level, write, slots: SUBMIT_EVERY }) : undefined;
     this.note(() => `device: ${adapterName(info)}, ${[...this.features].join(" ") || "no features"}`);
-    this.#dynamicOffsets = options.dynamicOffsets ?? true;
+    if (faults.length > 0) this.note(() => avoidedLine(faults));
+    this.dynamicOffsets = options.dynamicOffsets ?? sound("dynamic offsets");
+    this.workgroupMemory = options.workgroupMemory ?? sound("workgroup memory");
     this.#bindingBytes = options.bindingBytes ?? Infinity;
     this.#pool = new BufferPool(device);
-    this.#pipelines = new PipelineCache(device, enable, this.#dynamicOffsets);
+    this.#pipelines = new PipelineCache(device, enable, {
+      dynamicOffsets: this.dynamicOffsets,
+      workgroupMemory: this.workgroupMemory,
+    });
     this.#uniforms = device.createBuffer({
       label: "uniforms",
       size: SUBMIT_EVERY * SLOT_BYTES,
@@ -228,12 +248,13 @@ export class Gpu {
     const slot = this.#recorded++;
     this.#uniformWords.set(uniforms, slot * SLOT_BYTES / 4);
     const offset = slot * SLOT_BYTES;
-    const group = this.#bindGroups.get(pipeline, bindings, this.#dynamicOffsets ? 0 : offset);
+    const bound = pipeline.storedBytes > 0 ? [...bindings, this.#storedMemory(pipeline, plan, what)] : bindings;
+    const group = this.#bindGroups.get(pipeline, bound, this.dynamicOffsets ? 0 : offset);
     const pass = this.#insidePass(slot);
     pass.setPipeline(pipeline.native);
-    pass.setBindGroup(0, group, this.#dynamicOffsets ? [offset] : []);
+    pass.setBindGroup(0, group, this.dynamicOffsets ? [offset] : []);
     pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
-    for (const binding of bindings) this.#touched.add(binding.buffer);
+    for (const binding of bound) this.#touched.add(binding.buffer);
     this.#trace?.dispatch(this.#dispatches, plan, bindings, label);
     this.#watch?.saw(plan, label);
     this.#dispatches++;
@@ -415,6 +436,22 @@ export class Gpu {
     } finally {
       buffer.release();
     }
+  }
+
+  /** Gives what stands for the workgroup memory of one dispatch; dispatches run in order, so all share one buffer. */
+  #storedMemory({ storedBytes }: Pipeline, { grid }: Plan, what: string): Slice {
+    const byteLength = grid.reduce((product, n) => product * n, storedBytes);
+    if (byteLength > this.bindingBytes) {
+      throw new DeviceLimitError(
+        `${what} keeps ${byteLength} bytes of workgroup memory in a buffer; this device binds at most ` +
+          `${this.bindingBytes}: use a smaller batch or model`,
+      );
+    }
+    if (!this.#stored || this.#stored.bytes < byteLength) {
+      this.#stored?.release();
+      this.#stored = this.alloc(byteLength, "workgroup memory");
+    }
+    return { buffer: this.#stored, byteOffset: 0, byteLength };
   }
 
   #compile(plan: Plan, what: string): Pipeline {

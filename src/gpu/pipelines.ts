@@ -1,13 +1,24 @@
 import type { EnableLines } from "./features.ts";
 import type { Access, Program } from "./types.ts";
-import { programKey, shaderText } from "./shader.ts";
+import { constantText, programKey, shaderText } from "./shader.ts";
+import { inStorage } from "./workgroup_storage.ts";
 
 export interface Pipeline {
   readonly native: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
   readonly layoutKey: string;
+  /** A workgroup of it has so many bytes of a buffer, bound last, in the place of workgroup memory; mostly 0. */
+  readonly storedBytes: number;
   /** It is true until its first submit went through inside an error scope. */
   fresh: boolean;
+}
+
+/** How shaders are bound on a device. */
+export interface BindingWays {
+  /** Uniform slots are bound by dynamic offset. */
+  readonly dynamicOffsets: boolean;
+  /** Workgroup memory is used as shaders declare it; otherwise it lies in a storage buffer. */
+  readonly workgroupMemory: boolean;
 }
 
 export const BINDING_TYPE: Readonly<Record<Access, GPUBufferBindingType>> = {
@@ -21,15 +32,17 @@ export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #enable: EnableLines;
   readonly #dynamicOffsets: boolean;
+  readonly #workgroupMemory: boolean;
   readonly #sources = new Map<string, number>();
   #byProgram = new WeakMap<Program, Pipeline>();
   readonly #byKey = new Map<string, Pipeline>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
 
-  constructor(device: GPUDevice, enable: EnableLines, dynamicOffsets: boolean) {
+  constructor(device: GPUDevice, enable: EnableLines, { dynamicOffsets, workgroupMemory }: BindingWays) {
     this.#device = device;
     this.#enable = enable;
     this.#dynamicOffsets = dynamicOffsets;
+    this.#workgroupMemory = workgroupMemory;
   }
 
   get size(): number {
@@ -62,15 +75,19 @@ export class PipelineCache {
   }
 
   #create(program: Program): Pipeline {
-    const layoutKey = program.access.join();
-    const layout = this.#layout(layoutKey, program.access);
-    const module = this.#device.createShaderModule({ label: program.name, code: shaderText(program, this.#enable) });
+    const text = constantText(program);
+    const stored = this.#workgroupMemory ? undefined : inStorage(text, program.access.length + 1, program.name);
+    const access: readonly Access[] = stored ? [...program.access, "read_write"] : program.access;
+    const layoutKey = access.join();
+    const layout = this.#layout(layoutKey, access);
+    const code = shaderText(program, this.#enable, stored?.code ?? text);
+    const module = this.#device.createShaderModule({ label: program.name, code });
     const native = this.#device.createComputePipeline({
       label: program.name,
       layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
       compute: { module, entryPoint: "main" },
     });
-    return { native, layout, layoutKey, fresh: true };
+    return { native, layout, layoutKey, storedBytes: stored?.bytes ?? 0, fresh: true };
   }
 
   #layout(key: string, access: readonly Access[]): GPUBindGroupLayout {

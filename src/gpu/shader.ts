@@ -4,10 +4,10 @@ import type { EnableLines } from "./features.ts";
 
 /**
  * Gives the program's WGSL for a device: `enable` lines of its features, and the source with the named `const` lines
- * rewritten.
+ * rewritten, or `body` in its place.
  */
-export function shaderText(program: Program, enable: EnableLines): string {
-  return enableText(program, enable) + constantText(program);
+export function shaderText(program: Program, enable: EnableLines, body: string = constantText(program)): string {
+  return enableText(program, enable) + body;
 }
 
 /** @throws GpuError for a feature that the device lacks */

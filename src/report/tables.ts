@@ -302,6 +302,7 @@ export function originTable(report: Report, { versions }: Detail): Html {
     ["seed", String(seed)],
     ...files ? [["network", files.join(", ")] as [string, Content]] : [],
     ["adapter", [vendor, adapter.description].filter((text) => text !== "").join(" · ") + kind],
+    ...adapter.avoided ? [["computed", adapter.avoided] as [string, Content]] : [],
     ...Object.entries(versions).map(([name, version]): [string, Content] => [name, version]),
   ];
   return table("Origin", [{ label: "what", kind: "words" }, { label: "value", kind: "words" }], facts);

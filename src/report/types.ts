@@ -178,7 +178,13 @@ export interface Report {
   readonly commit: string;
   readonly seed: number;
   readonly command: string;
-  readonly adapter: { readonly vendor: string; readonly description: string; readonly fallback: boolean };
+  readonly adapter: {
+    readonly vendor: string;
+    readonly description: string;
+    readonly fallback: boolean;
+    /** What isn't used of WebGPU because of faults that such devices are known for, and why; mostly absent. */
+    readonly avoided?: string;
+  };
   /** What was pruned, and on which data; these and what follows are absent in reports of earlier versions. */
   readonly network?: string;
   readonly data?: string;

@@ -117,7 +117,7 @@ const report: v.GenericSchema<unknown, Report> = v.pipe(
     commit: text,
     seed: count,
     command: text,
-    adapter: object({ vendor: text, description: text, fallback: flag }),
+    adapter: object({ vendor: text, description: text, fallback: flag, avoided: v.optional(text) }),
     network: v.optional(text),
     data: v.optional(text),
     images: v.optional(object({ train: count, validation: count, test: whole(1) })),

@@ -3,6 +3,7 @@ import { UserError } from "../errors.ts";
 import { MODEL_FILE, ONNX_FILE } from "../formats/model_file.ts";
 import type { Diagnosis } from "../doctor/diagnose.ts";
 import { GpuError } from "../gpu/errors.ts";
+import { avoidedLine } from "../gpu/known_faults.ts";
 import { narrowedNorms } from "../graph/rewrite/narrow_norms.ts";
 import { inDenseShape } from "../graph/scatter.ts";
 import { formatRecipe } from "../recipe/load.ts";
@@ -45,7 +46,12 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     ...await classesOf(ctx),
     ...state.warnings ? { warnings: state.warnings } : {},
     ...state.spent ? { spent: spentOf(recipe, state.spent) } : {},
-    adapter: { vendor: gpu.info.vendor, description: gpu.info.description, fallback: gpu.info.fallback },
+    adapter: {
+      vendor: gpu.info.vendor,
+      description: gpu.info.description,
+      fallback: gpu.info.fallback,
+      ...gpu.knownFaults.length > 0 && { avoided: avoidedLine(gpu.knownFaults) },
+    },
     baseline: state.baseline,
     stages: state.points,
     final,

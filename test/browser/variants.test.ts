@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { variants } from "../../kernels/variants.ts";
 import type { Compiled, Shader } from "../kernels/compile.ts";
 import { onlyNightly } from "../long.ts";
-import { combinations, shaders, spread, texts } from "../kernels/shaders.ts";
+import { combinations, shaders, spread, storedShaders, texts } from "../kernels/shaders.ts";
 import { type BrowserPage, openPage } from "../../bench/browser/page.ts";
 
 const test = suite("variants in Chromium");
@@ -19,6 +19,12 @@ test("every variant that the planners can emit compiles on Tint", async () => {
   const all = shaders(variants());
   assert.ok(all.length > 200, `only ${all.length} variants`);
   await compileAll(all);
+});
+
+test("so does each with its workgroup memory in a storage buffer", () => {
+  const all = storedShaders(variants());
+  assert.ok(all.length > 30, `only ${all.length} variants`);
+  return compileAll(all);
 });
 
 onlyNightly(test)(

@@ -1,5 +1,6 @@
 import type { Program } from "../../src/gpu/types.ts";
 import { constantText } from "../../src/gpu/shader.ts";
+import { inStorage } from "../../src/gpu/workgroup_storage.ts";
 import type { Shader } from "./compile.ts";
 
 /**
@@ -17,6 +18,16 @@ export function shaders(programs: readonly Program[]): Shader[] {
       features: program.features ?? [],
       ...(first ? { access: program.access } : {}),
     };
+  });
+}
+
+/** The programs that use workgroup memory, as they are on devices that keep it in a storage buffer. */
+export function storedShaders(programs: readonly Program[]): Shader[] {
+  return shaders(programs).flatMap((shader, i) => {
+    const { access, name } = programs[i];
+    const stored = inStorage(shader.code, access.length + 1, name);
+    if (!stored) return [];
+    return [{ ...shader, code: stored.code, ...shader.access && { access: [...access, "read_write" as const] } }];
   });
 }
 

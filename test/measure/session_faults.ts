@@ -4,6 +4,7 @@ import { prepareEnvironment } from "../../src/cli/environment.ts";
 import { Gpu, type GpuOptions, type Slice } from "../../src/gpu/gpu.ts";
 import type { Plan } from "../../src/gpu/types.ts";
 import type { OpenGpu } from "../../src/gpu/gpu.ts";
+import { usesWorkgroupMemory } from "../../src/gpu/workgroup_storage.ts";
 import type { Findings } from "../../src/measure/session/findings.ts";
 import type { DeviceRecord } from "../../src/report/devices/record.ts";
 import { parseDeviceRecord } from "../../src/report/devices/schema.ts";
@@ -35,6 +36,64 @@ export function faulty(tamper: (gpu: Gpu, options: GpuOptions) => void): OpenGpu
   };
 }
 
+/** What an adapter says of itself. */
+export interface PlayedAdapter {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description?: string;
+  readonly subgroupMinSize?: number;
+  /** Offered beside the real ones; a device that asks for them gets none. */
+  readonly features?: readonly string[];
+}
+
+/** Opens devices of this machine's adapter, which says that it is another one; `asked` is told what each asks for. */
+export function playsAdapter(
+  { features = [], ...info }: PlayedAdapter,
+  tamper: (gpu: Gpu, options: GpuOptions) => void = () => {},
+  asked: (features: readonly string[]) => void = () => {},
+): OpenGpu {
+  const open = faulty(tamper);
+  return async (options) => {
+    const gpu = navigator.gpu, request = gpu.requestAdapter.bind(gpu);
+    const requestAdapter = async (wish: GPURequestAdapterOptions) => {
+      const real = (await request(wish))!;
+      return {
+        info: { device: "", description: "", isFallbackAdapter: false, ...info },
+        limits: real.limits,
+        features: new Set([...real.features, ...features]),
+        requestDevice(descriptor: GPUDeviceDescriptor) {
+          const requiredFeatures = [...descriptor.requiredFeatures ?? []];
+          asked(requiredFeatures);
+          return real.requestDevice({
+            ...descriptor,
+            requiredFeatures: requiredFeatures.filter((name) => real.features.has(name)),
+          });
+        },
+      };
+    };
+    Object.defineProperty(gpu, "requestAdapter", { value: requestAdapter, configurable: true });
+    try {
+      return await open(options);
+    } finally {
+      delete (gpu as { requestAdapter?: unknown }).requestAdapter;
+    }
+  };
+}
+
+/**
+ * Each kernel with workgroup memory that isn't kept in storage, and that `hit` names, is left out: a driver that
+ * miscompiles them.
+ */
+export function miscompilesWorkgroupMemory(hit: (kernel: string) => boolean = () => true) {
+  return (gpu: Gpu): void => {
+    const run = gpu.run.bind(gpu);
+    gpu.run = (plan, bindings, label) =>
+      gpu.workgroupMemory && usesWorkgroupMemory(plan.program.source) && hit(plan.program.name)
+        ? undefined
+        : run(plan, bindings, label);
+  };
+}
+
 /** Dispatches of `kernel` (part of its name) are left out, on a device that says it has `feature` unless that is left out. */
 export function skips(kernel: string, feature?: Feature): OpenGpu {
   return faulty((gpu, { without = [] }) => {
@@ -52,19 +111,22 @@ function claim(gpu: Gpu, feature: Feature): void {
 
 /** With dynamic offsets, each dispatch of a submit after the first gets the first one's uniforms. */
 export function firstUniformsOnly(): OpenGpu {
-  return faulty((gpu, { dynamicOffsets = true }) => {
-    if (!dynamicOffsets) return;
-    const run = gpu.run.bind(gpu), flush = gpu.flush.bind(gpu);
-    let first: readonly number[] | undefined;
-    gpu.run = (plan: Plan, bindings: readonly Slice[], label?: string) => {
-      first ??= plan.uniforms;
-      run({ ...plan, uniforms: first }, bindings, label);
-    };
-    gpu.flush = () => {
-      first = undefined;
-      flush();
-    };
-  });
+  return faulty(givesFirstUniforms);
+}
+
+/** Does to a device what `firstUniformsOnly` says. */
+export function givesFirstUniforms(gpu: Gpu): void {
+  if (!gpu.dynamicOffsets) return;
+  const run = gpu.run.bind(gpu), flush = gpu.flush.bind(gpu);
+  let first: readonly number[] | undefined;
+  gpu.run = (plan: Plan, bindings: readonly Slice[], label?: string) => {
+    first ??= plan.uniforms;
+    run({ ...plan, uniforms: first }, bindings, label);
+  };
+  gpu.flush = () => {
+    first = undefined;
+    flush();
+  };
 }
 
 /** What is read back for the `nth` time from a device has one bit of its first byte flipped. */

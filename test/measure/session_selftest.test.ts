@@ -2,11 +2,19 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Gpu } from "../../src/gpu/gpu.ts";
+import { workgroupCheck } from "../../src/measure/session/checks.ts";
 import { gpuOptions } from "../../src/measure/session/device.ts";
 import { selfTest } from "../../src/measure/session/selftest.ts";
 import type { CheckName, SelfTest } from "../../src/measure/session/types.ts";
 import { testGpu } from "../gpu.ts";
-import { faulty, firstUniformsOnly, flipsBit, playsSubgroups, skips } from "./session_faults.ts";
+import {
+  faulty,
+  firstUniformsOnly,
+  flipsBit,
+  miscompilesWorkgroupMemory,
+  playsSubgroups,
+  skips,
+} from "./session_faults.ts";
 
 const test = suite("self-test");
 
@@ -20,16 +28,20 @@ test("a sound device passes, or lacks the feature; the path is what it has", asy
   assert.equal(outcomes(result), {
     "repeat": "passed",
     "reduction": "passed",
+    "workgroup memory": "passed",
+    "radix select": "passed",
     "f16": of("shader-f16"),
     "subgroups": of("subgroups"),
     "dynamic offsets": "passed",
   });
   assert.equal(result.path, {
     dynamicOffsets: true,
+    workgroupMemory: true,
     f16: features.has("shader-f16"),
     subgroups: features.has("subgroups"),
   });
   assert.is(result.trusted, true);
+  assert.is(result.avoided, undefined);
 });
 
 test("only the first dispatch gets its uniforms: fixed offsets are used, and trusted", async () => {
@@ -92,6 +104,45 @@ test("subgroups of any size are right where each adds up its own, and left out w
   }
 });
 
+test("workgroup memory that is miscompiled lies in storage buffers instead, whichever check finds it", async () => {
+  const all = await selfTest(faulty(miscompilesWorkgroupMemory()));
+  assert.is(outcomes(all)["workgroup memory"], "failed");
+  assert.match(
+    detail(all, "workgroup memory"),
+    /^workgroup 0 adds up to .+; storage buffers work and are used instead$/,
+  );
+  assert.is(outcomes(all)["radix select"], "passed", "it already runs without");
+  assert.is(outcomes(all).reduction, "passed");
+  assert.is(all.path.workgroupMemory, false);
+  assert.is(all.trusted, true);
+  assert.equal(all.avoided!.map(({ part }) => part), ["workgroup memory"]);
+
+  const atomics = await selfTest(faulty(miscompilesWorkgroupMemory((kernel) => kernel.startsWith("top-k"))));
+  assert.is(outcomes(atomics)["workgroup memory"], "passed");
+  assert.is(outcomes(atomics)["radix select"], "failed");
+  assert.match(detail(atomics, "radix select"), /^of 3001 scores the 1000 largest: score \d+ .+ used instead$/);
+  assert.is(atomics.path.workgroupMemory, false);
+  assert.is(atomics.trusted, true);
+
+  const none = await selfTest(skips("top-k"));
+  assert.match(detail(none, "radix select"), "with storage buffers too");
+  assert.is(none.trusted, false);
+});
+
+test("memory that isn't 0 at the start is found", async () => {
+  using gpu = await faulty((gpu) => {
+    const readMany = gpu.readMany.bind(gpu);
+    // The last buffer counts words that weren't 0 when the second dispatch began.
+    gpu.readMany = async (slices) => {
+      const found = await readMany(slices);
+      new Uint32Array(found[3])[2] = 7;
+      return found;
+    };
+  })({});
+  const failure = await workgroupCheck(gpu).then(() => "nothing", (error) => error.message);
+  assert.is(failure, "workgroup 2 began with 7 words that weren't 0");
+});
+
 test("a device that is lost in a check, or can't be opened, fails it and doesn't throw", async () => {
   let opened = 0;
   const lost = await selfTest(faulty((gpu) => ++opened === 1 && gpu.loseDevice()));
@@ -102,7 +153,7 @@ test("a device that is lost in a check, or can't be opened, fails it and doesn't
 
   const none = await selfTest(() => Promise.reject(new Error("no adapter today")));
   assert.is(none.trusted, false);
-  assert.equal(Object.values(outcomes(none)), Array(5).fill("failed"));
+  assert.equal(Object.values(outcomes(none)), Array(7).fill("failed"));
   assert.match(detail(none, "repeat"), "no adapter today");
 });
 

@@ -185,7 +185,8 @@ async function measure({ request, tell, stopped }: Call<"measure">): Promise<{ c
         { name: "subgroups", outcome: "absent", detail: "this device doesn't offer subgroups" },
         { name: "dynamic offsets", outcome: trouble ? "failed" : "passed", detail: "bind groups are used instead" },
       ],
-      path: { dynamicOffsets: !trouble, f16: true, subgroups: false },
+      path: { dynamicOffsets: !trouble, workgroupMemory: true, f16: true, subgroups: false },
+      ...trouble && { avoided: [{ part: "dynamic offsets", why: "the self-test failed with them" }] },
       trusted,
     },
   });

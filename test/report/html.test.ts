@@ -245,6 +245,14 @@ test("a software adapter is warned of, a real one is not", () => {
   assert.not.match(renderReport(deepReport(), deepDetail()), "absolute times mean little");
 });
 
+test("what a device's known faults keep out of use is told in one line, where there are any", () => {
+  assert.not.match(page, "without dynamic offsets");
+  const { adapter } = sampleReport();
+  const avoided = "without dynamic offsets: drivers of Adreno 8xx are wrong";
+  const told = renderReport(sampleReport({ adapter: { ...adapter, avoided } }), sampleDetail());
+  assert.match(told, avoided);
+});
+
 test("what a run lacks is left out", () => {
   const report = sampleReport({
     best: undefined,

@@ -5,11 +5,18 @@
 import "../../disposable.ts";
 import { planGemm } from "../../../kernels/gemm/plan.ts";
 import { random } from "../../../kernels/random/philox.ts";
-import { planHalf, planSubgroupSums, SUBGROUP_TEST_GROUP } from "../../../kernels/selftest/plan.ts";
+import {
+  MEMORY_TEST_GROUP,
+  planHalf,
+  planSubgroupSums,
+  planWorkgroupSum,
+  SUBGROUP_TEST_GROUP,
+} from "../../../kernels/selftest/plan.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import { fill } from "../../tensor/ops/inplace.ts";
 import { launch, tuningFor } from "../../tensor/ops/launch.ts";
 import { sum } from "../../tensor/ops/reduce.ts";
+import { selectTopK } from "../../tensor/project_selection.ts";
 import { Tape } from "../../tensor/tape.ts";
 import { readTensors, Tensor } from "../../tensor/tensor.ts";
 
@@ -21,6 +28,9 @@ const [M, N, K] = [61, 67, 129];
 const SUMMED = 100_003;
 const HALVES = 257;
 const SUBGROUP_GROUPS = 5;
+const MEMORY_GROUPS = 37;
+/** One workgroup selects among the first, many among the second. */
+const SELECTED = [{ groups: 3001, k: 1000 }, { groups: 9001, k: 4500 }] as const;
 const DISPATCHES = 16;
 
 /**
@@ -90,6 +100,45 @@ export const f16Check: Check = (gpu) =>
     const wrong = found.findIndex((value, i) => value !== 3 * x[i] + 0.25);
     if (wrong >= 0) throw new Error(`3 · ${x[wrong]} + ¼ is ${found[wrong]} in f16, expected ${3 * x[wrong] + 0.25}`);
     return `${HALVES} numbers stored and computed in f16 are exact`;
+  });
+
+/** Threads of a workgroup add up integers over its memory, which must be 0 at the start, also after others used it. */
+export const workgroupCheck: Check = (gpu) =>
+  scoped(async (own) => {
+    const size = MEMORY_GROUPS * MEMORY_TEST_GROUP;
+    const x = Uint32Array.from({ length: size }, (_, i) => 1 + (i * 7919) % 1021);
+    const inputs = own(Tensor.from(gpu, x, [size]));
+    const outputs = [0, 1].map(() => [0, 1].map(() => own(Tensor.empty(gpu, [MEMORY_GROUPS], "u32"))));
+    for (const out of outputs) gpu.run(planWorkgroupSum(MEMORY_GROUPS), [inputs, ...out], "self-test");
+    const found = (await gpu.readMany(outputs.flat())).map((bytes) => new Uint32Array(bytes));
+    for (const [sums, dirty] of [found.slice(0, 2), found.slice(2)]) {
+      for (let g = 0; g < MEMORY_GROUPS; g++) {
+        const own = x.subarray(g * MEMORY_TEST_GROUP, (g + 1) * MEMORY_TEST_GROUP);
+        const expected = own.reduce((total, value) => total + value, 0);
+        if (sums[g] !== expected) throw new Error(`workgroup ${g} adds up to ${sums[g]}, expected ${expected}`);
+        if (dirty[g] > 0) throw new Error(`workgroup ${g} began with ${dirty[g]} words that weren't 0`);
+      }
+    }
+    return `${MEMORY_GROUPS} workgroups added up over their memory are exact, twice`;
+  });
+
+/** A radix select over scores with many ties: it counts with atomics in workgroup memory, and ranks across workgroups. */
+export const selectCheck: Check = (gpu) =>
+  scoped(async (own) => {
+    for (const { groups, k } of SELECTED) {
+      const scores = Float32Array.from({ length: groups }, (_, i) => (i * 7919) % 1021 - 500);
+      const order = Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a] || a - b);
+      const kept = new Set(order.slice(0, k));
+      const mask = own(Tensor.empty(gpu, [groups])), status = own(Tensor.empty(gpu, [1]));
+      selectTopK(gpu, own(Tensor.from(gpu, scores, [groups])), [{ offset: 0, groups, k }], mask, status);
+      const found = await mask.read();
+      const wrong = found.findIndex((value, i) => value !== (kept.has(i) ? 1 : 0));
+      if (wrong >= 0) {
+        const expected = kept.has(wrong) ? "kept" : "left out";
+        throw new Error(`of ${groups} scores the ${k} largest: score ${wrong} is to be ${expected}, and isn't`);
+      }
+    }
+    return `the largest ${SELECTED.map(({ groups, k }) => `${k} of ${groups}`).join(" and ")} scores are found`;
   });
 
 /** Each thread's sum over its subgroup is held against the host's sum over the threads that name the same first one. */

@@ -19,8 +19,9 @@ export async function openPatiently(open: OpenGpu, path: SafePath, giveUp: (erro
 }
 
 /** Gives the options that keep a device on its safe path. */
-export function gpuOptions({ dynamicOffsets, f16, subgroups }: SafePath): GpuOptions {
-  return { dynamicOffsets, without: [...f16 ? [] : ["shader-f16"], ...subgroups ? [] : ["subgroups"]] };
+export function gpuOptions({ dynamicOffsets, workgroupMemory, f16, subgroups }: SafePath): GpuOptions {
+  const without = [...f16 ? [] : ["shader-f16"], ...subgroups ? [] : ["subgroups"]];
+  return { dynamicOffsets, workgroupMemory, without };
 }
 
 /** These decide how large a network and a batch may be. */

@@ -46,7 +46,7 @@ export interface SessionOptions {
   readonly open?: OpenGpu;
 }
 
-const EVERYTHING: SafePath = { dynamicOffsets: true, f16: true, subgroups: true };
+const EVERYTHING: SafePath = { dynamicOffsets: true, workgroupMemory: true, f16: true, subgroups: true };
 
 /**
  * Runs the session to its end. A row that can't be measured is told as "failed" with the reason, so the table is

@@ -3,6 +3,8 @@
  * plain data (which crosses workers and is kept as JSON): times are in ms, sizes in bytes, fractions in 0…1.
  */
 
+import type { Avoided } from "../../gpu/known_faults.ts";
+
 /**
  * "burst" takes short samples from rest. "sustained" runs on and on, because a phone that is warm ranks networks
  * otherwise.
@@ -132,7 +134,15 @@ export interface Roof {
 }
 
 /** Says what a self-test checks. */
-export type CheckName = "repeat" | "reduction" | "f16" | "subgroups" | "dynamic offsets" | "float64";
+export type CheckName =
+  | "repeat"
+  | "reduction"
+  | "workgroup memory"
+  | "radix select"
+  | "f16"
+  | "subgroups"
+  | "dynamic offsets"
+  | "float64";
 
 /** This is one check of a self-test; it is "absent" where the device doesn't offer what is checked. */
 export interface SelfCheck {
@@ -148,6 +158,8 @@ export interface SelfCheck {
 export interface SafePath {
   /** It is as `GpuOptions` has it. */
   readonly dynamicOffsets: boolean;
+  /** It is as `GpuOptions` has it. */
+  readonly workgroupMemory: boolean;
   /** This says whether 16-bit floats are used. */
   readonly f16: boolean;
   /** This says whether subgroups are used. */
@@ -158,8 +170,10 @@ export interface SafePath {
 export interface SelfTest {
   /** They ran one after another. */
   readonly checks: readonly SelfCheck[];
-  /** It leads around what failed. */
+  /** It leads around what failed, and around what is known to be wrong on such devices. */
   readonly path: SafePath;
+  /** These parts aren't used, though the device offers them; earlier records don't say. */
+  readonly avoided?: readonly Avoided[];
   /** It is false where even the safe path computes wrong numbers: nothing that is measured means anything. */
   readonly trusted: boolean;
 }

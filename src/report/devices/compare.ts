@@ -1,5 +1,6 @@
 /** What pruning bought on several devices, side by side. Pure. */
 import { adapterName } from "../../gpu/adapter.ts";
+import { avoidedLine } from "../../gpu/known_faults.ts";
 import { isSoftware } from "../build.ts";
 import type { DeviceRecord } from "./record.ts";
 import { type Speed, speeds } from "./speedups.ts";
@@ -74,10 +75,11 @@ export function leftOutWords({ leftOut }: Comparison): string {
 }
 
 /** What computed it, and whether it was stopped before its end. */
-export function deviceWords({ device, backend, complete, protocol }: DeviceRecord): string {
+export function deviceWords({ device, backend, complete, protocol, selfTest }: DeviceRecord): string {
   const adapter = device
     ? adapterName(device) + (isSoftware(device) ? ", a software adapter" : "")
     : "an unknown adapter";
   const how = backend === "webgpu" ? adapter : [backend, ...device ? [adapter] : []].join(", ");
-  return `${how}; ${protocol.mode}${complete ? "" : "; stopped before its end"}`;
+  const around = avoidedLine(selfTest?.avoided ?? []);
+  return `${how}; ${protocol.mode}${around && `; ${around}`}${complete ? "" : "; stopped before its end"}`;
 }

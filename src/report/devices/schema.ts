@@ -93,7 +93,16 @@ const selfTest = object({
   checks: list(
     object({
       name: v.picklist(
-        ["repeat", "reduction", "f16", "subgroups", "dynamic offsets", "float64"],
+        [
+          "repeat",
+          "reduction",
+          "workgroup memory",
+          "radix select",
+          "f16",
+          "subgroups",
+          "dynamic offsets",
+          "float64",
+        ],
         "the name of a check",
       ),
       outcome: v.picklist(["passed", "failed", "absent"], "passed, failed or absent"),
@@ -101,7 +110,15 @@ const selfTest = object({
     }),
     20,
   ),
-  path: object({ dynamicOffsets: flag, f16: flag, subgroups: flag }),
+  // Earlier versions always used workgroup memory.
+  path: object({ dynamicOffsets: flag, workgroupMemory: v.optional(flag, true), f16: flag, subgroups: flag }),
+  avoided: v.optional(list(
+    object({
+      part: v.picklist(["workgroup memory", "dynamic offsets", "subgroups", "f16"], "a part of WebGPU"),
+      why: text,
+    }),
+    20,
+  )),
   trusted: flag,
 });
 

@@ -1,8 +1,9 @@
 import { profileOf } from "../../../kernels/device_profile.ts";
 import type { Launch, Step } from "../../../kernels/launch.ts";
 import type { Candidate, Choice, Tuning } from "../../../kernels/tuning.ts";
-import type { Feature } from "../../gpu/types.ts";
+import type { Feature, Program } from "../../gpu/types.ts";
 import type { Gpu, GpuBuffer, Slice } from "../../gpu/gpu.ts";
+import { usesWorkgroupMemory } from "../../gpu/workgroup_storage.ts";
 
 export type Operands = Readonly<Record<string, Slice | undefined>>;
 
@@ -105,7 +106,12 @@ function untuned(gpu: Gpu): Tuning {
   const features: Feature[] = [];
   if (gpu.features.has("shader-f16")) features.push("f16");
   if (gpu.features.has("subgroups")) features.push("subgroups");
-  return { profile: profileOf(gpu.info), features, bindingBytes: gpu.bindingBytes };
+  return {
+    profile: profileOf(gpu.info),
+    features,
+    bindingBytes: gpu.bindingBytes,
+    ...!gpu.workgroupMemory && { avoids: ({ source }: Program) => usesWorkgroupMemory(source) },
+  };
 }
 
 /** Plans made from now on use this tuning; launches recorded and plans compiled before stay as they are. */

@@ -23,7 +23,7 @@ export function proveBackend(backend: Backend): SelfTest {
     `${backend.tolerance.toExponential(0)} is allowed`;
   return {
     checks: [{ name: "float64", outcome: passed ? "passed" : "failed", detail }],
-    path: { dynamicOffsets: false, f16: false, subgroups: false },
+    path: { dynamicOffsets: false, workgroupMemory: false, f16: false, subgroups: false },
     trusted: passed,
   };
 }
