@@ -40,15 +40,14 @@ export async function describeSetting(
     date: new Date().toISOString(),
     commit: await commit(),
     adapter: gpu.info,
-    machine: {
-      os: Deno.build.os,
-      arch: Deno.build.arch,
-      cores: navigator.hardwareConcurrency,
-      load: loadAtStart,
-    },
+    machine: machineHere(),
     ...rest,
     versions: { deno: Deno.version.deno, v8: Deno.version.v8, ...rest.versions },
   };
+}
+
+export function machineHere(): Setting["machine"] {
+  return { os: Deno.build.os, arch: Deno.build.arch, cores: navigator.hardwareConcurrency, load: loadAtStart };
 }
 
 /** Writes the record, which then stands in bench/results/index.html too, and returns its path. */

@@ -36,12 +36,23 @@ export function usage(suites: readonly Suite[]): string {
     return [written, `${about} (${takers.length <= others.length ? takers.join(", ") : `not ${others.join(", ")}`})`];
   });
   return `Usage: deno task bench [suite …] [options]
+       deno task bench --pack DIR [--with-deno]
+       deno task bench --import FILE
 
 Suites (default: all)
 ${columns(suites.map(({ name, about }) => [name, about]))}
 
 Options
 ${columns([...options, ["--help", "this text; after a suite's name what it takes, and its cases"]])}
+
+Other machines
+${
+    columns([
+      ["--pack DIR", "write a folder that runs the kernels' tests and our own suites on a machine without a network"],
+      ["--with-deno", "put Deno's program into it"],
+      ["--import FILE", "put what such a folder has found beside this machine's results"],
+    ])
+  }
 
 Example: deno task bench kernels --case "16→16" --rounds 9
 

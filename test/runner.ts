@@ -13,8 +13,8 @@ export interface Counts {
 export interface TestFile {
   /** What is printed. */
   readonly name: string;
-  /** What is imported. */
-  readonly url: string;
+  /** Imports it. */
+  readonly load: () => Promise<unknown>;
 }
 
 /** What follows `END_OF_FILE` as JSON. */
@@ -33,7 +33,10 @@ type Suite = () => Promise<[errors: string | true, passed: number, skipped: numb
 const uvu = globalThis as unknown as { UVU_DEFER: number; UVU_INDEX: number; UVU_QUEUE: [string | null, ...Suite[]][] };
 
 /** Imports and runs `files` in order; prints each file's suites, the failures among them and the slow files. */
-export async function runFiles(files: readonly TestFile[]): Promise<Counts> {
+export async function runFiles(
+  files: readonly TestFile[],
+  print: (text: string) => void = console.log,
+): Promise<Counts> {
   uvu.UVU_DEFER = 1;
   uvu.UVU_QUEUE = [];
   await import("uvu");
@@ -41,12 +44,12 @@ export async function runFiles(files: readonly TestFile[]): Promise<Counts> {
   let passed = 0, failed = 0;
   for (const [index, file] of files.entries()) {
     const started = performance.now();
-    const fail = (message: string) => (failed++, console.log(`\n  FAIL  ${file.name}: ${message}\n`));
+    const fail = (message: string) => (failed++, print(`\n  FAIL  ${file.name}: ${message}\n`));
     uvu.UVU_INDEX = index;
     uvu.UVU_QUEUE[index] = [file.name];
-    console.log(file.name);
+    print(file.name);
     try {
-      await import(file.url);
+      await file.load();
       const suites = uvu.UVU_QUEUE[index].slice(1) as Suite[];
       if (suites.length === 0) fail("registered no suite (does it call test.run()?)");
       for (const suite of suites) {
@@ -55,15 +58,15 @@ export async function runFiles(files: readonly TestFile[]): Promise<Counts> {
         if (skipped > 0) fail(`${skipped} tests were left out by skip or only`);
         passed += ok;
         failed += total - ok;
-        if (errors !== true) console.log(`\n${errors}`);
-        else if (ok < total) console.log(`\n  FAIL  ${file.name}: a hook threw, or a test threw what isn't an Error\n`);
+        if (errors !== true) print(`\n${errors}`);
+        else if (ok < total) print(`\n  FAIL  ${file.name}: a hook threw, or a test threw what isn't an Error\n`);
       }
     } catch (error) {
       fail(error instanceof Error ? error.stack ?? error.message : String(error));
     }
     for (const message of stray.splice(0)) fail(message);
     const ms = performance.now() - started;
-    if (ms > SLOW_MS) console.log(`  ${(ms / 1000).toFixed(1)} s`);
+    if (ms > SLOW_MS) print(`  ${(ms / 1000).toFixed(1)} s`);
   }
   return { passed, failed };
 }
@@ -90,5 +93,8 @@ export function findTests(directory: string, filters: readonly string[]): TestFi
   };
   walk("");
   const wanted = found.filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)));
-  return wanted.sort().map((path) => ({ name: path, url: new URL(path, `file://${directory}/`).href }));
+  return wanted.sort().map((path) => {
+    const url = new URL(path, `file://${directory}/`).href;
+    return { name: path, load: () => import(url) };
+  });
 }

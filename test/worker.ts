@@ -9,7 +9,7 @@ import { END_OF_FILE, type FileEnd, runFiles } from "./runner.ts";
 
 for await (const name of Deno.stdin.readable.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())) {
   const before = process.cpuUsage();
-  const counts = await runFiles([{ name, url: new URL(name, import.meta.url).href }]);
+  const counts = await runFiles([{ name, load: () => import(new URL(name, import.meta.url).href) }]);
   const { user, system } = process.cpuUsage(before);
   console.log(`\n${END_OF_FILE}${JSON.stringify({ ...counts, cpuMs: (user + system) / 1000 } satisfies FileEnd)}`);
 }

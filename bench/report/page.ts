@@ -8,6 +8,7 @@ import { type CompilerResults, summaryTable } from "../compiler/results.ts";
 import type { Absent, Contest, Standing } from "../contest.ts";
 import type { Setting } from "../record.ts";
 import { type FinishedRow, goalsReached, tablesOf } from "../rows.ts";
+import { byAdapter } from "./by_adapter.ts";
 import { contestFigure } from "./rivals.ts";
 import { rooflineFigure } from "./roofline.ts";
 import { SPEEDUP_LEAD, speedupFigures } from "./speedup.ts";
@@ -68,12 +69,21 @@ ${raw(style + SPACING)}</style>
 <p class="headline">The latest run of each suite</p>
 </header>
 <main>
-${records.map(section)}</main>
+${records.map((record, i) => [section(record), besideOthers(records, i)])}</main>
 <footer>Times are medians, MAD is the median distance from them. 1 GFLOP/s counts a multiply-add as two operations.
 docs/benchmarks.md says how everything is measured.</footer>
 </body>
 </html>
 `.html;
+}
+
+/** After the last record of a suite: its times on several adapters, where it has some. */
+function besideOthers(records: readonly BenchRecord[], i: number): readonly Html[] {
+  const { suite } = records[i];
+  if (records[i + 1]?.suite === suite) return [];
+  return byAdapter(records.filter((record) => record.suite === suite)).map(({ title, header, lines }) =>
+    table(title, header.map((label, i) => ({ label, kind: i === 0 ? "words" : "numbers" })), lines)
+  );
 }
 
 function section(record: BenchRecord): Html {

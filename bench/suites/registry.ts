@@ -29,6 +29,7 @@ export const SUITES: readonly Suite[] = [
   measured("kernels", "our kernels one by one, against the roofs of the adapter", ["variant"]),
   measured("sparse", "sparse formats against our own dense kernels, by density", ["variant"]),
   measured("projection", "projections of 10⁷ weights against copying them once"),
+  measured("training", "one training step of LeNet-5 and of ResNet-20, here alone"),
   {
     name: "train-step",
     about: "one training step of LeNet-5 and of ResNet-20, against TensorFlow.js and jax-js",

@@ -71,6 +71,13 @@ export const NIGHTLY: readonly NightlyPart[] = [
     args: ["--chroot"],
   },
   {
+    name: "pack",
+    what:
+      "a pack of benchmarks in a bare Debian without a network: it runs, and refuses what it can't; as root on Debian",
+    script: "test/nightly/pack.ts",
+    args: [],
+  },
+  {
     name: "notebooks",
     what: "the notebooks of docs/examples, cell by cell, with their types: each ends well and shows something",
     script: "scripts/notebooks.ts",
