@@ -15,6 +15,11 @@ export interface DeviceProfile {
   /** So many threads keep the device busy: a launch with fewer leaves some of it idle, so long sums are split. */
   readonly threads: number;
   /**
+   * So many waves of 64 threads should run at a time where they make tiles in workgroup memory: at least two for each
+   * SIMD. Without it, the device is no GPU, and convolutions make no such tiles.
+   */
+  readonly waves?: number;
+  /**
    * A device that runs each workgroup on one of a few cores has `count` of them, and a core runs `lanes` threads at a
    * time. Without it, threads are taken to spread evenly over the device.
    */
@@ -176,16 +181,17 @@ const DESKTOP: DeviceProfile = {
   name: "desktop",
   // These are 128 waves of 64. A card of 80 compute units has 160 SIMDs and would like two waves for each.
   threads: 8_192,
+  waves: 320,
   gemm: {
     ...SOFTWARE.gemm,
     // Neighbouring threads no longer share a cache line.
     stridedLoadNs: 80,
-    // It lies beside the cores, and a barrier costs little.
-    workgroup4Ns: 20,
+    // It lies beside the cores, and is read while they multiply.
+    workgroup4Ns: 4,
     // Uniform arrays are served in one go only where all lanes read the same address.
     divergence: 8,
-    // 64 sums, their operands and addresses fill about a hundred registers; nobody has room for 512 sums.
-    spill: { sums: 64, factor: 8 },
+    // 128 sums, their operands and addresses fill about 250 registers, which is what a thread has.
+    spill: { sums: 128, factor: 8 },
   },
   // A thread by full rows has 192 sums, which leaves room for few others.
   conv: { ...SOFTWARE.conv, divergence: 8, fullRowsSpill: 4 },
@@ -199,7 +205,14 @@ const DESKTOP: DeviceProfile = {
  * for fewer compute units: two waves of 64 for each SIMD are 5,632 threads on AMD's Raven (11 units of four SIMDs) and
  * 2,048 on Van Gogh (8 of two).
  */
-const INTEGRATED: DeviceProfile = { ...DESKTOP, name: "integrated", threads: 4_096 };
+const INTEGRATED: DeviceProfile = {
+  ...DESKTOP,
+  name: "integrated",
+  threads: 4_096,
+  waves: 96,
+  // Apple's threads have half as many registers.
+  gemm: { ...DESKTOP.gemm, spill: { sums: 64, factor: 8 } },
+};
 
 /**
  * This is a phone's GPU with two to six large cores. Its numbers are estimates: Mali has no memory for workgroups, so
@@ -211,6 +224,7 @@ const MOBILE_TILER: DeviceProfile = {
   name: "mobile-tiler",
   // These are six cores with four waves of 64 each, up to the next power of two.
   threads: 2_048,
+  waves: 32,
   gemm: { ...DESKTOP.gemm, workgroup4Ns: 80, spill: { sums: 32, factor: 10 } },
 };
 

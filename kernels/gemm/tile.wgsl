@@ -1,21 +1,33 @@
 // Computes Y[m,n] = act(sum_k A(m,k) B(n,k) + bias[n] + residual[m,n]), f32 sums; Y and residual are row-major [m,n].
 //
-// A workgroup of 8 x 8 threads makes a tile of 32*B x 32*B outputs. Steps of 16 k of A and B go through workgroup
-// memory (at most 4 KiB each): tile[k][q] holds rows 4q..4q+3. A thread makes B x B blocks of 4 x 4, 32 rows and
-// columns apart, in named mat4x4 accumulators (column i of a block is row i of four columns of Y).
+// This is the body; a fragment before it binds a (tile_a_fours.wgsl or tile_a_ones.wgsl) and one binds b
+// (tile_b_fours.wgsl, tile_b_ones.wgsl or tile_b_half.wgsl).
+//
+// A workgroup of 8 x 8 threads makes a tile of 32*MB x 32*NB outputs; a thread makes MB x NB blocks of 4 x 4, 32 rows and
+// columns apart, in named accumulators (column i of a block is row i of four columns of Y). STEP k of both operands lie
+// in workgroup memory at a time, in fours of rows, while each thread loads its part of the next STEP into registers.
+// With UNROLLED, whole STEPs are multiplied by code that is unrolled by hand, because a translator may give a loop a
+// 64-bit counter, which no driver unrolls. Without it (a software adapter would compile that for seconds), and where less
+// than a STEP is left, a loop goes over single k.
 //
 // A(m,k) = a[m*a_row + k*a_col], B(n,k) = b[n*b_row + k*b_col], any strides; *_ROWS says that neighbours in memory are
-// neighbours along the rows, so that neighbouring threads read them. With B_HALF, b holds f16 in pairs, the even one
-// low. Rows and columns beyond the edge read a clamped address and aren't stored; A is zero beyond k.
+// neighbours along the rows. A thread loads units of 4 x 4 numbers, along k (neighbouring threads take neighbouring
+// fours of k of a row) or along the rows. In workgroup memory a four of rows q at k = t lies at
+// [t][q ^ swizzle(t)], so that neither the transposed writes nor the reads of eight neighbouring threads meet in a bank.
+// Rows beyond the edge read the last one and aren't stored.
 //
-// The bindings are a, b, bias and residual (read; an unused one takes any buffer), and y (read_write).
+// The bindings are a, b, bias and residual (read; an unused one takes any buffer), and y (read_write). With Y_FOURS, n is
+// a multiple of 4.
 // The grid's x goes over tiles_m * tiles_n workgroups, tile_n fastest, with rows of `row` workgroups folded into y; z
 // goes over splits of k and batches, batch fastest. Split s covers k in [s*chunk, (s+1)*chunk); z writes at y + z*m*n.
 // Matrices of a batch are a_batch and b_batch elements apart (0 means that all are the same one).
 const A_ROWS: u32 = 0u;
 const B_ROWS: u32 = 0u;
-const B_HALF: u32 = 0u;
-const B: u32 = 2u;
+const MB: u32 = 2u;
+const NB: u32 = 2u;
+const STEP: u32 = 16u;
+const UNROLLED: u32 = 1u;
+const Y_FOURS: u32 = 1u;
 const BIAS: u32 = 0u;
 const RESIDUAL: u32 = 0u;
 const ACTIVATION: u32 = 0u;
@@ -27,27 +39,45 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> b: array<u32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<f32>;
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
 
-var<workgroup> a_tile: array<vec4<f32>, 256>;
-var<workgroup> b_tile: array<vec4<f32>, 256>;
+// Eight fours of rows at a time: index constants stay below the first bound, threads below the second.
+var<workgroup> a_tile: array<array<vec4<f32>, 8>, MB * STEP>;
+var<workgroup> b_tile: array<array<vec4<f32>, 8>, NB * STEP>;
 
-fn a_at(base: u32, m: u32, k: u32, end: u32) -> f32 {
-  let v = a[base + min(m, p.m - 1u) * p.a_row + min(k, end - 1u) * p.a_col];
-  return select(0.0, v, k < end);
+var<private> c00: mat4x4<f32>;
+var<private> c01: mat4x4<f32>;
+var<private> c10: mat4x4<f32>;
+var<private> c11: mat4x4<f32>;
+var<private> c20: mat4x4<f32>;
+var<private> c21: mat4x4<f32>;
+var<private> c30: mat4x4<f32>;
+var<private> c31: mat4x4<f32>;
+// The thread's index in its workgroup, and its place in the tile of outputs.
+var<private> thread: u32;
+var<private> tx: u32;
+var<private> ty: u32;
+// The matrices of this batch start here.
+var<private> a_base: u32;
+var<private> b_base: u32;
+
+fn swizzle(t: u32) -> u32 {
+  return ((t >> 2u) << 1u) & 6u;
 }
 
-fn b_at(base: u32, n: u32, k: u32, end: u32) -> f32 {
-  let i = base + min(n, p.n - 1u) * p.b_row + min(k, end - 1u) * p.b_col;
-  if (B_HALF == 1u) {
-    let pair = unpack2x16float(b[i >> 1u]);
-    return select(pair.x, pair.y, (i & 1u) == 1u);
+// Says which four of rows, and which k or four of k, a unit of a thread begins at, for an operand of 32*blocks rows.
+struct Place { four: u32, t: u32 }
+
+fn place_of(unit: u32, blocks: u32, along_rows: u32) -> Place {
+  let fours = 8u * blocks;
+  if (along_rows == 1u) {
+    let i = thread;
+    return Place(i % fours, i / fours + unit * (256u / fours));
   }
-  return bitcast<f32>(b[i]);
+  let i = thread + 64u * unit;
+  return Place((i >> 2u) % fours, 4u * ((i & 3u) + 4u * (i / (4u * fours))));
 }
 
 fn outer(c: mat4x4<f32>, u: vec4<f32>, v: vec4<f32>) -> mat4x4<f32> {
@@ -55,23 +85,199 @@ fn outer(c: mat4x4<f32>, u: vec4<f32>, v: vec4<f32>) -> mat4x4<f32> {
     fma(vec4<f32>(u.x), v, c[0]), fma(vec4<f32>(u.y), v, c[1]), fma(vec4<f32>(u.z), v, c[2]), fma(vec4<f32>(u.w), v, c[3]));
 }
 
-fn store(m: u32, n: u32, sum: f32, at: u32) {
-  if (n >= p.n) { return; }
-  var v = sum;
-  if (BIAS == 1u) { v += bias[n]; }
-  if (RESIDUAL == 1u) { v += residual[at + n]; }
-  if (ACTIVATION >= 1u) { v = select(v, 0.0, v <= 0.0); }
-  if (ACTIVATION == 2u) { v = select(v, 6.0, v >= 6.0); }
-  y[at + n] = v;
+// Adds the products of one k.
+fn multiply(t: u32) {
+  let s = swizzle(t);
+  let v0 = b_tile[t * NB][tx ^ s];
+  var v1 = v0;
+  if (NB > 1u) { v1 = b_tile[t * NB + 1u][tx ^ s]; }
+  let u0 = a_tile[t * MB][ty ^ s];
+  c00 = outer(c00, u0, v0);
+  if (NB > 1u) { c01 = outer(c01, u0, v1); }
+  if (MB > 1u) {
+    let u1 = a_tile[t * MB + 1u][ty ^ s];
+    c10 = outer(c10, u1, v0);
+    if (NB > 1u) { c11 = outer(c11, u1, v1); }
+  }
+  if (MB > 2u) {
+    let u2 = a_tile[t * MB + 2u][ty ^ s];
+    c20 = outer(c20, u2, v0);
+    if (NB > 1u) { c21 = outer(c21, u2, v1); }
+    let u3 = a_tile[t * MB + 3u][ty ^ s];
+    c30 = outer(c30, u3, v0);
+    if (NB > 1u) { c31 = outer(c31, u3, v1); }
+  }
 }
 
-fn store_row(m: u32, n: u32, v: vec4<f32>, z: u32) {
-  if (m >= p.m) { return; }
-  let at = (z * p.m + m) * p.n;
-  store(m, n, v.x, at);
-  store(m, n + 1u, v.y, at);
-  store(m, n + 2u, v.z, at);
-  store(m, n + 3u, v.w, at);
+fn multiply_step() {
+  multiply(0u);
+  multiply(1u);
+  multiply(2u);
+  multiply(3u);
+  multiply(4u);
+  multiply(5u);
+  multiply(6u);
+  multiply(7u);
+  multiply(8u);
+  multiply(9u);
+  multiply(10u);
+  multiply(11u);
+  multiply(12u);
+  multiply(13u);
+  multiply(14u);
+  multiply(15u);
+  if (STEP > 16u) {
+    multiply(16u);
+    multiply(17u);
+    multiply(18u);
+    multiply(19u);
+    multiply(20u);
+    multiply(21u);
+    multiply(22u);
+    multiply(23u);
+    multiply(24u);
+    multiply(25u);
+    multiply(26u);
+    multiply(27u);
+    multiply(28u);
+    multiply(29u);
+    multiply(30u);
+    multiply(31u);
+  }
+}
+
+// Gives a unit of A from k on: column j holds four k of row j of its four rows, or four rows at the j-th of its k. `at`
+// says where the rows begin, as units of a are counted.
+fn load_a(at: vec4<u32>, k: u32) -> mat4x4<f32> {
+  if (A_ROWS == 1u) {
+    let far = 64u / (8u * MB) * p.a_col;
+    let first = k * p.a_col;
+    return mat4x4<f32>(
+      a_across(at, a_unit(first)), a_across(at, a_unit(first + far)), a_across(at, a_unit(first + 2u * far)),
+      a_across(at, a_unit(first + 3u * far)));
+  }
+  let i = a_unit(k);
+  return mat4x4<f32>(a_along(at.x + i), a_along(at.y + i), a_along(at.z + i), a_along(at.w + i));
+}
+
+fn load_b(at: vec4<u32>, k: u32) -> mat4x4<f32> {
+  if (B_ROWS == 1u) {
+    let far = 64u / (8u * NB) * p.b_col;
+    let first = k * p.b_col;
+    return mat4x4<f32>(
+      b_across(at, b_unit(first)), b_across(at, b_unit(first + far)), b_across(at, b_unit(first + 2u * far)),
+      b_across(at, b_unit(first + 3u * far)));
+  }
+  let i = b_unit(k);
+  return mat4x4<f32>(b_along(at.x + i), b_along(at.y + i), b_along(at.z + i), b_along(at.w + i));
+}
+
+// Gives the same where the sum ends within the unit or before it: A is zero from `end` on, and B is B(n, end - 1), so
+// that what lies there counts nothing.
+fn load_a_end(rows: vec4<u32>, k: u32, end: u32, far: u32) -> mat4x4<f32> {
+  if (A_ROWS == 1u) {
+    return mat4x4<f32>(
+      a_row_end(rows, k, end), a_row_end(rows, k + far, end), a_row_end(rows, k + 2u * far, end),
+      a_row_end(rows, k + 3u * far, end));
+  }
+  return transpose(mat4x4<f32>(
+    a_row_end(rows, k, end), a_row_end(rows, k + 1u, end), a_row_end(rows, k + 2u, end), a_row_end(rows, k + 3u, end)));
+}
+
+fn a_row_end(rows: vec4<u32>, k: u32, end: u32) -> vec4<f32> {
+  let i = rows * p.a_row + vec4<u32>(a_base + min(k, end - 1u) * p.a_col);
+  let v = vec4<f32>(a_one(i.x), a_one(i.y), a_one(i.z), a_one(i.w));
+  return select(vec4<f32>(0.0), v, vec4<bool>(k < end));
+}
+
+fn load_b_end(rows: vec4<u32>, k: u32, end: u32, far: u32) -> mat4x4<f32> {
+  if (B_ROWS == 1u) {
+    return mat4x4<f32>(
+      b_row_end(rows, k, end), b_row_end(rows, k + far, end), b_row_end(rows, k + 2u * far, end),
+      b_row_end(rows, k + 3u * far, end));
+  }
+  return transpose(mat4x4<f32>(
+    b_row_end(rows, k, end), b_row_end(rows, k + 1u, end), b_row_end(rows, k + 2u, end), b_row_end(rows, k + 3u, end)));
+}
+
+fn b_row_end(rows: vec4<u32>, k: u32, end: u32) -> vec4<f32> {
+  let i = rows * p.b_row + vec4<u32>(b_base + min(k, end - 1u) * p.b_col);
+  return vec4<f32>(b_one(i.x), b_one(i.y), b_one(i.z), b_one(i.w));
+}
+
+// Puts a unit into workgroup memory, a four of rows at a time.
+fn put_a(place: Place, unit: mat4x4<f32>) {
+  let block = place.four >> 3u;
+  let q = place.four & 7u;
+  if (A_ROWS == 1u) {
+    let far = 64u / (8u * MB);
+    a_tile[place.t * MB + block][q ^ swizzle(place.t)] = unit[0];
+    a_tile[(place.t + far) * MB + block][q ^ swizzle(place.t + far)] = unit[1];
+    a_tile[(place.t + 2u * far) * MB + block][q ^ swizzle(place.t + 2u * far)] = unit[2];
+    a_tile[(place.t + 3u * far) * MB + block][q ^ swizzle(place.t + 3u * far)] = unit[3];
+  } else {
+    let v = transpose(unit);
+    let s = swizzle(place.t);
+    a_tile[place.t * MB + block][q ^ s] = v[0];
+    a_tile[(place.t + 1u) * MB + block][q ^ s] = v[1];
+    a_tile[(place.t + 2u) * MB + block][q ^ s] = v[2];
+    a_tile[(place.t + 3u) * MB + block][q ^ s] = v[3];
+  }
+}
+
+fn put_b(place: Place, unit: mat4x4<f32>) {
+  let block = place.four >> 3u;
+  let q = place.four & 7u;
+  if (B_ROWS == 1u) {
+    let far = 64u / (8u * NB);
+    b_tile[place.t * NB + block][q ^ swizzle(place.t)] = unit[0];
+    b_tile[(place.t + far) * NB + block][q ^ swizzle(place.t + far)] = unit[1];
+    b_tile[(place.t + 2u * far) * NB + block][q ^ swizzle(place.t + 2u * far)] = unit[2];
+    b_tile[(place.t + 3u * far) * NB + block][q ^ swizzle(place.t + 3u * far)] = unit[3];
+  } else {
+    let v = transpose(unit);
+    let s = swizzle(place.t);
+    b_tile[place.t * NB + block][q ^ s] = v[0];
+    b_tile[(place.t + 1u) * NB + block][q ^ s] = v[1];
+    b_tile[(place.t + 2u) * NB + block][q ^ s] = v[2];
+    b_tile[(place.t + 3u) * NB + block][q ^ s] = v[3];
+  }
+}
+
+// Four neighbouring rows, the last one where they lie beyond the edge.
+fn rows_from(first: u32, count: u32) -> vec4<u32> {
+  return min(vec4<u32>(first, first + 1u, first + 2u, first + 3u), vec4<u32>(count - 1u));
+}
+
+fn finish(sum: f32, n: u32, at: u32) -> f32 {
+  var v = sum;
+  if (BIAS == 1u) { v += bias[n >> 2u][n & 3u]; }
+  if (RESIDUAL == 1u) { v += residual[at >> 2u][at & 3u]; }
+  if (ACTIVATION >= 1u) { v = select(v, 0.0, v <= 0.0); }
+  if (ACTIVATION == 2u) { v = select(v, 6.0, v >= 6.0); }
+  return v;
+}
+
+fn store_one(n: u32, sum: f32, at: u32) {
+  if (n < p.n) { y[at >> 2u][at & 3u] = finish(sum, n, at); }
+}
+
+fn store_row(m: u32, n: u32, sum: vec4<f32>, z: u32) {
+  if (m >= p.m || n >= p.n) { return; }
+  let at = (z * p.m + m) * p.n + n;
+  if (Y_FOURS == 1u) {
+    var v = sum;
+    if (BIAS == 1u) { v += bias[n >> 2u]; }
+    if (RESIDUAL == 1u) { v += residual[at >> 2u]; }
+    if (ACTIVATION >= 1u) { v = select(v, vec4<f32>(0.0), v <= vec4<f32>(0.0)); }
+    if (ACTIVATION == 2u) { v = select(v, vec4<f32>(6.0), v >= vec4<f32>(6.0)); }
+    y[at >> 2u] = v;
+    return;
+  }
+  store_one(n, sum.x, at);
+  store_one(n + 1u, sum.y, at + 1u);
+  store_one(n + 2u, sum.z, at + 2u);
+  store_one(n + 3u, sum.w, at + 3u);
 }
 
 fn store_block(m: u32, n: u32, c: mat4x4<f32>, z: u32) {
@@ -85,64 +291,81 @@ fn store_block(m: u32, n: u32, c: mat4x4<f32>, z: u32) {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let tile = group.x + group.y * p.row;
   if (tile >= p.tiles_m * p.tiles_n) { return; }
-  let m0 = tile / p.tiles_n * (32u * B);
-  let n0 = tile % p.tiles_n * (32u * B);
+  let m0 = tile / p.tiles_n * (32u * MB);
+  let n0 = tile % p.tiles_n * (32u * NB);
   let split = group.z / p.batches;
-  let a_base = group.z % p.batches * p.a_batch;
-  let b_base = group.z % p.batches * p.b_batch;
-  let end = min(p.k, (split + 1u) * p.chunk);
-  let ty = local / 8u;
-  let tx = local % 8u;
-  var c00 = mat4x4<f32>();
-  var c01 = mat4x4<f32>();
-  var c10 = mat4x4<f32>();
-  var c11 = mat4x4<f32>();
-  for (var k0 = split * p.chunk; k0 < end; k0 += 16u) {
-    for (var i = local; i < 128u * B; i += 64u) {
-      var q = i / 16u;
-      var t = i % 16u;
-      if (A_ROWS == 1u) {
-        q = i % (8u * B);
-        t = i / (8u * B);
-      }
-      let m = m0 + 4u * q;
-      let k = k0 + t;
-      a_tile[t * 8u * B + q] = vec4<f32>(
-        a_at(a_base, m, k, end), a_at(a_base, m + 1u, k, end), a_at(a_base, m + 2u, k, end), a_at(a_base, m + 3u, k, end));
+  a_base = group.z % p.batches * p.a_batch;
+  b_base = group.z % p.batches * p.b_batch;
+  let start = split * p.chunk;
+  let end = min(p.k, start + p.chunk);
+  thread = local;
+  tx = local & 7u;
+  ty = local >> 3u;
+  // An operand has 32*blocks*STEP / (64*16) units for each thread: one or two.
+  let two_a = MB * STEP > 32u;
+  let two_b = NB * STEP > 32u;
+  let pa0 = place_of(0u, MB, A_ROWS);
+  let pa1 = place_of(1u, MB, A_ROWS);
+  let pb0 = place_of(0u, NB, B_ROWS);
+  let pb1 = place_of(1u, NB, B_ROWS);
+  let ra0 = rows_from(m0 + 4u * pa0.four, p.m);
+  let ra1 = rows_from(m0 + 4u * pa1.four, p.m);
+  let rb0 = rows_from(n0 + 4u * pb0.four, p.n);
+  let rb1 = rows_from(n0 + 4u * pb1.four, p.n);
+  let at_a0 = a_units(ra0 * p.a_row + vec4<u32>(a_base + pa0.t * p.a_col));
+  let at_a1 = a_units(ra1 * p.a_row + vec4<u32>(a_base + pa1.t * p.a_col));
+  let at_b0 = b_units(rb0 * p.b_row + vec4<u32>(b_base + pb0.t * p.b_col));
+  let at_b1 = b_units(rb1 * p.b_row + vec4<u32>(b_base + pb1.t * p.b_col));
+  var whole = start;
+  if (UNROLLED == 1u && end - start >= STEP) {
+    whole += (end - start) / STEP * STEP;
+    var a0 = load_a(at_a0, start);
+    var a1 = a0;
+    if (two_a) { a1 = load_a(at_a1, start); }
+    var b0 = load_b(at_b0, start);
+    var b1 = b0;
+    if (two_b) { b1 = load_b(at_b1, start); }
+    for (var k = start; k < whole; k += STEP) {
+      workgroupBarrier();
+      put_a(pa0, a0);
+      if (two_a) { put_a(pa1, a1); }
+      put_b(pb0, b0);
+      if (two_b) { put_b(pb1, b1); }
+      workgroupBarrier();
+      // The last turn loads its own step again, which no branch has to keep it from.
+      let next = min(k + STEP, whole - STEP);
+      a0 = load_a(at_a0, next);
+      if (two_a) { a1 = load_a(at_a1, next); }
+      b0 = load_b(at_b0, next);
+      if (two_b) { b1 = load_b(at_b1, next); }
+      multiply_step();
     }
-    for (var i = local; i < 128u * B; i += 64u) {
-      var q = i / 16u;
-      var t = i % 16u;
-      if (B_ROWS == 1u) {
-        q = i % (8u * B);
-        t = i / (8u * B);
-      }
-      let n = n0 + 4u * q;
-      let k = k0 + t;
-      b_tile[t * 8u * B + q] = vec4<f32>(
-        b_at(b_base, n, k, end), b_at(b_base, n + 1u, k, end), b_at(b_base, n + 2u, k, end), b_at(b_base, n + 3u, k, end));
-    }
+  }
+  for (var k = whole; k < end; k += STEP) {
     workgroupBarrier();
-    for (var t = 0u; t < 16u; t++) {
-      let u0 = a_tile[t * 8u * B + ty];
-      let v0 = b_tile[t * 8u * B + tx];
-      c00 = outer(c00, u0, v0);
-      if (B > 1u) {
-        let u1 = a_tile[t * 8u * B + 8u + ty];
-        let v1 = b_tile[t * 8u * B + 8u + tx];
-        c01 = outer(c01, u0, v1);
-        c10 = outer(c10, u1, v0);
-        c11 = outer(c11, u1, v1);
-      }
-    }
+    let far_a = select(1u, 64u / (8u * MB), A_ROWS == 1u);
+    let far_b = select(1u, 64u / (8u * NB), B_ROWS == 1u);
+    put_a(pa0, load_a_end(ra0, k + pa0.t, end, far_a));
+    if (two_a) { put_a(pa1, load_a_end(ra1, k + pa1.t, end, far_a)); }
+    put_b(pb0, load_b_end(rb0, k + pb0.t, end, far_b));
+    if (two_b) { put_b(pb1, load_b_end(rb1, k + pb1.t, end, far_b)); }
     workgroupBarrier();
+    for (var t = 0u; t < min(STEP, end - k); t++) { multiply(t); }
   }
   let m = m0 + 4u * ty;
   let n = n0 + 4u * tx;
   store_block(m, n, c00, group.z);
-  if (B > 1u) {
-    store_block(m, n + 32u, c01, group.z);
+  if (NB > 1u) { store_block(m, n + 32u, c01, group.z); }
+  if (MB > 1u) {
     store_block(m + 32u, n, c10, group.z);
-    store_block(m + 32u, n + 32u, c11, group.z);
+    if (NB > 1u) { store_block(m + 32u, n + 32u, c11, group.z); }
+  }
+  if (MB > 2u) {
+    store_block(m + 64u, n, c20, group.z);
+    store_block(m + 96u, n, c30, group.z);
+    if (NB > 1u) {
+      store_block(m + 64u, n + 32u, c21, group.z);
+      store_block(m + 96u, n + 32u, c31, group.z);
+    }
   }
 }

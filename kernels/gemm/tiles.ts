@@ -1,68 +1,118 @@
 /** Plans products by tiles in workgroup memory, which is fast on GPUs; no other way takes b in f16. */
 import type { Program } from "../../src/gpu/types.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import { linearGrid } from "../grid.ts";
-import { ceilDiv, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
+import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
 import { spillOf, timeOf } from "./cost.ts";
 import halve from "./halve.wgsl" with { type: "text" };
-import type { GemmShape } from "./shape.ts";
-import { batchOf, chooseSplit, splitLaunch } from "./split.ts";
-import tile from "./tile.wgsl" with { type: "text" };
+import type { Contiguous, GemmShape } from "./shape.ts";
+import { batchOf, chooseSplit, type Split, splitLaunch } from "./split.ts";
+import tileSource from "./tile.wgsl" with { type: "text" };
+import aFours from "./tile_a_fours.wgsl" with { type: "text" };
+import aOnes from "./tile_a_ones.wgsl" with { type: "text" };
+import bFours from "./tile_b_fours.wgsl" with { type: "text" };
+import bHalf from "./tile_b_half.wgsl" with { type: "text" };
+import bOnes from "./tile_b_ones.wgsl" with { type: "text" };
 
+/** A workgroup has 8 × 8 threads. */
 const GROUP = 64;
 /** A tile has so many outputs along a side for each block of a thread. */
 const SIDE = 32;
-/** So many k of both operands are in workgroup memory at a time. */
-const STEP = 16;
 
-/** Offers tiles of 32 × 32 and 64 × 64 outputs. */
+/** So many loads wait together. */
+const IN_FLIGHT = 4;
+
+/** A thread makes rows × columns blocks of 4 × 4 outputs. */
+interface Tile {
+  readonly rows: 1 | 2 | 4;
+  readonly columns: 1 | 2;
+}
+
+const TILES: readonly Tile[] = [
+  { rows: 1, columns: 1 },
+  { rows: 2, columns: 1 },
+  { rows: 1, columns: 2 },
+  { rows: 2, columns: 2 },
+  { rows: 4, columns: 2 },
+];
+
+/** So many k of both operands are in workgroup memory at a time: each thread then loads whole units of 4 × 4 numbers. */
+function stepOf({ rows, columns }: Tile): number {
+  return rows === 1 || columns === 1 ? 32 : 16;
+}
+
+/** Says how an operand is read: by vec4, one by one, or from pairs of f16. */
+type Read = "fours" | "ones" | "half";
+
+/** Offers tiles from 32 × 32 to 128 × 64 outputs. */
 export function tileCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   const { m, n, storage } = shape;
-  // Half empty tiles waste more than they share; f16 knows no other way.
-  const fits = (side: number) => Math.min(m, n) > side / 2 || (storage === "f16" && side === SIDE);
-  return [1, 2].filter((blocks) => fits(blocks * SIDE)).map((blocks) => ({
-    name: `workgroup ${blocks * SIDE}x${blocks * SIDE}`,
-    cost: cost(shape, blocks, tuning),
-    build: () => plan(shape, blocks, tuning),
+  // Half empty tiles waste more than they share.
+  const fits = ({ rows, columns }: Tile) => m > rows * SIDE / 2 && n > columns * SIDE / 2;
+  // Other tiles gain nothing without real workgroup memory, nor where numbers of f16 are unpacked one by one; f16 is
+  // served by no other way, however small it is.
+  const few = storage === "f16" || tuning.profile.cores !== undefined;
+  const offered = (tile: Tile) => few ? tile.rows === tile.columns : true;
+  return TILES.filter((tile) => offered(tile) && (fits(tile) || storage === "f16" && tile === TILES[0])).map((
+    tile,
+  ) => ({
+    name: `workgroup ${tile.rows * SIDE}x${tile.columns * SIDE}`,
+    cost: cost(shape, tile, tuning),
+    build: () => plan(shape, tile, tuning),
   }));
 }
 
-function threadsOf({ m, n, batch }: GemmShape, blocks: number): number {
-  return ceilDiv(m, blocks * SIDE) * ceilDiv(n, blocks * SIDE) * (batch?.count ?? 1) * GROUP;
+function threadsOf({ m, n, batch }: GemmShape, { rows, columns }: Tile): number {
+  return ceilDiv(m, rows * SIDE) * ceilDiv(n, columns * SIDE) * (batch?.count ?? 1) * GROUP;
 }
 
-function cost(shape: GemmShape, blocks: number, { profile }: Tuning): number {
-  const threads = threadsOf(shape, blocks);
-  const { load4Ns, workgroup4Ns, blockNs, turnNs, dispatchNs } = profile.gemm;
-  const { splits, chunk } = chooseSplit(shape, threads, profile.threads);
-  const turn = turnNs + 2 * blocks * workgroup4Ns + blocks ** 2 * blockNs / 4;
-  // Each vec4 is gathered from four places.
-  const staging = 2 * blocks * 2 * (2 * load4Ns + workgroup4Ns) / STEP;
-  const sums = timeOf(threads * splits, ceilDiv(chunk, STEP) * STEP * (turn + staging), profile);
-  return spillOf(16 * blocks ** 2, profile) * sums + (splits > 1 ? dispatchNs : 0);
+/** Says how many parts of the sum each product has: there are more where a tile leaves much of the device idle. */
+function splitOf(shape: GemmShape, tile: Tile, { profile }: Tuning): Split {
+  return chooseSplit(shape, threadsOf(shape, tile), filled(profile).threads);
 }
 
-function plan(shape: GemmShape, blocks: number, { profile }: Tuning): Launch {
+/** Gives the profile of a device that is busy with as many waves as tiles of a GPU should have. */
+function filled(profile: DeviceProfile): DeviceProfile {
+  return profile.waves ? { ...profile, threads: GROUP * profile.waves } : profile;
+}
+
+function cost(shape: GemmShape, tile: Tile, tuning: Tuning): number {
+  const { m, n, batch } = shape, { rows, columns } = tile, profile = filled(tuning.profile);
+  const { load4Ns, scalars4Ns, loadNs, workgroup4Ns, blockNs, turnNs, dispatchNs } = profile.gemm;
+  const { splits, chunk } = splitOf(shape, tile, tuning), { a, b } = readsOf(shape), step = stepOf(tile);
+  // A thread stages an eighth of a vec4 of each block for each k, and loads it while others are multiplied.
+  const staged = (read: Read) => ((read === "fours" ? load4Ns : scalars4Ns) / IN_FLIGHT + workgroup4Ns) / 8;
+  const perK = turnNs / step + (rows + columns) * workgroup4Ns + rows * columns * blockNs / 4 +
+    rows * staged(a) + columns * staged(b);
+  const sums = timeOf(threadsOf(shape, tile) * splits, ceilDiv(chunk, step) * step * perK, profile);
+  // Each part is written and read again.
+  const parts = splits > 1 ? dispatchNs + timeOf(m * n * (batch?.count ?? 1), 2 * splits * loadNs, profile) : 0;
+  return spillOf(16 * rows * columns, profile) * sums + parts;
+}
+
+/** Says how the operands are read: in fours where each row and each product begins at a multiple of four. */
+function readsOf(shape: GemmShape): { readonly a: Read; readonly b: Read } {
+  const { m, n, k, storage } = shape, batch = batchOf(shape);
+  const read = (contiguous: Contiguous, rows: number, apart: number) =>
+    (contiguous === "k" ? k : rows) % 4 === 0 && apart % 4 === 0 ? "fours" : "ones";
+  return { a: read(shape.a, m, batch.a), b: storage === "f16" ? "half" : read(shape.b, n, batch.b) };
+}
+
+function plan(shape: GemmShape, tile: Tile, tuning: Tuning): Launch {
   const { m, n, k } = shape;
   const { count, a: aBatch, b: bBatch } = batchOf(shape);
-  const half = shape.storage === "f16";
-  const split = chooseSplit(shape, threadsOf(shape, blocks), profile.threads);
-  const tilesM = ceilDiv(m, blocks * SIDE), tilesN = ceilDiv(n, blocks * SIDE);
+  const reads = readsOf(shape), unrolled = tuning.profile.cores ? 0 : 1, split = splitOf(shape, tile, tuning);
+  const tilesM = ceilDiv(m, tile.rows * SIDE), tilesN = ceilDiv(n, tile.columns * SIDE);
   const grid = linearGrid(tilesM * tilesN, 1);
   const [aRow, aCol] = shape.a === "k" ? [k, 1] : [1, m];
   const [bRow, bCol] = shape.b === "k" ? [k, 1] : [1, n];
-  const constants = {
-    A_ROWS: shape.a === "rows" ? 1 : 0,
-    B_ROWS: shape.b === "rows" ? 1 : 0,
-    B_HALF: half ? 1 : 0,
-    B: blocks,
-  };
-  const launch = splitLaunch(shape, split, half ? "halfB" : "b", (epilogue) => ({
-    program: tileProgram({ ...constants, ...epilogueConstants(epilogue) }),
+  const launch = splitLaunch(shape, split, reads.b === "half" ? "halfB" : "b", (epilogue) => ({
+    program: tileProgram(shape, tile, reads, unrolled, epilogue),
     uniforms: [m, n, k, split.chunk, aRow, aCol, bRow, bCol, tilesM, tilesN, grid[0], count, aBatch, bBatch],
     grid: [grid[0], grid[1], split.splits * count],
   }));
-  if (!half) return launch;
+  if (reads.b !== "half") return launch;
   const size = (count - 1) * bBatch + n * k;
   return { ...launch, prepare: [halveStep(size)], scratch: { ...launch.scratch, halfB: 4 * ceilDiv(size, 2) } };
 }
@@ -74,17 +124,49 @@ function halveStep(size: number): Step {
 
 const HALVE: Program = { name: "round to f16", source: halve, access: ["read", "read_write"] };
 
-function tileProgram(constants: Record<string, number>): Program {
-  return { name: "gemm by tiles", source: tile, constants, access: ["read", "read", "read", "read", "read_write"] };
+const READ_A: Readonly<Record<Exclude<Read, "half">, string>> = { fours: aFours, ones: aOnes };
+const READ_B: Readonly<Record<Read, string>> = { fours: bFours, ones: bOnes, half: bHalf };
+/** One text for each pair: programs of equal source share what is compiled of them. */
+const SOURCES = Object.fromEntries(
+  (["fours", "ones"] as const).flatMap((a) =>
+    (["fours", "ones", "half"] as const).map((b) => [`${a} ${b}`, [READ_A[a], READ_B[b], tileSource].join("\n")])
+  ),
+);
+
+function tileProgram(
+  { n, a, b }: Pick<GemmShape, "n" | "a" | "b">,
+  tile: Tile,
+  reads: { readonly a: Read; readonly b: Read },
+  unrolled: 0 | 1,
+  epilogue: Epilogue,
+): Program {
+  const constants = {
+    A_ROWS: a === "rows" ? 1 : 0,
+    B_ROWS: b === "rows" ? 1 : 0,
+    MB: tile.rows,
+    NB: tile.columns,
+    STEP: stepOf(tile),
+    UNROLLED: unrolled,
+    Y_FOURS: n % 4 === 0 ? 1 : 0,
+    ...epilogueConstants(epilogue),
+  };
+  const access = ["read", "read", "read", "read", "read_write"] as const;
+  return { name: "gemm by tiles", source: SOURCES[`${reads.a} ${reads.b}`], constants, access };
 }
 
 export function tilePrograms(): Program[] {
-  const plain = { A_ROWS: 0, B_ROWS: 0, B_HALF: 0, B: 1 };
+  const [small] = TILES, even = { n: 4, a: "k", b: "k" } as const;
+  const reads = (["fours", "ones"] as const).flatMap((a) =>
+    (["fours", "ones", "half"] as const).map((b) => ({ a, b }))
+  );
   return [
     HALVE,
-    ...EPILOGUES.map((e) => tileProgram({ ...plain, ...epilogueConstants(e) })),
-    ...[{ A_ROWS: 1, B_ROWS: 1 }, { B_HALF: 1 }, { B: 2 }].map((other) =>
-      tileProgram({ ...plain, ...other, ...epilogueConstants({}) })
-    ),
+    ...reads.flatMap((read) => [
+      tileProgram(even, small, read, 0, {}),
+      tileProgram({ n: 5, a: "rows", b: "rows" }, small, read, 0, EPILOGUES[3]),
+    ]),
+    tileProgram(even, small, reads[0], 1, {}),
+    ...TILES.slice(1).map((tile) => tileProgram(even, tile, reads[0], 0, {})),
+    ...EPILOGUES.slice(1).map((e) => tileProgram(even, small, reads[0], 0, e)),
   ];
 }

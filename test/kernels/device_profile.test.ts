@@ -6,6 +6,7 @@ import { convForwardCandidates } from "../../kernels/conv/forward.ts";
 import type { ConvShape } from "../../kernels/conv/shape.ts";
 import { type DeviceProfile, lanesOf, profileOf, PROFILES } from "../../kernels/device_profile.ts";
 import { gemmCandidates, type GemmShape } from "../../kernels/gemm/plan.ts";
+import { EPILOGUES } from "../../kernels/launch.ts";
 import { softmaxCandidates } from "../../kernels/softmax/softmax.ts";
 import { type Candidate, choose } from "../../kernels/tuning.ts";
 
@@ -58,23 +59,32 @@ test("the estimate of a product is its threads' turns, shared out among the lane
 
 test("workgroup memory and uniform arrays cost what they cost on each kind of device", () => {
   const cost = (name: string, profile: DeviceProfile) => costOf(gemmCandidates(PRODUCT, { profile }), name);
-  // 16 × 16 groups of 64 threads, 512 k: 27 + 2 · w + 26 / 4 and the staging, 4 · (160 + w) / 16, for w ns from the workgroup.
-  const tile = (w: number) => 512 * (27 + 2 * w + 6.5 + 4 * (160 + w) / 16);
-  near(cost("workgroup 32x32", software), 16_384 / 16 * tile(160));
-  near(cost("workgroup 32x32", desktop), 2 * tile(20));
-  near(cost("workgroup 32x32", mobile), 8 * tile(80));
-  // 8 × 8 groups make four blocks to a thread: 27 + 4 · w + 26 and half of the staging's 160 + w. Their 64 sums spill on a phone.
-  const large = (w: number) => 512 * (27 + 4 * w + 26 + (160 + w) / 2);
-  near(cost("workgroup 64x64", software), 4096 / 16 * large(160));
-  near(cost("workgroup 64x64", desktop), large(20) / 2 + 5000);
-  near(cost("workgroup 64x64", mobile), 2 * large(80) * 10);
-  // 64 groups of 64 threads are half of what a card wants: k is split in two, and one more dispatch adds up.
-  const quarter = gemmCandidates({ ...PRODUCT, m: 256, n: 256 }, { profile: desktop });
-  near(costOf(quarter, "workgroup 32x32"), tile(20) / 2 + 5000);
-  // Four such products are twice what it wants.
+  // 16 × 16 groups of 64 threads, 512 k. For each: a turn of 27 for 32 k, two vec4 of w ns from the workgroup, 26 / 4 for
+  // 16 sums, and two blocks' staging of (80 / 4 + w) / 8.
+  const tile = (w: number) => 27 / 32 + 2 * w + 6.5 + 2 * (20 + w) / 8;
+  near(cost("workgroup 32x32", software), 16_384 / 16 * 512 * tile(160));
+  // A card wants 320 waves. There are 256, so k is split in two, and each of 512² sums is written and read twice.
+  const parts = (splits: number, waves: number) => 5000 + 512 * 512 / (64 * waves) * 2 * splits * 20;
+  near(cost("workgroup 32x32", desktop), 2 * 256 / 320 * 256 * tile(4) + 512 * 512 / 20_480 * 80 + 5000);
+  // A phone wants 32 waves.
+  near(cost("workgroup 32x32", mobile), 256 / 32 * 512 * tile(80));
+  // 8 × 8 groups make four blocks to a thread, with 16 k to a turn. Their 64 sums spill on a phone.
+  const large = (w: number) => 27 / 16 + 4 * w + 26 + 4 * (20 + w) / 8;
+  near(cost("workgroup 64x64", software), 4096 / 16 * 512 * large(160));
+  // Five parts are what 320 waves take; they have 104 k, which fill seven turns.
+  near(cost("workgroup 64x64", desktop), 112 * large(4) + parts(5, 320));
+  near(cost("workgroup 64x64", mobile), 2 * 512 * large(80) * 10);
+  // 4 × 8 groups of eight blocks. A card has registers for 128 sums, Apple's GPUs don't.
+  const largest = (w: number) => 27 / 16 + 6 * w + 52 + 6 * (20 + w) / 8;
+  near(cost("workgroup 128x64", desktop), 64 * largest(4) + parts(8, 320));
+  near(cost("workgroup 128x64", integrated), 8 * 176 * largest(4) + parts(3, 96));
+  // Four products of 256 × 256 by 32 × 32 are 256 waves again.
   const batch = { count: 4, a: 256 * 512, b: 256 * 512 };
   const four = gemmCandidates({ ...PRODUCT, m: 256, n: 256, batch }, { profile: desktop });
-  near(costOf(four, "workgroup 32x32"), 2 * tile(20));
+  near(costOf(four, "workgroup 32x32"), cost("workgroup 32x32", desktop));
+  // Numbers that lie at no multiple of four are read one by one: 120 instead of 80.
+  const odd = gemmCandidates({ ...PRODUCT, m: 509, n: 509, k: 511 }, { profile: mobile });
+  near(costOf(odd, "workgroup 32x32"), 256 / 32 * 512 * (tile(80) + 2 * 10 / 8));
   // 64 × 64 threads of 512 · (27 + 4 · 14 + 26) ns, the packing of 2 · 512 · 512 / 4 vec4 of 14 + 27 + 80 ns; 2 · 16 dispatches
   // pack 64 KiB each, and 2 · 2 · 2 multiply 256 × 256 outputs over 256 k.
   const packed = 1024 * 128;
@@ -157,10 +167,39 @@ test("a product of 512³ goes the way that suits each kind of device", () => {
   const chosen = (profile: DeviceProfile) => choose("", gemmCandidates(PRODUCT, { profile }), { profile }).name;
   assert.equal([software, integrated, desktop, mobile].map(chosen), [
     "uniform panels",
-    "workgroup 64x64",
+    "workgroup 64x32",
     "workgroup 64x64",
     "registers 4x8",
   ]);
+});
+
+/** m, n, k, products; the ways on an integrated GPU, on a card and on a phone, each with its launched waves of 64. */
+const CHOICES: readonly [readonly number[], readonly string[]][] = [
+  [[4096, 4096, 4096], ["workgroup 64x64: 4096", "workgroup 128x64: 2048", "registers 4x8: 8192"]],
+  [[1024, 1024, 1024], ["workgroup 64x64: 256", "workgroup 128x64: 384", "registers 4x8: 512"]],
+  [[509, 513, 517], ["workgroup 64x32: 136", "workgroup 64x64: 360", "workgroup 64x32: 136"]],
+  [[12544, 64, 147], ["workgroup 64x64: 196", "workgroup 64x32: 392", "workgroup 64x32: 392"]],
+  [[32, 4096, 4096], ["workgroup 32x64: 128", "workgroup 32x64: 320", "registers 4x8: 64"]],
+  [[197, 768, 768], ["workgroup 64x32: 96", "workgroup 32x64: 336", "registers 4x8: 75"]],
+  [[197, 64, 197, 12], ["workgroup 64x32: 96", "workgroup 32x32: 336", "workgroup 32x64: 84"]],
+  [[33, 40, 1000], ["workgroup 32x32: 60", "workgroup 32x32: 60", "registers 4x4: 30"]],
+  [[64, 10, 84], ["registers 4x4: 1", "registers 4x4: 1", "registers 4x4: 1"]],
+  [[8, 8, 8], ["registers 4x4: 1", "registers 4x4: 1", "registers 4x4: 1"]],
+];
+
+test("GPUs get large tiles for large products, smaller ones and parts of k for products that would leave them idle", () => {
+  for (const [[m, n, k, count], expected] of CHOICES) {
+    const batch = count ? { count, a: m * k, b: n * k } : undefined;
+    for (const epilogue of EPILOGUES) {
+      const shape: GemmShape = { m, n, k, a: "k", b: "k", batch, ...epilogue };
+      const found = [integrated, desktop, mobile].map((profile) => {
+        const chosen = choose("", gemmCandidates(shape, { profile }), { profile });
+        const [{ plan: { grid } }] = chosen.build().steps;
+        return `${chosen.name}: ${grid[0] * grid[1] * grid[2]}`;
+      });
+      assert.equal(found, expected, `${m}×${n}×${k}`);
+    }
+  }
 });
 
 function costOf(candidates: readonly Candidate[], name: string): number {

@@ -173,12 +173,43 @@ test("tiles in workgroup memory cover the outputs, and their splits k", () => {
   for (const [m, n, k] of [[17, 33, 70], [65, 129, 300], [100, 64, 5]]) {
     for (const { name, build } of gemmCandidates({ m, n, k, a: "k", b: "k" }, { profile: PROFILES.desktop })) {
       if (!name.startsWith("workgroup")) continue;
-      const { plan } = build().steps[0], p = params(plan), side = 32 * plan.program.constants!.B;
+      const { plan } = build().steps[0], p = params(plan), { MB, NB } = plan.program.constants!;
+      assert.is(name, `workgroup ${32 * MB}x${32 * NB}`);
       assert.is(p.tiles_m * p.tiles_n, plan.grid[0] * plan.grid[1]);
-      assert.ok(p.tiles_m * side >= m && p.tiles_n * side >= n && (p.tiles_m - 1) * side < m);
+      for (const [tiles, side, size] of [[p.tiles_m, 32 * MB, m], [p.tiles_n, 32 * NB, n]]) {
+        assert.ok(tiles * side >= size && (tiles - 1) * side < size);
+      }
       assert.ok(p.chunk % 4 === 0 && p.chunk * plan.grid[2] >= k && p.chunk * (plan.grid[2] - 1) < k);
     }
   }
+});
+
+test("tiles read in fours what lies at multiples of four, and units of 4 × 4 fill the threads", () => {
+  const desktop = { profile: PROFILES.desktop };
+  for (const [a, b] of LAYOUTS) {
+    for (const [m, n, k] of [[128, 64, 32], [127, 64, 32], [128, 63, 32], [128, 64, 31]]) {
+      const shape = { m, n, k, a, b } as const;
+      for (const { name, build } of gemmCandidates(shape, desktop).filter(({ name }) => name.startsWith("workgroup"))) {
+        const { source, constants } = build().steps[0].plan.program, { MB, NB, STEP, Y_FOURS, UNROLLED } = constants!;
+        const fours = (operand: string) => source.includes(`storage, read> ${operand}: array<vec4<f32>>`);
+        assert.is(fours("a"), (a === "k" ? k : m) % 4 === 0, `${name} ${m}×${n}×${k} ${a}`);
+        assert.is(fours("b"), (b === "k" ? k : n) % 4 === 0, `${name} ${m}×${n}×${k} ${b}`);
+        assert.equal([Y_FOURS, UNROLLED], [n % 4 === 0 ? 1 : 0, 1]);
+        // An operand has 32 · blocks rows of STEP numbers: one or two units for each of 64 threads.
+        for (const blocks of [MB, NB]) assert.ok([1, 2].includes(32 * blocks * STEP / 16 / 64), name);
+        assert.ok(16 * 8 * STEP * (MB + NB) <= 16_384, "workgroup memory of every device");
+      }
+    }
+  }
+  const halves = { m: 128, n: 64, k: 32, a: "k", b: "k", storage: "f16" } as const;
+  assert.equal(gemmCandidates(halves, desktop).map(({ name }) => name), ["workgroup 32x32", "workgroup 64x64"]);
+});
+
+test("a software adapter is offered square tiles alone, whose steps aren't unrolled", () => {
+  const tiles = gemmCandidates({ m: 128, n: 64, k: 32, a: "k", b: "k" }, UNTUNED)
+    .filter(({ name }) => name.startsWith("workgroup"));
+  assert.equal(tiles.map(({ name }) => name), ["workgroup 32x32", "workgroup 64x64"]);
+  for (const { build } of tiles) assert.is(build().steps[0].plan.program.constants!.UNROLLED, 0);
 });
 
 test("a measured winner is taken, and a batch beyond a grid's layers is refused", () => {

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { PROFILES } from "../../kernels/device_profile.ts";
 import { UNTUNED } from "../../kernels/tuning.ts";
 import { gemmCandidates, type GemmShape } from "../../kernels/gemm/plan.ts";
 import { defaultTuning, launch } from "../../src/tensor/ops/launch.ts";
@@ -7,6 +8,7 @@ import { linear, linearForward, matmul } from "../../src/tensor/ops/gemm.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
+import { drawn, nightly } from "../long.ts";
 import { matmul64, noise, sumError, type Sums } from "./reference64.ts";
 
 const test = suite("gemm");
@@ -73,7 +75,8 @@ for (const [m, n, k] of SIZES) {
   });
 }
 
-for (const layout of [["k", "k"], ["k", "rows"], ["rows", "rows"]] as const) {
+const LAYOUTS = [["k", "k"], ["k", "rows"], ["rows", "rows"], ["rows", "k"]] as const;
+for (const layout of LAYOUTS.slice(0, 3)) {
   test(`every candidate, with its epilogue and batched: ${layout}`, async () => {
     const gpu = await testGpu();
     for (
@@ -128,6 +131,60 @@ for (const layout of [["k", "k"], ["k", "rows"], ["rows", "rows"]] as const) {
       }
     }
   });
+}
+
+/** Even and odd sizes, whole steps and a rest, rows and columns that fill no tile, and a batch. */
+const TILED = drawn({ suite: 1, nightly: 5 });
+for (
+  const [m, n, k, count] of [[29, 44, 77, 2], [100, 68, 52, 1], [131, 71, 333, 1], [128, 64, 64, 3], [65, 260, 31, 1]]
+    .slice(0, TILED)
+) {
+  for (const [a, b] of nightly ? LAYOUTS : LAYOUTS.slice(1, 2)) {
+    test(`tiles of GPUs, with steps unrolled: ${m}×${n}×${k}, ${count} of them, a along ${a}, b along ${b}`, async () => {
+      const gpu = await testGpu();
+      const left = noise(count * m * k, 1), right = noise(count * n * k, 2), bias = noise(n, 3);
+      const residual = noise(count * m * n, 4);
+      using ta = Tensor.from(gpu, left, [left.length]);
+      using tb = Tensor.from(gpu, right, [right.length]);
+      using tbias = Tensor.from(gpu, bias, [n]);
+      using tresidual = Tensor.from(gpu, residual, [residual.length]);
+      const [aRow, aCol] = a === "k" ? [k, 1] : [1, m], [bRow, bCol] = b === "k" ? [k, 1] : [1, n];
+      const products = Array.from(
+        { length: count },
+        (_, z) =>
+          matmul64(
+            m,
+            n,
+            k,
+            (i, t) => left[z * m * k + i * aRow + t * aCol],
+            (j, t) => right[z * n * k + j * bRow + t * bCol],
+          ),
+      );
+      const plus = (i: number) => [bias[i % n], residual[i]];
+      const sums: Sums = {
+        value: Float64Array.from(products.flatMap((p) => [...p.value]), (v, i) => v + plus(i)[0] + plus(i)[1]),
+        magnitude: Float64Array.from(
+          products.flatMap((p) => [...p.magnitude]),
+          (v, i) => v + Math.abs(plus(i)[0]) + Math.abs(plus(i)[1]),
+        ),
+      };
+      const expected = { ...sums, value: sums.value.map((v) => Math.max(0, v)) };
+      const shape: GemmShape = {
+        ...{ m, n, k, a, b, bias: "add", residual: "add", activation: "relu" },
+        batch: count > 1 ? { count, a: m * k, b: n * k } : undefined,
+      };
+      const tiles = gemmCandidates(shape, { profile: PROFILES.desktop })
+        .filter(({ name }) => name.startsWith("workgroup")).slice(0, nightly ? undefined : 1);
+      assert.ok(tiles.length > 0);
+      for (const { name, build } of tiles) {
+        using y = Tensor.empty(gpu, [residual.length]);
+        const plan = build();
+        assert.is(plan.steps[0].plan.program.constants!.UNROLLED, 1);
+        launch(gpu, plan, { a: ta, b: tb, bias: tbias, residual: tresidual, y }, name);
+        assert.is(sumError(await y.read(), expected, k + 2), undefined, name);
+      }
+    });
+  }
 }
 
 test("a fixed b is packed once, apart from the calls", async () => {

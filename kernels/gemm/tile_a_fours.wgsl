@@ -1,0 +1,12 @@
+// Reads a for tile.wgsl in fours, where its rows and its products begin at multiples of four; a unit is a vec4.
+@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
+
+fn a_unit(i: u32) -> u32 { return i >> 2u; }
+fn a_units(i: vec4<u32>) -> vec4<u32> { return i >> vec4<u32>(2u); }
+fn a_one(i: u32) -> f32 { return a[i >> 2u][i & 3u]; }
+
+// Gives four neighbours.
+fn a_along(unit: u32) -> vec4<f32> { return a[unit]; }
+
+// Gives four neighbouring rows at one k.
+fn a_across(rows: vec4<u32>, unit: u32) -> vec4<f32> { return a[rows.x + unit]; }

@@ -1,0 +1,12 @@
+// Reads b for tile.wgsl in fours, where its rows and its products begin at multiples of four; a unit is a vec4.
+@group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
+
+fn b_unit(i: u32) -> u32 { return i >> 2u; }
+fn b_units(i: vec4<u32>) -> vec4<u32> { return i >> vec4<u32>(2u); }
+fn b_one(i: u32) -> f32 { return b[i >> 2u][i & 3u]; }
+
+// Gives four neighbours.
+fn b_along(unit: u32) -> vec4<f32> { return b[unit]; }
+
+// Gives four neighbouring rows at one k.
+fn b_across(rows: vec4<u32>, unit: u32) -> vec4<f32> { return b[rows.x + unit]; }

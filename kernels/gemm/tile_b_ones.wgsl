@@ -1,0 +1,14 @@
+// Reads b for tile.wgsl one by one, wherever it lies; a unit is a number.
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+
+fn b_unit(i: u32) -> u32 { return i; }
+fn b_units(i: vec4<u32>) -> vec4<u32> { return i; }
+fn b_one(i: u32) -> f32 { return b[i]; }
+
+// Gives four neighbours.
+fn b_along(i: u32) -> vec4<f32> { return vec4<f32>(b[i], b[i + 1u], b[i + 2u], b[i + 3u]); }
+
+// Gives four rows at one k.
+fn b_across(rows: vec4<u32>, i: u32) -> vec4<f32> {
+  return vec4<f32>(b[rows.x + i], b[rows.y + i], b[rows.z + i], b[rows.w + i]);
+}
