@@ -240,6 +240,11 @@ export function lanesOf({ threads, cores }: DeviceProfile): number {
   return cores ? cores.count * cores.lanes : threads;
 }
 
+/** Counts the threads that a launch should have at least. */
+export function wantedThreads({ threads, waves }: DeviceProfile): number {
+  return waves ? 64 * waves : threads;
+}
+
 /**
  * Gives the profile of the device behind an adapter. Browsers give the vendor's name, Deno its PCI number; a GPU that
  * nothing is known of counts as a card.

@@ -1,6 +1,6 @@
 /** Plans products by tiles in workgroup memory, which is fast on GPUs; no other way takes b in f16. */
 import type { Program } from "../../src/gpu/types.ts";
-import type { DeviceProfile } from "../device_profile.ts";
+import { type DeviceProfile, wantedThreads } from "../device_profile.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
@@ -69,16 +69,13 @@ function threadsOf({ m, n, batch }: GemmShape, { rows, columns }: Tile): number 
 
 /** Says how many parts of the sum each product has: there are more where a tile leaves much of the device idle. */
 function splitOf(shape: GemmShape, tile: Tile, { profile }: Tuning): Split {
-  return chooseSplit(shape, threadsOf(shape, tile), filled(profile).threads);
-}
-
-/** Gives the profile of a device that is busy with as many waves as tiles of a GPU should have. */
-function filled(profile: DeviceProfile): DeviceProfile {
-  return profile.waves ? { ...profile, threads: GROUP * profile.waves } : profile;
+  return chooseSplit(shape, threadsOf(shape, tile), wantedThreads(profile));
 }
 
 function cost(shape: GemmShape, tile: Tile, tuning: Tuning): number {
-  const { m, n, batch } = shape, { rows, columns } = tile, profile = filled(tuning.profile);
+  const { m, n, batch } = shape, { rows, columns } = tile;
+  // Tiles keep a device busy when there are as many of them as it wants.
+  const profile: DeviceProfile = { ...tuning.profile, threads: wantedThreads(tuning.profile) };
   const { load4Ns, scalars4Ns, loadNs, workgroup4Ns, blockNs, turnNs, dispatchNs } = profile.gemm;
   const { splits, chunk } = splitOf(shape, tile, tuning), { a, b } = readsOf(shape), step = stepOf(tile);
   // A thread stages an eighth of a vec4 of each block for each k, and loads it while others are multiplied.

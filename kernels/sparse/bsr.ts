@@ -27,7 +27,8 @@ export const bsr: SparseFormat = {
     tapsConv(shape, epilogue, () => tapLists(packed), listCost(packed), tuning),
   gemm: (shape, packed, tuning) => [
     ...tapsGemm(shape, () => tapLists(packed), listCost(packed), tuning),
-    ...storageGemm(shape, packed, tuning),
+    // Its tiles are made for CPUs: on a GPU the tall ones spill, and the others are few.
+    ...tuning.profile.waves ? [] : storageGemm(shape, packed, tuning),
   ],
 };
 

@@ -145,7 +145,7 @@ export function cutLists(
 }
 
 /** Puts the weights where the panels show them, which inference does once: scratch "packed" and table "sources". */
-export function packWeights({ height, perFilter, perFour }: TapLists, { sources }: Cut) {
+export function packWeights({ height, perFilter, perFour }: TapLists, { sources }: Pick<Cut, "sources">) {
   const size = sources.length / 2 * height, grid = linearGrid(size, 64);
   const uniforms = [size, grid[0] * 64, height, perFilter, perFour];
   const step: Step = {

@@ -2,7 +2,7 @@
 import { inFours } from "../conv/pack.ts";
 import { haloBytes, isBare, padStep } from "../conv/pad.ts";
 import { convOutput } from "../conv/shape.ts";
-import type { DeviceProfile } from "../device_profile.ts";
+import { type DeviceProfile, wantedThreads } from "../device_profile.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
@@ -87,15 +87,15 @@ export function storageKernels(l: Lists, tuning: Tuning): Candidate[] {
   }));
 }
 
-function listCost(l: Lists, rows: number, fours: number, { threads, conv }: DeviceProfile): number {
-  const { loopNs, loadNs, load4Ns, fmaNs, storeNs } = conv;
+function listCost(l: Lists, rows: number, fours: number, profile: DeviceProfile): number {
+  const { loopNs, loadNs, load4Ns, fmaNs, storeNs } = profile.conv;
   const { shape: s, kh, kw, masks } = l, [oh, ow] = convOutput(s);
   const tiles = ceilDiv(oh, rows) * ceilDiv(ow, 4 * fours) * s.batch, count = tiles * l.lists.length;
   const entries = l.lists.reduce((sum, { kernels }) => sum + kernels.reduce((n, k) => n + k.length, 0), 0);
   const loads = (rows + kh - 1) * (fours + (kw > 1 ? 1 : 0)) + (masks.length ? 1 : kh);
   const perEntry = loopNs + loadNs + loads * load4Ns + (masks.length ? 4 : kh * kw) * rows * fours * 4 * fmaNs;
   const work = tiles * entries * perEntry + count * rows * fours * 4 * storeNs;
-  return work * Math.max(1, threads / count);
+  return work * Math.max(1, wantedThreads(profile) / count);
 }
 
 function build(l: Lists, rows: number, fours: number): Launch {

@@ -36,7 +36,8 @@ interface Views {
  */
 export function uniformKernels(l: Lists, tuning: Tuning, expand?: () => readonly number[]): Candidate[] {
   const views = viewsOf(l), { shape: s, kh, kw } = l, [oh, ow] = convOutput(s);
-  if (!views) return [];
+  // On a GPU its workgroups of 8 threads would leave most lanes idle.
+  if (!views || tuning.profile.waves) return [];
   const dispatches = ceilDiv(s.batch, views.together) * ceilDiv(views.parts, PANELS);
   if (dispatches > MOST_DISPATCHES) return [];
   const { loopNs, load4Ns, fmaNs, storeNs, uniformShare } = tuning.profile.conv;

@@ -4,7 +4,7 @@ import { attentionCandidates } from "../../kernels/attention/attention.ts";
 import { convDgradCandidates } from "../../kernels/conv/dgrad.ts";
 import { convForwardCandidates } from "../../kernels/conv/forward.ts";
 import type { ConvShape } from "../../kernels/conv/shape.ts";
-import { type DeviceProfile, lanesOf, profileOf, PROFILES } from "../../kernels/device_profile.ts";
+import { type DeviceProfile, lanesOf, profileOf, PROFILES, wantedThreads } from "../../kernels/device_profile.ts";
 import { gemmCandidates, type GemmShape } from "../../kernels/gemm/plan.ts";
 import { EPILOGUES } from "../../kernels/launch.ts";
 import { softmaxCandidates } from "../../kernels/softmax/softmax.ts";
@@ -45,6 +45,10 @@ test("a software adapter runs two groups of 8 lanes at a time, a GPU as many thr
 });
 
 const PRODUCT: GemmShape = { m: 512, n: 512, k: 512, a: "k", b: "k" };
+
+test("a GPU wants as many threads as its waves have, a software adapter what balances its cores", () => {
+  assert.equal([software, integrated, desktop, mobile].map(wantedThreads), [256, 6144, 20_480, 2048]);
+});
 
 test("the estimate of a product is its threads' turns, shared out among the lanes", () => {
   const registers = (profile: DeviceProfile) => costOf(gemmCandidates(PRODUCT, { profile }), "registers 8x8");

@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 import type { ConvShape } from "../../kernels/conv/shape.ts";
 import { PROFILES } from "../../kernels/device_profile.ts";
 import type { TapLists } from "../../kernels/sparse/cut.ts";
+import { directConv, directGemm } from "../../kernels/sparse/listed_direct.ts";
 import { storageConv, storageGemm } from "../../kernels/sparse/listed_storage.ts";
 import { uniformConv, uniformGemm } from "../../kernels/sparse/listed_uniform.ts";
 import type { Candidate } from "../../kernels/tuning.ts";
@@ -53,6 +54,21 @@ test("convolutions read images where they are: nothing is packed", () => {
   // 1.2 / 4 + 1.8 + 4 · (0.15 + 0.35 / 4).
   near(storageConv(conv, {}, unread, cost, { profile: PROFILES.software }), 4 * (6 * 5.9 + 16) + 24_000);
   near(uniformConv(conv, {}, unread, cost, { profile: PROFILES.software }), 4 * (6 * 3.05 + 16) + 24_000);
+});
+
+test("a line per workgroup pays for turns, loads and multiply-adds of its threads, and for waves that a GPU lacks", () => {
+  // 64 threads take 6 / 4 turns, and one for each line, of 25 + 4 · (10 + 4 · 0.3 + 10) ns; two waves are a 160th
+  // of what a card wants. 16 · 8 numbers are stored.
+  const all = 160 * (64 * 3.5 * 109.8) + 16 * 8 * 12;
+  near(directConv(conv, {}, unread, cost, { profile: PROFILES.desktop }), all);
+  // Four pixels to a thread are offered where more than half of 256 are there.
+  const wide = directConv({ ...conv, height: 12, width: 12 }, {}, unread, cost, { profile: PROFILES.desktop });
+  assert.equal(wide.map(({ name }) => name.replace("line per workgroup, ", "")), ["4 pixels", "2 pixels", "a pixel"]);
+  // A group of 256 pixels for two lines: 25 + 4 · (4 · 11.2 + 10).
+  near(wide, 160 * (64 * 3.5 * 244.2) + 144 * 8 * 12);
+  // A product of 50 rows: lists of 64 taps are cut in two, whose sums are stored and read again.
+  const long = { lines: 2, height: 4, taps: 128 } as const;
+  near(directGemm(linear, unread, long, { profile: PROFILES.desktop }), 80 * (64 * 34 * 109.8) + 50 * 8 * 12 * 4);
 });
 
 test.run();

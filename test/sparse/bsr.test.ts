@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { ConvShape } from "../../kernels/conv/shape.ts";
+import { PROFILES } from "../../kernels/device_profile.ts";
 import { bsr } from "../../kernels/sparse/bsr.ts";
 import type { PackedWeight } from "../../kernels/sparse/format.ts";
 import { noise } from "../tensor/reference64.ts";
@@ -32,6 +33,11 @@ for (const [m, n, k, block] of SIZES) {
     assert.equal(unpacked(packed), weight);
   });
 }
+
+test("long lines of blocks are split where x is read from storage by many threads", async () => {
+  const wanting = { profile: { ...PROFILES.software, threads: 8192 } };
+  await checkGemm(bsr, blocks(40, 160, 8), { m: 9, n: 40, k: 160 }, [wanting]);
+});
 
 const CONV: ConvShape = {
   batch: 3,

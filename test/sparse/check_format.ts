@@ -21,12 +21,13 @@ export async function checkGemm(
   format: SparseFormat,
   weight: Float32Array,
   { m, n, k }: LinearShape,
+  tunings = TUNINGS,
 ): Promise<PackedWeight> {
   const packed = mustPack(format, weight, [n, k]);
   const x = noise(m * k, 1);
   const sums = matmul64(m, n, k, (i, t) => x[i * k + t], (j, t) => weight[j * k + t]);
   for (const epilogue of [EPILOGUES[0], EPILOGUES[3]]) {
-    const ways = TUNINGS.flatMap((tuning) => format.gemm({ m, n, k, ...epilogue }, packed, tuning));
+    const ways = tunings.flatMap((tuning) => format.gemm({ m, n, k, ...epilogue }, packed, tuning));
     await checkWays(ways, packed, x, sums, { epilogue, terms: k, biases: n, per: 1 });
   }
   return packed;
