@@ -7,15 +7,16 @@ import { UserError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import { compilePlan } from "../../graph/plan.ts";
 import { initialise } from "../../graph/initialise.ts";
-import type { Graph, Model } from "../../graph/types.ts";
+import type { Model } from "../../graph/types.ts";
 import { type Contestant, type MeasureOptions, type Sampled, sampleInterleaved } from "../interleaved.ts";
 import { pause } from "../session/pause.ts";
 import { images } from "../session/rows.ts";
 import { median } from "../stats.ts";
-import { FINENESS, type Fineness, type Grid, gridOf, pointsOf, type ShapeGroup, shapeGroups } from "./grid.ts";
+import { FINENESS, type Fineness, gridOf, type ShapeGroup } from "./grid.ts";
 import { outliers } from "./monotone.ts";
 import { openProbe } from "./probe.ts";
-import { graphSteps, type LayerStep, type RestStep, type TableStep, tableSteps } from "./steps.ts";
+import { countPoints, latencyLayer, pairs, pointKey, toMeasure } from "./points.ts";
+import type { LayerStep, RestStep } from "./steps.ts";
 import type { LatencyLayer, LatencyTable } from "./types.ts";
 
 /** Says how a table is built. */
@@ -57,7 +58,7 @@ const WHOLE_SAMPLES = 9;
 /** Points are many: with a coarse clock they make do with fewer of its steps than rows have. */
 const LONGEST_SAMPLE_MS = 200;
 /** Fewer steps of the clock say nothing. */
-const FEW_QUANTA = 20;
+export const FEW_QUANTA = 20;
 /** In AGAIN rounds, times that are OUTLIER times as long as a wider layer's are measured again. */
 const AGAIN = 3;
 const OUTLIER = 1.2;
@@ -77,7 +78,9 @@ export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOp
   let done = 0, fineness: Fineness = "fine";
   const tell = (text: string) => {
     signal?.throwIfAborted();
-    const others = 1 + added.length, total = others + count(groups, fineness), ends = others + count(groups, "ends");
+    const others = 1 + added.length,
+      total = others + countPoints(groups, fineness),
+      ends = others + countPoints(groups, "ends");
     const spent = (performance.now() - started) / 1000;
     onProgress({
       done: Math.min(done, total),
@@ -99,7 +102,7 @@ export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOp
   }
   const first = performance.now();
   await measureGrids("ends");
-  const pointMs = (performance.now() - first) / count(groups, "ends");
+  const pointMs = (performance.now() - first) / countPoints(groups, "ends");
   fineness = affordable(groups, pointMs, seconds * 1000 - (performance.now() - started));
   await measureGrids(fineness);
   for (let round = 0; round < AGAIN; round++) await measureAgain();
@@ -147,21 +150,6 @@ export async function buildLatencyTable(gpu: Gpu, model: Model, options: TableOp
   }
 }
 
-/** Finds the model's steps, the layer shapes of all networks, and what only changed ones have (`addedSteps`). */
-function toMeasure(model: Model, also: readonly Pick<Model, "graph">[], name: string) {
-  const steps = tableSteps(model);
-  const others = also.map(({ graph }) => ({ graph, steps: graphSteps(graph) }));
-  const layers = [steps, ...others.map(({ steps }) => steps)].flat().filter((step) => step.kind === "layer");
-  const added = addedSteps(steps, others);
-  // A layer that stays as it is in another network is measured once.
-  const distinct = new Map(
-    layers.map((step) => [`${step.name} ${step.shape} ${pointKey(step.input, step.output)}`, step]),
-  );
-  const groups = shapeGroups([...distinct.values()]);
-  if (groups.length === 0) throw new UserError(`"${name}" has no layers: there is nothing to make a table of`);
-  return { steps, added, groups };
-}
-
 /**
  * Gives the seconds that are left at the pace of what is done: the ends of all widths whatever they take, the widths
  * between only as far as the time allows. Nothing but the time is known before something is done.
@@ -173,22 +161,6 @@ export function timeLeft(
   const each = spent / done;
   const least = each * Math.max(0, ends - done);
   return Math.max(least, Math.min(each * Math.max(0, total - done), seconds - spent));
-}
-
-/** Gives for each operator without a weight that only changed networks have the step that reads and makes most. */
-function addedSteps(
-  own: readonly TableStep[],
-  others: readonly { readonly graph: Graph; readonly steps: readonly TableStep[] }[],
-): { readonly graph: Graph; readonly step: RestStep }[] {
-  const known = new Set(own.flatMap((step) => step.kind === "rest" ? [step.op] : []));
-  const largest = new Map<string, { readonly graph: Graph; readonly step: RestStep }>();
-  for (const { graph, steps } of others) {
-    for (const step of steps) {
-      if (step.kind !== "rest" || known.has(step.op)) continue;
-      if (step.traffic > (largest.get(step.op)?.step.traffic ?? 0)) largest.set(step.op, { graph, step });
-    }
-  }
-  return [...largest.values()];
 }
 
 async function measureWhole(
@@ -257,36 +229,12 @@ function medianOf({ name, samplesMs, repeats, quantumMs }: Sampled): number {
 
 /** Gives the finest grids whose points that are still to be measured fit into the time. */
 function affordable(groups: readonly ShapeGroup[], pointMs: number, leftMs: number): Fineness {
-  const known = count(groups, "ends");
-  return FINENESS.findLast((fineness) => (count(groups, fineness) - known) * pointMs <= leftMs) ?? "ends";
-}
-
-function count(groups: readonly ShapeGroup[], fineness: Fineness): number {
-  return groups.reduce((sum, group) => sum + pointsOf(gridOf(group, fineness)), 0);
-}
-
-function latencyLayer({ step, layers }: ShapeGroup, grid: Grid, measured: ReadonlyMap<string, number>): LatencyLayer {
-  const rows = grid.inputs.map((input) =>
-    pairs({ ...grid, inputs: [input] }, step).map(([i, o]) => measured.get(pointKey(i, o))!)
-  );
-  return { shape: step.shape, layers, ...grid, medianMs: rows };
-}
-
-/** Lists all [input, output] of a grid. */
-function pairs({ inputs, outputs }: Grid, { probe: { groups } }: LayerStep): [number, number][] {
-  return inputs.flatMap((input) =>
-    groups.kind === "thin"
-      ? [[input, input / groups.inputs * groups.outputs] as [number, number]]
-      : outputs.map((output) => [input, output] as [number, number])
-  );
+  const known = countPoints(groups, "ends");
+  return FINENESS.findLast((fineness) => (countPoints(groups, fineness) - known) * pointMs <= leftMs) ?? "ends";
 }
 
 /** Puts points in an order that doesn't rise, so that a device that slows down doesn't tilt the grid. */
 function scattered<T>(points: readonly T[]): T[] {
   const stride = [7, 5, 3, 2].find((s) => points.length % s !== 0) ?? 1;
   return points.map((_, i) => points[i * stride % points.length]);
-}
-
-function pointKey(input: number, output: number): string {
-  return `${input} ${output}`;
 }

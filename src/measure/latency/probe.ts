@@ -7,7 +7,8 @@ import type { Graph } from "../../graph/types.ts";
 import { images } from "../session/rows.ts";
 import type { ProbeShape } from "./steps.ts";
 
-const LAYER = "layer";
+/** Names the node of a probe that is timed. */
+export const LAYER = "layer";
 
 export interface Probe {
   /** Records the layer alone, as a plan runs it. */

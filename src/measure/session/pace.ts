@@ -2,11 +2,12 @@
  * Watches the device's pace by one product, timed before each row. Rows follow one another for minutes, and a phone
  * that has become warm meanwhile makes the later ones look worse than they are.
  */
+import "../../disposable.ts";
 import { planGemm } from "../../../kernels/gemm/plan.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import { launch, tuningFor } from "../../tensor/ops/launch.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { type MeasureOptions, MIN_SAMPLE_QUANTA, sampleInterleaved } from "../interleaved.ts";
+import { type Contestant, type MeasureOptions, MIN_SAMPLE_QUANTA, sampleInterleaved } from "../interleaved.ts";
 import { median } from "../stats.ts";
 
 const SIZE = 256;
@@ -35,13 +36,22 @@ export function createPace(): Pace {
   };
 }
 
-async function productMs(gpu: Gpu, beforeSample: MeasureOptions["beforeSample"]): Promise<number | undefined> {
-  using a = Tensor.zeros(gpu, [SIZE, SIZE]);
-  using b = Tensor.zeros(gpu, [SIZE, SIZE]);
-  using y = Tensor.empty(gpu, [SIZE, SIZE]);
+/** Opens the product, to be timed in turns with something else. */
+export function openProduct(gpu: Gpu): Contestant & Disposable {
+  const a = Tensor.zeros(gpu, [SIZE, SIZE]), b = Tensor.zeros(gpu, [SIZE, SIZE]), y = Tensor.empty(gpu, [SIZE, SIZE]);
   const plan = planGemm({ m: SIZE, n: SIZE, k: SIZE, a: "k", b: "k" }, tuningFor(gpu));
-  const work = { name: "pace", record: () => launch(gpu, plan, { a, b, y }, "pace") };
-  const [{ samplesMs, quantumMs }] = await sampleInterleaved(gpu, [work], {
+  return {
+    name: "pace",
+    record: () => launch(gpu, plan, { a, b, y }, "pace"),
+    [Symbol.dispose]() {
+      for (const tensor of [a, b, y]) tensor.dispose();
+    },
+  };
+}
+
+async function productMs(gpu: Gpu, beforeSample: MeasureOptions["beforeSample"]): Promise<number | undefined> {
+  using product = openProduct(gpu);
+  const [{ samplesMs, quantumMs }] = await sampleInterleaved(gpu, [product], {
     seconds: 0,
     minSamples: SAMPLES,
     maxSamples: SAMPLES,

@@ -5,16 +5,9 @@
  */
 import { UserError } from "../../errors.ts";
 import { describeStoreError } from "../../store/deno.ts";
+import { type Decided, type Journal, journalQueue } from "../queue/journal_queue.ts";
 import { type JournalRecord, JournalState } from "../queue/journal_state.ts";
-import {
-  type Failure,
-  type Job,
-  type Lease,
-  type Queue,
-  type QueueRules,
-  RULES,
-  type WorkerInfo,
-} from "../queue/queue.ts";
+import { type Queue, type QueueRules, RULES } from "../queue/queue.ts";
 
 /** Name of the file in the sweep's folder. */
 export const JOURNAL = "queue.jsonl";
@@ -28,60 +21,10 @@ export interface JournalOptions {
 /** @throws UserError where the folder's file can't be opened */
 export async function openJournal(dir: string, { rules = RULES, now = Date.now }: JournalOptions = {}): Promise<Queue> {
   const file = await JournalFile.open(dir, rules);
-  const { state } = file;
-  /** Under the lock and after all records of others: decides what to append, and gives its answer. */
-  const transact = <T>(decide: () => Decided<T>) => file.transact(decide);
-  const settle = (records: readonly JournalRecord[]) => transact(() => ({ records, answer: undefined }));
-
-  return {
-    add: (jobs: readonly Job[]) =>
-      transact(() => {
-        const records = jobs.filter(({ id }) => !state.isOpen(id)).map((job) => ({ is: "add", job }) as const);
-        return { records, answer: undefined };
-      }),
-    cancel: (ids) => settle(ids.map((id) => ({ is: "cancel", id }))),
-    async lease(worker: WorkerInfo) {
-      await transact(() => ({ records: state.lost(now()), answer: undefined }));
-      return await transact(() => {
-        const at = now();
-        const job = state.next(worker, at);
-        if (!job) return { answer: undefined };
-        const token = crypto.randomUUID();
-        const lease: Lease = { job, token, attempt: state.leasesOf(job.id) + 1 };
-        return { records: [{ is: "lease", id: job.id, token, worker, at }], answer: lease };
-      });
-    },
-    renew: ({ token }, progress) =>
-      transact(() =>
-        state.holds(token)
-          ? { records: [{ is: "renew", token, at: now(), ...progress !== undefined && { progress } }], answer: true }
-          : { answer: false }
-      ),
-    complete: ({ job: { id } }) =>
-      transact(() => state.isDone(id) ? { answer: false } : { records: [{ is: "done", id }], answer: true }),
-    fail: ({ job: { id }, token }: Lease, failure: Failure) =>
-      transact(() => ({
-        records: state.holds(token) ? [{ is: "fail", id, at: now(), failure }] : [],
-        answer: undefined,
-      })),
-    release: ({ job: { id }, token }) =>
-      transact(() => ({ records: state.holds(token) ? [{ is: "release", id }] : [], answer: undefined })),
-    finished: (cursor = 0) => transact(() => ({ answer: state.finished(cursor) })),
-    state: () => transact(() => ({ answer: state.state() })),
-    header: () => transact(() => ({ answer: state.header })),
-    open: (header) => settle([{ is: "open", header }]),
-    end: () => settle([{ is: "end" }]),
-    close: () => file.close(),
-  };
+  return journalQueue(file, now);
 }
 
-/** What a transaction decides: records to append, default none. */
-interface Decided<T> {
-  readonly records?: readonly JournalRecord[];
-  readonly answer: T;
-}
-
-class JournalFile {
+class JournalFile implements Journal {
   readonly state: JournalState;
   /** Bytes of whole lines that the state knows of. */
   #known = 0;
