@@ -1,10 +1,11 @@
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { stringify } from "yaml";
 import { UsageError, UserError } from "../errors.ts";
 import { isNamed, readRecipe } from "../recipe/load.ts";
 import { mapPaths, relativeTo } from "../recipe/paths.ts";
 import { seenFrom } from "../store/deno_paths.ts";
 import { joinPath } from "../store/path.ts";
+import { parseWish, type Wish } from "../sweep/best.ts";
 import { readGround, SWEEP_REPORT, type SweepReport } from "../sweep/report.ts";
 import { loadSweepFile, type SweepFile } from "../sweep/sweep_file.ts";
 import { checkSweep } from "../sweep/trial_run.ts";
@@ -15,6 +16,7 @@ import { type Io, StopSignal } from "./io.ts";
 import { wholeNumber } from "./options.ts";
 import { showStatus } from "./sweep_status.ts";
 import { formatSweep } from "./sweep_tables.ts";
+import { drawFront, takeBest, writeSweepPage } from "./sweep_views.ts";
 
 interface SweepCommandOptions {
   readonly out?: string;
@@ -23,6 +25,7 @@ interface SweepCommandOptions {
   readonly workers: number;
   readonly store?: string;
   readonly dataDir?: string;
+  readonly best?: Wish;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -40,11 +43,17 @@ export function sweepCommand(io: Io): Command {
     .option("--workers <n>", "jobs at a time in this process; 0 leaves all to secateur worker", wholeNumber(0), 1)
     .option("--store <dir>", `where results and checkpoints are kept for all sweeps (default: ${SWEEPS}/store)`)
     .option("--data-dir <dir>", "where the data set's files lie")
+    .option("--best <wish>", `print the best trial's recipe and copy its network, by a wish such as ${WISH}`, wish)
     .option("--json", "print the sweep's report as JSON instead of a table")
     .option("--quiet", "print errors and warnings only")
     .addHelpText(
       "after",
-      examples("sweep sweep.yaml", "sweep --resume runs/sweeps/criteria-1", "sweep --status runs/sweeps/criteria-1"),
+      examples(
+        "sweep criteria.yaml",
+        "sweep --resume runs/sweeps/criteria-1",
+        "sweep --status runs/sweeps/criteria-1",
+        `sweep --status runs/sweeps/criteria-1 --best ${WISH}`,
+      ),
     )
     .action(async (file: string | undefined, options: SweepCommandOptions) => {
       const ways = [file, options.resume, options.status].filter((way) => way !== undefined);
@@ -52,6 +61,16 @@ export function sweepCommand(io: Io): Command {
       if (options.status !== undefined) return await showStatus(io, options.status, options);
       await carryOut(io, file, options);
     });
+}
+
+const WISH = "'accuracy >= 0.98, min macs'";
+
+function wish(text: string): Wish {
+  try {
+    return parseWish(text);
+  } catch (error) {
+    throw error instanceof UserError ? new InvalidArgumentError(error.message) : error;
+  }
 }
 
 /** The files that a sweep's folder holds from its beginning: its own, and the recipe with what it had when the sweep began. */
@@ -91,7 +110,7 @@ async function carryOut(io: Io, path: string | undefined, options: SweepCommandO
     });
     bar?.done(`${report.trials.length} trials in ${duration((performance.now() - started) / 1000)}`);
     ui?.close();
-    tell(io, report, dir, options);
+    await tell(io, report, dir, options);
   } catch (error) {
     ui?.close();
     await lock[Symbol.asyncDispose]();
@@ -101,9 +120,16 @@ async function carryOut(io: Io, path: string | undefined, options: SweepCommandO
   }
 }
 
-function tell(io: Io, report: SweepReport, dir: string, { json, quiet }: SweepCommandOptions): void {
-  if (json) io.out(JSON.stringify(report, null, 2));
-  else if (!quiet) io.out(`${formatSweep(report)}\n\n${dir}/${SWEEP_REPORT}`);
+async function tell(io: Io, report: SweepReport, dir: string, options: SweepCommandOptions): Promise<void> {
+  const page = await writeSweepPage(io, report, dir);
+  if (options.json) io.out(JSON.stringify(report, null, 2));
+  else if (!options.quiet) {
+    const front = drawFront(report, io.width);
+    io.out(
+      [formatSweep(report), ...front === undefined ? [] : [front], `${dir}/${SWEEP_REPORT}\n${page}`].join("\n\n"),
+    );
+  }
+  if (options.best) await takeBest(io, report, dir, options.best);
   const { differences, trials } = report;
   if (differences.length > 0) {
     const [{ label, what, values }] = differences;

@@ -1,26 +1,46 @@
 /** How far a sweep is: its trials, and what its workers do. */
 import { UserError } from "../errors.ts";
 import { duration } from "../report/format.ts";
+import type { Wish } from "../sweep/best.ts";
 import type { QueueState } from "../sweep/queue/queue.ts";
 import { readGround, SWEEP_REPORT, type SweepReport } from "../sweep/report.ts";
 import type { Io } from "./io.ts";
 import { formatSweep } from "./sweep_tables.ts";
+import { drawFront, takeBest, writeSweepPage } from "./sweep_views.ts";
 import { formatTable } from "./table.ts";
 
 const REFRESH_MS = 1000;
 
-/** Once, or in a terminal again and again until the sweep has ended. */
-export async function showStatus(io: Io, dir: string, { json }: { readonly json?: boolean }): Promise<void> {
+/** Between two versions of the page while a sweep is watched. */
+const PAGE_MS = 10_000;
+
+interface StatusOptions {
+  readonly json?: boolean;
+  readonly best?: Wish;
+}
+
+/** Once, or in a terminal again and again until the sweep has ended. Draws the page, too; with `best` that trial is all. */
+export async function showStatus(io: Io, dir: string, { json, best }: StatusOptions): Promise<void> {
   await readGround(io.store, dir);
+  if (best) {
+    const report = await reportOf(io, dir);
+    if (!report) throw new UserError(`${dir}: no trial of this sweep is done yet`);
+    return await takeBest(io, report, dir, best);
+  }
   const { openJournal } = await import("../sweep/deno/journal.ts");
   const queue = await openJournal(dir);
   try {
     const live = !json && Deno.stdout.isTerminal();
+    let drawn = -Infinity;
     for (;;) {
       const [state, report] = [await queue.state(), await reportOf(io, dir)];
       if (json) return io.out(JSON.stringify({ ...report, queue: state }, null, 2));
+      if (report && performance.now() - drawn > PAGE_MS) {
+        await writeSweepPage(io, report, dir);
+        drawn = performance.now();
+      }
       if (live) Deno.stdout.writeSync(new TextEncoder().encode("\x1b[H\x1b[2J"));
-      io.out(formatStatus(state, report, Date.now()));
+      io.out(formatStatus(state, report, { now: Date.now(), width: io.width }));
       if (!live || report?.ended || io.signal.aborted) return;
       await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
     }
@@ -39,12 +59,13 @@ async function reportOf(io: Io, dir: string): Promise<SweepReport | undefined> {
   }
 }
 
-/** @param now milliseconds since 1970 */
+/** @param now milliseconds since 1970; `width` in characters */
 export function formatStatus(
   { waiting, done, failed, running }: QueueState,
   report: SweepReport | undefined,
-  now: number,
+  { now, width }: { readonly now: number; readonly width: number },
 ): string {
+  const front = report && drawFront(report, width);
   const seconds = (since: number) => duration(Math.max(0, now - since) / 1000);
   const rows = running.map(({ id, worker, since, renewed, progress }) => [
     worker,
@@ -55,6 +76,7 @@ export function formatStatus(
   ]);
   const parts = [
     report ? formatSweep(report) : "no trial yet",
+    ...front === undefined ? [] : [front],
     `queue: ${waiting} waiting, ${running.length} running, ${done} done${failed > 0 ? `, ${failed} failed` : ""}`,
   ];
   if (rows.length > 0) parts.push(formatTable([["worker", "job", "for", "doing", ""], ...rows], { header: true }));

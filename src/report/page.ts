@@ -10,6 +10,8 @@ export interface PageOptions {
   readonly body: Html;
   /** Its hash is the only one that the page lets a browser run; the page must say as much without it. */
   readonly script?: PageScript;
+  /** The page is loaded anew so often. */
+  readonly refreshSeconds?: number;
 }
 
 export interface PageScript {
@@ -24,7 +26,7 @@ export async function pageScript(text: string): Promise<PageScript> {
   return { text, sha256: new Uint8Array(hash).toBase64() };
 }
 
-export function renderPage({ title, styles, images, body, script }: PageOptions): string {
+export function renderPage({ title, styles, images, body, script, refreshSeconds }: PageOptions): string {
   const policy = [
     "default-src 'none'",
     "style-src 'unsafe-inline'",
@@ -36,7 +38,10 @@ export function renderPage({ title, styles, images, body, script }: PageOptions)
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${raw(policy)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+${
+    refreshSeconds === undefined ? "" : markup`<meta http-equiv="refresh" content="${refreshSeconds}">
+`
+  }<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${title}</title>
 <style>

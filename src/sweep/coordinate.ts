@@ -124,7 +124,8 @@ class Coordinator {
   #propose(): boolean {
     const { sampler, file, given } = this.options;
     const room = Math.min(
-      AHEAD - (this.#runs.length - this.#over),
+      // Those that a pruner holds back wait for others to come, however many they are.
+      AHEAD - this.#runs.filter((run) => !isOver(run) && !run.isHeldBack).length,
       (file.budget.trials ?? Infinity) - this.#runs.length,
     );
     if (room <= 0) return false;

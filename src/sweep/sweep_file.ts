@@ -148,7 +148,13 @@ function complete(
       options[name] = given.options as NonNullable<Varying["options"]>;
     } else space[name] = given;
   }
-  const { sampler, budget } = rest;
+  const { sampler, pruner, budget } = rest;
+  if (sampler.kind === "nsga2" && pruner.kind !== "none") {
+    throw new UserError(
+      `pruner ${pruner.kind}: nsga2 breeds from trials that were trained to their end, and would wait for those that the ` +
+        "pruner holds back: leave the pruner out, or sample by grid or random",
+    );
+  }
   if (sampler.kind === "grid" && sizeOf(space) === Infinity) {
     const [name] = Object.entries(space).find(([, { kind }]) => kind === "real")!;
     throw new UserError(

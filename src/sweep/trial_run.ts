@@ -89,6 +89,11 @@ export class TrialRun {
     return this.#state;
   }
 
+  /** Whether it waits on a rung. */
+  get isHeldBack(): boolean {
+    return this.#state === "waiting" && this.#rungs.length > 0;
+  }
+
   /** The stage that its next job begins with. */
   get stage(): number {
     return this.#at.stage;

@@ -1,9 +1,8 @@
 /** The page of a sweep, opened as a file without a network: it is read on a phone and at a desk, sorts, and compares trials. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { overviewOf } from "../../src/sweep/view/overview.ts";
 import { renderSweep } from "../../src/sweep/view/sweep_page.ts";
-import { SAMPLE_AIMS, sampleTrials } from "../sweep/front_sample.ts";
+import { sampleReport, sampleTrials } from "../sweep/front_sample.ts";
 import { AXE_SCRIPT, seriousFindings } from "./axe_findings.ts";
 import { openPhone, type Phone } from "./phone.ts";
 
@@ -25,10 +24,8 @@ test.after(async () => {
 
 const render = () =>
   renderSweep({
-    name: "digits",
-    overview: overviewOf(sampleTrials(), SAMPLE_AIMS),
+    report: sampleReport(),
     file: "version: 1\nname: digits\n",
-    tool: "secateur 0.0.0",
     reportOf: (id) => `trials/${id}/report.html`,
   });
 

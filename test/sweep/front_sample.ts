@@ -1,9 +1,10 @@
 /** A sweep as twelve cells with two seeds would give it: made up, but possible. */
 import { random } from "../../kernels/random/philox.ts";
 import { parseConstraint, parseObjective } from "../../src/sweep/objective.ts";
+import type { SweepReport } from "../../src/sweep/report.ts";
 import { type Trial, trialId } from "../../src/sweep/trial.ts";
 
-export const SAMPLE_AIMS = {
+const SAMPLE_AIMS = {
   objectives: [parseObjective("max accuracy"), parseObjective("min ms")],
   constraints: [parseConstraint("accuracy >= 0.9")],
 } as const;
@@ -31,4 +32,23 @@ export function sampleTrials(count = 48): Trial[] {
     const reason = state === "failed" ? "stage 2 (train): a loss that is not a number" : undefined;
     return { id: trialId(i), choices: { criterion, keep }, seed: 1 + i % 2, parents, rungs, state, reason };
   });
+}
+
+export function sampleReport(trials: readonly Trial[] = sampleTrials(), sweep = "digits"): SweepReport {
+  return {
+    version: 1,
+    sweep,
+    tool: "secateur 0.0.0",
+    commit: "",
+    adapter: "llvmpipe",
+    plans: "default",
+    recipe: "cell.yaml",
+    space: {},
+    ...SAMPLE_AIMS,
+    ended: true,
+    jobs: trials.length,
+    epochs: trials.reduce((sum, { rungs }) => sum + (rungs.at(-1)?.epochs ?? 0), 0),
+    trials,
+    differences: [],
+  };
 }

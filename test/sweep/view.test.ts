@@ -4,11 +4,11 @@ import * as assert from "uvu/assert";
 import { parseConstraint, parseObjective } from "../../src/sweep/objective.ts";
 import { type Metrics, type Trial, trialId } from "../../src/sweep/trial.ts";
 import { frontSteps, placed } from "../../src/sweep/view/axes.ts";
-import { choiceWords, metricText } from "../../src/sweep/view/metric_words.ts";
-import { countStates, epochsOf, overviewOf } from "../../src/sweep/view/overview.ts";
+import { choiceWords, metricText, shortNames } from "../../src/sweep/view/metric_words.ts";
+import { countStates, overviewOf } from "../../src/sweep/view/overview.ts";
 import { headline, renderSweep } from "../../src/sweep/view/sweep_page.ts";
 import { cellOf, terminalFront } from "../../src/sweep/view/terminal_front.ts";
-import { SAMPLE_AIMS, sampleTrials } from "./front_sample.ts";
+import { sampleReport, sampleTrials } from "./front_sample.ts";
 
 const test = suite("what is shown of a sweep");
 
@@ -43,7 +43,6 @@ test("the front is of done trials that keep the bounds, and costs are the other 
   assert.equal(other.costs.map(({ metric }) => metric), ["ms", "macs"]);
   assert.throws(() => overviewOf(trials, { objectives: [], constraints: [] }), /without an objective/);
   assert.equal(countStates(trials), { done: 5, running: 0, waiting: 0, stopped: 1, failed: 0 });
-  assert.is(epochsOf(trials), 24);
 });
 
 test("trials that lie more than twice as far below the front as it reaches are left out of the plane, and counted", () => {
@@ -100,6 +99,8 @@ test("numbers and choices in words, by the metric's name", () => {
   assert.is(metricText("loss", 0.25), "0.25");
   assert.is(metricText("loss", undefined), "–");
   assert.is(choiceWords(trials[0]), "criterion l2, keep 0.5, seed 3");
+  const names = ["stages.1.criterion", "stages.1.a.keep", "stages.2.a.keep", "keep", "width"];
+  assert.equal(shortNames(names), ["criterion", "1.a.keep", "2.a.keep", "keep", "width"]);
 });
 
 test("the headline says how far the front reaches, which trial is the best, or why there is none", () => {
@@ -112,10 +113,8 @@ test("the headline says how far the front reaches, which trial is the best, or w
 
 const page = (among: readonly Trial[], name = "digits") =>
   renderSweep({
-    name,
-    overview: overviewOf(among, SAMPLE_AIMS),
+    report: sampleReport(among, name),
     file: "name: digits",
-    tool: "secateur 0.0.0",
     reportOf: (id) => id === "00002" ? undefined : `trials/${id}/report.html`,
   });
 
@@ -128,6 +127,9 @@ test("a page has a row for each trial, its report, its parents, and a chart for 
   for (const id of ["against-ms", "against-params", "against-macs", "rungs"]) assert.match(html, `id="${id}-narrow-t"`);
   assert.match(html, "stage 2 (train): a loss that is not a number");
   assert.is(await page(sampleTrials()), html, "the same sweep gives the same bytes");
+  assert.not.match(html, 'http-equiv="refresh"');
+  const report = { ...sampleReport(), ended: false };
+  assert.match(await renderSweep({ report, reportOf: () => undefined }), '<meta http-equiv="refresh" content="10">');
 });
 
 test("a page without a done trial says so, and names are text, not markup", async () => {

@@ -150,7 +150,7 @@ function coordination(options: SweepOptions, { queue, results, ground, signal }:
   return {
     file,
     given,
-    sampler: samplerOf(file.sampler, { space, seeds, objectives, constraints }),
+    sampler: samplerOf(file.sampler, { space, seeds, objectives, constraints, compared: file.pruner.kind !== "none" }),
     pruner: prunerOf(file.pruner, { objectives, constraints }),
     queue,
     results,

@@ -1,11 +1,13 @@
 /** Every pruner with the schema of its settings in a sweep's file. */
 import * as v from "valibot";
-import { byKind, record } from "../../validation/values.ts";
+import { byKind, count, record } from "../../validation/values.ts";
 import type { Aims } from "../pareto/trial_points.ts";
 import { noPruner, type Pruner } from "../pruner.ts";
+import { ashaPruner } from "./asha.ts";
 
 const schemas = {
   none: record({ kind: v.literal("none") }),
+  asha: record({ kind: v.literal("asha"), reduction: v.optional(count(2), 4), grace: v.optional(count(1), 1) }),
 } as const;
 
 type Kind = keyof typeof schemas;
@@ -14,6 +16,7 @@ export type PrunerChoice = { [K in Kind]: ChoiceOf<K> }[Kind];
 
 const makers: { readonly [K in Kind]: (choice: ChoiceOf<K>, aims: Aims) => Pruner } = {
   none: noPruner,
+  asha: ({ reduction, grace }, aims) => ashaPruner({ ...aims, reduction, grace }),
 };
 
 export const prunerKinds = Object.keys(schemas) as Kind[];

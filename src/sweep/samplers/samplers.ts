@@ -5,6 +5,7 @@ import type { Aims } from "../pareto/trial_points.ts";
 import type { Sampler } from "../sampler.ts";
 import type { Space } from "../space.ts";
 import { gridSampler } from "./grid.ts";
+import { nsga2Sampler } from "./nsga2.ts";
 import { randomSampler } from "./random.ts";
 
 const seed = v.pipe(count(0), v.maxValue(0xffff_ffff, "expected a whole number below 2^32"));
@@ -12,6 +13,7 @@ const seed = v.pipe(count(0), v.maxValue(0xffff_ffff, "expected a whole number b
 const schemas = {
   grid: record({ kind: v.literal("grid") }),
   random: record({ kind: v.literal("random"), seed: v.optional(seed, 1) }),
+  nsga2: record({ kind: v.literal("nsga2"), population: v.optional(count(2), 50), seed: v.optional(seed, 1) }),
 } as const;
 
 type Kind = keyof typeof schemas;
@@ -22,11 +24,17 @@ export type SamplerChoice = { [K in Kind]: ChoiceOf<K> }[Kind];
 export interface Sampled extends Aims {
   readonly space: Space;
   readonly seeds: readonly number[];
+  /** Whether a pruner compares trials with those proposed before them, whose order then must not tell how good they are. */
+  readonly compared: boolean;
 }
 
+/** A grid's order where it is shuffled. */
+const SHUFFLE = 1;
+
 const makers: { readonly [K in Kind]: (choice: ChoiceOf<K>, sampled: Sampled) => Sampler } = {
-  grid: (_, { space, seeds }) => gridSampler(space, seeds),
+  grid: (_, { space, seeds, compared }) => gridSampler(space, seeds, compared ? SHUFFLE : undefined),
   random: ({ seed }, { space, seeds }) => randomSampler(space, seeds, seed),
+  nsga2: ({ population, seed }, sampled) => nsga2Sampler({ ...sampled, population, draw: seed }),
 };
 
 export const samplerKinds = Object.keys(schemas) as Kind[];

@@ -24,8 +24,24 @@ export function metricText(metric: string, value: number | undefined): string {
 
 /** "criterion l2, keep 0.5, seed 3" */
 export function choiceWords({ choices, seed }: Pick<Trial, "choices" | "seed">): string {
-  const words = Object.entries(choices).map(([name, value]) => `${name} ${valueText(value)}`);
+  const names = shortNames(Object.keys(choices));
+  const words = Object.values(choices).map((value, i) => `${names[i]} ${valueText(value)}`);
   return [...words, `seed ${seed}`].join(", ");
+}
+
+/** Of paths in a recipe the last parts, as many as it takes to tell them apart: "criterion" of "stages.1.criterion". */
+export function shortNames(names: readonly string[]): string[] {
+  const ending = (name: string, parts: number) => name.split(".").slice(-parts).join(".");
+  return names.map((name) => {
+    let parts = 1;
+    while (
+      ending(name, parts) !== name &&
+      names.some((other) => other !== name && ending(other, parts) === ending(name, parts))
+    ) {
+      parts++;
+    }
+    return ending(name, parts);
+  });
 }
 
 /** Numbers briefly, other values as they are. */

@@ -54,11 +54,6 @@ export function countStates(trials: readonly Trial[]): Readonly<Record<TrialStat
   return counts;
 }
 
-/** Training epochs of all trials together, each counted once. */
-export function epochsOf(trials: readonly Trial[]): number {
-  return trials.reduce((sum, { rungs }) => sum + (rungs.at(-1)?.epochs ?? 0), 0);
-}
-
 /** Whether the sweep has come to its end, for all that is known of its trials. */
 export function allOver(trials: readonly Trial[]): boolean {
   return trials.every(isOver);

@@ -7,33 +7,36 @@ import { type Html, markup, table } from "../../report/markup.ts";
 import { pageScript, renderPage } from "../../report/page.ts";
 import baseStyle from "../../report/style.css" with { type: "text" };
 import { gain } from "../objective.ts";
+import type { SweepReport } from "../report.ts";
+import type { Trial } from "../trial.ts";
 import { isTime, metricText } from "./metric_words.ts";
-import { allOver, countStates, epochsOf, type Overview, type ShownTrial } from "./overview.ts";
+import { allOver, countStates, type Overview, overviewOf, type ShownTrial } from "./overview.ts";
 import { costFigure, rungsFigure } from "./sweep_charts.ts";
 import script from "./sweep_page.js" with { type: "text" };
 import style from "./sweep_page.css" with { type: "text" };
 import { trialsTable } from "./trials_table.ts";
 
 export interface SweepPage {
-  readonly name: string;
-  readonly overview: Overview;
+  readonly report: SweepReport;
   /** The sweep's file, as text. */
   readonly file?: string;
-  /** "secateur 0.1.0" */
-  readonly tool: string;
   /** Where a trial's report lies, relative to the page; undefined where it has none. */
   reportOf(id: string): string | undefined;
 }
 
+/** While a sweep goes on its page is written anew now and then. */
+const REFRESH_SECONDS = 10;
+
 /** The same sweep gives the same bytes. */
 export async function renderSweep(page: SweepPage): Promise<string> {
-  const { name, overview, file, tool } = page;
+  const { report: { sweep: name, tool, trials, epochs, ended, ...aims }, file } = page;
+  const overview = overviewOf(trials, aims);
   const figures = [...overview.costs.map((cost) => costFigure(overview, cost)), rungsFigure(overview)]
     .filter((figure) => figure !== undefined);
   const body = markup`<header>
 <h1>Sweep: ${name}</h1>
 <p class="headline">${headline(overview)}</p>
-${tiles(overview)}</header>
+${tiles(trials, epochs)}</header>
 <main>
 ${
     figures.length > 0
@@ -49,7 +52,7 @@ ${figures}</div>
       : markup`<p class="note">Fronts are drawn when two trials are done.</p>
 `
   }<h2>Trials</h2>
-${trialsTable(page)}${failuresTable(overview)}
+${trialsTable(overview, page.reportOf)}${failuresTable(overview)}
 ${
     file === undefined ? "" : markup`<details>
 <summary>The sweep's file</summary>
@@ -69,6 +72,7 @@ in every objective and better in one.</footer>
     styles: [baseStyle, style],
     body,
     script: await pageScript(script),
+    ...ended ? {} : { refreshSeconds: REFRESH_SECONDS },
   });
 }
 
@@ -87,15 +91,14 @@ export function headline({ trials, worth, costs }: Overview): string {
   return `${front.length} trials lie on the front: ${worth.metric} from ${words(low)} to ${words(high)}`;
 }
 
-function tiles({ trials }: Overview): Html {
-  const all = trials.map(({ trial }) => trial);
+function tiles(all: readonly Trial[], epochs: number): Html {
   const { done, running, waiting, stopped, failed } = countStates(all);
   const facts: [string, string][] = [
     [`${count(done)} of ${count(all.length)}`, "trials are done"],
     ...running + waiting > 0 ? [[count(running + waiting), `running or waiting`] as [string, string]] : [],
     ...stopped > 0 ? [[count(stopped), "were stopped before their end"] as [string, string]] : [],
     ...failed > 0 ? [[count(failed), "failed"] as [string, string]] : [],
-    [count(epochsOf(all)), "training epochs"],
+    [count(epochs), "training epochs, shared ones once"],
   ];
   return markup`<ul class="tiles">${facts.map(([value, label]) => markup`<li><b>${value}</b>${label}</li>`)}</ul>
 `;

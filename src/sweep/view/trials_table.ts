@@ -2,10 +2,9 @@
 import { plain } from "../../report/format.ts";
 import { type Html, markup } from "../../report/markup.ts";
 import { gain } from "../objective.ts";
-import { isFraction, metricText, valueText } from "./metric_words.ts";
+import { isFraction, metricText, shortNames, valueText } from "./metric_words.ts";
 import { metricNames, type Overview, type ShownTrial } from "./overview.ts";
 import { firstOnes } from "./sweep_charts.ts";
-import type { SweepPage } from "./sweep_page.ts";
 
 /** A row takes about half a kilobyte. */
 const MOST_ROWS = 2000;
@@ -19,7 +18,7 @@ interface Column {
 }
 
 /** Those of the front first, then by what they are worth. */
-export function trialsTable({ overview, reportOf }: Pick<SweepPage, "overview" | "reportOf">): Html {
+export function trialsTable(overview: Overview, reportOf: (id: string) => string | undefined): Html {
   const { trials, worth } = overview;
   const columns = columnsOf(overview);
   const byWorth = trials.toSorted((a, b) =>
@@ -61,6 +60,7 @@ ${rows}</tbody>
 function columnsOf(overview: Overview): Column[] {
   const { trials } = overview;
   const choices = [...new Set(trials.flatMap(({ trial }) => Object.keys(trial.choices)))];
+  const labels = shortNames(choices);
   const bred = trials.some(({ trial }) => trial.parents);
   return [
     ...metricNames(overview).map((metric): Column => ({
@@ -68,8 +68,8 @@ function columnsOf(overview: Overview): Column[] {
       kind: isFraction(metric) ? "fraction" : "number",
       cell: ({ metrics }) => ({ text: metricText(metric, metrics[metric]), value: metrics[metric] }),
     })),
-    ...choices.map((name): Column => ({
-      label: name,
+    ...choices.map((name, i): Column => ({
+      label: labels[i],
       kind: trials.every(({ trial }) => typeof (trial.choices[name] ?? 0) === "number") ? "number" : "words",
       cell({ trial }) {
         const value = trial.choices[name];
