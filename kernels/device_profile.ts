@@ -81,6 +81,14 @@ export interface ConvCosts {
   readonly divergence: number;
   /** The data gradient by full rows takes so many times longer because its sums don't fit into registers. */
   readonly fullRowsSpill: number;
+  /** A thread can hold `sums` sums in registers; the other ways take `factor` times longer with more. */
+  readonly spill: { readonly sums: number; readonly factor: number };
+  /** Weight gradients whose threads read planes of their own take so many times longer, as neighbours don't lie near. */
+  readonly planesApart: number;
+  /** Reading or writing a vec4 of workgroup memory takes so long. */
+  readonly workgroup4Ns: number;
+  /** Adding up parts of sums in a dispatch of its own takes so long. */
+  readonly addNs: number;
 }
 
 /** These are the costs of sparse products by lists of taps, in ns for four pixels of a thread. */
@@ -158,6 +166,10 @@ const SOFTWARE: DeviceProfile = {
     dispatchNs: 80_000,
     divergence: 1,
     fullRowsSpill: 1,
+    spill: { sums: Infinity, factor: 1 },
+    planesApart: 1,
+    workgroup4Ns: 160,
+    addNs: 80_000,
   },
   lists: {
     turnNs: 1.2,
@@ -193,8 +205,18 @@ const DESKTOP: DeviceProfile = {
     // 128 sums, their operands and addresses fill about 250 registers, which is what a thread has.
     spill: { sums: 128, factor: 8 },
   },
-  // A thread by full rows has 192 sums, which leaves room for few others.
-  conv: { ...SOFTWARE.conv, divergence: 8, fullRowsSpill: 4 },
+  conv: {
+    ...SOFTWARE.conv,
+    divergence: 8,
+    // A thread by full rows has 192 sums, which leaves room for few others.
+    fullRowsSpill: 4,
+    // 128 sums, their operands and what is loaded meanwhile take 200 of the 256 registers of AMD and NVIDIA.
+    spill: { sums: 128, factor: 4 },
+    planesApart: 4,
+    workgroup4Ns: 2,
+    // Some 4 µs, on the scale of multiply-adds, of which a card makes fewer than these costs say.
+    addNs: 2_400,
+  },
   lists: { ...SOFTWARE.lists, divergence: 16 },
   attention: { termNs: { storage: 0.5, uniform: 1 }, dispatchNs: 5_000 },
   teams: SOFTWARE.teams,
@@ -212,6 +234,7 @@ const INTEGRATED: DeviceProfile = {
   waves: 96,
   // Apple's threads have half as many registers.
   gemm: { ...DESKTOP.gemm, spill: { sums: 64, factor: 8 } },
+  conv: { ...DESKTOP.conv, spill: { sums: 64, factor: 4 } },
 };
 
 /**
@@ -226,6 +249,7 @@ const MOBILE_TILER: DeviceProfile = {
   threads: 2_048,
   waves: 32,
   gemm: { ...DESKTOP.gemm, workgroup4Ns: 80, spill: { sums: 32, factor: 10 } },
+  conv: { ...DESKTOP.conv, workgroup4Ns: 8, spill: { sums: 32, factor: 10 } },
 };
 
 export const PROFILES: Readonly<Record<ProfileName, DeviceProfile>> = {

@@ -2,6 +2,7 @@ import { ceilDiv, type Launch, type Step } from "../launch.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import { convClass } from "./class.ts";
 import { columnPlaces, isOnePixel, planColumnsDgrad, scatterColumnsStep } from "./kept_columns.ts";
+import { convProfile, dispatchCost } from "./gpu_costs.ts";
 import { gatherSteps, gatherTile } from "./indirect.ts";
 import { unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, packStep } from "./pack.ts";
@@ -11,6 +12,9 @@ import { depthwiseSteps, depthwiseTile, fillRuns } from "./depthwise.ts";
 import { cutRuns, type RawRun } from "./tap_runs.ts";
 import { direct4x4Cost, direct4x4Dgrad, fitsDirect4x4 } from "./direct4x4.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
+import { type Axes, gradientAxes, type Phase } from "./dgrad_phases.ts";
+import { implicitCandidates } from "./implicit_gemm.ts";
+import { gradientProduct } from "./implicit_dgrad.ts";
 import { fitsFullRows, fullRowsCost, fullRowsDgrad } from "./dgrad_full_rows.ts";
 
 /**
@@ -30,19 +34,20 @@ export function convDgradClass(shape: ConvShape): string {
  * Offers to go by taps always, by runs of them where columns aren't dilated (with threads of 4 channels, or of 1 in a
  * depthwise layer), and in tiles of 4×4 pixels and by full rows where those can do the shape.
  */
-export function convDgradCandidates(shape: ConvShape, tuning: Tuning): Candidate[] {
-  if (isOnePixel(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsDgrad(shape, tuning) }];
-  const s = unrolled(shape);
-  const axes: Axes = {
-    vertical: phases(s.height, s.kernel[0], s.stride[0], s.dilation[0], s.pads[0]),
-    horizontal: phases(s.width, s.kernel[1], s.stride[1], s.dilation[1], s.pads[1]),
-  };
+export function convDgradCandidates(shape: ConvShape, given: Tuning): Candidate[] {
+  if (isOnePixel(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsDgrad(shape, given) }];
+  const s = unrolled(shape), tuning = { ...given, profile: convProfile(given.profile) };
+  const axes = gradientAxes(s);
   const ways = [byTaps(s, axes, tuning)];
   if (s.dilation[1] === 1 || s.kernel[1] === 1) {
     ways.push(byRows(s, axes, tuning, 4));
     if (s.channels === s.groups) ways.push(byRows(s, axes, tuning, 1));
   }
-  const candidates: Candidate[] = ways.map((way) => ({ ...way, build: () => assemble(s, way) }));
+  const candidates: Candidate[] = ways.map((way) => ({
+    ...way,
+    cost: way.cost + dispatchCost(2 * way.parts.length - (isBare(way.halo) ? 1 : 0), tuning.profile),
+    build: () => assemble(s, way),
+  }));
   const { profile } = tuning;
   if (fitsDirect4x4(s, "dgrad")) {
     candidates.push({ name: "direct 4x4", cost: direct4x4Cost(s, profile, "dgrad"), build: () => direct4x4Dgrad(s) });
@@ -54,22 +59,8 @@ export function convDgradCandidates(shape: ConvShape, tuning: Tuning): Candidate
       build: () => fullRowsDgrad(s),
     });
   }
+  if (!s.taps) candidates.push(...implicitCandidates(gradientProduct(s, axes), {}, profile));
   return candidates;
-}
-
-/**
- * A phase is the inputs `first`, `first + stride`, … of an axis, with the first output that each tap reaching them
- * meets.
- */
-interface Phase {
-  readonly first: number;
-  readonly count: number;
-  readonly taps: readonly { readonly k: number; readonly at: number }[];
-}
-
-interface Axes {
-  readonly vertical: readonly Phase[];
-  readonly horizontal: readonly Phase[];
 }
 
 /** This is the part of dx that one phase makes. */
@@ -208,20 +199,6 @@ function assemble(s: ConvShape, { halo, parts, unit }: Way): Launch {
 
 function eachPhase(axes: Axes, part: (vertical: Phase, horizontal: Phase) => Part): Part[] {
   return axes.vertical.flatMap((v) => axes.horizontal.map((h) => part(v, h)));
-}
-
-/** Gives the phases of an axis of `size` inputs that aren't empty. */
-function phases(size: number, kernel: number, stride: number, dilation: number, pad: number): Phase[] {
-  const found: Phase[] = [];
-  for (let first = 0; first < Math.min(stride, size); first++) {
-    const taps = [];
-    for (let k = 0; k < kernel; k++) {
-      const at = (first + pad - k * dilation) / stride;
-      if (Number.isInteger(at)) taps.push({ k, at });
-    }
-    found.push({ first, count: ceilDiv(size - first, stride), taps });
-  }
-  return found;
 }
 
 /** Holds dy with zeros wherever any phase looks beyond it. */

@@ -102,13 +102,13 @@ export function direct4x4Dgrad(s: ConvShape): Launch {
 export function direct4x4Cost(s: ConvShape, profile: DeviceProfile, direction: Direction): number {
   const [rows, cols] = direction === "forward" ? convOutput(s) : [s.height, s.width];
   const [filters, channels] = direction === "forward" ? [s.filters, s.channels] : [s.channels, s.filters];
-  const { load4Ns, uniform4Ns, fmaNs, storeNs } = profile.conv;
+  const { load4Ns, uniform4Ns, fmaNs, storeNs, spill } = profile.conv;
   const tiles = s.batch * ceilDiv(rows, 4) * ceilDiv(cols, 4);
   const loads = s.stride[0] === 1 ? 9 : 20;
   const perTile = filterBlocks(filters / s.groups).reduce((sum, { blocks, rest }) => {
     const kernels = blocks + Math.min(rest, 1), each = 4 * blocks + rest;
-    return sum + channels / s.groups * (loads * load4Ns + kernels * 9 * uniform4Ns + each * 144 * fmaNs) +
-      each * 16 * storeNs;
+    const product = channels / s.groups * (loads * load4Ns + kernels * 9 * uniform4Ns + each * 144 * fmaNs);
+    return sum + product * (each * 16 > spill.sums ? spill.factor : 1) + each * 16 * storeNs;
   }, 0);
   return s.groups * tiles * perTile * Math.max(1, idle(tiles, profile));
 }

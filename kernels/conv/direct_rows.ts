@@ -73,8 +73,9 @@ function finish(r: RowsConv, profile: DeviceProfile, tile: Omit<RowsTile, "split
 }
 
 function runCost(fb: number, width: number, lines: number, subs: number, { conv }: DeviceProfile): number {
-  const { loopNs, loadNs, load4Ns, fmaNs } = conv;
-  return loopNs + loadNs + (fb * width + lines) * load4Ns + fb * width * subs * 16 * fmaNs;
+  const { loopNs, loadNs, load4Ns, fmaNs, spill } = conv;
+  const run = loopNs + loadNs + (fb * width + lines) * load4Ns + fb * width * subs * 16 * fmaNs;
+  return run * (fb * subs * 16 > spill.sums ? spill.factor : 1);
 }
 
 /**

@@ -3,8 +3,10 @@ import type { Epilogue, Launch, Step } from "../launch.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import { convClass } from "./class.ts";
 import { isOnePixel, planColumnsForward } from "./kept_columns.ts";
+import { convProfile, dispatchCost } from "./gpu_costs.ts";
 import { type Gather, type GatherNames, gatherSteps, gatherTile } from "./indirect.ts";
 import { fitsIm2col, im2colCost, im2colForward } from "./im2col.ts";
+import { forwardProduct, implicitCandidates } from "./implicit_gemm.ts";
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, type Packing, packStep } from "./pack.ts";
 import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
@@ -41,18 +43,22 @@ export function convForwardClass(s: ConvShape): string {
 export function convForwardCandidates(
   shape: ConvShape,
   epilogue: Epilogue,
-  tuning: Tuning,
+  given: Tuning,
 ): Candidate<ConvLaunch>[] {
   if (isOnePixel(shape)) {
-    const build = () => ({ ...planColumnsForward(shape, epilogue, tuning), prepare: [] });
+    const build = () => ({ ...planColumnsForward(shape, epilogue, given), prepare: [] });
     return [{ name: "kept columns", cost: 0, build }];
   }
-  const s = unrolled(shape);
+  const s = unrolled(shape), tuning = { ...given, profile: convProfile(given.profile) };
   const input = inputRuns(s);
   const ways = [byTaps(s, tuning)];
   if (input) ways.push(...byRows(s, input, tuning));
   if (input && s.filters / s.groups <= FEW_FILTERS) ways.push(byDepthwise(s, input, tuning));
-  const candidates: Candidate<ConvLaunch>[] = ways.map((way) => ({ ...way, build: () => assemble(s, way, epilogue) }));
+  const candidates: Candidate<ConvLaunch>[] = ways.map((way) => ({
+    ...way,
+    cost: way.cost + dispatchCost((isBare(way.halo) ? 0 : 1) + (way.splits > 1 ? 1 : 0), tuning.profile),
+    build: () => assemble(s, way, epilogue),
+  }));
   if (fitsDirect4x4(s, "forward")) {
     const cost = direct4x4Cost(s, tuning.profile, "forward");
     candidates.push({ name: "direct 4x4", cost, build: () => direct4x4Forward(s, epilogue) });
@@ -60,6 +66,7 @@ export function convForwardCandidates(
   if (fitsIm2col(s)) {
     candidates.push({ name: "im2col", cost: im2colCost(s, tuning.profile), build: () => im2colForward(s, epilogue) });
   }
+  if (!s.taps) candidates.push(...implicitCandidates(forwardProduct(s), epilogue, tuning.profile));
   return candidates;
 }
 

@@ -48,14 +48,16 @@ export function fitsIm2col(s: ConvShape): boolean {
 }
 
 /** Estimates how long all threads' instructions take, in ns of one group of 8 lanes. */
-export function im2colCost(s: ConvShape, { conv }: DeviceProfile): number {
+export function im2colCost(s: ConvShape, { waves = 0, conv }: DeviceProfile): number {
   const { loopNs, loadNs, uniform4Ns, storeNs, fmaNs, dispatchNs, divergence } = conv;
   const { pixels, taps, dispatches } = sizes(s);
   const tiles = ceilDiv(s.filters, 8) * ceilDiv(pixels, 8);
   const turn = loopNs + 4 * uniform4Ns + 64 * fmaNs;
   const stores = tiles * 64 * storeNs * ceilDiv(taps, BOUND * COLUMNS);
   const gathering = pixels * taps * (loadNs + storeNs / 2);
-  return divergence * (tiles * taps * turn + stores + gathering + dispatches * dispatchNs);
+  // A GPU has idle threads where there are few tiles.
+  const idle = Math.max(1, 64 * waves / tiles);
+  return divergence * ((tiles * taps * turn + stores) * idle + gathering + dispatches * dispatchNs);
 }
 
 /** The operands are "x", "w", "y" and, as the epilogue says, "bias" and "residual". */

@@ -1,6 +1,7 @@
 import type { Program } from "../../src/gpu/types.ts";
 import { epilogueConstants, EPILOGUES } from "../launch.ts";
 import { columnsVariants } from "./kept_columns.ts";
+import { implicitVariants } from "./implicit_gemm.ts";
 import { im2colVariants } from "./im2col.ts";
 import { fullRowsVariants } from "./dgrad_full_rows.ts";
 import { gatherProgram } from "./indirect.ts";
@@ -38,6 +39,7 @@ export function variants(): Program[] {
       ...direct4x4Variants(),
       ...fullRowsVariants(),
       ...im2colVariants(),
+      ...implicitVariants(),
     ],
   ];
 }

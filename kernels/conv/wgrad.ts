@@ -5,6 +5,8 @@ import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import type { DeviceProfile } from "../device_profile.ts";
 import { linearGrid } from "../grid.ts";
 import biasGrad from "./bias_grad.wgsl" with { type: "text" };
+import { convProfile } from "./gpu_costs.ts";
+import { implicitWgradCandidates, implicitWgradVariants } from "./implicit_wgrad.ts";
 import { convClass } from "./class.ts";
 import { isOnePixel, planColumnsWgrad } from "./kept_columns.ts";
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
@@ -42,9 +44,19 @@ const TILES = [[2, 4], [2, 2], [1, 4], [1, 1]] as const;
  * Offers to go by taps always, by runs of them where columns aren't dilated (in tiles of several sizes, or with one
  * filter to a thread), and through uniform panels for 3×3 kernels on small maps.
  */
-export function convWgradCandidates(shape: ConvShape, tuning: Tuning): Candidate[] {
-  if (isOnePixel(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsWgrad(shape, tuning) }];
-  const s = unrolled(shape), { profile } = tuning;
+export function convWgradCandidates(shape: ConvShape, given: Tuning): Candidate[] {
+  if (isOnePixel(shape)) return [{ name: "kept columns", cost: 0, build: () => planColumnsWgrad(shape, given) }];
+  const s = unrolled(shape), tuning = { ...given, profile: convProfile(given.profile) }, { profile } = tuning;
+  const lines = s.batch * convOutput(s)[0];
+  return [
+    ...threadCandidates(s, tuning).map((way) => ({ ...way, cost: way.cost * profile.conv.planesApart })),
+    ...implicitWgradCandidates(s, profile).map((way) => ({ ...way, cost: way.cost / lines })),
+  ];
+}
+
+/** These are the ways whose threads sum up by themselves. */
+function threadCandidates(s: ConvShape, tuning: Tuning): Candidate[] {
+  const { profile } = tuning;
   const input = inputRuns(s);
   const taps: Candidate = { name: "indirect", cost: tapsCost(s, profile), build: () => byTaps(s, tuning) };
   if (!input) return [taps];
@@ -231,7 +243,7 @@ export function wgradVariants(): Program[] {
     rowsProgram(wgradRows, { KW: 1, FB: 2, RUNS }),
     ...[1, 2].map((few) => rowsProgram(wgradRows, { KW: 1, FB: 1, RUNS: few })),
     ...widths.map((KW) => rowsProgram(wgradDepthwise, { KW, RUNS })),
-    ...[...uniformVariants(), ...downVariants(), WGRAD, REDUCE, BIAS_GRAD],
+    ...[...uniformVariants(), ...downVariants(), ...implicitWgradVariants(), WGRAD, REDUCE, BIAS_GRAD],
   ];
 }
 

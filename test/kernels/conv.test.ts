@@ -9,9 +9,10 @@ import { NO_WEIGHT } from "../../kernels/conv/pack.ts";
 import { cutRuns, positions } from "../../kernels/conv/tap_runs.ts";
 import { convMacs, convOutput, type ConvShape, convTaps } from "../../kernels/conv/shape.ts";
 import { planConvWgrad } from "../../kernels/conv/wgrad.ts";
-import type { Epilogue, Step } from "../../kernels/launch.ts";
+import type { Epilogue, Launch, Step } from "../../kernels/launch.ts";
 import type { Plan } from "../../src/gpu/types.ts";
 import { noise } from "../tensor/reference64.ts";
+import { implicitStores } from "./implicit_stores.ts";
 import { checkLaunch, coversOnce, params, threads } from "./launches.ts";
 
 const test = suite("plan convolutions");
@@ -71,13 +72,15 @@ test("every output of the forward pass and every element of dx is stored exactly
         const forward = candidate.build(), what = `${candidate.name} ${JSON.stringify(s)}`;
         checkLaunch(forward, ["x", "w", "y"], [...forward.prepare, ...forward.steps]);
         const splits = forward.scratch.partial ? forward.scratch.partial / size / 4 : 1;
-        assert.is(coversOnce(size * splits, stores(forward.steps)), true, what);
+        assert.is(coversOnce(size * splits, stores(forward)), true, what);
         for (const { plan } of forward.steps) used.add(plan.program.name);
       }
       for (const candidate of convDgradCandidates(s, { profile })) {
         const launch = candidate.build(), what = `${candidate.name} ${JSON.stringify(s)}`;
         checkLaunch(launch, ["dy", "w", "dx"]);
-        assert.is(coversOnce(s.batch * s.channels * s.height * s.width, stores(launch.steps)), true, what);
+        const size = s.batch * s.channels * s.height * s.width;
+        const splits = launch.scratch.partial ? launch.scratch.partial / size / 4 : 1;
+        assert.is(coversOnce(size * splits, stores(launch)), true, what);
         for (const { plan } of launch.steps) used.add(plan.program.name);
       }
       const wgrad = planConvWgrad(s, { profile });
@@ -92,6 +95,7 @@ test("every output of the forward pass and every element of dx is stored exactly
     "direct 4x4 convolution",
     "convolution by im2col",
     "convolution dgrad by full rows",
+    "implicit gemm convolution",
   ];
   for (const name of [...kernels, "convolution wgrad"]) assert.ok(used.has(name), name);
 });
@@ -193,8 +197,9 @@ test("multiply-adds count what is stored", () => {
 });
 
 /** Which elements the convolutions among the steps store. */
-function* stores(steps: readonly Step[]): Generator<number> {
-  for (const { plan } of steps) {
+function* stores(launch: Launch): Generator<number> {
+  for (const { plan } of launch.steps) {
+    if (plan.program.name === "implicit gemm convolution") yield* implicitStores(plan, launch);
     if (plan.program.name === "direct convolution by rows") yield* rowsStores(plan);
     if (plan.program.name === "depthwise convolution") yield* singleStores(plan);
     if (plan.program.name === "indirect convolution") yield* indirectStores(plan);

@@ -1,0 +1,110 @@
+// Multiplies a tile of A, 4*TY*MB rows, by a tile of B, 4*TX*NB columns, eight of the summed index at a time, from
+// workgroup memory. Convolutions put their own loads and stores behind this fragment.
+//
+// A slice is TY x TX = 64 threads, of which thread (ty, tx) = (lane / TX, lane % TX) makes the rows 4*(ty + TY*i) and
+// columns 4*(tx + TX*j), four of each: block c<i><j>, whose column r is row r. A workgroup has SLICES slices, which make the same
+// outputs from parts of the sum of their own, and add them up at the end (exchange).
+//
+// tiles[k] holds each slice's AQ fours of rows and BQ fours of columns. Its length is odd, so that threads with
+// neighbouring k write to different banks. Constant k and places that stay the same in all of the loop leave no clamped
+// index in it.
+const TY: u32 = 8u;
+const MB: u32 = 2u;
+const NB: u32 = 2u;
+const SLICES: u32 = 1u;
+const BK: u32 = 8u;
+const GROUP: u32 = 64u * SLICES;
+const TX: u32 = 64u / TY;
+const AQ: u32 = TY * MB;
+const BQ: u32 = TX * NB;
+const ROW: u32 = AQ + BQ;
+const A_PASSES: u32 = AQ * BK / 64u;
+const B_PASSES: u32 = BQ * BK / 64u;
+
+var<workgroup> tiles: array<array<vec4<f32>, ROW * SLICES + 1u>, BK>;
+
+// Holds what a thread loads for the next tiles; only so many fours as there are passes are used.
+struct Fours { v0: vec4<f32>, v1: vec4<f32>, v2: vec4<f32>, v3: vec4<f32> }
+
+struct Sums {
+  c00: mat4x4<f32>, c01: mat4x4<f32>, c02: mat4x4<f32>, c03: mat4x4<f32>,
+  c10: mat4x4<f32>, c11: mat4x4<f32>, c12: mat4x4<f32>, c13: mat4x4<f32>,
+}
+
+fn outer(c: mat4x4<f32>, u: vec4<f32>, v: vec4<f32>) -> mat4x4<f32> {
+  return mat4x4<f32>(
+    fma(vec4<f32>(u.x), v, c[0]), fma(vec4<f32>(u.y), v, c[1]), fma(vec4<f32>(u.z), v, c[2]), fma(vec4<f32>(u.w), v, c[3]));
+}
+
+fn multiply(s: Sums, k: u32, a: u32, b: u32) -> Sums {
+  var r = s;
+  let u0 = tiles[k][a];
+  let v0 = tiles[k][b];
+  r.c00 = outer(s.c00, u0, v0);
+  if (NB > 1u) { r.c01 = outer(s.c01, u0, tiles[k][b + TX]); }
+  if (NB > 2u) {
+    r.c02 = outer(s.c02, u0, tiles[k][b + 2u * TX]);
+    r.c03 = outer(s.c03, u0, tiles[k][b + 3u * TX]);
+  }
+  if (MB > 1u) {
+    let u1 = tiles[k][a + TY];
+    r.c10 = outer(s.c10, u1, v0);
+    if (NB > 1u) { r.c11 = outer(s.c11, u1, tiles[k][b + TX]); }
+    if (NB > 2u) {
+      r.c12 = outer(s.c12, u1, tiles[k][b + 2u * TX]);
+      r.c13 = outer(s.c13, u1, tiles[k][b + 3u * TX]);
+    }
+  }
+  return r;
+}
+
+// Adds the products of all BK of the tiles; a and b are the thread's places in a line of them.
+fn multiply_tiles(s: Sums, a: u32, b: u32) -> Sums {
+  var r = multiply(s, 0u, a, b);
+  r = multiply(r, 1u, a, b);
+  r = multiply(r, 2u, a, b);
+  r = multiply(r, 3u, a, b);
+  r = multiply(r, 4u, a, b);
+  r = multiply(r, 5u, a, b);
+  r = multiply(r, 6u, a, b);
+  r = multiply(r, 7u, a, b);
+  return r;
+}
+
+// Writes loaded fours, pass i at line k + i*down and place at + i*right.
+fn stage(v: Fours, passes: u32, k: u32, down: u32, at: u32, right: u32) {
+  tiles[k][at] = v.v0;
+  if (passes > 1u) { tiles[k + down][at + right] = v.v1; }
+  if (passes > 2u) {
+    tiles[k + 2u * down][at + 2u * right] = v.v2;
+    tiles[k + 3u * down][at + 3u * right] = v.v3;
+  }
+}
+
+// Gives the slice `owner` the sum of all slices' blocks: its own, then those of the slices behind it in turn.
+fn exchange(c: mat4x4<f32>, owner: u32, slice: u32, lane: u32) -> mat4x4<f32> {
+  if (SLICES == 1u) { return c; }
+  let left = exchange_half(c[0], c[1], owner, slice, lane);
+  let right = exchange_half(c[2], c[3], owner, slice, lane);
+  return mat4x4<f32>(left[0], left[1], right[0], right[1]);
+}
+
+// A slice's part of the tiles has room for half a block of each thread.
+fn exchange_half(c: vec4<f32>, d: vec4<f32>, owner: u32, slice: u32, lane: u32) -> mat2x4<f32> {
+  let line = lane / 16u;
+  let place = lane % 16u;
+  workgroupBarrier();
+  if (slice != owner) {
+    tiles[line][slice * ROW + place] = c;
+    tiles[line + 4u][slice * ROW + place] = d;
+  }
+  workgroupBarrier();
+  var sum = mat2x4<f32>(c, d);
+  if (slice == owner) {
+    for (var i = 1u; i < SLICES; i++) {
+      let there = (owner + i) % SLICES * ROW + place;
+      sum += mat2x4<f32>(tiles[line][there], tiles[line + 4u][there]);
+    }
+  }
+  return sum;
+}

@@ -1,0 +1,167 @@
+/**
+ * Plans products of implicit operands by tiles in workgroup memory (implicit_core.wgsl): which tiles fit, and how a sum is
+ * shared out where there are few of them: among the slices of a workgroup, then among workgroups.
+ */
+import type { DeviceProfile } from "../device_profile.ts";
+import { ceilDiv } from "../launch.ts";
+import { dispatchCost } from "./gpu_costs.ts";
+import core from "./implicit_core.wgsl" with { type: "text" };
+
+/** A slice has ty × 64/ty threads, of which each makes 4·mb × 4·nb outputs. */
+export interface Tile {
+  readonly ty: 4 | 8;
+  readonly mb: 1 | 2;
+  readonly nb: 1 | 2 | 4;
+}
+
+export const TILES: readonly Tile[] = [
+  { ty: 8, mb: 2, nb: 4 },
+  { ty: 8, mb: 2, nb: 2 },
+  { ty: 8, mb: 2, nb: 1 },
+  { ty: 4, mb: 2, nb: 2 },
+  { ty: 8, mb: 1, nb: 2 },
+  { ty: 8, mb: 1, nb: 1 },
+  { ty: 4, mb: 1, nb: 2 },
+  { ty: 4, mb: 1, nb: 1 },
+];
+
+/** Says how many rows and columns of outputs a tile has, in fours. */
+export function foursOfTile({ ty, mb, nb }: Tile): [number, number] {
+  return [ty * mb, 64 / ty * nb];
+}
+
+export function tileName(tile: Tile): string {
+  return `implicit gemm ${foursOfTile(tile).map((n) => 4 * n).join("x")}`;
+}
+
+/** A slice of a workgroup takes so many of the summed index at a time. */
+export const STEP = 8;
+/** Every device has so much workgroup memory, in bytes, and so many threads in a workgroup. */
+const MEMORY = 16_384, MOST_SLICES = 4;
+/** Every device has so many workgroups in a dimension. */
+const MAX_GROUPS = 65_535;
+/** A slice, and a workgroup, that makes fewer steps than this of a sum spends more on adding up than it wins. */
+const FEWEST_OF_SLICE = 2, FEWEST_OF_GROUP = 4;
+/** Where each thread of as many waves as are wanted could have so many outputs, fewer waves take so many times longer. */
+const OUTPUTS = 4, LATENCY = 2;
+
+/** Says how a sum is shared out: among slices of a workgroup, and among workgroups. */
+export interface Sharing {
+  readonly slices: number;
+  readonly splits: number;
+}
+
+/** This is what a product asks of its tiles. */
+export interface TileWork {
+  /** A group has so many rows of outputs. */
+  readonly rows: number;
+  readonly groups: number;
+  /** Parts of the columns have sums of their own length. */
+  readonly parts: readonly TilePart[];
+  /** There are so many outputs in all. */
+  readonly size: number;
+}
+
+export interface TilePart {
+  /** It has so many fours of columns. */
+  readonly fours: number;
+  /** Counts the steps of a sum that so many slices share. */
+  steps(slices: number): number;
+}
+
+/** This is one way to do the work. */
+export interface TileWay {
+  readonly name: string;
+  readonly tile: Tile;
+  readonly sharing: Sharing;
+  readonly cost: number;
+}
+
+/** There are none on devices that don't run tiles, and for groups of few rows, as in depthwise layers. */
+export function tileWays(work: TileWork, profile: DeviceProfile): TileWay[] {
+  const { waves, conv: { spill } } = profile, { rows, groups } = work;
+  if (waves === undefined || (rows < 4 && groups > 1) || layersOf(work) > MAX_GROUPS) return [];
+  // Tiles of more than twice the rows that there are would be idle for the most part.
+  const fits = (tile: Tile) => 16 * tile.mb * tile.nb <= spill.sums && 2 * foursOfTile(tile)[0] <= Math.max(8, rows);
+  return TILES.filter(fits).map((tile) => {
+    const shared = share(work, tile, waves), alone = { ...shared, splits: 1 };
+    const costs = [shared, alone].map((sharing) => costOf(work, tile, sharing, profile));
+    // Adding up the parts of a short sum takes longer than leaving some of the device idle.
+    const sharing = costs[1] <= costs[0] ? alone : shared;
+    return { name: tileName(tile), tile, sharing, cost: Math.min(...costs) };
+  });
+}
+
+function layersOf({ groups, parts }: TileWork): number {
+  return groups * parts.length;
+}
+
+/** Counts the tiles of all parts. */
+function tilesOf({ rows, groups, parts }: TileWork, tile: Tile): number {
+  const [down, along] = foursOfTile(tile);
+  return groups * ceilDiv(rows, 4 * down) * parts.reduce((sum, { fours }) => sum + ceilDiv(fours, along), 0);
+}
+
+/**
+ * Shares the sum out among so many slices that together they waste least: threads that a device has and a launch hasn't,
+ * and terms that a step has too many of. What is missing then, workgroups share.
+ */
+function share(work: TileWork, tile: Tile, waves: number): Sharing {
+  const tiles = tilesOf(work, tile);
+  const longest = (slices: number) => Math.max(...work.parts.map((part) => part.steps(slices)));
+  const waste = (slices: number) => slices * longest(slices) * Math.max(1, waves / (tiles * slices));
+  let slices = 1;
+  for (let next = 2; next <= MOST_SLICES; next++) {
+    const fits = bytesOf(tile, next) <= MEMORY && longest(next) >= FEWEST_OF_SLICE;
+    if (fits && waste(next) < waste(slices)) slices = next;
+  }
+  const most = Math.min(Math.floor(MAX_GROUPS / layersOf(work)), Math.floor(longest(slices) / FEWEST_OF_GROUP));
+  return { slices, splits: Math.max(1, Math.min(most, ceilDiv(waves, tiles * slices))) };
+}
+
+export function bytesOf(tile: Tile, slices: number): number {
+  const [down, along] = foursOfTile(tile);
+  return STEP * ((down + along) * slices + 1) * 16;
+}
+
+/** Estimates how long all threads' instructions take, in ns of one group of 8 lanes. */
+function costOf(work: TileWork, tile: Tile, { slices, splits }: Sharing, profile: DeviceProfile): number {
+  const { mb, nb } = tile, [down, along] = foursOfTile(tile), sums = 16 * mb * nb;
+  const { loopNs, load4Ns, loadNs, storeNs, fmaNs, workgroup4Ns } = profile.conv;
+  const { rows, groups, parts, size } = work;
+  const loads = (down + along) * STEP / 64 * (load4Ns + workgroup4Ns);
+  const step = loopNs + loads + STEP * ((mb + nb) * workgroup4Ns + sums * fmaNs);
+  const across = groups * ceilDiv(rows, 4 * down) * 64;
+  const all = parts.reduce((sum, { fours, steps }) => {
+    return sum + across * ceilDiv(fours, along) * (slices * steps(slices) * step + splits * sums * storeNs);
+  }, 0);
+  const threads = 64 * tilesOf(work, tile) * slices * splits, wanted = 64 * profile.waves!;
+  const waits = threads < wanted && size >= OUTPUTS * wanted ? LATENCY : 1;
+  const time = waits * all * Math.max(1, wanted / threads);
+  return splits === 1 ? time : time + size * (splits * loadNs + storeNs) + dispatchCost(1, profile);
+}
+
+const sources = new Map<string, string>();
+
+/** Puts the shared fragment before a shader's own loads and stores; the same text each time is the same program. */
+export function implicitSource(own: string): string {
+  let text = sources.get(own);
+  if (text === undefined) sources.set(own, text = `${core}\n${own}`);
+  return text;
+}
+
+export function tileConstants(
+  { ty, mb, nb }: Tile,
+  { slices }: Sharing,
+): Record<"TY" | "MB" | "NB" | "SLICES", number> {
+  return { TY: ty, MB: mb, NB: nb, SLICES: slices };
+}
+
+/** Lists tiles and slices for tests to compile, one after the other. */
+export function tileVariants(): Record<"TY" | "MB" | "NB" | "SLICES", number>[] {
+  const smallest: Tile = { ty: 8, mb: 1, nb: 1 };
+  return [
+    ...TILES.map((tile) => tileConstants(tile, { slices: 1, splits: 1 })),
+    ...[2, 3, 4].map((slices) => tileConstants(smallest, { slices, splits: 1 })),
+  ];
+}

@@ -1,0 +1,192 @@
+// Computes dw[f,c,t] = sum over images and pixels of dy[n,f,i,j] x[n,c,...], the weight gradient of a convolution, as a
+// product of dy, A [filters, pixels], and of what each pixel sees of x, B [pixels, taps x channels]. Nothing is copied
+// before: a thread that loads x tests for itself where the border is.
+//
+// Output (i, j) reads x[i*stride_h + r*dilation_h - top, j*stride_w + s*dilation_w - left] for tap t = r*taps_h + s, 0
+// beyond the map. Four columns of B are four channels of one tap, which has `fours` of them. A step takes BK*SLICES
+// pixels, image after image: neighbouring threads load neighbouring pixels.
+//
+// The bindings are x, dy (read), and dw (read_write). The grid's x goes over tiles of A (fastest) and of B, in rows of
+// `row` workgroups folded into y; z over groups (fastest) and splits of the sum, which write their parts dw_split apart.
+struct Params {
+  rows: u32, channels: u32, fours: u32, columns: u32, groups: u32, splits: u32, tiles_a: u32, row: u32,
+  pixels: u32, out_rows: u32, out_cols: u32, dy_image: u32,
+  height: u32, width: u32, x_image: u32, taps: u32, taps_h: u32,
+  stride_h: u32, stride_w: u32, dilation_h: u32, dilation_w: u32, top: u32, left: u32,
+  next_image: u32, next_row: u32, next_col: u32, dw_split: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dw: array<f32>;
+
+// Names a pixel: the k-th of all, in image n, at (i, j).
+struct Pixel { k: u32, n: u32, i: u32, j: u32 }
+
+// Names four channels of a tap: where pixel (0, 0) of the first image sees the first of them, and how far down and right
+// that lies in the map.
+struct Column { at: u32, v: u32, h: u32 }
+struct Columns { c0: Column, c1: Column, c2: Column, c3: Column }
+
+fn column_at(g: u32, four: u32) -> Column {
+  let tap = four / p.fours;
+  let v = tap / p.taps_h * p.dilation_h - p.top;
+  let h = tap % p.taps_h * p.dilation_w - p.left;
+  let c = g * p.channels + four % p.fours * 4u;
+  return Column((c * p.height + v) * p.width + h, v, h);
+}
+
+// Goes BK*SLICES pixels further.
+fn next_pixel(q: Pixel) -> Pixel {
+  var n = Pixel(q.k + BK * SLICES, q.n + p.next_image, q.i + p.next_row, q.j + p.next_col);
+  if (n.j >= p.out_cols) {
+    n.j -= p.out_cols;
+    n.i += 1u;
+  }
+  if (n.i >= p.out_rows) {
+    n.i -= p.out_rows;
+    n.n += 1u;
+  }
+  return n;
+}
+
+fn four_filters(i: u32, plane: u32) -> vec4<f32> {
+  return vec4<f32>(dy[i], dy[i + plane], dy[i + 2u * plane], dy[i + 3u * plane]);
+}
+
+// Loads dy of a pixel for the thread's filters, from place `first` on.
+fn load_filters(q: Pixel, first: u32) -> Fours {
+  let plane = p.out_rows * p.out_cols;
+  let i = first + q.n * p.dy_image + q.i * p.out_cols + q.j;
+  var a = Fours();
+  a.v0 = four_filters(i, plane);
+  if (A_PASSES > 1u) { a.v1 = four_filters(i + 32u * plane, plane); }
+  return a;
+}
+
+fn four_channels(i: u32) -> vec4<f32> {
+  let plane = p.height * p.width;
+  return vec4<f32>(x[i], x[i + plane], x[i + 2u * plane], x[i + 3u * plane]);
+}
+
+// Loads what a pixel sees of x for the thread's columns.
+fn load_columns(q: Pixel, c: Columns) -> Fours {
+  let i = q.n * p.x_image + q.i * p.stride_h * p.width + q.j * p.stride_w;
+  var b = Fours();
+  b.v0 = four_channels(i + c.c0.at);
+  if (B_PASSES > 1u) { b.v1 = four_channels(i + c.c1.at); }
+  if (B_PASSES > 2u) {
+    b.v2 = four_channels(i + c.c2.at);
+    b.v3 = four_channels(i + c.c3.at);
+  }
+  return b;
+}
+
+fn kept_filters(a: Fours, q: Pixel) -> Fours {
+  let inside = q.k < p.pixels;
+  var r = Fours();
+  r.v0 = select(vec4<f32>(), a.v0, inside);
+  if (A_PASSES > 1u) { r.v1 = select(vec4<f32>(), a.v1, inside); }
+  return r;
+}
+
+fn bordered(four: vec4<f32>, v: u32, h: u32, c: Column, inside: bool) -> vec4<f32> {
+  return select(vec4<f32>(), four, inside && v + c.v < p.height && h + c.h < p.width);
+}
+
+fn kept_columns(b: Fours, q: Pixel, c: Columns) -> Fours {
+  let inside = q.k < p.pixels;
+  let v = q.i * p.stride_h;
+  let h = q.j * p.stride_w;
+  var r = Fours();
+  r.v0 = bordered(b.v0, v, h, c.c0, inside);
+  if (B_PASSES > 1u) { r.v1 = bordered(b.v1, v, h, c.c1, inside); }
+  if (B_PASSES > 2u) {
+    r.v2 = bordered(b.v2, v, h, c.c2, inside);
+    r.v3 = bordered(b.v3, v, h, c.c3, inside);
+  }
+  return r;
+}
+
+fn store_row(g: u32, f: u32, z: u32, four: u32, sums: vec4<f32>) {
+  if (f >= p.rows || four >= p.columns) { return; }
+  let c = four % p.fours * 4u;
+  let i = z * p.dw_split + ((g * p.rows + f) * p.channels + c) * p.taps + four / p.fours;
+  dw[i] = sums.x;
+  if (c + 1u < p.channels) { dw[i + p.taps] = sums.y; }
+  if (c + 2u < p.channels) { dw[i + 2u * p.taps] = sums.z; }
+  if (c + 3u < p.channels) { dw[i + 3u * p.taps] = sums.w; }
+}
+
+// Adds up a block of all slices, of which one stores it.
+fn finish(g: u32, f: u32, z: u32, four: u32, slice: u32, lane: u32, block: u32, c: mat4x4<f32>) {
+  let sum = exchange(c, block % SLICES, slice, lane);
+  if (slice != block % SLICES) { return; }
+  store_row(g, f, z, four, sum[0]);
+  store_row(g, f + 1u, z, four, sum[1]);
+  store_row(g, f + 2u, z, four, sum[2]);
+  store_row(g, f + 3u, z, four, sum[3]);
+}
+
+@compute @workgroup_size(GROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let tile = group.x + group.y * p.row;
+  let g = group.z % p.groups;
+  let z = group.z / p.groups;
+  let first_row = tile % p.tiles_a * (4u * AQ);
+  let first_four = tile / p.tiles_a * BQ;
+  if (first_four >= p.columns) { return; }
+
+  let slice = local / 64u;
+  let lane = local % 64u;
+  let place = slice * ROW;
+  let line = lane % BK;
+  let own = lane / BK;
+  let plane = p.out_rows * p.out_cols;
+  let filters = (g * p.rows + first_row + 4u * own) * plane;
+  let columns = Columns(
+    column_at(g, first_four + own), column_at(g, first_four + own + 8u),
+    column_at(g, first_four + own + 16u), column_at(g, first_four + own + 24u));
+
+  let steps = (p.pixels + BK * SLICES - 1u) / (BK * SLICES);
+  let chunk = (steps + p.splits - 1u) / p.splits;
+  let start = z * chunk;
+  let end = min(steps, start + chunk);
+  let k = (start * SLICES + slice) * BK + line;
+  var q = Pixel(k, k / plane, k % plane / p.out_cols, k % p.out_cols);
+  var a = load_filters(q, filters);
+  var b = load_columns(q, columns);
+  var sums = Sums();
+  for (var t = start; t < end; t++) {
+    let a_kept = kept_filters(a, q);
+    let b_kept = kept_columns(b, q, columns);
+    workgroupBarrier();
+    if (AQ * BK >= 64u || lane < AQ * BK) { stage(a_kept, A_PASSES, line, 0u, place + own, 8u); }
+    stage(b_kept, B_PASSES, line, 0u, place + AQ + own, 8u);
+    workgroupBarrier();
+    // What the next step needs is loaded while this one multiplies, and only looked at thereafter.
+    if (t + 1u < end) {
+      q = next_pixel(q);
+      a = load_filters(q, filters);
+      b = load_columns(q, columns);
+    }
+    sums = multiply_tiles(sums, place + lane / TX, place + AQ + lane % TX);
+  }
+  let f = first_row + 4u * (lane / TX);
+  let four = first_four + lane % TX;
+  finish(g, f, z, four, slice, lane, 0u, sums.c00);
+  if (NB > 1u) { finish(g, f, z, four + TX, slice, lane, 1u, sums.c01); }
+  if (NB > 2u) {
+    finish(g, f, z, four + 2u * TX, slice, lane, 2u, sums.c02);
+    finish(g, f, z, four + 3u * TX, slice, lane, 3u, sums.c03);
+  }
+  if (MB > 1u) {
+    finish(g, f + 4u * TY, z, four, slice, lane, NB, sums.c10);
+    if (NB > 1u) { finish(g, f + 4u * TY, z, four + TX, slice, lane, NB + 1u, sums.c11); }
+    if (NB > 2u) {
+      finish(g, f + 4u * TY, z, four + 2u * TX, slice, lane, NB + 2u, sums.c12);
+      finish(g, f + 4u * TY, z, four + 3u * TX, slice, lane, NB + 3u, sums.c13);
+    }
+  }
+}
