@@ -6,6 +6,7 @@ import { variants as lossCrossEntropy } from "./loss/cross_entropy.ts";
 import { variants as lossDistillation } from "./loss/distillation.ts";
 import { variants as lossSquaredError } from "./loss/squared_error.ts";
 import { variants as normBatchNorm } from "./norm/batch_norm.ts";
+import { variants as normChannelNorm } from "./norm/channel_norm.ts";
 import { variants as normGroupNorm } from "./norm/group_norm.ts";
 import { variants as normLayerNorm } from "./norm/layer_norm.ts";
 import { variants as optim } from "./optim/plan.ts";
@@ -56,6 +57,7 @@ export function variants(): Program[] {
     lossDistillation,
     lossSquaredError,
     normBatchNorm,
+    normChannelNorm,
     normGroupNorm,
     normLayerNorm,
     optim,

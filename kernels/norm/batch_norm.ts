@@ -1,22 +1,27 @@
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import { f32bits } from "../bits.ts";
-import { linearGrid } from "../grid.ts";
+import type { DeviceProfile } from "../device_profile.ts";
 import type { Activation } from "../launch.ts";
-import { type Reduction, sliceCount } from "../reduce/sum.ts";
+import type { Reduction } from "../reduce/sum.ts";
+import type { Tuning } from "../tuning.ts";
 import { bothWidths, chooseWidth, type VectorPrograms, vectorPrograms } from "../vector.ts";
 import source from "./batch_norm.wgsl" with { type: "text" };
 import gradSource from "./batch_norm_grad.wgsl" with { type: "text" };
 import parametersSource from "./batch_norm_parameters.wgsl" with { type: "text" };
+import residualSumsSource from "./batch_norm_residual_sums.wgsl" with { type: "text" };
 import sumsSource from "./batch_norm_sums.wgsl" with { type: "text" };
 import momentsSource from "./moments.wgsl" with { type: "text" };
-import combineSource from "./moments_combine.wgsl" with { type: "text" };
-import runningSource from "./running_statistics.wgsl" with { type: "text" };
 
-/** The two dispatches have `partials` floats between them. */
-export interface TwoStages {
-  readonly first: Plan;
-  readonly second: Plan;
-  readonly partials: number;
+/** This follows the norm in the same kernels. */
+export type NormActivation = Extract<Activation, "none" | "relu" | "relu6">;
+
+/** x is [outer, channels, inner]. */
+export interface BatchNormShape extends Reduction {
+  /** Whose mean and variance normalise. */
+  readonly statistics: "batch" | "running";
+  readonly activation: NormActivation;
+  /** Whether a tensor of x's shape is added before the activation. */
+  readonly residual: "none" | "add";
 }
 
 export interface StatisticsOptions {
@@ -25,48 +30,83 @@ export interface StatisticsOptions {
   readonly blend: number;
 }
 
-/**
- * Computes the mean and 1/√(variance + ε) per channel of x [outer, channels, inner], and the running statistics'
- * update.
- * The bindings are x and partials; then partials, statistics [2, channels], running mean and running variance.
- */
-export function planStatistics(over: Reduction, { epsilon, blend }: StatisticsOptions): TwoStages {
-  const { slices, perSlice, ...rest } = sliced(moments, over);
-  const elements = over.outer * over.inner;
+export interface BatchNormPlan {
+  /** Finds the moments of the batch's slices, where they are wanted. The bindings are x and scratch. */
+  readonly moments?: Plan;
+  /** Its bindings are x, γ, β, residual (or x), scratch, running mean, running variance and y. */
+  readonly normalise: Plan;
+  /** The gradients read the floats that are then in the scratch buffer, so many. */
+  readonly scratch: number;
+}
+
+/** Computes y = act((x − mean)·γ/σ + β + residual), and the running statistics' update where the batch's are used. */
+export function planBatchNorm(shape: BatchNormShape, options: StatisticsOptions, tuning: Tuning): BatchNormPlan {
+  const { channels, outer, inner, statistics, activation, residual } = shape;
+  const slices = statisticsSlices(shape, tuning.profile);
+  const { program, ...map } = mapped(normalise[statistics][residual][activation], shape);
+  const { width, perSlice, uniforms } = sliced(shape, slices, RUN);
+  const used = statistics === "batch" ? slices : 0;
   return {
-    ...rest,
-    second: {
-      program: combine,
-      uniforms: [over.channels, slices, elements, perSlice, f32bits(epsilon), f32bits(blend)],
-      grid: [Math.ceil(over.channels / THREADS), 1, 1],
+    moments: statistics === "batch"
+      ? { program: chooseWidth(moments, inner).program, uniforms, grid: [channels, slices, 1] }
+      : undefined,
+    normalise: {
+      program,
+      uniforms: [
+        ...map.uniforms,
+        used,
+        outer * inner,
+        perSlice * width,
+        f32bits(options.epsilon),
+        f32bits(options.blend),
+      ],
+      grid: map.grid,
     },
+    scratch: 2 * (used + 2) * channels,
   };
 }
 
-/** Takes the same statistics from the running ones. The bindings are running mean, running variance and statistics. */
-export function planRunningStatistics(channels: number, epsilon: number): Plan {
-  return {
-    program: running,
-    uniforms: [channels, f32bits(epsilon)],
-    grid: [Math.ceil(channels / THREADS), 1, 1],
-  };
+export interface BatchNormGradPlan {
+  /**
+   * Its bindings are x, dy, scratch and partials; where a residual was added and an activation applied x, dy, scratch,
+   * y, a second gradient of y (or x), the residual's gradient and partials.
+   */
+  readonly sums: Plan;
+  /** Computes dγ and dβ too. Its bindings are x, dy (or the residual's gradient), scratch, partials, dγ, dβ and dx. */
+  readonly gradient: Plan;
+  /** Computes dγ and dβ alone, for an x that needs no gradient. The bindings are partials, dγ and dβ. */
+  readonly parameters: Plan;
+  /** Floats of `partials`. */
+  readonly partials: number;
 }
 
-/** This follows the norm in the same kernels. */
-export type NormActivation = Extract<Activation, "none" | "relu" | "relu6">;
-
-/** Computes y = act((x − mean)·γ/σ + β). The bindings are x, statistics, γ, β and y. */
-export function planBatchNorm(over: Reduction, activation: NormActivation): Plan {
-  return planMaps(normalise[activation], over, []);
-}
-
-/** Computes dγ and dβ. The bindings are x, dy, statistics, γ, β and partials; then partials, dγ and dβ. */
-export function planBatchNormParameters(over: Reduction, activation: NormActivation): TwoStages {
-  const { slices, first, partials } = sliced(sums[activation], over);
+/** Computes dx, through the statistics too where they are the batch's, dγ, dβ and the residual's gradient. */
+export function planBatchNormGrad(
+  shape: BatchNormShape,
+  gradients: "one" | "two",
+  tuning: Tuning,
+): BatchNormGradPlan {
+  const { outer, channels, inner, statistics, activation, residual } = shape;
+  const slices = statisticsSlices(shape, tuning.profile);
+  const first = statistics === "batch" ? slices * channels : 0;
+  // Behind a residual the sums have taken the activation back.
+  const masked = residual === "add" && activation !== "none";
+  const programs = masked ? residualSums[gradients][activation] : sums[activation];
+  const { uniforms } = sliced(shape, slices, RUN);
+  const { program, ...map } = mapped(gradient[statistics][masked ? "none" : activation], shape);
   return {
-    first,
-    partials,
-    second: planParameterSums(over.channels, slices),
+    sums: {
+      program: chooseWidth(programs, inner).program,
+      uniforms: [...uniforms, first],
+      grid: [channels, slices, 1],
+    },
+    gradient: {
+      program,
+      uniforms: [...map.uniforms, first, slices, f32bits(1 / (outer * inner))],
+      grid: map.grid,
+    },
+    parameters: planParameterSums(channels, slices),
+    partials: 2 * slices * channels,
   };
 }
 
@@ -75,60 +115,61 @@ export function planParameterSums(channels: number, slices: number): Plan {
   return { program: parameters, uniforms: [channels, slices], grid: [Math.ceil(channels / THREADS), 1, 1] };
 }
 
-/**
- * Computes dx, through the statistics too where they are the batch's. The bindings are x, dy, statistics, γ, β, dγ, dβ
- * and dx.
- */
-export function planBatchNormGrad(
-  over: Reduction,
-  statistics: "batch" | "running",
-  activation: NormActivation,
-): Plan {
-  return planMaps(grad[statistics][activation], over, [f32bits(1 / (over.outer * over.inner))]);
-}
-
 export function variants(): Program[] {
-  const maps = [sums, normalise, grad.batch, grad.running].flatMap((programs) => Object.values(programs));
-  return [...[moments, ...maps].flatMap(bothWidths), combine, running, parameters];
+  const all = [
+    moments,
+    ...[normalise.batch, normalise.running].flatMap(({ none, add }) => [none, add]).flatMap(Object.values),
+    ...Object.values(sums),
+    ...[residualSums.one, residualSums.two].flatMap(Object.values),
+    ...[gradient.batch, gradient.running].flatMap(Object.values),
+  ] as VectorPrograms[];
+  return [...all.flatMap(bothWidths), parameters];
 }
 
 const THREADS = 64;
+/** So many neighbours stride through a run of a slice together where a channel's slice is summed. */
+const RUN = 8;
 const LEAST_PER_SLICE = 1024;
+/** On a device that runs workgroups one after another on a few cores so many balance them. */
+const FEW_GROUPS = 64;
+/**
+ * A thread makes so many items of a map: its other work, the channel's statistics, takes as long as a few, and what a
+ * workgroup reads and writes stays in the nearest cache of a processor, which runs its threads one after another.
+ */
+const ITEMS_PER_THREAD = 8;
 
 const moments: VectorPrograms = {
   four: { ...vectorPrograms("moments", momentsSource, ["read", "read_write"]).four, constants: { WIDTH: 4 } },
   one: { ...vectorPrograms("moments", momentsSource, ["read", "read_write"]).one, constants: { WIDTH: 1 } },
 };
-const combine: Program = {
-  name: "moments combine",
-  source: combineSource,
-  access: ["read", "read_write", "read_write", "read_write"],
+const normalise = byStatistics((BATCH) => ({
+  none: activated("batch norm", source, [4, 4], { BATCH, RESIDUAL: 0 }),
+  add: activated("batch norm and residual", source, [4, 4], { BATCH, RESIDUAL: 1 }),
+}));
+const sums = activated("batch norm sums", sumsSource, [3, 1], {});
+const residualSums = {
+  one: activated("batch norm and residual sums", residualSumsSource, [5, 2], { MORE: 0 }),
+  two: activated("batch norm and residual sums", residualSumsSource, [5, 2], { MORE: 1 }),
 };
-const running: Program = {
-  name: "running statistics",
-  source: runningSource,
-  access: ["read", "read", "read_write"],
-};
-const normalise = activated("batch norm", source, 4);
-const sums = activated("batch norm sums", sumsSource, 5);
+const gradient = byStatistics((BATCH) => activated("batch norm gradient", gradSource, [4, 3], { BATCH }));
 const parameters: Program = {
   name: "batch norm parameters",
   source: parametersSource,
   access: ["read", "read_write", "read_write"],
 };
-const grad = {
-  batch: activated("batch norm gradient", gradSource, 7, { BATCH: 1 }),
-  running: activated("batch norm gradient", gradSource, 7, { BATCH: 0 }),
-};
 
-/** Makes programs that read `inputs` buffers and write one. */
+function byStatistics<T>(make: (BATCH: 0 | 1) => T): Record<BatchNormShape["statistics"], T> {
+  return { batch: make(1), running: make(0) };
+}
+
+/** Makes programs that read and write so many buffers. */
 function activated(
   name: string,
   text: string,
-  inputs: number,
-  constants: Record<string, number> = {},
+  [read, written]: readonly [number, number],
+  constants: Record<string, number>,
 ): Record<NormActivation, VectorPrograms> {
-  const access = [...Array<"read">(inputs).fill("read"), "read_write"] as const;
+  const access = [...Array<"read">(read).fill("read"), ...Array<"read_write">(written).fill("read_write")];
   return {
     none: vectorPrograms(name, text, access, { ...constants, ACTIVATION: 0 }),
     relu: vectorPrograms(name, text, access, { ...constants, ACTIVATION: 1 }),
@@ -136,24 +177,29 @@ function activated(
   };
 }
 
-/** Each channel and slice has a workgroup; `perSlice` counts elements. */
-function sliced(programs: VectorPrograms, { outer, channels, inner }: Reduction) {
-  const { program, width } = chooseWidth(programs, inner);
-  const row = inner / width;
-  const items = outer * row;
-  const perSlice = Math.ceil(items / sliceCount(outer * inner, channels, LEAST_PER_SLICE));
-  const slices = Math.ceil(items / perSlice);
-  const first: Plan = {
-    program,
-    uniforms: [channels, row, items, perSlice, Math.floor(THREADS / row), THREADS % row],
-    grid: [channels, slices, 1],
-  };
-  return { first, partials: slices * channels * 2, slices, perSlice: perSlice * width };
+/** Says into how many slices a channel's sums are cut: as many as keep the device busy, none of them short. */
+function statisticsSlices({ outer, channels, inner }: Reduction, { threads, cores }: DeviceProfile): number {
+  const groups = cores ? FEW_GROUPS : Math.max(FEW_GROUPS, threads / THREADS);
+  const wanted = Math.ceil(groups / channels);
+  const most = Math.floor(outer * inner / LEAST_PER_SLICE);
+  const slices = Math.max(1, Math.min(wanted, most, FEW_GROUPS));
+  const items = outer * inner / (inner % 4 === 0 ? 4 : 1);
+  return Math.ceil(items / Math.ceil(items / slices));
 }
 
-function planMaps(programs: VectorPrograms, { outer, channels, inner }: Reduction, rest: readonly number[]): Plan {
-  const { program, width } = chooseWidth(programs, inner);
-  const count = outer * channels * inner / width;
-  const grid = linearGrid(count, 256);
-  return { program, uniforms: [count, grid[0], channels, inner / width, ...rest], grid };
+/** Each channel and slice has a workgroup; `perSlice` counts items of `width` elements. */
+function sliced({ outer, channels, inner }: Reduction, slices: number, stride: number) {
+  const width = inner % 4 === 0 ? 4 : 1;
+  const row = inner / width, items = outer * row;
+  const perSlice = Math.ceil(items / slices);
+  const uniforms = [channels, row, items, perSlice, Math.floor(stride / row), stride % row];
+  return { width, perSlice, uniforms };
+}
+
+/** Each channel and part has a workgroup, which makes the part's items. */
+function mapped(programs: VectorPrograms, over: Reduction): Plan {
+  const { program, width } = chooseWidth(programs, over.inner);
+  const items = over.outer * over.inner / width;
+  const { perSlice, uniforms } = sliced(over, Math.ceil(items / (THREADS * ITEMS_PER_THREAD)), THREADS);
+  return { program, uniforms, grid: [over.channels, Math.ceil(items / perSlice), 1] };
 }

@@ -4,7 +4,8 @@
 // output, made again from x, is beyond, dy counts as 0.
 //
 // x and dy are [outer, channels, inner] with `inner` items of V; slices, workgroups and grid are as in moments.wgsl.
-// partial is [slices, channels] of vec2; batch_norm_parameters.wgsl adds the slices.
+// statistics are what batch_norm.wgsl leaves behind its moments: [channels] of (mean, invstd), then of (factor, beta), from
+// the item `first` on. partial is [slices, channels] of vec2; batch_norm_grad.wgsl adds the slices.
 
 alias V = vec4<f32>;
 const ACTIVATION: u32 = 0u;
@@ -14,17 +15,16 @@ struct Params {
   inner: u32,
   items: u32,      // It is outer * inner.
   per_slice: u32,
-  step_n: u32,     // A thread strides by 64 / inner of n.
-  step_i: u32,     // A thread strides by 64 % inner of i.
+  step_n: u32,     // A thread strides by 8 / inner of n.
+  step_i: u32,     // A thread strides by 8 % inner of i.
+  first: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<V>;
 @group(0) @binding(2) var<storage, read> dy: array<V>;
-@group(0) @binding(3) var<storage, read> statistics: array<f32>;
-@group(0) @binding(4) var<storage, read> gamma: array<f32>;
-@group(0) @binding(5) var<storage, read> beta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> partials: array<vec2<f32>>;
+@group(0) @binding(3) var<storage, read> statistics: array<vec2<f32>>;
+@group(0) @binding(4) var<storage, read_write> partials: array<vec2<f32>>;
 
 var<workgroup> shared_sums: array<vec2<f32>, 64>;
 
@@ -34,20 +34,23 @@ fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let c = group.x;
   let start = group.y * p.per_slice;
-  let end = min(start + p.per_slice, p.items);
-  let mean = V(statistics[c]);
-  let factor = gamma[c] * statistics[p.channels + c];
-  let offset = V(beta[c]);
-  var n = (start + local) / p.inner;
-  var i = (start + local) % p.inner;
+  // Eight neighbours share a run of the slice: a processor, which takes them one after another, keeps it in its cache.
+  let run = (p.per_slice + 63u) / 64u * 8u;
+  let first = min(start + local / 8u * run, p.items) + local % 8u;
+  let end = min(min(start + (local / 8u + 1u) * run, start + p.per_slice), p.items);
+  let centre = statistics[p.first + c];
+  let affine = statistics[p.first + p.channels + c];
+  let mean = V(centre.x);
+  var n = first / p.inner;
+  var i = first % p.inner;
   var plain = V(0.0);
   var weighted = V(0.0);
-  for (var item = start + local; item < end; item += 64u) {
+  for (var item = first; item < end; item += 8u) {
     let at = (n * p.channels + c) * p.inner + i;
     let centred = x[at] - mean;
     var g = dy[at];
     if (ACTIVATION > 0u) {
-      let made = centred * factor + offset;
+      let made = centred * affine.x + V(affine.y);
       g = select(g, V(0.0), made <= V(0.0));
       if (ACTIVATION == 2u) { g = select(g, V(0.0), made >= V(6.0)); }
     }
@@ -60,7 +63,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       n += 1u;
     }
   }
-  shared_sums[local] = vec2<f32>(total(plain), total(weighted) * statistics[p.channels + c]);
+  shared_sums[local] = vec2<f32>(total(plain), total(weighted) * centre.y);
   workgroupBarrier();
   if (local % 8u == 0u) {
     shared_sums[local] = ((shared_sums[local] + shared_sums[local + 1u]) + (shared_sums[local + 2u] + shared_sums[local + 3u])) +

@@ -3,7 +3,7 @@
 // x is read once: each part of a thread's V keeps its own moments (Welford 1962), which are put together at the end.
 //
 // x is [outer, channels, inner] with `inner` items of V. The outer * inner items of a channel are numbered n * inner +
-// i and cut into slices of `per_slice`; moments_combine.wgsl puts them together. partial is [slices, channels] of vec2.
+// i and cut into slices of `per_slice`; batch_norm.wgsl puts them together. partial is [slices, channels] of vec2.
 // Each slice and channel has a workgroup of 64 threads. The grid is (channels, slices, 1). V is f32 where `inner` does
 // not divide by 4.
 
@@ -15,8 +15,8 @@ struct Params {
   inner: u32,
   items: u32,      // It is outer * inner.
   per_slice: u32,
-  step_n: u32,     // A thread strides by 64 / inner of n.
-  step_i: u32,     // A thread strides by 64 % inner of i.
+  step_n: u32,     // A thread strides by 8 / inner of n.
+  step_i: u32,     // A thread strides by 8 % inner of i.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -45,13 +45,16 @@ fn sum_of_group(local: u32, value: f32) -> f32 {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let c = group.x;
   let start = group.y * p.per_slice;
-  let end = min(start + p.per_slice, p.items);
-  var n = (start + local) / p.inner;
-  var i = (start + local) % p.inner;
+  // Eight neighbours share a run of the slice: a processor, which takes them one after another, keeps it in its cache.
+  let run = (p.per_slice + 63u) / 64u * 8u;
+  let first = min(start + local / 8u * run, p.items) + local % 8u;
+  let end = min(min(start + (local / 8u + 1u) * run, start + p.per_slice), p.items);
+  var n = first / p.inner;
+  var i = first % p.inner;
   var count = 0.0;
   var mean = V(0.0);
   var squares = V(0.0);
-  for (var item = start + local; item < end; item += 64u) {
+  for (var item = first; item < end; item += 8u) {
     let v = x[(n * p.channels + c) * p.inner + i];
     let d = v - mean;
     count += 1.0;
@@ -64,7 +67,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       n += 1u;
     }
   }
-  let m = sum_of_group(local, count * total(mean)) / f32((end - start) * WIDTH);
+  let m = sum_of_group(local, count * total(mean)) / f32((min(start + p.per_slice, p.items) - start) * WIDTH);
   let e = mean - V(m);
   let deviation = sum_of_group(local, total(squares) + count * total(e * e));
   if (local == 0u) { partials[group.y * p.channels + c] = vec2<f32>(m, deviation); }

@@ -23,7 +23,10 @@ export interface SumPlan {
 export function planSum({ outer, channels, inner }: Reduction, scale = 1): SumPlan {
   const items = outer * inner;
   const lanes = chooseLanes(items, channels);
-  const slices = sliceCount(items, Math.ceil(channels * lanes / GROUP), lanes * LEAST_PER_THREAD);
+  // A second dispatch takes longer than what few items leave idle.
+  const slices = items <= FEW_ITEMS
+    ? 1
+    : sliceCount(items, Math.ceil(channels * lanes / GROUP), lanes * LEAST_PER_THREAD);
   if (slices === 1) return { stages: [stage({ outer, channels, inner }, lanes, 1, scale)], partials: 0 };
   const first = stage({ outer, channels, inner }, lanes, slices, 1);
   const used = first.grid[2];
@@ -50,6 +53,7 @@ const GROUP = 64;
 const GROUPS_WANTED = 64;
 const MOST_SLICES = 64;
 const LEAST_PER_THREAD = 32;
+const FEW_ITEMS = 64;
 
 const byLanes: Record<1 | 8 | 64, VectorPrograms> = {
   1: vectorPrograms("sum", source, ["read", "read_write"], { LANES: 1 }),
@@ -62,7 +66,7 @@ const byLanes: Record<1 | 8 | 64, VectorPrograms> = {
  * at barriers.
  */
 function chooseLanes(items: number, channels: number): 1 | 8 | 64 {
-  if (items <= 64 || (channels >= 4096 && items <= 1024)) return 1;
+  if (items <= FEW_ITEMS || (channels >= 4096 && items <= 1024)) return channels < 1024 && items > 8 ? 8 : 1;
   return items <= 512 ? 8 : 64;
 }
 

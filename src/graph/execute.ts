@@ -2,11 +2,9 @@
 import { UserError } from "../errors.ts";
 import type { Tape } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { fusedActivation } from "./fuse.ts";
-import { consumers } from "./names.ts";
+import { type FusedNorms, fusedNorms } from "./fused_norms.ts";
 import { opOf } from "./ops/ops.ts";
-import { isBatchNorm } from "./roles.ts";
-import type { Graph, Node } from "./types.ts";
+import type { Graph } from "./types.ts";
 
 /** What the interpreter is asked beside the outputs. */
 export interface ExecuteOptions {
@@ -79,14 +77,18 @@ export function executeOutputs(
     observe.get(name)?.(value);
   };
   for (const [name, value] of namedInputs(graph, input)) make(name, value);
-  const activations = activatedNorms(graph, observe);
-  const done = new Set(activations.values());
+  const rows = observe.size === 0 ? unobserved(graph) : fusedNorms(graph, observe);
+  const within = new Set(rows.values().flatMap(({ norm, sum }) => sum ? [norm, sum] : [norm]));
+  const valueOf = (name: string) => values.get(name) ?? params.get(name)!;
   for (const node of graph.nodes) {
-    if (done.has(node)) continue;
-    const inputs = node.inputs.map((name) => values.get(name) ?? params.get(name)!);
-    const reader = activations.get(node);
-    const activation = reader && fusedActivation(reader);
-    make((reader ?? node).outputs[0], opOf(node).execute({ ...context, activation }, node, inputs));
+    const row = rows.get(node);
+    if (!row) {
+      if (!within.has(node)) make(node.outputs[0], opOf(node).execute(context, node, node.inputs.map(valueOf)));
+      continue;
+    }
+    const { norm, residual, activation } = row;
+    const fused = { ...context, activation, residual: residual === undefined ? undefined : valueOf(residual) };
+    make(node.outputs[0], opOf(norm).execute(fused, norm, norm.inputs.map(valueOf)));
   }
   for (const name of observe.keys()) {
     if (!values.has(name)) throw new UserError(`graph "${graph.name}" computes no value "${name}" to observe`);
@@ -94,19 +96,11 @@ export function executeOutputs(
   return graph.outputs.map((name) => values.get(name)!);
 }
 
-/**
- * Each batch norm whose only reader is a ReLU or ReLU6, with that reader: both run in one kernel, forwards and backwards.
- * A norm whose own output somebody wants to see runs alone.
- */
-function activatedNorms(graph: Graph, observe: { has(value: string): boolean }): Map<Node, Node> {
-  const readers = consumers(graph);
-  const found = new Map<Node, Node>();
-  for (const node of graph.nodes) {
-    if (!isBatchNorm(node)) continue;
-    const [y] = node.outputs;
-    const [reader, ...others] = readers.get(y) ?? [];
-    const alone = others.length === 0 && !graph.outputs.includes(y) && !observe.has(y);
-    if (alone && reader && fusedActivation(reader)) found.set(node, reader);
-  }
-  return found;
+const rowsOf = new WeakMap<Graph, FusedNorms>();
+
+/** A training asks for the same graph's in every step. */
+function unobserved(graph: Graph): FusedNorms {
+  let rows = rowsOf.get(graph);
+  if (!rows) rowsOf.set(graph, rows = fusedNorms(graph, new Set()));
+  return rows;
 }

@@ -8,7 +8,7 @@ import { inferShapes } from "./infer.ts";
 import { consumers } from "./names.ts";
 import type { LayerInference } from "./ops/op.ts";
 import { opOf } from "./ops/ops.ts";
-import { hasFilterRows, isBatchNorm, isBorderTable, isSum } from "./roles.ts";
+import { hasFilterRows, isBatchNorm, isBorderTable, isRowNorm, isSum } from "./roles.ts";
 import { isPerColumn, sameShape } from "./shapes.ts";
 import type { Graph, Node } from "./types.ts";
 
@@ -24,6 +24,8 @@ export interface FusedStep {
   readonly activation: "none" | "relu" | "relu6";
   /** What a kernel of its own does to each number instead, where nodes that follow a layer stand in a row. */
   readonly chain?: Chain;
+  /** Of a layer norm between two Transposes, over whose axis 1 it goes: the value before them. Its output lies as that does. */
+  readonly over?: string;
   /** Of an attention whose kernel finds, or puts, its heads within other values than the node's. */
   readonly heads?: Heads;
   /** What the step makes: the last fused node's output. */
@@ -67,6 +69,14 @@ export function fuse(graph: Graph): FusedStep[] {
     if (placed) {
       steps.push({ node, activation: "none", heads: placed, output: placed.output });
       made.add(placed.output);
+      continue;
+    }
+    const across = normOverChannels(node, follower);
+    if (across) {
+      const [norm, back] = across;
+      done.add(norm).add(back);
+      steps.push({ node: norm, activation: "none", over: node.inputs[0], output: back.outputs[0] });
+      made.add(back.outputs[0]);
       continue;
     }
     const row = chainFrom(node, follower);
@@ -113,8 +123,9 @@ export function fuse(graph: Graph): FusedStep[] {
 }
 
 /** The values and parameters that a step reads, one as often as it does. */
-export function readsOf({ node, bias, residual, heads }: FusedStep): string[] {
-  return [...heads?.inputs ?? node.inputs, bias, residual].filter((name) => name !== undefined);
+export function readsOf({ node, bias, residual, heads, over }: FusedStep): string[] {
+  const inputs = over === undefined ? node.inputs : [over, ...node.inputs.slice(1)];
+  return [...heads?.inputs ?? inputs, bias, residual].filter((name) => name !== undefined);
 }
 
 interface Row {
@@ -155,10 +166,32 @@ function normAlong(first: Node, follower: (value: string) => Node | undefined) {
   return node && back && swappedWithChannels(back) === axis ? { node, axis, nodes: [first, node, back] } : undefined;
 }
 
+/** A layer norm, and the Transpose back, where this Transpose brings axis 1 to the end for it. */
+function normOverChannels(
+  first: Node,
+  follower: (value: string) => Node | undefined,
+): readonly [norm: Node, back: Node] | undefined {
+  const perm = permutation(first);
+  if (!perm || perm.length < 3 || !perm.every((from, to) => from === channelsLast(perm.length)[to])) return undefined;
+  const norm = follower(first.outputs[0]);
+  const back = norm && isRowNorm(norm) ? follower(norm.outputs[0]) : undefined;
+  const returns = back && permutation(back)?.every((from, to) => perm[from] === to);
+  return norm && back && returns ? [norm, back] : undefined;
+}
+
+/** [0, 2, 3, 1] of four axes. */
+function channelsLast(rank: number): number[] {
+  return Array.from({ length: rank }, (_, to) => to === 0 ? 0 : to === rank - 1 ? 1 : to + 1);
+}
+
+/** Which axis a Transpose brings to each place; undefined for all else. */
+function permutation(node: Node): readonly number[] | undefined {
+  return opOf(node).axes?.kind === "permutes" ? node.attrs.perm as readonly number[] | undefined : undefined;
+}
+
 /** The axis that a Transpose swaps with axis 1; undefined for all else. */
 function swappedWithChannels(node: Node): number | undefined {
-  const { axes } = opOf(node);
-  const perm = axes?.kind === "permutes" ? node.attrs.perm as readonly number[] | undefined : undefined;
+  const perm = permutation(node);
   if (!perm) return undefined;
   const axis = perm[1];
   return axis > 1 && perm.every((from, to) => from === (to === 1 ? axis : to === axis ? 1 : to)) ? axis : undefined;

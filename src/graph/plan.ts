@@ -10,6 +10,8 @@ import { convOutputShape } from "../tensor/ops/conv.ts";
 import { launch, tuningFor } from "../tensor/ops/launch.ts";
 import { Tape } from "../tensor/tape.ts";
 import { type Dtype, elements, Tensor } from "../tensor/tensor.ts";
+import { channelLayerNorm } from "../tensor/ops/group_norm.ts";
+import { layerNormAttrs } from "./attrs.ts";
 import { type GivenInputs, namedInputs } from "./execute.ts";
 import { foldForInference } from "./fold.ts";
 import { planChain } from "./chain.ts";
@@ -84,6 +86,7 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
   const launches = steps.map((step) => {
     const inputs = step.node.inputs.map((name) => concrete(shapes.get(name) ?? graph.params[name].shape, batch));
     const made = concrete(shapes.get(step.output)!, batch);
+    if (step.over !== undefined) return channelNormLauncher(gpu, step, step.over, made, weights);
     if (step.heads) return headsLauncher(gpu, step, step.heads, inputs, made);
     return launcher(gpu, step, layerShape(graph, step, inputs), inputs, weights, memory);
   });
@@ -287,6 +290,23 @@ function launcher(
     if (plan.prepare) launch(gpu, plan, { ...fixed, ...made }, label, plan.prepare);
     return made;
   }
+}
+
+/** How to record a layer norm over the channels of images. */
+function channelNormLauncher(
+  gpu: Gpu,
+  { node, output }: FusedStep,
+  over: string,
+  made: readonly number[],
+  weights: Weights,
+): Launch {
+  const { epsilon } = layerNormAttrs(node);
+  const [gamma, beta] = node.inputs.slice(1).map((name) => weights.tensor(name));
+  return (values, tape) => {
+    const y = tape.empty(made);
+    channelLayerNorm(gpu, values.get(over)!, { gamma, beta }, epsilon, y);
+    values.set(output, y);
+  };
 }
 
 /** How to record an attention whose heads lie within other values. */

@@ -10,8 +10,11 @@ import { type Dtype, Tensor } from "./tensor.ts";
 /** In "train" dropout drops and batch norm uses the batch; in "eval" neither happens. */
 export type Mode = "train" | "eval";
 
-/** Given the gradient of an op's output, computes those of its inputs and adds them (`target`, `add`). */
-export type Backward = (dy: Tensor) => void;
+/**
+ * Given the gradient of an op's output, computes those of its inputs and adds them (`target`, `add`). An op that was
+ * recorded as one that takes two may get a second gradient, of which the first one is yet to be added.
+ */
+export type Backward = (dy: Tensor, more?: Tensor) => void;
 
 interface Entry {
   readonly output: Tensor;
@@ -24,6 +27,9 @@ interface Gradient {
   /** The caller wants it here (a slice of the gradient arena), if anywhere. */
   readonly slot?: Tensor;
   value?: Tensor;
+  /** The op that made the tensor adds a second gradient to `value` by itself. */
+  readonly takes?: "two";
+  more?: Tensor;
 }
 
 /** Owns the tensors of one step and knows how gradients flow back through it. */
@@ -67,10 +73,15 @@ export class Tape {
     return this.#gradients.has(t);
   }
 
-  /** Records an op. In eval mode, or when nobody needs any input's gradient, nothing is kept. */
-  record(inputs: readonly Tensor[], output: Tensor, backward: Backward): void {
+  /**
+   * Records an op. In eval mode, or when nobody needs any input's gradient, nothing is kept.
+   * @param takes "two" where the op adds two gradients of its output by itself, if there are two
+   */
+  record(inputs: readonly Tensor[], output: Tensor, backward: Backward, takes: "one" | "two" = "one"): void {
     if (!inputs.some((x) => this.needs(x))) return;
-    if (!this.#gradients.has(output)) this.#gradients.set(output, { watched: false });
+    if (!this.#gradients.has(output)) {
+      this.#gradients.set(output, { watched: false, ...takes === "two" && { takes } });
+    }
     this.#entries.push({ output, backward });
   }
 
@@ -93,7 +104,8 @@ export class Tape {
     }
     // The output's gradient is freed after its op: what goes on using its storage needs a reference of its own.
     if (dx === this.#current) dx = this.own(dx.view(x.shape));
-    if (gradient.value) {
+    if (gradient.value && gradient.takes === "two" && !gradient.more) gradient.more = dx;
+    else if (gradient.value) {
       if (gradient.value !== gradient.slot && gradient.value.buffer.references > 1) this.#unshare(gradient);
       accumulate(this.gpu, gradient.value, dx);
       this.#free(dx);
@@ -116,6 +128,11 @@ export class Tape {
       gradient.value = gradient.slot ?? this.empty(x.shape);
       this.gpu.clear(gradient.value);
     } else if (gradient.value !== gradient.slot && gradient.value.buffer.references > 1) this.#unshare(gradient);
+    if (gradient.more) {
+      accumulate(this.gpu, gradient.value, gradient.more);
+      this.#free(gradient.more);
+      gradient.more = undefined;
+    }
     return gradient.value;
   }
 
@@ -135,10 +152,11 @@ export class Tape {
     // skipped.
     for (let entry = this.#entries.pop(); entry; entry = this.#entries.pop()) {
       const { output } = entry;
-      const { value: dy, watched } = this.#gradients.get(output)!;
+      const { value: dy, more, watched } = this.#gradients.get(output)!;
       this.#current = dy;
-      if (dy) entry.backward(dy);
+      if (dy) entry.backward(dy, more);
       this.#current = undefined;
+      if (more) this.#free(more);
       if (output === loss || watched) continue;
       this.#gradients.delete(output);
       if (dy) this.#free(dy);

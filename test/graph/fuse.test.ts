@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
-import { fuse } from "../../src/graph/fuse.ts";
+import { fuse, readsOf } from "../../src/graph/fuse.ts";
 import type { Attrs, Graph } from "../../src/graph/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
 
@@ -54,6 +54,27 @@ test("a product with a parameter takes its bias, the residual sum and the activa
   const biased = b.add(product, b.param("b", [1, 1, 4], "bias"), "biased");
   b.relu(b.add(biased, b.input, "sum"), "y");
   assert.equal(steps(b.graph()), ["product + b + input relu = y"]);
+});
+
+test("a layer norm between a Transpose that brings the channels to the end and the one back is one step", () => {
+  const turned = (first: readonly number[], back: readonly number[], observed?: "observed") => {
+    const { b } = net();
+    const last = b.transpose(b.input, first, "last");
+    const normal = b.layerNorm(last, { name: "norm" });
+    const y = b.transpose(normal, back, "first");
+    return b.graph(observed ? [y, normal] : [y]);
+  };
+  const [step] = fuse(turned([0, 2, 3, 1], [0, 3, 1, 2]));
+  assert.equal([step.node.name, step.over, step.output], ["norm", "input", "first"]);
+  assert.equal(readsOf(step), ["input", "norm.weight", "norm.bias"]);
+  const apart = [turned([0, 2, 3, 1], [0, 3, 1, 2], "observed"), turned([0, 2, 3, 1], [0, 2, 3, 1])];
+  for (const graph of [...apart, turned([0, 3, 2, 1], [0, 3, 2, 1])]) {
+    assert.equal(fuse(graph).map(({ node, over }) => [node.op, over]), [
+      ["Transpose", undefined],
+      ["LayerNormalization", undefined],
+      ["Transpose", undefined],
+    ]);
+  }
 });
 
 test("of a product only a bias per column, and only of one with a parameter, is drawn in", () => {

@@ -5,7 +5,8 @@ import { layerNormCandidates, layerNormClass, layerNormGradCandidates } from "..
 import { PROFILES } from "../../kernels/device_profile.ts";
 import { UNTUNED } from "../../kernels/tuning.ts";
 import { UserError } from "../../src/errors.ts";
-import { groupNorm, layerNorm } from "../../src/tensor/ops/group_norm.ts";
+import { random } from "../../kernels/random/philox.ts";
+import { channelLayerNorm, groupNorm, layerNorm } from "../../src/tensor/ops/group_norm.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { elements, Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
@@ -30,6 +31,41 @@ for (const way of WAYS) {
           oracle: ([x, gamma, beta]) => normaliseRows(x, length, EPSILON, (i) => [gamma[i % length], beta[i % length]]),
           rtol: 1e-5,
         })));
+  }
+  for (const shape of [[2, 5, 3, 3], [1, 96, 8, 8], [3, 70, 4, 6], [2, 7, 10]]) {
+    const [, channels, ...rest] = shape;
+    const inner = elements(rest);
+    test(`layer norm over the channels of [${shape}] by ${way}, with and without β`, () =>
+      withWinner(way, async () => {
+        const gpu = await testGpu();
+        const drawn = (name: string, size: number) => random(1, name).fillNormal(new Float32Array(size), 0, 0.5, 2);
+        const [x, gamma, beta] = [drawn("x", elements(shape)), drawn("γ", channels), drawn("β", channels)];
+        using tensors = new Tape(gpu, "eval");
+        const of = (data: Float32Array, dims: readonly number[]) => tensors.own(Tensor.from(gpu, data, dims));
+        const y = tensors.empty(shape);
+        // The same with channels last.
+        const place = (row: number, c: number) => Math.floor(row / inner) * channels * inner + c * inner + row % inner;
+        const rows = x.length / channels;
+        const turned = Float64Array.from(x, (_, i) => x[place(Math.floor(i / channels), i % channels)]);
+        for (const shift of [beta, undefined]) {
+          channelLayerNorm(
+            gpu,
+            of(x, shape),
+            { gamma: of(gamma, [channels]), beta: shift && of(shift, [channels]) },
+            EPSILON,
+            y,
+          );
+          const normal = normaliseRows(turned, channels, EPSILON, (i) => {
+            const c = i % channels;
+            return [gamma[c], shift ? shift[c] : 0];
+          });
+          const expected = new Float64Array(x.length);
+          for (let row = 0; row < rows; row++) {
+            for (let c = 0; c < channels; c++) expected[place(row, c)] = normal[row * channels + c];
+          }
+          assertClose(await y.read(), expected, 1e-5, `[${shape}]`);
+        }
+      }));
   }
   for (const [groups, ...shape] of [[2, 3, 6, 7, 7], [5, 2, 5, 3, 29], [4, 3, 8, 4, 4]]) {
     const [, channels, ...rest] = shape;

@@ -2,7 +2,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Gpu } from "../../src/gpu/gpu.ts";
 import { batchNorm } from "../../src/tensor/ops/norm.ts";
+import { PROFILES } from "../../kernels/device_profile.ts";
+import { planBatchNorm, planBatchNormGrad } from "../../kernels/norm/batch_norm.ts";
 import { random } from "../../kernels/random/philox.ts";
+import { setTuning, tuningFor } from "../../src/tensor/ops/launch.ts";
+import { add } from "../../src/tensor/ops/pointwise.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { elements, readTensors, Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
@@ -45,6 +49,121 @@ for (const shape of SHAPES) {
       }
     });
   }
+}
+
+for (const shape of [[4, 3, 7, 7], [2, 70, 3, 4]]) {
+  const c = shape[1], inner = elements(shape.slice(2));
+  test(`batch norm of [${shape}] with a residual, used once, twice and three times, mid-graph`, async () => {
+    const gpu = await testGpu();
+    using mean = Tensor.zeros(gpu, [c]);
+    using variance = Tensor.zeros(gpu, [c]);
+    for (const activation of ["none", "relu", "relu6"] as const) {
+      for (const uses of activation === "relu" ? [1, 2, 3] : [2]) {
+        await checkOp({
+          name: `batch norm and residual, ${activation}, ${uses} gradients`,
+          shapes: [shape, [c], [c], shape],
+          shape,
+          values: (input, size) => random(1, `${input}`).fillNormal(new Float64Array(size), 0, 0, input === 1 ? 5 : 1),
+          op: (tape, [x, gamma, beta, residual]) => {
+            const y = batchNorm(tape, x, { gamma, beta, mean, variance }, { epsilon: EPSILON, activation, residual });
+            let used = y;
+            for (let i = 1; i < uses; i++) used = add(tape, used, y);
+            return used;
+          },
+          oracle: ([x, gamma, beta, residual]) =>
+            batchNormOf(x, inner, gamma, beta, batchMoments(x, c, inner), EPSILON).map((v, i) => {
+              const sum = v + residual[i];
+              if (activation === "none") return uses * sum;
+              return uses * Math.min(Math.max(sum, 0), activation === "relu" ? Infinity : 6);
+            }),
+          rtol: 1e-5,
+        });
+      }
+    }
+  });
+}
+
+test("x + norm(x) gives x both gradients, and an x without a gradient leaves those of γ and β", async () => {
+  const gpu = await testGpu();
+  const shape = [3, 2, 4, 4];
+  using mean = Tensor.zeros(gpu, [2]);
+  using variance = Tensor.zeros(gpu, [2]);
+  await checkOp({
+    name: "x + norm(x)",
+    shapes: [shape, [2], [2]],
+    shape,
+    op: (tape, [x, gamma, beta]) =>
+      batchNorm(tape, x, { gamma, beta, mean, variance }, { activation: "relu", residual: x }),
+    oracle: ([x, gamma, beta]) =>
+      batchNormOf(x, 16, gamma, beta, batchMoments(x, 2, 16), EPSILON).map((v, i) => Math.max(v + x[i], 0)),
+    rtol: 1e-5,
+  });
+  const data = sample(elements(shape));
+  await checkOp({
+    name: "norm of data",
+    shapes: [[2], [2]],
+    shape,
+    op: (tape, [gamma, beta]) =>
+      batchNorm(tape, tape.own(Tensor.from(gpu, data, shape)), { gamma, beta, mean, variance }, { activation: "relu" }),
+    oracle: ([gamma, beta]) => {
+      const x = Float64Array.from(data);
+      return batchNormOf(x, 16, gamma, beta, batchMoments(x, 2, 16), EPSILON).map((v) => Math.max(v, 0));
+    },
+    rtol: 1e-5,
+  });
+});
+
+test("a residual of another shape is refused", async () => {
+  const gpu = await testGpu();
+  using tape = new Tape(gpu, "train");
+  const zeros = (shape: readonly number[]) => tape.own(Tensor.zeros(gpu, shape));
+  const [gamma, beta, mean, variance] = [0, 1, 2, 3].map(() => zeros([2]));
+  assert.throws(
+    () => batchNorm(tape, zeros([3, 2, 4, 4]), { gamma, beta, mean, variance }, { residual: zeros([3, 2, 1, 1]) }),
+    /input \[3,2,4,4\] and residual \[3,2,1,1\] differ in shape/,
+  );
+});
+
+for (const profile of Object.values(PROFILES)) {
+  test(`batch norm as a ${profile.name} device has it takes two dispatches each way and the same values`, async () => {
+    const gpu = await testGpu();
+    const before = tuningFor(gpu);
+    try {
+      setTuning(gpu, { ...before, profile });
+      const shape = [6, 3, 24, 24];
+      using mean = Tensor.zeros(gpu, [3]);
+      using variance = Tensor.zeros(gpu, [3]);
+      await checkOp({
+        name: profile.name,
+        shapes: [shape, [3], [3], shape],
+        shape,
+        op: (tape, [x, gamma, beta, residual]) =>
+          batchNorm(tape, x, { gamma, beta, mean, variance }, { activation: "relu", residual }),
+        oracle: ([x, gamma, beta, residual]) =>
+          batchNormOf(x, 576, gamma, beta, batchMoments(x, 3, 576), EPSILON)
+            .map((v, i) => Math.max(v + residual[i], 0)),
+        rtol: 1e-5,
+      });
+    } finally {
+      setTuning(gpu, before);
+    }
+    const batch = {
+      outer: 32,
+      channels: 16,
+      inner: 1024,
+      statistics: "batch",
+      activation: "relu",
+      residual: "add",
+    } as const;
+    const tuning = { profile };
+    const { moments, normalise } = planBatchNorm(batch, { epsilon: EPSILON, blend: 0.1 }, tuning);
+    const { sums, gradient } = planBatchNormGrad(batch, "two", tuning);
+    const waves = [moments!, normalise, sums, gradient].map(({ grid }) => grid[0] * grid[1]);
+    // Sums have 64 workgroups, and on a GPU as many as its threads ask for, but no slice below 1,024 of the 32,768 elements.
+    const sliced = profile.cores ? 64 : Math.min(Math.max(64, profile.threads / 64), 512);
+    // Maps have one for each 512 of the 131,072 vec4.
+    assert.equal(waves, [sliced, 256, sliced, 256]);
+  });
 }
 
 test("running statistics follow ONNX's momentum and take the unbiased variance", async () => {

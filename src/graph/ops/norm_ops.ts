@@ -30,8 +30,8 @@ export const NORM_OPS: Readonly<Record<NormOpName, Op>> = {
       return x;
     },
     reference: batchNormReference,
-    execute({ tape, momentum, activation = "none" }, [x, gamma, beta, mean, variance], attrs) {
-      const options = { ...attrs, momentum: momentum ?? attrs.momentum, activation };
+    execute({ tape, momentum, activation, residual }, [x, gamma, beta, mean, variance], attrs) {
+      const options = { ...attrs, momentum: momentum ?? attrs.momentum, activation, residual };
       return batchNorm(tape, x, { gamma, beta, mean, variance }, options);
     },
   }),

@@ -85,6 +85,8 @@ export interface OpContext {
   readonly mix?: number;
   /** What a batch norm's kernels do with its output; default "none". */
   readonly activation?: NormActivation;
+  /** What a batch norm's kernels add to its output before that; default nothing. */
+  readonly residual?: Tensor;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { planChannelNorm } from "../../../kernels/norm/channel_norm.ts";
 import { type GroupNormShape, planGroupNorm, planGroupNormGrad } from "../../../kernels/norm/group_norm.ts";
 import {
   type LayerNormShape,
@@ -6,6 +7,7 @@ import {
   planLayerNormParameters,
 } from "../../../kernels/norm/layer_norm.ts";
 import { UserError } from "../../errors.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cached, launch, tuningFor } from "./launch.ts";
@@ -14,6 +16,7 @@ import { constantTable } from "./tables.ts";
 
 const layerNormPlan = cached(planLayerNorm);
 const layerNormGradPlan = cached(planLayerNormGrad);
+const channelNormPlan = cached(planChannelNorm);
 const groupNormPlan = cached(planGroupNorm);
 const groupNormGradPlan = cached(planGroupNormGrad);
 
@@ -42,8 +45,7 @@ export function layerNorm(tape: Tape, x: Tensor, { gamma, beta }: LayerAffine, e
   const label = `layer norm [${x.shape}]`;
   const statistics = tape.empty([shape.rows, 2]);
   const y = tape.empty(x.shape);
-  // The bits of the integer 0 are those of the float.
-  const shift = beta ?? constantTable(gpu, new Array<number>(length).fill(0));
+  const shift = beta ?? zerosFor(gpu, length);
   launch(gpu, layerNormPlan(shape, epsilon, tuningFor(gpu)), { x, gamma, beta: shift, statistics, y }, label);
   tape.record(beta ? [x, gamma, beta] : [x, gamma], y, (dy) => {
     if (tape.needs(x)) {
@@ -59,6 +61,20 @@ export function layerNorm(tape: Tape, x: Tensor, { gamma, beta }: LayerAffine, e
     }
   });
   return y;
+}
+
+/**
+ * Computes layer normalisation over the channels of x [N, C, …] into y, which lies as x does: a Transpose, a layer norm and
+ * a Transpose back in one. Inference alone asks for it: there is no gradient.
+ */
+export function channelLayerNorm(gpu: Gpu, x: Tensor, { gamma, beta }: LayerAffine, epsilon: number, y: Tensor): void {
+  const plan = channelNormPlan(perChannel(x.shape), epsilon, tuningFor(gpu));
+  launch(gpu, plan, { x, gamma, beta: beta ?? zerosFor(gpu, gamma.size), y }, `layer norm over channels [${x.shape}]`);
+}
+
+/** A β that isn't there. The bits of the integer 0 are those of the float. */
+function zerosFor(gpu: Gpu, length: number): Tensor {
+  return constantTable(gpu, new Array<number>(length).fill(0));
 }
 
 /**

@@ -1,15 +1,13 @@
 import {
+  type BatchNormShape,
   type NormActivation,
   planBatchNorm,
   planBatchNormGrad,
-  planBatchNormParameters,
-  planRunningStatistics,
-  planStatistics,
 } from "../../../kernels/norm/batch_norm.ts";
 import { UserError } from "../../errors.ts";
-import type { Gpu } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
+import { cached, tuningFor } from "./launch.ts";
 import { perChannel } from "./reduce.ts";
 
 /** All are [C]. */
@@ -32,86 +30,76 @@ export interface BatchNormOptions {
    * This says whose mean and variance normalise: by default the batch's in training, the running ones in evaluation.
    */
   readonly statistics?: "batch" | "running";
-  /** It is applied to the normalised values; the default is "none". Its gradient keeps only x. */
+  /** It is applied last; the default is "none". Its gradient keeps only x, and y where there is a residual. */
   readonly activation?: NormActivation;
+  /** It has x's shape and is added before the activation. */
+  readonly residual?: Tensor;
 }
 
+const forwardPlan = cached(planBatchNorm);
+const gradientPlan = cached(planBatchNormGrad);
+
 /**
- * Computes batch normalisation of x [N, C, …] (Ioffe and Szegedy, arXiv 1502.03167). Training updates `mean` and
- * `variance`, the running statistics, in place. Normalises by the biased batch variance and
- * keeps the unbiased one, as PyTorch does.
+ * Computes act(batch normalisation of x [N, C, …] + residual) (Ioffe and Szegedy, arXiv 1502.03167). Training updates
+ * `mean` and `variance`, the running statistics, in place. Normalises by the biased batch variance and
+ * keeps the unbiased one, as PyTorch does. It is differentiable in x, γ, β and the residual.
+ *
+ * @throws UserError where γ or β isn't per channel, or the residual hasn't x's shape
  */
 export function batchNorm(tape: Tape, x: Tensor, params: BatchNormParams, options: BatchNormOptions = {}): Tensor {
   const { gpu } = tape;
-  const { gamma, beta } = params;
-  const { epsilon = 1e-5, activation = "none" } = options;
-  const { statistics: whose = tape.mode === "train" ? "batch" : "running" } = options;
-  const over = perChannel(x.shape);
-  const statistics = tape.empty([2, over.channels]);
-  if (whose === "batch") launchStatistics(gpu, x, params, options, statistics);
-  else launchRunningStatistics(gpu, params, epsilon, statistics);
+  const { gamma, beta, mean, variance } = params;
+  const { epsilon = 1e-5, momentum = 0.9, activation = "none", residual } = options;
+  const { statistics = tape.mode === "train" ? "batch" : "running" } = options;
+  const shape: BatchNormShape = {
+    ...perChannel(x.shape),
+    statistics,
+    activation,
+    residual: residual ? "add" : "none",
+  };
+  requireFitting(x, shape.channels, params, residual);
+  const plan = forwardPlan(shape, { epsilon, blend: 1 - momentum }, tuningFor(gpu));
+  const label = `[${x.shape}]`;
+  const scratch = tape.empty([plan.scratch]);
   const y = tape.empty(x.shape);
-  launchNormalise(gpu, x, params, statistics, activation, y);
-  tape.record([x, gamma, beta], y, (dy) => {
-    const dgamma = tape.target(gamma);
-    const dbeta = tape.target(beta);
-    const { first, second, partials } = planBatchNormParameters(over, activation);
-    const label = `[${x.shape}]`;
-    gpu.scope((track) => {
-      const between = track(Tensor.empty(gpu, [partials]));
-      gpu.run(first, [x, dy, statistics, gamma, beta, between], label);
-      gpu.run(second, [between, dgamma, dbeta], label);
-    });
-    if (tape.needs(x)) {
-      const dx = tape.target(x);
-      const plan = planBatchNormGrad(over, whose, activation);
-      gpu.run(plan, [x, dy, statistics, gamma, beta, dgamma, dbeta, dx], label);
-      tape.add(x, dx);
-    }
-    tape.add(gamma, dgamma);
-    tape.add(beta, dbeta);
-  });
+  if (plan.moments) gpu.run(plan.moments, [x, scratch], label);
+  gpu.run(plan.normalise, [x, gamma, beta, residual ?? x, scratch, mean, variance, y], label);
+  // Behind a residual the gradient passes the activation before it is needed twice.
+  const masked = residual !== undefined && activation !== "none";
+  tape.record(
+    residual ? [x, gamma, beta, residual] : [x, gamma, beta],
+    y,
+    (dy, more) => {
+      const { sums, gradient, parameters, partials } = gradientPlan(shape, more ? "two" : "one", tuningFor(gpu));
+      gpu.scope((track) => {
+        const between = track(Tensor.empty(gpu, [partials]));
+        // Of x + norm(x) both gradients are made before either is handed in, so that they can't have one place.
+        const passed = !masked ? dy : residual === x ? tape.empty(x.shape) : tape.target(residual);
+        if (masked) gpu.run(sums, [x, dy, scratch, y, more ?? x, passed, between], label);
+        else gpu.run(sums, [x, dy, scratch, between], label);
+        const dgamma = tape.target(gamma), dbeta = tape.target(beta);
+        if (tape.needs(x)) {
+          const dx = tape.target(x);
+          gpu.run(gradient, [x, passed, scratch, between, dgamma, dbeta, dx], label);
+          tape.add(x, dx);
+        } else gpu.run(parameters, [between, dgamma, dbeta], label);
+        tape.add(gamma, dgamma);
+        tape.add(beta, dbeta);
+        if (residual) tape.add(residual, passed);
+      });
+    },
+    masked ? "two" : "one",
+  );
   return y;
 }
 
-function launchStatistics(
-  gpu: Gpu,
-  x: Tensor,
-  { mean, variance }: Pick<BatchNormParams, "mean" | "variance">,
-  { epsilon = 1e-5, momentum = 0.9 }: BatchNormOptions,
-  statistics: Tensor,
-): void {
-  const { first, second, partials } = planStatistics(perChannel(x.shape), { epsilon, blend: 1 - momentum });
-  gpu.scope((track) => {
-    const between = track(Tensor.empty(gpu, [partials]));
-    gpu.run(first, [x, between], `[${x.shape}]`);
-    gpu.run(second, [between, statistics, mean, variance], `[${x.shape}]`);
-  });
-}
-
-function launchRunningStatistics(
-  gpu: Gpu,
-  { mean, variance }: Pick<BatchNormParams, "mean" | "variance">,
-  epsilon: number,
-  statistics: Tensor,
-): void {
-  gpu.run(planRunningStatistics(mean.size, epsilon), [mean, variance, statistics], `[${mean.shape}]`);
-}
-
-function launchNormalise(
-  gpu: Gpu,
-  x: Tensor,
-  params: BatchNormParams,
-  statistics: Tensor,
-  activation: NormActivation,
-  y: Tensor,
-): void {
-  const { gamma, beta } = params;
-  const over = perChannel(x.shape);
-  if (gamma.size !== over.channels || beta.size !== over.channels) {
+function requireFitting(x: Tensor, channels: number, { gamma, beta }: BatchNormParams, residual?: Tensor): void {
+  if (gamma.size !== channels || beta.size !== channels) {
     throw new UserError(
-      `BatchNormalization: input [${x.shape}] has ${over.channels} channels, gamma [${gamma.shape}] and beta [${beta.shape}]`,
+      `BatchNormalization: input [${x.shape}] has ${channels} channels, gamma [${gamma.shape}] and beta [${beta.shape}]`,
     );
   }
-  gpu.run(planBatchNorm(over, activation), [x, statistics, gamma, beta, y], `[${x.shape}]`);
+  if (residual && String(residual.shape) !== String(x.shape)) {
+    throw new UserError(`BatchNormalization: input [${x.shape}] and residual [${residual.shape}] differ in shape`);
+  }
 }
