@@ -1,6 +1,6 @@
 // Computes dbeta[c] = sum over s of partials[s, c].x, and dgamma[c] = sum over s of partials[s, c].y.
 //
-// partials are [slices, channels] from layer_norm_sums.wgsl, group_norm_sums.wgsl or batch_norm_sums.wgsl. Each channel has a thread. The grid is (ceil(channels /
+// partials are [slices, channels] from layer_norm_sums.wgsl or batch_norm_sums.wgsl. Each channel has a thread. The grid is (ceil(channels /
 // 64), 1, 1) workgroups of 64.
 
 struct Params {

@@ -3,7 +3,6 @@ import { f32bits } from "../bits.ts";
 import type { Launch } from "../launch.ts";
 import { planTeams, teamCandidates, teamPrograms, teamVariants } from "../teams.ts";
 import { type Candidate, choose, type Tuning } from "../tuning.ts";
-import { planParameterSums } from "./batch_norm.ts";
 import source from "./group_norm.wgsl" with { type: "text" };
 import gradSource from "./group_norm_grad.wgsl" with { type: "text" };
 import sumsSource from "./group_norm_sums.wgsl" with { type: "text" };
@@ -42,21 +41,24 @@ export function planGroupNormGrad(shape: GroupNormShape, tuning: Tuning): Launch
 export function groupNormGradCandidates(shape: GroupNormShape, tuning: Tuning): Candidate[] {
   const { batch, channels, inner, groups } = shape;
   const rows = batch * groups, maps = batch * channels, span = channels / groups;
-  return teamCandidates(rows, span * items(inner), tuning, (lanes) => ({
-    steps: [
-      {
-        plan: planTeams(sums, lanes, maps, inner, (width) => [span, inner / width]),
-        bindings: ["x", "dy", "statistics", "partials"],
-      },
-      { plan: planParameterSums(channels, batch), bindings: ["partials", "dgamma", "dbeta"] },
-      {
-        plan: planTeams(gradient, lanes, rows, inner, (width) => [groups, span, inner / width]),
-        bindings: ["x", "dy", "statistics", "gamma", "partials", "dx"],
-      },
-    ],
-    scratch: { partials: 8 * maps },
-    tables: {},
-  }));
+  return teamCandidates(rows, span * items(inner), tuning, (lanes) => {
+    const plan = planTeams(gradient, lanes, rows, inner, (width) => [groups, span, inner / width, batch]);
+    const [x, y, z] = plan.grid;
+    return {
+      steps: [
+        {
+          plan: planTeams(sums, lanes, maps, inner, (width) => [span, inner / width]),
+          bindings: ["x", "dy", "statistics", "partials"],
+        },
+        {
+          plan: { ...plan, uniforms: [...plan.uniforms, 64 * x * y * z] },
+          bindings: ["x", "dy", "gamma", "partials", "dgamma", "dbeta", "dx"],
+        },
+      ],
+      scratch: { partials: 16 * maps },
+      tables: {},
+    };
+  });
 }
 
 export function groupNormClass(
@@ -75,7 +77,7 @@ const sums = teamPrograms("group norm sums", sumsSource, ["read", "read", "read"
 const gradient = teamPrograms(
   "group norm gradient",
   gradSource,
-  ["read", "read", "read", "read", "read", "read_write"],
+  ["read", "read", "read", "read", "read_write", "read_write", "read_write"],
   "counted",
 );
 

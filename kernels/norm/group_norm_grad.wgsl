@@ -1,11 +1,12 @@
-// Computes the gradient of group norm with respect to its input, where xhat = (x - mean) * invstd, m counts the
-// elements of a group, and sums go over the group:
+// Computes the gradients of group norm, where xhat = (x - mean) * invstd, m counts the elements of a group, and sums go
+// over the group:
+//   dbeta[c], dgamma[c] = the maps' sums of group_norm_sums.wgsl, added over n in order
 //   dx = invstd * (gamma * dy - (sum of gamma * dy) / m - xhat * (sum of gamma * dy * xhat) / m)
 //
 // x, dy and dx are [N, channels, inner] with `inner` items of V, a row r = n * groups + g being the `span` channels of
-// group g; statistics are [rows] of (mean, invstd); gamma is [channels]; partials are [N, channels] of (sum of dy, sum
-// of dy * xhat) over a map, from group_norm_sums.wgsl. Each row has a team of LANES threads. The grid is (row, teams of
-// 64 / LANES rows / row, 1) workgroups of 64. V is f32 where a map does not divide by 4.
+// group g; gamma is [channels]; partials are [N, channels] of (sum of dy, sum of dy * xhat) over a map and its group's
+// (mean, invstd), from group_norm_sums.wgsl; all workgroups share the channels. Each row has a team of LANES threads.
+// The grid is (row, teams of 64 / LANES rows / row, 1) workgroups of 64. V is f32 where a map does not divide by 4.
 
 alias V = vec4<f32>;
 const WIDTH: u32 = 4u;    // A V has so many elements.
@@ -17,15 +18,18 @@ struct Params {
   groups: u32,
   span: u32,     // A group has so many channels.
   inner: u32,
+  batch: u32,    // It is N.
+  stride: u32,   // All workgroups have so many threads.
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<V>;
 @group(0) @binding(2) var<storage, read> dy: array<V>;
-@group(0) @binding(3) var<storage, read> statistics: array<vec2<f32>>;
-@group(0) @binding(4) var<storage, read> gamma: array<f32>;
-@group(0) @binding(5) var<storage, read> partials: array<vec2<f32>>;
-@group(0) @binding(6) var<storage, read_write> dx: array<V>;
+@group(0) @binding(3) var<storage, read> gamma: array<f32>;
+@group(0) @binding(4) var<storage, read> partials: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> dgamma: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dbeta: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dx: array<V>;
 
 var<workgroup> shared_values: array<f32, 64>;
 
@@ -44,19 +48,29 @@ fn sum_of_team(local: u32, value: f32) -> f32 {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let team = (group.x + group.y * p.row) * (64u / LANES) + local / LANES;
+  let number = group.x + group.y * p.row;
+  let channels = p.groups * p.span;
+  for (var c = number * 64u + local; c < channels; c += p.stride) {
+    var sum = vec2<f32>(0.0);
+    for (var n = 0u; n < p.batch; n++) { sum += partials[n * channels + c].xy; }
+    dbeta[c] = sum.x;
+    dgamma[c] = sum.y;
+  }
+
+  let team = number * (64u / LANES) + local / LANES;
   let lane = local % LANES;
   // Teams beyond the last row come along to the barriers.
   let there = team < p.rows;
   let r = min(team, p.rows - 1u);
   let length = p.span * p.inner;
   let base = r * length;
-  let mean = statistics[r].x;
-  let invstd = statistics[r].y;
+  let statistics = partials[r * p.span].zw;
+  let mean = statistics.x;
+  let invstd = statistics.y;
   let first = r % p.groups * p.span;
 
   var sums = vec2<f32>(0.0);
-  for (var j = lane; j < p.span; j += LANES) { sums += gamma[first + j] * partials[r * p.span + j]; }
+  for (var j = lane; j < p.span; j += LANES) { sums += gamma[first + j] * partials[r * p.span + j].xy; }
   let share = 1.0 / f32(length * WIDTH);
   let level = sum_of_team(local, sums.x) * share;
   let slope = sum_of_team(local, sums.y) * share * invstd;

@@ -1,6 +1,6 @@
 import type { Program } from "../../src/gpu/types.ts";
 import { f32bits } from "../bits.ts";
-import { ceilDiv, type Launch } from "../launch.ts";
+import { ceilDiv, type Launch, type Step } from "../launch.ts";
 import { sliceCount } from "../reduce/sum.ts";
 import { planTeams, teamCandidates, teamPrograms, teamVariants } from "../teams.ts";
 import { type Candidate, choose, type Tuning } from "../tuning.ts";
@@ -31,37 +31,53 @@ export function layerNormCandidates({ rows, length }: LayerNormShape, epsilon: n
   }));
 }
 
-/** The operands are x, dy, gamma, statistics and dx. */
+/** Plans all three gradients. Its operands are x, dy, gamma, statistics, dx, dgamma and dbeta. */
 export function planLayerNormGrad(shape: LayerNormShape, tuning: Tuning): Launch {
   return choose(layerNormClass(shape, "gradient"), layerNormGradCandidates(shape, tuning), tuning).build();
 }
 
-export function layerNormGradCandidates({ rows, length }: LayerNormShape, tuning: Tuning): Candidate[] {
-  return teamCandidates(rows, items(length), tuning, (lanes) => ({
-    steps: [{
-      plan: planTeams(gradient, lanes, rows, length, (width) => [length / width]),
-      bindings: ["x", "dy", "gamma", "statistics", "dx"],
-    }],
-    scratch: {},
-    tables: {},
-  }));
+export function layerNormGradCandidates(shape: LayerNormShape, tuning: Tuning): Candidate[] {
+  const { rows, length } = shape;
+  const { slices, ...partial } = planSums(shape);
+  return teamCandidates(rows, items(length), tuning, (lanes) => {
+    const plan = planTeams(gradient, lanes, rows, length, (width) => [length / width, slices]);
+    const [x, y, z] = plan.grid;
+    return {
+      steps: [
+        partial.step,
+        {
+          plan: { ...plan, uniforms: [...plan.uniforms, 64 * x * y * z] },
+          bindings: ["x", "dy", "gamma", "partials", "dgamma", "dbeta", "dx"],
+        },
+      ],
+      scratch: { partials: partial.bytes },
+      tables: {},
+    };
+  });
 }
 
-/** Computes dγ and dβ. The operands are x, dy, statistics, dgamma and dbeta. */
-export function planLayerNormParameters({ rows, length }: LayerNormShape): Launch {
+/** Computes dγ and dβ alone. The operands are x, dy, statistics, dgamma and dbeta. */
+export function planLayerNormParameters(shape: LayerNormShape): Launch {
+  const { step, slices, bytes } = planSums(shape);
+  return {
+    steps: [step, { plan: planParameterSums(shape.length, slices), bindings: ["partials", "dgamma", "dbeta"] }],
+    scratch: { partials: bytes },
+    tables: {},
+  };
+}
+
+/** The sums of dγ and dβ over slices of the rows, behind which the rows' statistics stand once more. */
+function planSums({ rows, length }: LayerNormShape): { step: Step; slices: number; bytes: number } {
   const columns = ceilDiv(length, 64);
   const perSlice = ceilDiv(rows, sliceCount(rows * Math.min(length, 64), columns, 64 * LEAST_ROWS));
   const slices = ceilDiv(rows, perSlice);
   return {
-    steps: [
-      {
-        plan: { program: sums, uniforms: [rows, length, perSlice], grid: [columns, slices, 1] },
-        bindings: ["x", "dy", "statistics", "partials"],
-      },
-      { plan: planParameterSums(length, slices), bindings: ["partials", "dgamma", "dbeta"] },
-    ],
-    scratch: { partials: 8 * slices * length },
-    tables: {},
+    step: {
+      plan: { program: sums, uniforms: [rows, length, perSlice, slices * length], grid: [columns, slices, 1] },
+      bindings: ["x", "dy", "statistics", "partials"],
+    },
+    slices,
+    bytes: 8 * (slices * length + rows),
   };
 }
 
@@ -79,7 +95,7 @@ const forward = teamPrograms("layer norm", source, ["read", "read", "read", "rea
 const gradient = teamPrograms(
   "layer norm gradient",
   gradSource,
-  ["read", "read", "read", "read", "read_write"],
+  ["read", "read", "read", "read", "read_write", "read_write", "read_write"],
   "counted",
 );
 const sums: Program = { name: "layer norm sums", source: sumsSource, access: ["read", "read", "read", "read_write"] };

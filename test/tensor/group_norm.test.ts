@@ -111,6 +111,30 @@ test("a row that is constant is beta, and its gradient finite", async () => {
   assert.ok((await tape.gradient(x)!.read()).every(Number.isFinite));
 });
 
+test("the gradients of a layer and of a group norm take two dispatches, and those of γ and β alone too", async () => {
+  const layer = layerNormGradCandidates({ rows: 197, length: 192 }, UNTUNED);
+  const group = groupNormGradCandidates({ batch: 4, channels: 32, inner: 49, groups: 8 }, UNTUNED);
+  for (const { build } of [...layer, ...group]) assert.is(build().steps.length, 2);
+  // One row and one workgroup, though there are more channels than threads.
+  const data = Float32Array.from({ length: 150 }, (_, i) => Math.cos(i));
+  const gpu = await testGpu();
+  for (const shape of [[1, 150], [1, 150, 1]]) {
+    await checkOp({
+      name: `norm of data [${shape}]`,
+      shapes: [[150], [150]],
+      shape,
+      op: (tape, [gamma, beta]) => {
+        const x = tape.own(Tensor.from(gpu, data, shape));
+        return shape.length === 2
+          ? layerNorm(tape, x, { gamma, beta }, EPSILON)
+          : groupNorm(tape, x, { gamma, beta }, 1, EPSILON);
+      },
+      oracle: ([gamma, beta]) => normaliseRows(Float64Array.from(data), 150, EPSILON, (i) => [gamma[i], beta[i]]),
+      rtol: 1e-5,
+    });
+  }
+});
+
 test("parameters that don't fit are refused", async () => {
   const gpu = await testGpu();
   using tape = new Tape(gpu, "eval");

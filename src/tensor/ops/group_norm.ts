@@ -48,17 +48,15 @@ export function layerNorm(tape: Tape, x: Tensor, { gamma, beta }: LayerAffine, e
   const shift = beta ?? zerosFor(gpu, length);
   launch(gpu, layerNormPlan(shape, epsilon, tuningFor(gpu)), { x, gamma, beta: shift, statistics, y }, label);
   tape.record(beta ? [x, gamma, beta] : [x, gamma], y, (dy) => {
+    const dgamma = tape.target(gamma), dbeta = beta ? tape.target(beta) : tape.empty(gamma.shape);
     if (tape.needs(x)) {
       const dx = tape.target(x);
-      launch(gpu, layerNormGradPlan(shape, tuningFor(gpu)), { x, dy, gamma, statistics, dx }, label);
+      const operands = { x, dy, gamma, statistics, dx, dgamma, dbeta };
+      launch(gpu, layerNormGradPlan(shape, tuningFor(gpu)), operands, label);
       tape.add(x, dx);
-    }
-    if (tape.needs(gamma) || (beta && tape.needs(beta))) {
-      const dgamma = tape.target(gamma), dbeta = beta ? tape.target(beta) : tape.empty(gamma.shape);
-      launch(gpu, planLayerNormParameters(shape), { x, dy, statistics, dgamma, dbeta }, label);
-      tape.add(gamma, dgamma);
-      if (beta) tape.add(beta, dbeta);
-    }
+    } else launch(gpu, planLayerNormParameters(shape), { x, dy, statistics, dgamma, dbeta }, label);
+    tape.add(gamma, dgamma);
+    if (beta) tape.add(beta, dbeta);
   });
   return y;
 }
