@@ -6,6 +6,8 @@ import type { Reduction } from "../reduce/sum.ts";
 import type { Tuning } from "../tuning.ts";
 import { bothWidths, chooseWidth, type VectorPrograms, vectorPrograms } from "../vector.ts";
 import source from "./batch_norm.wgsl" with { type: "text" };
+import channelSource from "./batch_norm_channel.wgsl" with { type: "text" };
+import channelGradSource from "./batch_norm_channel_grad.wgsl" with { type: "text" };
 import gradSource from "./batch_norm_grad.wgsl" with { type: "text" };
 import parametersSource from "./batch_norm_parameters.wgsl" with { type: "text" };
 import residualSumsSource from "./batch_norm_residual_sums.wgsl" with { type: "text" };
@@ -31,7 +33,7 @@ export interface StatisticsOptions {
 }
 
 export interface BatchNormPlan {
-  /** Finds the moments of the batch's slices, where they are wanted. The bindings are x and scratch. */
+  /** Finds the moments of the batch's slices, where `normalise` doesn't find them. The bindings are x and scratch. */
   readonly moments?: Plan;
   /** Its bindings are x, γ, β, residual (or x), scratch, running mean, running variance and y. */
   readonly normalise: Plan;
@@ -42,31 +44,41 @@ export interface BatchNormPlan {
 /** Computes y = act((x − mean)·γ/σ + β + residual), and the running statistics' update where the batch's are used. */
 export function planBatchNorm(shape: BatchNormShape, options: StatisticsOptions, tuning: Tuning): BatchNormPlan {
   const { channels, outer, inner, statistics, activation, residual } = shape;
-  const slices = statisticsSlices(shape, tuning.profile);
+  const elements = outer * inner;
+  const [epsilon, blend] = [f32bits(options.epsilon), f32bits(options.blend)];
+  const scratch = 2 * (sumsPerChannel(shape, tuning.profile) + 2) * channels;
+  if (fitsWorkgroup(shape, tuning.profile)) {
+    const { program, uniforms, grid } = whole(wholeChannels[residual][activation], shape);
+    return { normalise: { program, uniforms: [...uniforms, elements, epsilon, blend], grid }, scratch };
+  }
+  const slices = statistics === "batch" ? statisticsSlices(shape, tuning.profile) : 0;
   const { program, ...map } = mapped(normalise[statistics][residual][activation], shape);
-  const { width, perSlice, uniforms } = sliced(shape, slices, RUN);
-  const used = statistics === "batch" ? slices : 0;
+  const { width, perSlice, uniforms } = sliced(shape, Math.max(1, slices), RUN);
   return {
-    moments: statistics === "batch"
+    moments: slices > 0
       ? { program: chooseWidth(moments, inner).program, uniforms, grid: [channels, slices, 1] }
       : undefined,
     normalise: {
       program,
-      uniforms: [
-        ...map.uniforms,
-        used,
-        outer * inner,
-        perSlice * width,
-        f32bits(options.epsilon),
-        f32bits(options.blend),
-      ],
+      uniforms: [...map.uniforms, slices, elements, perSlice * width, epsilon, blend],
       grid: map.grid,
     },
-    scratch: 2 * (used + 2) * channels,
+    scratch,
   };
 }
 
+/** What a channel has in scratch before its statistics. */
+function sumsPerChannel(shape: BatchNormShape, profile: DeviceProfile): number {
+  if (shape.statistics === "running") return 0;
+  return fitsWorkgroup(shape, profile) ? WHOLE : statisticsSlices(shape, profile);
+}
+
 export interface BatchNormGradPlan {
+  /**
+   * Computes everything, where a workgroup can. Its bindings are x, dy, scratch, dγ, dβ and dx. Without it, or without a
+   * need for dx, there are two dispatches.
+   */
+  readonly whole?: Plan;
   /**
    * Its bindings are x, dy, scratch and partials; where a residual was added and an activation applied x, dy, scratch,
    * y, a second gradient of y (or x), the residual's gradient and partials.
@@ -88,13 +100,16 @@ export function planBatchNormGrad(
 ): BatchNormGradPlan {
   const { outer, channels, inner, statistics, activation, residual } = shape;
   const slices = statisticsSlices(shape, tuning.profile);
-  const first = statistics === "batch" ? slices * channels : 0;
+  const first = sumsPerChannel(shape, tuning.profile) * channels;
+  const share = f32bits(1 / (outer * inner));
   // Behind a residual the sums have taken the activation back.
   const masked = residual === "add" && activation !== "none";
   const programs = masked ? residualSums[gradients][activation] : sums[activation];
   const { uniforms } = sliced(shape, slices, RUN);
   const { program, ...map } = mapped(gradient[statistics][masked ? "none" : activation], shape);
+  const one = fitsWorkgroup(shape, tuning.profile) && !masked ? whole(wholeGradients[activation], shape) : undefined;
   return {
+    whole: one && { ...one, uniforms: [...one.uniforms, share] },
     sums: {
       program: chooseWidth(programs, inner).program,
       uniforms: [...uniforms, first],
@@ -102,7 +117,7 @@ export function planBatchNormGrad(
     },
     gradient: {
       program,
-      uniforms: [...map.uniforms, first, slices, f32bits(1 / (outer * inner))],
+      uniforms: [...map.uniforms, first, slices, share],
       grid: map.grid,
     },
     parameters: planParameterSums(channels, slices),
@@ -118,6 +133,7 @@ export function planParameterSums(channels: number, slices: number): Plan {
 export function variants(): Program[] {
   const all = [
     moments,
+    ...[wholeChannels.none, wholeChannels.add, wholeGradients].flatMap((programs) => Object.values(programs)),
     ...[normalise.batch, normalise.running].flatMap(({ none, add }) => [none, add]).flatMap(Object.values),
     ...Object.values(sums),
     ...[residualSums.one, residualSums.two].flatMap(Object.values),
@@ -129,6 +145,10 @@ export function variants(): Program[] {
 const THREADS = 64;
 /** So many neighbours stride through a run of a slice together where a channel's slice is summed. */
 const RUN = 8;
+/** Threads that share a channel where a workgroup does all of it. */
+const WHOLE = 256;
+/** So many workgroups are enough to do longer channels alone. */
+const MANY_CHANNELS = 32;
 const LEAST_PER_SLICE = 1024;
 /** On a device that runs workgroups one after another on a few cores so many balance them. */
 const FEW_GROUPS = 64;
@@ -146,6 +166,11 @@ const normalise = byStatistics((BATCH) => ({
   none: activated("batch norm", source, [4, 4], { BATCH, RESIDUAL: 0 }),
   add: activated("batch norm and residual", source, [4, 4], { BATCH, RESIDUAL: 1 }),
 }));
+const wholeChannels = {
+  none: activated("batch norm of channels", channelSource, [4, 4], { RESIDUAL: 0 }),
+  add: activated("batch norm of channels and residual", channelSource, [4, 4], { RESIDUAL: 1 }),
+};
+const wholeGradients = activated("batch norm gradient of channels", channelGradSource, [2, 4], {});
 const sums = activated("batch norm sums", sumsSource, [3, 1], {});
 const residualSums = {
   one: activated("batch norm and residual sums", residualSumsSource, [5, 2], { MORE: 0 }),
@@ -174,6 +199,26 @@ function activated(
     none: vectorPrograms(name, text, access, { ...constants, ACTIVATION: 0 }),
     relu: vectorPrograms(name, text, access, { ...constants, ACTIVATION: 1 }),
     relu6: vectorPrograms(name, text, access, { ...constants, ACTIVATION: 2 }),
+  };
+}
+
+/**
+ * Whether a workgroup of 256 threads can do a channel alone: then one dispatch is enough for the batch's statistics. A
+ * device that runs a workgroup's threads one after another, and saves them at barriers, takes longer that way.
+ */
+function fitsWorkgroup({ outer, channels, inner, statistics }: BatchNormShape, { cores }: DeviceProfile): boolean {
+  const items = outer * inner / (inner % 4 === 0 ? 4 : 1);
+  return !cores && statistics === "batch" && items <= (channels < MANY_CHANNELS ? 2 : 8) * WHOLE;
+}
+
+/** Each channel has a workgroup. */
+function whole(programs: VectorPrograms, { outer, channels, inner }: Reduction): Plan {
+  const { program, width } = chooseWidth(programs, inner);
+  const row = inner / width;
+  return {
+    program,
+    uniforms: [channels, row, outer * row, Math.floor(WHOLE / row), WHOLE % row],
+    grid: [channels, 1, 1],
   };
 }
 

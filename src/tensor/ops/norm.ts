@@ -70,7 +70,17 @@ export function batchNorm(tape: Tape, x: Tensor, params: BatchNormParams, option
     residual ? [x, gamma, beta, residual] : [x, gamma, beta],
     y,
     (dy, more) => {
-      const { sums, gradient, parameters, partials } = gradientPlan(shape, more ? "two" : "one", tuningFor(gpu));
+      const plan = gradientPlan(shape, more ? "two" : "one", tuningFor(gpu));
+      const { whole, sums, gradient, parameters, partials } = plan;
+      if (whole && tape.needs(x)) {
+        const dgamma = tape.target(gamma), dbeta = tape.target(beta), dx = tape.target(x);
+        gpu.run(whole, [x, dy, scratch, dgamma, dbeta, dx], label);
+        tape.add(x, dx);
+        tape.add(gamma, dgamma);
+        tape.add(beta, dbeta);
+        if (residual) tape.add(residual, dy);
+        return;
+      }
       gpu.scope((track) => {
         const between = track(Tensor.empty(gpu, [partials]));
         // Of x + norm(x) both gradients are made before either is handed in, so that they can't have one place.
