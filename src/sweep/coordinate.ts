@@ -72,6 +72,8 @@ class Coordinator {
   readonly #hashes = new Map<string, Promise<string>>();
   /** To be added to the queue together. */
   #added: Job[] = [];
+  /** Every job that was over before this was so before its result was looked for. */
+  #cursor = 0;
   #over = 0;
 
   constructor(readonly options: CoordinateOptions) {
@@ -84,7 +86,7 @@ class Coordinator {
 
   async run(): Promise<SweepProgress> {
     const { queue, signal, show, isLate, pollMs = POLL_MS } = this.options;
-    let { cursor } = await queue.finished();
+    this.#cursor = (await queue.finished()).cursor;
     for (;;) {
       signal.throwIfAborted();
       if (isLate()) return await this.#giveUp();
@@ -92,9 +94,9 @@ class Coordinator {
       await this.#flush();
       if (this.#isOver()) break;
       await show(this.#progress("running"));
-      const finished = await queue.finished(cursor);
+      const finished = await queue.finished(this.#cursor);
       if (finished.jobs.length === 0) await sleep(pollMs, signal);
-      cursor = finished.cursor;
+      this.#cursor = finished.cursor;
       for (const { id, failed } of finished.jobs) await this.#finished(id, failed);
     }
     const progress = this.#progress("ended");
@@ -202,7 +204,7 @@ class Coordinator {
     if (this.#added.length === 0) return;
     const jobs = this.#added;
     this.#added = [];
-    await this.options.queue.add(jobs);
+    await this.options.queue.add(jobs, this.#cursor);
   }
 
   async #finished(id: string, failed: string | undefined): Promise<void> {

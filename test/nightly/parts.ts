@@ -52,6 +52,12 @@ export const NIGHTLY: readonly NightlyPart[] = [
     args: ["--count", "50"],
   },
   {
+    name: "sweep",
+    what: "sixty cells by one process, by two workers, and with everything killed at random moments: the same report",
+    script: "test/nightly/sweep.ts",
+    args: ["--kills", "30"],
+  },
+  {
     name: "long",
     what: "tests of which the suite does a part, in whole: more networks, more seeds, more interruptions",
     script: "test/nightly/long.ts",

@@ -50,6 +50,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepReport> {
   try {
     const probed = await work.probe({ recipe, ...file.plans === "kept" && { plans: "kept" } });
     const ground = options.ground ?? await begin(options, probed);
+    if (options.workers === 0) work.close();
     const queue = await openJournal(dir);
     const stop = new AbortController();
     const all = AbortSignal.any([signal, stop.signal]);

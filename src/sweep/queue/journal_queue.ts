@@ -24,9 +24,9 @@ export function journalQueue(journal: Journal, now: () => number): Queue {
   const settle = (records: readonly JournalRecord[]) => transact(() => ({ records, answer: undefined }));
 
   return {
-    add: (jobs: readonly Job[]) =>
+    add: (jobs: readonly Job[], cursor = Infinity) =>
       transact(() => {
-        const records = jobs.filter(({ id }) => !state.isOpen(id)).map((job) => ({ is: "add", job }) as const);
+        const records = jobs.filter(({ id }) => state.mayAdd(id, cursor)).map((job) => ({ is: "add", job }) as const);
         return { records, answer: undefined };
       }),
     cancel: (ids) => settle(ids.map((id) => ({ is: "cancel", id }))),

@@ -31,6 +31,8 @@ interface Entry {
   crashes: number;
   /** Not leased before this moment. */
   notBefore: number;
+  /** Its place among the finished jobs, once it is over. */
+  over: number;
   lease?: {
     readonly token: string;
     readonly worker: WorkerInfo;
@@ -85,7 +87,7 @@ export class JournalState {
     const before = this.#entries.get(job.id);
     if (before?.state === "waiting" || before?.state === "running") return;
     if (before?.state === "failed") this.#failed--;
-    this.#wait({ job, state: "waiting", leases: 0, errors: 0, crashes: 0, notBefore: 0 });
+    this.#wait({ job, state: "waiting", leases: 0, errors: 0, crashes: 0, notBefore: 0, over: 0 });
   }
 
   #wait(entry: Entry): void {
@@ -115,6 +117,7 @@ export class JournalState {
       if (entry.state === "running") this.#stop(entry);
       if (entry.state === "failed") this.#failed--;
       entry.state = "done";
+      entry.over = this.#finished.length;
       this.#finished.push({ id });
     } else if (record.is === "fail" && entry.state === "running") {
       this.#stop(entry);
@@ -134,6 +137,7 @@ export class JournalState {
     if (kind === "crash") entry.crashes++;
     if (kind === "final" || entry.errors >= attempts || entry.crashes >= crashes) {
       entry.state = "failed";
+      entry.over = this.#finished.length;
       this.#failed++;
       this.#finished.push({ id: entry.job.id, failed: reason });
       return;
@@ -186,10 +190,11 @@ export class JournalState {
     return this.#entries.get(id)?.state === "done";
   }
 
-  /** Whether it waits for a worker, or has one. */
-  isOpen(id: string): boolean {
-    const state = this.#entries.get(id)?.state;
-    return state === "waiting" || state === "running";
+  /** Whether it is neither waiting nor running, and was over before `cursor` if it is over. */
+  mayAdd(id: string, cursor: number): boolean {
+    const entry = this.#entries.get(id);
+    if (!entry || entry.state === "cancelled") return true;
+    return (entry.state === "done" || entry.state === "failed") && entry.over < cursor;
   }
 
   finished(cursor: number): { readonly jobs: readonly Finished[]; readonly cursor: number } {

@@ -71,8 +71,11 @@ export interface RunningJob {
  * process was told is done, no kill of any process takes back.
  */
 export interface Queue {
-  /** Adds those that don't wait or run yet. One that is over is done anew: it failed before, or its result was lost. */
-  add(jobs: readonly Job[]): Promise<void>;
+  /**
+   * Adds those that don't wait or run yet. One that is over is done anew if it was over before `cursor`, which `finished` gave:
+   * whoever adds it knew that, and lacks its result. Later than that, `finished` will tell of it. Default: as far as was told.
+   */
+  add(jobs: readonly Job[], cursor?: number): Promise<void>;
   /** Takes back those that nobody has begun. */
   cancel(ids: readonly string[]): Promise<void>;
   /** A job for this worker; undefined where there is none for it at the moment. */

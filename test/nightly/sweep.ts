@@ -1,0 +1,156 @@
+/**
+ * A sweep of sixty small cells (3 criteria × 4 ratios × 5 seeds) by one process, by two workers of a journal, and by two workers while
+ * coordinator, workers and their children are killed at random moments:
+ *
+ *     deno run -A test/nightly/sweep.ts --kills 30 --seed 1
+ *
+ * All three must write the same sweep.json, byte for byte; exit code 1 where they don't.
+ */
+import { parseArgs } from "node:util";
+import { random } from "../../kernels/random/philox.ts";
+import { JOURNAL } from "../../src/sweep/deno/journal.ts";
+import type { SweepReport } from "../../src/sweep/report.ts";
+import { SWEEP } from "../sweep/cells.ts";
+
+const { values } = parseArgs({
+  options: { kills: { type: "string", default: "30" }, seed: { type: "string", default: "1" } },
+});
+const cli = new URL("../../src/cli/main.ts", import.meta.url).pathname;
+const root = await Deno.makeTempDir({ prefix: "secateur-sweep-" });
+
+interface Process {
+  readonly args: readonly string[];
+  child: Deno.ChildProcess;
+  ended: boolean;
+}
+
+function start(...args: string[]): Process {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--cached-only", cli, ...args],
+    cwd: root,
+    stdout: "null",
+    stderr: "inherit",
+  }).spawn();
+  const process: Process = { args, child, ended: false };
+  child.status.then(() => process.ended = true);
+  return process;
+}
+
+async function report(dir: string): Promise<string> {
+  return await Deno.readTextFile(`${root}/${dir}/sweep.json`);
+}
+
+/** Until the sweep has begun, so that there is a queue to work for. */
+async function begun(dir: string): Promise<void> {
+  for (;;) {
+    const text = await Deno.readTextFile(`${root}/${dir}/${JOURNAL}`).catch(() => "");
+    if (text.includes('"open"')) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Every process gets a store of its own, so that nobody finds what another has done. */
+const sweep = (
+  dir: string,
+  workers: number,
+) => ["sweep", "sweep.yaml", "--out", dir, "--store", `${dir}-store`, "--workers", String(workers), "--quiet"];
+
+async function byOne(): Promise<string> {
+  const { code } = await start(...sweep("one", 1)).child.status;
+  if (code !== 0) throw new Error(`the sweep by one process ended with code ${code}`);
+  return await report("one");
+}
+
+async function byTwo(): Promise<string> {
+  const coordinator = start(...sweep("two", 0));
+  await begun("two");
+  const workers = [start("worker", "--queue", "two", "--quiet"), start("worker", "--queue", "two", "--quiet")];
+  const codes = await Promise.all([coordinator, ...workers].map(async ({ child }) => (await child.status).code));
+  if (codes.some((code) => code !== 0)) throw new Error(`coordinator and workers ended with ${codes}`);
+  return await report("two");
+}
+
+/** Processes that a process has started, from /proc. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const text = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`).catch(() => "");
+  return text.split(" ").filter((word) => word !== "").map(Number);
+}
+
+async function underKills(kills: number, seed: number): Promise<{ text: string; killed: Record<string, number> }> {
+  const lots = random(seed, "sweep kills").fillUniform(new Float64Array(3 * kills), 0);
+  const killed = { coordinator: 0, worker: 0, child: 0 };
+  let coordinator = start(...sweep("killed", 0));
+  await begun("killed");
+  const worker = () => start("worker", "--queue", "killed", "--quiet");
+  const workers = [worker(), worker()];
+  const revive = () => {
+    if (coordinator.ended) coordinator = start("sweep", "--resume", "killed", "--workers", "0", "--quiet");
+    workers.forEach(({ ended }, i) => ended && (workers[i] = worker()));
+  };
+  for (let i = 0; i < kills; i++) {
+    const [when, who, which] = lots.subarray(3 * i);
+    await new Promise((resolve) => setTimeout(resolve, 200 + 2000 * when));
+    if ((await isEnded("killed"))) break;
+    const victim = workers[which < 0.5 ? 0 : 1];
+    if (who < 0.2) kill("coordinator", coordinator.child.pid);
+    else if (who < 0.6) kill("worker", victim.child.pid);
+    else for (const pid of await childrenOf(victim.child.pid)) kill("child", pid);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    revive();
+  }
+  for (;;) {
+    const { code } = await coordinator.child.status;
+    if (code === 0) break;
+    revive();
+  }
+  for (const { child } of workers) await child.status;
+  return { text: await report("killed"), killed };
+
+  function kill(what: keyof typeof killed, pid: number): void {
+    try {
+      Deno.kill(pid, "SIGKILL");
+      killed[what]++;
+    } catch { /* it has ended a moment ago */ }
+  }
+}
+
+async function isEnded(dir: string): Promise<boolean> {
+  return (JSON.parse(await report(dir).catch(() => "{}")) as Partial<SweepReport>).ended ?? false;
+}
+
+/** Jobs that the journal counts as done more than once. */
+async function doneTwice(dir: string): Promise<string[]> {
+  const records = (await Deno.readTextFile(`${root}/${dir}/${JOURNAL}`)).trim().split("\n").map((line) =>
+    JSON.parse(line)
+  );
+  const done = records.filter(({ is }) => is === "done").map(({ id }) => id as string);
+  return done.filter((id, i) => done.indexOf(id) !== i);
+}
+
+let failures = 0;
+function expect(what: string, holds: boolean): void {
+  console.log(`${holds ? "ok    " : "FAILED"} ${what}`);
+  if (!holds) failures++;
+}
+
+try {
+  await Deno.writeTextFile(`${root}/sweep.yaml`, SWEEP.file);
+  await Deno.writeTextFile(`${root}/cell.yaml`, SWEEP.recipe);
+  const started = performance.now();
+  const seconds = () => `${((performance.now() - started) / 1000).toFixed(0)} s`;
+  const one = await byOne();
+  const { trials, differences } = JSON.parse(one) as SweepReport;
+  expect(`sixty trials are done (${seconds()})`, trials.length === 60 && trials.every(({ state }) => state === "done"));
+  expect("no job came to other bits", differences.length === 0);
+  const two = await byTwo();
+  expect(`two workers write the same report (${seconds()})`, two === one);
+  const { text, killed } = await underKills(Number(values.kills), Number(values.seed));
+  const count = Object.values(killed).reduce((sum, times) => sum + times, 0);
+  const what = Object.entries(killed).map(([name, times]) => `${times} × ${name}`).join(", ");
+  expect(`${count} kills (${what}) change nothing in the report (${seconds()})`, text === one && count > 0);
+  expect("no job was counted twice", (await doneTwice("killed")).length === 0);
+} finally {
+  await Deno.remove(root, { recursive: true });
+}
+console.log(failures === 0 ? "all as they must be" : `${failures} failed`);
+Deno.exit(failures === 0 ? 0 : 1);
