@@ -79,8 +79,11 @@ const RECIPE = "recipe.yaml";
 
 async function carryOut(io: Io, path: string | undefined, options: SweepCommandOptions): Promise<void> {
   const begun = path === undefined ? await takeUp(io, options.resume!) : await begin(io, path, options);
-  const { dir, file, lock } = begun;
-  await using _ = lock;
+  await using _ = begun.lock;
+  await tell(io, await runBegun(io, begun, options), begun.dir, options);
+}
+
+async function runBegun(io: Io, { dir, file, lock }: Begun, options: SweepCommandOptions): Promise<SweepReport> {
   const ui = options.quiet ? undefined : io.ui();
   const started = performance.now();
   try {
@@ -109,8 +112,7 @@ async function carryOut(io: Io, path: string | undefined, options: SweepCommandO
       },
     });
     bar?.done(`${report.trials.length} trials in ${duration((performance.now() - started) / 1000)}`);
-    ui?.close();
-    await tell(io, report, dir, options);
+    return report;
   } catch (error) {
     ui?.close();
     await lock[Symbol.asyncDispose]();
@@ -161,7 +163,7 @@ async function resumable(io: Io, error: unknown, dir: string, { resume }: SweepC
   }
   const onwards = `go on with: deno task sweep --resume ${dir}`;
   if (stopped) return new UserError(`interrupted; ${onwards}`);
-  return error instanceof UserError && resume === undefined ? new UserError(`${error.message}; ${onwards}`) : error;
+  return error instanceof UserError ? new UserError(`${error.message}; ${onwards}`) : error;
 }
 
 interface Begun {

@@ -45,12 +45,13 @@ export async function doJob(
   { progress, signal }: { progress(text: string): void; readonly signal: AbortSignal },
 ): Promise<Outcome> {
   const started = performance.now();
-  const { store, failed } = guarded(machine.store);
+  const { store, results, failed } = guarded(machine);
   try {
     const { dir, lock } = await ownFolder(machine, job.id);
     await using _ = lock;
     const payload = job.payload as JobPayload;
-    await takeUp({ ...machine, store }, dir, payload);
+    const own = { ...machine, store, results };
+    await takeUp(own, dir, payload);
     const { recipe, until, identity: { tool, commit } } = payload;
     const plansFolder = await machine.plansFolder(payload.plans);
     const part = await runPart({
@@ -70,9 +71,7 @@ export async function doJob(
       loadData: machine.loadData(payload),
     });
     const seconds = (performance.now() - started) / 1000;
-    const difference = await machine.results.write(
-      await resultOf(job.id, payload, part, { ...machine, store }, dir, seconds),
-    );
+    const difference = await results.write(await resultOf(job.id, payload, part, own, dir, seconds));
     await machine.removeFolder(dir);
     const warning = difference &&
       `done twice, and ${difference.what} came out as ${
@@ -171,21 +170,19 @@ async function metricsUnderway({ point }: RunPart, store: Store, dir: string, pa
   return accuracy === undefined ? measured : { ...measured, accuracy };
 }
 
-/** A store that remembers which errors were its own: those of the machine, and not of the job. */
-function guarded(
-  store: Store,
-): { readonly store: Store; readonly failed: WeakSet<WeakKey> & { has(error: unknown): boolean } } {
-  const failed = new WeakSet<WeakKey>();
+/** Store and results that remember which errors were their own: those of the machine, and not of the job. */
+function guarded({ store, results }: JobMachine): Guarded {
+  const failed = new Set<unknown>();
   const own = async <T>(action: Promise<T>): Promise<T> => {
     try {
       return await action;
     } catch (error) {
-      if (error instanceof Error) failed.add(error);
+      failed.add(error);
       throw error;
     }
   };
   return {
-    failed: failed as WeakSet<WeakKey> & { has(error: unknown): boolean },
+    failed,
     store: {
       ...store,
       write: (path, bytes) => own(store.write(path, bytes)),
@@ -193,7 +190,16 @@ function guarded(
       truncate: (path, bytes) => own(store.truncate(path, bytes)),
       remove: (path) => own(store.remove(path)),
     },
+    results: {
+      ...results,
+      put: (bytes) => own(results.put(bytes)),
+      write: (result) => own(results.write(result)),
+    },
   };
+}
+
+interface Guarded extends Pick<JobMachine, "store" | "results"> {
+  readonly failed: ReadonlySet<unknown>;
 }
 
 function progressUi(progress: (text: string) => void): Ui {

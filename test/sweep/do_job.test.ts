@@ -123,6 +123,12 @@ test("what can't be done is final, what the machine can't write is the machine's
     is: "unable",
     reason: "cannot write x: no space left on the device",
   });
+  const { results } = machineOf(memoryStore());
+  const gone = { ...results, put: () => Promise.reject(new UserError("cannot write y: no space left on the device")) };
+  const last = await work({ ...machineOf(memoryStore()), results: gone }, "gone", tinyRecipe([train(1)], FEW), {
+    stage: 1,
+  });
+  assert.equal(last, { is: "unable", reason: "cannot write y: no space left on the device" });
   assert.is(await machine.results.read("missing"), undefined);
   assert.is(await openResults(store, "store").read("full"), undefined);
 });
