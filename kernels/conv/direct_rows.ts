@@ -28,6 +28,8 @@ export interface RowsTile {
   /** A thread has so many pieces of 4 columns; `down` says whether they lie below each other. */
   readonly subs: number;
   readonly down: boolean;
+  /** It has so many fours of filters at most. */
+  readonly widest: 1 | 2;
   /** An image has so many tiles. */
   readonly tilesH: number;
   readonly tilesV: number;
@@ -45,26 +47,35 @@ export function rowsTile(r: RowsConv, profile: DeviceProfile): RowsTile {
   return rowsTiles(r, profile).reduce((a, b) => b.cost < a.cost ? b : a);
 }
 
-/** Gives the tiles of 4, 8 and 16 columns, and of 4 columns by 2 and 4 rows; a single row has none of several. */
+/**
+ * Gives the tiles of 4, 8 and 16 columns, and of 4 columns by 2 and 4 rows; a single row has none of several. GPUs have
+ * one of 4 columns and 4 filters as well, whose few registers suit phones that spill.
+ */
 export function rowsTiles(r: RowsConv, profile: DeviceProfile): RowsTile[] {
-  return [4, 2, 1].flatMap((subs) => {
+  const tiles = [4, 2, 1].flatMap((subs) => {
     const downs = subs === 1 || r.rows === 1 ? [false] : [true, false];
     return downs.map((down) => {
       const tilesH = ceilDiv(r.rows, down ? subs : 1), tilesV = ceilDiv(r.cols, down ? 4 : 4 * subs);
-      return finish(r, profile, { subs, down, tilesH, tilesV });
+      return finish(r, profile, { subs, down, widest: 2, tilesH, tilesV });
     });
   });
+  if (profile.waves === undefined || r.filters <= 4) return tiles;
+  return [...tiles, finish(r, profile, { ...tiles[tiles.length - 1], widest: 1 })];
+}
+
+export function rowsTileName({ subs, down, widest }: RowsTile): string {
+  return `direct rows ${down ? `${subs}x4` : `1x${4 * subs}`}${widest === 1 ? ", 4 filters" : ""}`;
 }
 
 function finish(r: RowsConv, profile: DeviceProfile, tile: Omit<RowsTile, "splits" | "cost">): RowsTile {
   const { width, offsets } = r.runs, { threads, conv: { storeNs } } = profile;
   const blocks = ceilDiv(r.filters, 4);
-  const count = tile.tilesH * tile.tilesV * r.batch * r.groups * ceilDiv(blocks, 2);
+  const count = tile.tilesH * tile.tilesV * r.batch * r.groups * ceilDiv(blocks, tile.widest);
   const longest = Math.max(1, Math.floor(offsets.length * width / SHORTEST_SPLIT));
   const wanted = Math.min(longest, Math.ceil(threads / count));
   const splits = offsets.length === 0 ? 1 : ceilDiv(offsets.length, ceilDiv(offsets.length, wanted));
   const lines = tile.subs * (width > 5 ? 3 : width > 1 ? 2 : 1);
-  const pairs = Math.floor(blocks / 2), odd = blocks % 2;
+  const pairs = tile.widest === 2 ? Math.floor(blocks / 2) : 0, odd = blocks - 2 * pairs;
   const perRun = pairs * runCost(2, width, lines, tile.subs, profile) +
     odd * runCost(1, width, lines, tile.subs, profile);
   const perSplit = (pairs * 2 + odd) * tile.subs * 16 * storeNs * splits * (splits > 1 ? 2 : 1);
@@ -88,7 +99,7 @@ export function rowsSteps(r: RowsConv, tile: RowsTile, names: GatherNames, epilo
   const tiles = tile.tilesH * tile.tilesV * r.batch;
   const bias = epilogue.bias === "add" ? "bias" : names.x;
   const residual = epilogue.residual === "add" ? "residual" : names.x;
-  return filterTiles(packed4).map(({ first, count: filterCount, blocks }) => {
+  return filterTiles(packed4, tile.widest).map(({ first, count: filterCount, blocks }) => {
     const grid = linearGrid(tiles * filterCount, GROUP);
     const uniforms = [
       ...[r.filters, packed4, count, ceilDiv(count, tile.splits), r.rows, r.cols, r.groups, grid[0] * GROUP],

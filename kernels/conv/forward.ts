@@ -10,7 +10,7 @@ import { forwardProduct, implicitCandidates } from "./implicit_gemm.ts";
 import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./input.ts";
 import { inFours, NO_WEIGHT, packedBytes, type Packing, packStep } from "./pack.ts";
 import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
-import { type RowsConv, rowsSteps, rowsTiles } from "./direct_rows.ts";
+import { type RowsConv, rowsSteps, rowsTileName, rowsTiles } from "./direct_rows.ts";
 import { depthwiseSteps, depthwiseTile, FEW_FILTERS, fillRuns } from "./depthwise.ts";
 import { direct4x4Cost, direct4x4Forward, fitsDirect4x4 } from "./direct4x4.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
@@ -86,7 +86,7 @@ interface Way {
 function byRows(s: ConvShape, input: RowsInput, tuning: Tuning): Way[] {
   const conv = rowsConv(s, input), { order, offsets } = input.runs;
   return rowsTiles(conv, tuning.profile).map((tile) => ({
-    name: `direct rows ${tile.down ? `${tile.subs}x4` : `1x${4 * tile.subs}`}`,
+    name: rowsTileName(tile),
     cost: tile.cost,
     splits: tile.splits,
     halo: input.halo,

@@ -152,7 +152,7 @@ function implicitLaunch(
   const constants = {
     ...tileConstants(tile, sharing),
     FLAT: isFlat(product) ? 1 : 0,
-    LINEAR: step.every((n) => n === 1) && phases.every(({ cols }) => cols === width) ? 1 : 0,
+    LINEAR: linear(product),
     BORDER: border(product),
     TAIL: isFlat(product) || depth % (STEP * slices) !== 0 ? 1 : 0,
     PLAIN: plain ? 1 : 0,
@@ -175,13 +175,22 @@ function implicitLaunch(
           uniforms,
           grid: [grid[0], grid[1], groups * phases.length * splits],
         },
-        bindings: [names.x, "w", "phases", bias, residual, split ? "partial" : names.y],
+        bindings: [names.x, names.x, "w", "phases", bias, residual, split ? "partial" : names.y],
       },
       ...(split ? [renamed(reduceStep(size, splits, epilogue, product.y.plane, groups * rows), names.y)] : []),
     ],
     scratch: split ? { partial: 4 * splits * size } : {},
     tables: { phases: Uint32Array.from(phases.flatMap((phase) => phaseWords(product, phase, slices))) },
   };
+}
+
+/** Says whether four pixels lie one after another in x (1), and start at a multiple of four (2). */
+function linear({ step, phases, height, width }: TapProduct): number {
+  if (step.some((n) => n !== 1) || phases.some(({ cols }) => cols !== width)) return 0;
+  // One tap that isn't shifted leaves a pixel where it is.
+  const still = ({ count, at }: AxisTaps) => count <= 1 && at === 0;
+  const aligned = phases.every(({ vertical, horizontal }) => still(vertical) && still(horizontal));
+  return aligned && height * width % 4 === 0 ? 2 : 1;
 }
 
 /** Says how pixels are tested for lying beyond the map: not at all, by their rows and columns, or by bits for the taps. */
@@ -220,7 +229,7 @@ function implicitProgram(constants: Record<string, number>): Program {
     name: "implicit gemm convolution",
     source: implicitSource(source),
     constants,
-    access: ["read", "read", "read", "read", "read", "read_write"],
+    access: ["read", "read", "read", "read", "read", "read", "read_write"],
   };
 }
 
@@ -229,7 +238,7 @@ export function implicitVariants(): Program[] {
   const plain = { FLAT: 0, LINEAR: 0, BORDER: 0, TAIL: 0, PLAIN: 1, WIDE: 0, ALONG_K: 1, ...epilogueConstants({}) };
   const others: Record<string, number>[] = [
     ...tileVariants(),
-    ...[{ FLAT: 1, BORDER: 1, TAIL: 1 }, { LINEAR: 1, BORDER: 2, WIDE: 1 }, { PLAIN: 0, ALONG_K: 0 }],
+    ...[{ FLAT: 1, BORDER: 1, TAIL: 1 }, { LINEAR: 1, BORDER: 2, WIDE: 1 }, { LINEAR: 2 }, { PLAIN: 0, ALONG_K: 0 }],
     ...EPILOGUES.slice(1).map(epilogueConstants),
   ];
   return others.map((change) => implicitProgram({ ...tile, ...plain, ...change }));

@@ -8,12 +8,13 @@
 // image, row after row; the last of an image may reach beyond.
 //
 // A step takes BK*SLICES channels of one tap, or with FLAT (few channels) as many weights of a filter in the order in
-// which they lie. LINEAR says that four pixels lie one after another in x; BORDER, that taps may lie beyond the map: 1
+// which they lie. LINEAR says that four pixels lie one after another in x, and 2, that they start at a multiple of four; BORDER, that taps may lie beyond the map: 1
 // compares rows and columns in each step, 2 (up to 32 taps, without FLAT) keeps a bit for each tap; TAIL, that a step may have too many channels; PLAIN, that y has no gaps; WIDE, that fours of pixels don't end beyond
 // an image either; ALONG_K, that threads with neighbouring channels load neighbouring weights, else those with
 // neighbouring rows of A.
 //
-// The bindings are x, w, phases, bias and residual (read; an unused one takes any buffer), and y (read_write). The
+// The bindings are x, x again as fours, w, phases, bias and residual (read; an unused one takes any buffer), and y
+// (read_write), the last two as fours. The
 // grid's x goes over tiles of A (fastest) and of pixels, in rows of `row` workgroups folded into y; z over groups
 // (fastest), phases and splits of the sum, which write their parts y_split apart.
 const FLAT: u32 = 0u;
@@ -44,11 +45,12 @@ struct Phase {
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> w: array<f32>;
-@group(0) @binding(3) var<storage, read> phases: array<Phase>;
-@group(0) @binding(4) var<storage, read> bias: array<f32>;
-@group(0) @binding(5) var<storage, read> residual: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read> x4: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> w: array<f32>;
+@group(0) @binding(4) var<storage, read> phases: array<Phase>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+@group(0) @binding(6) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> y: array<vec4<f32>>;
 
 // Holds where four pixels start in x, and their rows and columns there, before any tap is added.
 // The bits of `inside` say for each tap whether it lies in the map.
@@ -80,6 +82,7 @@ fn pixels_at(ph: Phase, four: u32) -> Pixels {
 // Loads the four pixels for a tap; `behind` is the channel counted from where they start.
 fn four_pixels(q: Pixels, ph: Phase, t: Tap, behind: u32) -> vec4<f32> {
   let offset = behind * p.x_plane + (ph.from_v + t.r * ph.step_v) * p.width + ph.from_h + t.s * ph.step_h;
+  if (LINEAR == 2u) { return x4[(q.at.x + offset) / 4u]; }
   if (LINEAR == 1u) {
     let i = q.at.x + offset;
     return vec4<f32>(x[i], x[i + 1u], x[i + 2u], x[i + 3u]);
@@ -214,17 +217,17 @@ fn flat_tap(k: u32, ph: Phase) -> Tap {
   return Tap(k / taps, k % taps / ph.taps_h, k % ph.taps_h);
 }
 
-fn activated(sum: f32) -> f32 {
-  var s = sum;
-  if (ACTIVATION >= 1u) { s = select(s, 0.0, s <= 0.0); }
-  if (ACTIVATION == 2u) { s = select(s, 6.0, s >= 6.0); }
+fn activated(sums: vec4<f32>) -> vec4<f32> {
+  var s = sums;
+  if (ACTIVATION >= 1u) { s = select(s, vec4<f32>(), s <= vec4<f32>()); }
+  if (ACTIVATION == 2u) { s = select(s, vec4<f32>(6.0), s >= vec4<f32>(6.0)); }
   return s;
 }
 
 fn store_one(i: u32, sum: f32) {
   var s = sum;
-  if (RESIDUAL == 1u) { s += residual[i]; }
-  y[i] = activated(s);
+  if (RESIDUAL == 1u) { s += residual[i / 4u][i % 4u]; }
+  y[i / 4u][i % 4u] = activated(vec4<f32>(s)).x;
 }
 
 // Says where four pixels of a row lie in y, and how many of them there are.
@@ -246,15 +249,11 @@ fn store_row(g: u32, f: u32, z: u32, q: Stored, sums: vec4<f32>) {
   var s = sums;
   if (BIAS == 1u) { s += vec4<f32>(bias[g * p.rows + f]); }
   let start = z * p.y_split + g * p.y_group + f * p.y_plane;
-  if (PLAIN == 1u) {
-    let i = start + q.at.x;
-    if (WIDE == 1u || q.count == 4u) {
-      store_one(i, s.x);
-      store_one(i + 1u, s.y);
-      store_one(i + 2u, s.z);
-      store_one(i + 3u, s.w);
-      return;
-    }
+  if (WIDE == 1u) {
+    let i = (start + q.at.x) / 4u;
+    if (RESIDUAL == 1u) { s += residual[i]; }
+    y[i] = activated(s);
+    return;
   }
   let i = q.at + start;
   store_one(i.x, s.x);

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { PROFILES } from "../../kernels/device_profile.ts";
+import { type DeviceProfile, PROFILES } from "../../kernels/device_profile.ts";
 import { UNTUNED } from "../../kernels/tuning.ts";
 import { convDgradCandidates, planConvDgrad } from "../../kernels/conv/dgrad.ts";
 import { convForwardCandidates, convForwardClass, planConvForward } from "../../kernels/conv/forward.ts";
@@ -119,6 +119,20 @@ test("candidates have names of their own, few enough to be measured", () => {
     assert.is(new Set(names).size, names.length, names.join());
     assert.ok(names.length >= 1 && names.length <= 8, names.join());
   }
+});
+
+test("GPUs have a tile of four filters and four columns, whose sums take few registers", () => {
+  const names = (profile: DeviceProfile, filters = 6) =>
+    convForwardCandidates({ ...base, filters }, {}, { profile }).map(({ name }) => name);
+  const tiny = "direct rows 1x4, 4 filters";
+  assert.is(names(PROFILES["mobile-tiler"]).includes(tiny), true);
+  assert.is(names(PROFILES["mobile-tiler"], 4).includes(tiny), false);
+  assert.is(names(PROFILES.software).includes(tiny), false);
+  const profile = PROFILES["mobile-tiler"];
+  const way = convForwardCandidates(base, {}, { profile }).find(({ name }) => name === tiny)!;
+  const product = way.build().steps.find(({ plan }) => plan.program.name === "direct convolution by rows")!;
+  assert.is(product.plan.program.constants!.FB, 1);
+  assert.is(params(product.plan).filter_tiles, 2);
 });
 
 test("every tap is in exactly one run, at its own offset from the run's start", () => {
