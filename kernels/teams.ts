@@ -61,9 +61,10 @@ export function teamCandidates(
   tuning: Tuning,
   build: (lanes: Lanes) => Launch,
 ): Candidate[] {
-  const { threads, teams: { itemNs, barrierNs } } = tuning.profile;
+  const { threads, waves = 0, teams: { itemNs, barrierNs } } = tuning.profile;
+  const busy = Math.max(threads, 64 * waves);
   return LANES.map((lanes) => {
-    const rounds = Math.max(1, rows * lanes / threads);
+    const rounds = Math.max(1, rows * lanes / busy);
     const meetings = lanes === 1 ? 0 : barrierNs * (2 + Math.log2(lanes));
     return {
       name: lanes === 1 ? "thread to a row" : `${lanes} threads to a row`,

@@ -52,7 +52,7 @@ export function planBatchNorm(shape: BatchNormShape, options: StatisticsOptions,
     return { normalise: { program, uniforms: [...uniforms, elements, epsilon, blend], grid }, scratch };
   }
   const slices = statistics === "batch" ? statisticsSlices(shape, tuning.profile) : 0;
-  const { program, ...map } = mapped(normalise[statistics][residual][activation], shape);
+  const { program, ...map } = mapped(normalise[statistics][residual][activation], shape, tuning.profile);
   const { width, perSlice, uniforms } = sliced(shape, Math.max(1, slices), RUN);
   return {
     moments: slices > 0
@@ -106,7 +106,7 @@ export function planBatchNormGrad(
   const masked = residual === "add" && activation !== "none";
   const programs = masked ? residualSums[gradients][activation] : sums[activation];
   const { uniforms } = sliced(shape, slices, RUN);
-  const { program, ...map } = mapped(gradient[statistics][masked ? "none" : activation], shape);
+  const { program, ...map } = mapped(gradient[statistics][masked ? "none" : activation], shape, tuning.profile);
   const one = fitsWorkgroup(shape, tuning.profile) && !masked ? whole(wholeGradients[activation], shape) : undefined;
   return {
     whole: one && { ...one, uniforms: [...one.uniforms, share] },
@@ -153,7 +153,7 @@ const LEAST_PER_SLICE = 1024;
 /** On a device that runs workgroups one after another on a few cores so many balance them. */
 const FEW_GROUPS = 64;
 /**
- * A thread makes so many items of a map: its other work, the channel's statistics, takes as long as a few, and what a
+ * A thread makes at most so many items of a map: its other work, the channel's statistics, takes as long as a few, and what a
  * workgroup reads and writes stays in the nearest cache of a processor, which runs its threads one after another.
  */
 const ITEMS_PER_THREAD = 8;
@@ -223,8 +223,8 @@ function whole(programs: VectorPrograms, { outer, channels, inner }: Reduction):
 }
 
 /** Says into how many slices a channel's sums are cut: as many as keep the device busy, none of them short. */
-function statisticsSlices({ outer, channels, inner }: Reduction, { threads, cores }: DeviceProfile): number {
-  const groups = cores ? FEW_GROUPS : Math.max(FEW_GROUPS, threads / THREADS);
+function statisticsSlices({ outer, channels, inner }: Reduction, { waves = FEW_GROUPS }: DeviceProfile): number {
+  const groups = Math.max(FEW_GROUPS, waves);
   const wanted = Math.ceil(groups / channels);
   const most = Math.floor(outer * inner / LEAST_PER_SLICE);
   const slices = Math.max(1, Math.min(wanted, most, FEW_GROUPS));
@@ -242,9 +242,10 @@ function sliced({ outer, channels, inner }: Reduction, slices: number, stride: n
 }
 
 /** Each channel and part has a workgroup, which makes the part's items. */
-function mapped(programs: VectorPrograms, over: Reduction): Plan {
+function mapped(programs: VectorPrograms, over: Reduction, { waves = 1 }: DeviceProfile): Plan {
   const { program, width } = chooseWidth(programs, over.inner);
   const items = over.outer * over.inner / width;
-  const { perSlice, uniforms } = sliced(over, Math.ceil(items / (THREADS * ITEMS_PER_THREAD)), THREADS);
+  const perThread = Math.max(1, Math.min(ITEMS_PER_THREAD, Math.floor(items * over.channels / (THREADS * waves))));
+  const { perSlice, uniforms } = sliced(over, Math.ceil(items / (THREADS * perThread)), THREADS);
   return { program, uniforms, grid: [over.channels, Math.ceil(items / perSlice), 1] };
 }

@@ -5,7 +5,6 @@ import type { Launch } from "../launch.ts";
 import type { Reduction } from "../reduce/sum.ts";
 import { teamCandidates, teamPrograms, teamVariants } from "../teams.ts";
 import { type Candidate, choose, type Tuning } from "../tuning.ts";
-import { chooseWidth } from "../vector.ts";
 import source from "./channel_norm.wgsl" with { type: "text" };
 
 /** Plans a layer norm over the channels of x [outer, channels, inner]. The operands are x, gamma, beta and y. */
@@ -15,9 +14,12 @@ export function planChannelNorm(shape: Reduction, epsilon: number, tuning: Tunin
 
 export function channelNormCandidates(shape: Reduction, epsilon: number, tuning: Tuning): Candidate[] {
   const { outer, channels, inner } = shape;
-  const items = outer * inner / (inner % 4 === 0 ? 4 : 1);
+  const pixels = outer * inner;
+  // Where pixels in fours would leave a GPU idle, each is a team's.
+  const few = pixels / 4 * 8 < 64 * (tuning.profile.waves ?? 0);
+  const width = inner % 4 === 0 && !few ? 4 : 1, items = pixels / width;
   return teamCandidates(items, channels, tuning, (lanes) => {
-    const { program, width } = chooseWidth(programs[lanes], inner);
+    const program = width === 4 ? programs[lanes].four : programs[lanes].one;
     const grid = linearGrid(items, 64 / lanes);
     const uniforms = [items, grid[0], channels, inner / width, f32bits(epsilon)];
     return {
