@@ -223,10 +223,11 @@ class Coordinator {
 
   async #take(run: TrialRun, until: PartEnd, result: JobResult): Promise<void> {
     this.#jobs.set(result.id, result.epochs - run.epochs);
+    const recipe = run.recipe!;
     run.take(until, result);
     if (run.state !== "done") return;
     this.#over++;
-    await this.options.finish(run.trial, run.recipe!, result);
+    await this.options.finish(run.trial, recipe, result);
   }
 
   #fail(run: TrialRun, reason: string): void {

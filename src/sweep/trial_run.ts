@@ -60,6 +60,7 @@ function extremes(dimension: Dimension): readonly Value[] {
 export class TrialRun {
   /** Ids of its finished jobs, in order. */
   readonly before: string[] = [];
+  #recipe: Recipe | undefined;
   #rungs: Rung[] = [];
   #at = { stage: 0, epochs: 0 };
   #shared = 0;
@@ -68,9 +69,16 @@ export class TrialRun {
 
   constructor(
     readonly proposal: Pick<Trial, "id" | "choices" | "seed" | "parents">,
-    readonly recipe: Recipe | undefined,
+    recipe: Recipe | undefined,
     readonly course: Course,
-  ) {}
+  ) {
+    this.#recipe = recipe;
+  }
+
+  /** Until the trial is over: of thousands of trials, recipes would be most of what is kept. */
+  get recipe(): Recipe | undefined {
+    return this.#recipe;
+  }
 
   get trial(): Trial {
     const { id, choices, seed, parents } = this.proposal;
@@ -114,10 +122,12 @@ export class TrialRun {
   }
 
   stop(): void {
+    this.#recipe = undefined;
     this.#state = "stopped";
   }
 
   fail(reason: string): void {
+    this.#recipe = undefined;
     this.#state = "failed";
     this.#reason = reason;
   }
@@ -131,5 +141,6 @@ export class TrialRun {
     if (!ended && !isRung) return;
     this.#rungs.push({ rung: this.#rungs.length, epochs, metrics, job: id });
     this.#state = ended ? "done" : "waiting";
+    if (ended) this.#recipe = undefined;
   }
 }

@@ -91,9 +91,14 @@ export async function runSweep(options: SweepOptions): Promise<SweepReport> {
 
 /** Writes down what the sweep is fixed to. */
 async function begin(
-  { dir, store, keep, identity }: SweepOptions,
+  { dir, store, keep, identity, file, ui }: SweepOptions,
   { adapter, data, plans }: { readonly adapter: string; readonly data?: SweepGround["data"]; readonly plans?: string },
 ): Promise<SweepGround> {
+  if (file.plans === "kept" && plans === undefined) {
+    ui.warn(
+      "plans: kept: none are kept for this adapter, so kernels are as planners choose them (secateur tune measures)",
+    );
+  }
   const kept = plans === undefined ? "default" : await openResults(store, keep).put(new TextEncoder().encode(plans));
   const ground: SweepGround = { version: 1, identity, adapter, data: data!, plans: kept, store: absolutePath(keep) };
   await store.write(`${dir}/${SWEEP_GROUND}`, new TextEncoder().encode(JSON.stringify(ground, null, 2) + "\n"));
