@@ -8,8 +8,8 @@ export interface Machine {
   readonly noInstall: boolean;
 }
 
-/** A Firefox is a second engine for the phone page's tests; they do without one. */
-export type Need = "gpu" | "browser" | "firefox";
+/** A Firefox is a second engine for the phone page's tests, and a Redis the server of queues of sweeps; tests do without them. */
+export type Need = "gpu" | "browser" | "firefox" | "redis";
 
 /** `install`: run `commands` in order. `tell`: print `command` (one line for the user to run) and stop. */
 export type Action =
@@ -31,25 +31,25 @@ const MANAGERS: readonly PackageManager[] = [
     distros: ["debian", "ubuntu"],
     before: [["apt-get", "update"]],
     install: ["apt-get", "install", "-y", "--no-install-recommends"],
-    packages: { gpu: "mesa-vulkan-drivers", browser: "chromium", firefox: "firefox-esr" },
+    packages: { gpu: "mesa-vulkan-drivers", browser: "chromium", firefox: "firefox-esr", redis: "redis-server" },
   },
   {
     distros: ["fedora", "rhel"],
     before: [],
     install: ["dnf", "install", "-y"],
-    packages: { gpu: "mesa-vulkan-drivers", browser: "chromium", firefox: "firefox" },
+    packages: { gpu: "mesa-vulkan-drivers", browser: "chromium", firefox: "firefox", redis: "redis" },
   },
   {
     distros: ["arch"],
     before: [],
     install: ["pacman", "-S"],
-    packages: { gpu: "vulkan-swrast", browser: "chromium", firefox: "firefox" },
+    packages: { gpu: "vulkan-swrast", browser: "chromium", firefox: "firefox", redis: "valkey" },
   },
   {
     distros: ["suse", "opensuse"],
     before: [],
     install: ["zypper", "install"],
-    packages: { gpu: "libvulkan_lvp", browser: "chromium", firefox: "MozillaFirefox" },
+    packages: { gpu: "libvulkan_lvp", browser: "chromium", firefox: "MozillaFirefox", redis: "redis" },
   },
 ];
 
@@ -83,6 +83,9 @@ function linuxRecipe(need: Need, distro: readonly string[]): (readonly string[])
 }
 
 function elsewhere(need: Need, os: string): string {
+  if (need === "redis") {
+    return "install Redis 6.2 or newer from https://redis.io and set REDIS_SERVER_PATH to redis-server";
+  }
   if (need === "firefox") return "install Firefox from https://www.firefox.com and set FIREFOX_PATH to its program";
   if (need === "browser") return `npx -y ${PLAYWRIGHT} install chromium`;
   if (os === "darwin") return "softwareupdate --install --all   # WebGPU needs Metal: macOS 11 or newer";

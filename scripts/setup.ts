@@ -2,7 +2,8 @@
  * Makes sure that this machine can run Secateur: a WebGPU adapter and, with `--browser`, a Chromium for the browser
  * tests. Says nothing when all is there. Installs what is missing where it may (root on Debian or Ubuntu, and
  * SECATEUR_NO_INSTALL unset); otherwise prints the command that would, and exits with 1. A Firefox for those tests is
- * wanted as well, and done without where it can't be had: they leave its part out, and say so.
+ * wanted as well, and done without where it can't be had: they leave its part out, and say so. The same holds, with `--redis`, for
+ * the Redis that sweeps over several machines have their queue on, and for the packages that talk to it.
  *
  * npm packages are none of its business: `deno task` fetches them before it runs any command. What follows the set-up
  * runs with --cached-only, because Deno would otherwise fetch their metadata again at every short run, and say so.
@@ -11,12 +12,15 @@ import { prepareEnvironment } from "../src/cli/environment.ts";
 import { findChromium } from "./chromium.ts";
 import { findFirefox } from "./firefox.ts";
 import { install } from "./install.ts";
+import { installPackages } from "./packages.ts";
+import { findRedis } from "./redis.ts";
 import { type Machine, type Need, parseDistro, remedy } from "./requirements.ts";
 
 const TITLE: Record<Need, string> = {
   gpu: "a WebGPU adapter (GPU, or Mesa's software Vulkan)",
   browser: "a Chromium for the browser tests",
   firefox: "a Firefox for the browser tests",
+  redis: "a redis-server, for sweeps by workers on other machines",
 };
 
 async function setup(needs: readonly Need[]): Promise<void> {
@@ -39,6 +43,7 @@ const PRESENT: Readonly<Record<Need, () => Promise<boolean>>> = {
   gpu: hasAdapter,
   browser: async () => await findChromium() !== undefined,
   firefox: async () => await findFirefox() !== undefined,
+  redis: () => Promise.resolve(findRedis() !== undefined),
 };
 
 /** Like `PRESENT` after an installation: this process has already read the list of Vulkan drivers, a new one reads it again. */
@@ -79,7 +84,10 @@ if (import.meta.main) {
   }
   try {
     await setup(Deno.args.includes("--browser") ? ["gpu", "browser"] : ["gpu"]);
-    if (Deno.args.includes("--browser")) await setup(["firefox"]).catch(({ message }) => console.error(message));
+    const wanted = async (need: Need) => await setup([need]).catch(({ message }) => console.error(message));
+    if (Deno.args.includes("--browser")) await wanted("firefox");
+    if (Deno.args.includes("--redis")) await wanted("redis");
+    if (Deno.args.includes("--redis") && findRedis() !== undefined) await installPackages(["src/sweep/deno/redis"]);
   } catch (error) {
     console.error((error as Error).message);
     Deno.exit(1);

@@ -7,6 +7,7 @@ import { adapterName } from "../src/gpu/adapter.ts";
 import { findTests } from "./runner.ts";
 import { testGpu } from "./gpu.ts";
 import { withFirefox } from "./needs_firefox.ts";
+import { withRedis } from "./needs_redis.ts";
 import { slowestFirst } from "./order.ts";
 import { type Queue, runInWorkers } from "./workers.ts";
 
@@ -20,7 +21,7 @@ if (files.length === 0) {
   );
   Deno.exit(1);
 }
-const able = await withFirefox(files, console.log);
+const able = withRedis(await withFirefox(files, console.log), console.log);
 const inBrowser = (name: string) => name.startsWith("browser/");
 const outside: Queue = { files: able.filter((name) => !inBrowser(name)) };
 const inside: Queue = { files: able.filter(inBrowser), config: `${root}/browser/deno.json` };

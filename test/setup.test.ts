@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { aptPercent } from "../scripts/install.ts";
 import { LEAST_FIREFOX, majorVersion } from "../scripts/firefox.ts";
+import { withRedis } from "./needs_redis.ts";
 import { type Machine, parseDistro, remedy, withoutPackages } from "../scripts/requirements.ts";
 
 const test = suite("setup");
@@ -33,6 +34,24 @@ test("Firefox is Debian's package, which is installed, and on Ubuntu one is told
   assert.equal(debian.kind === "install" && debian.commands.at(-1)!.at(-1), "firefox-esr");
   const ubuntu = remedy("firefox", { ...debianRoot, distro: ["ubuntu", "debian"] });
   assert.match(ubuntu.kind === "tell" ? ubuntu.command : "", /FIREFOX_PATH/);
+});
+
+test("Redis is Debian's package on Ubuntu as well", () => {
+  for (const distro of [["debian"], ["ubuntu", "debian"]]) {
+    const action = remedy("redis", { ...debianRoot, distro });
+    assert.is(action.kind === "install" && action.commands.at(-1)!.at(-1), "redis-server");
+  }
+});
+
+test("tests that need a Redis are left out by name where there is none", () => {
+  const printed: string[] = [];
+  const files = ["sweep/queue.test.ts", "sweep/redis_queue.test.ts", "redistribute.test.ts"];
+  const kept = withRedis(files, (text) => printed.push(text), () => undefined);
+  assert.equal(kept, ["sweep/queue.test.ts", "redistribute.test.ts"]);
+  assert.is(printed.length, 1);
+  assert.match(printed[0], /^sweep\/redis_queue\.test\.ts is left out: there is no redis-server here/);
+  assert.equal(withRedis(files, (text) => printed.push(text), () => "/usr/bin/redis-server"), files);
+  assert.is(printed.length, 1);
 });
 
 test("a Firefox without WebGPU doesn't count", () => {
@@ -72,7 +91,7 @@ test("nothing is ever installed on another system, and each gets a command", () 
   ];
   for (const [os, distro] of systems) {
     for (const root of [true, false]) {
-      for (const need of ["gpu", "browser", "firefox"] as const) {
+      for (const need of ["gpu", "browser", "firefox", "redis"] as const) {
         const action = remedy(need, { os, distro, root, noInstall: false });
         assert.is(action.kind, "tell", `${need} on ${os} ${distro}`);
         assert.ok(action.kind === "tell" && action.command.length > 10);

@@ -6,7 +6,7 @@ import { mapPaths, relativeTo } from "../recipe/paths.ts";
 import { seenFrom } from "../store/deno_paths.ts";
 import { joinPath } from "../store/path.ts";
 import { parseWish, type Wish } from "../sweep/best.ts";
-import { readGround, SWEEP_REPORT, type SweepReport } from "../sweep/report.ts";
+import { readGround, SWEEP_GROUND, SWEEP_REPORT, type SweepReport } from "../sweep/report.ts";
 import { loadSweepFile, type SweepFile } from "../sweep/sweep_file.ts";
 import { checkSweep } from "../sweep/trial_run.ts";
 import { duration } from "../report/format.ts";
@@ -23,6 +23,7 @@ interface SweepCommandOptions {
   readonly resume?: string;
   readonly status?: string;
   readonly workers: number;
+  readonly queue?: string;
   readonly store?: string;
   readonly dataDir?: string;
   readonly best?: Wish;
@@ -41,6 +42,10 @@ export function sweepCommand(io: Io): Command {
     .option("--resume <dir>", "go on with an interrupted sweep")
     .option("--status <dir>", "show how far a sweep is, in a terminal until it ends or Ctrl-C")
     .option("--workers <n>", "jobs at a time in this process; 0 leaves all to secateur worker", wholeNumber(0), 1)
+    .option(
+      "--queue <redis>",
+      "a Redis that workers of other machines ask for jobs (default: a file for workers of this one)",
+    )
     .option("--store <dir>", `where results and checkpoints are kept for all sweeps (default: ${SWEEPS}/store)`)
     .option("--data-dir <dir>", "where the data set's files lie")
     .option("--best <wish>", `print the best trial's recipe and copy its network, by a wish such as ${WISH}`, wish)
@@ -50,6 +55,7 @@ export function sweepCommand(io: Io): Command {
       "after",
       examples(
         "sweep criteria.yaml",
+        "sweep criteria.yaml --queue redis://127.0.0.1:6379",
         "sweep --resume runs/sweeps/criteria-1",
         "sweep --status runs/sweeps/criteria-1",
         `sweep --status runs/sweeps/criteria-1 --best ${WISH}`,
@@ -59,6 +65,9 @@ export function sweepCommand(io: Io): Command {
       const ways = [file, options.resume, options.status].filter((way) => way !== undefined);
       if (ways.length !== 1) throw new UsageError("give the sweep's .yaml file, or --resume <dir>, or --status <dir>");
       if (options.status !== undefined) return await showStatus(io, options.status, options);
+      if (options.queue !== undefined && !/^rediss?:/.test(options.queue)) {
+        throw new UsageError("--queue: expected the address of a Redis, such as redis://127.0.0.1:6379");
+      }
       await carryOut(io, file, options);
     });
 }
@@ -96,6 +105,7 @@ async function runBegun(io: Io, { dir, file, lock }: Begun, options: SweepComman
       given,
       store: io.store,
       ground: options.resume === undefined ? undefined : await readGround(io.store, dir),
+      queue: options.queue,
       keep: options.store ?? `${SWEEPS}/store`,
       identity: { tool: `secateur ${io.version()}`, commit: await io.commit(), source: await sourceHash() },
       workers: options.workers,
@@ -148,22 +158,29 @@ async function tell(io: Io, report: SweepReport, dir: string, options: SweepComm
     `${failed.length} of ${trials.length} trials failed, first ${failed[0].id}: ${
       failed[0].reason
     }; the others are done; to try ` +
-      `them again: deno task sweep --resume ${dir}`,
+      `them again: ${resuming(dir, options)}`,
   );
 }
 
 /** Says how to go on, where there is something to go on with. */
-async function resumable(io: Io, error: unknown, dir: string, { resume }: SweepCommandOptions): Promise<unknown> {
+async function resumable(io: Io, error: unknown, dir: string, options: SweepCommandOptions): Promise<unknown> {
+  const { resume } = options;
   const stopped = io.signal.aborted && io.signal.reason instanceof StopSignal;
-  const kept = await io.store.size(`${dir}/queue.jsonl`).catch(() => undefined) !== undefined;
+  const kept = await io.store.size(`${dir}/${SWEEP_GROUND}`).catch(() => undefined) !== undefined;
   if (!kept && resume === undefined) {
-    for (const name of [FILE, RECIPE, "ground.json"]) await io.store.remove(`${dir}/${name}`).catch(() => {});
+    for (const name of [FILE, RECIPE]) await io.store.remove(`${dir}/${name}`).catch(() => {});
     await io.removeEmptyFolder(dir);
     return stopped ? new UserError("interrupted") : error;
   }
-  const onwards = `go on with: deno task sweep --resume ${dir}`;
+  const onwards = `go on with: ${resuming(dir, options)}`;
   if (stopped) return new UserError(`interrupted; ${onwards}`);
   return error instanceof UserError ? new UserError(`${error.message}; ${onwards}`) : error;
+}
+
+/** The command that goes on with the sweep; a password is left to its user. */
+function resuming(dir: string, { queue }: SweepCommandOptions): string {
+  const address = queue?.replace(/^(\w+:\/\/)[^/]*@/, "$1");
+  return `deno task sweep --resume ${dir}${address === undefined ? "" : ` --queue ${address}`}`;
 }
 
 interface Begun {

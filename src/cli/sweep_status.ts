@@ -15,20 +15,21 @@ const REFRESH_MS = 1000;
 const PAGE_MS = 10_000;
 
 interface StatusOptions {
+  readonly queue?: string;
   readonly json?: boolean;
   readonly best?: Wish;
 }
 
 /** Once, or in a terminal again and again until the sweep has ended. Draws the page, too; with `best` that trial is all. */
-export async function showStatus(io: Io, dir: string, { json, best }: StatusOptions): Promise<void> {
+export async function showStatus(io: Io, dir: string, { queue: address, json, best }: StatusOptions): Promise<void> {
   await readGround(io.store, dir);
   if (best) {
     const report = await reportOf(io, dir);
     if (!report) throw new UserError(`${dir}: no trial of this sweep is done yet`);
     return await takeBest(io, report, dir, best);
   }
-  const { openJournal } = await import("../sweep/deno/journal.ts");
-  const queue = await openJournal(dir);
+  const { openQueue } = await import("../sweep/deno/open_queue.ts");
+  const queue = await openQueue(address ?? dir);
   try {
     const live = !json && Deno.stdout.isTerminal();
     let drawn = -Infinity;

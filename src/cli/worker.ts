@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { UserError } from "../errors.ts";
 import { RULES } from "../sweep/queue/queue.ts";
+import { openResults } from "../sweep/results.ts";
 import { requireFit, requireIdentity, runWorker } from "../sweep/worker.ts";
 import { examples } from "./examples.ts";
 import { sourceHash } from "./identity.ts";
@@ -19,12 +20,15 @@ export function workerCommand(io: Io): Command {
     .description(
       "do jobs of a sweep, one at a time, until it ends",
     )
-    .requiredOption("--queue <where>", "the sweep's folder, on this machine")
+    .requiredOption("--queue <where>", "redis://host:6379, from any machine, or the sweep's folder on this one")
     .option("--store <dir>", "where results and checkpoints are kept (default: where the sweep says)")
-    .option("--work <dir>", "where jobs have their folders while they are done (default: work in the sweep's folder)")
+    .option("--work <dir>", "where jobs have their folders while they are done (default: work beside the queue's file)")
     .option("--data-dir <dir>", "where the data set's files lie")
     .option("--quiet", "print errors and warnings only")
-    .addHelpText("after", examples("worker --queue runs/sweeps/criteria-1"))
+    .addHelpText(
+      "after",
+      examples("worker --queue runs/sweeps/criteria-1", "worker --queue redis://127.0.0.1:6379 --store /mnt/store"),
+    )
     .action(async (options: WorkerCommandOptions) => {
       try {
         await work(io, options);
@@ -43,24 +47,35 @@ async function work(
   io: Io,
   { queue: where, store, work: workDir, dataDir, quiet }: WorkerCommandOptions,
 ): Promise<void> {
-  const [{ openQueue }, { openWorkProcess }, { workerName }, { absolutePath }] = await Promise.all([
-    import("../sweep/deno/open_queue.ts"),
-    import("../sweep/deno/work_process.ts"),
-    import("../sweep/deno/run_sweep.ts"),
-    import("../store/deno_paths.ts"),
-  ]);
+  const [{ isRedis, openQueue, shownQueue }, { openWorkProcess }, { workerName }, { absolutePath }] = await Promise.all(
+    [
+      import("../sweep/deno/open_queue.ts"),
+      import("../sweep/deno/work_process.ts"),
+      import("../sweep/deno/run_sweep.ts"),
+      import("../store/deno_paths.ts"),
+    ],
+  );
   const queue = await openQueue(where);
   try {
     const header = await queue.header();
-    if (!header) throw new UserError(`${where}: no sweep has begun there: begin one with deno task sweep`);
+    if (!header) {
+      throw new UserError(`${shownQueue(where)}: no sweep has begun there: begin one with deno task sweep`);
+    }
     const identity = { tool: `secateur ${io.version()}`, commit: await io.commit(), source: await sourceHash() };
     requireIdentity(`the sweep ${header.sweep}`, header.identity, identity);
     const name = workerName(0);
+    const kept = absolutePath(store ?? header.store);
+    if (header.mark !== undefined && !await openResults(io.store, kept).get(header.mark)) {
+      throw new UserError(
+        `${kept} is not the store of the sweep ${header.sweep}: bring the coordinator's folder here, such as by a network's file ` +
+          "system, and name it by --store",
+      );
+    }
     const process = openWorkProcess({
       script: new URL("./sweep_child.ts", import.meta.url).href,
       settings: {
-        store: absolutePath(store ?? header.store),
-        work: absolutePath(workDir ?? `${where}/work`),
+        store: kept,
+        work: absolutePath(workDir ?? (isRedis(where) ? "runs/sweeps/work" : `${where}/work`)),
         dataDir,
         worker: name,
       },

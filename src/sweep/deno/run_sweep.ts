@@ -17,6 +17,7 @@ import { isOver, type Trial } from "../trial.ts";
 import { checkSweep, seedsOf } from "../trial_run.ts";
 import { requireFit, requireIdentity, runWorker } from "../worker.ts";
 import { openJournal } from "./journal.ts";
+import { openQueue } from "./open_queue.ts";
 import { openWorkProcess } from "./work_process.ts";
 
 export interface SweepOptions {
@@ -27,6 +28,8 @@ export interface SweepOptions {
   readonly store: Store;
   /** What was fixed when the sweep began; undefined where it begins now. */
   readonly ground: SweepGround | undefined;
+  /** Address of the Redis that keeps the queue; undefined: a journal in the folder. */
+  readonly queue?: string;
   /** Where results are kept, for a sweep that begins. */
   readonly keep: string;
   readonly identity: Identity;
@@ -46,12 +49,15 @@ export async function runSweep(options: SweepOptions): Promise<SweepReport> {
   const { dir, file, given, store, signal, identity } = options;
   const recipe = checkSweep(file, given);
   if (options.ground) requireIdentity(`the sweep in ${dir}`, options.ground.identity, identity);
+  // A Redis that doesn't answer is told of before anything is written.
+  const redis = options.queue === undefined ? undefined : await openQueue(options.queue);
   const work = openWork(options, 0);
   try {
     const probed = await work.probe({ recipe, ...file.plans === "kept" && { plans: "kept" } });
     const ground = options.ground ?? await begin(options, probed);
     if (options.workers === 0) work.close();
-    const queue = await openJournal(dir);
+    const results = openResults(store, ground.store);
+    const queue = redis ?? await openJournal(dir);
     const stop = new AbortController();
     const all = AbortSignal.any([signal, stop.signal]);
     try {
@@ -60,6 +66,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepReport> {
         identity,
         adapter: ground.adapter,
         store: absolutePath(ground.store),
+        mark: await results.put(encode(ground)),
         ended: false,
       };
       requireFit(header, { identity, adapter: probed.adapter });
@@ -72,7 +79,6 @@ export async function runSweep(options: SweepOptions): Promise<SweepReport> {
       });
       failing.catch(() => {});
       try {
-        const results = openResults(store, ground.store);
         const progress = await coordinate(coordination(options, { queue, results, ground, recipe, signal: all }));
         await queue.end();
         await failing;
@@ -85,6 +91,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepReport> {
       queue.close();
     }
   } finally {
+    redis?.close();
     work.close();
   }
 }
@@ -101,7 +108,7 @@ async function begin(
   }
   const kept = plans === undefined ? "default" : await openResults(store, keep).put(new TextEncoder().encode(plans));
   const ground: SweepGround = { version: 1, identity, adapter, data: data!, plans: kept, store: absolutePath(keep) };
-  await store.write(`${dir}/${SWEEP_GROUND}`, new TextEncoder().encode(JSON.stringify(ground, null, 2) + "\n"));
+  await writeText(store, `${dir}/${SWEEP_GROUND}`, ground);
   return ground;
 }
 
@@ -245,7 +252,11 @@ function reportOf(
 }
 
 async function writeText(store: Store, path: string, value: unknown): Promise<void> {
-  await store.write(path, new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n"));
+  await store.write(path, encode(value));
+}
+
+function encode(value: unknown): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n");
 }
 
 /** Trials by what became of them. */

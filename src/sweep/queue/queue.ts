@@ -117,6 +117,8 @@ export interface QueueHeader {
   readonly adapter: string;
   /** Where results and checkpoints are kept. */
   readonly store: string;
+  /** SHA-256 of a content that lies there: a worker that doesn't find it has another store. */
+  readonly mark?: string;
   /** Whether there will be no more jobs. */
   readonly ended: boolean;
 }
