@@ -2,6 +2,7 @@
 import { gain, keeps } from "../sweep/objective.ts";
 import type { SweepReport } from "../sweep/report.ts";
 import { latest, type Trial } from "../sweep/trial.ts";
+import { shortNames, valueText } from "../sweep/view/metric_words.ts";
 import { formatTable } from "./table.ts";
 
 /** So many trials are listed; sweep.json has all. */
@@ -16,12 +17,12 @@ export function formatSweep({ trials, objectives, constraints, jobs, epochs, spa
   const metrics = [...new Set([...objectives, ...constraints].map(({ metric }) => metric))];
   const rows = ranked.slice(0, LISTED).map((trial) => [
     trial.id,
-    ...names.map((name) => String(trial.choices[name])),
+    ...names.map((name) => valueText(trial.choices[name])),
     String(trial.seed),
     ...metrics.map((metric) => number(latest(trial)![metric])),
     trial.state + (keeps(latest(trial)!, constraints) ? "" : ", beyond a constraint"),
   ]);
-  const header = ["trial", ...names, "seed", ...metrics, "state"];
+  const header = ["trial", ...shortNames(names), "seed", ...metrics, "state"];
   const counts = ["done", "running", "waiting", "stopped", "failed"].flatMap((state) => {
     const count = trials.filter((trial) => trial.state === state).length;
     return count > 0 ? [`${count} ${state}`] : [];

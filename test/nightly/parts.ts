@@ -40,6 +40,13 @@ export const NIGHTLY: readonly NightlyPart[] = [
     args: [],
   },
   {
+    name: "search",
+    what:
+      "sweeps of real trainings: ASHA finds a grid's best cell in two fifths of its epochs, NSGA-II beats random draws",
+    script: "test/nightly/search.ts",
+    args: [],
+  },
+  {
     name: "mutants",
     what: "small errors in the code that decides: the tests must notice nine of ten",
     script: "test/mutation/run.ts",

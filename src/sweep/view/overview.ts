@@ -23,7 +23,7 @@ export interface Overview extends Aims {
 }
 
 /** Names of metrics that cost something, in the order in which they are drawn. */
-const COSTS = ["ms", "params", "macs", "bytes"];
+const COSTS = ["ms", "params", "macs"];
 
 /** @throws RangeError without an objective */
 export function overviewOf(trials: readonly Trial[], aims: Aims): Overview {

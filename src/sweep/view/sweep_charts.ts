@@ -32,15 +32,13 @@ export function costFigure(overview: Overview, cost: Objective): Html | undefine
   const others = of(({ front, keepsBounds }) => !front && keepsBounds);
   const broken = of(({ keepsBounds }) => !keepsBounds);
   const left = [
-    ...below > 0 ? [`${below} lie far below`] : [],
-    ...all.length > shown.length ? [`${all.length - shown.length} are left out`] : [],
+    ...below > 0 ? [`${below} far below`] : [],
+    ...all.length > shown.length ? [`${all.length - shown.length} behind the front`] : [],
   ];
   const title = `${capital(worth.metric)} against ${cost.metric}`;
   return figure(
     title,
-    markup`<p>${
-      left.length > 0 ? `Of ${all.length + below} done trials ${left.join(", and ")}: the table has them.` : ""
-    }</p>${
+    markup`<p>${left.length > 0 ? `Not drawn, but in the table: ${left.join(", and ")}.` : ""}</p>${
       legend([
         { label: "front", style: FRONT, sample: "line and dot" },
         ...others.length > 0 ? [{ label: "other trials", style: OTHER, sample: "dot" } as const] : [],

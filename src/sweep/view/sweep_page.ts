@@ -35,7 +35,7 @@ export async function renderSweep(page: SweepPage): Promise<string> {
     .filter((figure) => figure !== undefined);
   const body = markup`<header>
 <h1>Sweep: ${name}</h1>
-<p class="headline">${headline(overview)}</p>
+<p class="headline">${headline(overview).replace(/(\d) (?=[%a-zA-Z])/g, "$1\u00a0")}</p>
 ${tiles(trials, epochs)}</header>
 <main>
 ${
