@@ -8,6 +8,7 @@ import { UNTUNED } from "../../kernels/tuning.ts";
 import { random } from "../../kernels/random/philox.ts";
 import { setTuning, tuningFor } from "../../src/tensor/ops/launch.ts";
 import { add } from "../../src/tensor/ops/pointwise.ts";
+import { pad, slice } from "../../src/tensor/ops/shape.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { elements, readTensors, Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
@@ -112,6 +113,35 @@ test("x + norm(x) gives x both gradients, and an x without a gradient leaves tho
     },
     rtol: 1e-5,
   });
+});
+
+test("readers that add to a gradient in place, before others and after, leave the sum of all", async () => {
+  const gpu = await testGpu();
+  const shape = [2, 4, 3, 3];
+  using mean = Tensor.zeros(gpu, [4]);
+  using variance = Tensor.zeros(gpu, [4]);
+  // Channels 1 and 2 once more: the slice's gradient is added to what is there.
+  const more = (tape: Tape, y: Tensor) =>
+    pad(tape, slice(tape, y, [null, { start: 1, step: 1, count: 2 }, null, null]), [0, 1, 0, 0], [0, 1, 0, 0]);
+  for (const order of ["first", "last"] as const) {
+    await checkOp({
+      name: `a slice ${order}`,
+      shapes: [shape, [4], [4], shape],
+      shape,
+      op: (tape, [x, gamma, beta, residual]) => {
+        const y = batchNorm(tape, x, { gamma, beta, mean, variance }, { activation: "relu", residual });
+        return order === "first"
+          ? add(tape, add(tape, more(tape, y), y), y)
+          : add(tape, add(tape, y, y), more(tape, y));
+      },
+      oracle: ([x, gamma, beta, residual]) =>
+        batchNormOf(x, 9, gamma, beta, batchMoments(x, 4, 9), EPSILON).map((v, i) => {
+          const c = Math.floor(i / 9) % 4;
+          return (c === 1 || c === 2 ? 3 : 2) * Math.max(v + residual[i], 0);
+        }),
+      rtol: 1e-5,
+    });
+  }
 });
 
 test("a residual of another shape is refused", async () => {
