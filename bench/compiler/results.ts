@@ -135,7 +135,7 @@ export function summaryTable(workloads: readonly WorkloadResult[]): CompilerTabl
 const FEW_WAVES = 320;
 
 function multiplies({ share = 0 }: KernelResult): boolean {
-  return share > 0.3;
+  return share > 0.4;
 }
 
 const KERNEL_HEADER = ["dispatches", "waves", "VGPRs", "spilled", "LDS", "resident", "multiply-adds", "bytes each"];
