@@ -100,7 +100,11 @@ test("wrong values, and a machine without the tools, end in one line with what t
     [{}, ["--gpu=rtx4090"], /^bench: --gpu: found "rtx4090", expected one of navi21 \(RX 6800 to 6950 .*vangogh/],
     [{}, ["--profile=phone"], /^bench: --profile: found "phone", expected one of software, integrated, desktop/],
     [{}, ["--case=nothing"], /^bench: --case: no case contains "nothing": expected a part of "ResNet-18, batch 1"/],
-    [{}, ["--case=resnet-20, batch 1", "--show=magic"], /^bench: --show: no kernel's name contains "magic": expected a part of \w/],
+    [
+      {},
+      ["--case=resnet-20, batch 1", "--show=magic"],
+      /^bench: --show: no kernel's name contains "magic": expected a part of \w/,
+    ],
     // Whichever is missed first: the driver or the C compiler.
     [{ PATH: "/nowhere" }, ["--case=resnet-20, batch 1"], /is missing; on Debian: apt-get install gcc libc6-dev/],
   ];

@@ -7,13 +7,30 @@ import { networkPlans, networkPlansText } from "./network_plans.ts";
 const test = suite("plans of whole networks");
 const FIXTURE = new URL("network_plans.txt", import.meta.url);
 
+const plans = networkPlans();
+
 // Where planners or kernels were changed on purpose, `deno task plans` writes the file anew; its diff says what changed.
 test("ways, launched waves and dispatches of known networks are those of the fixture, on each kind of device", () => {
   const expected = Deno.readTextFileSync(FIXTURE).split("\n\n");
-  const found = networkPlansText(networkPlans()).split("\n\n");
+  const found = networkPlansText(plans).split("\n\n");
   const changed = found.flatMap((paragraph, i) => paragraph === expected[i] ? [] : [`${expected[i]}\n→\n${paragraph}`]);
   assert.equal(changed, [], "write the fixture anew with `deno task plans`, and look at what changed");
   assert.is(found.length, expected.length);
+});
+
+// A dispatch takes a card some 4 µs: more than a small network's arithmetic. What was gained may not be written away.
+test("a card runs networks and training steps in few dispatches, and none in a software adapter's way", () => {
+  const most: Readonly<Record<string, number>> = {
+    "ResNet-18, batch 1": 33,
+    "ResNet-20 training step, batch 32": 170,
+    "ResNet-20 training step, batch 128": 170,
+  };
+  const card = plans.filter(({ profile }) => profile === "desktop");
+  for (const { network, dispatches } of card) {
+    assert.ok(dispatches <= (most[network] ?? Infinity), `${network}: ${dispatches} dispatches`);
+  }
+  assert.equal(Object.keys(most).filter((name) => !card.some(({ network }) => network === name)), []);
+  assert.equal(card.filter(({ lines }) => lines.some((line) => line.includes("uniform panels"))), []);
 });
 
 test("dispatches that share a label are one call, equal calls are counted, and waves are threads / 64", () => {
