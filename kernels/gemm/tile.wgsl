@@ -10,6 +10,10 @@
 // 64-bit counter, which no driver unrolls. Without it (a software adapter would compile that for seconds), and where less
 // than a STEP is left, a loop goes over single k.
 //
+// With SLICES above 1, a workgroup has as many times 64 threads, MB and NB are 1, and each 64 multiply 16 k of a STEP of
+// 16*SLICES: half of the threads load a unit of A, half one of B, and the sums of the slices are added up in workgroup
+// memory, in their order.
+//
 // A(m,k) = a[m*a_row + k*a_col], B(n,k) = b[n*b_row + k*b_col], any strides; *_ROWS says that neighbours in memory are
 // neighbours along the rows. A thread loads units of 4 x 4 numbers, along k (neighbouring threads take neighbouring
 // fours of k of a row) or along the rows. In workgroup memory a four of rows q at k = t lies at
@@ -26,6 +30,8 @@ const B_ROWS: u32 = 0u;
 const MB: u32 = 2u;
 const NB: u32 = 2u;
 const STEP: u32 = 16u;
+const SLICES: u32 = 1u;
+const GROUP: u32 = 64u;
 const UNROLLED: u32 = 1u;
 const Y_FOURS: u32 = 1u;
 const BIAS: u32 = 0u;
@@ -43,9 +49,12 @@ struct Params {
 @group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
 
-// Eight fours of rows at a time: index constants stay below the first bound, threads below the second.
-var<workgroup> a_tile: array<array<vec4<f32>, 8>, MB * STEP>;
-var<workgroup> b_tile: array<array<vec4<f32>, 8>, NB * STEP>;
+// A slice multiplies so many k of a STEP.
+const SPAN: u32 = STEP / SLICES;
+
+// Eight fours of rows of each slice at a time: index constants stay below the first bound, threads below the second.
+var<workgroup> a_tile: array<array<vec4<f32>, 8u * SLICES>, MB * SPAN>;
+var<workgroup> b_tile: array<array<vec4<f32>, 8u * SLICES>, NB * SPAN>;
 
 var<private> c00: mat4x4<f32>;
 var<private> c01: mat4x4<f32>;
@@ -55,8 +64,10 @@ var<private> c20: mat4x4<f32>;
 var<private> c21: mat4x4<f32>;
 var<private> c30: mat4x4<f32>;
 var<private> c31: mat4x4<f32>;
-// The thread's index in its workgroup, and its place in the tile of outputs.
+// The thread's index among those that load an operand, its place in the tile of outputs, and where its slice's fours of
+// rows lie.
 var<private> thread: u32;
+var<private> column: u32;
 var<private> tx: u32;
 var<private> ty: u32;
 // The matrices of this batch start here.
@@ -72,10 +83,7 @@ struct Place { four: u32, t: u32 }
 
 fn place_of(unit: u32, blocks: u32, along_rows: u32) -> Place {
   let fours = 8u * blocks;
-  if (along_rows == 1u) {
-    let i = thread;
-    return Place(i % fours, i / fours + unit * (256u / fours));
-  }
+  if (along_rows == 1u) { return Place(thread % fours, thread / fours + unit * (256u / fours)); }
   let i = thread + 64u * unit;
   return Place((i >> 2u) % fours, 4u * ((i & 3u) + 4u * (i / (4u * fours))));
 }
@@ -85,13 +93,19 @@ fn outer(c: mat4x4<f32>, u: vec4<f32>, v: vec4<f32>) -> mat4x4<f32> {
     fma(vec4<f32>(u.x), v, c[0]), fma(vec4<f32>(u.y), v, c[1]), fma(vec4<f32>(u.z), v, c[2]), fma(vec4<f32>(u.w), v, c[3]));
 }
 
-// Adds the products of one k.
+// Says how far along k the vec4 of a unit along the rows lie, for an operand of 32*blocks rows.
+fn far_of(blocks: u32) -> u32 {
+  if (SLICES > 1u) { return 4u * SLICES; }
+  return 64u / (8u * blocks);
+}
+
+// Adds the products of one k of the slice.
 fn multiply(t: u32) {
   let s = swizzle(t);
-  let v0 = b_tile[t * NB][tx ^ s];
+  let v0 = b_tile[t * NB][column + (tx ^ s)];
   var v1 = v0;
   if (NB > 1u) { v1 = b_tile[t * NB + 1u][tx ^ s]; }
-  let u0 = a_tile[t * MB][ty ^ s];
+  let u0 = a_tile[t * MB][column + (ty ^ s)];
   c00 = outer(c00, u0, v0);
   if (NB > 1u) { c01 = outer(c01, u0, v1); }
   if (MB > 1u) {
@@ -126,7 +140,7 @@ fn multiply_step() {
   multiply(13u);
   multiply(14u);
   multiply(15u);
-  if (STEP > 16u) {
+  if (SPAN > 16u) {
     multiply(16u);
     multiply(17u);
     multiply(18u);
@@ -150,7 +164,7 @@ fn multiply_step() {
 // says where the rows begin, as units of a are counted.
 fn load_a(at: vec4<u32>, k: u32) -> mat4x4<f32> {
   if (A_ROWS == 1u) {
-    let far = 64u / (8u * MB) * p.a_col;
+    let far = far_of(MB) * p.a_col;
     let first = k * p.a_col;
     return mat4x4<f32>(
       a_across(at, a_unit(first)), a_across(at, a_unit(first + far)), a_across(at, a_unit(first + 2u * far)),
@@ -162,7 +176,7 @@ fn load_a(at: vec4<u32>, k: u32) -> mat4x4<f32> {
 
 fn load_b(at: vec4<u32>, k: u32) -> mat4x4<f32> {
   if (B_ROWS == 1u) {
-    let far = 64u / (8u * NB) * p.b_col;
+    let far = far_of(NB) * p.b_col;
     let first = k * p.b_col;
     return mat4x4<f32>(
       b_across(at, b_unit(first)), b_across(at, b_unit(first + far)), b_across(at, b_unit(first + 2u * far)),
@@ -205,43 +219,87 @@ fn b_row_end(rows: vec4<u32>, k: u32, end: u32) -> vec4<f32> {
   return vec4<f32>(b_one(i.x), b_one(i.y), b_one(i.z), b_one(i.w));
 }
 
-// Puts a unit into workgroup memory, a four of rows at a time.
-fn put_a(place: Place, unit: mat4x4<f32>) {
-  let block = place.four >> 3u;
-  let q = place.four & 7u;
-  if (A_ROWS == 1u) {
-    let far = 64u / (8u * MB);
-    a_tile[place.t * MB + block][q ^ swizzle(place.t)] = unit[0];
-    a_tile[(place.t + far) * MB + block][q ^ swizzle(place.t + far)] = unit[1];
-    a_tile[(place.t + 2u * far) * MB + block][q ^ swizzle(place.t + 2u * far)] = unit[2];
-    a_tile[(place.t + 3u * far) * MB + block][q ^ swizzle(place.t + 3u * far)] = unit[3];
+// Says where the four vec4 of a thread's one unit lie in workgroup memory where there are slices.
+struct Slots { rows: vec4<u32>, columns: vec4<u32> }
+
+fn slots_of(place: Place, far: u32) -> Slots {
+  let t = vec4<u32>(place.t) + vec4<u32>(0u, 1u, 2u, 3u) * far;
+  let s = ((t >> vec4<u32>(2u)) << vec4<u32>(1u)) & vec4<u32>(6u);
+  return Slots(t % vec4<u32>(SPAN), t / vec4<u32>(SPAN) * 8u + (vec4<u32>(place.four) ^ s));
+}
+
+// Puts a four of rows at k = t into workgroup memory, where there are none.
+fn put_a_four(four: u32, t: u32, v: vec4<f32>) {
+  a_tile[t * MB + (four >> 3u)][(four & 7u) ^ swizzle(t)] = v;
+}
+
+fn put_b_four(four: u32, t: u32, v: vec4<f32>) {
+  b_tile[t * NB + (four >> 3u)][(four & 7u) ^ swizzle(t)] = v;
+}
+
+fn put_a(place: Place, slots: Slots, unit: mat4x4<f32>) {
+  var v = unit;
+  var far = far_of(MB);
+  if (A_ROWS == 0u) {
+    v = transpose(unit);
+    far = 1u;
+  }
+  if (SLICES > 1u) {
+    a_tile[slots.rows.x][slots.columns.x] = v[0];
+    a_tile[slots.rows.y][slots.columns.y] = v[1];
+    a_tile[slots.rows.z][slots.columns.z] = v[2];
+    a_tile[slots.rows.w][slots.columns.w] = v[3];
+    return;
+  }
+  put_a_four(place.four, place.t, v[0]);
+  put_a_four(place.four, place.t + far, v[1]);
+  put_a_four(place.four, place.t + 2u * far, v[2]);
+  put_a_four(place.four, place.t + 3u * far, v[3]);
+}
+
+fn put_b(place: Place, slots: Slots, unit: mat4x4<f32>) {
+  var v = unit;
+  var far = far_of(NB);
+  if (B_ROWS == 0u) {
+    v = transpose(unit);
+    far = 1u;
+  }
+  if (SLICES > 1u) {
+    b_tile[slots.rows.x][slots.columns.x] = v[0];
+    b_tile[slots.rows.y][slots.columns.y] = v[1];
+    b_tile[slots.rows.z][slots.columns.z] = v[2];
+    b_tile[slots.rows.w][slots.columns.w] = v[3];
+    return;
+  }
+  put_b_four(place.four, place.t, v[0]);
+  put_b_four(place.four, place.t + far, v[1]);
+  put_b_four(place.four, place.t + 2u * far, v[2]);
+  put_b_four(place.four, place.t + 3u * far, v[3]);
+}
+
+// So many slices load A, and as many load B.
+const HALF: u32 = max(SLICES / 2u, 1u);
+
+// Puts the i-th vec4 of a slice's sums into workgroup memory: half of the slices have A's, half have B's.
+fn put_sum(slice: u32, i: u32, v: vec4<f32>) {
+  let at = slice % HALF * 256u + i;
+  if (slice < HALF) {
+    a_tile[at / (8u * SLICES)][at % (8u * SLICES)] = v;
   } else {
-    let v = transpose(unit);
-    let s = swizzle(place.t);
-    a_tile[place.t * MB + block][q ^ s] = v[0];
-    a_tile[(place.t + 1u) * MB + block][q ^ s] = v[1];
-    a_tile[(place.t + 2u) * MB + block][q ^ s] = v[2];
-    a_tile[(place.t + 3u) * MB + block][q ^ s] = v[3];
+    b_tile[at / (8u * SLICES)][at % (8u * SLICES)] = v;
   }
 }
 
-fn put_b(place: Place, unit: mat4x4<f32>) {
-  let block = place.four >> 3u;
-  let q = place.four & 7u;
-  if (B_ROWS == 1u) {
-    let far = 64u / (8u * NB);
-    b_tile[place.t * NB + block][q ^ swizzle(place.t)] = unit[0];
-    b_tile[(place.t + far) * NB + block][q ^ swizzle(place.t + far)] = unit[1];
-    b_tile[(place.t + 2u * far) * NB + block][q ^ swizzle(place.t + 2u * far)] = unit[2];
-    b_tile[(place.t + 3u * far) * NB + block][q ^ swizzle(place.t + 3u * far)] = unit[3];
-  } else {
-    let v = transpose(unit);
-    let s = swizzle(place.t);
-    b_tile[place.t * NB + block][q ^ s] = v[0];
-    b_tile[(place.t + 1u) * NB + block][q ^ s] = v[1];
-    b_tile[(place.t + 2u) * NB + block][q ^ s] = v[2];
-    b_tile[(place.t + 3u) * NB + block][q ^ s] = v[3];
-  }
+// Adds up what the slices have there.
+fn sum_of(i: u32) -> vec4<f32> {
+  let row = i / (8u * SLICES);
+  let next = (256u + i) / (8u * SLICES);
+  let q = i % (8u * SLICES);
+  var v = a_tile[row][q];
+  if (SLICES > 2u) { v += a_tile[next][q]; }
+  v += b_tile[row][q];
+  if (SLICES > 2u) { v += b_tile[next][q]; }
+  return v;
 }
 
 // Four neighbouring rows, the last one where they lie beyond the edge.
@@ -287,7 +345,7 @@ fn store_block(m: u32, n: u32, c: mat4x4<f32>, z: u32) {
   store_row(m + 3u, n, c[3], z);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(GROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let tile = group.x + group.y * p.row;
   if (tile >= p.tiles_m * p.tiles_n) { return; }
@@ -298,16 +356,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   b_base = group.z % p.batches * p.b_batch;
   let start = split * p.chunk;
   let end = min(p.k, start + p.chunk);
-  thread = local;
+  thread = local % select(64u, 32u * SLICES, SLICES > 1u);
   tx = local & 7u;
-  ty = local >> 3u;
+  ty = (local & 63u) >> 3u;
+  let slice = select(0u, local >> 6u, SLICES > 1u);
+  column = 8u * slice;
   // An operand has 32*blocks*STEP / (64*16) units for each thread: one or two.
-  let two_a = MB * STEP > 32u;
-  let two_b = NB * STEP > 32u;
+  let two_a = SLICES == 1u && MB * STEP > 32u;
+  let two_b = SLICES == 1u && NB * STEP > 32u;
+  let loads_a = SLICES == 1u || slice < HALF;
+  let loads_b = SLICES == 1u || slice >= HALF;
   let pa0 = place_of(0u, MB, A_ROWS);
   let pa1 = place_of(1u, MB, A_ROWS);
   let pb0 = place_of(0u, NB, B_ROWS);
   let pb1 = place_of(1u, NB, B_ROWS);
+  let far_a = select(1u, far_of(MB), A_ROWS == 1u);
+  let far_b = select(1u, far_of(NB), B_ROWS == 1u);
+  let slots_a = slots_of(pa0, far_a);
+  let slots_b = slots_of(pb0, far_b);
   let ra0 = rows_from(m0 + 4u * pa0.four, p.m);
   let ra1 = rows_from(m0 + 4u * pa1.four, p.m);
   let rb0 = rows_from(n0 + 4u * pb0.four, p.n);
@@ -319,41 +385,55 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var whole = start;
   if (UNROLLED == 1u && end - start >= STEP) {
     whole += (end - start) / STEP * STEP;
-    var a0 = load_a(at_a0, start);
+    var a0 = mat4x4<f32>();
+    if (loads_a) { a0 = load_a(at_a0, start); }
     var a1 = a0;
     if (two_a) { a1 = load_a(at_a1, start); }
-    var b0 = load_b(at_b0, start);
+    var b0 = mat4x4<f32>();
+    if (loads_b) { b0 = load_b(at_b0, start); }
     var b1 = b0;
     if (two_b) { b1 = load_b(at_b1, start); }
     for (var k = start; k < whole; k += STEP) {
       workgroupBarrier();
-      put_a(pa0, a0);
-      if (two_a) { put_a(pa1, a1); }
-      put_b(pb0, b0);
-      if (two_b) { put_b(pb1, b1); }
+      if (loads_a) { put_a(pa0, slots_a, a0); }
+      if (two_a) { put_a(pa1, slots_a, a1); }
+      if (loads_b) { put_b(pb0, slots_b, b0); }
+      if (two_b) { put_b(pb1, slots_b, b1); }
       workgroupBarrier();
       // The last turn loads its own step again, which no branch has to keep it from.
       let next = min(k + STEP, whole - STEP);
-      a0 = load_a(at_a0, next);
+      if (loads_a) { a0 = load_a(at_a0, next); }
       if (two_a) { a1 = load_a(at_a1, next); }
-      b0 = load_b(at_b0, next);
+      if (loads_b) { b0 = load_b(at_b0, next); }
       if (two_b) { b1 = load_b(at_b1, next); }
       multiply_step();
     }
   }
   for (var k = whole; k < end; k += STEP) {
     workgroupBarrier();
-    let far_a = select(1u, 64u / (8u * MB), A_ROWS == 1u);
-    let far_b = select(1u, 64u / (8u * NB), B_ROWS == 1u);
-    put_a(pa0, load_a_end(ra0, k + pa0.t, end, far_a));
-    if (two_a) { put_a(pa1, load_a_end(ra1, k + pa1.t, end, far_a)); }
-    put_b(pb0, load_b_end(rb0, k + pb0.t, end, far_b));
-    if (two_b) { put_b(pb1, load_b_end(rb1, k + pb1.t, end, far_b)); }
+    if (loads_a) { put_a(pa0, slots_a, load_a_end(ra0, k + pa0.t, end, far_a)); }
+    if (two_a) { put_a(pa1, slots_a, load_a_end(ra1, k + pa1.t, end, far_a)); }
+    if (loads_b) { put_b(pb0, slots_b, load_b_end(rb0, k + pb0.t, end, far_b)); }
+    if (two_b) { put_b(pb1, slots_b, load_b_end(rb1, k + pb1.t, end, far_b)); }
     workgroupBarrier();
-    for (var t = 0u; t < min(STEP, end - k); t++) { multiply(t); }
+    // A is zero from `end` on.
+    for (var t = 0u; t < min(SPAN, end - k); t++) { multiply(t); }
   }
   let m = m0 + 4u * ty;
   let n = n0 + 4u * tx;
+  if (SLICES > 1u) {
+    let lane = local & 63u;
+    workgroupBarrier();
+    put_sum(slice, lane, c00[0]);
+    put_sum(slice, lane + 64u, c00[1]);
+    put_sum(slice, lane + 128u, c00[2]);
+    put_sum(slice, lane + 192u, c00[3]);
+    workgroupBarrier();
+    // Each slice stores its share of the four rows.
+    store_row(m + slice, n, sum_of(64u * slice + lane), group.z);
+    if (SLICES == 2u) { store_row(m + slice + 2u, n, sum_of(64u * slice + 128u + lane), group.z); }
+    return;
+  }
   store_block(m, n, c00, group.z);
   if (NB > 1u) { store_block(m, n + 32u, c01, group.z); }
   if (MB > 1u) {

@@ -15,7 +15,7 @@ import bFours from "./tile_b_fours.wgsl" with { type: "text" };
 import bHalf from "./tile_b_half.wgsl" with { type: "text" };
 import bOnes from "./tile_b_ones.wgsl" with { type: "text" };
 
-/** A workgroup has 8 × 8 threads. */
+/** A slice of a workgroup, which mostly is all of it, has 8 × 8 threads. */
 const GROUP = 64;
 /** A tile has so many outputs along a side for each block of a thread. */
 const SIDE = 32;
@@ -27,6 +27,8 @@ const IN_FLIGHT = 4;
 interface Tile {
   readonly rows: 1 | 2 | 4;
   readonly columns: 1 | 2;
+  /** So many slices of a workgroup share out the k of a tile, by default one. */
+  readonly slices?: 1 | 2 | 4;
 }
 
 const TILES: readonly Tile[] = [
@@ -35,10 +37,13 @@ const TILES: readonly Tile[] = [
   { rows: 1, columns: 2 },
   { rows: 2, columns: 2 },
   { rows: 4, columns: 2 },
+  { rows: 1, columns: 1, slices: 2 },
+  { rows: 1, columns: 1, slices: 4 },
 ];
 
 /** So many k of both operands are in workgroup memory at a time: each thread then loads whole units of 4 × 4 numbers. */
-function stepOf({ rows, columns }: Tile): number {
+function stepOf({ rows, columns, slices }: Tile): number {
+  if (slices) return 16 * slices;
   return rows === 1 || columns === 1 ? 32 : 16;
 }
 
@@ -53,27 +58,29 @@ export function tileCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   // Other tiles gain nothing without real workgroup memory, nor where numbers of f16 are unpacked one by one; f16 is
   // served by no other way, however small it is.
   const few = storage === "f16" || tuning.profile.cores !== undefined;
-  const offered = (tile: Tile) => few ? tile.rows === tile.columns : true;
+  const offered = (tile: Tile) =>
+    few ? tile.rows === tile.columns && !tile.slices : !tile.slices || shape.k >= stepOf(tile);
   return TILES.filter((tile) => offered(tile) && (fits(tile) || storage === "f16" && tile === TILES[0])).map((
     tile,
   ) => ({
-    name: `workgroup ${tile.rows * SIDE}x${tile.columns * SIDE}`,
+    name: `workgroup ${tile.rows * SIDE}x${tile.columns * SIDE}${tile.slices ? `, ${tile.slices} slices` : ""}`,
     cost: cost(shape, tile, tuning),
     build: () => plan(shape, tile, tuning),
   }));
 }
 
-function threadsOf({ m, n, batch }: GemmShape, { rows, columns }: Tile): number {
-  return ceilDiv(m, rows * SIDE) * ceilDiv(n, columns * SIDE) * (batch?.count ?? 1) * GROUP;
+function threadsOf({ m, n, batch }: GemmShape, { rows, columns, slices = 1 }: Tile): number {
+  return ceilDiv(m, rows * SIDE) * ceilDiv(n, columns * SIDE) * (batch?.count ?? 1) * GROUP * slices;
 }
 
 /** Says how many parts of the sum each product has: there are more where a tile leaves much of the device idle. */
 function splitOf(shape: GemmShape, tile: Tile, { profile }: Tuning): Split {
-  return chooseSplit(shape, threadsOf(shape, tile), wantedThreads(profile));
+  // Slices are there to leave k whole, and with it the dispatch that adds up.
+  return chooseSplit(shape, threadsOf(shape, tile), tile.slices ? 1 : wantedThreads(profile));
 }
 
 function cost(shape: GemmShape, tile: Tile, tuning: Tuning): number {
-  const { m, n, batch } = shape, { rows, columns } = tile;
+  const { m, n, batch } = shape, { rows, columns, slices = 1 } = tile;
   // Tiles keep a device busy when there are as many of them as it wants.
   const profile: DeviceProfile = { ...tuning.profile, threads: wantedThreads(tuning.profile) };
   const { load4Ns, scalars4Ns, loadNs, workgroup4Ns, blockNs, turnNs, dispatchNs } = profile.gemm;
@@ -82,7 +89,9 @@ function cost(shape: GemmShape, tile: Tile, tuning: Tuning): number {
   const staged = (read: Read) => ((read === "fours" ? load4Ns : scalars4Ns) / IN_FLIGHT + workgroup4Ns) / 8;
   const perK = turnNs / step + (rows + columns) * workgroup4Ns + rows * columns * blockNs / 4 +
     rows * staged(a) + columns * staged(b);
-  const sums = timeOf(threadsOf(shape, tile) * splits, ceilDiv(chunk, step) * step * perK, profile);
+  // Each slice writes its four vec4 of sums, and reads a share of all.
+  const added = slices > 1 ? turnNs + 8 * workgroup4Ns : 0;
+  const sums = timeOf(threadsOf(shape, tile) * splits, ceilDiv(chunk, step) * step / slices * perK + added, profile);
   // Each part is written and read again.
   const parts = splits > 1 ? dispatchNs + timeOf(m * n * (batch?.count ?? 1), 2 * splits * loadNs, profile) : 0;
   return spillOf(16 * rows * columns, profile) * sums + parts;
@@ -143,6 +152,8 @@ function tileProgram(
     MB: tile.rows,
     NB: tile.columns,
     STEP: stepOf(tile),
+    SLICES: tile.slices ?? 1,
+    GROUP: GROUP * (tile.slices ?? 1),
     UNROLLED: unrolled,
     Y_FOURS: n % 4 === 0 ? 1 : 0,
     ...epilogueConstants(epilogue),

@@ -49,8 +49,8 @@ fn kernel_row(mask: u32, c: Row, t: Kernel, a: Line, b: Line, d: Line) -> Row {
 fn add_kernel(mask: u32, start: Tile, t: Kernel, x: Lines) -> Tile {
   var c = start;
   c.c0 = kernel_row(mask, c.c0, t, x.l0, x.l1, x.l2);
-  if (ROWS > 1u) {
-    c.c1 = kernel_row(mask, c.c1, t, x.l1, x.l2, x.l3);
+  if (ROWS > 1u) { c.c1 = kernel_row(mask, c.c1, t, x.l1, x.l2, x.l3); }
+  if (ROWS > 2u) {
     c.c2 = kernel_row(mask, c.c2, t, x.l2, x.l3, x.l4);
     c.c3 = kernel_row(mask, c.c3, t, x.l3, x.l4, x.l5);
   }
@@ -108,8 +108,8 @@ fn store_tile(n: u32, f: u32, h: u32, v: u32, c: Tile) {
   var b = 0.0;
   if (BIAS == 1u) { b = bias[f]; }
   store_row(plane, h, v, b, c.c0);
-  if (ROWS > 1u) {
-    store_row(plane, h + 1u, v, b, c.c1);
+  if (ROWS > 1u) { store_row(plane, h + 1u, v, b, c.c1); }
+  if (ROWS > 2u) {
     store_row(plane, h + 2u, v, b, c.c2);
     store_row(plane, h + 3u, v, b, c.c3);
   }

@@ -3,6 +3,7 @@ import { inFours } from "../conv/pack.ts";
 import { haloBytes, isBare, padStep } from "../conv/pad.ts";
 import { convOutput } from "../conv/shape.ts";
 import { type DeviceProfile, wantedThreads } from "../device_profile.ts";
+import { spillOf } from "../gemm/cost.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
@@ -78,9 +79,11 @@ const GROUP = 64;
 
 /** A thread's tile has so many rows, and so many fours of columns. */
 const TILES = [[8, 2], [8, 1], [4, 2], [4, 1], [1, 1]] as const;
+/** GPUs have a tile between the last two, which fills them where 4 × 4 leaves them half idle. */
+const GPU_TILES = [...TILES, [2, 1]] as const;
 
 export function storageKernels(l: Lists, tuning: Tuning): Candidate[] {
-  return TILES.map(([rows, fours]) => ({
+  return (tuning.profile.waves ? GPU_TILES : TILES).map(([rows, fours]) => ({
     name: `storage ${rows}x${fours * 4}`,
     cost: listCost(l, rows, fours, tuning.profile),
     build: () => build(l, rows, fours),
@@ -95,7 +98,7 @@ function listCost(l: Lists, rows: number, fours: number, profile: DeviceProfile)
   const loads = (rows + kh - 1) * (fours + (kw > 1 ? 1 : 0)) + (masks.length ? 1 : kh);
   const perEntry = loopNs + loadNs + loads * load4Ns + (masks.length ? 4 : kh * kw) * rows * fours * 4 * fmaNs;
   const work = tiles * entries * perEntry + count * rows * fours * 4 * storeNs;
-  return work * Math.max(1, wantedThreads(profile) / count);
+  return work * spillOf(rows * fours * 4, profile) * Math.max(1, wantedThreads(profile) / count);
 }
 
 function build(l: Lists, rows: number, fours: number): Launch {
@@ -160,10 +163,10 @@ export function variants(): Program[] {
     ...uniformKernelVariants(),
     ...sizes,
     listProgram({ KH: 3, KW: 3, ...plain, WIDE: 1 }),
-    ...[[4, 1], [8, 2]].map(([ROWS, FOURS]) => listProgram({ KH: 3, KW: 3, ...plain, ROWS, FOURS })),
+    ...[[2, 1], [4, 1], [8, 2]].map(([ROWS, FOURS]) => listProgram({ KH: 3, KW: 3, ...plain, ROWS, FOURS })),
     ...EPILOGUES.slice(1).map((e) => listProgram({ KH: 1, KW: 1, ...plain, ...epilogueConstants(e) })),
     listProgram(patterns),
-    ...[[4, 1], [8, 2]].map(([ROWS, FOURS]) => listProgram({ ...patterns, ROWS, FOURS })),
+    ...[[2, 1], [4, 1], [8, 2]].map(([ROWS, FOURS]) => listProgram({ ...patterns, ROWS, FOURS })),
     ...EPILOGUES.slice(1).map((e) => listProgram({ ...patterns, ...epilogueConstants(e) })),
   ];
 }

@@ -7,6 +7,7 @@ import { inputHalo } from "../conv/input.ts";
 import { filledUp, haloBytes, isBare, padStep } from "../conv/pad.ts";
 import { convOutput, type ConvShape } from "../conv/shape.ts";
 import { type DeviceProfile, wantedThreads } from "../device_profile.ts";
+import { spillOf } from "../gemm/cost.ts";
 import { reduceStep } from "../gemm/plan.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
@@ -122,7 +123,7 @@ function timeOf(
   const perTurn = loopNs + TURN * (pixels * (loadNs + height * fmaNs) + ceilDiv(height, 4) * loadNs);
   const sums = groups * GROUP * (taps / TURN + lines) * perTurn;
   const stores = all * filters * storeNs * (splits > 1 ? 2 * splits : 1);
-  return sums * Math.max(1, wantedThreads(profile) / (GROUP * waves)) + stores;
+  return sums * spillOf(height * pixels, profile) * Math.max(1, wantedThreads(profile) / (GROUP * waves)) + stores;
 }
 
 /** @param made is the step that makes of x what the kernel reads, if one must */

@@ -82,6 +82,8 @@ test("workgroup memory and uniform arrays cost what they cost on each kind of de
   const largest = (w: number) => 27 / 16 + 6 * w + 52 + 6 * (20 + w) / 8;
   near(cost("workgroup 128x64", desktop), 64 * largest(4) + parts(8, 320));
   near(cost("workgroup 128x64", integrated), 8 * 176 * largest(4) + parts(3, 96));
+  // Four slices of each of 16 × 16 tiles share out k, and add up for eight vec4 and a turn.
+  near(cost("workgroup 32x32, 4 slices", desktop), 4 * 256 / 320 * (128 * (tile(4) - 27 / 32 + 27 / 64) + 27 + 32));
   // Four products of 256 × 256 by 32 × 32 are 256 waves again.
   const batch = { count: 4, a: 256 * 512, b: 256 * 512 };
   const four = gemmCandidates({ ...PRODUCT, m: 256, n: 256, batch }, { profile: desktop });
@@ -174,7 +176,7 @@ test("a product of 512³ goes the way that suits each kind of device", () => {
   assert.equal([software, integrated, desktop, mobile].map(chosen), [
     "uniform panels",
     "workgroup 64x32",
-    "workgroup 64x64",
+    "workgroup 32x32, 4 slices",
     "registers 4x8",
   ]);
 });
@@ -183,12 +185,13 @@ test("a product of 512³ goes the way that suits each kind of device", () => {
 const CHOICES: readonly [readonly number[], readonly string[]][] = [
   [[4096, 4096, 4096], ["workgroup 64x64: 4096", "workgroup 128x64: 2048", "registers 4x8: 8192"]],
   [[1024, 1024, 1024], ["workgroup 64x64: 256", "workgroup 128x64: 384", "registers 4x8: 512"]],
-  [[509, 513, 517], ["workgroup 64x32: 136", "workgroup 64x64: 360", "workgroup 64x32: 136"]],
+  [[509, 513, 517], ["workgroup 64x32: 136", "workgroup 32x32, 2 slices: 544", "workgroup 64x32: 136"]],
   [[12544, 64, 147], ["workgroup 64x64: 196", "workgroup 64x32: 392", "workgroup 64x32: 392"]],
-  [[32, 4096, 4096], ["workgroup 32x64: 128", "workgroup 32x64: 320", "registers 4x8: 64"]],
-  [[197, 768, 768], ["workgroup 64x32: 96", "workgroup 32x64: 336", "registers 4x8: 75"]],
-  [[197, 64, 197, 12], ["workgroup 64x32: 96", "workgroup 32x32: 336", "workgroup 32x64: 84"]],
-  [[33, 40, 1000], ["workgroup 32x32: 60", "workgroup 32x32: 60", "registers 4x4: 30"]],
+  [[32, 4096, 4096], ["workgroup 32x64: 128", "workgroup 32x32, 4 slices: 512", "registers 4x8: 64"]],
+  [[197, 768, 768], ["workgroup 64x32: 96", "workgroup 32x32, 4 slices: 672", "registers 4x8: 75"]],
+  [[197, 64, 197, 12], ["workgroup 64x32: 96", "workgroup 32x32, 2 slices: 336", "workgroup 32x64: 84"]],
+  [[64, 64, 20_000], ["workgroup 64x64: 95", "workgroup 32x32: 320", "registers 4x8: 32"]],
+  [[33, 40, 1000], ["workgroup 32x32, 4 slices: 16", "workgroup 32x32, 4 slices: 16", "registers 4x4: 30"]],
   [[64, 10, 84], ["registers 4x4: 1", "registers 4x4: 1", "registers 4x4: 1"]],
   [[8, 8, 8], ["registers 4x4: 1", "registers 4x4: 1", "registers 4x4: 1"]],
 ];
@@ -200,8 +203,8 @@ test("GPUs get large tiles for large products, smaller ones and parts of k for p
       const shape: GemmShape = { m, n, k, a: "k", b: "k", batch, ...epilogue };
       const found = [integrated, desktop, mobile].map((profile) => {
         const chosen = choose("", gemmCandidates(shape, { profile }), { profile });
-        const [{ plan: { grid } }] = chosen.build().steps;
-        return `${chosen.name}: ${grid[0] * grid[1] * grid[2]}`;
+        const [{ plan: { grid, program } }] = chosen.build().steps, waves = (program.constants!.GROUP ?? 64) / 64;
+        return `${chosen.name}: ${waves * grid[0] * grid[1] * grid[2]}`;
       });
       assert.equal(found, expected, `${m}×${n}×${k}`);
     }

@@ -154,7 +154,8 @@ test("GPUs get tiles in workgroup memory and rows for vectors, and subgroups onl
     const candidates = gemmCandidates({ m, n, k, a: "k", b: "k" }, { profile: PROFILES.desktop, features });
     return choose("", candidates, UNTUNED).name;
   };
-  assert.is(named(512, 512, 512), "workgroup 64x64");
+  assert.is(named(512, 512, 512), "workgroup 32x32, 4 slices");
+  assert.is(named(1024, 1024, 1024), "workgroup 128x64");
   assert.is(named(1, 1000, 512), "row per workgroup");
   assert.is(named(1, 1000, 512, ["subgroups"]), "row per workgroup, subgroups");
 });
@@ -173,8 +174,8 @@ test("tiles in workgroup memory cover the outputs, and their splits k", () => {
   for (const [m, n, k] of [[17, 33, 70], [65, 129, 300], [100, 64, 5]]) {
     for (const { name, build } of gemmCandidates({ m, n, k, a: "k", b: "k" }, { profile: PROFILES.desktop })) {
       if (!name.startsWith("workgroup")) continue;
-      const { plan } = build().steps[0], p = params(plan), { MB, NB } = plan.program.constants!;
-      assert.is(name, `workgroup ${32 * MB}x${32 * NB}`);
+      const { plan } = build().steps[0], p = params(plan), { MB, NB, SLICES } = plan.program.constants!;
+      assert.is(name, `workgroup ${32 * MB}x${32 * NB}${SLICES > 1 ? `, ${SLICES} slices` : ""}`);
       assert.is(p.tiles_m * p.tiles_n, plan.grid[0] * plan.grid[1]);
       for (const [tiles, side, size] of [[p.tiles_m, 32 * MB, m], [p.tiles_n, 32 * NB, n]]) {
         assert.ok(tiles * side >= size && (tiles - 1) * side < size);
@@ -187,26 +188,44 @@ test("tiles in workgroup memory cover the outputs, and their splits k", () => {
 test("tiles read in fours what lies at multiples of four, and units of 4 × 4 fill the threads", () => {
   const desktop = { profile: PROFILES.desktop };
   for (const [a, b] of LAYOUTS) {
-    for (const [m, n, k] of [[128, 64, 32], [127, 64, 32], [128, 63, 32], [128, 64, 31]]) {
+    for (const [m, n, k] of [[128, 64, 64], [127, 64, 64], [128, 63, 64], [128, 64, 65]]) {
       const shape = { m, n, k, a, b } as const;
       for (const { name, build } of gemmCandidates(shape, desktop).filter(({ name }) => name.startsWith("workgroup"))) {
-        const { source, constants } = build().steps[0].plan.program, { MB, NB, STEP, Y_FOURS, UNROLLED } = constants!;
+        const { source, constants } = build().steps[0].plan.program,
+          { MB, NB, STEP, SLICES, GROUP, Y_FOURS, UNROLLED } = constants!;
         const fours = (operand: string) => source.includes(`storage, read> ${operand}: array<vec4<f32>>`);
         assert.is(fours("a"), (a === "k" ? k : m) % 4 === 0, `${name} ${m}×${n}×${k} ${a}`);
         assert.is(fours("b"), (b === "k" ? k : n) % 4 === 0, `${name} ${m}×${n}×${k} ${b}`);
         assert.equal([Y_FOURS, UNROLLED], [n % 4 === 0 ? 1 : 0, 1]);
-        // An operand has 32 · blocks rows of STEP numbers: one or two units for each of 64 threads.
-        for (const blocks of [MB, NB]) assert.ok([1, 2].includes(32 * blocks * STEP / 16 / 64), name);
+        // An operand has 32 · blocks rows of STEP numbers: one or two units for each of 64 threads, or for half of the slices'.
+        const loading = SLICES > 1 ? GROUP / 2 : GROUP;
+        for (const blocks of [MB, NB]) assert.ok([1, 2].includes(32 * blocks * STEP / 16 / loading), name);
+        assert.equal([GROUP, STEP / SLICES <= 32], [64 * SLICES, true]);
         assert.ok(16 * 8 * STEP * (MB + NB) <= 16_384, "workgroup memory of every device");
       }
     }
   }
-  const halves = { m: 128, n: 64, k: 32, a: "k", b: "k", storage: "f16" } as const;
+  const halves = { m: 128, n: 64, k: 64, a: "k", b: "k", storage: "f16" } as const;
   assert.equal(gemmCandidates(halves, desktop).map(({ name }) => name), ["workgroup 32x32", "workgroup 64x64"]);
 });
 
+test("the slices of a workgroup share out k, which stays whole", () => {
+  const shape = { m: 197, n: 576, k: 192, a: "k", b: "k", bias: "add" } as const;
+  const sliced = gemmCandidates(shape, { profile: PROFILES.desktop }).filter(({ name }) => name.includes("slices"));
+  assert.equal(sliced.map(({ name }) => name), ["workgroup 32x32, 2 slices", "workgroup 32x32, 4 slices"]);
+  for (const { build } of sliced) {
+    const launch = build();
+    // 7 × 18 tiles.
+    assert.equal(launch.steps.map(({ plan }) => plan.grid), [[126, 1, 1]]);
+    assert.equal(launch.steps[0].bindings, ["a", "b", "bias", "a", "y"]);
+  }
+  // A step of four slices has 64 k.
+  const short = gemmCandidates({ ...shape, k: 63 }, { profile: PROFILES.desktop });
+  assert.equal(short.flatMap(({ name }) => name.includes("slices") ? [name] : []), ["workgroup 32x32, 2 slices"]);
+});
+
 test("a software adapter is offered square tiles alone, whose steps aren't unrolled", () => {
-  const tiles = gemmCandidates({ m: 128, n: 64, k: 32, a: "k", b: "k" }, UNTUNED)
+  const tiles = gemmCandidates({ m: 128, n: 64, k: 64, a: "k", b: "k" }, UNTUNED)
     .filter(({ name }) => name.startsWith("workgroup"));
   assert.equal(tiles.map(({ name }) => name), ["workgroup 32x32", "workgroup 64x64"]);
   for (const { build } of tiles) assert.is(build().steps[0].plan.program.constants!.UNROLLED, 0);

@@ -11,6 +11,7 @@ import { blockPunched } from "../../kernels/sparse/block_punched.ts";
 import { columns } from "../../kernels/sparse/columns.ts";
 import { csr } from "../../kernels/sparse/csr.ts";
 import type { SparseFormat } from "../../kernels/sparse/format.ts";
+import { kernelList } from "../../kernels/sparse/kernel_list.ts";
 import { nm } from "../../kernels/sparse/nm.ts";
 import { choose } from "../../kernels/tuning.ts";
 
@@ -60,6 +61,18 @@ const CONV: ConvShape = {
   groups: 1,
 };
 
+test("no way that is chosen by default needs more registers than the device has for sums", () => {
+  const weight = structuredWeight("blocks 16×16", [64, 64, 3, 3], 0.25, random(2, "w")),
+    packed = bsr.pack(weight, [64, 64, 3, 3])!;
+  for (const profile of GPUS) {
+    for (const batch of [1, 32]) {
+      const { name } = choose("", bsr.conv({ ...CONV, batch }, packed, {}, { profile }), { profile });
+      const pixels = Number(/, (\d+) pixels/.exec(name)?.[1] ?? 1);
+      assert.ok(16 * pixels <= profile.gemm.spill.sums, `${name} on ${profile.name}`);
+    }
+  }
+});
+
 test("convolutions of odd widths, strides and one image go a line to a workgroup, in parts where lines are few", () => {
   const way = (format: SparseFormat, weight: Float32Array, shape: ConvShape, profile: DeviceProfile) => {
     const packed = format.pack(weight, [64, 64, 3, 3])!;
@@ -69,8 +82,9 @@ test("convolutions of odd widths, strides and one image go a line to a workgroup
   const ways = (format: SparseFormat, weight: Float32Array, shape: ConvShape) =>
     GPUS.map((profile) => way(format, weight, shape, profile).replace("line per workgroup, ", ""));
   const weight = structuredWeight("blocks 16×16", [64, 64, 3, 3], 0.25, random(2, "w"));
-  // 756 pixels are 6, 12 or 3 groups for four lines of 16 filters, whose 144 taps are at most four parts.
-  assert.equal(ways(bsr, weight, CONV), ["2 pixels: 3 of 96", "a pixel: 3 of 192", "4 pixels: 3 of 36"]);
+  // 756 pixels are 6 or 12 groups for four lines of 16 filters, whose 144 taps are at most four parts. Four pixels have
+  // 64 sums, for which a phone has no registers.
+  assert.equal(ways(bsr, weight, CONV), ["2 pixels: 3 of 96", "a pixel: 3 of 192", "2 pixels: 3 of 48"]);
   // 196 pixels are 4 groups, or 2.
   assert.equal(ways(bsr, weight, { ...CONV, stride: [2, 2] }), [
     "a pixel: 3 of 64",
@@ -80,6 +94,17 @@ test("convolutions of odd widths, strides and one image go a line to a workgroup
   const scattered = structuredWeight("unstructured", [64, 64, 3, 3], 0.1, random(3, "w"));
   // There are 64 lines of a filter, of some 58 taps, which are too few for two parts.
   assert.equal(ways(csr, scattered, CONV), ["4 pixels: 2 of 192", "2 pixels: 2 of 384", "4 pixels: 2 of 192"]);
+});
+
+test("kernels' lists have threads that fill each kind of GPU, in workgroups of 64", () => {
+  const weight = structuredWeight("kernels", [64, 64, 3, 3], 0.25, random(4, "w"));
+  const packed = kernelList.pack(weight, [64, 64, 3, 3])!, shape = { ...CONV, height: 56, width: 56 };
+  const found = GPUS.map((profile) => {
+    const chosen = choose("", kernelList.conv(shape, packed, {}, { profile }), { profile });
+    return `${chosen.name}: ${wavesOf(chosen.build())}`;
+  });
+  // 14 × 7 tiles of 4 × 8 pixels or 28 × 14 of 2 × 4, for 64 filters. A phone has no registers for the sums of 8 × 8.
+  assert.equal(found, ["storage 4x8: 98", "storage 2x4: 392", "storage 4x8: 98"]);
 });
 
 test.run();
