@@ -2,6 +2,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { formatStatus } from "../../src/cli/sweep_status.ts";
+import { readRecipe } from "../../src/recipe/load.ts";
+import { denoStore } from "../../src/store/deno.ts";
+import { loadSweepFile, parseSweepFile } from "../../src/sweep/sweep_file.ts";
+import { checkSweep } from "../../src/sweep/trial_run.ts";
 import type { SweepReport } from "../../src/sweep/report.ts";
 import { trialId } from "../../src/sweep/trial.ts";
 import { session } from "../cli/fake.ts";
@@ -86,6 +90,17 @@ test("a sweep that can't begin is refused in one line and leaves no folder; so i
   err.splice(0);
   assert.is(await run("worker", "--queue", "amqp://host"), 1);
   assert.match(err[0], /no queue of the kind amqp/);
+});
+
+test("the example and the file that the documentation shows are sweeps", async () => {
+  const root = new URL("../../docs/", import.meta.url);
+  const folder = new URL("examples/sweeps/", root).pathname;
+  const store = denoStore();
+  const { file } = await loadSweepFile(`${folder}digits-criteria.yaml`, store);
+  checkSweep(file, await readRecipe(`${folder}digits-criteria-recipe.yaml`, store));
+  const shown = /```yaml\n([\s\S]*?)```/.exec(await Deno.readTextFile(new URL("sweeps.md", root)));
+  const { space, seeds } = parseSweepFile(shown![1], "sweeps.md");
+  assert.equal([Object.keys(space).length, seeds], [5, [1, 2, 3]]);
 });
 
 test.run();
