@@ -53,13 +53,22 @@ function launchOf(s: ConvShape, { tile, sharing }: TileWay): Launch {
   const rows = s.filters / s.groups, perGroup = s.channels / s.groups, plane = outRows * outCols, size = sizeOf(s);
   const [kh, kw] = s.kernel, each = STEP * slices, columns = columnsOf(s);
   const tilesA = ceilDiv(rows, 4 * down), grid = linearGrid(tilesA * ceilDiv(columns, along), 1);
+  const dyImage = s.filters * plane, xImage = s.channels * s.height * s.width, [sh, sw] = s.stride;
+  const nextImage = Math.floor(each / plane), nextRow = Math.floor(each % plane / outCols), nextCol = each % outCols;
   const uniforms = [
     ...[rows, perGroup, ceilDiv(perGroup, 4), columns, s.groups, splits, tilesA, grid[0]],
-    ...[pixelsOf(s), outRows, outCols, s.filters * plane],
-    ...[s.height, s.width, s.channels * s.height * s.width, kh * kw, kw],
-    ...[...s.stride, ...s.dilation, s.pads[0] >>> 0, s.pads[1] >>> 0],
-    ...[Math.floor(each / plane), Math.floor(each % plane / outCols), each % plane % outCols, size],
-  ];
+    ...[pixelsOf(s), outRows, outCols, dyImage],
+    ...[s.height, s.width, xImage, kh * kw, kw],
+    ...[sh, sw, ...s.dilation, s.pads[0], s.pads[1]],
+    ...[nextRow * sh, nextCol * sw, outRows * sh, outCols * sw],
+    // Where dy and x go on: by so many images, rows and columns, and at the end of a row or an image back to the next.
+    nextImage * dyImage + nextRow * outCols + nextCol,
+    dyImage - plane,
+    nextImage * xImage + nextRow * sh * s.width + nextCol * sw,
+    sh * s.width - outCols * sw,
+    xImage - outRows * sh * s.width,
+    size,
+  ].map((word) => word >>> 0);
   const split = splits > 1;
   return {
     steps: [

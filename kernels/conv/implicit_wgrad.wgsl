@@ -4,7 +4,9 @@
 //
 // Output (i, j) reads x[i*stride_h + r*dilation_h - top, j*stride_w + s*dilation_w - left] for tap t = r*taps_h + s, 0
 // beyond the map. Four columns of B are four channels of one tap, which has `fours` of them. A step takes BK*SLICES
-// pixels, image after image: neighbouring threads load neighbouring pixels.
+// pixels, image after image: neighbouring threads load neighbouring pixels. A thread counts on where its own pixel lies:
+// by next_v and next_h of a map of end_v x end_h that tap (0, 0) walks over without padding, by dy_next and x_next in dy
+// and x, by x_row_turn more at the end of a row, and by dy_turn and x_turn more at the end of an image.
 //
 // The bindings are x, dy (read), and dw (read_write). The grid's x goes over tiles of A (fastest) and of B, in rows of
 // `row` workgroups folded into y; z over groups (fastest) and splits of the sum, which write their parts dw_split apart.
@@ -13,7 +15,8 @@ struct Params {
   pixels: u32, out_rows: u32, out_cols: u32, dy_image: u32,
   height: u32, width: u32, x_image: u32, taps: u32, taps_h: u32,
   stride_h: u32, stride_w: u32, dilation_h: u32, dilation_w: u32, top: u32, left: u32,
-  next_image: u32, next_row: u32, next_col: u32, dw_split: u32,
+  next_v: u32, next_h: u32, end_v: u32, end_h: u32,
+  dy_next: u32, dy_turn: u32, x_next: u32, x_row_turn: u32, x_turn: u32, dw_split: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -21,8 +24,9 @@ struct Params {
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>;
 
-// Names a pixel: the k-th of all, in image n, at (i, j).
-struct Pixel { k: u32, n: u32, i: u32, j: u32 }
+// Names a pixel, the k-th of all: where it lies in dy, and where in x it sees tap (0, 0) without padding, in row v and
+// column h.
+struct Pixel { k: u32, v: u32, h: u32, dy_at: u32, x_at: u32 }
 
 // Names four channels of a tap: where pixel (0, 0) of the first image sees the first of them, and how far down and right
 // that lies in the map.
@@ -39,16 +43,26 @@ fn column_at(g: u32, four: u32) -> Column {
 
 // Goes BK*SLICES pixels further.
 fn next_pixel(q: Pixel) -> Pixel {
-  var n = Pixel(q.k + BK * SLICES, q.n + p.next_image, q.i + p.next_row, q.j + p.next_col);
-  if (n.j >= p.out_cols) {
-    n.j -= p.out_cols;
-    n.i += 1u;
+  var n = Pixel(q.k + BK * SLICES, q.v + p.next_v, q.h + p.next_h, q.dy_at + p.dy_next, q.x_at + p.x_next);
+  if (n.h >= p.end_h) {
+    n.h -= p.end_h;
+    n.v += p.stride_h;
+    n.x_at += p.x_row_turn;
   }
-  if (n.i >= p.out_rows) {
-    n.i -= p.out_rows;
-    n.n += 1u;
+  if (n.v >= p.end_v) {
+    n.v -= p.end_v;
+    n.dy_at += p.dy_turn;
+    n.x_at += p.x_turn;
   }
   return n;
+}
+
+fn pixel_at(k: u32) -> Pixel {
+  let plane = p.out_rows * p.out_cols;
+  let n = k / plane;
+  let v = k % plane / p.out_cols * p.stride_h;
+  let h = k % p.out_cols * p.stride_w;
+  return Pixel(k, v, h, n * p.dy_image + k % plane, n * p.x_image + v * p.width + h);
 }
 
 fn four_filters(i: u32, plane: u32) -> vec4<f32> {
@@ -58,7 +72,7 @@ fn four_filters(i: u32, plane: u32) -> vec4<f32> {
 // Loads dy of a pixel for the thread's filters, from place `first` on.
 fn load_filters(q: Pixel, first: u32) -> Fours {
   let plane = p.out_rows * p.out_cols;
-  let i = first + q.n * p.dy_image + q.i * p.out_cols + q.j;
+  let i = first + q.dy_at;
   var a = Fours();
   a.v0 = four_filters(i, plane);
   if (A_PASSES > 1u) { a.v1 = four_filters(i + 32u * plane, plane); }
@@ -72,13 +86,12 @@ fn four_channels(i: u32) -> vec4<f32> {
 
 // Loads what a pixel sees of x for the thread's columns.
 fn load_columns(q: Pixel, c: Columns) -> Fours {
-  let i = q.n * p.x_image + q.i * p.stride_h * p.width + q.j * p.stride_w;
   var b = Fours();
-  b.v0 = four_channels(i + c.c0.at);
-  if (B_PASSES > 1u) { b.v1 = four_channels(i + c.c1.at); }
+  b.v0 = four_channels(q.x_at + c.c0.at);
+  if (B_PASSES > 1u) { b.v1 = four_channels(q.x_at + c.c1.at); }
   if (B_PASSES > 2u) {
-    b.v2 = four_channels(i + c.c2.at);
-    b.v3 = four_channels(i + c.c3.at);
+    b.v2 = four_channels(q.x_at + c.c2.at);
+    b.v3 = four_channels(q.x_at + c.c3.at);
   }
   return b;
 }
@@ -91,20 +104,17 @@ fn kept_filters(a: Fours, q: Pixel) -> Fours {
   return r;
 }
 
-fn bordered(four: vec4<f32>, v: u32, h: u32, c: Column, inside: bool) -> vec4<f32> {
-  return select(vec4<f32>(), four, inside && v + c.v < p.height && h + c.h < p.width);
+fn bordered(four: vec4<f32>, q: Pixel, c: Column) -> vec4<f32> {
+  return select(vec4<f32>(), four, q.k < p.pixels && q.v + c.v < p.height && q.h + c.h < p.width);
 }
 
 fn kept_columns(b: Fours, q: Pixel, c: Columns) -> Fours {
-  let inside = q.k < p.pixels;
-  let v = q.i * p.stride_h;
-  let h = q.j * p.stride_w;
   var r = Fours();
-  r.v0 = bordered(b.v0, v, h, c.c0, inside);
-  if (B_PASSES > 1u) { r.v1 = bordered(b.v1, v, h, c.c1, inside); }
+  r.v0 = bordered(b.v0, q, c.c0);
+  if (B_PASSES > 1u) { r.v1 = bordered(b.v1, q, c.c1); }
   if (B_PASSES > 2u) {
-    r.v2 = bordered(b.v2, v, h, c.c2, inside);
-    r.v3 = bordered(b.v3, v, h, c.c3, inside);
+    r.v2 = bordered(b.v2, q, c.c2);
+    r.v3 = bordered(b.v3, q, c.c3);
   }
   return r;
 }
@@ -153,8 +163,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let chunk = (steps + p.splits - 1u) / p.splits;
   let start = z * chunk;
   let end = min(steps, start + chunk);
-  let k = (start * SLICES + slice) * BK + line;
-  var q = Pixel(k, k / plane, k % plane / p.out_cols, k % p.out_cols);
+  var q = pixel_at((start * SLICES + slice) * BK + line);
   var a = load_filters(q, filters);
   var b = load_columns(q, columns);
   var sums = Sums();
