@@ -11,6 +11,7 @@ import { inputHalo, inputRuns, type RowsInput, tapOffsets, unrolled } from "./in
 import { inFours, NO_WEIGHT, packedBytes, type Packing, packStep } from "./pack.ts";
 import { filledUp, type Halo, haloBytes, isBare, padStep } from "./pad.ts";
 import { type RowsConv, rowsSteps, rowsTileName, rowsTiles } from "./direct_rows.ts";
+import { bareDepthwiseCandidates } from "./depthwise_bare.ts";
 import { depthwiseSteps, depthwiseTile, FEW_FILTERS, fillRuns } from "./depthwise.ts";
 import { direct4x4Cost, direct4x4Forward, fitsDirect4x4 } from "./direct4x4.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
@@ -66,6 +67,7 @@ export function convForwardCandidates(
   if (fitsIm2col(s)) {
     candidates.push({ name: "im2col", cost: im2colCost(s, tuning.profile), build: () => im2colForward(s, epilogue) });
   }
+  candidates.push(...bareDepthwiseCandidates(s, epilogue, tuning.profile));
   if (!s.taps) candidates.push(...implicitCandidates(forwardProduct(s), epilogue, tuning.profile));
   return candidates;
 }

@@ -10,6 +10,7 @@ import { variants as regionVariants } from "./region.ts";
 import { padVariants } from "./pad.ts";
 import { rowsProgram } from "./direct_rows.ts";
 import { WIDEST } from "./tap_runs.ts";
+import { bareDepthwiseVariants } from "./depthwise_bare.ts";
 import { depthwiseProgram } from "./depthwise.ts";
 import { direct4x4Variants } from "./direct4x4.ts";
 import { wgradVariants } from "./wgrad.ts";
@@ -40,6 +41,7 @@ export function variants(): Program[] {
       ...fullRowsVariants(),
       ...im2colVariants(),
       ...implicitVariants(),
+      ...bareDepthwiseVariants(),
     ],
   ];
 }

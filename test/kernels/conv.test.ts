@@ -96,6 +96,7 @@ test("every output of the forward pass and every element of dx is stored exactly
     "convolution by im2col",
     "convolution dgrad by full rows",
     "implicit gemm convolution",
+    "depthwise convolution without padding",
   ];
   for (const name of [...kernels, "convolution wgrad"]) assert.ok(used.has(name), name);
 });
@@ -133,6 +134,24 @@ test("GPUs have a tile of four filters and four columns, whose sums take few reg
   const product = way.build().steps.find(({ plan }) => plan.program.name === "direct convolution by rows")!;
   assert.is(product.plan.program.constants!.FB, 1);
   assert.is(params(product.plan).filter_tiles, 2);
+});
+
+test("GPUs do depthwise layers without a padded copy, and software adapters don't", () => {
+  const s: ConvShape = { ...base, channels: 144, filters: 144, groups: 144, height: 28, width: 28 };
+  const names = (change: Partial<ConvShape>, profile: DeviceProfile) =>
+    convForwardCandidates({ ...s, ...change }, {}, { profile }).map(({ name }) => name);
+  const { software, desktop } = PROFILES, bare = "depthwise 1x4";
+  for (const stride of [1, 2] as const) {
+    const { steps } = planConvForward({ ...s, stride: [stride, stride] }, {}, { profile: desktop });
+    assert.equal(steps.map(({ plan }) => plan.program.name), ["depthwise convolution without padding"]);
+  }
+  assert.is(names({}, software).includes(bare), false);
+  assert.is(names({ groups: 72 }, desktop).includes(bare), false);
+  assert.is(names({ dilation: [1, 2] }, desktop).includes(bare), false);
+  assert.is(names({ stride: [1, 3] }, desktop).includes(bare), false);
+  // 2 · 144 · 28 · 7 threads of three lines: 25 ns, 6 pixels and 3 weights of 10, 12 multiply-adds of 0.3; 4 stores of 12.
+  const [{ cost }] = convForwardCandidates(s, {}, { profile: desktop }).filter(({ name }) => name === bare);
+  assert.ok(Math.abs(cost - 2 * 144 * 28 * 7 * (3 * (25 + 90 + 3.6) + 48)) < 1e-6 * cost);
 });
 
 test("every tap is in exactly one run, at its own offset from the run's start", () => {
@@ -216,6 +235,7 @@ function* stores(launch: Launch): Generator<number> {
     if (plan.program.name === "implicit gemm convolution") yield* implicitStores(plan, launch);
     if (plan.program.name === "direct convolution by rows") yield* rowsStores(plan);
     if (plan.program.name === "depthwise convolution") yield* singleStores(plan);
+    if (plan.program.name === "depthwise convolution without padding") yield* bareStores(plan);
     if (plan.program.name === "indirect convolution") yield* indirectStores(plan);
     if (plan.program.name === "direct 4x4 convolution") yield* direct4x4Stores(plan);
     if (plan.program.name === "convolution by im2col") yield* productStores(plan);
@@ -257,6 +277,15 @@ function* singleStores(plan: Plan): Generator<number> {
         if (h < p.rows && v < p.cols) yield start + h * p.y_row + v * p.y_col;
       }
     }
+  }
+}
+
+function* bareStores(plan: Plan): Generator<number> {
+  const p = params(plan);
+  for (const [x, y] of threads(plan)) {
+    const thread = x + y * p.row, first = thread % p.fours * 4;
+    if (thread >= p.threads) continue;
+    for (let v = first; v < Math.min(p.cols, first + 4); v++) yield Math.floor(thread / p.fours) * p.cols + v;
   }
 }
 

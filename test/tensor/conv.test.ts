@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { PROFILES } from "../../kernels/device_profile.ts";
 import { UNTUNED } from "../../kernels/tuning.ts";
 import { convForwardCandidates } from "../../kernels/conv/forward.ts";
 import { convOutput, type ConvShape, convTaps } from "../../kernels/conv/shape.ts";
@@ -197,6 +198,36 @@ for (const name of [...MANY_WAYS, "many channels, few pixels"]) {
     }
   });
 }
+
+test("depthwise layers as GPUs do them, without a padded copy", async () => {
+  const gpu = await testGpu();
+  const shapes: Partial<ConvShape>[] = [
+    { channels: 5, filters: 10, groups: 5, width: 13, stride: [2, 2] },
+    { channels: 3, filters: 3, groups: 3, height: 29, width: 7, kernel: [5, 7], pads: [2, 1, 0, 5], dilation: [3, 1] },
+    { channels: 4, filters: 4, groups: 4, width: 8, pads: [-1, 0, 1, 3], stride: [3, 1] },
+  ];
+  for (const change of shapes) {
+    const s: ConvShape = { ...base, ...change };
+    const [oh, ow] = convOutput(s);
+    const x = noise(s.batch * s.channels * s.height * s.width, 1), w = noise(s.filters * convTaps(s), 2);
+    const bias = noise(s.filters, 3), residual = noise(s.batch * s.filters * oh * ow, 4);
+    const plain = withBias(conv64(s, x, w), bias, s, oh * ow);
+    using tx = Tensor.from(gpu, x, [x.length]);
+    using tw = Tensor.from(gpu, w, [w.length]);
+    using tb = Tensor.from(gpu, bias, [bias.length]);
+    using tr = Tensor.from(gpu, residual, [residual.length]);
+    using y = Tensor.empty(gpu, tr.shape);
+    const epilogue = { bias: "add", residual: "add", activation: "relu6" } as const;
+    const ways = convForwardCandidates(s, epilogue, { profile: PROFILES["mobile-tiler"] });
+    const way = ways.find(({ name }) => name === "depthwise 1x4");
+    assert.ok(way);
+    launch(gpu, way!.build(), { x: tx, w: tw, bias: tb, residual: tr, y }, way!.name);
+    (await y.read()).forEach((found, i) => {
+      const expected = Math.min(6, Math.max(0, plain.value[i] + residual[i]));
+      assert.ok(Math.abs(found - expected) <= 1e-5 * (plain.magnitude[i] + 1), `${i}: ${found}, ${expected}`);
+    });
+  }
+});
 
 test("a repeated step gives the same bits", async () => {
   const gpu = await testGpu();
