@@ -16,6 +16,7 @@ interface TimeCommandOptions {
   readonly batches: readonly number[];
   readonly sustained?: boolean;
   readonly detail?: boolean;
+  readonly f16?: boolean;
   readonly table?: boolean;
   readonly name: string;
   readonly out?: string;
@@ -32,6 +33,7 @@ export function timeCommand(io: Io): Command {
       new Option("--batches <n,...>", "batch sizes").argParser(batchList).default(BATCHES, BATCHES.join(",")),
     )
     .option("--sustained", `${SECONDS.sustained} s for each without rest, instead of ${SECONDS.burst} s`)
+    .option("--f16", "keep weights and activations in f16, and tell how far the outputs move")
     .option("--detail", "also each layer, and single kernels against the roofline")
     .option("--table", "also latency tables, for recipes with a budget in ms")
     .option("--name <name>", "what the device is called", deviceName, "here")
@@ -40,7 +42,7 @@ export function timeCommand(io: Io): Command {
     .addHelpText("after", zooHelp(io.width))
     .addHelpText("after", examples("time net.onnx --batches 1,32", "time resnet20 --table --name here"))
     .action(async (models: readonly string[], options: TimeCommandOptions) => {
-      const { batches, sustained = false, detail = false, table = false, name, json } = options;
+      const { batches, sustained = false, detail = false, f16 = false, table = false, name, json } = options;
       const out = options.out ?? `runs/devices/${name}.json`;
       if (await io.store.size(out) !== undefined) {
         throw new UserError(`${out} is there already: choose another --name or --out, or remove it`);
@@ -50,7 +52,7 @@ export function timeCommand(io: Io): Command {
       const mode = sustained ? "sustained" : "burst";
       const record = await timeNetworks({
         networks: await networksNamed(models.length > 0 ? models : MODELS, io.store),
-        protocol: { mode, seconds: SECONDS[mode], batches },
+        protocol: { mode, seconds: SECONDS[mode], batches, ...f16 && { storage: "f16" } },
         detail,
         tables: table,
         name,

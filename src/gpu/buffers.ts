@@ -52,6 +52,8 @@ export interface Slice {
   readonly byteOffset: number;
   /** It is so many bytes long. */
   readonly byteLength: number;
+  /** With "f16" its numbers have two bytes, and kernels that bind it are compiled for that. */
+  readonly dtype?: string;
 }
 
 /** Tells how much of the device's memory is in use. */

@@ -19,6 +19,7 @@ import { type DispatchTime, DispatchWatch } from "./dispatch_watch.ts";
 import { DeviceLimitError, DeviceLostError, GpuError } from "./errors.ts";
 import { type AvoidablePart, type Avoided, avoidedLine } from "./known_faults.ts";
 import { type Pipeline, PipelineCache } from "./pipelines.ts";
+import { withHalves } from "./half_storage.ts";
 import { StagingPool } from "./staging.ts";
 import { type DebugLevel, readDebugLevel, Trace } from "./trace.ts";
 import type { Plan } from "./types.ts";
@@ -236,9 +237,13 @@ export class Gpu {
     );
   }
 
-  /** Records one dispatch. `label` (shapes, layer) appears in error messages beside the kernel's name. */
-  run(plan: Plan, bindings: readonly Slice[], label = ""): void {
+  /**
+   * Records one dispatch, of a kernel for f16 where a buffer holds that. `label` (shapes, layer) appears in error messages
+   * beside the kernel's name.
+   */
+  run(given: Plan, bindings: readonly Slice[], label = ""): void {
     if (this.#failure) throw this.#failure;
+    const plan = bindings.some(isHalf) ? planForHalves(given, bindings) : given;
     const { program, uniforms, grid } = plan;
     const what = `kernel "${program.name}"${label && ` (${label})`}`;
     checkPlan(plan, bindings, what, this);
@@ -522,6 +527,16 @@ export type OpenGpu = (options: GpuOptions) => Promise<Gpu>;
 
 /** This is `Gpu.open` as a value. */
 export const openGpu: OpenGpu = (options) => Gpu.open(options);
+
+function isHalf({ dtype }: Slice): boolean {
+  return dtype === "f16";
+}
+
+function planForHalves(plan: Plan, bindings: readonly Slice[]): Plan {
+  const halves = bindings.flatMap((binding, place) => isHalf(binding) ? [place] : []);
+  return { ...plan, program: withHalves(plan.program, halves) };
+}
+
 function lostError(reason: string): DeviceLostError {
   return new DeviceLostError(
     `the GPU device was lost (${reason}): start again with --resume to go on from the last checkpoint`,

@@ -29,6 +29,9 @@ export function compareOutputs(a: Float32Array | Float64Array, b: Float32Array |
   return { maxAbs, maxRel: maxAbs === 0 ? 0 : maxAbs === Infinity ? Infinity : maxAbs / scale };
 }
 
+/** The largest `maxRel` that keeping a network's numbers in f16 explains: some four steps of f16. */
+export const HALF_TOLERANCE = 2e-3;
+
 /** The largest `maxRel` that float32 rounding explains: 1e-5 up to 20 layers (convolutions, Gemm, projections), 1e-4 above. */
 export function tolerance(graph: Graph): number {
   const layers = layersOf(graph).length;

@@ -4,13 +4,16 @@
  */
 import "../disposable.ts";
 import type { Gpu, GpuBuffer } from "../gpu/gpu.ts";
+import { planCast } from "../../kernels/pointwise/inplace.ts";
 import { planAttention } from "../../kernels/attention/attention.ts";
 import type { Launch as KernelLaunch } from "../../kernels/launch.ts";
 import { convOutputShape } from "../tensor/ops/conv.ts";
-import { launch, tuningFor } from "../tensor/ops/launch.ts";
+import { inFours, launch, tuningFor } from "../tensor/ops/launch.ts";
 import { Tape } from "../tensor/tape.ts";
-import { type Dtype, elements, Tensor } from "../tensor/tensor.ts";
+import { bytesOf, type Dtype, elements, Tensor } from "../tensor/tensor.ts";
 import { channelLayerNorm } from "../tensor/ops/group_norm.ts";
+import { UserError } from "../errors.ts";
+import { canBeHalf } from "../gpu/half_storage.ts";
 import { layerNormAttrs } from "./attrs.ts";
 import { type GivenInputs, namedInputs } from "./execute.ts";
 import { foldForInference } from "./fold.ts";
@@ -51,10 +54,22 @@ export interface PlanPart {
   readonly record: () => void;
 }
 
+/** How a plan computes. */
+export interface PlanOptions {
+  /**
+   * "f16" keeps weights and what goes from step to step in 16 bits, on devices with the feature shader-f16; everything is
+   * computed in 32, and inputs and outputs have 32. Numbers beyond ±65504 don't fit. By default "f32".
+   */
+  readonly storage?: PlanStorage;
+}
+
+/** What weights and activations are kept in. */
+export type PlanStorage = "f32" | "f16";
+
 type Values = Map<string, Tensor>;
 interface Weights {
   host(name: string): HostTensor;
-  tensor(name: string): Tensor;
+  tensor(name: string, storage?: PlanStorage): Tensor;
 }
 
 /** Records one step: reads and sets `values`, takes its output from the tape. */
@@ -65,11 +80,14 @@ type Launch = (values: Values, tape: Tape) => void;
  *
  * @throws DeviceLimitError where the device can't hold or bind what this batch needs. A failed compilation gives its
  * memory back at once.
+ * @throws UserError for f16 on a device without shader-f16
  */
-export function compilePlan(gpu: Gpu, model: Model, batch: number): InferencePlan {
+export function compilePlan(gpu: Gpu, model: Model, batch: number, options: PlanOptions = {}): InferencePlan {
+  const { storage = "f32" } = options;
+  if (storage === "f16" && !hasHalves(gpu)) throw new UserError(`f16: ${WITHOUT_HALVES}`);
   const memory = createMemory(gpu);
   try {
-    return compileInto(memory, gpu, model, batch);
+    return compileInto(memory, gpu, model, batch, storage);
   } catch (error) {
     memory.dispose();
     gpu.trim();
@@ -77,7 +95,15 @@ export function compilePlan(gpu: Gpu, model: Model, batch: number): InferencePla
   }
 }
 
-function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): InferencePlan {
+/** True where plans can keep numbers in f16. */
+export function hasHalves(gpu: Gpu): boolean {
+  return gpu.features.has("shader-f16");
+}
+
+/** Told where f16 is asked for and there is none. */
+export const WITHOUT_HALVES = "this device doesn't offer shader-f16: its plans keep their numbers in f32";
+
+function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number, storage: PlanStorage): InferencePlan {
   const { graph, params } = foldForInference(model).model;
   const shapes = inferShapes(graph);
   const steps = fuse(graph);
@@ -88,15 +114,27 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
     const made = concrete(shapes.get(step.output)!, batch);
     if (step.over !== undefined) return channelNormLauncher(gpu, step, step.over, made, weights);
     if (step.heads) return headsLauncher(gpu, step, step.heads, inputs, made);
-    return launcher(gpu, step, layerShape(graph, step, inputs), inputs, weights, memory);
+    return launcher(gpu, step, layerShape(graph, step, inputs), inputs, weights, memory, storage);
   });
 
-  const { allocated, outputs } = assignBuffers(gpu, graph, steps, launches, inputShapes, memory);
+  // What a step makes for the next one; what it needs by itself, and what leaves the plan, stays f32. So do sums of
+  // tokens: a transformer's blocks all add to one of them, and what is rounded there is carried through all of them.
+  const dtypes = steps.map((step): DtypeOf => {
+    const { output, residual } = step;
+    const made = concrete(shapes.get(output)!, batch);
+    const alike = readsOf(step).filter((name) =>
+      shapes.has(name) && sameShape(concrete(shapes.get(name)!, batch), made)
+    );
+    const tokenSum = made.length === 3 && (residual !== undefined || alike.length > 1);
+    const kept = storage === "f32" || graph.outputs.includes(output) || tokenSum;
+    return (shape, dtype) => !kept && dtype === "f32" && sameShape(shape, made) ? "f16" : dtype;
+  });
+  const { allocated, outputs } = assignBuffers(gpu, graph, steps, launches, inputShapes, memory, dtypes);
   const output = outputs.get(graph.outputs[0])!;
   gpu.note(() => {
     const [from, to] = [inputShapes.values(), outputs.values().map(({ shape }) => shape)]
       .map((shapes) => shapes.map((shape) => `[${shape}]`).toArray().join(", "));
-    return `inference plan: ${from} to ${to} in ${steps.length} steps`;
+    return `inference plan: ${from} to ${to} in ${steps.length} steps${storage === "f16" ? ", kept in f16" : ""}`;
   });
 
   /** Views that parts read, until the plan goes. */
@@ -123,7 +161,7 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number): Inf
     });
     for (const [name, output] of outputs) {
       const result = values.get(name)!;
-      if (result.buffer !== output.buffer) gpu.copy(result, output);
+      if (result.buffer !== output.buffer) copyOut(gpu, result, output);
     }
     return { values, tapes };
   }
@@ -159,15 +197,44 @@ function uploadOnDemand(gpu: Gpu, params: Params, memory: Memory): Weights {
   const uploaded: Values = new Map();
   return {
     host: (name) => params.get(name)!,
-    tensor(name) {
-      let tensor = uploaded.get(name);
+    tensor(name, storage = "f32") {
+      const key = `${storage} ${name}`;
+      let tensor = uploaded.get(key);
       if (!tensor) {
         const { data, shape } = params.get(name)!;
-        uploaded.set(name, tensor = memory.keep(Tensor.from(gpu, data, shape)));
+        const wide = Tensor.from(gpu, data, shape);
+        tensor = memory.keep(storage === "f32" ? wide : Tensor.empty(gpu, shape, "f16"));
+        if (tensor !== wide) {
+          cast(gpu, wide, tensor, name);
+          wide.dispose();
+        }
+        uploaded.set(key, tensor);
       }
       return tensor;
     },
   };
+}
+
+/** Copies between f32 and f16. */
+function cast(gpu: Gpu, from: Tensor, to: Tensor, label: string): void {
+  gpu.run(planCast(from.size), [inFours(from), inFours(to)], label);
+}
+
+function widened(gpu: Gpu, value: Tensor, tape: Tape, label: string): Tensor {
+  const wide = tape.empty([value.size]);
+  cast(gpu, value, wide, label);
+  return wide;
+}
+
+function copyOut(gpu: Gpu, result: Tensor, output: Tensor): void {
+  if (result.dtype === "f16") cast(gpu, result, output, "output");
+  else gpu.copy(result, output);
+}
+
+type DtypeOf = (shape: readonly number[], dtype: Dtype) => Dtype;
+
+function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
 /** One dry run decides which buffer each step writes; later runs replay the same choice. */
@@ -178,6 +245,7 @@ function assignBuffers(
   launches: readonly Launch[],
   inputShapes: ReadonlyMap<string, readonly number[]>,
   memory: Memory,
+  dtypes: readonly DtypeOf[],
 ): { allocated: Tensor[][]; outputs: ReadonlyMap<string, Tensor> } {
   const lastUse = new Map<string, number>();
   steps.forEach((step, i) => {
@@ -194,7 +262,7 @@ function assignBuffers(
     const tensors: Tensor[] = [];
     const tape = tapes.use(
       new Tape(gpu, "eval", (shape, dtype) => {
-        tensors.push(memory.take(shape, dtype));
+        tensors.push(memory.take(shape, dtypes[i](shape, dtype)));
         return tensors[tensors.length - 1];
       }),
     );
@@ -209,8 +277,8 @@ function assignBuffers(
   });
   const outputs = new Map(graph.outputs.map((name) => {
     const result = values.get(name)!;
-    // A net that only reshapes would hand out its input's storage.
-    const isGiven = given.has(result.buffer);
+    // A net that only reshapes would hand out its input's storage, or what a step has kept in f16.
+    const isGiven = given.has(result.buffer) || result.dtype === "f16";
     return [name, memory.keep(isGiven ? Tensor.empty(gpu, result.shape) : result.view(result.shape))];
   }));
   return { allocated, outputs };
@@ -224,26 +292,31 @@ function launcher(
   inputs: number[][],
   weights: Weights,
   memory: Memory,
+  storage: PlanStorage,
 ): Launch {
   const { node, bias, residual, output, chain } = step;
   const value = (values: Values, name: string) => values.get(name) ?? weights.tensor(name);
   if (chain) return chainLauncher(gpu, step, chain, inputs[0], weights, memory);
   if (!layer) {
-    const op = opOf(node);
     return (values, tape) => {
       const given = node.inputs.map((name) => value(values, name));
-      values.set(output, op.execute({ tape }, node, given));
+      values.set(output, opOf(node).execute({ tape }, node, given));
     };
   }
   const [x, w] = node.inputs;
   const plan = planLayer(layer, weights.host(w), tuningFor(gpu));
   const label = `${node.name} [${inputs[1]}]`;
+  const halves = halvable(plan);
+  const storageOf = (name: string): PlanStorage => storage === "f16" && halves(name) ? "f16" : "f32";
   const fixed = {
     ...tables(),
     ...weightOperands(),
     ...(bias === undefined ? {} : { bias: weights.tensor(bias) }),
   };
   const prepared = prepare();
+  // A value in f32 where a kernel can't read it in f16.
+  const wideWhereNeeded = (given: Tensor, tape: Tape, ...names: string[]) =>
+    given.dtype !== "f16" || names.every(halves) ? given : widened(gpu, given, tape, label);
   const size = layer.kind === "conv"
     ? convOutputShape(layer.conv, inputs[0].length)
     : [...inputs[0].slice(0, -1), layer.n];
@@ -254,12 +327,13 @@ function launcher(
       ...scratchOf(plan, tape, prepared),
       ...fixed,
       ...prepared,
-      x: given,
-      a: given,
-      y,
+      x: wideWhereNeeded(given, tape, "x", "a"),
+      y: y.dtype === "f16" && !halves("y") ? tape.empty([y.size]) : y,
     };
-    if (residual !== undefined) operands.residual = value(values, residual);
+    operands.a = operands.x;
+    if (residual !== undefined) operands.residual = wideWhereNeeded(value(values, residual), tape, "residual");
     launch(gpu, plan, operands, label);
+    if (operands.y !== y) cast(gpu, operands.y, y, label);
     values.set(output, y);
   };
 
@@ -274,7 +348,7 @@ function launcher(
   function weightOperands(): Record<string, Tensor> {
     const names = [...plan.prepare ?? [], ...plan.steps].flatMap(({ bindings }) => bindings);
     return Object.fromEntries(
-      ["w", "b"].filter((name) => names.includes(name)).map((name) => [name, weights.tensor(w)]),
+      ["w", "b"].filter((name) => names.includes(name)).map((name) => [name, weights.tensor(w, storageOf(name))]),
     );
   }
 
@@ -284,12 +358,21 @@ function launcher(
     for (const { plan: { program }, bindings } of plan.prepare ?? []) {
       for (const [i, name] of bindings.entries()) {
         if (program.access[i] !== "read_write" || name in made) continue;
-        made[name] = memory.keep(Tensor.empty(gpu, [Math.ceil(plan.scratch[name] / 4)]));
+        made[name] = memory.keep(Tensor.empty(gpu, [Math.ceil(plan.scratch[name] / 4)], storageOf(name)));
       }
     }
     if (plan.prepare) launch(gpu, plan, { ...fixed, ...made }, label, plan.prepare);
     return made;
   }
+}
+
+/** Tells of an operand whether all of a launch's kernels can read and write it in f16, and none binds windows of it. */
+function halvable({ prepare = [], steps }: KernelLaunch): (name: string) => boolean {
+  const all = [...prepare, ...steps];
+  return (name) =>
+    all.every(({ plan: { program }, bindings, windows = {} }) =>
+      bindings.every((bound, place) => bound !== name || (!(place in windows) && canBeHalf(program, place)))
+    );
 }
 
 /** How to record a layer norm over the channels of images. */
@@ -355,7 +438,9 @@ function chainLauncher(
   return (values, tape) => {
     const x = values.get(node.inputs[0])!;
     const y = tape.empty(shape);
-    gpu.run(plan, [x, ownMap ?? x, ownAffine ?? x, y], `${node.name} [${shape}]`);
+    // It stands for what isn't read.
+    const any = { buffer: x.buffer, byteOffset: x.byteOffset, byteLength: x.byteLength };
+    gpu.run(plan, [x, ownMap ?? any, ownAffine ?? any, y], `${node.name} [${shape}]`);
     values.set(output, y);
   };
 }
@@ -406,7 +491,7 @@ function createMemory(gpu: Gpu): Memory {
       return tensor;
     },
     take(shape, dtype) {
-      const bytes = Math.max(4, elements(shape) * 4);
+      const bytes = Math.max(4, elements(shape) * bytesOf(dtype));
       const fitting = free.filter((buffer) => buffer.bytes >= bytes).sort((a, b) => a.bytes - b.bytes)[0];
       if (fitting) free.splice(free.indexOf(fitting), 1);
       const buffer = fitting?.retain() ?? gpu.alloc(bytes, `activation [${shape}]`);

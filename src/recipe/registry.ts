@@ -145,6 +145,8 @@ const measure = record({
   /** Time per variant and batch. */
   seconds: v.optional(positive(), 1),
   variants: v.optional(distinct(word(...variants)), [...variants]),
+  /** Whether the report is to say what keeping the network's numbers in f16 changes. */
+  f16: v.optional(v.boolean("expected true or false"), false),
 });
 
 /** kind -> schema. */

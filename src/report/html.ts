@@ -13,6 +13,7 @@ import {
   blocksTable,
   budgetTable,
   classesTable,
+  halfTable,
   latencyTables,
   layersTable,
   originTable,
@@ -40,6 +41,7 @@ ${summaryTable(report)}${classesTable(report)}${blocksTable(report)}${layersTabl
 ${speed(report)}
 ${detail.diagnosis ? diagnosisSection(detail.diagnosis) : ""}<h2>Proof</h2>
 ${proofTables(report)}
+${halfTable(report)}
 <h2>Where it comes from</h2>
 ${originTable(report, detail)}${spentTable(report)}
 <details>

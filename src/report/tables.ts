@@ -1,4 +1,5 @@
 /** The tables of a report. */
+import { HALF_TOLERANCE } from "../graph/compare.ts";
 import { accuracyOf, isSoftware, NO_LABELS, stagesOf } from "./build.ts";
 import type { Detail } from "./detail.ts";
 import { bytes, count, duration, milliseconds, milliSpread, percent, plain, points, times } from "./format.ts";
@@ -286,6 +287,31 @@ export function budgetTable({ requested, achieved, untold = {} }: Report): Html 
     "Budgets: asked for and reached",
     [{ label: "budget", kind: "words" }, { label: "requested" }, { label: "achieved" }],
     names.map((name) => [name, cell(requested, name), reached(name)]),
+  );
+}
+
+/** What f16 changes, within its own tolerance, where the run was asked. */
+export function halfTable({ f16, baseline }: Report): Html {
+  if (!f16) return markup``;
+  if ("notMeasured" in f16) return markup`<p class="note">f16 wasn't measured: ${f16.notMeasured}.</p>`;
+  const { images, maxRel, sameClass, accuracy } = f16;
+  const told = baseline.accuracy !== undefined;
+  return table(
+    "The final network with its numbers kept in f16 instead of f32",
+    [
+      { label: "test images" },
+      { label: "largest |Δ| ÷ largest |y|" },
+      { label: `at most ${plain(HALF_TOLERANCE)}`, kind: "words" },
+      { label: "same class" },
+      ...told ? [{ label: "accuracy in f32" }, { label: "in f16" }] : [],
+    ],
+    [[
+      count(images),
+      plain(Number(maxRel.toPrecision(2))),
+      maxRel <= HALF_TOLERANCE ? "yes" : "no",
+      percent(sameClass),
+      ...told ? [percent(accuracy.f32), percent(accuracy.f16)] : [],
+    ]],
   );
 }
 

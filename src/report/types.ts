@@ -1,4 +1,5 @@
 /** `report.json`, version 1: stable, fractions in 0…1, times in milliseconds, sizes in bytes. */
+import type { HalfFigures, NoHalves } from "../measure/half_figures.ts";
 
 /** The part of the images whose class the network tells, in 0…1. */
 export interface Accuracy {
@@ -223,6 +224,8 @@ export interface Report {
   readonly narrowedNorms?: readonly string[];
   /** Stages that failed; absent where none has. */
   readonly failed?: readonly FailedStage[];
+  /** What keeping the final network's numbers in f16 changes; absent where no stage asked. */
+  readonly f16?: HalfFigures | NoHalves;
   /** Beside the report: the final network, in each format. */
   readonly files?: readonly string[];
 }

@@ -149,6 +149,15 @@ const report: v.GenericSchema<unknown, Report> = v.pipe(
     untold: v.optional(texts),
     narrowedNorms: v.optional(list(text)),
     failed: v.optional(list(object({ stage: count, kind: text, reason: text }))),
+    f16: v.optional(v.union([
+      object({
+        images: whole(1),
+        maxRel: nonNegative,
+        sameClass: fraction,
+        accuracy: object({ f32: fraction, f16: fraction }),
+      }),
+      object({ notMeasured: text }),
+    ], "figures of a plan in f16, or notMeasured")),
     files: v.optional(list(text)),
   }),
   v.check(({ baseline, stages, final, best, controls }) => {

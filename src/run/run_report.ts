@@ -13,6 +13,7 @@ import { buildReport } from "../report/build.ts";
 import { withBlocks } from "../report/depth_blocks.ts";
 import { type Detail, detailFromLog } from "../report/detail.ts";
 import { layerChanges, layerSuccessors } from "../report/layers.ts";
+import { halfFigures } from "../measure/half_figures.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import type { Report, SpentTime } from "../report/types.ts";
 import type { RunContext } from "../stages/context.ts";
@@ -66,6 +67,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     ...reached(ctx),
     ...narrowed.length > 0 ? { narrowedNorms: narrowed } : {},
     ...state.failed.length > 0 ? { failed: state.failed } : {},
+    ...await halvesOf(ctx),
     files: [ONNX_FILE, MODEL_FILE],
   });
   const encode = (text: string) => new TextEncoder().encode(text);
@@ -93,6 +95,13 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
   });
   await store.write(`${dir}/report.html`, encode(html));
   return report;
+}
+
+/** What f16 changes, where a stage asks for it: of the final network, on the test images. */
+async function halvesOf({ gpu, recipe, state, data, signal }: RunContext): Promise<Pick<Report, "f16">> {
+  const wanted = recipe.stages.some((stage) => stage.kind === "measure" && stage.f16);
+  if (!wanted || signal?.aborted) return {};
+  return { f16: await halfFigures(gpu, writtenNetworks(state).model, data.test) };
 }
 
 /** What the doctor says, where the run measured long enough; that it can't be told ends no run. */

@@ -1,8 +1,8 @@
 import "../disposable.ts";
 import type { Gpu, GpuBuffer, Slice } from "../gpu/gpu.ts";
 
-/** Says what the 32 bits of an element are. */
-export type Dtype = "f32" | "u32" | "i32";
+/** Says what an element is, of 32 bits or, in plans for inference, of 16. */
+export type Dtype = "f32" | "u32" | "i32" | "f16";
 
 /**
  * This is a contiguous row-major array on the device: a range of a buffer, its shape and its element type.
@@ -11,7 +11,7 @@ export type Dtype = "f32" | "u32" | "i32";
 export class Tensor implements Slice {
   /** It has so many elements. */
   readonly size: number;
-  /** It has four bytes for each element. */
+  /** It has four bytes for each element, or two with "f16". */
   readonly byteLength: number;
   #live = true;
 
@@ -24,12 +24,18 @@ export class Tensor implements Slice {
     readonly dtype: Dtype,
   ) {
     this.size = elements(shape);
-    this.byteLength = this.size * 4;
+    this.byteLength = this.size * bytesOf(dtype);
   }
 
   /** Makes a tensor with undefined contents. */
   static empty(gpu: Gpu, shape: readonly number[], dtype: Dtype = "f32"): Tensor {
-    return new Tensor(gpu, gpu.alloc(Math.max(4, elements(shape) * 4), `tensor [${shape}]`), 0, shape, dtype);
+    return new Tensor(
+      gpu,
+      gpu.alloc(Math.max(4, elements(shape) * bytesOf(dtype)), `tensor [${shape}]`),
+      0,
+      shape,
+      dtype,
+    );
   }
 
   /** Makes a new tensor of zeros. */
@@ -93,6 +99,11 @@ export async function readTensors(tensors: readonly Tensor[]): Promise<Float32Ar
 /** Gives `count` elements from `first` on of a slice of 4-byte numbers. */
 export function partOf({ buffer, byteOffset }: Slice, first: number, count: number): Slice {
   return { buffer, byteOffset: byteOffset + 4 * first, byteLength: 4 * count };
+}
+
+/** Says how many bytes an element has. */
+export function bytesOf(dtype: Dtype): 2 | 4 {
+  return dtype === "f16" ? 2 : 4;
 }
 
 export function elements(shape: readonly number[]): number {

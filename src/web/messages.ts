@@ -83,6 +83,8 @@ export interface MeasureRequest {
   readonly seconds: number;
   /** Also the kernels against the roofline, and each layer. */
   readonly detail: boolean;
+  /** Plans keep their numbers in f16, where the device has it; by default they don't. */
+  readonly f16?: boolean;
   /** Of the worker without WebGPU: what is to compute, before the others are tried. */
   readonly backend?: BackendName;
 }

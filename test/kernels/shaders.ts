@@ -1,6 +1,7 @@
 import type { Program } from "../../src/gpu/types.ts";
 import { constantText } from "../../src/gpu/shader.ts";
 import { inStorage } from "../../src/gpu/workgroup_storage.ts";
+import { canBeHalf, withHalves } from "../../src/gpu/half_storage.ts";
 import type { Shader } from "./compile.ts";
 
 /**
@@ -28,6 +29,16 @@ export function storedShaders(programs: readonly Program[]): Shader[] {
     const stored = inStorage(shader.code, access.length + 1, name);
     if (!stored) return [];
     return [{ ...shader, code: stored.code, ...shader.access && { access: [...access, "read_write" as const] } }];
+  });
+}
+
+/** The programs with f16 in every buffer that can hold it, and in none but the first such one. */
+export function halfPrograms(programs: readonly Program[]): Program[] {
+  return programs.flatMap((program) => {
+    const able = program.access.flatMap((_, place) => canBeHalf(program, place) ? [place] : []);
+    return able.length === 0
+      ? []
+      : [withHalves(program, able), ...able.length > 1 ? [withHalves(program, [able[0]])] : []];
   });
 }
 

@@ -253,6 +253,17 @@ test("what a device's known faults keep out of use is told in one line, where th
   assert.match(told, avoided);
 });
 
+test("what f16 changes is a table at its own tolerance, or a line, where it was asked", () => {
+  assert.not.match(page, "f16");
+  const figures = { images: 359, maxRel: 0.00123, sameClass: 1, accuracy: { f32: 0.9778, f16: 0.9778 } };
+  const told = renderReport(sampleReport({ f16: figures }), sampleDetail());
+  assert.match(told, /numbers kept in f16.+359.+0\.0012.+yes.+100.+97\.78.+97\.78/s);
+  const far = renderReport(sampleReport({ f16: { ...figures, maxRel: 0.0021 } }), sampleDetail());
+  assert.match(far, /0\.0021.+no/s);
+  const none = renderReport(sampleReport({ f16: { notMeasured: "this device has none" } }), sampleDetail());
+  assert.match(none, "f16 wasn't measured: this device has none.");
+});
+
 test("what a run lacks is left out", () => {
   const report = sampleReport({
     best: undefined,

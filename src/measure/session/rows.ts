@@ -5,7 +5,8 @@ import { DeviceLostError } from "../../gpu/errors.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import { graphCost } from "../../graph/cost.ts";
 import { concrete } from "../../graph/shapes.ts";
-import { compilePlan, type InferencePlan } from "../../graph/plan.ts";
+import { compareOutputs, HALF_TOLERANCE } from "../../graph/compare.ts";
+import { compilePlan, hasHalves, type InferencePlan } from "../../graph/plan.ts";
 import type { Model } from "../../graph/types.ts";
 import { elements, Tensor } from "../../tensor/tensor.ts";
 import { type MeasureOptions, MIN_SAMPLE_QUANTA, type Sampled, sampleInterleaved } from "../interleaved.ts";
@@ -84,6 +85,8 @@ interface Ready {
   readonly plan: InferencePlan;
   readonly input: Tensor;
   readonly coldMs: number;
+  /** Of a plan in f16: how far its outputs are from those of one in f32. */
+  readonly halfMaxRel?: number;
 }
 
 /**
@@ -109,7 +112,7 @@ async function timeVariants(
       context.incident("device reopened", `to try ${describe(entrants, batch)} again`);
     }
     try {
-      ready.push(await coldStart(gpu, entrant, batch));
+      ready.push(await coldStart(gpu, entrant, batch, context.protocol));
     } catch (error) {
       if (error instanceof DeviceLostError) throw error;
       gpu.close();
@@ -121,8 +124,9 @@ async function timeVariants(
     return context.stopped() || hidden() ? "enough" : "go on";
   };
   const sampled = ready.length > 0 ? await sampleReady(context, ready, batch, beforeSample) : [];
-  ready.forEach(({ entrant, coldMs }, i) => {
-    const row = timedRow(entrant, batch, coldMs, sampled[i], again ? "retried" : "measured");
+  ready.forEach((one, i) => {
+    const { entrant } = one;
+    const row = timedRow(one, batch, sampled[i], again ? "retried" : "measured");
     // What was stopped before its first sample has no row.
     if (sampled[i].samplesMs.length > 0 || hidden()) rows.set(entrant, context.stopped() ? stoppedRow(row) : row);
   });
@@ -155,13 +159,21 @@ function sampling({ mode, seconds }: Protocol, variants: number): MeasureOptions
 }
 
 /** Compiles the network's plan on a fresh device and runs it once, and tells how many ms that took. */
-async function coldStart(gpu: Gpu, entrant: Entrant, batch: number): Promise<Ready> {
+async function coldStart(gpu: Gpu, entrant: Entrant, batch: number, { storage = "f32" }: Protocol): Promise<Ready> {
   const input = images(gpu, entrant.model, batch);
   await gpu.sync();
+  const half = storage === "f16" && hasHalves(gpu);
   const start = performance.now();
-  const plan = compilePlan(gpu, entrant.model, batch);
-  await plan.run(input).read();
-  return { entrant, gpu, plan, input, coldMs: performance.now() - start };
+  const plan = compilePlan(gpu, entrant.model, batch, { storage: half ? "f16" : "f32" });
+  const outputs = await plan.run(input).read();
+  const ready = { entrant, gpu, plan, input, coldMs: performance.now() - start };
+  if (!half) return ready;
+  const wide = compilePlan(gpu, entrant.model, batch);
+  try {
+    return { ...ready, halfMaxRel: compareOutputs(await wide.run(input).read(), outputs).maxRel };
+  } finally {
+    wide.dispose();
+  }
 }
 
 /** Makes standard normal pixels. What they are doesn't matter for time, so a few are drawn and repeated. */
@@ -174,15 +186,16 @@ export function images(gpu: Gpu, { graph }: Model, batch: number): Tensor {
 }
 
 function timedRow(
-  { network, variant, accuracy, model }: Entrant,
+  { entrant: { network, variant, accuracy, model }, coldMs, halfMaxRel }: Ready,
   batch: number,
-  coldMs: number,
   { samplesMs, repeats, clock, quantumMs }: Sampled,
   status: RowStatus,
 ): Row {
   const { params, macs } = graphCost(model.graph);
   const known = accuracy === undefined ? {} : { accuracy };
-  const cold = { network, variant, batch, params, macs, ...known, status, coldMs };
+  // JSON has no infinity, and f16 that overflows has nothing else.
+  const half = halfMaxRel === undefined ? {} : { halfMaxRel: Math.min(halfMaxRel, Number.MAX_VALUE) };
+  const cold = { network, variant, batch, params, macs, ...known, status, coldMs, ...half };
   if (samplesMs.length === 0) return cold;
   const row = { ...cold, samples: samplesMs.length, clock, quantumMs };
   const medianMs = median(samplesMs);
@@ -196,7 +209,13 @@ function timedRow(
     ...(samplesMs.length >= DRIFT_SAMPLES ? { drift: driftOf(samplesMs) } : {}),
     // Later samples may be a little shorter than the one that the repeats were chosen by.
     ...(quanta < 0.8 * MIN_SAMPLE_QUANTA ? { doubt: coarse } : {}),
+    ...(halfMaxRel !== undefined && halfMaxRel > HALF_TOLERANCE ? { doubt: farOff(halfMaxRel) } : {}),
   };
+}
+
+function farOff(maxRel: number): string {
+  const share = Number.isFinite(maxRel) ? `by ${maxRel.toPrecision(2)} of the largest` : "without end";
+  return `in f16 outputs differ ${share} from those in f32; ${HALF_TOLERANCE} is expected at most`;
 }
 
 function stoppedRow(row: Row): Row {

@@ -3,6 +3,7 @@
  * turns. It runs in Deno and in a worker alike, tells everything as it happens, and survives what happens to phones: a
  * lost device, too little memory, a hidden page. Kernels are the planners' own choices: nothing is tuned.
  */
+import { WITHOUT_HALVES } from "../../graph/plan.ts";
 import type { Model } from "../../graph/types.ts";
 import { type Context, createContext, type Setting } from "./context.ts";
 import { reasonOf } from "./reason.ts";
@@ -73,6 +74,10 @@ export async function measureSession(options: SessionOptions): Promise<{ readonl
     const found = await selfTest(open);
     onEvent({ kind: "self-test", selfTest: found });
     const context = createContext(setting, found.path, started);
+    if (protocol.storage === "f16" && !found.path.f16) {
+      const why = found.avoided?.find(({ part }) => part === "f16")?.why;
+      context.incident("left out", `f16: ${why ?? WITHOUT_HALVES}`);
+    }
     const measured: Measured[] = [];
     for (const group of groups) measured.push(...await measureNetwork(context, found, group, steps));
     // What somebody waits for comes first; what explains it takes longer.

@@ -22,6 +22,8 @@ export interface Protocol {
   readonly seconds: number;
   /** Each network has a row for each of these. */
   readonly batches: readonly number[];
+  /** What plans keep weights and activations in, on devices that offer f16; by default it is "f32". */
+  readonly storage?: "f32" | "f16";
 }
 
 /**
@@ -64,6 +66,8 @@ export interface Row {
   readonly madMs?: number;
   /** So many samples were taken. */
   readonly samples?: number;
+  /** It kept its numbers in f16, and its outputs then differ by this share of the largest from those in f32. */
+  readonly halfMaxRel?: number;
   /** They were measured with this clock. */
   readonly clock?: string;
   /** This is the clock's smallest step. */

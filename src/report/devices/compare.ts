@@ -81,5 +81,6 @@ export function deviceWords({ device, backend, complete, protocol, selfTest }: D
     : "an unknown adapter";
   const how = backend === "webgpu" ? adapter : [backend, ...device ? [adapter] : []].join(", ");
   const around = avoidedLine(selfTest?.avoided ?? []);
-  return `${how}; ${protocol.mode}${around && `; ${around}`}${complete ? "" : "; stopped before its end"}`;
+  const mode = protocol.storage === "f16" ? `${protocol.mode} in f16` : protocol.mode;
+  return `${how}; ${mode}${around && `; ${around}`}${complete ? "" : "; stopped before its end"}`;
 }

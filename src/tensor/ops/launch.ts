@@ -65,7 +65,10 @@ export function collectRequests(gpu: Gpu, work: () => void): CountedRequest[] {
     }
     const sizes: Record<string, number> = before?.choice === choice ? { ...before.operands } : {};
     for (const [name, slice] of Object.entries(operands)) {
-      if (slice && !(name in plan.scratch) && !(name in plan.tables)) sizes[name] = slice.byteLength;
+      if (slice && !(name in plan.scratch) && !(name in plan.tables)) {
+        // Kernels are measured with numbers of four bytes.
+        sizes[name] = slice.byteLength * (slice.dtype === "f16" ? 2 : 1);
+      }
     }
     found.set(shapeClass, { shapeClass, candidates, operands: sizes, launches, choice });
   });
@@ -123,15 +126,17 @@ function runStep(gpu: Gpu, step: Step, find: (name: string) => Slice, label: str
   const slices = step.bindings.map((name, i) => {
     const whole = find(name), window = step.windows?.[i];
     return inFours(
-      window ? { ...window, buffer: whole.buffer, byteOffset: whole.byteOffset + window.byteOffset } : whole,
+      window
+        ? { ...window, buffer: whole.buffer, byteOffset: whole.byteOffset + window.byteOffset, dtype: whole.dtype }
+        : whole,
     );
   });
   gpu.run(step.plan, slices, label);
 }
 
 /** Kernels bind arrays of vec4: buffers are multiples of 256 bytes and offsets too, so there is room to round up. */
-function inFours({ buffer, byteOffset, byteLength }: Slice): Slice {
-  return { buffer, byteOffset, byteLength: Math.ceil(byteLength / 16) * 16 };
+export function inFours({ buffer, byteOffset, byteLength, dtype }: Slice): Slice {
+  return { buffer, byteOffset, byteLength: Math.ceil(byteLength / 16) * 16, dtype };
 }
 
 const TABLES_KEPT = 512;

@@ -57,11 +57,11 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
       measure: ({ request, signal, tell }) =>
         turns.timing(async () => {
           device.close();
-          const { networks: ids, batches, mode, seconds, detail } = request;
+          const { networks: ids, batches, mode, seconds, detail, f16 } = request;
           const networks = await catalogue.networks(ids);
           return await measureSession({
             networks: forSession(networks),
-            protocol: { mode, seconds, batches },
+            protocol: { mode, seconds, batches, ...f16 && { storage: "f16" as const } },
             detail: detail ? "full" : "rows",
             visibility,
             signal,

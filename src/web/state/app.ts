@@ -45,6 +45,8 @@ export const batches = signal<ReadonlySet<number>>(new Set([1, 8]));
 export const mode = signal<Mode>("burst");
 /** Off at first: it takes several times as long as the numbers that it explains. */
 export const detail = signal(false);
+/** Whether plans keep their numbers in f16. */
+export const f16 = signal(false);
 export const name = signal("device");
 /** Without WebGPU: what is to compute instead; undefined until it is known what can. */
 export const backend = signal<BackendName | undefined>(undefined);
@@ -130,12 +132,14 @@ export async function run(): Promise<void> {
     seconds: SECONDS[mode.value],
     batches: [...batches.value].sort((a, b) => a - b),
   };
-  record.value = newRecord(protocol);
+  const halves = f16.value && !diagnosis.value;
+  record.value = newRecord({ ...protocol, ...halves && { storage: "f16" as const } });
   await whileRunning(async (signal) => {
     const { complete } = await engine().call("measure", {
       ...protocol,
       networks: chosenIds.value,
       detail: detail.value,
+      f16: halves,
       backend: backend.value,
     }, { signal, onEvents: take });
     record.value = { ...record.value!, complete };

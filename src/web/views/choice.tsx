@@ -9,6 +9,7 @@ import {
   chosen,
   detail,
   diagnosis,
+  f16,
   mode,
   name,
   networks,
@@ -72,6 +73,12 @@ export function Choice() {
             ? "A second for each: what a phone does when it is asked something now and then."
             : "A minute for each, without rest: phones get warm and slow, and the ranking may change."}
         </p>
+        {!diagnosis.value && (
+          <label class="line">
+            <input type="checkbox" checked={f16.value} onChange={() => f16.value = !f16.value} />
+            Keep numbers in 16 bits (f16) where this device can, and tell how far the outputs move
+          </label>
+        )}
         {!diagnosis.value && (
           <label class="line">
             <input type="checkbox" checked={detail.value} onChange={() => detail.value = !detail.value} />
