@@ -76,7 +76,7 @@ export function Choice() {
         {!diagnosis.value && (
           <label class="line">
             <input type="checkbox" checked={f16.value} onChange={() => f16.value = !f16.value} />
-            Keep numbers in 16 bits (f16) where this device can, and tell how far the outputs move
+            Keep numbers in 16 bits (f16) where this device can; says how far that moves the outputs
           </label>
         )}
         {!diagnosis.value && (
