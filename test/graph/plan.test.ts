@@ -1,7 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Gpu } from "../../src/gpu/gpu.ts";
-import { type Builder, builder } from "../../src/graph/build.ts";
 import { compareOutputs, tolerance } from "../../src/graph/compare.ts";
 import { runInterpreter } from "../../src/graph/equivalence.ts";
 import { foldForInference } from "../../src/graph/fold.ts";
@@ -10,7 +9,6 @@ import { inferShapes } from "../../src/graph/infer.ts";
 import { concrete } from "../../src/graph/shapes.ts";
 import { compilePlan } from "../../src/graph/plan.ts";
 import { referenceForward } from "../../src/graph/reference/forward.ts";
-import type { Graph, Model } from "../../src/graph/types.ts";
 import { elements, Tensor } from "../../src/tensor/tensor.ts";
 import { randomInputs } from "../generate/graphs.ts";
 import { testGpu } from "../gpu.ts";
