@@ -8,6 +8,7 @@ import { joinPath, normalisePath } from "../store/path.ts";
 import { visible } from "../visible.ts";
 import { examples } from "./examples.ts";
 import type { Io } from "./io.ts";
+import type { TableWork } from "./server/table_work.ts";
 import type { Certificate } from "./server/listen.ts";
 import type { Kept } from "./server/records.ts";
 import { formatTable } from "./table.ts";
@@ -21,6 +22,7 @@ interface ServeOptions {
   readonly key?: string;
   readonly newToken?: boolean;
   readonly newCertificate?: boolean;
+  readonly work?: string;
 }
 
 export function serveCommand(io: Io): Command {
@@ -28,6 +30,7 @@ export function serveCommand(io: Io): Command {
     .description("serve the phone page: times networks in a phone's browser and keeps what it finds in runs/devices/")
     .argument("[networks...]", ".onnx files that the page offers to time and to shrink")
     .option("--runs <dir>", "folder of the runs that the page may time, and where devices' records go", "runs")
+    .option("--work <network>", "have phones build the latency table of this .onnx file, or network of the zoo")
     .option("--port <n>", "port to listen on; 0 takes any free one", port, 8443)
     .option("--lan", "let other machines of the network in, not only this one")
     .option("--http", "without encryption: for this machine, and for phones through `adb reverse tcp:8443 tcp:8443`")
@@ -35,7 +38,7 @@ export function serveCommand(io: Io): Command {
     .option("--key <file>", "and its key")
     .option("--new-token", "make links that were given out before worthless")
     .option("--new-certificate", "make the certificate anew: browsers will warn once more")
-    .addHelpText("after", examples("serve --lan", "serve net.onnx --lan"))
+    .addHelpText("after", examples("serve --lan", "serve net.onnx --lan", "serve --work net.onnx --lan"))
     .action(async (networks: readonly string[], options: ServeOptions) => await serve(io, networks, options));
 }
 
@@ -59,6 +62,8 @@ async function serve(io: Io, given: readonly string[], options: ServeOptions): P
   const networks = given.length === 0
     ? []
     : await (await import("./server/served_networks.ts")).readServed(io.store, given);
+  const tool = `secateur ${io.version()}`;
+  const table = options.work === undefined ? undefined : await tableFor(io, options.work, tool);
   const serving = await io.serving();
   const { createHandler } = await import("./server/handler.ts");
   const { createTurns } = await import("./server/rate.ts");
@@ -72,7 +77,6 @@ async function serve(io: Io, given: readonly string[], options: ServeOptions): P
   // Browsers believe a certificate of one's own under its names only.
   const own = options.cert === undefined ? [] : await namesOf(certificate!);
   const token = await linkToken(io.store, serving.folder(), newToken);
-  const tool = `secateur ${io.version()}`;
   const files = await serving.bundle(tool);
   const toTell = createTurns(REFUSALS.spanMs, REFUSALS.addresses);
   const { port, finished } = await serving.listen({
@@ -85,6 +89,7 @@ async function serve(io: Io, given: readonly string[], options: ServeOptions): P
       store: io.store,
       runs,
       networks,
+      work: table?.work,
       token,
       hosts: new Set([...names, ...own]),
       tool,
@@ -99,8 +104,30 @@ async function serve(io: Io, given: readonly string[], options: ServeOptions): P
   const link = `${http ? "http" : "https"}://${hostOf(host)}:${port}/#t=${token}`;
   io.out(`${serving.qr(link)}\n\n${link}\n`);
   io.out(advice({ lan, http, own: options.cert !== undefined, runs, port }));
-  await finished;
+  await Promise.all([finished, table && buildTable(io, table, runs)]);
   io.out("stopped");
+}
+
+async function tableFor(io: Io, network: string, tool: string): Promise<TableWork> {
+  const { networksNamed } = await import("./networks.ts");
+  const { tableWork } = await import("./server/table_work.ts");
+  const [named] = await networksNamed([network], io.store);
+  return await tableWork(named, { tool, warn: (text) => io.err(visible(text)) });
+}
+
+/** Tells what phones have come to; the server goes on. */
+async function buildTable(io: Io, table: TableWork, runs: string): Promise<void> {
+  const { createRecords } = await import("./server/records.ts");
+  io.out("Phones that open the page are asked for the table: Work for this sweep.");
+  try {
+    const record = await table.build(io.signal);
+    const { file } = await createRecords(io.store, runs)(record);
+    io.out(`the latency table is done: ${file}, for --device`);
+  } catch (error) {
+    if (io.signal.aborted) return;
+    if (!(error instanceof UserError)) throw error;
+    io.err(`no latency table: ${error.message}`);
+  }
 }
 
 /** Of what an address is refused, one line in a minute is told, and of so many addresses. */

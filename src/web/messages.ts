@@ -5,6 +5,7 @@
 import type { NamedBlob } from "../data/blob_files.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import type { Mode, SessionEvent, Variant } from "../measure/session/types.ts";
+import type { WorkOffer } from "../sweep/phones/offer.ts";
 import type { BackendEvent, BackendName } from "./fallback/backend.ts";
 import type { BackendChoice } from "./fallback/choose.ts";
 import type { GivenImages, GivenNetwork, PixelName, Prediction, ShrunkNetwork, WayName } from "./shrink/types.ts";
@@ -72,6 +73,24 @@ export interface Calls {
   shrinkFile: { request: Record<never, never>; answer: { readonly bytes: Uint8Array<ArrayBuffer> } };
   /** Times each layer shape of a network at many widths. */
   buildTable: { request: { readonly network: string; readonly batch: number }; answer: LatencyTable };
+  /** What the server has for phones to time; undefined where there is no server, or nothing. */
+  workOffer: { request: Record<never, never>; answer: WorkOffer | undefined };
+  /** Times what the server asks for, until that is done or the call is stopped. */
+  work: { request: { readonly name: string }; answer: WorkResult };
+}
+
+export interface WorkResult {
+  /** Answers of this device that count. */
+  readonly counted: number;
+  /** Whether there is nothing left to do. */
+  readonly ended: boolean;
+}
+
+export interface WorkEvent {
+  readonly kind: "work";
+  readonly text: string;
+  /** Missing where it is as it was. */
+  readonly counted?: number;
 }
 
 export interface MeasureRequest {
@@ -116,7 +135,7 @@ export interface TrainEvent {
 export type CallName = keyof Calls;
 
 /** What a call tells while it goes on. */
-export type CallEvent = SessionEvent | TrainEvent | BackendEvent;
+export type CallEvent = SessionEvent | TrainEvent | BackendEvent | WorkEvent;
 
 export type ToWorker =
   | { [N in CallName]: { readonly id: number; readonly call: N; readonly request: Calls[N]["request"] } }[CallName]

@@ -328,9 +328,10 @@ test("a GPU that is taken away amid a run comes back, and the table is complete"
         worker.onerror = ({ message }) => reject(new Error(message));
         worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
           if ("event" in data) {
-            if (!("kind" in data.event) || data.event.kind === "backend") return;
-            events.push(data.event);
-            if (data.event.kind === "progress") document.title = "measuring";
+            const { event } = data;
+            if (!("kind" in event) || event.kind === "backend" || event.kind === "work") return;
+            events.push(event);
+            if (event.kind === "progress") document.title = "measuring";
           } else if ("error" in data) reject(new Error(data.error.message));
           else resolve(events);
         };

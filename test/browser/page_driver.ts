@@ -29,8 +29,8 @@ export interface PageDriver {
 export interface DriverOptions extends PhoneOptions, ServedPage {}
 
 /** Serves the page, and opens a phone for it that has an empty page. */
-export async function drivePage({ files, networks, ...options }: DriverOptions = {}): Promise<PageDriver> {
-  const server = await servePage({ files, networks });
+export async function drivePage({ files, networks, work, ...options }: DriverOptions = {}): Promise<PageDriver> {
+  const server = await servePage({ files, networks, work });
   const phone = await openPhone(options);
   const { page } = phone;
   page.setDefaultTimeout(PATIENCE_MS);

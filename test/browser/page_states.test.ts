@@ -278,6 +278,19 @@ test("a latency table is built, kept with the record, and can be stopped", async
   assert.is(await page.getByRole("alert").textContent(), "");
 });
 
+test("work for a sweep: what is asked for, what is timed, and a way to stop", async () => {
+  await open("asked");
+  await page.getByText("The server asks for times on this very device: the latency table of net.onnx.").waitFor();
+  await inspect("work-asked");
+  await page.getByRole("button", { name: "Work for this sweep" }).tap();
+  await page.getByText("3×3 convolution of 16×16, pads 1, 24 → 32; 3 times from here").waitFor();
+  await inspect("working");
+  await page.getByRole("button", { name: "Stop" }).tap();
+  await page.getByText("28 of this device’s times count").waitFor();
+  await page.getByText("Everything is timed").waitFor();
+  await inspect("worked");
+});
+
 test("a drawn digit, by both networks", async () => {
   await open("sound");
   await page.getByRole("button", { name: "Draw" }).tap();

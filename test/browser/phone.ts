@@ -4,6 +4,7 @@ import { findChromium } from "../../scripts/chromium.ts";
 import { bundlePage, type PageFiles } from "../../src/cli/page/bundle.ts";
 import { createHandler } from "../../src/cli/server/handler.ts";
 import { listen } from "../../src/cli/server/listen.ts";
+import type { PhoneWork } from "../../src/cli/server/phone_work.ts";
 import type { ServedNetwork } from "../../src/cli/server/served_networks.ts";
 import type { DeviceRecord } from "../../src/report/devices/record.ts";
 import { memoryStore } from "../../src/store/memory.ts";
@@ -43,6 +44,7 @@ export interface PhoneServer {
   readonly token: string;
   /** As the terminal would be told. */
   readonly records: DeviceRecord[];
+  readonly refused: string[];
   /** As Ctrl-C does; `start` goes on at the same port. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -57,21 +59,25 @@ export interface ServedPage {
   readonly files?: PageFiles;
   /** Networks that the server offers; default: none. */
   readonly networks?: readonly ServedNetwork[];
+  /** What phones may work for; default: nothing. */
+  readonly work?: PhoneWork;
 }
 
-export async function servePage({ files, networks }: ServedPage = {}): Promise<PhoneServer> {
+export async function servePage({ files, networks, work }: ServedPage = {}): Promise<PhoneServer> {
   const store = memoryStore();
   const records: DeviceRecord[] = [];
+  const refused: string[] = [];
   const handler = createHandler({
     files: files ?? await pageFiles(),
     store,
     runs: RUNS,
     networks,
+    work,
     token: TOKEN,
     hosts: new Set(["localhost", "127.0.0.1"]),
     tool: "secateur 0.0.0",
     onRecord: (record) => records.push(record),
-    onRefusal: () => {},
+    onRefusal: (_from, status, reason) => refused.push(`${status} ${reason}`),
     onFault: (error) => console.error(error),
   });
   let port = 0;
@@ -90,6 +96,7 @@ export async function servePage({ files, networks }: ServedPage = {}): Promise<P
     store,
     token: TOKEN,
     records,
+    refused,
     start,
     async stop() {
       running.controller.abort();

@@ -4,24 +4,35 @@
  */
 import type { DeviceInfo, KernelTime, LayerTime, Row, SessionEvent, Variant } from "../../src/measure/session/types.ts";
 import { atOnce } from "../../src/measure/session/at_once.ts";
-import type { CallName, Calls, FromWorker, NetworkEntry, ToWorker, TrainEvent } from "../../src/web/messages.ts";
+import type {
+  CallName,
+  Calls,
+  FromWorker,
+  NetworkEntry,
+  ToWorker,
+  TrainEvent,
+  WorkEvent,
+} from "../../src/web/messages.ts";
 
 /**
  * "sound": a phone's GPU; "endless": one row, and then it goes on until it is stopped; "troubled": everything that can
- * happen meanwhile; "software": a fallback adapter; "untrusted": fails its self-test; "broken": the worker's own fault.
+ * happen meanwhile; "software": a fallback adapter; "untrusted": fails its self-test; "broken": the worker's own fault; "asked": the server
+ * has something to be timed.
  */
-export type Scenario = "sound" | "endless" | "troubled" | "software" | "untrusted" | "broken";
+export type Scenario = "sound" | "endless" | "troubled" | "software" | "untrusted" | "broken" | "asked";
 declare const SCENARIO: Scenario;
 
 interface Call<N extends CallName> {
   readonly request: Calls[N]["request"];
-  readonly tell: (event: SessionEvent | TrainEvent) => void;
+  readonly tell: (event: SessionEvent | TrainEvent | WorkEvent) => void;
   /** Resolves when the call is stopped. */
   readonly stopped: Promise<void>;
 }
 
 const VARIANTS = ["dense", "pruned"] as const;
 const stops = new Map<number, () => void>();
+/** Whether all is timed that the server asks for. */
+let worked = false;
 let trained: "no" | "begun" | "finished" = "no";
 
 const entry = (id: string, title: string, params: number, macs: number): NetworkEntry => ({
@@ -122,6 +133,16 @@ const handlers: { readonly [N in CallName]: (call: Call<N>) => Promise<Calls[N][
       notes: ["400 images tell too little of 2 layers, whose fits are held back"],
       seconds: 4.2,
     };
+  },
+  workOffer: () =>
+    SCENARIO === "asked"
+      ? { what: "the latency table of net.onnx", done: worked ? 40 : 12, total: 40, ended: worked }
+      : undefined,
+  async work({ tell, stopped }) {
+    tell({ kind: "work", counted: 3, text: "3×3 convolution of 16×16, pads 1, 24 → 32" });
+    await stopped;
+    worked = true;
+    return { counted: 28, ended: true };
   },
   shrinkFile: () => ({ bytes: new Uint8Array([8, 1]) }),
   async buildTable({ request: { network, batch }, tell, stopped }) {

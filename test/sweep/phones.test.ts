@@ -188,8 +188,8 @@ test("a job that was given back, or that its session has forgotten, is lent agai
 test("another device than the first is turned away, and so is a session that tells nonsense three times", () => {
   const { desk, settled, lease } = opened();
   lease("a", 0);
-  assert.is(kindOf(() => desk.ask(phone("x", { adapter: other }), 0)), "another adapter");
-  assert.is(kindOf(() => desk.ask(phone("y", { name: "galaxy" }), 0)), "another adapter");
+  assert.is(kindOf(() => desk.ask(phone("x", { adapter: other }), 0)), "turned away");
+  assert.is(kindOf(() => desk.ask(phone("y", { name: "galaxy" }), 0)), "turned away");
   for (let n = 0; n < 3; n++) {
     assert.is(kindOf(() => desk.answer(lease("liar", n), answer({ shape: second.shape }), n + 0.5)), "another shape");
   }

@@ -8,6 +8,7 @@ import { readBody } from "./body.ts";
 import { createFiles } from "./files.ts";
 import { headersOf } from "./headers.ts";
 import type { ListenOptions } from "./listen.ts";
+import { type PhoneWork, phoneWork } from "./phone_work.ts";
 import { createRate } from "./rate.ts";
 import { createRecords, type Kept } from "./records.ts";
 import { Refusal } from "./refusal.ts";
@@ -21,6 +22,8 @@ export interface HandlerOptions {
   readonly runs: string;
   /** Files that pages may time and shrink; default: none. */
   readonly networks?: readonly ServedNetwork[];
+  /** What phones may work for; default: nothing. */
+  readonly work?: PhoneWork;
   /** Whoever doesn't show it gets the page's files and nothing else. */
   readonly token: string;
   /** Names under which the server may be addressed, "*" for a first part: others come from pages that play with name servers. */
@@ -34,13 +37,15 @@ export interface HandlerOptions {
 }
 
 const POSTS_PER_SECOND = 10;
+/** A phone that works asks, answers and is heard of: two for each shape, of which it times a few in a second at most. */
+const WORK_PER_SECOND = 40;
 
 /** For `listen`. */
 export function createHandler(options: HandlerOptions): ListenOptions["handler"] {
-  const { store, runs, networks = [], token, hosts, tool, onRecord } = options;
+  const { store, runs, networks = [], work, token, hosts, tool, onRecord } = options;
   const files = createFiles(options.files);
   const keep = createRecords(store, runs);
-  const postRate = createRate(POSTS_PER_SECOND, 1000);
+  const postRate = limited(POSTS_PER_SECOND), workRate = limited(WORK_PER_SECOND);
 
   async function answer(request: Request | undefined): Promise<Response> {
     if (!request) throw new Refusal(400, "the Host header or the address isn't well-formed");
@@ -66,8 +71,14 @@ export function createHandler(options: HandlerOptions): ListenOptions["handler"]
       allow(request, "POST");
       return await post(request);
     }
+    if (what === "work" && rest.length === 1) {
+      allow(request, "POST");
+      workRate();
+      return json(phoneWork(work, rest[0], parsed(await readBody(request))));
+    }
     allow(request, "GET", "HEAD");
     if (what === "hello" && rest.length === 0) return json({ tool });
+    if (what === "work" && rest.length === 0) return json(work?.offer() ?? null);
     if (what === "networks" && rest.length === 0) return json(networks.map(({ listed }) => listed));
     if (what === "networks" && rest.length === 1) {
       const found = networks.find(({ listed }) => listed.name === rest[0]);
@@ -80,7 +91,7 @@ export function createHandler(options: HandlerOptions): ListenOptions["handler"]
     }
     throw new Refusal(
       404,
-      "expected api/hello, api/networks, api/networks/<name>, api/runs, api/runs/<run>/<file> or api/devices",
+      "expected api/hello, api/networks, api/networks/<name>, api/runs, api/runs/<run>/<file>, api/devices or api/work",
     );
   }
 
@@ -93,13 +104,8 @@ export function createHandler(options: HandlerOptions): ListenOptions["handler"]
   }
 
   async function post(request: Request): Promise<Response> {
-    const wait = postRate();
-    if (wait > 0) {
-      throw new Refusal(429, `more than ${POSTS_PER_SECOND} posts in a second: wait`, {
-        "retry-after": String(Math.ceil(wait / 1000)),
-      });
-    }
-    const record = recordOf(await readBody(request));
+    postRate();
+    const record = recordOf(parsed(await readBody(request)));
     const kept = await keep(record);
     if (kept.written) onRecord(record, kept);
     return json({ file: kept.file });
@@ -114,13 +120,27 @@ export function createHandler(options: HandlerOptions): ListenOptions["handler"]
     });
 }
 
-function recordOf(posted: Uint8Array): DeviceRecord {
-  let content: unknown;
+/** Refuses more posts in a second than that. */
+function limited(perSecond: number): () => void {
+  const rate = createRate(perSecond, 1000);
+  return () => {
+    const wait = rate();
+    if (wait === 0) return;
+    throw new Refusal(429, `more than ${perSecond} posts in a second: wait`, {
+      "retry-after": String(Math.ceil(wait / 1000)),
+    });
+  };
+}
+
+function parsed(posted: Uint8Array): unknown {
   try {
-    content = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(posted));
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(posted));
   } catch {
     throw new Refusal(400, "what was posted isn't JSON");
   }
+}
+
+function recordOf(content: unknown): DeviceRecord {
   try {
     return parseDeviceRecord(content, "the record");
   } catch (error) {

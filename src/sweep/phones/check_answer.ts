@@ -11,6 +11,7 @@ import { flag, list, object, parseWith, positive, whole, within } from "../../re
 
 /** Why an answer doesn't count. Those of the second line are nobody's fault: the same session may measure it again. */
 export type RefusalKind =
+  | "turned away"
   | "no lease"
   | "unreadable"
   | "another shape"

@@ -150,8 +150,9 @@ export class Desk {
         this.rules,
       );
     } catch (error) {
-      if (error instanceof AnswerRefused) this.#count(error, shape, session);
-      throw error;
+      if (!(error instanceof AnswerRefused)) throw error;
+      this.#count(error, shape, session);
+      throw new AnswerRefused(error.kind, `${name}'s answer is refused (${error.kind}): ${error.message}`);
     }
     const { clock, quantumMs } = posted as { readonly clock: string; readonly quantumMs: number };
     shape.answers.push({ session, device: name, times, clock, quantumMs });
@@ -167,14 +168,14 @@ export class Desk {
   #admit(who: PhoneSession): void {
     if ((this.#faults.get(who.session) ?? 0) >= this.rules.faults) {
       throw new AnswerRefused(
-        "impossible",
+        "turned away",
         `${this.rules.faults} of this session's answers were nonsense: reload the page`,
       );
     }
     const first = this.#device ??= who;
     if (!sameAdapter(first.adapter, who.adapter) || first.name !== who.name) {
       throw new AnswerRefused(
-        "another adapter",
+        "turned away",
         `the times of ${first.name} (${adapterName(first.adapter)}) are asked for, and this is ${who.name} ` +
           `(${adapterName(who.adapter)}): times of two devices don't go together`,
       );

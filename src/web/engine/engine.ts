@@ -2,6 +2,7 @@
  * Answers the page's calls; nothing is timed while something else computes. What isn't needed for a first number (reading
  * files, latency tables, shrinking, training) is fetched when it is asked for.
  */
+import { UserError } from "../../errors.ts";
 import type { TableProgress } from "../../measure/latency/build.ts";
 import { deviceInfo } from "../../measure/session/device.ts";
 import { measureSession } from "../../measure/session/session.ts";
@@ -94,6 +95,16 @@ export function createEngine({ base, token, store, tool, post }: EngineOptions):
             tell({ kind: "device", device: deviceInfo(gpu) });
             return buildLatencyTable(gpu, model, { name: entry.id, batch, also, signal, onProgress });
           });
+        }),
+      workOffer: () => server.workOffer(),
+      work: ({ request: { name }, signal, tell }) =>
+        turns.timing(async () => {
+          if (token === undefined) {
+            throw new UserError("this page has no server to work for: open the link that it printed");
+          }
+          const { workForSweep } = await fetched(import("./phone_work.ts"));
+          device.close();
+          return await workForSweep({ base, token, name, open: device.open, visibility, signal, tell });
         }),
     },
     visibility,

@@ -1,6 +1,7 @@
 /** What the page's own server has beside the page. A page of static files has none, which is no error. */
 import { UserError } from "../../errors.ts";
 import type { ListedNetwork } from "../../report/listed_network.ts";
+import type { WorkOffer } from "../../sweep/phones/offer.ts";
 import type { ListedRun } from "../../report/listed_run.ts";
 
 export interface Server {
@@ -10,6 +11,8 @@ export interface Server {
   /** None where there is no server; where it is away, those that it last told of. */
   runs(): Promise<readonly ListedRun[]>;
   runFile(run: string, file: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** What phones may work for; undefined where there is nothing, or the server is away. */
+  workOffer(): Promise<WorkOffer | undefined>;
 }
 
 /** @param token from the link's fragment; without it a page has no server to ask */
@@ -35,6 +38,11 @@ export function createServer(base: URL, token: string | undefined): Server {
     networkFile: (name) => file("networks", name),
     runs: listed("runs"),
     runFile: (run, name) => file("runs", run, name),
+    async workOffer() {
+      if (token === undefined) return undefined;
+      const response = await fetch(new URL("api/work", base), { headers }).catch(() => undefined);
+      return response?.ok ? await response.json() ?? undefined : undefined;
+    },
   };
 }
 

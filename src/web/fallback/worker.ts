@@ -56,6 +56,8 @@ const receive = answerCalls(
     trainState: unable,
     trainFile: unable,
     buildTable: unable,
+    workOffer: () => Promise.resolve(undefined),
+    work: unable,
     shrinkNetwork: unable,
     shrinkImages: unable,
     shrinkLook: unable,

@@ -100,6 +100,11 @@ export async function start(): Promise<void> {
   if (diagnosis.value) await chooseBackend();
 }
 
+/** What a person reads beside a bar. */
+export function showProgress(now: { readonly done: number; readonly total: number; readonly text: string }): void {
+  progress.value = { ...now, left: undefined };
+}
+
 /** Whoever serves a file of theirs wants to see that one; everything else stays to be chosen. */
 function list(entries: readonly NetworkEntry[]): void {
   networks.value = entries;

@@ -1,7 +1,8 @@
 /** Choosing, running, and what came out. */
-import { diagnosis, networks, progress, record, run, runnable, running, shared, stopRun } from "../state/app.ts";
+import { diagnosis, networks, progress, ready, record, run, runnable, running, shared, stopRun } from "../state/app.ts";
 import { Choice } from "./choice.tsx";
 import { NoGpu } from "./no_gpu.tsx";
+import { PhoneWork } from "./phone_work.tsx";
 import { Result } from "./result.tsx";
 import { Tables } from "./tables.tsx";
 import { Working } from "./working.tsx";
@@ -10,6 +11,7 @@ export function Time() {
   return (
     <>
       <NoGpu />
+      {ready.value && !diagnosis.value && <PhoneWork />}
       {!running.value && (record.value
         ? (
           <details class="card fold">
