@@ -42,7 +42,7 @@ umount "$full"
 rmdir "$full"
 
 "$deno" run -A "$here/bench/main.ts" --pack "$system/root/pack" --with-deno
-refused "no adapter" 'no GPU that Vulkan or Metal knows' there 'sh ../pack/run.sh'
+refused "no adapter" 'no GPU that Vulkan or Metal knows: install its driver' there 'sh ../pack/run.sh'
 printf '#!/bin/sh\necho Linux aarch64\n' >"$system/fake/uname"
 chmod +x "$system/fake/uname"
 path=/fake:$path

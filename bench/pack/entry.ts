@@ -31,6 +31,8 @@ declare const SECATEUR_PACK: { readonly tool: string; readonly commit: string };
 const TESTS = packed as readonly PackedTest[];
 const PARTS = ["shaders", "tests", ...MEASURED.map(({ name }) => name)];
 
+const NO_ADAPTER = "install its driver, or without a GPU a software one (Debian: apt-get install mesa-vulkan-drivers)";
+
 Deno.exit(await main(Deno.args));
 
 interface Options {
@@ -61,8 +63,6 @@ async function main(args: string[]): Promise<number> {
     return 1;
   }
 }
-
-const NO_ADAPTER = "install its driver, or without a GPU a software one (Debian: apt-get install mesa-vulkan-drivers)";
 
 function parse(args: string[]): Options {
   const { values } = parseArgs({
