@@ -60,9 +60,15 @@ export const NIGHTLY: readonly NightlyPart[] = [
   },
   {
     name: "sweep",
-    what: "sixty cells by one process, by two workers, and with everything killed at random moments: the same report",
+    what: "sixty cells by one process, by two workers, by two through a Redis, and under kills: the same report",
     script: "test/nightly/sweep.ts",
     args: ["--kills", "30"],
+  },
+  {
+    name: "sweep-load",
+    what: "10,000 trials by 100 workers through a Redis, with jobs that only take time: rate and memory",
+    script: "test/nightly/sweep_load.ts",
+    args: [],
   },
   {
     name: "long",

@@ -1,13 +1,16 @@
 /**
- * A sweep of sixty small cells (3 criteria × 4 ratios × 5 seeds) by one process, by two workers of a journal, and by two workers while
+ * A sweep of sixty small cells (3 criteria × 4 ratios × 5 seeds) by one process, by two workers of a journal, by two through a Redis, and by two workers while
  * coordinator, workers and their children are killed at random moments:
  *
  *     deno run -A test/nightly/sweep.ts --kills 30 --seed 1
  *
- * All three must write the same sweep.json, byte for byte; exit code 1 where they don't.
+ * All must write the same sweep.json, byte for byte; exit code 1 where they don't.
  */
 import { parseArgs } from "node:util";
 import { random } from "../../kernels/random/philox.ts";
+import { findRedis } from "../../scripts/redis.ts";
+import { openQueue } from "../../src/sweep/deno/open_queue.ts";
+import { startRedis } from "../sweep/redis_server.ts";
 import { JOURNAL } from "../../src/sweep/deno/journal.ts";
 import type { SweepReport } from "../../src/sweep/report.ts";
 import { SWEEP } from "../sweep/cells.ts";
@@ -68,6 +71,20 @@ async function byTwo(): Promise<string> {
   const codes = await Promise.all([coordinator, ...workers].map(async ({ child }) => (await child.status).code));
   if (codes.some((code) => code !== 0)) throw new Error(`coordinator and workers ended with ${codes}`);
   return await report("two");
+}
+
+/** The same through a Redis. */
+async function byRedis(): Promise<string> {
+  await using server = await startRedis();
+  const queue = ["--queue", server.url];
+  const coordinator = start(...sweep("redis", 0), ...queue);
+  const opened = await openQueue(server.url);
+  while (!await opened.header()) await new Promise((resolve) => setTimeout(resolve, 100));
+  opened.close();
+  const workers = [0, 1].map((i) => start("worker", ...queue, "--work", `redis-work-${i}`, "--quiet"));
+  const codes = await Promise.all([coordinator, ...workers].map(async ({ child }) => (await child.status).code));
+  if (codes.some((code) => code !== 0)) throw new Error(`coordinator and workers ended with ${codes}`);
+  return await report("redis");
 }
 
 /** Processes that a process has started, from /proc. */
@@ -145,6 +162,8 @@ try {
   expect("no job came to other bits", differences.length === 0);
   const two = await byTwo();
   expect(`two workers write the same report (${seconds()})`, two === one);
+  if (findRedis() === undefined) console.log("left out: two workers through a Redis, of which there is none here");
+  else expect(`two workers through a Redis write the same report (${seconds()})`, await byRedis() === one);
   const { text, killed } = await underKills(Number(values.kills), Number(values.seed));
   const count = Object.values(killed).reduce((sum, times) => sum + times, 0);
   const what = Object.entries(killed).map(([name, times]) => `${times} × ${name}`).join(", ");

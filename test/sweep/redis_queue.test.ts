@@ -1,11 +1,13 @@
 import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { UserError } from "../../src/errors.ts";
 import { openQueue } from "../../src/sweep/deno/open_queue.ts";
-import type { Queue } from "../../src/sweep/queue/queue.ts";
-import { queueContract } from "./queue_contract.ts";
+import type { Lease, Queue } from "../../src/sweep/queue/queue.ts";
+import { HEADER, job, queueContract, worker } from "./queue_contract.ts";
 import { type RedisServer, startRedis } from "./redis_server.ts";
 
 const test = suite("sweep/redis queue");
-const rules = { leaseMs: 150, attempts: 3, crashes: 5, backoffMs: 20 };
+const rules = { leaseMs: 250, attempts: 3, crashes: 5, backoffMs: 20 };
 const passed = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** They share a server, and have a database each. */
@@ -38,6 +40,108 @@ queueContract(test, {
       for (const queue of opened) queue.close();
     }
   },
+});
+
+/** The message of what must be refused, with nothing of a password in it. */
+async function refusal(address: string, patienceMs?: number): Promise<string> {
+  try {
+    const queue = await openQueue(address, { rules, patienceMs });
+    queue.close();
+  } catch (error) {
+    assert.ok(error instanceof UserError, String(error));
+    assert.not.match(error.message, /secret|\n/);
+    return error.message;
+  }
+  throw new Error(`${address} was not refused`);
+}
+
+test("an address without a Redis, of another kind or with another password is refused in one line without the password", async () => {
+  await using locked = await startRedis(["--requirepass", "right", "--maxmemory-policy", "allkeys-lru"]);
+  const where = locked.url.replace("redis://", "");
+  assert.match(await refusal("redis://:secret@127.0.0.1:1"), /^redis:\/\/127\.0\.0\.1:1: no Redis answers there: /);
+  assert.match(await refusal(`redis://me:secret@${where}`), /: Redis refuses this name or password: /);
+  assert.match(await refusal(locked.url), /: Redis asks for a password: /);
+  assert.match(await refusal(`redis://:right@${where}`), /maxmemory-policy allkeys-lru\): set it to noeviction/);
+  assert.match(await refusal(`${server.url}/99`), /DB index is out of range/);
+  assert.match(await refusal(`${server.url}/secret`), /expected a number, such as redis:\/\/host:6379\/1$/);
+  assert.match(
+    await refusal("redis://:secret@"),
+    /^--queue: this is no address of a Redis; expected redis:\/\/host:6379/,
+  );
+  assert.match(
+    await refusal("amqp://me:secret@there"),
+    /^--queue: no queue of the kind amqp; give redis:\/\/host:6379/,
+  );
+});
+
+test("a Redis holds one sweep: another waits, and takes the place of one that has ended or that nobody coordinates", async () => {
+  const address = `${server.url}/${database++}`;
+  const [one, two, mine, late] = await Promise.all([1, 2, 3, 4].map(() => openQueue(address, { rules })));
+  try {
+    await one.open(HEADER);
+    await one.add([job("a")]);
+    await mine.header();
+    await two.open({ ...HEADER, sweep: "yours" }).then(() => assert.unreachable(), ({ message }) => {
+      assert.match(message, /: the sweep mine is running there: wait for its end, or use another database/);
+    });
+    await two.open(HEADER);
+    assert.is((await two.state()).waiting, 1, "the same sweep, resumed");
+    await one.end();
+    await two.open({ ...HEADER, sweep: "yours" });
+    assert.is(await mine.lease(worker("ada")), undefined, "a worker of one sweep gets no jobs of another");
+    assert.equal(await mine.header(), { ...HEADER, ended: true });
+    assert.equal(await late.header(), { ...HEADER, sweep: "yours" });
+  } finally {
+    for (const queue of [one, two, mine, late]) queue.close();
+  }
+});
+
+test("a Redis that is killed comes back with its file, and without it gets its jobs again from the coordinator", async () => {
+  for (const kept of ["yes", "no"]) {
+    await using killed = await startRedis(["--appendonly", kept]);
+    const [queue, other] = [await openQueue(killed.url, { rules }), await openQueue(killed.url, { rules })];
+    try {
+      await queue.open(HEADER);
+      await queue.add([job("a"), job("b")]);
+      await other.complete((await other.lease(worker("ada")))!);
+      await queue.finished();
+      await killed.kill();
+      const waiting = other.header();
+      await killed.start();
+      assert.equal((await waiting)?.ended ?? false, false);
+      let lease: Lease | undefined;
+      for (let i = 0; i < 100 && !lease; i++) {
+        lease = await other.lease(worker("ada"));
+        if (!lease) await passed(20);
+      }
+      assert.is(lease?.job.id, "b", `its file is kept: ${kept}`);
+      assert.is(await other.complete(lease!), true);
+      let { jobs } = await queue.finished();
+      for (let i = 0; i < 100 && jobs.length < 2; i++) {
+        await passed(20);
+        ({ jobs } = await queue.finished());
+      }
+      assert.equal(jobs, [{ id: "a" }, { id: "b" }]);
+    } finally {
+      queue.close();
+      other.close();
+    }
+  }
+});
+
+test("a Redis that stays away ends in one line", async () => {
+  await using gone = await startRedis();
+  const queue = await openQueue(gone.url, { rules, patienceMs: 100 });
+  try {
+    await queue.open(HEADER);
+    await gone.kill();
+    await queue.lease(worker("ada")).then(() => assert.unreachable(), (error) => {
+      assert.ok(error instanceof UserError);
+      assert.match(error.message, /^redis:\/\/127\.0\.0\.1:\d+: no Redis answers there: start redis-server/);
+    });
+  } finally {
+    queue.close();
+  }
 });
 
 test.run();

@@ -13,7 +13,7 @@ export function shownAddress(url: string): string {
   const database = parsed.pathname.replace(/^\//, "");
   if (!/^\d*$/.test(database)) {
     throw new UserError(
-      `--queue: ${JSON.stringify(database)} is no database of a Redis; expected a number, such as redis://host:6379/1`,
+      "--queue: what follows the host is no database of a Redis; expected a number, such as redis://host:6379/1",
     );
   }
   return `${parsed.protocol}//${parsed.host}${database === "" ? "" : `/${database}`}`;
