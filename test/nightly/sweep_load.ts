@@ -21,7 +21,7 @@ const [trials, workers, jobMs] = [values.trials, values.workers, values.ms].map(
 const PROCESSES = 4;
 const script = new URL("../sweep/fake_process.ts", import.meta.url).pathname;
 const dir = await Deno.makeTempDir({ prefix: "secateur-load-" });
-await using server = await startRedis();
+const server = await startRedis();
 const settings = {
   queue: server.url,
   dir,
@@ -86,6 +86,8 @@ try {
   const { files, bytes } = await folderBytes(`${dir}/store`);
   console.log(`Redis took ${mega(redisBytes())}; the store has ${files} files of ${mega(bytes)}`);
 } finally {
+  // Deno.exit below would leave it running.
+  await server[Symbol.asyncDispose]();
   await Deno.remove(dir, { recursive: true });
 }
 console.log(failures === 0 ? "all as they must be" : `${failures} failed`);
