@@ -7,7 +7,7 @@ import { HEADER, job, queueContract, worker } from "./queue_contract.ts";
 import { type RedisServer, startRedis } from "./redis_server.ts";
 
 const test = suite("sweep/redis queue");
-const rules = { leaseMs: 250, attempts: 3, crashes: 5, backoffMs: 20 };
+const rules = { leaseMs: 250, attempts: 3, crashes: 5, backoffMs: 150 };
 const passed = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** They share a server, and have a database each. */
