@@ -19,7 +19,7 @@ function losing(...nths: number[]): OpenGpu {
     const time = gpu.time.bind(gpu);
     let timed = 0;
     gpu.time = (record) => {
-      if (++timed === 15 && nths.includes(++measured)) gpu.loseDevice();
+      if (++timed === 9 && nths.includes(++measured)) gpu.loseDevice();
       return time(record);
     };
   });
