@@ -19,7 +19,7 @@ import { type DispatchTime, DispatchWatch } from "./dispatch_watch.ts";
 import { DeviceLimitError, DeviceLostError, GpuError } from "./errors.ts";
 import { type AvoidablePart, type Avoided, avoidedLine } from "./known_faults.ts";
 import { type Pipeline, PipelineCache } from "./pipelines.ts";
-import { withHalves } from "./half_storage.ts";
+import { planForBindings } from "./half_storage.ts";
 import { StagingPool } from "./staging.ts";
 import { type DebugLevel, readDebugLevel, Trace } from "./trace.ts";
 import type { Plan } from "./types.ts";
@@ -243,7 +243,7 @@ export class Gpu {
    */
   run(given: Plan, bindings: readonly Slice[], label = ""): void {
     if (this.#failure) throw this.#failure;
-    const plan = bindings.some(isHalf) ? planForHalves(given, bindings) : given;
+    const plan = planForBindings(given, bindings);
     const { program, uniforms, grid } = plan;
     const what = `kernel "${program.name}"${label && ` (${label})`}`;
     checkPlan(plan, bindings, what, this);
@@ -527,15 +527,6 @@ export type OpenGpu = (options: GpuOptions) => Promise<Gpu>;
 
 /** This is `Gpu.open` as a value. */
 export const openGpu: OpenGpu = (options) => Gpu.open(options);
-
-function isHalf({ dtype }: Slice): boolean {
-  return dtype === "f16";
-}
-
-function planForHalves(plan: Plan, bindings: readonly Slice[]): Plan {
-  const halves = bindings.flatMap((binding, place) => isHalf(binding) ? [place] : []);
-  return { ...plan, program: withHalves(plan.program, halves) };
-}
 
 function lostError(reason: string): DeviceLostError {
   return new DeviceLostError(

@@ -4,7 +4,8 @@
  * f32 or of its vectors, `name[index]`, and stores are statements.
  */
 import { GpuError } from "./errors.ts";
-import type { Program } from "./types.ts";
+import type { Slice } from "./buffers.ts";
+import type { Plan, Program } from "./types.ts";
 
 /** These bindings of a program, counted from 0 for binding 1, hold f16. */
 export type Halves = readonly number[];
@@ -30,6 +31,12 @@ export function withHalves(program: Program, halves: Halves): Program {
     );
   }
   return variant;
+}
+
+/** Gives the plan with the program for those of its bindings that hold f16. */
+export function planForBindings(plan: Plan, bindings: readonly Slice[]): Plan {
+  const halves = bindings.flatMap(({ dtype }, place) => dtype === "f16" ? [place] : []);
+  return halves.length === 0 ? plan : { ...plan, program: withHalves(plan.program, halves) };
 }
 
 /** True where this binding of the program may hold f16: storage of f32 or of its vectors. */

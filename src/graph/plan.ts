@@ -4,16 +4,14 @@
  */
 import "../disposable.ts";
 import type { Gpu, GpuBuffer } from "../gpu/gpu.ts";
-import { planCast } from "../../kernels/pointwise/inplace.ts";
 import { planAttention } from "../../kernels/attention/attention.ts";
 import type { Launch as KernelLaunch } from "../../kernels/launch.ts";
 import { convOutputShape } from "../tensor/ops/conv.ts";
-import { inFours, launch, tuningFor } from "../tensor/ops/launch.ts";
+import { launch, tuningFor } from "../tensor/ops/launch.ts";
 import { Tape } from "../tensor/tape.ts";
 import { bytesOf, type Dtype, elements, Tensor } from "../tensor/tensor.ts";
 import { channelLayerNorm } from "../tensor/ops/group_norm.ts";
 import { UserError } from "../errors.ts";
-import { canBeHalf } from "../gpu/half_storage.ts";
 import { layerNormAttrs } from "./attrs.ts";
 import { type GivenInputs, namedInputs } from "./execute.ts";
 import { foldForInference } from "./fold.ts";
@@ -24,6 +22,17 @@ import { inferShapes } from "./infer.ts";
 import { concrete } from "./shapes.ts";
 import { type LayerShape, planLayer } from "./layer.ts";
 import { opOf } from "./ops/ops.ts";
+import {
+  cast,
+  copyOut,
+  type DtypeOf,
+  dtypeOf,
+  halvable,
+  hasHalves,
+  type PlanStorage,
+  widened,
+  WITHOUT_HALVES,
+} from "./plan_storage.ts";
 import type { Graph, HostTensor, Model, Params } from "./types.ts";
 
 /** A network compiled for one batch size. It holds buffers on the device until `dispose`. */
@@ -63,9 +72,6 @@ export interface PlanOptions {
   readonly storage?: PlanStorage;
 }
 
-/** What weights and activations are kept in. */
-export type PlanStorage = "f32" | "f16";
-
 type Values = Map<string, Tensor>;
 interface Weights {
   host(name: string): HostTensor;
@@ -95,14 +101,6 @@ export function compilePlan(gpu: Gpu, model: Model, batch: number, options: Plan
   }
 }
 
-/** True where plans can keep numbers in f16. */
-export function hasHalves(gpu: Gpu): boolean {
-  return gpu.features.has("shader-f16");
-}
-
-/** Told where f16 is asked for and there is none. */
-export const WITHOUT_HALVES = "this device doesn't offer shader-f16: its plans keep their numbers in f32";
-
 function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number, storage: PlanStorage): InferencePlan {
   const { graph, params } = foldForInference(model).model;
   const shapes = inferShapes(graph);
@@ -117,18 +115,7 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number, stor
     return launcher(gpu, step, layerShape(graph, step, inputs), inputs, weights, memory, storage);
   });
 
-  // What a step makes for the next one; what it needs by itself, and what leaves the plan, stays f32. So do sums of
-  // tokens: a transformer's blocks all add to one of them, and what is rounded there is carried through all of them.
-  const dtypes = steps.map((step): DtypeOf => {
-    const { output, residual } = step;
-    const made = concrete(shapes.get(output)!, batch);
-    const alike = readsOf(step).filter((name) =>
-      shapes.has(name) && sameShape(concrete(shapes.get(name)!, batch), made)
-    );
-    const tokenSum = made.length === 3 && (residual !== undefined || alike.length > 1);
-    const kept = storage === "f32" || graph.outputs.includes(output) || tokenSum;
-    return (shape, dtype) => !kept && dtype === "f32" && sameShape(shape, made) ? "f16" : dtype;
-  });
+  const dtypes = steps.map((step) => dtypeOf(step, graph, shapes, batch, storage));
   const { allocated, outputs } = assignBuffers(gpu, graph, steps, launches, inputShapes, memory, dtypes);
   const output = outputs.get(graph.outputs[0])!;
   gpu.note(() => {
@@ -213,28 +200,6 @@ function uploadOnDemand(gpu: Gpu, params: Params, memory: Memory): Weights {
       return tensor;
     },
   };
-}
-
-/** Copies between f32 and f16. */
-function cast(gpu: Gpu, from: Tensor, to: Tensor, label: string): void {
-  gpu.run(planCast(from.size), [inFours(from), inFours(to)], label);
-}
-
-function widened(gpu: Gpu, value: Tensor, tape: Tape, label: string): Tensor {
-  const wide = tape.empty([value.size]);
-  cast(gpu, value, wide, label);
-  return wide;
-}
-
-function copyOut(gpu: Gpu, result: Tensor, output: Tensor): void {
-  if (result.dtype === "f16") cast(gpu, result, output, "output");
-  else gpu.copy(result, output);
-}
-
-type DtypeOf = (shape: readonly number[], dtype: Dtype) => Dtype;
-
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
 /** One dry run decides which buffer each step writes; later runs replay the same choice. */
@@ -364,15 +329,6 @@ function launcher(
     if (plan.prepare) launch(gpu, plan, { ...fixed, ...made }, label, plan.prepare);
     return made;
   }
-}
-
-/** Tells of an operand whether all of a launch's kernels can read and write it in f16, and none binds windows of it. */
-function halvable({ prepare = [], steps }: KernelLaunch): (name: string) => boolean {
-  const all = [...prepare, ...steps];
-  return (name) =>
-    all.every(({ plan: { program }, bindings, windows = {} }) =>
-      bindings.every((bound, place) => bound !== name || (!(place in windows) && canBeHalf(program, place)))
-    );
 }
 
 /** How to record a layer norm over the channels of images. */

@@ -3,7 +3,8 @@ import "../disposable.ts";
 import { batches } from "../data/loader.ts";
 import type { Dataset } from "../data/types.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { compilePlan, hasHalves, type InferencePlan, type PlanStorage, WITHOUT_HALVES } from "../graph/plan.ts";
+import { compilePlan, type InferencePlan } from "../graph/plan.ts";
+import { hasHalves, type PlanStorage, WITHOUT_HALVES } from "../graph/plan_storage.ts";
 import type { Model } from "../graph/types.ts";
 import { readTensors, Tensor } from "../tensor/tensor.ts";
 

@@ -3,7 +3,7 @@
  * turns. It runs in Deno and in a worker alike, tells everything as it happens, and survives what happens to phones: a
  * lost device, too little memory, a hidden page. Kernels are the planners' own choices: nothing is tuned.
  */
-import { WITHOUT_HALVES } from "../../graph/plan.ts";
+import { WITHOUT_HALVES } from "../../graph/plan_storage.ts";
 import type { Model } from "../../graph/types.ts";
 import { type Context, createContext, type Setting } from "./context.ts";
 import { reasonOf } from "./reason.ts";
