@@ -8,6 +8,7 @@ import type { Io } from "./io.ts";
 import { formatSweep } from "./sweep_tables.ts";
 import { drawFront, takeBest, writeSweepPage } from "./sweep_views.ts";
 import { formatTable } from "./table.ts";
+import { wait } from "../sweep/wait.ts";
 
 const REFRESH_MS = 1000;
 
@@ -43,7 +44,7 @@ export async function showStatus(io: Io, dir: string, { queue: address, json, be
       if (live) Deno.stdout.writeSync(new TextEncoder().encode("\x1b[H\x1b[2J"));
       io.out(formatStatus(state, report, { now: Date.now(), width: io.width }));
       if (!live || report?.ended || io.signal.aborted) return;
-      await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
+      await wait(REFRESH_MS, io.signal);
     }
   } finally {
     queue.close();

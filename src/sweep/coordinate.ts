@@ -16,6 +16,7 @@ import { isOver, type Trial, trialId } from "./trial.ts";
 import { trialRecipe, TrialRun } from "./trial_run.ts";
 import type { PartEnd } from "../run/pipeline.ts";
 import type { Recipe } from "../recipe/schema.ts";
+import { wait } from "./wait.ts";
 
 export interface CoordinateOptions {
   readonly file: SweepFile;
@@ -95,7 +96,7 @@ class Coordinator {
       if (this.#isOver()) break;
       await show(this.#progress("running"));
       const finished = await queue.finished(this.#cursor);
-      if (finished.jobs.length === 0) await sleep(pollMs, signal);
+      if (finished.jobs.length === 0) await wait(pollMs, signal);
       this.#cursor = finished.cursor;
       for (const { id, failed } of finished.jobs) await this.#finished(id, failed);
     }
@@ -253,19 +254,4 @@ class Coordinator {
     }
     return found;
   }
-}
-
-/** Ends early, with an error, where the signal is aborted. */
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    signal.addEventListener("abort", stop, { once: true });
-  });
 }

@@ -5,6 +5,7 @@
 import { UserError } from "../errors.ts";
 import type { Failure, Identity, Job, Lease, Queue, QueueHeader, WorkerInfo } from "./queue/queue.ts";
 import type { JobPayload } from "./job.ts";
+import { wait } from "./wait.ts";
 
 /** What became of a job in the work's process. */
 export type Outcome =
@@ -51,7 +52,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     const lease = await queue.lease(info);
     if (lease) await workOn(options, lease);
     else if ((await queue.header())?.ended) return;
-    else await pause(idleMs, signal);
+    else await wait(idleMs, signal);
   }
 }
 
@@ -110,16 +111,4 @@ async function workOn({ queue, work, signal, ui, renewMs }: WorkerOptions, lease
     clearInterval(timer);
     signal.removeEventListener("abort", stop);
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

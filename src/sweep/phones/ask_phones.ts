@@ -4,6 +4,7 @@ import type { TimingJob } from "../../measure/asked/types.ts";
 import type { Queue } from "../queue/queue.ts";
 import { phoneJob, type PhonePayload } from "./phone_worker.ts";
 import type { TimingResult, TimingResults } from "./timing_results.ts";
+import { wait } from "../wait.ts";
 
 export interface AskOptions {
   readonly queue: Queue;
@@ -39,7 +40,7 @@ export async function askPhones(
   for (;;) {
     progress(told.size, total);
     if (told.size === total) return told;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await wait(POLL_MS, signal);
     signal.throwIfAborted();
     const finished = await queue.finished(cursor);
     cursor = finished.cursor;

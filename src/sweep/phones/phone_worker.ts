@@ -6,6 +6,7 @@ import type { TimingJob } from "../../measure/asked/types.ts";
 import type { Job, Lease, Queue } from "../queue/queue.ts";
 import { Desk, DESK_RULES, type DeskRules, type Settled } from "./desk.ts";
 import type { TimingResult, TimingResults } from "./timing_results.ts";
+import { wait } from "../wait.ts";
 
 /** What a queue's job for a phone holds. */
 export interface PhonePayload {
@@ -110,7 +111,7 @@ export function createPhoneWorker(options: PhoneWorkerOptions): PhoneWorker {
         await renew();
         await Promise.all(settling.splice(0));
         if (leases.size === 0 && (await queue.header())?.ended) return desk.end();
-        await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+        await wait(IDLE_MS, signal);
       }
     } finally {
       await Promise.all(settling.splice(0));
