@@ -2,7 +2,7 @@
  * The numbers of merged layers, in float64. A value of an affine run is, at an output line of given numbers (trace.ts), a kernel over
  * the run's input and constants: both follow from those of the value read, for each place of the window that isn't cut off.
  */
-import type { LayerNumbers, LayerStep } from "./affine_ops.ts";
+import type { LayerNumbers, LayerStep } from "./affine_steps.ts";
 import { type AxisTrace, CUT, type Trace, type Traces } from "./trace.ts";
 
 /** A number of trace.ts for rows, and one for columns. */

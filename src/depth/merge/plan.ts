@@ -10,7 +10,7 @@ import { inferShapes } from "../../graph/infer.ts";
 import { opOf } from "../../graph/ops/ops.ts";
 import type { Pads, Pair } from "../../graph/attrs.ts";
 import type { Graph, Node, Shape } from "../../graph/types.ts";
-import { type Layout, sameLayout } from "./affine_ops.ts";
+import { type Layout, sameLayout } from "./affine_steps.ts";
 import { type Passage, passage, type Region } from "./region.ts";
 import { type AxisTrace, greatestCommonDivisor, type Trace, trace, type Traces } from "./trace.ts";
 

@@ -4,16 +4,8 @@
  */
 import { inferShapes } from "../../graph/infer.ts";
 import type { Graph, Node, Shape } from "../../graph/types.ts";
-import {
-  affineStep,
-  type LayerStep,
-  type Layout,
-  type NotAffine,
-  type Step,
-  type SumStep,
-  type TableStep,
-  type Window,
-} from "./affine_ops.ts";
+import { affineStep, type NotAffine } from "./affine_ops.ts";
+import type { LayerStep, Layout, Step, SumStep, TableStep, Window } from "./affine_steps.ts";
 
 /**
  * A value along one axis of pixels. Its line i reads lines i · stride + offset of the run's input, for the offsets in
