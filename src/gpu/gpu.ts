@@ -7,8 +7,7 @@
  * `queue.writeBuffer` runs before the submit that follows it).
  */
 import "../disposable.ts";
-import { type KnownKeys, refuseUnknownKeys } from "../validation/choice.ts";
-import { type AdapterInfo, adapterName, type OpenDevice, openDevice, type OpenOptions } from "./adapter.ts";
+import { type AdapterInfo, adapterName, type OpenDevice, openDevice } from "./adapter.ts";
 import { BindGroupCache } from "./bindgroups.ts";
 import { BufferPool, type BufferStats, type GpuBuffer, type Slice } from "./buffers.ts";
 import { checkPlan, SLOT_BYTES } from "./check_plan.ts";
@@ -16,49 +15,23 @@ import { TimestampClock, TimestampPair, type Timing, wallQuantumMs } from "./clo
 import { collectSoon, giveFreedMemoryBack } from "./collector.ts";
 import { DispatchClock } from "./dispatch_clock.ts";
 import { type DispatchTime, DispatchWatch } from "./dispatch_watch.ts";
-import { DeviceLimitError, DeviceLostError, GpuError } from "./errors.ts";
+import { DeviceLimitError, GpuError } from "./errors.ts";
+import { Failures } from "./failures.ts";
 import { type AvoidablePart, type Avoided, avoidedLine } from "./known_faults.ts";
 import { type Pipeline, PipelineCache } from "./pipelines.ts";
+import { checkedOptions, type GpuOptions } from "./gpu_options.ts";
 import { planForBindings } from "./half_storage.ts";
+import { Recording } from "./recording.ts";
 import { StagingPool } from "./staging.ts";
-import { type DebugLevel, readDebugLevel, Trace } from "./trace.ts";
+import { Trace } from "./trace.ts";
 import type { Plan } from "./types.ts";
 
 export type { GpuBuffer, Slice } from "./buffers.ts";
 export type { Timing } from "./clock.ts";
 export type { DispatchTime } from "./dispatch_watch.ts";
+export type { GpuOptions } from "./gpu_options.ts";
 
 const SUBMIT_EVERY = 64;
-
-/** Says how the device is opened and used. */
-export interface GpuOptions extends OpenOptions {
-  /** This says how much is told of the device's work, in a line each; by default it is 0, which tells nothing. */
-  readonly debug?: DebugLevel;
-  /** The lines of `debug` go here, by default to the console. */
-  readonly onDebug?: (line: string) => void;
-  /**
-   * True binds uniform slots by dynamic offset. Some phones run only the first such dispatch right: then false. By
-   * default it is true but on devices that are known to.
-   */
-  readonly dynamicOffsets?: boolean;
-  /**
-   * False keeps the workgroup memory of shaders in storage buffers, which is slower, for drivers that miscompile it. By
-   * default it is false on devices that are known to.
-   */
-  readonly workgroupMemory?: boolean;
-  /** The device binds no more bytes of a buffer than this, though it could, to test what goes through in windows. */
-  readonly bindingBytes?: number;
-}
-
-const KNOWN: KnownKeys<GpuOptions> = {
-  powerPreference: true,
-  without: true,
-  debug: true,
-  onDebug: true,
-  dynamicOffsets: true,
-  workgroupMemory: true,
-  bindingBytes: true,
-};
 
 /** Says what a device has done so far, and how its memory is used. */
 export interface GpuStats extends BufferStats {
@@ -77,20 +50,14 @@ export class Gpu {
   readonly #pipelines: PipelineCache;
   readonly #bindGroups: BindGroupCache;
   readonly #uniforms: GPUBuffer;
-  readonly #uniformWords = new Uint32Array(SUBMIT_EVERY * SLOT_BYTES / 4);
+  readonly #recording: Recording;
+  readonly #failures: Failures;
   readonly #staging: StagingPool;
   readonly #trace: Trace | undefined;
   #stored: GpuBuffer | undefined;
   readonly #bindingBytes: number;
-  readonly #lost: Promise<never>;
 
-  #encoder: GPUCommandEncoder | undefined;
-  #pass: GPUComputePassEncoder | undefined;
-  #recorded = 0;
-  #touched = new Set<GpuBuffer>();
   #fresh: { pipeline: Pipeline; what: string }[] = [];
-  #failure: Error | undefined;
-  #checks: Promise<void>[] = [];
   #dispatches = 0;
   #submits = 0;
   /** So many submits have been seen to be done. */
@@ -133,17 +100,10 @@ export class Gpu {
       size: SUBMIT_EVERY * SLOT_BYTES,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
+    this.#recording = new Recording(device, this.#uniforms, SUBMIT_EVERY);
     this.#bindGroups = new BindGroupCache(device, this.#uniforms, SLOT_BYTES);
     this.#staging = new StagingPool(device);
-    device.addEventListener("uncapturederror", (event) => {
-      event.preventDefault();
-      this.#failure ??= new GpuError((event as GPUUncapturedErrorEvent).error.message);
-    });
-    this.#lost = device.lost.then((info) => {
-      this.#failure = lostError(this.#closed ? "it was closed" : info.message || info.reason || "no reason given");
-      throw this.#failure;
-    });
-    this.#lost.catch(() => {});
+    this.#failures = new Failures(device);
   }
 
   /**
@@ -152,10 +112,9 @@ export class Gpu {
    * @throws UserError for an unknown option, and where `debug` is no level
    */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
-    refuseUnknownKeys("Gpu.open", options, Object.keys(KNOWN));
-    const debug = readDebugLevel(options.debug, "debug");
+    const checked = checkedOptions(options);
     giveFreedMemoryBack();
-    return new Gpu(await openDevice(options), { ...options, debug });
+    return new Gpu(await openDevice(checked), checked);
   }
 
   /** Tells of a plan or a stage where `debug` is 1 or more; elsewhere `text` isn't called. */
@@ -208,7 +167,7 @@ export class Gpu {
     if (data.byteLength > to.byteLength) {
       throw new GpuError(`writing ${data.byteLength} bytes into a slice of ${to.byteLength}`);
     }
-    if (this.#touched.has(to.buffer)) this.flush();
+    if (this.#recording.touches(to.buffer)) this.flush();
     this.#device.queue.writeBuffer(
       to.buffer.native,
       to.byteOffset,
@@ -220,13 +179,13 @@ export class Gpu {
 
   /** Records that the slice becomes zeros. */
   clear(slice: Slice): void {
-    this.#touched.add(slice.buffer);
+    this.#recording.touch(slice.buffer);
     this.#outsidePass().clearBuffer(slice.buffer.native, slice.byteOffset, roundUp4(slice.byteLength));
   }
 
   /** Records a copy of as many bytes as both slices have. */
   copy(from: Slice, to: Slice): void {
-    this.#touched.add(from.buffer).add(to.buffer);
+    this.#recording.touch(from.buffer, to.buffer);
     const bytes = Math.min(from.byteLength, to.byteLength);
     this.#outsidePass().copyBufferToBuffer(
       from.buffer.native,
@@ -242,24 +201,23 @@ export class Gpu {
    * beside the kernel's name.
    */
   run(given: Plan, bindings: readonly Slice[], label = ""): void {
-    if (this.#failure) throw this.#failure;
+    this.#failures.refuse();
     const plan = planForBindings(given, bindings);
     const { program, uniforms, grid } = plan;
     const what = `kernel "${program.name}"${label && ` (${label})`}`;
     checkPlan(plan, bindings, what, this);
-    if (this.#recorded === SUBMIT_EVERY) this.flush();
+    if (this.#recording.full) this.flush();
     const pipeline = this.#pipelines.known(plan.program) ?? this.#compile(plan, what);
     if (pipeline.fresh) this.#fresh.push({ pipeline, what });
-    const slot = this.#recorded++;
-    this.#uniformWords.set(uniforms, slot * SLOT_BYTES / 4);
+    const slot = this.#recording.takeSlot(uniforms);
     const offset = slot * SLOT_BYTES;
     const bound = pipeline.storedBytes > 0 ? [...bindings, this.#storedMemory(pipeline, plan, what)] : bindings;
     const group = this.#bindGroups.get(pipeline, bound, this.dynamicOffsets ? 0 : offset);
-    const pass = this.#insidePass(slot);
+    const pass = this.#recording.insidePass((this.#watch?.clock ?? this.#trace?.clock)?.pass(slot));
     pass.setPipeline(pipeline.native);
     pass.setBindGroup(0, group, this.dynamicOffsets ? [offset] : []);
     pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
-    for (const binding of bound) this.#touched.add(binding.buffer);
+    for (const { buffer } of bound) this.#recording.touch(buffer);
     this.#trace?.dispatch(this.#dispatches, plan, bindings, label);
     this.#watch?.saw(plan, label);
     this.#dispatches++;
@@ -267,25 +225,18 @@ export class Gpu {
 
   /** Submits what was recorded. */
   flush(): void {
-    const encoder = this.#encoder;
-    if (!encoder) return;
-    this.#pass?.end();
-    this.#pass = undefined;
-    this.#encoder = undefined;
-    if (this.#recorded > 0) {
-      this.#device.queue.writeBuffer(this.#uniforms, 0, this.#uniformWords, 0, this.#recorded * SLOT_BYTES / 4);
-    }
+    const recording = this.#recording;
+    if (recording.empty) return;
+    const encoder = recording.outsidePass();
     const tellTimes = this.#trace?.end(encoder, this.#staging);
-    this.#watch?.end(encoder, this.#staging, this.#recorded);
+    this.#watch?.end(encoder, this.#staging, recording.dispatches);
     const guarded = this.#trace?.guardsSubmits || this.#fresh.length > 0;
-    if (guarded) this.#device.pushErrorScope("validation");
-    this.#device.queue.submit([encoder.finish()]);
-    if (guarded) this.#checkScope(this.#fresh.map((f) => f.what).join(", ") || "a submit");
-    if (tellTimes) this.#checks.push(Promise.race([tellTimes(), this.#lost]).catch(() => {}));
+    if (guarded) this.#failures.beginScope();
+    this.#device.queue.submit([recording.finish()]);
+    if (guarded) this.#failures.endScope(this.#fresh.map((f) => f.what).join(", ") || "a submit");
+    if (tellTimes) this.#failures.waitFor(tellTimes());
     for (const { pipeline } of this.#fresh) pipeline.fresh = false;
     this.#fresh = [];
-    this.#recorded = 0;
-    this.#touched = new Set();
     this.#submits++;
     this.#pool.trimSurplus();
   }
@@ -294,17 +245,17 @@ export class Gpu {
   async sync(): Promise<void> {
     this.flush();
     const submits = this.#submits;
-    await Promise.race([this.#device.queue.onSubmittedWorkDone(), this.#lost]);
+    await this.#failures.orLost(this.#device.queue.onSubmittedWorkDone());
     this.#seenDone = submits;
-    await this.#settle();
+    await this.#failures.settle();
   }
 
   /** Reads the slices in one wait (a wait costs ~10 ms in Deno however much it reads). */
   async readMany(slices: readonly Slice[]): Promise<ArrayBuffer[]> {
-    if (this.#failure) throw this.#failure;
+    this.#failures.refuse();
     const stagings = slices.map((slice) => this.#staging.take(slice.byteLength));
     slices.forEach((slice, i) => {
-      this.#touched.add(slice.buffer);
+      this.#recording.touch(slice.buffer);
       this.#outsidePass().copyBufferToBuffer(
         slice.buffer.native,
         slice.byteOffset,
@@ -316,7 +267,7 @@ export class Gpu {
     this.flush();
     await this.#map(stagings);
     const results = slices.map((slice, i) => this.#staging.collect(stagings[i], slice.byteLength));
-    await this.#settle();
+    await this.#failures.settle();
     return results;
   }
 
@@ -333,7 +284,7 @@ export class Gpu {
   async time(record: () => void): Promise<Timing> {
     const stamped = this.features.has("timestamp-query");
     // A wait costs ~10 ms in Deno: none is needed where the last one has seen all work done.
-    if (!stamped || this.#encoder || this.#seenDone < this.#submits) await this.sync();
+    if (!stamped || !this.#recording.empty || this.#seenDone < this.#submits) await this.sync();
     const start = performance.now();
     if (!stamped) {
       record();
@@ -349,7 +300,7 @@ export class Gpu {
     await this.#map([staging]);
     const wallMs = performance.now() - start;
     const bytes = this.#staging.collect(staging, 16);
-    await this.#settle();
+    await this.#failures.settle();
     return this.#timestampClock.timing(bytes, wallMs) ?? this.#wallTiming(wallMs);
   }
 
@@ -369,8 +320,8 @@ export class Gpu {
     } finally {
       this.#watch = undefined;
     }
-    const times = await Promise.race([watch.times(), this.#lost]);
-    await this.#settle();
+    const times = await this.#failures.orLost(watch.times());
+    await this.#failures.settle();
     return times;
   }
 
@@ -400,11 +351,9 @@ export class Gpu {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#failure = lostError("it was closed");
-    this.#encoder = undefined;
-    this.#pass = undefined;
+    this.#failures.close();
+    this.#recording.drop();
     this.#fresh = [];
-    this.#touched.clear();
     this.#pool.close();
     this.#staging.close();
     this.#uniforms.destroy();
@@ -461,64 +410,24 @@ export class Gpu {
 
   #compile(plan: Plan, what: string): Pipeline {
     this.#trace?.shader(plan.program);
-    this.#device.pushErrorScope("validation");
+    this.#failures.beginScope();
     try {
       return this.#pipelines.compile(plan.program);
     } finally {
-      this.#checkScope(what);
+      this.#failures.endScope(what);
     }
-  }
-
-  #checkScope(what: string): void {
-    this.#checks.push(
-      this.#device.popErrorScope().then((error) => {
-        if (error) this.#failure ??= new GpuError(`${what}: ${error.message}`);
-      }, () => {}),
-    );
   }
 
   /** Maps buffers that the last submit has written: when one is mapped, all work before is done. */
   async #map(stagings: readonly GPUBuffer[]): Promise<void> {
     const submits = this.#submits;
-    const mapped = Promise.all(stagings.map((staging) => staging.mapAsync(GPUMapMode.READ)));
-    mapped.catch(() => {});
-    try {
-      await Promise.race([mapped, this.#lost]);
-    } catch (error) {
-      // A refused submit or a lost device makes the mapping fail first: report the cause, not the consequence.
-      await Promise.race([this.#lost, new Promise((resolve) => setTimeout(resolve, 100))]);
-      await this.#settle();
-      throw error;
-    }
+    await this.#failures.mapped(Promise.all(stagings.map((staging) => staging.mapAsync(GPUMapMode.READ))));
     if (stagings.length > 0) this.#seenDone = submits;
   }
 
-  async #settle(): Promise<void> {
-    const checks = this.#checks;
-    this.#checks = [];
-    await Promise.all(checks);
-    if (this.#failure) {
-      const failure = this.#failure;
-      if (!(failure instanceof DeviceLostError)) this.#failure = undefined;
-      throw failure;
-    }
-  }
-
-  #insidePass(slot: number): GPUComputePassEncoder {
-    const timed = (this.#watch?.clock ?? this.#trace?.clock)?.pass(slot);
-    if (timed) {
-      this.#pass?.end();
-      this.#pass = undefined;
-    }
-    this.#encoder ??= this.#device.createCommandEncoder();
-    return this.#pass ??= this.#encoder.beginComputePass(timed);
-  }
-
   #outsidePass(): GPUCommandEncoder {
-    if (this.#failure) throw this.#failure;
-    this.#pass?.end();
-    this.#pass = undefined;
-    return this.#encoder ??= this.#device.createCommandEncoder();
+    this.#failures.refuse();
+    return this.#recording.outsidePass();
   }
 }
 
@@ -527,12 +436,6 @@ export type OpenGpu = (options: GpuOptions) => Promise<Gpu>;
 
 /** This is `Gpu.open` as a value. */
 export const openGpu: OpenGpu = (options) => Gpu.open(options);
-
-function lostError(reason: string): DeviceLostError {
-  return new DeviceLostError(
-    `the GPU device was lost (${reason}): start again with --resume to go on from the last checkpoint`,
-  );
-}
 
 async function destroyWhenDone(device: GPUDevice): Promise<void> {
   await device.queue.onSubmittedWorkDone().catch(() => {});
