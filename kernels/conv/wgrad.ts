@@ -4,7 +4,6 @@ import { ceilDiv, type Launch, type Step } from "../launch.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import type { DeviceProfile } from "../device_profile.ts";
 import { linearGrid } from "../grid.ts";
-import biasGrad from "./bias_grad.wgsl" with { type: "text" };
 import { convProfile } from "./gpu_costs.ts";
 import { implicitWgradCandidates, implicitWgradVariants } from "./implicit_wgrad.ts";
 import { convClass } from "./class.ts";
@@ -216,18 +215,6 @@ function byTaps(s: ConvShape, tuning: Tuning): Launch {
   };
 }
 
-/** Computes db[filters] = sum of dy [batch,filters,size] over batch and size; the operands are "dy" and "y" (= db). */
-export function planBiasGrad(batch: number, filters: number, size: number): Launch {
-  return {
-    steps: [{
-      plan: { program: BIAS_GRAD, uniforms: [filters, size, batch * size], grid: [filters, 1, 1] },
-      bindings: ["dy", "y"],
-    }],
-    scratch: {},
-    tables: {},
-  };
-}
-
 function plain(planes: number, height: number, width: number): Halo {
   return { planes, height, width, rows: height, cols: width, top: 0, left: 0, phases: 1 };
 }
@@ -243,10 +230,9 @@ export function wgradVariants(): Program[] {
     rowsProgram(wgradRows, { KW: 1, FB: 2, RUNS }),
     ...[1, 2].map((few) => rowsProgram(wgradRows, { KW: 1, FB: 1, RUNS: few })),
     ...widths.map((KW) => rowsProgram(wgradDepthwise, { KW, RUNS })),
-    ...[...uniformVariants(), ...downVariants(), ...implicitWgradVariants(), WGRAD, REDUCE, BIAS_GRAD],
+    ...[...uniformVariants(), ...downVariants(), ...implicitWgradVariants(), WGRAD, REDUCE],
   ];
 }
 
 const WGRAD: Program = { name: "convolution wgrad", source: wgrad, access: ["read", "read", "read", "read_write"] };
 const REDUCE: Program = { name: "order weight gradients", source: wgradReduce, access: ["read", "read", "read_write"] };
-const BIAS_GRAD: Program = { name: "bias gradient", source: biasGrad, access: ["read", "read_write"] };

@@ -22,7 +22,7 @@ export interface SumPlan {
 /** Computes out[c] = scale · Σ_{n,i} x[n,c,i]. */
 export function planSum({ outer, channels, inner }: Reduction, scale = 1): SumPlan {
   const items = outer * inner;
-  const lanes = chooseLanes(items, channels);
+  const lanes = chooseLanes(items, channels, inner);
   // A second dispatch takes longer than what few items leave idle.
   const slices = items <= FEW_ITEMS
     ? 1
@@ -32,7 +32,7 @@ export function planSum({ outer, channels, inner }: Reduction, scale = 1): SumPl
   const used = first.grid[2];
   const second = { outer: used, channels, inner: 1 };
   return {
-    stages: [first, stage(second, chooseLanes(used, channels), 1, scale)],
+    stages: [first, stage(second, chooseLanes(used, channels, 1), 1, scale)],
     partials: used * channels,
   };
 }
@@ -63,9 +63,10 @@ const byLanes: Record<1 | 8 | 64, VectorPrograms> = {
 
 /**
  * Chooses the threads per channel: few where channels are many or short, because threads that share a channel must meet
- * at barriers.
+ * at barriers. Columns get one each, so that neighbouring threads read neighbouring numbers.
  */
-function chooseLanes(items: number, channels: number): 1 | 8 | 64 {
+function chooseLanes(items: number, channels: number, inner: number): 1 | 8 | 64 {
+  if (inner === 1 && items > FEW_ITEMS && channels >= GROUP) return 1;
   if (items <= FEW_ITEMS || (channels >= 4096 && items <= 1024)) return channels < 1024 && items > 8 ? 8 : 1;
   return items <= 512 ? 8 : 64;
 }

@@ -111,6 +111,22 @@ test("integers sum exactly under every split of the work", async () => {
   }
 });
 
+test("columns of a tall matrix have a thread each, neighbours side by side, and sum exactly", async () => {
+  const gpu = await testGpu();
+  for (const [outer, channels] of [[65, 64], [777, 131], [5000, 70]]) {
+    const over = { outer, channels, inner: 1 };
+    const [{ program }] = planSum(over).stages;
+    assert.is(program.constants?.LANES, 1, JSON.stringify(over));
+    const data = Float32Array.from({ length: outer * channels }, (_, i) => (i * 7) % 11 - 5);
+    const expected = new Float32Array(channels);
+    data.forEach((v, i) => expected[i % channels] += v);
+    using x = Tensor.from(gpu, data, [data.length]);
+    using y = Tensor.empty(gpu, [channels]);
+    launchSum(gpu, x, over, y);
+    assert.equal(await y.read(), expected, JSON.stringify(over));
+  }
+});
+
 test("the planner never asks for more workgroups than a dimension holds", () => {
   for (const channels of [1, 64, 65_536, 1_000_000]) {
     for (const [outer, inner] of [[1, 1], [1, 1000], [64, 49], [1, 1_000_000]]) {

@@ -1,4 +1,3 @@
-import { planBiasGrad } from "../../../kernels/conv/wgrad.ts";
 import { type GemmShape, planGemm } from "../../../kernels/gemm/plan.ts";
 import type { Epilogue } from "../../../kernels/launch.ts";
 import { UserError } from "../../errors.ts";
@@ -6,6 +5,7 @@ import type { Gpu } from "../../gpu/gpu.ts";
 import type { Tape } from "../tape.ts";
 import { elements, type Tensor } from "../tensor.ts";
 import { cached, launch, tuningFor } from "./launch.ts";
+import { launchSum } from "./reduce.ts";
 
 const gemmPlan = cached(planGemm);
 
@@ -120,7 +120,7 @@ export function biasGradient(
   size: number,
 ): Tensor {
   const db = tape.target(bias);
-  launch(tape.gpu, planBiasGrad(batch, filters, size), { dy, y: db }, `bias gradient [${filters}]`);
+  launchSum(tape.gpu, dy, { outer: batch, channels: filters, inner: size }, db);
   return db;
 }
 
