@@ -24,6 +24,8 @@ export interface KernelRun {
   readonly dispatches: number;
   /** Launched by each dispatch, 64 threads to a wave. */
   readonly waves: number;
+  /** Each writes so many numbers. */
+  readonly outputs: number;
 }
 
 /** Lanes of a wave, of which GPUs run a workgroup's threads. */
@@ -70,9 +72,10 @@ function withoutName(label: string): string {
   return label.replace(/^\S+ (?=\[)/, "");
 }
 
-function runOf({ plan: { program, grid } }: Dispatch): KernelRun {
+function runOf({ plan: { program, grid }, outputs }: Dispatch): KernelRun {
   const threads = threadsOf(program);
-  return { program, threads, dispatches: 1, waves: Math.ceil(grid[0] * grid[1] * grid[2] * threads / WAVE) };
+  const waves = Math.ceil(grid[0] * grid[1] * grid[2] * threads / WAVE);
+  return { program, threads, dispatches: 1, waves, outputs };
 }
 
 const sizes = new WeakMap<Program, number>();

@@ -17,6 +17,8 @@ export interface Dispatch {
   readonly label: string;
   /** The planner chose this way, where it had a choice. */
   readonly way?: string;
+  /** The last buffer that it writes has room for so many f32. */
+  readonly outputs: number;
 }
 
 export interface Recording {
@@ -51,7 +53,9 @@ export function recordingGpu(profile: DeviceProfile, features: readonly Feature[
     copy: () => void copies++,
     run(plan: Plan, bindings: readonly Slice[], label = "") {
       checkPlan(plan, bindings, `kernel "${plan.program.name}" (${label})`, { limits, bindingBytes: BINDING_BYTES });
-      dispatches.push({ plan, label, way: ways.get(plan) });
+      const written = plan.program.access.lastIndexOf("read_write");
+      const outputs = written < 0 ? 0 : bindings[written].byteLength / 4;
+      dispatches.push({ plan, label, way: ways.get(plan), outputs });
       all++;
     },
     flush: () => {},

@@ -2,6 +2,7 @@ import type { Plan, Program } from "../../src/gpu/types.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, type Step } from "../launch.ts";
 import type { DeviceProfile } from "../device_profile.ts";
 import { linearGrid } from "../grid.ts";
+import { waitsOf } from "./gpu_costs.ts";
 import type { GatherNames } from "./indirect.ts";
 import { NO_WEIGHT } from "./pack.ts";
 import type { RowsConv } from "./direct_rows.ts";
@@ -21,13 +22,15 @@ export interface DepthwiseTile {
 }
 
 /** Chooses the cheapest height of tile that still keeps the device busy, or the one with most threads. */
-export function depthwiseTile(r: RowsConv, { threads, conv }: DeviceProfile): DepthwiseTile {
+export function depthwiseTile(r: RowsConv, profile: DeviceProfile): DepthwiseTile {
+  const { threads, conv } = profile, outputs = r.rows * r.cols * r.batch * r.filters * r.groups;
   const { width, offsets } = r.runs, { loopNs, loadNs, load4Ns, fmaNs, storeNs } = conv;
   const lines = width > 5 ? 4 : width > 1 ? 3 : 2;
   const candidates = [4, 2, 1].map((subs) => {
     const count = tiles(r, subs);
     const perRun = loopNs + loadNs + (subs * lines + ceilDiv(width, 4)) * load4Ns + subs * 8 * width * fmaNs;
-    const cost = count * (offsets.length * perRun + subs * 8 * storeNs) * Math.max(1, threads / count);
+    const cost = count * (offsets.length * perRun + subs * 8 * storeNs) * Math.max(1, threads / count) *
+      waitsOf(count, outputs, profile);
     return { subs, cost };
   });
   return candidates.reduce((a, b) => b.cost < a.cost ? b : a);

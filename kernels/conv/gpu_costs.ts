@@ -13,3 +13,12 @@ export function convProfile(profile: DeviceProfile): DeviceProfile {
 export function dispatchCost(dispatches: number, { waves = 0, conv }: DeviceProfile): number {
   return dispatches * 64 * waves * conv.addNs;
 }
+
+/** Where each thread of as many waves as are wanted could have so many outputs, fewer waves take so many times longer. */
+const OUTPUTS = 4, LATENCY = 2;
+
+/** Says how many times longer a launch takes that could have as many waves as a GPU wants, and hasn't. */
+export function waitsOf(threads: number, outputs: number, profile: DeviceProfile): number {
+  const wanted = wantedThreads(profile);
+  return profile.waves !== undefined && threads < wanted && outputs >= OUTPUTS * wanted ? LATENCY : 1;
+}

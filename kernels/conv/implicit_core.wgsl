@@ -1,27 +1,29 @@
-// Multiplies a tile of A, 4*TY*MB rows, by a tile of B, 4*TX*NB columns, eight of the summed index at a time, from
-// workgroup memory. Convolutions put their own loads and stores behind this fragment.
+// Multiplies a tile of A, 4*TY*MB rows, by a tile of B, 4*TX*NB columns, BK of the summed index at a time, from workgroup
+// memory. Convolutions put their own loads and stores behind this fragment.
 //
-// A slice is TY x TX = 64 threads, of which thread (ty, tx) = (lane / TX, lane % TX) makes the rows 4*(ty + TY*i) and
-// columns 4*(tx + TX*j), four of each: block c<i><j>, whose column r is row r. A workgroup has SLICES slices, which make the same
-// outputs from parts of the sum of their own, and add them up at the end (exchange).
+// A slice is TY x TX = LANES threads, of which thread (ty, tx) = (lane / TX, lane % TX) makes the rows 4*(ty + TY*i) and
+// columns 4*(tx + TX*j), four of each: block c<i><j>, whose column r is row r. A workgroup has SLICES slices, which make
+// the same outputs from parts of the sum of their own, and add them up at the end.
 //
-// tiles[k] holds each slice's AQ fours of rows and BQ fours of columns. Its length is odd, so that threads with
+// tiles[k] holds each slice's AQ fours of rows and BQ fours of columns. With PAD its length is odd, so that threads with
 // neighbouring k write to different banks. Constant k and places that stay the same in all of the loop leave no clamped
 // index in it.
 const TY: u32 = 8u;
 const MB: u32 = 2u;
 const NB: u32 = 2u;
 const SLICES: u32 = 1u;
+const LANES: u32 = 64u;
 const BK: u32 = 8u;
-const GROUP: u32 = 64u * SLICES;
-const TX: u32 = 64u / TY;
+const PAD: u32 = 1u;
+const GROUP: u32 = LANES * SLICES;
+const TX: u32 = LANES / TY;
 const AQ: u32 = TY * MB;
 const BQ: u32 = TX * NB;
 const ROW: u32 = AQ + BQ;
-const A_PASSES: u32 = AQ * BK / 64u;
-const B_PASSES: u32 = BQ * BK / 64u;
+const A_PASSES: u32 = AQ * BK / LANES;
+const B_PASSES: u32 = BQ * BK / LANES;
 
-var<workgroup> tiles: array<array<vec4<f32>, ROW * SLICES + 1u>, BK>;
+var<workgroup> tiles: array<array<vec4<f32>, ROW * SLICES + PAD>, BK>;
 
 // Holds what a thread loads for the next tiles; only so many fours as there are passes are used.
 struct Fours { v0: vec4<f32>, v1: vec4<f32>, v2: vec4<f32>, v3: vec4<f32> }
@@ -64,10 +66,12 @@ fn multiply_tiles(s: Sums, a: u32, b: u32) -> Sums {
   r = multiply(r, 1u, a, b);
   r = multiply(r, 2u, a, b);
   r = multiply(r, 3u, a, b);
-  r = multiply(r, 4u, a, b);
-  r = multiply(r, 5u, a, b);
-  r = multiply(r, 6u, a, b);
-  r = multiply(r, 7u, a, b);
+  if (BK > 4u) {
+    r = multiply(r, 4u, a, b);
+    r = multiply(r, 5u, a, b);
+    r = multiply(r, 6u, a, b);
+    r = multiply(r, 7u, a, b);
+  }
   return r;
 }
 
@@ -81,30 +85,24 @@ fn stage(v: Fours, passes: u32, k: u32, down: u32, at: u32, right: u32) {
   }
 }
 
-// Gives the slice `owner` the sum of all slices' blocks: its own, then those of the slices behind it in turn.
-fn exchange(c: mat4x4<f32>, owner: u32, slice: u32, lane: u32) -> mat4x4<f32> {
-  if (SLICES == 1u) { return c; }
-  let left = exchange_half(c[0], c[1], owner, slice, lane);
-  let right = exchange_half(c[2], c[3], owner, slice, lane);
-  return mat4x4<f32>(left[0], left[1], right[0], right[1]);
+// So many rows of each thread's block find room in its slice's part of the tiles at once: all four, or two.
+const AT_ONCE: u32 = select(2u, 4u, BK * ROW >= 4u * LANES);
+const LINE: u32 = AT_ONCE * LANES / BK;
+
+// Leaves rows `row` and the next of a thread's block in the tiles, for sum_of; a barrier must follow.
+fn exchange_pair(c: vec4<f32>, d: vec4<f32>, row: u32, local: u32) {
+  let place = local / LANES * ROW;
+  let i = row * LANES + local % LANES;
+  if (row == 0u) { workgroupBarrier(); }
+  tiles[i / LINE][place + i % LINE] = c;
+  tiles[(i + LANES) / LINE][place + (i + LANES) % LINE] = d;
 }
 
-// A slice's part of the tiles has room for half a block of each thread.
-fn exchange_half(c: vec4<f32>, d: vec4<f32>, owner: u32, slice: u32, lane: u32) -> mat2x4<f32> {
-  let line = lane / 16u;
-  let place = lane % 16u;
-  workgroupBarrier();
-  if (slice != owner) {
-    tiles[line][slice * ROW + place] = c;
-    tiles[line + 4u][slice * ROW + place] = d;
-  }
-  workgroupBarrier();
-  var sum = mat2x4<f32>(c, d);
-  if (slice == owner) {
-    for (var i = 1u; i < SLICES; i++) {
-      let there = (owner + i) % SLICES * ROW + place;
-      sum += mat2x4<f32>(tiles[line][there], tiles[line + 4u][there]);
-    }
-  }
+// Adds up what the slices left there: row i / LANES of the block of thread i % LANES.
+fn sum_of(i: u32) -> vec4<f32> {
+  let line = i / LINE;
+  let place = i % LINE;
+  var sum = tiles[line][place];
+  for (var slice = 1u; slice < SLICES; slice++) { sum += tiles[line][slice * ROW + place]; }
   return sum;
 }

@@ -13,15 +13,17 @@ import { convOutput, type ConvShape } from "./shape.ts";
 import {
   foursOfTile,
   implicitSource,
-  STEP,
+  PART_TILES,
   tileConstants,
   tileVariants,
   type TileWay,
   tileWays,
   type TileWork,
+  WAVE_TILES,
 } from "./implicit_tiles.ts";
 import source from "./implicit_gemm.wgsl" with { type: "text" };
 
+const TILES = [...WAVE_TILES, ...PART_TILES];
 /** A mask of pixels has a bit for so many taps. */
 const MOST_BITS = 32;
 /** A phase is the outputs that meet the same taps: a rectangle of `vertical` × `horizontal` ones. */
@@ -75,11 +77,11 @@ export function implicitCandidates(
     groups,
     parts: phases.map((phase) => ({
       fours: images * foursOf(phase),
-      steps: (slices: number) => stepsOf(product, phase, slices),
+      steps: (each: number) => stepsOf(product, phase, each),
     })),
     size: images * groups * rows * y.plane,
   };
-  return tileWays(work, profile).map((way) => ({
+  return tileWays(work, profile, TILES).map((way) => ({
     name: way.name,
     cost: way.cost,
     build: () => implicitLaunch(product, way, epilogue),
@@ -118,16 +120,16 @@ export function forwardProduct(s: ConvShape): TapProduct {
  */
 function isFlat({ depth, phases, weights }: TapProduct): boolean {
   const taps = tapsOf(phases[0]);
-  return phases.length === 1 && weights.depth === taps && taps > 1 && ceilDiv(depth, STEP) * STEP >= 1.2 * depth;
+  return phases.length === 1 && weights.depth === taps && taps > 1 && ceilDiv(depth, 8) * 8 >= 1.2 * depth;
 }
 
 function tapsOf({ vertical, horizontal }: TapPhase): number {
   return vertical.count * horizontal.count;
 }
 
-/** Counts the steps of a phase's sum. */
-function stepsOf(product: TapProduct, phase: TapPhase, slices: number): number {
-  const taps = tapsOf(phase), each = STEP * slices;
+/** Counts the steps of a phase's sum, of `each` channels of a tap or weights. */
+function stepsOf(product: TapProduct, phase: TapPhase, each: number): number {
+  const taps = tapsOf(phase);
   return isFlat(product) ? ceilDiv(product.depth * taps, each) : ceilDiv(product.depth, each) * taps;
 }
 
@@ -141,7 +143,7 @@ function implicitLaunch(
   epilogue: Epilogue,
 ): Launch & { readonly prepare: readonly Step[] } {
   const { rows, depth, images, groups, phases, height, width, step, weights, channels, names } = product;
-  const { slices, splits } = sharing;
+  const { slices, splits } = sharing, each = tile.step * slices;
   const plane = height * width, image = groups * rows * product.y.plane, size = images * image;
   const split = splits > 1, whole = split ? {} : epilogue;
   const [down, along] = foursOfTile(tile);
@@ -154,7 +156,7 @@ function implicitLaunch(
     FLAT: isFlat(product) ? 1 : 0,
     LINEAR: linear(product),
     BORDER: border(product),
-    TAIL: isFlat(product) || depth % (STEP * slices) !== 0 ? 1 : 0,
+    TAIL: isFlat(product) || depth % each !== 0 ? 1 : 0,
     PLAIN: plain ? 1 : 0,
     WIDE: plain && product.y.plane % 4 === 0 ? 1 : 0,
     ALONG_K: weights.depth <= weights.row ? 1 : 0,
@@ -180,7 +182,7 @@ function implicitLaunch(
       ...(split ? [renamed(reduceStep(size, splits, epilogue, product.y.plane, groups * rows), names.y)] : []),
     ],
     scratch: split ? { partial: 4 * splits * size } : {},
-    tables: { phases: Uint32Array.from(phases.flatMap((phase) => phaseWords(product, phase, slices))) },
+    tables: { phases: Uint32Array.from(phases.flatMap((phase) => phaseWords(product, phase, each))) },
   };
 }
 
@@ -208,9 +210,9 @@ function border(product: TapProduct): number {
 }
 
 /** Gives a phase as implicit_gemm.wgsl reads it. */
-function phaseWords(product: TapProduct, phase: TapPhase, slices: number): number[] {
+function phaseWords(product: TapProduct, phase: TapPhase, each: number): number[] {
   const { rows, cols, vertical: v, horizontal: h, start } = phase, { kernelWidth } = product;
-  const taps = Math.max(1, tapsOf(phase)), each = STEP * slices, along = Math.max(1, h.count);
+  const taps = Math.max(1, tapsOf(phase)), along = Math.max(1, h.count);
   return [
     ...[rows, cols, foursOf(phase), v.count, h.count],
     ...[v.k * kernelWidth + h.k, v.kStep * kernelWidth, h.kStep],
@@ -234,10 +236,10 @@ function implicitProgram(constants: Record<string, number>): Program {
 }
 
 export function implicitVariants(): Program[] {
-  const [tile] = tileVariants().filter(({ MB, NB }) => MB * NB === 1);
+  const [tile] = tileVariants(WAVE_TILES).filter(({ MB, NB }) => MB * NB === 1);
   const plain = { FLAT: 0, LINEAR: 0, BORDER: 0, TAIL: 0, PLAIN: 1, WIDE: 0, ALONG_K: 1, ...epilogueConstants({}) };
   const others: Record<string, number>[] = [
-    ...tileVariants(),
+    ...tileVariants(TILES),
     ...[{ FLAT: 1, BORDER: 1, TAIL: 1 }, { LINEAR: 1, BORDER: 2, WIDE: 1 }, { LINEAR: 2 }, { PLAIN: 0, ALONG_K: 0 }],
     ...EPILOGUES.slice(1).map(epilogueConstants),
   ];

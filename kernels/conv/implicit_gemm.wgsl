@@ -116,6 +116,10 @@ fn load_rows(i: u32, next: u32) -> Fours {
   var a = Fours();
   a.v0 = four_rows(i);
   if (A_PASSES > 1u) { a.v1 = four_rows(i + next); }
+  if (A_PASSES > 2u) {
+    a.v2 = four_rows(i + 2u * next);
+    a.v3 = four_rows(i + 3u * next);
+  }
   return a;
 }
 
@@ -125,13 +129,17 @@ fn kept_rows(a: Fours, k: u32, down: u32, all: u32) -> Fours {
   var r = Fours();
   r.v0 = select(vec4<f32>(), a.v0, k < all);
   if (A_PASSES > 1u) { r.v1 = select(vec4<f32>(), a.v1, k + down < all); }
+  if (A_PASSES > 2u) {
+    r.v2 = select(vec4<f32>(), a.v2, k + 2u * down < all);
+    r.v3 = select(vec4<f32>(), a.v3, k + 3u * down < all);
+  }
   return r;
 }
 
 // Names the taps of a thread's passes with FLAT.
 struct Taps { t0: Tap, t1: Tap, t2: Tap, t3: Tap }
 
-const B_DOWN: u32 = 64u / BQ;
+const B_DOWN: u32 = LANES / BQ;
 
 // Loads the pixels of the next tiles for a tap.
 fn load_pixels(q: Pixels, ph: Phase, t: Tap, each: Taps) -> Fours {
@@ -262,15 +270,33 @@ fn store_row(g: u32, f: u32, z: u32, q: Stored, sums: vec4<f32>) {
   if (q.count > 3u) { store_one(i.w, s.w); }
 }
 
-// Adds up a block of all slices, of which one stores it.
-fn finish(g: u32, f: u32, z: u32, ph: Phase, four: u32, slice: u32, lane: u32, block: u32, c: mat4x4<f32>) {
-  let sum = exchange(c, block % SLICES, slice, lane);
-  if (slice != block % SLICES) { return; }
-  let q = stored_at(ph, four);
-  store_row(g, f, z, q, sum[0]);
-  store_row(g, f + 1u, z, q, sum[1]);
-  store_row(g, f + 2u, z, q, sum[2]);
-  store_row(g, f + 3u, z, q, sum[3]);
+// Stores a block; f and four are the first of the tile's outputs at such blocks. The slices add up their sums, and share
+// out the rows to be stored.
+fn finish(g: u32, f: u32, z: u32, ph: Phase, four: u32, local: u32, c: mat4x4<f32>) {
+  if (SLICES == 1u) {
+    let q = stored_at(ph, four + local % TX);
+    let row = f + 4u * (local / TX);
+    store_row(g, row, z, q, c[0]);
+    store_row(g, row + 1u, z, q, c[1]);
+    store_row(g, row + 2u, z, q, c[2]);
+    store_row(g, row + 3u, z, q, c[3]);
+    return;
+  }
+  exchange_pair(c[0], c[1], 0u, local);
+  if (AT_ONCE == 4u) { exchange_pair(c[2], c[3], 2u, local); }
+  store_exchanged(g, f, z, ph, four, local);
+  if (AT_ONCE == 2u) {
+    exchange_pair(c[2], c[3], 0u, local);
+    store_exchanged(g, f + 2u, z, ph, four, local);
+  }
+}
+
+fn store_exchanged(g: u32, f: u32, z: u32, ph: Phase, four: u32, local: u32) {
+  workgroupBarrier();
+  for (var i = local; i < AT_ONCE * LANES; i += GROUP) {
+    let lane = i % LANES;
+    store_row(g, f + 4u * (lane / TX) + i / LANES, z, stored_at(ph, four + lane % TX), sum_of(i));
+  }
 }
 
 @compute @workgroup_size(GROUP)
@@ -283,8 +309,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let first_four = tile / p.tiles_a * BQ;
   if (first_four >= p.images * ph.fours) { return; }
 
-  let slice = local / 64u;
-  let lane = local % 64u;
+  let slice = local / LANES;
+  let lane = local % LANES;
   let place = slice * ROW;
   // Where the thread's loads go in the tiles, and which rows and channels they are of.
   var a_line = lane % BK;
@@ -293,8 +319,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     a_line = lane / AQ;
     a_place = lane % AQ;
   }
-  let a_down = select(64u / AQ, 0u, ALONG_K == 1u);
-  let a_right = select(0u, 64u / BK, ALONG_K == 1u);
+  let a_down = select(LANES / AQ, 0u, ALONG_K == 1u);
+  let a_right = select(0u, LANES / BK, ALONG_K == 1u);
   let b_line = lane / BQ;
   let a_k = slice * BK + a_line;
   let b_k = slice * BK + b_line;
@@ -324,7 +350,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let a_kept = kept_rows(a, select(tap.c, k, FLAT == 1u) + a_k, a_down, all);
     let b_kept = kept_pixels(b, pixels, ph, tap, b_k, each);
     workgroupBarrier();
-    if (AQ * BK >= 64u || lane < AQ * BK) { stage(a_kept, A_PASSES, a_line, a_down, place + a_place, a_right); }
+    if (AQ * BK >= LANES || lane < AQ * BK) { stage(a_kept, A_PASSES, a_line, a_down, place + a_place, a_right); }
     stage(b_kept, B_PASSES, b_line, B_DOWN, place + AQ + lane % BQ, 0u);
     workgroupBarrier();
     // What the next step needs is loaded while this one multiplies, and only looked at thereafter.
@@ -337,20 +363,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     sums = multiply_tiles(sums, place + lane / TX, place + AQ + lane % TX);
   }
-  let f = first_row + 4u * (lane / TX);
-  let q = first_four + lane % TX;
-  finish(g, f, z, ph, q, slice, lane, 0u, sums.c00);
-  if (NB > 1u) { finish(g, f, z, ph, q + TX, slice, lane, 1u, sums.c01); }
+  finish(g, first_row, z, ph, first_four, local, sums.c00);
+  if (NB > 1u) { finish(g, first_row, z, ph, first_four + TX, local, sums.c01); }
   if (NB > 2u) {
-    finish(g, f, z, ph, q + 2u * TX, slice, lane, 2u, sums.c02);
-    finish(g, f, z, ph, q + 3u * TX, slice, lane, 3u, sums.c03);
+    finish(g, first_row, z, ph, first_four + 2u * TX, local, sums.c02);
+    finish(g, first_row, z, ph, first_four + 3u * TX, local, sums.c03);
   }
   if (MB > 1u) {
-    finish(g, f + 4u * TY, z, ph, q, slice, lane, NB, sums.c10);
-    if (NB > 1u) { finish(g, f + 4u * TY, z, ph, q + TX, slice, lane, NB + 1u, sums.c11); }
+    let f = first_row + 4u * TY;
+    finish(g, f, z, ph, first_four, local, sums.c10);
+    if (NB > 1u) { finish(g, f, z, ph, first_four + TX, local, sums.c11); }
     if (NB > 2u) {
-      finish(g, f + 4u * TY, z, ph, q + 2u * TX, slice, lane, NB + 2u, sums.c12);
-      finish(g, f + 4u * TY, z, ph, q + 3u * TX, slice, lane, NB + 3u, sums.c13);
+      finish(g, f, z, ph, first_four + 2u * TX, local, sums.c12);
+      finish(g, f, z, ph, first_four + 3u * TX, local, sums.c13);
     }
   }
 }

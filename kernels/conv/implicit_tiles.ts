@@ -4,46 +4,67 @@
  */
 import type { DeviceProfile } from "../device_profile.ts";
 import { ceilDiv } from "../launch.ts";
-import { dispatchCost } from "./gpu_costs.ts";
+import { dispatchCost, waitsOf } from "./gpu_costs.ts";
 import core from "./implicit_core.wgsl" with { type: "text" };
 
-/** A slice has ty × 64/ty threads, of which each makes 4·mb × 4·nb outputs. */
+/** A slice has ty × tx threads, of which each makes 4·mb × 4·nb outputs. */
 export interface Tile {
-  readonly ty: 4 | 8;
+  readonly ty: 2 | 4 | 8;
+  readonly tx: 4 | 8 | 16;
   readonly mb: 1 | 2;
   readonly nb: 1 | 2 | 4;
+  /** A slice takes so many of the summed index at a time. */
+  readonly step: 4 | 8;
 }
 
-export const TILES: readonly Tile[] = [
-  { ty: 8, mb: 2, nb: 4 },
-  { ty: 8, mb: 2, nb: 2 },
-  { ty: 8, mb: 2, nb: 1 },
-  { ty: 4, mb: 2, nb: 2 },
-  { ty: 8, mb: 1, nb: 2 },
-  { ty: 8, mb: 1, nb: 1 },
-  { ty: 4, mb: 1, nb: 2 },
-  { ty: 4, mb: 1, nb: 1 },
+/** A slice of these is a wave of 64 threads. */
+export const WAVE_TILES: readonly Tile[] = [
+  { ty: 8, tx: 8, mb: 2, nb: 4, step: 8 },
+  { ty: 8, tx: 8, mb: 2, nb: 2, step: 8 },
+  { ty: 8, tx: 8, mb: 2, nb: 1, step: 8 },
+  { ty: 4, tx: 16, mb: 2, nb: 2, step: 8 },
+  { ty: 8, tx: 8, mb: 1, nb: 2, step: 8 },
+  { ty: 8, tx: 8, mb: 1, nb: 1, step: 8 },
+  { ty: 4, tx: 16, mb: 1, nb: 2, step: 8 },
+  { ty: 4, tx: 16, mb: 1, nb: 1, step: 8 },
+];
+
+/**
+ * A wave of these is two or four slices: a workgroup has more slices and smaller tiles, each of its threads as many
+ * outputs or more. Threads that load more of a tile each have no registers for longer steps.
+ */
+export const PART_TILES: readonly Tile[] = [
+  { ty: 8, tx: 4, mb: 2, nb: 4, step: 4 },
+  { ty: 4, tx: 8, mb: 2, nb: 2, step: 4 },
+  { ty: 4, tx: 8, mb: 1, nb: 1, step: 8 },
+  { ty: 4, tx: 4, mb: 2, nb: 4, step: 4 },
+  { ty: 4, tx: 4, mb: 2, nb: 2, step: 4 },
+  { ty: 2, tx: 8, mb: 2, nb: 2, step: 4 },
+  { ty: 4, tx: 4, mb: 1, nb: 1, step: 4 },
 ];
 
 /** Says how many rows and columns of outputs a tile has, in fours. */
-export function foursOfTile({ ty, mb, nb }: Tile): [number, number] {
-  return [ty * mb, 64 / ty * nb];
+export function foursOfTile({ ty, tx, mb, nb }: Tile): [number, number] {
+  return [ty * mb, tx * nb];
 }
 
 export function tileName(tile: Tile): string {
-  return `implicit gemm ${foursOfTile(tile).map((n) => 4 * n).join("x")}`;
+  const outputs = foursOfTile(tile).map((n) => 4 * n).join("x");
+  return `implicit gemm ${outputs}${lanesOfTile(tile) < WAVE ? ` by ${4 * tile.mb}x${4 * tile.nb}` : ""}`;
 }
 
-/** A slice of a workgroup takes so many of the summed index at a time. */
-export const STEP = 8;
+/** Counts the threads of a slice. */
+export function lanesOfTile({ ty, tx }: Tile): number {
+  return ty * tx;
+}
+
+const WAVE = 64;
 /** Every device has so much workgroup memory, in bytes, and so many threads in a workgroup. */
-const MEMORY = 16_384, MOST_SLICES = 4;
+const MEMORY = 16_384, MOST_THREADS = 256;
 /** Every device has so many workgroups in a dimension. */
 const MAX_GROUPS = 65_535;
 /** A slice, and a workgroup, that makes fewer steps than this of a sum spends more on adding up than it wins. */
 const FEWEST_OF_SLICE = 2, FEWEST_OF_GROUP = 4;
-/** Where each thread of as many waves as are wanted could have so many outputs, fewer waves take so many times longer. */
-const OUTPUTS = 4, LATENCY = 2;
 
 /** Says how a sum is shared out: among slices of a workgroup, and among workgroups. */
 export interface Sharing {
@@ -65,8 +86,8 @@ export interface TileWork {
 export interface TilePart {
   /** It has so many fours of columns. */
   readonly fours: number;
-  /** Counts the steps of a sum that so many slices share. */
-  steps(slices: number): number;
+  /** Counts the steps of a sum of which all slices together take `each` at a time. */
+  steps(each: number): number;
 }
 
 /** This is one way to do the work. */
@@ -78,12 +99,12 @@ export interface TileWay {
 }
 
 /** There are none on devices that don't run tiles, and for groups of few rows, as in depthwise layers. */
-export function tileWays(work: TileWork, profile: DeviceProfile): TileWay[] {
+export function tileWays(work: TileWork, profile: DeviceProfile, tiles: readonly Tile[]): TileWay[] {
   const { waves, conv: { spill } } = profile, { rows, groups } = work;
   if (waves === undefined || (rows < 4 && groups > 1) || layersOf(work) > MAX_GROUPS) return [];
   // Tiles of more than twice the rows that there are would be idle for the most part.
   const fits = (tile: Tile) => 16 * tile.mb * tile.nb <= spill.sums && 2 * foursOfTile(tile)[0] <= Math.max(8, rows);
-  return TILES.filter(fits).map((tile) => {
+  return tiles.filter(fits).map((tile) => {
     const shared = share(work, tile, waves), alone = { ...shared, splits: 1 };
     const costs = [shared, alone].map((sharing) => costOf(work, tile, sharing, profile));
     // Adding up the parts of a short sum takes longer than leaving some of the device idle.
@@ -107,37 +128,49 @@ function tilesOf({ rows, groups, parts }: TileWork, tile: Tile): number {
  * and terms that a step has too many of. What is missing then, workgroups share.
  */
 function share(work: TileWork, tile: Tile, waves: number): Sharing {
-  const tiles = tilesOf(work, tile);
-  const longest = (slices: number) => Math.max(...work.parts.map((part) => part.steps(slices)));
-  const waste = (slices: number) => slices * longest(slices) * Math.max(1, waves / (tiles * slices));
-  let slices = 1;
-  for (let next = 2; next <= MOST_SLICES; next++) {
+  const groups = tilesOf(work, tile), lanes = lanesOfTile(tile);
+  const longest = (slices: number) => Math.max(...work.parts.map((part) => part.steps(tile.step * slices)));
+  const wavesOf = (slices: number) => groups * slices * lanes / WAVE;
+  const waste = (slices: number) => slices * longest(slices) * Math.max(1, waves / wavesOf(slices));
+  // Half a wave takes as long as a whole one.
+  const fewest = WAVE / lanes;
+  let slices = fewest;
+  for (let next = 2 * fewest; next <= MOST_THREADS / lanes; next += fewest) {
     const fits = bytesOf(tile, next) <= MEMORY && longest(next) >= FEWEST_OF_SLICE;
     if (fits && waste(next) < waste(slices)) slices = next;
   }
   const most = Math.min(Math.floor(MAX_GROUPS / layersOf(work)), Math.floor(longest(slices) / FEWEST_OF_GROUP));
-  return { slices, splits: Math.max(1, Math.min(most, ceilDiv(waves, tiles * slices))) };
+  return { slices, splits: Math.max(1, Math.min(most, ceilDiv(waves, wavesOf(slices)))) };
 }
 
 export function bytesOf(tile: Tile, slices: number): number {
   const [down, along] = foursOfTile(tile);
-  return STEP * ((down + along) * slices + 1) * 16;
+  return tile.step * ((down + along) * slices + padOf(tile, slices)) * 16;
+}
+
+/** Lines are a four longer than they must be, by which neighbouring lines lie in other banks, unless that is too much. */
+function padOf(tile: Tile, slices: number): 0 | 1 {
+  const [down, along] = foursOfTile(tile);
+  const full = tile.step * (down + along) * slices * 16 === MEMORY;
+  return full && lanesOfTile(tile) < WAVE ? 0 : 1;
 }
 
 /** Estimates how long all threads' instructions take, in ns of one group of 8 lanes. */
 function costOf(work: TileWork, tile: Tile, { slices, splits }: Sharing, profile: DeviceProfile): number {
-  const { mb, nb } = tile, [down, along] = foursOfTile(tile), sums = 16 * mb * nb;
-  const { loopNs, load4Ns, loadNs, storeNs, fmaNs, workgroup4Ns } = profile.conv;
+  const { mb, nb } = tile, [down, along] = foursOfTile(tile), sums = 16 * mb * nb, lanes = lanesOfTile(tile);
+  const { loopNs, load4Ns, loadNs, storeNs, fmaNs, workgroup4Ns } = profile.conv, each = tile.step;
   const { rows, groups, parts, size } = work;
-  const loads = (down + along) * STEP / 64 * (load4Ns + workgroup4Ns);
-  const step = loopNs + loads + STEP * ((mb + nb) * workgroup4Ns + sums * fmaNs);
-  const across = groups * ceilDiv(rows, 4 * down) * 64;
+  const loads = (down + along) * each / lanes * (load4Ns + workgroup4Ns);
+  const step = loopNs + loads + each * ((mb + nb) * workgroup4Ns + sums * fmaNs);
+  // Each slice writes its sums, and reads a share of all.
+  const adding = slices > 1 ? slices * sums / 2 * workgroup4Ns : 0;
+  const across = groups * ceilDiv(rows, 4 * down) * lanes;
   const all = parts.reduce((sum, { fours, steps }) => {
-    return sum + across * ceilDiv(fours, along) * (slices * steps(slices) * step + splits * sums * storeNs);
+    const sliced = slices * steps(each * slices) * step;
+    return sum + across * ceilDiv(fours, along) * (sliced + splits * (adding + sums * storeNs));
   }, 0);
-  const threads = 64 * tilesOf(work, tile) * slices * splits, wanted = 64 * profile.waves!;
-  const waits = threads < wanted && size >= OUTPUTS * wanted ? LATENCY : 1;
-  const time = waits * all * Math.max(1, wanted / threads);
+  const threads = lanes * tilesOf(work, tile) * slices * splits, wanted = WAVE * profile.waves!;
+  const time = waitsOf(threads, size, profile) * all * Math.max(1, wanted / threads);
   return splits === 1 ? time : time + size * (splits * loadNs + storeNs) + dispatchCost(1, profile);
 }
 
@@ -150,18 +183,24 @@ export function implicitSource(own: string): string {
   return text;
 }
 
-export function tileConstants(
-  { ty, mb, nb }: Tile,
-  { slices }: Sharing,
-): Record<"TY" | "MB" | "NB" | "SLICES", number> {
-  return { TY: ty, MB: mb, NB: nb, SLICES: slices };
+export function tileConstants(tile: Tile, { slices }: Sharing): Record<string, number> {
+  const { ty, mb, nb, step } = tile;
+  return {
+    LANES: lanesOfTile(tile),
+    TY: ty,
+    MB: mb,
+    NB: nb,
+    BK: step,
+    SLICES: slices,
+    PAD: padOf(tile, slices),
+  };
 }
 
 /** Lists tiles and slices for tests to compile, one after the other. */
-export function tileVariants(): Record<"TY" | "MB" | "NB" | "SLICES", number>[] {
-  const smallest: Tile = { ty: 8, mb: 1, nb: 1 };
+export function tileVariants(tiles: readonly Tile[]): Record<string, number>[] {
+  const smallest: Tile = { ty: 8, tx: 8, mb: 1, nb: 1, step: 8 };
   return [
-    ...TILES.map((tile) => tileConstants(tile, { slices: 1, splits: 1 })),
+    ...tiles.map((tile) => tileConstants(tile, { slices: WAVE / lanesOfTile(tile), splits: 1 })),
     ...[2, 3, 4].map((slices) => tileConstants(smallest, { slices, splits: 1 })),
   ];
 }

@@ -11,12 +11,12 @@ import type { Candidate } from "../tuning.ts";
 import {
   foursOfTile,
   implicitSource,
-  STEP,
   tileConstants,
   tileVariants,
   type TileWay,
   tileWays,
   type TileWork,
+  WAVE_TILES,
 } from "./implicit_tiles.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
 import source from "./implicit_wgrad.wgsl" with { type: "text" };
@@ -28,10 +28,14 @@ export function implicitWgradCandidates(s: ConvShape, profile: DeviceProfile): C
   const work: TileWork = {
     rows: s.filters / s.groups,
     groups: s.groups,
-    parts: [{ fours: columnsOf(s), steps: (slices) => ceilDiv(pixels, STEP * slices) }],
+    parts: [{ fours: columnsOf(s), steps: (each) => ceilDiv(pixels, each) }],
     size: sizeOf(s),
   };
-  return tileWays(work, profile).map((way) => ({ name: way.name, cost: way.cost, build: () => launchOf(s, way) }));
+  return tileWays(work, profile, WAVE_TILES).map((way) => ({
+    name: way.name,
+    cost: way.cost,
+    build: () => launchOf(s, way),
+  }));
 }
 
 function pixelsOf(s: ConvShape): number {
@@ -51,7 +55,7 @@ function columnsOf({ channels, groups, kernel: [kh, kw] }: ConvShape): number {
 function launchOf(s: ConvShape, { tile, sharing }: TileWay): Launch {
   const { slices, splits } = sharing, [down, along] = foursOfTile(tile), [outRows, outCols] = convOutput(s);
   const rows = s.filters / s.groups, perGroup = s.channels / s.groups, plane = outRows * outCols, size = sizeOf(s);
-  const [kh, kw] = s.kernel, each = STEP * slices, columns = columnsOf(s);
+  const [kh, kw] = s.kernel, each = tile.step * slices, columns = columnsOf(s);
   const tilesA = ceilDiv(rows, 4 * down), grid = linearGrid(tilesA * ceilDiv(columns, along), 1);
   const dyImage = s.filters * plane, xImage = s.channels * s.height * s.width, [sh, sw] = s.stride;
   const nextImage = Math.floor(each / plane), nextRow = Math.floor(each % plane / outCols), nextCol = each % outCols;
@@ -97,5 +101,5 @@ function wgradProgram(constants: Record<string, number>): Program {
 }
 
 export function implicitWgradVariants(): Program[] {
-  return tileVariants().map(wgradProgram);
+  return tileVariants(WAVE_TILES).map(wgradProgram);
 }

@@ -129,14 +129,32 @@ fn store_row(g: u32, f: u32, z: u32, four: u32, sums: vec4<f32>) {
   if (c + 3u < p.channels) { dw[i + 3u * p.taps] = sums.w; }
 }
 
-// Adds up a block of all slices, of which one stores it.
-fn finish(g: u32, f: u32, z: u32, four: u32, slice: u32, lane: u32, block: u32, c: mat4x4<f32>) {
-  let sum = exchange(c, block % SLICES, slice, lane);
-  if (slice != block % SLICES) { return; }
-  store_row(g, f, z, four, sum[0]);
-  store_row(g, f + 1u, z, four, sum[1]);
-  store_row(g, f + 2u, z, four, sum[2]);
-  store_row(g, f + 3u, z, four, sum[3]);
+// Stores a block; f and four are the first of the tile's outputs at such blocks. The slices add up their sums, and share
+// out the rows to be stored.
+fn finish(g: u32, f: u32, z: u32, four: u32, local: u32, c: mat4x4<f32>) {
+  if (SLICES == 1u) {
+    let row = f + 4u * (local / TX);
+    store_row(g, row, z, four + local % TX, c[0]);
+    store_row(g, row + 1u, z, four + local % TX, c[1]);
+    store_row(g, row + 2u, z, four + local % TX, c[2]);
+    store_row(g, row + 3u, z, four + local % TX, c[3]);
+    return;
+  }
+  exchange_pair(c[0], c[1], 0u, local);
+  if (AT_ONCE == 4u) { exchange_pair(c[2], c[3], 2u, local); }
+  store_exchanged(g, f, z, four, local);
+  if (AT_ONCE == 2u) {
+    exchange_pair(c[2], c[3], 0u, local);
+    store_exchanged(g, f + 2u, z, four, local);
+  }
+}
+
+fn store_exchanged(g: u32, f: u32, z: u32, four: u32, local: u32) {
+  workgroupBarrier();
+  for (var i = local; i < AT_ONCE * LANES; i += GROUP) {
+    let lane = i % LANES;
+    store_row(g, f + 4u * (lane / TX) + i / LANES, z, four + lane % TX, sum_of(i));
+  }
 }
 
 @compute @workgroup_size(GROUP)
@@ -182,20 +200,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     sums = multiply_tiles(sums, place + lane / TX, place + AQ + lane % TX);
   }
-  let f = first_row + 4u * (lane / TX);
-  let four = first_four + lane % TX;
-  finish(g, f, z, four, slice, lane, 0u, sums.c00);
-  if (NB > 1u) { finish(g, f, z, four + TX, slice, lane, 1u, sums.c01); }
+  finish(g, first_row, z, first_four, local, sums.c00);
+  if (NB > 1u) { finish(g, first_row, z, first_four + TX, local, sums.c01); }
   if (NB > 2u) {
-    finish(g, f, z, four + 2u * TX, slice, lane, 2u, sums.c02);
-    finish(g, f, z, four + 3u * TX, slice, lane, 3u, sums.c03);
+    finish(g, first_row, z, first_four + 2u * TX, local, sums.c02);
+    finish(g, first_row, z, first_four + 3u * TX, local, sums.c03);
   }
   if (MB > 1u) {
-    finish(g, f + 4u * TY, z, four, slice, lane, NB, sums.c10);
-    if (NB > 1u) { finish(g, f + 4u * TY, z, four + TX, slice, lane, NB + 1u, sums.c11); }
+    let f = first_row + 4u * TY;
+    finish(g, f, z, first_four, local, sums.c10);
+    if (NB > 1u) { finish(g, f, z, first_four + TX, local, sums.c11); }
     if (NB > 2u) {
-      finish(g, f + 4u * TY, z, four + 2u * TX, slice, lane, NB + 2u, sums.c12);
-      finish(g, f + 4u * TY, z, four + 3u * TX, slice, lane, NB + 3u, sums.c13);
+      finish(g, f, z, first_four + 2u * TX, local, sums.c12);
+      finish(g, f, z, first_four + 3u * TX, local, sums.c13);
     }
   }
 }

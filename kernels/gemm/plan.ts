@@ -6,6 +6,7 @@ import { panelCandidates, panelPrograms } from "./panels.ts";
 import { registerCandidates, registerPrograms } from "./registers.ts";
 import { matrixVectorCandidates, matrixVectorPrograms } from "./matrix_vector.ts";
 import type { GemmShape } from "./shape.ts";
+import { sliceCandidates, slicePrograms } from "./slices.ts";
 import { reducePrograms } from "./split.ts";
 import { tileCandidates, tilePrograms } from "./tiles.ts";
 import { wideCandidates, widePrograms } from "./wide.ts";
@@ -46,13 +47,20 @@ export function gemmClass({ m, n, k, a, b, batch, storage, fixed }: GemmShape): 
  */
 export function gemmCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   if (shape.storage === "f16") return tileCandidates(shape, tuning);
-  return [registerCandidates, wideCandidates, panelCandidates, tileCandidates, matrixVectorCandidates].flatMap((ways) =>
-    ways(shape, tuning)
-  );
+  return [registerCandidates, wideCandidates, panelCandidates, tileCandidates, sliceCandidates, matrixVectorCandidates]
+    .flatMap((ways) => ways(shape, tuning));
 }
 
 export function variants(): Program[] {
-  return [registerPrograms, reducePrograms, widePrograms, panelPrograms, tilePrograms, matrixVectorPrograms].flatMap((
+  return [
+    registerPrograms,
+    reducePrograms,
+    widePrograms,
+    panelPrograms,
+    tilePrograms,
+    slicePrograms,
+    matrixVectorPrograms,
+  ].flatMap((
     programs,
   ) => programs());
 }

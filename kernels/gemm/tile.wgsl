@@ -1,7 +1,7 @@
 // Computes Y[m,n] = act(sum_k A(m,k) B(n,k) + bias[n] + residual[m,n]), f32 sums; Y and residual are row-major [m,n].
 //
-// This is the body; a fragment before it binds a (tile_a_fours.wgsl or tile_a_ones.wgsl) and one binds b
-// (tile_b_fours.wgsl, tile_b_ones.wgsl or tile_b_half.wgsl).
+// This is the body; a fragment before it binds a (tile_a_fours.wgsl or tile_a_ones.wgsl), one binds b
+// (tile_b_fours.wgsl, tile_b_ones.wgsl or tile_b_half.wgsl), and store.wgsl has the other bindings and stores.
 //
 // A workgroup of 8 x 8 threads makes a tile of 32*MB x 32*NB outputs; a thread makes MB x NB blocks of 4 x 4, 32 rows and
 // columns apart, in named accumulators (column i of a block is row i of four columns of Y). STEP k of both operands lie
@@ -10,18 +10,12 @@
 // 64-bit counter, which no driver unrolls. Without it (a software adapter would compile that for seconds), and where less
 // than a STEP is left, a loop goes over single k.
 //
-// With SLICES above 1, a workgroup has as many times 64 threads, MB and NB are 1, and each 64 multiply 16 k of a STEP of
-// 16*SLICES: half of the threads load a unit of A, half one of B, and the sums of the slices are added up in workgroup
-// memory, in their order.
-//
 // A(m,k) = a[m*a_row + k*a_col], B(n,k) = b[n*b_row + k*b_col], any strides; *_ROWS says that neighbours in memory are
 // neighbours along the rows. A thread loads units of 4 x 4 numbers, along k (neighbouring threads take neighbouring
 // fours of k of a row) or along the rows. In workgroup memory a four of rows q at k = t lies at
 // [t][q ^ swizzle(t)], so that neither the transposed writes nor the reads of eight neighbouring threads meet in a bank.
 // Rows beyond the edge read the last one and aren't stored.
 //
-// The bindings are a, b, bias and residual (read; an unused one takes any buffer), and y (read_write). With Y_FOURS, n is
-// a multiple of 4.
 // The grid's x goes over tiles_m * tiles_n workgroups, tile_n fastest, with rows of `row` workgroups folded into y; z
 // goes over splits of k and batches, batch fastest. Split s covers k in [s*chunk, (s+1)*chunk); z writes at y + z*m*n.
 // Matrices of a batch are a_batch and b_batch elements apart (0 means that all are the same one).
@@ -30,13 +24,7 @@ const B_ROWS: u32 = 0u;
 const MB: u32 = 2u;
 const NB: u32 = 2u;
 const STEP: u32 = 16u;
-const SLICES: u32 = 1u;
-const GROUP: u32 = 64u;
 const UNROLLED: u32 = 1u;
-const Y_FOURS: u32 = 1u;
-const BIAS: u32 = 0u;
-const RESIDUAL: u32 = 0u;
-const ACTIVATION: u32 = 0u;
 
 struct Params {
   m: u32, n: u32, k: u32, chunk: u32,
@@ -45,16 +33,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
 
-// A slice multiplies so many k of a STEP.
-const SPAN: u32 = STEP / SLICES;
-
-// Eight fours of rows of each slice at a time: index constants stay below the first bound, threads below the second.
-var<workgroup> a_tile: array<array<vec4<f32>, 8u * SLICES>, MB * SPAN>;
-var<workgroup> b_tile: array<array<vec4<f32>, 8u * SLICES>, NB * SPAN>;
+// Eight fours of rows at a time: index constants stay below the first bound, threads below the second.
+var<workgroup> a_tile: array<array<vec4<f32>, 8>, MB * STEP>;
+var<workgroup> b_tile: array<array<vec4<f32>, 8>, NB * STEP>;
 
 var<private> c00: mat4x4<f32>;
 var<private> c01: mat4x4<f32>;
@@ -64,10 +46,8 @@ var<private> c20: mat4x4<f32>;
 var<private> c21: mat4x4<f32>;
 var<private> c30: mat4x4<f32>;
 var<private> c31: mat4x4<f32>;
-// The thread's index among those that load an operand, its place in the tile of outputs, and where its slice's fours of
-// rows lie.
+// The thread's index, and its place in the tile of outputs.
 var<private> thread: u32;
-var<private> column: u32;
 var<private> tx: u32;
 var<private> ty: u32;
 // The matrices of this batch start here.
@@ -95,17 +75,16 @@ fn outer(c: mat4x4<f32>, u: vec4<f32>, v: vec4<f32>) -> mat4x4<f32> {
 
 // Says how far along k the vec4 of a unit along the rows lie, for an operand of 32*blocks rows.
 fn far_of(blocks: u32) -> u32 {
-  if (SLICES > 1u) { return 4u * SLICES; }
   return 64u / (8u * blocks);
 }
 
-// Adds the products of one k of the slice.
+// Adds the products of one k.
 fn multiply(t: u32) {
   let s = swizzle(t);
-  let v0 = b_tile[t * NB][column + (tx ^ s)];
+  let v0 = b_tile[t * NB][tx ^ s];
   var v1 = v0;
   if (NB > 1u) { v1 = b_tile[t * NB + 1u][tx ^ s]; }
-  let u0 = a_tile[t * MB][column + (ty ^ s)];
+  let u0 = a_tile[t * MB][ty ^ s];
   c00 = outer(c00, u0, v0);
   if (NB > 1u) { c01 = outer(c01, u0, v1); }
   if (MB > 1u) {
@@ -140,7 +119,7 @@ fn multiply_step() {
   multiply(13u);
   multiply(14u);
   multiply(15u);
-  if (SPAN > 16u) {
+  if (STEP > 16u) {
     multiply(16u);
     multiply(17u);
     multiply(18u);
@@ -219,16 +198,7 @@ fn b_row_end(rows: vec4<u32>, k: u32, end: u32) -> vec4<f32> {
   return vec4<f32>(b_one(i.x), b_one(i.y), b_one(i.z), b_one(i.w));
 }
 
-// Says where the four vec4 of a thread's one unit lie in workgroup memory where there are slices.
-struct Slots { rows: vec4<u32>, columns: vec4<u32> }
-
-fn slots_of(place: Place, far: u32) -> Slots {
-  let t = vec4<u32>(place.t) + vec4<u32>(0u, 1u, 2u, 3u) * far;
-  let s = ((t >> vec4<u32>(2u)) << vec4<u32>(1u)) & vec4<u32>(6u);
-  return Slots(t % vec4<u32>(SPAN), t / vec4<u32>(SPAN) * 8u + (vec4<u32>(place.four) ^ s));
-}
-
-// Puts a four of rows at k = t into workgroup memory, where there are none.
+// Puts a four of rows at k = t into workgroup memory.
 fn put_a_four(four: u32, t: u32, v: vec4<f32>) {
   a_tile[t * MB + (four >> 3u)][(four & 7u) ^ swizzle(t)] = v;
 }
@@ -237,19 +207,12 @@ fn put_b_four(four: u32, t: u32, v: vec4<f32>) {
   b_tile[t * NB + (four >> 3u)][(four & 7u) ^ swizzle(t)] = v;
 }
 
-fn put_a(place: Place, slots: Slots, unit: mat4x4<f32>) {
+fn put_a(place: Place, unit: mat4x4<f32>) {
   var v = unit;
   var far = far_of(MB);
   if (A_ROWS == 0u) {
     v = transpose(unit);
     far = 1u;
-  }
-  if (SLICES > 1u) {
-    a_tile[slots.rows.x][slots.columns.x] = v[0];
-    a_tile[slots.rows.y][slots.columns.y] = v[1];
-    a_tile[slots.rows.z][slots.columns.z] = v[2];
-    a_tile[slots.rows.w][slots.columns.w] = v[3];
-    return;
   }
   put_a_four(place.four, place.t, v[0]);
   put_a_four(place.four, place.t + far, v[1]);
@@ -257,19 +220,12 @@ fn put_a(place: Place, slots: Slots, unit: mat4x4<f32>) {
   put_a_four(place.four, place.t + 3u * far, v[3]);
 }
 
-fn put_b(place: Place, slots: Slots, unit: mat4x4<f32>) {
+fn put_b(place: Place, unit: mat4x4<f32>) {
   var v = unit;
   var far = far_of(NB);
   if (B_ROWS == 0u) {
     v = transpose(unit);
     far = 1u;
-  }
-  if (SLICES > 1u) {
-    b_tile[slots.rows.x][slots.columns.x] = v[0];
-    b_tile[slots.rows.y][slots.columns.y] = v[1];
-    b_tile[slots.rows.z][slots.columns.z] = v[2];
-    b_tile[slots.rows.w][slots.columns.w] = v[3];
-    return;
   }
   put_b_four(place.four, place.t, v[0]);
   put_b_four(place.four, place.t + far, v[1]);
@@ -277,65 +233,9 @@ fn put_b(place: Place, slots: Slots, unit: mat4x4<f32>) {
   put_b_four(place.four, place.t + 3u * far, v[3]);
 }
 
-// So many slices load A, and as many load B.
-const HALF: u32 = max(SLICES / 2u, 1u);
-
-// Puts the i-th vec4 of a slice's sums into workgroup memory: half of the slices have A's, half have B's.
-fn put_sum(slice: u32, i: u32, v: vec4<f32>) {
-  let at = slice % HALF * 256u + i;
-  if (slice < HALF) {
-    a_tile[at / (8u * SLICES)][at % (8u * SLICES)] = v;
-  } else {
-    b_tile[at / (8u * SLICES)][at % (8u * SLICES)] = v;
-  }
-}
-
-// Adds up what the slices have there.
-fn sum_of(i: u32) -> vec4<f32> {
-  let row = i / (8u * SLICES);
-  let next = (256u + i) / (8u * SLICES);
-  let q = i % (8u * SLICES);
-  var v = a_tile[row][q];
-  if (SLICES > 2u) { v += a_tile[next][q]; }
-  v += b_tile[row][q];
-  if (SLICES > 2u) { v += b_tile[next][q]; }
-  return v;
-}
-
 // Four neighbouring rows, the last one where they lie beyond the edge.
 fn rows_from(first: u32, count: u32) -> vec4<u32> {
   return min(vec4<u32>(first, first + 1u, first + 2u, first + 3u), vec4<u32>(count - 1u));
-}
-
-fn finish(sum: f32, n: u32, at: u32) -> f32 {
-  var v = sum;
-  if (BIAS == 1u) { v += bias[n >> 2u][n & 3u]; }
-  if (RESIDUAL == 1u) { v += residual[at >> 2u][at & 3u]; }
-  if (ACTIVATION >= 1u) { v = select(v, 0.0, v <= 0.0); }
-  if (ACTIVATION == 2u) { v = select(v, 6.0, v >= 6.0); }
-  return v;
-}
-
-fn store_one(n: u32, sum: f32, at: u32) {
-  if (n < p.n) { y[at >> 2u][at & 3u] = finish(sum, n, at); }
-}
-
-fn store_row(m: u32, n: u32, sum: vec4<f32>, z: u32) {
-  if (m >= p.m || n >= p.n) { return; }
-  let at = (z * p.m + m) * p.n + n;
-  if (Y_FOURS == 1u) {
-    var v = sum;
-    if (BIAS == 1u) { v += bias[n >> 2u]; }
-    if (RESIDUAL == 1u) { v += residual[at >> 2u]; }
-    if (ACTIVATION >= 1u) { v = select(v, vec4<f32>(0.0), v <= vec4<f32>(0.0)); }
-    if (ACTIVATION == 2u) { v = select(v, vec4<f32>(6.0), v >= vec4<f32>(6.0)); }
-    y[at >> 2u] = v;
-    return;
-  }
-  store_one(n, sum.x, at);
-  store_one(n + 1u, sum.y, at + 1u);
-  store_one(n + 2u, sum.z, at + 2u);
-  store_one(n + 3u, sum.w, at + 3u);
 }
 
 fn store_block(m: u32, n: u32, c: mat4x4<f32>, z: u32) {
@@ -345,7 +245,7 @@ fn store_block(m: u32, n: u32, c: mat4x4<f32>, z: u32) {
   store_row(m + 3u, n, c[3], z);
 }
 
-@compute @workgroup_size(GROUP)
+@compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let tile = group.x + group.y * p.row;
   if (tile >= p.tiles_m * p.tiles_n) { return; }
@@ -356,24 +256,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   b_base = group.z % p.batches * p.b_batch;
   let start = split * p.chunk;
   let end = min(p.k, start + p.chunk);
-  thread = local % select(64u, 32u * SLICES, SLICES > 1u);
+  thread = local;
   tx = local & 7u;
-  ty = (local & 63u) >> 3u;
-  let slice = select(0u, local >> 6u, SLICES > 1u);
-  column = 8u * slice;
+  ty = local >> 3u;
   // An operand has 32*blocks*STEP / (64*16) units for each thread: one or two.
-  let two_a = SLICES == 1u && MB * STEP > 32u;
-  let two_b = SLICES == 1u && NB * STEP > 32u;
-  let loads_a = SLICES == 1u || slice < HALF;
-  let loads_b = SLICES == 1u || slice >= HALF;
+  let two_a = MB * STEP > 32u;
+  let two_b = NB * STEP > 32u;
   let pa0 = place_of(0u, MB, A_ROWS);
   let pa1 = place_of(1u, MB, A_ROWS);
   let pb0 = place_of(0u, NB, B_ROWS);
   let pb1 = place_of(1u, NB, B_ROWS);
   let far_a = select(1u, far_of(MB), A_ROWS == 1u);
   let far_b = select(1u, far_of(NB), B_ROWS == 1u);
-  let slots_a = slots_of(pa0, far_a);
-  let slots_b = slots_of(pb0, far_b);
   let ra0 = rows_from(m0 + 4u * pa0.four, p.m);
   let ra1 = rows_from(m0 + 4u * pa1.four, p.m);
   let rb0 = rows_from(n0 + 4u * pb0.four, p.n);
@@ -385,55 +279,40 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var whole = start;
   if (UNROLLED == 1u && end - start >= STEP) {
     whole += (end - start) / STEP * STEP;
-    var a0 = mat4x4<f32>();
-    if (loads_a) { a0 = load_a(at_a0, start); }
+    var a0 = load_a(at_a0, start);
     var a1 = a0;
     if (two_a) { a1 = load_a(at_a1, start); }
-    var b0 = mat4x4<f32>();
-    if (loads_b) { b0 = load_b(at_b0, start); }
+    var b0 = load_b(at_b0, start);
     var b1 = b0;
     if (two_b) { b1 = load_b(at_b1, start); }
     for (var k = start; k < whole; k += STEP) {
       workgroupBarrier();
-      if (loads_a) { put_a(pa0, slots_a, a0); }
-      if (two_a) { put_a(pa1, slots_a, a1); }
-      if (loads_b) { put_b(pb0, slots_b, b0); }
-      if (two_b) { put_b(pb1, slots_b, b1); }
+      put_a(pa0, a0);
+      if (two_a) { put_a(pa1, a1); }
+      put_b(pb0, b0);
+      if (two_b) { put_b(pb1, b1); }
       workgroupBarrier();
       // The last turn loads its own step again, which no branch has to keep it from.
       let next = min(k + STEP, whole - STEP);
-      if (loads_a) { a0 = load_a(at_a0, next); }
+      a0 = load_a(at_a0, next);
       if (two_a) { a1 = load_a(at_a1, next); }
-      if (loads_b) { b0 = load_b(at_b0, next); }
+      b0 = load_b(at_b0, next);
       if (two_b) { b1 = load_b(at_b1, next); }
       multiply_step();
     }
   }
   for (var k = whole; k < end; k += STEP) {
     workgroupBarrier();
-    if (loads_a) { put_a(pa0, slots_a, load_a_end(ra0, k + pa0.t, end, far_a)); }
-    if (two_a) { put_a(pa1, slots_a, load_a_end(ra1, k + pa1.t, end, far_a)); }
-    if (loads_b) { put_b(pb0, slots_b, load_b_end(rb0, k + pb0.t, end, far_b)); }
-    if (two_b) { put_b(pb1, slots_b, load_b_end(rb1, k + pb1.t, end, far_b)); }
+    put_a(pa0, load_a_end(ra0, k + pa0.t, end, far_a));
+    if (two_a) { put_a(pa1, load_a_end(ra1, k + pa1.t, end, far_a)); }
+    put_b(pb0, load_b_end(rb0, k + pb0.t, end, far_b));
+    if (two_b) { put_b(pb1, load_b_end(rb1, k + pb1.t, end, far_b)); }
     workgroupBarrier();
     // A is zero from `end` on.
-    for (var t = 0u; t < min(SPAN, end - k); t++) { multiply(t); }
+    for (var t = 0u; t < min(STEP, end - k); t++) { multiply(t); }
   }
   let m = m0 + 4u * ty;
   let n = n0 + 4u * tx;
-  if (SLICES > 1u) {
-    let lane = local & 63u;
-    workgroupBarrier();
-    put_sum(slice, lane, c00[0]);
-    put_sum(slice, lane + 64u, c00[1]);
-    put_sum(slice, lane + 128u, c00[2]);
-    put_sum(slice, lane + 192u, c00[3]);
-    workgroupBarrier();
-    // Each slice stores its share of the four rows.
-    store_row(m + slice, n, sum_of(64u * slice + lane), group.z);
-    if (SLICES == 2u) { store_row(m + slice + 2u, n, sum_of(64u * slice + 128u + lane), group.z); }
-    return;
-  }
   store_block(m, n, c00, group.z);
   if (NB > 1u) { store_block(m, n + 32u, c01, group.z); }
   if (MB > 1u) {

@@ -6,16 +6,12 @@ import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type
 import type { Candidate, Tuning } from "../tuning.ts";
 import { spillOf, timeOf } from "./cost.ts";
 import halve from "./halve.wgsl" with { type: "text" };
-import type { Contiguous, GemmShape } from "./shape.ts";
+import { readingSource, type Reads, readsOf } from "./reads.ts";
+import type { GemmShape } from "./shape.ts";
 import { batchOf, chooseSplit, type Split, splitLaunch } from "./split.ts";
 import tileSource from "./tile.wgsl" with { type: "text" };
-import aFours from "./tile_a_fours.wgsl" with { type: "text" };
-import aOnes from "./tile_a_ones.wgsl" with { type: "text" };
-import bFours from "./tile_b_fours.wgsl" with { type: "text" };
-import bHalf from "./tile_b_half.wgsl" with { type: "text" };
-import bOnes from "./tile_b_ones.wgsl" with { type: "text" };
 
-/** A slice of a workgroup, which mostly is all of it, has 8 × 8 threads. */
+/** A workgroup has 8 × 8 threads. */
 const GROUP = 64;
 /** A tile has so many outputs along a side for each block of a thread. */
 const SIDE = 32;
@@ -27,8 +23,6 @@ const IN_FLIGHT = 4;
 interface Tile {
   readonly rows: 1 | 2 | 4;
   readonly columns: 1 | 2;
-  /** So many slices of a workgroup share out the k of a tile, by default one. */
-  readonly slices?: 1 | 2 | 4;
 }
 
 const TILES: readonly Tile[] = [
@@ -37,18 +31,12 @@ const TILES: readonly Tile[] = [
   { rows: 1, columns: 2 },
   { rows: 2, columns: 2 },
   { rows: 4, columns: 2 },
-  { rows: 1, columns: 1, slices: 2 },
-  { rows: 1, columns: 1, slices: 4 },
 ];
 
 /** So many k of both operands are in workgroup memory at a time: each thread then loads whole units of 4 × 4 numbers. */
-function stepOf({ rows, columns, slices }: Tile): number {
-  if (slices) return 16 * slices;
+function stepOf({ rows, columns }: Tile): number {
   return rows === 1 || columns === 1 ? 32 : 16;
 }
-
-/** Says how an operand is read: by vec4, one by one, or from pairs of f16. */
-type Read = "fours" | "ones" | "half";
 
 /** Offers tiles from 32 × 32 to 128 × 64 outputs. */
 export function tileCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
@@ -58,51 +46,39 @@ export function tileCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   // Other tiles gain nothing without real workgroup memory, nor where numbers of f16 are unpacked one by one; f16 is
   // served by no other way, however small it is.
   const few = storage === "f16" || tuning.profile.cores !== undefined;
-  const offered = (tile: Tile) =>
-    few ? tile.rows === tile.columns && !tile.slices : !tile.slices || shape.k >= stepOf(tile);
+  const offered = (tile: Tile) => !few || tile.rows === tile.columns;
   return TILES.filter((tile) => offered(tile) && (fits(tile) || storage === "f16" && tile === TILES[0])).map((
     tile,
   ) => ({
-    name: `workgroup ${tile.rows * SIDE}x${tile.columns * SIDE}${tile.slices ? `, ${tile.slices} slices` : ""}`,
+    name: `workgroup ${tile.rows * SIDE}x${tile.columns * SIDE}`,
     cost: cost(shape, tile, tuning),
     build: () => plan(shape, tile, tuning),
   }));
 }
 
-function threadsOf({ m, n, batch }: GemmShape, { rows, columns, slices = 1 }: Tile): number {
-  return ceilDiv(m, rows * SIDE) * ceilDiv(n, columns * SIDE) * (batch?.count ?? 1) * GROUP * slices;
+function threadsOf({ m, n, batch }: GemmShape, { rows, columns }: Tile): number {
+  return ceilDiv(m, rows * SIDE) * ceilDiv(n, columns * SIDE) * (batch?.count ?? 1) * GROUP;
 }
 
 /** Says how many parts of the sum each product has: there are more where a tile leaves much of the device idle. */
 function splitOf(shape: GemmShape, tile: Tile, { profile }: Tuning): Split {
-  // Slices are there to leave k whole, and with it the dispatch that adds up.
-  return chooseSplit(shape, threadsOf(shape, tile), tile.slices ? 1 : wantedThreads(profile));
+  return chooseSplit(shape, threadsOf(shape, tile), wantedThreads(profile));
 }
 
 function cost(shape: GemmShape, tile: Tile, tuning: Tuning): number {
-  const { m, n, batch } = shape, { rows, columns, slices = 1 } = tile;
+  const { m, n, batch } = shape, { rows, columns } = tile;
   // Tiles keep a device busy when there are as many of them as it wants.
   const profile: DeviceProfile = { ...tuning.profile, threads: wantedThreads(tuning.profile) };
   const { load4Ns, scalars4Ns, loadNs, workgroup4Ns, blockNs, turnNs, dispatchNs } = profile.gemm;
   const { splits, chunk } = splitOf(shape, tile, tuning), { a, b } = readsOf(shape), step = stepOf(tile);
   // A thread stages an eighth of a vec4 of each block for each k, and loads it while others are multiplied.
-  const staged = (read: Read) => ((read === "fours" ? load4Ns : scalars4Ns) / IN_FLIGHT + workgroup4Ns) / 8;
+  const staged = (read: string) => ((read === "fours" ? load4Ns : scalars4Ns) / IN_FLIGHT + workgroup4Ns) / 8;
   const perK = turnNs / step + (rows + columns) * workgroup4Ns + rows * columns * blockNs / 4 +
     rows * staged(a) + columns * staged(b);
-  // Each slice writes its four vec4 of sums, and reads a share of all.
-  const added = slices > 1 ? turnNs + 8 * workgroup4Ns : 0;
-  const sums = timeOf(threadsOf(shape, tile) * splits, ceilDiv(chunk, step) * step / slices * perK + added, profile);
+  const sums = timeOf(threadsOf(shape, tile) * splits, ceilDiv(chunk, step) * step * perK, profile);
   // Each part is written and read again.
   const parts = splits > 1 ? dispatchNs + timeOf(m * n * (batch?.count ?? 1), 2 * splits * loadNs, profile) : 0;
   return spillOf(16 * rows * columns, profile) * sums + parts;
-}
-
-/** Says how the operands are read: in fours where each row and each product begins at a multiple of four. */
-function readsOf(shape: GemmShape): { readonly a: Read; readonly b: Read } {
-  const { m, n, k, storage } = shape, batch = batchOf(shape);
-  const read = (contiguous: Contiguous, rows: number, apart: number) =>
-    (contiguous === "k" ? k : rows) % 4 === 0 && apart % 4 === 0 ? "fours" : "ones";
-  return { a: read(shape.a, m, batch.a), b: storage === "f16" ? "half" : read(shape.b, n, batch.b) };
 }
 
 function plan(shape: GemmShape, tile: Tile, tuning: Tuning): Launch {
@@ -130,19 +106,10 @@ function halveStep(size: number): Step {
 
 const HALVE: Program = { name: "round to f16", source: halve, access: ["read", "read_write"] };
 
-const READ_A: Readonly<Record<Exclude<Read, "half">, string>> = { fours: aFours, ones: aOnes };
-const READ_B: Readonly<Record<Read, string>> = { fours: bFours, ones: bOnes, half: bHalf };
-/** One text for each pair: programs of equal source share what is compiled of them. */
-const SOURCES = Object.fromEntries(
-  (["fours", "ones"] as const).flatMap((a) =>
-    (["fours", "ones", "half"] as const).map((b) => [`${a} ${b}`, [READ_A[a], READ_B[b], tileSource].join("\n")])
-  ),
-);
-
 function tileProgram(
   { n, a, b }: Pick<GemmShape, "n" | "a" | "b">,
   tile: Tile,
-  reads: { readonly a: Read; readonly b: Read },
+  reads: Reads,
   unrolled: 0 | 1,
   epilogue: Epilogue,
 ): Program {
@@ -152,14 +119,12 @@ function tileProgram(
     MB: tile.rows,
     NB: tile.columns,
     STEP: stepOf(tile),
-    SLICES: tile.slices ?? 1,
-    GROUP: GROUP * (tile.slices ?? 1),
     UNROLLED: unrolled,
     Y_FOURS: n % 4 === 0 ? 1 : 0,
     ...epilogueConstants(epilogue),
   };
   const access = ["read", "read", "read", "read", "read_write"] as const;
-  return { name: "gemm by tiles", source: SOURCES[`${reads.a} ${reads.b}`], constants, access };
+  return { name: "gemm by tiles", source: readingSource(tileSource, reads), constants, access };
 }
 
 export function tilePrograms(): Program[] {

@@ -82,8 +82,9 @@ test("workgroup memory and uniform arrays cost what they cost on each kind of de
   const largest = (w: number) => 27 / 16 + 6 * w + 52 + 6 * (20 + w) / 8;
   near(cost("workgroup 128x64", desktop), 64 * largest(4) + parts(8, 320));
   near(cost("workgroup 128x64", integrated), 8 * 176 * largest(4) + parts(3, 96));
-  // Four slices of each of 16 × 16 tiles share out k, and add up for eight vec4 and a turn.
-  near(cost("workgroup 32x32, 4 slices", desktop), 4 * 256 / 320 * (128 * (tile(4) - 27 / 32 + 27 / 64) + 27 + 32));
+  // 16 × 8 groups of 256 threads make four blocks each. Eight slices share out k in 16 turns, of four times four vec4, an
+  // eighth of 80 ns each. A block is added up for eight vec4 and a turn.
+  near(cost("registers 8x8, 8 slices", desktop), 128 * 4 / 320 * (16 * (27 + 160 + 104) + 4 * (27 + 32)));
   // Four products of 256 × 256 by 32 × 32 are 256 waves again.
   const batch = { count: 4, a: 256 * 512, b: 256 * 512 };
   const four = gemmCandidates({ ...PRODUCT, m: 256, n: 256, batch }, { profile: desktop });
@@ -176,7 +177,7 @@ test("a product of 512³ goes the way that suits each kind of device", () => {
   assert.equal([software, integrated, desktop, mobile].map(chosen), [
     "uniform panels",
     "workgroup 64x32",
-    "workgroup 32x32, 4 slices",
+    "registers 8x8, 8 slices",
     "registers 4x8",
   ]);
 });
@@ -185,14 +186,14 @@ test("a product of 512³ goes the way that suits each kind of device", () => {
 const CHOICES: readonly [readonly number[], readonly string[]][] = [
   [[4096, 4096, 4096], ["workgroup 64x64: 4096", "workgroup 128x64: 2048", "registers 4x8: 8192"]],
   [[1024, 1024, 1024], ["workgroup 64x64: 256", "workgroup 128x64: 384", "registers 4x8: 512"]],
-  [[509, 513, 517], ["workgroup 64x32: 136", "workgroup 32x32, 2 slices: 544", "workgroup 64x32: 136"]],
+  [[509, 513, 517], ["workgroup 64x32: 136", "registers 8x8, 8 slices: 576", "workgroup 64x32: 136"]],
   [[12544, 64, 147], ["workgroup 64x64: 196", "workgroup 64x32: 392", "workgroup 64x32: 392"]],
-  [[32, 4096, 4096], ["workgroup 32x64: 128", "workgroup 32x32, 4 slices: 512", "registers 4x8: 64"]],
-  [[197, 768, 768], ["workgroup 64x32: 96", "workgroup 32x32, 4 slices: 672", "registers 4x8: 75"]],
-  [[197, 64, 197, 12], ["workgroup 64x32: 96", "workgroup 32x32, 2 slices: 336", "workgroup 32x64: 84"]],
-  [[64, 64, 20_000], ["workgroup 64x64: 95", "workgroup 32x32: 320", "registers 4x8: 32"]],
-  [[33, 40, 1000], ["workgroup 32x32, 4 slices: 16", "workgroup 32x32, 4 slices: 16", "registers 4x4: 30"]],
-  [[64, 10, 84], ["registers 4x4: 1", "registers 4x4: 1", "registers 4x4: 1"]],
+  [[32, 4096, 4096], ["registers 8x8, 8 slices: 256", "registers 8x8, 16 slices: 512", "registers 4x8: 64"]],
+  [[197, 768, 768], ["registers 8x8, 8 slices: 336", "registers 8x8, 8 slices: 336", "registers 4x8: 75"]],
+  [[197, 64, 197, 12], ["workgroup 64x32: 96", "registers 8x8, 8 slices: 336", "workgroup 32x64: 84"]],
+  [[64, 64, 20_000], ["workgroup 64x64: 95", "workgroup 32x32: 320", "registers 4x4, 8 slices: 32"]],
+  [[33, 40, 1000], ["registers 4x4, 16 slices: 36", "registers 4x4, 16 slices: 36", "registers 4x4, 16 slices: 36"]],
+  [[64, 10, 84], ["registers 4x4, 16 slices: 16", "registers 4x4, 16 slices: 16", "registers 4x4, 16 slices: 16"]],
   [[8, 8, 8], ["registers 4x4: 1", "registers 4x4: 1", "registers 4x4: 1"]],
 ];
 
@@ -203,7 +204,7 @@ test("GPUs get large tiles for large products, smaller ones and parts of k for p
       const shape: GemmShape = { m, n, k, a: "k", b: "k", batch, ...epilogue };
       const found = [integrated, desktop, mobile].map((profile) => {
         const chosen = choose("", gemmCandidates(shape, { profile }), { profile });
-        const [{ plan: { grid, program } }] = chosen.build().steps, waves = (program.constants!.GROUP ?? 64) / 64;
+        const [{ plan: { grid, program } }] = chosen.build().steps, waves = program.constants!.LANES ? 4 : 1;
         return `${chosen.name}: ${waves * grid[0] * grid[1] * grid[2]}`;
       });
       assert.equal(found, expected, `${m}×${n}×${k}`);

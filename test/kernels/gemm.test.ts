@@ -11,6 +11,7 @@ const test = suite("plan matrix products");
 
 const SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 29, 64, 101];
 const OPERANDS = ["a", "b", "bias", "residual", "y"];
+const desktop = { profile: PROFILES.desktop };
 const LAYOUTS = [["k", "k"], ["k", "rows"], ["rows", "rows"]] as const;
 
 test("every output of every split is stored exactly once, and the splits cover k", () => {
@@ -154,7 +155,7 @@ test("GPUs get tiles in workgroup memory and rows for vectors, and subgroups onl
     const candidates = gemmCandidates({ m, n, k, a: "k", b: "k" }, { profile: PROFILES.desktop, features });
     return choose("", candidates, UNTUNED).name;
   };
-  assert.is(named(512, 512, 512), "workgroup 32x32, 4 slices");
+  assert.is(named(512, 512, 512), "registers 8x8, 8 slices");
   assert.is(named(1024, 1024, 1024), "workgroup 128x64");
   assert.is(named(1, 1000, 512), "row per workgroup");
   assert.is(named(1, 1000, 512, ["subgroups"]), "row per workgroup, subgroups");
@@ -174,8 +175,8 @@ test("tiles in workgroup memory cover the outputs, and their splits k", () => {
   for (const [m, n, k] of [[17, 33, 70], [65, 129, 300], [100, 64, 5]]) {
     for (const { name, build } of gemmCandidates({ m, n, k, a: "k", b: "k" }, { profile: PROFILES.desktop })) {
       if (!name.startsWith("workgroup")) continue;
-      const { plan } = build().steps[0], p = params(plan), { MB, NB, SLICES } = plan.program.constants!;
-      assert.is(name, `workgroup ${32 * MB}x${32 * NB}${SLICES > 1 ? `, ${SLICES} slices` : ""}`);
+      const { plan } = build().steps[0], p = params(plan), { MB, NB } = plan.program.constants!;
+      assert.is(name, `workgroup ${32 * MB}x${32 * NB}`);
       assert.is(p.tiles_m * p.tiles_n, plan.grid[0] * plan.grid[1]);
       for (const [tiles, side, size] of [[p.tiles_m, 32 * MB, m], [p.tiles_n, 32 * NB, n]]) {
         assert.ok(tiles * side >= size && (tiles - 1) * side < size);
@@ -186,21 +187,17 @@ test("tiles in workgroup memory cover the outputs, and their splits k", () => {
 });
 
 test("tiles read in fours what lies at multiples of four, and units of 4 × 4 fill the threads", () => {
-  const desktop = { profile: PROFILES.desktop };
   for (const [a, b] of LAYOUTS) {
     for (const [m, n, k] of [[128, 64, 64], [127, 64, 64], [128, 63, 64], [128, 64, 65]]) {
       const shape = { m, n, k, a, b } as const;
       for (const { name, build } of gemmCandidates(shape, desktop).filter(({ name }) => name.startsWith("workgroup"))) {
-        const { source, constants } = build().steps[0].plan.program,
-          { MB, NB, STEP, SLICES, GROUP, Y_FOURS, UNROLLED } = constants!;
+        const { source, constants } = build().steps[0].plan.program, { MB, NB, STEP, Y_FOURS, UNROLLED } = constants!;
         const fours = (operand: string) => source.includes(`storage, read> ${operand}: array<vec4<f32>>`);
         assert.is(fours("a"), (a === "k" ? k : m) % 4 === 0, `${name} ${m}×${n}×${k} ${a}`);
         assert.is(fours("b"), (b === "k" ? k : n) % 4 === 0, `${name} ${m}×${n}×${k} ${b}`);
         assert.equal([Y_FOURS, UNROLLED], [n % 4 === 0 ? 1 : 0, 1]);
-        // An operand has 32 · blocks rows of STEP numbers: one or two units for each of 64 threads, or for half of the slices'.
-        const loading = SLICES > 1 ? GROUP / 2 : GROUP;
-        for (const blocks of [MB, NB]) assert.ok([1, 2].includes(32 * blocks * STEP / 16 / loading), name);
-        assert.equal([GROUP, STEP / SLICES <= 32], [64 * SLICES, true]);
+        // An operand has 32 · blocks rows of STEP numbers: one or two units for each of 64 threads.
+        for (const blocks of [MB, NB]) assert.ok([1, 2].includes(32 * blocks * STEP / 16 / 64), name);
         assert.ok(16 * 8 * STEP * (MB + NB) <= 16_384, "workgroup memory of every device");
       }
     }
@@ -209,19 +206,32 @@ test("tiles read in fours what lies at multiples of four, and units of 4 × 4 fi
   assert.equal(gemmCandidates(halves, desktop).map(({ name }) => name), ["workgroup 32x32", "workgroup 64x64"]);
 });
 
-test("the slices of a workgroup share out k, which stays whole", () => {
+test("the slices of a workgroup share out k, which stays whole, on GPUs", () => {
   const shape = { m: 197, n: 576, k: 192, a: "k", b: "k", bias: "add" } as const;
-  const sliced = gemmCandidates(shape, { profile: PROFILES.desktop }).filter(({ name }) => name.includes("slices"));
-  assert.equal(sliced.map(({ name }) => name), ["workgroup 32x32, 2 slices", "workgroup 32x32, 4 slices"]);
-  for (const { build } of sliced) {
-    const launch = build();
-    // 7 × 18 tiles.
-    assert.equal(launch.steps.map(({ plan }) => plan.grid), [[126, 1, 1]]);
-    assert.equal(launch.steps[0].bindings, ["a", "b", "bias", "a", "y"]);
+  const sliced = (change: Partial<GemmShape>) =>
+    gemmCandidates({ ...shape, ...change }, desktop).filter(({ name }) => name.includes("slices"));
+  const names = (change: Partial<GemmShape>) => sliced(change).map(({ name }) => name);
+  const all = ["4x4, 16", "4x4, 8", "8x8, 16", "8x8, 8", "8x8, 4"].map((way) => `registers ${way} slices`);
+  assert.equal(names({}), all);
+  for (const { build } of sliced({})) {
+    const { steps } = build();
+    assert.equal(steps.map(({ bindings }) => bindings), [["a", "b", "bias", "a", "y"]]);
   }
-  // A step of four slices has 64 k.
-  const short = gemmCandidates({ ...shape, k: 63 }, { profile: PROFILES.desktop });
-  assert.equal(short.flatMap(({ name }) => name.includes("slices") ? [name] : []), ["workgroup 32x32, 2 slices"]);
+  // 13 × 36 tiles of 16 × 16 outputs, 13 × 18 of 16 × 32, 7 × 18 of 32 × 32, 7 × 9 of 32 × 64, 4 × 9 of 64 × 64.
+  assert.equal(sliced({}).map(({ build }) => build().steps[0].plan.grid[0]), [468, 234, 126, 63, 36]);
+  // A step of eight slices has 32 k, and half of 32 rows are too few for a tile of 32.
+  assert.equal(names({ k: 32 }), all.slice(4));
+  assert.equal(names({ m: 16 }), all.slice(0, 2));
+  assert.equal(gemmCandidates(shape, UNTUNED).filter(({ name }) => name.includes("slices")), []);
+});
+
+test("slices are estimated by their loads, of which neighbours share eight, their multiply-adds and what adding up takes", () => {
+  const waves = 8, profile = { ...desktop.profile, waves };
+  const [way] = gemmCandidates({ m: 16, n: 16, k: 192, a: "k", b: "k" }, { profile })
+    .filter(({ name }) => name === "registers 4x4, 16 slices");
+  const { turnNs, blockNs, load4Ns, workgroup4Ns } = profile.gemm;
+  // 16 slices of four k make three steps; a block takes four vec4 of each operand, and is written and read once.
+  assert.is(way.cost, 3 * (turnNs + 8 * load4Ns / 8 + blockNs) + turnNs + 8 * workgroup4Ns);
 });
 
 test("a software adapter is offered square tiles alone, whose steps aren't unrolled", () => {

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { convDgradCandidates } from "../../kernels/conv/dgrad.ts";
 import { convForwardCandidates } from "../../kernels/conv/forward.ts";
 import { convWgradCandidates } from "../../kernels/conv/wgrad.ts";
-import { bytesOf, foursOfTile, TILES } from "../../kernels/conv/implicit_tiles.ts";
+import { bytesOf, foursOfTile, lanesOfTile, PART_TILES, WAVE_TILES } from "../../kernels/conv/implicit_tiles.ts";
 import { convOutput, type ConvShape, convTaps, squareConv } from "../../kernels/conv/shape.ts";
 import { type DeviceProfile, PROFILES } from "../../kernels/device_profile.ts";
 import { type Epilogue, EPILOGUES } from "../../kernels/launch.ts";
@@ -32,7 +32,7 @@ test("GPUs take tiles in workgroup memory for fused, odd, 1×1, grouped, strided
   for (const profile of GPUS) {
     for (const [name, s] of Object.entries(SHAPES)) {
       const ways = EPILOGUES.map((epilogue) => chosen(convForwardCandidates(s, epilogue, { profile }), profile));
-      assert.match(ways[0].name, /^implicit gemm \d+x\d+$/, `${name} on ${profile.name}`);
+      assert.match(ways[0].name, /^implicit gemm \d+x\d+( by \d+x\d+)?$/, `${name} on ${profile.name}`);
       for (const way of ways) {
         assert.is(way.name, ways[0].name, `${name} on ${profile.name}: an epilogue goes another way`);
       }
@@ -60,12 +60,12 @@ test("a software adapter has no such way, nor have depthwise layers and kept col
 });
 
 test("one dispatch without a copy does a layer that has enough outputs, with as many waves as the device wants", () => {
-  // 56² outputs of 64 filters are 98 tiles of 64×32, of which four slices each make 392 waves.
+  // 56² outputs of 64 filters are 98 tiles of 32×64, of which eight slices of half a wave each make 392 waves.
   const way = chosen(convForwardCandidates(LAYER, EPILOGUES[3], { profile: desktop }), desktop);
   const { steps, prepare = [] } = way.build();
-  assert.is(way.name, "implicit gemm 64x32");
+  assert.is(way.name, "implicit gemm 32x64 by 8x8");
   assert.equal([steps.length, prepare.length], [1, 0]);
-  assert.is(steps[0].plan.program.constants!.SLICES, 4);
+  assert.is(steps[0].plan.program.constants!.SLICES, 8);
   for (const s of Object.values(SHAPES)) {
     const [rows, cols] = convOutput(s);
     if (s.batch * s.filters * rows * cols < 256 * desktop.waves!) continue;
@@ -104,15 +104,29 @@ test("tiles stay within the workgroup memory and threads of every device", () =>
       const profile = { ...desktop, waves };
       for (const way of [...convForwardCandidates(s, {}, { profile }), ...convDgradCandidates(s, { profile })]) {
         if (!isImplicit(way)) continue;
-        const { TY, MB, NB, SLICES } = way.build().steps[0].plan.program.constants!;
-        const tile = TILES.find(({ ty, mb, nb }) => ty === TY && mb === MB && nb === NB)!;
-        assert.ok(SLICES <= 4 && bytesOf(tile, SLICES) <= 16_384, `${way.name} of ${SLICES} slices`);
+        const { LANES, TY, MB, NB, BK, SLICES, PAD } = way.build().steps[0].plan.program.constants!;
+        const tile = [...WAVE_TILES, ...PART_TILES].find((one) =>
+          lanesOfTile(one) === LANES && one.ty === TY && one.mb === MB && one.nb === NB
+        )!;
+        const name = `${way.name} of ${SLICES} slices`, [down, along] = foursOfTile(tile);
+        assert.ok(SLICES * LANES <= 256 && SLICES * LANES % 64 === 0, name);
+        assert.is(bytesOf(tile, SLICES), 16 * BK * ((down + along) * SLICES + PAD), name);
+        assert.ok(bytesOf(tile, SLICES) <= 16_384, name);
       }
     }
   }
   // Eight lines of 2 × (16 + 16) fours and one more, of 16 bytes.
-  assert.is(bytesOf({ ty: 8, mb: 2, nb: 2 }, 2), 8 * 65 * 16);
-  assert.equal(foursOfTile({ ty: 4, mb: 2, nb: 2 }), [8, 32]);
+  assert.is(bytesOf(WAVE_TILES[1], 2), 8 * 65 * 16);
+  assert.equal(foursOfTile(WAVE_TILES[3]), [8, 32]);
+});
+
+test("slices have room for two rows of each thread's sums while they add up, and threads for all that they load", () => {
+  for (const tile of [...WAVE_TILES, ...PART_TILES]) {
+    const [down, along] = foursOfTile(tile), lanes = lanesOfTile(tile), name = JSON.stringify(tile);
+    assert.ok(tile.step * (down + along) >= 2 * lanes, name);
+    assert.ok([1, 2, 4].includes(along * tile.step / lanes), name);
+    assert.ok([0.5, 1, 2, 4].includes(down * tile.step / lanes), name);
+  }
 });
 
 test("the estimate counts steps of eight channels, their loads, multiply-adds and what adding up takes", () => {
@@ -125,12 +139,14 @@ test("the estimate counts steps of eight channels, their loads, multiply-adds an
   // (2) and 16 multiply-adds (0.3); 16 stores of 12 ns.
   const work = 2 * 64 * (18 * (25 + 2 * 26 + 8 * (4 + 4.8)) + 16 * 12);
   near(cost(2), work);
-  // With twice the waves, two slices make nine steps each of the same sum: no thread is idle.
-  near(cost(4), work);
+  // With twice the waves, two slices make nine steps each of the same sum: no thread is idle. Each slice writes four vec4
+  // of sums a thread, and reads its share of all.
+  const adding = (slices: number) => 2 * 64 * slices * 8 * 2;
+  near(cost(4), work + adding(2));
   // Half of eight waves are idle, and each thread of all of them could have four of the 2048 outputs, so that this counts twice;
   // adding up in a dispatch of its own would take 64 · 2400 ns for each wave.
-  near(cost(8), work * 2 * 2);
-  near(cost(16), work * 4);
+  near(cost(8), (work + adding(2)) * 2 * 2);
+  near(cost(16), (work + adding(2)) * 4);
 });
 
 test("bits stand for up to 32 taps, and few channels are summed together with their taps", () => {

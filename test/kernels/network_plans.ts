@@ -1,6 +1,6 @@
 /** What known networks and training steps dispatch on each kind of device, as text that a reviewer reads. */
 import { type ProfileName, PROFILES } from "../../kernels/device_profile.ts";
-import { callsOf, describeCall } from "../../bench/compiler/calls.ts";
+import { type Call, callsOf, describeCall } from "../../bench/compiler/calls.ts";
 import { workloads } from "../../bench/compiler/workloads.ts";
 
 export interface NetworkPlan {
@@ -11,6 +11,7 @@ export interface NetworkPlan {
   readonly copies: number;
   /** A line for each layer or step, equal ones counted: "4× shapes (way): kernel waves, kernel dispatches×waves". */
   readonly lines: readonly string[];
+  readonly calls: readonly Call[];
 }
 
 /** Of the networks and training steps, not of the single products. */
@@ -19,12 +20,14 @@ export function networkPlans(): NetworkPlan[] {
   return Object.values(PROFILES).flatMap((profile) =>
     networks.map(({ name, record }) => {
       const { dispatches, copies } = record(profile, profile.name === "software" ? [] : ["subgroups"]);
+      const calls = callsOf(dispatches);
       return {
         profile: profile.name,
         network: name,
         dispatches: dispatches.length,
         copies,
-        lines: callsOf(dispatches).map((call) => `${call.times}× ${describeCall(call)}`),
+        lines: calls.map((call) => `${call.times}× ${describeCall(call)}`),
+        calls,
       };
     })
   );

@@ -32,7 +32,7 @@ const base: ConvShape = {
 
 /** The first ones, with one tile each, are enough to find what is wrong in a day's work; a tile's pipeline compiles for a second. */
 const SHAPES: readonly [name: string, tile: string, change: Partial<ConvShape>][] = [
-  ["37 channels on 7×13, slices and splits", "32x32", { batch: 1, channels: 37, width: 13, filters: 17 }],
+  ["37 channels on 7×13, slices and splits", "32x32 by 8x8", { batch: 1, channels: 37, width: 13, filters: 17 }],
   ["5 channels with their taps, stride 2", "16x64", { channels: 5, filters: 9, stride: [2, 2], height: 8, width: 29 }],
   ["1×1 of two groups on an even map", "32x32", {
     ...{ kernel: [1, 1], pads: [0, 0, 0, 0], channels: 48, width: 8, height: 4, filters: 34, groups: 2 },
@@ -56,7 +56,7 @@ const COUNT = drawn({ suite: 3, nightly: SHAPES.length });
 
 for (const [name, tile, change] of SHAPES.slice(0, COUNT)) {
   const s: ConvShape = { ...base, ...change };
-  const ways = (all: readonly Candidate[]) =>
+  const ways = (all: readonly Candidate[], tile: string) =>
     all.filter((way) => nightly ? way.name.startsWith("implicit gemm") : way.name === `implicit gemm ${tile}`);
   test(`forward and gradients: ${name}`, async () => {
     const gpu = await testGpu();
@@ -73,9 +73,9 @@ for (const [name, tile, change] of SHAPES.slice(0, COUNT)) {
     using dw = Tensor.empty(gpu, [w.length]);
     const plain = conv64(s, x, w), gradients = convGradients64(s, x, w, dy);
     const tuning: Tuning = { profile: PROFILES.desktop };
-    const forward = ways(convForwardCandidates(s, { bias: "add", residual: "add", activation: "relu6" }, tuning));
-    const backward = ways(convDgradCandidates(s, tuning));
-    const weights = ways(convWgradCandidates(s, tuning));
+    const forward = ways(convForwardCandidates(s, { bias: "add", residual: "add", activation: "relu6" }, tuning), tile);
+    const backward = ways(convDgradCandidates(s, tuning), tile);
+    const weights = ways(convWgradCandidates(s, tuning), tile.replace(/ by .*/, ""));
     assert.ok(forward.length > 0 && weights.length > 0);
     for (const way of forward) {
       gpu.clear(y);
