@@ -40,14 +40,14 @@ var<workgroup> sums: array<vec4<f32>, 1024>;
 var<private> a_base: u32;
 var<private> b_base: u32;
 
-// Adds the products of four k, which are the columns of a and b.
-fn outer(c: mat4x4<f32>, a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
-  let r = transpose(a);
-  return mat4x4<f32>(row_sum(c[0], r[0], b), row_sum(c[1], r[1], b), row_sum(c[2], r[2], b), row_sum(c[3], r[3], b));
+// Adds the products of four k, which are the columns of u and v.
+fn outer(c: mat4x4<f32>, u: mat4x4<f32>, v: mat4x4<f32>) -> mat4x4<f32> {
+  let r = transpose(u);
+  return mat4x4<f32>(row_sum(c[0], r[0], v), row_sum(c[1], r[1], v), row_sum(c[2], r[2], v), row_sum(c[3], r[3], v));
 }
 
-fn row_sum(c: vec4<f32>, a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
-  return fma(vec4<f32>(a.w), b[3], fma(vec4<f32>(a.z), b[2], fma(vec4<f32>(a.y), b[1], fma(vec4<f32>(a.x), b[0], c))));
+fn row_sum(c: vec4<f32>, u: vec4<f32>, v: mat4x4<f32>) -> vec4<f32> {
+  return fma(vec4<f32>(u.w), v[3], fma(vec4<f32>(u.z), v[2], fma(vec4<f32>(u.y), v[1], fma(vec4<f32>(u.x), v[0], c))));
 }
 
 fn load_a(at: vec4<u32>, k: u32) -> mat4x4<f32> {

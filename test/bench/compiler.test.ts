@@ -65,7 +65,7 @@ test("a network's kernels become a line each, its sums one line, and equal layer
   const compiled = () => ({
     ...{ program, vgprs: 64, sgprs: 16, spilled: 3, scratch: 12, lds: 0, wave: 64, instructions: 99, hot },
   });
-  const run = { program, threads: 64, dispatches: 1, waves: 100 };
+  const run = { program, threads: 64, dispatches: 1, waves: 100, outputs: 0 };
   const layer = { label: "[8,3,3,3]", way: "split", kernels: [run, run], times: 2 };
   const calls = callResults(GPUS.navi21, [layer, { ...layer, times: 1 }], compiled);
   assert.is(calls.length, 1);

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { convDgradCandidates } from "../../kernels/conv/dgrad.ts";
 import { convForwardCandidates } from "../../kernels/conv/forward.ts";
 import { convWgradCandidates } from "../../kernels/conv/wgrad.ts";
+import { waitsOf } from "../../kernels/conv/gpu_costs.ts";
 import { bytesOf, foursOfTile, lanesOfTile, PART_TILES, WAVE_TILES } from "../../kernels/conv/implicit_tiles.ts";
 import { convOutput, type ConvShape, convTaps, squareConv } from "../../kernels/conv/shape.ts";
 import { type DeviceProfile, PROFILES } from "../../kernels/device_profile.ts";
@@ -147,6 +148,14 @@ test("the estimate counts steps of eight channels, their loads, multiply-adds an
   // adding up in a dispatch of its own would take 64 · 2400 ns for each wave.
   near(cost(8), (work + adding(2)) * 2 * 2);
   near(cost(16), (work + adding(2)) * 4);
+});
+
+test("fewer waves than a GPU wants count twice where each thread of them could have four outputs", () => {
+  const card = { ...desktop, waves: 2 };
+  assert.is(waitsOf(127, 512, card), 2);
+  assert.is(waitsOf(128, 512, card), 1);
+  assert.is(waitsOf(127, 511, card), 1);
+  assert.is(waitsOf(1, 1 << 20, software), 1);
 });
 
 test("bits stand for up to 32 taps, and few channels are summed together with their taps", () => {
