@@ -2,6 +2,7 @@ import type { Plan, Program } from "../src/gpu/types.ts";
 import { linearGrid } from "./grid.ts";
 import type { Launch } from "./launch.ts";
 import type { Candidate, Tuning } from "./tuning.ts";
+import fragment from "./teams.wgsl" with { type: "text" };
 import { bothWidths, chooseWidth, type VectorPrograms, vectorPrograms } from "./vector.ts";
 
 /**
@@ -12,6 +13,11 @@ import { bothWidths, chooseWidth, type VectorPrograms, vectorPrograms } from "./
 export const LANES = [1, 8, 64] as const;
 export type Lanes = typeof LANES[number];
 export type TeamPrograms = Readonly<Record<Lanes, VectorPrograms>>;
+
+/** Puts what teams share before a shader. */
+export function inTeams(source: string): string {
+  return `${fragment}\n${source}`;
+}
 
 /** With `widths` the shader has a constant WIDTH, the elements of a V. */
 export function teamPrograms(

@@ -1,7 +1,7 @@
 import type { Program } from "../../src/gpu/types.ts";
 import { f32bits } from "../bits.ts";
 import type { Launch } from "../launch.ts";
-import { planTeams, teamCandidates, teamPrograms, teamVariants } from "../teams.ts";
+import { inTeams, planTeams, teamCandidates, teamPrograms, teamVariants } from "../teams.ts";
 import { type Candidate, choose, type Tuning } from "../tuning.ts";
 import source from "./group_norm.wgsl" with { type: "text" };
 import gradSource from "./group_norm_grad.wgsl" with { type: "text" };
@@ -72,11 +72,16 @@ export function variants(): Program[] {
   return [forward, sums, gradient].flatMap(teamVariants);
 }
 
-const forward = teamPrograms("group norm", source, ["read", "read", "read", "read_write", "read_write"], "counted");
-const sums = teamPrograms("group norm sums", sumsSource, ["read", "read", "read", "read_write"], "uncounted");
+const forward = teamPrograms(
+  "group norm",
+  inTeams(source),
+  ["read", "read", "read", "read_write", "read_write"],
+  "counted",
+);
+const sums = teamPrograms("group norm sums", inTeams(sumsSource), ["read", "read", "read", "read_write"], "uncounted");
 const gradient = teamPrograms(
   "group norm gradient",
-  gradSource,
+  inTeams(gradSource),
   ["read", "read", "read", "read", "read_write", "read_write", "read_write"],
   "counted",
 );

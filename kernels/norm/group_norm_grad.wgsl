@@ -7,10 +7,9 @@
 // group g; gamma is [channels]; partials are [N, channels] of (sum of dy, sum of dy * xhat) over a map and its group's
 // (mean, invstd), from group_norm_sums.wgsl; all workgroups share the channels. Each row has a team of LANES threads.
 // The grid is (row, teams of 64 / LANES rows / row, 1) workgroups of 64. V is f32 where a map does not divide by 4.
+// It is put behind teams.wgsl.
 
-alias V = vec4<f32>;
 const WIDTH: u32 = 4u;    // A V has so many elements.
-const LANES: u32 = 64u;
 
 struct Params {
   rows: u32,
@@ -30,21 +29,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> dgamma: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dbeta: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dx: array<V>;
-
-var<workgroup> shared_values: array<f32, 64>;
-
-// Tells all of a team the sum of its values.
-fn sum_of_team(local: u32, value: f32) -> f32 {
-  if (LANES == 1u) { return value; }
-  workgroupBarrier();
-  shared_values[local] = value;
-  workgroupBarrier();
-  for (var step = LANES / 2u; step > 0u; step /= 2u) {
-    if (local % LANES < step) { shared_values[local] += shared_values[local + step]; }
-    workgroupBarrier();
-  }
-  return shared_values[local / LANES * LANES];
-}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {

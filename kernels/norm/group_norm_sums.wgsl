@@ -6,9 +6,7 @@
 // over n to the gradients of beta and gamma. Each row has a team of LANES threads. The grid is (row, teams of 64 /
 // LANES rows / row, 1) workgroups of 64.
 // V is f32 where a map does not divide by 4.
-
-alias V = vec4<f32>;
-const LANES: u32 = 64u;
+// It is put behind teams.wgsl.
 
 struct Params {
   rows: u32,
@@ -22,23 +20,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> dy: array<V>;
 @group(0) @binding(3) var<storage, read> statistics: array<vec2<f32>>;
 @group(0) @binding(4) var<storage, read_write> partials: array<vec4<f32>>;
-
-var<workgroup> shared_values: array<f32, 64>;
-
-fn total(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
-
-// Tells all of a team the sum of its values.
-fn sum_of_team(local: u32, value: f32) -> f32 {
-  if (LANES == 1u) { return value; }
-  workgroupBarrier();
-  shared_values[local] = value;
-  workgroupBarrier();
-  for (var step = LANES / 2u; step > 0u; step /= 2u) {
-    if (local % LANES < step) { shared_values[local] += shared_values[local + step]; }
-    workgroupBarrier();
-  }
-  return shared_values[local / LANES * LANES];
-}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {

@@ -2,7 +2,7 @@ import type { Program } from "../../src/gpu/types.ts";
 import { f32bits } from "../bits.ts";
 import { ceilDiv, type Launch, type Step } from "../launch.ts";
 import { sliceCount } from "../reduce/sum.ts";
-import { planTeams, teamCandidates, teamPrograms, teamVariants } from "../teams.ts";
+import { inTeams, planTeams, teamCandidates, teamPrograms, teamVariants } from "../teams.ts";
 import { type Candidate, choose, type Tuning } from "../tuning.ts";
 import { planParameterSums } from "./batch_norm.ts";
 import source from "./layer_norm.wgsl" with { type: "text" };
@@ -91,10 +91,15 @@ export function variants(): Program[] {
 
 const LEAST_ROWS = 8;
 
-const forward = teamPrograms("layer norm", source, ["read", "read", "read", "read_write", "read_write"], "counted");
+const forward = teamPrograms(
+  "layer norm",
+  inTeams(source),
+  ["read", "read", "read", "read_write", "read_write"],
+  "counted",
+);
 const gradient = teamPrograms(
   "layer norm gradient",
-  gradSource,
+  inTeams(gradSource),
   ["read", "read", "read", "read", "read_write", "read_write", "read_write"],
   "counted",
 );

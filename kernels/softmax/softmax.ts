@@ -1,6 +1,6 @@
 import type { Program } from "../../src/gpu/types.ts";
 import type { Launch } from "../launch.ts";
-import { planTeams, teamCandidates, type TeamPrograms, teamPrograms, teamVariants } from "../teams.ts";
+import { inTeams, planTeams, teamCandidates, type TeamPrograms, teamPrograms, teamVariants } from "../teams.ts";
 import { type Candidate, choose, type Tuning } from "../tuning.ts";
 import source from "./softmax.wgsl" with { type: "text" };
 import gradSource from "./softmax_grad.wgsl" with { type: "text" };
@@ -33,11 +33,11 @@ export function variants(): Program[] {
 
 const passes: Readonly<Record<SoftmaxPass, { programs: TeamPrograms; bindings: readonly string[] }>> = {
   forward: {
-    programs: teamPrograms("softmax", source, ["read", "read_write"], "uncounted"),
+    programs: teamPrograms("softmax", inTeams(source), ["read", "read_write"], "uncounted"),
     bindings: ["x", "y"],
   },
   gradient: {
-    programs: teamPrograms("softmax gradient", gradSource, ["read", "read", "read_write"], "uncounted"),
+    programs: teamPrograms("softmax gradient", inTeams(gradSource), ["read", "read", "read_write"], "uncounted"),
     bindings: ["y", "dy", "dx"],
   },
 };
