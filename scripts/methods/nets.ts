@@ -92,7 +92,7 @@ export const NETS: readonly Net[] = [
     train: { epochs: 10, optimizer: sgd, schedule: cosine },
     fineTune: { epochs: 4, optimizer: sgd, schedule: cosine },
     criteria: {
-      rows: ["l2", "bn-scale", "taylor", "activation", "l1", "lamp", "flap", "fpgm", "chip", "hrank"],
+      rows: ["l2", "bn-scale", "taylor", "activation", "l1", "lamp", "flap", "fpgm", "chip", "hrank", "reconstruction"],
       ratios: [2, 8],
       withoutMaps: ["layer3.1.conv2"],
     },

@@ -58,7 +58,7 @@ function formatLatency({ latency, speedup }: Report): string {
 }
 
 function formatFacts(report: Report, htmlPath: string): string {
-  const { equivalence, admm, achieved, untold = {}, requested, adapter, files } = report;
+  const { equivalence, admm, achieved, untold = {}, requested, adapter, files, f16 } = report;
   const rows: string[][] = [];
   for (const [name, asked] of Object.entries(requested)) {
     const reached = name in achieved ? `reached ${plain(achieved[name])}` : `what was reached can't be told`;
@@ -74,9 +74,17 @@ function formatFacts(report: Report, htmlPath: string): string {
     const worst = admm.reduce((a, b) => a.residual >= b.residual ? a : b);
     rows.push(["ADMM residual", `‖W−Z‖/‖W‖ at most ${plain(worst.residual)} (${worst.layer}), ${admm.length} layers`]);
   }
+  if (f16) rows.push(["f16 for f32", halfFact(f16, report.baseline.accuracy !== undefined)]);
   rows.push(["adapter", adapterName(adapter)]);
   if (adapter.avoided) rows.push(["computed", adapter.avoided]);
   rows.push(["report", htmlPath]);
   if (files) rows.push(["network", `${files.join(", ")}, beside it`]);
   return formatTable(rows);
+}
+
+function halfFact(f16: NonNullable<Report["f16"]>, labelled: boolean): string {
+  if ("notMeasured" in f16) return `not measured: ${f16.notMeasured}`;
+  const { accuracy, images, maxRel } = f16;
+  const moved = `outputs move by ${maxRel.toExponential(1)} at most over ${count(images)} images`;
+  return labelled ? `accuracy ${percent(accuracy.f16)}, from ${percent(accuracy.f32)}; ${moved}` : moved;
 }

@@ -1,5 +1,6 @@
 import cifar10JpegResnet20Depth from "./named/cifar10-jpeg-resnet20-depth.yaml" with { type: "text" };
 import cifar10JpegResnet20 from "./named/cifar10-jpeg-resnet20.yaml" with { type: "text" };
+import cifar10Resnet18 from "./named/cifar10-resnet18.yaml" with { type: "text" };
 import digitsConvnextDepth from "./named/digits-convnext-depth.yaml" with { type: "text" };
 import digitsDeitDepth from "./named/digits-deit-depth.yaml" with { type: "text" };
 import digitsMobilenetDepth from "./named/digits-mobilenet-depth.yaml" with { type: "text" };
@@ -31,4 +32,5 @@ export const named: Readonly<Record<string, string>> = {
   "fashion-deit-depth": fashionDeitDepth,
   "cifar10-jpeg-resnet20": cifar10JpegResnet20,
   "cifar10-jpeg-resnet20-depth": cifar10JpegResnet20Depth,
+  "cifar10-resnet18": cifar10Resnet18,
 };

@@ -42,6 +42,19 @@ test("where an achieved figure can't be told the summary says so, and why", () =
   assert.match(text, /params +asked 0\.025, what was reached can't be told: it was merged\n/);
 });
 
+test("what f16 changes is told where a run was asked for it, or why it can't be told", () => {
+  const f16 = { images: 359, maxRel: 5.4e-4, sameClass: 1, accuracy: { f32: 0.9833, f16: 0.9805 } };
+  assert.match(
+    formatSummary({ ...report, f16 }, "x.html"),
+    /\nf16 for f32 +accuracy 98\.05 %, from 98\.33 %; outputs move by 5\.4e-4 at most over 359 images\n/,
+  );
+  const notMeasured = "this adapter has no f16";
+  assert.match(
+    formatSummary({ ...report, f16: { notMeasured } }, "x.html"),
+    /\nf16 for f32 +not measured: this adapter/,
+  );
+});
+
 test("where the images have no labels the summary says so, and how near the outputs are to the dense network's", () => {
   const told = ({ accuracy: _, ...sizes }: Point, sameClass: number, outputLoss: number): Point => ({
     ...sizes,
