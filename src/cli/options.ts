@@ -85,6 +85,12 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+export function portNumber(text: string): number {
+  const value = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
+  if (!(value <= 65_535)) throw new InvalidArgumentError("Expected a number from 0 to 65535");
+  return value;
+}
+
 /** "1,32" */
 export function batchList(text: string): number[] {
   const batches = text.split(",").map((part) => /^[1-9]\d{0,4}$/.test(part) ? Number(part) : NaN);

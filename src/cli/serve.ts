@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { UsageError, UserError } from "../errors.ts";
 import { adapterName } from "../gpu/adapter.ts";
 import { speedOf } from "../report/devices/speedups.ts";
@@ -8,6 +8,7 @@ import { joinPath, normalisePath } from "../store/path.ts";
 import { visible } from "../visible.ts";
 import { examples } from "./examples.ts";
 import type { Io } from "./io.ts";
+import { portNumber } from "./options.ts";
 import type { TableWork } from "./server/table_work.ts";
 import type { Certificate } from "./server/listen.ts";
 import type { Kept } from "./server/records.ts";
@@ -31,7 +32,7 @@ export function serveCommand(io: Io): Command {
     .argument("[networks...]", ".onnx files that the page offers to time and to shrink")
     .option("--runs <dir>", "folder of the runs that the page may time, and where devices' records go", "runs")
     .option("--work <network>", "have phones build the latency table of this .onnx file, or network of the zoo")
-    .option("--port <n>", "port to listen on; 0 takes any free one", port, 8443)
+    .option("--port <n>", "port to listen on; 0 takes any free one", portNumber, 8443)
     .option("--lan", "let other machines of the network in, not only this one")
     .option("--http", "without encryption: for this machine, and for phones through `adb reverse tcp:8443 tcp:8443`")
     .option("--cert <file>", "a certificate of one's own, PEM")
@@ -67,7 +68,7 @@ async function serve(io: Io, given: readonly string[], options: ServeOptions): P
   const serving = await io.serving();
   const { createHandler } = await import("./server/handler.ts");
   const { createTurns } = await import("./server/rate.ts");
-  const { linkToken } = await import("./server/token.ts");
+  const { keptToken } = await import("./server/token.ts");
   const addresses = serving.lanAddresses();
   const lan = !http && addresses.length > 0 &&
     (options.lan ?? io.confirm(`Let other machines of the network in, at ${addresses[0]}?`));
@@ -76,7 +77,7 @@ async function serve(io: Io, given: readonly string[], options: ServeOptions): P
   const certificate = http ? undefined : await certificateOf(io, options, serving.folder(), names);
   // Browsers believe a certificate of one's own under its names only.
   const own = options.cert === undefined ? [] : await namesOf(certificate!);
-  const token = await linkToken(io.store, serving.folder(), newToken);
+  const token = await keptToken(io.store, joinPath(serving.folder(), "token"), newToken);
   const files = await serving.bundle(tool);
   const toTell = createTurns(REFUSALS.spanMs, REFUSALS.addresses);
   const { port, finished } = await serving.listen({
@@ -166,19 +167,9 @@ async function certificateOf(
   folder: string,
   names: readonly string[],
 ): Promise<Certificate> {
-  const { ownCertificate, pairProblem } = await import("./server/certificate.ts");
+  const { givenCertificate, ownCertificate } = await import("./server/certificate.ts");
   if (cert === undefined) return await ownCertificate(store, { folder, names, fresh: newCertificate });
-  const read = async (file: string) => {
-    const bytes = await store.read(file);
-    if (!bytes) throw new UserError(`${file}: no such file: expected PEM`);
-    return new TextDecoder().decode(bytes);
-  };
-  const pair = { cert: await read(cert), key: await read(key!) };
-  const problem = pairProblem(pair);
-  if (problem === "cert") throw new UserError(`${cert}: holds no certificate as PEM`);
-  if (problem === "key") throw new UserError(`${key}: holds no private key as PEM`);
-  if (problem === "pair") throw new UserError(`${key}: isn't the key of the certificate in ${cert}`);
-  return pair;
+  return await givenCertificate(store, cert, key!);
 }
 
 async function namesOf({ cert }: Certificate): Promise<string[]> {
@@ -216,10 +207,4 @@ function speedText(record: DeviceRecord, { network, variant, batch }: DeviceReco
 
 function hostOf(address: string): string {
   return address.includes(":") ? `[${address}]` : address;
-}
-
-function port(text: string): number {
-  const value = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  if (!(value <= 65_535)) throw new InvalidArgumentError("Expected a number from 0 to 65535");
-  return value;
 }

@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 import { UsageError, UserError } from "../errors.ts";
 import { isNamed, readRecipe } from "../recipe/load.ts";
 import { mapPaths, relativeTo } from "../recipe/paths.ts";
-import { seenFrom } from "../store/deno_paths.ts";
+import { absolutePath, seenFrom } from "../store/deno_paths.ts";
 import { joinPath } from "../store/path.ts";
 import { parseWish, type Wish } from "../sweep/best.ts";
 import { readGround, SWEEP_GROUND, SWEEP_REPORT, type SweepReport } from "../sweep/report.ts";
@@ -13,7 +13,9 @@ import { duration } from "../report/format.ts";
 import { examples } from "./examples.ts";
 import { sourceHash } from "./identity.ts";
 import { type Io, StopSignal } from "./io.ts";
-import { wholeNumber } from "./options.ts";
+import { portNumber, wholeNumber } from "./options.ts";
+import { serveSweep } from "./serve_sweep.ts";
+import { addressText, checkStoreAt, serveStore, type StoreAddress, storeAddress } from "./store_at.ts";
 import { showStatus } from "./sweep_status.ts";
 import { formatSweep } from "./sweep_tables.ts";
 import { drawFront, takeBest, writeSweepPage } from "./sweep_views.ts";
@@ -25,7 +27,12 @@ interface SweepCommandOptions {
   readonly workers: number;
   readonly queue?: string;
   readonly store?: string;
+  readonly storeAt?: StoreAddress;
+  readonly cert?: string;
+  readonly key?: string;
   readonly dataDir?: string;
+  readonly serve?: boolean;
+  readonly port: number;
   readonly best?: Wish;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -47,7 +54,12 @@ export function sweepCommand(io: Io): Command {
       "a Redis that workers of other machines ask for jobs (default: a file for workers of this one)",
     )
     .option("--store <dir>", `where results and checkpoints are kept for all sweeps (default: ${SWEEPS}/store)`)
+    .option("--store-at <address>", "serve the store, at host:port, to workers that don't see its folder", storeAddress)
+    .option("--cert <file>", "a certificate for --store-at, PEM: workers come by https")
+    .option("--key <file>", "and its key")
     .option("--data-dir <dir>", "where the data set's files lie")
+    .option("--serve", "show the sweep's page on this machine, following the sweep")
+    .option("--port <n>", "port of that page; 0 takes any free one", portNumber, 8444)
     .option("--best <wish>", `print the best trial's recipe and copy its network, by a wish such as ${WISH}`, wish)
     .option("--json", "print the sweep's report as JSON instead of a table")
     .option("--quiet", "print errors and warnings only")
@@ -56,18 +68,28 @@ export function sweepCommand(io: Io): Command {
       examples(
         "sweep criteria.yaml",
         "sweep criteria.yaml --queue redis://127.0.0.1:6379",
+        "sweep criteria.yaml --queue redis://127.0.0.1:6379 --store-at 127.0.0.1:8600",
         "sweep --resume runs/sweeps/criteria-1",
         "sweep --status runs/sweeps/criteria-1",
+        "sweep --status runs/sweeps/criteria-1 --serve",
         `sweep --status runs/sweeps/criteria-1 --best ${WISH}`,
       ),
     )
     .action(async (file: string | undefined, options: SweepCommandOptions) => {
       const ways = [file, options.resume, options.status].filter((way) => way !== undefined);
       if (ways.length !== 1) throw new UsageError("give the sweep's .yaml file, or --resume <dir>, or --status <dir>");
+      if (options.status !== undefined && options.serve) return await servePage(io, options.status, options);
       if (options.status !== undefined) return await showStatus(io, options.status, options);
       if (options.queue !== undefined && !/^rediss?:/.test(options.queue)) {
         throw new UsageError("--queue: expected the address of a Redis, such as redis://127.0.0.1:6379");
       }
+      if (options.store !== undefined && /^https?:/.test(options.store)) {
+        throw new UsageError("--store: expected a folder: only workers come to a store over HTTP");
+      }
+      if (options.storeAt && options.queue === undefined) {
+        throw new UsageError("--store-at is for workers that come by way of a Redis: give --queue as well");
+      }
+      checkStoreAt({ ...options, at: options.storeAt });
       await carryOut(io, file, options);
     });
 }
@@ -80,6 +102,17 @@ function wish(text: string): Wish {
   } catch (error) {
     throw error instanceof UserError ? new InvalidArgumentError(error.message) : error;
   }
+}
+
+/** The page of a sweep that another process carries out, or that has ended, until Ctrl-C. */
+async function servePage(io: Io, dir: string, { port }: SweepCommandOptions): Promise<void> {
+  await readGround(io.store, dir);
+  await using _ = await serveSweep(io, { dir, port, tell: (text) => io.out(`${text}\nCtrl-C stops.`) });
+  await new Promise<void>((resolve) => {
+    if (io.signal.aborted) resolve();
+    io.signal.addEventListener("abort", () => resolve());
+  });
+  io.out("stopped");
 }
 
 /** The files that a sweep's folder holds from its beginning: its own, and the recipe with what it had when the sweep began. */
@@ -98,15 +131,26 @@ async function runBegun(io: Io, { dir, file, lock }: Begun, options: SweepComman
   try {
     const { runSweep, countsOf } = await import("../sweep/deno/run_sweep.ts");
     const given = await readRecipe(`${dir}/${RECIPE}`, io.store);
+    const ground = options.resume === undefined ? undefined : await readGround(io.store, dir);
+    const keep = options.store ?? `${SWEEPS}/store`;
+    const say = (text: string) => ui ? ui.note(text) : io.err(text);
+    await using _page = options.serve ? await serveSweep(io, { dir, port: options.port, tell: say }) : undefined;
+    await using _store = options.storeAt && await serveStore(io, {
+      at: options.storeAt,
+      cert: options.cert,
+      key: options.key,
+      root: ground?.store ?? absolutePath(keep),
+      note: (text) => ui?.note(text),
+    });
     let bar: ReturnType<NonNullable<typeof ui>["stage"]> | undefined;
     const report = await runSweep({
       dir,
       file,
       given,
       store: io.store,
-      ground: options.resume === undefined ? undefined : await readGround(io.store, dir),
+      ground,
       queue: options.queue,
-      keep: options.store ?? `${SWEEPS}/store`,
+      keep,
       identity: { tool: `secateur ${io.version()}`, commit: await io.commit(), source: await sourceHash() },
       workers: options.workers,
       script: new URL("./sweep_child.ts", import.meta.url).href,
@@ -178,9 +222,14 @@ async function resumable(io: Io, error: unknown, dir: string, options: SweepComm
 }
 
 /** The command that goes on with the sweep; a password is left to its user. */
-function resuming(dir: string, { queue }: SweepCommandOptions): string {
+function resuming(dir: string, { queue, storeAt, cert, key }: SweepCommandOptions): string {
   const address = queue?.replace(/^(\w+:\/\/)[^/]*@/, "$1");
-  return `deno task sweep --resume ${dir}${address === undefined ? "" : ` --queue ${address}`}`;
+  return [
+    `deno task sweep --resume ${dir}`,
+    ...address === undefined ? [] : [`--queue ${address}`],
+    ...storeAt ? [`--store-at ${addressText(storeAt)}`] : [],
+    ...storeAt && cert !== undefined ? [`--cert ${cert} --key ${key}`] : [],
+  ].join(" ");
 }
 
 interface Begun {

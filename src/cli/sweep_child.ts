@@ -11,10 +11,10 @@ import { inputOptions, readGiven } from "../models/given.ts";
 import type { DataRequest, Recipe } from "../recipe/schema.ts";
 import { joinPath } from "../store/path.ts";
 import { markOf, requireSame } from "../sweep/data_mark.ts";
+import { openStore } from "../sweep/deno/open_store.ts";
 import { serveJobs } from "../sweep/deno/serve_jobs.ts";
 import { doJob, type JobMachine } from "../sweep/do_job.ts";
 import type { DataMark } from "../sweep/job.ts";
-import { openResults } from "../sweep/results.ts";
 import { silentUi, type Ui } from "../ui.ts";
 import { dataLoader } from "./data.ts";
 import { prepareEnvironment } from "./environment.ts";
@@ -22,7 +22,7 @@ import { prepareEnvironment } from "./environment.ts";
 prepareEnvironment();
 await serveJobs((settings) => {
   const store = denoStore();
-  const results = openResults(store, settings.store);
+  const results = openStore(settings.store, store);
   const data = keptData(settings.dataDir);
   let gpu: Promise<Gpu> | undefined;
   const machine: JobMachine = {
@@ -30,6 +30,7 @@ await serveJobs((settings) => {
     results,
     work: settings.work,
     worker: settings.worker,
+    contents: new Map(),
     gpu: () => gpu ??= Gpu.open({}),
     dropGpu() {
       gpu?.then((opened) => opened.close(), () => {});
@@ -40,7 +41,7 @@ await serveJobs((settings) => {
       requireSame(payload.data, mark, request.name);
       return splits;
     },
-    async plansFolder(plans) {
+    async plansFolder(plans, results) {
       if (plans === "default") return undefined;
       const bytes = await results.get(plans);
       if (!bytes) throw new UserError(`${settings.store}: the sweep's kernel plans are missing: begin the sweep anew`);

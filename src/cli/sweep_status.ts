@@ -2,8 +2,8 @@
 import { UserError } from "../errors.ts";
 import { duration } from "../report/format.ts";
 import type { Wish } from "../sweep/best.ts";
-import type { QueueState } from "../sweep/queue/queue.ts";
-import { readGround, SWEEP_REPORT, type SweepReport } from "../sweep/report.ts";
+import type { Queue, QueueState } from "../sweep/queue/queue.ts";
+import { readGround, readReport, type SweepReport } from "../sweep/report.ts";
 import type { Io } from "./io.ts";
 import { formatSweep } from "./sweep_tables.ts";
 import { drawFront, takeBest, writeSweepPage } from "./sweep_views.ts";
@@ -25,17 +25,16 @@ interface StatusOptions {
 export async function showStatus(io: Io, dir: string, { queue: address, json, best }: StatusOptions): Promise<void> {
   await readGround(io.store, dir);
   if (best) {
-    const report = await reportOf(io, dir);
+    const report = await readReport(io.store, dir);
     if (!report) throw new UserError(`${dir}: no trial of this sweep is done yet`);
     return await takeBest(io, report, dir, best);
   }
-  const { openQueue } = await import("../sweep/deno/open_queue.ts");
-  const queue = await openQueue(address ?? dir);
+  const queue = await queueOf(io, dir, address);
   try {
     const live = !json && Deno.stdout.isTerminal();
     let drawn = -Infinity;
     for (;;) {
-      const [state, report] = [await queue.state(), await reportOf(io, dir)];
+      const [state, report] = [await queue?.state(), await readReport(io.store, dir)];
       if (json) return io.out(JSON.stringify({ ...report, queue: state }, null, 2));
       if (report && performance.now() - drawn > PAGE_MS) {
         await writeSweepPage(io, report, dir);
@@ -47,27 +46,34 @@ export async function showStatus(io: Io, dir: string, { queue: address, json, be
       await wait(REFRESH_MS, io.signal);
     }
   } finally {
-    queue.close();
+    queue?.close();
   }
 }
 
-async function reportOf(io: Io, dir: string): Promise<SweepReport | undefined> {
-  const path = `${dir}/${SWEEP_REPORT}`;
-  const bytes = await io.store.read(path);
+/**
+ * Undefined where the sweep has ended: then nobody works for it, and its Redis may be gone.
+ * @throws UserError where it can't be reached, behind what is known without it
+ */
+async function queueOf(io: Io, dir: string, address: string | undefined): Promise<Queue | undefined> {
+  const report = await readReport(io.store, dir);
+  if (report?.ended) return undefined;
+  const { openQueue } = await import("../sweep/deno/open_queue.ts");
   try {
-    return bytes && JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    throw new UserError(`${path}: is no JSON: go on with the sweep by --resume ${dir}, which writes it anew`);
+    return await openQueue(address ?? dir);
+  } catch (error) {
+    if (report) io.out(formatStatus(undefined, report, { now: Date.now(), width: io.width }));
+    throw error;
   }
 }
 
 /** @param now milliseconds since 1970; `width` in characters */
 export function formatStatus(
-  { waiting, done, failed, running }: QueueState,
+  state: QueueState | undefined,
   report: SweepReport | undefined,
   { now, width }: { readonly now: number; readonly width: number },
 ): string {
   const front = report && drawFront(report, width);
+  const { running = [] } = state ?? {};
   const seconds = (since: number) => duration(Math.max(0, now - since) / 1000);
   const rows = running.map(({ id, worker, since, renewed, progress }) => [
     worker,
@@ -79,10 +85,14 @@ export function formatStatus(
   const parts = [
     report ? formatSweep(report) : "no trial yet",
     ...front === undefined ? [] : [front],
-    `queue: ${waiting} waiting, ${running.length} running, ${done} done${failed > 0 ? `, ${failed} failed` : ""}`,
+    ...state === undefined ? [] : [queueLine(state)],
   ];
   if (rows.length > 0) parts.push(formatTable([["worker", "job", "for", "doing", ""], ...rows], { header: true }));
   return parts.join("\n\n");
+}
+
+function queueLine({ waiting, running, done, failed }: QueueState): string {
+  return `queue: ${waiting} waiting, ${running.length} running, ${done} done${failed > 0 ? `, ${failed} failed` : ""}`;
 }
 
 /** A worker that hasn't renewed its lease for so long has missed its time to. */

@@ -6,6 +6,7 @@ import { latest } from "../sweep/trial.ts";
 import { choiceWords, metricText } from "../sweep/view/metric_words.ts";
 import { overviewOf } from "../sweep/view/overview.ts";
 import { terminalFront } from "../sweep/view/terminal_front.ts";
+import { drawSweepPage } from "./draw_sweep_page.ts";
 import type { Io } from "./io.ts";
 
 /** Beside sweep.json. */
@@ -20,18 +21,8 @@ export function drawFront(report: SweepReport, width: number): string | undefine
 
 /** Gives the page's path. */
 export async function writeSweepPage(io: Pick<Io, "store">, report: SweepReport, dir: string): Promise<string> {
-  const { renderSweep } = await import("../sweep/view/sweep_page.ts");
-  const decode = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
-  const reports = new Set(await io.store.list(joinPath(dir, "trials")));
   const path = joinPath(dir, SWEEP_PAGE);
-  const html = await renderSweep({
-    report,
-    file: decode(await io.store.read(joinPath(dir, "sweep.yaml"))),
-    reportOf(id) {
-      return reports.has(normalisePath(`${trialFolder(dir, id)}/report.html`)) ? `trials/${id}/report.html` : undefined;
-    },
-  });
-  await io.store.write(path, new TextEncoder().encode(html));
+  await io.store.write(path, new TextEncoder().encode(await drawSweepPage(io.store, report, dir)));
   return path;
 }
 

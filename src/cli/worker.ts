@@ -1,7 +1,6 @@
 import { Command } from "commander";
 import { UserError } from "../errors.ts";
 import { RULES } from "../sweep/queue/queue.ts";
-import { openResults } from "../sweep/results.ts";
 import { requireFit, requireIdentity, runWorker } from "../sweep/worker.ts";
 import { examples } from "./examples.ts";
 import { sourceHash } from "./identity.ts";
@@ -21,13 +20,24 @@ export function workerCommand(io: Io): Command {
       "do jobs of a sweep, one at a time, until it ends",
     )
     .requiredOption("--queue <where>", "redis://host:6379, from any machine, or the sweep's folder on this one")
-    .option("--store <dir>", "where results and checkpoints are kept (default: where the sweep says)")
+    .option(
+      "--store <where>",
+      "where results and checkpoints are kept: a folder, or http://host:port of a sweep --store-at (default: as the sweep says)",
+    )
     .option("--work <dir>", "where jobs have their folders while they are done (default: work beside the queue's file)")
     .option("--data-dir <dir>", "where the data set's files lie")
     .option("--quiet", "print errors and warnings only")
     .addHelpText(
       "after",
-      examples("worker --queue runs/sweeps/criteria-1", "worker --queue redis://127.0.0.1:6379 --store /mnt/store"),
+      `${
+        examples(
+          "worker --queue runs/sweeps/criteria-1",
+          "worker --queue redis://127.0.0.1:6379 --store /mnt/store",
+          "worker --queue redis://127.0.0.1:6379 --store http://127.0.0.1:8600",
+        )
+      }
+
+Passwords: SECATEUR_REDIS_PASSWORD of the Redis, SECATEUR_STORE_TOKEN of the store`,
     )
     .action(async (options: WorkerCommandOptions) => {
       try {
@@ -47,14 +57,19 @@ async function work(
   io: Io,
   { queue: where, store, work: workDir, dataDir, quiet }: WorkerCommandOptions,
 ): Promise<void> {
-  const [{ isRedis, openQueue, shownQueue }, { openWorkProcess }, { workerName }, { absolutePath }] = await Promise.all(
-    [
-      import("../sweep/deno/open_queue.ts"),
-      import("../sweep/deno/work_process.ts"),
-      import("../sweep/deno/run_sweep.ts"),
-      import("../store/deno_paths.ts"),
-    ],
-  );
+  const [
+    { isRedis, openQueue, shownQueue },
+    { openWorkProcess },
+    { workerName },
+    { absolutePath },
+    { isRemote, openStore },
+  ] = await Promise.all([
+    import("../sweep/deno/open_queue.ts"),
+    import("../sweep/deno/work_process.ts"),
+    import("../sweep/deno/run_sweep.ts"),
+    import("../store/deno_paths.ts"),
+    import("../sweep/deno/open_store.ts"),
+  ]);
   const queue = await openQueue(where);
   try {
     const header = await queue.header();
@@ -64,11 +79,11 @@ async function work(
     const identity = { tool: `secateur ${io.version()}`, commit: await io.commit(), source: await sourceHash() };
     requireIdentity(`the sweep ${header.sweep}`, header.identity, identity);
     const name = workerName(0);
-    const kept = absolutePath(store ?? header.store);
-    if (header.mark !== undefined && !await openResults(io.store, kept).get(header.mark)) {
+    const kept = store !== undefined && isRemote(store) ? store : absolutePath(store ?? header.store);
+    if (header.mark !== undefined && !await openStore(kept, io.store, { patienceMs: 0 }).get(header.mark)) {
       throw new UserError(
-        `${kept} is not the store of the sweep ${header.sweep}: bring the coordinator's folder here, such as by a network's file ` +
-          "system, and name it by --store",
+        `${kept} is not the store of the sweep ${header.sweep}: name the coordinator's by --store: its folder, brought here by a ` +
+          "network's file system, or the address where its --store-at serves it",
       );
     }
     const process = openWorkProcess({

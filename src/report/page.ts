@@ -10,6 +10,8 @@ export interface PageOptions {
   readonly body: Html;
   /** Its hash is the only one that the page lets a browser run; the page must say as much without it. */
   readonly script?: PageScript;
+  /** What the script may ask over the network: its own server, where it has one. */
+  readonly connects?: "self";
   /** The page is loaded anew so often. */
   readonly refreshSeconds?: number;
 }
@@ -26,11 +28,12 @@ export async function pageScript(text: string): Promise<PageScript> {
   return { text, sha256: new Uint8Array(hash).toBase64() };
 }
 
-export function renderPage({ title, styles, images, body, script, refreshSeconds }: PageOptions): string {
+export function renderPage({ title, styles, images, body, script, connects, refreshSeconds }: PageOptions): string {
   const policy = [
     "default-src 'none'",
     "style-src 'unsafe-inline'",
     ...images ? [`img-src ${images}:`] : [],
+    ...connects ? [`connect-src '${connects}'`] : [],
     ...script ? [`script-src 'sha256-${script.sha256}'`] : [],
   ].join("; ");
   return markup`<!doctype html>

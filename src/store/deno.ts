@@ -5,8 +5,8 @@ import type { ReadOptions, Store } from "./types.ts";
 /**
  * The file system, paths relative to the working directory.
  *
- * A write goes to a hidden temporary file beside its target, is flushed to the disk and renamed over it. Each process has
- * a temporary name of its own per target; what killed ones left behind goes with the next write.
+ * A write goes to a hidden temporary file beside its target, is flushed to the disk and renamed over it. Each has a
+ * temporary name of its own; what killed processes left behind goes with the next write.
  */
 export function denoStore(): Store {
   const inTurn = queuePerPath();
@@ -18,7 +18,7 @@ export function denoStore(): Store {
     },
     write(path, bytes) {
       const file = normalisePath(path);
-      return inTurn(file, () => mapErrors("write", file, () => replaceFile(file, bytes)));
+      return inTurn(file, () => mapErrors("write", file, () => replaceFile(file, (handle) => writeAll(handle, bytes))));
     },
     append(path, text) {
       const file = normalisePath(path);
@@ -62,7 +62,7 @@ export function denoStore(): Store {
 }
 
 /** More than any network, and less than what a machine can't hold. */
-const LARGEST_BYTES = 2 ** 32;
+export const LARGEST_BYTES = 2 ** 32;
 
 /** Nothing is opened before it is known to be a regular file in its place: opening a pipe waits for a writer. */
 async function readRegular(file: string, { within, most }: ReadOptions): Promise<Uint8Array<ArrayBuffer>> {
@@ -103,15 +103,20 @@ async function requireWithin(file: string, folder: string): Promise<void> {
   }
 }
 
-async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
+/**
+ * Puts a file there as a whole, or leaves what was there: where `fill` throws, nothing of what it wrote stays.
+ * @param file as `normalisePath` gives it
+ * @throws what the system or `fill` does, as it is
+ */
+export async function replaceFile(file: string, fill: (handle: Deno.FsFile) => Promise<void>): Promise<void> {
   const folder = parentOf(file);
   await makeFolder(folder);
   const name = file.slice(file.lastIndexOf("/") + 1);
-  const temporary = joinPath(folder, `.${name}.${OWN}.tmp`);
+  const temporary = joinPath(folder, `.${name}.${OWN}-${++written}.tmp`);
   await sweep(folder, name);
   try {
     using handle = await Deno.open(temporary, { write: true, create: true, truncate: true });
-    for (let done = 0; done < bytes.length;) done += await handle.write(bytes.subarray(done));
+    await fill(handle);
     await handle.sync();
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});
@@ -125,6 +130,13 @@ async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
   }
   await syncFolder(folder);
 }
+
+export async function writeAll(handle: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) done += await handle.write(bytes.subarray(done));
+}
+
+/** Files that this process has begun to write: two may be on their way to one place. */
+let written = 0;
 
 /** Of this process and no other, also after its number has been given to another one. */
 const OWN = `${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;

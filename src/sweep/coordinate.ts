@@ -29,8 +29,8 @@ export interface CoordinateOptions {
   readonly identity: Identity;
   /** A path from the root. */
   absolute(path: string): string;
-  /** SHA-256 of a file that a recipe names. */
-  fileHash(path: string): Promise<string>;
+  /** Puts a file that a recipe names into the store, with those that it names itself. Gives SHA-256 of all, by their paths. */
+  keepFile(path: string): Promise<Readonly<Record<string, string>>>;
   /** Is told when a trial is done, with its last job's result. */
   finish(trial: Trial, recipe: Recipe, result: JobResult): Promise<void>;
   /** Is told, now and then, how far the sweep is. */
@@ -49,10 +49,12 @@ export interface SweepProgress {
   readonly ended: boolean;
 }
 
-/** So many trials are begun at a time: enough for any number of workers, and few enough to hold. */
+/** So many trials are begun at a time, few enough to hold; with many workers twice as many as jobs are being done. */
 const AHEAD = 256;
 
 const POLL_MS = 200;
+/** Where all trials are begun that may be, how many jobs are being done is looked at once in so many polls. */
+const LOOK_POLLS = 25;
 
 /** @throws what `signal` was aborted with, and UserError where queue or store fail */
 export async function coordinate(options: CoordinateOptions): Promise<SweepProgress> {
@@ -70,12 +72,14 @@ class Coordinator {
   readonly #pending = new Map<string, Pending>();
   readonly #jobs = new Map<string, number>();
   readonly #course: Course;
-  readonly #hashes = new Map<string, Promise<string>>();
+  readonly #kept = new Map<string, Promise<Readonly<Record<string, string>>>>();
   /** To be added to the queue together. */
   #added: Job[] = [];
   /** Every job that was over before this was so before its result was looked for. */
   #cursor = 0;
   #over = 0;
+  #ahead = AHEAD;
+  #lookedAt = -Infinity;
 
   constructor(readonly options: CoordinateOptions) {
     const { file, pruner } = options;
@@ -93,6 +97,7 @@ class Coordinator {
       if (isLate()) return await this.#giveUp();
       while (this.#propose() || await this.#decide());
       await this.#flush();
+      await this.#widen();
       if (this.#isOver()) break;
       await show(this.#progress("running"));
       const finished = await queue.finished(this.#cursor);
@@ -123,12 +128,26 @@ class Coordinator {
     return { trials: this.#trials(), jobs: this.#jobs, ended: state === "ended" };
   }
 
+  /** Those that a pruner holds back wait for others to come, however many they are. */
+  #begun(): number {
+    return this.#runs.filter((run) => !isOver(run) && !run.isHeldBack).length;
+  }
+
+  /** Lets more trials begin where workers would soon find nothing to do: a trial has one job at a time. */
+  async #widen(): Promise<void> {
+    const { queue, pollMs = POLL_MS } = this.options;
+    const now = performance.now();
+    if (now - this.#lookedAt < LOOK_POLLS * pollMs || this.#begun() < this.#ahead) return;
+    this.#lookedAt = now;
+    const { running } = await queue.state();
+    this.#ahead = Math.max(this.#ahead, 2 * running.length);
+  }
+
   /** More trials, where there is room for them. True if there were. */
   #propose(): boolean {
     const { sampler, file, given } = this.options;
     const room = Math.min(
-      // Those that a pruner holds back wait for others to come, however many they are.
-      AHEAD - this.#runs.filter((run) => !isOver(run) && !run.isHeldBack).length,
+      this.#ahead - this.#begun(),
       (file.budget.trials ?? Infinity) - this.#runs.length,
     );
     if (room <= 0) return false;
@@ -177,13 +196,13 @@ class Coordinator {
       if (result) await this.#take(run, until, result);
       else {
         if (pending) pending.runs.add(run);
-        else this.#ask(run, id, until);
+        else this.#ask(run, id, until, files);
         return;
       }
     }
   }
 
-  #ask(run: TrialRun, id: string, until: PartEnd): void {
+  #ask(run: TrialRun, id: string, until: PartEnd, files: JobPayload["files"]): void {
     const { ground: { adapter, data, plans }, identity } = this.options;
     const recipe = run.recipe!;
     const kinds = recipe.stages.slice(run.stage, until.stage).map(({ kind }) => kind).join(", ");
@@ -192,6 +211,7 @@ class Coordinator {
       recipe,
       until,
       before: [...run.before],
+      files,
       data,
       plans,
       identity,
@@ -248,9 +268,9 @@ class Coordinator {
   async #filesOf(recipe: Recipe): Promise<Record<string, string>> {
     const found: Record<string, string> = {};
     for (const path of filesOf(recipe)) {
-      const hash = this.#hashes.get(path) ?? this.options.fileHash(path);
-      this.#hashes.set(path, hash);
-      found[path] = await hash;
+      const kept = this.#kept.get(path) ?? this.options.keepFile(path);
+      this.#kept.set(path, kept);
+      Object.assign(found, await kept);
     }
     return found;
   }

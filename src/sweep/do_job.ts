@@ -23,13 +23,15 @@ export interface JobMachine {
   readonly work: string;
   /** Of the worker, for the record. */
   readonly worker: string;
+  /** Of files that recipes name, by their SHA-256: most jobs of a sweep name the same. */
+  readonly contents: Map<string, Uint8Array<ArrayBuffer>>;
   /** The device that all jobs of this process are done on. */
   gpu(): Promise<Gpu>;
   /** Opens another one for the next job. */
   dropGpu(): void;
   loadData(payload: JobPayload): RunOptions["loadData"];
-  /** The folder of the plans with this SHA-256, for "default" undefined. */
-  plansFolder(plans: string): Promise<string | undefined>;
+  /** The folder of the plans with this SHA-256, for "default" undefined; what `results` throw goes through. */
+  plansFolder(plans: string, results: Results): Promise<string | undefined>;
   /** @throws UserError where another process works there */
   lockFolder(dir: string): Promise<AsyncDisposable>;
   removeFolder(dir: string): Promise<void>;
@@ -50,15 +52,15 @@ export async function doJob(
     const { dir, lock } = await ownFolder(machine, job.id);
     await using _ = lock;
     const payload = job.payload as JobPayload;
-    const own = { ...machine, store, results };
+    const own = { ...machine, store: withFiles(payload.files, { ...machine, store, results }), results };
     await takeUp(own, dir, payload);
     const { recipe, until, identity: { tool, commit } } = payload;
-    const plansFolder = await machine.plansFolder(payload.plans);
+    const plansFolder = await machine.plansFolder(payload.plans, results);
     const part = await runPart({
       recipe,
       until,
       dir,
-      store,
+      store: own.store,
       resume: true,
       adopt: true,
       signal,
@@ -170,6 +172,34 @@ async function metricsUnderway({ point }: RunPart, store: Store, dir: string, pa
   return accuracy === undefined ? measured : { ...measured, accuracy };
 }
 
+const MOST_CONTENTS = 8;
+
+/**
+ * The machine's files, but for those that the recipe names: these are what they were when the sweep began, whatever lies at their
+ * paths here.
+ */
+function withFiles(
+  files: JobPayload["files"],
+  { store, results, contents }: Pick<JobMachine, "store" | "results" | "contents">,
+): Store {
+  const contentOf = async (path: string) => {
+    const hash = files[path];
+    const content = contents.get(hash) ?? await results.get(hash);
+    // Those that were asked for last stay.
+    contents.delete(hash);
+    if (content) contents.set(hash, content);
+    if (contents.size > MOST_CONTENTS) contents.delete(contents.keys().next().value!);
+    if (!content) throw new UserError(`${path}: its content is missing in the store: begin the sweep anew`);
+    return content;
+  };
+  return {
+    ...store,
+    read: async (path, options = {}) =>
+      files[path] === undefined ? await store.read(path, options) : (await contentOf(path)).slice(0, options.most),
+    size: async (path) => files[path] === undefined ? await store.size(path) : (await contentOf(path)).length,
+  };
+}
+
 /** Store and results that remember which errors were their own: those of the machine, and not of the job. */
 function guarded({ store, results }: JobMachine): Guarded {
   const failed = new Set<unknown>();
@@ -191,7 +221,8 @@ function guarded({ store, results }: JobMachine): Guarded {
       remove: (path) => own(store.remove(path)),
     },
     results: {
-      ...results,
+      read: (id) => own(results.read(id)),
+      get: (hash) => own(results.get(hash)),
       put: (bytes) => own(results.put(bytes)),
       write: (result) => own(results.write(result)),
     },

@@ -16,6 +16,8 @@ export interface JobPayload {
   readonly until: PartEnd;
   /** Ids of the jobs that lead here, the last one last: from its checkpoint the work goes on, or from an earlier one's. */
   readonly before: readonly string[];
+  /** SHA-256 of each file that the recipe names, by its path there, and of those that these name: the store has them. */
+  readonly files: Readonly<Record<string, string>>;
   /** What the data were when the sweep began. */
   readonly data: DataMark;
   /** SHA-256 of the kernel plans in the store; "default" for planners' own. */
@@ -37,7 +39,7 @@ export interface JobGround {
   readonly adapter: string;
   readonly plans: string;
   readonly data: DataMark;
-  /** SHA-256 of each file that the recipe names, by the path that it has there. */
+  /** SHA-256 of each file that the recipe names, by the path that it has there, and of those that these name. */
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -56,11 +58,13 @@ export async function jobId(
 ): Promise<string> {
   const { name: _name, description: _description, stages, layout, ...rest } = recipe;
   const ended = until.stage >= stages.length;
+  const { files, ...fixed } = ground;
+  const named = new Set(filesOf(recipe));
+  const beside = Object.keys(files).filter((path) => !named.has(path)).map((path) => files[path]).sort();
   const told = mapPaths(
     { ...rest, stages: stages.slice(0, until.stage) },
-    (path) => ground.files[path] ?? path.slice(path.lastIndexOf("/") + 1),
+    (path) => files[path] ?? path.slice(path.lastIndexOf("/") + 1),
   );
-  const { files: _files, ...fixed } = ground;
   const text = JSON.stringify([
     FORMAT,
     fixed,
@@ -70,6 +74,7 @@ export async function jobId(
     // Whether norms are put back at the beginning depends on what is done later.
     isTrained(recipe) && recipe.norms === undefined ? gainsByNorms(recipe) : null,
     ended ? [layout ?? null] : null,
+    ...beside.length > 0 ? [beside] : [],
   ]);
   return await sha256(new TextEncoder().encode(text));
 }

@@ -33,6 +33,20 @@ export interface SweepReport {
   readonly differences: readonly Difference[];
 }
 
+/**
+ * Undefined where no trial has begun yet.
+ * @throws UserError where the file is something else
+ */
+export async function readReport(store: Store, dir: string): Promise<SweepReport | undefined> {
+  const path = `${dir}/${SWEEP_REPORT}`;
+  const bytes = await store.read(path);
+  try {
+    return bytes && JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new UserError(`${path}: is no JSON: go on with the sweep by --resume ${dir}, which writes it anew`);
+  }
+}
+
 /** What was fixed when the sweep began, in ground.json: going on with it takes the same. */
 export interface SweepGround {
   readonly version: 1;

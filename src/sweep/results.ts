@@ -40,17 +40,26 @@ export interface Results {
   read(id: string): Promise<JobResult | undefined>;
   /** Keeps the first result of a job. A second one is compared with it, and what differs is kept beside it. */
   write(result: JobResult): Promise<Difference | undefined>;
-  /** The differences that were found among these jobs. */
-  differences(ids: ReadonlySet<string>): Promise<Difference[]>;
   /** Keeps a file's content, and gives its SHA-256. */
   put(bytes: Uint8Array<ArrayBuffer>): Promise<string>;
   /** The content; undefined where it is missing or damaged. */
   get(sha256: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
 }
 
-export function openResults(store: Store, root: string): Results {
+/** Those of a folder, as who coordinates a sweep has them. */
+export interface KeptResults extends Results {
+  /** The differences that were found among these jobs. */
+  differences(ids: ReadonlySet<string>): Promise<Difference[]>;
+}
+
+/** Where a content lies in the folder of a store. */
+export function contentPath(root: string, sha256: string): string {
+  return `${root}/files/${sha256.slice(0, 2)}/${sha256}`;
+}
+
+export function openResults(store: Store, root: string): KeptResults {
   const resultPath = (id: string) => `${root}/results/${id.slice(0, 2)}/${id}.json`;
-  const filePath = (hash: string) => `${root}/files/${hash.slice(0, 2)}/${hash}`;
+  const filePath = (hash: string) => contentPath(root, hash);
   const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n");
   const parse = <T>(bytes: Uint8Array | undefined): T | undefined => {
     try {

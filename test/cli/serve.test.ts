@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import type { Serving } from "../../src/cli/io.ts";
 import { certificateNames, ownCertificate } from "../../src/cli/server/certificate.ts";
 import { listen, type ListenOptions } from "../../src/cli/server/listen.ts";
-import { linkToken } from "../../src/cli/server/token.ts";
+import { keptToken } from "../../src/cli/server/token.ts";
 import { createRate, createTurns } from "../../src/cli/server/rate.ts";
 import { readBody } from "../../src/cli/server/body.ts";
 import { createHandler } from "../../src/cli/server/handler.ts";
@@ -424,12 +424,12 @@ test("the certificate is kept, serves HTTPS, and is renewed when it ends or an a
 
 test("tokens are 128 random bits, kept, and made anew where the file is damaged", async () => {
   const store = memoryStore();
-  const first = await linkToken(store, "keep", false);
+  const first = await keptToken(store, "keep/token");
   assert.match(first, /^[\w-]{22}$/);
-  assert.is(await linkToken(store, "keep", false), first);
-  assert.is.not(await linkToken(store, "keep", true), first);
+  assert.is(await keptToken(store, "keep/token"), first);
+  assert.is.not(await keptToken(store, "keep/token", true), first);
   await store.write("keep/token", bytes("short"));
-  assert.match(await linkToken(store, "keep", false), /^[\w-]{22}$/);
+  assert.match(await keptToken(store, "keep/token"), /^[\w-]{22}$/);
 });
 
 test("the terminal is told of one refusal for an address and minute, on one line and as plain text", async () => {

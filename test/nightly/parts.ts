@@ -60,9 +60,17 @@ export const NIGHTLY: readonly NightlyPart[] = [
   },
   {
     name: "sweep",
-    what: "sixty cells by one process, by two workers, by two through a Redis, and under kills: the same report",
+    what:
+      "sixty cells by one process, by two workers, by two through a Redis, and under kills of all of them: the same report",
     script: "test/nightly/sweep.ts",
     args: ["--kills", "30"],
+  },
+  {
+    name: "sweep-store",
+    what:
+      "a sweep whose store is full, is lost, or is served by a machine that goes: one line, and then the same report",
+    script: "test/nightly/sweep_store.ts",
+    args: [],
   },
   {
     name: "sweep-load",

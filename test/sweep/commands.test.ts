@@ -1,6 +1,7 @@
 /** What the commands sweep and worker say: how far a sweep is, and what can't be. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { storeAddress } from "../../src/cli/store_at.ts";
 import { formatStatus } from "../../src/cli/sweep_status.ts";
 import { readRecipe } from "../../src/recipe/load.ts";
 import { denoStore } from "../../src/store/deno.ts";
@@ -50,6 +51,7 @@ test("the status has the best trial first, says what is beyond a bound, and whic
     },
     { id: "0123456789abcdef", worker: "bob", attempt: 2, since: now - 90_000, renewed: now - 45_000 },
   ];
+  assert.not.match(formatStatus(undefined, report, { now, width: 80 }), /queue/);
   const text = formatStatus({ waiting: 4, done: 3, failed: 1, running }, report, { now, width: 80 });
   const lines = text.split("\n");
   assert.match(lines[2], /^00002 +0\.25 +1 +0\.9600 +done$/);
@@ -90,6 +92,29 @@ test("a sweep that can't begin is refused in one line and leaves no folder; so i
   err.splice(0);
   assert.is(await run("worker", "--queue", "amqp://host"), 1);
   assert.match(err[0], /no queue of the kind amqp/);
+});
+
+test("a store is served to workers of a Redis, by a way that keeps its token secret; other command lines end with exit code 2", async () => {
+  const { run, err } = session();
+  const redis = ["--queue", "redis://127.0.0.1:1"];
+  const cases: [readonly string[], RegExp][] = [
+    [["--store-at", "8600"], /--store-at is for workers that come by way of a Redis: give --queue as well/],
+    [[...redis, "--store-at", "8600x"], /Expected a port, or host:port, such as 127\.0\.0\.1:8600/],
+    [[...redis, "--store-at", "70000"], /Expected a port/],
+    [[...redis, "--store-at", "0.0.0.0:8600"], /others of the network could read the token: give --cert and --key/],
+    [[...redis, "--store-at", "8600", "--cert", "a.pem"], /--cert and --key belong together/],
+    [[...redis, "--cert", "a.pem", "--key", "b.pem"], /--cert and --key are for --store-at/],
+    [[...redis, "--store", "http://127.0.0.1:8600"], /--store: expected a folder: only workers come/],
+  ];
+  for (const [options, message] of cases) {
+    assert.is(await run("sweep", "s.yaml", ...options), 2, options.join(" "));
+    assert.match(err.splice(0).join("\n"), message);
+  }
+  assert.equal([storeAddress("8600"), storeAddress("[::1]:0"), storeAddress("host.local:86")], [
+    { hostname: "127.0.0.1", port: 8600 },
+    { hostname: "::1", port: 0 },
+    { hostname: "host.local", port: 86 },
+  ]);
 });
 
 test("the example and the file that the documentation shows are sweeps", async () => {

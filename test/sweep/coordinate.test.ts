@@ -84,7 +84,7 @@ async function sweep(
       ground: { source: "s", adapter: "gpu", plans: "default", data: DATA },
       identity: IDENTITY,
       absolute: (path) => path,
-      fileHash: () => Promise.reject(new Error("no file was expected")),
+      keepFile: () => Promise.reject(new Error("no file was expected")),
       finish: ({ id }) => Promise.resolve(void finished.push(id)),
       show: () => Promise.resolve(),
       isLate: () => step >= (fake.stopAfter ?? Infinity),

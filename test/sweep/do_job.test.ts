@@ -24,6 +24,7 @@ function machineOf(store: Store): JobMachine {
     results: openResults(store, "store"),
     work: "work",
     worker: "tests",
+    contents: new Map(),
     gpu: testGpu,
     dropGpu() {},
     loadData: () => (request) => loadTiny(request),
@@ -42,10 +43,11 @@ async function work(
   until: PartEnd,
   before: readonly string[] = [],
   signal = NEVER,
+  files: JobPayload["files"] = {},
 ): Promise<Outcome> {
   const identity = { tool: "secateur 0.0.0", commit: "test", source: "" };
   const data = { request: "", sha256: "" };
-  const payload: JobPayload = { label: id, recipe, until, before, data, plans: "default", identity };
+  const payload: JobPayload = { label: id, recipe, until, before, files, data, plans: "default", identity };
   return await doJob({ id, adapterUse: "shared", adapter: "", payload }, machine, { progress() {}, signal });
 }
 
@@ -106,9 +108,24 @@ test("a job whose predecessors are lost does their part as well; done again, it 
   // Another seed stands for an adapter that adds in another order each time.
   const wrong = await work(machine, "b", { ...recipe, seed: 2 }, { stage: 4 });
   assert.match(wrong.is === "done" && wrong.warning || "", /done twice, and bits came out as \w{12} and \w{12}/);
-  const [difference] = await machine.results.differences(new Set(["a", "b"]));
+  const [difference] = await openResults(machine.store, "store").differences(new Set(["a", "b"]));
   assert.equal([difference.job, difference.what], ["b", "bits"]);
   assert.is((await resultOf(machine, "b")).bits, expected.bits, "the first one stays");
+});
+
+test("files that a recipe names come from the store, as they were when the sweep began, and a lost store is the machine's", async () => {
+  const machine = { ...whole, store: memoryStore() };
+  const path = "/elsewhere/network.onnx";
+  await machine.store.write(path, new TextEncoder().encode("changed since"));
+  const given = { ...tinyRecipe([train(1)], FEW), model: { name: path } };
+  const files = { [path]: expected.files["model.onnx"] };
+  assert.is((await work(machine, "given", given, { stage: 1 }, [], NEVER, files)).is, "done");
+  const gone = () => Promise.reject(new UserError("the store can't be used"));
+  const lost = { ...machine, results: { ...whole.results, get: gone }, contents: new Map() };
+  assert.equal(await work(lost, "lost", given, { stage: 1 }, [], NEVER, files), {
+    is: "unable",
+    reason: "the store can't be used",
+  });
 });
 
 test("what can't be done is final, what the machine can't write is the machine's, and neither leaves a result", async () => {

@@ -81,7 +81,7 @@ async function coordinator({ queue: address, dir, trials, rules }: FakeSettings)
     ground: { source: "", adapter: "gpu", plans: "default", data: { request: "", sha256: "" } },
     identity: IDENTITY,
     absolute: (path) => path,
-    fileHash: () => Promise.reject(new Error("no file was expected")),
+    keepFile: () => Promise.reject(new Error("no file was expected")),
     finish: () => Promise.resolve(),
     show: () => Promise.resolve(void (peakBytes = Math.max(peakBytes, Deno.memoryUsage().rss))),
     isLate: () => false,

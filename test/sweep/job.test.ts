@@ -51,13 +51,15 @@ test("a job's id is that of what it does: neither names nor what comes later cou
 });
 
 test("files count by their content, and not by where they lie", async () => {
-  const at = (path: string, hash: string) => {
+  const at = (path: string, hash: string, beside: Record<string, string> = {}) => {
     const recipe = recipeWith(`weights=${path}`);
     assert.equal(filesOf(recipe), [path]);
-    return jobId(recipe, { stage: 1 }, [], { ...ground, files: { [path]: hash } });
+    return jobId(recipe, { stage: 1 }, [], { ...ground, files: { [path]: hash, ...beside } });
   };
   assert.is(await at("/a/w.pth", "1"), await at("/b/v.pth", "1"));
   assert.is.not(await at("/a/w.pth", "1"), await at("/a/w.pth", "2"));
+  assert.is(await at("/a/n.onnx", "1", { "/a/n.data": "3" }), await at("/b/n.onnx", "1", { "/b/n.data": "3" }));
+  assert.is.not(await at("/a/n.onnx", "1", { "/a/n.data": "3" }), await at("/a/n.onnx", "1", { "/a/n.data": "4" }));
 });
 
 const stages = recipeWith("stages.3={ kind: measure }").stages;

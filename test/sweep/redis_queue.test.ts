@@ -1,7 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
-import { openQueue } from "../../src/sweep/deno/open_queue.ts";
+import { denoStore } from "../../src/store/deno.ts";
+import { keepQueuePlace, openQueue } from "../../src/sweep/deno/open_queue.ts";
 import type { Lease, Queue } from "../../src/sweep/queue/queue.ts";
 import { HEADER, job, queueContract, worker } from "./queue_contract.ts";
 import { type RedisServer, startRedis } from "./redis_server.ts";
@@ -126,6 +127,24 @@ test("a Redis that is killed comes back with its file, and without it gets its j
       queue.close();
       other.close();
     }
+  }
+});
+
+test("a sweep's folder leads to its Redis, without telling the password, until the sweep goes on with a journal", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "secateur-place-" });
+  try {
+    const address = `${server.url}/${database++}`;
+    const queue = await openQueue(address, { rules });
+    await queue.open(HEADER);
+    await keepQueuePlace(denoStore(), dir, address.replace("://", "://me:secret@"));
+    assert.not.match(await Deno.readTextFile(`${dir}/queue.json`), /secret/);
+    const found = await openQueue(dir);
+    assert.equal(await found.header(), { ...HEADER, ended: false });
+    for (const opened of [queue, found]) opened.close();
+    await keepQueuePlace(denoStore(), dir, undefined);
+    assert.match(await refusal(dir), /holds no queue of a sweep: queue\.jsonl is missing/);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
   }
 });
 

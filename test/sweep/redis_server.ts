@@ -45,7 +45,7 @@ export async function startRedis(args: readonly string[] = []): Promise<RedisSer
   };
 }
 
-function freePort(): number {
+export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return (listener.addr as Deno.NetAddr).port;
 }

@@ -62,6 +62,24 @@ export async function ownCertificate(
   return made;
 }
 
+/**
+ * @param cert its file, and `key` that of its key, both PEM
+ * @throws UserError naming the file that is missing or holds something else
+ */
+export async function givenCertificate(store: Store, cert: string, key: string): Promise<Certificate> {
+  const read = async (file: string) => {
+    const bytes = await store.read(file);
+    if (!bytes) throw new UserError(`${file}: no such file: expected PEM`);
+    return new TextDecoder().decode(bytes);
+  };
+  const pair = { cert: await read(cert), key: await read(key) };
+  const problem = pairProblem(pair);
+  if (problem === "cert") throw new UserError(`${cert}: holds no certificate as PEM`);
+  if (problem === "key") throw new UserError(`${key}: holds no private key as PEM`);
+  if (problem === "pair") throw new UserError(`${key}: isn't the key of the certificate in ${cert}`);
+  return pair;
+}
+
 /** The host names and addresses that a certificate is for; names may start with "*.". Empty where it can't be read. */
 export function certificateNames(pem: string): string[] {
   try {

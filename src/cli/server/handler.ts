@@ -4,6 +4,7 @@ import type { DeviceRecord } from "../../report/devices/record.ts";
 import { parseDeviceRecord } from "../../report/devices/schema.ts";
 import type { Store } from "../../store/types.ts";
 import { contentType, type PageFiles } from "../page/bundle.ts";
+import { allow, answerRefusal, json, partsOf, requireToken, type Told } from "./answers.ts";
 import { readBody } from "./body.ts";
 import { createFiles } from "./files.ts";
 import { headersOf } from "./headers.ts";
@@ -15,7 +16,7 @@ import { Refusal } from "./refusal.ts";
 import { listRuns, readRunFile } from "./runs.ts";
 import type { ServedNetwork } from "./served_networks.ts";
 
-export interface HandlerOptions {
+export interface HandlerOptions extends Told {
   readonly files: PageFiles;
   readonly store: Store;
   /** Folder of the runs, with devices/ in it. */
@@ -30,10 +31,6 @@ export interface HandlerOptions {
   readonly hosts: ReadonlySet<string>;
   readonly tool: string;
   readonly onRecord: (record: DeviceRecord, kept: Kept) => void;
-  /** Told what an address was refused, but for files that there aren't: browsers ask for some by themselves. */
-  readonly onRefusal: (from: string, status: number, reason: string) => void;
-  /** Told of what is nobody's fault but the server's. */
-  readonly onFault: (error: unknown) => void;
 }
 
 const POSTS_PER_SECOND = 10;
@@ -60,12 +57,11 @@ export function createHandler(options: HandlerOptions): ListenOptions["handler"]
     }
     const parts = partsOf(pathname);
     if (parts[0] !== "api") return await page(request, parts);
-    if (!sameText(request.headers.get("authorization") ?? "", `Bearer ${token}`)) {
-      throw new Refusal(
-        401,
-        "the link's token is missing or wrong: open the link, or the QR code, that the server printed",
-      );
-    }
+    requireToken(
+      request,
+      token,
+      "the link's token is missing or wrong: open the link, or the QR code, that the server printed",
+    );
     const [, what, ...rest] = parts;
     if (what === "devices" && rest.length === 0) {
       allow(request, "POST");
@@ -111,13 +107,7 @@ export function createHandler(options: HandlerOptions): ListenOptions["handler"]
     return json({ file: kept.file });
   }
 
-  return (request, from) =>
-    answer(request).catch((error) => {
-      if (!(error instanceof Refusal) && !(error instanceof UserError)) options.onFault(error);
-      const refused = refusalOf(error);
-      if (refused.status !== 404) options.onRefusal(from, refused.status, refused.message);
-      return refusal(refused);
-    });
+  return (request, from) => answer(request).catch((error) => answerRefusal(error, from, options));
 }
 
 /** Refuses more posts in a second than that. */
@@ -148,48 +138,6 @@ function recordOf(content: unknown): DeviceRecord {
   }
 }
 
-function refusalOf(error: unknown): Refusal {
-  if (error instanceof Refusal) return error;
-  return new Refusal(500, error instanceof UserError ? error.message : "the server failed: see its terminal");
-}
-
-/** What the page is told. */
-function refusal({ status, message, headers }: Refusal): Response {
-  return new Response(JSON.stringify({ error: message }) + "\n", {
-    status,
-    headers: { ...headersOf(""), "content-type": "application/json", "cache-control": "no-store", ...headers },
-  });
-}
-
-/** The names of a path, decoded. Nothing is looked up by them but in maps and lists, so ".." is just an unknown name. */
-function partsOf(pathname: string): string[] {
-  try {
-    return pathname.slice(1).split("/").map(decodeURIComponent);
-  } catch {
-    throw new Refusal(400, "the address isn't well-formed");
-  }
-}
-
-function allow({ method }: Request, ...methods: readonly string[]): void {
-  if (methods.includes(method)) return;
-  throw new Refusal(405, `${method} isn't for this address, ${methods.join(" or ")} is`, { allow: methods.join(", ") });
-}
-
-function json(value: unknown): Response {
-  return new Response(JSON.stringify(value), {
-    headers: { ...headersOf(""), "content-type": "application/json", "cache-control": "no-store" },
-  });
-}
-
 function binary(bytes: Uint8Array<ArrayBuffer>, file: string): Response {
   return new Response(bytes, { headers: { ...headersOf(""), "content-type": contentType(file) } });
-}
-
-/** Takes as long for a wrong first letter as for a wrong last one. */
-function sameText(a: string, b: string): boolean {
-  const encoder = new TextEncoder();
-  const [x, y] = [encoder.encode(a), encoder.encode(b)];
-  let difference = x.length ^ y.length;
-  for (let i = 0; i < y.length; i++) difference |= y[i] ^ (x[i] ?? 0);
-  return difference === 0;
 }

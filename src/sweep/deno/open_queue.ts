@@ -1,5 +1,6 @@
 /** The queue that a command line names. */
 import { UserError } from "../../errors.ts";
+import type { Store } from "../../store/types.ts";
 import type { Queue, QueueRules } from "../queue/queue.ts";
 import { JOURNAL, openJournal } from "./journal.ts";
 
@@ -9,10 +10,39 @@ export interface OpenOptions {
   readonly patienceMs?: number;
 }
 
-/** @throws UserError where there is none, or of a kind that there isn't */
+/** Says in a sweep's folder on which Redis its queue is; absent where that is a journal beside it. */
+const QUEUE_PLACE = "queue.json";
+
+interface QueuePlace {
+  /** Without name and password: they are no files' business. */
+  readonly redis: string;
+}
+
+/** @param url address of the Redis; undefined for a journal */
+export async function keepQueuePlace(store: Store, dir: string, url: string | undefined): Promise<void> {
+  const path = `${dir}/${QUEUE_PLACE}`;
+  if (url === undefined) return await store.remove(path);
+  const place: QueuePlace = { redis: shownQueue(url) };
+  await store.write(path, new TextEncoder().encode(JSON.stringify(place) + "\n"));
+}
+
+async function placeIn(dir: string): Promise<string | undefined> {
+  try {
+    const place: QueuePlace = JSON.parse(await Deno.readTextFile(`${dir}/${QUEUE_PLACE}`));
+    return isRedis(place.redis) ? place.redis : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param where a Redis, or the folder of a sweep, which knows where its queue is
+ * @throws UserError where there is none, or of a kind that there isn't
+ */
 export async function openQueue(where: string, options: OpenOptions = {}): Promise<Queue> {
   const kind = /^([a-z]+):\/\//.exec(where)?.[1];
-  if (kind === "redis" || kind === "rediss") return await openRedis(where, options);
+  const redis = kind === undefined ? await placeIn(where) : isRedis(where) ? where : undefined;
+  if (redis !== undefined) return await openRedis(redis, options);
   if (kind !== undefined) {
     throw new UserError(`--queue: no queue of the kind ${kind}; give redis://host:6379, or the folder of a sweep`);
   }

@@ -1,23 +1,25 @@
 /** Carries a sweep out in its folder: finds out what it runs on, opens its queue, works itself, and coordinates. */
-import { sha256 } from "../../formats/sha256.ts";
-import { UserError } from "../../errors.ts";
+import { externalFiles } from "../../formats/onnx/external.ts";
+import { isOnnx } from "../../formats/weights.ts";
+import { show, UserError } from "../../errors.ts";
 import { formatRecipe, type GivenRecipe } from "../../recipe/load.ts";
 import { mapPaths } from "../../recipe/paths.ts";
 import type { Recipe } from "../../recipe/schema.ts";
 import { absolutePath, seenFrom } from "../../store/deno_paths.ts";
+import { joinPath, parentOf } from "../../store/path.ts";
 import type { Store } from "../../store/types.ts";
 import { coordinate, type SweepProgress } from "../coordinate.ts";
 import { prunerOf } from "../pruners/pruners.ts";
 import { type Identity, type Queue, RULES } from "../queue/queue.ts";
 import { SWEEP_GROUND, SWEEP_REPORT, type SweepGround, type SweepReport, trialFolder } from "../report.ts";
-import { type JobResult, openResults, type Results } from "../results.ts";
+import { type JobResult, type KeptResults, openResults, type Results } from "../results.ts";
 import { samplerOf } from "../samplers/samplers.ts";
 import type { SweepFile } from "../sweep_file.ts";
 import { isOver, type Trial } from "../trial.ts";
 import { checkSweep, seedsOf } from "../trial_run.ts";
 import { requireFit, requireIdentity, runWorker } from "../worker.ts";
 import { openJournal } from "./journal.ts";
-import { openQueue } from "./open_queue.ts";
+import { keepQueuePlace, openQueue } from "./open_queue.ts";
 import { openWorkProcess } from "./work_process.ts";
 
 export interface SweepOptions {
@@ -71,6 +73,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepReport> {
       };
       requireFit(header, { identity, adapter: probed.adapter });
       await queue.open(header);
+      await keepQueuePlace(store, dir, options.queue);
       const workers = startWorkers(options, { queue, adapter: ground.adapter, first: work, signal: all });
       // A worker that can't go on ends the sweep, which can be gone on with.
       const failing = workers.catch((error) => {
@@ -170,11 +173,7 @@ function coordination(options: SweepOptions, { queue, results, ground, signal }:
     ground: { source: identity.source, adapter: ground.adapter, plans: ground.plans, data: ground.data },
     identity,
     absolute: absolutePath,
-    async fileHash(path: string) {
-      const bytes = await store.read(path);
-      if (!bytes) throw new UserError(`${path}: no such file; the recipe names it`);
-      return await sha256(bytes);
-    },
+    keepFile: (path: string) => keepFile(store, results, path),
     finish: (trial: Trial, recipe: Recipe, result: JobResult) => writeTrial(options, results, trial, recipe, result),
     async show(progress: SweepProgress) {
       options.show(progress);
@@ -185,6 +184,23 @@ function coordination(options: SweepOptions, { queue, results, ground, signal }:
     isLate: () => performance.now() > deadline,
     signal,
   };
+}
+
+/** A file that a recipe names, and those that it has its numbers in. */
+async function keepFile(store: Store, results: Results, path: string): Promise<Record<string, string>> {
+  const bytes = await store.read(path);
+  if (!bytes) throw new UserError(`${path}: no such file; the recipe names it`);
+  const found = { [path]: await results.put(bytes) };
+  if (!isOnnx(bytes)) return found;
+  for (const location of externalFiles(bytes, path).keys()) {
+    const beside = joinPath(parentOf(path), location);
+    const content = await store.read(beside, { within: parentOf(path) });
+    if (!content) {
+      throw new UserError(`${path}: its numbers are in ${show(location)}, which isn't beside it: put it there`);
+    }
+    found[beside] = await results.put(content);
+  }
+  return found;
 }
 
 /** Between two versions of the report while the sweep goes on. */
@@ -216,7 +232,7 @@ async function writeTrial(
 async function writeReport(
   options: SweepOptions,
   ground: SweepGround,
-  results: Results,
+  results: KeptResults,
   progress: SweepProgress,
 ): Promise<SweepReport> {
   const differences = await results.differences(new Set(progress.jobs.keys()));

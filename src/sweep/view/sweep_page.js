@@ -1,28 +1,41 @@
 // What the page of a sweep does beyond being read: it sorts the table, tells a dot's numbers, shows which trials a trial was
-// bred from, and compares two trials. It reads nothing but the page itself; what is chosen stands behind the address's #.
+// bred from, and compares two trials. It reads nothing but the page itself; what is chosen stands behind the address's #. A page
+// that a server shows of a sweep that goes on asks that server for a newer one, and takes over what has changed.
 
-const root = document.documentElement;
-const table = document.getElementById("trials");
-const body = table.tBodies[0];
 const panel = document.getElementById("chosen");
 const tip = document.getElementById("tip");
-const heads = [...table.tHead.rows[0].cells];
+const lost = document.getElementById("lost");
 /** Ids of at most two trials. */
 let chosen = [];
-root.classList.add("script");
+/** The column that the table is sorted by: its name, and which way. */
+let sorted;
+// Of the page as it is now.
+let body, heads, marks;
+document.documentElement.classList.add("script");
 
 const rowOf = (id) => document.getElementById(`trial-${id}`);
 const parentsOf = (id) => rowOf(id)?.dataset.parents?.split(" ") ?? [];
 
-// Dots and lines: their titles begin with the trial's id.
-const marks = [...document.querySelectorAll("figure svg[role] title")]
-  .filter((title) => title.parentElement.localName !== "svg")
-  .map((title) => {
-    const element = title.parentElement;
-    const text = title.textContent;
-    title.remove();
-    return { element, text, id: text.slice(0, text.indexOf(":")), svg: element.closest("svg") };
-  });
+/** Makes the page that is there, or has come anew, do what it can. */
+function begin() {
+  const table = document.getElementById("trials");
+  body = table.tBodies[0];
+  heads = [...table.tHead.rows[0].cells];
+  // Dots and lines: their titles begin with the trial's id.
+  marks = [...document.querySelectorAll("figure svg[role] title")]
+    .filter((title) => title.parentElement.localName !== "svg")
+    .map((title) => {
+      const element = title.parentElement;
+      const text = title.textContent;
+      title.remove();
+      return { element, text, id: text.slice(0, text.indexOf(":")), svg: element.closest("svg") };
+    });
+  chosen = chosen.filter(rowOf);
+  listen();
+  addBoxes();
+  addSorting();
+  if (chosen.length > 0) show();
+}
 
 /** The middle of a mark on the screen. */
 function middle({ element }) {
@@ -58,16 +71,18 @@ function hover(mark, x, y) {
   tip.style.left = `${Math.max(8, Math.min(x + 12, innerWidth - width - 8))}px`;
   tip.style.top = `${y - height - 12 > 0 ? y - height - 12 : y + 16}px`;
 }
-for (const svg of new Set(marks.map((mark) => mark.svg))) {
-  svg.addEventListener(
-    "pointermove",
-    (event) => hover(markAt(svg, event.clientX, event.clientY), event.clientX, event.clientY),
-  );
-  svg.addEventListener("pointerleave", () => hover(undefined));
-  svg.addEventListener("click", (event) => {
-    const mark = markAt(svg, event.clientX, event.clientY);
-    if (mark) toggle(mark.id);
-  });
+function listen() {
+  for (const svg of new Set(marks.map((mark) => mark.svg))) {
+    svg.addEventListener(
+      "pointermove",
+      (event) => hover(markAt(svg, event.clientX, event.clientY), event.clientX, event.clientY),
+    );
+    svg.addEventListener("pointerleave", () => hover(undefined));
+    svg.addEventListener("click", (event) => {
+      const mark = markAt(svg, event.clientX, event.clientY);
+      if (mark) toggle(mark.id);
+    });
+  }
 }
 addEventListener("scroll", () => hover(undefined), { passive: true });
 
@@ -178,39 +193,105 @@ function relation(cells, kind) {
   return a === 0 ? "" : `${Number((b / a).toPrecision(3))}×`;
 }
 
-// A box before each trial's name, for the keyboard as well.
-for (const row of body.rows) {
-  const id = row.id.slice("trial-".length);
-  const box = make("input", "", { type: "checkbox", "aria-label": `choose ${id}` });
-  box.addEventListener("change", () => toggle(id));
-  row.cells[0].prepend(box);
+/** A box before each trial's name, for the keyboard as well. */
+function addBoxes() {
+  for (const row of body.rows) {
+    const id = row.id.slice("trial-".length);
+    const box = make("input", "", { type: "checkbox", "aria-label": `choose ${id}` });
+    box.addEventListener("change", () => toggle(id));
+    row.cells[0].prepend(box);
+  }
 }
 
 // Sorting: numbers from the largest, words from A, and the other way round at the next click.
+const isWords = (i) => i === 0 || heads[i].dataset.kind === "words";
 const valueOf = (row, i) => {
   const { dataset, textContent } = row.cells[i];
   return dataset.value === undefined ? textContent : Number(dataset.value);
 };
-heads.forEach((head, i) => {
-  const button = make("button", head.textContent, { type: "button" });
-  head.replaceChildren(button);
-  button.addEventListener("click", () => {
-    const words = i === 0 || head.dataset.kind === "words";
-    const now = head.getAttribute("aria-sort");
-    const ascending = now === null ? words : now === "descending";
-    for (const other of heads) other.removeAttribute("aria-sort");
-    head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
-    const rows = [...body.rows].map((row) => ({ row, value: valueOf(row, i) }));
-    // Rows without a number stay last.
-    const missing = ({ value }) => !words && typeof value !== "number";
-    rows.sort((a, b) =>
-      missing(a) - missing(b) ||
-      (ascending ? 1 : -1) * (a.value < b.value ? -1 : a.value > b.value ? 1 : 0)
-    );
-    body.append(...rows.map(({ row }) => row));
+
+function addSorting() {
+  heads.forEach((head, i) => {
+    const name = head.textContent;
+    const button = make("button", name, { type: "button" });
+    head.replaceChildren(button);
+    button.addEventListener("click", () => {
+      const now = head.getAttribute("aria-sort");
+      sorted = { name, ascending: now === null ? isWords(i) : now === "descending" };
+      sort();
+    });
   });
-});
+  sort();
+}
+
+function sort() {
+  const i = heads.findIndex((head) => head.textContent === sorted?.name);
+  if (i < 0) return;
+  const { ascending } = sorted;
+  for (const head of heads) head.removeAttribute("aria-sort");
+  heads[i].setAttribute("aria-sort", ascending ? "ascending" : "descending");
+  const rows = [...body.rows].map((row) => ({ row, value: valueOf(row, i) }));
+  // Rows without a number stay last.
+  const missing = ({ value }) => !isWords(i) && typeof value !== "number";
+  rows.sort((a, b) =>
+    missing(a) - missing(b) ||
+    (ascending ? 1 : -1) * (a.value < b.value ? -1 : a.value > b.value ? 1 : 0)
+  );
+  body.append(...rows.map(({ row }) => row));
+}
 
 const asked = /^#trials=([\w,]+)$/.exec(location.hash)?.[1].split(",") ?? [];
 chosen = asked.filter((id) => rowOf(id)).slice(0, 2);
-if (chosen.length > 0) show();
+begin();
+
+// Following a sweep: only what a server sent says so.
+const everyMs = () => Number(document.querySelector("header").dataset.follow ?? 0);
+let tag = "";
+
+async function follow() {
+  const started = performance.now();
+  // Nobody looks, or somebody points at a dot.
+  if (!document.hidden && !hovered) {
+    try {
+      const response = await fetch("", { cache: "no-store", headers: tag === "" ? {} : { "if-none-match": tag } });
+      if (response.status === 200) {
+        const known = tag;
+        tag = response.headers.get("etag") ?? "";
+        if (known !== tag) takeOver(new DOMParser().parseFromString(await response.text(), "text/html"));
+      } else if (response.status !== 304) throw new Error(response.statusText);
+      lost.hidden = true;
+    } catch {
+      lost.textContent =
+        "The sweep's server doesn't answer: it was stopped, or its machine is away. This page goes on asking.";
+      lost.hidden = false;
+    }
+  }
+  // A large sweep's page takes its server a while.
+  if (everyMs() > 0) setTimeout(follow, Math.max(everyMs(), 10 * (performance.now() - started)));
+}
+
+/** How to find again what has the keyboard's focus. */
+function focused() {
+  const { activeElement: element } = document;
+  const row = element?.closest("#trials tbody tr"), head = element?.closest("#trials thead th");
+  if (row) return `#${row.id} ${element.localName}`;
+  if (head) return `#trials thead th:nth-child(${head.cellIndex + 1}) button`;
+  return element?.matches("main summary") ? "main summary" : undefined;
+}
+
+function takeOver(page) {
+  const focus = focused();
+  const scrolled = document.querySelector(".scroll").scrollLeft;
+  const open = document.querySelector("main details")?.open;
+  for (const name of ["header", "main", "footer"]) {
+    document.querySelector(name).replaceWith(page.querySelector(name));
+  }
+  document.title = page.title;
+  const details = document.querySelector("main details");
+  if (details && open) details.open = true;
+  begin();
+  document.querySelector(".scroll").scrollLeft = scrolled;
+  if (focus) document.querySelector(focus)?.focus({ preventScroll: true });
+}
+
+if (everyMs() > 0) setTimeout(follow, everyMs());

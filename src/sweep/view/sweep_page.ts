@@ -22,18 +22,21 @@ export interface SweepPage {
   readonly file?: string;
   /** Where a trial's report lies, relative to the page; undefined where it has none. */
   reportOf(id: string): string | undefined;
+  /** The page comes from a server, and asks it for changes so often until the sweep has ended. Default: it is a file. */
+  readonly followMs?: number;
 }
 
-/** While a sweep goes on its page is written anew now and then. */
+/** While a sweep goes on its page's file is written anew now and then. */
 const REFRESH_SECONDS = 10;
 
 /** The same sweep gives the same bytes. */
 export async function renderSweep(page: SweepPage): Promise<string> {
-  const { report: { sweep: name, tool, trials, epochs, ended, ...aims }, file } = page;
+  const { report: { sweep: name, tool, trials, epochs, ended, ...aims }, file, followMs } = page;
   const overview = overviewOf(trials, aims);
   const figures = [...overview.costs.map((cost) => costFigure(overview, cost)), rungsFigure(overview)]
     .filter((figure) => figure !== undefined);
-  const body = markup`<header>
+  const follows = followMs !== undefined && !ended;
+  const body = markup`<header${follows ? markup` data-follow="${followMs}"` : ""}>
 <h1>Sweep: ${name}</h1>
 <p class="headline">${headline(overview).replace(/(\d) (?=[%a-zA-Z])/g, "$1\u00a0")}</p>
 ${tiles(trials, epochs)}</header>
@@ -62,6 +65,7 @@ ${
   }</main>
 <aside id="chosen" aria-label="Chosen trials" hidden></aside>
 <div id="tip" role="status" hidden></div>
+<p id="lost" role="status" hidden></p>
 <footer>${tool}. ${
     aimsWords(overview)
   }. On the front: trials that are done and keep the bounds, than which no other one is as good
@@ -72,7 +76,8 @@ in every objective and better in one.</footer>
     styles: [baseStyle, style],
     body,
     script: await pageScript(script),
-    ...ended ? {} : { refreshSeconds: REFRESH_SECONDS },
+    ...follows && { connects: "self" },
+    ...!ended && !follows && { refreshSeconds: REFRESH_SECONDS },
   });
 }
 
