@@ -89,6 +89,8 @@ export interface ConvCosts {
   readonly workgroup4Ns: number;
   /** Adding up parts of sums in a dispatch of its own takes so long. */
   readonly addNs: number;
+  /** The device makes so many multiply-adds while a byte of memory is read or written. */
+  readonly multiplyAddsPerByte: number;
 }
 
 /** These are the costs of sparse products by lists of taps, in ns for four pixels of a thread. */
@@ -170,6 +172,8 @@ const SOFTWARE: DeviceProfile = {
     planesApart: 1,
     workgroup4Ns: 160,
     addNs: 80_000,
+    // 20 GFLOP/s and as many GB/s.
+    multiplyAddsPerByte: 1,
   },
   lists: {
     turnNs: 1.2,
@@ -216,6 +220,9 @@ const DESKTOP: DeviceProfile = {
     workgroup4Ns: 2,
     // Some 4 µs, on the scale of multiply-adds, of which a card makes fewer than these costs say.
     addNs: 2_400,
+    // These are 10 to 15 · 10¹² multiply-adds and 500 to 760 · 10⁹ bytes in a second. A cache as large as what goes from
+    // dispatch to dispatch, which some cards have, is left out.
+    multiplyAddsPerByte: 20,
   },
   lists: { ...SOFTWARE.lists, divergence: 16 },
   attention: { termNs: { storage: 0.5, uniform: 1 }, dispatchNs: 5_000 },

@@ -31,6 +31,8 @@ export interface Launch {
   readonly prepare?: readonly Step[];
   readonly scratch: Readonly<Record<string, number>>;
   readonly tables: Readonly<Record<string, Uint32Array<ArrayBuffer>>>;
+  /** How far outputs may be from the exact ones, over the largest, where that is more than plain sums are. */
+  readonly error?: number;
 }
 
 /** Says what happens to a sum before it is stored: + bias, + residual, then the activation. */

@@ -16,6 +16,8 @@ export interface Tuning {
   readonly avoids?: (program: Program) => boolean;
   /** The device binds at most so many bytes, by default 128 MiB, which every device binds. */
   readonly bindingBytes?: number;
+  /** Ways whose outputs round further than plain sums do aren't taken, whatever was measured. By default they are. */
+  readonly exact?: true;
   /** This maps a shape class to the name of the candidate that was measured fastest on this device. */
   readonly winners?: Readonly<Record<string, string>>;
   /** It is told what was chosen among what, so that the tuner can collect what a net asks for. */
@@ -40,6 +42,8 @@ export interface Candidate<L extends Launch = Launch> {
   readonly name: string;
   /** The estimated time in ns compares the candidates of one shape. */
   readonly cost: number;
+  /** How far its outputs may be from the exact ones, over the largest, where that is more than plain sums are. */
+  readonly error?: number;
   build(): L;
 }
 
@@ -53,7 +57,7 @@ export function choose<L extends Launch>(
   tuning: Tuning,
 ): Candidate<L> {
   const { winners, onChoice } = tuning;
-  const able = withoutAvoided(candidates, tuning);
+  const able = withoutAvoided(tuning.exact ? candidates.filter(isExact) : candidates, tuning);
   const chosen = able.find(({ name }) => name === winners?.[shapeClass]) ??
     able.reduce((best, next) => next.cost < best.cost ? next : best);
   if (!onChoice) return chosen;
@@ -63,6 +67,10 @@ export function choose<L extends Launch>(
     return launch;
   };
   return { ...chosen, build };
+}
+
+function isExact({ error }: Candidate): boolean {
+  return error === undefined;
 }
 
 /** Gives the candidates that use nothing that the device avoids; all of them where each does. */

@@ -16,6 +16,8 @@ import { type Axes, gradientAxes, type Phase } from "./dgrad_phases.ts";
 import { implicitCandidates } from "./implicit_gemm.ts";
 import { gradientProduct } from "./implicit_dgrad.ts";
 import { fitsFullRows, fullRowsCost, fullRowsDgrad } from "./dgrad_full_rows.ts";
+import { fitsWinograd } from "./winograd.ts";
+import { winogradGradientCandidates } from "./winograd_ways.ts";
 
 /**
  * Computes dx[N,C,H,W] from dy and w; the operands are "dy", "w" and "dx". A stride s makes s² phases: input rows i ≡ r
@@ -60,6 +62,7 @@ export function convDgradCandidates(shape: ConvShape, given: Tuning): Candidate[
     });
   }
   if (!s.taps) candidates.push(...implicitCandidates(gradientProduct(s, axes), {}, profile));
+  if (fitsWinograd(s, profile)) candidates.push(...winogradGradientCandidates(s, profile));
   return candidates;
 }
 

@@ -15,6 +15,8 @@ import { bareDepthwiseCandidates } from "./depthwise_bare.ts";
 import { depthwiseSteps, depthwiseTile, FEW_FILTERS, fillRuns } from "./depthwise.ts";
 import { direct4x4Cost, direct4x4Forward, fitsDirect4x4 } from "./direct4x4.ts";
 import { convOutput, type ConvShape, convTaps } from "./shape.ts";
+import { fitsWinograd, winogradForward } from "./winograd.ts";
+import { winogradCandidates } from "./winograd_ways.ts";
 
 /** A launch whose `prepare` depends on the weights only: inference runs it once, training before every step. */
 export interface ConvLaunch extends Launch {
@@ -69,6 +71,9 @@ export function convForwardCandidates(
   }
   candidates.push(...bareDepthwiseCandidates(s, epilogue, tuning.profile));
   if (!s.taps) candidates.push(...implicitCandidates(forwardProduct(s), epilogue, tuning.profile));
+  if (fitsWinograd(s, tuning.profile)) {
+    candidates.push(...winogradCandidates(winogradForward(s), epilogue, tuning.profile));
+  }
   return candidates;
 }
 

@@ -14,6 +14,7 @@ import { bareDepthwiseVariants } from "./depthwise_bare.ts";
 import { depthwiseProgram } from "./depthwise.ts";
 import { direct4x4Variants } from "./direct4x4.ts";
 import { wgradVariants } from "./wgrad.ts";
+import { winogradVariants } from "./winograd_ways.ts";
 
 /**
  * Lists every constant with each of its values, not every combination: run widths, tiles and epilogues change one at a
@@ -42,6 +43,7 @@ export function variants(): Program[] {
       ...im2colVariants(),
       ...implicitVariants(),
       ...bareDepthwiseVariants(),
+      ...winogradVariants(),
     ],
   ];
 }

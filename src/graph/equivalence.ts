@@ -2,6 +2,7 @@
 import "../disposable.ts";
 import { UserError } from "../errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
+import { exactly } from "../tensor/ops/launch.ts";
 import { Tape } from "../tensor/tape.ts";
 import { elements, readTensors, Tensor } from "../tensor/tensor.ts";
 import { compareOutputs, type Difference, tolerance } from "./compare.ts";
@@ -41,14 +42,14 @@ export async function runInterpreter(
   return (await interpreterOutputs(gpu, model, inputs, batch))[0];
 }
 
-/** All outputs of one forward pass through the fused plan, in the graph's order. */
+/** All outputs of one forward pass through the fused plan, in the graph's order, by kernels that round as plain sums do. */
 export async function planOutputs(
   gpu: Gpu,
   model: Model,
   inputs: InputNumbers,
   batch: number,
 ): Promise<Float32Array[]> {
-  const plan = compilePlan(gpu, model, batch);
+  const plan = compilePlan(gpu, model, batch, { exact: true });
   try {
     using held = new DisposableStack();
     plan.run(Object.fromEntries(tensorsOf(gpu, model, inputs, batch).map(([name, x]) => [name, held.use(x)])));
@@ -68,7 +69,8 @@ async function interpreterOutputs(
   const params = new Map<string, Tensor>();
   for (const [name, { shape, data }] of model.params) params.set(name, tape.own(Tensor.from(gpu, data, shape)));
   const given = tensorsOf(gpu, model, inputs, batch).map(([name, x]) => [name, tape.own(x)] as const);
-  return await readTensors(executeOutputs(tape, model.graph, params, Object.fromEntries(given)));
+  const outputs = exactly(gpu, () => executeOutputs(tape, model.graph, params, Object.fromEntries(given)));
+  return await readTensors(outputs);
 }
 
 function tensorsOf(gpu: Gpu, { graph }: Model, inputs: InputNumbers, batch: number): (readonly [string, Tensor])[] {

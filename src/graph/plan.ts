@@ -7,7 +7,7 @@ import type { Gpu, GpuBuffer } from "../gpu/gpu.ts";
 import { planAttention } from "../../kernels/attention/attention.ts";
 import type { Launch as KernelLaunch } from "../../kernels/launch.ts";
 import { convOutputShape } from "../tensor/ops/conv.ts";
-import { launch, tuningFor } from "../tensor/ops/launch.ts";
+import { exactly, launch, tuningFor } from "../tensor/ops/launch.ts";
 import { Tape } from "../tensor/tape.ts";
 import { bytesOf, type Dtype, elements, Tensor } from "../tensor/tensor.ts";
 import { channelLayerNorm } from "../tensor/ops/group_norm.ts";
@@ -45,6 +45,11 @@ export interface InferencePlan {
   readonly outputs: ReadonlyMap<string, Tensor>;
   /** How many kernels-worth of nodes were left after fusing. */
   readonly steps: readonly FusedStep[];
+  /**
+   * How much of the outputs may be rounding beyond that of plain sums: what Winograd's ways may add in each layer that goes
+   * by them, over that layer's largest output, added up. 0 where none does.
+   */
+  readonly error: number;
   /** Records one forward pass and gives the first output. Inputs have the graph's shapes at this batch. */
   run(input: GivenInputs): Tensor;
   /** Records one pass and gives its steps, each to be recorded again alone: to time them. For as long as the plan lives. */
@@ -70,6 +75,11 @@ export interface PlanOptions {
    * computed in 32, and inputs and outputs have 32. Numbers beyond ±65504 don't fit. By default "f32".
    */
   readonly storage?: PlanStorage;
+  /**
+   * Kernels that round further than plain sums do (Winograd's, on GPUs) aren't taken: proofs ask for that. By default
+   * `false`.
+   */
+  readonly exact?: boolean;
 }
 
 type Values = Map<string, Tensor>;
@@ -79,7 +89,11 @@ interface Weights {
 }
 
 /** Records one step: reads and sets `values`, takes its output from the tape. */
-type Launch = (values: Values, tape: Tape) => void;
+interface Launch {
+  (values: Values, tape: Tape): void;
+  /** As kernels say of theirs. */
+  readonly error?: number;
+}
 
 /**
  * Compiles `model`. Parameters are uploaded; the plan keeps nothing of the model.
@@ -89,11 +103,12 @@ type Launch = (values: Values, tape: Tape) => void;
  * @throws UserError for f16 on a device without shader-f16
  */
 export function compilePlan(gpu: Gpu, model: Model, batch: number, options: PlanOptions = {}): InferencePlan {
-  const { storage = "f32" } = options;
+  const { storage = "f32", exact = false } = options;
   if (storage === "f16" && !hasHalves(gpu)) throw new UserError(`f16: ${WITHOUT_HALVES}`);
   const memory = createMemory(gpu);
   try {
-    return compileInto(memory, gpu, model, batch, storage);
+    const compile = () => compileInto(memory, gpu, model, batch, storage);
+    return exact ? exactly(gpu, compile) : compile();
   } catch (error) {
     memory.dispose();
     gpu.trim();
@@ -158,6 +173,7 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number, stor
     output,
     outputs,
     steps,
+    error: launches.reduce((sum, { error = 0 }) => sum + error, 0),
     run(input) {
       for (const tape of replay(input).tapes) tape.dispose();
       return output;
@@ -259,17 +275,28 @@ function launcher(
   memory: Memory,
   storage: PlanStorage,
 ): Launch {
-  const { node, bias, residual, output, chain } = step;
-  const value = (values: Values, name: string) => values.get(name) ?? weights.tensor(name);
+  const { node, output, chain } = step;
   if (chain) return chainLauncher(gpu, step, chain, inputs[0], weights, memory);
-  if (!layer) {
-    return (values, tape) => {
-      const given = node.inputs.map((name) => value(values, name));
-      values.set(output, opOf(node).execute({ tape }, node, given));
-    };
-  }
+  if (layer) return layerLauncher(gpu, step, layer, inputs, weights, memory, storage);
+  return (values, tape) => {
+    const given = node.inputs.map((name) => values.get(name) ?? weights.tensor(name));
+    values.set(output, opOf(node).execute({ tape }, node, given));
+  };
+}
+
+function layerLauncher(
+  gpu: Gpu,
+  { node, bias, residual, output }: FusedStep,
+  layer: LayerShape,
+  inputs: number[][],
+  weights: Weights,
+  memory: Memory,
+  storage: PlanStorage,
+): Launch {
+  const value = (values: Values, name: string) => values.get(name) ?? weights.tensor(name);
   const [x, w] = node.inputs;
   const plan = planLayer(layer, weights.host(w), tuningFor(gpu));
+  const { error } = plan;
   const label = `${node.name} [${inputs[1]}]`;
   const halves = halvable(plan);
   const storageOf = (name: string): PlanStorage => storage === "f16" && halves(name) ? "f16" : "f32";
@@ -285,7 +312,9 @@ function launcher(
   const size = layer.kind === "conv"
     ? convOutputShape(layer.conv, inputs[0].length)
     : [...inputs[0].slice(0, -1), layer.n];
-  return (values, tape) => {
+  return Object.assign(record, { error });
+
+  function record(values: Values, tape: Tape): void {
     const y = tape.empty(size);
     const given = value(values, x);
     const operands: Record<string, Tensor> = {
@@ -300,7 +329,7 @@ function launcher(
     launch(gpu, plan, operands, label);
     if (operands.y !== y) cast(gpu, operands.y, y, label);
     values.set(output, y);
-  };
+  }
 
   function tables(): Record<string, Tensor> {
     const entries = Object.entries(plan.tables).filter(([name]) => name !== "w" && name !== "b");
@@ -323,7 +352,9 @@ function launcher(
     for (const { plan: { program }, bindings } of plan.prepare ?? []) {
       for (const [i, name] of bindings.entries()) {
         if (program.access[i] !== "read_write" || name in made) continue;
-        made[name] = memory.keep(Tensor.empty(gpu, [Math.ceil(plan.scratch[name] / 4)], storageOf(name)));
+        // What rounds more than plain sums do may not be rounded once more.
+        const dtype = error === undefined ? storageOf(name) : "f32";
+        made[name] = memory.keep(Tensor.empty(gpu, [Math.ceil(plan.scratch[name] / 4)], dtype));
       }
     }
     if (plan.prepare) launch(gpu, plan, { ...fixed, ...made }, label, plan.prepare);

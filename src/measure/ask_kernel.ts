@@ -54,6 +54,8 @@ export interface VariantAnswer {
   readonly dispatches: number;
   /** A median; absent where nothing was timed, or where it can't be used here. */
   readonly ms?: number;
+  /** How far outputs may be from the exact ones, over the largest, where it rounds more than plain sums do. */
+  readonly error?: number;
   /** Why it can't be used on this device. */
   readonly refused?: string;
 }
@@ -76,7 +78,7 @@ export async function askKernel(options: AskKernelOptions): Promise<KernelAnswer
     shapeClass: request.shapeClass,
     macs: request.macs,
     bytes: Object.values(request.operands).reduce((sum, bytes) => sum + bytes, 0),
-    variants: request.candidates.map(({ name, cost, build }) => {
+    variants: request.candidates.map(({ name, cost, error, build }) => {
       const ms = timed?.measured.find((one) => one.name === name)?.medianMs;
       const refused = timed?.refused.find((one) => one.name === name)?.reason;
       return {
@@ -84,6 +86,7 @@ export async function askKernel(options: AskKernelOptions): Promise<KernelAnswer
         estimate: cost / least,
         dispatches: build().steps.length,
         ...ms !== undefined && { ms },
+        ...error !== undefined && { error },
         ...refused !== undefined && { refused },
       };
     }),

@@ -117,6 +117,21 @@ function untuned(gpu: Gpu): Tuning {
   };
 }
 
+const exactTunings = new WeakMap<Tuning, Tuning>();
+
+/** Does `work`, which plans nothing that rounds further than plain sums do: for proofs. */
+export function exactly<T>(gpu: Gpu, work: () => T): T {
+  const before = tuningFor(gpu);
+  let exact = exactTunings.get(before);
+  if (!exact) exactTunings.set(before, exact = { ...before, exact: true });
+  setTuning(gpu, exact);
+  try {
+    return work();
+  } finally {
+    setTuning(gpu, before);
+  }
+}
+
 /** Plans made from now on use this tuning; launches recorded and plans compiled before stay as they are. */
 export function setTuning(gpu: Gpu, tuning: Tuning): void {
   tunings.set(gpu, tuning);
