@@ -16,6 +16,8 @@ export interface ServeSweepOptions {
 const OPEN_MS = 5_000;
 /** A page gets the end of the sweep, and nobody waits longer for it to come for that. */
 const END_MS = 5_000;
+/** Until an answer has arrived on this machine. */
+const ARRIVES_MS = 300;
 
 /** Serves until it is disposed of; pages that are open then see the sweep's end before. */
 export async function serveSweep({ store, signal, err }: Io, options: ServeSweepOptions): Promise<AsyncDisposable> {
@@ -50,10 +52,15 @@ export async function serveSweep({ store, signal, err }: Io, options: ServeSweep
   return {
     async [Symbol.asyncDispose]() {
       if (!signal.aborted && performance.now() - lastAsked < OPEN_MS) {
-        await Promise.race([sentEnd.promise, new Promise((resolve) => setTimeout(resolve, END_MS))]);
+        await Promise.race([sentEnd.promise, passed(END_MS)]);
+        await passed(ARRIVES_MS);
       }
       stop.abort();
       await finished;
     },
   };
+}
+
+function passed(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

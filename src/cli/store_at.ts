@@ -62,7 +62,7 @@ export async function serveStore(io: Io, options: ServeStoreOptions): Promise<As
   ]);
   const { at: { hostname, port: asked }, cert, key, root, note } = options;
   const given = givenToken();
-  const { token, where } = given === undefined ? await ownToken(io) : { token: given, where: STORE_TOKEN };
+  const { token, told } = given === undefined ? await ownToken(io) : { token: given, told: `the same ${STORE_TOKEN}` };
   const certificate = cert === undefined
     ? undefined
     : await (await import("./server/certificate.ts")).givenCertificate(io.store, cert, key!);
@@ -87,7 +87,7 @@ export async function serveStore(io: Io, options: ServeStoreOptions): Promise<As
     }),
   });
   const shown = `${certificate ? "https" : "http"}://${addressText({ hostname, port })}`;
-  note(`the store is served at ${shown}; workers give the token in ${STORE_TOKEN}: it is that of ${where}`);
+  note(`the store is served at ${shown}; workers give ${told}`);
   return {
     async [Symbol.asyncDispose]() {
       stop.abort();
@@ -96,11 +96,12 @@ export async function serveStore(io: Io, options: ServeStoreOptions): Promise<As
   };
 }
 
-async function ownToken({ store }: Io): Promise<{ readonly token: string; readonly where: string }> {
-  const [{ keptToken }, { serverFolder }] = await Promise.all([
+async function ownToken({ store }: Io): Promise<{ readonly token: string; readonly told: string }> {
+  const [{ keptToken }, { serverFolder }, { STORE_TOKEN }] = await Promise.all([
     import("./server/token.ts"),
     import("./server/server_folder.ts"),
+    import("../sweep/deno/open_store.ts"),
   ]);
   const where = joinPath(serverFolder(), "store-token");
-  return { token: await keptToken(store, where), where };
+  return { token: await keptToken(store, where), told: `what is in ${where} as ${STORE_TOKEN}` };
 }

@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parse } from "yaml";
 import { drawFront, writeSweepPage } from "../../src/cli/sweep_views.ts";
+import { serveSweep } from "../../src/cli/serve_sweep.ts";
 import { sampleReport } from "../sweep/front_sample.ts";
 import { session } from "./fake.ts";
 
@@ -62,6 +63,30 @@ test("the page lies beside the report, and leads to the reports that there are",
   assert.match(html, '<a href="trials/00035/report.html">00035</a>');
   assert.match(html, '<th scope="row">00002</th>');
   assert.match(html, "name: digits");
+});
+
+test("a page that is open when the sweep ends is shown its end before the server goes", async () => {
+  const { io } = await withSweep();
+  const cache = Deno.env.get("SECATEUR_CACHE");
+  const folder = await Deno.makeTempDir();
+  Deno.env.set("SECATEUR_CACHE", folder);
+  try {
+    await io.store.write("s/sweep.json", encode(JSON.stringify({ ...sampleReport(), ended: false })));
+    let told = "";
+    const server = await serveSweep(io, { dir: "s", port: 0, tell: (text) => told = text });
+    const link = /http:\/\/localhost:\d+\/[\w-]{22}\/$/.exec(told)![0];
+    const page = async () => await (await fetch(link)).text();
+    assert.match(await page(), "data-follow=");
+    const closed = server[Symbol.asyncDispose]();
+    await io.store.write("s/sweep.json", encode(JSON.stringify({ ...sampleReport(), ended: true })));
+    assert.not.match(await page(), "data-follow=");
+    await closed;
+    await fetch(link).then(() => assert.unreachable("the server goes on"), () => {});
+  } finally {
+    if (cache === undefined) Deno.env.delete("SECATEUR_CACHE");
+    else Deno.env.set("SECATEUR_CACHE", cache);
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 test("the front fits the terminal, and there is none where only one trial is done", () => {

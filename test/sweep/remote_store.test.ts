@@ -1,11 +1,13 @@
 /** A store over HTTP, on a real port: what a worker gets and puts, what is refused, and what a bad network does to it. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { ownCertificate } from "../../src/cli/server/certificate.ts";
 import { listen, type ListenOptions } from "../../src/cli/server/listen.ts";
 import { createStoreHandler, rangeOf, type StoreHandlerOptions } from "../../src/cli/server/store_handler.ts";
 import { UserError } from "../../src/errors.ts";
 import { sha256 } from "../../src/formats/sha256.ts";
 import { denoStore } from "../../src/store/deno.ts";
+import { memoryStore } from "../../src/store/memory.ts";
 import { openStore, STORE_TOKEN } from "../../src/sweep/deno/open_store.ts";
 import { openRemoteResults, type RemoteOptions } from "../../src/sweep/deno/remote_results.ts";
 import { contentPath, type JobResult, type KeptResults, openResults } from "../../src/sweep/results.ts";
@@ -288,8 +290,20 @@ test("an address that is none, holds the token, or is of something else is refus
   const open = (address: string) => Promise.resolve(openRemoteResults(address, { token: TOKEN, patienceMs: 0 }));
   assert.match(await complaint(() => Promise.resolve().then(() => open("http://host/store"))), /--store: expected/);
   assert.match(await complaint(() => Promise.resolve().then(() => open("http://:x@host:1"))), /SECATEUR_STORE_TOKEN/);
+  const stop = new AbortController();
   const blocked = openRemoteResults("http://127.0.0.1:1", { token: TOKEN });
   assert.match(await complaint(() => blocked.read(id)), /no client asks this port/);
+  const { port, finished } = await listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    certificate: await ownCertificate(memoryStore(), { folder: "keep", names: ["127.0.0.1"] }),
+    handler: () => Promise.reject(new Error("nobody may come so far")),
+    signal: stop.signal,
+  });
+  const untrusted = openRemoteResults(`https://127.0.0.1:${port}`, { token: TOKEN });
+  assert.match(await complaint(() => untrusted.read(id)), /no connection by TLS: give the file .* in DENO_CERT/);
+  stop.abort();
+  await finished;
   const page = () => () => Promise.resolve(new Response("<!doctype html>"));
   await served({ between: page }, async ({ open }) => {
     assert.match(await complaint(() => open().read(id)), /isn't the store of a sweep: correct --store/);
