@@ -1,8 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { graphCost } from "../../src/graph/cost.ts";
+import { countNonzero, graphCost } from "../../src/graph/cost.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { solveBudget } from "../../src/prune/budget/budget.ts";
+import { prune } from "../../src/prune/prune_model.ts";
 import { compact } from "../../src/prune/rewrite/compact.ts";
 import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
 import { maskModel, masksOf } from "../../src/prune/structures/masks.ts";
@@ -50,6 +51,24 @@ test("single weights: their zeros don't count", () => {
   const own = weights.map((constraint) => energiesOf(constraint, model));
   const { achieved } = solveBudget(graph, weights, own, { target: { params: 0.1 } });
   assert.ok(achieved.params <= 0.1 && achieved.params > 0.095);
+});
+
+test("finer groups are priced as what the coarser ones leave of them", () => {
+  const residual = modelOf(createModel("resnet8", { width: 0.5 }));
+  for (const finer of ["column", "weight"] as const) {
+    const constraints = [{ granularity: "filter", layers: ["layer*", "conv1"] }, {
+      granularity: finer,
+      layers: ["layer*conv*"],
+    }] as const;
+    for (const params of [0.2, 0.05]) {
+      const { model: masked } = prune(residual, { constraints, budget: { params } });
+      const { model: small } = compact(masked);
+      // Zeros that stay in place aren't counted as stored.
+      const stored = finer === "column" ? graphCost(small.graph).params : countNonzero(small.params);
+      const part = stored / graphCost(residual.graph).params;
+      assert.ok(part <= params && part > params - 0.01, `${finer}: ${part} of ${params}`);
+    }
+  }
 });
 
 test("a budget that can't be, or isn't one", () => {

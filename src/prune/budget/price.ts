@@ -4,9 +4,11 @@ import { graphCost } from "../../graph/cost.ts";
 import type { Graph, HostTensor, Model } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import { compact, type CompactOptions } from "../rewrite/compact.ts";
-import { type Choice, maskModel, masksOf, withStreamNorms } from "../structures/masks.ts";
+import { removeUnused } from "../rewrite/unused.ts";
+import { nonzeroPerGroup } from "../structures/elements.ts";
+import { bothMasks, type Choice, maskModel, type Masks, masksOf, withStreamNorms } from "../structures/masks.ts";
 import { isFixed, keptGroups, rankGroups } from "../structures/selection.ts";
-import { leavesZeros } from "../structures/structures.ts";
+import { GRANULARITIES, leavesZeros } from "../structures/structures.ts";
 import type { Constraint } from "../structures/types.ts";
 import { type CostName, costNames, COSTS, type Target } from "./costs/costs.ts";
 import type { Priced } from "./types.ts";
@@ -49,22 +51,36 @@ export function pricing(
   const whole = measured(told, { model, cost: graphCost(graph), inPlace: new Set(), groups: all, latency });
   const seen = new Map<string, Price>();
   const ranked = scores.map((of) => rankGroups(of));
-  const chosen = (constraint: Constraint, c: number, keep: number) =>
-    isFixed(constraint.rule) || constraint.rule?.kind === "even"
-      ? keptGroups({ ...constraint, keep }, scores[c])
-      : ranked[c].slice(0, keep);
+  const byKind = GRANULARITIES.map((kind) => constraints.flatMap((own, c) => own.kind === kind ? [c] : []))
+    .filter((own) => own.length > 0);
+  const chosen = (c: number, keep: number, left: Model | undefined) => {
+    const constraint = constraints[c];
+    const counts = left && nonzeroPerGroup(constraint, left.params, ["weight"]);
+    const alive = (group: number) => !counts || counts[group] > 0;
+    if (isFixed(constraint.rule) || constraint.rule?.kind === "even") {
+      const among = Array.from(scores[c], (score, group) => alive(group) ? score : -Infinity);
+      return keptGroups({ ...constraint, keep }, among);
+    }
+    const order = counts ? [...ranked[c].filter(alive), ...ranked[c].filter((group) => !alive(group))] : ranked[c];
+    return order.slice(0, keep);
+  };
   return (keep) => {
     const key = keep.join();
     const known = seen.get(key);
     if (known) return known;
-    const choices = constraints.map((constraint, c): Choice => ({
-      constraint,
-      kept: chosen(constraint, c, keep[c]),
-      ...anyTaps(constraint),
-    }));
-    // Masks of ones cost as much as others.
-    const cutting = choices.filter(({ constraint, kept, taps }) => taps || kept.length < constraint.groups);
-    const masks = masksOf(cutting, model.params);
+    let masks: Masks = new Map();
+    for (const own of byKind) {
+      // As pruning does it: finer groups are chosen among what the coarser ones have left.
+      const left = own === byKind[0] ? undefined : removeUnused(maskModel(model, masks)).model;
+      const choices = own.map((c): Choice => ({
+        constraint: constraints[c],
+        kept: chosen(c, keep[c], left),
+        ...anyTaps(constraints[c]),
+      }));
+      // Masks of ones cost as much as others.
+      const cutting = choices.filter(({ constraint, kept, taps }) => taps || kept.length < constraint.groups);
+      masks = bothMasks(masks, masksOf(cutting, model.params));
+    }
     const { model: pruned } = withStreamNorms(maskModel(model, masks), masks, constraints);
     const { model: small } = compact(pruned, options);
     const groups = keep.reduce((sum, count) => sum + count, 0);
