@@ -9,6 +9,7 @@ import type { Store } from "../store/types.ts";
 import { Interrupted } from "../train/errors.ts";
 import type { Ui } from "../ui.ts";
 import type { JobPayload } from "./job.ts";
+import { withFiles } from "./keep_file.ts";
 import { finalMetrics, metricsOf, TIMES } from "./metrics.ts";
 import type { Job } from "./queue/queue.ts";
 import type { JobResult, Results } from "./results.ts";
@@ -170,34 +171,6 @@ async function metricsUnderway({ point }: RunPart, store: Store, dir: string, pa
   )
     ?.validationAccuracy;
   return accuracy === undefined ? measured : { ...measured, accuracy };
-}
-
-const MOST_CONTENTS = 8;
-
-/**
- * The machine's files, but for those that the recipe names: these are what they were when the sweep began, whatever lies at their
- * paths here.
- */
-function withFiles(
-  files: JobPayload["files"],
-  { store, results, contents }: Pick<JobMachine, "store" | "results" | "contents">,
-): Store {
-  const contentOf = async (path: string) => {
-    const hash = files[path];
-    const content = contents.get(hash) ?? await results.get(hash);
-    // Those that were asked for last stay.
-    contents.delete(hash);
-    if (content) contents.set(hash, content);
-    if (contents.size > MOST_CONTENTS) contents.delete(contents.keys().next().value!);
-    if (!content) throw new UserError(`${path}: its content is missing in the store: begin the sweep anew`);
-    return content;
-  };
-  return {
-    ...store,
-    read: async (path, options = {}) =>
-      files[path] === undefined ? await store.read(path, options) : (await contentOf(path)).slice(0, options.most),
-    size: async (path) => files[path] === undefined ? await store.size(path) : (await contentOf(path)).length,
-  };
 }
 
 /** Store and results that remember which errors were their own: those of the machine, and not of the job. */

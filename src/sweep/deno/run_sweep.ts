@@ -1,14 +1,11 @@
 /** Carries a sweep out in its folder: finds out what it runs on, opens its queue, works itself, and coordinates. */
-import { externalFiles } from "../../formats/onnx/external.ts";
-import { isOnnx } from "../../formats/weights.ts";
-import { show, UserError } from "../../errors.ts";
 import { formatRecipe, type GivenRecipe } from "../../recipe/load.ts";
 import { mapPaths } from "../../recipe/paths.ts";
 import type { Recipe } from "../../recipe/schema.ts";
 import { absolutePath, seenFrom } from "../../store/deno_paths.ts";
-import { joinPath, parentOf } from "../../store/path.ts";
 import type { Store } from "../../store/types.ts";
 import { coordinate, type SweepProgress } from "../coordinate.ts";
+import { keepFile } from "../keep_file.ts";
 import { prunerOf } from "../pruners/pruners.ts";
 import { type Identity, type Queue, RULES } from "../queue/queue.ts";
 import { SWEEP_GROUND, SWEEP_REPORT, type SweepGround, type SweepReport, trialFolder } from "../report.ts";
@@ -184,23 +181,6 @@ function coordination(options: SweepOptions, { queue, results, ground, signal }:
     isLate: () => performance.now() > deadline,
     signal,
   };
-}
-
-/** A file that a recipe names, and those that it has its numbers in. */
-async function keepFile(store: Store, results: Results, path: string): Promise<Record<string, string>> {
-  const bytes = await store.read(path);
-  if (!bytes) throw new UserError(`${path}: no such file; the recipe names it`);
-  const found = { [path]: await results.put(bytes) };
-  if (!isOnnx(bytes)) return found;
-  for (const location of externalFiles(bytes, path).keys()) {
-    const beside = joinPath(parentOf(path), location);
-    const content = await store.read(beside, { within: parentOf(path) });
-    if (!content) {
-      throw new UserError(`${path}: its numbers are in ${show(location)}, which isn't beside it: put it there`);
-    }
-    found[beside] = await results.put(content);
-  }
-  return found;
 }
 
 /** Between two versions of the report while the sweep goes on. */
