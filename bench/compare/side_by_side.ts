@@ -9,6 +9,17 @@ import type { Suite } from "./suites.ts";
 
 const SEED = 1;
 
+/** Batch, channels, filters, side of the map, kernel, stride and groups. */
+const CONVOLUTIONS = [
+  [32, 16, 16, 32, 3, 1, 1],
+  [32, 32, 32, 16, 3, 1, 1],
+  [32, 64, 64, 8, 3, 1, 1],
+  [32, 16, 32, 32, 3, 2, 1],
+  [32, 13, 13, 32, 3, 1, 1],
+  [8, 64, 256, 14, 1, 1, 1],
+  [8, 128, 128, 14, 3, 1, 128],
+] as const;
+
 /** One row of a checkout. */
 interface Work {
   readonly name: string;
@@ -23,7 +34,11 @@ interface Work {
 // deno-lint-ignore no-explicit-any
 type Load = (path: string) => Promise<any>;
 
-const OPEN: Readonly<Record<Suite, (load: Load) => Promise<Work[]>>> = { inference, "train-step": trainingSteps };
+const OPEN: Readonly<Record<Suite, (load: Load) => Promise<Work[]>>> = {
+  inference,
+  "train-step": trainingSteps,
+  kernels: singleKernels,
+};
 
 const [suite, ...checkouts] = Deno.args as [Suite, string, string];
 const [before, after] = await Promise.all(
@@ -70,6 +85,48 @@ async function trainingSteps(load: Load): Promise<Work[]> {
     const step = secateurStep(gpu, problem(SEED), "");
     return { name, repeats: 2, samples: 11, run: (times) => step.run(times) };
   });
+}
+
+/** Products and convolutions of the suite "kernels", by each checkout's own planners. */
+async function singleKernels(load: Load): Promise<Work[]> {
+  const gpu = await openGpu(load);
+  const { planGemm } = await load("kernels/gemm/plan.ts");
+  const { planConvForward } = await load("kernels/conv/forward.ts");
+  const { planConvDgrad } = await load("kernels/conv/dgrad.ts");
+  const { planConvWgrad } = await load("kernels/conv/wgrad.ts");
+  const { convOutput, convTaps, squareConv } = await load("kernels/conv/shape.ts");
+  const { launch, tuningFor } = await load("src/tensor/ops/launch.ts");
+  const { Tensor } = await load("src/tensor/tensor.ts");
+  const tuning = tuningFor(gpu);
+  // deno-lint-ignore no-explicit-any
+  const work = (name: string, plan: any, sizes: Readonly<Record<string, number>>): Work => {
+    const operands = Object.fromEntries(
+      Object.entries(sizes).map(([operand, size]) => [operand, Tensor.zeros(gpu, [size])]),
+    );
+    return {
+      name,
+      repeats: 4,
+      samples: 11,
+      run(times) {
+        for (let i = 0; i < times; i++) launch(gpu, plan, operands, name, [...plan.prepare ?? [], ...plan.steps]);
+        return gpu.sync();
+      },
+    };
+  };
+  const products = [[512, 512, 512], [127, 2000, 333], [64, 500, 800]].map(([m, n, k]) =>
+    work(`GEMM ${m}×${n}×${k}`, planGemm({ m, n, k, a: "k", b: "k" }, tuning), { a: m * k, b: n * k, y: m * n })
+  );
+  const convolutions = CONVOLUTIONS.flatMap(([batch, channels, filters, size, kernel, stride, groups]) => {
+    const s = squareConv({ batch, channels, height: size, width: size, filters, kernel, stride, groups });
+    const [rows, cols] = convOutput(s), name = `convolution ${channels}→${filters} ${kernel}×${kernel}, ${size}²`;
+    const x = batch * channels * size * size, w = filters * convTaps(s), y = batch * filters * rows * cols;
+    return [
+      work(name, planConvForward(s, {}, tuning), { x, w, y }),
+      work(`${name}, data gradient`, planConvDgrad(s, tuning), { dy: y, w, dx: x }),
+      work(`${name}, weight gradient`, planConvWgrad(s, tuning), { x, dy: y, y: w }),
+    ];
+  });
+  return [...products, ...convolutions];
 }
 
 async function openGpu(load: Load) {

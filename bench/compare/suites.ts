@@ -1,4 +1,4 @@
-/** What two checkouts are compared by: whole networks. */
-export const SUITES = ["inference", "train-step"] as const;
+/** What two checkouts are compared by: whole networks, and single kernels. */
+export const SUITES = ["inference", "train-step", "kernels"] as const;
 
 export type Suite = typeof SUITES[number];
