@@ -23,8 +23,11 @@ struct Groups {
   length: u32, // A row has so many elements.
 }
 
+/// The tensor's groups begin here in `keep`, in fours.
+var<private> keepFirst: u32;
+
 fn stays(q: u32) -> f32 {
-  return keep[q / 4u][q % 4u];
+  return keep[keepFirst + q / 4u][q % 4u];
 }
 
 /// This is an element's place, its block, and where it is in its block.
@@ -68,11 +71,11 @@ fn keepOf(e: Element, g: Groups) -> f32 {
 
 /// Gives keep of the elements 4·v … 4·v + 3, and anything for those beyond the tensor's end.
 fn keepOfFour(v: u32, g: Groups) -> vec4<f32> {
-  if (GROUPS == 1u) { return keep[v]; }
+  if (GROUPS == 1u) { return keep[keepFirst + v]; }
   if (GROUPS == 2u || GROUPS == 3u) {
     let f = 4u * v / g.length;
     let at = 4u * v - f * g.length;
-    if (GROUPS == 2u && WHOLE == 1u) { return keep[at / 4u]; }
+    if (GROUPS == 2u && WHOLE == 1u) { return keep[keepFirst + at / 4u]; }
     if (GROUPS == 3u && WHOLE == 1u) { return vec4<f32>(stays(f)); }
     // Where the row ends inside the four, the rest belongs to the next one.
     let i = at + vec4<u32>(0u, 1u, 2u, 3u);

@@ -3,6 +3,7 @@ import { f32bits } from "../bits.ts";
 import { linearGrid } from "../grid.ts";
 import expandSource from "./expand.wgsl" with { type: "text" };
 import groups from "./groups.wgsl" with { type: "text" };
+import jobsSource from "./jobs.wgsl" with { type: "text" };
 import { checkLayout, type GroupLayout, layoutSize } from "./layout.ts";
 import pullSource from "./pull.wgsl" with { type: "text" };
 import residualSource from "./residual.wgsl" with { type: "text" };
@@ -17,11 +18,27 @@ const MOST_WORKGROUPS = 1024;
 /** One thread takes so many elements before another workgroup is worth starting. */
 const PER_THREAD = 16;
 
-export interface UpdatePlan {
-  /** The bindings are w, u, z, keep, frozen and partials. */
-  readonly update: Plan;
-  /** It has so many vec4<f32> of scratch, which `planResidual` adds up. */
-  readonly partials: number;
+/** Says where a tensor begins in each buffer that its dispatch binds, in elements: multiples of 64. */
+export interface UpdatePlaces {
+  readonly w: number;
+  readonly u: number;
+  readonly z: number;
+  readonly keep: number;
+  readonly frozen: number;
+}
+
+/** This is one tensor of an update. */
+export interface UpdateJob {
+  readonly layout: GroupLayout;
+  readonly places: UpdatePlaces;
+  /** Its partial sums begin here; it has `updatePartials` of them. */
+  readonly partial: number;
+}
+
+/** This is a plan for several tensors, with a table that says which there are. */
+export interface JobsPlan {
+  readonly plan: Plan;
+  readonly table: readonly number[];
 }
 
 /** Says what the vector of kept groups holds: whether each stays, or for each kernel the bits of the taps that stay. */
@@ -35,23 +52,45 @@ export interface UpdateOptions {
   readonly keep?: Kept;
 }
 
-/** Plans the Z- and U-step of one tensor; update.wgsl has the formulas. */
-export function planUpdate(layout: GroupLayout, { dual, frozen, keep = "groups" }: UpdateOptions): UpdatePlan {
-  const count = layoutSize(checkLayout(layout));
-  const workgroups = Math.min(MOST_WORKGROUPS, Math.ceil(count / (THREADS * PER_THREAD)));
-  return {
-    update: {
-      program: updateProgram(dual, frozen, layout, keep),
-      uniforms: [...groupWords(layout), count, workgroups * THREADS],
-      grid: [workgroups, 1, 1],
-    },
-    partials: workgroups,
-  };
+/** Counts the vec4<f32> of scratch that an update of a tensor needs, which `planResiduals` adds up. */
+export function updatePartials(layout: GroupLayout): number {
+  return Math.min(MOST_WORKGROUPS, Math.ceil(layoutSize(layout) / (THREADS * PER_THREAD)));
 }
 
-/** The bindings are partials and residuals; slot says which vec4 of the residual buffer it is. */
-export function planResidual(partials: number, slot: number): Plan {
-  return { program: residualProgram, uniforms: [partials, slot], grid: [1, 1, 1] };
+/**
+ * Plans the Z- and U-step of tensors whose `updateKind` is the same; update.wgsl has the formulas. The bindings are w, u,
+ * z, keep, frozen, the table and partials.
+ */
+export function planUpdates(jobs: readonly UpdateJob[], options: UpdateOptions): JobsPlan {
+  const { uniforms, grid, starts } = shareOut(jobs.map(({ layout }) => updatePartials(checkLayout(layout))));
+  const table = jobs.flatMap(({ layout, places: { w, u, z, keep, frozen }, partial }, i) => [
+    ...groupWords(layout),
+    ...[starts[i], updatePartials(layout), layoutSize(layout)],
+    ...[w, u, z, keep, frozen].map((place) => place / 4),
+    partial,
+  ]);
+  return { plan: { program: updateProgram(options, jobs[0].layout), uniforms, grid }, table };
+}
+
+/** Names the variant of the shader that updates such a tensor. */
+export function updateKind(layout: GroupLayout, options: UpdateOptions): string {
+  return JSON.stringify(updateProgram(options, layout).constants);
+}
+
+/** The bindings are partials, the table and residuals; a tensor's sums go into the vec4 `slot` of the residual buffer. */
+export function planResiduals(
+  tensors: readonly { readonly first: number; readonly count: number; readonly slot: number }[],
+): JobsPlan {
+  const table = tensors.flatMap(({ first, count, slot }) => [first, count, slot]);
+  return { plan: { program: residualProgram, uniforms: [], grid: [tensors.length, 1, 1] }, table };
+}
+
+/** Shares out workgroups among so many jobs of so many each. */
+function shareOut(workgroups: readonly number[]) {
+  let all = 0;
+  const starts = workgroups.map((own) => (all += own) - own);
+  const grid = linearGrid(all, 1);
+  return { starts, grid, uniforms: [workgroups.length, all, grid[0]] };
 }
 
 /** The bindings are keep, weights and mask. expand.wgsl has the formula. */
@@ -62,10 +101,22 @@ export function planExpand(layout: GroupLayout, zeros: "freeze" | "ignore", keep
   return { program, uniforms: [...groupWords(layout), grid[0] * THREADS, count], grid };
 }
 
-/** The bindings are z, u and t; pull.wgsl has the formula. */
-export function planPull(count: number, write: "replace" | "add", share: number): Plan {
-  const { grid, head } = cover(count);
-  return { program: pullProgram, uniforms: [...head, Number(write === "add"), f32bits(share)], grid };
+/** This is one tensor's pull; the places are in elements. */
+export interface PullJob {
+  readonly count: number;
+  readonly places: { readonly z: number; readonly u: number; readonly t: number };
+  readonly write: "replace" | "add";
+  readonly share: number;
+}
+
+/** The bindings are z, u, the table and t; pull.wgsl has the formula. */
+export function planPulls(jobs: readonly PullJob[]): JobsPlan {
+  const { uniforms, grid, starts } = shareOut(jobs.map(({ count }) => Math.ceil(count / THREADS)));
+  const table = jobs.flatMap((
+    { count, places: { z, u, t }, write, share },
+    i,
+  ) => [starts[i], count, z, u, t, Number(write === "add"), f32bits(share)]);
+  return { plan: { program: pullProgram, uniforms, grid }, table };
 }
 
 /** The binding is u. */
@@ -103,7 +154,7 @@ export function variants(): Program[] {
     ...layouts.flatMap((layout) =>
       (["groups", "taps"] as const).flatMap((keep) => [
         ...(["update", "hold"] as const).flatMap((dual) =>
-          (["none", "mask"] as const).map((frozen) => updateProgram(dual, frozen, layout, keep))
+          (["none", "mask"] as const).map((frozen) => updateProgram({ dual, frozen, keep }, layout))
         ),
         expandProgram("ignore", layout, keep),
         expandProgram("freeze", layout, keep),
@@ -144,21 +195,16 @@ function groupConstants(layout: GroupLayout, keep: Kept): Record<string, number>
   };
 }
 
-const UPDATE = `${groups}\n${updateSource}`;
+const UPDATE = `${jobsSource}\n${groups}\n${updateSource}`;
 const EXPAND = `${groups}\n${expandSource}`;
 
-function updateProgram(
-  dual: UpdateOptions["dual"],
-  frozen: UpdateOptions["frozen"],
-  layout: GroupLayout,
-  keep: Kept,
-): Program {
+function updateProgram({ dual, frozen, keep = "groups" }: UpdateOptions, layout: GroupLayout): Program {
   const own = { FROZEN: Number(frozen === "mask"), HOLD: Number(dual === "hold") };
   return {
     name: "project update",
     source: UPDATE,
     constants: { ...own, ...groupConstants(layout, keep) },
-    access: ["read", "read_write", "read_write", "read", "read", "read_write"],
+    access: ["read", "read_write", "read_write", "read", "read", "read", "read_write"],
   };
 }
 
@@ -185,8 +231,16 @@ const shrinkFactorsProgram: Program = {
   source: shrinkFactorsSource,
   access: ["read", "read_write"],
 };
-const residualProgram: Program = { name: "residual", source: residualSource, access: ["read", "read_write"] };
-const pullProgram: Program = { name: "pull target", source: pullSource, access: ["read", "read", "read_write"] };
+const residualProgram: Program = {
+  name: "residual",
+  source: residualSource,
+  access: ["read", "read", "read_write"],
+};
+const pullProgram: Program = {
+  name: "pull target",
+  source: `${jobsSource}\n${pullSource}`,
+  access: ["read", "read", "read", "read_write"],
+};
 const scaleProgram: Program = { name: "scale dual", source: scaleSource, access: ["read_write"] };
 
 function cover(count: number): { grid: Plan["grid"]; head: number[] } {

@@ -6,7 +6,7 @@
  * One update of one constraint:
  *
  *     groupNorms of each coupled tensor (the first replaces the scores, the others add)
- *       → selectTopK → projectUpdate of each tensor → pullTarget of each tensor
+ *       → selectTopK → projectUpdates of all tensors → pullTargets of all tensors
  *
  * WebGPU forbids one buffer as input and output of one dispatch: keep U, Z, targets, scores, kept groups and masks each
  * in a buffer (an arena) of their own.
@@ -17,16 +17,20 @@ import { planShift } from "../../kernels/project/shift_groups.ts";
 import {
   type Kept,
   planExpand,
-  planPull,
-  planResidual,
+  planPulls,
+  planResiduals,
   planScale,
   planScaleGroups,
   planShrinkFactors,
-  planUpdate,
+  planUpdates,
+  updateKind,
+  type UpdateOptions,
+  updatePartials,
 } from "../../kernels/project/update.ts";
 import { bindingWindows } from "../../kernels/optim/plan.ts";
 import { invert, planGather, planGatherGrad } from "../../kernels/shape/gather.ts";
 import type { Gpu, GpuBuffer, Slice } from "../gpu/gpu.ts";
+import { batchesOf } from "./batches.ts";
 import { constantTable } from "./ops/tables.ts";
 import { checkBytes, describe, elementsOf, fours, groupsOf, inputsOf, weightsOf, windowsOf } from "./project_slices.ts";
 
@@ -95,37 +99,52 @@ export interface ProjectUpdate {
   readonly frozen?: Slice;
   /** "hold" leaves U as it is, for the start, Z = Π(W) with U = 0. It is "update" by default. */
   readonly dual?: "update" | "hold";
-  /** It has one vec4<f32> per slot; this call writes slot `slot`. */
-  readonly residuals: Slice;
-  readonly slot: number;
 }
 
-/** Computes Z⁺ = keep ∘ (W + U), U⁺ = U + W − Z⁺, and the sums of `decodeResiduals`. */
-export function projectUpdate(gpu: Gpu, update: ProjectUpdate): void {
-  const { layout, w, u, z, keep, kept, frozen, dual = "update", residuals, slot } = update;
-  for (const slice of [w, u, z, frozen]) if (slice) checkBytes("projectUpdate", slice, layoutSize(layout));
-  checkBytes("projectUpdate keep", keep, layout.groups);
-  if (16 * (slot + 1) > residuals.byteLength) {
-    throw new RangeError(`projectUpdate: slot ${slot} of a residual buffer of ${residuals.byteLength / 16}`);
+/**
+ * Computes Z⁺ = keep ∘ (W + U), U⁺ = U + W − Z⁺, and the sums of `decodeResiduals`: those of the i-th update go into the
+ * i-th vec4<f32> of `residuals`. Updates whose tensors lie in the same buffers and whose groups lie alike share a dispatch.
+ */
+export function projectUpdates(gpu: Gpu, updates: readonly ProjectUpdate[], residuals: Slice): void {
+  if (16 * updates.length > residuals.byteLength) {
+    throw new RangeError(`projectUpdates: ${updates.length} of them, residuals for ${residuals.byteLength / 16}`);
   }
-  const plans = windowsOf(gpu, layout).map((window) => ({
-    window,
-    plan: planUpdate(window.layout, { dual, frozen: frozen ? "mask" : "none", keep: kept }),
-  }));
-  // Each window's partial sums begin at a multiple of 256 bytes; what lies between them counts as 0.
-  const aligned = (count: number) => plans.length === 1 ? count : Math.ceil(count / 16) * 16;
-  const all = plans.reduce((sum, { plan }) => sum + aligned(plan.partials), 0);
-  const partials = scratch(gpu, 16 * all, "residual partials");
-  if (plans.length > 1) gpu.clear(partials);
-  let first = 0;
-  for (const { window, plan } of plans) {
-    const of = (slice: Slice) => weightsOf(slice, window);
-    const own = { ...partials, byteOffset: 16 * first, byteLength: 16 * plan.partials };
-    gpu.run(plan.update, [of(w), of(u), of(z), fours(groupsOf(keep, window)), of(frozen ?? w), own], describe(layout));
-    first += aligned(plan.partials);
+  let partials = 0;
+  const sums: { readonly first: number; readonly count: number; readonly slot: number }[] = [];
+  const jobs = updates.flatMap((update, slot) => {
+    const { layout, w, u, z, keep, kept, frozen, dual = "update" } = update, first = partials;
+    for (const slice of [w, u, z, frozen]) if (slice) checkBytes("projectUpdates", slice, layoutSize(layout));
+    checkBytes("projectUpdates keep", keep, layout.groups);
+    const options: UpdateOptions = { dual, frozen: frozen ? "mask" : "none", keep: kept };
+    const windows = windowsOf(gpu, layout).map((window) => {
+      const of = (slice: Slice) => weightsOf(slice, window), partial = partials;
+      partials += updatePartials(window.layout);
+      const slices = [of(w), of(u), of(z), fours(groupsOf(keep, window)), of(frozen ?? w)];
+      return { layout: window.layout, options, slices, partial };
+    });
+    sums.push({ first, count: partials - first, slot });
+    return windows;
+  });
+  if (updates.length === 0) return;
+  const sum = scratch(gpu, 16 * partials, "residual partials");
+  const kindOf = ({ layout, options }: typeof jobs[number]) => updateKind(layout, options);
+  for (const { items, bindings, places } of batchesOf(gpu, jobs, kindOf, ({ slices }) => slices)) {
+    const { plan, table } = planUpdates(
+      items.map(({ layout, partial }, i) => {
+        const [w, u, z, keep, frozen] = places[i];
+        return { layout, places: { w, u, z, keep, frozen }, partial };
+      }),
+      items[0].options,
+    );
+    gpu.run(plan, [...bindings, constantTable(gpu, table), sum], labelOf(items.map(({ layout }) => describe(layout))));
   }
-  gpu.run(planResidual(all, slot), [partials, residuals]);
-  partials.buffer.release();
+  const { plan, table } = planResiduals(sums);
+  gpu.run(plan, [sum, constantTable(gpu, table), residuals]);
+  sum.buffer.release();
+}
+
+function labelOf(tensors: readonly string[]): string {
+  return tensors.length === 1 ? tensors[0] : `${tensors[0]} and ${tensors.length - 1} more`;
 }
 
 /** These are norms of one tensor under one constraint, after its update. */
@@ -148,25 +167,41 @@ export function decodeResiduals(data: Float32Array): Residual[] {
   });
 }
 
+/** This is what pulls one tensor: the constraints on it, and where the target goes. */
+export interface Pull {
+  readonly constraints: readonly { readonly z: Slice; readonly u: Slice; readonly rho: number }[];
+  readonly target: Slice;
+}
+
 /**
- * Computes T = Σρ_c(Z_c − U_c)/Σρ_c over the constraints of one tensor, for the optimizer's `target` (its rho is Σρ_c).
+ * Computes T = Σρ_c(Z_c − U_c)/Σρ_c over the constraints of each tensor, for the optimizer's `target` (its rho is Σρ_c).
+ * Tensors that lie in the same buffers share a dispatch for their first constraints, one for their second, and so on.
  */
-export function pullTarget(
-  gpu: Gpu,
-  constraints: readonly { readonly z: Slice; readonly u: Slice; readonly rho: number }[],
-  target: Slice,
-): void {
-  const total = constraints.reduce((sum, { rho }) => sum + rho, 0);
-  if (!(total > 0)) throw new RangeError(`pullTarget: the sum of rho is ${total}, it must be positive`);
-  const count = target.byteLength / 4;
-  constraints.forEach(({ z, u, rho }, c) => {
-    checkBytes("pullTarget", z, count);
-    checkBytes("pullTarget", u, count);
-    for (const { first, elements } of bindingWindows(count, gpu.bindingBytes)) {
-      const plan = planPull(elements, c === 0 ? "replace" : "add", rho / total);
-      gpu.run(plan, [z, u, target].map((slice) => elementsOf(slice, first, elements)), `${count} elements`);
-    }
+export function pullTargets(gpu: Gpu, pulls: readonly Pull[]): void {
+  const jobs = pulls.flatMap(({ constraints, target }) => {
+    const total = constraints.reduce((sum, { rho }) => sum + rho, 0), count = target.byteLength / 4;
+    if (!(total > 0)) throw new RangeError(`pullTargets: the sum of rho is ${total}, it must be positive`);
+    return constraints.flatMap(({ z, u, rho }, c) => {
+      checkBytes("pullTargets", z, count);
+      checkBytes("pullTargets", u, count);
+      return bindingWindows(count, gpu.bindingBytes).map(({ first, elements }) => ({
+        c,
+        share: rho / total,
+        count: elements,
+        slices: [z, u, target].map((slice) => elementsOf(slice, first, elements)),
+      }));
+    });
   });
+  for (const [c, together] of [...Map.groupBy(jobs, ({ c }) => c)].sort(([a], [b]) => a - b)) {
+    for (const { items, bindings: [z, u, target], places } of batchesOf(gpu, together, () => "", (job) => job.slices)) {
+      const { plan, table } = planPulls(items.map(({ count, share }, i) => {
+        const [z, u, t] = places[i];
+        return { count, places: { z, u, t }, write: c === 0 ? "replace" : "add", share };
+      }));
+      const label = labelOf(items.map(({ count }) => `${count} elements`));
+      gpu.run(plan, [z, u, constantTable(gpu, table), target], label);
+    }
+  }
 }
 
 /** Sets U ← U·ρ_old/ρ_new, so that the dual y = ρU does not jump when ρ changes. `u` may be a whole arena. */

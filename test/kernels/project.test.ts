@@ -17,10 +17,12 @@ import { planTopK, variants as topKVariants } from "../../kernels/project/topk.t
 import { keyWindows, planLongTopK, planRuns, variants as longVariants } from "../../kernels/project/topk_long.ts";
 import {
   planExpand,
-  planPull,
-  planResidual,
+  planPulls,
+  planResiduals,
   planScale,
-  planUpdate,
+  planUpdates,
+  updateKind,
+  updatePartials,
   variants as updateVariants,
 } from "../../kernels/project/update.ts";
 import type { Plan } from "../../src/gpu/types.ts";
@@ -92,16 +94,42 @@ test("layouts whose groups overlap or leave holes are refused", () => {
 test("every grid stays within limits and covers its work", () => {
   for (const layout of layouts) {
     const norms = planNorms(layout, { write: "replace", scale: 1, inputs: ["dual", "frozen"] });
-    const update = planUpdate(layout, { dual: "update", frozen: "none" });
-    const residual = planResidual(update.partials, 3);
-    const plans = [norms.first, norms.second, update.update, residual, planExpand(layout, "freeze")];
-    for (const plan of [...plans, planPull(layoutSize(layout), "add", 0.5), planScale(layoutSize(layout), 2)]) {
+    const places = { w: 0, u: 0, z: 0, keep: 0, frozen: 0 }, count = layoutSize(layout);
+    const { plan: update } = planUpdates([{ layout, places, partial: 0 }], { dual: "update", frozen: "none" });
+    const { plan: pull } = planPulls([{ count, places: { z: 0, u: 0, t: 0 }, write: "add", share: 0.5 }]);
+    const plans = [norms.first, norms.second, update, pull, planExpand(layout, "freeze"), planScale(count, 2)];
+    for (const plan of plans) {
       if (plan) checkPlan(plan);
     }
     for (const plan of [norms.first, norms.second].filter((p) => p !== undefined)) {
       assert.ok(plan.uniforms[0] * plan.grid[1] >= plan.uniforms[1]);
     }
   }
+});
+
+test("tensors of one kind share a dispatch, each with its own workgroups, places and partial sums", () => {
+  const filters = (F: number, C: number): GroupLayout => ({ F, C, KK: 1, gf: 1, gc: 0, gk: 0, groups: F });
+  const [long, short] = [filters(300, 20), filters(3, 5)], options = { dual: "update", frozen: "none" } as const;
+  // A thread takes 16 elements, so 6000 make six workgroups of 64.
+  assert.equal([long, short].map(updatePartials), [6, 1]);
+  // Rows of 5 are no whole fours, as rows of 20 are.
+  assert.is.not(updateKind(long, options), updateKind(short, options));
+  const { plan, table } = planUpdates([
+    { layout: long, places: { w: 0, u: 64, z: 128, keep: 0, frozen: 192 }, partial: 0 },
+    { layout: { ...long, F: 2, groups: 2 }, places: { w: 6016, u: 0, z: 0, keep: 320, frozen: 0 }, partial: 6 },
+  ], options);
+  assert.equal(plan.uniforms, [2, 7, 7]);
+  // C, KK, gf, gc, gk, bf, bc and a row's length; start, workgroups, elements; places in fours; the first partial sum.
+  assert.equal(table.slice(0, 17), [20, 1, 1, 0, 0, 1, 1, 20, 0, 6, 6000, 0, 16, 32, 0, 48, 0]);
+  assert.equal(table.slice(17), [20, 1, 1, 0, 0, 1, 1, 20, 6, 1, 40, 1504, 0, 0, 80, 0, 6]);
+  const sums = planResiduals([{ first: 0, count: 6, slot: 0 }, { first: 6, count: 1, slot: 4 }]);
+  assert.equal([sums.plan.grid, sums.table], [[2, 1, 1], [0, 6, 0, 6, 1, 4]]);
+  const pulls = planPulls([
+    { count: 65, places: { z: 0, u: 64, t: 128 }, write: "replace", share: 1 },
+    { count: 64, places: { z: 128, u: 0, t: 0 }, write: "add", share: 0.5 },
+  ]);
+  assert.equal(pulls.plan.uniforms, [2, 3, 3]);
+  assert.equal(pulls.table, [0, 65, 0, 64, 128, 0, 0x3f800000, 2, 64, 128, 0, 0, 1, 0x3f000000]);
 });
 
 test("few long groups are cut into shares, and the shares cover the group", () => {

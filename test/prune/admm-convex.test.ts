@@ -8,8 +8,8 @@ import {
   type GroupLayout,
   groupLayout,
   groupNorms,
-  projectUpdate,
-  pullTarget,
+  projectUpdates,
+  pullTargets,
   rescaleDual,
   type Residual,
   selectTopK,
@@ -76,8 +76,8 @@ test("filters and columns of one tensor, all on the device: the pull of two cons
   optimizer.setSegments(() => ({ weightDecay: 1, rho: rhoTotal }));
   const w = weights.tensor("w");
   const project = (dual: "update" | "hold") => {
-    constraints.forEach((c, slot) => step(gpu, w, { ...c, residuals, slot, dual }));
-    pullTarget(gpu, constraints, target.tensor("w"));
+    step(gpu, w, constraints.map((c) => ({ ...c, dual })), residuals);
+    pullTargets(gpu, [{ constraints, target: target.tensor("w") }]);
   };
   project("hold");
   for (let t = 0; t < 40; t++) {
@@ -108,18 +108,18 @@ async function admm(gpu: Gpu, gram: number[][], moment: number[], { rho, rescale
   using w = Tensor.from(gpu, Float32Array.from(solve(gram, moment)), [COLUMNS]);
   using target = Tensor.empty(gpu, [COLUMNS]);
   using residuals = Tensor.empty(gpu, [1, 4]);
-  const constraint = { layout, k: K, u, z, keep, scores, status, residuals, slot: 0 };
+  const constraint = { layout, k: K, u, z, keep, scores, status };
   const history: Residual[] = [], dualResiduals: number[] = [];
   const left: number[][] = [], seen: number[][] = [];
-  step(gpu, w, { ...constraint, dual: "hold" });
+  step(gpu, w, [{ ...constraint, dual: "hold" }], residuals);
   for (let t = 0; t < iterations; t++) {
     if (t > 0 && rho(t) !== rho(t - 1) && rescale === "yes") rescaleDual(gpu, u, rho(t - 1), rho(t));
-    pullTarget(gpu, [{ z, u, rho: rho(t) }], target);
+    pullTargets(gpu, [{ constraints: [{ z, u, rho: rho(t) }], target }]);
     const [pull, dual] = (await gpu.readMany([target, u])).map((bytes) => new Float32Array(bytes));
     seen.push([...dual].map((v) => rho(t) * v));
     const system = gram.map((row, i) => row.map((v, j) => v + (i === j ? rho(t) : 0)));
     gpu.write(w, Float32Array.from(solve(system, moment.map((v, i) => v + rho(t) * pull[i]))));
-    step(gpu, w, { ...constraint, dual: "update" });
+    step(gpu, w, [{ ...constraint, dual: "update" }], residuals);
     const [norms, updated] = (await gpu.readMany([residuals, u])).map((bytes) => new Float32Array(bytes));
     history.push(decodeResiduals(norms)[0]);
     left.push([...updated].map((v) => rho(t) * v));
@@ -138,15 +138,15 @@ interface Step {
   readonly keep: Tensor;
   readonly scores: Tensor;
   readonly status: Tensor;
-  readonly residuals: Tensor;
-  readonly slot: number;
   readonly dual: "update" | "hold";
 }
 
-function step(gpu: Gpu, w: Tensor, { k, scores, status, ...update }: Step): void {
-  groupNorms(gpu, w, update.u, update.layout, scores);
-  selectTopK(gpu, scores, [{ offset: 0, groups: update.layout.groups, k }], update.keep, status);
-  projectUpdate(gpu, { w, ...update });
+function step(gpu: Gpu, w: Tensor, steps: readonly Step[], residuals: Tensor): void {
+  for (const { layout, k, u, keep, scores, status } of steps) {
+    groupNorms(gpu, w, u, layout, scores);
+    selectTopK(gpu, scores, [{ offset: 0, groups: layout.groups, k }], keep, status);
+  }
+  projectUpdates(gpu, steps.map((update) => ({ w, ...update })), residuals);
 }
 
 function duals(gpu: Gpu, size: number, groups: number) {

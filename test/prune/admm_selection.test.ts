@@ -44,9 +44,7 @@ async function kept({ shape: [out, inputs], w, u }: Layer, all: readonly Constra
     selection.select(ranking);
     const found: Record<string, number[]> = {};
     for (const constraint of constraints) {
-      const reading: Promise<Float32Array>[] = [];
-      selection.withKept(constraint, constraint.members[0], (keep) => reading.push(keep.read()));
-      found[constraint.name] = [...(await reading[0])];
+      found[constraint.name] = [...await selection.keptOf(constraint, constraint.members[0]).keep.read()];
     }
     return found;
   } finally {

@@ -11,7 +11,7 @@ import { createArena } from "../../src/tensor/arena.ts";
 import { linear, linearForward, matmul } from "../../src/tensor/ops/gemm.ts";
 import { add } from "../../src/tensor/ops/pointwise.ts";
 import { createOptimizer } from "../../src/tensor/optimizer.ts";
-import { pullTarget } from "../../src/tensor/project.ts";
+import { pullTargets } from "../../src/tensor/project.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
 import { randomInputs, randomParams } from "../generate/graphs.ts";
@@ -122,9 +122,13 @@ test("training steps end where they end without the limit", async () => {
         data: Float32Array.from({ length: 150_000 }, (_, i) => i % 3 ? 1 : 0),
       }]]),
     );
-    for (const name of ["wide.weight", "head.weight"]) {
-      pullTarget(gpu, [{ z: z.tensor(name), u: u.tensor(name), rho: 0.5 }], target.tensor(name));
-    }
+    pullTargets(
+      gpu,
+      ["wide.weight", "head.weight"].map((name) => ({
+        constraints: [{ z: z.tensor(name), u: u.tensor(name), rho: 0.5 }],
+        target: target.tensor(name),
+      })),
+    );
     const optimizer = createOptimizer(gpu, weights.layout, { kind: "adam" });
     optimizer.setSegments((name) => name.endsWith("weight") ? { rho: 0.5, weightDecay: 0.01 } : undefined);
     for (let step = 0; step < 3; step++) {

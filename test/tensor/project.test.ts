@@ -9,8 +9,9 @@ import {
   type GroupLayout,
   groupLayout,
   groupNorms,
-  projectUpdate,
-  pullTarget,
+  type ProjectUpdate,
+  projectUpdates,
+  pullTargets,
   rescaleDual,
   scaleGroups,
   selectRuns,
@@ -18,6 +19,7 @@ import {
   selectWeights,
   shrinkFactors,
 } from "../../src/tensor/project.ts";
+import { createArena } from "../../src/tensor/arena.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { keyWindows, planLongTopK } from "../../kernels/project/topk_long.ts";
 import type { Slice } from "../../src/gpu/gpu.ts";
@@ -294,6 +296,58 @@ test("a coupled projection makes one decision for its tensors, the best of all s
   }
 });
 
+test("many tensors in one dispatch get the bits that each gets alone, whatever their sizes", async () => {
+  const gpu = await testGpu();
+  const shapes = [[5, 3, 3, 3], [37, 301], [3], [1, 1], [64, 66], [13, 7, 1, 1], [2, 4100]];
+  const layouts = shapes.map((shape) => groupLayout("filter", shape));
+  const arena = (seed: number, sizes: readonly number[]) => {
+    const made = createArena(gpu, sizes.map((size, i) => ({ name: String(i), shape: [size] })), "tensors");
+    made.upload(
+      new Map(sizes.map((size, i) => [String(i), { shape: [size], data: Float32Array.from(uniform(size, seed + i)) }])),
+    );
+    return made;
+  };
+  const sizes = shapes.map(size), groups = layouts.map((layout) => layout.groups);
+  const run = async (together: "together" | "alone") => {
+    using stack = new DisposableStack();
+    const [w, u, z, t] = [10, 20, 30, 40].map((seed) => stack.use(arena(seed, sizes)));
+    const keep = stack.use(arena(50, groups));
+    for (const [i, count] of groups.entries()) {
+      keep.upload(new Map([[String(i), { shape: [count], data: uniform(count, 50 + i).map((v) => Number(v > 0)) }]]));
+    }
+    const updates = layouts.map((layout, i): ProjectUpdate => {
+      const [tw, tu, tz, tk] = [w, u, z, keep].map((arena) => arena.tensor(String(i)));
+      return { layout, w: tw, u: tu, z: tz, keep: tk };
+    });
+    const pulls = updates.map((update, i) => ({
+      constraints: [{ z: update.z, u: update.u, rho: 0.3 }, { z: update.u, u: update.z, rho: 0.1 }],
+      target: t.tensor(String(i)),
+    }));
+    const residuals = stack.use(Tensor.zeros(gpu, [shapes.length, 4]));
+    const found: Float32Array[] = [], dispatches = gpu.stats().dispatches;
+    if (together === "together") {
+      projectUpdates(gpu, updates, residuals);
+      pullTargets(gpu, pulls);
+    } else {
+      for (const [i, update] of updates.entries()) {
+        using one = Tensor.zeros(gpu, [1, 4]);
+        projectUpdates(gpu, [update], one);
+        pullTargets(gpu, [pulls[i]]);
+        found.push(await one.read());
+      }
+    }
+    const count = gpu.stats().dispatches - dispatches;
+    const sums = together === "together" ? [...await residuals.read()] : found.flatMap((data) => [...data]);
+    const tensors = await Promise.all([u, z, t].map((arena) => arena.download()));
+    return { sums, count, tensors: tensors.map((map) => [...map.values()].map(({ data }) => [...data])) };
+  };
+  const [all, alone] = [await run("together"), await run("alone")];
+  assert.equal(all.sums, alone.sums);
+  assert.equal(all.tensors, alone.tensors);
+  // Rows of whole fours, of others, and of less than four elements are three variants; then the sums and two terms of the pull.
+  assert.equal([all.count, alone.count], [3 + 1 + 2, 7 * 4]);
+});
+
 test("the Z- and U-step and its residuals equal the formulas, with frozen zeros and held duals", async () => {
   const gpu = await testGpu();
   for (const [kind, shape] of [["column", [5, 3, 3, 3]], ["filter", [37, 301]], ["channel", [7, 5, 1, 1]]] as const) {
@@ -309,25 +363,16 @@ test("the Z- and U-step and its residuals equal the formulas, with frozen zeros 
       for (const fixed of [false, true]) {
         using tu = Tensor.from(gpu, u, shape);
         using tz = Tensor.from(gpu, z, shape);
-        projectUpdate(gpu, {
-          layout,
-          w: tw,
-          u: tu,
-          z: tz,
-          keep: tk,
-          frozen: fixed ? tf : undefined,
-          dual,
-          residuals,
-          slot: 1,
-        });
+        const update = { layout, w: tw, u: tu, z: tz, keep: tk, frozen: fixed ? tf : undefined, dual };
+        projectUpdates(gpu, [update], residuals);
         const v = w.map((x, i) => fixed && !frozen[i] ? 0 : Math.fround(x + u[i]));
         const nextZ = maskGroups(layout, v, keep);
         const nextU = v.map((x, i) => dual === "hold" ? u[i] : x - nextZ[i]);
         assert.equal(await tz.read(), nextZ);
         assert.equal(await tu.read(), nextU);
         const data = await residuals.read();
-        assert.ok(data[3] === -1 && data[8] === -1, "other slots are left alone");
-        const [, { gap, weight, change, target }] = decodeResiduals(data);
+        assert.ok(data[4] === -1 && data[8] === -1, "other slots are left alone");
+        const [{ gap, weight, change, target }] = decodeResiduals(data);
         near(gap, norm(w.map((x, i) => x - nextZ[i])));
         near(weight, norm(w));
         near(change, norm(nextZ.map((x, i) => x - z[i])));
@@ -343,13 +388,13 @@ test("the pull's target is the rho-weighted mean of Z − U; a rho change with t
   const host = [1, 2, 3, 4].map((seed) => uniform(n, seed));
   const [z1, u1, z2, u2] = host.map((data) => Tensor.from(gpu, data, [n]));
   using target = Tensor.from(gpu, new Float32Array(n).fill(NaN), [n]);
-  pullTarget(gpu, [{ z: z1, u: u1, rho: 0.3 }], target);
+  pullTargets(gpu, [{ constraints: [{ z: z1, u: u1, rho: 0.3 }], target }]);
   assert.equal(await target.read(), host[0].map((z, i) => z - host[1][i]));
-  pullTarget(gpu, [{ z: z1, u: u1, rho: 0.3 }, { z: z2, u: u2, rho: 0.1 }], target);
+  pullTargets(gpu, [{ constraints: [{ z: z1, u: u1, rho: 0.3 }, { z: z2, u: u2, rho: 0.1 }], target }]);
   (await target.read()).forEach((t, i) => {
     near(t, 0.75 * (host[0][i] - host[1][i]) + 0.25 * (host[2][i] - host[3][i]), 1e-6);
   });
-  assert.throws(() => pullTarget(gpu, [{ z: z1, u: u1, rho: 0 }], target), /must be positive/);
+  assert.throws(() => pullTargets(gpu, [{ constraints: [{ z: z1, u: u1, rho: 0 }], target }]), /must be positive/);
 
   rescaleDual(gpu, u1, 0.3, 0.7);
   (await u1.read()).forEach((u, i) => near(0.7 * u, 0.3 * host[1][i], 1e-6));
@@ -428,7 +473,7 @@ async function project(gpu: Gpu, tensors: readonly { layout: GroupLayout; v: Flo
     groupNorms(gpu, device[i].w, device[i].u, layout, scores, { accumulate: i > 0 });
   });
   selectTopK(gpu, scores, [{ offset: 0, groups, k }], keep, status);
-  tensors.forEach(({ layout }, i) => projectUpdate(gpu, { layout, ...device[i], keep, residuals, slot: i }));
+  projectUpdates(gpu, tensors.map(({ layout }, i): ProjectUpdate => ({ layout, ...device[i], keep })), residuals);
   const z = await Promise.all(device.map((d) => d.z.read()));
   const kept = await keep.read();
   for (const d of device) for (const t of [d.w, d.u, d.z]) t.dispose();

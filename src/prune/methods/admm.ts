@@ -5,7 +5,14 @@
 import type { HostTensor, Params } from "../../graph/types.ts";
 import { type Arena, createArena } from "../../tensor/arena.ts";
 import { applyMask } from "../../tensor/optimizer.ts";
-import { decodeResiduals, expandMask, projectUpdate, pullTarget, rescaleDual } from "../../tensor/project.ts";
+import {
+  decodeResiduals,
+  expandMask,
+  type ProjectUpdate,
+  projectUpdates,
+  pullTargets,
+  rescaleDual,
+} from "../../tensor/project.ts";
 import { readTensors, Tensor } from "../../tensor/tensor.ts";
 import type { TrainState } from "../../train/state.ts";
 import type { Constraint, Member } from "../structures/types.ts";
@@ -67,10 +74,13 @@ export function createAdmm(
   state.target = target;
 
   function aim(): void {
-    for (const [param, list] of byParam) {
-      const pulls = list.map(({ key }) => ({ z: z.tensor(key), u: u.tensor(key), rho }));
-      pullTarget(gpu, pulls, target.tensor(param));
-    }
+    pullTargets(
+      gpu,
+      [...byParam].map(([param, list]) => ({
+        constraints: list.map(({ key }) => ({ z: z.tensor(key), u: u.tensor(key), rho })),
+        target: target.tensor(param),
+      })),
+    );
   }
 
   return {
@@ -126,6 +136,7 @@ export function createAdmm(
 
 /** One tensor under one constraint: it has a Z and a U of its own, called `key`. */
 interface Part extends Member {
+  readonly member: Member;
   readonly constraint: Constraint;
   readonly key: string;
 }
@@ -142,7 +153,7 @@ interface Buffers {
 
 function partsOf(constraints: readonly Constraint[]): Part[] {
   return constraints.flatMap((constraint) =>
-    constraint.members.map((member) => ({ ...member, constraint, key: `${constraint.name}/${member.param}` }))
+    constraint.members.map((member) => ({ ...member, member, constraint, key: `${constraint.name}/${member.param}` }))
   );
 }
 
@@ -150,22 +161,16 @@ function partsOf(constraints: readonly Constraint[]): Part[] {
 function project({ state, z, u, residuals, selection, parts }: Buffers, dual: "hold" | "update"): void {
   const { gpu, weights, mask } = state;
   selection.select("with U");
-  parts.forEach((part, slot) => {
-    selection.withKept(part.constraint, part, (keep, keptAs) => {
-      projectUpdate(gpu, {
-        layout: part.layout,
-        ...keptAs,
-        w: weights.tensor(part.param),
-        u: u.tensor(part.key),
-        z: z.tensor(part.key),
-        keep,
-        frozen: mask?.tensor(part.param),
-        dual,
-        residuals,
-        slot,
-      });
-    });
-  });
+  const updates = parts.map((part): ProjectUpdate => ({
+    layout: part.layout,
+    ...selection.keptOf(part.constraint, part.member),
+    w: weights.tensor(part.param),
+    u: u.tensor(part.key),
+    z: z.tensor(part.key),
+    frozen: mask?.tensor(part.param),
+    dual,
+  }));
+  projectUpdates(gpu, updates, residuals);
 }
 
 async function hardPrune(
@@ -179,9 +184,8 @@ async function hardPrune(
   selection.select("W alone");
   for (const constraint of constraints) {
     for (const member of constraint.members) {
-      selection.withKept(constraint, member, (keep, keptAs) => {
-        expandMask(gpu, keep, member.layout, mask.tensor(member.param), keptAs);
-      });
+      const { keep, kept } = selection.keptOf(constraint, member);
+      expandMask(gpu, keep, member.layout, mask.tensor(member.param), { kept });
     }
   }
   applyMask(gpu, weights, mask);

@@ -26,8 +26,8 @@ export type Ranking = "with U" | "W alone";
 export interface GroupSelection {
   /** Leaves the groups that each constraint keeps on the device. */
   select(ranking: Ranking): void;
-  /** Calls `use` with the kept groups of a constraint as this member of it numbers them, and how to read them. */
-  withKept(constraint: Constraint, member: Member, use: (keep: Tensor, kept: KeptAs) => void): void;
+  /** Gives the kept groups of a constraint as this member of it numbers them, and how to read them, until `select` is next. */
+  keptOf(constraint: Constraint, member: Member): Kept;
   /** The groups that each constraint keeps, by its name, as `select` has left them. */
   readonly kept: Arena;
   /** How many scores were NaN or infinite, to be read and handed to `check`. */
@@ -37,8 +37,9 @@ export interface GroupSelection {
   dispose(): void;
 }
 
-/** How a vector of kept groups is to be read. */
-export interface KeptAs {
+/** A vector of kept groups, and how it is to be read. */
+export interface Kept {
+  readonly keep: Tensor;
   readonly kept: "groups" | "taps";
 }
 
@@ -48,6 +49,9 @@ interface Buffers {
   readonly u: Arena;
   readonly scores: Arena;
   readonly kept: Arena;
+  /** The kept groups as members number them whose numbers are others than the constraint's. */
+  readonly views: Arena;
+  readonly viewOf: ReadonlyMap<Member, Tensor>;
   /** 1 for each weight that can still be chosen. */
   readonly alive: Arena;
 }
@@ -64,13 +68,22 @@ export function createSelection(state: TrainState, constraints: readonly Constra
   const scores = createArena(gpu, constraints.map(({ name, groups }) => ({ name, shape: [groups] })), "group norms");
   const kept = createArena(gpu, scores.layout, "kept groups");
   const alive = createArena(gpu, state.weights.layout, "alive");
-  const buffers: Buffers = { state, u, scores, kept, alive };
+  const others = constraints.flatMap(({ name, groups, members, readers }) =>
+    [...members, ...readers].filter((member) => !isAligned(member, groups)).map((member) => ({ name, member }))
+  );
+  const views = createArena(
+    gpu,
+    others.map(({ name, member }, i) => ({ name: `${name}, view ${i}`, shape: [member.layout.groups] })),
+    "kept groups of members",
+  );
+  const viewOf = new Map(others.map(({ member }, i) => [member, views.tensor(views.layout.slots[i].name)]));
+  const buffers: Buffers = { state, u, scores, kept, views, viewOf, alive };
   const batches: Batch[] = [...Map.groupBy(constraints, (c) => `${c.kind} ${wayOf(c)}`).values()]
     .map((together) => ({ constraints: together, status: Tensor.zeros(gpu, [together.flatMap(runsOf).length]) }));
   return {
     select: (ranking) => select(buffers, batches, ranking),
     kept,
-    withKept: (constraint, member, use) => withKept(buffers, constraint, member, use),
+    keptOf: (constraint, member) => keptOf(buffers, constraint, member),
     statuses: batches.map(({ status }) => status),
     check(statuses) {
       statuses.forEach((status, i) =>
@@ -78,7 +91,7 @@ export function createSelection(state: TrainState, constraints: readonly Constra
       );
     },
     dispose() {
-      for (const arena of [scores, kept, alive]) arena.dispose();
+      for (const arena of [scores, kept, views, alive]) arena.dispose();
       for (const { status } of batches) status.dispose();
     },
   };
@@ -98,9 +111,8 @@ function select(buffers: Buffers, batches: readonly Batch[], ranking: Ranking): 
     for (const constraint of batch.constraints) {
       const gone = ranking === "W alone" ? [...constraint.members, ...constraint.readers] : constraint.readers;
       for (const member of gone) {
-        withKept(buffers, constraint, member, (keep, kept) => {
-          expandMask(gpu, keep, member.layout, alive.tensor(member.param), kept);
-        });
+        const { keep, kept } = keptOf(buffers, constraint, member);
+        expandMask(gpu, keep, member.layout, alive.tensor(member.param), { kept });
       }
     }
   }
@@ -175,17 +187,11 @@ function score({ state, u, scores, alive }: Buffers, { name, members, groups }: 
   }
 }
 
-function withKept(
-  { state: { gpu }, kept }: Buffers,
-  { name, groups, rule }: Constraint,
-  { layout, places }: Member,
-  use: (keep: Tensor, kept: KeptAs) => void,
-): void {
-  const keptAs: KeptAs = { kept: rule?.kind === "pattern" ? "taps" : "groups" };
-  if (isAligned({ layout, places }, groups)) return use(kept.tensor(name), keptAs);
-  using part = Tensor.empty(gpu, [layout.groups]);
-  takeGroups(gpu, kept.tensor(name), places, part);
-  use(part, keptAs);
+function keptOf({ state: { gpu }, kept, viewOf }: Buffers, { name, rule }: Constraint, member: Member): Kept {
+  const how = rule?.kind === "pattern" ? "taps" : "groups", view = viewOf.get(member);
+  if (!view) return { keep: kept.tensor(name), kept: how };
+  takeGroups(gpu, kept.tensor(name), member.places, view);
+  return { keep: view, kept: how };
 }
 
 /** From here on single weights are ranked as they are, without scores: several dispatches for each layer, few bytes. */
