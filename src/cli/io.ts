@@ -1,5 +1,6 @@
 import type { PartName } from "../data/images/arrange.ts";
 import type { DebugLevel } from "../gpu/trace.ts";
+import type { Graph } from "../graph/types.ts";
 import type { AskKernelOptions, KernelAnswer } from "../measure/ask_kernel.ts";
 import type { LatencyTable } from "../measure/latency/types.ts";
 import type { TuneMode } from "../measure/run_tuner.ts";
@@ -18,6 +19,7 @@ import type { SensitivityFile } from "../report/sensitivity/sensitivity_file.ts"
 import type { Report } from "../report/types.ts";
 import type { Store } from "../store/types.ts";
 import type { Score } from "../train/evaluate_network.ts";
+import type { DeviceSearchOptions, DeviceSearchResult } from "../sweep/device_search/run_device_search.ts";
 import type { Ui } from "../ui.ts";
 import type { PageFiles } from "./page/bundle.ts";
 import type { Listening, ListenOptions } from "./server/listen.ts";
@@ -75,6 +77,7 @@ export interface Engine {
   verifyRun(options: VerifyOptions): Promise<readonly Check[]>;
   evaluateNetwork(options: EvalOptions): Promise<Score>;
   surveyNetwork(options: NetworkSurveyOptions): Promise<Survey>;
+  searchDevice(options: SearchDeviceOptions): Promise<DeviceSearchResult>;
   explainRun(options: ExplainRunOptions): Promise<Explanation>;
   explainOnData(options: ExplainOnDataOptions): Promise<Explanation>;
   measureSensitivity(options: SensitivityOptions): Promise<SensitivityFile>;
@@ -101,7 +104,13 @@ export interface PruneOptions {
   readonly tool: string;
   readonly commit: string;
   readonly command: string;
+  /** Times the final network on the device that it was searched for, in ms. */
+  readonly timeFinal?: (graph: Graph) => Promise<number | undefined>;
 }
+
+export type SearchDeviceOptions =
+  & Omit<DeviceSearchOptions, "loadData" | "open" | "gpu">
+  & { readonly dataDir?: string };
 
 export interface VerifyOptions {
   readonly dir: string;

@@ -65,6 +65,7 @@ async function loadEngine(): Promise<Engine> {
     { runDoctor },
     { explainRun },
     { explainOnData },
+    { runDeviceSearch },
     { Gpu },
   ] = await Promise.all([
     import("../run/pipeline.ts"),
@@ -80,6 +81,7 @@ async function loadEngine(): Promise<Engine> {
     import("../run/doctor_run.ts"),
     import("../run/explain_run.ts"),
     import("../run/explain_on_data.ts"),
+    import("../sweep/device_search/run_device_search.ts"),
     import("../gpu/gpu.ts"),
   ]);
   const debug = debugLevel();
@@ -98,6 +100,7 @@ async function loadEngine(): Promise<Engine> {
     evaluateNetwork: ({ data, dataDir, ...options }) =>
       evaluateNetwork({ ...options, open, loadPart: partLoader(data, dataDir) }),
     surveyNetwork: ({ dataDir, ...options }) => surveyNetwork({ ...options, open, loadData: dataLoader(dataDir) }),
+    searchDevice: ({ dataDir, ...options }) => runDeviceSearch({ ...options, open, loadData: dataLoader(dataDir) }),
     explainRun: ({ dataDir, ...options }) => explainRun({ ...options, open, loadData: dataLoader(dataDir) }),
     explainOnData: ({ data, dataDir, ...options }) =>
       explainOnData({ ...options, open, loadPart: partLoader(data, dataDir) }),

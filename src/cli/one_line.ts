@@ -9,12 +9,13 @@ import { type Also, chooseRecipe } from "../one_line/choose_recipe.ts";
 import { writtenRecipe } from "../one_line/written_recipe.ts";
 import { requireFile } from "./given_files.ts";
 import type { Io } from "./io.ts";
-import { type RunOptions, wholeNumber } from "./options.ts";
+import { portNumber, type RunOptions, wholeNumber } from "./options.ts";
 import type { ChosenRun } from "./run.ts";
+import { checkLiveOptions, type LiveOptions, searchRun } from "./searched_run.ts";
 import type { TerminalUi } from "./ui.ts";
 
 /** What may be asked for without a recipe. */
-export interface OneLineOptions extends Omit<Asked, "labels" | "device"> {
+export interface OneLineOptions extends Omit<Asked, "labels" | "device">, LiveOptions {
   readonly round?: number;
 }
 
@@ -31,7 +32,11 @@ export function addOneLineOptions(command: Command): Command {
     .option("--criterion <name>", "what filters are scored by (see secateur criteria)")
     .option("--epochs <n>", "epochs of training after something has gone", wholeNumber(1))
     .option("--exclude <layers>", "names of layers that stay as they are, and patterns: conv1,fc*", names)
-    .option("--round <n>", "a layer that loses filters keeps a multiple of so many, such as 4", wholeNumber(1));
+    .option("--round <n>", "a layer that loses filters keeps a multiple of so many, such as 4", wholeNumber(1))
+    .option("--search <n>", "look at so many networks for the best one within --ms on --device", wholeNumber(1))
+    .option("--lan", "for --device live, a phone that is asked: let in those of the network")
+    .option("--http", "without encryption, for a phone on a cable or a browser here")
+    .option("--port <n>", "port to listen on; 0 takes any free one (default: 8443)", portNumber);
 }
 
 /** The first option that only a run without a recipe has. */
@@ -46,6 +51,10 @@ export function oneLineOption(options: OneLineOptions): string | undefined {
     epochs: "--epochs",
     exclude: "--exclude",
     round: "--round",
+    search: "--search",
+    lan: "--lan",
+    http: "--http",
+    port: "--port",
   };
   const given = (Object.keys(names) as (keyof typeof names)[]).find((key) => options[key] !== undefined);
   return given && names[given];
@@ -67,6 +76,7 @@ export async function chooseRun(
   const labels = options.labels ? "use" : "ignore";
   // What doesn't go together is said before anything is read.
   const { method } = wishOf({ ...options, labels });
+  checkLiveOptions(options);
   if (method === "depth" && options.round !== undefined) {
     throw new UsageError("--round has no use for --method depth: it changes blocks, not widths");
   }
@@ -87,12 +97,16 @@ export async function chooseRun(
     ui,
   });
   const wish = wishOf({ ...options, labels: survey.known ? "use" : "ignore" });
-  const { recipe, reasons } = chooseRecipe(survey, wish, also);
+  const searched = wish.search === undefined
+    ? undefined
+    : await searchRun(io, ui, { file, survey, wish: { ...wish, search: wish.search }, options });
+  const { recipe, reasons } = chooseRecipe(survey, wish, { ...also, searched: searched?.found });
   const changed = applyOverrides(recipe, options.set ?? []) as typeof recipe;
   for (const reason of reasons) ui.note(reason);
   return {
     recipe: changedRecipe(changed, `the recipe chosen for ${file}`, {}),
     text: (seenFrom) => writtenRecipe(mapPaths(changed, seenFrom), reasons),
+    ...searched && { searched },
   };
 }
 

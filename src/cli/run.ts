@@ -1,16 +1,19 @@
 /** Carries out a recipe in a folder of its own: what `prune` and `train` share. */
 import { UsageError, UserError } from "../errors.ts";
 import { formatRecipe, isNamed, loadRecipe } from "../recipe/load.ts";
+import { LIVE } from "../one_line/asked.ts";
 import { mapPaths } from "../recipe/paths.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import { requireSameTraining } from "../run/tail.ts";
 import { seenFrom } from "../store/deno_paths.ts";
 import type { Store } from "../store/types.ts";
 import { silentUi } from "../ui.ts";
+import { SEARCH_FILE } from "../report/device_search.ts";
 import type { FailedStage } from "../report/types.ts";
 import { requireGivenFiles } from "./given_files.ts";
 import { type Io, StopSignal } from "./io.ts";
 import type { RunOptions } from "./options.ts";
+import type { Searched } from "./searched_run.ts";
 import { formatSummary } from "./summary.ts";
 import type { TerminalUi } from "./ui.ts";
 
@@ -34,6 +37,8 @@ export interface RunRequest {
 export interface ChosenRun {
   readonly recipe: Recipe;
   readonly text?: (map: (path: string) => string) => string;
+  /** What the recipe was searched by, which is kept beside it, and the device that is still there to time what comes of it. */
+  readonly searched?: Searched;
 }
 
 /** A run's folder, which nobody else works in until `lock` is disposed of, and the recipe in it. */
@@ -46,6 +51,7 @@ export async function carryOut(io: Io, request: RunRequest): Promise<void> {
   const { options } = request;
   const begun = options.resume === undefined ? await begin(io, request) : await takeUp(io, request, options.resume);
   await using lock = begun.lock;
+  await using _device = begun.searched;
   try {
     await runBegun(io, request, begun);
   } catch (error) {
@@ -72,7 +78,7 @@ function misfit(error: unknown, { recipe = DEFAULT_RECIPE, options: { model, dat
   );
 }
 
-async function runBegun(io: Io, { name, line, options }: RunRequest, { recipe, dir }: Begun): Promise<void> {
+async function runBegun(io: Io, { name, line, options }: RunRequest, { recipe, dir, searched }: Begun): Promise<void> {
   const ui = options.quiet ? quietUi(io) : io.ui();
   try {
     const engine = await io.engine();
@@ -88,6 +94,7 @@ async function runBegun(io: Io, { name, line, options }: RunRequest, { recipe, d
       tool: `secateur ${io.version()}`,
       commit: await io.commit(),
       command: line,
+      ...searched?.timeFinal && { timeFinal: searched.timeFinal },
     });
     ui.close();
     if (options.json) io.out(JSON.stringify(report, null, 2));
@@ -111,12 +118,26 @@ function stageFailed({ stage, kind, reason }: FailedStage, dir: string, command:
 /** A folder of its own, with the recipe as it will be carried out; also the proof that the folder can be written. */
 async function begin(io: Io, request: RunRequest): Promise<Begun> {
   const { options } = request;
-  await requireGivenFiles(io.store, options);
+  const { out } = options;
+  // What is there in place of a file is for whoever chooses.
+  await requireGivenFiles(
+    io.store,
+    request.choose && options.device === LIVE ? { ...options, device: undefined } : options,
+  );
+  const notEmpty = () =>
+    new UserError(`${out} is not empty; go on with it by --resume ${out}, or choose another --out`);
+  // Choosing may take minutes.
+  if (request.choose && out !== undefined && (await io.store.list(out)).length > 0) throw notEmpty();
   const chosen = await chosenRun(io, request);
-  if (options.out === undefined) return await beginNext(io, chosen);
-  const begun = { ...chosen, dir: options.out, lock: await io.lockFolder(options.out) };
-  if (await writeFirst(io, begun)) return begun;
-  throw new UserError(`${begun.dir} is not empty; go on with it by --resume ${begun.dir}, or choose another --out`);
+  try {
+    if (out === undefined) return await beginNext(io, chosen);
+    const begun = { ...chosen, dir: out, lock: await io.lockFolder(out) };
+    if (await writeFirst(io, begun)) return begun;
+    throw notEmpty();
+  } catch (error) {
+    await chosen.searched?.[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 async function chosenRun(io: Io, { recipe, options, adapt, choose }: RunRequest): Promise<ChosenRun> {
@@ -148,6 +169,7 @@ async function writeFirst({ store }: Io, { dir, lock, ...chosen }: Begun): Promi
   try {
     if ((await store.list(dir)).length === 0) {
       await writeRecipe(store, dir, chosen);
+      if (chosen.searched) await writeSearch(store, dir, chosen.searched);
       return true;
     }
   } catch (error) {
@@ -211,8 +233,12 @@ async function writeRecipe(store: Store, dir: string, { recipe, text }: ChosenRu
   await store.write(recipeFile(dir), new TextEncoder().encode(written));
 }
 
+async function writeSearch(store: Store, dir: string, { search }: Searched): Promise<void> {
+  await store.write(`${dir}/${SEARCH_FILE}`, new TextEncoder().encode(JSON.stringify(search, null, 2) + "\n"));
+}
+
 /** What a run writes before its first checkpoint. */
-const BEGUN = /^(recipe\.yaml|plans\.json|device\.json|sensitivity-\d+\.json)$/;
+const BEGUN = /^(recipe\.yaml|plans\.json|device\.json|search\.json|sensitivity-\d+\.json)$/;
 
 /** A run that failed before it kept anything (no data, no adapter) leaves no folder behind. True if there is one to resume. */
 async function keepStarted({ store, removeEmptyFolder }: Io, dir: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { UsageError, UserError } from "../errors.ts";
+import { UserError } from "../errors.ts";
 import { adapterName } from "../gpu/adapter.ts";
 import { speedOf } from "../report/devices/speedups.ts";
 import type { DeviceRecord } from "../report/devices/record.ts";
@@ -9,20 +9,13 @@ import { visible } from "../visible.ts";
 import { examples } from "./examples.ts";
 import type { Io } from "./io.ts";
 import { portNumber } from "./options.ts";
-import type { TableWork } from "./server/table_work.ts";
-import type { Certificate } from "./server/listen.ts";
+import { checkServerOptions, openServer, reachAdvice, type ServerOptions } from "./server/open_server.ts";
 import type { Kept } from "./server/records.ts";
+import type { TableWork } from "./server/table_work.ts";
 import { formatTable } from "./table.ts";
 
-interface ServeOptions {
+interface ServeOptions extends ServerOptions {
   readonly runs: string;
-  readonly port: number;
-  readonly lan?: boolean;
-  readonly http?: boolean;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly newToken?: boolean;
-  readonly newCertificate?: boolean;
   readonly work?: string;
 }
 
@@ -44,68 +37,19 @@ export function serveCommand(io: Io): Command {
 }
 
 async function serve(io: Io, given: readonly string[], options: ServeOptions): Promise<void> {
-  const { http = false, newToken = false } = options;
   const runs = normalisePath(options.runs);
-  if ((options.cert === undefined) !== (options.key === undefined)) {
-    throw new UsageError("--cert and --key belong together: give both, or none for a certificate made here");
-  }
-  if (options.newCertificate && (http || options.cert !== undefined)) {
-    throw new UsageError(
-      "--new-certificate makes the certificate that is made here: leave out --http, --cert and --key",
-    );
-  }
-  if (http && options.cert !== undefined) throw new UsageError("--http has no use for a certificate: leave one out");
-  if (http && options.lan) {
-    throw new UsageError(
-      "--http is for this machine only: WebGPU needs HTTPS from others, so leave one of the two out",
-    );
-  }
+  checkServerOptions(options);
   const networks = given.length === 0
     ? []
     : await (await import("./server/served_networks.ts")).readServed(io.store, given);
   const tool = `secateur ${io.version()}`;
   const table = options.work === undefined ? undefined : await tableFor(io, options.work, tool);
-  const serving = await io.serving();
-  const { createHandler } = await import("./server/handler.ts");
-  const { createTurns } = await import("./server/rate.ts");
-  const { keptToken } = await import("./server/token.ts");
-  const addresses = serving.lanAddresses();
-  const lan = !http && addresses.length > 0 &&
-    (options.lan ?? io.confirm(`Let other machines of the network in, at ${addresses[0]}?`));
-  if (options.lan && !lan) throw new UserError("this machine has no address in a network: leave --lan out");
-  const names = ["localhost", "127.0.0.1", "::1", ...addresses];
-  const certificate = http ? undefined : await certificateOf(io, options, serving.folder(), names);
-  // Browsers believe a certificate of one's own under its names only.
-  const own = options.cert === undefined ? [] : await namesOf(certificate!);
-  const token = await keptToken(io.store, joinPath(serving.folder(), "token"), newToken);
-  const files = await serving.bundle(tool);
-  const toTell = createTurns(REFUSALS.spanMs, REFUSALS.addresses);
-  const { port, finished } = await serving.listen({
-    hostname: !lan ? "127.0.0.1" : addresses[0].includes(":") ? "::" : "0.0.0.0",
-    port: options.port,
-    certificate,
-    signal: io.signal,
-    handler: createHandler({
-      files,
-      store: io.store,
-      runs,
-      networks,
-      work: table?.work,
-      token,
-      hosts: new Set([...names, ...own]),
-      tool,
-      onRecord: (record, kept) => tellRecord(io, record, kept),
-      onRefusal: (from, status, reason) => {
-        if (!io.signal.aborted && toTell(from)) io.err(visible(`refused ${from}: ${status}, ${reason}`));
-      },
-      onFault: (error) => tellFault(io, error),
-    }),
-  });
-  const host = lan ? own.find((name) => !name.startsWith("*") && name !== "localhost") ?? addresses[0] : "localhost";
-  const link = `${http ? "http" : "https"}://${hostOf(host)}:${port}/#t=${token}`;
-  io.out(`${serving.qr(link)}\n\n${link}\n`);
-  io.out(advice({ lan, http, own: options.cert !== undefined, runs, port }));
-  await Promise.all([finished, table && buildTable(io, table, runs)]);
+  const onRecord = (record: DeviceRecord, kept: Kept) => tellRecord(io, record, kept);
+  const opened = await openServer(io, options, { runs, networks, work: table?.work, tool, onRecord }, io.signal);
+  io.out(`${opened.qr}\n\n${opened.link}\n`);
+  const kept = `Records are kept in ${joinPath(runs, "devices")}/. Ctrl-C stops.`;
+  io.out([...reachAdvice(options, opened), kept].join("\n"));
+  await Promise.all([opened.finished, table && buildTable(io, table, runs)]);
   io.out("stopped");
 }
 
@@ -129,51 +73,6 @@ async function buildTable(io: Io, table: TableWork, runs: string): Promise<void>
     if (!(error instanceof UserError)) throw error;
     io.err(`no latency table: ${error.message}`);
   }
-}
-
-/** Of what an address is refused, one line in a minute is told, and of so many addresses. */
-const REFUSALS = { spanMs: 60_000, addresses: 100 } as const;
-
-function tellFault(io: Io, error: unknown): void {
-  const text = error instanceof Error ? error.message : String(error);
-  io.err(visible(`internal error while answering: ${text} (SECATEUR_DEBUG=1 shows where)`));
-  if (io.debug() > 0 && error instanceof Error) io.err(error.stack ?? "");
-}
-
-interface Advice {
-  readonly lan: boolean;
-  readonly http: boolean;
-  /** The certificate is one's own. */
-  readonly own: boolean;
-  readonly runs: string;
-  readonly port: number;
-}
-
-function advice({ lan, http, own, runs, port }: Advice): string {
-  return [
-    lan
-      ? "Open the link on a phone in the same network, or scan the code."
-      : http
-      ? `Open the link here, or on a phone on a cable: adb reverse tcp:${port} tcp:${port}`
-      : "Only this machine is let in; --lan lets phones of the network in.",
-    ...http || own ? [] : ["Its certificate is made here: the browser will warn once, and asks whether to go on."],
-    `Records are kept in ${joinPath(runs, "devices")}/. Ctrl-C stops.`,
-  ].join("\n");
-}
-
-async function certificateOf(
-  { store }: Io,
-  { cert, key, newCertificate }: ServeOptions,
-  folder: string,
-  names: readonly string[],
-): Promise<Certificate> {
-  const { givenCertificate, ownCertificate } = await import("./server/certificate.ts");
-  if (cert === undefined) return await ownCertificate(store, { folder, names, fresh: newCertificate });
-  return await givenCertificate(store, cert, key!);
-}
-
-async function namesOf({ cert }: Certificate): Promise<string[]> {
-  return (await import("./server/certificate.ts")).certificateNames(cert);
 }
 
 /** The rows that this post added, under the device's name. */
@@ -203,8 +102,4 @@ function speedText(record: DeviceRecord, { network, variant, batch }: DeviceReco
   if (variant !== "pruned") return "";
   const speed = speedOf(record.rows, network, batch);
   return speed?.ratio === undefined ? "" : `${times(speed.ratio)} as fast, ${times(speed.macs)} fewer MACs`;
-}
-
-function hostOf(address: string): string {
-  return address.includes(":") ? `[${address}]` : address;
 }

@@ -1,5 +1,6 @@
 import { adapterName } from "../gpu/adapter.ts";
 import { accuracyOf, stagesOf } from "../report/build.ts";
+import { FINALIST_LABELS, finalistCells } from "../report/device_search.ts";
 import { bytes, count, milliSpread, percent, plain, times } from "../report/format.ts";
 import { resultLines } from "../report/result.ts";
 import type { Agreement, Report, Variant } from "../report/types.ts";
@@ -7,7 +8,7 @@ import { formatTable } from "./table.ts";
 
 /** What a finished run has to say: what it came to, its stages, how fast each form is, and where to read more. */
 export function formatSummary(report: Report, htmlPath: string): string {
-  const parts = [formatTable(resultLines(report)), formatPoints(report), formatLatency(report)];
+  const parts = [formatTable(resultLines(report)), formatPoints(report), formatSearch(report), formatLatency(report)];
   return [...parts, formatFacts(report, htmlPath)].filter((part) => part !== "").join("\n\n");
 }
 
@@ -30,6 +31,12 @@ function formatPoints(report: Report): string {
     header: true,
     left: 1,
   });
+}
+
+/** The finalists of a search, with what was expected of each and what was measured. */
+function formatSearch({ search }: Report): string {
+  if (!search) return "";
+  return formatTable([FINALIST_LABELS, ...finalistCells(search)], { header: true, left: 1 });
 }
 
 function lossOf({ outputLoss }: Agreement): string {

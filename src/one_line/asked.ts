@@ -15,6 +15,8 @@ export interface Asked {
   /** One run's time on the device of `device`, a record with latency tables. */
   readonly ms?: number;
   readonly device?: string;
+  /** So many networks are looked at for the best one within `ms`. */
+  readonly search?: number;
   /** How far below the dense network's the validation accuracy may be: as much goes as that allows. */
   readonly drop?: number;
   readonly method?: string;
@@ -45,19 +47,36 @@ const METHODS: Readonly<
   Record<OneLineMethod, { readonly labels: boolean; readonly refuses: readonly (keyof Asked)[] }>
 > = {
   prune: { labels: true, refuses: [] },
-  admm: { labels: true, refuses: ["criterion", "drop"] },
-  oneshot: { labels: false, refuses: ["epochs", "drop"] },
-  depth: { labels: true, refuses: ["criterion", "drop", "exclude"] },
+  admm: { labels: true, refuses: ["criterion", "drop", "search"] },
+  oneshot: { labels: false, refuses: ["epochs", "drop", "search"] },
+  depth: { labels: true, refuses: ["criterion", "drop", "exclude", "search"] },
 };
+
+/** Fewer networks are no search. */
+export const LEAST_CANDIDATES = 4;
+/** The device that is connected while the search runs, in place of a record. */
+export const LIVE = "live";
+
+const ONLY_PRUNE_SEARCHES =
+  "what is searched are networks that prune makes, blocks that become linear layers among them";
 
 /** What each refusal is told with. */
 const WHY: Readonly<Partial<Record<OneLineMethod, Partial<Record<keyof Asked, string>>>>> = {
-  admm: { criterion: "ADMM projects by l2", drop: "only prune looks for the smallest network that holds an accuracy" },
-  oneshot: { epochs: "it trains nothing", drop: "only prune looks for the smallest network that holds an accuracy" },
+  admm: {
+    criterion: "ADMM projects by l2",
+    drop: "only prune looks for the smallest network that holds an accuracy",
+    search: ONLY_PRUNE_SEARCHES,
+  },
+  oneshot: {
+    epochs: "it trains nothing",
+    drop: "only prune looks for the smallest network that holds an accuracy",
+    search: "networks are compared by labels, and prune trains the best one",
+  },
   depth: {
     criterion: "blocks are chosen by how well a linear layer stands for them",
     drop: "only prune looks for the smallest network that holds an accuracy",
     exclude: "it changes blocks, not layers: write a recipe whose search has a gene",
+    search: ONLY_PRUNE_SEARCHES,
   },
 };
 
@@ -87,6 +106,7 @@ export function wishOf({ macs, params, ms, drop, method: named, ...asked }: Aske
   const [kind = "macs"] = said;
   const amount = given[kind] ?? DEFAULT_MACS[method];
   checkAmount(kind, amount);
+  checkSearch(kind, asked);
   if ((kind === "ms") !== (asked.device !== undefined)) {
     throw new UsageError(
       kind === "ms"
@@ -95,6 +115,22 @@ export function wishOf({ macs, params, ms, drop, method: named, ...asked }: Aske
     );
   }
   return { ...asked, method, goal: { kind, amount }, chosen: { goal: said.length === 0, method: named === undefined } };
+}
+
+function checkSearch(kind: Goal["kind"], { search, device }: Pick<Asked, "search" | "device">): void {
+  if (search === undefined) {
+    if (device !== LIVE) return;
+    throw new UsageError(
+      "--device live is for a search that asks the phone while it runs: add --search 40, or name a record",
+    );
+  }
+  if (kind !== "ms") {
+    throw new UsageError(
+      "--search looks for the best network within a time: give --ms and --device, such as --ms 4 --device live",
+    );
+  }
+  if (search >= LEAST_CANDIDATES) return;
+  throw new UsageError(`--search ${search}: expected at least ${LEAST_CANDIDATES} networks to look at, such as 40`);
 }
 
 function methodOf(named: string | undefined, labels: Asked["labels"]): OneLineMethod {

@@ -1,6 +1,7 @@
 /** From a network, its data and a wish to the recipe that somebody would have written, and why it is as it is. */
 import { count, duration, percent, plain, points, short } from "../report/format.ts";
 import type { Wish } from "./asked.ts";
+import { type SearchedNetwork, searchedReason, searchedStages } from "./searched_network.ts";
 import {
   batchFor,
   type ChosenTraining,
@@ -40,13 +41,18 @@ export interface Also {
   readonly data?: Readonly<Record<string, unknown>>;
   /** Multiples that widths are kept at. */
   readonly round?: number;
+  /** What a search has found, in place of what the wish would be pruned to. */
+  readonly searched?: SearchedNetwork;
 }
 
 /** Pure: the same survey and wish give the same recipe. */
 export function chooseRecipe(survey: Survey, wish: Wish, also: Also = {}): ChosenRecipe {
   const knowledge = knowledgeOf(survey);
   const before = beforeStages(survey, knowledge);
-  const pruning = STAGES[wish.method](survey, wish, also);
+  const { searched } = also;
+  const pruning = searched
+    ? searchedStages(searched, { ...progressive(wish), retrain: trainingFor("retrain", survey, wish.epochs) })
+    : STAGES[wish.method](survey, wish, also);
   const recipe = {
     version: 1,
     name: recipeName(survey.model),
@@ -54,7 +60,8 @@ export function chooseRecipe(survey: Survey, wish: Wish, also: Also = {}): Chose
     ...also.recipe,
     model: { name: survey.model, ...also.model },
     data: { name: survey.data, ...also.data },
-    ...wish.device !== undefined && { device: wish.device },
+    // Widths that were found need no table any more.
+    ...wish.device !== undefined && !searched && { device: wish.device },
     batch: batchFor(survey.images),
     stages: [
       ...before.map((training) => ({ kind: "train", ...training })),
@@ -63,7 +70,7 @@ export function chooseRecipe(survey: Survey, wish: Wish, also: Also = {}): Chose
       { kind: "measure", batches: [1, 32], seconds: 0.5 },
     ],
   };
-  return { recipe, reasons: reasonsOf(survey, wish, { knowledge, before, pruning }) };
+  return { recipe, reasons: reasonsOf(survey, wish, { knowledge, before, pruning, searched }) };
 }
 
 type Stage = Readonly<Record<string, unknown>>;
@@ -161,6 +168,7 @@ interface Chosen {
   readonly knowledge: Knowledge;
   readonly before: readonly ChosenTraining[];
   readonly pruning: readonly Stage[];
+  readonly searched: SearchedNetwork | undefined;
 }
 
 function reasonsOf(survey: Survey, wish: Wish, chosen: Chosen): string[] {
@@ -168,7 +176,7 @@ function reasonsOf(survey: Survey, wish: Wish, chosen: Chosen): string[] {
     startReason(survey, wish, chosen),
     epochsReason(survey, wish, chosen),
     rateReason(survey, chosen),
-    budgetReason(survey, wish),
+    chosen.searched ? searchedReason(chosen.searched, wish.goal.amount) : budgetReason(survey, wish),
     timeReason(survey, wish, chosen),
   ];
 }

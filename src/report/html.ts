@@ -2,6 +2,7 @@
 import { adapterName } from "../gpu/adapter.ts";
 import { accuracyOf, agreementWords, headline, isSoftware, largestBatch, NO_LABELS } from "./build.ts";
 import type { Detail } from "./detail.ts";
+import { deviceSearchSection } from "./device_search.ts";
 import { diagnosisSection } from "./diagnosis/section.ts";
 import { figures } from "./figures.ts";
 import { count, milliseconds, percent, plain, points, times } from "./format.ts";
@@ -38,7 +39,7 @@ ${labelsNote(report)}${softwareNote(report)}${failures(report)}${warnings(report
 ${figures(report, detail)}</div>
 <h2>${report.final.accuracy ? "Accuracy" : "Agreement"} and size</h2>
 ${summaryTable(report)}${classesTable(report)}${blocksTable(report)}${layersTable(detail, report)}${budgetTable(report)}
-${speed(report)}
+${deviceSearchSection(report.search)}${speed(report)}
 ${detail.diagnosis ? diagnosisSection(detail.diagnosis) : ""}<h2>Proof</h2>
 ${proofTables(report)}
 ${halfTable(report)}

@@ -1,5 +1,6 @@
 /** What a run came to, in three lines: accuracy, size, speed. */
 import { accuracyOf, agreementWords, AMOUNT, compare, FAST, NO_LABELS } from "./build.ts";
+import { searchWords } from "./device_search.ts";
 import { bytes, count, milliseconds, percent, points, short } from "./format.ts";
 import { intervalWords } from "./interval.ts";
 import type { Report, Variant } from "./types.ts";
@@ -11,6 +12,7 @@ export function resultLines(report: Report): [string, string][] {
     ["accuracy", accuracyLine(report)],
     ["size", sizeOf(report)],
     ...speed === "" ? [] : [["speed", speed] as [string, string]],
+    ...report.search ? [["search", searchWords(report.search)] as [string, string]] : [],
   ];
 }
 

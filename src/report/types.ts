@@ -141,6 +141,41 @@ export interface UntilRecord {
   readonly attempts: readonly UntilAttempt[];
 }
 
+/** One of the best networks of a search. Times are of one image, in ms. */
+export interface DeviceSearchFinalist {
+  /** What it was made by. */
+  readonly choices: string;
+  /** On held-out images before it was trained on, its norms' statistics measured anew. */
+  readonly accuracy: number;
+  readonly predictedMs: number;
+  /** Expected from what had been measured before this network was. */
+  readonly correctedMs: number;
+  /** Absent where only a table stood for the device. */
+  readonly measuredMs?: number;
+  /** Once more, after all others. */
+  readonly againMs?: number;
+  /** Whether the run trained this one. */
+  readonly chosen: boolean;
+}
+
+/** What a search for the best network within a time on a device has come to. */
+export interface DeviceSearch {
+  /** As its owner calls it. */
+  readonly device: string;
+  /** Whether it timed networks while the search ran, or its latency table stood for it. */
+  readonly live: boolean;
+  readonly askedMs: number;
+  readonly dense: { readonly predictedMs: number; readonly measuredMs: number };
+  /** Different networks that were looked at. */
+  readonly candidates: number;
+  /** Those of them that the device has timed. */
+  readonly timed: number;
+  /** The best first. */
+  readonly finalists: readonly DeviceSearchFinalist[];
+  /** Of the network that the run has come to, trained; absent where the device wasn't there any more. */
+  readonly finalMs?: number;
+}
+
 /** Images in each part of a run's data. */
 export interface ImageCounts {
   readonly train: number;
@@ -209,6 +244,8 @@ export interface Report {
   readonly equivalence: Proof | NoProof;
   /** What became of its blocks; absent where no stage prunes depth. */
   readonly depth?: DepthRecord;
+  /** The search on a device that found the network's widths; absent where there was none. */
+  readonly search?: DeviceSearch;
   /** Of each stage that pruned until a floor of accuracy was met; absent where none did. */
   readonly until?: readonly UntilRecord[];
   /** ‖W−Z‖/‖W‖ before the hard prune. */

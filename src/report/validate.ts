@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { count, flag, fraction, list, nonNegative, object, parseWith, positive, whole } from "./schema.ts";
-import type { NoProof, Proof, Report } from "./types.ts";
+import type { DeviceSearch, NoProof, Proof, Report } from "./types.ts";
 
 /**
  * A report as `report.json` holds it, checked key by key.
@@ -10,6 +10,14 @@ import type { NoProof, Proof, Report } from "./types.ts";
  */
 export function parseReport(json: unknown, file: string): Report {
   return parseWith(report, json, file, "run prune again to write a new report");
+}
+
+/**
+ * `search.json` of a run's folder.
+ * @throws UserError naming the file and what is wrong in it
+ */
+export function parseDeviceSearch(json: unknown, file: string): DeviceSearch {
+  return parseWith(deviceSearch, json, file, "start the search again");
 }
 
 const text = v.string("a text");
@@ -108,6 +116,25 @@ const until = object({
   })),
 });
 
+const deviceSearch: v.GenericSchema<unknown, DeviceSearch> = object({
+  device: text,
+  live: flag,
+  askedMs: positive,
+  dense: object({ predictedMs: positive, measuredMs: positive }),
+  candidates: count,
+  timed: count,
+  finalists: list(object({
+    choices: text,
+    accuracy: fraction,
+    predictedMs: positive,
+    correctedMs: positive,
+    measuredMs: v.optional(positive),
+    againMs: v.optional(positive),
+    chosen: flag,
+  })),
+  finalMs: v.optional(positive),
+});
+
 const TOLD = "all networks told in the same way, by accuracy or by agreement";
 
 const report: v.GenericSchema<unknown, Report> = v.pipe(
@@ -142,6 +169,7 @@ const report: v.GenericSchema<unknown, Report> = v.pipe(
     depth: v.optional(depth),
     until: v.optional(list(until)),
     admm: list(object({ layer: text, residual: nonNegative })),
+    search: v.optional(deviceSearch),
     latency: list(latency),
     speedup: list(object({ batch: whole(1), ratio: positive })),
     requested: numbers,

@@ -2,7 +2,7 @@
 import type { Splits } from "../data/types.ts";
 import { chosenGpu, type GpuChoice } from "../gpu/gpu_choice.ts";
 import { identityMap } from "../graph/indexmap.ts";
-import type { Model } from "../graph/types.ts";
+import type { Graph, Model } from "../graph/types.ts";
 import { openTuner, type RunTuner, type TuneMode } from "../measure/run_tuner.ts";
 import {
   type Given,
@@ -60,6 +60,8 @@ export interface RunOptions extends GpuChoice {
   readonly commit: string;
   readonly command: string;
   readonly loadData: (request: DataRequest, ui: Ui) => Promise<Splits>;
+  /** Times the final network on the device that it was searched for, one image, in ms; undefined where that isn't there any more. */
+  readonly timeFinal?: (graph: Graph) => Promise<number | undefined>;
 }
 
 /** Where a part of a run ends. */

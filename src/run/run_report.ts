@@ -6,6 +6,7 @@ import { GpuError } from "../gpu/errors.ts";
 import { avoidedLine } from "../gpu/known_faults.ts";
 import { narrowedNorms } from "../graph/rewrite/narrow_norms.ts";
 import { inDenseShape } from "../graph/scatter.ts";
+import type { Graph } from "../graph/types.ts";
 import { formatRecipe } from "../recipe/load.ts";
 import { constraintsOfStage } from "../recipe/registry.ts";
 import { achieved } from "../report/achieved.ts";
@@ -15,7 +16,9 @@ import { type Detail, detailFromLog } from "../report/detail.ts";
 import { layerChanges, layerSuccessors } from "../report/layers.ts";
 import { halfFigures } from "../measure/half_figures.ts";
 import type { Recipe } from "../recipe/schema.ts";
-import type { Report, SpentTime } from "../report/types.ts";
+import { SEARCH_FILE, searchWords } from "../report/device_search.ts";
+import { parseDeviceSearch } from "../report/validate.ts";
+import type { DeviceSearch, Report, SpentTime } from "../report/types.ts";
 import type { RunContext } from "../stages/context.ts";
 import type { RunState } from "../stages/run_state.ts";
 import { writtenNetworks } from "../stages/restored_norms.ts";
@@ -27,9 +30,14 @@ export interface Provenance {
   readonly tool: string;
   readonly commit: string;
   readonly command: string;
+  /** As the run's options have it. */
+  readonly timeFinal?: (graph: Graph) => Promise<number | undefined>;
 }
 
-export async function writeReport(ctx: RunContext, { tool, commit, command }: Provenance): Promise<Report> {
+export async function writeReport(
+  ctx: RunContext,
+  { tool, commit, command, timeFinal }: Provenance,
+): Promise<Report> {
   const { state, recipe, gpu, store, dir, data } = ctx;
   const final = state.points[state.points.length - 1];
   if (!state.baseline || !final) {
@@ -47,6 +55,7 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
     ...await classesOf(ctx),
     ...state.warnings ? { warnings: state.warnings } : {},
     ...state.spent ? { spent: spentOf(recipe, state.spent) } : {},
+    ...await searchOf(ctx, timeFinal),
     adapter: {
       vendor: gpu.info.vendor,
       description: gpu.info.description,
@@ -95,6 +104,32 @@ export async function writeReport(ctx: RunContext, { tool, commit, command }: Pr
   });
   await store.write(`${dir}/report.html`, encode(html));
   return report;
+}
+
+/** What the network was searched for and found by, and what it takes there now that it is trained. */
+async function searchOf(
+  { store, dir, state, ui }: RunContext,
+  timeFinal: Provenance["timeFinal"],
+): Promise<Pick<Report, "search">> {
+  const file = `${dir}/${SEARCH_FILE}`;
+  const bytes = await store.read(file);
+  if (!bytes) return {};
+  let search: DeviceSearch;
+  try {
+    search = parseDeviceSearch(JSON.parse(new TextDecoder().decode(bytes)), file);
+  } catch (error) {
+    ui.warn(
+      `the report says nothing of the search: ${error instanceof UserError ? error.message : `${file} is no JSON`}`,
+    );
+    return {};
+  }
+  const finalMs = await timeFinal?.(writtenNetworks(state).model.graph);
+  const told = finalMs === undefined ? search : { ...search, finalMs };
+  if (finalMs !== undefined) {
+    await store.write(file, new TextEncoder().encode(JSON.stringify(told, null, 2) + "\n"));
+    if (finalMs > search.askedMs) ui.warn(`search: ${searchWords(told)}`);
+  }
+  return { search: told };
 }
 
 /** What f16 changes, where a stage asks for it: of the final network, on the test images. */

@@ -40,6 +40,7 @@ export function session(engine: Partial<Engine> = {}): Session {
         askKernel: () => unexpected("askKernel"),
         tuneModels: () => unexpected("tuneModels"),
         timeNetworks: () => unexpected("timeNetworks"),
+        searchDevice: () => unexpected("searchDevice"),
         surveyNetwork: () => unexpected("surveyNetwork"),
         measureSensitivity: () => unexpected("measureSensitivity"),
         measureTable: () => unexpected("measureTable"),

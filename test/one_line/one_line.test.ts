@@ -5,6 +5,7 @@ import { UsageError } from "../../src/errors.ts";
 import { changedRecipe, loadRecipe } from "../../src/recipe/load.ts";
 import { type Asked, wishOf } from "../../src/one_line/asked.ts";
 import { chooseRecipe, estimateSeconds, recipeName, stepsFor, type Survey } from "../../src/one_line/choose_recipe.ts";
+import { fractionFor, type SearchedNetwork } from "../../src/one_line/searched_network.ts";
 import { batchFor, epochsFor, knowledgeOf, type Purpose, rateFor } from "../../src/one_line/training_choice.ts";
 import { writtenRecipe } from "../../src/one_line/written_recipe.ts";
 import { memoryStore } from "../../src/store/memory.ts";
@@ -221,6 +222,69 @@ test("wishes that contradict themselves are refused with what to do", () => {
       (error: Error) => error instanceof UsageError && (assert.match(error.message, words), true),
     );
   }
+});
+
+test("a search wants a time, a device, and enough networks; what else would make no sense of it is named", () => {
+  const asked: Partial<Asked> = { ms: 4, device: "live", search: 40 };
+  assert.equal(wish(asked).search, 40);
+  const refused: [Partial<Asked>, RegExp][] = [
+    [{ ...asked, ms: undefined }, /--search looks for the best network within a time: give --ms and --device/],
+    [
+      { ...asked, search: undefined },
+      /--device live is for a search that asks the phone while it runs: add --search 40/,
+    ],
+    [{ ...asked, search: 3 }, /--search 3: expected at least 4 networks to look at/],
+    [{ ...asked, device: undefined }, /--ms needs --device/],
+    [{ ...asked, ms: 0 }, /--ms is 0, expected a time above 0/],
+    [
+      { ...asked, method: "admm" },
+      /--search has no use for --method admm: what is searched are networks that prune makes/,
+    ],
+    [{ ...asked, method: "depth" }, /--search has no use for --method depth/],
+    [{ ...asked, labels: "ignore" }, /--search has no use for --method oneshot: networks are compared by labels/],
+  ];
+  for (const [options, message] of refused) {
+    assert.throws(() => wish(options), (error: Error) => error instanceof UsageError && message.test(error.message));
+  }
+});
+
+test("a network that was searched is written layer by layer, with the shortest fractions that keep as many filters", () => {
+  // 5 of 16: 0.3 · 16 = 4.8 rounds to 5. 7 of 16: 0.4 · 16 = 6.4 to 6, 0.44 · 16 = 7.04 to 7. 1 of 300: 0.003 · 300 = 0.9.
+  assert.equal([[5, 16], [7, 16], [1, 300], [16, 16]].map(([keep, groups]) => fractionFor(keep, groups)), [
+    0.3,
+    0.44,
+    0.003,
+    1,
+  ]);
+  const searched: SearchedNetwork = {
+    criterion: "taylor",
+    widths: [{ layer: "conv1", keep: 5, groups: 16 }],
+    linear: ["block2"],
+    words: "taylor, rule uniform",
+    looked: 31,
+    ms: 3.9,
+    device: "pixel8",
+  };
+  const on = (found: SearchedNetwork) =>
+    chooseRecipe(survey, wish({ ms: 4, device: "live", search: 40 }), { searched: found });
+  const { recipe, reasons } = on(searched);
+  const [first, prune] = recipe.stages as Stage[];
+  assert.equal(first, { kind: "linearize", blocks: ["block2"] });
+  assert.equal([prune.kind, prune.criterion, prune.steps, prune.budget], ["prune", "taylor", 2, undefined]);
+  assert.equal(prune.constraints, [{ kind: "filter", layers: "conv1", keep: 0.3 }]);
+  assert.is((prune.retrain as { epochs: number }).epochs, 20);
+  assert.is((recipe as { device?: string }).device, undefined, "its widths are known");
+  assert.is(
+    reasons[3],
+    "budget: 4.00 ms on pixel8; the best of 31 networks before training, 3.90 ms there: taylor, rule uniform",
+  );
+  // Where only blocks go there is nothing to prune, and all the same something to learn.
+  assert.equal((on({ ...searched, widths: [] }).recipe.stages as Stage[]).map(({ kind }) => kind), [
+    "linearize",
+    "train",
+    "compact",
+    "measure",
+  ]);
 });
 
 test.run();

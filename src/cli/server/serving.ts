@@ -2,13 +2,17 @@
 import { renderUnicodeCompact } from "uqr";
 import { packLibrary } from "../npm/package.ts";
 import { bundlePage } from "../page/bundle.ts";
+import { installPagePackages } from "../page/install_packages.ts";
 import type { Serving } from "../io.ts";
 import { lanAddresses, listen } from "./listen.ts";
 import { serverFolder } from "./server_folder.ts";
 
 export function systemServing(): Serving {
   return {
-    bundle: bundlePage,
+    async bundle(tool) {
+      await installPagePackages();
+      return await bundlePage(tool);
+    },
     packLibrary,
     listen,
     lanAddresses,

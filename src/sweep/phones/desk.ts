@@ -47,6 +47,8 @@ export interface DeskState {
   readonly lent: number;
   /** The device whose times are asked for: the first that came. */
   readonly device?: PhoneSession;
+  /** When a session of it last said something, by the desk's clock. */
+  readonly heard?: number;
   readonly ended: boolean;
 }
 
@@ -71,6 +73,7 @@ export class Desk {
   #sessions = new Map<string, PhoneSession>();
   #faults = new Map<string, number>();
   #device: PhoneSession | undefined;
+  #heard: number | undefined;
   #ended = false;
 
   /**
@@ -101,6 +104,7 @@ export class Desk {
    */
   ask(who: PhoneSession, now: number): Asked {
     this.#admit(who);
+    this.#heard = now;
     this.#forget(now, who.session);
     if (this.#ended && this.#shapes.size === 0) return { is: "ended" };
     const wanting = [...this.#shapes.values()].filter((shape) => this.#wants(shape));
@@ -116,7 +120,7 @@ export class Desk {
   renew(lease: string, now: number): boolean {
     this.#forget(now);
     const lent = this.#lent.get(lease);
-    if (lent) lent.heard = now;
+    if (lent) lent.heard = this.#heard = now;
     return lent !== undefined;
   }
 
@@ -162,7 +166,13 @@ export class Desk {
 
   state(now: number): DeskState {
     this.#forget(now);
-    return { open: this.#shapes.size, lent: this.#lent.size, device: this.#device, ended: this.#ended };
+    return {
+      open: this.#shapes.size,
+      lent: this.#lent.size,
+      device: this.#device,
+      heard: this.#heard,
+      ended: this.#ended,
+    };
   }
 
   #admit(who: PhoneSession): void {
