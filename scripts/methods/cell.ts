@@ -1,6 +1,7 @@
 /** One cell of the comparison: a method on a network by one seed, computed once for what determines it. */
 import type { Gpu } from "../../src/gpu/gpu.ts";
 import { sha256 } from "../../src/formats/sha256.ts";
+import type { ResidualPoint } from "../../src/report/detail.ts";
 import type { Net } from "./nets.ts";
 
 export type Track = "A" | "B" | "C";
@@ -29,7 +30,12 @@ export interface CellResult {
   readonly speedup?: number;
   /** Epochs of training after the dense network. */
   readonly epochs: number;
+  /** Of ADMM, how each layer converged, update by update; records of the first sittings lack it. */
+  readonly updates?: readonly AdmmUpdate[];
 }
+
+/** What a report's log says of a layer after an update (ResidualPoint). */
+export type AdmmUpdate = Pick<ResidualPoint, "update" | "step" | "layer" | "residual" | "support">;
 
 export interface Cell extends CellName {
   /** All that determines the result, as JSON: it names the cell's folder. */

@@ -1,10 +1,10 @@
 /** The charts of docs/methods.md: a network's accuracy against what is left of it, track by track. Pure. */
-import { type Axis, logAxis, percentAxis } from "../../src/report/charts/scale.ts";
+import { amountAxis, type Axis, logAxis, percentAxis } from "../../src/report/charts/scale.ts";
 import { type Sample, type Style, STYLES } from "../../src/report/charts/styles.ts";
 import { percent } from "../../src/report/format.ts";
 import { SCRATCH } from "../../src/recipe/registry.ts";
 import { seedMean } from "../experiments/seeds.ts";
-import type { DoneCell, Track } from "./cell.ts";
+import type { AdmmUpdate, DoneCell, Track } from "./cell.ts";
 import { SHUFFLED, UNIFORM_LOTS } from "./criteria_track.ts";
 import { askedBy } from "./sparsity_track.ts";
 import { type Panel, type PanelLine, type PanelsFile, panelsFile, type SpreadPoint } from "./panels.ts";
@@ -26,9 +26,11 @@ export function chartsOf(net: string, cells: readonly DoneCell[]): ChartFile[] {
     ["criteria-ms", "A", (own) => criteriaChart(own.filter(({ speedup }) => speedup !== undefined), TIME)],
     ["without-training", "B", refitChart],
     ["sparsity", "C", sparsityChart],
+    ["admm-residual", "C", (own) => updatesChart(own, RESIDUAL)],
+    ["admm-support", "C", (own) => updatesChart(own, SUPPORT)],
   ];
   return charts.flatMap(([name, track, drawn]): ChartFile[] => {
-    const own = cells.filter((cell) => cell.track === track);
+    const own = cells.filter((cell) => cell.track === track && (!/^admm/.test(name) || cell.updates));
     if (own.length === 0) return [];
     const file = drawn(own);
     const svg = panelsFile({ ...file, description: "The tables have its numbers." });
@@ -155,6 +157,55 @@ function sparsityChart(all: readonly DoneCell[]): Omit<PanelsFile, "description"
     y: accuracyAxis(cells),
     xLabel: "part that is left",
     yLabel: accuracyLabel(cells),
+  };
+}
+
+/** What is looked at of an update, and how the axis counts it. */
+interface Followed {
+  readonly of: (update: AdmmUpdate) => number | undefined;
+  readonly title: string;
+  readonly label: string;
+}
+
+const RESIDUAL: Followed = {
+  of: ({ residual }) => residual,
+  title: "How far ADMM's weights are from what the constraint allows, update by update",
+  label: "‖W − Z‖ / ‖W‖",
+};
+const SUPPORT: Followed = {
+  of: ({ support }) => support,
+  title: "How many weights ADMM chooses otherwise than at the update before",
+  label: "part of a layer's weights chosen otherwise",
+};
+
+/** A panel for each method and level, by its first seed, and a line for each layer. */
+function updatesChart(cells: readonly DoneCell[], { of, title, label }: Followed): Omit<PanelsFile, "description"> {
+  const first = [...Map.groupBy(cells, ({ method, level }) => `${method}, ${level}`)].map(([name, [cell]]) => ({
+    name,
+    updates: cell.updates!,
+  }));
+  const layers = [...new Set(first.flatMap(({ updates }) => updates.map(({ layer }) => layer)))];
+  const all = first.flatMap(({ updates }) => updates);
+  const most = Math.max(...all.map(({ update }) => update));
+  return {
+    title,
+    panels: first.map(({ name, updates }) => ({
+      title: name,
+      lines: layers.map((layer, i): PanelLine => ({
+        points: updates.filter((update) => update.layer === layer).flatMap((update) => {
+          const y = of(update);
+          return y === undefined ? [] : [{ x: update.update, y }];
+        }),
+        style: STYLES[i % STYLES.length],
+        as: "subject",
+      })),
+    })),
+    columns: 2,
+    legend: layers.map((layer, i) => key(layer.replace(/\.weight$/, ""), STYLES[i % STYLES.length])),
+    x: { ...amountAxis(most), domain: [0.5, most + 0.5] },
+    y: percentAxis([0, ...all.flatMap((update) => of(update) ?? [])], 5),
+    xLabel: "update",
+    yLabel: label,
   };
 }
 

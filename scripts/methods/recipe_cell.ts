@@ -5,6 +5,7 @@ import { UserError } from "../../src/errors.ts";
 import type { Model } from "../../src/graph/types.ts";
 import { parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
 import { accuracyOf } from "../../src/report/build.ts";
+import { detailFromLog } from "../../src/report/detail.ts";
 import type { Point, Report } from "../../src/report/types.ts";
 import { networkOfRun } from "../experiments/dense_digits.ts";
 import { given as readNetwork } from "../experiments/given_resnet20.ts";
@@ -44,9 +45,17 @@ export function recipeCell({ stages, epochs, point = ({ final }) => final, ...na
         macs: found.macs / baseline.macs,
         ...speedup.length > 0 && { speedup: speedup[0].ratio },
         epochs,
+        ...await updatesOf(dir),
       };
     },
   };
+}
+
+/** From the log of a run with ADMM; nothing of another run. */
+async function updatesOf(dir: string): Promise<Pick<CellResult, "updates">> {
+  const { residuals } = detailFromLog((await Deno.readTextFile(`${dir}/log.jsonl`)).split("\n"));
+  const updates = residuals.map(({ rho: _, ...update }) => update);
+  return updates.length > 0 ? { updates } : {};
 }
 
 /** What determines the network that cells begin with, beside the seed. */

@@ -202,6 +202,23 @@ test("a chart has a panel for each row, a mean at each level and a bar of the de
   assert.not.match(macs.svg, /var\(|undefined|NaN/);
 });
 
+test("cells of ADMM show how it converged, a line for each layer; cells of other methods don't", () => {
+  const sparse = { ...half, track: "C", level: "0.02 of the weights", params: 1, nonzero: 0.02, macs: 1 } as const;
+  const updates = [1, 2, 3].flatMap((update) => [
+    { update, step: 1, layer: "conv1.weight", residual: 0.8 / update, support: 0.1 / update },
+    { update, step: 1, layer: "fc.weight", residual: 0.4 / update },
+  ]);
+  const gradual = { ...sparse, method: "gradual", seed: 1, accuracy: 0.9 };
+  const admm = { ...sparse, method: "ADMM", seed: 1, accuracy: 0.8, updates };
+  assert.equal(chartsOf("n", [gradual]).map(({ name }) => name), ["methods-n-sparsity.svg"]);
+  const [, residual, support] = chartsOf("n", [gradual, admm]);
+  assert.equal([residual.name, support.name], ["methods-n-admm-residual.svg", "methods-n-admm-support.svg"]);
+  const dots = ({ svg }: { svg: string }) => svg.split('<circle r="3"').length + svg.split("h5.32v5.32").length - 2;
+  // What a log doesn't have of the support is left out.
+  assert.equal([dots(residual), dots(support)], [6, 3]);
+  assert.match(residual.svg, />ADMM, 0\.02 of the weights<\/text>/);
+});
+
 test("docs/methods.md says what its records say", () => {
   const document = Deno.readTextFileSync(`${import.meta.dirname}/../../docs/methods.md`);
   assert.ok(document.includes("<!-- methods digits -->"));
