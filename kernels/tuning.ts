@@ -18,6 +18,8 @@ export interface Tuning {
   readonly bindingBytes?: number;
   /** Ways whose outputs round further than plain sums do aren't taken, whatever was measured. By default they are. */
   readonly exact?: true;
+  /** Products of numbers that are kept in f16 may be computed in f16, where a kernel can. By default they are in f32. */
+  readonly products?: "f16";
   /** This maps a shape class to the name of the candidate that was measured fastest on this device. */
   readonly winners?: Readonly<Record<string, string>>;
   /** It is told what was chosen among what, so that the tuner can collect what a net asks for. */

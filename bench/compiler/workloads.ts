@@ -127,6 +127,7 @@ function products(): Workload {
       recordLaunches(profile, features, (tuning) => [
         [`GEMM ${GEMM}³`, planGemm({ m: GEMM, n: GEMM, k: GEMM, a: "k", b: "k", fixed: "b" }, tuning)],
         [CONV_NAME, planConvForward(CONV, {}, tuning)],
+        [`${CONV_NAME}, products in f16`, planConvForward(CONV, {}, { ...tuning, products: "f16" })],
       ]),
   };
 }

@@ -70,7 +70,7 @@ export function convForwardCandidates(
     candidates.push({ name: "im2col", cost: im2colCost(s, tuning.profile), build: () => im2colForward(s, epilogue) });
   }
   candidates.push(...bareDepthwiseCandidates(s, epilogue, tuning.profile));
-  if (!s.taps) candidates.push(...implicitCandidates(forwardProduct(s), epilogue, tuning.profile));
+  if (!s.taps) candidates.push(...implicitCandidates(forwardProduct(s), epilogue, tuning.profile, tuning.products));
   if (fitsWinograd(s, tuning.profile)) {
     candidates.push(...winogradCandidates(winogradForward(s), epilogue, tuning.profile));
   }

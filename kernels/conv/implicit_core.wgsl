@@ -1,5 +1,6 @@
 // Multiplies a tile of A, 4*TY*MB rows, by a tile of B, 4*TX*NB columns, BK of the summed index at a time, from workgroup
-// memory. Convolutions put their own loads and stores behind this fragment.
+// memory. Convolutions put their own loads and stores behind this fragment, and the numbers that are multiplied before it
+// (implicit_f32.wgsl or implicit_f16.wgsl), with what the slices exchange.
 //
 // A slice is TY x TX = LANES threads, of which thread (ty, tx) = (lane / TX, lane % TX) makes the rows 4*(ty + TY*i) and
 // columns 4*(tx + TX*j), four of each: block c<i><j>, whose column r is row r. A workgroup has SLICES slices, which make
@@ -23,22 +24,21 @@ const ROW: u32 = AQ + BQ;
 const A_PASSES: u32 = AQ * BK / LANES;
 const B_PASSES: u32 = BQ * BK / LANES;
 
-var<workgroup> tiles: array<array<vec4<f32>, ROW * SLICES + PAD>, BK>;
+var<workgroup> tiles: array<array<Four, ROW * SLICES + PAD>, BK>;
 
 // Holds what a thread loads for the next tiles; only so many fours as there are passes are used.
 struct Fours { v0: vec4<f32>, v1: vec4<f32>, v2: vec4<f32>, v3: vec4<f32> }
 
-struct Sums {
-  c00: mat4x4<f32>, c01: mat4x4<f32>, c02: mat4x4<f32>, c03: mat4x4<f32>,
-  c10: mat4x4<f32>, c11: mat4x4<f32>, c12: mat4x4<f32>, c13: mat4x4<f32>,
+struct Products {
+  c00: Block, c01: Block, c02: Block, c03: Block,
+  c10: Block, c11: Block, c12: Block, c13: Block,
 }
 
-fn outer(c: mat4x4<f32>, u: vec4<f32>, v: vec4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(
-    fma(vec4<f32>(u.x), v, c[0]), fma(vec4<f32>(u.y), v, c[1]), fma(vec4<f32>(u.z), v, c[2]), fma(vec4<f32>(u.w), v, c[3]));
+fn outer(c: Block, u: Four, v: Four) -> Block {
+  return Block(fma(Four(u.x), v, c[0]), fma(Four(u.y), v, c[1]), fma(Four(u.z), v, c[2]), fma(Four(u.w), v, c[3]));
 }
 
-fn multiply(s: Sums, k: u32, a: u32, b: u32) -> Sums {
+fn multiply(s: Products, k: u32, a: u32, b: u32) -> Products {
   var r = s;
   let u0 = tiles[k][a];
   let v0 = tiles[k][b];
@@ -60,8 +60,8 @@ fn multiply(s: Sums, k: u32, a: u32, b: u32) -> Sums {
   return r;
 }
 
-// Adds the products of all BK of the tiles; a and b are the thread's places in a line of them.
-fn multiply_tiles(s: Sums, a: u32, b: u32) -> Sums {
+// Adds the products of all BK of the tiles, in the numbers that these have.
+fn multiply_all(s: Products, a: u32, b: u32) -> Products {
   var r = multiply(s, 0u, a, b);
   r = multiply(r, 1u, a, b);
   r = multiply(r, 2u, a, b);
@@ -77,32 +77,10 @@ fn multiply_tiles(s: Sums, a: u32, b: u32) -> Sums {
 
 // Writes loaded fours, pass i at line k + i*down and place at + i*right.
 fn stage(v: Fours, passes: u32, k: u32, down: u32, at: u32, right: u32) {
-  tiles[k][at] = v.v0;
-  if (passes > 1u) { tiles[k + down][at + right] = v.v1; }
+  tiles[k][at] = Four(v.v0);
+  if (passes > 1u) { tiles[k + down][at + right] = Four(v.v1); }
   if (passes > 2u) {
-    tiles[k + 2u * down][at + 2u * right] = v.v2;
-    tiles[k + 3u * down][at + 3u * right] = v.v3;
+    tiles[k + 2u * down][at + 2u * right] = Four(v.v2);
+    tiles[k + 3u * down][at + 3u * right] = Four(v.v3);
   }
-}
-
-// So many rows of each thread's block find room in its slice's part of the tiles at once: all four, or two.
-const AT_ONCE: u32 = select(2u, 4u, BK * ROW >= 4u * LANES);
-const LINE: u32 = AT_ONCE * LANES / BK;
-
-// Leaves rows `row` and the next of a thread's block in the tiles, for sum_of; a barrier must follow.
-fn exchange_pair(c: vec4<f32>, d: vec4<f32>, row: u32, local: u32) {
-  let place = local / LANES * ROW;
-  let i = row * LANES + local % LANES;
-  if (row == 0u) { workgroupBarrier(); }
-  tiles[i / LINE][place + i % LINE] = c;
-  tiles[(i + LANES) / LINE][place + (i + LANES) % LINE] = d;
-}
-
-// Adds up what the slices left there: row i / LANES of the block of thread i % LANES.
-fn sum_of(i: u32) -> vec4<f32> {
-  let line = i / LINE;
-  let place = i % LINE;
-  var sum = tiles[line][place];
-  for (var slice = 1u; slice < SLICES; slice++) { sum += tiles[line][slice * ROW + place]; }
-  return sum;
 }

@@ -11,7 +11,9 @@ import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type
 import type { Candidate } from "../tuning.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
 import {
+  type Arithmetic,
   foursOfTile,
+  halfProfile,
   implicitSource,
   PART_TILES,
   tileConstants,
@@ -70,6 +72,7 @@ export function implicitCandidates(
   product: TapProduct,
   epilogue: Epilogue,
   profile: DeviceProfile,
+  arithmetic: Arithmetic = "f32",
 ): Candidate<Launch & { readonly prepare: readonly Step[] }>[] {
   const { rows, images, groups, phases, y } = product;
   const work: TileWork = {
@@ -81,10 +84,12 @@ export function implicitCandidates(
     })),
     size: images * groups * rows * y.plane,
   };
-  return tileWays(work, profile, TILES).map((way) => ({
+  // Tiles of whole waves take eight of the summed index in a step, which fits sums in f16.
+  const ways = arithmetic === "f16" ? tileWays(work, halfProfile(profile), WAVE_TILES) : tileWays(work, profile, TILES);
+  return ways.map((way) => ({
     name: way.name,
     cost: way.cost,
-    build: () => implicitLaunch(product, way, epilogue),
+    build: () => implicitLaunch(product, way, epilogue, arithmetic),
   }));
 }
 
@@ -141,6 +146,7 @@ function implicitLaunch(
   product: TapProduct,
   { tile, sharing }: TileWay,
   epilogue: Epilogue,
+  arithmetic: Arithmetic,
 ): Launch & { readonly prepare: readonly Step[] } {
   const { rows, depth, images, groups, phases, height, width, step, weights, channels, names } = product;
   const { slices, splits } = sharing, each = tile.step * slices;
@@ -173,7 +179,7 @@ function implicitLaunch(
     steps: [
       {
         plan: {
-          program: implicitProgram({ ...constants, ...epilogueConstants(whole) }),
+          program: implicitProgram({ ...constants, ...epilogueConstants(whole) }, arithmetic),
           uniforms,
           grid: [grid[0], grid[1], groups * phases.length * splits],
         },
@@ -226,11 +232,12 @@ function renamed(step: Step, y: string): Step {
   return { ...step, bindings: step.bindings.map((name) => name === "y" ? y : name) };
 }
 
-function implicitProgram(constants: Record<string, number>): Program {
+function implicitProgram(constants: Record<string, number>, arithmetic: Arithmetic): Program {
   return {
-    name: "implicit gemm convolution",
-    source: implicitSource(source),
+    name: arithmetic === "f16" ? "implicit gemm convolution, products in f16" : "implicit gemm convolution",
+    source: implicitSource(source, arithmetic),
     constants,
+    ...arithmetic === "f16" && { features: ["f16"] as const },
     access: ["read", "read", "read", "read", "read", "read", "read_write"],
   };
 }
@@ -243,5 +250,9 @@ export function implicitVariants(): Program[] {
     ...[{ FLAT: 1, BORDER: 1, TAIL: 1 }, { LINEAR: 1, BORDER: 2, WIDE: 1 }, { LINEAR: 2 }, { PLAIN: 0, ALONG_K: 0 }],
     ...EPILOGUES.slice(1).map(epilogueConstants),
   ];
-  return others.map((change) => implicitProgram({ ...tile, ...plain, ...change }));
+  const inHalves = tileVariants(WAVE_TILES).filter(({ MB, NB }) => MB * NB <= 4);
+  return [
+    ...others.map((change) => implicitProgram({ ...tile, ...plain, ...change }, "f32")),
+    ...[...inHalves, ...others.slice(-7)].map((change) => implicitProgram({ ...tile, ...plain, ...change }, "f16")),
+  ];
 }

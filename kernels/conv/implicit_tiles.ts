@@ -6,6 +6,8 @@ import type { DeviceProfile } from "../device_profile.ts";
 import { ceilDiv } from "../launch.ts";
 import { dispatchCost, waitsOf } from "./gpu_costs.ts";
 import core from "./implicit_core.wgsl" with { type: "text" };
+import inF16 from "./implicit_f16.wgsl" with { type: "text" };
+import inF32 from "./implicit_f32.wgsl" with { type: "text" };
 
 /** A slice has ty × tx threads, of which each makes 4·mb × 4·nb outputs. */
 export interface Tile {
@@ -174,12 +176,37 @@ function costOf(work: TileWork, tile: Tile, { slices, splits }: Sharing, profile
   return splits === 1 ? time : time + size * (splits * loadNs + storeNs) + dispatchCost(1, profile);
 }
 
+/** What the numbers of tiles are while they are multiplied. */
+export type Arithmetic = "f32" | "f16";
+
+/** Products in f16 are added up in f16 so many at a time. */
+const HALVES = 8;
+
+/**
+ * Gives the profile for products in f16: two multiply-adds in an instruction, another to add some of them to a sum in f32,
+ * half of the bytes in workgroup memory, and registers for the sums in f16 beside those in f32.
+ */
+export function halfProfile({ conv, ...profile }: DeviceProfile): DeviceProfile {
+  const { fmaNs, workgroup4Ns, spill } = conv;
+  return {
+    ...profile,
+    conv: {
+      ...conv,
+      fmaNs: fmaNs * (1 / 2 + 1 / HALVES),
+      workgroup4Ns: workgroup4Ns / 2,
+      spill: { ...spill, sums: spill.sums / 1.5 },
+    },
+  };
+}
+
+const FRAGMENTS: Readonly<Record<Arithmetic, string>> = { f32: `${inF32}\n${core}`, f16: `${inF16}\n${core}` };
 const sources = new Map<string, string>();
 
-/** Puts the shared fragment before a shader's own loads and stores; the same text each time is the same program. */
-export function implicitSource(own: string): string {
-  let text = sources.get(own);
-  if (text === undefined) sources.set(own, text = `${core}\n${own}`);
+/** Puts the shared fragments before a shader's own loads and stores; the same text each time is the same program. */
+export function implicitSource(own: string, arithmetic: Arithmetic = "f32"): string {
+  const key = `${arithmetic} ${own}`;
+  let text = sources.get(key);
+  if (text === undefined) sources.set(key, text = `${FRAGMENTS[arithmetic]}\n${own}`);
   return text;
 }
 

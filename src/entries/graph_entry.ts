@@ -55,7 +55,7 @@ export type { Heads } from "../graph/heads.ts";
 export type { HeadPlaces } from "../../kernels/attention/attention.ts";
 export type { RowPlace } from "../../kernels/attention/operand_rows.ts";
 export { compilePlan, type InferencePlan, type PlanOptions, type PlanPart } from "../graph/plan.ts";
-export type { PlanStorage } from "../graph/plan_storage.ts";
+export type { PlanStorage, Products } from "../graph/plan_storage.ts";
 export type { Difference } from "../graph/compare.ts";
 export { assertEquivalent, type Equivalence, EquivalenceError, type InputNumbers } from "../graph/equivalence.ts";
 export type { Array64 } from "../graph/reference/array.ts";

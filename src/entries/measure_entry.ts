@@ -6,6 +6,7 @@
 export { UserError } from "../errors.ts";
 export type { AvoidablePart, Avoided } from "../gpu/known_faults.ts";
 export { type Contestant, type Measured, measureInterleaved, type MeasureOptions } from "../measure/interleaved.ts";
+export { fasterProducts, type HalfProducts, type Measure } from "../measure/half_products.ts";
 export { buildLatencyTable, type TableOptions, type TableProgress } from "../measure/latency/build.ts";
 export { type Estimate, latencyEstimate } from "../measure/latency/estimate.ts";
 export type { LatencyLayer, LatencyRest, LatencyTable } from "../measure/latency/types.ts";

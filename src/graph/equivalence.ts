@@ -2,7 +2,7 @@
 import "../disposable.ts";
 import { UserError } from "../errors.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { exactly } from "../tensor/ops/launch.ts";
+import { withRounding } from "../tensor/ops/launch.ts";
 import { Tape } from "../tensor/tape.ts";
 import { elements, readTensors, Tensor } from "../tensor/tensor.ts";
 import { compareOutputs, type Difference, tolerance } from "./compare.ts";
@@ -69,7 +69,11 @@ async function interpreterOutputs(
   const params = new Map<string, Tensor>();
   for (const [name, { shape, data }] of model.params) params.set(name, tape.own(Tensor.from(gpu, data, shape)));
   const given = tensorsOf(gpu, model, inputs, batch).map(([name, x]) => [name, tape.own(x)] as const);
-  const outputs = exactly(gpu, () => executeOutputs(tape, model.graph, params, Object.fromEntries(given)));
+  const outputs = withRounding(
+    gpu,
+    { exact: true },
+    () => executeOutputs(tape, model.graph, params, Object.fromEntries(given)),
+  );
   return await readTensors(outputs);
 }
 

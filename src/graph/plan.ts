@@ -7,7 +7,7 @@ import type { Gpu, GpuBuffer } from "../gpu/gpu.ts";
 import { planAttention } from "../../kernels/attention/attention.ts";
 import type { Launch as KernelLaunch } from "../../kernels/launch.ts";
 import { convOutputShape } from "../tensor/ops/conv.ts";
-import { exactly, launch, tuningFor } from "../tensor/ops/launch.ts";
+import { launch, type Rounding, tuningFor, withRounding } from "../tensor/ops/launch.ts";
 import { Tape } from "../tensor/tape.ts";
 import { bytesOf, type Dtype, elements, Tensor } from "../tensor/tensor.ts";
 import { channelLayerNorm } from "../tensor/ops/group_norm.ts";
@@ -30,6 +30,7 @@ import {
   halvable,
   hasHalves,
   type PlanStorage,
+  type Products,
   widened,
   WITHOUT_HALVES,
 } from "./plan_storage.ts";
@@ -76,6 +77,12 @@ export interface PlanOptions {
    */
   readonly storage?: PlanStorage;
   /**
+   * "f16" multiplies numbers that are kept in f16 in f16 where a kernel can (convolutions on GPUs), and adds up eight
+   * products at a time before they are added in f32; sums of eight must fit into f16 then. Only some devices are faster
+   * for it: `fasterProducts` finds out. By default "f32".
+   */
+  readonly products?: Products;
+  /**
    * Kernels that round further than plain sums do (Winograd's, on GPUs) aren't taken: proofs ask for that. By default
    * `false`.
    */
@@ -103,12 +110,16 @@ interface Launch {
  * @throws UserError for f16 on a device without shader-f16
  */
 export function compilePlan(gpu: Gpu, model: Model, batch: number, options: PlanOptions = {}): InferencePlan {
-  const { storage = "f32", exact = false } = options;
+  const { storage = "f32", products = "f32", exact = false } = options;
   if (storage === "f16" && !hasHalves(gpu)) throw new UserError(`f16: ${WITHOUT_HALVES}`);
   const memory = createMemory(gpu);
   try {
     const compile = () => compileInto(memory, gpu, model, batch, storage);
-    return exact ? exactly(gpu, compile) : compile();
+    const rounding: Rounding = {
+      ...exact && { exact },
+      ...storage === "f16" && products === "f16" && { products },
+    };
+    return withRounding(gpu, rounding, compile);
   } catch (error) {
     memory.dispose();
     gpu.trim();

@@ -13,6 +13,9 @@ import type { Graph, Shape } from "./types.ts";
 /** What weights and activations are kept in. */
 export type PlanStorage = "f32" | "f16";
 
+/** What numbers in f16 are multiplied in; products in f16 are added up in f32, eight at a time. */
+export type Products = "f32" | "f16";
+
 /** True where plans can keep numbers in f16. */
 export function hasHalves(gpu: Gpu): boolean {
   return gpu.features.has("shader-f16");

@@ -7,6 +7,7 @@ import { compilePlan, type InferencePlan } from "../graph/plan.ts";
 import { hasHalves, type PlanStorage, WITHOUT_HALVES } from "../graph/plan_storage.ts";
 import type { Model } from "../graph/types.ts";
 import { readTensors, Tensor } from "../tensor/tensor.ts";
+import { fasterProducts } from "./half_products.ts";
 
 /** A network's plan in f16 beside its plan in f32, over the same images. */
 export interface HalfFigures {
@@ -31,9 +32,10 @@ const BATCH = 100;
 export async function halfFigures(gpu: Gpu, model: Model, data: Dataset): Promise<HalfFigures | NoHalves> {
   if (!hasHalves(gpu)) return { notMeasured: WITHOUT_HALVES };
   const batch = Math.min(BATCH, data.count);
+  const { products } = await fasterProducts(gpu);
   using stack = new DisposableStack();
   const [wide, half] = (["f32", "f16"] as const).map((storage): InferencePlan =>
-    stack.adopt(compilePlan(gpu, model, batch, { storage }), (plan) => plan.dispose())
+    stack.adopt(compilePlan(gpu, model, batch, { storage, products }), (plan) => plan.dispose())
   );
   let images = 0, same = 0, worst = 0, largest = 0;
   const right = { f32: 0, f16: 0 };

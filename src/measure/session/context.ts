@@ -7,6 +7,8 @@ import type { Visibility } from "./visibility.ts";
 
 export interface Context {
   readonly protocol: Protocol;
+  /** As the self-test found it. */
+  readonly path: SafePath;
   readonly visibility: Visibility;
   readonly signal?: AbortSignal;
   tell(event: SessionEvent): void;
@@ -32,6 +34,7 @@ export function createContext(setting: Setting, path: SafePath, startedMs: numbe
   const { protocol, visibility, signal, open, onEvent } = setting;
   const context: Context = {
     protocol,
+    path,
     visibility,
     signal,
     tell: onEvent,

@@ -113,7 +113,7 @@ async function timeVariants(
       context.incident("device reopened", `to try ${describe(entrants, batch)} again`);
     }
     try {
-      ready.push(await coldStart(gpu, entrant, batch, context.protocol));
+      ready.push(await coldStart(gpu, entrant, batch, context));
     } catch (error) {
       if (error instanceof DeviceLostError) throw error;
       gpu.close();
@@ -160,12 +160,15 @@ function sampling({ mode, seconds }: Protocol, variants: number): MeasureOptions
 }
 
 /** Compiles the network's plan on a fresh device and runs it once, and tells how many ms that took. */
-async function coldStart(gpu: Gpu, entrant: Entrant, batch: number, { storage = "f32" }: Protocol): Promise<Ready> {
+async function coldStart(gpu: Gpu, entrant: Entrant, batch: number, { protocol, path }: Context): Promise<Ready> {
   const input = images(gpu, entrant.model, batch);
   await gpu.sync();
-  const half = storage === "f16" && hasHalves(gpu);
+  const half = protocol.storage === "f16" && hasHalves(gpu);
   const start = performance.now();
-  const plan = compilePlan(gpu, entrant.model, batch, { storage: half ? "f16" : "f32" });
+  const plan = compilePlan(gpu, entrant.model, batch, {
+    storage: half ? "f16" : "f32",
+    products: path.halfProducts ? "f16" : "f32",
+  });
   const outputs = await plan.run(input).read();
   const ready = { entrant, gpu, plan, input, coldMs: performance.now() - start };
   if (!half) return ready;

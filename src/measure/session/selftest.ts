@@ -15,9 +15,10 @@ import {
   uniformsCheck,
   workgroupCheck,
 } from "./checks.ts";
+import { fasterProducts } from "../half_products.ts";
 import { reasonOf } from "./reason.ts";
 import { gpuOptions } from "./device.ts";
-import type { CheckName, SafePath, SelfCheck, SelfTest } from "./types.ts";
+import type { CheckName, Protocol, SafePath, SelfCheck, SelfTest } from "./types.ts";
 
 const EVERYTHING: SafePath = { dynamicOffsets: true, workgroupMemory: true, f16: true, subgroups: true };
 
@@ -25,18 +26,22 @@ const EVERYTHING: SafePath = { dynamicOffsets: true, workgroupMemory: true, f16:
  * Runs all checks, each on a device of its own, so that one that loses its device takes no other along. Never throws:
  * what goes wrong in a check, opening included, is its failure.
  */
-export async function selfTest(open: OpenGpu = openGpu): Promise<SelfTest> {
+export async function selfTest(
+  open: OpenGpu = openGpu,
+  { storage = "f32" }: Pick<Protocol, "storage"> = {},
+): Promise<SelfTest> {
   const test = new Test(open);
   const offsets = await test.around("dynamic offsets", uniformsCheck, "dynamicOffsets", DYNAMIC_OFFSETS);
   const memory = await test.around("workgroup memory", workgroupCheck, "workgroupMemory", WORKGROUP_MEMORY);
   const select = await test.around("radix select", selectCheck, "workgroupMemory", WORKGROUP_MEMORY);
   const f16 = await test.optional("f16", f16Check, "f16", "shader-f16");
   const subgroups = await test.optional("subgroups", subgroupsCheck, "subgroups", "subgroups");
+  const products = storage === "f16" && test.path.f16 ? [await test.products()] : [];
   const repeat = await test.run("repeat", repeatCheck);
   const reduction = await test.run("reduction", reductionCheck);
   const needed = [repeat, reduction].every(({ outcome }) => outcome === "passed");
   return {
-    checks: [repeat, reduction, memory.check, select.check, f16, subgroups, offsets.check],
+    checks: [repeat, reduction, memory.check, select.check, f16, ...products, subgroups, offsets.check],
     path: test.path,
     ...test.avoided.length > 0 && { avoided: test.avoided },
     trusted: needed && offsets.sound && memory.sound && select.sound,
@@ -127,6 +132,15 @@ class Test {
       this.#avoid(key, key, why ?? `the self-test failed with it: ${found.detail}`);
     }
     return found;
+  }
+
+  /** Times products in f16, and takes them where they are faster. */
+  products(): Promise<SelfCheck> {
+    return this.run("f16 products", async (gpu) => {
+      const { products, detail } = await fasterProducts(gpu);
+      this.path = { ...this.path, halfProducts: products === "f16" };
+      return detail;
+    });
   }
 
   #whyKnown(part: Avoided["part"]): string | undefined {

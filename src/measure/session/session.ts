@@ -71,7 +71,7 @@ export async function measureSession(options: SessionOptions): Promise<{ readonl
     const full = detail === "full";
     const steps = progressOf(early, stepsOf(groups.length * protocol.batches.length, full));
     steps("self-test");
-    const found = await selfTest(open);
+    const found = await selfTest(open, protocol);
     onEvent({ kind: "self-test", selfTest: found });
     const context = createContext(setting, found.path, started);
     if (protocol.storage === "f16" && !found.path.f16) {

@@ -144,6 +144,7 @@ export type CheckName =
   | "workgroup memory"
   | "radix select"
   | "f16"
+  | "f16 products"
   | "subgroups"
   | "dynamic offsets"
   | "float64";
@@ -166,6 +167,8 @@ export interface SafePath {
   readonly workgroupMemory: boolean;
   /** This says whether 16-bit floats are used. */
   readonly f16: boolean;
+  /** Plans in f16 multiply in f16, because that was faster here. It is told only where plans are in f16. */
+  readonly halfProducts?: boolean;
   /** This says whether subgroups are used. */
   readonly subgroups: boolean;
 }

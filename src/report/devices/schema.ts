@@ -100,6 +100,7 @@ const selfTest = object({
           "workgroup memory",
           "radix select",
           "f16",
+          "f16 products",
           "subgroups",
           "dynamic offsets",
           "float64",
@@ -112,7 +113,13 @@ const selfTest = object({
     20,
   ),
   // Earlier versions always used workgroup memory.
-  path: object({ dynamicOffsets: flag, workgroupMemory: v.optional(flag, true), f16: flag, subgroups: flag }),
+  path: object({
+    dynamicOffsets: flag,
+    workgroupMemory: v.optional(flag, true),
+    f16: flag,
+    halfProducts: v.optional(flag),
+    subgroups: flag,
+  }),
   avoided: v.optional(list(
     object({
       part: v.picklist(["workgroup memory", "dynamic offsets", "subgroups", "f16"], "a part of WebGPU"),

@@ -117,14 +117,20 @@ function untuned(gpu: Gpu): Tuning {
   };
 }
 
-const exactTunings = new WeakMap<Tuning, Tuning>();
+/** How kernels may compute; plans of both aren't the same. */
+export type Rounding = Pick<Tuning, "exact" | "products">;
 
-/** Does `work`, which plans nothing that rounds further than plain sums do: for proofs. */
-export function exactly<T>(gpu: Gpu, work: () => T): T {
+const roundings = new WeakMap<Tuning, Map<string, Tuning>>();
+
+/** Does `work`, whose kernels are planned with this rounding: proofs take none that rounds further than plain sums do. */
+export function withRounding<T>(gpu: Gpu, rounding: Rounding, work: () => T): T {
   const before = tuningFor(gpu);
-  let exact = exactTunings.get(before);
-  if (!exact) exactTunings.set(before, exact = { ...before, exact: true });
-  setTuning(gpu, exact);
+  let changed = roundings.get(before);
+  if (!changed) roundings.set(before, changed = new Map());
+  const key = JSON.stringify(rounding);
+  let tuning = changed.get(key);
+  if (!tuning) changed.set(key, tuning = { ...before, ...rounding });
+  setTuning(gpu, tuning);
   try {
     return work();
   } finally {
