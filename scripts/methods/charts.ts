@@ -202,7 +202,7 @@ function updatesChart(cells: readonly DoneCell[], { of, title, label }: Followed
     })),
     columns: 2,
     legend: layers.map((layer, i) => key(layer.replace(/\.weight$/, ""), STYLES[i % STYLES.length])),
-    x: { ...amountAxis(most), domain: [0.5, most + 0.5] },
+    x: { ...amountAxis(most), domain: [0, most + 0.5] },
     y: percentAxis([0, ...all.flatMap((update) => of(update) ?? [])], 5),
     xLabel: "update",
     yLabel: label,
