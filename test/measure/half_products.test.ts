@@ -58,6 +58,16 @@ test("tiles of products in f16 hold sums of both kinds, in steps of eight and wi
   assert.ok(steps.every(({ plan: { program } }) => !program.features), "a software adapter multiplies in f32");
 });
 
+test("the estimate counts two multiply-adds as one, another for eight, and half of the workgroup memory's time", () => {
+  const s = squareConv({ batch: 1, channels: 16, height: 8, width: 8, filters: 32 });
+  const ways = convForwardCandidates(s, {}, { profile: { ...CARD, waves: 2 }, products: "f16" });
+  const { cost } = ways.find(({ name }) => name === "implicit gemm 32x32")!;
+  // Two tiles of 64 threads make 18 steps: a turn of 25 ns, two passes that load (24) and write (1) a vec4, eight times two
+  // reads (1) and 16 multiply-adds (0.3 · 5/8); 16 stores of 12 ns.
+  const expected = 2 * 64 * (18 * (25 + 2 * 25 + 8 * (2 + 16 * 0.1875)) + 16 * 12);
+  assert.ok(Math.abs(cost - expected) <= 1e-9 * expected, `${cost}, expected ${expected}`);
+});
+
 const timed = (f32: number, f16: number): Measure => (_gpu, ways) =>
   Promise.resolve(ways.map(({ name }) => ({ medianMs: name === "f16" ? f16 : f32 })));
 
