@@ -47,12 +47,16 @@ export function finalistCells({ finalists }: DeviceSearch): string[][] {
   ]);
 }
 
+function sentence(words: string): string {
+  return `${words[0].toUpperCase()}${words.slice(1)}.`;
+}
+
 export function deviceSearchSection(search: DeviceSearch | undefined): Html {
   if (!search) return markup``;
   const [first, ...rest] = FINALIST_LABELS;
   const late = search.finalMs !== undefined && search.finalMs > search.askedMs;
   return markup`<h2>Search on ${search.device}</h2>
-<p class="${late ? "note warning" : "note"}">${searchWords(search)}.</p>
+<p class="${late ? "note warning" : "note"}">${sentence(searchWords(search))}</p>
 ${
     table(
       "Finalists of the search; times of one image: by the latency table, corrected by what was measured before this network " +

@@ -36,7 +36,7 @@ stages:
     schedule: { kind: cosine, warmup: 1 }
 `;
 const SHARE = 0.7;
-const CANDIDATES = "16";
+const CANDIDATES = "12";
 
 interface Running {
   /** All that it has said so far. */

@@ -28,6 +28,8 @@ test("what is predicted is corrected by the median ratio of the five networks ne
   near(correctedMs(observed, { predictedMs: 4, kind: "4" }), 5);
   // One bad moment among them moves it to the neighbour at most: 1.2 1.25 1.3 1.4 10.
   near(correctedMs(observed.with(2, timed(4.4, 44)), { predictedMs: 4, kind: "4" }), 5.2);
+  // Of equals the later ones: 1, 1, 1, 3, 3.
+  near(correctedMs([3, 3, 3, 1, 1, 1].map((ratio) => timed(1, ratio)), { predictedMs: 1, kind: "4" }), 1);
   // Of two the mean.
   near(correctedMs([timed(1, 2), timed(8, 8)], { predictedMs: 2, kind: "4" }), 3);
 });
@@ -116,6 +118,7 @@ test("what is measured corrects what the next networks are aimed at, and the bes
   const { found, finalists, candidates } = await searchInTime(options(), tools);
   // The first four are aimed at 3.8 ms by the table alone and take 1.5 times as long.
   assert.ok(candidates.slice(0, 4).every(({ predictedMs, correctedMs }) => predictedMs === correctedMs));
+  assert.ok(candidates.slice(0, 4).every(({ predictedMs }) => predictedMs <= 3.8));
   const later = candidates.slice(4);
   assert.ok(
     later.length > 0 && later.every(({ correctedMs, measuredMs }) => Math.abs(measuredMs! / correctedMs - 1) < 0.03),

@@ -13,7 +13,8 @@ export function PhoneWork() {
     <section class="card" aria-labelledby="work">
       <h2 id="work">Work for this sweep</h2>
       <p>
-        The server asks for times on this very device: <strong>{what}</strong>. {done} of {total} are done.
+        The server asks for times on this very device: <strong>{what}</strong>.{" "}
+        {total > 0 ? `${done} of ${total} are done.` : "Nothing is asked yet."}
       </p>
       {own > 0 && <p role="status">{own} of this device’s times count. Thank you!</p>}
       {ended ? <p class="muted">Everything is timed.</p> : (
