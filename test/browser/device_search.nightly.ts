@@ -114,25 +114,32 @@ test("serve --work: a page whose button is pressed builds the table", async () =
 });
 
 test("prune --search --device live: finalists take what was expected, and the trained network keeps the time", async () => {
-  const ms = String(Number((SHARE * denseMs).toPrecision(3)));
-  const running = start(
-    ...["prune", "net.onnx", "--data", "digits", "--ms", ms, "--search", CANDIDATES, "--device", "live"],
-    ...["--http", "--port", "0", "--epochs", "2", "--no-tune", "--out", "found"],
-  );
-  await workFor(running);
-  await running.until(/has come/);
-  if (shots) await phone.page.screenshot({ path: `${shots}/search_work.png`, fullPage: true });
-  assert.is(await running.ended(), 0, running.said());
-  const { search, final }: Report = JSON.parse(await Deno.readTextFile(`${folder}/found/report.json`));
+  const search = async (denseMs: number) => {
+    const ms = String(Number((SHARE * denseMs).toPrecision(3)));
+    const running = start(
+      ...["prune", "net.onnx", "--data", "digits", "--ms", ms, "--search", CANDIDATES, "--device", "live"],
+      ...["--http", "--port", "0", "--epochs", "2", "--no-tune", "--out", "found"],
+    );
+    await workFor(running);
+    await running.until(/has come/);
+    if (shots) await phone.page.screenshot({ path: `${shots}/search_work.png`, fullPage: true });
+    return { code: await running.ended(), said: running.said() };
+  };
+  let { code, said } = await search(denseMs);
+  // The machine may have been busier while the table was built.
+  const [, nowMs] = /takes ([\d.]+) ms on \S+ as it is/.exec(said) ?? [];
+  if (nowMs !== undefined) ({ code, said } = await search(Number(nowMs)));
+  assert.is(code, 0, said);
+  const { search: told, final }: Report = JSON.parse(await Deno.readTextFile(`${folder}/found/report.json`));
   console.log(
-    running.said().split("\n").filter((line) => /^(search|budget|finalist|l2|taylor|fpgm|warning)/.test(line)).join(
+    said.split("\n").filter((line) => /^(search|budget|finalist|l2|taylor|fpgm|warning)/.test(line)).join(
       "\n",
     ),
   );
-  assert.ok(search!.live && search!.finalists.length > 0);
-  assert.ok(search!.finalists.every(({ againMs }) => againMs !== undefined));
-  assert.ok(expectedWithin(search!)! <= 0.15, `finalists are ${expectedWithin(search!)} from what was expected`);
-  assert.ok(search!.finalMs! <= search!.askedMs, `${search!.finalMs} ms, of ${search!.askedMs} asked for`);
+  assert.ok(told!.live && told!.finalists.length > 0);
+  assert.ok(told!.finalists.every(({ againMs }) => againMs !== undefined));
+  assert.ok(expectedWithin(told!)! <= 0.15, `finalists are ${expectedWithin(told!)} from what was expected`);
+  assert.ok(told!.finalMs! <= told!.askedMs, `${told!.finalMs} ms, of ${told!.askedMs} asked for`);
   assert.ok(final.accuracy!.test > 0.95, String(final.accuracy!.test));
   const html = await Deno.readTextFile(`${folder}/found/report.html`);
   assert.match(html, /Search on /);
