@@ -42,18 +42,19 @@ export interface Epilogue {
   readonly activation?: Activation;
 }
 
-export type Activation = "none" | "relu" | "relu6";
+/** The last two are done by GPUs' ways alone (activation.ts). */
+export type Activation = "none" | "relu" | "relu6" | "gelu" | "geluTanh";
 
 /** Gives the constants that the shaders' epilogues share. */
 export function epilogueConstants(e: Epilogue): Record<string, number> {
   return {
     BIAS: e.bias === "add" ? 1 : 0,
     RESIDUAL: e.residual === "add" ? 1 : 0,
-    ACTIVATION: { none: 0, relu: 1, relu6: 2 }[e.activation ?? "none"],
+    ACTIVATION: { none: 0, relu: 1, relu6: 2, gelu: 3, geluTanh: 4 }[e.activation ?? "none"],
   };
 }
 
-/** Together these epilogues have every value of every part; the empty one comes first. */
+/** Together these epilogues have every value of every part that all ways do; the empty one comes first. */
 export const EPILOGUES: readonly Epilogue[] = [
   {},
   { bias: "none", residual: "add", activation: "none" },

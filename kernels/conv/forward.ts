@@ -3,6 +3,7 @@ import type { Epilogue, Launch, Step } from "../launch.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
 import { convClass } from "./class.ts";
 import { isOnePixel, planColumnsForward } from "./kept_columns.ts";
+import { endsWithGelu } from "../activation.ts";
 import { convProfile, dispatchCost } from "./gpu_costs.ts";
 import { type Gather, type GatherNames, gatherSteps, gatherTile } from "./indirect.ts";
 import { fitsIm2col, im2colCost, im2colForward } from "./im2col.ts";
@@ -41,7 +42,8 @@ export function convForwardClass(s: ConvShape): string {
 }
 
 /**
- * Gives the ways that can do the shape: by taps always, by rows where columns aren't dilated, and those made for some.
+ * Gives the ways that can do the shape: by taps always, by rows where columns aren't dilated, and those made for some. GELU
+ * is only done by implicit GEMM, which GPUs have for all but depthwise layers.
  */
 export function convForwardCandidates(
   shape: ConvShape,
@@ -53,6 +55,9 @@ export function convForwardCandidates(
     return [{ name: "kept columns", cost: 0, build }];
   }
   const s = unrolled(shape), tuning = { ...given, profile: convProfile(given.profile) };
+  if (endsWithGelu(epilogue)) {
+    return implicitCandidates(forwardProduct(s), epilogue, tuning.profile, tuning.products);
+  }
   const input = inputRuns(s);
   const ways = [byTaps(s, tuning)];
   if (input) ways.push(...byRows(s, input, tuning));

@@ -6,6 +6,7 @@
 import type { Program } from "../../src/gpu/types.ts";
 import type { DeviceProfile } from "../device_profile.ts";
 import { reduceStep } from "../gemm/plan.ts";
+import { withGelu } from "../activation.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
 import type { Candidate } from "../tuning.ts";
@@ -179,7 +180,7 @@ function implicitLaunch(
     steps: [
       {
         plan: {
-          program: implicitProgram({ ...constants, ...epilogueConstants(whole) }, arithmetic),
+          program: implicitProgram(constants, whole, arithmetic),
           uniforms,
           grid: [grid[0], grid[1], groups * phases.length * splits],
         },
@@ -232,11 +233,11 @@ function renamed(step: Step, y: string): Step {
   return { ...step, bindings: step.bindings.map((name) => name === "y" ? y : name) };
 }
 
-function implicitProgram(constants: Record<string, number>, arithmetic: Arithmetic): Program {
+function implicitProgram(constants: Record<string, number>, epilogue: Epilogue, arithmetic: Arithmetic): Program {
   return {
     name: arithmetic === "f16" ? "implicit gemm convolution, products in f16" : "implicit gemm convolution",
-    source: implicitSource(source, arithmetic),
-    constants,
+    source: withGelu(implicitSource(source, arithmetic), epilogue),
+    constants: { ...constants, ...epilogueConstants(epilogue) },
     ...arithmetic === "f16" && { features: ["f16"] as const },
     access: ["read", "read", "read", "read", "read", "read", "read_write"],
   };
@@ -244,15 +245,18 @@ function implicitProgram(constants: Record<string, number>, arithmetic: Arithmet
 
 export function implicitVariants(): Program[] {
   const [tile] = tileVariants(WAVE_TILES).filter(({ MB, NB }) => MB * NB === 1);
-  const plain = { FLAT: 0, LINEAR: 0, BORDER: 0, TAIL: 0, PLAIN: 1, WIDE: 0, ALONG_K: 1, ...epilogueConstants({}) };
+  const plain = { FLAT: 0, LINEAR: 0, BORDER: 0, TAIL: 0, PLAIN: 1, WIDE: 0, ALONG_K: 1 };
   const others: Record<string, number>[] = [
     ...tileVariants(TILES),
     ...[{ FLAT: 1, BORDER: 1, TAIL: 1 }, { LINEAR: 1, BORDER: 2, WIDE: 1 }, { LINEAR: 2 }, { PLAIN: 0, ALONG_K: 0 }],
-    ...EPILOGUES.slice(1).map(epilogueConstants),
   ];
-  const inHalves = tileVariants(WAVE_TILES).filter(({ MB, NB }) => MB * NB <= 4);
+  const inHalves = [...tileVariants(WAVE_TILES).filter(({ MB, NB }) => MB * NB <= 4), ...others.slice(-4)];
+  const epilogues: readonly Epilogue[] = [...EPILOGUES.slice(1), { activation: "gelu" }, { activation: "geluTanh" }];
+  const of = (change: Record<string, number>, epilogue: Epilogue, arithmetic: Arithmetic) =>
+    implicitProgram({ ...tile, ...plain, ...change }, epilogue, arithmetic);
   return [
-    ...others.map((change) => implicitProgram({ ...tile, ...plain, ...change }, "f32")),
-    ...[...inHalves, ...others.slice(-7)].map((change) => implicitProgram({ ...tile, ...plain, ...change }, "f16")),
+    ...others.map((change) => of(change, {}, "f32")),
+    ...inHalves.map((change) => of(change, {}, "f16")),
+    ...epilogues.flatMap((epilogue) => (["f32", "f16"] as const).map((arithmetic) => of({}, epilogue, arithmetic))),
   ];
 }

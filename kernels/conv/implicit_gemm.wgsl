@@ -227,8 +227,10 @@ fn flat_tap(k: u32, ph: Phase) -> Tap {
 
 fn activated(sums: vec4<f32>) -> vec4<f32> {
   var s = sums;
-  if (ACTIVATION >= 1u) { s = select(s, vec4<f32>(), s <= vec4<f32>()); }
+  if (ACTIVATION == 1u || ACTIVATION == 2u) { s = select(s, vec4<f32>(), s <= vec4<f32>()); }
   if (ACTIVATION == 2u) { s = select(s, vec4<f32>(6.0), s >= vec4<f32>(6.0)); }
+  if (ACTIVATION == 3u) { s = gelu(s); }
+  if (ACTIVATION == 4u) { s = gelu_tanh(s); }
   return s;
 }
 

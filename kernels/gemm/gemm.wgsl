@@ -6,7 +6,7 @@
 //   2  scalar, any strides
 // A thread makes 4*BM x 4*BN outputs in named mat4x4 accumulators (column i of a block is row i of four columns of Y).
 // With ONE_ROW (m = 1) only the first row of a block is read, summed and stored.
-// Rows and columns beyond the edge read a clamped address and aren't stored.
+// Rows and columns beyond the edge read a clamped address and aren't stored. gelu.wgsl or no_gelu.wgsl stands before.
 //
 // The bindings are a, b, bias and residual (read; an unused one takes any buffer), and y (read_write).
 // The grid's x goes over tiles_m * tiles_n tiles, tile_n fastest, with rows of `row` threads folded into y; z goes over
@@ -127,8 +127,10 @@ fn store(m: u32, n: u32, sum: f32, at: u32) {
   var v = sum;
   if (BIAS == 1u) { v += bias[n]; }
   if (RESIDUAL == 1u) { v += residual[at + n]; }
-  if (ACTIVATION >= 1u) { v = select(v, 0.0, v <= 0.0); }
+  if (ACTIVATION == 1u || ACTIVATION == 2u) { v = select(v, 0.0, v <= 0.0); }
   if (ACTIVATION == 2u) { v = select(v, 6.0, v >= 6.0); }
+  if (ACTIVATION == 3u) { v = gelu(V(v)).x; }
+  if (ACTIVATION == 4u) { v = gelu_tanh(V(v)).x; }
   y[at + n] = v;
 }
 

@@ -1,4 +1,5 @@
 import type { Program } from "../../src/gpu/types.ts";
+import { endsWithGelu } from "../activation.ts";
 import type { Launch } from "../launch.ts";
 import { sizeClass } from "../size_class.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
@@ -42,11 +43,14 @@ export function gemmClass({ m, n, k, a, b, batch, storage, fixed }: GemmShape): 
 }
 
 /**
- * Gives the ways that can win somewhere. f16 has other numbers: it is taken where the shape asks for it, and then
+ * Gives the ways that can win somewhere, and do the epilogue. f16 has other numbers: it is taken where the shape asks for it, and then
  * alone.
  */
 export function gemmCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
   if (shape.storage === "f16") return tileCandidates(shape, tuning);
+  if (endsWithGelu(shape)) {
+    return [registerCandidates, tileCandidates, sliceCandidates].flatMap((ways) => ways(shape, tuning));
+  }
   return [registerCandidates, wideCandidates, panelCandidates, tileCandidates, sliceCandidates, matrixVectorCandidates]
     .flatMap((ways) => ways(shape, tuning));
 }

@@ -1,4 +1,6 @@
 /** How the operands of a product are read, for the bodies that put a fragment for each before them. */
+import { withGelu } from "../activation.ts";
+import type { Epilogue } from "../launch.ts";
 import type { Contiguous, GemmShape } from "./shape.ts";
 import { batchOf } from "./split.ts";
 import store from "./store.wgsl" with { type: "text" };
@@ -27,9 +29,9 @@ const READ_B: Readonly<Record<Reads["b"], string>> = { fours: bFours, ones: bOne
 const sources = new Map<string, string>();
 
 /** Puts the fragments before a body; the same text each time is the same program. */
-export function readingSource(body: string, { a, b }: Reads): string {
+export function readingSource(body: string, { a, b }: Reads, epilogue: Epilogue): string {
   const key = `${a} ${b} ${body}`;
   let text = sources.get(key);
   if (text === undefined) sources.set(key, text = [READ_A[a], READ_B[b], store, body].join("\n"));
-  return text;
+  return withGelu(text, epilogue);
 }

@@ -3,6 +3,7 @@
 // A part lies as y does (at(i) = i), or with PADDED in rows of `row` numbers, `stride` apart, with a bias for each
 // column. `per` consecutive elements share a bias.
 // The bindings are partial, bias and residual (read; an unused one takes any buffer), and y (read_write).
+// gelu.wgsl or no_gelu.wgsl stands before it.
 // The grid has one thread per element, in rows of `row` threads (with PADDED each y and z of the grid has
 // a row of y).
 const BIAS: u32 = 0u;
@@ -34,7 +35,9 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>) {
     if (PADDED == 1u) { v += bias[gid.x]; } else { v += bias[i / p.per % p.biases]; }
   }
   if (RESIDUAL == 1u) { v += residual[i]; }
-  if (ACTIVATION >= 1u) { v = select(v, 0.0, v <= 0.0); }
+  if (ACTIVATION == 1u || ACTIVATION == 2u) { v = select(v, 0.0, v <= 0.0); }
   if (ACTIVATION == 2u) { v = select(v, 6.0, v >= 6.0); }
+  if (ACTIVATION == 3u) { v = gelu(V(v)).x; }
+  if (ACTIVATION == 4u) { v = gelu_tanh(V(v)).x; }
   y[i] = v;
 }

@@ -3,8 +3,9 @@
  * storage.
  */
 import type { Program } from "../../src/gpu/types.ts";
+import { withGelu } from "../activation.ts";
 import { linearGrid } from "../grid.ts";
-import { ceilDiv, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
+import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
 import { spillOf, timeOf } from "./cost.ts";
 import gemm from "./gemm.wgsl" with { type: "text" };
@@ -48,7 +49,7 @@ function plan(shape: GemmShape, bm: number, bn: number, { profile }: Tuning): La
   const aMode = mode(one ? "k" : shape.a, m, k, aBatch);
   const constants = { A_MODE: aMode, B_MODE: mode(shape.b, n, k, bBatch), BM: bm, BN: bn, ONE_ROW: one };
   return splitLaunch(shape, split, "b", (epilogue) => ({
-    program: gemmProgram({ ...constants, ...epilogueConstants(epilogue) }),
+    program: gemmProgram(constants, epilogue),
     uniforms: [m, n, k, split.chunk, aRow, aCol, bRow, bCol, tilesM, tilesN, grid[0] * GROUP, count, aBatch, bBatch],
     grid: [grid[0], grid[1], split.splits * count],
   }));
@@ -61,20 +62,24 @@ function mode(contiguous: Contiguous, rows: number, k: number, batch = 0): numbe
   return rows % 4 === 0 ? 1 : 2;
 }
 
-function gemmProgram(constants: Record<string, number>): Program {
-  return { name: "gemm", source: gemm, constants, access: ["read", "read", "read", "read", "read_write"] };
+function gemmProgram(constants: Record<string, number>, epilogue: Epilogue): Program {
+  return {
+    name: "gemm",
+    source: withGelu(gemm, epilogue),
+    constants: { ...constants, ...epilogueConstants(epilogue) },
+    access: ["read", "read", "read", "read", "read_write"],
+  };
 }
 
 /** Lists every constant with each of its values: loads, tiles and epilogues change one at a time. */
 export function registerPrograms(): Program[] {
-  const plain = epilogueConstants({});
   const loads = [0, 1, 2].flatMap((a) => [0, 1, 2].map((b) => ({ A_MODE: a, B_MODE: b, BM: 1, BN: 1, ONE_ROW: 0 })));
   const tiles = [[1, 2], [2, 1], [2, 2]].map(([bm, bn]) => ({ A_MODE: 0, B_MODE: 0, BM: bm, BN: bn, ONE_ROW: 0 }));
   const rows = [0, 2].map((a) => ({ A_MODE: a, B_MODE: a, BM: 1, BN: 2, ONE_ROW: 1 }));
   return [
-    ...[...loads, ...tiles, ...rows].map((constants) => gemmProgram({ ...constants, ...plain })),
-    ...EPILOGUES.slice(1).map((e) =>
-      gemmProgram({ A_MODE: 0, B_MODE: 0, BM: 1, BN: 1, ONE_ROW: 0, ...epilogueConstants(e) })
+    ...[...loads, ...tiles, ...rows].map((constants) => gemmProgram(constants, {})),
+    ...[...EPILOGUES.slice(1), { activation: "gelu" } as const, { activation: "geluTanh" } as const].map((epilogue) =>
+      gemmProgram({ A_MODE: 0, B_MODE: 0, BM: 1, BN: 1, ONE_ROW: 0 }, epilogue)
     ),
   ];
 }

@@ -123,7 +123,7 @@ function sliceProgram(
     ...epilogueConstants(epilogue),
   };
   const access = ["read", "read", "read", "read", "read_write"] as const;
-  return { name: "gemm by slices", source: readingSource(source, reads), constants, access };
+  return { name: "gemm by slices", source: readingSource(source, reads, epilogue), constants, access };
 }
 
 export function slicePrograms(): Program[] {

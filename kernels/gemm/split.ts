@@ -3,6 +3,7 @@
  * parts.
  */
 import type { Plan, Program } from "../../src/gpu/types.ts";
+import { withGelu } from "../activation.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
 import reduce from "./reduce.wgsl" with { type: "text" };
@@ -76,7 +77,7 @@ export function reducePaddedStep(
 
 function sumStep(padded: 0 | 1, uniforms: readonly number[], grid: Plan["grid"], epilogue: Epilogue): Step {
   return {
-    plan: { program: reduceProgram({ ...epilogueConstants(epilogue), PADDED: padded }), uniforms, grid },
+    plan: { program: reduceProgram(epilogue, padded), uniforms, grid },
     bindings: [
       "partial",
       epilogue.bias === "add" ? "bias" : "partial",
@@ -86,13 +87,19 @@ function sumStep(padded: 0 | 1, uniforms: readonly number[], grid: Plan["grid"],
   };
 }
 
-function reduceProgram(constants: Record<string, number>): Program {
-  return { name: "reduce partial sums", source: reduce, constants, access: ["read", "read", "read", "read_write"] };
+function reduceProgram(epilogue: Epilogue, padded: 0 | 1): Program {
+  return {
+    name: "reduce partial sums",
+    source: withGelu(reduce, epilogue),
+    constants: { ...epilogueConstants(epilogue), PADDED: padded },
+    access: ["read", "read", "read", "read_write"],
+  };
 }
 
 export function reducePrograms(): Program[] {
   return [
-    ...EPILOGUES.map((e) => reduceProgram({ ...epilogueConstants(e), PADDED: 0 })),
-    reduceProgram({ ...epilogueConstants(EPILOGUES[3]), PADDED: 1 }),
+    ...EPILOGUES.map((e) => reduceProgram(e, 0)),
+    ...(["gelu", "geluTanh"] as const).map((activation) => reduceProgram({ activation }, 0)),
+    reduceProgram(EPILOGUES[3], 1),
   ];
 }

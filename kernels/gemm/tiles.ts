@@ -124,7 +124,7 @@ function tileProgram(
     ...epilogueConstants(epilogue),
   };
   const access = ["read", "read", "read", "read", "read_write"] as const;
-  return { name: "gemm by tiles", source: readingSource(tileSource, reads), constants, access };
+  return { name: "gemm by tiles", source: readingSource(tileSource, reads, epilogue), constants, access };
 }
 
 export function tilePrograms(): Program[] {
@@ -140,6 +140,7 @@ export function tilePrograms(): Program[] {
     ]),
     tileProgram(even, small, reads[0], 1, {}),
     ...TILES.slice(1).map((tile) => tileProgram(even, tile, reads[0], 0, {})),
-    ...EPILOGUES.slice(1).map((e) => tileProgram(even, small, reads[0], 0, e)),
+    ...[...EPILOGUES.slice(1), { activation: "gelu" } as const, { activation: "geluTanh" } as const]
+      .map((e) => tileProgram(even, small, reads[0], 0, e)),
   ];
 }

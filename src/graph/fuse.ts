@@ -21,7 +21,7 @@ export interface FusedStep {
   /** The value that is added before the activation. */
   readonly residual?: string;
   /** What is applied last. */
-  readonly activation: "none" | "relu" | "relu6";
+  readonly activation: "none" | "relu" | "relu6" | "gelu" | "geluTanh";
   /** What a kernel of its own does to each number instead, where nodes that follow a layer stand in a row. */
   readonly chain?: Chain;
   /** Of a layer norm between two Transposes, over whose axis 1 it goes: the value before them. Its output lies as that does. */
@@ -47,11 +47,16 @@ export interface Chain {
   };
 }
 
+export interface FuseOptions {
+  /** Whether layers do GELU as well, but for grouped ones. Default: not. */
+  readonly gelu?: boolean;
+}
+
 /**
  * The graph's nodes in order of execution, with `Add` and `Relu`/`Relu6` drawn into the layer, or the MatMul by a parameter,
  * before them, what else follows in a row as one step, and nothing of what only brings heads to an attention, or away from it.
  */
-export function fuse(graph: Graph): FusedStep[] {
+export function fuse(graph: Graph, { gelu = false }: FuseOptions = {}): FusedStep[] {
   const readers = consumers(graph);
   const shapes = inferShapes(graph);
   const made = new Set(graph.inputs.map(({ name }) => name));
@@ -109,7 +114,8 @@ export function fuse(graph: Graph): FusedStep[] {
         done.add(sum);
       }
       const next = follower(output);
-      const kind = next && fusedActivation(next);
+      const wide = gelu && (node.attrs.group ?? 1) === 1;
+      const kind = next && (fusedActivation(next) ?? (wide ? chainedGelu(next) : undefined));
       if (next && kind) {
         activation = kind;
         output = next.outputs[0];
@@ -195,6 +201,11 @@ function swappedWithChannels(node: Node): number | undefined {
   if (!perm) return undefined;
   const axis = perm[1];
   return axis > 1 && perm.every((from, to) => from === (to === 1 ? axis : to === axis ? 1 : to)) ? axis : undefined;
+}
+
+function chainedGelu(node: Node): "gelu" | "geluTanh" | undefined {
+  const activation = chainedActivation(node);
+  return activation === "gelu" || activation === "geluTanh" ? activation : undefined;
 }
 
 function chainedActivation(node: Node): Exclude<AffineActivation, "none"> | undefined {

@@ -3,9 +3,10 @@
  * device, for these very zeros. No measurement, no sparse kernel.
  */
 import { convForwardCandidates, planConvForward } from "../../kernels/conv/forward.ts";
-import type { ConvShape } from "../../kernels/conv/shape.ts";
+import { convOutput, type ConvShape } from "../../kernels/conv/shape.ts";
 import { type Contiguous, gemmCandidates, type GemmShape, planGemm } from "../../kernels/gemm/plan.ts";
 import type { Epilogue, Launch } from "../../kernels/launch.ts";
+import { planUnary } from "../../kernels/pointwise/unary.ts";
 import { FORMATS, type PackedWeight, type SparseFormat } from "../../kernels/sparse/format.ts";
 import { type Candidate, choose, type Tuning } from "../../kernels/tuning.ts";
 import type { HostTensor } from "./types.ts";
@@ -84,9 +85,37 @@ function sparseCandidates(layer: LayerShape, weight: HostTensor, tuning: Tuning)
 }
 
 function waysOf(format: SparseFormat, layer: LayerShape, packed: PackedWeight, tuning: Tuning): Candidate[] {
+  const { activation } = layer.epilogue;
+  if (activation === "gelu" || activation === "geluTanh") {
+    // Its kernels don't, so that another one does it behind them.
+    const plain = { ...layer, epilogue: { ...layer.epilogue, activation: "none" } } as const;
+    return waysOf(format, plain, packed, tuning).map((way) => ({
+      ...way,
+      build: () => withActivation(way.build(), activation, outputsOf(layer)),
+    }));
+  }
   if (layer.kind === "conv") return format.conv(layer.conv, packed, layer.epilogue, tuning);
   const { m, n, k, epilogue } = layer;
   return format.gemm({ m, n, k, ...epilogue }, packed, tuning);
+}
+
+function outputsOf(layer: LayerShape): number {
+  if (layer.kind === "linear") return layer.m * layer.n;
+  const [rows, cols] = convOutput(layer.conv);
+  return layer.conv.batch * layer.conv.filters * rows * cols;
+}
+
+/** What follows a launch whose y so far lies in scratch. */
+function withActivation(launch: Launch, activation: "gelu" | "geluTanh", size: number): Launch {
+  const steps = launch.steps.map((step) => ({
+    ...step,
+    bindings: step.bindings.map((name) => name === "y" ? "plain" : name),
+  }));
+  return {
+    ...launch,
+    steps: [...steps, { plan: planUnary(activation, size), bindings: ["plain", "y"] }],
+    scratch: { ...launch.scratch, plain: 4 * size },
+  };
 }
 
 /** `numbers` as a table of the launch, under each of these names that it binds. */

@@ -130,7 +130,7 @@ export function compilePlan(gpu: Gpu, model: Model, batch: number, options: Plan
 function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number, storage: PlanStorage): InferencePlan {
   const { graph, params } = foldForInference(model).model;
   const shapes = inferShapes(graph);
-  const steps = fuse(graph);
+  const steps = fuse(graph, { gelu: tuningFor(gpu).profile.waves !== undefined });
   const weights = uploadOnDemand(gpu, params, memory);
   const inputShapes = new Map(graph.inputs.map(({ name, shape }) => [name, concrete(shape, batch)]));
   const launches = steps.map((step) => {

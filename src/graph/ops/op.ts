@@ -3,7 +3,6 @@
 import type { ConvShape } from "../../../kernels/conv/shape.ts";
 import type { AttentionShape } from "../../../kernels/attention/attention.ts";
 import type { NormActivation } from "../../../kernels/norm/batch_norm.ts";
-import type { Activation } from "../../../kernels/launch.ts";
 import type { AffineActivation } from "../../../kernels/pointwise/channel_affine.ts";
 import type { Tape } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -117,7 +116,7 @@ export type Inference =
   | { readonly kind: "channel affine"; affine(node: Node, parameters: readonly Float64Array[]): Affine }
   | {
     readonly kind: "activation";
-    fused(node: Node): Exclude<Activation, "none"> | undefined;
+    fused(node: Node): Exclude<NormActivation, "none"> | undefined;
     chained(node: Node): Exclude<AffineActivation, "none"> | undefined;
   }
   | {
