@@ -48,13 +48,17 @@ export function finalMetrics({ final, latency, achieved }: Report): Metrics {
 }
 
 /** @throws UserError for a metric that there isn't, or that no stage of the recipe produces */
-export function requireProduced(metrics: readonly string[], recipe: Recipe): void {
-  for (const metric of metrics) {
+export function requireProduced(
+  what: "objective" | "constraint",
+  wishes: readonly { readonly metric: string }[],
+  recipe: Recipe,
+): void {
+  for (const { metric } of wishes) {
     if (!Object.hasOwn(METRICS, metric)) {
-      throw new UserError(`objective ${metric}: no such metric${suggest(metric, Object.keys(METRICS))}`);
+      throw new UserError(`${what} ${metric}: no such metric${suggest(metric, Object.keys(METRICS))}`);
     }
     const why = lacks(metric as Metric, recipe);
-    if (why) throw new UserError(`objective ${metric}: no stage of the recipe ${recipe.name} produces it: ${why}`);
+    if (why) throw new UserError(`${what} ${metric}: no stage of the recipe ${recipe.name} produces it: ${why}`);
   }
 }
 

@@ -40,11 +40,12 @@ export interface SweepReport {
 export async function readReport(store: Store, dir: string): Promise<SweepReport | undefined> {
   const path = `${dir}/${SWEEP_REPORT}`;
   const bytes = await store.read(path);
+  if (!bytes) return undefined;
   try {
-    return bytes && JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    throw new UserError(`${path}: is no JSON: go on with the sweep by --resume ${dir}, which writes it anew`);
-  }
+    const report: SweepReport | null = JSON.parse(new TextDecoder().decode(bytes));
+    if (report?.version === 1 && Array.isArray(report.trials)) return report;
+  } catch { /* said below */ }
+  throw new UserError(`${path}: is no sweep's report: go on with the sweep by --resume ${dir}, which writes it anew`);
 }
 
 /** What was fixed when the sweep began, in ground.json: going on with it takes the same. */

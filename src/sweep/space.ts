@@ -21,17 +21,23 @@ export type Scale = "linear" | "log";
 /** By name, in the order of the sweep's file. */
 export type Space = Readonly<Record<string, Dimension>>;
 
-/** All values, in order; undefined for a range of real numbers. */
-export function valuesOf(dimension: Dimension): readonly Value[] | undefined {
-  if (dimension.kind === "choice") return dimension.values;
-  if (dimension.kind === "real") return undefined;
-  const { from, to, step } = dimension;
-  return Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, i) => from + i * step);
+/** Everything that varies but ranges of real numbers: what has a first value, a second one and so on. */
+export type Listed = Exclude<Dimension, { readonly kind: "real" }>;
+
+/** How many values there are: Infinity in a range of real numbers. */
+export function countOf(dimension: Dimension): number {
+  if (dimension.kind === "choice") return dimension.values.length;
+  return dimension.kind === "real" ? Infinity : Math.floor((dimension.to - dimension.from) / dimension.step) + 1;
+}
+
+/** Value number `index`, from 0 on. Ranges may be long, so they are never written out. */
+export function nthValue(dimension: Listed, index: number): Value {
+  return dimension.kind === "choice" ? dimension.values[index] : dimension.from + index * dimension.step;
 }
 
 /** How many different choices there are: Infinity with a range of real numbers. */
 export function sizeOf(space: Space): number {
-  return Object.values(space).reduce((product, dimension) => product * (valuesOf(dimension)?.length ?? Infinity), 1);
+  return Object.values(space).reduce((product, dimension) => product * countOf(dimension), 1);
 }
 
 /**
@@ -42,10 +48,12 @@ export function cellOf(space: Space, index: number): Choices {
   const chosen: [string, Value][] = [];
   let rest = index;
   for (const [name, dimension] of Object.entries(space).reverse()) {
-    const values = valuesOf(dimension);
-    if (!values) throw new UserError(`${name}: a grid has no end of values in a range of real numbers: list some`);
-    chosen.push([name, values[rest % values.length]]);
-    rest = Math.floor(rest / values.length);
+    if (dimension.kind === "real") {
+      throw new UserError(`${name}: a grid has no end of values in a range of real numbers: list some`);
+    }
+    const count = countOf(dimension);
+    chosen.push([name, nthValue(dimension, rest % count)]);
+    rest = Math.floor(rest / count);
   }
   return Object.fromEntries(chosen.reverse());
 }
@@ -53,13 +61,13 @@ export function cellOf(space: Space, index: number): Choices {
 /** The value at `u` in [0, 1) of the dimension, every value as likely as its share of `u`. */
 export function valueAt(dimension: Dimension, u: number): Value {
   if (dimension.kind === "real") return between(dimension, u);
-  const values = valuesOf(dimension)!;
-  if (dimension.kind === "choice" || dimension.scale === "linear") return values[Math.floor(u * values.length)];
+  const count = countOf(dimension);
+  if (dimension.kind === "choice" || dimension.scale === "linear") return nthValue(dimension, Math.floor(u * count));
   // Every integer stands for the numbers that round to it.
   const { from, to, step } = dimension;
   const half = step / 2;
   const at = between({ from: Math.max(from - half, from / 2), to: to + half, scale: "log" }, u);
-  return Math.min(values.length - 1, Math.max(0, Math.round((at - from) / step))) * step + from;
+  return Math.min(count - 1, Math.max(0, Math.round((at - from) / step))) * step + from;
 }
 
 /** Where a value lies in its dimension, in [0, 1]; of a choice, its index over the last one's. The inverse of `valueAt` for reals. */

@@ -12,6 +12,9 @@ import { type Dimension, sizeOf, type Space } from "./space.ts";
 import type { Choices, Value } from "./trial.ts";
 
 const value = v.union([v.number(), v.boolean(), v.string()], "expected a number, a text, true or false");
+/** More than a sweep's coordinator can hold (docs/sweeps.md). */
+const MOST_TRIALS = 1_000_000;
+
 const seed = v.pipe(count(0), v.maxValue(0xffff_ffff, "expected a whole number below 2^32"));
 const number = v.pipe(v.number("expected a number"), v.finite("expected a number"));
 const scale = v.optional(word("linear", "log"), "linear");
@@ -79,7 +82,12 @@ const file = record({
   /** Path in the recipe, or a name for options, and its values. */
   vary: v.optional(v.record(v.string(), varying, "expected a map from paths in the recipe to values"), {}),
   /** Each choice is tried with each of them; a number n stands for 1 … n. Default: the recipe's own. */
-  seeds: v.optional(v.union([count(1), distinct(seed)], "expected a number of seeds, or a list of them")),
+  seeds: v.optional(
+    v.union(
+      [v.pipe(count(1), v.maxValue(MOST_TRIALS, `expected at most ${MOST_TRIALS} seeds`)), distinct(seed)],
+      "expected a number of seeds, or a list of them",
+    ),
+  ),
   /** "max accuracy", "min macs" … */
   objectives: some(v.string("expected max or min and a metric")),
   constraints: v.optional(v.array(v.string("expected a metric, >= or <=, and a number"), "expected a list"), []),
@@ -140,6 +148,7 @@ export function parseSweepFile(text: string, where: string): SweepFile {
 function complete(
   { vary, seeds, objectives, constraints, version: _, ...rest }: v.InferOutput<typeof file>,
 ): SweepFile {
+  checkOnePlace(vary, rest.set);
   const space: Record<string, Dimension> = {};
   const options: Record<string, NonNullable<Varying["options"]>> = {};
   for (const [name, given] of Object.entries(vary)) {
@@ -161,6 +170,12 @@ function complete(
       `vary.${name}: a grid has no end of values in a range of real numbers: list some, or sample at random`,
     );
   }
+  const cells = sizeOf(space) * (typeof seeds === "number" ? seeds : seeds?.length ?? 1);
+  if (sampler.kind === "grid" && cells > MOST_TRIALS) {
+    throw new UserError(
+      `vary: a grid of ${cells} trials, expected at most ${MOST_TRIALS}: list fewer values, or sample at random with a budget`,
+    );
+  }
   if (sampler.kind !== "grid" && budget.trials === undefined && budget.hours === undefined) {
     throw new UserError(`budget: the sampler ${sampler.kind} has no end of its own: give trials or hours`);
   }
@@ -172,9 +187,40 @@ function complete(
     space,
     options,
     seeds: typeof seeds === "number" ? Array.from({ length: seeds }, (_, i) => i + 1) : seeds,
-    objectives: objectives.map(parseObjective),
+    objectives: differing(objectives.map(parseObjective)),
     constraints: constraints.map(parseConstraint),
   };
+}
+
+/**
+ * Each path of a recipe is varied in one place, or of two that change it one would have no effect. What is set for all trials is
+ * what options that don't name it have.
+ *
+ * @throws UserError for a path that stands in two places, and for the seed, which is given otherwise
+ */
+function checkOnePlace(vary: Readonly<Record<string, Dimension | v.InferOutput<typeof options>>>, set: object): void {
+  const by = new Map<string, string>();
+  for (const [name, given] of Object.entries(vary)) {
+    const paths = "options" in given ? Object.values(given.options).flatMap(Object.keys) : [name];
+    for (const path of new Set(paths)) {
+      if (path === "seed") throw new UserError(`vary.${name}: the seed is varied by the sweep's own key: give seeds`);
+      const other = by.get(path);
+      if (other !== undefined) {
+        throw new UserError(`vary.${name}: ${path} is varied by ${other} as well: vary it in one place`);
+      }
+      by.set(path, name);
+    }
+    if (!("options" in given) && Object.hasOwn(set, name)) {
+      throw new UserError(`vary.${name}: it is set for all trials as well: leave one out`);
+    }
+  }
+}
+
+/** @throws UserError where two are after the same metric */
+function differing(objectives: readonly Objective[]): readonly Objective[] {
+  const twice = objectives.find(({ metric }, i) => objectives.findIndex((other) => other.metric === metric) < i);
+  if (twice) throw new UserError(`objectives: ${twice.metric} is asked for twice: leave one out`);
+  return objectives;
 }
 
 /** What a trial's choices set in the recipe, as `path=value` for `loadRecipe`, behind what the sweep sets for all. */

@@ -10,7 +10,7 @@ import { requireProduced } from "./metrics.ts";
 import { type Course, nextEnd } from "./path.ts";
 import type { JobResult } from "./results.ts";
 import { settingsOf, type SweepFile } from "./sweep_file.ts";
-import { type Dimension, valuesOf } from "./space.ts";
+import { countOf, type Dimension, nthValue } from "./space.ts";
 import type { Choices, Rung, Trial, Value } from "./trial.ts";
 
 /** @throws UserError for choices that make no recipe */
@@ -41,7 +41,8 @@ export function checkSweep(file: SweepFile, given: GivenRecipe): Recipe {
       }
     }
   }
-  requireProduced([...file.objectives, ...file.constraints].map(({ metric }) => metric), recipe);
+  requireProduced("objective", file.objectives, recipe);
+  requireProduced("constraint", file.constraints, recipe);
   return recipe;
 }
 
@@ -51,10 +52,8 @@ function firstChoices({ space }: SweepFile): Choices {
 
 function extremes(dimension: Dimension): readonly Value[] {
   if (dimension.kind === "choice") return dimension.values;
-  const values = valuesOf(dimension);
-  return values
-    ? [values[0], values[values.length - 1]]
-    : [(dimension as { from: number }).from, (dimension as { to: number }).to];
+  const { from, to } = dimension;
+  return [from, dimension.kind === "real" ? to : nthValue(dimension, countOf(dimension) - 1)];
 }
 
 export class TrialRun {

@@ -3,10 +3,12 @@ import * as assert from "uvu/assert";
 import { UserError } from "../../src/errors.ts";
 import { applyOverrides } from "../../src/recipe/overrides.ts";
 import { parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
+import { memoryStore } from "../../src/store/memory.ts";
 import { filesOf, type JobGround, jobId } from "../../src/sweep/job.ts";
 import { requireProduced } from "../../src/sweep/metrics.ts";
 import { boundaries, firstVaried, measuresTime, nextEnd } from "../../src/sweep/path.ts";
 import { noPruner } from "../../src/sweep/pruner.ts";
+import { readReport } from "../../src/sweep/report.ts";
 import { differenceOf, type JobResult } from "../../src/sweep/results.ts";
 import { parseSweepFile, settingsOf } from "../../src/sweep/sweep_file.ts";
 import { checkSweep, trialRecipe } from "../../src/sweep/trial_run.ts";
@@ -134,6 +136,24 @@ test("a sweep's file that is wrong is refused in one line that names the key and
     ["objectives:", "sampler: gird\nobjectives:", /sampler\.kind: expected grid.*did you mean "grid"/],
     ["objectives:", "sampler: random\nobjectives:", /budget: the sampler random has no end of its own/],
     ["  stages.1.criterion: [l2, taylor]\n", "  {}\n", /nothing varies/],
+    ["[max accuracy]", "[max accuracy, min accuracy]", /objectives: accuracy is asked for twice: leave one out/],
+    ["[l2, taylor]", "[l2]\n  seed: [1, 2]", /vary\.seed: the seed is varied by the sweep's own key: give seeds/],
+    [
+      "[l2, taylor]",
+      "[l2]\nset: { stages.1.criterion: l1 }",
+      /vary\.stages\.1\.criterion: it is set for all trials as well/,
+    ],
+    [
+      "[l2, taylor]",
+      "[l2]\n  how: { options: { a: { stages.1.criterion: l1 }, b: { batch: 8 } } }",
+      /vary\.how: stages\.1\.criterion is varied by stages\.1\.criterion as well: vary it in one place/,
+    ],
+    ["objectives:", "seeds: 1e9\nobjectives:", /seeds: expected at most 1000000 seeds, got 1000000000/],
+    [
+      "[l2, taylor]",
+      "[l2, l1]\n  batch: { integers: true, from: 1, to: 900719925474099 }",
+      /vary: a grid of 1801439850948198 trials, expected at most 1000000: list fewer values, or sample at random/,
+    ],
     ["objectives: [", "objectives: {", /^s\.yaml, line \d+, column \d+: /],
   ];
   for (const [from, to, message] of wrong) {
@@ -160,8 +180,24 @@ test("a value that makes no recipe, and a metric that no stage produces, are ref
   check("stages.1.keep", "stages.1.keeep", /keeep: unknown key/);
   check("max accuracy", "max speed", /objective speed: no such metric; known: accuracy, /);
   check("max accuracy", "min ms", /objective ms: no stage of the recipe cell produces it: add one of kind measure/);
+  check(
+    "objectives:",
+    "constraints: [ms <= 3]\nobjectives:",
+    /constraint ms: no stage of the recipe cell produces/,
+  );
   check("max accuracy", "min outputLoss", /it is of images without labels/);
-  requireProduced(["ms", "accuracy"], recipeWith("stages.3={ kind: measure }"));
+  requireProduced("objective", [{ metric: "ms" }, { metric: "accuracy" }], recipeWith("stages.3={ kind: measure }"));
+});
+
+test("a report that is none, or of another version, is refused in one line", async () => {
+  const store = memoryStore();
+  assert.is(await readReport(store, "mine"), undefined);
+  for (const text of ["{", "null", "[]", '{"a":1}', '{"version":2,"trials":[]}', '{"version":1}']) {
+    await store.write("mine/sweep.json", new TextEncoder().encode(text));
+    const refused = await readReport(store, "mine").then(() => undefined, (error) => error);
+    assert.ok(refused instanceof UserError, text);
+    assert.match(refused.message, /^mine\/sweep\.json: is no sweep's report: go on with the sweep by --resume mine/);
+  }
 });
 
 test("options change several keys at once, and go over what the sweep sets for all", () => {

@@ -3,7 +3,17 @@ import * as assert from "uvu/assert";
 import { gain, keeps, parseConstraint, parseObjective } from "../../src/sweep/objective.ts";
 import { gridSampler } from "../../src/sweep/samplers/grid.ts";
 import { randomSampler } from "../../src/sweep/samplers/random.ts";
-import { cellOf, type Dimension, positionOf, sizeOf, type Space, valueAt, valuesOf } from "../../src/sweep/space.ts";
+import { mutatedValue } from "../../src/sweep/samplers/variation.ts";
+import {
+  cellOf,
+  countOf,
+  type Dimension,
+  nthValue,
+  positionOf,
+  sizeOf,
+  type Space,
+  valueAt,
+} from "../../src/sweep/space.ts";
 import { type Trial, trialId } from "../../src/sweep/trial.ts";
 import { UserError } from "../../src/errors.ts";
 
@@ -24,8 +34,18 @@ function proposed(count: number, proposals: readonly Pick<Trial, "choices" | "se
 }
 
 test("a range of integers ends at its last whole step", () => {
-  assert.equal(valuesOf(integers), [2, 5, 8]);
-  assert.is(valuesOf(rate), undefined);
+  assert.is(countOf(integers), 3);
+  assert.equal([0, 1, 2].map((index) => nthValue(integers, index)), [2, 5, 8]);
+  assert.is(countOf(rate), Infinity);
+});
+
+test("ranges of any length are drawn from, changed and counted without being written out", () => {
+  const long: Dimension = { kind: "integer", from: 1, to: 9e15, step: 1, scale: "linear" };
+  assert.is(countOf(long), 9e15);
+  assert.is(valueAt(long, 0.5), 4.5e15 + 1);
+  assert.is(cellOf({ long, choice }, 3e15 + 1).long, 1e15 + 1);
+  const changed = mutatedValue(long, 1, 0.4) as number;
+  assert.ok(changed > 1 && Number.isSafeInteger(changed), `${changed}`);
 });
 
 test("a grid has every combination once, the last name fastest", () => {

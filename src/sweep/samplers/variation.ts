@@ -1,5 +1,5 @@
 /** How NSGA-II makes children: uniform crossover of two parents' choices, and mutation of each by its kind. */
-import { type Dimension, positionOf, type Space, valuesOf } from "../space.ts";
+import { countOf, type Dimension, nthValue, positionOf, type Space } from "../space.ts";
 import type { Choices, Value } from "../trial.ts";
 
 /** A sequence of random numbers in [0, 1). */
@@ -46,12 +46,12 @@ export function mutatedValue(dimension: Dimension, value: Value, u: number): Val
   const position = polynomialMutation(positionOf(dimension, value), u, DISTRIBUTION);
   const number = scale === "log" ? from * (to / from) ** position : from + (to - from) * position;
   if (dimension.kind === "real") return Math.min(to, Math.max(from, number));
-  const values = valuesOf(dimension)! as number[];
-  const at = values.indexOf(value as number);
+  const at = ((value as number) - from) / dimension.step;
   const near = Math.round((number - from) / dimension.step);
   const other = near === at ? at + (u < 0.5 ? -1 : 1) : near;
   // At an end of the range the only step away is the other way.
-  return values[other] ?? values[2 * at - other] ?? value;
+  const place = [other, 2 * at - other].find((index) => index >= 0 && index < countOf(dimension));
+  return place === undefined ? value : nthValue(dimension, place);
 }
 
 /**
