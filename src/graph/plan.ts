@@ -3,38 +3,28 @@
  * layers' kernels, weights packed once, every buffer allocated once and reused as soon as its last reader is done.
  */
 import "../disposable.ts";
-import type { Gpu, GpuBuffer } from "../gpu/gpu.ts";
-import { planAttention } from "../../kernels/attention/attention.ts";
-import type { Launch as KernelLaunch } from "../../kernels/launch.ts";
-import { convOutputShape } from "../tensor/ops/conv.ts";
-import { launch, type Rounding, tuningFor, withRounding } from "../tensor/ops/launch.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { type Rounding, tuningFor, withRounding } from "../tensor/ops/launch.ts";
 import { Tape } from "../tensor/tape.ts";
-import { bytesOf, type Dtype, elements, Tensor } from "../tensor/tensor.ts";
-import { channelLayerNorm } from "../tensor/ops/group_norm.ts";
+import { elements, Tensor } from "../tensor/tensor.ts";
 import { UserError } from "../errors.ts";
-import { layerNormAttrs } from "./attrs.ts";
 import { type GivenInputs, namedInputs } from "./execute.ts";
 import { foldForInference } from "./fold.ts";
-import { planChain } from "./chain.ts";
-import { type Chain, fuse, type FusedStep, layerOf, readsOf } from "./fuse.ts";
-import type { Heads } from "./heads.ts";
+import { fuse, type FusedStep, readsOf } from "./fuse.ts";
 import { inferShapes } from "./infer.ts";
 import { concrete } from "./shapes.ts";
-import { type LayerShape, planLayer } from "./layer.ts";
-import { opOf } from "./ops/ops.ts";
+import { createMemory, type Memory, uploadOnDemand } from "./plan_memory.ts";
+import { type Launch, planStep, type Values } from "./plan_steps.ts";
 import {
-  cast,
   copyOut,
   type DtypeOf,
   dtypeOf,
-  halvable,
   hasHalves,
   type PlanStorage,
   type Products,
-  widened,
   WITHOUT_HALVES,
 } from "./plan_storage.ts";
-import type { Graph, HostTensor, Model, Params } from "./types.ts";
+import type { Graph, Model } from "./types.ts";
 
 /** A network compiled for one batch size. It holds buffers on the device until `dispose`. */
 export interface InferencePlan {
@@ -89,19 +79,6 @@ export interface PlanOptions {
   readonly exact?: boolean;
 }
 
-type Values = Map<string, Tensor>;
-interface Weights {
-  host(name: string): HostTensor;
-  tensor(name: string, storage?: PlanStorage): Tensor;
-}
-
-/** Records one step: reads and sets `values`, takes its output from the tape. */
-interface Launch {
-  (values: Values, tape: Tape): void;
-  /** As kernels say of theirs. */
-  readonly error?: number;
-}
-
 /**
  * Compiles `model`. Parameters are uploaded; the plan keeps nothing of the model.
  *
@@ -133,13 +110,11 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number, stor
   const steps = fuse(graph, { gelu: tuningFor(gpu).profile.waves !== undefined });
   const weights = uploadOnDemand(gpu, params, memory);
   const inputShapes = new Map(graph.inputs.map(({ name, shape }) => [name, concrete(shape, batch)]));
-  const launches = steps.map((step) => {
-    const inputs = step.node.inputs.map((name) => concrete(shapes.get(name) ?? graph.params[name].shape, batch));
-    const made = concrete(shapes.get(step.output)!, batch);
-    if (step.over !== undefined) return channelNormLauncher(gpu, step, step.over, made, weights);
-    if (step.heads) return headsLauncher(gpu, step, step.heads, inputs, made);
-    return launcher(gpu, step, layerShape(graph, step, inputs), inputs, weights, memory, storage);
-  });
+  const made = (step: FusedStep) => concrete(shapes.get(step.output)!, batch);
+  const reads = ({ node }: FusedStep) =>
+    node.inputs.map((name) => concrete(shapes.get(name) ?? graph.params[name].shape, batch));
+  const place = { gpu, graph, weights, memory, storage };
+  const launches = steps.map((step) => planStep(step, { inputs: reads(step), made: made(step) }, place));
 
   const dtypes = steps.map((step) => dtypeOf(step, graph, shapes, batch, storage));
   const { allocated, outputs } = assignBuffers(gpu, graph, steps, launches, inputShapes, memory, dtypes);
@@ -206,29 +181,6 @@ function compileInto(memory: Memory, gpu: Gpu, model: Model, batch: number, stor
   };
 }
 
-/** A weight goes to the device when the first kernel asks for it: packed sparse ones never do. */
-function uploadOnDemand(gpu: Gpu, params: Params, memory: Memory): Weights {
-  const uploaded: Values = new Map();
-  return {
-    host: (name) => params.get(name)!,
-    tensor(name, storage = "f32") {
-      const key = `${storage} ${name}`;
-      let tensor = uploaded.get(key);
-      if (!tensor) {
-        const { data, shape } = params.get(name)!;
-        const wide = Tensor.from(gpu, data, shape);
-        tensor = memory.keep(storage === "f32" ? wide : Tensor.empty(gpu, shape, "f16"));
-        if (tensor !== wide) {
-          cast(gpu, wide, tensor, name);
-          wide.dispose();
-        }
-        uploaded.set(key, tensor);
-      }
-      return tensor;
-    },
-  };
-}
-
 /** One dry run decides which buffer each step writes; later runs replay the same choice. */
 function assignBuffers(
   gpu: Gpu,
@@ -274,235 +226,4 @@ function assignBuffers(
     return [name, memory.keep(isGiven ? Tensor.empty(gpu, result.shape) : result.view(result.shape))];
   }));
   return { allocated, outputs };
-}
-
-/** How to record one step: layers through their fused kernels, everything else as the interpreter does it. */
-function launcher(
-  gpu: Gpu,
-  step: FusedStep,
-  layer: LayerShape | undefined,
-  inputs: number[][],
-  weights: Weights,
-  memory: Memory,
-  storage: PlanStorage,
-): Launch {
-  const { node, output, chain } = step;
-  if (chain) return chainLauncher(gpu, step, chain, inputs[0], weights, memory);
-  if (layer) return layerLauncher(gpu, step, layer, inputs, weights, memory, storage);
-  return (values, tape) => {
-    const given = node.inputs.map((name) => values.get(name) ?? weights.tensor(name));
-    values.set(output, opOf(node).execute({ tape }, node, given));
-  };
-}
-
-function layerLauncher(
-  gpu: Gpu,
-  { node, bias, residual, output }: FusedStep,
-  layer: LayerShape,
-  inputs: number[][],
-  weights: Weights,
-  memory: Memory,
-  storage: PlanStorage,
-): Launch {
-  const value = (values: Values, name: string) => values.get(name) ?? weights.tensor(name);
-  const [x, w] = node.inputs;
-  const plan = planLayer(layer, weights.host(w), tuningFor(gpu));
-  const { error } = plan;
-  const label = `${node.name} [${inputs[1]}]`;
-  const halves = halvable(plan);
-  const storageOf = (name: string): PlanStorage => storage === "f16" && halves(name) ? "f16" : "f32";
-  const fixed = {
-    ...tables(),
-    ...weightOperands(),
-    ...(bias === undefined ? {} : { bias: weights.tensor(bias) }),
-  };
-  const prepared = prepare();
-  // A value in f32 where a kernel can't read it in f16.
-  const wideWhereNeeded = (given: Tensor, tape: Tape, ...names: string[]) =>
-    given.dtype !== "f16" || names.every(halves) ? given : widened(gpu, given, tape, label);
-  const size = layer.kind === "conv"
-    ? convOutputShape(layer.conv, inputs[0].length)
-    : [...inputs[0].slice(0, -1), layer.n];
-  return Object.assign(record, { error });
-
-  function record(values: Values, tape: Tape): void {
-    const y = tape.empty(size);
-    const given = value(values, x);
-    const operands: Record<string, Tensor> = {
-      ...scratchOf(plan, tape, prepared),
-      ...fixed,
-      ...prepared,
-      x: wideWhereNeeded(given, tape, "x", "a"),
-      y: y.dtype === "f16" && !halves("y") ? tape.empty([y.size]) : y,
-    };
-    operands.a = operands.x;
-    if (residual !== undefined) operands.residual = wideWhereNeeded(value(values, residual), tape, "residual");
-    launch(gpu, plan, operands, label);
-    if (operands.y !== y) cast(gpu, operands.y, y, label);
-    values.set(output, y);
-  }
-
-  function tables(): Record<string, Tensor> {
-    const entries = Object.entries(plan.tables).filter(([name]) => name !== "w" && name !== "b");
-    return Object.fromEntries(
-      entries.map(([name, table]) => [name, memory.keep(Tensor.from(gpu, table, [table.length]))]),
-    );
-  }
-
-  /** The weight by its names in convolutions and products, unless only packed ones are read. */
-  function weightOperands(): Record<string, Tensor> {
-    const names = [...plan.prepare ?? [], ...plan.steps].flatMap(({ bindings }) => bindings);
-    return Object.fromEntries(
-      ["w", "b"].filter((name) => names.includes(name)).map((name) => [name, weights.tensor(w, storageOf(name))]),
-    );
-  }
-
-  /** Runs what depends on the weights only, into buffers that the plan keeps. */
-  function prepare(): Record<string, Tensor> {
-    const made: Record<string, Tensor> = {};
-    for (const { plan: { program }, bindings } of plan.prepare ?? []) {
-      for (const [i, name] of bindings.entries()) {
-        if (program.access[i] !== "read_write" || name in made) continue;
-        // What rounds more than plain sums do may not be rounded once more.
-        const dtype = error === undefined ? storageOf(name) : "f32";
-        made[name] = memory.keep(Tensor.empty(gpu, [Math.ceil(plan.scratch[name] / 4)], dtype));
-      }
-    }
-    if (plan.prepare) launch(gpu, plan, { ...fixed, ...made }, label, plan.prepare);
-    return made;
-  }
-}
-
-/** How to record a layer norm over the channels of images. */
-function channelNormLauncher(
-  gpu: Gpu,
-  { node, output }: FusedStep,
-  over: string,
-  made: readonly number[],
-  weights: Weights,
-): Launch {
-  const { epsilon } = layerNormAttrs(node);
-  const [gamma, beta] = node.inputs.slice(1).map((name) => weights.tensor(name));
-  return (values, tape) => {
-    const y = tape.empty(made);
-    channelLayerNorm(gpu, values.get(over)!, { gamma, beta }, epsilon, y);
-    values.set(output, y);
-  };
-}
-
-/** How to record an attention whose heads lie within other values. */
-function headsLauncher(
-  gpu: Gpu,
-  { node, output }: FusedStep,
-  { inputs, places }: Heads,
-  [q, k]: number[][],
-  made: readonly number[],
-): Launch {
-  const { inference } = opOf(node);
-  if (inference.kind !== "attention") throw new Error(`"${node.name}" is no attention`);
-  const shape = inference.attention(node, q, k);
-  const plan = planAttention({ ...shape, places }, tuningFor(gpu));
-  return (values, tape) => {
-    const y = tape.empty(made);
-    const lse = tape.empty([shape.heads, shape.queries]);
-    const [q, k, v] = inputs.map((name) => values.get(name)!);
-    launch(gpu, plan, { ...scratchOf(plan, tape), q, k, v, lse, y }, `${node.name} [${made}]`);
-    values.set(output, y);
-  };
-}
-
-/** Scratch that only this step needs: other steps use its storage again. */
-function scratchOf(
-  { scratch }: KernelLaunch,
-  tape: Tape,
-  prepared: Record<string, Tensor> = {},
-): Record<string, Tensor> {
-  const own = Object.entries(scratch).filter(([name]) => !(name in prepared));
-  return Object.fromEntries(own.map(([name, bytes]) => [name, tape.empty([Math.ceil(bytes / 4)])]));
-}
-
-/** How to record what follows a layer in one pass. */
-function chainLauncher(
-  gpu: Gpu,
-  { node, output }: FusedStep,
-  chain: Chain,
-  shape: readonly number[],
-  weights: Weights,
-  memory: Memory,
-): Launch {
-  const { plan, map, affine } = planChain(chain, shape, weights.host);
-  const keep = (data?: Float32Array<ArrayBuffer>) => data && memory.keep(Tensor.from(gpu, data, [data.length]));
-  const [ownMap, ownAffine] = [keep(map), keep(affine)];
-  return (values, tape) => {
-    const x = values.get(node.inputs[0])!;
-    const y = tape.empty(shape);
-    // It stands for what isn't read.
-    const any = { buffer: x.buffer, byteOffset: x.byteOffset, byteLength: x.byteLength };
-    gpu.run(plan, [x, ownMap ?? any, ownAffine ?? any, y], `${node.name} [${shape}]`);
-    values.set(output, y);
-  };
-}
-
-/** The step as a layer with its epilogue; undefined for anything else. */
-function layerShape(
-  graph: Graph,
-  { node, bias, residual, activation }: FusedStep,
-  [x, w]: number[][],
-): LayerShape | undefined {
-  const layer = layerOf(graph, node);
-  if (!layer) return undefined;
-  const epilogue = {
-    bias: bias === undefined ? "none" : "add",
-    residual: residual === undefined ? "none" : "add",
-    activation,
-  } as const;
-  return { ...layer.layer(node, x, w), epilogue };
-}
-
-/** The plan's own buffers: kept apart from the pool, since their contents must survive from step to step of a run. */
-interface Memory {
-  /** Freed with the plan. */
-  keep(tensor: Tensor): Tensor;
-  take(shape: readonly number[], dtype: Dtype): Tensor;
-  /** One more value lies in this tensor's buffer; `drop`: one less. A buffer without values may be taken again. */
-  hold(value: Tensor): void;
-  drop(value: Tensor): void;
-  /** Makes a taken buffer that no value lies in (scratch) free again. */
-  recycle(tensor: Tensor): void;
-  dispose(): void;
-}
-
-function createMemory(gpu: Gpu): Memory {
-  const kept: Tensor[] = [];
-  const values = new Map<GpuBuffer, number>();
-  const free: GpuBuffer[] = [];
-  const settle = (buffer: GpuBuffer, change: number) => {
-    const count = values.get(buffer);
-    // A view of the plan's input lies in a buffer that isn't ours.
-    if (count === undefined) return;
-    values.set(buffer, count + change);
-    if (count + change === 0 && !free.includes(buffer)) free.push(buffer);
-  };
-  const memory: Memory = {
-    keep(tensor) {
-      kept.push(tensor);
-      return tensor;
-    },
-    take(shape, dtype) {
-      const bytes = Math.max(4, elements(shape) * bytesOf(dtype));
-      const fitting = free.filter((buffer) => buffer.bytes >= bytes).sort((a, b) => a.bytes - b.bytes)[0];
-      if (fitting) free.splice(free.indexOf(fitting), 1);
-      const buffer = fitting?.retain() ?? gpu.alloc(bytes, `activation [${shape}]`);
-      if (!values.has(buffer)) values.set(buffer, 0);
-      return memory.keep(new Tensor(gpu, buffer, 0, shape, dtype));
-    },
-    hold: (value) => settle(value.buffer, 1),
-    drop: (value) => settle(value.buffer, -1),
-    recycle: (tensor) => settle(tensor.buffer, 0),
-    dispose() {
-      for (const tensor of kept) tensor.dispose();
-      kept.length = 0;
-    },
-  };
-  return memory;
 }
