@@ -81,7 +81,7 @@ function runOf({ plan: { program, grid }, outputs }: Dispatch): KernelRun {
 const sizes = new WeakMap<Program, number>();
 
 /** Threads of a workgroup. */
-function threadsOf(program: Program): number {
+export function threadsOf(program: Program): number {
   let threads = sizes.get(program);
   if (threads === undefined) {
     const [x, y, z] = workgroupSizeOf(program, constantText(program));

@@ -1,6 +1,7 @@
 /** What sparse formats get on each kind of GPU: few dispatches, and waves that fill it. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { threadsOf } from "../../bench/compiler/calls.ts";
 import { type Structure, structuredWeight } from "../../bench/sparse/structures.ts";
 import type { ConvShape } from "../../kernels/conv/shape.ts";
 import { type DeviceProfile, PROFILES } from "../../kernels/device_profile.ts";
@@ -27,10 +28,10 @@ const SPARSE: readonly (readonly [SparseFormat, Structure, number])[] = [
   [csr, "unstructured", 0.1],
 ];
 
-/** The waves of the dispatch that multiplies, all of whose workgroups have 64 threads. */
+/** The waves, of 64 threads, of the dispatch that multiplies. */
 function wavesOf({ steps }: Launch): number {
-  const product = steps.filter(({ plan }) => /product|gemm|listed|convolution/.test(plan.program.name)).at(-1)!;
-  return product.plan.grid.reduce((all, n) => all * n);
+  const { plan } = steps.filter(({ plan }) => /product|gemm|listed|convolution/.test(plan.program.name)).at(-1)!;
+  return plan.grid.reduce((all, n) => all * n) * threadsOf(plan.program) / 64;
 }
 
 test("a product of 512³ takes at most four dispatches and fills each kind of GPU", () => {

@@ -256,9 +256,9 @@ const makers: Readonly<Record<string, () => Callback>> = {
 for (const [name, make] of Object.entries(makers)) {
   test(`${name}: stopped after any step and taken up again, it ends in the same bits, and all memory is given back`, async () => {
     const more = { optimizer: { kind: "sgd", lr: 0.05 } } as const;
-    const before = gpu.stats().liveBytes;
+    // The device keeps tables of constants that kernels have asked for.
     const whole = await train(options([make()], more));
-    assert.is(gpu.stats().liveBytes, before);
+    const before = gpu.stats().liveBytes;
     for (const after of [1, 2, 5, 7]) {
       let saved: Snapshot | undefined;
       const keep = checkpoint((snapshot) => Promise.resolve(void (saved = snapshot)));
@@ -267,6 +267,7 @@ for (const [name, make] of Object.entries(makers)) {
       const resumed = await train({ ...options([make()], more), from: saved });
       assert.equal(flat(resumed.params), flat(whole.params), `after ${after} steps`);
     }
+    assert.is(gpu.stats().liveBytes, before);
   });
 }
 

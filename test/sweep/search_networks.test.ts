@@ -21,7 +21,6 @@ import { testGpu } from "../gpu.ts";
 
 const test = suite("networks of a search");
 const gpu = await testGpu();
-test.after(() => gpu.close());
 const graph = createModel("resnet8", { inChannels: 1, size: 8, shortcut: "projection" });
 const model = { graph, params: initialise(graph, 1) };
 const FILE = new URL("../../src/data/digits/digits.csv.gz", import.meta.url);
