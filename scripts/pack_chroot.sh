@@ -33,6 +33,8 @@ path=/usr/sbin:/usr/bin:/sbin:/bin
 
 bare_debian "$suite"
 mkdir "$system/root/work" "$system/fake"
+# The first pack also brings the packages that packs are made with.
+"$deno" run -A "$here/bench/main.ts" --pack "$system/root/pack" --with-deno
 full=$(mktemp -d)
 mount -t tmpfs -o size=2m tmpfs "$full"
 refused "a full disk" 'the disk is full .* nothing of it is left' \
@@ -41,7 +43,6 @@ refused "a full disk" 'the disk is full .* nothing of it is left' \
 umount "$full"
 rmdir "$full"
 
-"$deno" run -A "$here/bench/main.ts" --pack "$system/root/pack" --with-deno
 refused "no adapter" 'no GPU that Vulkan or Metal knows: install its driver' there 'sh ../pack/run.sh'
 printf '#!/bin/sh\necho Linux aarch64\n' >"$system/fake/uname"
 chmod +x "$system/fake/uname"
