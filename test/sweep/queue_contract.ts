@@ -40,7 +40,11 @@ type Test = (name: string, run: () => Promise<void>) => void;
 
 export function queueContract(test: Test, kind: QueueKind): void {
   const { rules } = kind;
-  const within = (run: (queue: OpenedQueue) => Promise<void>) => () => kind.within(rules, run);
+  /** Leases end while the test runs: where that is what it tests. */
+  const withLosses = (run: (queue: OpenedQueue) => Promise<void>) => () => kind.within(rules, run);
+  /** No lease ends by itself, however long a busy machine holds the test up. */
+  const within = (run: (queue: OpenedQueue) => Promise<void>) => () =>
+    kind.within({ ...rules, leaseMs: Math.max(rules.leaseMs, 60_000) }, run);
   /** A handle on a sweep that has begun. */
   const begin = async ({ open }: OpenedQueue) => {
     const queue = await open();
@@ -84,16 +88,16 @@ export function queueContract(test: Test, kind: QueueKind): void {
 
   test(
     "a lease that isn't renewed is lost, the worker that had it is told, and its result is taken all the same",
-    within(async (opened) => {
+    withLosses(async (opened) => {
       const queue = await begin(opened);
       await queue.add([job("a")]);
       const first = (await queue.lease(ada))!;
-      for (let i = 0; i < 3; i++) {
-        await opened.pass(rules.leaseMs / 2);
+      for (let i = 0; i < 6; i++) {
+        await opened.pass(rules.leaseMs / 4);
         assert.is(await queue.renew(first, `epoch ${i}`), true);
         assert.is(await queue.lease(bob), undefined, "renewed less than a lease ago");
       }
-      assert.is((await queue.state()).running[0].progress, "epoch 2");
+      assert.is((await queue.state()).running[0].progress, "epoch 5");
       await opened.pass(kind.lostMs);
       await queue.lease(worker("nobody", "another gpu"));
       await opened.pass(rules.backoffMs);
@@ -219,7 +223,7 @@ export function queueContract(test: Test, kind: QueueKind): void {
 
   test(
     "whatever three processes do in whatever order, each job is done once and none is forgotten",
-    within(async (opened) => {
+    withLosses(async (opened) => {
       const queues = [await begin(opened), await opened.open(), await opened.open()];
       const rng = random(7, "queue");
       const jobs = Array.from({ length: 40 }, (_, i) => job(`job ${i}`, i % 5 === 0 ? "alone" : "shared"));
