@@ -43,8 +43,10 @@ export function queueContract(test: Test, kind: QueueKind): void {
   /** Leases end while the test runs: where that is what it tests. */
   const withLosses = (run: (queue: OpenedQueue) => Promise<void>) => () => kind.within(rules, run);
   /** No lease ends by itself, however long a busy machine holds the test up. */
-  const within = (run: (queue: OpenedQueue) => Promise<void>) => () =>
-    kind.within({ ...rules, leaseMs: Math.max(rules.leaseMs, 60_000) }, run);
+  const within = (run: (queue: OpenedQueue) => Promise<void>, backoffMs = rules.backoffMs) => () =>
+    kind.within({ ...rules, leaseMs: Math.max(rules.leaseMs, 60_000), backoffMs }, run);
+  /** Long enough for a job to be asked for before its time has come. */
+  const patience = 2 * rules.backoffMs;
   /** A handle on a sweep that has begun. */
   const begin = async ({ open }: OpenedQueue) => {
     const queue = await open();
@@ -119,7 +121,7 @@ export function queueContract(test: Test, kind: QueueKind): void {
     within(async (opened) => {
       const queue = await begin(opened);
       await queue.add([job("a")]);
-      for (const wait of [rules.backoffMs, 2 * rules.backoffMs]) {
+      for (const wait of [patience, 2 * patience]) {
         await queue.fail((await queue.lease(ada))!, { kind: "error", reason: "no luck" });
         assert.is(await queue.lease(ada), undefined);
         await opened.pass(wait + 5);
@@ -141,7 +143,7 @@ export function queueContract(test: Test, kind: QueueKind): void {
       assert.equal(told, [{ id: "b", failed: "no such layer" }, { id: "a" }]);
       await queue.add([job("a")]);
       assert.is(idOf(await queue.lease(ada)), "a", "its result was lost");
-    }),
+    }, patience),
   );
 
   test(
