@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { countNonzero, graphCost } from "../../src/graph/cost.ts";
+import type { Graph, Model } from "../../src/graph/types.ts";
 import { createModel } from "../../src/models/zoo.ts";
 import { solveBudget } from "../../src/prune/budget/budget.ts";
 import { prune } from "../../src/prune/prune_model.ts";
@@ -68,6 +69,35 @@ test("finer groups are priced as what the coarser ones leave of them", () => {
       const part = stored / graphCost(residual.graph).params;
       assert.ok(part <= params && part > params - 0.01, `${finer}: ${part} of ${params}`);
     }
+  }
+});
+
+test("finer groups are chosen, and priced, once the coarser ones are gone", () => {
+  const residual = modelOf(createModel("resnet8", { width: 0.5 }));
+  const macsOf = (graph: Graph) => graphCost(graph).macs / graphCost(residual.graph).macs;
+  // Time goes in steps, of which two are missed where kernels of channels that are gone count among those that stay.
+  const latency = ({ graph }: Model) => 0.05 + Math.ceil(100 * macsOf(graph)) / 100;
+  for (
+    const [budget, criterion] of [
+      [{ ms: 0.4, rule: "global", latency }, "l2"],
+      [{ params: 0.5, rule: "per-cost" }, "lamp"],
+    ] as const
+  ) {
+    const constraints = [{ granularity: "channel" }, { granularity: "kernel" }] as const;
+    const { model: masked, shortfall } = prune(residual, { constraints, budget, criterion });
+    const { model: small } = compact(masked);
+    const zeros = [...small.params].reduce(
+      (sum, [name, tensor]) =>
+        small.graph.params[name].role === "weight" && tensor.shape.length === 4
+          ? sum + tensor.data.length - countNonzero(new Map([[name, tensor]]))
+          : sum,
+      0,
+    );
+    const [reached, asked] = "ms" in budget
+      ? [latency(small), budget.ms]
+      : [(graphCost(small.graph).params - zeros) / graphCost(residual.graph).params, budget.params];
+    assert.ok(reached <= asked && reached > asked - 0.02, `${reached} of ${asked}`);
+    assert.is(shortfall, undefined);
   }
 });
 

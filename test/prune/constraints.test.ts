@@ -3,7 +3,12 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { builder } from "../../src/graph/build.ts";
 import { createModel } from "../../src/models/zoo.ts";
-import { constraintsOf, coupledConstraints, prunableLayers } from "../../src/prune/structures/constraints.ts";
+import {
+  type ConstraintOptions,
+  constraintsOf,
+  coupledConstraints,
+  prunableLayers,
+} from "../../src/prune/structures/constraints.ts";
 
 const test = suite("constraints");
 
@@ -76,6 +81,23 @@ test("constraints on an unknown layer or on the logits, or to keep what is no fr
   assert.throws(make(["nose"]), new RegExp(`no layer is named "nose"; there are ${layers.join(", ")}`));
   assert.throws(make([layers.at(-1)!]), /can't be pruned by filter: it makes the output/);
   for (const keep of [0, -1, 1.1, NaN]) assert.throws(make(["*"], keep), /expected a fraction above 0 and at most 1/);
+});
+
+test("settings of a structure that are missing, or can't be, are named", () => {
+  const make = (structure: object) => () =>
+    coupledConstraints(digits, { keep: 0.5, ...structure } as ConstraintOptions);
+  for (const granularity of ["block", "block-punched"]) {
+    for (const block of [undefined, 4, [4], [0, 4], [2.5, 4]]) {
+      assert.throws(make({ granularity, block }), /block is .*, expected two whole numbers above 0, such as \[4, 4\]$/);
+    }
+  }
+  for (const [n, m] of [[undefined, undefined], [4, 4], [0, 4], [1.5, 4]]) {
+    assert.throws(make({ granularity: "n:m", n, m }), new RegExp(`n is ${n} and m is ${m}, expected whole numbers`));
+  }
+  for (const library of [undefined, 0, 57]) {
+    assert.throws(make({ granularity: "pattern", library }), new RegExp(`library is ${library}, expected .* 1 to 56`));
+  }
+  assert.throws(make({ granularity: "vector" }), /direction is undefined, expected row or column$/);
 });
 
 test("each granularity has its counts and its layout", () => {

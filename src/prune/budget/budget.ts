@@ -229,6 +229,14 @@ export function shortfallOf(
     `"${next.name}", the cheapest, would make it ${above}`;
 }
 
+/** What to say where no solution was found that meets the target, and the nearest has this price. */
+export function missed({ achieved }: Price, target: Target): string {
+  return `budget: ${told(target, String)} was asked for, and ${
+    told(achieved, rounded, target)
+  } is the nearest that was found: ` +
+    "what coarse constraints take decides which finer groups stay; ask for a little less, or constrain one kind of structure";
+}
+
 function rounded(amount: number): string {
   return amount.toPrecision(3);
 }

@@ -1,7 +1,7 @@
 /** What a choice of groups costs: that of the network which `compact` makes of it, so that a filter counts in its readers as well. */
 
 import { graphCost } from "../../graph/cost.ts";
-import type { Graph, HostTensor, Model } from "../../graph/types.ts";
+import type { Graph, HostTensor, Model, ParamRole } from "../../graph/types.ts";
 import { elements } from "../../tensor/tensor.ts";
 import { compact, type CompactOptions } from "../rewrite/compact.ts";
 import { removeUnused } from "../rewrite/unused.ts";
@@ -34,21 +34,15 @@ export interface PriceOptions {
   readonly latency?: (model: Model) => number;
 }
 
-/** keep per constraint -> the price of the compact network, on a network of ones: only the zeros matter. */
+/** keep per constraint -> the price of the compact network that keeps the best of each by these scores. */
 export function pricing(
   graph: Graph,
   constraints: readonly Constraint[],
   scores: readonly ArrayLike<number>[],
-  { target, compact: options, latency }: PriceOptions,
+  options: PriceOptions,
 ): (keep: readonly number[]) => Price {
   const model = ones(graph);
-  const inPlace = new Set(
-    constraints.filter(({ kind }) => leavesZeros(kind)).flatMap((c) => c.members.map((m) => m.param)),
-  );
-  const asked = costNames.filter((name) => target[name] !== undefined);
-  const told = costNames.filter((name) => name === "params" || name === "macs" || asked.includes(name));
-  const all = constraints.reduce((sum, { groups }) => sum + groups, 0);
-  const whole = measured(told, { model, cost: graphCost(graph), inPlace: new Set(), groups: all, latency });
+  const priceOf = maskPricing(graph, constraints, options);
   const seen = new Map<string, Price>();
   const ranked = scores.map((of) => rankGroups(of));
   const byKind = GRANULARITIES.map((kind) => constraints.flatMap((own, c) => own.kind === kind ? [c] : []))
@@ -77,20 +71,41 @@ export function pricing(
         kept: chosen(c, keep[c], left),
         ...anyTaps(constraints[c]),
       }));
-      // Masks of ones cost as much as others.
       const cutting = choices.filter(({ constraint, kept, taps }) => taps || kept.length < constraint.groups);
       masks = bothMasks(masks, masksOf(cutting, model.params));
     }
+    const found = priceOf(masks, keep);
+    seen.set(key, found);
+    return found;
+  };
+}
+
+/**
+ * Masks, and how many groups each constraint keeps of them -> the price of the compact network: that of a network of ones, since only
+ * the zeros matter.
+ */
+export function maskPricing(
+  graph: Graph,
+  constraints: readonly Constraint[],
+  { target, compact: options, latency }: PriceOptions,
+): (masks: Masks, keep: readonly number[]) => Price {
+  const model = ones(graph);
+  const inPlace = new Set(
+    constraints.filter(({ kind }) => leavesZeros(kind)).flatMap((c) => c.members.map((m) => m.param)),
+  );
+  const asked = costNames.filter((name) => target[name] !== undefined);
+  const told = costNames.filter((name) => name === "params" || name === "macs" || asked.includes(name));
+  const all = constraints.reduce((sum, { groups }) => sum + groups, 0);
+  const whole = measured(told, { model, cost: graphCost(graph), inPlace: new Set(), groups: all, latency });
+  return (masks, keep) => {
     const { model: pruned } = withStreamNorms(maskModel(model, masks), masks, constraints);
     const { model: small } = compact(pruned, options);
     const groups = keep.reduce((sum, count) => sum + count, 0);
-    const found = priceOf(
+    return priceOf(
       target,
       whole,
       measured(told, { model: small, cost: graphCost(small.graph), inPlace, groups, latency }),
     );
-    seen.set(key, found);
-    return found;
   };
 }
 
@@ -129,12 +144,17 @@ function anyTaps({ rule, groups, members: [{ layout }] }: Constraint): { readonl
   };
 }
 
-/** Weights and γ 1, everything else neutral, so that a masked filter is silent and nothing else is. */
+const FILLED: ReadonlySet<ParamRole> = new Set(["weight", "bias", "gamma", "beta", "variance"]);
+
+/**
+ * Weights, γ and shifts 1, everything else neutral: a masked filter is silent, and nothing else is. One whose kernels are all gone
+ * still gives its shift, as in a trained network.
+ */
 function ones(graph: Graph): Model {
   const params = new Map<string, HostTensor>();
   for (const [name, { shape, role }] of Object.entries(graph.params)) {
     const data = new Float32Array(elements(shape));
-    if (role === "weight" || role === "gamma" || role === "variance") data.fill(1);
+    if (FILLED.has(role)) data.fill(1);
     params.set(name, { shape, data });
   }
   return { graph, params };

@@ -15,10 +15,11 @@ import { maskModel, withStreamNorms } from "../structures/masks.ts";
 import { isFixed, wholeKeep } from "../structures/selection.ts";
 import { leavesZeros } from "../structures/structures.ts";
 import type { Constraint, Granularity } from "../structures/types.ts";
-import { type Budget, leastKept, solveBudget } from "./budget.ts";
+import { type Budget, leastKept } from "./budget.ts";
 import { budgetByCurves } from "./by_curves.ts";
 import { type CostName, costNames, COSTS, type Target } from "./costs/costs.ts";
 import { keptUnderway } from "./per_layer.ts";
+import { solveAsChosen } from "./solve_as_chosen.ts";
 import type { BudgetRule, Priced } from "./types.ts";
 
 /** What is to be pruned, and how much of it: by each constraint's own `keep`, or by a budget for all of them. */
@@ -93,7 +94,7 @@ export function solve({ model, dense }: { model: Model; dense: Graph }, request:
   const { curves } = budget;
   if (curves) return budgetByCurves(model.graph, constraints, chosenBy, { ...budget, curves, target });
   const scores = criterion.arbitrary ? scoresBy(l2) : chosenBy;
-  const solved = solveBudget(model.graph, constraints, scores, { ...budget, target, chosenBy });
+  const solved = solveAsChosen(model, { constraints, scores, chosenBy }, { ...budget, target }, request);
   return { ...solved, budget: solved };
 }
 

@@ -7,7 +7,7 @@ import type { Layer } from "../rules/layer_view.ts";
 import { checkFraction } from "../budget/per_layer.ts";
 import { groupingsOf } from "./groupings.ts";
 import { patternLibrary } from "./pattern.ts";
-import { GRANULARITIES, structureSpan } from "./structures.ts";
+import { GRANULARITIES, structureFault, structureSpan } from "./structures.ts";
 import type { Constraint, ConstraintOptions, Structure } from "./types.ts";
 
 export type { ConstraintOptions };
@@ -21,6 +21,8 @@ export type { ConstraintOptions };
  */
 export function coupledConstraints(graph: Graph, options: ConstraintOptions): Constraint[] {
   checkFraction(options.keep, `constraint "${options.granularity}"`);
+  const fault = structureFault(options);
+  if (fault) throw new UserError(`constraint "${options.granularity}": ${fault}`);
   if (options.stream && structureSpan(options.granularity) !== "coupled layers") {
     throw new UserError(`constraint "${options.granularity}": stream is for the kind filter, whose groups pass a norm`);
   }

@@ -9,6 +9,10 @@ export const nOfM: StructureKind<StructureOf<"n:m">> = {
   shrinks: false,
   counted: true,
   spans: "layer",
+  fault: ({ n, m }) =>
+    Number.isInteger(n) && Number.isInteger(m) && n >= 1 && n < m
+      ? undefined
+      : `n is ${n} and m is ${m}, expected whole numbers of which n of each m weights stay, such as 2 and 4`,
   label: ({ n, m }) => `${n}:${m}`,
   layout: (_, _layer, shape) => groupLayout("element", shape),
   refusal({ n }, layer, shape) {

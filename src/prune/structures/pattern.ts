@@ -13,6 +13,10 @@ export const pattern: StructureKind<StructureOf<"pattern">> = {
   shrinks: false,
   counted: false,
   spans: "layer",
+  fault: ({ library }) =>
+    Number.isInteger(library) && library >= 1 && library <= PATTERNS
+      ? undefined
+      : `library is ${library}, expected a whole number of 1 to ${PATTERNS} patterns`,
   label: ({ library }) => `pattern of ${library}`,
   layout: (_, _layer, shape) => groupLayout("kernel", shape),
   refusal(_, layer, shape) {
@@ -25,6 +29,8 @@ export const pattern: StructureKind<StructureOf<"pattern">> = {
 
 /** Of nine. */
 export const PATTERN_TAPS = 4;
+/** Ways to choose them: the centre and 3 of the 8 others. */
+const PATTERNS = 56;
 const CENTRE = 4;
 
 /**

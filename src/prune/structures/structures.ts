@@ -70,6 +70,11 @@ export function structureSummary(kind: Granularity): string {
   return STRUCTURES[kind].summary;
 }
 
+/** @returns what is wrong with a structure's own settings, such as the sides of a block; undefined where nothing is */
+export function structureFault(structure: Structure): string | undefined {
+  return kindOf(structure).fault?.(structure);
+}
+
 /** "filter", "block 4×4", "vector rows", "pattern of 8", "2:4". */
 export function structureName(structure: Structure): string {
   return kindOf(structure).label(structure);

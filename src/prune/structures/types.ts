@@ -49,6 +49,8 @@ export interface StructureKind<S extends Structure> {
   readonly counted: boolean;
   /** Whose tensors a group has a part of; who decides which of them can go. */
   readonly spans: Span;
+  /** What is wrong with the structure's own settings, given and expected; undefined where nothing is, or it has none. */
+  fault?(structure: S): string | undefined;
   /** What a report calls it: "filter", "block 4×4", "vector rows", "pattern of 8", "2:4". */
   label(structure: S): string;
   /** The groups of one layer's weight, which has this shape. */

@@ -8,6 +8,8 @@ export const vector: StructureKind<StructureOf<"vector">> = {
   shrinks: false,
   counted: false,
   spans: "layer",
+  fault: ({ direction }) =>
+    ["row", "column"].includes(direction) ? undefined : `direction is ${direction}, expected row or column`,
   label: ({ direction }) => `vector ${direction}s`,
   layout: ({ direction }, _layer, shape) => vectorLayout(shape, direction),
   refusal({ direction }, layer, shape) {
