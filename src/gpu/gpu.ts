@@ -63,7 +63,8 @@ export class Gpu {
   /** So many submits have been seen to be done. */
   #seenDone = 0;
   #closed = false;
-  #timestamps: TimestampPair | undefined;
+  /** One for each recording that is timed in the same wait. */
+  readonly #timestamps: TimestampPair[] = [];
   #dispatchClock: DispatchClock | undefined;
   #watch: DispatchWatch | undefined;
   readonly #timestampClock = new TimestampClock();
@@ -282,26 +283,46 @@ export class Gpu {
    * A recording of more than one submit is timed from its first to its last.
    */
   async time(record: () => void): Promise<Timing> {
-    const stamped = this.features.has("timestamp-query");
+    const [{ timing, wallMs }] = await this.#stamped([record]);
+    return timing ?? this.#wallTiming(wallMs);
+  }
+
+  /**
+   * Times several recordings, one after the other, in one wait where the device has a clock of its own (a wait costs ~10 ms
+   * in Deno). What comes later in a row may find the device warmer than it would by itself.
+   */
+  async timeEach(records: readonly (() => void)[]): Promise<Timing[]> {
+    const timings: Timing[] = [];
+    const stamped = this.features.has("timestamp-query") ? await this.#stamped(records) : [];
+    for (const [i, record] of records.entries()) timings.push(stamped[i]?.timing ?? await this.time(record));
+    return timings;
+  }
+
+  /** Records and submits all of them, with the device's timestamps around each where it has a clock, and waits once. */
+  async #stamped(records: readonly (() => void)[]): Promise<{ timing?: Timing; wallMs: number }[]> {
+    const hasClock = this.features.has("timestamp-query");
     // A wait costs ~10 ms in Deno: none is needed where the last one has seen all work done.
-    if (!stamped || !this.#recording.empty || this.#seenDone < this.#submits) await this.sync();
+    if (!hasClock || !this.#recording.empty || this.#seenDone < this.#submits) await this.sync();
     const start = performance.now();
-    if (!stamped) {
-      record();
+    if (!hasClock) {
+      for (const record of records) record();
       await this.sync();
-      return this.#wallTiming(performance.now() - start);
+      return records.map(() => ({ wallMs: performance.now() - start }));
     }
-    const timestamps = this.#timestamps ??= new TimestampPair(this.#device);
-    timestamps.begin(this.#outsidePass());
-    record();
-    const staging = this.#staging.take(16);
-    timestamps.end(this.#outsidePass(), staging);
+    const stagings = records.map((record, i) => {
+      const timestamps = this.#timestamps[i] ??= new TimestampPair(this.#device);
+      timestamps.begin(this.#outsidePass());
+      record();
+      const staging = this.#staging.take(16);
+      timestamps.end(this.#outsidePass(), staging);
+      return staging;
+    });
     this.flush();
-    await this.#map([staging]);
+    await this.#map(stagings);
     const wallMs = performance.now() - start;
-    const bytes = this.#staging.collect(staging, 16);
+    const read = stagings.map((staging) => this.#staging.collect(staging, 16));
     await this.#failures.settle();
-    return this.#timestampClock.timing(bytes, wallMs) ?? this.#wallTiming(wallMs);
+    return read.map((bytes) => ({ timing: this.#timestampClock.timing(bytes, wallMs), wallMs }));
   }
 
   /**
@@ -357,7 +378,7 @@ export class Gpu {
     this.#pool.close();
     this.#staging.close();
     this.#uniforms.destroy();
-    this.#timestamps?.close();
+    for (const pair of this.#timestamps) pair.close();
     this.#dispatchClock?.close();
     this.#bindGroups.clear();
     this.#pipelines.clear();

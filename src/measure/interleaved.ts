@@ -66,13 +66,18 @@ export interface MeasureOptions {
    * limit.
    */
   readonly longestSampleMs?: number;
-  /** It is awaited before each sample, to rest, to let messages in, or to end here with what there is. */
+  /**
+   * It is awaited before each sample, and before each few contestants are tried out, to rest, to let messages in, or to end
+   * here with what there is.
+   */
   readonly beforeSample?: () => Promise<"go on" | "enough">;
 }
 
 const SAMPLE_MS = 5;
 /** A sample must have so many steps of the clock to be true to 1 %. */
 export const MIN_SAMPLE_QUANTA = 100;
+/** More wait until these are through, so that somebody who wants to stop, or to rest, is heard. */
+const CALIBRATED_TOGETHER = 32;
 /** A dispatch takes over a microsecond: so many in less than 5 ms were none. */
 const MAX_REPEATS = 100_000;
 
@@ -112,9 +117,10 @@ export async function sampleInterleaved(
       clock: clocks[i].clock,
       quantumMs: clocks[i].quantumMs,
     }));
-  for (const [i, contestant] of contestants.entries()) {
+  for (let from = 0; from < contestants.length; from += CALIBRATED_TOGETHER) {
     if (await beforeSample() === "enough") return found();
-    repeats[i] = await calibrate(contestant.gpu ?? gpu, contestant, options);
+    const some = contestants.slice(from, from + CALIBRATED_TOGETHER);
+    repeats.splice(from, some.length, ...await calibrate(gpu, some, options));
   }
   const started = performance.now();
   const shareMs = () => (performance.now() - started) / contestants.length;
@@ -138,22 +144,35 @@ function goOn(): Promise<"go on"> {
   return Promise.resolve("go on");
 }
 
-/** Warms up, and finds how many repeats make a sample that the clock resolves. */
-async function calibrate(gpu: Gpu, { name, record }: Contestant, options: MeasureOptions): Promise<number> {
+/**
+ * Warms up, and finds how many repeats of each contestant make a sample that the clock resolves. What is timed here is no
+ * sample, so those of one device are timed in one wait.
+ */
+async function calibrate(gpu: Gpu, contestants: readonly Contestant[], options: MeasureOptions): Promise<number[]> {
   const { sampleMs = SAMPLE_MS, longestSampleMs = Infinity } = options;
-  await gpu.time(record);
-  let repeats = 1;
-  for (;;) {
-    const { ms, quantumMs } = await gpu.time(() => repeat(repeats, record));
-    const wanted = Math.min(Math.max(sampleMs, MIN_SAMPLE_QUANTA * quantumMs), longestSampleMs);
-    if (ms >= wanted) return repeats;
-    if (repeats >= MAX_REPEATS) {
-      throw new RangeError(
-        `"${name}" takes ${ms} ms for ${repeats} runs, less than the clock can tell: it records no work on the device`,
-      );
+  const repeats = contestants.map(() => 1);
+  const devices = Map.groupBy(contestants.keys(), (i) => contestants[i].gpu ?? gpu);
+  for (const [device, own] of devices) {
+    await device.timeEach(own.map((i) => contestants[i].record));
+    let open = own;
+    while (open.length > 0) {
+      const timings = await device.timeEach(open.map((i) => () => repeat(repeats[i], contestants[i].record)));
+      open = open.filter((i, k) => {
+        const { ms, quantumMs } = timings[k];
+        const wanted = Math.min(Math.max(sampleMs, MIN_SAMPLE_QUANTA * quantumMs), longestSampleMs);
+        if (ms >= wanted) return false;
+        if (repeats[i] >= MAX_REPEATS) {
+          throw new RangeError(
+            `"${contestants[i].name}" takes ${ms} ms for ${repeats[i]} runs, less than the clock can tell: ` +
+              "it records no work on the device",
+          );
+        }
+        repeats[i] = Math.max(repeats[i] + 1, Math.ceil(repeats[i] * Math.min(10, 1.3 * wanted / Math.max(ms, 1e-3))));
+        return true;
+      });
     }
-    repeats = Math.max(repeats + 1, Math.ceil(repeats * Math.min(10, 1.3 * wanted / Math.max(ms, 1e-3))));
   }
+  return repeats;
 }
 
 function repeat(times: number, work: () => void): void {

@@ -5,6 +5,7 @@ import { initialise } from "../../src/graph/initialise.ts";
 import { builder } from "../../src/graph/build.ts";
 import { measureTimelines } from "../../src/measure/timelines.ts";
 import { testGpu } from "../gpu.ts";
+import { replaceTime } from "../gpu/replace_time.ts";
 
 const test = suite("timelines");
 
@@ -46,10 +47,10 @@ test("rounds end when the time is up, after two at least, and there are no more 
   const gpu = await testGpu();
   const time = gpu.time.bind(gpu);
   let samples = 0;
-  gpu.time = async (record) => {
+  const restore = replaceTime(gpu, async (record) => {
     samples++;
     return { ...await time(record), ms: 100 };
-  };
+  });
   try {
     const samplesIn = async (wallSeconds?: number) => {
       samples = 0;
@@ -60,7 +61,7 @@ test("rounds end when the time is up, after two at least, and there are no more 
     const contestants = await samplesIn(0) / 4;
     assert.is(await samplesIn(), 7 * contestants);
   } finally {
-    gpu.time = time;
+    restore();
   }
 });
 
@@ -69,7 +70,7 @@ test("the least of all samples is no more than their median", async () => {
   const time = gpu.time.bind(gpu);
   let sample = 0;
   // Each sample is a ms longer than the one before.
-  gpu.time = async (record) => ({ ...await time(record), ms: 100 + sample++ });
+  const restore = replaceTime(gpu, async (record) => ({ ...await time(record), ms: 100 + sample++ }));
   try {
     const samples = async (statistic: "median" | "least") => {
       sample = 0;
@@ -77,7 +78,7 @@ test("the least of all samples is no more than their median", async () => {
     };
     assert.ok(await samples("least") < await samples("median"));
   } finally {
-    gpu.time = time;
+    restore();
   }
 });
 

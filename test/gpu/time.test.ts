@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { TimestampClock, wallQuantumMs } from "../../src/gpu/clock.ts";
+import { TimestampClock, type Timing, wallQuantumMs } from "../../src/gpu/clock.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
 import { floats, openGpu, planAffine } from "./kernels.ts";
 
@@ -36,6 +36,22 @@ test("more work takes longer, on the device's clock where it has one", async () 
   if (gpu.features.has("timestamp-query")) assert.is(many.clock, "gpu timestamps");
 });
 
+test("several recordings are timed one by one in one wait, and without timestamps too", async () => {
+  for (const without of [[], ["timestamp-query"]] as const) {
+    using gpu = await openGpu({ without: [...without] });
+    const [x, y] = [floats(gpu, COUNT), floats(gpu, COUNT)];
+    gpu.clear(x);
+    const repeat = (n: number) => () => {
+      for (let i = 0; i < n; i++) gpu.run(planAffine(COUNT, i), [x, y]);
+    };
+    const rounds: Timing[][] = [];
+    for (let i = 0; i < 6; i++) rounds.push(await gpu.timeEach([repeat(100), repeat(5), repeat(5)]));
+    const [many, few, last] = rounds[0].map((_, k) => Math.min(...rounds.slice(1).map((round) => round[k].ms)));
+    assert.ok(many > few && many > last && few > 0 && last > 0, `${many} ms, ${few} ms and ${last} ms`);
+    assert.equal(await gpu.timeEach([]), []);
+  }
+});
+
 test("with timestamps a measurement waits for earlier work alone, and not again where that was seen to be done", async () => {
   using gpu = await openGpu();
   if (!gpu.features.has("timestamp-query")) return;
@@ -58,6 +74,7 @@ test("with timestamps a measurement waits for earlier work alone, and not again 
     await gpu.sync();
     assert.is(await waitsFor(time), 0);
     assert.is(await waitsFor(time), 0, "it has waited for its own");
+    assert.is(await waitsFor(() => gpu.timeEach([once, once, once])), 0);
     once();
     assert.is(await waitsFor(time), 1, "something was recorded");
     once();

@@ -1,5 +1,6 @@
 /** A clock on which work takes what it is, so that what is derived from times can be told on a machine that does other work. */
 import type { Gpu } from "../../src/gpu/gpu.ts";
+import { replaceTime } from "./replace_time.ts";
 
 const DISPATCH_MS = 1;
 const GROUP_MS = 0.03;
@@ -22,11 +23,11 @@ export function keepWorkClock(gpu: Gpu): void {
     ms += (from.byteLength + to.byteLength) / BYTES_PER_MS;
     copy(from, to);
   };
-  gpu.time = async (record) => {
+  replaceTime(gpu, async (record) => {
     await gpu.sync();
     ms = 0;
     record();
     await gpu.sync();
     return { ms, clock: "gpu timestamps", quantumMs: 1e-6 };
-  };
+  });
 }

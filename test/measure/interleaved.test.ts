@@ -16,7 +16,12 @@ function clockwork({ quantumMs = 1e-6, speed = (_t: number): number => 1 } = {})
   let now = 0;
   let recorded: { name: string; ms: number }[] = [];
   const recordings: Recording[] = [];
+  const waits: number[] = [];
   const gpu = {
+    timeEach(records: readonly (() => void)[]) {
+      waits.push(records.length);
+      return Promise.all(records.map((record) => gpu.time(record)));
+    },
     time(record: () => void) {
       recorded = [];
       record();
@@ -30,7 +35,7 @@ function clockwork({ quantumMs = 1e-6, speed = (_t: number): number => 1 } = {})
     let calls = 0;
     return { name, record: () => recorded.push({ name, ms: calls++ === 0 ? firstMs : ms }) };
   };
-  return { gpu, contestant, recordings };
+  return { gpu, contestant, recordings, waits };
 }
 
 test("every round measures everybody, in an order that rotates", async () => {
@@ -82,6 +87,16 @@ test("and at least 100 steps of the clock: Chrome's 65,536 ns want 6.6 ms, Deno'
   }
 });
 
+test("contestants are warmed up and tried out together, those whose sample is long enough no more than once", async () => {
+  const { gpu, contestant, waits, recordings } = clockwork();
+  const contestants = Array.from({ length: 40 }, (_, i) => contestant(`${i}`, i < 30 ? 6 : 0.5));
+  const sampled = await sampleInterleaved(gpu, contestants, { seconds: 0, minSamples: 1, maxSamples: 1 });
+  // 32, of which two take half a millisecond and are tried with ten; then eight such.
+  assert.equal(waits, [32, 32, 2, 8, 8, 8]);
+  assert.equal(sampled.map(({ repeats }) => repeats), contestants.map((_, i) => i < 30 ? 1 : 10));
+  assert.ok(recordings.slice(-40).every(({ ms }) => ms >= 5 && ms < 7));
+});
+
 test("warming up isn't measured", async () => {
   const { gpu, contestant } = clockwork();
   const [measured] = await measureInterleaved(gpu, [contestant("x", 8, 4000)], {
@@ -121,7 +136,7 @@ test("it ends where it is told to, with the samples that there are", async () =>
   const { gpu, contestant } = clockwork();
   let calls = 0;
   const [a, b] = await sampleInterleaved(gpu, [contestant("a", 10), contestant("b", 20)], {
-    beforeSample: () => Promise.resolve(++calls > 5 ? "enough" : "go on"),
+    beforeSample: () => Promise.resolve(++calls > 4 ? "enough" : "go on"),
   });
   assert.equal([a.samplesMs, b.samplesMs], [[10], [20, 20]]);
 });

@@ -8,6 +8,7 @@ import { keepWorkClock } from "../gpu/work_clock.ts";
 import { onlyNightly } from "../long.ts";
 import { faulty } from "./session_faults.ts";
 import { FIRST, name, PROTOCOL, rowNames, session } from "./session_run.ts";
+import { replaceTime } from "../gpu/replace_time.ts";
 
 const test = suite("timing session");
 
@@ -73,7 +74,7 @@ test("drift compares the last fifth with the first", () => {
 
 /** A device whose timings are made up: `ms` of a sample, and how fine its clock is. */
 function timing(ms: () => number, quantumMs: number) {
-  return faulty((gpu) => gpu.time = () => Promise.resolve({ ms: ms(), clock: "wall clock", quantumMs }));
+  return faulty((gpu) => replaceTime(gpu, () => Promise.resolve({ ms: ms(), clock: "wall clock", quantumMs })));
 }
 
 test("a device that gets slower is told of", async () => {
@@ -97,10 +98,10 @@ onlyNightly(test)("a device that is slower for a later row than for the first is
       keepWorkClock(gpu);
       const factor = rows >= 2 ? 20 : 1;
       const time = gpu.time.bind(gpu);
-      gpu.time = async (record) => {
+      replaceTime(gpu, async (record) => {
         const timing = await time(record);
         return { ...timing, ms: timing.ms * factor };
-      };
+      });
     }),
   }, (event) => event.kind === "row" && rows++);
   const slower = found.incidents.filter(({ text }) => text.includes("product")).map(({ text }) => text);

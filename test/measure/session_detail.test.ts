@@ -19,6 +19,7 @@ import { keepWorkClock } from "../gpu/work_clock.ts";
 import { onlyNightly } from "../long.ts";
 import { assertKeepable, faulty } from "./session_faults.ts";
 import { FIRST } from "./session_run.ts";
+import { replaceTime } from "../gpu/replace_time.ts";
 
 const test = suite("detail of a session");
 
@@ -138,7 +139,7 @@ test("a full session has rows, layers, roofs and kernels, in this order", async 
 
 onlyNightly(test)("what the clock is too coarse for is left out with the reason", async () => {
   const coarse = await full({
-    open: faulty((gpu) => gpu.time = () => Promise.resolve({ ms: 2000, clock: "wall clock", quantumMs: 100 })),
+    open: faulty((gpu) => replaceTime(gpu, () => Promise.resolve({ ms: 2000, clock: "wall clock", quantumMs: 100 }))),
   });
   assert.is(coarse.complete, true);
   const leftOut = coarse.found.incidents.filter(({ kind }) => kind === "left out").map(({ text }) => text);

@@ -7,6 +7,7 @@ import type { SessionNetwork } from "../../src/measure/session/session.ts";
 import type { Row } from "../../src/measure/session/types.ts";
 import { createVisibility } from "../../src/measure/session/visibility.ts";
 import { onlyNightly } from "../long.ts";
+import { replaceTime } from "../gpu/replace_time.ts";
 import { faulty, flipsBit } from "./session_faults.ts";
 import { ALL, DENSE_BYTES, FIRST, incidents, name, session } from "./session_run.ts";
 
@@ -18,10 +19,10 @@ function losing(...nths: number[]): OpenGpu {
   return faulty((gpu) => {
     const time = gpu.time.bind(gpu);
     let timed = 0;
-    gpu.time = (record) => {
+    replaceTime(gpu, (record) => {
       if (++timed === 9 && nths.includes(++measured)) gpu.loseDevice();
       return time(record);
-    };
+    });
   });
 }
 
@@ -158,10 +159,10 @@ function hiding(hide: () => void, times = 1) {
   return faulty((gpu) => {
     const time = gpu.time.bind(gpu);
     let timed = 0;
-    gpu.time = (record) => {
+    replaceTime(gpu, (record) => {
       if (++timed === 5 && times-- > 0) hide();
       return time(record);
-    };
+    });
   });
 }
 
