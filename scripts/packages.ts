@@ -1,9 +1,9 @@
 /**
- * Installs the packages of folders that have a deno.json of their own, where they aren't there yet:
+ * Installs the packages of folders that have a deno.json, where they aren't there yet; Secateur's own are those of ".":
  *
- *     deno run -A scripts/packages.ts src/web …
+ *     deno run -A scripts/packages.ts . src/web …
  *
- * Secateur's own are fetched by `deno task` itself, before anything of ours runs.
+ * Deno could do so by itself, and where there is no network would end with a backtrace of its own.
  */
 import { withoutPackages } from "./requirements.ts";
 
@@ -16,12 +16,13 @@ export async function installPackages(folders: readonly string[]): Promise<void>
   for (const folder of folders.map((name) => `${name}/`)) {
     const wanted = await fingerprint(folder);
     if (wanted === await Deno.readTextFile(`${root}${folder}${MARK}`).catch(() => "")) continue;
-    console.error(`Installing the packages of ${folder} …`);
+    const whose = folder === "./" ? "Secateur" : folder;
+    console.error(`Installing the packages of ${whose} …`);
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["install", "--quiet", "--frozen", "--config", `${root}${folder}deno.json`],
       env: { NO_COLOR: "1" },
     }).output();
-    if (!success) throw new Error(withoutPackages(folder, new TextDecoder().decode(stderr)));
+    if (!success) throw new Error(withoutPackages(whose, new TextDecoder().decode(stderr)));
     await Deno.writeTextFile(`${root}${folder}${MARK}`, wanted);
   }
 }

@@ -5,8 +5,8 @@
  * wanted as well, and done without where it can't be had: they leave its part out, and say so. The same holds, with `--redis`, for
  * the Redis that sweeps over several machines have their queue on, and for the packages that talk to it.
  *
- * npm packages are none of its business: `deno task` fetches them before it runs any command. What follows the set-up
- * runs with --cached-only, because Deno would otherwise fetch their metadata again at every short run, and say so.
+ * Installs Secateur's npm packages as well (packages.ts). What follows the set-up runs with --cached-only, because Deno would
+ * otherwise fetch their metadata again at every short run, and say so.
  */
 import { prepareEnvironment } from "../src/cli/environment.ts";
 import { findChromium } from "./chromium.ts";
@@ -83,6 +83,7 @@ if (import.meta.main) {
     Deno.exit(await hasAdapter() ? 0 : 1);
   }
   try {
+    await installPackages(["."]);
     await setup(Deno.args.includes("--browser") ? ["gpu", "browser"] : ["gpu"]);
     const wanted = async (need: Need) => await setup([need]).catch(({ message }) => console.error(message));
     if (Deno.args.includes("--browser")) await wanted("firefox");

@@ -113,6 +113,14 @@ test("apt's status lines become one percentage: downloads the first half, unpack
   assert.is(aptPercent("dlstatus:9:100:Done\npmstatus:libvulkan1:amd64:50.0:Unpacking libvulkan1\n"), 75);
 });
 
+test("each task sees to Secateur's packages before anything that needs them runs", async () => {
+  const { tasks, nodeModulesDir } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
+  assert.is(nodeModulesDir, "manual", "Deno doesn't fetch them itself");
+  for (const [name, { command }] of Object.entries<{ readonly command: string }>(tasks)) {
+    assert.match(command, /^deno run -A scripts\/(setup\.ts|packages\.ts \.)( |$)/, name);
+  }
+});
+
 test("where packages can't be fetched one line says whose, why, and what to do", () => {
   const said =
     "error: Failed caching npm package 'yaml@2.9.1'\n\nCaused by:\n    0: error sending request: dns error\n" +
