@@ -11,7 +11,7 @@ import { drawn } from "../long.ts";
 
 const test = suite("plan of random networks");
 
-const GRAPHS = drawn({ suite: 24, nightly: 48 });
+const GRAPHS = drawn({ suite: 16, nightly: 48 });
 const BATCH = 2;
 
 test(`masked = compact on the device, for ${GRAPHS} random graphs`, async () => {

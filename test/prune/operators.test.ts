@@ -21,7 +21,7 @@ import { difference, forward } from "./equal.ts";
 
 const test = suite("operators' rules");
 
-const SEEDS = drawn({ suite: 8, nightly: 24 });
+const SEEDS = drawn({ suite: 6, nightly: 24 });
 
 test("every operator that has a rule has networks to test it with", () => {
   const without = (Object.keys(RULES) as OpName[]).filter((op) =>
