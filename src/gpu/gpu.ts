@@ -11,7 +11,7 @@ import { type AdapterInfo, adapterName, type OpenDevice, openDevice } from "./ad
 import { BindGroupCache } from "./bindgroups.ts";
 import { BufferPool, type BufferStats, type GpuBuffer, type Slice } from "./buffers.ts";
 import { checkPlan, SLOT_BYTES } from "./check_plan.ts";
-import { TimestampClock, TimestampPair, type Timing, wallQuantumMs } from "./clock.ts";
+import type { Timing } from "./clock.ts";
 import { collectSoon, giveFreedMemoryBack } from "./collector.ts";
 import { DispatchClock } from "./dispatch_clock.ts";
 import { type DispatchTime, DispatchWatch } from "./dispatch_watch.ts";
@@ -23,6 +23,7 @@ import { checkedOptions, type GpuOptions } from "./gpu_options.ts";
 import { planForBindings } from "./half_storage.ts";
 import { Recording } from "./recording.ts";
 import { StagingPool } from "./staging.ts";
+import { Stopwatch, type TimedDevice } from "./stopwatch.ts";
 import { Trace } from "./trace.ts";
 import type { Plan } from "./types.ts";
 
@@ -63,12 +64,9 @@ export class Gpu {
   /** So many submits have been seen to be done. */
   #seenDone = 0;
   #closed = false;
-  /** One for each recording that is timed in the same wait. */
-  readonly #timestamps: TimestampPair[] = [];
   #dispatchClock: DispatchClock | undefined;
   #watch: DispatchWatch | undefined;
-  readonly #timestampClock = new TimestampClock();
-  #wallQuantumMs: Promise<number> | undefined;
+  readonly #stopwatch: Stopwatch;
 
   /** It was opened on this adapter. */
   readonly info: AdapterInfo;
@@ -92,6 +90,7 @@ export class Gpu {
     this.workgroupMemory = options.workgroupMemory ?? sound("workgroup memory");
     this.#bindingBytes = options.bindingBytes ?? Infinity;
     this.#pool = new BufferPool(device);
+    this.#stopwatch = new Stopwatch(this.#timed());
     this.#pipelines = new PipelineCache(device, enable, {
       dynamicOffsets: this.dynamicOffsets,
       workgroupMemory: this.workgroupMemory,
@@ -265,11 +264,7 @@ export class Gpu {
         roundUp4(slice.byteLength),
       );
     });
-    this.flush();
-    await this.#map(stagings);
-    const results = slices.map((slice, i) => this.#staging.collect(stagings[i], slice.byteLength));
-    await this.#failures.settle();
-    return results;
+    return await this.#collect(stagings, slices.map(({ byteLength }) => byteLength));
   }
 
   /** Runs `fn` and releases whatever it passed to `track`, also when it throws. */
@@ -282,47 +277,16 @@ export class Gpu {
    * Times what `record` records, on the device's own clock where it has one, else on the wall clock with a final wait.
    * A recording of more than one submit is timed from its first to its last.
    */
-  async time(record: () => void): Promise<Timing> {
-    const [{ timing, wallMs }] = await this.#stamped([record]);
-    return timing ?? this.#wallTiming(wallMs);
+  time(record: () => void): Promise<Timing> {
+    return this.#stopwatch.time(record);
   }
 
   /**
    * Times several recordings, one after the other, in one wait where the device has a clock of its own (a wait costs ~10 ms
    * in Deno). What comes later in a row may find the device warmer than it would by itself.
    */
-  async timeEach(records: readonly (() => void)[]): Promise<Timing[]> {
-    const timings: Timing[] = [];
-    const stamped = this.features.has("timestamp-query") ? await this.#stamped(records) : [];
-    for (const [i, record] of records.entries()) timings.push(stamped[i]?.timing ?? await this.time(record));
-    return timings;
-  }
-
-  /** Records and submits all of them, with the device's timestamps around each where it has a clock, and waits once. */
-  async #stamped(records: readonly (() => void)[]): Promise<{ timing?: Timing; wallMs: number }[]> {
-    const hasClock = this.features.has("timestamp-query");
-    // A wait costs ~10 ms in Deno: none is needed where the last one has seen all work done.
-    if (!hasClock || !this.#recording.empty || this.#seenDone < this.#submits) await this.sync();
-    const start = performance.now();
-    if (!hasClock) {
-      for (const record of records) record();
-      await this.sync();
-      return records.map(() => ({ wallMs: performance.now() - start }));
-    }
-    const stagings = records.map((record, i) => {
-      const timestamps = this.#timestamps[i] ??= new TimestampPair(this.#device);
-      timestamps.begin(this.#outsidePass());
-      record();
-      const staging = this.#staging.take(16);
-      timestamps.end(this.#outsidePass(), staging);
-      return staging;
-    });
-    this.flush();
-    await this.#map(stagings);
-    const wallMs = performance.now() - start;
-    const read = stagings.map((staging) => this.#staging.collect(staging, 16));
-    await this.#failures.settle();
-    return read.map((bytes) => ({ timing: this.#timestampClock.timing(bytes, wallMs), wallMs }));
+  timeEach(records: readonly (() => void)[]): Promise<Timing[]> {
+    return this.#stopwatch.timeEach(records);
   }
 
   /**
@@ -378,7 +342,7 @@ export class Gpu {
     this.#pool.close();
     this.#staging.close();
     this.#uniforms.destroy();
-    for (const pair of this.#timestamps) pair.close();
+    this.#stopwatch.close();
     this.#dispatchClock?.close();
     this.#bindGroups.clear();
     this.#pipelines.clear();
@@ -396,21 +360,23 @@ export class Gpu {
     this.#device.destroy();
   }
 
-  async #wallTiming(ms: number): Promise<Timing> {
-    const quantumMs = await (this.#wallQuantumMs ??= this.#measureWallQuantum());
-    return { ms, clock: "wall clock", quantumMs };
-  }
-
-  async #measureWallQuantum(): Promise<number> {
-    const buffer = this.alloc(256, "clock");
-    try {
-      return await wallQuantumMs(() => {
-        this.clear({ buffer, byteOffset: 0, byteLength: 256 });
-        return this.sync();
-      });
-    } finally {
-      buffer.release();
-    }
+  /** Gives what timing asks of this device. */
+  #timed(): TimedDevice {
+    return {
+      native: this.#device,
+      idle: () => this.#recording.empty && this.#seenDone === this.#submits,
+      sync: () => this.sync(),
+      outsidePass: () => this.#outsidePass(),
+      staging: (bytes) => this.#staging.take(bytes),
+      collect: (stagings, bytes) => this.#collect(stagings, bytes),
+      openNothing: () => {
+        const buffer = this.alloc(256, "clock");
+        return {
+          record: () => this.clear({ buffer, byteOffset: 0, byteLength: 256 }),
+          release: () => buffer.release(),
+        };
+      },
+    };
   }
 
   /** Gives what stands for the workgroup memory of one dispatch; dispatches run in order, so all share one buffer. */
@@ -439,11 +405,15 @@ export class Gpu {
     }
   }
 
-  /** Maps buffers that the last submit has written: when one is mapped, all work before is done. */
-  async #map(stagings: readonly GPUBuffer[]): Promise<void> {
+  /** Submits what was recorded, and gives the first bytes of these buffers: when one is mapped, all work before is done. */
+  async #collect(stagings: readonly GPUBuffer[], bytes: readonly number[]): Promise<ArrayBuffer[]> {
+    this.flush();
     const submits = this.#submits;
     await this.#failures.mapped(Promise.all(stagings.map((staging) => staging.mapAsync(GPUMapMode.READ))));
     if (stagings.length > 0) this.#seenDone = submits;
+    const results = stagings.map((staging, i) => this.#staging.collect(staging, bytes[i]));
+    await this.#failures.settle();
+    return results;
   }
 
   #outsidePass(): GPUCommandEncoder {

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { costNames } from "../prune/budget/costs/costs.ts";
 import { BUDGET_RULES } from "../prune/budget/rules.ts";
 import type { ConstraintOptions } from "../prune/structures/constraints.ts";
+import { PATTERNS } from "../prune/structures/pattern.ts";
 import { GRANULARITIES, survivesCompaction } from "../prune/structures/structures.ts";
 import { anyOf } from "../validation/problems.ts";
 import {
@@ -72,8 +73,8 @@ const kinds = {
   pattern: record({
     kind: v.literal("pattern"),
     ...share,
-    /** Patterns that a layer's kernels choose from; there are 56. `keep` is connectivity, the fraction of kernels that stay. */
-    library: v.optional(v.pipe(count(1), v.maxValue(56, "expected a whole number of at most 56")), 8),
+    /** Patterns that a layer's kernels choose from; `keep` is connectivity, the fraction of kernels that stay. */
+    library: v.optional(v.pipe(count(1), v.maxValue(PATTERNS, `expected a whole number of at most ${PATTERNS}`)), 8),
   }),
   vector: record({
     kind: v.literal("vector"),

@@ -4,11 +4,11 @@ import * as assert from "uvu/assert";
 import { NoAdapterError } from "../../src/gpu/errors.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { driftOf } from "../../src/measure/stats.ts";
+import { replaceTime } from "../gpu/replace_time.ts";
 import { keepWorkClock } from "../gpu/work_clock.ts";
 import { onlyNightly } from "../long.ts";
 import { faulty } from "./session_faults.ts";
 import { FIRST, name, PROTOCOL, rowNames, session } from "./session_run.ts";
-import { replaceTime } from "../gpu/replace_time.ts";
 
 const test = suite("timing session");
 

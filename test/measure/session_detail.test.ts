@@ -15,11 +15,11 @@ import { createModel, type ModelOptions } from "../../src/models/zoo.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { testGpu } from "../gpu.ts";
 import { openGpu } from "../gpu/kernels.ts";
+import { replaceTime } from "../gpu/replace_time.ts";
 import { keepWorkClock } from "../gpu/work_clock.ts";
 import { onlyNightly } from "../long.ts";
 import { assertKeepable, faulty } from "./session_faults.ts";
 import { FIRST } from "./session_run.ts";
-import { replaceTime } from "../gpu/replace_time.ts";
 
 const test = suite("detail of a session");
 

@@ -49,7 +49,7 @@ export function solveAsChosen(
     const price = priceMasks(masks, keep);
     if (!best || nearer(price.gap, best.price.gap)) best = { solved, keep, price, choices };
     if ((price.gap <= 0 && price.gap >= -WITHIN) || round === ROUNDS) break;
-    if (round > 1) aim = moved(aim, target, price);
+    if (round > 1) aim = movedAim(aim, target, price.achieved);
     const found = trySolving(graph, constraints, scores, {
       ...options,
       target: aim,
@@ -70,12 +70,15 @@ interface Solved {
 }
 
 /** Whether a gap is better: it meets the target, and by as little as it can, or misses it by less. */
-function nearer(gap: number, than: number): boolean {
+export function nearer(gap: number, than: number): boolean {
   return gap <= 0 ? than > 0 || gap > than : gap < than;
 }
 
-/** What to ask for so that what comes out is what was asked. */
-function moved(aim: Target, asked: Target, { achieved }: Price): Target {
+/**
+ * What to ask for next, after `aim`, so that what comes out is what was asked: all amounts by the factor of the one that is
+ * farthest above, or nearest below, and no fraction above 1.
+ */
+export function movedAim(aim: Target, asked: Target, achieved: Target): Target {
   const names = costNames.filter((name) => asked[name] !== undefined);
   const factor = Math.min(...names.map((name) => asked[name]! / achieved[name]!));
   const most = Math.min(...names.map((name) => COSTS[name].amount === "fraction" ? 1 / aim[name]! : Infinity));

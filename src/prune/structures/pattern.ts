@@ -30,7 +30,7 @@ export const pattern: StructureKind<StructureOf<"pattern">> = {
 /** Of nine. */
 export const PATTERN_TAPS = 4;
 /** Ways to choose them: the centre and 3 of the 8 others. */
-const PATTERNS = 56;
+export const PATTERNS = 56;
 const CENTRE = 4;
 
 /**
