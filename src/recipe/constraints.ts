@@ -3,8 +3,8 @@ import * as v from "valibot";
 import { costNames } from "../prune/budget/costs/costs.ts";
 import { BUDGET_RULES } from "../prune/budget/rules.ts";
 import type { ConstraintOptions } from "../prune/structures/constraints.ts";
-import { PATTERNS } from "../prune/structures/pattern.ts";
-import { GRANULARITIES, survivesCompaction } from "../prune/structures/structures.ts";
+
+import { GRANULARITIES, PATTERNS, survivesCompaction } from "../prune/structures/structures.ts";
 import { anyOf } from "../validation/problems.ts";
 import {
   byKind,

@@ -33,6 +33,8 @@ const STRUCTURES: { readonly [G in Granularity]: StructureKind<StructureOf<G>> }
   weight,
 };
 
+export { PATTERNS } from "./pattern.ts";
+
 /** Coarse to fine. */
 export const GRANULARITIES = Object.keys(STRUCTURES) as readonly Granularity[];
 
