@@ -131,6 +131,31 @@ test("a Redis that is killed comes back with its file, and without it gets its j
   }
 });
 
+test("what was done before a Redis was killed is told of once, though its events are there as well", async () => {
+  await using killed = await startRedis(["--appendonly", "yes"]);
+  const [queue, other] = [await openQueue(killed.url, { rules }), await openQueue(killed.url, { rules })];
+  try {
+    await queue.open(HEADER);
+    await queue.finished();
+    await queue.add([job("a"), job("b")]);
+    await queue.finished();
+    for (let i = 0; i < 2; i++) await other.complete((await other.lease(worker("ada")))!);
+    await killed.kill();
+    await killed.start();
+    await queue.header();
+    // The coordinator asks for what it has added as soon as it is connected again.
+    await passed(300);
+    const { jobs, cursor } = await queue.finished();
+    assert.equal(jobs, [{ id: "a" }, { id: "b" }]);
+    await queue.add([job("a")]);
+    await other.complete((await other.lease(worker("ada")))!);
+    assert.equal((await queue.finished(cursor)).jobs, [{ id: "a" }], "one that is done anew is told of anew");
+  } finally {
+    queue.close();
+    other.close();
+  }
+});
+
 test("a sweep's folder leads to its Redis, without telling the password, until the sweep goes on with a journal", async () => {
   const dir = await Deno.makeTempDir({ prefix: "secateur-place-" });
   try {

@@ -76,6 +76,8 @@ class RedisQueue {
   readonly #added = new Map<string, Job>();
   /** All that are over, in the order in which this process learnt of them. */
   readonly #over: Finished[] = [];
+  /** Of these it learnt by asking for them when Redis had come back; their events may still be there to be read. */
+  readonly #askedFor = new Set<string>();
   #keeping: ReturnType<typeof setInterval> | undefined;
   #closed = false;
 
@@ -126,7 +128,10 @@ class RedisQueue {
       await this.#redis.sadd(`${this.#prefix}:lanes`, JSON.stringify([lane.adapter, lane.use]));
       await lane.add(added);
     }
-    for (const job of jobs) this.#added.set(job.id, job);
+    for (const job of jobs) {
+      this.#added.set(job.id, job);
+      this.#askedFor.delete(job.id);
+    }
   }
 
   #byLane(jobs: Iterable<Job>): Map<Lane, Job[]> {
@@ -187,9 +192,10 @@ class RedisQueue {
 
   async finished(cursor = 0): Promise<{ jobs: readonly Finished[]; cursor: number }> {
     for (const lane of await this.#known()) {
-      const found = await lane.finished();
-      for (const { id } of found) this.#added.delete(id);
-      this.#over.push(...found);
+      for (const outcome of await lane.finished()) {
+        this.#added.delete(outcome.id);
+        if (!this.#askedFor.delete(outcome.id)) this.#over.push(outcome);
+      }
     }
     return { jobs: this.#over.slice(cursor), cursor: this.#over.length };
   }
@@ -253,7 +259,9 @@ class RedisQueue {
       // What was told or taken back meanwhile isn't missed.
       if (missing.size > 0) await this.add(jobs.filter(({ id }) => missing.has(id) && this.#added.has(id)));
       for (const outcome of await lane.outcomes(ids.filter((id) => !missing.has(id)))) {
-        if (this.#added.delete(outcome.id)) this.#over.push(outcome);
+        if (!this.#added.delete(outcome.id)) continue;
+        this.#askedFor.add(outcome.id);
+        this.#over.push(outcome);
       }
     }
   }
