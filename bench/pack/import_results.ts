@@ -7,7 +7,7 @@ import { visible } from "../../src/visible.ts";
 import { RESULTS } from "../record.ts";
 import { byAdapter } from "../report/by_adapter.ts";
 import { newest } from "../report/newest.ts";
-import type { BenchRecord } from "../report/page.ts";
+import { type BenchRecord, renderResults } from "../report/page.ts";
 import { SUITES } from "../suites/registry.ts";
 import { importedName, type PackResults, parseResults } from "./results.ts";
 
@@ -16,14 +16,37 @@ if (import.meta.main) {
   const found: PackResults[] = [];
   for (const path of Deno.args) {
     try {
-      found.push(parseResults(await Deno.readTextFile(path)));
+      found.push(drawable(parseResults(await Deno.readTextFile(path))));
     } catch (error) {
-      const missing = error instanceof Deno.errors.NotFound;
-      console.error(`bench: ${visible(`${path} ${missing ? "isn't there" : (error as Error).message}`)}`);
+      console.error(`bench: ${visible(`${path} ${whyUnread(error)}`)}`);
       Deno.exit(1);
     }
   }
   for (const results of found) tell(results, importRecords(results));
+}
+
+function whyUnread(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "isn't there: give the path of the file that a pack wrote";
+  if (error instanceof Deno.errors.IsADirectory) return "is a folder: give the path of the file that a pack wrote";
+  return (error as Error).message;
+}
+
+/**
+ * What can't be drawn now couldn't be later either, and would take the other records' page with it.
+ * @throws Error with one line that says whose record is damaged
+ */
+export function drawable(results: PackResults): PackResults {
+  for (const record of results.records) {
+    try {
+      // Beside another one its times are compared, too.
+      renderResults([record, record]);
+    } catch {
+      throw new Error(
+        `is damaged: its record of the suite ${record.suite} lacks what the page shows: copy it again from the machine that made it`,
+      );
+    }
+  }
+  return results;
 }
 
 /** Writes each record among this machine's, and gives the suites. */

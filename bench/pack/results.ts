@@ -55,13 +55,21 @@ export function parseResults(text: string): PackResults {
   } catch {
     throw new Error("is no JSON, or was cut off: copy it again from the machine that made it");
   }
-  const { kind, version, records, adapter, tool } = (value ?? {}) as Partial<PackResults>;
+  const { kind, version, records, adapter, tool, date, shaders, tests } = (value ?? {}) as Partial<PackResults>;
   if (kind !== "secateur pack") throw new Error("isn't what a pack writes (deno task bench --pack DIR makes one)");
   if (version !== 1) {
-    throw new Error(`has version ${version}, this Secateur reads 1: import it with the one that made it (${tool})`);
+    throw new Error(
+      `has version ${version}, this Secateur reads 1: import it with the one that made it (${tool ?? "unknown"})`,
+    );
   }
   if (typeof adapter?.description !== "string" || !Array.isArray(records) || !records.every(isRecord)) {
     throw new Error("is damaged: it names no adapter, or a record of it has no suite, date, adapter or rows");
+  }
+  const counted = !shaders || (typeof shaders.compiled === "number" && Array.isArray(shaders.refusals));
+  if (!isDate(date) || !counted || (tests && typeof tests.passed !== "number")) {
+    throw new Error(
+      "is damaged: its date, or what it found of shaders or tests, is missing: copy it again from the machine that made it",
+    );
   }
   return value as PackResults;
 }
@@ -70,9 +78,13 @@ function isRecord(value: unknown): boolean {
   const { suite, date, adapter, machine, versions, results } = (value ?? {}) as Partial<BenchRecord>;
   const rows = (results as { rows?: unknown } | undefined)?.rows;
   // They become parts of a file's name.
-  const named = /^[\w-]+$/.test(suite ?? "") && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(date ?? "");
+  const named = /^[\w-]+$/.test(suite ?? "") && isDate(date);
   return named && typeof adapter?.description === "string" && typeof machine?.os === "string" &&
     typeof versions === "object" && Array.isArray(rows);
+}
+
+function isDate(date: unknown): boolean {
+  return typeof date === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(date);
 }
 
 /** An adapter's name as a part of a file's name: "nvidia-h200". */

@@ -10,7 +10,13 @@ import type { Store } from "../store/types.ts";
 import { defaultTuning, launch } from "../tensor/ops/launch.ts";
 import type { Ui } from "../ui.ts";
 import { describeLaunch, type LaunchDescription } from "./describe_launch.ts";
-import { type KernelQuestion, type KernelRequest, kernelRequest, questionWords } from "./kernel_question.ts";
+import {
+  type KernelQuestion,
+  type KernelRequest,
+  kernelRequest,
+  operandsOf,
+  questionWords,
+} from "./kernel_question.ts";
 import { plansName, readPlans, winnersOf } from "./plans.ts";
 import { tune } from "./tune.ts";
 
@@ -64,6 +70,7 @@ export interface VariantAnswer {
 export async function askKernel(options: AskKernelOptions): Promise<KernelAnswer> {
   using device = await chosenGpu(options);
   const { gpu } = device;
+  requireRoom(gpu, options.question);
   const tuning = await tuningOf(gpu, options);
   const request = kernelRequest(options.question, tuning);
   const candidate = chosen(request, tuning, options.variant);
@@ -93,6 +100,19 @@ export async function askKernel(options: AskKernelOptions): Promise<KernelAnswer
     chosen: { name: candidate.name, because: reason(request, candidate, tuning, options) },
     plan: describeLaunch(plan),
   };
+}
+
+/** @throws UserError where an operand is larger than any buffer: planning such shapes would take all memory that there is */
+function requireRoom(gpu: Gpu, question: KernelQuestion): void {
+  const limit = gpu.limits.maxBufferSize;
+  for (const [name, bytes] of Object.entries(operandsOf(question))) {
+    if (bytes <= limit) continue;
+    throw new UserError(
+      `${
+        questionWords(question)
+      }: ${name} has ${bytes} bytes, and a buffer of this device at most ${limit}: give a smaller --shape`,
+    );
+  }
 }
 
 /** What a run on this device would plan with, or the bare estimates for another kind of device. */

@@ -35,6 +35,22 @@ export function kernelRequest(question: KernelQuestion, tuning: Tuning): KernelR
   return question.kernel === "conv" ? convRequest(question, tuning) : gemmRequest(question, tuning);
 }
 
+/** Bytes of the operands in f32, by name. */
+export function operandsOf(question: KernelQuestion): Readonly<Record<string, number>> {
+  if (question.kernel === "gemm") {
+    const { m, n, k } = question;
+    return { a: 4 * m * k, b: 4 * n * k, y: 4 * m * n };
+  }
+  const { pass, shape } = question;
+  const { batch, channels, height, width, filters, kernel: [kh, kw], groups } = shape;
+  const [oh, ow] = convOutput(shape);
+  const x = 4 * batch * channels * height * width;
+  const w = 4 * filters * (channels / groups) * kh * kw;
+  const y = 4 * batch * filters * oh * ow;
+  if (pass === "forward") return { x, w, y };
+  return pass === "dgrad" ? { dy: y, w, dx: x } : { x, dy: y, y: w };
+}
+
 /** Names what is asked for: "gemm nt 3×5×7". */
 export function questionWords(question: KernelQuestion): string {
   if (question.kernel === "gemm") {
@@ -53,35 +69,32 @@ export function questionWords(question: KernelQuestion): string {
   }`;
 }
 
-function convRequest({ pass, shape }: KernelQuestion & { kernel: "conv" }, tuning: Tuning): KernelRequest {
-  const { batch, channels, height, width, filters, kernel: [kh, kw], groups } = shape;
-  const [oh, ow] = convOutput(shape);
-  const x = 4 * batch * channels * height * width;
-  const w = 4 * filters * (channels / groups) * kh * kw;
-  const y = 4 * batch * filters * oh * ow;
-  const macs = convMacs(shape);
+function convRequest(question: KernelQuestion & { kernel: "conv" }, tuning: Tuning): KernelRequest {
+  const { pass, shape } = question;
+  const [operands, macs] = [operandsOf(question), convMacs(shape)];
   switch (pass) {
     case "forward": {
       const candidates = convForwardCandidates(shape, {}, tuning);
-      return { shapeClass: convForwardClass(shape), candidates, operands: { x, w, y }, macs };
+      return { shapeClass: convForwardClass(shape), candidates, operands, macs };
     }
     case "dgrad": {
       const candidates = convDgradCandidates(shape, tuning);
-      return { shapeClass: convDgradClass(shape), candidates, operands: { dy: y, w, dx: x }, macs };
+      return { shapeClass: convDgradClass(shape), candidates, operands, macs };
     }
     case "wgrad": {
       const candidates = convWgradCandidates(shape, tuning);
-      return { shapeClass: convWgradClass(shape), candidates, operands: { x, dy: y, y: w }, macs };
+      return { shapeClass: convWgradClass(shape), candidates, operands, macs };
     }
   }
 }
 
-function gemmRequest({ form, m, n, k }: KernelQuestion & { kernel: "gemm" }, tuning: Tuning): KernelRequest {
+function gemmRequest(question: KernelQuestion & { kernel: "gemm" }, tuning: Tuning): KernelRequest {
+  const { form, m, n, k } = question;
   const shape = { m, n, k, a: form[0] === "n" ? "k" : "rows", b: form[1] === "t" ? "k" : "rows" } as const;
   return {
     shapeClass: gemmClass(shape),
     candidates: gemmCandidates(shape, tuning),
-    operands: { a: 4 * m * k, b: 4 * n * k, y: 4 * m * n },
+    operands: operandsOf(question),
     macs: m * n * k,
   };
 }

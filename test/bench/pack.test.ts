@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { adapterSlug, importedName, type PackResults, parseResults } from "../../bench/pack/results.ts";
-import { importRecords } from "../../bench/pack/import_results.ts";
+import { drawable, importRecords } from "../../bench/pack/import_results.ts";
 import { byAdapter } from "../../bench/report/by_adapter.ts";
 import { newest } from "../../bench/report/newest.ts";
 import { type BenchRecord, renderResults } from "../../bench/report/page.ts";
@@ -114,8 +114,22 @@ test("an import is refused in one line unless it is what a pack wrote", async ()
   for (const damaged of [{ ...THERE, suite: "../x" }, { ...THERE, date: "today" }, { ...THERE, results: {} }, null]) {
     assert.match(refusal(JSON.stringify({ ...RESULTS, records: [damaged] })), /^is damaged/);
   }
+  for (const missing of [{ date: undefined }, { shaders: {} }, { tests: {} }]) {
+    assert.match(refusal(JSON.stringify({ ...RESULTS, ...missing })), /^is damaged: its date, or what it found of /);
+  }
   const { code, err, out } = await task("--import", "/none/such.json");
-  assert.equal([code, out, err], [1, "", "bench: /none/such.json isn't there\n"]);
+  const told = "bench: /none/such.json isn't there: give the path of the file that a pack wrote\n";
+  assert.equal([code, out, err], [1, "", told]);
+});
+
+test("a record that the page can't draw is refused, before one is written", () => {
+  assert.is(drawable(RESULTS), RESULTS);
+  const { machine: { load: _, ...machine }, ...rest } = THERE;
+  const unmeasured = { ...THERE.results, rows: [{ table: "t", name: "n", time: {} }] };
+  for (const damaged of [{ ...rest, machine }, { ...THERE, results: unmeasured }]) {
+    const results = JSON.parse(JSON.stringify({ ...RESULTS, records: [damaged] }));
+    assert.throws(() => drawable(results), /^is damaged: its record of the suite kernels lacks what the page shows/);
+  }
 });
 
 test("--pack and --import take nothing else", async () => {

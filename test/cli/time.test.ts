@@ -108,4 +108,18 @@ test("the command keeps it, shows it, and never writes over another one", async 
   assert.is(await run("time", "--help"), 0);
 });
 
+test("asked for f16, the command tells how far it moves the outputs, or that there is none here", async () => {
+  const timed = async (rows: DeviceRecord["rows"]) => {
+    const cli = session({
+      timeNetworks: ({ name, protocol }) => Promise.resolve({ ...record(name), protocol, rows }),
+    });
+    assert.is(await cli.run("time", "digits", "--f16"), 0);
+    return cli.out[0];
+  };
+  const rows = [row("dense", 3), row("pruned", 1)];
+  assert.match(await timed(rows), /; burst; numbers kept in f32: this device has no f16\n/);
+  const moved = rows.map((one, i) => ({ ...one, halfMaxRel: (i + 1) * 1e-4 }));
+  assert.match(await timed(moved), /numbers kept in f16: outputs differ by at most 0\.00020 of the largest\n/);
+});
+
 test.run();

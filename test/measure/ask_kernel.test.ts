@@ -8,7 +8,7 @@ import { variants } from "../../kernels/variants.ts";
 import type { Program } from "../../src/gpu/types.ts";
 import { askKernel, type AskKernelOptions } from "../../src/measure/ask_kernel.ts";
 import { describeLaunch } from "../../src/measure/describe_launch.ts";
-import { kernelRequest, questionWords } from "../../src/measure/kernel_question.ts";
+import { type KernelQuestion, kernelRequest, questionWords } from "../../src/measure/kernel_question.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { silentUi } from "../../src/ui.ts";
 import { testGpu } from "../gpu.ts";
@@ -98,6 +98,18 @@ const options = async (more: Partial<AskKernelOptions> = {}): Promise<AskKernelO
   ui: silentUi(),
   gpu: await testGpu(),
   ...more,
+});
+
+test("a shape that no buffer holds is refused before anything is planned for it", async () => {
+  const asked = (question: KernelQuestion) =>
+    options({ question }).then(askKernel).then(() => "answered", (error: Error) => error.message);
+  const large = { ...SHAPE, channels: 100_000_000, filters: 100_000_000 };
+  assert.match(
+    await asked({ kernel: "conv", pass: "forward", shape: large }),
+    /^conv forward 2×100000000×5×5, .+: x has 20000000000 bytes, and a buffer of this device at most \d+: give a smaller --shape$/,
+  );
+  const product = { kernel: "gemm", form: "nt", m: 100_000, n: 1, k: 100_000 } as const;
+  assert.match(await asked(product), /^gemm nt 100000×1×100000: a has 40000000000 bytes/);
 });
 
 test("each way is named, the best estimate is 1, and the chosen one has run", async () => {

@@ -2,7 +2,7 @@
 import { adapterName } from "../../gpu/adapter.ts";
 import { avoidedLine } from "../../gpu/known_faults.ts";
 import { isSoftware } from "../build.ts";
-import type { DeviceRecord } from "./record.ts";
+import { type DeviceRecord, halfWords } from "./record.ts";
 import { type Speed, speeds } from "./speedups.ts";
 
 export interface Comparison {
@@ -75,12 +75,14 @@ export function leftOutWords({ leftOut }: Comparison): string {
 }
 
 /** What computed it, and whether it was stopped before its end. */
-export function deviceWords({ device, backend, complete, protocol, selfTest }: DeviceRecord): string {
+export function deviceWords({ device, backend, complete, protocol, selfTest, rows }: DeviceRecord): string {
   const adapter = device
     ? adapterName(device) + (isSoftware(device) ? ", a software adapter" : "")
     : "an unknown adapter";
   const how = backend === "webgpu" ? adapter : [backend, ...device ? [adapter] : []].join(", ");
   const around = avoidedLine(selfTest?.avoided ?? []);
-  const mode = protocol.storage === "f16" ? `${protocol.mode} in f16` : protocol.mode;
-  return `${how}; ${mode}${around && `; ${around}`}${complete ? "" : "; stopped before its end"}`;
+  const halves = halfWords({ rows, protocol });
+  return `${how}; ${protocol.mode}${halves === undefined ? "" : `; numbers ${halves}`}${around && `; ${around}`}${
+    complete ? "" : "; stopped before its end"
+  }`;
 }

@@ -54,3 +54,11 @@ export function sessionName(): string {
     "",
   );
 }
+
+/** Where f16 was asked for: what it has changed, of the network that it has changed most. */
+export function halfWords({ rows, protocol }: Pick<DeviceRecord, "rows" | "protocol">): string | undefined {
+  if (protocol.storage !== "f16") return undefined;
+  const found = rows.flatMap(({ halfMaxRel }) => halfMaxRel ?? []);
+  if (found.length === 0) return "kept in f32: this device has no f16";
+  return `kept in f16: outputs differ by at most ${Math.max(...found).toPrecision(2)} of the largest`;
+}

@@ -1,16 +1,9 @@
-import type { DeviceRecord } from "../../report/devices/record.ts";
+import { type DeviceRecord, halfWords } from "../../report/devices/record.ts";
 import { bytes, plain } from "../format.ts";
-
-/** What f16 has changed, of the network that it has changed most. */
-function halfFacts({ rows, protocol }: DeviceRecord): [string, string][] {
-  if (protocol.storage !== "f16") return [];
-  const found = rows.flatMap(({ halfMaxRel }) => halfMaxRel ?? []);
-  if (found.length === 0) return [["numbers", "kept in f32: this device has no f16"]];
-  return [["numbers", `kept in f16: outputs differ by at most ${Math.max(...found).toPrecision(2)} of the largest`]];
-}
 
 export function DeviceCard({ record }: { record: DeviceRecord }) {
   const { device, runtime, backend, protocol, rows } = record;
+  const halves = halfWords(record);
   const clock = rows.find((row) => row.clock !== undefined);
   const facts: [string, string][] = [
     ["computed by", backend === "webgpu" ? "WebGPU" : backend],
@@ -35,7 +28,7 @@ export function DeviceCard({ record }: { record: DeviceRecord }) {
       ? [["clock", `${clock.clock}, steps of ${plain(clock.quantumMs ?? 0)}\u00a0ms`]] as [string, string][]
       : [],
     ["page", `${runtime.isolated ? "isolated (fine clock)" : "not isolated (coarse clock)"}, ${runtime.cores} cores`],
-    ...halfFacts(record),
+    ...halves === undefined ? [] : [["numbers", halves] as [string, string]],
     ["protocol", `${protocol.mode}, ${protocol.seconds}\u00a0s each, dense and pruned in turns`],
   ];
   return (
