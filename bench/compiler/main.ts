@@ -7,6 +7,7 @@ import { PROFILES } from "../../kernels/device_profile.ts";
 import { formatTable } from "../../src/cli/table.ts";
 import { UserError } from "../../src/errors.ts";
 import type { Program } from "../../src/gpu/types.ts";
+import { listed } from "../../src/validation/names.ts";
 import { visible } from "../../src/visible.ts";
 import { describeSetting, writeRecord } from "../record.ts";
 import { callsOf } from "./calls.ts";
@@ -104,5 +105,5 @@ function nameOf({ name, constants = {} }: Program): string {
 
 function unknownKernel(show: string, programs: readonly Program[]): UserError {
   const names = [...new Set(programs.map(({ name }) => name))].sort();
-  return new UserError(`--show: no kernel's name contains "${show}": expected a part of ${names.join(", ")}`);
+  return new UserError(`--show: no kernel's name contains "${show}": expected a part of ${listed(show, names)}`);
 }

@@ -7,6 +7,7 @@ import { type CoupledGroup, refusalsOf } from "../prune/inspect.ts";
 import { inspectNetwork, type NetworkInspection } from "../report/inspection/network.ts";
 import { HOW_TO_KEEP_NORMS, lacksNorms } from "../stages/restored_norms.ts";
 import { bytes, count, short } from "../report/format.ts";
+import { listed } from "../validation/names.ts";
 import { visible } from "../visible.ts";
 import {
   budgetOption,
@@ -142,7 +143,7 @@ async function networkOf(
   if (!isFile) {
     throw new UserError(
       `no file, run or network is named "${model}": expected an .onnx file, a run's folder, or one of ${
-        modelNames.join(", ")
+        listed(model, modelNames)
       }`,
     );
   }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { UsageError, UserError } from "../errors.ts";
 import type { DebugLevel } from "../gpu/trace.ts";
+import { listed } from "../validation/names.ts";
 import { blocksCommand } from "./blocks.ts";
 import { buildCommand } from "./build.ts";
 import { criteriaCommand } from "./criteria.ts";
@@ -60,6 +61,7 @@ function createProgram(args: readonly string[], io: Io): Command {
     getOutHelpWidth: () => Math.min(io.width, 120),
     getErrHelpWidth: () => Math.min(io.width, 120),
   });
+  program.hook("preAction", (_, command) => refuseEmpty(command));
   const line = ["secateur", ...args.map(quote)].join(" ");
   const commands = [
     pruneCommand(io, line),
@@ -84,7 +86,7 @@ function createProgram(args: readonly string[], io: Io): Command {
     workerCommand(io),
   ];
   for (const command of commands) {
-    const known = command.options.map(({ long }) => long).join(", ");
+    const known = command.options.flatMap(({ long }) => long ?? []);
     program.addCommand(
       command.copyInheritedSettings(program).configureOutput({
         outputError: (text, write) => usageError(text, write, known),
@@ -94,10 +96,20 @@ function createProgram(args: readonly string[], io: Io): Command {
   return program;
 }
 
-/** One line; of an unknown option, with those that the command has. */
-function usageError(text: string, write: (text: string) => void, known = ""): void {
+/** @throws UsageError for an argument or the value of an option without a letter, as scripts give them whose variable isn't set */
+function refuseEmpty(command: Command): void {
+  const empty = (value: unknown) => value === "" || (Array.isArray(value) && value.includes(""));
+  const argument = command.registeredArguments.find((_, i) => empty(command.processedArgs[i]));
+  const option = command.options.find((option) => empty(command.getOptionValue(option.attributeName())));
+  const name = argument?.name() ?? option?.long;
+  if (name !== undefined) throw new UsageError(`${name}: found "", expected at least a letter; see secateur --help`);
+}
+
+/** One line; of an unknown option, with those that the command has, or the nearest of many. */
+function usageError(text: string, write: (text: string) => void, known: readonly string[] = []): void {
   const said = oneLine(text.replace(/^error: /, "")).replace(/\.$/, "");
-  const options = known && said.startsWith("unknown option") ? `; known are ${known}` : "";
+  const [, option] = /^unknown option '(.*?)'/.exec(said) ?? [];
+  const options = option !== undefined && known.length > 0 ? `; known are ${listed(option, known)}` : "";
   write(`secateur: ${said}${options}; see secateur --help`);
 }
 

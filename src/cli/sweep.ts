@@ -1,12 +1,12 @@
 import { Command, InvalidArgumentError } from "commander";
 import { stringify } from "yaml";
-import { UsageError, UserError } from "../errors.ts";
+import { UserError } from "../errors.ts";
 import { isNamed, readRecipe } from "../recipe/load.ts";
 import { mapPaths, relativeTo } from "../recipe/paths.ts";
 import { absolutePath, seenFrom } from "../store/deno_paths.ts";
 import { joinPath } from "../store/path.ts";
-import { parseWish, type Wish } from "../sweep/best.ts";
-import { readGround, SWEEP_GROUND, SWEEP_REPORT, type SweepReport } from "../sweep/report.ts";
+import { checkWish, parseWish, type Wish } from "../sweep/best.ts";
+import { readGround, SWEEP_FILE, SWEEP_GROUND, SWEEP_RECIPE, SWEEP_REPORT, type SweepReport } from "../sweep/report.ts";
 import { loadSweepFile, type SweepFile } from "../sweep/sweep_file.ts";
 import { checkSweep } from "../sweep/trial_run.ts";
 import { duration } from "../report/format.ts";
@@ -15,28 +15,12 @@ import { sourceHash } from "./identity.ts";
 import { type Io, StopSignal } from "./io.ts";
 import { portNumber, wholeNumber } from "./options.ts";
 import { serveSweep } from "./serve_sweep.ts";
-import { addressText, checkStoreAt, serveStore, type StoreAddress, storeAddress } from "./store_at.ts";
+import { addressText, serveStore, storeAddress } from "./store_at.ts";
+import { checkSweepOptions, type SweepCommandOptions } from "./sweep_options.ts";
+import { failureOf } from "./sweep_outcome.ts";
 import { showStatus } from "./sweep_status.ts";
 import { formatSweep } from "./sweep_tables.ts";
 import { drawFront, takeBest, writeSweepPage } from "./sweep_views.ts";
-
-interface SweepCommandOptions {
-  readonly out?: string;
-  readonly resume?: string;
-  readonly status?: string;
-  readonly workers: number;
-  readonly queue?: string;
-  readonly store?: string;
-  readonly storeAt?: StoreAddress;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly dataDir?: string;
-  readonly serve?: boolean;
-  readonly port: number;
-  readonly best?: Wish;
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-}
 
 /** The folder of sweeps, and of what they share. */
 const SWEEPS = "runs/sweeps";
@@ -75,21 +59,10 @@ export function sweepCommand(io: Io): Command {
         `sweep --status runs/sweeps/criteria-1 --best ${WISH}`,
       ),
     )
-    .action(async (file: string | undefined, options: SweepCommandOptions) => {
-      const ways = [file, options.resume, options.status].filter((way) => way !== undefined);
-      if (ways.length !== 1) throw new UsageError("give the sweep's .yaml file, or --resume <dir>, or --status <dir>");
+    .action(async (file: string | undefined, options: SweepCommandOptions, command: Command) => {
+      checkSweepOptions(command, file, options);
       if (options.status !== undefined && options.serve) return await servePage(io, options.status, options);
       if (options.status !== undefined) return await showStatus(io, options.status, options);
-      if (options.queue !== undefined && !/^rediss?:/.test(options.queue)) {
-        throw new UsageError("--queue: expected the address of a Redis, such as redis://127.0.0.1:6379");
-      }
-      if (options.store !== undefined && /^https?:/.test(options.store)) {
-        throw new UsageError("--store: expected a folder: only workers come to a store over HTTP");
-      }
-      if (options.storeAt && options.queue === undefined) {
-        throw new UsageError("--store-at is for workers that come by way of a Redis: give --queue as well");
-      }
-      checkStoreAt({ ...options, at: options.storeAt });
       await carryOut(io, file, options);
     });
 }
@@ -115,10 +88,6 @@ async function servePage(io: Io, dir: string, { port }: SweepCommandOptions): Pr
   io.out("stopped");
 }
 
-/** The files that a sweep's folder holds from its beginning: its own, and the recipe with what it had when the sweep began. */
-const FILE = "sweep.yaml";
-const RECIPE = "recipe.yaml";
-
 async function carryOut(io: Io, path: string | undefined, options: SweepCommandOptions): Promise<void> {
   const begun = path === undefined ? await takeUp(io, options.resume!) : await begin(io, path, options);
   await using _ = begun.lock;
@@ -130,7 +99,8 @@ async function runBegun(io: Io, { dir, file, lock }: Begun, options: SweepComman
   const started = performance.now();
   try {
     const { runSweep, countsOf } = await import("../sweep/deno/run_sweep.ts");
-    const given = await readRecipe(`${dir}/${RECIPE}`, io.store);
+    const given = await readRecipe(`${dir}/${SWEEP_RECIPE}`, io.store);
+    if (options.best) checkWish(options.best, checkSweep(file, given));
     const ground = options.resume === undefined ? undefined : await readGround(io.store, dir);
     const keep = options.store ?? `${SWEEPS}/store`;
     const say = (text: string) => ui ? ui.note(text) : io.err(text);
@@ -185,25 +155,11 @@ async function tell(io: Io, report: SweepReport, dir: string, options: SweepComm
       [formatSweep(report), ...front === undefined ? [] : [front], `${dir}/${SWEEP_REPORT}\n${page}`].join("\n\n"),
     );
   }
-  if (options.best) await takeBest(io, report, dir, options.best);
-  const { differences, trials } = report;
-  if (differences.length > 0) {
-    const [{ label, what, values }] = differences;
-    throw new UserError(
-      `${differences.length} jobs were done twice and came to something else, first ${label}: ${what} ${
-        values.join(" and ")
-      }: ` +
-        "this adapter doesn't give the same bits, so the sweep's numbers can't be had again",
-    );
+  const failure = failureOf(report, dir, resuming(dir, options));
+  if (options.best && report.trials.some(({ state }) => state === "done")) {
+    await takeBest(io, report, dir, options.best);
   }
-  const failed = trials.filter(({ state }) => state === "failed");
-  if (failed.length === 0) return;
-  throw new UserError(
-    `${failed.length} of ${trials.length} trials failed, first ${failed[0].id}: ${
-      failed[0].reason
-    }; the others are done; to try ` +
-      `them again: ${resuming(dir, options)}`,
-  );
+  if (failure !== undefined) throw new UserError(failure);
 }
 
 /** Says how to go on, where there is something to go on with. */
@@ -212,7 +168,7 @@ async function resumable(io: Io, error: unknown, dir: string, options: SweepComm
   const stopped = io.signal.aborted && io.signal.reason instanceof StopSignal;
   const kept = await io.store.size(`${dir}/${SWEEP_GROUND}`).catch(() => undefined) !== undefined;
   if (!kept && resume === undefined) {
-    for (const name of [FILE, RECIPE]) await io.store.remove(`${dir}/${name}`).catch(() => {});
+    for (const name of [SWEEP_FILE, SWEEP_RECIPE]) await io.store.remove(`${dir}/${name}`).catch(() => {});
     await io.removeEmptyFolder(dir);
     return stopped ? new UserError("interrupted") : error;
   }
@@ -242,8 +198,7 @@ interface Begun {
 async function begin(io: Io, path: string, { out }: SweepCommandOptions): Promise<Begun> {
   const { store } = io;
   const { file, text } = await loadSweepFile(path, store);
-  const recipe = isNamed(file.recipe) ? file.recipe : relativeTo(path, file.recipe);
-  const given = await readRecipe(recipe, store);
+  const given = await readRecipe(recipePath(path, file.recipe), store);
   try {
     checkSweep(file, given);
   } catch (error) {
@@ -253,13 +208,20 @@ async function begin(io: Io, path: string, { out }: SweepCommandOptions): Promis
   const encode = (text: string) => new TextEncoder().encode(text);
   try {
     const frozen = stringify(mapPaths(given.given as object, seenFrom(dir)), { lineWidth: 120 });
-    await store.write(joinPath(dir, RECIPE), encode(frozen));
-    await store.write(joinPath(dir, FILE), encode(text));
+    await store.write(joinPath(dir, SWEEP_RECIPE), encode(frozen));
+    await store.write(joinPath(dir, SWEEP_FILE), encode(text));
     return { dir, file, lock };
   } catch (error) {
     await lock[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** As it is named in the sweep's file: a path from there is one, whatever it is called. */
+function recipePath(path: string, recipe: string): string {
+  if (isNamed(recipe)) return recipe;
+  const found = relativeTo(path, recipe);
+  return isNamed(found) ? `./${found}` : found;
 }
 
 /** A folder in which nothing lies yet, for this process alone. */
@@ -280,6 +242,11 @@ async function freeFolder(
 
 async function takeUp(io: Io, dir: string): Promise<Begun> {
   await readGround(io.store, dir);
-  const { file } = await loadSweepFile(joinPath(dir, FILE), io.store);
+  for (const name of [SWEEP_FILE, SWEEP_RECIPE]) {
+    const path = joinPath(dir, name);
+    if (await io.store.size(path) !== undefined) continue;
+    throw new UserError(`${path} is missing, which was there when the sweep began: restore it, or begin a new sweep`);
+  }
+  const { file } = await loadSweepFile(joinPath(dir, SWEEP_FILE), io.store);
   return { dir, file, lock: await io.lockFolder(dir) };
 }

@@ -28,7 +28,10 @@ export function formatSweep({ trials, objectives, constraints, jobs, epochs, spa
     return count > 0 ? [`${count} ${state}`] : [];
   });
   const more = ranked.length > LISTED ? `\n… ${ranked.length - LISTED} more` : "";
-  const summary = `${trials.length} trials: ${counts.join(", ")}; ${jobs} jobs, ${epochs} epochs`;
+  const states = counts.length > 0 ? `: ${counts.join(", ")}` : "";
+  const summary = `${trials.length} ${
+    trials.length === 1 ? "trial" : "trials"
+  }${states}; ${jobs} jobs, ${epochs} epochs`;
   return (rows.length > 0 ? formatTable([header, ...rows], { header: true }) + more + "\n\n" : "") + summary;
 }
 

@@ -1,6 +1,7 @@
 /** The models by name. */
 
 import { UserError } from "../errors.ts";
+import { listed } from "../validation/names.ts";
 import type { Graph } from "../graph/types.ts";
 import { alexnet, caffeAlexnet } from "./alexnet.ts";
 import { cifarConvnext, convnextT, microConvnext } from "./convnext.ts";
@@ -76,7 +77,7 @@ export function modelOptions(name: string): readonly (keyof ModelOptions)[] {
  */
 export function createModel(name: string, options: ModelOptions = {}): Graph {
   const entry = Object.hasOwn(ZOO, name) ? ZOO[name] : undefined;
-  if (!entry) throw new UserError(`unknown model "${name}": expected one of ${modelNames.join(", ")}`);
+  if (!entry) throw new UserError(`unknown model "${name}": expected one of ${listed(name, modelNames)}`);
   for (const [key, value] of Object.entries(options)) {
     if (value === undefined) continue;
     if (!entry.options.some((known) => known === key)) {

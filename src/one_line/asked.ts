@@ -2,7 +2,8 @@
 import { UsageError } from "../errors.ts";
 import { CRITERIA } from "../prune/criteria/criteria.ts";
 import { selections } from "../recipe/oneshot_stage.ts";
-import { anyOf, suggest } from "../validation/problems.ts";
+import { suggest } from "../validation/names.ts";
+import { anyOf } from "../validation/problems.ts";
 
 /** Ways to make a network smaller of which one line can ask. */
 export type OneLineMethod = "prune" | "admm" | "oneshot" | "depth";

@@ -13,6 +13,7 @@ import { type PruneOptions, pruneRequest } from "./prune_model.ts";
 import { constraintsOf, layersOf, refusedLayers } from "./structures/constraints.ts";
 import { isFixed, rankGroups } from "./structures/selection.ts";
 import type { Constraint, Granularity } from "./structures/types.ts";
+import { listed } from "../validation/names.ts";
 
 /** What a group is in its layer and in the network, and what becomes of it. */
 export interface ExplainedGroup {
@@ -170,7 +171,7 @@ function resolved(graph: Graph, constraints: readonly Constraint[], name: string
   if (whole) return whole;
   const [, before, digits] = /^(.+):(\d+)$/s.exec(name) ?? [];
   const part = before === undefined ? undefined : found(before);
-  if (!part) throw new UserError(`explain: no layer or group is named "${name}"; there are ${layers.join(", ")}`);
+  if (!part) throw new UserError(`explain: no layer or group is named "${name}"; there are ${listed(name, layers)}`);
   if (part.of === undefined) return part;
   const { groups } = constraints[part.of];
   if (Number(digits) >= groups) {

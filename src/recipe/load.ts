@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
-import { UserError } from "../errors.ts";
+import { show, UserError } from "../errors.ts";
 import type { Store } from "../store/types.ts";
-import { suggest } from "../validation/problems.ts";
+import { nearest } from "../validation/names.ts";
 import { named } from "./named.ts";
 import { applyOverrides } from "./overrides.ts";
 import { mapPaths, relativeTo } from "./paths.ts";
@@ -123,14 +123,9 @@ function isMap(value: unknown): value is Record<string, unknown> {
 
 function namedText(name: string): string {
   if (Object.hasOwn(named, name)) return named[name];
-  const list = namedRecipes().map((recipe) =>
-    recipe.description ? `${recipe.name} (${recipe.description})` : recipe.name
-  );
-  const hint = suggest(name, Object.keys(named));
   throw new UserError(
-    `no recipe is named "${name}"${hint.startsWith(" (") ? hint : ""}; there are ${
-      list.join(", ")
-    }; or give the path of a .yaml file`,
+    `no recipe is named ${show(name)}: nearest are ${nearest(name, Object.keys(named), 3).join(", ")}; ` +
+      "`secateur recipes` lists all; or give the path of a .yaml file",
   );
 }
 

@@ -1,5 +1,5 @@
 import { show, UsageError, UserError } from "../errors.ts";
-import { suggest } from "../validation/problems.ts";
+import { suggest } from "../validation/names.ts";
 import { readYaml } from "./yaml_text.ts";
 
 /**

@@ -7,6 +7,7 @@ import { sha256 } from "../formats/sha256.ts";
 import { mapPaths } from "../recipe/paths.ts";
 import type { Stage } from "../recipe/registry.ts";
 import type { Recipe } from "../recipe/schema.ts";
+import { firstDifference } from "../validation/difference.ts";
 import type { RunState } from "../stages/run_state.ts";
 
 type ReportingKind = "controls" | "measure";
@@ -94,25 +95,4 @@ export function requireSameTraining(before: Recipe, after: Recipe, where: string
         tail.length > 0 ? tail.join(", ") : "none of its stages"
       }; stages of kind measure and controls may be added at the end)`,
   );
-}
-
-interface Difference {
-  readonly path: string;
-  readonly left: unknown;
-  readonly right: unknown;
-}
-
-/** The first place where two JSON values differ; undefined where they are equal. An absent key equals an undefined one. */
-function firstDifference(left: unknown, right: unknown, path = ""): Difference | undefined {
-  if (!isObject(left) || !isObject(right) || Array.isArray(left) !== Array.isArray(right)) {
-    return Object.is(left, right) ? undefined : { path: path || "the whole", left, right };
-  }
-  for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
-    const difference = firstDifference(left[key], right[key], path === "" ? key : `${path}.${key}`);
-    if (difference) return difference;
-  }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

@@ -1,6 +1,16 @@
 /** One trial of a sweep, chosen by a sentence such as "accuracy >= 0.98, min ms". */
 import { show, UserError } from "../errors.ts";
-import { type Constraint, gain, keeps, type Objective, parseConstraint, parseObjective } from "./objective.ts";
+import type { Recipe } from "../recipe/schema.ts";
+import { producedMetrics } from "./metrics.ts";
+import {
+  checkAims,
+  type Constraint,
+  gain,
+  keeps,
+  type Objective,
+  parseConstraint,
+  parseObjective,
+} from "./objective.ts";
 import { violationOf } from "./pareto/trial_points.ts";
 import { latest, type Metrics, type Trial } from "./trial.ts";
 
@@ -11,7 +21,7 @@ export interface Wish {
   readonly objectives: readonly Objective[];
 }
 
-/** @throws UserError for what is no list of bounds and of at least one "max …" or "min …", between commas */
+/** @throws UserError for what is no list of bounds and of at least one "max …" or "min …", between commas, each once */
 export function parseWish(text: string): Wish {
   const parts = text.split(",").map((part) => part.trim());
   const ordering = (part: string) => /^(max|min)\b/.test(part);
@@ -25,7 +35,27 @@ export function parseWish(text: string): Wish {
         `such as "min ms"`,
     );
   }
+  checkAims(wish.objectives, wish.constraints);
   return wish;
+}
+
+/**
+ * Before a sweep begins, so that a mistyped metric costs no night.
+ * @throws UserError for a metric that trials of the recipe won't have
+ */
+export function checkWish(wish: Wish, recipe: Recipe): void {
+  namedWish(wish, producedMetrics(recipe));
+}
+
+/** With whole names for shortened ones. */
+function namedWish(wish: Wish, names: readonly string[]): Wish {
+  const named = <Part extends { readonly metric: string }>(part: Part) => ({
+    ...part,
+    metric: metricNamed(part.metric, names),
+  });
+  const whole = { constraints: wish.constraints.map(named), objectives: wish.objectives.map(named) };
+  checkAims(whole.objectives, whole.constraints);
+  return whole;
 }
 
 /**
@@ -40,12 +70,7 @@ export function bestTrial(trials: readonly Trial[], wish: Wish): Trial {
     throw new UserError(`none of ${counted(trials.length)} is done yet: the best one can be told when some are`);
   }
   const names = [...new Set(done.flatMap((trial) => Object.keys(latest(trial) ?? {})))].sort();
-  const named = <Part extends { readonly metric: string }>(part: Part) => ({
-    ...part,
-    metric: metricNamed(part.metric, names),
-  });
-  const constraints = wish.constraints.map(named);
-  const objectives = wish.objectives.map(named);
+  const { constraints, objectives } = namedWish(wish, names);
   const metricsOf = (trial: Trial): Metrics => latest(trial) ?? {};
   const kept = done.filter((trial) => keeps(metricsOf(trial), constraints));
   if (kept.length === 0) {

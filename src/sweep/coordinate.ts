@@ -11,7 +11,7 @@ import type { Pruner } from "./pruner.ts";
 import type { Identity, Job, Queue } from "./queue/queue.ts";
 import type { JobResult, Results } from "./results.ts";
 import type { Sampler } from "./sampler.ts";
-import type { SweepFile } from "./sweep_file.ts";
+import { type SweepFile, variedPaths } from "./sweep_file.ts";
 import { isOver, type Trial, trialId } from "./trial.ts";
 import { trialRecipe, TrialRun } from "./trial_run.ts";
 import type { PartEnd } from "../run/pipeline.ts";
@@ -83,10 +83,7 @@ class Coordinator {
 
   constructor(readonly options: CoordinateOptions) {
     const { file, pruner } = options;
-    const paths = Object.keys(file.space).flatMap((name) =>
-      Object.hasOwn(file.options, name) ? Object.values(file.options[name]).flatMap(Object.keys) : [name]
-    );
-    this.#course = { firstVaried: firstVaried(paths), pruner };
+    this.#course = { firstVaried: firstVaried(variedPaths(file)), pruner };
   }
 
   async run(): Promise<SweepProgress> {

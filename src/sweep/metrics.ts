@@ -2,7 +2,8 @@
 import { UserError } from "../errors.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import type { Point, Report } from "../report/types.ts";
-import { suggest } from "../validation/problems.ts";
+import { suggest } from "../validation/names.ts";
+import type { Constraint, Objective } from "./objective.ts";
 import type { Metrics } from "./trial.ts";
 
 /** What each metric is, in which unit. */
@@ -23,6 +24,14 @@ export type Metric = keyof typeof METRICS;
 
 /** Metrics that are measured times: of two equal jobs they are near each other, and not the same. */
 export const TIMES: readonly Metric[] = ["ms"];
+
+/** Metrics that are known at a trial's end alone, and not on a pruner's rungs. */
+const OF_THE_END: readonly string[] = ["ms", "tableMs"] satisfies Metric[];
+
+/** Whether trials can be compared by one of them before they have come to their end. */
+export function someOnRungs(objectives: readonly Objective[]): boolean {
+  return objectives.some(({ metric }) => !OF_THE_END.includes(metric));
+}
 
 export function metricsOf(point: Point): Metrics {
   const { accuracy, agreement, params, nonzero, macs, bytes, peakBytes } = point;
@@ -59,6 +68,25 @@ export function requireProduced(
     }
     const why = lacks(metric as Metric, recipe);
     if (why) throw new UserError(`${what} ${metric}: no stage of the recipe ${recipe.name} produces it: ${why}`);
+  }
+}
+
+/** What every trial's network will have been measured to have, where a stage or the data give it. */
+export function producedMetrics(recipe: Recipe): Metric[] {
+  return (Object.keys(METRICS) as Metric[]).filter((metric) => lacks(metric, recipe) === undefined);
+}
+
+/** @throws UserError for a bound that no network keeps */
+export function requireReachable(constraints: readonly Constraint[]): void {
+  for (const { metric, relation, value } of constraints) {
+    const isShare = metric === "accuracy" || metric === "testAccuracy";
+    if (relation === "<=" ? value >= 0 : !isShare || value <= 1) continue;
+    const percent = isShare && value > 1 && value <= 100 ? `; ${value} % is ${value / 100}` : "";
+    throw new UserError(
+      `constraint ${metric} ${relation} ${value}: no network keeps it: ${metric} is ${
+        isShare ? "from 0 to 1" : "at least 0"
+      }${percent}`,
+    );
   }
 }
 

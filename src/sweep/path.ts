@@ -57,6 +57,22 @@ export function boundaries(stages: readonly Stage[], firstVaried: number): numbe
   return [...inside, stages.length];
 }
 
+/** The epochs that the stages from `first` on train for at most, before the last ones, which only measure and compare. */
+export function mostEpochs({ stages }: Pick<Recipe, "stages">, first: number): number {
+  return stages.slice(first, Math.max(first, tailOf({ stages }))).reduce((sum, stage) => sum + epochsOf(stage), 0);
+}
+
+function epochsOf(stage: Stage): number {
+  if (stage.kind === "purify") return stage.retrain?.epochs ?? 0;
+  if (!isPruning(stage)) return "epochs" in stage ? stage.epochs ?? 0 : 0;
+  const retrained = stage.retrain?.epochs ?? 0;
+  const grown = stage.kind === "prune" ? stage.gradual?.epochs ?? 0 : 0;
+  const updated = stage.kind === "admm" ? stage.updates * stage.epochsPerUpdate : 0;
+  // How often steps are taken back and tried again isn't known before.
+  const isOpen = stage.floor !== undefined || (stage.kind === "prune" && stage.until !== undefined);
+  return isOpen ? Infinity : grown + stage.steps * (updated + retrained);
+}
+
 function isLong(stage: Stage): boolean {
   return stage.kind === "measure" || stage.kind === "controls" || isPruning(stage) ||
     ("epochs" in stage && stage.kind !== "subnet");

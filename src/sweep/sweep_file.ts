@@ -3,9 +3,10 @@ import * as v from "valibot";
 import { show, UserError } from "../errors.ts";
 import { readYaml } from "../recipe/yaml_text.ts";
 import type { Store } from "../store/types.ts";
-import { describeIssues, suggest } from "../validation/problems.ts";
+import { suggest } from "../validation/names.ts";
+import { describeIssues } from "../validation/problems.ts";
 import { count, distinct, positive, record, some, text, word } from "../validation/values.ts";
-import { type Constraint, type Objective, parseConstraint, parseObjective } from "./objective.ts";
+import { checkAims, type Constraint, type Objective, parseConstraint, parseObjective } from "./objective.ts";
 import { type PrunerChoice, prunerSchema } from "./pruners/pruners.ts";
 import { type SamplerChoice, samplerSchema } from "./samplers/samplers.ts";
 import { type Dimension, sizeOf, type Space } from "./space.ts";
@@ -56,11 +57,16 @@ interface Varying {
   readonly options?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
+const neither = v.pipe(
+  v.unknown(),
+  v.check(() => false, "expected a list of values, a range such as { from: 0.2, to: 0.8 }, or options"),
+);
+
 const varying = v.lazy((given) => {
   if (Array.isArray(given)) return list;
-  if (typeof given === "object" && given !== null && "options" in given) return options;
-  if (typeof given === "object" && given !== null && "integers" in given) return integers;
-  return range;
+  if (typeof given !== "object" || given === null) return neither;
+  if ("options" in given) return options;
+  return "integers" in given ? integers : range;
 }) as unknown as v.GenericSchema<unknown, Dimension | v.InferOutput<typeof options>>;
 
 /** `grid` is short for `{ kind: grid }`. */
@@ -136,6 +142,7 @@ export function parseSweepFile(text: string, where: string): SweepFile {
   if (!("value" in read)) {
     throw new UserError(`${where}${read.at ? `, line ${read.at.line}, column ${read.at.col}` : ""}: ${read.problem}`);
   }
+  if (read.value === null) throw new UserError(`${where}: is empty; docs/sweeps.md shows what a sweep's file says`);
   const result = v.safeParse(file, read.value);
   if (!result.success) throw new UserError(`${where}: ${describeIssues(result.issues)}`);
   try {
@@ -170,10 +177,18 @@ function complete(
       `vary.${name}: a grid has no end of values in a range of real numbers: list some, or sample at random`,
     );
   }
-  const cells = sizeOf(space) * (typeof seeds === "number" ? seeds : seeds?.length ?? 1);
+  const repeats = typeof seeds === "number" ? seeds : seeds?.length ?? 1;
+  const cells = sizeOf(space) * repeats;
   if (sampler.kind === "grid" && cells > MOST_TRIALS) {
     throw new UserError(
       `vary: a grid of ${cells} trials, expected at most ${MOST_TRIALS}: list fewer values, or sample at random with a budget`,
+    );
+  }
+  if (sampler.kind === "nsga2" && sampler.population * repeats >= (budget.trials ?? Infinity)) {
+    throw new UserError(
+      `sampler nsga2: its first generation, ${sampler.population} choices with ${repeats} ${
+        repeats === 1 ? "seed" : "seeds"
+      } each, takes all ${budget.trials} trials, and nothing would be bred: give a smaller population or more trials, or sample at random`,
     );
   }
   if (sampler.kind !== "grid" && budget.trials === undefined && budget.hours === undefined) {
@@ -182,13 +197,14 @@ function complete(
   if (Object.keys(space).length === 0 && seeds === undefined) {
     throw new UserError("nothing varies: give vary or seeds, or use secateur prune");
   }
+  const aims = { objectives: objectives.map(parseObjective), constraints: constraints.map(parseConstraint) };
+  checkAims(aims.objectives, aims.constraints);
   return {
     ...rest,
+    ...aims,
     space,
     options,
     seeds: typeof seeds === "number" ? Array.from({ length: seeds }, (_, i) => i + 1) : seeds,
-    objectives: differing(objectives.map(parseObjective)),
-    constraints: constraints.map(parseConstraint),
   };
 }
 
@@ -216,11 +232,11 @@ function checkOnePlace(vary: Readonly<Record<string, Dimension | v.InferOutput<t
   }
 }
 
-/** @throws UserError where two are after the same metric */
-function differing(objectives: readonly Objective[]): readonly Objective[] {
-  const twice = objectives.find(({ metric }, i) => objectives.findIndex((other) => other.metric === metric) < i);
-  if (twice) throw new UserError(`objectives: ${twice.metric} is asked for twice: leave one out`);
-  return objectives;
+/** What varies, as paths in the recipe. */
+export function variedPaths({ space, options }: Pick<SweepFile, "space" | "options">): string[] {
+  return Object.keys(space).flatMap((name) =>
+    Object.hasOwn(options, name) ? Object.values(options[name]).flatMap(Object.keys) : [name]
+  );
 }
 
 /** What a trial's choices set in the recipe, as `path=value` for `loadRecipe`, behind what the sweep sets for all. */

@@ -6,10 +6,10 @@ import type { Recipe } from "../recipe/schema.ts";
 import type { PartEnd } from "../run/pipeline.ts";
 import { tailOf } from "../run/tail.ts";
 import { UserError } from "../errors.ts";
-import { requireProduced } from "./metrics.ts";
-import { type Course, nextEnd } from "./path.ts";
+import { requireProduced, requireReachable, someOnRungs } from "./metrics.ts";
+import { type Course, firstVaried, mostEpochs, nextEnd } from "./path.ts";
 import type { JobResult } from "./results.ts";
-import { settingsOf, type SweepFile } from "./sweep_file.ts";
+import { settingsOf, type SweepFile, variedPaths } from "./sweep_file.ts";
 import { countOf, type Dimension, nthValue } from "./space.ts";
 import type { Choices, Rung, Trial, Value } from "./trial.ts";
 
@@ -25,25 +25,78 @@ export function seedsOf(file: SweepFile, given: GivenRecipe): readonly number[] 
 
 /**
  * Tries every value of everything that varies, and the ends of ranges, beside the first value of everything else.
- * @throws UserError for one that makes no recipe, and for objectives and constraints that no stage produces
+ * @throws UserError for one that makes no recipe or the same as another, for objectives and constraints that no stage produces or
+ * that can't be kept, and for a pruner that would never give a trial up
  */
 export function checkSweep(file: SweepFile, given: GivenRecipe): Recipe {
   const first = firstChoices(file);
   const recipe = trialRecipe(file, given, first);
   checkOrder(recipe);
+  const from = firstVaried(variedPaths(file));
+  let epochs = mostEpochs(recipe, from);
   for (const [name, dimension] of Object.entries(file.space)) {
-    for (const value of extremes(dimension)) {
-      try {
-        checkOrder(trialRecipe(file, given, { ...first, [name]: value }));
-      } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        throw new UserError(`vary.${name}, value ${JSON.stringify(value)}: ${error.message}`);
+    const values = new Map<string, Value>();
+    for (const value of new Set(extremes(dimension))) {
+      const said = `vary.${name}, value ${JSON.stringify(value)}`;
+      const tried = triedRecipe(file, given, { ...first, [name]: value }, said);
+      const run = runOf(tried);
+      const same = values.get(run);
+      if (same !== undefined) {
+        throw new UserError(`${said}: makes the same runs as ${JSON.stringify(same)}: leave one of them out`);
       }
+      values.set(run, value);
+      epochs = Math.max(epochs, mostEpochs(tried, from));
     }
   }
   requireProduced("objective", file.objectives, recipe);
   requireProduced("constraint", file.constraints, recipe);
+  requireReachable(file.constraints);
+  requirePruning(file, recipe, { from, epochs });
   return recipe;
+}
+
+function triedRecipe(file: SweepFile, given: GivenRecipe, choices: Choices, said: string): Recipe {
+  try {
+    const recipe = trialRecipe(file, given, choices);
+    checkOrder(recipe);
+    return recipe;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${said}: ${error.message}`);
+  }
+}
+
+/** What of a recipe decides what its run does and writes: as in a job's id, names don't count. */
+function runOf({ name: _name, description: _description, ...rest }: Recipe): string {
+  return JSON.stringify(rest);
+}
+
+/** @throws UserError where trials are trained to their end before they are compared, or can't be compared before it */
+function requirePruning({ pruner, objectives }: SweepFile, { name, stages }: Recipe, { from, epochs }: Compared): void {
+  if (pruner.kind !== "asha") return;
+  if (!someOnRungs(objectives)) {
+    throw new UserError(
+      `pruner asha: ${objectives.map(({ metric }) => metric).join(" and ")} ${
+        objectives.length > 1 ? "are" : "is"
+      } known at a trial's end alone, so trials couldn't be compared before: add an objective such as "max accuracy", or leave ` +
+        "the pruner out",
+    );
+  }
+  if (pruner.grace < epochs) return;
+  const behind = from > 0 ? ` behind stages.${from - 1} (${stages[from - 1].kind}), where they part,` : "";
+  throw new UserError(
+    `pruner asha: trials are compared after ${pruner.grace} epochs (grace), and the recipe ${name} trains them for ${epochs} at ` +
+      `most${behind} so none would be given up: ${
+        epochs > 1 ? `give a grace below ${epochs}, or ` : ""
+      }leave the pruner out`,
+  );
+}
+
+interface Compared {
+  /** The first stage that varies. */
+  readonly from: number;
+  /** Trained from there on, at most. */
+  readonly epochs: number;
 }
 
 function firstChoices({ space }: SweepFile): Choices {

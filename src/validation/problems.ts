@@ -19,14 +19,6 @@ export function anyOf(words: readonly string[]): string {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words[words.length - 1]}`;
 }
 
-/** ` (did you mean "keep"?)`, or `; known: …` where nothing is near. */
-export function suggest(given: string, known: readonly string[]): string {
-  const near = known.map((name) => ({ name, distance: editDistance(given.toLowerCase(), name.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  if (near && near.distance <= Math.max(1, Math.floor(given.length / 3))) return ` (did you mean "${near.name}"?)`;
-  return known.length > 0 ? `; known: ${known.join(", ")}` : "";
-}
-
 function describeIssue(issue: v.BaseIssue<unknown>): string {
   const items = issue.path ?? [];
   // A list where a map belongs shows itself by its first index, an unknown key.
@@ -49,19 +41,4 @@ function plainType(issue: v.BaseIssue<unknown>): string {
   const names: Record<string, string> = { Object: "a map of keys", Array: "a list", boolean: "true or false" };
   const expected = issue.expected ?? issue.message;
   return names[expected] ?? expected.replace(/^\((.*)\)$/, "$1").replaceAll(" | ", " or ");
-}
-
-/** Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours. */
-function editDistance(a: string, b: string): number {
-  const rows = Array.from({ length: a.length + 1 }, (_, i) => [i, ...Array(b.length).fill(0)]);
-  for (let j = 0; j <= b.length; j++) rows[0][j] = j;
-  for (let i = 1; i <= a.length; i++) {
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1];
-      rows[i][j] = Math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + (same ? 0 : 1));
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1);
-    }
-  }
-  return rows[a.length][b.length];
 }

@@ -1,6 +1,7 @@
 /** The kinds of values that what people write by hand is made of, recipes above all, each with its own words for errors. */
 import * as v from "valibot";
-import { anyOf, suggest } from "./problems.ts";
+import { suggest } from "./names.ts";
+import { anyOf } from "./problems.ts";
 
 /** An object of these keys and no others; a mistyped one is answered with the nearest known. */
 export function record<const Entries extends v.ObjectEntries>(entries: Entries) {

@@ -1,6 +1,7 @@
 /** The real process: exit codes, streams, and no stack trace. Few, since each start takes a while. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { SWEEP } from "../sweep/cells.ts";
 import { withoutDenoNotices } from "./deno_notices.ts";
 
 const test = suite("secateur, the process");
@@ -105,4 +106,26 @@ test("SIGINT reaches the pipeline, exits 130 and says how to go on; a second one
 });
 
 test.after(() => Deno.remove(root, { recursive: true }));
+test("a sweep that tried nothing says so and exits 1; one whose store can't be written leaves no folder", async () => {
+  const here = `${root}/sweeps`;
+  await Deno.mkdir(here);
+  const file = SWEEP.file.replace("seeds: 5", "seeds: 1");
+  await Deno.writeTextFile(`${here}/cell.yaml`, SWEEP.recipe);
+  await Deno.writeTextFile(`${here}/whole.yaml`, file);
+  await Deno.writeTextFile(`${here}/short.yaml`, `${file}budget: { hours: 1e-9 }\n`);
+  const [none, unwritable] = await Promise.all([
+    secateurFrom(here, "sweep", "short.yaml", "--out", "none", "--quiet"),
+    secateurFrom(here, "sweep", "whole.yaml", "--out", "unwritable", "--store", "cell.yaml/store", "--quiet"),
+  ]);
+  assert.equal([none.code, none.out], [1, ""]);
+  assert.is(
+    none.err,
+    "secateur: no trial had begun when the budget's hours were over: give budget.hours in none/sweep.yaml more, and go on with: " +
+      "deno task sweep --resume none\n",
+  );
+  assert.equal([unwritable.code, unwritable.out], [1, ""]);
+  assert.match(unwritable.err, /^secateur: cannot write [^\n]+not a folder; choose another path\n$/);
+  assert.equal([...Deno.readDirSync(here)].map(({ name }) => name).includes("unwritable"), false);
+});
+
 test.run();

@@ -4,6 +4,11 @@ import * as assert from "uvu/assert";
 import { parse } from "yaml";
 import { drawFront, writeSweepPage } from "../../src/cli/sweep_views.ts";
 import { serveSweep } from "../../src/cli/serve_sweep.ts";
+import { askedBy, requireSameAsked, type SweepGround, type SweepReport } from "../../src/sweep/report.ts";
+import { type Trial, trialId } from "../../src/sweep/trial.ts";
+import { failureOf } from "../../src/cli/sweep_outcome.ts";
+import { parseSweepFile } from "../../src/sweep/sweep_file.ts";
+import { SWEEP } from "../sweep/cells.ts";
 import { sampleReport } from "../sweep/front_sample.ts";
 import { session } from "./fake.ts";
 
@@ -11,11 +16,21 @@ const test = suite("secateur sweep, what it shows");
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
+const GROUND: SweepGround = {
+  version: 1,
+  asked: { file: { name: "digits" }, recipe: {} },
+  identity: { tool: "secateur 0.1.0", commit: "abc", source: "s" },
+  adapter: "gpu",
+  data: { request: "r", sha256: "d" },
+  plans: "default",
+  store: "/store",
+};
+
 /** A command line in whose store a sweep lies. */
 async function withSweep() {
   const cli = session();
   const { store } = cli.io;
-  await store.write("s/ground.json", encode('{"version":1}'));
+  await store.write("s/ground.json", encode(JSON.stringify(GROUND)));
   await store.write("s/sweep.json", encode(JSON.stringify(sampleReport())));
   await store.write("s/sweep.yaml", encode("name: digits\n"));
   for (const id of ["00002", "00035"]) {
@@ -54,6 +69,87 @@ test("a wish that is none ends with exit code 2, one that no trial fulfils with 
   assert.match(cli.err.join("\n"), "none of 36 trials that are done has accuracy >= 0.999: nearest is 00035");
   assert.equal(await cli.io.store.list("s/best"), []);
   assert.is(await cli.run("sweep", "--status", "elsewhere", "--best", "min ms"), 1);
+});
+
+test("options that would change nothing end with exit code 2, and say what to do", async () => {
+  const cli = await withSweep();
+  const cases: [string[], RegExp][] = [
+    [["--status", "s", "--workers", "1"], /^secateur: --workers: has no effect with --status, .*: leave it out$/],
+    [["--status", "s", "--out", "x"], /^secateur: --out: has no effect with --status/],
+    [["--status", "s", "--serve", "--json"], /^secateur: --json: has no effect with --status --serve: leave it out$/],
+    [["--resume", "s", "--store", "x"], /^secateur: --store: a sweep goes on in its folder and with its store/],
+    [["s.yaml", "--port", "9000"], /^secateur: --port: is that of the page which --serve shows: give --serve as well$/],
+    [["s.yaml", "--best", "min ms", "--json"], /^secateur: --json: --best prints a recipe as YAML/],
+    [["--status", ""], /^secateur: --status: found "", expected at least a letter/],
+    [["s.yaml", "--store", "ftp://x"], /^secateur: --store: expected a folder/],
+  ];
+  for (const [args, message] of cases) {
+    assert.is(await cli.run("sweep", ...args), 2, args.join(" "));
+    assert.match(cli.err.splice(0).join("\n"), message);
+  }
+  assert.is(await cli.run("prune", ""), 2);
+  assert.match(cli.err.splice(0)[0], /^secateur: recipe: found ""/);
+});
+
+test("a folder of which a part is missing or was changed by hand is refused in one line", async () => {
+  const cli = await withSweep();
+  const says = async (message: RegExp, ...args: string[]) => {
+    assert.is(await cli.run("sweep", ...args), 1);
+    assert.equal(cli.err.length, 1);
+    assert.match(cli.err.splice(0)[0], message);
+  };
+  await says(
+    /^secateur: s\/recipe\.yaml is missing, which was there when the sweep began: restore it/,
+    "--resume",
+    "s",
+  );
+  await cli.io.store.write("s/sweep.json", encode('{"version":1,"trials":[{}]}'));
+  await says(/^secateur: s\/sweep\.json: is no sweep's report/, "--status", "s");
+  for (const ground of ["{", "null", '{"version":1}', JSON.stringify({ ...GROUND, identity: {} })]) {
+    await cli.io.store.write("s/ground.json", encode(ground));
+    for (const way of ["--status", "--resume"]) {
+      await says(/^secateur: s\/ground\.json: is not what a sweep of this Secateur wrote: restore it/, way, "s");
+    }
+  }
+});
+
+test("a sweep goes on with the file and the recipe that it began with, and with more of a budget", () => {
+  const parsed = (text: string) => parseSweepFile(text, "s");
+  const before = JSON.parse(JSON.stringify(askedBy(parsed(SWEEP.file), { seed: 1 })));
+  const held = (text: string, recipe: unknown = { seed: 1 }) =>
+    requireSameAsked("s", before, askedBy(parsed(text), recipe));
+  held(`${SWEEP.file}budget: { hours: 2 }\ndescription: more\n`);
+  assert.throws(
+    () => held(SWEEP.file.replace("seeds: 5", "seeds: 6")),
+    /^s\/sweep\.yaml was changed since the sweep began: seeds\.5 was nothing and is 6: put it back \(of sweep\.yaml, budget and/,
+  );
+  assert.throws(
+    () => held(SWEEP.file.replace("taylor", "l1")),
+    /vary\.stages\.1\.criterion\.values\.1 was "taylor" and is "l1"/,
+  );
+  assert.throws(
+    () => held(SWEEP.file, { seed: 2 }),
+    /^s\/recipe\.yaml was changed since the sweep began: seed was 1 and is 2/,
+  );
+});
+
+test("a sweep failed where a trial did, where two results of a job differ, and where nothing was done", () => {
+  const trials = (...states: Trial["state"][]) =>
+    states.map((state, i) => ({ ...sampleReport().trials[0], id: trialId(i), state, reason: "no memory" }));
+  const failure = (trials: readonly Trial[], differences: SweepReport["differences"] = []) =>
+    failureOf({ trials, differences }, "s", "AGAIN");
+  assert.is(failure(trials("done", "stopped")), undefined);
+  assert.is(
+    failure(trials("stopped", "stopped")),
+    "none of 2 trials was done when the budget's hours were over: give budget.hours in s/sweep.yaml more, and go on with: AGAIN",
+  );
+  assert.match(failure([])!, /^no trial had begun when the budget's hours were over/);
+  assert.is(
+    failure(trials("done", "failed")),
+    "1 of 2 trials failed, first 00002: no memory; the others are over; to try them again: AGAIN",
+  );
+  const difference = { job: "j", label: "00001 train", what: "bits", values: ["a", "b"] } as const;
+  assert.match(failure(trials("done"), [difference])!, /^1 jobs were done twice .*, first 00001 train: bits a and b: /);
 });
 
 test("the page lies beside the report, and leads to the reports that there are", async () => {

@@ -138,12 +138,14 @@ test("aliases that stand for far more than is written are refused with a way out
   assert.match(await message("many.yaml"), /^many.yaml: its aliases .* write lists and maps out, or use fewer$/);
 });
 
-test("unknown names list what there is, with the nearest", async () => {
-  assert.match(
-    await message("digit"),
-    /^no recipe is named "digit" \(did you mean "digits"\?\); there are digits \(.+mnist-lenet5 \(/,
+test("an unknown name is answered with the nearest three, and with the command that lists all", async () => {
+  assert.is(
+    await message("digit-resnet"),
+    'no recipe is named "digit-resnet": nearest are digits-resnet8, digits, digits-resnet-depth; ' +
+      "`secateur recipes` lists all; or give the path of a .yaml file",
   );
-  assert.match(await message("toString"), /^no recipe is named "toString"; there are digits/);
+  assert.match(await message("lenet5"), /nearest are mnist-lenet5, fashion-lenet5, mnist-lenet5-extreme;/);
+  assert.match(await message("toString"), /^no recipe is named "toString": nearest are /);
 });
 
 test("files that are no recipe", async () => {

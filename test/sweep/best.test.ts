@@ -1,9 +1,12 @@
 /** What `--best` chooses, and what it says where it can't. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { bestTrial, parseWish } from "../../src/sweep/best.ts";
+import { bestTrial, checkWish, parseWish } from "../../src/sweep/best.ts";
 import { UserError } from "../../src/errors.ts";
+import { parseRecipe } from "../../src/recipe/schema.ts";
+import { readYaml } from "../../src/recipe/yaml_text.ts";
 import { type Metrics, type Trial, trialId } from "../../src/sweep/trial.ts";
+import { SWEEP } from "./cells.ts";
 
 const test = suite("the best trial");
 
@@ -44,12 +47,27 @@ test("what can't be chosen is said in one line, with what to do", () => {
   );
   says(() => best("accuracy >= 0.98"), /not which of them is the best: add max or min/);
   says(() => best("accuracy > 0.98, min ms"), /constraint "accuracy > 0.98": expected a metric, >= or <=/);
+  says(() => best("max accuracy, min accuracy"), /^objectives: accuracy is asked for twice: leave one out$/);
+  says(() => best("max accuracy, min acc"), /^objectives: accuracy is asked for twice: leave one out$/);
+  says(() => best("acc >= 0.9, accuracy >= 0.95, min ms"), /^constraints: accuracy >= 0\.9 and accuracy >= 0\.95 are/);
+  says(() => best("min macs, ms >= 2, ms <= 1"), /^constraints: ms >= 2 and ms <= 1 exclude each other/);
   says(() => best("fewest ms"), /constraint "fewest ms": expected/);
   says(() => best("min ms,"), /constraint "": expected/);
   says(() => best("min"), /objective "min": expected/);
   says(() => best("min latency"), /no trial of this sweep has a metric "latency": expected accuracy, macs, ms, params/);
   says(() => best("min m"), /metric "m" may mean macs or ms/);
   says(() => best("min ms", trials.slice(4)), /none of 2 trials is done yet/);
+});
+
+test("before a sweep begins a wish is held against what its trials will have", () => {
+  const stages = readYaml(SWEEP.recipe.replace("model: digits", "model: { name: digits }")) as { value: unknown };
+  const recipe = parseRecipe(stages.value, "cell");
+  checkWish(parseWish("acc >= 0.9, min macs"), recipe);
+  says(
+    () => checkWish(parseWish("min mcas"), recipe),
+    /no trial of this sweep has a metric "mcas": expected accuracy, /,
+  );
+  says(() => checkWish(parseWish("min ms"), recipe), /no trial of this sweep has a metric "ms"/);
 });
 
 test.run();

@@ -6,7 +6,7 @@ import { parseRecipe, type Recipe } from "../../src/recipe/schema.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { filesOf, type JobGround, jobId } from "../../src/sweep/job.ts";
 import { requireProduced } from "../../src/sweep/metrics.ts";
-import { boundaries, firstVaried, measuresTime, nextEnd } from "../../src/sweep/path.ts";
+import { boundaries, firstVaried, measuresTime, mostEpochs, nextEnd } from "../../src/sweep/path.ts";
 import { noPruner } from "../../src/sweep/pruner.ts";
 import { readReport } from "../../src/sweep/report.ts";
 import { differenceOf, type JobResult } from "../../src/sweep/results.ts";
@@ -154,8 +154,39 @@ test("a sweep's file that is wrong is refused in one line that names the key and
       "[l2, l1]\n  batch: { integers: true, from: 1, to: 900719925474099 }",
       /vary: a grid of 1801439850948198 trials, expected at most 1000000: list fewer values, or sample at random/,
     ],
+    [
+      "[max accuracy]",
+      "[min ms on device live]",
+      /^s\.yaml: objective "min ms on device live": a sweep times nothing on another device: .*tableMs.*--device live$/,
+    ],
+    [
+      "[l2, taylor]",
+      "l2",
+      /vary\.stages\.1\.criterion: expected a list of values, a range such as \{ from: 0\.2, to: 0\.8 \}, or options$/,
+    ],
+    [
+      "objectives:",
+      "constraints: [accuracy >= 0.9, accuracy >= 0.95]\nobjectives:",
+      /constraints: accuracy >= 0\.9 and accuracy >= 0\.95 are bounds of one kind: leave one out/,
+    ],
+    [
+      "objectives:",
+      "constraints: [macs <= 10, accuracy >= 0.9, macs >= 20]\nobjectives:",
+      /constraints: macs <= 10 and macs >= 20 exclude each other: no trial keeps both/,
+    ],
+    [
+      "objectives:",
+      "seeds: 2\nsampler: { kind: nsga2, population: 20 }\nbudget: { trials: 40 }\nobjectives:",
+      /sampler nsga2: its first generation, 20 choices with 2 seeds each, takes all 40 trials, and nothing would be bred/,
+    ],
     ["objectives: [", "objectives: {", /^s\.yaml, line \d+, column \d+: /],
   ];
+  // One generation less than a whole one behind the first is bred.
+  parseSweepFile(
+    FILE.replace("objectives:", "sampler: { kind: nsga2, population: 20 }\nbudget: { trials: 21 }\nobjectives:"),
+    "s",
+  );
+  assert.throws(() => parseSweepFile("# nothing yet\n", "s.yaml"), /^s\.yaml: is empty; docs\/sweeps\.md shows/);
   for (const [from, to, message] of wrong) {
     assert.throws(() => parseSweepFile(FILE.replace(from, to), "s.yaml"), (error: Error) => {
       assert.ok(error instanceof UserError, error.message);
@@ -185,14 +216,78 @@ test("a value that makes no recipe, and a metric that no stage produces, are ref
     "constraints: [ms <= 3]\nobjectives:",
     /constraint ms: no stage of the recipe cell produces/,
   );
+  check(
+    "objectives:",
+    "constraints: [accuracy >= 98]\nobjectives:",
+    /constraint accuracy >= 98: no network keeps it: accuracy is from 0 to 1; 98 % is 0\.98$/,
+  );
+  check(
+    "objectives:",
+    "constraints: [macs <= -1]\nobjectives:",
+    /constraint macs <= -1: no network keeps it: macs is at least 0$/,
+  );
   check("max accuracy", "min outputLoss", /it is of images without labels/);
   requireProduced("objective", [{ metric: "ms" }, { metric: "accuracy" }], recipeWith("stages.3={ kind: measure }"));
+});
+
+test("values that make the same runs are refused: the name of a recipe, or two options alike", () => {
+  const check = (vary: string) =>
+    checkSweep(parseSweepFile(SWEEP.file.replace("stages.1.keep: [0.75, 0.5, 0.375, 0.25]", vary), "s"), {
+      given,
+      where: "cell",
+    });
+  assert.throws(
+    () => check("name: [a, b]"),
+    /^vary\.name, value "b": makes the same runs as "a": leave one of them out$/,
+  );
+  assert.throws(
+    () => check("how: { options: { a: { batch: 16 }, b: {}, c: { batch: 32 } } }"),
+    /^vary\.how, value "c": makes the same runs as "b"/,
+  );
+  check("how: { options: { a: { batch: 16 }, b: {} } }");
+  check("batch: { integers: true, from: 8, to: 8 }");
+});
+
+test("a stage's epochs are those of all its trainings, and nobody knows how often steps are taken back", () => {
+  const { stages } = recipeWith("stages.3={ kind: measure }", "stages.4={ kind: controls }");
+  assert.equal([0, 1, 2, 3, 9].map((first) => mostEpochs({ stages }, first)), [6, 2, 0, 0, 0]);
+  const most = (...settings: string[]) => mostEpochs(recipeWith(...settings), 1);
+  assert.is(most("stages.1.steps=3"), 6);
+  assert.is(most("stages.1.gradual={ epochs: 5 }"), 7);
+  assert.is(most("stages.1.steps=3", "stages.1.floor=0.5"), Infinity);
+  const admm = "{ kind: admm, keep: 0.5, constraints: [{ kind: filter }], steps: 2, updates: 3, epochsPerUpdate: 4 }";
+  assert.is(most(`stages.1=${admm}`), 24);
+  assert.is(most(`stages.1=${admm}`, "stages.1.retrain={ epochs: 5 }"), 34);
+  assert.is(most("stages.1={ kind: purify, retrain: { epochs: 3 } }"), 3);
+});
+
+test("a pruner that would never give a trial up is refused", () => {
+  const check = (pruner: string, from = "", to = "") =>
+    checkSweep(parseSweepFile(`${SWEEP.file.replace(from, to)}pruner: ${pruner}\n`, "s"), { given, where: "cell" });
+  check("asha");
+  assert.throws(
+    () => check("{ kind: asha, grace: 2 }"),
+    /^pruner asha: trials are compared after 2 epochs \(grace\), and the recipe cell trains them for 2 at most behind stages\.0 \(train\), where they part, so none would be given up: give a grace below 2, or leave the pruner out$/,
+  );
+  // The longest of what varies counts, and where the first stage varies its epochs as well.
+  check("{ kind: asha, grace: 2 }", "stages.1.keep: [0.75, 0.5, 0.375, 0.25]", "stages.1.retrain.epochs: [1, 3]");
+  check("{ kind: asha, grace: 5 }", "stages.1.keep: [0.75, 0.5, 0.375, 0.25]", "batch: [16, 32]");
+  assert.throws(
+    () =>
+      checkSweep(parseSweepFile(`${SWEEP.file.replace("max accuracy, min macs", "min ms")}pruner: asha\n`, "s"), {
+        given: applyOverrides(given, ["stages.3={ kind: measure }"]),
+        where: "cell",
+      }),
+    /^pruner asha: ms is known at a trial's end alone, so trials couldn't be compared before: add an objective such as /,
+  );
 });
 
 test("a report that is none, or of another version, is refused in one line", async () => {
   const store = memoryStore();
   assert.is(await readReport(store, "mine"), undefined);
-  for (const text of ["{", "null", "[]", '{"a":1}', '{"version":2,"trials":[]}', '{"version":1}']) {
+  const whole = { version: 1, space: {}, objectives: [], constraints: [], trials: [] };
+  const wrong = [{ ...whole, version: 2 }, { ...whole, space: undefined }, { ...whole, trials: [{}] }];
+  for (const text of ["{", "null", "[]", ...wrong.map((value) => JSON.stringify(value))]) {
     await store.write("mine/sweep.json", new TextEncoder().encode(text));
     const refused = await readReport(store, "mine").then(() => undefined, (error) => error);
     assert.ok(refused instanceof UserError, text);

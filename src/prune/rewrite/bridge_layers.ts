@@ -12,6 +12,7 @@ import { concrete } from "../../graph/shapes.ts";
 import type { HostTensor, Model, Node, Origin, Rewrite } from "../../graph/types.ts";
 import { dependencyGraph } from "../groups/dependency_graph.ts";
 import { type Layer, weightAt } from "../rules/layer_view.ts";
+import { listed } from "../../validation/names.ts";
 
 /**
  * The same function with a shortcut around each of these layers, y = x + (W − I) x + b, so that `layer` can take them away.
@@ -28,7 +29,7 @@ export function bridgeLayers(model: Model, names: readonly string[]): Rewrite {
   const map = new Map<string, Origin>(identityMap(graph));
   const unknown = names.find((name) => !layers.has(name));
   if (unknown !== undefined) {
-    throw new UserError(`no layer is named "${unknown}"; there are ${[...layers.keys()].join(", ")}`);
+    throw new UserError(`no layer is named "${unknown}"; there are ${listed(unknown, [...layers.keys()])}`);
   }
   const nodes = graph.nodes.flatMap((node): Node[] => {
     if (!names.includes(node.name)) return [node];

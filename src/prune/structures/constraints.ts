@@ -9,6 +9,7 @@ import { groupingsOf } from "./groupings.ts";
 import { patternLibrary } from "./pattern.ts";
 import { GRANULARITIES, structureFault, structureSpan } from "./structures.ts";
 import type { Constraint, ConstraintOptions, Structure } from "./types.ts";
+import { listed } from "../../validation/names.ts";
 
 export type { ConstraintOptions };
 
@@ -98,7 +99,8 @@ function named(all: readonly Layer[], pattern: string): Layer[] {
   const matches = matcher(pattern);
   const found = all.filter(({ node, weight }) => matches(node.name) || matches(weight));
   if (found.length > 0) return found;
-  throw new UserError(`no layer is named "${pattern}"; there are ${all.map((l) => l.node.name).join(", ")}`);
+  const names = all.map(({ node }) => node.name);
+  throw new UserError(`no layer is named "${pattern}"; there are ${listed(pattern, names)}`);
 }
 
 function choose(

@@ -7,9 +7,16 @@ import { openRemoteResults, type RemoteOptions } from "./remote_results.ts";
 /** Holds the secret that a served store asks for: on the command line every user of the machine could read it. */
 export const STORE_TOKEN = "SECATEUR_STORE_TOKEN";
 
-/** Whether a command line names a server, and not a folder. */
+/**
+ * Whether a command line names a server, and not a folder.
+ * @throws UserError for a server of another kind
+ */
 export function isRemote(where: string): boolean {
-  return /^https?:\/\//.test(where);
+  const kind = /^([a-z][a-z0-9+.-]*):\/\//i.exec(where)?.[1];
+  if (kind === undefined || /^https?$/.test(kind)) return kind !== undefined;
+  throw new UserError(
+    `--store: no store of the kind ${kind}; give a folder, or an address such as http://127.0.0.1:8600`,
+  );
 }
 
 /** @throws UserError where the token is given, and too short for a secret or of letters that no header may have */

@@ -8,7 +8,16 @@ import { coordinate, type SweepProgress } from "../coordinate.ts";
 import { keepFile } from "../keep_file.ts";
 import { prunerOf } from "../pruners/pruners.ts";
 import { type Identity, type Queue, RULES } from "../queue/queue.ts";
-import { SWEEP_GROUND, SWEEP_REPORT, type SweepGround, type SweepReport, trialFolder } from "../report.ts";
+import {
+  type Asked,
+  askedBy,
+  requireSameAsked,
+  SWEEP_GROUND,
+  SWEEP_REPORT,
+  type SweepGround,
+  type SweepReport,
+  trialFolder,
+} from "../report.ts";
 import { type JobResult, type KeptResults, openResults, type Results } from "../results.ts";
 import { samplerOf } from "../samplers/samplers.ts";
 import type { SweepFile } from "../sweep_file.ts";
@@ -47,13 +56,17 @@ export interface SweepOptions {
 export async function runSweep(options: SweepOptions): Promise<SweepReport> {
   const { dir, file, given, store, signal, identity } = options;
   const recipe = checkSweep(file, given);
-  if (options.ground) requireIdentity(`the sweep in ${dir}`, options.ground.identity, identity);
+  const asked = askedBy(file, mapPaths(given.given as object, seenFrom(dir)));
+  if (options.ground) {
+    requireIdentity(`the sweep in ${dir}`, options.ground.identity, identity);
+    requireSameAsked(dir, options.ground.asked, asked);
+  }
   // A Redis that doesn't answer is told of before anything is written.
   const redis = options.queue === undefined ? undefined : await openQueue(options.queue);
   const work = openWork(options, 0);
   try {
     const probed = await work.probe({ recipe, ...file.plans === "kept" && { plans: "kept" } });
-    const ground = options.ground ?? await begin(options, probed);
+    const ground = options.ground ?? await begin(options, asked, probed);
     if (options.workers === 0) work.close();
     const results = openResults(store, ground.store);
     const queue = redis ?? await openJournal(dir);
@@ -96,9 +109,10 @@ export async function runSweep(options: SweepOptions): Promise<SweepReport> {
   }
 }
 
-/** Writes down what the sweep is fixed to. */
+/** Writes down what the sweep is fixed to, once the store has taken something. */
 async function begin(
   { dir, store, keep, identity, file, ui }: SweepOptions,
+  asked: Asked,
   { adapter, data, plans }: { readonly adapter: string; readonly data?: SweepGround["data"]; readonly plans?: string },
 ): Promise<SweepGround> {
   if (file.plans === "kept" && plans === undefined) {
@@ -106,8 +120,11 @@ async function begin(
       "plans: kept: none are kept for this adapter, so kernels are as planners choose them (secateur tune measures)",
     );
   }
-  const kept = plans === undefined ? "default" : await openResults(store, keep).put(new TextEncoder().encode(plans));
-  const ground: SweepGround = { version: 1, identity, adapter, data: data!, plans: kept, store: absolutePath(keep) };
+  const results = openResults(store, keep);
+  const kept = plans === undefined ? "default" : await results.put(new TextEncoder().encode(plans));
+  const fixed = { identity, adapter, data: data!, plans: kept, store: absolutePath(keep) };
+  const ground: SweepGround = { version: 1, ...fixed, asked };
+  await results.put(encode(ground));
   await writeText(store, `${dir}/${SWEEP_GROUND}`, ground);
   return ground;
 }
