@@ -21,6 +21,11 @@ export function requireSame(mark: DataMark, own: DataMark, name: string): void {
   );
 }
 
+/** Whether these are the data that the sweep began with: whoever began it has loaded them. */
+export function isOfSweep(mark: DataMark, request: DataRequest): boolean {
+  return mark.request === textOf(request);
+}
+
 /** Where the data lie doesn't count. */
 function textOf({ name, ...options }: DataRequest): string {
   return JSON.stringify([name.replace(/^([\w-]+:).*[/\\]/, "$1"), options]);

@@ -8,6 +8,7 @@ import { type RunOptions, type RunPart, runPart } from "../run/pipeline.ts";
 import type { Store } from "../store/types.ts";
 import { Interrupted } from "../train/errors.ts";
 import type { Ui } from "../ui.ts";
+import { isOfSweep } from "./data_mark.ts";
 import type { JobPayload } from "./job.ts";
 import { withFiles } from "./keep_file.ts";
 import { finalMetrics, metricsOf, TIMES } from "./metrics.ts";
@@ -48,14 +49,15 @@ export async function doJob(
   { progress, signal }: { progress(text: string): void; readonly signal: AbortSignal },
 ): Promise<Outcome> {
   const started = performance.now();
-  const { store, results, failed } = guarded(machine);
+  const { store, results, lockFolder, own: ofMachine, failed } = guarded(machine);
   try {
-    const { dir, lock } = await ownFolder(machine, job.id);
+    const { dir, lock } = await ownFolder({ ...machine, lockFolder }, job.id);
     await using _ = lock;
     const payload = job.payload as JobPayload;
     const own = { ...machine, store: withFiles(payload.files, { ...machine, store, results }), results };
     await takeUp(own, dir, payload);
     const { recipe, until, identity: { tool, commit } } = payload;
+    const load = machine.loadData(payload);
     const plansFolder = await machine.plansFolder(payload.plans, results);
     const part = await runPart({
       recipe,
@@ -71,7 +73,7 @@ export async function doJob(
       tool,
       commit,
       command: "secateur sweep",
-      loadData: machine.loadData(payload),
+      loadData: (request, ui) => isOfSweep(payload.data, request) ? ofMachine(load(request, ui)) : load(request, ui),
     });
     const seconds = (performance.now() - started) / 1000;
     const difference = await results.write(await resultOf(job.id, payload, part, own, dir, seconds));
@@ -173,8 +175,8 @@ async function metricsUnderway({ point }: RunPart, store: Store, dir: string, pa
   return accuracy === undefined ? measured : { ...measured, accuracy };
 }
 
-/** Store and results that remember which errors were their own: those of the machine, and not of the job. */
-function guarded({ store, results }: JobMachine): Guarded {
+/** Store, results and folders that remember which errors were their own: those of the machine, and not of the job. */
+function guarded({ store, results, lockFolder }: JobMachine): Guarded {
   const failed = new Set<unknown>();
   const own = async <T>(action: Promise<T>): Promise<T> => {
     try {
@@ -186,6 +188,8 @@ function guarded({ store, results }: JobMachine): Guarded {
   };
   return {
     failed,
+    own,
+    lockFolder: (dir) => own(lockFolder(dir)),
     store: {
       ...store,
       write: (path, bytes) => own(store.write(path, bytes)),
@@ -202,7 +206,9 @@ function guarded({ store, results }: JobMachine): Guarded {
   };
 }
 
-interface Guarded extends Pick<JobMachine, "store" | "results"> {
+interface Guarded extends Pick<JobMachine, "store" | "results" | "lockFolder"> {
+  /** Remembers what the promise is rejected with. */
+  own<T>(action: Promise<T>): Promise<T>;
   readonly failed: ReadonlySet<unknown>;
 }
 

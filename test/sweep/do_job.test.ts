@@ -7,7 +7,8 @@ import type { PartEnd } from "../../src/run/pipeline.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/types.ts";
 import { doJob, type JobMachine } from "../../src/sweep/do_job.ts";
-import type { JobPayload } from "../../src/sweep/job.ts";
+import { markOf } from "../../src/sweep/data_mark.ts";
+import type { DataMark, JobPayload } from "../../src/sweep/job.ts";
 import { type JobResult, openResults } from "../../src/sweep/results.ts";
 import type { Outcome } from "../../src/sweep/worker.ts";
 import { testGpu } from "../gpu.ts";
@@ -44,9 +45,9 @@ async function work(
   before: readonly string[] = [],
   signal = NEVER,
   files: JobPayload["files"] = {},
+  data: DataMark = { request: "", sha256: "" },
 ): Promise<Outcome> {
   const identity = { tool: "secateur 0.0.0", commit: "test", source: "" };
-  const data = { request: "", sha256: "" };
   const payload: JobPayload = { label: id, recipe, until, before, files, data, plans: "default", identity };
   return await doJob({ id, adapterUse: "shared", adapter: "", payload }, machine, { progress() {}, signal });
 }
@@ -148,6 +149,26 @@ test("what can't be done is final, what the machine can't write is the machine's
   assert.equal(last, { is: "unable", reason: "cannot write y: no space left on the device" });
   assert.is(await machine.results.read("missing"), undefined);
   assert.is(await openResults(store, "store").read("full"), undefined);
+});
+
+test("a machine without a folder to work in, or without the sweep's data, gives the job back to others", async () => {
+  const machine = machineOf(memoryStore());
+  const unlockable = { ...machine, lockFolder: () => Promise.reject(new UserError("cannot lock work/.lock")) };
+  assert.equal(await work(unlockable, "a", recipe, { stage: 1 }), { is: "unable", reason: "cannot lock work/.lock" });
+  let asked: Parameters<typeof markOf>[0] | undefined;
+  const without: JobMachine = {
+    ...machine,
+    loadData: () => (request) => {
+      asked = request;
+      return Promise.reject(new UserError("images: no such folder"));
+    },
+  };
+  // Data that another trial's recipe names instead are its own affair.
+  const varied = await work(without, "b", recipe, { stage: 1 });
+  assert.equal(varied, { is: "failed", failure: { kind: "final", reason: "images: no such folder" } });
+  const mark = await markOf(asked!, await loadTiny(asked!));
+  const missing = await work(without, "c", recipe, { stage: 1 }, [], NEVER, {}, mark);
+  assert.equal(missing, { is: "unable", reason: "images: no such folder" });
 });
 
 test.run();

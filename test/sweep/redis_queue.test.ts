@@ -76,6 +76,34 @@ test("an address without a Redis, of another kind or with another password is re
   );
 });
 
+test("a server that is no Redis, and a database whose keys are somebody else's, are refused in one line", async () => {
+  const other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const answering = (async () => {
+    for await (const connection of other) {
+      await connection.write(new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n")).catch(() => {});
+      connection.close();
+    }
+  })();
+  assert.match(
+    await refusal(`redis://:secret@127.0.0.1:${(other.addr as Deno.NetAddr).port}`),
+    /^redis:\/\/127\.0\.0\.1:\d+: what answers there is no Redis: correct --queue$/,
+  );
+  other.close();
+  await answering;
+  const own = database++;
+  const address = `${server.url}/${own}`;
+  for (const text of ["somebody's", "null", "{}"]) {
+    using client = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(server.url).port) });
+    await client.write(new TextEncoder().encode(`SELECT ${own}\r\nSET secateur:sweep "${text}"\r\n`));
+    await client.read(new Uint8Array(64));
+    const queue = await openQueue(address, { rules });
+    await queue.header().then(() => assert.unreachable(text), ({ message }) => {
+      assert.match(message, /: its key secateur:sweep is not what a sweep wrote: delete it, or use another database/);
+    });
+    queue.close();
+  }
+});
+
 test("a Redis holds one sweep: another waits, and takes the place of one that has ended or that nobody coordinates", async () => {
   const address = `${server.url}/${database++}`;
   const [one, two, mine, late] = await Promise.all([1, 2, 3, 4].map(() => openQueue(address, { rules })));

@@ -50,6 +50,9 @@ export function explained(where: string, error: unknown): UserError | undefined 
       `${where}: no connection by TLS: ${message}: give the file of its authority in DENO_CERT, or correct --queue`,
     );
   }
+  if (name === "ParserError") {
+    return new UserError(`${where}: what answers there is no Redis: correct --queue`);
+  }
   if (typeof code === "string" || /Connection is closed/.test(message)) {
     return new UserError(`${where}: the connection to Redis is lost: ${message}`);
   }

@@ -40,7 +40,7 @@ export async function connect(url: string, patienceMs = PATIENCE_MS): Promise<Co
     } catch (error) {
       if (error instanceof UserError) throw error;
       const isClosed = error instanceof Error && /Connection is closed/.test(error.message);
-      throw explained(where, isClosed ? state.last ?? error : error) ?? error;
+      throw (isClosed && explained(where, state.last)) || (explained(where, error) ?? error);
     }
   };
   try {

@@ -93,7 +93,14 @@ class RedisQueue {
 
   async #kept(): Promise<Kept | undefined> {
     const text = await this.#redis.get(SWEEP);
-    return text === null ? undefined : JSON.parse(text);
+    if (text === null) return undefined;
+    try {
+      const kept: Partial<Kept> | null = JSON.parse(text);
+      if (typeof kept?.id === "string" && typeof kept.header === "object") return kept as Kept;
+    } catch { /* said below */ }
+    throw new UserError(
+      `${this.connection.where}: its key ${SWEEP} is not what a sweep wrote: delete it, or use another database, such as redis://host:6379/1`,
+    );
   }
 
   async #bind(): Promise<boolean> {
