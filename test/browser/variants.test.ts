@@ -27,13 +27,6 @@ test("so does each with its workgroup memory in a storage buffer", () => {
   return compileAll(all);
 });
 
-test("what computes in f16 is valid on Tint, but for that type, which this adapter has not", async () => {
-  const inHalves = variants().filter(({ features = [] }) => features.includes("f16"));
-  const wide = texts(inHalves).map(({ name, code }) => ({ name, code: code.replaceAll("f16", "f32"), features: [] }));
-  assert.ok(wide.length > 2, `only ${wide.length} variants`);
-  await compileAll(wide);
-});
-
 onlyNightly(test)(
   "combinations of their constants are valid on Tint",
   () => compileAll(texts(spread(combinations(variants())))),

@@ -24,11 +24,14 @@ export interface Compiled {
 }
 
 /**
- * Compiles shaders on this runtime's compiler (naga in Deno, Tint in a Chromium page) for a device with no more than the
- * limits that every WebGPU device has; gives those that are refused.
+ * Compiles shaders on this runtime's compiler (naga in Deno, Tint in a Chromium page), or on another one that is given, for
+ * a device with no more than the limits that every WebGPU device has; gives those that are refused.
  */
-export default async function compile(shaders: readonly Shader[]): Promise<Compiled> {
-  const adapter = await navigator.gpu.requestAdapter();
+export default async function compile(
+  shaders: readonly Shader[],
+  gpu: Pick<GPU, "requestAdapter"> = navigator.gpu,
+): Promise<Compiled> {
+  const adapter = await gpu.requestAdapter();
   if (!adapter) throw new Error("no WebGPU adapter");
   const requiredFeatures = Object.values(DEVICE_FEATURE).filter((name) => adapter.features.has(name));
   const device = await adapter.requestDevice({ requiredFeatures });
