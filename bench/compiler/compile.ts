@@ -5,6 +5,7 @@ import { programKey } from "../../src/gpu/shader.ts";
 import type { Program } from "../../src/gpu/types.ts";
 import { type HotLoop, hotLoopOf } from "./assembly.ts";
 import { NO_ADAPTER } from "./compile_programs.ts";
+import { GPUS } from "./gpus.ts";
 import { buildLayer, layerEnvironment } from "./toolchain.ts";
 
 /** What the compiler made of a program. */
@@ -39,7 +40,10 @@ export function keysOf(): (program: Program) => string {
  * @param gpu a name that Mesa's driver knows
  * @throws UserError in one line where something is missing, or the driver doesn't know the GPU
  */
-export async function compileFor(gpu: string, programs: readonly Program[]): Promise<Compiled[]> {
+export async function compileFor(
+  gpu: string,
+  programs: readonly Program[],
+): Promise<{ readonly mesa: string; readonly compiled: Compiled[] }> {
   const directory = Deno.makeTempDirSync({ prefix: "secateur-compiler-" });
   try {
     const toolchain = await buildLayer(directory);
@@ -53,13 +57,16 @@ export async function compileFor(gpu: string, programs: readonly Program[]): Pro
     }).output();
     const said = new TextDecoder().decode(stderr);
     if (/Unknown family/.test(said) || code === NO_ADAPTER) {
-      throw new UserError(`this machine's Mesa (${await mesaVersion()}) doesn't know the GPU "${gpu}"`);
+      throw new UserError(`this machine's Mesa doesn't know the GPU "${gpu}": ${GPUS[gpu].about}`);
     }
     const log = readLog(`${directory}/pipelines.jsonl`);
     if (code !== 0 || log.size < programs.length) {
       throw new Error(`compiled ${log.size} of ${programs.length} kernels:\n${said}`);
     }
-    return programs.map((program, number) => compiledOf(program, log.get(number)!, directory));
+    return {
+      mesa: mesaVersion(Deno.readTextFileSync(`${directory}/driver.txt`)),
+      compiled: programs.map((program, number) => compiledOf(program, log.get(number)!, directory)),
+    };
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }
@@ -96,15 +103,7 @@ function compiledOf(program: Program, { pipeline, wave, statistics: s }: Logged,
   };
 }
 
-/** As Debian's package says, or "unknown". */
-export async function mesaVersion(): Promise<string> {
-  try {
-    const { stdout } = await new Deno.Command("dpkg-query", {
-      args: ["-W", "-f", "${Version}", "mesa-vulkan-drivers"],
-      stderr: "null",
-    }).output();
-    return new TextDecoder().decode(stdout) || "unknown";
-  } catch {
-    return "unknown";
-  }
+/** "22.3.6" of the "Mesa 22.3.6" that the driver says of itself, which may be anything; "unknown" where it says nothing. */
+export function mesaVersion(driver: string): string {
+  return driver.replace(/^Mesa /, "").trim() || "unknown";
 }

@@ -11,7 +11,7 @@ import { listed } from "../../src/validation/names.ts";
 import { visible } from "../../src/visible.ts";
 import { describeSetting, writeRecord } from "../record.ts";
 import { callsOf } from "./calls.ts";
-import { type Compiled, compileFor, keysOf, mesaVersion } from "./compile.ts";
+import { type Compiled, compileFor, keysOf } from "./compile.ts";
 import { GPUS } from "./gpus.ts";
 import { type CompilerOptions, compilerOptions } from "./options.ts";
 import { callResults, type CompilerResults, summaryTable, workloadTable } from "./results.ts";
@@ -41,7 +41,7 @@ async function main(options: CompilerOptions): Promise<void> {
   }
   const keys = [...programs.keys()].filter((key) => show === undefined || nameOf(programs.get(key)!).includes(show));
   if (keys.length === 0) throw unknownKernel(show!, [...programs.values()]);
-  const made = await compileFor(gpu, keys.map((key) => programs.get(key)!));
+  const { mesa, compiled: made } = await compileFor(gpu, keys.map((key) => programs.get(key)!));
   const compiled = new Map(keys.map((key, i) => [key, made[i]]));
   if (show !== undefined) return compiled.forEach(printLoop);
 
@@ -49,7 +49,7 @@ async function main(options: CompilerOptions): Promise<void> {
     gpu,
     about: GPUS[gpu].about,
     profile,
-    mesa: await mesaVersion(),
+    mesa,
     workloads: recorded.map(({ name, dispatches, copies }) => ({
       name,
       dispatches: dispatches.length,
@@ -59,7 +59,7 @@ async function main(options: CompilerOptions): Promise<void> {
   };
   const info = { vendor: "amd", architecture: gpu, description: `null device, ${gpu}`, fallback: false };
   const setting = await describeSetting("compiler", { info }, {
-    versions: { secateur: config.version, mesa: results.mesa },
+    versions: { secateur: config.version, mesa },
     seed: 1,
     clock: "none",
     quantumMs: 0,

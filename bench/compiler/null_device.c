@@ -5,7 +5,8 @@
  * The null device can compile and allocate, but has no fences, semaphores or queues. Here these exist and are always
  * ready; commands are not passed on, so nothing is computed: buffers that the program reads back hold anything.
  *
- * $COMPILER_LOG gets pipelines.jsonl, a line for each compute pipeline, and <line's number from 0>.s, its assembly.
+ * $COMPILER_LOG gets pipelines.jsonl, a line for each compute pipeline, and <line's number from 0>.s, its assembly; and
+ * driver.txt, what the driver says of its version.
  * A pipeline is called as $COMPILER_KERNEL says at that moment, because WebGPU passes no labels on.
  */
 #include <pthread.h>
@@ -21,6 +22,7 @@
 /* One driver below: its entry points serve all instances and devices. */
 static PFN_vkGetInstanceProcAddr next_instance_proc;
 static PFN_vkGetDeviceProcAddr next_device_proc;
+static VkInstance last_instance;
 
 #define NEXT(device, name) ((PFN_##name)next_device_proc(device, #name))
 
@@ -276,7 +278,21 @@ static VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo *info, con
   VkLayerInstanceCreateInfo *link = instance_link(info);
   next_instance_proc = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
   link->u.pLayerInfo = link->u.pLayerInfo->pNext;
-  return ((PFN_vkCreateInstance)next_instance_proc(NULL, "vkCreateInstance"))(info, allocator, instance);
+  PFN_vkCreateInstance create = (PFN_vkCreateInstance)next_instance_proc(NULL, "vkCreateInstance");
+  VkResult result = create(info, allocator, instance);
+  if (result == VK_SUCCESS) last_instance = *instance;
+  return result;
+}
+
+static void write_driver(VkPhysicalDevice physical) {
+  PFN_vkGetPhysicalDeviceProperties2 get =
+      (PFN_vkGetPhysicalDeviceProperties2)next_instance_proc(last_instance, "vkGetPhysicalDeviceProperties2");
+  VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
+  VkPhysicalDeviceProperties2 properties = {VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, &driver, {0}};
+  if (get) get(physical, &properties);
+  FILE *f = open_output("driver.txt", "w");
+  fputs(driver.driverInfo, f);
+  fclose(f);
 }
 
 static VkLayerDeviceCreateInfo *device_link(const VkDeviceCreateInfo *info) {
@@ -308,6 +324,7 @@ static VkResult VKAPI_CALL create_device(VkPhysicalDevice physical, const VkDevi
   PFN_vkCreateDevice create = (PFN_vkCreateDevice)instance_proc(NULL, "vkCreateDevice");
   VkResult result = create(physical, &extended, allocator, device);
   free(extensions);
+  write_driver(physical);
   return result;
 }
 

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { hotLoopOf } from "../../bench/compiler/assembly.ts";
+import { mesaVersion } from "../../bench/compiler/compile.ts";
 import { GPUS, wavesPerSimd } from "../../bench/compiler/gpus.ts";
 import { compilerOptions } from "../../bench/compiler/options.ts";
 import { callResults, kernelTable, summaryTable, workloadTable } from "../../bench/compiler/results.ts";
@@ -76,6 +77,12 @@ test("a network's kernels become a line each, its sums one line, and equal layer
   assert.is(workloadTable(results).title, "net: 6 dispatches and 1 copies");
   assert.equal(summaryTable([results]).lines, [["net", "6", "1", "1", "3", "64", "3 of 3"]]);
   assert.equal(kernelTable([results]).lines, [["product", "100", "64", "3", "0", "8", "90 %", "1.00"]]);
+});
+
+test("Mesa's version is what the driver says, of whichever distribution", () => {
+  assert.is(mesaVersion("Mesa 22.3.6"), "22.3.6");
+  assert.is(mesaVersion("Mesa 25.0.7-2~bpo12+1"), "25.0.7-2~bpo12+1");
+  assert.is(mesaVersion(""), "unknown");
 });
 
 test("the GPU decides for which kind of device is planned, unless --profile does", () => {
