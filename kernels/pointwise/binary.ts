@@ -2,8 +2,8 @@ import type { Plan, Program } from "../../src/gpu/types.ts";
 import { linearGrid } from "../grid.ts";
 import type { MiddleReduction } from "../reduce/middle.ts";
 import type { Reduction } from "../reduce/sum.ts";
-import { bothWidths, chooseWidth, type VectorPrograms, vectorPrograms } from "../vector.ts";
-import { ITEMS_PER_GROUP, planItems } from "./unary.ts";
+import { itemPrograms, planItems } from "../items.ts";
+import { bothWidths, type VectorPrograms } from "../vector.ts";
 import source from "./binary.wgsl" with { type: "text" };
 import channelSource from "./binary_channel.wgsl" with { type: "text" };
 
@@ -26,7 +26,7 @@ export type BinaryKind = typeof KINDS[number];
 
 /** Computes y = a op b of equal shapes. The bindings are a, b and y. */
 export function planBinary(kind: BinaryKind, size: number): Plan {
-  return planItems(same[kind], size, [0, 0]);
+  return planItems(same[kind], size, [size], () => [0, 0]);
 }
 
 /**
@@ -41,9 +41,7 @@ export function planBinaryOver(kind: BinaryKind, over: Reduction | MiddleReducti
   const { outer, channels, inner } = over;
   const size = outer * channels * inner;
   if (inner === 1) return planRepeated(periodic[kind], size, channels, size);
-  const { program, width } = chooseWidth(channel[kind], inner);
-  const grid = linearGrid(size / width, ITEMS_PER_GROUP);
-  return { program, uniforms: [size / width, grid[0], channels, inner / width], grid };
+  return planItems(channel[kind], size, [inner], (width) => [channels, inner / width]);
 }
 
 export function variants(): Program[] {
@@ -57,12 +55,10 @@ const channel = family(" channel", channelSource, {});
 
 function family(form: string, text: string, constants: Record<string, number>): Record<BinaryKind, VectorPrograms> {
   const access = ["read", "read", "read_write"] as const;
-  const made = KINDS.map((kind, KIND) => [kind, vectorPrograms(kind + form, text, access, { KIND, ...constants })]);
+  const made = KINDS.map((kind, KIND) => [kind, itemPrograms(kind + form, text, access, { KIND, ...constants })]);
   return Object.fromEntries(made) as Record<BinaryKind, VectorPrograms>;
 }
 
 function planRepeated(programs: VectorPrograms, size: number, inner: number, block: number): Plan {
-  const { program, width } = chooseWidth(programs, inner);
-  const grid = linearGrid(size / width, ITEMS_PER_GROUP);
-  return { program, uniforms: [size / width, grid[0], inner / width, block / width], grid };
+  return planItems(programs, size, [inner], (width) => [inner / width, block / width]);
 }

@@ -12,9 +12,8 @@
 // b is [F]). With FORM = 2, a is [outer, middle, inner], and b is [outer, inner], repeated along the middle; `block` =
 // middle * inner.
 //
-// a and y are `count` items of V; b has as many, or `inner`, or outer * inner. A workgroup of 64 threads makes 256
-// neighbouring items. The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where the numbers of elements
-// do not divide by 4.
+// a and y are `count` items of V; b has as many, or `inner`, or outer * inner. items.wgsl stands behind this body. V
+// is f32 where the numbers of elements do not divide by 4.
 
 alias V = vec4<f32>;
 const KIND: u32 = 0u;
@@ -50,13 +49,4 @@ fn item(i: u32) {
   if (FORM == 1u) { j = i % p.inner; }
   if (FORM == 2u) { j = i / p.block * p.inner + i % p.inner; }
   y[i] = op(a[i], b[j]);
-}
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let i = (group.x + group.y * p.row) * 256u + local;
-  item(i);
-  item(i + 64u);
-  item(i + 128u);
-  item(i + 192u);
 }

@@ -3,8 +3,7 @@
 // excitation).
 //
 // a and y are `count` items of V, laid out [count / (channels * inner), channels, inner] with `inner` items of V per
-// map; b is `channels` floats. A workgroup of 64 threads makes 256 neighbouring items.
-// The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where a map's size does not divide by 4.
+// map; b is `channels` floats. items.wgsl stands behind this body. V is f32 where a map's size does not divide by 4.
 
 alias V = vec4<f32>;
 const KIND: u32 = 0u;
@@ -34,13 +33,4 @@ fn op(u: V, v: V) -> V {
 
 fn item(i: u32) {
   if (i < p.count) { y[i] = op(a[i], V(b[(i / p.inner) % p.channels])); }
-}
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let i = (group.x + group.y * p.row) * 256u + local;
-  item(i);
-  item(i + 64u);
-  item(i + 128u);
-  item(i + 192u);
 }

@@ -3,14 +3,13 @@
  * channel.
  */
 import type { Plan, Program } from "../../src/gpu/types.ts";
-import { linearGrid } from "../grid.ts";
+import { itemPrograms, planItems } from "../items.ts";
 import type { Reduction } from "../reduce/sum.ts";
-import { bothWidths, chooseWidth, vectorPrograms } from "../vector.ts";
+import { bothWidths } from "../vector.ts";
 import activated from "./activated.wgsl" with { type: "text" };
 import channelSource from "./channel_affine.wgsl" with { type: "text" };
 import gelu from "./gelu.wgsl" with { type: "text" };
 import rowSource from "./row_affine.wgsl" with { type: "text" };
-import { ITEMS_PER_GROUP } from "./unary.ts";
 
 /** The order is the shaders' ACTIVATION. */
 const ACTIVATIONS = ["none", "relu", "relu6", "gelu", "geluTanh"] as const;
@@ -35,16 +34,10 @@ export function planChannelAffine(over: Reduction, { map, activation, affine }: 
   const size = outer * channels * inner;
   const ACTIVATION = ACTIVATIONS.indexOf(activation);
   if (rowsOfChannels(over) && map === "none" && affine === "apply") {
-    const { program, width } = chooseWidth(rows(ACTIVATION), channels);
-    const grid = linearGrid(size / width, ITEMS_PER_GROUP);
-    return { program, uniforms: [size / width, grid[0], channels / width], grid };
+    return planItems(rows(ACTIVATION), size, [channels], (width) => [channels / width]);
   }
-  const { program, width } = chooseWidth(
-    maps({ MAP: map === "add" ? 1 : 0, ACTIVATION, AFFINE: affine === "apply" ? 1 : 0 }),
-    inner,
-  );
-  const grid = linearGrid(size / width, ITEMS_PER_GROUP);
-  return { program, uniforms: [size / width, grid[0], channels, inner / width], grid };
+  const programs = maps({ MAP: map === "add" ? 1 : 0, ACTIVATION, AFFINE: affine === "apply" ? 1 : 0 });
+  return planItems(programs, size, [inner], (width) => [channels, inner / width]);
 }
 
 /** Packs scales and shifts as the shader for these sizes reads them, rounded once. */
@@ -65,11 +58,11 @@ function rowsOfChannels({ inner }: Reduction): boolean {
 const ACCESS = ["read", "read", "read", "read_write"] as const;
 
 function maps(constants: { MAP: number; ACTIVATION: number; AFFINE: number }) {
-  return vectorPrograms("channel affine", `${gelu}\n${activated}\n${channelSource}`, ACCESS, constants);
+  return itemPrograms("channel affine", `${gelu}\n${activated}\n${channelSource}`, ACCESS, constants);
 }
 
 function rows(ACTIVATION: number) {
-  return vectorPrograms("row affine", `${gelu}\n${activated}\n${rowSource}`, ACCESS, { ACTIVATION });
+  return itemPrograms("row affine", `${gelu}\n${activated}\n${rowSource}`, ACCESS, { ACTIVATION });
 }
 
 export function variants(): Program[] {

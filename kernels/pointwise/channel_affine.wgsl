@@ -3,10 +3,9 @@
 // MAP = 1 adds the map, which is the same for each image. AFFINE = 1 takes scale and shift.
 //
 // x and y are `count` items of V, laid out [count / (channels * inner), channels, inner] with `inner` items of V per
-// map; map has channels * inner items; affine holds `channels` pairs of scale and shift. A workgroup of 64 threads
-// makes 256 neighbouring items. The bindings are x, map and affine (read; an unused one takes any buffer), and y
-// (read_write).
-// The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where a map's size does not divide by 4.
+// map; map has channels * inner items; affine holds `channels` pairs of scale and shift. The bindings are x, map and
+// affine (read; an unused one takes any buffer), and y (read_write). items.wgsl stands behind this body. V is f32
+// where a map's size does not divide by 4.
 
 alias V = vec4<f32>;
 const MAP: u32 = 0u;
@@ -36,13 +35,4 @@ fn item(i: u32) {
     v = v * own.x + V(own.y);
   }
   y[i] = v;
-}
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let i = (group.x + group.y * p.row) * 256u + local;
-  item(i);
-  item(i + 64u);
-  item(i + 128u);
-  item(i + 192u);
 }

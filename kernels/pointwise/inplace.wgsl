@@ -1,7 +1,7 @@
 // Computes y[i] = alpha * x[i] + beta * y[i], in place. beta = 0 ignores what y held (also NaN).
 //
-// x and y are `count` items of V in different buffers. A workgroup of 64 threads makes 256 neighbouring items.
-// The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where the number of elements does not divide by 4.
+// x and y are `count` items of V in different buffers. items.wgsl stands behind this body. V is f32 where the number
+// of elements does not divide by 4.
 
 alias V = vec4<f32>;
 
@@ -21,13 +21,4 @@ fn item(i: u32) {
   var kept = V(0.0);
   if (p.beta != 0.0) { kept = p.beta * y[i]; }
   y[i] = kept + p.alpha * x[i];
-}
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let i = (group.x + group.y * p.row) * 256u + local;
-  item(i);
-  item(i + 64u);
-  item(i + 128u);
-  item(i + 192u);
 }

@@ -1,8 +1,8 @@
 // Computes y[i] = (1 - factor) * a[i] + factor * b[i]. At factor 0 it is a and at 1 it is b, bit for bit, whatever the
 // other holds.
 //
-// a, b and y are `count` items of V. A workgroup of 64 threads makes 256 neighbouring items.
-// The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where the number of elements does not divide by 4.
+// a, b and y are `count` items of V. items.wgsl stands behind this body. V is f32 where the number of elements does
+// not divide by 4.
 
 alias V = vec4<f32>;
 
@@ -27,13 +27,4 @@ fn item(i: u32) {
   } else {
     y[i] = (1.0 - p.factor) * a[i] + p.factor * b[i];
   }
-}
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let i = (group.x + group.y * p.row) * 256u + local;
-  item(i);
-  item(i + 64u);
-  item(i + 128u);
-  item(i + 192u);
 }

@@ -1,7 +1,7 @@
 import type { Access, Plan, Program } from "../../src/gpu/types.ts";
 import { f32bits } from "../bits.ts";
-import { linearGrid } from "../grid.ts";
-import { bothWidths, chooseWidth, type VectorPrograms, vectorPrograms } from "../vector.ts";
+import { itemPrograms, planItems } from "../items.ts";
+import { bothWidths, type VectorPrograms } from "../vector.ts";
 import gelu from "./gelu.wgsl" with { type: "text" };
 import source from "./unary.wgsl" with { type: "text" };
 import gradSource from "./unary_grad.wgsl" with { type: "text" };
@@ -28,9 +28,6 @@ const SAVED = {
 } as const satisfies Readonly<Record<string, "x" | "y">>;
 export type UnaryKind = keyof typeof SAVED;
 
-/** A workgroup of any pointwise kernel has so many items. */
-export const ITEMS_PER_GROUP = 256;
-
 /** Says what the gradient kernel of a kind reads beside dy. */
 export function savedFor(kind: UnaryKind): "x" | "y" {
   return SAVED[kind];
@@ -41,20 +38,12 @@ export function savedFor(kind: UnaryKind): "x" | "y" {
  * and offset; `a` is scale's factor, leakyRelu's slope or elu's alpha.
  */
 export function planUnary(kind: UnaryKind, size: number, a = 0, b = 0): Plan {
-  return planItems(forward[kind], size, [f32bits(a), f32bits(b)]);
+  return planItems(forward[kind], size, [size], () => [f32bits(a), f32bits(b)]);
 }
 
 /** Computes dx = dy · f'(x). The bindings are saved (see savedFor), dy and dx. */
 export function planUnaryGrad(kind: Exclude<UnaryKind, "scale">, size: number, a = 0, b = 0): Plan {
-  return planItems(backward[kind], size, [f32bits(a), f32bits(b)]);
-}
-
-/** Makes a plan of the pointwise form, with uniforms (count, row, …rest) and 256 items per workgroup. */
-export function planItems(programs: VectorPrograms, size: number, rest: readonly number[]): Plan {
-  const { program, width } = chooseWidth(programs, size);
-  const count = size / width;
-  const grid = linearGrid(count, ITEMS_PER_GROUP);
-  return { program, uniforms: [count, grid[0], ...rest], grid };
+  return planItems(backward[kind], size, [size], () => [f32bits(a), f32bits(b)]);
 }
 
 export function variants(): Program[] {
@@ -66,6 +55,6 @@ const forward = byKind(`${gelu}\n${source}`, "", ["read", "read_write"]);
 const backward = byKind(`${gelu}\n${gradSource}`, " gradient", ["read", "read", "read_write"]);
 
 function byKind(text: string, suffix: string, access: readonly Access[]): Record<UnaryKind, VectorPrograms> {
-  const made = Object.keys(SAVED).map((kind, KIND) => [kind, vectorPrograms(kind + suffix, text, access, { KIND })]);
+  const made = Object.keys(SAVED).map((kind, KIND) => [kind, itemPrograms(kind + suffix, text, access, { KIND })]);
   return Object.fromEntries(made) as Record<UnaryKind, VectorPrograms>;
 }

@@ -14,8 +14,8 @@
 //  12 mish          x * tanh(softplus(x)), which is x * n / (n + 2) for n = e^x * (e^x + 2)
 //  13 abs           |x|
 //
-// x and y are `count` items of V. A workgroup of 64 threads makes 256 neighbouring items, a thread every 64th of them.
-// The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where the number of elements does not divide by 4.
+// x and y are `count` items of V. items.wgsl stands behind this body. V is f32 where the number of elements does not
+// divide by 4.
 
 alias V = vec4<f32>;
 const KIND: u32 = 0u;
@@ -82,13 +82,4 @@ fn f(v: V) -> V {
 
 fn item(i: u32) {
   if (i < p.count) { y[i] = f(x[i]); }
-}
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let i = (group.x + group.y * p.row) * 256u + local;
-  item(i);
-  item(i + 64u);
-  item(i + 128u);
-  item(i + 192u);
 }

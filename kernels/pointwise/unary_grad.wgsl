@@ -13,7 +13,7 @@
 //  12 mish          t + x * (1 - t^2) / (1 + e^-x),  t = n / (n + 2), n = e^x * (e^x + 2)
 //  13 abs           the sign of x, 0 at 0
 //
-// saved, dy and dx are `count` items of V. Workgroups and grid are as in unary.wgsl.
+// saved, dy and dx are `count` items of V. items.wgsl stands behind this body, which has the widths of unary.wgsl.
 
 alias V = vec4<f32>;
 const KIND: u32 = 0u;
@@ -76,13 +76,4 @@ fn slope(v: V) -> V {
 
 fn item(i: u32) {
   if (i < p.count) { dx[i] = dy[i] * slope(saved[i]); }
-}
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let i = (group.x + group.y * p.row) * 256u + local;
-  item(i);
-  item(i + 64u);
-  item(i + 128u);
-  item(i + 192u);
 }

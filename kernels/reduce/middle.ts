@@ -1,6 +1,7 @@
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import { f32bits } from "../bits.ts";
 import { linearGrid } from "../grid.ts";
+import { itemPrograms, planItems } from "../items.ts";
 import { bothWidths, chooseWidth, vectorPrograms } from "../vector.ts";
 import spreadSource from "./spread_middle.wgsl" with { type: "text" };
 import sumSource from "./sum_middle.wgsl" with { type: "text" };
@@ -22,10 +23,8 @@ export function planSumMiddle({ outer, middle, inner }: MiddleReduction, scale =
 
 /** Computes y[o,m,i] = scale · g[o,i]: the gradient of planSumMiddle. The bindings are g and y. */
 export function planSpreadMiddle({ outer, middle, inner }: MiddleReduction, scale = 1): Plan {
-  const { program, width } = chooseWidth(spread, inner);
-  const count = outer * middle * inner / width;
-  const grid = linearGrid(count, 256);
-  return { program, uniforms: [count, grid[0], middle * inner / width, inner / width, f32bits(scale)], grid };
+  const block = middle * inner;
+  return planItems(spread, outer * block, [inner], (width) => [block / width, inner / width, f32bits(scale)]);
 }
 
 export function variants(): Program[] {
@@ -33,4 +32,4 @@ export function variants(): Program[] {
 }
 
 const sum = vectorPrograms("sum middle", sumSource, ["read", "read_write"]);
-const spread = vectorPrograms("spread middle", spreadSource, ["read", "read_write"]);
+const spread = itemPrograms("spread middle", spreadSource, ["read", "read_write"]);

@@ -1,8 +1,7 @@
 // Computes y[o, m, i] = scale * g[o, i]: the gradient of a sum or mean over m.
 //
 // g is [outer, inner] items of V; y is `count` items of V, laid out [outer, middle, inner]; `block` = middle * inner.
-// A workgroup of 64 threads makes 256 neighbouring items. The grid is (row, ceil(count / 256 / row), 1) workgroups.
-// V is f32 where `inner` does not divide by 4.
+// items.wgsl stands behind this body. V is f32 where `inner` does not divide by 4.
 
 alias V = vec4<f32>;
 
@@ -20,13 +19,4 @@ struct Params {
 
 fn item(i: u32) {
   if (i < p.count) { y[i] = p.scale * g[i / p.block * p.inner + i % p.inner]; }
-}
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let i = (group.x + group.y * p.row) * 256u + local;
-  item(i);
-  item(i + 64u);
-  item(i + 128u);
-  item(i + 192u);
 }

@@ -1,9 +1,8 @@
 // Computes to[n * to_stride + to_first + i] = from[n * from_stride + from_first + i], which is one part of a
 // concatenation along axis 1, or its gradient. With ADD = 1 it adds to what is there, which is the gradient of a slice.
 //
-// `count` = N * length items of V are copied; the rest of `to` stays. A workgroup of 64 threads copies 256 items.
-// The grid is (row, ceil(count / 256 / row), 1) workgroups. V is f32 where a length, stride or start does not divide by
-// 4.
+// `count` = N * length items of V are copied; the rest of `to` stays. items.wgsl stands behind this body. V is f32
+// where a length, stride or start does not divide by 4.
 
 alias V = vec4<f32>;
 const ADD: u32 = 0u;
@@ -29,13 +28,4 @@ fn item(k: u32) {
   let to = n * p.to_stride + p.to_first + i;
   let value = source[n * p.from_stride + p.from_first + i];
   if (ADD == 1u) { destination[to] += value; } else { destination[to] = value; }
-}
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let i = (group.x + group.y * p.row) * 256u + local;
-  item(i);
-  item(i + 64u);
-  item(i + 128u);
-  item(i + 192u);
 }

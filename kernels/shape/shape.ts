@@ -1,7 +1,8 @@
 import type { Plan, Program } from "../../src/gpu/types.ts";
 import { f32bits } from "../bits.ts";
 import { linearGrid } from "../grid.ts";
-import { bothWidths, chooseWidth, vectorPrograms } from "../vector.ts";
+import { itemPrograms, planItems } from "../items.ts";
+import { bothWidths } from "../vector.ts";
 import blockSource from "./block.wgsl" with { type: "text" };
 import embedSource from "./embed.wgsl" with { type: "text" };
 import sliceSource from "./slice.wgsl" with { type: "text" };
@@ -56,11 +57,8 @@ export function planBlock(
   to: Block,
   write: "replace" | "add" = "replace",
 ): Plan {
-  const { program, width } = chooseWidth(block[write], length, from.stride, from.first, to.stride, to.first);
-  const count = outer * length / width;
-  const grid = linearGrid(count, 256);
-  const words = [length, from.stride, from.first, to.stride, to.first].map((n) => n / width);
-  return { program, uniforms: [count, grid[0], ...words], grid };
+  const words = [length, from.stride, from.first, to.stride, to.first];
+  return planItems(block[write], outer * length, words, (width) => words.map((n) => n / width));
 }
 
 export function variants(): Program[] {
@@ -70,8 +68,8 @@ export function variants(): Program[] {
 const slice: Program = { name: "slice", source: sliceSource, access: ["read", "read_write"] };
 const embed: Program = { name: "embed", source: embedSource, access: ["read", "read_write"] };
 const block = {
-  replace: vectorPrograms("copy block", blockSource, ["read", "read_write"], { ADD: 0 }),
-  add: vectorPrograms("add block", blockSource, ["read", "read_write"], { ADD: 1 }),
+  replace: itemPrograms("copy block", blockSource, ["read", "read_write"], { ADD: 0 }),
+  add: itemPrograms("add block", blockSource, ["read", "read_write"], { ADD: 1 }),
 };
 
 function blocksOf({ small, big, first, steps }: Placement): { readonly small: Block; readonly big: Block } | undefined {
