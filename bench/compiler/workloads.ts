@@ -115,6 +115,8 @@ function ones(name: string): Model {
 }
 
 const GEMM = 1024;
+const GEMM_NAME = `GEMM ${GEMM}³`;
+const GEMM_SHAPE = { m: GEMM, n: GEMM, k: GEMM, a: "k", b: "k", fixed: "b" } as const;
 const CONV = squareConv({ batch: 1, channels: 64, height: 56, width: 56, filters: 64 });
 const CONV_NAME = "convolution 64→64 3×3, 56²";
 
@@ -125,7 +127,8 @@ function products(): Workload {
     kind: "products",
     record: (profile, features) =>
       recordLaunches(profile, features, (tuning) => [
-        [`GEMM ${GEMM}³`, planGemm({ m: GEMM, n: GEMM, k: GEMM, a: "k", b: "k", fixed: "b" }, tuning)],
+        [GEMM_NAME, planGemm(GEMM_SHAPE, tuning)],
+        [`${GEMM_NAME}, products in f16`, planGemm(GEMM_SHAPE, { ...tuning, products: "f16" })],
         [CONV_NAME, planConvForward(CONV, {}, tuning)],
         [`${CONV_NAME}, products in f16`, planConvForward(CONV, {}, { ...tuning, products: "f16" })],
       ]),
@@ -145,7 +148,7 @@ function sparse(structure: Structure, density: number): Workload {
             ? format.gemm({ m: GEMM, n: GEMM, k: GEMM }, weight, tuning)
             : format.conv(CONV, weight, {}, tuning);
           if (ways.length === 0) return [];
-          const what = kind === "GEMM" ? `GEMM ${GEMM}³` : CONV_NAME;
+          const what = kind === "GEMM" ? GEMM_NAME : CONV_NAME;
           return [[`${format.name} ${what}`, choose("", ways, tuning).build()]];
         })),
   };

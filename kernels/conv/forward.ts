@@ -1,3 +1,4 @@
+import { arithmeticOf } from "../arithmetic.ts";
 import { reduceStep } from "../gemm/plan.ts";
 import type { Epilogue, Launch, Step } from "../launch.ts";
 import { type Candidate, choose, type Tuning, UNTUNED } from "../tuning.ts";
@@ -56,7 +57,7 @@ export function convForwardCandidates(
   }
   const s = unrolled(shape), tuning = { ...given, profile: convProfile(given.profile) };
   if (endsWithGelu(epilogue)) {
-    return implicitCandidates(forwardProduct(s), epilogue, tuning.profile, tuning.products);
+    return implicitCandidates(forwardProduct(s), epilogue, tuning.profile, arithmeticOf(tuning));
   }
   const input = inputRuns(s);
   const ways = [byTaps(s, tuning)];
@@ -75,7 +76,9 @@ export function convForwardCandidates(
     candidates.push({ name: "im2col", cost: im2colCost(s, tuning.profile), build: () => im2colForward(s, epilogue) });
   }
   candidates.push(...bareDepthwiseCandidates(s, epilogue, tuning.profile));
-  if (!s.taps) candidates.push(...implicitCandidates(forwardProduct(s), epilogue, tuning.profile, tuning.products));
+  if (!s.taps) {
+    candidates.push(...implicitCandidates(forwardProduct(s), epilogue, tuning.profile, arithmeticOf(tuning)));
+  }
   if (fitsWinograd(s, tuning.profile)) {
     candidates.push(...winogradCandidates(winogradForward(s), epilogue, tuning.profile));
   }

@@ -4,6 +4,7 @@
  * slices of a workgroup share the sum, then several workgroups, whose parts another dispatch adds up.
  */
 import type { Program } from "../../src/gpu/types.ts";
+import { type Arithmetic, errorOf, featuresOf, halfProfile, nameIn } from "../arithmetic.ts";
 import type { DeviceProfile } from "../device_profile.ts";
 import { reduceStep } from "../gemm/plan.ts";
 import { withGelu } from "../activation.ts";
@@ -12,9 +13,7 @@ import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type
 import type { Candidate } from "../tuning.ts";
 import { convOutput, type ConvShape } from "./shape.ts";
 import {
-  type Arithmetic,
   foursOfTile,
-  halfProfile,
   implicitSource,
   PART_TILES,
   tileConstants,
@@ -90,6 +89,7 @@ export function implicitCandidates(
   return ways.map((way) => ({
     name: way.name,
     cost: way.cost,
+    ...errorOf(arithmetic),
     build: () => implicitLaunch(product, way, epilogue, arithmetic),
   }));
 }
@@ -190,6 +190,7 @@ function implicitLaunch(
     ],
     scratch: split ? { partial: 4 * splits * size } : {},
     tables: { phases: Uint32Array.from(phases.flatMap((phase) => phaseWords(product, phase, each))) },
+    ...errorOf(arithmetic),
   };
 }
 
@@ -235,10 +236,10 @@ function renamed(step: Step, y: string): Step {
 
 function implicitProgram(constants: Record<string, number>, epilogue: Epilogue, arithmetic: Arithmetic): Program {
   return {
-    name: arithmetic === "f16" ? "implicit gemm convolution, products in f16" : "implicit gemm convolution",
+    name: nameIn(arithmetic, "implicit gemm convolution"),
     source: withGelu(implicitSource(source, arithmetic), epilogue),
     constants: { ...constants, ...epilogueConstants(epilogue) },
-    ...arithmetic === "f16" && { features: ["f16"] as const },
+    ...featuresOf(arithmetic),
     access: ["read", "read", "read", "read", "read", "read", "read_write"],
   };
 }

@@ -2,6 +2,7 @@
  * Plans products of implicit operands by tiles in workgroup memory (implicit_core.wgsl): which tiles fit, and how a sum is
  * shared out where there are few of them: among the slices of a workgroup, then among workgroups.
  */
+import type { Arithmetic } from "../arithmetic.ts";
 import type { DeviceProfile } from "../device_profile.ts";
 import { ceilDiv } from "../launch.ts";
 import { dispatchCost, waitsOf } from "./gpu_costs.ts";
@@ -174,29 +175,6 @@ function costOf(work: TileWork, tile: Tile, { slices, splits }: Sharing, profile
   const threads = lanes * tilesOf(work, tile) * slices * splits, wanted = WAVE * profile.waves!;
   const time = waitsOf(threads, size, profile) * all * Math.max(1, wanted / threads);
   return splits === 1 ? time : time + size * (splits * loadNs + storeNs) + dispatchCost(1, profile);
-}
-
-/** What the numbers of tiles are while they are multiplied. */
-export type Arithmetic = "f32" | "f16";
-
-/** Products in f16 are added up in f16 so many at a time. */
-const HALVES = 8;
-
-/**
- * Gives the profile for products in f16: two multiply-adds in an instruction, another to add some of them to a sum in f32,
- * half of the bytes in workgroup memory, and registers for the sums in f16 beside those in f32.
- */
-export function halfProfile({ conv, ...profile }: DeviceProfile): DeviceProfile {
-  const { fmaNs, workgroup4Ns, spill } = conv;
-  return {
-    ...profile,
-    conv: {
-      ...conv,
-      fmaNs: fmaNs * (1 / 2 + 1 / HALVES),
-      workgroup4Ns: workgroup4Ns / 2,
-      spill: { ...spill, sums: spill.sums / 1.5 },
-    },
-  };
 }
 
 const FRAGMENTS: Readonly<Record<Arithmetic, string>> = { f32: `${inF32}\n${core}`, f16: `${inF16}\n${core}` };

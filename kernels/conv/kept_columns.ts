@@ -56,6 +56,7 @@ function withKept(s: OnePixel, product: Launch): Launch {
     steps: [keep, ...product.steps],
     scratch: { ...product.scratch, kept: size * 4 },
     tables: { taps: Uint32Array.from(s.taps) },
+    ...product.error !== undefined && { error: product.error },
   };
 }
 

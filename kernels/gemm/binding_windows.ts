@@ -189,7 +189,14 @@ function joined(parts: readonly Part[], scratch: Readonly<Record<string, number>
     prepare.push(...(launch.prepare ?? []).map(place));
     steps.push(...before, ...launch.steps.map(place), ...after);
   });
-  return { steps, scratch: sizes, tables, ...(prepare.length > 0 ? { prepare } : {}) };
+  const errors = parts.flatMap(({ launch: { error } }) => error ?? []);
+  return {
+    steps,
+    scratch: sizes,
+    tables,
+    ...(prepare.length > 0 ? { prepare } : {}),
+    ...(errors.length > 0 ? { error: Math.max(...errors) } : {}),
+  };
 }
 
 function written({ plan, bindings }: Step): string[] {

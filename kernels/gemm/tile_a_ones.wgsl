@@ -3,6 +3,11 @@
 
 fn a_unit(i: u32) -> u32 { return i; }
 fn a_units(i: vec4<u32>) -> vec4<u32> { return i; }
+
+// Gives where units of four rows and the t-th four of k begin, and that in numbers.
+fn a_starts(rows: vec4<u32>, t: u32) -> vec4<u32> { return rows * p.a_row + vec4<u32>(a_base + 4u * t * p.a_col); }
+fn a_elements(starts: vec4<u32>) -> vec4<u32> { return starts; }
+
 fn a_one(i: u32) -> f32 { return a[i]; }
 
 // Gives four neighbours.

@@ -3,6 +3,11 @@
 
 fn b_unit(i: u32) -> u32 { return i; }
 fn b_units(i: vec4<u32>) -> vec4<u32> { return i; }
+
+// Gives where units of four rows and the t-th four of k begin, and that in numbers.
+fn b_starts(rows: vec4<u32>, t: u32) -> vec4<u32> { return rows * p.b_row + vec4<u32>(b_base + 4u * t * p.b_col); }
+fn b_elements(starts: vec4<u32>) -> vec4<u32> { return starts; }
+
 fn b_one(i: u32) -> f32 { return b[i]; }
 
 // Gives four neighbours.

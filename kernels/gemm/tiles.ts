@@ -1,11 +1,14 @@
 /** Plans products by tiles in workgroup memory, which is fast on GPUs; no other way takes b in f16. */
 import type { Program } from "../../src/gpu/types.ts";
+import { type Arithmetic, arithmeticOf, errorOf, featuresOf, halfProfile, nameIn } from "../arithmetic.ts";
 import { type DeviceProfile, wantedThreads } from "../device_profile.ts";
 import { linearGrid } from "../grid.ts";
 import { ceilDiv, type Epilogue, epilogueConstants, EPILOGUES, type Launch, type Step } from "../launch.ts";
 import type { Candidate, Tuning } from "../tuning.ts";
 import { spillOf, timeOf } from "./cost.ts";
 import halve from "./halve.wgsl" with { type: "text" };
+import inF16 from "./products_f16.wgsl" with { type: "text" };
+import inF32 from "./products_f32.wgsl" with { type: "text" };
 import { readingSource, type Reads, readsOf } from "./reads.ts";
 import type { GemmShape } from "./shape.ts";
 import { batchOf, chooseSplit, type Split, splitLaunch } from "./split.ts";
@@ -39,20 +42,30 @@ function stepOf({ rows, columns }: Tile): number {
 }
 
 /** Offers tiles from 32 × 32 to 128 × 64 outputs. */
-export function tileCandidates(shape: GemmShape, tuning: Tuning): Candidate[] {
+export function tileCandidates(shape: GemmShape, given: Tuning): Candidate[] {
   const { m, n, storage } = shape;
+  // A software adapter would convert each number, and b that is read from pairs comes as f32.
+  const halves = given.profile.waves !== undefined && storage !== "f16";
+  const arithmetic = halves ? arithmeticOf(given) : "f32";
+  const tuning = arithmetic === "f16" ? { ...given, profile: halfProfile(given.profile) } : given;
+  // Sums in f16 have no room beside as many in f32.
+  const hasRoom = ({ rows, columns }: Tile) =>
+    arithmetic === "f32" || 16 * rows * columns <= tuning.profile.gemm.spill.sums;
   // Half empty tiles waste more than they share.
   const fits = ({ rows, columns }: Tile) => m > rows * SIDE / 2 && n > columns * SIDE / 2;
   // Other tiles gain nothing without real workgroup memory, nor where numbers of f16 are unpacked one by one; f16 is
   // served by no other way, however small it is.
   const few = storage === "f16" || tuning.profile.cores !== undefined;
   const offered = (tile: Tile) => !few || tile.rows === tile.columns;
-  return TILES.filter((tile) => offered(tile) && (fits(tile) || storage === "f16" && tile === TILES[0])).map((
+  return TILES.filter((tile) =>
+    hasRoom(tile) && offered(tile) && (fits(tile) || storage === "f16" && tile === TILES[0])
+  ).map((
     tile,
   ) => ({
     name: `workgroup ${tile.rows * SIDE}x${tile.columns * SIDE}`,
     cost: cost(shape, tile, tuning),
-    build: () => plan(shape, tile, tuning),
+    ...errorOf(arithmetic),
+    build: () => plan(shape, tile, tuning, arithmetic),
   }));
 }
 
@@ -81,7 +94,7 @@ function cost(shape: GemmShape, tile: Tile, tuning: Tuning): number {
   return spillOf(16 * rows * columns, profile) * sums + parts;
 }
 
-function plan(shape: GemmShape, tile: Tile, tuning: Tuning): Launch {
+function plan(shape: GemmShape, tile: Tile, tuning: Tuning, arithmetic: Arithmetic): Launch {
   const { m, n, k } = shape;
   const { count, a: aBatch, b: bBatch } = batchOf(shape);
   const reads = readsOf(shape), unrolled = tuning.profile.cores ? 0 : 1, split = splitOf(shape, tile, tuning);
@@ -90,11 +103,11 @@ function plan(shape: GemmShape, tile: Tile, tuning: Tuning): Launch {
   const [aRow, aCol] = shape.a === "k" ? [k, 1] : [1, m];
   const [bRow, bCol] = shape.b === "k" ? [k, 1] : [1, n];
   const launch = splitLaunch(shape, split, reads.b === "half" ? "halfB" : "b", (epilogue) => ({
-    program: tileProgram(shape, tile, reads, unrolled, epilogue),
+    program: tileProgram(shape, tile, reads, unrolled, epilogue, arithmetic),
     uniforms: [m, n, k, split.chunk, aRow, aCol, bRow, bCol, tilesM, tilesN, grid[0], count, aBatch, bBatch],
     grid: [grid[0], grid[1], split.splits * count],
   }));
-  if (reads.b !== "half") return launch;
+  if (reads.b !== "half") return { ...launch, ...errorOf(arithmetic) };
   const size = (count - 1) * bBatch + n * k;
   return { ...launch, prepare: [halveStep(size)], scratch: { ...launch.scratch, halfB: 4 * ceilDiv(size, 2) } };
 }
@@ -106,12 +119,18 @@ function halveStep(size: number): Step {
 
 const HALVE: Program = { name: "round to f16", source: halve, access: ["read", "read_write"] };
 
+const BODIES: Readonly<Record<Arithmetic, string>> = {
+  f32: `${inF32}\n${tileSource}`,
+  f16: `${inF16}\n${tileSource}`,
+};
+
 function tileProgram(
   { n, a, b }: Pick<GemmShape, "n" | "a" | "b">,
   tile: Tile,
   reads: Reads,
   unrolled: 0 | 1,
   epilogue: Epilogue,
+  arithmetic: Arithmetic = "f32",
 ): Program {
   const constants = {
     A_ROWS: a === "rows" ? 1 : 0,
@@ -124,7 +143,13 @@ function tileProgram(
     ...epilogueConstants(epilogue),
   };
   const access = ["read", "read", "read", "read", "read_write"] as const;
-  return { name: "gemm by tiles", source: readingSource(tileSource, reads, epilogue), constants, access };
+  return {
+    name: nameIn(arithmetic, "gemm by tiles"),
+    source: readingSource(BODIES[arithmetic], reads, epilogue),
+    constants,
+    access,
+    ...featuresOf(arithmetic),
+  };
 }
 
 export function tilePrograms(): Program[] {
@@ -139,8 +164,21 @@ export function tilePrograms(): Program[] {
       tileProgram({ n: 5, a: "rows", b: "rows" }, small, read, 0, EPILOGUES[3]),
     ]),
     tileProgram(even, small, reads[0], 1, {}),
+    ...halfPrograms(),
     ...TILES.slice(1).map((tile) => tileProgram(even, tile, reads[0], 0, {})),
     ...[...EPILOGUES.slice(1), { activation: "gelu" } as const, { activation: "geluTanh" } as const]
       .map((e) => tileProgram(even, small, reads[0], 0, e)),
+  ];
+}
+
+/** These have steps that are unrolled; what isn't served by fours is the same text with other reads. */
+function halfPrograms(): Program[] {
+  const even = { n: 4, a: "k", b: "k" } as const, fours = { a: "fours", b: "fours" } as const;
+  const ones = { a: "ones", b: "ones" } as const;
+  return [
+    ...TILES.filter(({ rows }) => rows <= 2).map((tile) => tileProgram(even, tile, fours, 1, {}, "f16")),
+    tileProgram({ n: 5, a: "rows", b: "rows" }, TILES[0], ones, 1, EPILOGUES[3], "f16"),
+    tileProgram({ n: 4, a: "rows", b: "rows" }, TILES[0], fours, 1, EPILOGUES[2], "f16"),
+    tileProgram(even, TILES[0], fours, 1, { activation: "gelu" }, "f16"),
   ];
 }

@@ -37,8 +37,8 @@ export interface InferencePlan {
   /** How many kernels-worth of nodes were left after fusing. */
   readonly steps: readonly FusedStep[];
   /**
-   * How much of the outputs may be rounding beyond that of plain sums: what Winograd's ways may add in each layer that goes
-   * by them, over that layer's largest output, added up. 0 where none does.
+   * How much of the outputs may be rounding beyond that of plain sums: what Winograd's ways, and products in f16, may add in
+   * each layer that goes by them, over that layer's largest output, added up. 0 where none does.
    */
   readonly error: number;
   /** Records one forward pass and gives the first output. Inputs have the graph's shapes at this batch. */
@@ -67,9 +67,9 @@ export interface PlanOptions {
    */
   readonly storage?: PlanStorage;
   /**
-   * "f16" multiplies numbers that are kept in f16 in f16 where a kernel can (convolutions on GPUs), and adds up eight
-   * products at a time before they are added in f32; sums of eight must fit into f16 then. Only some devices are faster
-   * for it: `fasterProducts` finds out. By default "f32".
+   * "f16" multiplies numbers that are kept in f16 in f16 where a kernel can (convolutions and matrix products on GPUs), and
+   * adds up eight products at a time before they are added in f32; sums of eight must fit into f16 then. Only some devices
+   * are faster for it: `fasterProducts` finds out. Plans that are `exact` multiply in f32. By default "f32".
    */
   readonly products?: Products;
   /**

@@ -1,6 +1,7 @@
 /** Products in f16: what they sum up exactly, when a device takes them, and plans that do. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { HALF_ERROR } from "../../kernels/arithmetic.ts";
 import { convForwardCandidates, planConvForward } from "../../kernels/conv/forward.ts";
 import { squareConv } from "../../kernels/conv/shape.ts";
 import { PROFILES } from "../../kernels/device_profile.ts";
@@ -114,15 +115,19 @@ test("a plan in f16 that multiplies in f16 is within f16's error of float64", as
   const before = tuningFor(gpu);
   setTuning(gpu, { ...before, profile: CARD });
   try {
-    const outputs: Float32Array[] = [];
-    for (const products of ["f32", "f16"] as const) {
-      const plan = compilePlan(gpu, model, 2, { storage: "f16", products });
+    const outputs: Float32Array[] = [], errors: number[] = [];
+    for (const options of [{ products: "f32" }, { products: "f16" }, { products: "f16", exact: true }] as const) {
+      const plan = compilePlan(gpu, model, 2, { storage: "f16", ...options });
       outputs.push(await plan.run(given).read());
+      errors.push(plan.error);
       plan.dispose();
     }
     const found = outputs.map((output) => compareOutputs(expected, output).maxRel);
     assert.ok(found[1] <= HALF_TOLERANCE, `${found}`);
     assert.not.equal(outputs[0], outputs[1]);
+    assert.equal(outputs[0], outputs[2], "a proof multiplies in f32");
+    // Both convolutions: so small a product as the last one goes by registers, in f32.
+    assert.equal(errors, [0, 2 * HALF_ERROR, 0]);
   } finally {
     setTuning(gpu, before);
   }
