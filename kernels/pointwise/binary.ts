@@ -1,5 +1,4 @@
 import type { Plan, Program } from "../../src/gpu/types.ts";
-import { linearGrid } from "../grid.ts";
 import type { MiddleReduction } from "../reduce/middle.ts";
 import type { Reduction } from "../reduce/sum.ts";
 import { itemPrograms, planItems } from "../items.ts";
