@@ -47,41 +47,71 @@ export function texts(programs: readonly Program[]): Shader[] {
   return shaders(programs).map(({ name, code, features }) => ({ name, code, features }));
 }
 
+/** Programs of one source that name the same constants, and the values that each constant has among them. */
+interface Family {
+  readonly first: Program;
+  readonly values: ReadonlyMap<string, ReadonlySet<number>>;
+  /** How many combinations of the values there are. */
+  readonly size: number;
+}
+
+function families(programs: readonly Program[]): Map<string, Family> {
+  const found = new Map<string, Family>();
+  for (const [key, family] of Map.groupBy(programs, familyKey)) {
+    const names = Object.keys(family[0].constants ?? {});
+    const values = new Map(names.map((name) => [name, new Set(family.map(({ constants }) => constants![name]))]));
+    const size = [...values.values()].reduce((product, { size }) => product * size, 1);
+    found.set(key, { first: family[0], values, size });
+  }
+  return found;
+}
+
+/** Programs of one source that name different constants are families of their own. */
+function familyKey({ source, features, constants = {} }: Program): string {
+  return JSON.stringify([numberOf(source), features ?? [], Object.keys(constants).sort()]);
+}
+
 /**
- * The planners list every constant with each of its values, but not all values of one with all of another: these are
- * all combinations, of which what a planner emits is always one.
+ * The planners list every constant with each of its values, but not all values of one with all of another. This tells
+ * whether a program is one of all combinations, of which what a planner emits is always one.
  */
-export function combinations(programs: readonly Program[]): Program[] {
-  // Programs of one source that name different constants are families of their own.
-  const families = Map.groupBy(
-    programs,
-    ({ source, features, constants = {} }) =>
-      JSON.stringify([numberOf(source), features, Object.keys(constants).sort()]),
-  );
-  return [...families.values()].flatMap((family) => {
-    let all: Record<string, number>[] = [{}];
-    for (const name of Object.keys(family[0].constants ?? {})) {
-      const values = [...new Set(family.map(({ constants }) => constants![name]))];
-      all = all.flatMap((constants) => values.map((value) => ({ ...constants, [name]: value })));
-    }
-    return all.map((constants) => ({ ...family[0], constants }));
+export function amongCombinations(programs: readonly Program[]): (program: Program) => boolean {
+  const known = families(programs);
+  return (program) => {
+    const family = known.get(familyKey(program));
+    return family !== undefined &&
+      Object.entries(program.constants ?? {}).every(([name, value]) => family.values.get(name)!.has(value));
+  };
+}
+
+/**
+ * At most `most` combinations of the constants of each shader: all of them would take a compiler minutes. They are spread
+ * by the golden ratio, so that every two values of two constants soon meet; the same ones each time.
+ */
+export function combinations(programs: readonly Program[], most: number): Program[] {
+  const bySource = Map.groupBy(families(programs).values(), ({ first }) => first.source);
+  return [...bySource.values()].flatMap((family) => {
+    const size = family.reduce((sum, { size }) => sum + size, 0);
+    const places = size <= most
+      ? Array.from({ length: size }, (_, i) => i)
+      : Array.from({ length: most }, (_, i) => Math.floor(i * (Math.sqrt(5) - 1) / 2 % 1 * size));
+    return [...new Set(places)].map((place) => combination(family, place));
   });
 }
 
-/** Of one shader's combinations, so many are compiled. */
-const MOST = 48;
-
-/**
- * At most `MOST` combinations of each shader: all of them would take a compiler minutes. They are spread by the golden
- * ratio, so that every two values of two constants soon meet; the same ones each time.
- */
-export function spread(programs: readonly Program[]): Program[] {
-  const bySource = Map.groupBy(programs, ({ source }) => source);
-  return [...bySource.values()].flatMap((family) => {
-    if (family.length <= MOST) return family;
-    const places = Array.from({ length: MOST }, (_, i) => Math.floor(i * (Math.sqrt(5) - 1) / 2 % 1 * family.length));
-    return [...new Set(places)].map((place) => family[place]);
-  });
+/** The one at `place` among those of all families, of which the last constant's values change first. */
+function combination(all: readonly Family[], place: number): Program {
+  let [{ first, values, size }, ...others] = all;
+  while (place >= size) {
+    place -= size;
+    [{ first, values, size }, ...others] = others;
+  }
+  const constants = { ...first.constants };
+  for (const [name, set] of [...values].reverse()) {
+    constants[name] = [...set][place % set.size];
+    place = Math.floor(place / set.size);
+  }
+  return { ...first, constants };
 }
 
 /** Equal for programs that are the same shader. */
