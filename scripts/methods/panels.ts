@@ -43,6 +43,8 @@ export interface PanelsFile {
 /** Of a panel's plane, and of what is around it; pixels. */
 const PLANE = { width: 168, height: 132 };
 const GAP = { x: 20, y: 28 };
+/** Of another line of a panel's title. */
+const TITLE_LINE = 12;
 const MARGIN = { left: 52, right: 16, bottom: 46 };
 const LINE = 18;
 
@@ -52,13 +54,16 @@ export function panelsFile(file: PanelsFile): string {
   const width = MARGIN.left + columns * PLANE.width + (columns - 1) * GAP.x + MARGIN.right;
   const keys = flowed(legend, width - 2 * 12);
   const top = 12 + keys.height + LINE;
-  const height = top + rows * (GAP.y + PLANE.height) + MARGIN.bottom;
-  const drawn = panels.map((panel, i) => {
+  const titles = panels.map(({ title }) => titleLines(title));
+  const gapY = GAP.y + TITLE_LINE * (Math.max(...titles.map((lines) => lines.length)) - 1);
+  const height = top + rows * (gapY + PLANE.height) + MARGIN.bottom;
+  const drawn = panels.map(({ lines }, i) => {
     const [column, row] = [i % columns, Math.floor(i / columns)];
     const sides = { left: column === 0, bottom: i + columns >= panels.length };
-    const [x, y] = [MARGIN.left + column * (PLANE.width + GAP.x), top + row * (PLANE.height + GAP.y)];
+    const [x, y] = [MARGIN.left + column * (PLANE.width + GAP.x), top + row * (PLANE.height + gapY)];
     // The plot brings its own margins.
     const at = `translate(${x - MARGIN.left} ${y})`;
+    const panel = { title: titles[i].join("\n"), lines, gapY };
     return `<g transform="${at}">${draw(panelPlot(panel, sides, file)).body}</g>`;
   });
   const label = (text: string, x: number, y: number) =>
@@ -78,15 +83,15 @@ export function panelsFile(file: PanelsFile): string {
 }
 
 function panelPlot(
-  { title, lines }: Panel,
+  { title, lines, gapY }: Panel & { readonly gapY: number },
   sides: { readonly left: boolean; readonly bottom: boolean },
   { x, y }: Pick<PanelsFile, "x" | "y">,
 ): Plot.PlotOptions {
   const marginBottom = MARGIN.bottom;
   return {
     width: MARGIN.left + PLANE.width + MARGIN.right,
-    height: GAP.y + PLANE.height + marginBottom,
-    marginTop: GAP.y,
+    height: gapY + PLANE.height + marginBottom,
+    marginTop: gapY,
     marginBottom,
     marginLeft: MARGIN.left,
     marginRight: MARGIN.right,
@@ -125,6 +130,13 @@ function lineMarks({ points, style, as }: PanelLine, { domain }: Axis): Plot.Mar
     Plot.line(points, { x: "x", y: "y", ...lineStyle(style) }),
     Plot.dot(points, { x: "x", y: "y", ...dotStyle(style), r: 3 }),
   ];
+}
+
+/** One line, or two where one would run into the neighbour's: the second begins behind the last comma. */
+export function titleLines(title: string): string[] {
+  const comma = title.lastIndexOf(", ");
+  if (title.length * CHARACTER <= PLANE.width || comma < 0) return [title];
+  return [title.slice(0, comma + 1), title.slice(comma + 2)];
 }
 
 /** The legend's entries from left to right, in as many lines as they take. */

@@ -6,6 +6,7 @@ import { BY_CURVES, SHUFFLED } from "../../scripts/methods/criteria_track.ts";
 import { chartsOf } from "../../scripts/methods/charts.ts";
 import { methodsPage } from "../../scripts/methods/document.ts";
 import { type Net, NETS, netsWith } from "../../scripts/methods/nets.ts";
+import { titleLines } from "../../scripts/methods/panels.ts";
 import { type MethodsRecord, takenUp } from "../../scripts/methods/record.ts";
 import { denseNetwork } from "../../scripts/methods/recipe_cell.ts";
 import { askedBy, sparsityTrack } from "../../scripts/methods/sparsity_track.ts";
@@ -217,6 +218,14 @@ test("cells of ADMM show how it converged, a line for each layer; cells of other
   // What a log doesn't have of the support is left out.
   assert.equal([dots(residual), dots(support)], [6, 3]);
   assert.match(residual.svg, />ADMM, 0\.02 of the weights<\/text>/);
+});
+
+test("a panel's title that would run into its neighbour's has two lines", () => {
+  // A plane of 168 pixels holds 25 characters of 6.6.
+  assert.equal(titleLines("ADMM, 0.02 of the weights"), ["ADMM, 0.02 of the weights"]);
+  assert.equal(titleLines("ADMM, 0.125 of the columns"), ["ADMM,", "0.125 of the columns"]);
+  assert.equal(titleLines("ADMM, two steps, 0.02 of it"), ["ADMM, two steps,", "0.02 of it"]);
+  assert.equal(titleLines("filters chosen by reconstruction"), ["filters chosen by reconstruction"]);
 });
 
 test("docs/methods.md says what its records say", () => {
