@@ -1,5 +1,5 @@
 import { adapterName } from "../gpu/adapter.ts";
-import { accuracyOf, stagesOf } from "../report/build.ts";
+import { accuracyOf, reachedText, stagesOf } from "../report/build.ts";
 import { FINALIST_LABELS, finalistCells } from "../report/device_search.ts";
 import { bytes, count, milliSpread, percent, plain, times } from "../report/format.ts";
 import { resultLines } from "../report/result.ts";
@@ -65,11 +65,14 @@ function formatLatency({ latency, speedup }: Report): string {
 }
 
 function formatFacts(report: Report, htmlPath: string): string {
-  const { equivalence, admm, achieved, untold = {}, requested, adapter, files, f16 } = report;
+  const { equivalence, admm, achieved, requested, adapter, files, f16 } = report;
   const rows: string[][] = [];
   for (const [name, asked] of Object.entries(requested)) {
-    const reached = name in achieved ? `reached ${plain(achieved[name])}` : `what was reached can't be told`;
-    rows.push([name, `asked ${plain(asked)}, ${reached}${name in untold ? `: ${untold[name]}` : ""}`]);
+    const reached = reachedText(report, name);
+    rows.push([
+      name,
+      `asked ${plain(asked)}, ${name in achieved ? `reached ${reached}` : `what was reached ${reached}`}`,
+    ]);
   }
   rows.push(
     "notProved" in equivalence ? ["proof", `not proved: ${equivalence.notProved}`] : [

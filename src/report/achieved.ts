@@ -34,11 +34,13 @@ export function constraintName(options: ConstraintOptions): string {
  *
  * @param inDenseShape the network at hand in the dense one's shapes, or why it can't be brought there
  * @param asked names that were asked for
+ * @param ofGroups the constraints that a budget of groups is for; default all
  */
 export function achieved(
   { dense, model, inDenseShape }: { dense: Model; model: Model; inDenseShape: Model | string },
   constraints: readonly ConstraintOptions[],
   asked: Readonly<Record<string, number>>,
+  ofGroups = constraints,
 ): Pick<Report, "achieved" | "untold"> {
   const [before, after] = [graphCost(dense.graph), graphCost(model.graph)];
   const result: Record<string, number> = {
@@ -48,7 +50,7 @@ export function achieved(
   };
   if ("peakBytes" in asked) result.peakBytes = peakBytes(model.graph) / peakBytes(dense.graph);
   const counted = [
-    ...("groups" in asked ? [["groups", constraints] as const] : []),
+    ...("groups" in asked ? [["groups", ofGroups] as const] : []),
     ...constraints.map((options) => [constraintName(options), [options]] as const).filter(([name]) => name in asked),
   ];
   if (typeof inDenseShape === "string") {

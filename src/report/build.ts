@@ -104,3 +104,18 @@ function same(a: Point, b: Point): boolean {
     a.accuracy?.test === b.accuracy?.test && a.accuracy?.validation === b.accuracy?.validation &&
     a.agreement?.sameClass === b.agreement?.sameClass && a.agreement?.outputLoss === b.agreement?.outputLoss;
 }
+
+/**
+ * What was reached of something that was asked for. Where zeros stay in place, `params` has beside what is stored what of it isn't 0: a
+ * budget that leaves zeros counts those.
+ */
+export function reachedText({ achieved, untold = {} }: Pick<Report, "achieved" | "untold">, name: string): string {
+  if (Object.hasOwn(untold, name)) return `can't be told: ${untold[name]}`;
+  if (!Object.hasOwn(achieved, name)) return "can't be told";
+  const [reached, nonzero] = [achieved[name], achieved.nonzero].map((amount) =>
+    amount === undefined ? "" : plain(amount)
+  );
+  return name === "params" && achieved.nonzero < achieved.params && nonzero !== reached
+    ? `${reached} with its zeros, ${nonzero} without`
+    : reached;
+}

@@ -1,6 +1,6 @@
 /** The tables of a report. */
 import { HALF_TOLERANCE } from "../graph/compare.ts";
-import { accuracyOf, isSoftware, NO_LABELS, stagesOf } from "./build.ts";
+import { accuracyOf, isSoftware, NO_LABELS, reachedText, stagesOf } from "./build.ts";
 import type { Detail } from "./detail.ts";
 import { bytes, count, duration, milliseconds, milliSpread, percent, plain, points, times } from "./format.ts";
 import { intervalWords } from "./interval.ts";
@@ -276,17 +276,16 @@ network has the new norms too, and the proof is that the two are equal.</p>`;
   }`;
 }
 
-export function budgetTable({ requested, achieved, untold = {} }: Report): Html {
+export function budgetTable(report: Report): Html {
+  const { requested, achieved, untold = {} } = report;
   const names = [...new Set([...Object.keys(requested), ...Object.keys(achieved), ...Object.keys(untold)])];
   if (names.length === 0) return markup``;
   const cell = (values: Readonly<Record<string, number>>, name: string) =>
     Object.hasOwn(values, name) ? plain(values[name]) : "–";
-  const reached = (name: string) =>
-    Object.hasOwn(untold, name) ? `can't be told: ${untold[name]}` : cell(achieved, name);
   return table(
     "Budgets: asked for and reached",
     [{ label: "budget", kind: "words" }, { label: "requested" }, { label: "achieved" }],
-    names.map((name) => [name, cell(requested, name), reached(name)]),
+    names.map((name) => [name, cell(requested, name), reachedText(report, name)]),
   );
 }
 

@@ -194,7 +194,8 @@ function reached({ state, recipe, tables }: RunContext): Pick<Report, "achieved"
   const timed = timedBudget(recipe);
   const network = { dense, model, inDenseShape: inDenseShape(model, origin, dense, masked) };
   const constraints = recipe.stages.flatMap(constraintsOfStage);
-  const told = achieved(network, constraints, state.requested);
+  const byGroups = recipe.stages.findLast((stage) => "budget" in stage && stage.budget && "groups" in stage.budget);
+  const told = achieved(network, constraints, state.requested, byGroups && constraintsOfStage(byGroups));
   if (!timed) return told;
   const ms = timeByTable(tables, timed, { dense, model });
   return typeof ms === "number"

@@ -75,6 +75,13 @@ function floorOf({ state, ui }: RunContext, { accuracy, drop }: Until): number {
         `${dense.toFixed(4)} on the validation data: lower it, give drop instead, or train longer`,
     );
   }
+  if (floor <= 0) {
+    throw new UserError(
+      `stages.${state.stage} (prune): until: drop ${drop} leaves no floor: the network before pruning has ${
+        dense.toFixed(4)
+      } on the validation data: give a smaller drop, or train longer`,
+    );
+  }
   ui.note(`prune until: the floor is ${percent(floor)} validation accuracy, of ${percent(dense)} before pruning`);
   return floor;
 }
@@ -147,11 +154,16 @@ async function finish(ctx: RunContext, of: UntilCost): Promise<void> {
   const { attempts, floor } = state.until!.at(-1)!;
   const kept = attempts.findLast(({ kept }) => kept);
   if (!kept) {
-    const tried = Math.max(...attempts.map(({ asked }) => asked));
-    ui.warn(
-      `stages.${state.stage} (prune): nothing was pruned: not even ${percent(tried)} of the ${of} hold ` +
-        `${percent(floor)} validation accuracy: lower the floor, retrain longer, or set until.step nearer to 1`,
-    );
+    const tried = percent(Math.max(...attempts.map(({ asked }) => asked)));
+    const why = attempts.every(({ params }) => params === undefined)
+      ? `the constraints can't leave as little as ${tried} of the ${of}: set until.step nearer to 1, until.of to ${
+        of === "macs" ? "params" : "macs"
+      }, or constrain more layers or another structure`
+      : `not even ${tried} of the ${of} hold ${
+        percent(floor)
+      } validation accuracy: lower the floor, retrain longer, or set ` +
+        "until.step nearer to 1";
+    ui.warn(`stages.${state.stage} (prune): nothing was pruned: ${why}`);
   } else state.requested[of] = kept.asked;
   await ctx.log({ phase: "until", of, floor, tries: attempts.length, kept: kept?.asked ?? 1 });
 }

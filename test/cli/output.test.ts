@@ -42,6 +42,11 @@ test("where an achieved figure can't be told the summary says so, and why", () =
   assert.match(text, /params +asked 0\.025, what was reached can't be told: it was merged\n/);
 });
 
+test("where zeros stay in place, what is stored and what isn't 0 are both told of the parameters that were asked for", () => {
+  const text = formatSummary({ ...report, achieved: { params: 1, nonzero: 0.0249, macs: 1 } }, "x.html");
+  assert.match(text, /params +asked 0\.025, reached 1 with its zeros, 0\.0249 without\n/);
+});
+
 test("what f16 changes is told where a run was asked for it, or why it can't be told", () => {
   const f16 = { images: 359, maxRel: 5.4e-4, sameClass: 1, accuracy: { f32: 0.9833, f16: 0.9805 } };
   assert.match(

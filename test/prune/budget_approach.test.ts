@@ -4,7 +4,13 @@ import * as assert from "uvu/assert";
 import { approach } from "../../src/prune/budget/approach.ts";
 import { solveBudget } from "../../src/prune/budget/budget.ts";
 import { builder } from "../../src/graph/build.ts";
+import { graphCost } from "../../src/graph/cost.ts";
+import { compact } from "../../src/prune/rewrite/compact.ts";
+import { settle } from "../../src/prune/budget/settle.ts";
+import { l2 } from "../../src/prune/criteria/l2.ts";
+import { prune } from "../../src/prune/prune_model.ts";
 import { coupledConstraints } from "../../src/prune/structures/constraints.ts";
+import { modelOf } from "./models.ts";
 
 const test = suite("approach of a budget");
 
@@ -63,6 +69,74 @@ test("a budget that is missed by more than a hundredth says by what, and what wo
   const { order, cut } = solve(13 / 17);
   assert.equal(order.map(({ c, rank }) => [c, rank]), [[0, 3], [0, 2], [0, 1]]);
   assert.is(cut, 1);
+});
+
+test("behind an earlier pruning, messages speak of fractions of the network before it, as was asked", () => {
+  const netOf = (width: number) => {
+    const b = builder("g", ["N", 2]);
+    b.gemm(b.gemm(b.input, { name: "a", out: width }), { name: "out", out: 1 });
+    return { graph: b.graph(), model: modelOf(b.graph()) };
+  };
+  // A filter is 4 numbers: 33 before, of which 17 are left. 15 would be allowed: 13 is the nearest, and 17 one filter more.
+  const [dense, here] = [netOf(8), netOf(4)];
+  const settled = (params: number) =>
+    settle({ model: here.model, dense: dense.graph }, {
+      constraints: [{ granularity: "filter", keep: 1 }],
+      criterion: l2,
+      seed: 1,
+      budget: { target: { params } },
+    });
+  assert.match(
+    settled(15 / 33).shortfall!,
+    /^budget: 0\.454545454545 of the params was asked for, and 0\.394 of the params is .*would make it 0\.515 of/,
+  );
+  assert.throws(() => settled(0.1), /^budget: 0\.1 of the params .* at least 0\.152 of the params: ask for more/);
+});
+
+test("what some structures leave by themselves is told where it is less than was asked for", () => {
+  const b = builder("g", ["N", 8]);
+  b.gemm(b.input, { name: "a", out: 4, bias: false });
+  const model = modelOf(b.graph());
+  const quarters = { granularity: "n:m", n: 1, m: 4 } as const;
+  const reached = (params: number) => prune(model, { constraints: [quarters], budget: { params } }).shortfall;
+  assert.is(reached(0.25), undefined);
+  assert.match(
+    reached(0.7)!,
+    /^budget: 0\.7 of the params was asked for, and 0\.250 of the params is left by n:m alone/,
+  );
+});
+
+test("kernels are priced with the patterns that they will have", () => {
+  const b = builder("g", ["N", 1, 4, 4]);
+  b.conv(b.conv(b.input, { name: "a", out: 2, kernel: 3 }), { name: "out", out: 1, kernel: 2 });
+  const model = modelOf(b.graph());
+  // Four taps stay of nine in both kernels: of the same places five columns are gone, of others fewer.
+  for (const library of [1, 2]) {
+    const constraints = [{ granularity: "pattern", library, layers: ["a"] }] as const;
+    const { model: masked, shortfall } = prune(model, { constraints, budget: { macs: 0.9 } });
+    const [dense, small] = [model, compact(masked).model].map(({ graph }) => graphCost(graph).macs);
+    assert.match(shortfall!, `and ${(small / dense).toPrecision(3)} of the macs is left by pattern alone`);
+  }
+});
+
+test("a cost that the structures don't save is refused with those that they do", () => {
+  const b = builder("g", ["N", 8]);
+  b.gemm(b.gemm(b.input, { name: "a", out: 4 }), { name: "out", out: 2 });
+  const refusal = (granularity: "weight" | "filter", budget: { macs?: number; peakBytes?: number }) => () =>
+    prune(modelOf(b.graph()), { constraints: [{ granularity }], budget });
+  assert.throws(
+    refusal("weight", { macs: 0.5 }),
+    /zeros by weight stay in place and save no macs: ask for params or groups, or prune a structure that shrinks/,
+  );
+  assert.throws(
+    () => prune(modelOf(b.graph()), { constraints: [{ granularity: "filter", minKeep: 4 }], budget: { macs: 0.5 } }),
+    /no more of filter may go: lower minKeep or protect/,
+  );
+  // The input and the first layer's four numbers are 12 at once; what is left of them are eight and one.
+  assert.throws(
+    refusal("filter", { peakBytes: 0.1 }),
+    /0\.1 of the peakBytes can't be reached, .*: ask for more than that/,
+  );
 });
 
 test.run();

@@ -26,7 +26,7 @@ test("of two solutions the one that meets the target is taken, then the nearer o
 test("where none meets it, the message has what was asked and what came out", () => {
   const price = { params: 70, macs: 60, achieved: { params: 0.7, macs: 0.6 }, gap: 0.1, excess: 0.6 };
   assert.match(
-    missed(price, { macs: 0.5 }),
+    missed(price, { target: { macs: 0.5 } }),
     /^budget: 0\.5 of the macs was asked for, and 0\.600 of the macs is the nearest/,
   );
 });

@@ -73,12 +73,23 @@ test("a floor that every network holds ends where nothing is left that could go"
 test("a floor that nothing holds leaves the network as it was, with a warning that says what to do", async () => {
   const warnings: string[] = [];
   const ui = { ...silentUi(), warn: (text: string) => void warnings.push(text) };
-  const stages = [train(4), until({ drop: 0, step: 0.05, bisections: 0 }, { retrain: undefined })];
+  const stages = [train(4), until({ drop: 0, step: 0.1, bisections: 0 }, { retrain: undefined })];
   const { report } = await prune(tinyRecipe(stages), { ui });
   assert.equal(report.until![0].attempts.map(({ kept }) => kept), [false]);
   assert.equal(report.final, { ...report.baseline });
   assert.equal(report.requested, {});
-  assert.match(warnings.join("\n"), /^stages\.1 \(prune\): nothing was pruned: not even 5\.00 % of the macs hold/m);
+  assert.match(warnings.join("\n"), /^stages\.1 \(prune\): nothing was pruned: not even 10\.00 % of the macs hold/m);
+});
+
+test("a structure that can't save what is made less is told as that, not as a lack of accuracy", async () => {
+  const warnings: string[] = [];
+  const ui = { ...silentUi(), warn: (text: string) => void warnings.push(text) };
+  const stage = until({ accuracy: 0.01, of: "macs", bisections: 0 }, { retrain: undefined });
+  await prune(tinyRecipe([train(1), { ...stage, constraints: [{ kind: "weight" }] }]), { ui });
+  assert.match(
+    warnings.join("\n"),
+    /nothing was pruned: the constraints can't leave as little as 60\.00 % of the macs: set until\.step nearer to 1, until\.of to params/,
+  );
 });
 
 test("an accuracy that the dense network doesn't reach is refused in one line", async () => {
@@ -89,6 +100,15 @@ test("an accuracy that the dense network doesn't reach is refused in one line", 
     /^stages\.1 \(prune\): until: accuracy 1 can't be held: the network before pruning has 0\.\d+ /,
   );
   assert.not.match(error.message, /\n/);
+});
+
+test("a drop of all that the network knows is refused, for no network would be too bad", async () => {
+  const error = await prune(tinyRecipe([train(1), until({ drop: 0.999 })])).catch((error) => error);
+  assert.instance(error, UserError);
+  assert.match(
+    error.message,
+    /^stages\.1 \(prune\): until: drop 0\.999 leaves no floor: the network before pruning has 0\.\d+ /,
+  );
 });
 
 test("controls of a network that was pruned until a floor must be given their epochs", async () => {

@@ -49,6 +49,17 @@ test("fractions are of the dense network; what wasn't asked for by name isn't to
   assert.is(achieved({ dense, model: maskModel(dense, new Map()), inDenseShape: dense }, [], {}).achieved.nonzero, 1);
 });
 
+test("of a budget of groups the fraction is that of its own stage's groups, not of what other stages prune", () => {
+  const dense = net(4, 2);
+  const inDenseShape = zeroRows(dense, { "l0.weight": [1, 2] });
+  const network = { dense, model: dense, inDenseShape };
+  const found = achieved(network, [filter, { ...filter, layers: ["l0"] }], { groups: 0.5 }, [{
+    ...filter,
+    layers: ["l0"],
+  }]);
+  assert.is(found.achieved.groups, 0.5);
+});
+
 test("where a network has no place in the dense one's shapes, its constraints' fractions are left out, with the reason", () => {
   const [dense, small] = [net(4), net(2)];
   const asked = { "filter l*": 0.5, groups: 0.5 };

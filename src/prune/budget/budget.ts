@@ -6,6 +6,7 @@
 import { UserError } from "../../errors.ts";
 import type { Graph } from "../../graph/types.ts";
 import { isFixed, rankGroups } from "../structures/selection.ts";
+import { leavesZeros } from "../structures/structures.ts";
 import type { Constraint } from "../structures/types.ts";
 import { approach, WITHIN } from "./approach.ts";
 import { type CostName, costNames, COSTS, type Target } from "./costs/costs.ts";
@@ -84,17 +85,15 @@ export function solveBudget(
   const keepOf = (left: readonly number[]) => left.map((count, c) => counts[c][steps[c] - count]);
   const found = approach(steps, ordered, (left) => price(keepOf(left)).gap);
   if (!found) {
-    throw unreachable(
-      price(keepOf(steps.map((all, c) => all - ordered.filter((other) => other === c).length))),
-      target,
-    );
+    const least = price(keepOf(steps.map((all, c) => all - ordered.filter((other) => other === c).length)));
+    throw unreachable({ constraints, least, mayGo: steps.some((most) => most > 0) }, options);
   }
   const keep = keepOf(found.keep);
   const order = units.flatMap(groupsOf);
   const cut = units.slice(0, found.cut).reduce((sum, { from, to }) => sum + to - from, 0);
   const reached = price(keep);
   const { achieved, params, macs } = reached;
-  const shortfall = shortfallOf(constraints, keep, price, target);
+  const shortfall = shortfallOf(constraints, keep, price, options);
   return {
     constraints: constraints.map((constraint, c) => ({ ...constraint, keep: keep[c] })),
     requested: target,
@@ -195,54 +194,103 @@ export function checkTarget(target: Target): void {
 /** The constraints leave more than a budget allows, whatever goes. */
 export class UnreachableBudget extends UserError {}
 
-/** What to say where even the smallest network, which has this price, misses the target. */
-export function unreachable({ achieved }: Price, target: Target): UnreachableBudget {
+/** What was asked for, and what of the dense network the one that is pruned has. */
+type Asked = Pick<PriceOptions, "target" | "share">;
+
+/** The smallest network that constraints leave. */
+interface Smallest {
+  readonly constraints: readonly Constraint[];
+  readonly least: Price;
+  /** Whether any group may go. */
+  readonly mayGo: boolean;
+}
+
+/** What to say where even the smallest network misses the target. */
+export function unreachable(smallest: Smallest, asked: Asked): UnreachableBudget {
   return new UnreachableBudget(
-    `budget: ${told(target, String)} can't be reached, the constraints leave at least ` +
-      `${told(achieved, rounded, target)}: lower minKeep or protect, or constrain more layers`,
+    `budget: ${toldAsked(asked)} can't be reached, the constraints leave at least ${
+      toldOf(smallest.least.achieved, asked)
+    }: ${howToReach(smallest, asked)}`,
   );
+}
+
+function howToReach({ constraints, least: { achieved }, mayGo }: Smallest, { target }: Asked): string {
+  const kinds = listedKinds(constraints);
+  if (!mayGo) return `no more of ${kinds} may go: lower minKeep or protect, or constrain other layers`;
+  const costs = costNames.filter((name) => target[name] !== undefined);
+  const unsaved = costs.filter((name) => COSTS[name].amount === "fraction" && achieved[name]! >= 1).join(" or ");
+  if (unsaved === "") return "ask for more than that, lower minKeep or protect, or constrain more layers";
+  return constraints.every(({ kind }) => leavesZeros(kind))
+    ? `zeros by ${kinds} stay in place and save no ${unsaved}: ask for params or groups, or prune a structure that shrinks ` +
+      "tensors, such as filter"
+    : `what goes by ${kinds} saves no ${unsaved}: ask for another cost, or constrain other layers`;
+}
+
+/** "filter and n:m" */
+function listedKinds(constraints: readonly Constraint[]): string {
+  return [...new Set(constraints.map(({ kind }) => kind))].join(" and ");
 }
 
 /**
  * Where what is reached lies more than a hundredth of the network below what was asked for: both, and what the least would be that
- * could stay as well. Undefined where it is nearer, or nothing goes.
+ * could stay as well, or that some structures leave no more by themselves. Undefined where it is nearer, or nothing goes.
  */
 export function shortfallOf(
   constraints: readonly Constraint[],
   keep: readonly number[],
   price: Pricing,
-  target: Target,
+  asked: Asked,
 ): string | undefined {
+  const reached = price(keep);
+  if (reached.gap >= -WITHIN) return undefined;
+  const [before, after] = [toldAsked(asked), toldOf(reached.achieved, asked)];
   const whole = constraints.every(({ rule, groups }, c) => isFixed(rule) || keep[c] === groups);
-  if (whole || price(keep).gap >= -WITHIN) return undefined;
+  if (whole) {
+    const own = listedKinds(constraints.filter(takesByItself));
+    if (own === "") return undefined;
+    return `budget: ${before} was asked for, and ${after} is left by ${own} alone, whatever is asked for: all other groups ` +
+      `stay; ask for that much, or leave ${own} out`;
+  }
   const [next] = constraints.flatMap((constraint, c) => {
     if (isFixed(constraint.rule) || keep[c] === constraint.groups) return [];
     const more = allowedCounts(constraint, 1).findLast((count) => count > keep[c])!;
     const groups = more - keep[c] === 1 ? "one group" : `${more - keep[c]} groups`;
     return [{ name: constraint.name, groups, price: price(keep.with(c, more)) }];
   }).sort((a, b) => a.price.gap - b.price.gap);
-  const [asked, reached, above] = [
-    told(target, String),
-    ...[price(keep), next.price].map(({ achieved }) => told(achieved, rounded, target)),
-  ];
-  return `budget: ${asked} was asked for, and ${reached} is the nearest below it that was found: ${next.groups} more of ` +
-    `"${next.name}", the cheapest, would make it ${above}`;
+  return `budget: ${before} was asked for, and ${after} is the nearest below it that was found: ${next.groups} more of ` +
+    `"${next.name}", the cheapest, would make it ${toldOf(next.price.achieved, asked)}`;
+}
+
+/** Whether weights go though every group stays: a kernel that stays has a pattern. */
+function takesByItself({ rule }: Constraint): boolean {
+  return isFixed(rule) || rule?.kind === "pattern";
 }
 
 /** What to say where no solution was found that meets the target, and the nearest has this price. */
-export function missed({ achieved }: Price, target: Target): string {
-  return `budget: ${told(target, String)} was asked for, and ${
-    told(achieved, rounded, target)
-  } is the nearest that was found: ` +
+export function missed({ achieved }: Price, asked: Asked): string {
+  return `budget: ${toldAsked(asked)} was asked for, and ${toldOf(achieved, asked)} is the nearest that was found: ` +
     "what coarse constraints take decides which finer groups stay; ask for a little less, or constrain one kind of structure";
 }
 
-function rounded(amount: number): string {
-  return amount.toPrecision(3);
+/** As the user has written it: of the dense network, and without what dividing has rounded. */
+function toldAsked({ target, share }: Asked): string {
+  return told(ofDense(target, share), (amount) => String(Number(amount.toPrecision(12))), target);
+}
+
+function toldOf(achieved: Target, { target, share }: Asked): string {
+  return told(ofDense(achieved, share), (amount) => amount.toPrecision(3), target);
+}
+
+/** The amounts of a network that has so much of the dense one. */
+function ofDense(amounts: Target, share: Target = {}): Target {
+  return Object.fromEntries(costNames.flatMap((name) => {
+    const amount = amounts[name];
+    return amount === undefined ? [] : [[name, amount * (share[name] ?? 1)]];
+  }));
 }
 
 /** "0.3 of the params and 2.5 ms by the table": of the amounts those that were asked for. */
-function told(amounts: Target, text: (amount: number) => string, asked: Target = amounts): string {
+function told(amounts: Target, text: (amount: number) => string, asked: Target): string {
   return costNames.filter((name) => asked[name] !== undefined).map((name) => COSTS[name].tell(text(amounts[name]!)))
     .join(" and ");
 }

@@ -56,8 +56,11 @@ export function budgetByCurves(
     { losses, terms: productCosts(graph, constraints, ranked, cost), limit: target[cost]! },
     price,
   );
-  if (!keep) throw unreachable(price(losses.map((own) => own.at(-1)!.keep)), target);
-  const shortfall = shortfallOf(constraints, keep, price, target);
+  if (!keep) {
+    const least = price(losses.map((own) => own.at(-1)!.keep));
+    throw unreachable({ constraints, least, mayGo: losses.some((own) => own.length > 1) }, options);
+  }
+  const shortfall = shortfallOf(constraints, keep, price, options);
   return {
     constraints: constraints.map((constraint, c) => ({ ...constraint, keep: keep[c] })),
     ...shortfall !== undefined && { shortfall },

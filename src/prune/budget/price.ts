@@ -27,7 +27,12 @@ export interface Price {
 }
 
 export interface PriceOptions {
+  /** Fractions of the network that is priced. */
   readonly target: Target;
+  /** What that network has of the dense one, by which fractions are told to users; default 1. */
+  readonly share?: Target;
+  /** Of each constraint to patterns what stays of its kernels; default: as mixed as in any layer. */
+  readonly taps?: readonly (Uint16Array | undefined)[];
   /** How the network will be compacted. */
   readonly compact?: CompactOptions;
   /** What a network takes on the device that is aimed at, in ms: wanted where the target has `ms`. */
@@ -69,7 +74,7 @@ export function pricing(
       const choices = own.map((c): Choice => ({
         constraint: constraints[c],
         kept: chosen(c, keep[c], left),
-        ...anyTaps(constraints[c]),
+        taps: options.taps?.[c] ?? anyTaps(constraints[c]),
       }));
       const cutting = choices.filter(({ constraint, kept, taps }) => taps || kept.length < constraint.groups);
       masks = bothMasks(masks, masksOf(cutting, model.params));
@@ -136,12 +141,10 @@ function priceOf(target: Target, whole: Amounts, small: Amounts): Price {
 }
 
 /** Patterns as mixed as those of real kernels, so that no tap is missing from a whole column: only their price matters. */
-function anyTaps({ rule, groups, members: [{ layout }] }: Constraint): { readonly taps?: Uint16Array } {
-  if (rule?.kind !== "pattern") return {};
+function anyTaps({ rule, groups, members: [{ layout }] }: Constraint): Uint16Array | undefined {
+  if (rule?.kind !== "pattern") return undefined;
   const { patterns } = rule;
-  return {
-    taps: Uint16Array.from({ length: groups }, (_, q) => patterns[(q + Math.floor(q / layout.C)) % patterns.length]),
-  };
+  return Uint16Array.from({ length: groups }, (_, q) => patterns[(q + Math.floor(q / layout.C)) % patterns.length]);
 }
 
 const FILLED: ReadonlySet<ParamRole> = new Set(["weight", "bias", "gamma", "beta", "variance"]);

@@ -17,7 +17,7 @@ import { leavesZeros } from "../structures/structures.ts";
 import type { Constraint, Granularity } from "../structures/types.ts";
 import { type Budget, leastKept } from "./budget.ts";
 import { budgetByCurves } from "./by_curves.ts";
-import { type CostName, costNames, COSTS, type Target } from "./costs/costs.ts";
+import { costNames, COSTS, type Target } from "./costs/costs.ts";
 import { keptUnderway } from "./per_layer.ts";
 import { solveAsChosen } from "./solve_as_chosen.ts";
 import type { BudgetRule, Priced } from "./types.ts";
@@ -88,13 +88,16 @@ export function solve({ model, dense }: { model: Model; dense: Graph }, request:
   if (!budget) return { constraints };
   // As pruning will score them: what nobody reads goes first, and leaving it pays for nothing.
   const evidence = { model: removeUnused(model).model, seed, gathered };
-  const scoresBy = (by: Criterion) => constraints.map((constraint) => scoreGroups(by, constraint, evidence).scores);
-  const chosenBy = scoresBy(criterion);
-  const target = fromHere(budget.target, dense, model.graph);
+  const scoredBy = (by: Criterion) => constraints.map((constraint) => scoreGroups(by, constraint, evidence));
+  const scored = scoredBy(criterion);
+  const chosenBy = scored.map(({ scores }) => scores);
+  const share = shareOf(model.graph, dense);
+  const target = fromHere(budget.target, share);
   const { curves } = budget;
-  if (curves) return budgetByCurves(model.graph, constraints, chosenBy, { ...budget, curves, target });
-  const scores = criterion.arbitrary ? scoresBy(l2) : chosenBy;
-  const solved = solveAsChosen(model, { constraints, scores, chosenBy }, { ...budget, target }, request);
+  if (curves) return budgetByCurves(model.graph, constraints, chosenBy, { ...budget, curves, target, share });
+  const scores = criterion.arbitrary ? scoredBy(l2).map(({ scores }) => scores) : chosenBy;
+  const taps = scored.map(({ taps }) => taps);
+  const solved = solveAsChosen(model, { constraints, scores, chosenBy }, { ...budget, target, share, taps }, request);
   return { ...solved, budget: solved };
 }
 
@@ -192,17 +195,22 @@ export function checkCriterion(model: Model, request: PruneRequest, criterion: C
   checkScorable(criterion, requestedConstraints(model.graph, request), model.graph);
 }
 
-/** Fractions count from the dense network; this is what they leave of one that may be smaller already. */
-function fromHere(target: Target, dense: Graph, now: Graph): Target {
+/** What a network has of the one before anything was pruned, in all that is asked for as a fraction. */
+function shareOf(now: Graph, dense: Graph): Target {
   const [before, after] = [dense, now].map((graph) => priced({ graph, params: new Map() }, 1));
-  const here: { [Name in CostName]?: number } = { ...target };
-  for (const name of costNames) {
-    const { amount, of } = COSTS[name];
-    const fraction = target[name];
-    if (fraction === undefined || amount === "absolute") continue;
-    here[name] = Math.min(1, fraction * of(before) / of(after));
-  }
-  return here;
+  return Object.fromEntries(
+    costNames.filter((name) => COSTS[name].amount === "fraction")
+      .map((name) => [name, COSTS[name].of(after) / COSTS[name].of(before)]),
+  );
+}
+
+/** Fractions count from the dense network; this is what they leave of one that has this share of it. */
+function fromHere(target: Target, share: Target): Target {
+  return Object.fromEntries(costNames.flatMap((name) => {
+    const amount = target[name];
+    if (amount === undefined) return [];
+    return [[name, COSTS[name].amount === "absolute" ? amount : Math.min(1, amount / share[name]!)]];
+  }));
 }
 
 function priced(model: Model, groups: number, latency?: (model: Model) => number): Priced {

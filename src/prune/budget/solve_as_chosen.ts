@@ -53,7 +53,7 @@ export function solveAsChosen(
     const found = trySolving(graph, constraints, scores, {
       ...options,
       target: aim,
-      chosenBy: scoresOf(choices, constraints),
+      ...asChosen(choices, constraints),
     });
     if (!found) break;
     solved = found;
@@ -95,10 +95,11 @@ function trySolving(...asked: Parameters<typeof solveBudget>): Budget | undefine
   }
 }
 
-/** In the order of the constraints. */
-function scoresOf(choices: readonly ScoredChoice[], constraints: readonly Constraint[]): Float64Array[] {
-  const byName = new Map(choices.map(({ constraint, scores }) => [constraint.name, scores]));
-  return constraints.map(({ name }) => byName.get(name)!);
+/** What decides which groups of each constraint stay, and what of its kernels. */
+function asChosen(choices: readonly ScoredChoice[], constraints: readonly Constraint[]) {
+  const byName = new Map(choices.map((choice) => [choice.constraint.name, choice]));
+  const inOrder = constraints.map(({ name }) => byName.get(name)!);
+  return { chosenBy: inOrder.map(({ scores }) => scores), taps: inOrder.map(({ taps }) => taps) };
 }
 
 /** The solution with the price of what pruning makes of it, and what to say where that is off. */
@@ -111,12 +112,13 @@ function asPruned(
   const { target } = options;
   const { achieved, params, macs } = price;
   const { shortfall: _, ...rest } = solved;
-  const byScores = pricing(graph, constraints, scoresOf(choices, constraints), options);
-  const shortfall = price.gap > 0 ? missed(price, target) : shortfallOf(
+  const { chosenBy, taps } = asChosen(choices, constraints);
+  const byScores = pricing(graph, constraints, chosenBy, { ...options, taps });
+  const shortfall = price.gap > 0 ? missed(price, options) : shortfallOf(
     constraints,
     keep,
     (counts) => counts.every((count, c) => count === keep[c]) ? price : byScores(counts),
-    target,
+    options,
   );
   return { ...rest, requested: target, achieved, params, macs, ...shortfall !== undefined && { shortfall } };
 }
