@@ -67,11 +67,10 @@ export async function carryOut(io: Io, request: RunRequest): Promise<void> {
 }
 
 /** Says of a run that couldn't begin which part of the named recipe was another's. */
-function misfit(error: unknown, { recipe = DEFAULT_RECIPE, options: { model, data } }: RunRequest): unknown {
+function misfit(error: unknown, { recipe = DEFAULT_RECIPE, choose, options: { model, data } }: RunRequest): unknown {
   const others = [...model === undefined ? [] : [`--model ${model}`], ...data === undefined ? [] : [`--data ${data}`]];
-  if (!(error instanceof UserError) || error instanceof UsageError || !isNamed(recipe) || others.length === 0) {
-    return error;
-  }
+  const named = !choose && isNamed(recipe);
+  if (!(error instanceof UserError) || error instanceof UsageError || !named || others.length === 0) return error;
   return new UserError(
     `${error.message} (the recipe ${recipe} is for a network and data of its own, in place of which there was ` +
       `${others.join(" and ")}; prune net.onnx --data … chooses a recipe for yours)`,

@@ -2,7 +2,7 @@
 import { UsageError } from "../errors.ts";
 import { CRITERIA } from "../prune/criteria/criteria.ts";
 import { selections } from "../recipe/oneshot_stage.ts";
-import { suggest } from "../validation/names.ts";
+import { didYouMean } from "../validation/names.ts";
 import { anyOf } from "../validation/problems.ts";
 
 /** Ways to make a network smaller of which one line can ask. */
@@ -138,7 +138,7 @@ function methodOf(named: string | undefined, labels: Asked["labels"]): OneLineMe
   if (named === undefined) return labels === "ignore" ? "oneshot" : "prune";
   if (Object.hasOwn(METHODS, named)) return named as OneLineMethod;
   const known = Object.keys(METHODS);
-  throw new UsageError(`--method ${named}: expected ${anyOf(known)}${suggest(named, known)}`);
+  throw new UsageError(`--method ${named}: expected ${anyOf(known)}${didYouMean(named, known)}`);
 }
 
 /** What the method can choose by. */
@@ -151,7 +151,12 @@ function checkCriterion(method: OneLineMethod, criterion: string | undefined): v
   const choices = CHOICES[method];
   if (criterion === undefined || !choices || choices.has(criterion)) return;
   const known = [...choices.keys()];
-  throw new UsageError(`--criterion ${criterion}: expected ${anyOf(known)}${suggest(criterion, known)}`);
+  const why = CRITERIA.has(criterion)
+    ? `it learns from labels, and --method ${method} looks at none: `
+    : selections.has(criterion)
+    ? "it is for --method oneshot: "
+    : "";
+  throw new UsageError(`--criterion ${criterion}: ${why}expected ${anyOf(known)}${didYouMean(criterion, known)}`);
 }
 
 function checkAmount(kind: Goal["kind"], amount: number): void {

@@ -2,7 +2,7 @@
 import type { PartName } from "../data/images/arrange.ts";
 import type { UnlabelledOptions } from "../data/images/unlabelled.ts";
 import { adaptInput } from "../data/input.ts";
-import { spread } from "../data/splits.ts";
+import { measureTraining, spread } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { digest } from "../formats/checkpoint.ts";
@@ -129,8 +129,9 @@ async function loadData(
   const [, ...shape] = graph.inputs[0].shape as [unknown, number, number, number];
   const [, classes] = inferShapes(graph).get(graph.outputs[0])!;
   const images = await loadImages({ shape, most: limit }, ui);
+  const normalization = measureTraining({ train: images }, 0);
   // Nobody looks at a class, but the network must have as many outputs as there are.
-  return { part: "all", data: adaptInput({ ...images, classes: classes as number }, input) };
+  return { part: "all", data: adaptInput({ ...images, normalization, classes: classes as number }, input) };
 }
 
 function interruption(file: SensitivityFile | undefined, images: number, out: string): string {

@@ -1,11 +1,15 @@
 /** Names that there are, for errors about one that there isn't. */
 
-/** ` (did you mean "keep"?)`, or `; known: …` where nothing is near. */
-export function suggest(given: string, known: readonly string[]): string {
+/** ` (did you mean "keep"?)`, or nothing where none is near. */
+export function didYouMean(given: string, known: readonly string[]): string {
   const near = known.map((name) => ({ name, distance: editDistance(given.toLowerCase(), name.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)[0];
-  if (near && near.distance <= Math.max(1, Math.floor(given.length / 3))) return ` (did you mean "${near.name}"?)`;
-  return known.length > 0 ? `; known: ${listed(given, known)}` : "";
+  return near && near.distance <= Math.max(1, Math.floor(given.length / 3)) ? ` (did you mean "${near.name}"?)` : "";
+}
+
+/** The same, or `; known: …` where nothing is near. */
+export function suggest(given: string, known: readonly string[]): string {
+  return didYouMean(given, known) || (known.length > 0 ? `; known: ${listed(given, known)}` : "");
 }
 
 /** So many names are listed in a line that a terminal shows whole. */

@@ -1,6 +1,6 @@
 /** The kinds of values that what people write by hand is made of, recipes above all, each with its own words for errors. */
 import * as v from "valibot";
-import { suggest } from "./names.ts";
+import { didYouMean, suggest } from "./names.ts";
 import { anyOf } from "./problems.ts";
 
 /** An object of these keys and no others; a mistyped one is answered with the nearest known. */
@@ -16,16 +16,16 @@ export function record<const Entries extends v.ObjectEntries>(entries: Entries) 
 export function byKind<const Options extends v.VariantOptions<"kind">>(options: Options, kinds: readonly string[]) {
   return v.variant("kind", options, (issue) => {
     if (issue.path?.[issue.path.length - 1].key !== "kind") return "expected a map with a kind";
-    const hint = typeof issue.input === "string" ? suggest(issue.input, kinds) : "";
-    return `expected ${anyOf(kinds)}${hint.startsWith(" (") ? hint : ""}`;
+    const hint = typeof issue.input === "string" ? didYouMean(issue.input, kinds) : "";
+    return `expected ${anyOf(kinds)}${hint}`;
   });
 }
 
 /** One of these words. */
 export function word<const Words extends readonly [string, ...string[]]>(...words: Words) {
   return v.picklist(words, (issue) => {
-    const hint = typeof issue.input === "string" ? suggest(issue.input, words) : "";
-    return `expected ${anyOf(words)}${hint.startsWith(" (") ? hint : ""}`;
+    const hint = typeof issue.input === "string" ? didYouMean(issue.input, words) : "";
+    return `expected ${anyOf(words)}${hint}`;
   });
 }
 

@@ -147,6 +147,10 @@ test("a network or data that don't fit a named recipe are an error that names it
   );
   await run(own, "prune", "digits");
   assert.is(own.err[1], 'secateur: no layer is named "conv1"; there are a, b');
+  // A network's file in the working directory is no recipe's name.
+  await own.io.store.write("net.onnx", (await own.io.store.read("nets/net.onnx"))!);
+  await run(own, "prune", "net.onnx", "--data", "digits");
+  assert.is(own.err[2], 'secateur: no layer is named "conv1"; there are a, b');
 });
 
 test.run();

@@ -213,7 +213,12 @@ test("wishes that contradict themselves are refused with what to do", () => {
       [{ method: "depth", exclude: ["a"] }, /^--exclude has no use for --method depth/],
       [{ method: "admm", drop: 0.1 }, /^--drop has no use for --method admm/],
       [{ criterion: "l3" }, /^--criterion l3: expected l2, l1, random, .*did you mean/],
-      [{ criterion: "taylor", method: "oneshot" }, /^--criterion taylor: expected obs, thinet/],
+      [
+        { criterion: "taylor", method: "oneshot" },
+        /^--criterion taylor: it learns from labels, .* expected obs, [^;]*$/,
+      ],
+      [{ criterion: "obs" }, /^--criterion obs: it is for --method oneshot: expected l2, [^;]*$/],
+      [{ method: "magic" }, /^--method magic: expected prune, admm, oneshot or depth$/],
       [{ method: "prune", labels: "ignore" }, /^--method prune trains by labels.*choose --method oneshot/],
     ] as [Partial<Asked>, RegExp][]
   ) {

@@ -4,6 +4,10 @@ import * as assert from "uvu/assert";
 import { imagesLoader } from "../../src/cli/data.ts";
 import { UserError } from "../../src/errors.ts";
 import { prune as pruneModel } from "../../src/prune/prune_model.ts";
+import { measureTraining } from "../../src/data/splits.ts";
+import { onnxBytes } from "../../src/formats/onnx/export.ts";
+import { initialise } from "../../src/graph/initialise.ts";
+import { createModel } from "../../src/models/zoo.ts";
 import { parseModel } from "../../src/formats/model_file.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
 import type { SensitivityFile } from "../../src/report/sensitivity/sensitivity_file.ts";
@@ -125,6 +129,30 @@ test("without labels any images do, in the shape that the network takes", async 
   assert.equal([file.identity.data.part, file.images, file.identity.data.labels], ["all", 40, false]);
   assert.equal(file.dense, {});
   assert.ok(file.curves.every(({ points }) => points.every(({ outputLoss }) => outputLoss >= 0)));
+});
+
+test("where nothing says how inputs were normalised, images without labels are by their own mean, as is told", async () => {
+  const { test: digits } = await loadTiny({ name: "digits", validation: 0.15 });
+  const images = { ...digits, normalization: { scale: 16, mean: [0], std: [1] } };
+  const store = memoryStore();
+  const graph = createModel("resnet8", { width: 0.25, size: 8, inChannels: 1 });
+  await store.write("net.onnx", onnxBytes({ graph, params: initialise(graph, 1) }));
+  const lossOf = async (mean?: number[], std?: number[]) => {
+    const warnings: string[] = [];
+    const { curves: [{ points: [{ outputLoss }] }] } = await measure(store, {
+      labels: "ignore",
+      network: { model: { name: "net.onnx" }, ...mean && { preprocess: { mean, std } } },
+      loadPart: () => Promise.reject(new Error("no classes are looked for")),
+      loadImages: () => Promise.resolve(images),
+      ui: { ...silentUi(), warn: (text) => void warnings.push(text) },
+      out: `${mean}.json`,
+    });
+    return { outputLoss, warning: warnings.join() };
+  };
+  const { mean, std } = measureTraining({ train: images }, 0);
+  const own = await lossOf();
+  assert.is(own.outputLoss, (await lossOf([...mean], [...std])).outputLoss);
+  assert.match(own.warning, `the data's own mean ${Number(mean[0].toFixed(4))}, std ${Number(std[0].toFixed(4))} of`);
 });
 
 test("a folder's images need no classes, spread over as many as are wanted", async () => {
