@@ -1,6 +1,6 @@
 /** Pruning in one call, without training: what to prune, by which criterion, for which budget. */
 
-import { UserError } from "../errors.ts";
+import { show, UserError } from "../errors.ts";
 import type { Model } from "../graph/types.ts";
 import type { GatheredEvidence } from "../train/evidence/evidence.ts";
 import { type KnownKeys, refuseUnknownKeys } from "../validation/choice.ts";
@@ -93,12 +93,18 @@ export function pruneRequest(options: PruneOptions): PruneRequest {
   if (!NORMALISATIONS.includes(normalise)) {
     throw new UserError(`prune: unknown normalise "${normalise}": known are ${NORMALISATIONS.join(", ")}`);
   }
+  if (!(Number.isInteger(seed) && seed >= 0)) {
+    throw new UserError(`prune: seed is ${show(seed)}, expected a whole number of at least 0`);
+  }
   const criterion = normalised(typeof asked === "string" ? criterionNamed(asked) : asked, normalise);
   const constraints = constraintsFor(options);
   return { constraints, criterion, seed, gathered, ...budget && { budget: budgetRequest(budget) } };
 }
 
 function constraintsFor({ constraints = [{ granularity: "filter" }], budget }: PruneOptions): ConstraintOptions[] {
+  if (constraints.length === 0) {
+    throw new UserError("prune: constraints has no entry: leave it out for filters, or say what is to go");
+  }
   return constraints.map((constraint) => {
     const { granularity, keep } = constraint;
     if (!GRANULARITIES.includes(granularity)) {
@@ -125,6 +131,18 @@ function budgetRequest({ rule, sensitivity, protect, latency, ...target }: Budge
   if (given.length !== 1) {
     throw new UserError(
       `budget: got ${given.join(", ") || "no cost"}, expected exactly one of ${costNames.join(", ")}`,
+    );
+  }
+  const amount: unknown = target[given[0]];
+  if (typeof amount !== "number") {
+    throw new UserError(`budget: ${given[0]} is ${show(amount)}, expected a number above 0`);
+  }
+  if (protect !== undefined && !(protect >= 0 && protect <= 1)) {
+    throw new UserError(`budget: protect is ${show(protect)}, expected a fraction in 0…1`);
+  }
+  if (sensitivity && !Array.isArray(sensitivity.curves)) {
+    throw new UserError(
+      "budget: sensitivity has no curves: give what measureSensitivity or secateur sensitivity has found",
     );
   }
   if (rule !== undefined && sensitivity) {

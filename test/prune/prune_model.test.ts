@@ -44,6 +44,26 @@ test("a criterion and a rule are the same by name and as they are", () => {
   assert.not.equal(prune(model, options).kept, prune(model, { ...options, budget: { params: 0.5 } }).kept);
 });
 
+test("options that aren't any, or of the wrong sort, are refused where they did nothing or another thing", () => {
+  const refusal = (options: unknown) => () => prune(model, options as PruneOptions);
+  const filters = (more: object) => ({ constraints: [{ granularity: "filter", ...more }], budget: { macs: 0.5 } });
+  const cases: [unknown, RegExp][] = [
+    [filters({ min_keep: 3 }), /^constraint "filter" has no option "min_keep": expected one of granularity, layers, /],
+    [filters({ minKeep: 0 }), /^constraint "filter": minKeep is 0, expected a whole number of at least 1$/],
+    [filters({ minKeep: 1.5 }), /minKeep is 1\.5/],
+    [filters({ layers: "conv1" }), /^constraint "filter": layers is "conv1", expected a list of names, such as/],
+    [filters({ exclude: "conv1" }), /exclude is "conv1", expected a list/],
+    [filters({ layers: [] }), /layers is \[\], expected a list/],
+    [{ constraints: [], budget: { macs: 0.5 } }, /^prune: constraints has no entry: leave it out for filters/],
+    [{ budget: { macs: "0.5" } }, /^budget: macs is "0\.5", expected a number above 0$/],
+    [{ budget: { macs: 0.5, protect: 2 } }, /^budget: protect is 2, expected a fraction in 0…1$/],
+    [{ budget: { macs: 0.5, sensitivity: {} } }, /^budget: sensitivity has no curves: give what measureSensitivity/],
+    [{ budget: { ms: 3, latency: () => NaN } }, /^budget: latency gave NaN for a network, expected a time in ms$/],
+    [{ budget: { macs: 0.5 }, criterion: "random", seed: "x" }, /^prune: seed is "x", expected a whole number/],
+  ];
+  for (const [options, message] of cases) assert.throws(refusal(options), message);
+});
+
 test("what can't be is refused, with what is known", () => {
   const refused: [unknown, RegExp][] = [
     [

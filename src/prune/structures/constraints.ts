@@ -1,6 +1,6 @@
 /** From "prune these layers in this way" to a list of constraints over disjoint groups. */
 
-import { UserError } from "../../errors.ts";
+import { show, UserError } from "../../errors.ts";
 import type { Graph, Params } from "../../graph/types.ts";
 import { dependencyGraph } from "../groups/dependency_graph.ts";
 import type { Layer } from "../rules/layer_view.ts";
@@ -9,6 +9,7 @@ import { groupingsOf } from "./groupings.ts";
 import { patternLibrary } from "./pattern.ts";
 import { GRANULARITIES, structureFault, structureSpan } from "./structures.ts";
 import type { Constraint, ConstraintOptions, Structure } from "./types.ts";
+import { refuseUnknownKeys } from "../../validation/choice.ts";
 import { listed } from "../../validation/names.ts";
 
 export type { ConstraintOptions };
@@ -21,21 +22,7 @@ export type { ConstraintOptions };
  * @throws UserError for an unknown layer, one that can't be pruned so, or a keep outside (0, 1]
  */
 export function coupledConstraints(graph: Graph, options: ConstraintOptions): Constraint[] {
-  checkFraction(options.keep, `constraint "${options.granularity}"`);
-  const fault = structureFault(options);
-  if (fault) throw new UserError(`constraint "${options.granularity}": ${fault}`);
-  if (options.stream && structureSpan(options.granularity) !== "coupled layers") {
-    throw new UserError(`constraint "${options.granularity}": stream is for the kind filter, whose groups pass a norm`);
-  }
-  const { round } = options;
-  if (round !== undefined && !(Number.isInteger(round) && round >= 1)) {
-    throw new UserError(
-      `constraint "${options.granularity}": round is ${round}, expected a whole number of at least 1`,
-    );
-  }
-  if (round !== undefined && structureSpan(options.granularity) !== "coupled layers") {
-    throw new UserError(`constraint "${options.granularity}": round is for the kind filter, whose counts are widths`);
-  }
+  checkOptions(options);
   const { refused, constraints } = groupingsOf(graph, options);
   const all = [...dependencyGraph(graph).layers.values()];
   const chosen = choose(all, options, refused);
@@ -50,6 +37,48 @@ export function coupledConstraints(graph: Graph, options: ConstraintOptions): Co
   throw new UserError(
     `constraint "${options.granularity}": exclude leaves no layer to prune: ${options.exclude!.join(", ")}`,
   );
+}
+
+/** Keys that options of some structure have. */
+const KNOWN: { readonly [Key in KeyOfAny<ConstraintOptions>]: true } = {
+  granularity: true,
+  layers: true,
+  exclude: true,
+  keep: true,
+  minKeep: true,
+  round: true,
+  stream: true,
+  block: true,
+  direction: true,
+  library: true,
+  n: true,
+  m: true,
+};
+
+type KeyOfAny<Options> = Options extends unknown ? keyof Options : never;
+
+/** @throws UserError for options that aren't any, or can't be */
+function checkOptions(options: ConstraintOptions): void {
+  const { granularity, keep, minKeep = 1, round = 1, stream } = options;
+  const where = `constraint "${granularity}"`;
+  refuseUnknownKeys(where, options, Object.keys(KNOWN));
+  checkFraction(keep, where);
+  for (const [name, count] of [["minKeep", minKeep], ["round", round]] as const) {
+    if (Number.isInteger(count) && count >= 1) continue;
+    throw new UserError(`${where}: ${name} is ${show(count)}, expected a whole number of at least 1`);
+  }
+  for (const name of ["layers", "exclude"] as const) {
+    const patterns: unknown = options[name];
+    if (patterns === undefined || (Array.isArray(patterns) && (name === "exclude" || patterns.length > 0))) continue;
+    throw new UserError(`${where}: ${name} is ${show(patterns)}, expected a list of names, such as ["conv*"]`);
+  }
+  const fault = structureFault(options);
+  if (fault) throw new UserError(`${where}: ${fault}`);
+  if (structureSpan(granularity) === "coupled layers") return;
+  if (stream) throw new UserError(`${where}: stream is for the kind filter, whose groups pass a norm`);
+  if (options.round !== undefined) {
+    throw new UserError(`${where}: round is for the kind filter, whose counts are widths`);
+  }
 }
 
 /**

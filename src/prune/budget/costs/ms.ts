@@ -1,3 +1,4 @@
+import { show, UserError } from "../../../errors.ts";
 import type { CostMeasure } from "../types.ts";
 
 /** Milliseconds of one run on the device that is aimed at, by its latency table. */
@@ -8,6 +9,8 @@ export const ms: CostMeasure = {
   tell: (amount) => `${amount} ms by the table`,
   of({ model, latency }) {
     if (!latency) throw new RangeError("a budget in ms needs an estimate of latencies");
-    return latency(model);
+    const found = latency(model);
+    if (Number.isFinite(found)) return found;
+    throw new UserError(`budget: latency gave ${show(found)} for a network, expected a time in ms`);
   },
 };
