@@ -137,7 +137,8 @@ test("refuses what it can't read, in a sentence", async () => {
   }
 });
 
-test("times both forms of a network, and ends early when it is stopped", async () => {
+// What people see of it is in page_flow.test.ts.
+onlyNightly(test)("times both forms of a network, and ends early when it is stopped", async () => {
   await worker.call("addFile", { name: "small.onnx", bytes: smallOnnx() });
   const request = { networks: ["file:small.onnx"], batches: [1], mode: "burst", seconds: 0.2, detail: false } as const;
   const { answer, events } = await worker.call("measure", request);

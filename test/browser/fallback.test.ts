@@ -335,12 +335,12 @@ test("a GPU that is taken away amid a run comes back, and the table is complete"
           } else if ("error" in data) reject(new Error(data.error.message));
           else resolve(events);
         };
-        const request = { networks: ["digits"], batches: [1], mode: "sustained", seconds: 4, detail: false };
+        const request = { networks: ["digits"], batches: [1], mode: "sustained", seconds: 2, detail: false };
         worker.postMessage({ id: 1, call: "measure", request: { ...request, backend: "gpu.js webgl2" } });
       })
     );
     await page.waitForFunction(() => document.title === "measuring");
-    await page.waitForTimeout(1500);
+    await page.waitForTimeout(700);
     const session = await context.browser()!.newBrowserCDPSession();
     await session.send("Browser.crashGpuProcess");
     const { rows, incidents } = (await told).reduce(withEvent, NO_FINDINGS);

@@ -6,7 +6,7 @@ import { bundle } from "../../bench/browser/page.ts";
 import type { DeviceRecord } from "../../src/report/devices/record.ts";
 import type { Compiled } from "../kernels/compile.ts";
 import { texts } from "../kernels/shaders.ts";
-import { onlyNightly } from "../long.ts";
+import { nightly, onlyNightly } from "../long.ts";
 import { type FirefoxPage, openFirefox } from "./firefox_page.ts";
 import { type PhoneServer, servePage } from "./phone.ts";
 import { tinyOnnx } from "./small_networks.ts";
@@ -68,7 +68,7 @@ async function runTiny(firefox: FirefoxPage, detail: "rows" | "kernels"): Promis
   return last();
 }
 
-test("with WebGPU the self-test passes, rows of numbers come, and every shader compiles", async () => {
+test("with WebGPU the self-test passes, rows of numbers come, and shaders compile", async () => {
   const firefox = await openFirefox({ webgpu: true });
   try {
     const { backend, selfTest, rows } = await runTiny(firefox, "rows");
@@ -77,7 +77,7 @@ test("with WebGPU the self-test passes, rows of numbers come, and every shader c
     assert.equal(rows.map(({ variant, status }) => `${variant} ${status}`), ["dense measured", "pruned measured"]);
     const { refusals, compiled } = await compileAll(firefox);
     assert.equal(refusals, []);
-    assert.ok(compiled > 200, `only ${compiled} were compiled`);
+    assert.ok(compiled > (nightly ? 800 : 150), `only ${compiled} were compiled`);
   } finally {
     await firefox.close();
   }
@@ -96,7 +96,10 @@ onlyNightly(test)("with WebGPU layers and single kernels are timed as well", asy
   }
 });
 
-/** Each variant as a text for Firefox's naga. Making pipelines of them all would take a software adapter minutes. */
+/**
+ * Each variant as a text for Firefox's naga, in the suite the first one of each source: Deno's compiler is of the same code,
+ * and compiles all. Making pipelines of them all would take a software adapter minutes.
+ */
 async function compileAll({ page }: FirefoxPage): Promise<Compiled> {
   const script = await bundle(`${import.meta.dirname}/../kernels/compile.ts`);
   const files = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
@@ -108,7 +111,10 @@ async function compileAll({ page }: FirefoxPage): Promise<Compiled> {
   const address = `http://127.0.0.1:${files.addr.port}/`;
   try {
     await page.goto(address);
-    const json = JSON.stringify(texts(variants()));
+    const all = nightly
+      ? variants()
+      : [...Map.groupBy(variants(), ({ source }) => source).values()].map(([one]) => one);
+    const json = JSON.stringify(texts(all));
     return await page.evaluate(`import("${address}compile.js").then((module) => module.default(${json}))`) as Compiled;
   } finally {
     await files.shutdown();
