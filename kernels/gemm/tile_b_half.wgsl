@@ -8,7 +8,6 @@ fn b_units(i: vec4<u32>) -> vec4<u32> { return i; }
 fn b_starts(rows: vec4<u32>, t: u32) -> vec4<u32> { return rows * p.b_row + vec4<u32>(b_base + 4u * t * p.b_col); }
 fn b_elements(starts: vec4<u32>) -> vec4<u32> { return starts; }
 
-
 fn b_one(i: u32) -> f32 {
   let pair = unpack2x16float(b[i >> 1u]);
   return select(pair.x, pair.y, (i & 1u) == 1u);

@@ -21,20 +21,20 @@ const network = createModel("mobilenetv2", { size: LARGE, width: 0.25, classes: 
 const file = writeOnnx(torchvisionMobileNetV2({ graph: network, params: initialise(network, 1) }));
 const gene = Array.from({ length: 17 }, (_, b) => b % 2 === 1 ? "identity" : "keep");
 
-/**
- * Linear layers without the stages of a run are judged by onnx_linearize.test.ts; borders that move, by depth_stages.test.ts
- * and its equality proofs.
- */
-const NIGHTLY = ["linear layers, without labels or training", "merged forms whose padding moved, after an epoch"];
+/** Without the stages of a run these are judged by onnx_linearize.test.ts. */
+const LINEAR = "linear layers, without labels or training";
+/** recipe/depth_stages.test.ts proves them equal, without ONNX Runtime. */
+const MOVED = "merged forms whose padding moved, after an epoch";
+const NIGHTLY = [LINEAR, MOVED];
 
 const RUNS: Readonly<Record<string, readonly unknown[]>> = {
-  [NIGHTLY[0]]: [{ kind: "linearize", blocks: 8, images: 32 }, { kind: "compact" }],
+  [LINEAR]: [{ kind: "linearize", blocks: 8, images: 32 }, { kind: "compact" }],
   "merged forms with biases by region, untrained": [
     { kind: "search", gene, images: 32 },
     { kind: "subnet", epochs: 0, images: 32, border: "exact" },
     { kind: "merge" },
   ],
-  [NIGHTLY[1]]: [
+  [MOVED]: [
     { kind: "search", gene, images: 32 },
     { kind: "subnet", epochs: 1, images: 32, border: "move" },
     { kind: "merge" },

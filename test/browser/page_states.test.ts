@@ -61,9 +61,12 @@ async function playEngines(): Promise<void> {
   const responseHeaders = Object.entries(headers).map(([name, value]) => ({ name, value }));
   const tools = await phone.context.newCDPSession(page);
   tools.on("Fetch.requestPaused", async ({ requestId }) => {
-    if (!played) return await tools.send("Fetch.continueRequest", { requestId });
-    const body = new TextEncoder().encode(await fakeEngine(played)).toBase64();
-    await tools.send("Fetch.fulfillRequest", { requestId, responseCode: 200, responseHeaders, body });
+    const body = played && new TextEncoder().encode(await fakeEngine(played)).toBase64();
+    const answered = body === undefined
+      ? tools.send("Fetch.continueRequest", { requestId })
+      : tools.send("Fetch.fulfillRequest", { requestId, responseCode: 200, responseHeaders, body });
+    // A page that was left meanwhile waits for no answer.
+    await answered.catch(() => {});
   });
   await tools.send("Fetch.enable", { patterns: [{ urlPattern: "*/app/engine.js" }] });
 }
